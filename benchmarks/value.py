@@ -1,0 +1,103 @@
+"""Speed of the value recursion, its bids and the clearing, and its ratio to an interior-point solver, in one run."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import clarabel
+import numpy as np
+import scipy.sparse as sp
+
+from gridagora.kernels.curve import clear
+from gridagora.kernels.stores import FIELDS, Stores, stores
+from gridagora.kernels.value import bid, respond, slopes
+
+
+def prices(rng: np.random.Generator, h: int) -> np.ndarray:
+    """One day in h steps, an evening peak and noise [$/kWh]."""
+    hour = np.arange(h) * 24 / h
+    return np.maximum(0.12 + 0.1 * np.exp(-(((hour - 18) / 3) ** 2)) + 0.03 * rng.standard_normal(h), 0.01)
+
+
+def batteries(rng: np.random.Generator, n: int, h: int) -> Stores:
+    """Home batteries with a value of what is left."""
+    e_kwh, p_kw, gain = rng.uniform(8, 16, (n, 1)), rng.uniform(3, 7, (n, 1)), rng.uniform(0.93, 0.98, (n, 1))
+    return stores(
+        e_kwh[:, 0] * rng.uniform(0.1, 0.9, n), np.full(h, 24 / h), p_min_kw=-p_kw, p_max_kw=p_kw, x_max=e_kwh, gain_in=gain,
+        gain_out=gain, wear_per_kwh=0.01, leak=0.9999 ** (24 / h), end_x=e_kwh * np.array([0, 0.5, 1]),
+        end_mu=rng.uniform(0.05, 0.2, (n, 1)) * np.array([1, 1, 0.6]),
+    )  # fmt: skip
+
+
+def houses(rng: np.random.Generator, n: int, h: int) -> Stores:
+    """Cooled houses by their slow mode, comfort feeling power within the step."""
+    dt = 24 / h
+    leak = rng.uniform(0.85, 0.95, (n, 1)) ** dt
+    outdoor = 31 + 6 * np.cos((np.arange(h) * dt - 16) / 12 * np.pi)
+    return stores(
+        rng.uniform(-1, 2, n), np.full(h, dt), leak=leak, inflow=-(1 - leak) * (outdoor - 24), p_max_kw=rng.uniform(2, 5, (n, 1)),
+        x_min=-30, x_max=30, gain_in=rng.uniform(1, 3, (n, 1)), k_c=rng.uniform(0.05, 0.2, (n, 1)), c_x=0.97,
+        c_p=rng.uniform(0.3, 1.5, (n, 1)), c_0=-0.5, end_x=[-6, 4], end_mu=[0.2, 0.0],
+    )  # fmt: skip
+
+
+def seconds(work: Callable[[], Any], times: int) -> float:
+    """Least processor time of several calls [s]."""
+    least = np.inf
+    for _ in range(times):
+        start = time.process_time()
+        work()
+        least = min(least, time.process_time() - start)
+    return least
+
+
+def battery_programme(s: Stores, price: np.ndarray) -> clarabel.DefaultSolver:
+    """Solver of row 0 as a linear programme in charge, discharge and state."""
+    h, dt, one = len(s.dt_h), s.dt_h[0], sp.identity(len(s.dt_h))
+    dynamics = sp.diags([np.ones(h), -s.leak[0, 1:]], [0, -1])
+    a = sp.vstack(
+        [sp.hstack([-dt * s.gain_in[0, 0] * one, dt / s.gain_out[0, 0] * one, dynamics]), -sp.eye(3 * h), sp.eye(3 * h)],
+        format="csc",
+    )
+    power, start = np.full(h, s.p_max_kw[0, 0]), np.zeros(h)
+    start[0] = s.leak[0, 0] * s.x0[0]
+    b = np.concatenate([start, np.zeros(3 * h), power, power, s.x_max[0]])
+    cost = np.concatenate([dt * (price + s.wear_per_kwh[0]), dt * (s.wear_per_kwh[0] - price), np.zeros(h)])
+    cost[-1] = -s.end_mu[0, 0]
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    cones = [clarabel.ZeroConeT(h), clarabel.NonnegativeConeT(6 * h)]
+    return clarabel.DefaultSolver(sp.csc_matrix((3 * h, 3 * h)), cost, a, b, cones, settings)
+
+
+def main() -> None:
+    """Print the table."""
+    for h, n in ((24, 4096), (96, 1024), (288, 128)):
+        rng = np.random.default_rng(1)
+        price = prices(rng, h)
+        solver = battery_programme(batteries(rng, 1, h), price)
+        interior = seconds(solver.solve, 5)
+        for name, make in (("batteries", batteries), ("houses", houses)):
+            table = make(rng, n, h)
+            for meter, sell in (("one price", price), ("kinked meter", 0.5 * price)):
+                loaded = table._replace(load_kw=rng.uniform(-3, 3, (n, h))) if meter != "one price" else table
+                respond(loaded, price, sell)
+                each = seconds(lambda t=loaded, b=price, c=sell: respond(t, b, c), 5) / n
+                print(f"T={h:3d} {name:9s} {meter:12s} {1 / each:10,.0f} /s, {interior / each:8,.0f} x interior point")
+    rng = np.random.default_rng(2)
+    n, price = 450, prices(rng, 24)
+    table = houses(rng, n, 24)
+    values = slopes(table, price)
+    first = stores(table.x0, np.array([1 / 12]), **{name: getattr(table, name)[:, :1] for name in FIELDS})
+    curves = bid(first, values, 0.5)
+    each = seconds(lambda: [bid(first, values, 0.5) for _ in range(100)], 5) / 100
+    wait = seconds(lambda: slopes(table, price), 5)
+    print(f"slopes of 450 houses {1e3 * wait:.2f} ms, {np.diff(values.offset).mean():.1f} points each")
+    print(f"bids of 450 houses {1e3 * each:.3f} ms, {np.diff(curves.offset).mean():.1f} points a curve")
+    supply = np.array([-2000.0, 800.0, 800.0]), np.array([0.12, 0.14, 5.0])
+    each = seconds(lambda: [clear(curves, 100.0, *supply) for _ in range(100)], 5) / 100
+    print(f"clearing 450 curves {1e3 * each:.3f} ms: {clear(curves, 100.0, *supply)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Compare electricity market designs on one feeder with identical homes, weather, prices and random draws.
+
+    import gridagora
+
+    scene = gridagora.load("scenario.toml")
+    result = gridagora.compare(scene, ["flat", "central"])
+    result.table()
+
+Names are imported when first used, so that `import gridagora` costs nothing.
+"""
+
+import importlib
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gridagora.core.errors import InputError, PartError, Problem
+    from gridagora.core.feeder import Feeder
+    from gridagora.core.registry import find, names, register
+    from gridagora.core.tables import Homes, Prices, Weather
+    from gridagora.report.figures import figures
+    from gridagora.report.page import write as write_report
+    from gridagora.report.table import table
+    from gridagora.run.compare import compare
+    from gridagora.run.result import Result
+    from gridagora.run.result import load as open_result
+    from gridagora.scenario.build import Scene, assemble, build, load
+    from gridagora.scenario.describe import check
+    from gridagora.scenario.schema import Scenario
+    from gridagora.sources.opendss import read as read_feeder
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Feeder",
+    "Homes",
+    "InputError",
+    "PartError",
+    "Prices",
+    "Problem",
+    "Result",
+    "Scenario",
+    "Scene",
+    "Weather",
+    "assemble",
+    "build",
+    "check",
+    "compare",
+    "figures",
+    "find",
+    "load",
+    "names",
+    "open_result",
+    "read_feeder",
+    "register",
+    "table",
+    "write_report",
+]
+
+_PLACES = MappingProxyType(
+    {
+        "Feeder": ("core.feeder", "Feeder"),
+        "Homes": ("core.tables", "Homes"),
+        "InputError": ("core.errors", "InputError"),
+        "PartError": ("core.errors", "PartError"),
+        "Prices": ("core.tables", "Prices"),
+        "Problem": ("core.errors", "Problem"),
+        "Result": ("run.result", "Result"),
+        "Scenario": ("scenario.schema", "Scenario"),
+        "Scene": ("scenario.build", "Scene"),
+        "Weather": ("core.tables", "Weather"),
+        "assemble": ("scenario.build", "assemble"),
+        "build": ("scenario.build", "build"),
+        "check": ("scenario.describe", "check"),
+        "compare": ("run.compare", "compare"),
+        "figures": ("report.figures", "figures"),
+        "find": ("core.registry", "find"),
+        "load": ("scenario.build", "load"),
+        "names": ("core.registry", "names"),
+        "open_result": ("run.result", "load"),
+        "read_feeder": ("sources.opendss", "read"),
+        "register": ("core.registry", "register"),
+        "table": ("report.table", "table"),
+        "write_report": ("report.page", "write"),
+    }
+)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on its first use."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'gridagora' has no attribute '{name}'")
+    module, attribute = _PLACES[name]
+    value = getattr(importlib.import_module(f"gridagora.{module}"), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

@@ -1,0 +1,312 @@
+"""The command line: verbs only. Results go to stdout, everything said on the way to stderr."""
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gridagora.core.errors import InputError, PartError, Problem
+
+if TYPE_CHECKING:
+    from gridagora.run.result import Result
+    from gridagora.scenario.build import Scene
+
+OK, FAILED, BAD_INPUT = 0, 1, 2
+RESULTS = Path("gridagora-out")
+
+app = typer.Typer(
+    name="gridagora",
+    help="Compare electricity market designs on one feeder: same homes, weather, prices and random draws for all.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Scenario = Annotated[Path, typer.Argument(metavar="SCENARIO", help="Scenario file (TOML).")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder of the result.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as homes.pv_share=0.5; repeatable.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the machine-readable result, and nothing else, on stdout.")]
+
+
+@app.command()
+def demo(out: Out = None, json_: Json = False) -> None:
+    """Run a small synthetic case, all designs; needs no file and no network."""
+    with told(json_):
+        folder = out or RESULTS / "demo"
+        _refuse_file(folder)
+        finish(_compare(_demo_scene(), folder), folder, json_)
+
+
+@app.command()
+def new(file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")], json_: Json = False) -> None:
+    """Write a scenario file to start from, every key explained."""
+    with told(json_):
+        if file.exists():
+            raise InputError([Problem(str(file), "a file that exists", "the name of a new file", "Nothing was overwritten.")])
+        if not file.parent.is_dir():
+            raise InputError([Problem(str(file), f"no folder {file.parent}", "a folder that exists")])
+        file.write_text(_demo_text(), encoding="utf-8")
+        say(f"Wrote {file}. Next: gridagora check {file}, then gridagora compare {file}")
+        if json_:
+            show_json({"file": str(file)})
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Scenario (.toml) or OpenDSS feeder (.dss).")],
+    set_: Set = None,
+    json_: Json = False,
+) -> None:
+    """Say what is understood of a scenario or a feeder, or everything that is wrong with it."""
+    with told(json_):
+        from gridagora.scenario import describe
+
+        with busy(f"reading {file}"):
+            lines = describe.check(file, set_ or ())
+        show_json({"understood": dict(lines)}) if json_ else show_lines(lines)
+
+
+@app.command()
+def run(
+    scenario: Scenario,
+    only: Annotated[str | None, typer.Option("--only", metavar="NAME", help="The design; the scenario's first if left out.")] = None,
+    set_: Set = None,
+    out: Out = None,
+    json_: Json = False,
+) -> None:
+    """Run one design on a scenario."""
+    with told(json_):
+        if only and "," in only:
+            raise InputError([Problem("--only", f"'{only}'", "one design", "`gridagora compare` runs several.")])
+        folder = out or default_out(scenario)
+        _refuse_file(folder)
+        scene = _load(scenario, [only] if only else None, set_ or [])
+        finish(_compare(scene, folder, [only or scene.scenario.scenario.architectures[0]]), folder, json_)
+
+
+@app.command()
+def compare(
+    scenario: Scenario,
+    only: Annotated[str | None, typer.Option("--only", metavar="NAME,...", help="Designs to run; those of the scenario if left out.")] = None,
+    set_: Set = None,
+    out: Out = None,
+    json_: Json = False,
+) -> None:
+    """Run several designs on one scenario, print one table, write one report."""
+    with told(json_):
+        folder = out or default_out(scenario)
+        _refuse_file(folder)
+        chosen = [name.strip() for name in only.split(",") if name.strip()] if only is not None else None
+        finish(_compare(_load(scenario, chosen, set_ or []), folder), folder, json_)
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a result.")], json_: Json = False) -> None:
+    """Write report.html of a result again, from its tables."""
+    with told(json_):
+        if not (folder / "summary.json").is_file():
+            raise InputError([Problem(str(folder), "no summary.json in it", "the folder of a result", "`gridagora compare` writes one.")])
+        from gridagora.report import page
+        from gridagora.run import result as results
+
+        with busy("writing the report"):
+            path = page.write(results.load(folder), folder / "report.html") or folder / "report.html"
+        say(f"Wrote {path}")
+        if json_:
+            show_json({"report": str(path)})
+
+
+@app.command("list")
+def list_(json_: Json = False) -> None:
+    """List the parts that scenarios can name: designs, devices, strategies, metrics, sources."""
+    with told(json_):
+        from gridagora.core import registry
+
+        parts = {kind: {name: _line(registry.find(kind, name)) for name in registry.names(kind)} for kind in registry.ROOMS}
+        if json_:
+            show_json(parts)
+            return
+        for kind, known in parts.items():
+            show_lines({kind.upper(): ""} | {f"  {name}": text for name, text in known.items()})
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def default_out(scenario: Path) -> Path:
+    """Return the folder of a scenario's result: named after the file, or after its folder where the file is scenario.toml."""
+    name = scenario.resolve().parent.name if scenario.stem == "scenario" else scenario.stem
+    return RESULTS / name
+
+
+@contextmanager
+def told(as_json: bool) -> Iterator[None]:  # noqa: FBT001
+    """Turn faults into sentences and exit codes: 2 for inputs, 1 for a part that failed."""
+    try:
+        yield
+    except InputError as fault:
+        if as_json:
+            show_json({"problems": [vars(problem) for problem in fault.problems]})
+        show_problems(fault.problems)
+        raise typer.Exit(BAD_INPUT) from None
+    except PartError as fault:
+        say(f"A part refused its input: {fault}")
+        raise typer.Exit(FAILED) from None
+    except OSError as fault:
+        say(f"Could not read or write {fault.filename or 'a file'}: {fault.strerror or fault}")
+        raise typer.Exit(FAILED) from None
+
+
+def finish(result: "Result", folder: Path, as_json: bool) -> None:  # noqa: FBT001
+    """Show a result, say where it lies, and exit 1 where a design failed."""
+    if as_json:
+        show_json(result.summary)
+    else:
+        from gridagora.report import table
+
+        table.render(result, console(stderr=False))
+    say(f"Result in {folder}; the report is {folder / 'report.html'}")
+    failed = failures(result.summary)
+    for name, reason in failed.items():
+        say(f"{name} failed: {reason}. What the others found is kept.")
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def failures(summary: Mapping[str, Any]) -> dict[str, str]:
+    """Return the designs that failed and why."""
+    found = dict(summary.get("failed", {}))
+    return found | {name: each["error"] for name, each in summary.get("architectures", {}).items() if "error" in each}
+
+
+def plain(value: Any) -> Any:
+    """Return nested values as JSON knows them: no number that is none, no array."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, str | int | bool | None) else str(value)
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON on stdout."""
+    sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def show_lines(lines: Mapping[str, str]) -> None:
+    """Print subjects and texts in two columns on stdout."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column()
+    for subject, text in lines.items():
+        grid.add_row(Text(subject, style="bold"), Text(text))
+    console(stderr=False).print(grid)
+
+
+def show_problems(problems: Sequence[Problem]) -> None:
+    """Print every problem of an input on stderr."""
+    many = len(problems)
+    say(f"{many} problem{'s' if many != 1 else ''}; nothing was run or written.")
+    for number, problem in enumerate(problems, 1):
+        say(f"{number:3d}. {problem}")
+
+
+def say(text: str) -> None:
+    """Print a message on stderr."""
+    console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def console(*, stderr: bool) -> Any:
+    """Return the console of one stream."""
+    from rich.console import Console
+
+    return Console(stderr=stderr)
+
+
+@contextmanager
+def busy(what: str) -> Iterator[Callable[[str], None]]:
+    """Show on stderr that something runs; yields the way to say what it is at."""
+    with console(stderr=True).status(what) as status:
+        yield lambda stage: status.update(f"{what}: {stage}")
+
+
+@contextmanager
+def bar() -> Iterator[Callable[[str, int, int], None]]:
+    """Show progress on stderr; yields the callback (stage, done, total)."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+        tasks: dict[str, Any] = {}
+
+        def advance(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=total)
+            progress.update(tasks[stage], completed=done, total=total)
+
+        yield advance
+
+
+def _load(path: Path, only: list[str] | None, overrides: list[str]) -> "Scene":
+    from gridagora.scenario import build, read
+
+    chosen = [] if only is None else [f"scenario.architectures={json.dumps(only)}"]
+    try:
+        with busy(f"reading {path}") as tell:
+            return build.build(read.load(path, [*overrides, *chosen]), tell)
+    except InputError as fault:
+        if not chosen:
+            raise
+        typed = f"--only {','.join(only or ())}"
+        said = [Problem(typed if each.where == f"--set {chosen[0]}" else each.where, each.got, each.expected, each.hint) for each in fault.problems]
+        raise InputError(said) from None
+
+
+def _demo_text() -> str:
+    return files("gridagora.scenario").joinpath("demo.toml").read_text(encoding="utf-8")
+
+
+def _demo_scene() -> "Scene":
+    from gridagora.scenario import build, read
+
+    with busy("making the demo") as tell:
+        return build.build(read.parse(_demo_text(), "demo.toml"), tell)
+
+
+def _compare(scene: "Scene", folder: Path, architectures: list[str] | None = None) -> "Result":
+    from gridagora.run import compare as runs
+
+    with bar() as advance:
+        return runs.compare(scene, architectures, out=folder, progress=advance)
+
+
+def _refuse_file(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise InputError([Problem(f"--out {folder}", "a file", "a folder, new or to write into")])
+
+
+def _line(part: Any) -> str:
+    """Return what a part is: the first line of its docstring, the name and unit of a metric."""
+    if hasattr(part, "compute"):
+        return f"{part.name} [{part.unit}]"
+    return " ".join((part.__doc__ or "").split("\n\n")[0].split())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""A metric is one function of an outcome, with its name, unit and the direction in which it is better."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from gridagora.core.outcome import Outcome
+
+
+class Yardstick(NamedTuple):
+    """What a metric may compare with: the flat design of the same scene and the certified bound of welfare [$]."""
+
+    flat: Outcome | None
+    bound_usd: float | None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One row of the comparison table. `compute` returns nan where the yardstick it needs is missing."""
+
+    id: str
+    name: str
+    unit: str
+    direction: Literal["up", "down", "-"]
+    compute: Callable[[Outcome, Yardstick], float]

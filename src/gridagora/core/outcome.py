@@ -1,0 +1,98 @@
+"""What one design did, as columns: the one table every metric reads. t intervals, n homes, j meters, m nodes."""
+
+from typing import NamedTuple
+
+from gridagora.core.tables import Col, Index
+
+
+class Network(NamedTuple):
+    """The exact power flow of every interval. v_*_pu per unit of nominal; `home_v_*` over the nodes of a home's meter."""
+
+    losses_kw: Col  # (t,)
+    source_kw: Col  # (t,) at the source, losses included
+    source_kvar: Col  # (t,)
+    v_min_pu: Col  # (t,) lowest home voltage of the interval
+    v_max_pu: Col  # (t,)
+    home_v_pu: Col  # (n, t) mean of the home's legs
+    bus_v_min_pu: Col  # (b,) over the run
+    bus_v_max_pu: Col  # (b,)
+    bus_v_at_peak_pu: Col  # (b,) lowest phase at the interval of the peak
+    failed: int  # intervals whose flow did not converge
+    mismatch_kva: float  # largest |S - V conj(Y V)|
+
+
+class Exchange(NamedTuple):
+    """What crossed between parties and the market, counted where it crossed."""
+
+    messages: int
+    bytes: int
+    rounds: int
+    disclosed: int  # numbers that describe one home to another party, whole run
+
+
+class Outcome(NamedTuple):
+    """One design on one scene. Power is at the meter, withdrawal positive; the load is the sum of meters, losses apart."""
+
+    name: str
+    start_s: Index  # (t,)
+    dt_h: float
+    limit_kw: float  # inf where there is none
+    over_per_kwh: float
+    delivery_per_kwh: float
+    export_credit_per_kwh: float
+    wholesale_per_kwh: Col  # (t,) real-time price, energy only
+    price_per_kwh: Col  # (t,) price homes saw
+    load_kw: Col  # (t,)
+    committed_kw: Col  # (t,)
+    fixed_kw: Col  # (t,)
+    hvac_kw: Col  # (t,)
+    water_heater_kw: Col  # (t,)
+    battery_kw: Col  # (t,)
+    ev_kw: Col  # (t,)
+    pv_kw: Col  # (t,) generation, >= 0
+    home_kw: Col  # (n, t)
+    home_pv_kw: Col  # (n, t)
+    comfort_dev_k: Col  # (n, t) mean air temperature less bliss
+    discomfort_k_h: Col  # (n,) outside the band
+    comfort_usd: Col  # (n,)
+    wear_usd: Col  # (n,)
+    hot_water_usd: Col  # (n,)
+    hot_water_k_h: Col  # (n,)
+    ev_unmet_kwh: Col  # (n,)
+    ev_unmet_usd: Col  # (n,)
+    left_usd: float  # value of what the stores hold at the end
+    hvac_starts: Col  # (n,)
+    bill_usd: Col  # (n,)
+    surplus_uusd: int  # what is left with the operator after every payment, integer micro-dollars
+    imbalance_uusd: int  # sum of the ledger: exactly zero
+    energy_balance_kwh: float  # largest violation of a store's balance in one step
+    exchange: Exchange
+    network: Network | None
+    wall_s: float
+
+
+def energy_cost_usd(outcome: Outcome) -> float:
+    """Resource cost of energy at the substation [$]: wholesale plus delivery on import, wholesale plus credit on export."""
+    load, price = outcome.load_kw, outcome.wholesale_per_kwh
+    bought = (load * (price + outcome.delivery_per_kwh))[load > 0].sum()
+    sold = (load * (price + outcome.export_credit_per_kwh))[load < 0].sum()
+    return float((bought + sold) * outcome.dt_h)
+
+
+def costs_usd(outcome: Outcome) -> dict[str, float]:
+    """Every term of welfare as a cost [$], transfers left out; what is left in the stores counts as a negative cost."""
+    over = (outcome.load_kw - outcome.limit_kw).clip(min=0).sum() * outcome.dt_h * outcome.over_per_kwh
+    return {
+        "energy": energy_cost_usd(outcome),
+        "wear": float(outcome.wear_usd.sum()),
+        "comfort": float(outcome.comfort_usd.sum()),
+        "hot water": float(outcome.hot_water_usd.sum()),
+        "ev unmet": float(outcome.ev_unmet_usd.sum()),
+        "over limit": float(over),
+        "left in stores": -outcome.left_usd,
+    }
+
+
+def welfare_usd(outcome: Outcome) -> float:
+    """Social welfare of the run [$], as minus the sum of resource costs (theory 13, E1; modelling 1.10)."""
+    return -sum(costs_usd(outcome).values())

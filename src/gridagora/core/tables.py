@@ -1,0 +1,77 @@
+"""The tables that cross rooms: prices, weather and homes, as columns. Time runs in hours from `start_s` (UTC seconds)."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Col = NDArray[np.float64]
+Flag = NDArray[np.bool_]
+Index = NDArray[np.int64]
+
+LEAD_H = 48  # hours of price history before the start of a run
+TAIL_H = 25  # hours of every series after the end of a run, for the look-ahead
+
+
+class Prices(NamedTuple):
+    """Wholesale prices from `LEAD_H` hours before the start to `TAIL_H` hours after the end.
+
+    day_ahead_per_kwh (48 + H,) hourly, real_time_per_kwh (4 (48 + H),) every 15 minutes [$/kWh]; H = 24 days + 25.
+    """
+
+    start_s: int
+    day_ahead_per_kwh: Col
+    real_time_per_kwh: Col
+
+
+class Weather(NamedTuple):
+    """Hourly weather, shape (H,) each, interval start; sun angles at the middle of the hour."""
+
+    start_s: int
+    t_out_degc: Col
+    ghi_w_m2: Col
+    dni_w_m2: Col
+    dhi_w_m2: Col
+    zenith_deg: Col
+    azimuth_deg: Col
+
+
+class Homes(NamedTuple):
+    """n homes over H hours from the start; m electric-vehicle sessions.
+
+    The house has two states, air and mass [degC]:
+
+        ca Ta' = q_air - (ua + hm) Ta + hm Tm - heat removed by cooling + heat added by heating
+        cm Tm' = q_mass + hm (Ta - Tm)
+
+    so that q_air already holds ua times the outdoor temperature, the lagged part, and half the gains.
+    """
+
+    home_id: tuple[str, ...]
+    load_kw: Col  # (n, H) appliances, withdrawal
+    draw_kwh: Col  # (n, H) heat drawn as hot water in each hour
+    draw_set_kwh: Col  # (n, 7, 24) seven equally likely draws of each local hour of day
+    t_set_degc: Col  # (n, H)
+    heating: Flag  # (n, H) True where the unit heats, False where it cools
+    ua_kw_k: Col  # (n,)
+    hm_kw_k: Col  # (n,)
+    ca_kwh_k: Col  # (n,)
+    cm_kwh_k: Col  # (n,)
+    q_air_kw: Col  # (n, H)
+    q_mass_kw: Col  # (n, H)
+    cool_kw: Col  # (n,) thermal capacity
+    heat_kw: Col  # (n,) thermal capacity
+    cop: Col  # (n, H) of the mode of that hour
+    pv_kw: Col  # (n, H) AC power available; 0 where no PV
+    battery_kwh: Col  # (n,) 0 where none
+    battery_kw: Col  # (n,)
+    battery_efficiency: Col  # (n,) one way
+    tank_kwh_k: Col  # (n,) heat capacity; 0 where there is no electric tank
+    tank_ua_kw_k: Col  # (n,)
+    tank_kw: Col  # (n,) element
+    ev_home: Index  # (m,) row of the home
+    ev_arrive_s: Index  # (m,) seconds after start_s, ascending within a home
+    ev_depart_s: Index  # (m,)
+    ev_need_kwh: Col  # (m,) energy to store by departure
+    ev_kw: Col  # (m,) charger at the meter
+    calibration_error: Col  # (n,) |energy error| share on held-out data; nan where not calibrated

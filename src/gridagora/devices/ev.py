@@ -1,0 +1,139 @@
+"""Electric-vehicle sessions: arrival, departure, energy needed; missing energy at departure is paid for."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gridagora.core.errors import Problem
+from gridagora.core.registry import register
+from gridagora.core.tables import Col, Homes, Index
+from gridagora.kernels.fleet import car_step
+from gridagora.kernels.value import Stores, stores
+
+EV_VALUE_PER_KWH = 1.0  # worth of each kWh stored by departure [$/kWh]
+EV_EFFICIENCY = 0.9
+HOUR_S = 3600.0
+MINUTE_S = 60.0
+
+
+@register("device", "ev")
+@dataclass(frozen=True)
+class Ev:
+    """m sessions; times in seconds after the start of the run."""
+
+    home: Index  # (m,) row of the home
+    arrive_s: Index
+    depart_s: Index
+    need_kwh: Col  # energy to store between the two
+    rated_kw: Col  # at the meter
+    efficiency: float
+    missing_per_kwh: float
+    short_h: float  # length of a real-time interval
+    resting: Stores  # what does not change from bid to bid, one short step
+
+
+def of(
+    homes: Homes, efficiency: float = EV_EFFICIENCY, missing_per_kwh: float = EV_VALUE_PER_KWH, short_h: float = 1 / 12
+) -> Ev:
+    """Sessions of all homes."""
+    need = homes.ev_need_kwh
+    resting = _stores(need, efficiency, missing_per_kwh, np.zeros_like(need), [short_h], 0.0)
+    return Ev(
+        homes.ev_home, homes.ev_arrive_s, homes.ev_depart_s, need, homes.ev_kw, efficiency, missing_per_kwh, short_h, resting
+    )
+
+
+def check(table: Ev, home_id: tuple[str, ...]) -> list[Problem]:
+    """Every session that no charging can serve, as a sentence; empty where all are feasible.
+
+    A session is infeasible when it leaves before it arrives, needs more than its charger can store, or begins before the
+    home's previous session has ended.
+    """
+    found = []
+    stay_h = (table.depart_s - table.arrive_s) / HOUR_S
+    most = np.maximum(stay_h, 0) * table.rated_kw * table.efficiency
+    last: dict[int, tuple[int, int]] = {}
+    for j, home in enumerate(table.home.tolist()):
+        where = f"session {j + 1} of the car of home '{home_id[home]}'"
+        if stay_h[j] <= 0:
+            found.append(Problem(where, f"a departure {-stay_h[j]:.2f} h before its arrival", "a departure after the arrival"))
+        elif table.need_kwh[j] > most[j] * (1 + 1e-9):
+            got = f"{table.need_kwh[j]:.1f} kWh needed in a stay of {stay_h[j]:.2f} h"
+            charger = f"what a charger of {table.rated_kw[j]:g} kW stores at efficiency {table.efficiency:g}"
+            expected = f"at most {most[j]:.1f} kWh, {charger}"
+            found.append(Problem(where, got, expected, "Let it leave later, need less, or give it a larger charger."))
+        if home in last and table.arrive_s[j] < last[home][1]:
+            early_min = (last[home][1] - table.arrive_s[j]) / MINUTE_S
+            got = f"an arrival {early_min:.0f} min before session {last[home][0] + 1} has left"
+            found.append(Problem(where, got, "sessions of one car that do not overlap"))
+        last[home] = (j, int(table.depart_s[j]))
+    return found
+
+
+def take(table: Ev, rows: Index) -> Ev:
+    """Return some sessions."""
+    own = {name: getattr(table, name)[rows] for name in ("home", "arrive_s", "depart_s", "need_kwh", "rated_kw")}
+    return replace(table, **own, resting=_rows(table.resting, rows))
+
+
+def _rows(table: Stores, rows: Index) -> Stores:
+    return Stores(*(column if name == "dt_h" else column[rows] for name, column in table._asdict().items()))
+
+
+def plugged_share(table: Ev, from_s: float, step_s: float, steps: int = 1) -> Col:
+    """Share of each step that a session is plugged in, shape (m, steps)."""
+    begin = from_s + step_s * np.arange(steps)
+    overlap = np.minimum(table.depart_s[:, None], begin + step_s) - np.maximum(table.arrive_s[:, None], begin)
+    share: Col = np.clip(overlap / step_s, 0.0, 1.0)
+    return share
+
+
+def active(table: Ev, e_kwh: Col, from_s: float, step_s: float) -> Index:
+    """Rows of the sessions plugged in for some of a step and not yet full, shape (k,)."""
+    here = (table.arrive_s < from_s + step_s) & (table.depart_s > from_s) & (e_kwh < table.need_kwh - 1e-9)
+    return np.flatnonzero(here)
+
+
+def spec(table: Ev, e_kwh: Col, from_s: float, hours: int = 24, *, plugged_now: bool = True) -> Stores:
+    """Hourly belief of m sessions from a time on; state x is the energy stored since arrival [kWh].
+
+    The power of an hour is the charger's times the share of the hour plugged in. With `plugged_now` a session of the first hour
+    counts as plugged in from its start, which is what a bid inside the hour has to know. Missing energy costs
+    `missing_per_kwh` at the end.
+    """
+    share = plugged_share(table, from_s, HOUR_S, hours)
+    if plugged_now:
+        left = np.clip((table.depart_s - from_s) / HOUR_S, 0.0, 1.0)
+        share[:, 0] = np.where(table.arrive_s < from_s + HOUR_S, left, share[:, 0])
+    power = table.rated_kw[:, None] * share
+    return _stores(table.need_kwh, table.efficiency, table.missing_per_kwh, e_kwh, np.ones(hours), power)
+
+
+def spec_now(table: Ev, e_kwh: Col, from_s: float, rows: Index) -> Stores:
+    """Belief of the next real-time interval of some sessions (see `active`), for a bid; the end value is the plan's: nil here."""
+    begin, length = from_s, table.short_h * HOUR_S
+    overlap = np.minimum(table.depart_s[rows], begin + length) - np.maximum(table.arrive_s[rows], begin)
+    power = table.rated_kw[rows] * np.clip(overlap / length, 0.0, 1.0)
+    x0, nil = np.minimum(e_kwh[rows], table.need_kwh[rows]), np.zeros((len(rows), 2))
+    return _rows(table.resting, rows)._replace(x0=x0, p_max_kw=power[:, None], end_mu=nil)
+
+
+def _stores(
+    need_kwh: Col, efficiency: float, missing_per_kwh: float, e_kwh: Col, dt_h: ArrayLike, p_max_kw: ArrayLike
+) -> Stores:
+    return stores(
+        np.minimum(e_kwh, need_kwh), dt_h, p_max_kw=p_max_kw, x_max=need_kwh[:, None], gain_in=efficiency,
+        end_x=np.stack([np.zeros_like(need_kwh), need_kwh], 1), end_mu=(missing_per_kwh, missing_per_kwh),
+    )
+
+
+def plug_in_and_charge(table: Ev, e_kwh: Col) -> Col:
+    """Full power until the need is met, shape (m,) [kW]; `step` cuts it to the stay."""
+    return np.where(e_kwh < table.need_kwh, table.rated_kw, 0.0)
+
+
+def step(table: Ev, e_kwh: Col, from_s: float, p_target_kw: Col, step_h: float = 1 / 12, out: Col | None = None) -> Col:
+    """Charge the cars and return the mean power at the meter, shape (m,) [kW]; `e_kwh` is changed in place."""
+    share = plugged_share(table, from_s, step_h * HOUR_S)[:, 0]
+    return car_step(e_kwh, table.need_kwh, table.rated_kw, share, table.efficiency, p_target_kw, step_h, out)

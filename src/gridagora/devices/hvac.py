@@ -1,0 +1,199 @@
+"""Heating and cooling: the true two-state house with its on/off unit, and the one-state belief that plans and bids."""
+
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+import numpy as np
+
+from gridagora.core.registry import register
+from gridagora.core.tables import Col, Flag, Homes
+from gridagora.kernels.fleet import Control, Hours, Houses, HouseStep, house_step
+from gridagora.kernels.house import modes, step_coefficients
+from gridagora.kernels.value import Stores, stores
+
+T_REF_DEGC = 24.0  # the stored coolth or warmth is counted from here
+FAST_PRESENT = 0.5  # share of the fast mode that a five-minute bid takes as it is now; the rest has settled (modelling.md 2)
+REACH_K = 40.0  # the belief knows no tighter bounds: comfort alone holds the house
+END_SHARE = 0.5  # energy left in the house at the end of the window is worth this share of the mean price
+DEFAULT_K = 0.05  # $/(K2 h)
+DEFAULT_FLAT_PER_KWH = 0.072
+
+
+class Belief(NamedTuple):
+    """One-state house over steps of one length, n rows and H hours.
+
+    State x [K] is the slow part of the air, as coolth while cooling and warmth while heating. x' = leak x + gain p + drift, and
+    the mean departure from the bliss temperature over the step, positive on the side of too much, is
+    c_x x + c_p p + c_0, the fast mode taken as settled.
+    """
+
+    leak: Col  # (n,)
+    gain_k_kw: Col  # (n, H)
+    drift_k: Col  # (n, H)
+    c_x: Col  # (n,)
+    c_p: Col  # (n, H)
+    c_0: Col  # (n, H)
+
+
+@register("device", "hvac")
+@dataclass(frozen=True)
+class Hvac:
+    """n units: comfort value, set point and bliss temperature, heat flows, capacity and power by hour, and both beliefs."""
+
+    home: np.ndarray  # (n,) row of the home
+    comfort_per_k2_h: Col  # (n,) k of k/2 (T - bliss)^2 [$/(K2 h)]
+    set_degc: Col  # (n, H)
+    best_degc: Col  # (n, H) bliss temperature
+    heating: Flag  # (n, H)
+    q_air_kw: Col  # (n, H)
+    q_mass_kw: Col  # (n, H)
+    unit_kw: Col  # (n, H) heat to the air when on, negative while cooling
+    rated_kw: Col  # (n, H) electric power when on
+    ua_kw_k: Col  # (n,)
+    ca_kwh_k: Col  # (n,)
+    cm_kwh_k: Col  # (n,)
+    coef: Col  # (n, 12) one-minute step
+    slow_air: Col  # (n,) weight of the air in the slow part of the air
+    slow_mass: Col  # (n,)
+    settled_k: Col  # (n, H) fast part of the air without power, in the sense of x
+    hourly: Belief
+    short: Belief
+    short_h: float  # length of a real-time interval
+    resting: Stores  # what does not change from bid to bid, one short step
+
+
+def of(
+    homes: Homes, comfort_per_k2_h: float | Col = DEFAULT_K, flat_per_kwh: float = DEFAULT_FLAT_PER_KWH, short_h: float = 1 / 12
+) -> Hvac:
+    """Every home's unit, with the bliss temperature that makes the optimised home at the flat rate use the thermostat's energy.
+
+    Parameters
+    ----------
+    homes
+        n homes over H hours.
+    comfort_per_k2_h
+        k of the disutility k/2 (T - bliss)^2, one value or (n,) [$/(K2 h)].
+    flat_per_kwh
+        Flat rate r at which the set point was chosen: bliss = set point -+ r ua / (cop k), lower while cooling [$/kWh].
+    short_h
+        Length of a real-time interval [h].
+    """
+    n = len(homes.home_id)
+    k = np.broadcast_to(np.asarray(comfort_per_k2_h, float), (n,)).copy()
+    side = np.where(homes.heating, 1.0, -1.0)
+    shift = flat_per_kwh * homes.ua_kw_k[:, None] / (homes.cop * k[:, None])
+    best = homes.t_set_degc + side * shift
+    capacity = np.where(homes.heating, homes.heat_kw[:, None], homes.cool_kw[:, None])
+    shell = (homes.ua_kw_k, homes.hm_kw_k, homes.ca_kwh_k, homes.cm_kwh_k)
+    mode = modes(*shell)
+    hourly, settled = _belief(homes, best, side, 1.0)
+    short, _ = _belief(homes, best, side, short_h)
+    return Hvac(
+        home=np.arange(n), comfort_per_k2_h=k, set_degc=homes.t_set_degc, best_degc=best, heating=homes.heating,
+        q_air_kw=homes.q_air_kw, q_mass_kw=homes.q_mass_kw, unit_kw=side * capacity, rated_kw=capacity / homes.cop,
+        ua_kw_k=homes.ua_kw_k, ca_kwh_k=homes.ca_kwh_k, cm_kwh_k=homes.cm_kwh_k, coef=step_coefficients(*shell, 1 / 60),
+        slow_air=mode.air_share, slow_mass=mode.mass_share, settled_k=settled, hourly=hourly, short=short, short_h=short_h,
+        resting=stores(
+            np.zeros(n), [short_h], leak=short.leak[:, None], x_min=-REACH_K, x_max=REACH_K, k_c=k[:, None] / (1 - FAST_PRESENT),
+            c_x=short.c_x[:, None], end_x=(-REACH_K, REACH_K),
+        ),
+    )
+
+
+def _belief(homes: Homes, best: Col, side: Col, step_h: float) -> tuple[Belief, Col]:
+    """Belief over steps of one length, and the settled fast part of the air without power."""
+    mode = modes(homes.ua_kw_k, homes.hm_kw_k, homes.ca_kwh_k, homes.cm_kwh_k)
+    leak = np.exp(mode.slow_per_h * step_h)
+    ca, cm = homes.ca_kwh_k[:, None], homes.cm_kwh_k[:, None]
+    slow_air, slow_mass = mode.air_share[:, None], mode.mass_share[:, None]
+    slow_h = (np.expm1(mode.slow_per_h * step_h) / mode.slow_per_h)[:, None]
+    fast_h = (-1 / mode.fast_per_h)[:, None]
+    heat_air = (homes.q_air_kw - homes.ua_kw_k[:, None] * T_REF_DEGC) / ca  # K/h, about the reference temperature
+    heat_mass = homes.q_mass_kw / cm
+    gain = slow_h * slow_air * homes.cop / ca
+    drift = side * slow_h * (slow_air * heat_air + slow_mass * heat_mass)
+    settled = side * fast_h * ((1 - slow_air) * heat_air - slow_mass * heat_mass)
+    c_p = fast_h * (1 - slow_air) * homes.cop / ca + gain / 2
+    c_0 = side * (T_REF_DEGC - best) + settled + drift / 2
+    return Belief(leak, gain, drift, (1 + leak) / 2, c_p, c_0), settled
+
+
+def take(table: Hvac, rows: np.ndarray) -> Hvac:
+    """Return the units of some rows."""
+    picked = {f.name: getattr(table, f.name) for f in fields(table)}
+    for name, value in picked.items():
+        if isinstance(value, Belief):
+            picked[name] = Belief(*(column[rows] for column in value))
+        elif isinstance(value, Stores):
+            picked[name] = Stores(*(column if key == "dt_h" else column[rows] for key, column in value._asdict().items()))
+        elif isinstance(value, np.ndarray):
+            picked[name] = value[rows]
+    return Hvac(**picked)
+
+
+def stored_k(table: Hvac, state: Houses, hour: int) -> Col:
+    """State x of the belief now, shape (n,) [K]: the slow part of the air against 24 degC, in the sense of the hour's mode."""
+    slow = table.slow_air * (state.t_air_degc - T_REF_DEGC) + table.slow_mass * (state.t_mass_degc - T_REF_DEGC)
+    return np.where(table.heating[:, hour], slow, -slow)
+
+
+def spec(table: Hvac, state: Houses, hour: int, hours: int = 24, value_per_kwh: float = 0.0) -> Stores:
+    """Hourly belief of n units over a window of h hours, for a plan.
+
+    Parameters
+    ----------
+    table, state
+        The units and their true temperatures.
+    hour, hours
+        First hour of the window and its length.
+    value_per_kwh
+        Mean of the forecast price; half of it values the energy left in the house at the end.
+
+    Notes
+    -----
+    An hour in the other mode than the first one (heating after cooling) has no power and no comfort term: coolth is then worth
+    only what it keeps through that hour.
+    """
+    t, b = slice(hour, hour + hours), table.hourly
+    same = table.heating[:, t] == table.heating[:, hour : hour + 1]
+    end = END_SHARE * max(value_per_kwh, 0.0) / b.gain_k_kw[:, hour + hours - 1]
+    return stores(
+        stored_k(table, state, hour), np.ones(hours), leak=b.leak[:, None], inflow=np.where(same, 1.0, -1.0) * b.drift_k[:, t],
+        p_max_kw=np.where(same, table.rated_kw[:, t], 0.0), x_min=-REACH_K, x_max=REACH_K, gain_in=b.gain_k_kw[:, t],
+        k_c=np.where(same, table.comfort_per_k2_h[:, None], 0.0), c_x=b.c_x[:, None], c_p=b.c_p[:, t], c_0=b.c_0[:, t],
+        end_x=(-REACH_K, REACH_K), end_mu=end[:, None],
+    )
+
+
+def spec_now(table: Hvac, state: Houses, hour: int) -> Stores:
+    """Belief of the next real-time interval, for a bid: half of the fast mode is present, half has settled.
+
+    With f = `FAST_PRESENT` and s the settled response of the fast mode to a kW, the departure from bliss that follows is
+    c_x x + c_0 + f (fast part now less its settled value without power) + (1 - f) s p, and a kW counts with its full
+    effect s. The gradient k s (...) is that of a row with k_c = k / (1 - f) and c_p = (1 - f) s. The end value is that of the plan: nil here.
+    """
+    b, x = table.short, stored_k(table, state, hour)
+    air = state.t_air_degc - T_REF_DEGC
+    fast = np.where(table.heating[:, hour], air, -air) - x
+    c_0 = b.c_0[:, hour] + FAST_PRESENT * (fast - table.settled_k[:, hour])
+    gain = b.gain_k_kw[:, hour]
+    changed = {
+        "inflow": b.drift_k[:, hour], "p_max_kw": table.rated_kw[:, hour], "gain_in": gain / table.short_h,
+        "c_p": (1 - FAST_PRESENT) * (b.c_p[:, hour] - gain / 2), "c_0": c_0,
+    }
+    return table.resting._replace(x0=x, **{name: column[:, None] for name, column in changed.items()})
+
+
+def hours_now(table: Hvac, hour: int, at_bliss: bool = False) -> Hours:  # noqa: FBT001, FBT002
+    """What acts on the houses in an hour, fields (n,); the set point is the bliss temperature where units follow a target."""
+    goal = table.best_degc if at_bliss else table.set_degc
+    columns = (table.q_air_kw, table.q_mass_kw, table.unit_kw, table.rated_kw, goal)
+    return Hours(*(np.ascontiguousarray(column[:, hour]) for column in columns))
+
+
+def step(
+    table: Hvac, state: Houses, now: Hours, p_target_kw: Col, rule: int, control: Control = Control(), minutes: int = 5,
+    out: HouseStep | None = None,
+) -> HouseStep:
+    """Step the true houses; see `kernels.fleet.house_step`. `state` is changed in place."""
+    return house_step(state, table.coef, now, p_target_kw, rule, control, minutes, out)

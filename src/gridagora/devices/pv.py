@@ -1,0 +1,123 @@
+"""Rooftop photovoltaics: AC power by PVWatts, a curtailable row without a store, and the reactive capability of its inverter."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gridagora.core.registry import register
+from gridagora.core.tables import Col, Homes, Index
+from gridagora.kernels.value import Stores, stores
+
+DC_PER_AC = 1.2
+LOSS_SHARE = 0.14
+INVERTER_EFFICIENCY = 0.96
+REFERENCE_EFFICIENCY = 0.9637
+STANDARD_W_M2 = 1000.0
+STANDARD_CELL_DEGC = 25.0
+POWER_PER_K = -0.0037  # crystalline silicon, per kelvin of cell temperature
+REACTIVE_SHARE = 0.44  # of rated apparent power, category B
+VOLT_VAR = ((0.92, 0.98, 1.02, 1.08), (0.44, 0.0, 0.0, -0.44))
+VOLT_WATT = ((1.06, 1.10), (1.0, 0.0))
+NO_STORE = 1e9  # a row without a store: a state wide enough never to bind, worth nothing
+
+
+@register("device", "pv")
+@dataclass(frozen=True)
+class Pv:
+    """n arrays, only of homes that have one."""
+
+    home: Index  # (n,) row of the home
+    available_kw: Col  # (n, H) AC power that could be made
+
+
+def of(homes: Homes) -> Pv:
+    """Arrays of the homes with any AC power."""
+    rows = np.flatnonzero((homes.pv_kw > 0).any(axis=1))
+    return Pv(rows, homes.pv_kw[rows])
+
+
+def take(table: Pv, rows: Index) -> Pv:
+    """Return the arrays of some rows."""
+    return Pv(table.home[rows], table.available_kw[rows])
+
+
+def ac_kw(
+    plane_w_m2: Col, dc_kw: Col | float, t_cell_degc: Col | float = STANDARD_CELL_DEGC, dc_per_ac: float = DC_PER_AC
+) -> Col:
+    """AC power of arrays by PVWatts, broadcast over its arguments [kW].
+
+    DC power in proportion to the irradiance on the array and falling with cell temperature, system losses of 14 %, then an
+    inverter of 96 % with its part-load curve, cut at its rating of dc_kw / dc_per_ac.
+
+    Parameters
+    ----------
+    plane_w_m2
+        Irradiance in the plane of the array [W/m2].
+    dc_kw
+        Rated DC power [kW].
+    t_cell_degc
+        Cell temperature [degC]; the standard 25 leaves the power as rated.
+    dc_per_ac
+        DC rating over AC rating.
+
+    References
+    ----------
+    A. P. Dobos, PVWatts version 5 manual, NREL/TP-6A20-62641, 2014, doi 10.2172/1158421.
+    """
+    rated_ac = np.asarray(dc_kw, float) / dc_per_ac
+    warm = 1 + POWER_PER_K * (np.asarray(t_cell_degc, float) - STANDARD_CELL_DEGC)
+    dc = np.maximum(np.asarray(plane_w_m2, float) / STANDARD_W_M2 * dc_kw * warm * (1 - LOSS_SHARE), 0.0)
+    rated_dc = rated_ac / INVERTER_EFFICIENCY
+    zeta = np.where(dc > 0, dc / np.where(rated_dc > 0, rated_dc, 1.0), 1.0)
+    efficiency = INVERTER_EFFICIENCY / REFERENCE_EFFICIENCY * (-0.0162 * zeta - 0.0059 / zeta + 0.9858)
+    return np.clip(efficiency * dc, 0.0, rated_ac)
+
+
+def volt_var_share(v_pu: Col | float) -> Col:
+    """Reactive power injected over rated apparent power at a voltage, default curve of category B, shape of `v_pu`.
+
+    Positive is injection (it raises the voltage): a load's q_kvar is minus this times the rating.
+
+    References
+    ----------
+    IEEE 1547-2018, clause 5.3.3, table 8, category B.
+    """
+    return np.asarray(np.interp(v_pu, *VOLT_VAR))
+
+
+def volt_watt_share(v_pu: Col | float) -> Col:
+    """Greatest active power over rated power at a voltage, default curve of category B, shape of `v_pu`.
+
+    References
+    ----------
+    IEEE 1547-2018, clause 5.4.2, table 10.
+    """
+    return np.asarray(np.interp(v_pu, *VOLT_WATT))
+
+
+def reactive_limit_kvar(rated_kva: Col, p_kw: Col) -> Col:
+    """Greatest reactive power either way beside an active power: the category B share, within the apparent power left."""
+    left = np.sqrt(np.maximum(np.square(rated_kva) - np.square(p_kw), 0.0))
+    limit: Col = np.minimum(REACTIVE_SHARE * np.asarray(rated_kva), left)
+    return limit
+
+
+def spec(table: Pv, hour: int, hours: int = 24) -> Stores:
+    """Rows that inject up to the available power and may curtail, over a window of hours."""
+    return _stores(table.available_kw[:, hour : hour + hours], np.ones(hours))
+
+
+def spec_now(table: Pv, hour: int, short_h: float = 1 / 12) -> Stores:
+    """The next real-time interval, for a bid."""
+    return _stores(table.available_kw[:, hour : hour + 1], np.array([short_h]))
+
+
+def _stores(available_kw: Col, dt_h: Col) -> Stores:
+    n = len(available_kw)
+    return stores(np.zeros(n), dt_h, p_min_kw=-available_kw, x_min=-NO_STORE, x_max=NO_STORE, end_x=(-NO_STORE, NO_STORE))
+
+
+def step(table: Pv, hour: int, p_target_kw: Col | None = None) -> Col:
+    """Power at the meter, shape (n,) [kW], negative: all that is available, or the target cut to it."""
+    most = table.available_kw[:, hour]
+    return -most if p_target_kw is None else -np.clip(-p_target_kw, 0.0, most)

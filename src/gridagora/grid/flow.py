@@ -1,0 +1,185 @@
+"""Exact three-phase power flow of a feeder over time, with the power mismatch that proves it."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import csc_matrix, csr_array
+from scipy.sparse.linalg import splu
+
+from gridagora.core.errors import PartError
+from gridagora.core.feeder import Feeder, Phasors, row_share
+from gridagora.core.tables import Col, Flag, Index
+from gridagora.kernels.flow import BLOCK, Loads, Rows, Settled, Still, Triangles, run_blocks
+
+ROUNDS_MAX = 200
+
+
+class Factors(NamedTuple):
+    """One factored feeder: kept by whoever solves the same feeder again and again."""
+
+    triangles: Triangles
+    rows: Rows
+    loads: Loads
+    still: Still
+    source_node: Index
+    source_i_at_rest: Phasors  # that the unloaded network draws
+    source_y: Phasors  # dense, over the source's nodes
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Voltages and power of t time steps on m nodes; a step that did not converge holds nan."""
+
+    v_pu: Col  # (t, m) magnitude
+    substation_p_kw: Col  # (t,) into the feeder
+    substation_q_kvar: Col  # (t,)
+    losses_kw: Col  # (t,)
+    converged: Flag  # (t,)
+    rounds: Index  # (t,) 0 where not converged
+    mismatch_kva: Col  # (t,) largest |S - V conj(Y V)| of any node
+    v: Phasors  # (t, m) [V]
+
+
+def factor(feeder: Feeder) -> Factors:
+    """Factor the admittance matrix of a feeder once.
+
+    Raises
+    ------
+    PartError
+        The matrix is singular: a part of the network has no path to the source or to earth.
+    """
+    m = len(feeder.node_name)
+    y = csc_matrix((feeder.y_data, feeder.y_indices, feeder.y_indptr), shape=(m, m))
+    try:
+        lu = splu(y, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.01, options={"SymmetricMode": True})
+    except RuntimeError as fault:
+        raise PartError(f"feeder {feeder.name}: the admittance matrix is singular, so part of it floats ({fault})") from fault
+    lower, upper = csr_array(lu.L), csr_array(lu.U)
+    lower.sort_indices()
+    upper.sort_indices()
+    pivot = 1.0 / upper.diagonal()
+    below, above = _strict(lower, side=-1), _strict(upper, side=1)
+    triangles = Triangles(
+        *below, *above, np.ascontiguousarray(pivot.real), np.ascontiguousarray(pivot.imag),
+        lu.perm_r.astype(np.int64), lu.perm_c.astype(np.int64),
+    )  # fmt: skip
+    column = np.repeat(np.arange(m), np.diff(y.indptr))
+    by_row = csr_array((y.data, (lu.perm_r[y.indices], lu.perm_c[column])), shape=(m, m))
+    rows = Rows(by_row.indptr.astype(np.int64), by_row.indices.astype(np.int64), by_row.data.real.copy(), by_row.data.imag.copy())
+    inner = csr_array(csc_matrix((feeder.source_y, feeder.y_indices, feeder.y_indptr), shape=(m, m)))
+    source = np.union1d(np.flatnonzero(feeder.source_i), inner.nonzero()[0])
+    source_y: Phasors = inner[source][:, source].toarray()
+    return Factors(
+        triangles=triangles,
+        rows=rows,
+        loads=Loads(feeder.load_from, feeder.load_to, feeder.load_meter, row_share(feeder)),
+        still=Still(feeder.v_no_load.real.copy(), feeder.v_no_load.imag.copy(), feeder.node_base_v),
+        source_node=source,
+        source_i_at_rest=feeder.source_i[source] - source_y @ feeder.v_no_load[source],
+        source_y=source_y,
+    )
+
+
+def solve(
+    feeder: Feeder, p_kw: Col, q_kvar: Col, tolerance: float = 1e-8, *, factors: Factors | None = None, threads: int = 1
+) -> Flow:
+    """Power flow of every time step at constant meter power.
+
+    Parameters
+    ----------
+    feeder
+        m nodes, j meters.
+    p_kw, q_kvar
+        Withdrawal of each meter, shape (t, j) [kW], [kvar].
+    tolerance
+        Largest move of the voltage at any load in the last round [pu].
+    factors
+        From `factor`, to save the factorisation on repeated calls.
+    threads
+        Time blocks are shared among this many threads; the result does not depend on it.
+
+    Raises
+    ------
+    PartError
+        Shapes that do not match, a power that is not a number, or a singular feeder.
+
+    References
+    ----------
+    See `gridagora.kernels.flow`.
+    """
+    p_kw, q_kvar = _powers(feeder, p_kw, q_kvar)
+    kept = factors if factors is not None else factor(feeder)
+    t, m = p_kw.shape[0], len(feeder.node_name)
+    settled = Settled(np.empty((t, m), complex), np.empty((t, m)), np.zeros(t, np.int64), np.zeros(t))
+
+    def part(first: int, last: int) -> None:
+        run_blocks(kept.triangles, kept.rows, kept.loads, kept.still, p_kw, q_kvar, tolerance, ROUNDS_MAX, first, last, settled)
+
+    blocks = -(-t // BLOCK)
+    if threads == 1:
+        part(0, blocks)
+    else:
+        cut = np.linspace(0, blocks, threads + 1).astype(int).tolist()
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(part, cut[:-1], cut[1:]))
+    return _flow(feeder, kept, p_kw, settled)
+
+
+def describe(flow: Flow) -> str:
+    """Sentence on how the power flow ended, for people."""
+    t, bad = flow.converged.size, np.flatnonzero(~flow.converged)
+    if bad.size == 0:
+        worst = float(flow.mismatch_kva.max(initial=0.0))
+        return f"The power flow converged in all {t} steps; no node is off its power balance by more than {worst:.1e} kVA."
+    if bad.size == t:
+        return (
+            f"The power flow converged in none of the {t} steps: the feeder cannot carry this load at any voltage. "
+            "Use fewer homes, smaller loads or a stronger feeder."
+        )
+    return (
+        f"The power flow did not converge in {bad.size} of {t} steps, the first of them step {bad[0]}: "
+        "the load then is more than the feeder can carry at any voltage. Voltages and losses of these steps are left out."
+    )
+
+
+def _strict(matrix: csr_array, side: int) -> tuple[Index, Index, Col, Col]:
+    """Rows of a triangle without its diagonal, real and imaginary parts apart."""
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    keep = side * (matrix.indices - rows) > 0
+    ptr = np.concatenate([[0], np.cumsum(np.bincount(rows[keep], minlength=matrix.shape[0]))])
+    entry = matrix.data[keep]
+    return ptr.astype(np.int64), matrix.indices[keep].astype(np.int64), entry.real.copy(), entry.imag.copy()
+
+
+def _powers(feeder: Feeder, p_kw: Col, q_kvar: Col) -> tuple[Col, Col]:
+    p_kw, q_kvar = np.ascontiguousarray(p_kw, float), np.ascontiguousarray(q_kvar, float)
+    meters = len(feeder.meter_name)
+    for name, power in (("p_kw", p_kw), ("q_kvar", q_kvar)):
+        if power.ndim != 2 or power.shape != (p_kw.shape[0], meters):
+            raise PartError(f"{name} has shape {power.shape}, expected (steps, {meters}), one column for each meter")
+        bad = np.flatnonzero(~np.isfinite(power).all(axis=0))
+        if bad.size:
+            raise PartError(f"{name} of meter {feeder.meter_name[bad[0]]} (column {bad[0]}) holds values that are not finite")
+    return p_kw, q_kvar
+
+
+def _flow(feeder: Feeder, kept: Factors, p_kw: Col, settled: Settled) -> Flow:
+    v, converged = settled.v, settled.rounds > 0
+    v[~converged] = np.nan
+    settled.v_pu[~converged] = np.nan
+    at = kept.source_node
+    # current at rest and its change apart: the source's own current is a million times that of the feeder
+    change = (v[:, at] - feeder.v_no_load[at]) @ kept.source_y.T
+    power_kva = 1e-3 * (v[:, at] * np.conj(kept.source_i_at_rest - change)).sum(axis=1)
+    return Flow(
+        v_pu=settled.v_pu,
+        substation_p_kw=power_kva.real,
+        substation_q_kvar=power_kva.imag,
+        losses_kw=power_kva.real - p_kw.sum(axis=1),
+        converged=converged,
+        rounds=settled.rounds,
+        mismatch_kva=settled.mismatch_kva,
+        v=v,
+    )

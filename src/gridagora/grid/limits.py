@@ -1,0 +1,67 @@
+"""Voltages of meters and buses out of a power flow, and the bands they should keep."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gridagora.core.feeder import Feeder, live_nodes
+from gridagora.core.tables import Col, Flag, Index
+from gridagora.grid.flow import Flow
+
+# ANSI C84.1 service voltage, 114 to 126 V and 110 to 127 V on 120 V
+RANGE_A_PU = (0.95, 1.05)
+RANGE_B_PU = (110 / 120, 127 / 120)
+
+
+class Band(NamedTuple):
+    """Lowest and highest phase voltage of each meter in each step, shape (t, j) each [pu]; nan where not converged."""
+
+    v_min_pu: Col
+    v_max_pu: Col
+
+
+class Buses(NamedTuple):
+    """Voltages of each bus over all converged steps, shape (b,) each [pu]; nan where a bus has no phase."""
+
+    v_min_pu: Col
+    v_max_pu: Col
+    v_at_peak_pu: Col  # of the phase farthest from 1, in the step of largest substation power
+
+
+def meter_band(feeder: Feeder, flow: Flow) -> Band:
+    """Voltages that each meter sees, over the phases it is connected to."""
+    nodes = np.concatenate([feeder.load_from, feeder.load_to])
+    meters = np.concatenate([feeder.load_meter, feeder.load_meter])
+    return Band(*_reduce(flow.v_pu, *_groups(meters, nodes, (nodes >= 0) & live_nodes(feeder)[nodes]), len(feeder.meter_name)))
+
+
+def bus_voltages(feeder: Feeder, flow: Flow) -> Buses:
+    """Lowest, highest and peak-hour voltage of each bus.
+
+    A feeder none of whose steps converged has nan everywhere.
+    """
+    count = len(feeder.bus_name)
+    groups = _groups(feeder.node_bus, np.arange(len(feeder.node_name)), live_nodes(feeder))
+    low = np.fmin.reduce(flow.v_pu, axis=0, initial=np.nan)
+    high = np.fmax.reduce(flow.v_pu, axis=0, initial=np.nan)
+    v_min, _ = _reduce(low[None], *groups, count)
+    _, v_max = _reduce(high[None], *groups, count)
+    power = np.where(flow.converged, flow.substation_p_kw, -np.inf)
+    below, above = _reduce(flow.v_pu[[int(np.argmax(power))]], *groups, count)
+    worst = np.where(1.0 - below > above - 1.0, below, above)
+    return Buses(v_min[0], v_max[0], worst[0])
+
+
+def _groups(owner: Index, node: Index, keep: Flag) -> tuple[Index, Index]:
+    """Nodes sorted by owner, with the owner of each."""
+    order = np.argsort(owner[keep], kind="stable")
+    return owner[keep][order], node[keep][order]
+
+
+def _reduce(v_pu: Col, owner: Index, node: Index, count: int) -> tuple[Col, Col]:
+    low, high = np.full((len(v_pu), count), np.nan), np.full((len(v_pu), count), np.nan)
+    if owner.size:
+        first = np.flatnonzero(np.diff(owner, prepend=-1))
+        low[:, owner[first]] = np.minimum.reduceat(v_pu[:, node], first, axis=1)
+        high[:, owner[first]] = np.maximum.reduceat(v_pu[:, node], first, axis=1)
+    return low, high

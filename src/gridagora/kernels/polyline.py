@@ -1,0 +1,181 @@
+"""Polylines of marginal value: x never falls, mu never rises; two points at one x are a jump, at one mu a flat.
+
+Everything here is compiled and works on the first `n` entries of a pair of arrays owned by the caller.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+JIT: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
+PENALTY = 1e3  # money per unit of x for state that no schedule can deliver, or must shed; far above any price
+
+
+@njit(**JIT)
+def append(x, mu, n, x_new, mu_new):  # type: ignore[no-untyped-def]
+    """Append a point and return the new length; the middle of three points on one flat or one jump is dropped."""
+    if n > 0:
+        x_new = max(x_new, x[n - 1])  # rounding must not undo the order that the mathematics guarantees
+        mu_new = min(mu_new, mu[n - 1])
+        if x[n - 1] == x_new and mu[n - 1] == mu_new:
+            return n
+        if n > 1 and ((mu[n - 1] == mu_new and mu[n - 2] == mu_new) or (x[n - 1] == x_new and x[n - 2] == x_new)):
+            x[n - 1], mu[n - 1] = x_new, mu_new
+            return n
+    x[n], mu[n] = x_new, mu_new
+    return n + 1
+
+
+@njit(**JIT)
+def after(x, lo, n, at):  # type: ignore[no-untyped-def]
+    """Return the first index in [lo, n) whose x exceeds `at`, else n."""
+    count = n - lo
+    while count > 0:  # no branch inside: the outcome is not predictable
+        half = count >> 1
+        go = x[lo + half] <= at
+        lo = lo + half + 1 if go else lo
+        count = count - half - 1 if go else half
+    return lo
+
+
+@njit(**JIT)
+def not_before(x, lo, n, at):  # type: ignore[no-untyped-def]
+    """Return the first index in [lo, n) whose x is at least `at`, else n."""
+    count = n - lo
+    while count > 0:
+        half = count >> 1
+        go = x[lo + half] < at
+        lo = lo + half + 1 if go else lo
+        count = count - half - 1 if go else half
+    return lo
+
+
+@njit(**JIT)
+def between(x, mu, n, i, at):  # type: ignore[no-untyped-def]
+    """Return mu at `at` on the edge that ends in point i; constant beyond both ends."""
+    if i == 0:
+        return mu[0]
+    if i == n:
+        return mu[n - 1]
+    return mu[i - 1] + (mu[i] - mu[i - 1]) * ((at - x[i - 1]) / (x[i] - x[i - 1]))
+
+
+@njit(**JIT)
+def right_value(x, mu, n, at):  # type: ignore[no-untyped-def]
+    """Return the value just right of `at`."""
+    return between(x, mu, n, after(x, 0, n, at), at)
+
+
+@njit(**JIT)
+def left_value(x, mu, n, at):  # type: ignore[no-untyped-def]
+    """Return the value just left of `at`."""
+    return between(x, mu, n, not_before(x, 0, n, at), at)
+
+
+@njit(**JIT)
+def area(x, mu, n, start, end):  # type: ignore[no-untyped-def]
+    """Return the integral from `start` to `end`, start <= end."""
+    total, px, pm = 0.0, start, right_value(x, mu, n, start)
+    for i in range(after(x, 0, n, start), n):
+        if x[i] >= end:
+            break
+        total += 0.5 * (pm + mu[i]) * (x[i] - px)
+        px, pm = x[i], mu[i]
+    return total + 0.5 * (pm + left_value(x, mu, n, end)) * (end - px)
+
+
+@njit(**JIT)
+def taste(x, k, x_set, dead):  # type: ignore[no-untyped-def]
+    """Return the slope of -k/2 max(0, |x - x_set| - dead)^2."""
+    away = x - x_set
+    if away > dead:
+        return -k * (away - dead)
+    if away < -dead:
+        return -k * (away + dead)
+    return 0.0
+
+
+@njit(**JIT)
+def cut(zx, zm, c, lo, hi, x, mu):  # type: ignore[no-untyped-def]
+    """Copy the polyline (zx, zm) on [lo, hi] to (x, mu), constant where it does not reach; return its length."""
+    i = after(zx, 0, c, lo)
+    n = append(x, mu, 0, lo, between(zx, zm, c, i, lo))
+    while i < c and zx[i] < hi:
+        n = append(x, mu, n, zx[i], zm[i])
+        i += 1
+    return append(x, mu, n, hi, between(zx, zm, c, not_before(zx, 0, c, hi), hi)) if hi > lo else n
+
+
+@njit(**JIT)
+def dress(zx, zm, c, lo, hi, k, x_set, dead, x, mu):  # type: ignore[no-untyped-def]
+    """Add the comfort slope on [lo, hi] and vertical ends at the penalty; return the length of (x, mu)."""
+    low, high = x_set - dead, x_set + dead
+    kinked = k > 0.0 and dead > 0.0
+    i = after(zx, 0, c, lo)
+    px, pm = lo, between(zx, zm, c, i, lo)
+    level = pm + taste(lo, k, x_set, dead)
+    n = append(x, mu, 0, lo, max(PENALTY, level))
+    n = append(x, mu, n, lo, level)
+    more = True
+    while more:
+        more = i < c and zx[i] < hi
+        if more:
+            nx, nm = zx[i], zm[i]
+        else:
+            nx = hi
+            nm = between(zx, zm, c, not_before(zx, 0, c, hi), hi) if hi > lo else pm
+        if kinked:
+            if px < low < nx:
+                n = append(x, mu, n, low, pm + (nm - pm) * ((low - px) / (nx - px)))
+            if px < high < nx:
+                n = append(x, mu, n, high, pm + (nm - pm) * ((high - px) / (nx - px)))
+        level = nm + taste(nx, k, x_set, dead)
+        n = append(x, mu, n, nx, level)
+        px, pm = nx, nm
+        i += 1
+    return append(x, mu, n, hi, min(-PENALTY, level))
+
+
+@njit(**JIT)
+def terminal(x, mu, at):  # type: ignore[no-untyped-def]
+    """Return the integral of an end polyline from its first point to `at`, constant slope beyond both ends."""
+    n = x.shape[0]
+    if at <= x[0]:
+        return mu[0] * (at - x[0])
+    total = 0.0
+    for j in range(1, n):
+        if x[j] > x[j - 1]:
+            stop = min(at, x[j])
+            total += 0.5 * (mu[j - 1] + between(x, mu, n, j, stop)) * (stop - x[j - 1])
+            if at <= x[j]:
+                return total
+    return total + mu[n - 1] * (at - x[n - 1])
+
+
+@njit(**JIT)
+def mean_after_draws(zx, zm, c, lo, hi, k, x_set, dead, draws, points, x, mu):  # type: ignore[no-untyped-def]
+    """Expected slope before equally likely additional inflows `draws` (S,), on `points` even points of [lo, hi].
+
+    Beyond the bounds the slope of value stays constant and the comfort slope goes on: a draw that empties a store costs
+    comfort, not the penalty.
+    """
+    n = 0
+    for g in range(points):
+        at = lo + (hi - lo) * (g / (points - 1))
+        total = 0.0
+        for d in draws:
+            y = at + d
+            total += right_value(zx, zm, c, min(max(y, lo), hi)) + taste(y, k, x_set, dead)
+        n = append(x, mu, n, at, total / draws.shape[0])
+    return n
+
+
+@njit(**JIT)
+def roomier(x, mu, need):  # type: ignore[no-untyped-def]
+    """Return the pair of arrays with room for `need` entries, their content kept."""
+    if need <= x.shape[0]:
+        return x, mu
+    new_x, new_mu = np.empty(2 * need), np.empty(2 * need)
+    new_x[: x.shape[0]], new_mu[: x.shape[0]] = x, mu
+    return new_x, new_mu

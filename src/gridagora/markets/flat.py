@@ -1,0 +1,41 @@
+"""The flat tariff: one price, revenue-neutral to wholesale and delivery on the baseline load."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gridagora.core.exchange import quote
+from gridagora.core.registry import register
+from gridagora.core.session import Call, Session, nothing
+from gridagora.core.tables import Col
+
+
+@register("market", "flat")
+@dataclass(frozen=True)
+class Flat:
+    """Today's default: homes keep their thermostats and charge when they plug in; a battery only follows its own PV."""
+
+    strategy: str = "habit"
+
+    def tariff(self, cost_per_kwh: Col, load_kw: Col, local_hour: Col) -> Col:
+        """Return the price of every interval, shape (t,) [$/kWh]: load-weighted cost of the baseline, the same all day.
+
+        Parameters
+        ----------
+        cost_per_kwh
+            Wholesale plus delivery, shape (t,) [$/kWh].
+        load_kw
+            Baseline load, shape (t,) [kW]; its weighted mean makes revenue equal cost (theory 7).
+        local_hour
+            Local time of day of each interval, shape (t,) [h].
+        """
+        return np.full(len(local_hour), (cost_per_kwh * load_kw).sum() / load_kw.sum())
+
+    def outlook(self, call: Call) -> Col:
+        """Return the prices homes plan on, shape (h,) [$/kWh]."""
+        return call.tariff_per_kwh
+
+    def session(self, call: Call) -> Session:
+        """Post the tariff; nobody answers."""
+        yield quote(call.product, call.party, call.tariff_per_kwh[:1])
+        return nothing(call)

@@ -1,0 +1,51 @@
+"""Time-of-use tariff: a dear window and a cheap rest, scaled to the revenue of the flat tariff on the baseline load."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gridagora.core.errors import InputError, Problem
+from gridagora.core.exchange import quote
+from gridagora.core.registry import register
+from gridagora.core.session import Call, Session, nothing
+from gridagora.core.tables import Col
+
+DAY_H = 24
+
+
+@register("market", "tou")
+@dataclass(frozen=True)
+class TimeOfUse:
+    """Two prices a day, known to all: homes plan against them and move together when the window ends.
+
+    peak_ratio is the dear price over the cheap one; the window [peak_start_h, peak_end_h) is in local hours of day.
+    """
+
+    peak_ratio: float = 3.0
+    peak_start_h: float = 14.0
+    peak_end_h: float = 20.0
+    strategy: str = "price_taker"
+
+    def __post_init__(self) -> None:
+        """Refuse a window that is no window and a ratio that is no price."""
+        problems = []
+        if not 0 <= self.peak_start_h < self.peak_end_h <= DAY_H:
+            problems.append(Problem("market.tou", f"{self.peak_start_h} to {self.peak_end_h} h", "0 <= peak_start_h < peak_end_h <= 24"))
+        if not self.peak_ratio > 0:
+            problems.append(Problem("market.tou.peak_ratio", str(self.peak_ratio), "a number above 0"))
+        if problems:
+            raise InputError(problems)
+
+    def tariff(self, cost_per_kwh: Col, load_kw: Col, local_hour: Col) -> Col:
+        """Return the price of every interval, shape (t,) [$/kWh]; revenue on the baseline equals its cost (theory 7, T30)."""
+        shape = np.where((local_hour >= self.peak_start_h) & (local_hour < self.peak_end_h), self.peak_ratio, 1.0)
+        return np.asarray(shape * ((cost_per_kwh * load_kw).sum() / (shape[: len(load_kw)] * load_kw).sum()))
+
+    def outlook(self, call: Call) -> Col:
+        """Return the prices homes plan on, shape (h,) [$/kWh]."""
+        return call.tariff_per_kwh
+
+    def session(self, call: Call) -> Session:
+        """Post the tariff of the interval; nobody answers."""
+        yield quote(call.product, call.party, call.tariff_per_kwh[:1])
+        return nothing(call)

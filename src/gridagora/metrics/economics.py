@@ -1,0 +1,59 @@
+"""Economic metrics E1 to E10 (theory 13). Resource cost and transfers are kept apart: welfare holds no payment."""
+
+import numpy as np
+
+from gridagora.core.measure import Metric, Yardstick
+from gridagora.core.outcome import Outcome, welfare_usd
+from gridagora.core.registry import register
+
+
+def captured(outcome: Outcome, yardstick: Yardstick) -> float:
+    """Share of the attainable gain that the design captures: (W - W_flat) / (bound - W_flat)."""
+    if yardstick.flat is None or yardstick.bound_usd is None:
+        return float("nan")
+    start = welfare_usd(yardstick.flat)
+    return (welfare_usd(outcome) - start) / (yardstick.bound_usd - start)
+
+
+def average_price(outcome: Outcome, _: Yardstick) -> float:
+    """Bills over energy withdrawn less energy injected."""
+    return float(outcome.bill_usd.sum() / (outcome.home_kw.sum() * outcome.dt_h))
+
+
+def wholesale_cost(outcome: Outcome, _: Yardstick) -> float:
+    """Energy bought at the substation times the real-time wholesale price."""
+    return float((outcome.load_kw * outcome.wholesale_per_kwh).sum() * outcome.dt_h)
+
+
+def surplus(outcome: Outcome, _: Yardstick) -> float:
+    """Mean cost of a home with its comfort: bill, discomfort, hot water, wear and unmet charge."""
+    burden = outcome.bill_usd + outcome.comfort_usd + outcome.hot_water_usd + outcome.wear_usd + outcome.ev_unmet_usd
+    return float(-burden.mean())
+
+
+def flexible_energy(outcome: Outcome, _: Yardstick) -> float:
+    """Energy moved by storage and electric vehicles plus PV output."""
+    moved = np.abs(outcome.battery_kw) + np.abs(outcome.ev_kw) + outcome.pv_kw
+    return float(moved.sum() * outcome.dt_h)
+
+
+def volatility(outcome: Outcome, _: Yardstick) -> float:
+    """Standard deviation of the change of the price homes see, from interval to interval."""
+    return float(np.diff(outcome.price_per_kwh).std())
+
+
+METRICS = (
+    Metric("E1", "social welfare", "$", "up", lambda o, _: welfare_usd(o)),
+    Metric("E2", "captured value", "share", "up", captured),
+    Metric("E3", "wholesale purchase cost", "$", "down", wholesale_cost),
+    Metric("E4", "wholesale energy", "MWh", "-", lambda o, _: float(o.load_kw.sum() * o.dt_h / 1000)),
+    Metric("E5", "mean bill", "$/home", "down", lambda o, _: float(o.bill_usd.mean())),
+    Metric("E5p", "average retail price", "$/kWh", "down", average_price),
+    Metric("E6", "home surplus: minus bill and discomfort", "$/home", "up", surplus),
+    Metric("E6m", "operator margin after wholesale and wires", "$", "-", lambda o, _: o.surplus_uusd / 1e6),
+    Metric("E7", "PV, storage and EV energy", "kWh", "-", flexible_energy),
+    Metric("E8", "budget imbalance", "$", "down", lambda o, _: abs(o.imbalance_uusd) / 1e6),
+    Metric("E10", "price volatility", "$/kWh", "down", volatility),
+)
+for _metric in METRICS:
+    register("metric", _metric.id)(_metric)

@@ -1,0 +1,106 @@
+"""Network metrics P1 to P7, V1 and V4 (theory 13): peaks and shape at the substation, losses and voltages of the exact flow."""
+
+import numpy as np
+
+from gridagora.core.measure import Metric, Yardstick
+from gridagora.core.outcome import Outcome
+from gridagora.core.registry import register
+from gridagora.core.tables import Col
+
+RANGE_A = (0.95, 1.05)  # ANSI C84.1 service voltage, 114 to 126 V on a 120 V base
+QUARTER_H = 0.25
+
+
+def quarter_hours(outcome: Outcome) -> Col:
+    """Load averaged over 15 minutes, the demand a meter records [kW]."""
+    per = max(1, round(QUARTER_H / outcome.dt_h))
+    return outcome.load_kw[: len(outcome.load_kw) // per * per].reshape(-1, per).mean(1)
+
+
+def peak(outcome: Outcome, _: Yardstick) -> float:
+    """Highest 15-minute load."""
+    return float(quarter_hours(outcome).max())
+
+
+def peak_reduction(outcome: Outcome, yardstick: Yardstick) -> float:
+    """Peak against that of the flat design, as a share; negative where the design made it worse."""
+    return float("nan") if yardstick.flat is None else 1 - peak(outcome, yardstick) / peak(yardstick.flat, yardstick)
+
+
+def over_limit(outcome: Outcome, _: Yardstick) -> float:
+    """Energy above the substation limit."""
+    return float((outcome.load_kw - outcome.limit_kw).clip(min=0).sum() * outcome.dt_h)
+
+
+def ramp(outcome: Outcome, _: Yardstick) -> float:
+    """Steepest change of the hourly load."""
+    per = round(1 / outcome.dt_h)
+    hourly = outcome.load_kw[: len(outcome.load_kw) // per * per].reshape(-1, per).mean(1)
+    return float(np.abs(np.diff(hourly)).max()) if len(hourly) > 1 else 0.0
+
+
+def losses(outcome: Outcome, _: Yardstick) -> float:
+    """Energy lost in lines and transformers."""
+    return float("nan") if outcome.network is None else float(outcome.network.losses_kw.sum() * outcome.dt_h)
+
+
+def loss_share(outcome: Outcome, _: Yardstick) -> float:
+    """Energy lost over energy entering the feeder."""
+    net = outcome.network
+    return float("nan") if net is None else float(net.losses_kw.sum() / np.abs(net.source_kw).sum())
+
+
+def reactive(outcome: Outcome, _: Yardstick) -> float:
+    """Reactive energy at the substation."""
+    return float("nan") if outcome.network is None else float(np.abs(outcome.network.source_kvar).sum() * outcome.dt_h)
+
+
+def power_factor(outcome: Outcome, _: Yardstick) -> float:
+    """Mean of active over apparent power at the substation."""
+    net = outcome.network
+    return float("nan") if net is None else float(np.mean(np.abs(net.source_kw) / np.hypot(net.source_kw, net.source_kvar)))
+
+
+def self_consumption(outcome: Outcome, _: Yardstick) -> float:
+    """Share of PV output used behind the home's own meter."""
+    made = outcome.home_pv_kw.sum()
+    exported = np.minimum(outcome.home_pv_kw, (-outcome.home_kw).clip(min=0)).sum()
+    return float(1 - exported / made) if made > 0 else float("nan")
+
+
+def lowest(outcome: Outcome, _: Yardstick) -> float:
+    """Lowest home voltage of the run."""
+    return float("nan") if outcome.network is None else float(outcome.network.v_min_pu.min())
+
+
+def highest(outcome: Outcome, _: Yardstick) -> float:
+    """Highest home voltage of the run."""
+    return float("nan") if outcome.network is None else float(outcome.network.v_max_pu.max())
+
+
+def violation_hours(outcome: Outcome, _: Yardstick) -> float:
+    """Home-hours outside ANSI C84.1 range A."""
+    if outcome.network is None:
+        return float("nan")
+    v = outcome.network.home_v_pu
+    return float(((v < RANGE_A[0]) | (v > RANGE_A[1])).sum() * outcome.dt_h)
+
+
+METRICS = (
+    Metric("P1", "peak load, 15 min", "kW", "down", peak),
+    Metric("P1r", "peak reduction against flat", "share", "up", peak_reduction),
+    Metric("P2", "load factor", "share", "up", lambda o, y: float(o.load_kw.mean() / peak(o, y))),
+    Metric("P2r", "steepest hourly ramp", "kW/h", "down", ramp),
+    Metric("P3", "losses", "kWh", "down", losses),
+    Metric("P3s", "losses over energy", "share", "down", loss_share),
+    Metric("P4", "reactive energy", "kvarh", "down", reactive),
+    Metric("P4f", "power factor", "share", "up", power_factor),
+    Metric("P5", "energy over the limit", "kWh", "down", over_limit),
+    Metric("P6", "PV self-consumption", "share", "up", self_consumption),
+    Metric("P7", "PV curtailed", "kWh", "down", lambda o, _: float((o.home_pv_kw.sum(0) - o.pv_kw).sum() * o.dt_h)),
+    Metric("V1", "lowest home voltage", "pu", "up", lowest),
+    Metric("V1h", "highest home voltage", "pu", "down", highest),
+    Metric("V4", "home-hours outside range A", "h", "down", violation_hours),
+)
+for _metric in METRICS:
+    register("metric", _metric.id)(_metric)

@@ -1,0 +1,35 @@
+"""The figures of a comparison, by name, as Plotly objects that show in a notebook."""
+
+from collections.abc import Callable, Mapping
+
+import plotly.graph_objects as go
+
+from gridagora.report.facts import Outcome
+from gridagora.report.home_figures import bill_change, bills, comfort, feeder, voltage
+from gridagora.report.time_figures import average_day, devices, load, temperature
+from gridagora.report.value_figures import captured_value, costs, information
+
+DRAWINGS: Mapping[str, Callable[[Outcome], go.Figure | None]] = {
+    "captured_value": captured_value,
+    "costs": costs,
+    "load": load,
+    "average_day": average_day,
+    "devices": devices,
+    "bills": bills,
+    "bill_change": bill_change,
+    "comfort": comfort,
+    "temperature": temperature,
+    "voltage": voltage,
+    "feeder": feeder,
+    "information": information,
+}
+
+
+def figures(result: Outcome) -> dict[str, go.Figure]:
+    """Return every figure that the result has numbers for; a figure whose table is absent is left out.
+
+    Names: captured_value, costs, load, average_day, devices, bills, bill_change, comfort, temperature, voltage, feeder,
+    information.
+    """
+    drawn = {name: draw(result) for name, draw in DRAWINGS.items()}
+    return {name: fig for name, fig in drawn.items() if fig is not None}

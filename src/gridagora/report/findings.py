@@ -1,0 +1,201 @@
+"""What the numbers say, as sentences: the question, the answer, a few figures a design, and how to read each drawing."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gridagora.report.facts import BASELINE, Outcome, baseline, designs, frame, metric_value, of, step_s
+from gridagora.report.home_figures import ANSI_A_V, ANSI_BASE_V, bill_delta_usd
+from gridagora.report.style import change, number
+from gridagora.report.value_figures import captured_share
+
+SPOKEN = {
+    "flat": "the flat rate",
+    "flat_optimised": "the flat rate with optimised homes",
+    "tou": "time-of-use pricing",
+    "rtp": "real-time pricing",
+    "central": "the central market",
+    "layered": "the layered market",
+    "peer": "peer-to-peer trade",
+    "auction": "the double auction",
+    "retailer": "the prosumer retailer",
+}
+
+
+class Digest(NamedTuple):
+    """A few figures of one design, nan where not measured."""
+
+    design: str
+    captured: float  # share of the attainable value
+    bill_usd: float  # mean over homes
+    peak_kw: float
+    over_limit_h: float
+    discomfort_k_h: float  # mean over homes
+    homes_outside_a: float  # count of homes whose voltage ever leaves ANSI range A
+    better_off: float  # share of homes whose bill is below that of the reference
+
+
+def digests(result: Outcome) -> dict[str, Digest]:
+    """Return the digest of every design, in the order of the run."""
+    return {name: _digest(result, name) for name in designs(result)}
+
+
+def _digest(result: Outcome, name: str) -> Digest:
+    peak_kw, over_h = _peak(result, name)
+    return Digest(
+        name,
+        captured_share(result, name),
+        _home_mean(result, name, "bill_usd"),
+        peak_kw,
+        over_h,
+        _home_mean(result, name, "discomfort_k_h"),
+        _outside_a(result, name),
+        _better_off(result, name),
+    )
+
+
+def _home_mean(result: Outcome, name: str, column: str) -> float:
+    table = frame(result, "homes", column)
+    rows = None if table is None else of(table, name)[column]
+    return float(rows.mean()) if rows is not None and len(rows) else float("nan")
+
+
+def _peak(result: Outcome, name: str) -> tuple[float, float]:
+    table = frame(result, "intervals", "load_kw", "start_s")
+    rows = None if table is None else of(table, name)
+    if rows is None or rows.empty:
+        return float("nan"), float("nan")
+    over = float("nan")
+    if "limit_kw" in rows and rows["limit_kw"].notna().any():
+        over = float((rows["load_kw"] > rows["limit_kw"]).sum()) * step_s(rows) / 3600
+    told = metric_value(result, name, "P1")
+    return told if np.isfinite(told) else float(rows["load_kw"].max()), over
+
+
+def _outside_a(result: Outcome, name: str) -> float:
+    table = frame(result, "homes", "v_min_pu", "v_max_pu")
+    if table is None:
+        return float("nan")
+    rows = of(table, name)
+    outside = (rows["v_min_pu"] * ANSI_BASE_V < ANSI_A_V[0] - 1e-9) | (rows["v_max_pu"] * ANSI_BASE_V > ANSI_A_V[1] + 1e-9)
+    return float(outside.sum()) if len(rows) else float("nan")
+
+
+def _better_off(result: Outcome, name: str) -> float:
+    table = frame(result, "homes", "bill_usd", "home_id")
+    if table is None or name == baseline(result):
+        return float("nan")
+    delta = bill_delta_usd(table, name, baseline(result))
+    return float((delta < 0).mean()) if delta.size else float("nan")
+
+
+def plain(design: str) -> str:
+    """Return the name of a design inside a sentence (not escaped)."""
+    return SPOKEN.get(design, design.replace("_", " "))
+
+
+def span(result: Outcome) -> str:
+    """Return how many homes and days were compared, such as '186 homes over 7 days'; '' where the tables are absent."""
+    homes, intervals = frame(result, "homes", "home_id"), frame(result, "intervals", "start_s")
+    parts = []
+    if homes is not None:
+        count = homes["home_id"].nunique()
+        parts.append(f"{count:,} home{'s' * (count != 1)}")
+    if intervals is not None:
+        start = intervals["start_s"]
+        days = (float(start.max() - start.min()) + step_s(intervals)) / 86_400
+        parts.append(f"{days:g} day{'s' * (days != 1)}" if abs(days - round(days)) < 1e-6 else f"{days * 24:,.1f} hours")
+    return " over ".join(parts)
+
+
+def question(result: Outcome) -> str:
+    """Return the question that the run answers."""
+    count = len(designs(result))
+    extent = span(result)
+    across = f" for {extent}" if extent else ""
+    same = f"Same feeder, homes, weather and wholesale prices{across}"
+    who = "what does one market design" if count == 1 else f"what do {count} market designs"
+    return f"{same}: {who} do to value, bills, peak, comfort and voltage?"
+
+
+def answer(result: Outcome) -> str:
+    """Return the answer in one sentence, computed from the numbers."""
+    held = digests(result)
+    if not held:
+        return "The run compared no design."
+    best = leader(held)
+    if best is None:
+        return "This run reports no captured value, so no design is named the best; table and figures show where they differ."
+    if best.design == BASELINE:
+        return f"{_cap(plain(best.design))} is not beaten: no other design captures more value."
+    others = join(
+        [
+            f"{plain(row.design)} {number(100 * row.captured, 0)} %"
+            for row in held.values()
+            if _compares(row, best, baseline(result))
+        ]
+    )
+    tail = f"; {others}" if others else ""
+    share = number(100 * best.captured, 0)
+    return f"{_cap(plain(best.design))} captures {share} % of the value that a certified bound allows{tail}."
+
+
+def _compares(row: Digest, best: Digest, reference: str) -> bool:
+    return row.design not in {best.design, reference} and bool(np.isfinite(row.captured))
+
+
+def effects(result: Outcome) -> str:
+    """Return what the best design does to bills, peak and comfort, and which design harms; '' where nothing is known."""
+    held = digests(result)
+    best = leader(held)
+    if best is None:
+        return ""
+    reference = held[baseline(result)]
+    told = _effects(best, reference) if best.design != reference.design else []
+    first = [f"Against {plain(reference.design)}, {join(told)} under {plain(best.design)}."] if told else []
+    return " ".join([*first, *_warnings(held, reference)])
+
+
+def leader(held: dict[str, Digest]) -> Digest | None:
+    """Return the design that captures the most value, or None where none reports it."""
+    known = [row for row in held.values() if np.isfinite(row.captured)]
+    return max(known, key=lambda row: row.captured) if known else None
+
+
+def _effects(best: Digest, reference: Digest) -> list[str]:
+    told = []
+    if moved := change(best.bill_usd, reference.bill_usd):
+        verb, before, after = _verb(best.bill_usd, reference.bill_usd), number(reference.bill_usd, 2), number(best.bill_usd, 2)
+        told.append(f"the mean bill {verb} from ${before} to ${after} ({moved})")
+    if moved := change(best.peak_kw, reference.peak_kw):
+        verb, before, after = _verb(best.peak_kw, reference.peak_kw), number(reference.peak_kw, 0), number(best.peak_kw, 0)
+        told.append(f"the peak {verb} from {before} to {after} kW ({moved})")
+    if moved := change(best.discomfort_k_h, reference.discomfort_k_h):
+        told.append(f"discomfort {_verb(best.discomfort_k_h, reference.discomfort_k_h)} by {moved.lstrip('+−±')}")
+    return told
+
+
+def _verb(value: float, against: float) -> str:
+    return "falls" if value < against else "rises"
+
+
+def _warnings(held: dict[str, Digest], reference: Digest) -> list[str]:
+    losing = [plain(row.design) for row in held.values() if row.captured < -0.005 and row.design != reference.design]
+    told = []
+    if losing:
+        told.append(f"{_cap(join(losing))} {'does' if len(losing) == 1 else 'do'} worse than {plain(reference.design)}.")
+    known = [row for row in held.values() if np.isfinite(row.peak_kw)]
+    worst = max(known, key=lambda row: row.peak_kw, default=reference)
+    if worst.peak_kw > 1.02 * reference.peak_kw:
+        moved = change(worst.peak_kw, reference.peak_kw)
+        told.append(f"{_cap(plain(worst.design))} makes the highest peak, {number(worst.peak_kw, 0)} kW ({moved}).")
+    return told
+
+
+def _cap(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def join(parts: list[str]) -> str:
+    """Return parts as a list in a sentence: 'a, b and c'."""
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1] if parts else ""

@@ -1,0 +1,102 @@
+"""How to read each figure, with what it shows in this run where that can be computed."""
+
+import numpy as np
+import pandas as pd
+
+from gridagora.report.facts import Outcome, baseline, bound_usd, frame, of
+from gridagora.report.findings import Digest, digests, join, leader, plain
+from gridagora.report.style import COST_LABELS, number
+
+
+def guide(result: Outcome, name: str) -> str:
+    """Return one or two sentences on how to read a figure, with what it shows in this run where that can be computed."""
+    held = digests(result)
+    extra = _EXTRA[name](result, held) if name in _EXTRA else ""
+    return f"{GUIDES.get(name, '')} {extra}".strip()
+
+
+GUIDES = {
+    "captured_value": (
+        "Zero is the reference and 100 % is a bound that no design can pass, proved with perfect information on the same physics."
+    ),
+    "costs": (
+        "Resource cost without payments between parties, so a lower bar is a better design for everyone together. The "
+        "menu shows the differences alone."
+    ),
+    "load": (
+        "Choose a day in the menu or drag to zoom; double click returns. Below, what a home pays for the next kWh, with "
+        "the wholesale price dotted."
+    ),
+    "average_day": (
+        "A design that moves load shows where it took it from and where it puts it back: look for a new peak after an "
+        "expensive spell."
+    ),
+    "devices": (
+        "Above zero is consumption, below zero solar output and battery discharge; the line is the sum, what the substation sees."
+    ),
+    "bills": (
+        "The wider the shape, the more homes have such a bill; box from the lower to the upper quartile, line at the "
+        "median, dashes at the mean."
+    ),
+    "bill_change": (
+        "Where a curve crosses zero is the share of homes that pay less; the further it leans left, the more they save."
+    ),
+    "comfort": "Degrees beyond the comfort band times hours, home by home; the same wish for every design.",
+    "temperature": "How far indoor air is from what the household would choose at a flat rate, mean over homes, through the day.",
+    "voltage": (
+        "Left half: the lowest voltage each home saw; right half: the highest. Green is the ANSI C84.1 range A, amber range B."
+    ),
+    "feeder": (
+        "Large dots are buses with homes. Choose the design at the left and the voltage at the right; "
+        "double click shows the whole feeder."
+    ),
+    "information": "Counted where rows cross the seam between homes and market, not estimated.",
+}
+
+
+def _extra_load(result: Outcome, held: dict[str, Digest]) -> str:
+    over = [f"{plain(row.design)} {number(row.over_limit_h, 1)} h" for row in held.values() if row.over_limit_h > 0]
+    if over:
+        return f"Time above the limit: {join(over)}."
+    return "No design stays above the limit." if any(np.isfinite(row.over_limit_h) for row in held.values()) else ""
+
+
+def _extra_bills(result: Outcome, held: dict[str, Digest]) -> str:
+    better = [
+        f"{number(100 * row.better_off, 0)} % under {plain(row.design)}" for row in held.values() if np.isfinite(row.better_off)
+    ]
+    return f"Homes that pay less than under {plain(baseline(result))}: {join(better)}." if better else ""
+
+
+def _extra_voltage(result: Outcome, held: dict[str, Digest]) -> str:
+    outside = [f"{number(row.homes_outside_a, 0)} under {plain(row.design)}" for row in held.values() if row.homes_outside_a > 0]
+    return f"Homes that ever leave range A: {join(outside)}." if outside else "No home leaves range A in any design."
+
+
+def _extra_value(result: Outcome, held: dict[str, Digest]) -> str:
+    bound = bound_usd(result)
+    return "" if np.isfinite(bound) else "The dollar value of the bound was not reported."
+
+
+def _extra_costs(result: Outcome, held: dict[str, Digest]) -> str:
+    table = frame(result, "costs", "item", "cost_usd", "architecture")
+    reference = baseline(result)
+    best = leader(held)
+    if table is None or best is None or best.design == reference:
+        return ""
+    gap: pd.Series = (
+        of(table, best.design).groupby("item")["cost_usd"].sum() - of(table, reference).groupby("item")["cost_usd"].sum()
+    )
+    if gap.empty or not gap.min() < 0:
+        return ""
+    item, saved = str(gap.idxmin()), number(-float(gap.min()), 0)
+    return f"Most of what {plain(best.design)} saves comes from “{COST_LABELS.get(item, item.capitalize())}” (${saved})."
+
+
+_EXTRA = {
+    "load": _extra_load,
+    "bill_change": _extra_bills,
+    "voltage": _extra_voltage,
+    "captured_value": _extra_value,
+    "costs": _extra_costs,
+}

@@ -1,0 +1,117 @@
+(function () {
+  "use strict";
+  var root = document.documentElement;
+  var plots = Array.prototype.slice.call(document.querySelectorAll(".plot"));
+  var dark = window.matchMedia && window.matchMedia("(prefers-color-scheme: dark)").matches;
+
+  function tone(name) { return getComputedStyle(root).getPropertyValue(name).trim(); }
+
+  function dressed(layout) {
+    var change = { "font.color": tone("--ink"), "hoverlabel.bgcolor": tone("--card"), "hoverlabel.font.color": tone("--ink") };
+    (layout.updatemenus || []).forEach(function (_, at) {
+      change["updatemenus[" + at + "].bgcolor"] = tone("--wash");
+      change["updatemenus[" + at + "].bordercolor"] = tone("--rule");
+    });
+    return change;
+  }
+
+  function inked(node) {
+    var at = [];
+    node.data.forEach(function (trace, place) { if (trace.meta === "ink") { at.push(place); } });
+    return at.length ? Plotly.restyle(node, { "line.color": tone("--ink") }, at) : null;
+  }
+
+  function fit(layout, width) {
+    if (width < 430) {
+      layout.margin = Object.assign({}, layout.margin, { l: Math.min(layout.margin.l, 44), r: Math.min(layout.margin.r, 10) });
+      layout.font = Object.assign({}, layout.font, { size: 11 });
+      layout.legend = Object.assign({}, layout.legend, { y: -0.16, yanchor: "top", font: { size: 11 } });
+      (layout.updatemenus || []).forEach(function (menu) { menu.font = { size: 11 }; menu.pad = { b: 8 }; });
+      if ((layout.updatemenus || []).length) { layout.margin.t = 50; }
+    }
+    return layout;
+  }
+
+  function draw(node) {
+    var spec = JSON.parse(document.getElementById("data-" + node.id).textContent);
+    var config = { responsive: false, displaylogo: false, displayModeBar: false };
+    spec.layout.width = node.clientWidth;
+    watch(node);
+    return Plotly.newPlot(node, spec.data, fit(spec.layout, node.clientWidth), config).then(function () { return Plotly.relayout(node, dressed(node.layout)); }).then(function () { return inked(node); });
+  }
+
+  var widths = new Map();
+  function watch(node) {
+    widths.set(node, node.clientWidth);
+    if (!window.ResizeObserver) { return; }
+    new ResizeObserver(function () {
+      if (!node.layout || widths.get(node) === node.clientWidth || node.clientWidth === 0) { return; }
+      widths.set(node, node.clientWidth);
+      Plotly.relayout(node, { width: node.clientWidth });
+    }).observe(node);
+  }
+
+  function dress(isDark) {
+    root.dataset.theme = isDark ? "dark" : "light";
+    plots.forEach(function (node) { if (node.layout) { Plotly.relayout(node, dressed(node.layout)); inked(node); } });
+  }
+
+  root.dataset.theme = dark ? "dark" : "light";
+  document.getElementById("theme").addEventListener("click", function () { dark = !dark; dress(dark); });
+  plots.reduce(function (before, node) { return before.then(function () { return draw(node); }); }, Promise.resolve());
+
+  document.addEventListener("click", function (event) {
+    var button = event.target.closest && event.target.closest("[data-save]");
+    if (!button) { return; }
+    var node = document.getElementById(button.dataset.save);
+    Plotly.downloadImage(node, { format: "svg", filename: "gridagora-" + node.id, width: node.clientWidth, height: node.clientHeight });
+  });
+
+  var wasDark = dark;
+  window.addEventListener("beforeprint", function () { wasDark = dark; dress(false); });
+  window.addEventListener("afterprint", function () { dress(wasDark); });
+
+  var tip = document.getElementById("tip");
+  function show(event) {
+    var owner = event.target.closest && event.target.closest("[data-tip]");
+    if (!owner) { tip.hidden = true; return; }
+    tip.textContent = owner.dataset.tip;
+    tip.hidden = false;
+    var box = owner.getBoundingClientRect();
+    var left = Math.max(8, Math.min(box.left, window.innerWidth - tip.offsetWidth - 8));
+    var below = box.bottom + 6 + tip.offsetHeight < window.innerHeight;
+    tip.style.left = left + "px";
+    tip.style.top = (below ? box.bottom + 6 : box.top - tip.offsetHeight - 6) + "px";
+  }
+  document.addEventListener("mouseover", show);
+  document.addEventListener("focusin", show);
+  document.addEventListener("scroll", function () { tip.hidden = true; }, true);
+
+  Array.prototype.forEach.call(document.querySelectorAll("table.sortable"), function (table) {
+    var body = table.tBodies[0];
+    var original = Array.prototype.slice.call(body.rows);
+    var heads = Array.prototype.slice.call(table.tHead.rows[0].cells);
+    heads.forEach(function (head, column) {
+      var button = head.querySelector("button");
+      if (!button) { return; }
+      button.addEventListener("click", function () {
+        var order = head.getAttribute("aria-sort");
+        var next = order === "ascending" ? "descending" : order === "descending" ? "none" : "ascending";
+        heads.forEach(function (other) { other.removeAttribute("aria-sort"); });
+        if (next === "none") { original.forEach(function (row) { body.appendChild(row); }); return; }
+        head.setAttribute("aria-sort", next);
+        var sign = next === "ascending" ? 1 : -1;
+        var rows = original.filter(function (row) { return !row.classList.contains("group"); });
+        original.forEach(function (row) { if (row.classList.contains("group")) { row.remove(); } });
+        rows.sort(function (one, two) { return sign * compare(one.cells[column], two.cells[column]); });
+        rows.forEach(function (row) { body.appendChild(row); });
+      });
+    });
+  });
+  function compare(one, two) {
+    var a = one.dataset.key, b = two.dataset.key;
+    var x = parseFloat(a), y = parseFloat(b);
+    if (isNaN(x) || isNaN(y)) { return a < b ? -1 : a > b ? 1 : 0; }
+    return x - y;
+  }
+})();

@@ -1,0 +1,172 @@
+"""One page that holds a whole comparison: table, figures, certificates and origin, without a network."""
+
+import base64
+import hashlib
+import os
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any, NamedTuple
+
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from gridagora.report.facts import Outcome, baseline, designs, notes, title, zone
+from gridagora.report.figures import figures
+from gridagora.report.findings import answer, effects, question, span
+from gridagora.report.fragments import cards, certificates, faults, metric_table, origin
+from gridagora.report.guides import guide
+
+
+class Panel(NamedTuple):
+    """One figure on the page: where it stands, its heading, its width, and what to say when there is nothing to draw."""
+
+    section: str
+    name: str
+    heading: str
+    wide: bool
+    needs: str
+
+
+SECTIONS = {
+    "value": "Value and cost",
+    "load": "Load and price",
+    "bills": "Bills",
+    "comfort": "Comfort",
+    "network": "Voltage and feeder",
+    "information": "Information",
+}
+PANELS = (
+    Panel(
+        "value",
+        "captured_value",
+        "How much of the attainable value each design captures",
+        False,
+        "No welfare bound was computed in this run.",
+    ),
+    Panel("value", "costs", "What the service costs, item by item", False, "The run left no cost breakdown."),
+    Panel("load", "load", "Load and price through the run", True, "The run left no intervals with load."),
+    Panel("load", "average_day", "The average day", False, "The run left no intervals with load."),
+    Panel("load", "devices", "What the load is made of", False, "The run left no load by kind of device."),
+    Panel("bills", "bills", "Bills of the homes", False, "The run left no bills of homes."),
+    Panel(
+        "bills",
+        "bill_change",
+        "Who pays less, who pays more",
+        False,
+        "Needs the bills of the reference and of at least one other design.",
+    ),
+    Panel("comfort", "comfort", "Discomfort of the homes", False, "No indoor temperature was measured in this run."),
+    Panel(
+        "comfort", "temperature", "Distance from the wished temperature", False, "No indoor temperature was measured in this run."
+    ),
+    Panel(
+        "network",
+        "voltage",
+        "Voltage at the homes",
+        True,
+        "No power flow was solved in this run, so there is no voltage to show.",
+    ),
+    Panel(
+        "network",
+        "feeder",
+        "The feeder",
+        True,
+        "The buses of this feeder have no coordinates, or no power flow was solved in this run.",
+    ),
+    Panel("information", "information", "What crosses between homes and market", True, "The run counted no messages."),
+)
+
+
+def write(result: Outcome, path: str | os.PathLike[str]) -> Path:
+    """Write the report of a comparison as one self-contained HTML file and return its path.
+
+    The same result gives the same bytes. A half-written file is never left under the name asked for.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be made or written to.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(target.name + ".part")
+    draft.write_text(html(result), encoding="utf-8", newline="\n")
+    draft.replace(target)
+    return target
+
+
+def html(result: Outcome) -> str:
+    """Return the report of a comparison as the text of one HTML page."""
+    drawn = figures(result)
+    plotly, script = get_plotlyjs(), _asset("page.js")
+    lead, body = certificates(result)
+    extent = " · ".join(
+        part for part in (span(result), f"times in {_zone_words(zone(result)[1])}", f"reference: {baseline(result)}") if part
+    )
+    return Template(_asset("page.html")).substitute(
+        title=escape(title(result)),
+        script_hashes=" ".join(_hash(text) for text in (plotly, script)),
+        css=_asset("page.css"),
+        nav=_nav(),
+        question=escape(question(result)),
+        answer=escape(answer(result)),
+        effects=escape(effects(result)),
+        extent=escape(extent if designs(result) else "no design was run"),
+        faults=faults(result),
+        cards=cards(result),
+        metrics=metric_table(result),
+        sections="\n".join(_section(result, key, heading, drawn) for key, heading in SECTIONS.items()),
+        certificates_lead=escape(lead),
+        certificates=body,
+        origin=origin(result, notes(result)),
+        data="\n".join(_payload(name, fig) for name, fig in drawn.items()),
+        plotly=plotly,
+        script=script,
+    )
+
+
+def _zone_words(name: str) -> str:
+    """Return 'UTC−6' for 'Etc/GMT+6', whose sign is turned round; other names as they are."""
+    sign = {"+": "−", "-": "+"}
+    return f"UTC{sign[name[7]]}{name[8:]}" if name[:7] == "Etc/GMT" and name[7:8] in sign else name
+
+
+def _asset(name: str) -> str:
+    return (files("gridagora.report") / name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    """Return the source expression that lets a browser run exactly this script (CSP level 3)."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+def _nav() -> str:
+    links = {"metrics": "Metrics", **SECTIONS, "certificates": "Certificates", "origin": "Origin"}
+    return "".join(f'<a href="#{key}">{escape(text)}</a>' for key, text in links.items())
+
+
+def _section(result: Outcome, key: str, heading: str, drawn: dict[str, go.Figure]) -> str:
+    panels = "".join(_panel(result, panel, drawn.get(panel.name)) for panel in PANELS if panel.section == key)
+    return f'<section id="{key}"><h2>{escape(heading)}</h2><div class="grid">{panels}</div></section>'
+
+
+def _panel(result: Outcome, panel: Panel, fig: go.Figure | None) -> str:
+    kind = ' class="wide"' if panel.wide else ""
+    if fig is None:
+        return f'<figure{kind}><h3>{escape(panel.heading)}</h3><p class="absent">{escape(panel.needs)}</p></figure>'
+    height = int(fig.layout.height or 400)
+    return (
+        f'<figure{kind}><h3>{escape(panel.heading)}<button type="button" class="save" data-save="figure-{panel.name}" '
+        f'data-tip="Save this figure as SVG" aria-label="Save as SVG">↓</button></h3>'
+        f"<figcaption>{escape(guide(result, panel.name))}</figcaption>"
+        f'<div class="plot" id="figure-{panel.name}" style="height:{height}px"></div></figure>'
+    )
+
+
+def _payload(name: str, fig: go.Figure) -> str:
+    """Return a figure as JSON inside the page; the three characters that could end or open markup are escaped."""
+    text: Any = fig.to_json()
+    safe = text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    return f'<script type="application/json" id="data-figure-{name}">{safe}</script>'

@@ -1,0 +1,175 @@
+"""The look of every table and figure: one colour a design everywhere, safe for colour-blind readers, and calm axes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+# Okabe and Ito, Color universal design (2008); grey for the reference, so that colour means a departure from it.
+DESIGN_COLOURS: Mapping[str, str] = {
+    "flat": "#8b929c",
+    "flat_optimised": "#b9a88f",
+    "tou": "#e69f00",
+    "rtp": "#d55e00",
+    "central": "#0072b2",
+    "layered": "#009e73",
+    "peer": "#cc79a7",
+    "auction": "#56b4e9",
+    "retailer": "#7d68b4",
+}
+SPARE_COLOURS = ("#882255", "#44aa99", "#999933", "#aa4499", "#332288", "#661100")
+DESIGN_LABELS: Mapping[str, str] = {
+    "flat": "Flat rate",
+    "flat_optimised": "Flat rate, optimised homes",
+    "tou": "Time of use",
+    "rtp": "Real-time price",
+    "central": "Central market",
+    "layered": "Layered market",
+    "peer": "Peer to peer",
+    "auction": "Double auction",
+    "retailer": "Prosumer retailer",
+}
+# Tol, Colour schemes (SRON/EPS/TN/09-002, 2021), scheme "muted".
+DEVICE_COLOURS: Mapping[str, str] = {
+    "fixed_kw": "#b4bac4",
+    "hvac_kw": "#6bb5dd",
+    "water_heater_kw": "#cc6677",
+    "ev_kw": "#aa4499",
+    "battery_kw": "#2f8f5b",
+    "losses_kw": "#6f6a75",
+    "pv_kw": "#d9bf55",
+}
+DEVICE_LABELS: Mapping[str, str] = {
+    "fixed_kw": "Appliances",
+    "hvac_kw": "Heating and cooling",
+    "water_heater_kw": "Water heaters",
+    "ev_kw": "Electric vehicles",
+    "battery_kw": "Batteries",
+    "losses_kw": "Losses",
+    "pv_kw": "Solar",
+}
+COST_LABELS: Mapping[str, str] = {
+    "ev unmet": "Vehicle charge missing",
+    "over limit": "Over the limit",
+    "wear": "Battery wear",
+    "comfort": "Discomfort",
+}
+COST_COLOURS: Mapping[str, str] = {
+    "energy": "#7fa7c9",
+    "wear": "#2f8f5b",
+    "comfort": "#cc6677",
+    "hot water": "#e2a08f",
+    "ev unmet": "#aa4499",
+    "over limit": "#7a2230",
+    "left in stores": "#b4bac4",
+}
+INK = "#454b57"
+QUIET = "rgba(128,136,150,0.22)"
+FIRM = "rgba(128,136,150,0.60)"
+WHOLESALE = "#7a8290"
+LIMIT = "#cf4436"
+MENU_LIFT_PX = 30  # a menu stands above the legend
+MENU_TOP_PX = 76  # top margin of a figure with a menu and a legend
+FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Roboto, 'Liberation Sans', Arial, sans-serif"
+
+
+def below() -> dict[str, Any]:
+    """Return the place of a legend under the drawing, for those with many entries."""
+    return {"y": -0.16, "yanchor": "top"}
+
+
+def label(design: str) -> str:
+    """Return the name of a design as a reader sees it, safe to put into HTML and into Plotly text."""
+    return escape(DESIGN_LABELS.get(design, design.replace("_", " ").capitalize()))
+
+
+def colours(names: Sequence[str]) -> dict[str, str]:
+    """Return one colour a design; unknown designs take spare colours in the order given."""
+    spare = [name for name in names if name not in DESIGN_COLOURS]
+    return {name: DESIGN_COLOURS.get(name) or SPARE_COLOURS[spare.index(name) % len(SPARE_COLOURS)] for name in names}
+
+
+def translucent(colour: str, alpha: float) -> str:
+    """Return a '#rrggbb' colour with an opacity in 0..1, as Plotly writes it."""
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha:g})"
+
+
+def figure(height: int, **layout: Any) -> go.Figure:
+    """Return an empty figure in the house style; `height` in pixels."""
+    fig = go.Figure()
+    fig.update_layout(
+        template="none",
+        height=height,
+        autosize=True,
+        font={"family": FONT, "size": 12, "color": INK},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 58, "r": 16, "t": 34, "b": 44},
+        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "xanchor": "left", "font": {"size": 12}},
+        hoverlabel={"font": {"family": FONT, "size": 12}},
+        hovermode="closest",
+        dragmode="zoom",
+    )
+    fig.update_layout(**layout)
+    return fig
+
+
+def calm(fig: go.Figure) -> go.Figure:
+    """Give every axis of a figure the same light grid and return the figure."""
+    fig.update_xaxes(showgrid=False, zeroline=False, showline=True, linecolor=QUIET, ticks="outside", ticklen=4, tickcolor=QUIET)
+    fig.update_yaxes(showgrid=True, gridcolor=QUIET, zeroline=True, zerolinecolor=FIRM, zerolinewidth=1, showline=False)
+    fig.update_yaxes(separatethousands=True)
+    fig.update_xaxes(automargin=True, title_font_size=12, title_standoff=8)
+    fig.update_yaxes(automargin=True, title_font_size=12, title_standoff=8)
+    return fig
+
+
+def menu(buttons: Sequence[Mapping[str, Any]], **place: Any) -> dict[str, Any]:
+    """Return a drop-down of Plotly buttons in the house style, at the upper right unless placed elsewhere."""
+    return {
+        "buttons": list(buttons),
+        "direction": "down",
+        "showactive": True,
+        "x": 1.0,
+        "xanchor": "right",
+        "y": 1.0,
+        "yanchor": "bottom",
+        "pad": {"b": MENU_LIFT_PX},
+        "font": {"size": 12},
+        "bgcolor": "rgba(128,136,150,0.10)",
+        "bordercolor": "rgba(128,136,150,0.35)",
+        **place,
+    }
+
+
+def decimals(values: Iterable[float]) -> int:
+    """Return how many decimals (at most three) show the largest of some values with about four digits; whole numbers none."""
+    held = np.abs(np.array([value for value in values if np.isfinite(value)], dtype=float))
+    if held.size == 0 or np.all(held == np.round(held)):
+        return 0
+    largest = float(held.max())
+    return int(np.clip(3 - np.floor(np.log10(largest)), 0, 3))
+
+
+def number(value: float, places: int, missing: str = "–") -> str:
+    """Return a number with a fixed count of decimals and a true minus sign; tiny ones in powers of ten, nan as `missing`."""
+    if not np.isfinite(value):
+        return missing
+    if value != 0 and abs(value) < 0.5 * 10.0**-places:
+        return f"{value:.1e}".replace("-", "−", 1) if value < 0 else f"{value:.1e}"
+    text = f"{abs(value):,.{places}f}"
+    return f"−{text}" if value < 0 else text
+
+
+def change(value: float, against: float) -> str:
+    """Return a relative change in words such as '−12 %', or '' where it has no meaning."""
+    if not (np.isfinite(value) and np.isfinite(against)) or abs(against) < 1e-9:
+        return ""
+    share = (value - against) / abs(against)
+    if abs(share) < 0.0005:
+        return "±0 %"
+    places = 1 if abs(share) < 0.0995 else 0
+    return f"{'+' if share > 0 else '−'}{abs(100 * share):,.{places}f} %"

@@ -1,0 +1,91 @@
+"""The comparison as one table: a data frame for code and notebooks, a coloured table for the terminal."""
+
+from itertools import groupby
+
+import numpy as np
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gridagora.report.facts import Outcome, baseline, designs, failed, metric_value, metrics
+from gridagora.report.style import DESIGN_LABELS, decimals, number
+
+GROUPS = {"E": "Value and money", "P": "Power", "V": "Voltage", "C": "Comfort", "I": "Information", "G": "Emissions"}
+ARROWS = {"higher": "▲", "lower": "▼", "": ""}
+TIE = 1e-9  # relative: values this close share the first place
+
+
+def table(result: Outcome) -> pd.DataFrame:
+    """Return every metric of every design.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index `metric_id`; columns `metric`, `unit`, `better` ('higher', 'lower' or '') and one column of floats a design,
+        nan where a design does not report the metric.
+    """
+    names = designs(result)
+    rows = [
+        {"metric_id": row.metric_id, "metric": row.name, "unit": row.unit, "better": row.better}
+        | {name: metric_value(result, name, row.metric_id) for name in names}
+        for row in metrics(result)
+    ]
+    return pd.DataFrame(rows, columns=["metric_id", "metric", "unit", "better", *names]).set_index("metric_id")
+
+
+def group_of(metric_id: str) -> str:
+    """Return the heading under which a metric stands: by the letter of its identifier."""
+    return GROUPS.get(metric_id[:1], "Other")
+
+
+def best(values: np.ndarray, better: str) -> np.ndarray:
+    """Return which of the values (n,) are the best; none where there is no direction, no choice or no difference."""
+    held = values[np.isfinite(values)]
+    if better not in {"higher", "lower"} or held.size < 2 or np.ptp(held) <= TIE * max(1.0, float(np.abs(held).max())):
+        return np.zeros(values.shape, dtype=bool)
+    top = held.max() if better == "higher" else held.min()
+    near: np.ndarray = np.isfinite(values) & (np.abs(values - top) <= TIE * max(1.0, abs(float(top))))
+    return near
+
+
+def render(result: Outcome, console: Console) -> None:
+    """Print the comparison on a console, grouped, with the best design of each row emphasised and starred."""
+    rows, names = table(result), designs(result)
+    if rows.empty:
+        console.print("No metric was reported by this run.")
+        return
+    grid = Table(
+        box=box.SIMPLE_HEAD,
+        title_style="bold",
+        title_justify="left",
+        caption_style="dim",
+        caption_justify="left",
+        header_style="bold",
+        pad_edge=False,
+        caption=Text(f"* best in its row   ▲ more is better   ▼ less is better   reference: {baseline(result)}"),
+    )
+    grid.add_column("", style="dim", no_wrap=True)
+    grid.add_column("metric", min_width=18)
+    grid.add_column("unit", style="dim", no_wrap=True)
+    grid.add_column("", style="dim", no_wrap=True)
+    for name in names:
+        grid.add_column(Text(name if name in DESIGN_LABELS else name[:24]), justify="right", no_wrap=True)
+    for heading, members in groupby(rows.itertuples(), key=lambda row: group_of(str(row.Index))):
+        grid.add_row("", Text(heading, style="bold cyan"))
+        for row in members:
+            grid.add_row(*_cells(str(row.Index), str(row.metric), str(row.unit), str(row.better), np.array(row[4:], dtype=float)))
+        grid.add_section()
+    console.print(grid)
+    for name, reason in failed(result).items():
+        console.print(Text(f"{name} did not finish: {reason}", style="bold red"))
+
+
+def _cells(metric_id: str, name: str, unit: str, better: str, values: np.ndarray) -> list[Text]:
+    marks, places = best(values, better), decimals(values)
+    cells = [
+        Text(f"{number(value, places)}{'*' if mark else ' '}", style="bold green" if mark else "")
+        for value, mark in zip(values, marks, strict=True)
+    ]
+    return [Text(metric_id), Text(name), Text(unit), Text(ARROWS[better]), *cells]

@@ -1,0 +1,150 @@
+"""Several designs on one scene: the same homes, weather, prices and draws, one yardstick, one result."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from gridagora.core.errors import InputError, PartError, Problem
+from gridagora.core.outcome import Outcome, welfare_usd
+from gridagora.core.tables import Col, Index
+from gridagora.grid.flow import Factors, factor
+from gridagora.run import fleet as homes_at
+from gridagora.run import result as results
+from gridagora.run.bound import Bound, Worth, bound
+from gridagora.run.network import watch
+from gridagora.run.outlook import Wholesale
+from gridagora.run.simulate import Study, simulate
+from gridagora.scenario.build import Scene
+
+FIRST_FLAT_PER_KWH = 0.072  # of the run that finds the flat rate; thermostats do not hear it
+QUARTERS = 4
+Progress = Callable[[str, int, int], None]
+
+
+def compare(scene: Scene, architectures: Sequence[str] | None = None, out: str | Path | None = None, progress: Progress | None = None) -> results.Result:
+    """Run designs on one scene and compare them with each other and with the certified bound.
+
+    Parameters
+    ----------
+    scene
+        From `gridagora.load` or `gridagora.build`.
+    architectures
+        Names of designs; those of the scenario where left out. `flat` is always run: it sets the tariff, the limit and the baseline.
+    out
+        Folder to write; every finished design is kept there even if a later one fails.
+    progress
+        Told (stage, done, total).
+
+    Returns
+    -------
+    Result
+        `table()`, `figures`, `report(path)`.
+
+    Raises
+    ------
+    InputError
+        An unknown design, or a scene that cannot be run.
+    PartError
+        A run whose welfare exceeds the certified bound: a fault of the program, and no report is written.
+    """
+    tell = progress or _silent
+    names = list(architectures or scene.scenario.scenario.architectures)
+    markets = {name: scene.market(name) for name in dict.fromkeys(["flat", *names])}
+    study, factors = prepare(scene, tell), factor(scene.feeder)
+    outcomes: dict[str, Outcome] = {}
+    faults: dict[str, str] = {}
+    for name, market in markets.items():
+        try:
+            outcome = simulate(name, market, study, lambda done, total, stage=name: tell(stage, done, total))
+            outcomes[name] = outcome._replace(network=network(scene, factors, outcome))
+        except (PartError, InputError, FloatingPointError) as fault:
+            faults[name] = str(fault)
+            continue
+        if out is not None:
+            results.keep(outcomes[name], Path(out))
+    if "flat" not in outcomes:
+        raise InputError([Problem("flat", faults["flat"], "a baseline that runs")])
+    tell("bound", 0, 1)
+    began = perf_counter()
+    top = yardstick(scene, study, best_price(outcomes, study))
+    tell("bound", 1, 1)
+    _refuse_above(outcomes, top)
+    found = results.gather(scene, study, {name: outcomes[name] for name in names if name in outcomes}, outcomes["flat"], top,
+                           perf_counter() - began, faults)  # fmt: skip
+    if out is not None:
+        results.save(found, out)
+    return found
+
+
+def prepare(scene: Scene, tell: Progress | None = None) -> Study:
+    """Return what all designs share: a first run of thermostats fixes the flat rate, the limit and the baseline load."""
+    keys = scene.scenario
+    hours = scene.homes.load_kw.shape[1]
+    local_hour = ((scene.start_s + scene.utc_offset_s) // 3600 + np.arange(hours)) % 24
+    dt_h = keys.market.interval_minutes / 60
+    w = Wholesale(scene.prices, keys.prices.delivery_per_kwh, keys.prices.export_credit_per_kwh, np.inf, keys.substation.over_per_kwh,
+                  keys.market.forecast == "perfect")  # fmt: skip
+    study = Study(scene.homes, scene.days, scene.start_s, local_hour, w, keys.comfort.value_per_k2_h, FIRST_FLAT_PER_KWH, dt_h,
+                  keys.market.horizon_hours, getattr(keys.market, "dispatch", "priority"), None)  # fmt: skip
+    flat = scene.market("flat")
+    first = simulate("flat", flat, study, lambda done, total: (tell or _silent)("baseline", done, total))
+    cost = first.wholesale_per_kwh + w.delivery_per_kwh
+    rate = float(flat.tariff(cost, first.load_kw, np.zeros(len(cost)))[0])
+    return study._replace(flat_per_kwh=rate, baseline_kw=first.load_kw, wholesale=w._replace(limit_kw=limit_kw(scene, first)))
+
+
+def limit_kw(scene: Scene, flat: Outcome) -> float:
+    """Return the substation limit [kW]: as stated, or as a share of the 15-minute peak of the flat design, or none."""
+    keys = scene.scenario.substation
+    if keys.limit_kw is not None:
+        return keys.limit_kw
+    if keys.limit_share_of_flat_peak is None:
+        return float("inf")
+    per = max(1, round(1 / (QUARTERS * flat.dt_h)))
+    return float(keys.limit_share_of_flat_peak * flat.load_kw.reshape(-1, per).mean(1).max())
+
+
+def network(scene: Scene, factors: Factors, outcome: Outcome) -> Any:
+    """Return the exact power flow of a run."""
+    t = len(outcome.start_s)
+    other = np.repeat(scene.other_kw, round(1 / outcome.dt_h), axis=0)[:t]
+    battery = np.zeros_like(outcome.home_kw)
+    return watch(scene.feeder, factors, scene.home_meter, outcome.home_kw, (outcome.home_kw + outcome.home_pv_kw - battery).clip(min=0), other)
+
+
+def best_price(outcomes: dict[str, Outcome], study: Study) -> Col | None:
+    """Return the price path of the best design by quarter hours, a good place for the bound to start; None for tariffs."""
+    name = max(outcomes, key=lambda key: welfare_usd(outcomes[key]))
+    if name in ("flat", "flat_optimised", "tou"):
+        return None
+    return outcomes[name].price_per_kwh.reshape(-1, round(1 / (QUARTERS * study.dt_h))).mean(1)
+
+
+def yardstick(scene: Scene, study: Study, price: Col | None) -> Bound:
+    """Return the certified bound of welfare with perfect information on the true physics."""
+    w = study.wholesale
+    fleet = homes_at.of(scene.homes, study.local_hour.astype(np.int64), study.comfort_per_k2_h, study.flat_per_kwh, study.dt_h,
+                        rule=study.rule, draws_known=True)  # fmt: skip
+    worth = Worth(delivery_per_kwh=w.delivery_per_kwh, export_credit_per_kwh=w.export_credit_per_kwh, over_per_kwh=w.over_per_kwh,
+                  comfort_per_k2_h=study.comfort_per_k2_h)  # fmt: skip
+    return bound(scene.homes, scene.prices, fleet.hvac.best_degc, hours=24 * study.days, limit_kw=w.limit_kw, worth=worth, price0_per_kwh=price)
+
+
+def _refuse_above(outcomes: dict[str, Outcome], top: Bound) -> None:
+    for name, outcome in outcomes.items():
+        got = welfare_usd(outcome)
+        if got > top.welfare_usd + 1e-9 * abs(top.welfare_usd):
+            raise PartError(f"design '{name}': welfare {got:.2f} $ exceeds the certified bound {top.welfare_usd:.2f} $; no report is written")
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Tell nobody."""
+    del stage, done, total
+
+
+def places(home_meter: Index, bus: Index) -> Index:
+    """Return the bus of every home."""
+    return bus[home_meter]

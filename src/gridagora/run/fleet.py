@@ -1,0 +1,158 @@
+"""Every resource of a scene with its true state: beliefs for a plan, curves for an interval, and the step of the physics."""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from gridagora.core.tables import Col, Homes, Index
+from gridagora.devices import battery, ev, hvac, water_heater
+from gridagora.kernels.curve import Curves
+from gridagora.kernels.fleet import ACCOUNT, CONTINUOUS, PRIORITY, THERMOSTAT, Houses, Tanks, houses
+from gridagora.kernels.tender import bid
+from gridagora.kernels.value import Slopes, Stores, slopes
+
+MASS_ABOVE_AIR_K = 0.5  # the run starts at the set point, the mass a little warmer (modelling, prototype of the reference weeks)
+RULES = {"thermostat": THERMOSTAT, "account": ACCOUNT, "continuous": CONTINUOUS, "priority": PRIORITY}
+
+
+@dataclass
+class Fleet:
+    """Device tables and their state; the arrays of the state are changed by `step`."""
+
+    hvac: hvac.Hvac
+    tank: water_heater.WaterHeater
+    battery: battery.Battery
+    ev: ev.Ev
+    houses: Houses
+    tanks: Tanks
+    battery_kwh: Col
+    ev_kwh: Col
+    rule: int
+    dt_h: float
+    draws_known: bool
+    following_pv: np.ndarray  # (b,) batteries whose home has PV
+
+
+class Plan(NamedTuple):
+    """Values of stored energy of an hour, by kind, and the sessions they hold for."""
+
+    values: tuple[Slopes, Slopes, Slopes, Slopes]
+    sessions: Index
+
+
+class Delivered(NamedTuple):
+    """Metered outcome of one interval: power by kind (n,) [kW] at the home, and what its devices felt."""
+
+    hvac_kw: Col
+    water_heater_kw: Col
+    battery_kw: Col
+    ev_kw: Col
+    t_air_degc: Col
+    starts: Index
+    short_k_h: Col
+    short_k2_h: Col
+
+
+def of(homes: Homes, local_hour: Index, comfort_per_k2_h: float, flat_per_kwh: float, dt_h: float, *, rule: str, draws_known: bool) -> Fleet:
+    """Return the fleet of a scene at the start of a run."""
+    units = hvac.of(homes, comfort_per_k2_h, flat_per_kwh, dt_h)
+    tanks = water_heater.of(homes, local_hour, short_h=dt_h)
+    packs = battery.of(homes, short_h=dt_h)
+    cars = ev.of(homes, short_h=dt_h)
+    air = homes.t_set_degc[:, 0]
+    mass = air + np.where(homes.heating[:, 0], -MASS_ABOVE_AIR_K, MASS_ABOVE_AIR_K)
+    return Fleet(
+        units, tanks, packs, cars, houses(air, mass), water_heater.start(tanks), battery.start(packs), np.zeros(len(cars.home)),
+        RULES[rule], dt_h, draws_known, homes.pv_kw.max(1)[packs.home] > 0,
+    )  # fmt: skip
+
+
+def beliefs(fleet: Fleet, hour: int, hours: int, value_per_kwh: float) -> tuple[tuple[Stores, Stores, Stores, Stores], Index]:
+    """Return what every resource believes of the window, and the sessions plugged in within its first hour."""
+    now_s = 3600.0 * hour
+    sessions = ev.active(fleet.ev, fleet.ev_kwh, now_s, 3600.0)
+    cars = ev.take(fleet.ev, sessions)
+    return (
+        hvac.spec(fleet.hvac, fleet.houses, hour, hours, value_per_kwh),
+        water_heater.spec(fleet.tank, fleet.tanks, hour, hours, value_per_kwh, known_draws=fleet.draws_known),
+        battery.spec(fleet.battery, fleet.battery_kwh, hours, value_per_kwh),
+        ev.spec(cars, fleet.ev_kwh[sessions], now_s, hours),
+    ), sessions
+
+
+def told(fleet: Fleet, specs: tuple[Stores, Stores, Stores, Stores], hour: int, hours: int) -> tuple[Stores, ...]:
+    """Return the specs as an operator is told them: the mean of the likely draws stands for the draws."""
+    if fleet.draws_known:
+        return specs
+    mean = water_heater.draws(fleet.tank, hour, hours).mean(1)
+    return specs[0], specs[1]._replace(inflow=specs[1].inflow + mean), specs[2], specs[3]
+
+
+def plan(fleet: Fleet, specs: tuple[Stores, Stores, Stores, Stores], sessions: Index, price_per_kwh: Col, hour: int) -> Plan:
+    """Return the value of stored energy at the start and the end of the hour, against a price path (h,) [$/kWh]."""
+    likely = None if fleet.draws_known else water_heater.draws(fleet.tank, hour, len(price_per_kwh))
+    house, tank, pack, car = specs
+    return Plan((slopes(house, price_per_kwh), slopes(tank, price_per_kwh, draws=likely), slopes(pack, price_per_kwh), slopes(car, price_per_kwh)), sessions)
+
+
+def tender(fleet: Fleet, found: Plan, hour: int, share: float, now_s: float) -> Curves:
+    """Return the curve of every resource for the next interval, which ends at `share` of the hour."""
+    parts = (
+        hvac.spec_now(fleet.hvac, fleet.houses, hour),
+        water_heater.spec_now(fleet.tank, fleet.tanks, hour, known_draws=fleet.draws_known),
+        battery.spec_now(fleet.battery, fleet.battery_kwh),
+        ev.spec_now(fleet.ev, fleet.ev_kwh, now_s, found.sessions),
+    )
+    rows = [bid(spec, value, share) for spec, value in zip(parts, found.values, strict=True)]
+    starts = np.cumsum([0, *(len(r.p_kw) for r in rows)])
+    offset = np.concatenate([[0], *(r.offset[1:] + at for r, at in zip(rows, starts[:-1], strict=True))])
+    return Curves(offset, np.concatenate([r.p_kw for r in rows]), np.concatenate([r.price_per_kwh for r in rows]))
+
+
+def step(fleet: Fleet, p_kw: Col | None, sessions: Index, hour: int, now_s: float, net_kw: Col) -> Delivered:
+    """Step the true physics of one interval.
+
+    Parameters
+    ----------
+    p_kw
+        Power of every resource in the order of `tender` [kW], or None where every device follows its own switch.
+    net_kw
+        Load less PV of every home, shape (n,) [kW], which a battery without orders follows.
+    """
+    n, minutes = len(fleet.hvac.home), round(60 * fleet.dt_h)
+    free = p_kw is None
+    units, tanks, packs = len(fleet.hvac.home), len(fleet.tank.home), len(fleet.battery.home)
+    asked = np.zeros(units + tanks + packs + len(sessions)) if p_kw is None else p_kw
+    unit_kw, tank_kw, pack_kw, car_kw = np.split(asked, np.cumsum([units, tanks, packs]))
+    house = hvac.step(
+        fleet.hvac, fleet.houses, hvac.hours_now(fleet.hvac, hour, not free), unit_kw, THERMOSTAT if free else fleet.rule, minutes=minutes
+    )
+    water = water_heater.step(fleet.tank, fleet.tanks, hour, tank_kw, THERMOSTAT if free else CONTINUOUS, minutes)
+    target = ev.plug_in_and_charge(fleet.ev, fleet.ev_kwh) if free else np.zeros(len(fleet.ev.home))
+    if not free:
+        target[sessions] = car_kw
+    charged = ev.step(fleet.ev, fleet.ev_kwh, now_s, target, fleet.dt_h)
+    home_kw = {
+        "hvac": house.e_kwh / fleet.dt_h,
+        "tank": spread(water.e_kwh / fleet.dt_h, fleet.tank.home, n),
+        "ev": spread(charged, fleet.ev.home, n),
+    }
+    if free:
+        rest = net_kw + home_kw["hvac"] + home_kw["tank"] + home_kw["ev"]
+        pack_kw = np.where(fleet.following_pv, -rest[fleet.battery.home], 0.0)
+    stored = battery.step(fleet.battery, fleet.battery_kwh, pack_kw, fleet.dt_h)
+    return Delivered(
+        home_kw["hvac"], home_kw["tank"], spread(stored, fleet.battery.home, n), home_kw["ev"], house.t_air_degc, house.starts,
+        spread(water.short_k_h, fleet.tank.home, n), spread(water.short_k2_h, fleet.tank.home, n),
+    )  # fmt: skip
+
+
+def spread(values: Col, home: Index, n: int) -> Col:
+    """Return values by home, shape (n,)."""
+    return np.bincount(home, values, n)
+
+
+def with_rule(fleet: Fleet, rule: str) -> Fleet:
+    """Return the fleet with another way of following a target."""
+    return replace(fleet, rule=RULES[rule])

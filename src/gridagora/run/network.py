@@ -1,0 +1,49 @@
+"""The exact power flow of a run: every interval, every meter, and what homes saw of it."""
+
+import numpy as np
+
+from gridagora.core.feeder import Feeder, live_nodes
+from gridagora.core.outcome import Network
+from gridagora.core.tables import Col, Index
+from gridagora.grid.flow import Factors, solve
+
+POWER_FACTOR = 0.95  # of appliances and motors; PV and batteries run at unity
+TAN_PHI = float(np.tan(np.arccos(POWER_FACTOR)))
+
+
+def watch(feeder: Feeder, factors: Factors, home_meter: Index, home_kw: Col, reactive_kw: Col, other_kw: Col, threads: int = 2) -> Network:
+    """Solve the network of a run.
+
+    Parameters
+    ----------
+    home_kw, reactive_kw
+        Net power of every home and the part of it drawn at `POWER_FACTOR`, shape (n, t) [kW].
+    other_kw
+        Load of the meters that are no homes, shape (t, j) [kW].
+    """
+    j, t = len(feeder.meter_name), home_kw.shape[1]
+    place = np.zeros((len(home_meter), j))
+    place[np.arange(len(home_meter)), home_meter] = 1.0
+    p_kw = home_kw.T @ place + other_kw
+    q_kvar = TAN_PHI * (reactive_kw.T @ place + other_kw)
+    flow = solve(feeder, p_kw, q_kvar, factors=factors, threads=threads)
+    live = live_nodes(feeder)
+    first = {}
+    for row, meter in enumerate(feeder.load_meter):
+        first.setdefault(int(meter), []).append(row)
+    nodes = [sorted({int(feeder.load_from[r]) for r in first[int(m)]} | {int(k) for r in first[int(m)] if (k := feeder.load_to[r]) >= 0}) for m in home_meter]
+    nodes = [[k for k in group if live[k]] for group in nodes]
+    home_v = np.stack([flow.v_pu[:, group].mean(1) for group in nodes])
+    bus = np.full((3, len(feeder.bus_name)), np.nan)
+    peak = int(np.argmax(home_kw.sum(0)))
+    with np.errstate(all="ignore"):
+        lowest, highest = np.nanmin(flow.v_pu, 0, initial=9.0), np.nanmax(flow.v_pu, 0, initial=0.0)
+    for k in np.flatnonzero(live):
+        b = feeder.node_bus[k]
+        bus[:, b] = np.fmin(bus[0, b], lowest[k]), np.fmax(bus[1, b], highest[k]), np.fmin(bus[2, b], flow.v_pu[peak, k])
+    failed = int((~flow.converged).sum())
+    if failed == t:
+        v_min = v_max = np.full(t, np.nan)
+    else:
+        v_min, v_max = np.nanmin(home_v, 0, initial=9.0), np.nanmax(home_v, 0, initial=0.0)
+    return Network(flow.losses_kw, flow.substation_p_kw, flow.substation_q_kvar, v_min, v_max, home_v, *bus, failed, float(np.nanmax(flow.mismatch_kva)))

@@ -1,0 +1,51 @@
+"""What is known of the supply at gate closure: the forecast of an hour, and the prices of an interval."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gridagora.core.session import Supply
+from gridagora.core.tables import LEAD_H, Col, Prices
+
+DAY_AHEAD_OUT_H = 13  # tomorrow's day-ahead prices are known from this local hour
+GAP_HOLD = 0.6  # of the last gap between real time and day ahead, an hour later (modelling Q7, persistence)
+QUARTERS = 4
+
+
+class Wholesale(NamedTuple):
+    """Prices of a run and the terms of the substation."""
+
+    prices: Prices
+    delivery_per_kwh: float
+    export_credit_per_kwh: float
+    limit_kw: float
+    over_per_kwh: float
+    perfect: bool
+
+
+def real_time_per_kwh(w: Wholesale, hours: int, dt_h: float) -> Col:
+    """Real-time energy price of every interval of the run, shape (hours / dt_h,) [$/kWh]."""
+    series = w.prices.real_time_per_kwh[QUARTERS * LEAD_H : QUARTERS * (LEAD_H + hours)]
+    return np.repeat(series, round(1 / (QUARTERS * dt_h)))
+
+
+def energy_per_kwh(w: Wholesale, hour: int, hours: int) -> Col:
+    """Forecast of the energy price of the window, shape (hours,) [$/kWh].
+
+    Perfect: the mean of the real-time prices to come. Persistence: the day-ahead price where it is out, else that of the same
+    hour a day before, plus the last gap between real time and day ahead, fading by `GAP_HOLD` an hour.
+    """
+    if w.perfect:
+        start = QUARTERS * (LEAD_H + hour)
+        return w.prices.real_time_per_kwh[start : start + QUARTERS * hours].reshape(-1, QUARTERS).mean(1)
+    ahead = np.arange(hour, hour + hours)
+    known = 24 * (hour // 24 + (2 if hour % 24 >= DAY_AHEAD_OUT_H else 1))
+    day_ahead = w.prices.day_ahead_per_kwh[LEAD_H + np.where(ahead < known, ahead, ahead - 24)]
+    last = w.prices.real_time_per_kwh[QUARTERS * (LEAD_H + hour) - 1] - w.prices.day_ahead_per_kwh[LEAD_H + hour - 1]
+    return np.asarray(day_ahead + last * GAP_HOLD ** (ahead - hour + 1))
+
+
+def supply(w: Wholesale, energy: Col, base_kw: Col) -> Supply:
+    """Return the substation's tender over a window: wholesale plus delivery to import, wholesale plus credit to export."""
+    buy = energy + w.delivery_per_kwh
+    return Supply(buy, np.minimum(energy + w.export_credit_per_kwh, buy), base_kw, w.limit_kw, w.over_per_kwh)

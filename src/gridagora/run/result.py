@@ -1,0 +1,211 @@
+"""What a comparison leaves: a summary, tables and the scenario, in memory and in a folder that reproduces it."""
+
+import hashlib
+import json
+import math
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gridagora.core.measure import Metric, Yardstick
+from gridagora.core.outcome import Outcome, costs_usd, welfare_usd
+from gridagora.core.registry import find, names
+
+PACKAGES = ("gridagora", "numpy", "scipy", "numba", "pandas", "pyarrow", "clarabel", "dss-python", "plotly")
+SENT_TO_NOBODY = "scenario.toml"
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """One comparison. `summary` is what `--json` prints; `tables` are data frames by name; `scenario_text` is the TOML that was run."""
+
+    summary: dict[str, Any]
+    tables: dict[str, pd.DataFrame]
+    scenario_text: str
+
+    def table(self) -> pd.DataFrame:
+        """Return metrics as rows and designs as columns, with unit and direction."""
+        return import_module("gridagora.report.table").table(self)
+
+    @property
+    def figures(self) -> Mapping[str, Any]:
+        """Plotly figures by name; each shows itself in a notebook."""
+        return import_module("gridagora.report.figures").figures(self)
+
+    def report(self, path: str | Path) -> Path:
+        """Write the report as one self-contained page and return its path."""
+        return Path(import_module("gridagora.report.page").write(self, Path(path)) or path)
+
+
+def gather(scene: Any, study: Any, outcomes: dict[str, Outcome], flat: Outcome, top: Any, bound_s: float, faults: dict[str, str]) -> Result:
+    """Return the result of finished designs; `faults` names those that failed and why."""
+    measure = Yardstick(flat, top.welfare_usd)
+    metrics = [find("metric", name) for name in _ordered(names("metric"))]
+    architectures = {name: _entry(outcome, metrics, measure, top, study) for name, outcome in outcomes.items()}
+    frames = {kind: pd.concat([make(scene, o) for o in outcomes.values()], ignore_index=True) for kind, make in TABLES.items()}
+    summary = {"architectures": architectures, "manifest": _manifest(scene, study, top, bound_s)}
+    if faults:
+        summary["failed"] = faults
+    return Result(summary, frames | {"lines": _lines(scene.feeder)}, scene.text)
+
+
+def save(result: Result, folder: str | Path) -> None:
+    """Write a result: scenario.toml, manifest.json, summary.json and tables/*.parquet, each table's hash in the manifest."""
+    folder = Path(folder)
+    (folder / "tables").mkdir(parents=True, exist_ok=True)
+    hashes = {}
+    for name, frame in result.tables.items():
+        path = folder / "tables" / f"{name}.parquet"
+        frame.to_parquet(path, index=False)
+        hashes[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    result.summary["manifest"]["tables_sha256"] = hashes
+    (folder / "scenario.toml").write_text(result.scenario_text, encoding="utf-8")
+    for name, value in (("manifest", result.summary["manifest"]), ("summary", result.summary)):
+        (folder / f"{name}.json").write_text(json.dumps(value, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def keep(outcome: Outcome, folder: Path) -> None:
+    """Write what a finished design did at once, so that a later failure loses nothing."""
+    (folder / "finished").mkdir(parents=True, exist_ok=True)
+    columns = {name: getattr(outcome, name) for name in ("start_s", "load_kw", "committed_kw", "price_per_kwh", "hvac_kw", "battery_kw", "ev_kw")}
+    pd.DataFrame(columns).to_parquet(folder / "finished" / f"{outcome.name}.parquet", index=False)
+
+
+def load(folder: str | Path) -> Result:
+    """Read a result back from its folder."""
+    folder = Path(folder)
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    tables = {path.stem: pd.read_parquet(path) for path in sorted((folder / "tables").glob("*.parquet"))}
+    return Result(summary, tables, (folder / "scenario.toml").read_text(encoding="utf-8"))
+
+
+def _ordered(ids: list[str]) -> list[str]:
+    """Metrics by family E, P, V, C, I and then by number."""
+    return sorted(ids, key=lambda i: ("EPVCI".find(i[0]), int("".join(c for c in i if c.isdigit())), i))
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _entry(outcome: Outcome, metrics: list[Metric], measure: Yardstick, top: Any, study: Any) -> dict[str, Any]:
+    net = outcome.network
+    return {
+        "metrics": {
+            m.id: {"name": m.name, "value": _number(m.compute(outcome, measure)), "unit": m.unit, "direction": m.direction} for m in metrics
+        },
+        "certificates": {
+            "bound_usd": top.welfare_usd,
+            "below_bound_usd": top.welfare_usd - welfare_usd(outcome),
+            "money_imbalance_uusd": outcome.imbalance_uusd,
+            "energy_balance_kwh": outcome.energy_balance_kwh,
+            "flow_mismatch_kva": None if net is None else net.mismatch_kva,
+            "flow_failed_intervals": None if net is None else net.failed,
+            "revenue_gap_usd": revenue_gap_usd(outcome, study),
+        },
+        "wall_s": outcome.wall_s,
+    }
+
+
+def revenue_gap_usd(outcome: Outcome, study: Any) -> float | None:
+    """Revenue of a tariff on the baseline load less the baseline's cost [$]: zero for a revenue-neutral tariff, None for others."""
+    if outcome.name not in ("flat", "flat_optimised", "tou"):
+        return None
+    cost = outcome.wholesale_per_kwh + outcome.delivery_per_kwh
+    return float(((outcome.price_per_kwh - cost) * study.baseline_kw).sum() * outcome.dt_h)
+
+
+def _manifest(scene: Any, study: Any, top: Any, bound_s: float) -> dict[str, Any]:
+    keys = scene.scenario
+    return {
+        "title": keys.scenario.title,
+        "note": keys.scenario.note,
+        "seed": keys.scenario.seed,
+        "start": str(keys.scenario.start),
+        "days": keys.scenario.days,
+        "timezone": keys.scenario.timezone,
+        "homes": len(scene.homes.home_id),
+        "feeder": scene.feeder.name,
+        "limit_kw": _number(study.wholesale.limit_kw),
+        "flat_rate_per_kwh": study.flat_per_kwh,
+        "bound": {"welfare_usd": top.welfare_usd, "gap_usd": top.gap_usd, "evaluations": top.evaluations, "wall_s": bound_s},
+        "scenario_sha256": hashlib.sha256(scene.text.encode()).hexdigest(),
+        "inputs_sha256": {
+            name: _hash(table) for name, table in (("homes", scene.homes), ("prices", scene.prices), ("weather", scene.weather))
+        },
+        "versions": {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        "machine": platform.machine(),
+        "command": " ".join(["gridagora", *sys.argv[1:]]) if Path(sys.argv[0]).name == "gridagora" else "python",
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "absent"
+
+
+def _hash(table: Any) -> str:
+    """Hash of every column of a table, so that equal inputs can be told from unequal ones."""
+    digest = hashlib.sha256()
+    for name, column in table._asdict().items():
+        digest.update(name.encode())
+        digest.update(column.tobytes() if isinstance(column, np.ndarray) else repr(column).encode())
+    return digest.hexdigest()
+
+
+def _intervals(_: Any, o: Outcome) -> pd.DataFrame:
+    nan = np.full(len(o.start_s), np.nan)
+    net = o.network
+    columns = {"architecture": o.name, "start_s": o.start_s}
+    columns |= {name: getattr(o, name) for name in (
+        "load_kw", "committed_kw", "price_per_kwh", "wholesale_per_kwh", "fixed_kw", "hvac_kw", "water_heater_kw", "battery_kw", "ev_kw", "pv_kw"
+    )}  # fmt: skip
+    columns |= {"losses_kw": nan if net is None else net.losses_kw, "v_min_pu": nan if net is None else net.v_min_pu,
+                "v_max_pu": nan if net is None else net.v_max_pu}  # fmt: skip
+    columns |= {"limit_kw": o.limit_kw if math.isfinite(o.limit_kw) else np.nan, "comfort_dev_k": o.comfort_dev_k.mean(0)}
+    return pd.DataFrame(columns)
+
+
+def _homes(scene: Any, o: Outcome) -> pd.DataFrame:
+    h, net, n = scene.homes, o.network, len(o.bill_usd)
+    buses = scene.feeder.meter_bus[scene.home_meter]
+    energy = o.home_kw.clip(min=0).sum(1) * o.dt_h
+    return pd.DataFrame({
+        "architecture": o.name, "home_id": list(h.home_id), "bus": [scene.feeder.bus_name[b] for b in buses], "bill_usd": o.bill_usd,
+        "energy_kwh": energy, "export_kwh": (-o.home_kw).clip(min=0).sum(1) * o.dt_h, "discomfort_k_h": o.discomfort_k_h,
+        "comfort_usd": o.comfort_usd, "wear_usd": o.wear_usd, "v_min_pu": np.nan if net is None else net.home_v_pu.min(1),
+        "v_max_pu": np.nan if net is None else net.home_v_pu.max(1), "ev_unmet_kwh": o.ev_unmet_kwh, "hot_water_k_h": o.hot_water_k_h,
+        "hvac_starts": o.hvac_starts, "pv": h.pv_kw.max(1) > 0, "ev": np.isin(np.arange(n), h.ev_home), "battery": h.battery_kwh > 0,
+    })  # fmt: skip
+
+
+def _buses(scene: Any, o: Outcome) -> pd.DataFrame:
+    f, net = scene.feeder, o.network
+    columns = {"architecture": o.name, "bus": list(f.bus_name), "x": f.bus_x, "y": f.bus_y}
+    values = (np.nan,) * 3 if net is None else (net.bus_v_min_pu, net.bus_v_max_pu, net.bus_v_at_peak_pu)
+    return pd.DataFrame(columns | dict(zip(("v_min_pu", "v_max_pu", "v_at_peak_pu"), values, strict=True)))
+
+
+def _costs(_: Any, o: Outcome) -> pd.DataFrame:
+    costs = costs_usd(o)
+    return pd.DataFrame({"architecture": o.name, "item": list(costs), "cost_usd": list(costs.values())})
+
+
+def _lines(feeder: Any) -> pd.DataFrame:
+    a, b = feeder.line_from_bus, feeder.line_to_bus
+    return pd.DataFrame({
+        "from_bus": [feeder.bus_name[i] for i in a], "to_bus": [feeder.bus_name[i] for i in b], "x0": feeder.bus_x[a], "y0": feeder.bus_y[a],
+        "x1": feeder.bus_x[b], "y1": feeder.bus_y[b], "kind": list(feeder.line_kind),
+    })  # fmt: skip
+
+
+TABLES = {"intervals": _intervals, "homes": _homes, "buses": _buses, "costs": _costs}

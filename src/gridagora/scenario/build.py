@@ -1,0 +1,213 @@
+"""From a scenario to a scene: the feeder, the homes on it, the weather, the prices, checked and ready to run."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gridagora.core.errors import InputError, Problem
+from gridagora.core.feeder import Feeder
+from gridagora.core.registry import find
+from gridagora.core.rng import stream
+from gridagora.core.tables import Col, Flag, Homes, Index, Prices, Weather
+from gridagora.scenario import draw, read, sound
+from gridagora.scenario.calendar import midnight_s, utc_offset_s
+from gridagora.scenario.schema import Scenario
+
+# Feeder files give ratings, no hours: loads that are no homes follow office hours.
+OPEN_H = (8, 18)
+CLOSED_SHARE = 0.35
+SATURDAY = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """Everything a run needs. H = 24 days + 25 hours; n homes; j meters of the feeder.
+
+    home_meter (n,) index of the meter of each home; other_kw (H, j) load of the meters that are no homes [kW].
+    """
+
+    scenario: Scenario
+    feeder: Feeder
+    homes: Homes
+    weather: Weather
+    prices: Prices
+    home_meter: Index
+    other_kw: Col
+
+    @property
+    def start_s(self) -> int:
+        """Start of the run [s, UTC]."""
+        return self.weather.start_s
+
+    @property
+    def days(self) -> int:
+        """Length of the run [days]."""
+        return self.scenario.scenario.days
+
+    @property
+    def seed(self) -> int:
+        """Seed of every random draw."""
+        return self.scenario.scenario.seed
+
+    @property
+    def utc_offset_s(self) -> int:
+        """Local time minus UTC [s]."""
+        case = self.scenario.scenario
+        return utc_offset_s(case.start, case.timezone)
+
+    @property
+    def text(self) -> str:
+        """The scenario as TOML text; a scene of parts made in code has its keys written out."""
+        return self.scenario.text
+
+    @property
+    def file(self) -> str:
+        """The file the scenario was read from; empty where it was made in code."""
+        return self.scenario.file
+
+    def market(self, name: str) -> Any:
+        """Return the design of that name, its fields set by `[market.NAME]`.
+
+        Raises
+        ------
+        InputError
+            No such design; the sentence gives the nearest name.
+        """
+        return find("market", name)(**self.scenario.parts.get(name, {}))
+
+
+def load(path: str | Path, overrides: Sequence[str] = (), progress: Callable[[str], None] | None = None) -> Scene:
+    """Read a scenario file and build its scene; `overrides` as TABLE.KEY=VALUE; `progress` is told each stage.
+
+    Raises
+    ------
+    InputError
+        Every problem found, each with file, key, what was got, what is expected and what to do.
+    """
+    return build(read.load(path, overrides), progress)
+
+
+def build(scenario: Scenario, progress: Callable[[str], None] | None = None) -> Scene:
+    """Return the scene of a checked scenario: every source is read, homes are placed by the seed, all tables are checked.
+
+    Raises
+    ------
+    InputError
+        What the sources and the tables have wrong, all at once.
+    """
+    tell = progress or _silent
+    case = scenario.scenario
+    start_s = midnight_s(case.start, case.timezone)
+    problems: list[Problem] = []
+    tell("feeder")
+    feeder = _keep(lambda: draw.feeder(scenario), problems)
+    tell("prices")
+    prices = _keep(lambda: draw.prices(scenario, start_s), problems)
+    tell("weather")
+    weather = _keep(lambda: draw.weather(scenario, start_s), problems)
+    tell("homes")
+    count = _count(scenario, feeder, problems)
+    homes = _keep(lambda: draw.homes(scenario, start_s, count, weather), problems) if weather and not problems else None
+    if problems or feeder is None or prices is None or weather is None or homes is None:
+        raise InputError(problems)
+    return assemble(feeder, homes, weather, prices, scenario)
+
+
+def assemble(
+    feeder: Feeder,
+    homes: Homes,
+    weather: Weather,
+    prices: Prices,
+    scenario: Scenario | None = None,
+    home_meter: Index | None = None,
+    other_kw: Col | None = None,
+) -> Scene:
+    """Return a scene of parts made in code, checked as a file's would be.
+
+    Left out, `scenario` has its defaults, `home_meter` places the homes by seed, `other_kw` follows office hours.
+
+    Raises
+    ------
+    InputError
+        Every problem of the tables.
+    """
+    scenario = scenario or Scenario()
+    case = scenario.scenario
+    where = scenario.file or "scene"
+    start_s = midnight_s(case.start, case.timezone)
+    problems = [
+        *sound.feeder(feeder, where),
+        *sound.prices(prices, start_s, case.days, where),
+        *sound.weather(weather, start_s, case.days, where),
+        *sound.homes(homes, case.days, where),
+    ]
+    standing = places_by_seed(feeder, scenario)
+    if home_meter is None and len(homes.home_id) <= standing.size:
+        home_meter = standing[: len(homes.home_id)]
+    if home_meter is None:
+        problems.append(Problem(f"{where}: homes", f"{len(homes.home_id)} homes", f"at most {standing.size}, the meters for homes"))
+    else:
+        problems += sound.placing(home_meter, homes, feeder, where)
+    if problems or home_meter is None:
+        raise InputError(problems)
+    rated_kw = scenario.feeder.other_peak_share * np.where(home_meters(feeder, scenario), 0.0, feeder.meter_kw)
+    others = other_load_kw(rated_kw, sound.hours(case.days), case.start.weekday())
+    full = scenario if scenario.text else scenario.model_copy(update={"text": read.write(_plain(scenario))})
+    return Scene(full, feeder, homes, weather, prices, home_meter, others if other_kw is None else other_kw)
+
+
+def home_meters(feeder: Feeder, scenario: Scenario) -> Flag:
+    """Return which meters are for homes, shape (j,)."""
+    return np.full(len(feeder.meter_name), True) if scenario.feeder.homes_on == "all" else np.asarray(feeder.meter_is_home, dtype=bool)
+
+
+def places_by_seed(feeder: Feeder, scenario: Scenario) -> Index:
+    """Return the meters for homes in the order in which homes take them, a draw of the seed."""
+    free = np.flatnonzero(home_meters(feeder, scenario))
+    return stream(scenario.scenario.seed, "home_meter").permutation(free).astype(np.int64)
+
+
+def other_load_kw(peak_kw: Col, hours: int, weekday: int) -> Col:
+    """Load of the meters that are no homes, shape (hours, j) [kW]: `peak_kw` (j,) in office hours, a share of it otherwise.
+
+    Feeder files give ratings and no calendar; `weekday` is that of the first day, Monday 0.
+    """
+    hour = np.arange(hours)
+    workday = (weekday + hour // 24) % 7 < SATURDAY
+    office = workday & (hour % 24 >= OPEN_H[0]) & (hour % 24 < OPEN_H[1])
+    return np.where(office, 1.0, CLOSED_SHARE)[:, None] * peak_kw[None, :]
+
+
+def _plain(scenario: Scenario) -> dict[str, Any]:
+    values = scenario.model_dump(exclude={"parts", "file", "text"}, exclude_none=True)
+    values["market"] |= {name: dict(keys) for name, keys in scenario.parts.items()}
+    return values
+
+
+def _count(scenario: Scenario, feeder: Feeder | None, problems: list[Problem]) -> int:
+    if feeder is None:
+        return scenario.homes.count or 1
+    free = int(home_meters(feeder, scenario).sum())
+    asked = scenario.homes.count or free
+    where = f"{scenario.file or 'scene'}: [homes] count"
+    if not free:
+        hint = 'Set homes_on = "all" in [feeder] to put homes on every load.'
+        problems.append(Problem(where, f"a feeder '{feeder.name}' without a residential load", "at least one to put a home on", hint))
+    elif asked > free:
+        problems.append(Problem(where, str(asked), f"at most {free}, the residential loads of the feeder '{feeder.name}'"))
+    return asked
+
+
+def _keep(make: Callable[[], Any], problems: list[Problem]) -> Any:
+    try:
+        return make()
+    except InputError as fault:
+        problems += fault.problems
+        return None
+
+
+def _silent(stage: str) -> None:
+    """Tell nobody."""

@@ -1,0 +1,110 @@
+"""What was understood of a scenario or of a feeder file, in lines for people."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gridagora.core.errors import InputError
+from gridagora.core.feeder import Feeder
+from gridagora.core.tables import LEAD_H, Prices
+from gridagora.scenario import sound
+from gridagora.scenario.build import Scene, load
+from gridagora.sources import opendss
+
+
+def check(path: str | Path, overrides: Sequence[str] = ()) -> Mapping[str, str]:
+    """Read a scenario (.toml) or a feeder (.dss) to the point where it could run, and say what was understood.
+
+    Returns
+    -------
+    Mapping
+        A line of text for each subject, in reading order.
+
+    Raises
+    ------
+    InputError
+        Every problem found.
+    """
+    if Path(path).suffix.lower() != ".dss":
+        return scene_lines(load(path, overrides))
+    network = opendss.read(path)
+    problems = sound.feeder(network, str(path))
+    if problems:
+        raise InputError(problems)
+    return feeder_lines(network)
+
+
+def feeder_lines(network: Feeder) -> dict[str, str]:
+    """Return what a feeder holds."""
+    homes = int(np.count_nonzero(network.meter_is_home))
+    live = np.abs(network.v_no_load[network.node_base_v > 0] / network.node_base_v[network.node_base_v > 0])
+    levels = sorted({round(float(volts)) for volts in network.node_base_v}, reverse=True)
+    lines = {
+        "feeder": network.name,
+        "network": f"{len(network.bus_name)} buses, {len(network.node_name)} nodes, {network.line_kind.count('line')} lines, "
+        f"{network.line_kind.count('transformer')} transformers",
+        "voltage levels": ", ".join(f"{volts:,} V" for volts in levels) + " line to neutral",
+        "loads": f"{len(network.meter_name)} meters, {homes} of them for homes; rated {network.meter_kw.sum():,.0f} kW in all",
+        "map": "coordinates on every bus" if np.isfinite(network.bus_x).all() else f"{np.isfinite(network.bus_x).sum()} buses have coordinates",
+        "power flow": f"converges at the rated loads; highest voltage without load {live.max():.3f} pu",
+    }
+    return lines | {f"assumed {number}": note for number, note in enumerate(network.notes, 1)}
+
+
+def scene_lines(scene: Scene) -> dict[str, str]:
+    """Return what a scene holds."""
+    case, keys = scene.scenario.scenario, scene.scenario
+    lines = {"title": case.title} | ({"note": case.note} if case.note else {})
+    lines["time"] = f"{case.days} days from {case.start:%A %d %B %Y}, {case.timezone}, every {keys.market.interval_minutes} minutes"
+    lines["designs"] = ", ".join(case.architectures)
+    lines |= feeder_lines(scene.feeder)
+    lines["homes"] = _homes(scene)
+    lines["equipment"] = _equipment(scene)
+    if scene.other_kw.any():
+        lines["other loads"] = f"{np.count_nonzero(scene.other_kw.any(axis=0))} meters, up to {scene.other_kw.sum(axis=1).max():,.0f} kW together"
+    sky = scene.weather.t_out_degc[: 24 * case.days]
+    lines["weather"] = f"{keys.weather.source}: {sky.min():.0f} to {sky.max():.0f} degC, mean {sky.mean():.1f}"
+    lines["prices"] = prices_line(scene.prices, case.days, keys.prices.source)
+    lines["tariff"] = f"delivery {keys.prices.delivery_per_kwh:g} $/kWh, export credit {keys.prices.export_credit_per_kwh:+g} $/kWh"
+    lines["substation"] = _limit(scene)
+    lines["comfort"] = f"{keys.comfort.value_per_k2_h:g} $/(K2 h)"
+    return lines
+
+
+def prices_line(prices: Prices, days: int, source: str) -> str:
+    """Return the range of the prices of a run, and how many are below zero: legal, and said."""
+    ahead = prices.day_ahead_per_kwh[LEAD_H : LEAD_H + 24 * days]
+    now = prices.real_time_per_kwh[4 * LEAD_H : 4 * (LEAD_H + 24 * days)]
+    text = f"{source}: day-ahead {ahead.min():.3f} to {ahead.max():.3f}, real-time {now.min():.3f} to {now.max():.3f} $/kWh"
+    below = int(np.count_nonzero(now < 0))
+    return text + (f"; {below} quarter-hours below zero, which is legal: homes are paid to consume" if below else "")
+
+
+def _homes(scene: Scene) -> str:
+    homes = scene.homes
+    error = homes.calibration_error[np.isfinite(homes.calibration_error)]
+    fit = f"; houses fitted to measurements, median energy error {np.median(error):.1%} on days held out" if error.size else ""
+    paired = scene.scenario.homes.start
+    lived = f"; home data from {paired:%d %B %Y}" if paired else ""
+    return f"{len(homes.home_id)} on {scene.home_meter.size} meters, source '{scene.scenario.homes.source}'{lived}{fit}"
+
+
+def _equipment(scene: Scene) -> str:
+    homes = scene.homes
+    owners = {
+        "solar": np.count_nonzero(homes.pv_kw.any(axis=1)),
+        "electric vehicles": np.unique(homes.ev_home).size,
+        "batteries": np.count_nonzero(homes.battery_kwh > 0),
+        "electric water heaters": np.count_nonzero(homes.tank_kwh_k > 0),
+    }
+    return ", ".join(f"{many} with {what}" for what, many in owners.items()) + f"; {homes.ev_home.size} charging sessions"
+
+
+def _limit(scene: Scene) -> str:
+    keys = scene.scenario.substation
+    if keys.limit_kw is not None:
+        return f"limit {keys.limit_kw:g} kW, {keys.over_per_kwh:g} $/kWh above it"
+    if keys.limit_share_of_flat_peak is not None:
+        return f"limit {keys.limit_share_of_flat_peak:.0%} of the peak under 'flat', {keys.over_per_kwh:g} $/kWh above it"
+    return "no limit"

@@ -1,0 +1,120 @@
+"""Each table of a scenario from the source it names: files are read, or everything is drawn from the seed."""
+
+from pathlib import Path
+
+import numpy as np
+
+from gridagora.core.errors import InputError, Problem
+from gridagora.core.feeder import Feeder
+from gridagora.core.tables import Homes, Prices, Weather
+from gridagora.scenario.calendar import midnight_s
+from gridagora.scenario.schema import Scenario
+from gridagora.scenario.sound import hours
+from gridagora.sources import ev, opendss, synthetic, synthetic_feeder
+from gridagora.sources import homes as profiles
+from gridagora.sources import prices as ercot
+from gridagora.sources import weather as skies
+
+DEFAULT_HOMES = 40  # of a synthetic feeder whose scenario does not say
+
+
+def feeder(scenario: Scenario) -> Feeder:
+    """Return the network; a synthetic one has a meter for every home."""
+    if scenario.feeder.source == "opendss":
+        return opendss.read(scenario.feeder.file)
+    return synthetic_feeder.make(scenario.scenario.seed, scenario.homes.count or DEFAULT_HOMES)
+
+
+def prices(scenario: Scenario, start_s: int) -> Prices:
+    """Return the wholesale prices around the run."""
+    keys, case = scenario.prices, scenario.scenario
+    match keys.source:
+        case "synthetic":
+            return synthetic.prices(case.seed, start_s, case.days)
+        case "ercot_hub_average":
+            return ercot.ercot(Path(keys.folder), start_s, case.days)
+        case "ercot_austin_zone":
+            return ercot.austin_zone(Path(keys.folder), start_s, case.days)
+        case "ercot_hb_south_2016":
+            return ercot.hb_south(Path(keys.folder), start_s, case.days)
+        case "ercot_files":
+            point = keys.point or None
+            ahead = ercot.read_day_ahead(Path(keys.day_ahead_file), point)
+            now = ercot.read_real_time(Path(keys.real_time_file), point)
+            return ercot.prices(ahead, now, start_s, case.days, f"{keys.day_ahead_file} and {keys.real_time_file}")
+
+
+def weather(scenario: Scenario, start_s: int) -> Weather:
+    """Return the weather of the run; that of another year is dated anew, from the day `homes.start` or the same weekday."""
+    case = scenario.scenario
+    if scenario.weather.source == "synthetic":
+        return synthetic.weather(case.seed, start_s, case.days)
+    year = _year(scenario)
+    return skies.window(year, _from_s(scenario, start_s, year), hours(case.days), start_s)
+
+
+def homes(scenario: Scenario, start_s: int, count: int, sky: Weather) -> Homes:
+    """Return the population: so many homes, what they own, and when their cars come and go."""
+    keys, case = scenario.homes, scenario.scenario
+    if keys.source == "synthetic":
+        equipment = synthetic.NORMAL._replace(**_owned(scenario))
+        table = synthetic.homes(case.seed, sky, case.days, count, equipment)
+    else:
+        year = _year(scenario)
+        table = profiles.travis(
+            Path(keys.folder),
+            year,
+            ev.evipro(Path(keys.ev_file)),
+            start_s,
+            case.days,
+            count=count,
+            seed=case.seed,
+            homes_start_s=_from_s(scenario, start_s, year),
+            equipment=profiles.NORMAL._replace(**_owned(scenario)),
+        )
+    return table if keys.water_heaters else without_tanks(table)
+
+
+def without_tanks(table: Homes) -> Homes:
+    """Return the same homes with hot water from gas: no tank, no draw."""
+    none = np.zeros(len(table.home_id))
+    return table._replace(
+        tank_kwh_k=none,
+        tank_ua_kw_k=none,
+        tank_kw=none,
+        draw_kwh=np.zeros_like(table.draw_kwh),
+        draw_set_kwh=np.zeros_like(table.draw_set_kwh),
+    )
+
+
+def _year(scenario: Scenario) -> Weather:
+    match scenario.weather.source:
+        case "epw":
+            return skies.epw(Path(scenario.weather.file))
+        case "tmy3":
+            return skies.tmy3(Path(scenario.weather.file))
+        case _:
+            return skies.amy(Path(scenario.weather.folder))
+
+
+def _from_s(scenario: Scenario, start_s: int, year: Weather) -> int:
+    """Return where in the year of the homes and of the weather the run starts [s UTC].
+
+    Raises
+    ------
+    InputError
+        `homes.start` lies outside that year.
+    """
+    if scenario.homes.start is None:
+        return profiles.paired_start(start_s, year)
+    from_s = midnight_s(scenario.homes.start, scenario.scenario.timezone)
+    if year.start_s <= from_s < year.start_s + 3600 * len(year.t_out_degc):
+        return from_s
+    first = np.datetime64(year.start_s, "s").astype("datetime64[Y]")
+    where = f"{scenario.file or 'scene'}: [homes] start"
+    raise InputError([Problem(where, str(scenario.homes.start), f"a day of {first}, the year of the weather and the homes")])
+
+
+def _owned(scenario: Scenario) -> dict[str, float]:
+    names = ("pv_share", "ev_share", "battery_share", "pv_kw", "ev_kw", "battery_kwh", "battery_kw")
+    return {name: getattr(scenario.homes, name) for name in names}

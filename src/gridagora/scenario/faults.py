@@ -1,0 +1,169 @@
+"""Faults of single keys, told in sentences: unknown names, wrong types, values out of range."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from gridagora.core.errors import InputError, Problem, nearest
+from gridagora.core.registry import find, names
+from gridagora.scenario.schema import TABLES
+
+KINDS = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "text in quotes",
+    "date_type": "a date such as 2024-07-15, without quotes",
+    "tuple_type": "a list in brackets",
+    "finite_number": "a finite number",
+    "too_short": "at least one name",
+}
+BOUNDS = {
+    "greater_than": ("gt", "above"),
+    "greater_than_equal": ("ge", "of at least"),
+    "less_than": ("lt", "below"),
+    "less_than_equal": ("le", "of at most"),
+}
+
+
+@dataclass(frozen=True)
+class Got:
+    """Where keys were written: in the file, or by an override."""
+
+    name: str
+    set_by: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def where(self, *path: str) -> str:
+        """Return the place of a key, as messages show it."""
+        if path in self.set_by:
+            return f"--set {self.set_by[path]}"
+        return f"{self.name}: [{'.'.join(path[:-1])}] {path[-1]}" if path[:-1] else f"{self.name}: [{path[0]}]"
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message shows it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(shown(item) for item in value) + "]"
+    return f"'{value}'" if isinstance(value, str) else str(value)
+
+
+def full_name(key: str) -> str:
+    """Return a hint for a key written without its table."""
+    every = {name: f"{table}.{name}" for table, model in TABLES.items() for name in model.model_fields}
+    close = get_close_matches(key, list(every), n=1, cutoff=0.6)
+    return f"Did you mean '{every[close[0]]}'?" if close else ""
+
+
+def unknown_table(name: str, value: Any, got: Got) -> Problem:
+    """Return the problem of a heading, or of a key above the first heading, that no scenario has."""
+    if isinstance(value, dict):
+        return Problem(got.name, f"an unknown table [{name}]", "a table of a scenario", nearest(name, list(TABLES)))
+    return Problem(got.name, f"the key '{name}' outside any table", "keys under a heading such as [scenario]", full_name(name))
+
+
+def keys(table: str, values: Mapping[str, Any], got: Got) -> dict[str, Problem]:
+    """Return the problem of each bad key of one table."""
+    try:
+        TABLES[table].model_validate(values)
+    except ValidationError as fault:
+        return {str(error["loc"][0]): _sentence(table, error, got) for error in fault.errors()}
+    return {}
+
+
+def _sentence(table: str, error: ErrorDetails, got: Got) -> Problem:
+    key = str(error["loc"][0])
+    fields = TABLES[table].model_fields
+    where = got.where(table, key)
+    if error["type"] == "extra_forbidden":
+        return Problem(where, f"an unknown key '{key}'", f"a key of [{table}]", nearest(key, list(fields)))
+    hint = ""
+    if error["type"] == "literal_error" and isinstance(error["input"], str):
+        words = str(error.get("ctx", {})["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
+        hint = _close(error["input"], words)
+    return Problem(where, shown(error["input"]), f"{_expected(error)} ({fields[key].description})", hint)
+
+
+def _close(word: str, words: list[str]) -> str:
+    close = get_close_matches(word, words, n=1, cutoff=0.5)
+    return f"Did you mean '{close[0]}'?" if close else ""
+
+
+def _expected(error: ErrorDetails) -> str:
+    context = error.get("ctx", {})
+    if error["type"] in BOUNDS:
+        bound, words = BOUNDS[error["type"]]
+        return f"a number {words} {context[bound]:g}"
+    if error["type"] == "literal_error":
+        return str(context["expected"])
+    return KINDS.get(error["type"], error["msg"])
+
+
+def architectures(chosen: tuple[str, ...], where: str) -> list[Problem]:
+    """Return the problems of a list of designs: unknown or repeated names."""
+    known = names("market")
+    found = [
+        Problem(where, f"an unknown architecture '{name}'", "the name of a market", nearest(name, known))
+        for name in chosen
+        if name not in known
+    ]
+    twice = sorted({name for name in chosen if chosen.count(name) > 1})
+    return found + [Problem(where, f"'{name}' more than once", "each architecture once") for name in twice]
+
+
+def parts(raw: Mapping[str, Any], got: Got, problems: list[Problem]) -> dict[str, dict[str, Any]]:
+    """Return the checked keys of every `[market.NAME]`; problems are added to the list."""
+    known = names("market")
+    checked: dict[str, dict[str, Any]] = {}
+    for name, values in raw.items():
+        if name not in known:
+            where = got.where("market", name)
+            problems.append(Problem(where, f"an unknown design '{name}'", "the name of a market", nearest(name, known)))
+            continue
+        types = part_keys(name)
+        before = len(problems)
+        checked[name] = {key: _part_value(name, key, value, types, got, problems) for key, value in values.items()}
+        if len(problems) == before:
+            problems += _made(name, checked[name], got)
+    return checked
+
+
+def _made(name: str, values: Mapping[str, Any], got: Got) -> list[Problem]:
+    """Return what the design itself refuses: values that are fine one by one and not together."""
+    try:
+        find("market", name)(**values)
+    except InputError as fault:
+        return [Problem(f"{got.name}: {each.where}", each.got, each.expected, each.hint) for each in fault.problems]
+    return []
+
+
+def part_keys(name: str) -> dict[str, Any]:
+    """Return the keys of a design with their types: the fields of its dataclass that a caller may give."""
+    part = find("market", name)
+    if not dataclasses.is_dataclass(part):
+        return {}
+    hints = get_type_hints(part)
+    return {item.name: hints[item.name] for item in dataclasses.fields(part) if item.init}
+
+
+def _part_value(name: str, key: str, value: Any, types: dict[str, Any], got: Got, problems: list[Problem]) -> Any:
+    where = got.where("market", name, key)
+    if key not in types:
+        hint = nearest(key, list(types)) if types else f"'{name}' has no keys."
+        problems.append(Problem(where, f"an unknown key '{key}'", f"a key of the design '{name}'", hint))
+        return value
+    plain = tuple(value) if isinstance(value, list) else value
+    try:
+        return TypeAdapter(types[key], config=ConfigDict(strict=True, allow_inf_nan=False)).validate_python(plain)
+    except ValidationError as fault:
+        problems.append(Problem(where, shown(value), " or ".join(dict.fromkeys(_expected(error) for error in fault.errors()))))
+        return value

@@ -1,0 +1,168 @@
+"""Scenario files: TOML text to a checked `Scenario`, with every problem found in one reading."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gridagora.core.errors import InputError, Problem
+from gridagora.scenario import faults, places, together
+from gridagora.scenario.faults import Got
+from gridagora.scenario.schema import TABLES, Scenario, Table
+
+BARE_POINT = re.compile(r"(?<![\w.])([-+]?)\.(?=\d)")
+ZERO = r"\g<1>0."
+
+
+class Raw(NamedTuple):
+    """The tables of a scenario before any check, and where each key was written."""
+
+    tables: dict[str, dict[str, Any]]
+    parts: dict[str, dict[str, Any]]
+    got: Got
+
+
+def load(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
+    """Read a scenario file, apply overrides, check it, and return it with its paths made absolute.
+
+    Parameters
+    ----------
+    path
+        TOML file.
+    overrides
+        Each `TABLE.KEY=VALUE` or `market.NAME.KEY=VALUE`; VALUE as TOML writes it, quotes of a word optional.
+
+    Raises
+    ------
+    InputError
+        Every problem of the file and of the overrides at once.
+    """
+    file = Path(path)
+    return parse(_text(file), str(path), file.parent, overrides)
+
+
+def parse(text: str, name: str = "scenario", folder: Path = Path(), overrides: Sequence[str] = ()) -> Scenario:
+    """Return the checked scenario of a TOML text; relative paths start at `folder`, `name` stands in messages.
+
+    Raises
+    ------
+    InputError
+        Every problem at once.
+    """
+    values = _toml(text, name)
+    got = Got(name)
+    problems = [*_override(values, overrides, got)]
+    raw = _sort(values, got, problems)
+    tables = {table: _table(table, raw, problems) for table in TABLES}
+    problems += together.check(tables, raw.parts, got)
+    tables = places.resolve(tables, folder, got, problems)
+    parts = faults.parts(raw.parts, got, problems)
+    if problems:
+        raise InputError(problems)
+    full = write(values) if overrides else text
+    return Scenario(**tables, parts=parts, file=name, text=full)
+
+
+def write(values: Mapping[str, Any]) -> str:
+    """Return nested tables of plain values as TOML text."""
+    lines: list[str] = []
+    _lines(values, "", lines)
+    return "\n".join(lines).strip() + "\n"
+
+
+def _lines(values: Mapping[str, Any], name: str, lines: list[str]) -> None:
+    plain = {key: value for key, value in values.items() if not isinstance(value, Mapping)}
+    if name and (plain or not values):
+        lines += ["", f"[{name}]"]
+    lines += [f"{key} = {literal(value)}" for key, value in plain.items()]
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            _lines(value, f"{name}.{key}" if name else key, lines)
+
+
+def literal(value: Any) -> str:
+    """Return a plain value as TOML writes it."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
+            return f'"{escaped}"'
+        case list() | tuple():
+            return "[" + ", ".join(literal(item) for item in value) + "]"
+        case _:
+            return str(value)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        beside = [item.name for item in file.parent.glob("*.toml")] if file.parent.is_dir() else []
+        close = get_close_matches(file.name, beside, n=1)
+        hint = f"Did you mean '{file.with_name(close[0])}'?" if close else "`gridagora new FILE` writes one to start from."
+        raise InputError([Problem(str(file), "no such file", "a scenario file", hint)]) from None
+    except (IsADirectoryError, PermissionError, UnicodeDecodeError) as fault:
+        got = {"IsADirectoryError": "a folder", "PermissionError": "a file that may not be read"}
+        word = got.get(type(fault).__name__, "bytes that are not UTF-8 text")
+        raise InputError([Problem(str(file), word, "a scenario file, TOML in UTF-8")]) from None
+
+
+def _toml(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as fault:
+        message = str(fault)
+        row = message.rpartition("line ")[2].partition(",")[0]
+        line = text.splitlines()[int(row) - 1].strip() if row.isdigit() and int(row) <= len(text.splitlines()) else ""
+        hint = f"The line reads: {line}" if line else ""
+        if BARE_POINT.search(line):
+            hint += " A number needs a digit before its point, as in 0.5."
+        raise InputError([Problem(name, f"text that is not TOML: {message}", "KEY = VALUE lines under [TABLE] headings", hint)]) from None
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {BARE_POINT.sub(ZERO, text)}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _override(values: dict[str, Any], overrides: Iterable[str], got: Got) -> Iterable[Problem]:
+    for item in overrides:
+        key, sign, text = item.partition("=")
+        path = tuple(part.strip() for part in key.split("."))
+        if not sign or len(path) not in {2, 3} or not all(path) or (len(path) == 3 and path[0] != "market"):
+            yield Problem(f"--set {item}", f"'{item}'", "TABLE.KEY=VALUE, as in homes.pv_share=0.5", faults.full_name(path[-1]))
+            continue
+        inner = values
+        for part in path[:-1]:
+            below = inner.setdefault(part, {})
+            inner = below if isinstance(below, dict) else inner
+        inner[path[-1]] = _value(text.strip())
+        got.set_by[path] = item
+
+
+def _sort(values: dict[str, Any], got: Got, problems: list[Problem]) -> Raw:
+    tables: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        if name not in TABLES:
+            problems.append(faults.unknown_table(name, value, got))
+        elif not isinstance(value, dict):
+            problems.append(Problem(got.where(name), faults.shown(value), f"a table: keys under a heading [{name}]"))
+        else:
+            tables[name] = value
+    market = tables.get("market", {})
+    parts = {key: value for key, value in market.items() if isinstance(value, dict)}
+    tables["market"] = {key: value for key, value in market.items() if key not in parts}
+    return Raw(tables, parts, got)
+
+
+def _table(name: str, raw: Raw, problems: list[Problem]) -> Table:
+    """Return the table from its good keys; each bad one is a problem and keeps its default for the checks that follow."""
+    values = raw.tables.get(name, {})
+    bad = faults.keys(name, values, raw.got)
+    problems += bad.values()
+    return TABLES[name].model_validate({key: value for key, value in values.items() if key not in bad})

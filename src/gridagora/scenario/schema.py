@@ -1,0 +1,135 @@
+"""The keys of a scenario file: one frozen model per TOML table, each key with its meaning, unit and default."""
+
+from collections.abc import Mapping
+from datetime import date
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+NotNegative = Annotated[float, Field(ge=0.0)]
+PriceSource = Literal["synthetic", "ercot_hub_average", "ercot_austin_zone", "ercot_hb_south_2016", "ercot_files"]
+DAYS_MAX = 366
+TRAVIS = "{data}/loads/travis_county_tx_100homes_amy2018"
+EV = "{data}/ev/nrel_evipro_home_l2/BEV_level_2.parquet"
+
+
+class Table(BaseModel):
+    """A TOML table whose keys are known in advance; nothing is coerced and nothing unknown is let through."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Case(Table):
+    """`[scenario]`: what is run, when, and under which designs."""
+
+    title: str = Field("A feeder in Texas", description="shown on the table and the report")
+    note: str = Field("", description="what a reader must know of the case, shown under the title")
+    seed: int = Field(1, ge=0, description="seed of every random draw; equal in all architectures")
+    start: date = Field(date(2024, 7, 15), description="first local day of the run")
+    days: int = Field(7, ge=1, le=DAYS_MAX, description="length of the run [days]")
+    timezone: str = Field("Etc/GMT+6", description="IANA name of the local time; the default is Central Standard Time all year")
+    architectures: tuple[str, ...] = Field(
+        ("flat", "tou", "rtp", "central"), min_length=1, strict=False, description="designs to compare, in the order shown"
+    )
+
+
+class FeederKeys(Table):
+    """`[feeder]`: the network."""
+
+    source: Literal["synthetic", "opendss"] = Field("synthetic", description="where the network comes from")
+    file: str = Field("", description="OpenDSS master file, for source 'opendss'")
+    homes_on: Literal["residential", "all"] = Field("residential", description="which of its loads are replaced by homes")
+    other_peak_share: Share = Field(0.6, description="what its other loads draw in office hours, of their rating; 0: left out [0..1]")
+
+
+class HomesKeys(Table):
+    """`[homes]`: who lives on it and what they own."""
+
+    source: Literal["synthetic", "travis", "profiles"] = Field("synthetic", description="where houses and appliances come from")
+    folder: str = Field(TRAVIS, description="folder with homes_hourly.parquet, for sources 'travis' and 'profiles'")
+    ev_file: str = Field(EV, description="charging sessions to draw from, for sources 'travis' and 'profiles'")
+    count: int | None = Field(None, ge=1, description="number of homes; left out: one on every home meter of the feeder")
+    start: date | None = Field(None, description="day of the home data that meets the first day of the run; left out: same weekday")
+    pv_share: Share = Field(0.4, description="share of homes with solar panels [0..1]")
+    pv_kw: Positive = Field(5.0, description="rating of the panels of such a home [kW DC]")
+    ev_share: Share = Field(0.3, description="share of homes with an electric vehicle [0..1]")
+    ev_kw: Positive = Field(7.2, description="rating of its charger at the meter [kW]")
+    battery_share: Share = Field(0.15, description="share of homes with a battery [0..1]")
+    battery_kwh: NotNegative = Field(13.5, description="usable energy of such a battery [kWh]")
+    battery_kw: NotNegative = Field(5.0, description="rating of such a battery, both ways [kW]")
+    water_heaters: bool = Field(True, description="whether homes heat water with electricity")
+
+
+class WeatherKeys(Table):
+    """`[weather]`: the outdoors."""
+
+    source: Literal["synthetic", "travis", "epw", "tmy3"] = Field("synthetic", description="where the weather comes from")
+    file: str = Field("", description="weather file, for sources 'epw' and 'tmy3'")
+    folder: str = Field(TRAVIS, description="folder with weather.csv.gz, for source 'travis'")
+
+
+class PricesKeys(Table):
+    """`[prices]`: the wholesale market behind the substation, and what it costs to bring energy to a home."""
+
+    source: PriceSource = Field("synthetic", description="where the prices come from")
+    folder: str = Field("", description="folder of the price series; left out: that of the source in the data folder")
+    day_ahead_file: str = Field("", description="ERCOT's own file of day-ahead prices, for source 'ercot_files'")
+    real_time_file: str = Field("", description="ERCOT's own file of real-time prices, for source 'ercot_files'")
+    point: str = Field("", description="settlement point in those files; left out where they hold one")
+    delivery_per_kwh: NotNegative = Field(0.045, description="network cost added to every kWh imported [$/kWh]")
+    export_credit_per_kwh: float = Field(0.0, description="paid on top of the wholesale price for a kWh exported [$/kWh]")
+
+
+class SubstationKeys(Table):
+    """`[substation]`: what it can carry; both limits left out: no limit."""
+
+    limit_share_of_flat_peak: float | None = Field(None, gt=0.0, le=2.0, description="limit as a share of the peak under 'flat'")
+    limit_kw: float | None = Field(None, gt=0.0, description="limit [kW]")
+    over_per_kwh: NotNegative = Field(1.0, description="cost of energy above the limit [$/kWh]")
+
+
+class ComfortKeys(Table):
+    """`[comfort]`: what warmth and coolness are worth."""
+
+    value_per_k2_h: Positive = Field(0.05, description="cost of an hour one degree off the best temperature, squared [$/(K2 h)]")
+
+
+class MarketKeys(Table):
+    """`[market]`: what all designs share; `[market.NAME]` holds the keys of one."""
+
+    interval_minutes: Literal[5, 15] = Field(5, description="length of a real-time interval [min]")
+    horizon_hours: int = Field(24, ge=1, le=25, description="look-ahead of a plan [h]")
+    forecast: Literal["persistence", "perfect"] = Field("persistence", description="what plans know of prices and hot-water draws")
+
+
+class Scenario(Table):
+    """A whole scenario. Every table and every key has a default, so `Scenario()` is the synthetic case."""
+
+    scenario: Case = Case()
+    feeder: FeederKeys = FeederKeys()
+    homes: HomesKeys = HomesKeys()
+    weather: WeatherKeys = WeatherKeys()
+    prices: PricesKeys = PricesKeys()
+    substation: SubstationKeys = SubstationKeys()
+    comfort: ComfortKeys = ComfortKeys()
+    market: MarketKeys = MarketKeys()
+    parts: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, description="keys of `[market.NAME]`, by NAME")
+    file: str = Field("", description="the file it was read from; empty where it was made in code")
+    text: str = Field("", description="its TOML text, overrides included")
+
+
+TABLES: Mapping[str, type[Table]] = MappingProxyType(
+    {
+        "scenario": Case,
+        "feeder": FeederKeys,
+        "homes": HomesKeys,
+        "weather": WeatherKeys,
+        "prices": PricesKeys,
+        "substation": SubstationKeys,
+        "comfort": ComfortKeys,
+        "market": MarketKeys,
+    }
+)

@@ -1,0 +1,87 @@
+"""Faults that lie between keys: each key is fine, the set of them is not."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, cast
+from zoneinfo import ZoneInfoNotFoundError
+
+from gridagora.core.errors import Problem
+from gridagora.scenario import faults
+from gridagora.scenario.calendar import midnight_s
+from gridagora.scenario.faults import Got
+from gridagora.scenario.schema import Case, HomesKeys, SubstationKeys, Table, WeatherKeys
+
+READ_A_FILE = (
+    ("feeder", "opendss", "file"),
+    ("weather", "epw", "file"),
+    ("weather", "tmy3", "file"),
+    ("prices", "ercot_files", "day_ahead_file"),
+    ("prices", "ercot_files", "real_time_file"),
+)
+
+
+def check(tables: Mapping[str, Table], parts: Mapping[str, Any], got: Got) -> list[Problem]:
+    """Return the problems between the keys of a scenario whose keys are valid one by one."""
+    case = cast(Case, tables["scenario"])
+    homes = cast(HomesKeys, tables["homes"])
+    return [
+        *faults.architectures(case.architectures, got.where("scenario", "architectures")),
+        *_calendar(case, got),
+        *_files(tables, got),
+        *_substation(cast(SubstationKeys, tables["substation"]), got),
+        *_battery(homes, got),
+        *_weather(homes, cast(WeatherKeys, tables["weather"]), got),
+    ]
+
+
+def _calendar(case: Case, got: Got) -> list[Problem]:
+    try:
+        days = [case.start + timedelta(days=step) for step in range(case.days + 1)]
+        starts = [midnight_s(day, case.timezone) for day in days]
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        where = got.where("scenario", "timezone")
+        return [Problem(where, f"'{case.timezone}'", "an IANA time zone such as 'Etc/GMT+6' or 'America/Chicago'")]
+    except OverflowError:
+        return [Problem(got.where("scenario", "start"), str(case.start), "a date at least the run's length before the year 9999")]
+    hours = [(day, (after - before) / 3600) for day, before, after in zip(days, starts, starts[1:], strict=False)]
+    hint = 'Use local standard time all year, such as timezone = "Etc/GMT+6".'
+    return [
+        Problem(got.where("scenario", "timezone"), f"a day of {long:g} hours, {day} in {case.timezone}", "days of 24 hours", hint)
+        for day, long in hours
+        if long != 24
+    ]
+
+
+def _files(tables: Mapping[str, Table], got: Got) -> list[Problem]:
+    return [
+        Problem(got.where(name, key), "nothing", f"the file that source '{source}' reads")
+        for name, source, key in READ_A_FILE
+        if vars(tables[name])["source"] == source and not vars(tables[name])[key]
+    ]
+
+
+def _substation(keys: SubstationKeys, got: Got) -> list[Problem]:
+    if keys.limit_kw is None or keys.limit_share_of_flat_peak is None:
+        return []
+    both = f"both limit_kw = {keys.limit_kw:g} and limit_share_of_flat_peak = {keys.limit_share_of_flat_peak:g}"
+    return [Problem(got.where("substation", "limit_kw"), both, "one of the two, or neither for no limit")]
+
+
+def _battery(keys: HomesKeys, got: Got) -> list[Problem]:
+    if keys.battery_share == 0:
+        return []
+    hint = "Set battery_share = 0 for homes without batteries."
+    return [
+        Problem(got.where("homes", key), f"a battery of 0 {unit}", f"a {word} above 0 while battery_share is {keys.battery_share:g}", hint)
+        for key, unit, word in (("battery_kwh", "kWh", "capacity"), ("battery_kw", "kW", "rating"))
+        if getattr(keys, key) == 0
+    ]
+
+
+def _weather(homes: HomesKeys, weather: WeatherKeys, got: Got) -> list[Problem]:
+    needs = {"travis": ("travis",), "profiles": ("travis", "epw", "tmy3")}.get(homes.source)
+    if needs is None or weather.source in needs:
+        return []
+    hint = "Measured homes are simulated in the weather they were measured in."
+    expected = f"{' or '.join(repr(name) for name in needs)} with homes of source '{homes.source}'"
+    return [Problem(got.where("weather", "source"), f"'{weather.source}'", expected, hint)]

@@ -1,0 +1,119 @@
+"""Tables that cross: take and join, what is counted, sums that know no order."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gridagora.core import exchange
+from gridagora.core.errors import PartError
+from gridagora.core.exchange import Deliveries, Positions, Quotes, Status, Table, Tenders, Transactions
+from gridagora.core.product import Commodity, Horizon, Product, following
+
+PRODUCT = Product(Commodity.P, 1721019600, 300, Horizon.REAL_TIME, place=2)
+KINDS = [Quotes, Tenders, Transactions, Positions, Deliveries]
+
+
+def drawn(kind: type, n: int, h: int = 3, seed: int = 0) -> Table:
+    """Draw a table of n rows."""
+    rng = np.random.default_rng([seed, n])
+    party = np.arange(10, 10 + n)
+    if kind is Tenders:
+        length = rng.integers(1, 5, n)
+        offset = np.concatenate([[0], np.cumsum(length)])
+        return Tenders(PRODUCT, party, offset, rng.normal(size=offset[-1]), rng.normal(size=offset[-1]))
+    columns = [rng.normal(size=(n, h)) for _ in range(3)]
+    if kind is Quotes:
+        return Quotes(PRODUCT, party, *columns)
+    if kind is Transactions:
+        return Transactions(PRODUCT, party, party[::-1].copy(), columns[0], columns[1], np.full(n, Status.FILLED, dtype=np.int64))
+    return kind(PRODUCT, party, columns[0])
+
+
+def same(a: Table, b: Table) -> bool:
+    return all(np.array_equal(getattr(a, name), getattr(b, name)) for name in a._fields)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(n=st.integers(1, 8), seed=st.integers(0, 99), draw=st.data())
+@settings(max_examples=15, deadline=None)
+def test_join_of_takes_restores(kind: type, n: int, seed: int, draw: st.DataObject) -> None:
+    table = drawn(kind, n, seed=seed)
+    order = np.array(draw.draw(st.permutations(range(n))), dtype=np.int64)
+    cut = draw.draw(st.integers(0, n))
+    shuffled = exchange.join([exchange.take(table, order[:cut]), exchange.take(table, order[cut:])])
+    assert same(exchange.take(shuffled, np.argsort(order)), table)
+    assert type(shuffled) is kind
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [0, 1, 5])
+def test_bytes_counted_are_bytes_sent(kind: type, n: int) -> None:
+    table = drawn(kind, n)
+    sent = exchange.encode(table)
+    assert len(sent) == exchange.count_messages(table) == n
+    assert sum(len(message) for message in sent) == exchange.count_bytes(table)
+
+
+def test_a_message_holds_its_row_and_nothing_else() -> None:
+    table = drawn(Tenders, 4)
+    row = 2
+    points = slice(table.offset[row], table.offset[row + 1])
+    body = exchange.encode(table)[row][exchange.HEADER.size :]
+    assert int(np.frombuffer(body[:8], "<i8")[0]) == table.party[row]
+    assert np.frombuffer(body[8:], "<f8").tolist() == [*table.p_kw[points], *table.price_per_kwh[points]]
+
+
+def test_a_broadcast_is_counted_per_listener() -> None:
+    quotes = exchange.quote(PRODUCT, np.arange(60), np.array([0.1]))
+    assert exchange.count_messages(quotes) == 60
+    assert exchange.count_bytes(quotes) == 60 * (exchange.HEADER.size + 8 * 4)
+    assert (quotes.sell_per_kwh == 0.1).all()
+    assert (quotes.share == 1.0).all()
+
+
+def test_a_price_that_is_no_number_is_refused_by_name() -> None:
+    with pytest.raises(PartError, match=r"party 7, interval 1: buy_per_kwh nan"):
+        exchange.quote(PRODUCT, np.array([7]), np.array([0.1, np.nan]))
+
+
+def test_tables_of_two_products_do_not_join() -> None:
+    late = drawn(Positions, 2)._replace(product=following(PRODUCT))
+    with pytest.raises(PartError, match="one product"):
+        exchange.join([drawn(Positions, 2), late])
+    with pytest.raises(PartError, match="0 tables"):
+        exchange.join([])
+
+
+def test_sums_know_no_order_where_floats_do() -> None:
+    p_kw = np.random.default_rng(1).normal(0, 1e3, 20_000)
+    backward = p_kw[::-1]
+    assert exchange.sum_kw(p_kw) == exchange.sum_kw(backward)
+    assert np.cumsum(p_kw)[-1] != np.cumsum(backward)[-1]
+    parts = [exchange.quanta_uw(part).sum() for part in np.array_split(p_kw, 7)]
+    assert sum(parts) == exchange.quanta_uw(p_kw).sum()
+
+
+def test_quanta_round_half_to_even() -> None:
+    assert exchange.quanta_uw(np.array([0.5e-9, 1.5e-9, -0.5e-9, 1.0])).tolist() == [0, 2, 0, 1_000_000_000]
+
+
+def test_net_positions_of_a_closed_market_sum_to_zero() -> None:
+    trades = Transactions(
+        PRODUCT,
+        np.array([1, 1, 3]),
+        np.array([2, 3, 2]),
+        np.array([[0.1], [0.2], [-0.7]]),
+        np.ones((3, 1)),
+        np.zeros(3, dtype=np.int64),
+    )
+    net = exchange.net(trades, np.array([1, 2, 3]))
+    assert net.p_kw.ravel().tolist() == [0.3, 0.6, -0.9]
+    assert exchange.quanta_uw(net.p_kw).sum() == 0
+    assert exchange.net(trades, np.array([3])).p_kw.tolist() == [[-0.9]]
+
+
+def test_a_tender_needs_one_curve_a_party() -> None:
+    with pytest.raises(PartError, match="got 4 curves"):
+        exchange.tender(PRODUCT, np.arange(3), drawn(Tenders, 4))
+    assert same(exchange.tender(PRODUCT, np.arange(10, 14), drawn(Tenders, 4)), drawn(Tenders, 4))

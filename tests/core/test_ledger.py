@@ -1,0 +1,95 @@
+"""Money: exact zero, no order, one rounding an entry, and the identity of two settlements (theory T30)."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gridagora.core import ledger
+from gridagora.core.errors import PartError
+
+COUNT = 6
+AMOUNT = st.floats(-1e6, 1e6, allow_nan=False)
+ENTRY = st.tuples(st.integers(0, COUNT - 1), st.integers(0, COUNT - 1), AMOUNT)
+
+
+@given(st.lists(ENTRY, min_size=1, max_size=40), st.randoms())
+@settings(max_examples=60, deadline=None)
+def test_sums_to_exactly_zero_in_any_order(entries: list[tuple[int, int, float]], random: object) -> None:
+    booked = [ledger.book(payer, payee, "energy", usd) for payer, payee, usd in entries]
+    paid = ledger.paid_uusd(ledger.join(booked), COUNT)
+    assert paid.sum() == 0
+    random.shuffle(booked)  # type: ignore[attr-defined]
+    assert (ledger.paid_uusd(ledger.join(booked), COUNT) == paid).all()
+
+
+def test_rounds_half_to_even_once_per_entry() -> None:
+    entries = ledger.book(0, 1, "energy", np.array([0.5e-6, 1.5e-6, 2.5e-6, -0.5e-6, 1.0]))
+    assert entries.amount_uusd.tolist() == [0, 2, 2, 0, 1_000_000]
+    thirds = ledger.join([ledger.book(0, 1, "energy", 0.4e-6)] * 3)
+    assert ledger.paid_uusd(thirds, 2).tolist() == [0, 0]
+
+
+def test_a_bill_is_what_the_party_pays() -> None:
+    book = ledger.join([ledger.book(np.array([0, 1]), 2, "energy", np.array([3.0, -1.0])), ledger.book(0, 2, "delivery", 0.5)])
+    assert ledger.bill_usd(book, 3).tolist() == [3.5, -1.0, -2.5]
+    assert ledger.bill_usd(ledger.only(book, "delivery"), 3).tolist() == [0.5, 0.0, -0.5]
+
+
+@pytest.mark.parametrize("amount", [np.nan, np.inf, -np.inf, 1e13])
+def test_an_amount_that_is_no_money_is_refused(amount: float) -> None:
+    with pytest.raises(PartError, match=r"entry 1 of 'energy', 5 to 9"):
+        ledger.book(np.array([4, 5]), 9, "energy", np.array([1.0, amount]))
+
+
+def test_a_party_that_does_not_exist_is_refused() -> None:
+    for party in (-1, 3):
+        with pytest.raises(PartError, match=f"names party {party}"):
+            ledger.paid_uusd(ledger.book(0, party, "energy", 1.0), 3)
+
+
+def test_an_opened_ledger_owes_nothing() -> None:
+    assert ledger.paid_uusd(ledger.opened(), 3).tolist() == [0, 0, 0]
+
+
+def test_two_settlements_pay_the_delivery_plus_the_price_difference_on_the_position() -> None:
+    """T30: pay = real-time value of the delivery + (day-ahead - real-time price) x position, to one rounding an entry."""
+    rng = np.random.default_rng(5)
+    homes, hours, inside = 50, 24, 12
+    position = rng.normal(0, 3, (homes, hours))
+    delivered = np.repeat(position, inside, 1) + rng.normal(0, 1, (homes, hours * inside))
+    day_ahead, real_time = rng.uniform(0.02, 0.2, hours), rng.uniform(-0.05, 0.5, hours * inside)
+    market = homes
+    book = ledger.settle(np.arange(homes), market, position, day_ahead, delivered, real_time, 1 / inside)
+    pay = ledger.bill_usd(book, homes + 1)
+    gap = np.repeat(day_ahead, inside) - real_time
+    other = (delivered @ real_time + np.repeat(position, inside, 1) @ gap) / inside
+    assert np.abs(pay[:-1] - other).max() <= 1e-6
+    assert ledger.paid_uusd(book, homes + 1).sum() == 0
+
+
+def test_on_a_copper_plate_the_market_keeps_nothing() -> None:
+    """T30: buyers and sellers balance in every interval, so the market's own payment is rounding only."""
+    rng = np.random.default_rng(6)
+    position = rng.normal(0, 3, (20, 4))
+    position[-1] = -position[:-1].sum(axis=0)
+    delivered = np.repeat(position, 4, axis=1) + rng.normal(0, 1, (20, 16))
+    delivered[-1] = -delivered[:-1].sum(axis=0)
+    book = ledger.settle(np.arange(20), 20, position, rng.uniform(0, 1, 4), delivered, rng.uniform(0, 1, 16), 0.25)
+    paid = ledger.paid_uusd(book, 21)
+    assert paid.sum() == 0
+    assert abs(paid[20]) <= len(book.amount_uusd) / 2
+
+
+def test_delivery_as_agreed_pays_the_day_ahead_price_alone() -> None:
+    position = np.full((1, 2), 2.0)
+    book = ledger.settle(
+        np.zeros(1, dtype=np.int64), 1, position, np.array([0.1, 0.2]), np.full((1, 24), 2.0), np.full(24, 9.0), 1 / 12
+    )
+    assert ledger.bill_usd(ledger.only(book, "day-ahead"), 2)[0] == 0.6
+    assert ledger.bill_usd(ledger.only(book, "deviation"), 2)[0] == 0.0
+
+
+def test_real_time_must_tile_the_day_ahead() -> None:
+    with pytest.raises(PartError, match="25 real-time intervals do not tile 2"):
+        ledger.settle(np.zeros(1, dtype=np.int64), 1, np.ones((1, 2)), np.ones(2), np.ones((1, 25)), np.ones(25), 1 / 12)

@@ -1,0 +1,53 @@
+"""PV: PVWatts against pvlib, clipping, curtailment at the right price, the curves of IEEE 1547."""
+
+import numpy as np
+import pvlib
+import pytest
+
+from gridagora.devices import pv
+from gridagora.kernels.curve import at
+from gridagora.kernels.value import bid, slopes
+
+
+def test_ac_power_is_pvwatts():
+    sun, cell = np.linspace(1, 1200, 50), np.linspace(10, 60, 50)
+    dc = pvlib.pvsystem.pvwatts_dc(sun, cell, 6.0, pv.POWER_PER_K) * (1 - 0.14)
+    assert pv.ac_kw(sun, 6.0, cell) == pytest.approx(pvlib.inverter.pvwatts(dc, 5.0 / 0.96, 0.96), rel=1e-12)
+
+
+def test_no_sun_no_power_and_no_power_beyond_the_inverter():
+    out = pv.ac_kw(np.array([0.0, 500.0, 1500.0]), 6.0, 0.0)
+    assert out[0] == 0
+    assert 2.4 < out[1] < 3.0
+    assert out[2] == 5.0
+    assert not pv.ac_kw(np.array([0.0, 800.0]), 0.0).any()
+
+
+def test_volt_var_points_of_category_b():
+    """T25."""
+    share = pv.volt_var_share(np.array([0.90, 0.95, 1.0, 1.05, 1.10]))
+    assert share == pytest.approx([0.44, 0.22, 0.0, -0.22, -0.44], abs=1e-12)
+    assert pv.volt_watt_share(np.array([1.0, 1.06, 1.08, 1.2])) == pytest.approx([1.0, 1.0, 0.5, 0.0])
+
+
+def test_reactive_power_gives_way_to_active():
+    limit = pv.reactive_limit_kvar(np.array([5.0, 5.0, 5.0]), np.array([0.0, 4.9, 5.0]))
+    assert limit == pytest.approx([2.2, np.sqrt(25 - 4.9**2), 0.0])
+
+
+def test_an_array_sells_above_zero_and_curtails_below(homes):
+    table, hour = pv.of(homes), 12
+    s = pv.spec_now(table, hour)
+    offer = bid(s, slopes(pv.spec(table, hour, 1), np.zeros(1)))
+    assert at(offer, 0.01) == pytest.approx(-table.available_kw[:, hour])
+    assert not at(offer, -0.01).any()
+    assert np.array_equal(table.home, np.flatnonzero(homes.pv_kw.any(axis=1)))
+
+
+def test_step_is_all_there_is_or_the_target_within_it(homes):
+    table, rows = pv.of(homes), np.array([2, 0])
+    most = table.available_kw[:, 12]
+    assert np.array_equal(pv.step(table, 12), -most)
+    target = np.array([-1.0, 0.0, 3.0, -99.0, -0.5, -0.1])
+    assert pv.step(table, 12, target) == pytest.approx([-1.0, 0.0, 0.0, -most[3], -0.5, -0.1])
+    assert np.array_equal(pv.step(pv.take(table, rows), 12, target[rows]), pv.step(table, 12, target)[rows])

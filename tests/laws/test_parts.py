@@ -1,0 +1,83 @@
+"""Laws of every registered part: what `@register` files must be plain, frozen and explained."""
+
+import dataclasses
+import inspect
+import sys
+
+import numpy as np
+import pytest
+
+from gridagora.core.outcome import Outcome
+from gridagora.core.registry import ROOMS, find, names
+
+PARTS = [(kind, name) for kind in ROOMS for name in names(kind)]
+MARKETS, DEVICES, METRICS, STRATEGIES = (names(kind) for kind in ("market", "device", "metric", "strategy"))
+
+
+def test_every_kind_that_exists_has_parts() -> None:
+    assert {"flat", "tou", "rtp"} <= set(MARKETS)
+    assert {"battery", "ev", "hvac", "water_heater"} <= set(DEVICES)
+    assert {"E1", "E2", "P1", "V1", "C1", "I1"} <= set(METRICS)
+
+
+@pytest.mark.parametrize(("kind", "name"), PARTS)
+def test_a_part_is_a_frozen_dataclass_or_a_function(kind: str, name: str) -> None:
+    part = find(kind, name)
+    cls = part if inspect.isclass(part) else type(part)
+    if inspect.isfunction(part):
+        return
+    assert dataclasses.is_dataclass(part), f"{kind} {name}"
+    assert cls.__dataclass_params__.frozen, f"{kind} {name} can be changed after it is built"
+    assert cls.__mro__ == (cls, object), f"{kind} {name} inherits"
+
+
+@pytest.mark.parametrize(("kind", "name"), PARTS)
+def test_a_part_says_what_it_is(kind: str, name: str) -> None:
+    part = find(kind, name)
+    doc = inspect.getdoc(part) or ""
+    written = not doc.startswith(f"{getattr(part, '__name__', type(part).__name__)}(")  # else the dataclass wrote it
+    assert written, f"{kind} {name} has no docstring of its own"
+    assert doc.splitlines()[0].endswith((".", ":", ";")), f"{kind} {name}: the first line is no sentence"
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_a_device_has_a_belief_and_a_truth(name: str) -> None:
+    module = sys.modules[find("device", name).__module__]
+    assert callable(module.spec)
+    assert callable(module.step)
+
+
+@pytest.mark.parametrize("name", MARKETS)
+def test_a_market_is_one_generator(name: str) -> None:
+    market = find("market", name)
+    assert inspect.isgeneratorfunction(market.session)
+    assert callable(market.outlook)
+    assert market().strategy in STRATEGIES
+
+
+@pytest.mark.parametrize("name", MARKETS)
+def test_the_keys_of_a_market_are_scenario_values(name: str) -> None:
+    for field in dataclasses.fields(find("market", name)):
+        assert isinstance(getattr(find("market", name)(), field.name), bool | int | float | str), field.name
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_strategy_tenders_and_dispatches(name: str) -> None:
+    strategy = find("strategy", name)()
+    assert isinstance(strategy.plans, bool)
+    assert list(inspect.signature(strategy.tender).parameters) == ["call", "curves"]
+    assert list(inspect.signature(strategy.dispatch).parameters) == ["curves", "quotes", "trades"]
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_has_unit_and_direction(name: str) -> None:
+    metric = find("metric", name)
+    assert metric.id == name
+    assert metric.direction in {"up", "down", "-"}
+    assert metric.unit
+    assert metric.name[0].islower() or metric.name.split()[0].isupper()
+
+
+def test_metrics_read_columns_that_exist() -> None:
+    assert len(Outcome._fields) == len(set(Outcome._fields))
+    assert all(np.char.islower(name.replace("_", "")) for name in Outcome._fields)

@@ -1,0 +1,166 @@
+"""The page: self-contained, reproducible, escaped, and whole even where parts of the result are absent."""
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from plotly.offline import get_plotlyjs
+
+from gridagora.report import page
+from gridagora.report.findings import answer, effects, question
+from gridagora.report.fragments import flat
+
+VOID = {"meta", "br", "img", "link", "input", "hr"}
+
+
+class Reader(HTMLParser):
+    """Collects tags, attributes, ids and unbalanced elements of a page."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.bad, self.ids, self.attributes, self.scripts = [], [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.attributes += attrs
+        self.ids += [value for key, value in attrs if key == "id"]
+        if tag == "script":
+            self.scripts.append(dict(attrs))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.bad.append(tag)
+
+
+@pytest.fixture(scope="module")
+def text(result):
+    return page.html(result)
+
+
+@pytest.fixture(scope="module")
+def own(text):
+    """The page without the plotting library."""
+    return text.replace(get_plotlyjs(), "")
+
+
+@pytest.fixture(scope="module")
+def read(own):
+    reader = Reader()
+    reader.feed(own)
+    return reader
+
+
+def test_page_is_well_formed_and_ids_are_unique(read):
+    assert read.bad == []
+    assert read.open == []
+    assert len(read.ids) == len(set(read.ids))
+
+
+def test_same_result_same_bytes(result, text):
+    assert page.html(result) == text
+
+
+def test_nothing_is_asked_of_the_network(own, read):
+    assert not re.search(r"(https?:)?//[a-z0-9.-]+\.[a-z]{2,}", own)
+    assert not [value for key, value in read.attributes if key in {"src", "srcset"}]
+    assert all(value.startswith("#") for key, value in read.attributes if key == "href")
+    assert "default-src 'none'" in own
+
+
+def test_plotting_library_is_embedded_once(text):
+    assert text.count(get_plotlyjs()[:200]) == 1
+    assert len(text.encode()) < 8e6
+
+
+def test_hostile_scenario_stays_text(result):
+    hostile = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+    designs = {hostile: result.summary["architectures"]["rtp"], **result.summary["architectures"]}
+    tables = {name: table.replace({"architecture": {"rtp": hostile}}) for name, table in result.tables.items()}
+    tables["buses"] = tables["buses"].assign(bus=[f"{hostile}{row}" for row in range(len(tables["buses"]))])
+    summary = {"architectures": designs, "manifest": {hostile: hostile, "note": "</pre>" + hostile}}
+    got = page.html(replace(result, summary=summary, tables=tables, scenario_text=f"title = '{hostile}'\n# </pre>{hostile}"))
+    got = got.replace(get_plotlyjs(), "")
+    assert "<script>alert" not in got
+    assert "<img" not in got
+    reader = Reader()
+    reader.feed(got)
+    assert reader.bad == []
+    assert sum("type" not in script for script in reader.scripts) == 2
+
+
+def test_title_of_the_fixture_is_escaped(own):
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in own
+    assert "<script>alert(1)" not in own
+
+
+def test_figures_of_the_page_parse(own, read):
+    drawn = re.findall(r'<script type="application/json" id="data-(figure-[a-z_]+)">(.*?)</script>', own, re.DOTALL)
+    assert len(drawn) == len(page.PANELS)
+    for name, spec in drawn:
+        assert name in read.ids
+        assert json.loads(spec)["data"]
+
+
+def test_answer_is_computed_from_the_numbers(result):
+    assert "central market captures 84 %" in answer(result)
+    assert "60 homes over 3 days" in question(result)
+    assert "worse than the flat rate" in effects(result)
+    swapped = {name: entry for name, entry in result.summary["architectures"].items() if name != "central"}
+    assert "flat rate is not beaten" in answer(replace(result, summary={"architectures": swapped})).lower()
+
+
+def test_answer_without_bound_names_no_winner(result):
+    designs = {
+        name: {"metrics": {key: cell for key, cell in entry["metrics"].items() if key != "E2"}}
+        for name, entry in result.summary["architectures"].items()
+    }
+    bare = replace(result, summary={"architectures": designs})
+    assert "no captured value" in answer(bare)
+    got = page.html(bare)
+    assert "No welfare bound was computed" in got
+    assert "reports no certificate" in got
+    assert "left no manifest" in got
+
+
+def test_page_of_summary_alone_says_what_is_absent(result):
+    got = page.html(replace(result, tables={}, scenario_text="not = [toml"))
+    assert got.count('class="absent"') == sum(panel.name not in {"captured_value", "information"} for panel in page.PANELS)
+    assert "No power flow was solved" in got
+
+
+def test_page_of_nothing_is_still_a_page():
+    class Empty:
+        summary: dict = {}  # noqa: RUF012
+        tables: dict = {}  # noqa: RUF012
+        scenario_text = ""
+
+    assert "compared no design" in page.html(Empty())
+
+
+def test_one_design_alone(result):
+    only = {"central": result.summary["architectures"]["central"]}
+    tables = {
+        name: table[table["architecture"] == "central"] if "architecture" in table else table
+        for name, table in result.tables.items()
+    }
+    got = page.html(replace(result, summary={"architectures": only, "manifest": {}}, tables=tables))
+    assert "at least one other design" in got
+
+
+def test_provenance_names_years_and_manifest(own):
+    assert "Homes are of 2018" in own
+    assert "gridagora compare examples/austin" in own
+    assert "9f2c9f2c" in own
+
+
+def test_write_leaves_the_page_and_no_draft(result, text, tmp_path):
+    path = page.write(result, tmp_path / "new" / "report.html")
+    assert path.read_text(encoding="utf-8") == text
+    assert [entry.name for entry in path.parent.iterdir()] == ["report.html"]
+
+
+def test_flat_names_nested_values():
+    assert dict(flat({"a": {"b": 1, "c": {"value": 2, "unit": "$"}}, "d": [3]})) == {"a.b": 1, "a.c": 2, "d": [3]}

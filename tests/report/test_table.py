@@ -1,0 +1,96 @@
+"""The metric table: every number of the summary, none invented, the best marked."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from gridagora.report.facts import direction
+from gridagora.report.style import change, decimals, number
+from gridagora.report.table import best, render, table
+
+
+def test_table_holds_every_metric_of_the_summary(result):
+    got = table(result)
+    names = list(result.summary["architectures"])
+    assert list(got.columns) == ["metric", "unit", "better", *names]
+    for name, entry in result.summary["architectures"].items():
+        for metric_id, cell in entry["metrics"].items():
+            assert got.loc[metric_id, name] == cell["value"]
+            assert got.loc[metric_id, "unit"] == cell["unit"]
+
+
+def test_a_metric_that_one_design_lacks_is_nan_there_and_not_elsewhere(result):
+    designs = {name: dict(entry) for name, entry in result.summary["architectures"].items()}
+    designs["tou"] = designs["tou"] | {"metrics": {key: cell for key, cell in designs["tou"]["metrics"].items() if key != "P1"}}
+    got = table(replace(result, summary=result.summary | {"architectures": designs}))
+    assert np.isnan(got.loc["P1", "tou"])
+    assert np.isfinite(got.loc["P1", "rtp"])
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=6), st.sampled_from(["higher", "lower"]))
+def test_nothing_beats_what_is_marked_best(values, better):
+    column = np.array(values)
+    marked = best(column, better)
+    if marked.any():
+        top = column[marked]
+        others = column[~marked]
+        assert np.ptp(top) <= 2e-9 * max(1.0, np.abs(column).max())
+        assert np.all(others < top.min()) if better == "higher" else np.all(others > top.max())
+    else:
+        assert np.ptp(column) <= 1e-9 * max(1.0, np.abs(column).max())
+
+
+def test_no_best_without_direction_choice_or_difference():
+    assert not best(np.array([1.0, 2.0]), "").any()
+    assert not best(np.array([1.0, np.nan]), "higher").any()
+    assert not best(np.array([3.0, 3.0, 3.0]), "lower").any()
+    assert best(np.array([3.0, np.nan, 3.0, 4.0]), "lower").tolist() == [True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"), [("up", "higher"), ("down", "lower"), ("-", ""), (None, ""), ("Higher", "higher"), ("less", "lower")]
+)
+def test_direction_words(word, expected):
+    assert direction(word) == expected
+
+
+def test_render_stars_the_best_and_prints_markup_as_text(result):
+    designs = dict(result.summary["architectures"])
+    designs["flat"] = {
+        "metrics": designs["flat"]["metrics"] | {"E1": designs["flat"]["metrics"]["E1"] | {"name": "[red]welfare[/red]"}}
+    }
+    out = io.StringIO()
+    render(replace(result, summary={"architectures": designs}), Console(file=out, width=140, no_color=True))
+    line = next(text for text in out.getvalue().splitlines() if text.lstrip().startswith("E1 "))
+    assert "[red]welfare[/red]" in line
+    assert "−3,741*" in line
+    assert line.count("*") == 1
+
+
+def test_render_of_nothing_is_a_sentence():
+    class Empty:
+        summary: dict = {}  # noqa: RUF012
+        tables: dict = {}  # noqa: RUF012
+        scenario_text = ""
+
+    out = io.StringIO()
+    render(Empty(), Console(file=out))
+    assert "No metric" in out.getvalue()
+
+
+def test_numbers_are_written_alike():
+    assert number(-1234.5, 1) == "−1,234.5"
+    assert number(float("nan"), 2) == "–"
+    assert number(3.2e-12, 3) == "3.2e-12"
+    assert number(-3.2e-12, 3) == "−3.2e-12"
+    assert number(0.0, 0) == "0"
+    assert decimals([1.0, 250.0]) == 0
+    assert decimals([0.83, 0.1]) == 3
+    assert change(90.0, 100.0) == "−10 %"
+    assert change(-90.0, -100.0) == "+10 %"
+    assert change(1.0, 0.0) == ""

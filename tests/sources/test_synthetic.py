@@ -1,0 +1,134 @@
+"""The synthetic world: seeded, shaped as promised, and like Texas where it can be compared."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gridagora.core.charging import Charging, check
+from gridagora.core.tables import LEAD_H, TAIL_H
+from gridagora.sources import synthetic, weather
+
+SUMMER, WINTER = (int(pd.Timestamp(f"2024-{month:02d}-15T06:00Z").timestamp()) for month in (7, 1))
+
+
+def _same(left: object, right: object) -> bool:
+    return (
+        np.array_equal(left, right, equal_nan=True)
+        if isinstance(left, np.ndarray) and left.dtype == float
+        else np.array_equal(left, right)
+    )
+
+
+@pytest.mark.parametrize("start_s", [SUMMER, WINTER])
+def test_tables_have_the_promised_shapes(start_s: int) -> None:
+    sky, price, homes = synthetic.texas(1, start_s, 2, 30)
+    hours = 48 + TAIL_H
+    assert all(column.shape == (hours,) for column in sky[1:])
+    assert price.day_ahead_per_kwh.shape == (LEAD_H + hours,)
+    assert price.real_time_per_kwh.shape == (4 * (LEAD_H + hours),)
+    assert sky.start_s == price.start_s == start_s
+    wide = {"load_kw", "draw_kwh", "t_set_degc", "heating", "q_air_kw", "q_mass_kw", "cop", "pv_kw"}
+    for name, column in homes._asdict().items():
+        if name in wide:
+            assert column.shape == (30, hours), name
+        elif name != "home_id" and not name.startswith("ev_") and name != "draw_set_kwh":
+            assert column.shape == (30,), name
+        if name not in {"home_id", "calibration_error"}:
+            assert np.isfinite(column).all(), name
+    assert homes.draw_set_kwh.shape == (30, 7, 24)
+    assert (homes.load_kw >= 0).all()
+    assert (homes.pv_kw >= 0).all()
+    assert homes.heating.all() == (start_s == WINTER)
+
+
+def test_the_seed_gives_the_world() -> None:
+    one, same, other = (synthetic.texas(seed, SUMMER, 2, 20) for seed in (4, 4, 5))
+    for table, again, changed in zip(one, same, other, strict=True):
+        assert all(_same(a, b) for a, b in zip(table, again, strict=True))
+        assert not all(_same(a, b) for a, b in zip(table, changed, strict=True))
+
+
+def test_a_longer_run_and_a_larger_street_begin_with_the_same() -> None:
+    short, long = synthetic.weather(3, SUMMER, 2), synthetic.weather(3, SUMMER, 5)
+    assert np.array_equal(short.ghi_w_m2, long.ghi_w_m2[: len(short.ghi_w_m2)])
+    few, many = synthetic.homes(3, short, 2, 10), synthetic.homes(3, short, 2, 25)
+    for name in ("load_kw", "draw_kwh", "q_air_kw", "t_set_degc", "cool_kw"):
+        assert np.array_equal(getattr(few, name), getattr(many, name)[:10]), name
+
+
+def test_shares_are_whole_homes_and_sessions_are_feasible() -> None:
+    equipment = synthetic.NORMAL._replace(pv_share=0.5, battery_share=0.25, ev_share=0.6)
+    homes = synthetic.texas(2, SUMMER, 3, 20, equipment).homes
+    assert (homes.pv_kw.max(axis=1) > 0).sum() == 10
+    assert (homes.battery_kwh > 0).sum() == 5
+    assert len(np.unique(homes.ev_home)) <= 12
+    check(Charging(*(getattr(homes, name) for name in Charging._fields)), homes.home_id)
+    none = synthetic.texas(2, SUMMER, 3, 20, synthetic.Equipment(pv_share=0, battery_share=0, ev_share=0)).homes
+    assert none.pv_kw.max() == 0.0
+    assert len(none.ev_home) == 0
+
+
+def test_the_house_of_the_published_table() -> None:
+    # theory 9.1: 2500 sf, level "good": UA .302 kW/K, Ca .56, Cm 2.27 kWh/K, Hm 4.82 kW/K
+    draws = np.full((1, 12), 0.5)
+    draws[0, 0], draws[0, 1] = 0.85, (2500 - 1200) / 1800
+    house = synthetic._houses(draws)
+    assert house.ua_kw_k[0] == pytest.approx(0.302, abs=0.001)
+    assert house.ca_kwh_k[0] == pytest.approx(0.56, abs=0.005)
+    assert house.cm_kwh_k[0] == pytest.approx(2.27, abs=0.01)
+    assert house.hm_kw_k[0] == pytest.approx(4.82, abs=0.02)
+
+
+def test_units_can_hold_the_set_point() -> None:
+    for start_s in (SUMMER, WINTER):
+        homes = synthetic.texas(1, start_s, 7, 60).homes
+        steady = homes.q_air_kw + homes.q_mass_kw - homes.ua_kw_k[:, None] * homes.t_set_degc
+        need = np.where(homes.heating, -steady, steady)
+        capacity = np.where(homes.heating, homes.heat_kw[:, None], homes.cool_kw[:, None])
+        assert np.mean(need <= capacity) > 0.97
+
+
+def test_light_adds_up_and_nights_are_dark() -> None:
+    sky = synthetic.weather(1, SUMMER, 30)
+    height = np.clip(np.cos(np.radians(sky.zenith_deg)), 0.0, None)
+    assert np.allclose(sky.ghi_w_m2, sky.dhi_w_m2 + sky.dni_w_m2 * height, atol=1e-9)
+    assert sky.ghi_w_m2[sky.zenith_deg > 90.0].max() == 0.0
+    assert sky.dni_w_m2.max() < 1100.0
+
+
+def test_prices_spike_rarely_and_fall_below_zero_by_day() -> None:
+    year = synthetic.prices(1, WINTER, 360)
+    real = year.real_time_per_kwh
+    assert 0.005 < np.mean(real < 0) < 0.06
+    assert 0.0005 < np.mean(real > 0.2) < 0.02
+    assert real.max() > 0.5
+    assert abs(real.mean() - year.day_ahead_per_kwh.mean()) < 0.006
+
+
+def test_a_year_is_like_the_typical_one(data_dir: Path) -> None:
+    typical = weather.tmy3(data_dir / "weather" / "TX-Austin_Mueller_Municipal_Ap.tmy3")
+    start = int(pd.Timestamp("2018-01-01T06:00Z").timestamp())
+    years = [synthetic.weather(seed, start, 363) for seed in range(3)]
+    warm = np.concatenate([year.t_out_degc for year in years])
+    assert warm.mean() == pytest.approx(typical.t_out_degc.mean(), abs=0.8)
+    levels = [0.05, 0.25, 0.5, 0.75, 0.95]
+    assert np.abs(np.quantile(warm, levels) - np.quantile(typical.t_out_degc, levels)).max() < 2.0
+    assert np.corrcoef(warm[1:], warm[:-1])[0, 1] == pytest.approx(
+        np.corrcoef(typical.t_out_degc[1:], typical.t_out_degc[:-1])[0, 1], abs=0.02
+    )
+    daily = [np.ptp(t[: len(t) // 24 * 24].reshape(-1, 24), axis=1).mean() for t in (warm, typical.t_out_degc)]
+    assert daily[0] == pytest.approx(daily[1], abs=1.5)
+    light = np.mean([year.ghi_w_m2.mean() for year in years])
+    assert light == pytest.approx(typical.ghi_w_m2.mean(), rel=0.06)
+    ramp = [np.abs(np.diff(t)).mean() for t in (warm, typical.t_out_degc)]
+    assert ramp[0] == pytest.approx(ramp[1], rel=0.35)
+
+
+def test_the_demo_is_drawn_in_a_blink() -> None:
+    synthetic.texas(1, SUMMER, 3, 5)
+    begin = time.process_time()
+    synthetic.texas(1, SUMMER, 3, 60)
+    assert time.process_time() - begin < 1.0  # about .02 s; fifty times that is a mistake, not a slow machine

@@ -1,0 +1,221 @@
+"""The command line: exit codes, what goes to which stream, and that nothing is written where the input is bad."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import gridagora
+from gridagora import cli
+from gridagora.core.errors import PartError
+
+BAD = "[homes]\npv_shar = 0.3\nev_share = 2.0\n[scenario]\narchitectures = ['flta']\n"
+DSS = """Clear
+New Circuit.tiny basekv=12.47 bus1=head
+New Line.one bus1=head bus2=tail length=1 units=km
+New Load.house bus1={bus} kV=12.47 kW=5 pf=0.95
+Set voltagebases=[12.47]
+Calcvoltagebases
+Solve
+"""
+SUMMARY = {"architectures": {"flat": {"metrics": {"E1": {"value": float("nan"), "unit": "$"}}, "certificates": {}, "wall_s": 1.0}}, "manifest": {}}
+
+
+def call(*arguments: str) -> Result:
+    """Run the command line in this process."""
+    return CliRunner().invoke(cli.app, list(arguments))
+
+
+@pytest.fixture
+def compared(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Replace the run by one that notes what it was asked."""
+    asked: list[Any] = []
+
+    def stand_in(scene: Any, folder: Path, architectures: list[str] | None = None) -> Any:
+        asked.append((scene, folder, architectures))
+        return SimpleNamespace(summary=SUMMARY)
+
+    monkeypatch.setattr(cli, "_compare", stand_in)
+    return asked
+
+
+def test_help_is_light() -> None:
+    code = (
+        "import sys, gridagora.cli; heavy = {'numpy', 'numba', 'pandas', 'pydantic', 'plotly', 'dss', 'pvlib'} & set(sys.modules);"
+        "sys.exit(', '.join(heavy) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_names_every_verb() -> None:
+    text = call("--help").stdout
+    for verb in ("demo", "new", "check", "run", "compare", "report", "list"):
+        assert f"\n  {verb} " in text
+
+
+def test_new_writes_a_scenario_that_passes_check(tmp_path: Path) -> None:
+    file = tmp_path / "case.toml"
+    made = call("new", str(file))
+    assert made.exit_code == 0
+    assert made.stdout == ""
+    assert str(file) in made.stderr.replace("\n", "")
+    checked = call("check", str(file), "--set", "homes.count=5", "--json")
+    assert checked.exit_code == 0
+    assert json.loads(checked.stdout)["understood"]["homes"].startswith("5 on 5 meters")
+
+
+def test_new_overwrites_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "case.toml"
+    file.write_text("mine")
+    assert call("new", str(file)).exit_code == 2
+    assert file.read_text() == "mine"
+    assert call("new", str(tmp_path / "no" / "case.toml")).exit_code == 2
+
+
+@pytest.mark.parametrize("verb", ["check", "compare", "run"])
+def test_bad_input_prints_every_problem_and_writes_nothing(verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bad.toml").write_text(BAD)
+    done = call(verb, "bad.toml")
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    for word in ("3 problems", "'pv_share'", "at most 1", "'flat'", "nothing was run or written"):
+        assert word in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [item.name for item in tmp_path.iterdir()] == ["bad.toml"]
+
+
+def test_problems_as_json(tmp_path: Path) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text(BAD)
+    done = call("check", str(file), "--json")
+    assert done.exit_code == 2
+    problems = json.loads(done.stdout)["problems"]
+    assert len(problems) == 3
+    assert set(problems[0]) == {"where", "got", "expected", "hint"}
+
+
+def test_a_feeder_is_checked(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.dss", tmp_path / "bad.dss"
+    good.write_text(DSS.format(bus="tail"))
+    bad.write_text(DSS.format(bus="nowhere"))
+    done = call("check", str(good))
+    assert done.exit_code == 0, done.stderr
+    assert "1 meters" in done.stdout
+    refused = call("check", str(bad))
+    assert refused.exit_code == 2
+    assert "nowhere" in refused.stderr
+    assert "house" in refused.stderr
+
+
+def test_a_feeder_that_does_not_converge_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "heavy.dss"
+    file.write_text(DSS.format(bus="tail").replace("kW=5 ", "kW=900000 "))
+    done = call("check", str(file))
+    assert done.exit_code == 2
+    assert "does not converge" in done.stderr
+
+
+def test_compare_passes_on_what_was_asked(tmp_path: Path, compared: list[Any]) -> None:
+    file = tmp_path / "case.toml"
+    file.write_text("[homes]\ncount = 3\n[scenario]\ndays = 1\n")
+    done = call("compare", str(file), "--only", "flat,rtp", "--set", "homes.pv_share=1.0", "--out", str(tmp_path / "out"), "--json")
+    assert done.exit_code == 0, done.stderr
+    scene, folder, _ = compared[0]
+    assert scene.scenario.scenario.architectures == ("flat", "rtp")
+    assert scene.scenario.homes.pv_share == 1.0
+    assert folder == tmp_path / "out"
+    assert json.loads(done.stdout)["architectures"]["flat"]["metrics"]["E1"]["value"] is None
+
+
+def test_run_is_one_design(tmp_path: Path, compared: list[Any]) -> None:
+    file = tmp_path / "case.toml"
+    file.write_text("[homes]\ncount = 3\n[scenario]\ndays = 1\n")
+    assert call("run", str(file), "--only", "rtp", "--json").exit_code == 0
+    assert compared[0][2] == ["rtp"]
+    assert call("run", str(file), "--json").exit_code == 0
+    assert compared[1][2] == ["flat"]
+    assert call("run", str(file), "--only", "flat,rtp").exit_code == 2
+
+
+def test_an_unknown_design_is_named_as_typed(tmp_path: Path, compared: list[Any]) -> None:
+    file = tmp_path / "case.toml"
+    file.write_text("")
+    done = call("compare", str(file), "--only", "flat,rpt")
+    assert done.exit_code == 2
+    assert "--only flat,rpt" in done.stderr
+    assert "'rtp'" in done.stderr
+    assert not compared
+
+
+def test_demo_needs_no_file(compared: list[Any], tmp_path: Path) -> None:
+    assert call("demo", "--out", str(tmp_path / "out"), "--json").exit_code == 0
+    scene, folder, _ = compared[0]
+    assert len(scene.homes.home_id) == 40
+    assert folder == tmp_path / "out"
+
+
+def test_a_failed_design_is_told_and_the_rest_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = SUMMARY | {"failed": {"central": "the substation tender was empty"}}
+    monkeypatch.setattr(cli, "_compare", lambda *_: SimpleNamespace(summary=broken))
+    done = call("demo", "--out", str(tmp_path), "--json")
+    assert done.exit_code == 1
+    assert "central failed: the substation tender was empty" in done.stderr
+    assert "flat" in json.loads(done.stdout)["architectures"]
+
+
+def test_a_part_that_refuses_is_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(*_: Any) -> None:
+        raise PartError("row 3: x_min above x_max")
+
+    monkeypatch.setattr(cli, "_compare", refuse)
+    done = call("demo", "--out", str(tmp_path))
+    assert done.exit_code == 1
+    assert "row 3" in done.stderr
+
+
+def test_out_must_not_be_a_file(tmp_path: Path, compared: list[Any]) -> None:
+    (tmp_path / "out").write_text("")
+    assert call("demo", "--out", str(tmp_path / "out")).exit_code == 2
+    assert not compared
+
+
+def test_report_needs_a_result(tmp_path: Path) -> None:
+    done = call("report", str(tmp_path))
+    assert done.exit_code == 2
+    assert "summary.json" in done.stderr
+
+
+def test_list_names_the_parts() -> None:
+    parts = json.loads(call("list", "--json").stdout)
+    assert {"flat", "tou", "rtp"} <= set(parts["market"])
+    assert all(text for known in parts.values() for text in known.values())
+    assert "hvac" in call("list").stdout
+
+
+def test_the_default_folder_is_named_after_the_case() -> None:
+    assert cli.default_out(Path("examples/austin/scenario.toml")).name == "austin"
+    assert cli.default_out(Path("examples/austin/january.toml")).name == "january"
+
+
+def test_the_facade_is_small_and_lazy() -> None:
+    assert len(gridagora.__all__) <= 24
+    assert set(gridagora.__all__) == set(gridagora._PLACES)
+    assert dir(gridagora) == sorted(gridagora.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'lod'"):
+        _ = gridagora.lod
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, gridagora; sys.exit('numpy' in sys.modules)"], capture_output=True, check=False
+    )
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("name", sorted(gridagora.__all__))
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(gridagora, name) is not None
