@@ -23,10 +23,18 @@ def batteries(rng: np.random.Generator, n: int, h: int) -> Stores:
     """Home batteries with a value of what is left."""
     e_kwh, p_kw, gain = rng.uniform(8, 16, (n, 1)), rng.uniform(3, 7, (n, 1)), rng.uniform(0.93, 0.98, (n, 1))
     return stores(
-        e_kwh[:, 0] * rng.uniform(0.1, 0.9, n), np.full(h, 24 / h), p_min_kw=-p_kw, p_max_kw=p_kw, x_max=e_kwh, gain_in=gain,
-        gain_out=gain, wear_per_kwh=0.01, leak=0.9999 ** (24 / h), end_x=e_kwh * np.array([0, 0.5, 1]),
+        e_kwh[:, 0] * rng.uniform(0.1, 0.9, n),
+        np.full(h, 24 / h),
+        p_min_kw=-p_kw,
+        p_max_kw=p_kw,
+        x_max=e_kwh,
+        gain_in=gain,
+        gain_out=gain,
+        wear_per_kwh=0.01,
+        leak=0.9999 ** (24 / h),
+        end_x=e_kwh * np.array([0, 0.5, 1]),
         end_mu=rng.uniform(0.05, 0.2, (n, 1)) * np.array([1, 1, 0.6]),
-    )  # fmt: skip
+    )
 
 
 def houses(rng: np.random.Generator, n: int, h: int) -> Stores:
@@ -35,10 +43,21 @@ def houses(rng: np.random.Generator, n: int, h: int) -> Stores:
     leak = rng.uniform(0.85, 0.95, (n, 1)) ** dt
     outdoor = 31 + 6 * np.cos((np.arange(h) * dt - 16) / 12 * np.pi)
     return stores(
-        rng.uniform(-1, 2, n), np.full(h, dt), leak=leak, inflow=-(1 - leak) * (outdoor - 24), p_max_kw=rng.uniform(2, 5, (n, 1)),
-        x_min=-30, x_max=30, gain_in=rng.uniform(1, 3, (n, 1)), k_c=rng.uniform(0.05, 0.2, (n, 1)), c_x=0.97,
-        c_p=rng.uniform(0.3, 1.5, (n, 1)), c_0=-0.5, end_x=[-6, 4], end_mu=[0.2, 0.0],
-    )  # fmt: skip
+        rng.uniform(-1, 2, n),
+        np.full(h, dt),
+        leak=leak,
+        inflow=-(1 - leak) * (outdoor - 24),
+        p_max_kw=rng.uniform(2, 5, (n, 1)),
+        x_min=-30,
+        x_max=30,
+        gain_in=rng.uniform(1, 3, (n, 1)),
+        k_c=rng.uniform(0.05, 0.2, (n, 1)),
+        c_x=0.97,
+        c_p=rng.uniform(0.3, 1.5, (n, 1)),
+        c_0=-0.5,
+        end_x=[-6, 4],
+        end_mu=[0.2, 0.0],
+    )
 
 
 def seconds(work: Callable[[], Any], times: int) -> float:

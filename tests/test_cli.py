@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 import gridagora
 from gridagora import cli
 from gridagora.core.errors import PartError
+from gridagora.report import page
 
 BAD = "[homes]\npv_shar = 0.3\nev_share = 2.0\n[scenario]\narchitectures = ['flta']\n"
 DSS = """Clear
@@ -23,7 +24,10 @@ Set voltagebases=[12.47]
 Calcvoltagebases
 Solve
 """
-SUMMARY = {"architectures": {"flat": {"metrics": {"E1": {"value": float("nan"), "unit": "$"}}, "certificates": {}, "wall_s": 1.0}}, "manifest": {}}
+SUMMARY = {
+    "architectures": {"flat": {"metrics": {"E1": {"value": float("nan"), "unit": "$"}}, "certificates": {}, "wall_s": 1.0}},
+    "manifest": {},
+}
 
 
 def call(*arguments: str) -> Result:
@@ -41,12 +45,13 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return SimpleNamespace(summary=SUMMARY)
 
     monkeypatch.setattr(cli, "_compare", stand_in)
+    monkeypatch.setattr(page, "write", lambda _, path: path)
     return asked
 
 
 def test_help_is_light() -> None:
     code = (
-        "import sys, gridagora.cli; heavy = {'numpy', 'numba', 'pandas', 'pydantic', 'plotly', 'dss', 'pvlib'} & set(sys.modules);"
+        "import sys, gridagora.cli\nheavy = {'numpy', 'numba', 'pandas', 'pydantic', 'plotly', 'dss'} & set(sys.modules)\n"
         "sys.exit(', '.join(heavy) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -125,7 +130,9 @@ def test_a_feeder_that_does_not_converge_is_refused(tmp_path: Path) -> None:
 def test_compare_passes_on_what_was_asked(tmp_path: Path, compared: list[Any]) -> None:
     file = tmp_path / "case.toml"
     file.write_text("[homes]\ncount = 3\n[scenario]\ndays = 1\n")
-    done = call("compare", str(file), "--only", "flat,rtp", "--set", "homes.pv_share=1.0", "--out", str(tmp_path / "out"), "--json")
+    done = call(
+        "compare", str(file), "--only", "flat,rtp", "--set", "homes.pv_share=1.0", "--out", str(tmp_path / "out"), "--json"
+    )
     assert done.exit_code == 0, done.stderr
     scene, folder, _ = compared[0]
     assert scene.scenario.scenario.architectures == ("flat", "rtp")
@@ -164,6 +171,7 @@ def test_demo_needs_no_file(compared: list[Any], tmp_path: Path) -> None:
 def test_a_failed_design_is_told_and_the_rest_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = SUMMARY | {"failed": {"central": "the substation tender was empty"}}
     monkeypatch.setattr(cli, "_compare", lambda *_: SimpleNamespace(summary=broken))
+    monkeypatch.setattr(page, "write", lambda _, path: path)
     done = call("demo", "--out", str(tmp_path), "--json")
     assert done.exit_code == 1
     assert "central failed: the substation tender was empty" in done.stderr

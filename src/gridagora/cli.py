@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 OK, FAILED, BAD_INPUT = 0, 1, 2
 RESULTS = Path("gridagora-out")
+PIPED_COLUMNS = 140
 
 app = typer.Typer(
     name="gridagora",
@@ -31,7 +33,9 @@ app = typer.Typer(
 
 Scenario = Annotated[Path, typer.Argument(metavar="SCENARIO", help="Scenario file (TOML).")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder of the result.")]
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as homes.pv_share=0.5; repeatable.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as homes.pv_share=0.5; repeatable.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the machine-readable result, and nothing else, on stdout.")]
 
 
@@ -76,7 +80,9 @@ def check(
 @app.command()
 def run(
     scenario: Scenario,
-    only: Annotated[str | None, typer.Option("--only", metavar="NAME", help="The design; the scenario's first if left out.")] = None,
+    only: Annotated[
+        str | None, typer.Option("--only", metavar="NAME", help="The design; the scenario's first if left out.")
+    ] = None,
     set_: Set = None,
     out: Out = None,
     json_: Json = False,
@@ -94,7 +100,9 @@ def run(
 @app.command()
 def compare(
     scenario: Scenario,
-    only: Annotated[str | None, typer.Option("--only", metavar="NAME,...", help="Designs to run; those of the scenario if left out.")] = None,
+    only: Annotated[
+        str | None, typer.Option("--only", metavar="NAME,...", help="Designs to run; those of the scenario if left out.")
+    ] = None,
     set_: Set = None,
     out: Out = None,
     json_: Json = False,
@@ -112,12 +120,14 @@ def report(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder
     """Write report.html of a result again, from its tables."""
     with told(json_):
         if not (folder / "summary.json").is_file():
-            raise InputError([Problem(str(folder), "no summary.json in it", "the folder of a result", "`gridagora compare` writes one.")])
+            raise InputError(
+                [Problem(str(folder), "no summary.json in it", "the folder of a result", "`gridagora compare` writes one.")]
+            )
         from gridagora.report import page
         from gridagora.run import result as results
 
         with busy("writing the report"):
-            path = page.write(results.load(folder), folder / "report.html") or folder / "report.html"
+            path = page.write(results.load(folder), folder / "report.html")
         say(f"Wrote {path}")
         if json_:
             show_json({"report": str(path)})
@@ -149,7 +159,7 @@ def default_out(scenario: Path) -> Path:
 
 
 @contextmanager
-def told(as_json: bool) -> Iterator[None]:  # noqa: FBT001
+def told(as_json: bool) -> Iterator[None]:
     """Turn faults into sentences and exit codes: 2 for inputs, 1 for a part that failed."""
     try:
         yield
@@ -159,22 +169,24 @@ def told(as_json: bool) -> Iterator[None]:  # noqa: FBT001
         show_problems(fault.problems)
         raise typer.Exit(BAD_INPUT) from None
     except PartError as fault:
-        say(f"A part refused its input: {fault}")
+        say(f"The run stopped: {fault}")
         raise typer.Exit(FAILED) from None
     except OSError as fault:
         say(f"Could not read or write {fault.filename or 'a file'}: {fault.strerror or fault}")
         raise typer.Exit(FAILED) from None
 
 
-def finish(result: "Result", folder: Path, as_json: bool) -> None:  # noqa: FBT001
+def finish(result: "Result", folder: Path, as_json: bool) -> None:
     """Show a result, say where it lies, and exit 1 where a design failed."""
+    from gridagora.report import page, table
+
     if as_json:
         show_json(result.summary)
     else:
-        from gridagora.report import table
-
         table.render(result, console(stderr=False))
-    say(f"Result in {folder}; the report is {folder / 'report.html'}")
+    with busy("writing the report"):
+        path = page.write(result, folder / "report.html")
+    say(f"Result in {folder}; the report is {path}")
     failed = failures(result.summary)
     for name, reason in failed.items():
         say(f"{name} failed: {reason}. What the others found is kept.")
@@ -233,10 +245,11 @@ def say(text: str) -> None:
 
 
 def console(*, stderr: bool) -> Any:
-    """Return the console of one stream."""
+    """Return the console of one stream; where results go to a file or a pipe, no terminal narrows them."""
     from rich.console import Console
 
-    return Console(stderr=stderr)
+    piped = not stderr and not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(stderr=stderr, width=PIPED_COLUMNS if piped else None)
 
 
 @contextmanager
@@ -274,7 +287,10 @@ def _load(path: Path, only: list[str] | None, overrides: list[str]) -> "Scene":
         if not chosen:
             raise
         typed = f"--only {','.join(only or ())}"
-        said = [Problem(typed if each.where == f"--set {chosen[0]}" else each.where, each.got, each.expected, each.hint) for each in fault.problems]
+        said = [
+            Problem(typed if each.where == f"--set {chosen[0]}" else each.where, each.got, each.expected, each.hint)
+            for each in fault.problems
+        ]
         raise InputError(said) from None
 
 
@@ -292,8 +308,11 @@ def _demo_scene() -> "Scene":
 def _compare(scene: "Scene", folder: Path, architectures: list[str] | None = None) -> "Result":
     from gridagora.run import compare as runs
 
-    with bar() as advance:
-        return runs.compare(scene, architectures, out=folder, progress=advance)
+    try:
+        with bar() as advance:
+            return runs.compare(scene, architectures, out=folder, progress=advance)
+    except InputError as fault:  # the scene was accepted: what fails now fails in the run
+        raise PartError(str(fault)) from None
 
 
 def _refuse_file(folder: Path) -> None:

@@ -37,8 +37,12 @@ def both_ways_kw(price, eta=0.95, wear=0.01, power=20.0, energy=6.0, slots=6):
     sums = np.tril(np.ones((slots, slots)))
     stored = np.hstack([sums * eta, -sums / eta])
     best = linprog(
-        np.r_[prices + wear, wear - prices], A_ub=np.vstack([stored, -stored]),
-        b_ub=np.r_[np.full(slots, energy - 5), np.full(slots, 5)], A_eq=stored[-1:], b_eq=[0.0], bounds=(0, power),
+        np.r_[prices + wear, wear - prices],
+        A_ub=np.vstack([stored, -stored]),
+        b_ub=np.r_[np.full(slots, energy - 5), np.full(slots, 5)],
+        A_eq=stored[-1:],
+        b_eq=[0.0],
+        bounds=(0, power),
     )
     return np.minimum(best.x[:slots], best.x[slots:]).max()
 

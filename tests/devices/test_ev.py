@@ -10,10 +10,15 @@ from gridagora.kernels.value import bid, respond, slopes
 
 def sessions(homes, arrive, depart, need):
     m = len(arrive)
-    return ev.of(homes._replace(
-        ev_home=np.arange(m), ev_arrive_s=np.array(arrive), ev_depart_s=np.array(depart), ev_need_kwh=np.array(need, float),
-        ev_kw=np.full(m, 7.2),
-    ))
+    return ev.of(
+        homes._replace(
+            ev_home=np.arange(m),
+            ev_arrive_s=np.array(arrive),
+            ev_depart_s=np.array(depart),
+            ev_need_kwh=np.array(need, float),
+            ev_kw=np.full(m, 7.2),
+        )
+    )
 
 
 def test_a_feasible_table_has_no_problem(homes):
@@ -33,10 +38,15 @@ def test_every_infeasible_session_is_a_sentence(homes):
 
 
 def test_sessions_of_one_car_may_not_overlap(homes):
-    table = ev.of(homes._replace(
-        ev_home=np.array([3, 3]), ev_arrive_s=np.array([0, 7200]), ev_depart_s=np.array([9000, 20000]), ev_need_kwh=np.ones(2),
-        ev_kw=np.full(2, 7.2),
-    ))
+    table = ev.of(
+        homes._replace(
+            ev_home=np.array([3, 3]),
+            ev_arrive_s=np.array([0, 7200]),
+            ev_depart_s=np.array([9000, 20000]),
+            ev_need_kwh=np.ones(2),
+            ev_kw=np.full(2, 7.2),
+        )
+    )
     (problem,) = ev.check(table, homes.home_id)
     assert str(problem).startswith("session 2 of the car of home 'home-3': got an arrival 30 min before session 1 has left")
 

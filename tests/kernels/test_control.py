@@ -1,4 +1,4 @@
-"""Best control of two-state houses: closed-form matrices, an interior-point solver on the same problem, and a bound that no control beats."""
+"""Best control of two-state houses: closed-form matrices, an interior point on the same problem, and a bound no control beats."""
 
 import clarabel
 import numpy as np

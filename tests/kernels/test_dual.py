@@ -27,7 +27,17 @@ def supply(n, slope=0.0, limit=None, h=H):
     base = n * (0.8 + np.exp(-(((t - 19) / 2.5) ** 2)) - 1.5 * np.maximum(0, np.cos((t - 13) / 12 * np.pi)))
     buy = 0.08 + 0.05 * np.exp(-(((t - 18) / 3) ** 2)) + 0.003 * np.sin(7.0 * t)
     top = n * 1.9 if limit is None else limit
-    field = (np.ones(h), base, buy, 0.5 * buy, np.full(h, top), np.full(h, 2.0), np.full(h, slope / n), base - 8 * n, base + 20 * n)
+    field = (
+        np.ones(h),
+        base,
+        buy,
+        0.5 * buy,
+        np.full(h, top),
+        np.full(h, 2.0),
+        np.full(h, slope / n),
+        base - 8 * n,
+        base + 20 * n,
+    )
     return Supply(*field)
 
 
@@ -45,14 +55,21 @@ def homes(n, seed=0):
     both = lambda *parts: np.vstack([np.broadcast_to(np.asarray(p, float), (n, H)) for p in parts])  # noqa: E731
     col = lambda x: x[:, None]  # noqa: E731
     return stores(
-        np.r_[0.5 * size, -rng.uniform(22, 25, n), np.full(n, 5.0)], np.ones(H), leak=both(1.0, col(leak), 1.0),
-        inflow=both(0.0, -(1 - col(leak)) * out, 0.0), p_min_kw=both(-col(power), 0.0, 0.0),
+        np.r_[0.5 * size, -rng.uniform(22, 25, n), np.full(n, 5.0)],
+        np.ones(H),
+        leak=both(1.0, col(leak), 1.0),
+        inflow=both(0.0, -(1 - col(leak)) * out, 0.0),
+        p_min_kw=both(-col(power), 0.0, 0.0),
         p_max_kw=both(col(power), rng.uniform(2.5, 4.5, (n, 1)), np.where(t < col(leave), col(rate), 0.0)),
-        x_min=both(0.0, -40.0, low), x_max=both(col(size), -15.0, col(full)), gain_in=both(col(eta), rng.uniform(1.5, 3, (n, 1)), 0.9),
-        gain_out=both(col(eta), 1.0, 1.0), wear_per_kwh=both(rng.uniform(0.001, 0.02, (n, 1)), 0.0, 0.008),
-        k_x=both(0.0, rng.uniform(0.02, 0.1, (n, 1)), 0.0), x_set=both(0.0, -23.5, 0.0),
+        x_min=both(0.0, -40.0, low),
+        x_max=both(col(size), -15.0, col(full)),
+        gain_in=both(col(eta), rng.uniform(1.5, 3, (n, 1)), 0.9),
+        gain_out=both(col(eta), 1.0, 1.0),
+        wear_per_kwh=both(rng.uniform(0.001, 0.02, (n, 1)), 0.0, 0.008),
+        k_x=both(0.0, rng.uniform(0.02, 0.1, (n, 1)), 0.0),
+        x_set=both(0.0, -23.5, 0.0),
         end_mu=np.repeat(np.r_[np.full(n, 0.1), np.full(n, 0.02), np.full(n, 0.05)][:, None], 2, 1),
-    )  # fmt: skip
+    )
 
 
 def ask(table):
@@ -174,12 +191,14 @@ def test_master_is_the_quadratic_programme(slope, limit):
     m, join = g * k, sp.hstack([sp.identity(H)] * 3)
     p = sp.block_diag([sp.csc_matrix((m, m)), join.T @ sp.diags(s.slope_per_kwh_kw) @ join, sp.identity(H) / step])
     q = np.r_[cost, (price + s.slope_per_kwh_kw * s.q_min_kw).ravel(), centre]
-    a = sp.vstack([
-        sp.hstack([sp.kron(sp.identity(g), np.ones((1, k))), sp.csc_matrix((g, 4 * H))]),
-        sp.hstack([sp.csc_matrix(columns.T), -join, -sp.identity(H)]),
-        sp.hstack([-sp.identity(m + 3 * H), sp.csc_matrix((m + 3 * H, H))]),
-        sp.hstack([sp.csc_matrix((3 * H, m)), sp.identity(3 * H), sp.csc_matrix((3 * H, H))]),
-    ])  # fmt: skip
+    a = sp.vstack(
+        [
+            sp.hstack([sp.kron(sp.identity(g), np.ones((1, k))), sp.csc_matrix((g, 4 * H))]),
+            sp.hstack([sp.csc_matrix(columns.T), -join, -sp.identity(H)]),
+            sp.hstack([-sp.identity(m + 3 * H), sp.csc_matrix((m + 3 * H, H))]),
+            sp.hstack([sp.csc_matrix((3 * H, m)), sp.identity(3 * H), sp.csc_matrix((3 * H, H))]),
+        ]
+    )
     b = np.r_[np.ones(g), s.q_min_kw - s.base_kw, np.zeros(m + 3 * H), length.ravel()]
     x = np.array(solve(p, q, a, b, g + H).x)
     found = mix(columns, cost, start, s, centre, step)

@@ -12,8 +12,12 @@ from gridagora.kernels.house import KWH_PER_BTU, LEVELS, house, modes, step_coef
 
 RULES = (THERMOSTAT, ACCOUNT, CONTINUOUS, PRIORITY)
 PUBLISHED = {  # UA [kW/K] and time constants [h] of GridLAB-D's integrity levels at 2 500 sf
-    "very_little": (1.080, 0.081, 3.00), "little": (0.860, 0.083, 3.67), "below_normal": (0.557, 0.086, 5.46),
-    "normal": (0.504, 0.087, 5.98), "above_normal": (0.427, 0.088, 6.99), "good": (0.302, 0.089, 9.72),
+    "very_little": (1.080, 0.081, 3.00),
+    "little": (0.860, 0.083, 3.67),
+    "below_normal": (0.557, 0.086, 5.46),
+    "normal": (0.504, 0.087, 5.98),
+    "above_normal": (0.427, 0.088, 6.99),
+    "good": (0.302, 0.089, 9.72),
     "very_good": (0.240, 0.090, 12.16),
 }
 

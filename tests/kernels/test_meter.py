@@ -15,27 +15,52 @@ T = np.arange(H)
 def battery(rng, n):
     size, power, eta = rng.uniform(8, 16, n), rng.uniform(3, 7, (n, 1)), rng.uniform(0.93, 0.98, (n, 1))
     return stores(
-        rng.uniform(0.1, 0.9, n) * size, np.ones(H), p_min_kw=-power, p_max_kw=power, x_max=size[:, None], gain_in=eta, gain_out=eta,
-        wear_per_kwh=rng.uniform(0.001, 0.02, (n, 1)), end_mu=np.full(2, 0.1),
-    )  # fmt: skip
+        rng.uniform(0.1, 0.9, n) * size,
+        np.ones(H),
+        p_min_kw=-power,
+        p_max_kw=power,
+        x_max=size[:, None],
+        gain_in=eta,
+        gain_out=eta,
+        wear_per_kwh=rng.uniform(0.001, 0.02, (n, 1)),
+        end_mu=np.full(2, 0.1),
+    )
 
 
 def house(rng, n):
     out = 31 + 6 * np.cos((T - 16) / 12 * np.pi) + rng.standard_normal((n, H))
     leak = rng.uniform(0.86, 0.93, (n, 1))
     return stores(
-        -rng.uniform(22, 25, n), np.ones(H), leak=leak, inflow=-(1 - leak) * out, p_max_kw=rng.uniform(2.5, 4.5, (n, 1)), x_min=-40.0,
-        x_max=-15.0, gain_in=rng.uniform(1.5, 3.0, (n, 1)), k_x=rng.uniform(0.02, 0.1, (n, 1)), x_set=-23.5, end_mu=np.full(2, 0.02),
-    )  # fmt: skip
+        -rng.uniform(22, 25, n),
+        np.ones(H),
+        leak=leak,
+        inflow=-(1 - leak) * out,
+        p_max_kw=rng.uniform(2.5, 4.5, (n, 1)),
+        x_min=-40.0,
+        x_max=-15.0,
+        gain_in=rng.uniform(1.5, 3.0, (n, 1)),
+        k_x=rng.uniform(0.02, 0.1, (n, 1)),
+        x_set=-23.5,
+        end_mu=np.full(2, 0.02),
+    )
 
 
 def tank(rng, n):
     size = rng.uniform(4, 9, (n, 1))
     draw = (np.exp(-((T - 7.0) ** 2)) + np.exp(-(((T - 20) / 1.5) ** 2))) * rng.uniform(0.3, 1.0, (n, 1))
     return stores(
-        0.7 * size[:, 0], np.ones(H), leak=0.995, inflow=-draw, p_max_kw=4.0, x_min=-5.0, x_max=size, k_x=0.08, x_set=0.8 * size,
-        dead=0.1 * size, end_mu=np.full(2, 0.1),
-    )  # fmt: skip
+        0.7 * size[:, 0],
+        np.ones(H),
+        leak=0.995,
+        inflow=-draw,
+        p_max_kw=4.0,
+        x_min=-5.0,
+        x_max=size,
+        k_x=0.08,
+        x_set=0.8 * size,
+        dead=0.1 * size,
+        end_mu=np.full(2, 0.1),
+    )
 
 
 def case(n, seed=2):

@@ -24,11 +24,18 @@ def tariff(rng: np.random.Generator, h: int, rows: int, spread: float = 0.5) -> 
 def battery(rng: np.random.Generator, n: int, h: int) -> Table:
     e_kwh, p_kw, gain = rng.uniform(6, 16, (n, 1)), rng.uniform(2, 7, (n, 1)), rng.uniform(0.9, 0.98, (n, 1))
     return {
-        "x0": (e_kwh * rng.uniform(0, 1, (n, 1)))[:, 0], "dt_h": np.full(h, 24 / h), "p_min_kw": -p_kw, "p_max_kw": p_kw,
-        "x_max": e_kwh, "gain_in": gain, "gain_out": gain, "wear_per_kwh": rng.uniform(0, 0.02, (n, 1)),
-        "end_x": e_kwh * np.array([0.0, 0.5, 0.7, 1.0]), "end_mu": rng.uniform(0.05, 0.2, (n, 1)) * np.array([1, 1, 0.6, 0.6]),
+        "x0": (e_kwh * rng.uniform(0, 1, (n, 1)))[:, 0],
+        "dt_h": np.full(h, 24 / h),
+        "p_min_kw": -p_kw,
+        "p_max_kw": p_kw,
+        "x_max": e_kwh,
+        "gain_in": gain,
+        "gain_out": gain,
+        "wear_per_kwh": rng.uniform(0, 0.02, (n, 1)),
+        "end_x": e_kwh * np.array([0.0, 0.5, 0.7, 1.0]),
+        "end_mu": rng.uniform(0.05, 0.2, (n, 1)) * np.array([1, 1, 0.6, 0.6]),
         "leak": 0.9998,
-    }  # fmt: skip
+    }
 
 
 def car(rng: np.random.Generator, n: int, h: int) -> Table:
@@ -38,10 +45,17 @@ def car(rng: np.random.Generator, n: int, h: int) -> Table:
     x0 = rng.uniform(5, 20, n)
     need = np.minimum(60.0, x0[:, None] + 0.8 * 0.9 * dt * p_kw[:, :1] * leave)
     return {
-        "x0": x0, "dt_h": np.full(h, dt), "p_max_kw": p_kw, "x_min": np.where(step == leave - 1, need, 0.0), "x_max": 70.0,
-        "gain_in": 0.9, "inflow": np.where(step == back - 1, -0.3 * need, 0.0), "wear_per_kwh": 0.005,
-        "end_x": [0.0, 60.0, 70.0], "end_mu": [0.25, 0.1, 0.0],
-    }  # fmt: skip
+        "x0": x0,
+        "dt_h": np.full(h, dt),
+        "p_max_kw": p_kw,
+        "x_min": np.where(step == leave - 1, need, 0.0),
+        "x_max": 70.0,
+        "gain_in": 0.9,
+        "inflow": np.where(step == back - 1, -0.3 * need, 0.0),
+        "wear_per_kwh": 0.005,
+        "end_x": [0.0, 60.0, 70.0],
+        "end_mu": [0.25, 0.1, 0.0],
+    }
 
 
 def tank(rng: np.random.Generator, n: int, h: int) -> Table:
@@ -49,10 +63,19 @@ def tank(rng: np.random.Generator, n: int, h: int) -> Table:
     draw = dt * rng.uniform(0.2, 0.8, (n, 1)) * rng.random((n, h)) * 2 * (rng.random((n, h)) < 0.5)
     e_kwh = rng.uniform(4, 9, (n, 1))
     return {
-        "x0": rng.uniform(0.3, 0.9, n) * e_kwh[:, 0], "dt_h": np.full(h, dt), "leak": np.exp(-dt / 150), "inflow": -draw,
-        "p_max_kw": 4.5, "x_min": -3.0, "x_max": e_kwh, "k_x": 0.05, "x_set": 0.7 * e_kwh, "dead": 0.15 * e_kwh,
-        "end_x": [0.0, 1.0], "end_mu": [0.12, 0.08],
-    }  # fmt: skip
+        "x0": rng.uniform(0.3, 0.9, n) * e_kwh[:, 0],
+        "dt_h": np.full(h, dt),
+        "leak": np.exp(-dt / 150),
+        "inflow": -draw,
+        "p_max_kw": 4.5,
+        "x_min": -3.0,
+        "x_max": e_kwh,
+        "k_x": 0.05,
+        "x_set": 0.7 * e_kwh,
+        "dead": 0.15 * e_kwh,
+        "end_x": [0.0, 1.0],
+        "end_mu": [0.12, 0.08],
+    }
 
 
 def lagged(rng: np.random.Generator, n: int, h: int) -> Table:
@@ -61,20 +84,32 @@ def lagged(rng: np.random.Generator, n: int, h: int) -> Table:
     leak = rng.uniform(0.8, 0.95, (n, 1)) ** dt
     outdoor = 31 + 6 * np.cos((np.arange(h) * dt - 16) / 12 * np.pi) + rng.standard_normal((n, h))
     return {
-        "x0": rng.uniform(-1, 3, n), "dt_h": np.full(h, dt), "leak": leak, "inflow": -(1 - leak) * (outdoor - 24),
-        "p_max_kw": rng.uniform(2, 5, (n, 1)), "x_min": -30.0, "x_max": 30.0, "gain_in": rng.uniform(1, 3, (n, 1)),
-        "k_x": rng.uniform(0.02, 0.2, (n, 1)), "x_set": 0.5, "dead": rng.choice([0.0, 0.5], (n, 1)),
-        "end_x": [-6.0, 4.0], "end_mu": [0.3, 0.0],
-    }  # fmt: skip
+        "x0": rng.uniform(-1, 3, n),
+        "dt_h": np.full(h, dt),
+        "leak": leak,
+        "inflow": -(1 - leak) * (outdoor - 24),
+        "p_max_kw": rng.uniform(2, 5, (n, 1)),
+        "x_min": -30.0,
+        "x_max": 30.0,
+        "gain_in": rng.uniform(1, 3, (n, 1)),
+        "k_x": rng.uniform(0.02, 0.2, (n, 1)),
+        "x_set": 0.5,
+        "dead": rng.choice([0.0, 0.5], (n, 1)),
+        "end_x": [-6.0, 4.0],
+        "end_mu": [0.3, 0.0],
+    }
 
 
 def felt(rng: np.random.Generator, n: int, h: int) -> Table:
     """A house whose comfort feels the power within the step, weakly or strongly."""
     house = lagged(rng, n, h)
     return house | {
-        "k_x": 0.0, "k_c": rng.uniform(0.02, 0.2, (n, 1)), "c_x": rng.uniform(0.6, 1, (n, 1)),
-        "c_p": rng.choice([0.0, 0.05, 0.6, 3.0], (n, 1)) * rng.uniform(0.8, 1.2, (n, h)), "c_0": rng.uniform(-1, 1, (n, h)),
-    }  # fmt: skip
+        "k_x": 0.0,
+        "k_c": rng.uniform(0.02, 0.2, (n, 1)),
+        "c_x": rng.uniform(0.6, 1, (n, 1)),
+        "c_p": rng.choice([0.0, 0.05, 0.6, 3.0], (n, 1)) * rng.uniform(0.8, 1.2, (n, h)),
+        "c_0": rng.uniform(-1, 1, (n, h)),
+    }
 
 
 KINDS = {"battery": battery, "car": car, "tank": tank, "lagged": lagged, "felt": felt}

@@ -155,3 +155,11 @@ def test_a_price_spike_does_not_flatten_the_rest():
     spiked = usual.assign(wholesale_per_kwh=[5.0] + [0.05] * 999)
     low, high = price_range(spiked)
     assert low < 0 < high < 1
+
+
+def test_map_opens_on_the_homes_and_falls_back_to_all_buses(result, drawn):
+    buses = result.tables["buses"].assign(x=lambda rows: rows["x"].where(rows["bus"] != "substation", -90_000.0))
+    near = figures(replace(result, tables=result.tables | {"buses": buses}))["feeder"]
+    assert near.layout.xaxis.range[0] > -1_000
+    whole = figures(without(replace(result, tables=result.tables | {"buses": buses}), "homes"))["feeder"]
+    assert whole.layout.xaxis.range[0] < -90_000

@@ -9,6 +9,7 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from gridagora.report import page
+from gridagora.report.facts import designs, metrics
 from gridagora.report.findings import answer, effects, question
 from gridagora.report.fragments import flat
 
@@ -107,7 +108,13 @@ def test_figures_of_the_page_parse(own, read):
 def test_answer_is_computed_from_the_numbers(result):
     assert "central market captures 84 %" in answer(result)
     assert "60 homes over 3 days" in question(result)
-    assert "worse than the flat rate" in effects(result)
+    assert "time-of-use pricing (−58 %) and real-time pricing (−29 %) do worse than the flat rate" in answer(result)
+    assert "the mean bill falls from" in effects(result)
+    peak = result.summary["architectures"]["rtp"]["metrics"] | {
+        "P1": {"name": "Peak", "value": 400.0, "unit": "kW", "direction": "down"}
+    }
+    rebound = result.summary["architectures"] | {"rtp": {"metrics": peak}}
+    assert "Real-time pricing makes the highest peak, 400 kW" in effects(replace(result, summary={"architectures": rebound}))
     swapped = {name: entry for name, entry in result.summary["architectures"].items() if name != "central"}
     assert "flat rate is not beaten" in answer(replace(result, summary={"architectures": swapped})).lower()
 
@@ -164,3 +171,22 @@ def test_write_leaves_the_page_and_no_draft(result, text, tmp_path):
 
 def test_flat_names_nested_values():
     assert dict(flat({"a": {"b": 1, "c": {"value": 2, "unit": "$"}}, "d": [3]})) == {"a.b": 1, "a.c": 2, "d": [3]}
+
+
+def test_designs_and_metrics_keep_their_order_when_a_summary_was_sorted(result, text):
+    shuffled = json.loads(json.dumps(result.summary, sort_keys=True))
+    assert designs(replace(result, summary=shuffled)) == designs(result)
+    assert metrics(replace(result, summary=shuffled)) == metrics(result)
+    assert [row.metric_id for row in metrics(result)][:7] == ["E1", "E2", "E3", "E4", "E5", "E8", "E10"]
+
+
+def test_a_design_that_did_not_finish_is_named_with_its_reason(result):
+    got = page.html(replace(result, tables={}, summary=result.summary | {"failed": {"layered": "row 3 holds <nan>"}}))
+    assert "<b>Layered market</b> did not finish: row 3 holds &lt;nan&gt;" in got
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("Etc/GMT+6", "UTC−6"), ("Etc/GMT-1", "UTC+1"), ("America/Chicago", "America/Chicago")]
+)
+def test_fixed_zones_are_written_with_the_sign_people_use(result, name, words):
+    assert f"times in {words}" in page.html(replace(result, tables={}, scenario_text=f"timezone = '{name}'"))

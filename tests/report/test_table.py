@@ -11,7 +11,7 @@ from rich.console import Console
 
 from gridagora.report.facts import direction
 from gridagora.report.style import change, decimals, number
-from gridagora.report.table import best, render, table
+from gridagora.report.table import best, render, shown, table
 
 
 def test_table_holds_every_metric_of_the_summary(result):
@@ -94,3 +94,12 @@ def test_numbers_are_written_alike():
     assert change(90.0, 100.0) == "−10 %"
     assert change(-90.0, -100.0) == "+10 %"
     assert change(1.0, 0.0) == ""
+
+
+def test_a_difference_that_cannot_be_seen_crowns_nobody():
+    assert not shown(np.array([0.03701, 0.03702]), "lower")[2].any()
+    assert shown(np.array([1.0331, 1.0321, 1.0319]), "lower")[2].tolist() == [False, True, True]
+    clean, places, marks = shown(np.array([1e-16, 3e-13, 0.0]), "lower")
+    assert clean.tolist() == [0.0, 0.0, 0.0]
+    assert places == 0
+    assert not marks.any()

@@ -17,15 +17,35 @@ def homes(heat=False):
     out = (4 if heat else 33) + 5 * np.cos((t - 16) / 12 * np.pi)
     ua = rng.uniform(0.15, 0.35, N)
     return Homes(
-        home_id=("a", "b", "c", "d"), load_kw=0.5 + rng.random((N, H)), draw_kwh=0.4 * rng.random((N, H)), draw_set_kwh=np.zeros((N, 7, 24)),
-        t_set_degc=(20.0 if heat else 23.0) * full, heating=np.full((N, H), heat), ua_kw_k=ua, hm_kw_k=rng.uniform(0.5, 1.2, N),
-        ca_kwh_k=np.full(N, 0.56), cm_kwh_k=rng.uniform(3, 6, N), q_air_kw=ua[:, None] * out + 0.2, q_mass_kw=0.2 * full,
-        cool_kw=np.full(N, 8.0), heat_kw=np.full(N, 9.0), cop=3.2 * full, pv_kw=2 * np.maximum(0, np.cos((t - 13) / 12 * np.pi)) * full,
-        battery_kwh=np.array([13.5, 0, 0, 13.5]), battery_kw=np.array([5.0, 0, 0, 5.0]), battery_efficiency=np.full(N, 0.95),
-        tank_kwh_k=np.full(N, 0.22), tank_ua_kw_k=np.full(N, 1.055e-3), tank_kw=np.full(N, 4.5), ev_home=np.array([1, 1]),
-        ev_arrive_s=np.array([18, 42]) * 3600, ev_depart_s=np.array([31, 47]) * 3600, ev_need_kwh=np.array([20.0, 60.0]),
-        ev_kw=np.full(2, 7.2), calibration_error=np.full(N, np.nan),
-    )  # fmt: skip
+        home_id=("a", "b", "c", "d"),
+        load_kw=0.5 + rng.random((N, H)),
+        draw_kwh=0.4 * rng.random((N, H)),
+        draw_set_kwh=np.zeros((N, 7, 24)),
+        t_set_degc=(20.0 if heat else 23.0) * full,
+        heating=np.full((N, H), heat),
+        ua_kw_k=ua,
+        hm_kw_k=rng.uniform(0.5, 1.2, N),
+        ca_kwh_k=np.full(N, 0.56),
+        cm_kwh_k=rng.uniform(3, 6, N),
+        q_air_kw=ua[:, None] * out + 0.2,
+        q_mass_kw=0.2 * full,
+        cool_kw=np.full(N, 8.0),
+        heat_kw=np.full(N, 9.0),
+        cop=3.2 * full,
+        pv_kw=2 * np.maximum(0, np.cos((t - 13) / 12 * np.pi)) * full,
+        battery_kwh=np.array([13.5, 0, 0, 13.5]),
+        battery_kw=np.array([5.0, 0, 0, 5.0]),
+        battery_efficiency=np.full(N, 0.95),
+        tank_kwh_k=np.full(N, 0.22),
+        tank_ua_kw_k=np.full(N, 1.055e-3),
+        tank_kw=np.full(N, 4.5),
+        ev_home=np.array([1, 1]),
+        ev_arrive_s=np.array([18, 42]) * 3600,
+        ev_depart_s=np.array([31, 47]) * 3600,
+        ev_need_kwh=np.array([20.0, 60.0]),
+        ev_kw=np.full(2, 7.2),
+        calibration_error=np.full(N, np.nan),
+    )
 
 
 def prices(seed=1):
@@ -36,7 +56,7 @@ def prices(seed=1):
 
 
 def simulate(h, rng, limit):
-    """Welfare of a random feasible 5-minute schedule, scored as a run is: minute physics left to the exact 5-minute step."""
+    """Welfare of a random feasible 5-minute schedule, scored as a run is."""
     wholesale = prices().real_time_per_kwh[192 : 192 + 4 * HOURS]
     area = gather(h, prices(), h.t_set_degc, HOURS, limit, WORTH)
     a, left = area.houses, wholesale.mean() + WORTH.delivery_per_kwh
@@ -46,7 +66,9 @@ def simulate(h, rng, limit):
     eager = rng.uniform(0, 1)
     for t in range(12 * HOURS):
         hour, block = t // 12, t // 3
-        duty = np.clip(0.3 + eager * (x[:, 0] - h.t_set_degc[:, hour]) * (-1 if h.heating[0, 0] else 1) + 0.1 * rng.standard_normal(N), 0, 1)
+        duty = np.clip(
+            0.3 + eager * (x[:, 0] - h.t_set_degc[:, hour]) * (-1 if h.heating[0, 0] else 1) + 0.1 * rng.standard_normal(N), 0, 1
+        )
         heat = a.source[:, block] + np.stack([a.gain[:, block] * duty, np.zeros(N)], 1)
         mean = mean * (t % 3 > 0) + ((a.mean * x).sum(1) + (a.lift * heat).sum(1) - a.best[:, block]) / 3
         x = np.einsum("njm,nm->nj", a.step, x) + np.einsum("njm,nm->nj", a.push, heat)
@@ -54,16 +76,19 @@ def simulate(h, rng, limit):
         water = np.where(tank < 50 + 4 * rng.random(N), h.tank_kw, 0.0)
         tank = leak * tank + (1 - leak) * 24 + (water - h.draw_kwh[:, hour]) / 12 / h.tank_kwh_k
         cost += WORTH.tank_per_k2_h / 2 / 12 * (np.maximum(43 - tank, 0) ** 2).sum()
-        power = np.clip(rng.normal(0, 2, N), -np.minimum(h.battery_kw, store * 0.95 * 12), np.minimum(h.battery_kw, (h.battery_kwh - store) / 0.95 * 12))
+        power = np.clip(
+            rng.normal(0, 2, N),
+            -np.minimum(h.battery_kw, store * 0.95 * 12),
+            np.minimum(h.battery_kw, (h.battery_kwh - store) / 0.95 * 12),
+        )
         store = store + np.where(power > 0, power * 0.95, power / 0.95) / 12
         cost += WORTH.wear_per_kwh * np.abs(power).sum() / 12
         plugged = (h.ev_arrive_s <= 300 * t) & (300 * t < h.ev_depart_s)
         car = np.minimum(plugged * h.ev_kw * rng.random(2), (h.ev_need_kwh - charged) * 12 / 0.9)
         charged += car * 0.9 / 12
         net = (h.load_kw - h.pv_kw)[:, hour].sum() + a.power[:, block] @ duty + water.sum() + power.sum() + car.sum()
-        rate = net * (wholesale[block] + (WORTH.delivery_per_kwh if net > 0 else 0.0)) + max(net - limit, 0.0) if np.isfinite(limit) else (
-            net * (wholesale[block] + (WORTH.delivery_per_kwh if net > 0 else 0.0)))
-        cost += rate / 12
+        rate = wholesale[block] + (WORTH.delivery_per_kwh if net > 0 else 0.0)
+        cost += (net * rate + WORTH.over_per_kwh * max(net - limit, 0.0)) / 12
     cost += (h.ev_need_kwh - charged).sum() * WORTH.ev_per_kwh + (a.end * x).sum()
     return left * (0.95 * store.sum() + (h.tank_kwh_k * tank).sum()) - cost
 
@@ -95,7 +120,8 @@ def test_more_prices_never_loosen_and_any_first_price_bounds():
 def test_a_limit_costs_and_a_looser_limit_costs_less():
     h = homes()
     free, loose, tight = (
-        bound(h, prices(), h.t_set_degc, hours=HOURS, limit_kw=limit, rounds_max=10, threads=1).welfare_usd for limit in (np.inf, 16.0, 9.0)
+        bound(h, prices(), h.t_set_degc, hours=HOURS, limit_kw=limit, rounds_max=10, threads=1).welfare_usd
+        for limit in (np.inf, 16.0, 9.0)
     )
     assert tight < loose + 0.05
     assert tight < free

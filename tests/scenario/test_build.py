@@ -129,7 +129,9 @@ def test_a_start_that_is_not_the_run_s_is_found(scene: Scene) -> None:
 
 
 def test_negative_prices_are_legal_and_said(scene: Scene) -> None:
-    prices = scene.prices._replace(real_time_per_kwh=spoilt(scene.prices.real_time_per_kwh, slice(4 * LEAD_H, 4 * LEAD_H + 3), -0.05))
+    prices = scene.prices._replace(
+        real_time_per_kwh=spoilt(scene.prices.real_time_per_kwh, slice(4 * LEAD_H, 4 * LEAD_H + 3), -0.05)
+    )
     made = build.assemble(scene.feeder, scene.homes, scene.weather, prices, scene.scenario)
     assert "below zero, which is legal" in describe.scene_lines(made)["prices"]
 

@@ -59,7 +59,13 @@ def test_overrides_replace_keys_and_are_kept_in_the_text() -> None:
     assert again.model_dump(exclude={"file", "text"}) == scenario.model_dump(exclude={"file", "text"})
 
 
-plain = st.one_of(st.booleans(), st.integers(-(10**9), 10**9), st.floats(allow_nan=False), st.text(st.characters(exclude_categories=["C"])), st.dates())
+plain = st.one_of(
+    st.booleans(),
+    st.integers(-(10**9), 10**9),
+    st.floats(allow_nan=False),
+    st.text(st.characters(exclude_categories=["C"])),
+    st.dates(),
+)
 
 
 @settings(max_examples=60, deadline=None)

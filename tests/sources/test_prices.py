@@ -1,5 +1,6 @@
 """ERCOT prices: local layouts survive a round trip, and every fault is told with its local date and hour."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,35 @@ def test_a_missing_column_and_an_unknown_point_are_named(tmp_path: Path) -> None
     table.to_csv(tmp_path / "y.csv", index=False)
     with pytest.raises(InputError, match=r"'LZ_AEN'.*HB_SOUTH"):
         prices.read_day_ahead(tmp_path / "y.csv", "LZ_AEN")
+
+
+def test_unreadable_rows_and_absent_files_are_told(tmp_path: Path) -> None:
+    table = prices.real_time_layout(_series(_day("2024-07-15")), "HB_SOUTH").astype({"DeliveryInterval": object})
+    table.loc[3, "DeliveryInterval"] = 5
+    table.loc[4, "DeliveryDate"] = "the fifteenth"
+    table.to_csv(tmp_path / "x.csv", index=False)
+    with pytest.raises(InputError) as caught:
+        prices.read_real_time(tmp_path / "x.csv")
+    text = str(caught.value)
+    assert "row 5: got 07/15/2024, 4, 5, expected" in text
+    assert "row 6: got the fifteenth" in text
+    with pytest.raises(InputError, match="no such file"):
+        prices.read_real_time(tmp_path / "y.csv")
+
+
+def test_workbooks_are_read_sheet_by_sheet_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "year.xlsx"
+    if find_spec("openpyxl") is None:
+        path.write_bytes(b"")
+        with pytest.raises(InputError, match="Save it as csv, or install openpyxl"):
+            prices.read_day_ahead(path)
+        return
+    series = _series(np.concatenate([_day("2024-01-31"), _day("2024-02-01")]))
+    table = prices.day_ahead_layout(series, "HB_SOUTH").rename(columns={"SettlementPoint": "Settlement Point"})
+    with pd.ExcelWriter(path) as book:
+        table.iloc[:24].to_excel(book, sheet_name="Jan", index=False)
+        table.iloc[24:].to_excel(book, sheet_name="Feb", index=False)
+    assert np.array_equal(prices.read_day_ahead(path).price_per_mwh, series.price_per_mwh)
 
 
 def test_window_has_the_promised_shape_and_keeps_negative_prices() -> None:

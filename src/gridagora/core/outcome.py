@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from gridagora.core.ledger import Ledger
 from gridagora.core.tables import Col, Index
 
 
@@ -63,8 +64,10 @@ class Outcome(NamedTuple):
     left_usd: float  # value of what the stores hold at the end
     hvac_starts: Col  # (n,)
     bill_usd: Col  # (n,)
+    ledger: Ledger  # parties 0..n-1 are homes, then operator, wholesale, wires
     surplus_uusd: int  # what is left with the operator after every payment, integer micro-dollars
     imbalance_uusd: int  # sum of the ledger: exactly zero
+    plan_gap_share: float  # largest certified gap of the operator's plans over their cost; nan where nobody plans for all
     energy_balance_kwh: float  # largest violation of a store's balance in one step
     exchange: Exchange
     network: Network | None

@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 from gridagora.core.errors import InputError, Problem, nearest
 
 Part = TypeVar("Part", bound=Callable[..., Any])
-ROOMS = MappingProxyType({"device": "devices", "strategy": "strategies", "market": "markets", "metric": "metrics", "source": "sources"})
+ROOMS = MappingProxyType(
+    {"device": "devices", "strategy": "strategies", "market": "markets", "metric": "metrics", "source": "sources"}
+)
 _parts: dict[tuple[str, str], Any] = {}
 
 

@@ -95,8 +95,16 @@ def _stores(
 ) -> Stores:
     power, one_way = rated_kw[:, None], efficiency[:, None]
     return stores(
-        e_kwh.copy(), dt_h, p_min_kw=-power, p_max_kw=power, x_max=cap_kwh[:, None], gain_in=one_way, gain_out=one_way,
-        wear_per_kwh=wear_per_kwh, end_x=end_x, end_mu=end_mu,
+        e_kwh.copy(),
+        dt_h,
+        p_min_kw=-power,
+        p_max_kw=power,
+        x_max=cap_kwh[:, None],
+        gain_in=one_way,
+        gain_out=one_way,
+        wear_per_kwh=wear_per_kwh,
+        end_x=end_x,
+        end_mu=end_mu,
     )
 
 

@@ -33,9 +33,7 @@ class Ev:
     resting: Stores  # what does not change from bid to bid, one short step
 
 
-def of(
-    homes: Homes, efficiency: float = EV_EFFICIENCY, missing_per_kwh: float = EV_VALUE_PER_KWH, short_h: float = 1 / 12
-) -> Ev:
+def of(homes: Homes, efficiency: float = EV_EFFICIENCY, missing_per_kwh: float = EV_VALUE_PER_KWH, short_h: float = 1 / 12) -> Ev:
     """Sessions of all homes."""
     need = homes.ev_need_kwh
     resting = _stores(need, efficiency, missing_per_kwh, np.zeros_like(need), [short_h], 0.0)
@@ -119,12 +117,15 @@ def spec_now(table: Ev, e_kwh: Col, from_s: float, rows: Index) -> Stores:
     return _rows(table.resting, rows)._replace(x0=x0, p_max_kw=power[:, None], end_mu=nil)
 
 
-def _stores(
-    need_kwh: Col, efficiency: float, missing_per_kwh: float, e_kwh: Col, dt_h: ArrayLike, p_max_kw: ArrayLike
-) -> Stores:
+def _stores(need_kwh: Col, efficiency: float, missing_per_kwh: float, e_kwh: Col, dt_h: ArrayLike, p_max_kw: ArrayLike) -> Stores:
     return stores(
-        np.minimum(e_kwh, need_kwh), dt_h, p_max_kw=p_max_kw, x_max=need_kwh[:, None], gain_in=efficiency,
-        end_x=np.stack([np.zeros_like(need_kwh), need_kwh], 1), end_mu=(missing_per_kwh, missing_per_kwh),
+        np.minimum(e_kwh, need_kwh),
+        dt_h,
+        p_max_kw=p_max_kw,
+        x_max=need_kwh[:, None],
+        gain_in=efficiency,
+        end_x=np.stack([np.zeros_like(need_kwh), need_kwh], 1),
+        end_mu=(missing_per_kwh, missing_per_kwh),
     )
 
 

@@ -55,8 +55,13 @@ def spec_now(table: Generator, short_h: float = 1 / 12) -> Stores:
 
 def _stores(table: Generator, dt_h: Col) -> Stores:
     return stores(
-        np.zeros(len(table.rated_kw)), dt_h, p_min_kw=-table.rated_kw[:, None], wear_per_kwh=table.cost_per_kwh[:, None],
-        x_min=-NO_STORE, x_max=NO_STORE, end_x=(-NO_STORE, NO_STORE),
+        np.zeros(len(table.rated_kw)),
+        dt_h,
+        p_min_kw=-table.rated_kw[:, None],
+        wear_per_kwh=table.cost_per_kwh[:, None],
+        x_min=-NO_STORE,
+        x_max=NO_STORE,
+        end_x=(-NO_STORE, NO_STORE),
     )
 
 

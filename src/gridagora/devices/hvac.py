@@ -89,13 +89,34 @@ def of(
     hourly, settled = _belief(homes, best, side, 1.0)
     short, _ = _belief(homes, best, side, short_h)
     return Hvac(
-        home=np.arange(n), comfort_per_k2_h=k, set_degc=homes.t_set_degc, best_degc=best, heating=homes.heating,
-        q_air_kw=homes.q_air_kw, q_mass_kw=homes.q_mass_kw, unit_kw=side * capacity, rated_kw=capacity / homes.cop,
-        ua_kw_k=homes.ua_kw_k, ca_kwh_k=homes.ca_kwh_k, cm_kwh_k=homes.cm_kwh_k, coef=step_coefficients(*shell, 1 / 60),
-        slow_air=mode.air_share, slow_mass=mode.mass_share, settled_k=settled, hourly=hourly, short=short, short_h=short_h,
+        home=np.arange(n),
+        comfort_per_k2_h=k,
+        set_degc=homes.t_set_degc,
+        best_degc=best,
+        heating=homes.heating,
+        q_air_kw=homes.q_air_kw,
+        q_mass_kw=homes.q_mass_kw,
+        unit_kw=side * capacity,
+        rated_kw=capacity / homes.cop,
+        ua_kw_k=homes.ua_kw_k,
+        ca_kwh_k=homes.ca_kwh_k,
+        cm_kwh_k=homes.cm_kwh_k,
+        coef=step_coefficients(*shell, 1 / 60),
+        slow_air=mode.air_share,
+        slow_mass=mode.mass_share,
+        settled_k=settled,
+        hourly=hourly,
+        short=short,
+        short_h=short_h,
         resting=stores(
-            np.zeros(n), [short_h], leak=short.leak[:, None], x_min=-REACH_K, x_max=REACH_K, k_c=k[:, None] / (1 - FAST_PRESENT),
-            c_x=short.c_x[:, None], end_x=(-REACH_K, REACH_K),
+            np.zeros(n),
+            [short_h],
+            leak=short.leak[:, None],
+            x_min=-REACH_K,
+            x_max=REACH_K,
+            k_c=k[:, None] / (1 - FAST_PRESENT),
+            c_x=short.c_x[:, None],
+            end_x=(-REACH_K, REACH_K),
         ),
     )
 
@@ -158,10 +179,20 @@ def spec(table: Hvac, state: Houses, hour: int, hours: int = 24, value_per_kwh: 
     same = table.heating[:, t] == table.heating[:, hour : hour + 1]
     end = END_SHARE * max(value_per_kwh, 0.0) / b.gain_k_kw[:, hour + hours - 1]
     return stores(
-        stored_k(table, state, hour), np.ones(hours), leak=b.leak[:, None], inflow=np.where(same, 1.0, -1.0) * b.drift_k[:, t],
-        p_max_kw=np.where(same, table.rated_kw[:, t], 0.0), x_min=-REACH_K, x_max=REACH_K, gain_in=b.gain_k_kw[:, t],
-        k_c=np.where(same, table.comfort_per_k2_h[:, None], 0.0), c_x=b.c_x[:, None], c_p=b.c_p[:, t], c_0=b.c_0[:, t],
-        end_x=(-REACH_K, REACH_K), end_mu=end[:, None],
+        stored_k(table, state, hour),
+        np.ones(hours),
+        leak=b.leak[:, None],
+        inflow=np.where(same, 1.0, -1.0) * b.drift_k[:, t],
+        p_max_kw=np.where(same, table.rated_kw[:, t], 0.0),
+        x_min=-REACH_K,
+        x_max=REACH_K,
+        gain_in=b.gain_k_kw[:, t],
+        k_c=np.where(same, table.comfort_per_k2_h[:, None], 0.0),
+        c_x=b.c_x[:, None],
+        c_p=b.c_p[:, t],
+        c_0=b.c_0[:, t],
+        end_x=(-REACH_K, REACH_K),
+        end_mu=end[:, None],
     )
 
 
@@ -170,7 +201,8 @@ def spec_now(table: Hvac, state: Houses, hour: int) -> Stores:
 
     With f = `FAST_PRESENT` and s the settled response of the fast mode to a kW, the departure from bliss that follows is
     c_x x + c_0 + f (fast part now less its settled value without power) + (1 - f) s p, and a kW counts with its full
-    effect s. The gradient k s (...) is that of a row with k_c = k / (1 - f) and c_p = (1 - f) s. The end value is that of the plan: nil here.
+    effect s. The gradient k s (...) is that of a row with k_c = k / (1 - f) and c_p = (1 - f) s. The end value is the plan's:
+    nil here.
     """
     b, x = table.short, stored_k(table, state, hour)
     air = state.t_air_degc - T_REF_DEGC
@@ -178,8 +210,11 @@ def spec_now(table: Hvac, state: Houses, hour: int) -> Stores:
     c_0 = b.c_0[:, hour] + FAST_PRESENT * (fast - table.settled_k[:, hour])
     gain = b.gain_k_kw[:, hour]
     changed = {
-        "inflow": b.drift_k[:, hour], "p_max_kw": table.rated_kw[:, hour], "gain_in": gain / table.short_h,
-        "c_p": (1 - FAST_PRESENT) * (b.c_p[:, hour] - gain / 2), "c_0": c_0,
+        "inflow": b.drift_k[:, hour],
+        "p_max_kw": table.rated_kw[:, hour],
+        "gain_in": gain / table.short_h,
+        "c_p": (1 - FAST_PRESENT) * (b.c_p[:, hour] - gain / 2),
+        "c_0": c_0,
     }
     return table.resting._replace(x0=x, **{name: column[:, None] for name, column in changed.items()})
 
@@ -192,7 +227,13 @@ def hours_now(table: Hvac, hour: int, at_bliss: bool = False) -> Hours:  # noqa:
 
 
 def step(
-    table: Hvac, state: Houses, now: Hours, p_target_kw: Col, rule: int, control: Control = Control(), minutes: int = 5,
+    table: Hvac,
+    state: Houses,
+    now: Hours,
+    p_target_kw: Col,
+    rule: int,
+    control: Control = Control(),
+    minutes: int = 5,
     out: HouseStep | None = None,
 ) -> HouseStep:
     """Step the true houses; see `kernels.fleet.house_step`. `state` is changed in place."""

@@ -38,8 +38,12 @@ class WaterHeater:
 
 
 def of(
-    homes: Homes, local_hour: Index, set_degc: float = 52.0, discomfort_per_k2_h: float = DEFAULT_K,
-    control: TankControl = TankControl(), short_h: float = 1 / 12,
+    homes: Homes,
+    local_hour: Index,
+    set_degc: float = 52.0,
+    discomfort_per_k2_h: float = DEFAULT_K,
+    control: TankControl = TankControl(),
+    short_h: float = 1 / 12,
 ) -> WaterHeater:
     """Tanks of the homes that have one; `local_hour` (H,) is the local hour of day of each hour of the homes."""
     rows = np.flatnonzero(homes.tank_kwh_k > 0)
@@ -48,9 +52,19 @@ def of(
     fields = _common(*size, discomfort_per_k2_h, control, short_h)
     resting = stores(np.full(n, set_degc), [short_h], **fields, end_x=(COLDEST_DEGC, control.t_max_degc))
     return WaterHeater(
-        home=rows, cap_kwh_k=size[0], ua_kw_k=size[1], rated_kw=size[2], set_degc=np.full(n, set_degc),
-        draw_kw=homes.draw_kwh[rows], draw_set_kwh=likely, local_hour=np.asarray(local_hour, np.int64), likely_kw=likely.mean(1),
-        discomfort_per_k2_h=discomfort_per_k2_h, control=control, short_h=short_h, resting=resting,
+        home=rows,
+        cap_kwh_k=size[0],
+        ua_kw_k=size[1],
+        rated_kw=size[2],
+        set_degc=np.full(n, set_degc),
+        draw_kw=homes.draw_kwh[rows],
+        draw_set_kwh=likely,
+        local_hour=np.asarray(local_hour, np.int64),
+        likely_kw=likely.mean(1),
+        discomfort_per_k2_h=discomfort_per_k2_h,
+        control=control,
+        short_h=short_h,
+        resting=resting,
     )
 
 
@@ -89,8 +103,14 @@ def _common(
     low, high = control.t_min_degc, control.t_max_degc
     gain = _hold(cap_kwh_k, ua_kw_k, step_h) / cap_kwh_k
     return {
-        "leak": np.exp(-ua_kw_k * step_h / cap_kwh_k)[:, None], "gain_in": gain[:, None], "p_max_kw": rated_kw[:, None],
-        "x_min": COLDEST_DEGC, "x_max": high, "k_x": discomfort_per_k2_h, "x_set": (low + high) / 2, "dead": (high - low) / 2,
+        "leak": np.exp(-ua_kw_k * step_h / cap_kwh_k)[:, None],
+        "gain_in": gain[:, None],
+        "p_max_kw": rated_kw[:, None],
+        "x_min": COLDEST_DEGC,
+        "x_max": high,
+        "k_x": discomfort_per_k2_h,
+        "x_set": (low + high) / 2,
+        "dead": (high - low) / 2,
     }
 
 
@@ -112,8 +132,11 @@ def spec(
     size = (table.cap_kwh_k, table.ua_kw_k, table.rated_kw)
     worth = max(value_per_kwh, 0.0) * table.cap_kwh_k[:, None] * np.array([1.0, 1.0, 0.0, 0.0])
     return stores(
-        np.maximum(state.t_tank_degc, COLDEST_DEGC), np.ones(hours), inflow=_inflow(table, drawn, 1.0),
-        end_x=(COLDEST_DEGC, FULL_ENOUGH_DEGC, FULL_ENOUGH_DEGC, table.control.t_max_degc), end_mu=worth,
+        np.maximum(state.t_tank_degc, COLDEST_DEGC),
+        np.ones(hours),
+        inflow=_inflow(table, drawn, 1.0),
+        end_x=(COLDEST_DEGC, FULL_ENOUGH_DEGC, FULL_ENOUGH_DEGC, table.control.t_max_degc),
+        end_mu=worth,
         **_common(*size, table.discomfort_per_k2_h, table.control, 1.0),
     )
 

@@ -62,9 +62,13 @@ def factor(feeder: Feeder) -> Factors:
     pivot = 1.0 / upper.diagonal()
     below, above = _strict(lower, side=-1), _strict(upper, side=1)
     triangles = Triangles(
-        *below, *above, np.ascontiguousarray(pivot.real), np.ascontiguousarray(pivot.imag),
-        lu.perm_r.astype(np.int64), lu.perm_c.astype(np.int64),
-    )  # fmt: skip
+        *below,
+        *above,
+        np.ascontiguousarray(pivot.real),
+        np.ascontiguousarray(pivot.imag),
+        lu.perm_r.astype(np.int64),
+        lu.perm_c.astype(np.int64),
+    )
     column = np.repeat(np.arange(m), np.diff(y.indptr))
     by_row = csr_array((y.data, (lu.perm_r[y.indices], lu.perm_c[column])), shape=(m, m))
     rows = Rows(by_row.indptr.astype(np.int64), by_row.indices.astype(np.int64), by_row.data.real.copy(), by_row.data.imag.copy())

@@ -1,11 +1,13 @@
-"""Best heating or cooling of two-state houses against a price, as box-constrained linear-quadratic control, with a proven bound.
+"""Best heating or cooling of two-state houses against a price: box-constrained linear-quadratic control, with a proven bound.
 
-State (air, mass, running mean of air - best in this block), one duty 0 <= s <= 1 a step. Prices and comfort hold over blocks of `sub` steps:
+State (air, mass, running mean of air - best in this block), one duty 0 <= s <= 1 a step. Prices and comfort hold over blocks
+of `sub` steps:
 
     minimise  sum_t cost_t s_t + sum_blocks weight/2 mean^2 + end . (air, mass)
 
-A primal-dual interior point whose Newton system is a Riccati recursion: time grows as steps, not their cube. For any duty s with gradient g,
-convexity gives f >= f(s) + sum_t min over 0 <= r <= 1 of g_t (r - s_t): that number is returned as the bound, whatever the iteration did.
+A primal-dual interior point whose Newton system is a Riccati recursion: time grows as steps, not their cube. For any duty s
+with gradient g, convexity gives f >= f(s) + sum_t min over 0 <= r <= 1 of g_t (r - s_t): that number is returned as the
+bound, whatever the iteration did.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -16,17 +18,19 @@ from numba import njit
 from numpy.typing import NDArray
 
 Col = NDArray[np.float64]
+JIT = {"nogil": True, "cache": True, "error_model": "numpy"}
 
 ROUNDS_MAX = 40  # Newton steps
 NEAR = 0.995  # share of the way to the boundary
 
 
 class Houses(NamedTuple):
-    """n houses over h blocks of `sub` steps. The matrices of one step are those of `discretise`.
+    """Some houses, n of them, over h blocks of `sub` steps. The matrices of one step are those of `discretise`.
 
-    Columns (n,) unless stated: step (n, 2, 2) x -> x'; push (n, 2, 2) source -> x'; mean (n, 2) x -> mean air; lift (n, 2) source -> mean air;
-    start (n, 2) [degC]; source (n, h, 2) [K/h] heat into air and mass over their capacities; gain (n, h) [K/h] of air at full duty, signed;
-    power (n, h) [kW] electric at full duty; best (n, h) [degC]; weight (n,) [$/K2] of one block; end (n, 2) [$/K] paid for the last state.
+    Columns (n,) unless stated: step (n, 2, 2) x -> x'; push (n, 2, 2) source -> x'; mean (n, 2) x -> mean air; lift (n, 2)
+    source -> mean air; start (n, 2) [degC]; source (n, h, 2) [K/h] heat into air and mass over their capacities; gain (n, h)
+    [K/h] of air at full duty, signed; power (n, h) [kW] electric at full duty; best (n, h) [degC]; weight (n,) [$/K2] of one
+    block; end (n, 2) [$/K] paid for the last state.
     """
 
     step: Col
@@ -43,7 +47,11 @@ class Houses(NamedTuple):
 
 
 class Controls(NamedTuple):
-    """p_kw (n, h) mean electric power of each block; cost_usd (n,) of that control without energy; bound_usd (n,) <= optimum with energy; rounds (n,)."""
+    """Best control of n houses.
+
+    p_kw (n, h) mean electric power of each block; own_usd (n,) its comfort and end cost; bound_usd (n,) <= optimum with
+    energy; rounds (n,).
+    """
 
     p_kw: Col
     own_usd: Col
@@ -103,8 +111,8 @@ def steer(houses: Houses, price_per_kwh: Col, dt_h: float, sub: int = 1, threads
 
     References
     ----------
-    C. V. Rao, S. J. Wright, J. B. Rawlings, Application of interior-point methods to model predictive control, JOTA 99 (1998),
-    doi 10.1023/A:1021711402723.
+    C. V. Rao, S. J. Wright, J. B. Rawlings, Application of interior-point methods to model predictive control, JOTA 99
+    (1998), doi 10.1023/A:1021711402723.
     """
     n, h = houses.gain.shape
     p_kw, out, rounds = np.empty((n, h)), np.empty((n, 2)), np.empty(n, np.int64)
@@ -124,8 +132,8 @@ def steer(houses: Houses, price_per_kwh: Col, dt_h: float, sub: int = 1, threads
     return Controls(p_kw, out[:, 0], out[:, 1], rounds)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _steer(first, last, step, push, mean, lift, start, source, gain, power, best, weight, end, price, dt, sub, p_kw, out, rounds):  # noqa: ANN001, ANN202, PLR0913
+@njit(**JIT)
+def _steer(first, last, step, push, mean, lift, start, source, gain, power, best, weight, end, price, dt, sub, p_kw, out, rounds):  # type: ignore[no-untyped-def]
     h = price.shape[0]
     steps = h * sub
     a, b, v, c = np.empty((2, 3)), np.empty((h, 3)), np.empty((h, 3)), np.empty(h)
@@ -158,8 +166,8 @@ def _steer(first, last, step, push, mean, lift, start, source, gain, power, best
             p_kw[i, t] = duty / sub * power[i, t]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _forward(a, b, v, weight, start, end, sub, s, z):  # noqa: ANN001, ANN202, PLR0913
+@njit(**JIT)
+def _forward(a, b, v, weight, start, end, sub, s, z):  # type: ignore[no-untyped-def]
     """States z (steps + 1, 3) under duty s; returns comfort and end cost."""
     x, y, r, cost = start[0], start[1], 0.0, 0.0
     z[0, 0], z[0, 1], z[0, 2] = x, y, r
@@ -175,8 +183,8 @@ def _forward(a, b, v, weight, start, end, sub, s, z):  # noqa: ANN001, ANN202, P
     return cost + end[0] * x + end[1] * y
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _gradient(a, b, c, weight, end, sub, z, g):  # noqa: ANN001, ANN202, PLR0913
+@njit(**JIT)
+def _gradient(a, b, c, weight, end, sub, z, g):  # type: ignore[no-untyped-def]
     """Gradient of the whole cost in every duty, by one sweep back."""
     x, y, r = end[0], end[1], 0.0
     for t in range(g.shape[0] - 1, -1, -1):
@@ -187,14 +195,14 @@ def _gradient(a, b, c, weight, end, sub, z, g):  # noqa: ANN001, ANN202, PLR0913
         x, y = a[0, 0] * x + a[1, 0] * y + a[0, 2] * r, a[0, 1] * x + a[1, 1] * y + a[1, 2] * r
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _factor(a, b, weight, sub, d, gains):  # noqa: ANN001, ANN202, PLR0913
+@njit(**JIT)
+def _factor(a, b, weight, sub, d, gains):  # type: ignore[no-untyped-def]
     """Riccati recursion of the Newton matrix: gains (steps, 4) hold the feedback on the three states and 1 / pivot."""
     p00 = p01 = p02 = p11 = p12 = p22 = 0.0
     e00, e01, e10, e11, e20, e21 = a[0, 0], a[0, 1], a[1, 0], a[1, 1], a[0, 2], a[1, 2]
     for t in range(gains.shape[0] - 1, -1, -1):
         k = t // sub
-        if (t + 1) % sub == 0:                               # the mean of a new block forgets the old one
+        if (t + 1) % sub == 0:  # the mean of a new block forgets the old one
             p02, p12, p22 = 0.0, 0.0, weight
         b0, b1, b2 = b[k, 0], b[k, 1], b[k, 2]
         h0, h1, h2 = p00 * b0 + p01 * b1 + p02 * b2, p01 * b0 + p11 * b1 + p12 * b2, p02 * b0 + p12 * b1 + p22 * b2
@@ -210,8 +218,8 @@ def _factor(a, b, weight, sub, d, gains):  # noqa: ANN001, ANN202, PLR0913
         gains[t, 0], gains[t, 1], gains[t, 2], gains[t, 3] = f0 * one, f1 * one, f2 * one, one
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _solve(a, b, sub, gains, r, d):  # noqa: ANN001, ANN202, PLR0913
+@njit(**JIT)
+def _solve(a, b, sub, gains, r, d):  # type: ignore[no-untyped-def]
     """Newton step d of the right-hand side r (overwritten) with the factor at hand."""
     x = y = w = 0.0
     for t in range(r.shape[0] - 1, -1, -1):
@@ -220,8 +228,9 @@ def _solve(a, b, sub, gains, r, d):  # noqa: ANN001, ANN202, PLR0913
             w = 0.0
         f = r[t] + b[k, 0] * x + b[k, 1] * y + b[k, 2] * w
         r[t] = f * gains[t, 3]
-        x, y, w = (a[0, 0] * x + a[1, 0] * y + a[0, 2] * w - gains[t, 0] * f, a[0, 1] * x + a[1, 1] * y + a[1, 2] * w - gains[t, 1] * f,
-                   w - gains[t, 2] * f)  # fmt: skip
+        up = a[0, 0] * x + a[1, 0] * y + a[0, 2] * w - gains[t, 0] * f
+        y = a[0, 1] * x + a[1, 1] * y + a[1, 2] * w - gains[t, 1] * f
+        x, w = up, w - gains[t, 2] * f
     x = y = w = 0.0
     for t in range(r.shape[0]):
         k = t // sub
@@ -233,8 +242,8 @@ def _solve(a, b, sub, gains, r, d):  # noqa: ANN001, ANN202, PLR0913
         x, y = a[0, 0] * x + a[0, 1] * y + b[k, 0] * e, a[1, 0] * x + a[1, 1] * y + b[k, 1] * e
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _interior(a, b, v, c, weight, start, end, sub, s, z, g, gains):  # noqa: ANN001, ANN202, PLR0913
+@njit(**JIT)
+def _interior(a, b, v, c, weight, start, end, sub, s, z, g, gains):  # type: ignore[no-untyped-def]  # noqa: C901
     """Leave the best duty in s[0]; returns the Newton steps taken. s[1], s[2]: multipliers of s >= 0 and s <= 1."""
     n = g.shape[0]
     x, low, high, d, r, e, dl, dh = s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]
@@ -264,7 +273,8 @@ def _interior(a, b, v, c, weight, start, end, sub, s, z, g, gains):  # noqa: ANN
             far = min(far, _room(x[t], d[t]), _room(1.0 - x[t], -d[t]), _room(low[t], dl[t]), _room(high[t], dh[t]))
         ahead = 0.0
         for t in range(n):
-            ahead += ((low[t] + far * dl[t]) * (x[t] + far * d[t]) + (high[t] + far * dh[t]) * (1.0 - x[t] - far * d[t])) / (2 * n)
+            ahead += (low[t] + far * dl[t]) * (x[t] + far * d[t]) / (2 * n)
+            ahead += (high[t] + far * dh[t]) * (1.0 - x[t] - far * d[t]) / (2 * n)
         aim = mu * (ahead / mu) ** 3
         for t in range(n):
             dl[t], dh[t] = (aim - dl[t] * d[t]) / x[t], (aim + dh[t] * d[t]) / (1.0 - x[t])
@@ -274,7 +284,8 @@ def _interior(a, b, v, c, weight, start, end, sub, s, z, g, gains):  # noqa: ANN
         for t in range(n):
             dl[t] += -low[t] - low[t] * d[t] / x[t]
             dh[t] += -high[t] + high[t] * d[t] / (1.0 - x[t])
-            far = min(far, NEAR * _room(x[t], d[t]), NEAR * _room(1.0 - x[t], -d[t]), NEAR * _room(low[t], dl[t]), NEAR * _room(high[t], dh[t]))
+            room = min(_room(x[t], d[t]), _room(1.0 - x[t], -d[t]), _room(low[t], dl[t]), _room(high[t], dh[t]))
+            far = min(far, NEAR * room)
         for t in range(n):
             x[t] += far * d[t]
             low[t] += far * dl[t]
@@ -284,7 +295,7 @@ def _interior(a, b, v, c, weight, start, end, sub, s, z, g, gains):  # noqa: ANN
     return ROUNDS_MAX
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _room(x, d):  # noqa: ANN001, ANN202
+@njit(**JIT)
+def _room(x, d):  # type: ignore[no-untyped-def]
     """How far x can move along d and stay positive."""
     return -x / d if d < 0.0 else 1e300

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import ArrayLike, NDArray
 
-from gridagora.kernels.polyline import JIT, append, between
+from gridagora.kernels.polyline import JIT, LEAF, append, between
 from gridagora.kernels.stores import INDEX, READ1, ready
 
 Floats = NDArray[np.float64]
@@ -42,7 +42,7 @@ class Compressed(NamedTuple):
     loss_usd_per_h: float
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def _first_at_most(price, lo, hi, level):  # type: ignore[no-untyped-def]
     """Return the first index in [lo, hi) whose falling price is at most `level`, else hi."""
     while lo < hi:
@@ -54,7 +54,7 @@ def _first_at_most(price, lo, hi, level):  # type: ignore[no-untyped-def]
     return lo
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def _range(p_kw, price, start, stop, level):  # type: ignore[no-untyped-def]
     """Return the powers of one row just above and just below a price."""
     i = _first_at_most(price, start, stop, level)
@@ -72,12 +72,12 @@ def _range(p_kw, price, start, stop, level):  # type: ignore[no-untyped-def]
     return p_kw[i], p_kw[j]
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def _integer(p):  # type: ignore[no-untyped-def]
     return np.int64(np.rint(p * MICROWATTS))
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def _total_range(offset, p_kw, price, level):  # type: ignore[no-untyped-def]
     """Return the sums of powers just above and just below a price [integer microwatts]."""
     above, below = np.int64(0), np.int64(0)
@@ -88,14 +88,14 @@ def _total_range(offset, p_kw, price, level):  # type: ignore[no-untyped-def]
     return above, below
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def _at_rows(offset, p_kw, price, level, share, out):  # type: ignore[no-untyped-def]
     for i in range(offset.shape[0] - 1):
         low, high = _range(p_kw, price, offset[i], offset[i + 1], level)
         out[i] = low + share * (high - low)
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def _supply_range(p_kw, price, level):  # type: ignore[no-untyped-def]
     """Return what a rising supply offers just below and just above a price."""
     n = p_kw.shape[0]
@@ -114,7 +114,7 @@ def _supply_range(p_kw, price, level):  # type: ignore[no-untyped-def]
     return p_kw[i], p_kw[j]
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def _gather(offset, price, sp, s_price, lo, hi, found):  # type: ignore[no-untyped-def]
     """Collect the distinct-looking breakpoint prices strictly inside (lo, hi)."""
     n = 0
@@ -129,7 +129,7 @@ def _gather(offset, price, sp, s_price, lo, hi, found):  # type: ignore[no-untyp
     return n
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def _shrink(found, n, lo, hi):  # type: ignore[no-untyped-def]
     m = 0
     for v in range(n):
@@ -183,7 +183,7 @@ def _clear(offset, p_kw, price, base, sp, s_price):  # type: ignore[no-untyped-d
     return level, 0.0, (low + fixed) / MICROWATTS
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def _sum_two(ap, ac, bp, bc, p_kw, cost):  # type: ignore[no-untyped-def]
     """Add two curves given as power over falling price; cost = minus price, rising. Returns the length."""
     na, nb = ap.shape[0], bp.shape[0]

@@ -4,7 +4,8 @@
 
 A round publishes a price and hears one summed answer and cost from each group of similar resources. For any price
     low  = sum_i min { f_i + dt price p_i } + dt price base + sum_t dt min_q { G_t(q) - price q }
-is a bound, and high - low of any feasible schedule is the sum of what the parties and the supply could still gain at that price.
+is a bound, and high - low of any feasible schedule is the sum of what the parties and the supply could still gain at that
+price.
 """
 
 from collections.abc import Callable
@@ -24,7 +25,7 @@ IDLE_MAX = 6  # rounds a column may stay without weight
 
 
 class Answer(NamedTuple):
-    """Best responses to a price: p_kw (n, h), own_usd (n,) the cost f_i of p, bound_usd (n,) a lower bound of f_i + dt price p_i."""
+    """Best responses to a price: p_kw (n, h), own_usd (n,) the cost f_i of p, bound_usd (n,) <= least f_i + dt price p_i."""
 
     p_kw: Col
     own_usd: Col
@@ -34,9 +35,10 @@ class Answer(NamedTuple):
 class Coordination(NamedTuple):
     """What a coordinator found.
 
-    price_per_kwh (h,) best price, that of answers[best]; low_usd, high_usd certified bounds of the optimum of the mixed (convex) problem; gap = high - low;
-    rounds; weight (rounds, g) share of every round in the mix of a group; group (n,); answers of the rounds; p_kw (n, h) powers mixed by
-    mean (`recover` gives those that can be played); q_kw (h,) net power of the mix; trace (rounds, 2) of low and high.
+    price_per_kwh (h,) best price, that of answers[best]; low_usd, high_usd certified bounds of the optimum of the mixed
+    (convex) problem; gap = high - low; rounds; weight (rounds, g) share of every round in the mix of a group; group (n,);
+    answers of the rounds; q_kw (h,) net power of the mix (`recover` gives powers that can be played); trace (rounds, 2) of
+    low and high.
     """
 
     price_per_kwh: Col
@@ -91,10 +93,11 @@ def coordinate(
     rounds_max, tolerance
         Ends at this many answers or when high - low <= tolerance |high|.
     step
-        Imbalance of an average home that the first master forgives for each $/kWh of distance from the centre [kW per $/kWh]: large where the
-        first price is good.
+        Imbalance of an average home that the first master forgives for each $/kWh of distance from the centre [kW per $/kWh]:
+        large where the first price is good.
     hard
-        False ends with the last answer, without the master that only sharpens `high`: for forecasts, where the price is all that counts.
+        False ends with the last answer, without the master that only sharpens `high`: for forecasts, where the price is all
+        that counts.
 
     References
     ----------
@@ -113,9 +116,7 @@ def coordinate(
     while True:
         answer = ask(price)
         answers.append(answer)
-        table.powers.append(np.add.reduceat(answer.p_kw[order], first, axis=0))
-        table.costs.append(np.add.reduceat(answer.own_usd[order], first))
-        table.idle.append(np.zeros(len(first), np.int64))
+        _file(table, answer, order, first)
         value = dual_value(answer, supply, price)
         gain = value - low
         if gain >= SERIOUS * promise or len(answers) == 1:
@@ -134,15 +135,12 @@ def coordinate(
         if near or len(answers) >= rounds_max:
             rigid = _master(table, supply, centre, 0.0, homes)
             candidates.append((rigid[3], rigid[0]))
-        for value, weight in candidates:
-            if value < high:
-                high, best = value, weight
+        high, best = min((high, best), *candidates, key=lambda mixed: mixed[0])
         promise = max(model - low, 1e-12 * abs(model))
         trace.append((low, high))
         if high - low <= tolerance * abs(high) or len(answers) >= rounds_max:
             break
-    share = np.zeros((len(answers), len(first)))
-    share[: len(best)] = best
+    share = np.pad(best, ((0, len(answers) - len(best)), (0, 0)))
     q = supply.base_kw + np.einsum("kg,kgh->h", share, np.array(table.powers))
     return Coordination(top, low, high, high - low, len(answers), share, group, tuple(answers), proof, q, np.array(trace))
 
@@ -156,6 +154,13 @@ class _Columns(NamedTuple):
     groups: int
 
 
+def _file(c: _Columns, answer: Answer, order: Index, first: Index) -> None:
+    """File the sums of an answer by group; `order` (n,) sorts the resources by group, `first` (g,) is where each begins."""
+    c.powers.append(np.add.reduceat(answer.p_kw[order], first, axis=0))
+    c.costs.append(np.add.reduceat(answer.own_usd[order], first))
+    c.idle.append(np.zeros(len(first), np.int64))
+
+
 def _master(c: _Columns, supply: Supply, centre: Col, step: float, homes: int) -> tuple[Col, Col, float, float]:
     """Solve one master. Returns weight (rounds, g), price, the model's value there and the value of the mix."""
     idle = np.array(c.idle)
@@ -166,9 +171,8 @@ def _master(c: _Columns, supply: Supply, centre: Col, step: float, homes: int) -
     weight = np.zeros(idle.shape)
     weight[k, g] = found.weight
     if step > 0.0:
-        for age, used in zip(c.idle, weight > 1e-7, strict=True):
-            age += 1
-            age[used] = 0
+        for turn, used in enumerate(weight > 1e-7):
+            c.idle[turn] = np.where(used, 0, c.idle[turn] + 1)
     price = found.price_per_kwh
     reduced = np.minimum.reduceat(costs + powers @ (supply.dt_h * price), start)
     model = float(reduced.sum() + (supply.dt_h * price) @ supply.base_kw) + supply_bound(supply, price)[0]
@@ -177,13 +181,15 @@ def _master(c: _Columns, supply: Supply, centre: Col, step: float, homes: int) -
 
 def dual_value(answer: Answer, supply: Supply, price_per_kwh: Col) -> float:
     """Lower bound [$] of the optimum that answers to a price (h,) prove."""
-    return float(answer.bound_usd.sum() + np.sum(supply.dt_h * price_per_kwh * supply.base_kw)) + supply_bound(supply, price_per_kwh)[0]
+    parties = answer.bound_usd.sum() + np.sum(supply.dt_h * price_per_kwh * supply.base_kw)
+    return float(parties) + supply_bound(supply, price_per_kwh)[0]
 
 
 def recover(found: Coordination, gain_in: Col, gain_out: Col) -> Col:
     """Powers (n, h) [kW] that can be played: every resource averages the energy its answers store, not their power.
 
-    States average exactly, so bounds hold; charging and discharging never mix; comfort is convex. `gain_in`, `gain_out` broadcast to (n, h).
+    States average exactly, so bounds hold; charging and discharging never mix; comfort is convex. `gain_in`, `gain_out`
+    broadcast to (n, h).
     """
     stored = np.zeros_like(found.answers[0].p_kw)
     for answer, weight in zip(found.answers, found.weight, strict=True):

@@ -6,10 +6,34 @@
 import numpy as np
 from numba import njit
 
-from gridagora.kernels.polyline import JIT, PENALTY
+from gridagora.kernels.polyline import LEAF, PENALTY
 
 
-@njit(**JIT)
+@njit(**LEAF)
+def _copy(x, mu, i, end, m, level, y_end, away, inv, leak, taste_k, x_set):  # type: ignore[no-untyped-def]
+    """Copy points i.. that stay at one end of a stage piece, before y_end, to place m; return how many."""
+    lo, hi = i, end
+    while lo < hi:
+        mid = (lo + hi) // 2
+        if mu[mid] >= level and x[mid] < y_end:
+            lo = mid + 1
+        else:
+            hi = mid
+    for v in range(lo - i):
+        nx = (x[i + v] - away) * inv
+        x[m + v], mu[m + v] = nx, leak * mu[i + v] + taste_k * (x_set - nx)
+    return lo - i
+
+
+@njit(**LEAF)
+def _met(x, mu, o, i, level):  # type: ignore[no-untyped-def]
+    """Return where W' passes a level on the edge that ends in point i > o."""
+    if i == o or x[i] == x[i - 1]:
+        return x[i]
+    return x[i] - (x[i] - x[i - 1]) * ((level - mu[i]) / (mu[i - 1] - mu[i]))
+
+
+@njit(**LEAF)
 def flat_step(x, mu, o, k, leak, inflow, s, g, n, lo, hi, taste_k, x_set):  # type: ignore[no-untyped-def]
     """Write W' of the step before behind points o:o+k of W', in the same arrays; return its length.
 
@@ -19,24 +43,29 @@ def flat_step(x, mu, o, k, leak, inflow, s, g, n, lo, hi, taste_k, x_set):  # ty
     inv, end, m = 1.0 / leak, o + k, o + k
     i, j = o, n - 1 if n > 1 else -1
     level, away = (g[j] if j >= 0 else -np.inf), s[n - 1] + inflow
-    ppx, ppv, px, pv = np.nan, np.nan, -np.inf, leak * mu[o]
+    ppx, ppv, px, pv, run = np.nan, np.nan, -np.inf, leak * mu[o], 0
     while i < end:
         if mu[i] >= level:
+            if run == 2 and m >= end + 4:  # only the first two of a run can make a point redundant: copy the rest
+                more = _copy(x, mu, i, end, m, level, leak * hi + away, away, inv, leak, taste_k, x_set)
+                if more > 1:
+                    i, m, run = i + more, m + more, 3
+                    ppx, ppv = (x[i - 2] - away) * inv, leak * mu[i - 2]
+                    px, pv = (x[i - 1] - away) * inv, leak * mu[i - 1]
+                    continue
             nx, nv = (x[i] - away) * inv, leak * mu[i]
-            i += 1
+            i, run = i + 1, run + 1
         else:
-            found, y = i > o, x[i]
-            if found and x[i] > x[i - 1]:
-                y -= (x[i] - x[i - 1]) * ((level - mu[i]) / (mu[i - 1] - mu[i]))
+            found, y = i > o, _met(x, mu, o, i, level)
             away = s[j] + inflow
-            nx, nv = (y - away) * inv, leak * level
+            nx, nv, run = (y - away) * inv, leak * level, 0
             j -= 1
             level = g[j] if j >= 0 else -np.inf
             if not found:  # W' nowhere reaches the level: this part of the stage is never used
                 away = s[max(j, 0)] + inflow
                 continue
         if nx <= lo:
-            px, pv = nx, nv
+            px, pv, run = nx, nv, 0
             continue
         if m == end:
             pv = pv + (nv - pv) * ((lo - px) / (nx - px)) if px > -np.inf else nv
@@ -56,7 +85,7 @@ def flat_step(x, mu, o, k, leak, inflow, s, g, n, lo, hi, taste_k, x_set):  # ty
     return _close(x, mu, end, m, lo, hi, px, pv, nx, nv, taste_k, x_set) - end
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def _close(x, mu, first, m, lo, hi, px, pv, nx, nv, taste_k, x_set):  # type: ignore[no-untyped-def]
     """End the polyline at `hi`, on the edge from (px, pv) to (nx, nv); return the next free place."""
     if m == first:  # every point lies left of lo: constant beyond the last

@@ -33,7 +33,7 @@ __all__ = [
     "tank_once",
     "tank_step",
     "tank_step_space",
-]  # fmt: skip
+]
 
 Col = NDArray[np.float64]
 Flag = NDArray[np.bool_]
@@ -266,8 +266,20 @@ def tank_step(
     out = tank_step_space(len(state.t_tank_degc)) if out is None else out
     c = control
     _tanks(
-        *state, tanks.cap_kwh_k, tanks.ua_kw_k, tanks.rated_kw, c.t_room_degc, draw_kw, p_target_kw, tanks.set_degc,
-        c.half_band_k, c.t_min_degc, c.t_max_degc, rule, minutes, *out,
+        *state,
+        tanks.cap_kwh_k,
+        tanks.ua_kw_k,
+        tanks.rated_kw,
+        c.t_room_degc,
+        draw_kw,
+        p_target_kw,
+        tanks.set_degc,
+        c.half_band_k,
+        c.t_min_degc,
+        c.t_max_degc,
+        rule,
+        minutes,
+        *out,
     )
     return out
 

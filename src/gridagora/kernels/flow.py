@@ -82,7 +82,7 @@ class Settled(NamedTuple):
     mismatch_kva: Col
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _less_row(
     _typing: Any, ptr: Any, col: Any, re: Any, im: Any, i: Any, x_re: Any, x_im: Any, into_re: Any, into_im: Any
 ) -> tuple[Any, Any]:

@@ -3,10 +3,11 @@
     minimise  sum w F + sum dt G(q) + sum dt (centre r + r^2 / (2 step))      over w on one simplex a group, q, r
     with      r = base + sum w P - q,     price = centre + r / step
 
-r is the imbalance that the proximal term forgives; `step = 0` forbids it. The interior point eliminates columns, simplexes and supply blocks by
-hand, so that a step is one dense Cholesky of the size of the horizon whatever the number of groups.
+r is the imbalance that the proximal term forgives; `step = 0` forbids it. The interior point eliminates columns, simplexes
+and supply blocks by hand, so that a step is one dense Cholesky of the size of the horizon whatever the number of groups.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +23,9 @@ NEAR = 0.995  # share of the way to the boundary
 class Supply(NamedTuple):
     """What the rest of the world asks for net power q of an area, by step; every field broadcasts to (h,).
 
-    Cost rate [$/h]: buy q+ - sell q- + slope / 2 q^2 + over (q - limit)+, with sell <= buy, over >= 0, limit >= 0 (inf allowed), slope >= 0.
-    `q_min_kw` and `q_max_kw` enclose every power the area can reach: they cut nothing off and keep the dual finite at any price.
+    Cost rate [$/h]: buy q+ - sell q- + slope / 2 q^2 + over (q - limit)+, with sell <= buy, over >= 0, limit >= 0 (inf
+    allowed), slope >= 0. `q_min_kw` and `q_max_kw` enclose every power the area can reach: they cut nothing off and keep the
+    dual finite at any price.
     """
 
     dt_h: Col
@@ -38,7 +40,11 @@ class Supply(NamedTuple):
 
 
 class Mix(NamedTuple):
-    """Answer of the master: weight (m,) of every column, supply q_kw (h,), price (h,), value [$] of the mix without proximal term."""
+    """Answer of the master.
+
+    weight (m,) of every column, supply q_kw (h,), price (h,), value [$] of the mix without proximal term, last
+    complementarity.
+    """
 
     weight: Col
     q_kw: Col
@@ -48,7 +54,7 @@ class Mix(NamedTuple):
 
 
 def blocks(s: Supply) -> tuple[Col, Col]:
-    """Return marginal prices and lengths of the three linear blocks of the supply, (3, h) each, filled from `q_min_kw` upwards."""
+    """Return marginal prices and lengths (3, h) of the three linear blocks of the supply, filled from `q_min_kw` upwards."""
     zero = np.clip(0.0, s.q_min_kw, s.q_max_kw)
     limit = np.clip(s.limit_kw, zero, s.q_max_kw)
     price = np.stack([s.sell_per_kwh, s.buy_per_kwh, s.buy_per_kwh + s.over_per_kwh])
@@ -90,7 +96,8 @@ def mix(columns_kw: Col, cost_usd: Col, start: NDArray[np.int64], s: Supply, cen
     s
         Supply and base load; every field (h,).
     centre, step
-        Price the proximal term holds to, shape (h,) [$/kWh]; imbalance it forgives for each $/kWh of distance [kW per $/kWh]; 0 forbids any.
+        Price the proximal term holds to, shape (h,) [$/kWh]; imbalance it forgives for each $/kWh of distance [kW per $/kWh];
+        0 forbids any.
     scale
         Number of homes: the problem is solved for one average home.
 
@@ -100,9 +107,19 @@ def mix(columns_kw: Col, cost_usd: Col, start: NDArray[np.int64], s: Supply, cen
     """
     marginal, length = blocks(s)
     problem = _Problem(
-        columns_kw / scale, cost_usd / scale, start, np.diff(np.append(start, len(cost_usd))), s.dt_h, s.base_kw / scale,
-        s.q_min_kw / scale, marginal, np.maximum(length / scale, 1e-9), s.slope_per_kwh_kw * scale, centre, step / scale,
-    )  # fmt: skip
+        columns_kw / scale,
+        cost_usd / scale,
+        start,
+        np.diff(np.append(start, len(cost_usd))),
+        s.dt_h,
+        s.base_kw / scale,
+        s.q_min_kw / scale,
+        marginal,
+        np.maximum(length / scale, 1e-9),
+        s.slope_per_kwh_kw * scale,
+        centre,
+        step / scale,
+    )
     point = _begin(problem)
     residual = np.inf
     for _ in range(ROUNDS_MAX):
@@ -168,8 +185,8 @@ def _newton(c: _Problem, at: _Point) -> tuple[_Point, float]:
     aim = (at.w * at.z, at.u * at.a, at.v * at.b)
     d = solve(r_w, r_u, r_y, r_l, aim)
     far = min(_reach(at, d), 1.0)
-    tried = [(at.w + far * d.w) @ (at.z + far * d.z), np.sum((at.u + far * d.u) * (at.a + far * d.a))]
-    ahead = (sum(tried) + np.sum((at.v - far * d.u) * (at.b + far * d.b))) / (len(at.w) + 2 * at.u.size)
+    ahead = (at.w + far * d.w) @ (at.z + far * d.z) + np.sum((at.u + far * d.u) * (at.a + far * d.a))
+    ahead = (ahead + np.sum((at.v + far * d.v) * (at.b + far * d.b))) / (len(at.w) + 2 * at.u.size)
     sigma = mu * (ahead / mu) ** 3
     aim = (aim[0] + d.w * d.z - sigma, aim[1] + d.u * d.a - sigma, aim[2] + d.v * d.b - sigma)
     d = solve(r_w, r_u, r_y, r_l, aim)
@@ -188,7 +205,7 @@ def _reach(at: _Point, d: _Point) -> float:
     return far
 
 
-def _factor(c: _Problem, at: _Point):  # noqa: ANN202
+def _factor(c: _Problem, at: _Point) -> Callable[[Col, Col, Col, Col, tuple[Col, Col, Col]], _Point]:
     """Eliminate columns, simplexes and blocks; return a function that solves one Newton system."""
     dw = at.w / at.z
     total = np.add.reduceat(dw, c.start)

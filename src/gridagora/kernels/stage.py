@@ -8,14 +8,14 @@ comfort feels the power at once. Where gamma falls at p = 0 (a negative price) t
 import numpy as np
 from numba import njit
 
-from gridagora.kernels.polyline import JIT, after, append, area, left_value, right_value
+from gridagora.kernels.polyline import LEAF, after, append, area, left_value, right_value
 
 # columns of the table of a row, in the order of `stores.FIELDS`
 LEAK, INFLOW, P_MIN, P_MAX, X_MIN, X_MAX, GAIN_IN, GAIN_OUT, WEAR = range(9)
 K_X, X_SET, DEAD, K_C, C_X, C_P, C_0, LOAD, PROX, P_REF = range(9, 19)
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def gather(columns, i, f):  # type: ignore[no-untyped-def]
     """Copy row i of all columns (n, h) to the table f (h, 19): one array is cheap to hand on, nineteen are not."""
     for c in range(len(columns)):
@@ -24,19 +24,19 @@ def gather(columns, i, f):  # type: ignore[no-untyped-def]
             f[t, c] = column[i, t]
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def shift(p, gain_in, gain_out, dt):  # type: ignore[no-untyped-def]
     """Return the change of state s that power p causes."""
     return p * gain_in * dt if p >= 0.0 else p * dt / gain_out
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def power(s, gain_in, gain_out, dt):  # type: ignore[no-untyped-def]
     """Return the power behind a change of state s."""
     return s / (gain_in * dt) if s >= 0.0 else s * gain_out / dt
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def pieces(f, t, buy, sell, dt, s, g):  # type: ignore[no-untyped-def]
     """Write the marginal cost (s, g) of step t; return its length and the index of the first point with p >= 0."""
     lo, hi, load = f[t, P_MIN], f[t, P_MAX], f[t, LOAD]
@@ -63,7 +63,7 @@ def pieces(f, t, buy, sell, dt, s, g):  # type: ignore[no-untyped-def]
     return n, zero
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def cross_terms(f, t, dt):  # type: ignore[no-untyped-def]
     """Return (cross, own, level): comfort adds cross x to gamma and own x + cross s + level to the slope in x."""
     if f[t, K_C] == 0.0:
@@ -72,7 +72,7 @@ def cross_terms(f, t, dt):  # type: ignore[no-untyped-def]
     return kc * f[t, C_P] / (f[t, GAIN_IN] * dt), kc * f[t, C_X], kc * f[t, C_0]
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def hull(s, g, n, zero):  # type: ignore[no-untyped-def]
     """Replace a marginal cost that falls at point `zero` by that of the convex hull; return the length.
 
@@ -108,7 +108,7 @@ def hull(s, g, n, zero):  # type: ignore[no-untyped-def]
     return i + 2 + tail
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def convex_pieces(f, t, buy, sell, dt, s, g):  # type: ignore[no-untyped-def]
     """Write the marginal cost, hulled where needed; return its length and whether it was hulled."""
     n, zero = pieces(f, t, buy, sell, dt, s, g)
@@ -117,7 +117,7 @@ def convex_pieces(f, t, buy, sell, dt, s, g):  # type: ignore[no-untyped-def]
     return n, False
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def paid(f, t, x, p, buy, sell, dt):  # type: ignore[no-untyped-def]
     """Return the cost of power p in state x: meter, wear, proximal term and comfort felt at once."""
     net = f[t, LOAD] + p
@@ -126,7 +126,7 @@ def paid(f, t, x, p, buy, sell, dt):  # type: ignore[no-untyped-def]
     return dt * (meter + 0.5 * f[t, PROX] * (p - f[t, P_REF]) ** 2 + 0.5 * f[t, K_C] * felt * felt)
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def emit(x, mu, n, x_new, mu_new, end_mu, lo):  # type: ignore[no-untyped-def]
     """Append a point of V'; the first one right of `lo` is preceded by the value at `lo`."""
     if n == 0 and x_new > lo:
@@ -134,7 +134,7 @@ def emit(x, mu, n, x_new, mu_new, end_mu, lo):  # type: ignore[no-untyped-def]
     return append(x, mu, n, x_new, mu_new)
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def _passed(x, mu, k, q, i, bend):  # type: ignore[no-untyped-def]
     """Return how many points have W'(x) - q x >= bend, looked for from point i."""
     while i < k and mu[i] - q * x[i] >= bend:
@@ -144,7 +144,7 @@ def _passed(x, mu, k, q, i, bend):  # type: ignore[no-untyped-def]
     return i
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def _met(x, mu, k, q, i, bend):  # type: ignore[no-untyped-def]
     """Return the y with W'(y) - q y = bend on the edge that ends in point i, constant W' beyond both ends."""
     if i == 0 or i == k:
@@ -153,7 +153,7 @@ def _met(x, mu, k, q, i, bend):  # type: ignore[no-untyped-def]
     return x[i] - (x[i] - x[i - 1]) * ((bend - low) / (high - low)) if high > low else x[i]
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def step_back(x, mu, k, leak, inflow, s, g, n, cross, own, level, lo, hi, zx, zm):  # type: ignore[no-untyped-def]
     """Write V' = d/dx max_s {W(leak x + inflow + s) - C(s, x)} for x in [lo, hi] to (zx, zm); return its length.
 
@@ -195,7 +195,7 @@ def step_back(x, mu, k, leak, inflow, s, g, n, cross, own, level, lo, hi, zx, zm
     return c
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def best(x, mu, k, z, s, g, n, extra):  # type: ignore[no-untyped-def]
     """Return the s that maximises W(z + s) - C(s); gamma is g + extra."""
     if n == 1 or right_value(x, mu, k, z + s[0]) <= g[0] + extra:
@@ -214,7 +214,7 @@ def best(x, mu, k, z, s, g, n, extra):  # type: ignore[no-untyped-def]
     return _root(x, mu, k, z, s[lo - 1], s[lo], g[lo - 1] + extra, g[lo] + extra)
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def _root(x, mu, k, z, s0, s1, g0, g1):  # type: ignore[no-untyped-def]
     """Return the s inside one sloped or flat piece where W'(z + s) meets its marginal cost."""
     rise = (g1 - g0) / (s1 - s0)
@@ -238,7 +238,7 @@ def _root(x, mu, k, z, s0, s1, g0, g1):  # type: ignore[no-untyped-def]
     return min(max(y - z, s0), s1)
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def exclusive(x, mu, k, z, s, g, n, zero, state, f, t, buy, sell, dt, extra):  # type: ignore[no-untyped-def]
     """Return the better of the best discharge and the best charge where the stage is not convex at zero."""
     gain_in, gain_out = f[t, GAIN_IN], f[t, GAIN_OUT]

@@ -76,8 +76,11 @@ _RULES: tuple[tuple[str, str, Callable[[dict[str, Floats]], NDArray[np.bool_]]],
     ("x_min", "at most x_max", lambda f: f["x_min"] > f["x_max"]),
     ("gain_in", "above zero", lambda f: f["gain_in"] <= 0),
     ("gain_out", "above zero", lambda f: f["gain_out"] <= 0),
-    ("gain_out", "1/gain_out at least gain_in where power has both signs: a round trip cannot gain",
-     lambda f: (f["gain_in"] * f["gain_out"] > 1 + 1e-12) & (f["p_min_kw"] < 0) & (f["p_max_kw"] > 0)),
+    (
+        "gain_out",
+        "1/gain_out at least gain_in where power has both signs: a round trip cannot gain",
+        lambda f: (f["gain_in"] * f["gain_out"] > 1 + 1e-12) & (f["p_min_kw"] < 0) & (f["p_max_kw"] > 0),
+    ),
     ("wear_per_kwh", "zero or more", lambda f: f["wear_per_kwh"] < 0),
     ("k_x", "zero or more", lambda f: f["k_x"] < 0),
     ("dead", "zero or more", lambda f: f["dead"] < 0),
@@ -166,6 +169,7 @@ def prices(buy: ArrayLike, sell: ArrayLike, row: ArrayLike | None, n: int, h: in
 
 def spans(n: int, work: Callable[[int, int], Any], threads: int, block: int = 256) -> list[Any]:
     """Run work(start, stop) over blocks of rows on `threads` threads; results in row order."""
+    block = min(block, max(1, -(-n // max(1, threads))))
     cuts = [(i, min(i + block, n)) for i in range(0, n, block)]
     if threads <= 1 or len(cuts) <= 1:
         return [work(*cut) for cut in cuts]

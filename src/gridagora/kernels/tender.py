@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit, types
 
 from gridagora.kernels.curve import Curves
-from gridagora.kernels.polyline import JIT, PENALTY, append, between, left_value, not_before, right_value, taste
+from gridagora.kernels.polyline import JIT, LEAF, PENALTY, append, between, left_value, not_before, right_value, taste
 from gridagora.kernels.stage import (
     C_0,
     C_P,
@@ -30,7 +30,7 @@ from gridagora.kernels.stage import (
 from gridagora.kernels.stores import COLUMNS, INDEX, READ1, Slopes, Stores, ready
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def _mix(ax, am, bx, bm, share, lo, hi, x, mu):  # type: ignore[no-untyped-def]
     """Write (1-share) A + share B on [lo, hi], exact on the points of both; return its length."""
     na, nb = ax.shape[0], bx.shape[0]
@@ -68,7 +68,7 @@ def _blend_rows(offset, x, mu, keep, t0, t1, share, lo, hi, out_offset, out_x, o
     return n
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def _side(f, lo_p, hi_p, per_kw, wear, z, state, dt, ax, am, bx, bm, share, x, mu, p_kw, cost, c):  # type: ignore[no-untyped-def]
     """Append the points of one sign of power, lo_p < hi_p; cost = minus price, rising. Returns the new length."""
     lo, hi = f[0, X_MIN], f[0, X_MAX]
@@ -173,11 +173,20 @@ def bid(table: Stores, values: Slopes, share: float = 0.0, t0: int = 0, t1: int 
     n = len(table.x0)
     room = 2 * len(values.x) + 24 * n
     offset, p_kw, price = np.zeros(n + 1, np.int64), np.empty(room), np.empty(room)
-    entry = ready(
-        _bid_rows, COLUMNS, READ1, READ1, INDEX, READ1, READ1, _I, _I, _I, _F, _WRITE_INT, _WRITE, _WRITE
-    )
+    entry = ready(_bid_rows, COLUMNS, READ1, READ1, INDEX, READ1, READ1, _I, _I, _I, _F, _WRITE_INT, _WRITE, _WRITE)
     used = entry(
-        tuple(table[2:21]), table.dt_h, table.x0, values.offset, values.x, values.mu, values.keep, t0, last, share, offset, p_kw,
+        tuple(table[2:21]),
+        table.dt_h,
+        table.x0,
+        values.offset,
+        values.x,
+        values.mu,
+        values.keep,
+        t0,
+        last,
+        share,
+        offset,
+        p_kw,
         price,
     )
     return Curves(offset, p_kw[:used], price[:used])

@@ -65,8 +65,8 @@ def each(  # type: ignore[no-untyped-def]
     """Step every house by some minutes, alone; writes e [kWh], mean air temperature and starts."""
     for i in range(ta.shape[0]):
         ta[i], tm[i], on[i], since[i], owed[i], ran, warmth, starts[i] = _minutes(
-            ta[i], tm[i], on[i], since[i], owed[i], minutes, c[i], qa[i], qm[i], unit[i], rated[i], set_c[i], p[i], rule, half, hold,
-            slack, guard,
+            ta[i], tm[i], on[i], since[i], owed[i], minutes, c[i], qa[i], qm[i], unit[i], rated[i], set_c[i], p[i], rule, half,
+            hold, slack, guard,
         )  # fmt: skip
         e[i] = ran * rated[i] / 60
         mean[i] = warmth / max(minutes, 1)

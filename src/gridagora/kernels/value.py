@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from gridagora.kernels.flat import flat_step
 from gridagora.kernels.polyline import (
     JIT,
+    LEAF,
     PENALTY,
     cut,
     dress,
@@ -67,7 +68,7 @@ _STAGE = 16  # room for the points of one stage
 _GROWTH = 24  # a step adds fewer points than this
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def _earlier(f, t, dt, buy, sell, x, mu, k, lo, hi, s, g, zx, zm):  # type: ignore[no-untyped-def]
     """Write V_t' on [lo, hi] from W_t'; return its length and whether the stage was hulled."""
     n, hulled = convex_pieces(f, t, buy, sell, dt, s, g)
@@ -101,7 +102,7 @@ def _backward(f, i, r, dt, buy, sell, end_x, end_mu, x, mu, span, s, g, zx, zm):
     return x, mu, hulled
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def _hull_cost(f, t, x, s_best, buy, sell, dt, s, g, n, extra):  # type: ignore[no-untyped-def]
     """Return the hulled cost of s: the cost at the left end plus the integral of gamma."""
     total = paid(f, t, x, power(s[0], f[t, GAIN_IN], f[t, GAIN_OUT], dt), buy, sell, dt)
@@ -113,12 +114,12 @@ def _hull_cost(f, t, x, s_best, buy, sell, dt, s, g, n, extra):  # type: ignore[
     return total
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def _forward(f, i, r, dt, buy, sell, end_x, end_mu, x, mu, span, s, g, state, p_kw, path, relaxed):  # type: ignore[no-untyped-def]
     """Roll out from `state`; relaxed follows the hull and returns the lower bound. Returns cost and slack."""
     cost, missing = 0.0, 0.0
     for t in range(dt.shape[0]):
-        at, k = span[t]
+        at, k = span[t, 0], span[t, 1]
         wx, wm, b, c, h = x[at : at + k], mu[at : at + k], buy[r, t], sell[r, t], dt[t]
         gain_in, gain_out = f[t, GAIN_IN], f[t, GAIN_OUT]
         z = f[t, LEAK] * state + f[t, INFLOW]
@@ -144,7 +145,7 @@ def _forward(f, i, r, dt, buy, sell, end_x, end_mu, x, mu, span, s, g, state, p_
     return cost - terminal(end_x[i], end_mu[i], state), missing
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def _start_slope(f, r, dt, buy, sell, x, mu, k, x0, s, g, zx, zm):  # type: ignore[no-untyped-def]
     """Return V_0'(x0) towards the inside of the bounds: a full store is worth what its last unit is, an empty one its next."""
     lo, hi = min(f[0, X_MIN], x0), max(f[0, X_MAX], x0)
@@ -167,7 +168,7 @@ def _respond_rows(start, stop, columns, dt, buy, sell, row, end_x, end_mu, x0, p
         x, mu, hulled = _backward(f, i, r, dt, buy, sell, end_x, end_mu, x, mu, span, s, g, zx, zm)
         path[i, 0] = x0[i]
         cost, missing = _forward(f, i, r, dt, buy, sell, end_x, end_mu, x, mu, span, s, g, x0[i], p_kw[i], path[i], False)
-        at, k = span[0]
+        at, k = span[0, 0], span[0, 1]
         slope, bent = _start_slope(f, r, dt, buy, sell, x[at : at + k], mu[at : at + k], k, x0[i], s, g, zx, zm)
         hulled += bent
         bound = cost
@@ -251,9 +252,7 @@ def respond(
     columns = tuple(table[2:21])
     spans(
         n,
-        lambda i, j: entry(
-            i, j, columns, table.dt_h, buy, sell, index, table.end_x, table.end_mu, table.x0, p_kw, path, out
-        ),
+        lambda i, j: entry(i, j, columns, table.dt_h, buy, sell, index, table.end_x, table.end_mu, table.x0, p_kw, path, out),
         threads,
     )
     return Response(p_kw, path, out[:, 0], out[:, 1], out[:, 2], out[:, 3], out[:, 4].astype(np.int64))
@@ -282,7 +281,7 @@ def slopes(
     chances = np.empty((n, 0, h)) if draws is None else np.asarray(draws, np.float64)
     offset = np.zeros(n * (keep + 1) + 1, np.int64)
     entry = ready(_slope_rows, _I, _I, COLUMNS, READ1, READ2, INDEX, READ2, READ2, _READ3, _I, _I, _WRITE_INT)
-    columns, block = tuple(table[2:21]), 256
+    columns, block = tuple(table[2:21]), min(256, max(1, -(-n // max(1, threads))))
     found = spans(
         n,
         lambda i, j: entry(i, j, columns, table.dt_h, price, index, table.end_x, table.end_mu, chances, keep, 41, offset),

@@ -1,6 +1,7 @@
 """The central market: an operator that is told every spec finds prices that keep the feeder within its limit at least cost."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,12 +12,20 @@ from gridagora.core.session import Call, Session, steps
 from gridagora.core.session import Supply as Tendered
 from gridagora.core.tables import Col
 from gridagora.kernels.curve import Curves, at, clear
-from gridagora.kernels.dual import Answer, coordinate
+from gridagora.kernels.dual import Answer, Coordination, coordinate, recover
 from gridagora.kernels.master import Supply
 from gridagora.kernels.value import respond
 
+THREADS = 2  # for rows of one kind; results do not depend on it
 OPERATOR = -1  # the counterparty of every transaction
 REACH_KW = 1e4  # per resource: more than any can take
+
+
+class Schedule(NamedTuple):
+    """Day-ahead power of every resource, p_kw (r, h) [kW], and the certified relative gap of the plan it comes from."""
+
+    p_kw: Col
+    gap_share: float
 
 
 @register("market", "central")
@@ -29,7 +38,7 @@ class Central:
     """
 
     reserve_share: float = 0.03
-    rounds_max: int = 8
+    rounds_max: int = 6
     gap: float = 1e-4
     strategy: str = "look_ahead"
     told_specs: bool = True
@@ -57,12 +66,26 @@ class Central:
         if q.max() <= self.usable_kw(call.supply) and q.min() >= 0:
             return cost
         start = np.where(np.isfinite(call.before_per_kwh), np.maximum(call.before_per_kwh, call.supply.export_per_kwh), cost)
-        group = np.repeat(np.arange(len(call.specs)), [len(spec.x0) for spec in call.specs])
-        found = coordinate(
-            lambda price: answers(call, price), self.supply(call), group, start,
-            homes=len(group), rounds_max=self.rounds_max, tolerance=self.gap, hard=False,
-        )  # fmt: skip
+        found = self.coordinated(call, start, hard=False)
         return found.price_per_kwh
+
+    def schedule(self, call: Call, price_per_kwh: Col) -> Schedule:
+        """Return the power every resource is bound to day ahead: its answer to the price, mixed where answers alone overshoot.
+
+        The gap is certified: no schedule of the specs costs less than the bound that the answers to the price prove.
+        """
+        found = self.coordinated(call, price_per_kwh, hard=True)
+        specs = call.specs
+        gain_in, gain_out = (np.concatenate([getattr(spec, name) for spec in specs]) for name in ("gain_in", "gain_out"))
+        return Schedule(recover(found, gain_in, gain_out), max(0.0, found.gap_usd) / max(1e-9, abs(found.high_usd)))
+
+    def coordinated(self, call: Call, start_per_kwh: Col, *, hard: bool) -> Coordination:
+        """Return what the coordinator finds from a first price; each kind of resource is a group of similar rows."""
+        group = np.repeat(np.arange(len(call.specs)), [len(spec.x0) for spec in call.specs])
+        return coordinate(
+            lambda price: answers(call, price), self.supply(call), group, start_per_kwh,
+            homes=len(group), rounds_max=self.rounds_max, tolerance=self.gap, hard=hard,
+        )  # fmt: skip
 
     def session(self, call: Call) -> Session:
         """Quote the cost of import, hear every curve, clear once at the substation, award each resource its own answer."""
@@ -92,7 +115,7 @@ class Central:
 
 def answers(call: Call, price_per_kwh: Col) -> Answer:
     """Return the best response of every spec to a price, as the operator computes it from what it was told."""
-    found = [respond(spec, price_per_kwh, price_per_kwh) for spec in call.specs]
+    found = [respond(spec, price_per_kwh, price_per_kwh, threads=THREADS) for spec in call.specs]
     p_kw = np.concatenate([r.p_kw for r in found])
     cost, bound = (np.concatenate([getattr(r, name) for r in found]) for name in ("cost_usd", "bound_usd"))
     return Answer(p_kw, cost - p_kw @ price_per_kwh, bound)

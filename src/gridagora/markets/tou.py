@@ -30,7 +30,9 @@ class TimeOfUse:
         """Refuse a window that is no window and a ratio that is no price."""
         problems = []
         if not 0 <= self.peak_start_h < self.peak_end_h <= DAY_H:
-            problems.append(Problem("market.tou", f"{self.peak_start_h} to {self.peak_end_h} h", "0 <= peak_start_h < peak_end_h <= 24"))
+            problems.append(
+                Problem("market.tou", f"{self.peak_start_h} to {self.peak_end_h} h", "0 <= peak_start_h < peak_end_h <= 24")
+            )
         if not self.peak_ratio > 0:
             problems.append(Problem("market.tou.peak_ratio", str(self.peak_ratio), "a number above 0"))
         if problems:

@@ -9,6 +9,7 @@ from gridagora.report.home_figures import ANSI_A_V, ANSI_BASE_V, bill_delta_usd
 from gridagora.report.style import change, number
 from gridagora.report.value_figures import captured_share
 
+LOSS = -0.005  # a captured share below this is a loss against the reference
 SPOKEN = {
     "flat": "the flat rate",
     "flat_optimised": "the flat rate with optimised homes",
@@ -128,16 +129,14 @@ def answer(result: Outcome) -> str:
         return "This run reports no captured value, so no design is named the best; table and figures show where they differ."
     if best.design == BASELINE:
         return f"{_cap(plain(best.design))} is not beaten: no other design captures more value."
-    others = join(
-        [
-            f"{plain(row.design)} {number(100 * row.captured, 0)} %"
-            for row in held.values()
-            if _compares(row, best, baseline(result))
-        ]
-    )
-    tail = f"; {others}" if others else ""
+    rest = [row for row in held.values() if _compares(row, best, baseline(result))]
+    behind = [f"{plain(row.design)} {number(100 * row.captured, 0)} %" for row in rest if row.captured >= LOSS]
+    losing = [f"{plain(row.design)} ({number(100 * row.captured, 0)} %)" for row in rest if row.captured < LOSS]
     share = number(100 * best.captured, 0)
-    return f"{_cap(plain(best.design))} captures {share} % of the value that a certified bound allows{tail}."
+    parts = [f"{_cap(plain(best.design))} captures {share} % of the value that a certified bound allows", *behind]
+    if losing:
+        parts.append(f"{join(losing)} {'does' if len(losing) == 1 else 'do'} worse than {plain(BASELINE)}")
+    return "; ".join(parts) + "."
 
 
 def _compares(row: Digest, best: Digest, reference: str) -> bool:
@@ -180,10 +179,7 @@ def _verb(value: float, against: float) -> str:
 
 
 def _warnings(held: dict[str, Digest], reference: Digest) -> list[str]:
-    losing = [plain(row.design) for row in held.values() if row.captured < -0.005 and row.design != reference.design]
     told = []
-    if losing:
-        told.append(f"{_cap(join(losing))} {'does' if len(losing) == 1 else 'do'} worse than {plain(reference.design)}.")
     known = [row for row in held.values() if np.isfinite(row.peak_kw)]
     worst = max(known, key=lambda row: row.peak_kw, default=reference)
     if worst.peak_kw > 1.02 * reference.peak_kw:

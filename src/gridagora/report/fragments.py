@@ -11,7 +11,7 @@ import numpy as np
 from gridagora.report.facts import Metric, Outcome, as_number, baseline, designs, failed
 from gridagora.report.findings import Digest, digests
 from gridagora.report.style import change, colours, decimals, label, number
-from gridagora.report.table import ARROWS, best, group_of, table
+from gridagora.report.table import ARROWS, group_of, shown, table
 
 MEANING = {
     "E1": "What all parties together gain: utility less resource cost. Payments between parties cancel out.",
@@ -82,9 +82,9 @@ def _card(row: Digest, reference: Digest, tone: str, *, is_reference: bool) -> s
         _line("Mean bill", row.bill_usd, reference.bill_usd, "${}", 2),
         _line("Peak", row.peak_kw, reference.peak_kw, "{} kW", 0),
         _line("Above the limit", row.over_limit_h, reference.over_limit_h, "{} h", 1, versus=False),
-        _line("Discomfort", row.discomfort_k_h, reference.discomfort_k_h, "{} K h", 1),
+        _line("Discomfort", row.discomfort_k_h, reference.discomfort_k_h, "{} K h", 2),
         _line("Out of range A", row.homes_outside_a, reference.homes_outside_a, "{} homes", 0, versus=False),
-        _line("Homes paying less", 100 * row.better_off, np.nan, "{} %", 0, versus=False),
+        _line("Pay less", 100 * row.better_off, np.nan, "{} % of homes", 0, versus=False),
     ]
     return (
         f'<article class="card" style="--tone:{tone}"><h3>{label(row.design)}{chip}</h3><p class="big">{captured}</p>'
@@ -133,7 +133,7 @@ def metric_table(result: Outcome) -> str:
 
 def _row(result: Outcome, metric: Metric, values: np.ndarray) -> str:
     metric_id, name, unit, better = metric
-    places, marks = decimals(values), best(values, better)
+    values, places, marks = shown(values, better)
     names = designs(result)
     against = values[names.index(baseline(result))]
     cells = [
@@ -144,10 +144,10 @@ def _row(result: Outcome, metric: Metric, values: np.ndarray) -> str:
     tip = f' class="tip" tabindex="0" data-tip="{escape(told)}"' if told else ""
     unit_text = "" if unit in {"-", "–"} else unit
     way = {"higher": "more", "lower": "less"}.get(better, "")
-    shown = escape(name[:1].upper() + name[1:])
+    heading = escape(name[:1].upper() + name[1:])
     return (
         f'<tr><td class="id" data-key="{escape(metric_id)}">{escape(metric_id)}</td>'
-        f'<th scope="row" data-key="{escape(name)}"><span{tip}>{shown}</span></th>'
+        f'<th scope="row" data-key="{escape(name)}"><span{tip}>{heading}</span></th>'
         f'<td class="unit" data-key="{escape(unit)}">{escape(unit_text)}</td>'
         f'<td class="way" data-key="{way}">{ARROWS[better]} {way}</td>{"".join(cells)}</tr>'
     )

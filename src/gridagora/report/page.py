@@ -59,7 +59,11 @@ PANELS = (
     ),
     Panel("comfort", "comfort", "Discomfort of the homes", False, "No indoor temperature was measured in this run."),
     Panel(
-        "comfort", "temperature", "Distance from the wished temperature", False, "No indoor temperature was measured in this run."
+        "comfort",
+        "temperature",
+        "Departure from the wished temperature",
+        False,
+        "No indoor temperature was measured in this run.",
     ),
     Panel(
         "network",

@@ -15,6 +15,7 @@ from gridagora.report.style import DESIGN_LABELS, decimals, number
 GROUPS = {"E": "Value and money", "P": "Power", "V": "Voltage", "C": "Comfort", "I": "Information", "G": "Emissions"}
 ARROWS = {"higher": "▲", "lower": "▼", "": ""}
 TIE = 1e-9  # relative: values this close share the first place
+NOISE = 1e-9  # a metric smaller than this is rounding error of a sum, shown as zero
 
 
 def table(result: Outcome) -> pd.DataFrame:
@@ -50,6 +51,13 @@ def best(values: np.ndarray, better: str) -> np.ndarray:
     return near
 
 
+def shown(values: np.ndarray, better: str) -> tuple[np.ndarray, int, np.ndarray]:
+    """Return a row (n,) without rounding noise, its decimals, and which values are best as far as those decimals tell."""
+    clean = np.where(np.abs(values) < NOISE, 0.0, values)
+    places = decimals(clean)
+    return clean, places, best(np.round(clean, places), better)
+
+
 def render(result: Outcome, console: Console) -> None:
     """Print the comparison on a console, grouped, with the best design of each row emphasised and starred."""
     rows, names = table(result), designs(result)
@@ -83,7 +91,7 @@ def render(result: Outcome, console: Console) -> None:
 
 
 def _cells(metric_id: str, name: str, unit: str, better: str, values: np.ndarray) -> list[Text]:
-    marks, places = best(values, better), decimals(values)
+    values, places, marks = shown(values, better)
     cells = [
         Text(f"{number(value, places)}{'*' if mark else ' '}", style="bold green" if mark else "")
         for value, mark in zip(values, marks, strict=True)

@@ -103,7 +103,7 @@ def average_day(result: Outcome) -> go.Figure | None:
 
 
 def temperature(result: Outcome) -> go.Figure | None:
-    """Mean distance of indoor temperature from the wish of the household, through the day."""
+    """Mean departure of indoor temperature from the wish of the household, through the day."""
     table = frame(result, "intervals", "start_s", "comfort_dev_k")
     if table is None:
         return None
@@ -123,7 +123,7 @@ def temperature(result: Outcome) -> go.Figure | None:
         )
     fig.update_layout(
         xaxis=_clock_axis(),
-        yaxis={"title": "Mean distance from the wish [K]", "rangemode": "tozero"},
+        yaxis={"title": "Mean departure from the wish [K]", "rangemode": "tozero"},
         legend=below(),
         margin={"t": 16},
     )

@@ -16,6 +16,7 @@ from gridagora.report.style import (
     below,
     calm,
     colours,
+    decimals,
     figure,
     label,
     menu,
@@ -118,7 +119,7 @@ def costs(result: Outcome) -> go.Figure | None:
         total, top = view.sum().to_numpy(float), view.clip(lower=0).sum().to_numpy(float)
         mark = {"symbol": "diamond", "size": 9, "color": "#454b57", "line": {"width": 1, "color": "#ffffff"}}
         fig.add_scatter(x=text, y=total, mode="markers", name="Sum", marker=mark, visible=place == 0, hovertemplate="$%{y:,.2f}")
-        told = [f"<b>{_money(value)}</b>" for value in total]
+        told = [f"<b>{_money(value)}</b><br> " for value in total]
         fig.add_scatter(
             x=text,
             y=top,
@@ -170,15 +171,16 @@ def information(result: Outcome) -> go.Figure | None:
             xaxis=f"x{axis}",
             yaxis=f"y{axis}",
             marker={"color": [tones[name] for name in names]},
-            text=[number(value, 0) for value in held],
+            text=[number(value, decimals(held)) for value in held],
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{y}: %{x:,.0f}<extra></extra>",
         )
-        unit = f" [{row.unit}]" if row.unit and row.unit != "#" else ""
+        unit = f" [{row.unit}]" if row.unit not in {"", "#", "count"} else ""
+        heading = row.name[:1].upper() + row.name[1:]
         fig.update_layout(
             {
-                f"xaxis{axis}": {"title": f"{row.name}{unit}", "range": [0, 1.18 * max(float(np.nanmax(held)), 1.0)]},
+                f"xaxis{axis}": {"title": escape(f"{heading}{unit}"), "range": [0, 1.18 * max(float(np.nanmax(held)), 1.0)]},
                 f"yaxis{axis}": {"autorange": "reversed"},
             }
         )

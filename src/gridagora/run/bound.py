@@ -1,7 +1,8 @@
 """Upper bound of the welfare of a week: perfect information, true physics, one price for all, the substation limit priced.
 
-For any price path the best answers of all homes plus what the supply could gain bound every schedule of every design from above (weak duality).
-Houses answer with both states and continuous power, tanks, batteries and cars exactly; each answer brings its own proof (`control`, `value`).
+For any price path the best answers of all homes plus what the supply could gain bound every schedule of every design from
+above (weak duality). Houses answer with both states and continuous power, tanks, batteries and cars exactly; each answer
+brings its own proof (`control`, `value`).
 """
 
 from collections.abc import Callable
@@ -27,8 +28,8 @@ FAR_K = 1e3  # dead zone that switches the upper side of the tank's taste off
 class Worth:
     """What a week is scored by, and how stores start.
 
-    Left over energy is worth the mean wholesale price plus delivery, times what it displaces. `duty_s` is how long a house holds its power: 900
-    is the yardstick of `docs`; 300 lets it change inside a comfort block and is looser.
+    Left over energy is worth the mean wholesale price plus delivery, times what it displaces. `duty_s` is how long a house
+    holds its power: 900 is the yardstick of `docs`; 300 lets it change inside a comfort block and is looser.
     """
 
     delivery_per_kwh: float = 0.045
@@ -48,8 +49,12 @@ class Worth:
 
 
 class Bound(NamedTuple):
-    """welfare_usd: no schedule does better. price_per_kwh, load_kw (4 H,) of its 15-minute blocks; device_usd: value by kind at that price;
-    gap_usd: how far the best mix of answers heard lies below the bound; evaluations: prices tried."""
+    """A number no schedule beats, and its proof.
+
+    welfare_usd: the bound. price_per_kwh, load_kw (4 hours,) of its 15-minute blocks; device_usd: value by kind at that
+    price; gap_usd: how far the best mix of the answers heard lies below the bound, large while few were heard;
+    evaluations: prices tried.
+    """
 
     welfare_usd: float
     price_per_kwh: Col
@@ -71,7 +76,7 @@ class Area(NamedTuple):
     kind: tuple[slice, slice, slice, slice]  # rows of houses, tanks, batteries, cars
 
 
-STEP = 1500.0  # the cost is a good first price of a week: premiums are rare and small
+STEP = 500.0  # the cost is a good first price of a week: premiums are rare and small
 KINDS = ("houses", "tanks", "batteries", "cars")
 
 
@@ -100,7 +105,8 @@ def bound(
     limit_kw
         Substation limit; inf where there is none.
     price0_per_kwh
-        First price path, shape (4 hours,), for example the one at which a run with perfect forecast cleared; the cost where left out.
+        First price path, shape (4 hours,), for example the one at which a run with perfect forecast cleared; the cost where
+        left out.
     start_degc
         Air and mass temperatures at the start, shape (n,) each.
     rounds_max, tolerance
@@ -116,14 +122,26 @@ def bound(
     first = area.supply.buy_per_kwh if price0_per_kwh is None else price0_per_kwh
     first = np.clip(first, area.supply.sell_per_kwh, area.supply.buy_per_kwh + area.supply.over_per_kwh * np.isfinite(limit_kw))
     found = coordinate(
-        answering(area, threads), area.supply, _groups(area, homes), first,
-        homes=len(homes.load_kw), rounds_max=rounds_max, tolerance=tolerance, step=STEP,
-    )  # fmt: skip
+        answering(area, threads),
+        area.supply,
+        _groups(area, homes),
+        first,
+        homes=len(homes.load_kw),
+        rounds_max=rounds_max,
+        tolerance=tolerance,
+        step=STEP,
+    )
     return _score(area, found)
 
 
 def gather(
-    homes: Homes, prices: Prices, t_best_degc: Col, hours: int, limit_kw: float, worth: Worth, start_degc: tuple[Col, Col] | None = None
+    homes: Homes,
+    prices: Prices,
+    t_best_degc: Col,
+    hours: int,
+    limit_kw: float,
+    worth: Worth,
+    start_degc: tuple[Col, Col] | None = None,
 ) -> Area:
     """Turn homes and prices into parts that answer a price over 4 hours blocks."""
     b, lead = hours * BLOCKS_H, len(prices.real_time_per_kwh) - BLOCKS_H * homes.load_kw.shape[1]
@@ -136,10 +154,16 @@ def gather(
     fixed = (homes.load_kw[:, hour] - homes.pv_kw[:, hour]).sum(0)
     most = houses.power.sum(0) + tanks.p_max_kw.sum(0) + batteries.p_max_kw.sum(0) + cars.kw.sum(0)
     supply = Supply(
-        np.full(b, 1.0 / BLOCKS_H), fixed, wholesale + worth.delivery_per_kwh,
-        np.minimum(wholesale + worth.export_credit_per_kwh, wholesale + worth.delivery_per_kwh), np.full(b, limit_kw),
-        np.full(b, worth.over_per_kwh), np.zeros(b), fixed + batteries.p_min_kw.sum(0), fixed + most,
-    )  # fmt: skip
+        np.full(b, 1.0 / BLOCKS_H),
+        fixed,
+        wholesale + worth.delivery_per_kwh,
+        np.minimum(wholesale + worth.export_credit_per_kwh, wholesale + worth.delivery_per_kwh),
+        np.full(b, limit_kw),
+        np.full(b, worth.over_per_kwh),
+        np.zeros(b),
+        fixed + batteries.p_min_kw.sum(0),
+        fixed + most,
+    )
     ends = np.cumsum([0, len(houses.gain), len(tanks.x0), len(batteries.x0), len(cars.need_kwh)]).tolist()
     kind = (slice(ends[0], ends[1]), slice(ends[1], ends[2]), slice(ends[2], ends[3]), slice(ends[3], ends[4]))
     return Area(supply, houses, tanks, batteries, cars, BLOCK_S // worth.duty_s, kind)
@@ -163,7 +187,7 @@ def answering(area: Area, threads: int) -> Callable[[Col], Answer]:
     return ask
 
 
-def _houses(homes: Homes, t_best: Col, hour: Col, left: float, worth: Worth, start: tuple[Col, Col] | None) -> Houses:
+def _houses(homes: Homes, t_best: Col, hour: Index, left: float, worth: Worth, start: tuple[Col, Col] | None) -> Houses:
     n, ca, cm = len(homes.load_kw), homes.ca_kwh_k, homes.cm_kwh_k
     matrices = discretise(homes.ua_kw_k, homes.hm_kw_k, ca, cm, worth.duty_s / 3600.0)
     warm = homes.heating[:, hour]
@@ -174,31 +198,52 @@ def _houses(homes: Homes, t_best: Col, hour: Col, left: float, worth: Worth, sta
     first = homes.t_set_degc[:, 0]
     start = (first, first - NEAR_K * np.where(homes.heating[:, 0], 1.0, -1.0)) if start is None else start
     return Houses(
-        *matrices, np.stack(start, axis=1), source, heat / ca[:, None], np.abs(heat) / homes.cop[:, hour], t_best[:, hour],
-        np.full(n, worth.comfort_per_k2_h / BLOCKS_H), price_k[:, None] * np.stack([ca, cm], axis=1),
-    )  # fmt: skip
+        *matrices,
+        np.stack(start, axis=1),
+        source,
+        heat / ca[:, None],
+        np.abs(heat) / homes.cop[:, hour],
+        t_best[:, hour],
+        np.full(n, worth.comfort_per_k2_h / BLOCKS_H),
+        price_k[:, None] * np.stack([ca, cm], axis=1),
+    )
 
 
-def _tanks(homes: Homes, hour: Col, left: float, worth: Worth) -> Stores:
+def _tanks(homes: Homes, hour: Index, left: float, worth: Worth) -> Stores:
     rows = np.flatnonzero(homes.tank_kwh_k > 0.0)
     dt = 1.0 / BLOCKS_H
     capacity = homes.tank_kwh_k[rows]
     leak = np.exp(-homes.tank_ua_kw_k[rows] / capacity * dt)[:, None]
     return stores(
-        np.full(len(rows), worth.tank_start_degc), np.full(len(hour), dt), leak=leak,
+        np.full(len(rows), worth.tank_start_degc),
+        np.full(len(hour), dt),
+        leak=leak,
         inflow=(1.0 - leak) * worth.tank_around_degc - homes.draw_kwh[np.ix_(rows, hour)] * dt / capacity[:, None],
-        p_max_kw=homes.tank_kw[rows, None], x_min=-FAR_K, x_max=worth.tank_high_degc, gain_in=1.0 / capacity[:, None],
-        k_x=worth.tank_per_k2_h, x_set=worth.tank_low_degc + FAR_K, dead=FAR_K, end_mu=left * capacity[:, None] * np.ones(2),
-    )  # fmt: skip
+        p_max_kw=homes.tank_kw[rows, None],
+        x_min=-FAR_K,
+        x_max=worth.tank_high_degc,
+        gain_in=1.0 / capacity[:, None],
+        k_x=worth.tank_per_k2_h,
+        x_set=worth.tank_low_degc + FAR_K,
+        dead=FAR_K,
+        end_mu=left * capacity[:, None] * np.ones(2),
+    )
 
 
 def _batteries(homes: Homes, blocks: int, left: float, worth: Worth) -> Stores:
     rows = np.flatnonzero(homes.battery_kwh > 0.0)
     size, power, eta = homes.battery_kwh[rows], homes.battery_kw[rows, None], homes.battery_efficiency[rows, None]
     return stores(
-        worth.battery_start_share * size, np.full(blocks, 1.0 / BLOCKS_H), p_min_kw=-power, p_max_kw=power, x_max=size[:, None],
-        gain_in=eta, gain_out=eta, wear_per_kwh=worth.wear_per_kwh, end_mu=left * eta * np.ones(2),
-    )  # fmt: skip
+        worth.battery_start_share * size,
+        np.full(blocks, 1.0 / BLOCKS_H),
+        p_min_kw=-power,
+        p_max_kw=power,
+        x_max=size[:, None],
+        gain_in=eta,
+        gain_out=eta,
+        wear_per_kwh=worth.wear_per_kwh,
+        end_mu=left * eta * np.ones(2),
+    )
 
 
 def _groups(area: Area, homes: Homes) -> Index:
@@ -226,4 +271,3 @@ def _score(area: Area, found: Coordination) -> Bound:
     value["fixed load"] = -float(np.sum(found.price_per_kwh * area.supply.base_kw)) / BLOCKS_H
     value["limit and trade"] = -found.low_usd - sum(value.values())
     return Bound(-found.low_usd, found.price_per_kwh, found.q_kw, value, found.gap_usd, found.rounds)
-

@@ -1,4 +1,4 @@
-"""Cheapest charging of known sessions against a price path: fill the cheapest blocks first, leave what is dearer than it is worth."""
+"""Cheapest charging of known sessions against a price path: the cheapest blocks first, none dearer than it is worth."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,10 @@ from gridagora.kernels.dual import Answer
 
 
 class Cars(NamedTuple):
-    """m sessions over b blocks: kw (m, b) most mean power of a block, need_kwh (m,) at the meter, worth_per_kwh at the meter, first (m,) block."""
+    """Sessions, m of them, over b blocks, seen at the meter.
+
+    kw (m, b) most mean power of a block; need_kwh (m,); worth_per_kwh; first (m,) block.
+    """
 
     kw: Col
     need_kwh: Col

@@ -9,18 +9,20 @@ import numpy as np
 
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.core.outcome import Outcome, welfare_usd
-from gridagora.core.tables import Col, Index
+from gridagora.core.tables import Col
 from gridagora.grid.flow import Factors, factor
 from gridagora.run import fleet as homes_at
 from gridagora.run import result as results
 from gridagora.run.bound import Bound, Worth, bound
 from gridagora.run.network import watch
 from gridagora.run.outlook import Wholesale
+from gridagora.run.score import score
 from gridagora.run.simulate import Study, simulate
 from gridagora.scenario.build import Scene
 
 FIRST_FLAT_PER_KWH = 0.072  # of the run that finds the flat rate; thermostats do not hear it
 QUARTERS = 4
+DUTY_S = 60  # the bound lets houses change power every minute, as the true units may
 Progress = Callable[[str, int, int], None]
 
 
@@ -58,7 +60,8 @@ def compare(scene: Scene, architectures: Sequence[str] | None = None, out: str |
     faults: dict[str, str] = {}
     for name, market in markets.items():
         try:
-            outcome = simulate(name, market, study, lambda done, total, stage=name: tell(stage, done, total))
+            ran = simulate(market, study, lambda done, total, stage=name: tell(stage, done, total))
+            outcome = score(name, ran, study)
             outcomes[name] = outcome._replace(network=network(scene, factors, outcome))
         except (PartError, InputError, FloatingPointError) as fault:
             faults[name] = str(fault)
@@ -90,7 +93,7 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Study:
     study = Study(scene.homes, scene.days, scene.start_s, local_hour, w, keys.comfort.value_per_k2_h, FIRST_FLAT_PER_KWH, dt_h,
                   keys.market.horizon_hours, getattr(keys.market, "dispatch", "priority"), None)  # fmt: skip
     flat = scene.market("flat")
-    first = simulate("flat", flat, study, lambda done, total: (tell or _silent)("baseline", done, total))
+    first = score("flat", simulate(flat, study, lambda done, total: (tell or _silent)("baseline", done, total)), study)
     cost = first.wholesale_per_kwh + w.delivery_per_kwh
     rate = float(flat.tariff(cost, first.load_kw, np.zeros(len(cost)))[0])
     return study._replace(flat_per_kwh=rate, baseline_kw=first.load_kw, wholesale=w._replace(limit_kw=limit_kw(scene, first)))
@@ -111,8 +114,7 @@ def network(scene: Scene, factors: Factors, outcome: Outcome) -> Any:
     """Return the exact power flow of a run."""
     t = len(outcome.start_s)
     other = np.repeat(scene.other_kw, round(1 / outcome.dt_h), axis=0)[:t]
-    battery = np.zeros_like(outcome.home_kw)
-    return watch(scene.feeder, factors, scene.home_meter, outcome.home_kw, (outcome.home_kw + outcome.home_pv_kw - battery).clip(min=0), other)
+    return watch(scene.feeder, factors, scene.home_meter, outcome.home_kw, (outcome.home_kw + outcome.home_pv_kw).clip(min=0), other)
 
 
 def best_price(outcomes: dict[str, Outcome], study: Study) -> Col | None:
@@ -129,7 +131,7 @@ def yardstick(scene: Scene, study: Study, price: Col | None) -> Bound:
     fleet = homes_at.of(scene.homes, study.local_hour.astype(np.int64), study.comfort_per_k2_h, study.flat_per_kwh, study.dt_h,
                         rule=study.rule, draws_known=True)  # fmt: skip
     worth = Worth(delivery_per_kwh=w.delivery_per_kwh, export_credit_per_kwh=w.export_credit_per_kwh, over_per_kwh=w.over_per_kwh,
-                  comfort_per_k2_h=study.comfort_per_k2_h)  # fmt: skip
+                  comfort_per_k2_h=study.comfort_per_k2_h, duty_s=DUTY_S)  # fmt: skip
     return bound(scene.homes, scene.prices, fleet.hvac.best_degc, hours=24 * study.days, limit_kw=w.limit_kw, worth=worth, price0_per_kwh=price)
 
 
@@ -143,8 +145,3 @@ def _refuse_above(outcomes: dict[str, Outcome], top: Bound) -> None:
 def _silent(stage: str, done: int, total: int) -> None:
     """Tell nobody."""
     del stage, done, total
-
-
-def places(home_meter: Index, bus: Index) -> Index:
-    """Return the bus of every home."""
-    return bus[home_meter]

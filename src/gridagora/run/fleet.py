@@ -8,11 +8,14 @@ import numpy as np
 from gridagora.core.tables import Col, Homes, Index
 from gridagora.devices import battery, ev, hvac, water_heater
 from gridagora.kernels.curve import Curves
-from gridagora.kernels.fleet import ACCOUNT, CONTINUOUS, PRIORITY, THERMOSTAT, Houses, Tanks, houses
+from gridagora.kernels.fleet import ACCOUNT, CONTINUOUS, PRIORITY, THERMOSTAT, Control, Houses, HouseStep, Tanks, TankStep, houses
 from gridagora.kernels.tender import bid
 from gridagora.kernels.value import Slopes, Stores, slopes
 
 MASS_ABOVE_AIR_K = 0.5  # the run starts at the set point, the mass a little warmer (modelling, prototype of the reference weeks)
+THREADS = 2
+THERMOSTAT_CONTROL = Control()
+DISPATCH_CONTROL = Control(hold_min=5)  # a dispatched unit is held longer, so that it does not start more often than it must
 RULES = {"thermostat": THERMOSTAT, "account": ACCOUNT, "continuous": CONTINUOUS, "priority": PRIORITY}
 
 
@@ -52,6 +55,7 @@ class Delivered(NamedTuple):
     starts: Index
     short_k_h: Col
     short_k2_h: Col
+    balance_kwh: float  # largest violation of the energy balance of any store in the interval
 
 
 def of(homes: Homes, local_hour: Index, comfort_per_k2_h: float, flat_per_kwh: float, dt_h: float, *, rule: str, draws_known: bool) -> Fleet:
@@ -93,7 +97,13 @@ def plan(fleet: Fleet, specs: tuple[Stores, Stores, Stores, Stores], sessions: I
     """Return the value of stored energy at the start and the end of the hour, against a price path (h,) [$/kWh]."""
     likely = None if fleet.draws_known else water_heater.draws(fleet.tank, hour, len(price_per_kwh))
     house, tank, pack, car = specs
-    return Plan((slopes(house, price_per_kwh), slopes(tank, price_per_kwh, draws=likely), slopes(pack, price_per_kwh), slopes(car, price_per_kwh)), sessions)
+    return Plan(
+        (
+            slopes(house, price_per_kwh, threads=THREADS), slopes(tank, price_per_kwh, draws=likely, threads=THREADS),
+            slopes(pack, price_per_kwh), slopes(car, price_per_kwh),
+        ),
+        sessions,
+    )  # fmt: skip
 
 
 def tender(fleet: Fleet, found: Plan, hour: int, share: float, now_s: float) -> Curves:
@@ -121,12 +131,14 @@ def step(fleet: Fleet, p_kw: Col | None, sessions: Index, hour: int, now_s: floa
         Load less PV of every home, shape (n,) [kW], which a battery without orders follows.
     """
     n, minutes = len(fleet.hvac.home), round(60 * fleet.dt_h)
+    before = stored_kwh(fleet)
     free = p_kw is None
     units, tanks, packs = len(fleet.hvac.home), len(fleet.tank.home), len(fleet.battery.home)
     asked = np.zeros(units + tanks + packs + len(sessions)) if p_kw is None else p_kw
     unit_kw, tank_kw, pack_kw, car_kw = np.split(asked, np.cumsum([units, tanks, packs]))
     house = hvac.step(
-        fleet.hvac, fleet.houses, hvac.hours_now(fleet.hvac, hour, not free), unit_kw, THERMOSTAT if free else fleet.rule, minutes=minutes
+        fleet.hvac, fleet.houses, hvac.hours_now(fleet.hvac, hour, not free), unit_kw, THERMOSTAT if free else fleet.rule,
+        THERMOSTAT_CONTROL if free else DISPATCH_CONTROL, minutes=minutes,
     )
     water = water_heater.step(fleet.tank, fleet.tanks, hour, tank_kw, THERMOSTAT if free else CONTINUOUS, minutes)
     target = ev.plug_in_and_charge(fleet.ev, fleet.ev_kwh) if free else np.zeros(len(fleet.ev.home))
@@ -145,7 +157,31 @@ def step(fleet: Fleet, p_kw: Col | None, sessions: Index, hour: int, now_s: floa
     return Delivered(
         home_kw["hvac"], home_kw["tank"], spread(stored, fleet.battery.home, n), home_kw["ev"], house.t_air_degc, house.starts,
         spread(water.short_k_h, fleet.tank.home, n), spread(water.short_k2_h, fleet.tank.home, n),
+        _balance_kwh(fleet, before, house, water, stored, charged, hour),
     )  # fmt: skip
+
+
+def stored_kwh(fleet: Fleet) -> tuple[Col, Col, Col, Col]:
+    """Return the energy in houses (heat above 0 degC), tanks, batteries and cars, as new arrays [kWh]."""
+    h, a = fleet.hvac, fleet.houses
+    house = h.ca_kwh_k * a.t_air_degc + h.cm_kwh_k * a.t_mass_degc
+    return house, fleet.tank.cap_kwh_k * fleet.tanks.t_tank_degc, fleet.battery_kwh.copy(), fleet.ev_kwh.copy()
+
+
+def _balance_kwh(fleet: Fleet, before: tuple[Col, Col, Col, Col], house: HouseStep, water: TankStep, pack_kw: Col, car_kw: Col, hour: int) -> float:
+    """Largest |energy stored - energy in + energy out| of any resource over the interval just stepped [kWh]."""
+    h, tank, dt = fleet.hvac, fleet.tank, fleet.dt_h
+    heat = h.unit_kw[:, hour] / np.where(h.rated_kw[:, hour] > 0, h.rated_kw[:, hour], 1.0)
+    drift = (h.q_air_kw + h.q_mass_kw)[:, hour] * dt - h.ua_kw_k * house.t_air_degc * dt
+    lost = (tank.draw_kw[:, hour] + tank.ua_kw_k * (water.t_mean_degc - tank.control.t_room_degc)) * dt
+    eta = fleet.battery.efficiency
+    gained = (drift + heat * house.e_kwh, water.e_kwh - lost, np.where(pack_kw > 0, pack_kw * eta, pack_kw / eta) * dt, car_kw * fleet.ev.efficiency * dt)
+    return max(float(np.abs(now - old - gain).max(initial=0.0)) for now, old, gain in zip(stored_kwh(fleet), before, gained, strict=True))
+
+
+def owners(fleet: Fleet, sessions: Index) -> Index:
+    """Return the home of every resource, in the order of `tender`."""
+    return np.concatenate([fleet.hvac.home, fleet.tank.home, fleet.battery.home, fleet.ev.home[sessions]])
 
 
 def spread(values: Col, home: Index, n: int) -> Col:

@@ -17,9 +17,9 @@ import pandas as pd
 from gridagora.core.measure import Metric, Yardstick
 from gridagora.core.outcome import Outcome, costs_usd, welfare_usd
 from gridagora.core.registry import find, names
+from gridagora.run.settle import PARTIES
 
 PACKAGES = ("gridagora", "numpy", "scipy", "numba", "pandas", "pyarrow", "clarabel", "dss-python", "plotly")
-SENT_TO_NOBODY = "scenario.toml"
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +105,7 @@ def _entry(outcome: Outcome, metrics: list[Metric], measure: Yardstick, top: Any
             "bound_usd": top.welfare_usd,
             "below_bound_usd": top.welfare_usd - welfare_usd(outcome),
             "money_imbalance_uusd": outcome.imbalance_uusd,
+            "plan_gap_share": _number(outcome.plan_gap_share),
             "energy_balance_kwh": outcome.energy_balance_kwh,
             "flow_mismatch_kva": None if net is None else net.mismatch_kva,
             "flow_failed_intervals": None if net is None else net.failed,
@@ -208,4 +209,11 @@ def _lines(feeder: Any) -> pd.DataFrame:
     })  # fmt: skip
 
 
-TABLES = {"intervals": _intervals, "homes": _homes, "buses": _buses, "costs": _costs}
+def _ledger(scene: Any, o: Outcome) -> pd.DataFrame:
+    party = np.array([*scene.homes.home_id, *PARTIES])
+    book = o.ledger
+    columns = {"payer": party[book.payer], "payee": party[book.payee], "item": book.item, "amount_uusd": book.amount_uusd}
+    return pd.DataFrame({"architecture": o.name} | columns)
+
+
+TABLES = {"intervals": _intervals, "homes": _homes, "buses": _buses, "costs": _costs, "ledger": _ledger}

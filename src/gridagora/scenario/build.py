@@ -148,7 +148,9 @@ def assemble(
     if home_meter is None and len(homes.home_id) <= standing.size:
         home_meter = standing[: len(homes.home_id)]
     if home_meter is None:
-        problems.append(Problem(f"{where}: homes", f"{len(homes.home_id)} homes", f"at most {standing.size}, the meters for homes"))
+        problems.append(
+            Problem(f"{where}: homes", f"{len(homes.home_id)} homes", f"at most {standing.size}, the meters for homes")
+        )
     else:
         problems += sound.placing(home_meter, homes, feeder, where)
     if problems or home_meter is None:
@@ -161,7 +163,11 @@ def assemble(
 
 def home_meters(feeder: Feeder, scenario: Scenario) -> Flag:
     """Return which meters are for homes, shape (j,)."""
-    return np.full(len(feeder.meter_name), True) if scenario.feeder.homes_on == "all" else np.asarray(feeder.meter_is_home, dtype=bool)
+    return (
+        np.full(len(feeder.meter_name), True)
+        if scenario.feeder.homes_on == "all"
+        else np.asarray(feeder.meter_is_home, dtype=bool)
+    )
 
 
 def places_by_seed(feeder: Feeder, scenario: Scenario) -> Index:
@@ -195,7 +201,9 @@ def _count(scenario: Scenario, feeder: Feeder | None, problems: list[Problem]) -
     where = f"{scenario.file or 'scene'}: [homes] count"
     if not free:
         hint = 'Set homes_on = "all" in [feeder] to put homes on every load.'
-        problems.append(Problem(where, f"a feeder '{feeder.name}' without a residential load", "at least one to put a home on", hint))
+        problems.append(
+            Problem(where, f"a feeder '{feeder.name}' without a residential load", "at least one to put a home on", hint)
+        )
     elif asked > free:
         problems.append(Problem(where, str(asked), f"at most {free}, the residential loads of the feeder '{feeder.name}'"))
     return asked

@@ -46,7 +46,9 @@ def feeder_lines(network: Feeder) -> dict[str, str]:
         f"{network.line_kind.count('transformer')} transformers",
         "voltage levels": ", ".join(f"{volts:,} V" for volts in levels) + " line to neutral",
         "loads": f"{len(network.meter_name)} meters, {homes} of them for homes; rated {network.meter_kw.sum():,.0f} kW in all",
-        "map": "coordinates on every bus" if np.isfinite(network.bus_x).all() else f"{np.isfinite(network.bus_x).sum()} buses have coordinates",
+        "map": "coordinates on every bus"
+        if np.isfinite(network.bus_x).all()
+        else f"{np.isfinite(network.bus_x).sum()} buses have coordinates",
         "power flow": f"converges at the rated loads; highest voltage without load {live.max():.3f} pu",
     }
     return lines | {f"assumed {number}": note for number, note in enumerate(network.notes, 1)}
@@ -56,17 +58,23 @@ def scene_lines(scene: Scene) -> dict[str, str]:
     """Return what a scene holds."""
     case, keys = scene.scenario.scenario, scene.scenario
     lines = {"title": case.title} | ({"note": case.note} if case.note else {})
-    lines["time"] = f"{case.days} days from {case.start:%A %d %B %Y}, {case.timezone}, every {keys.market.interval_minutes} minutes"
+    lines["time"] = (
+        f"{case.days} days from {case.start:%A %d %B %Y}, {case.timezone}, every {keys.market.interval_minutes} minutes"
+    )
     lines["designs"] = ", ".join(case.architectures)
     lines |= feeder_lines(scene.feeder)
     lines["homes"] = _homes(scene)
     lines["equipment"] = _equipment(scene)
     if scene.other_kw.any():
-        lines["other loads"] = f"{np.count_nonzero(scene.other_kw.any(axis=0))} meters, up to {scene.other_kw.sum(axis=1).max():,.0f} kW together"
+        lines["other loads"] = (
+            f"{np.count_nonzero(scene.other_kw.any(axis=0))} meters, up to {scene.other_kw.sum(axis=1).max():,.0f} kW together"
+        )
     sky = scene.weather.t_out_degc[: 24 * case.days]
     lines["weather"] = f"{keys.weather.source}: {sky.min():.0f} to {sky.max():.0f} degC, mean {sky.mean():.1f}"
     lines["prices"] = prices_line(scene.prices, case.days, keys.prices.source)
-    lines["tariff"] = f"delivery {keys.prices.delivery_per_kwh:g} $/kWh, export credit {keys.prices.export_credit_per_kwh:+g} $/kWh"
+    lines["tariff"] = (
+        f"delivery {keys.prices.delivery_per_kwh:g} $/kWh, export credit {keys.prices.export_credit_per_kwh:+g} $/kWh"
+    )
     lines["substation"] = _limit(scene)
     lines["comfort"] = f"{keys.comfort.value_per_k2_h:g} $/(K2 h)"
     return lines

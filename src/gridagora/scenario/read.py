@@ -62,7 +62,7 @@ def parse(text: str, name: str = "scenario", folder: Path = Path(), overrides: S
     if problems:
         raise InputError(problems)
     full = write(values) if overrides else text
-    return Scenario(**tables, parts=parts, file=name, text=full)
+    return Scenario.model_validate({**tables, "parts": parts, "file": name, "text": full})
 
 
 def write(values: Mapping[str, Any]) -> str:
@@ -88,7 +88,9 @@ def literal(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
+            escaped = (
+                value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
+            )
             return f'"{escaped}"'
         case list() | tuple():
             return "[" + ", ".join(literal(item) for item in value) + "]"
@@ -120,7 +122,9 @@ def _toml(text: str, name: str) -> dict[str, Any]:
         hint = f"The line reads: {line}" if line else ""
         if BARE_POINT.search(line):
             hint += " A number needs a digit before its point, as in 0.5."
-        raise InputError([Problem(name, f"text that is not TOML: {message}", "KEY = VALUE lines under [TABLE] headings", hint)]) from None
+        raise InputError(
+            [Problem(name, f"text that is not TOML: {message}", "KEY = VALUE lines under [TABLE] headings", hint)]
+        ) from None
 
 
 def _value(text: str) -> Any:

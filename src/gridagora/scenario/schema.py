@@ -42,7 +42,9 @@ class FeederKeys(Table):
     source: Literal["synthetic", "opendss"] = Field("synthetic", description="where the network comes from")
     file: str = Field("", description="OpenDSS master file, for source 'opendss'")
     homes_on: Literal["residential", "all"] = Field("residential", description="which of its loads are replaced by homes")
-    other_peak_share: Share = Field(0.6, description="what its other loads draw in office hours, of their rating; 0: left out [0..1]")
+    other_peak_share: Share = Field(
+        0.6, description="what its other loads draw in office hours, of their rating; 0: left out [0..1]"
+    )
 
 
 class HomesKeys(Table):
@@ -52,7 +54,9 @@ class HomesKeys(Table):
     folder: str = Field(TRAVIS, description="folder with homes_hourly.parquet, for sources 'travis' and 'profiles'")
     ev_file: str = Field(EV, description="charging sessions to draw from, for sources 'travis' and 'profiles'")
     count: int | None = Field(None, ge=1, description="number of homes; left out: one on every home meter of the feeder")
-    start: date | None = Field(None, description="day of the home data that meets the first day of the run; left out: same weekday")
+    start: date | None = Field(
+        None, description="day of the home data that meets the first day of the run; left out: same weekday"
+    )
     pv_share: Share = Field(0.4, description="share of homes with solar panels [0..1]")
     pv_kw: Positive = Field(5.0, description="rating of the panels of such a home [kW DC]")
     ev_share: Share = Field(0.3, description="share of homes with an electric vehicle [0..1]")
@@ -102,7 +106,10 @@ class MarketKeys(Table):
 
     interval_minutes: Literal[5, 15] = Field(5, description="length of a real-time interval [min]")
     horizon_hours: int = Field(24, ge=1, le=25, description="look-ahead of a plan [h]")
-    forecast: Literal["persistence", "perfect"] = Field("persistence", description="what plans know of prices and hot-water draws")
+    forecast: Literal["persistence", "perfect"] = Field(
+        "persistence", description="what plans know of prices and hot-water draws"
+    )
+    dispatch: Literal["priority", "account", "continuous"] = Field("priority", description="how on/off units follow a dispatch")
 
 
 class Scenario(Table):

@@ -39,7 +39,9 @@ def weather(table: Weather, start_s: int, days: int, where: str) -> list[Problem
     """Return the problems of a weather table: wrong span, gaps, not a number."""
     found: list[Problem] = []
     if table.start_s != start_s:
-        found.append(Problem(f"{where}: weather", f"a start at {_when(table.start_s)}", f"the start of the run, {_when(start_s)}"))
+        found.append(
+            Problem(f"{where}: weather", f"a start at {_when(table.start_s)}", f"the start of the run, {_when(start_s)}")
+        )
     for name in Weather._fields[1:]:
         found += _series(getattr(table, name), (hours(days),), f"{where}: weather.{name}", table.start_s, HOUR_S)
     return found
@@ -55,7 +57,7 @@ def homes(table: Homes, days: int, where: str) -> list[Problem]:
         for name in sorted({name for name in table.home_id if table.home_id.count(name) > 1})
     ]
     shapes = {name: (count, hours(days)) for name in HOURLY}
-    shapes |= {name: (count,) for name in (*PER_HOME, *TANK)} | {"draw_set_kwh": (count, 7, 24)}
+    shapes |= dict.fromkeys((*PER_HOME, *TANK), (count,)) | {"draw_set_kwh": (count, 7, 24)}
     for name, shape in shapes.items():
         found += _rows(getattr(table, name), shape, f"{where}: homes.{name}", table.home_id)
     if found:
@@ -69,7 +71,9 @@ def placing(home_meter: Index, table: Homes, feeder: Feeder, where: str) -> list
     if home_meter.shape != (len(table.home_id),):
         return [Problem(f"{where}: home_meter", f"{home_meter.size} meters", f"one for each of {len(table.home_id)} homes")]
     found = [
-        Problem(f"{where}: home_meter", f"meter {meter} for home '{table.home_id[row]}'", f"a meter of the feeder, 0 to {meters - 1}")
+        Problem(
+            f"{where}: home_meter", f"meter {meter} for home '{table.home_id[row]}'", f"a meter of the feeder, 0 to {meters - 1}"
+        )
         for row, meter in enumerate(home_meter)
         if not 0 <= meter < meters
     ]
@@ -103,16 +107,25 @@ def _flow(network: Feeder, where: str) -> list[Problem]:
     except PartError as fault:
         return [Problem(f"{where}: feeder '{network.name}'", str(fault), "a network that can be solved")]
     hint = "Its rated loads may exceed what its lines can carry, or a part of it is not connected to the source."
-    return [Problem(f"{where}: feeder '{network.name}'", "a power flow that does not converge at the rated loads", "a solution", hint)]
+    return [
+        Problem(f"{where}: feeder '{network.name}'", "a power flow that does not converge at the rated loads", "a solution", hint)
+    ]
 
 
 def _series(values: Col, shape: tuple[int, ...], where: str, start_s: int, step_s: int) -> list[Problem]:
     if values.shape != shape:
         short = "a gap or a cut" if values.size < np.prod(shape) else "too many values"
-        return [Problem(where, f"{values.shape[0] if values.ndim else 0} values ({short})", f"{shape[0]} values, one each {step_s // 60} min")]
+        return [
+            Problem(
+                where,
+                f"{values.shape[0] if values.ndim else 0} values ({short})",
+                f"{shape[0]} values, one each {step_s // 60} min",
+            )
+        ]
     bad = np.flatnonzero(~np.isfinite(values))
     return [
-        Problem(where, f"{values[at]} at {_when(start_s + int(at) * step_s)}", "a number", _rest(bad.size, "values")) for at in bad[:1]
+        Problem(where, f"{values[at]} at {_when(start_s + int(at) * step_s)}", "a number", _rest(bad.size, "values"))
+        for at in bad[:1]
     ]
 
 
@@ -175,9 +188,15 @@ def _vehicles(table: Homes, where: str) -> list[Problem]:
         for row, home in enumerate(table.ev_home)
         if not 0 <= home < len(table.home_id)
     ]
-    bad = np.flatnonzero(~(np.isfinite(table.ev_need_kwh) & np.isfinite(table.ev_kw) & (table.ev_need_kwh >= 0) & (table.ev_kw > 0)))
+    bad = np.flatnonzero(
+        ~(np.isfinite(table.ev_need_kwh) & np.isfinite(table.ev_kw) & (table.ev_need_kwh >= 0) & (table.ev_kw > 0))
+    )
     found += [
-        Problem(f"{where}: EV session {row}", f"{table.ev_need_kwh[row]:g} kWh at {table.ev_kw[row]:g} kW", "a need >= 0 and a charger > 0")
+        Problem(
+            f"{where}: EV session {row}",
+            f"{table.ev_need_kwh[row]:g} kWh at {table.ev_kw[row]:g} kW",
+            "a need >= 0 and a charger > 0",
+        )
         for row in bad
     ]
     if not found:

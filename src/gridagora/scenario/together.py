@@ -72,7 +72,12 @@ def _battery(keys: HomesKeys, got: Got) -> list[Problem]:
         return []
     hint = "Set battery_share = 0 for homes without batteries."
     return [
-        Problem(got.where("homes", key), f"a battery of 0 {unit}", f"a {word} above 0 while battery_share is {keys.battery_share:g}", hint)
+        Problem(
+            got.where("homes", key),
+            f"a battery of 0 {unit}",
+            f"a {word} above 0 while battery_share is {keys.battery_share:g}",
+            hint,
+        )
         for key, unit, word in (("battery_kwh", "kWh", "capacity"), ("battery_kw", "kW", "rating"))
         if getattr(keys, key) == 0
     ]

@@ -1,5 +1,6 @@
 """ERCOT prices: the Parquet files of the data folder, and ERCOT's own CSV and workbook layouts, as UTC series."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,7 +73,8 @@ def austin_zone(folder: Path, start_s: int, days: int) -> Prices:
 def hb_south(folder: Path, start_s: int, days: int) -> Prices:
     """Read the South hub of 2016; real-time prices end on 31 August and a run that needs later ones is refused.
 
-    The file is local prevailing time on a five-minute grid; the second 01:00 hour of 6 November is its repeated one.
+    The file is local prevailing time on a five-minute grid. The hour that the clock skips on 13 March is filled with the price
+    before it and left out here; of the first 01:00 hour of 6 November only the day-ahead price is there.
 
     Raises
     ------
@@ -131,7 +133,7 @@ def read_day_ahead(path: Path, point: str | None = None) -> Series:
     """
     names = {"date": "deliverydate", "hour": "hourending", "point": "settlementpoint", "price": "settlementpointprice"}
     table = _ercot_table(path, names, point)
-    return _series(path, table, np.ones(len(table), np.int64), HOUR_S)
+    return _series(path, table, pd.Series(np.ones(len(table))), HOUR_S)
 
 
 @register("source", "ercot_real_time_file")
@@ -149,7 +151,7 @@ def read_real_time(path: Path, point: str | None = None) -> Series:
     """
     names = {"date": "deliverydate", "hour": "deliveryhour", "interval": "deliveryinterval"}
     table = _ercot_table(path, {**names, "point": "settlementpointname", "price": "settlementpointprice"}, point)
-    return _series(path, table, table["interval"].to_numpy(np.int64), QUARTER_S)
+    return _series(path, table, pd.to_numeric(table["interval"], errors="coerce"), QUARTER_S)
 
 
 def day_ahead_layout(series: Series, point: str) -> pd.DataFrame:
@@ -243,7 +245,11 @@ def _plain(name: object) -> str:
 
 def _ercot_table(path: Path, wanted: dict[str, str], point: str | None) -> pd.DataFrame:
     """Read a csv or all sheets of a workbook, and give its columns our names."""
+    if not Path(path).is_file():
+        raise InputError([Problem(str(path), "no such file", "a price file of ERCOT")])
     if Path(path).suffix.lower() in {".xlsx", ".xls"}:
+        if find_spec("openpyxl") is None:
+            raise InputError([Problem(str(path), "a workbook", "a csv file", "Save it as csv, or install openpyxl.")])
         table = pd.concat(pd.read_excel(path, sheet_name=None).values(), ignore_index=True)
     else:
         table = pd.read_csv(path)
@@ -265,14 +271,22 @@ def _ercot_table(path: Path, wanted: dict[str, str], point: str | None) -> pd.Da
     return table[table["point"] == (point or points[0])].reset_index(drop=True)
 
 
-def _series(path: Path, table: pd.DataFrame, interval: NDArray[np.integer], step_s: int) -> Series:
+def _series(path: Path, table: pd.DataFrame, interval: pd.Series, step_s: int) -> Series:
     """Turn local hours into UTC, in the order of time."""
-    hour = table["hour"].astype(str).str.split(":").str[0].astype(np.int64).to_numpy()
-    date = pd.to_datetime(table["date"]).dt.strftime("%Y-%m-%d").to_numpy(str)
+    hours = pd.to_numeric(table["hour"].astype(str).str.split(":").str[0], errors="coerce")
+    dates = pd.to_datetime(table["date"], errors="coerce")
+    unread = np.flatnonzero((dates.isna() | ~hours.between(1, 24) | ~interval.between(1, HOUR_S // step_s)).to_numpy())
+    if len(unread):
+        expected = "a date, an hour 1-24 and an interval 1-4"
+        got = [", ".join(str(table[name].iloc[row]) for name in table if name in {"date", "hour", "interval"}) for row in unread]
+        raise InputError(
+            Problem(f"{path}, row {row + 2}", text, expected) for row, text in zip(unread[:SHOWN], got, strict=False)
+        )
+    hour, date = hours.to_numpy(np.int64), dates.dt.strftime("%Y-%m-%d").to_numpy(str)
     repeated = (table["flag"].astype(str).str.upper() == "Y").to_numpy()
     start = to_utc(date, hour, repeated)
     skipped = start < 0
-    start = start + (interval - 1) * step_s
+    start = start + (interval.to_numpy(np.int64) - 1) * step_s
     price = pd.to_numeric(table["price"], errors="coerce").to_numpy(float)
     doubled = pd.Series(start).duplicated().to_numpy() & ~skipped
     kinds = (

@@ -143,9 +143,15 @@ def plan(seed: int, homes: int) -> Plan:
     for main in range(mains):
         _main(draft, rng, main, homes * (main + 1) // mains - homes * main // mains)
     return Plan(
-        tuple(draft.name), tuple(draft.phases), tuple(draft.base_v), tuple(draft.xy), SUBSTATION_KVA * mains,
-        tuple(draft.lines), tuple(draft.transformers), tuple(draft.homes),
-    )  # fmt: skip
+        tuple(draft.name),
+        tuple(draft.phases),
+        tuple(draft.base_v),
+        tuple(draft.xy),
+        SUBSTATION_KVA * mains,
+        tuple(draft.lines),
+        tuple(draft.transformers),
+        tuple(draft.homes),
+    )
 
 
 def _main(draft: _Draft, rng: np.random.Generator, main: int, homes: int) -> None:
@@ -155,7 +161,7 @@ def _main(draft: _Draft, rng: np.random.Generator, main: int, homes: int) -> Non
     row = (main // 2 + 1) // 2 * (1 if main // 2 % 2 else -1)
     here, x, y = 1, 0.0, 1500.0 * row
     if row:
-        here = draft.bus(f"m{main}_0", (1, 2, 3), MV_V, (0.0, y))
+        here = draft.bus(f"m{main}_0", (1, 2, 3), MV_V, (15.0 * side, y))
         draft.line(1, here, MAIN_OHM_M)
     on_phase = [0, 0, 0]
     laterals = [clusters[i : i + POLES_PER_LATERAL] for i in range(0, len(clusters), POLES_PER_LATERAL)]
@@ -181,7 +187,7 @@ def _clusters(rng: np.random.Generator, homes: int) -> list[int]:
 def _lateral(draft: _Draft, rng: np.random.Generator, name: str, start: int, phase: int, up: int, clusters: list[int]) -> None:
     """Single-phase line along y with a transformer at every pole and its homes on both sides of the street."""
     x, y = draft.xy[start]
-    lean = float(rng.uniform(-0.12, 0.12))
+    lean = float(rng.uniform(-0.05, 0.05))
     here = start
     for i, homes in enumerate(clusters):
         y += up * float(rng.uniform(65.0, 85.0))

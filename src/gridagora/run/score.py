@@ -1,0 +1,65 @@
+"""From a finished run to its outcome: comfort, wear and what was missed, in dollars; bills; what is left in the stores."""
+
+import numpy as np
+
+from gridagora.core.ledger import bill_usd, paid_uusd
+from gridagora.core.outcome import Exchange, Outcome
+from gridagora.core.tables import Col
+from gridagora.run.fleet import spread
+from gridagora.run.settle import PARTIES, settle
+from gridagora.run.simulate import DAY_H, Ran, Study
+
+BAND_K = 1.0  # discomfort counts beyond this distance from the set point
+QUARTER_H = 0.25  # comfort is felt as the mean of a quarter of an hour (modelling 1.9)
+
+
+def score(name: str, ran: Ran, study: Study) -> Outcome:
+    """Return the outcome of a run, without the network, which is solved apart.
+
+    References
+    ----------
+    Comfort k/2 (T - bliss)^2 on 15-minute means, the same bliss for all designs: docs/why.
+    """
+    homes, w, dt, track, fleet = study.homes, study.wholesale, study.dt_h, ran.track, ran.fleet
+    per, hours, n = round(1 / dt), DAY_H * study.days, len(homes.home_id)
+
+    def fine(hourly: Col) -> Col:
+        return np.repeat(hourly[:, :hours], per, axis=1)
+
+    by_kind = track.kind_kw.transpose(0, 2, 1)
+    home_kw = fine(homes.load_kw - homes.pv_kw) + by_kind.sum(0)
+    dev = track.t_air_degc.T - fine(fleet.hvac.best_degc)
+    quarter = dev.reshape(n, -1, max(1, round(QUARTER_H / dt))).mean(2)
+    away = (np.abs(track.t_air_degc.T - fine(homes.t_set_degc)) - BAND_K).clip(min=0)
+    missing = np.maximum(fleet.ev.need_kwh - fleet.ev_kwh, 0)
+    moved = np.abs(by_kind[2, fleet.battery.home]).sum(1) * dt
+    ledger = settle(home_kw, track.price_per_kwh, ran.wholesale_per_kwh, w, dt, ran.position)
+    paid = paid_uusd(ledger, n + len(PARTIES))
+    t = hours * per
+    return Outcome(
+        name=name, start_s=study.start_s + np.arange(t) * round(3600 * dt), dt_h=dt, limit_kw=w.limit_kw, over_per_kwh=w.over_per_kwh,
+        delivery_per_kwh=w.delivery_per_kwh, export_credit_per_kwh=w.export_credit_per_kwh, wholesale_per_kwh=ran.wholesale_per_kwh,
+        price_per_kwh=track.price_per_kwh, load_kw=home_kw.sum(0), committed_kw=track.committed_kw, fixed_kw=fine(homes.load_kw).sum(0),
+        hvac_kw=by_kind[0].sum(0), water_heater_kw=by_kind[1].sum(0), battery_kw=by_kind[2].sum(0), ev_kw=by_kind[3].sum(0),
+        pv_kw=fine(homes.pv_kw).sum(0), home_kw=home_kw, home_pv_kw=fine(homes.pv_kw), comfort_dev_k=dev,
+        discomfort_k_h=away.sum(1) * dt, comfort_usd=study.comfort_per_k2_h / 2 * (quarter**2).sum(1) * QUARTER_H,
+        wear_usd=spread(fleet.battery.wear_per_kwh * moved, fleet.battery.home, n),
+        hot_water_usd=fleet.tank.discomfort_per_k2_h / 2 * track.short_k2_h, hot_water_k_h=track.short_k_h,
+        ev_unmet_kwh=spread(missing, fleet.ev.home, n), ev_unmet_usd=spread(missing * fleet.ev.missing_per_kwh, fleet.ev.home, n),
+        left_usd=left_usd(ran, study), hvac_starts=track.starts, bill_usd=bill_usd(ledger, n + len(PARTIES))[:n], ledger=ledger,
+        surplus_uusd=int(-paid[n]), imbalance_uusd=int(paid.sum()), plan_gap_share=float(track.worst[1]) if ran.position else float("nan"),
+        energy_balance_kwh=float(track.worst[0]),
+        exchange=Exchange(ran.traffic.messages, ran.traffic.bytes, ran.traffic.rounds, ran.traffic.disclosed // n), network=None,
+        wall_s=ran.wall_s,
+    )  # fmt: skip
+
+
+def left_usd(ran: Ran, study: Study) -> float:
+    """Value of what the stores hold at the end [$]: at the mean import price, heat and cold through the last hour's COP."""
+    fleet, last = ran.fleet, DAY_H * study.days - 1
+    price = float(ran.wholesale_per_kwh.mean()) + study.wholesale.delivery_per_kwh
+    side = np.where(study.homes.heating[:, last], 1.0, -1.0)
+    heat = fleet.hvac.cm_kwh_k * fleet.houses.t_mass_degc + fleet.hvac.ca_kwh_k * fleet.houses.t_air_degc
+    tank = (fleet.tank.cap_kwh_k * fleet.tanks.t_tank_degc).sum()
+    packs = (fleet.battery.efficiency * fleet.battery_kwh).sum()
+    return float(price * (packs + tank + (side * heat / study.homes.cop[:, last]).sum()))

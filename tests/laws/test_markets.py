@@ -1,0 +1,117 @@
+"""Laws of every market design: a new one inherits them by being registered."""
+
+import numpy as np
+import pytest
+
+from gridagora.core.exchange import take, tender
+from gridagora.core.outcome import welfare_usd
+from gridagora.core.product import Commodity, Horizon, Product
+from gridagora.core.registry import names
+from gridagora.core.session import Call, Supply, Traffic, drive
+from gridagora.kernels.curve import Curves, curves
+from gridagora.run.compare import yardstick
+from gridagora.run.result import revenue_gap_usd
+from gridagora.run.score import score
+from gridagora.run.simulate import simulate
+
+EVERY = pytest.mark.parametrize("name", names("market"))
+TARIFFS = ("flat", "flat_optimised", "tou")
+
+
+@EVERY
+def test_money_sums_to_zero_in_micro_dollars(outcomes, name):
+    assert outcomes[name].imbalance_uusd == 0
+    assert np.abs(outcomes[name].ledger.amount_uusd).sum() > 0
+
+
+@EVERY
+def test_energy_of_every_store_balances(outcomes, name):
+    assert outcomes[name].energy_balance_kwh <= 1e-9
+
+
+@EVERY
+def test_meters_add_up_to_the_substation(outcomes, name):
+    o = outcomes[name]
+    parts = o.fixed_kw - o.pv_kw + o.hvac_kw + o.water_heater_kw + o.battery_kw + o.ev_kw
+    np.testing.assert_allclose(parts, o.load_kw, atol=1e-9)
+
+
+def test_no_design_beats_the_certified_bound(scene, study, outcomes):
+    top = yardstick(scene, study, None).welfare_usd
+    assert all(welfare_usd(o) <= top for o in outcomes.values())
+
+
+@EVERY
+def test_exogenous_paths_are_bit_identical_in_every_design(outcomes, name):
+    """T29: weather, load, prices and draws do not know the design."""
+    for column in ("fixed_kw", "home_pv_kw", "wholesale_per_kwh", "start_s"):
+        assert np.array_equal(getattr(outcomes[name], column), getattr(outcomes["flat"], column))
+
+
+@EVERY
+def test_a_run_replays_bit_for_bit(scene, study, outcomes, name):
+    again = score(name, simulate(scene.market(name), study), study)
+    for column in ("home_kw", "price_per_kwh", "bill_usd", "comfort_dev_k"):
+        assert np.array_equal(getattr(again, column), getattr(outcomes[name], column))
+
+
+@pytest.mark.parametrize("name", TARIFFS)
+def test_tariffs_are_revenue_neutral_on_the_baseline(outcomes, study, name):
+    """T30: the tariff earns the cost of the baseline load, no more and no less."""
+    assert abs(revenue_gap_usd(outcomes[name], study)) <= 1e-9
+
+
+def test_one_way_prices_rebound_and_central_does_not(outcomes):
+    limit = outcomes["flat"].limit_kw
+    assert outcomes["rtp"].load_kw.max() > 1.2 * outcomes["flat"].load_kw.max()
+    assert outcomes["central"].load_kw.max() < 1.1 * limit
+
+
+def test_central_states_its_gap(outcomes):
+    assert 0 <= outcomes["central"].plan_gap_share <= 1e-2
+
+
+BOOK = [([-2.0, -2.0, 3.0, 3.0], [0.9, 0.2, 0.1, -0.1]), ([0.0, 4.0], [0.3, 0.3]), ([0.0, 5.0], [0.6, 0.0]), ([1.0, 1.0], [0.5, 0.5])]
+
+
+def _call(n: int, limit_kw: float) -> Call:
+    product = Product(Commodity.P, 0, 300, Horizon.REAL_TIME, 0)
+    supply = Supply(np.array([0.15]), np.array([0.05]), np.array([0.0]), limit_kw, 1.0)
+    return Call(product, np.arange(n), supply, np.array([0.12]), (), np.zeros(0))
+
+
+def _trade(scene, name: str, offered: Curves, limit_kw: float):
+    call = _call(len(offered.offset) - 1, limit_kw)
+    return drive(scene.market(name).session(call), lambda _: tender(call.product, call.party, offered), Traffic())
+
+
+@EVERY
+@pytest.mark.parametrize("limit_kw", [np.inf, 6.0])
+def test_nobody_trades_outside_its_tender_or_above_its_price(scene, name, limit_kw):
+    offered = curves(BOOK)
+    trades, _, _ = _trade(scene, name, offered, limit_kw)
+    for row, party in enumerate(trades.party):
+        points = slice(offered.offset[party], offered.offset[party + 1])
+        power, price = offered.p_kw[points], offered.price_per_kwh[points]
+        assert power[0] - 1e-12 <= trades.p_kw[row, 0] <= power[-1] + 1e-12
+        if power[0] < trades.p_kw[row, 0] <= power[-1]:
+            assert trades.price_per_kwh[row, 0] <= np.interp(trades.p_kw[row, 0], power, price) + 1e-9
+
+
+@EVERY
+def test_order_of_rows_changes_no_price_and_no_award(scene, name):
+    offered = curves(BOOK)
+    order = np.array([2, 0, 3, 1])
+    turned = take(tender(_call(4, 6.0).product, np.arange(4), offered), order)
+    plain, quotes, _ = _trade(scene, name, offered, 6.0)
+    other, other_quotes, _ = _trade(scene, name, Curves(turned.offset, turned.p_kw, turned.price_per_kwh), 6.0)
+    assert np.array_equal(quotes.buy_per_kwh, other_quotes.buy_per_kwh)
+    if len(plain.party):
+        assert plain.price_per_kwh[0, 0] == other.price_per_kwh[0, 0]
+        assert np.array_equal(plain.p_kw[order], other.p_kw)
+
+
+def test_central_sells_no_more_than_the_limit_less_its_reserve(scene):
+    trades, _, _ = _trade(scene, "central", curves(BOOK), 6.0)
+    assert trades.p_kw.sum() == pytest.approx(6.0 * (1 - scene.market("central").reserve_share), abs=1e-6)
+    assert trades.price_per_kwh[0, 0] > 0.15

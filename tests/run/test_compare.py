@@ -1,0 +1,96 @@
+"""A comparison as a whole: what it leaves, what it keeps when a part fails, what it refuses."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gridagora.core import registry
+from gridagora.core.errors import PartError
+from gridagora.run import compare as runs
+from gridagora.run import result as results
+from gridagora.run.bound import Bound
+from gridagora.scenario import build
+
+
+@pytest.fixture(scope="module")
+def found(scene, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("result")
+    return runs.compare(scene, ["flat", "rtp"], out=folder), folder
+
+
+def test_summary_has_the_promised_shape(found):
+    summary = found[0].summary
+    assert list(summary["architectures"]) == ["flat", "rtp"]
+    for entry in summary["architectures"].values():
+        assert set(entry) == {"metrics", "certificates", "wall_s"}
+        assert all({"value", "unit", "direction"} <= set(metric) for metric in entry["metrics"].values())
+    assert {"seed", "versions", "scenario_sha256", "inputs_sha256"} <= set(summary["manifest"])
+
+
+def test_captured_value_of_flat_is_zero_and_of_all_at_most_one(found):
+    captured = {name: entry["metrics"]["E2"]["value"] for name, entry in found[0].summary["architectures"].items()}
+    assert captured["flat"] == 0
+    assert captured["rtp"] <= 1
+
+
+def test_folder_reads_back_the_same(found):
+    result, folder = found
+    again = results.load(folder)
+    assert again.summary["architectures"] == result.summary["architectures"]
+    assert again.scenario_text == result.scenario_text
+    for name, frame in result.tables.items():
+        pd.testing.assert_frame_equal(again.tables[name], frame, check_dtype=False)
+
+
+def test_voltages_and_losses_come_from_the_exact_flow(found):
+    intervals = found[0].tables["intervals"]
+    assert intervals["losses_kw"].gt(0).all()
+    assert intervals["v_min_pu"].between(0.9, 1.1).all()
+
+
+def test_bills_are_what_homes_pay_in_the_ledger(found):
+    homes, ledger = found[0].tables["homes"], found[0].tables["ledger"]
+    flat = homes[homes.architecture == "flat"].set_index("home_id").bill_usd
+    paid = ledger[(ledger.architecture == "flat") & ledger.payer.isin(flat.index)].groupby("payer").amount_uusd.sum() / 1e6
+    pd.testing.assert_series_equal(paid.sort_index(), flat.sort_index(), check_names=False)
+
+
+def test_a_design_that_fails_loses_nothing_of_the_others(scene, tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "_parts", dict(registry._parts))
+
+    @registry.register("market", "broken")
+    @dataclass(frozen=True)
+    class Broken:
+        """Fails at once."""
+
+        strategy: str = "price_taker"
+
+        def outlook(self, call):
+            raise PartError(f"no price for {call.product.start_s}")
+
+    result = runs.compare(scene, ["flat", "broken"], out=tmp_path)
+    assert "no price for" in result.summary["failed"]["broken"]
+    assert list(result.summary["architectures"]) == ["flat"]
+    assert (tmp_path / "finished" / "flat.parquet").is_file()
+
+
+def test_a_run_above_the_bound_stops_the_report(scene, tmp_path, monkeypatch):
+    low = Bound(-1e9, np.zeros(1), np.zeros(1), {}, 0.0, 1)
+    monkeypatch.setattr(runs, "yardstick", lambda *_: low)
+    with pytest.raises(PartError, match="exceeds the certified bound"):
+        runs.compare(scene, ["flat"], out=tmp_path)
+    assert not (tmp_path / "summary.json").exists()
+
+
+def test_austin_two_days(data_dir):
+    """Real feeder, real homes, real prices: central stays under the limit, captures most of the value, the flow converges."""
+    del data_dir
+    scene = build.load("examples/austin/scenario.toml", ["scenario.days=2"])
+    result = runs.compare(scene, ["flat", "central"])
+    central = result.summary["architectures"]["central"]
+    assert 0.5 <= central["metrics"]["E2"]["value"] <= 1
+    assert central["certificates"]["flow_failed_intervals"] == 0
+    assert central["certificates"]["money_imbalance_uusd"] == 0
+    assert len(scene.homes.home_id) == 186
