@@ -83,7 +83,11 @@ def energy_cost_usd(outcome: Outcome) -> float:
 
 
 def costs_usd(outcome: Outcome) -> dict[str, float]:
-    """Every term of welfare as a cost [$], transfers left out; what is left in the stores counts as a negative cost."""
+    """Every term of welfare as a cost [$], transfers left out.
+
+    `left in stores` is minus the value of what they hold, where coolth is negative heat: a summer run ends with a positive cost
+    there.
+    """
     over = (outcome.load_kw - outcome.limit_kw).clip(min=0).sum() * outcome.dt_h * outcome.over_per_kwh
     return {
         "energy": energy_cost_usd(outcome),
