@@ -37,7 +37,7 @@ def test_meters_add_up_to_the_substation(outcomes, name):
 
 
 def test_no_design_beats_the_certified_bound(scene, study, outcomes):
-    top = yardstick(scene, study, None).welfare_usd
+    top = yardstick(scene, study).welfare_usd
     assert all(welfare_usd(o) <= top for o in outcomes.values())
 
 

@@ -83,9 +83,15 @@ class Central:
         """Return what the coordinator finds from a first price; each kind of resource is a group of similar rows."""
         group = np.repeat(np.arange(len(call.specs)), [len(spec.x0) for spec in call.specs])
         return coordinate(
-            lambda price: answers(call, price), self.supply(call), group, start_per_kwh,
-            homes=len(group), rounds_max=self.rounds_max, tolerance=self.gap, hard=hard,
-        )  # fmt: skip
+            lambda price: answers(call, price),
+            self.supply(call),
+            group,
+            start_per_kwh,
+            homes=len(group),
+            rounds_max=self.rounds_max,
+            tolerance=self.gap,
+            hard=hard,
+        )
 
     def session(self, call: Call) -> Session:
         """Quote the cost of import, hear every curve, clear once at the substation, award each resource its own answer."""
@@ -109,8 +115,17 @@ class Central:
         h, s = len(call.supply.base_kw), call.supply
         reach = REACH_KW * (1 + sum(len(spec.x0) for spec in call.specs))
         limit = min(self.usable_kw(s), reach)
-        return Supply(np.ones(h), s.base_kw, s.import_per_kwh, s.export_per_kwh, np.full(h, limit), np.full(h, s.over_per_kwh), np.zeros(h),
-                      np.full(h, -reach), np.full(h, reach))  # fmt: skip
+        return Supply(
+            np.ones(h),
+            s.base_kw,
+            s.import_per_kwh,
+            s.export_per_kwh,
+            np.full(h, limit),
+            np.full(h, s.over_per_kwh),
+            np.zeros(h),
+            np.full(h, -reach),
+            np.full(h, reach),
+        )
 
 
 def answers(call: Call, price_per_kwh: Col) -> Answer:

@@ -9,7 +9,6 @@ import numpy as np
 
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.core.outcome import Outcome, welfare_usd
-from gridagora.core.tables import Col
 from gridagora.grid.flow import Factors, factor
 from gridagora.run import fleet as homes_at
 from gridagora.run import result as results
@@ -26,7 +25,9 @@ DUTY_S = 60  # the bound lets houses change power every minute, as the true unit
 Progress = Callable[[str, int, int], None]
 
 
-def compare(scene: Scene, architectures: Sequence[str] | None = None, out: str | Path | None = None, progress: Progress | None = None) -> results.Result:
+def compare(
+    scene: Scene, architectures: Sequence[str] | None = None, out: str | Path | None = None, progress: Progress | None = None
+) -> results.Result:
     """Run designs on one scene and compare them with each other and with the certified bound.
 
     Parameters
@@ -34,7 +35,7 @@ def compare(scene: Scene, architectures: Sequence[str] | None = None, out: str |
     scene
         From `gridagora.load` or `gridagora.build`.
     architectures
-        Names of designs; those of the scenario where left out. `flat` is always run: it sets the tariff, the limit and the baseline.
+        Names of designs; those of the scenario where left out. `flat` always runs: it sets tariff, limit and baseline.
     out
         Folder to write; every finished design is kept there even if a later one fails.
     progress
@@ -72,11 +73,18 @@ def compare(scene: Scene, architectures: Sequence[str] | None = None, out: str |
         raise InputError([Problem("flat", faults["flat"], "a baseline that runs")])
     tell("bound", 0, 1)
     began = perf_counter()
-    top = yardstick(scene, study, best_price(outcomes, study))
+    top = yardstick(scene, study)
     tell("bound", 1, 1)
     _refuse_above(outcomes, top)
-    found = results.gather(scene, study, {name: outcomes[name] for name in names if name in outcomes}, outcomes["flat"], top,
-                           perf_counter() - began, faults)  # fmt: skip
+    found = results.gather(
+        scene,
+        study,
+        {name: outcomes[name] for name in names if name in outcomes},
+        outcomes["flat"],
+        top,
+        perf_counter() - began,
+        faults,
+    )
     if out is not None:
         results.save(found, out)
     return found
@@ -88,10 +96,27 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Study:
     hours = scene.homes.load_kw.shape[1]
     local_hour = ((scene.start_s + scene.utc_offset_s) // 3600 + np.arange(hours)) % 24
     dt_h = keys.market.interval_minutes / 60
-    w = Wholesale(scene.prices, keys.prices.delivery_per_kwh, keys.prices.export_credit_per_kwh, np.inf, keys.substation.over_per_kwh,
-                  keys.market.forecast == "perfect")  # fmt: skip
-    study = Study(scene.homes, scene.days, scene.start_s, local_hour, w, keys.comfort.value_per_k2_h, FIRST_FLAT_PER_KWH, dt_h,
-                  keys.market.horizon_hours, getattr(keys.market, "dispatch", "priority"), None)  # fmt: skip
+    w = Wholesale(
+        scene.prices,
+        keys.prices.delivery_per_kwh,
+        keys.prices.export_credit_per_kwh,
+        np.inf,
+        keys.substation.over_per_kwh,
+        keys.market.forecast == "perfect",
+    )
+    study = Study(
+        scene.homes,
+        scene.days,
+        scene.start_s,
+        local_hour,
+        w,
+        keys.comfort.value_per_k2_h,
+        FIRST_FLAT_PER_KWH,
+        dt_h,
+        keys.market.horizon_hours,
+        getattr(keys.market, "dispatch", "priority"),
+        None,
+    )
     flat = scene.market("flat")
     first = score("flat", simulate(flat, study, lambda done, total: (tell or _silent)("baseline", done, total)), study)
     cost = first.wholesale_per_kwh + w.delivery_per_kwh
@@ -114,32 +139,47 @@ def network(scene: Scene, factors: Factors, outcome: Outcome) -> Any:
     """Return the exact power flow of a run."""
     t = len(outcome.start_s)
     other = np.repeat(scene.other_kw, round(1 / outcome.dt_h), axis=0)[:t]
-    return watch(scene.feeder, factors, scene.home_meter, outcome.home_kw, (outcome.home_kw + outcome.home_pv_kw).clip(min=0), other)
+    return watch(
+        scene.feeder, factors, scene.home_meter, outcome.home_kw, (outcome.home_kw + outcome.home_pv_kw).clip(min=0), other
+    )
 
 
-def best_price(outcomes: dict[str, Outcome], study: Study) -> Col | None:
-    """Return the price path of the best design by quarter hours, a good place for the bound to start; None for tariffs."""
-    name = max(outcomes, key=lambda key: welfare_usd(outcomes[key]))
-    if name in ("flat", "flat_optimised", "tou"):
-        return None
-    return outcomes[name].price_per_kwh.reshape(-1, round(1 / (QUARTERS * study.dt_h))).mean(1)
-
-
-def yardstick(scene: Scene, study: Study, price: Col | None) -> Bound:
+def yardstick(scene: Scene, study: Study) -> Bound:
     """Return the certified bound of welfare with perfect information on the true physics."""
     w = study.wholesale
-    fleet = homes_at.of(scene.homes, study.local_hour.astype(np.int64), study.comfort_per_k2_h, study.flat_per_kwh, study.dt_h,
-                        rule=study.rule, draws_known=True)  # fmt: skip
-    worth = Worth(delivery_per_kwh=w.delivery_per_kwh, export_credit_per_kwh=w.export_credit_per_kwh, over_per_kwh=w.over_per_kwh,
-                  comfort_per_k2_h=study.comfort_per_k2_h, duty_s=DUTY_S)  # fmt: skip
-    return bound(scene.homes, scene.prices, fleet.hvac.best_degc, hours=24 * study.days, limit_kw=w.limit_kw, worth=worth, price0_per_kwh=price)
+    fleet = homes_at.of(
+        scene.homes,
+        study.local_hour.astype(np.int64),
+        study.comfort_per_k2_h,
+        study.flat_per_kwh,
+        study.dt_h,
+        rule=study.rule,
+        draws_known=True,
+    )
+    worth = Worth(
+        delivery_per_kwh=w.delivery_per_kwh,
+        export_credit_per_kwh=w.export_credit_per_kwh,
+        over_per_kwh=w.over_per_kwh,
+        comfort_per_k2_h=study.comfort_per_k2_h,
+        duty_s=DUTY_S,
+    )
+    return bound(
+        scene.homes,
+        scene.prices,
+        fleet.hvac.best_degc,
+        hours=24 * study.days,
+        limit_kw=w.limit_kw,
+        worth=worth,
+    )
 
 
 def _refuse_above(outcomes: dict[str, Outcome], top: Bound) -> None:
     for name, outcome in outcomes.items():
         got = welfare_usd(outcome)
         if got > top.welfare_usd + 1e-9 * abs(top.welfare_usd):
-            raise PartError(f"design '{name}': welfare {got:.2f} $ exceeds the certified bound {top.welfare_usd:.2f} $; no report is written")
+            raise PartError(
+                f"design '{name}': welfare {got:.2f} $ exceeds the certified bound {top.welfare_usd:.2f} $; no report is written"
+            )
 
 
 def _silent(stage: str, done: int, total: int) -> None:

@@ -58,7 +58,9 @@ class Delivered(NamedTuple):
     balance_kwh: float  # largest violation of the energy balance of any store in the interval
 
 
-def of(homes: Homes, local_hour: Index, comfort_per_k2_h: float, flat_per_kwh: float, dt_h: float, *, rule: str, draws_known: bool) -> Fleet:
+def of(
+    homes: Homes, local_hour: Index, comfort_per_k2_h: float, flat_per_kwh: float, dt_h: float, *, rule: str, draws_known: bool
+) -> Fleet:
     """Return the fleet of a scene at the start of a run."""
     units = hvac.of(homes, comfort_per_k2_h, flat_per_kwh, dt_h)
     tanks = water_heater.of(homes, local_hour, short_h=dt_h)
@@ -67,9 +69,19 @@ def of(homes: Homes, local_hour: Index, comfort_per_k2_h: float, flat_per_kwh: f
     air = homes.t_set_degc[:, 0]
     mass = air + np.where(homes.heating[:, 0], -MASS_ABOVE_AIR_K, MASS_ABOVE_AIR_K)
     return Fleet(
-        units, tanks, packs, cars, houses(air, mass), water_heater.start(tanks), battery.start(packs), np.zeros(len(cars.home)),
-        RULES[rule], dt_h, draws_known, homes.pv_kw.max(1)[packs.home] > 0,
-    )  # fmt: skip
+        units,
+        tanks,
+        packs,
+        cars,
+        houses(air, mass),
+        water_heater.start(tanks),
+        battery.start(packs),
+        np.zeros(len(cars.home)),
+        RULES[rule],
+        dt_h,
+        draws_known,
+        homes.pv_kw.max(1)[packs.home] > 0,
+    )
 
 
 def beliefs(fleet: Fleet, hour: int, hours: int, value_per_kwh: float) -> tuple[tuple[Stores, Stores, Stores, Stores], Index]:
@@ -99,11 +111,13 @@ def plan(fleet: Fleet, specs: tuple[Stores, Stores, Stores, Stores], sessions: I
     house, tank, pack, car = specs
     return Plan(
         (
-            slopes(house, price_per_kwh, threads=THREADS), slopes(tank, price_per_kwh, draws=likely, threads=THREADS),
-            slopes(pack, price_per_kwh), slopes(car, price_per_kwh),
+            slopes(house, price_per_kwh, threads=THREADS),
+            slopes(tank, price_per_kwh, draws=likely, threads=THREADS),
+            slopes(pack, price_per_kwh),
+            slopes(car, price_per_kwh),
         ),
         sessions,
-    )  # fmt: skip
+    )
 
 
 def tender(fleet: Fleet, found: Plan, hour: int, share: float, now_s: float) -> Curves:
@@ -137,8 +151,13 @@ def step(fleet: Fleet, p_kw: Col | None, sessions: Index, hour: int, now_s: floa
     asked = np.zeros(units + tanks + packs + len(sessions)) if p_kw is None else p_kw
     unit_kw, tank_kw, pack_kw, car_kw = np.split(asked, np.cumsum([units, tanks, packs]))
     house = hvac.step(
-        fleet.hvac, fleet.houses, hvac.hours_now(fleet.hvac, hour, not free), unit_kw, THERMOSTAT if free else fleet.rule,
-        THERMOSTAT_CONTROL if free else DISPATCH_CONTROL, minutes=minutes,
+        fleet.hvac,
+        fleet.houses,
+        hvac.hours_now(fleet.hvac, hour, not free),
+        unit_kw,
+        THERMOSTAT if free else fleet.rule,
+        THERMOSTAT_CONTROL if free else DISPATCH_CONTROL,
+        minutes=minutes,
     )
     water = water_heater.step(fleet.tank, fleet.tanks, hour, tank_kw, THERMOSTAT if free else CONTINUOUS, minutes)
     target = ev.plug_in_and_charge(fleet.ev, fleet.ev_kwh) if free else np.zeros(len(fleet.ev.home))
@@ -155,10 +174,16 @@ def step(fleet: Fleet, p_kw: Col | None, sessions: Index, hour: int, now_s: floa
         pack_kw = np.where(fleet.following_pv, -rest[fleet.battery.home], 0.0)
     stored = battery.step(fleet.battery, fleet.battery_kwh, pack_kw, fleet.dt_h)
     return Delivered(
-        home_kw["hvac"], home_kw["tank"], spread(stored, fleet.battery.home, n), home_kw["ev"], house.t_air_degc, house.starts,
-        spread(water.short_k_h, fleet.tank.home, n), spread(water.short_k2_h, fleet.tank.home, n),
+        home_kw["hvac"],
+        home_kw["tank"],
+        spread(stored, fleet.battery.home, n),
+        home_kw["ev"],
+        house.t_air_degc,
+        house.starts,
+        spread(water.short_k_h, fleet.tank.home, n),
+        spread(water.short_k2_h, fleet.tank.home, n),
         _balance_kwh(fleet, before, house, water, stored, charged, hour),
-    )  # fmt: skip
+    )
 
 
 def stored_kwh(fleet: Fleet) -> tuple[Col, Col, Col, Col]:
@@ -168,15 +193,24 @@ def stored_kwh(fleet: Fleet) -> tuple[Col, Col, Col, Col]:
     return house, fleet.tank.cap_kwh_k * fleet.tanks.t_tank_degc, fleet.battery_kwh.copy(), fleet.ev_kwh.copy()
 
 
-def _balance_kwh(fleet: Fleet, before: tuple[Col, Col, Col, Col], house: HouseStep, water: TankStep, pack_kw: Col, car_kw: Col, hour: int) -> float:
+def _balance_kwh(
+    fleet: Fleet, before: tuple[Col, Col, Col, Col], house: HouseStep, water: TankStep, pack_kw: Col, car_kw: Col, hour: int
+) -> float:
     """Largest |energy stored - energy in + energy out| of any resource over the interval just stepped [kWh]."""
     h, tank, dt = fleet.hvac, fleet.tank, fleet.dt_h
     heat = h.unit_kw[:, hour] / np.where(h.rated_kw[:, hour] > 0, h.rated_kw[:, hour], 1.0)
     drift = (h.q_air_kw + h.q_mass_kw)[:, hour] * dt - h.ua_kw_k * house.t_air_degc * dt
     lost = (tank.draw_kw[:, hour] + tank.ua_kw_k * (water.t_mean_degc - tank.control.t_room_degc)) * dt
     eta = fleet.battery.efficiency
-    gained = (drift + heat * house.e_kwh, water.e_kwh - lost, np.where(pack_kw > 0, pack_kw * eta, pack_kw / eta) * dt, car_kw * fleet.ev.efficiency * dt)
-    return max(float(np.abs(now - old - gain).max(initial=0.0)) for now, old, gain in zip(stored_kwh(fleet), before, gained, strict=True))
+    gained = (
+        drift + heat * house.e_kwh,
+        water.e_kwh - lost,
+        np.where(pack_kw > 0, pack_kw * eta, pack_kw / eta) * dt,
+        car_kw * fleet.ev.efficiency * dt,
+    )
+    return max(
+        float(np.abs(now - old - gain).max(initial=0.0)) for now, old, gain in zip(stored_kwh(fleet), before, gained, strict=True)
+    )
 
 
 def owners(fleet: Fleet, sessions: Index) -> Index:

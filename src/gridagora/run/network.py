@@ -11,7 +11,9 @@ POWER_FACTOR = 0.95  # of appliances and motors; PV and batteries run at unity
 TAN_PHI = float(np.tan(np.arccos(POWER_FACTOR)))
 
 
-def watch(feeder: Feeder, factors: Factors, home_meter: Index, home_kw: Col, reactive_kw: Col, other_kw: Col, threads: int = 2) -> Network:
+def watch(
+    feeder: Feeder, factors: Factors, home_meter: Index, home_kw: Col, reactive_kw: Col, other_kw: Col, threads: int = 2
+) -> Network:
     """Solve the network of a run.
 
     Parameters
@@ -31,7 +33,8 @@ def watch(feeder: Feeder, factors: Factors, home_meter: Index, home_kw: Col, rea
     first = {}
     for row, meter in enumerate(feeder.load_meter):
         first.setdefault(int(meter), []).append(row)
-    nodes = [sorted({int(feeder.load_from[r]) for r in first[int(m)]} | {int(k) for r in first[int(m)] if (k := feeder.load_to[r]) >= 0}) for m in home_meter]
+    ends = np.stack([feeder.load_from, feeder.load_to], 1)
+    nodes = [sorted({int(k) for k in ends[first[int(m)]].flat if k >= 0}) for m in home_meter]
     nodes = [[k for k in group if live[k]] for group in nodes]
     home_v = np.stack([flow.v_pu[:, group].mean(1) for group in nodes])
     bus = np.full((3, len(feeder.bus_name)), np.nan)
@@ -46,4 +49,14 @@ def watch(feeder: Feeder, factors: Factors, home_meter: Index, home_kw: Col, rea
         v_min = v_max = np.full(t, np.nan)
     else:
         v_min, v_max = np.nanmin(home_v, 0, initial=9.0), np.nanmax(home_v, 0, initial=0.0)
-    return Network(flow.losses_kw, flow.substation_p_kw, flow.substation_q_kvar, v_min, v_max, home_v, *bus, failed, float(np.nanmax(flow.mismatch_kva)))
+    return Network(
+        flow.losses_kw,
+        flow.substation_p_kw,
+        flow.substation_q_kvar,
+        v_min,
+        v_max,
+        home_v,
+        *bus,
+        failed,
+        float(np.nanmax(flow.mismatch_kva)),
+    )

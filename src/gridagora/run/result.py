@@ -24,7 +24,7 @@ PACKAGES = ("gridagora", "numpy", "scipy", "numba", "pandas", "pyarrow", "clarab
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """One comparison. `summary` is what `--json` prints; `tables` are data frames by name; `scenario_text` is the TOML that was run."""
+    """One comparison: `summary` is what `--json` prints, `tables` are data frames by name, `scenario_text` is the TOML."""
 
     summary: dict[str, Any]
     tables: dict[str, pd.DataFrame]
@@ -44,7 +44,9 @@ class Result:
         return Path(import_module("gridagora.report.page").write(self, Path(path)) or path)
 
 
-def gather(scene: Any, study: Any, outcomes: dict[str, Outcome], flat: Outcome, top: Any, bound_s: float, faults: dict[str, str]) -> Result:
+def gather(
+    scene: Any, study: Any, outcomes: dict[str, Outcome], flat: Outcome, top: Any, bound_s: float, faults: dict[str, str]
+) -> Result:
     """Return the result of finished designs; `faults` names those that failed and why."""
     measure = Yardstick(flat, top.welfare_usd)
     metrics = [find("metric", name) for name in _ordered(names("metric"))]
@@ -74,7 +76,10 @@ def save(result: Result, folder: str | Path) -> None:
 def keep(outcome: Outcome, folder: Path) -> None:
     """Write what a finished design did at once, so that a later failure loses nothing."""
     (folder / "finished").mkdir(parents=True, exist_ok=True)
-    columns = {name: getattr(outcome, name) for name in ("start_s", "load_kw", "committed_kw", "price_per_kwh", "hvac_kw", "battery_kw", "ev_kw")}
+    columns = {
+        name: getattr(outcome, name)
+        for name in ("start_s", "load_kw", "committed_kw", "price_per_kwh", "hvac_kw", "battery_kw", "ev_kw")
+    }
     pd.DataFrame(columns).to_parquet(folder / "finished" / f"{outcome.name}.parquet", index=False)
 
 
@@ -99,7 +104,8 @@ def _entry(outcome: Outcome, metrics: list[Metric], measure: Yardstick, top: Any
     net = outcome.network
     return {
         "metrics": {
-            m.id: {"name": m.name, "value": _number(m.compute(outcome, measure)), "unit": m.unit, "direction": m.direction} for m in metrics
+            m.id: {"name": m.name, "value": _number(m.compute(outcome, measure)), "unit": m.unit, "direction": m.direction}
+            for m in metrics
         },
         "certificates": {
             "bound_usd": top.welfare_usd,
@@ -116,7 +122,7 @@ def _entry(outcome: Outcome, metrics: list[Metric], measure: Yardstick, top: Any
 
 
 def revenue_gap_usd(outcome: Outcome, study: Any) -> float | None:
-    """Revenue of a tariff on the baseline load less the baseline's cost [$]: zero for a revenue-neutral tariff, None for others."""
+    """Revenue of a tariff on the baseline load less the baseline's cost [$]: zero if revenue-neutral, None without a tariff."""
     if outcome.name not in ("flat", "flat_optimised", "tou"):
         return None
     cost = outcome.wholesale_per_kwh + outcome.delivery_per_kwh
@@ -167,11 +173,26 @@ def _intervals(_: Any, o: Outcome) -> pd.DataFrame:
     nan = np.full(len(o.start_s), np.nan)
     net = o.network
     columns = {"architecture": o.name, "start_s": o.start_s}
-    columns |= {name: getattr(o, name) for name in (
-        "load_kw", "committed_kw", "price_per_kwh", "wholesale_per_kwh", "fixed_kw", "hvac_kw", "water_heater_kw", "battery_kw", "ev_kw", "pv_kw"
-    )}  # fmt: skip
-    columns |= {"losses_kw": nan if net is None else net.losses_kw, "v_min_pu": nan if net is None else net.v_min_pu,
-                "v_max_pu": nan if net is None else net.v_max_pu}  # fmt: skip
+    columns |= {
+        name: getattr(o, name)
+        for name in (
+            "load_kw",
+            "committed_kw",
+            "price_per_kwh",
+            "wholesale_per_kwh",
+            "fixed_kw",
+            "hvac_kw",
+            "water_heater_kw",
+            "battery_kw",
+            "ev_kw",
+            "pv_kw",
+        )
+    }
+    columns |= {
+        "losses_kw": nan if net is None else net.losses_kw,
+        "v_min_pu": nan if net is None else net.v_min_pu,
+        "v_max_pu": nan if net is None else net.v_max_pu,
+    }
     columns |= {"limit_kw": o.limit_kw if math.isfinite(o.limit_kw) else np.nan, "comfort_dev_k": o.comfort_dev_k.mean(0)}
     return pd.DataFrame(columns)
 
@@ -180,13 +201,27 @@ def _homes(scene: Any, o: Outcome) -> pd.DataFrame:
     h, net, n = scene.homes, o.network, len(o.bill_usd)
     buses = scene.feeder.meter_bus[scene.home_meter]
     energy = o.home_kw.clip(min=0).sum(1) * o.dt_h
-    return pd.DataFrame({
-        "architecture": o.name, "home_id": list(h.home_id), "bus": [scene.feeder.bus_name[b] for b in buses], "bill_usd": o.bill_usd,
-        "energy_kwh": energy, "export_kwh": (-o.home_kw).clip(min=0).sum(1) * o.dt_h, "discomfort_k_h": o.discomfort_k_h,
-        "comfort_usd": o.comfort_usd, "wear_usd": o.wear_usd, "v_min_pu": np.nan if net is None else net.home_v_pu.min(1),
-        "v_max_pu": np.nan if net is None else net.home_v_pu.max(1), "ev_unmet_kwh": o.ev_unmet_kwh, "hot_water_k_h": o.hot_water_k_h,
-        "hvac_starts": o.hvac_starts, "pv": h.pv_kw.max(1) > 0, "ev": np.isin(np.arange(n), h.ev_home), "battery": h.battery_kwh > 0,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "architecture": o.name,
+            "home_id": list(h.home_id),
+            "bus": [scene.feeder.bus_name[b] for b in buses],
+            "bill_usd": o.bill_usd,
+            "energy_kwh": energy,
+            "export_kwh": (-o.home_kw).clip(min=0).sum(1) * o.dt_h,
+            "discomfort_k_h": o.discomfort_k_h,
+            "comfort_usd": o.comfort_usd,
+            "wear_usd": o.wear_usd,
+            "v_min_pu": np.nan if net is None else net.home_v_pu.min(1),
+            "v_max_pu": np.nan if net is None else net.home_v_pu.max(1),
+            "ev_unmet_kwh": o.ev_unmet_kwh,
+            "hot_water_k_h": o.hot_water_k_h,
+            "hvac_starts": o.hvac_starts,
+            "pv": h.pv_kw.max(1) > 0,
+            "ev": np.isin(np.arange(n), h.ev_home),
+            "battery": h.battery_kwh > 0,
+        }
+    )
 
 
 def _buses(scene: Any, o: Outcome) -> pd.DataFrame:
@@ -203,10 +238,17 @@ def _costs(_: Any, o: Outcome) -> pd.DataFrame:
 
 def _lines(feeder: Any) -> pd.DataFrame:
     a, b = feeder.line_from_bus, feeder.line_to_bus
-    return pd.DataFrame({
-        "from_bus": [feeder.bus_name[i] for i in a], "to_bus": [feeder.bus_name[i] for i in b], "x0": feeder.bus_x[a], "y0": feeder.bus_y[a],
-        "x1": feeder.bus_x[b], "y1": feeder.bus_y[b], "kind": list(feeder.line_kind),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "from_bus": [feeder.bus_name[i] for i in a],
+            "to_bus": [feeder.bus_name[i] for i in b],
+            "x0": feeder.bus_x[a],
+            "y0": feeder.bus_y[a],
+            "x1": feeder.bus_x[b],
+            "y1": feeder.bus_y[b],
+            "kind": list(feeder.line_kind),
+        }
+    )
 
 
 def _ledger(scene: Any, o: Outcome) -> pd.DataFrame:

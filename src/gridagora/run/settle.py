@@ -20,7 +20,9 @@ class Position(NamedTuple):
     wholesale_per_kwh: Col
 
 
-def settle(home_kw: Col, price_per_kwh: Col, wholesale_per_kwh: Col, w: Wholesale, dt_h: float, position: Position | None) -> Ledger:
+def settle(
+    home_kw: Col, price_per_kwh: Col, wholesale_per_kwh: Col, w: Wholesale, dt_h: float, position: Position | None
+) -> Ledger:
     """Book a run.
 
     Parameters
@@ -51,10 +53,14 @@ def settle(home_kw: Col, price_per_kwh: Col, wholesale_per_kwh: Col, w: Wholesal
         bought = position.p_kw.sum(0, keepdims=True)
         energy = [
             books.settle(homes, operator, position.p_kw, position.price_per_kwh, home_kw, price_per_kwh, dt_h),
-            books.settle(np.array([operator]), wholesale, bought, position.wholesale_per_kwh, load[None, :], wholesale_per_kwh, dt_h),
+            books.settle(
+                np.array([operator]), wholesale, bought, position.wholesale_per_kwh, load[None, :], wholesale_per_kwh, dt_h
+            ),
         ]
-    return books.join([
-        *energy,
-        book(operator, wires, "delivery", float(load.clip(min=0).sum() * w.delivery_per_kwh * dt_h)),
-        book(wholesale, operator, "export credit", float((-load).clip(min=0).sum() * w.export_credit_per_kwh * dt_h)),
-    ])  # fmt: skip
+    return books.join(
+        [
+            *energy,
+            book(operator, wires, "delivery", float(load.clip(min=0).sum() * w.delivery_per_kwh * dt_h)),
+            book(wholesale, operator, "export credit", float((-load).clip(min=0).sum() * w.export_credit_per_kwh * dt_h)),
+        ]
+    )

@@ -113,13 +113,32 @@ def simulate(market: Any, study: Study, progress: Callable[[int, int], None] | N
 def _open(market: Any, study: Study) -> Desk:
     homes, hours, per = study.homes, DAY_H * study.days, round(1 / study.dt_h)
     n, t = len(homes.home_id), hours * per
-    fleet = homes_at.of(homes, study.local_hour.astype(np.int64), study.comfort_per_k2_h, study.flat_per_kwh, study.dt_h,
-                        rule=study.rule, draws_known=study.wholesale.perfect)  # fmt: skip
+    fleet = homes_at.of(
+        homes,
+        study.local_hour.astype(np.int64),
+        study.comfort_per_k2_h,
+        study.flat_per_kwh,
+        study.dt_h,
+        rule=study.rule,
+        draws_known=study.wholesale.perfect,
+    )
     wholesale = real_time_per_kwh(study.wholesale, hours + DAY_H, study.dt_h)
-    track = Track(np.zeros((4, t, n)), np.zeros((t, n)), np.zeros(t), np.full(t, np.nan), np.zeros(n), np.zeros(n), np.zeros(n),
-                  np.zeros((n, hours)), np.zeros(hours), np.zeros(2))  # fmt: skip
+    track = Track(
+        np.zeros((4, t, n)),
+        np.zeros((t, n)),
+        np.zeros(t),
+        np.full(t, np.nan),
+        np.zeros(n),
+        np.zeros(n),
+        np.zeros(n),
+        np.zeros((n, hours)),
+        np.zeros(hours),
+        np.zeros(2),
+    )
     strategy = find("strategy", market.strategy)()
-    return Desk(market, strategy, study, fleet, (homes.load_kw - homes.pv_kw).T.copy(), wholesale, tariff(market, study, wholesale), track)
+    return Desk(
+        market, strategy, study, fleet, (homes.load_kw - homes.pv_kw).T.copy(), wholesale, tariff(market, study, wholesale), track
+    )
 
 
 def tariff(market: Any, study: Study, wholesale_per_kwh: Col) -> Col:
@@ -141,8 +160,14 @@ def _plan(desk: Desk, hour: int, before: Col, traffic: Traffic) -> tuple[homes_a
     known = homes_at.told(desk.fleet, specs, hour, window) if getattr(desk.market, "told_specs", False) else ()
     per = round(1 / study.dt_h)
     product = Product(Commodity.P, study.start_s + 3600 * hour, 3600, Horizon.DAY_AHEAD, 0)
-    call = Call(product, np.arange(desk.net_kw.shape[1]), supply(study.wholesale, forecast, desk.net_kw[hour : hour + window].sum(1)),
-                desk.tariff_per_kwh[hour * per :: per][:window], known, before)  # fmt: skip
+    call = Call(
+        product,
+        np.arange(desk.net_kw.shape[1]),
+        supply(study.wholesale, forecast, desk.net_kw[hour : hour + window].sum(1)),
+        desk.tariff_per_kwh[hour * per :: per][:window],
+        known,
+        before,
+    )
     path = desk.market.outlook(call)
     if hasattr(desk.market, "schedule") and int(study.local_hour[hour]) == 0:
         _bind(desk, call, path, hour, homes_at.owners(desk.fleet, sessions))
@@ -163,7 +188,7 @@ def _bind(desk: Desk, call: Call, path: Col, hour: int, owner: Index) -> None:
 
 
 def _heard(traffic: Traffic, call: Call, known: tuple[Stores, ...], path: Col) -> Traffic:
-    """Count what the plan of an hour exchanged: the specs of all resources up, where told, and a price path down to every home."""
+    """Count what the plan of an hour exchanged: specs of all resources up, where told, and a price path down to every home."""
     down = quote(call.product, call.party, path)
     messages, sent, numbers = count_messages(down), count_bytes(down), 0
     for stores in known:
@@ -184,9 +209,17 @@ def _hour(desk: Desk, hour: int, plan: homes_at.Plan | None, traffic: Traffic) -
         i, now_s = hour * per + m, 3600.0 * (hour + m * study.dt_h)
         curves = NO_CURVES if plan is None else homes_at.tender(fleet, plan, hour, (m + 1) / per, now_s)
         product = Product(Commodity.P, study.start_s + round(now_s), round(3600 * study.dt_h), Horizon.REAL_TIME, 0)
-        call = Call(product, party, supply(study.wholesale, desk.wholesale_per_kwh[i : i + 1], net_kw.sum(keepdims=True)),
-                    desk.tariff_per_kwh[i : i + 1], (), desk.tariff_per_kwh[:0])  # fmt: skip
-        trades, quotes, traffic = drive(desk.market.session(call), lambda _, c=call, k=curves: desk.strategy.tender(c, k), traffic)
+        call = Call(
+            product,
+            party,
+            supply(study.wholesale, desk.wholesale_per_kwh[i : i + 1], net_kw.sum(keepdims=True)),
+            desk.tariff_per_kwh[i : i + 1],
+            (),
+            desk.tariff_per_kwh[:0],
+        )
+        trades, quotes, traffic = drive(
+            desk.market.session(call), lambda _, c=call, k=curves: desk.strategy.tender(c, k), traffic
+        )
         power = desk.strategy.dispatch(curves, quotes, trades)
         got = homes_at.step(fleet, power, sessions, hour, now_s, net_kw)
         _record(track, i, got)
@@ -202,4 +235,4 @@ def _record(track: Track, i: int, got: homes_at.Delivered) -> None:
     track.t_air_degc[i] = got.t_air_degc
     track.worst[0] = max(track.worst[0], got.balance_kwh)
     for total, part in ((track.starts, got.starts), (track.short_k_h, got.short_k_h), (track.short_k2_h, got.short_k2_h)):
-        total += part
+        np.add(total, part, out=total)
