@@ -1,6 +1,6 @@
 """A comparison as a whole: what it leaves, what it keeps when a part fails, what it refuses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -84,10 +84,20 @@ def test_a_run_above_the_bound_stops_the_report(scene, tmp_path, monkeypatch):
     assert not (tmp_path / "summary.json").exists()
 
 
+def test_without_limit_is_reported_beside_where_asked(scene):
+    keys = scene.scenario.model_copy(
+        update={"substation": scene.scenario.substation.model_copy(update={"also_without_limit": True})}
+    )
+    result = runs.compare(replace(scene, scenario=keys), ["rtp", "central"])
+    captured = {name: entry["metrics"]["E2u"]["value"] for name, entry in result.summary["architectures"].items()}
+    assert all(value is not None and value <= 1 for value in captured.values())
+    assert captured["rtp"] > result.summary["architectures"]["rtp"]["metrics"]["E2"]["value"]
+
+
 def test_austin_two_days(data_dir):
     """Real feeder, real homes, real prices: central stays under the limit, captures most of the value, the flow converges."""
     del data_dir
-    scene = build.load("examples/austin/scenario.toml", ["scenario.days=2"])
+    scene = build.load("examples/austin/scenario.toml", ["scenario.days=2", "substation.also_without_limit=false"])
     result = runs.compare(scene, ["flat", "central"])
     central = result.summary["architectures"]["central"]
     assert 0.5 <= central["metrics"]["E2"]["value"] <= 1

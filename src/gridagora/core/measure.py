@@ -8,10 +8,15 @@ from gridagora.core.outcome import Outcome
 
 
 class Yardstick(NamedTuple):
-    """What a metric may compare with: the flat design of the same scene and the certified bound of welfare [$]."""
+    """What a metric may compare with: the flat design of the same scene and the certified bound of welfare [$].
+
+    `unlimited` is the same design run where the substation has no limit, with the bound of that case; None where not asked for.
+    """
 
     flat: Outcome | None
     bound_usd: float | None
+    unlimited: Outcome | None = None
+    unlimited_bound_usd: float | None = None
 
 
 @dataclass(frozen=True)

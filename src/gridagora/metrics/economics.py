@@ -15,6 +15,14 @@ def captured(outcome: Outcome, yardstick: Yardstick) -> float:
     return (welfare_usd(outcome) - start) / (yardstick.bound_usd - start)
 
 
+def captured_unlimited(_: Outcome, yardstick: Yardstick) -> float:
+    """Captured value of the same design where the substation has no limit."""
+    if yardstick.flat is None or yardstick.unlimited is None or yardstick.unlimited_bound_usd is None:
+        return float("nan")
+    start = welfare_usd(yardstick.flat._replace(limit_kw=float("inf")))
+    return (welfare_usd(yardstick.unlimited) - start) / (yardstick.unlimited_bound_usd - start)
+
+
 def average_price(outcome: Outcome, _: Yardstick) -> float:
     """Bills over energy withdrawn less energy injected."""
     return float(outcome.bill_usd.sum() / (outcome.home_kw.sum() * outcome.dt_h))
@@ -45,6 +53,7 @@ def volatility(outcome: Outcome, _: Yardstick) -> float:
 METRICS = (
     Metric("E1", "social welfare", "$", "up", lambda o, _: welfare_usd(o)),
     Metric("E2", "captured value", "share", "up", captured),
+    Metric("E2u", "captured value without the limit", "share", "up", captured_unlimited),
     Metric("E3", "wholesale purchase cost", "$", "down", wholesale_cost),
     Metric("E4", "wholesale energy", "MWh", "-", lambda o, _: float(o.load_kw.sum() * o.dt_h / 1000)),
     Metric("E5", "mean bill", "$/home", "down", lambda o, _: float(o.bill_usd.mean())),

@@ -16,6 +16,7 @@ from gridagora.report.table import ARROWS, group_of, shown, table
 MEANING = {
     "E1": "What all parties together gain: utility less resource cost. Payments between parties cancel out.",
     "E2": "Welfare gained over the reference as a share of the certified bound; 1 is perfect foresight and control.",
+    "E2u": "The same share where the substation has no limit: what a design is worth for prices alone.",
     "E3": "What the feeder's energy costs at the wholesale price.",
     "E4": "Energy through the substation, losses included.",
     "E5": "What homes pay under the tariff or market of the design.",

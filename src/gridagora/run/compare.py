@@ -64,7 +64,7 @@ def compare(
             ran = simulate(market, study, lambda done, total, stage=name: tell(stage, done, total))
             outcome = score(name, ran, study)
             outcomes[name] = outcome._replace(network=network(scene, factors, outcome))
-        except (PartError, InputError, FloatingPointError) as fault:
+        except (ValueError, FloatingPointError) as fault:  # what parts refuse, among them PartError and InputError
             faults[name] = str(fault)
             continue
         if out is not None:
@@ -76,14 +76,18 @@ def compare(
     top = yardstick(scene, study)
     tell("bound", 1, 1)
     _refuse_above(outcomes, top)
+    elapsed = perf_counter() - began
+    unlimited, unlimited_bound_usd = without_limit(scene, study, markets, outcomes, tell)
     found = results.gather(
         scene,
         study,
         {name: outcomes[name] for name in names if name in outcomes},
         outcomes["flat"],
         top,
-        perf_counter() - began,
+        elapsed,
         faults,
+        unlimited,
+        unlimited_bound_usd,
     )
     if out is not None:
         results.save(found, out)
@@ -122,6 +126,30 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Study:
     cost = first.wholesale_per_kwh + w.delivery_per_kwh
     rate = float(flat.tariff(cost, first.load_kw, np.zeros(len(cost)))[0])
     return study._replace(flat_per_kwh=rate, baseline_kw=first.load_kw, wholesale=w._replace(limit_kw=limit_kw(scene, first)))
+
+
+def without_limit(
+    scene: Scene, study: Study, markets: dict[str, Any], outcomes: dict[str, Outcome], tell: Progress
+) -> tuple[dict[str, Outcome], float | None]:
+    """Return every design as it runs where the substation has no limit, and the bound of that case, where the scenario asks.
+
+    Only a design that is told the limit runs again; the others cannot know it and did the same.
+    """
+    if not scene.scenario.substation.also_without_limit or not np.isfinite(study.wholesale.limit_kw):
+        return {}, None
+    free = study._replace(wholesale=study.wholesale._replace(limit_kw=np.inf))
+    runs = {}
+    for name, outcome in outcomes.items():
+        stage = f"{name}, no limit"
+        if getattr(markets[name], "told_specs", False):
+            runs[name] = score(name, simulate(markets[name], free, lambda done, total, at=stage: tell(at, done, total)), free)
+        else:
+            runs[name] = outcome._replace(limit_kw=np.inf)
+    tell("bound, no limit", 0, 1)
+    top = yardstick(scene, free)
+    tell("bound, no limit", 1, 1)
+    _refuse_above(runs, top)
+    return runs, top.welfare_usd
 
 
 def limit_kw(scene: Scene, flat: Outcome) -> float:

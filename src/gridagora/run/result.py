@@ -45,12 +45,20 @@ class Result:
 
 
 def gather(
-    scene: Any, study: Any, outcomes: dict[str, Outcome], flat: Outcome, top: Any, bound_s: float, faults: dict[str, str]
+    scene: Any,
+    study: Any,
+    outcomes: dict[str, Outcome],
+    flat: Outcome,
+    top: Any,
+    bound_s: float,
+    faults: dict[str, str],
+    unlimited: dict[str, Outcome],
+    unlimited_bound_usd: float | None,
 ) -> Result:
-    """Return the result of finished designs; `faults` names those that failed and why."""
-    measure = Yardstick(flat, top.welfare_usd)
+    """Return the result of finished designs; `faults` names those that failed, `unlimited` the runs without the limit."""
+    measure = {name: Yardstick(flat, top.welfare_usd, unlimited.get(name), unlimited_bound_usd) for name in outcomes}
     metrics = [find("metric", name) for name in _ordered(names("metric"))]
-    architectures = {name: _entry(outcome, metrics, measure, top, study) for name, outcome in outcomes.items()}
+    architectures = {name: _entry(outcome, metrics, measure[name], top, study) for name, outcome in outcomes.items()}
     frames = {kind: pd.concat([make(scene, o) for o in outcomes.values()], ignore_index=True) for kind, make in TABLES.items()}
     summary = {"architectures": architectures, "manifest": _manifest(scene, study, top, bound_s)}
     if faults:

@@ -92,6 +92,7 @@ class SubstationKeys(Table):
 
     limit_share_of_flat_peak: float | None = Field(None, gt=0.0, le=2.0, description="limit as a share of the peak under 'flat'")
     limit_kw: float | None = Field(None, gt=0.0, description="limit [kW]")
+    also_without_limit: bool = Field(False, description="whether captured value is reported without the limit as well")
     over_per_kwh: NotNegative = Field(1.0, description="cost of energy above the limit [$/kWh]")
 
 
