@@ -1,9 +1,26 @@
-"""Shared fixtures: the data folder, with a plain reason where it is absent."""
+"""Shared fixtures: the data folder, with a plain reason where it is absent, and a small scene that many tests read."""
 
 import os
 from pathlib import Path
 
 import pytest
+
+from gridagora.run.compare import prepare
+from gridagora.scenario import build, read
+
+SMALL = """
+[scenario]
+title = "Ten homes, a day"
+seed = 3
+days = 1
+[homes]
+count = 10
+pv_share = 0.5
+ev_share = 0.5
+battery_share = 0.4
+[substation]
+limit_share_of_flat_peak = 0.8
+"""
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +36,15 @@ def data_dir() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+@pytest.fixture(scope="session")
+def scene():
+    """Return a synthetic scene of ten homes for a day."""
+    return build.build(read.parse(SMALL, "small.toml"))
+
+
+@pytest.fixture(scope="session")
+def study(scene):
+    """Return what all designs share."""
+    return prepare(scene)

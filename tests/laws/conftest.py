@@ -1,38 +1,10 @@
-"""The small scene of the market laws: every registered design runs on it once."""
+"""Every registered design runs once on the small scene; the market laws read what it did."""
 
 import pytest
 
 from gridagora.core.registry import names
-from gridagora.run.compare import prepare
 from gridagora.run.score import score
 from gridagora.run.simulate import simulate
-from gridagora.scenario import build, read
-
-SMALL = """
-[scenario]
-title = "Ten homes, a day"
-seed = 3
-days = 1
-[homes]
-count = 10
-pv_share = 0.5
-ev_share = 0.5
-battery_share = 0.4
-[substation]
-limit_share_of_flat_peak = 0.8
-"""
-
-
-@pytest.fixture(scope="session")
-def scene():
-    """Return a synthetic scene of ten homes for a day."""
-    return build.build(read.parse(SMALL, "small.toml"))
-
-
-@pytest.fixture(scope="session")
-def study(scene):
-    """Return what all designs share."""
-    return prepare(scene)
 
 
 @pytest.fixture(scope="session")
