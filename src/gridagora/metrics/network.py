@@ -70,12 +70,12 @@ def self_consumption(outcome: Outcome, _: Yardstick) -> float:
 
 def lowest(outcome: Outcome, _: Yardstick) -> float:
     """Lowest home voltage of the run."""
-    return float("nan") if outcome.network is None else float(outcome.network.v_min_pu.min())
+    return float("nan") if outcome.network is None else float(np.fmin.reduce(outcome.network.v_min_pu))
 
 
 def highest(outcome: Outcome, _: Yardstick) -> float:
     """Highest home voltage of the run."""
-    return float("nan") if outcome.network is None else float(outcome.network.v_max_pu.max())
+    return float("nan") if outcome.network is None else float(np.fmax.reduce(outcome.network.v_max_pu))
 
 
 def violation_hours(outcome: Outcome, _: Yardstick) -> float:

@@ -118,7 +118,7 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Study:
         FIRST_FLAT_PER_KWH,
         dt_h,
         keys.market.horizon_hours,
-        getattr(keys.market, "dispatch", "priority"),
+        keys.market.dispatch,
         None,
     )
     flat = scene.market("flat")

@@ -1,6 +1,6 @@
 """Every resource of a scene with its true state: beliefs for a plan, curves for an interval, and the step of the physics."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -221,8 +221,3 @@ def owners(fleet: Fleet, sessions: Index) -> Index:
 def spread(values: Col, home: Index, n: int) -> Col:
     """Return values by home, shape (n,)."""
     return np.bincount(home, values, n)
-
-
-def with_rule(fleet: Fleet, rule: str) -> Fleet:
-    """Return the fleet with another way of following a target."""
-    return replace(fleet, rule=RULES[rule])

@@ -23,7 +23,7 @@ def watch(
     other_kw
         Load of the meters that are no homes, shape (t, j) [kW].
     """
-    j, t = len(feeder.meter_name), home_kw.shape[1]
+    j = len(feeder.meter_name)
     place = np.zeros((len(home_meter), j))
     place[np.arange(len(home_meter)), home_meter] = 1.0
     p_kw = home_kw.T @ place + other_kw
@@ -39,22 +39,17 @@ def watch(
     home_v = np.stack([flow.v_pu[:, group].mean(1) for group in nodes])
     bus = np.full((3, len(feeder.bus_name)), np.nan)
     peak = int(np.argmax(home_kw.sum(0)))
-    with np.errstate(all="ignore"):
-        lowest, highest = np.nanmin(flow.v_pu, 0, initial=9.0), np.nanmax(flow.v_pu, 0, initial=0.0)
+    lowest, highest = np.fmin.reduce(flow.v_pu, axis=0), np.fmax.reduce(flow.v_pu, axis=0)
     for k in np.flatnonzero(live):
         b = feeder.node_bus[k]
         bus[:, b] = np.fmin(bus[0, b], lowest[k]), np.fmax(bus[1, b], highest[k]), np.fmin(bus[2, b], flow.v_pu[peak, k])
     failed = int((~flow.converged).sum())
-    if failed == t:
-        v_min = v_max = np.full(t, np.nan)
-    else:
-        v_min, v_max = np.nanmin(home_v, 0, initial=9.0), np.nanmax(home_v, 0, initial=0.0)
     return Network(
         flow.losses_kw,
         flow.substation_p_kw,
         flow.substation_q_kvar,
-        v_min,
-        v_max,
+        home_v.min(0),
+        home_v.max(0),
         home_v,
         *bus,
         failed,
