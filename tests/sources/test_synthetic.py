@@ -38,7 +38,7 @@ def test_tables_have_the_promised_shapes(start_s: int) -> None:
             assert column.shape == (30,), name
         if name not in {"home_id", "calibration_error"}:
             assert np.isfinite(column).all(), name
-    assert homes.draw_set_kwh.shape == (30, 7, 24)
+    assert homes.draw_set_kwh.shape == (30, 28, 24)
     assert (homes.load_kw >= 0).all()
     assert (homes.pv_kw >= 0).all()
     assert homes.heating.all() == (start_s == WINTER)

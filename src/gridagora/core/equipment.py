@@ -11,7 +11,7 @@ from gridagora.core.tables import Col, Flag, Index, Weather
 
 PV_LOSS, INVERTER = 0.86, 0.96  # PVWatts: 14 % losses, 96 % inverter efficiency
 TANK_KWH_K, TANK_UA_KW_K, TANK_KW = 0.22, 1.055e-3, 4.5  # 50 gallons (GridLAB-D defaults)
-PAST_DAYS, DRAWS = 28, 7
+PAST_DAYS = 28
 
 
 class Equipment(NamedTuple):
@@ -107,15 +107,14 @@ def charging(equipment: Equipment, home_id: Sequence[str], sessions: Sessions, d
 
 
 def draw_set(past_kwh: Col) -> Col:
-    """Return seven equally likely draws of each hour of day, (n, 7, 24): means of four neighbours by size among 28 days.
+    """Return the equally likely draws of each hour of day, (n, 28, 24): those of the last 28 days, each by itself.
 
     Parameters
     ----------
     past_kwh
         Hot water of the last 28 days, shape (n, 672) [kWh].
     """
-    by_size = np.sort(past_kwh.reshape(len(past_kwh), PAST_DAYS, 24), axis=1)
-    return np.ascontiguousarray(by_size.reshape(len(past_kwh), DRAWS, PAST_DAYS // DRAWS, 24).mean(axis=2))
+    return np.ascontiguousarray(past_kwh.reshape(len(past_kwh), PAST_DAYS, 24))
 
 
 def _mask(rows: Index, count: int) -> Flag:

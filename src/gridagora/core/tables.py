@@ -50,7 +50,7 @@ class Homes(NamedTuple):
     home_id: tuple[str, ...]
     load_kw: Col  # (n, H) appliances, withdrawal
     draw_kwh: Col  # (n, H) heat drawn as hot water in each hour
-    draw_set_kwh: Col  # (n, 7, 24) seven equally likely draws of each local hour of day
+    draw_set_kwh: Col  # (n, S, 24) S equally likely draws of each local hour of day
     t_set_degc: Col  # (n, H)
     heating: Flag  # (n, H) True where the unit heats, False where it cools
     ua_kw_k: Col  # (n,)

@@ -28,7 +28,7 @@ class WaterHeater:
     rated_kw: Col
     set_degc: Col
     draw_kw: Col  # (n, H) heat really drawn
-    draw_set_kwh: Col  # (n, 7, 24) equally likely draws of each local hour of day
+    draw_set_kwh: Col  # (n, S, 24) equally likely draws of each local hour of day
     local_hour: Index  # (H,) local hour of day
     likely_kw: Col  # (n, 24) mean of the likely draws
     discomfort_per_k2_h: float  # k of k/2 (t_min - T)^2 [$/(K2 h)]
@@ -142,18 +142,23 @@ def spec(
 
 
 def draws(table: WaterHeater, hour: int, hours: int = 24) -> Col:
-    """Equally likely extra inflows of each hour of a window, shape (n, 7, h) [K], negative."""
+    """Equally likely extra inflows of each hour of a window, shape (n, S, h) [K], negative."""
     per_kwh = _hold(table.cap_kwh_k, table.ua_kw_k, 1.0) / table.cap_kwh_k
     return np.ascontiguousarray(-per_kwh[:, None, None] * table.draw_set_kwh[:, :, table.local_hour[hour : hour + hours]])
 
 
-def spec_now(table: WaterHeater, state: Tanks, hour: int, *, known_draws: bool = False) -> Stores:
-    """Belief of the next real-time interval, for a bid, with the mean of the likely draws (or the true one).
+def spec_now(table: WaterHeater, state: Tanks, hour: int, *, share: float, known_draws: bool = False) -> Stores:
+    """Belief of the next real-time interval, for a bid; the end value is that of the plan: nil here.
 
-    The end value is that of the plan: nil here.
+    The interval ends at `share` of its hour. In the first one the mean of the likely draws flows out (the true one where known);
+    later a tank has felt the draw of the hour, believes that it lasts, and heats for what is still to come above that mean,
+    which the plan does not know of.
     """
-    drawn = table.draw_kw[:, hour] if known_draws else table.likely_kw[:, table.local_hour[hour]]
-    inflow = _inflow(table, drawn[:, None], table.short_h)
+    mean = table.likely_kw[:, table.local_hour[hour]]
+    felt = known_draws or share > 1.5 * table.short_h
+    drawn = table.draw_kw[:, hour] if felt else mean
+    to_come = 0.0 if known_draws else (drawn - mean) * (1 - share)
+    inflow = _inflow(table, (drawn + to_come / table.short_h)[:, None], table.short_h)
     return table.resting._replace(x0=np.maximum(state.t_tank_degc, COLDEST_DEGC), inflow=inflow)
 
 

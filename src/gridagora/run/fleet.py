@@ -124,7 +124,7 @@ def tender(fleet: Fleet, found: Plan, hour: int, share: float, now_s: float) -> 
     """Return the curve of every resource for the next interval, which ends at `share` of the hour."""
     parts = (
         hvac.spec_now(fleet.hvac, fleet.houses, hour),
-        water_heater.spec_now(fleet.tank, fleet.tanks, hour, known_draws=fleet.draws_known),
+        water_heater.spec_now(fleet.tank, fleet.tanks, hour, share=share, known_draws=fleet.draws_known),
         battery.spec_now(fleet.battery, fleet.battery_kwh),
         ev.spec_now(fleet.ev, fleet.ev_kwh, now_s, found.sessions),
     )

@@ -57,7 +57,7 @@ def homes(table: Homes, days: int, where: str) -> list[Problem]:
         for name in sorted({name for name in table.home_id if table.home_id.count(name) > 1})
     ]
     shapes = {name: (count, hours(days)) for name in HOURLY}
-    shapes |= dict.fromkeys((*PER_HOME, *TANK), (count,)) | {"draw_set_kwh": (count, 7, 24)}
+    shapes |= dict.fromkeys((*PER_HOME, *TANK), (count,)) | {"draw_set_kwh": (count, *table.draw_set_kwh.shape[1:2], 24)}
     for name, shape in shapes.items():
         found += _rows(getattr(table, name), shape, f"{where}: homes.{name}", table.home_id)
     if found:
