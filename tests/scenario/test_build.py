@@ -11,7 +11,7 @@ from gridagora.core.errors import InputError, Problem
 from gridagora.core.tables import LEAD_H, TAIL_H
 from gridagora.scenario import build, describe, read
 from gridagora.scenario.build import Scene
-from gridagora.scenario.schema import HomesKeys, Scenario
+from gridagora.scenario.schema import HomesKeys, Scenario, TariffKeys
 
 SMALL = "[scenario]\ndays = 2\n[homes]\ncount = 6\nev_share = 1.0\nbattery_share = 0.5\n"
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -84,6 +84,23 @@ def test_the_design_gets_its_keys(scene: Scene) -> None:
     assert keyed.market("tou").peak_ratio == 5.0
     with pytest.raises(InputError, match="Did you mean 'tou'"):
         keyed.market("tuo")
+
+
+def test_the_designs_under_a_tariff_share_its_credit_and_may_have_their_own(scene: Scene) -> None:
+    keys = read.parse(SMALL, overrides=["tariff.credit_per_kwh=0.03", "market.tou.credit_per_kwh=0.01"])
+    made = build.assemble(scene.feeder, scene.homes, scene.weather, scene.prices, keys)
+    assert [made.market(name).credit_per_kwh for name in ("flat", "flat_optimised", "tou")] == [0.03, 0.03, 0.01]
+    assert not hasattr(made.market("rtp"), "credit_per_kwh")
+    assert scene.market("tou").credit_per_kwh == np.inf
+    assert "a credit of 0.03 $/kWh" in describe.scene_lines(made)["export of homes"]
+    assert "net metering" in describe.scene_lines(scene)["export of homes"]
+
+
+def test_a_credit_that_no_tariff_can_pay_is_found(scene: Scene) -> None:
+    keys = scene.scenario.model_copy(update={"tariff": TariffKeys(credit_per_kwh=99.0)})
+    problem = only(scene, scenario=keys)
+    assert "[tariff] credit_per_kwh" in problem.where
+    assert "dearest cost of the run" in problem.expected
 
 
 def test_gas_water_heaters_draw_no_electricity() -> None:

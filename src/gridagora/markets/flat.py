@@ -8,6 +8,7 @@ from gridagora.core.exchange import quote
 from gridagora.core.registry import register
 from gridagora.core.session import Call, Session, nothing
 from gridagora.core.tables import Col
+from gridagora.core.tariff import NET_METERING, neutral_per_kwh
 
 
 @register("market", "flat")
@@ -15,10 +16,11 @@ from gridagora.core.tables import Col
 class Flat:
     """Today's default: homes keep their thermostats and charge when they plug in; a battery only follows its own PV."""
 
+    credit_per_kwh: float = NET_METERING
     strategy: str = "habit"
 
-    def tariff(self, cost_per_kwh: Col, load_kw: Col, local_hour: Col) -> Col:
-        """Return the price of every interval, shape (t,) [$/kWh]: load-weighted cost of the baseline, the same all day.
+    def tariff(self, cost_per_kwh: Col, load_kw: Col, local_hour: Col, exported_kw: Col | float = 0.0) -> Col:
+        """Return the import price of every interval, shape (t,) [$/kWh]: load-weighted cost of the baseline, the same all day.
 
         Parameters
         ----------
@@ -28,8 +30,10 @@ class Flat:
             Baseline load, shape (t,) [kW]; its weighted mean makes revenue equal cost (theory 7).
         local_hour
             Local time of day of each interval, shape (t,) [h].
+        exported_kw
+            What homes export on the baseline, shape (t,) [kW]; read where export earns a credit below the import price.
         """
-        return np.full(len(local_hour), (cost_per_kwh * load_kw).sum() / load_kw.sum())
+        return neutral_per_kwh(np.ones(len(local_hour)), cost_per_kwh, load_kw, exported_kw, self.credit_per_kwh)
 
     def outlook(self, call: Call) -> Col:
         """Return the prices homes plan on, shape (h,) [$/kWh]."""
@@ -37,5 +41,6 @@ class Flat:
 
     def session(self, call: Call) -> Session:
         """Post the tariff; nobody answers."""
-        yield quote(call.product, call.party, call.tariff_per_kwh[:1])
+        price = call.tariff_per_kwh[:1]
+        yield quote(call.product, call.party, price, np.minimum(price, self.credit_per_kwh))
         return nothing(call)

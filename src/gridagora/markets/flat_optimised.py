@@ -8,6 +8,7 @@ from gridagora.core.exchange import quote
 from gridagora.core.registry import register
 from gridagora.core.session import Call, Session, nothing
 from gridagora.core.tables import Col
+from gridagora.core.tariff import NET_METERING, neutral_per_kwh
 
 
 @register("market", "flat_optimised")
@@ -15,11 +16,12 @@ from gridagora.core.tables import Col
 class FlatOptimised:
     """The price of `flat`, answered by homes that look ahead instead of by thermostats."""
 
+    credit_per_kwh: float = NET_METERING
     strategy: str = "price_taker"
 
-    def tariff(self, cost_per_kwh: Col, load_kw: Col, local_hour: Col) -> Col:
+    def tariff(self, cost_per_kwh: Col, load_kw: Col, local_hour: Col, exported_kw: Col | float = 0.0) -> Col:
         """Return the load-weighted cost of the baseline, shape (t,) [$/kWh]."""
-        return np.full(len(local_hour), (cost_per_kwh * load_kw).sum() / load_kw.sum())
+        return neutral_per_kwh(np.ones(len(local_hour)), cost_per_kwh, load_kw, exported_kw, self.credit_per_kwh)
 
     def outlook(self, call: Call) -> Col:
         """Return the prices homes plan on, shape (h,) [$/kWh]."""
@@ -27,5 +29,6 @@ class FlatOptimised:
 
     def session(self, call: Call) -> Session:
         """Post the tariff; nobody answers."""
-        yield quote(call.product, call.party, call.tariff_per_kwh[:1])
+        price = call.tariff_per_kwh[:1]
+        yield quote(call.product, call.party, price, np.minimum(price, self.credit_per_kwh))
         return nothing(call)

@@ -9,6 +9,7 @@ from gridagora.core.exchange import quote
 from gridagora.core.registry import register
 from gridagora.core.session import Call, Session, nothing
 from gridagora.core.tables import Col
+from gridagora.core.tariff import NET_METERING, neutral_per_kwh
 
 DAY_H = 24
 
@@ -24,6 +25,7 @@ class TimeOfUse:
     peak_ratio: float = 3.0
     peak_start_h: float = 14.0
     peak_end_h: float = 20.0
+    credit_per_kwh: float = NET_METERING
     strategy: str = "price_taker"
 
     def __post_init__(self) -> None:
@@ -38,10 +40,10 @@ class TimeOfUse:
         if problems:
             raise InputError(problems)
 
-    def tariff(self, cost_per_kwh: Col, load_kw: Col, local_hour: Col) -> Col:
-        """Return the price of every interval, shape (t,) [$/kWh]; revenue on the baseline equals its cost (theory 7, T30)."""
+    def tariff(self, cost_per_kwh: Col, load_kw: Col, local_hour: Col, exported_kw: Col | float = 0.0) -> Col:
+        """Return the import price of every interval, shape (t,) [$/kWh]; revenue on the baseline is its cost (theory 7, T30)."""
         shape = np.where((local_hour >= self.peak_start_h) & (local_hour < self.peak_end_h), self.peak_ratio, 1.0)
-        return np.asarray(shape * ((cost_per_kwh * load_kw).sum() / (shape[: len(load_kw)] * load_kw).sum()))
+        return neutral_per_kwh(shape, cost_per_kwh, load_kw, exported_kw, self.credit_per_kwh)
 
     def outlook(self, call: Call) -> Col:
         """Return the prices homes plan on, shape (h,) [$/kWh]."""
@@ -49,5 +51,6 @@ class TimeOfUse:
 
     def session(self, call: Call) -> Session:
         """Post the tariff of the interval; nobody answers."""
-        yield quote(call.product, call.party, call.tariff_per_kwh[:1])
+        price = call.tariff_per_kwh[:1]
+        yield quote(call.product, call.party, price, np.minimum(price, self.credit_per_kwh))
         return nothing(call)

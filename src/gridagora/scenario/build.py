@@ -69,14 +69,16 @@ class Scene:
         return self.scenario.file
 
     def market(self, name: str) -> Any:
-        """Return the design of that name, its fields set by `[market.NAME]`.
+        """Return the design of that name, its fields set by `[market.NAME]` and, where it pays a credit, by `[tariff]`.
 
         Raises
         ------
         InputError
             No such design; the sentence gives the nearest name.
         """
-        return find("market", name)(**self.scenario.parts.get(name, {}))
+        design, credit = find("market", name), self.scenario.tariff.credit_per_kwh
+        shared = {} if credit is None or not hasattr(design, "credit_per_kwh") else {"credit_per_kwh": credit}
+        return design(**shared | self.scenario.parts.get(name, {}))
 
 
 def load(path: str | Path, overrides: Sequence[str] = (), progress: Callable[[str], None] | None = None) -> Scene:
@@ -141,6 +143,7 @@ def assemble(
     problems = [
         *sound.feeder(feeder, where),
         *sound.prices(prices, start_s, case.days, where),
+        *sound.credit(scenario, prices, where),
         *sound.weather(weather, start_s, case.days, where),
         *sound.homes(homes, case.days, where),
     ]

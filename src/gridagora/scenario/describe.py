@@ -75,6 +75,7 @@ def scene_lines(scene: Scene) -> dict[str, str]:
     lines["tariff"] = (
         f"delivery {keys.prices.delivery_per_kwh:g} $/kWh, export credit {keys.prices.export_credit_per_kwh:+g} $/kWh"
     )
+    lines["export of homes"] = _export(keys.tariff.credit_per_kwh)
     lines["substation"] = _limit(scene)
     lines["comfort"] = f"{keys.comfort.value_per_k2_h:g} $/(K2 h)"
     return lines
@@ -107,6 +108,12 @@ def _equipment(scene: Scene) -> str:
         "electric water heaters": np.count_nonzero(homes.tank_kwh_k > 0),
     }
     return ", ".join(f"{many} with {what}" for what, many in owners.items()) + f"; {homes.ev_home.size} charging sessions"
+
+
+def _export(credit_per_kwh: float | None) -> str:
+    if credit_per_kwh is None:
+        return "net metering under a tariff: what leaves a home earns the import price of its interval"
+    return f"under a tariff what leaves a home earns a credit of {credit_per_kwh:g} $/kWh, what enters it pays the import price"
 
 
 def _limit(scene: Scene) -> str:

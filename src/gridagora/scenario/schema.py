@@ -87,6 +87,14 @@ class PricesKeys(Table):
     export_credit_per_kwh: float = Field(0.0, description="paid on top of the wholesale price for a kWh exported [$/kWh]")
 
 
+class TariffKeys(Table):
+    """`[tariff]`: what the tariff designs `flat`, `flat_optimised` and `tou` have in common."""
+
+    credit_per_kwh: NotNegative | None = Field(
+        None, description="export credit: paid for a kWh that leaves a home; left out: net metering, the import price [$/kWh]"
+    )
+
+
 class SubstationKeys(Table):
     """`[substation]`: what it can carry; both limits left out: no limit."""
 
@@ -94,6 +102,26 @@ class SubstationKeys(Table):
     limit_kw: float | None = Field(None, gt=0.0, description="limit [kW]")
     also_without_limit: bool = Field(False, description="whether captured value is reported without the limit as well")
     over_per_kwh: NotNegative = Field(1.0, description="cost of energy above the limit [$/kWh]")
+
+
+class LayersKeys(Table):
+    """`[layers]`: places between a home and the substation; a layered design clears at each of them."""
+
+    zones: int = Field(4, ge=0, le=1000, description="zones of neighbouring service transformers; 0: none")
+    zone_limit_share_of_flat_peak: float | None = Field(
+        None, gt=0.0, le=2.0, description="limit of a zone as a share of its own peak under 'flat'; left out: no limit"
+    )
+    transformer_limit_share: float | None = Field(
+        None, gt=0.0, le=5.0, description="limit of a service transformer as a share of its rating; left out: no limit"
+    )
+
+
+class LinksKeys(Table):
+    """`[links]`: how messages between homes and a layered market fail."""
+
+    loss_share: float = Field(0.0, ge=0.0, lt=1.0, description="share of messages that never arrive [0..1)")
+    duplicate_share: float = Field(0.0, ge=0.0, lt=1.0, description="share of tenders that arrive twice [0..1)")
+    delay_intervals: int = Field(0, ge=0, le=288, description="real-time intervals that a tender is late")
 
 
 class ComfortKeys(Table):
@@ -121,7 +149,10 @@ class Scenario(Table):
     homes: HomesKeys = HomesKeys()
     weather: WeatherKeys = WeatherKeys()
     prices: PricesKeys = PricesKeys()
+    tariff: TariffKeys = TariffKeys()
     substation: SubstationKeys = SubstationKeys()
+    layers: LayersKeys = LayersKeys()
+    links: LinksKeys = LinksKeys()
     comfort: ComfortKeys = ComfortKeys()
     market: MarketKeys = MarketKeys()
     parts: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, description="keys of `[market.NAME]`, by NAME")
@@ -136,7 +167,10 @@ TABLES: Mapping[str, type[Table]] = MappingProxyType(
         "homes": HomesKeys,
         "weather": WeatherKeys,
         "prices": PricesKeys,
+        "tariff": TariffKeys,
         "substation": SubstationKeys,
+        "layers": LayersKeys,
+        "links": LinksKeys,
         "comfort": ComfortKeys,
         "market": MarketKeys,
     }

@@ -9,6 +9,7 @@ from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.core.feeder import Feeder
 from gridagora.core.tables import LEAD_H, TAIL_H, Col, Homes, Index, Prices, Weather
 from gridagora.grid.flow import solve
+from gridagora.scenario.schema import Scenario
 
 HOUR_S = 3600
 SHOWN = 3  # rows named of one fault before the rest is counted
@@ -33,6 +34,16 @@ def prices(table: Prices, start_s: int, days: int, where: str) -> list[Problem]:
         shape = (per_hour * (LEAD_H + hours(days)),)
         found += _series(getattr(table, name), shape, f"{where}: prices.{name}", start_s - LEAD_H * HOUR_S, HOUR_S // per_hour)
     return found
+
+
+def credit(keys: Scenario, table: Prices, where: str) -> list[Problem]:
+    """Return the problem of an export credit that no tariff can pay: above the dearest cost, it is above the import price."""
+    asked = keys.tariff.credit_per_kwh
+    dearest = table.real_time_per_kwh[4 * LEAD_H :].max(initial=-np.inf) + keys.prices.delivery_per_kwh
+    if asked is None or not asked > dearest:
+        return []
+    expected = f"at most the import price, which cannot exceed the dearest cost of the run, {dearest:.4f} $/kWh"
+    return [Problem(f"{where}: [tariff] credit_per_kwh", f"{asked:g} $/kWh", expected, "Leave it out for net metering.")]
 
 
 def weather(table: Weather, start_s: int, days: int, where: str) -> list[Problem]:

@@ -1,0 +1,160 @@
+"""Tariff homes that are credited less for export than they pay for import: money, self-consumption, plans, prices inside."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gridagora.core.errors import InputError
+from gridagora.run import behind
+from gridagora.run import fleet as homes_at
+from gridagora.run.compare import compare, prepare
+from gridagora.run.score import score
+from gridagora.run.desk import tariff
+from gridagora.run.simulate import simulate
+from gridagora.scenario import build, read
+from gridagora.scenario.schema import TariffKeys
+
+DESIGNS = ("flat", "flat_optimised", "tou")
+CREDIT = 0.02
+
+
+def with_credit(scene, credit_per_kwh):
+    keys = scene.scenario.model_copy(update={"tariff": TariffKeys(credit_per_kwh=credit_per_kwh)})
+    return replace(scene, scenario=keys)
+
+
+def run(scene, study, name):
+    return score(name, simulate(scene.market(name), study), study)
+
+
+def exported_kwh(outcome):
+    return (-outcome.home_kw).clip(min=0).sum(1) * outcome.dt_h
+
+
+def cost_usd(outcome):
+    """Mean cost of a home: bill, comfort, wear and what was missed, less what is left in its stores."""
+    felt = (outcome.comfort_usd, outcome.hot_water_usd, outcome.wear_usd, outcome.ev_unmet_usd)
+    return outcome.bill_usd.mean() + sum(part.mean() for part in felt) - outcome.left_usd / len(outcome.bill_usd)
+
+
+@pytest.fixture(scope="module")
+def low(scene):
+    return with_credit(scene, CREDIT)
+
+
+@pytest.fixture(scope="module")
+def low_study(low):
+    return prepare(low)
+
+
+@pytest.fixture(scope="module")
+def outcomes(low, low_study):
+    return {name: run(low, low_study, name) for name in DESIGNS}
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_homes_pay_for_import_and_are_paid_for_export_to_the_micro_dollar(outcomes, name):
+    o = outcomes[name]
+    paid = (o.home_kw.clip(min=0) @ o.price_per_kwh - CREDIT * (-o.home_kw).clip(min=0).sum(1)) * o.dt_h
+    np.testing.assert_allclose(o.bill_usd, paid, atol=1.01e-6)
+    assert o.imbalance_uusd == 0
+    assert exported_kwh(o).max() > 0
+    assert {"energy", "credit"} <= set(o.ledger.item)
+
+
+def test_the_flat_tariff_earns_its_cost_from_homes_that_do_not_answer(outcomes):
+    o = outcomes["flat"]
+    cost = o.load_kw @ (o.wholesale_per_kwh + o.delivery_per_kwh) * o.dt_h
+    assert o.bill_usd.sum() == pytest.approx(cost, abs=1e-6 * len(o.bill_usd))
+
+
+def test_time_of_use_earns_the_cost_of_the_baseline(low, low_study, outcomes):
+    """T30 with a kink: import revenue less credits, on the homes of the baseline."""
+    flat = outcomes["flat"]
+    price = tariff(low.market("tou"), low_study, np.resize(flat.wholesale_per_kwh, 2 * len(flat.start_s)))[: len(flat.start_s)]
+    revenue = (flat.home_kw.clip(min=0) @ price).sum() - CREDIT * (-flat.home_kw).clip(min=0).sum()
+    cost = flat.load_kw @ (flat.wholesale_per_kwh + flat.delivery_per_kwh)
+    assert revenue == pytest.approx(cost, abs=1e-9)
+    np.testing.assert_array_equal(price, outcomes["tou"].price_per_kwh)
+
+
+def test_a_credit_a_hair_below_the_price_costs_homes_what_net_metering_does(scene, study):
+    """What a battery holds at the end may differ, for it is worth what it cost; the sum does not. Units run continuously."""
+    smooth = study._replace(rule="continuous")
+    plain = run(scene, smooth, "flat_optimised")
+    near = run(with_credit(scene, plain.price_per_kwh[0] * (1 - 1e-9)), smooth, "flat_optimised")
+    assert cost_usd(near) == pytest.approx(cost_usd(plain), rel=5e-3)
+
+
+def test_a_credit_equal_to_the_price_is_net_metering_bit_for_bit(scene, study):
+    plain = run(scene, study, "flat_optimised")
+    equal = run(with_credit(scene, plain.price_per_kwh[0]), study, "flat_optimised")
+    np.testing.assert_allclose(equal.price_per_kwh, plain.price_per_kwh, rtol=1e-12)
+    np.testing.assert_allclose(equal.bill_usd, plain.bill_usd, atol=1e-5)
+    assert np.isnan(equal.plan_gap_share)
+
+
+@pytest.mark.parametrize("name", ["flat_optimised", "tou"])
+def test_a_home_with_panels_and_a_battery_uses_what_it_makes(scene, study, outcomes, name):
+    """Net metering lets a battery trade with the grid; a low credit leaves only what neither house nor battery can take."""
+    both = (scene.homes.pv_kw.max(1) > 0) & (scene.homes.battery_kwh > 0)
+    assert both.any()
+    free = exported_kwh(run(scene, study, name))[both].sum()
+    assert exported_kwh(outcomes[name])[both].sum() < 0.15 * free
+
+
+def test_the_plan_states_its_gap_and_stays_between_credit_and_price(low, low_study, outcomes):
+    assert 0 <= outcomes["tou"].plan_gap_share < 0.1
+    fleet = homes_at.of(
+        low.homes,
+        low_study.local_hour,
+        low_study.comfort_per_k2_h,
+        low_study.flat_per_kwh,
+        1 / 12,
+        rule="priority",
+        draws_known=True,
+    )
+    specs, sessions = homes_at.beliefs(fleet, 18, 24, 0.1)
+    net_kw = (low.homes.load_kw - low.homes.pv_kw)[:, 18:42]
+    buy, sell = np.where(np.arange(24) < 2, 0.2, 0.1), np.full(24, CREDIT)
+    found = behind.outlook(specs, homes_at.homes_of(fleet, sessions), net_kw, buy, sell, None)
+    assert np.all((found.price_per_kwh >= sell - 1e-12) & (found.price_per_kwh <= buy + 1e-12))
+    can = (net_kw < 0).any(1) | (low.homes.battery_kwh > 0)
+    assert np.array_equal(found.price_per_kwh[~can], np.tile(buy, ((~can).sum(), 1)))
+    assert np.any(found.price_per_kwh[can] < buy - 1e-6)
+    assert 0 <= found.gap_share < 0.1
+    later = behind.outlook(specs, homes_at.homes_of(fleet, sessions), net_kw, buy, sell, found.price_per_kwh)
+    assert later.gap_share < 0.1
+
+
+def test_a_plan_that_knows_the_credit_costs_homes_less(low, low_study, monkeypatch):
+    """Against a plan that takes export to earn the import price; both clear inside the home. Units run continuously."""
+    study = low_study._replace(rule="continuous")
+
+    aware = cost_usd(run(low, study, "tou"))
+    monkeypatch.setattr(behind, "outlook", lambda specs, home, net, buy, *_: behind.Inside(np.tile(buy, (len(net), 1)), 0.0))
+    blind = cost_usd(run(low, study, "tou"))
+    assert aware < blind
+
+
+def test_a_credit_above_the_price_is_refused_with_the_price(scene):
+    with pytest.raises(InputError, match=r"\[tariff\] credit_per_kwh: got 0.3 .* at most the cheapest import price"):
+        prepare(with_credit(scene, 0.3))
+
+
+def test_a_design_whose_cheap_hours_are_below_the_credit_fails_alone(scene):
+    price = compare(scene, ["flat"]).summary["manifest"]["flat_rate_per_kwh"]
+    result = compare(with_credit(scene, 0.9 * price), ["flat", "tou"])
+    assert list(result.summary["architectures"]) == ["flat"]
+    assert "cheapest import price of the design" in result.summary["failed"]["tou"]
+
+
+def test_the_scenario_of_the_how_to_page_runs():
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "export-credit.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    scene = build.build(read.parse(text, overrides=["homes.count=6", "scenario.days=1"]))
+    found = compare(scene).tables["ledger"]
+    assert set(found[found.item == "credit"].architecture) == {"flat", "tou"}
