@@ -1,4 +1,7 @@
-"""Speed of the value recursion, its bids and the clearing, and its ratio to an interior-point solver, in one run."""
+"""Speed of the value recursion, its bids, the clearing and the sharing of a meter, and its ratio to an interior-point solver.
+
+One thread; each figure is the least of several short runs, since others may load the machine.
+"""
 
 import time
 from collections.abc import Callable
@@ -9,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from gridagora.kernels.curve import clear
+from gridagora.kernels.meter import share
 from gridagora.kernels.stores import FIELDS, Stores, stores
 from gridagora.kernels.value import bid, respond, slopes
 
@@ -60,6 +64,26 @@ def houses(rng: np.random.Generator, n: int, h: int) -> Stores:
     )
 
 
+def tanks(rng: np.random.Generator, n: int, h: int) -> Stores:
+    """Hot-water tanks with a dead zone of comfort and draws in the morning and the evening."""
+    dt, hour = 24 / h, np.arange(h) * 24 / h
+    size = rng.uniform(4, 9, (n, 1))
+    draw = (np.exp(-((hour - 7.0) ** 2)) + np.exp(-(((hour - 20) / 1.5) ** 2))) * rng.uniform(0.3, 1.0, (n, 1))
+    return stores(
+        0.7 * size[:, 0],
+        np.full(h, dt),
+        leak=0.995**dt,
+        inflow=-draw * dt,
+        p_max_kw=4.0,
+        x_min=-5.0,
+        x_max=size,
+        k_x=0.08,
+        x_set=0.8 * size,
+        dead=0.1 * size,
+        end_mu=np.full(2, 0.1),
+    )
+
+
 def seconds(work: Callable[[], Any], times: int) -> float:
     """Least processor time of several calls [s]."""
     least = np.inf
@@ -89,33 +113,69 @@ def battery_programme(s: Stores, price: np.ndarray) -> clarabel.DefaultSolver:
     return clarabel.DefaultSolver(sp.csc_matrix((3 * h, 3 * h)), cost, a, b, cones, settings)
 
 
-def main() -> None:
-    """Print the table."""
-    for h, n in ((24, 4096), (96, 1024), (288, 128)):
+def responses() -> None:
+    """Print how many schedules a second are found, and how many times that of the interior-point solver."""
+    for h, n in ((24, 2048), (96, 512), (288, 64), (672, 16)):
         rng = np.random.default_rng(1)
         price = prices(rng, h)
         solver = battery_programme(batteries(rng, 1, h), price)
         interior = seconds(solver.solve, 5)
-        for name, make in (("batteries", batteries), ("houses", houses)):
+        for name, make in (("batteries", batteries), ("houses", houses), ("tanks", tanks)):
             table = make(rng, n, h)
-            for meter, sell in (("one price", price), ("kinked meter", 0.5 * price)):
-                loaded = table._replace(load_kw=rng.uniform(-3, 3, (n, h))) if meter != "one price" else table
-                respond(loaded, price, sell)
-                each = seconds(lambda t=loaded, b=price, c=sell: respond(t, b, c), 5) / n
-                print(f"T={h:3d} {name:9s} {meter:12s} {1 / each:10,.0f} /s, {interior / each:8,.0f} x interior point")
+            loaded = table._replace(load_kw=rng.uniform(-3, 3, (n, h)))
+            pulled = table._replace(prox=np.full((n, h), 0.02))
+            for case, store, sell in (
+                ("one price", table, price),
+                ("kinked meter", loaded, 0.5 * price),
+                ("proximal", pulled, price),
+            ):
+                respond(store, price, sell)
+                each = seconds(lambda t=store, b=price, c=sell: respond(t, b, c), 7) / n
+                print(f"T={h:3d} {name:9s} {case:12s} {1 / each:10,.0f} /s, {interior / each:8,.0f} x interior point")
+
+
+def bids() -> None:
+    """Print the time of the slopes, bids and clearing of a feeder."""
     rng = np.random.default_rng(2)
     n, price = 450, prices(rng, 24)
     table = houses(rng, n, 24)
     values = slopes(table, price)
     first = stores(table.x0, np.array([1 / 12]), **{name: getattr(table, name)[:, :1] for name in FIELDS})
     curves = bid(first, values, 0.5)
-    each = seconds(lambda: [bid(first, values, 0.5) for _ in range(100)], 5) / 100
-    wait = seconds(lambda: slopes(table, price), 5)
+    each = seconds(lambda: [bid(first, values, 0.5) for _ in range(100)], 7) / 100
+    wait = seconds(lambda: slopes(table, price), 7)
     print(f"slopes of 450 houses {1e3 * wait:.2f} ms, {np.diff(values.offset).mean():.1f} points each")
+    tank = tanks(rng, n, 24)
+    draws = -rng.uniform(0, 1, (n, 7, 24)) * (rng.random((n, 7, 24)) < 0.4)
+    slopes(tank, price, draws=draws)
+    wait = seconds(lambda: slopes(tank, price, draws=draws), 7)
+    print(f"slopes of 450 tanks, 7 draws an hour {1e3 * wait:.2f} ms")
     print(f"bids of 450 houses {1e3 * each:.3f} ms, {np.diff(curves.offset).mean():.1f} points a curve")
     supply = np.array([-2000.0, 800.0, 800.0]), np.array([0.12, 0.14, 5.0])
-    each = seconds(lambda: [clear(curves, 100.0, *supply) for _ in range(100)], 5) / 100
+    each = seconds(lambda: [clear(curves, 100.0, *supply) for _ in range(100)], 7) / 100
     print(f"clearing 450 curves {1e3 * each:.3f} ms: {clear(curves, 100.0, *supply)}")
+
+
+def meters() -> None:
+    """Print the time and the certified gap of homes with a battery, a house and a tank behind one kinked meter."""
+    rng = np.random.default_rng(3)
+    n, buy = 200, prices(rng, 24)
+    homes = [batteries(rng, n, 24), houses(rng, n, 24), tanks(rng, n, 24)]
+    load = rng.uniform(0.2, 2, (n, 24)) - rng.uniform(0, 6, (n, 1)) * np.maximum(0, np.cos((np.arange(24) - 13) / 12 * np.pi))
+    plan = share(homes, load, buy, 0.4 * buy)
+    again = {"start_per_kwh": plan.price_per_kwh, "start_kw": plan.p_kw}
+    for name, rounds, start in (("anew", 80, {}), ("anew", 6, {}), ("begun at the plan", 6, again)):
+        each = seconds(lambda r=rounds, a=start: share(homes, load, buy, 0.4 * buy, rounds=r, **a), 5) / n
+        gap = share(homes, load, buy, 0.4 * buy, rounds=rounds, **start).gap_usd / np.maximum(1, np.abs(plan.cost_usd))
+        told = f"gap median {np.median(gap):.1e}, worst {gap.max():.1e}"
+        print(f"a home of 3 stores, at most {rounds} rounds {name}: {1e3 * each:.2f} ms, {told}")
+
+
+def main() -> None:
+    """Print the tables."""
+    responses()
+    bids()
+    meters()
 
 
 if __name__ == "__main__":

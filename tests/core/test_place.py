@@ -6,10 +6,10 @@ import pytest
 from gridagora.core.errors import PartError
 from gridagora.core.place import Level, ancestor, depth, lift_kw, places
 
-# homes 0-2 at buses 3, 4 of feeder 5; home 6 hangs directly at the feeder
+# homes 0-2 at transformers 3, 4 of feeder 5; home 6 hangs directly at the feeder
 TREE = places(
-    ["a", "b", "c", "bus 1", "bus 2", "feeder", "d"],
-    [Level.HOME, Level.HOME, Level.HOME, Level.BUS, Level.BUS, Level.FEEDER, Level.HOME],
+    ["a", "b", "c", "tx 1", "tx 2", "feeder", "d"],
+    [Level.HOME, Level.HOME, Level.HOME, Level.TRANSFORMER, Level.TRANSFORMER, Level.FEEDER, Level.HOME],
     [3, 3, 4, 5, 5, -1, 5],
 )
 
@@ -17,7 +17,7 @@ TREE = places(
 def test_depth_and_ancestor() -> None:
     assert depth(TREE).tolist() == [2, 2, 2, 1, 1, 0, 1]
     assert ancestor(TREE, Level.FEEDER).tolist() == [5] * 7
-    assert ancestor(TREE, Level.BUS).tolist() == [3, 3, 4, 3, 4, -1, -1]
+    assert ancestor(TREE, Level.TRANSFORMER).tolist() == [3, 3, 4, 3, 4, -1, -1]
 
 
 def test_every_place_holds_the_sum_of_what_is_below() -> None:
@@ -39,5 +39,5 @@ def test_the_sum_up_the_tree_is_the_flat_sum_in_any_order() -> None:
 def test_a_tree_that_is_none_is_refused() -> None:
     with pytest.raises(PartError, match=r"place 'a'.*parent 7"):
         places(["a"], [Level.HOME], [7])
-    with pytest.raises(PartError, match=r"place 'b' \(BUS\).*'a' \(HOME\)"):
-        places(["a", "b"], [Level.HOME, Level.BUS], [-1, 0])
+    with pytest.raises(PartError, match=r"place 'b' \(TRANSFORMER\).*'a' \(HOME\)"):
+        places(["a", "b"], [Level.HOME, Level.TRANSFORMER], [-1, 0])

@@ -41,6 +41,7 @@ def two_nodes(to: int = GROUND) -> Feeder:
         line_from_bus=one,
         line_to_bus=one + 1,
         line_kind=("line",),
+        line_kva=np.array([np.nan]),
     )
 
 

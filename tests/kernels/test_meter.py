@@ -6,6 +6,7 @@ import pytest
 from gridagora.kernels.dual import Answer, coordinate
 from gridagora.kernels.master import Supply
 from gridagora.kernels.meter import share
+from gridagora.kernels.stores import FIELDS
 from gridagora.kernels.value import respond, stores
 
 H = 24
@@ -100,6 +101,8 @@ def test_excess_over_the_optimum_and_its_own_gap():
     assert np.all(plan.bound_usd <= high + 1e-9)
     assert np.all(plan.cost_usd >= low - 1e-9)
     assert np.allclose(plan.gap_usd, plan.cost_usd - plan.bound_usd)
+    assert np.all(excess <= plan.gap_usd / scale + 1e-9)
+    assert np.median(plan.gap_usd / scale) <= 1e-3
 
 
 def test_the_plan_can_be_played_and_costs_what_it_says():
@@ -123,9 +126,46 @@ def test_one_price_needs_no_rounds():
     assert plan.cost_usd == pytest.approx(alone, abs=1e-9)
 
 
-def test_a_home_does_not_depend_on_its_neighbours():
+@pytest.mark.parametrize("rounds", [8, 60])
+def test_a_home_does_not_depend_on_its_neighbours(rounds):
     parts, load, buy, sell = case(4, 5)
-    whole = share(parts, load, buy, sell, rounds=8)
+    whole = share(parts, load, buy, sell, rounds=rounds)
     one = [type(part)(*(f if k == 1 else f[2:3] for k, f in enumerate(part))) for part in parts]
-    alone = share(one, load[2:3], buy[2:3], sell[2:3], rounds=8)
+    alone = share(one, load[2:3], buy[2:3], sell[2:3], rounds=rounds)
     assert np.array_equal(alone.p_kw[:, 0], whole.p_kw[:, 2])
+    assert np.array_equal(alone.price_per_kwh[0], whole.price_per_kwh[2])
+
+
+def test_a_home_leaves_once_its_gap_is_small():
+    """A looser tolerance ends sooner with a larger gap, and every home that left early kept its promise."""
+    parts, load, buy, sell = case(12, 6)
+    loose = share(parts, load, buy, sell, rounds=60, tolerance=1e-2)
+    tight = share(parts, load, buy, sell, rounds=60, tolerance=1e-3)
+    scale = np.maximum(1.0, np.abs(tight.cost_usd))
+    assert np.all(loose.gap_usd <= 1e-2 * scale * 1.01)
+    assert np.all(tight.gap_usd <= loose.gap_usd + 1e-12)
+    assert np.median(tight.gap_usd / scale) <= 1e-3 < np.median(loose.gap_usd / scale)
+
+
+def test_an_earlier_plan_saves_rounds():
+    """An hour later, with a load somewhat off its forecast: 6 rounds from the earlier price, and its powers, against 6 anew."""
+    parts, load, buy, sell = case(12, 7)
+    before = share(parts, load, buy, sell)
+    first = before.p_kw[:, :, 0]
+    moved = [np.where(p >= 0, p * s.gain_in[:, 0], p / s.gain_out[:, 0]) for s, p in zip(parts, first, strict=True)]
+    later = [
+        s._replace(
+            x0=s.leak[:, 0] * s.x0 + s.inflow[:, 0] + by,
+            **{name: np.roll(getattr(s, name), -1, axis=1) for name in FIELDS},
+        )
+        for s, by in zip(parts, moved, strict=True)
+    ]
+    load, buy, sell = (np.roll(column, -1, axis=1) for column in (load, buy, sell))
+    load = load + 0.1 * np.random.default_rng(1).standard_normal(load.shape)
+    price, p_kw = np.roll(before.price_per_kwh, -1, axis=1), np.roll(before.p_kw, -1, axis=2)
+    anew = share(later, load, buy, sell, rounds=6)
+    priced = share(later, load, buy, sell, rounds=6, start_per_kwh=price)
+    both = share(later, load, buy, sell, rounds=6, start_per_kwh=price, start_kw=p_kw)
+    assert np.median(priced.gap_usd) < 0.7 * np.median(anew.gap_usd)
+    assert np.median(both.gap_usd) < 0.3 * np.median(anew.gap_usd)
+    assert both.cost_usd.sum() < priced.cost_usd.sum() < anew.cost_usd.sum()

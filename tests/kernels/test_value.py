@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from gridagora.kernels.polyline import PENALTY
+from gridagora.kernels.polyline import PENALTY, mean_after_draws, right_value, taste
 from gridagora.kernels.stores import FIELDS, Stores, stores
 from gridagora.kernels.value import bid, blend, respond, slopes
 
@@ -321,6 +321,44 @@ def test_negative_prices_are_bounded_by_the_hull_and_answered_by_exclusive_power
     assert np.all(found.cost_usd >= best - 0.02)
     assert np.all(found.cost_usd <= best + 0.15)
     assert infeasible(s, found.p_kw, found.x) <= 1e-9
+
+
+def test_the_bound_at_negative_prices_counts_what_is_left_in_store() -> None:
+    rng = np.random.default_rng(13)
+    n, h = 6, 8
+    loss = {"gain_in": 0.85, "gain_out": 0.85}
+    s = stores(np.full(n, 5.0), np.ones(h), p_min_kw=-4, p_max_kw=4, x_max=10, end_x=(0, 10), end_mu=(0.3, 0.1), **loss)
+    price = rng.uniform(-0.2, 0.15, (n, h))
+    found = respond(s, price, price)
+    relaxed = np.array([reference(s, i, price[i], price[i])[0] for i in range(n)])
+    assert found.hulled.max() > 0
+    assert np.all(found.bound_usd >= relaxed - 1e-7)
+    assert np.all(found.bound_usd <= found.cost_usd + 1e-12)
+    assert np.all(found.cost_usd - found.bound_usd < 0.5)
+
+
+@pytest.mark.parametrize("kind", ["battery", "car", "tank", "lagged"])
+def test_both_ways_to_roll_out_agree(kind: str) -> None:
+    """Without a slope in the marginal cost the roll-out needs no W'; a slope of next to nothing makes it look there."""
+    rng = np.random.default_rng(14)
+    s, (buy, sell) = built(KINDS[kind](rng, 20, 96) | {"load_kw": rng.uniform(-4, 3, (20, 96))}), tariff(rng, 96, 20)
+    short, long = (respond(table, buy, sell) for table in (s, s._replace(prox=np.full((20, 96), 1e-13))))
+    assert long.cost_usd == pytest.approx(short.cost_usd, abs=1e-9)
+    assert long.slope == pytest.approx(short.slope, abs=1e-6)
+
+
+def test_the_mean_after_draws_is_that_of_every_draw_taken_alone() -> None:
+    rng = np.random.default_rng(15)
+    x, mu = np.sort(rng.uniform(0, 6, 9)), -np.sort(-rng.uniform(0, 0.3, 9))
+    x[4], draws = x[3], np.array([0.0, -0.7, 0.4, -9.0, 9.0])  # a jump, and draws beyond both bounds
+    lo, hi = x[0], x[-1]
+    found_x, found_mu = np.empty(50), np.empty(50)
+    n = mean_after_draws(x, mu, 9, lo, hi, 0.2, 4.0, 0.5, draws, 41, found_x, found_mu)
+    at = np.linspace(lo, hi, 41)
+    worth = np.mean(
+        [[right_value(x, mu, 9, min(max(y, lo), hi)) + taste(y, 0.2, 4.0, 0.5) for y in at + d] for d in draws], axis=0
+    )
+    assert np.interp(at, found_x[:n], found_mu[:n]) == pytest.approx(worth, abs=1e-12)
 
 
 def test_rows_threads_and_order_change_no_bit() -> None:

@@ -94,7 +94,7 @@ def _trade(scene, name: str, offered: Curves, limit_kw: float):
 @pytest.mark.parametrize("limit_kw", [np.inf, 6.0])
 def test_nobody_trades_outside_its_tender_or_above_its_price(scene, name, limit_kw):
     offered = curves(BOOK)
-    trades, _, _ = _trade(scene, name, offered, limit_kw)
+    trades, *_ = _trade(scene, name, offered, limit_kw)
     for row, party in enumerate(trades.party):
         points = slice(offered.offset[party], offered.offset[party + 1])
         power, price = offered.p_kw[points], offered.price_per_kwh[points]
@@ -108,8 +108,8 @@ def test_order_of_rows_changes_no_price_and_no_award(scene, name):
     offered = curves(BOOK)
     order = np.array([2, 0, 3, 1])
     turned = take(tender(_call(4, 6.0).product, np.arange(4), offered), order)
-    plain, quotes, _ = _trade(scene, name, offered, 6.0)
-    other, other_quotes, _ = _trade(scene, name, Curves(turned.offset, turned.p_kw, turned.price_per_kwh), 6.0)
+    plain, quotes, *_ = _trade(scene, name, offered, 6.0)
+    other, other_quotes, *_ = _trade(scene, name, Curves(turned.offset, turned.p_kw, turned.price_per_kwh), 6.0)
     assert np.array_equal(quotes.buy_per_kwh, other_quotes.buy_per_kwh)
     if len(plain.party):
         assert plain.price_per_kwh[0, 0] == other.price_per_kwh[0, 0]
@@ -117,6 +117,6 @@ def test_order_of_rows_changes_no_price_and_no_award(scene, name):
 
 
 def test_central_sells_no_more_than_the_limit_less_its_reserve(scene):
-    trades, _, _ = _trade(scene, "central", curves(BOOK), 6.0)
+    trades, *_ = _trade(scene, "central", curves(BOOK), 6.0)
     assert trades.p_kw.sum() == pytest.approx(6.0 * (1 - scene.market("central").reserve_share), abs=1e-6)
     assert trades.price_per_kwh[0, 0] > 0.15

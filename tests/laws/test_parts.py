@@ -51,7 +51,10 @@ def test_a_device_has_a_belief_and_a_truth(name: str) -> None:
 def test_a_market_is_one_generator(name: str) -> None:
     market = find("market", name)
     assert inspect.isgeneratorfunction(market.session)
-    assert callable(market.outlook)
+    if hasattr(market, "ahead"):
+        assert inspect.isgeneratorfunction(market.ahead)
+    else:
+        assert callable(market.outlook)
     assert market().strategy in STRATEGIES
 
 
@@ -65,8 +68,8 @@ def test_the_keys_of_a_market_are_scenario_values(name: str) -> None:
 def test_a_strategy_tenders_and_dispatches(name: str) -> None:
     strategy = find("strategy", name)()
     assert isinstance(strategy.plans, bool)
-    assert list(inspect.signature(strategy.tender).parameters) == ["call", "curves"]
-    assert list(inspect.signature(strategy.dispatch).parameters) == ["curves", "quotes", "trades"]
+    assert list(inspect.signature(strategy.tender).parameters) == ["call", "behind"]
+    assert list(inspect.signature(strategy.dispatch).parameters) == ["behind", "quotes", "trades"]
 
 
 @pytest.mark.parametrize("name", METRICS)

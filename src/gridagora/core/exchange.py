@@ -56,6 +56,14 @@ class Tenders(NamedTuple):
     price_per_kwh: Col  # (points,) falling within a row
 
 
+class Plans(NamedTuple):
+    """Party to market: what it would take in each interval at the quoted prices; a forecast that binds nobody."""
+
+    product: Product
+    party: Index  # (n,)
+    p_kw: Col  # (n, h)
+
+
 class Transactions(NamedTuple):
     """Binding outcome: what each party withdraws, from whom, at what price."""
 
@@ -83,8 +91,8 @@ class Deliveries(NamedTuple):
     p_kw: Col  # (n, h)
 
 
-Table = Quotes | Tenders | Transactions | Positions | Deliveries
-AnyTable = TypeVar("AnyTable", Quotes, Tenders, Transactions, Positions, Deliveries)
+Table = Quotes | Tenders | Plans | Transactions | Positions | Deliveries
+AnyTable = TypeVar("AnyTable", Quotes, Tenders, Plans, Transactions, Positions, Deliveries)
 
 
 def quote(product: Product, party: Index, buy_per_kwh: Col, sell_per_kwh: Col | None = None, share: float | Col = 1.0) -> Quotes:

@@ -48,6 +48,7 @@ class Feeder:
     line_from_bus: Index  # (l,)
     line_to_bus: Index  # (l,)
     line_kind: tuple[str, ...]  # (l,) "line" or "transformer"
+    line_kva: Col  # (l,) rating of a transformer, nan elsewhere
     notes: tuple[str, ...] = ()  # what the reader had to assume, one sentence each
 
 

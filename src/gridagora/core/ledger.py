@@ -88,43 +88,54 @@ def bill_usd(ledger: Ledger, count: int) -> Col:
     return paid_uusd(ledger, count) / UUSD_PER_USD
 
 
+class Agreed(NamedTuple):
+    """Positions of one market: p_kw (n, h) [kW] at a price (h,) or (n, h) [$/kWh]; `item` names their entries."""
+
+    item: str
+    p_kw: Col
+    price_per_kwh: Col
+
+
 def settle(
     payer: Index,
     payee: int | Index,
-    position_kw: Col,
-    day_ahead_per_kwh: Col,
+    agreed: Sequence[Agreed],
     delivered_kw: Col,
     real_time_per_kwh: Col,
     dt_h: float,
 ) -> Ledger:
-    """Book the two settlements: the position at the day-ahead price, the deviation from it at the real-time price.
+    """Book a sequence of settlements: each market settles what it changes of the position before, real time the deviation.
 
     Parameters
     ----------
     payer, payee
         Who withdraws, shape (n,), and who is paid.
-    position_kw, day_ahead_per_kwh
-        Position (n, h) [kW] and its price (h,) or (n, h) [$/kWh].
+    agreed
+        Positions, the earliest agreed first, all over the same h intervals; one is the usual two settlements.
     delivered_kw, real_time_per_kwh
-        Delivery (n, h k) [kW], k real-time intervals in each day-ahead one, and its price (h k,) or (n, h k) [$/kWh].
+        Delivery (n, h k) [kW], k real-time intervals in each agreed one, and its price (h k,) or (n, h k) [$/kWh].
     dt_h
         Length of a real-time interval [h].
 
     Returns
     -------
     Ledger
-        Two entries a row: "day-ahead" and "deviation". Before rounding their sum is the delivery at the real-time price plus
-        the position at the price difference.
+        An entry a row for each market and one "deviation". Before rounding their sum is the delivery at the real-time price
+        plus every position at the difference of its price to that of the market after it.
 
     Raises
     ------
     PartError
-        The real-time intervals do not tile the day-ahead ones.
+        The real-time intervals do not tile the agreed ones.
     """
-    inside, rest = divmod(delivered_kw.shape[1], position_kw.shape[1])
+    last = agreed[-1].p_kw
+    inside, rest = divmod(delivered_kw.shape[1], last.shape[1])
     if rest or not inside:
-        raise PartError(f"settlement: {delivered_kw.shape[1]} real-time intervals do not tile {position_kw.shape[1]} agreed ones")
-    agreed = (day_ahead_per_kwh * position_kw).sum(axis=1) * dt_h * inside
-    deviation_kw = delivered_kw - np.repeat(position_kw, inside, axis=1)
-    corrected = (real_time_per_kwh * deviation_kw).sum(axis=1) * dt_h
-    return join([book(payer, payee, "day-ahead", agreed), book(payer, payee, "deviation", corrected)])
+        raise PartError(f"settlement: {delivered_kw.shape[1]} real-time intervals do not tile {last.shape[1]} agreed ones")
+    entries, held_kw = [], np.zeros_like(last)
+    for item, p_kw, price in agreed:
+        entries.append(book(payer, payee, item, (price * (p_kw - held_kw)).sum(axis=1) * dt_h * inside))
+        held_kw = p_kw
+    deviation_kw = delivered_kw - np.repeat(last, inside, axis=1)
+    entries.append(book(payer, payee, "deviation", (real_time_per_kwh * deviation_kw).sum(axis=1) * dt_h))
+    return join(entries)

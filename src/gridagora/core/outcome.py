@@ -43,8 +43,11 @@ class Outcome(NamedTuple):
     export_credit_per_kwh: float
     wholesale_per_kwh: Col  # (t,) real-time price, energy only
     price_per_kwh: Col  # (t,) price homes saw
+    credit_per_kwh: Col  # (t,) what they were paid for export, the price under net metering
     load_kw: Col  # (t,)
     committed_kw: Col  # (t,)
+    award_kw: Col  # (n, t) what each home was awarded, nan where nothing is
+    place_per_kwh: Col  # (m, t) price at every place of a layered design; no rows elsewhere
     fixed_kw: Col  # (t,)
     hvac_kw: Col  # (t,)
     water_heater_kw: Col  # (t,)

@@ -15,9 +15,9 @@ class Level(IntEnum):
     """Kind of place, from the meter upwards."""
 
     HOME = 0
-    BUS = 1
-    FEEDER = 2
-    ZONE = 3
+    TRANSFORMER = 1
+    ZONE = 2
+    FEEDER = 3
     AREA = 4
 
 

@@ -1,16 +1,17 @@
 """What a market knows when it opens, and how a session is driven: quotes down, tenders up, until transactions."""
 
 from collections.abc import Callable, Generator
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from gridagora.core.exchange import Quotes, Tenders, Transactions, count_bytes, count_messages
+from gridagora.core.exchange import Plans, Quotes, Tenders, Transactions, count_bytes, count_messages, quote
+from gridagora.core.place import Level, Places, places
 from gridagora.core.product import Product
 from gridagora.core.tables import Col, Index
+from gridagora.kernels.curve import Curves
 from gridagora.kernels.value import Stores
 
-Session = Generator[Quotes, Tenders | None, Transactions]
 ROUNDS_MAX = 10_000
 REACH_KW = 1e7  # what a substation can carry where nobody limits it
 
@@ -28,11 +29,22 @@ class Supply(NamedTuple):
     over_per_kwh: float
 
 
+class Site(NamedTuple):
+    """Where the parties stand: a tree of m places, the place of each party, and what each place can carry either way.
+
+    What the roots can carry stands in the `Supply`; `high_kw` is inf where nothing is limited.
+    """
+
+    tree: Places
+    place: Index  # (n,) the place right above each party
+    high_kw: Col  # (m,)
+
+
 class Call(NamedTuple):
     """One opening of a market: the product, who takes part, the supply, and what the design may know of the homes.
 
     `tariff_per_kwh` (h,) is nan where the design has no tariff; `specs` is empty unless the design is told every spec;
-    `before_per_kwh` (h,) is the outlook of the opening before, shifted to this one, nan at first.
+    `before_per_kwh` is what the outlook of the opening before handed on, (h,) or (m, h), shifted to this one, nan at first.
     """
 
     product: Product
@@ -40,7 +52,38 @@ class Call(NamedTuple):
     supply: Supply
     tariff_per_kwh: Col  # (h,)
     specs: tuple[Stores, ...]
-    before_per_kwh: Col  # (h,)
+    before_per_kwh: Col
+    site: Site | None = None  # None: every party stands at the root
+
+
+class Behind(NamedTuple):
+    """What stands behind the meters: one curve for each of r resources, the home of each, and the rest of every home."""
+
+    curves: Curves
+    home: Index  # (r,)
+    net_kw: Col  # (n,) load less PV
+
+
+class Passed(NamedTuple):
+    """What layers told each other while parties waited: curves or plans up, prices down. Nobody answers; it is counted."""
+
+    up: Tenders | Plans
+    down: Quotes
+
+
+class Outlook(NamedTuple):
+    """What an opening of a look-ahead leads to, as rows by party: a price path, and the power the parties mean to take.
+
+    `carry_per_kwh` is handed to the next opening.
+    """
+
+    price_per_kwh: Col  # (n, h)
+    p_kw: Col  # (n, h)
+    carry_per_kwh: Col
+
+
+Session = Generator[Quotes | Passed, Tenders | None, Transactions]
+Ahead = Generator[Quotes | Passed, Plans | None, Outlook]
 
 
 class Traffic(NamedTuple):
@@ -61,7 +104,22 @@ def steps(supply: Supply, step: int = 0) -> tuple[Col, Col]:
     return np.array([-REACH_KW, 0.0, 0.0, top, top, REACH_KW]), np.array([sell, sell, buy, buy, over, over])
 
 
-def drive(session: Session, ask: Callable[[Quotes], Tenders | None], traffic: Traffic) -> tuple[Transactions, Quotes, Traffic]:
+Answer = TypeVar("Answer", Tenders, Plans)
+Result = TypeVar("Result")
+
+
+class Driven(NamedTuple, Generic[Result]):
+    """How a session ended: its result, the last quotes, the new count, and what layers told each other last."""
+
+    result: Result
+    quotes: Quotes
+    traffic: Traffic
+    passed: Passed | None
+
+
+def drive(
+    session: Generator[Quotes | Passed, Answer | None, Result], ask: Callable[[Quotes], Answer | None], traffic: Traffic
+) -> Driven[Result]:
     """Run a session to its end and count every row that crosses.
 
     Parameters
@@ -69,31 +127,57 @@ def drive(session: Session, ask: Callable[[Quotes], Tenders | None], traffic: Tr
     session
         The market's generator.
     ask
-        The carrier: takes quotes to the parties and brings their tenders, or None where the design lets nobody answer.
+        The carrier: takes quotes to the parties and brings their tenders or plans, or None where nobody answers.
     traffic
         The count so far.
 
     Returns
     -------
-    tuple
-        Binding transactions (no rows where the price is only posted), the last quotes, and the new count.
+    Driven
+        Its result: binding transactions (no rows where the price is only posted), or the outlook.
     """
-    quotes = next(session)
-    messages, sent, rounds, disclosed = traffic
+    said, passed = next(session), None
+    quotes = said if isinstance(said, Quotes) else said.down
     for _ in range(ROUNDS_MAX):
-        tenders = ask(quotes)
-        messages += count_messages(quotes)
-        sent += count_bytes(quotes)
-        rounds += 1
-        if tenders is not None:
-            messages += count_messages(tenders)
-            sent += count_bytes(tenders)
-            disclosed += 2 * len(tenders.p_kw)
+        answer = None
+        if isinstance(said, Passed):
+            passed = said
+            traffic = _counted(_counted(traffic, said.up), said.down)
+        else:
+            quotes, answer = said, ask(said)
+            traffic = _counted(traffic, quotes)._replace(rounds=traffic.rounds + 1)
+        if answer is not None:
+            traffic = _counted(traffic, answer)
+            traffic = traffic._replace(disclosed=traffic.disclosed + _numbers(answer))
         try:
-            quotes = session.send(tenders)
+            said = session.send(answer)
         except StopIteration as end:
-            return end.value, quotes, Traffic(messages, sent, rounds, disclosed)
+            if isinstance(end.value, Transactions):
+                traffic = _counted(traffic, end.value)
+            return Driven(end.value, quotes, traffic, passed)
     raise RuntimeError(f"a market session did not end within {ROUNDS_MAX} rounds")
+
+
+def _counted(traffic: Traffic, table: Quotes | Tenders | Plans | Transactions) -> Traffic:
+    return traffic._replace(messages=traffic.messages + count_messages(table), bytes=traffic.bytes + count_bytes(table))
+
+
+def _numbers(answer: Tenders | Plans) -> int:
+    """Numbers about a home that an answer discloses: power and price of every point, or the powers of a plan."""
+    return 2 * len(answer.p_kw) if isinstance(answer, Tenders) else answer.p_kw.size
+
+
+def opening(call: Call) -> Quotes:
+    """Return quotes to nobody: the gate opens by the clock, which needs no message."""
+    return quote(call.product, call.party[:0], np.zeros(1))
+
+
+def standing(call: Call) -> Site:
+    """Return where the parties stand: at one root, unless the call says otherwise."""
+    if call.site is not None:
+        return call.site
+    root = places(["feeder"], [Level.FEEDER], [-1])
+    return Site(root, np.zeros(len(call.party), dtype=np.int64), np.full(1, np.inf))
 
 
 def nothing(call: Call) -> Transactions:

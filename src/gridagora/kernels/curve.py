@@ -5,7 +5,6 @@ indifferent, two at one power a gap in price. Beyond its ends the power stays at
 `share` in [0, 1]: the part of every block at that price which is served.
 """
 
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -222,7 +221,66 @@ def _add(offset, p_kw, price):  # type: ignore[no-untyped-def]
     return p[: start[rows]].copy(), -cost[: start[rows]]
 
 
+@njit(**LEAF)
+def _split(p_kw, price, a, b):  # type: ignore[no-untyped-def]
+    """Return the point inside a stretch that leaves the smallest rectangles on both sides."""
+    least, found = np.inf, a + 1
+    for v in range(a + 1, b):
+        left = (p_kw[v] - p_kw[a]) * (price[a] - price[v]) + (p_kw[b] - p_kw[v]) * (price[v] - price[b])
+        if left < least:
+            least, found = left, v
+    return found
+
+
+@njit(**LEAF)
+def _stretches(p_kw, price, a, last, blocks, cuts):  # type: ignore[no-untyped-def]
+    """Write the ends of at most `blocks` stretches of the points a..last to `cuts`; return how many ends there are."""
+    cuts[0], cuts[1], count = a, last, 2
+    while count - 1 < blocks:
+        widest, at = 0.0, -1
+        for j in range(count - 1):
+            i, k = cuts[j], cuts[j + 1]
+            room = (p_kw[k] - p_kw[i]) * (price[i] - price[k]) if k - i > 1 else 0.0
+            if room > widest:
+                widest, at = room, j
+        if at < 0:
+            break
+        for j in range(count, at + 1, -1):
+            cuts[j] = cuts[j - 1]
+        cuts[at + 1] = _split(p_kw, price, cuts[at], cuts[at + 2])
+        count += 1
+    return count
+
+
+@njit(**LEAF)
+def _blocks(p_kw, price, a, b, blocks, cuts, out_p, out_price, n):  # type: ignore[no-untyped-def]
+    """Write the points a..b-1 as blocks from index n on; return the new length and the loss. Point b may be overwritten."""
+    if p_kw[b - 1] == p_kw[a]:
+        out_p[n], out_price[n] = p_kw[a], price[a]
+        return n + 1, 0.0
+    if b - a == 2:  # a lone line is split in the middle
+        p_kw[b], price[b] = p_kw[a + 1], price[a + 1]
+        p_kw[a + 1], price[a + 1] = 0.5 * (p_kw[a] + p_kw[b]), 0.5 * (price[a] + price[b])
+        b += 1
+    count = _stretches(p_kw, price, a, b - 1, blocks, cuts)
+    loss, last = 0.0, np.inf
+    for j in range(count - 1):
+        i, k = cuts[j], cuts[j + 1]
+        width, worth = p_kw[k] - p_kw[i], 0.0
+        if width <= 0.0:
+            continue
+        loss = max(loss, width * (price[i] - price[k]))
+        for v in range(i, k):
+            worth += 0.5 * (price[v] + price[v + 1]) * (p_kw[v + 1] - p_kw[v])
+        last = min(last, worth / width)
+        out_p[n], out_price[n] = p_kw[i], last
+        out_p[n + 1], out_price[n + 1] = p_kw[k], last
+        n += 2
+    return n, loss
+
+
 _WRITE = types.Array(types.float64, 1, "C")
+_I = types.int64
 _F = types.float64
 _CURVES: tuple[Any, ...] = (INDEX, READ1, READ1)
 
@@ -270,34 +328,13 @@ def compress(curve: Curves, blocks: int) -> Compressed:
     """
     if blocks < 1 or len(curve.offset) != 2:
         raise ValueError(f"compress: got {blocks} blocks and {len(curve.offset) - 1} curves, expected one or more and one")
-    p, price = curve.p_kw, curve.price_per_kwh
-    if p[-1] == p[0]:
-        return Compressed(Curves(np.array([0, 1]), p[:1].copy(), price[:1].copy()), 0.0)
-    if len(p) == 2:
-        mids = [(0.5 * (p[0] + p[1]), 0.5 * (price[0] + price[1]))]
-        p, price = np.array([p[0], mids[0][0], p[1]]), np.array([price[0], mids[0][1], price[1]])
-    cuts = [0, len(p) - 1]
-    while len(cuts) - 1 < blocks:
-        room = [((p[b] - p[a]) * (price[a] - price[b]) if b - a > 1 else 0.0) for a, b in pairwise(cuts)]
-        worst = int(np.argmax(room))
-        if room[worst] <= 0.0:
-            break
-        a, b = cuts[worst], cuts[worst + 1]
-        inner = np.arange(a + 1, b)
-        left = (p[inner] - p[a]) * (price[a] - price[inner]) + (p[b] - p[inner]) * (price[inner] - price[b])
-        cuts.insert(worst + 1, int(inner[np.argmin(left)]))
-    return _blocks(p, price, np.array(cuts))
-
-
-def _blocks(p: Floats, price: Floats, cuts: NDArray[np.int64]) -> Compressed:
-    worth = np.concatenate([[0.0], np.cumsum(0.5 * (price[1:] + price[:-1]) * np.diff(p))])
-    width = np.diff(p[cuts])
-    wide = width > 0
-    mean = np.diff(worth[cuts])[wide] / width[wide]
-    ends = np.append(p[cuts[:-1]][wide], p[-1])
-    loss = float(np.max(width * (price[cuts[:-1]] - price[cuts[1:]])))
-    shape = np.repeat(ends, 2)[1:-1]
-    return Compressed(Curves(np.array([0, len(shape)]), shape, np.repeat(mean, 2)), loss)
+    room = max(2 * blocks, 1)
+    p_kw, price, cuts = np.empty(room), np.empty(room), np.empty(blocks + 1, np.int64)
+    p, c = np.append(curve.p_kw, 0.0), np.append(curve.price_per_kwh, 0.0)  # room for one point
+    length, loss = ready(_blocks, *(_WRITE,) * 2, _I, _I, _I, types.Array(_I, 1, "C"), *(_WRITE,) * 2, _I)(
+        p, c, 0, len(p) - 1, blocks, cuts, p_kw, price, 0
+    )
+    return Compressed(Curves(np.array([0, length]), p_kw[:length], price[:length]), loss)
 
 
 def curves(rows: list[tuple[ArrayLike, ArrayLike]]) -> Curves:

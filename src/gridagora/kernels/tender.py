@@ -122,7 +122,7 @@ def _bid_rows(columns, dt_h, x0, offset, x, mu, keep, t0, t1, share, out_offset,
     dt, n = dt_h[0], 0
     f = np.empty((1, len(columns)))
     for i in range(x0.shape[0]):
-        gather(columns, i, f)
+        gather(columns, i, f, True)
         a, b = i * (keep + 1) + t0, i * (keep + 1) + t1
         ax, am = x[offset[a] : offset[a + 1]], mu[offset[a] : offset[a + 1]]
         bx, bm = x[offset[b] : offset[b + 1]], mu[offset[b] : offset[b + 1]]

@@ -11,7 +11,6 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import ArrayLike
 
-from gridagora.kernels.flat import flat_step
 from gridagora.kernels.polyline import (
     JIT,
     LEAF,
@@ -25,6 +24,7 @@ from gridagora.kernels.polyline import (
     terminal,
 )
 from gridagora.kernels.stage import (
+    C_P,
     DEAD,
     GAIN_IN,
     GAIN_OUT,
@@ -36,10 +36,12 @@ from gridagora.kernels.stage import (
     X_MAX,
     X_MIN,
     X_SET,
-    best,
+    G,
+    S,
     convex_pieces,
     cross_terms,
     exclusive,
+    follow,
     gather,
     paid,
     pieces,
@@ -64,42 +66,37 @@ from gridagora.kernels.tender import bid, blend
 
 __all__ = ["PENALTY", "Response", "Slopes", "Stores", "bid", "blend", "respond", "slopes", "stores"]
 
-_STAGE = 16  # room for the points of one stage
+_STAGE = 8  # room for the points of one stage
 _GROWTH = 24  # a step adds fewer points than this
 
 
 @njit(**LEAF)
-def _earlier(f, t, dt, buy, sell, x, mu, k, lo, hi, s, g, zx, zm):  # type: ignore[no-untyped-def]
-    """Write V_t' on [lo, hi] from W_t'; return its length and whether the stage was hulled."""
-    n, hulled = convex_pieces(f, t, buy, sell, dt, s, g)
-    cross, own, level = cross_terms(f, t, dt)
-    c = step_back(x, mu, k, f[t, LEAK], f[t, INFLOW], s, g, n, cross, own, level, lo, hi, zx, zm)
-    return c, hulled
+def _backward(f, i, r, dt, buy, sell, end_x, end_mu, x0, x, mu, lane, span, note):  # type: ignore[no-untyped-def]
+    """Walk from the last step to the first; leave in `note` what the roll-out follows.
 
-
-@njit(**JIT)
-def _backward(f, i, r, dt, buy, sell, end_x, end_mu, x, mu, span, s, g, zx, zm):  # type: ignore[no-untyped-def]
-    """Stack W_t' of all steps, the last first; span[t] = (start, length). Returns the stack and hulled steps."""
-    c, last = end_x.shape[1], dt.shape[0] - 1
-    zx[:c], zm[:c] = end_x[i], end_mu[i]
-    at, hulled = 0, 0
-    lo, hi = f[last, X_MIN], f[last, X_MAX]
-    k = dress(zx, zm, c, lo, hi, dt[last] * f[last, K_X], f[last, X_SET], f[last, DEAD], x, mu)
-    span[last, 0], span[last, 1] = 0, k
-    for t in range(last, 0, -1):
-        e = t - 1
-        x, mu = roomier(x, mu, at + 2 * k + 2 * _GROWTH)
-        lo, hi, taste_k, x_set, dead = f[e, X_MIN], f[e, X_MAX], dt[e] * f[e, K_X], f[e, X_SET], f[e, DEAD]
-        if f[t, PROX] == 0.0 and f[t, K_C] == 0.0 and (taste_k == 0.0 or dead == 0.0):
-            n, bent = convex_pieces(f, t, buy[r, t], sell[r, t], dt[t], s, g)
-            longer = flat_step(x, mu, at, k, f[t, LEAK], f[t, INFLOW], s, g, n, lo, hi, taste_k, x_set)
-        else:
-            c, bent = _earlier(f, t, dt[t], buy[r, t], sell[r, t], x[at:], mu[at:], k, lo, hi, s, g, zx, zm)
-            longer = dress(zx, zm, c, lo, hi, taste_k, x_set, dead, x[at + k :], mu[at + k :])
+    span[t] = first point and length of W_t', length of the stage, and whether it was hulled. With lane = 0 all W_t' are
+    stacked one behind the other; else two lanes of that length take turns, which keeps the work in the nearest cache.
+    Returns place and length of V_0', and the number of hulled steps; no length where the arrays are too short.
+    """
+    last, hulled = dt.shape[0] - 1, 0
+    k = cut(end_x[i], end_mu[i], end_x.shape[1], f[last, X_MIN], f[last, X_MAX], x[1:], mu[1:])
+    at = 1
+    for t in range(last, -1, -1):
+        at, k = dress(x, mu, at, k, dt[t] * f[t, K_X], f[t, X_SET], f[t, DEAD])
+        n, bent = convex_pieces(f, t, buy[r, t], sell[r, t], dt[t], note[t, S], note[t, G])
+        span[t, 0], span[t, 1], span[t, 2], span[t, 3] = at, k, n, bent
         hulled += bent
-        at, k = at + k, longer
-        span[e, 0], span[e, 1] = at, k
-    return x, mu, hulled
+        if t > 0:
+            lo, hi = f[t - 1, X_MIN], f[t - 1, X_MAX]
+        else:
+            lo, hi = min(f[0, X_MIN], x0), max(f[0, X_MAX], x0)
+        free = 0 if at >= lane else lane
+        if lane == 0:
+            free = at + k
+            if free + k + _GROWTH > x.shape[0]:
+                return 0, 0, 0
+        at, k = step_back(x, mu, at, k, f, t, dt[t], note, n, lo, hi, free)
+    return at, k, hulled
 
 
 @njit(**LEAF)
@@ -115,25 +112,24 @@ def _hull_cost(f, t, x, s_best, buy, sell, dt, s, g, n, extra):  # type: ignore[
 
 
 @njit(**LEAF)
-def _forward(f, i, r, dt, buy, sell, end_x, end_mu, x, mu, span, s, g, state, p_kw, path, relaxed):  # type: ignore[no-untyped-def]
-    """Roll out from `state`; relaxed follows the hull and returns the lower bound. Returns cost and slack."""
+def _forward(f, r, dt, buy, sell, x, mu, span, note, spare, state, p_kw, path, relaxed):  # type: ignore[no-untyped-def]
+    """Roll out from `state`; relaxed follows the hull to a lower bound. Returns cost before the end, slack and last state."""
     cost, missing = 0.0, 0.0
     for t in range(dt.shape[0]):
-        at, k = span[t, 0], span[t, 1]
-        wx, wm, b, c, h = x[at : at + k], mu[at : at + k], buy[r, t], sell[r, t], dt[t]
-        gain_in, gain_out = f[t, GAIN_IN], f[t, GAIN_OUT]
+        at, k, n, bent = span[t, 0], span[t, 1], span[t, 2], span[t, 3] > 0
+        b, c, h = buy[r, t], sell[r, t], dt[t]
         z = f[t, LEAK] * state + f[t, INFLOW]
         extra = cross_terms(f, t, h)[0] * state
-        n, zero = pieces(f, t, b, c, h, s, g)
-        bent = zero > 0 and g[zero - 1] > g[zero]
-        if bent and relaxed:
-            n = convex_pieces(f, t, b, c, h, s, g)[0]
         if bent and not relaxed:
-            move = exclusive(wx, wm, k, z, s, g, n, zero, state, f, t, b, c, h, extra)
+            n, zero = pieces(f, t, b, c, h, spare[0], spare[1])
+            move = exclusive(x[at : at + k], mu[at : at + k], k, z, spare[0], spare[1], n, zero, state, f, t, b, c, h, extra)
         else:
-            move = best(wx, wm, k, z, s, g, n, extra)
-        p = power(move, gain_in, gain_out, h)
-        cost += _hull_cost(f, t, state, move, b, c, h, s, g, n, extra) if bent and relaxed else paid(f, t, state, p, b, c, h)
+            move = follow(x, mu, state, z, note, t, n, extra)
+        p = power(move, f[t, GAIN_IN], f[t, GAIN_OUT], h)
+        if bent and relaxed:
+            cost += _hull_cost(f, t, state, move, b, c, h, note[t, S], note[t, G], n, extra)
+        else:
+            cost += paid(f, t, state, p, b, c, h)
         state = min(max(z + move, f[t, X_MIN]), f[t, X_MAX])
         slack = abs(state - z - move)
         if slack > 1e-11 * (1.0 + abs(state)):
@@ -142,38 +138,46 @@ def _forward(f, i, r, dt, buy, sell, end_x, end_mu, x, mu, span, s, g, state, p_
         cost += 0.5 * h * f[t, K_X] * max(0.0, abs(state - f[t, X_SET]) - f[t, DEAD]) ** 2
         if not relaxed:
             p_kw[t], path[t + 1] = p, state
-    return cost - terminal(end_x[i], end_mu[i], state), missing
+    return cost, missing, state
 
 
 @njit(**LEAF)
-def _start_slope(f, r, dt, buy, sell, x, mu, k, x0, s, g, zx, zm):  # type: ignore[no-untyped-def]
-    """Return V_0'(x0) towards the inside of the bounds: a full store is worth what its last unit is, an empty one its next."""
-    lo, hi = min(f[0, X_MIN], x0), max(f[0, X_MAX], x0)
-    c, hulled = _earlier(f, 0, dt[0], buy[r, 0], sell[r, 0], x, mu, k, lo, hi, s, g, zx, zm)
-    value = left_value(zx, zm, c, x0) if x0 >= f[0, X_MAX] else right_value(zx, zm, c, x0)
-    return value, hulled
+def _sloped(f):  # type: ignore[no-untyped-def]
+    """Whether some step's marginal cost rises with power, so that a roll-out must look into W'."""
+    most = 0.0
+    for t in range(f.shape[0]):
+        most = max(most, f[t, PROX] + f[t, K_C] * f[t, C_P])
+    return most > 0.0
 
 
 @njit(**JIT)
 def _respond_rows(start, stop, columns, dt, buy, sell, row, end_x, end_mu, x0, p_kw, path, out):  # type: ignore[no-untyped-def]
     """Answer rows start..stop; out columns: cost, bound, slope, missing, hulled."""
-    h = dt.shape[0]
-    room = _GROWTH * h + end_x.shape[1] + 2 * _GROWTH
-    x, mu, zx, zm = np.empty(8 * room), np.empty(8 * room), np.empty(room), np.empty(room)
-    s, g, span = np.empty(_STAGE), np.empty(_STAGE), np.empty((h, 2), np.int64)
-    f = np.empty((h, len(columns)))
+    h, j = dt.shape[0], end_x.shape[1]
+    room = _GROWTH * (h + 2) + j
+    x, mu = np.empty(2 * room), np.empty(2 * room)
+    note, spare = np.empty((h, 5, _STAGE)), np.empty((2, _STAGE))
+    span, f = np.empty((h, 4), np.int64), np.empty((h, len(columns)))
     for i in range(start, stop):
         r = row[i]
-        gather(columns, i, f)
-        x, mu, hulled = _backward(f, i, r, dt, buy, sell, end_x, end_mu, x, mu, span, s, g, zx, zm)
+        gather(columns, i, f, i == start)
+        at, k, hulled, lane = 0, 0, 0, 0 if _sloped(f) else room
+        while k == 0:
+            at, k, hulled = _backward(f, i, r, dt, buy, sell, end_x, end_mu, x0[i], x, mu, lane, span, note)
+            if k == 0:
+                x, mu = np.empty(2 * x.shape[0]), np.empty(2 * x.shape[0])
+            elif hulled > 0 and lane > 0:  # the roll-out must look into W' here too
+                lane, k = 0, 0
+        vx, vm = x[at : at + k], mu[at : at + k]
+        # a full store is worth what its last unit is, an empty one its next
+        slope = left_value(vx, vm, k, x0[i]) if x0[i] >= f[0, X_MAX] else right_value(vx, vm, k, x0[i])
         path[i, 0] = x0[i]
-        cost, missing = _forward(f, i, r, dt, buy, sell, end_x, end_mu, x, mu, span, s, g, x0[i], p_kw[i], path[i], False)
-        at, k = span[0, 0], span[0, 1]
-        slope, bent = _start_slope(f, r, dt, buy, sell, x[at : at + k], mu[at : at + k], k, x0[i], s, g, zx, zm)
-        hulled += bent
+        cost, missing, end = _forward(f, r, dt, buy, sell, x, mu, span, note, spare, x0[i], p_kw[i], path[i], False)
+        cost -= terminal(end_x[i], end_mu[i], end)
         bound = cost
         if hulled > 0:
-            bound, _ = _forward(f, i, r, dt, buy, sell, end_x, end_mu, x, mu, span, s, g, x0[i], p_kw[i], path[i], True)
+            bound, _, end = _forward(f, r, dt, buy, sell, x, mu, span, note, spare, x0[i], p_kw[i], path[i], True)
+            bound -= terminal(end_x[i], end_mu[i], end)
         out[i, 0], out[i, 1], out[i, 2], out[i, 3], out[i, 4] = cost, bound, slope, missing, hulled
 
 
@@ -181,30 +185,30 @@ def _respond_rows(start, stop, columns, dt, buy, sell, row, end_x, end_mu, x0, p
 def _slope_rows(start, stop, columns, dt, price, row, end_x, end_mu, draws, keep, count, offset):  # type: ignore[no-untyped-def]
     """Return V_t' of t = 0..keep for rows start..stop, one after another; offset is filled relative to this block."""
     h = dt.shape[0]
-    room = _GROWTH * h + end_x.shape[1] + 2 * _GROWTH + 64
-    zx, zm, wx, wm = np.empty(room), np.empty(room), np.empty(room), np.empty(room)
-    s, g = np.empty(_STAGE), np.empty(_STAGE)
-    kept, kx, km = np.empty(keep + 1, np.int64), np.empty((keep + 1, room)), np.empty((keep + 1, room))
+    lane = _GROWTH * (h + 2) + end_x.shape[1] + count
+    x, mu, f = np.empty(2 * lane), np.empty(2 * lane), np.empty((h, len(columns)))
+    note = np.empty((h, 5, _STAGE))
+    kept, kx, km = np.empty(keep + 1, np.int64), np.empty((keep + 1, lane)), np.empty((keep + 1, lane))
     out_x, out_mu, total = np.empty(64 * (stop - start) * (keep + 1)), np.empty(64 * (stop - start) * (keep + 1)), 0
-    f = np.empty((h, len(columns)))
     for i in range(start, stop):
-        gather(columns, i, f)
-        c = end_x.shape[1]
-        zx[:c], zm[:c] = end_x[i], end_mu[i]
+        gather(columns, i, f, i == start)
+        at, k = 1, cut(end_x[i], end_mu[i], end_x.shape[1], f[h - 1, X_MIN], f[h - 1, X_MAX], x[1:], mu[1:])
         for t in range(h, -1, -1):
             if t < h:
-                lo, hi = f[t, X_MIN], f[t, X_MAX]
+                lo, hi, free = f[t, X_MIN], f[t, X_MAX], 0 if at >= lane else lane
                 taste_k, mid, dead = dt[t] * f[t, K_X], f[t, X_SET], f[t, DEAD]
                 if draws.shape[1] > 0:
-                    k = mean_after_draws(zx, zm, c, lo, hi, taste_k, mid, dead, draws[i, :, t], count, wx, wm)
-                    c = cut(wx, wm, k, lo, hi, zx, zm)
-                    taste_k = 0.0
-                k = dress(zx, zm, c, lo, hi, taste_k, mid, dead, wx, wm)
+                    to = free + 1
+                    k = mean_after_draws(
+                        x[at : at + k], mu[at : at + k], k, lo, hi, taste_k, mid, dead, draws[i, :, t], count, x[to:], mu[to:]
+                    )
+                    at, taste_k, free = to, 0.0, lane - free
+                at, k = dress(x, mu, at, k, taste_k, mid, dead)
                 lo, hi = f[max(t - 1, 0), X_MIN], f[max(t - 1, 0), X_MAX]
-                c, _ = _earlier(f, t, dt[t], price[row[i], t], price[row[i], t], wx, wm, k, lo, hi, s, g, zx, zm)
+                n, _ = convex_pieces(f, t, price[row[i], t], price[row[i], t], dt[t], note[t, S], note[t, G])
+                at, k = step_back(x, mu, at, k, f, t, dt[t], note, n, lo, hi, free)
             if t <= keep:
-                b = max(t - 1, 0)
-                kept[t] = cut(zx, zm, c, f[b, X_MIN], f[b, X_MAX], kx[t], km[t])
+                kept[t], kx[t, :k], km[t, :k] = k, x[at : at + k], mu[at : at + k]
         for t in range(keep + 1):
             out_x, out_mu = roomier(out_x, out_mu, total + kept[t])
             out_x[total : total + kept[t]], out_mu[total : total + kept[t]] = kx[t, : kept[t]], km[t, : kept[t]]

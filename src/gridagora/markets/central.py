@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.exchange import Status, Transactions, quote
+from gridagora.core.exchange import Status, Transactions
 from gridagora.core.registry import register
-from gridagora.core.session import Call, Session, steps
+from gridagora.core.session import Call, Session, opening, steps
 from gridagora.core.session import Supply as Tendered
 from gridagora.core.tables import Col
 from gridagora.kernels.curve import Curves, at, clear
@@ -94,9 +94,9 @@ class Central:
         )
 
     def session(self, call: Call) -> Session:
-        """Quote the cost of import, hear every curve, clear once at the substation, award each resource its own answer."""
+        """Hear every curve, clear once at the substation, award each resource its own answer."""
         supply = call.supply
-        tenders = yield quote(call.product, call.party, supply.import_per_kwh[:1])
+        tenders = yield opening(call)
         if tenders is None:
             raise InputError([Problem("market.central", "no tenders", "a strategy that tenders, such as 'look_ahead'")])
         curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)

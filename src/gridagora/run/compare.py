@@ -13,10 +13,13 @@ from gridagora.grid.flow import Factors, factor
 from gridagora.run import fleet as homes_at
 from gridagora.run import result as results
 from gridagora.run.bound import Bound, Worth, bound
+from gridagora.run.links import Links
 from gridagora.run.network import watch
 from gridagora.run.outlook import Wholesale
 from gridagora.run.score import score
-from gridagora.run.simulate import Study, simulate
+from gridagora.run.desk import Study
+from gridagora.run.simulate import simulate
+from gridagora.run.site import site
 from gridagora.scenario.build import Scene
 
 FIRST_FLAT_PER_KWH = 0.072  # of the run that finds the flat rate; thermostats do not hear it
@@ -125,7 +128,15 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Study:
     first = score("flat", simulate(flat, study, lambda done, total: (tell or _silent)("baseline", done, total)), study)
     cost = first.wholesale_per_kwh + w.delivery_per_kwh
     rate = float(flat.tariff(cost, first.load_kw, np.zeros(len(cost)))[0])
-    return study._replace(flat_per_kwh=rate, baseline_kw=first.load_kw, wholesale=w._replace(limit_kw=limit_kw(scene, first)))
+    exported = (-first.home_kw).clip(min=0).sum(0)
+    return study._replace(
+        flat_per_kwh=rate,
+        baseline_kw=first.load_kw,
+        exported_kw=exported,
+        wholesale=w._replace(limit_kw=limit_kw(scene, first)),
+        site=site(scene, first),
+        links=Links(keys.links.loss_share, keys.links.duplicate_share, keys.links.delay_intervals, keys.scenario.seed),
+    )
 
 
 def without_limit(

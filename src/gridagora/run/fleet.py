@@ -38,10 +38,11 @@ class Fleet:
 
 
 class Plan(NamedTuple):
-    """Values of stored energy of an hour, by kind, and the sessions they hold for."""
+    """Values of stored energy of an hour, by kind, the sessions they hold for, and the price path they were found against."""
 
     values: tuple[Slopes, Slopes, Slopes, Slopes]
     sessions: Index
+    price_per_kwh: Col  # (h,), or (n, h) where every home has its own
 
 
 class Delivered(NamedTuple):
@@ -106,17 +107,19 @@ def told(fleet: Fleet, specs: tuple[Stores, Stores, Stores, Stores], hour: int, 
 
 
 def plan(fleet: Fleet, specs: tuple[Stores, Stores, Stores, Stores], sessions: Index, price_per_kwh: Col, hour: int) -> Plan:
-    """Return the value of stored energy at the start and the end of the hour, against a price path (h,) [$/kWh]."""
-    likely = None if fleet.draws_known else water_heater.draws(fleet.tank, hour, len(price_per_kwh))
+    """Return the value of stored energy at the start and the end of the hour, against a price path (h,) or (n, h) [$/kWh]."""
+    likely = None if fleet.draws_known else water_heater.draws(fleet.tank, hour, price_per_kwh.shape[-1])
     house, tank, pack, car = specs
+    own = homes_of(fleet, sessions) if price_per_kwh.ndim > 1 else (None, None, None, None)
     return Plan(
         (
-            slopes(house, price_per_kwh, threads=THREADS),
-            slopes(tank, price_per_kwh, draws=likely, threads=THREADS),
-            slopes(pack, price_per_kwh),
-            slopes(car, price_per_kwh),
+            slopes(house, price_per_kwh, row=own[0], threads=THREADS),
+            slopes(tank, price_per_kwh, row=own[1], draws=likely, threads=THREADS),
+            slopes(pack, price_per_kwh, row=own[2]),
+            slopes(car, price_per_kwh, row=own[3]),
         ),
         sessions,
+        price_per_kwh,
     )
 
 
@@ -134,7 +137,9 @@ def tender(fleet: Fleet, found: Plan, hour: int, share: float, now_s: float) -> 
     return Curves(offset, np.concatenate([r.p_kw for r in rows]), np.concatenate([r.price_per_kwh for r in rows]))
 
 
-def step(fleet: Fleet, p_kw: Col | None, sessions: Index, hour: int, now_s: float, net_kw: Col) -> Delivered:
+def step(
+    fleet: Fleet, p_kw: Col | None, sessions: Index, hour: int, now_s: float, net_kw: Col, way: Index | None = None
+) -> Delivered:
     """Step the true physics of one interval.
 
     Parameters
@@ -143,6 +148,9 @@ def step(fleet: Fleet, p_kw: Col | None, sessions: Index, hour: int, now_s: floa
         Power of every resource in the order of `tender` [kW], or None where every device follows its own switch.
     net_kw
         Load less PV of every home, shape (n,) [kW], which a battery without orders follows.
+    way
+        Which way each home means to trade, (n,), where export earns less than import costs: 1, -1, or 0 for nothing crosses.
+        Its battery then makes up for on/off units, so that the meter never turns the other way while it can help it.
     """
     n, minutes = len(fleet.hvac.home), round(60 * fleet.dt_h)
     before = stored_kwh(fleet)
@@ -169,9 +177,12 @@ def step(fleet: Fleet, p_kw: Col | None, sessions: Index, hour: int, now_s: floa
         "tank": spread(water.e_kwh / fleet.dt_h, fleet.tank.home, n),
         "ev": spread(charged, fleet.ev.home, n),
     }
+    cover = -(net_kw + home_kw["hvac"] + home_kw["tank"] + home_kw["ev"])[fleet.battery.home]
     if free:
-        rest = net_kw + home_kw["hvac"] + home_kw["tank"] + home_kw["ev"]
-        pack_kw = np.where(fleet.following_pv, -rest[fleet.battery.home], 0.0)
+        pack_kw = np.where(fleet.following_pv, cover, 0.0)
+    elif way is not None:
+        own = way[fleet.battery.home]
+        pack_kw = np.where(own > 0, np.maximum(pack_kw, cover), np.where(own < 0, np.minimum(pack_kw, cover), cover))
     stored = battery.step(fleet.battery, fleet.battery_kwh, pack_kw, fleet.dt_h)
     return Delivered(
         home_kw["hvac"],
@@ -215,7 +226,12 @@ def _balance_kwh(
 
 def owners(fleet: Fleet, sessions: Index) -> Index:
     """Return the home of every resource, in the order of `tender`."""
-    return np.concatenate([fleet.hvac.home, fleet.tank.home, fleet.battery.home, fleet.ev.home[sessions]])
+    return np.concatenate(homes_of(fleet, sessions))
+
+
+def homes_of(fleet: Fleet, sessions: Index) -> tuple[Index, Index, Index, Index]:
+    """Return the home of every resource, by kind."""
+    return fleet.hvac.home, fleet.tank.home, fleet.battery.home, fleet.ev.home[sessions]
 
 
 def spread(values: Col, home: Index, n: int) -> Col:

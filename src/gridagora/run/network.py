@@ -6,6 +6,7 @@ from gridagora.core.feeder import Feeder, live_nodes
 from gridagora.core.outcome import Network
 from gridagora.core.tables import Col, Index
 from gridagora.grid.flow import Factors, solve
+from gridagora.grid.limits import bus_voltages
 
 POWER_FACTOR = 0.95  # of appliances and motors; PV and batteries run at unity
 TAN_PHI = float(np.tan(np.arccos(POWER_FACTOR)))
@@ -37,12 +38,6 @@ def watch(
     nodes = [sorted({int(k) for k in ends[first[int(m)]].flat if k >= 0}) for m in home_meter]
     nodes = [[k for k in group if live[k]] for group in nodes]
     home_v = np.stack([flow.v_pu[:, group].mean(1) for group in nodes])
-    bus = np.full((3, len(feeder.bus_name)), np.nan)
-    peak = int(np.argmax(home_kw.sum(0)))
-    lowest, highest = np.fmin.reduce(flow.v_pu, axis=0), np.fmax.reduce(flow.v_pu, axis=0)
-    for k in np.flatnonzero(live):
-        b = feeder.node_bus[k]
-        bus[:, b] = np.fmin(bus[0, b], lowest[k]), np.fmax(bus[1, b], highest[k]), np.fmin(bus[2, b], flow.v_pu[peak, k])
     failed = int((~flow.converged).sum())
     return Network(
         flow.losses_kw,
@@ -51,7 +46,7 @@ def watch(
         home_v.min(0),
         home_v.max(0),
         home_v,
-        *bus,
+        *bus_voltages(feeder, flow),
         failed,
         float(np.nanmax(flow.mismatch_kva)),
     )

@@ -134,7 +134,8 @@ def revenue_gap_usd(outcome: Outcome, study: Any) -> float | None:
     if outcome.name not in ("flat", "flat_optimised", "tou"):
         return None
     cost = outcome.wholesale_per_kwh + outcome.delivery_per_kwh
-    return float(((outcome.price_per_kwh - cost) * study.baseline_kw).sum() * outcome.dt_h)
+    price, kink = outcome.price_per_kwh, outcome.price_per_kwh - outcome.credit_per_kwh
+    return float(((price - cost) * study.baseline_kw + kink * study.exported_kw).sum() * outcome.dt_h)
 
 
 def _manifest(scene: Any, study: Any, top: Any, bound_s: float) -> dict[str, Any]:
@@ -187,6 +188,7 @@ def _intervals(_: Any, o: Outcome) -> pd.DataFrame:
             "load_kw",
             "committed_kw",
             "price_per_kwh",
+            "credit_per_kwh",
             "wholesale_per_kwh",
             "fixed_kw",
             "hvac_kw",

@@ -7,7 +7,7 @@ from gridagora.core.outcome import Exchange, Outcome
 from gridagora.core.tables import Col
 from gridagora.run.fleet import spread
 from gridagora.run.settle import PARTIES, settle
-from gridagora.run.simulate import DAY_H, Ran, Study
+from gridagora.run.desk import DAY_H, Ran, Study, home_kw
 
 BAND_K = 1.0  # discomfort counts beyond this distance from the set point
 QUARTER_H = 0.25  # comfort is felt as the mean of a quarter of an hour (modelling 1.9)
@@ -26,14 +26,16 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
     def fine(hourly: Col) -> Col:
         return np.repeat(hourly[:, :hours], per, axis=1)
 
-    by_kind = track.kind_kw.transpose(0, 2, 1)
-    home_kw = fine(homes.load_kw - homes.pv_kw) + by_kind.sum(0)
+    by_kind, meter_kw = track.kind_kw.transpose(0, 2, 1), home_kw(track, study)
     dev = track.t_air_degc.T - fine(fleet.hvac.best_degc)
     quarter = dev.reshape(n, -1, max(1, round(QUARTER_H / dt))).mean(2)
     away = (np.abs(track.t_air_degc.T - fine(homes.t_set_degc)) - BAND_K).clip(min=0)
     missing = np.maximum(fleet.ev.need_kwh - fleet.ev_kwh, 0)
     moved = np.abs(by_kind[2, fleet.battery.home]).sum(1) * dt
-    ledger = settle(home_kw, track.price_per_kwh, ran.wholesale_per_kwh, w, dt, ran.position)
+    price, credit = track.price_per_kwh, track.credit_per_kwh
+    if len(track.place_per_kwh):
+        price = credit = track.place_per_kwh[study.site.place] if study.site is not None else price
+    ledger = settle(meter_kw, price, credit, ran.wholesale_per_kwh, w, dt, ran.positions)
     paid = paid_uusd(ledger, n + len(PARTIES))
     t = hours * per
     return Outcome(
@@ -46,15 +48,18 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
         export_credit_per_kwh=w.export_credit_per_kwh,
         wholesale_per_kwh=ran.wholesale_per_kwh,
         price_per_kwh=track.price_per_kwh,
-        load_kw=home_kw.sum(0),
-        committed_kw=track.committed_kw,
+        credit_per_kwh=track.credit_per_kwh,
+        load_kw=meter_kw.sum(0),
+        committed_kw=track.award_kw.sum(1),
+        award_kw=track.award_kw.T,
+        place_per_kwh=track.place_per_kwh,
         fixed_kw=fine(homes.load_kw).sum(0),
         hvac_kw=by_kind[0].sum(0),
         water_heater_kw=by_kind[1].sum(0),
         battery_kw=by_kind[2].sum(0),
         ev_kw=by_kind[3].sum(0),
         pv_kw=fine(homes.pv_kw).sum(0),
-        home_kw=home_kw,
+        home_kw=meter_kw,
         home_pv_kw=fine(homes.pv_kw),
         comfort_dev_k=dev,
         discomfort_k_h=away.sum(1) * dt,
@@ -70,7 +75,7 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
         ledger=ledger,
         surplus_uusd=int(-paid[n]),
         imbalance_uusd=int(paid.sum()),
-        plan_gap_share=float(track.worst[1]) if ran.position else float("nan"),
+        plan_gap_share=float(track.worst[1]),
         energy_balance_kwh=float(track.worst[0]),
         exchange=Exchange(ran.traffic.messages, ran.traffic.bytes, ran.traffic.rounds, ran.traffic.disclosed // n),
         network=None,

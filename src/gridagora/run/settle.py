@@ -6,33 +6,41 @@ import numpy as np
 
 from gridagora.core import ledger as books
 from gridagora.core.ledger import Ledger, book
-from gridagora.core.tables import Col
+from gridagora.core.tables import Col, Index
 from gridagora.run.outlook import Wholesale
 
 PARTIES = ("operator", "wholesale", "wires")  # after the homes
 
 
 class Position(NamedTuple):
-    """Energy bought the day before, by hour: p_kw (n, h) of each home, its price and the wholesale price (h,) [$/kWh]."""
+    """Power agreed for every hour before real time: p_kw and its price [$/kWh] (n, h) of each home, wholesale price (h,)."""
 
+    item: str  # of the ledger: "long-term", "short-term", "day-ahead"
     p_kw: Col
     price_per_kwh: Col
     wholesale_per_kwh: Col
 
 
 def settle(
-    home_kw: Col, price_per_kwh: Col, wholesale_per_kwh: Col, w: Wholesale, dt_h: float, position: Position | None
+    home_kw: Col,
+    price_per_kwh: Col,
+    credit_per_kwh: Col,
+    wholesale_per_kwh: Col,
+    w: Wholesale,
+    dt_h: float,
+    positions: tuple[Position, ...] = (),
 ) -> Ledger:
     """Book a run.
 
     Parameters
     ----------
     home_kw
-        Net power of every home, shape (n, t) [kW]; what it exports is credited at the price of the interval.
-    price_per_kwh, wholesale_per_kwh
-        Price homes see and energy price at the substation, shape (t,) [$/kWh].
-    position
-        Day-ahead purchases of all hours, or None where everything settles in real time.
+        Net power of every home, shape (n, t) [kW], netted within an interval.
+    price_per_kwh, credit_per_kwh, wholesale_per_kwh
+        What homes pay for import and get for export, shape (t,) or by home (n, t), and the energy price at the substation,
+        shape (t,) [$/kWh].
+    positions
+        What was agreed before, the earliest first: each later one settles what it changes, real time the rest.
 
     Returns
     -------
@@ -44,23 +52,34 @@ def settle(
     n, load = len(home_kw), home_kw.sum(0)
     operator, wholesale, wires = n, n + 1, n + 2
     homes = np.arange(n)
-    if position is None:
+    if not positions:
         energy = [
-            book(homes, operator, "energy", home_kw @ price_per_kwh * dt_h),
+            _metered(homes, operator, home_kw, price_per_kwh, credit_per_kwh, dt_h),
             book(operator, wholesale, "wholesale energy", float(load @ wholesale_per_kwh * dt_h)),
         ]
     else:
-        bought = position.p_kw.sum(0, keepdims=True)
+        agreed = [books.Agreed(p.item, p.p_kw, p.price_per_kwh) for p in positions]
+        bought = [books.Agreed(p.item, p.p_kw.sum(0, keepdims=True), p.wholesale_per_kwh) for p in positions]
         energy = [
-            books.settle(homes, operator, position.p_kw, position.price_per_kwh, home_kw, price_per_kwh, dt_h),
-            books.settle(
-                np.array([operator]), wholesale, bought, position.wholesale_per_kwh, load[None, :], wholesale_per_kwh, dt_h
-            ),
+            books.settle(homes, operator, agreed, home_kw, price_per_kwh, dt_h),
+            books.settle(np.array([operator]), wholesale, bought, load[None, :], wholesale_per_kwh, dt_h),
         ]
     return books.join(
         [
             *energy,
             book(operator, wires, "delivery", float(load.clip(min=0).sum() * w.delivery_per_kwh * dt_h)),
             book(wholesale, operator, "export credit", float((-load).clip(min=0).sum() * w.export_credit_per_kwh * dt_h)),
+        ]
+    )
+
+
+def _metered(homes: Index, operator: int, home_kw: Col, price_per_kwh: Col, credit_per_kwh: Col, dt_h: float) -> Ledger:
+    """Book what homes pay: net where export is paid as import is charged, else import and credit apart."""
+    if np.array_equal(price_per_kwh, credit_per_kwh):
+        return book(homes, operator, "energy", (home_kw * price_per_kwh).sum(1) * dt_h)
+    return books.join(
+        [
+            book(homes, operator, "energy", (home_kw.clip(min=0) * price_per_kwh).sum(1) * dt_h),
+            book(operator, homes, "credit", ((-home_kw).clip(min=0) * credit_per_kwh).sum(1) * dt_h),
         ]
     )

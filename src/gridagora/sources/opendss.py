@@ -309,7 +309,7 @@ def _columns(circuit: Any, loads: list[Load], network: Network, v_no_load: Phaso
     node_bus = np.array([bus_at[name.rsplit(".", 1)[0]] for name in network.nodes], np.int64)
     rows = [(i, f, t) for i, load in enumerate(loads) for f, t in _pairs(load)]
     count = np.array([len(_pairs(load)) for load in loads])
-    start, end, kind = _lines(circuit, bus_at)
+    start, end, kind, kva = _lines(circuit, bus_at)
     meter = np.array([i for i, _, _ in rows], np.int64)
     p_kw, q_kvar = np.array([load.p_kw for load in loads]), np.array([load.q_kvar for load in loads])
     base = base_v[node_bus]
@@ -328,7 +328,7 @@ def _columns(circuit: Any, loads: list[Load], network: Network, v_no_load: Phaso
         meter_name=tuple(load.name for load in loads),
         meter_bus=np.array([bus_at[load.bus] for load in loads], np.int64),
         meter_kw=p_kw, meter_is_home=_homes(loads),
-        bus_name=names, bus_x=x, bus_y=y, line_from_bus=start, line_to_bus=end, line_kind=kind, notes=notes,
+        bus_name=names, bus_x=x, bus_y=y, line_from_bus=start, line_to_bus=end, line_kind=kind, line_kva=kva, notes=notes,
     )  # fmt: skip
 
 
@@ -350,17 +350,18 @@ def _buses(circuit: Any, nodes: tuple[str, ...]) -> tuple[tuple[str, ...], Col, 
     return names, x, y, base_v
 
 
-def _lines(circuit: Any, bus_at: dict[str, int]) -> tuple[Index, Index, tuple[str, ...]]:
+def _lines(circuit: Any, bus_at: dict[str, int]) -> tuple[Index, Index, tuple[str, ...], Col]:
     """Two-ended elements as pairs of buses; a transformer of three windings appears once for each pair of buses."""
-    ends: dict[tuple[int, int], str] = {}
+    ends: dict[tuple[int, int], tuple[str, float]] = {}
     for kind, elements in (("line", circuit.Lines), ("transformer", circuit.Transformers)):
         for _ in elements:
             element = circuit.ActiveCktElement
             if not element.Enabled:
                 continue
+            kva = float(elements.kVA) if kind == "transformer" else np.nan
             buses = [bus_at.get(bus.split(".")[0].lower(), -1) for bus in element.BusNames]
             for other in buses[1:]:
                 if buses[0] >= 0 and other >= 0 and other != buses[0]:
-                    ends.setdefault((buses[0], other), kind)
+                    ends.setdefault((buses[0], other), (kind, kva))
     pairs = np.array(list(ends), np.int64).reshape(-1, 2)
-    return pairs[:, 0].copy(), pairs[:, 1].copy(), tuple(ends.values())
+    return pairs[:, 0].copy(), pairs[:, 1].copy(), tuple(kind for kind, _ in ends.values()), np.array([kva for _, kva in ends.values()])

@@ -295,8 +295,10 @@ def _columns(layout: Plan, node: dict[tuple[int, int], int], y: csc_matrix, sour
     home = np.array(layout.homes, np.int64)
     count = len(home)
     names = tuple(layout.bus_name[at] for at in home)
-    links = [(line.start, line.end, "line") for line in layout.lines] + [(0, 1, "transformer")]
-    links += [(unit.start, unit.end, "transformer") for unit in layout.transformers]
+    links = [(line.start, line.end, "line", np.nan) for line in layout.lines]
+    links += [(0, 1, "transformer", layout.substation_kva)]
+    links += [(unit.start, unit.end, "transformer", unit.tap.kva) for unit in layout.transformers]
+    start, end, kind, kva = zip(*links, strict=True)
     xy = np.array(layout.bus_xy)
     return Feeder(
         name=f"synthetic feeder of {count} homes",
@@ -309,7 +311,5 @@ def _columns(layout: Plan, node: dict[tuple[int, int], int], y: csc_matrix, sour
         load_kw=np.full(count, RATED_KW), load_kvar=np.full(count, RATED_KVAR), load_meter=np.arange(count),
         meter_name=names, meter_bus=home, meter_kw=np.full(count, RATED_KW), meter_is_home=np.ones(count, bool),
         bus_name=layout.bus_name, bus_x=xy[:, 0].copy(), bus_y=xy[:, 1].copy(),
-        line_from_bus=np.array([start for start, _, _ in links], np.int64),
-        line_to_bus=np.array([end for _, end, _ in links], np.int64),
-        line_kind=tuple(kind for _, _, kind in links),
+        line_from_bus=np.array(start, np.int64), line_to_bus=np.array(end, np.int64), line_kind=kind, line_kva=np.array(kva),
     )  # fmt: skip

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from gridagora.core.exchange import Quotes, Tenders, Transactions
 from gridagora.core.registry import register
-from gridagora.core.session import Call
+from gridagora.core.session import Behind, Call
 from gridagora.core.tables import Col
-from gridagora.kernels.curve import Curves
 
 
 @register("strategy", "habit")
@@ -16,10 +15,10 @@ class Habit:
 
     plans: bool = False
 
-    def tender(self, call: Call, curves: Curves) -> Tenders | None:
+    def tender(self, call: Call, behind: Behind) -> Tenders | None:
         """Return None: habits offer nothing."""
-        del call, curves
+        del call, behind
 
-    def dispatch(self, curves: Curves, quotes: Quotes, trades: Transactions) -> Col | None:
+    def dispatch(self, behind: Behind, quotes: Quotes, trades: Transactions) -> Col | None:
         """Return None: every device follows its own switch."""
-        del curves, quotes, trades
+        del behind, quotes, trades

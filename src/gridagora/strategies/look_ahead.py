@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from gridagora.core.exchange import Quotes, Tenders, Transactions, tender
 from gridagora.core.registry import register
-from gridagora.core.session import Call
+from gridagora.core.session import Behind, Call
 from gridagora.core.tables import Col
-from gridagora.kernels.curve import Curves
 
 
 @register("strategy", "look_ahead")
@@ -16,11 +15,11 @@ class LookAhead:
 
     plans: bool = True
 
-    def tender(self, call: Call, curves: Curves) -> Tenders | None:
+    def tender(self, call: Call, behind: Behind) -> Tenders | None:
         """Return the curve of every resource."""
-        return tender(call.product, call.party, curves)
+        return tender(call.product, call.party, behind.curves)
 
-    def dispatch(self, curves: Curves, quotes: Quotes, trades: Transactions) -> Col | None:
+    def dispatch(self, behind: Behind, quotes: Quotes, trades: Transactions) -> Col | None:
         """Return what was bought, shape (r,) [kW]."""
-        del curves, quotes
+        del behind, quotes
         return trades.p_kw[:, 0]

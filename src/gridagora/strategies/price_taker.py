@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from gridagora.core.exchange import Quotes, Tenders, Transactions
 from gridagora.core.registry import register
-from gridagora.core.session import Call
+from gridagora.core.session import Behind, Call
 from gridagora.core.tables import Col
-from gridagora.kernels.curve import Curves, at
+from gridagora.kernels.behind import at_own
 
 
 @register("strategy", "price_taker")
@@ -16,11 +16,11 @@ class PriceTaker:
 
     plans: bool = True
 
-    def tender(self, call: Call, curves: Curves) -> Tenders | None:
+    def tender(self, call: Call, behind: Behind) -> Tenders | None:
         """Return None: the price is posted, nobody asks."""
-        del call, curves
+        del call, behind
 
-    def dispatch(self, curves: Curves, quotes: Quotes, trades: Transactions) -> Col | None:
-        """Return the power of each resource at the posted price, shape (r,) [kW]."""
+    def dispatch(self, behind: Behind, quotes: Quotes, trades: Transactions) -> Col | None:
+        """Return the power of each resource at the price it is quoted, shape (r,) [kW]."""
         del trades
-        return at(curves, float(quotes.buy_per_kwh[0, 0]), 1.0)
+        return at_own(behind.curves, quotes.buy_per_kwh[:, 0], quotes.share[:, 0])

@@ -1,0 +1,143 @@
+"""Where a design meets its homes: what all designs of a study share, the desk of one run, and what the run records."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gridagora.core.registry import find
+from gridagora.core.session import Site, Traffic
+from gridagora.core.tables import Col, Homes, Index
+from gridagora.run import fleet as homes_at
+from gridagora.run.links import PERFECT, Inbox, Links
+from gridagora.run.outlook import Wholesale, real_time_per_kwh
+from gridagora.run.settle import Position
+
+DAY_H = 24
+
+
+class Study(NamedTuple):
+    """What all designs of a comparison share."""
+
+    homes: Homes
+    days: int
+    start_s: int
+    local_hour: Col  # (H,) local hour of day of every hour of the run
+    wholesale: Wholesale
+    comfort_per_k2_h: float
+    flat_per_kwh: float  # the rate at which set points were chosen: it fixes the bliss temperature
+    dt_h: float
+    window_h: int
+    rule: str  # how on/off units follow a dispatch
+    baseline_kw: Col | None  # (t,) load of the flat design, for revenue-neutral tariffs
+    exported_kw: Col | None = None  # (t,) what its homes export
+    site: Site | None = None  # where homes stand; None: all at one root
+    links: Links = PERFECT
+
+
+class Track(NamedTuple):
+    """What a run recorded: power by kind and what homes felt, by interval (t, n); prices and commitments (t,)."""
+
+    kind_kw: Col  # (4, t, n) hvac, water heater, battery, car
+    t_air_degc: Col  # (t, n)
+    price_per_kwh: Col  # (t,)
+    credit_per_kwh: Col  # (t,) for what leaves a home
+    place_per_kwh: Col  # (m, t) price at every place; no rows where all homes see one price
+    award_kw: Col  # (t, n) what a home was awarded, nan where nothing is
+    starts: Col  # (n,)
+    short_k_h: Col  # (n,)
+    short_k2_h: Col  # (n,)
+    worst: Col  # (2,) largest energy imbalance [kWh], largest plan gap, nan where none is certified
+
+
+class Ran(NamedTuple):
+    """A finished run, before it is scored."""
+
+    track: Track
+    fleet: homes_at.Fleet
+    wholesale_per_kwh: Col  # (t,)
+    traffic: Traffic
+    inbox: Inbox
+    positions: tuple[Position, ...]  # earliest agreed first
+    wall_s: float
+
+
+@dataclass
+class Desk:
+    """One run in progress; `traffic`, `inbox`, `positions` and the arrays of the track change as it goes."""
+
+    market: Any
+    strategy: Any
+    study: Study
+    fleet: homes_at.Fleet
+    net_kw: Col  # (H, n) load less PV
+    wholesale_per_kwh: Col  # (t + 24 h,)
+    tariff_per_kwh: Col  # (t + 24 h,)
+    track: Track
+    heard_per_kwh: Col  # (n,) last price that each home heard
+    metered_kw: Col  # (n,) in the interval before
+    traffic: Traffic = field(default_factory=Traffic)
+    inbox: Inbox = field(default_factory=Inbox)
+    positions: dict[str, Position] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> bool:
+        """Whether a home tenders its whole meter as one party, and not each resource by itself."""
+        return getattr(self.strategy, "whole", False)
+
+
+def opened(market: Any, study: Study) -> Desk:
+    """Return the desk of a run at its start."""
+    homes, hours, per = study.homes, DAY_H * study.days, round(1 / study.dt_h)
+    n, t = len(homes.home_id), hours * per
+    fleet = homes_at.of(
+        homes,
+        study.local_hour.astype(np.int64),
+        study.comfort_per_k2_h,
+        study.flat_per_kwh,
+        study.dt_h,
+        rule=study.rule,
+        draws_known=study.wholesale.perfect,
+    )
+    wholesale = real_time_per_kwh(study.wholesale, hours + DAY_H, study.dt_h)
+    strategy = find("strategy", market.strategy)()
+    places = 0 if study.site is None or not getattr(strategy, "whole", False) else len(study.site.high_kw)
+    track = Track(
+        np.zeros((4, t, n)),
+        np.zeros((t, n)),
+        np.zeros(t),
+        np.zeros(t),
+        np.zeros((places, t)),
+        np.full((t, n), np.nan),
+        np.zeros(n),
+        np.zeros(n),
+        np.zeros(n),
+        np.array([0.0, np.nan]),
+    )
+    net_kw = (homes.load_kw - homes.pv_kw).T.copy()
+    first = np.full(n, wholesale[0] + study.wholesale.delivery_per_kwh)
+    return Desk(market, strategy, study, fleet, net_kw, wholesale, tariff(market, study, wholesale), track, first, net_kw[0].copy())
+
+
+def tariff(market: Any, study: Study, wholesale_per_kwh: Col) -> Col:
+    """Return the import price of every interval of a tariff design, nan elsewhere; a day follows the run, for the look-ahead."""
+    t = len(wholesale_per_kwh)
+    if not hasattr(market, "tariff"):
+        return np.full(t, np.nan)
+    if study.baseline_kw is None:
+        return np.full(t, study.flat_per_kwh)
+    cost = wholesale_per_kwh[: len(study.baseline_kw)] + study.wholesale.delivery_per_kwh
+    hours = np.repeat(study.local_hour, round(1 / study.dt_h))[:t]
+    return np.asarray(market.tariff(cost, study.baseline_kw, hours, study.exported_kw))
+
+
+def home_kw(track: Track, study: Study) -> Col:
+    """Return the net power of every home, shape (n, t) [kW]."""
+    hours = DAY_H * study.days
+    fixed = (study.homes.load_kw - study.homes.pv_kw)[:, :hours]
+    return np.repeat(fixed, round(1 / study.dt_h), axis=1) + track.kind_kw.transpose(0, 2, 1).sum(0)
+
+
+def owners(desk: Desk, sessions: Index) -> Index:
+    """Return the home of every resource that is plugged in, in the order of its curves."""
+    return homes_at.owners(desk.fleet, sessions)

@@ -1,0 +1,90 @@
+"""One hour of real time: hear tenders, clear, dispatch, step the physics, interval by interval."""
+
+import numpy as np
+
+from gridagora.core.exchange import Quotes, Tenders, Transactions
+from gridagora.core.product import Commodity, Horizon, Product
+from gridagora.core.session import Behind, Call, drive
+from gridagora.core.tables import Col
+from gridagora.kernels.behind import at_own
+from gridagora.kernels.curve import Curves
+from gridagora.run import behind
+from gridagora.run import fleet as homes_at
+from gridagora.run.desk import Desk, owners
+from gridagora.run.links import deliver, heard
+from gridagora.run.outlook import supply
+
+NO_CURVES = Curves(np.zeros(1, np.int64), np.zeros(0), np.zeros(0))
+
+
+def run_hour(desk: Desk, hour: int, plan: homes_at.Plan | None) -> None:
+    """Clear and deliver the intervals of one hour."""
+    fleet, net_kw, per = desk.fleet, desk.net_kw[hour], round(1 / desk.study.dt_h)
+    sessions = np.zeros(0, np.int64) if plan is None else plan.sessions
+    owner = np.arange(len(net_kw)) if plan is None else owners(desk, sessions)
+    for m in range(per):
+        i, now_s = hour * per + m, 3600.0 * (hour + m * desk.study.dt_h)
+        curves = NO_CURVES if plan is None else homes_at.tender(fleet, plan, hour, (m + 1) / per, now_s)
+        inner = Behind(curves, owner, net_kw)
+        quotes, trades = _cleared(desk, i, now_s, inner)
+        quotes, way = behind.hear(quotes, curves, owner, net_kw)
+        power = desk.strategy.dispatch(inner, quotes, trades)
+        got = homes_at.step(fleet, power, sessions, hour, now_s, net_kw, way)
+        desk.metered_kw = net_kw + got.hvac_kw + got.water_heater_kw + got.battery_kw + got.ev_kw
+        _record(desk, i, got)
+        if power is not None and not desk.whole:
+            desk.track.award_kw[i] = net_kw + homes_at.spread(power, owner, len(net_kw))
+
+
+def _cleared(desk: Desk, i: int, now_s: float, inner: Behind) -> tuple[Quotes, Transactions]:
+    """Run the session of one interval; return the last quotes and the transactions as homes know of them."""
+    study, track = desk.study, desk.track
+    product = Product(Commodity.P, study.start_s + round(now_s), round(3600 * study.dt_h), Horizon.REAL_TIME, 0)
+    base_kw = 0.0 if desk.whole else inner.net_kw.sum()
+    call = Call(
+        product,
+        np.arange(len(inner.net_kw) if desk.whole else len(inner.home)),
+        supply(study.wholesale, desk.wholesale_per_kwh[i : i + 1], np.array([base_kw])),
+        desk.tariff_per_kwh[i : i + 1],
+        (),
+        desk.tariff_per_kwh[:0],
+        study.site if desk.whole else None,
+    )
+    sent: list[Tenders] = []
+
+    def ask(quotes: Quotes) -> Tenders | None:
+        del quotes
+        tenders = desk.strategy.tender(call, inner)
+        if tenders is None or not desk.whole:
+            return tenders
+        sent.append(tenders)
+        desk.inbox, arrived = deliver(study.links, desk.inbox, tenders, desk.metered_kw)
+        return arrived
+
+    result, quotes, desk.traffic, passed = drive(desk.market.session(call), ask, desk.traffic)
+    pair = (result.price_per_kwh,) * 2 if len(result.party) else (quotes.buy_per_kwh, quotes.sell_per_kwh)
+    track.price_per_kwh[i], track.credit_per_kwh[i] = (price[0, 0] for price in pair)
+    if desk.whole:
+        track.award_kw[i] = result.p_kw[:, 0]
+    if passed is not None and len(track.place_per_kwh):
+        track.place_per_kwh[:, i] = passed.down.buy_per_kwh[:, 0]
+        track.price_per_kwh[i] = track.credit_per_kwh[i] = track.place_per_kwh[-1, i]
+    return quotes, _known(desk, result, sent[-1]) if sent and study.links.loss_share else result
+
+
+def _known(desk: Desk, awarded: Transactions, sent: Tenders) -> Transactions:
+    """Return the awards as homes know them: who does not hear the award keeps to its curve at the last price it heard."""
+    hears = heard(desk.study.links, len(awarded.party), awarded.product.start_s)
+    desk.heard_per_kwh = np.where(hears, awarded.price_per_kwh[:, 0], desk.heard_per_kwh)
+    alone: Col = at_own(Curves(sent.offset, sent.p_kw, sent.price_per_kwh), desk.heard_per_kwh, np.ones(len(hears)))
+    return awarded._replace(p_kw=np.where(hears, awarded.p_kw[:, 0], alone)[:, None], price_per_kwh=desk.heard_per_kwh[:, None])
+
+
+def _record(desk: Desk, i: int, got: homes_at.Delivered) -> None:
+    track = desk.track
+    for kind, power in enumerate((got.hvac_kw, got.water_heater_kw, got.battery_kw, got.ev_kw)):
+        track.kind_kw[kind, i] = power
+    track.t_air_degc[i] = got.t_air_degc
+    track.worst[0] = max(track.worst[0], got.balance_kwh)
+    for total, part in ((track.starts, got.starts), (track.short_k_h, got.short_k_h), (track.short_k2_h, got.short_k2_h)):
+        np.add(total, part, out=total)

@@ -1,0 +1,166 @@
+"""The reactive half of a run: what its inverters give of the need at the boundary, what crossed for it, and who is paid."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gridagora.core import reactive as market
+from gridagora.core.errors import InputError, PartError
+from gridagora.core.exchange import Quotes, Tenders, count_bytes, count_messages, quote, sum_kw, tender
+from gridagora.core.ledger import Ledger, book
+from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
+from gridagora.core.reactive import Inverters, Reactive
+from gridagora.core.session import Traffic
+from gridagora.core.tables import Col
+
+ITEM = "reactive energy"
+
+
+class Fitted(NamedTuple):
+    """The inverters of n homes. Ratings (n,) are 0 where a home has none; powers (n, t) are at their AC side, either sign."""
+
+    pv_kva: Col
+    pv_kw: Col
+    battery_kva: Col
+    battery_kw: Col
+
+
+class Terms(NamedTuple):
+    """What a scenario agrees: the power factor at the boundary and what reactive energy costs elsewhere [$/kvarh]."""
+
+    power_factor: float
+    cap_per_kvarh: float
+
+
+class Provided(NamedTuple):
+    """A run of t intervals cleared: sum of q_kvar + need = unmet. Money is before rounding; the ledger rounds each entry once."""
+
+    q_kvar: Col  # (n, t) by home, withdrawal positive: what is given to a lagging place is negative
+    loss_kw: Col  # (n, t) conversion loss of giving it, not part of any power that came in
+    price_per_kvarh: Col  # (t,) with the sign of the need
+    need_kvar: Col  # (t,)
+    unmet_kvar: Col  # (t,)
+    paid_usd: Col  # (n,) to each home, at least its cost
+    cost_usd: Col  # (n,) of the energy it lost
+    elsewhere_usd: float  # of the unmet rest at the cap
+    saved_usd: float  # to the operator: all of the need at the cap, less what it paid here and elsewhere
+    ledger: Ledger  # the operator, party n, pays homes
+    traffic: Traffic
+
+
+def provide(
+    fitted: Fitted,
+    boundary_kw: Col,
+    demand_kvar: Col,
+    energy_per_kwh: Col,
+    terms: Terms,
+    start_s: int,
+    dt_h: float,
+    loss_share: float = market.LOSS_SHARE,
+) -> Provided:
+    """Clear the reactive market of a whole run on its active powers, and book it.
+
+    Parameters
+    ----------
+    fitted
+        Inverters of n homes and their active powers.
+    boundary_kw, demand_kvar
+        What the place withdraws without these inverters' reactive power: by home or meter (any, t), or its total (t,).
+    energy_per_kwh
+        What a home pays for the energy its inverter loses, shape (t,) [$/kWh].
+    terms
+        Power factor and cap.
+    start_s, dt_h
+        Start of the run and length of an interval.
+    loss_share
+        Loss at rating that grows with current squared, of the rating.
+
+    Returns
+    -------
+    Provided
+        Homes are parties 0..n-1, the operator is n.
+
+    Raises
+    ------
+    InputError
+        A power factor or cap that cannot be; both at once.
+    PartError
+        A column of the wrong shape, not finite, or an inverter's power beyond its rating; the message names home and interval.
+    """
+    problems = market.check(*terms)
+    if problems:
+        raise InputError(problems)
+    n = len(fitted.pv_kva)
+    table, p_kw = inverters(fitted, loss_share)
+    q_max = market.capability(table, p_kw)
+    needed = market.need(_total(boundary_kw), _total(demand_kvar), terms.power_factor)
+    found = market.clear(needed, table, q_max, energy_per_kwh, terms.cap_per_kvarh)
+    lost = market.loss_kw(table, found.q_kvar)
+    paid = -(found.q_kvar @ found.price_per_kvarh) * dt_h
+    by_home = [_home(table, rows, n) for rows in (found.q_kvar, lost, paid, lost @ np.maximum(energy_per_kwh, 0.0) * dt_h)]
+    alone, elsewhere = (terms.cap_per_kvarh * float(np.abs(column).sum()) * dt_h for column in (needed, found.unmet_kvar))
+    owners = np.unique(table.home)
+    return Provided(
+        by_home[0],
+        by_home[1],
+        found.price_per_kvarh,
+        needed,
+        found.unmet_kvar,
+        by_home[2],
+        by_home[3],
+        elsewhere,
+        alone - elsewhere - float(by_home[2].sum()),
+        book(np.full(len(owners), n), owners, ITEM, by_home[2][owners]),
+        _traffic(table, q_max, energy_per_kwh, found, start_s, dt_h),
+    )
+
+
+def inverters(fitted: Fitted, loss_share: float = market.LOSS_SHARE) -> tuple[Inverters, Col]:
+    """Return the inverters of homes that have any, panels before batteries, and their active power, shape (rows, t) [kW]."""
+    sides = ((fitted.pv_kva, fitted.pv_kw), (fitted.battery_kva, fitted.battery_kw))
+    for name, (rating, p_kw) in zip(("panels", "batteries"), sides, strict=True):
+        if rating.shape != fitted.pv_kva.shape or p_kw.shape != (len(rating), fitted.pv_kw.shape[-1]):
+            raise PartError(f"{name}: got ratings {rating.shape} and powers {p_kw.shape}, expected (n,) and (n, t) of all homes")
+    panels, packs = (np.flatnonzero((rating != 0) | (p_kw != 0).any(axis=1)) for rating, p_kw in sides)
+    rating = np.concatenate([fitted.pv_kva[panels], fitted.battery_kva[packs]])
+    table = market.inverters(np.concatenate([panels, packs]), rating, loss_share)
+    return table, np.concatenate([fitted.pv_kw[panels], fitted.battery_kw[packs]])
+
+
+def tables(
+    table: Inverters, q_max_kvar: Col, energy_per_kwh: Col, found: Reactive, start_s: int, dt_h: float, step: int
+) -> tuple[Tenders, Quotes]:
+    """Return what crosses in one interval: an offer up from every inverter, a price and a share down to it."""
+    duration_s = round(HOUR_S * dt_h)
+    product = Product(Commodity.Q, start_s + step * duration_s, duration_s, Horizon.REAL_TIME, 0)
+    up = tender(product, table.home, market.offers(table, q_max_kvar[:, step], float(energy_per_kwh[step])))
+    one = slice(step, step + 1)
+    return up, quote(product, table.home, found.price_per_kvarh[one], share=found.share[one])
+
+
+def _traffic(table: Inverters, q_max_kvar: Col, energy_per_kwh: Col, found: Reactive, start_s: int, dt_h: float) -> Traffic:
+    """Count a run from the tables of its first interval: every interval sends as many rows of the same length."""
+    t = len(energy_per_kwh)
+    if t == 0 or len(table.home) == 0:
+        return Traffic()
+    both = tables(table, q_max_kvar, energy_per_kwh, found, start_s, dt_h, 0)
+    messages, sent = (sum(count(each) for each in both) for count in (count_messages, count_bytes))
+    return Traffic(t * messages, t * sent, t, t * 2 * len(both[0].p_kw))
+
+
+def _home(table: Inverters, rows: Col, count: int) -> Col:
+    """Return the sums by home of the rows of inverters, (count, ...)."""
+    total = np.zeros((count, *rows.shape[1:]))
+    np.add.at(total, table.home, rows)
+    return total
+
+
+def _total(rows: Col) -> Col:
+    """Return the total over rows, shape (t,), whole micro-watts where there are rows: in any order the same.
+
+    What is not finite passes as it is, so that the clearing names its interval.
+    """
+    rows = np.asarray(rows, dtype=np.float64)
+    if rows.ndim == 1:
+        return rows
+    return sum_kw(rows) if np.isfinite(rows).all() else np.asarray(rows.sum(axis=0))
