@@ -33,21 +33,22 @@ def least_ms(work, times: int) -> float:
     return min(timeit.repeat(work, number=times, repeat=5)) / times * 1e3
 
 
+def main(size: int) -> None:
+    devices, place, tree = scene(size)
+    high = np.select([tree.level == Level.TRANSFORMER, tree.level == Level.ZONE], [12.0, 100.0], np.inf)
+    lifted = lift_space(devices, place, tree, high, -high, 0.3)
+    price, share, _ = clear(published(lifted), 0.0, *SUPPLY)
+    times = 200 // size
+    up = least_ms(lambda: lift_space(devices, place, tree, high, -high, 0.3), times)
+    blocks = least_ms(lambda: lift_space(devices, place, tree, high, -high, 0.3, 16), times)
+    top = least_ms(lambda: clear(published(lifted), 0.0, *SUPPLY), times)
+    down = least_ms(lambda: descend(lifted, price, share), times)
+    flat = least_ms(lambda: clear(devices, 0.0, *SUPPLY), times)
+    points = len(devices.p_kw)
+    print(f"{len(place)} curves, {points} points: up {up:.2f} ms (16 blocks {blocks:.2f}), clearing at the top {top:.2f},")
+    print(f"  down {down:.2f}; a flat market clears in {flat:.2f} ms: {(up + top + down) / flat:.1f} times that")
+
+
 if __name__ == "__main__":
-    for size in (1, 10):
-        devices, place, tree = scene(size)
-        high = np.select([tree.level == Level.TRANSFORMER, tree.level == Level.ZONE], [12.0, 100.0], np.inf)
-        lifted = lift_space(devices, place, tree, high, -high, 0.3)
-        price, share, _ = clear(published(lifted), 0.0, *SUPPLY)
-        times = 200 // size
-        up = least_ms(lambda: lift_space(devices, place, tree, high, -high, 0.3), times)
-        blocks = least_ms(lambda: lift_space(devices, place, tree, high, -high, 0.3, 16), times)
-        down = least_ms(lambda: descend(lifted, price, share), times)
-        flat = least_ms(lambda: clear(devices, 0.0, *SUPPLY), times)
-        top = least_ms(lambda: clear(published(lifted), 0.0, *SUPPLY), times)
-        print(
-            f"{len(place)} curves of {len(devices.p_kw)} points: up {up:.2f} ms (16 blocks {blocks:.2f}), clearing at the top {top:.2f},"
-        )
-        print(
-            f"  down {down:.2f}; a flat market without limits clears in {flat:.2f} ms: {(up + top + down) / flat:.1f} times that"
-        )
+    for feeders in (1, 10):
+        main(feeders)

@@ -76,7 +76,9 @@ def test_on_a_copper_plate_the_market_keeps_nothing() -> None:
     position[-1] = -position[:-1].sum(axis=0)
     delivered = np.repeat(position, 4, axis=1) + rng.normal(0, 1, (20, 16))
     delivered[-1] = -delivered[:-1].sum(axis=0)
-    book = ledger.settle(np.arange(20), 20, [Agreed("day-ahead", position, rng.uniform(0, 1, 4))], delivered, rng.uniform(0, 1, 16), 0.25)
+    book = ledger.settle(
+        np.arange(20), 20, [Agreed("day-ahead", position, rng.uniform(0, 1, 4))], delivered, rng.uniform(0, 1, 16), 0.25
+    )
     paid = ledger.paid_uusd(book, 21)
     assert paid.sum() == 0
     assert abs(paid[20]) <= len(book.amount_uusd) / 2
@@ -85,7 +87,12 @@ def test_on_a_copper_plate_the_market_keeps_nothing() -> None:
 def test_delivery_as_agreed_pays_the_day_ahead_price_alone() -> None:
     position = np.full((1, 2), 2.0)
     book = ledger.settle(
-        np.zeros(1, dtype=np.int64), 1, [Agreed("day-ahead", position, np.array([0.1, 0.2]))], np.full((1, 24), 2.0), np.full(24, 9.0), 1 / 12
+        np.zeros(1, dtype=np.int64),
+        1,
+        [Agreed("day-ahead", position, np.array([0.1, 0.2]))],
+        np.full((1, 24), 2.0),
+        np.full(24, 9.0),
+        1 / 12,
     )
     assert ledger.bill_usd(ledger.only(book, "day-ahead"), 2)[0] == 0.6
     assert ledger.bill_usd(ledger.only(book, "deviation"), 2)[0] == 0.0
@@ -93,4 +100,11 @@ def test_delivery_as_agreed_pays_the_day_ahead_price_alone() -> None:
 
 def test_real_time_must_tile_the_day_ahead() -> None:
     with pytest.raises(PartError, match="25 real-time intervals do not tile 2"):
-        ledger.settle(np.zeros(1, dtype=np.int64), 1, [Agreed("day-ahead", np.ones((1, 2)), np.ones(2))], np.ones((1, 25)), np.ones(25), 1 / 12)
+        ledger.settle(
+            np.zeros(1, dtype=np.int64),
+            1,
+            [Agreed("day-ahead", np.ones((1, 2)), np.ones(2))],
+            np.ones((1, 25)),
+            np.ones(25),
+            1 / 12,
+        )

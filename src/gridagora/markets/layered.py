@@ -94,7 +94,8 @@ class Layered:
         top = supply._replace(limit_kw=float(high_kw[root].sum()))
         cleared = clear(published(lifted), float(supply.base_kw[0]), *steps(top))
         found = descend(lifted, cleared.price_per_kwh, cleared.share)
-        yield Passed(tender(call.product, every, published(lifted, every)), quote(call.product, every, found.price_per_kwh[:, None]))
+        prices = quote(call.product, every, found.price_per_kwh[:, None])
+        yield Passed(tender(call.product, every, published(lifted, every)), prices)
         filled = np.full(len(call.party), Status.FILLED)
         price = found.price_per_kwh[site.place, None]
         return Transactions(call.product, call.party, site.place, found.p_kw[:, None], price, filled)

@@ -364,4 +364,9 @@ def _lines(circuit: Any, bus_at: dict[str, int]) -> tuple[Index, Index, tuple[st
                 if buses[0] >= 0 and other >= 0 and other != buses[0]:
                     ends.setdefault((buses[0], other), (kind, kva))
     pairs = np.array(list(ends), np.int64).reshape(-1, 2)
-    return pairs[:, 0].copy(), pairs[:, 1].copy(), tuple(kind for kind, _ in ends.values()), np.array([kva for _, kva in ends.values()])
+    return (
+        pairs[:, 0].copy(),
+        pairs[:, 1].copy(),
+        tuple(kind for kind, _ in ends.values()),
+        np.array([kva for _, kva in ends.values()]),
+    )
