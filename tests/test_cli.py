@@ -60,7 +60,7 @@ def test_help_is_light() -> None:
 
 def test_help_names_every_verb() -> None:
     text = call("--help").stdout
-    for verb in ("demo", "new", "check", "run", "compare", "report", "list"):
+    for verb in ("demo", "new", "check", "run", "compare", "study", "report", "list"):
         assert f"\n  {verb} " in text
 
 
@@ -227,3 +227,43 @@ def test_the_facade_is_small_and_lazy() -> None:
 @pytest.mark.parametrize("name", sorted(gridagora.__all__))
 def test_every_public_name_is_there(name: str) -> None:
     assert getattr(gridagora, name) is not None
+
+
+SHORT = ("--set", "homes.count=3", "--set", "homes.ev_share=0.0", "--days", "1", "--jobs", "1")
+
+
+def test_study_losses_writes_table_and_report(tmp_path: Path) -> None:
+    file, out = tmp_path / "case.toml", tmp_path / "out"
+    file.write_text("[scenario]\ndays = 3\n")
+    done = call("study", "losses", str(file), *SHORT, "--design", "rtp", "--out", str(out), "--json")
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["manifest"]["days"] == 1
+    assert sum(bar["share"] for bar in told["losses"]) == pytest.approx(1)
+    assert (out / "tables" / "losses.parquet").is_file()
+    assert "Where the rest goes" in (out / "report.html").read_text(encoding="utf-8")
+    (out / "report.html").unlink()
+    assert call("report", str(out)).exit_code == 0
+    assert "Where the rest goes" in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_study_aggregation_hands_on_what_was_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gridagora.run import losses, study
+
+    asked: list[Any] = []
+    found = study.StudyResult({"study": "aggregation", "points": [], "manifest": {}}, {}, "")
+    monkeypatch.setattr(study, "aggregation", lambda *given: asked.append(given) or found)
+    monkeypatch.setattr(losses, "losses", lambda *given: asked.append(given) or found)
+    file = tmp_path / "case.toml"
+    file.write_text("[scenario]\ndays = 3\n[homes]\ncount = 3\n")
+    assert call("study", "aggregation", str(file), "--out", str(tmp_path / "one"), "--json").exit_code == 0
+    assert call("study", "aggregation", str(file), "--full", "--out", str(tmp_path / "two"), "--json").exit_code == 0
+    assert [(given[0].days, given[1].full) for given in asked[::2]] == [(2, False), (3, True)]
+    assert (tmp_path / "two" / "report.html").is_file()
+
+
+def test_study_refuses_a_design_it_cannot_take_apart(tmp_path: Path) -> None:
+    file = tmp_path / "case.toml"
+    file.write_text("[homes]\ncount = 3\n")
+    assert call("study", "losses", str(file), "--design", "flat", "--out", str(tmp_path / "out")).exit_code == 2
+    assert call("study", "losses", str(file), "--design", "layerd", "--out", str(tmp_path / "out")).exit_code == 2

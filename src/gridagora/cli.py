@@ -16,11 +16,13 @@ from gridagora.core.errors import InputError, PartError, Problem
 
 if TYPE_CHECKING:
     from gridagora.run.result import Result
+    from gridagora.run.study import StudyResult
     from gridagora.scenario.build import Scene
 
 OK, FAILED, BAD_INPUT = 0, 1, 2
 RESULTS = Path("gridagora-out")
 PIPED_COLUMNS = 140
+STUDY_DAYS = 2  # a study runs a scene forty times and more
 
 app = typer.Typer(
     name="gridagora",
@@ -30,6 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+study = typer.Typer(help="Sweep a design, or say where the rest goes.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(study, name="study")
 
 Scenario = Annotated[Path, typer.Argument(metavar="SCENARIO", help="Scenario file (TOML).")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder of the result.")]
@@ -97,6 +101,59 @@ def run(
         finish(_compare(scene, folder, [only or scene.scenario.scenario.architectures[0]]), folder, json_)
 
 
+Days = Annotated[int | None, typer.Option("--days", metavar="N", min=1, help="Days from the start; 2, or all with --full.")]
+Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Points that run at the same time.")]
+
+
+@study.command()
+def aggregation(
+    scenario: Scenario,
+    days: Days = None,
+    full: Annotated[bool, typer.Option("--full", help="Every combination of every dial, over the whole scenario.")] = False,
+    set_: Set = None,
+    out: Out = None,
+    jobs: Jobs = 2,
+    json_: Json = False,
+) -> None:
+    """Sweep layers, blocks, forecast error, lost and late messages of the layered design; what was run is never run again."""
+    with told(json_):
+        from gridagora.run import losses as causes
+        from gridagora.run import result as results
+        from gridagora.run import study as studies
+
+        folder = out or default_out(scenario) / "study"
+        _refuse_file(folder)
+        scene = _short(scenario, days, set_ or [], whole=full)
+        with bar() as advance:
+            swept = studies.aggregation(scene, studies.Grid(full=full), folder, advance, jobs)
+            rest = causes.losses(scene, "layered", folder, lambda _, done, total: advance("losses", done, total), jobs)
+        found = swept.beside(rest)
+        results.save(found, folder)
+        finish(found, folder, json_)
+
+
+@study.command()
+def losses(
+    scenario: Scenario,
+    design: Annotated[str, typer.Option("--design", metavar="NAME", help="A design whose homes look ahead.")] = "layered",
+    days: Days = None,
+    set_: Set = None,
+    out: Out = None,
+    jobs: Jobs = 2,
+    json_: Json = False,
+) -> None:
+    """Say where the value goes that a design does not capture: forecast, draws, on/off units, the limit, the rest."""
+    with told(json_):
+        from gridagora.run import losses as causes
+
+        folder = out or default_out(scenario) / "losses"
+        _refuse_file(folder)
+        scene = _short(scenario, days, set_ or [], whole=False)
+        with bar() as advance:
+            found = causes.losses(scene, design, folder, advance, jobs)
+        finish(found, folder, json_)
+
+
 @app.command()
 def compare(
     scenario: Scenario,
@@ -123,11 +180,12 @@ def report(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder
             raise InputError(
                 [Problem(str(folder), "no summary.json in it", "the folder of a result", "`gridagora compare` writes one.")]
             )
-        from gridagora.report import page
+        from gridagora.report import page, study_page
         from gridagora.run import result as results
 
         with busy("writing the report"):
-            path = page.write(results.load(folder), folder / "report.html")
+            result = results.load(folder)
+            path = (study_page if "study" in result.summary else page).write(result, folder / "report.html")
         say(f"Wrote {path}")
         if json_:
             show_json({"report": str(path)})
@@ -176,16 +234,17 @@ def told(as_json: bool) -> Iterator[None]:
         raise typer.Exit(FAILED) from None
 
 
-def finish(result: "Result", folder: Path, as_json: bool) -> None:
-    """Show a result, say where it lies, and exit 1 where a design failed."""
-    from gridagora.report import page, table
+def finish(result: "Result | StudyResult", folder: Path, as_json: bool) -> None:
+    """Show a result or a study, say where it lies, and exit 1 where a design failed."""
+    from gridagora.report import page, study_page, study_table, table
 
+    swept = "study" in result.summary
     if as_json:
         show_json(result.summary)
     else:
-        table.render(result, console(stderr=False))
+        (study_table if swept else table).render(result, console(stderr=False))
     with busy("writing the report"):
-        path = page.write(result, folder / "report.html")
+        path = (study_page if swept else page).write(result, folder / "report.html")
     say(f"Result in {folder}; the report is {path}")
     failed = failures(result.summary)
     for name, reason in failed.items():
@@ -292,6 +351,14 @@ def _load(path: Path, only: list[str] | None, overrides: list[str]) -> "Scene":
             for each in fault.problems
         ]
         raise InputError(said) from None
+
+
+def _short(path: Path, days: int | None, overrides: list[str], *, whole: bool) -> "Scene":
+    """Return the scene of a study: the first days of the scenario, unless all are asked for."""
+    from gridagora.scenario import read
+
+    all_days = read.load(path, overrides).scenario.days
+    return _load(path, None, [*overrides, f"scenario.days={days or (all_days if whole else min(STUDY_DAYS, all_days))}"])
 
 
 def _demo_text() -> str:

@@ -57,4 +57,3 @@ def test_lost_tenders_leave_the_last_curve_and_are_counted():
 def test_draws_do_not_depend_on_what_was_asked_before():
     assert np.array_equal(heard(Links(0.3, seed=1), 50, 600), heard(Links(0.3, seed=1), 50, 600))
     assert not np.array_equal(heard(Links(0.3, seed=1), 50, 600), heard(Links(0.3, seed=1), 50, 900))
-

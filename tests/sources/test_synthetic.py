@@ -8,13 +8,15 @@ import pandas as pd
 import pytest
 
 from gridagora.core.charging import Charging, check
-from gridagora.core.tables import LEAD_H, TAIL_H
+from gridagora.core.tables import LEAD_H, TAIL_H, Quality
 from gridagora.sources import synthetic, weather
 
 SUMMER, WINTER = (int(pd.Timestamp(f"2024-{month:02d}-15T06:00Z").timestamp()) for month in (7, 1))
 
 
 def _same(left: object, right: object) -> bool:
+    if isinstance(left, Quality) and isinstance(right, Quality):
+        return all(_same(a, b) for a, b in zip(left, right, strict=True))
     return (
         np.array_equal(left, right, equal_nan=True)
         if isinstance(left, np.ndarray) and left.dtype == float
@@ -34,9 +36,9 @@ def test_tables_have_the_promised_shapes(start_s: int) -> None:
     for name, column in homes._asdict().items():
         if name in wide:
             assert column.shape == (30, hours), name
-        elif name != "home_id" and not name.startswith("ev_") and name != "draw_set_kwh":
+        elif name not in {"home_id", "draw_set_kwh", "quality"} and not name.startswith("ev_"):
             assert column.shape == (30,), name
-        if name not in {"home_id", "calibration_error"}:
+        if name not in {"home_id", "calibration_error", "quality"}:
             assert np.isfinite(column).all(), name
     assert homes.draw_set_kwh.shape == (30, 28, 24)
     assert (homes.load_kw >= 0).all()

@@ -22,6 +22,20 @@ class Network(NamedTuple):
     mismatch_kva: float  # largest |S - V conj(Y V)|
 
 
+class Compensation(NamedTuple):
+    """What a place needed of reactive power beyond its agreed power factor, and who gave it; a design without the market: nobody.
+
+    Signs as in `gridagora.core.reactive`: the sum of given_kvar and need_kvar is unmet_kvar, which is bought elsewhere.
+    """
+
+    need_kvar: Col  # (t,)
+    given_kvar: Col  # (n, t) by homes, withdrawal positive
+    unmet_kvar: Col  # (t,)
+    price_per_kvarh: Col  # (t,) paid to homes, with the sign of the need
+    loss_usd: float  # of energy that inverters lose over it, at the price homes saw
+    elsewhere_usd: float  # of what is unmet, at the cap
+
+
 class Exchange(NamedTuple):
     """What crossed between parties and the market, counted where it crossed."""
 
@@ -75,6 +89,12 @@ class Outcome(NamedTuple):
     exchange: Exchange
     network: Network | None
     wall_s: float
+    reactive: Compensation | None = None  # where the scenario agrees a power factor
+
+
+def reactive_cost_usd(outcome: Outcome) -> float:
+    """Resource cost of keeping the power factor [$]: inverter losses and what is bought elsewhere; 0 where none is agreed."""
+    return 0.0 if outcome.reactive is None else outcome.reactive.loss_usd + outcome.reactive.elsewhere_usd
 
 
 def energy_cost_usd(outcome: Outcome) -> float:
@@ -100,6 +120,7 @@ def costs_usd(outcome: Outcome) -> dict[str, float]:
         "ev unmet": float(outcome.ev_unmet_usd.sum()),
         "over limit": float(over),
         "left in stores": -outcome.left_usd,
+        "reactive": reactive_cost_usd(outcome),
     }
 
 

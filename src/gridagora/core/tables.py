@@ -36,6 +36,23 @@ class Weather(NamedTuple):
     azimuth_deg: Col
 
 
+class Quality(NamedTuple):
+    """What service is worth to n homes, and what they pay for not delivering it; one row where all homes are alike.
+
+    Comfort is worth `slider_ratio` times that of a standard home, and `tier_ratio` times more in its tier, which also holds
+    for hot water and for charge missing in a car.
+    """
+
+    slider_ratio: Col  # (n,)
+    tier: Index  # (n,) row of `core.quality.TIERS`
+    tier_ratio: Col  # (n,) value of energy of the tier over that of a standard home
+    deviation_per_kwh: Col  # (n,) charge on every kWh delivered other than awarded [$/kWh]
+    window_h: float  # deviation is the mean over so many hours; 0: over each interval
+
+
+ALIKE = Quality(np.ones(1), np.zeros(1, np.int64), np.ones(1), np.zeros(1), 1.0)
+
+
 class Homes(NamedTuple):
     """n homes over H hours from the start; m electric-vehicle sessions.
 
@@ -75,3 +92,4 @@ class Homes(NamedTuple):
     ev_need_kwh: Col  # (m,) energy to store by departure
     ev_kw: Col  # (m,) charger at the meter
     calibration_error: Col  # (n,) |energy error| share on held-out data; nan where not calibrated
+    quality: Quality = ALIKE

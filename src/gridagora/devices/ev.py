@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gridagora.core.errors import Problem
+from gridagora.core.quality import denied_ratio
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
 from gridagora.kernels.fleet import car_step
@@ -28,18 +29,17 @@ class Ev:
     need_kwh: Col  # energy to store between the two
     rated_kw: Col  # at the meter
     efficiency: float
-    missing_per_kwh: float
+    missing_per_kwh: Col  # (m,)
     short_h: float  # length of a real-time interval
     resting: Stores  # what does not change from bid to bid, one short step
 
 
 def of(homes: Homes, efficiency: float = EV_EFFICIENCY, missing_per_kwh: float = EV_VALUE_PER_KWH, short_h: float = 1 / 12) -> Ev:
-    """Sessions of all homes."""
+    """Sessions of all homes; `missing_per_kwh` is that of a standard home, the tier of a home multiplies it."""
     need = homes.ev_need_kwh
-    resting = _stores(need, efficiency, missing_per_kwh, np.zeros_like(need), [short_h], 0.0)
-    return Ev(
-        homes.ev_home, homes.ev_arrive_s, homes.ev_depart_s, need, homes.ev_kw, efficiency, missing_per_kwh, short_h, resting
-    )
+    missing = missing_per_kwh * denied_ratio(homes)[homes.ev_home]
+    resting = _stores(need, efficiency, missing, np.zeros_like(need), [short_h], 0.0)
+    return Ev(homes.ev_home, homes.ev_arrive_s, homes.ev_depart_s, need, homes.ev_kw, efficiency, missing, short_h, resting)
 
 
 def check(table: Ev, home_id: tuple[str, ...]) -> list[Problem]:
@@ -71,8 +71,8 @@ def check(table: Ev, home_id: tuple[str, ...]) -> list[Problem]:
 
 def take(table: Ev, rows: Index) -> Ev:
     """Return some sessions."""
-    own = {name: getattr(table, name)[rows] for name in ("home", "arrive_s", "depart_s", "need_kwh", "rated_kw")}
-    return replace(table, **own, resting=_rows(table.resting, rows))
+    own = ("home", "arrive_s", "depart_s", "need_kwh", "rated_kw", "missing_per_kwh")
+    return replace(table, **{name: getattr(table, name)[rows] for name in own}, resting=_rows(table.resting, rows))
 
 
 def _rows(table: Stores, rows: Index) -> Stores:
@@ -117,7 +117,7 @@ def spec_now(table: Ev, e_kwh: Col, from_s: float, rows: Index) -> Stores:
     return _rows(table.resting, rows)._replace(x0=x0, p_max_kw=power[:, None], end_mu=nil)
 
 
-def _stores(need_kwh: Col, efficiency: float, missing_per_kwh: float, e_kwh: Col, dt_h: ArrayLike, p_max_kw: ArrayLike) -> Stores:
+def _stores(need_kwh: Col, efficiency: float, missing_per_kwh: Col, e_kwh: Col, dt_h: ArrayLike, p_max_kw: ArrayLike) -> Stores:
     return stores(
         np.minimum(e_kwh, need_kwh),
         dt_h,
@@ -125,7 +125,7 @@ def _stores(need_kwh: Col, efficiency: float, missing_per_kwh: float, e_kwh: Col
         x_max=need_kwh[:, None],
         gain_in=efficiency,
         end_x=np.stack([np.zeros_like(need_kwh), need_kwh], 1),
-        end_mu=(missing_per_kwh, missing_per_kwh),
+        end_mu=np.stack([missing_per_kwh, missing_per_kwh], 1),
     )
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gridagora.core.quality import comfort_ratio
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Flag, Homes
 from gridagora.kernels.fleet import Control, Hours, Houses, HouseStep, house_step
@@ -72,14 +73,14 @@ def of(
     homes
         n homes over H hours.
     comfort_per_k2_h
-        k of the disutility k/2 (T - bliss)^2, one value or (n,) [$/(K2 h)].
+        k of the disutility k/2 (T - bliss)^2 of a standard home, one value or (n,) [$/(K2 h)]; slider and tier multiply it.
     flat_per_kwh
         Flat rate r at which the set point was chosen: bliss = set point -+ r ua / (cop k), lower while cooling [$/kWh].
     short_h
         Length of a real-time interval [h].
     """
     n = len(homes.home_id)
-    k = np.broadcast_to(np.asarray(comfort_per_k2_h, float), (n,)).copy()
+    k = np.asarray(comfort_per_k2_h, float) * comfort_ratio(homes)
     side = np.where(homes.heating, 1.0, -1.0)
     shift = flat_per_kwh * homes.ua_kw_k[:, None] / (homes.cop * k[:, None])
     best = homes.t_set_degc + side * shift

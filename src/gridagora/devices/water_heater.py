@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gridagora.core.quality import denied_ratio
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
 from gridagora.kernels.fleet import TankControl, Tanks, TankStep, TankTable, tank_step
@@ -31,7 +32,7 @@ class WaterHeater:
     draw_set_kwh: Col  # (n, S, 24) equally likely draws of each local hour of day
     local_hour: Index  # (H,) local hour of day
     likely_kw: Col  # (n, 24) mean of the likely draws
-    discomfort_per_k2_h: float  # k of k/2 (t_min - T)^2 [$/(K2 h)]
+    discomfort_per_k2_h: Col  # (n,) k of k/2 (t_min - T)^2 [$/(K2 h)]
     control: TankControl
     short_h: float  # length of a real-time interval
     resting: Stores  # what does not change from bid to bid, one short step
@@ -45,11 +46,15 @@ def of(
     control: TankControl = TankControl(),
     short_h: float = 1 / 12,
 ) -> WaterHeater:
-    """Tanks of the homes that have one; `local_hour` (H,) is the local hour of day of each hour of the homes."""
+    """Tanks of the homes that have one; `local_hour` (H,) is the local hour of day of each hour of the homes.
+
+    `discomfort_per_k2_h` is that of a standard home; the tier of a home multiplies it.
+    """
     rows = np.flatnonzero(homes.tank_kwh_k > 0)
+    per_k2_h = discomfort_per_k2_h * denied_ratio(homes)[rows]
     n, likely = len(rows), homes.draw_set_kwh[rows]
     size = (homes.tank_kwh_k[rows], homes.tank_ua_kw_k[rows], homes.tank_kw[rows])
-    fields = _common(*size, discomfort_per_k2_h, control, short_h)
+    fields = _common(*size, per_k2_h, control, short_h)
     resting = stores(np.full(n, set_degc), [short_h], **fields, end_x=(COLDEST_DEGC, control.t_max_degc))
     return WaterHeater(
         home=rows,
@@ -61,7 +66,7 @@ def of(
         draw_set_kwh=likely,
         local_hour=np.asarray(local_hour, np.int64),
         likely_kw=likely.mean(1),
-        discomfort_per_k2_h=discomfort_per_k2_h,
+        discomfort_per_k2_h=per_k2_h,
         control=control,
         short_h=short_h,
         resting=resting,
@@ -81,7 +86,7 @@ def size(gallons: float) -> tuple[float, float, float]:
 
 def take(table: WaterHeater, rows: Index) -> WaterHeater:
     """Return the tanks of some rows."""
-    own = ("home", "cap_kwh_k", "ua_kw_k", "rated_kw", "set_degc", "draw_kw", "draw_set_kwh", "likely_kw")
+    own = ("home", "cap_kwh_k", "ua_kw_k", "rated_kw", "set_degc", "draw_kw", "draw_set_kwh", "likely_kw", "discomfort_per_k2_h")
     resting = Stores(*(column if name == "dt_h" else column[rows] for name, column in table.resting._asdict().items()))
     return replace(table, **{name: getattr(table, name)[rows] for name in own}, resting=resting)
 
@@ -98,7 +103,7 @@ def _hold(cap_kwh_k: Col, ua_kw_k: Col, step_h: float) -> Col:
 
 
 def _common(
-    cap_kwh_k: Col, ua_kw_k: Col, rated_kw: Col, discomfort_per_k2_h: float, control: TankControl, step_h: float
+    cap_kwh_k: Col, ua_kw_k: Col, rated_kw: Col, discomfort_per_k2_h: Col, control: TankControl, step_h: float
 ) -> dict[str, ArrayLike]:
     low, high = control.t_min_degc, control.t_max_degc
     gain = _hold(cap_kwh_k, ua_kw_k, step_h) / cap_kwh_k
@@ -108,7 +113,7 @@ def _common(
         "p_max_kw": rated_kw[:, None],
         "x_min": COLDEST_DEGC,
         "x_max": high,
-        "k_x": discomfort_per_k2_h,
+        "k_x": discomfort_per_k2_h[:, None],
         "x_set": (low + high) / 2,
         "dead": (high - low) / 2,
     }

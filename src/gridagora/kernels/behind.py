@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import ArrayLike, NDArray
 
-from gridagora.kernels.curve import Curves
+from gridagora.kernels.curve import Curves, _range
 from gridagora.kernels.polyline import JIT, LEAF
 from gridagora.kernels.stores import INDEX, READ1, ready
 
@@ -25,30 +25,11 @@ class Inside(NamedTuple):
 
 
 @njit(**LEAF)
-def _sides(p_kw, price, start, stop, level):  # type: ignore[no-untyped-def]
-    """Return the powers of one row just above and just below a price."""
-    i, b = start, stop
-    while i < b:  # the first point whose price is at most the level
-        mid = (i + b) // 2
-        i, b = (i, mid) if price[mid] <= level else (mid + 1, b)
-    if i == stop or (price[i] < level and i == start):
-        p = p_kw[min(i, stop - 1)]
-        return p, p
-    if price[i] < level:
-        p = p_kw[i - 1] + (p_kw[i] - p_kw[i - 1]) * ((price[i - 1] - level) / (price[i - 1] - price[i]))
-        return p, p
-    j = i
-    while j + 1 < stop and price[j + 1] == level:
-        j += 1
-    return p_kw[i], p_kw[j]
-
-
-@njit(**LEAF)
 def _net(offset, p_kw, price, own, rest, level):  # type: ignore[no-untyped-def]
     """Return the net power of a home just above and just below a price."""
     above, below = rest, rest
     for i in own:
-        low, high = _sides(p_kw, price, offset[i], offset[i + 1], level)
+        low, high = _range(p_kw, price, offset[i], offset[i + 1], level)
         above += low
         below += high
     return above, below
@@ -95,7 +76,7 @@ def _clear_homes(offset, p_kw, price, order, first, rest, buy, sell, inside, sha
 @njit(**LEAF)
 def _at_own(offset, p_kw, price, level, share, out):  # type: ignore[no-untyped-def]
     for i in range(out.shape[0]):
-        low, high = _sides(p_kw, price, offset[i], offset[i + 1], level[i])
+        low, high = _range(p_kw, price, offset[i], offset[i + 1], level[i])
         out[i] = low + share[i] * (high - low)
 
 

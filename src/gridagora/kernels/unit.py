@@ -8,7 +8,8 @@ from numba import njit
 JIT = MappingProxyType({"nogil": True, "cache": True, "error_model": "numpy"})
 THERMOSTAT, ACCOUNT, CONTINUOUS, PRIORITY = 0, 1, 2, 3
 ACCOUNT_MINUTES = 6.0  # the energy account holds at most this many minutes of rated power, either way
-STICKY_MINUTES = 1.2  # a running unit ranks this much higher, so that units are not exchanged every minute
+STICKY_MINUTES = 6.0  # a running unit ranks this much higher, so that units are not exchanged every minute
+WARM_MINUTES_PER_K = 4.0  # and so much for each kelvin of air beyond the best: what is owed should go where it is felt
 OWED_MINUTES = 4.0  # a unit that is ahead by more than this is left off even if the fleet's target is not met
 PAY_BACK_PER_H = 6.0  # what the fleet owes is paid back within ten minutes
 
@@ -74,7 +75,7 @@ def each(  # type: ignore[no-untyped-def]
 
 @njit(**JIT)
 def _choose(ta, on, since, owed, unit, rated, set_c, p, hold, guard, rank, starts):  # type: ignore[no-untyped-def]
-    """Switch the units of a fleet for one minute: the longest owed first, until the fleet's target is filled."""
+    """Switch the units of a fleet for one minute: the longest owed and farthest off first, until the fleet's target is filled."""
     n = ta.shape[0]
     target, running = 0.0, 0.0
     for i in range(n):
@@ -84,7 +85,8 @@ def _choose(ta, on, since, owed, unit, rated, set_c, p, hold, guard, rank, start
         if since[i] < hold:
             running += rated[i] if on[i] else 0.0
         elif rated[i] > 0:
-            rank[i] = 60 * owed[i] / rated[i] + (STICKY_MINUTES if on[i] else 0.0)
+            warm_k = (set_c[i] - ta[i]) if unit[i] > 0 else (ta[i] - set_c[i])
+            rank[i] = 60 * owed[i] / rated[i] + WARM_MINUTES_PER_K * warm_k + (STICKY_MINUTES if on[i] else 0.0)
     order = np.argsort(-rank)
     for j in range(n):
         i = order[j]

@@ -24,7 +24,9 @@ class Layered:
     `blocks` shortens the curve of every layer above the home (0 passes every breakpoint). Each hour `rounds` price paths go
     down and plans come up; a layer whose plan breaks its limit raises the premium of that hour by `learning_per_kwh` for every
     kW an average home is too much, and takes it back when there is room. `reserve_share` of each limit is kept free for on/off
-    units that cannot follow exactly (modelling 1.10).
+    units that cannot follow exactly (modelling 1.10). With `energy_products` homes also hold energy for the run and for each
+    day, which the day-ahead and real-time markets settle on; `reactive` lets inverters offer reactive power where the scenario
+    agrees a power factor.
 
     References
     ----------
@@ -36,6 +38,8 @@ class Layered:
     rounds: int = 1
     learning_per_kwh: float = 0.02
     reserve_share: float = 0.03
+    energy_products: bool = True
+    reactive: bool = True
     strategy: str = "home"
 
     def __post_init__(self) -> None:

@@ -61,6 +61,33 @@ def power_factor(outcome: Outcome, _: Yardstick) -> float:
     return float("nan") if net is None else float(np.mean(np.abs(net.source_kw) / np.hypot(net.source_kw, net.source_kvar)))
 
 
+def weighted_power_factor(outcome: Outcome, _: Yardstick) -> float:
+    """Active over apparent energy at the substation: the power factor of an interval counts by its apparent power."""
+    net = outcome.network
+    return float("nan") if net is None else float(np.abs(net.source_kw).sum() / np.hypot(net.source_kw, net.source_kvar).sum())
+
+
+def bought_kvarh(outcome: Outcome, _: Yardstick) -> float:
+    """Reactive energy that homes gave for money."""
+    side = outcome.reactive
+    return float("nan") if side is None else float(np.abs(side.given_kvar).sum() * outcome.dt_h)
+
+
+def reactive_price(outcome: Outcome, yardstick: Yardstick) -> float:
+    """What homes were paid over what they gave; nan where they gave nothing."""
+    side = outcome.reactive
+    if side is None or not side.given_kvar.any():
+        return float("nan")
+    paid = -(side.given_kvar @ side.price_per_kvarh).sum() * outcome.dt_h
+    return float(paid / bought_kvarh(outcome, yardstick))
+
+
+def elsewhere_kvarh(outcome: Outcome, _: Yardstick) -> float:
+    """Reactive energy beyond the agreed power factor that homes did not give."""
+    side = outcome.reactive
+    return float("nan") if side is None else float(np.abs(side.unmet_kvar).sum() * outcome.dt_h)
+
+
 def self_consumption(outcome: Outcome, _: Yardstick) -> float:
     """Share of PV output used behind the home's own meter."""
     made = outcome.home_pv_kw.sum()
@@ -95,6 +122,10 @@ METRICS = (
     Metric("P3s", "losses over energy", "share", "down", loss_share),
     Metric("P4", "reactive energy", "kvarh", "down", reactive),
     Metric("P4f", "power factor", "share", "up", power_factor),
+    Metric("P4w", "power factor by energy", "share", "up", weighted_power_factor),
+    Metric("P4h", "reactive energy bought from homes", "kvarh", "-", bought_kvarh),
+    Metric("P4p", "mean price of it", "$/kvarh", "-", reactive_price),
+    Metric("P4x", "reactive energy from elsewhere", "kvarh", "down", elsewhere_kvarh),
     Metric("P5", "energy over the limit", "kWh", "down", over_limit),
     Metric("P6", "PV self-consumption", "share", "up", self_consumption),
     Metric("P7", "PV curtailed", "kWh", "down", lambda o, _: float((o.home_pv_kw.sum(0) - o.pv_kw).sum() * o.dt_h)),
@@ -102,5 +133,6 @@ METRICS = (
     Metric("V1h", "highest home voltage", "pu", "down", highest),
     Metric("V4", "home-hours outside range A", "h", "down", violation_hours),
 )
+WHERE_AGREED = frozenset({"P4h", "P4p", "P4x"})  # rows that say something only where a power factor is agreed
 for _metric in METRICS:
     register("metric", _metric.id)(_metric)

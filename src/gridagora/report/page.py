@@ -104,15 +104,15 @@ def write(result: Outcome, path: str | os.PathLike[str]) -> Path:
 def html(result: Outcome) -> str:
     """Return the report of a comparison as the text of one HTML page."""
     drawn = figures(result)
-    plotly, script = get_plotlyjs(), _asset("page.js")
+    plotly, script = get_plotlyjs(), asset("page.js")
     lead, body = certificates(result)
     extent = " · ".join(
         part for part in (span(result), f"times in {_zone_words(zone(result)[1])}", f"reference: {baseline(result)}") if part
     )
-    return Template(_asset("page.html")).substitute(
+    return Template(asset("page.html")).substitute(
         title=escape(title(result)),
-        script_hashes=" ".join(_hash(text) for text in (plotly, script)),
-        css=_asset("page.css"),
+        script_hashes=" ".join(script_hash(text) for text in (plotly, script)),
+        css=asset("page.css"),
         nav=_nav(),
         question=escape(question(result)),
         answer=escape(answer(result)),
@@ -125,7 +125,7 @@ def html(result: Outcome) -> str:
         certificates_lead=escape(lead),
         certificates=body,
         origin=origin(result, notes(result)),
-        data="\n".join(_payload(name, fig) for name, fig in drawn.items()),
+        data="\n".join(payload(name, fig) for name, fig in drawn.items()),
         plotly=plotly,
         script=script,
     )
@@ -137,11 +137,12 @@ def _zone_words(name: str) -> str:
     return f"UTC{sign[name[7]]}{name[8:]}" if name[:7] == "Etc/GMT" and name[7:8] in sign else name
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return the text of a file of this room."""
     return (files("gridagora.report") / name).read_text(encoding="utf-8")
 
 
-def _hash(script: str) -> str:
+def script_hash(script: str) -> str:
     """Return the source expression that lets a browser run exactly this script (CSP level 3)."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
@@ -169,7 +170,7 @@ def _panel(result: Outcome, panel: Panel, fig: go.Figure | None) -> str:
     )
 
 
-def _payload(name: str, fig: go.Figure) -> str:
+def payload(name: str, fig: go.Figure) -> str:
     """Return a figure as JSON inside the page; the three characters that could end or open markup are escaped."""
     text: Any = fig.to_json()
     safe = text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

@@ -24,7 +24,10 @@ def plan_hour(desk: Desk, hour: int, last: homes_at.Plan | None, carry: Col | No
     forecast = energy_per_kwh(study.wholesale, hour, window)
     specs, sessions = homes_at.beliefs(desk.fleet, hour, window, float(forecast.mean()) + study.wholesale.delivery_per_kwh)
     call = _call(desk, hour, forecast, specs, carry)
-    path, carry = _agreed(desk, call, specs, sessions, hour) if hasattr(desk.market, "ahead") else _told(desk, call, sessions, hour)
+    if hasattr(desk.market, "ahead"):
+        path, carry = _agreed(desk, call, specs, sessions, hour)
+    else:
+        path, carry = _told(desk, call, sessions, hour)
     inside = _inside(desk, hour, specs, sessions, path, last)
     shifted = np.append(carry[..., 1:], np.full((*carry.shape[:-1], 1), np.nan), axis=-1)
     return homes_at.plan(desk.fleet, specs, sessions, inside, hour), shifted
@@ -132,4 +135,3 @@ def _heard(traffic: Traffic, call: Call, path: Col) -> Traffic:
         sent += specification.count_bytes(told)
         numbers += int(specification.disclosed(told).sum())
     return Traffic(traffic.messages + messages, traffic.bytes + sent, traffic.rounds + 1, traffic.disclosed + numbers)
-

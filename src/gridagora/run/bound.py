@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gridagora.core.quality import comfort_ratio, denied_ratio
 from gridagora.core.tables import Col, Homes, Index, Prices
 from gridagora.kernels.control import Houses, discretise, steer
 from gridagora.kernels.dual import Answer, Coordination, coordinate
@@ -26,7 +27,7 @@ FAR_K = 1e3  # dead zone that switches the upper side of the tank's taste off
 
 @dataclass(frozen=True)
 class Worth:
-    """What a week is scored by, and how stores start.
+    """What a week is scored by, and how stores start; comfort, hot water and charge of a standard home.
 
     Left over energy is worth the mean wholesale price plus delivery, times what it displaces. `duty_s` is how long a house
     holds its power: 900 is the yardstick of `docs`; 300 lets it change inside a comfort block and is looser.
@@ -188,7 +189,7 @@ def answering(area: Area, threads: int) -> Callable[[Col], Answer]:
 
 
 def _houses(homes: Homes, t_best: Col, hour: Index, left: float, worth: Worth, start: tuple[Col, Col] | None) -> Houses:
-    n, ca, cm = len(homes.load_kw), homes.ca_kwh_k, homes.cm_kwh_k
+    ca, cm = homes.ca_kwh_k, homes.cm_kwh_k
     matrices = discretise(homes.ua_kw_k, homes.hm_kw_k, ca, cm, worth.duty_s / 3600.0)
     warm = homes.heating[:, hour]
     heat = np.where(warm, homes.heat_kw[:, None], -homes.cool_kw[:, None])
@@ -204,7 +205,7 @@ def _houses(homes: Homes, t_best: Col, hour: Index, left: float, worth: Worth, s
         heat / ca[:, None],
         np.abs(heat) / homes.cop[:, hour],
         t_best[:, hour],
-        np.full(n, worth.comfort_per_k2_h / BLOCKS_H),
+        worth.comfort_per_k2_h / BLOCKS_H * comfort_ratio(homes),
         price_k[:, None] * np.stack([ca, cm], axis=1),
     )
 
@@ -223,7 +224,7 @@ def _tanks(homes: Homes, hour: Index, left: float, worth: Worth) -> Stores:
         x_min=-FAR_K,
         x_max=worth.tank_high_degc,
         gain_in=1.0 / capacity[:, None],
-        k_x=worth.tank_per_k2_h,
+        k_x=worth.tank_per_k2_h * denied_ratio(homes)[rows, None],
         x_set=worth.tank_low_degc + FAR_K,
         dead=FAR_K,
         end_mu=left * capacity[:, None] * np.ones(2),

@@ -8,22 +8,25 @@ from typing import Any
 import numpy as np
 
 from gridagora.core.errors import InputError, PartError, Problem
-from gridagora.core.outcome import Outcome, welfare_usd
+from gridagora.core.outcome import Network, Outcome, welfare_usd
+from gridagora.core.tables import Col
 from gridagora.grid.flow import Factors, factor
 from gridagora.run import fleet as homes_at
+from gridagora.run import reactive
 from gridagora.run import result as results
 from gridagora.run.bound import Bound, Worth, bound
+from gridagora.run.desk import Ran, Study
 from gridagora.run.links import Links
 from gridagora.run.network import watch
 from gridagora.run.outlook import Wholesale
 from gridagora.run.score import score
-from gridagora.run.desk import Study
 from gridagora.run.simulate import simulate
 from gridagora.run.site import site
 from gridagora.scenario.build import Scene
 
 FIRST_FLAT_PER_KWH = 0.072  # of the run that finds the flat rate; thermostats do not hear it
 QUARTERS = 4
+BATTERY = 2  # row of `Track.kind_kw`
 DUTY_S = 60  # the bound lets houses change power every minute, as the true units may
 Progress = Callable[[str, int, int], None]
 
@@ -65,8 +68,7 @@ def compare(
     for name, market in markets.items():
         try:
             ran = simulate(market, study, lambda done, total, stage=name: tell(stage, done, total))
-            outcome = score(name, ran, study)
-            outcomes[name] = outcome._replace(network=network(scene, factors, outcome))
+            outcomes[name] = on_network(scene, factors, market, ran, score(name, ran, study))
         except (ValueError, FloatingPointError) as fault:  # what parts refuse, among them PartError and InputError
             faults[name] = str(fault)
             continue
@@ -80,7 +82,7 @@ def compare(
     tell("bound", 1, 1)
     _refuse_above(outcomes, top)
     elapsed = perf_counter() - began
-    unlimited, unlimited_bound_usd = without_limit(scene, study, markets, outcomes, tell)
+    unlimited, unlimited_bound_usd = without_limit(scene, study, factors, markets, outcomes, tell)
     found = results.gather(
         scene,
         study,
@@ -109,7 +111,10 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Study:
         keys.prices.export_credit_per_kwh,
         np.inf,
         keys.substation.over_per_kwh,
+        keys.market.forecast != "persistence",
         keys.market.forecast == "perfect",
+        keys.market.forecast_noise_per_kwh,
+        keys.scenario.seed,
     )
     study = Study(
         scene.homes,
@@ -123,6 +128,7 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Study:
         keys.market.horizon_hours,
         keys.market.dispatch,
         None,
+        rest_min=keys.market.rest_minutes,
     )
     flat = scene.market("flat")
     first = score("flat", simulate(flat, study, lambda done, total: (tell or _silent)("baseline", done, total)), study)
@@ -140,7 +146,7 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Study:
 
 
 def without_limit(
-    scene: Scene, study: Study, markets: dict[str, Any], outcomes: dict[str, Outcome], tell: Progress
+    scene: Scene, study: Study, factors: Factors, markets: dict[str, Any], outcomes: dict[str, Outcome], tell: Progress
 ) -> tuple[dict[str, Outcome], float | None]:
     """Return every design as it runs where the substation has no limit, and the bound of that case, where the scenario asks.
 
@@ -152,8 +158,11 @@ def without_limit(
     runs = {}
     for name, outcome in outcomes.items():
         stage = f"{name}, no limit"
-        if getattr(markets[name], "told_specs", False):
-            runs[name] = score(name, simulate(markets[name], free, lambda done, total, at=stage: tell(at, done, total)), free)
+        if getattr(markets[name], "told_specs", False) or hasattr(markets[name], "ahead"):
+            ran = simulate(markets[name], free, lambda done, total, at=stage: tell(at, done, total))
+            runs[name] = score(name, ran, free)
+            if scene.scenario.reactive.power_factor is not None:  # part of welfare then, and known from the network alone
+                runs[name] = on_network(scene, factors, markets[name], ran, runs[name])
         else:
             runs[name] = outcome._replace(limit_kw=np.inf)
     tell("bound, no limit", 0, 1)
@@ -174,12 +183,45 @@ def limit_kw(scene: Scene, flat: Outcome) -> float:
     return float(keys.limit_share_of_flat_peak * flat.load_kw.reshape(-1, per).mean(1).max())
 
 
-def network(scene: Scene, factors: Factors, outcome: Outcome) -> Any:
-    """Return the exact power flow of a run."""
+def on_network(scene: Scene, factors: Factors, market: Any, ran: Ran, outcome: Outcome) -> Outcome:
+    """Return the outcome with its exact power flow and, where a power factor is agreed, its reactive energy.
+
+    A market with `reactive` set buys it from homes, and the flow is that with what they give; any other buys it elsewhere.
+    """
+    battery_kw = ran.track.kind_kw[BATTERY].T
+    alone = network(scene, factors, outcome, battery_kw)
+    keys = scene.scenario.reactive
+    if keys.power_factor is None:
+        return outcome._replace(network=alone)
+    if alone.failed:
+        raise PartError(f"reactive power: the power flow has no solution in {alone.failed} intervals, so the need is not known")
+    n, t = outcome.home_kw.shape
+    clears = getattr(market, "reactive", False)
+    given = reactive.provide(
+        reactive.equipped(scene.homes, outcome.home_pv_kw, battery_kw) if clears else reactive.unequipped(n, t),
+        alone.source_kw,
+        alone.source_kvar,
+        outcome.price_per_kwh,
+        reactive.Terms(keys.power_factor, keys.cap_per_kvarh),
+        scene.start_s,
+        outcome.dt_h,
+    )
+    seen = network(scene, factors, outcome, battery_kw, given) if clears else alone
+    return reactive.joined(outcome._replace(network=seen), given)
+
+
+def network(scene: Scene, factors: Factors, outcome: Outcome, battery_kw: Col, given: reactive.Provided | None = None) -> Network:
+    """Return the exact power flow of a run; batteries (n, t) and panels draw no reactive power but what they are told to."""
     t = len(outcome.start_s)
     other = np.repeat(scene.other_kw, round(1 / outcome.dt_h), axis=0)[:t]
     return watch(
-        scene.feeder, factors, scene.home_meter, outcome.home_kw, (outcome.home_kw + outcome.home_pv_kw).clip(min=0), other
+        scene.feeder,
+        factors,
+        scene.home_meter,
+        outcome.home_kw if given is None else outcome.home_kw + given.loss_kw,
+        (outcome.home_kw + outcome.home_pv_kw - battery_kw).clip(min=0),
+        other,
+        given_kvar=None if given is None else given.q_kvar,
     )
 
 

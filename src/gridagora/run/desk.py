@@ -33,6 +33,7 @@ class Study(NamedTuple):
     exported_kw: Col | None = None  # (t,) what its homes export
     site: Site | None = None  # where homes stand; None: all at one root
     links: Links = PERFECT
+    rest_min: int = homes_at.REST_MIN  # minutes an on/off unit rests after it was switched
 
 
 class Track(NamedTuple):
@@ -97,7 +98,8 @@ def opened(market: Any, study: Study) -> Desk:
         study.flat_per_kwh,
         study.dt_h,
         rule=study.rule,
-        draws_known=study.wholesale.perfect,
+        rest_min=study.rest_min,
+        draws_known=study.wholesale.draws_known,
     )
     wholesale = real_time_per_kwh(study.wholesale, hours + DAY_H, study.dt_h)
     strategy = find("strategy", market.strategy)()
@@ -116,7 +118,9 @@ def opened(market: Any, study: Study) -> Desk:
     )
     net_kw = (homes.load_kw - homes.pv_kw).T.copy()
     first = np.full(n, wholesale[0] + study.wholesale.delivery_per_kwh)
-    return Desk(market, strategy, study, fleet, net_kw, wholesale, tariff(market, study, wholesale), track, first, net_kw[0].copy())
+    return Desk(
+        market, strategy, study, fleet, net_kw, wholesale, tariff(market, study, wholesale), track, first, net_kw[0].copy()
+    )
 
 
 def tariff(market: Any, study: Study, wholesale_per_kwh: Col) -> Col:

@@ -14,8 +14,7 @@ from gridagora.kernels.value import Slopes, Stores, slopes
 
 MASS_ABOVE_AIR_K = 0.5  # the run starts at the set point, the mass a little warmer (modelling, prototype of the reference weeks)
 THREADS = 2
-THERMOSTAT_CONTROL = Control()
-DISPATCH_CONTROL = Control(hold_min=5)  # a dispatched unit is held longer, so that it does not start more often than it must
+REST_MIN = 3  # compressor timers commonly keep a unit as it is for three to five minutes
 RULES = {"thermostat": THERMOSTAT, "account": ACCOUNT, "continuous": CONTINUOUS, "priority": PRIORITY}
 
 
@@ -35,6 +34,7 @@ class Fleet:
     dt_h: float
     draws_known: bool
     following_pv: np.ndarray  # (b,) batteries whose home has PV
+    control: Control
 
 
 class Plan(NamedTuple):
@@ -60,9 +60,17 @@ class Delivered(NamedTuple):
 
 
 def of(
-    homes: Homes, local_hour: Index, comfort_per_k2_h: float, flat_per_kwh: float, dt_h: float, *, rule: str, draws_known: bool
+    homes: Homes,
+    local_hour: Index,
+    comfort_per_k2_h: float,
+    flat_per_kwh: float,
+    dt_h: float,
+    *,
+    rule: str,
+    draws_known: bool,
+    rest_min: int = REST_MIN,
 ) -> Fleet:
-    """Return the fleet of a scene at the start of a run."""
+    """Return the fleet of a scene at the start of a run; an on/off unit that was switched rests for `rest_min` minutes."""
     units = hvac.of(homes, comfort_per_k2_h, flat_per_kwh, dt_h)
     tanks = water_heater.of(homes, local_hour, short_h=dt_h)
     packs = battery.of(homes, short_h=dt_h)
@@ -82,6 +90,7 @@ def of(
         dt_h,
         draws_known,
         homes.pv_kw.max(1)[packs.home] > 0,
+        Control(hold_min=rest_min),
     )
 
 
@@ -164,7 +173,7 @@ def step(
         hvac.hours_now(fleet.hvac, hour, not free),
         unit_kw,
         THERMOSTAT if free else fleet.rule,
-        THERMOSTAT_CONTROL if free else DISPATCH_CONTROL,
+        fleet.control,
         minutes=minutes,
     )
     water = water_heater.step(fleet.tank, fleet.tanks, hour, tank_kw, THERMOSTAT if free else CONTINUOUS, minutes)

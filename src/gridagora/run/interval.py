@@ -32,7 +32,7 @@ def run_hour(desk: Desk, hour: int, plan: homes_at.Plan | None) -> None:
         got = homes_at.step(fleet, power, sessions, hour, now_s, net_kw, way)
         desk.metered_kw = net_kw + got.hvac_kw + got.water_heater_kw + got.battery_kw + got.ev_kw
         _record(desk, i, got)
-        if power is not None and not desk.whole:
+        if power is not None and not desk.whole and len(trades.party):
             desk.track.award_kw[i] = net_kw + homes_at.spread(power, owner, len(net_kw))
 
 

@@ -8,12 +8,19 @@ from gridagora.core.tables import Col, Index
 from gridagora.grid.flow import Factors, solve
 from gridagora.grid.limits import bus_voltages
 
-POWER_FACTOR = 0.95  # of appliances and motors; PV and batteries run at unity
+POWER_FACTOR = 0.95  # of appliances and motors; PV and batteries run at unity where no market asks them for more
 TAN_PHI = float(np.tan(np.arccos(POWER_FACTOR)))
 
 
 def watch(
-    feeder: Feeder, factors: Factors, home_meter: Index, home_kw: Col, reactive_kw: Col, other_kw: Col, threads: int = 2
+    feeder: Feeder,
+    factors: Factors,
+    home_meter: Index,
+    home_kw: Col,
+    reactive_kw: Col,
+    other_kw: Col,
+    threads: int = 2,
+    given_kvar: Col | None = None,
 ) -> Network:
     """Solve the network of a run.
 
@@ -23,12 +30,16 @@ def watch(
         Net power of every home and the part of it drawn at `POWER_FACTOR`, shape (n, t) [kW].
     other_kw
         Load of the meters that are no homes, shape (t, j) [kW].
+    given_kvar
+        Reactive power that inverters of homes are told to draw, below zero to give, shape (n, t) [kvar]; left out: none.
     """
     j = len(feeder.meter_name)
     place = np.zeros((len(home_meter), j))
     place[np.arange(len(home_meter)), home_meter] = 1.0
     p_kw = home_kw.T @ place + other_kw
     q_kvar = TAN_PHI * (reactive_kw.T @ place + other_kw)
+    if given_kvar is not None:
+        q_kvar = q_kvar + given_kvar.T @ place
     flow = solve(feeder, p_kw, q_kvar, factors=factors, threads=threads)
     live = live_nodes(feeder)
     first = {}

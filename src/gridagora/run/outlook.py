@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gridagora.core.rng import stream
 from gridagora.core.session import Supply
 from gridagora.core.tables import LEAD_H, Col, Prices
 
@@ -20,7 +21,10 @@ class Wholesale(NamedTuple):
     export_credit_per_kwh: float
     limit_kw: float
     over_per_kwh: float
-    perfect: bool
+    perfect: bool  # prices to come are known
+    draws_known: bool = False
+    noise_per_kwh: float = 0.0
+    seed: int = 0
 
 
 def real_time_per_kwh(w: Wholesale, hours: int, dt_h: float) -> Col:
@@ -33,8 +37,18 @@ def energy_per_kwh(w: Wholesale, hour: int, hours: int) -> Col:
     """Forecast of the energy price of the window, shape (hours,) [$/kWh].
 
     Perfect: the mean of the real-time prices to come. Persistence: the day-ahead price where it is out, else that of the same
-    hour a day before, plus the last gap between real time and day ahead, fading by `GAP_HOLD` an hour.
+    hour a day before, plus the last gap between real time and day ahead, fading by `GAP_HOLD` an hour. Noise, where asked,
+    is drawn anew by the seed at every hour of issue and falls on every hour but the present one.
     """
+    known = _forecast(w, hour, hours)
+    if not w.noise_per_kwh:
+        return known
+    noise = stream(w.seed, "price forecast", hour).normal(0.0, w.noise_per_kwh, hours)
+    noise[0] = 0.0
+    return known + noise
+
+
+def _forecast(w: Wholesale, hour: int, hours: int) -> Col:
     if w.perfect:
         start = QUARTERS * (LEAD_H + hour)
         return w.prices.real_time_per_kwh[start : start + QUARTERS * hours].reshape(-1, QUARTERS).mean(1)

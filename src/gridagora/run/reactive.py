@@ -1,4 +1,7 @@
-"""The reactive half of a run: what its inverters give of the need at the boundary, what crossed for it, and who is paid."""
+"""The reactive half of a run: what its inverters give of the need at the boundary, what crossed for it, and who is paid.
+
+Left out: one energy price, that of the substation, values the loss of every inverter, wherever it stands.
+"""
 
 from typing import NamedTuple
 
@@ -7,13 +10,17 @@ import numpy as np
 from gridagora.core import reactive as market
 from gridagora.core.errors import InputError, PartError
 from gridagora.core.exchange import Quotes, Tenders, count_bytes, count_messages, quote, sum_kw, tender
-from gridagora.core.ledger import Ledger, book
+from gridagora.core.ledger import Ledger, bill_usd, book, join, paid_uusd
+from gridagora.core.outcome import Compensation, Outcome
 from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
 from gridagora.core.reactive import Inverters, Reactive
 from gridagora.core.session import Traffic
-from gridagora.core.tables import Col
+from gridagora.core.tables import Col, Homes
+from gridagora.run.settle import PARTIES
 
 ITEM = "reactive energy"
+LOSS_ITEM = "inverter loss"
+ELSEWHERE_ITEM = "reactive energy from elsewhere"
 
 
 class Fitted(NamedTuple):
@@ -112,6 +119,64 @@ def provide(
         alone - elsewhere - float(by_home[2].sum()),
         book(np.full(len(owners), n), owners, ITEM, by_home[2][owners]),
         _traffic(table, q_max, energy_per_kwh, found, start_s, dt_h),
+    )
+
+
+def equipped(homes: Homes, pv_kw: Col, battery_kw: Col) -> Fitted:
+    """Return the inverters of homes, each rated for what it must carry: panels for their largest output, batteries as stated.
+
+    Parameters
+    ----------
+    homes
+        The population of the run.
+    pv_kw
+        Output of panels in the run, shape (n, t) [kW], not below zero.
+    battery_kw
+        Power of batteries in the run, shape (n, t) [kW], either sign.
+    """
+    return Fitted(homes.pv_kw.max(axis=1), -pv_kw, homes.battery_kw, battery_kw)
+
+
+def unequipped(count: int, steps: int) -> Fitted:
+    """Return homes whose inverters nobody asks: a design without the market buys its whole need elsewhere."""
+    none = np.zeros(count), np.zeros((count, steps))
+    return Fitted(*none, *none)
+
+
+def joined(outcome: Outcome, given: Provided) -> Outcome:
+    """Return the outcome with its reactive energy booked: bills, the operator's surplus, messages and welfare hold it.
+
+    Homes buy what their inverters lose at the price they saw, and the operator buys that at the same price; the wires sell
+    reactive energy from elsewhere. The loss is not part of `load_kw`, as losses of lines are not.
+    """
+    n = len(outcome.bill_usd)
+    operator, wholesale, wires = range(n, n + len(PARTIES))
+    losing = np.flatnonzero(given.cost_usd)
+    lost = book(losing, operator, LOSS_ITEM, given.cost_usd[losing])
+    passed_on = lost._replace(payer=lost.payee, payee=np.full(len(losing), wholesale))
+    elsewhere = book(operator, wires, ELSEWHERE_ITEM, given.elsewhere_usd)
+    ledger = join([outcome.ledger, given.ledger, lost, passed_on, elsewhere])
+    paid = paid_uusd(ledger, n + len(PARTIES))
+    crossed, more = outcome.exchange, given.traffic
+    return outcome._replace(
+        ledger=ledger,
+        bill_usd=bill_usd(ledger, n + len(PARTIES))[:n],
+        surplus_uusd=int(-paid[operator]),
+        imbalance_uusd=int(paid.sum()),
+        exchange=crossed._replace(
+            messages=crossed.messages + more.messages,
+            bytes=crossed.bytes + more.bytes,
+            rounds=crossed.rounds + more.rounds,
+            disclosed=crossed.disclosed + more.disclosed // n,
+        ),
+        reactive=Compensation(
+            given.need_kvar,
+            given.q_kvar,
+            given.unmet_kvar,
+            given.price_per_kvarh,
+            float(given.cost_usd.sum()),
+            given.elsewhere_usd,
+        ),
     )
 
 

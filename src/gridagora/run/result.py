@@ -14,10 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gridagora.core.ledger import UUSD_PER_USD, only
 from gridagora.core.measure import Metric, Yardstick
 from gridagora.core.outcome import Outcome, costs_usd, welfare_usd
+from gridagora.core.quality import TIERS, deviation_kwh, energy_share, mean_kw, per_home
 from gridagora.core.registry import find, names
-from gridagora.run.settle import PARTIES
+from gridagora.metrics.network import WHERE_AGREED
+from gridagora.run.settle import CHARGE, PARTIES
 
 PACKAGES = ("gridagora", "numpy", "scipy", "numba", "pandas", "pyarrow", "clarabel", "dss-python", "plotly")
 
@@ -57,7 +60,8 @@ def gather(
 ) -> Result:
     """Return the result of finished designs; `faults` names those that failed, `unlimited` the runs without the limit."""
     measure = {name: Yardstick(flat, top.welfare_usd, unlimited.get(name), unlimited_bound_usd) for name in outcomes}
-    metrics = [find("metric", name) for name in _ordered(names("metric"))]
+    left_out = WHERE_AGREED if flat.reactive is None else frozenset()
+    metrics = [find("metric", name) for name in _ordered(names("metric")) if name not in left_out]
     architectures = {name: _entry(outcome, metrics, measure[name], top, study) for name, outcome in outcomes.items()}
     frames = {kind: pd.concat([make(scene, o) for o in outcomes.values()], ignore_index=True) for kind, make in TABLES.items()}
     summary = {"architectures": architectures, "manifest": _manifest(scene, study, top, bound_s)}
@@ -203,6 +207,13 @@ def _intervals(_: Any, o: Outcome) -> pd.DataFrame:
         "v_min_pu": nan if net is None else net.v_min_pu,
         "v_max_pu": nan if net is None else net.v_max_pu,
     }
+    if o.reactive is not None:
+        columns |= {
+            "reactive_need_kvar": o.reactive.need_kvar,
+            "reactive_homes_kvar": o.reactive.given_kvar.sum(0),
+            "reactive_unmet_kvar": o.reactive.unmet_kvar,
+            "reactive_price_per_kvarh": o.reactive.price_per_kvarh,
+        }
     columns |= {"limit_kw": o.limit_kw if math.isfinite(o.limit_kw) else np.nan, "comfort_dev_k": o.comfort_dev_k.mean(0)}
     return pd.DataFrame(columns)
 
@@ -231,7 +242,24 @@ def _homes(scene: Any, o: Outcome) -> pd.DataFrame:
             "ev": np.isin(np.arange(n), h.ev_home),
             "battery": h.battery_kwh > 0,
         }
+        | _quality(h, o)
     )
+
+
+def _quality(h: Any, o: Outcome) -> dict[str, Any]:
+    """Columns of what service is worth to each home and how far it missed its awards: by the interval and by the hour."""
+    own, paid = per_home(h.quality, len(o.bill_usd)), only(o.ledger, CHARGE)
+    columns: dict[str, Any] = {
+        "tier": [TIERS[row] for row in own.tier],
+        "slider_ratio": own.slider_ratio,
+        "tier_ratio": own.tier_ratio,
+        "deviation_charge_usd": np.bincount(paid.payer, paid.amount_uusd / UUSD_PER_USD, len(o.bill_usd)),
+    }
+    for name, window_h in (("interval", 0.0), ("hour", 1.0)):
+        missed = deviation_kwh(o.home_kw, o.award_kw, o.dt_h, window_h)
+        columns[f"deviation_{name}_kw"] = mean_kw(missed, o.award_kw, o.dt_h)
+        columns[f"deviation_{name}_share"] = energy_share(missed, o.home_kw, o.award_kw, o.dt_h)
+    return columns
 
 
 def _buses(scene: Any, o: Outcome) -> pd.DataFrame:

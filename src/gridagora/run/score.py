@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from gridagora.core.ledger import bill_usd, paid_uusd
+from gridagora.core.ledger import bill_usd, join, paid_uusd
 from gridagora.core.outcome import Exchange, Outcome
 from gridagora.core.tables import Col
-from gridagora.run.fleet import spread
-from gridagora.run.settle import PARTIES, settle
 from gridagora.run.desk import DAY_H, Ran, Study, home_kw
+from gridagora.run.fleet import spread
+from gridagora.run.settle import PARTIES, deviation_charge, settle
 
 BAND_K = 1.0  # discomfort counts beyond this distance from the set point
 QUARTER_H = 0.25  # comfort is felt as the mean of a quarter of an hour (modelling 1.9)
@@ -35,7 +35,9 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
     price, credit = track.price_per_kwh, track.credit_per_kwh
     if len(track.place_per_kwh):
         price = credit = track.place_per_kwh[study.site.place] if study.site is not None else price
-    ledger = settle(meter_kw, price, credit, ran.wholesale_per_kwh, w, dt, ran.positions)
+    award_kw = track.award_kw.T
+    energy = settle(meter_kw, price, credit, ran.wholesale_per_kwh, w, dt, ran.positions)
+    ledger = join([energy, deviation_charge(meter_kw, award_kw, homes.quality, dt)])
     paid = paid_uusd(ledger, n + len(PARTIES))
     t = hours * per
     return Outcome(
@@ -51,7 +53,7 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
         credit_per_kwh=track.credit_per_kwh,
         load_kw=meter_kw.sum(0),
         committed_kw=track.award_kw.sum(1),
-        award_kw=track.award_kw.T,
+        award_kw=award_kw,
         place_per_kwh=track.place_per_kwh,
         fixed_kw=fine(homes.load_kw).sum(0),
         hvac_kw=by_kind[0].sum(0),
@@ -63,9 +65,9 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
         home_pv_kw=fine(homes.pv_kw),
         comfort_dev_k=dev,
         discomfort_k_h=away.sum(1) * dt,
-        comfort_usd=study.comfort_per_k2_h / 2 * (quarter**2).sum(1) * QUARTER_H,
+        comfort_usd=fleet.hvac.comfort_per_k2_h / 2 * (quarter**2).sum(1) * QUARTER_H,
         wear_usd=spread(fleet.battery.wear_per_kwh * moved, fleet.battery.home, n),
-        hot_water_usd=fleet.tank.discomfort_per_k2_h / 2 * track.short_k2_h,
+        hot_water_usd=spread(fleet.tank.discomfort_per_k2_h, fleet.tank.home, n) / 2 * track.short_k2_h,
         hot_water_k_h=track.short_k_h,
         ev_unmet_kwh=spread(missing, fleet.ev.home, n),
         ev_unmet_usd=spread(missing * fleet.ev.missing_per_kwh, fleet.ev.home, n),

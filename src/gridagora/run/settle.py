@@ -6,10 +6,12 @@ import numpy as np
 
 from gridagora.core import ledger as books
 from gridagora.core.ledger import Ledger, book
-from gridagora.core.tables import Col, Index
+from gridagora.core.quality import deviation_kwh, per_home
+from gridagora.core.tables import Col, Index, Quality
 from gridagora.run.outlook import Wholesale
 
 PARTIES = ("operator", "wholesale", "wires")  # after the homes
+CHARGE = "deviation charge"
 
 
 class Position(NamedTuple):
@@ -71,6 +73,25 @@ def settle(
             book(wholesale, operator, "export credit", float((-load).clip(min=0).sum() * w.export_credit_per_kwh * dt_h)),
         ]
     )
+
+
+def deviation_charge(home_kw: Col, award_kw: Col, quality: Quality, dt_h: float) -> Ledger:
+    """Book what homes pay the operator for delivering other than awarded; no entries of homes without an award or a charge.
+
+    Parameters
+    ----------
+    home_kw, award_kw
+        Delivered and awarded power of every home, shape (n, t) [kW]; an award is nan where there is none.
+    quality
+        What a home pays for a kWh of deviation, and the hours over which it is averaged.
+    """
+    n = len(home_kw)
+    price = per_home(quality, n).deviation_per_kwh
+    rows = np.flatnonzero((price > 0) & np.isfinite(award_kw).any(1))
+    if not rows.size:
+        return books.opened()
+    missed = np.nansum(deviation_kwh(home_kw[rows], award_kw[rows], dt_h, quality.window_h), 1)
+    return book(rows, n, CHARGE, price[rows] * missed)
 
 
 def _metered(homes: Index, operator: int, home_kw: Col, price_per_kwh: Col, credit_per_kwh: Col, dt_h: float) -> Ledger:

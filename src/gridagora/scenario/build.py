@@ -129,7 +129,8 @@ def assemble(
 ) -> Scene:
     """Return a scene of parts made in code, checked as a file's would be.
 
-    Left out, `scenario` has its defaults, `home_meter` places the homes by seed, `other_kw` follows office hours.
+    Left out, `scenario` has its defaults, `home_meter` places the homes by seed, `other_kw` follows office hours. A scenario
+    that says something of comfort sliders, tiers or deviations draws the quality of the homes, any other leaves it as it is.
 
     Raises
     ------
@@ -158,6 +159,8 @@ def assemble(
         problems += sound.placing(home_meter, homes, feeder, where)
     if problems or home_meter is None:
         raise InputError(problems)
+    if draw.draws_quality(scenario):
+        homes = homes._replace(quality=draw.quality(scenario, homes.home_id))
     rated_kw = scenario.feeder.other_peak_share * np.where(home_meters(feeder, scenario), 0.0, feeder.meter_kw)
     others = other_load_kw(rated_kw, sound.hours(case.days), case.start.weekday())
     full = scenario if scenario.text else scenario.model_copy(update={"text": read.write(_plain(scenario))})

@@ -7,7 +7,8 @@ import numpy as np
 
 from gridagora.core.errors import InputError
 from gridagora.core.feeder import Feeder
-from gridagora.core.tables import LEAD_H, Prices
+from gridagora.core.quality import TIERS, per_home
+from gridagora.core.tables import LEAD_H, Col, Prices
 from gridagora.scenario import sound
 from gridagora.scenario.build import Scene, load
 from gridagora.sources import opendss
@@ -77,7 +78,9 @@ def scene_lines(scene: Scene) -> dict[str, str]:
     )
     lines["export of homes"] = _export(keys.tariff.credit_per_kwh)
     lines["substation"] = _limit(scene)
-    lines["comfort"] = f"{keys.comfort.value_per_k2_h:g} $/(K2 h)"
+    lines["reactive power"] = _reactive(scene)
+    lines["comfort"] = _comfort(scene)
+    lines["quality of service"] = _quality(scene)
     return lines
 
 
@@ -114,6 +117,40 @@ def _export(credit_per_kwh: float | None) -> str:
     if credit_per_kwh is None:
         return "net metering under a tariff: what leaves a home earns the import price of its interval"
     return f"under a tariff what leaves a home earns a credit of {credit_per_kwh:g} $/kWh, what enters it pays the import price"
+
+
+def _reactive(scene: Scene) -> str:
+    keys, homes = scene.scenario.reactive, scene.homes
+    if keys.power_factor is None:
+        return "no power factor is agreed, so nobody asks for it"
+    able = int(np.count_nonzero(homes.pv_kw.any(axis=1) | (homes.battery_kw > 0)))
+    return (
+        f"power factor {keys.power_factor:g} agreed at the substation; what it lacks costs {keys.cap_per_kvarh:g} $/kvarh "
+        f"elsewhere, or less from the inverters of {able} homes under a design that asks them"
+    )
+
+
+def _comfort(scene: Scene) -> str:
+    value, slider = scene.scenario.comfort.value_per_k2_h, scene.homes.quality.slider_ratio
+    if (slider == 1).all():
+        return f"{value:g} $/(K2 h)"
+    spread = f"{value * slider.min():.3g} to {value * slider.max():.3g}, median {value * np.median(slider):.3g}"
+    return f"{value:g} $/(K2 h) for a standard home; by their sliders homes of the standard tier have {spread}"
+
+
+def _quality(scene: Scene) -> str:
+    own = per_home(scene.homes.quality, len(scene.homes.home_id))
+    tiers = ", ".join(_tier(name, own.tier_ratio[own.tier == row]) for row, name in enumerate(TIERS))
+    tiers = tiers if own.tier.any() else "every home standard"
+    if not own.deviation_per_kwh.any():
+        return f"{tiers}; deviation from awards is measured, not charged"
+    over = f"the mean of {own.window_h:g} h" if own.window_h else "every interval"
+    return f"{tiers}; a home pays {own.deviation_per_kwh.max():g} $/kWh for what it delivers other than awarded, over {over}"
+
+
+def _tier(name: str, ratio: Col) -> str:
+    worth = f" to whom energy is worth {ratio[0]:g} times as much" if ratio.size and ratio[0] != 1 else ""
+    return f"{ratio.size} {name} homes{worth}"
 
 
 def _limit(scene: Scene) -> str:

@@ -1,14 +1,17 @@
 """Each table of a scenario from the source it names: files are read, or everything is drawn from the seed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.feeder import Feeder
-from gridagora.core.tables import Homes, Prices, Weather
+from gridagora.core.quality import TIERS
+from gridagora.core.rng import stream
+from gridagora.core.tables import Homes, Prices, Quality, Weather
 from gridagora.scenario.calendar import midnight_s
-from gridagora.scenario.schema import Scenario
+from gridagora.scenario.schema import ComfortKeys, QualityKeys, Scenario
 from gridagora.scenario.sound import hours
 from gridagora.sources import ev, opendss, synthetic, synthetic_feeder
 from gridagora.sources import homes as profiles
@@ -73,6 +76,36 @@ def homes(scenario: Scenario, start_s: int, count: int, sky: Weather) -> Homes:
             equipment=profiles.NORMAL._replace(**_owned(scenario)),
         )
     return table if keys.water_heaters else without_tanks(table)
+
+
+def quality(scenario: Scenario, home_id: Sequence[str]) -> Quality:
+    """Return what service is worth to each home: its slider and its tier are draws of the seed, keyed by its name.
+
+    A larger share keeps every home of a tier that a smaller one has, so that scenarios of different shares compare like with
+    like.
+    """
+    seed, comfort, keys = scenario.scenario.seed, scenario.comfort, scenario.quality
+    count = len(home_id)
+    slide = np.array([stream(seed, "comfort slider", home).random() for home in home_id])
+    rank = np.argsort([stream(seed, "quality tier", home).random() for home in home_id], kind="stable")
+    firm = round(keys.firm_share * count)
+    flexible = min(round(keys.flexible_share * count), count - firm)
+    tier = np.zeros(count, dtype=np.int64)
+    tier[rank[:firm]] = TIERS.index("firm")
+    tier[rank[count - flexible :]] = TIERS.index("flexible")
+    return Quality(
+        comfort.slider_low * (comfort.slider_high / comfort.slider_low) ** slide,
+        tier,
+        np.array([1.0, keys.firm_value, keys.flexible_value])[tier],
+        np.full(count, keys.deviation_per_kwh),
+        1.0 if keys.deviation_window == "hour" else 0.0,
+    )
+
+
+def draws_quality(scenario: Scenario) -> bool:
+    """Return whether a scenario says anything of sliders, tiers or deviations; otherwise homes keep what they came with."""
+    sliders = (scenario.comfort.slider_low, scenario.comfort.slider_high)
+    return sliders != (ComfortKeys().slider_low, ComfortKeys().slider_high) or scenario.quality != QualityKeys()
 
 
 def without_tanks(table: Homes) -> Homes:

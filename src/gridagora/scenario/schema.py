@@ -107,6 +107,7 @@ class SubstationKeys(Table):
 class LayersKeys(Table):
     """`[layers]`: places between a home and the substation; a layered design clears at each of them."""
 
+    transformers: bool = Field(True, description="whether service transformers clear; if not, homes stand below zone or feeder")
     zones: int = Field(4, ge=0, le=1000, description="zones of neighbouring service transformers; 0: none")
     zone_limit_share_of_flat_peak: float | None = Field(
         None, gt=0.0, le=2.0, description="limit of a zone as a share of its own peak under 'flat'; left out: no limit"
@@ -124,10 +125,38 @@ class LinksKeys(Table):
     delay_intervals: int = Field(0, ge=0, le=288, description="real-time intervals that a tender is late")
 
 
+class ReactiveKeys(Table):
+    """`[reactive]`: what is agreed of reactive power at the substation."""
+
+    power_factor: float | None = Field(
+        None, description="agreed at the substation, above 0 and at most 1; left out: nobody asks for reactive power"
+    )
+    cap_per_kvarh: float = Field(
+        0.003, description="what reactive energy costs elsewhere, a capacitor bank or a power-factor charge [$/kvarh]"
+    )
+
+
 class ComfortKeys(Table):
     """`[comfort]`: what warmth and coolness are worth."""
 
-    value_per_k2_h: Positive = Field(0.05, description="cost of an hour one degree off the best temperature, squared [$/(K2 h)]")
+    value_per_k2_h: Positive = Field(
+        0.05, description="cost of an hour one degree off the best temperature, squared, to a standard home [$/(K2 h)]"
+    )
+    slider_low: Positive = Field(1.0, description="least that comfort is worth to a home, over a standard home")
+    slider_high: Positive = Field(1.0, description="most that it is worth; each home draws its slider between the two")
+
+
+class QualityKeys(Table):
+    """`[quality]`: tiers of service that homes buy, and what they pay for delivering other than awarded."""
+
+    firm_share: Share = Field(0.0, description="share of homes in the firm tier [0..1]")
+    flexible_share: Share = Field(0.0, description="share of homes in the flexible tier; the rest are standard [0..1]")
+    firm_value: float = Field(
+        4.0, ge=1.0, description="value of comfort, hot water and car charge to a firm home, over a standard home"
+    )
+    flexible_value: float = Field(0.25, gt=0.0, le=1.0, description="the same to a flexible home")
+    deviation_per_kwh: NotNegative = Field(0.0, description="what a home pays for a kWh delivered other than awarded [$/kWh]")
+    deviation_window: Literal["interval", "hour"] = Field("hour", description="over which deviation is averaged")
 
 
 class MarketKeys(Table):
@@ -135,10 +164,15 @@ class MarketKeys(Table):
 
     interval_minutes: Literal[5, 15] = Field(5, description="length of a real-time interval [min]")
     horizon_hours: int = Field(24, ge=1, le=25, description="look-ahead of a plan [h]")
-    forecast: Literal["persistence", "perfect"] = Field(
-        "persistence", description="what plans know of prices and hot-water draws"
+    forecast: Literal["persistence", "perfect_prices", "perfect"] = Field(
+        "persistence",
+        description="what plans know: 'persistence' neither prices nor hot-water draws to come, 'perfect_prices' no draws",
+    )
+    forecast_noise_per_kwh: NotNegative = Field(
+        0.0, description="noise on the price forecast of every hour but the present one, standard deviation [$/kWh]"
     )
     dispatch: Literal["priority", "account", "continuous"] = Field("priority", description="how on/off units follow a dispatch")
+    rest_minutes: int = Field(3, ge=1, le=30, description="least time between two switches of an on/off unit [min]")
 
 
 class Scenario(Table):
@@ -153,7 +187,9 @@ class Scenario(Table):
     substation: SubstationKeys = SubstationKeys()
     layers: LayersKeys = LayersKeys()
     links: LinksKeys = LinksKeys()
+    reactive: ReactiveKeys = ReactiveKeys()
     comfort: ComfortKeys = ComfortKeys()
+    quality: QualityKeys = QualityKeys()
     market: MarketKeys = MarketKeys()
     parts: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, description="keys of `[market.NAME]`, by NAME")
     file: str = Field("", description="the file it was read from; empty where it was made in code")
@@ -171,7 +207,9 @@ TABLES: Mapping[str, type[Table]] = MappingProxyType(
         "substation": SubstationKeys,
         "layers": LayersKeys,
         "links": LinksKeys,
+        "reactive": ReactiveKeys,
         "comfort": ComfortKeys,
+        "quality": QualityKeys,
         "market": MarketKeys,
     }
 )

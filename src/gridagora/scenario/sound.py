@@ -7,6 +7,7 @@ import numpy as np
 from gridagora.core.charging import Charging, check
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.core.feeder import Feeder
+from gridagora.core.quality import TIERS
 from gridagora.core.tables import LEAD_H, TAIL_H, Col, Homes, Index, Prices, Weather
 from gridagora.grid.flow import solve
 from gridagora.scenario.schema import Scenario
@@ -14,6 +15,7 @@ from gridagora.scenario.schema import Scenario
 HOUR_S = 3600
 SHOWN = 3  # rows named of one fault before the rest is counted
 PER_HOME = ("ua_kw_k", "hm_kw_k", "ca_kwh_k", "cm_kwh_k", "cool_kw", "heat_kw", "battery_kwh", "battery_kw", "battery_efficiency")
+QUALITY = ("slider_ratio", "tier_ratio", "deviation_per_kwh")
 TANK = ("tank_kwh_k", "tank_ua_kw_k", "tank_kw")
 HOURLY = ("load_kw", "draw_kwh", "t_set_degc", "q_air_kw", "q_mass_kw", "cop", "pv_kw")
 ABOVE_ZERO = ("hm_kw_k", "ca_kwh_k", "cm_kwh_k", "cop")
@@ -73,7 +75,7 @@ def homes(table: Homes, days: int, where: str) -> list[Problem]:
         found += _rows(getattr(table, name), shape, f"{where}: homes.{name}", table.home_id)
     if found:
         return found
-    return [*_ranges(table, where), *_batteries(table, where), *_vehicles(table, where)]
+    return [*_ranges(table, where), *_batteries(table, where), *_vehicles(table, where), *_quality(table, where)]
 
 
 def placing(home_meter: Index, table: Homes, feeder: Feeder, where: str) -> list[Problem]:
@@ -188,6 +190,25 @@ def _batteries(table: Homes, where: str) -> list[Problem]:
         if kwh > 0 and not 0 < efficiency <= 1:
             found.append(Problem(place, f"a one-way efficiency of {efficiency:g}", "above 0 and at most 1"))
     return _cut(found)
+
+
+def _quality(table: Homes, where: str) -> list[Problem]:
+    own, count = table.quality, len(table.home_id)
+    columns = {name: getattr(own, name) for name in (*QUALITY, "tier")}
+    found = [
+        Problem(f"{where}: homes.quality.{name}", f"shape {column.shape}", f"shape {(count,)}, or (1,) where all homes are alike")
+        for name, column in columns.items()
+        if column.shape not in {(count,), (1,)}
+    ]
+    for name, column in columns.items():
+        low = 0.0 if name in {"deviation_per_kwh", "tier"} else np.nextafter(0.0, 1.0)
+        bad = np.flatnonzero(~((column >= low) & (column < np.inf)))
+        word = "a number of at least 0" if low == 0.0 else "a number above 0"
+        found += [Problem(f"{where}: homes.quality.{name}", f"{column[at]} in row {at}", word) for at in bad[:1]]
+    if not (own.tier < len(TIERS)).all():
+        expected = f"0 to {len(TIERS) - 1}: {', '.join(TIERS)}"
+        found.append(Problem(f"{where}: homes.quality.tier", f"tier {own.tier.max()}", expected))
+    return found
 
 
 def _vehicles(table: Homes, where: str) -> list[Problem]:

@@ -5,12 +5,23 @@ from datetime import timedelta
 from typing import Any, cast
 from zoneinfo import ZoneInfoNotFoundError
 
+from gridagora.core import reactive
 from gridagora.core.errors import Problem
 from gridagora.scenario import faults
 from gridagora.scenario.calendar import midnight_s
 from gridagora.scenario.faults import Got
-from gridagora.scenario.schema import Case, HomesKeys, SubstationKeys, Table, WeatherKeys
+from gridagora.scenario.schema import (
+    Case,
+    ComfortKeys,
+    HomesKeys,
+    QualityKeys,
+    ReactiveKeys,
+    SubstationKeys,
+    Table,
+    WeatherKeys,
+)
 
+SLACK = 1e-9  # shares of .7 and .3 add up to one, whatever their last bit says
 READ_A_FILE = (
     ("feeder", "opendss", "file"),
     ("weather", "epw", "file"),
@@ -29,8 +40,11 @@ def check(tables: Mapping[str, Table], parts: Mapping[str, Any], got: Got) -> li
         *_calendar(case, got),
         *_files(tables, got),
         *_substation(cast(SubstationKeys, tables["substation"]), got),
+        *_reactive(cast(ReactiveKeys, tables["reactive"]), got),
         *_battery(homes, got),
         *_weather(homes, cast(WeatherKeys, tables["weather"]), got),
+        *_sliders(cast(ComfortKeys, tables["comfort"]), got),
+        *_tiers(cast(QualityKeys, tables["quality"]), got),
     ]
 
 
@@ -67,6 +81,14 @@ def _substation(keys: SubstationKeys, got: Got) -> list[Problem]:
     return [Problem(got.where("substation", "limit_kw"), both, "one of the two, or neither for no limit")]
 
 
+def _reactive(keys: ReactiveKeys, got: Got) -> list[Problem]:
+    agreed = 1.0 if keys.power_factor is None else keys.power_factor
+    faulty = {"power_factor": reactive.check(agreed, 1.0), "cap_per_kvarh": reactive.check(1.0, keys.cap_per_kvarh)}
+    return [
+        Problem(got.where("reactive", key), each.got, each.expected, each.hint) for key, found in faulty.items() for each in found
+    ]
+
+
 def _battery(keys: HomesKeys, got: Got) -> list[Problem]:
     if keys.battery_share == 0:
         return []
@@ -81,6 +103,21 @@ def _battery(keys: HomesKeys, got: Got) -> list[Problem]:
         for key, unit, word in (("battery_kwh", "kWh", "capacity"), ("battery_kw", "kW", "rating"))
         if getattr(keys, key) == 0
     ]
+
+
+def _sliders(keys: ComfortKeys, got: Got) -> list[Problem]:
+    if keys.slider_low <= keys.slider_high:
+        return []
+    got_both = f"{keys.slider_low:g} above slider_high = {keys.slider_high:g}"
+    hint = "Sliders are drawn between the two; set both to 1 for homes that are all alike."
+    return [Problem(got.where("comfort", "slider_low"), got_both, "at most slider_high", hint)]
+
+
+def _tiers(keys: QualityKeys, got: Got) -> list[Problem]:
+    if keys.firm_share + keys.flexible_share <= 1 + SLACK:
+        return []
+    both = f"firm_share = {keys.firm_share:g} and flexible_share = {keys.flexible_share:g}"
+    return [Problem(got.where("quality", "firm_share"), both, "shares that add up to at most 1: the rest is standard")]
 
 
 def _weather(homes: HomesKeys, weather: WeatherKeys, got: Got) -> list[Problem]:

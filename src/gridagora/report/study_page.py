@@ -1,0 +1,152 @@
+"""One page that holds a whole study: fronts, loss by dial, where the rest goes, every point, and origin; without a network."""
+
+import os
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import NamedTuple
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from gridagora.report.facts import Outcome
+from gridagora.report.fragments import origin
+from gridagora.report.page import asset, payload, script_hash
+from gridagora.report.study_figures import DIALS, figures
+from gridagora.report.study_table import NOTES, cells, heads
+from gridagora.report.study_words import answer, effects, extent, question
+
+
+class Panel(NamedTuple):
+    """One figure on the page: where it stands, its heading, how to read it, and its width."""
+
+    section: str
+    name: str
+    heading: str
+    caption: str
+    wide: bool = False
+
+
+SECTIONS = {
+    "front": "Which architecture",
+    "dials": "What each dial costs",
+    "losses": "Where the rest goes",
+    "points": "Every point",
+}
+LOST = "Welfare below that of the central market on the same forecast, as a share of the attainable gain; negative is better. "
+DIAL_CAPTIONS = {
+    "layers": "Where no layer has a limit of its own, more layers cost messages and change nothing else.",
+    "blocks": "Every layer above the home passes its curve on in this many blocks.",
+    "forecast": "Noise is normal and falls on every hour but the present one, drawn anew every hour.",
+    "loss_share": "A lost tender is stood in for by the last one heard; a lost award by the last price heard.",
+    "delay": "A tender is late by this many real-time intervals; the market clears on the one before.",
+}
+PANELS = (
+    Panel(
+        "front",
+        "front_bytes",
+        "Loss against bytes",
+        LOST + "The line joins what nothing under the same conditions beats; pale dots are the layered market with noise, "
+        "lost or late messages, or a better forecast. Triangles on the upper edge lie beyond it: worse than the flat rate.",
+    ),
+    Panel("front", "front_disclosed", "Loss against numbers disclosed", LOST + "What a home says of itself: points of its curve, "
+          "plans, or the whole specification of its devices."),
+    *(Panel("dials", f"dial_{name}", heading, LOST + DIAL_CAPTIONS[name]) for name, heading in DIALS.items()),
+    Panel(
+        "dials",
+        "noise",
+        "Asked for curves, or told a price",
+        "What noise in the price forecast costs each design against its own run without noise, in dollars.",
+    ),
+    Panel(
+        "losses",
+        "losses",
+        "From what is captured to the certified bound",
+        "Each bar is a measured difference: the same design with one more thing known or relaxed. They sum to the whole; "
+        "another order of causes would give other bars.",
+        wide=True,
+    ),
+)  # fmt: skip
+
+
+def write(result: Outcome, path: str | os.PathLike[str]) -> Path:
+    """Write the report of a study as one self-contained HTML file and return its path.
+
+    The same result gives the same bytes. A half-written file is never left under the name asked for.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(target.name + ".part")
+    draft.write_text(html(result), encoding="utf-8", newline="\n")
+    draft.replace(target)
+    return target
+
+
+def html(result: Outcome) -> str:
+    """Return the report of a study as the text of one HTML page."""
+    drawn = figures(result)
+    plotly, script = get_plotlyjs(), asset("page.js")
+    parts = {key: _section(result, key, drawn) for key in SECTIONS}
+    links = {key: SECTIONS[key] for key, text in parts.items() if text} | {"origin": "Origin"}
+    return Template(asset("study.html")).substitute(
+        title=escape(str(result.summary.get("manifest", {}).get("title", "Study"))),
+        script_hashes=" ".join(script_hash(text) for text in (plotly, script)),
+        css=asset("page.css"),
+        nav="".join(f'<a href="#{key}">{escape(text)}</a>' for key, text in links.items()),
+        question=escape(question(result)),
+        answer=escape(answer(result)),
+        effects=escape(effects(result)),
+        extent=escape(extent(result)),
+        faults=_faults(result),
+        sections="\n".join(parts.values()),
+        origin=origin(result, ()),
+        data="\n".join(payload(name, fig) for name, fig in drawn.items()),
+        plotly=plotly,
+        script=script,
+    )
+
+
+def _section(result: Outcome, key: str, drawn: dict[str, go.Figure]) -> str:
+    if key == "points":
+        body = _points(result)
+    else:
+        panels = "".join(_panel(panel, drawn[panel.name]) for panel in PANELS if panel.section == key and panel.name in drawn)
+        body = f'<div class="grid">{panels}</div>' if panels else ""
+    return f'<section id="{key}"><h2>{escape(SECTIONS[key])}</h2>{body}</section>' if body else ""
+
+
+def _panel(panel: Panel, fig: go.Figure) -> str:
+    kind = ' class="wide"' if panel.wide else ""
+    return (
+        f'<figure{kind}><h3>{escape(panel.heading)}<button type="button" class="save" data-save="figure-{panel.name}" '
+        f'data-tip="Save this figure as SVG" aria-label="Save as SVG">↓</button></h3>'
+        f"<figcaption>{escape(panel.caption)}</figcaption>"
+        f'<div class="plot" id="figure-{panel.name}" style="height:{int(fig.layout.height or 400)}px"></div></figure>'
+    )
+
+
+def _points(result: Outcome) -> str:
+    table = result.tables.get("points")
+    if table is None or table.empty:
+        return ""
+    head = "".join(f"<th{'' if at < 6 else ' class=n'}><button>{escape(text)}</button></th>" for at, text in enumerate(heads()))
+    rows = "".join(_row(row) for row in table[table.welfare_usd.notna()].itertuples())
+    told = "".join(f"<p>{escape(text)}</p>" for text in NOTES)
+    return (
+        f'<div class="notes">{told}</div><div class="scroll"><table class="sortable"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _row(row: pd.Series) -> str:
+    held = cells(row)
+    return "<tr>" + "".join(f'<td{"" if at < 6 else " class=n"} data-key="{key}">{escape(text)}</td>' for at, (text, key) in
+                            enumerate(held)) + "</tr>"  # fmt: skip
+
+
+def _faults(result: Outcome) -> str:
+    """Return a notice of points that did not finish, '' where all did."""
+    failed = result.summary.get("failed", {})
+    told = "".join(f"<p><b>{escape(str(name))}</b> did not finish: {escape(str(why))}</p>" for name, why in failed.items())
+    return f'<div class="notes" role="alert">{told}</div>' if told else ""

@@ -1,0 +1,161 @@
+"""Runs of one scene with some keys of its scenario changed: each is kept as soon as it is finished, and never run twice."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from hashlib import sha256
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gridagora.core.errors import PartError
+from gridagora.core.outcome import Outcome, welfare_usd
+from gridagora.core.place import lift_kw
+from gridagora.grid.layers import layers
+from gridagora.run.compare import prepare, yardstick
+from gridagora.run.score import score
+from gridagora.run.simulate import simulate
+from gridagora.scenario.build import Scene
+from gridagora.scenario.read import literal
+from gridagora.scenario.schema import Scenario
+
+BOUND = "bound"  # the one job that is no design: the certified bound of the scene
+SOURCE = Path(__file__).parents[1]
+Told = Callable[[str, int, int], None]
+Keys = tuple[tuple[str, Any], ...]
+Row = dict[str, Any]
+
+
+class Job(NamedTuple):
+    """One run: a design, or `bound`, and the keys of the scenario it changes, as (TABLE.KEY, value)."""
+
+    design: str
+    keys: Keys = ()
+
+    @property
+    def name(self) -> str:
+        """Name of its file: the design and a digest of the keys."""
+        return f"{self.design}-{sha256(repr(sorted(self.keys, key=lambda pair: pair[0])).encode()).hexdigest()[:12]}"
+
+
+def varied(scene: Scene, keys: Keys) -> Scene:
+    """Return the scene with keys changed that say how it is run; what it is made of stays."""
+    scenario: Scenario = scene.scenario
+    for name, value in keys:
+        table, *inner, key = name.split(".")
+        if inner:
+            parts = {market: dict(fields) for market, fields in scenario.parts.items()}
+            parts.setdefault(inner[0], {})[key] = value
+            scenario = scenario.model_copy(update={"parts": parts})
+        else:
+            scenario = scenario.model_copy(update={table: getattr(scenario, table).model_copy(update={key: value})})
+    return replace(scene, scenario=scenario)
+
+
+def measured(scene: Scene, job: Job) -> Row:
+    """Run one job and return what it did: welfare, load above limits, what crossed, what was lost, or the fault it ended in."""
+    text = " ".join(f"--set {name}={literal(value)}" for name, value in job.keys)
+    try:
+        here = varied(scene, job.keys)
+        study = prepare(here)
+        if job.design == BOUND:
+            limit = study.wholesale.limit_kw
+            return {"welfare_usd": yardstick(here, study).welfare_usd, "limit_kw": limit if np.isfinite(limit) else None}
+        ran = simulate(here.market(job.design), study)
+        outcome = score(job.design, ran, study)
+    except (ValueError, FloatingPointError) as fault:  # what parts refuse, among them PartError and InputError
+        return {"fault": str(fault), "settings": text}
+    crossed, over_kw = outcome.exchange, (outcome.load_kw - outcome.limit_kw).clip(min=0)
+    return {
+        "welfare_usd": welfare_usd(outcome),
+        "over_limit_kwh": float(over_kw.sum() * outcome.dt_h),
+        "over_rating_kwh": over_rating_kwh(here, outcome),
+        "peak_kw": float(outcome.load_kw.max()),
+        "messages": crossed.messages,
+        "bytes": crossed.bytes,
+        "disclosed": crossed.disclosed,
+        "stale": ran.inbox.missing,
+        "silent": ran.inbox.silent,
+        "wall_s": outcome.wall_s,
+        "settings": text,
+    }
+
+
+def over_rating_kwh(scene: Scene, outcome: Outcome) -> float:
+    """Energy of all service transformers above their rating at unity power factor [kWh], 0 where none states one."""
+    found = layers(scene.feeder, 0)
+    through_kw = lift_kw(found.tree, found.meter_place[scene.home_meter], outcome.home_kw)
+    rated = np.isfinite(found.rating_kva)
+    return float((np.abs(through_kw[rated]) - found.rating_kva[rated, None]).clip(min=0).sum() * outcome.dt_h)
+
+
+def play(scene: Scene, jobs: Sequence[Job], out: str | Path | None, progress: Told | None, processes: int) -> dict[Job, Row]:
+    """Return what every job did; one that the folder holds from before, of the same scene and program, is not run again."""
+    folder, mark = (None, "") if out is None else (Path(out) / "points", fingerprint(scene))
+    found = {} if folder is None else {job: row for job in jobs if (row := _read(folder, job, mark))}
+    left = [job for job in dict.fromkeys(jobs) if job not in found]
+    total = len(left) + len(found)
+    for job, row in _ran(scene, left, processes):
+        found[job] = row
+        if folder is not None and "fault" not in row:
+            _write(folder, job, mark, row)
+        if progress is not None:
+            progress("points", len(found), total)
+    _refuse(found)
+    return found
+
+
+def _ran(scene: Scene, jobs: Sequence[Job], processes: int) -> Iterator[tuple[Job, Row]]:
+    if processes < 2 or len(jobs) < 2:
+        yield from ((job, measured(scene, job)) for job in jobs)
+        return
+    pool = ProcessPoolExecutor(min(processes, len(jobs)), mp_context=get_context("spawn"))
+    try:
+        futures = {pool.submit(measured, scene, job): job for job in jobs}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BrokenProcessPool:
+        raise PartError("a process of the study was ended from outside; what it finished is kept, run it again") from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _read(folder: Path, job: Job, mark: str) -> Row | None:
+    path = folder / f"{job.name}.json"
+    if not path.is_file():
+        return None
+    held: Row = json.loads(path.read_text(encoding="utf-8"))
+    return held["row"] if held["of"] == mark else None
+
+
+def _write(folder: Path, job: Job, mark: str, row: Row) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f"{job.name}.part"
+    draft.write_text(json.dumps({"design": job.design, "keys": dict(job.keys), "of": mark, "row": row}), encoding="utf-8")
+    draft.replace(folder / f"{job.name}.json")
+
+
+def fingerprint(scene: Scene) -> str:
+    """Return a digest of all that a point depends on: scenario, feeder, homes, weather, prices and the program itself."""
+    digest = sha256(scene.text.encode())
+    feeder = (scene.feeder.name, scene.feeder.y_data, scene.feeder.meter_kw, scene.home_meter, scene.other_kw)
+    for column in (*feeder, *scene.homes, *scene.weather, *scene.prices):
+        digest.update(column.tobytes() if isinstance(column, np.ndarray) else repr(column).encode())
+    for path in sorted(SOURCE.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _refuse(found: Mapping[Job, Row]) -> None:
+    """Stop where the yardstick is missing or passed: every share would mean nothing."""
+    top = found[Job(BOUND)]
+    if "fault" in top:
+        raise PartError(f"no bound: {top['fault']}")
+    for job, row in found.items():
+        bounded = job.design != BOUND and all("substation" not in name for name, _ in job.keys)
+        if bounded and row.get("welfare_usd", -np.inf) > top["welfare_usd"] + 1e-9 * abs(top["welfare_usd"]):
+            raise PartError(f"{job.design}: welfare {row['welfare_usd']:.2f} $ exceeds the bound {top['welfare_usd']:.2f} $")
