@@ -3,10 +3,15 @@
 import numpy as np
 
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.tables import Col
+from gridagora.core.tables import Col, Flag
 
 NET_METERING = float("inf")  # no credit is below the import price: what leaves a home is paid as what enters it
 ROUNDING = 1e-12  # a credit equal to the price may come out of the division a little above it
+
+
+def kinked(buy_per_kwh: Col | float, sell_per_kwh: Col | float) -> Flag:
+    """Return where export earns less than import costs, beyond the last digits."""
+    return np.asarray(sell_per_kwh < buy_per_kwh - ROUNDING * np.abs(buy_per_kwh))
 
 
 def neutral_per_kwh(shape: Col, cost_per_kwh: Col, load_kw: Col, exported_kw: Col | float, credit_per_kwh: float) -> Col:

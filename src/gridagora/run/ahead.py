@@ -7,7 +7,7 @@ from gridagora.core.exchange import Plans, Quotes, count_bytes, count_messages, 
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.session import Call, Traffic, drive
 from gridagora.core.tables import LEAD_H, Col, Index
-from gridagora.core.tariff import NET_METERING
+from gridagora.core.tariff import NET_METERING, kinked
 from gridagora.kernels.value import Stores, respond
 from gridagora.run import behind
 from gridagora.run import fleet as homes_at
@@ -116,7 +116,7 @@ def _write(desk: Desk, item: str, hours: slice, p_kw: Col, energy: Col, premium:
 def _inside(desk: Desk, hour: int, specs: Specs, sessions: Index, path: Col, last: homes_at.Plan | None) -> Col:
     """Return the price path homes plan on: the market's, or their own (n, h) where export earns less than import costs."""
     credit = np.minimum(path, getattr(desk.market, "credit_per_kwh", NET_METERING))
-    if not (credit < path).any():
+    if not kinked(path, credit).any():
         return path
     told = homes_at.told(desk.fleet, specs, hour, len(path))
     net_kw, before = desk.net_kw[hour : hour + len(path)].T, None if last is None else last.price_per_kwh

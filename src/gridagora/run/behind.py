@@ -6,6 +6,7 @@ import numpy as np
 
 from gridagora.core.exchange import Quotes
 from gridagora.core.tables import Col, Index
+from gridagora.core.tariff import kinked
 from gridagora.kernels.behind import clear
 from gridagora.kernels.curve import Curves
 from gridagora.kernels.meter import share
@@ -66,7 +67,7 @@ def hear(meter: Quotes, curves: Curves, home: Index, net_kw: Col) -> tuple[Quote
     if not len(meter.party) or len(curves.offset) == 1:
         return meter, None
     buy, sell = float(meter.buy_per_kwh[0, 0]), float(meter.sell_per_kwh[0, 0])
-    if sell >= buy:
+    if not kinked(buy, sell):
         return meter, None
     found = clear(curves, home, net_kw, buy, sell)
     price = found.price_per_kwh[home, None]
