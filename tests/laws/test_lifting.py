@@ -273,7 +273,7 @@ def test_cuts_bound_from_below_and_schedules_from_above(seed: int) -> None:
         gaps.append(found.gap_usd[0])
     assert gaps == sorted(gaps, reverse=True)
     assert gaps[-1] <= 1e-9 or seed
-    held, beyond = fixed_energy(periods, list(prices), found.x)
+    held, beyond = fixed_energy(periods, list(prices), found.state)
     assert held == pytest.approx(found.upper_usd, abs=1e-9)
     other, _ = fixed_energy(periods, list(prices), np.array([[4.0, 5.0, 3.0, 6.0, 2.0, 4.0]]))
     assert beyond[0] == 0.0

@@ -43,7 +43,7 @@ class Played(NamedTuple):
 
     welfare_usd: float
     price_per_kwh: Col
-    x: Col
+    state: Col
 
 
 def case(rng: np.random.Generator, homes: int = 8, hours: int = 12) -> Case:

@@ -150,14 +150,14 @@ class Cuts(NamedTuple):
 class LiftedTime(NamedTuple):
     """A slow schedule of n stores over H periods, and proof of it.
 
-    `lower_usd` <= least cost <= `upper_usd`, (n,) each [$]; `x` (n, H + 1) the state at the ends of the periods, in play;
-    `worth` (n, H) the price of the energy each period starts with [$ per unit of x]; `cuts` of the starts of periods 1 to H - 1;
-    `rounds` made.
+    `lower_usd` <= least cost <= `upper_usd`, (n,) each [$]; `state` (n, H + 1) at the ends of the periods, in play;
+    `worth` (n, H) the price of the energy each period starts with [$ per unit of state]; `cuts` of the starts of
+    periods 1 to H - 1; `rounds` made.
     """
 
     lower_usd: Col
     upper_usd: Col
-    x: Col
+    state: Col
     worth: Col
     cuts: tuple[Cuts, ...]
     rounds: int

@@ -71,6 +71,18 @@ class Passed(NamedTuple):
     down: Quotes
 
 
+class Talk(NamedTuple):
+    """What parties told each other directly in some rounds of a session, already counted; nobody answers.
+
+    `disclosed` are the numbers that all homes together sent about themselves.
+    """
+
+    messages: int
+    bytes: int
+    rounds: int
+    disclosed: int
+
+
 class Outlook(NamedTuple):
     """What an opening of a look-ahead leads to, as rows by party: a price path, and the power the parties mean to take.
 
@@ -82,8 +94,8 @@ class Outlook(NamedTuple):
     carry_per_kwh: Col
 
 
-Session = Generator[Quotes | Passed, Tenders | None, Transactions]
-Ahead = Generator[Quotes | Passed, Plans | None, Outlook]
+Session = Generator[Quotes | Passed | Talk, Tenders | None, Transactions]
+Ahead = Generator[Quotes | Passed | Talk, Plans | None, Outlook]
 
 
 class Traffic(NamedTuple):
@@ -112,13 +124,17 @@ class Driven(NamedTuple, Generic[Result]):
     """How a session ended: its result, the last quotes, the new count, and what layers told each other last."""
 
     result: Result
-    quotes: Quotes
+    quotes: Quotes | None
     traffic: Traffic
     passed: Passed | None
 
 
 def drive(
-    session: Generator[Quotes | Passed, Answer | None, Result], ask: Callable[[Quotes], Answer | None], traffic: Traffic
+    session: Generator[Quotes | Passed | Talk, Answer | None, Result],
+    ask: Callable[[Quotes], Answer | None],
+    traffic: Traffic,
+    *,
+    private: bool = False,
 ) -> Driven[Result]:
     """Run a session to its end and count every row that crosses.
 
@@ -130,23 +146,27 @@ def drive(
         The carrier: takes quotes to the parties and brings their tenders or plans, or None where nobody answers.
     traffic
         The count so far.
+    private
+        Answers stay with the parties: in one process the generator acts for each of them, and tells in a `Talk` what they told
+        each other.
 
     Returns
     -------
     Driven
         Its result: binding transactions (no rows where the price is only posted), or the outlook.
     """
-    said, passed = next(session), None
-    quotes = said if isinstance(said, Quotes) else said.down
+    said, passed, quotes = next(session), None, None
     for _ in range(ROUNDS_MAX):
         answer = None
         if isinstance(said, Passed):
             passed = said
             traffic = _counted(_counted(traffic, said.up), said.down)
+        elif isinstance(said, Talk):
+            traffic = Traffic(*(before + more for before, more in zip(traffic, said, strict=True)))
         else:
             quotes, answer = said, ask(said)
             traffic = _counted(traffic, quotes)._replace(rounds=traffic.rounds + 1)
-        if answer is not None:
+        if answer is not None and not private:
             traffic = _counted(traffic, answer)
             traffic = traffic._replace(disclosed=traffic.disclosed + _numbers(answer))
         try:

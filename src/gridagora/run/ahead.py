@@ -65,7 +65,8 @@ def _agreed(desk: Desk, call: Call, specs: Specs, sessions: Index, hour: int) ->
     """Return the paths (n, h) that a market and its homes find together; at midnight the plans become positions."""
     told, rows = homes_at.told(desk.fleet, specs, hour, len(call.supply.import_per_kwh)), homes_at.homes_of(desk.fleet, sessions)
     net_kw = desk.net_kw[hour : hour + len(call.supply.import_per_kwh)].T
-    driven = drive(desk.market.ahead(call), lambda quotes: _plans(quotes, told, rows, net_kw), desk.traffic)
+    private = getattr(desk.market, "private", False)
+    driven = drive(desk.market.ahead(call), lambda quotes: _plans(quotes, told, rows, net_kw), desk.traffic, private=private)
     found, desk.traffic = driven.result, driven.traffic
     premium = found.price_per_kwh - call.supply.import_per_kwh
     products = getattr(desk.market, "energy_products", False)

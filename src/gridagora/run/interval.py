@@ -61,7 +61,8 @@ def _cleared(desk: Desk, i: int, now_s: float, inner: Behind) -> tuple[Quotes, T
         desk.inbox, arrived = deliver(study.links, desk.inbox, tenders, desk.metered_kw)
         return arrived
 
-    result, quotes, desk.traffic, passed = drive(desk.market.session(call), ask, desk.traffic)
+    private = getattr(desk.market, "private", False)
+    result, quotes, desk.traffic, passed = drive(desk.market.session(call), ask, desk.traffic, private=private)
     pair = (result.price_per_kwh,) * 2 if len(result.party) else (quotes.buy_per_kwh, quotes.sell_per_kwh)
     track.price_per_kwh[i], track.credit_per_kwh[i] = (price[0, 0] for price in pair)
     if desk.whole:
