@@ -54,6 +54,7 @@ class Call(NamedTuple):
     specs: tuple[Stores, ...]
     before_per_kwh: Col
     site: Site | None = None  # None: every party stands at the root
+    binds: bool = False  # whether positions follow from a look-ahead
 
 
 class Behind(NamedTuple):

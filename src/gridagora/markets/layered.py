@@ -21,12 +21,12 @@ class Layered:
     """Homes, transformers, zones and the feeder each sum the curves below them, keep their limit and pass one curve up.
 
     Look-ahead stays inside the entities: an interval is cleared on its own, on curves that hold the value of what comes later.
-    `blocks` shortens the curve of every layer above the home (0 passes every breakpoint). Each hour `rounds` price paths go
-    down and plans come up; a layer whose plan breaks its limit raises the premium of that hour by `learning_per_kwh` for every
-    kW an average home is too much, and takes it back when there is room. `reserve_share` of each limit is kept free for on/off
-    units that cannot follow exactly (modelling 1.10). With `energy_products` homes also hold energy for the run and for each
-    day, which the day-ahead and real-time markets settle on; `reactive` lets inverters offer reactive power where the scenario
-    agrees a power factor.
+    `blocks` shortens the curve of every layer above the home (0 passes every breakpoint). Each hour `rounds` price paths go down
+    and plans come up, `rounds_day_ahead` when the day ahead is agreed; a layer whose plan breaks its limit raises the premium of
+    that hour by `learning_per_kwh` for every kW an average home is too much, and takes it back when there is room.
+    `reserve_share` of each limit is kept free for on/off units that cannot follow exactly (modelling 1.10). With
+    `energy_products` homes also hold energy for the run and for each day, which the day-ahead and real-time markets settle on;
+    `reactive` lets inverters offer reactive power where the scenario agrees a power factor.
 
     References
     ----------
@@ -36,6 +36,7 @@ class Layered:
 
     blocks: int = 0
     rounds: int = 1
+    rounds_day_ahead: int = 12
     learning_per_kwh: float = 0.02
     reserve_share: float = 0.03
     energy_products: bool = True
@@ -47,6 +48,7 @@ class Layered:
         rules = (
             ("blocks", self.blocks >= 0, "0 for exact curves, or a number of blocks"),
             ("rounds", self.rounds >= 1, "one round an hour or more"),
+            ("rounds_day_ahead", self.rounds_day_ahead >= 1, "one round a day or more"),
             ("learning_per_kwh", self.learning_per_kwh >= 0, "a price of 0 or more"),
             ("reserve_share", 0 <= self.reserve_share < 1, "a share in [0, 1)"),
         )
@@ -55,13 +57,19 @@ class Layered:
             raise InputError(broken)
 
     def ahead(self, call: Call) -> Ahead:
-        """Quote a price path to every home, hear their plans, and let each layer correct its own premium for the next path."""
+        """Quote a price path to every home, hear their plans, and let each layer correct its own premium for the next path.
+
+        Where positions follow, paths and plans meet over several rounds; the mean of the later plans is what is agreed, since
+        single answers jump from one side of a limit to the other.
+        """
         site, supply = standing(call), call.supply
         carried = call.before_per_kwh
         premium = np.where(np.isfinite(carried), carried, 0.0) if carried.ndim > 1 else np.zeros((len(site.high_kw), 1))
         premium = premium + np.zeros_like(supply.import_per_kwh)
         high_kw, homes = self.usable_kw(site, supply), below(site)
-        for _ in range(self.rounds):
+        rounds = self.rounds_day_ahead if call.binds else self.rounds
+        kept, total_kw = 0, np.zeros((len(call.party), premium.shape[1]))
+        for turn in range(rounds):
             path = supply.import_per_kwh + along(site.tree, premium)
             quoted = quote(call.product, call.party, path[site.place])
             plans = (yield quoted) or _refused("plans")
@@ -69,7 +77,9 @@ class Layered:
             every = np.arange(len(homes))
             yield Passed(Plans(call.product, every, q_kw), quote(call.product, every, path))
             premium = self.corrected(premium, q_kw, site, high_kw, homes, supply)
-        return Outlook(quoted.buy_per_kwh, plans.p_kw, premium)
+            if turn >= rounds // 2:
+                kept, total_kw = kept + 1, total_kw + plans.p_kw
+        return Outlook(quoted.buy_per_kwh, total_kw / kept, premium)
 
     def corrected(self, premium: Col, q_kw: Col, site: Site, high_kw: Col, homes: Col, supply: Supply) -> Col:
         """Return the premium (m, h) after plans of q_kw (m, h): up where they break a limit, back to nil where there is room.
@@ -93,7 +103,7 @@ class Layered:
         high_kw = self.usable_kw(site, supply)
         every, root = np.arange(len(high_kw)), site.tree.parent < 0
         own_kw = np.where(root, np.inf, high_kw)  # the supply holds the limit of the root
-        curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)
+        curves = Curves(tenders.offset, tenders.p_kw, self.plausible(tenders.price_per_kwh, supply))
         lifted = lift_space(curves, site.place, site.tree, own_kw, -own_kw, supply.over_per_kwh, self.blocks)
         top = supply._replace(limit_kw=float(high_kw[root].sum()))
         cleared = clear(published(lifted), float(supply.base_kw[0]), *steps(top))
@@ -103,6 +113,14 @@ class Layered:
         filled = np.full(len(call.party), Status.FILLED)
         price = found.price_per_kwh[site.place, None]
         return Transactions(call.product, call.party, site.place, found.p_kw[:, None], price, filled)
+
+    def plausible(self, price_per_kwh: Col, supply: Supply) -> Col:
+        """Return prices within what can clear where curves are shortened: blocks are not spent on what nobody will ever pay."""
+        if not self.blocks:
+            return price_per_kwh
+        return np.clip(
+            price_per_kwh, supply.export_per_kwh[0] - supply.over_per_kwh, supply.import_per_kwh[0] + supply.over_per_kwh
+        )
 
     def usable_kw(self, site: Site, supply: Supply) -> Col:
         """Limit of every place less the reserve, shape (m,) [kW]."""

@@ -44,13 +44,19 @@ def _call(desk: Desk, hour: int, forecast: Col, specs: Specs, carry: Col | None)
         homes_at.told(desk.fleet, specs, hour, window) if getattr(desk.market, "told_specs", False) else (),
         np.full(window, np.nan) if carry is None else carry,
         study.site,
+        _midnight(desk, hour),
     )
+
+
+def _midnight(desk: Desk, hour: int) -> bool:
+    """Whether the day ahead is agreed at this hour."""
+    return int(desk.study.local_hour[hour]) == 0
 
 
 def _told(desk: Desk, call: Call, sessions: Index, hour: int) -> tuple[Col, Col]:
     """Return the path of a market that asks nobody, and bind what an operator schedules at midnight."""
     path = desk.market.outlook(call)
-    if hasattr(desk.market, "schedule") and int(desk.study.local_hour[hour]) == 0:
+    if hasattr(desk.market, "schedule") and call.binds:
         found = desk.market.schedule(call, path)
         power = np.zeros(desk.net_kw.shape[::-1])[:, : len(path)]
         np.add.at(power, homes_at.owners(desk.fleet, sessions), found.p_kw)
@@ -71,10 +77,10 @@ def _agreed(desk: Desk, call: Call, specs: Specs, sessions: Index, hour: int) ->
     premium = found.price_per_kwh - call.supply.import_per_kwh
     products = getattr(desk.market, "energy_products", False)
     if products and hour == 0:
-        _bind_energy(desk, "long-term", hour, DAY_H * desk.study.days, found.p_kw, premium)
-    if int(desk.study.local_hour[hour]) == 0:
+        _bind_energy(desk, "long-term", hour, DAY_H * desk.study.days, found.p_kw)
+    if call.binds:
         if products:
-            _bind_energy(desk, "short-term", hour, DAY_H, found.p_kw, premium)
+            _bind_energy(desk, "short-term", hour, DAY_H, found.p_kw)
         _bind(desk, "day-ahead", hour, found.p_kw, premium)
     return found.price_per_kwh, found.carry_per_kwh
 
@@ -96,12 +102,14 @@ def _bind(desk: Desk, item: str, hour: int, p_kw: Col, premium_per_kwh: Col) -> 
     _write(desk, item, day, p_kw[:, :hours], ahead, premium_per_kwh[..., :hours])
 
 
-def _bind_energy(desk: Desk, item: str, hour: int, hours: int, p_kw: Col, premium_per_kwh: Col) -> None:
-    """Record an energy position: the mean power of the plan for all its hours, at the mean price known when it is agreed."""
+def _bind_energy(desk: Desk, item: str, hour: int, hours: int, p_kw: Col) -> None:
+    """Record an energy position: the mean power of the plan for all its hours, at the mean price known when it is agreed.
+
+    It holds no premium: a limit binds in hours, and even power leaves room in each of them.
+    """
     stop = min(hour + hours, DAY_H * desk.study.days)
     known = energy_per_kwh(desk.study.wholesale, hour, p_kw.shape[1]).mean()
-    even = (p_kw.mean(1, keepdims=True), premium_per_kwh.mean(-1, keepdims=True))
-    _write(desk, item, slice(hour, stop), even[0], np.full(stop - hour, known), even[1])
+    _write(desk, item, slice(hour, stop), p_kw.mean(1, keepdims=True), np.full(stop - hour, known), np.zeros(1))
 
 
 def _write(desk: Desk, item: str, hours: slice, p_kw: Col, energy: Col, premium: Col) -> None:

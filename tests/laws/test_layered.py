@@ -1,0 +1,96 @@
+"""What holds of the layered market alone: two messages, limits of every layer, adequate rent, lossy links, the honest half."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gridagora.core.errors import InputError
+from gridagora.core.outcome import welfare_usd
+from gridagora.core.place import Level, lift_kw
+from gridagora.core.session import Site
+from gridagora.markets.layered import Layered
+from gridagora.run.links import Links
+from gridagora.run.score import score
+from gridagora.run.simulate import simulate
+
+
+def run(scene, study, name="layered", **fields):
+    return score(name, simulate(replace(scene.market(name), **fields), study), study)
+
+
+@pytest.fixture(scope="module")
+def free(study):
+    return study._replace(wholesale=study.wholesale._replace(limit_kw=np.inf))
+
+
+def test_every_party_sends_one_message_and_hears_one_each_interval_and_each_hour(scene, study):
+    """Homes and places alike: 2 messages each, for every real-time interval and every hourly look-ahead."""
+    outcome = run(scene, study, rounds_day_ahead=1)
+    parties = len(study.homes.home_id) + len(study.site.tree.name)
+    hours = len(outcome.start_s) * outcome.dt_h
+    assert outcome.exchange.messages == 2 * parties * (len(outcome.start_s) + hours)
+
+
+def test_without_limit_it_equals_the_broadcast_price_and_with_it_the_peak_stays_under(scene, study, free, outcomes):
+    """The honest half: with an exogenous price and no limit there is nothing for a market to do."""
+    apart = abs(welfare_usd(run(scene, free)) - welfare_usd(run(scene, free, "rtp")))
+    assert apart <= 0.01 * abs(welfare_usd(outcomes["flat"]))
+    limit = study.wholesale.limit_kw
+    assert outcomes["layered"].load_kw.max() < 1.1 * limit < outcomes["rtp"].load_kw.max()
+    assert welfare_usd(outcomes["layered"]) > welfare_usd(outcomes["rtp"])
+
+
+def test_awards_keep_the_limit_of_every_layer(scene, study):
+    tree, place = study.site.tree, study.site.place
+    plain = run(scene, study)
+    peak = lift_kw(tree, place, plain.award_kw).max(1)
+    high = np.where(tree.level == Level.TRANSFORMER, 0.9 * peak, np.inf)
+    high[place] = np.maximum(high[place], 1.05 * lift_kw(tree, place, study.homes.load_kw).max(1)[place])
+    tight = run(scene, study._replace(site=Site(tree, place, high)))
+    power = lift_kw(tree, place, tight.award_kw)
+    bound = np.isfinite(high)
+    assert (power[bound] <= high[bound, None] + 1e-6).mean() > 0.999
+    assert (tight.place_per_kwh[bound] > tight.place_per_kwh[[-1]] + 1e-9).any()
+    assert (plain.place_per_kwh == plain.place_per_kwh[[-1]]).all()
+
+
+def test_congestion_leaves_the_operator_no_loss(scene, study):
+    """Positions fit under the limit, so what homes pay for scarce hours covers what the operator buys back."""
+    outcome = run(scene, study)
+    assert outcome.surplus_uusd >= -0.002 * 1e6 * np.abs(outcome.bill_usd).sum()
+    assert {"long-term", "short-term", "day-ahead", "deviation"} <= set(outcome.ledger.item)
+
+
+def test_positions_move_money_but_no_power(scene, study):
+    with_energy, without = run(scene, study), run(scene, study, energy_products=False)
+    assert np.array_equal(with_energy.home_kw, without.home_kw)
+    assert not np.array_equal(with_energy.bill_usd, without.bill_usd)
+
+
+def test_lossy_and_late_links_are_survived_and_counted(scene, study):
+    good = run(scene, study)
+    ran = simulate(scene.market("layered"), study._replace(links=Links(0.2, 0.1, 1, seed=3)))
+    poor = score("layered", ran, study)
+    assert ran.inbox.missing > 0 and ran.inbox.twice > 0
+    assert poor.imbalance_uusd == 0
+    assert welfare_usd(poor) <= welfare_usd(good) + 0.01 * abs(welfare_usd(good))
+
+
+def test_a_duplicate_alone_changes_nothing(scene, study):
+    twice = run(scene, study._replace(links=Links(duplicate_share=0.5)))
+    assert np.array_equal(twice.home_kw, run(scene, study).home_kw)
+
+
+def test_sixteen_blocks_lose_half_a_percent_at_most(scene, study):
+    smooth = study._replace(rule="continuous")
+    exact, short = welfare_usd(run(scene, smooth)), welfare_usd(run(scene, smooth, blocks=16))
+    assert short >= exact - 0.005 * abs(exact)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("blocks", -1), ("rounds", 0), ("rounds_day_ahead", 0), ("learning_per_kwh", -0.1), ("reserve_share", 1.0)]
+)
+def test_what_no_layer_could_do_is_refused_by_its_key(key, value):
+    with pytest.raises(InputError, match=key):
+        Layered(**{key: value})
