@@ -57,13 +57,13 @@ def test_awards_keep_the_limit_of_every_layer(scene, study):
 
 def test_congestion_leaves_the_operator_no_loss(scene, study):
     """Positions fit under the limit, so what homes pay for scarce hours covers what the operator buys back."""
-    outcome = run(scene, study)
+    outcome = run(scene, study, energy_products=True)
     assert outcome.surplus_uusd >= -0.002 * 1e6 * np.abs(outcome.bill_usd).sum()
     assert {"long-term", "short-term", "day-ahead", "deviation"} <= set(outcome.ledger.item)
 
 
 def test_positions_move_money_but_no_power(scene, study):
-    with_energy, without = run(scene, study), run(scene, study, energy_products=False)
+    with_energy, without = run(scene, study, energy_products=True), run(scene, study)
     assert np.array_equal(with_energy.home_kw, without.home_kw)
     assert not np.array_equal(with_energy.bill_usd, without.bill_usd)
 
