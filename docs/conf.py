@@ -14,7 +14,7 @@ author = "the gridagora authors"
 copyright = "2026, the gridagora authors"
 version = release = installed("gridagora")
 extensions = ["myst_parser"]
-myst_enable_extensions = ["dollarmath", "deflist"]
+myst_enable_extensions = ["deflist"]  # no dollarmath: here a dollar sign is money
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 html_theme = "furo"

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gridagora.core.errors import InputError, PartError, Problem
     from gridagora.core.feeder import Feeder
+    from gridagora.core.lift import lift_space, lift_time
     from gridagora.core.registry import find, names, register
     from gridagora.core.tables import Homes, Prices, Weather
     from gridagora.report.figures import figures
-    from gridagora.report.page import write as write_report
     from gridagora.report.table import table
     from gridagora.run.compare import compare
     from gridagora.run.result import Result
@@ -48,13 +48,14 @@ __all__ = [
     "compare",
     "figures",
     "find",
+    "lift_space",
+    "lift_time",
     "load",
     "names",
     "open_result",
     "read_feeder",
     "register",
     "table",
-    "write_report",
 ]
 
 _PLACES = MappingProxyType(
@@ -75,13 +76,14 @@ _PLACES = MappingProxyType(
         "compare": ("run.compare", "compare"),
         "figures": ("report.figures", "figures"),
         "find": ("core.registry", "find"),
+        "lift_space": ("core.lift", "lift_space"),
+        "lift_time": ("core.lift", "lift_time"),
         "load": ("scenario.build", "load"),
         "names": ("core.registry", "names"),
         "open_result": ("run.result", "load"),
         "read_feeder": ("sources.opendss", "read"),
         "register": ("core.registry", "register"),
         "table": ("report.table", "table"),
-        "write_report": ("report.page", "write"),
     }
 )
 

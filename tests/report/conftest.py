@@ -1,4 +1,4 @@
-"""A small made-up comparison with the shape of a real one: four designs, a radial feeder, seeded noise."""
+"""A small made-up comparison with the shape of a real one: five designs, a radial feeder, seeded noise."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-DESIGNS = ("flat", "tou", "rtp", "central")
+DESIGNS = ("flat", "tou", "rtp", "central", "layered")
 START_S = 1_721_019_600  # 2024-07-15 00:00 in Texas
 BOUND_USD = -3598.7
-WELFARE_USD = {"flat": -4471.5, "tou": -4981.3, "rtp": -4725.0, "central": -3740.9}
+WELFARE_USD = {"flat": -4471.5, "tou": -4981.3, "rtp": -4725.0, "central": -3740.9, "layered": -3772.2}
 SCENARIO = """title = "Austin, one summer week <script>alert(1)</script>"
 time_zone = "America/Chicago"
 note = "Homes are of 2018 (Travis County), wholesale prices of 2024 (ERCOT hub average); paired by weekday."
@@ -44,6 +44,7 @@ def make_result(homes: int = 60, days: int = 3, seed: int = 7) -> FakeResult:
         "lines": lines,
         "ledger": _ledger(homes),
         "costs": _costs(days),
+        "places": places(),
     }
     return FakeResult(_summary(intervals, days), tables)
 
@@ -55,10 +56,9 @@ def _intervals(name: str, homes: int, days: int, rng: np.random.Generator) -> pd
     wholesale = 0.028 + 0.02 * np.exp(-(((hour - 17.5) / 2.2) ** 2)) + 0.35 * np.exp(-(((hour - 19.6) / 0.5) ** 2)) * (day > 1.03)
     wholesale = wholesale + 0.003 * rng.standard_normal(hour.size) - 0.03 * np.exp(-(((hour - 12.5) / 1.2) ** 2))
     shape = np.exp(-(((hour - 17.4) / 3.4) ** 2))
-    move = {"flat": 0.0, "tou": 0.9, "rtp": 1.2, "central": 0.55}[name]
-    rebound = np.exp(
-        -(((hour - {"tou": 21.1, "rtp": 20.9, "central": 14.0, "flat": 12.0}[name]) / {"central": 3.4}.get(name, 0.7)) ** 2)
-    )
+    move = {"flat": 0.0, "tou": 0.9, "rtp": 1.2, "central": 0.55, "layered": 0.5}[name]
+    back = {"tou": 21.1, "rtp": 20.9, "central": 14.0, "layered": 14.2, "flat": 12.0}[name]
+    rebound = np.exp(-(((hour - back) / {"central": 3.4}.get(name, 0.7)) ** 2))
     dip = np.exp(-(((hour - 18.6) / 1.5) ** 2))
     hvac = homes * (0.55 + 1.5 * shape * day - 0.55 * move * dip * shape + 0.85 * move * rebound)
     evening = np.exp(-(((hour - 19.8) / 1.7) ** 2))
@@ -71,12 +71,13 @@ def _intervals(name: str, homes: int, days: int, rng: np.random.Generator) -> pd
     pv = homes * 0.4 * 3.1 * np.clip(np.sin((hour - 6.4) / 13.6 * np.pi), 0, None) ** 1.3 * (hour > 6.4) * (hour < 20)
     net = fixed + hvac * noise + water + ev + battery - pv
     losses = 0.02 * np.abs(net) + 2e-5 * net**2
-    load = net + losses
+    load = net
     price = {
         "flat": np.full(hour.size, 0.118),
         "tou": np.where((hour >= 15) & (hour < 20), 0.27, 0.081),
         "rtp": wholesale + 0.045,
         "central": wholesale + 0.045 + 0.1 * np.clip(load / (3.0 * homes) - 0.85, 0, None),
+        "layered": wholesale + 0.045 + 0.1 * np.clip(load / (3.0 * homes) - 0.87, 0, None),
     }[name]
     return pd.DataFrame(
         {
@@ -107,9 +108,9 @@ def _homes(homes: int, days: int, rng: np.random.Generator) -> pd.DataFrame:
     drop = 0.02 + 0.02 * rng.random(homes)
     parts = []
     for name in DESIGNS:
-        factor = {"flat": 1.0, "tou": 1.0, "rtp": 0.9, "central": 0.86}[name]
+        factor = {"flat": 1.0, "tou": 1.0, "rtp": 0.9, "central": 0.86, "layered": 0.87}[name]
         energy = days * 36.0 * size * (1 + 0.25 * ev) - days * 19.0 * pv
-        stretch = {"flat": 1.0, "tou": 1.15, "rtp": 1.45, "central": 0.97}[name]
+        stretch = {"flat": 1.0, "tou": 1.15, "rtp": 1.45, "central": 0.97, "layered": 1.02}[name]
         parts.append(
             pd.DataFrame(
                 {
@@ -166,7 +167,7 @@ def _feeder(homes: int, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.Data
 
 def _bus_rows(name: str, where: dict[str, tuple[float, float]], rng: np.random.Generator) -> pd.DataFrame:
     x, y = np.array(list(where.values())).T
-    sag = {"flat": 0.05, "tou": 0.062, "rtp": 0.085, "central": 0.041}[name]
+    sag = {"flat": 0.05, "tou": 0.062, "rtp": 0.085, "central": 0.041, "layered": 0.042}[name]
     v_min = 1.02 - sag * x / x.max() - 0.01 * np.abs(y) / np.abs(y).max() - 0.002 * rng.random(x.size)
     return pd.DataFrame(
         {
@@ -193,10 +194,25 @@ def _costs(days: int) -> pd.DataFrame:
         "tou": (3389.9, 51.5, 142.1, 106.3, 0.0, 1571.0, -279.9),
         "rtp": (3344.1, 24.1, 81.8, 37.3, 0.2, 1482.7, -245.0),
         "central": (3311.6, 23.9, 84.7, 55.3, 0.0, 548.8, -283.0),
+        "layered": (3318.0, 24.6, 88.1, 55.9, 0.0, 566.7, -281.1),
     }
     items = ("energy", "wear", "comfort", "hot water", "ev unmet", "over limit", "left in stores")
     rows = [(name, item, value * days / 7) for name, values in week.items() for item, value in zip(items, values, strict=True)]
     return pd.DataFrame(rows, columns=["architecture", "item", "cost_usd"])
+
+
+def places() -> pd.DataFrame:
+    """Six places: a substation, two zones and three transformers; the second zone and its transformer bind."""
+    rows = [
+        ("t1", "transformer", "zone 1", 0.060, 0.000, 0.0, 20.0, 25.0),
+        ("t2", "transformer", "zone 2", 0.066, 0.002, 3.5, 25.5, 25.0),
+        ("t3", "transformer", "zone 2", 0.064, 0.000, 0.0, 10.0, np.nan),
+        ("zone 1", "zone", "<feeder>", 0.060, 0.000, 0.0, 60.0, 90.0),
+        ("zone 2", "zone", "<feeder>", 0.064, 0.004, 6.0, 70.2, 70.0),
+        ("<feeder>", "feeder", "", 0.060, 0.010, 9.0, 140.0, 140.0),
+    ]
+    columns = ["place", "level", "parent", "price_mean_per_kwh", "added_mean_per_kwh", "bound_h", "peak_kw", "limit_kw"]
+    return pd.DataFrame(rows, columns=columns).assign(architecture="layered", bound_export_h=0.0)
 
 
 def _summary(intervals: pd.DataFrame, days: int) -> dict[str, Any]:
@@ -214,13 +230,17 @@ def _summary(intervals: pd.DataFrame, days: int) -> dict[str, Any]:
             "E10": ("Price volatility", 0.02 * rank, "$/kWh", "lower"),
             "P1": ("Peak load", load.max(), "kW", "lower"),
             "P2": ("Load factor", load.mean() / load.max(), "-", "higher"),
+            "P4x": ("Reactive energy from elsewhere", 80.0, "kvarh", "lower"),
+            "P4w": ("Power factor by energy", 0.93, "share", "higher"),
             "P3": ("Losses", 850.0 + 41 * rank, "kWh", "lower"),
             "V1": ("Lowest voltage", 0.955 - 0.004 * rank, "pu", "higher"),
             "V4": ("Time outside ANSI range A", 900.0 * rank, "s", "lower"),
             "C1": ("Discomfort", 8.1 * days + rank, "K h", "lower"),
             "C2": ("Unmet vehicle energy", 0.0, "kWh", "lower"),
-            "I1": ("Messages", [0, 0, 24 * 186 * days, 3 * 24 * 186 * days][rank], "#", "lower"),
-            "I1.bytes": ("Bytes", [0, 0, 192 * 186 * days, 9800 * 186 * days][rank], "B", "lower"),
+            "D1t": ("Deviation together", [np.nan, np.nan, np.nan, 0.044, 0.049][rank], "share", "lower"),
+            "D1i": ("Deviation by the interval", [np.nan, np.nan, np.nan, 0.5, 0.6][rank], "kW", "lower"),
+            "I1": ("Messages", [0, 0, 24, 72, 48][rank] * 186 * days, "#", "lower"),
+            "I1.bytes": ("Bytes", [0, 0, 192, 9800, 12_000][rank] * 186 * days, "B", "lower"),
             "I3": ("Computing time", 0.9 + rank, "s", "lower"),
         }
         summary["architectures"][name] = {

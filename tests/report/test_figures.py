@@ -10,7 +10,9 @@ import plotly.graph_objects as go
 import pytest
 
 from gridagora.report.figures import DRAWINGS, figures
+from gridagora.report.guides import guide
 from gridagora.report.home_figures import bill_delta_usd
+from gridagora.report.place_figures import LISTED
 from gridagora.report.style import DESIGN_COLOURS, colours, label
 from gridagora.report.time_figures import POINTS, in_slots, price_range, thinned, time_axis
 from gridagora.report.value_figures import captured_share, costs
@@ -117,6 +119,7 @@ def test_feeder_map_colours_every_bus_with_its_voltage(result, drawn):
         (("buses",), {"feeder"}),
         (("costs",), {"costs"}),
         (("lines", "ledger"), set()),
+        (("places",), {"places"}),
     ],
 )
 def test_an_absent_table_takes_only_its_own_figures(result, absent, lost):
@@ -163,3 +166,31 @@ def test_map_opens_on_the_homes_and_falls_back_to_all_buses(result, drawn):
     assert near.layout.xaxis.range[0] > -1_000
     whole = figures(without(replace(result, tables=result.tables | {"buses": buses}), "homes"))["feeder"]
     assert whole.layout.xaxis.range[0] < -90_000
+
+
+def test_prices_by_layer_add_up_along_the_way_from_the_substation(result):
+    fig = figures(result)["places"]
+    names = list(fig.layout.xaxis.ticktext)
+    assert names == ["Substation", "zone 2", "zone 1", "t2", "t3", "t1"]  # level by level, the dearest first
+    added = {trace.name: values(trace.y) for trace in fig.data if trace.name != "Highest load"}
+    np.testing.assert_allclose(added["Substation limit"], 1.0, rtol=1e-6)  # 0.01 $/kWh at every place below
+    np.testing.assert_allclose(added["Zone limit"], [0, 0.4, 0, 0.4, 0.4, 0], atol=1e-6)
+    np.testing.assert_allclose(added["Service transformer limit"], [0, 0, 0, 0.2, 0, 0], atol=1e-6)
+    load = values(next(trace.y for trace in fig.data if trace.name == "Highest load"))
+    np.testing.assert_allclose(load, [100, 100.2857, 66.6667, 102, np.nan, 80], rtol=1e-4)
+    assert "Limits bound at 3 of 6 places, longest at the substation (9.0 h)" in guide(result, "places")
+
+
+def test_prices_by_layer_with_limits_that_never_bind_show_the_loads_alone(result):
+    idle = result.tables["places"].assign(bound_h=0.0, added_mean_per_kwh=0.0)
+    fig = figures(replace(result, tables=result.tables | {"places": idle}))["places"]
+    assert [trace.name for trace in fig.data] == ["Highest load"]
+    assert "No limit ever bound" in guide(replace(result, tables=result.tables | {"places": idle}), "places")
+
+
+def test_many_places_are_named_by_level(result):
+    many = pd.concat([result.tables["places"].iloc[[0]].assign(place=f"m{row}") for row in range(300)])
+    table = pd.concat([many, result.tables["places"]], ignore_index=True)
+    fig = figures(replace(result, tables=result.tables | {"places": table}))["places"]
+    assert list(fig.layout.xaxis.ticktext) == ["Substation", "Zones", "Service transformers"]
+    assert len(fig.data[0].x) == LISTED

@@ -5,13 +5,16 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from plotly.offline import get_plotlyjs
 
+from gridagora.core.registry import names
 from gridagora.report import page
 from gridagora.report.facts import designs, metrics
 from gridagora.report.findings import answer, effects, question
-from gridagora.report.fragments import flat
+from gridagora.report.fragments import MEANING, flat
+from gridagora.report.table import GROUPS, group_of
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 
@@ -110,12 +113,13 @@ def test_answer_is_computed_from_the_numbers(result):
     assert "60 homes over 3 days" in question(result)
     assert "time-of-use pricing (−58 %) and real-time pricing (−29 %) do worse than the flat rate" in answer(result)
     assert "the mean bill falls from" in effects(result)
+    assert "homes together miss their awards by 4.4 % of their energy" in effects(result)
     peak = result.summary["architectures"]["rtp"]["metrics"] | {
         "P1": {"name": "Peak", "value": 400.0, "unit": "kW", "direction": "down"}
     }
     rebound = result.summary["architectures"] | {"rtp": {"metrics": peak}}
     assert "Real-time pricing makes the highest peak, 400 kW" in effects(replace(result, summary={"architectures": rebound}))
-    swapped = {name: entry for name, entry in result.summary["architectures"].items() if name != "central"}
+    swapped = {name: entry for name, entry in result.summary["architectures"].items() if name not in {"central", "layered"}}
     assert "flat rate is not beaten" in answer(replace(result, summary={"architectures": swapped})).lower()
 
 
@@ -134,7 +138,8 @@ def test_answer_without_bound_names_no_winner(result):
 
 def test_page_of_summary_alone_says_what_is_absent(result):
     got = page.html(replace(result, tables={}, scenario_text="not = [toml"))
-    assert got.count('class="absent"') == sum(panel.name not in {"captured_value", "information"} for panel in page.PANELS)
+    silent = {"captured_value", "information", "places"}  # no table of places: no design of the run has layers
+    assert got.count('class="absent"') == sum(panel.name not in silent for panel in page.PANELS)
     assert "No power flow was solved" in got
 
 
@@ -178,6 +183,8 @@ def test_designs_and_metrics_keep_their_order_when_a_summary_was_sorted(result, 
     assert designs(replace(result, summary=shuffled)) == designs(result)
     assert metrics(replace(result, summary=shuffled)) == metrics(result)
     assert [row.metric_id for row in metrics(result)][:7] == ["E1", "E2", "E3", "E4", "E5", "E8", "E10"]
+    assert [row.metric_id for row in metrics(result)][-8:] == ["V4", "C1", "C2", "D1i", "D1t", "I1", "I1.bytes", "I3"]
+    assert [row.metric_id for row in metrics(result) if row.metric_id[:2] == "P4"] == ["P4w", "P4x"]
 
 
 def test_a_design_that_did_not_finish_is_named_with_its_reason(result):
@@ -190,3 +197,22 @@ def test_a_design_that_did_not_finish_is_named_with_its_reason(result):
 )
 def test_fixed_zones_are_written_with_the_sign_people_use(result, name, words):
     assert f"times in {words}" in page.html(replace(result, tables={}, scenario_text=f"timezone = '{name}'"))
+
+
+def test_every_metric_of_the_program_is_explained_and_has_a_family():
+    missing = [name for name in names("metric") if name not in MEANING]
+    assert missing == []
+    assert {group_of(name) for name in names("metric")} == set(GROUPS.values()) - {"Emissions"}
+
+
+def test_prices_by_layer_are_one_sentence_where_no_place_can_differ(result):
+    free = result.tables["places"].assign(bound_h=0.0, limit_kw=np.nan)
+    got = page.html(replace(result, tables={"places": free}))
+    assert "prices are one and the same in this run" in got
+    bare = page.html(replace(result, tables={}))
+    assert "Prices by layer" not in bare
+
+
+@pytest.mark.parametrize(("count", "across"), [(0, 1), (1, 1), (4, 4), (5, 5), (6, 3), (7, 4), (8, 4), (9, 5)])
+def test_cards_stand_in_rows_that_are_full(count, across):
+    assert page._across(count) == across

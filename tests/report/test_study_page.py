@@ -12,7 +12,7 @@ import pytest
 from plotly.offline import get_plotlyjs
 from rich.console import Console
 
-from gridagora.report import study_page, study_table
+from gridagora.report import page, study_page, study_table
 from gridagora.report.study_figures import CAUSE_WORDS, DRAWINGS, ceiling, dial, figures
 from gridagora.report.study_words import answer
 
@@ -132,3 +132,12 @@ def test_table_on_the_terminal(study):
     assert "persistence, noise 2 ct" in text
     assert "…" not in text
     assert "all, to the certified bound" in text
+
+
+def test_narrow_screens_hide_columns_of_the_metric_table_alone(study):
+    """A heading hidden without its cells would put every number below the wrong heading."""
+    rules = [rule for group in re.findall(r"([^{}]*)\{display:none\}", page.asset("page.css")) for rule in group.split(",")]
+    heads = [rule for rule in rules if ".sortable" in rule]
+    assert heads
+    assert all(":not(.points)" in rule for rule in heads)
+    assert 'class="sortable points"' in study_page.html(study)

@@ -20,7 +20,7 @@ def test_table_holds_every_metric_of_the_summary(result):
     assert list(got.columns) == ["metric", "unit", "better", *names]
     for name, entry in result.summary["architectures"].items():
         for metric_id, cell in entry["metrics"].items():
-            assert got.loc[metric_id, name] == cell["value"]
+            np.testing.assert_equal(got.loc[metric_id, name], cell["value"])
             assert got.loc[metric_id, "unit"] == cell["unit"]
 
 
@@ -91,9 +91,11 @@ def test_numbers_are_written_alike():
     assert number(0.0, 0) == "0"
     assert decimals([1.0, 250.0]) == 0
     assert decimals([0.83, 0.1]) == 3
+    assert decimals([0.0012, 0.0]) == 4
     assert change(90.0, 100.0) == "−10 %"
     assert change(-90.0, -100.0) == "+10 %"
     assert change(1.0, 0.0) == ""
+    assert change(18.4, 1.0) == "×18"
 
 
 def test_a_difference_that_cannot_be_seen_crowns_nobody():
@@ -103,3 +105,18 @@ def test_a_difference_that_cannot_be_seen_crowns_nobody():
     assert clean.tolist() == [0.0, 0.0, 0.0]
     assert places == 0
     assert not marks.any()
+
+
+def test_the_terminal_leaves_out_near_relatives_and_rows_without_a_number(result):
+    designs = {
+        name: {"metrics": entry["metrics"] | {"E2u": {"name": "never measured", "value": None, "unit": "", "direction": "up"}}}
+        for name, entry in result.summary["architectures"].items()
+    }
+    out = io.StringIO()
+    render(replace(result, summary={"architectures": designs}), Console(file=out, width=160, no_color=True))
+    text = out.getvalue()
+    assert "E2u" not in text
+    assert "D1i" not in text
+    assert "missed awards, all homes together" in text
+    assert text.index("Comfort") < text.index("Delivery") < text.index("Information")
+    assert "Other" not in text

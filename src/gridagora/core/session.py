@@ -95,8 +95,9 @@ class Outlook(NamedTuple):
     carry_per_kwh: Col
 
 
-Session = Generator[Quotes | Passed | Talk, Tenders | None, Transactions]
-Ahead = Generator[Quotes | Passed | Talk, Plans | None, Outlook]
+Said = Quotes | Passed | Talk | Transactions  # transactions said along the way are those of parties with each other
+Session = Generator[Said, Tenders | None, Transactions]
+Ahead = Generator[Said, Plans | None, Outlook]
 
 
 class Traffic(NamedTuple):
@@ -122,16 +123,17 @@ Result = TypeVar("Result")
 
 
 class Driven(NamedTuple, Generic[Result]):
-    """How a session ended: its result, the last quotes, the new count, and what layers told each other last."""
+    """How a session ended: its result, the last quotes, the new count, what layers told each other last, and local trades."""
 
     result: Result
     quotes: Quotes | None
     traffic: Traffic
     passed: Passed | None
+    local: Transactions | None
 
 
 def drive(
-    session: Generator[Quotes | Passed | Talk, Answer | None, Result],
+    session: Generator[Said, Answer | None, Result],
     ask: Callable[[Quotes], Answer | None],
     traffic: Traffic,
     *,
@@ -156,12 +158,14 @@ def drive(
     Driven
         Its result: binding transactions (no rows where the price is only posted), or the outlook.
     """
-    said, passed, quotes = next(session), None, None
+    said, passed, local, quotes = next(session), None, None, None
     for _ in range(ROUNDS_MAX):
         answer = None
         if isinstance(said, Passed):
             passed = said
             traffic = _counted(_counted(traffic, said.up), said.down)
+        elif isinstance(said, Transactions):
+            local = said
         elif isinstance(said, Talk):
             traffic = Traffic(*(before + more for before, more in zip(traffic, said, strict=True)))
         else:
@@ -175,7 +179,7 @@ def drive(
         except StopIteration as end:
             if isinstance(end.value, Transactions):
                 traffic = _counted(traffic, end.value)
-            return Driven(end.value, quotes, traffic, passed)
+            return Driven(end.value, quotes, traffic, passed, local)
     raise RuntimeError(f"a market session did not end within {ROUNDS_MAX} rounds")
 
 

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 import pandas as pd
 
+from gridagora.run.result import rank
+
 BASELINE = "flat"
 ORDER = ("flat", "flat_optimised", "tou", "rtp", "central", "layered", "peer", "auction", "retailer")  # as a reader meets them
-FAMILIES = "EPVCI"  # economics, power, voltage, comfort, information; the rest after them
 ZONE_KEYS = ("time_zone", "timezone", "tz")
 NOTE_KEYS = ("note", "notes", "description", "provenance", "about", "caveat", "caveats")
 TITLE_KEYS = ("title", "name")
@@ -77,13 +78,7 @@ def metrics(result: Outcome) -> tuple[Metric, ...]:
         for metric_id, cell in entry.get("metrics", {}).items():
             name, unit = str(cell.get("name", metric_id)), str(cell.get("unit", ""))
             seen.setdefault(metric_id, Metric(metric_id, name, unit, direction(cell.get("direction"))))
-    return tuple(sorted(seen.values(), key=lambda row: _place(row.metric_id)))
-
-
-def _place(metric_id: str) -> tuple[int, int, str]:
-    digits = re.search(r"\d+", metric_id)
-    family = FAMILIES.find(metric_id[:1])
-    return family if family >= 0 and metric_id else len(FAMILIES), int(digits.group()) if digits else 0, metric_id
+    return tuple(sorted(seen.values(), key=lambda row: rank(row.metric_id)))
 
 
 def metric_value(result: Outcome, design: str, metric_id: str) -> float:

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from gridagora.report.facts import Outcome
 from gridagora.report.home_figures import bill_change, bills, comfort, feeder, voltage
+from gridagora.report.place_figures import places
 from gridagora.report.time_figures import average_day, devices, load, temperature
 from gridagora.report.value_figures import captured_value, costs, information
 
@@ -15,6 +16,7 @@ DRAWINGS: Mapping[str, Callable[[Outcome], go.Figure | None]] = {
     "load": load,
     "average_day": average_day,
     "devices": devices,
+    "places": places,
     "bills": bills,
     "bill_change": bill_change,
     "comfort": comfort,
@@ -28,8 +30,8 @@ DRAWINGS: Mapping[str, Callable[[Outcome], go.Figure | None]] = {
 def figures(result: Outcome) -> dict[str, go.Figure]:
     """Return every figure that the result has numbers for; a figure whose table is absent is left out.
 
-    Names: captured_value, costs, load, average_day, devices, bills, bill_change, comfort, temperature, voltage, feeder,
-    information.
+    Names: captured_value, costs, load, average_day, devices, places, bills, bill_change, comfort, temperature, voltage,
+    feeder, information.
     """
     drawn = {name: draw(result) for name, draw in DRAWINGS.items()}
     return {name: fig for name, fig in drawn.items() if fig is not None}

@@ -34,6 +34,7 @@ class Digest(NamedTuple):
     discomfort_k_h: float  # mean over homes
     homes_outside_a: float  # count of homes whose voltage ever leaves ANSI range A
     better_off: float  # share of homes whose bill is below that of the reference
+    missed: float  # what all homes together deliver other than awarded, share of their energy
 
 
 def digests(result: Outcome) -> dict[str, Digest]:
@@ -52,6 +53,7 @@ def _digest(result: Outcome, name: str) -> Digest:
         _home_mean(result, name, "discomfort_k_h"),
         _outside_a(result, name),
         _better_off(result, name),
+        metric_value(result, name, "D1t"),
     )
 
 
@@ -130,7 +132,8 @@ def answer(result: Outcome) -> str:
     if best.design == BASELINE:
         return f"{_cap(plain(best.design))} is not beaten: no other design captures more value."
     rest = [row for row in held.values() if _compares(row, best, baseline(result))]
-    behind = [f"{plain(row.design)} {number(100 * row.captured, 0)} %" for row in rest if row.captured >= LOSS]
+    ahead = sorted((row for row in rest if row.captured >= LOSS), key=lambda row: -row.captured)
+    behind = [f"{plain(row.design)} {number(100 * row.captured, 0)} %" for row in ahead]
     losing = [f"{plain(row.design)} ({number(100 * row.captured, 0)} %)" for row in rest if row.captured < LOSS]
     share = number(100 * best.captured, 0)
     parts = [f"{_cap(plain(best.design))} captures {share} % of the value that a certified bound allows", *behind]
@@ -152,7 +155,14 @@ def effects(result: Outcome) -> str:
     reference = held[baseline(result)]
     told = _effects(best, reference) if best.design != reference.design else []
     first = [f"Against {plain(reference.design)}, {join(told)} under {plain(best.design)}."] if told else []
-    return " ".join([*first, *_warnings(held, reference)])
+    return " ".join([*first, *_delivery(best), *_warnings(held, reference)])
+
+
+def _delivery(best: Digest) -> list[str]:
+    """Return how well the awards were kept; nothing where nothing is awarded."""
+    if not np.isfinite(best.missed):
+        return []
+    return [f"Hour by hour all homes together miss their awards by {number(100 * best.missed, 1)} % of their energy."]
 
 
 def leader(held: dict[str, Digest]) -> Digest | None:
@@ -170,7 +180,8 @@ def _effects(best: Digest, reference: Digest) -> list[str]:
         verb, before, after = _verb(best.peak_kw, reference.peak_kw), number(reference.peak_kw, 0), number(best.peak_kw, 0)
         told.append(f"the peak {verb} from {before} to {after} kW ({moved})")
     if moved := change(best.discomfort_k_h, reference.discomfort_k_h):
-        told.append(f"discomfort {_verb(best.discomfort_k_h, reference.discomfort_k_h)} by {moved.lstrip('+−±')}")
+        by = f"to {moved[1:]} times" if moved.startswith("×") else f"by {moved.lstrip('+−±')}"
+        told.append(f"discomfort {_verb(best.discomfort_k_h, reference.discomfort_k_h)} {by}")
     return told
 
 

@@ -11,30 +11,35 @@ import numpy as np
 from gridagora.report.facts import Metric, Outcome, as_number, baseline, designs, failed
 from gridagora.report.findings import Digest, digests
 from gridagora.report.style import change, colours, decimals, label, number
-from gridagora.report.table import ARROWS, group_of, shown, table
+from gridagora.report.table import ARROWS, group_of, measured, shown, table
 
 MEANING = {
     "E1": "What all parties together gain: utility less resource cost. Payments between parties cancel out.",
     "E2": "Welfare gained over the reference as a share of the certified bound; 1 is perfect foresight and control.",
     "E2u": "The same share where the substation has no limit: what a design is worth for prices alone.",
     "E3": "What the feeder's energy costs at the wholesale price.",
-    "E4": "Energy through the substation, losses included.",
+    "E4": "Energy through all meters, export counted against it; losses of the wires apart.",
     "E5": "What homes pay under the tariff or market of the design.",
-    "E6": "How value divides between homes and the seller of energy.",
+    "E6": "What homes are left with: minus the bill, discomfort, cold water, battery wear and charge missing, mean over homes.",
     "E5p": "All bills over all energy bought by homes.",
     "E6m": "What the operator keeps after paying for energy and wires.",
-    "E7": "Energy bought and sold by solar, batteries and vehicles, and the money it made.",
+    "E7": "Solar output, and energy through batteries and vehicles, both ways.",
     "E8": "Payments less receipts over all parties; must be zero to the micro-dollar.",
     "E10": "How much the price moves from one interval to the next.",
-    "P1": "Highest load at the substation.",
+    "P1": "Highest load of all meters together, mean of 15 minutes.",
     "P1r": "How far the highest load lies below that of the flat rate.",
     "P2": "Mean load over the highest load.",
     "P2r": "Fastest change of load at the substation.",
     "P3": "Energy lost in lines and transformers.",
     "P4": "Reactive energy at the substation.",
-    "P4f": "Active over apparent power at the substation.",
+    "P3s": "Losses over the energy that enters the feeder.",
+    "P4f": "Active over apparent power at the substation, mean of the intervals: each counts the same.",
+    "P4w": "Active over apparent energy at the substation: an interval counts by its apparent power.",
+    "P4h": "Reactive energy that inverters of homes gave for money, to keep the agreed power factor.",
+    "P4p": "What homes were paid for it over what they gave.",
+    "P4x": "Reactive energy beyond the agreed power factor that homes did not give; it is bought elsewhere at the cap.",
     "P5": "Energy above the limit of the substation.",
-    "P6": "Share of solar output used on the feeder; share of consumption met by it.",
+    "P6": "Share of solar output used behind the meter of its own home.",
     "P7": "Solar output that was available and not used.",
     "V1": "Lowest voltage at any home in the run.",
     "V1h": "Highest voltage at any home in the run.",
@@ -44,6 +49,13 @@ MEANING = {
     "C2": "Hot water below the temperature of use, times hours.",
     "C2e": "Energy missing in vehicles when they leave.",
     "C3": "Starts of heating and cooling units.",
+    "D1": "Power that a home took beyond or below its award, on the mean of each hour; too much and too little within it cancel.",
+    "D1i": "The same by the interval. A unit that is on or off misses a five-minute award of half its power whatever it does.",
+    "D1s": "All these misses of single homes, over the energy of the homes.",
+    "D1si": "The same by the interval.",
+    "D1t": "Miss of the sum of all homes over their energy: what the feeder sees. Misses of different homes cancel.",
+    "D1ti": "The same by the interval.",
+    "D1u": "What a home pays for its misses, where the scenario prices them; it goes to the operator.",
     "I1": "Messages between homes and market, counted.",
     "I1b": "Bytes between homes and market, counted.",
     "I2": "Numbers about one home that leave the home.",
@@ -82,9 +94,9 @@ def _card(row: Digest, reference: Digest, tone: str, *, is_reference: bool) -> s
     lines = [
         _line("Mean bill", row.bill_usd, reference.bill_usd, "${}", 2),
         _line("Peak", row.peak_kw, reference.peak_kw, "{} kW", 0),
-        _line("Above the limit", row.over_limit_h, reference.over_limit_h, "{} h", 1, versus=False),
+        _line("Over limit", row.over_limit_h, reference.over_limit_h, "{} h", 1, versus=False),
         _line("Discomfort", row.discomfort_k_h, reference.discomfort_k_h, "{} K h", 2),
-        _line("Out of range A", row.homes_outside_a, reference.homes_outside_a, "{} homes", 0, versus=False),
+        _line("Off range A", row.homes_outside_a, reference.homes_outside_a, "{} homes", 0, versus=False),
         _line("Pay less", 100 * row.better_off, np.nan, "{} % of homes", 0, versus=False),
     ]
     return (
@@ -109,7 +121,7 @@ def _dot(tone: str) -> str:
 
 def metric_table(result: Outcome) -> str:
     """Return the metric table: grouped, best in row marked, explanations on hover or focus, sortable by any column."""
-    rows, names = table(result), designs(result)
+    rows, names = measured(table(result)), designs(result)
     if rows.empty:
         return '<p class="absent">No metric was reported by this run.</p>'
     tones = colours(names)

@@ -5,6 +5,7 @@ import pandas as pd
 
 from gridagora.report.facts import Outcome, baseline, bound_usd, frame, of
 from gridagora.report.findings import Digest, digests, join, leader, plain
+from gridagora.report.place_figures import LISTED, spoken, with_own_price
 from gridagora.report.style import COST_LABELS, number
 
 
@@ -31,8 +32,10 @@ GUIDES = {
         "A design that moves load shows where it took it from and where it puts it back: look for a new peak after an "
         "expensive spell."
     ),
-    "devices": (
-        "Above zero is consumption, below zero solar output and battery discharge; the line is the sum, what the substation sees."
+    "devices": ("Above zero is consumption, below zero solar output and battery discharge; the line is the sum, without losses."),
+    "places": (
+        "Every place has a price. It is that of the place above it, plus what the place's own limit adds while it binds. Upper "
+        "part: what the limits on the way from the substation add to the mean price; lower part: the highest load over the limit."
     ),
     "bills": (
         "The wider the shape, the more homes have such a bill; box from the lower to the upper quartile, line at the "
@@ -56,9 +59,15 @@ GUIDES = {
 
 def _extra_load(result: Outcome, held: dict[str, Digest]) -> str:
     over = [f"{plain(row.design)} {number(row.over_limit_h, 1)} h" for row in held.values() if row.over_limit_h > 0]
+    apart = (
+        "Where places have prices of their own, the price is that at the substation."
+        if with_own_price(result) is not None
+        else ""
+    )
     if over:
-        return f"Time above the limit: {join(over)}."
-    return "No design stays above the limit." if any(np.isfinite(row.over_limit_h) for row in held.values()) else ""
+        return f"{apart} Time above the limit: {join(over)}.".strip()
+    known = any(np.isfinite(row.over_limit_h) for row in held.values())
+    return f"{apart} {'No design goes above the limit.' if known else ''}".strip()
 
 
 def _extra_bills(result: Outcome, held: dict[str, Digest]) -> str:
@@ -93,7 +102,22 @@ def _extra_costs(result: Outcome, held: dict[str, Digest]) -> str:
     return f"Most of what {plain(best.design)} saves comes from “{COST_LABELS.get(item, item.capitalize())}” (${saved})."
 
 
+def _extra_places(result: Outcome, held: dict[str, Digest]) -> str:
+    table = with_own_price(result)
+    if table is None:
+        return ""
+    bound = table[(table["bound_h"] > 0) | (table["bound_export_h"] > 0)]
+    if bound.empty:
+        return "No limit ever bound: one price everywhere, at all times."
+    top = next(bound.sort_values("bound_h", ascending=False).itertuples())
+    name = "the substation" if top.level == "feeder" else spoken(top)
+    told = f"Limits bound at {len(bound)} of {len(table)} places, longest at {name} ({number(top.bound_h, 1)} h)."
+    more = len(table) - LISTED
+    return f"{told} Shown are the {LISTED} dearest; {more} more stand in the table places." if more > 0 else told
+
+
 _EXTRA = {
+    "places": _extra_places,
     "load": _extra_load,
     "bill_change": _extra_bills,
     "voltage": _extra_voltage,

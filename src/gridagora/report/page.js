@@ -25,7 +25,7 @@
     if (width < 430) {
       layout.margin = Object.assign({}, layout.margin, { l: Math.min(layout.margin.l, 44), r: Math.min(layout.margin.r, 10) });
       layout.font = Object.assign({}, layout.font, { size: 11 });
-      layout.legend = Object.assign({}, layout.legend, { y: -0.16, yanchor: "top", font: { size: 11 } });
+      layout.legend = Object.assign({}, layout.legend, { y: 0, yanchor: "bottom", yref: "container", font: { size: 11 } });
       (layout.updatemenus || []).forEach(function (menu) { menu.font = { size: 11 }; menu.pad = { b: 8 }; });
       if ((layout.updatemenus || []).length) { layout.margin.t = 50; }
     }

@@ -29,6 +29,7 @@ class Panel(NamedTuple):
     needs: str
 
 
+CARDS_ACROSS = 5
 SECTIONS = {
     "value": "Value and cost",
     "load": "Load and price",
@@ -49,6 +50,14 @@ PANELS = (
     Panel("load", "load", "Load and price through the run", True, "The run left no intervals with load."),
     Panel("load", "average_day", "The average day", False, "The run left no intervals with load."),
     Panel("load", "devices", "What the load is made of", False, "The run left no load by kind of device."),
+    Panel(
+        "load",
+        "places",
+        "Prices by layer",
+        True,
+        "Nodal, zonal and area prices are one and the same in this run: no zone or transformer has a limit, so none has a price "
+        "of its own ([layers] in the scenario sets limits).",
+    ),
     Panel("bills", "bills", "Bills of the homes", False, "The run left no bills of homes."),
     Panel(
         "bills",
@@ -115,11 +124,12 @@ def html(result: Outcome) -> str:
         css=asset("page.css"),
         nav=_nav(),
         question=escape(question(result)),
-        answer=escape(answer(result)),
-        effects=escape(effects(result)),
+        answer=unbroken(escape(answer(result))),
+        effects=unbroken(escape(effects(result))),
         extent=escape(extent if designs(result) else "no design was run"),
         faults=faults(result),
         cards=cards(result),
+        across=_across(len(designs(result))),
         metrics=metric_table(result),
         sections="\n".join(_section(result, key, heading, drawn) for key, heading in SECTIONS.items()),
         certificates_lead=escape(lead),
@@ -135,6 +145,16 @@ def _zone_words(name: str) -> str:
     """Return 'UTC−6' for 'Etc/GMT+6', whose sign is turned round; other names as they are."""
     sign = {"+": "−", "-": "+"}
     return f"UTC{sign[name[7]]}{name[8:]}" if name[:7] == "Etc/GMT" and name[7:8] in sign else name
+
+
+def unbroken(text: str) -> str:
+    """Return text whose per cent signs and kilowatts stay with their numbers at the end of a line."""
+    return text.replace(" %", "\u00a0%").replace(" kW", "\u00a0kW")
+
+
+def _across(count: int) -> int:
+    """Return how many cards stand in a row: all up to five, then rows that are as full as the first."""
+    return -(-count // -(-count // CARDS_ACROSS)) if count else 1
 
 
 def asset(name: str) -> str:
@@ -153,7 +173,11 @@ def _nav() -> str:
 
 
 def _section(result: Outcome, key: str, heading: str, drawn: dict[str, go.Figure]) -> str:
-    panels = "".join(_panel(result, panel, drawn.get(panel.name)) for panel in PANELS if panel.section == key)
+    panels = "".join(
+        _panel(result, panel, drawn.get(panel.name))
+        for panel in PANELS
+        if panel.section == key and (panel.name != "places" or "places" in result.tables)  # else no design of the run has layers
+    )
     return f'<section id="{key}"><h2>{escape(heading)}</h2><div class="grid">{panels}</div></section>'
 
 
@@ -165,7 +189,7 @@ def _panel(result: Outcome, panel: Panel, fig: go.Figure | None) -> str:
     return (
         f'<figure{kind}><h3>{escape(panel.heading)}<button type="button" class="save" data-save="figure-{panel.name}" '
         f'data-tip="Save this figure as SVG" aria-label="Save as SVG">↓</button></h3>'
-        f"<figcaption>{escape(guide(result, panel.name))}</figcaption>"
+        f"<figcaption>{unbroken(escape(guide(result, panel.name)))}</figcaption>"
         f'<div class="plot" id="figure-{panel.name}" style="height:{height}px"></div></figure>'
     )
 

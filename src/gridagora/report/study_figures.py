@@ -260,7 +260,7 @@ def waterfall(result: Outcome) -> go.Figure | None:
     low, high = min(0.0, float(np.min([start, start + share]))), max(100.0, float(ends.max()))
     fig.update_layout(
         xaxis={
-            "title": "Share of the attainable gain; 100 % is the bound",
+            "title": "Share of the attainable gain",
             "ticksuffix": " %",
             "range": [low - (4 if low < 0 else 0), high + 4],
         },

@@ -12,7 +12,7 @@ from plotly.offline import get_plotlyjs
 
 from gridagora.report.facts import Outcome
 from gridagora.report.fragments import origin
-from gridagora.report.page import asset, payload, script_hash
+from gridagora.report.page import asset, payload, script_hash, unbroken
 from gridagora.report.study_figures import DIALS, figures
 from gridagora.report.study_table import NOTES, cells, heads
 from gridagora.report.study_words import answer, effects, extent, question
@@ -63,8 +63,8 @@ PANELS = (
         "losses",
         "losses",
         "From what is captured to the certified bound",
-        "Each bar is a measured difference: the same design with one more thing known or relaxed. They sum to the whole; "
-        "another order of causes would give other bars.",
+        "Each bar is a measured difference: the same design with one more thing known or relaxed. They sum to the whole, and the "
+        "dashed line is the bound; another order of causes would give other bars.",
         wide=True,
     ),
 )  # fmt: skip
@@ -95,8 +95,8 @@ def html(result: Outcome) -> str:
         css=asset("page.css"),
         nav="".join(f'<a href="#{key}">{escape(text)}</a>' for key, text in links.items()),
         question=escape(question(result)),
-        answer=escape(answer(result)),
-        effects=escape(effects(result)),
+        answer=unbroken(escape(answer(result))),
+        effects=unbroken(escape(effects(result))),
         extent=escape(extent(result)),
         faults=_faults(result),
         sections="\n".join(parts.values()),
@@ -130,11 +130,12 @@ def _points(result: Outcome) -> str:
     table = result.tables.get("points")
     if table is None or table.empty:
         return ""
-    head = "".join(f"<th{'' if at < 6 else ' class=n'}><button>{escape(text)}</button></th>" for at, text in enumerate(heads()))
+    words = (escape(text).replace("kB/", "kB/<wbr>") for text in heads())
+    head = "".join(f"<th{'' if at < 6 else ' class=n'}><button>{text}</button></th>" for at, text in enumerate(words))
     rows = "".join(_row(row) for row in table[table.welfare_usd.notna()].itertuples())
     told = "".join(f"<p>{escape(text)}</p>" for text in NOTES)
     return (
-        f'<div class="notes">{told}</div><div class="scroll"><table class="sortable"><thead><tr>{head}</tr></thead>'
+        f'<div class="notes">{told}</div><div class="scroll"><table class="sortable points"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
 

@@ -38,7 +38,6 @@ DEVICE_COLOURS: Mapping[str, str] = {
     "water_heater_kw": "#cc6677",
     "ev_kw": "#aa4499",
     "battery_kw": "#2f8f5b",
-    "losses_kw": "#6f6a75",
     "pv_kw": "#d9bf55",
 }
 DEVICE_LABELS: Mapping[str, str] = {
@@ -47,7 +46,6 @@ DEVICE_LABELS: Mapping[str, str] = {
     "water_heater_kw": "Water heaters",
     "ev_kw": "Electric vehicles",
     "battery_kw": "Batteries",
-    "losses_kw": "Losses",
     "pv_kw": "Solar",
 }
 COST_LABELS: Mapping[str, str] = {
@@ -55,6 +53,7 @@ COST_LABELS: Mapping[str, str] = {
     "over limit": "Over the limit",
     "wear": "Battery wear",
     "comfort": "Discomfort",
+    "reactive": "Reactive energy",
 }
 COST_COLOURS: Mapping[str, str] = {
     "energy": "#7fa7c9",
@@ -64,6 +63,15 @@ COST_COLOURS: Mapping[str, str] = {
     "ev unmet": "#aa4499",
     "over limit": "#7a2230",
     "left in stores": "#b4bac4",
+    "reactive": "#d9bf55",
+}
+# What the limit of a layer adds to the price below it: one family of reds, the wider the place the darker.
+LAYER_COLOURS: Mapping[str, str] = {"area": "#4a1520", "feeder": "#7a2230", "zone": "#cc6677", "transformer": "#e8a48c"}
+LAYER_LABELS: Mapping[str, str] = {
+    "area": "Area",
+    "feeder": "Substation",
+    "zone": "Zone",
+    "transformer": "Service transformer",
 }
 INK = "#454b57"
 QUIET = "rgba(128,136,150,0.22)"
@@ -72,12 +80,14 @@ WHOLESALE = "#7a8290"
 LIMIT = "#cf4436"
 MENU_LIFT_PX = 30  # a menu stands above the legend
 MENU_TOP_PX = 76  # top margin of a figure with a menu and a legend
+TENFOLD = 10.0
+TINY = 0.01  # a price in $/kvarh says nothing with three decimals
 FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Roboto, 'Liberation Sans', Arial, sans-serif"
 
 
 def below() -> dict[str, Any]:
     """Return the place of a legend under the drawing, for those with many entries."""
-    return {"y": -0.16, "yanchor": "top"}
+    return {"y": 0.0, "yanchor": "bottom", "yref": "container"}
 
 
 def label(design: str) -> str:
@@ -146,12 +156,12 @@ def menu(buttons: Sequence[Mapping[str, Any]], **place: Any) -> dict[str, Any]:
 
 
 def decimals(values: Iterable[float]) -> int:
-    """Return how many decimals (at most three) show the largest of some values with about four digits; whole numbers none."""
+    """Return how many decimals show the largest of some values with about four digits: at most three, four below .01."""
     held = np.abs(np.array([value for value in values if np.isfinite(value)], dtype=float))
     if held.size == 0 or np.all(held == np.round(held)):
         return 0
     largest = float(held.max())
-    return int(np.clip(3 - np.floor(np.log10(largest)), 0, 3))
+    return int(np.clip(3 - np.floor(np.log10(largest)), 0, 3 if largest >= TINY else 4))
 
 
 def number(value: float, places: int, missing: str = "–") -> str:
@@ -165,11 +175,13 @@ def number(value: float, places: int, missing: str = "–") -> str:
 
 
 def change(value: float, against: float) -> str:
-    """Return a relative change in words such as '−12 %', or '' where it has no meaning."""
+    """Return a relative change in words such as '−12 %', '×18' from tenfold on, or '' where it has no meaning."""
     if not (np.isfinite(value) and np.isfinite(against)) or abs(against) < 1e-9:
         return ""
     share = (value - against) / abs(against)
     if abs(share) < 0.0005:
         return "±0 %"
+    if share > TENFOLD - 1 and against > 0:
+        return f"×{value / against:,.0f}"
     places = 1 if abs(share) < 0.0995 else 0
     return f"{'+' if share > 0 else '−'}{abs(100 * share):,.{places}f} %"

@@ -12,9 +12,22 @@ from rich.text import Text
 from gridagora.report.facts import Outcome, baseline, designs, failed, metric_value, metrics
 from gridagora.report.style import DESIGN_LABELS, decimals, number
 
-GROUPS = {"E": "Value and money", "P": "Power", "V": "Voltage", "C": "Comfort", "I": "Information", "G": "Emissions"}
+GROUPS = {
+    "E": "Value and money",
+    "P": "Power",
+    "V": "Voltage",
+    "C": "Comfort",
+    "D": "Delivery",
+    "I": "Information",
+    "G": "Emissions",
+}
 ARROWS = {"higher": "▲", "lower": "▼", "": ""}
 TIE = 1e-9  # relative: values this close share the first place
+BRIEF = {  # names that keep the terminal table narrow
+    "D1s": "missed awards, home by home, by the hour",
+    "D1t": "missed awards, all homes together",
+}
+LEFT_OUT = frozenset({"P3s", "P4f", "D1", "D1i", "D1si", "D1ti"})  # of the terminal: near relatives of rows that stand there
 NOISE = 1e-9  # a metric smaller than this is rounding error of a sum, shown as zero
 
 
@@ -58,9 +71,18 @@ def shown(values: np.ndarray, better: str) -> tuple[np.ndarray, int, np.ndarray]
     return clean, places, best(np.round(clean, places), better)
 
 
+def measured(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table of metrics that hold a number of some design."""
+    return rows[rows.drop(columns=["metric", "unit", "better"]).notna().any(axis=1)]
+
+
 def render(result: Outcome, console: Console) -> None:
-    """Print the comparison on a console, grouped, with the best design of each row emphasised and starred."""
-    rows, names = table(result), designs(result)
+    """Print the comparison on a console, grouped, with the best design of each row emphasised and starred.
+
+    Left out are rows without a number and those that say nearly the same as a row that is shown; the report has them all.
+    """
+    rows, names = measured(table(result)), designs(result)
+    rows = rows[~rows.index.isin(LEFT_OUT)]
     if rows.empty:
         console.print("No metric was reported by this run.")
         return
@@ -72,7 +94,9 @@ def render(result: Outcome, console: Console) -> None:
         caption_justify="left",
         header_style="bold",
         pad_edge=False,
-        caption=Text(f"* best in its row   ▲ more is better   ▼ less is better   reference: {baseline(result)}"),
+        caption=Text(
+            f"* best in its row   ▲ more is better   ▼ less is better   reference: {baseline(result)}   more rows: report"
+        ),
     )
     grid.add_column("", style="dim", no_wrap=True)
     grid.add_column("metric", min_width=18)
@@ -83,7 +107,8 @@ def render(result: Outcome, console: Console) -> None:
     for heading, members in groupby(rows.itertuples(), key=lambda row: group_of(str(row.Index))):
         grid.add_row("", Text(heading, style="bold cyan"))
         for row in members:
-            grid.add_row(*_cells(str(row.Index), str(row.metric), str(row.unit), str(row.better), np.array(row[4:], dtype=float)))
+            name = BRIEF.get(str(row.Index), str(row.metric))
+            grid.add_row(*_cells(str(row.Index), name, str(row.unit), str(row.better), np.array(row[4:], dtype=float)))
         grid.add_section()
     console.print(grid)
     for name, reason in failed(result).items():

@@ -24,6 +24,7 @@ from gridagora.report.style import (
 
 POINTS = 2300  # a week of five-minute intervals passes whole; longer runs are shown as means of several intervals
 SLOT_MIN = 15  # resolution of the average day and of the stacked load
+ONE_LINE = 6  # designs whose names stand in one line beside the menu
 SPIKE = 6.0  # a price above this multiple of the 98th percentile would flatten everything else: the axis is cut
 
 
@@ -60,6 +61,8 @@ def load(result: Outcome) -> go.Figure | None:
         updatemenus=[menu(_day_buttons(result, table))],
         margin={"t": MENU_TOP_PX},
     )
+    if len(names) > ONE_LINE:
+        fig.update_layout(legend=below())
     return calm(fig)
 
 

@@ -23,7 +23,7 @@ from gridagora.report.style import (
     number,
 )
 
-INSIDE = 25.0  # percent: a longer bar has room for its own figure
+INSIDE = 0.16  # of the axis: a longer bar has room for its own figure
 
 
 def captured_share(result: Outcome, design: str) -> float:
@@ -43,14 +43,24 @@ def captured_value(result: Outcome) -> go.Figure | None:
     tones = colours(designs(result))
     share = np.array([100 * captured_share(result, name) for name in names])
     welfare = [metric_value(result, name, "E1") for name in names]
+    low, high = min(0.0, float(share.min())), max(100.0, float(share.max()))
     fig = figure(max(460, 120 + 52 * len(names)), showlegend=False, bargap=0.5)
+    inside = np.abs(share) > INSIDE * (high - low)
+    crossed = ~inside & (share < 100) & (100 - share < INSIDE * (high - low))  # the bound would run through the figure
+    told = [f"{number(value, 0)} %" for value in share]
+    for name, text, aside in zip(names, told, crossed, strict=True):
+        if aside:
+            fig.add_annotation(text=text, x=100, xshift=5, y=label(name), xanchor="left", showarrow=False)
     fig.add_bar(
         y=[label(name) for name in names],
         x=share,
         orientation="h",
         marker={"color": [tones[name] for name in names]},
-        text=[f"{number(value, 0)} %" for value in share],
-        textposition=["inside" if abs(value) > INSIDE else "outside" for value in share],
+        text=told,
+        textposition=[
+            "inside" if within else "none" if aside else "outside" for within, aside in zip(inside, crossed, strict=True)
+        ],
+        textangle=0,
         insidetextanchor="end",
         cliponaxis=False,
         customdata=[_money(value) for value in welfare],
@@ -69,7 +79,6 @@ def captured_value(result: Outcome) -> go.Figure | None:
         showarrow=False,
         font={"color": LIMIT, "size": 12},
     )
-    low, high = min(0.0, float(share.min())), max(100.0, float(share.max()))
     room = 0.14 * (high - low)
     span = [low - room if low < 0 else -0.02 * high, high + room]
     fig.update_layout(

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gridagora.core.ledger import Ledger
 from gridagora.core.registry import find
 from gridagora.core.session import Site, Traffic
 from gridagora.core.tables import Col, Homes, Index
@@ -45,6 +46,7 @@ class Track(NamedTuple):
     credit_per_kwh: Col  # (t,) for what leaves a home
     place_per_kwh: Col  # (m, t) price at every place; no rows where all homes see one price
     award_kw: Col  # (t, n) what a home was awarded, nan where nothing is
+    local_kw: Col  # (t, n) what a home bought of other homes; no rows where homes do not trade with each other
     starts: Col  # (n,)
     short_k_h: Col  # (n,)
     short_k2_h: Col  # (n,)
@@ -60,6 +62,7 @@ class Ran(NamedTuple):
     traffic: Traffic
     inbox: Inbox
     positions: tuple[Position, ...]  # earliest agreed first
+    local: Ledger  # what homes paid each other
     wall_s: float
 
 
@@ -80,6 +83,7 @@ class Desk:
     traffic: Traffic = field(default_factory=Traffic)
     inbox: Inbox = field(default_factory=Inbox)
     positions: dict[str, Position] = field(default_factory=dict)
+    paid_usd: list[tuple[Index, Index, Col]] = field(default_factory=list)  # home to home, one entry an interval
 
     @property
     def whole(self) -> bool:
@@ -103,7 +107,8 @@ def opened(market: Any, study: Study) -> Desk:
     )
     wholesale = real_time_per_kwh(study.wholesale, hours + DAY_H, study.dt_h)
     strategy = find("strategy", market.strategy)()
-    places = 0 if study.site is None or not getattr(strategy, "whole", False) else len(study.site.high_kw)
+    private = getattr(market, "private", False)
+    places = len(study.site.high_kw) if study.site is not None and getattr(strategy, "whole", False) and not private else 0
     track = Track(
         np.zeros((4, t, n)),
         np.zeros((t, n)),
@@ -111,6 +116,7 @@ def opened(market: Any, study: Study) -> Desk:
         np.zeros(t),
         np.zeros((places, t)),
         np.full((t, n), np.nan),
+        np.zeros((t if private else 0, n)),
         np.zeros(n),
         np.zeros(n),
         np.zeros(n),

@@ -62,15 +62,31 @@ def _cleared(desk: Desk, i: int, now_s: float, inner: Behind) -> tuple[Quotes, T
         return arrived
 
     private = getattr(desk.market, "private", False)
-    result, quotes, desk.traffic, passed = drive(desk.market.session(call), ask, desk.traffic, private=private)
-    pair = (result.price_per_kwh,) * 2 if len(result.party) else (quotes.buy_per_kwh, quotes.sell_per_kwh)
-    track.price_per_kwh[i], track.credit_per_kwh[i] = (price[0, 0] for price in pair)
+    result, quotes, desk.traffic, passed, local = drive(desk.market.session(call), ask, desk.traffic, private=private)
+    if private:  # what homes do not trade with each other is the supplier's, at its prices
+        _trade(desk, i, local)
+        pair = (call.supply.import_per_kwh, call.supply.export_per_kwh)
+    elif len(result.party):
+        pair = (result.price_per_kwh[:, 0],) * 2
+    else:
+        pair = (quotes.buy_per_kwh[:, 0], quotes.sell_per_kwh[:, 0])
+    track.price_per_kwh[i], track.credit_per_kwh[i] = (price[0] for price in pair)
     if desk.whole:
         track.award_kw[i] = result.p_kw[:, 0]
     if passed is not None and len(track.place_per_kwh):
         track.place_per_kwh[:, i] = passed.down.buy_per_kwh[:, 0]
         track.price_per_kwh[i] = track.credit_per_kwh[i] = track.place_per_kwh[-1, i]
     return quotes, _known(desk, result, sent[-1]) if sent and study.links.loss_share else result
+
+
+def _trade(desk: Desk, i: int, local: Transactions | None) -> None:
+    """Record what homes bought of each other, and what they paid."""
+    if local is None or not len(local.party):
+        return
+    buyer, seller, p_kw = local.party, local.counterparty, local.p_kw[:, 0]
+    np.add.at(desk.track.local_kw[i], buyer, p_kw)
+    np.subtract.at(desk.track.local_kw[i], seller, p_kw)
+    desk.paid_usd.append((buyer, seller, p_kw * local.price_per_kwh[:, 0] * desk.study.dt_h))
 
 
 def _known(desk: Desk, awarded: Transactions, sent: Tenders) -> Transactions:

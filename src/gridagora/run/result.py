@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import platform
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,11 +18,17 @@ import pandas as pd
 from gridagora.core.ledger import UUSD_PER_USD, only
 from gridagora.core.measure import Metric, Yardstick
 from gridagora.core.outcome import Outcome, costs_usd, welfare_usd
+from gridagora.core.place import Level, lift_kw
 from gridagora.core.quality import TIERS, deviation_kwh, energy_share, mean_kw, per_home
 from gridagora.core.registry import find, names
+from gridagora.core.session import Site
 from gridagora.metrics.network import WHERE_AGREED
 from gridagora.run.settle import CHARGE, PARTIES
 
+FAMILIES = "EPVCDI"  # economics, power, voltage, comfort, delivery, information; what comes new after them
+WITHIN = {"P4": ("", "f", "w", "h", "p", "x")}  # rows of one number that the alphabet would part
+QUARTERS = 4
+SAME_PER_KWH = 1e-9  # prices closer than this are one price
 PACKAGES = ("gridagora", "numpy", "scipy", "numba", "pandas", "pyarrow", "clarabel", "dss-python", "plotly")
 
 
@@ -61,13 +68,13 @@ def gather(
     """Return the result of finished designs; `faults` names those that failed, `unlimited` the runs without the limit."""
     measure = {name: Yardstick(flat, top.welfare_usd, unlimited.get(name), unlimited_bound_usd) for name in outcomes}
     left_out = WHERE_AGREED if flat.reactive is None else frozenset()
-    metrics = [find("metric", name) for name in _ordered(names("metric")) if name not in left_out]
+    metrics = [find("metric", name) for name in sorted(names("metric"), key=rank) if name not in left_out]
     architectures = {name: _entry(outcome, metrics, measure[name], top, study) for name, outcome in outcomes.items()}
     frames = {kind: pd.concat([make(scene, o) for o in outcomes.values()], ignore_index=True) for kind, make in TABLES.items()}
     summary = {"architectures": architectures, "manifest": _manifest(scene, study, top, bound_s)}
     if faults:
         summary["failed"] = faults
-    return Result(summary, frames | {"lines": _lines(scene.feeder)}, scene.text)
+    return Result(summary, frames | {"lines": _lines(scene.feeder)} | _places(study.site, list(outcomes.values())), scene.text)
 
 
 def save(result: Result, folder: str | Path) -> None:
@@ -103,9 +110,13 @@ def load(folder: str | Path) -> Result:
     return Result(summary, tables, (folder / "scenario.toml").read_text(encoding="utf-8"))
 
 
-def _ordered(ids: list[str]) -> list[str]:
-    """Metrics by family E, P, V, C, I and then by number."""
-    return sorted(ids, key=lambda i: ("EPVCI".find(i[0]), int("".join(c for c in i if c.isdigit())), i))
+def rank(metric_id: str) -> tuple[int, int, int, str]:
+    """Return the key by which metrics are sorted: family, number, and what belongs side by side."""
+    family, digits = FAMILIES.find(metric_id[:1]) if metric_id else -1, re.search(r"\d+", metric_id)
+    stem, rest = (metric_id[: digits.end()], metric_id[digits.end() :]) if digits else (metric_id, "")
+    within = WITHIN.get(stem, ())
+    side = within.index(rest) if rest in within else len(within)
+    return family if family >= 0 else len(FAMILIES), int(digits.group()) if digits else 0, side, metric_id
 
 
 def _number(value: float) -> float | None:
@@ -285,6 +296,46 @@ def _lines(feeder: Any) -> pd.DataFrame:
             "x1": feeder.bus_x[b],
             "y1": feeder.bus_y[b],
             "kind": list(feeder.line_kind),
+        }
+    )
+
+
+def _places(site: Site | None, outcomes: list[Outcome]) -> dict[str, pd.DataFrame]:
+    """Return the table of places with a price of their own, for the designs that have such; no table where none does."""
+    priced = [o for o in outcomes if len(o.place_per_kwh) and o.place_per_kwh.any()]
+    if site is None or not priced:
+        return {}
+    return {"places": pd.concat([place_rows(site, o) for o in priced], ignore_index=True)}
+
+
+def place_rows(site: Site, o: Outcome) -> pd.DataFrame:
+    """Return one row a place of a layered design: where it stands, its price, what its own limit did to it, its load.
+
+    A place within its limit has the price of its parent, so any difference is its own limit at work; the parent of a root is the
+    wholesale price with delivery. `peak_kw` is the highest mean of 15 minutes.
+    """
+    tree, price, root = site.tree, o.place_per_kwh, site.tree.parent < 0
+    above = price[tree.parent]
+    above[root] = np.minimum(price[root], o.wholesale_per_kwh + o.delivery_per_kwh)
+    added = price - above
+    load_kw = lift_kw(tree, site.place, o.home_kw)
+    per = max(1, round(1 / (QUARTERS * o.dt_h)))
+    quarters = load_kw[:, : load_kw.shape[1] // per * per].reshape(len(load_kw), -1, per).mean(2)
+    limit_kw = np.where(root, np.minimum(site.high_kw, o.limit_kw), site.high_kw)
+    return pd.DataFrame(
+        {
+            "architecture": o.name,
+            "place": list(tree.name),
+            "level": [Level(level).name.lower() for level in tree.level],
+            "parent": ["" if up < 0 else tree.name[up] for up in tree.parent],
+            "price_mean_per_kwh": price.mean(1),
+            "price_min_per_kwh": price.min(1),
+            "price_max_per_kwh": price.max(1),
+            "added_mean_per_kwh": added.mean(1),
+            "bound_h": (added > SAME_PER_KWH).sum(1) * o.dt_h,
+            "bound_export_h": (added < -SAME_PER_KWH).sum(1) * o.dt_h,
+            "peak_kw": quarters.max(1),
+            "limit_kw": np.where(np.isfinite(limit_kw), limit_kw, np.nan),
         }
     )
 

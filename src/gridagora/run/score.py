@@ -36,8 +36,9 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
     if len(track.place_per_kwh):
         price = credit = track.place_per_kwh[study.site.place] if study.site is not None else price
     award_kw = track.award_kw.T
-    energy = settle(meter_kw, price, credit, ran.wholesale_per_kwh, w, dt, ran.positions)
-    ledger = join([energy, deviation_charge(meter_kw, award_kw, homes.quality, dt)])
+    supplied_kw = meter_kw - track.local_kw.T if len(track.local_kw) else meter_kw
+    energy = settle(supplied_kw, price, credit, ran.wholesale_per_kwh, w, dt, ran.positions)
+    ledger = join([energy, ran.local, deviation_charge(meter_kw, award_kw, homes.quality, dt)])
     paid = paid_uusd(ledger, n + len(PARTIES))
     t = hours * per
     return Outcome(

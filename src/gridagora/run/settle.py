@@ -37,7 +37,7 @@ def settle(
     Parameters
     ----------
     home_kw
-        Net power of every home, shape (n, t) [kW], netted within an interval.
+        Net power of every home, shape (n, t) [kW], netted within an interval; less what it bought of other homes.
     price_per_kwh, credit_per_kwh, wholesale_per_kwh
         What homes pay for import and get for export, shape (t,) or by home (n, t), and the energy price at the substation,
         shape (t,) [$/kWh].
@@ -73,6 +73,15 @@ def settle(
             book(wholesale, operator, "export credit", float((-load).clip(min=0).sum() * w.export_credit_per_kwh * dt_h)),
         ]
     )
+
+
+def between_homes(paid_usd: list[tuple[Index, Index, Col]]) -> Ledger:
+    """Book what homes paid each other: one entry for each pair of buyer and seller, rounded once."""
+    if not paid_usd:
+        return books.opened()
+    buyer, seller, usd = (np.concatenate(column) for column in zip(*paid_usd, strict=True))
+    pairs, row = np.unique(np.stack([buyer, seller]), axis=1, return_inverse=True)
+    return book(pairs[0], pairs[1], "local energy", np.bincount(row.ravel(), usd, pairs.shape[1]))
 
 
 def deviation_charge(home_kw: Col, award_kw: Col, quality: Quality, dt_h: float) -> Ledger:

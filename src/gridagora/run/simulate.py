@@ -7,6 +7,7 @@ from typing import Any
 from gridagora.run.ahead import plan_hour
 from gridagora.run.desk import DAY_H, Ran, Study, opened
 from gridagora.run.interval import run_hour
+from gridagora.run.settle import between_homes
 
 
 def simulate(market: Any, study: Study, progress: Callable[[int, int], None] | None = None) -> Ran:
@@ -33,5 +34,12 @@ def simulate(market: Any, study: Study, progress: Callable[[int, int], None] | N
     t = hours * round(1 / study.dt_h)
     wholesale = desk.wholesale_per_kwh[:t]
     return Ran(
-        desk.track, desk.fleet, wholesale, desk.traffic, desk.inbox, tuple(desk.positions.values()), perf_counter() - began
+        desk.track,
+        desk.fleet,
+        wholesale,
+        desk.traffic,
+        desk.inbox,
+        tuple(desk.positions.values()),
+        between_homes(desk.paid_usd),
+        perf_counter() - began,
     )

@@ -1,0 +1,71 @@
+"""The table of places: what each place's own limit adds to its price, how long, and how near its load came to the limit."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import gridagora
+from gridagora.core.place import Level, places
+from gridagora.core.session import Site
+from gridagora.run.result import place_rows, rank
+from gridagora.scenario import read
+
+SMALL = ["scenario.days=1", "homes.count=8", "homes.water_heaters=false", "layers.zones=2"]
+
+
+def made(price, home_kw, high_kw, wholesale, limit_kw=np.inf):
+    """Two transformers below a feeder, one home each, quarter-hour intervals."""
+    tree = places(["a", "b", "feeder"], [Level.TRANSFORMER, Level.TRANSFORMER, Level.FEEDER], [2, 2, -1])
+    outcome = SimpleNamespace(
+        name="layered",
+        place_per_kwh=np.array(price),
+        wholesale_per_kwh=np.array(wholesale),
+        delivery_per_kwh=0.05,
+        home_kw=np.array(home_kw),
+        dt_h=0.25,
+        limit_kw=limit_kw,
+    )
+    return place_rows(Site(tree, np.array([0, 1]), np.array(high_kw)), outcome).set_index("place")
+
+
+def test_a_limit_that_binds_is_told_from_the_price_above_it():
+    rows = made(
+        [[0.10, 0.30, 0.10, 0.15], [0.10, 0.10, 0.08, 0.15], [0.10, 0.10, 0.10, 0.15]],
+        [[1.0, 2.0, 1.0, 1.0], [1.0, 3.0, -4.0, 1.0]],
+        [2.0, np.inf, np.inf],
+        [0.05, 0.05, 0.05, 0.06],
+        limit_kw=5.0,
+    )
+    assert rows.bound_h.to_dict() == {"a": 0.25, "b": 0.0, "feeder": 0.25}
+    assert rows.bound_export_h.to_dict() == {"a": 0.0, "b": 0.25, "feeder": 0.0}
+    assert rows.added_mean_per_kwh.to_dict() == pytest.approx({"a": 0.05, "b": -0.005, "feeder": 0.01})
+    assert rows.peak_kw.to_dict() == pytest.approx({"a": 2.0, "b": 3.0, "feeder": 5.0})
+    assert rows.parent.to_dict() == {"a": "feeder", "b": "feeder", "feeder": ""}
+    np.testing.assert_array_equal(rows.limit_kw, [2.0, np.nan, 5.0])
+
+
+def test_a_price_below_wholesale_and_delivery_at_the_top_is_no_limit():
+    rows = made([[0.02, 0.02]] * 3, [[-1.0, -1.0]] * 2, [np.inf] * 3, [0.05, 0.05])
+    assert not rows[["bound_h", "bound_export_h", "added_mean_per_kwh"]].to_numpy().any()
+
+
+def test_prices_of_a_run_are_those_of_the_parents_plus_what_limits_add():
+    scene = gridagora.build(read.parse("", overrides=[*SMALL, "layers.zone_limit_share_of_flat_peak=0.7"]))
+    result = gridagora.compare(scene, ["flat", "layered"])
+    rows = result.tables["places"].set_index("place")
+    above = rows.price_mean_per_kwh.reindex(rows.parent).to_numpy()
+    inner = rows.parent.to_numpy() != ""
+    np.testing.assert_allclose((rows.price_mean_per_kwh - rows.added_mean_per_kwh)[inner], above[inner], atol=1e-12)
+    zones = rows[rows.level == "zone"]
+    assert (zones.bound_h > 0).any()
+    assert rows.loc[(rows.level == "transformer"), "limit_kw"].isna().all()
+    assert not rows.loc[rows.level == "transformer", ["bound_h", "bound_export_h"]].to_numpy().any()
+    assert set(rows.architecture) == {"layered"}
+    assert "places" in result.figures
+
+
+def test_metrics_stand_by_family_number_and_kin():
+    ids = ["I1", "P4x", "D1t", "P10", "P4", "E10", "P4w", "E2", "P4h", "X1", "P4f", "P4p", "C1", "D1"]
+    order = ["E2", "E10", "P4", "P4f", "P4w", "P4h", "P4p", "P4x", "P10", "C1", "D1", "D1t", "I1", "X1"]
+    assert sorted(ids, key=rank) == order
