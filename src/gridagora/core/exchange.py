@@ -21,6 +21,7 @@ from gridagora.core.product import Product
 from gridagora.core.tables import Col, Index
 from gridagora.kernels.curve import Curves
 
+NETWORK = -2  # counterparty of a charge for using the network: it pays for a quantity and moves none
 UW_PER_KW = 1_000_000_000
 HEADER = struct.Struct("<BBqii")  # commodity, horizon, start_s, duration_s, place
 NUMBER_BYTES = 8  # every number travels as 8 bytes, little-endian

@@ -64,6 +64,9 @@ def best(values: np.ndarray, better: str) -> np.ndarray:
     return near
 
 
+LABEL_COLUMNS, DESIGN_COLUMNS = 52, 13  # of the console: for what a row is, and for one design
+
+
 def shown(values: np.ndarray, better: str) -> tuple[np.ndarray, int, np.ndarray]:
     """Return a row (n,) without rounding noise, its decimals, and which values are best as far as those decimals tell."""
     clean = np.where(np.abs(values) < NOISE, 0.0, values)
@@ -86,33 +89,39 @@ def render(result: Outcome, console: Console) -> None:
     if rows.empty:
         console.print("No metric was reported by this run.")
         return
+    room = max(2, (console.width - LABEL_COLUMNS) // max(DESIGN_COLUMNS, 2 + max(map(len, names))))
+    for first in range(0, len(names), room):
+        chosen = range(first, min(first + room, len(names)))
+        note = f"* best of all designs   ▲ more is better   ▼ less is better   reference: {baseline(result)}   more rows: report"
+        console.print(_grid(rows, names, chosen, note if chosen[-1] == len(names) - 1 else None))
+    for name, reason in failed(result).items():
+        console.print(Text(f"{name} did not finish: {reason}", style="bold red"))
+
+
+def _grid(rows: pd.DataFrame, names: list[str], chosen: range, note: str | None) -> Table:
+    """Return the table of some designs, as many as the console has room for."""
     grid = Table(
         box=box.SIMPLE_HEAD,
-        title_style="bold",
-        title_justify="left",
         caption_style="dim",
         caption_justify="left",
         header_style="bold",
         pad_edge=False,
-        caption=Text(
-            f"* best in its row   ▲ more is better   ▼ less is better   reference: {baseline(result)}   more rows: report"
-        ),
+        caption=None if note is None else Text(note),
     )
     grid.add_column("", style="dim", no_wrap=True)
     grid.add_column("metric", min_width=18)
     grid.add_column("unit", style="dim", no_wrap=True)
     grid.add_column("", style="dim", no_wrap=True)
-    for name in names:
+    for name in (names[at] for at in chosen):
         grid.add_column(Text(name if name in DESIGN_LABELS else name[:24]), justify="right", no_wrap=True)
     for heading, members in groupby(rows.itertuples(), key=lambda row: group_of(str(row.Index))):
         grid.add_row("", Text(heading, style="bold cyan"))
         for row in members:
             name = BRIEF.get(str(row.Index), str(row.metric))
-            grid.add_row(*_cells(str(row.Index), name, str(row.unit), str(row.better), np.array(row[4:], dtype=float)))
+            cells = _cells(str(row.Index), name, str(row.unit), str(row.better), np.array(row[4:], dtype=float))
+            grid.add_row(*cells[:4], *(cells[4 + at] for at in chosen))
         grid.add_section()
-    console.print(grid)
-    for name, reason in failed(result).items():
-        console.print(Text(f"{name} did not finish: {reason}", style="bold red"))
+    return grid
 
 
 def _cells(metric_id: str, name: str, unit: str, better: str, values: np.ndarray) -> list[Text]:

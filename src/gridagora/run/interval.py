@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gridagora.core.exchange import Quotes, Tenders, Transactions
+from gridagora.core.exchange import NETWORK, Quotes, Tenders, Transactions
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.session import Behind, Call, drive
 from gridagora.core.tables import Col
@@ -80,13 +80,19 @@ def _cleared(desk: Desk, i: int, now_s: float, inner: Behind) -> tuple[Quotes, T
 
 
 def _trade(desk: Desk, i: int, local: Transactions | None) -> None:
-    """Record what homes bought of each other, and what they paid."""
+    """Record what homes bought of each other, and what they paid; the operator is paid what is owed to the network.
+
+    It also keeps the accounts of managers, which are parties after the homes and come out even.
+    """
     if local is None or not len(local.party):
         return
-    buyer, seller, p_kw = local.party, local.counterparty, local.p_kw[:, 0]
-    np.add.at(desk.track.local_kw[i], buyer, p_kw)
-    np.subtract.at(desk.track.local_kw[i], seller, p_kw)
-    desk.paid_usd.append((buyer, seller, p_kw * local.price_per_kwh[:, 0] * desk.study.dt_h))
+    n = desk.net_kw.shape[1]
+    moves = local.counterparty != NETWORK
+    for side, add in ((local.party, np.add), (local.counterparty, np.subtract)):
+        own = moves & (side < n)
+        add.at(desk.track.local_kw[i], side[own], local.p_kw[own, 0])
+    payer, payee = np.minimum(local.party, n), np.where(moves, np.minimum(local.counterparty, n), n)
+    desk.paid_usd.append((payer, payee, local.p_kw[:, 0] * local.price_per_kwh[:, 0] * desk.study.dt_h))
 
 
 def _known(desk: Desk, awarded: Transactions, sent: Tenders) -> Transactions:

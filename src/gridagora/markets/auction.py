@@ -1,0 +1,181 @@
+"""The continuous double auction: homes post orders in one book and trade with each other; no operator decides."""
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, NoReturn
+
+import numpy as np
+
+from gridagora.core.errors import InputError, Problem, nearest
+from gridagora.core.exchange import HEADER, NUMBER_BYTES, UW_PER_KW, Status, Tenders, Transactions
+from gridagora.core.registry import register
+from gridagora.core.rng import stream
+from gridagora.core.session import Call, Session, Talk, opening
+from gridagora.core.tables import Col, Index
+from gridagora.kernels.curve import Curves, at
+from gridagora.kernels.traders import Dealt, deal
+
+SUPPLIER = -1
+TRADERS = ("look_ahead", "zero_intelligence")
+ORDER_BYTES = HEADER.size + 5 * NUMBER_BYTES  # party, side, price, quantity, time
+CONFIRMATION_BYTES = HEADER.size + 5 * NUMBER_BYTES  # a row of `Transactions`: it goes to both homes
+TICKS_MAX = 1_000_000
+
+
+class Trades(NamedTuple):
+    """What homes agreed with each other, in that order, and where it left each of them; power is above zero in every trade.
+
+    What a home pays for them is sum(price p dt) as buyer less the same as seller. `net_kw` less its power is what it gives the
+    supplier, at the export credit, or takes where that is below zero, at the import price.
+    """
+
+    buyer: Index  # (m,) party
+    seller: Index  # (m,) party
+    p_kw: Col  # (m,) whole microwatts
+    price_per_kwh: Col  # (m,)
+    turn: Index  # (m,)
+    net_kw: Col  # (n,) bought from other homes less sold to them, in the order of the tenders
+    orders: int
+    turns: int
+
+
+@register("market", "auction")
+@dataclass(frozen=True)
+class Auction:
+    """Price-time priority in one anonymous book; the supplier stands ready at import price and export credit throughout.
+
+    The gate is open for `turns`. In each, homes arrive in random order, drawn by `seed`, and may replace their order, at most
+    `block_kw` at one of `ticks` prices between credit and import price. A `look_ahead` trader takes what pays at the best price
+    in the book; else it shows a block at the worth of its last kW and halves a block that nobody touched. It may ask for `shade`
+    of the gain for itself at first, falling to nothing at gate closure. A `zero_intelligence` trader draws any of the prices and
+    bids there if more power is worth it, or asks if less is (ZI-C: never at a loss). What is left at gate closure goes to the
+    supplier: a home ends where its curve wants to be at the supplier's price for the rest.
+
+    References
+    ----------
+    D. K. Gode, S. Sunder, Allocative efficiency of markets with zero-intelligence traders, J. Political Economy 101 (1993),
+    doi 10.1086/261868; theory 4.4.
+    """
+
+    private: ClassVar[bool] = True  # curves stay with the homes: only orders and trades are told
+
+    turns: int = 50
+    trader: str = "look_ahead"
+    block_kw: float = 1.0
+    ticks: int = 1000
+    shade: float = 0.0
+    seed: int = 0
+    strategy: str = "home"
+
+    def __post_init__(self) -> None:
+        """Refuse what no book could do."""
+        rules = (
+            ("turns", self.turns >= 1, "one turn or more: without one nobody can post an order"),
+            ("block_kw", self.block_kw >= 0.001, "0.001 kW or more"),
+            ("ticks", 2 <= self.ticks <= TICKS_MAX, f"2 to {TICKS_MAX} steps of price between export credit and import price"),
+            ("shade", 0 <= self.shade < 1, "a share in [0, 1): 0 shows what a kWh is worth"),
+        )
+        broken = [Problem(f"market.auction.{key}", str(getattr(self, key)), rule) for key, good, rule in rules if not good]
+        if self.trader not in TRADERS:
+            hint = nearest(self.trader, TRADERS)
+            broken.append(Problem("market.auction.trader", f"'{self.trader}'", "how homes trade: " + " or ".join(TRADERS), hint))
+        if broken:
+            raise InputError(broken)
+
+    def outlook(self, call: Call) -> Col:
+        """Return the forecast of the import price, shape (h,) [$/kWh]: no local trade is dearer, and a later one is not known.
+
+        Exact where export earns what import costs. Else homes that export then value stored energy too high.
+        """
+        return call.supply.import_per_kwh
+
+    def session(self, call: Call) -> Session:
+        """Open the gate, let homes trade until it closes, and settle the rest of each with the supplier."""
+        tenders = (yield opening(call)) or _refused()
+        traded = trades(self, call, tenders)
+        yield told(traded)
+        yield bilateral(call, traded)
+        return settled(call, tenders, traded)
+
+
+def _refused() -> NoReturn:
+    raise InputError([Problem("market.auction", "no tenders", "a strategy that looks ahead and tenders, such as 'home'")])
+
+
+def trades(auction: Auction, call: Call, tenders: Tenders) -> Trades:
+    """Return what homes agree with each other in the one interval of a call.
+
+    Parameters
+    ----------
+    tenders
+        One curve of the whole net power of each home, in any order: chance belongs to the party, not to the row.
+
+    Returns
+    -------
+    Trades
+        None where export earns what import costs: then nobody can do better than with the supplier.
+    """
+    low, high = (float(price[0]) for price in (call.supply.export_per_kwh, call.supply.import_per_kwh))
+    count, none = len(tenders.party), np.zeros(0, np.int64)
+    if not _apart(low, high, auction.ticks) or count < 2:
+        return Trades(none, none, np.zeros(0), np.zeros(0), none, np.zeros(count), 0, 0)
+    arrival, draw = _chance(auction, call, tenders.party)
+    curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)
+    found: Dealt = deal(curves, low, high, auction.ticks, arrival, draw, auction.block_kw, auction.shade)
+    price = np.where(found.tick == auction.ticks, high, low + (high - low) * (found.tick / auction.ticks))
+    party = tenders.party
+    sides = party[found.buyer], party[found.seller]
+    return Trades(*sides, found.p_uw / UW_PER_KW, price, found.turn, found.net_uw / UW_PER_KW, found.orders, found.turns)
+
+
+def _apart(low: float, high: float, ticks: int) -> bool:
+    """Say whether every tick between two prices is a price of its own."""
+    return bool(high - low > 4 * ticks * np.spacing(max(abs(low), abs(high))))
+
+
+def _chance(auction: Auction, call: Call, party: Index) -> tuple[Index, Index]:
+    """Return the rows in order of arrival (turns, n) and the ticks drawn (turns, n), no rows where none are; by party number."""
+    by_party = np.argsort(party, kind="stable")
+    draws = stream(auction.seed, "auction", call.product.start_s)
+    shape = (auction.turns, len(party))
+    arrival = draws.permuted(np.broadcast_to(by_party, shape), axis=1)
+    if auction.trader == "look_ahead":
+        return arrival, np.zeros((0, len(party)), np.int64)
+    ticks = np.empty(shape, np.int64)
+    ticks[:, by_party] = draws.integers(1, auction.ticks, shape)
+    return arrival, ticks
+
+
+def bilateral(call: Call, traded: Trades) -> Transactions:
+    """Return one row a trade: the buyer as party, the seller as counterparty; `exchange.net` of them is the net purchase."""
+    rows = (traded.buyer, traded.seller, traded.p_kw[:, None], traded.price_per_kwh[:, None])
+    return Transactions(call.product, *rows, np.full(len(traded.buyer), Status.FILLED))
+
+
+def told(traded: Trades) -> Talk:
+    """Return what crossed: one message an order and two a trade; a home tells price and quantity of its orders, unnamed."""
+    made = len(traded.p_kw)
+    size = traded.orders * ORDER_BYTES + 2 * made * CONFIRMATION_BYTES
+    return Talk(traded.orders + 2 * made, size, traded.turns, 2 * traded.orders)
+
+
+def settled(call: Call, tenders: Tenders, traded: Trades) -> Transactions:
+    """Return one row a home: its whole power, and the volume-weighted price of its trades and of the rest with the supplier.
+
+    A home buys the rest that it wants at the import price, or sells the rest that it would keep only below the export credit.
+    Between the two it takes just what it traded. The price weighs what a home bought and what it sold alike, so it lies between
+    credit and import price; what the home pays is in the trades, not in this one price.
+    """
+    low, high = float(call.supply.export_per_kwh[0]), float(call.supply.import_per_kwh[0])
+    curves, count = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh), len(tenders.party)
+    p_kw = np.maximum(np.minimum(traded.net_kw, at(curves, low, 1.0)), at(curves, high, 1.0))
+    rest_kw = p_kw - traded.net_kw
+    base = np.where(rest_kw < 0, low, high)
+    volume_kw, above = np.abs(rest_kw), np.zeros(count)
+    rank = np.argsort(tenders.party, kind="stable")
+    for side in (traded.buyer, traded.seller):
+        row = rank[np.searchsorted(tenders.party[rank], side)]
+        volume_kw = volume_kw + np.bincount(row, traded.p_kw, count)
+        above = above + np.bincount(row, traded.p_kw * (traded.price_per_kwh - base[row]), count)
+    price = base + np.divide(above, volume_kw, out=np.zeros(count), where=volume_kw > 0)
+    rows = (tenders.party, np.full(count, SUPPLIER), p_kw[:, None], price[:, None], np.full(count, Status.FILLED))
+    return Transactions(call.product, *rows)

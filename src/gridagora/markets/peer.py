@@ -1,0 +1,250 @@
+"""Peer to peer: homes agree on bilateral trades and prices with their partners; a supplier stands ready; no operator decides."""
+
+from dataclasses import dataclass
+from typing import NamedTuple, NoReturn
+
+import numpy as np
+
+from gridagora.core import graph as graphs
+from gridagora.core.errors import InputError, Problem
+from gridagora.core.exchange import HEADER, NETWORK, NUMBER_BYTES, Status, Transactions, join
+from gridagora.core.registry import register
+from gridagora.core.session import Call, Session, Site, Talk, opening, standing
+from gridagora.core.tables import Col, Flag, Index
+from gridagora.kernels.consensus import CHECK_EVERY, Kept, Links, Rule, agree, keep, links, owner
+from gridagora.kernels.curve import Curves, at
+
+GRAPHS = ("complete", "nearest", "zone")
+FEES = ("none", "uniform", "distance", "zonal")
+SUPPLIER = -1  # the counterparty of what a home does not trade with its partners
+OFFER_BYTES = HEADER.size + 4 * NUMBER_BYTES  # who, to whom, quantity, price
+REPORT_BYTES = (
+    HEADER.size + 3 * NUMBER_BYTES
+)  # who, and its two residuals; back come the largest of all, or the supplier's prices
+TOLD = 2  # numbers about itself that a home sends in an offer or a report
+
+
+class Deal(NamedTuple):
+    """What homes agreed on in one interval; trades by end of pair, positive where the party buys.
+
+    In a pool the parties after the n homes are its managers, who trade with every member and keep nothing.
+    """
+
+    graph: Links
+    trade_kw: Col  # (2e,)
+    price_per_kwh: Col  # (2e,)
+    fee_per_kwh: Col  # (2e,) network charge of that end: what it pays beside the price
+    p_kw: Col  # (n,)
+    worth_per_kwh: Col  # (n,) marginal worth of a kWh at p_kw
+    supplier_kw: Col  # (n,) the rest, with the supplier
+    rounds: int
+    converged: bool
+
+
+@register("market", "peer")
+@dataclass(frozen=True)
+class Peer:
+    """Every pair of partners holds a trade and a price, moved by both offers in each round until all pairs agree.
+
+    Partners are all homes ("complete"), about `neighbours` on the feeder of which `far` are called across it ("nearest"), or
+    those of the same zone ("zone"). With `community` a manager stands between the homes and one price holds in each pool: a
+    zone, or all homes. A trade pays `fee_per_kwh` to the network once ("uniform"), for every place on the way ("distance") or
+    where it leaves the zone ("zonal"), half at each end. `local_per_kwh` is what a home would pay more for a kWh of its
+    partners than for one of the supplier, who sells and buys any quantity at its import and export price; peers know no limit
+    of the network. Sessions end when partners agree within `tolerance_kw` and `tolerance_per_kwh`, or after `rounds_max`: then
+    what both ends offered last is traded, the rest stays with the supplier, and the status is ROUNDS_SPENT.
+
+    References
+    ----------
+    Sorin, Bobo, Pinson, arXiv 1804.03521; Moret, Pinson, Energy collectives, IEEE Trans. Power Systems 34 (2019); charges:
+    Baroche and others, Exogenous cost allocation in peer-to-peer electricity markets, IEEE Trans. Power Systems 34 (2019).
+    """
+
+    graph: str = "nearest"
+    neighbours: int = 8
+    far: int = 1
+    community: bool = False
+    network_fee: str = "none"
+    fee_per_kwh: float = 0.0
+    local_per_kwh: float = 0.0
+    tolerance_kw: float = 1e-4
+    tolerance_per_kwh: float = 1e-5
+    rounds_max: int = 300
+    penalty: float = 0.03
+    strategy: str = "home"
+    private: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what no peer could follow."""
+        rules = (
+            ("graph", self.graph in GRAPHS, "one of " + ", ".join(GRAPHS)),
+            ("network_fee", self.network_fee in FEES, "one of " + ", ".join(FEES)),
+            ("neighbours", self.neighbours >= 1, "one partner or more"),
+            ("far", 0 <= 2 * self.far < self.neighbours, "none or more, below half of neighbours: the rest are near"),
+            ("fee_per_kwh", self.fee_per_kwh >= 0, "a charge of 0 or more"),
+            ("local_per_kwh", self.local_per_kwh >= 0, "0 or more: below it, homes would buy to sell back"),
+            ("tolerance_kw", self.tolerance_kw > 0, "a power above 0"),
+            ("tolerance_per_kwh", self.tolerance_per_kwh > 0, "a price above 0"),
+            ("rounds_max", self.rounds_max >= 1, "one round or more"),
+            ("penalty", self.penalty > 0, "a price per kW above 0"),
+            ("network_fee", not (self.community and self.network_fee in FEES[2:]), "none or uniform: a pool knows no way"),
+            ("private", self.private, "true: no home shows its curve to another"),
+        )
+        broken = [Problem(f"market.peer.{key}", repr(getattr(self, key)), rule) for key, good, rule in rules if not good]
+        if broken:
+            raise InputError(broken)
+
+    def outlook(self, call: Call) -> Col:
+        """Return the price homes plan on, shape (h,) [$/kWh]: the forecast of what the supplier asks."""
+        return call.supply.import_per_kwh
+
+    def session(self, call: Call) -> Session:
+        """Let partners agree, each knowing the prices that the supplier posts, and tell the supplier what is left."""
+        tenders = yield opening(call)  # at these prices alone homes would plan to cover themselves: nobody is quoted
+        if tenders is None:
+            _refused()
+        deal = self.deal(call, Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh))
+        yield talk(deal, len(call.party))
+        yield join([trades(call, deal), charges(call, deal)])
+        n = len(call.party)
+        status = np.full(n, Status.FILLED if deal.converged else Status.ROUNDS_SPENT)
+        worth = deal.worth_per_kwh[:, None]
+        return Transactions(call.product, call.party, np.full(n, SUPPLIER), deal.p_kw[:, None], worth, status)
+
+    def deal(self, call: Call, curves: Curves) -> Deal:
+        """Return what homes with these curves agree on in the first interval of a call.
+
+        Where no home would sell even at the highest price another could offer, or none would buy even at the lowest, the
+        supplier's price clears every pair at no trade, so nothing is offered: a buyer would pay no more than the supplier asks
+        (and what it prefers local energy for), a seller asks no less than the supplier pays.
+        """
+        n, dear = len(call.party), float(call.supply.import_per_kwh[0]) + self.local_per_kwh
+        cheap = float(call.supply.export_per_kwh[0])
+        if n < 2 or (at(curves, dear, 1.0) >= 0).all() or (at(curves, cheap, 0.0) <= 0).all():
+            none = np.zeros(0, np.int64)
+            alone, nil = links(n, none, none), np.zeros(0)
+            kept = keep(curves, alone, nil, (np.full(n, dear), np.full(n, cheap)))
+            return Deal(alone, nil, nil, nil, *kept, 0, converged=True)
+        site = standing(call)
+        return self.pooled(site, curves, dear, cheap) if self.community else self.bilateral(site, curves, dear, cheap)
+
+    def bilateral(self, site: Site, curves: Curves, dear: float, cheap: float) -> Deal:
+        """Return what partners agree on, pair by pair."""
+        graph = self.partners(site)
+        graphs.check(graph, where="market.peer.graph")
+        fee, n = self.fees(site, graph), len(site.place)
+        found = agree([curves], graph, dear, outside=(dear, cheap), costs=(fee, fee), rule=self.rule())
+        price, trade = np.clip(found.price_per_kwh[0], cheap, dear), found.trade_kw[0]
+        kept = keep(curves, graph, trade, (np.full(n, dear), np.full(n, cheap)))
+        return Deal(graph, trade, price, fee, *kept, int(found.rounds[0]), bool(found.converged[0]))
+
+    def pooled(self, site: Site, curves: Curves, dear: float, cheap: float) -> Deal:
+        """Return what each pool agrees on: one price, and no more bought in it than sold."""
+        n = len(site.place)
+        _, pool = np.unique(graphs.zones(site.tree, site.place) if self.graph == "zone" else np.zeros(n), return_inverse=True)
+        count = int(pool.max()) + 1
+        graph = links(n + count, np.arange(n), n + pool)
+        home, member = owner(graph), np.minimum(owner(graph), graph.peer)
+        fee = np.where(home < n, self.fee_per_kwh if self.network_fee == "uniform" else 0.0, 0.0)
+        managed = Curves(
+            np.append(curves.offset, curves.offset[-1] + np.arange(1, count + 1)),
+            np.append(curves.p_kw, np.zeros(count)),
+            np.append(curves.price_per_kwh, np.zeros(count)),
+        )
+        inf = np.full(count, np.inf)
+        outside = np.append(np.full(n, dear), inf), np.append(np.full(n, cheap), -inf)
+        found = agree([managed], graph, dear, outside=outside, costs=(fee / 2, fee / 2), rule=self.rule())
+        price = self.one_price(found.price_per_kwh[0], pool[member], home < n)
+        trade = _even(found.trade_kw[0], pool[member], home < n)
+        kept = keep(managed, graph, trade, outside)
+        homes = Kept(*(column[:n] for column in kept))
+        return Deal(graph, trade, np.clip(price, cheap, dear), fee / 2, *homes, int(found.rounds[0]), bool(found.converged[0]))
+
+    def one_price(self, price_per_kwh: Col, pool: Index, of_home: Flag) -> Col:
+        """Return the mean price of each pool at all of its ends."""
+        mean = np.bincount(pool[of_home], price_per_kwh[of_home]) / np.bincount(pool[of_home])
+        return np.asarray(mean[pool])
+
+    def partners(self, site: Site) -> Links:
+        """Return the trade graph of the homes of a site."""
+        n = len(site.place)
+        if self.graph == "complete" or (self.graph == "nearest" and n <= self.neighbours + 1):
+            return graphs.complete(n)
+        if self.graph == "zone":
+            return graphs.within(graphs.zones(site.tree, site.place), site.tree, site.place)
+        return graphs.nearest(site.tree, site.place, self.neighbours, self.far)
+
+    def fees(self, site: Site, graph: Links) -> Col:
+        """Return the network charge at every end, half of that of the trade, shape (2e,) [$/kWh]."""
+        times = np.zeros(len(graph.peer))
+        if self.network_fee == "uniform":
+            times += 1
+        elif self.network_fee == "distance":
+            times += graphs.hops(site.tree, site.place, graph)
+        elif self.network_fee == "zonal":
+            zone = graphs.zones(site.tree, site.place)
+            times += zone[owner(graph)] != zone[graph.peer]
+        return times * (self.fee_per_kwh / 2)
+
+    def rule(self) -> Rule:
+        """When a session ends."""
+        return Rule(self.tolerance_kw, self.tolerance_per_kwh, self.rounds_max, self.penalty)
+
+
+def _refused() -> NoReturn:
+    raise InputError([Problem("market.peer", "no tenders", "a strategy that looks ahead and tenders, such as 'home'")])
+
+
+def _even(trade_kw: Col, pool: Index, of_home: Flag) -> Col:
+    """Return the trades of each pool with the longer side cut in proportion: its manager keeps nothing."""
+    bought = np.bincount(pool[of_home], trade_kw[of_home].clip(min=0))
+    sold = np.bincount(pool[of_home], (-trade_kw[of_home]).clip(min=0))
+    least = np.minimum(bought, sold)
+    buys, sells = (np.divide(least, side, out=np.zeros_like(side), where=side > 0)[pool] for side in (bought, sold))
+    return np.asarray(trade_kw * np.where((trade_kw > 0) == of_home, buys, sells))
+
+
+def talk(deal: Deal, homes: int) -> Talk:
+    """Return what n homes told each other: an offer from every end of a pair in every round.
+
+    Before, the supplier posts its two prices to all. Every few rounds each home also reports its largest residuals and hears the
+    largest of all, to know when to stop; the manager of a pool knows them from the offers, which it answers one by one.
+    """
+    offers = deal.rounds * len(deal.graph.peer)
+    own = deal.rounds * int(deal.graph.offset[homes])
+    checks = -(-deal.rounds // CHECK_EVERY) if len(deal.graph.offset) == homes + 1 else 0
+    reports = checks * homes
+    short = homes + 2 * reports
+    return Talk(offers + short, offers * OFFER_BYTES + short * REPORT_BYTES, deal.rounds + 2 * checks, TOLD * (own + reports))
+
+
+def trades(call: Call, deal: Deal) -> Transactions:
+    """Return one row for every pair that trades: the buyer, the seller, what is bought and its price before network charges.
+
+    Parties above the homes of the call are managers of pools.
+    """
+    rows = np.flatnonzero(deal.trade_kw > 0)
+    buyer, n = owner(deal.graph), len(call.party)
+    names = np.append(call.party, n + np.arange(len(deal.graph.offset) - 1 - n))
+    status = np.full(len(rows), Status.FILLED if deal.converged else Status.ROUNDS_SPENT)
+    column = (deal.trade_kw[rows, None], deal.price_per_kwh[rows, None])
+    return Transactions(call.product, names[buyer[rows]], names[deal.graph.peer[rows]], *column, status)
+
+
+def charges(call: Call, deal: Deal) -> Transactions:
+    """Return one row for every end of a pair that owes the network: what it moves, at its charge."""
+    n = len(call.party)
+    ends = owner(deal.graph)
+    rows = np.flatnonzero((deal.fee_per_kwh > 0) & (deal.trade_kw != 0) & (ends < n))
+    column = (np.abs(deal.trade_kw[rows, None]), deal.fee_per_kwh[rows, None])
+    status = np.full(len(rows), Status.FILLED if deal.converged else Status.ROUNDS_SPENT)
+    return Transactions(call.product, call.party[ends[rows]], np.full(len(rows), NETWORK), *column, status)
+
+
+def cost_per_h(call: Call, deal: Deal) -> Col:
+    """Return what every home pays in money, shape (n,) [$/h]: partners, network charges, and the supplier for the rest."""
+    ends, n = owner(deal.graph), len(call.party)
+    moved = deal.trade_kw * deal.price_per_kwh + np.abs(deal.trade_kw) * deal.fee_per_kwh
+    rest, supply = deal.supplier_kw, call.supply
+    supplier = rest.clip(min=0) * supply.import_per_kwh[0] + rest.clip(max=0) * supply.export_per_kwh[0]
+    return np.asarray(np.bincount(ends, moved, minlength=n)[:n] + supplier)

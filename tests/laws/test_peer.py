@@ -1,0 +1,292 @@
+"""Laws of trade between homes: nobody loses by it, money and energy balance, and only partners hear an offer."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gridagora.core import graph as graphs
+from gridagora.core.errors import InputError
+from gridagora.core.exchange import Status, count_bytes, count_messages, take, tender
+from gridagora.core.ledger import book, paid_uusd
+from gridagora.core.place import Level, places
+from gridagora.core.product import Commodity, Horizon, Product
+from gridagora.core.session import Call, Site, Supply, Talk, Traffic, drive
+from gridagora.kernels.consensus import links, owner, parts
+from gridagora.kernels.curve import Curves, at, clear, curves
+from gridagora.markets.peer import OFFER_BYTES, REPORT_BYTES, Peer, cost_per_h, talk, trades
+
+BUY, SELL = 0.15, 0.05
+DESIGNS = {
+    "nearest": Peer(neighbours=4),
+    "complete": Peer(graph="complete"),
+    "zone": Peer(graph="zone"),
+    "pool": Peer(community=True),
+    "pools": Peer(graph="zone", community=True),
+    "uniform": Peer(network_fee="uniform", fee_per_kwh=0.02, graph="complete"),
+    "distance": Peer(network_fee="distance", fee_per_kwh=0.004, neighbours=4),
+    "zonal": Peer(network_fee="zonal", fee_per_kwh=0.03, graph="complete"),
+    "pool with a fee": Peer(network_fee="uniform", fee_per_kwh=0.02, community=True),
+}
+EVERY = pytest.mark.parametrize("design", DESIGNS.values(), ids=DESIGNS)
+
+
+def site(n: int, transformers: int = 6) -> Site:
+    """Homes in turn at transformers of two zones."""
+    levels = [Level.TRANSFORMER] * transformers + [Level.ZONE] * 2 + [Level.FEEDER]
+    parent = np.concatenate([transformers + np.arange(transformers) * 2 // transformers, np.full(2, transformers + 2), [-1]])
+    tree = places([str(i) for i in range(len(levels))], levels, parent)
+    return Site(tree, np.arange(n) % transformers, np.full(len(levels), np.inf))
+
+
+def call(n: int, buy: float = BUY, sell: float = SELL) -> Call:
+    product = Product(Commodity.P, 0, 300, Horizon.REAL_TIME, 0)
+    supply = Supply(np.array([buy]), np.array([sell]), np.zeros(1), np.inf, 1.0)
+    return Call(product, np.arange(n), supply, np.full(1, np.nan), (), np.zeros(0), site(n))
+
+
+def drawn(seed: int, n: int) -> Curves:
+    """Homes of which some would export: polylines with blocks, gaps and slopes around no power."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for _ in range(n):
+        k = int(rng.integers(2, 7))
+        price = -np.sort(-rng.choice([*rng.uniform(-0.05, 0.4, k), BUY, SELL], k))
+        rows.append((np.sort(rng.uniform(-4, 3, k)), price))
+    return curves(rows)
+
+
+def value_per_h(table: Curves, p_kw: np.ndarray) -> np.ndarray:
+    """What power is worth to each home, up to a constant: the area under its own curve."""
+    total = np.empty(len(p_kw))
+    for i in range(len(p_kw)):
+        p, price = (c[table.offset[i] : table.offset[i + 1]] for c in (table.p_kw, table.price_per_kwh))
+        inside = np.clip(p, None, p_kw[i])
+        at_end = np.interp(inside, p, price) if np.all(np.diff(p) > 0) else price
+        keep = np.maximum(np.searchsorted(p, p_kw[i], side="left"), 1)
+        total[i] = np.trapezoid(at_end[: keep + 1], inside[: keep + 1])
+    return total
+
+
+def alone(table: Curves, opened: Call) -> tuple[np.ndarray, np.ndarray]:
+    """Power and cost of every home that trades with the supplier only."""
+    dear, cheap = at(table, opened.supply.import_per_kwh[0], 1.0), at(table, opened.supply.export_per_kwh[0], 1.0)
+    power = np.where(dear > 0, dear, np.where(cheap < 0, cheap, 0.0))
+    return power, power * np.where(power > 0, BUY, SELL)
+
+
+@EVERY
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_no_home_is_worse_off_than_with_the_supplier_alone(design, seed):
+    table, opened = drawn(seed, 14), call(14)
+    deal = design.deal(opened, table)
+    power, cost = alone(table, opened)
+    gain = value_per_h(table, deal.p_kw) - cost_per_h(opened, deal) - (value_per_h(table, power) - cost)
+    if deal.converged:
+        assert gain.min() >= -14 * 8 * design.tolerance_kw * (BUY - SELL)
+    assert gain.sum() >= -1e-3
+
+
+@EVERY
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_energy_and_money_balance(design, seed):
+    table, opened = drawn(seed, 14), call(14)
+    deal = design.deal(opened, table)
+    ends = owner(deal.graph)
+    np.testing.assert_array_equal(deal.trade_kw, -deal.trade_kw[deal.graph.twin])
+    np.testing.assert_array_equal(deal.price_per_kwh, deal.price_per_kwh[deal.graph.twin])
+    bought = np.bincount(ends, deal.trade_kw, minlength=14)
+    np.testing.assert_allclose(bought[:14] + deal.supplier_kw, deal.p_kw, atol=1e-9)
+    np.testing.assert_allclose(bought[14:], 0.0, atol=1e-9)  # a manager keeps nothing
+    assert ((deal.price_per_kwh >= SELL) & (deal.price_per_kwh <= BUY)).all()
+    rest = deal.supplier_kw
+    supplier = (rest.clip(min=0) * BUY + rest.clip(max=0) * SELL).sum()
+    fees = (np.abs(deal.trade_kw) * deal.fee_per_kwh).sum()
+    assert cost_per_h(opened, deal).sum() == pytest.approx(supplier + fees, abs=1e-9)
+    assert fees >= 0
+
+
+def test_home_to_home_payments_settle_to_the_micro_dollar():
+    table, opened = drawn(3, 14), call(14)
+    deal = DESIGNS["uniform"].deal(opened, table)
+    rows = trades(opened, deal)
+    assert len(rows.party) > 3
+    paid = paid_uusd(book(rows.party, rows.counterparty, "trade", rows.p_kw[:, 0] * rows.price_per_kwh[:, 0] / 12), 14)
+    assert paid.sum() == 0
+    assert np.abs(paid).sum() > 0
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_without_charges_peers_take_what_one_market_would(seed):
+    """T13 with a supplier: the same net power, whatever the graph."""
+    table, opened = drawn(seed, 14), call(14)
+    cleared = clear(table, 0.0, np.array([-1e3, 0, 0, 1e3]), np.array([SELL, SELL, BUY, BUY]))
+    for name in ("nearest", "complete", "pool"):
+        deal = replace(DESIGNS[name], tolerance_kw=1e-5, tolerance_per_kwh=1e-6, rounds_max=3000).deal(opened, table)
+        ties = np.isin(table.price_per_kwh, (BUY, SELL)).any()
+        if deal.converged and not ties:
+            assert deal.supplier_kw.sum() == pytest.approx(cleared.q_kw, abs=5e-3), name
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), way=st.sampled_from([-1.0, 1.0]))
+def test_where_nothing_is_offered_consensus_would_trade_nothing(seed, way):
+    """The short way out is a proof: all pairs at the supplier's price and no trade is an agreement."""
+    table, opened = drawn(seed, 10), call(10)
+    shift = np.abs(table.p_kw).max() * way
+    table = table._replace(p_kw=table.p_kw + shift)
+    deal = Peer().deal(opened, table)
+    assert deal.rounds == 0
+    start = BUY if way > 0 else SELL
+    fine = Peer(graph="complete", tolerance_kw=1e-6, tolerance_per_kwh=1e-8, rounds_max=3000)
+    long = fine.bilateral(site(10), table, BUY, SELL)
+    assert long.converged
+    gain = [value_per_h(table, each.p_kw) - cost_per_h(opened, each) for each in (deal, long)]
+    np.testing.assert_allclose(*gain, atol=1e-4)
+    assert (deal.worth_per_kwh[np.abs(deal.p_kw) > 0] == start).all()
+
+
+def test_preference_for_partners_pays_for_more_local_trade():
+    table, opened = drawn(11, 14), call(14)
+    table = table._replace(p_kw=table.p_kw + 1.0)  # short of energy: what is traded here is not bought from the supplier
+    plain, local = (Peer(graph="complete", local_per_kwh=p, network_fee="uniform", fee_per_kwh=0.11) for p in (0.0, 0.03))
+    traded = [np.abs(design.deal(opened, table).trade_kw).sum() for design in (plain, local)]
+    assert traded[0] == 0
+    assert traded[1] > 1
+
+
+def test_a_dear_network_stops_all_trade():
+    table, opened = drawn(12, 14), call(14)
+    free, dear = (Peer(graph="complete", network_fee="uniform", fee_per_kwh=fee).deal(opened, table) for fee in (0.0, 0.11))
+    assert np.abs(free.trade_kw).sum() > 1
+    assert np.abs(dear.trade_kw).sum() == 0
+    np.testing.assert_array_equal(dear.p_kw, alone(table, opened)[0])
+
+
+def test_order_of_homes_changes_no_bit():
+    table, order = drawn(5, 8), np.random.default_rng(1).permutation(8)
+    opened = call(8)._replace(site=None)
+    turned = take(tender(opened.product, opened.party, table), order)
+    plain = Peer().deal(opened, table)
+    other = Peer().deal(opened, Curves(turned.offset, turned.p_kw, turned.price_per_kwh))
+    assert plain.rounds > 0
+    np.testing.assert_array_equal(plain.p_kw[order], other.p_kw)
+    np.testing.assert_array_equal(plain.worth_per_kwh[order], other.worth_per_kwh)
+
+
+@EVERY
+def test_every_offer_is_counted_and_goes_to_a_partner(design):
+    table, opened = drawn(3, 14), call(14)
+    deal = design.deal(opened, table)
+    said = talk(deal, 14)
+    assert deal.rounds > 0
+    offers = deal.rounds * len(deal.graph.peer)
+    checks = 0 if design.community else -(-deal.rounds // 5)
+    assert said.messages == offers + 14 + 2 * 14 * checks
+    assert said.rounds == deal.rounds + 2 * checks
+    assert said.bytes == offers * OFFER_BYTES + (14 + 2 * 14 * checks) * REPORT_BYTES
+    assert count_bytes(take(trades(opened, deal), [0])) - 8 == OFFER_BYTES  # as a transaction, without its status
+    driven = drive(design.session(opened), lambda _: tender(opened.product, opened.party, table), Traffic(), private=True)
+    assert driven.traffic.messages == said.messages + count_messages(driven.result)
+    assert driven.traffic.disclosed == said.disclosed  # curves stay at home
+    heard = np.bincount(owner(deal.graph), minlength=14)[:14]
+    if not design.community:
+        assert said.disclosed == 2 * (deal.rounds * heard.sum() + 14 * checks)
+
+
+def test_spent_rounds_are_said_and_the_rest_stays_with_the_supplier():
+    table, opened = drawn(3, 14), call(14)
+    design = Peer(penalty=1e3, rounds_max=3)
+    driven = drive(design.session(opened), lambda _: tender(opened.product, opened.party, table), Traffic(), private=True)
+    assert (driven.result.status == Status.ROUNDS_SPENT).all()
+    low, high = table.p_kw[table.offset[:-1]], table.p_kw[table.offset[1:] - 1]
+    assert ((driven.result.p_kw[:, 0] >= low) & (driven.result.p_kw[:, 0] <= high)).all()
+    deal = design.deal(opened, table)
+    rest = deal.supplier_kw
+    assert cost_per_h(opened, deal).sum() == pytest.approx(rest.clip(min=0).sum() * BUY + rest.clip(max=0).sum() * SELL)
+
+
+def test_nobody_answers_a_design_that_needs_tenders():
+    with pytest.raises(InputError, match="no tenders, expected a strategy that looks ahead"):
+        drive(Peer().session(call(4)), lambda _: None, Traffic())
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"graph": "ring"}, "market.peer.graph: got 'ring', expected one of complete, nearest, zone"),
+        ({"neighbours": 0, "far": 0}, "neighbours: got 0, expected one partner or more"),
+        ({"far": 4}, "far: got 4, expected none or more, below half of neighbours"),
+        ({"local_per_kwh": -0.1}, "homes would buy to sell back"),
+        ({"penalty": 0.0, "rounds_max": 0}, "rounds_max: got 0, expected one round or more"),
+        ({"community": True, "network_fee": "zonal"}, "expected none or uniform: a pool knows no way"),
+        ({"private": False}, "no home shows its curve to another"),
+    ],
+)
+def test_keys_that_no_peer_could_follow_are_refused(keys, words):
+    with pytest.raises(InputError, match=words):
+        Peer(**keys)
+
+
+def test_graphs_reach_everyone_and_know_who_is_near():
+    ground = site(60, 20)
+    for far, k in ((0, 4), (1, 6), (2, 8)):
+        graph = graphs.nearest(ground.tree, ground.place, k, far)
+        assert parts(graph).max() == 0
+        assert abs(np.diff(graph.offset).mean() - k) < 1.5
+    near = graphs.nearest(ground.tree, ground.place, 2)
+    count = graphs.hops(ground.tree, ground.place, near)
+    np.testing.assert_array_equal(count, count[near.twin])
+    assert np.bincount(owner(near)[count == 1], minlength=60).min() == 2  # three homes at every transformer
+    zone = graphs.zones(ground.tree, ground.place)
+    by_zone = graphs.within(zone, ground.tree, ground.place)
+    assert parts(by_zone).max() == 0
+    inside = zone[owner(by_zone)] == zone[by_zone.peer]
+    assert inside.sum() == 2 * (30 * 29)
+    rng = np.random.default_rng(1)
+    assert parts(graphs.near(rng.uniform(size=50), np.append(rng.uniform(size=49), 9.0), 3)).max() == 0
+
+
+def test_bad_graphs_are_named_all_at_once():
+    with pytest.raises(InputError) as caught:
+        graphs.check(links(6, [0, 2], [1, 3]))
+    assert len(caught.value.problems) == 2
+    assert "no partner of home 4, 5, expected one or more for every home. Add a pair for it" in str(caught.value)
+    assert "4 parts, the smallest of 2 homes" in str(caught.value)
+    assert "Add a pair between home 0 and home 2" in str(caught.value)
+    graphs.check(links(3, [0, 1], [1, 2]))
+
+
+def test_contradictory_preferences_are_named():
+    graph = links(3, [0, 1, 0], [1, 2, 2])
+    nil = np.zeros(6)
+    bad = graphs.Costs(np.array([-0.3, 0, 0, 0, 0, 0]), nil + 0.1)
+    with pytest.raises(InputError, match=r"costs of home 0 with 1: -0.3 \$/kWh to buy and 0.1 to sell"):
+        graphs.check(graph, bad)
+    pair = owner(graph) * 3 + graph.peer
+    round_trip = np.isin(pair, (0 * 3 + 1, 1 * 3 + 2, 2 * 3 + 0))  # each of them would rather have it from the next
+    loop = graphs.Costs(np.where(round_trip, -0.2, 0.5), np.where(round_trip, 0.5, 0.1))
+    with pytest.raises(InputError, match=r"a round trip of energy through homes .* that costs less than nothing"):
+        graphs.check(graph, loop)
+    node = np.array([0.1, 0.3, 0.2])
+    fee = (node[owner(graph)] - node[graph.peer]) / 2
+    graphs.check(graph, graphs.Costs(fee, -fee))  # differences of nodal prices: no loop pays
+
+
+def test_a_green_preference_pays_green_sellers_more():
+    graph = links(3, [0, 1, 0], [2, 2, 1])
+    costs = graphs.preferring(graph, np.array([0.0, 0.0, 0.04]), np.array([True, False, False]), 0.01)
+    at_buyer = owner(graph) == 2
+    assert costs.buys_per_kwh[at_buyer].tolist() == pytest.approx([0.005, 0.045])
+    assert (costs.buys_per_kwh[~at_buyer] == 0.005).all()
+    graphs.check(graph, costs)
+
+
+def test_homes_that_trade_nothing_hear_the_supplier_and_say_nothing():
+    table, opened = curves([([0.0, 3.0], [0.3, 0.0])] * 4), call(4)
+    assert talk(Peer().deal(opened, table), 4) == Talk(4, 4 * REPORT_BYTES, 0, 0)
