@@ -25,8 +25,9 @@ class Layered:
     and plans come up, `rounds_day_ahead` when the day ahead is agreed; a layer whose plan breaks its limit raises the premium of
     that hour by `learning_per_kwh` for every kW an average home is too much, and takes it back when there is room.
     `reserve_share` of each limit is kept free for on/off units that cannot follow exactly (modelling 1.10). With
-    `energy_products` homes also hold energy for the run and for each day, which the day-ahead and real-time markets settle on
-    (a hedge: it moves bills by what forward prices missed, and no power); `reactive` lets inverters offer reactive power where the scenario agrees a power factor.
+    `energy_products` homes also hold energy for the run and for each day, which the day-ahead and real-time markets settle on: a
+    hedge, which moves bills by what forward prices missed, and no power. `reactive` lets inverters offer reactive power where
+    the scenario agrees a power factor.
 
     References
     ----------
