@@ -167,11 +167,14 @@ def prices(buy: ArrayLike, sell: ArrayLike, row: ArrayLike | None, n: int, h: in
     return both[0], both[1], index
 
 
+ALONE = 96  # so few rows are done before threads have started
+
+
 def spans(n: int, work: Callable[[int, int], Any], threads: int, block: int = 256) -> list[Any]:
     """Run work(start, stop) over blocks of rows on `threads` threads; results in row order."""
     block = min(block, max(1, -(-n // max(1, threads))))
     cuts = [(i, min(i + block, n)) for i in range(0, n, block)]
-    if threads <= 1 or len(cuts) <= 1:
+    if threads <= 1 or len(cuts) <= 1 or n < ALONE:
         return [work(*cut) for cut in cuts]
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(lambda span: work(*span), cuts))
