@@ -13,7 +13,7 @@ from gridagora.core.exchange import Status, count_bytes, count_messages, take, t
 from gridagora.core.ledger import book, paid_uusd
 from gridagora.core.place import Level, places
 from gridagora.core.product import Commodity, Horizon, Product
-from gridagora.core.session import Call, Site, Supply, Talk, Traffic, drive
+from gridagora.core.session import Call, Preference, Site, Supply, Talk, Traffic, drive
 from gridagora.kernels.consensus import links, owner, parts
 from gridagora.kernels.curve import Curves, at, clear, curves
 from gridagora.markets.peer import OFFER_BYTES, REPORT_BYTES, Peer, cost_per_h, talk, trades
@@ -219,7 +219,8 @@ def test_nobody_answers_a_design_that_needs_tenders():
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"graph": "ring"}, "market.peer.graph: got 'ring', expected one of complete, nearest, zone"),
+        ({"graph": "ring"}, "market.peer.graph: got 'ring', expected one of complete, nearest, zone, file"),
+        ({"graph": "file", "community": True}, "one without pairs from a file"),
         ({"neighbours": 0, "far": 0}, "neighbours: got 0, expected one partner or more"),
         ({"far": 4}, "far: got 4, expected none or more, below half of neighbours"),
         ({"local_per_kwh": -0.1}, "homes would buy to sell back"),
@@ -285,6 +286,98 @@ def test_a_green_preference_pays_green_sellers_more():
     assert costs.buys_per_kwh[at_buyer].tolist() == pytest.approx([0.005, 0.045])
     assert (costs.buys_per_kwh[~at_buyer] == 0.005).all()
     graphs.check(graph, costs)
+
+
+GREEN_BUYER, PLAIN_BUYER, SUN, STORE = range(4)
+
+
+def wanting(opened: Call, green_per_kwh: float, green: list[bool], panels: list[bool], local_per_kwh: float = 0.0) -> Call:
+    """The same call with homes that prefer something."""
+    wants = Preference(local_per_kwh, green_per_kwh, np.array(green), np.array(panels))
+    assert opened.site is not None
+    return opened._replace(site=opened.site._replace(prefers=wants))
+
+
+def market_day(sun_kw: float = 4.0, store_kw: float = 4.0) -> Curves:
+    """Two homes that buy up to 2 kW, one with sun and one with a battery that sell at the same price."""
+    buy = ([0.0, 2.0], [0.30, 0.02])
+    return curves([buy, buy, *(([-power, 0.0], [0.08, 0.08]) for power in (sun_kw, store_kw))])
+
+
+def bought(deal, buyer: int) -> np.ndarray:
+    """What one home buys of each other one."""
+    kw = np.zeros(4)
+    mine = owner(deal.graph) == buyer
+    kw[deal.graph.peer[mine]] = deal.trade_kw[mine]
+    return kw
+
+
+def test_green_homes_buy_of_the_sun_first_and_others_do_not_notice():
+    design = Peer(graph="complete", tolerance_kw=1e-5, tolerance_per_kwh=1e-6, rounds_max=3000)
+    table, plain = market_day(), call(4)
+    caring = wanting(plain, 0.04, [True, False, False, False], [False, False, True, False])
+    before, after = design.deal(plain, table), design.deal(caring, table)
+    assert before.converged
+    assert after.converged
+    assert bought(after, GREEN_BUYER)[SUN] > 1.0
+    assert bought(after, GREEN_BUYER)[STORE] < 1e-3
+    assert bought(before, GREEN_BUYER)[STORE] > 0.1, "without a preference both sellers are the same"
+    assert after.p_kw[PLAIN_BUYER] == pytest.approx(before.p_kw[PLAIN_BUYER], abs=1e-3)
+    assert cost_per_h(caring, after)[PLAIN_BUYER] == pytest.approx(cost_per_h(plain, before)[PLAIN_BUYER], abs=1e-4)
+
+
+def test_a_short_sun_earns_its_worth_and_is_not_bought_elsewhere_to_be_sold_as_green():
+    design = Peer(graph="complete", tolerance_kw=1e-5, tolerance_per_kwh=1e-6, rounds_max=3000)
+    table, plain = market_day(sun_kw=0.5), call(4)
+    caring = wanting(plain, 0.04, [True, False, False, False], [False, False, True, False])
+    deal = design.deal(caring, table)
+    assert deal.converged
+    assert (bought(deal, SUN) <= 0).all()
+    assert deal.supplier_kw[SUN] == pytest.approx(0.0, abs=1e-4)
+    assert bought(deal, GREEN_BUYER)[SUN] == pytest.approx(0.5, abs=1e-3)
+    to_green = (owner(deal.graph) == GREEN_BUYER) & (deal.graph.peer == SUN)
+    to_plain = (owner(deal.graph) == PLAIN_BUYER) & (deal.graph.peer == STORE)
+    assert deal.price_per_kwh[to_green] - deal.price_per_kwh[to_plain] == pytest.approx(0.04, abs=1e-3)
+
+
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_homes_that_want_a_low_price_never_pay_more_than_the_supplier_asks(seed):
+    rng = np.random.default_rng(seed)
+    table, green, panels = drawn(seed, 14), rng.random(14) < 0.5, rng.random(14) < 0.5
+    caring = wanting(call(14), 0.05, list(green), list(panels))
+    deal = Peer(graph="complete").deal(caring, table)
+    buyer = np.where(deal.trade_kw > 0, owner(deal.graph), deal.graph.peer)
+    power = at(table, BUY, 1.0)
+    plain = ~green[buyer] & ~(panels & (power < 0))[buyer]
+    assert (deal.price_per_kwh[plain] <= BUY).all()
+    assert (deal.price_per_kwh <= BUY + 0.05 + 1e-12).all()
+    own = np.flatnonzero(~green & ~(panels & (power < 0)))
+    price = np.where(alone(table, caring)[0] > 0, BUY, SELL)
+    if deal.converged:
+        gain = value_per_h(table, deal.p_kw) - cost_per_h(caring, deal)
+        left = value_per_h(table, alone(table, caring)[0]) - alone(table, caring)[0] * price
+        assert (gain - left)[own].min(initial=0.0) >= -14 * 14 * 1e-4 * (BUY - SELL)
+
+
+def test_all_homes_may_prefer_local_energy():
+    table, plain = drawn(11, 14), call(14)
+    said = wanting(plain, 0.0, [False] * 14, [False] * 14, local_per_kwh=0.03)
+    by_scenario = Peer(graph="complete").deal(said, table)
+    by_design = Peer(graph="complete", local_per_kwh=0.03).deal(plain, table)
+    np.testing.assert_array_equal(by_scenario.trade_kw, by_design.trade_kw)
+
+
+def test_partners_of_a_file_are_the_graph():
+    opened = call(6)
+    ring = np.array([(k, (k + 1) % 6) for k in range(6)])
+    design = Peer(graph="file")
+    table = drawn(4, 6)
+    deal = design.deal(opened._replace(site=opened.site._replace(partners=ring)), table)
+    assert deal.rounds > 0
+    np.testing.assert_array_equal(np.diff(deal.graph.offset), 2)
+    with pytest.raises(InputError, match=r"market\.peer\.graph: got 'file' and no file"):
+        design.deal(opened, table)
 
 
 def test_homes_that_trade_nothing_hear_the_supplier_and_say_nothing():

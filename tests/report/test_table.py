@@ -120,3 +120,13 @@ def test_the_terminal_leaves_out_near_relatives_and_rows_without_a_number(result
     assert "missed awards, all homes together" in text
     assert text.index("Comfort") < text.index("Delivery") < text.index("Information")
     assert "Other" not in text
+
+
+@pytest.mark.parametrize(("many", "words"), [(0, None), (1, "in 1 real-time session;"), (1200, "in 1,200 real-time sessions;")])
+def test_sessions_without_agreement_are_said_in_a_sentence(result, many, words):
+    designs = {name: dict(entry) for name, entry in result.summary["architectures"].items()}
+    designs["tou"] = designs["tou"] | {"certificates": {"unconverged_sessions": many}}
+    told = io.StringIO()
+    render(replace(result, summary=result.summary | {"architectures": designs}), Console(file=told, width=300))
+    assert ("did not agree" in told.getvalue()) == (words is not None)
+    assert words is None or f"tou: homes did not agree within the round limit {words} what both ends" in told.getvalue()

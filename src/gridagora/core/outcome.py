@@ -90,6 +90,7 @@ class Outcome(NamedTuple):
     network: Network | None
     wall_s: float
     reactive: Compensation | None = None  # where the scenario agrees a power factor
+    unconverged_sessions: int = 0  # of real time, that spent their rounds before parties agreed
 
 
 def reactive_cost_usd(outcome: Outcome) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from gridagora.core.exchange import Plans, Quotes, Tenders, Transactions, count_bytes, count_messages, quote
 from gridagora.core.place import Level, Places, places
 from gridagora.core.product import Product
-from gridagora.core.tables import Col, Index
+from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.curve import Curves
 from gridagora.kernels.value import Stores
 
@@ -29,15 +29,30 @@ class Supply(NamedTuple):
     over_per_kwh: float
 
 
+class Preference(NamedTuple):
+    """What homes mind, beside the price, of energy they would rather have from elsewhere.
+
+    A home that is not `green` looks only at the price, and at `local_per_kwh` as all do.
+    """
+
+    local_per_kwh: float  # what any home would pay more for a kWh of a partner than for one of the supplier
+    green_per_kwh: float  # what a green home would pay more for a kWh of a partner with sun to spare
+    green: Flag  # (n,) who cares
+    panels: Flag  # (n,) who has solar panels
+
+
 class Site(NamedTuple):
     """Where the parties stand: a tree of m places, the place of each party, and what each place can carry either way.
 
-    What the roots can carry stands in the `Supply`; `high_kw` is inf where nothing is limited.
+    What the roots can carry stands in the `Supply`; `high_kw` is inf where nothing is limited. Who may trade with whom and what
+    homes prefer is None where a scenario does not say.
     """
 
     tree: Places
     place: Index  # (n,) the place right above each party
     high_kw: Col  # (m,)
+    partners: Index | None = None  # (e, 2) pairs of parties
+    prefers: Preference | None = None
 
 
 class Call(NamedTuple):
@@ -55,6 +70,8 @@ class Call(NamedTuple):
     before_per_kwh: Col
     site: Site | None = None  # None: every party stands at the root
     binds: bool = False  # whether positions follow from a look-ahead
+    leads: Flag | None = None  # (n,) homes with PV, a battery or a car, where parties are homes
+    agreed_per_kwh: Col | None = None  # (n,) price of the hour that each home agreed to ahead
 
 
 class Behind(NamedTuple):

@@ -7,20 +7,22 @@ import numpy as np
 
 from gridagora.core import graph as graphs
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.exchange import HEADER, NETWORK, NUMBER_BYTES, Status, Transactions, join
+from gridagora.core.exchange import HEADER, NETWORK, NUMBER_BYTES, Status, Transactions, join, quote
 from gridagora.core.registry import register
-from gridagora.core.session import Call, Session, Site, Talk, opening, standing
+from gridagora.core.session import Ahead, Call, Outlook, Session, Site, Talk, opening, standing
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.consensus import CHECK_EVERY, Kept, Links, Rule, agree, keep, links, owner
 from gridagora.kernels.curve import Curves, at
 
-GRAPHS = ("complete", "nearest", "zone")
+GRAPHS = ("complete", "nearest", "zone", "file")
 FEES = ("none", "uniform", "distance", "zonal")
+DAY_H = 24
 SUPPLIER = -1  # the counterparty of what a home does not trade with its partners
 OFFER_BYTES = HEADER.size + 4 * NUMBER_BYTES  # who, to whom, quantity, price
 REPORT_BYTES = (
     HEADER.size + 3 * NUMBER_BYTES
 )  # who, and its two residuals; back come the largest of all, or the supplier's prices
+RESOLD = 2.0  # times the most that a green home pays more: what would make grey energy dearer than what green energy earns
 TOLD = 2  # numbers about itself that a home sends in an offer or a report
 
 
@@ -46,13 +48,15 @@ class Deal(NamedTuple):
 class Peer:
     """Every pair of partners holds a trade and a price, moved by both offers in each round until all pairs agree.
 
-    Partners are all homes ("complete"), about `neighbours` on the feeder of which `far` are called across it ("nearest"), or
-    those of the same zone ("zone"). With `community` a manager stands between the homes and one price holds in each pool: a
-    zone, or all homes. A trade pays `fee_per_kwh` to the network once ("uniform"), for every place on the way ("distance") or
-    where it leaves the zone ("zonal"), half at each end. `local_per_kwh` is what a home would pay more for a kWh of its
-    partners than for one of the supplier, who sells and buys any quantity at its import and export price; peers know no limit
-    of the network. Sessions end when partners agree within `tolerance_kw` and `tolerance_per_kwh`, or after `rounds_max`: then
-    what both ends offered last is traded, the rest stays with the supplier, and the status is ROUNDS_SPENT.
+    Partners are all homes ("complete"), about `neighbours` on the feeder of which `far` are called across it ("nearest"), those
+    of the same zone ("zone"), or those of `layers.partners_file` ("file"). With `community` a manager stands between the homes
+    and one price holds in each pool: a zone, or all homes. A trade pays `fee_per_kwh` to the network once ("uniform"), for every
+    place on the way ("distance") or where it leaves the zone ("zonal"), half at each end. `local_per_kwh` is what a home would
+    pay more for a kWh of its partners than for one of the supplier; `[preference]` says the same and what green homes want. The
+    supplier sells and buys any quantity at its import and export price; peers know no limit of the network. Sessions end when
+    partners agree within `tolerance_kw` and `tolerance_per_kwh`, or after `rounds_max`: then what both ends offered last is
+    traded, the rest stays with the supplier, and the status is ROUNDS_SPENT. The day ahead is agreed at midnight to find what
+    energy will be worth, not to hold it: there are no positions, and trades bind in real time.
 
     References
     ----------
@@ -88,15 +92,40 @@ class Peer:
             ("rounds_max", self.rounds_max >= 1, "one round or more"),
             ("penalty", self.penalty > 0, "a price per kW above 0"),
             ("network_fee", not (self.community and self.network_fee in FEES[2:]), "none or uniform: a pool knows no way"),
+            ("graph", not (self.community and self.graph == "file"), "one without pairs from a file: a pool has none"),
             ("private", self.private, "true: no home shows its curve to another"),
         )
         broken = [Problem(f"market.peer.{key}", repr(getattr(self, key)), rule) for key, good, rule in rules if not good]
         if broken:
             raise InputError(broken)
 
-    def outlook(self, call: Call) -> Col:
-        """Return the price homes plan on, shape (h,) [$/kWh]: the forecast of what the supplier asks."""
-        return call.supply.import_per_kwh
+    def ahead(self, call: Call) -> Ahead:
+        """Agree at midnight, hour by hour, on the day ahead, and find what a kWh of each hour is worth to each home.
+
+        A home plans twice, at what the supplier is forecast to ask and at what it is forecast to pay; a line between the two
+        plans is its curve in each hour. What partners agree on there is not held: it finds the worth, between the two forecasts,
+        that homes plan on. In other hours it keeps its place between them as forecasts move, that of the day before in hours to
+        come; nothing is said then but the supplier's forecast. Trades bind in real time only.
+        """
+        supply, site, carried = call.supply, standing(call), call.before_per_kwh
+        dear = supply.import_per_kwh + (self.local(site) + minded(site))[:, None]
+        cheap = np.broadcast_to(supply.export_per_kwh, dear.shape)
+        p_kw = np.full(dear.shape, np.nan)
+        if call.binds or carried.ndim == 1:
+            at_dear = (yield quote(call.product, call.party, dear)) or _refused()
+            at_cheap = (yield quote(call.product, call.party, cheap)) or _refused()
+            ends = zip(at_dear.p_kw.T, at_cheap.p_kw.T, dear.T, cheap.T, strict=True)
+            deals = [self.deal(_hour(call, t), _line(*columns)) for t, columns in enumerate(ends)]
+            yield together([talk(deal, len(call.party)) for deal in deals])
+            p_kw = np.stack([deal.p_kw for deal in deals], axis=1)
+            above = np.stack([deal.worth_per_kwh for deal in deals], axis=1) - cheap
+            share = np.divide(above, dear - cheap, out=np.ones_like(dear), where=dear > cheap).clip(0, 1)
+        else:
+            share = carried[:, :-1]
+            yield posted(call, supply.import_per_kwh, supply.export_per_kwh)
+        hours_known = share.shape[1]
+        next_day = share[:, [hours_known - DAY_H if hours_known >= DAY_H else hours_known - 1]]
+        return Outlook(cheap + share * (dear - cheap), p_kw, np.append(share, next_day, axis=1))
 
     def session(self, call: Call) -> Session:
         """Let partners agree, each knowing the prices that the supplier posts, and tell the supplier what is left."""
@@ -118,24 +147,34 @@ class Peer:
         supplier's price clears every pair at no trade, so nothing is offered: a buyer would pay no more than the supplier asks
         (and what it prefers local energy for), a seller asks no less than the supplier pays.
         """
-        n, dear = len(call.party), float(call.supply.import_per_kwh[0]) + self.local_per_kwh
-        cheap = float(call.supply.export_per_kwh[0])
-        if n < 2 or (at(curves, dear, 1.0) >= 0).all() or (at(curves, cheap, 0.0) <= 0).all():
+        n, site, cheap = len(call.party), standing(call), float(call.supply.export_per_kwh[0])
+        dear = float(call.supply.import_per_kwh[0]) + self.local(site)
+        extra = minded(site)
+        top = dear + float(extra.max(initial=0.0))
+        if n < 2 or (at(curves, top, 1.0) >= 0).all() or (at(curves, cheap, 0.0) <= 0).all():
             none = np.zeros(0, np.int64)
             alone, nil = links(n, none, none), np.zeros(0)
-            kept = keep(curves, alone, nil, (np.full(n, dear), np.full(n, cheap)))
+            kept = keep(curves, alone, nil, (dear + extra, np.full(n, cheap)))
             return Deal(alone, nil, nil, nil, *kept, 0, converged=True)
-        site = standing(call)
         return self.pooled(site, curves, dear, cheap) if self.community else self.bilateral(site, curves, dear, cheap)
 
     def bilateral(self, site: Site, curves: Curves, dear: float, cheap: float) -> Deal:
-        """Return what partners agree on, pair by pair."""
-        graph = self.partners(site)
-        graphs.check(graph, where="market.peer.graph")
-        fee, n = self.fees(site, graph), len(site.place)
-        found = agree([curves], graph, dear, outside=(dear, cheap), costs=(fee, fee), rule=self.rule())
-        price, trade = np.clip(found.price_per_kwh[0], cheap, dear), found.trade_kw[0]
-        kept = keep(curves, graph, trade, (np.full(n, dear), np.full(n, cheap)))
+        """Return what partners agree on, pair by pair, where the supplier's energy is worth `dear` to a home that is not green.
+
+        A home is a green partner while it would export even at that price: its panels give more than it takes. It would buy
+        other energy then only to sell that on as green, so it is taken to mind such energy more than any green home does.
+        """
+        graph, extra = self.partners(site), minded(site)
+        fee, low = self.fees(site, graph), np.full(len(site.place), cheap)
+        sunny = spare(site, at(curves, dear, 1.0))
+        grey = np.where(sunny, RESOLD * extra.max(), extra)
+        high, costs = dear + grey, graphs.preferring(graph, grey, sunny, 2 * fee)
+        graphs.check(graph, costs, where="market.peer.graph")
+        found = agree([curves], graph, dear, outside=(high, low), costs=costs, rule=self.rule())
+        trade = found.trade_kw[0]
+        buyer = np.where(trade > 0, owner(graph), graph.peer)
+        price = np.clip(found.price_per_kwh[0], cheap, dear + np.minimum(grey, extra.max())[buyer])
+        kept = keep(curves, graph, trade, (high, low))
         return Deal(graph, trade, price, fee, *kept, int(found.rounds[0]), bool(found.converged[0]))
 
     def pooled(self, site: Site, curves: Curves, dear: float, cheap: float) -> Deal:
@@ -168,6 +207,8 @@ class Peer:
     def partners(self, site: Site) -> Links:
         """Return the trade graph of the homes of a site."""
         n = len(site.place)
+        if self.graph == "file":
+            return links(n, *(_no_file() if site.partners is None else site.partners).T)
         if self.graph == "complete" or (self.graph == "nearest" and n <= self.neighbours + 1):
             return graphs.complete(n)
         if self.graph == "zone":
@@ -186,6 +227,10 @@ class Peer:
             times += zone[owner(graph)] != zone[graph.peer]
         return times * (self.fee_per_kwh / 2)
 
+    def local(self, site: Site) -> float:
+        """What a home minds of a kWh of the supplier, as this design or the scenario has it [$/kWh]."""
+        return self.local_per_kwh + (0.0 if site.prefers is None else site.prefers.local_per_kwh)
+
     def rule(self) -> Rule:
         """When a session ends."""
         return Rule(self.tolerance_kw, self.tolerance_per_kwh, self.rounds_max, self.penalty)
@@ -195,6 +240,22 @@ def _refused() -> NoReturn:
     raise InputError([Problem("market.peer", "no tenders", "a strategy that looks ahead and tenders, such as 'home'")])
 
 
+def _no_file() -> NoReturn:
+    hint = "Set partners_file in [layers]."
+    raise InputError([Problem("market.peer.graph", "'file' and no file", "a file of partners", hint)])
+
+
+def minded(site: Site) -> Col:
+    """Return what each home would pay more for a kWh of a green partner than for any other, shape (n,) [$/kWh]."""
+    wants = site.prefers
+    return np.zeros(len(site.place)) if wants is None else np.where(wants.green, wants.green_per_kwh, 0.0)
+
+
+def spare(site: Site, p_kw: Col) -> Flag:
+    """Return which homes have panels and sun to spare, shape (n,), where they would take p_kw at the import price."""
+    return np.full(len(site.place), False) if site.prefers is None else site.prefers.panels & (p_kw < 0)
+
+
 def _even(trade_kw: Col, pool: Index, of_home: Flag) -> Col:
     """Return the trades of each pool with the longer side cut in proportion: its manager keeps nothing."""
     bought = np.bincount(pool[of_home], trade_kw[of_home].clip(min=0))
@@ -202,6 +263,36 @@ def _even(trade_kw: Col, pool: Index, of_home: Flag) -> Col:
     least = np.minimum(bought, sold)
     buys, sells = (np.divide(least, side, out=np.zeros_like(side), where=side > 0)[pool] for side in (bought, sold))
     return np.asarray(trade_kw * np.where((trade_kw > 0) == of_home, buys, sells))
+
+
+def _hour(call: Call, t: int) -> Call:
+    """Return the call as it would be if only hour t of it were open."""
+    supply, step = call.supply, slice(t, t + 1)
+    one = supply._replace(
+        import_per_kwh=supply.import_per_kwh[step], export_per_kwh=supply.export_per_kwh[step], base_kw=supply.base_kw[step]
+    )
+    return call._replace(supply=one)
+
+
+def _line(at_dear_kw: Col, at_cheap_kw: Col, dear_per_kwh: Col, cheap_per_kwh: Col) -> Curves:
+    """Return curves through two plans; the mean of both where a home that moves energy in time takes less at the lower price."""
+    mean = (at_dear_kw + at_cheap_kw) / 2
+    falls = at_dear_kw <= at_cheap_kw
+    p_kw = np.column_stack([np.where(falls, at_dear_kw, mean), np.where(falls, at_cheap_kw, mean)])
+    price = np.column_stack([dear_per_kwh, cheap_per_kwh])
+    return Curves(2 * np.arange(len(mean) + 1), p_kw.ravel(), price.ravel())
+
+
+def together(talks: list[Talk]) -> Talk:
+    """Return the sum of what was said side by side: rounds are those of the longest."""
+    columns = list(zip(*talks, strict=True))
+    return Talk(sum(columns[0]), sum(columns[1]), max(columns[2]), sum(columns[3]))
+
+
+def posted(call: Call, *paths: Col) -> Talk:
+    """Return what the supplier says when it posts price paths to all homes."""
+    each = HEADER.size + NUMBER_BYTES * (1 + sum(len(path) for path in paths))
+    return Talk(len(call.party), len(call.party) * each, 1, 0)
 
 
 def talk(deal: Deal, homes: int) -> Talk:

@@ -72,6 +72,7 @@ PROOFS = {
     "money": "Payments less receipts over the whole ledger.",
     "voltage": "Residual of the exact power flow.",
     "rounds": "Rounds that the coordination took.",
+    "unconverged": "Real-time sessions in which homes spent all rounds before they agreed.",
     "converged": "Whether every power flow and every clearing came to its end.",
     "balance": "What comes in less what goes out.",
 }

@@ -94,8 +94,25 @@ def render(result: Outcome, console: Console) -> None:
         chosen = range(first, min(first + room, len(names)))
         note = f"* best of all designs   ▲ more is better   ▼ less is better   reference: {baseline(result)}   more rows: report"
         console.print(_grid(rows, names, chosen, note if chosen[-1] == len(names) - 1 else None))
+    for name, many in unconverged(result).items():
+        console.print(Text(f"{name}: {disagreed(many)}", style="yellow"))
     for name, reason in failed(result).items():
         console.print(Text(f"{name} did not finish: {reason}", style="bold red"))
+
+
+def unconverged(result: Outcome) -> dict[str, int]:
+    """Return the designs of which real-time sessions spent their rounds before homes agreed, and how many."""
+    held = {name: result.summary["architectures"][name].get("certificates", {}) for name in designs(result)}
+    return {name: many for name, each in held.items() if (many := int(each.get("unconverged_sessions", 0)))}
+
+
+def disagreed(many: int) -> str:
+    """Return what it means that so many sessions spent their rounds, and what to change."""
+    sessions = "1 real-time session" if many == 1 else f"{many:,} real-time sessions"
+    return (
+        f"homes did not agree within the round limit in {sessions}; what both ends offered last was traded, the rest was the "
+        "supplier's. Raise market.peer.rounds_max, or set market.peer.penalty closer to its default."
+    )
 
 
 def _grid(rows: pd.DataFrame, names: list[str], chosen: range, note: str | None) -> Table:

@@ -158,7 +158,9 @@ def without_limit(
     runs = {}
     for name, outcome in outcomes.items():
         stage = f"{name}, no limit"
-        if getattr(markets[name], "told_specs", False) or hasattr(markets[name], "ahead"):
+        market = markets[name]
+        knows = getattr(market, "told_specs", False) or hasattr(market, "ahead")
+        if knows and not getattr(market, "private", False):  # peers know no limit of the network
             ran = simulate(markets[name], free, lambda done, total, at=stage: tell(at, done, total))
             runs[name] = score(name, ran, free)
             if scene.scenario.reactive.power_factor is not None:  # part of welfare then, and known from the network alone

@@ -8,7 +8,7 @@ import numpy as np
 from gridagora.core.ledger import Ledger
 from gridagora.core.registry import find
 from gridagora.core.session import Site, Traffic
-from gridagora.core.tables import Col, Homes, Index
+from gridagora.core.tables import Col, Flag, Homes, Index
 from gridagora.run import fleet as homes_at
 from gridagora.run.links import PERFECT, Inbox, Links
 from gridagora.run.outlook import Wholesale, real_time_per_kwh
@@ -47,6 +47,7 @@ class Track(NamedTuple):
     place_per_kwh: Col  # (m, t) price at every place; no rows where all homes see one price
     award_kw: Col  # (t, n) what a home was awarded, nan where nothing is
     local_kw: Col  # (t, n) what a home bought of other homes; no rows where homes do not trade with each other
+    own_per_kwh: Col  # (t, n) price of every home; no rows where one price holds for all, or for all at a place
     starts: Col  # (n,)
     short_k_h: Col  # (n,)
     short_k2_h: Col  # (n,)
@@ -63,6 +64,7 @@ class Ran(NamedTuple):
     inbox: Inbox
     positions: tuple[Position, ...]  # earliest agreed first
     local: Ledger  # what homes paid each other
+    unconverged: int  # real-time sessions that spent their rounds
     wall_s: float
 
 
@@ -80,10 +82,12 @@ class Desk:
     track: Track
     heard_per_kwh: Col  # (n,) last price that each home heard
     metered_kw: Col  # (n,) in the interval before
+    agreed_per_kwh: Col | None = None  # (n,) price of the hour that each home plans on, where each has its own
     traffic: Traffic = field(default_factory=Traffic)
     inbox: Inbox = field(default_factory=Inbox)
     positions: dict[str, Position] = field(default_factory=dict)
     paid_usd: list[tuple[Index, Index, Col]] = field(default_factory=list)  # home to home, one entry an interval
+    unconverged: int = 0  # sessions that spent their rounds
 
     @property
     def whole(self) -> bool:
@@ -108,7 +112,8 @@ def opened(market: Any, study: Study) -> Desk:
     wholesale = real_time_per_kwh(study.wholesale, hours + DAY_H, study.dt_h)
     strategy = find("strategy", market.strategy)()
     private = getattr(market, "private", False)
-    places = len(study.site.high_kw) if study.site is not None and getattr(strategy, "whole", False) and not private else 0
+    layered = getattr(strategy, "whole", False) and not private and not getattr(market, "own_prices", False)
+    places = len(study.site.high_kw) if study.site is not None and layered else 0
     track = Track(
         np.zeros((4, t, n)),
         np.zeros((t, n)),
@@ -117,6 +122,7 @@ def opened(market: Any, study: Study) -> Desk:
         np.zeros((places, t)),
         np.full((t, n), np.nan),
         np.zeros((t if private else 0, n)),
+        np.zeros((t if getattr(market, "own_prices", False) else 0, n)),
         np.zeros(n),
         np.zeros(n),
         np.zeros(n),
@@ -146,6 +152,13 @@ def home_kw(track: Track, study: Study) -> Col:
     hours = DAY_H * study.days
     fixed = (study.homes.load_kw - study.homes.pv_kw)[:, :hours]
     return np.repeat(fixed, round(1 / study.dt_h), axis=1) + track.kind_kw.transpose(0, 2, 1).sum(0)
+
+
+def leads(homes: Homes) -> Flag:
+    """Return which homes are prosumers, shape (n,): they have PV, a battery or a car."""
+    has: Flag = (homes.pv_kw.max(1) > 0) | (homes.battery_kwh > 0)
+    has[homes.ev_home] = True
+    return has
 
 
 def owners(desk: Desk, sessions: Index) -> Index:

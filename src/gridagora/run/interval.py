@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gridagora.core.exchange import NETWORK, Quotes, Tenders, Transactions
+from gridagora.core.exchange import NETWORK, Quotes, Status, Tenders, Transactions
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.session import Behind, Call, drive
 from gridagora.core.tables import Col
@@ -10,7 +10,7 @@ from gridagora.kernels.behind import at_own
 from gridagora.kernels.curve import Curves
 from gridagora.run import behind
 from gridagora.run import fleet as homes_at
-from gridagora.run.desk import Desk, owners
+from gridagora.run.desk import Desk, leads, owners
 from gridagora.run.links import deliver, heard
 from gridagora.run.outlook import supply
 
@@ -49,6 +49,8 @@ def _cleared(desk: Desk, i: int, now_s: float, inner: Behind) -> tuple[Quotes, T
         (),
         desk.tariff_per_kwh[:0],
         study.site if desk.whole else None,
+        leads=leads(study.homes) if desk.whole else None,
+        agreed_per_kwh=desk.agreed_per_kwh if desk.whole else None,
     )
     sent: list[Tenders] = []
 
@@ -63,6 +65,7 @@ def _cleared(desk: Desk, i: int, now_s: float, inner: Behind) -> tuple[Quotes, T
 
     private = getattr(desk.market, "private", False)
     result, quotes, desk.traffic, passed, local = drive(desk.market.session(call), ask, desk.traffic, private=private)
+    desk.unconverged += bool((result.status == Status.ROUNDS_SPENT).any())
     if private:  # what homes do not trade with each other is the supplier's, at its prices
         _trade(desk, i, local)
         pair = (call.supply.import_per_kwh, call.supply.export_per_kwh)
@@ -73,10 +76,19 @@ def _cleared(desk: Desk, i: int, now_s: float, inner: Behind) -> tuple[Quotes, T
     track.price_per_kwh[i], track.credit_per_kwh[i] = (price[0] for price in pair)
     if desk.whole:
         track.award_kw[i] = result.p_kw[:, 0]
+    if len(track.own_per_kwh):
+        track.own_per_kwh[i] = result.price_per_kwh[:, 0]
+        track.price_per_kwh[i] = track.credit_per_kwh[i] = _mean_per_kwh(result)
     if passed is not None and len(track.place_per_kwh):
         track.place_per_kwh[:, i] = passed.down.buy_per_kwh[:, 0]
         track.price_per_kwh[i] = track.credit_per_kwh[i] = track.place_per_kwh[-1, i]
     return quotes, _known(desk, result, sent[-1]) if sent and study.links.loss_share else result
+
+
+def _mean_per_kwh(result: Transactions) -> float:
+    """Return the mean price of what homes buy and sell [$/kWh], weighted by quantity."""
+    moved = np.abs(result.p_kw[:, 0])
+    return float((result.price_per_kwh[:, 0] * moved).sum() / max(moved.sum(), 1e-9))
 
 
 def _trade(desk: Desk, i: int, local: Transactions | None) -> None:

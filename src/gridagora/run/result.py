@@ -139,6 +139,7 @@ def _entry(outcome: Outcome, metrics: list[Metric], measure: Yardstick, top: Any
             "flow_mismatch_kva": None if net is None else net.mismatch_kva,
             "flow_failed_intervals": None if net is None else net.failed,
             "revenue_gap_usd": revenue_gap_usd(outcome, study),
+            "unconverged_sessions": outcome.unconverged_sessions,
         },
         "wall_s": outcome.wall_s,
     }

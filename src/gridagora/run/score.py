@@ -5,9 +5,9 @@ import numpy as np
 from gridagora.core.ledger import bill_usd, join, paid_uusd
 from gridagora.core.outcome import Exchange, Outcome
 from gridagora.core.tables import Col
-from gridagora.run.desk import DAY_H, Ran, Study, home_kw
+from gridagora.run.desk import DAY_H, Ran, Study, home_kw, leads
 from gridagora.run.fleet import spread
-from gridagora.run.settle import PARTIES, deviation_charge, settle
+from gridagora.run.settle import PARTIES, deviation_charge, retail_margin, settle
 
 BAND_K = 1.0  # discomfort counts beyond this distance from the set point
 QUARTER_H = 0.25  # comfort is felt as the mean of a quarter of an hour (modelling 1.9)
@@ -35,10 +35,14 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
     price, credit = track.price_per_kwh, track.credit_per_kwh
     if len(track.place_per_kwh):
         price = credit = track.place_per_kwh[study.site.place] if study.site is not None else price
+    if len(track.own_per_kwh):
+        price = credit = track.own_per_kwh.T
     award_kw = track.award_kw.T
     supplied_kw = meter_kw - track.local_kw.T if len(track.local_kw) else meter_kw
     energy = settle(supplied_kw, price, credit, ran.wholesale_per_kwh, w, dt, ran.positions)
     ledger = join([energy, ran.local, deviation_charge(meter_kw, award_kw, homes.quality, dt)])
+    if len(track.own_per_kwh):
+        ledger = join([ledger, retail_margin(ledger, leads(homes))])
     paid = paid_uusd(ledger, n + len(PARTIES))
     t = hours * per
     return Outcome(
@@ -83,6 +87,7 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
         exchange=Exchange(ran.traffic.messages, ran.traffic.bytes, ran.traffic.rounds, ran.traffic.disclosed // n),
         network=None,
         wall_s=ran.wall_s,
+        unconverged_sessions=ran.unconverged,
     )
 
 

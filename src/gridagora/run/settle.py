@@ -7,7 +7,7 @@ import numpy as np
 from gridagora.core import ledger as books
 from gridagora.core.ledger import Ledger, book
 from gridagora.core.quality import deviation_kwh, per_home
-from gridagora.core.tables import Col, Index, Quality
+from gridagora.core.tables import Col, Flag, Index, Quality
 from gridagora.run.outlook import Wholesale
 
 PARTIES = ("operator", "wholesale", "wires")  # after the homes
@@ -73,6 +73,16 @@ def settle(
             book(wholesale, operator, "export credit", float((-load).clip(min=0).sum() * w.export_credit_per_kwh * dt_h)),
         ]
     )
+
+
+def retail_margin(ledger: Ledger, leads: Flag) -> Ledger:
+    """Book what selling to end-users left over to the prosumers who are the retailer, in equal parts, for their offers are equal.
+
+    Nobody stands between them: the account of the operator n comes out at the few micro-dollars that equal parts leave.
+    """
+    n, own = len(leads), np.flatnonzero(leads)
+    left = -books.paid_uusd(ledger, n + len(PARTIES))[n] / books.UUSD_PER_USD
+    return book(n, own, "retail margin", np.full(len(own), left / len(own)))
 
 
 def between_homes(paid_usd: list[tuple[Index, Index, Col]]) -> Ledger:

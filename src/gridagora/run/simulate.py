@@ -41,5 +41,6 @@ def simulate(market: Any, study: Study, progress: Callable[[int, int], None] | N
         desk.inbox,
         tuple(desk.positions.values()),
         between_homes(desk.paid_usd),
+        desk.unconverged,
         perf_counter() - began,
     )

@@ -7,6 +7,7 @@ from gridagora.core.place import Level, Places, lift_kw, places
 from gridagora.core.session import Site
 from gridagora.core.tables import Col, Index
 from gridagora.grid.layers import layers
+from gridagora.scenario import draw
 from gridagora.scenario.build import Scene
 
 QUARTERS = 4
@@ -32,7 +33,7 @@ def site(scene: Scene, flat: Outcome) -> Site:
         per = max(1, round(1 / (QUARTERS * flat.dt_h)))
         load_kw = lift_kw(tree, place, flat.home_kw)[zone]
         high_kw[zone] = keys.zone_limit_share_of_flat_peak * load_kw.reshape(len(load_kw), -1, per).mean(2).max(1)
-    return Site(tree, place, high_kw)
+    return Site(tree, place, high_kw, scene.partners, draw.preference(scene.scenario, scene.homes))
 
 
 def without_transformers(tree: Places, place: Index, high_kw: Col) -> tuple[Places, Index, Col]:

@@ -12,7 +12,7 @@ from gridagora.core.feeder import Feeder
 from gridagora.core.registry import find
 from gridagora.core.rng import stream
 from gridagora.core.tables import Col, Flag, Homes, Index, Prices, Weather
-from gridagora.scenario import draw, read, sound
+from gridagora.scenario import draw, partners, read, sound
 from gridagora.scenario.calendar import midnight_s, utc_offset_s
 from gridagora.scenario.schema import Scenario
 
@@ -36,6 +36,7 @@ class Scene:
     prices: Prices
     home_meter: Index
     other_kw: Col
+    partners: Index | None = None  # (e, 2) pairs of homes that may trade, where a file says so
 
     @property
     def start_s(self) -> int:
@@ -159,12 +160,13 @@ def assemble(
         problems += sound.placing(home_meter, homes, feeder, where)
     if problems or home_meter is None:
         raise InputError(problems)
+    pairs = partners.read(Path(scenario.layers.partners_file), homes.home_id) if scenario.layers.partners_file else None
     if draw.draws_quality(scenario):
         homes = homes._replace(quality=draw.quality(scenario, homes.home_id))
     rated_kw = scenario.feeder.other_peak_share * np.where(home_meters(feeder, scenario), 0.0, feeder.meter_kw)
     others = other_load_kw(rated_kw, sound.hours(case.days), case.start.weekday())
     full = scenario if scenario.text else scenario.model_copy(update={"text": read.write(_plain(scenario))})
-    return Scene(full, feeder, homes, weather, prices, home_meter, others if other_kw is None else other_kw)
+    return Scene(full, feeder, homes, weather, prices, home_meter, others if other_kw is None else other_kw, pairs)
 
 
 def home_meters(feeder: Feeder, scenario: Scenario) -> Flag:

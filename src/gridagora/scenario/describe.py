@@ -9,7 +9,7 @@ from gridagora.core.errors import InputError
 from gridagora.core.feeder import Feeder
 from gridagora.core.quality import TIERS, per_home
 from gridagora.core.tables import LEAD_H, Col, Prices
-from gridagora.scenario import sound
+from gridagora.scenario import draw, sound
 from gridagora.scenario.build import Scene, load
 from gridagora.sources import opendss
 
@@ -81,7 +81,19 @@ def scene_lines(scene: Scene) -> dict[str, str]:
     lines["reactive power"] = _reactive(scene)
     lines["comfort"] = _comfort(scene)
     lines["quality of service"] = _quality(scene)
-    return lines
+    if scene.partners is not None:
+        lines["partners"] = f"{len(np.unique(np.sort(scene.partners, 1), axis=0))} pairs, {keys.layers.partners_file}"
+    return lines | _preference(scene)
+
+
+def _preference(scene: Scene) -> dict[str, str]:
+    wants = draw.preference(scene.scenario, scene.homes)
+    if wants is None:
+        return {}
+    local = f"every home would pay {wants.local_per_kwh:g} $/kWh more for energy of another home"
+    green = f"{np.count_nonzero(wants.green)} green homes {wants.green_per_kwh:g} $/kWh more for solar energy of another home"
+    said = [text for text, per_kwh in ((local, wants.local_per_kwh), (green, wants.green_per_kwh)) if per_kwh]
+    return {"preferences": "; ".join(said) + "; only the design 'peer' knows whose energy is whose"}
 
 
 def prices_line(prices: Prices, days: int, source: str) -> str:

@@ -9,9 +9,10 @@ from gridagora.core.errors import InputError, Problem
 from gridagora.core.feeder import Feeder
 from gridagora.core.quality import TIERS
 from gridagora.core.rng import stream
+from gridagora.core.session import Preference
 from gridagora.core.tables import Homes, Prices, Quality, Weather
 from gridagora.scenario.calendar import midnight_s
-from gridagora.scenario.schema import ComfortKeys, QualityKeys, Scenario
+from gridagora.scenario.schema import ComfortKeys, PreferenceKeys, QualityKeys, Scenario
 from gridagora.scenario.sound import hours
 from gridagora.sources import ev, opendss, synthetic, synthetic_feeder
 from gridagora.sources import homes as profiles
@@ -100,6 +101,20 @@ def quality(scenario: Scenario, home_id: Sequence[str]) -> Quality:
         np.full(count, keys.deviation_per_kwh),
         1.0 if keys.deviation_window == "hour" else 0.0,
     )
+
+
+def preference(scenario: Scenario, table: Homes) -> Preference | None:
+    """Return what homes prefer, None where the scenario says nothing: who is green is a draw of the seed, keyed by the home.
+
+    A larger share keeps every green home of a smaller one.
+    """
+    seed, keys = scenario.scenario.seed, scenario.preference
+    if keys == PreferenceKeys():
+        return None
+    rank = np.argsort([stream(seed, "green preference", home).random() for home in table.home_id], kind="stable")
+    green = np.zeros(len(rank), dtype=np.bool_)
+    green[rank[: round(keys.green_share * len(rank))]] = True
+    return Preference(keys.local_per_kwh, keys.green_per_kwh, green, table.pv_kw.any(axis=1))
 
 
 def draws_quality(scenario: Scenario) -> bool:

@@ -19,6 +19,7 @@ USED = (
     ("prices", "folder", ("ercot_hub_average", "ercot_austin_zone", "ercot_hb_south_2016")),
     ("prices", "day_ahead_file", ("ercot_files",)),
     ("prices", "real_time_file", ("ercot_files",)),
+    ("layers", "partners_file", ()),  # whatever the source
 )
 PRICE_FOLDERS = {
     "ercot_hub_average": "{data}/prices/ercot_hb_hubavg_2024",
@@ -69,7 +70,7 @@ def _used(tables: Mapping[str, Table]) -> list[Place]:
     for table, key, sources in USED:
         values = vars(tables[table])
         text = values[key] or (PRICE_FOLDERS.get(values["source"], "") if key == "folder" else "")
-        if values["source"] in sources and text:
+        if text and (not sources or values["source"] in sources):
             found.append(Place(table, key, text))
     return found
 

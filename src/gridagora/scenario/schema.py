@@ -115,6 +115,21 @@ class LayersKeys(Table):
     transformer_limit_share: float | None = Field(
         None, gt=0.0, le=5.0, description="limit of a service transformer as a share of its rating; left out: no limit"
     )
+    partners_file: str = Field(
+        "", description="CSV file of pairs of home ids that may trade with each other, for market.peer.graph 'file'"
+    )
+
+
+class PreferenceKeys(Table):
+    """`[preference]`: what homes that trade with each other want beside a low price."""
+
+    local_per_kwh: NotNegative = Field(
+        0.0, description="what every home would pay more for a kWh of another home than for one of the supplier [$/kWh]"
+    )
+    green_per_kwh: NotNegative = Field(
+        0.0, description="what a green home would pay more for a kWh of a home with sun to spare [$/kWh]"
+    )
+    green_share: Share = Field(0.0, description="share of homes that are green; the rest want a low price [0..1]")
 
 
 class LinksKeys(Table):
@@ -186,6 +201,7 @@ class Scenario(Table):
     tariff: TariffKeys = TariffKeys()
     substation: SubstationKeys = SubstationKeys()
     layers: LayersKeys = LayersKeys()
+    preference: PreferenceKeys = PreferenceKeys()
     links: LinksKeys = LinksKeys()
     reactive: ReactiveKeys = ReactiveKeys()
     comfort: ComfortKeys = ComfortKeys()
@@ -206,6 +222,7 @@ TABLES: Mapping[str, type[Table]] = MappingProxyType(
         "tariff": TariffKeys,
         "substation": SubstationKeys,
         "layers": LayersKeys,
+        "preference": PreferenceKeys,
         "links": LinksKeys,
         "reactive": ReactiveKeys,
         "comfort": ComfortKeys,

@@ -14,6 +14,8 @@ from gridagora.scenario.schema import (
     Case,
     ComfortKeys,
     HomesKeys,
+    LayersKeys,
+    PreferenceKeys,
     QualityKeys,
     ReactiveKeys,
     SubstationKeys,
@@ -45,6 +47,8 @@ def check(tables: Mapping[str, Table], parts: Mapping[str, Any], got: Got) -> li
         *_weather(homes, cast(WeatherKeys, tables["weather"]), got),
         *_sliders(cast(ComfortKeys, tables["comfort"]), got),
         *_tiers(cast(QualityKeys, tables["quality"]), got),
+        *_partners(cast(LayersKeys, tables["layers"]), parts, got),
+        *_preference(cast(PreferenceKeys, tables["preference"]), homes, parts, got),
     ]
 
 
@@ -118,6 +122,38 @@ def _tiers(keys: QualityKeys, got: Got) -> list[Problem]:
         return []
     both = f"firm_share = {keys.firm_share:g} and flexible_share = {keys.flexible_share:g}"
     return [Problem(got.where("quality", "firm_share"), both, "shares that add up to at most 1: the rest is standard")]
+
+
+def _partners(keys: LayersKeys, parts: Mapping[str, Any], got: Got) -> list[Problem]:
+    if keys.partners_file or parts.get("peer", {}).get("graph") != "file":
+        return []
+    hint = "Set partners_file in [layers]: a CSV file with the ids of two homes a line."
+    return [Problem(got.where("market", "peer", "graph"), "'file' and no file", "a file of partners", hint)]
+
+
+def _preference(keys: PreferenceKeys, homes: HomesKeys, parts: Mapping[str, Any], got: Got) -> list[Problem]:
+    peer, cares = parts.get("peer", {}), keys.green_share > 0
+    own = peer.get("local_per_kwh", 0.0)
+    both = keys.local_per_kwh > 0 and isinstance(own, int | float) and own > 0
+    shown = f"green_share = {keys.green_share:g} with green_per_kwh = {keys.green_per_kwh:g}"
+    twice = f"{keys.local_per_kwh:g} and market.peer.local_per_kwh = {own}"
+    rules = (
+        ("green_share", cares != (keys.green_per_kwh > 0), shown, "both above 0, or neither: who cares pays, and who pays cares"),
+        (
+            "green_share",
+            cares and homes.pv_share == 0 and homes.source != "profiles",
+            f"{keys.green_share:g} while [homes] pv_share = 0",
+            "homes with panels: nobody else sells green energy",
+        ),
+        (
+            "green_share",
+            cares and peer.get("community", False) is True,
+            f"{keys.green_share:g} with market.peer.community = true",
+            "no green homes in a pool: it has one price and does not tell whose energy it was",
+        ),
+        ("local_per_kwh", both, twice, "one of the two"),
+    )
+    return [Problem(got.where("preference", key), what, expected) for key, broken, what, expected in rules if broken]
 
 
 def _weather(homes: HomesKeys, weather: WeatherKeys, got: Got) -> list[Problem]:

@@ -1,0 +1,177 @@
+"""What an equilibrium of the retail game is checked by: the potential, and what every party could still gain alone.
+
+The potential is the welfare of all parties less half of what each offer costs its owner by moving the price. Its optimum is the
+equilibrium where end-users are linear. Where their demand stops at nil the inverse demand has kinks, profit is not concave, and
+only a best response over all prices says what somebody could gain.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gridagora.core.errors import PartError
+from gridagora.core.retail_game import best_offer_kw, boxed, price_per_kwh
+from gridagora.core.retail_rounds import Community, Held, said
+from gridagora.core.tables import Col
+from gridagora.kernels.value import Stores, respond
+
+CORNER = 1e-9  # relative: what rounding can make of the same peak
+
+
+class Users(NamedTuple):
+    """M end-users one by one: worth of the first kWh (M, T) [$/kWh], and slopes (M, T, T), or (M, T) without shifting."""
+
+    worth_per_kwh: Col
+    slope: Col
+
+
+class Certificate(NamedTuple):
+    """What each party could gain alone [$], prosumers (N,) and end-users (M,), and the wholesale position of all.
+
+    `share` is the largest gain over the mean absolute profit. `proved` is false where a gain is only known from below;
+    `warning` says in words which condition does not hold, and is empty where all hold.
+    """
+
+    offer_usd: Col
+    device_usd: Col
+    follower_usd: Col
+    wholesale_usd: float
+    profit_usd: Col
+    share: float
+    proved: bool
+    warning: str
+
+
+def device_cost_usd(c: Community, held: Held) -> Col:
+    """Return what schedules cost their owners besides energy, shape (N,) [$]."""
+    zero, total = np.zeros_like(c.buy_per_kwh), np.zeros(len(c.made_kw))
+    for table, at, p_kw in zip(c.stores, c.home, held.device_kw, strict=True):
+        np.add.at(total, at, respond(_at(table, p_kw), zero, zero).cost_usd)
+    return total
+
+
+def _at(table: Stores, p_kw: Col) -> Stores:
+    return table._replace(p_min_kw=p_kw, p_max_kw=p_kw)
+
+
+def wholesale_usd(c: Community, held: Held) -> float:
+    """Return what wholesale is paid for what is offered but not made, less what it pays for the rest [$]."""
+    told = said(c, held)
+    short = (told.offer_kw - told.made_kw).sum(0)
+    return float(c.buy_per_kwh @ short.clip(min=0) - c.sell_per_kwh @ (-short).clip(min=0))
+
+
+def potential_usd(c: Community, held: Held) -> float:
+    """Return the potential of the game at a schedule [$]; with `own_share` 0 it is the welfare of all."""
+    offer, end_users = held.offer_kw, c.end_users
+    total = offer.sum(0)
+    worth = end_users.choke_per_kwh @ total - 0.5 * total @ end_users.slope @ total
+    moved = 0.5 * c.own_share * float(np.einsum("it,ts,is->", offer, end_users.slope, offer))
+    return float(worth - moved - device_cost_usd(c, held).sum() - wholesale_usd(c, held))
+
+
+def profit_usd(c: Community, held: Held, internal_per_kwh: Col) -> Col:
+    """Return the profit of every prosumer at the retail price that absorbs all offers, shape (N,) [$]."""
+    told = said(c, held)
+    margin = price_per_kwh(c.end_users, told.offer_kw.sum(0)) - internal_per_kwh
+    return np.asarray(told.offer_kw @ margin + told.made_kw @ internal_per_kwh - device_cost_usd(c, held))
+
+
+def certificate(c: Community, held: Held, internal_per_kwh: Col, users: Users | None = None) -> Certificate:
+    """Return what every party could gain by itself, others and the internal price given (T3).
+
+    Parameters
+    ----------
+    c, held
+        Prosumers and what they do; end-users take all that is offered.
+    internal_per_kwh
+        Price at which prosumers trade with each other, shape (T,).
+    users
+        End-users one by one: they then take no less than nothing, which the linear aggregate does not know.
+
+    Raises
+    ------
+    PartError
+        Prosumers who take the retail price as given: they have no best offer, only a price at which any offer is as good.
+    """
+    if c.own_share != 1.0:
+        raise PartError("a best offer exists where prosumers know that it moves the price (own_share 1)")
+    total = held.offer_kw.sum(0)
+    retail = price_per_kwh(c.end_users, total)
+    now = held.offer_kw @ (retail - internal_per_kwh)
+    others = total - held.offer_kw
+    best = best_offer_kw(c.end_users, others, np.broadcast_to(internal_per_kwh, others.shape))
+    gain = _offer_usd(c, others, best, internal_per_kwh) - now
+    own = device_cost_usd(c, held) + _paid(c, held, internal_per_kwh)
+    least = np.zeros(len(c.made_kw))
+    for table, at in zip(c.stores, c.home, strict=True):
+        np.add.at(least, at, respond(table, internal_per_kwh, internal_per_kwh).bound_usd)
+    profit = profit_usd(c, held, internal_per_kwh)
+    short = total - said(c, held).made_kw.sum(0)
+    outside = wholesale_usd(c, held) - float(internal_per_kwh @ short)
+    follower, proved, warning = np.zeros(0), True, ""
+    if users is not None:
+        follower = _follower_usd(users, retail)
+        gain, proved, warning = _bounded(users, others, internal_per_kwh, now, gain, retail)
+    parts = np.concatenate([gain, own - least, follower])
+    share = float(np.max(parts, initial=0.0) / max(float(np.abs(profit).mean()), 1e-12))
+    return Certificate(gain, own - least, follower, outside, profit, share, proved, warning)
+
+
+def _offer_usd(c: Community, others_kw: Col, offer_kw: Col, internal_per_kwh: Col) -> Col:
+    margin = c.end_users.choke_per_kwh - (others_kw + offer_kw) @ c.end_users.slope - internal_per_kwh
+    return np.asarray((margin * offer_kw).sum(1))
+
+
+def _paid(c: Community, held: Held, internal_per_kwh: Col) -> Col:
+    total = np.zeros(len(c.made_kw))
+    for at, p_kw in zip(c.home, held.device_kw, strict=True):
+        np.add.at(total, at, p_kw @ internal_per_kwh)
+    return total
+
+
+def _follower_usd(users: Users, retail_per_kwh: Col) -> Col:
+    """Return what each end-user would gain if it could take no less than nothing: nil where its linear answer is positive."""
+    gain = np.zeros(len(users.worth_per_kwh))
+    for j, worth in enumerate(users.worth_per_kwh):
+        slope = np.diag(users.slope[j]) if users.slope.ndim == 2 else users.slope[j]
+        free = np.linalg.solve(slope, worth - retail_per_kwh)
+        if (free < 0).any():
+            best = boxed(slope, retail_per_kwh - worth, np.zeros(len(worth)), np.full(len(worth), np.inf))
+            away = best - np.maximum(free, 0.0)
+            gain[j] = 0.5 * away @ slope @ away
+    return gain
+
+
+def _bounded(users: Users, others: Col, internal: Col, now: Col, linear: Col, retail: Col) -> tuple[Col, bool, str]:
+    """Return the gain of each prosumer against end-users who may leave an hour, whether it is proved, and a warning."""
+    if users.slope.ndim == 3:
+        free = np.linalg.solve(users.slope, (users.worth_per_kwh - retail)[:, :, None])[:, :, 0]
+        out = int((free < 0).any(1).sum())
+        shift = "end-users shift between hours: no gain was searched for at prices at which some of them take nothing"
+        return linear, False, f"{out} end-users would take less than nothing: the gain may be larger" if out else shift
+    gain = np.array([best_bounded_usd(users, rest, internal) for rest in others]) - now
+    out = int((users.worth_per_kwh < retail).any(1).sum())
+    if out:
+        return gain, True, f"{out} end-users take nothing in some hour: profit has several peaks, an equilibrium may not exist"
+    dear = gain > linear + CORNER * (1.0 + np.abs(now))
+    return gain, True, f"{int(dear.sum())} prosumers gain by a price at which some end-users take nothing" if dear.any() else ""
+
+
+def best_bounded_usd(users: Users, others_kw: Col, internal_per_kwh: Col) -> float:
+    """Return the largest margin [$] of one prosumer over all prices, against end-users who take no less than nothing.
+
+    Hours do not depend on each other. Demand is a polyline in price with a corner where an end-user leaves, so profit is a
+    parabola between corners: each is solved, the best of all is the global one.
+    """
+    total = 0.0
+    for t, mu in enumerate(internal_per_kwh):
+        worth = users.worth_per_kwh[:, t]
+        order = np.argsort(-worth)
+        rate = 1.0 / users.slope[order, t]
+        fall, pull = np.cumsum(rate), np.cumsum(rate * worth[order])
+        high, low = worth[order], np.append(worth[order][1:], -np.inf)
+        price = np.clip(0.5 * (mu + (pull - others_kw[t]) / fall), low, high)
+        offer = pull - fall * price - others_kw[t]
+        total += max(0.0, float(np.max(np.where(offer > 0, (price - mu) * offer, 0.0))))
+    return total

@@ -1,0 +1,286 @@
+"""Prosumers together are the retailer: they sell to end-users at one retail price and share one access to wholesale."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from gridagora.core.errors import InputError, PartError, Problem
+from gridagora.core.exchange import HEADER, NUMBER_BYTES, Plans, Quotes, Status, Transactions, quote, take
+from gridagora.core.registry import register
+from gridagora.core.retail_game import (
+    Demand,
+    Offers,
+    demand,
+    positive,
+    price_per_kwh,
+    response_by_probing,
+    sequential,
+    simultaneous,
+)
+from gridagora.core.session import Ahead, Call, Outlook, Passed, Session, Supply, Talk, opening, steps
+from gridagora.core.tables import Col, Flag
+from gridagora.core.tariff import NET_METERING, neutral_per_kwh
+from gridagora.kernels.behind import at_own
+from gridagora.kernels.curve import Curves, clear
+
+OUTER = ("price_signal", "damped", "sequential")
+CONDUCT = ("cournot", "price_taking")
+COMMUNITY = -1  # the counterparty of every transaction
+LEAST_ELASTICITY = 0.02  # of end-users in an hour, where probing finds less
+NEAR, ROUNDS_MAX = 1e-4, 2000  # of the rounds of offers
+STEEPEST = 1e3  # times the end-users' response, how steeply all together may be taken to answer an internal price
+
+
+class Path(NamedTuple):
+    """Prices of the window (h,) [$/kWh]: among prosumers and for end-users; how power falls with the former [kW per $/kWh]."""
+
+    internal_per_kwh: Col
+    retail_per_kwh: Col
+    steep: Col
+
+
+@register("market", "retailer")
+@dataclass(frozen=True)
+class Retailer:
+    """Homes with PV, a battery or a car lead, the others follow; nobody stands between them.
+
+    Day ahead, in each of `rounds_day_ahead` outer rounds the internal price goes down to prosumers, plans and retail offers come
+    up: found in `outer` rounds ("price_signal", "damped" or "sequential") under a `conduct` ("cournot", or "price_taking": the
+    retail price is the internal one). Inside, `inner_rounds` find the retail price at which end-users absorb the offers. They are
+    known by what they take at prices `probe_per_kwh` apart: two, or one more than hours where they are `shifting`. Nobody pays
+    more than the outside tariff. In real time end-users buy at the retail price agreed for the hour; prosumers trade what is left
+    at the internal price, between what wholesale pays and asks. `reserve_share` of the limit is kept free for on/off units.
+
+    References
+    ----------
+    Xiao, Wang, Pinson, Wang, IEEE Trans. Smart Grid (2020) for roles and iterations; equations are a reconstruction (theory 6).
+    """
+
+    outer: str = "price_signal"
+    conduct: str = "cournot"
+    rounds: int = 1
+    rounds_day_ahead: int = 8
+    inner_rounds: int = 2
+    probe_per_kwh: float = 0.02
+    reserve_share: float = 0.03
+    shifting: bool = False
+    strategy: str = "home"
+    own_prices: ClassVar[bool] = True  # end-users pay the retail price, prosumers trade at the internal one
+
+    def __post_init__(self) -> None:
+        """Refuse modes that do not exist and rounds that find nothing."""
+        rules = (
+            ("outer", self.outer in OUTER, f"one of {', '.join(OUTER)}"),
+            ("conduct", self.conduct in CONDUCT, f"one of {', '.join(CONDUCT)}"),
+            ("rounds", self.rounds >= 1, "one round an hour or more"),
+            ("rounds_day_ahead", self.rounds_day_ahead >= 1, "one round a day or more"),
+            ("inner_rounds", self.inner_rounds >= 1, "one inner round or more"),
+            ("reserve_share", 0 <= self.reserve_share < 1, "a share in [0, 1)"),
+            ("probe_per_kwh", self.probe_per_kwh > 0, "a price step above 0"),
+        )
+        broken = [Problem(f"market.retailer.{key}", str(getattr(self, key)), rule) for key, good, rule in rules if not good]
+        if broken:
+            raise InputError(broken)
+
+    def tariff(self, cost_per_kwh: Col, load_kw: Col, local_hour: Col, exported_kw: Col | float = 0.0) -> Col:
+        """Return the outside tariff of end-users, shape (t,) [$/kWh]: the load-weighted cost of the baseline at all hours."""
+        return neutral_per_kwh(np.ones(len(local_hour)), cost_per_kwh, load_kw, exported_kw, NET_METERING)
+
+    def ahead(self, call: Call) -> Ahead:
+        """Nest two iterations: prosumers find offers and an internal price, inside it end-users find what they take.
+
+        The retail price is agreed where positions follow and stands until then; in other hours only prosumers plan anew.
+        """
+        leads, path, supply = leaders(call), begin(call), self.usable(call.supply)
+        agrees = not leads.all() and (call.binds or not np.isfinite(path.retail_per_kwh).all())
+        path = path._replace(
+            retail_per_kwh=np.where(np.isfinite(path.retail_per_kwh), path.retail_per_kwh, path.internal_per_kwh)
+        )
+        users = (yield from self.probed(call, leads, path)) if agrees else None
+        rounds = self.rounds_day_ahead if call.binds or agrees else self.rounds
+        kept, total_kw = 0, np.zeros((len(call.party), len(path.steep)))
+        before: tuple[Col, Col] | None = None
+        for turn in range(rounds):
+            if users is None:
+                plans = yield from _asked(call, leads, path)
+            else:
+                offered_kw = yield from self.offered(users, path, int(leads.sum()))
+                users, path, plans = yield from self.absorbed(call, leads, users, path, offered_kw)
+            quoted, net_kw = path, supply.base_kw + plans.p_kw.sum(0)
+            path = corrected(path, net_kw, supply, before)
+            before = quoted.internal_per_kwh, net_kw
+            if turn >= rounds // 2:
+                kept, total_kw = kept + 1, total_kw + plans.p_kw
+        carry = np.stack([path.internal_per_kwh - supply.import_per_kwh, quoted.retail_per_kwh, path.steep])
+        return Outlook(_rows(leads, quoted), total_kw / kept, carry)
+
+    def usable(self, supply: Supply) -> Supply:
+        """Return the supply with the limit less the reserve."""
+        return supply._replace(limit_kw=supply.limit_kw * (1 - self.reserve_share))
+
+    def probed(self, call: Call, leads: Flag, path: Path) -> Generator[Quotes | Passed | Talk, Plans | None, Demand]:
+        """Quote prices a little apart to end-users, and return them as what they take at those prices."""
+        hours = len(path.retail_per_kwh)
+        apart = np.eye(hours) if self.shifting else np.ones((1, hours))
+        prices = path.retail_per_kwh + self.probe_per_kwh * np.vstack([np.zeros(hours), apart])
+        taken = []
+        for price in prices:
+            plans = yield from _asked(call, leads, path._replace(retail_per_kwh=price))
+            taken.append(plans.p_kw[~leads].sum(0))
+        return plausible(np.array(taken), prices)
+
+    def offered(self, users: Demand, path: Path, count: int) -> Generator[Quotes | Passed | Talk, Plans | None, Col]:
+        """Outer: prosumers find their retail offers at the internal price; return their sum, shape (h,) [kW]."""
+        hours, rounds, cost = len(path.internal_per_kwh), 1, path.internal_per_kwh
+        own = 1.0 / count if self.conduct == "cournot" else 0.0
+        best = positive((1.0 + own) * users.slope, users.response / (1.0 + own), (users.choke_per_kwh - cost)[None])  # of all
+        if self.outer != "price_signal" and own:
+            each, start = np.tile(cost, (count, 1)), np.zeros((count, hours))
+            if self.outer == "damped":
+                best, rounds = _settled(simultaneous(users, each, start, 4.0 / (count + 2)))
+            else:
+                best, rounds = _settled(sequential(users, each, start))
+        told = 2 * count * rounds  # a price to each, an offer of each
+        yield Talk(told, told * (HEADER.size + NUMBER_BYTES * (1 + hours)), rounds, count * rounds * hours)
+        total: Col = best.sum(0)
+        return total
+
+    def absorbed(
+        self, call: Call, leads: Flag, users: Demand, path: Path, offered_kw: Col
+    ) -> Generator[Quotes | Passed | Talk, Plans | None, tuple[Demand, Path, Plans]]:
+        """Inner: find the retail price at which end-users take what is offered, or all they want at the outside tariff.
+
+        Each answer moves the choke price of the linear demand that stands for them, so that a demand with curves is met too.
+        """
+        for _ in range(self.inner_rounds):
+            retail = price_per_kwh(users, offered_kw)
+            retail = np.fmin(np.maximum(retail, path.internal_per_kwh), call.tariff_per_kwh)  # nobody sells for less than inside
+            path = path._replace(retail_per_kwh=retail)
+            plans = yield from _asked(call, leads, path)
+            taken = plans.p_kw[~leads].sum(0)
+            users = users._replace(choke_per_kwh=retail + users.slope @ taken)
+        return users, path, plans
+
+    def session(self, call: Call) -> Session:
+        """Let end-users take what they want at the agreed price, and prosumers trade what is left until net power clears."""
+        leads, supply = leaders(call), self.usable(call.supply)
+        tenders = yield opening(call)
+        if tenders is None:
+            raise InputError([Problem("market.retailer", "no tenders", "a strategy that tenders, such as 'home'")])
+        n, agreed = len(call.party), agreed_per_kwh(call)
+        own = take(tenders, np.flatnonzero(leads))
+        curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)
+        taken = at_own(curves, np.where(leads, np.inf, agreed), np.ones(n))[~leads]
+        base_kw = float(supply.base_kw[0]) + float(np.rint(taken * 1e9).astype(np.int64).sum() / 1e9)
+        cleared = clear(Curves(own.offset, own.p_kw, own.price_per_kwh), base_kw, *steps(supply))
+        price = np.where(leads, cleared.price_per_kwh, agreed)
+        power = at_own(curves, price, np.where(leads, cleared.share, 1.0))
+        filled = np.full(n, Status.FILLED)
+        return Transactions(call.product, call.party, np.full(n, COMMUNITY), power[:, None], price[:, None], filled)
+
+
+def leaders(call: Call) -> Flag:
+    """Return who leads, shape (n,): who the call says has PV, a battery or a car, everybody where it does not say.
+
+    Raises
+    ------
+    InputError
+        Nobody does.
+    """
+    leads = call.leads
+    found = np.ones(len(call.party), np.bool_) if leads is None else np.asarray(leads, np.bool_)
+    if not found.any():
+        hint = "Give homes PV, batteries or cars, or compare with a tariff instead."
+        raise InputError([Problem("market.retailer", "no home with PV, battery or car", "prosumers, who are the retailer", hint)])
+    return found
+
+
+def agreed_per_kwh(call: Call) -> Col:
+    """Return the retail price of the interval, shape (n,): what was agreed, else the outside tariff, else the import price."""
+    agreed = call.agreed_per_kwh
+    price = np.full(len(call.party), np.nan) if agreed is None else np.broadcast_to(agreed, len(call.party))
+    outside = np.where(np.isfinite(call.tariff_per_kwh[:1]), call.tariff_per_kwh[:1], call.supply.import_per_kwh[:1])
+    return np.where(np.isfinite(price), price, outside)
+
+
+def begin(call: Call) -> Path:
+    """Return the path handed on by the opening before, the internal price as a premium on import; no retail price at first."""
+    supply, carried = call.supply, call.before_per_kwh
+    hours = len(supply.import_per_kwh)
+    if carried.ndim == 1:
+        carried = np.full((len(Path._fields), hours), np.nan)
+    premium, retail, steep = carried
+    internal = supply.import_per_kwh + np.where(np.isfinite(premium), premium, 0.0)
+    low, high = supply.export_per_kwh, supply.import_per_kwh + supply.over_per_kwh
+    if np.isfinite(retail[0]):
+        same_hour = np.roll(retail, 24)[-1] if hours > 24 else retail[-2]
+        retail = np.where(np.isfinite(retail), retail, same_hour)
+    return Path(np.clip(internal, low, high), retail, np.where(np.isfinite(steep), steep, np.nanmax(steep, initial=0.0)))
+
+
+def corrected(path: Path, net_kw: Col, supply: Supply, before: tuple[Col, Col] | None) -> Path:
+    """Return the path whose internal price of each hour has moved by what all together are out of place.
+
+    Between export and import price nothing may cross the substation; at one of them any power in its direction may, up to the
+    limit, beyond which the price rises by at most what wholesale asks there. A secant says how steeply net power falls.
+    """
+    price, low, high = path.internal_per_kwh, supply.export_per_kwh, supply.import_per_kwh
+    limit, top = supply.limit_kw, high + supply.over_per_kwh
+    steep = np.where(path.steep > 0, path.steep, np.maximum(np.abs(net_kw), 1.0) / np.maximum(high, 1e-3))
+    if before is not None:
+        step, fall = price - before[0], before[1] - net_kw
+        seen = np.abs(step) > 1e-9
+        rate = np.where(seen, fall / np.where(seen, step, 1.0), steep)
+        steep = np.where(seen, np.clip(rate, steep / 2, STEEPEST * np.maximum(np.abs(net_kw), 1.0)), steep)
+    over = net_kw - limit
+    out = np.select([(price > high) | ((price == high) & (over > 0)), (price == high) & (net_kw >= 0)], [over, 0.0], net_kw)
+    new = price + out / steep
+    new = np.where(price < high, np.minimum(new, high), np.where(price > high, np.maximum(new, high), new))
+    return path._replace(internal_per_kwh=np.clip(new, low, top), steep=steep)
+
+
+def plausible(taken: Col, prices: Col) -> Demand:
+    """Return end-users from their answers (k, h) to probing prices; where they hardly answer, with a least elasticity.
+
+    Raises
+    ------
+    InputError
+        End-users whose demand rises with price as a whole.
+    """
+    level = np.maximum(np.abs(taken[0]), 1e-3 * max(float(np.abs(taken[0]).max()), 1e-6))
+    least = LEAST_ELASTICITY * level / np.maximum(np.abs(prices[0]), 1e-3)
+    response = response_by_probing(taken, prices)
+    if len(prices) == 2:
+        response = np.diag(np.maximum(np.diag(response), least))
+    else:
+        worth, way = np.linalg.eigh(response)
+        response = (way * np.maximum(worth, least.min())) @ way.T
+    try:
+        found = demand(np.zeros(len(level)), response)
+    except PartError as error:
+        raise InputError([Problem("market.retailer", str(error), "end-users who take less when the price rises")]) from error
+    return found._replace(choke_per_kwh=prices[0] + found.slope @ taken[0])
+
+
+def _rows(leads: Flag, path: Path) -> Col:
+    return np.where(leads[:, None], path.internal_per_kwh, path.retail_per_kwh)
+
+
+def _asked(call: Call, leads: Flag, path: Path) -> Generator[Quotes | Passed | Talk, Plans | None, Plans]:
+    """Quote the internal price to prosumers and the retail price to end-users, and hear what they would take."""
+    plans = yield quote(call.product, call.party, _rows(leads, path))
+    if plans is None:
+        raise InputError([Problem("market.retailer", "no plans", "a strategy that looks ahead, such as 'home'")])
+    return plans
+
+
+def _settled(rounds: Iterator[Offers]) -> tuple[Col, int]:
+    """Return offers that no longer move, and after how many rounds."""
+    last = next(rounds).offer_kw
+    for count, (offer, _) in enumerate(rounds, 2):
+        if np.abs(offer - last).max() <= NEAR * max(float(np.abs(offer).max()), 1e-9) or count == ROUNDS_MAX:
+            break
+        last = offer
+    return offer, count

@@ -1,0 +1,179 @@
+"""The retail game: aggregation, bounded quadratic problems, probing, ill-posed followers, certificates with corners."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gridagora.core.errors import PartError
+from gridagora.core.retail_game import (
+    boxed,
+    closed_form,
+    demand,
+    followers,
+    margin_usd,
+    offer_at_kw,
+    price_per_kwh,
+    price_signal,
+    slope_by_probing,
+    taken_kw,
+)
+from gridagora.core.retail_reference import Users, best_bounded_usd, certificate
+from gridagora.core.retail_rounds import community, play
+from gridagora.kernels.value import stores
+
+T = 4
+
+
+def drawn(seed: int, users: int = 6, t: int = T) -> Users:
+    rng = np.random.default_rng(seed)
+    own = rng.uniform(0.02, 0.06, (users, t))
+    return Users(rng.uniform(0.3, 0.5, (users, t)), np.eye(t) * own[:, None, :] + rng.uniform(0, 0.02, (users, 1, 1)))
+
+
+def test_the_aggregate_takes_what_each_takes() -> None:
+    users = drawn(0)
+    price = np.array([0.1, 0.2, 0.15, 0.25])
+    each = sum(np.linalg.solve(b, a - price) for a, b in zip(*users, strict=True))
+    together = followers(*users)
+    np.testing.assert_allclose(taken_kw(together, price), each, rtol=1e-12)
+    np.testing.assert_allclose(price_per_kwh(together, each), price, rtol=1e-12)
+    flat = Users(users.worth_per_kwh, np.full((6, T), 0.03))
+    np.testing.assert_allclose(followers(*flat).slope, np.eye(T) * 0.03 / 6, rtol=1e-12)
+
+
+@given(seed=st.integers(0, 500))
+@settings(max_examples=40, deadline=None)
+def test_a_bounded_quadratic_meets_its_conditions(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    root = rng.normal(size=(6, 6))
+    curvature, linear = root @ root.T + 0.1 * np.eye(6), 3 * rng.normal(size=6)
+    low, high = -rng.uniform(0, 1, 6), rng.uniform(0, 1, 6)
+    x = boxed(curvature, linear, low, high)
+    slope = curvature @ x + linear
+    assert ((x >= low) & (x <= high)).all()
+    np.testing.assert_allclose(np.clip(x - slope, low, high), x, atol=1e-9)
+
+
+@pytest.mark.parametrize("shifting", [True, False])
+def test_probing_identifies_end_users_from_what_they_take(shifting: bool) -> None:
+    users = drawn(1)
+    if not shifting:
+        users = users._replace(slope=np.einsum("jtt->jt", users.slope))
+    true = followers(*users)
+    base = np.full(T, 0.2)
+    prices = np.vstack([base, base + 0.01 * np.eye(T)]) if shifting else np.vstack([base, base + 0.01])
+    found = slope_by_probing(np.array([taken_kw(true, p) for p in prices]), prices)
+    np.testing.assert_allclose(found.slope, true.slope, rtol=1e-9)
+    np.testing.assert_allclose(found.choke_per_kwh, true.choke_per_kwh, rtol=1e-9)
+
+
+def test_probes_that_say_nothing_are_refused() -> None:
+    prices = np.array([[0.1, 0.1], [0.2, 0.2]])
+    with pytest.raises(PartError, match="fall in every direction"):
+        slope_by_probing(np.array([[5.0, 5.0], [4.0, 5.0]]), prices)
+    with pytest.raises(PartError, match="2 hours: expected 3"):
+        slope_by_probing(np.ones((4, 2)), np.ones((4, 2)))
+
+
+def test_a_fixed_total_energy_without_outside_option_is_refused_with_the_reason() -> None:
+    slope = np.diag([0.1, 0.2, 0.15, 0.1])
+    inverse = np.linalg.inv(slope)
+    fixed = inverse - inverse @ np.ones((4, 4)) @ inverse / inverse.sum()
+    with pytest.raises(PartError, match=r"fixed total energy.*outside tariff"):
+        demand(np.ones(4), fixed)
+    with pytest.raises(PartError, match="fall in every direction"):
+        demand(np.ones(2), np.array([[1.0, 2.0], [2.0, 1.0]]))
+    with pytest.raises(PartError, match="symmetric"):
+        demand(np.ones(2), np.array([[1.0, 0.5], [0.2, 1.0]]))
+
+
+def test_the_closed_form_and_the_secant_say_where_they_do_not_hold() -> None:
+    users = demand(np.array([0.3]), np.array([[500.0]]))
+    with pytest.raises(PartError, match="prosumer 1, hour 0"):
+        closed_form(users, np.array([[0.06], [0.29]]))
+    with pytest.raises(PartError, match="shift consumption"):
+        next(price_signal(followers(*drawn(2)), np.full((2, T), 0.1)))
+
+
+def test_who_is_too_dear_offers_nothing() -> None:
+    offer = offer_at_kw(followers(*drawn(3)), np.full(T, 0.2), np.array([[0.3] * T, [0.1] * T, [0.1, 0.3, 0.1, 0.1]]))
+    assert (offer >= 0).all()
+    assert (offer[0] == 0).all()
+    assert (offer[1] > 0).all()
+    assert offer[2, 1] == 0
+
+
+def test_a_global_best_response_finds_the_far_peak() -> None:
+    """Theory 6.6: two local optima, r = .2421 and .525; the first is worth 7.563, the second 1.128."""
+    users = Users(np.array([[1.0], [0.42]]), np.array([[0.2], [0.005]]))
+    assert best_bounded_usd(users, np.zeros(1), np.array([0.05])) == pytest.approx(7.563, abs=1e-3)
+    alone = Users(np.array([[1.0]]), np.array([[0.2]]))
+    assert best_bounded_usd(alone, np.zeros(1), np.array([0.05])) == pytest.approx(1.128, abs=1e-3)
+    prices = np.linspace(0.05, 1, 200_001)
+    taken = np.maximum(0, (1 - prices) / 0.2) + np.maximum(0, (0.42 - prices) / 0.005)
+    for others in (0.0, 3.0, 40.0):
+        scanned = ((prices - 0.05) * (taken - others)).max()
+        assert best_bounded_usd(users, np.array([others]), np.array([0.05])) == pytest.approx(scanned, abs=1e-6)
+
+
+def small(users: Users, n: int = 2):
+    made = np.ones((n, users.worth_per_kwh.shape[1]))
+    flat = np.full(made.shape[1], 0.1)
+    return community(followers(*users), made, (), (), flat, 0.5 * flat)
+
+
+def test_end_users_who_leave_give_a_warning_and_an_honest_gain() -> None:
+    """Some value a kWh so little that they leave: the linear equilibrium would have them sell, so it is none."""
+    near = Users(np.full((5, 1), 0.4), np.full((5, 1), 0.02))
+    played, held = play(small(near))
+    fine = certificate(small(near), held, played.internal_per_kwh, near)
+    assert fine.proved
+    assert fine.warning == ""
+    assert fine.share < 1e-6
+    for worth, slope, sentence in ((0.18, 0.05, "1 end-users take nothing"), (0.2, 0.05, "2 prosumers gain by a price")):
+        mixed = Users(np.array([[1.0], [worth]]), np.array([[0.2], [slope]]))
+        played, held = play(small(mixed))
+        proof = certificate(small(mixed), held, played.internal_per_kwh, mixed)
+        assert sentence in proof.warning
+        assert proof.proved
+        assert proof.share > 0.1
+    shifting = drawn(4)
+    played, held = play(small(shifting))
+    assert not certificate(small(shifting), held, played.internal_per_kwh, shifting).proved
+
+
+def test_a_prosumer_who_takes_the_price_has_no_best_offer_to_certify() -> None:
+    c = small(drawn(5))._replace(own_share=0.0)
+    played, held = play(c)
+    with pytest.raises(PartError, match="own_share 1"):
+        certificate(c, held, played.internal_per_kwh)
+
+
+def test_a_community_that_cannot_be_is_refused_in_a_sentence() -> None:
+    users, even = followers(*drawn(6)), np.full(T, 0.1)
+    with pytest.raises(PartError, match="nobody has PV"):
+        community(users, np.zeros((0, T)), (), (), even, even)
+    with pytest.raises(PartError, match="as many"):
+        community(users, np.zeros((1, T + 1)), (), (), even, even)
+    with pytest.raises(PartError, match="hour 0: wholesale pays"):
+        community(users, np.zeros((1, T)), (), (), even, 2 * even)
+    half = stores([1.0], np.full(T, 0.5), x_max=2.0)
+    with pytest.raises(PartError, match="one hour"):
+        community(users, np.zeros((1, T)), (half,), (np.zeros(1, int),), even, even)
+    whole = stores([1.0], np.ones(T), x_max=2.0)
+    with pytest.raises(PartError, match="owners of 1 devices"):
+        community(users, np.zeros((1, T)), (whole,), (np.array([2]),), even, even)
+
+
+def test_the_margin_is_what_end_users_paid_over_the_internal_price_in_equal_parts() -> None:
+    """With offers equal it is (r - mu) s_i, as in the game; nothing is left over."""
+    users, n = followers(*drawn(7)), 3
+    mu = np.array([0.1, 0.12, 0.11, 0.1])
+    found = closed_form(users, np.tile(mu, (n, 1)))
+    taken = taken_kw(users, found.price_per_kwh)
+    p_kw = np.vstack([np.zeros((n, T)), 0.25 * taken, 0.75 * taken])
+    leads = np.arange(n + 2) < n
+    due = margin_usd(leads, p_kw @ found.price_per_kwh * 0.5, p_kw, mu, 0.5)
+    np.testing.assert_allclose(due[:n], 0.5 * found.offer_kw @ (found.price_per_kwh - mu), rtol=1e-9)
+    assert (due[n:] == 0).all()

@@ -1,0 +1,113 @@
+"""Laws of the look-ahead of peers: what an hour is worth to each home, what is said, and what a run of it leaves."""
+
+import numpy as np
+
+from gridagora.core.exchange import Plans
+from gridagora.core.outcome import welfare_usd
+from gridagora.core.product import Commodity, Horizon, Product
+from gridagora.core.session import Call, Preference, Supply, Traffic, drive, standing
+from gridagora.markets.peer import Peer
+from gridagora.run.score import score
+from gridagora.run.simulate import simulate
+
+HOURS, BUY, SELL = 24, 0.15, 0.05
+
+
+def midnight(n: int) -> Call:
+    """The first opening of a day, of homes at one transformer."""
+    product = Product(Commodity.P, 0, 3600, Horizon.DAY_AHEAD, 0)
+    supply = Supply(*(np.full(HOURS, each) for each in (BUY, SELL, 0.0)), np.inf, 1.0)
+    return Call(product, np.arange(n), supply, np.full(HOURS, np.nan), (), np.full(HOURS, np.nan), binds=True)
+
+
+def day(net_kw: np.ndarray, slope: float, before: np.ndarray | None = None, binds: bool = True):
+    """Drive the look-ahead of homes that take more where it is cheaper, around their own load; return what it ended with."""
+    opened = midnight(len(net_kw))._replace(binds=binds)
+    opened = opened if before is None else opened._replace(before_per_kwh=before)
+    asked = []
+
+    def plans(quotes):
+        asked.append(quotes)
+        return Plans(quotes.product, quotes.party, net_kw + slope * (0.1 - quotes.buy_per_kwh))
+
+    return drive(Peer(graph="complete").ahead(opened), plans, Traffic(), private=True), asked
+
+
+def sun_at_noon(n: int = 8) -> np.ndarray:
+    """Half of the homes have more sun at noon than all take; nobody has any at night."""
+    net_kw = np.ones((n, HOURS))
+    net_kw[: n // 2, 10:14] = -2.0
+    return net_kw
+
+
+def test_the_worth_of_an_hour_ahead_is_what_clears_the_homes():
+    driven, asked = day(sun_at_noon(), slope=4.0)
+    found = driven.result
+    assert len(asked) == 2
+    assert (asked[0].buy_per_kwh == BUY).all()
+    assert (asked[1].buy_per_kwh == SELL).all()
+    night = np.r_[0:10, 14:24]
+    np.testing.assert_allclose(found.price_per_kwh[:, night], BUY)
+    # at noon -2 and 1 kW meet where 4 (0.1 - worth) = 0.5: too low a price, so the supplier takes the rest at its credit
+    np.testing.assert_allclose(found.price_per_kwh[:, 10:14], SELL, atol=1e-4)
+    mild = sun_at_noon()
+    mild[:4, 10:14] = -1.1
+    cleared = 0.1 - 0.05 / 4
+    np.testing.assert_allclose(day(mild, slope=4.0)[0].result.price_per_kwh[:, 10:14], cleared, atol=1e-3)
+
+
+def test_between_midnights_homes_keep_their_place_between_the_forecasts_and_ask_nobody():
+    mild = sun_at_noon()
+    mild[:4, 10:14] = -1.1
+    found = day(mild, slope=4.0)[0].result
+    later = np.append(found.carry_per_kwh[:, 1:], np.full((8, 1), np.nan), axis=1)  # as a run hands it on
+    driven, asked = day(mild, slope=4.0, before=later, binds=False)
+    assert asked == []
+    assert driven.traffic.messages == 8
+    assert driven.traffic.disclosed == 0
+    np.testing.assert_array_equal(driven.result.price_per_kwh, np.roll(found.price_per_kwh, -1, axis=1))
+    for _ in range(HOURS - 1):
+        later = np.append(driven.result.carry_per_kwh[:, 1:], np.full((8, 1), np.nan), axis=1)
+        driven, _ = day(mild, slope=4.0, before=later, binds=False)
+    np.testing.assert_array_equal(driven.result.price_per_kwh, found.price_per_kwh)
+
+
+def test_a_home_that_moves_energy_in_time_may_take_less_where_it_is_cheaper():
+    """A plan may fall in one hour as the whole day gets cheaper: its mean is a fixed power there, and no curve rises."""
+    driven, _ = day(sun_at_noon(), slope=-4.0)
+    np.testing.assert_allclose(driven.result.p_kw.mean(), sun_at_noon().mean(), atol=1e-6)
+    assert ((driven.result.price_per_kwh >= SELL) & (driven.result.price_per_kwh <= BUY)).all()
+
+
+def test_a_green_home_plans_on_what_grey_energy_is_worth_to_it():
+    n = 4
+    wants = Preference(0.01, 0.04, np.array([True, False, False, False]), np.full(4, False))
+    opened = midnight(n)
+    opened = opened._replace(site=standing(opened)._replace(prefers=wants))
+    driven = drive(Peer().ahead(opened), lambda q: Plans(q.product, q.party, np.ones((n, HOURS))), Traffic(), private=True)
+    np.testing.assert_allclose(driven.result.price_per_kwh[:, 0], [BUY + 0.05, BUY + 0.01, BUY + 0.01, BUY + 0.01])
+
+
+def with_sun(study):
+    """The same homes, each with panels of 4 kW or more."""
+    every = study.homes.pv_kw.max(0) / study.homes.pv_kw.max()
+    return study._replace(homes=study.homes._replace(pv_kw=np.maximum(study.homes.pv_kw, 4.0 * every)))
+
+
+def test_looking_ahead_together_pays_where_homes_have_more_sun_than_they_take(scene, study):
+    sunny = with_sun(study)
+    outcome = score("peer", simulate(scene.market("peer"), sunny), sunny)
+    alone = score("rtp", simulate(scene.market("rtp"), sunny), sunny)
+    assert outcome.imbalance_uusd == 0
+    assert outcome.surplus_uusd >= 0
+    assert not [item for item in set(outcome.ledger.item) if item in ("day-ahead", "deviation")]
+    assert welfare_usd(outcome) > welfare_usd(alone)
+    assert outcome.unconverged_sessions == 0
+
+
+def test_sessions_that_spent_their_rounds_are_counted_and_their_money_balances(study):
+    outcome = score("peer", simulate(Peer(rounds_max=2), with_sun(study)), with_sun(study))
+    assert 10 < outcome.unconverged_sessions < len(outcome.start_s)
+    assert outcome.imbalance_uusd == 0
+    assert outcome.surplus_uusd >= 0
+    assert np.isfinite(outcome.bill_usd).all()

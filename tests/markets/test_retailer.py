@@ -1,0 +1,224 @@
+"""The retailer market on hand-made calls: the equilibrium of the game, its modes, the outside tariff, real time."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from gridagora.core.errors import InputError
+from gridagora.core.exchange import Plans, Status, tender
+from gridagora.core.product import Commodity, Horizon, Product
+from gridagora.core.retail_game import followers, price_per_kwh
+from gridagora.core.retail_rounds import Community, Rule, community, play
+from gridagora.core.session import Call, Site, Supply, Traffic, drive
+from gridagora.kernels.curve import curves
+from gridagora.kernels.value import respond, stores
+from gridagora.markets.retailer import Path, Retailer, corrected
+
+T, N, M = 24, 4, 6
+LEADS = np.arange(N + M) < N
+
+
+class Told(NamedTuple):
+    """A call that says who leads and what retail price was agreed."""
+
+    product: Product
+    party: np.ndarray
+    supply: Supply
+    tariff_per_kwh: np.ndarray
+    specs: tuple
+    before_per_kwh: np.ndarray
+    site: Site | None = None
+    binds: bool = False
+    leads: np.ndarray | None = None
+    agreed_per_kwh: np.ndarray | None = None
+
+
+class Scene(NamedTuple):
+    """A community whose end-users do not shift, one by one."""
+
+    community: Community
+    worth: np.ndarray
+    slope: np.ndarray
+
+
+def scene(*, shifting: bool = False, own_share: float = 1.0) -> Scene:
+    rng, hour = np.random.default_rng(4), np.arange(T)
+    worth = 0.4 + 0.1 * np.exp(-((hour - 19) ** 2) / 8.0) + rng.normal(0, 0.01, (M, T))
+    slope = np.eye(T) * rng.uniform(0.02, 0.06, (M, T))[:, None, :]
+    if shifting:
+        slope = slope + rng.uniform(0.001, 0.004, (M, 1, 1))
+    sun = np.maximum(0, np.sin((hour - 6) / 12 * np.pi))
+    made = rng.uniform(10, 30, (N, 1)) * sun - rng.uniform(0.5, 1.5, (N, T))
+    full = rng.uniform(5, 15, (N, 1))
+    packs = stores(
+        full[:, 0] / 2,
+        np.ones(T),
+        p_min_kw=-full / 4,
+        p_max_kw=full / 4,
+        x_min=np.where(hour == T - 1, full / 2, 0.0),
+        x_max=full,
+        gain_in=0.95,
+        gain_out=0.95,
+        prox=0.02,
+    )
+    buy = 0.08 + 0.10 * np.exp(-((hour - 19) ** 2) / 6.0)
+    users = followers(worth, slope)
+    return Scene(community(users, made, (packs,), (np.arange(N),), buy, 0.6 * buy, own_share), worth, slope)
+
+
+def opening(s: Scene, *, limit_kw: float = np.inf, tariff: float = np.nan, **fields) -> Told:
+    product = Product(Commodity.P, 0, 3600, Horizon.DAY_AHEAD, 0)
+    supply = Supply(s.community.buy_per_kwh, s.community.sell_per_kwh, np.zeros(T), limit_kw, 1.0)
+    told = Told(product, np.arange(N + M), supply, np.full(T, tariff), (), np.full(T, np.nan), binds=True, leads=LEADS)
+    return told._replace(**fields)
+
+
+def plans(s: Scene, quotes) -> Plans:
+    """Batteries answer the internal price, end-users the retail price."""
+    price, c = quotes.buy_per_kwh, s.community
+    p_kw = np.empty((N + M, T))
+    p_kw[:N] = respond(c.stores[0], price[:N], price[:N]).p_kw - c.made_kw
+    for j in range(M):
+        p_kw[N + j] = np.linalg.solve(s.slope[j], s.worth[j] - price[N + j])
+    return Plans(quotes.product, quotes.party, p_kw)
+
+
+def agreed(s: Scene, call: Told | None = None, **fields):
+    market = Retailer(**{"rounds_day_ahead": 40, **fields})
+    return drive(market.ahead(opening(s) if call is None else call), lambda quotes: plans(s, quotes), Traffic())
+
+
+@pytest.mark.parametrize("shifting", [False, True])
+def test_rounds_of_prices_and_plans_end_at_the_equilibrium_of_the_game(shifting: bool) -> None:
+    s = scene(shifting=shifting)
+    played, _ = play(s.community, Rule())
+    found = agreed(s, shifting=shifting, rounds_day_ahead=80).result
+    np.testing.assert_allclose(found.price_per_kwh[-1], played.retail_per_kwh, atol=2e-3)
+    np.testing.assert_allclose(found.price_per_kwh[0], played.internal_per_kwh, atol=2e-3)
+
+
+def test_every_outer_mode_finds_the_same_prices_and_says_its_rounds() -> None:
+    s = scene()
+    found = {mode: agreed(s, outer=mode, rounds_day_ahead=12) for mode in ("price_signal", "damped", "sequential")}
+    for mode in ("damped", "sequential"):
+        np.testing.assert_allclose(
+            found[mode].result.price_per_kwh, found["price_signal"].result.price_per_kwh, atol=1e-3, err_msg=mode
+        )
+        assert found[mode].traffic.messages > found["price_signal"].traffic.messages
+    assert found["damped"].traffic.rounds > found["sequential"].traffic.rounds > found["price_signal"].traffic.rounds
+
+
+def test_price_taking_prosumers_sell_at_the_internal_price() -> None:
+    s = scene()
+    taking = agreed(s, conduct="price_taking").result
+    np.testing.assert_allclose(taking.price_per_kwh[-1], taking.price_per_kwh[0], atol=2e-3)
+    assert (agreed(s).result.price_per_kwh[-1] > taking.price_per_kwh[-1] + 0.01).all()
+
+
+def test_nobody_pays_more_than_the_outside_tariff() -> None:
+    s = scene()
+    free = agreed(s).result.price_per_kwh[-1]
+    cap = float(np.median(free))
+    capped = agreed(s, opening(s, tariff=cap)).result.price_per_kwh[-1]
+    assert capped.max() <= cap
+    assert (capped < cap).any()
+
+
+def test_the_retail_price_stands_until_it_is_agreed_anew_and_prosumers_plan_on() -> None:
+    s = scene()
+    first = agreed(s)
+    carry = np.append(first.result.carry_per_kwh[:, 1:], np.full((3, 1), np.nan), axis=1)
+    later = agreed(s, opening(s, binds=False, before_per_kwh=carry))
+    retail = first.result.price_per_kwh[-1]
+    assert np.array_equal(later.result.price_per_kwh[-1, :-1], retail[1:])
+    assert np.isfinite(later.result.price_per_kwh).all()
+    assert later.traffic.rounds == 1
+
+
+def test_what_the_substation_carries_is_kept_by_the_internal_price() -> None:
+    s = scene()
+    free = agreed(s).result
+    limit = 0.8 * float(free.p_kw.sum(0).max())
+    tight = agreed(s, opening(s, limit_kw=limit)).result
+    assert tight.p_kw.sum(0).max() < 1.05 * limit
+    assert (tight.price_per_kwh[0] - s.community.buy_per_kwh).max() > 0.01
+
+
+def test_the_internal_price_of_an_hour_stays_between_what_wholesale_pays_and_asks() -> None:
+    supply = Supply(np.full(6, 0.2), np.full(6, 0.1), np.zeros(6), 10.0, 1.0)
+    price, net = np.array([0.15, 0.15, 0.2, 0.2, 0.2, 0.1]), np.array([5.0, -5.0, 5.0, 12.0, -5.0, -5.0])
+    new = corrected(Path(price, price, np.full(6, 10.0)), net, supply, None).internal_per_kwh
+    np.testing.assert_allclose(new, [0.2, 0.1, 0.2, 0.4, 0.1, 0.1], atol=1e-12)
+
+
+BOOK = [([-3.0, 3.0], [0.3, 0.0]), ([-1.0, 2.0], [0.25, 0.05]), ([0.0, 4.0], [0.5, 0.1]), ([1.0, 1.0], [0.4, 0.4])]
+
+
+def real_time(agreed_per_kwh: float, limit_kw: float = np.inf, order=slice(None)):
+    product = Product(Commodity.P, 0, 300, Horizon.REAL_TIME, 0)
+    supply = Supply(np.array([0.2]), np.array([0.1]), np.zeros(1), limit_kw, 1.0)
+    leads = np.array([True, True, False, False])[order]
+    call = Told(
+        product,
+        np.arange(4)[order],
+        supply,
+        np.array([np.nan]),
+        (),
+        np.zeros(0),
+        leads=leads,
+        agreed_per_kwh=np.full(4, agreed_per_kwh),
+    )
+    offered = curves([BOOK[i] for i in np.arange(4)[order]])
+    return drive(Retailer().session(call), lambda _: tender(product, call.party, offered), Traffic()).result
+
+
+def test_end_users_buy_at_the_agreed_price_and_prosumers_trade_the_rest_inside_the_wedge() -> None:
+    trades = real_time(0.3)
+    assert trades.price_per_kwh[2:, 0].tolist() == [0.3, 0.3]
+    assert trades.p_kw[2:, 0].tolist() == pytest.approx([2.0, 1.0])
+    internal = trades.price_per_kwh[0, 0]
+    assert internal == trades.price_per_kwh[1, 0]
+    assert 0.1 <= internal <= 0.2
+    assert (trades.status == Status.FILLED).all()
+    for i in (0, 1):
+        p, price = BOOK[i]
+        assert trades.p_kw[i, 0] == pytest.approx(np.interp(-internal, -np.array(price), p))
+    net = trades.p_kw.sum()
+    assert (abs(net) < 1e-6) or (internal == pytest.approx(0.2 if net > 0 else 0.1))
+
+
+def test_real_time_does_not_know_the_order_of_homes_and_keeps_the_limit() -> None:
+    order = np.array([2, 0, 3, 1])
+    plain, turned = real_time(0.25, 1.0), real_time(0.25, 1.0, order)
+    assert np.array_equal(plain.p_kw[order], turned.p_kw)
+    assert np.array_equal(plain.price_per_kwh[order], turned.price_per_kwh)
+    assert plain.p_kw.sum() <= 1.0 + 1e-6
+
+
+def test_a_call_that_says_nothing_of_roles_has_only_prosumers() -> None:
+    product = Product(Commodity.P, 0, 300, Horizon.REAL_TIME, 0)
+    supply = Supply(np.array([0.2]), np.array([0.1]), np.zeros(1), np.inf, 1.0)
+    call = Call(product, np.arange(4), supply, np.array([np.nan]), (), np.zeros(0))
+    trades = drive(Retailer().session(call), lambda _: tender(product, call.party, curves(BOOK)), Traffic()).result
+    assert np.ptp(trades.price_per_kwh) == 0
+
+
+def test_what_cannot_be_is_refused_by_its_key() -> None:
+    for key, value in (("outer", "jacobi"), ("conduct", "kind"), ("rounds", 0), ("inner_rounds", 0), ("probe_per_kwh", 0.0)):
+        with pytest.raises(InputError, match=key):
+            Retailer(**{key: value})
+    with pytest.raises(InputError, match="no home with PV"):
+        agreed(scene(), opening(scene(), leads=np.zeros(N + M, bool)))
+    with pytest.raises(InputError, match="no plans"):
+        drive(Retailer().ahead(opening(scene())), lambda _: None, Traffic())
+    with pytest.raises(InputError, match="no tenders"):
+        drive(Retailer().session(opening(scene())), lambda _: None, Traffic())
+
+
+def test_end_users_absorb_what_is_offered() -> None:
+    """Inner iteration: at the agreed price end-users take what prosumers offered, however their demand bends."""
+    s = scene()
+    found = agreed(s).result
+    taken = found.p_kw[N:].sum(0)
+    np.testing.assert_allclose(price_per_kwh(s.community.end_users, taken), found.price_per_kwh[-1], atol=1e-3)

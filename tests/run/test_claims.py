@@ -1,0 +1,81 @@
+"""Retailers of today as closed forms, and the claims against them with their intervals."""
+
+import numpy as np
+import pytest
+
+from gridagora.core.errors import PartError
+from gridagora.core.retail_game import demand, taken_kw
+from gridagora.kernels.value import respond
+from gridagora.run.claims import (
+    as_retailer,
+    claims,
+    cost_plus_flat_per_kwh,
+    drawn,
+    feed_in,
+    monopoly_flat_per_kwh,
+    regulated_flat_per_kwh,
+    under_retailer,
+)
+
+
+def margin_usd(c, price: float, owed: float = 1.0) -> float:
+    flat = np.full_like(c.buy_per_kwh, price)
+    return float((flat - owed * c.buy_per_kwh) @ taken_kw(c.end_users, flat))
+
+
+def test_flat_prices_are_the_roots_and_the_top_of_their_margins() -> None:
+    c = drawn(0)
+    top = monopoly_flat_per_kwh(c.end_users, c.buy_per_kwh)
+    prices = np.linspace(0.05, 0.4, 20_001)
+    assert prices[np.argmax([margin_usd(c, p) for p in prices])] == pytest.approx(top, abs=2e-5)
+    plus, regulated = cost_plus_flat_per_kwh(c.end_users, c.buy_per_kwh), regulated_flat_per_kwh(c.end_users, c.buy_per_kwh)
+    assert margin_usd(c, plus, 1.2) == pytest.approx(0, abs=1e-9)
+    assert margin_usd(c, regulated) == pytest.approx(0, abs=1e-9)
+    assert regulated < plus < top
+    with pytest.raises(PartError, match="value energy too little"):
+        cost_plus_flat_per_kwh(demand(np.array([0.1]), np.eye(1)), np.array([0.2]))
+
+
+def test_feed_in_is_what_a_home_does_alone_behind_its_meter() -> None:
+    c = drawn(1)
+    earned, net_kw = feed_in(c, 0.2)
+    table, sell = c.stores[0], np.minimum(c.sell_per_kwh, 0.2)
+    alone = [respond(_row(table, i, -c.made_kw[i]), np.full(24, 0.2), sell) for i in range(len(c.made_kw))]
+    assert earned == pytest.approx(-sum(float(r.cost_usd[0]) for r in alone), rel=1e-12)
+    np.testing.assert_allclose(net_kw, sum(r.p_kw[0] for r in alone) - c.made_kw.sum(0), atol=1e-9)
+    twice = c._replace(stores=(table, table), home=(c.home[0], c.home[0]))
+    with pytest.raises(PartError, match="one device each"):
+        feed_in(twice, 0.2)
+
+
+def _row(table, i: int, load_kw: np.ndarray):
+    one = {name: getattr(table, name)[i : i + 1] for name in table._fields if name != "dt_h"}
+    return table._replace(**one)._replace(load_kw=load_kw[None])
+
+
+def test_prosumers_together_earn_more_than_alone_and_leave_less_on_the_table_than_a_monopoly() -> None:
+    c = drawn(2)
+    together = as_retailer(c)
+    monopoly = under_retailer(c, monopoly_flat_per_kwh(c.end_users, c.buy_per_kwh))
+    assert together.prosumers_usd > monopoly.prosumers_usd
+    assert together.welfare_usd > monopoly.welfare_usd
+    assert together.end_users_usd > monopoly.end_users_usd
+
+
+def test_all_claims_hold_against_market_power_and_not_all_against_regulation() -> None:
+    """Theory 6.8: five prosumers are fewer than a regulator needs to fear."""
+    found = {(claim.baseline, claim.quantity): claim for claim in claims(range(12))}
+    for quantity in ("price_per_kwh", "prosumers_usd", "end_users_usd", "peak_kw"):
+        assert found["monopoly, flat", quantity].verdict == "holds", quantity
+        assert found["monopoly, flat", quantity].low <= found["monopoly, flat", quantity].change
+    assert found["regulated, flat", "price_per_kwh"].verdict == "fails"
+    assert found["regulated, flat", "end_users_usd"].verdict == "fails"
+    assert found["regulated, flat", "prosumers_usd"].verdict == "holds"
+    assert found["regulated, flat", "peak_kw"].verdict == "holds"
+
+
+def test_with_many_prosumers_the_price_beats_cost_plus_too() -> None:
+    """As their number grows the retail price falls to the internal one: 30 sell cheaper than cost plus a fifth."""
+    found = {(c.baseline, c.quantity): c for c in claims(range(4), lambda seed: drawn(seed, 30, 240))}
+    assert found["cost plus 20 %, flat", "price_per_kwh"].change < 0
+    assert found["cost plus 20 %, flat", "end_users_usd"].change > 0
