@@ -6,6 +6,9 @@ from gridagora.core.registry import register
 METRICS = (
     Metric("I1", "messages", "count", "down", lambda o, _: float(o.exchange.messages)),
     Metric("I1b", "bytes", "MB", "down", lambda o, _: o.exchange.bytes / 1e6),
+    Metric(
+        "I1r", "rounds per interval, each waiting for the last", "count", "down", lambda o, _: o.exchange.rounds / len(o.start_s)
+    ),
     Metric("I2", "numbers disclosed about one home", "count", "down", lambda o, _: float(o.exchange.disclosed)),
     Metric("I3", "wall time", "s", "down", lambda o, _: o.wall_s),
 )

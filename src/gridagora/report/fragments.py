@@ -59,6 +59,7 @@ MEANING = {
     "I1": "Messages between homes and market, counted.",
     "I1b": "Bytes between homes and market, counted.",
     "I2": "Numbers about one home that leave the home.",
+    "I1r": "How often parties wait for each other before an interval is settled, look-ahead included: the length of the chain.",
     "I3": "Time spent computing.",
 }
 PROOFS = {
