@@ -4,11 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 
 from gridagora.core.errors import InputError
+from gridagora.core.exchange import tender
 from gridagora.core.outcome import welfare_usd
 from gridagora.core.place import Level, lift_kw
-from gridagora.core.session import Site
+from gridagora.core.product import Commodity, Horizon, Product
+from gridagora.core.session import Call, Site, Supply, Traffic, drive
+from gridagora.kernels.value import bid, slopes, stores
 from gridagora.markets.layered import Layered
 from gridagora.run.links import Links
 from gridagora.run.score import score
@@ -86,6 +90,30 @@ def test_sixteen_blocks_lose_half_a_percent_at_most(scene, study):
     smooth = study._replace(rule="continuous")
     exact, short = welfare_usd(run(scene, smooth)), welfare_usd(run(scene, smooth, blocks=16))
     assert short >= exact - 0.005 * abs(exact)
+
+
+def test_a_battery_alone_equals_its_linear_programme():
+    """Hour by hour through the market, each hour on a fresh curve, against one programme over all of them."""
+    hours, eta, wear, full, power = 48, 0.95, 0.01, 13.5, 5.0
+    price = 0.06 + 0.05 * np.sin(np.arange(hours) / 24 * 2 * np.pi) + np.random.default_rng(5).normal(0, 0.02, hours)
+    fixed = {"p_min_kw": -power, "p_max_kw": power, "x_max": full, "gain_in": eta, "gain_out": eta, "wear_per_kwh": wear}
+    market, held, cost = Layered(), full / 2, 0.0
+    for t in range(hours):
+        worth = slopes(stores([held], np.ones(hours - t), **fixed), price[t:])
+        offered = bid(stores([held], [1.0], **fixed), worth, 1.0)
+        product = Product(Commodity.P, 3600 * t, 3600, Horizon.REAL_TIME, 0)
+        supply = Supply(price[t : t + 1], price[t : t + 1], np.zeros(1), np.inf, 1.0)
+        call = Call(product, np.arange(1), supply, np.zeros(1), (), np.zeros(0))
+        p_kw = drive(market.session(call), lambda _, c=call, k=offered: tender(c.product, c.party, k), Traffic()).result.p_kw[
+            0, 0
+        ]
+        held += p_kw * eta if p_kw > 0 else p_kw / eta
+        cost += price[t] * p_kw + wear * abs(p_kw)
+    sums = np.tril(np.ones((hours, hours)))
+    level = np.hstack([sums * eta, -sums / eta])
+    rows, room = np.vstack([level, -level]), np.full(2 * hours, full / 2)
+    best = linprog(np.r_[price + wear, wear - price], A_ub=rows, b_ub=room, bounds=(0, power)).fun
+    assert cost == pytest.approx(best, abs=1e-6)
 
 
 @pytest.mark.parametrize(
