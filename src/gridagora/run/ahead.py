@@ -11,7 +11,7 @@ from gridagora.core.tariff import NET_METERING, kinked
 from gridagora.kernels.value import Stores, respond
 from gridagora.run import behind
 from gridagora.run import fleet as homes_at
-from gridagora.run.desk import DAY_H, Desk, leads
+from gridagora.run.desk import DAY_H, Desk
 from gridagora.run.outlook import energy_per_kwh, supply
 from gridagora.run.settle import Position
 
@@ -45,7 +45,7 @@ def _call(desk: Desk, hour: int, forecast: Col, specs: Specs, carry: Col | None)
         np.full(window, np.nan) if carry is None else carry,
         study.site,
         _midnight(desk, hour),
-        leads(study.homes),
+        desk.leads,
     )
 
 
@@ -72,18 +72,16 @@ def _agreed(desk: Desk, call: Call, specs: Specs, sessions: Index, hour: int) ->
     """Return the paths (n, h) that a market and its homes find together; at midnight plans told to it become positions."""
     told, rows = homes_at.told(desk.fleet, specs, hour, len(call.supply.import_per_kwh)), homes_at.homes_of(desk.fleet, sessions)
     net_kw = desk.net_kw[hour : hour + len(call.supply.import_per_kwh)].T
-    private = getattr(desk.market, "private", False)
-    driven = drive(desk.market.ahead(call), lambda quotes: _plans(quotes, told, rows, net_kw), desk.traffic, private=private)
+    driven = drive(desk.market.ahead(call), lambda quotes: _plans(quotes, told, rows, net_kw), desk.traffic, private=desk.private)
     found, desk.traffic = driven.result, driven.traffic
     premium = found.price_per_kwh - call.supply.import_per_kwh
     products = getattr(desk.market, "energy_products", False)
     if products and hour == 0:
         _bind_energy(desk, "long-term", hour, DAY_H * desk.study.days, found.p_kw)
     desk.agreed_per_kwh = found.price_per_kwh[:, 0]
-    own = getattr(desk.market, "own_prices", False)  # agreed prices hold in real time: there is nothing to settle twice
-    if (
-        call.binds and not private and not own
-    ):  # what private parties find is a price to plan on: they trade with each other, in real time
+    # where homes have their own prices these hold in real time; what private homes find is a price to plan on
+    settled_once = desk.private or getattr(desk.market, "own_prices", False)
+    if call.binds and not settled_once:
         if products:
             _bind_energy(desk, "short-term", hour, DAY_H, found.p_kw)
         _bind(desk, "day-ahead", hour, found.p_kw, premium)

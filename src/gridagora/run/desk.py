@@ -82,6 +82,7 @@ class Desk:
     track: Track
     heard_per_kwh: Col  # (n,) last price that each home heard
     metered_kw: Col  # (n,) in the interval before
+    leads: Flag  # (n,) prosumers
     agreed_per_kwh: Col | None = None  # (n,) price of the hour that each home plans on, where each has its own
     traffic: Traffic = field(default_factory=Traffic)
     inbox: Inbox = field(default_factory=Inbox)
@@ -93,6 +94,11 @@ class Desk:
     def whole(self) -> bool:
         """Whether a home tenders its whole meter as one party, and not each resource by itself."""
         return getattr(self.strategy, "whole", False)
+
+    @property
+    def private(self) -> bool:
+        """Whether homes trade with each other and show their curves to nobody."""
+        return getattr(self.market, "private", False)
 
 
 def opened(market: Any, study: Study) -> Desk:
@@ -131,7 +137,17 @@ def opened(market: Any, study: Study) -> Desk:
     net_kw = (homes.load_kw - homes.pv_kw).T.copy()
     first = np.full(n, wholesale[0] + study.wholesale.delivery_per_kwh)
     return Desk(
-        market, strategy, study, fleet, net_kw, wholesale, tariff(market, study, wholesale), track, first, net_kw[0].copy()
+        market,
+        strategy,
+        study,
+        fleet,
+        net_kw,
+        wholesale,
+        tariff(market, study, wholesale),
+        track,
+        first,
+        net_kw[0].copy(),
+        leads(homes),
     )
 
 
@@ -159,8 +175,3 @@ def leads(homes: Homes) -> Flag:
     has: Flag = (homes.pv_kw.max(1) > 0) | (homes.battery_kwh > 0)
     has[homes.ev_home] = True
     return has
-
-
-def owners(desk: Desk, sessions: Index) -> Index:
-    """Return the home of every resource that is plugged in, in the order of its curves."""
-    return homes_at.owners(desk.fleet, sessions)

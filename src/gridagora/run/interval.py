@@ -10,7 +10,7 @@ from gridagora.kernels.behind import at_own
 from gridagora.kernels.curve import Curves
 from gridagora.run import behind
 from gridagora.run import fleet as homes_at
-from gridagora.run.desk import Desk, leads, owners
+from gridagora.run.desk import Desk
 from gridagora.run.links import deliver, heard
 from gridagora.run.outlook import supply
 
@@ -21,7 +21,7 @@ def run_hour(desk: Desk, hour: int, plan: homes_at.Plan | None) -> None:
     """Clear and deliver the intervals of one hour."""
     fleet, net_kw, per = desk.fleet, desk.net_kw[hour], round(1 / desk.study.dt_h)
     sessions = np.zeros(0, np.int64) if plan is None else plan.sessions
-    owner = np.arange(len(net_kw)) if plan is None else owners(desk, sessions)
+    owner = np.arange(len(net_kw)) if plan is None else homes_at.owners(fleet, sessions)
     for m in range(per):
         i, now_s = hour * per + m, 3600.0 * (hour + m * desk.study.dt_h)
         curves = NO_CURVES if plan is None else homes_at.tender(fleet, plan, hour, (m + 1) / per, now_s)
@@ -49,7 +49,7 @@ def _cleared(desk: Desk, i: int, now_s: float, inner: Behind) -> tuple[Quotes, T
         (),
         desk.tariff_per_kwh[:0],
         study.site if desk.whole else None,
-        leads=leads(study.homes) if desk.whole else None,
+        leads=desk.leads if desk.whole else None,
         agreed_per_kwh=desk.agreed_per_kwh if desk.whole else None,
     )
     sent: list[Tenders] = []
@@ -63,10 +63,9 @@ def _cleared(desk: Desk, i: int, now_s: float, inner: Behind) -> tuple[Quotes, T
         desk.inbox, arrived = deliver(study.links, desk.inbox, tenders, desk.metered_kw)
         return arrived
 
-    private = getattr(desk.market, "private", False)
-    result, quotes, desk.traffic, passed, local = drive(desk.market.session(call), ask, desk.traffic, private=private)
+    result, quotes, desk.traffic, passed, local = drive(desk.market.session(call), ask, desk.traffic, private=desk.private)
     desk.unconverged += bool((result.status == Status.ROUNDS_SPENT).any())
-    if private:  # what homes do not trade with each other is the supplier's, at its prices
+    if desk.private:  # what homes do not trade with each other is the supplier's, at its prices
         _trade(desk, i, local)
         pair = (call.supply.import_per_kwh, call.supply.export_per_kwh)
     elif len(result.party):

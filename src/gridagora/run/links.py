@@ -47,6 +47,8 @@ def deliver(links: Links, inbox: Inbox, sent: Tenders, metered_kw: Col) -> tuple
     metered_kw
         Power of each party in the interval before, shape (n,) [kW].
     """
+    if not (links.loss_share or links.duplicate_share or links.delay):
+        return inbox, sent
     n = len(sent.party)
     draw = stream(links.seed, "links", sent.product.start_s)
     arrives = np.flatnonzero(draw.random(n) >= links.loss_share)
