@@ -102,10 +102,15 @@ def write(result: Outcome, path: str | os.PathLike[str]) -> Path:
     OSError
         The folder cannot be made or written to.
     """
+    return put(html(result), path)
+
+
+def put(text: str, path: str | os.PathLike[str]) -> Path:
+    """Write one page and return its path; a half-written file is never left under the name asked for."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(target.name + ".part")
-    draft.write_text(html(result), encoding="utf-8", newline="\n")
+    draft.write_text(text, encoding="utf-8", newline="\n")
     draft.replace(target)
     return target
 

@@ -12,7 +12,7 @@ from plotly.offline import get_plotlyjs
 
 from gridagora.report.facts import Outcome
 from gridagora.report.fragments import origin
-from gridagora.report.page import asset, payload, script_hash, unbroken
+from gridagora.report.page import asset, payload, put, script_hash, unbroken
 from gridagora.report.study_figures import DIALS, figures
 from gridagora.report.study_table import NOTES, cells, heads
 from gridagora.report.study_words import answer, effects, extent, question
@@ -75,12 +75,7 @@ def write(result: Outcome, path: str | os.PathLike[str]) -> Path:
 
     The same result gives the same bytes. A half-written file is never left under the name asked for.
     """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(target.name + ".part")
-    draft.write_text(html(result), encoding="utf-8", newline="\n")
-    draft.replace(target)
-    return target
+    return put(html(result), path)
 
 
 def html(result: Outcome) -> str:
