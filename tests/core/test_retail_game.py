@@ -117,6 +117,20 @@ def test_a_global_best_response_finds_the_far_peak() -> None:
         assert best_bounded_usd(users, np.array([others]), np.array([0.05])) == pytest.approx(scanned, abs=1e-6)
 
 
+@pytest.mark.parametrize("tariff", [0.2, 0.3, 0.6])
+@pytest.mark.parametrize("others", [0.0, 10.0, 40.0])
+@pytest.mark.parametrize("mu", [0.05, 0.35])
+def test_below_an_outside_tariff_the_best_response_is_that_of_a_scan(tariff: float, others: float, mu: float) -> None:
+    users = Users(np.array([[1.0], [0.42]]), np.array([[0.2], [0.005]]))
+    prices = np.linspace(0.01, tariff, 200_001)
+    taken = np.maximum(0, (1 - prices) / 0.2) + np.maximum(0, (0.42 - prices) / 0.005)
+    served = taken - others
+    scanned = np.where(served >= 0, (prices - mu) * served, -np.inf).max()
+    if served[-1] <= 0:  # the price stays below the tariff without it
+        scanned = max(scanned, 0.0)
+    assert best_bounded_usd(users, np.array([others]), np.array([mu]), tariff) == pytest.approx(scanned, abs=1e-4)
+
+
 def small(users: Users, n: int = 2):
     made = np.ones((n, users.worth_per_kwh.shape[1]))
     flat = np.full(made.shape[1], 0.1)
@@ -158,6 +172,9 @@ def test_a_community_that_cannot_be_is_refused_in_a_sentence() -> None:
         community(users, np.zeros((1, T + 1)), (), (), even, even)
     with pytest.raises(PartError, match="hour 0: wholesale pays"):
         community(users, np.zeros((1, T)), (), (), even, 2 * even)
+    for bad in ({"tariff_per_kwh": np.nan}, {"limit_kw": 0.0}, {"over_per_kwh": -1.0}):
+        with pytest.raises(PartError, match="outside tariff, limit and its price"):
+            community(users, np.zeros((1, T)), (), (), even, even, **bad)
     half = stores([1.0], np.full(T, 0.5), x_max=2.0)
     with pytest.raises(PartError, match="one hour"):
         community(users, np.zeros((1, T)), (half,), (np.zeros(1, int),), even, even)

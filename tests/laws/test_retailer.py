@@ -167,6 +167,43 @@ def test_t3_t4_t7_nested_rounds_find_the_optimum_of_the_potential(n: int, wear: 
     np.testing.assert_allclose(held.offer_kw, np.repeat(expected, n, axis=0), atol=1e-5 * offer.max())
 
 
+@pytest.mark.parametrize("n", [2, 5, 20])
+@pytest.mark.parametrize(("capped", "limited"), [(True, False), (False, True), (True, True)])
+def test_t3_t7_an_outside_tariff_and_a_limit_leave_nobody_a_gain(n: int, capped: bool, limited: bool) -> None:
+    """Hours depend on each other; in some the tariff binds, also below the internal price, where all must serve."""
+    plain = prosumers(n, 8 * n)
+    free, _ = play(plain, TIGHT)
+    tariff = float(np.median(free.retail_per_kwh)) if capped else np.inf
+    limit = float(np.quantile(free.wholesale_kw, 0.8)) if limited else np.inf
+    c = plain._replace(tariff_per_kwh=tariff, limit_kw=limit, over_per_kwh=1.0)
+    played, held = play(c)
+    assert played.converged
+    proof = certificate(c, held, played.internal_per_kwh)
+    assert proof.share <= 1e-6
+    assert min(proof.offer_usd.min(), proof.device_usd.min()) >= -1e-9
+    assert 0 <= proof.wholesale_usd <= 1e-4
+    mu, net = played.internal_per_kwh, played.wholesale_kw
+    if capped:
+        assert played.retail_per_kwh.max() == tariff
+        assert (played.retail_per_kwh < tariff).any()
+        np.testing.assert_allclose(held.offer_kw.sum(0), taken_kw(c.end_users, played.retail_per_kwh), atol=1e-4)
+    if limited:
+        beyond = net > limit + 1e-3
+        np.testing.assert_allclose(mu[beyond], c.buy_per_kwh[beyond] + 1.0, atol=1e-5)
+        assert (mu[net < limit - 1e-3] <= c.buy_per_kwh[net < limit - 1e-3] + 1e-5).all()
+        assert (np.abs(net - limit) < 1e-3).any()
+
+
+def test_t3_who_offers_too_little_at_the_outside_tariff_is_caught() -> None:
+    c = prosumers()
+    tariff = float(np.median(play(c)[0].retail_per_kwh))
+    c = c._replace(tariff_per_kwh=tariff)
+    played, held = play(c)
+    assert certificate(c, held, played.internal_per_kwh).share <= 1e-6
+    shy = held._replace(offer_kw=held.offer_kw * np.linspace(0.8, 1.2, N)[:, None])
+    assert certificate(c, shy, played.internal_per_kwh).offer_usd.max() > 1e-3
+
+
 def test_t3_a_schedule_that_is_no_equilibrium_is_caught() -> None:
     c = prosumers()
     played, held = play(c)

@@ -16,6 +16,7 @@ from gridagora.core.tables import Col
 from gridagora.kernels.value import Stores, respond
 
 CORNER = 1e-9  # relative: what rounding can make of the same peak
+OFFER_DIGITS = 9  # of a kW, to which offers count as alike
 
 
 class Users(NamedTuple):
@@ -58,7 +59,8 @@ def wholesale_usd(c: Community, held: Held) -> float:
     """Return what wholesale is paid for what is offered but not made, less what it pays for the rest [$]."""
     told = said(c, held)
     short = (told.offer_kw - told.made_kw).sum(0)
-    return float(c.buy_per_kwh @ short.clip(min=0) - c.sell_per_kwh @ (-short).clip(min=0))
+    over = c.over_per_kwh * float((short - c.limit_kw).clip(min=0).sum())
+    return float(c.buy_per_kwh @ short.clip(min=0) - c.sell_per_kwh @ (-short).clip(min=0)) + over
 
 
 def potential_usd(c: Community, held: Held) -> float:
@@ -70,10 +72,15 @@ def potential_usd(c: Community, held: Held) -> float:
     return float(worth - moved - device_cost_usd(c, held).sum() - wholesale_usd(c, held))
 
 
+def retail_at(c: Community, offered_kw: Col) -> Col:
+    """Return the retail price that absorbs all offers (T,), at most the outside tariff [$/kWh]."""
+    return np.minimum(price_per_kwh(c.end_users, offered_kw), c.tariff_per_kwh)
+
+
 def profit_usd(c: Community, held: Held, internal_per_kwh: Col) -> Col:
     """Return the profit of every prosumer at the retail price that absorbs all offers, shape (N,) [$]."""
     told = said(c, held)
-    margin = price_per_kwh(c.end_users, told.offer_kw.sum(0)) - internal_per_kwh
+    margin = retail_at(c, told.offer_kw.sum(0)) - internal_per_kwh
     return np.asarray(told.offer_kw @ margin + told.made_kw @ internal_per_kwh - device_cost_usd(c, held))
 
 
@@ -97,30 +104,44 @@ def certificate(c: Community, held: Held, internal_per_kwh: Col, users: Users | 
     if c.own_share != 1.0:
         raise PartError("a best offer exists where prosumers know that it moves the price (own_share 1)")
     total = held.offer_kw.sum(0)
-    retail = price_per_kwh(c.end_users, total)
+    retail = retail_at(c, total)
     now = held.offer_kw @ (retail - internal_per_kwh)
     others = total - held.offer_kw
-    best = best_offer_kw(c.end_users, others, np.broadcast_to(internal_per_kwh, others.shape))
-    gain = _offer_usd(c, others, best, internal_per_kwh) - now
+    gain = _best_usd(c, others, internal_per_kwh) - now
     own = device_cost_usd(c, held) + _paid(c, held, internal_per_kwh)
     least = np.zeros(len(c.made_kw))
     for table, at in zip(c.stores, c.home, strict=True):
         np.add.at(least, at, respond(table, internal_per_kwh, internal_per_kwh).bound_usd)
     profit = profit_usd(c, held, internal_per_kwh)
     short = total - said(c, held).made_kw.sum(0)
-    outside = wholesale_usd(c, held) - float(internal_per_kwh @ short)
+    rent = float((internal_per_kwh - c.buy_per_kwh).clip(min=0).sum() * c.limit_kw) if np.isfinite(c.limit_kw) else 0.0
+    outside = wholesale_usd(c, held) - float(internal_per_kwh @ short) + rent
     follower, proved, warning = np.zeros(0), True, ""
     if users is not None:
         follower = _follower_usd(users, retail)
-        gain, proved, warning = _bounded(users, others, internal_per_kwh, now, gain, retail)
+        gain, proved, warning = _bounded(users, Told(others, internal_per_kwh, retail, c.tariff_per_kwh, now), gain)
     parts = np.concatenate([gain, own - least, follower])
     share = float(np.max(parts, initial=0.0) / max(float(np.abs(profit).mean()), 1e-12))
     return Certificate(gain, own - least, follower, outside, profit, share, proved, warning)
 
 
-def _offer_usd(c: Community, others_kw: Col, offer_kw: Col, internal_per_kwh: Col) -> Col:
-    margin = c.end_users.choke_per_kwh - (others_kw + offer_kw) @ c.end_users.slope - internal_per_kwh
-    return np.asarray((margin * offer_kw).sum(1))
+def _best_usd(c: Community, others_kw: Col, internal_per_kwh: Col) -> Col:
+    """Return the largest margin of each prosumer over all offers, others given, shape (N,) [$].
+
+    At the outside tariff who sells serves: nobody may offer so little that the price would have to rise above it. Where that
+    binds, a price is chosen in place of an offer, and one that would need an offer below nil counts, so no gain is missed.
+    """
+    response, choke = c.end_users.response, c.end_users.choke_per_kwh
+    price = 0.5 * (choke + internal_per_kwh - others_kw @ c.end_users.slope)
+    bound = (price > c.tariff_per_kwh).any(1)
+    best = best_offer_kw(c.end_users, others_kw, np.broadcast_to(internal_per_kwh, others_kw.shape))
+    usd: Col = ((choke - (others_kw + best) @ c.end_users.slope - internal_per_kwh) * best).sum(1)
+    free, top = np.full(len(choke), -np.inf), np.broadcast_to(c.tariff_per_kwh, choke.shape)
+    alike, which = np.unique(np.round(others_kw[bound], OFFER_DIGITS), axis=0, return_inverse=True)
+    wish = [boxed(2.0 * response, rest - response @ (choke + internal_per_kwh), free, top) for rest in alike]
+    for row, at in zip(np.flatnonzero(bound), which.ravel(), strict=True):
+        usd[row] = (wish[at] - internal_per_kwh) @ (response @ (choke - wish[at]) - others_kw[row])
+    return usd
 
 
 def _paid(c: Community, held: Held, internal_per_kwh: Col) -> Col:
@@ -143,35 +164,49 @@ def _follower_usd(users: Users, retail_per_kwh: Col) -> Col:
     return gain
 
 
-def _bounded(users: Users, others: Col, internal: Col, now: Col, linear: Col, retail: Col) -> tuple[Col, bool, str]:
+class Told(NamedTuple):
+    """What a prosumer is judged by: others' offers (N, T), internal and retail price (T,), the outside tariff, margin now (N,)."""
+
+    others_kw: Col
+    internal_per_kwh: Col
+    retail_per_kwh: Col
+    tariff_per_kwh: Col | float
+    now_usd: Col
+
+
+def _bounded(users: Users, told: Told, linear: Col) -> tuple[Col, bool, str]:
     """Return the gain of each prosumer against end-users who may leave an hour, whether it is proved, and a warning."""
+    retail = told.retail_per_kwh
     if users.slope.ndim == 3:
         free = np.linalg.solve(users.slope, (users.worth_per_kwh - retail)[:, :, None])[:, :, 0]
         out = int((free < 0).any(1).sum())
         shift = "end-users shift between hours: no gain was searched for at prices at which some of them take nothing"
         return linear, False, f"{out} end-users would take less than nothing: the gain may be larger" if out else shift
-    gain = np.array([best_bounded_usd(users, rest, internal) for rest in others]) - now
-    out = int((users.worth_per_kwh < retail).any(1).sum())
+    best = [best_bounded_usd(users, rest, told.internal_per_kwh, told.tariff_per_kwh) for rest in told.others_kw]
+    gain, out = np.array(best) - told.now_usd, int((users.worth_per_kwh < retail).any(1).sum())
     if out:
         return gain, True, f"{out} end-users take nothing in some hour: profit has several peaks, an equilibrium may not exist"
-    dear = gain > linear + CORNER * (1.0 + np.abs(now))
+    dear = gain > linear + CORNER * (1.0 + np.abs(told.now_usd))
     return gain, True, f"{int(dear.sum())} prosumers gain by a price at which some end-users take nothing" if dear.any() else ""
 
 
-def best_bounded_usd(users: Users, others_kw: Col, internal_per_kwh: Col) -> float:
+def best_bounded_usd(users: Users, others_kw: Col, internal_per_kwh: Col, tariff_per_kwh: Col | float = np.inf) -> float:
     """Return the largest margin [$] of one prosumer over all prices, against end-users who take no less than nothing.
 
     Hours do not depend on each other. Demand is a polyline in price with a corner where an end-user leaves, so profit is a
-    parabola between corners: each is solved, the best of all is the global one.
+    parabola between corners: each is solved, the best of all is the global one. Where the price would rise above the outside
+    tariff without its offer, it has to serve.
     """
     total = 0.0
-    for t, mu in enumerate(internal_per_kwh):
+    for t, (mu, cap) in enumerate(zip(internal_per_kwh, np.broadcast_to(tariff_per_kwh, len(internal_per_kwh)), strict=True)):
         worth = users.worth_per_kwh[:, t]
         order = np.argsort(-worth)
         rate = 1.0 / users.slope[order, t]
         fall, pull = np.cumsum(rate), np.cumsum(rate * worth[order])
-        high, low = worth[order], np.append(worth[order][1:], -np.inf)
-        price = np.clip(0.5 * (mu + (pull - others_kw[t]) / fall), low, high)
+        high, low = np.minimum(worth[order], cap), np.append(worth[order][1:], -np.inf)
+        price = np.clip(0.5 * (mu + (pull - others_kw[t]) / fall), np.minimum(low, high), high)
         offer = pull - fall * price - others_kw[t]
-        total += max(0.0, float(np.max(np.where(offer > 0, (price - mu) * offer, 0.0))))
+        best = float(np.max(np.where((offer > 0) & (low < high), (price - mu) * offer, -np.inf)))
+        serves = np.maximum(worth - cap, 0.0) @ (1.0 / users.slope[:, t]) > others_kw[t] if np.isfinite(cap) else False
+        total += best if serves else max(0.0, best)
     return total

@@ -3,8 +3,8 @@
 An outer round broadcasts the retail price, the margin earned on it and the internal price; every prosumer answers what it would
 sell at retail and what it would make. The inner iteration then finds the retail price at which end-users, who only say what they
 take, agree with the offers, and the wholesale position follows hour by hour. This is ADMM on the potential of the game, so it
-converges for any number of prosumers and any convex devices; the pull towards what the others leave over is folded into the two
-prices, and balanced by residuals, so that the rounds do not depend on how many take part.
+converges for any number of prosumers and any convex devices. Prices fall for whoever moves away from its last answer, by a pull
+for each hour that is balanced by residuals, so that the rounds do not depend on how many take part.
 
 References
 ----------
@@ -19,21 +19,21 @@ import numpy as np
 
 from gridagora.core.errors import PartError
 from gridagora.core.exchange import sum_kw
-from gridagora.core.retail_game import Demand, positive, stiffness, taken_kw
-from gridagora.core.tables import Col, Index
+from gridagora.core.retail_game import Demand, taken_kw
+from gridagora.core.retail_inner import Inside, Terms, inner, retail_per_kwh
+from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.value import Stores, respond
 
 SAME = 1e-12
-TINY = 1e-12  # a residual below this share says nothing about its pull
-MOST = 2.0  # by which a pull changes in a round
+LEAST = 1e-9  # a residual below this share says nothing about its pull
+MOST = 1.5  # by which a pull changes in a round
 
 
 class Community(NamedTuple):
     """N prosumers over T hours, with one wholesale access: they net among themselves before they buy or sell outside.
 
     `made_kw` (N, T) is what nobody decides, PV less own load; row k of `stores[d]` belongs to prosumer `home[d][k]`. A device's
-    own quadratic cost stands in its `prox`. `own_share` is 1 where prosumers know that offers move the retail price (Cournot) and
-    0 where they take it as given.
+    own quadratic cost stands in its `prox`. The rest is as in `Terms`.
     """
 
     end_users: Demand
@@ -43,29 +43,23 @@ class Community(NamedTuple):
     buy_per_kwh: Col  # (T,) wholesale
     sell_per_kwh: Col
     own_share: float = 1.0
-
-
-class Terms(NamedTuple):
-    """What everybody knows when a session opens: end-users together, wholesale prices, how many prosumers and devices."""
-
-    end_users: Demand
-    buy_per_kwh: Col
-    sell_per_kwh: Col
-    prosumer_count: int
-    store_count: int
+    tariff_per_kwh: Col | float = np.inf
+    limit_kw: float = np.inf
+    over_per_kwh: float = 0.0
 
 
 class Asked(NamedTuple):
     """What is broadcast in a round, shape (T,) each: the retail price, the margin earned on it, the internal price [$/kWh].
 
-    Both pulls [$/kWh per kW] say how fast the two prices fall for whoever moves away from its last answer.
+    `part_kw` is what each sells where all sell alike. `pull_per_kwh_kw` says how fast the internal price falls for whoever moves
+    a device away from its last answer [$/kWh per kW].
     """
 
     retail_per_kwh: Col
     margin_per_kwh: Col
     internal_per_kwh: Col
-    offer_per_kwh_kw: float
-    device_per_kwh_kw: float
+    part_kw: Col
+    pull_per_kwh_kw: Col
 
 
 class Said(NamedTuple):
@@ -85,20 +79,15 @@ class Held(NamedTuple):
 class Board(NamedTuple):
     """Where a session stands, in broadcast quantities (T,): prices, what end-users take, what prosumers buy outside.
 
-    `prosumer_count` and `store_count`, of their devices, share what is left over; both are counted when a session opens.
+    `end_users` are as they are known so far; `sellers` are the prosumers who were not dropped.
     """
 
-    retail_per_kwh: Col
-    margin_per_kwh: Col
-    internal_per_kwh: Col
-    taken_kw: Col
-    wholesale_kw: Col  # net import
+    end_users: Demand
+    inside: Inside
     offered_kw: Col
     made_kw: Col
-    offer_per_kwh_kw: float
-    device_per_kwh_kw: float
-    prosumer_count: int
-    store_count: int
+    pull_per_kwh_kw: Col
+    sellers: int
     rounds: int = 0
     inner_rounds: int = 0  # price rounds with end-users so far
     moved_per_kwh: float = np.inf
@@ -121,24 +110,23 @@ class Played(NamedTuple):
 
 
 Rounds = Generator[Asked | Col, Said | Col, Played]
-Inner = Generator[Asked | Col, Said | Col, tuple[Col, Col, Col, int]]
 
 
 class Rule(NamedTuple):
     """When a session ends, and how hard it pulls.
 
-    Offers must be within `tolerance_share` of the mean of what end-users take, and prices within `tolerance_per_kwh`. Pulls begin
-    at multiples of the end-users' slope, sqrt(N) for offers and N for devices, and follow the residuals for `balanced_rounds`.
+    Offers must be within `tolerance_share` of the mean of what end-users take; the prices at which prosumers would make what they
+    make, within `tolerance_per_kwh`. Pulls begin at `device_ratio` N times the end-users' slope and follow the residuals for
+    `balanced_rounds`.
     """
 
     tolerance_share: float = 1e-7
     tolerance_per_kwh: float = 1e-9
     most_rounds: int = 500
-    most_inner_rounds: int = 5000
+    most_inner_rounds: int = 50
     inner_per_kwh: float = 1e-11
-    offer_ratio: float = 1.0
     device_ratio: float = 0.3
-    balanced_rounds: int = 20
+    balanced_rounds: int = 100
 
 
 def community(
@@ -149,13 +137,17 @@ def community(
     buy_per_kwh: Col,
     sell_per_kwh: Col,
     own_share: float = 1.0,
+    tariff_per_kwh: Col | float = np.inf,
+    limit_kw: float = np.inf,
+    over_per_kwh: float = 0.0,
 ) -> Community:
     """Return a checked community.
 
     Raises
     ------
     PartError
-        Nobody leads; shapes that do not fit; wholesale that buys dearer than it sells; steps that are not hours.
+        Nobody leads; shapes that do not fit; wholesale that buys dearer than it sells; an outside tariff or a limit that is not a
+        number; steps that are not hours.
     """
     n, steps = made_kw.shape
     if n == 0:
@@ -165,25 +157,33 @@ def community(
     if (sell_per_kwh > buy_per_kwh + SAME).any():
         hour = int(np.argmax(sell_per_kwh > buy_per_kwh + SAME))
         raise PartError(f"hour {hour}: wholesale pays {sell_per_kwh[hour]} $/kWh and asks {buy_per_kwh[hour]}: it must ask more")
+    if np.isnan(tariff_per_kwh).any() or not limit_kw > 0 or not over_per_kwh >= 0:
+        raise PartError("outside tariff, limit and its price: expected numbers, a limit above nil and a price of nil or more")
     for table, at in zip(devices, owner, strict=True):
         if len(table.dt_h) != steps or np.abs(table.dt_h - 1.0).max() > SAME:
             raise PartError(f"devices of a prosumer plan steps of {table.dt_h.tolist()} h: expected {steps} steps of one hour")
         if len(at) != len(table.x0) or (len(at) and not 0 <= at.min() <= at.max() < n):
             raise PartError(f"owners of {len(table.x0)} devices: expected one prosumer of {n} for each")
-    return Community(end_users, made_kw, devices, owner, buy_per_kwh, sell_per_kwh, own_share)
+    outside = (buy_per_kwh, sell_per_kwh, own_share, tariff_per_kwh, limit_kw, over_per_kwh)
+    return Community(end_users, made_kw, devices, owner, *outside)
 
 
 def answered(c: Community, asked: Asked, held: Held, threads: int = 1) -> Held:
-    """Return what each prosumer holds after prices: an offer and a schedule of its devices, each close to its last answer."""
-    curvature: Col = c.own_share * c.end_users.slope + asked.offer_per_kwh_kw * np.eye(len(c.buy_per_kwh))
-    inverse: Col = np.linalg.inv(curvature).astype(np.float64)
-    offer = positive(curvature, inverse, asked.margin_per_kwh + asked.offer_per_kwh_kw * held.offer_kw)
+    """Return what each prosumer holds after prices: an offer, and a schedule of its devices close to its last answer.
+
+    An offer is best at the margin, or the part of all that are alike where nobody's offer moves the price.
+    """
     price = asked.internal_per_kwh
-    near = (_near(table, p_kw, asked.device_per_kwh_kw) for table, p_kw in zip(c.stores, held.device_kw, strict=True))
-    return Held(offer, tuple(respond(table, price, price, threads=threads).p_kw for table in near))
+    near = (_near(table, p_kw, asked.pull_per_kwh_kw) for table, p_kw in zip(c.stores, held.device_kw, strict=True))
+    device_kw = tuple(respond(table, price, price, threads=threads).p_kw for table in near)
+    offer = asked.part_kw
+    if c.own_share:
+        best = c.end_users.response @ asked.margin_per_kwh / c.own_share
+        offer = np.where(asked.retail_per_kwh >= c.tariff_per_kwh, asked.part_kw, np.maximum(best, 0.0))
+    return Held(np.tile(offer, (len(c.made_kw), 1)), device_kw)
 
 
-def _near(table: Stores, p_kw: Col, weight: float) -> Stores:
+def _near(table: Stores, p_kw: Col, weight: Col) -> Stores:
     both = table.prox + weight
     return table._replace(prox=both, p_ref_kw=(table.prox * table.p_ref_kw + weight * p_kw) / both)
 
@@ -203,96 +203,62 @@ def idle(c: Community) -> Held:
 
 def terms(c: Community) -> Terms:
     """Return what is public of a community."""
-    return Terms(c.end_users, c.buy_per_kwh, c.sell_per_kwh, len(c.made_kw), max(1, sum(len(at) for at in c.home)))
+    count = len(c.made_kw), max(1, sum(len(at) for at in c.home))
+    return Terms(c.end_users, c.buy_per_kwh, c.sell_per_kwh, *count, c.own_share, c.tariff_per_kwh, c.limit_kw, c.over_per_kwh)
 
 
 def opened(c: Terms, rule: Rule) -> Board:
-    """Return the board before the first round: wholesale prices inside, and a retail price half way to where nobody buys."""
+    """Return the board before the first round: between the wholesale prices inside, and the retail price that follows."""
     zero, mid = np.zeros_like(c.buy_per_kwh), 0.5 * (c.buy_per_kwh + c.sell_per_kwh)
-    retail = 0.5 * (c.end_users.choke_per_kwh + mid)
-    steep = float(np.diag(c.end_users.slope).mean())
-    pulls = rule.offer_ratio * steep * c.prosumer_count**0.5, rule.device_ratio * steep * c.prosumer_count
-    return Board(retail, retail - mid, mid, zero, zero, zero, zero, *pulls, c.prosumer_count, c.store_count)
+    pull = rule.device_ratio * c.prosumer_count * float(np.diag(c.end_users.slope).mean())
+    inside = Inside(mid, retail_per_kwh(c, mid, c.prosumer_count), zero, zero)
+    return Board(c.end_users, inside, zero, zero, np.full(len(mid), pull), c.prosumer_count)
 
 
-def gains(board: Board) -> tuple[float, float]:
-    """Return by how much the two prices move for a kW of all together [$/kWh per kW]."""
-    return board.offer_per_kwh_kw / board.prosumer_count, board.device_per_kwh_kw / board.store_count
+def gain_per_kwh_kw(c: Terms, board: Board) -> Col:
+    """Return by how much the internal price moves for a kW of all together, shape (T,) [$/kWh per kW]."""
+    return board.pull_per_kwh_kw / c.store_count
 
 
-def left_kw(board: Board) -> tuple[Col, Col]:
-    """Return what is taken but not offered, and what is needed but not made, shape (T,) each [kW]."""
-    return board.taken_kw - board.offered_kw, board.taken_kw - board.wholesale_kw - board.made_kw
+def short_kw(board: Board) -> Col:
+    """Return what is needed but not made, shape (T,) [kW]."""
+    return board.inside.taken_kw - board.inside.wholesale_kw - board.made_kw
 
 
-def asking(board: Board) -> Asked:
-    """Return what is broadcast: both prices, moved by what the last answers left over."""
-    (g, k), (left, short) = gains(board), left_kw(board)
-    margin, internal = board.margin_per_kwh + g * left, board.internal_per_kwh + k * short
-    return Asked(board.retail_per_kwh, margin, internal, board.offer_per_kwh_kw, board.device_per_kwh_kw)
+def asking(c: Terms, board: Board) -> Asked:
+    """Return what is broadcast; the internal price is moved by what the last answers left over."""
+    here = board.inside
+    internal = here.internal_per_kwh + gain_per_kwh_kw(c, board) * short_kw(board)
+    part = here.taken_kw / board.sellers
+    return Asked(here.retail_per_kwh, here.retail_per_kwh - here.internal_per_kwh, internal, part, board.pull_per_kwh_kw)
 
 
-def inner(c: Terms, board: Board, rule: Rule) -> Inner:
-    """Yield retail prices, hear what end-users take, until both agree with the offers on the board.
+def turned(c: Terms, board: Board, rule: Rule, moved_kw: Col) -> Board:
+    """Return the board with pulls that follow the residuals: more where answers disagree, less where prosumers still move.
 
-    Returns the retail price, what is taken, the net import, and the rounds it took. A contraction, since demand falls.
+    Parameters
+    ----------
+    moved_kw
+        How far each prosumer moved since its last answer, shape (N, T).
     """
-    (g, k), count = gains(board), 0
-    price, margin, internal = board.retail_per_kwh, board.margin_per_kwh, board.internal_per_kwh
-    step = 1.0 / (1.0 + (g + k) * stiffness(c.end_users))
-    while True:
-        taken = np.asarray((yield price))
-        count += 1
-        net = imported_kw(c, taken - board.made_kw, internal, k)
-        move = margin + internal + g * (taken - board.offered_kw) + k * (taken - net - board.made_kw) - price
-        if np.abs(move).max() < rule.inner_per_kwh or count == rule.most_inner_rounds:
-            return price, taken, net, count
-        price = price + step * move
-
-
-def imported_kw(c: Terms, short_kw: Col, internal_per_kwh: Col, gain: float) -> Col:
-    """Return the net import of each hour, the closed form of its own small problem: buy, sell or neither."""
-    importing = short_kw + (internal_per_kwh - c.buy_per_kwh) / gain
-    exporting = short_kw + (internal_per_kwh - c.sell_per_kwh) / gain
-    return np.where(importing > 0, importing, np.where(exporting < 0, exporting, 0.0))
-
-
-def turned(board: Board, rule: Rule, found: tuple[Col, Col, Col, int]) -> Board:
-    """Return the board after the inner iteration: prices follow what is offered but not taken, made but not needed."""
-    price, taken, net, count = found
-    g, k = gains(board)
-    moved = g * (taken - board.taken_kw), k * (taken - net - board.taken_kw + board.wholesale_kw)
-    after = board._replace(retail_per_kwh=price, taken_kw=taken, wholesale_kw=net)
-    left, short = left_kw(after)
-    volume, level = np.linalg.norm(taken), np.linalg.norm(price)
-    adapts = board.rounds < rule.balanced_rounds
-    return after._replace(
-        margin_per_kwh=board.margin_per_kwh + g * left,
-        internal_per_kwh=board.internal_per_kwh + k * short,
-        offer_per_kwh_kw=board.offer_per_kwh_kw * (_balance(left / volume, moved[0] / level) if adapts else 1.0),
-        device_per_kwh_kw=board.device_per_kwh_kw * (_balance(short / volume, moved[1] / level) if adapts else 1.0),
-        rounds=board.rounds + 1,
-        inner_rounds=board.inner_rounds + count,
-        moved_per_kwh=float(max(np.abs(moved[0]).max(), np.abs(moved[1]).max())),
-    )
-
-
-def _balance(primal: Col, dual: Col) -> float:
-    """Return what to multiply a pull by: more where answers disagree, less where prices still move."""
-    a, b = float(np.linalg.norm(primal)), float(np.linalg.norm(dual))
-    if min(a, b) <= TINY:
-        return 1.0
-    return float(np.clip((a / b) ** 0.5, 1 / MOST, MOST))
+    here, pull = board.inside, board.pull_per_kwh_kw
+    volume, level = np.abs(here.taken_kw).mean(), np.abs(here.internal_per_kwh).mean()
+    still = np.abs(short_kw(board)) / max(volume, LEAST)
+    going = gain_per_kwh_kw(c, board) * moved_kw.sum(0) / max(level, LEAST)
+    if board.rounds < rule.balanced_rounds:
+        pull = pull * np.clip(np.sqrt((still + LEAST) / (going + LEAST)), 1 / MOST, MOST)
+    far = float((board.pull_per_kwh_kw * moved_kw.max(0)).max())
+    return board._replace(pull_per_kwh_kw=pull, rounds=board.rounds + 1, moved_per_kwh=far)
 
 
 def off_kw(board: Board) -> float:
     """Return how far offers are from what is taken, and production from what is needed, at worst [kW]."""
-    return float(max(np.abs(part).max() for part in left_kw(board)))
+    return float(max(np.abs(board.inside.taken_kw - board.offered_kw).max(), np.abs(short_kw(board)).max()))
 
 
 def met(board: Board, rule: Rule) -> bool:
-    """Return whether offers and prices stand still to within the tolerances."""
-    close = off_kw(board) <= rule.tolerance_share * np.abs(board.taken_kw).mean()
+    """Return whether offers and schedules stand still to within the tolerances."""
+    close = off_kw(board) <= rule.tolerance_share * np.abs(board.inside.taken_kw).mean()
     return bool(close and board.moved_per_kwh <= rule.tolerance_per_kwh)
 
 
@@ -301,22 +267,31 @@ def protocol(c: Terms, rule: Rule) -> Rounds:
 
     Whoever has heard the offers can run it: nothing but prices and offers goes in or out, so no entity is needed that knows more.
     A prosumer that does not answer a round (a row of nan) is dropped: from then on it offers nothing, makes nothing and is not
-    heard again. It keeps its place in the weights, as one who answers nil, so that the others converge as before.
+    heard again; the others go on as the sellers that are left. Where nobody is left the session ends without agreement.
     """
     board, silent, done = opened(c, rule), np.zeros(c.prosumer_count, np.bool_), False
+    heard = Said(*(np.zeros((c.prosumer_count, len(c.buy_per_kwh))) for _ in Said._fields))
     while not done and board.rounds < rule.most_rounds:
-        heard = Said(*(yield asking(board)))
+        before, heard = heard, Said(*(yield asking(c, board)))
         silent = silent | np.isnan(heard.offer_kw).any(1) | np.isnan(heard.made_kw).any(1)
-        heard = Said(*(np.where(silent[:, None], 0.0, column) for column in heard))
-        board = board._replace(offered_kw=sum_kw(heard.offer_kw), made_kw=sum_kw(heard.made_kw))
-        found = yield from inner(c, board, rule)
-        board = turned(board, rule, found)
+        if silent.all():
+            heard = before
+            break
+        heard = without(heard, silent)
+        made = sum_kw(heard.made_kw)
+        board = board._replace(offered_kw=sum_kw(heard.offer_kw), made_kw=made, sellers=int((~silent).sum()))
+        known, gain = c._replace(end_users=board.end_users), gain_per_kwh_kw(c, board)
+        mu = board.inside.internal_per_kwh
+        inside, users, count = yield from inner(known, made, mu, gain, board.sellers, rule.inner_per_kwh, rule.most_inner_rounds)
+        board = board._replace(inside=inside, end_users=users, inner_rounds=board.inner_rounds + count)
+        board = turned(c, board, rule, np.abs(heard.made_kw - before.made_kw))
         done = met(board, rule)
+    here = board.inside
     return Played(
-        board.retail_per_kwh,
-        board.internal_per_kwh,
+        here.retail_per_kwh,
+        here.internal_per_kwh,
         *heard,
-        board.wholesale_kw,
+        here.wholesale_kw,
         board.rounds,
         board.inner_rounds,
         np.flatnonzero(silent),
@@ -324,6 +299,11 @@ def protocol(c: Terms, rule: Rule) -> Rounds:
         board.moved_per_kwh,
         done,
     )
+
+
+def without(heard: Said, silent: Flag) -> Said:
+    """Return what was heard, with nothing offered and made by who fell silent."""
+    return Said(*(np.where(silent[:, None], 0.0, column) for column in heard))
 
 
 def play(c: Community, rule: Rule | None = None, threads: int = 1, quiet: dict[int, int] | None = None) -> tuple[Played, Held]:
