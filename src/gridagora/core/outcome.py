@@ -1,5 +1,6 @@
 """What one design did, as columns: the one table every metric reads. t intervals, n homes, j meters, m nodes."""
 
+import math
 from typing import NamedTuple
 
 from gridagora.core.ledger import Ledger
@@ -91,6 +92,10 @@ class Outcome(NamedTuple):
     wall_s: float
     reactive: Compensation | None = None  # where the scenario agrees a power factor
     unconverged_sessions: int = 0  # of real time, that spent their rounds before parties agreed
+    leader_gain_usd: float = math.nan  # what any prosumer of a retail game could gain alone, at most; nan where none is played
+    leader_gain_share: float = math.nan  # the same over the mean absolute profit of prosumers
+    follower_gain_usd: float = math.nan  # what any end-user could
+    warnings: tuple[str, ...] = ()  # conditions that do not hold, in words
 
 
 def reactive_cost_usd(outcome: Outcome) -> float:

@@ -1,9 +1,9 @@
 """Inside an outer round of the retail game: the retail price that follows from an internal price, and what is bought outside.
 
-All prosumers trade at one internal price, so they offer alike, and the retail price of their equilibrium is a small convex problem
-(theory 6.4): least (1 + o) r'Rr / 2 - r'R(mu + o a) over r up to the outside tariff, with R the response of end-users, a their
-choke price, mu the internal price and o the weight of the own effect on the price, 1/N for N prosumers who know it, nil for those
-who take the price as given. At the outside tariff end-users take what they want, and prosumers serve it in equal parts.
+All prosumers trade at one internal price, so they offer alike, and the retail price of their equilibrium is a small convex
+problem (theory 6.4): least (1 + o) r'Rr / 2 - r'R(mu + o a) over r up to the outside tariff, with R the response of end-users, a
+their choke price, mu the internal price and o the weight of the own effect on the price, 1/N for N prosumers who know it, nil for
+those who take the price as given. At the outside tariff end-users take what they want, and prosumers serve it in equal parts.
 """
 
 from collections.abc import Generator
@@ -140,11 +140,12 @@ def inner(
     tuple
         Prices and quantities, end-users as they are known now, and how many prices they were told.
     """
-    for count in range(1, most + 1):
+    count = 0
+    while True:
         found = solved(c, made_kw, internal_per_kwh, gain_per_kwh_kw, sellers)
         taken: Col = np.asarray((yield found.retail_per_kwh))
-        off = c.end_users.slope @ (taken - found.taken_kw)
-        if np.abs(off).max() <= stand_per_kwh:
+        count, off = count + 1, c.end_users.slope @ (taken - found.taken_kw)
+        if count == most or np.abs(off).max() <= stand_per_kwh:
             break
         c = c._replace(end_users=c.end_users._replace(choke_per_kwh=c.end_users.choke_per_kwh + off))
     net, _ = imported_kw(c, taken - made_kw, internal_per_kwh, gain_per_kwh_kw)

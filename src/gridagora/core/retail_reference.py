@@ -165,7 +165,7 @@ def _follower_usd(users: Users, retail_per_kwh: Col) -> Col:
 
 
 class Told(NamedTuple):
-    """What a prosumer is judged by: others' offers (N, T), internal and retail price (T,), the outside tariff, margin now (N,)."""
+    """What prosumers are judged by: others' offers (N, T), internal and retail price, outside tariff (T,), margin now (N,)."""
 
     others_kw: Col
     internal_per_kwh: Col

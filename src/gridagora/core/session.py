@@ -8,6 +8,9 @@ import numpy as np
 from gridagora.core.exchange import Plans, Quotes, Tenders, Transactions, count_bytes, count_messages, quote
 from gridagora.core.place import Level, Places, places
 from gridagora.core.product import Product
+from gridagora.core.retail_inner import Terms
+from gridagora.core.retail_rounds import Asked
+from gridagora.core.retail_rounds import Said as Offered
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.curve import Curves
 from gridagora.kernels.value import Stores
@@ -112,9 +115,11 @@ class Outlook(NamedTuple):
     carry_per_kwh: Col
 
 
+Game = Terms | Asked  # of the retail game: who leads knows the terms and answers what is asked; a `Talk` counts it
 Said = Quotes | Passed | Talk | Transactions  # transactions said along the way are those of parties with each other
 Session = Generator[Said, Tenders | None, Transactions]
 Ahead = Generator[Said, Plans | None, Outlook]
+Playing = Generator[Said | Game, Plans | Offered | None, Outlook]  # of a market that plays the retail game ahead
 
 
 class Traffic(NamedTuple):
@@ -135,7 +140,7 @@ def steps(supply: Supply, step: int = 0) -> tuple[Col, Col]:
     return np.array([-REACH_KW, 0.0, 0.0, top, top, REACH_KW]), np.array([sell, sell, buy, buy, over, over])
 
 
-Answer = TypeVar("Answer", Tenders, Plans)
+Answer = TypeVar("Answer", Tenders, Plans | Offered)
 Result = TypeVar("Result")
 
 
@@ -150,8 +155,8 @@ class Driven(NamedTuple, Generic[Result]):
 
 
 def drive(
-    session: Generator[Said, Answer | None, Result],
-    ask: Callable[[Quotes], Answer | None],
+    session: Generator[Said | Game, Answer | None, Result],
+    ask: Callable[[Quotes | Game], Answer | None],
     traffic: Traffic,
     *,
     private: bool = False,
@@ -185,10 +190,12 @@ def drive(
             local = said
         elif isinstance(said, Talk):
             traffic = Traffic(*(before + more for before, more in zip(traffic, said, strict=True)))
+        elif isinstance(said, Terms | Asked):
+            answer = ask(said)
         else:
             quotes, answer = said, ask(said)
             traffic = _counted(traffic, quotes)._replace(rounds=traffic.rounds + 1)
-        if answer is not None and not private:
+        if isinstance(answer, Tenders | Plans) and not private:
             traffic = _counted(traffic, answer)
             traffic = traffic._replace(disclosed=traffic.disclosed + _numbers(answer))
         try:

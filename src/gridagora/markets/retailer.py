@@ -9,26 +9,24 @@ import numpy as np
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.core.exchange import HEADER, NUMBER_BYTES, Plans, Quotes, Status, Transactions, quote, take
 from gridagora.core.registry import register
-from gridagora.core.retail_game import (
-    Demand,
-    Offers,
-    demand,
-    positive,
-    price_per_kwh,
-    response_by_probing,
-    sequential,
-    simultaneous,
-)
-from gridagora.core.session import Ahead, Call, Outlook, Passed, Session, Supply, Talk, opening, steps
+from gridagora.core.retail_followers import identified, probes
+from gridagora.core.retail_game import Demand, Offers, positive, price_per_kwh, sequential, simultaneous, taken_kw
+from gridagora.core.retail_inner import Terms
+from gridagora.core.retail_rounds import Asked, Played, Rule, protocol
+from gridagora.core.retail_rounds import Said as Offered
+from gridagora.core.session import Call, Game, Outlook, Passed, Playing, Session, Supply, Talk, opening, steps
 from gridagora.core.tables import Col, Flag
 from gridagora.core.tariff import NET_METERING, neutral_per_kwh
 from gridagora.kernels.behind import at_own
 from gridagora.kernels.curve import Curves, clear
 
-OUTER = ("price_signal", "damped", "sequential")
+PRICE_SIGNAL = "price_signal"
+OUTER = (PRICE_SIGNAL, "damped", "sequential")
 CONDUCT = ("cournot", "price_taking")
 COMMUNITY = -1  # the counterparty of every transaction
-LEAST_ELASTICITY = 0.02  # of end-users in an hour, where probing finds less
+DEVICES = 4  # that a prosumer may have: heating and cooling, hot water, a battery, a car
+LEAST_ELASTICITY = 0.02  # of end-users in an hour and in all, where probing finds less
+SHARE, NEAR_PER_KWH = 1e-5, 1e-6  # within which the retail game counts as played
 NEAR, ROUNDS_MAX = 1e-4, 2000  # of the rounds of offers
 STEEPEST = 1e3  # times the end-users' response, how steeply all together may be taken to answer an internal price
 
@@ -46,26 +44,30 @@ class Path(NamedTuple):
 class Retailer:
     """Homes with PV, a battery or a car lead, the others follow; nobody stands between them.
 
-    Day ahead, in each of `rounds_day_ahead` outer rounds the internal price goes down to prosumers, plans and retail offers come
-    up: found in `outer` rounds ("price_signal", "damped" or "sequential") under a `conduct` ("cournot", or "price_taking": the
-    retail price is the internal one). Inside, `inner_rounds` find the retail price at which end-users absorb the offers. They are
-    known by what they take at prices `probe_per_kwh` apart: two, or one more than hours where they are `shifting`. Nobody pays
-    more than the outside tariff. In real time end-users buy at the retail price agreed for the hour; prosumers trade what is left
-    at the internal price, between what wholesale pays and asks. `reserve_share` of the limit is kept free for on/off units.
+    Day ahead, end-users are identified by what they would take at prices `probe_per_kwh` apart: by own hours and total energy
+    where they are `shifting`, else by hours alone. Then the retail game is played: with `outer` "price_signal" retail price and
+    internal price go down, offers come up, until nobody would do otherwise, for `game_rounds` at most; with "damped" or
+    "sequential" offers answer each other in each of `rounds_day_ahead` internal prices. Under `conduct` "cournot" prosumers know
+    that offers move the price, under "price_taking" they sell at the internal price. Nobody pays more than the outside tariff,
+    `outside_ratio` times the rate that recovers its cost; what end-users take at it, prosumers serve. In real time end-users buy
+    at the retail price agreed for the hour; prosumers trade what is left at the internal price, between what wholesale pays and
+    asks. `reserve_share` of the limit is kept free for on/off units.
 
     References
     ----------
     Xiao, Wang, Pinson, Wang, IEEE Trans. Smart Grid (2020) for roles and iterations; equations are a reconstruction (theory 6).
     """
 
-    outer: str = "price_signal"
+    outer: str = PRICE_SIGNAL
     conduct: str = "cournot"
     rounds: int = 1
+    game_rounds: int = 100
     rounds_day_ahead: int = 8
     inner_rounds: int = 2
     probe_per_kwh: float = 0.02
     reserve_share: float = 0.03
-    shifting: bool = False
+    shifting: bool = True
+    outside_ratio: float = 1.0
     strategy: str = "home"
     own_prices: ClassVar[bool] = True  # end-users pay the retail price, prosumers trade at the internal one
 
@@ -75,20 +77,23 @@ class Retailer:
             ("outer", self.outer in OUTER, f"one of {', '.join(OUTER)}"),
             ("conduct", self.conduct in CONDUCT, f"one of {', '.join(CONDUCT)}"),
             ("rounds", self.rounds >= 1, "one round an hour or more"),
+            ("game_rounds", self.game_rounds >= 1, "one round a day or more"),
             ("rounds_day_ahead", self.rounds_day_ahead >= 1, "one round a day or more"),
             ("inner_rounds", self.inner_rounds >= 1, "one inner round or more"),
             ("reserve_share", 0 <= self.reserve_share < 1, "a share in [0, 1)"),
             ("probe_per_kwh", self.probe_per_kwh > 0, "a price step above 0"),
+            ("outside_ratio", self.outside_ratio > 0, "a ratio above 0, 1 where the outside tariff recovers its cost"),
         )
         broken = [Problem(f"market.retailer.{key}", str(getattr(self, key)), rule) for key, good, rule in rules if not good]
         if broken:
             raise InputError(broken)
 
     def tariff(self, cost_per_kwh: Col, load_kw: Col, local_hour: Col, exported_kw: Col | float = 0.0) -> Col:
-        """Return the outside tariff of end-users, shape (t,) [$/kWh]: the load-weighted cost of the baseline at all hours."""
-        return neutral_per_kwh(np.ones(len(local_hour)), cost_per_kwh, load_kw, exported_kw, NET_METERING)
+        """Return the outside tariff of end-users, shape (t,) [$/kWh]: `outside_ratio` times the load-weighted cost at all hours."""
+        even = np.ones(len(local_hour))
+        return self.outside_ratio * neutral_per_kwh(even, cost_per_kwh, load_kw, exported_kw, NET_METERING)
 
-    def ahead(self, call: Call) -> Ahead:
+    def ahead(self, call: Call) -> Playing:
         """Nest two iterations: prosumers find offers and an internal price, inside it end-users find what they take.
 
         The retail price is agreed where positions follow and stands until then; in other hours only prosumers plan anew.
@@ -99,7 +104,9 @@ class Retailer:
             retail_per_kwh=np.where(np.isfinite(path.retail_per_kwh), path.retail_per_kwh, path.internal_per_kwh)
         )
         users = (yield from self.probed(call, leads, path)) if agrees else None
-        rounds = self.rounds_day_ahead if call.binds or agrees else self.rounds
+        rounds = self.rounds_day_ahead if users is not None else self.rounds
+        if users is not None and self.outer == PRICE_SIGNAL:
+            path, users, rounds = (yield from self.game(call, users, path)), None, 1
         kept, total_kw = 0, np.zeros((len(call.party), len(path.steep)))
         before: tuple[Col, Col] | None = None
         for turn in range(rounds):
@@ -122,21 +129,35 @@ class Retailer:
 
     def probed(self, call: Call, leads: Flag, path: Path) -> Generator[Quotes | Passed | Talk, Plans | None, Demand]:
         """Quote prices a little apart to end-users, and return them as what they take at those prices."""
-        hours = len(path.retail_per_kwh)
-        apart = np.eye(hours) if self.shifting else np.ones((1, hours))
-        prices = path.retail_per_kwh + self.probe_per_kwh * np.vstack([np.zeros(hours), apart])
+        prices = probes(path.retail_per_kwh, self.probe_per_kwh, shifting=self.shifting)
         taken = []
         for price in prices:
             plans = yield from _asked(call, leads, path._replace(retail_per_kwh=price))
-            taken.append(plans.p_kw[~leads].sum(0))
-        return plausible(np.array(taken), prices)
+            taken.append(plans.p_kw[~leads])
+        try:
+            return identified(np.array(taken), prices, LEAST_ELASTICITY)
+        except PartError as error:
+            raise InputError([Problem("market.retailer", str(error), "end-users who take less when the price rises")]) from error
+
+    def game(self, call: Call, users: Demand, path: Path) -> Generator[Talk | Game, Offered | None, Path]:
+        """Play the retail game for the window: prosumers answer prices with offers, end-users answer as they were identified."""
+        supply, leads = self.usable(call.supply), leaders(call)
+        count, ends = int(leads.sum()), int((~leads).sum())
+        tariff = np.where(np.isfinite(call.tariff_per_kwh), call.tariff_per_kwh, np.inf)
+        own = 1.0 if self.conduct == "cournot" else 0.0
+        outside = supply.import_per_kwh, supply.export_per_kwh, count, DEVICES * count, own, tariff
+        terms = Terms(users, *outside, supply.limit_kw, supply.over_per_kwh)
+        yield terms
+        played = yield from _played(terms, Rule(SHARE, NEAR_PER_KWH, most_rounds=self.game_rounds))
+        yield told(played, count, ends)
+        return path._replace(internal_per_kwh=played.internal_per_kwh, retail_per_kwh=played.retail_per_kwh)
 
     def offered(self, users: Demand, path: Path, count: int) -> Generator[Quotes | Passed | Talk, Plans | None, Col]:
         """Outer: prosumers find their retail offers at the internal price; return their sum, shape (h,) [kW]."""
         hours, rounds, cost = len(path.internal_per_kwh), 1, path.internal_per_kwh
         own = 1.0 / count if self.conduct == "cournot" else 0.0
         best = positive((1.0 + own) * users.slope, users.response / (1.0 + own), (users.choke_per_kwh - cost)[None])  # of all
-        if self.outer != "price_signal" and own:
+        if own:
             each, start = np.tile(cost, (count, 1)), np.zeros((count, hours))
             if self.outer == "damped":
                 best, rounds = _settled(simultaneous(users, each, start, 4.0 / (count + 2)))
@@ -241,27 +262,30 @@ def corrected(path: Path, net_kw: Col, supply: Supply, before: tuple[Col, Col] |
     return path._replace(internal_per_kwh=np.clip(new, low, top), steep=steep)
 
 
-def plausible(taken: Col, prices: Col) -> Demand:
-    """Return end-users from their answers (k, h) to probing prices; where they hardly answer, with a least elasticity.
+def told(played: Played, count: int, ends: int) -> Talk:
+    """Return what a game made prosumers and end-users say: terms once, then prices and offers in every round."""
+    hours = len(played.retail_per_kwh)
+    prices, offers = len(Asked._fields) * hours, len(Offered._fields) * hours
+    known = hours * (hours + 1) // 2 + 4 * hours  # end-users' response, their choke price, wholesale and outside prices
+    outer, inside = count * played.rounds, ends * played.inner_rounds
+    numbers = count * known + outer * (prices + offers) + 2 * inside * hours
+    messages = count + 2 * outer + 2 * inside
+    told_up = outer * offers + inside * hours
+    return Talk(messages, messages * HEADER.size + numbers * NUMBER_BYTES, played.rounds + played.inner_rounds, told_up)
 
-    Raises
-    ------
-    InputError
-        End-users whose demand rises with price as a whole.
-    """
-    level = np.maximum(np.abs(taken[0]), 1e-3 * max(float(np.abs(taken[0]).max()), 1e-6))
-    least = LEAST_ELASTICITY * level / np.maximum(np.abs(prices[0]), 1e-3)
-    response = response_by_probing(taken, prices)
-    if len(prices) == 2:
-        response = np.diag(np.maximum(np.diag(response), least))
-    else:
-        worth, way = np.linalg.eigh(response)
-        response = (way * np.maximum(worth, least.min())) @ way.T
-    try:
-        found = demand(np.zeros(len(level)), response)
-    except PartError as error:
-        raise InputError([Problem("market.retailer", str(error), "end-users who take less when the price rises")]) from error
-    return found._replace(choke_per_kwh=prices[0] + found.slope @ taken[0])
+
+def _played(terms: Terms, rule: Rule) -> Generator[Game, Offered | None, Played]:
+    """Carry prices to prosumers and their offers back; end-users, who were identified, answer here."""
+    rounds = protocol(terms, rule)
+    asked = next(rounds)
+    while True:
+        answer: Offered | Col | None = (yield asked) if isinstance(asked, Asked) else taken_kw(terms.end_users, asked)
+        if answer is None:
+            raise InputError([Problem("market.retailer", "no offers", "prosumers who answer the retail game")])
+        try:
+            asked = rounds.send(answer)
+        except StopIteration as end:
+            return Played(*end.value)
 
 
 def _rows(leads: Flag, path: Path) -> Col:

@@ -55,6 +55,11 @@ def failed(result: Outcome) -> dict[str, str]:
     return {str(name): str(reason) for name, reason in result.summary.get("failed", {}).items()}
 
 
+def warned(result: Outcome) -> list[tuple[str, str]]:
+    """Return what designs warn of in words: conditions of a proof that did not hold."""
+    return [(name, str(text)) for name in designs(result) for text in result.summary["architectures"][name].get("warnings", ())]
+
+
 def baseline(result: Outcome) -> str:
     """Return the design that the others are held against: `flat`, or the first one where there is no flat design."""
     names = designs(result)

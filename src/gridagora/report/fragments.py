@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gridagora.report.facts import Metric, Outcome, as_number, baseline, designs, failed
+from gridagora.report.facts import Metric, Outcome, as_number, baseline, designs, failed, warned
 from gridagora.report.findings import Digest, digests
 from gridagora.report.style import change, colours, decimals, label, number
 from gridagora.report.table import ARROWS, group_of, measured, shown, table
@@ -68,6 +68,8 @@ PROOFS = {
     "failed": "Intervals whose power flow did not converge.",
     "revenue": "Revenue of the tariff on the baseline load less what that load costs; zero for a revenue-neutral tariff.",
     "bound": "Upper bound of welfare with perfect information on the true physics: no design can pass it.",
+    "leader_gain": "What any prosumer of the retail game would gain by another offer or schedule, the others staying.",
+    "follower_gain": "What any end-user would gain by taking another quantity at the retail price.",
     "gap": "Distance between what the optimiser found and what it proved to be the limit.",
     "energy": "Energy in less energy out, at every step.",
     "money": "Payments less receipts over the whole ledger.",
@@ -204,7 +206,9 @@ def certificates(result: Outcome) -> tuple[str, str]:
         "Each run carries its proof: how far it is from a bound that nothing can pass, and whether energy and money balance. "
         "Residuals should be tiny, and money exactly zero."
     )
-    return lead, f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    said = "".join(f"<p><b>{label(name)}</b>: {escape(text)}.</p>" for name, text in warned(result))
+    noted = f'<div class="notes">{said}</div>' if said else ""
+    return lead, f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{noted}'
 
 
 def _proof_name(key: str) -> str:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gridagora.report.facts import Outcome, baseline, designs, failed, metric_value, metrics
+from gridagora.report.facts import Outcome, baseline, designs, failed, metric_value, metrics, warned
 from gridagora.report.style import DESIGN_LABELS, decimals, number
 
 GROUPS = {
@@ -96,6 +96,8 @@ def render(result: Outcome, console: Console) -> None:
         console.print(_grid(rows, names, chosen, note if chosen[-1] == len(names) - 1 else None))
     for name, many in unconverged(result).items():
         console.print(Text(f"{name}: {disagreed(many)}", style="yellow"))
+    for name, told in warned(result):
+        console.print(Text(f"{name}: {told}.", style="yellow"))
     for name, reason in failed(result).items():
         console.print(Text(f"{name} did not finish: {reason}", style="bold red"))
 

@@ -5,7 +5,8 @@ import numpy as np
 from gridagora.core import spec as specification
 from gridagora.core.exchange import Plans, Quotes, count_bytes, count_messages, quote
 from gridagora.core.product import Commodity, Horizon, Product
-from gridagora.core.session import Call, Traffic, drive
+from gridagora.core.retail_rounds import Said as Offered
+from gridagora.core.session import Call, Game, Traffic, drive
 from gridagora.core.tables import LEAD_H, Col, Index
 from gridagora.core.tariff import NET_METERING, kinked
 from gridagora.kernels.value import Stores, respond
@@ -13,6 +14,7 @@ from gridagora.run import behind
 from gridagora.run import fleet as homes_at
 from gridagora.run.desk import DAY_H, Desk
 from gridagora.run.outlook import energy_per_kwh, supply
+from gridagora.run.retail import Seats, judged
 from gridagora.run.settle import Position
 
 Specs = tuple[Stores, Stores, Stores, Stores]
@@ -72,8 +74,15 @@ def _agreed(desk: Desk, call: Call, specs: Specs, sessions: Index, hour: int) ->
     """Return the paths (n, h) that a market and its homes find together; at midnight plans told to it become positions."""
     told, rows = homes_at.told(desk.fleet, specs, hour, len(call.supply.import_per_kwh)), homes_at.homes_of(desk.fleet, sessions)
     net_kw = desk.net_kw[hour : hour + len(call.supply.import_per_kwh)].T
-    driven = drive(desk.market.ahead(call), lambda quotes: _plans(quotes, told, rows, net_kw), desk.traffic, private=desk.private)
+    seats = Seats(net_kw, told, rows, desk.leads)
+
+    def ask(said: Quotes | Game) -> Plans | Offered | None:
+        return _plans(said, told, rows, net_kw) if isinstance(said, Quotes) else seats.hear(said)
+
+    driven = drive(desk.market.ahead(call), ask, desk.traffic, private=desk.private)
     found, desk.traffic = driven.result, driven.traffic
+    game = judged(seats, hour, found.price_per_kwh, found.p_kw)
+    desk.games += [] if game is None else [game]
     premium = found.price_per_kwh - call.supply.import_per_kwh
     products = getattr(desk.market, "energy_products", False)
     if products and hour == 0:

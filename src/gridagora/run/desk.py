@@ -12,6 +12,7 @@ from gridagora.core.tables import Col, Flag, Homes, Index
 from gridagora.run import fleet as homes_at
 from gridagora.run.links import PERFECT, Inbox, Links
 from gridagora.run.outlook import Wholesale, real_time_per_kwh
+from gridagora.run.retail import Game
 from gridagora.run.settle import Position
 
 DAY_H = 24
@@ -65,6 +66,7 @@ class Ran(NamedTuple):
     positions: tuple[Position, ...]  # earliest agreed first
     local: Ledger  # what homes paid each other
     unconverged: int  # real-time sessions that spent their rounds
+    games: tuple[Game, ...]
     wall_s: float
 
 
@@ -89,6 +91,7 @@ class Desk:
     positions: dict[str, Position] = field(default_factory=dict)
     paid_usd: list[tuple[Index, Index, Col]] = field(default_factory=list)  # home to home, one entry an interval
     unconverged: int = 0  # sessions that spent their rounds
+    games: list[Game] = field(default_factory=list)  # of prosumers who are the retailer
 
     @property
     def whole(self) -> bool:

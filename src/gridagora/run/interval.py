@@ -4,7 +4,7 @@ import numpy as np
 
 from gridagora.core.exchange import NETWORK, Quotes, Status, Tenders, Transactions
 from gridagora.core.product import Commodity, Horizon, Product
-from gridagora.core.session import Behind, Call, drive
+from gridagora.core.session import Behind, Call, Game, drive
 from gridagora.core.tables import Col
 from gridagora.kernels.behind import at_own
 from gridagora.kernels.curve import Curves
@@ -54,7 +54,7 @@ def _cleared(desk: Desk, i: int, now_s: float, inner: Behind) -> tuple[Quotes, T
     )
     sent: list[Tenders] = []
 
-    def ask(quotes: Quotes) -> Tenders | None:
+    def ask(quotes: Quotes | Game) -> Tenders | None:
         del quotes
         tenders = desk.strategy.tender(call, inner)
         if tenders is None or not desk.whole:

@@ -140,7 +140,11 @@ def _entry(outcome: Outcome, metrics: list[Metric], measure: Yardstick, top: Any
             "flow_failed_intervals": None if net is None else net.failed,
             "revenue_gap_usd": revenue_gap_usd(outcome, study),
             "unconverged_sessions": outcome.unconverged_sessions,
+            "leader_gain_usd": _number(outcome.leader_gain_usd),
+            "leader_gain_share": _number(outcome.leader_gain_share),
+            "follower_gain_usd": _number(outcome.follower_gain_usd),
         },
+        "warnings": list(outcome.warnings),
         "wall_s": outcome.wall_s,
     }
 

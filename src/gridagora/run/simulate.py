@@ -42,5 +42,6 @@ def simulate(market: Any, study: Study, progress: Callable[[int, int], None] | N
         tuple(desk.positions.values()),
         between_homes(desk.paid_usd),
         desk.unconverged,
+        tuple(desk.games),
         perf_counter() - began,
     )

@@ -1,0 +1,123 @@
+"""Prosumers at their seats in the retail game: what they keep to themselves, what they answer, and what is proved of it."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from gridagora.core.retail_inner import Terms
+from gridagora.core.retail_reference import certificate
+from gridagora.core.retail_rounds import Asked, Community, Held, Said, answered, community, idle, said
+from gridagora.core.tables import Col, Flag, Index
+from gridagora.kernels.value import Stores, respond
+from gridagora.run import fleet as homes_at
+
+AT_TARIFF_PER_KWH = 1e-9
+DEAR_PER_KWH = 1e-6
+MOST_UNMET = 0.05  # of what end-users take, before a warning
+
+
+class Game(NamedTuple):
+    """What was proved of one game: the hour it was played in, and what the party who could gain most would gain alone [$].
+
+    `gain_share` is the gain of prosumers over their mean absolute profit. `tariff_hours` are those in which the outside tariff
+    holds the retail price down, `loss_hours` those of them in which prosumers serve below the internal price. `unmet_share` is
+    how far what end-users then planned is from what they were identified to take.
+    """
+
+    hour: int
+    gain_usd: float
+    follower_gain_usd: float
+    gain_share: float
+    hours: int
+    tariff_hours: int
+    loss_hours: int
+    unmet_share: float
+
+
+@dataclass
+class Seats:
+    """Prosumers of one opening; `community` and `held` change as the game is played, and stay None where there is none."""
+
+    net_kw: Col  # (n, h) load less PV of every home
+    told: tuple[Stores, ...]
+    home: tuple[Index, ...]
+    leads: Flag  # (n,)
+    community: Community | None = None
+    held: Held = field(default_factory=lambda: Held(np.zeros((0, 0)), ()))
+
+    def hear(self, message: Terms | Asked) -> Said | None:
+        """Sit down where terms are told; answer what is asked, knowing only one's own devices and the terms."""
+        if isinstance(message, Terms):
+            self.community = seated(self, message)
+            self.held = idle(self.community)
+            return None
+        if self.community is None:
+            return None
+        self.held = answered(self.community, message, self.held, homes_at.THREADS)
+        return said(self.community, self.held)
+
+
+def seated(seats: Seats, c: Terms) -> Community:
+    """Return the community of the prosumers, who play by the terms."""
+    place = np.cumsum(seats.leads) - 1
+    own = [seats.leads[home] for home in seats.home]
+    tables = tuple(_rows(table, keep) for table, keep in zip(seats.told, own, strict=True))
+    owner = tuple(place[home[keep]] for home, keep in zip(seats.home, own, strict=True))
+    outside = c.buy_per_kwh, c.sell_per_kwh, c.own_share, c.tariff_per_kwh, c.limit_kw, c.over_per_kwh
+    return community(c.end_users, -seats.net_kw[seats.leads], tables, owner, *outside)
+
+
+def _rows(table: Stores, keep: Flag) -> Stores:
+    return table._replace(**{name: getattr(table, name)[keep] for name in table._fields if name != "dt_h"})
+
+
+def judged(seats: Seats, hour: int, price_per_kwh: Col, p_kw: Col) -> Game | None:
+    """Return what is proved of the game that was played at these seats; None where none was.
+
+    Prosumers who take the price as given are judged by what they would gain if they did not.
+
+    Parameters
+    ----------
+    price_per_kwh, p_kw
+        What every home plans on and plans, shape (n, h).
+    """
+    if seats.community is None or not (~seats.leads).any():
+        return None
+    c, held = seats.community._replace(own_share=1.0), seats.held
+    internal, retail = price_per_kwh[seats.leads][0], price_per_kwh[~seats.leads][0]
+    proof = certificate(c, held, internal)
+    gain = float(max(proof.offer_usd.max(), proof.device_usd.max()))
+    follower = max(_left_usd(table, ~seats.leads[home], retail) for table, home in zip(seats.told, seats.home, strict=True))
+    capped = retail >= c.tariff_per_kwh - AT_TARIFF_PER_KWH
+    planned, known = p_kw[~seats.leads].sum(0), held.offer_kw.sum(0)
+    unmet = float(np.abs(planned - known).sum() / max(float(np.abs(planned).sum()), 1e-9))
+    loss = capped & (internal > retail + DEAR_PER_KWH)
+    return Game(hour, gain, follower, proof.share, len(retail), int(capped.sum()), int(loss.sum()), unmet)
+
+
+def _left_usd(table: Stores, keep: Flag, price_per_kwh: Col) -> float:
+    """Return what end-users leave of their best answer to the retail price, the largest of all [$]."""
+    if not keep.any():
+        return 0.0
+    found = respond(_rows(table, keep), price_per_kwh, price_per_kwh, threads=homes_at.THREADS)
+    return float((found.cost_usd - found.bound_usd).max())
+
+
+def warnings(games: tuple[Game, ...]) -> tuple[str, ...]:
+    """Return in words which conditions of the theory did not hold in the games of a run."""
+    if not games:
+        return ()
+    hours, capped = sum(g.hours for g in games), sum(g.tariff_hours for g in games)
+    loss, unmet = sum(g.loss_hours for g in games), max(g.unmet_share for g in games)
+    found = []
+    if capped:
+        found.append(
+            f"in {capped} of {hours} hours end-users answer price so little that the outside tariff, not their demand, "
+            "sets the retail price: the result depends on that tariff"
+        )
+    if loss:
+        found.append(f"in {loss} of these hours prosumers serve end-users below the internal price")
+    if unmet > MOST_UNMET:
+        found.append(f"what end-users plan is up to {unmet:.0%} from what they were identified to take")
+    return tuple(found)
