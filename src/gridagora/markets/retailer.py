@@ -89,7 +89,7 @@ class Retailer:
             raise InputError(broken)
 
     def tariff(self, cost_per_kwh: Col, load_kw: Col, local_hour: Col, exported_kw: Col | float = 0.0) -> Col:
-        """Return the outside tariff of end-users, shape (t,) [$/kWh]: `outside_ratio` times the load-weighted cost at all hours."""
+        """Return the outside tariff of end-users, shape (t,) [$/kWh]: `outside_ratio` times the load-weighted cost."""
         even = np.ones(len(local_hour))
         return self.outside_ratio * neutral_per_kwh(even, cost_per_kwh, load_kw, exported_kw, NET_METERING)
 

@@ -199,18 +199,27 @@ def claims(seeds: Sequence[int], instance: Instance = drawn) -> list[Claim]:
     """
     communities = [instance(seed) for seed in seeds]
     after = np.array([as_retailer(c) for c in communities])
-    picks = stream(len(seeds), "bootstrap").integers(0, len(seeds), (DRAWS, len(seeds)))
     found = []
     for name, retailer in RETAILERS.items():
         before = np.array([under_retailer(c, retailer(c.end_users, c.buy_per_kwh)) for c in communities])
-        change = after - before
         for quantity, better in BETTER.items():
             k = Felt._fields.index(quantity)
-            low, high = np.quantile(change[picks, k].mean(1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-            verdict = (
-                "holds" if min(better * low, better * high) > 0 else "fails" if max(better * low, better * high) < 0 else "open"
-            )
-            first, last, mean = (float(column[:, k].mean()) for column in (before, after, change))
-            share = float((better * change[:, k] > 0).mean())
-            found.append(Claim(name, quantity, first, last, mean, float(low), float(high), share, verdict))
+            found.append(claim(name, quantity, better, before[:, k], after[:, k]))
     return found
+
+
+def claim(baseline: str, quantity: str, better: int, before: Col, after: Col) -> Claim:
+    """Return what is claimed of one quantity over paired draws (n,): the mean change, its bootstrap interval, the verdict.
+
+    Parameters
+    ----------
+    better
+        1 where more is better, -1 where less is.
+    """
+    change = after - before
+    picks = stream(len(change), "bootstrap").integers(0, len(change), (DRAWS, len(change)))
+    low, high = (float(x) for x in np.quantile(change[picks].mean(1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+    ends = better * low, better * high
+    verdict = "holds" if min(ends) > 0 else "fails" if max(ends) < 0 else "open"
+    share = float((better * change > 0).mean())
+    return Claim(baseline, quantity, float(before.mean()), float(after.mean()), float(change.mean()), low, high, share, verdict)

@@ -77,7 +77,7 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
         hot_water_k_h=track.short_k_h,
         ev_unmet_kwh=spread(missing, fleet.ev.home, n),
         ev_unmet_usd=spread(missing * fleet.ev.missing_per_kwh, fleet.ev.home, n),
-        left_usd=left_usd(ran, study),
+        left_usd=float(left_usd(ran, study).sum()),
         hvac_starts=track.starts,
         bill_usd=bill_usd(ledger, n + len(PARTIES))[:n],
         ledger=ledger,
@@ -96,12 +96,12 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
     )
 
 
-def left_usd(ran: Ran, study: Study) -> float:
-    """Value of what the stores hold at the end [$]: at the mean import price, heat and cold through the last hour's COP."""
-    fleet, last = ran.fleet, DAY_H * study.days - 1
+def left_usd(ran: Ran, study: Study) -> Col:
+    """Value of what the stores of each home hold at the end, shape (n,) [$]: at the mean import price, heat and cold by the COP."""
+    fleet, last, n = ran.fleet, DAY_H * study.days - 1, len(study.homes.home_id)
     price = float(ran.wholesale_per_kwh.mean()) + study.wholesale.delivery_per_kwh
     side = np.where(study.homes.heating[:, last], 1.0, -1.0)
     heat = fleet.hvac.cm_kwh_k * fleet.houses.t_mass_degc + fleet.hvac.ca_kwh_k * fleet.houses.t_air_degc
-    tank = (fleet.tank.cap_kwh_k * fleet.tanks.t_tank_degc).sum()
-    packs = (fleet.battery.efficiency * fleet.battery_kwh).sum()
-    return float(price * (packs + tank + (side * heat / study.homes.cop[:, last]).sum()))
+    tank = spread(fleet.tank.cap_kwh_k * fleet.tanks.t_tank_degc, fleet.tank.home, n)
+    packs = spread(fleet.battery.efficiency * fleet.battery_kwh, fleet.battery.home, n)
+    return price * (packs + tank + side * heat / study.homes.cop[:, last])

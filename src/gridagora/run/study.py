@@ -245,6 +245,13 @@ def manifest(scene: Scene, top: Row) -> Row:
         "limit_kw": top["limit_kw"],
         "bound_usd": top["welfare_usd"],
         "fingerprint_sha256": fingerprint(scene),
+        **origin(),
+    }
+
+
+def origin() -> Row:
+    """Return what a study was made with: the program, the machine, the command."""
+    return {
         "versions": {name: metadata.version(name) for name in ("gridagora", "numpy", "numba")} | {"python": python_version()},
         "machine": machine(),
         "command": " ".join(["gridagora", *sys.argv[1:]]) if Path(sys.argv[0]).name == "gridagora" else "python",
