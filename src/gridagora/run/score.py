@@ -97,7 +97,7 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
 
 
 def left_usd(ran: Ran, study: Study) -> Col:
-    """Value of what the stores of each home hold at the end, shape (n,) [$]: at the mean import price, heat and cold by the COP."""
+    """Value of what the stores of a home hold at the end, shape (n,) [$]: at the mean import price, heat and cold by the COP."""
     fleet, last, n = ran.fleet, DAY_H * study.days - 1, len(study.homes.home_id)
     price = float(ran.wholesale_per_kwh.mean()) + study.wholesale.delivery_per_kwh
     side = np.where(study.homes.heating[:, last], 1.0, -1.0)
