@@ -1,0 +1,45 @@
+"""The process of one prosumer: it alone holds its PV, load and devices, and tells at the end what everybody may know."""
+
+import math
+import os
+import signal
+import time
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import NamedTuple
+
+from gridagora.core.retail_rounds import Asked, Played, answered, idle, protocol
+from gridagora.live.post import Limits, live
+from gridagora.live.retail_party import Prosumer, Seat
+
+
+class Silence(NamedTuple):
+    """A fault put in on purpose: before its offer of a round a process ends without a word, or hangs for a while."""
+
+    round: int
+    for_s: float = math.inf
+
+
+class Outcome(NamedTuple):
+    """How one prosumer ended: what its replica found, or why it stopped; and whom it dropped in which round."""
+
+    played: Played | None
+    stopped: str
+    dropped: dict[int, int]
+
+
+def run(line: Connection, seat: Seat, limits: Limits, silence: Silence | None = None) -> None:
+    """Be the process of a prosumer."""
+    asked = next(protocol(seat.terms, seat.rule))
+    if isinstance(asked, Asked):
+        answered(seat.own, asked, idle(seat.own))  # loads what is compiled, before others begin to wait
+    party = Prosumer(seat, None if silence is None else partial(_fall_silent, silence))
+    live(line, seat.me, party, limits, lambda: Outcome(party.end, party.stopped, party.dropped))
+
+
+def _fall_silent(silence: Silence, number: int) -> None:
+    if number != silence.round:
+        return
+    if math.isinf(silence.for_s):
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(silence.for_s)

@@ -1,0 +1,150 @@
+"""Agreement on a round's table: whoever dies, and when, nobody ever holds another final table than somebody else."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gridagora.live.agree import Agreement, go_on, note, on_duty, order_of, standing
+from gridagora.live.wire import FINAL, Frame, Kind, Size
+
+N = 4
+SIZE = Size(N, 1, 2)
+
+
+def opened(number: int, dropped: frozenset[int] = frozenset()) -> dict[int, Agreement]:
+    order = order_of(number, SIZE, dropped)
+    return {i: Agreement(SIZE, number, i, order, offers={i: np.full((2, 2), float(i))}) for i in order}
+
+
+class Round:
+    """One round over a network that loses and reorders; `dies` tells after how many frames sent a prosumer is gone."""
+
+    def __init__(self, number: int, seed: int, loss: float, dies: dict[int, int]) -> None:
+        self.parties, self.rng, self.loss, self.dies = opened(number), np.random.default_rng(seed), loss, dict(dies)
+        self.notices = {i: int(self.rng.integers(0, 12)) for i in self.parties}  # ticks after a death
+        self.dead: dict[int, int] = {}
+        self.wire: list[tuple[int, Frame]] = []
+        self.tick = 0
+
+    def say(self, i: int, to: int, frame: Frame) -> None:
+        if i in self.dead:
+            return
+        if self.dies.get(i) == 0:
+            self.dead[i] = self.tick
+            return
+        if i in self.dies:
+            self.dies[i] -= 1
+        if self.rng.random() >= self.loss:
+            self.wire.append((to, frame))
+
+    def to_all(self, i: int, frames: list[Frame]) -> None:
+        for frame in frames:
+            for to in self.rng.permutation(self.parties[i].order).tolist():
+                if to != i:
+                    self.say(i, to, frame)
+
+    def silent(self, i: int) -> set[int]:
+        return {j for j, since in self.dead.items() if self.tick - since > self.notices[i]}
+
+    def deliver(self) -> None:
+        late: list[tuple[int, Frame]] = []
+        while self.wire:
+            to, frame = self.wire.pop(int(self.rng.integers(len(self.wire))))
+            if self.rng.random() < self.loss / 2:
+                late.append((to, frame))  # it may come after its sender was noticed to be dead
+                continue
+            if to in self.dead:
+                continue
+            a = self.parties[to]
+            if a.final and frame.kind is Kind.OFFER:
+                self.say(to, frame.sender, Frame(Kind.TABLE, to, a.number, FINAL, a.table))
+                continue
+            note(a, frame)
+            self.to_all(to, go_on(a, self.silent(to)))
+        self.wire = late
+
+    def run(self, ticks: int = 400) -> None:
+        for self.tick in range(ticks):
+            for i, a in self.parties.items():
+                if i not in self.dead and not a.final:
+                    self.to_all(i, standing(a))
+                    self.to_all(i, go_on(a, self.silent(i)))
+            self.deliver()
+            if all(a.final or i in self.dead for i, a in self.parties.items()):
+                return
+        pytest.fail("some that live did not agree")
+
+
+@given(
+    seed=st.integers(0, 2**31),
+    number=st.integers(1, 9),
+    loss=st.sampled_from([0.0, 0.2, 0.5]),
+    dies=st.dictionaries(st.integers(0, N - 1), st.integers(0, 25), max_size=N),
+)
+@settings(max_examples=200, deadline=None)
+def test_all_tables_that_were_ever_final_are_one(seed: int, number: int, loss: float, dies: dict[int, int]) -> None:
+    session = Round(number, seed, loss, dies)
+    session.run()
+    final = [a.table for a in session.parties.values() if a.final]
+    assert len({table.tobytes() for table in final}) <= 1, "also those who died afterwards held no other"
+    for table in final[:1]:
+        rows = table.reshape(N, -1)
+        missing = set(np.flatnonzero(np.isnan(rows).all(1)).tolist())
+        assert missing <= set(dies), "nobody alive is dropped"
+        for j in set(range(N)) - missing:
+            assert (rows[j] == j).all(), "an offer is the one that its prosumer made"
+
+
+def test_duty_goes_round_and_skips_who_was_dropped() -> None:
+    assert [order_of(k, SIZE, set())[0] for k in range(1, 7)] == [0, 1, 2, 3, 0, 1]
+    assert order_of(2, SIZE, {1, 3}) == (2, 0)
+
+
+def test_a_table_heard_by_one_alone_is_passed_on_by_the_next_on_duty() -> None:
+    """Prosumer 0 tells its table, without prosumer 3, to prosumer 1 only, and dies."""
+    parties = opened(1)
+    for j in (1, 2):
+        note(parties[0], standing(parties[j])[0])
+    table = next(f for f in go_on(parties[0], {3}) if f.kind is Kind.TABLE)
+    note(parties[1], table)
+    for j in (1, 2):  # prosumer 3, alive after all, is heard by both
+        note(parties[j], standing(parties[3])[0])
+        note(parties[j], standing(parties[3 - j])[0])
+    again = next(f for f in go_on(parties[1], {0}) if f.kind is Kind.TABLE)
+    assert on_duty(parties[1]) == 1
+    assert again.rows.tobytes() == table.rows.tobytes(), "though it had heard more offers itself"
+    fresh = Agreement(SIZE, 1, 2, parties[2].order, offers=dict(parties[2].offers))
+    go_on(fresh, {0, 1})
+    assert np.isnan(fresh.table[:2]).all(), "who heard of no table gathers one"
+    assert not np.isnan(fresh.table[2:]).any()
+
+
+def test_nothing_is_final_before_everybody_alive_heard_the_table() -> None:
+    parties = opened(1)
+    for j in (1, 2, 3):
+        note(parties[0], standing(parties[j])[0])
+    said = go_on(parties[0], set())
+    assert [f.kind for f in said] == [Kind.TABLE]
+    for j in (1, 2, 3):
+        assert not parties[0].final
+        note(parties[j], said[0])
+        answer = go_on(parties[j], set())
+        assert [f.kind for f in answer] == [Kind.HEARD]
+        note(parties[0], answer[0])
+        assert go_on(parties[0], set()) == [], "nothing is said twice"
+    assert parties[0].final
+
+
+def test_one_that_takes_a_living_one_for_dead_raises_the_ballot_for_all() -> None:
+    session = Round(1, 3, 0.3, {})
+    session.silent = lambda i: {0} if i == 2 else set()
+    session.run()
+    assert len({a.table.tobytes() for a in session.parties.values()}) == 1
+
+
+def test_the_last_one_left_agrees_with_itself() -> None:
+    alone = opened(1)[2]
+    go_on(alone, {0, 1, 3})
+    assert alone.final
+    assert np.isnan(alone.table[[0, 1, 2, 3, 6, 7]]).all()
