@@ -11,6 +11,7 @@ from gridagora.core.retail_game import Demand, demand
 from gridagora.core.tables import Col
 
 FIT_ROUNDS = 50
+TINY = 1e-12
 LEAST_SHARE = 1e-3  # of the largest power of an hour: what stands for an hour in which nothing is taken
 
 
@@ -58,8 +59,11 @@ def _fitted(total: Col, turned: Col, turns: Col, least: Col) -> tuple[Col, Col]:
     """Return b (M, T) and g (M,) with R turns = `turned` (M, T) and 1'R 1 = `total` (M,) for R = diag(b) - g b b'."""
     own = np.maximum(turned * turns, least)
     for _ in range(FIT_ROUNDS):
-        whole = own.sum(1)
-        share = (whole - np.clip(total, least.sum(1), whole)) / whole**2
+        share = _shifted(own, total, least)
         own = np.maximum(turned / (turns - np.clip(share * (own @ turns), -0.5, 0.5)[:, None]), least)
-    whole = own.sum(1)
-    return own, (whole - np.clip(total, least.sum(1), whole)) / whole**2
+    return own, _shifted(own, total, least)
+
+
+def _shifted(own: Col, total: Col, least: Col) -> Col:
+    whole = np.maximum(own.sum(1), TINY)
+    return (whole - np.clip(total, least.sum(1), whole)) / whole**2

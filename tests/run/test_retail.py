@@ -1,0 +1,99 @@
+"""Prosumers at their seats: who knows what, what is proved of a game, and what is said where a condition does not hold."""
+
+import numpy as np
+import pytest
+
+from gridagora.core.retail_game import followers, taken_kw
+from gridagora.core.retail_inner import Terms
+from gridagora.core.retail_rounds import Asked, Rule, protocol
+from gridagora.kernels.value import stores
+from gridagora.run.retail import Game, Seats, judged, warnings
+
+T = 6
+LEADS = np.array([True, False, True, False])
+BUY = np.array([0.1, 0.12, 0.2, 0.25, 0.15, 0.1])
+
+
+def seats() -> Seats:
+    """Two prosumers with a battery each, two end-users with an elastic load each."""
+    pack = {"x0": np.array([2.0, 4.0]), "dt_h": np.ones(T), "p_min_kw": -2.0, "p_max_kw": 2.0, "x_max": 8.0, "prox": 0.01}
+    tank = {"x0": np.zeros(2), "dt_h": np.ones(T), "p_max_kw": 5.0, "k_x": 0.02, "x_set": 3.0, "leak": 0.8, "x_max": 9.0}
+    net = np.array([[-3.0], [1.0], [-2.0], [1.0]]) + np.zeros((4, T))
+    return Seats(net, (stores(**pack), stores(**tank)), (np.array([0, 2]), np.array([1, 3])), LEADS)
+
+
+def end_users():
+    return followers(np.full((2, T), 0.5), np.full((2, T), 0.1))
+
+
+def played(at: Seats, tariff: float = np.inf):
+    terms = Terms(end_users(), BUY, 0.5 * BUY, 2, 8, 1.0, tariff)
+    assert at.hear(terms) is None
+    rounds = protocol(terms, Rule())
+    asked = next(rounds)
+    while True:
+        answer = at.hear(asked) if isinstance(asked, Asked) else taken_kw(terms.end_users, asked)
+        try:
+            asked = rounds.send(answer)
+        except StopIteration as end:
+            return end.value
+
+
+def prices(end) -> np.ndarray:
+    return np.where(LEADS[:, None], end.internal_per_kwh, end.retail_per_kwh)
+
+
+def planned(end) -> np.ndarray:
+    """What homes plan where end-users take as they were identified."""
+    p_kw = np.zeros((4, T))
+    p_kw[~LEADS] = taken_kw(end_users(), end.retail_per_kwh) / 2
+    return p_kw
+
+
+def test_only_prosumers_play_and_nobody_of_them_gains_alone() -> None:
+    at = seats()
+    end = played(at)
+    assert end.converged
+    assert at.community.made_kw.tolist() == (-at.net_kw[LEADS]).tolist()
+    assert [len(table.x0) for table in at.community.stores] == [2, 0]
+    assert at.community.home[0].tolist() == [0, 1]
+    game = judged(at, 24, prices(end), planned(end))
+    assert game.hour == 24
+    assert 0 <= game.gain_share < 1e-6
+    assert 0 <= game.follower_gain_usd < 1e-9
+    assert game.unmet_share < 1e-6
+    assert (game.hours, game.tariff_hours, game.loss_hours) == (T, 0, 0)
+
+
+def test_a_game_that_was_not_played_proves_nothing() -> None:
+    at = seats()
+    assert at.hear(Asked(*(np.zeros(T),) * 5)) is None
+    assert judged(at, 0, np.zeros((4, T)), np.zeros((4, T))) is None
+
+
+def test_hours_at_the_outside_tariff_and_below_the_internal_price_are_counted_and_said() -> None:
+    at = seats()
+    end = played(at, 0.11)
+    game = judged(at, 0, prices(end), planned(end))
+    assert game.gain_share < 1e-6
+    assert game.tariff_hours == (end.retail_per_kwh >= 0.11).sum() > 0
+    assert game.loss_hours == (end.internal_per_kwh > 0.11 + 1e-6).sum() > 0
+    said = warnings((game, game._replace(hour=24)))
+    assert f"in {2 * game.tariff_hours} of {2 * T} hours" in said[0]
+    assert f"in {2 * game.loss_hours} of these hours" in said[1]
+    assert len(said) == 2
+
+
+def test_a_schedule_or_prices_that_are_no_equilibrium_show_in_the_proof() -> None:
+    at = seats()
+    end = played(at)
+    at.held = at.held._replace(device_kw=(0.5 * at.held.device_kw[0], at.held.device_kw[1]))
+    assert judged(at, 0, prices(end), planned(end)).gain_share > 1e-3
+
+
+@pytest.mark.parametrize(("unmet", "said"), [(0.04, ()), (0.12, ("up to 12%",))])
+def test_end_users_who_plan_otherwise_than_identified_are_named(unmet: float, said: tuple[str, ...]) -> None:
+    found = warnings((Game(0, 0.0, 0.0, 0.0, T, 0, 0, unmet),))
+    assert len(found) == len(said)
+    assert all(text in line for text, line in zip(said, found, strict=True))
+    assert warnings(()) == ()
