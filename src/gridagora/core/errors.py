@@ -27,6 +27,10 @@ class InputError(ValueError):
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
+    def __reduce__(self) -> tuple[type["InputError"], tuple[tuple[Problem, ...]]]:
+        """Keep the problems where the error comes back from another process."""
+        return type(self), (self.problems,)
+
 
 class PartError(ValueError):
     """Raised when a part (kernel, device, market) is handed columns it cannot use; the sentence names the row."""

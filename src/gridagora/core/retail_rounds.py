@@ -86,6 +86,7 @@ class Board(NamedTuple):
     inside: Inside
     offered_kw: Col
     made_kw: Col
+    relaxed_kw: Col  # made, and moved on beyond by `Rule.relaxed_ratio`: what prices answer to
     pull_per_kwh_kw: Col
     sellers: int
     rounds: int = 0
@@ -117,7 +118,7 @@ class Rule(NamedTuple):
 
     Offers must be within `tolerance_share` of the mean of what end-users take; the prices at which prosumers would make what they
     make, within `tolerance_per_kwh`. Pulls begin at `device_ratio` N times the end-users' slope and follow the residuals for
-    `balanced_rounds`.
+    `balanced_rounds`; `relaxed_ratio` above 1 lets prices go further than answers do.
     """
 
     tolerance_share: float = 1e-7
@@ -127,6 +128,7 @@ class Rule(NamedTuple):
     inner_per_kwh: float = 1e-11
     device_ratio: float = 0.3
     balanced_rounds: int = 100
+    relaxed_ratio: float = 1.3
 
 
 def community(
@@ -212,7 +214,7 @@ def opened(c: Terms, rule: Rule) -> Board:
     zero, mid = np.zeros_like(c.buy_per_kwh), 0.5 * (c.buy_per_kwh + c.sell_per_kwh)
     pull = rule.device_ratio * c.prosumer_count * float(np.diag(c.end_users.slope).mean())
     inside = Inside(mid, retail_per_kwh(c, mid, c.prosumer_count), zero, zero)
-    return Board(c.end_users, inside, zero, zero, np.full(len(mid), pull), c.prosumer_count)
+    return Board(c.end_users, inside, zero, zero, zero, np.full(len(mid), pull), c.prosumer_count)
 
 
 def gain_per_kwh_kw(c: Terms, board: Board) -> Col:
@@ -221,8 +223,8 @@ def gain_per_kwh_kw(c: Terms, board: Board) -> Col:
 
 
 def short_kw(board: Board) -> Col:
-    """Return what is needed but not made, shape (T,) [kW]."""
-    return board.inside.taken_kw - board.inside.wholesale_kw - board.made_kw
+    """Return what is needed but not made, as prices see it, shape (T,) [kW]."""
+    return board.inside.taken_kw - board.inside.wholesale_kw - board.relaxed_kw
 
 
 def asking(c: Terms, board: Board) -> Asked:
@@ -251,9 +253,21 @@ def turned(c: Terms, board: Board, rule: Rule, moved_kw: Col) -> Board:
     return board._replace(pull_per_kwh_kw=pull, rounds=board.rounds + 1, moved_per_kwh=far)
 
 
+def hearing(board: Board, heard: Said, silent: Flag, rule: Rule) -> Board:
+    """Return the board with the sums of what was heard, in an order that no party can change."""
+    made, here = sum_kw(heard.made_kw), board.inside
+    beyond = (
+        rule.relaxed_ratio * made + (1.0 - rule.relaxed_ratio) * (here.taken_kw - here.wholesale_kw) if board.rounds else made
+    )
+    sellers = int((~silent).sum())
+    return board._replace(offered_kw=sum_kw(heard.offer_kw), made_kw=made, relaxed_kw=beyond, sellers=sellers)
+
+
 def off_kw(board: Board) -> float:
     """Return how far offers are from what is taken, and production from what is needed, at worst [kW]."""
-    return float(max(np.abs(board.inside.taken_kw - board.offered_kw).max(), np.abs(short_kw(board)).max()))
+    here = board.inside
+    short = here.taken_kw - here.wholesale_kw - board.made_kw
+    return float(max(np.abs(here.taken_kw - board.offered_kw).max(), np.abs(short).max()))
 
 
 def met(board: Board, rule: Rule) -> bool:
@@ -278,10 +292,9 @@ def protocol(c: Terms, rule: Rule) -> Rounds:
             heard = before
             break
         heard = without(heard, silent)
-        made = sum_kw(heard.made_kw)
-        board = board._replace(offered_kw=sum_kw(heard.offer_kw), made_kw=made, sellers=int((~silent).sum()))
+        board = hearing(board, heard, silent, rule)
         known, gain = c._replace(end_users=board.end_users), gain_per_kwh_kw(c, board)
-        mu = board.inside.internal_per_kwh
+        made, mu = board.relaxed_kw, board.inside.internal_per_kwh
         inside, users, count = yield from inner(known, made, mu, gain, board.sellers, rule.inner_per_kwh, rule.most_inner_rounds)
         board = board._replace(inside=inside, end_users=users, inner_rounds=board.inner_rounds + count)
         board = turned(c, board, rule, np.abs(heard.made_kw - before.made_kw))

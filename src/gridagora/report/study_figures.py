@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from gridagora.report.claims_figures import DRAWINGS as CLAIMS_DRAWINGS
 from gridagora.report.facts import Outcome
 from gridagora.report.style import DESIGN_COLOURS, FIRM, INK, LIMIT, QUIET, calm, figure, label, number, translucent
 
@@ -43,8 +44,8 @@ ROOM = 0.16  # of the span, for the figures beside bars
 
 
 def figures(result: Outcome) -> dict[str, go.Figure]:
-    """Return every figure that the study has numbers for: fronts, one a dial, captured value by forecast, waterfall."""
-    drawn = {name: draw(result) for name, draw in DRAWINGS.items()}
+    """Return every figure that the study has numbers for: fronts, one a dial, noise, waterfall, one a claim."""
+    drawn = {name: draw(result) for name, draw in {**DRAWINGS, **CLAIMS_DRAWINGS}.items()}
     return {name: fig for name, fig in drawn.items() if fig is not None}
 
 

@@ -1,6 +1,7 @@
-"""One page that holds a whole study: fronts, loss by dial, where the rest goes, every point, and origin; without a network."""
+"""One page that holds a whole study: fronts, loss by dial, where the rest goes, claims, and origin; without a network."""
 
 import os
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 from string import Template
@@ -10,12 +11,14 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from gridagora.report import claims_table, claims_words
 from gridagora.report.facts import Outcome
 from gridagora.report.fragments import origin
 from gridagora.report.page import asset, payload, put, script_hash, unbroken
 from gridagora.report.study_figures import DIALS, figures
 from gridagora.report.study_table import NOTES, cells, heads
 from gridagora.report.study_words import answer, effects, extent, question
+from gridagora.run.retail_claims import in_words
 
 
 class Panel(NamedTuple):
@@ -33,6 +36,10 @@ SECTIONS = {
     "dials": "What each dial costs",
     "losses": "Where the rest goes",
     "points": "Every point",
+    "claims": "What changes",
+    "cases": "Case by case",
+    "words": "In words",
+    "terms": "Who is compared",
 }
 LOST = "Welfare below that of the central market on the same forecast, as a share of the attainable gain; negative is better. "
 DIAL_CAPTIONS = {
@@ -42,6 +49,7 @@ DIAL_CAPTIONS = {
     "loss_share": "A lost tender is stood in for by the last one heard; a lost award by the last price heard.",
     "delay": "A tender is late by this many real-time intervals; the market clears on the one before.",
 }
+CHANGE = "Mean change over the draws with its 95 % interval. The shaded side is better; a hollow mark leaves the sign open. "
 PANELS = (
     Panel(
         "front",
@@ -67,6 +75,13 @@ PANELS = (
         "dashed line is the bound; another order of causes would give other bars.",
         wide=True,
     ),
+    Panel("claims", "claims_price_per_kwh", "Does the retail price fall?", CHANGE + "What end-users pay for a kilowatt-hour."),
+    Panel("claims", "claims_prosumer_usd_day", "Do prosumers earn more?", CHANGE + "Of one prosumer: what it is paid, less wear, "
+          "discomfort and charge missing."),
+    Panel("claims", "claims_end_user_usd_day", "Are end-users better off?", CHANGE + "Of one end-user: what is left after the "
+          "bill, discomfort and cold water."),
+    Panel("claims", "claims_peak_kw", "Does the peak fall?", CHANGE + "Of all homes. At a flat price homes keep to their "
+          "thermostats whoever sells, so all retailers of today have one peak."),
 )  # fmt: skip
 
 
@@ -103,8 +118,8 @@ def html(result: Outcome) -> str:
 
 
 def _section(result: Outcome, key: str, drawn: dict[str, go.Figure]) -> str:
-    if key == "points":
-        body = _points(result)
+    if key in BODIES:
+        body = BODIES[key](result)
     else:
         panels = "".join(_panel(panel, drawn[panel.name]) for panel in PANELS if panel.section == key and panel.name in drawn)
         body = f'<div class="grid">{panels}</div>' if panels else ""
@@ -146,3 +161,23 @@ def _faults(result: Outcome) -> str:
     failed = result.summary.get("failed", {})
     told = "".join(f"<p><b>{escape(str(name))}</b> did not finish: {escape(str(why))}</p>" for name, why in failed.items())
     return f'<div class="notes" role="alert">{told}</div>' if told else ""
+
+
+def _cases(result: Outcome) -> str:
+    return claims_table.html(result.tables["claims"]) if "claims" in result.tables else ""
+
+
+def _words(result: Outcome) -> str:
+    if "claims" not in result.tables:
+        return ""
+    return f'<ul class="said">{"".join(f"<li>{unbroken(escape(text))}</li>" for text in in_words(result.tables["claims"]))}</ul>'
+
+
+def _terms(result: Outcome) -> str:
+    if "claims" not in result.tables:
+        return ""
+    told = "".join(f"<dt>{escape(name)}</dt><dd>{unbroken(escape(text))}</dd>" for name, text in claims_words.terms(result))
+    return f'<dl class="terms">{told}</dl>'
+
+
+BODIES: Mapping[str, Callable[[Outcome], str]] = {"points": _points, "cases": _cases, "words": _words, "terms": _terms}

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gridagora.report import claims_table
 from gridagora.report.facts import Outcome
 from gridagora.report.study_figures import forecast_words
 from gridagora.report.style import number
@@ -89,12 +90,14 @@ def cells(row: Any) -> list[tuple[str, str]]:
 
 
 def render(result: Outcome, console: Console) -> None:
-    """Print a study on a console: its points, its waterfall, or both."""
-    points, losses = result.tables.get("points"), result.tables.get("losses")
+    """Print a study on a console: its points, its waterfall, its claims, what there is of them."""
+    points, losses, claims = (result.tables.get(name) for name in ("points", "losses", "claims"))
     if points is not None:
         _points(points[points.welfare_usd.notna()], console)
     if losses is not None:
         _losses(losses, console)
+    if claims is not None:
+        claims_table.render(claims, console)
 
 
 def _points(points: Any, console: Console) -> None:

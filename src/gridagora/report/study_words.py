@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gridagora.report import claims_words
 from gridagora.report.facts import Outcome
 from gridagora.report.study_figures import CAUSE_WORDS
 from gridagora.report.style import number
@@ -11,6 +12,8 @@ NAMES = {"layered": "the layered market", "central": "the central market", "rtp"
 
 def question(result: Outcome) -> str:
     """Return the question that the study answers."""
+    if "claims" in result.tables:
+        return claims_words.QUESTION
     if "points" not in result.tables:
         return "What is between the value a design captures and the certified bound?"
     return "How much has to be said, by whom, and how well must it be heard, for this feeder to be run near its best?"
@@ -18,6 +21,8 @@ def question(result: Outcome) -> str:
 
 def answer(result: Outcome) -> str:
     """Return the answer in one sentence."""
+    if "claims" in result.tables:
+        return claims_words.answer(result.tables["claims"])
     lean, best = result.summary.get("near_optimal"), result.summary.get("best")
     if lean is None or best is None:
         return _losses(result)
@@ -30,6 +35,8 @@ def answer(result: Outcome) -> str:
 
 def effects(result: Outcome) -> str:
     """Return what else the reader should know: how the references did, or what the largest cause is."""
+    if "claims" in result.tables:
+        return claims_words.effects(result.tables["claims"])
     table = result.tables.get("points")
     if table is None:
         return ""
@@ -42,6 +49,8 @@ def effects(result: Outcome) -> str:
 def extent(result: Outcome) -> str:
     """Return what was run, and where."""
     told = result.summary.get("manifest", {})
+    if "claims" in result.tables:
+        return claims_words.extent(result.tables["claims"], told)
     limit = told.get("limit_kw")
     parts = [
         f"{told['homes']} homes over {told['days']} day{'s' * (told['days'] != 1)}" if "homes" in told else "",
