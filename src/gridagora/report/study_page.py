@@ -49,7 +49,10 @@ DIAL_CAPTIONS = {
     "loss_share": "A lost tender is stood in for by the last one heard; a lost award by the last price heard.",
     "delay": "A tender is late by this many real-time intervals; the market clears on the one before.",
 }
-CHANGE = "Mean change over the draws with its 95 % interval. The shaded side is better; a hollow mark leaves the sign open. "
+LEADS = {
+    "claims": "Mean change over the draws from a retailer of today to prosumers as the retailer, with its 95 % interval. The shaded "
+    "side is better. A hollow mark leaves the sign open, an arrow lies beyond the edge.",
+}
 PANELS = (
     Panel(
         "front",
@@ -75,12 +78,12 @@ PANELS = (
         "dashed line is the bound; another order of causes would give other bars.",
         wide=True,
     ),
-    Panel("claims", "claims_price_per_kwh", "Does the retail price fall?", CHANGE + "What end-users pay for a kilowatt-hour."),
-    Panel("claims", "claims_prosumer_usd_day", "Do prosumers earn more?", CHANGE + "Of one prosumer: what it is paid, less wear, "
+    Panel("claims", "claims_price_per_kwh", "Does the retail price fall?", "What end-users pay for a kilowatt-hour, on average."),
+    Panel("claims", "claims_prosumer_usd_day", "Do prosumers earn more?", "Of one prosumer: what it is paid, less wear, "
           "discomfort and charge missing."),
-    Panel("claims", "claims_end_user_usd_day", "Are end-users better off?", CHANGE + "Of one end-user: what is left after the "
+    Panel("claims", "claims_end_user_usd_day", "Are end-users better off?", "Of one end-user: what is left after the "
           "bill, discomfort and cold water."),
-    Panel("claims", "claims_peak_kw", "Does the peak fall?", CHANGE + "Of all homes. At a flat price homes keep to their "
+    Panel("claims", "claims_peak_kw", "Does the peak fall?", "Of all homes. At a flat price homes keep to their "
           "thermostats whoever sells, so all retailers of today have one peak."),
 )  # fmt: skip
 
@@ -123,7 +126,8 @@ def _section(result: Outcome, key: str, drawn: dict[str, go.Figure]) -> str:
     else:
         panels = "".join(_panel(panel, drawn[panel.name]) for panel in PANELS if panel.section == key and panel.name in drawn)
         body = f'<div class="grid">{panels}</div>' if panels else ""
-    return f'<section id="{key}"><h2>{escape(SECTIONS[key])}</h2>{body}</section>' if body else ""
+    lead = f'<p class="lead">{unbroken(escape(LEADS[key]))}</p>' if key in LEADS else ""
+    return f'<section id="{key}"><h2>{escape(SECTIONS[key])}</h2>{lead}{body}</section>' if body else ""
 
 
 def _panel(panel: Panel, fig: go.Figure) -> str:
