@@ -1,12 +1,14 @@
 """Price evaluations and time of prosumers that are their own retailer, for communities of growing size.
 
     python benchmarks/retailer.py [PROSUMERS ...]
+    python benchmarks/retailer.py linear [PROSUMERS ...]
     python benchmarks/retailer.py claims [PROSUMERS ...]
 
 Every prosumer has PV, load and a battery; eight end-users, who shift, for each of them; 24 hours. Prints for each size the
 prices broadcast until offers agree to 1e-6 of what is taken and prices stand still, how far the retail price is from a much
-tighter run, the largest gain of anybody alone as a share of profit, and seconds; and the ratios to their targets. With `claims`
-it prints what changes against retailers of today, over 30 random communities of each size, with 95 % intervals.
+tighter run, the largest gain of anybody alone as a share of profit, and seconds; and the ratios to their targets. With `linear`
+batteries have no quadratic cost, and rounds are counted until nobody gains a millionth of profit. With `claims` it prints what
+changes against retailers of today, over 30 random communities of each size, with 95 % intervals.
 """
 
 import sys
@@ -23,6 +25,7 @@ from gridagora.run.claims import drawn as drawn_claims
 
 H, USERS, THREADS, SEEDS = 24, 8, 2, 30
 TARGET_ROUNDS, TARGET_S, TARGET_N = 40, 30.0, 10_000
+MOST_ROUNDS = 300
 
 
 def drawn(n: int, seed: int = 0) -> Community:
@@ -71,6 +74,21 @@ def main(sizes: list[int]) -> None:
         print(f"; of time to {TARGET_S:.0f} s: {wall / TARGET_S:.2f}" if n == TARGET_N else "")
 
 
+def linear(sizes: list[int]) -> None:
+    """Run each size with batteries that cost nothing but wear, and print after which round nobody gains a millionth."""
+    for n in sizes:
+        c = drawn(n)
+        c = c._replace(stores=(c.stores[0]._replace(prox=np.zeros_like(c.stores[0].prox)),))
+        for rounds in range(10, MOST_ROUNDS + 1, 10):
+            played, held = play(c, Rule(tolerance_share=1e-6, tolerance_per_kwh=1e-7, most_rounds=rounds), THREADS)
+            share = certificate(c, held, played.internal_per_kwh).share
+            if share <= 1e-6 or played.converged:
+                break
+        off = played.off_kw / np.abs(played.offer_kw.sum(0)).mean()
+        ratio = played.rounds / TARGET_ROUNDS
+        print(f"{n:6d} prosumers: {played.rounds} rounds, gain {share:.0e} of profit, offers off {off:.0e}; ratio {ratio:.2f}")
+
+
 def claimed(sizes: list[int]) -> None:
     """Print the table of claims for each size."""
     for n in sizes:
@@ -87,5 +105,7 @@ if __name__ == "__main__":
     words = sys.argv[1:]
     if words[:1] == ["claims"]:
         claimed([int(word) for word in words[1:]] or [5, 20])
+    elif words[:1] == ["linear"]:
+        linear([int(word) for word in words[1:]] or [10, 100, 1000])
     else:
         main([int(word) for word in words] or [10, 100, 1000, TARGET_N])

@@ -50,8 +50,8 @@ DIAL_CAPTIONS = {
     "delay": "A tender is late by this many real-time intervals; the market clears on the one before.",
 }
 LEADS = {
-    "claims": "Mean change over the draws from a retailer of today to prosumers as the retailer, with its 95 % interval. The shaded "
-    "side is better. A hollow mark leaves the sign open, an arrow lies beyond the edge.",
+    "claims": "Mean change over the draws from a retailer of today to prosumers as the retailer, with its 95 % interval. The "
+    "shaded side is better. A hollow mark leaves the sign open, an arrow lies beyond the edge.",
 }
 PANELS = (
     Panel(
