@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -267,3 +268,71 @@ def test_study_refuses_a_design_it_cannot_take_apart(tmp_path: Path) -> None:
     file.write_text("[homes]\ncount = 3\n")
     assert call("study", "losses", str(file), "--design", "flat", "--out", str(tmp_path / "out")).exit_code == 2
     assert call("study", "losses", str(file), "--design", "layerd", "--out", str(tmp_path / "out")).exit_code == 2
+
+
+def test_help_of_the_studies_is_there() -> None:
+    text = call("study", "--help").stdout
+    for verb in ("aggregation", "losses", "claims"):
+        assert f"\n  {verb} " in text
+    told = call("study", "claims", "--help").stdout
+    for option in ("SCENARIO", "--seeds", "--set", "--out", "--jobs", "--json"):
+        assert option in told
+    assert "[default: 30]" in told
+
+
+def test_study_claims_hands_on_what_was_asked_and_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gridagora.run import result, retail_claims
+
+    asked: list[Any] = []
+    sides = {name: [1.0, 2.0] for quantity in retail_claims.BETTER for name in (f"before_{quantity}", f"after_{quantity}")}
+    draws = pd.DataFrame({"case": "outside tariff at cost", "baseline": "regulated, feed-in", **sides})
+
+    def stand_in(*given: Any) -> retail_claims.StudyResult:
+        asked.append(given)
+        found = retail_claims.judged(draws)
+        told = {"study": "claims", "claims": found.to_dict("records"), "manifest": {"title": "Two", "seeds": 2}}
+        study = retail_claims.StudyResult(told, {"claims": found, "draws": draws}, "")
+        result.save(study, given[3])
+        return study
+
+    monkeypatch.setattr(retail_claims, "claims", stand_in)
+    file, out = tmp_path / "case.toml", tmp_path / "out"
+    given = ("study", "claims", str(file), "--seeds", "2", "--set", "homes.count=3", "--jobs", "1", "--out", str(out))
+    done = call(*given)
+    assert done.exit_code == 0, done.stderr
+    assert "outside tariff at cost" in done.stdout
+    assert "The peak falls, against regulated, feed-in: is open in every case." in " ".join(done.stdout.split())
+    path, seeds, overrides, folder, _, jobs = asked[0]
+    assert (path, list(seeds), overrides, folder, jobs) == (file, [0, 1], ["homes.count=3"], out, 1)
+    first = (out / "report.html").read_text(encoding="utf-8")
+    assert "When do prosumers as the retailer keep what is promised?" in first
+    assert json.loads(call(*given, "--json").stdout)["study"] == "claims"
+    (out / "report.html").unlink()
+    assert call("report", str(out)).exit_code == 0
+    assert "When do prosumers as the retailer keep what is promised?" in (out / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        (("nowhere.toml",), "no such file"),
+        (("case.toml", "--seeds", "1"), "2 or more"),
+        (("case.toml", "--seeds", "0"), "2 or more"),
+        (("case.toml", "--set", "homes.pv_shar=1"), "pv_share"),
+        (("case.toml", "--seeds", "2", "--jobs", "1"), "0 prosumers of 3 homes"),
+        (("case.toml", "--out", "case.toml"), "a folder"),
+    ],
+)
+def test_study_claims_refuses_in_sentences(
+    given: tuple[str, ...], word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("case.toml").write_text(
+        "[scenario]\ndays = 1\n[homes]\ncount = 3\npv_share = 0.0\nev_share = 0.0\nbattery_share = 0.0\n"
+    )
+    done = call("study", "claims", *given)
+    assert done.exit_code == 2, done.stderr
+    assert done.stdout == ""
+    assert word in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [item.name for item in tmp_path.iterdir()] == ["case.toml"]

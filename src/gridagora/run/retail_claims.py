@@ -190,8 +190,9 @@ def claims(
     PartError
         A run that failed, or a process ended from outside.
     """
-    if len(set(seeds)) < LEAST_SEEDS:
-        raise InputError([Problem("--seeds", str(len(set(seeds))), f"{LEAST_SEEDS} or more, 30 for an interval worth the name")])
+    seeds = sorted(set(seeds))  # the bootstrap and the folder tell draws apart by their place
+    if len(seeds) < LEAST_SEEDS:
+        raise InputError([Problem("--seeds", str(len(seeds)), f"{LEAST_SEEDS} or more, 30 for an interval worth the name")])
     scene = draw(path, overrides, seeds[0])
     mark, folder = fingerprint(scene), None if out is None else Path(out) / "draws"
     held = {seed: rows for seed in seeds if (rows := _read(folder, seed, mark))}

@@ -1,0 +1,130 @@
+"""What a study of claims found, in sentences computed from its numbers, and what its retailers and cases are."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from gridagora.report.facts import Outcome
+from gridagora.report.style import number
+from gridagora.run.retail_claims import CAP_RATIO, CASES, CLAIMS, MARGIN, OUTSIDE
+
+QUESTION = "When do prosumers as the retailer keep what is promised?"
+AFTER = (
+    "Prosumers as the retailer",
+    "Homes with solar panels, a battery or a car sell to the homes without, at a retail price agreed for the day, and share one "
+    "access to the wholesale market. What selling leaves over goes to them in equal parts.",
+)
+RETAILERS: Mapping[str, tuple[str, str]] = {
+    "incumbent with market power": (
+        "an incumbent with market power",
+        f"A flat price {CAP_RATIO:g} times that at cost: homes do not answer the level of a flat price, so it asks as much "
+        "as it may. Export is credited at the wholesale price.",
+    ),
+    "cost plus 20 %": (
+        "a retailer at cost plus 20 %",
+        f"A flat price that earns the cost of energy and delivery and {100 * MARGIN:g} % on it. Export is credited at the "
+        "wholesale price.",
+    ),
+    "regulated, feed-in": (
+        "a regulated tariff with feed-in",
+        "A flat price that earns the cost of energy and delivery and no more. Export is credited at the wholesale price.",
+    ),
+    "regulated, net metering": (
+        "a regulated tariff with net metering",
+        "A flat price that earns the same cost; export is paid what import costs.",
+    ),
+}
+PHRASES: Mapping[str, str] = {
+    "outside tariff at cost": "an outside tariff at cost",
+    "outside tariff a fifth dearer": "an outside tariff a fifth dearer",
+    "outside tariff twice as dear": "an outside tariff twice as dear",
+    "few prosumers, tariff twice as dear": "few prosumers and a tariff twice as dear",
+    "substation limit, tariff at cost": "a substation limit and a tariff at cost",
+}
+KEYS: Mapping[str, str] = {
+    "homes.pv_share": "Solar panels on {:.0%} of the homes.",
+    "homes.ev_share": "Cars at {:.0%}.",
+    "homes.battery_share": "Batteries in {:.0%}.",
+    "substation.limit_share_of_flat_peak": "The substation carries {:.0%} of the peak under the flat tariff.",
+}
+
+
+def answer(found: pd.DataFrame) -> str:
+    """Return in which cases and against whom all promises hold together, in one sentence."""
+    kept = found.assign(kept=found.verdict == "holds").groupby(["case", "baseline"], sort=False).kept.all()
+    pairs = kept[kept].reset_index()
+    if pairs.empty:
+        return "In no case, and against no retailer of today, are all four promises kept together."
+    if len(pairs) == len(kept):
+        return "All four promises are kept together in every case, against every retailer of today."
+    retailers = found.baseline.nunique()
+    told = [_against(str(case), list(part.baseline), retailers) for case, part in pairs.groupby("case", sort=False)]
+    return f"All four promises are kept together {'; '.join(told)}. Elsewhere at least one is not."
+
+
+def effects(found: pd.DataFrame) -> str:
+    """Return how often each promise is kept by itself, how often it is broken, and how often the draws leave it open."""
+    count = found.groupby(["quantity", "verdict"]).size().unstack(fill_value=0).reindex(columns=["holds", "fails", "open"])
+    pairs = found.groupby(["case", "baseline"]).ngroups
+    parts = [f"{_uncapped(CLAIMS[str(name)])} in {row.holds:.0f}" for name, row in _ordered(count).iterrows()]
+    left = int(count["open"].fillna(0).sum())
+    told = f"One by one, of {pairs} pairings of a case and a retailer of today, {_joined(parts)}"
+    return told + (f"; {left} of {len(found)} claims {'stays' if left == 1 else 'stay'} open." if left else ".")
+
+
+def extent(found: pd.DataFrame, manifest: Mapping[str, Any]) -> str:
+    """Return what was run, and how often."""
+    days, seeds = manifest.get("days"), manifest.get("seeds")
+    parts = [
+        f"{manifest['homes']} homes over {days} day{'s' * (days != 1)}" if "homes" in manifest else "",
+        f"{seeds} draws of homes and days" if seeds else "",
+        _many(found.case.nunique(), "case"),
+        f"{_many(found.baseline.nunique(), 'retailer')} of today",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def terms(result: Outcome) -> list[tuple[str, str]]:
+    """Return name and definition of the arrangement, of each retailer of today and of each case in the table."""
+    found = result.tables["claims"]
+    retailers = [(_cap(str(name)), RETAILERS[name][1]) for name in found.baseline.unique() if name in RETAILERS]
+    cases = [(_cap(str(name)), _case(CASES[name])) for name in found.case.unique() if name in CASES]
+    return [AFTER, *retailers, *cases]
+
+
+def _case(keys: Iterable[tuple[str, Any]]) -> str:
+    return " ".join(_key(name, value) for name, value in keys)
+
+
+def _key(name: str, value: Any) -> str:
+    if name == OUTSIDE:
+        dear = "" if value == 1 else f"{value:g} times as dear as one "
+        return f"End-users may turn to an outside tariff {dear}that recovers its cost."
+    return KEYS.get(name, f"{name} = {{}}").format(value).replace("%", "\u00a0%")
+
+
+def _against(case: str, retailers: Sequence[str], every: int) -> str:
+    named = [RETAILERS[name][0] if name in RETAILERS else name for name in retailers]
+    whom = "every retailer of today" if len(retailers) == every else _joined(named)
+    return f"with {PHRASES.get(case, case)} against {whom}"
+
+
+def _ordered(count: pd.DataFrame) -> pd.DataFrame:
+    return count.reindex([name for name in CLAIMS if name in count.index])
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _many(count: int, word: str) -> str:
+    return f"{number(count, 0)} {word}{'s' * (count != 1)}"
+
+
+def _cap(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _uncapped(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,180 @@
+"""What verbs share: options, folders, faults turned into sentences, and what goes to stdout and what to stderr."""
+
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gridagora.core.errors import InputError, PartError, Problem
+
+if TYPE_CHECKING:
+    from gridagora.run.result import Result
+    from gridagora.run.study import StudyResult
+    from gridagora.scenario.build import Scene
+
+FAILED, BAD_INPUT = 1, 2
+RESULTS = Path("gridagora-out")
+PIPED_COLUMNS = 140
+
+Scenario = Annotated[Path, typer.Argument(metavar="SCENARIO", help="Scenario file (TOML).")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder of the result.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as homes.pv_share=0.5; repeatable.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the machine-readable result, and nothing else, on stdout.")]
+
+
+def default_out(scenario: Path) -> Path:
+    """Return the folder of a scenario's result: named after the file, or after its folder where the file is scenario.toml."""
+    name = scenario.resolve().parent.name if scenario.stem == "scenario" else scenario.stem
+    return RESULTS / name
+
+
+def refuse_file(folder: Path) -> None:
+    """Refuse a folder to write to that is a file."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError([Problem(f"--out {folder}", "a file", "a folder, new or to write into")])
+
+
+def load_scene(path: Path, only: list[str] | None, overrides: list[str]) -> "Scene":
+    """Return the scene of a scenario file; `only` names designs in place of its own, and faults name them as typed."""
+    from gridagora.scenario import build, read
+
+    chosen = [] if only is None else [f"scenario.architectures={json.dumps(only)}"]
+    try:
+        with busy(f"reading {path}") as tell:
+            return build.build(read.load(path, [*overrides, *chosen]), tell)
+    except InputError as fault:
+        if not chosen:
+            raise
+        typed = f"--only {','.join(only or ())}"
+        said = [
+            Problem(typed if each.where == f"--set {chosen[0]}" else each.where, each.got, each.expected, each.hint)
+            for each in fault.problems
+        ]
+        raise InputError(said) from None
+
+
+@contextmanager
+def told(as_json: bool) -> Iterator[None]:
+    """Turn faults into sentences and exit codes: 2 for inputs, 1 for a part that failed."""
+    try:
+        yield
+    except InputError as fault:
+        if as_json:
+            show_json({"problems": [vars(problem) for problem in fault.problems]})
+        show_problems(fault.problems)
+        raise typer.Exit(BAD_INPUT) from None
+    except PartError as fault:
+        say(f"The run stopped: {fault}")
+        raise typer.Exit(FAILED) from None
+    except OSError as fault:
+        say(f"Could not read or write {fault.filename or 'a file'}: {fault.strerror or fault}")
+        raise typer.Exit(FAILED) from None
+
+
+def finish(result: "Result | StudyResult", folder: Path, as_json: bool) -> None:
+    """Show a result or a study, say where it lies, and exit 1 where a design failed."""
+    from gridagora.report import page, study_page, study_table, table
+
+    swept = "study" in result.summary
+    if as_json:
+        show_json(result.summary)
+    else:
+        (study_table if swept else table).render(result, console(stderr=False))
+    with busy("writing the report"):
+        path = (study_page if swept else page).write(result, folder / "report.html")
+    say(f"Result in {folder}; the report is {path}")
+    failed = failures(result.summary)
+    for name, reason in failed.items():
+        say(f"{name} failed: {reason}. What the others found is kept.")
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def failures(summary: Mapping[str, Any]) -> dict[str, str]:
+    """Return the designs that failed and why."""
+    found = dict(summary.get("failed", {}))
+    return found | {name: each["error"] for name, each in summary.get("architectures", {}).items() if "error" in each}
+
+
+def plain(value: Any) -> Any:
+    """Return nested values as JSON knows them: no number that is none, no array."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, str | int | bool | None) else str(value)
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON on stdout."""
+    sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def show_lines(lines: Mapping[str, str]) -> None:
+    """Print subjects and texts in two columns on stdout."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column()
+    for subject, text in lines.items():
+        grid.add_row(Text(subject, style="bold"), Text(text))
+    console(stderr=False).print(grid)
+
+
+def show_problems(problems: Sequence[Problem]) -> None:
+    """Print every problem of an input on stderr."""
+    many = len(problems)
+    say(f"{many} problem{'s' if many != 1 else ''}; nothing was run or written.")
+    for number, problem in enumerate(problems, 1):
+        say(f"{number:3d}. {problem}")
+
+
+def say(text: str) -> None:
+    """Print a message on stderr."""
+    console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def console(*, stderr: bool) -> Any:
+    """Return the console of one stream; where results go to a file or a pipe, no terminal narrows them."""
+    from rich.console import Console
+
+    piped = not stderr and not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(stderr=stderr, width=PIPED_COLUMNS if piped else None)
+
+
+@contextmanager
+def busy(what: str) -> Iterator[Callable[[str], None]]:
+    """Show on stderr that something runs; yields the way to say what it is at."""
+    with console(stderr=True).status(what) as status:
+        yield lambda stage: status.update(f"{what}: {stage}")
+
+
+@contextmanager
+def bar() -> Iterator[Callable[[str, int, int], None]]:
+    """Show progress on stderr; yields the callback (stage, done, total)."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+        tasks: dict[str, Any] = {}
+
+        def advance(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=total)
+            progress.update(tasks[stage], completed=done, total=total)
+
+        yield advance

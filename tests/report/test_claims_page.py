@@ -1,0 +1,199 @@
+"""The page, the figures and the table of a study of claims: they show the numbers of its table, and hold what they need."""
+
+import io
+import json
+import re
+from types import SimpleNamespace
+
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+from plotly.offline import get_plotlyjs
+from rich.console import Console
+
+from gridagora.report import study_page, study_table
+from gridagora.report.claims_figures import ALL, DRAWINGS, edge, one_for_all
+from gridagora.report.claims_words import CASES, PHRASES, RETAILERS, answer, effects, terms
+from gridagora.report.study_figures import figures
+from gridagora.run.retail_claims import BETTER, in_words
+
+HOSTILE = "<script>alert(1)</script>"
+COST, LIMIT = "outside tariff at cost", "substation limit, tariff at cost"
+PLUS, NET = "cost plus 20 %", "regulated, net metering"
+PRICE, PROSUMER, END_USER, PEAK = BETTER
+HELD = {
+    (COST, PLUS): ((0.0823, -0.0155), (-3.88, 0.68), (-4.58, 0.72), (575.0, 176.0)),
+    (COST, NET): ((0.0739, -0.0071), (-3.20, 0.001), (-4.19, 0.33), (575.0, 176.0)),
+    (LIMIT, PLUS): ((0.0823, -0.0155), (-3.88, 0.56), (-4.58, 0.72), (575.0, -92.0)),
+    (LIMIT, NET): ((0.0739, -0.0070), (-3.20, -0.12), (-4.19, 0.33), (575.0, -92.0)),
+}
+
+
+def row(case, baseline, quantity, before, change):
+    half = {PRICE: 0.001, PROSUMER: 0.02, END_USER: 0.05, PEAK: 9.0}[quantity]
+    low, high, better = change - half, change + half, BETTER[quantity]
+    verdict = "open" if low < 0 < high else "holds" if better * change > 0 else "fails"
+    told = {"case": case, "baseline": baseline, "quantity": quantity, "before": before, "after": before + change}
+    return told | {"change": change, "low": low, "high": high, "holds_share": 0.9, "verdict": verdict}
+
+
+def table():
+    """Two cases and two retailers: the limit turns the peak, and what a prosumer earns against net metering."""
+    return pd.DataFrame(
+        [
+            row(*names, quantity, *numbers)
+            for names, claims in HELD.items()
+            for quantity, numbers in zip(BETTER, claims, strict=True)
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def study():
+    manifest = {"title": HOSTILE, "homes": 40, "days": 2, "seeds": 30, "versions": {"gridagora": "0.1.0"}}
+    summary = {"study": "claims", "manifest": manifest}
+    return SimpleNamespace(summary=summary, tables={"claims": table()}, scenario_text=f"title = '{HOSTILE}'\n")
+
+
+@pytest.fixture(scope="module")
+def own(study):
+    return study_page.html(study).replace(get_plotlyjs(), "")
+
+
+def words(fig: go.Figure) -> str:
+    return " ".join(note.text for note in fig.layout.annotations)
+
+
+def test_one_figure_a_quantity(study):
+    drawn = figures(study)
+    assert set(drawn) == set(DRAWINGS) == {f"claims_{name}" for name in BETTER}
+    assert all(isinstance(fig, go.Figure) for fig in drawn.values())
+
+
+def test_dots_and_intervals_are_those_of_the_table(study):
+    dots = figures(study)["claims_price_per_kwh"].data[0]
+    assert dots.name == COST
+    assert list(dots.x) == pytest.approx([-1.55, -0.71])
+    assert list(dots.error_x.array) == pytest.approx([0.1, 0.1])
+    assert list(dots.marker.symbol) == ["circle", "circle"]
+
+
+def test_a_claim_left_open_is_hollow_and_the_better_side_is_named(study):
+    drawn = figures(study)
+    assert list(drawn["claims_prosumer_usd_day"].data[0].marker.symbol) == ["circle", "circle-open"]
+    assert words(drawn["claims_prosumer_usd_day"]) == "better →"
+    assert words(drawn["claims_peak_kw"]) == "← better"
+    low, high = drawn["claims_price_per_kwh"].layout.xaxis.range
+    assert low < -1.6 < 0 < high
+
+
+def test_what_no_retailer_changes_is_drawn_once(study):
+    peak = study.tables["claims"].query("quantity == @PEAK")
+    assert list(one_for_all(peak).baseline) == [ALL, ALL]
+    price = study.tables["claims"].query("quantity == @PRICE")
+    assert one_for_all(price) is price
+
+
+def test_one_case_far_out_is_an_arrow_at_the_edge():
+    far = table()
+    here = (far.case == COST) & (far.quantity == PROSUMER)
+    far.loc[here, ["change", "low", "high"]] = [[15.0, 14.0, 16.0], [14.0, 13.0, 15.0]]
+    rows = far[far.quantity == PROSUMER]
+    assert edge(rows) == pytest.approx(1.25 * 0.58)
+    study = SimpleNamespace(summary={}, tables={"claims": far}, scenario_text="")
+    one, other = figures(study)["claims_prosumer_usd_day"].data
+    assert list(one.x) == pytest.approx([1.25 * 0.58] * 2)
+    assert list(one.marker.symbol) == ["triangle-right"] * 2
+    assert [text.strip() for text in one.text] == ["+15.00", "+14.00"]
+    assert list(one.error_x.array) == [0, 0]
+    assert list(other.text) == ["", ""]
+
+
+def test_answer_names_where_all_promises_hold_together(study):
+    found = study.tables["claims"]
+    assert answer(found) == (
+        "All four promises are kept together with a substation limit and a tariff at cost against a retailer at cost plus 20 %. "
+        "Elsewhere at least one is not."
+    )
+    assert "in every case, against every retailer" in answer(found.assign(verdict="holds"))
+    assert answer(found.assign(verdict="open")).startswith("In no case")
+    held = found.assign(verdict=found.verdict.where(found.case == COST, "holds"))
+    assert "with a substation limit and a tariff at cost against every retailer of today." in answer(held)
+
+
+def test_effects_count_each_promise(study):
+    assert effects(study.tables["claims"]) == (
+        "One by one, of 4 pairings of a case and a retailer of today, the retail price falls in 4, prosumers earn more in 2, "
+        "end-users are better off in 4 and the peak falls in 2; 1 of 16 claims stays open."
+    )
+
+
+def test_every_case_and_retailer_of_the_study_is_explained(study):
+    assert set(PHRASES) == set(CASES)
+    assert set(RETAILERS) >= {PLUS, NET}
+    told = dict(terms(study))
+    assert told["Outside tariff at cost"] == "End-users may turn to an outside tariff that recovers its cost."
+    assert "85\u00a0% of the peak" in told["Substation limit, tariff at cost"]
+    assert len(told) == 5
+    few = SimpleNamespace(tables={"claims": table().replace(COST, "few prosumers, tariff twice as dear")})
+    assert "2 times as dear" in dict(terms(few))["Few prosumers, tariff twice as dear"]
+    assert "Solar panels on 8\u00a0% of the homes." in dict(terms(few))["Few prosumers, tariff twice as dear"]
+
+
+def test_page_shows_tables_sentences_terms_and_origin(own, study):
+    for part in ("What changes", "Case by case", "In words", "Who is compared", "Where the numbers come from"):
+        assert f"<h2>{part}</h2>" in own
+    assert "Every point" not in own
+    assert own.count('class="verdict holds"') == 12
+    assert own.count('class="verdict fails"') == 3
+    assert "8.23 → 6.68" in own
+    assert "<b>−1.55</b> [−1.65, −1.45]" in own
+    assert "40 homes over 2 days · 30 draws of homes and days · 2 cases · 2 retailers of today" in own
+    assert all(sentence.replace(" %", "\u00a0%") in own for sentence in in_words(study.tables["claims"]))
+
+
+def test_page_asks_nothing_of_the_network_and_stays_escaped(own):
+    assert not re.search(r"(https?:)?//[a-z0-9.-]+\.[a-z]{2,}", own)
+    assert "<script>alert" not in own
+    assert "default-src 'none'" in own
+
+
+def test_hostile_names_in_the_table_stay_escaped(study):
+    bad = study.tables["claims"].replace({COST: HOSTILE, PLUS: HOSTILE})
+    page = study_page.html(SimpleNamespace(summary=study.summary, tables={"claims": bad}, scenario_text=""))
+    assert "<script>alert" not in page
+
+
+def test_figures_of_the_page_parse(own):
+    drawn = re.findall(r'<script type="application/json" id="data-figure-([a-z_]+)">(.*?)</script>', own, re.DOTALL)
+    assert {name for name, _ in drawn} == set(DRAWINGS)
+    assert all(json.loads(spec)["data"] for _, spec in drawn)
+    assert all(f'id="figure-{name}"' in own for name, _ in drawn)
+
+
+def test_same_result_same_bytes(study, own):
+    assert study_page.html(study).replace(get_plotlyjs(), "") == own
+
+
+@pytest.mark.parametrize("width", [80, 110])
+def test_table_on_the_terminal(study, width):
+    console = Console(width=width, record=True, file=io.StringIO())
+    study_table.render(study, console)
+    text = console.export_text()
+    assert "…" not in text
+    assert text.count("holds") >= 12
+    assert "[ct/kWh]" in text
+    folded = " ".join(text.split())
+    assert "end-users are better off, against cost plus 20 %: holds in every case." in folded.lower()
+    if width > 100:
+        assert "holds 8.23 → 6.68" in text
+        assert "−1.55 [−1.65, −1.45]" in text
+
+
+def test_verdicts_are_coloured(study):
+    console = Console(width=110, record=True, file=io.StringIO(), force_terminal=True, color_system="standard", no_color=False)
+    study_table.render(study, console)
+    text = console.export_text(styles=True)
+    assert re.search(r"\x1b\[32m *holds", text)
+    assert re.search(r"\x1b\[31m *fails", text)
+    assert re.search(r"\x1b\[2m *open", text)
