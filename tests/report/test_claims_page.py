@@ -13,9 +13,9 @@ from rich.console import Console
 
 from gridagora.report import study_page, study_table
 from gridagora.report.claims_figures import ALL, DRAWINGS, edge, one_for_all
-from gridagora.report.claims_words import CASES, PHRASES, RETAILERS, answer, effects, terms
+from gridagora.report.claims_words import CASES, PHRASES, RETAILERS, answer, effects, in_words, terms
 from gridagora.report.study_figures import figures
-from gridagora.run.retail_claims import BETTER, in_words
+from gridagora.run.retail_claims import BETTER, CLAIMS
 
 HOSTILE = "<script>alert(1)</script>"
 COST, LIMIT = "outside tariff at cost", "substation limit, tariff at cost"
@@ -140,6 +140,24 @@ def test_every_case_and_retailer_of_the_study_is_explained(study):
     assert "Solar panels on 8\u00a0% of the homes." in dict(terms(few))["Few prosumers, tariff twice as dear"]
 
 
+def test_sentences_name_the_cases_of_each_verdict():
+    verdicts = {"outside tariff at cost": "holds", "two": "fails", "three": "open", "four": "holds"}
+    table = pd.DataFrame(
+        [
+            {"case": case, "baseline": "cost plus 20 %", "quantity": name, "verdict": verdict if name == "peak_kw" else "holds"}
+            for case, verdict in verdicts.items()
+            for name in BETTER
+        ]
+    )
+    told = in_words(table)
+    assert len(told) == len(CLAIMS)
+    assert told[0] == "The retail price falls against a retailer at cost plus 20 %: yes in every case."
+    assert told[3] == (
+        "The peak falls against a retailer at cost plus 20 %: "
+        "yes with an outside tariff at cost, four; no with two; open with three."
+    )
+
+
 def test_page_shows_tables_sentences_terms_and_origin(own, study):
     for part in ("What changes", "Case by case", "In words", "Who is compared", "Where the numbers come from"):
         assert f"<h2>{part}</h2>" in own
@@ -184,7 +202,7 @@ def test_table_on_the_terminal(study, width):
     assert text.count("holds") >= 12
     assert "[ct/kWh]" in text
     folded = " ".join(text.split())
-    assert "end-users are better off, against cost plus 20 %: holds in every case." in folded.lower()
+    assert "End-users are better off against a retailer at cost plus 20 %: yes in every case." in folded
     if width > 100:
         assert "holds 8.23 → 6.68" in text
         assert "−1.55 [−1.65, −1.45]" in text

@@ -14,7 +14,7 @@ from gridagora.core.outcome import energy_cost_usd
 from gridagora.run import result as results
 from gridagora.run import retail_claims
 from gridagora.run.desk import leads
-from gridagora.run.retail_claims import BETTER, CAP_RATIO, CLAIMS, MARGIN, OUTSIDE, bills, claims, draw, felt, in_words, judged
+from gridagora.run.retail_claims import BETTER, CAP_RATIO, MARGIN, OUTSIDE, bills, claims, draw, felt, judged
 from gridagora.run.score import score
 from gridagora.run.simulate import simulate
 
@@ -169,23 +169,6 @@ def test_a_verdict_needs_the_whole_interval_on_one_side():
     assert set(both.verdict) == {"open"}
     assert dict(both.set_index("quantity").holds_share) == pytest.approx(
         {"price_per_kwh": 1 / 3, "prosumer_usd_day": 2 / 3, "end_user_usd_day": 2 / 3, "peak_kw": 1 / 3}
-    )
-
-
-def test_sentences_name_the_cases_of_each_verdict():
-    verdicts = {"one": "holds", "two": "fails", "three": "open", "four": "holds"}
-    table = pd.DataFrame(
-        [
-            {"case": case, "baseline": "cost plus 20 %", "quantity": name, "verdict": verdict if name == "peak_kw" else "holds"}
-            for case, verdict in verdicts.items()
-            for name in BETTER
-        ]
-    )
-    told = in_words(table)
-    assert len(told) == len(CLAIMS)
-    assert told[0] == "The retail price falls, against cost plus 20 %: holds in every case."
-    assert told[3] == (
-        "The peak falls, against cost plus 20 %: holds with one; with four. It fails with two. It is open with three."
     )
 
 

@@ -65,5 +65,6 @@ def _fitted(total: Col, turned: Col, turns: Col, least: Col) -> tuple[Col, Col]:
 
 
 def _shifted(own: Col, total: Col, least: Col) -> Col:
-    whole = np.maximum(own.sum(1), TINY)
+    """Return g (M,), which says how much of b (M, T) is only shifted between hours."""
+    whole: Col = np.maximum(own.sum(1), TINY)
     return (whole - np.clip(total, least.sum(1), whole)) / whole**2

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gridagora.report.claims_words import in_words
 from gridagora.report.style import number
-from gridagora.run.retail_claims import in_words
 
 
 class Quantity(NamedTuple):

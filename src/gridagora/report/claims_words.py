@@ -63,6 +63,20 @@ def answer(found: pd.DataFrame) -> str:
     return f"All four promises are kept together {'; '.join(told)}. Elsewhere at least one is not."
 
 
+def in_words(found: pd.DataFrame) -> list[str]:
+    """Return for each claim and retailer in which cases it holds, fails or stays open, one sentence each."""
+    sentences = []
+    for quantity, name in CLAIMS.items():
+        for baseline, part in found[found.quantity == quantity].groupby("baseline", sort=False):
+            told = []
+            for verdict, word in (("holds", "yes"), ("fails", "no"), ("open", "open")):
+                cases = [PHRASES.get(case, case) for case in part.case[part.verdict == verdict]]
+                if cases:
+                    told.append(f"{word} in every case" if len(cases) == len(part) else f"{word} with {', '.join(cases)}")
+            sentences.append(f"{name} against {RETAILERS.get(str(baseline), (baseline,))[0]}: {'; '.join(told)}.")
+    return sentences
+
+
 def effects(found: pd.DataFrame) -> str:
     """Return how often each promise is kept by itself, how often it is broken, and how often the draws leave it open."""
     count = found.groupby(["quantity", "verdict"]).size().unstack(fill_value=0).reindex(columns=["holds", "fails", "open"])

@@ -18,7 +18,6 @@ from gridagora.report.page import asset, payload, put, script_hash, unbroken
 from gridagora.report.study_figures import DIALS, figures
 from gridagora.report.study_table import NOTES, cells, heads
 from gridagora.report.study_words import answer, effects, extent, question
-from gridagora.run.retail_claims import in_words
 
 
 class Panel(NamedTuple):
@@ -174,7 +173,8 @@ def _cases(result: Outcome) -> str:
 def _words(result: Outcome) -> str:
     if "claims" not in result.tables:
         return ""
-    return f'<ul class="said">{"".join(f"<li>{unbroken(escape(text))}</li>" for text in in_words(result.tables["claims"]))}</ul>'
+    said = "".join(f"<li>{unbroken(escape(text))}</li>" for text in claims_words.in_words(result.tables["claims"]))
+    return f'<ul class="said">{said}</ul>'
 
 
 def _terms(result: Outcome) -> str:

@@ -24,6 +24,7 @@ HOURS = 24
 MARGIN = 0.2  # of cost plus
 DRAWS = 2000  # of the bootstrap
 LEVEL = 0.95
+LEAST_SHARE = 1e-3  # a mean change below this share of the quantity itself counts as none
 Instance = Callable[[int], Community]
 
 
@@ -220,6 +221,8 @@ def claim(baseline: str, quantity: str, better: int, before: Col, after: Col) ->
     picks = stream(len(change), "bootstrap").integers(0, len(change), (DRAWS, len(change)))
     low, high = (float(x) for x in np.quantile(change[picks].mean(1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
     ends = better * low, better * high
+    least = LEAST_SHARE * max(float(np.abs(before).mean()), float(np.abs(after).mean()))
     verdict = "holds" if min(ends) > 0 else "fails" if max(ends) < 0 else "open"
+    verdict = "open" if abs(float(change.mean())) < least else verdict
     share = float((better * change > 0).mean())
     return Claim(baseline, quantity, float(before.mean()), float(after.mean()), float(change.mean()), low, high, share, verdict)

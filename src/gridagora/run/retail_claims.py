@@ -127,10 +127,11 @@ def measured(path: Path, overrides: Sequence[str], seed: int) -> list[dict[str, 
 
 def compared(scene: Scene, named: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Run a scene under its flat tariff and with prosumers as the retailer; return one row for each retailer of today."""
-    study = prepare(scene)
     who = leads(scene.homes)
     if who.all() or not who.any():
-        raise InputError([Problem("homes", f"{who.sum()} prosumers of {len(who)} homes", "some homes of both kinds")])
+        where = f"homes, {', '.join(f'{name} {value}' for name, value in named.items())}"
+        raise InputError([Problem(where, f"{who.sum()} prosumers of {len(who)} homes", "some homes of both kinds")])
+    study = prepare(scene)
     before, left, _ = _ran(scene, study, "flat")
     after, left_after, game = _ran(scene, study, "retailer")
     now = felt(after, after.bill_usd, left_after, who, scene.days)
@@ -219,20 +220,6 @@ def judged(draws: pd.DataFrame) -> pd.DataFrame:
             found: Claim = claim(str(baseline), quantity, better, before, after)
             rows.append({"case": case} | found._asdict())
     return pd.DataFrame(rows)
-
-
-def in_words(found: pd.DataFrame) -> list[str]:
-    """Return for each claim and retailer in which cases it holds, fails or stays open, one sentence each."""
-    sentences = []
-    for quantity, name in CLAIMS.items():
-        for baseline, part in found[found.quantity == quantity].groupby("baseline", sort=False):
-            told = []
-            for verdict, word in (("holds", "holds"), ("fails", "fails"), ("open", "is open")):
-                cases = list(part.case[part.verdict == verdict])
-                if cases:
-                    told.append(f"{word} in every case" if len(cases) == len(part) else f"{word} with {'; with '.join(cases)}")
-            sentences.append(f"{name}, against {baseline}: {'. It '.join(told)}.")
-    return sentences
 
 
 def manifest(scene: Scene, seeds: int) -> dict[str, Any]:
