@@ -11,11 +11,9 @@ from gridagora.core.retail_game import (
     closed_form,
     demand,
     followers,
-    margin_usd,
     offer_at_kw,
     price_per_kwh,
     price_signal,
-    slope_by_probing,
     taken_kw,
 )
 from gridagora.core.retail_reference import Users, best_bounded_usd, certificate
@@ -53,27 +51,6 @@ def test_a_bounded_quadratic_meets_its_conditions(seed: int) -> None:
     slope = curvature @ x + linear
     assert ((x >= low) & (x <= high)).all()
     np.testing.assert_allclose(np.clip(x - slope, low, high), x, atol=1e-9)
-
-
-@pytest.mark.parametrize("shifting", [True, False])
-def test_probing_identifies_end_users_from_what_they_take(shifting: bool) -> None:
-    users = drawn(1)
-    if not shifting:
-        users = users._replace(slope=np.einsum("jtt->jt", users.slope))
-    true = followers(*users)
-    base = np.full(T, 0.2)
-    prices = np.vstack([base, base + 0.01 * np.eye(T)]) if shifting else np.vstack([base, base + 0.01])
-    found = slope_by_probing(np.array([taken_kw(true, p) for p in prices]), prices)
-    np.testing.assert_allclose(found.slope, true.slope, rtol=1e-9)
-    np.testing.assert_allclose(found.choke_per_kwh, true.choke_per_kwh, rtol=1e-9)
-
-
-def test_probes_that_say_nothing_are_refused() -> None:
-    prices = np.array([[0.1, 0.1], [0.2, 0.2]])
-    with pytest.raises(PartError, match="fall in every direction"):
-        slope_by_probing(np.array([[5.0, 5.0], [4.0, 5.0]]), prices)
-    with pytest.raises(PartError, match="2 hours: expected 3"):
-        slope_by_probing(np.ones((4, 2)), np.ones((4, 2)))
 
 
 def test_a_fixed_total_energy_without_outside_option_is_refused_with_the_reason() -> None:
@@ -181,16 +158,3 @@ def test_a_community_that_cannot_be_is_refused_in_a_sentence() -> None:
     whole = stores([1.0], np.ones(T), x_max=2.0)
     with pytest.raises(PartError, match="owners of 1 devices"):
         community(users, np.zeros((1, T)), (whole,), (np.array([2]),), even, even)
-
-
-def test_the_margin_is_what_end_users_paid_over_the_internal_price_in_equal_parts() -> None:
-    """With offers equal it is (r - mu) s_i, as in the game; nothing is left over."""
-    users, n = followers(*drawn(7)), 3
-    mu = np.array([0.1, 0.12, 0.11, 0.1])
-    found = closed_form(users, np.tile(mu, (n, 1)))
-    taken = taken_kw(users, found.price_per_kwh)
-    p_kw = np.vstack([np.zeros((n, T)), 0.25 * taken, 0.75 * taken])
-    leads = np.arange(n + 2) < n
-    due = margin_usd(leads, p_kw @ found.price_per_kwh * 0.5, p_kw, mu, 0.5)
-    np.testing.assert_allclose(due[:n], 0.5 * found.offer_kw @ (found.price_per_kwh - mu), rtol=1e-9)
-    assert (due[n:] == 0).all()

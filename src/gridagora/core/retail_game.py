@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.core.errors import PartError
-from gridagora.core.tables import Col, Flag
+from gridagora.core.tables import Col
 
 FIXED = 1e-9  # a response of total energy below this share of the whole is none
 QP_ROUNDS = 200
@@ -234,41 +234,6 @@ def boxed(curvature: Col, linear: Col, low: Col, high: Col) -> Col:
     return np.asarray(x)
 
 
-def slope_by_probing(answers_kw: Col, prices_per_kwh: Col) -> Demand:
-    """Return end-users as identified from what they took (k, T) at prices (k, T); exact where their demand is linear.
-
-    Raises
-    ------
-    PartError
-        As `response_by_probing` and `demand` do.
-    """
-    found = demand(np.zeros(prices_per_kwh.shape[1]), response_by_probing(answers_kw, prices_per_kwh))
-    return found._replace(choke_per_kwh=prices_per_kwh[0] + found.slope @ answers_kw[0])
-
-
-def response_by_probing(answers_kw: Col, prices_per_kwh: Col) -> Col:
-    """Return how demand falls with price, shape (T, T), symmetric [kW per $/kWh].
-
-    Parameters
-    ----------
-    answers_kw, prices_per_kwh
-        Shape (k, T): k = T + 1 independent prices, or k = 2 that differ in every hour, where hours do not depend on each other.
-
-    Raises
-    ------
-    PartError
-        Another number of probes.
-    """
-    count, steps = prices_per_kwh.shape
-    rise, fall = prices_per_kwh[1:] - prices_per_kwh[0], answers_kw[0] - answers_kw[1:]
-    if count == 2:
-        return np.diag(fall[0] / rise[0])
-    if count != steps + 1:
-        raise PartError(f"{count} price probes of {steps} hours: expected {steps + 1}, or 2 if hours do not depend on each other")
-    response = np.linalg.solve(rise, fall)
-    return 0.5 * (response + response.T)
-
-
 def price_signal(end_users: Demand, cost_per_kwh: Col) -> Iterator[Offers]:
     """Yield retail prices that are broadcast and the offers answered to each, by a safeguarded secant, hour by hour.
 
@@ -297,22 +262,3 @@ def price_signal(end_users: Demand, cost_per_kwh: Col) -> Iterator[Offers]:
         short_high = np.where(up, np.where(side > 0, 0.5 * short_high, short_high), short)
         short_low = np.where(up, short, np.where(side < 0, 0.5 * short_low, short_low))
         low, high, side = np.where(up, price, low), np.where(up, high, price), np.where(up, 1, -1)
-
-
-def margin_usd(leads: Flag, bill_usd: Col, p_kw: Col, internal_per_kwh: Col, dt_h: float) -> Col:
-    """Return what each prosumer is due of the retail margin, shape (n,) [$]; nil for end-users.
-
-    Prosumers see one internal price, so their offers are equal and so are their parts: what end-users paid, less what they took
-    at the internal price. Where the outside tariff holds the retail price below the internal one, they bear the difference.
-
-    Parameters
-    ----------
-    leads
-        Who is a prosumer, shape (n,).
-    bill_usd
-        What each home paid in all markets, shape (n,) [$].
-    p_kw, internal_per_kwh, dt_h
-        Net power (n, t) [kW], internal price (t,) [$/kWh], length of an interval [h].
-    """
-    over = bill_usd[~leads].sum() - float(p_kw[~leads].sum(0) @ internal_per_kwh) * dt_h
-    return np.where(leads, over / leads.sum(), 0.0)
