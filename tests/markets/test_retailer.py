@@ -250,6 +250,7 @@ def test_what_cannot_be_is_refused_by_its_key() -> None:
         ("outer", "jacobi"),
         ("conduct", "kind"),
         ("rounds", 0),
+        ("games", 0),
         ("game_rounds", 0),
         ("inner_rounds", 0),
         ("probe_per_kwh", 0.0),

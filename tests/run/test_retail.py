@@ -1,5 +1,7 @@
 """Prosumers at their seats: who knows what, what is proved of a game, and what is said where a condition does not hold."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from gridagora.core.retail_game import followers, taken_kw
 from gridagora.core.retail_inner import Terms
 from gridagora.core.retail_rounds import Asked, Rule, protocol
 from gridagora.kernels.value import stores
-from gridagora.run.retail import Game, Seats, judged, warnings
+from gridagora.run.retail import Game, Seats, judged, tried_usd, warnings
 
 T = 6
 LEADS = np.array([True, False, True, False])
@@ -78,7 +80,7 @@ def test_hours_at_the_outside_tariff_and_below_the_internal_price_are_counted_an
     assert game.gain_share < 1e-6
     assert game.tariff_hours == (end.retail_per_kwh >= 0.11).sum() > 0
     assert game.loss_hours == (end.internal_per_kwh > 0.11 + 1e-6).sum() > 0
-    said = warnings((game, game._replace(hour=24)))
+    said = warnings(tuple(game._replace(hour=hour, tried_share=0.0) for hour in (0, 24)))
     assert f"in {2 * game.tariff_hours} of {2 * T} hours" in said[0]
     assert f"in {2 * game.loss_hours} of these hours" in said[1]
     assert len(said) == 2
@@ -93,7 +95,20 @@ def test_a_schedule_or_prices_that_are_no_equilibrium_show_in_the_proof() -> Non
 
 @pytest.mark.parametrize(("unmet", "said"), [(0.04, ()), (0.12, ("up to 12%",))])
 def test_end_users_who_plan_otherwise_than_identified_are_named(unmet: float, said: tuple[str, ...]) -> None:
-    found = warnings((Game(0, 0.0, 0.0, 0.0, T, 0, 0, unmet),))
+    found = warnings((Game(0, 0.0, 0.0, 0.0, T, 0, 0, unmet, 0.0),))
     assert len(found) == len(said)
     assert all(text in line for text, line in zip(said, found, strict=True))
     assert warnings(()) == ()
+
+
+def test_a_price_move_that_pays_on_the_devices_themselves_is_found_and_named() -> None:
+    """End-users who take 8 kW at any price, though identified as elastic: a cent more pays on all that others do not sell."""
+    plain = seats()
+    at = replace(plain, net_kw=np.where(LEADS[:, None], plain.net_kw, 4.0), told=plain.told[:1], home=plain.home[:1])
+    end = played(at)
+    rest = 8.0 - at.held.offer_kw[1].sum() / T
+    found = tried_usd(at, at.community, end.internal_per_kwh, end.retail_per_kwh)
+    assert found == pytest.approx(0.01 * T * rest, rel=1e-9)
+    assert "up to 2.0% of its profit" in warnings((Game(0, 0.0, 0.0, 0.0, T, 0, 0, 0.0, 0.02),))[0]
+    capped = tried_usd(at, at.community._replace(tariff_per_kwh=end.retail_per_kwh), end.internal_per_kwh, end.retail_per_kwh)
+    assert capped == 0.0

@@ -94,6 +94,7 @@ class Outcome(NamedTuple):
     unconverged_sessions: int = 0  # of real time, that spent their rounds before parties agreed
     leader_gain_usd: float = math.nan  # what any prosumer of a retail game could gain alone, at most; nan where none is played
     leader_gain_share: float = math.nan  # the same over the mean absolute profit of prosumers
+    leader_tried_share: float = math.nan  # what it would have gained by price moves tried on end-users' own devices, likewise
     follower_gain_usd: float = math.nan  # what any end-user could
     warnings: tuple[str, ...] = ()  # conditions that do not hold, in words
 

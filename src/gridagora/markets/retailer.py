@@ -14,7 +14,7 @@ from gridagora.core.retail_game import Demand, Offers, positive, price_per_kwh, 
 from gridagora.core.retail_inner import Terms
 from gridagora.core.retail_rounds import Asked, Played, Rule, protocol
 from gridagora.core.retail_rounds import Said as Offered
-from gridagora.core.session import Call, Game, Outlook, Passed, Playing, Session, Supply, Talk, opening, steps
+from gridagora.core.session import Call, Game, Outlook, Passed, Playing, Said, Session, Supply, Talk, opening, steps
 from gridagora.core.tables import Col, Flag
 from gridagora.core.tariff import NET_METERING, neutral_per_kwh
 from gridagora.kernels.behind import at_own
@@ -26,6 +26,7 @@ CONDUCT = ("cournot", "price_taking")
 COMMUNITY = -1  # the counterparty of every transaction
 DEVICES = 4  # that a prosumer may have: heating and cooling, hot water, a battery, a car
 LEAST_ELASTICITY = 0.02  # of end-users in an hour and in all, where probing finds less
+EARLY_ROUNDS = 60  # of all games of a day but the last
 SHARE, NEAR_PER_KWH = 1e-5, 1e-6  # within which the retail game counts as played
 NEAR, ROUNDS_MAX = 1e-4, 2000  # of the rounds of offers
 STEEPEST = 1e3  # times the end-users' response, how steeply all together may be taken to answer an internal price
@@ -46,12 +47,13 @@ class Retailer:
 
     Day ahead, end-users are identified by what they would take at prices `probe_per_kwh` apart: by own hours and total energy
     where they are `shifting`, else by hours alone. Then the retail game is played: with `outer` "price_signal" retail price and
-    internal price go down, offers come up, until nobody would do otherwise, for `game_rounds` at most; with "damped" or
-    "sequential" offers answer each other in each of `rounds_day_ahead` internal prices. Under `conduct` "cournot" prosumers know
-    that offers move the price, under "price_taking" they sell at the internal price. Nobody pays more than the outside tariff,
-    `outside_ratio` times the rate that recovers its cost; what end-users take at it, prosumers serve. In real time end-users buy
-    at the retail price agreed for the hour; prosumers trade what is left at the internal price, between what wholesale pays and
-    asks. `reserve_share` of the limit is kept free for on/off units.
+    internal price go down, offers come up, until nobody would do otherwise, for `game_rounds` at most. Both are done `games`
+    times, each time around the prices found and with probes half as far apart. With "damped" or "sequential" offers answer each
+    other in each of `rounds_day_ahead` internal prices. Under `conduct` "cournot" prosumers know that offers move the price,
+    under "price_taking" they sell at the internal price. Nobody pays more than the outside tariff, `outside_ratio` times the rate
+    that recovers its cost; what end-users take at it, prosumers serve. In real time end-users buy at the retail price agreed for
+    the hour; prosumers trade what is left at the internal price, between what wholesale pays and asks. `reserve_share` of the
+    limit is kept free for on/off units.
 
     References
     ----------
@@ -61,6 +63,7 @@ class Retailer:
     outer: str = PRICE_SIGNAL
     conduct: str = "cournot"
     rounds: int = 1
+    games: int = 4
     game_rounds: int = 100
     rounds_day_ahead: int = 8
     inner_rounds: int = 2
@@ -77,6 +80,7 @@ class Retailer:
             ("outer", self.outer in OUTER, f"one of {', '.join(OUTER)}"),
             ("conduct", self.conduct in CONDUCT, f"one of {', '.join(CONDUCT)}"),
             ("rounds", self.rounds >= 1, "one round an hour or more"),
+            ("games", self.games >= 1, "one game a day or more"),
             ("game_rounds", self.game_rounds >= 1, "one round a day or more"),
             ("rounds_day_ahead", self.rounds_day_ahead >= 1, "one round a day or more"),
             ("inner_rounds", self.inner_rounds >= 1, "one inner round or more"),
@@ -103,10 +107,12 @@ class Retailer:
         path = path._replace(
             retail_per_kwh=np.where(np.isfinite(path.retail_per_kwh), path.retail_per_kwh, path.internal_per_kwh)
         )
-        users = (yield from self.probed(call, leads, path)) if agrees else None
-        rounds = self.rounds_day_ahead if users is not None else self.rounds
-        if users is not None and self.outer == PRICE_SIGNAL:
-            path, users, rounds = (yield from self.game(call, users, path)), None, 1
+        users: Demand | None = None
+        if agrees and self.outer == PRICE_SIGNAL:
+            path = yield from self.played(call, leads, path)
+        elif agrees:
+            users = yield from self.probed(call, leads, path, self.probe_per_kwh)
+        rounds = self.rounds if users is None else self.rounds_day_ahead
         kept, total_kw = 0, np.zeros((len(call.party), len(path.steep)))
         before: tuple[Col, Col] | None = None
         for turn in range(rounds):
@@ -127,9 +133,19 @@ class Retailer:
         """Return the supply with the limit less the reserve."""
         return supply._replace(limit_kw=supply.limit_kw * (1 - self.reserve_share))
 
-    def probed(self, call: Call, leads: Flag, path: Path) -> Generator[Quotes | Passed | Talk, Plans | None, Demand]:
+    def played(self, call: Call, leads: Flag, path: Path) -> Generator[Said | Game, Plans | Offered | None, Path]:
+        """Identify end-users and play the game, again around the prices found and with probes half as far apart."""
+        for turn in range(self.games):
+            users = yield from self.probed(call, leads, path, self.probe_per_kwh / 2**turn)
+            rounds = self.game_rounds if turn == self.games - 1 else min(self.game_rounds, EARLY_ROUNDS)
+            path = yield from self.game(call, users, path, rounds)
+        return path
+
+    def probed(
+        self, call: Call, leads: Flag, path: Path, apart_per_kwh: float
+    ) -> Generator[Quotes | Passed | Talk, Plans | None, Demand]:
         """Quote prices a little apart to end-users, and return them as what they take at those prices."""
-        prices = probes(path.retail_per_kwh, self.probe_per_kwh, shifting=self.shifting)
+        prices = probes(path.retail_per_kwh, apart_per_kwh, shifting=self.shifting)
         taken = []
         for price in prices:
             plans = yield from _asked(call, leads, path._replace(retail_per_kwh=price))
@@ -139,7 +155,7 @@ class Retailer:
         except PartError as error:
             raise InputError([Problem("market.retailer", str(error), "end-users who take less when the price rises")]) from error
 
-    def game(self, call: Call, users: Demand, path: Path) -> Generator[Talk | Game, Offered | None, Path]:
+    def game(self, call: Call, users: Demand, path: Path, rounds: int) -> Generator[Talk | Game, Offered | None, Path]:
         """Play the retail game for the window: prosumers answer prices with offers, end-users answer as they were identified."""
         supply, leads = self.usable(call.supply), leaders(call)
         count, ends = int(leads.sum()), int((~leads).sum())
@@ -148,7 +164,7 @@ class Retailer:
         outside = supply.import_per_kwh, supply.export_per_kwh, count, DEVICES * count, own, tariff
         terms = Terms(users, *outside, supply.limit_kw, supply.over_per_kwh)
         yield terms
-        played = yield from _played(terms, Rule(SHARE, NEAR_PER_KWH, most_rounds=self.game_rounds))
+        played = yield from _played(terms, Rule(SHARE, NEAR_PER_KWH, most_rounds=rounds))
         yield told(played, count, ends)
         return path._replace(internal_per_kwh=played.internal_per_kwh, retail_per_kwh=played.retail_per_kwh)
 

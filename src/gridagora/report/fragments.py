@@ -69,6 +69,7 @@ PROOFS = {
     "revenue": "Revenue of the tariff on the baseline load less what that load costs; zero for a revenue-neutral tariff.",
     "bound": "Upper bound of welfare with perfect information on the true physics: no design can pass it.",
     "leader_gain": "What any prosumer of the retail game would gain by another offer or schedule, the others staying.",
+    "leader_tried": "What it would have gained by price moves that were tried on end-users' own devices, of its mean profit.",
     "follower_gain": "What any end-user would gain by taking another quantity at the retail price.",
     "gap": "Distance between what the optimiser found and what it proved to be the limit.",
     "energy": "Energy in less energy out, at every step.",

@@ -142,6 +142,7 @@ def _entry(outcome: Outcome, metrics: list[Metric], measure: Yardstick, top: Any
             "unconverged_sessions": outcome.unconverged_sessions,
             "leader_gain_usd": _number(outcome.leader_gain_usd),
             "leader_gain_share": _number(outcome.leader_gain_share),
+            "leader_tried_share": _number(outcome.leader_tried_share),
             "follower_gain_usd": _number(outcome.follower_gain_usd),
         },
         "warnings": list(outcome.warnings),

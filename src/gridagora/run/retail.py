@@ -15,6 +15,8 @@ from gridagora.run import fleet as homes_at
 AT_TARIFF_PER_KWH = 1e-9
 DEAR_PER_KWH = 1e-6
 MOST_UNMET = 0.05  # of what end-users take, before a warning
+MOST_TRIED = 0.01  # of profit, before a warning
+MOVES_PER_KWH = (0.002, 0.01)
 
 
 class Game(NamedTuple):
@@ -22,7 +24,8 @@ class Game(NamedTuple):
 
     `gain_share` is the gain of prosumers over their mean absolute profit. `tariff_hours` are those in which the outside tariff
     holds the retail price down, `loss_hours` those of them in which prosumers serve below the internal price. `unmet_share` is
-    how far what end-users then planned is from what they were identified to take.
+    how far what end-users then planned is from what they were identified to take; `tried_share` is the most that a prosumer would
+    have gained by moves of price that were tried on their own devices, over the same profit.
     """
 
     hour: int
@@ -33,6 +36,7 @@ class Game(NamedTuple):
     tariff_hours: int
     loss_hours: int
     unmet_share: float
+    tried_share: float
 
 
 @dataclass
@@ -93,7 +97,33 @@ def judged(seats: Seats, hour: int, price_per_kwh: Col, p_kw: Col) -> Game | Non
     planned, known = p_kw[~seats.leads].sum(0), held.offer_kw.sum(0)
     unmet = float(np.abs(planned - known).sum() / max(float(np.abs(planned).sum()), 1e-9))
     loss = capped & (internal > retail + DEAR_PER_KWH)
-    return Game(hour, gain, follower, proof.share, len(retail), int(capped.sum()), int(loss.sum()), unmet)
+    tried = tried_usd(seats, c, internal, retail) / max(float(np.abs(proof.profit_usd).mean()), 1e-9)
+    return Game(hour, gain, follower, proof.share, len(retail), int(capped.sum()), int(loss.sum()), unmet, tried)
+
+
+def tried_usd(seats: Seats, c: Community, internal_per_kwh: Col, retail_per_kwh: Col) -> float:
+    """Return the most that one prosumer would have gained by a move of the retail price that end-users' devices answer [$].
+
+    It offers what makes the price move, others offer what they did. Tried are `MOVES_PER_KWH` up and down, in all hours and by
+    turns, and the internal price; never above the outside tariff.
+    """
+    turns = np.where(np.arange(len(retail_per_kwh)) % 2 == 0, 1.0, -1.0)
+    moves = [move * way for move in MOVES_PER_KWH for way in (np.ones_like(turns), -np.ones_like(turns), turns, -turns)]
+    others = seats.held.offer_kw[1:].sum(0)
+    prices = [retail_per_kwh, internal_per_kwh, *(retail_per_kwh + move for move in moves)]
+    kept = [np.minimum(price, c.tariff_per_kwh) for price in prices]
+    earned = [float((price - internal_per_kwh) @ (_taken_kw(seats, price) - others)) for price in kept]
+    return max(earned) - earned[0]
+
+
+def _taken_kw(seats: Seats, price_per_kwh: Col) -> Col:
+    """Return what end-users together plan at a retail price, shape (h,) [kW]."""
+    total: Col = seats.net_kw[~seats.leads].sum(0)
+    for table, home in zip(seats.told, seats.home, strict=True):
+        keep = ~seats.leads[home]
+        if keep.any():
+            total = total + respond(_rows(table, keep), price_per_kwh, price_per_kwh, threads=homes_at.THREADS).p_kw.sum(0)
+    return total
 
 
 def _left_usd(table: Stores, keep: Flag, price_per_kwh: Col) -> float:
@@ -109,7 +139,7 @@ def warnings(games: tuple[Game, ...]) -> tuple[str, ...]:
     if not games:
         return ()
     hours, capped = sum(g.hours for g in games), sum(g.tariff_hours for g in games)
-    loss, unmet = sum(g.loss_hours for g in games), max(g.unmet_share for g in games)
+    loss, unmet, tried = sum(g.loss_hours for g in games), max(g.unmet_share for g in games), max(g.tried_share for g in games)
     found = []
     if capped:
         found.append(
@@ -120,4 +150,9 @@ def warnings(games: tuple[Game, ...]) -> tuple[str, ...]:
         found.append(f"in {loss} of these hours prosumers serve end-users below the internal price")
     if unmet > MOST_UNMET:
         found.append(f"what end-users plan is up to {unmet:.0%} from what they were identified to take")
+    if tried > MOST_TRIED:
+        found.append(
+            "end-users' own devices answer otherwise than the demand they were identified by: a prosumer would have gained up "
+            f"to {tried:.1%} of its profit by price moves that were tried on them"
+        )
     return tuple(found)

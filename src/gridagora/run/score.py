@@ -91,6 +91,7 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
         unconverged_sessions=ran.unconverged,
         leader_gain_usd=max((game.gain_usd for game in ran.games), default=np.nan),
         leader_gain_share=max((game.gain_share for game in ran.games), default=np.nan),
+        leader_tried_share=max((game.tried_share for game in ran.games), default=np.nan),
         follower_gain_usd=max((game.follower_gain_usd for game in ran.games), default=np.nan),
         warnings=warnings(ran.games),
     )
