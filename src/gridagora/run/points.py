@@ -1,12 +1,9 @@
 """Runs of one scene with some keys of its scenario changed: each is kept as soon as it is finished, and never run twice."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +14,7 @@ from gridagora.core.outcome import Outcome, welfare_usd
 from gridagora.core.place import lift_kw
 from gridagora.grid.layers import layers
 from gridagora.run.compare import prepare, yardstick
+from gridagora.run.pool import each
 from gridagora.run.score import score
 from gridagora.run.simulate import simulate
 from gridagora.scenario.build import Scene
@@ -99,7 +97,7 @@ def play(scene: Scene, jobs: Sequence[Job], out: str | Path | None, progress: To
     found = {} if folder is None else {job: row for job in jobs if (row := _read(folder, job, mark))}
     left = [job for job in dict.fromkeys(jobs) if job not in found]
     total = len(left) + len(found)
-    for job, row in _ran(scene, left, processes):
+    for job, row in each(measured, left, processes, scene):
         found[job] = row
         if folder is not None and "fault" not in row:
             _write(folder, job, mark, row)
@@ -107,21 +105,6 @@ def play(scene: Scene, jobs: Sequence[Job], out: str | Path | None, progress: To
             progress("points", len(found), total)
     _refuse(found)
     return found
-
-
-def _ran(scene: Scene, jobs: Sequence[Job], processes: int) -> Iterator[tuple[Job, Row]]:
-    if processes < 2 or len(jobs) < 2:
-        yield from ((job, measured(scene, job)) for job in jobs)
-        return
-    pool = ProcessPoolExecutor(min(processes, len(jobs)), mp_context=get_context("spawn"))
-    try:
-        futures = {pool.submit(measured, scene, job): job for job in jobs}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    except BrokenProcessPool:
-        raise PartError("a process of the study was ended from outside; what it finished is kept, run it again") from None
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _read(folder: Path, job: Job, mark: str) -> Row | None:

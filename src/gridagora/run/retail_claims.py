@@ -7,18 +7,15 @@ answer the level of a flat price: `CAP_RATIO` times the regulated rate. Prosumer
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from multiprocessing import get_context
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from gridagora.core.errors import InputError, PartError, Problem
+from gridagora.core.errors import InputError, Problem
 from gridagora.core.outcome import Outcome, energy_cost_usd
 from gridagora.core.tables import Col, Flag
 from gridagora.run import result as results
@@ -26,6 +23,7 @@ from gridagora.run.claims import Claim, claim
 from gridagora.run.compare import prepare
 from gridagora.run.desk import Study, leads
 from gridagora.run.points import Keys, Told, fingerprint, varied
+from gridagora.run.pool import each
 from gridagora.run.score import left_usd, score
 from gridagora.run.simulate import simulate
 from gridagora.run.study import StudyResult, origin
@@ -197,7 +195,7 @@ def claims(
     scene = draw(path, overrides, seeds[0])
     mark, folder = fingerprint(scene), None if out is None else Path(out) / "draws"
     held = {seed: rows for seed in seeds if (rows := _read(folder, seed, mark))}
-    for seed, rows in _each(path, overrides, [seed for seed in seeds if seed not in held], processes):
+    for seed, rows in each(measured, [seed for seed in seeds if seed not in held], processes, path, overrides):
         held[seed] = rows
         _write(folder, seed, mark, rows)
         if progress is not None:
@@ -242,23 +240,6 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row with `before_` and `after_` columns in place of what they hold."""
     plain = {name: value for name, value in row.items() if name not in ("before", "after")}
     return plain | {f"{side}_{name}": value for side in ("before", "after") for name, value in row[side].items()}
-
-
-def _each(
-    path: Path, overrides: Sequence[str], seeds: Sequence[int], processes: int
-) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-    if processes < 2 or len(seeds) < 2:
-        yield from ((seed, measured(path, overrides, seed)) for seed in seeds)
-        return
-    pool = ProcessPoolExecutor(min(processes, len(seeds)), mp_context=get_context("spawn"))
-    try:
-        futures = {pool.submit(measured, path, overrides, seed): seed for seed in seeds}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    except BrokenProcessPool:
-        raise PartError("a process of the study was ended from outside; what it finished is kept, run it again") from None
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _read(folder: Path | None, seed: int, mark: str) -> list[dict[str, Any]] | None:
