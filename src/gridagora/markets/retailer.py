@@ -109,7 +109,7 @@ class Retailer:
         )
         users: Demand | None = None
         if agrees and self.outer == PRICE_SIGNAL:
-            path = yield from self.played(call, leads, path)
+            path = yield from self.negotiated(call, leads, path)
         elif agrees:
             users = yield from self.probed(call, leads, path, self.probe_per_kwh)
         rounds = self.rounds if users is None else self.rounds_day_ahead
@@ -133,7 +133,7 @@ class Retailer:
         """Return the supply with the limit less the reserve."""
         return supply._replace(limit_kw=supply.limit_kw * (1 - self.reserve_share))
 
-    def played(self, call: Call, leads: Flag, path: Path) -> Generator[Said | Game, Plans | Offered | None, Path]:
+    def negotiated(self, call: Call, leads: Flag, path: Path) -> Generator[Said | Game, Plans | Offered | None, Path]:
         """Identify end-users and play the game, again around the prices found and with probes half as far apart."""
         for turn in range(self.games):
             users = yield from self.probed(call, leads, path, self.probe_per_kwh / 2**turn)
