@@ -26,7 +26,7 @@ from gridagora.core.retail_game import (
     welfare_share,
 )
 from gridagora.core.retail_reference import Users, certificate, device_cost_usd, potential_usd, wholesale_usd
-from gridagora.core.retail_rounds import Community, Rule, community, play, said
+from gridagora.core.retail_rounds import Asked, Community, Rule, answered, community, play, protocol, said, terms
 from gridagora.kernels.value import stores
 
 A, B, C = 0.30, 0.002, 0.06
@@ -287,6 +287,27 @@ def test_rounds_with_devices_do_not_feel_it_either(n: int) -> None:
     assert played.converged
     assert played.rounds <= 40
     assert certificate(c, held, played.internal_per_kwh).share <= 1e-6
+
+
+def test_a_session_that_goes_on_where_the_last_one_ended_has_nothing_left_to_agree_on() -> None:
+    c = prosumers()
+    last, held = play(c, TIGHT)
+    rounds = protocol(terms(c), Rule(), last)
+    asked, count = next(rounds), 0
+    while True:
+        if isinstance(asked, Asked):
+            count, held = count + 1, answered(c, asked, held)
+            answer = said(c, held)
+        else:
+            answer = taken_kw(c.end_users, asked)
+        try:
+            asked = rounds.send(answer)
+        except StopIteration as end:
+            again = end.value
+            break
+    assert again.converged
+    assert count <= 2 < last.rounds
+    np.testing.assert_allclose(again.retail_per_kwh, last.retail_per_kwh, atol=1e-9)
 
 
 def test_who_falls_silent_is_dropped_and_the_rest_find_their_own_equilibrium() -> None:

@@ -91,7 +91,7 @@ class Seated:
                 limit_kw=message.limit_kw,
                 over_per_kwh=message.over_per_kwh,
             )
-            self.held = idle(self.community)
+            self.held = idle(self.community) if self.held is None else self.held
             return None
         if isinstance(message, Asked):
             self.held = answered(self.community, message, self.held)

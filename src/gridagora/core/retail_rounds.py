@@ -95,13 +95,14 @@ class Board(NamedTuple):
 
 
 class Played(NamedTuple):
-    """How a session ended: prices, answers, rounds with prosumers and with end-users, who fell silent, and both residuals."""
+    """How a session ended: prices, answers, pulls, rounds with prosumers and with end-users, who fell silent, both residuals."""
 
     retail_per_kwh: Col
     internal_per_kwh: Col
     offer_kw: Col
     made_kw: Col
     wholesale_kw: Col
+    pull_per_kwh_kw: Col
     rounds: int
     inner_rounds: int
     silent_party: Index
@@ -209,12 +210,16 @@ def terms(c: Community) -> Terms:
     return Terms(c.end_users, c.buy_per_kwh, c.sell_per_kwh, *count, c.own_share, c.tariff_per_kwh, c.limit_kw, c.over_per_kwh)
 
 
-def opened(c: Terms, rule: Rule) -> Board:
-    """Return the board before the first round: between the wholesale prices inside, and the retail price that follows."""
+def opened(c: Terms, rule: Rule, last: Played | None) -> Board:
+    """Return the board before the first round: at the prices of the last session, or between the wholesale prices inside."""
     zero, mid = np.zeros_like(c.buy_per_kwh), 0.5 * (c.buy_per_kwh + c.sell_per_kwh)
-    pull = rule.device_ratio * c.prosumer_count * float(np.diag(c.end_users.slope).mean())
-    inside = Inside(mid, retail_per_kwh(c, mid, c.prosumer_count), zero, zero)
-    return Board(c.end_users, inside, zero, zero, zero, np.full(len(mid), pull), c.prosumer_count)
+    pull = np.full(len(mid), rule.device_ratio * c.prosumer_count * float(np.diag(c.end_users.slope).mean()))
+    taken = wholesale = made = zero
+    if last is not None:
+        mid, pull = last.internal_per_kwh, last.pull_per_kwh_kw
+        taken, wholesale, made = sum_kw(last.offer_kw), last.wholesale_kw, sum_kw(last.made_kw)
+    inside = Inside(mid, retail_per_kwh(c, mid, c.prosumer_count), taken, wholesale)
+    return Board(c.end_users, inside, taken, made, made, pull, c.prosumer_count)
 
 
 def gain_per_kwh_kw(c: Terms, board: Board) -> Col:
@@ -276,15 +281,17 @@ def met(board: Board, rule: Rule) -> bool:
     return bool(close and board.moved_per_kwh <= rule.tolerance_per_kwh)
 
 
-def protocol(c: Terms, rule: Rule) -> Rounds:
+def protocol(c: Terms, rule: Rule, last: Played | None = None) -> Rounds:
     """Yield what is broadcast each outer round, hear prosumers; inside it yield retail prices, hear what end-users take.
 
     Whoever has heard the offers can run it: nothing but prices and offers goes in or out, so no entity is needed that knows more.
     A prosumer that does not answer a round (a row of nan) is dropped: from then on it offers nothing, makes nothing and is not
-    heard again; the others go on as the sellers that are left. Where nobody is left the session ends without agreement.
+    heard again; the others go on as the sellers that are left. Where nobody is left the session ends without agreement. A
+    session may go on where the `last` of the same prosumers ended, who still hold their last answers.
     """
-    board, silent, done = opened(c, rule), np.zeros(c.prosumer_count, np.bool_), False
-    heard = Said(*(np.zeros((c.prosumer_count, len(c.buy_per_kwh))) for _ in Said._fields))
+    board, silent, done = opened(c, rule, last), np.zeros(c.prosumer_count, np.bool_), False
+    none = np.zeros((c.prosumer_count, len(c.buy_per_kwh)))
+    heard = Said(none, none) if last is None else Said(last.offer_kw, last.made_kw)
     while not done and board.rounds < rule.most_rounds:
         before, heard = heard, Said(*(yield asking(c, board)))
         silent = silent | np.isnan(heard.offer_kw).any(1) | np.isnan(heard.made_kw).any(1)
@@ -305,6 +312,7 @@ def protocol(c: Terms, rule: Rule) -> Rounds:
         here.internal_per_kwh,
         *heard,
         here.wholesale_kw,
+        board.pull_per_kwh_kw,
         board.rounds,
         board.inner_rounds,
         np.flatnonzero(silent),

@@ -135,10 +135,12 @@ class Retailer:
 
     def negotiated(self, call: Call, leads: Flag, path: Path) -> Generator[Said | Game, Plans | Offered | None, Path]:
         """Identify end-users and play the game, again around the prices found and with probes half as far apart."""
+        last: Played | None = None
         for turn in range(self.games):
             users = yield from self.probed(call, leads, path, self.probe_per_kwh / 2**turn)
             rounds = self.game_rounds if turn == self.games - 1 else min(self.game_rounds, EARLY_ROUNDS)
-            path = yield from self.game(call, users, path, rounds)
+            last = yield from self.game(call, users, last, rounds)
+            path = path._replace(internal_per_kwh=last.internal_per_kwh, retail_per_kwh=last.retail_per_kwh)
         return path
 
     def probed(
@@ -155,7 +157,7 @@ class Retailer:
         except PartError as error:
             raise InputError([Problem("market.retailer", str(error), "end-users who take less when the price rises")]) from error
 
-    def game(self, call: Call, users: Demand, path: Path, rounds: int) -> Generator[Talk | Game, Offered | None, Path]:
+    def game(self, call: Call, users: Demand, last: Played | None, rounds: int) -> Generator[Talk | Game, Offered | None, Played]:
         """Play the retail game for the window: prosumers answer prices with offers, end-users answer as they were identified."""
         supply, leads = self.usable(call.supply), leaders(call)
         count, ends = int(leads.sum()), int((~leads).sum())
@@ -164,9 +166,9 @@ class Retailer:
         outside = supply.import_per_kwh, supply.export_per_kwh, count, DEVICES * count, own, tariff
         terms = Terms(users, *outside, supply.limit_kw, supply.over_per_kwh)
         yield terms
-        played = yield from _played(terms, Rule(SHARE, NEAR_PER_KWH, most_rounds=rounds))
+        played = yield from _played(terms, Rule(SHARE, NEAR_PER_KWH, most_rounds=rounds), last)
         yield told(played, count, ends)
-        return path._replace(internal_per_kwh=played.internal_per_kwh, retail_per_kwh=played.retail_per_kwh)
+        return played
 
     def offered(self, users: Demand, path: Path, count: int) -> Generator[Quotes | Passed | Talk, Plans | None, Col]:
         """Outer: prosumers find their retail offers at the internal price; return their sum, shape (h,) [kW]."""
@@ -290,9 +292,9 @@ def told(played: Played, count: int, ends: int) -> Talk:
     return Talk(messages, messages * HEADER.size + numbers * NUMBER_BYTES, played.rounds + played.inner_rounds, told_up)
 
 
-def _played(terms: Terms, rule: Rule) -> Generator[Game, Offered | None, Played]:
+def _played(terms: Terms, rule: Rule, last: Played | None) -> Generator[Game, Offered | None, Played]:
     """Carry prices to prosumers and their offers back; end-users, who were identified, answer here."""
-    rounds = protocol(terms, rule)
+    rounds = protocol(terms, rule, last)
     asked = next(rounds)
     while True:
         answer: Offered | Col | None = (yield asked) if isinstance(asked, Asked) else taken_kw(terms.end_users, asked)

@@ -41,7 +41,7 @@ class Game(NamedTuple):
 
 @dataclass
 class Seats:
-    """Prosumers of one opening; `community` and `held` change as the game is played, and stay None where there is none."""
+    """Prosumers of one opening; `community` and `held` change as games are played, and stay None where there is none."""
 
     net_kw: Col  # (n, h) load less PV of every home
     told: tuple[Stores, ...]
@@ -51,10 +51,13 @@ class Seats:
     held: Held = field(default_factory=lambda: Held(np.zeros((0, 0)), ()))
 
     def hear(self, message: Terms | Asked) -> Said | None:
-        """Sit down where terms are told; answer what is asked, knowing only one's own devices and the terms."""
+        """Sit down where terms are told, and keep what was answered before; answer what is asked.
+
+        Each knows its own devices and the terms.
+        """
         if isinstance(message, Terms):
-            self.community = seated(self, message)
-            self.held = idle(self.community)
+            begun, self.community = self.community is not None, seated(self, message)
+            self.held = self.held if begun else idle(self.community)
             return None
         if self.community is None:
             return None
