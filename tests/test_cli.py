@@ -301,7 +301,7 @@ def test_study_claims_hands_on_what_was_asked_and_writes_the_page(tmp_path: Path
     done = call(*given)
     assert done.exit_code == 0, done.stderr
     assert "outside tariff at cost" in done.stdout
-    assert "The peak falls, against regulated, feed-in: is open in every case." in " ".join(done.stdout.split())
+    assert "The peak falls against a regulated tariff with feed-in: open in every case." in " ".join(done.stdout.split())
     path, seeds, overrides, folder, _, jobs = asked[0]
     assert (path, list(seeds), overrides, folder, jobs) == (file, [0, 1], ["homes.count=3"], out, 1)
     first = (out / "report.html").read_text(encoding="utf-8")

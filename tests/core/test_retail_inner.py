@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gridagora.core.errors import PartError
 from gridagora.core.retail_followers import identified, probes
 from gridagora.core.retail_game import closed_form, followers, taken_kw
-from gridagora.core.retail_inner import Terms, fall_kw, imported_kw, inner, retail_per_kwh, solved
+from gridagora.core.retail_inner import Terms, imported_kw, inner, retail_per_kwh, solved
 
 T, USERS = 6, 8
 BUY = np.array([0.1, 0.12, 0.2, 0.25, 0.15, 0.1])
@@ -45,16 +45,6 @@ def test_at_the_retail_price_no_seller_would_move_an_hour_that_is_free(seed: int
     assert (price <= tariff).all()
     np.testing.assert_allclose(slope[free], 0, atol=1e-7)
     assert (slope[price == tariff] >= -1e-7).all()
-
-
-@pytest.mark.parametrize("tariff", [np.inf, 0.27])
-def test_demand_falls_with_the_internal_price_as_said(tariff: float) -> None:
-    c, mu = terms(tariff_per_kwh=tariff), np.linspace(0.1, 0.2, T)
-    found = fall_kw(c, retail_per_kwh(c, mu, 3), 3)
-    np.testing.assert_allclose(found, found.T, atol=1e-9)
-    for t, step in enumerate(1e-7 * np.eye(T)):
-        moved = taken_kw(c.end_users, retail_per_kwh(c, mu + step, 3)) - taken_kw(c.end_users, retail_per_kwh(c, mu, 3))
-        np.testing.assert_allclose(-moved / 1e-7, found[:, t], atol=1e-4)
 
 
 def test_the_net_import_is_the_best_of_a_scan() -> None:

@@ -6,19 +6,21 @@ their choke price, mu the internal price and o the weight of the own effect on t
 those who take the price as given. At the outside tariff end-users take what they want, and prosumers serve it in equal parts.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import NamedTuple
 
 import numpy as np
 
 from gridagora.core.errors import PartError
-from gridagora.core.retail_game import Demand, apart, boxed, taken_kw
+from gridagora.core.retail_game import Demand, apart, boxed
 from gridagora.core.tables import Col, Flag
 
-NEWTON_ROUNDS = 60
-HALVINGS = 30
-GRAIN_PER_KWH = 1e-14
-CLOSE_PER_KWH = 1e-8
+NEWTON_ROUNDS = 100
+HALVINGS = 40
+ARMIJO = 1e-4
+GRAIN = 1e-15
+CLOSE = 1e-7  # of what is taken
+ROUNDING = 1e-13
 
 
 class Terms(NamedTuple):
@@ -66,13 +68,6 @@ def retail_per_kwh(c: Terms, internal_per_kwh: Col, sellers: int) -> Col:
     return boxed((1.0 + own) * response, -pull, np.full(len(top), -np.inf), top)
 
 
-def fall_kw(c: Terms, retail: Col, sellers: int) -> Col:
-    """Return how what is taken falls with the internal price, (T, T): symmetric, nil in hours at the highest price."""
-    free = retail < highest_per_kwh(c)
-    part = c.end_users.response[:, free]
-    return part @ np.linalg.solve(c.end_users.response[np.ix_(free, free)], part.T) / (1.0 + c.own_share / sellers)
-
-
 def imported_kw(c: Terms, short_kw: Col, internal_per_kwh: Col, gain_per_kwh_kw: Col) -> tuple[Col, Flag]:
     """Return the net import of each hour, and in which hours it stands still while the need moves a little.
 
@@ -87,45 +82,88 @@ def imported_kw(c: Terms, short_kw: Col, internal_per_kwh: Col, gain_per_kwh_kw:
     return net, still
 
 
+class _Trial(NamedTuple):
+    """A retail price: what follows from it, the value that is least at the solution, its slope, and where net import stands."""
+
+    inside: Inside
+    value_usd: float
+    slope_kw: Col
+    still: Flag
+
+
 def solved(c: Terms, made_kw: Col, internal_per_kwh: Col, gain_per_kwh_kw: Col, sellers: int) -> Inside:
     """Return the prices at which end-users, as they are known, agree with wholesale and with what prosumers make.
 
-    The internal price moves by `gain_per_kwh_kw` (T,) for each kW left over. Newton's method on a strongly monotone, piecewise
-    linear map; a step that does not come closer is halved.
+    The internal price moves by `gain_per_kwh_kw` (T,) for each kW left over. In the retail price this is a convex problem, smooth
+    and piecewise quadratic, below the outside tariff: projected Newton steps, shortened until the value falls.
 
     Raises
     ------
     PartError
         No solution, which only a response that is hardly positive definite allows.
+
+    References
+    ----------
+    D. P. Bertsekas, Projected Newton methods for optimization problems with simple constraints, SIAM J. Control Optim. 20 (1982).
     """
+    own, top, (choke, _, response) = c.own_share / sellers, highest_per_kwh(c), c.end_users
 
-    def at(price: Col) -> tuple[Inside, Col, Flag]:
-        retail = retail_per_kwh(c, price, sellers)
-        taken = taken_kw(c.end_users, retail)
+    def tried(price: Col) -> _Trial:
+        taken = response @ (choke - price)
         net, still = imported_kw(c, taken - made_kw, internal_per_kwh, gain_per_kwh_kw)
-        return Inside(price, retail, taken, net), price - internal_per_kwh - gain_per_kwh_kw * (taken - made_kw - net), still
+        left = taken - made_kw - net
+        internal = internal_per_kwh + gain_per_kwh_kw * left
+        worth = choke @ taken - 0.5 * (1.0 + own) * (choke - price) @ taken
+        value = _cost_usd(c, net) + 0.5 * (internal_per_kwh + internal) @ left - worth
+        slope = response @ ((1.0 + own) * price - own * choke - internal)
+        return _Trial(Inside(internal, price, taken, net), float(value), slope, still)
 
-    here, off, still = at(internal_per_kwh)
-    grain = GRAIN_PER_KWH * (1.0 + np.abs(internal_per_kwh).max() + float(np.abs(gain_per_kwh_kw * made_kw).max()))
+    here = tried(np.minimum((internal_per_kwh + own * choke) / (1.0 + own), top))
+    grain = GRAIN * (1.0 + np.abs(response).sum(1) * np.abs(choke).max() * (1.0 + gain_per_kwh_kw * np.abs(response).sum(1)))
     for _ in range(NEWTON_ROUNDS):
-        far = np.abs(off).max()
-        if far <= grain:
+        price, slope = here.inside.retail_per_kwh, here.slope_kw
+        free = np.flatnonzero((price < top) | (slope > 0))
+        if not (np.abs(slope[free]) > grain[free]).any():
             break
-        steep = np.eye(len(off)) + (gain_per_kwh_kw * still)[:, None] * fall_kw(c, here.retail_per_kwh, sellers)
-        move, step = np.linalg.solve(steep, off), 1.0
-        for _ in range(HALVINGS):
-            there, rest, kept = at(here.internal_per_kwh - step * move)
-            if np.abs(rest).max() < far:
-                break
-            step *= 0.5
-        else:  # as close as rounding allows
+        steep = (1.0 + own) * response + (response * (gain_per_kwh_kw * here.still)) @ response
+        move = np.zeros_like(price)
+        move[free] = -np.linalg.solve(steep[np.ix_(free, free)], slope[free])
+        there = _closer(tried, here, move, top)
+        if there is None:  # as close as rounding allows
             break
-        here, off, still = there, rest, kept
-    if np.abs(off).max() > CLOSE_PER_KWH:
-        raise PartError(
-            f"inner iteration: prices stay {np.abs(off).max():.1e} $/kWh apart; end-users' response is hardly positive"
-        )
-    return here
+        here = there
+    off = _off_kw(here, top)
+    if off > CLOSE * (1.0 + np.abs(here.inside.taken_kw).max()):
+        raise PartError(f"inner iteration: what is taken stays {off:.1e} kW off; end-users' response is hardly positive definite")
+    return here.inside
+
+
+def _closer(tried: Callable[[Col], _Trial], here: _Trial, move: Col, top: Col) -> _Trial | None:
+    """Return the first of ever shorter moves that lowers the value enough; None where none does.
+
+    Where the value no longer tells two prices apart, the slope does.
+    """
+    price, step = here.inside.retail_per_kwh, 1.0
+    same = ROUNDING * (1.0 + abs(here.value_usd))
+    for _ in range(HALVINGS):
+        there = tried(np.minimum(price + step * move, top))
+        fall = here.value_usd - there.value_usd
+        if abs(fall) <= same and _off_kw(there, top) < _off_kw(here, top):
+            return there
+        if fall > same and fall >= -ARMIJO * float(here.slope_kw @ (there.inside.retail_per_kwh - price)):
+            return there
+        step *= 0.5
+    return None
+
+
+def _off_kw(here: _Trial, top: Col) -> float:
+    """Return the largest slope in hours whose price may move that way."""
+    return float(np.abs(here.slope_kw[(here.inside.retail_per_kwh < top) | (here.slope_kw > 0)]).max(initial=0.0))
+
+
+def _cost_usd(c: Terms, net_kw: Col) -> float:
+    over = c.over_per_kwh * float((net_kw - c.limit_kw).clip(min=0).sum())
+    return float(c.buy_per_kwh @ net_kw.clip(min=0) - c.sell_per_kwh @ (-net_kw).clip(min=0)) + over
 
 
 def inner(

@@ -1,7 +1,7 @@
 """Prosumers at their seats in the retail game: what they keep to themselves, what they answer, and what is proved of it."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -135,6 +135,17 @@ def _left_usd(table: Stores, keep: Flag, price_per_kwh: Col) -> float:
         return 0.0
     found = respond(_rows(table, keep), price_per_kwh, price_per_kwh, threads=homes_at.THREADS)
     return float((found.cost_usd - found.bound_usd).max())
+
+
+def certified(games: tuple[Game, ...]) -> dict[str, Any]:
+    """Return what an outcome says of the games of a run: the largest gains, nan where none was played, and warnings."""
+    return {
+        "leader_gain_usd": max((game.gain_usd for game in games), default=np.nan),
+        "leader_gain_share": max((game.gain_share for game in games), default=np.nan),
+        "leader_tried_share": max((game.tried_share for game in games), default=np.nan),
+        "follower_gain_usd": max((game.follower_gain_usd for game in games), default=np.nan),
+        "warnings": warnings(games),
+    }
 
 
 def warnings(games: tuple[Game, ...]) -> tuple[str, ...]:

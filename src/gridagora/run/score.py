@@ -7,7 +7,7 @@ from gridagora.core.outcome import Exchange, Outcome
 from gridagora.core.tables import Col
 from gridagora.run.desk import DAY_H, Ran, Study, home_kw, leads
 from gridagora.run.fleet import spread
-from gridagora.run.retail import warnings
+from gridagora.run.retail import certified
 from gridagora.run.settle import PARTIES, deviation_charge, retail_margin, settle
 
 BAND_K = 1.0  # discomfort counts beyond this distance from the set point
@@ -89,11 +89,7 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
         network=None,
         wall_s=ran.wall_s,
         unconverged_sessions=ran.unconverged,
-        leader_gain_usd=max((game.gain_usd for game in ran.games), default=np.nan),
-        leader_gain_share=max((game.gain_share for game in ran.games), default=np.nan),
-        leader_tried_share=max((game.tried_share for game in ran.games), default=np.nan),
-        follower_gain_usd=max((game.follower_gain_usd for game in ran.games), default=np.nan),
-        warnings=warnings(ran.games),
+        **certified(ran.games),
     )
 
 
