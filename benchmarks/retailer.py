@@ -19,8 +19,7 @@ import numpy as np
 from gridagora.core.retail_game import demand
 from gridagora.core.retail_reference import certificate
 from gridagora.core.retail_rounds import Community, Rule, community, play
-from gridagora.kernels.value import stores
-from gridagora.run.claims import claims
+from gridagora.run.claims import batteries, claims
 from gridagora.run.claims import drawn as drawn_claims
 
 H, USERS, THREADS, SEEDS = 24, 8, 2, 30
@@ -41,18 +40,7 @@ def drawn(n: int, seed: int = 0) -> Community:
     sun = np.maximum(0, np.sin((hour - 6) / 12 * np.pi)) * (hour >= 6) * (hour <= 18)
     made = rng.uniform(15, 60, (n, 1)) * sun - rng.uniform(0.5, 1.5, (n, H))
     full = rng.uniform(5, 15, (n, 1))
-    packs = stores(
-        full[:, 0] / 2,
-        np.ones(H),
-        p_min_kw=-full / 4,
-        p_max_kw=full / 4,
-        x_min=np.where(hour == H - 1, full / 2, 0.0),
-        x_max=full,
-        gain_in=0.95,
-        gain_out=0.95,
-        wear_per_kwh=rng.uniform(0, 0.02, (n, 1)),
-        prox=0.01,
-    )
+    packs = batteries(full, rng.uniform(0, 0.02, (n, 1)))
     return community(demand(np.linalg.solve(response, pull), response), made, (packs,), (np.arange(n),), buy, 0.6 * buy)
 
 

@@ -27,7 +27,7 @@ from gridagora.core.retail_game import (
 )
 from gridagora.core.retail_reference import Users, certificate, device_cost_usd, potential_usd, wholesale_usd
 from gridagora.core.retail_rounds import Asked, Community, Rule, answered, community, play, protocol, said, terms
-from gridagora.kernels.value import stores
+from gridagora.run.claims import batteries
 
 A, B, C = 0.30, 0.002, 0.06
 HOURS, N, M = 24, 5, 40
@@ -53,18 +53,7 @@ def prosumers(n: int = N, m: int = M, wear: float = 0.0, own_share: float = 1.0,
     sun = np.maximum(0, np.sin((hour - 6) / 12 * np.pi)) * (hour >= 6) * (hour <= 18)
     made = rng.uniform(15, 60, (n, 1)) * sun - rng.uniform(0.5, 1.5, (n, HOURS))
     full = rng.uniform(5, 15, (n, 1))
-    packs = stores(
-        full[:, 0] / 2,
-        np.ones(HOURS),
-        p_min_kw=-full / 4,
-        p_max_kw=full / 4,
-        x_min=np.where(hour == HOURS - 1, full / 2, 0.0),
-        x_max=full,
-        gain_in=0.95,
-        gain_out=0.95,
-        wear_per_kwh=wear,
-        prox=0.01,
-    )
+    packs = batteries(full, wear)
     return community(followers(*users), made, (packs,), (np.arange(n),), buy, 0.6 * buy, own_share)
 
 

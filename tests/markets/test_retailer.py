@@ -14,8 +14,9 @@ from gridagora.core.retail_reference import certificate
 from gridagora.core.retail_rounds import Asked, Community, Rule, answered, community, idle, play, said
 from gridagora.core.session import Call, Site, Supply, Traffic, drive
 from gridagora.kernels.curve import curves
-from gridagora.kernels.value import respond, stores
+from gridagora.kernels.value import respond
 from gridagora.markets.retailer import Path, Retailer, corrected
+from gridagora.run.claims import batteries
 
 T, N, M = 24, 4, 6
 LEADS = np.arange(N + M) < N
@@ -53,17 +54,7 @@ def scene(*, shifting: bool = False, own_share: float = 1.0) -> Scene:
     sun = np.maximum(0, np.sin((hour - 6) / 12 * np.pi))
     made = rng.uniform(10, 30, (N, 1)) * sun - rng.uniform(0.5, 1.5, (N, T))
     full = rng.uniform(5, 15, (N, 1))
-    packs = stores(
-        full[:, 0] / 2,
-        np.ones(T),
-        p_min_kw=-full / 4,
-        p_max_kw=full / 4,
-        x_min=np.where(hour == T - 1, full / 2, 0.0),
-        x_max=full,
-        gain_in=0.95,
-        gain_out=0.95,
-        prox=0.02,
-    )
+    packs = batteries(full, prox=0.02)
     buy = 0.08 + 0.10 * np.exp(-((hour - 19) ** 2) / 6.0)
     users = followers(worth, slope)
     return Scene(community(users, made, (packs,), (np.arange(N),), buy, 0.6 * buy, own_share), worth, slope)

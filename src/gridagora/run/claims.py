@@ -18,7 +18,7 @@ from gridagora.core.retail_reference import Users, certificate, device_cost_usd,
 from gridagora.core.retail_rounds import Community, Rule, community, play, said
 from gridagora.core.rng import stream
 from gridagora.core.tables import Col
-from gridagora.kernels.value import respond, stores
+from gridagora.kernels.value import Stores, respond, stores
 
 HOURS = 24
 MARGIN = 0.2  # of cost plus
@@ -167,6 +167,22 @@ def users(seed: int, count: int) -> Users:
     return Users(worth, np.eye(HOURS) * own[:, None, :] + all_day[:, None, None])
 
 
+def batteries(full_kwh: Col, wear_per_kwh: Col | float = 0.0, prox: float = 0.01) -> Stores:
+    """Return a battery of each size (n, 1) for a day: half full at both ends, four hours of power; `prox` costs its square."""
+    return stores(
+        full_kwh[:, 0] / 2,
+        np.ones(HOURS),
+        p_min_kw=-full_kwh / 4,
+        p_max_kw=full_kwh / 4,
+        x_min=np.where(np.arange(HOURS) == HOURS - 1, full_kwh / 2, 0.0),
+        x_max=full_kwh,
+        gain_in=0.95,
+        gain_out=0.95,
+        wear_per_kwh=wear_per_kwh,
+        prox=prox,
+    )
+
+
 def drawn(seed: int, prosumers: int = 5, end_users: int = 40) -> Community:
     """Return a random community of a day: PV, load and a battery each, wholesale that peaks in the evening."""
     rng, hour = stream(seed, "retail prosumers"), np.arange(HOURS)
@@ -174,18 +190,7 @@ def drawn(seed: int, prosumers: int = 5, end_users: int = 40) -> Community:
     sun = np.maximum(0, np.sin((hour - 6) / 12 * np.pi)) * (hour >= 6) * (hour <= 18)
     made = rng.uniform(15, 60, (prosumers, 1)) * sun - rng.uniform(0.5, 1.5, (prosumers, HOURS))
     full = rng.uniform(5, 15, (prosumers, 1))
-    packs = stores(
-        full[:, 0] / 2,
-        np.ones(HOURS),
-        p_min_kw=-full / 4,
-        p_max_kw=full / 4,
-        x_min=np.where(hour == HOURS - 1, full / 2, 0.0),
-        x_max=full,
-        gain_in=0.95,
-        gain_out=0.95,
-        prox=0.01,
-    )
-    return community(followers(*users(seed, end_users)), made, (packs,), (np.arange(prosumers),), buy, 0.6 * buy)
+    return community(followers(*users(seed, end_users)), made, (batteries(full),), (np.arange(prosumers),), buy, 0.6 * buy)
 
 
 def claims(seeds: Sequence[int], instance: Instance = drawn) -> list[Claim]:
