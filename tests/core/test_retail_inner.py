@@ -41,7 +41,7 @@ def test_at_the_retail_price_no_seller_would_move_an_hour_that_is_free(seed: int
     price = retail_per_kwh(c, mu, sellers)
     taken = taken_kw(c.end_users, price)
     slope = taken / sellers - c.end_users.response @ (price - mu)
-    free = price < np.minimum(tariff, c.end_users.choke_per_kwh)
+    free = price < tariff
     assert (price <= tariff).all()
     np.testing.assert_allclose(slope[free], 0, atol=1e-7)
     assert (slope[price == tariff] >= -1e-7).all()

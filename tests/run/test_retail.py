@@ -95,10 +95,17 @@ def test_a_schedule_or_prices_that_are_no_equilibrium_show_in_the_proof() -> Non
 
 @pytest.mark.parametrize(("unmet", "said"), [(0.04, ()), (0.12, ("up to 12%",))])
 def test_end_users_who_plan_otherwise_than_identified_are_named(unmet: float, said: tuple[str, ...]) -> None:
-    found = warnings((Game(0, 0.0, 0.0, 0.0, T, 0, 0, unmet, 0.0),))
+    found = warnings((Game(0, 0.0, 0.0, 0.0, T, 0, 0, 0, unmet, 0.0),))
     assert len(found) == len(said)
     assert all(text in line for text, line in zip(said, found, strict=True))
     assert warnings(()) == ()
+
+
+def test_rounds_that_were_spent_and_hours_that_are_left_are_named() -> None:
+    spent, left = warnings((Game(0, 0.0, 0.0, 0.02, T, 0, 0, 0, 0.0, 0.0), Game(24, 0.0, 0.0, 0.0, T, 0, 0, 2, 0.0, 0.0)))
+    assert "up to 2.0% of its profit" in spent
+    assert "game_rounds" in spent
+    assert f"in 2 of {2 * T} hours" in left
 
 
 def test_a_price_move_that_pays_on_the_devices_themselves_is_found_and_named() -> None:
@@ -109,6 +116,6 @@ def test_a_price_move_that_pays_on_the_devices_themselves_is_found_and_named() -
     rest = 8.0 - at.held.offer_kw[1].sum() / T
     found = tried_usd(at, at.community, end.internal_per_kwh, end.retail_per_kwh)
     assert found == pytest.approx(0.01 * T * rest, rel=1e-9)
-    assert "up to 2.0% of its profit" in warnings((Game(0, 0.0, 0.0, 0.0, T, 0, 0, 0.0, 0.02),))[0]
+    assert "up to 2.0% of its profit" in warnings((Game(0, 0.0, 0.0, 0.0, T, 0, 0, 0, 0.0, 0.02),))[0]
     capped = tried_usd(at, at.community._replace(tariff_per_kwh=end.retail_per_kwh), end.internal_per_kwh, end.retail_per_kwh)
     assert capped == 0.0

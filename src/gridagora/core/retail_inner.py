@@ -4,6 +4,7 @@ All prosumers trade at one internal price, so they offer alike, and the retail p
 problem (theory 6.4): least (1 + o) r'Rr / 2 - r'R(mu + o a) over r up to the outside tariff, with R the response of end-users, a
 their choke price, mu the internal price and o the weight of the own effect on the price, 1/N for N prosumers who know it, nil for
 those who take the price as given. At the outside tariff end-users take what they want, and prosumers serve it in equal parts.
+Nobody offers less than nothing: where end-users would take less at any price that pays, nothing is offered.
 """
 
 from collections.abc import Callable, Generator
@@ -42,27 +43,25 @@ class Terms(NamedTuple):
 
 
 class Inside(NamedTuple):
-    """Where an inner iteration stands, shape (T,) each: internal and retail price, what is taken, net import."""
+    """Where an inner iteration stands, shape (T,) each: internal and retail price, margin, what is taken, net import.
+
+    The margin is retail less internal price, and what it would have to be for prosumers to offer where they do not.
+    """
 
     internal_per_kwh: Col
     retail_per_kwh: Col
+    margin_per_kwh: Col
     taken_kw: Col
     wholesale_kw: Col
 
 
-def highest_per_kwh(c: Terms) -> Col:
-    """Return the retail price above which nobody buys of prosumers: the outside tariff, or the choke price below it."""
-    return np.minimum(c.tariff_per_kwh, c.end_users.choke_per_kwh)
-
-
 def retail_per_kwh(c: Terms, internal_per_kwh: Col, sellers: int) -> Col:
     """Return the retail price of the equilibrium of `sellers` prosumers at an internal price, shape (T,)."""
-    own, top, choke = c.own_share / sellers, highest_per_kwh(c), c.end_users.choke_per_kwh
+    own, choke = c.own_share / sellers, c.end_users.choke_per_kwh
+    top = np.broadcast_to(c.tariff_per_kwh, choke.shape)
     free: Col = (internal_per_kwh + own * choke) / (1.0 + own)
-    if (free <= top).all():
-        return free
-    if apart(c.end_users.slope):
-        return np.minimum(free, top)
+    if (free <= top).all() or apart(c.end_users.slope):
+        return np.asarray(np.minimum(free, top))
     response = c.end_users.response
     pull = response @ (internal_per_kwh + own * choke)
     return boxed((1.0 + own) * response, -pull, np.full(len(top), -np.inf), top)
@@ -91,74 +90,108 @@ class _Trial(NamedTuple):
     still: Flag
 
 
+class Sold(NamedTuple):
+    """Hours in which end-users buy (f of T) and their response there, (f, f); `drawn` (T - f, f) moves prices in the others."""
+
+    hours: Flag
+    response: Col
+    drawn: Col
+
+
 def solved(c: Terms, made_kw: Col, internal_per_kwh: Col, gain_per_kwh_kw: Col, sellers: int) -> Inside:
     """Return the prices at which end-users, as they are known, agree with wholesale and with what prosumers make.
 
-    The internal price moves by `gain_per_kwh_kw` (T,) for each kW left over. In the retail price this is a convex problem, smooth
-    and piecewise quadratic, below the outside tariff: projected Newton steps, shortened until the value falls.
+    The internal price moves by `gain_per_kwh_kw` (T,) for each kW left over. Where end-users would take less than nothing they
+    leave the hour, and the price there is the one at which they do.
 
     Raises
     ------
     PartError
         No solution, which only a response that is hardly positive definite allows.
+    """
+    hours = np.ones(len(made_kw), np.bool_)
+    while True:
+        found = _settled(c, bought(c.end_users.response, hours), made_kw, internal_per_kwh, gain_per_kwh_kw, sellers)
+        left = hours & (found.taken_kw < -CLOSE * (1.0 + np.abs(found.taken_kw).max()))
+        if not left.any():
+            return found
+        hours = hours & ~left
+
+
+def bought(response: Col, hours: Flag) -> Sold:
+    """Return end-users who take nothing in the other hours, whatever it costs."""
+    if hours.all():
+        return Sold(hours, response, np.zeros((0, len(hours))))
+    across = response[np.ix_(~hours, hours)]
+    drawn: Col = np.asarray(np.linalg.solve(response[np.ix_(~hours, ~hours)], across), np.float64)
+    return Sold(hours, response[np.ix_(hours, hours)] - across.T @ drawn, drawn)
+
+
+def _settled(c: Terms, sold: Sold, made_kw: Col, internal_per_kwh: Col, gain_per_kwh_kw: Col, sellers: int) -> Inside:
+    """Solve for the retail price of the hours sold: a convex problem, smooth and piecewise quadratic, below the outside tariff.
 
     References
     ----------
     D. P. Bertsekas, Projected Newton methods for optimization problems with simple constraints, SIAM J. Control Optim. 20 (1982).
     """
-    own, top, (choke, _, response) = c.own_share / sellers, highest_per_kwh(c), c.end_users
+    own, at, whole = c.own_share / sellers, sold.hours, c.end_users.choke_per_kwh
+    choke, top = whole[at], np.broadcast_to(c.tariff_per_kwh, whole.shape)[at]
 
     def tried(price: Col) -> _Trial:
-        taken = response @ (choke - price)
+        taken, margin, retail = np.zeros(len(whole)), np.zeros(len(whole)), whole.copy()
+        taken[at] = sold.response @ (choke - price)
         net, still = imported_kw(c, taken - made_kw, internal_per_kwh, gain_per_kwh_kw)
         left = taken - made_kw - net
         internal = internal_per_kwh + gain_per_kwh_kw * left
-        worth = choke @ taken - 0.5 * (1.0 + own) * (choke - price) @ taken
+        margin[at], retail[at] = price - internal[at], price
+        margin[~at], retail[~at] = -sold.drawn @ margin[at], whole[~at] + sold.drawn @ (choke - price)
+        worth = choke @ taken[at] - 0.5 * (1.0 + own) * (choke - price) @ taken[at]
         value = _cost_usd(c, net) + 0.5 * (internal_per_kwh + internal) @ left - worth
-        slope = response @ ((1.0 + own) * price - own * choke - internal)
-        return _Trial(Inside(internal, price, taken, net), float(value), slope, still)
+        slope = sold.response @ (margin[at] - own * (choke - price))
+        return _Trial(Inside(internal, retail, margin, taken, net), float(value), slope, still[at])
 
-    here = tried(np.minimum((internal_per_kwh + own * choke) / (1.0 + own), top))
-    grain = GRAIN * (1.0 + np.abs(response).sum(1) * np.abs(choke).max() * (1.0 + gain_per_kwh_kw * np.abs(response).sum(1)))
+    price = np.minimum((internal_per_kwh[at] + own * choke) / (1.0 + own), top)
+    here = tried(price)
+    size = np.abs(sold.response).sum(1)
+    grain = GRAIN * (1.0 + size * np.abs(choke).max(initial=0.0) * (1.0 + gain_per_kwh_kw[at] * size))
     for _ in range(NEWTON_ROUNDS):
-        price, slope = here.inside.retail_per_kwh, here.slope_kw
-        free = np.flatnonzero((price < top) | (slope > 0))
-        if not (np.abs(slope[free]) > grain[free]).any():
+        free = np.flatnonzero((price < top) | (here.slope_kw > 0))
+        if not (np.abs(here.slope_kw[free]) > grain[free]).any():
             break
-        steep = (1.0 + own) * response + (response * (gain_per_kwh_kw * here.still)) @ response
+        steep = (1.0 + own) * sold.response + (sold.response * (gain_per_kwh_kw[at] * here.still)) @ sold.response
         move = np.zeros_like(price)
-        move[free] = -np.linalg.solve(steep[np.ix_(free, free)], slope[free])
-        there = _closer(tried, here, move, top)
-        if there is None:  # as close as rounding allows
+        move[free] = -np.linalg.solve(steep[np.ix_(free, free)], here.slope_kw[free])
+        closer = _closer(tried, here, price, move, top)
+        if closer is None:  # as close as rounding allows
             break
-        here = there
-    off = _off_kw(here, top)
+        price, here = closer
+    off = _off_kw(here, price, top)
     if off > CLOSE * (1.0 + np.abs(here.inside.taken_kw).max()):
         raise PartError(f"inner iteration: what is taken stays {off:.1e} kW off; end-users' response is hardly positive definite")
     return here.inside
 
 
-def _closer(tried: Callable[[Col], _Trial], here: _Trial, move: Col, top: Col) -> _Trial | None:
+def _closer(tried: Callable[[Col], _Trial], here: _Trial, price: Col, move: Col, top: Col) -> tuple[Col, _Trial] | None:
     """Return the first of ever shorter moves that lowers the value enough; None where none does.
 
     Where the value no longer tells two prices apart, the slope does.
     """
-    price, step = here.inside.retail_per_kwh, 1.0
-    same = ROUNDING * (1.0 + abs(here.value_usd))
+    step, same = 1.0, ROUNDING * (1.0 + abs(here.value_usd))
     for _ in range(HALVINGS):
-        there = tried(np.minimum(price + step * move, top))
+        new = np.minimum(price + step * move, top)
+        there = tried(new)
         fall = here.value_usd - there.value_usd
-        if abs(fall) <= same and _off_kw(there, top) < _off_kw(here, top):
-            return there
-        if fall > same and fall >= -ARMIJO * float(here.slope_kw @ (there.inside.retail_per_kwh - price)):
-            return there
+        if abs(fall) <= same and _off_kw(there, new, top) < _off_kw(here, price, top):
+            return new, there
+        if fall > same and fall >= -ARMIJO * float(here.slope_kw @ (new - price)):
+            return new, there
         step *= 0.5
     return None
 
 
-def _off_kw(here: _Trial, top: Col) -> float:
+def _off_kw(here: _Trial, price: Col, top: Col) -> float:
     """Return the largest slope in hours whose price may move that way."""
-    return float(np.abs(here.slope_kw[(here.inside.retail_per_kwh < top) | (here.slope_kw > 0)]).max(initial=0.0))
+    return float(np.abs(here.slope_kw[(price < top) | (here.slope_kw > 0)]).max(initial=0.0))
 
 
 def _cost_usd(c: Terms, net_kw: Col) -> float:

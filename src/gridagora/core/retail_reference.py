@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.core.errors import PartError
-from gridagora.core.retail_game import best_offer_kw, boxed, price_per_kwh
+from gridagora.core.retail_game import Demand, best_offer_kw, boxed, price_per_kwh
+from gridagora.core.retail_inner import bought
 from gridagora.core.retail_rounds import Community, Held, said
 from gridagora.core.tables import Col
 from gridagora.kernels.value import Stores, respond
@@ -128,20 +129,44 @@ def certificate(c: Community, held: Held, internal_per_kwh: Col, users: Users | 
 def _best_usd(c: Community, others_kw: Col, internal_per_kwh: Col) -> Col:
     """Return the largest margin of each prosumer over all offers, others given, shape (N,) [$].
 
-    At the outside tariff who sells serves: nobody may offer so little that the price would have to rise above it. Where that
-    binds, a price is chosen in place of an offer, and one that would need an offer below nil counts, so no gain is missed.
+    At the outside tariff who sells serves: nobody may offer so little that the price would have to rise above it.
     """
-    response, choke = c.end_users.response, c.end_users.choke_per_kwh
-    price = 0.5 * (choke + internal_per_kwh - others_kw @ c.end_users.slope)
-    bound = (price > c.tariff_per_kwh).any(1)
+    slope, choke = c.end_users.slope, c.end_users.choke_per_kwh
+    bound = (0.5 * (choke + internal_per_kwh - others_kw @ slope) > c.tariff_per_kwh).any(1)
     best = best_offer_kw(c.end_users, others_kw, np.broadcast_to(internal_per_kwh, others_kw.shape))
-    usd: Col = ((choke - (others_kw + best) @ c.end_users.slope - internal_per_kwh) * best).sum(1)
-    free, top = np.full(len(choke), -np.inf), np.broadcast_to(c.tariff_per_kwh, choke.shape)
+    usd: Col = ((choke - (others_kw + best) @ slope - internal_per_kwh) * best).sum(1)
     alike, which = np.unique(np.round(others_kw[bound], OFFER_DIGITS), axis=0, return_inverse=True)
-    wish = [boxed(2.0 * response, rest - response @ (choke + internal_per_kwh), free, top) for rest in alike]
-    for row, at in zip(np.flatnonzero(bound), which.ravel(), strict=True):
-        usd[row] = (wish[at] - internal_per_kwh) @ (response @ (choke - wish[at]) - others_kw[row])
+    top = np.broadcast_to(c.tariff_per_kwh, choke.shape)
+    found = np.array([_below_tariff_usd(c.end_users, choke - slope @ rest, internal_per_kwh, top) for rest in alike])
+    usd[bound] = found[which.ravel()]
     return usd
+
+
+def _below_tariff_usd(end_users: Demand, choke_per_kwh: Col, internal_per_kwh: Col, top_per_kwh: Col) -> float:
+    """Return the largest margin of one prosumer whose residual demand has that choke price (T,), below the outside tariff [$].
+
+    It chooses a price; hours in which that would need an offer below nil are left, until none is. Where the conditions of the
+    optimum then do not hold, offers below nil count, so that no gain is missed.
+    """
+    mu, hours, highest = internal_per_kwh, np.ones(len(choke_per_kwh), np.bool_), np.inf
+    while True:
+        sold = bought(end_users.response, hours)
+        choke, low = choke_per_kwh[hours], np.full(int(hours.sum()), -np.inf)
+        price = boxed(2.0 * sold.response, -sold.response @ (choke + mu[hours]), low, top_per_kwh[hours])
+        offer = np.zeros(len(mu))
+        offer[hours] = sold.response @ (choke - price)
+        usd = float((price - mu[hours]) @ offer[hours])
+        highest = min(highest, usd) if hours.all() else highest
+        left = hours & (offer < -CORNER * (1.0 + np.abs(offer).max()))
+        if not left.any():
+            break
+        hours = hours & ~left
+    held, retail = np.zeros(len(mu)), choke_per_kwh - end_users.slope @ offer
+    held[hours] = np.maximum(sold.response @ (choke + mu[hours] - 2.0 * price), 0.0)  # how hard the tariff presses
+    more = retail - end_users.slope @ (offer - held) - mu  # by one kW more in an hour that was left
+    grain = CORNER * (1.0 + np.abs(choke_per_kwh).max())
+    exact = (more[~hours] <= grain).all() and (retail[~hours] <= top_per_kwh[~hours] + grain).all()
+    return usd if exact else highest
 
 
 def _paid(c: Community, held: Held, internal_per_kwh: Col) -> Col:

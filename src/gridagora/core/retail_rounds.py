@@ -218,7 +218,8 @@ def opened(c: Terms, rule: Rule, last: Played | None) -> Board:
     if last is not None:
         mid, pull = last.internal_per_kwh, last.pull_per_kwh_kw
         taken, wholesale, made = sum_kw(last.offer_kw), last.wholesale_kw, sum_kw(last.made_kw)
-    inside = Inside(mid, retail_per_kwh(c, mid, c.prosumer_count), taken, wholesale)
+    retail = retail_per_kwh(c, mid, c.prosumer_count)
+    inside = Inside(mid, retail, retail - mid, taken, wholesale)
     return Board(c.end_users, inside, taken, made, made, pull, c.prosumer_count)
 
 
@@ -237,7 +238,7 @@ def asking(c: Terms, board: Board) -> Asked:
     here = board.inside
     internal = here.internal_per_kwh + gain_per_kwh_kw(c, board) * short_kw(board)
     part = here.taken_kw / board.sellers
-    return Asked(here.retail_per_kwh, here.retail_per_kwh - here.internal_per_kwh, internal, part, board.pull_per_kwh_kw)
+    return Asked(here.retail_per_kwh, here.margin_per_kwh, internal, part, board.pull_per_kwh_kw)
 
 
 def turned(c: Terms, board: Board, rule: Rule, moved_kw: Col) -> Board:

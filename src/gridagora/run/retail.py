@@ -14,6 +14,8 @@ from gridagora.run import fleet as homes_at
 
 AT_TARIFF_PER_KWH = 1e-9
 DEAR_PER_KWH = 1e-6
+LEFT_SHARE = 1e-6  # of the largest quantity sold: an hour that was left
+MOST_GAIN = 1e-3  # of profit, before a warning
 MOST_UNMET = 0.05  # of what end-users take, before a warning
 MOST_TRIED = 0.01  # of profit, before a warning
 MOVES_PER_KWH = (0.002, 0.01)
@@ -23,7 +25,8 @@ class Game(NamedTuple):
     """What was proved of one game: the hour it was played in, and what the party who could gain most would gain alone [$].
 
     `gain_share` is the gain of prosumers over their mean absolute profit. `tariff_hours` are those in which the outside tariff
-    holds the retail price down, `loss_hours` those of them in which prosumers serve below the internal price. `unmet_share` is
+    holds the retail price down, `loss_hours` those of them in which prosumers serve below the internal price; in `left_hours`
+    end-users are taken to buy nothing at any price that pays, and profit may have several peaks. `unmet_share` is
     how far what end-users then planned is from what they were identified to take; `tried_share` is the most that a prosumer would
     have gained by moves of price that were tried on their own devices, over the same profit.
     """
@@ -35,6 +38,7 @@ class Game(NamedTuple):
     hours: int
     tariff_hours: int
     loss_hours: int
+    left_hours: int
     unmet_share: float
     tried_share: float
 
@@ -99,9 +103,9 @@ def judged(seats: Seats, hour: int, price_per_kwh: Col, p_kw: Col) -> Game | Non
     capped = retail >= c.tariff_per_kwh - AT_TARIFF_PER_KWH
     planned, known = p_kw[~seats.leads].sum(0), held.offer_kw.sum(0)
     unmet = float(np.abs(planned - known).sum() / max(float(np.abs(planned).sum()), 1e-9))
-    loss = capped & (internal > retail + DEAR_PER_KWH)
+    loss, left = capped & (internal > retail + DEAR_PER_KWH), known <= LEFT_SHARE * known.max(initial=0.0)
     tried = tried_usd(seats, c, internal, retail) / max(float(np.abs(proof.profit_usd).mean()), 1e-9)
-    return Game(hour, gain, follower, proof.share, len(retail), int(capped.sum()), int(loss.sum()), unmet, tried)
+    return Game(hour, gain, follower, proof.share, len(retail), int(capped.sum()), int(loss.sum()), int(left.sum()), unmet, tried)
 
 
 def tried_usd(seats: Seats, c: Community, internal_per_kwh: Col, retail_per_kwh: Col) -> float:
@@ -153,8 +157,19 @@ def warnings(games: tuple[Game, ...]) -> tuple[str, ...]:
     if not games:
         return ()
     hours, capped = sum(g.hours for g in games), sum(g.tariff_hours for g in games)
-    loss, unmet, tried = sum(g.loss_hours for g in games), max(g.unmet_share for g in games), max(g.tried_share for g in games)
+    loss, left, gain = sum(g.loss_hours for g in games), sum(g.left_hours for g in games), max(g.gain_share for g in games)
+    unmet, tried = max(g.unmet_share for g in games), max(g.tried_share for g in games)
     found = []
+    if gain > MOST_GAIN:
+        found.append(
+            f"rounds were spent before nobody could gain: a prosumer could earn up to {gain:.1%} of its profit more in a day "
+            "(raise market.retailer.game_rounds)"
+        )
+    if left:
+        found.append(
+            f"in {left} of {hours} hours end-users are taken to buy nothing at any price that pays: their demand is not linear "
+            "there, and profit may have several peaks"
+        )
     if capped:
         found.append(
             f"in {capped} of {hours} hours end-users answer price so little that the outside tariff, not their demand, "
