@@ -17,9 +17,14 @@ LEAST_SHARE = 1e-3  # of the largest power of an hour: what stands for an hour i
 
 def probes(base_per_kwh: Col, apart_per_kwh: float, *, shifting: bool = True) -> Col:
     """Return the prices at which end-users are asked, shape (3, T), or (2, T) where hours are taken as independent [$/kWh]."""
-    turns = np.where(np.arange(len(base_per_kwh)) % 2 == 0, 1.0, -1.0)
+    turns = by_turns(len(base_per_kwh))
     away = [np.zeros(len(turns)), np.ones(len(turns)), turns] if shifting else [np.zeros(len(turns)), np.ones(len(turns))]
     return base_per_kwh + apart_per_kwh * np.array(away)
+
+
+def by_turns(hours: int) -> Col:
+    """Return 1 and -1 by turns, shape (hours,)."""
+    return np.where(np.arange(hours) % 2 == 0, 1.0, -1.0)
 
 
 def identified(taken_kw: Col, prices_per_kwh: Col, least_elasticity: float) -> Demand:

@@ -146,7 +146,7 @@ def _settled(c: Terms, sold: Sold, made_kw: Col, internal_per_kwh: Col, gain_per
         margin[at], retail[at] = price - internal[at], price
         margin[~at], retail[~at] = -sold.drawn @ margin[at], whole[~at] + sold.drawn @ (choke - price)
         worth = choke @ taken[at] - 0.5 * (1.0 + own) * (choke - price) @ taken[at]
-        value = _cost_usd(c, net) + 0.5 * (internal_per_kwh + internal) @ left - worth
+        value = outside_usd(c, net) + 0.5 * (internal_per_kwh + internal) @ left - worth
         slope = sold.response @ (margin[at] - own * (choke - price))
         return _Trial(Inside(internal, retail, margin, taken, net), float(value), slope, still[at])
 
@@ -194,7 +194,8 @@ def _off_kw(here: _Trial, price: Col, top: Col) -> float:
     return float(np.abs(here.slope_kw[(price < top) | (here.slope_kw > 0)]).max(initial=0.0))
 
 
-def _cost_usd(c: Terms, net_kw: Col) -> float:
+def outside_usd(c: Terms, net_kw: Col) -> float:
+    """Return what a net import (T,) costs outside [$]."""
     over = c.over_per_kwh * float((net_kw - c.limit_kw).clip(min=0).sum())
     return float(c.buy_per_kwh @ net_kw.clip(min=0) - c.sell_per_kwh @ (-net_kw).clip(min=0)) + over
 

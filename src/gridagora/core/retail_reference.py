@@ -11,8 +11,8 @@ import numpy as np
 
 from gridagora.core.errors import PartError
 from gridagora.core.retail_game import Demand, best_offer_kw, boxed, price_per_kwh
-from gridagora.core.retail_inner import bought
-from gridagora.core.retail_rounds import Community, Held, said
+from gridagora.core.retail_inner import bought, outside_usd
+from gridagora.core.retail_rounds import Community, Held, said, terms
 from gridagora.core.tables import Col
 from gridagora.kernels.value import Stores, respond
 
@@ -59,9 +59,7 @@ def _at(table: Stores, p_kw: Col) -> Stores:
 def wholesale_usd(c: Community, held: Held) -> float:
     """Return what wholesale is paid for what is offered but not made, less what it pays for the rest [$]."""
     told = said(c, held)
-    short = (told.offer_kw - told.made_kw).sum(0)
-    over = c.over_per_kwh * float((short - c.limit_kw).clip(min=0).sum())
-    return float(c.buy_per_kwh @ short.clip(min=0) - c.sell_per_kwh @ (-short).clip(min=0)) + over
+    return outside_usd(terms(c), (told.offer_kw - told.made_kw).sum(0))
 
 
 def potential_usd(c: Community, held: Held) -> float:

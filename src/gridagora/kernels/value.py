@@ -9,7 +9,7 @@ has an answer and `missing` says how far a bound is beyond reach.
 
 import numpy as np
 from numba import njit, types
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from gridagora.kernels.polyline import (
     JIT,
@@ -221,6 +221,11 @@ _WRITE2 = types.Array(types.float64, 2, "C")
 _WRITE_INT = types.Array(types.int64, 1, "C")
 _READ3 = types.Array(types.float64, 3, "A", readonly=True)
 _I = types.int64
+
+
+def rows(table: Stores, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Stores:
+    """Return chosen rows of a table, copied."""
+    return Stores(*(column if name == "dt_h" else column[chosen] for name, column in table._asdict().items()))
 
 
 def respond(

@@ -14,8 +14,7 @@ import numpy as np
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.core.retail_reference import Users
 from gridagora.core.retail_rounds import Community, Rule, terms
-from gridagora.core.tables import Col
-from gridagora.kernels.value import Stores
+from gridagora.kernels.value import rows
 from gridagora.live import end_users, retail_process
 from gridagora.live.post import Limits, Tally
 from gridagora.live.retail_party import Seat, Waits
@@ -60,15 +59,10 @@ class Child:
 
 def alone(c: Community, i: int) -> Community:
     """Return the community of prosumer i alone: its own PV, load and devices, and nothing of the others."""
-    rows = [at == i for at in c.home]
-    devices = tuple(_rows(table, mine) for table, mine in zip(c.stores, rows, strict=True))
-    owner = tuple(np.zeros(int(mine.sum()), np.int64) for mine in rows)
+    own = [at == i for at in c.home]
+    devices = tuple(rows(table, mine) for table, mine in zip(c.stores, own, strict=True))
+    owner = tuple(np.zeros(int(mine.sum()), np.int64) for mine in own)
     return c._replace(made_kw=c.made_kw[i : i + 1].copy(), stores=devices, home=owner)
-
-
-def _rows(table: Stores, mine: Col) -> Stores:
-    # a copy: a view would carry the rows of others into the process
-    return table._replace(**{name: getattr(table, name)[mine].copy() for name in table._fields if name != "dt_h"})
 
 
 def run_apart(c: Community, users: Users, rule: Rule, network: Network, silences: Mapping[int, Silence] | None = None) -> Ended:

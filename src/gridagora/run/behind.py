@@ -10,7 +10,7 @@ from gridagora.core.tariff import kinked
 from gridagora.kernels.behind import clear
 from gridagora.kernels.curve import Curves
 from gridagora.kernels.meter import share
-from gridagora.kernels.value import Stores
+from gridagora.kernels.value import Stores, rows
 
 ROUNDS = 10  # of sharing an hour, begun at the price found the hour before
 
@@ -50,7 +50,7 @@ def outlook(
     gap_usd, cost_usd = 0.0, 0.0
     for has in np.unique(owned[exports], axis=0):
         alike = np.flatnonzero(exports & (owned == has).all(1))
-        tables = [_rows(spec, row) for spec, at, many in zip(specs, home, has, strict=True) for row in _nth(at, alike, many)]
+        tables = [rows(spec, row) for spec, at, many in zip(specs, home, has, strict=True) for row in _nth(at, alike, many)]
         found = share(tables, net_kw[alike], buy_per_kwh, sell_per_kwh, rounds=ROUNDS, start_per_kwh=start[alike])
         price[alike] = found.price_per_kwh
         gap_usd += float(found.gap_usd.sum())
@@ -80,7 +80,3 @@ def _nth(home: Index, wanted: Index, many: int) -> list[Index]:
     order = np.argsort(home, kind="stable")
     first = np.searchsorted(home[order], wanted)
     return [order[first + k] for k in range(many)]
-
-
-def _rows(table: Stores, rows: Index) -> Stores:
-    return Stores(*(column if name == "dt_h" else column[rows] for name, column in table._asdict().items()))

@@ -11,6 +11,7 @@ from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.core.outcome import Network, Outcome, welfare_usd
 from gridagora.core.tables import Col
 from gridagora.grid.flow import Factors, factor
+from gridagora.metrics.network import quarter_hours
 from gridagora.run import fleet as homes_at
 from gridagora.run import reactive
 from gridagora.run import result as results
@@ -25,7 +26,6 @@ from gridagora.run.site import site
 from gridagora.scenario.build import Scene
 
 FIRST_FLAT_PER_KWH = 0.072  # of the run that finds the flat rate; thermostats do not hear it
-QUARTERS = 4
 BATTERY = 2  # row of `Track.kind_kw`
 DUTY_S = 60  # the bound lets houses change power every minute, as the true units may
 Progress = Callable[[str, int, int], None]
@@ -181,8 +181,7 @@ def limit_kw(scene: Scene, flat: Outcome) -> float:
         return keys.limit_kw
     if keys.limit_share_of_flat_peak is None:
         return float("inf")
-    per = max(1, round(1 / (QUARTERS * flat.dt_h)))
-    return float(keys.limit_share_of_flat_peak * flat.load_kw.reshape(-1, per).mean(1).max())
+    return float(keys.limit_share_of_flat_peak * quarter_hours(flat).max())
 
 
 def on_network(scene: Scene, factors: Factors, market: Any, ran: Ran, outcome: Outcome) -> Outcome:

@@ -1,6 +1,5 @@
 """Runs of one scene with some keys of its scenario changed: each is kept as soon as it is finished, and never run twice."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -13,6 +12,7 @@ from gridagora.core.errors import PartError
 from gridagora.core.outcome import Outcome, welfare_usd
 from gridagora.core.place import lift_kw
 from gridagora.grid.layers import layers
+from gridagora.run import kept
 from gridagora.run.compare import prepare, yardstick
 from gridagora.run.pool import each
 from gridagora.run.score import score
@@ -94,32 +94,18 @@ def over_rating_kwh(scene: Scene, outcome: Outcome) -> float:
 def play(scene: Scene, jobs: Sequence[Job], out: str | Path | None, progress: Told | None, processes: int) -> dict[Job, Row]:
     """Return what every job did; one that the folder holds from before, of the same scene and program, is not run again."""
     folder, mark = (None, "") if out is None else (Path(out) / "points", fingerprint(scene))
-    found = {} if folder is None else {job: row for job in jobs if (row := _read(folder, job, mark))}
+    held = {} if folder is None else {job: kept.read(folder / f"{job.name}.json", mark) for job in jobs}
+    found: dict[Job, Row] = {job: one["row"] for job, one in held.items() if one}
     left = [job for job in dict.fromkeys(jobs) if job not in found]
     total = len(left) + len(found)
     for job, row in each(measured, left, processes, scene):
         found[job] = row
         if folder is not None and "fault" not in row:
-            _write(folder, job, mark, row)
+            kept.write(folder / f"{job.name}.json", mark, {"design": job.design, "keys": dict(job.keys), "row": row})
         if progress is not None:
             progress("points", len(found), total)
     _refuse(found)
     return found
-
-
-def _read(folder: Path, job: Job, mark: str) -> Row | None:
-    path = folder / f"{job.name}.json"
-    if not path.is_file():
-        return None
-    held: Row = json.loads(path.read_text(encoding="utf-8"))
-    return held["row"] if held["of"] == mark else None
-
-
-def _write(folder: Path, job: Job, mark: str, row: Row) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f"{job.name}.part"
-    draft.write_text(json.dumps({"design": job.design, "keys": dict(job.keys), "of": mark, "row": row}), encoding="utf-8")
-    draft.replace(folder / f"{job.name}.json")
 
 
 def fingerprint(scene: Scene) -> str:

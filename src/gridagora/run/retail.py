@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gridagora.core.retail_followers import by_turns
 from gridagora.core.retail_inner import Terms
 from gridagora.core.retail_reference import certificate
 from gridagora.core.retail_rounds import Asked, Community, Held, Said, answered, community, idle, said
 from gridagora.core.tables import Col, Flag, Index
-from gridagora.kernels.value import Stores, respond
+from gridagora.kernels.value import Stores, respond, rows
 from gridagora.run import fleet as homes_at
 
 AT_TARIFF_PER_KWH = 1e-9
@@ -73,14 +74,10 @@ def seated(seats: Seats, c: Terms) -> Community:
     """Return the community of the prosumers, who play by the terms."""
     place = np.cumsum(seats.leads) - 1
     own = [seats.leads[home] for home in seats.home]
-    tables = tuple(_rows(table, keep) for table, keep in zip(seats.told, own, strict=True))
+    tables = tuple(rows(table, keep) for table, keep in zip(seats.told, own, strict=True))
     owner = tuple(place[home[keep]] for home, keep in zip(seats.home, own, strict=True))
     outside = c.buy_per_kwh, c.sell_per_kwh, c.own_share, c.tariff_per_kwh, c.limit_kw, c.over_per_kwh
     return community(c.end_users, -seats.net_kw[seats.leads], tables, owner, *outside)
-
-
-def _rows(table: Stores, keep: Flag) -> Stores:
-    return table._replace(**{name: getattr(table, name)[keep] for name in table._fields if name != "dt_h"})
 
 
 def judged(seats: Seats, hour: int, price_per_kwh: Col, p_kw: Col) -> Game | None:
@@ -99,7 +96,7 @@ def judged(seats: Seats, hour: int, price_per_kwh: Col, p_kw: Col) -> Game | Non
     internal, retail = price_per_kwh[seats.leads][0], price_per_kwh[~seats.leads][0]
     proof = certificate(c, held, internal)
     gain = float(max(proof.offer_usd.max(), proof.device_usd.max()))
-    follower = max(_left_usd(table, ~seats.leads[home], retail) for table, home in zip(seats.told, seats.home, strict=True))
+    follower = max((_left_usd(table, retail) for table in _followers(seats)), default=0.0)
     capped = retail >= c.tariff_per_kwh - AT_TARIFF_PER_KWH
     planned, known = p_kw[~seats.leads].sum(0), held.offer_kw.sum(0)
     unmet = float(np.abs(planned - known).sum() / max(float(np.abs(planned).sum()), 1e-9))
@@ -114,30 +111,30 @@ def tried_usd(seats: Seats, c: Community, internal_per_kwh: Col, retail_per_kwh:
     It offers what makes the price move, others offer what they did. Tried are `MOVES_PER_KWH` up and down, in all hours and by
     turns, and the internal price; never above the outside tariff.
     """
-    turns = np.where(np.arange(len(retail_per_kwh)) % 2 == 0, 1.0, -1.0)
+    turns = by_turns(len(retail_per_kwh))
     moves = [move * way for move in MOVES_PER_KWH for way in (np.ones_like(turns), -np.ones_like(turns), turns, -turns)]
     others = seats.held.offer_kw[1:].sum(0)
     prices = [retail_per_kwh, internal_per_kwh, *(retail_per_kwh + move for move in moves)]
     kept = [np.minimum(price, c.tariff_per_kwh) for price in prices]
-    earned = [float((price - internal_per_kwh) @ (_taken_kw(seats, price) - others)) for price in kept]
+    net_kw, devices = seats.net_kw[~seats.leads].sum(0), _followers(seats)
+
+    def earned_usd(price: Col) -> float:
+        taken = [respond(table, price, price, threads=homes_at.THREADS).p_kw.sum(0) for table in devices]
+        return float((price - internal_per_kwh) @ (sum(taken, net_kw) - others))
+
+    earned = [earned_usd(price) for price in kept]
     return max(earned) - earned[0]
 
 
-def _taken_kw(seats: Seats, price_per_kwh: Col) -> Col:
-    """Return what end-users together plan at a retail price, shape (h,) [kW]."""
-    total: Col = seats.net_kw[~seats.leads].sum(0)
-    for table, home in zip(seats.told, seats.home, strict=True):
-        keep = ~seats.leads[home]
-        if keep.any():
-            total = total + respond(_rows(table, keep), price_per_kwh, price_per_kwh, threads=homes_at.THREADS).p_kw.sum(0)
-    return total
+def _followers(seats: Seats) -> list[Stores]:
+    """Return the devices of end-users, by kind, as far as they have any."""
+    own = [~seats.leads[home] for home in seats.home]
+    return [rows(table, keep) for table, keep in zip(seats.told, own, strict=True) if keep.any()]
 
 
-def _left_usd(table: Stores, keep: Flag, price_per_kwh: Col) -> float:
-    """Return what end-users leave of their best answer to the retail price, the largest of all [$]."""
-    if not keep.any():
-        return 0.0
-    found = respond(_rows(table, keep), price_per_kwh, price_per_kwh, threads=homes_at.THREADS)
+def _left_usd(table: Stores, price_per_kwh: Col) -> float:
+    """Return what devices leave of their best answer to a price, the largest of all [$]."""
+    found = respond(table, price_per_kwh, price_per_kwh, threads=homes_at.THREADS)
     return float((found.cost_usd - found.bound_usd).max())
 
 

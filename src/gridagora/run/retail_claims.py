@@ -18,6 +18,8 @@ import pandas as pd
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.outcome import Outcome, energy_cost_usd
 from gridagora.core.tables import Col, Flag
+from gridagora.metrics.network import quarter_hours
+from gridagora.run import kept
 from gridagora.run import result as results
 from gridagora.run.claims import Claim, claim
 from gridagora.run.compare import prepare
@@ -35,7 +37,6 @@ LEAST_SEEDS = 2
 SPREAD_DAYS = 14  # draws begin on so many days, one after the other
 MARGIN = 0.2  # of cost plus
 CAP_RATIO = 2.0
-QUARTERS = 4
 OUTSIDE = "market.retailer.outside_ratio"
 FEW: Keys = (("homes.pv_share", 0.08), ("homes.ev_share", 0.04), ("homes.battery_share", 0.04))
 CASES: MappingProxyType[str, Keys] = MappingProxyType(
@@ -99,8 +100,7 @@ def felt(outcome: Outcome, bill_usd: Col, left: Col, who: Flag, days: int) -> Fe
     o = outcome
     worth = (left - bill_usd - o.comfort_usd - o.wear_usd - o.hot_water_usd - o.ev_unmet_usd) / days
     energy = float(o.home_kw[~who].sum() * o.dt_h)
-    per = max(1, round(1 / (QUARTERS * o.dt_h)))
-    peak = float(o.load_kw.reshape(-1, per).mean(1).max())
+    peak = float(quarter_hours(o).max())
     return Felt(float(bill_usd[~who].sum()) / energy, float(worth[who].mean()), float(worth[~who].mean()), peak)
 
 
@@ -194,10 +194,12 @@ def claims(
         raise InputError([Problem("--seeds", str(len(seeds)), f"{LEAST_SEEDS} or more, 30 for an interval worth the name")])
     scene = draw(path, overrides, seeds[0])
     mark, folder = fingerprint(scene), None if out is None else Path(out) / "draws"
-    held = {seed: rows for seed in seeds if (rows := _read(folder, seed, mark))}
+    before = {} if folder is None else {seed: kept.read(folder / f"seed-{seed}.json", mark) for seed in seeds}
+    held: dict[int, list[dict[str, Any]]] = {seed: one["rows"] for seed, one in before.items() if one}
     for seed, rows in each(measured, [seed for seed in seeds if seed not in held], processes, path, overrides):
         held[seed] = rows
-        _write(folder, seed, mark, rows)
+        if folder is not None:
+            kept.write(folder / f"seed-{seed}.json", mark, {"rows": rows})
         if progress is not None:
             progress("draws", len(held), len(seeds))
     draws = pd.DataFrame([_flat(row) for seed in seeds for row in held[seed]])
@@ -240,20 +242,3 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row with `before_` and `after_` columns in place of what they hold."""
     plain = {name: value for name, value in row.items() if name not in ("before", "after")}
     return plain | {f"{side}_{name}": value for side in ("before", "after") for name, value in row[side].items()}
-
-
-def _read(folder: Path | None, seed: int, mark: str) -> list[dict[str, Any]] | None:
-    path = None if folder is None else folder / f"seed-{seed}.json"
-    if path is None or not path.is_file():
-        return None
-    held: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return held["rows"] if held["of"] == mark else None
-
-
-def _write(folder: Path | None, seed: int, mark: str, rows: list[dict[str, Any]]) -> None:
-    if folder is None:
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f"seed-{seed}.part"
-    draft.write_text(json.dumps({"of": mark, "rows": rows}), encoding="utf-8")
-    draft.replace(folder / f"seed-{seed}.json")
