@@ -1,13 +1,16 @@
 """A comparison as a whole: what it leaves, what it keeps when a part fails, what it refuses."""
 
+import io
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from gridagora.core import registry
-from gridagora.core.errors import PartError
+from gridagora.core.errors import InputError, PartError
+from gridagora.report import table
 from gridagora.run import compare as runs
 from gridagora.run import result as results
 from gridagora.run.bound import Bound
@@ -74,6 +77,89 @@ def test_a_design_that_fails_loses_nothing_of_the_others(scene, tmp_path, monkey
     assert "no price for" in result.summary["failed"]["broken"]
     assert list(result.summary["architectures"]) == ["flat"]
     assert (tmp_path / "finished" / "flat.parquet").is_file()
+
+
+class Surprise(ArithmeticError):
+    """A fault of numerics that nobody has heard of."""
+
+
+RAISED = (
+    IndexError("index 3 is out of bounds"),
+    KeyError("peak_kw"),
+    ZeroDivisionError("division by zero"),
+    FloatingPointError("overflow"),
+    Surprise("no convergence"),
+    np.linalg.LinAlgError("singular matrix"),
+    RuntimeError("a session did not end"),
+    TypeError("unsupported operand"),
+    AttributeError("no attribute"),
+    MemoryError(),
+)
+
+
+def test_no_error_of_a_design_loses_what_another_found(scene, tmp_path, monkeypatch):
+    """Each error that numerics or a home-made part may raise ends that design alone, with kind, text and line."""
+    monkeypatch.setattr(registry, "_parts", dict(registry._parts))
+
+    @registry.register("market", "faulty")
+    @dataclass(frozen=True)
+    class Faulty:
+        """Raises one of the errors."""
+
+        row: int = 0
+        strategy: str = "price_taker"
+
+        def outlook(self, call):
+            raise RAISED[self.row]
+
+    named = {f"faulty{row}": Faulty(row) for row in range(len(RAISED))}
+    plain = build.Scene.market
+    monkeypatch.setattr(build.Scene, "market", lambda own, name: named[name] if name in named else plain(own, name))
+    result = runs.compare(scene, ["flat", *named], out=tmp_path)
+    assert list(result.summary["architectures"]) == ["flat"]
+    failed = result.summary["failed"]
+    assert list(failed) == list(named)
+    for fault, said in zip(RAISED, failed.values(), strict=True):
+        assert said.startswith(type(fault).__name__) and "in outlook, line" in said and str(fault) in said
+    assert "IndexError" in terminal_text(result) and "IndexError" in result.report(tmp_path / "r.html").read_text()
+    assert "LinAlgError" in (tmp_path / "summary.json").read_text()
+
+
+def terminal_text(result):
+    screen = io.StringIO()
+    table.render(result, Console(width=200, file=screen))
+    return screen.getvalue()
+
+
+def test_nothing_finished_is_said_with_the_reason(scene, monkeypatch):
+    monkeypatch.setattr(runs, "simulate", failing(runs.simulate))
+    with pytest.raises(InputError, match="rtp: got IndexError"):
+        runs.compare(scene, ["rtp"])
+
+
+def failing(simulate):
+    def run(market, study, progress=None):
+        if type(market).__name__ == "RealTimePrice":
+            raise IndexError("no such row")
+        return simulate(market, study, progress)
+
+    return run
+
+
+def test_a_design_that_fails_without_the_limit_keeps_what_it_did_with_it(scene, monkeypatch):
+    keys = scene.scenario.model_copy(
+        update={"substation": scene.scenario.substation.model_copy(update={"also_without_limit": True})}
+    )
+
+    def run(market, study, progress=None, simulate=runs.simulate):
+        if type(market).__name__ == "Central" and not np.isfinite(study.wholesale.limit_kw):
+            raise IndexError("no such row")
+        return simulate(market, study, progress)
+
+    monkeypatch.setattr(runs, "simulate", run)
+    result = runs.compare(replace(scene, scenario=keys), ["central"])
+    assert "IndexError" in result.summary["failed"]["central, no limit"]
+    assert result.summary["architectures"]["central"]["metrics"]["E2"]["value"] <= 1
 
 
 def test_a_run_above_the_bound_stops_the_report(scene, tmp_path, monkeypatch):

@@ -36,6 +36,25 @@ class PartError(ValueError):
     """Raised when a part (kernel, device, market) is handed columns it cannot use; the sentence names the row."""
 
 
+# What a part that fails may raise, among them InputError, PartError and numpy's LinAlgError. It ends that part's run alone.
+FAULTS = (ValueError, ArithmeticError, LookupError, RuntimeError, TypeError, AttributeError, AssertionError, MemoryError, OSError)
+
+
+def told(fault: BaseException) -> str:
+    """Return what a fault says: the sentence of a refusal, else the kind of error and the line of the program it comes from."""
+    if isinstance(fault, InputError | PartError):
+        return str(fault)
+    trace = fault.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    said = f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
+    if trace is None:
+        return said
+    code = trace.tb_frame.f_code
+    file = code.co_filename.replace("\\", "/").rsplit("/", 1)[-1]
+    return f"{said} (in {code.co_name}, line {trace.tb_lineno} of {file})"
+
+
 def nearest(name: str, valid: Sequence[str]) -> str:
     """Return a hint naming the closest valid name, or the whole list where none is close."""
     close = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)

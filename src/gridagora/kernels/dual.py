@@ -85,7 +85,7 @@ def coordinate(
     supply
         Cost of net power and base load; every field (h,).
     group
-        Group of each resource, shape (n,), 0 .. g - 1, none empty; similar resources together need fewer rounds.
+        Group of each resource, shape (n,), any whole numbers; similar resources together need fewer rounds.
     price0_per_kwh
         First price, shape (h,): the cost, or the answer of the hour before, shifted.
     homes
@@ -105,6 +105,7 @@ def coordinate(
     C. Lemarechal, C. Sagastizabal, doi 10.1007/BF02614384.
     """
     supply = Supply(*(np.ascontiguousarray(np.broadcast_to(field, price0_per_kwh.shape), float) for field in supply))
+    group = np.unique(group, return_inverse=True)[1]  # a kind without resources leaves no hole
     order = np.argsort(group, kind="stable")
     first = np.flatnonzero(np.diff(group[order], prepend=-1))
     table = _Columns([], [], [], len(first))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gridagora.core.errors import InputError, PartError, Problem
+from gridagora.core.errors import FAULTS, InputError, PartError, Problem, told
 from gridagora.core.outcome import Network, Outcome, welfare_usd
 from gridagora.core.tables import Col
 from gridagora.grid.flow import Factors, factor
@@ -69,20 +69,22 @@ def compare(
         try:
             ran = simulate(market, study, lambda done, total, stage=name: tell(stage, done, total))
             outcomes[name] = on_network(scene, factors, market, ran, score(name, ran, study))
-        except (ValueError, FloatingPointError) as fault:  # what parts refuse, among them PartError and InputError
-            faults[name] = str(fault)
+        except FAULTS as fault:
+            faults[name] = told(fault)
             continue
         if out is not None:
             results.keep(outcomes[name], Path(out))
     if "flat" not in outcomes:
         raise InputError([Problem("flat", faults["flat"], "a baseline that runs")])
+    if all(name in faults for name in names):
+        raise InputError([Problem(name, faults[name], "a design that runs") for name in names])
     tell("bound", 0, 1)
     began = perf_counter()
     top = yardstick(scene, study)
     tell("bound", 1, 1)
     _refuse_above(outcomes, top)
     elapsed = perf_counter() - began
-    unlimited, unlimited_bound_usd = without_limit(scene, study, factors, markets, outcomes, tell)
+    unlimited, unlimited_bound_usd = without_limit(scene, study, factors, markets, outcomes, faults, tell)
     found = results.gather(
         scene,
         study,
@@ -146,11 +148,18 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Study:
 
 
 def without_limit(
-    scene: Scene, study: Study, factors: Factors, markets: dict[str, Any], outcomes: dict[str, Outcome], tell: Progress
+    scene: Scene,
+    study: Study,
+    factors: Factors,
+    markets: dict[str, Any],
+    outcomes: dict[str, Outcome],
+    faults: dict[str, str],
+    tell: Progress,
 ) -> tuple[dict[str, Outcome], float | None]:
     """Return every design as it runs where the substation has no limit, and the bound of that case, where the scenario asks.
 
-    Only a design that is told the limit runs again; the others cannot know it and did the same.
+    Only a design that is told the limit runs again; the others cannot know it and did the same. One that fails now is added to
+    `faults`; what it did with the limit stays.
     """
     if not scene.scenario.substation.also_without_limit or not np.isfinite(study.wholesale.limit_kw):
         return {}, None
@@ -161,10 +170,15 @@ def without_limit(
         market = markets[name]
         knows = getattr(market, "told_specs", False) or hasattr(market, "ahead")
         if knows and not getattr(market, "private", False):  # peers know no limit of the network
-            ran = simulate(markets[name], free, lambda done, total, at=stage: tell(at, done, total))
-            runs[name] = score(name, ran, free)
-            if scene.scenario.reactive.power_factor is not None:  # part of welfare then, and known from the network alone
-                runs[name] = on_network(scene, factors, markets[name], ran, runs[name])
+            try:
+                ran = simulate(market, free, lambda done, total, at=stage: tell(at, done, total))
+                alone = score(name, ran, free)
+                if scene.scenario.reactive.power_factor is not None:  # part of welfare then, and known from the network alone
+                    alone = on_network(scene, factors, market, ran, alone)
+            except FAULTS as fault:
+                faults[stage] = told(fault)
+                continue
+            runs[name] = alone
         else:
             runs[name] = outcome._replace(limit_kw=np.inf)
     tell("bound, no limit", 0, 1)

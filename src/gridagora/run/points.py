@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gridagora.core.errors import PartError
+from gridagora.core.errors import FAULTS, PartError, told
 from gridagora.core.outcome import Outcome, welfare_usd
 from gridagora.core.place import lift_kw
 from gridagora.grid.layers import layers
@@ -65,8 +65,8 @@ def measured(scene: Scene, job: Job) -> Row:
             return {"welfare_usd": yardstick(here, study).welfare_usd, "limit_kw": limit if np.isfinite(limit) else None}
         ran = simulate(here.market(job.design), study)
         outcome = score(job.design, ran, study)
-    except (ValueError, FloatingPointError) as fault:  # what parts refuse, among them PartError and InputError
-        return {"fault": str(fault), "settings": text}
+    except FAULTS as fault:
+        return {"fault": told(fault), "settings": text}
     crossed, over_kw = outcome.exchange, (outcome.load_kw - outcome.limit_kw).clip(min=0)
     return {
         "welfare_usd": welfare_usd(outcome),
