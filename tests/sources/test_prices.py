@@ -1,6 +1,5 @@
 """ERCOT prices: local layouts survive a round trip, and every fault is told with its local date and hour."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +33,33 @@ def _around(days: int, step_s: int, first: int) -> prices.Series:
     return _series(np.arange(first - LEAD_H * 3600, first + (24 * days + TAIL_H) * 3600, step_s))
 
 
+def day_ahead_layout(series: prices.Series, point: str) -> pd.DataFrame:
+    """Return a series in ERCOT's day-ahead columns: hour ending local prevailing, the repeated hour told by the flag."""
+    date, hour, repeated = prices.to_local(series.start_s)
+    ending = np.array([f"{h:02d}:00" for h in hour])
+    columns = {"DeliveryDate": american(date), "HourEnding": ending, "SettlementPoint": point}
+    return pd.DataFrame({**columns, "SettlementPointPrice": series.price_per_mwh, "DSTFlag": np.where(repeated, "Y", "N")})
+
+
+def real_time_layout(series: prices.Series, point: str) -> pd.DataFrame:
+    """Return a series in ERCOT's real-time columns: delivery hour 1-24 and interval 1-4, the repeated hour told by the flag."""
+    date, hour, repeated = prices.to_local(series.start_s)
+    interval = series.start_s % 3600 // 900 + 1
+    flag = np.where(repeated, "Y", "N")
+    columns = {"DeliveryDate": american(date), "DeliveryHour": hour, "DeliveryInterval": interval, "RepeatedHourFlag": flag}
+    return pd.DataFrame({**columns, "SettlementPointName": point, "SettlementPointPrice": series.price_per_mwh})
+
+
+def american(date: np.ndarray) -> np.ndarray:
+    return np.array([f"{d[5:7]}/{d[8:10]}/{d[:4]}" for d in date])
+
+
+def twice(table: pd.DataFrame, kind: str = "LZ") -> pd.DataFrame:
+    """Return a real-time table as ERCOT writes load zones: every interval twice under one name, the second weighted by energy."""
+    weighted = table.assign(SettlementPointType=f"{kind}EW", SettlementPointPrice=table["SettlementPointPrice"] + 0.37)
+    return pd.concat([table.assign(SettlementPointType=kind), weighted]).sort_index(kind="stable")
+
+
 @given(hours=st.integers(0, 8700), count=st.integers(1, 120), quarter=st.booleans())
 @settings(max_examples=40, deadline=None)
 def test_local_fields_round_trip_through_the_year(hours: int, count: int, quarter: bool) -> None:
@@ -52,8 +78,8 @@ def test_files_round_trip_on_short_and_long_days(tmp_path: Path, date: str, hour
     start = hour if kind == "day ahead" else (hour[:, None] + 900 * np.arange(4)).ravel()
     series = _series(start)
     layout, read = {
-        "day ahead": (prices.day_ahead_layout, prices.read_day_ahead),
-        "real time": (prices.real_time_layout, prices.read_real_time),
+        "day ahead": (day_ahead_layout, prices.read_day_ahead),
+        "real time": (real_time_layout, prices.read_real_time),
     }[kind]
     path = tmp_path / "ercot.csv"
     layout(series, "HB_SOUTH").sample(frac=1.0, random_state=1).to_csv(path, index=False)
@@ -63,7 +89,7 @@ def test_files_round_trip_on_short_and_long_days(tmp_path: Path, date: str, hour
 
 
 def test_autumn_layout_flags_only_the_second_hour() -> None:
-    table = prices.day_ahead_layout(_series(_day(AUTUMN)), "HB_SOUTH")
+    table = day_ahead_layout(_series(_day(AUTUMN)), "HB_SOUTH")
     flagged = table[table["DSTFlag"] == "Y"]
     assert flagged["HourEnding"].tolist() == ["02:00"]
     assert (table["HourEnding"] == "02:00").sum() == 2
@@ -71,37 +97,37 @@ def test_autumn_layout_flags_only_the_second_hour() -> None:
 
 
 def test_spring_layout_has_no_third_hour() -> None:
-    table = prices.day_ahead_layout(_series(_day(SPRING)), "HB_SOUTH")
+    table = day_ahead_layout(_series(_day(SPRING)), "HB_SOUTH")
     assert "03:00" not in table["HourEnding"].tolist()
 
 
 def test_the_skipped_hour_is_refused(tmp_path: Path) -> None:
-    table = prices.day_ahead_layout(_series(_day("2024-03-09")), "HB_SOUTH").assign(DeliveryDate="03/10/2024")
+    table = day_ahead_layout(_series(_day("2024-03-09")), "HB_SOUTH").assign(DeliveryDate="03/10/2024")
     table.to_csv(tmp_path / "x.csv", index=False)
     with pytest.raises(InputError, match=r"2024-03-10 hour ending 03:00.*clock skips"):
         prices.read_day_ahead(tmp_path / "x.csv")
 
 
 def test_an_unflagged_repeated_hour_is_refused(tmp_path: Path) -> None:
-    table = prices.day_ahead_layout(_series(_day(AUTUMN)), "HB_SOUTH").assign(DSTFlag="N")
+    table = day_ahead_layout(_series(_day(AUTUMN)), "HB_SOUTH").assign(DSTFlag="N")
     table.to_csv(tmp_path / "x.csv", index=False)
     with pytest.raises(InputError, match=r"2024-11-03 hour ending 02:00.*flagged Y"):
         prices.read_day_ahead(tmp_path / "x.csv")
 
 
-def test_a_missing_column_and_an_unknown_point_are_named(tmp_path: Path) -> None:
-    table = prices.day_ahead_layout(_series(_day("2024-07-15")), "HB_SOUTH")
+def test_missing_columns_and_an_unknown_point_are_named(tmp_path: Path) -> None:
+    table = day_ahead_layout(_series(_day("2024-07-15")), "HB_SOUTH")
     table.drop(columns=["DSTFlag", "HourEnding"]).to_csv(tmp_path / "x.csv", index=False)
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match=r"'hourending', 'RepeatedHourFlag or DSTFlag'") as caught:
         prices.read_day_ahead(tmp_path / "x.csv")
-    assert len(caught.value.problems) == 2
+    assert len(caught.value.problems) == 1
     table.to_csv(tmp_path / "y.csv", index=False)
     with pytest.raises(InputError, match=r"'LZ_AEN'.*HB_SOUTH"):
         prices.read_day_ahead(tmp_path / "y.csv", "LZ_AEN")
 
 
 def test_unreadable_rows_and_absent_files_are_told(tmp_path: Path) -> None:
-    table = prices.real_time_layout(_series(_day("2024-07-15")), "HB_SOUTH").astype({"DeliveryInterval": object})
+    table = real_time_layout(_series(_day("2024-07-15")), "HB_SOUTH").astype({"DeliveryInterval": object})
     table.loc[3, "DeliveryInterval"] = 5
     table.loc[4, "DeliveryDate"] = "the fifteenth"
     table.to_csv(tmp_path / "x.csv", index=False)
@@ -114,19 +140,171 @@ def test_unreadable_rows_and_absent_files_are_told(tmp_path: Path) -> None:
         prices.read_real_time(tmp_path / "y.csv")
 
 
-def test_workbooks_are_read_sheet_by_sheet_or_refused(tmp_path: Path) -> None:
+def test_workbooks_are_read_sheet_by_sheet(tmp_path: Path) -> None:
     path = tmp_path / "year.xlsx"
-    if find_spec("openpyxl") is None:
-        path.write_bytes(b"")
-        with pytest.raises(InputError, match="Save it as csv, or install openpyxl"):
-            prices.read_day_ahead(path)
-        return
     series = _series(np.concatenate([_day("2024-01-31"), _day("2024-02-01")]))
-    table = prices.day_ahead_layout(series, "HB_SOUTH").rename(columns={"SettlementPoint": "Settlement Point"})
+    table = day_ahead_layout(series, "HB_SOUTH").rename(columns={"SettlementPoint": "Settlement Point"})
     with pd.ExcelWriter(path) as book:
         table.iloc[:24].to_excel(book, sheet_name="Jan", index=False)
         table.iloc[24:].to_excel(book, sheet_name="Feb", index=False)
     assert np.array_equal(prices.read_day_ahead(path).price_per_mwh, series.price_per_mwh)
+    with pd.ExcelWriter(path) as book:
+        table.iloc[:24].to_excel(book, sheet_name="Jan", index=False)
+        table.iloc[24:].reset_index(drop=True).assign(SettlementPointPrice="n/a").to_excel(book, sheet_name="Feb", index=False)
+    with pytest.raises(InputError, match=r"sheet 'Feb', row 2: 2024-02-01 hour ending 01:00: got 'n/a', expected a number"):
+        prices.read_day_ahead(path)
+    path.write_bytes(b"no workbook at all")
+    with pytest.raises(InputError, match="no workbook"):
+        prices.read_day_ahead(path)
+
+
+def test_a_load_zone_is_read_though_it_stands_twice(tmp_path: Path) -> None:
+    """ERCOT lists a load zone as LZ and, weighted by energy, as LZEW under one name (report NP6-905-CD)."""
+    hour = _day("2024-07-15")
+    series = _series((hour[:, None] + 900 * np.arange(4)).ravel())
+    twice(real_time_layout(series, "LZ_AEN")).to_csv(tmp_path / "rt.csv", index=False)
+    assert np.array_equal(prices.read_real_time(tmp_path / "rt.csv", "LZ_AEN").price_per_mwh, series.price_per_mwh)
+    weighted = prices.read_real_time(tmp_path / "rt.csv", "LZ_AEN", "LZEW").price_per_mwh
+    assert np.allclose(weighted, series.price_per_mwh + 0.37)
+    with pytest.raises(InputError, match=r"type 'HU', expected one of LZ, LZEW"):
+        prices.read_real_time(tmp_path / "rt.csv", "LZ_AEN", "HU")
+    twice(real_time_layout(series, "DC_E"), "LZ_DC").to_csv(tmp_path / "dc.csv", index=False)
+    assert np.array_equal(prices.read_real_time(tmp_path / "dc.csv").price_per_mwh, series.price_per_mwh)
+
+
+@pytest.mark.parametrize("words", [("Y", "N"), ("true", "false"), ("True", "False"), ("y", "n")])
+def test_the_flag_of_the_repeated_hour_in_every_form(tmp_path: Path, words: tuple[str, str]) -> None:
+    """ERCOT's public API writes true and false where its csv files write Y and N."""
+    series = _series(_day(AUTUMN))
+    table = day_ahead_layout(series, "HB_SOUTH")
+    table["DSTFlag"] = np.where(table["DSTFlag"] == "Y", *words)
+    table.to_csv(tmp_path / "x.csv", index=False)
+    assert np.array_equal(prices.read_day_ahead(tmp_path / "x.csv").start_s, series.start_s)
+
+
+def test_any_other_flag_is_refused_by_its_row(tmp_path: Path) -> None:
+    table = day_ahead_layout(_series(_day(AUTUMN)), "HB_SOUTH")
+    table.loc[3, "DSTFlag"] = "perhaps"
+    table.to_csv(tmp_path / "x.csv", index=False)
+    with pytest.raises(InputError, match=r"row 5: got the flag of the repeated hour 'perhaps', expected Y, N, true or false"):
+        prices.read_day_ahead(tmp_path / "x.csv")
+
+
+def test_rows_are_counted_as_the_file_has_them(tmp_path: Path) -> None:
+    """Rows of other points, blank lines and the byte order mark do not shift the row that a fault is told with."""
+    ours = day_ahead_layout(_series(_day("2024-07-15")), "HB_SOUTH").astype({"SettlementPointPrice": object})
+    ours.loc[20, "SettlementPointPrice"] = ""
+    other = ours.assign(SettlementPoint="HB_WEST", SettlementPointPrice="12")
+    lines = pd.concat([other, ours]).to_csv(index=False).splitlines()
+    text = "\n".join([*lines[:3], "", *lines[3:], "", ""])
+    (tmp_path / "x.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    row = next(i for i, line in enumerate(text.splitlines(), 1) if ",HB_SOUTH,," in line)
+    assert row == 47
+    with pytest.raises(InputError, match=rf"row {row}: 2024-07-15 hour ending 21:00: got no price"):
+        prices.read_day_ahead(tmp_path / "x.csv", "HB_SOUTH")
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("", "no table"),
+        ("time;price\n2024-07-15 00:00;25\n", "parted by ';'"),
+        ("time,price\n2024-07-15 00:00,25\n", "NP4-190-CD"),
+        ("a,b\n1,2,3\n1,2,3,4\n", "no table"),
+        ("DeliveryDate,HourEnding,SettlementPoint,SettlementPointPrice,DSTFlag\n", "settlement point"),
+    ],
+)
+def test_a_file_of_another_kind_is_one_sentence(tmp_path: Path, text: str, match: str) -> None:
+    (tmp_path / "x.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=match) as caught:
+        prices.read_day_ahead(tmp_path / "x.csv")
+    assert len(caught.value.problems) == 1
+
+
+def test_prices_in_other_units_and_impossible_ones_are_refused(tmp_path: Path) -> None:
+    table = day_ahead_layout(_series(_day("2024-07-15")), "HB_SOUTH")
+    table.assign(SettlementPointPrice=np.linspace(0.02, 0.09, 24)).to_csv(tmp_path / "kwh.csv", index=False)
+    with pytest.raises(InputError, match=r"no price above 0.09, expected prices in \$/MWh. They look like \$/kWh"):
+        prices.read_day_ahead(tmp_path / "kwh.csv")
+    table.assign(SettlementPointPrice=25_000.0).to_csv(tmp_path / "high.csv", index=False)
+    with pytest.raises(InputError, match=r"row 2: 2024-07-15 hour ending 01:00: got '25000\.0'") as caught:
+        prices.read_day_ahead(tmp_path / "high.csv")
+    assert len(caught.value.problems) == 21  # twenty rows, and how many more
+
+
+def test_days_first_are_refused(tmp_path: Path) -> None:
+    table = day_ahead_layout(_series(_day("2024-07-15")), "HB_SOUTH").assign(DeliveryDate="15/07/2024")
+    table.to_csv(tmp_path / "x.csv", index=False)
+    with pytest.raises(InputError, match=r"row 2: got 15/07/2024, 01:00, expected a date month/day/year"):
+        prices.read_day_ahead(tmp_path / "x.csv")
+
+
+FAULTS = {
+    "none": None,
+    "price": ("SettlementPointPrice", "abc"),
+    "empty": ("SettlementPointPrice", ""),
+    "infinite": ("SettlementPointPrice", "inf"),
+    "huge": ("SettlementPointPrice", "1e9"),
+    "hour": ("hour", "25"),
+    "half": ("hour", "1.5"),
+    "date": ("DeliveryDate", "32/01/2024"),
+    "flag": ("DSTFlag", "?"),
+}
+
+
+def any_file(days: int, quarter: bool, fault: str, row: int, form: str) -> tuple[bytes, prices.Series, int]:
+    """Return a file of generated prices across a clock change, its series, and the row of the fault."""
+    first = int(pd.Timestamp("2024-11-02", tz=prices.ZONE).timestamp())
+    series = _series(np.arange(first, first + 86400 * days, 900 if quarter else 3600))
+    table = real_time_layout(series, "LZ_AEN") if quarter else day_ahead_layout(series, "LZ_AEN")
+    table = table.rename(columns={"RepeatedHourFlag": "DSTFlag"}).astype(object)
+    at = row % len(table)
+    if FAULTS[fault]:
+        column, value = FAULTS[fault]
+        column = {"hour": "DeliveryHour" if quarter else "HourEnding"}.get(column, column)
+        table.loc[at, column] = value
+    if quarter and fault == "none":
+        table = twice(table)
+    text = table.to_csv(index=False)
+    raw = text.replace("\n", "\r\n").encode() if "crlf" in form else text.encode()
+    raw = b"\xef\xbb\xbf" + raw if "mark" in form else raw
+    return raw + (b"\n\n" if "tail" in form else b""), series, at + 2
+
+
+def check_any_file(path: Path, days: int, quarter: bool, fault: str, row: int, form: str) -> None:
+    raw, series, at = any_file(days, quarter, fault, row, form)
+    path.write_bytes(raw)
+    read = prices.read_real_time if quarter else prices.read_day_ahead
+    if fault == "none":
+        back = read(path, "LZ_AEN")
+        assert np.array_equal(back.start_s, series.start_s)
+        assert np.allclose(back.price_per_mwh, series.price_per_mwh)
+        return
+    with pytest.raises(InputError) as caught:
+        read(path, "LZ_AEN")
+    assert f"row {at}" in str(caught.value)
+
+
+DRAWN = {
+    "days": st.integers(1, 3),
+    "quarter": st.booleans(),
+    "fault": st.sampled_from(sorted(FAULTS)),
+    "row": st.integers(0, 400),
+    "form": st.sampled_from(["plain", "mark", "crlf", "tail", "mark crlf tail"]),
+}
+
+
+@given(**DRAWN)
+@settings(max_examples=40, deadline=None)
+def test_generated_files_are_read_right_or_refused_by_row(tmp_path_factory: pytest.TempPathFactory, **drawn: object) -> None:
+    check_any_file(tmp_path_factory.mktemp("prices") / "x.csv", **drawn)
+
+
+@pytest.mark.long
+@given(**DRAWN)
+@settings(max_examples=1000, deadline=None)
+def test_many_generated_files_are_read_right_or_refused_by_row(tmp_path_factory: pytest.TempPathFactory, **drawn: object) -> None:
+    check_any_file(tmp_path_factory.mktemp("prices") / "x.csv", **drawn)
 
 
 def test_window_has_the_promised_shape_and_keeps_negative_prices() -> None:
@@ -158,8 +336,8 @@ def test_gap_doubled_row_and_empty_price_are_all_told() -> None:
 def test_a_run_across_a_clock_change_is_whole(tmp_path: Path, clock: str) -> None:
     start = _utc(clock)
     hourly, quarter = _around(3, 3600, start), _around(3, 900, start)
-    prices.day_ahead_layout(hourly, "LZ_AEN").to_csv(tmp_path / "da.csv", index=False)
-    prices.real_time_layout(quarter, "LZ_AEN").to_csv(tmp_path / "rt.csv", index=False)
+    day_ahead_layout(hourly, "LZ_AEN").to_csv(tmp_path / "da.csv", index=False)
+    real_time_layout(quarter, "LZ_AEN").to_csv(tmp_path / "rt.csv", index=False)
     table = prices.prices(prices.read_day_ahead(tmp_path / "da.csv"), prices.read_real_time(tmp_path / "rt.csv"), start, 3)
     assert np.allclose(table.day_ahead_per_kwh, hourly.price_per_mwh / 1000.0, atol=1e-12)
     assert np.allclose(table.real_time_per_kwh, quarter.price_per_mwh / 1000.0, atol=1e-12)
@@ -189,10 +367,10 @@ def test_a_run_past_the_end_of_the_file_is_refused(data_dir: Path) -> None:
 
 def test_austin_zone_names_its_gap(data_dir: Path) -> None:
     folder = data_dir / "prices" / "ercot_lz_aen_2024"
-    table = prices.austin_zone(folder, _utc("2024-07-15T05:00Z"), 7)
+    table = prices.zone(folder, _utc("2024-07-15T05:00Z"), 7)
     assert np.array_equal(table.real_time_per_kwh[::4], table.real_time_per_kwh[3::4])
     with pytest.raises(InputError, match=r"2024-03-10 01:00 local time to 2024-03-15 01:00 local time"):
-        prices.austin_zone(folder, _utc("2024-03-12T05:00Z"), 2)
+        prices.zone(folder / "lz_aen_2024_hourly.parquet", _utc("2024-03-12T05:00Z"), 2)
 
 
 def test_south_hub_of_2016_and_its_missing_autumn(data_dir: Path) -> None:

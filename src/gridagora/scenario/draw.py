@@ -12,7 +12,7 @@ from gridagora.core.rng import stream
 from gridagora.core.session import Preference
 from gridagora.core.tables import Homes, Prices, Quality, Weather
 from gridagora.scenario.calendar import midnight_s
-from gridagora.scenario.schema import ComfortKeys, PreferenceKeys, QualityKeys, Scenario
+from gridagora.scenario.schema import ComfortKeys, PreferenceKeys, PricesKeys, QualityKeys, Scenario
 from gridagora.scenario.sound import hours
 from gridagora.sources import ev, opendss, synthetic, synthetic_feeder
 from gridagora.sources import homes as profiles
@@ -37,15 +37,29 @@ def prices(scenario: Scenario, start_s: int) -> Prices:
             return synthetic.prices(case.seed, start_s, case.days)
         case "ercot_hub_average":
             return ercot.ercot(Path(keys.folder), start_s, case.days)
-        case "ercot_austin_zone":
-            return ercot.austin_zone(Path(keys.folder), start_s, case.days)
+        case "ercot_zone":
+            return ercot.zone(Path(keys.file or keys.folder), start_s, case.days)
         case "ercot_hb_south_2016":
             return ercot.hb_south(Path(keys.folder), start_s, case.days)
         case "ercot_files":
-            point = keys.point or None
-            ahead = ercot.read_day_ahead(Path(keys.day_ahead_file), point)
-            now = ercot.read_real_time(Path(keys.real_time_file), point)
-            return ercot.prices(ahead, now, start_s, case.days, f"{keys.day_ahead_file} and {keys.real_time_file}")
+            return _ercot_files(keys, start_s, case.days)
+
+
+def _ercot_files(keys: PricesKeys, start_s: int, days: int) -> Prices:
+    """Return the prices of ERCOT's own two files; the faults of both are told together."""
+    problems: list[Problem] = []
+    series = []
+    for read in (
+        lambda: ercot.read_day_ahead(Path(keys.day_ahead_file), keys.point or None),
+        lambda: ercot.read_real_time(Path(keys.real_time_file), keys.point or None, keys.point_type or None),
+    ):
+        try:
+            series.append(read())
+        except InputError as fault:
+            problems += fault.problems
+    if problems:
+        raise InputError(problems)
+    return ercot.prices(series[0], series[1], start_s, days, f"{keys.day_ahead_file} and {keys.real_time_file}")
 
 
 def weather(scenario: Scenario, start_s: int) -> Weather:

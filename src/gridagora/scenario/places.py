@@ -16,14 +16,15 @@ USED = (
     ("homes", "ev_file", ("travis", "profiles")),
     ("weather", "file", ("epw", "tmy3")),
     ("weather", "folder", ("travis",)),
-    ("prices", "folder", ("ercot_hub_average", "ercot_austin_zone", "ercot_hb_south_2016")),
+    ("prices", "folder", ("ercot_hub_average", "ercot_zone", "ercot_hb_south_2016")),
+    ("prices", "file", ("ercot_zone",)),
     ("prices", "day_ahead_file", ("ercot_files",)),
     ("prices", "real_time_file", ("ercot_files",)),
     ("layers", "partners_file", ()),  # whatever the source
 )
 PRICE_FOLDERS = {
     "ercot_hub_average": "{data}/prices/ercot_hb_hubavg_2024",
-    "ercot_austin_zone": "{data}/prices/ercot_lz_aen_2024",
+    "ercot_zone": "{data}/prices/ercot_lz_aen_2024",
     "ercot_hb_south_2016": "{data}/prices/ercot_hb_south_2016",
 }
 
@@ -69,7 +70,8 @@ def _used(tables: Mapping[str, Table]) -> list[Place]:
     found = []
     for table, key, sources in USED:
         values = vars(tables[table])
-        text = values[key] or (PRICE_FOLDERS.get(values["source"], "") if key == "folder" else "")
+        own = key == "folder" and not values.get("file")  # a file by its own name needs no folder
+        text = values[key] or (PRICE_FOLDERS.get(values["source"], "") if own else "")
         if text and (not sources or values["source"] in sources):
             found.append(Place(table, key, text))
     return found

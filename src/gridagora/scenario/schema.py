@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
-PriceSource = Literal["synthetic", "ercot_hub_average", "ercot_austin_zone", "ercot_hb_south_2016", "ercot_files"]
+PriceSource = Literal["synthetic", "ercot_hub_average", "ercot_zone", "ercot_hb_south_2016", "ercot_files"]
 DAYS_MAX = 366
 TRAVIS = "{data}/loads/travis_county_tx_100homes_amy2018"
 EV = "{data}/ev/nrel_evipro_home_l2/BEV_level_2.parquet"
@@ -82,8 +82,14 @@ class PricesKeys(Table):
     folder: str = Field("", description="folder of the price series; left out: that of the source in the data folder")
     day_ahead_file: str = Field("", description="ERCOT's own file of day-ahead prices, for source 'ercot_files'")
     real_time_file: str = Field("", description="ERCOT's own file of real-time prices, for source 'ercot_files'")
-    point: str = Field("", description="settlement point in those files; left out where they hold one")
-    delivery_per_kwh: NotNegative = Field(0.045, description="network cost added to every kWh imported [$/kWh]")
+    file: str = Field(
+        "", description="file of hourly prices of one load zone, for source 'ercot_zone'; left out: that of the folder"
+    )
+    point: str = Field("", description="settlement point in ERCOT's own files; left out where they hold one")
+    point_type: str = Field(
+        "", description="its type in the real-time file, such as 'LZ' or 'LZEW'; left out: the one not weighted by energy"
+    )
+    delivery_per_kwh: float = Field(0.045, ge=0.0, le=1.0, description="network cost added to every kWh imported [$/kWh]")
     export_credit_per_kwh: float = Field(0.0, description="paid on top of the wholesale price for a kWh exported [$/kWh]")
 
 

@@ -1,20 +1,27 @@
 """ERCOT prices: the Parquet files of the data folder, and ERCOT's own CSV and workbook layouts, as UTC series."""
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from gridagora.core.errors import InputError, Problem
+from gridagora.core.errors import InputError, Problem, nearest
 from gridagora.core.registry import register
 from gridagora.core.tables import LEAD_H, TAIL_H, Col, Index, Prices
+from gridagora.files.text_table import read_csv, read_workbook
 
 ZONE = "US/Central"
 HOUR_S, QUARTER_S = 3600, 900
 SHOWN = 20  # problems of one kind listed at most
+PRICE_MAX = 10_000.0  # $/MWh; the offer cap was 9 000 until 2021 and is 5 000 since, congestion may add to it
+PRICE_LEAST = 1.0  # $/MWh; a file whose dearest hour is below is not in $/MWh
+YES, NO = ("Y", "TRUE"), ("N", "FALSE")
+FLAGS = ("repeatedhourflag", "dstflag")
+CAP = "Is the file in $/MWh?"
+LAYOUT = "These are the columns of ERCOT's reports NP4-190-CD (day ahead) and NP6-905-CD (real time)."
 HINT = "Set GRIDAGORA_DATA to the data folder."
 WANTED = "one price for every interval of the run, two days before it and a day after"
 SKIPPED = "Files in standard time all year are not ERCOT's layout."
@@ -50,23 +57,38 @@ def ercot(folder: Path, start_s: int, days: int) -> Prices:
     return prices(hourly, quarter, start_s, days, str(folder))
 
 
-@register("source", "ercot_austin_zone")
-def austin_zone(folder: Path, start_s: int, days: int) -> Prices:
-    """Read the Austin Energy load zone of 2024: hourly both day-ahead and in real time (the hourly mean, four times).
+@register("source", "ercot_zone")
+def zone(path: Path, start_s: int, days: int) -> Prices:
+    """Read the hourly prices of a load zone, day-ahead and in real time (the hourly mean, four times).
 
-    The file lacks 10-17 March and the repeated hour of November: a run that needs them is refused.
+    Parameters
+    ----------
+    path
+        Parquet or csv file with `hour_start_local`, `dam_usd_mwh` and `rtm_usd_mwh_hourly_mean`, in local prevailing time, or
+        a folder that holds one such Parquet file. Of a doubled hour the first is the earlier one.
+    start_s, days
+        As `ercot`.
 
     Raises
     ------
     InputError
-        As `ercot`.
+        As `ercot`; a column that is absent; a folder with several files.
     """
-    table = _table(Path(folder) / "lz_aen_2024_hourly.parquet")
-    local = table["hour_start_local"]
-    stamps = to_utc(local.dt.strftime("%Y-%m-%d").to_numpy(str), local.dt.hour.to_numpy() + 1, np.zeros(len(local), bool))
+    table = _table(_only_file(Path(path)))
+    names = ("hour_start_local", "dam_usd_mwh", "rtm_usd_mwh_hourly_mean")
+    absent = [name for name in names if name not in table]
+    if absent:
+        got = f"columns {list(table.columns)}"
+        raise InputError(Problem(str(path), got, f"a column '{name}'") for name in absent)
+    local = pd.to_datetime(table["hour_start_local"], errors="coerce")
+    if local.isna().any():
+        row = int(np.flatnonzero(local.isna())[0])
+        got = f"'{table['hour_start_local'].iloc[row]}' and {int(local.isna().sum()) - 1} more"
+        raise InputError([Problem(f"{path}, row {row + 2}, hour_start_local", got, "a local date and hour")])
+    stamps = to_utc(local.dt.strftime("%Y-%m-%d").to_numpy(str), local.dt.hour.to_numpy() + 1, local.duplicated().to_numpy())
     hourly = Series(stamps, table["dam_usd_mwh"].to_numpy(float))
     mean = Series(stamps, table["rtm_usd_mwh_hourly_mean"].to_numpy(float))
-    return prices(hourly, quarters(mean), start_s, days, str(folder))
+    return prices(hourly, quarters(mean), start_s, days, str(path))
 
 
 @register("source", "ercot_hb_south_2016")
@@ -116,7 +138,6 @@ def quarters(hourly: Series) -> Series:
     return Series(start, np.repeat(hourly.price_per_mwh, 4))
 
 
-@register("source", "ercot_day_ahead_file")
 def read_day_ahead(path: Path, point: str | None = None) -> Series:
     """Read ERCOT's day-ahead settlement point prices: DeliveryDate, HourEnding, SettlementPoint, SettlementPointPrice, DSTFlag.
 
@@ -125,50 +146,36 @@ def read_day_ahead(path: Path, point: str | None = None) -> Series:
     Raises
     ------
     InputError
-        A column, the settlement point or an hour that does not exist; doubled or empty rows.
+        A column, the settlement point or an hour that does not exist; doubled or empty rows; by row of the file.
 
     References
     ----------
     ERCOT report NP4-190-CD (DAM Settlement Point Prices).
     """
     names = {"date": "deliverydate", "hour": "hourending", "point": "settlementpoint", "price": "settlementpointprice"}
-    table = _ercot_table(path, names, point)
-    return _series(path, table, pd.Series(np.ones(len(table))), HOUR_S)
+    table = _at_point(path, _ercot_table(path, names), point, None)
+    return _series(path, table, pd.Series(np.ones(len(table)), index=table.index), HOUR_S)
 
 
-@register("source", "ercot_real_time_file")
-def read_real_time(path: Path, point: str | None = None) -> Series:
+def read_real_time(path: Path, point: str | None = None, point_type: str | None = None) -> Series:
     """Read ERCOT's real-time settlement point prices: as `read_day_ahead`, with DeliveryHour and DeliveryInterval 1-4.
+
+    Every load zone and tie stands twice in these files under one name, with the types LZ and LZEW (LZ_DC and LZ_DCEW): the
+    second is weighted by energy. `point_type` chooses; left out, it is the first.
 
     Raises
     ------
     InputError
-        As `read_day_ahead`.
+        As `read_day_ahead`; a type that the point does not have.
 
     References
     ----------
     ERCOT report NP6-905-CD (Settlement Point Prices at Resource Nodes, Hubs and Load Zones).
     """
     names = {"date": "deliverydate", "hour": "deliveryhour", "interval": "deliveryinterval"}
-    table = _ercot_table(path, {**names, "point": "settlementpointname", "price": "settlementpointprice"}, point)
+    names |= {"point": "settlementpointname", "price": "settlementpointprice"}
+    table = _at_point(path, _ercot_table(path, names), point, point_type)
     return _series(path, table, pd.to_numeric(table["interval"], errors="coerce"), QUARTER_S)
-
-
-def day_ahead_layout(series: Series, point: str) -> pd.DataFrame:
-    """Return a series in ERCOT's day-ahead columns: hour ending local prevailing, the repeated hour told by the flag."""
-    date, hour, repeated = to_local(series.start_s)
-    ending = np.array([f"{h:02d}:00" for h in hour])
-    columns = {"DeliveryDate": _american(date), "HourEnding": ending, "SettlementPoint": point}
-    return pd.DataFrame({**columns, "SettlementPointPrice": series.price_per_mwh, "DSTFlag": np.where(repeated, "Y", "N")})
-
-
-def real_time_layout(series: Series, point: str) -> pd.DataFrame:
-    """Return a series in ERCOT's real-time columns: delivery hour 1-24 and interval 1-4, the repeated hour told by the flag."""
-    date, hour, repeated = to_local(series.start_s)
-    interval = series.start_s % HOUR_S // QUARTER_S + 1
-    flag = np.where(repeated, "Y", "N")
-    columns = {"DeliveryDate": _american(date), "DeliveryHour": hour, "DeliveryInterval": interval, "RepeatedHourFlag": flag}
-    return pd.DataFrame({**columns, "SettlementPointName": point, "SettlementPointPrice": series.price_per_mwh})
 
 
 def to_local(start_s: Index) -> tuple[NDArray[np.str_], Index, NDArray[np.bool_]]:
@@ -188,10 +195,6 @@ def to_utc(date: NDArray[np.str_], hour_ending: NDArray[np.integer], repeated: N
     stamps = wall.dt.tz_localize(ZONE, ambiguous=~np.asarray(repeated), nonexistent="NaT")
     utc = stamps.dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[s]")
     return np.where(stamps.isna(), -1, utc.to_numpy().astype(np.int64))
-
-
-def _american(date: NDArray[np.str_]) -> NDArray[np.str_]:
-    return np.array([f"{d[5:7]}/{d[8:10]}/{d[:4]}" for d in date])
 
 
 def _local(start_s: int) -> str:
@@ -227,10 +230,27 @@ def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
+def _only_file(path: Path) -> Path:
+    """Return the file, or the only zone file of a folder."""
+    if not path.is_dir():
+        return path
+    found = sorted(path.glob("*_hourly.parquet"))
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(file.name for file in found) or "none"
+    hint = "Name the file itself by [prices] file."
+    raise InputError([Problem(str(path), f"the zone files {names}", "one file *_hourly.parquet", hint)])
+
+
 def _table(path: Path) -> pd.DataFrame:
     if not path.is_file():
-        raise InputError([Problem(str(path), "no such file", "a Parquet file of prices", HINT)])
-    return pd.read_parquet(path)
+        raise InputError([Problem(str(path), "no such file", "a file of prices", HINT)])
+    if path.suffix.lower() == ".csv":
+        return read_csv(path)
+    try:
+        return pd.read_parquet(path)
+    except (pa.ArrowInvalid, OSError) as fault:
+        raise InputError([Problem(str(path), f"a file that cannot be read ({fault})", "a Parquet file of prices")]) from fault
 
 
 def _parquet(path: Path) -> Series:
@@ -243,63 +263,119 @@ def _plain(name: object) -> str:
     return "".join(letter for letter in str(name).lower() if letter.isalnum())
 
 
-def _ercot_table(path: Path, wanted: dict[str, str], point: str | None) -> pd.DataFrame:
-    """Read a csv or all sheets of a workbook, and give its columns our names."""
+def _ercot_table(path: Path, wanted: dict[str, str]) -> pd.DataFrame:
+    """Read a csv or all sheets of a workbook, and give its columns our names; the index is the row of the file less two."""
     if not Path(path).is_file():
         raise InputError([Problem(str(path), "no such file", "a price file of ERCOT")])
-    if Path(path).suffix.lower() in {".xlsx", ".xls"}:
-        if find_spec("openpyxl") is None:
-            raise InputError([Problem(str(path), "a workbook", "a csv file", "Save it as csv, or install openpyxl.")])
-        table = pd.concat(pd.read_excel(path, sheet_name=None).values(), ignore_index=True)
-    else:
-        table = pd.read_csv(path)
-    flags = ("repeatedhourflag", "dstflag")
+    workbook = Path(path).suffix.lower() in {".xlsx", ".xlsm"}
+    table = read_workbook(path) if workbook else read_csv(path)
+    place = table.pop("place") if workbook and "place" in table else pd.Series("", index=table.index)
+    have = {_plain(name): name for name in table.columns}
     # yearly workbooks name the point column "Settlement Point" where the daily csv says "SettlementPointName"
     alike = {"settlementpoint": "settlementpointname", "settlementpointname": "settlementpoint"}
-    have = {_plain(name): name for name in table.columns}
     found = {ours: have.get(theirs, have.get(alike.get(theirs, ""))) for ours, theirs in wanted.items()}
-    found["flag"] = next((have[flag] for flag in flags if flag in have), None)
+    found["flag"] = next((have[flag] for flag in FLAGS if flag in have), None)
     absent = [name for name, column in found.items() if column is None]
     if absent:
         expected = {**wanted, "flag": "RepeatedHourFlag or DSTFlag"}
-        got = f"columns {list(table.columns)}"
-        raise InputError(Problem(str(path), got, f"a column like '{expected[name]}'") for name in absent)
-    table = table[list(found.values())].set_axis(list(found), axis=1)
-    points = sorted(map(str, table["point"].unique()))
-    if (point is None and len(points) > 1) or (point is not None and point not in points):
-        raise InputError([Problem(f"{path}, settlement point", f"'{point}'", "one of " + ", ".join(points[:SHOWN]))])
-    return table[table["point"] == (point or points[0])].reset_index(drop=True)
+        missed = ", ".join(f"'{expected[name]}'" for name in absent)
+        raise InputError([Problem(f"{path}, line 1", f"columns {list(table.columns)}", f"columns like {missed}", LAYOUT)])
+    named = table[list(found.values())].set_axis(list(found), axis=1)
+    kind = have.get("settlementpointtype")
+    return named.assign(type="" if kind is None else table[kind].astype(str).str.strip(), place=place)
+
+
+def _at_point(path: Path, table: pd.DataFrame, point: str | None, point_type: str | None) -> pd.DataFrame:
+    """Return the rows of one settlement point of one type."""
+    name = table["point"].astype(str).str.strip()
+    points = sorted(name.unique())
+    if not points or (point is None and len(points) > 1) or (point is not None and point not in points):
+        got = "no settlement point chosen" if point is None else f"'{point}'"
+        some = ", ".join(points[:SHOWN]) + (f" and {len(points) - SHOWN} more" if len(points) > SHOWN else "")
+        hint = nearest(point, points) if point and points else "Name one by [prices] point."
+        raise InputError([Problem(f"{path}, settlement point", got, f"one of {some or 'those of a file with rows'}", hint)])
+    rows = table[name == (point or points[0])]
+    types = sorted(rows["type"].unique())
+    plain = [kind for kind in types if not kind.endswith("EW")]  # weighted by energy: settlement of load zones uses it not
+    chosen = [point_type] if point_type and rows["type"].any() else plain if len(types) > 1 else types
+    if len(chosen) != 1 or chosen[0] not in types:
+        got = f"type '{point_type}'" if point_type else f"types {', '.join(types)}"
+        hint = "Set [prices] point_type."
+        raise InputError([Problem(f"{path}, settlement point '{name[rows.index[0]]}'", got, f"one of {', '.join(types)}", hint)])
+    return rows[rows["type"] == chosen[0]]
+
+
+def _dates(text: pd.Series) -> pd.Series:
+    """Return days written month first, as ERCOT does, or year first; NaT for any other."""
+    if pd.api.types.is_datetime64_any_dtype(text):
+        return text.dt.normalize()
+    plain = text.astype(str).str.strip().str.replace(r"[T ]00:00(:00(\.0+)?)?$", "", regex=True)
+    month_first = pd.to_datetime(plain, format="%m/%d/%Y", errors="coerce")
+    return month_first.fillna(pd.to_datetime(plain, format="%Y-%m-%d", errors="coerce"))
 
 
 def _series(path: Path, table: pd.DataFrame, interval: pd.Series, step_s: int) -> Series:
     """Turn local hours into UTC, in the order of time."""
     hours = pd.to_numeric(table["hour"].astype(str).str.split(":").str[0], errors="coerce")
-    dates = pd.to_datetime(table["date"], errors="coerce")
-    unread = np.flatnonzero((dates.isna() | ~hours.between(1, 24) | ~interval.between(1, HOUR_S // step_s)).to_numpy())
-    if len(unread):
-        expected = "a date, an hour 1-24 and an interval 1-4"
-        got = [", ".join(str(table[name].iloc[row]) for name in table if name in {"date", "hour", "interval"}) for row in unread]
-        raise InputError(
-            Problem(f"{path}, row {row + 2}", text, expected) for row, text in zip(unread[:SHOWN], got, strict=False)
-        )
+    dates, flag = _dates(table["date"]), table["flag"].astype(str).str.strip().str.upper()
+    per = HOUR_S // step_s
+    whole = (hours % 1 == 0) & (interval % 1 == 0)
+    unread = (dates.isna() | ~hours.between(1, 24) | ~interval.between(1, per) | ~whole).to_numpy()
+    written = table[[name for name in ("date", "hour", "interval") if name in table]].map(str).agg(", ".join, axis=1)
+    expected = "a date month/day/year or year-month-day, an hour 1-24" + (" and an interval 1-4" if per > 1 else "")
+    unflagged = ~flag.isin([*YES, *NO]).to_numpy()
+    flagged = table["flag"].map(lambda text: f"the flag of the repeated hour '{'' if pd.isna(text) else text}'")
+    problems = [
+        *_problems(path, table, unread, written, expected),
+        *_problems(path, table, unflagged, flagged, "Y, N, true or false"),
+    ]
+    if problems:
+        raise InputError(problems)
     hour, date = hours.to_numpy(np.int64), dates.dt.strftime("%Y-%m-%d").to_numpy(str)
-    repeated = (table["flag"].astype(str).str.upper() == "Y").to_numpy()
-    start = to_utc(date, hour, repeated)
+    start = to_utc(date, hour, flag.isin(YES).to_numpy())
     skipped = start < 0
     start = start + (interval.to_numpy(np.int64) - 1) * step_s
     price = pd.to_numeric(table["price"], errors="coerce").to_numpy(float)
     doubled = pd.Series(start).duplicated().to_numpy() & ~skipped
-    kinds = (
-        (skipped, "an hour that the clock skips", "the 23 hours of that day", SKIPPED),
-        (doubled, "the same interval again", "each once, the repeated hour of autumn flagged Y", ""),
-        (np.isnan(price), "no price", "a number", ""),
-    )
+    at = ": " + pd.Series(date, index=table.index) + [f" hour ending {h:02d}:00" for h in hour]
+    shown = table["price"].map(lambda text: "no price" if pd.isna(text) else f"'{text}'")
+    again = "each once, the repeated hour of autumn flagged Y"
+    most = f"at most {PRICE_MAX:,.0f} $/MWh either way"
     problems = [
-        Problem(f"{path}, row {row + 2}: {date[row]} hour ending {hour[row]:02d}:00", got, expected, hint)
-        for mask, got, expected, hint in kinds
-        for row in np.flatnonzero(mask)[:SHOWN]
+        *_problems(path, table, skipped, "an hour that the clock skips", "the 23 hours of that day", SKIPPED, at),
+        *_problems(path, table, doubled, "the same interval again", again, "", at),
+        *_problems(path, table, ~np.isfinite(price), shown, "a number", "", at),
+        *_problems(path, table, np.abs(price) > PRICE_MAX, shown, most, CAP, at),
     ]
+    if len(price) and 0 < np.nanmax(np.abs(price)) < PRICE_LEAST:
+        got = f"no price above {np.nanmax(np.abs(price)):g}"
+        problems.append(Problem(f"{path}, SettlementPointPrice", got, "prices in $/MWh", "They look like $/kWh."))
     if problems:
         raise InputError(problems)
     order = np.argsort(start, kind="stable")
     return Series(start[order], price[order])
+
+
+def _problems(
+    path: Path,
+    table: pd.DataFrame,
+    wrong: NDArray[np.bool_],
+    got: pd.Series | str,
+    expected: str,
+    hint: str = "",
+    at: pd.Series | None = None,
+) -> list[Problem]:
+    """Return a problem for each wrong row, by its row in the file; after `SHOWN` of them the rest is counted."""
+    rows = np.flatnonzero(wrong)
+    found = [
+        Problem(
+            f"{path}, {table['place'].iloc[row]}row {table.index[row] + 2}{'' if at is None else at.iloc[row]}",
+            got if isinstance(got, str) else got.iloc[row],
+            expected,
+            hint,
+        )
+        for row in rows[:SHOWN]
+    ]
+    if len(rows) > SHOWN:
+        found.append(Problem(str(path), f"{len(rows) - SHOWN} more rows of this kind", expected, hint))
+    return found
