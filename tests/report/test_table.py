@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from gridagora.report.facts import direction
+from gridagora.report.fragments import metric_table
 from gridagora.report.style import change, decimals, number
 from gridagora.report.table import best, render, shown, table
 
@@ -130,3 +131,34 @@ def test_sessions_without_agreement_are_said_in_a_sentence(result, many, words):
     render(replace(result, summary=result.summary | {"architectures": designs}), Console(file=told, width=300))
     assert ("did not agree" in told.getvalue()) == (words is not None)
     assert words is None or f"tou: homes did not agree within the round limit {words} what both ends" in told.getvalue()
+
+
+def test_a_metric_that_is_not_ranked_has_its_number_and_its_reason_and_no_star(result):
+    plain, told = io.StringIO(), io.StringIO()
+    unranked = {"V1": "taps are held", "P3": "taps are held", "P1": "an interval is missing"}
+    render(result, Console(file=plain, width=200))
+    render(replace(result, summary=result.summary | {"unranked": unranked}), Console(file=told, width=200))
+
+    def row(text, name):
+        return next(line for line in text.getvalue().splitlines() if line.lstrip().startswith(f"{name} "))
+
+    for name in unranked:
+        assert "*" in row(plain, name)
+        assert "*" not in row(told, name)
+        assert row(told, name).split()[-3:] == row(plain, name).replace("*", " ").split()[-3:]
+    assert row(told, "E1") == row(plain, "E1")
+    assert "Not ranked: V1, P3; taps are held." in told.getvalue()
+    assert "Not ranked: P1; an interval is missing." in told.getvalue()
+    assert "Not ranked" not in plain.getvalue()
+
+
+def test_the_page_marks_no_best_of_what_is_not_ranked(result):
+    page = metric_table(replace(result, summary=result.summary | {"unranked": {"V1": "taps are <held>"}}))
+
+    def marked(text, name):
+        return 'class="n best"' in text.split(f'data-key="{name}"')[1].split("</tr>")[0]
+
+    assert marked(metric_table(result), "V1")
+    assert not marked(page, "V1")
+    assert marked(page, "P1")
+    assert "Not ranked: V1; taps are &lt;held&gt;." in page

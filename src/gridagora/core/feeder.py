@@ -50,6 +50,7 @@ class Feeder:
     line_kind: tuple[str, ...]  # (l,) "line" or "transformer"
     line_kva: Col  # (l,) rating of a transformer, nan elsewhere
     notes: tuple[str, ...] = ()  # what the reader had to assume, one sentence each
+    held_taps: tuple[str, ...] = ()  # regulators whose control is not solved, "name tap" each
 
 
 def live_nodes(feeder: Feeder) -> Flag:

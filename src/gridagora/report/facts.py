@@ -60,6 +60,19 @@ def warned(result: Outcome) -> list[tuple[str, str]]:
     return [(name, str(text)) for name in designs(result) for text in result.summary["architectures"][name].get("warnings", ())]
 
 
+def unranked(result: Outcome) -> dict[str, str]:
+    """Return the metrics whose figures are shown and not ranked, with the reason of each."""
+    return {str(name): str(reason) for name, reason in result.summary.get("unranked", {}).items()}
+
+
+def not_ranked(result: Outcome) -> list[str]:
+    """Return one sentence for each reason why metrics are not ranked, with all metrics it holds for."""
+    by_reason: dict[str, list[str]] = {}
+    for metric_id, reason in unranked(result).items():
+        by_reason.setdefault(reason, []).append(metric_id)
+    return [f"Not ranked: {', '.join(names)}; {reason}." for reason, names in by_reason.items()]
+
+
 def baseline(result: Outcome) -> str:
     """Return the design that the others are held against: `flat`, or the first one where there is no flat design."""
     names = designs(result)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gridagora.report.facts import Metric, Outcome, as_number, baseline, designs, failed, warned
+from gridagora.report.facts import Metric, Outcome, as_number, baseline, designs, failed, not_ranked, unranked, warned
 from gridagora.report.findings import Digest, digests
 from gridagora.report.style import change, colours, decimals, label, number
 from gridagora.report.table import ARROWS, group_of, measured, shown, table
@@ -146,11 +146,15 @@ def metric_table(result: Outcome) -> str:
         "click a heading to sort: by a design, its strongest metrics come first."
     )
     grid = f'<table class="sortable"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
-    return f'<p class="lead">{lead}</p><div class="scroll">{grid}</div>'
+    said = "".join(f"<p>{escape(text)}</p>" for text in not_ranked(result))
+    noted = f'<div class="notes">{said}</div>' if said else ""
+    return f'<p class="lead">{lead}</p>{noted}<div class="scroll">{grid}</div>'
 
 
 def _row(result: Outcome, metric: Metric, values: np.ndarray) -> str:
     metric_id, name, unit, better = metric
+    ranked = metric_id not in unranked(result)
+    better = better if ranked else ""
     values, places, marks = shown(values, better)
     names = designs(result)
     against = values[names.index(baseline(result))]
@@ -159,6 +163,7 @@ def _row(result: Outcome, metric: Metric, values: np.ndarray) -> str:
         for value, mark in zip(values, marks, strict=True)
     ]
     told = MEANING.get(metric_id) or MEANING.get(_base(metric_id), "")
+    told = told if ranked else f"{told} Not ranked in this run."
     tip = f' class="tip" tabindex="0" data-tip="{escape(told)}"' if told else ""
     unit_text = "" if unit in {"-", "–"} else unit
     way = {"higher": "more", "lower": "less"}.get(better, "")

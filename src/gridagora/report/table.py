@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gridagora.report.facts import Outcome, baseline, designs, failed, metric_value, metrics, warned
+from gridagora.report.facts import Outcome, baseline, designs, failed, metric_value, metrics, not_ranked, unranked, warned
 from gridagora.report.style import DESIGN_LABELS, decimals, number
 
 GROUPS = {
@@ -67,11 +67,14 @@ def best(values: np.ndarray, better: str) -> np.ndarray:
 LABEL_COLUMNS, DESIGN_COLUMNS = 52, 13  # of the console: for what a row is, and for one design
 
 
-def shown(values: np.ndarray, better: str) -> tuple[np.ndarray, int, np.ndarray]:
-    """Return a row (n,) without rounding noise, its decimals, and which values are best as far as those decimals tell."""
+def shown(values: np.ndarray, better: str, *, ranked: bool = True) -> tuple[np.ndarray, int, np.ndarray]:
+    """Return a row (n,) without rounding noise, its decimals, and which values are best as far as those decimals tell.
+
+    A row that is not `ranked` has no best.
+    """
     clean = np.where(np.abs(values) < NOISE, 0.0, values)
     places = decimals(clean)
-    return clean, places, best(np.round(clean, places), better)
+    return clean, places, best(np.round(clean, places), better if ranked else "")
 
 
 def measured(rows: pd.DataFrame) -> pd.DataFrame:
@@ -93,7 +96,9 @@ def render(result: Outcome, console: Console) -> None:
     for first in range(0, len(names), room):
         chosen = range(first, min(first + room, len(names)))
         note = f"* best of all designs   ▲ more is better   ▼ less is better   reference: {baseline(result)}   more rows: report"
-        console.print(_grid(rows, names, chosen, note if chosen[-1] == len(names) - 1 else None))
+        console.print(_grid(rows, names, chosen, note if chosen[-1] == len(names) - 1 else None, frozenset(unranked(result))))
+    for told in not_ranked(result):
+        console.print(Text(told, style="yellow"))
     for name, many in unconverged(result).items():
         console.print(Text(f"{name}: {disagreed(many)}", style="yellow"))
     for name, told in warned(result):
@@ -117,7 +122,7 @@ def disagreed(many: int) -> str:
     )
 
 
-def _grid(rows: pd.DataFrame, names: list[str], chosen: range, note: str | None) -> Table:
+def _grid(rows: pd.DataFrame, names: list[str], chosen: range, note: str | None, unordered: frozenset[str]) -> Table:
     """Return the table of some designs, as many as the console has room for."""
     grid = Table(
         box=box.SIMPLE_HEAD,
@@ -137,16 +142,17 @@ def _grid(rows: pd.DataFrame, names: list[str], chosen: range, note: str | None)
         grid.add_row("", Text(heading, style="bold cyan"))
         for row in members:
             name = BRIEF.get(str(row.Index), str(row.metric))
-            cells = _cells(str(row.Index), name, str(row.unit), str(row.better), np.array(row[4:], dtype=float))
-            grid.add_row(*cells[:4], *(cells[4 + at] for at in chosen))
+            ranked = str(row.Index) not in unordered
+            values = _values(np.array(row[4:], dtype=float), str(row.better), ranked=ranked)
+            label = (Text(str(row.Index)), Text(name), Text(str(row.unit)), Text(ARROWS[str(row.better)] if ranked else ""))
+            grid.add_row(*label, *(values[at] for at in chosen))
         grid.add_section()
     return grid
 
 
-def _cells(metric_id: str, name: str, unit: str, better: str, values: np.ndarray) -> list[Text]:
-    values, places, marks = shown(values, better)
-    cells = [
+def _values(values: np.ndarray, better: str, *, ranked: bool) -> list[Text]:
+    values, places, marks = shown(values, better, ranked=ranked)
+    return [
         Text(f"{number(value, places)}{'*' if mark else ' '}", style="bold green" if mark else "")
         for value, mark in zip(values, marks, strict=True)
     ]
-    return [Text(metric_id), Text(name), Text(unit), Text(ARROWS[better]), *cells]

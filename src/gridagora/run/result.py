@@ -24,6 +24,7 @@ from gridagora.core.registry import find, names
 from gridagora.core.session import Site
 from gridagora.metrics.network import WHERE_AGREED
 from gridagora.run.settle import CHARGE, PARTIES
+from gridagora.run.unranked import unranked
 
 FAMILIES = "EPVCDI"  # economics, power, voltage, comfort, delivery, information; what comes new after them
 WITHIN = {"P4": ("", "f", "w", "h", "p", "x")}  # rows of one number that the alphabet would part
@@ -74,6 +75,8 @@ def gather(
     summary = {"architectures": architectures, "manifest": _manifest(scene, study, top, bound_s)}
     if faults:
         summary["failed"] = faults
+    if reasons := unranked(scene.feeder, outcomes):
+        summary["unranked"] = reasons
     return Result(summary, frames | {"lines": _lines(scene.feeder)} | _places(study.site, list(outcomes.values())), scene.text)
 
 
@@ -170,6 +173,7 @@ def _manifest(scene: Any, study: Any, top: Any, bound_s: float) -> dict[str, Any
         "timezone": keys.scenario.timezone,
         "homes": len(scene.homes.home_id),
         "feeder": scene.feeder.name,
+        "held_taps": list(scene.feeder.held_taps),
         "limit_kw": _number(study.wholesale.limit_kw),
         "flat_rate_per_kwh": study.flat_per_kwh,
         "bound": {"welfare_usd": top.welfare_usd, "gap_usd": top.gap_usd, "evaluations": top.evaluations, "wall_s": bound_s},

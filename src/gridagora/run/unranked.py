@@ -1,0 +1,33 @@
+"""Metrics whose figures of this run are no ground for a ranking: each with the reason, in one sentence."""
+
+from collections.abc import Callable, Mapping
+
+from gridagora.core.feeder import Feeder
+from gridagora.core.outcome import Outcome
+
+Rule = Callable[[Feeder, Mapping[str, Outcome]], Mapping[str, str]]
+SHOWN = 6  # taps named before the rest is counted
+OF_TAPS = ("V1", "V1h", "V4", "P3", "P3s")  # voltages and losses, which taps move
+
+
+def of_taps(feeder: Feeder, _: Mapping[str, Outcome]) -> Mapping[str, str]:
+    """Return the metrics that regulators would have changed, where their taps are held."""
+    if not feeder.held_taps:
+        return {}
+    held = feeder.held_taps
+    some = f"{', '.join(held[:SHOWN])}{' and others' if len(held) > SHOWN else ''}"
+    who = "the line regulator of this feeder is" if len(held) == 1 else f"the {len(held)} line regulators of this feeder are"
+    reason = f"{who} held at one tap through the run ({some}), so voltages and losses are not those of a feeder that regulates"
+    return dict.fromkeys(OF_TAPS, reason)
+
+
+RULES: tuple[Rule, ...] = (of_taps,)
+
+
+def unranked(feeder: Feeder, outcomes: Mapping[str, Outcome]) -> dict[str, str]:
+    """Return the reason of each metric that is shown and not ranked, by identifier; several reasons are joined."""
+    found: dict[str, str] = {}
+    for rule in RULES:
+        for metric_id, reason in rule(feeder, outcomes).items():
+            found[metric_id] = f"{found[metric_id]}; {reason}" if metric_id in found else reason
+    return found
