@@ -198,7 +198,7 @@ def test_out_must_not_be_a_file(tmp_path: Path, compared: list[Any]) -> None:
 def test_report_needs_a_result(tmp_path: Path) -> None:
     done = call("report", str(tmp_path))
     assert done.exit_code == 2
-    assert "summary.json" in done.stderr
+    assert "manifest.json" in done.stderr
 
 
 def test_list_names_the_parts() -> None:
@@ -281,7 +281,8 @@ def test_help_of_the_studies_is_there() -> None:
 
 
 def test_study_claims_hands_on_what_was_asked_and_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gridagora.run import result, retail_claims
+    from gridagora.run import folder as folders
+    from gridagora.run import retail_claims
 
     asked: list[Any] = []
     sides = {name: [1.0, 2.0] for quantity in retail_claims.BETTER for name in (f"before_{quantity}", f"after_{quantity}")}
@@ -292,7 +293,7 @@ def test_study_claims_hands_on_what_was_asked_and_writes_the_page(tmp_path: Path
         found = retail_claims.judged(draws)
         told = {"study": "claims", "claims": found.to_dict("records"), "manifest": {"title": "Two", "seeds": 2}}
         study = retail_claims.StudyResult(told, {"claims": found, "draws": draws}, "")
-        result.save(study, given[3])
+        folders.save(study, given[3])
         return study
 
     monkeypatch.setattr(retail_claims, "claims", stand_in)

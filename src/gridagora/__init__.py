@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from gridagora.report.figures import figures
     from gridagora.report.table import table
     from gridagora.run.compare import compare
+    from gridagora.run.folder import load as open_result
     from gridagora.run.result import Result
-    from gridagora.run.result import load as open_result
     from gridagora.scenario.build import Scene, assemble, build, load
     from gridagora.scenario.describe import check
     from gridagora.scenario.schema import Scenario
@@ -80,7 +80,7 @@ _PLACES = MappingProxyType(
         "lift_time": ("core.lift", "lift_time"),
         "load": ("scenario.build", "load"),
         "names": ("core.registry", "names"),
-        "open_result": ("run.result", "load"),
+        "open_result": ("run.folder", "load"),
         "read_feeder": ("sources.opendss", "read"),
         "register": ("core.registry", "register"),
         "table": ("report.table", "table"),

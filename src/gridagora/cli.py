@@ -121,15 +121,11 @@ def compare(
 def report(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a result.")], json_: Json = False) -> None:
     """Write report.html of a result again, from its tables."""
     with told(json_):
-        if not (folder / "summary.json").is_file():
-            raise InputError(
-                [Problem(str(folder), "no summary.json in it", "the folder of a result", "`gridagora compare` writes one.")]
-            )
         from gridagora.report import page, study_page
-        from gridagora.run import result as results
+        from gridagora.run import folder as folders
 
         with busy("writing the report"):
-            result = results.load(folder)
+            result = folders.load(folder)
             path = (study_page if "study" in result.summary else page).write(result, folder / "report.html")
         say(f"Wrote {path}")
         if json_:

@@ -33,8 +33,8 @@ def aggregation(
 ) -> None:
     """Sweep layers, blocks, forecast error, lost and late messages of the layered design; what was run is never run again."""
     with told(json_):
+        from gridagora.run import folder as folders
         from gridagora.run import losses as causes
-        from gridagora.run import result as results
         from gridagora.run import study as studies
 
         folder = out or default_out(scenario) / "study"
@@ -44,7 +44,7 @@ def aggregation(
             swept = studies.aggregation(scene, studies.Grid(full=full), folder, advance, jobs)
             rest = causes.losses(scene, "layered", folder, lambda _, done, total: advance("losses", done, total), jobs)
         found = swept.beside(rest)
-        results.save(found, folder)
+        folders.save(found, folder)
         finish(found, folder, json_)
 
 

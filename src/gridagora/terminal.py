@@ -1,7 +1,6 @@
 """What verbs share: options, folders, faults turned into sentences, and what goes to stdout and what to stderr."""
 
 import json
-import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from gridagora.run.study import StudyResult
     from gridagora.scenario.build import Scene
 
-FAILED, BAD_INPUT = 1, 2
+FAILED, BAD_INPUT, STOPPED = 1, 2, 130
 RESULTS = Path("gridagora-out")
 PIPED_COLUMNS = 140
 
@@ -74,6 +73,9 @@ def told(as_json: bool) -> Iterator[None]:
     except PartError as fault:
         say(f"The run stopped: {fault}")
         raise typer.Exit(FAILED) from None
+    except KeyboardInterrupt:
+        say("Stopped from the keyboard; no result was written, and one that was there before is as it was.")
+        raise typer.Exit(STOPPED) from None
     except OSError as fault:
         say(f"Could not read or write {fault.filename or 'a file'}: {fault.strerror or fault}")
         raise typer.Exit(FAILED) from None
@@ -104,22 +106,11 @@ def failures(summary: Mapping[str, Any]) -> dict[str, str]:
     return found | {name: each["error"] for name, each in summary.get("architectures", {}).items() if "error" in each}
 
 
-def plain(value: Any) -> Any:
-    """Return nested values as JSON knows them: no number that is none, no array."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if isinstance(value, str | int | bool | None) else str(value)
-
-
 def show_json(value: Any) -> None:
     """Print a value as JSON on stdout."""
-    sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
+    from gridagora.files.json_text import json_text
+
+    sys.stdout.write(json_text(value, 2, sort_keys=False) + "\n")
 
 
 def show_lines(lines: Mapping[str, str]) -> None:

@@ -12,7 +12,7 @@ from gridagora.core import registry
 from gridagora.core.errors import InputError, PartError
 from gridagora.report import table
 from gridagora.run import compare as runs
-from gridagora.run import result as results
+from gridagora.run import folder as folders
 from gridagora.run.bound import Bound
 from gridagora.scenario import build
 
@@ -40,7 +40,7 @@ def test_captured_value_of_flat_is_zero_and_of_all_at_most_one(found):
 
 def test_folder_reads_back_the_same(found):
     result, folder = found
-    again = results.load(folder)
+    again = folders.load(folder)
     assert again.summary["architectures"] == result.summary["architectures"]
     assert again.scenario_text == result.scenario_text
     for name, frame in result.tables.items():
@@ -73,10 +73,10 @@ def test_a_design_that_fails_loses_nothing_of_the_others(scene, tmp_path, monkey
         def outlook(self, call):
             raise PartError(f"no price for {call.product.start_s}")
 
-    result = runs.compare(scene, ["flat", "broken"], out=tmp_path)
+    result = runs.compare(scene, ["flat", "broken"], out=tmp_path / "out")
     assert "no price for" in result.summary["failed"]["broken"]
     assert list(result.summary["architectures"]) == ["flat"]
-    assert (tmp_path / "finished" / "flat.parquet").is_file()
+    assert (tmp_path / "out" / "finished" / "flat.parquet").is_file()
 
 
 class Surprise(ArithmeticError):

@@ -11,7 +11,7 @@ import pytest
 
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.outcome import energy_cost_usd
-from gridagora.run import result as results
+from gridagora.run import folder as folders
 from gridagora.run import retail_claims
 from gridagora.run.desk import leads
 from gridagora.run.retail_claims import BETTER, CAP_RATIO, MARGIN, OUTSIDE, bills, claims, draw, felt, judged
@@ -118,7 +118,7 @@ def test_every_claim_stands_against_every_retailer_in_every_case(kept):
     assert (one.after_price_per_kwh.nunique() == 1).all()
     assert (one.before_price_per_kwh.nunique() == 4).all()
     assert (one.before_peak_kw.nunique() == 1).all()
-    assert results.load(folder).summary["study"] == "claims"
+    assert folders.load(folder).summary["study"] == "claims"
 
 
 @pytest.mark.usefixtures("two_cases")

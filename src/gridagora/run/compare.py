@@ -13,6 +13,7 @@ from gridagora.core.tables import Col
 from gridagora.grid.flow import Factors, factor
 from gridagora.metrics.network import quarter_hours
 from gridagora.run import fleet as homes_at
+from gridagora.run import folder as folders
 from gridagora.run import reactive
 from gridagora.run import result as results
 from gridagora.run.bound import Bound, Worth, bound
@@ -43,7 +44,8 @@ def compare(
     architectures
         Names of designs; those of the scenario where left out. `flat` always runs: it sets tariff, limit and baseline.
     out
-        Folder to write; every finished design is kept there even if a later one fails.
+        Folder to write: prepared beside it and put in its place whole. Where a run ends early, what finished designs did is left
+        in the folder beside it, FOLDER.part-PROCESS.
     progress
         Told (stage, done, total).
 
@@ -60,6 +62,7 @@ def compare(
         A run whose welfare exceeds the certified bound: a fault of the program, and no report is written.
     """
     tell = progress or _silent
+    draft = None if out is None else folders.begin(out)
     names = list(architectures or scene.scenario.scenario.architectures)
     markets = {name: scene.market(name) for name in dict.fromkeys(["flat", *names])}
     study, factors = prepare(scene, tell), factor(scene.feeder)
@@ -72,8 +75,8 @@ def compare(
         except FAULTS as fault:
             faults[name] = told(fault)
             continue
-        if out is not None:
-            results.keep(outcomes[name], Path(out))
+        if draft is not None:
+            folders.keep(outcomes[name], draft)
     if "flat" not in outcomes:
         raise InputError([Problem("flat", faults["flat"], "a baseline that runs")])
     if all(name in faults for name in names):
@@ -97,7 +100,7 @@ def compare(
         unlimited_bound_usd,
     )
     if out is not None:
-        results.save(found, out)
+        folders.save(found, out)
     return found
 
 

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from gridagora.files.json_text import json_text
+
 
 def read(path: Path, mark: str) -> dict[str, Any] | None:
     """Return what was kept in a file under this mark; None where there is none, or it is of something else."""
@@ -17,5 +19,5 @@ def write(path: Path, mark: str, content: dict[str, Any]) -> None:
     """Keep content in a file under a mark; a stop in between leaves the file as it was."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".part")
-    draft.write_text(json.dumps({"of": mark} | content), encoding="utf-8")
+    draft.write_text(json_text({"of": mark} | content, None, sort_keys=False), encoding="utf-8")
     draft.replace(path)

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from gridagora.core.errors import InputError, PartError, Problem
-from gridagora.run import result as results
+from gridagora.run import folder as folders
 from gridagora.run.points import BOUND, Job, Keys, Row, Told, play
 from gridagora.run.study import StudyResult, manifest
 from gridagora.scenario.build import Scene
@@ -90,7 +90,7 @@ def losses(
     summary: Row = {"study": "losses", "losses": bars, "manifest": manifest(scene, found[Job(BOUND)])}
     told = StudyResult(summary, {"losses": table}, scene.text)
     if out is not None:
-        results.save(told, out)
+        folders.save(told, out)
     return told
 
 

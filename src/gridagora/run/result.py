@@ -1,7 +1,6 @@
 """What a comparison leaves: a summary, tables and the scenario, in memory and in a folder that reproduces it."""
 
 import hashlib
-import json
 import math
 import platform
 import re
@@ -78,39 +77,6 @@ def gather(
     if reasons := unranked(scene.feeder, outcomes):
         summary["unranked"] = reasons
     return Result(summary, frames | {"lines": _lines(scene.feeder)} | _places(study.site, list(outcomes.values())), scene.text)
-
-
-def save(result: Result, folder: str | Path) -> None:
-    """Write a result: scenario.toml, manifest.json, summary.json and tables/*.parquet, each table's hash in the manifest."""
-    folder = Path(folder)
-    (folder / "tables").mkdir(parents=True, exist_ok=True)
-    hashes = {}
-    for name, frame in result.tables.items():
-        path = folder / "tables" / f"{name}.parquet"
-        frame.to_parquet(path, index=False)
-        hashes[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    result.summary["manifest"]["tables_sha256"] = hashes
-    (folder / "scenario.toml").write_text(result.scenario_text, encoding="utf-8")
-    for name, value in (("manifest", result.summary["manifest"]), ("summary", result.summary)):
-        (folder / f"{name}.json").write_text(json.dumps(value, indent=1, sort_keys=True), encoding="utf-8")
-
-
-def keep(outcome: Outcome, folder: Path) -> None:
-    """Write what a finished design did at once, so that a later failure loses nothing."""
-    (folder / "finished").mkdir(parents=True, exist_ok=True)
-    columns = {
-        name: getattr(outcome, name)
-        for name in ("start_s", "load_kw", "committed_kw", "price_per_kwh", "hvac_kw", "battery_kw", "ev_kw")
-    }
-    pd.DataFrame(columns).to_parquet(folder / "finished" / f"{outcome.name}.parquet", index=False)
-
-
-def load(folder: str | Path) -> Result:
-    """Read a result back from its folder."""
-    folder = Path(folder)
-    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    tables = {path.stem: pd.read_parquet(path) for path in sorted((folder / "tables").glob("*.parquet"))}
-    return Result(summary, tables, (folder / "scenario.toml").read_text(encoding="utf-8"))
 
 
 def rank(metric_id: str) -> tuple[int, int, int, str]:

@@ -19,8 +19,8 @@ from gridagora.core.errors import InputError, Problem
 from gridagora.core.outcome import Outcome, energy_cost_usd
 from gridagora.core.tables import Col, Flag
 from gridagora.metrics.network import quarter_hours
+from gridagora.run import folder as folders
 from gridagora.run import kept
-from gridagora.run import result as results
 from gridagora.run.claims import Claim, claim
 from gridagora.run.compare import prepare
 from gridagora.run.desk import Study, leads
@@ -207,7 +207,7 @@ def claims(
     summary = {"study": "claims", "claims": json.loads(found.to_json(orient="records")), "manifest": manifest(scene, len(seeds))}
     told = StudyResult(summary, {"claims": found, "draws": draws}, scene.text)
     if out is not None:
-        results.save(told, out)
+        folders.save(told, out)
     return told
 
 

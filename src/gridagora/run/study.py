@@ -21,7 +21,7 @@ import pandas as pd
 
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.core.tables import Col, Flag
-from gridagora.run import result as results
+from gridagora.run import folder as folders
 from gridagora.run.points import BOUND, Job, Keys, Row, Told, fingerprint, play
 from gridagora.scenario.build import Scene
 from gridagora.scenario.schema import LayersKeys
@@ -144,7 +144,7 @@ def aggregation(
     faults = {f"{row['design']} {row['settings']}": row["fault"] for row in rows if "fault" in row}
     told = StudyResult(summary | ({"failed": faults} if faults else {}), {"points": table}, scene.text)
     if out is not None:
-        results.save(told, out)
+        folders.save(told, out)
     return told
 
 
