@@ -14,9 +14,11 @@ from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.session import Call, Site, Supply, Traffic, drive
 from gridagora.kernels.value import bid, slopes, stores
 from gridagora.markets.layered import Layered
+from gridagora.run.compare import prepare
 from gridagora.run.links import Links
 from gridagora.run.score import score
 from gridagora.run.simulate import simulate
+from gridagora.scenario import build, read
 
 
 def run(scene, study, name="layered", **fields):
@@ -86,9 +88,14 @@ def test_a_duplicate_alone_changes_nothing(scene, study):
     assert np.array_equal(twice.home_kw, run(scene, study).home_kw)
 
 
-def test_sixteen_blocks_lose_half_a_percent_at_most(scene, study):
-    smooth = study._replace(rule="continuous")
-    exact, short = welfare_usd(run(scene, smooth)), welfare_usd(run(scene, smooth, blocks=16))
+def test_sixteen_blocks_lose_half_a_percent_at_most(scene):
+    """On the mean of four draws: with ten homes one day alone moves by a percent either way, whatever the curves."""
+    exact, short = 0.0, 0.0
+    for seed in (3, 4, 5, 6):
+        drawn = build.build(read.parse(scene.text, "drawn.toml", overrides=[f"scenario.seed={seed}"]))
+        smooth = prepare(drawn)._replace(rule="continuous")
+        exact += welfare_usd(run(drawn, smooth))
+        short += welfare_usd(run(drawn, smooth, blocks=16))
     assert short >= exact - 0.005 * abs(exact)
 
 

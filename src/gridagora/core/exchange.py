@@ -65,6 +65,20 @@ class Plans(NamedTuple):
     p_kw: Col  # (n, h)
 
 
+class Proposals(NamedTuple):
+    """Party to market: a plan and two numbers that prove how good a common price is.
+
+    `own_usd` is what the plan costs its maker beside the energy, `bound_usd` a bound from below of that and the energy together
+    under any plan at the quoted prices.
+    """
+
+    product: Product
+    party: Index  # (n,)
+    p_kw: Col  # (n, h)
+    own_usd: Col  # (n,)
+    bound_usd: Col  # (n,)
+
+
 class Transactions(NamedTuple):
     """Binding outcome: what each party withdraws, from whom, at what price."""
 
@@ -92,8 +106,8 @@ class Deliveries(NamedTuple):
     p_kw: Col  # (n, h)
 
 
-Table = Quotes | Tenders | Plans | Transactions | Positions | Deliveries
-AnyTable = TypeVar("AnyTable", Quotes, Tenders, Plans, Transactions, Positions, Deliveries)
+Table = Quotes | Tenders | Plans | Proposals | Transactions | Positions | Deliveries
+AnyTable = TypeVar("AnyTable", Quotes, Tenders, Plans, Proposals, Transactions, Positions, Deliveries)
 
 
 def quote(product: Product, party: Index, buy_per_kwh: Col, sell_per_kwh: Col | None = None, share: float | Col = 1.0) -> Quotes:

@@ -5,7 +5,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from gridagora.core.exchange import Plans, Quotes, Tenders, Transactions, count_bytes, count_messages, quote
+from gridagora.core.exchange import Plans, Proposals, Quotes, Tenders, Transactions, count_bytes, count_messages, quote
 from gridagora.core.place import Level, Places, places
 from gridagora.core.product import Product
 from gridagora.core.retail_inner import Terms
@@ -88,8 +88,14 @@ class Behind(NamedTuple):
 class Passed(NamedTuple):
     """What layers told each other while parties waited: curves or plans up, prices down. Nobody answers; it is counted."""
 
-    up: Tenders | Plans
+    up: Tenders | Plans | Proposals
     down: Quotes
+
+
+class Costed(NamedTuple):
+    """Quotes which parties answer with `Proposals`: a plan, and what it costs them."""
+
+    quotes: Quotes
 
 
 class Talk(NamedTuple):
@@ -107,18 +113,19 @@ class Talk(NamedTuple):
 class Outlook(NamedTuple):
     """What an opening of a look-ahead leads to, as rows by party: a price path, and the power the parties mean to take.
 
-    `carry_per_kwh` is handed to the next opening.
+    `carry_per_kwh` is handed to the next opening; `gap_share` is the certified gap of the plan over its cost, nan where none is.
     """
 
     price_per_kwh: Col  # (n, h)
     p_kw: Col  # (n, h)
     carry_per_kwh: Col
+    gap_share: float = float("nan")
 
 
 Game = Terms | Asked  # of the retail game: who leads knows the terms and answers what is asked; a `Talk` counts it
-Said = Quotes | Passed | Talk | Transactions  # transactions said along the way are those of parties with each other
+Said = Quotes | Costed | Passed | Talk | Transactions  # transactions said along the way are those of parties with each other
 Session = Generator[Said, Tenders | None, Transactions]
-Ahead = Generator[Said, Plans | None, Outlook]
+Ahead = Generator[Said, Plans | Proposals | None, Outlook]
 Playing = Generator[Said | Game, Plans | Offered | None, Outlook]  # of a market that plays the retail game ahead
 
 
@@ -140,7 +147,7 @@ def steps(supply: Supply, step: int = 0) -> tuple[Col, Col]:
     return np.array([-REACH_KW, 0.0, 0.0, top, top, REACH_KW]), np.array([sell, sell, buy, buy, over, over])
 
 
-Answer = TypeVar("Answer", Tenders, Plans | Offered)
+Answer = TypeVar("Answer", Tenders, Plans | Offered, Plans | Proposals | Offered)
 Result = TypeVar("Result")
 
 
@@ -156,7 +163,7 @@ class Driven(NamedTuple, Generic[Result]):
 
 def drive(
     session: Generator[Said | Game, Answer | None, Result],
-    ask: Callable[[Quotes | Game], Answer | None],
+    ask: Callable[[Quotes | Costed | Game], Answer | None],
     traffic: Traffic,
     *,
     private: bool = False,
@@ -193,9 +200,9 @@ def drive(
         elif isinstance(said, Terms | Asked):
             answer = ask(said)
         else:
-            quotes, answer = said, ask(said)
+            quotes, answer = said.quotes if isinstance(said, Costed) else said, ask(said)
             traffic = _counted(traffic, quotes)._replace(rounds=traffic.rounds + 1)
-        if isinstance(answer, Tenders | Plans) and not private:
+        if isinstance(answer, Tenders | Plans | Proposals) and not private:
             traffic = _counted(traffic, answer)
             traffic = traffic._replace(disclosed=traffic.disclosed + _numbers(answer))
         try:
@@ -207,13 +214,15 @@ def drive(
     raise RuntimeError(f"a market session did not end within {ROUNDS_MAX} rounds")
 
 
-def _counted(traffic: Traffic, table: Quotes | Tenders | Plans | Transactions) -> Traffic:
+def _counted(traffic: Traffic, table: Quotes | Tenders | Plans | Proposals | Transactions) -> Traffic:
     return traffic._replace(messages=traffic.messages + count_messages(table), bytes=traffic.bytes + count_bytes(table))
 
 
-def _numbers(answer: Tenders | Plans) -> int:
-    """Numbers about a home that an answer discloses: power and price of every point, or the powers of a plan."""
-    return 2 * len(answer.p_kw) if isinstance(answer, Tenders) else answer.p_kw.size
+def _numbers(answer: Tenders | Plans | Proposals) -> int:
+    """Numbers about a home that an answer discloses: power and price of every point, or the powers of a plan and its costs."""
+    if isinstance(answer, Tenders):
+        return 2 * len(answer.p_kw)
+    return answer.p_kw.size + (2 * len(answer.party) if isinstance(answer, Proposals) else 0)
 
 
 def opening(call: Call) -> Quotes:

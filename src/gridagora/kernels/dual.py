@@ -8,7 +8,7 @@ is a bound, and high - low of any feasible schedule is the sum of what the parti
 price.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import NamedTuple
 
 import numpy as np
@@ -104,6 +104,33 @@ def coordinate(
     K. C. Kiwiel, Proximity control in bundle methods, Math. Program. 46 (1990), doi 10.1007/BF01585731;
     C. Lemarechal, C. Sagastizabal, doi 10.1007/BF02614384.
     """
+    search = coordinating(
+        supply, group, price0_per_kwh, homes=homes, rounds_max=rounds_max, tolerance=tolerance, step=step, hard=hard
+    )
+    price = next(search)
+    while True:
+        try:
+            price = search.send(ask(price))
+        except StopIteration as end:
+            found: Coordination = end.value
+            return found
+
+
+def coordinating(
+    supply: Supply,
+    group: Index,
+    price0_per_kwh: Col,
+    *,
+    homes: int,
+    rounds_max: int = 40,
+    tolerance: float = 1e-5,
+    step: float = STEP,
+    hard: bool = True,
+) -> Generator[Col, Answer, Coordination]:
+    """Find the price at which answers and supply meet: yields each price to try, and is sent the answers to it.
+
+    For parameters and source see `coordinate`, which asks a function instead.
+    """
     supply = Supply(*(np.ascontiguousarray(np.broadcast_to(field, price0_per_kwh.shape), float) for field in supply))
     group = np.unique(group, return_inverse=True)[1]  # a kind without resources leaves no hole
     order = np.argsort(group, kind="stable")
@@ -115,7 +142,7 @@ def coordinate(
     price, promise, top, proof = centre, np.inf, centre, 0
     best = np.ones((1, len(first)))
     while True:
-        answer = ask(price)
+        answer = yield price
         answers.append(answer)
         _file(table, answer, order, first)
         value = dual_value(answer, supply, price)
@@ -168,16 +195,39 @@ def _master(c: _Columns, supply: Supply, centre: Col, step: float, homes: int) -
     g, k = np.nonzero((idle <= IDLE_MAX).T)
     powers, costs = np.array(c.powers)[k, g], np.array(c.costs)[k, g]
     start = np.flatnonzero(np.diff(g, prepend=-1))
-    found = mix(powers, costs, start, supply, centre, step, float(homes))
+    near = _binding(powers, start, supply)
+    costs_all = costs + powers[:, ~near] @ (supply.dt_h * supply.buy_per_kwh)[~near]
+    rest = Supply(*(field[near] for field in supply))
+    share, own = _cheapest(costs_all, start), np.zeros(0)
+    if near.any():
+        found = mix(powers[:, near], costs_all, start, rest, centre[near], step, float(homes))
+        share, own = found.weight, found.price_per_kwh
     weight = np.zeros(idle.shape)
-    weight[k, g] = found.weight
+    weight[k, g] = share
     if step > 0.0:
         for turn, used in enumerate(weight > 1e-7):
             c.idle[turn] = np.where(used, 0, c.idle[turn] + 1)
-    price = found.price_per_kwh
+    price = supply.buy_per_kwh.copy()
+    price[near] = own
     reduced = np.minimum.reduceat(costs + powers @ (supply.dt_h * price), start)
     model = float(reduced.sum() + (supply.dt_h * price) @ supply.base_kw) + supply_bound(supply, price)[0]
-    return weight, price, model, found.value_usd
+    return weight, price, model, float(share @ costs) + supply_cost(supply, supply.base_kw + share @ powers)
+
+
+def _cheapest(cost_usd: Col, start: Index) -> Col:
+    """Return all weight on the first of the cheapest columns of each group, shape (m,)."""
+    least = np.repeat(np.minimum.reduceat(cost_usd, start), np.diff(np.append(start, len(cost_usd))))
+    rank = np.where(cost_usd <= least, np.arange(len(cost_usd)), len(cost_usd))
+    share = np.zeros(len(cost_usd))
+    share[np.minimum.reduceat(rank, start)] = 1.0
+    return share
+
+
+def _binding(powers_kw: Col, start: Index, supply: Supply) -> NDArray[np.bool_]:
+    """Return the steps (h,) at which some mix of the columns leaves the middle of the supply: its price is known elsewhere."""
+    low = supply.base_kw + np.minimum.reduceat(powers_kw, start).sum(0)
+    high = supply.base_kw + np.maximum.reduceat(powers_kw, start).sum(0)
+    return (low < 0.0) | (high > supply.limit_kw) | (supply.slope_per_kwh_kw > 0.0)
 
 
 def dual_value(answer: Answer, supply: Supply, price_per_kwh: Col) -> float:

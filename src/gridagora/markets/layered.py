@@ -6,13 +6,17 @@ from typing import NoReturn
 import numpy as np
 
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.exchange import Plans, Status, Transactions, quote, tender
+from gridagora.core.exchange import HEADER, NUMBER_BYTES, Plans, Proposals, Status, Transactions, quote, tender
 from gridagora.core.lift import descend, lift_space, published
 from gridagora.core.place import Places, lift_kw
 from gridagora.core.registry import register
-from gridagora.core.session import Ahead, Call, Outlook, Passed, Session, Site, Supply, opening, standing, steps
-from gridagora.core.tables import Col
+from gridagora.core.session import Ahead, Call, Costed, Outlook, Passed, Session, Site, Supply, Talk, opening, standing, steps
+from gridagora.core.tables import Col, Index
 from gridagora.kernels.curve import Curves, clear
+from gridagora.kernels.dual import Answer, Coordination, coordinating
+from gridagora.kernels.master import Supply as Rows
+
+REACH_KW = 1e6  # more than any feeder can take: it keeps bounds finite at any price
 
 
 @register("market", "layered")
@@ -22,9 +26,10 @@ class Layered:
 
     Look-ahead stays inside the entities: an interval is cleared on its own, on curves that hold the value of what comes later.
     `blocks` shortens the curve of every layer above the home (0 passes every breakpoint). Each hour `rounds` price paths go down
-    and plans come up, `rounds_day_ahead` when the day ahead is agreed; a layer whose plan breaks its limit raises the premium of
-    that hour by `learning_per_kwh` for every kW an average home is too much, and takes it back when there is room.
-    `reserve_share` of each limit is kept free for on/off units that cannot follow exactly (modelling 1.10). With
+    and plans come up; a layer whose plan breaks its limit raises the premium of that hour by `learning_per_kwh` for every kW an
+    average home is too much, and takes it back when there is room. At midnight, when positions are bound, paths and plans go on
+    until the plan is certified within `gap` of its least cost, for `rounds_day_ahead` at most: homes then add to each plan what
+    it costs them. `reserve_share` of each limit is kept free for on/off units that cannot follow exactly. With
     `energy_products` homes also hold energy for the run and for each day, which the day-ahead and real-time markets settle on: a
     hedge, which moves bills by what forward prices missed, and no power. `reactive` lets inverters offer reactive power where
     the scenario agrees a power factor.
@@ -32,13 +37,14 @@ class Layered:
     References
     ----------
     M. D. Ilic, Dynamic Monitoring and Decision Systems for enabling sustainable energy services, Proc. IEEE 99 (2011),
-    doi 10.1109/JPROC.2010.2089478; theory 5.
+    doi 10.1109/JPROC.2010.2089478.
     """
 
     blocks: int = 0
     rounds: int = 1
-    rounds_day_ahead: int = 12
-    learning_per_kwh: float = 0.02
+    rounds_day_ahead: int = 20
+    gap: float = 1e-4
+    learning_per_kwh: float = 0.005
     reserve_share: float = 0.03
     energy_products: bool = False
     reactive: bool = True
@@ -50,6 +56,7 @@ class Layered:
             ("blocks", self.blocks >= 0, "0 for exact curves, or a number of blocks"),
             ("rounds", self.rounds >= 1, "one round an hour or more"),
             ("rounds_day_ahead", self.rounds_day_ahead >= 1, "one round a day or more"),
+            ("gap", self.gap >= 0, "a share of the cost of 0 or more"),
             ("learning_per_kwh", self.learning_per_kwh >= 0, "a price of 0 or more"),
             ("reserve_share", 0 <= self.reserve_share < 1, "a share in [0, 1)"),
         )
@@ -58,19 +65,16 @@ class Layered:
             raise InputError(broken)
 
     def ahead(self, call: Call) -> Ahead:
-        """Quote a price path to every home, hear their plans, and let each layer correct its own premium for the next path.
+        """Quote a price path to every home and hear their plans; where positions follow, until both are proven to fit."""
+        premium = begun(call)
+        return (yield from self.agreed(call, premium)) if call.binds else (yield from self.walked(call, premium))
 
-        Where positions follow, paths and plans meet over several rounds; the mean of the later plans is what is agreed, since
-        single answers jump from one side of a limit to the other.
-        """
+    def walked(self, call: Call, premium: Col) -> Ahead:
+        """Let each layer correct its own premium after each round, for the next path; nothing is bound."""
         site, supply = standing(call), call.supply
-        carried = call.before_per_kwh
-        premium = np.where(np.isfinite(carried), carried, 0.0) if carried.ndim > 1 else np.zeros((len(site.high_kw), 1))
-        premium = premium + np.zeros_like(supply.import_per_kwh)
-        high_kw, homes = self.usable_kw(site, supply), below(site)
-        rounds = self.rounds_day_ahead if call.binds else self.rounds
+        high_kw, homes = np.minimum(self.usable_kw(site, supply), REACH_KW), below(site)
         kept, total_kw = 0, np.zeros((len(call.party), premium.shape[1]))
-        for turn in range(rounds):
+        for turn in range(self.rounds):
             path = supply.import_per_kwh + along(site.tree, premium)
             quoted = quote(call.product, call.party, path[site.place])
             plans = (yield quoted) or _refused("plans")
@@ -78,9 +82,61 @@ class Layered:
             every = np.arange(len(homes))
             yield Passed(Plans(call.product, every, q_kw), quote(call.product, every, path))
             premium = self.corrected(premium, q_kw, site, high_kw, homes, supply)
-            if turn >= rounds // 2:
+            if turn >= self.rounds // 2:
                 kept, total_kw = kept + 1, total_kw + plans.p_kw
         return Outlook(quoted.buy_per_kwh, total_kw / kept, premium)
+
+    def agreed(self, call: Call, premium: Col) -> Ahead:
+        """Return the price path that proves most, and for each home the mean of its plans that keeps every limit.
+
+        The feeder weighs the plans it has heard by a bundle: a mix of them that fits at least cost is the best known plan, its
+        multipliers are the next prices. Homes tell what a plan costs them, which makes both ends certain: no plan costs less than
+        the bounds of the homes sum up to, and the mix costs what it costs. It ends where the two meet within `gap`.
+
+        References
+        ----------
+        `kernels.dual.coordinate`; here with one row for each hour of the root and of every place with a limit of its own.
+        """
+        site, supply = standing(call), call.supply
+        tree = site.tree
+        limited = np.flatnonzero((tree.parent >= 0) & np.isfinite(site.high_kw))
+        branch, root = branches(tree), np.flatnonzero(tree.parent < 0)
+        every, place_branch = np.arange(len(tree.parent)), branch[limited]
+        groups, home_group = np.unique(branch[site.place], return_inverse=True)
+        start = np.concatenate([premium[root[0]] + supply.import_per_kwh, premium[limited].ravel()])
+        rows = stacked(supply, self.usable_kw(site, supply), root[0], limited)
+        search = coordinating(
+            rows,
+            np.arange(len(groups)),
+            start,
+            homes=len(call.party),
+            rounds_max=self.rounds_day_ahead,
+            tolerance=self.gap,
+        )
+        heard: list[Col] = []
+        price = next(search)
+        while True:
+            premium = spread_rows(price, supply, root[0], limited, premium.shape)
+            path = supply.import_per_kwh + along(tree, premium)
+            told = (yield Costed(quote(call.product, call.party, path[site.place]))) or _refused("plans")
+            heard.append(told.p_kw)
+            q_kw = lift_kw(tree, site.place, told.p_kw)
+            own, bound = (np.bincount(home_group, column, len(groups)) for column in (told.own_usd, told.bound_usd))
+            yield Passed(relayed(call, site, q_kw, told, limited), quote(call.product, every, path))
+            inner = np.where(groups[:, None, None] == place_branch[:, None], q_kw[limited], 0.0).reshape(len(groups), -1)
+            whole = np.stack([np.bincount(home_group, column, len(groups)) for column in told.p_kw.T], axis=1)
+            try:
+                price = search.send(Answer(np.concatenate([whole, inner], axis=1), own, bound))
+            except StopIteration as end:
+                found: Coordination = end.value
+                break
+        if found.rounds > 1:
+            yield settled(call, len(every), found.rounds)
+        p_kw = np.einsum("kn,knh->nh", found.weight[:, home_group], np.array(heard))
+        premium = spread_rows(found.price_per_kwh, supply, root[0], limited, premium.shape)
+        path = supply.import_per_kwh + along(tree, premium)
+        share = max(0.0, found.gap_usd) / max(1e-9, abs(found.high_usd))
+        return Outlook(path[site.place], p_kw, premium, share)
 
     def corrected(self, premium: Col, q_kw: Col, site: Site, high_kw: Col, homes: Col, supply: Supply) -> Col:
         """Return the premium (m, h) after plans of q_kw (m, h): up where they break a limit, back to nil where there is room.
@@ -130,6 +186,73 @@ class Layered:
 
 def _refused(what: str) -> NoReturn:
     raise InputError([Problem("market.layered", f"no {what}", "a strategy that looks ahead and tenders, such as 'home'")])
+
+
+def begun(call: Call) -> Col:
+    """Return the premiums handed on by the opening before, shape (m, h) [$/kWh]; none at first and in hours not yet priced."""
+    carried = call.before_per_kwh
+    premium = np.where(np.isfinite(carried), carried, 0.0) if carried.ndim > 1 else np.zeros((len(standing(call).high_kw), 1))
+    return premium + np.zeros_like(call.supply.import_per_kwh)
+
+
+def branches(tree: Places) -> Index:
+    """Return the place right below the root that each place hangs from, shape (m,); the root itself for the root."""
+    top = np.arange(len(tree.parent))
+    up = tree.parent[top]
+    while ((up >= 0) & (tree.parent[up] >= 0)).any():
+        top = np.where((up >= 0) & (tree.parent[up] >= 0), up, top)
+        up = tree.parent[top]
+    return top
+
+
+def stacked(supply: Supply, usable_kw: Col, root: int, limited: Index) -> Rows:
+    """Return what the root and each limited place ask for power, one row an hour, the root first; every field ((1 + k) h,).
+
+    A place asks nothing within its limit either way and `over_per_kwh` beyond. Its rows count from the lower limit, so that both
+    limits are corners of the supply.
+    """
+    h, k = len(supply.import_per_kwh), len(limited)
+    high = np.repeat(usable_kw[limited], h)
+    limit = min(float(usable_kw[root]), REACH_KW)
+    zero, over = np.zeros(k * h), np.full((1 + k) * h, supply.over_per_kwh)
+    return Rows(
+        np.ones((1 + k) * h),
+        np.concatenate([supply.base_kw, high]),
+        np.concatenate([supply.import_per_kwh, zero]),
+        np.concatenate([supply.export_per_kwh, zero - supply.over_per_kwh]),
+        np.concatenate([np.full(h, limit), 2 * high]),
+        over,
+        np.zeros((1 + k) * h),
+        np.full((1 + k) * h, -REACH_KW),
+        np.full((1 + k) * h, REACH_KW),
+    )
+
+
+def spread_rows(price_per_kwh: Col, supply: Supply, root: int, limited: Index, shape: tuple[int, int]) -> Col:
+    """Return the premiums (m, h) that stand in the rows of `stacked`."""
+    hours = shape[1]
+    premium = np.zeros(shape)
+    premium[root] = price_per_kwh[:hours] - supply.import_per_kwh
+    premium[limited] = price_per_kwh[hours:].reshape(-1, hours)
+    return premium
+
+
+def relayed(call: Call, site: Site, q_kw: Col, told: Proposals, limited: Index) -> Proposals:
+    """Return what places hand up in a round: each its own sums, and those of limited places again at every further hop."""
+    own, bound = (lift_kw(site.tree, site.place, column) for column in (told.own_usd, told.bound_usd))
+    hop, again = site.tree.parent[limited], []
+    while (hop >= 0).any():
+        limited, hop = limited[hop >= 0], hop[hop >= 0]
+        again.append(limited[site.tree.parent[hop] >= 0])
+        hop = site.tree.parent[hop]
+    rows = np.concatenate([np.arange(len(q_kw)), *again])
+    return Proposals(call.product, rows, q_kw[rows], own[rows], bound[rows])
+
+
+def settled(call: Call, places: int, rounds: int) -> Talk:
+    """Return what ends a search: every place and home hears which prices hold and the share of each round in its plan."""
+    many = places + len(call.party)
+    return Talk(many, many * (HEADER.size + NUMBER_BYTES * (1 + rounds)), 1, 0)
 
 
 def along(tree: Places, premium_per_kwh: Col) -> Col:

@@ -3,10 +3,10 @@
 import numpy as np
 
 from gridagora.core import spec as specification
-from gridagora.core.exchange import Plans, Quotes, count_bytes, count_messages, quote
+from gridagora.core.exchange import Plans, Proposals, Quotes, count_bytes, count_messages, quote
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.retail_rounds import Said as Offered
-from gridagora.core.session import Call, Game, Traffic, drive
+from gridagora.core.session import Call, Costed, Game, Traffic, drive
 from gridagora.core.tables import LEAD_H, Col, Index
 from gridagora.core.tariff import NET_METERING, kinked
 from gridagora.kernels.value import Stores, respond
@@ -76,11 +76,15 @@ def _agreed(desk: Desk, call: Call, specs: Specs, sessions: Index, hour: int) ->
     net_kw = desk.net_kw[hour : hour + len(call.supply.import_per_kwh)].T
     seats = Seats(net_kw, told, rows, desk.leads)
 
-    def ask(said: Quotes | Game) -> Plans | Offered | None:
-        return _plans(said, told, rows, net_kw) if isinstance(said, Quotes) else seats.hear(said)
+    def ask(said: Quotes | Costed | Game) -> Plans | Proposals | Offered | None:
+        if isinstance(said, Quotes):
+            found = _proposals(said, told, rows, net_kw)
+            return Plans(*found[:3])
+        return _proposals(said.quotes, told, rows, net_kw) if isinstance(said, Costed) else seats.hear(said)
 
     driven = drive(desk.market.ahead(call), ask, desk.traffic, private=desk.private)
     found, desk.traffic = driven.result, driven.traffic
+    desk.track.worst[1] = np.fmax(desk.track.worst[1], found.gap_share)
     game = judged(seats, hour, found.price_per_kwh, found.p_kw)
     desk.games += [] if game is None else [game]
     premium = found.price_per_kwh - call.supply.import_per_kwh
@@ -97,12 +101,20 @@ def _agreed(desk: Desk, call: Call, specs: Specs, sessions: Index, hour: int) ->
     return found.price_per_kwh, found.carry_per_kwh
 
 
-def _plans(quotes: Quotes, told: tuple[Stores, ...], rows: tuple[Index, ...], net_kw: Col) -> Plans:
-    """Return what every home would take at the prices it is quoted, shape (n, h) [kW], by the best response of its devices."""
-    p_kw = net_kw.copy()
+def _proposals(quotes: Quotes, told: tuple[Stores, ...], rows: tuple[Index, ...], net_kw: Col) -> Proposals:
+    """Return what every home would take at the prices it is quoted, shape (n, h) [kW], by the best response of its devices.
+
+    What that costs it beside the energy, and the least that both together can cost, are the sums over its devices.
+    """
+    price = quotes.buy_per_kwh
+    p_kw, own_usd = net_kw.copy(), np.zeros(len(net_kw))
+    bound_usd = (net_kw * price).sum(1)
     for spec, home in zip(told, rows, strict=True):
-        np.add.at(p_kw, home, respond(spec, quotes.buy_per_kwh, quotes.buy_per_kwh, row=home, threads=homes_at.THREADS).p_kw)
-    return Plans(quotes.product, quotes.party, p_kw)
+        found = respond(spec, price, price, row=home, threads=homes_at.THREADS)
+        np.add.at(p_kw, home, found.p_kw)
+        np.add.at(own_usd, home, found.cost_usd - (found.p_kw * price[home]).sum(1))
+        np.add.at(bound_usd, home, found.bound_usd)
+    return Proposals(quotes.product, quotes.party, p_kw, own_usd, bound_usd)
 
 
 def _bind(desk: Desk, item: str, hour: int, p_kw: Col, premium_per_kwh: Col) -> None:
