@@ -100,7 +100,8 @@ class Layered:
         site, supply = standing(call), call.supply
         tree = site.tree
         limited = np.flatnonzero((tree.parent >= 0) & np.isfinite(site.high_kw))
-        branch, root = branches(tree), np.flatnonzero(tree.parent < 0)
+        root = np.flatnonzero(tree.parent < 0)
+        branch = branches(tree) if len(limited) else np.zeros_like(tree.parent)  # one sum tells enough where no place has a limit
         every, place_branch = np.arange(len(tree.parent)), branch[limited]
         groups, home_group = np.unique(branch[site.place], return_inverse=True)
         start = np.concatenate([premium[root[0]] + supply.import_per_kwh, premium[limited].ravel()])
@@ -119,12 +120,14 @@ class Layered:
             premium = spread_rows(price, supply, root[0], limited, premium.shape)
             path = supply.import_per_kwh + along(tree, premium)
             told = (yield Costed(quote(call.product, call.party, path[site.place]))) or _refused("plans")
+            if not isinstance(told, Proposals):
+                _refused("costs of plans")
             heard.append(told.p_kw)
             q_kw = lift_kw(tree, site.place, told.p_kw)
-            own, bound = (np.bincount(home_group, column, len(groups)) for column in (told.own_usd, told.bound_usd))
+            own, bound = (_sums(home_group, column, len(groups)) for column in (told.own_usd, told.bound_usd))
             yield Passed(relayed(call, site, q_kw, told, limited), quote(call.product, every, path))
             inner = np.where(groups[:, None, None] == place_branch[:, None], q_kw[limited], 0.0).reshape(len(groups), -1)
-            whole = np.stack([np.bincount(home_group, column, len(groups)) for column in told.p_kw.T], axis=1)
+            whole = np.stack([_sums(home_group, column, len(groups)) for column in told.p_kw.T], axis=1)
             try:
                 price = search.send(Answer(np.concatenate([whole, inner], axis=1), own, bound))
             except StopIteration as end:
@@ -186,6 +189,10 @@ class Layered:
 
 def _refused(what: str) -> NoReturn:
     raise InputError([Problem("market.layered", f"no {what}", "a strategy that looks ahead and tenders, such as 'home'")])
+
+
+def _sums(group: Index, column: Col, count: int) -> Col:
+    return np.bincount(group, column, count).astype(np.float64)
 
 
 def begun(call: Call) -> Col:
