@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gridagora.core.charging import DAY_S, Charging, Sessions, check, owners, place
 from gridagora.core.errors import InputError
-from gridagora.sources import ev
+from gridagora.sources import ev, homes
 
 HOMES = tuple(f"h{row}" for row in range(40))
 SESSIONS = Sessions(np.array([8, 17, 23]) * 3600, np.array([4, 14, 30]) * 3600, np.array([20.0, 40.0, 90.0]))
@@ -24,7 +24,7 @@ def _charging(arrive_h: list[float], depart_h: list[float], need: list[float]) -
 @given(seed=st.integers(0, 2**31), days=st.integers(1, 9))
 @settings(max_examples=25, deadline=None)
 def test_placed_sessions_can_be_served(seed: int, days: int) -> None:
-    table = place(SESSIONS, HOMES, np.arange(40), days, seed, daily_share=0.8)
+    table = place(SESSIONS, HOMES, np.arange(40), days, seed, daily_share=0.8).charging
     check(table, HOMES)
     assert (table.ev_depart_s <= days * DAY_S).all()
     assert (table.ev_arrive_s % 300 == 0).all()
@@ -32,12 +32,12 @@ def test_placed_sessions_can_be_served(seed: int, days: int) -> None:
 
 
 def test_a_longer_run_begins_with_the_same_sessions_and_homes_are_independent() -> None:
-    short, long = (place(SESSIONS, HOMES, np.arange(40), days, 5) for days in (3, 9))
+    short, long = (place(SESSIONS, HOMES, np.arange(40), days, 5).charging for days in (3, 9))
     early = long.ev_depart_s < 3 * DAY_S
     first = short.ev_depart_s < 3 * DAY_S
     for name in ("ev_home", "ev_arrive_s", "ev_depart_s", "ev_need_kwh"):
         assert np.array_equal(getattr(long, name)[early], getattr(short, name)[first])
-    alone = place(SESSIONS, HOMES, np.array([7]), 9, 5)
+    alone = place(SESSIONS, HOMES, np.array([7]), 9, 5).charging
     assert np.array_equal(alone.ev_arrive_s, long.ev_arrive_s[long.ev_home == 7])
 
 
@@ -73,11 +73,11 @@ def test_evipro_refuses_energy_that_does_not_fit(tmp_path: Path) -> None:
         {"start_time": [600, 60], "duration": [60, 120], "total_charge": [11.0, 3.0], "avg_power_kw": [7.2, 7.2]}
     )
     table.to_csv(tmp_path / "s.csv", index=False)
-    with pytest.raises(InputError, match=r"row 0: got 11.00 kWh in 1.00 h, expected at most 7.20 kWh"):
+    with pytest.raises(InputError, match=r"row 2: got 11.00 kWh in 1.00 h, expected at most 7.20 kWh"):
         ev.evipro(tmp_path / "s.csv")
     table.loc[0, "total_charge"] = np.nan
     table.to_csv(tmp_path / "s.csv", index=False)
-    with pytest.raises(InputError, match="row 0: got an empty figure"):
+    with pytest.raises(InputError, match="row 2: got an empty figure"):
         ev.evipro(tmp_path / "s.csv")
     table.drop(columns="duration").to_csv(tmp_path / "s.csv", index=False)
     with pytest.raises(InputError, match="a column 'duration'"):
@@ -91,7 +91,7 @@ def test_evwatts_refuses_a_stop_before_the_start(tmp_path: Path) -> None:
         "stop_datetime": ["2022-01-01 17:00", "2022-01-02 23:30"],
     }
     pd.DataFrame(rows).to_csv(tmp_path / "s.csv", index=False)
-    with pytest.raises(InputError, match=r"row 0.*not before the start"):
+    with pytest.raises(InputError, match=r"row 2.*not before the start"):
         ev.evwatts(tmp_path / "s.csv")
     pd.DataFrame(rows).iloc[1:].to_csv(tmp_path / "s.csv", index=False)
     read = ev.evwatts(tmp_path / "s.csv")
@@ -106,4 +106,94 @@ def test_real_sessions(data_dir: Path) -> None:
     assert simulated.arrive_s.max() < DAY_S
     recorded = ev.evwatts(data_dir / "ev" / "texas_evwatts" / "sessions.csv.gz")
     assert 5900 < len(recorded.arrive_s) <= 6000
-    check(place(simulated, HOMES, np.arange(40), 7, 1), HOMES)
+    check(place(simulated, HOMES, np.arange(40), 7, 1).charging, HOMES)
+
+
+FORMS = ("minutes", "clock", "seconds")
+
+
+@given(
+    form=st.sampled_from(FORMS),
+    unit=st.sampled_from(["kWh", "Wh"]),
+    suffix=st.sampled_from([".csv", ".parquet"]),
+    seed=st.integers(0, 2**31),
+)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_form_of_a_session_file_gives_the_energy_of_the_file(
+    form: str, unit: str, suffix: str, seed: int, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(seed)
+    minute, stay, need = rng.integers(0, 1440, 9), rng.integers(120, 1400, 9), rng.uniform(0.0, 13.0, 9)
+    start = minute if form == "minutes" else [f"{m // 60}:{m % 60:02d}{':00' if form == 'seconds' else ''}" for m in minute]
+    scale = 1000.0 if unit == "Wh" else 1.0
+    table = pd.DataFrame(
+        {"start_time": start, "duration": stay, "total_charge": scale * need, "avg_power_kw": np.full(9, 7.2 * scale)}
+    )
+    path = tmp_path / f"s{suffix}"
+    table.to_parquet(path) if suffix == ".parquet" else table.to_csv(path, index=False)
+    read = ev.evipro(path, unit)
+    assert read.arrive_s.tolist() == (60 * minute).tolist()
+    assert read.duration_s.tolist() == (60 * stay).tolist()
+    assert np.allclose(read.charge_kwh, need)
+    laid = place(read, HOMES, np.arange(40), 3, seed, daily_share=1.0)
+    fits = laid.asked_kwh <= 0.95 * 7.2 * 0.9 * (laid.charging.ev_depart_s - laid.charging.ev_arrive_s) / 3600
+    assert np.array_equal(laid.charging.ev_need_kwh[fits], laid.asked_kwh[fits])
+    assert (laid.charging.ev_need_kwh[~fits] < laid.asked_kwh[~fits]).all()
+    assert set(laid.asked_kwh) <= set(read.charge_kwh)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("start_time", "25:99", "'25:99' in 'start_time', expected a minute of the day"),
+        ("start_time", 1999, "'1999' in 'start_time'"),
+        ("duration", -5, "a stay of -5 min"),
+        ("duration", None, "an empty figure, expected a number in 'duration'"),
+        ("total_charge", 20000.0, "an energy of 20,000 kWh, expected 0 to 250 kWh. Is the file in Wh?"),
+        ("total_charge", "much", "'much', expected a number in 'total_charge'"),
+        ("avg_power_kw", 7200.0, r'\[homes.units\] ev = "Wh"'),
+    ],
+)
+def test_a_figure_that_no_car_has_is_told_by_row(tmp_path: Path, column: str, value: object, words: str) -> None:
+    table = pd.DataFrame({"start_time": [600] * 3, "duration": 600, "total_charge": 20.0, "avg_power_kw": 7.2}).astype(object)
+    table.loc[1, column] = value
+    table.to_csv(tmp_path / "s.csv", index=False)
+    with pytest.raises(InputError, match=f"row 3: got .*{words.replace('?', '.')}"):
+        ev.evipro(tmp_path / "s.csv")
+
+
+def test_a_file_without_sessions_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("start_time,duration,total_charge,avg_power_kw\n\n")
+    with pytest.raises(InputError, match=r"no sessions.*ev_share = 0"):
+        ev.evipro(tmp_path / "s.csv")
+    (tmp_path / "e.csv").write_text("")
+    with pytest.raises(InputError, match="cannot be read"):
+        ev.sessions(tmp_path / "e.csv")
+
+
+def test_own_sessions_by_stamp_and_by_clock(tmp_path: Path) -> None:
+    text = "vehicle,arrive,depart,energy_kwh,kw\n"
+    (tmp_path / "s.csv").write_text(
+        text + "x,2024-07-15 18:30,2024-07-16 06:30,20,7.2\ny,2024-07-15T23:30:00Z,2024-07-16T01:30:00Z,9,9.6\n"
+    )
+    read = ev.sessions(tmp_path / "s.csv")
+    assert read.arrive_s.tolist() == [18.5 * 3600, 17.5 * 3600]
+    assert read.duration_s.tolist() == [12 * 3600, 2 * 3600]
+    assert read.charge_kwh.tolist() == [20.0, 9.0]
+    (tmp_path / "c.csv").write_text("home,arrive,depart,energy_kwh\na,18:00,06:00,20\nb,9:15,11:15,4\n")
+    clock = ev.sessions(tmp_path / "c.csv")
+    assert clock.arrive_s.tolist() == [18 * 3600, 9.25 * 3600]
+    assert clock.duration_s.tolist() == [12 * 3600, 2 * 3600]
+    (tmp_path / "b.csv").write_text(text + "x,2024-07-15 18:30,2024-07-15 17:30,20,7.2\nx,18:00,2024-07-15 17:30,20,7.2\n")
+    with pytest.raises(InputError) as caught:
+        ev.sessions(tmp_path / "b.csv")
+    assert "row 2: got 2024-07-15 18:30 to 2024-07-15 17:30, expected a departure after" in str(caught.value)
+    assert "row 3: got a clock time beside a date" in str(caught.value)
+
+
+def test_the_chance_of_a_session_is_that_of_the_record(data_dir: Path) -> None:
+    """Days on which a car of the EV WATTS record plugs in, over all days between its first and last session: .24."""
+    table = pd.read_csv(data_dir / "ev" / "texas_evwatts" / "sessions.csv.gz", parse_dates=["start_datetime"])
+    days = table.assign(day=table["start_datetime"].dt.normalize()).groupby("vehicle_id")["day"]
+    span = (days.max() - days.min()).dt.days + 1
+    assert days.nunique().sum() / span.sum() == pytest.approx(homes.NORMAL.ev_daily_share, abs=0.005)

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from scipy.optimize import nnls
 
 from gridagora.core import equipment, heat_pump, house_fit
-from gridagora.core.errors import InputError
+from gridagora.core.profiles import Profiles
 from gridagora.core.tables import Homes, Weather
 from gridagora.sources import ev, homes, weather
+from gridagora.sources.profiles import read_profiles
 
 JULY, JANUARY = (int(pd.Timestamp(f"2024-{month:02d}-15T06:00Z").timestamp()) for month in (7, 1))
 TRAVIS = Path("loads") / "travis_county_tx_100homes_amy2018"
@@ -80,61 +81,29 @@ def test_years_pair_on_the_weekday() -> None:
         assert year.start_s <= found < year.start_s + 8760 * 3600
 
 
-def _profiles(folder: Path) -> pd.DataFrame:
-    table = pd.DataFrame({"home_id": np.repeat(["a", "b"], 48), "t": np.tile(np.arange(48), 2)})
-    for name in homes.COLUMNS.values():
-        table[name] = np.arange(96, dtype=float)
-    table.to_csv(folder / "h.csv", index=False)
-    return table
-
-
-def test_profiles_are_read_from_csv_and_parquet_by_a_column_map(tmp_path: Path) -> None:
-    table = _profiles(tmp_path)
-    read = homes.read_profiles(tmp_path / "h.csv", 0)
-    assert read.home_id == ("a", "b")
-    assert read.load_kw[1].tolist() == list(range(48, 96))
-    renamed = table.rename(columns={"non_shiftable_load": "kW", "t": "hour", "home_id": "meter"}).sample(frac=1.0, random_state=1)
-    renamed.to_parquet(tmp_path / "h.parquet")
-    again = homes.read_profiles(tmp_path / "h.parquet", 0, {**homes.COLUMNS, "load_kw": "kW"}, hour="hour", home="meter")
-    assert np.array_equal(again.load_kw, read.load_kw)
-
-
-def test_gap_doubled_row_nan_and_absent_column_are_named(tmp_path: Path) -> None:
-    table = _profiles(tmp_path)
-    broken = table.drop(index=[5]).copy()
-    broken.loc[60, "dhw_demand"] = np.nan
-    pd.concat([broken, table.iloc[[95]]]).to_csv(tmp_path / "h.csv", index=False)
-    with pytest.raises(InputError) as caught:
-        homes.read_profiles(tmp_path / "h.csv", 1514786400)
-    text = str(caught.value)
-    assert "home a, row of hour 5 (2018-01-01 11:00 UTC): got 0 rows" in text
-    assert "home b, row of hour 47 (2018-01-03 05:00 UTC): got 2 rows" in text
-    assert "home b, row of hour 12 (2018-01-01 18:00 UTC): got no number in 'dhw_demand'" in text
-    table.drop(columns=["cooling_demand"]).to_csv(tmp_path / "h.csv", index=False)
-    with pytest.raises(InputError, match="a column 'cooling_demand'"):
-        homes.read_profiles(tmp_path / "h.csv", 0)
-    with pytest.raises(InputError, match="no such file"):
-        homes.read_profiles(tmp_path / "absent.parquet", 0)
-
-
 @pytest.fixture(scope="module")
 def year(data_dir: Path) -> Weather:
     return weather.amy(data_dir / TRAVIS)
 
 
-@pytest.fixture(scope="module")
-def july(data_dir: Path, year: Weather) -> Homes:
+def populate(data_dir: Path, profiles: Profiles, year: Weather, start_s: int, count: int = 186) -> Homes:
     sessions = ev.evipro(data_dir / "ev" / "nrel_evipro_home_l2" / "BEV_level_2.parquet")
-    return homes.travis(data_dir / TRAVIS, year, sessions, JULY, 7)
+    cars = equipment.charging(homes.NORMAL, homes.named(profiles, count), sessions, 7, 1).charging
+    return homes.travis(profiles, year, cars, start_s, 7, count=count)
 
 
 @pytest.fixture(scope="module")
-def profiles(data_dir: Path, year: Weather) -> homes.Profiles:
-    return homes.read_profiles(data_dir / TRAVIS / "homes_hourly.parquet", year.start_s)
+def july(data_dir: Path, profiles: Profiles, year: Weather) -> Homes:
+    return populate(data_dir, profiles, year, JULY)
 
 
 @pytest.fixture(scope="module")
-def fitted(profiles: homes.Profiles, year: Weather) -> homes.Fitted:
+def profiles(data_dir: Path, year: Weather) -> Profiles:
+    return read_profiles(data_dir / TRAVIS / "homes_hourly.parquet", year.start_s).profiles
+
+
+@pytest.fixture(scope="module")
+def fitted(profiles: Profiles, year: Weather) -> homes.Fitted:
     return homes.calibrate(profiles, year, (31 + 28 + 31 + 30 + 31 + 30 + 15) * 24, 168)
 
 
@@ -168,7 +137,7 @@ def test_population_has_the_structure_of_the_reference(july: Homes) -> None:
     assert np.median(july.calibration_error[:100]) <= 0.02
 
 
-def test_second_copies_live_the_week_before(profiles: homes.Profiles, july: Homes) -> None:
+def test_second_copies_live_the_week_before(profiles: Profiles, july: Homes) -> None:
     monday = (31 + 28 + 31 + 30 + 31 + 30 + 15) * 24
     assert np.array_equal(july.load_kw[0], profiles.load_kw[0, monday : monday + 193])
     assert np.array_equal(july.load_kw[100], profiles.load_kw[0, monday - 168 : monday + 25])
@@ -176,7 +145,7 @@ def test_second_copies_live_the_week_before(profiles: homes.Profiles, july: Home
     assert np.array_equal(july.draw_set_kwh[0], past)
 
 
-def test_the_house_of_the_table_removes_the_heat_of_the_data(profiles: homes.Profiles, july: Homes) -> None:
+def test_the_house_of_the_table_removes_the_heat_of_the_data(profiles: Profiles, july: Homes) -> None:
     """Keep the set point with the two states of the table, hour by hour, and compare the energy with the data's."""
     monday = (31 + 28 + 31 + 30 + 31 + 30 + 15) * 24
     t_in = july.t_set_degc[:100]
@@ -194,9 +163,8 @@ def test_the_house_of_the_table_removes_the_heat_of_the_data(profiles: homes.Pro
     assert np.mean(np.abs(met / had - 1.0) < 0.07) >= 0.90
 
 
-def test_january_heats(data_dir: Path, year: Weather) -> None:
-    sessions = ev.evipro(data_dir / "ev" / "nrel_evipro_home_l2" / "BEV_level_2.parquet")
-    table = homes.travis(data_dir / TRAVIS, year, sessions, JANUARY, 7, count=100)
+def test_january_heats(data_dir: Path, profiles: Profiles, year: Weather) -> None:
+    table = populate(data_dir, profiles, year, JANUARY, 100)
     assert table.heating.mean() > 0.8
     assert np.median(table.calibration_error) < 0.12  # the coldest week of that winter, held out of the fit
     assert (table.cop[table.heating] < 4.0).all()

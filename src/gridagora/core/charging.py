@@ -11,7 +11,7 @@ from gridagora.core.tables import Col, Index
 
 DAY_S = 86400
 STEP_S = 300  # sessions start and end on five-minute marks
-FEASIBLE = 0.95  # share of the energy that fits asked of a session cut short by the end of the run
+FEASIBLE = 0.95  # of the energy that fits into a stay, the most that is asked: some time is left to choose
 SHORTEST_S = 1800
 
 
@@ -33,6 +33,13 @@ class Charging(NamedTuple):
     ev_kw: Col
 
 
+class Placed(NamedTuple):
+    """Sessions laid on homes, and the energy that the table has for each [kWh], shape (m,)."""
+
+    charging: Charging
+    asked_kwh: Col
+
+
 def owners(seed: int, purpose: str, homes: Sequence[str | int], share: float) -> Index:
     """Return the sorted rows of the homes that own a thing: the `share` with the smallest keyed draw.
 
@@ -50,11 +57,12 @@ def place(
     seed: int,
     *,
     daily_share: float = 0.5,
-    charge_share: float = 0.5,
     charger_kw: float = 7.2,
     efficiency: float = 0.9,
-) -> Charging:
+) -> Placed:
     """Draw the sessions of every day for the homes in `rows`; a car still plugged in skips its draw.
+
+    A session asks for the energy of the table, and for no more than its charger gives in `FEASIBLE` of its stay.
 
     Parameters
     ----------
@@ -65,20 +73,20 @@ def place(
     rows
         Rows of the homes that own a car.
     days
-        Length of the run; sessions are cut at its end, and then ask for no more than fits.
+        Length of the run; sessions are cut at its end.
     seed
         Seed of the scenario.
     daily_share
         Chance of plugging in on a day.
-    charge_share
-        Factor on the observed energy; .5 brings the large cars of EVI-Pro to Texas driving (modelling decision, section 3).
+    charger_kw, efficiency
+        Charger at the meter, and energy stored per energy bought.
 
     Returns
     -------
-    Charging
+    Placed
         Sorted by home, then arrival.
     """
-    found: list[tuple[int, int, int, float]] = []
+    found: list[tuple[int, int, int, float, float]] = []
     for row in rows:
         draws = stream(seed, "ev", homes[row]).random((days, 2))
         free_s = 0
@@ -89,11 +97,13 @@ def place(
             if arrive < free_s or depart <= arrive:
                 continue
             room = FEASIBLE * charger_kw * efficiency * (depart - arrive) / 3600.0
-            found.append((int(row), arrive, depart, min(charge_share * float(sessions.charge_kwh[pick]), room)))
+            asked = float(sessions.charge_kwh[pick])
+            found.append((int(row), arrive, depart, min(asked, room), asked))
             free_s = depart
-    table = np.array(found, dtype=float).reshape(-1, 4)
+    table = np.array(found, dtype=float).reshape(-1, 5)
     whole = table[:, :3].astype(np.int64)
-    return Charging(whole[:, 0], whole[:, 1], whole[:, 2], table[:, 3].copy(), np.full(len(table), charger_kw))
+    laid = Charging(whole[:, 0], whole[:, 1], whole[:, 2], table[:, 3].copy(), np.full(len(table), charger_kw))
+    return Placed(laid, table[:, 4].copy())
 
 
 def check(charging: Charging, homes: Sequence[str], efficiency: float = 0.9) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.core import sun
-from gridagora.core.charging import Charging, Sessions, check, owners, place
+from gridagora.core.charging import Placed, Sessions, check, owners, place
 from gridagora.core.tables import Col, Flag, Index, Weather
 
 PV_LOSS, INVERTER = 0.86, 0.96  # PVWatts: 14 % losses, 96 % inverter efficiency
@@ -30,7 +30,6 @@ class Equipment(NamedTuple):
     ev_kw: float = 7.2
     ev_efficiency: float = 0.9
     ev_daily_share: float = 0.5  # chance that a car plugs in on a day
-    ev_charge_share: float = 0.5  # of the energy of the sessions drawn from
 
 
 class Columns(NamedTuple):
@@ -82,7 +81,7 @@ def lay(equipment: Equipment, home_id: Sequence[str], tank: Flag, weather: Weath
     )
 
 
-def charging(equipment: Equipment, home_id: Sequence[str], sessions: Sessions, days: int, seed: int) -> Charging:
+def charging(equipment: Equipment, home_id: Sequence[str], sessions: Sessions, days: int, seed: int) -> Placed:
     """Give cars to the homes that draw one, and a session to the days on which it plugs in.
 
     Raises
@@ -98,11 +97,10 @@ def charging(equipment: Equipment, home_id: Sequence[str], sessions: Sessions, d
         days,
         seed,
         daily_share=equipment.ev_daily_share,
-        charge_share=equipment.ev_charge_share,
         charger_kw=equipment.ev_kw,
         efficiency=equipment.ev_efficiency,
     )
-    check(table, home_id, equipment.ev_efficiency)
+    check(table.charging, home_id, equipment.ev_efficiency)
     return table
 
 

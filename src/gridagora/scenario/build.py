@@ -1,7 +1,7 @@
 """From a scenario to a scene: the feeder, the homes on it, the weather, the prices, checked and ready to run."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from gridagora.core.feeder import Feeder
 from gridagora.core.registry import find
 from gridagora.core.rng import stream
 from gridagora.core.tables import Col, Flag, Homes, Index, Prices, Weather
-from gridagora.scenario import draw, partners, read, sound
+from gridagora.scenario import draw, households, partners, read, sound
 from gridagora.scenario.calendar import midnight_s, utc_offset_s
 from gridagora.scenario.schema import Scenario
 
@@ -37,6 +37,7 @@ class Scene:
     home_meter: Index
     other_kw: Col
     partners: Index | None = None  # (e, 2) pairs of homes that may trade, where a file says so
+    notes: tuple[str, ...] = ()  # what was taken of the homes, in words
 
     @property
     def start_s(self) -> int:
@@ -110,13 +111,16 @@ def build(scenario: Scenario, progress: Callable[[str], None] | None = None) -> 
     tell("prices")
     prices = _keep(lambda: draw.prices(scenario, start_s), problems)
     tell("weather")
-    weather = _keep(lambda: draw.weather(scenario, start_s), problems)
+    lived = _keep(lambda: households.measured(scenario, start_s), problems)
+    weather = _keep(lambda: draw.weather(scenario, start_s, lived), problems)
     tell("homes")
     count = _count(scenario, feeder, problems)
-    homes = _keep(lambda: draw.homes(scenario, start_s, count, weather), problems) if weather and not problems else None
-    if problems or feeder is None or prices is None or weather is None or homes is None:
+    found = (
+        _keep(lambda: households.homes(scenario, start_s, count, weather, lived), problems) if weather and not problems else None
+    )
+    if problems or feeder is None or prices is None or weather is None or found is None:
         raise InputError(problems)
-    return assemble(feeder, homes, weather, prices, scenario)
+    return replace(assemble(feeder, found.homes, weather, prices, scenario), notes=found.notes)
 
 
 def assemble(
@@ -197,6 +201,8 @@ def other_load_kw(peak_kw: Col, hours: int, weekday: int) -> Col:
 
 def _plain(scenario: Scenario) -> dict[str, Any]:
     values = scenario.model_dump(exclude={"parts", "file", "text"}, exclude_none=True)
+    for inner in ("home_columns", "home_units"):
+        values["homes"][inner.removeprefix("home_")] = values.pop(inner)
     values["market"] |= {name: dict(keys) for name, keys in scenario.parts.items()}
     return values
 

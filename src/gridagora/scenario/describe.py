@@ -65,6 +65,7 @@ def scene_lines(scene: Scene) -> dict[str, str]:
     lines["designs"] = ", ".join(case.architectures)
     lines |= feeder_lines(scene.feeder)
     lines["homes"] = _homes(scene)
+    lines |= {f"homes read {number}": note for number, note in enumerate(scene.notes, 1)}
     lines["equipment"] = _equipment(scene)
     if scene.other_kw.any():
         lines["other loads"] = (

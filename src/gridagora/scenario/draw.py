@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.feeder import Feeder
+from gridagora.core.profiles import Profiles
 from gridagora.core.quality import TIERS
 from gridagora.core.rng import stream
 from gridagora.core.session import Preference
@@ -14,10 +16,21 @@ from gridagora.core.tables import Homes, Prices, Quality, Weather
 from gridagora.scenario.calendar import midnight_s
 from gridagora.scenario.schema import ComfortKeys, PreferenceKeys, PricesKeys, QualityKeys, Scenario
 from gridagora.scenario.sound import hours
-from gridagora.sources import ev, opendss, synthetic, synthetic_feeder
-from gridagora.sources import homes as profiles
+from gridagora.sources import opendss, synthetic, synthetic_feeder
 from gridagora.sources import prices as ercot
 from gridagora.sources import weather as skies
+from gridagora.sources.homes import paired_start
+
+
+class Measured(NamedTuple):
+    """Homes of a file and the weather they lived in over the same hours; the run starts at their `from_s` [s UTC]."""
+
+    profiles: Profiles
+    year: Weather
+    from_s: int
+    apart: bool  # the run has another weather
+    notes: tuple[str, ...]
+
 
 DEFAULT_HOMES = 40  # of a synthetic feeder whose scenario does not say
 
@@ -62,35 +75,15 @@ def _ercot_files(keys: PricesKeys, start_s: int, days: int) -> Prices:
     return ercot.prices(series[0], series[1], start_s, days, f"{keys.day_ahead_file} and {keys.real_time_file}")
 
 
-def weather(scenario: Scenario, start_s: int) -> Weather:
-    """Return the weather of the run; that of another year is dated anew, from the day `homes.start` or the same weekday."""
-    case = scenario.scenario
-    if scenario.weather.source == "synthetic":
-        return synthetic.weather(case.seed, start_s, case.days)
-    year = _year(scenario)
-    return skies.window(year, _from_s(scenario, start_s, year), hours(case.days), start_s)
-
-
-def homes(scenario: Scenario, start_s: int, count: int, sky: Weather) -> Homes:
-    """Return the population: so many homes, what they own, and when their cars come and go."""
-    keys, case = scenario.homes, scenario.scenario
+def weather(scenario: Scenario, start_s: int, measured: Measured | None = None) -> Weather:
+    """Return the weather of the run; that of another year is dated anew, where homes lived in it from the day they lived."""
+    case, keys = scenario.scenario, scenario.weather
     if keys.source == "synthetic":
-        equipment = synthetic.NORMAL._replace(**_owned(scenario))
-        table = synthetic.homes(case.seed, sky, case.days, count, equipment)
-    else:
-        year = _year(scenario)
-        table = profiles.travis(
-            Path(keys.folder),
-            year,
-            ev.evipro(Path(keys.ev_file)),
-            start_s,
-            case.days,
-            count=count,
-            seed=case.seed,
-            homes_start_s=_from_s(scenario, start_s, year),
-            equipment=profiles.NORMAL._replace(**_owned(scenario)),
-        )
-    return table if keys.water_heaters else without_tanks(table)
+        return synthetic.weather(case.seed, start_s, case.days)
+    if measured is not None and not measured.apart:
+        return skies.window(measured.year, measured.from_s, hours(case.days), start_s)
+    year = year_of(keys.source, keys.file, keys.folder)
+    return skies.window(year, _from_s(scenario, start_s, year), hours(case.days), start_s)
 
 
 def quality(scenario: Scenario, home_id: Sequence[str]) -> Quality:
@@ -149,34 +142,31 @@ def without_tanks(table: Homes) -> Homes:
     )
 
 
-def _year(scenario: Scenario) -> Weather:
-    match scenario.weather.source:
+def year_of(source: str, file: str, folder: str) -> Weather:
+    """Return a whole year of weather from the source of that name."""
+    match source:
         case "epw":
-            return skies.epw(Path(scenario.weather.file))
+            return skies.epw(Path(file))
         case "tmy3":
-            return skies.tmy3(Path(scenario.weather.file))
+            return skies.tmy3(Path(file))
         case _:
-            return skies.amy(Path(scenario.weather.folder))
+            return skies.amy(Path(folder))
 
 
 def _from_s(scenario: Scenario, start_s: int, year: Weather) -> int:
-    """Return where in the year of the homes and of the weather the run starts [s UTC].
+    """Return where in the year of the weather the run starts [s UTC].
 
     Raises
     ------
     InputError
         `homes.start` lies outside that year.
     """
-    if scenario.homes.start is None:
-        return profiles.paired_start(start_s, year)
-    from_s = midnight_s(scenario.homes.start, scenario.scenario.timezone)
+    asked = scenario.homes.start if scenario.homes.source == "synthetic" else None
+    if asked is None:
+        return paired_start(start_s, year)
+    from_s = midnight_s(asked, scenario.scenario.timezone)
     if year.start_s <= from_s < year.start_s + 3600 * len(year.t_out_degc):
         return from_s
     first = np.datetime64(year.start_s, "s").astype("datetime64[Y]")
     where = f"{scenario.file or 'scene'}: [homes] start"
-    raise InputError([Problem(where, str(scenario.homes.start), f"a day of {first}, the year of the weather and the homes")])
-
-
-def _owned(scenario: Scenario) -> dict[str, float]:
-    names = ("pv_share", "ev_share", "battery_share", "pv_kw", "ev_kw", "battery_kwh", "battery_kw")
-    return {name: getattr(scenario.homes, name) for name in names}
+    raise InputError([Problem(where, str(asked), f"a day of {first}, the year of the weather and the homes")])

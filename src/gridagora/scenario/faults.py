@@ -41,6 +41,7 @@ class Got:
 
     def where(self, *path: str) -> str:
         """Return the place of a key, as messages show it."""
+        path = tuple(".".join(path).split("."))
         if path in self.set_by:
             return f"--set {self.set_by[path]}"
         return f"{self.name}: [{'.'.join(path[:-1])}] {path[-1]}" if path[:-1] else f"{self.name}: [{path[0]}]"

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gridagora.core.errors import Problem
 from gridagora.scenario.faults import Got
@@ -13,6 +13,9 @@ HOLDER = "{data}"
 USED = (
     ("feeder", "file", ("opendss",)),
     ("homes", "folder", ("travis", "profiles")),
+    ("homes", "file", ("profiles",)),
+    ("homes", "weather_file", ("profiles",)),
+    ("homes", "weather_folder", ("profiles",)),
     ("homes", "ev_file", ("travis", "profiles")),
     ("weather", "file", ("epw", "tmy3")),
     ("weather", "folder", ("travis",)),
@@ -22,6 +25,10 @@ USED = (
     ("prices", "real_time_file", ("ercot_files",)),
     ("layers", "partners_file", ()),  # whatever the source
 )
+EV_FILES = {
+    "evipro": "{data}/ev/nrel_evipro_home_l2/BEV_level_2.parquet",
+    "evwatts": "{data}/ev/texas_evwatts/sessions.csv.gz",
+}
 PRICE_FOLDERS = {
     "ercot_hub_average": "{data}/prices/ercot_hb_hubavg_2024",
     "ercot_zone": "{data}/prices/ercot_lz_aen_2024",
@@ -72,9 +79,22 @@ def _used(tables: Mapping[str, Table]) -> list[Place]:
         values = vars(tables[table])
         own = key == "folder" and not values.get("file")  # a file by its own name needs no folder
         text = values[key] or (PRICE_FOLDERS.get(values["source"], "") if own else "")
+        if table == "homes":
+            text = _of_homes(values, key)
         if text and (not sources or values["source"] in sources):
             found.append(Place(table, key, text))
     return found
+
+
+def _of_homes(values: Mapping[str, Any], key: str) -> str:
+    """Return a path of `[homes]`, empty where nothing opens it."""
+    named = str(values[key])
+    if key == "ev_file":
+        return (named or EV_FILES.get(values["ev_source"], "")) if values["ev_share"] > 0 else ""
+    if key == "folder":
+        return "" if values["file"] and values["source"] == "profiles" else named
+    opened = {"weather_file": ("epw", "tmy3"), "weather_folder": ("travis",)}
+    return named if key not in opened or values["weather_source"] in opened[key] else ""
 
 
 def _nearby(path: Path) -> str:

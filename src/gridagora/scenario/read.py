@@ -13,6 +13,7 @@ from gridagora.scenario.faults import Got
 from gridagora.scenario.schema import TABLES, Scenario, Table
 
 BARE_POINT = re.compile(r"(?<![\w.])([-+]?)\.(?=\d)")
+INNER = tuple(name for name in TABLES if "." in name)
 ZERO = r"\g<1>0."
 
 
@@ -138,7 +139,12 @@ def _override(values: dict[str, Any], overrides: Iterable[str], got: Got) -> Ite
     for item in overrides:
         key, sign, text = item.partition("=")
         path = tuple(part.strip() for part in key.split("."))
-        if not sign or len(path) not in {2, 3} or not all(path) or (len(path) == 3 and path[0] != "market"):
+        if (
+            not sign
+            or len(path) not in {2, 3}
+            or not all(path)
+            or (len(path) == 3 and path[0] != "market" and ".".join(path[:2]) not in INNER)
+        ):
             yield Problem(f"--set {item}", f"'{item}'", "TABLE.KEY=VALUE, as in homes.pv_share=0.5", faults.full_name(path[-1]))
             continue
         inner = values
@@ -152,12 +158,21 @@ def _override(values: dict[str, Any], overrides: Iterable[str], got: Got) -> Ite
 def _sort(values: dict[str, Any], got: Got, problems: list[Problem]) -> Raw:
     tables: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
-        if name not in TABLES:
+        if name not in TABLES or name in INNER:
             problems.append(faults.unknown_table(name, value, got))
         elif not isinstance(value, dict):
             problems.append(Problem(got.where(name), faults.shown(value), f"a table: keys under a heading [{name}]"))
         else:
             tables[name] = value
+    for name in INNER:
+        outer, _, key = name.partition(".")
+        inner = tables.get(outer, {}).get(key, {})
+        if isinstance(inner, dict):
+            tables[name] = inner
+            tables[outer] = {word: value for word, value in tables.get(outer, {}).items() if word != key}
+        else:
+            problems.append(Problem(got.where(outer, key), faults.shown(inner), f"a table: keys under a heading [{name}]"))
+            tables[outer] = {word: value for word, value in tables[outer].items() if word != key}
     market = tables.get("market", {})
     parts = {key: value for key, value in market.items() if isinstance(value, dict)}
     tables["market"] = {key: value for key, value in market.items() if key not in parts}

@@ -11,9 +11,9 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
 PriceSource = Literal["synthetic", "ercot_hub_average", "ercot_zone", "ercot_hb_south_2016", "ercot_files"]
+EnergyUnit = Literal["kW", "kWh", "W", "Wh"]
 DAYS_MAX = 366
 TRAVIS = "{data}/loads/travis_county_tx_100homes_amy2018"
-EV = "{data}/ev/nrel_evipro_home_l2/BEV_level_2.parquet"
 
 
 class Table(BaseModel):
@@ -52,7 +52,33 @@ class HomesKeys(Table):
 
     source: Literal["synthetic", "travis", "profiles"] = Field("synthetic", description="where houses and appliances come from")
     folder: str = Field(TRAVIS, description="folder with homes_hourly.parquet, for sources 'travis' and 'profiles'")
-    ev_file: str = Field(EV, description="charging sessions to draw from, for sources 'travis' and 'profiles'")
+    file: str = Field("", description="file of homes by its own name, CSV or Parquet, for source 'profiles'; goes before folder")
+    first: date | None = Field(
+        None, description="day of hour 0, where the file numbers its hours; left out: 1 January of the year of the weather"
+    )
+    time_names: Literal["start", "end"] = Field("start", description="what a time stamp of the file names of its row")
+    step_minutes: Literal[1, 5, 10, 15, 20, 30, 60] | None = Field(
+        None, description="length of a numbered row [min]; left out: an hour, or what makes the rows a year"
+    )
+    load_max_kw: Positive = Field(
+        96.0, description="largest hourly load of a home that is believed; 400 A at 240 V, the largest meter of a home [kW]"
+    )
+    weather_source: Literal["", "travis", "epw", "tmy3"] = Field(
+        "", description="weather that the homes were measured in, for source 'profiles'; left out: that of the run"
+    )
+    weather_file: str = Field("", description="file of that weather, for weather_source 'epw' and 'tmy3'")
+    weather_folder: str = Field(TRAVIS, description="folder of that weather, for weather_source 'travis'")
+    ev_source: Literal["evipro", "evwatts", "sessions"] = Field(
+        "evipro", description="layout of ev_file: NREL EVI-Pro, EV WATTS, or columns arrive, depart, energy_kwh and, if known, kw"
+    )
+    ev_file: str = Field(
+        "",
+        description="charging sessions to draw from, where ev_share is above 0; left out: that of the source in the data folder",
+    )
+    ev_daily_share: Share | None = Field(
+        None,
+        description="chance that a car plugs in on a day; left out: 0.24, as the Texas cars of EV WATTS, or 0.5 of synthetic",
+    )
     count: int | None = Field(None, ge=1, description="number of homes; left out: one on every home meter of the feeder")
     start: date | None = Field(
         None, description="day of the home data that meets the first day of the run; left out: same weekday"
@@ -65,6 +91,29 @@ class HomesKeys(Table):
     battery_kwh: NotNegative = Field(13.5, description="usable energy of such a battery [kWh]")
     battery_kw: NotNegative = Field(5.0, description="rating of such a battery, both ways [kW]")
     water_heaters: bool = Field(True, description="whether homes heat water with electricity")
+
+
+class HomeColumns(Table):
+    """`[homes.columns]`: names of columns of the file of homes; left out: known names, or none and so no such device."""
+
+    home: str = Field("", description="name of the home; known: home, home_id")
+    time: str = Field("", description="time stamp, or hour counted from 0; known: time, timestamp, t, hour")
+    load: str = Field("", description="appliances; known: load, non_shiftable_load")
+    t_in: str = Field("", description="indoor temperature; known: t_in, indoor_dry_bulb_temperature")
+    cool: str = Field("", description="heat removed by cooling; known: cool, cooling_demand")
+    heat: str = Field("", description="heat added by an electric heat pump; known: heat, heating_demand")
+    occupants: str = Field("", description="people at home; known: occupants, occupant_count")
+    hot_water: str = Field("", description="heat drawn from an electric tank; known: hot_water, dhw_demand")
+
+
+class HomeUnits(Table):
+    """`[homes.units]`: units of the file of homes; kWh and Wh are the energy of a row, kW and W its mean power."""
+
+    load: EnergyUnit = Field("kW", description="of the load: kW, kWh, W or Wh")
+    heat: EnergyUnit = Field("kW", description="of cooling and heating")
+    hot_water: EnergyUnit = Field("kW", description="of hot water")
+    temperature: Literal["degC", "degF"] = Field("degC", description="of the indoor temperature")
+    ev: Literal["kWh", "Wh"] = Field("kWh", description="of the energy in ev_file; power there is in kW or W")
 
 
 class WeatherKeys(Table):
@@ -199,9 +248,13 @@ class MarketKeys(Table):
 class Scenario(Table):
     """A whole scenario. Every table and every key has a default, so `Scenario()` is the synthetic case."""
 
+    model_config = ConfigDict(populate_by_name=True)
+
     scenario: Case = Case()
     feeder: FeederKeys = FeederKeys()
     homes: HomesKeys = HomesKeys()
+    home_columns: HomeColumns = Field(HomeColumns(), alias="homes.columns")
+    home_units: HomeUnits = Field(HomeUnits(), alias="homes.units")
     weather: WeatherKeys = WeatherKeys()
     prices: PricesKeys = PricesKeys()
     tariff: TariffKeys = TariffKeys()
@@ -223,6 +276,8 @@ TABLES: Mapping[str, type[Table]] = MappingProxyType(
         "scenario": Case,
         "feeder": FeederKeys,
         "homes": HomesKeys,
+        "homes.columns": HomeColumns,
+        "homes.units": HomeUnits,
         "weather": WeatherKeys,
         "prices": PricesKeys,
         "tariff": TariffKeys,

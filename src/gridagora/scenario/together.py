@@ -157,9 +157,16 @@ def _preference(keys: PreferenceKeys, homes: HomesKeys, parts: Mapping[str, Any]
 
 
 def _weather(homes: HomesKeys, weather: WeatherKeys, got: Got) -> list[Problem]:
-    needs = {"travis": ("travis",), "profiles": ("travis", "epw", "tmy3")}.get(homes.source)
-    if needs is None or weather.source in needs:
-        return []
-    hint = "Measured homes are simulated in the weather they were measured in."
-    expected = f"{' or '.join(repr(name) for name in needs)} with homes of source '{homes.source}'"
-    return [Problem(got.where("weather", "source"), f"'{weather.source}'", expected, hint)]
+    problems = []
+    if homes.source == "travis" and weather.source != "travis":
+        hint = "These homes are simulated in the weather of their own year."
+        expected = "'travis' with homes of source 'travis'"
+        problems.append(Problem(got.where("weather", "source"), f"'{weather.source}'", expected, hint))
+    if homes.source != "profiles":
+        return problems
+    if homes.weather_source in {"epw", "tmy3"} and not homes.weather_file:
+        expected = f"the file that weather_source '{homes.weather_source}' reads"
+        problems.append(Problem(got.where("homes", "weather_file"), "nothing", expected))
+    if homes.ev_source == "sessions" and homes.ev_share > 0 and not homes.ev_file:
+        problems.append(Problem(got.where("homes", "ev_file"), "nothing", "the file that ev_source 'sessions' reads"))
+    return problems

@@ -1,47 +1,24 @@
 """The homes of Travis County, Texas: hourly demand of 2018, a calibrated house each, and equipment laid on them by seed."""
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from gridagora.core import heat_pump, house_fit, sun
-from gridagora.core.charging import Sessions
-from gridagora.core.equipment import PAST_DAYS, Equipment, charging, draw_set, lay
-from gridagora.core.errors import InputError, Problem
+from gridagora.core.charging import Charging
+from gridagora.core.equipment import PAST_DAYS, Equipment, draw_set, lay
+from gridagora.core.house_fit import low_pass
+from gridagora.core.profiles import Profiles, has_unit, rows_of
 from gridagora.core.registry import register
 from gridagora.core.tables import TAIL_H, Col, Flag, Homes, Index, Weather
 
-HOUR_S, DAY_S, WEEK_H = 3600, 86400, 168
+HOUR_S, DAY_S, WEEK_H, YEAR_H = 3600, 86400, 168, 8760
 SUMMER_APART_H, WINTER_APART_H = 15 * 24, 3 * 24  # left out of a calibration on each side of the days it is judged on
+LEAST_FIT_H = 14 * 24  # below it a short file is fitted whole
 SUMMER, WINTER_END, WINTER_START = (120, 273), 59, 334  # days of the year
 PEAK_QUANTILE, PEAK_MARGIN = 0.995, 1.15  # capacity of a unit above the demand it met
-NORMAL = Equipment()
-HINT = "Set GRIDAGORA_DATA to the data folder."
-COLUMNS = {
-    "t_in_degc": "indoor_dry_bulb_temperature",
-    "cool_kw": "cooling_demand",
-    "heat_kw": "heating_demand",
-    "load_kw": "non_shiftable_load",
-    "occupants": "occupant_count",
-    "draw_kwh": "dhw_demand",
-}
-
-
-class Profiles(NamedTuple):
-    """Hourly series of n homes over a year from `start_s`, shape (n, t) each; cooling, heating and hot water are heat."""
-
-    start_s: int
-    home_id: tuple[str, ...]
-    t_in_degc: Col
-    cool_kw: Col
-    heat_kw: Col
-    load_kw: Col
-    occupants: Col
-    draw_kwh: Col
+NORMAL = Equipment(ev_daily_share=0.24)  # days with a session in the EV WATTS record of 26 Texas cars, of all their days
 
 
 class Fitted(NamedTuple):
@@ -55,11 +32,29 @@ class Fitted(NamedTuple):
     heat_kw: Col  # (n,)
 
 
+# The median of the hundred houses of Travis County without gains: stands in where a home neither cools nor heats, and so
+# nothing tells its house and nothing depends on it.
+ANY_HOUSE = house_fit.Houses(*(np.array([value]) for value in (0.14, 0.1, 0.85, 4.1, 0.0, 0.0, 0.0, 0.0, np.nan)))
+
+
+def fit_homes(profiles: Profiles, year: Weather, first: int, hours: int) -> Fitted:
+    """Fit the homes that cool or heat (`calibrate`); the others get `ANY_HOUSE`, no unit and no error."""
+    has, count = has_unit(profiles), len(profiles.home_id)
+    fitted = calibrate(rows_of(profiles, has), year, first, hours) if has.any() else None
+    houses = [np.full(count, column[0]) for column in ANY_HOUSE]
+    error, annual, cool, heat = np.full(count, np.nan), np.full(count, np.nan), np.zeros(count), np.zeros(count)
+    heating = np.zeros(count, dtype=bool)
+    if fitted is not None:
+        for column, found in zip((*houses, heating, error, annual, cool, heat), (*fitted.houses, *fitted[1:]), strict=True):
+            column[has] = found
+    return Fitted(house_fit.Houses(*houses), heating, error, annual, cool, heat)
+
+
 @register("source", "travis_homes")
 def travis(
-    folder: Path,
+    profiles: Profiles,
     year: Weather,
-    sessions: Sessions,
+    vehicles: Charging,
     start_s: int,
     days: int,
     *,
@@ -67,17 +62,18 @@ def travis(
     seed: int = 1,
     homes_start_s: int | None = None,
     equipment: Equipment = NORMAL,
+    sky: Weather | None = None,
 ) -> Homes:
     """Build a population out of the 100 homes: the second copy of a home lives its previous week, and so on.
 
     Parameters
     ----------
-    folder
-        Folder with `homes_hourly.parquet`.
+    profiles
+        Hourly homes (`sources.profiles.read_profiles`) over whole days. Past their end they start again.
     year
-        Weather of the same year (`sources.weather.amy`); its start is hour 0 of the homes.
-    sessions
-        Charging sessions to draw from (`sources.ev.evipro`).
+        Weather of the same hours: what the homes were exposed to.
+    vehicles
+        Charging sessions laid on the homes of `named`.
     start_s, days
         The run, in the year of its prices [s UTC]; its first hour is taken for local midnight.
     count, seed
@@ -86,34 +82,31 @@ def travis(
         Where in the year of the homes the run starts; by default the nearest date on the same weekday (`paired_start`).
     equipment
         Shares of homes with panels, cars and batteries, rounded to whole homes, and their ratings.
+    sky
+        Weather of the run, where it is not that of the homes.
 
     Returns
     -------
     Homes
         H = 24 days + 25 hours; `calibration_error` is the held-out error over the days of the run.
 
-    Raises
-    ------
-    InputError
-        A file or column that is absent, hours that are missing or without a figure.
     """
     from_s = paired_start(start_s, year) if homes_start_s is None else homes_start_s
-    profiles = read_profiles(Path(folder) / "homes_hourly.parquet", year.start_s)
     first, hours = (from_s - year.start_s) // HOUR_S, 24 * days + TAIL_H
-    fitted = calibrate(profiles, year, first, 24 * days)
+    fitted = fit_homes(profiles, year, first, 24 * days)
     at = np.arange(count) % len(profiles.home_id)
     copy = np.arange(count) // len(profiles.home_id)
-    home_id = tuple(profiles.home_id[i] + (f"-{c + 1}" if c else "") for i, c in zip(at, copy, strict=True))
+    home_id = named(profiles, count)
     total = len(year.t_out_degc)
     now = (first + np.arange(hours)) % total
     lived = (first - WEEK_H * copy[:, None] + np.arange(hours)) % total
     past = (first - WEEK_H * copy[:, None] - 24 * PAST_DAYS + np.arange(24 * PAST_DAYS)) % total
     rows = at[:, None]
-    heating = _modes(profiles, lived, rows)
-    there = Weather(start_s, *(column[now] for column in year[1:]))
-    air, mass, house = _heat(fitted, profiles, year, at, now, lived)
+    there = sky or Weather(start_s, *(column[now] for column in year[1:]))
+    lagged = low_pass(there.t_out_degc, house_fit.LAG_H) if sky else low_pass(year.t_out_degc, house_fit.LAG_H)[now]
+    air, mass, house = _heat(fitted, profiles, there, lagged, at, lived)
+    heating = _modes(profiles, lived, rows) if sky is None else _modes_of_need(house, profiles.t_in_degc[rows, lived], air, mass)
     columns = lay(equipment, home_id, profiles.draw_kwh.sum(axis=1)[at] > 0, there, seed)
-    sessions_laid = charging(equipment, home_id, sessions, days, seed)
     outside = there.t_out_degc
     return Homes(
         home_id=home_id,
@@ -132,9 +125,15 @@ def travis(
         heat_kw=fitted.heat_kw[at],
         cop=np.where(heating, heat_pump.heating_cop(outside), heat_pump.cooling_cop(outside)),
         **columns._asdict(),
-        **sessions_laid._asdict(),
+        **vehicles._asdict(),
         calibration_error=np.abs(fitted.held_out_error[at]),
     )
+
+
+def named(profiles: Profiles, count: int) -> tuple[str, ...]:
+    """Return the names of `count` homes; the second copy of a home is its name with -2."""
+    many = len(profiles.home_id)
+    return tuple(profiles.home_id[row % many] + (f"-{row // many + 1}" if row >= many else "") for row in range(count))
 
 
 def paired_start(start_s: int, year: Weather) -> int:
@@ -170,25 +169,60 @@ def calibrate(profiles: Profiles, year: Weather, first: int, hours: int) -> Fitt
     """
     total = profiles.t_in_degc.shape[1]
     hour = np.arange(total)
+    of_year = hour + _hours_into_year(profiles.start_s)
     away_h = np.abs((hour + 0.5 - (first + hours / 2) + total / 2) % total - total / 2) - hours / 2
-    summer = (hour >= 24 * SUMMER[0]) & (hour < 24 * SUMMER[1])
-    winter = (hour < 24 * WINTER_END) | (hour >= 24 * WINTER_START)
+    summer = (of_year % YEAR_H >= 24 * SUMMER[0]) & (of_year % YEAR_H < 24 * SUMMER[1])
+    winter = (of_year % YEAR_H < 24 * WINTER_END) | (of_year % YEAR_H >= 24 * WINTER_START)
     angles = sun.Sun(year.zenith_deg, year.azimuth_deg)
     walls = sun.on_walls(angles, year.ghi_w_m2, year.dni_w_m2, year.dhi_w_m2) / 1000.0
     drivers = house_fit.Drivers(profiles.t_in_degc, year.t_out_degc, walls, profiles.load_kw, profiles.occupants)
     run = (first + np.arange(hours)) % total
-    cold = profiles.heat_kw[:, run].sum(axis=1) > profiles.cool_kw[:, run].sum(axis=1)
-    houses = _by_mode(drivers, profiles, cold, summer & (away_h > SUMMER_APART_H), winter & (away_h > WINTER_APART_H))
+    cools, heats = (profiles.cool_kw > 0).any(axis=1), (profiles.heat_kw > 0).any(axis=1)
+    cold = ~cools | (heats & (profiles.heat_kw[:, run].sum(axis=1) > profiles.cool_kw[:, run].sum(axis=1)))
+    warm_use, cold_use = hours_of_fit(summer, away_h, SUMMER_APART_H), hours_of_fit(winter, away_h, WINTER_APART_H)
+    houses = _by_mode(drivers, profiles, cold, warm_use, cold_use)
+    seen = np.where(cold, cold_use[run].any(), warm_use[run].any())  # a short file leaves no hours to judge a house on
     need = house_fit.predict(houses, drivers)
     met, had = np.maximum(np.where(cold[:, None], -need, need), 0.0), np.where(cold[:, None], profiles.heat_kw, profiles.cool_kw)
     return Fitted(
         houses,
         cold,
-        met[:, run].sum(axis=1) / had[:, run].sum(axis=1) - 1.0,
-        met.sum(axis=1) / had.sum(axis=1) - 1.0,
-        PEAK_MARGIN * np.quantile(profiles.cool_kw[:, summer], PEAK_QUANTILE, axis=1),
-        PEAK_MARGIN * np.quantile(profiles.heat_kw[:, winter], PEAK_QUANTILE, axis=1),
+        np.where(seen, np.nan, _excess(met[:, run], had[:, run])),
+        _excess(met, had),
+        PEAK_MARGIN * np.quantile(profiles.cool_kw[:, summer if summer.any() else hour], PEAK_QUANTILE, axis=1),
+        PEAK_MARGIN * np.quantile(profiles.heat_kw[:, winter if winter.any() else hour], PEAK_QUANTILE, axis=1),
     )
+
+
+def _hours_into_year(start_s: int) -> int:
+    """Return the whole days since the year began [h]; UTC will do for seasons."""
+    start = pd.Timestamp(start_s, unit="s", tz="UTC")
+    return 24 * (start - start.replace(month=1, day=1, hour=0, minute=0, second=0)).days
+
+
+def hours_of_fit(season: Flag, away_h: Col, apart_h: float) -> Flag:
+    """Return the hours that a house is fitted to: those of its season away from the run, or what a short file leaves.
+
+    Parameters
+    ----------
+    season
+        Hours of the season, shape (t,).
+    away_h
+        Distance of each from the run, negative within it [h].
+    apart_h
+        Distance that is wanted [h].
+    """
+    for use in (season & (away_h > apart_h), season & (away_h > 0), away_h > 0):
+        if np.count_nonzero(use) >= LEAST_FIT_H:
+            return use
+    return np.full(len(season), True)
+
+
+def _excess(met: Col, had: Col) -> Col:
+    """Return the share of energy met too much, (n,); nan where there was none."""
+    need = had.sum(axis=1)
+    found: Col = np.divide(met.sum(axis=1), need, out=np.full(len(need), np.nan), where=need > 0) - 1.0
+    return found
 
 
 def _by_mode(drivers: house_fit.Drivers, profiles: Profiles, cold: Flag, summer: Flag, winter: Flag) -> house_fit.Houses:
@@ -209,16 +243,15 @@ def _by_mode(drivers: house_fit.Drivers, profiles: Profiles, cold: Flag, summer:
 
 
 def _heat(
-    fitted: Fitted, profiles: Profiles, year: Weather, at: Index, now: Index, lived: Index
+    fitted: Fitted, profiles: Profiles, there: Weather, lagged_degc: Col, at: Index, lived: Index
 ) -> tuple[Col, Col, house_fit.Houses]:
     """Heat on air and mass of each home over the run, and its house."""
     house = house_fit.Houses(*(column[at] for column in fitted.houses))
     rows = at[:, None]
-    angles = sun.Sun(year.zenith_deg[now], year.azimuth_deg[now])
-    walls = sun.on_walls(angles, year.ghi_w_m2[now], year.dni_w_m2[now], year.dhi_w_m2[now]) / 1000.0
+    angles = sun.Sun(there.zenith_deg, there.azimuth_deg)
+    walls = sun.on_walls(angles, there.ghi_w_m2, there.dni_w_m2, there.dhi_w_m2) / 1000.0
     gain = house_fit.gains_kw(house, walls, profiles.load_kw[rows, lived], profiles.occupants[rows, lived])
-    lagged = house_fit.low_pass(year.t_out_degc, house_fit.LAG_H)[now]
-    outside = house.ua_kw_k[:, None] * year.t_out_degc[now] + house.ua_lagged_kw_k[:, None] * lagged
+    outside = house.ua_kw_k[:, None] * there.t_out_degc + house.ua_lagged_kw_k[:, None] * lagged_degc
     share = house_fit.AIR_SHARE
     return outside + share * gain, (1.0 - share) * gain, house
 
@@ -231,60 +264,12 @@ def _modes(profiles: Profiles, lived: Index, rows: Index) -> Flag:
     return daily[:, day] > 0
 
 
-@register("source", "household_profiles")
-def read_profiles(
-    path: Path, start_s: int, columns: Mapping[str, str] | None = None, hour: str = "t", home: str = "home_id"
-) -> Profiles:
-    """Read hourly homes from Parquet or csv, by a map of column names.
-
-    Parameters
-    ----------
-    path
-        One row for each home and hour.
-    start_s
-        Start of hour 0 [s UTC].
-    columns
-        Names in the file of `t_in_degc`, `cool_kw`, `heat_kw`, `load_kw`, `occupants`, `draw_kwh`; those of the Travis County
-        file by default. Values are means over the hour.
-    hour, home
-        Names of the columns that hold the hour, counted from 0, and the home.
-
-    Raises
-    ------
-    InputError
-        Every column that is absent, and every home with hours missing or doubled or without a figure, by row and time.
-    """
-    names = dict(COLUMNS if columns is None else columns)
-    path = Path(path)
-    if not path.is_file():
-        raise InputError([Problem(str(path), "no such file", "hourly profiles of homes", HINT)])
-    wanted = [home, hour, *names.values()]
-    have = pq.read_schema(path).names if path.suffix == ".parquet" else list(pd.read_csv(path, nrows=0).columns)
-    absent = [name for name in wanted if name not in have]
-    if absent:
-        raise InputError(Problem(str(path), f"columns {have}", f"a column '{name}'", "Map its name.") for name in absent)
-    table = pq.read_table(path, columns=wanted).to_pandas() if path.suffix == ".parquet" else pd.read_csv(path, usecols=wanted)
-    ids, row = np.unique(table[home].astype(str).to_numpy(str), return_inverse=True)
-    at = table[hour].to_numpy(np.int64)
-    hours = int(at.max()) + 1
-    seen = np.zeros((len(ids), hours), dtype=np.int64)
-    np.add.at(seen, (row, at), 1)
-    problems = [_hole(path, ids[i], t, start_s, f"{seen[i, t]} rows", "one row") for i, t in _first_of(seen != 1)]
-    series = {}
-    for ours, theirs in names.items():
-        series[ours] = np.full((len(ids), hours), np.nan)
-        series[ours][row, at] = table[theirs].to_numpy(float)
-        empty = ~np.isfinite(series[ours]) & (seen == 1)
-        problems += [_hole(path, ids[i], t, start_s, f"no number in '{theirs}'", "a number") for i, t in _first_of(empty)]
-    if problems:
-        raise InputError(problems)
-    return Profiles(start_s, tuple(map(str, ids)), **series)
-
-
-def _first_of(bad: Flag) -> list[tuple[int, int]]:
-    return [(int(i), int(np.argmax(bad[i]))) for i in np.flatnonzero(bad.any(axis=1))]
-
-
-def _hole(path: Path, home: str, hour: int, start_s: int, got: str, expected: str) -> Problem:
-    stamp = pd.Timestamp(start_s + hour * HOUR_S, unit="s", tz="UTC").strftime("%Y-%m-%d %H:%M UTC")
-    return Problem(f"{path}, home {home}, row of hour {hour} ({stamp})", got, expected)
+def _modes_of_need(house: house_fit.Houses, t_in_degc: Col, q_air_kw: Col, q_mass_kw: Col) -> Flag:
+    """True in the days in which a home needs heat to keep the temperature, shape (n, t): the mode in weather not its own."""
+    hm = house.hm_kw_k[:, None]
+    ua = (house.ua_kw_k + house.ua_lagged_kw_k)[:, None]
+    mass = low_pass(t_in_degc + q_mass_kw / hm, house.cm_kwh_k / house.hm_kw_k)
+    need = q_air_kw - ua * t_in_degc + hm * (mass - t_in_degc)
+    day = np.minimum(np.arange(need.shape[1]), need.shape[1] - TAIL_H) // 24
+    daily = np.stack([need[:, day == d].sum(axis=1) for d in range(day[-1] + 1)], axis=1)
+    return daily[:, day] < 0

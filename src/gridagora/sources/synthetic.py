@@ -16,7 +16,7 @@ AUSTIN, UTC_H = (30.3, -97.7), -6
 SPIN_UP_H = 240
 YEAR_H = 365.2422 * 24
 YEAR_START_S = 1514764800  # 1 January 2018, the phase of the seasons
-NORMAL = Equipment(ev_charge_share=1.0)
+NORMAL = Equipment()
 
 # Sky: three hourly states of the ratio of light to a clear sky; transitions, means, spreads and persistence fitted to the
 # hours with the sun 6 degrees up of the Austin Mueller TMY3 year.
@@ -289,7 +289,7 @@ def homes(seed: int, sky: Weather, days: int, count: int, equipment: Equipment =
         heat_kw=house.heat_kw,
         cop=cop,
         **lay(equipment, home_id, np.ones(count, dtype=bool), sky, seed)._asdict(),
-        **charging(equipment, home_id, _sessions(seed), days, seed)._asdict(),
+        **charging(equipment, home_id, _sessions(seed), days, seed).charging._asdict(),
         calibration_error=np.full(count, np.nan),
     )
 

@@ -1,0 +1,248 @@
+"""The homes of a scenario: read with the weather they lived in, paired with the days of the run, given cars by the seed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from gridagora.core.charging import Placed, Sessions
+from gridagora.core.equipment import charging
+from gridagora.core.errors import InputError, Problem
+from gridagora.core.profiles import HOUR_S, Profiles, has_unit, hours_of
+from gridagora.core.tables import TAIL_H, Homes, Weather
+from gridagora.scenario import draw
+from gridagora.scenario.calendar import midnight_s
+from gridagora.scenario.schema import Scenario
+from gridagora.sources import ev, synthetic
+from gridagora.sources import homes as houses
+from gridagora.sources.profiles import Layout, read_profiles
+
+DAY_S, WEEK_S = 86400, 7 * 86400
+SEASON_S = 31 * DAY_S  # homes of another season are taken only where the scenario says so
+NO_SESSIONS = Sessions(np.zeros(1, np.int64), np.full(1, DAY_S // 2, np.int64), np.zeros(1))
+
+
+class Population(NamedTuple):
+    """The homes of a run, and what was taken for granted, in words."""
+
+    homes: Homes
+    notes: tuple[str, ...]
+
+
+def measured(scenario: Scenario, start_s: int) -> draw.Measured | None:
+    """Return the homes that a file holds, with their weather over the same hours and the hour at which the run starts.
+
+    None where homes are drawn.
+
+    Raises
+    ------
+    InputError
+        What is wrong with the file and with the weather, all at once; no weather for homes that cool or heat; a file that
+        does not cover the run.
+    """
+    keys = scenario.homes
+    if keys.source == "synthetic":
+        return None
+    problems: list[Problem] = []
+    source, file, folder = _weather_of_homes(scenario)
+    year = None if source == "synthetic" else _keep(lambda: draw.year_of(source, file, folder), problems)
+    origin_s = _origin_s(scenario, start_s, year)
+    found = _keep(lambda: read_profiles(_path(scenario), origin_s, scenario.scenario.timezone, _layout(scenario)), problems)
+    if problems:
+        raise InputError(problems)
+    profiles, sky, notes = _over_the_same_hours(scenario, found.profiles, year)
+    from_s = _from_s(scenario, start_s, profiles)
+    said = () if keys.source == "travis" else (*found.notes, *notes, *_edges(profiles, from_s, scenario.scenario.days))
+    return draw.Measured(profiles, sky, from_s, _apart(scenario), said)
+
+
+def homes(scenario: Scenario, start_s: int, count: int, sky: Weather, lived: draw.Measured | None) -> Population:
+    """Return the population: so many homes, what they own, and when their cars come and go."""
+    keys, case = scenario.homes, scenario.scenario
+    if lived is None:
+        equipment = synthetic.NORMAL._replace(**_owned(scenario))
+        table = synthetic.homes(case.seed, sky, case.days, count, equipment)
+        return Population(table if keys.water_heaters else draw.without_tanks(table), ())
+    equipment = houses.NORMAL._replace(**_owned(scenario))
+    sessions = _sessions(scenario) if keys.ev_share > 0 else NO_SESSIONS
+    placed = charging(equipment, houses.named(lived.profiles, count), sessions, case.days, case.seed)
+    table = houses.travis(
+        lived.profiles,
+        lived.year,
+        placed.charging,
+        start_s,
+        case.days,
+        count=count,
+        seed=case.seed,
+        homes_start_s=lived.from_s,
+        equipment=equipment,
+        sky=sky if lived.apart else None,
+    )
+    return Population(table if keys.water_heaters else draw.without_tanks(table), (*lived.notes, *_cut(placed)))
+
+
+def _weather_of_homes(scenario: Scenario) -> tuple[str, str, str]:
+    keys = scenario.homes
+    if keys.weather_source:
+        return keys.weather_source, keys.weather_file, keys.weather_folder
+    return scenario.weather.source, scenario.weather.file, scenario.weather.folder
+
+
+def _apart(scenario: Scenario) -> bool:
+    """Return whether the run has another weather than the homes lived in."""
+    keys, own = scenario.weather, _weather_of_homes(scenario)
+    if keys.source != own[0] or keys.source == "synthetic":
+        return True
+    return keys.folder != own[2] if keys.source == "travis" else keys.file != own[1]
+
+
+def _path(scenario: Scenario) -> Path:
+    keys = scenario.homes
+    if keys.file and keys.source == "profiles":
+        return Path(keys.file)
+    return Path(keys.folder) / "homes_hourly.parquet"
+
+
+def _layout(scenario: Scenario) -> Layout:
+    keys = scenario.homes
+    if keys.source == "travis":
+        return Layout()
+    columns, units = scenario.home_columns.model_dump(), scenario.home_units.model_dump()
+    return Layout(columns, units, keys.time_names, keys.step_minutes, keys.load_max_kw)
+
+
+def _origin_s(scenario: Scenario, start_s: int, year: Weather | None) -> int:
+    """Return the start of hour 0 of numbered hours [s UTC]."""
+    if scenario.homes.first is not None:
+        return midnight_s(scenario.homes.first, scenario.scenario.timezone)
+    return (
+        midnight_s(scenario.scenario.start.replace(month=1, day=1), scenario.scenario.timezone) if year is None else year.start_s
+    )
+
+
+def _over_the_same_hours(
+    scenario: Scenario, profiles: Profiles, year: Weather | None
+) -> tuple[Profiles, Weather, tuple[str, ...]]:
+    """Return homes and their weather over the hours that both have."""
+    zone, hours = scenario.scenario.timezone, profiles.load_kw.shape[1]
+    if year is None:
+        if has_unit(profiles).any():
+            hint = "Name it: weather_source and weather_file in [homes]."
+            got = "homes that cool or heat and no weather that they were measured in"
+            raise InputError([Problem(f"{scenario.file}: [homes] weather_source", got, "'travis', 'epw' or 'tmy3'", hint)])
+        return profiles, _nowhere(profiles), ()
+    begin = max(profiles.start_s, year.start_s)
+    end = min(profiles.start_s + HOUR_S * hours, year.start_s + HOUR_S * len(year.t_out_degc))
+    shared = (end - begin) // DAY_S * 24
+    if shared <= 0:
+        if not has_unit(profiles).any():
+            return profiles, _nowhere(profiles), ()
+        span = f"{_day(profiles.start_s, zone)} to {_day(profiles.start_s + HOUR_S * hours - 1, zone)}"
+        sky = f"{_day(year.start_s, zone)} to {_day(year.start_s + HOUR_S * len(year.t_out_degc) - 1, zone)}"
+        hint = "Name the weather that the homes were measured in: weather_source and weather_file in [homes]."
+        where = f"{_path(scenario)} and its weather"
+        raise InputError([Problem(where, f"homes of {span} and weather of {sky}", "the same hours", hint)])
+    cut = hours_of(profiles, (begin - profiles.start_s) // HOUR_S, shared)
+    first = (begin - year.start_s) // HOUR_S
+    sky = Weather(begin, *(column[first : first + shared] for column in year[1:]))
+    left = hours - shared
+    return cut, sky, (f"{left} hours outside the weather of the homes are left out",) if left else ()
+
+
+def _nowhere(profiles: Profiles) -> Weather:
+    """Return a sky for homes whose house nothing depends on."""
+    hours = profiles.load_kw.shape[1]
+    return Weather(profiles.start_s, *(np.zeros(hours) for _ in range(4)), np.full(hours, 90.0), np.full(hours, 180.0))
+
+
+def _from_s(scenario: Scenario, start_s: int, profiles: Profiles) -> int:
+    """Return the start of the run in the time of the homes: `homes.start`, or the nearest date of the same weekday [s UTC].
+
+    Raises
+    ------
+    InputError
+        The file does not cover the run from there.
+    """
+    case, hours = scenario.scenario, profiles.load_kw.shape[1]
+    last_s = profiles.start_s + HOUR_S * (hours - 24 * case.days)
+    asked = scenario.homes.start
+    from_s = _paired_s(start_s, profiles.start_s, last_s) if asked is None else midnight_s(asked, case.timezone)
+    whole = hours >= 8760  # a year goes round
+    if profiles.start_s <= from_s <= last_s or (whole and profiles.start_s <= from_s < profiles.start_s + HOUR_S * hours):
+        return from_s
+    first, end = _day(profiles.start_s, case.timezone), _day(profiles.start_s + HOUR_S * hours - 1, case.timezone)
+    near = f"no {case.start:%A} near {case.start:%d %B} with {case.days} days after it"
+    got = f"{asked} and a run of {case.days} days" if asked else near
+    hint = "Set [homes] start to a day of the file; where it numbers its hours, first to the day of hour 0."
+    raise InputError([Problem(f"{scenario.file or 'scene'}: [homes] start", got, f"days of the file, {first} to {end}", hint)])
+
+
+def _paired_s(start_s: int, first_s: int, last_s: int) -> int:
+    """Return the date nearest in the year, on the same weekday, from which the file covers the run; `first_s` - 1 if none."""
+    there = pd.Timestamp(start_s, unit="s", tz="UTC")
+    middle = pd.Timestamp((first_s + last_s) // 2, unit="s", tz="UTC")
+    day = 28 if (there.month, there.day) == (2, 29) else there.day
+    years = [there.replace(year=year, day=day) for year in range(middle.year - 1, middle.year + 2)]
+    inside = [each for each in years if first_s <= each.timestamp() <= last_s]
+    wanted = min(inside or years, key=lambda each: abs((each - middle).total_seconds()))
+    if abs(wanted.timestamp() - min(max(wanted.timestamp(), first_s), last_s)) > SEASON_S:
+        return first_s - 1
+    moved = start_s - round((there - wanted).total_seconds() / WEEK_S) * WEEK_S
+    if moved < first_s:
+        moved += -(-(first_s - moved) // WEEK_S) * WEEK_S
+    if moved > last_s:
+        moved -= -(-(moved - last_s) // WEEK_S) * WEEK_S
+    return moved if moved >= first_s else first_s - 1
+
+
+def _edges(profiles: Profiles, from_s: int, days: int) -> tuple[str, ...]:
+    """Say where the file has neither the day after the run nor the 28 days of hot water before it."""
+    hours = profiles.load_kw.shape[1]
+    after = profiles.start_s + HOUR_S * hours - (from_s + DAY_S * days)
+    if hours >= 8760 or (after >= HOUR_S * TAIL_H and from_s - profiles.start_s >= 28 * DAY_S):
+        return ()
+    return ("a day after the run or one of the 28 days before it that the file does not have is taken from its other end",)
+
+
+def _sessions(scenario: Scenario) -> Sessions:
+    keys, unit = scenario.homes, scenario.home_units.ev
+    path = Path(keys.ev_file)
+    match keys.ev_source:
+        case "evwatts":
+            return ev.evwatts(path, keys.ev_kw)
+        case "sessions":
+            return ev.sessions(path, scenario.scenario.timezone, unit)
+        case _:
+            return ev.evipro(path, unit)
+
+
+def _cut(placed: Placed) -> tuple[str, ...]:
+    need, asked = placed.charging.ev_need_kwh, placed.asked_kwh
+    less = need < asked - 1e-9
+    if not less.any():
+        return ()
+    lost = float((asked - need).sum())
+    return (
+        f"{int(less.sum())} of {len(need)} charging sessions ask for less than their file says, by {lost:,.0f} of "
+        f"{asked.sum():,.0f} kWh: no more than 95 % of what the charger gives before the car leaves or the run ends",
+    )
+
+
+def _owned(scenario: Scenario) -> dict[str, float]:
+    names = ("pv_share", "ev_share", "battery_share", "pv_kw", "ev_kw", "battery_kwh", "battery_kw")
+    owned = {name: getattr(scenario.homes, name) for name in names}
+    return owned if scenario.homes.ev_daily_share is None else owned | {"ev_daily_share": scenario.homes.ev_daily_share}
+
+
+def _day(time_s: int, zone: str) -> str:
+    return f"{pd.Timestamp(time_s, unit='s', tz='UTC').tz_convert(zone):%d %B %Y}"
+
+
+def _keep(make: Callable[[], Any], problems: list[Problem]) -> Any:
+    try:
+        return make()
+    except InputError as fault:
+        problems += fault.problems
+        return None
