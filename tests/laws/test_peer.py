@@ -226,7 +226,6 @@ def test_nobody_answers_a_design_that_needs_tenders():
         ({"local_per_kwh": -0.1}, "homes would buy to sell back"),
         ({"penalty": 0.0, "rounds_max": 0}, "rounds_max: got 0, expected one round or more"),
         ({"community": True, "network_fee": "zonal"}, "expected none or uniform: a pool knows no way"),
-        ({"private": False}, "no home shows its curve to another"),
     ],
 )
 def test_keys_that_no_peer_could_follow_are_refused(keys, words):

@@ -12,6 +12,8 @@ Part = TypeVar("Part", bound=Callable[..., Any])
 ROOMS = MappingProxyType(
     {"device": "devices", "strategy": "strategies", "market": "markets", "metric": "metrics", "source": "sources"}
 )
+# What a class of market is, which no scenario can change: class variables, not fields.
+FACTS = ("strategies", "private", "told_specs", "own_prices")
 _parts: dict[tuple[str, str], Any] = {}
 
 
@@ -45,3 +47,19 @@ def find(kind: str, name: str) -> Any:
     if name not in known:
         raise InputError([Problem(kind, f"'{name}'", f"the name of a {kind}", nearest(name, known))])
     return _parts[kind, name]
+
+
+def strategies(market: str) -> tuple[str, ...]:
+    """Return the strategies that fit a market: those its class names, else the one it has by default."""
+    own = vars(find("market", market))
+    return tuple(own.get("strategies", (own.get("strategy", ""),)))
+
+
+def misfit(market: str, strategy: str, where: str) -> list[Problem]:
+    """Return the problem of a strategy that a market cannot run with, or nothing."""
+    fit = [name for name in strategies(market) if name in names("strategy")]
+    if strategy in fit:
+        return []
+    listed = " or ".join(f"'{name}'" for name in fit) or "a strategy that exists, named in its class as `strategies`"
+    hint = nearest(strategy, fit) if len(fit) > 1 else ""
+    return [Problem(where, f"'{strategy}'", f"a strategy that fits the design '{market}': {listed}", hint)]

@@ -1,10 +1,11 @@
 """What a market knows when it opens, and how a session is driven: quotes down, tenders up, until transactions."""
 
 from collections.abc import Callable, Generator
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from gridagora.core.errors import PartError
 from gridagora.core.exchange import Plans, Proposals, Quotes, Tenders, Transactions, count_bytes, count_messages, quote
 from gridagora.core.place import Level, Places, places
 from gridagora.core.product import Product
@@ -186,8 +187,13 @@ def drive(
     -------
     Driven
         Its result: binding transactions (no rows where the price is only posted), or the outlook.
+
+    Raises
+    ------
+    PartError
+        A session that yields nothing, or what nobody can hear.
     """
-    said, passed, local, quotes = next(session), None, None, None
+    said, passed, local, quotes = next(session, None), None, None, None
     for _ in range(ROUNDS_MAX):
         answer = None
         if isinstance(said, Passed):
@@ -200,7 +206,7 @@ def drive(
         elif isinstance(said, Terms | Asked):
             answer = ask(said)
         else:
-            quotes, answer = said.quotes if isinstance(said, Costed) else said, ask(said)
+            quotes, answer = _quoted(said), ask(said)
             traffic = _counted(traffic, quotes)._replace(rounds=traffic.rounds + 1)
         if isinstance(answer, Tenders | Plans | Proposals) and not private:
             traffic = _counted(traffic, answer)
@@ -212,6 +218,14 @@ def drive(
                 traffic = _counted(traffic, end.value)
             return Driven(end.value, quotes, traffic, passed, local)
     raise RuntimeError(f"a market session did not end within {ROUNDS_MAX} rounds")
+
+
+def _quoted(said: Any) -> Quotes:
+    if isinstance(said, Costed):
+        return said.quotes
+    if not isinstance(said, Quotes):
+        raise PartError(f"a market's session yields {type(said).__name__}, expected Quotes, Passed, Talk or local Transactions")
+    return said
 
 
 def _counted(traffic: Traffic, table: Quotes | Tenders | Plans | Proposals | Transactions) -> Traffic:

@@ -56,6 +56,7 @@ class Auction:
     doi 10.1086/261868; theory 4.4.
     """
 
+    strategies: ClassVar[tuple[str, ...]] = ("home",)  # one curve of each whole home
     private: ClassVar[bool] = True  # curves stay with the homes: only orders and trades are told
 
     turns: int = 50

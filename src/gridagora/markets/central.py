@@ -1,7 +1,7 @@
 """The central market: an operator that is told every spec finds prices that keep the feeder within its limit at least cost."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -37,11 +37,13 @@ class Central:
     bounds the prices the operator tries each hour, gap is the certified relative gap at which it stops earlier.
     """
 
+    strategies: ClassVar[tuple[str, ...]] = ("look_ahead",)  # each resource is told, and tenders, by itself
+    told_specs: ClassVar[bool] = True
+
     reserve_share: float = 0.03
     rounds_max: int = 6
     gap: float = 1e-4
     strategy: str = "look_ahead"
-    told_specs: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a reserve that leaves nothing to sell."""

@@ -1,6 +1,7 @@
 """The flat tariff: one price, revenue-neutral to wholesale and delivery on the baseline load."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from gridagora.core.tariff import NET_METERING, neutral_per_kwh
 @dataclass(frozen=True)
 class Flat:
     """Today's default: homes keep their thermostats and charge when they plug in; a battery only follows its own PV."""
+
+    strategies: ClassVar[tuple[str, ...]] = ("habit", "price_taker")  # it posts a price and hears no tender
 
     credit_per_kwh: float = NET_METERING
     strategy: str = "habit"

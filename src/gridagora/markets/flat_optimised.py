@@ -1,6 +1,7 @@
 """The flat tariff with homes that optimise against it: reported beside `flat`, to separate automation from market design."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from gridagora.core.tariff import NET_METERING, neutral_per_kwh
 @dataclass(frozen=True)
 class FlatOptimised:
     """The price of `flat`, answered by homes that look ahead instead of by thermostats."""
+
+    strategies: ClassVar[tuple[str, ...]] = ("habit", "price_taker")  # it posts a price and hears no tender
 
     credit_per_kwh: float = NET_METERING
     strategy: str = "price_taker"

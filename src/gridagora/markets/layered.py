@@ -1,7 +1,7 @@
 """The layered market (DyMonDS): every entity looks ahead for itself, one curve goes up each layer, one price comes down."""
 
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 import numpy as np
 
@@ -39,6 +39,8 @@ class Layered:
     M. D. Ilic, Dynamic Monitoring and Decision Systems for enabling sustainable energy services, Proc. IEEE 99 (2011),
     doi 10.1109/JPROC.2010.2089478.
     """
+
+    strategies: ClassVar[tuple[str, ...]] = ("home",)  # one curve of each whole home
 
     blocks: int = 0
     rounds: int = 1

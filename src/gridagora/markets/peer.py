@@ -1,7 +1,7 @@
 """Peer to peer: homes agree on bilateral trades and prices with their partners; a supplier stands ready; no operator decides."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, NoReturn
+from typing import ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -64,6 +64,9 @@ class Peer:
     Baroche and others, Exogenous cost allocation in peer-to-peer electricity markets, IEEE Trans. Power Systems 34 (2019).
     """
 
+    strategies: ClassVar[tuple[str, ...]] = ("home",)  # one curve of each whole home
+    private: ClassVar[bool] = True  # no home shows its curve to another
+
     graph: str = "nearest"
     neighbours: int = 8
     far: int = 1
@@ -76,7 +79,6 @@ class Peer:
     rounds_max: int = 300
     penalty: float = 0.03
     strategy: str = "home"
-    private: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what no peer could follow."""
@@ -93,7 +95,6 @@ class Peer:
             ("penalty", self.penalty > 0, "a price per kW above 0"),
             ("network_fee", not (self.community and self.network_fee in FEES[2:]), "none or uniform: a pool knows no way"),
             ("graph", not (self.community and self.graph == "file"), "one without pairs from a file: a pool has none"),
-            ("private", self.private, "true: no home shows its curve to another"),
         )
         broken = [Problem(f"market.peer.{key}", repr(getattr(self, key)), rule) for key, good, rule in rules if not good]
         if broken:

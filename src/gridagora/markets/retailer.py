@@ -72,6 +72,7 @@ class Retailer:
     shifting: bool = True
     outside_ratio: float = 1.0
     strategy: str = "home"
+    strategies: ClassVar[tuple[str, ...]] = ("home",)  # one curve of each whole home
     own_prices: ClassVar[bool] = True  # end-users pay the retail price, prosumers trade at the internal one
 
     def __post_init__(self) -> None:

@@ -1,6 +1,7 @@
 """Real-time price, one way: the wholesale price plus delivery is broadcast, homes look ahead, nobody is asked."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from gridagora.core.exchange import quote
 from gridagora.core.registry import register
@@ -12,6 +13,8 @@ from gridagora.core.tables import Col
 @dataclass(frozen=True)
 class RealTimePrice:
     """Every home sees the same price and plans alone; where all move together the load rebounds, which is the point to see."""
+
+    strategies: ClassVar[tuple[str, ...]] = ("habit", "price_taker")  # it posts a price and hears no tender
 
     strategy: str = "price_taker"
 

@@ -1,6 +1,7 @@
 """Time-of-use tariff: a dear window and a cheap rest, scaled to the revenue of the flat tariff on the baseline load."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -21,6 +22,8 @@ class TimeOfUse:
 
     peak_ratio is the dear price over the cheap one; the window [peak_start_h, peak_end_h) is in local hours of day.
     """
+
+    strategies: ClassVar[tuple[str, ...]] = ("habit", "price_taker")  # it posts a price and hears no tender
 
     peak_ratio: float = 3.0
     peak_start_h: float = 14.0

@@ -16,6 +16,7 @@ from gridagora.run.desk import DAY_H, Desk
 from gridagora.run.outlook import energy_per_kwh, supply
 from gridagora.run.retail import Seats, judged
 from gridagora.run.settle import Position
+from gridagora.run.unsound import generator, refuse_unsound_outlook, refuse_unsound_path
 
 Specs = tuple[Stores, Stores, Stores, Stores]
 
@@ -59,6 +60,7 @@ def _midnight(desk: Desk, hour: int) -> bool:
 def _told(desk: Desk, call: Call, sessions: Index, hour: int) -> tuple[Col, Col]:
     """Return the path of a market that asks nobody, and bind what an operator schedules at midnight."""
     path = desk.market.outlook(call)
+    refuse_unsound_path(desk, path, call.supply.import_per_kwh.shape)
     if hasattr(desk.market, "schedule") and call.binds:
         found = desk.market.schedule(call, path)
         power = np.zeros(desk.net_kw.shape[::-1])[:, : len(path)]
@@ -82,8 +84,9 @@ def _agreed(desk: Desk, call: Call, specs: Specs, sessions: Index, hour: int) ->
             return Plans(*found[:3])
         return _proposals(said.quotes, told, rows, net_kw) if isinstance(said, Costed) else seats.hear(said)
 
-    driven = drive(desk.market.ahead(call), ask, desk.traffic, private=desk.private)
+    driven = drive(generator(desk, desk.market.ahead(call)), ask, desk.traffic, private=desk.private)
     found, desk.traffic = driven.result, driven.traffic
+    refuse_unsound_outlook(desk, found, (len(net_kw), len(call.supply.import_per_kwh)))
     desk.track.worst[1] = np.fmax(desk.track.worst[1], found.gap_share)
     game = judged(seats, hour, found.price_per_kwh, found.p_kw)
     desk.games += [] if game is None else [game]

@@ -48,7 +48,7 @@ class Track(NamedTuple):
     place_per_kwh: Col  # (m, t) price at every place; no rows where all homes see one price
     award_kw: Col  # (t, n) what a home was awarded, nan where nothing is
     local_kw: Col  # (t, n) what a home bought of other homes; no rows where homes do not trade with each other
-    own_per_kwh: Col  # (t, n) price of every home; no rows where one price holds for all, or for all at a place
+    own_per_kwh: Col  # (t, n) price at which every home trades; no rows where a price is posted or homes trade with each other
     starts: Col  # (n,)
     short_k_h: Col  # (n,)
     short_k2_h: Col  # (n,)
@@ -68,6 +68,7 @@ class Ran(NamedTuple):
     unconverged: int  # real-time sessions that spent their rounds
     games: tuple[Game, ...]
     wall_s: float
+    shares_margin: bool = False  # what is left over belongs to the prosumers, who are the retailer
 
 
 @dataclass
@@ -121,7 +122,8 @@ def opened(market: Any, study: Study) -> Desk:
     wholesale = real_time_per_kwh(study.wholesale, hours + DAY_H, study.dt_h)
     strategy = find("strategy", market.strategy)()
     private = getattr(market, "private", False)
-    layered = getattr(strategy, "whole", False) and not private and not getattr(market, "own_prices", False)
+    clears = getattr(strategy, "whole", False) and not private  # homes are paid by their transactions
+    layered = clears and not getattr(market, "own_prices", False)
     places = len(study.site.high_kw) if study.site is not None and layered else 0
     track = Track(
         np.zeros((4, t, n)),
@@ -131,7 +133,7 @@ def opened(market: Any, study: Study) -> Desk:
         np.zeros((places, t)),
         np.full((t, n), np.nan),
         np.zeros((t if private else 0, n)),
-        np.zeros((t if getattr(market, "own_prices", False) else 0, n)),
+        np.zeros((t if clears else 0, n)),
         np.zeros(n),
         np.zeros(n),
         np.zeros(n),

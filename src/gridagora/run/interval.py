@@ -13,6 +13,7 @@ from gridagora.run import fleet as homes_at
 from gridagora.run.desk import Desk
 from gridagora.run.links import deliver, heard
 from gridagora.run.outlook import supply
+from gridagora.run.unsound import generator, refuse_unsound
 
 NO_CURVES = Curves(np.zeros(1, np.int64), np.zeros(0), np.zeros(0))
 
@@ -63,7 +64,9 @@ def _cleared(desk: Desk, i: int, now_s: float, inner: Behind) -> tuple[Quotes, T
         desk.inbox, arrived = deliver(study.links, desk.inbox, tenders, desk.metered_kw)
         return arrived
 
-    result, quotes, desk.traffic, passed, local = drive(desk.market.session(call), ask, desk.traffic, private=desk.private)
+    session = generator(desk, desk.market.session(call))
+    result, quotes, desk.traffic, passed, local = drive(session, ask, desk.traffic, private=desk.private)
+    refuse_unsound(desk, result, quotes, len(call.party))
     desk.unconverged += bool((result.status == Status.ROUNDS_SPENT).any())
     if desk.private:  # what homes do not trade with each other is the supplier's, at its prices
         _trade(desk, i, local)

@@ -34,15 +34,13 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
     missing = np.maximum(fleet.ev.need_kwh - fleet.ev_kwh, 0)
     moved = np.abs(by_kind[2, fleet.battery.home]).sum(1) * dt
     price, credit = track.price_per_kwh, track.credit_per_kwh
-    if len(track.place_per_kwh):
-        price = credit = track.place_per_kwh[study.site.place] if study.site is not None else price
     if len(track.own_per_kwh):
         price = credit = track.own_per_kwh.T
     award_kw = track.award_kw.T
     supplied_kw = meter_kw - track.local_kw.T if len(track.local_kw) else meter_kw
     energy = settle(supplied_kw, price, credit, ran.wholesale_per_kwh, w, dt, ran.positions)
     ledger = join([energy, ran.local, deviation_charge(meter_kw, award_kw, homes.quality, dt)])
-    if len(track.own_per_kwh):
+    if ran.shares_margin:
         ledger = join([ledger, retail_margin(ledger, leads(homes))])
     paid = paid_uusd(ledger, n + len(PARTIES))
     t = hours * per

@@ -44,4 +44,5 @@ def simulate(market: Any, study: Study, progress: Callable[[int, int], None] | N
         desk.unconverged,
         tuple(desk.games),
         perf_counter() - began,
+        getattr(market, "own_prices", False),
     )

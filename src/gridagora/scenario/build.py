@@ -9,7 +9,7 @@ import numpy as np
 
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.feeder import Feeder
-from gridagora.core.registry import find
+from gridagora.core.registry import find, misfit
 from gridagora.core.rng import stream
 from gridagora.core.tables import Col, Flag, Homes, Index, Prices, Weather
 from gridagora.scenario import draw, households, partners, read, sound
@@ -76,11 +76,15 @@ class Scene:
         Raises
         ------
         InputError
-            No such design; the sentence gives the nearest name.
+            No such design, with the nearest name, or a strategy that does not fit it, with those that do.
         """
         design, credit = find("market", name), self.scenario.tariff.credit_per_kwh
         shared = {} if credit is None or not hasattr(design, "credit_per_kwh") else {"credit_per_kwh": credit}
-        return design(**shared | self.scenario.parts.get(name, {}))
+        made = design(**shared | self.scenario.parts.get(name, {}))
+        problems = misfit(name, made.strategy, f"market.{name}.strategy")
+        if problems:
+            raise InputError(problems)
+        return made
 
 
 def load(path: str | Path, overrides: Sequence[str] = (), progress: Callable[[str], None] | None = None) -> Scene:

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from gridagora.core.errors import InputError, Problem, nearest
-from gridagora.core.registry import find, names
+from gridagora.core.registry import FACTS, find, misfit, names
 from gridagora.scenario.schema import TABLES
 
 KINDS = {
@@ -139,12 +139,12 @@ def parts(raw: Mapping[str, Any], got: Got, problems: list[Problem]) -> dict[str
 
 
 def _made(name: str, values: Mapping[str, Any], got: Got) -> list[Problem]:
-    """Return what the design itself refuses: values that are fine one by one and not together."""
+    """Return what the design itself refuses: values that are fine one by one and not together, a strategy that does not fit."""
     try:
-        find("market", name)(**values)
+        made = find("market", name)(**values)
     except InputError as fault:
         return [Problem(f"{got.name}: {each.where}", each.got, each.expected, each.hint) for each in fault.problems]
-    return []
+    return misfit(name, made.strategy, got.where("market", name, "strategy"))
 
 
 def part_keys(name: str) -> dict[str, Any]:
@@ -153,11 +153,15 @@ def part_keys(name: str) -> dict[str, Any]:
     if not dataclasses.is_dataclass(part):
         return {}
     hints = get_type_hints(part)
-    return {item.name: hints[item.name] for item in dataclasses.fields(part) if item.init}
+    return {item.name: hints[item.name] for item in dataclasses.fields(part) if item.init and item.name not in FACTS}
 
 
 def _part_value(name: str, key: str, value: Any, types: dict[str, Any], got: Got, problems: list[Problem]) -> Any:
     where = got.where("market", name, key)
+    if key in FACTS:
+        said = "It says what the design is; the class sets it, no scenario."
+        problems.append(Problem(where, f"'{key}', a fact of the class", f"a key of the design '{name}'", said))
+        return value
     if key not in types:
         hint = nearest(key, list(types)) if types else f"'{name}' has no keys."
         problems.append(Problem(where, f"an unknown key '{key}'", f"a key of the design '{name}'", hint))
