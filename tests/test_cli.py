@@ -1,6 +1,7 @@
 """The command line: exit codes, what goes to which stream, and that nothing is written where the input is bad."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -337,3 +338,19 @@ def test_study_claims_refuses_in_sentences(
     assert word in done.stderr
     assert "Traceback" not in done.stderr
     assert [item.name for item in tmp_path.iterdir()] == ["case.toml"]
+
+
+def test_version_and_module() -> None:
+    assert call("--version").stdout == f"gridagora {gridagora.__version__}\n"
+    done = subprocess.run([sys.executable, "-m", "gridagora", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"gridagora {gridagora.__version__}\n"
+
+
+def test_kernels_compile_where_nothing_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr(gridagora.os, "access", lambda *_: False)
+    gridagora._give_compiler_a_folder()
+    folder = Path(os.environ["NUMBA_CACHE_DIR"])
+    assert folder.stat().st_mode & 0o077 == 0  # of nobody else
+    folder.rmdir()
+    monkeypatch.delenv("NUMBA_CACHE_DIR")

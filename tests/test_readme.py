@@ -66,3 +66,23 @@ def test_the_part_of_the_how_to_page_is_found() -> None:
     proof = "\nfrom gridagora.core.registry import find\nassert find('market', 'wholesale_plus')().margin_per_kwh == 0.01\n"
     done = subprocess.run([sys.executable, "-c", body + proof], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_nothing_simulated_is_called_measured() -> None:
+    """The homes are ResStock simulations and the feeder is SMART-DS, synthetic: no text may say otherwise."""
+    wrong = re.compile(
+        r"measured (home|house|load|series|demand)|real (street|feeder|home|house)s?\b|fitted to measurements", re.IGNORECASE
+    )
+    files = [
+        path
+        for ending in ("md", "toml", "py")
+        for part in ("docs", "examples", "src")
+        for path in (TOP / part).rglob(f"*.{ending}")
+    ]
+    said = [
+        f"{path.relative_to(TOP)}: {line.strip()}"
+        for path in [TOP / "README.md", *files]
+        for line in path.read_text().splitlines()
+        if wrong.search(line)
+    ]
+    assert not said, "\n".join(said)

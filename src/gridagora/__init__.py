@@ -10,6 +10,10 @@ Names are imported when first used, so that `import gridagora` costs nothing.
 """
 
 import importlib
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +92,19 @@ _PLACES = MappingProxyType(
 )
 
 
+def _give_compiler_a_folder() -> None:
+    """Let compiled kernels be kept for this process where neither the package nor the home of the user can be written to.
+
+    Without a folder the compiler refuses to start. A folder that other users could write to would let them plant code, so each
+    process has its own and compiles again.
+    """
+    places = [Path(__file__).parent / "kernels", Path(os.environ.get("XDG_CACHE_HOME", "/nowhere"))]
+    with suppress(RuntimeError):  # a user without a home
+        places.append(Path.home())
+    if "NUMBA_CACHE_DIR" not in os.environ and not any(os.access(place, os.W_OK) for place in places):
+        os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="gridagora-")
+
+
 def __getattr__(name: str) -> Any:
     """Import a public name on its first use."""
     if name not in _PLACES:
@@ -101,3 +118,6 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """List the public names."""
     return sorted(__all__)
+
+
+_give_compiler_a_folder()

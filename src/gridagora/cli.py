@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gridagora import __version__
 from gridagora.cli_study import study
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.terminal import (
@@ -39,6 +40,21 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(study, name="study")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"gridagora {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Compare electricity market designs on one feeder: same homes, weather, prices and random draws for all."""
 
 
 @app.command()

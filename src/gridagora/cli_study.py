@@ -17,7 +17,12 @@ study = typer.Typer(
     help="Sweep a design, say where the rest goes, or hold one to its promise.", no_args_is_help=True, rich_markup_mode=None
 )
 
-Days = Annotated[int | None, typer.Option("--days", metavar="N", min=1, help="Days from the start; 2, or all with --full.")]
+Days = Annotated[
+    int | None,
+    typer.Option(
+        "--days", metavar="N", min=1, help="Days from the start; left out: the first two, or all where --full is given."
+    ),
+]
 Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Points that run at the same time.")]
 
 

@@ -181,7 +181,7 @@ def test_without_limit_is_reported_beside_where_asked(scene):
 
 
 def test_austin_two_days(data_dir):
-    """Real feeder, real homes, real prices: central stays under the limit, captures most of the value, the flow converges."""
+    """SMART-DS, ResStock, ERCOT: central stays under the limit, captures most of the value, the flow converges."""
     del data_dir
     scene = build.load("examples/austin/scenario.toml", ["scenario.days=2", "substation.also_without_limit=false"])
     result = runs.compare(scene, ["flat", "central"])

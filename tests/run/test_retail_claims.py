@@ -161,9 +161,9 @@ def made(*changes: float) -> pd.DataFrame:
 
 
 def test_a_verdict_needs_the_whole_interval_on_one_side():
-    rise = judged(made(1.0, 1.2, 0.9)).set_index("quantity").verdict
+    rise = judged(made(*[1.0, 1.2, 0.9] * 7)).set_index("quantity").verdict
     assert dict(rise) == {"price_per_kwh": "fails", "prosumer_usd_day": "holds", "end_user_usd_day": "holds", "peak_kw": "fails"}
-    fall = judged(made(-1.0, -1.2, -0.9)).set_index("quantity").verdict
+    fall = judged(made(*[-1.0, -1.2, -0.9] * 7)).set_index("quantity").verdict
     assert dict(fall) == {"price_per_kwh": "holds", "prosumer_usd_day": "fails", "end_user_usd_day": "fails", "peak_kw": "holds"}
     both = judged(made(1.0, -1.0, 0.1))
     assert set(both.verdict) == {"open"}

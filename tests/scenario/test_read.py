@@ -210,3 +210,28 @@ def test_measured_homes_live_in_measured_weather(data_dir: Path, monkeypatch: py
     monkeypatch.setenv("GRIDAGORA_DATA", str(data_dir))
     problem = only("[homes]\nsource = 'travis'")
     assert problem.where.endswith("[weather] source")
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("pv_share = 0,5", "a point, as in 0.5"),
+        ("pv_share = 50%", "0.5 for 50 %"),
+        ("source = \u201csynthetic\u201d", "straight quotes"),
+        ("water_heaters = True", "small letters"),
+    ],
+)
+def test_what_a_spreadsheet_or_an_editor_writes_is_told_with_its_remedy(line: str, remedy: str) -> None:
+    with pytest.raises(InputError, match=remedy):
+        read.parse(f"[homes]\n{line}\n")
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    path = tmp_path / "scenario.toml"
+    path.write_bytes(b"\xef\xbb\xbf[homes]\ncount = 6\n")
+    assert read.load(path).homes.count == 6
+
+
+def test_an_unknown_table_is_blamed_on_the_option_that_names_it() -> None:
+    with pytest.raises(InputError, match=r"--set home.count=4: got an unknown table \[home\].*homes"):
+        read.parse("", overrides=["home.count=4"])

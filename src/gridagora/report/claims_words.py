@@ -7,6 +7,7 @@ import pandas as pd
 
 from gridagora.report.facts import Outcome
 from gridagora.report.style import number
+from gridagora.run.claims import VERDICT_DRAWS
 from gridagora.run.retail_claims import CAP_RATIO, CASES, CLAIMS, MARGIN, OUTSIDE
 
 QUESTION = "When do prosumers as the retailer keep what is promised?"
@@ -52,6 +53,9 @@ KEYS: Mapping[str, str] = {
 
 def answer(found: pd.DataFrame) -> str:
     """Return in which cases and against whom all promises hold together, in one sentence."""
+    draws = int(found.draws.max()) if "draws" in found else VERDICT_DRAWS
+    if draws < VERDICT_DRAWS:
+        return f"{draws} draws are too few to judge a promise by; {VERDICT_DRAWS} or more give a verdict."
     kept = found.assign(kept=found.verdict == "holds").groupby(["case", "baseline"], sort=False).kept.all()
     pairs = kept[kept].reset_index()
     if pairs.empty:

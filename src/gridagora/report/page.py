@@ -66,7 +66,7 @@ PANELS = (
         False,
         "Needs the bills of the reference and of at least one other design.",
     ),
-    Panel("comfort", "comfort", "Discomfort of the homes", False, "No indoor temperature was measured in this run."),
+    Panel("comfort", "comfort", "Discomfort of the homes", False, "This run holds no indoor temperature."),
     Panel(
         "comfort",
         "temperature",

@@ -24,6 +24,7 @@ HOURS = 24
 MARGIN = 0.2  # of cost plus
 DRAWS = 2000  # of the bootstrap
 LEVEL = 0.95
+VERDICT_DRAWS = 20  # fewer leave every claim open
 LEAST_SHARE = 1e-3  # a mean change below this share of the quantity itself counts as none
 Instance = Callable[[int], Community]
 
@@ -50,7 +51,8 @@ class Claim(NamedTuple):
     low: float
     high: float
     holds_share: float
-    verdict: str  # "holds", "fails" or "open", by the interval
+    verdict: str  # "holds", "fails" or "open", by the interval; open where draws are fewer than `VERDICT_DRAWS`
+    draws: int
 
 
 def monopoly_flat_per_kwh(end_users: Demand, cost_per_kwh: Col) -> float:
@@ -221,6 +223,11 @@ def claim(baseline: str, quantity: str, better: int, before: Col, after: Col) ->
     ----------
     better
         1 where more is better, -1 where less is.
+
+    References
+    ----------
+    B. Efron, R. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13: the percentile interval of a mean covers less
+    than it says where draws are few, hence no verdict below `VERDICT_DRAWS`.
     """
     change = after - before
     picks = stream(len(change), "bootstrap").integers(0, len(change), (DRAWS, len(change)))
@@ -228,6 +235,17 @@ def claim(baseline: str, quantity: str, better: int, before: Col, after: Col) ->
     ends = better * low, better * high
     least = LEAST_SHARE * max(float(np.abs(before).mean()), float(np.abs(after).mean()))
     verdict = "holds" if min(ends) > 0 else "fails" if max(ends) < 0 else "open"
-    verdict = "open" if abs(float(change.mean())) < least else verdict
+    verdict = "open" if abs(float(change.mean())) < least or len(change) < VERDICT_DRAWS else verdict
     share = float((better * change > 0).mean())
-    return Claim(baseline, quantity, float(before.mean()), float(after.mean()), float(change.mean()), low, high, share, verdict)
+    return Claim(
+        baseline,
+        quantity,
+        float(before.mean()),
+        float(after.mean()),
+        float(change.mean()),
+        low,
+        high,
+        share,
+        verdict,
+        len(change),
+    )

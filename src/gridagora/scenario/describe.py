@@ -109,7 +109,11 @@ def prices_line(prices: Prices, days: int, source: str) -> str:
 def _homes(scene: Scene) -> str:
     homes = scene.homes
     error = homes.calibration_error[np.isfinite(homes.calibration_error)]
-    fit = f"; houses fitted to measurements, median energy error {np.median(error):.1%} on days held out" if error.size else ""
+    fit = (
+        f"; houses fitted to their hourly series, median energy error {np.median(error):.1%} on days held out"
+        if error.size
+        else ""
+    )
     paired = scene.scenario.homes.start
     lived = f"; home data from {paired:%d %B %Y}" if paired else ""
     return f"{len(homes.home_id)} on {scene.home_meter.size} meters, source '{scene.scenario.homes.source}'{lived}{fit}"

@@ -68,7 +68,9 @@ def full_name(key: str) -> str:
 def unknown_table(name: str, value: Any, got: Got) -> Problem:
     """Return the problem of a heading, or of a key above the first heading, that no scenario has."""
     if isinstance(value, dict):
-        return Problem(got.name, f"an unknown table [{name}]", "a table of a scenario", nearest(name, list(TABLES)))
+        typed = next((item for path, item in got.set_by.items() if path[0] == name), None)
+        where = got.name if typed is None else f"--set {typed}"
+        return Problem(where, f"an unknown table [{name}]", "a table of a scenario", nearest(name, list(TABLES)))
     return Problem(got.name, f"the key '{name}' outside any table", "keys under a heading such as [scenario]", full_name(name))
 
 

@@ -15,6 +15,13 @@ from gridagora.scenario.schema import TABLES, Scenario, Table
 BARE_POINT = re.compile(r"(?<![\w.])([-+]?)\.(?=\d)")
 INNER = tuple(name for name in TABLES if "." in name)
 ZERO = r"\g<1>0."
+REMEDIES = (
+    (BARE_POINT, "A number needs a digit before its point, as in 0.5."),
+    (re.compile("[\u201c\u201d\u2018\u2019\u201e\u00ab\u00bb]"), 'Text stands in straight quotes, "so".'),
+    (re.compile(r"=\s*[-+]?\d+,\d+\s*(#|$)"), "A number has a point, as in 0.5, where it has a comma here."),
+    (re.compile(r"=\s*[-+]?[\d.]+\s*%"), "A share is written as a number, 0.5 for 50 %."),
+    (re.compile(r"=\s*(True|False)\b"), "Truth is written in small letters: true or false."),
+)
 
 
 class Raw(NamedTuple):
@@ -101,7 +108,7 @@ def literal(value: Any) -> str:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         beside = [item.name for item in file.parent.glob("*.toml")] if file.parent.is_dir() else []
         close = get_close_matches(file.name, beside, n=1)
@@ -121,8 +128,7 @@ def _toml(text: str, name: str) -> dict[str, Any]:
         row = message.rpartition("line ")[2].partition(",")[0]
         line = text.splitlines()[int(row) - 1].strip() if row.isdigit() and int(row) <= len(text.splitlines()) else ""
         hint = f"The line reads: {line}" if line else ""
-        if BARE_POINT.search(line):
-            hint += " A number needs a digit before its point, as in 0.5."
+        hint += "".join(f" {remedy}" for pattern, remedy in REMEDIES if pattern.search(line))
         raise InputError(
             [Problem(name, f"text that is not TOML: {message}", "KEY = VALUE lines under [TABLE] headings", hint)]
         ) from None

@@ -1,0 +1,5 @@
+"""`python -m gridagora` is the command line."""
+
+from gridagora.cli import main
+
+main()
