@@ -123,7 +123,7 @@ def build(scenario: Scenario, progress: Callable[[str], None] | None = None) -> 
         _keep(lambda: households.homes(scenario, start_s, count, weather, lived), problems) if weather and not problems else None
     )
     if problems or feeder is None or prices is None or weather is None or found is None:
-        raise InputError(problems)
+        raise InputError(dict.fromkeys(problems))  # weather that homes and run share is at fault once
     return replace(assemble(feeder, found.homes, weather, prices, scenario), notes=found.notes)
 
 
@@ -159,7 +159,7 @@ def assemble(
     ]
     standing = places_by_seed(feeder, scenario)
     if home_meter is None and len(homes.home_id) <= standing.size:
-        home_meter = standing[: len(homes.home_id)]
+        home_meter = own_meters(standing, homes.home_id, feeder)
     if home_meter is None:
         problems.append(
             Problem(f"{where}: homes", f"{len(homes.home_id)} homes", f"at most {standing.size}, the meters for homes")
@@ -190,6 +190,14 @@ def places_by_seed(feeder: Feeder, scenario: Scenario) -> Index:
     """Return the meters for homes in the order in which homes take them, a draw of the seed."""
     free = np.flatnonzero(home_meters(feeder, scenario))
     return stream(scenario.scenario.seed, "home_meter").permutation(free).astype(np.int64)
+
+
+def own_meters(places: Index, home_id: Sequence[str], feeder: Feeder) -> Index:
+    """Return the meter of each home, shape (n,): that of its own name where there is one, else the next of the places."""
+    free = {feeder.meter_name[meter].lower(): int(meter) for meter in places}
+    own = [free.get(name.lower(), -1) for name in home_id]
+    rest = iter([int(meter) for meter in places if int(meter) not in set(own)])
+    return np.array([meter if meter >= 0 else next(rest) for meter in own], dtype=np.int64)
 
 
 def other_load_kw(peak_kw: Col, hours: int, weekday: int) -> Col:

@@ -116,7 +116,11 @@ def _homes(scene: Scene) -> str:
     )
     paired = scene.scenario.homes.start
     lived = f"; home data from {paired:%d %B %Y}" if paired else ""
-    return f"{len(homes.home_id)} on {scene.home_meter.size} meters, source '{scene.scenario.homes.source}'{lived}{fit}"
+    own = sum(
+        scene.feeder.meter_name[at].lower() == home.lower() for home, at in zip(homes.home_id, scene.home_meter, strict=True)
+    )
+    named = f", {own} of them on the meter of their own name" if own else ""
+    return f"{len(homes.home_id)} on {scene.home_meter.size} meters{named}, source '{scene.scenario.homes.source}'{lived}{fit}"
 
 
 def _equipment(scene: Scene) -> str:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gridagora.core.charging import Sessions
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.feeder import Feeder
 from gridagora.core.profiles import Profiles
@@ -29,6 +30,7 @@ class Measured(NamedTuple):
     year: Weather
     from_s: int
     apart: bool  # the run has another weather
+    sessions: Sessions
     notes: tuple[str, ...]
 
 

@@ -21,6 +21,7 @@ from gridagora.sources.profiles import Layout, read_profiles
 
 DAY_S, WEEK_S = 86400, 7 * 86400
 SEASON_S = 31 * DAY_S  # homes of another season are taken only where the scenario says so
+HOURLY = "loads are means over an hour: within it they do not move, and a 15-minute peak of theirs is the hour's mean"
 NO_SESSIONS = Sessions(np.zeros(1, np.int64), np.full(1, DAY_S // 2, np.int64), np.zeros(1))
 
 
@@ -50,12 +51,13 @@ def measured(scenario: Scenario, start_s: int) -> draw.Measured | None:
     year = None if source == "synthetic" else _keep(lambda: draw.year_of(source, file, folder), problems)
     origin_s = _origin_s(scenario, start_s, year)
     found = _keep(lambda: read_profiles(_path(scenario), origin_s, scenario.scenario.timezone, _layout(scenario)), problems)
+    cars = _keep(lambda: _sessions(scenario), problems) if keys.ev_share > 0 else NO_SESSIONS
     if problems:
         raise InputError(problems)
     profiles, sky, notes = _over_the_same_hours(scenario, found.profiles, year)
     from_s = _from_s(scenario, start_s, profiles)
-    said = () if keys.source == "travis" else (*found.notes, *notes, *_edges(profiles, from_s, scenario.scenario.days))
-    return draw.Measured(profiles, sky, from_s, _apart(scenario), said)
+    said = () if keys.source == "travis" else (*found.notes, *notes, *_edges(profiles, from_s, scenario.scenario.days), HOURLY)
+    return draw.Measured(profiles, sky, from_s, _apart(scenario), cars, said)
 
 
 def homes(scenario: Scenario, start_s: int, count: int, sky: Weather, lived: draw.Measured | None) -> Population:
@@ -66,8 +68,7 @@ def homes(scenario: Scenario, start_s: int, count: int, sky: Weather, lived: dra
         table = synthetic.homes(case.seed, sky, case.days, count, equipment)
         return Population(table if keys.water_heaters else draw.without_tanks(table), ())
     equipment = houses.NORMAL._replace(**_owned(scenario))
-    sessions = _sessions(scenario) if keys.ev_share > 0 else NO_SESSIONS
-    placed = charging(equipment, houses.named(lived.profiles, count), sessions, case.days, case.seed)
+    placed = charging(equipment, houses.named(lived.profiles, count), lived.sessions, case.days, case.seed)
     table = houses.travis(
         lived.profiles,
         lived.year,
@@ -79,6 +80,7 @@ def homes(scenario: Scenario, start_s: int, count: int, sky: Weather, lived: dra
         homes_start_s=lived.from_s,
         equipment=equipment,
         sky=sky if lived.apart else None,
+        fit_r2_least=keys.fit_r2_least,
     )
     return Population(table if keys.water_heaters else draw.without_tanks(table), (*lived.notes, *_cut(placed)))
 

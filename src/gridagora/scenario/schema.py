@@ -68,6 +68,9 @@ class HomesKeys(Table):
     )
     weather_file: str = Field("", description="file of that weather, for weather_source 'epw' and 'tmy3'")
     weather_folder: str = Field(TRAVIS, description="folder of that weather, for weather_source 'travis'")
+    fit_r2_least: float = Field(
+        0.8, le=1.0, description="share of the variance of heating and cooling that the house of the median home must explain"
+    )
     ev_source: Literal["evipro", "evwatts", "sessions"] = Field(
         "evipro", description="layout of ev_file: NREL EVI-Pro, EV WATTS, or columns arrive, depart, energy_kwh and, if known, kw"
     )

@@ -8,8 +8,9 @@ import pandas as pd
 from gridagora.core import heat_pump, house_fit, sun
 from gridagora.core.charging import Charging
 from gridagora.core.equipment import PAST_DAYS, Equipment, draw_set, lay
+from gridagora.core.errors import InputError
 from gridagora.core.house_fit import low_pass
-from gridagora.core.profiles import Profiles, has_unit, rows_of
+from gridagora.core.profiles import FIT_R2_LEAST, Profiles, has_unit, judge, rows_of
 from gridagora.core.registry import register
 from gridagora.core.tables import TAIL_H, Col, Flag, Homes, Index, Weather
 
@@ -37,8 +38,14 @@ class Fitted(NamedTuple):
 ANY_HOUSE = house_fit.Houses(*(np.array([value]) for value in (0.14, 0.1, 0.85, 4.1, 0.0, 0.0, 0.0, 0.0, np.nan)))
 
 
-def fit_homes(profiles: Profiles, year: Weather, first: int, hours: int) -> Fitted:
-    """Fit the homes that cool or heat (`calibrate`); the others get `ANY_HOUSE`, no unit and no error."""
+def fit_homes(profiles: Profiles, year: Weather, first: int, hours: int, r2_least: float = FIT_R2_LEAST) -> Fitted:
+    """Fit the homes that cool or heat (`calibrate`); the others get `ANY_HOUSE`, no unit and no error.
+
+    Raises
+    ------
+    InputError
+        Houses that explain little of what their homes took (`core.profiles.judge`).
+    """
     has, count = has_unit(profiles), len(profiles.home_id)
     fitted = calibrate(rows_of(profiles, has), year, first, hours) if has.any() else None
     houses = [np.full(count, column[0]) for column in ANY_HOUSE]
@@ -47,6 +54,9 @@ def fit_homes(profiles: Profiles, year: Weather, first: int, hours: int) -> Fitt
     if fitted is not None:
         for column, found in zip((*houses, heating, error, annual, cool, heat), (*fitted.houses, *fitted[1:]), strict=True):
             column[has] = found
+    poor = judge(houses[-1], error, r2_least)
+    if poor:
+        raise InputError(poor)
     return Fitted(house_fit.Houses(*houses), heating, error, annual, cool, heat)
 
 
@@ -63,6 +73,7 @@ def travis(
     homes_start_s: int | None = None,
     equipment: Equipment = NORMAL,
     sky: Weather | None = None,
+    fit_r2_least: float = FIT_R2_LEAST,
 ) -> Homes:
     """Build a population out of the 100 homes: the second copy of a home lives its previous week, and so on.
 
@@ -84,16 +95,23 @@ def travis(
         Shares of homes with panels, cars and batteries, rounded to whole homes, and their ratings.
     sky
         Weather of the run, where it is not that of the homes.
+    fit_r2_least
+        What the median home must reach (`core.profiles.judge`).
 
     Returns
     -------
     Homes
         H = 24 days + 25 hours; `calibration_error` is the held-out error over the days of the run.
 
+    Raises
+    ------
+    InputError
+        Houses that explain little of what their homes took.
+
     """
     from_s = paired_start(start_s, year) if homes_start_s is None else homes_start_s
     first, hours = (from_s - year.start_s) // HOUR_S, 24 * days + TAIL_H
-    fitted = fit_homes(profiles, year, first, 24 * days)
+    fitted = fit_homes(profiles, year, first, 24 * days, fit_r2_least)
     at = np.arange(count) % len(profiles.home_id)
     copy = np.arange(count) // len(profiles.home_id)
     home_id = named(profiles, count)
@@ -236,7 +254,8 @@ def _by_mode(drivers: house_fit.Drivers, profiles: Profiles, cold: Flag, summer:
             t_in_degc=drivers.t_in_degc[rows], load_kw=drivers.load_kw[rows], occupants=drivers.occupants[rows]
         )
         heat = -profiles.heat_kw[rows] if heats else profiles.cool_kw[rows]
-        use = season & (profiles.heat_kw[rows] > 0) if heats else season
+        heated = season & (profiles.heat_kw[rows] > 0)
+        use = np.where(heated.any(axis=1)[:, None], heated, season) if heats else season
         for column, found in zip(out, house_fit.fit(part, heat, use), strict=True):
             column[rows] = found
     return house_fit.Houses(*out)
