@@ -1,0 +1,221 @@
+"""OpenDSS scripts: the engine reads them, we take the network without loads and the loads as columns.
+
+The script's own solution fixes taps, capacitors and switches; after that they stay. All loads become constant power. What
+injects power beside them is left out by name, since the scenario's homes hold panels and batteries.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gridagora.core.errors import InputError, Problem, nearest
+from gridagora.core.feeder import GROUND, Feeder
+from gridagora.core.registry import register
+from gridagora.core.tables import Col, Index
+from gridagora.sources.opendss import elements
+from gridagora.sources.opendss.elements import Load
+from gridagora.sources.opendss.engine import compile_script, fault_type, running
+from gridagora.sources.opendss.network import Network, buses_of, network
+from gridagora.sources.opendss.state import State, settle, some
+
+DEAD_PU = 0.1  # a pair of nodes that sees less than this without load is not connected
+
+
+class Placed(NamedTuple):
+    """Loads with a live terminal, and the ends of each of their pairs as rows of nodes, GROUND for earth."""
+
+    loads: list[Load]
+    ends: list[list[tuple[int, int]]]
+    notes: list[str]
+    problems: list[Problem]
+
+
+@register("source", "opendss")
+def read(path: str | Path, *, taps: Mapping[str, int] | None = None) -> Feeder:
+    """Read a feeder from the master script of an OpenDSS model.
+
+    Parameters
+    ----------
+    path
+        The script that one would hand to `Compile`.
+    taps
+        Tap number of regulator controls by name; others keep the tap of the script's own solution.
+
+    Raises
+    ------
+    InputError
+        Missing files, errors of the script, a first solution that does not converge, loads on a bus that nothing names,
+        unknown regulators, a network that floats: all at once.
+
+    References
+    ----------
+    EPRI, OpenDSS manual (load element, system admittance); dss-python 0.15, https://github.com/dss-extensions/dss_python
+    """
+    path = Path(path)
+    with running() as engine:
+        notes = compile_script(engine, path)
+        try:
+            return _feeder(engine, path, taps or {}, notes)
+        except fault_type() as fault:
+            hint = "Look at the solution of the script in OpenDSS."
+            said = " ".join(str(fault).split())
+            raise InputError([Problem(str(path), f"an error of OpenDSS: {said}", "a circuit it can solve", hint)]) from fault
+
+
+def _feeder(engine: Any, path: Path, taps: Mapping[str, int], notes: tuple[str, ...]) -> Feeder:
+    circuit = engine.ActiveCircuit
+    if circuit is None or engine.NumCircuits == 0:
+        raise InputError([Problem(str(path), "no circuit", "a script with a 'New Circuit' command")])
+    state = settle(circuit, taps)
+    loads, told = elements.loads(circuit)
+    told += [] if state.problems else elements.drawn(circuit, loads)
+    told += elements.leave_out(circuit)
+    elements.switch_off_loads(circuit)
+    named = buses_of(circuit)
+    net, problems = network(engine)
+    placed = _placed(circuit, loads, net, named) if not problems else Placed([], [], [], [])
+    problems = [*state.problems, *problems, *placed.problems]
+    if not loads:
+        problems.append(Problem(str(path), "no load", "at least one load, since homes take the places of loads"))
+    elif not placed.loads and not problems:
+        hint = " ".join([*_dead(net), *placed.notes])
+        problems.append(Problem(str(path), "no load that is fed", "at least one load that a source feeds", hint))
+    if problems:
+        raise InputError(problems)
+    told = [*notes, *state.notes, *told, *_dead(net), *placed.notes]
+    return _columns(circuit, placed, net, state, tuple(told))
+
+
+def _dead(net: Network) -> list[str]:
+    buses = tuple(dict.fromkeys(name.rsplit(".", 1)[0] for name in net.dead))
+    what = "1 bus has a node" if len(buses) == 1 else f"{len(buses)} buses have nodes"
+    return [f"{what} that no source feeds, left out: {some(buses)}."] if buses else []
+
+
+def _placed(circuit: Any, loads: list[Load], net: Network, named: set[str]) -> Placed:
+    """Put loads on nodes; those on a dead section are left out by name, those on a bus that nothing names are problems."""
+    at = {name: i for i, name in enumerate(net.nodes)}
+    kept, ends, dead, cut, problems = [], [], [], [], list[Problem]()
+    for load in loads:
+        if unknown := _unknown(load, at, net, named):
+            hint = nearest(load.bus, sorted({name.split(".")[0] for name in net.nodes}))
+            problems.append(Problem(f"Load.{load.name}", f"bus {unknown}", "nodes that a line or transformer feeds", hint))
+            continue
+        circuit.SetActiveBus(load.bus)
+        base_v = 1e3 * circuit.ActiveBus.kVBase
+        rows = [row for row in (_ends(load.bus, a, b, at) for a, b in load.pairs) if row is not None]
+        live = [(f, t) for f, t in rows if _across_v(net, f, t) >= DEAD_PU * base_v]
+        if not live:
+            dead.append(load.name)
+            continue
+        if base_v <= 0:
+            hint = "Add 'Set VoltageBases=[...]' with every level of the feeder, then 'CalcVoltageBases'."
+            problems.append(Problem(f"bus {load.bus}", "no base voltage", "a base voltage of every bus with load", hint))
+            continue
+        if len(live) < len(load.pairs):
+            cut.append(load.name)
+        part = len(live) / len(load.pairs)
+        kept.append(load._replace(p_kw=load.p_kw * part, q_kvar=load.q_kvar * part))
+        ends.append(live)
+    notes = [f"{len(dead)} loads without voltage are left out: {some(dead)}."] if dead else []
+    if cut:
+        notes.append(f"Loads of which a phase has no voltage keep the other phases: {some(cut)}.")
+    if given := [load.name for load in kept if load.p_kw < 0]:
+        notes.append(f"Loads below zero feed power in, all the time: {some(given)}.")
+    return Placed(kept, ends, notes, problems)
+
+
+def _unknown(load: Load, at: Mapping[str, int], net: Network, named: set[str]) -> str:
+    """Return the nodes of a load that nothing else names, as text; '' where there is none."""
+    known = {*at, *net.dead}
+    wanted = sorted({node for pair in load.pairs for node in pair if node})
+    absent = [f"{load.bus}.{node}" for node in wanted if f"{load.bus}.{node}" not in known]
+    switched_off = load.bus in named and not any(name.rsplit(".", 1)[0] == load.bus for name in known)
+    return "" if switched_off else ", ".join(absent)
+
+
+def _ends(bus: str, a: int, b: int, at: Mapping[str, int]) -> tuple[int, int] | None:
+    """Return the rows of two nodes of a bus, earth second; None where one is dead or both are earth."""
+    if not a:
+        a, b = b, a
+    start = at.get(f"{bus}.{a}", GROUND)
+    end = at.get(f"{bus}.{b}", GROUND) if b else GROUND
+    dead = start == GROUND or (b != 0 and end == GROUND)
+    return None if dead or start == end else (start, end)
+
+
+def _across_v(net: Network, start: int, end: int) -> float:
+    return float(abs(net.v_no_load[start] - (net.v_no_load[end] if end != GROUND else 0.0)))
+
+
+def _columns(circuit: Any, placed: Placed, net: Network, state: State, notes: tuple[str, ...]) -> Feeder:
+    names, x, y, base_v = _buses(circuit, net.nodes)
+    bus_at = {name: i for i, name in enumerate(names)}
+    node_bus = np.array([bus_at[name.rsplit(".", 1)[0]] for name in net.nodes], np.int64)
+    loads = placed.loads
+    rows = [(i, f, t) for i, ends in enumerate(placed.ends) for f, t in ends]
+    count = np.array([len(ends) for ends in placed.ends])
+    start, end, kind, kva = _lines(circuit, bus_at)
+    meter = np.array([i for i, _, _ in rows], np.int64)
+    p_kw, q_kvar = np.array([load.p_kw for load in loads]), np.array([load.q_kvar for load in loads])
+    base = base_v[node_bus]
+    # buses that the script gave no base voltage take that of the unloaded network
+    base = np.where(base > 0, base, np.maximum(np.abs(net.v_no_load), 1.0))
+    return Feeder(
+        name=circuit.Name,
+        node_name=net.nodes, node_bus=node_bus, node_base_v=base,
+        y_data=np.asarray(net.y.data, complex), y_indices=net.y.indices.astype(np.int64),
+        y_indptr=net.y.indptr.astype(np.int64),
+        source_i=net.source_i, source_y=net.source_y, v_no_load=net.v_no_load,
+        load_name=tuple(loads[i].name for i in meter),
+        load_from=np.array([f for _, f, _ in rows], np.int64), load_to=np.array([t for _, _, t in rows], np.int64),
+        load_kw=(p_kw / count)[meter], load_kvar=(q_kvar / count)[meter], load_meter=meter,
+        meter_name=tuple(load.name for load in loads),
+        meter_bus=np.array([bus_at[load.bus] for load in loads], np.int64),
+        meter_kw=p_kw, meter_is_home=_homes(loads),
+        bus_name=names, bus_x=x, bus_y=y, line_from_bus=start, line_to_bus=end, line_kind=kind, line_kva=kva,
+        notes=notes, held_taps=state.held_taps,
+    )  # fmt: skip
+
+
+def _homes(loads: list[Load]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Residential by the words of SMART-DS in shape or name; a load that says nothing counts as a home."""
+    words = [f"{load.shape} {load.name}".lower() for load in loads]
+    return np.array([re.search(r"\b(com|ind)_|commercial|industrial", word) is None for word in words], bool)
+
+
+def _buses(circuit: Any, nodes: tuple[str, ...]) -> tuple[tuple[str, ...], Col, Col, Col]:
+    names = tuple(dict.fromkeys(name.rsplit(".", 1)[0] for name in nodes))
+    x, y, base_v = np.full(len(names), np.nan), np.full(len(names), np.nan), np.zeros(len(names))
+    for i, name in enumerate(names):
+        circuit.SetActiveBus(name)
+        bus = circuit.ActiveBus
+        base_v[i] = 1e3 * bus.kVBase
+        if bus.Coorddefined:
+            x[i], y[i] = bus.x, bus.y
+    return names, x, y, base_v
+
+
+def _lines(circuit: Any, bus_at: dict[str, int]) -> tuple[Index, Index, tuple[str, ...], Col]:
+    """Two-ended elements as pairs of buses; a transformer of three windings appears once for each pair of buses."""
+    ends: dict[tuple[int, int], tuple[str, float]] = {}
+    for kind, branches in (("line", circuit.Lines), ("transformer", circuit.Transformers)):
+        for _ in branches:
+            element = circuit.ActiveCktElement
+            if not element.Enabled:
+                continue
+            kva = float(branches.kVA) if kind == "transformer" else np.nan
+            buses = [bus_at.get(bus.split(".")[0].lower(), -1) for bus in element.BusNames]
+            for other in buses[1:]:
+                if buses[0] >= 0 and other >= 0 and other != buses[0]:
+                    ends.setdefault((buses[0], other), (kind, kva))
+    pairs = np.array(list(ends), np.int64).reshape(-1, 2)
+    return (
+        pairs[:, 0].copy(),
+        pairs[:, 1].copy(),
+        tuple(kind for kind, _ in ends.values()),
+        np.array([kva for _, kva in ends.values()]),
+    )

@@ -1,0 +1,156 @@
+"""Loads of a circuit as the engine holds them, and what else injects power: left out or kept, and named either way."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gridagora.sources.opendss.state import some
+
+# Elements that inject power or stand in for a converter: none of them is a linear admittance.
+LEFT_OUT = (
+    "pvsystem", "storage", "generator", "indmach012", "windgen", "vccs", "upfc", "gicline", "gicsource", "vsconverter",
+    "generic5",
+)  # fmt: skip
+KEPT_SOURCES = ("isource", "fault")
+STEERING = ("invcontrol", "expcontrol", "storagecontroller", "upfccontrol", "gendispatcher", "espvlcontrol")
+CONSTANT_POWER = 1
+VARIABLE = 0  # of Loads.Status
+INSIDE = 1e-9  # pu
+
+
+class Load(NamedTuple):
+    """One load element as the engine draws it now; `pairs` are node numbers, and only those of closed conductors."""
+
+    name: str
+    bus: str
+    phases: int
+    delta: bool
+    pairs: tuple[tuple[int, int], ...]
+    p_kw: float
+    q_kvar: float
+    model: int
+    customers: int
+    shape: str
+    kv: float
+    v_min_pu: float
+    v_max_pu: float
+
+
+def loads(circuit: Any) -> tuple[list[Load], list[str]]:
+    """Return the loads that are switched on, at the load multiplier and growth of the script, and notes on those cut."""
+    found, off, cut = [], [], []
+    for element in circuit.Loads:
+        terminal = circuit.ActiveCktElement
+        if not terminal.Enabled:
+            continue
+        conductors = int(terminal.NumConductors)
+        opened = [terminal.IsOpen(1, at + 1) for at in range(conductors)]
+        whole = _pairs(terminal.NodeOrder, int(element.Phases), delta=bool(element.IsDelta))
+        ends = _pairs(range(conductors), int(element.Phases), delta=bool(element.IsDelta))
+        grounded = not bool(element.IsDelta)
+        pairs = tuple(pair for pair, (a, b) in zip(whole, ends, strict=True) if not opened[a] and (grounded or not opened[b]))
+        if not pairs:
+            off.append(element.Name)
+        elif len(pairs) < len(whole):
+            cut.append(element.Name)
+        part = _multiplier(circuit, int(element.Status)) * len(pairs) / len(whole)
+        found.append(
+            Load(
+                element.Name, terminal.BusNames[0].split(".")[0].lower(), int(element.Phases), bool(element.IsDelta),
+                pairs or tuple(whole),
+                element.kW * part, element.kvar * part, int(element.Model), max(int(element.NumCust), 0),
+                element.Yearly or element.daily, float(element.kV), float(element.Vminpu), float(element.Vmaxpu),
+            )
+        )  # fmt: skip
+    notes = [f"Open in the script, so without load: {some(off)}."] if off else []
+    if cut:
+        notes.append(
+            f"A conductor is open in the script; the closed ones keep their part (OpenDSS may differ by a few %): {some(cut)}."
+        )
+    factor = _multiplier(circuit, VARIABLE)
+    if factor != 1:
+        notes.append(f"Loads are multiplied by {factor:g}, the script's LoadMult and growth.")
+    return found, notes
+
+
+def _multiplier(circuit: Any, status: int) -> float:
+    solution = circuit.Solution
+    growth = (1 + solution.pctGrowth / 100) ** max(int(solution.Year) - 1, 0)
+    return float(growth * (solution.LoadMult if status == VARIABLE else 1.0))
+
+
+def _pairs(nodes: Iterable[int], phases: int, *, delta: bool) -> list[tuple[int, int]]:
+    """Return the conductors between which a load draws its power in equal parts."""
+    order = [int(node) for node in nodes]
+    if delta:
+        return [(order[i], order[(i + 1) % len(order)]) for i in range(phases)]
+    neutral = order[phases] if len(order) > phases else 0
+    return [(node, neutral) for node in order[:phases]]
+
+
+def drawn(circuit: Any, found: list[Load]) -> list[str]:
+    """Say what the engine's own solution draws, where models or voltage limits of loads part it from constant power."""
+    v = dict(zip((n.lower() for n in circuit.YNodeOrder), np.asarray(circuit.YNodeVarray, float).view(complex), strict=True))
+    model = [load.name for load in found if load.model != CONSTANT_POWER]
+    outside = [load.name for load in found if not _within(load, v)]
+    notes = []
+    if model:
+        notes.append(f"{len(model)} of {len(found)} loads are not of constant power in the script; here all are.")
+    if outside:
+        notes.append(
+            f"{len(outside)} of {len(found)} loads see a voltage outside their vminpu to vmaxpu in the script's own solution, "
+            f"where OpenDSS draws other than rated power: {some(outside)}. Here all are of constant power."
+        )
+    if notes:
+        engine_kw, rated_kw = _engine_kw(circuit), sum(load.p_kw for load in found)
+        notes.append(
+            f"OpenDSS draws {engine_kw:,.0f} kW at these loads, here they draw {rated_kw:,.0f} kW when they are at their rating; "
+            f"its source gives {-circuit.TotalPower[0]:,.0f} kW."
+        )
+    return notes
+
+
+def _within(load: Load, v: dict[str, complex]) -> bool:
+    single = load.phases == 1 or load.delta
+    base_v = 1e3 * load.kv / (1.0 if single else np.sqrt(3.0))
+    across = [abs(v.get(f"{load.bus}.{a}", 0j) - v.get(f"{load.bus}.{b}", 0j)) / base_v for a, b in load.pairs]
+    return load.v_min_pu - INSIDE <= min(across) and max(across) <= load.v_max_pu + INSIDE
+
+
+def _engine_kw(circuit: Any) -> float:
+    total = 0.0
+    for element in circuit.Loads:
+        terminal = circuit.ActiveCktElement
+        closed = [not terminal.IsOpen(1, at + 1) for at in range(int(terminal.NumConductors))]
+        if terminal.Enabled and element.Name:
+            total += float(np.asarray(terminal.Powers, float)[::2][closed].sum())
+    return total
+
+
+def leave_out(circuit: Any) -> list[str]:
+    """Switch off what injects power and is not modelled, and name it; name current sources, which stay."""
+    names = list(circuit.AllElementNames)
+    kinds = [name.split(".")[0].lower() for name in names]
+    gone = [name for name, kind in zip(names, kinds, strict=True) if kind in LEFT_OUT and _switch_off(circuit, name)]
+    steering = [name for name, kind in zip(names, kinds, strict=True) if kind in STEERING]
+    kept = [name for name, kind in zip(names, kinds, strict=True) if kind in KEPT_SOURCES]
+    notes = [f"Left out, since the scenario's homes bring their own PV, storage and machines: {some(gone)}."] if gone else []
+    if steering:
+        notes.append(f"Without effect, since what it steers is left out: {some(steering)}.")
+    if kept:
+        notes.append(f"Kept as in the script, beside the homes: {some(kept)}.")
+    return notes
+
+
+def _switch_off(circuit: Any, name: str) -> bool:
+    circuit.SetActiveElement(name)
+    was = bool(circuit.ActiveCktElement.Enabled)
+    circuit.ActiveCktElement.Enabled = False
+    return was
+
+
+def switch_off_loads(circuit: Any) -> None:
+    """Switch off every load, so that the matrix holds the network alone."""
+    for _ in circuit.Loads:
+        circuit.ActiveCktElement.Enabled = False

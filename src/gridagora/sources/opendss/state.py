@@ -1,0 +1,96 @@
+"""The state in which a script leaves its circuit: its own taps, capacitors and switches, on a solution that converged."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from gridagora.core.errors import Problem, nearest
+from gridagora.sources.opendss.engine import UNSETTLED, fault_type, number
+
+OFF = -1  # of ControlMode
+SNAPSHOT = 0
+ITERATIONS, CONTROL_ITERATIONS = 1000, 1000
+OF_INVERTERS = ("invcontrol", "expcontrol", "storagecontroller")  # they steer elements that are left out
+
+
+class State(NamedTuple):
+    """Taps that are held, "name tap" each, notes, problems."""
+
+    held_taps: tuple[str, ...]
+    notes: tuple[str, ...]
+    problems: list[Problem]
+
+
+def settle(circuit: Any, taps: Mapping[str, int]) -> State:
+    """Stop the controls where the script's own solution left them, and solve it where the script did not or in vain."""
+    solution = circuit.Solution
+    mode, notes, problems = solution.ControlMode, [], []
+    done = bool(solution.Converged) and (mode == OFF or bool(solution.ControlActionsDone))
+    solution.Mode = SNAPSHOT
+    solution.ControlMode = mode
+    solution.MaxIterations = max(solution.MaxIterations, ITERATIONS)
+    solution.MaxControlIterations = max(solution.MaxControlIterations, CONTROL_ITERATIONS)
+    if not done:
+        notes += _solve(circuit)
+    solution.ControlMode = OFF
+    problems += _set_taps(circuit, taps)
+    solution.Solve()
+    if not solution.Converged:
+        hint = "Its loads may exceed what its lines can carry; look at it in OpenDSS."
+        got = f"a solution that does not converge in {ITERATIONS} iterations"
+        problems.append(Problem(f"circuit {circuit.Name}", got, "a solution of the script's own loads", hint))
+    held = tuple(f"{control.Name} {control.TapNumber}" for control in circuit.RegControls)
+    if held:
+        notes.append(f"Regulators stay at their taps: {some(held, 12)}.")
+    return State(held, (*notes, *_capacitors(circuit)), problems)
+
+
+def _solve(circuit: Any) -> list[str]:
+    """Solve with controls; where they do not settle, again without those of inverters, which are left out anyway."""
+    try:
+        circuit.Solution.Solve()
+    except fault_type() as fault:
+        steering = [name for name in circuit.AllElementNames if name.split(".")[0].lower() in OF_INVERTERS]
+        if number(fault) != UNSETTLED or not steering:
+            raise
+        for name in steering:
+            circuit.SetActiveElement(name)
+            circuit.ActiveCktElement.Enabled = False
+        circuit.Solution.Solve()
+        return [f"{some(steering)} did not settle and are left out of the first solution."]
+    return []
+
+
+def _set_taps(circuit: Any, taps: Mapping[str, int]) -> list[Problem]:
+    known = [name.lower() for name in circuit.RegControls.AllNames if name.lower() != "none"]
+    problems = []
+    for name, tap in taps.items():
+        if name.lower() not in known:
+            problems.append(Problem(f"taps.{name}", f"'{name}'", "the name of a regulator control", nearest(name.lower(), known)))
+            continue
+        circuit.RegControls.Name = name
+        circuit.Transformers.Name = circuit.RegControls.Transformer
+        circuit.Transformers.Wdg = circuit.RegControls.TapWinding
+        most = int(circuit.Transformers.NumTaps) // 2
+        if abs(tap) > most:
+            problems.append(Problem(f"taps.{name}", f"tap {tap}", f"a tap of -{most} to {most}"))
+        else:
+            circuit.RegControls.TapNumber = tap
+    return problems
+
+
+def _capacitors(circuit: Any) -> list[str]:
+    """Say how controlled capacitors stand, and which others are not wholly on."""
+    controlled = {control.Capacitor.lower() for control in circuit.CapControls}
+    stand = []
+    for bank in circuit.Capacitors:
+        steps = [int(step) for step in bank.States]
+        on = all(steps) and not any(circuit.ActiveCktElement.IsOpen(1, phase) for phase in range(1, 4))
+        if circuit.ActiveCktElement.Enabled and (bank.Name.lower() in controlled or not on):
+            stand.append(f"{bank.Name} {'on' if on else f'{sum(steps)} of {len(steps)} steps' if any(steps) else 'off'}")
+    return [f"Capacitors stay as the script's own solution leaves them: {some(stand, 12)}."] if stand else []
+
+
+def some(names: list[str] | tuple[str, ...], most: int = 6) -> str:
+    """Return names as a list, cut after a few with the number of the rest."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
