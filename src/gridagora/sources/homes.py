@@ -107,18 +107,14 @@ def travis(
     ------
     InputError
         Houses that explain little of what their homes took.
-
     """
     from_s = paired_start(start_s, year) if homes_start_s is None else homes_start_s
-    first, hours = (from_s - year.start_s) // HOUR_S, 24 * days + TAIL_H
+    first = (from_s - year.start_s) // HOUR_S
     fitted = fit_homes(profiles, year, first, 24 * days, fit_r2_least)
     at = np.arange(count) % len(profiles.home_id)
     copy = np.arange(count) // len(profiles.home_id)
     home_id = named(profiles, count)
-    total = len(year.t_out_degc)
-    now = (first + np.arange(hours)) % total
-    lived = (first - WEEK_H * copy[:, None] + np.arange(hours)) % total
-    past = (first - WEEK_H * copy[:, None] - 24 * PAST_DAYS + np.arange(24 * PAST_DAYS)) % total
+    now, lived, past = _hours(first, copy, days, len(year.t_out_degc))
     rows = at[:, None]
     there = sky or Weather(start_s, *(column[now] for column in year[1:]))
     lagged = low_pass(there.t_out_degc, house_fit.LAG_H) if sky else low_pass(year.t_out_degc, house_fit.LAG_H)[now]
@@ -146,6 +142,13 @@ def travis(
         **vehicles._asdict(),
         calibration_error=np.abs(fitted.held_out_error[at]),
     )
+
+
+def _hours(first: int, copy: Index, days: int, total: int) -> tuple[Index, Index, Index]:
+    """Return the hours of the run, those that each copy lives in it, and those before, out of `total` that go round."""
+    back = first - WEEK_H * copy[:, None]
+    run, before = np.arange(24 * days + TAIL_H), np.arange(-24 * PAST_DAYS, 0)
+    return (first + run) % total, (back + run) % total, (back + before) % total
 
 
 def named(profiles: Profiles, count: int) -> tuple[str, ...]:
