@@ -150,7 +150,7 @@ def report(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder
 
 @app.command("list")
 def list_(json_: Json = False) -> None:
-    """List the parts that scenarios can name: designs, devices, strategies, metrics, sources."""
+    """List the parts: designs, devices, strategies, metrics, and the sources by the key that names each."""
     with told(json_):
         from gridagora.core import registry
 

@@ -3,12 +3,14 @@
 import dataclasses
 import inspect
 import sys
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from gridagora.core.outcome import Outcome
 from gridagora.core.registry import ROOMS, find, names
+from gridagora.scenario.schema import TABLES
 
 PARTS = [(kind, name) for kind in ROOMS for name in names(kind)]
 MARKETS, DEVICES, METRICS, STRATEGIES = (names(kind) for kind in ("market", "device", "metric", "strategy"))
@@ -38,6 +40,18 @@ def test_a_part_says_what_it_is(kind: str, name: str) -> None:
     written = not doc.startswith(f"{getattr(part, '__name__', type(part).__name__)}(")  # else the dataclass wrote it
     assert written, f"{kind} {name} has no docstring of its own"
     assert doc.splitlines()[0].endswith((".", ":", ";")), f"{kind} {name}: the first line is no sentence"
+
+
+def test_sources_are_listed_by_the_keys_that_name_them() -> None:
+    """What `gridagora list` shows of sources is what a scenario may say, word for word, and nothing else."""
+    legal = set()
+    for table, model in TABLES.items():
+        for key, field in model.model_fields.items():
+            if key == "source" or key.endswith("_source"):
+                legal |= {f"{table}.{key}={word}" for word in get_args(field.annotation) if word}
+    fitted_to = {word for word in legal if word.startswith("homes.weather_source=")}  # the sources of [weather]
+    assert {word.partition("=")[2] for word in fitted_to} <= {w.partition("=")[2] for w in legal if w.startswith("weather.")}
+    assert set(names("source")) == legal - fitted_to
 
 
 @pytest.mark.parametrize("name", DEVICES)

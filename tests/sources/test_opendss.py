@@ -63,7 +63,7 @@ def test_voltages_are_those_of_opendss(data_dir: Path, master: str, taps: dict[s
 
 
 def test_austin_has_its_homes_places_and_legs(data_dir: Path) -> None:
-    feeder = find("source", "opendss")(data_dir / AUSTIN)
+    feeder = find("source", "feeder.source=opendss")(data_dir / AUSTIN)
     assert len(feeder.bus_name) == 476
     assert len(feeder.meter_name) == 188
     assert feeder.meter_is_home.sum() == 186

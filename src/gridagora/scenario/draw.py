@@ -15,7 +15,7 @@ from gridagora.core.rng import stream
 from gridagora.core.session import Preference
 from gridagora.core.tables import Homes, Prices, Quality, Weather
 from gridagora.scenario.calendar import midnight_s
-from gridagora.scenario.schema import ComfortKeys, PreferenceKeys, PricesKeys, QualityKeys, Scenario
+from gridagora.scenario.schema import ComfortKeys, PreferenceKeys, QualityKeys, Scenario
 from gridagora.scenario.sound import hours
 from gridagora.sources import opendss, synthetic, synthetic_feeder
 from gridagora.sources import prices as ercot
@@ -57,24 +57,8 @@ def prices(scenario: Scenario, start_s: int) -> Prices:
         case "ercot_hb_south_2016":
             return ercot.hb_south(Path(keys.folder), start_s, case.days)
         case "ercot_files":
-            return _ercot_files(keys, start_s, case.days)
-
-
-def _ercot_files(keys: PricesKeys, start_s: int, days: int) -> Prices:
-    """Return the prices of ERCOT's own two files; the faults of both are told together."""
-    problems: list[Problem] = []
-    series = []
-    for read in (
-        lambda: ercot.read_day_ahead(Path(keys.day_ahead_file), keys.point or None),
-        lambda: ercot.read_real_time(Path(keys.real_time_file), keys.point or None, keys.point_type or None),
-    ):
-        try:
-            series.append(read())
-        except InputError as fault:
-            problems += fault.problems
-    if problems:
-        raise InputError(problems)
-    return ercot.prices(series[0], series[1], start_s, days, f"{keys.day_ahead_file} and {keys.real_time_file}")
+            files = Path(keys.day_ahead_file), Path(keys.real_time_file)
+            return ercot.ercot_files(*files, start_s, case.days, keys.point or None, keys.point_type or None)
 
 
 def weather(scenario: Scenario, start_s: int, measured: Measured | None = None) -> Weather:

@@ -27,7 +27,7 @@ EARLY = "The car departs too early."
 CLOCK = r"^\d{1,2}:\d{2}(:\d{2})?$"
 
 
-@register("source", "evipro")
+@register("source", "homes.ev_source=evipro")
 def evipro(path: Path, unit: str = "kWh") -> Sessions:
     """Read simulated home level-2 sessions of NREL EVI-Pro: plug-in time of the day, minutes plugged in, energy stored.
 
@@ -62,7 +62,7 @@ def evipro(path: Path, unit: str = "kWh") -> Sessions:
     return Sessions(start_s, np.round(minutes * MINUTE_S).astype(np.int64), need)
 
 
-@register("source", "sessions")
+@register("source", "homes.ev_source=sessions")
 def sessions(path: Path, timezone: str = "Etc/GMT+6", unit: str = "kWh") -> Sessions:
     """Read a user's own sessions: `arrive`, `depart`, `energy_kwh` stored, and where known `kw` of the charger.
 
@@ -106,7 +106,7 @@ def sessions(path: Path, timezone: str = "Etc/GMT+6", unit: str = "kWh") -> Sess
     return Sessions((begin % DAY_S).astype(np.int64), np.round(minutes * MINUTE_S).astype(np.int64), need)
 
 
-@register("source", "evwatts")
+@register("source", "homes.ev_source=evwatts")
 def evwatts(path: Path, charger_kw: float = 7.2, efficiency: float = 0.9, battery_kwh: float = 75.0) -> Sessions:
     """Read recorded sessions of Texas cars; the record has no energy, so a session charges all along, up to `battery_kwh`.
 

@@ -60,7 +60,7 @@ def fit_homes(profiles: Profiles, year: Weather, first: int, hours: int, r2_leas
     return Fitted(house_fit.Houses(*houses), heating, error, annual, cool, heat)
 
 
-@register("source", "travis_homes")
+@register("source", "homes.source=travis")
 def travis(
     profiles: Profiles,
     year: Weather,

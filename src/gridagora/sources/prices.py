@@ -34,7 +34,7 @@ class Series(NamedTuple):
     price_per_mwh: Col
 
 
-@register("source", "ercot_hubavg")
+@register("source", "prices.source=ercot_hub_average")
 def ercot(folder: Path, start_s: int, days: int) -> Prices:
     """Read hub-average prices of 2024, day-ahead hourly and real-time every 15 minutes, around a run.
 
@@ -57,7 +57,7 @@ def ercot(folder: Path, start_s: int, days: int) -> Prices:
     return prices(hourly, quarter, start_s, days, str(folder))
 
 
-@register("source", "ercot_zone")
+@register("source", "prices.source=ercot_zone")
 def zone(path: Path, start_s: int, days: int) -> Prices:
     """Read the hourly prices of a load zone, day-ahead and in real time (the hourly mean, four times).
 
@@ -87,11 +87,12 @@ def zone(path: Path, start_s: int, days: int) -> Prices:
         raise InputError([Problem(f"{path}, row {row + 2}, hour_start_local", got, "a local date and hour")])
     stamps = to_utc(local.dt.strftime("%Y-%m-%d").to_numpy(str), local.dt.hour.to_numpy() + 1, local.duplicated().to_numpy())
     hourly = Series(stamps, table["dam_usd_mwh"].to_numpy(float))
-    mean = Series(stamps, table["rtm_usd_mwh_hourly_mean"].to_numpy(float))
-    return prices(hourly, quarters(mean), start_s, days, str(path))
+    each = (stamps[:, None] + QUARTER_S * np.arange(4)).ravel()
+    mean = Series(each, np.repeat(table["rtm_usd_mwh_hourly_mean"].to_numpy(float), 4))
+    return prices(hourly, mean, start_s, days, str(path))
 
 
-@register("source", "ercot_hb_south_2016")
+@register("source", "prices.source=ercot_hb_south_2016")
 def hb_south(folder: Path, start_s: int, days: int) -> Prices:
     """Read the South hub of 2016; real-time prices end on 31 August and a run that needs later ones is refused.
 
@@ -132,10 +133,27 @@ def prices(day_ahead: Series, real_time: Series, start_s: int, days: int, where:
     return Prices(start_s, hourly / 1000.0, quarter / 1000.0)
 
 
-def quarters(hourly: Series) -> Series:
-    """Repeat an hourly series every 15 minutes."""
-    start = (hourly.start_s[:, None] + QUARTER_S * np.arange(4)).ravel()
-    return Series(start, np.repeat(hourly.price_per_mwh, 4))
+@register("source", "prices.source=ercot_files")
+def ercot_files(
+    day_ahead: Path, real_time: Path, start_s: int, days: int, point: str | None = None, point_type: str | None = None
+) -> Prices:
+    """Read ERCOT's own files of day-ahead and real-time prices, as csv or workbook, around a run.
+
+    Raises
+    ------
+    InputError
+        As `read_day_ahead` and `read_real_time`, the faults of both files together.
+    """
+    problems: list[Problem] = []
+    series: list[Series] = []
+    for read in (lambda: read_day_ahead(day_ahead, point), lambda: read_real_time(real_time, point, point_type)):
+        try:
+            series.append(read())
+        except InputError as fault:
+            problems += fault.problems
+    if problems:
+        raise InputError(problems)
+    return prices(series[0], series[1], start_s, days, f"{day_ahead} and {real_time}")
 
 
 def read_day_ahead(path: Path, point: str | None = None) -> Series:

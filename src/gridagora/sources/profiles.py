@@ -74,7 +74,7 @@ class _Times(NamedTuple):
     problems: list[Problem]
 
 
-@register("source", "household_profiles")
+@register("source", "homes.source=profiles")
 def read_profiles(path: Path, origin_s: int, timezone: str = "Etc/GMT+6", layout: Layout | None = None) -> Read:
     """Read homes hour by hour; finer rows are averaged to hours, hours that are not whole and an odd last day are left out.
 

@@ -105,7 +105,6 @@ class _Houses(NamedTuple):
     heat_kw: Col
 
 
-@register("source", "synthetic")
 def texas(seed: int, start_s: int, days: int, count: int, equipment: Equipment = NORMAL) -> World:
     """Draw a week, or any number of days, of a Texan neighbourhood; the same seed gives the same world.
 
@@ -124,7 +123,7 @@ def texas(seed: int, start_s: int, days: int, count: int, equipment: Equipment =
     return World(sky, prices(seed, start_s, days), homes(seed, sky, days, count, equipment))
 
 
-@register("source", "synthetic_weather")
+@register("source", "weather.source=synthetic")
 def weather(seed: int, start_s: int, days: int, place: tuple[float, float] = AUSTIN) -> Weather:
     """Draw Austin weather: a clear sky times a three-state Markov chain, and temperature tied to it.
 
@@ -203,7 +202,7 @@ def _ar1(noise: Col, keep: float, spread: float) -> Col:
     return y
 
 
-@register("source", "synthetic_prices")
+@register("source", "prices.source=synthetic")
 def prices(seed: int, start_s: int, days: int) -> Prices:
     """Draw ERCOT-like prices: a day-ahead shape by season and hour, and real time around it.
 
@@ -242,7 +241,7 @@ def _decay(jump: Col) -> Col:
     return out
 
 
-@register("source", "synthetic_homes")
+@register("source", "homes.source=synthetic")
 def homes(seed: int, sky: Weather, days: int, count: int, equipment: Equipment = NORMAL) -> Homes:
     """Draw homes under a given weather: house levels of GridLAB-D, appliances, hot water, set points and equipment.
 

@@ -111,7 +111,7 @@ class _Draft:
         self.lines.append(Line(start, end, self.phases[end], ohm))
 
 
-@register("source", "synthetic_feeder")
+@register("source", "feeder.source=synthetic")
 def make(seed: int, homes: int) -> Feeder:
     """Make a feeder with that many homes; the same seed and number give the same feeder.
 

@@ -21,7 +21,7 @@ HINT = "Set GRIDAGORA_DATA to the data folder."
 MISSING = {"t_out_degc": 99.0, "ghi_w_m2": 9999.0, "dni_w_m2": 9999.0, "dhi_w_m2": 9999.0}
 
 
-@register("source", "epw")
+@register("source", "weather.source=epw")
 def epw(path: Path, year: int | None = None) -> Weather:
     """Read an EnergyPlus weather file as the hours of one year.
 
@@ -56,7 +56,7 @@ def epw(path: Path, year: int | None = None) -> Weather:
     return _year(str(path), first, float(place[8]), (float(place[6]), float(place[7])), figures)
 
 
-@register("source", "tmy3")
+@register("source", "weather.source=tmy3")
 def tmy3(path: Path, year: int | None = None) -> Weather:
     """Read a TMY3 file as the hours of one year; hours are hour-ending, local standard time.
 
@@ -83,7 +83,7 @@ def tmy3(path: Path, year: int | None = None) -> Weather:
     return _year(str(path), first, float(place[3]), (float(place[4]), float(place[5])), figures)
 
 
-@register("source", "travis_weather")
+@register("source", "weather.source=travis")
 def amy(folder: Path, year: int = 2018) -> Weather:
     """Read the weather of the Travis County homes: 8760 hours from the local standard midnight that opens 2018.
 

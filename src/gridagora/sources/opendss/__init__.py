@@ -33,7 +33,7 @@ class Placed(NamedTuple):
     problems: list[Problem]
 
 
-@register("source", "opendss")
+@register("source", "feeder.source=opendss")
 def read(path: str | Path, *, taps: Mapping[str, int] | None = None) -> Feeder:
     """Read a feeder from the master script of an OpenDSS model.
 
