@@ -111,8 +111,7 @@ def travis(
     from_s = paired_start(start_s, year) if homes_start_s is None else homes_start_s
     first = (from_s - year.start_s) // HOUR_S
     fitted = fit_homes(profiles, year, first, 24 * days, fit_r2_least)
-    at = np.arange(count) % len(profiles.home_id)
-    copy = np.arange(count) // len(profiles.home_id)
+    copy, at = np.divmod(np.arange(count), len(profiles.home_id))
     home_id = named(profiles, count)
     now, lived, past = _hours(first, copy, days, len(year.t_out_degc))
     rows = at[:, None]
@@ -121,7 +120,6 @@ def travis(
     air, mass, house = _heat(fitted, profiles, there, lagged, at, lived)
     heating = _modes(profiles, lived, rows) if sky is None else _modes_of_need(house, profiles.t_in_degc[rows, lived], air, mass)
     columns = lay(equipment, home_id, profiles.draw_kwh.sum(axis=1)[at] > 0, there, seed)
-    outside = there.t_out_degc
     return Homes(
         home_id=home_id,
         load_kw=profiles.load_kw[rows, lived],
@@ -137,7 +135,7 @@ def travis(
         q_mass_kw=mass,
         cool_kw=fitted.cool_kw[at],
         heat_kw=fitted.heat_kw[at],
-        cop=np.where(heating, heat_pump.heating_cop(outside), heat_pump.cooling_cop(outside)),
+        cop=np.where(heating, heat_pump.heating_cop(there.t_out_degc), heat_pump.cooling_cop(there.t_out_degc)),
         **columns._asdict(),
         **vehicles._asdict(),
         calibration_error=np.abs(fitted.held_out_error[at]),
