@@ -193,7 +193,8 @@ def drive(
     PartError
         A session that yields nothing, or what nobody can hear.
     """
-    said, passed, local, quotes = next(session, None), None, None, None
+    passed, local, quotes = None, None, None
+    said: Any = next(session, None)  # a session of one's own may yield nothing or nonsense
     for _ in range(ROUNDS_MAX):
         answer = None
         if isinstance(said, Passed):
