@@ -1,54 +1,85 @@
-"""A two-state house found from hourly heating and cooling demand at a given indoor temperature, by non-negative least squares."""
+"""A two-state house found from hourly heating and cooling at a given indoor temperature, by non-negative least squares."""
 
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gridagora.core.outdoors import Outdoors, low_pass
 from gridagora.core.tables import Col, Flag
 
 CA_KWH_K = 0.56  # hourly data do not tell the capacity of the air: the GridLAB-D default of a 2500 sf house
-LAG_H = 5.0  # lag of the heat that comes through walls and attic
-TAUS_H = (2.0, 3.0, 4.0, 6.0, 9.0, 12.0, 24.0)
+TAUS_H = (2.0, 3.0, 4.0, 6.0, 9.0, 12.0)
+DEEP_H = 24.0  # a run does not move these parts: what they give is taken at the set point
 AIR_SHARE = 0.5  # of solar, appliance and occupant gains; the rest goes into the mass
-LEAST = np.array([0.0, 0.2, 0.0, 0.0, 0.0, 0.0, 0.005])  # of UA, Hm, ..., lagged UA: a house without either is no house
+WIND_K_S2_M2 = 0.4  # degrees of stack that a squared wind of the met mast is worth: one to two storeys in a suburb
+HM_MIN_KW_K = 0.2  # a house whose air and mass do not touch is no house
+ENVELOPE_MIN_KW_K = 0.005  # nor is one without walls
 PIVOTS_MAX = 60
 RIDGE = 1e-10
 
 
 class Houses(NamedTuple):
-    """n fitted houses, shape (n,) each: what `Homes` needs, and the gains per unit of their drivers."""
+    """n fitted houses, shape (n,) each: their conductances, their mass, and the gains per unit of their drivers."""
 
     ua_kw_k: Col  # to the air outside
-    ua_lagged_kw_k: Col  # to the air outside as it was about `LAG_H` hours ago
+    ua_envelope_kw_k: Col  # to the air outside as it was about five hours ago
+    ua_day_kw_k: Col  # and a day ago
+    ua_ground_kw_k: Col  # to the ground, a month behind the air
+    leak_kw_k15: Col  # air change: kW per K and per root of (K + WIND_K_S2_M2 m2/s2)
     hm_kw_k: Col
     cm_kwh_k: Col
-    solar_m2: Col  # aperture against the mean irradiance of four walls
+    east_m2: Col  # apertures and dark surfaces, as seen from inside
+    south_m2: Col
+    west_m2: Col
+    roof_m2: Col
+    sky_m2: Col
     load_ratio: Col  # heat per kW of appliances
     occupant_kw: Col
+    draw_ratio: Col  # heat per kWh of hot water drawn
+    deep_kw_k: Col  # to heavy parts that follow the set point of the last day
     constant_kw: Col
-    r2: Col  # on the hours of the fit
+    r2: Col  # on the hours of the fit, weighted as they were
+
+
+TERMS = (  # of the regression, in the order of its columns
+    "ua_kw_k",
+    "ua_envelope_kw_k",
+    "ua_day_kw_k",
+    "ua_ground_kw_k",
+    "leak_kw_k15",
+    "hm_kw_k",
+    "east_m2",
+    "south_m2",
+    "west_m2",
+    "roof_m2",
+    "load_ratio",
+    "occupant_kw",
+    "sky_m2",
+    "draw_ratio",
+    "deep_kw_k",
+    "constant_kw",
+)
 
 
 class Drivers(NamedTuple):
-    """What moves the heat of n houses over t hours: (t,) weather, (n, t) the rest."""
+    """What moves the heat of n houses over t consecutive hours: (n, t), and the outdoors they share."""
 
     t_in_degc: Col
-    t_out_degc: Col
-    walls_kw_m2: Col
     load_kw: Col
     occupants: Col
+    draw_kwh: Col
+    outdoors: Outdoors
 
 
-def low_pass(x: Col, tau_h: Col | float) -> Col:
-    """Return hourly means after a first-order lag; time runs along the last axis, `tau_h` broadcasts to the others."""
-    keep = np.exp(-1.0 / np.asarray(tau_h, dtype=float))
-    y = np.empty(np.broadcast_shapes(x.shape[:-1], keep.shape) + x.shape[-1:])
-    state: Col = np.broadcast_to(np.asarray(x[..., 0], dtype=float), y.shape[:-1])
-    for hour in range(x.shape[-1]):
-        state = keep * state + (1.0 - keep) * x[..., hour]
-        y[..., hour] = state
-    return y
+class Drive(NamedTuple):
+    """Heat on the air and on the mass of n houses held at their set points, and what a degree of the air changes of it.
+
+    air_kw, mass_kw (n, t) and ua_kw_k (n,) are the `q_air_kw`, `q_mass_kw` and `ua_kw_k` of `core.tables.Homes`.
+    """
+
+    ua_kw_k: Col
+    air_kw: Col
+    mass_kw: Col
 
 
 def non_negative(gram: Col, right: Col) -> Col:
@@ -93,28 +124,45 @@ def _solve_free(gram: Col, right: Col, free: Flag) -> Col:
     return solved[..., 0].astype(np.float64, copy=False)
 
 
-def _slow(drivers: Drivers, taus_h: Col) -> list[Col]:
-    """Low-passed indoor temperature, walls, load and occupants, (k, n, t) each ((k, 1, t) for walls)."""
-    tau = taus_h[:, None]
-    stack = np.stack([drivers.t_in_degc, drivers.load_kw, drivers.occupants])
-    lagged = low_pass(stack[None], tau[:, :, None])  # (k, 3, n, t)
-    walls = low_pass(drivers.walls_kw_m2[None, None], tau)
-    return [lagged[:, 0], walls, lagged[:, 1], lagged[:, 2]]
+def _leak(drivers: Drivers) -> Col:
+    """Root of stack and wind of each house and hour, (n, t): the air that comes in, per unit of leakage."""
+    out = drivers.outdoors
+    rooted: Col = np.sqrt(np.abs(out.t_out_degc - drivers.t_in_degc) + WIND_K_S2_M2 * out.wind_m_s**2)
+    return rooted
 
 
-def _terms(drivers: Drivers, slow: list[Col], t_lag_degc: Col) -> Col:
-    """Columns of the regression, (7, ..., n, t): one time constant or several."""
-    gains = (drivers.walls_kw_m2, drivers.load_kw, drivers.occupants)
-    both = [AIR_SHARE * now + (1.0 - AIR_SHARE) * then for now, then in zip(gains, slow[1:], strict=True)]
-    shape = slow[0].shape
-    inside = drivers.t_in_degc
-    columns = [drivers.t_out_degc - inside, slow[0] - inside, *both, np.ones(1), t_lag_degc - inside]
-    terms: Col = np.stack([np.broadcast_to(column, shape) for column in columns])
+def _deep(drivers: Drivers) -> Col:
+    """How far the set point of the last day stands above that of now, (n, t)."""
+    return low_pass(drivers.t_in_degc, DEEP_H) - drivers.t_in_degc
+
+
+def _gains(drivers: Drivers) -> list[Col]:
+    """Drivers whose heat goes half into the air and half into the mass, (t,) or (n, t)."""
+    out = drivers.outdoors
+    return [out.east_kw_m2, out.south_kw_m2, out.west_kw_m2, out.roof_kw_m2, drivers.load_kw, drivers.occupants]
+
+
+def _terms(drivers: Drivers, tau_h: float, leak: Col, kept: Flag) -> Col:
+    """Columns of the regression at one time constant of the mass, (n, hours kept, terms)."""
+    out, inside = drivers.outdoors, drivers.t_in_degc
+    mixed = [AIR_SHARE * gain + (1.0 - AIR_SHARE) * low_pass(gain, tau_h) for gain in _gains(drivers)]
+    across = [out.t_out_degc, out.t_envelope_degc, out.t_day_degc, out.t_ground_degc]
+    columns = [
+        *(t_degc - inside for t_degc in across),
+        leak * (out.t_out_degc - inside),
+        low_pass(inside, tau_h) - inside,
+        *mixed,
+        out.sky_kw_m2,
+        drivers.draw_kwh,
+        _deep(drivers),
+        np.ones(inside.shape[1]),
+    ]
+    terms: Col = np.stack([np.broadcast_to(column[..., kept], (len(inside), kept.sum())) for column in columns], axis=2)
     return terms
 
 
-def fit(drivers: Drivers, heat_kw: Col, use: NDArray[np.bool_]) -> Houses:
-    """Fit every house to the heat removed (heating is negative) in the hours `use`, picking the time constant of its mass.
+def fit(drivers: Drivers, heat_kw: Col, weight: Col) -> Houses:
+    """Fit every house to the heat removed, cooling and heating alike, picking the time constant of its mass.
 
     Parameters
     ----------
@@ -122,8 +170,8 @@ def fit(drivers: Drivers, heat_kw: Col, use: NDArray[np.bool_]) -> Houses:
         n houses over t consecutive hours.
     heat_kw
         Thermal demand, shape (n, t) [kW]: cooling positive, heating negative.
-    use
-        Hours of the fit, shape (t,) or (n, t).
+    weight
+        Weight of an hour, shape (t,); 0 leaves it out. So does an hour without demand: the home drifts.
 
     Returns
     -------
@@ -133,37 +181,34 @@ def fit(drivers: Drivers, heat_kw: Col, use: NDArray[np.bool_]) -> Houses:
     References
     ----------
     C. Lawson, R. Hanson, Solving Least Squares Problems, SIAM, 1995, ch. 23, doi 10.1137/1.9781611971217 (the problem).
+    M. Sherman, D. Grimsrud, Infiltration-pressurization correlation: simplified physical modeling, LBL-10163, 1980 (air change by
+    stack and wind).
     """
-    taus = np.array(TAUS_H)
-    hours = np.flatnonzero(np.broadcast_to(use, heat_kw.shape).any(axis=0))
-    weight = np.broadcast_to(use, heat_kw.shape)[:, hours].astype(float)
-    target = (heat_kw + CA_KWH_K * np.gradient(drivers.t_in_degc, axis=1))[:, hours] * weight
-    t_lag = low_pass(drivers.t_out_degc, LAG_H)
-    slow = [column[..., hours] for column in _slow(drivers, taus)]
-    part = Drivers(*(column[..., hours] for column in drivers))
-    n = len(heat_kw)
-    best = np.full(n, np.inf)
-    found, tau_h = np.zeros((n, len(LEAST))), np.zeros(n)
-    for index, tau in enumerate(taus):
-        x = np.moveaxis(_terms(part, [column[index] for column in slow], t_lag[hours]) * weight, 0, 2)
-        c = LEAST + _bounded(x, target - x @ LEAST)
+    kept = weight > 0
+    weight = weight[kept] * (heat_kw[:, kept] != 0)
+    root = np.sqrt(weight)
+    target = (heat_kw + CA_KWH_K * _step(drivers.t_in_degc))[:, kept] * root
+    leak = _leak(drivers)
+    least = np.zeros(len(TERMS))
+    least[TERMS.index("ua_envelope_kw_k")], least[TERMS.index("hm_kw_k")] = ENVELOPE_MIN_KW_K, HM_MIN_KW_K
+    best = np.full(len(heat_kw), np.inf)
+    found, tau_h = np.zeros((len(heat_kw), len(TERMS))), np.zeros(len(heat_kw))
+    for tau in TAUS_H:
+        x = _terms(drivers, tau, leak, kept) * root[..., None]
+        c = least + _bounded(x, target - x @ least)
         miss = np.square((x @ c[:, :, None])[:, :, 0] - target).sum(axis=1)
         better = miss < best
         best = np.where(better, miss, best)
         found[better], tau_h[better] = c[better], tau
-    mean = target.sum(axis=1) / weight.sum(axis=1)
-    spread = np.square(target - weight * mean[:, None]).sum(axis=1)
-    return Houses(
-        ua_kw_k=found[:, 0],
-        ua_lagged_kw_k=found[:, 6],
-        hm_kw_k=found[:, 1],
-        cm_kwh_k=tau_h * found[:, 1],
-        solar_m2=found[:, 2],
-        load_ratio=found[:, 3],
-        occupant_kw=found[:, 4],
-        constant_kw=found[:, 5],
-        r2=1.0 - best / spread,
-    )
+    mean = (target * root).sum(axis=1) / np.maximum(weight.sum(axis=1), RIDGE)
+    spread = np.square(target - root * mean[:, None]).sum(axis=1)
+    r2 = np.where(spread > RIDGE, 1.0 - best / np.maximum(spread, RIDGE), 0.0)
+    return Houses(cm_kwh_k=tau_h * found[:, TERMS.index("hm_kw_k")], r2=r2, **dict(zip(TERMS, found.T, strict=True)))
+
+
+def _step(t_degc: Col) -> Col:
+    """Change of the set point at the start of each hour: the air follows within it."""
+    return np.diff(t_degc, axis=1, prepend=t_degc[:, :1])
 
 
 def _bounded(x: Col, target: Col) -> Col:
@@ -176,19 +221,38 @@ def _bounded(x: Col, target: Col) -> Col:
     return found
 
 
-def gains_kw(houses: Houses, walls_kw_m2: Col, load_kw: Col, occupants: Col) -> Col:
-    """Return solar, appliance, occupant and constant heat of each house, shape (n, t) [kW]."""
-    fixed = houses.constant_kw[:, None] + houses.solar_m2[:, None] * walls_kw_m2
-    return fixed + houses.load_ratio[:, None] * load_kw + houses.occupant_kw[:, None] * occupants
+def drive(houses: Houses, drivers: Drivers) -> Drive:
+    """Return what acts on n houses over t hours, with the indoor temperature of the drivers as set point.
+
+    Air change grows with the difference to the outdoors; the conductance that runs is its mean over the hours, and what an hour
+    has more or less of it is taken at the set point, so that a house at its set point loses what was fitted.
+    """
+    out, inside = drivers.outdoors, drivers.t_in_degc
+    leak = houses.leak_kw_k15[:, None] * _leak(drivers)
+    mean = leak.mean(axis=1, keepdims=True)
+    areas = [houses.east_m2, houses.south_m2, houses.west_m2, houses.roof_m2, houses.load_ratio, houses.occupant_kw]
+    gain = sum((area[:, None] * each for area, each in zip(areas, _gains(drivers), strict=True)), houses.constant_kw[:, None])
+    air = (
+        houses.ua_kw_k[:, None] * out.t_out_degc
+        + houses.ua_envelope_kw_k[:, None] * out.t_envelope_degc
+        + houses.ua_day_kw_k[:, None] * out.t_day_degc
+        + houses.ua_ground_kw_k[:, None] * out.t_ground_degc
+        + leak * out.t_out_degc
+        - (leak - mean) * inside
+        + houses.sky_m2[:, None] * out.sky_kw_m2
+        + houses.draw_ratio[:, None] * drivers.draw_kwh
+        + houses.deep_kw_k[:, None] * _deep(drivers)
+    )
+    fixed = houses.ua_kw_k + houses.ua_envelope_kw_k + houses.ua_day_kw_k + houses.ua_ground_kw_k
+    return Drive(fixed + mean[:, 0], air + AIR_SHARE * gain, (1.0 - AIR_SHARE) * gain)
 
 
 def predict(houses: Houses, drivers: Drivers) -> Col:
-    """Return the heat to remove that keeps the given indoor temperature, shape (n, t) [kW]; negative where heating is needed."""
+    """Return the heat to remove that keeps the given indoor temperature, shape (n, t) [kW]; negative where heating is needed.
+
+    The mass starts as if the first hour had lasted: leave out the first day or two.
+    """
     tau = houses.cm_kwh_k / houses.hm_kw_k
-    inside = drivers.t_in_degc
-    mass = low_pass(inside, tau)
-    gain = gains_kw(houses, drivers.walls_kw_m2, drivers.load_kw, drivers.occupants)
-    t_lag = low_pass(drivers.t_out_degc, LAG_H)
-    outside = houses.ua_kw_k[:, None] * (drivers.t_out_degc - inside) + houses.ua_lagged_kw_k[:, None] * (t_lag - inside)
-    held = houses.hm_kw_k[:, None] * (mass - inside) - CA_KWH_K * np.gradient(inside, axis=1)
-    return outside + held + AIR_SHARE * gain + (1.0 - AIR_SHARE) * low_pass(gain, tau)
+    inside, on = drivers.t_in_degc, drive(houses, drivers)
+    held = houses.hm_kw_k[:, None] * (low_pass(inside, tau) - inside) - CA_KWH_K * _step(inside)
+    return on.air_kw - on.ua_kw_k[:, None] * inside + held + low_pass(on.mass_kw, tau)

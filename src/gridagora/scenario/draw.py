@@ -9,6 +9,7 @@ import numpy as np
 from gridagora.core.charging import Sessions
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.feeder import Feeder
+from gridagora.core.outdoors import Exposure
 from gridagora.core.profiles import Profiles
 from gridagora.core.quality import TIERS
 from gridagora.core.rng import stream
@@ -32,6 +33,7 @@ class Measured(NamedTuple):
     apart: bool  # the run has another weather
     sessions: Sessions
     notes: tuple[str, ...]
+    exposure: Exposure | None = None  # wind and sky over the hours of `year`, where its file tells them
 
 
 DEFAULT_HOMES = 40  # of a synthetic feeder whose scenario does not say

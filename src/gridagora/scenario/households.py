@@ -10,6 +10,7 @@ import pandas as pd
 from gridagora.core.charging import Placed, Sessions
 from gridagora.core.equipment import charging
 from gridagora.core.errors import InputError, Problem
+from gridagora.core.outdoors import Exposure
 from gridagora.core.profiles import HOUR_S, Profiles, has_unit, hours_of
 from gridagora.core.tables import TAIL_H, Homes, Weather
 from gridagora.scenario import draw
@@ -17,6 +18,7 @@ from gridagora.scenario.calendar import midnight_s
 from gridagora.scenario.schema import Scenario
 from gridagora.sources import ev, synthetic
 from gridagora.sources import homes as houses
+from gridagora.sources.exposure import exposure
 from gridagora.sources.profiles import Layout, read_profiles
 
 DAY_S, WEEK_S = 86400, 7 * 86400
@@ -57,7 +59,7 @@ def measured(scenario: Scenario, start_s: int) -> draw.Measured | None:
     profiles, sky, notes = _over_the_same_hours(scenario, found.profiles, year)
     from_s = _from_s(scenario, start_s, profiles)
     said = () if keys.source == "travis" else (*found.notes, *notes, *_edges(profiles, from_s, scenario.scenario.days), HOURLY)
-    return draw.Measured(profiles, sky, from_s, _apart(scenario), cars, said)
+    return draw.Measured(profiles, sky, from_s, _apart(scenario), cars, said, _exposure(source, file, folder, year, sky))
 
 
 def homes(scenario: Scenario, start_s: int, count: int, sky: Weather, lived: draw.Measured | None) -> Population:
@@ -80,6 +82,7 @@ def homes(scenario: Scenario, start_s: int, count: int, sky: Weather, lived: dra
         homes_start_s=lived.from_s,
         equipment=equipment,
         sky=sky if lived.apart else None,
+        exposure=lived.exposure,
         fit_r2_least=keys.fit_r2_least,
     )
     return Population(table if keys.water_heaters else draw.without_tanks(table), (*lived.notes, *_cut(placed)))
@@ -90,6 +93,15 @@ def _weather_of_homes(scenario: Scenario) -> tuple[str, str, str]:
     if keys.weather_source:
         return keys.weather_source, keys.weather_file, keys.weather_folder
     return scenario.weather.source, scenario.weather.file, scenario.weather.folder
+
+
+def _exposure(source: str, file: str, folder: str, year: Weather | None, sky: Weather) -> Exposure | None:
+    """Return wind and sky radiation over the hours of `sky`, a part of `year`."""
+    if year is None or source not in {"travis", "epw"}:
+        return None
+    found = exposure(Path(folder) / "weather.epw" if source == "travis" else Path(file), year)
+    first = (sky.start_s - year.start_s) // HOUR_S
+    return None if found is None else Exposure(*(column[first : first + len(sky.t_out_degc)] for column in found))
 
 
 def _apart(scenario: Scenario) -> bool:
