@@ -263,3 +263,14 @@ def test_homes_without_cooling_or_heating_are_built(six: pd.DataFrame, tmp_path:
             assert np.isfinite(getattr(homes, name)).all(), name
         assert (homes.hm_kw_k > 0).all()
         assert (homes.cop > 0).all()
+
+
+def test_ratings_of_equipment_are_keys(tmp_path: Path) -> None:
+    synthetic = LOADS.replace('source = "profiles"', 'source = "synthetic"').replace('file = "homes.csv"', "")
+    plain = scene(tmp_path, synthetic).homes
+    sets = ("homes.tank_l=378", "homes.tank_kw=3", "homes.battery_efficiency=0.9", "homes.ev_share=1", "homes.ev_daily_share=1")
+    other = scene(tmp_path, synthetic, *sets).homes
+    assert np.allclose(other.tank_kwh_k, 2 * plain.tank_kwh_k)
+    assert (other.tank_kw == 3.0).all()
+    assert (other.battery_efficiency == 0.9).all()
+    assert np.unique(other.ev_home).size == 3

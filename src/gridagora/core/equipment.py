@@ -10,7 +10,8 @@ from gridagora.core.charging import Placed, Sessions, check, owners, place
 from gridagora.core.tables import Col, Flag, Index, Weather
 
 PV_LOSS, INVERTER = 0.86, 0.96  # PVWatts: 14 % losses, 96 % inverter efficiency
-TANK_KWH_K, TANK_UA_KW_K, TANK_KW = 0.22, 1.055e-3, 4.5  # 50 gallons (GridLAB-D defaults)
+TANK_L = 189.0  # 50 gallons, with the heat capacity and the loss that GridLAB-D gives them
+TANK_KWH_K, TANK_UA_KW_K, TANK_KW = 0.22, 1.055e-3, 4.5
 PAST_DAYS = 28
 
 
@@ -27,6 +28,8 @@ class Equipment(NamedTuple):
     battery_kwh: float = 13.5
     battery_kw: float = 5.0
     battery_efficiency: float = 0.95
+    tank_l: float = TANK_L
+    tank_kw: float = TANK_KW
     ev_kw: float = 7.2
     ev_efficiency: float = 0.9
     ev_daily_share: float = 0.5  # chance that a car plugs in on a day
@@ -75,9 +78,9 @@ def lay(equipment: Equipment, home_id: Sequence[str], tank: Flag, weather: Weath
         battery_kwh=np.where(has_battery, equipment.battery_kwh, 0.0),
         battery_kw=np.where(has_battery, equipment.battery_kw, 0.0),
         battery_efficiency=np.full(len(home_id), equipment.battery_efficiency),
-        tank_kwh_k=np.where(tank, TANK_KWH_K, 0.0),
+        tank_kwh_k=np.where(tank, TANK_KWH_K * (equipment.tank_l / TANK_L), 0.0),
         tank_ua_kw_k=np.where(tank, TANK_UA_KW_K, 0.0),
-        tank_kw=np.where(tank, TANK_KW, 0.0),
+        tank_kw=np.where(tank, equipment.tank_kw, 0.0),
     )
 
 

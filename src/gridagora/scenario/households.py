@@ -246,6 +246,7 @@ def _cut(placed: Placed) -> tuple[str, ...]:
 
 def _owned(scenario: Scenario) -> dict[str, float]:
     names = ("pv_share", "ev_share", "battery_share", "pv_kw", "ev_kw", "battery_kwh", "battery_kw")
+    names += ("battery_efficiency", "tank_l", "tank_kw")
     owned = {name: getattr(scenario.homes, name) for name in names}
     return owned if scenario.homes.ev_daily_share is None else owned | {"ev_daily_share": scenario.homes.ev_daily_share}
 

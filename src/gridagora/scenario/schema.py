@@ -93,6 +93,9 @@ class HomesKeys(Table):
     battery_share: Share = Field(0.15, description="share of homes with a battery [0..1]")
     battery_kwh: NotNegative = Field(13.5, description="usable energy of such a battery [kWh]")
     battery_kw: NotNegative = Field(5.0, description="rating of such a battery, both ways [kW]")
+    battery_efficiency: float = Field(0.95, gt=0.0, le=1.0, description="energy out over energy in, one way, of such a battery")
+    tank_l: Positive = Field(189.0, description="size of the tank of a home with an electric water heater; 50 gallons [l]")
+    tank_kw: Positive = Field(4.5, description="rating of its element [kW]")
     water_heaters: bool = Field(True, description="whether homes heat water with electricity")
 
 
