@@ -114,7 +114,7 @@ def test_the_plan_states_its_gap_and_stays_between_credit_and_price(low, low_stu
         low.homes,
         low_study.local_hour,
         low_study.comfort_per_k2_h,
-        low_study.flat_per_kwh,
+        low_study.reference_per_kwh,
         1 / 12,
         rule="priority",
         draws_known=True,

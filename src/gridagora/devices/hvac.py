@@ -17,7 +17,7 @@ FAST_PRESENT = 0.5  # share of the fast mode that a five-minute bid takes as it 
 REACH_K = 40.0  # the belief knows no tighter bounds: comfort alone holds the house
 END_SHARE = 0.5  # energy left in the house at the end of the window is worth this share of the mean price
 DEFAULT_K = 0.05  # $/(K2 h)
-DEFAULT_FLAT_PER_KWH = 0.072
+REFERENCE_PER_KWH = 0.072
 
 
 class Belief(NamedTuple):
@@ -64,9 +64,9 @@ class Hvac:
 
 
 def of(
-    homes: Homes, comfort_per_k2_h: float | Col = DEFAULT_K, flat_per_kwh: float = DEFAULT_FLAT_PER_KWH, short_h: float = 1 / 12
+    homes: Homes, comfort_per_k2_h: float | Col = DEFAULT_K, reference_per_kwh: float = REFERENCE_PER_KWH, short_h: float = 1 / 12
 ) -> Hvac:
-    """Every home's unit, with the bliss temperature that makes the optimised home at the flat rate use the thermostat's energy.
+    """Every home's unit; at the bliss temperature an optimised home takes the thermostat's energy at the reference price.
 
     Parameters
     ----------
@@ -74,15 +74,15 @@ def of(
         n homes over H hours.
     comfort_per_k2_h
         k of the disutility k/2 (T - bliss)^2 of a standard home, one value or (n,) [$/(K2 h)]; slider and tier multiply it.
-    flat_per_kwh
-        Flat rate r at which the set point was chosen: bliss = set point -+ r ua / (cop k), lower while cooling [$/kWh].
+    reference_per_kwh
+        Price r at which the set point was chosen: bliss = set point -+ r ua / (cop k), lower while cooling [$/kWh].
     short_h
         Length of a real-time interval [h].
     """
     n = len(homes.home_id)
     k = np.asarray(comfort_per_k2_h, float) * comfort_ratio(homes)
     side = np.where(homes.heating, 1.0, -1.0)
-    shift = flat_per_kwh * homes.ua_kw_k[:, None] / (homes.cop * k[:, None])
+    shift = reference_per_kwh * homes.ua_kw_k[:, None] / (homes.cop * k[:, None])
     best = homes.t_set_degc + side * shift
     capacity = np.where(homes.heating, homes.heat_kw[:, None], homes.cool_kw[:, None])
     shell = (homes.ua_kw_k, homes.hm_kw_k, homes.ca_kwh_k, homes.cm_kwh_k)

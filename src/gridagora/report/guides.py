@@ -45,7 +45,7 @@ GUIDES = {
         "Where a curve crosses zero is the share of homes that pay less; the further it leans left, the more they save."
     ),
     "comfort": "Degrees beyond the comfort band times hours, home by home; the same wish for every design.",
-    "temperature": "How far indoor air departs from what households would choose at a flat rate, mean over homes.",
+    "temperature": "How far indoor air departs from what households would choose at the reference price, mean over homes.",
     "voltage": (
         "Left half: the lowest voltage each home saw; right half: the highest. Green is the ANSI C84.1 range A, amber range B."
     ),

@@ -134,6 +134,7 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Study:
         keys.market.dispatch,
         None,
         rest_min=keys.market.rest_minutes,
+        reference_per_kwh=keys.comfort.reference_per_kwh,
     )
     flat = scene.market("flat")
     first = score("flat", simulate(flat, study, lambda done, total: (tell or _silent)("baseline", done, total)), study)
@@ -250,7 +251,7 @@ def yardstick(scene: Scene, study: Study) -> Bound:
         scene.homes,
         study.local_hour.astype(np.int64),
         study.comfort_per_k2_h,
-        study.flat_per_kwh,
+        study.reference_per_kwh,
         study.dt_h,
         rule=study.rule,
         draws_known=True,

@@ -9,6 +9,7 @@ from gridagora.core.ledger import Ledger
 from gridagora.core.registry import find
 from gridagora.core.session import Site, Traffic
 from gridagora.core.tables import Col, Flag, Homes, Index
+from gridagora.devices.hvac import REFERENCE_PER_KWH
 from gridagora.run import fleet as homes_at
 from gridagora.run.links import PERFECT, Inbox, Links
 from gridagora.run.outlook import Wholesale, real_time_per_kwh
@@ -27,7 +28,7 @@ class Study(NamedTuple):
     local_hour: Col  # (H,) local hour of day of every hour of the run
     wholesale: Wholesale
     comfort_per_k2_h: float
-    flat_per_kwh: float  # the rate at which set points were chosen: it fixes the bliss temperature
+    flat_per_kwh: float  # rate of the flat tariff on the baseline load
     dt_h: float
     window_h: int
     rule: str  # how on/off units follow a dispatch
@@ -36,6 +37,7 @@ class Study(NamedTuple):
     site: Site | None = None  # where homes stand; None: all at one root
     links: Links = PERFECT
     rest_min: int = homes_at.REST_MIN  # minutes an on/off unit rests after it was switched
+    reference_per_kwh: float = REFERENCE_PER_KWH  # the price at which set points were chosen: it fixes the bliss temperature
 
 
 class Track(NamedTuple):
@@ -113,7 +115,7 @@ def opened(market: Any, study: Study) -> Desk:
         homes,
         study.local_hour.astype(np.int64),
         study.comfort_per_k2_h,
-        study.flat_per_kwh,
+        study.reference_per_kwh,
         study.dt_h,
         rule=study.rule,
         rest_min=study.rest_min,

@@ -63,7 +63,7 @@ def of(
     homes: Homes,
     local_hour: Index,
     comfort_per_k2_h: float,
-    flat_per_kwh: float,
+    reference_per_kwh: float,
     dt_h: float,
     *,
     rule: str,
@@ -71,7 +71,7 @@ def of(
     rest_min: int = REST_MIN,
 ) -> Fleet:
     """Return the fleet of a scene at the start of a run; an on/off unit that was switched rests for `rest_min` minutes."""
-    units = hvac.of(homes, comfort_per_k2_h, flat_per_kwh, dt_h)
+    units = hvac.of(homes, comfort_per_k2_h, reference_per_kwh, dt_h)
     tanks = water_heater.of(homes, local_hour, short_h=dt_h)
     packs = battery.of(homes, short_h=dt_h)
     cars = ev.of(homes, short_h=dt_h)

@@ -218,6 +218,9 @@ class ComfortKeys(Table):
     value_per_k2_h: Positive = Field(
         0.05, description="cost of an hour one degree off the best temperature, squared, to a standard home [$/(K2 h)]"
     )
+    reference_per_kwh: NotNegative = Field(
+        0.072, description="import price at which homes chose their set points: it fixes the temperature they like best [$/kWh]"
+    )
     slider_low: Positive = Field(1.0, description="least that comfort is worth to a home, over a standard home")
     slider_high: Positive = Field(1.0, description="most that it is worth; each home draws its slider between the two")
 
