@@ -9,7 +9,7 @@ import pytest
 
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.tables import LEAD_H, TAIL_H
-from gridagora.scenario import build, describe, read
+from gridagora.scenario import build, describe, dwellings, read
 from gridagora.scenario.build import Scene
 from gridagora.scenario.schema import HomesKeys, Scenario, TariffKeys
 
@@ -222,10 +222,10 @@ def test_every_table_is_judged_in_one_go(scene: Scene) -> None:
 
 
 def test_other_loads_follow_office_hours() -> None:
-    load = build.other_load_kw(np.array([0.0, 100.0]), 24 * 7, weekday=0)
+    load = dwellings.other_load_kw(np.array([0.0, 100.0]), 24 * 7, weekday=0)
     assert not load[:, 0].any()
     assert load[12, 1] == 100.0
-    assert load[2, 1] == load[24 * 5 + 12, 1] == 100.0 * build.CLOSED_SHARE
+    assert load[2, 1] == load[24 * 5 + 12, 1] == 100.0 * dwellings.CLOSED_SHARE
 
 
 def test_the_austin_week(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -179,10 +179,3 @@ def test_a_feeder_without_load_or_circuit_or_base_voltage(tmp_path: Path) -> Non
     assert "no load" in faults(write(tmp_path, HEAD + LINE + TAIL))[0]
     assert "no circuit" in faults(write(tmp_path, "Clear\n"))[0]
     assert "VoltageBases" in faults(write(tmp_path, HEAD + LINE + "New Load.x bus1=mid kv=12.47 kw=10\n"))[0]
-
-
-def test_homes_are_told_by_the_words_of_the_data(tmp_path: Path) -> None:
-    shapes = "".join(f"New Loadshape.{name} npts=1 interval=1 mult=[1]\n" for name in ("res_kw_1", "com_kw_1"))
-    loads = "New Load.a bus1=mid kv=12.47 kw=1 yearly=res_kw_1\nNew Load.b bus1=mid kv=12.47 kw=1 yearly=com_kw_1\n"
-    loads += "New Load.industrial_c bus1=mid kv=12.47 kw=1\nNew Load.d bus1=mid kv=12.47 kw=1\n"
-    assert opendss.read(write(tmp_path, HEAD + LINE + shapes + loads + TAIL)).meter_is_home.tolist() == [True, False, False, True]

@@ -1,6 +1,6 @@
 """The feeder as columns: the network is one admittance matrix without loads, the meters hang on pairs of its nodes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,14 @@ Phasors = NDArray[np.complex128]
 
 GROUND = -1  # the `load_to` of a load from a node to earth
 LIVE_PU = 0.5  # a node below this voltage without load is a neutral, not a phase
+
+
+def _none() -> Index:
+    return np.zeros(0, np.int64)
+
+
+def _no_pairs() -> Index:
+    return np.zeros((0, 2), np.int64)
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,11 @@ class Feeder:
     line_kva: Col  # (l,) rating of a transformer, nan elsewhere
     notes: tuple[str, ...] = ()  # what the reader had to assume, one sentence each
     held_taps: tuple[str, ...] = ()  # regulators whose control is not solved, "name tap" each
+    meter_customers: Index = field(default_factory=_none)  # (j,) homes a meter has room for; empty: one on each home meter
+    meter_stays: tuple[str, ...] = ()  # (j,) why a meter stays a load, "" for homes; empty where nothing is said
+    leg_pairs: Index = field(default_factory=_no_pairs)  # (p, 2) meters on the two legs of one home
+    meter_shape: Index = field(default_factory=_none)  # (j,) row of its load shape, -1 where it has none; empty: none has
+    shape_share: tuple[Col, ...] = ()  # by hour from 1 January or midnight, of the rating
 
 
 def live_nodes(feeder: Feeder) -> Flag:

@@ -29,7 +29,7 @@ def watch(
     home_kw, reactive_kw
         Net power of every home and the part of it drawn at `POWER_FACTOR`, shape (n, t) [kW].
     other_kw
-        Load of the meters that are no homes, shape (t, j) [kW].
+        Load of everybody else, shape (t, j) [kW]; what feeds in, below zero, gives no reactive power.
     given_kvar
         Reactive power that inverters of homes are told to draw, below zero to give, shape (n, t) [kvar]; left out: none.
     """
@@ -37,7 +37,7 @@ def watch(
     place = np.zeros((len(home_meter), j))
     place[np.arange(len(home_meter)), home_meter] = 1.0
     p_kw = home_kw.T @ place + other_kw
-    q_kvar = TAN_PHI * (reactive_kw.T @ place + other_kw)
+    q_kvar = TAN_PHI * (reactive_kw.T @ place + other_kw.clip(min=0))
     if given_kvar is not None:
         q_kvar = q_kvar + given_kvar.T @ place
     flow = solve(feeder, p_kw, q_kvar, factors=factors, threads=threads)

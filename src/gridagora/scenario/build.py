@@ -5,21 +5,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from gridagora.core.customers import customers_of, settled
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.feeder import Feeder
 from gridagora.core.registry import find, misfit
-from gridagora.core.rng import stream
-from gridagora.core.tables import Col, Flag, Homes, Index, Prices, Weather
-from gridagora.scenario import draw, households, partners, read, sound
+from gridagora.core.tables import Col, Homes, Index, Prices, Weather
+from gridagora.scenario import draw, dwellings, households, partners, read, sound
 from gridagora.scenario.calendar import midnight_s, utc_offset_s
 from gridagora.scenario.schema import Scenario
-
-# Feeder files give ratings, no hours: loads that are no homes follow office hours.
-OPEN_H = (8, 18)
-CLOSED_SHARE = 0.35
-SATURDAY = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +104,7 @@ def build(scenario: Scenario, progress: Callable[[str], None] | None = None) -> 
     start_s = midnight_s(case.start, case.timezone)
     problems: list[Problem] = []
     tell("feeder")
-    feeder = _keep(lambda: draw.feeder(scenario), problems)
+    feeder = _keep(lambda: settled(draw.feeder(scenario), scenario.homes.on), problems)
     tell("prices")
     prices = _keep(lambda: draw.prices(scenario, start_s), problems)
     tell("weather")
@@ -157,12 +150,13 @@ def assemble(
         *sound.weather(weather, start_s, case.days, where),
         *sound.homes(homes, case.days, where),
     ]
-    standing = places_by_seed(feeder, scenario)
+    feeder = feeder if home_meter is not None else settled(feeder, scenario.homes.on)
+    standing = dwellings.places_by_seed(feeder, scenario)
     if home_meter is None and len(homes.home_id) <= standing.size:
-        home_meter = own_meters(standing, homes.home_id, feeder)
+        home_meter = dwellings.own_meters(standing, homes.home_id, feeder)
     if home_meter is None:
         problems.append(
-            Problem(f"{where}: homes", f"{len(homes.home_id)} homes", f"at most {standing.size}, the meters for homes")
+            Problem(f"{where}: homes", f"{len(homes.home_id)} homes", f"at most {standing.size}, the places for homes")
         )
     else:
         problems += sound.placing(home_meter, homes, feeder, where)
@@ -171,44 +165,10 @@ def assemble(
     pairs = partners.read(Path(scenario.layers.partners_file), homes.home_id) if scenario.layers.partners_file else None
     if draw.draws_quality(scenario):
         homes = homes._replace(quality=draw.quality(scenario, homes.home_id))
-    rated_kw = scenario.feeder.other_peak_share * np.where(home_meters(feeder, scenario), 0.0, feeder.meter_kw)
-    others = other_load_kw(rated_kw, sound.hours(case.days), case.start.weekday())
+    if other_kw is None:
+        other_kw = dwellings.other_kw(feeder, scenario, home_meter, sound.hours(case.days))
     full = scenario if scenario.text else scenario.model_copy(update={"text": read.write(_plain(scenario))})
-    return Scene(full, feeder, homes, weather, prices, home_meter, others if other_kw is None else other_kw, pairs)
-
-
-def home_meters(feeder: Feeder, scenario: Scenario) -> Flag:
-    """Return which meters are for homes, shape (j,)."""
-    return (
-        np.full(len(feeder.meter_name), True)
-        if scenario.feeder.homes_on == "all"
-        else np.asarray(feeder.meter_is_home, dtype=bool)
-    )
-
-
-def places_by_seed(feeder: Feeder, scenario: Scenario) -> Index:
-    """Return the meters for homes in the order in which homes take them, a draw of the seed."""
-    free = np.flatnonzero(home_meters(feeder, scenario))
-    return stream(scenario.scenario.seed, "home_meter").permutation(free).astype(np.int64)
-
-
-def own_meters(places: Index, home_id: Sequence[str], feeder: Feeder) -> Index:
-    """Return the meter of each home, shape (n,): that of its own name where there is one, else the next of the places."""
-    free = {feeder.meter_name[meter].lower(): int(meter) for meter in places}
-    own = [free.get(name.lower(), -1) for name in home_id]
-    rest = iter([int(meter) for meter in places if int(meter) not in set(own)])
-    return np.array([meter if meter >= 0 else next(rest) for meter in own], dtype=np.int64)
-
-
-def other_load_kw(peak_kw: Col, hours: int, weekday: int) -> Col:
-    """Load of the meters that are no homes, shape (hours, j) [kW]: `peak_kw` (j,) in office hours, a share of it otherwise.
-
-    Feeder files give ratings and no calendar; `weekday` is that of the first day, Monday 0.
-    """
-    hour = np.arange(hours)
-    workday = (weekday + hour // 24) % 7 < SATURDAY
-    office = workday & (hour % 24 >= OPEN_H[0]) & (hour % 24 < OPEN_H[1])
-    return np.where(office, 1.0, CLOSED_SHARE)[:, None] * peak_kw[None, :]
+    return Scene(full, feeder, homes, weather, prices, home_meter, other_kw, pairs)
 
 
 def _plain(scenario: Scenario) -> dict[str, Any]:
@@ -222,16 +182,16 @@ def _plain(scenario: Scenario) -> dict[str, Any]:
 def _count(scenario: Scenario, feeder: Feeder | None, problems: list[Problem]) -> int:
     if feeder is None:
         return scenario.homes.count or 1
-    free = int(home_meters(feeder, scenario).sum())
+    free = int(customers_of(feeder).sum())
     asked = scenario.homes.count or free
     where = f"{scenario.file or 'scene'}: [homes] count"
     if not free:
-        hint = 'Set homes_on = "all" in [feeder] to put homes on every load.'
+        hint = 'Set on = "all" in [homes] to put a home on every load; gridagora check tells why each load stays one.'
         problems.append(
             Problem(where, f"a feeder '{feeder.name}' without a residential load", "at least one to put a home on", hint)
         )
     elif asked > free:
-        problems.append(Problem(where, str(asked), f"at most {free}, the residential loads of the feeder '{feeder.name}'"))
+        problems.append(Problem(where, str(asked), f"at most {free}, the places for homes on the feeder '{feeder.name}'"))
     return asked
 
 

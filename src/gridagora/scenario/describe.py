@@ -5,13 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
+from gridagora.core.customers import customers_of, settled
 from gridagora.core.errors import InputError
 from gridagora.core.feeder import Feeder
 from gridagora.core.quality import TIERS, per_home
 from gridagora.core.tables import LEAD_H, Col, Prices
 from gridagora.scenario import draw, sound
 from gridagora.scenario.build import Scene, load
+from gridagora.scenario.dwellings import left_share
 from gridagora.sources import opendss
+
+NAMES = 6  # of loads told before the rest is cut
 
 
 def check(path: str | Path, overrides: Sequence[str] = ()) -> Mapping[str, str]:
@@ -33,12 +37,11 @@ def check(path: str | Path, overrides: Sequence[str] = ()) -> Mapping[str, str]:
     problems = sound.feeder(network, str(path))
     if problems:
         raise InputError(problems)
-    return feeder_lines(network)
+    return feeder_lines(settled(network, "customers"), pairs=len(network.leg_pairs))
 
 
-def feeder_lines(network: Feeder) -> dict[str, str]:
-    """Return what a feeder holds."""
-    homes = int(np.count_nonzero(network.meter_is_home))
+def feeder_lines(network: Feeder, pairs: int = 0) -> dict[str, str]:
+    """Return what a feeder holds; `pairs` of its meters were two loads on the two legs of one home."""
     live = np.abs(network.v_no_load[network.node_base_v > 0] / network.node_base_v[network.node_base_v > 0])
     levels = sorted({round(float(volts)) for volts in network.node_base_v}, reverse=True)
     lines = {
@@ -46,13 +49,49 @@ def feeder_lines(network: Feeder) -> dict[str, str]:
         "network": f"{len(network.bus_name)} buses, {len(network.node_name)} nodes, {network.line_kind.count('line')} lines, "
         f"{network.line_kind.count('transformer')} transformers",
         "voltage levels": ", ".join(f"{volts:,} V" for volts in levels) + " line to neutral",
-        "loads": f"{len(network.meter_name)} meters, {homes} of them for homes; rated {network.meter_kw.sum():,.0f} kW in all",
+        "loads": f"{len(network.meter_name)} meters, rated {network.meter_kw.sum():,.0f} kW in all",
+        **loads_lines(network, pairs),
         "map": "coordinates on every bus"
         if np.isfinite(network.bus_x).all()
         else f"{np.isfinite(network.bus_x).sum()} buses have coordinates",
         "power flow": f"converges at the rated loads; highest voltage without load {live.max():.3f} pu",
     }
     return lines | {f"assumed {number}": note for number, note in enumerate(network.notes, 1)}
+
+
+def loads_lines(network: Feeder, pairs: int = 0) -> dict[str, str]:
+    """Return what became of the loads of a feeder: places for homes, and loads that stay by the reason why."""
+    customers, kw = customers_of(network), network.meter_kw
+    single, block = customers == 1, customers > 1
+    parts = [f"{np.count_nonzero(single)} meters of one customer, {kw[single].sum():,.0f} kW"] if single.any() else []
+    if block.any():
+        parts.append(f"{np.count_nonzero(block)} of several, {customers[block].sum()} customers and {kw[block].sum():,.0f} kW")
+    if pairs:
+        parts.append(f"{pairs} pairs of loads joined, each the two legs of one home")
+    lines = {"places for homes": f"{customers.sum()}" + (f": {'; '.join(parts)}" if parts else "")}
+    reasons = np.array(network.meter_stays or [""] * len(customers), dtype=object)
+    reasons[(customers == 0) & (reasons == "")] = "no home in the source"
+    for number, reason in enumerate(dict.fromkeys(reasons[customers == 0]), 1):
+        rows = np.flatnonzero((customers == 0) & (reasons == reason))
+        names = ", ".join(network.meter_name[at] for at in rows[:NAMES]) + (" and others" if len(rows) > NAMES else "")
+        lines[f"stay loads {number}"] = f"{len(rows)} {reason}, {kw[rows].sum():,.0f} kW: {names}"
+    return lines
+
+
+def _left(scene: Scene) -> str:
+    """Return which residential loads no home stands for, and the shape that they keep."""
+    share = left_share(scene.feeder, scene.home_meter)
+    rows = np.flatnonzero(share)
+    if not rows.size:
+        return ""
+    shape = scene.feeder.meter_shape
+    own = int(np.count_nonzero(shape[rows] >= 0)) if shape.size else 0
+    customers = customers_of(scene.feeder)
+    return (
+        f"{round(float((share * customers).sum()))} of {customers.sum()} places have no home; their {rows.size} meters keep "
+        f"{float(share @ scene.feeder.meter_kw):,.0f} kW rated, {own} of them by the load shape of the script, the others by a "
+        "residential day with its peak in the evening"
+    )
 
 
 def scene_lines(scene: Scene) -> dict[str, str]:
@@ -63,8 +102,9 @@ def scene_lines(scene: Scene) -> dict[str, str]:
         f"{case.days} days from {case.start:%A %d %B %Y}, {case.timezone}, every {keys.market.interval_minutes} minutes"
     )
     lines["designs"] = ", ".join(case.architectures)
-    lines |= feeder_lines(scene.feeder)
+    lines |= feeder_lines(scene.feeder, sum("+" in name for name in scene.feeder.meter_name))
     lines["homes"] = _homes(scene)
+    lines |= {"loads without a home": left} if (left := _left(scene)) else {}
     lines |= {f"homes read {number}": note for number, note in enumerate(scene.notes, 1)}
     lines["equipment"] = _equipment(scene)
     if scene.other_kw.any():
@@ -120,7 +160,8 @@ def _homes(scene: Scene) -> str:
         scene.feeder.meter_name[at].lower() == home.lower() for home, at in zip(homes.home_id, scene.home_meter, strict=True)
     )
     named = f", {own} of them on the meter of their own name" if own else ""
-    return f"{len(homes.home_id)} on {scene.home_meter.size} meters{named}, source '{scene.scenario.homes.source}'{lived}{fit}"
+    meters = np.unique(scene.home_meter).size
+    return f"{len(homes.home_id)} on {meters} meters{named}, source '{scene.scenario.homes.source}'{lived}{fit}"
 
 
 def _equipment(scene: Scene) -> str:

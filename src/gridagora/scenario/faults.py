@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -47,6 +48,11 @@ class Got:
         return f"{self.name}: [{'.'.join(path[:-1])}] {path[-1]}" if path[:-1] else f"{self.name}: [{path[0]}]"
 
 
+MOVED = MappingProxyType(
+    {("feeder", "homes_on"): 'It is now the key \'on\' of [homes]: "customers" (before: "residential"), "meters" or "all".'}
+)
+
+
 def shown(value: Any) -> str:
     """Return a value as a message shows it."""
     if isinstance(value, bool):
@@ -88,7 +94,8 @@ def _sentence(table: str, error: ErrorDetails, got: Got) -> Problem:
     fields = TABLES[table].model_fields
     where = got.where(table, key)
     if error["type"] == "extra_forbidden":
-        return Problem(where, f"an unknown key '{key}'", f"a key of [{table}]", nearest(key, list(fields)))
+        hint = MOVED.get((table, key)) or nearest(key, list(fields))
+        return Problem(where, f"an unknown key '{key}'", f"a key of [{table}]", hint)
     hint = ""
     if error["type"] == "literal_error" and isinstance(error["input"], str):
         words = str(error.get("ctx", {})["expected"]).replace("'", "").replace(" or ", ", ").split(", ")

@@ -41,7 +41,6 @@ class FeederKeys(Table):
 
     source: Literal["synthetic", "opendss"] = Field("synthetic", description="where the network comes from")
     file: str = Field("", description="OpenDSS master file, for source 'opendss'")
-    homes_on: Literal["residential", "all"] = Field("residential", description="which of its loads are replaced by homes")
     other_peak_share: Share = Field(
         0.6, description="what its other loads draw in office hours, of their rating; 0: left out [0..1]"
     )
@@ -82,7 +81,11 @@ class HomesKeys(Table):
         None,
         description="chance that a car plugs in on a day; left out: 0.24, as the Texas cars of EV WATTS, or 0.5 of synthetic",
     )
-    count: int | None = Field(None, ge=1, description="number of homes; left out: one on every home meter of the feeder")
+    on: Literal["customers", "meters", "all"] = Field(
+        "customers",
+        description="what becomes a home: each customer of a residential load, residential loads of one customer, every load",
+    )
+    count: int | None = Field(None, ge=1, description="number of homes; left out: one in every place for homes on the feeder")
     start: date | None = Field(
         None, description="day of the home data that meets the first day of the run; left out: same weekday"
     )

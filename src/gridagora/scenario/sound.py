@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from gridagora.core.charging import Charging, check
+from gridagora.core.customers import customers_of
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.core.feeder import Feeder
 from gridagora.core.quality import TIERS
@@ -79,7 +80,7 @@ def homes(table: Homes, days: int, where: str) -> list[Problem]:
 
 
 def placing(home_meter: Index, table: Homes, feeder: Feeder, where: str) -> list[Problem]:
-    """Return the problems of where homes stand: a meter the feeder has not, two homes on one meter."""
+    """Return the problems of where homes stand: a meter the feeder has not, more homes on one than it holds."""
     meters = len(feeder.meter_name)
     if home_meter.shape != (len(table.home_id),):
         return [Problem(f"{where}: home_meter", f"{home_meter.size} meters", f"one for each of {len(table.home_id)} homes")]
@@ -90,11 +91,12 @@ def placing(home_meter: Index, table: Homes, feeder: Feeder, where: str) -> list
         for row, meter in enumerate(home_meter)
         if not 0 <= meter < meters
     ]
-    used, times = np.unique(home_meter, return_counts=True)
-    return found + [
-        Problem(f"{where}: home_meter", f"{many} homes on meter {meter}", "one home on a meter")
-        for meter, many in zip(used, times, strict=True)
-        if many > 1
+    if found:
+        return found
+    room, many = customers_of(feeder), np.bincount(home_meter, minlength=meters)
+    return [
+        Problem(f"{where}: home_meter", f"{many[at]} homes on meter {at}", f"at most {max(room[at], 1)} on this meter")
+        for at in np.flatnonzero(many > np.maximum(room, 1))
     ]
 
 

@@ -6,11 +6,13 @@ injects power beside them is left out by name, since the scenario's homes hold p
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from gridagora.core.customers import classified
 from gridagora.core.errors import InputError, Problem, nearest
 from gridagora.core.feeder import GROUND, Feeder
 from gridagora.core.registry import register
@@ -21,6 +23,8 @@ from gridagora.sources.opendss.engine import compile_script, fault_type, running
 from gridagora.sources.opendss.network import Network, buses_of, network
 from gridagora.sources.opendss.state import State, settle, some
 
+COMMERCIAL = re.compile(r"\b(com|ind)_|commercial|industrial")
+RESIDENTIAL = re.compile(r"\bres_|residential")  # words of SMART-DS; other feeders go by power, phases and voltage
 DEAD_PU = 0.1  # a pair of nodes that sees less than this without load is not connected
 
 
@@ -86,7 +90,7 @@ def _feeder(engine: Any, path: Path, taps: Mapping[str, int], notes: tuple[str, 
     if problems:
         raise InputError(problems)
     told = [*notes, *state.notes, *told, *_dead(net), *placed.notes]
-    return _columns(circuit, placed, net, state, tuple(told))
+    return _with_homes(_columns(circuit, placed, net, state, tuple(told)), circuit, placed.loads)
 
 
 def _dead(net: Network) -> list[str]:
@@ -175,16 +179,24 @@ def _columns(circuit: Any, placed: Placed, net: Network, state: State, notes: tu
         load_kw=(p_kw / count)[meter], load_kvar=(q_kvar / count)[meter], load_meter=meter,
         meter_name=tuple(load.name for load in loads),
         meter_bus=np.array([bus_at[load.bus] for load in loads], np.int64),
-        meter_kw=p_kw, meter_is_home=_homes(loads),
+        meter_kw=p_kw, meter_is_home=np.ones(len(loads), bool),
         bus_name=names, bus_x=x, bus_y=y, line_from_bus=start, line_to_bus=end, line_kind=kind, line_kva=kva,
         notes=notes, held_taps=state.held_taps,
     )  # fmt: skip
 
 
-def _homes(loads: list[Load]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Residential by the words of SMART-DS in shape or name; a load that says nothing counts as a home."""
+def _with_homes(feeder: Feeder, circuit: Any, loads: list[Load]) -> Feeder:
+    """Return the feeder with its homes, and the load shapes of those that have one."""
     words = [f"{load.shape} {load.name}".lower() for load in loads]
-    return np.array([re.search(r"\b(com|ind)_|commercial|industrial", word) is None for word in words], bool)
+    commercial = np.array([COMMERCIAL.search(word) is not None for word in words], bool)
+    residential = np.array([RESIDENTIAL.search(word) is not None for word in words], bool)
+    customers, phases = np.array([load.customers for load in loads]), np.array([load.phases for load in loads])
+    feeder = classified(feeder, customers, phases, commercial, residential)
+    wanted = [load.shape if home else "" for load, home in zip(loads, feeder.meter_is_home, strict=True)]
+    found = elements.shapes(circuit, set(wanted) - {""})
+    row = {name: at for at, name in enumerate(found)}
+    meter_shape = np.array([row.get(name, -1) for name in wanted], np.int64)
+    return replace(feeder, meter_shape=meter_shape, shape_share=tuple(found.values()))
 
 
 def _buses(circuit: Any, nodes: tuple[str, ...]) -> tuple[tuple[str, ...], Col, Col, Col]:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gridagora.core.tables import Col
 from gridagora.sources.opendss.state import some
 
 # Elements that inject power or stand in for a converter: none of them is a linear admittance.
@@ -17,6 +18,7 @@ STEERING = ("invcontrol", "expcontrol", "storagecontroller", "upfccontrol", "gen
 CONSTANT_POWER = 1
 VARIABLE = 0  # of Loads.Status
 INSIDE = 1e-9  # pu
+DAY_H = 24
 
 
 class Load(NamedTuple):
@@ -154,3 +156,18 @@ def switch_off_loads(circuit: Any) -> None:
     """Switch off every load, so that the matrix holds the network alone."""
     for _ in circuit.Loads:
         circuit.ActiveCktElement.Enabled = False
+
+
+def shapes(circuit: Any, names: set[str]) -> dict[str, Col]:
+    """Return load shapes as shares of the rating by hour: those of whole parts of an hour, and at least a day."""
+    found: dict[str, Col] = {}
+    for name in sorted(names):
+        circuit.LoadShapes.Name = name
+        step_h = float(circuit.LoadShapes.HrInterval)
+        per = round(1 / step_h) if step_h > 0 else 0
+        share = np.array(circuit.LoadShapes.Pmult, float)
+        if per < 1 or abs(per * step_h - 1) > INSIDE or len(share) < DAY_H * per:
+            continue
+        share = share / np.abs(share).max() if circuit.LoadShapes.UseActual else share
+        found[name] = share[: len(share) // per * per].reshape(-1, per).mean(1)
+    return found

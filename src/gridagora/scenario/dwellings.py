@@ -1,0 +1,86 @@
+"""Where homes stand on a feeder, and what its other meters draw."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gridagora.core.customers import customers_of
+from gridagora.core.feeder import Feeder
+from gridagora.core.rng import stream
+from gridagora.core.tables import Col, Index
+from gridagora.scenario.schema import Scenario
+
+# Feeder files give ratings, no hours: loads that are no homes follow office hours.
+OPEN_H = (8, 18)
+CLOSED_SHARE = 0.35
+SATURDAY = 5
+# Homes that nobody simulates: a day with its peak in the evening, of the rating, for loads without a shape of their own.
+HOME_DAY = np.array(
+    [.38, .33, .30, .29, .30, .34, .42, .48, .46, .43, .43, .45, .47, .49, .53, .60, .72, .86, .97, 1.0, .96, .85, .68, .50]
+)  # fmt: skip
+
+
+def places_by_seed(feeder: Feeder, scenario: Scenario) -> Index:
+    """Return the places for homes as meters, in the order in which homes take them, a draw of the seed."""
+    customers = customers_of(feeder)
+    free = np.repeat(np.arange(len(customers)), customers)
+    return stream(scenario.scenario.seed, "home_meter").permutation(free).astype(np.int64)
+
+
+def own_meters(places: Index, home_id: Sequence[str], feeder: Feeder) -> Index:
+    """Return the meter of each home, shape (n,): that of its own name where there is one, else the next of the places."""
+    free = {feeder.meter_name[meter].lower(): int(meter) for meter in places}
+    own = [free.pop(name.lower(), -1) for name in home_id]
+    taken = np.bincount([meter for meter in own if meter >= 0], minlength=len(feeder.meter_name))
+    rest = []
+    for meter in places:
+        if taken[meter]:
+            taken[meter] -= 1
+        else:
+            rest.append(int(meter))
+    left = iter(rest)
+    return np.array([meter if meter >= 0 else next(left) for meter in own], dtype=np.int64)
+
+
+def other_kw(feeder: Feeder, scenario: Scenario, home_meter: Index, hours: int) -> Col:
+    """Return the load of everybody who is no simulated home, shape (hours, j) [kW].
+
+    Homes short of meters leave their meters at their own load; loads below zero feed in all the time; the rest follow office
+    hours at `other_peak_share` of their rating.
+    """
+    start = scenario.scenario.start
+    homes = customers_of(feeder) > 0
+    drawing = np.where(homes, 0.0, feeder.meter_kw.clip(min=0))
+    office = other_load_kw(scenario.feeder.other_peak_share * drawing, hours, start.weekday())
+    feeding = np.where(homes, 0.0, feeder.meter_kw.clip(max=0))
+    left_kw = left_share(feeder, home_meter) * feeder.meter_kw
+    first_h = 24 * (start.timetuple().tm_yday - 1)
+    return office + feeding[None, :] + left_kw[None, :] * _home_shape(feeder, first_h, hours)
+
+
+def left_share(feeder: Feeder, home_meter: Index) -> Col:
+    """Return the share of each meter's customers that no home stands for, shape (j,)."""
+    customers = customers_of(feeder)
+    placed = np.bincount(home_meter, minlength=len(customers))
+    share: Col = (customers - placed).clip(min=0) / np.maximum(customers, 1)
+    return share
+
+
+def _home_shape(feeder: Feeder, first_h: int, hours: int) -> Col:
+    """Return the load of each meter over its rating, shape (hours, j): its own shape, or the day of a home."""
+    hour = np.arange(first_h, first_h + hours)
+    shape = np.repeat(HOME_DAY[hour % 24][:, None], len(feeder.meter_name), axis=1)
+    for row, share in enumerate(feeder.shape_share):
+        shape[:, feeder.meter_shape == row] = share[hour % len(share)][:, None]
+    return shape
+
+
+def other_load_kw(peak_kw: Col, hours: int, weekday: int) -> Col:
+    """Load of the meters that are no homes, shape (hours, j) [kW]: `peak_kw` (j,) in office hours, a share of it otherwise.
+
+    Feeder files give ratings and no calendar; `weekday` is that of the first day, Monday 0.
+    """
+    hour = np.arange(hours)
+    workday = (weekday + hour // 24) % 7 < SATURDAY
+    office = workday & (hour % 24 >= OPEN_H[0]) & (hour % 24 < OPEN_H[1])
+    return np.where(office, 1.0, CLOSED_SHARE)[:, None] * peak_kw[None, :]
