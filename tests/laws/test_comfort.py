@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gridagora.core.registry import names
 from gridagora.run.compare import prepare
 from gridagora.run.score import score
 from gridagora.run.simulate import simulate
@@ -75,3 +76,22 @@ def test_the_best_temperature_follows_the_reference_price_only():
     twice = scene_of("summer", "[comfort]\nreference_per_kwh = 0.144")
     moved = simulate(twice.market("flat"), prepare(twice)).fleet.hvac.best_degc
     np.testing.assert_allclose(moved - twice.homes.t_set_degc, 2 * (best[0] - twice.homes.t_set_degc), rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("season", ["summer", "winter"])
+@pytest.mark.parametrize("has", [(0.0, 0.0, 0.0, 0.0), (1.0, 0.0, 1.0, 0.0)], ids=["none", "some"])
+def test_homes_without_a_unit_run_in_every_design_and_feel_nothing(season, has):
+    """Gas heat and no cooling: in the data such a home has a capacity of zero."""
+    scene = scene_of(season)
+    units = {name: getattr(scene.homes, name) * np.array(has) for name in ("cool_kw", "heat_kw")}
+    one = np.array([1.0, 0.0, 0.0, 0.0])  # the retailer is made of homes with something to sell
+    scene = replace(scene, homes=scene.homes._replace(battery_kwh=13.5 * one, battery_kw=5.0 * one, **units))
+    study = prepare(scene)
+    without = np.array(has) == 0
+    for name in names("market"):
+        o = score(name, simulate(scene.market(name), study), study)
+        assert np.isfinite([*o.home_kw.ravel(), *o.bill_usd, o.left_usd, *o.price_per_kwh]).all()
+        for felt in (o.comfort_usd, o.discomfort_k_h, o.hvac_starts, np.abs(o.comfort_dev_k).sum(1)):
+            assert np.all(felt[without] == 0.0)
+        assert np.all(o.comfort_usd[~without] > 0)

@@ -71,8 +71,8 @@ class Outcome(NamedTuple):
     pv_kw: Col  # (t,) generation, >= 0
     home_kw: Col  # (n, t)
     home_pv_kw: Col  # (n, t)
-    comfort_dev_k: Col  # (n, t) mean air temperature less bliss
-    discomfort_k_h: Col  # (n,) outside the band
+    comfort_dev_k: Col  # (n, t) mean air temperature less bliss; 0 while the home has no unit for the mode of the hour
+    discomfort_k_h: Col  # (n,) outside the band, in hours with a unit
     comfort_usd: Col  # (n,)
     wear_usd: Col  # (n,)
     hot_water_usd: Col  # (n,)

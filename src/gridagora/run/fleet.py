@@ -199,7 +199,7 @@ def step(
         spread(stored, fleet.battery.home, n),
         home_kw["ev"],
         house.t_air_degc,
-        house.starts,
+        house.starts * (fleet.hvac.rated_kw[:, hour] > 0),
         spread(water.short_k_h, fleet.tank.home, n),
         spread(water.short_k2_h, fleet.tank.home, n),
         _balance_kwh(fleet, before, house, water, stored, charged, hour),

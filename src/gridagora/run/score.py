@@ -28,9 +28,10 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
         return np.repeat(hourly[:, :hours], per, axis=1)
 
     by_kind, meter_kw = track.kind_kw.transpose(0, 2, 1), home_kw(track, study)
-    dev = track.t_air_degc.T - fine(fleet.hvac.best_degc)
+    served = fine(fleet.hvac.rated_kw) > 0  # without a unit for the mode of the hour, nothing that anybody does is felt
+    dev = np.where(served, track.t_air_degc.T - fine(fleet.hvac.best_degc), 0.0)
     quarter = dev.reshape(n, -1, max(1, round(QUARTER_H / dt))).mean(2)
-    away = (np.abs(track.t_air_degc.T - fine(homes.t_set_degc)) - BAND_K).clip(min=0)
+    away = (np.abs(track.t_air_degc.T - fine(homes.t_set_degc)) - BAND_K).clip(min=0) * served
     missing = np.maximum(fleet.ev.need_kwh - fleet.ev_kwh, 0)
     moved = np.abs(by_kind[2, fleet.battery.home]).sum(1) * dt
     price, credit = track.price_per_kwh, track.credit_per_kwh
