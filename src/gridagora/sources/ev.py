@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from gridagora.core.charging import Sessions
 from gridagora.core.errors import InputError, Problem
@@ -24,6 +25,7 @@ ENERGY_MAX_KWH = 250.0  # the largest battery of a passenger car stores about 21
 POWER_MAX_KW = 19.2  # 80 A at 240 V, the most of alternating-current level 2 (SAE J1772)
 STAY_MAX_MIN = 30 * 24 * 60.0
 EARLY = "The car departs too early."
+YEAR = r"(?:19|20|21)\d\d-?[01]\d"  # what begins otherwise is no stamp of a session
 CLOCK = r"^\d{1,2}:\d{2}(:\d{2})?$"
 
 
@@ -155,7 +157,11 @@ def _read(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) 
         raise InputError([Problem(str(path), "no such file", "a table of charging sessions", "Name it: ev_file in [homes].")])
     text = path.suffix != ".parquet"
     try:
-        table = pd.read_csv(path, skip_blank_lines=False, encoding="utf-8-sig") if text else pd.read_parquet(path)
+        table = (
+            pd.read_csv(path, skip_blank_lines=False, encoding="utf-8-sig")
+            if text
+            else pq.read_table(path).replace_schema_metadata().to_pandas()
+        )
     except (pa.ArrowException, ValueError, OSError) as fault:
         got = f"a file that cannot be read ({str(fault).splitlines()[0]})"
         raise InputError([Problem(str(path), got, "a table of charging sessions, CSV or Parquet")]) from None
@@ -206,7 +212,7 @@ def _second_of_day(path: Path, column: pd.Series, first: int, problems: list[Pro
 
 def _clock(column: pd.Series) -> Col:
     """Return seconds after midnight; nan where the text is no clock time."""
-    text = column.astype(str).str.strip()
+    text = column.map(str).str.strip()
     short = text.str.match(CLOCK)
     parts = pd.to_timedelta(text.where(short).where(text.str.count(":") == 2, text.where(short) + ":00"), errors="coerce")
     seconds = parts.dt.total_seconds().to_numpy(dtype=float, na_value=np.nan)
@@ -220,10 +226,10 @@ def _stamps(
     found, clocks = [], []
     for name in names:
         column = table[name]
-        seconds = _clock(column)
+        seconds, text = _clock(column), column.map(str).str.strip()
         clock = np.isfinite(seconds)
-        stamps = pd.to_datetime(column.astype(str).str.strip(), format="ISO8601", errors="coerce", utc=True)
-        naive = ~column.astype(str).str.contains(r":.*(?:Z|[+-]\d{2}:?\d{2})\s*$", regex=True).to_numpy(bool)
+        stamps = pd.to_datetime(text.where(text.str.match(YEAR)), format="ISO8601", errors="coerce", utc=True)
+        naive = ~text.str.contains(r":.*(?:Z|[+-]\d{2}:?\d{2})\s*$", regex=True).to_numpy(bool)
         local = stamps.dt.tz_convert(timezone).dt.tz_localize(None)
         plain = stamps.dt.tz_localize(None)
         since = np.where(naive, _since(plain), _since(local))

@@ -46,6 +46,7 @@ YEARS_H = (8760, 8784)
 PARTS = (2, 3, 4, 6, 12, 60)  # equal parts of an hour that rows may stand for
 HOURS_MAX = 200_000.0  # an hour number beyond 20 years is none
 OFFSET = re.compile(r"(?:Z|[+-]\d{2}:?\d{2})$")
+YEAR = r"(?:19|20|21)\d\d-?[01]\d"  # what begins otherwise is no stamp of a meter
 CLOCK = re.compile(r"\d:\d")
 
 
@@ -87,8 +88,7 @@ def read_profiles(path: Path, origin_s: int, timezone: str = "Etc/GMT+6", layout
     timezone
         IANA name of the zone of time stamps without an offset.
     layout
-        Columns, units and time stamps. A role without a name takes a known one; a role that is absent is a device that the
-        homes have not.
+        Columns, units and time stamps; a role without a column is a device that the homes have not.
 
     Returns
     -------
@@ -217,7 +217,7 @@ def _table(path: Path, have: list[str], names: Mapping[str, str]) -> tuple[pd.Da
     wanted = list(names.values())
     try:
         if path.suffix == ".parquet":
-            table, first = pq.read_table(path, columns=wanted).to_pandas().reset_index()[wanted], 1
+            table, first = pq.read_table(path, columns=wanted).replace_schema_metadata().to_pandas(), 1
         else:
             table, first = _csv(path, usecols=lambda name: name.strip() in wanted)[wanted].fillna(""), 2
     except (pa.ArrowException, pd.errors.ParserError, OSError, EOFError) as fault:
@@ -294,9 +294,9 @@ def _stamped(where: _Rows, column: pd.Series, clock: _Clock) -> _Times:
     if pd.api.types.is_datetime64_any_dtype(column):
         stamps, has_offset = column, np.full(len(column), column.dt.tz is not None)
     else:
-        text = column.astype(str).str.strip()
+        text = column.map(str).str.strip()
         has_offset = text.map(lambda value: bool(CLOCK.search(value) and OFFSET.search(value))).to_numpy(bool)
-        stamps = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=bool(has_offset.any()))
+        stamps = pd.to_datetime(text.where(text.str.match(YEAR)), format="ISO8601", errors="coerce", utc=bool(has_offset.any()))
     bad = stamps.isna().to_numpy()
     problems = [
         Problem(where.at(row), f"'{where.time[row]}'", "a time stamp as 2018-07-16 01:00, or an hour counted from 0")
