@@ -1,26 +1,11 @@
-"""PV: PVWatts against pvlib, clipping, curtailment at the right price, the curves of IEEE 1547."""
+"""PV: curtailment at the right price, the curves of IEEE 1547."""
 
 import numpy as np
-import pvlib
 import pytest
 
 from gridagora.devices import pv
 from gridagora.kernels.curve import at
 from gridagora.kernels.value import bid, slopes
-
-
-def test_ac_power_is_pvwatts():
-    sun, cell = np.linspace(1, 1200, 50), np.linspace(10, 60, 50)
-    dc = pvlib.pvsystem.pvwatts_dc(sun, cell, 6.0, pv.POWER_PER_K) * (1 - 0.14)
-    assert pv.ac_kw(sun, 6.0, cell) == pytest.approx(pvlib.inverter.pvwatts(dc, 5.0 / 0.96, 0.96), rel=1e-12)
-
-
-def test_no_sun_no_power_and_no_power_beyond_the_inverter():
-    out = pv.ac_kw(np.array([0.0, 500.0, 1500.0]), 6.0, 0.0)
-    assert out[0] == 0
-    assert 2.4 < out[1] < 3.0
-    assert out[2] == 5.0
-    assert not pv.ac_kw(np.array([0.0, 800.0]), 0.0).any()
 
 
 def test_volt_var_points_of_category_b():

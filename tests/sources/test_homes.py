@@ -122,7 +122,7 @@ def test_cop_curves_are_one_at_their_ratings() -> None:
 
 
 def test_years_pair_on_the_weekday() -> None:
-    year = Weather(1514786400, *(np.zeros(8760) for _ in range(6)))
+    year = Weather(1514786400, *(np.zeros(8760) for _ in range(7)))
     for date, pair in (
         ("2024-07-15", "2018-07-16"),
         ("2024-08-05", "2018-08-06"),
@@ -140,7 +140,7 @@ def test_years_pair_on_the_weekday() -> None:
 
 @pytest.fixture(scope="module")
 def year(data_dir: Path) -> Weather:
-    return weather.amy(data_dir / TRAVIS)
+    return weather.amy(data_dir / TRAVIS).weather
 
 
 @pytest.fixture(scope="module")
@@ -291,7 +291,7 @@ def test_january_heats(data_dir: Path, profiles: Profiles, year: Weather, seen: 
 
 
 def test_the_equipment_is_that_of_the_seed(july: Homes) -> None:
-    sky = Weather(0, *(np.full(4, 300.0) for _ in range(3)), np.full(4, 300.0), np.full(4, 30.0), np.full(4, 180.0))
+    sky = Weather(0, *(np.full(4, value) for value in (20.0, 300.0, 300.0, 300.0, 30.0, 180.0, 2.0)))
     tank = np.ones(186, dtype=bool)
     one, same, other = (equipment.lay(homes.NORMAL, july.home_id, tank, sky, seed) for seed in (1, 1, 2))
     assert np.array_equal(one.pv_kw, same.pv_kw)

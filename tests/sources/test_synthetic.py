@@ -111,7 +111,7 @@ def test_prices_spike_rarely_and_fall_below_zero_by_day() -> None:
 
 
 def test_a_year_is_like_the_typical_one(data_dir: Path) -> None:
-    typical = weather.tmy3(data_dir / "weather" / "TX-Austin_Mueller_Municipal_Ap.tmy3")
+    typical = weather.tmy3(data_dir / "weather" / "TX-Austin_Mueller_Municipal_Ap.tmy3").weather
     start = int(pd.Timestamp("2018-01-01T06:00Z").timestamp())
     years = [synthetic.weather(seed, start, 363) for seed in range(3)]
     warm = np.concatenate([year.t_out_degc for year in years])

@@ -5,11 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.core import sun
+from gridagora.core import photovoltaic
 from gridagora.core.charging import Placed, Sessions, check, owners, place
 from gridagora.core.tables import Col, Flag, Index, Weather
 
-PV_LOSS, INVERTER = 0.86, 0.96  # PVWatts: 14 % losses, 96 % inverter efficiency
 TANK_L = 189.0  # 50 gallons, with the heat capacity and the loss that GridLAB-D gives them
 TANK_KWH_K, TANK_UA_KW_K, TANK_KW = 0.22, 1.055e-3, 4.5
 PAST_DAYS = 28
@@ -24,7 +23,7 @@ class Equipment(NamedTuple):
     pv_kw: float = 5.0  # DC
     pv_tilt_deg: float = 25.0
     pv_azimuth_deg: float = 180.0
-    pv_dc_ac_ratio: float = 1.2
+    pv_dc_ac_ratio: float = photovoltaic.DC_PER_AC
     battery_kwh: float = 13.5
     battery_kw: float = 5.0
     battery_efficiency: float = 0.95
@@ -62,17 +61,11 @@ def lay(equipment: Equipment, home_id: Sequence[str], tank: Flag, weather: Weath
         H hours of the run.
     seed
         Seed of the scenario.
-
-    References
-    ----------
-    A. Dobos, PVWatts Version 5 Manual, NREL/TP-6A20-62641, 2014, doi 10.2172/1158421 (losses, inverter, DC/AC ratio).
     """
     has_pv = _mask(owners(seed, "pv", home_id, equipment.pv_share), len(home_id))
     has_battery = _mask(owners(seed, "battery", home_id, equipment.battery_share), len(home_id))
-    angles = sun.Sun(weather.zenith_deg, weather.azimuth_deg)
-    light = (weather.ghi_w_m2, weather.dni_w_m2, weather.dhi_w_m2)
-    roof = sun.on_plane(angles, *light, equipment.pv_tilt_deg, equipment.pv_azimuth_deg) / 1000.0
-    panel = np.minimum(equipment.pv_kw * PV_LOSS * INVERTER * roof, equipment.pv_kw / equipment.pv_dc_ac_ratio)
+    facing = (equipment.pv_tilt_deg, equipment.pv_azimuth_deg)
+    panel = photovoltaic.available_kw(weather, equipment.pv_kw, *facing, equipment.pv_dc_ac_ratio)
     return Columns(
         pv_kw=np.where(has_pv[:, None], panel, 0.0),
         battery_kwh=np.where(has_battery, equipment.battery_kwh, 0.0),

@@ -69,13 +69,38 @@ def on_plane(sun: Sun, ghi_w_m2: Col, dni_w_m2: Col, dhi_w_m2: Col, tilt_deg: fl
     B. Liu, R. Jordan, The long-term average performance of flat-plate solar-energy collectors, Solar Energy 7(2), 1963,
     doi 10.1016/0038-092X(63)90006-9.
     """
+    beam = dni_w_m2 * np.maximum(cos_incidence(sun, tilt_deg, azimuth_deg), 0.0)
+    total: Col = beam + diffuse_on_plane(ghi_w_m2, dhi_w_m2, tilt_deg)
+    return total
+
+
+def cos_incidence(sun: Sun, tilt_deg: float, azimuth_deg: float) -> Col:
+    """Return the cosine of the angle between the sun and the normal of a plane, shape (h,); below 0 behind it."""
     zenith, tilt = np.radians(sun.zenith_deg), np.radians(tilt_deg)
     facing = np.radians(sun.azimuth_deg - azimuth_deg)
-    cos_incidence = np.cos(zenith) * np.cos(tilt) + np.sin(zenith) * np.sin(tilt) * np.cos(facing)
-    beam = dni_w_m2 * np.maximum(cos_incidence, 0.0)
+    cosine: Col = np.cos(zenith) * np.cos(tilt) + np.sin(zenith) * np.sin(tilt) * np.cos(facing)
+    return cosine
+
+
+def diffuse_on_plane(ghi_w_m2: Col, dhi_w_m2: Col, tilt_deg: float) -> Col:
+    """Return what a tilted plane receives from an isotropic sky and from the ground, shape (h,) [W/m2]; `on_plane`'s source."""
+    tilt = np.radians(tilt_deg)
     sky, ground = (1.0 + np.cos(tilt)) / 2.0, (1.0 - np.cos(tilt)) / 2.0
-    total: Col = beam + dhi_w_m2 * sky + ghi_w_m2 * ALBEDO * ground
+    total: Col = dhi_w_m2 * sky + ghi_w_m2 * ALBEDO * ground
     return total
+
+
+def diffuse_share(clearness: Col) -> Col:
+    """Return the diffuse share of horizontal light by its ratio to the light at the top of the atmosphere, shape of it.
+
+    References
+    ----------
+    D. Erbs, S. Klein, J. Duffie, Solar Energy 28(4), 1982, doi 10.1016/0038-092X(82)90302-4.
+    """
+    k = np.clip(clearness, 0.0, 1.0)
+    middle = 0.9511 - 0.1604 * k + 4.388 * k**2 - 16.638 * k**3 + 12.336 * k**4
+    share: Col = np.where(k <= 0.22, 1.0 - 0.09 * k, np.where(k <= 0.8, middle, 0.165))
+    return share
 
 
 def on_walls(sun: Sun, ghi_w_m2: Col, dni_w_m2: Col, dhi_w_m2: Col) -> Col:

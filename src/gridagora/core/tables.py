@@ -34,6 +34,7 @@ class Weather(NamedTuple):
     dhi_w_m2: Col
     zenith_deg: Col
     azimuth_deg: Col
+    wind_m_s: Col
 
 
 class Quality(NamedTuple):

@@ -1,4 +1,4 @@
-"""Rooftop photovoltaics: AC power by PVWatts, a curtailable row without a store, and the reactive capability of its inverter."""
+"""Rooftop photovoltaics: a curtailable row without a store, and the reactive capability of its inverter."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,6 @@ from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
 from gridagora.kernels.value import Stores, stores
 
-DC_PER_AC = 1.2
-LOSS_SHARE = 0.14
-INVERTER_EFFICIENCY = 0.96
-REFERENCE_EFFICIENCY = 0.9637
-STANDARD_W_M2 = 1000.0
-STANDARD_CELL_DEGC = 25.0
-POWER_PER_K = -0.0037  # crystalline silicon, per kelvin of cell temperature
 REACTIVE_SHARE = 0.44  # of rated apparent power, category B
 VOLT_VAR = ((0.92, 0.98, 1.02, 1.08), (0.44, 0.0, 0.0, -0.44))
 VOLT_WATT = ((1.06, 1.10), (1.0, 0.0))
@@ -39,38 +32,6 @@ def of(homes: Homes) -> Pv:
 def take(table: Pv, rows: Index) -> Pv:
     """Return the arrays of some rows."""
     return Pv(table.home[rows], table.available_kw[rows])
-
-
-def ac_kw(
-    plane_w_m2: Col, dc_kw: Col | float, t_cell_degc: Col | float = STANDARD_CELL_DEGC, dc_per_ac: float = DC_PER_AC
-) -> Col:
-    """AC power of arrays by PVWatts, broadcast over its arguments [kW].
-
-    DC power in proportion to the irradiance on the array and falling with cell temperature, system losses of 14 %, then an
-    inverter of 96 % with its part-load curve, cut at its rating of dc_kw / dc_per_ac.
-
-    Parameters
-    ----------
-    plane_w_m2
-        Irradiance in the plane of the array [W/m2].
-    dc_kw
-        Rated DC power [kW].
-    t_cell_degc
-        Cell temperature [degC]; the standard 25 leaves the power as rated.
-    dc_per_ac
-        DC rating over AC rating.
-
-    References
-    ----------
-    A. P. Dobos, PVWatts version 5 manual, NREL/TP-6A20-62641, 2014, doi 10.2172/1158421.
-    """
-    rated_ac = np.asarray(dc_kw, float) / dc_per_ac
-    warm = 1 + POWER_PER_K * (np.asarray(t_cell_degc, float) - STANDARD_CELL_DEGC)
-    dc = np.maximum(np.asarray(plane_w_m2, float) / STANDARD_W_M2 * dc_kw * warm * (1 - LOSS_SHARE), 0.0)
-    rated_dc = rated_ac / INVERTER_EFFICIENCY
-    zeta = np.where(dc > 0, dc / np.where(rated_dc > 0, rated_dc, 1.0), 1.0)
-    efficiency = INVERTER_EFFICIENCY / REFERENCE_EFFICIENCY * (-0.0162 * zeta - 0.0059 / zeta + 0.9858)
-    return np.clip(efficiency * dc, 0.0, rated_ac)
 
 
 def volt_var_share(v_pu: Col | float) -> Col:

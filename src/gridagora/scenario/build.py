@@ -31,6 +31,7 @@ class Scene:
     other_kw: Col
     partners: Index | None = None  # (e, 2) pairs of homes that may trade, where a file says so
     notes: tuple[str, ...] = ()  # what was taken of the homes, in words
+    weather_note: str = ""  # which rows of a file the weather is, in words
 
     @property
     def start_s(self) -> int:
@@ -109,15 +110,14 @@ def build(scenario: Scenario, progress: Callable[[str], None] | None = None) -> 
     prices = _keep(lambda: draw.prices(scenario, start_s), problems)
     tell("weather")
     lived = _keep(lambda: households.measured(scenario, start_s), problems)
-    weather = _keep(lambda: draw.weather(scenario, start_s, lived), problems)
+    sky = _keep(lambda: draw.sky(scenario, start_s, lived), problems)
     tell("homes")
     count = _count(scenario, feeder, problems)
-    found = (
-        _keep(lambda: households.homes(scenario, start_s, count, weather, lived), problems) if weather and not problems else None
-    )
-    if problems or feeder is None or prices is None or weather is None or found is None:
+    found = _keep(lambda: households.homes(scenario, start_s, count, sky, lived), problems) if sky and not problems else None
+    if problems or feeder is None or prices is None or sky is None or found is None:
         raise InputError(dict.fromkeys(problems))  # weather that homes and run share is at fault once
-    return replace(assemble(feeder, found.homes, weather, prices, scenario), notes=found.notes)
+    scene = assemble(feeder, found.homes, sky.weather, prices, scenario)
+    return replace(scene, notes=found.notes, weather_note=sky.note)
 
 
 def assemble(

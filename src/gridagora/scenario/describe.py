@@ -113,6 +113,8 @@ def scene_lines(scene: Scene) -> dict[str, str]:
         )
     sky = scene.weather.t_out_degc[: 24 * case.days]
     lines["weather"] = f"{keys.weather.source}: {sky.min():.0f} to {sky.max():.0f} degC, mean {sky.mean():.1f}"
+    if scene.weather_note:
+        lines["weather read"] = scene.weather_note
     lines["prices"] = prices_line(scene.prices, case.days, keys.prices.source)
     lines["tariff"] = (
         f"delivery {keys.prices.delivery_per_kwh:g} $/kWh, export credit {keys.prices.export_credit_per_kwh:+g} $/kWh"
@@ -172,7 +174,11 @@ def _equipment(scene: Scene) -> str:
         "batteries": np.count_nonzero(homes.battery_kwh > 0),
         "electric water heaters": np.count_nonzero(homes.tank_kwh_k > 0),
     }
-    return ", ".join(f"{many} with {what}" for what, many in owners.items()) + f"; {homes.ev_home.size} charging sessions"
+    said = ", ".join(f"{many} with {what}" for what, many in owners.items()) + f"; {homes.ev_home.size} charging sessions"
+    if not owners["solar"]:
+        return said
+    sun_kwh = homes.pv_kw[:, : 24 * scene.scenario.scenario.days].sum()
+    return f"{said}; panels could make {sun_kwh:,.0f} kWh in the run"
 
 
 def _export(credit_per_kwh: float | None) -> str:

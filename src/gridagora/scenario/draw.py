@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gridagora.core import photovoltaic
 from gridagora.core.charging import Sessions
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.feeder import Feeder
@@ -15,13 +16,21 @@ from gridagora.core.quality import TIERS
 from gridagora.core.rng import stream
 from gridagora.core.session import Preference
 from gridagora.core.tables import Homes, Prices, Quality, Weather
-from gridagora.scenario.calendar import midnight_s
+from gridagora.files.weather_year import WeatherYear
+from gridagora.scenario.calendar import midnight_s, utc_offset_s
 from gridagora.scenario.schema import ComfortKeys, PreferenceKeys, QualityKeys, Scenario
 from gridagora.scenario.sound import hours
 from gridagora.sources import opendss, synthetic, synthetic_feeder
 from gridagora.sources import prices as ercot
 from gridagora.sources import weather as skies
-from gridagora.sources.homes import paired_start
+
+
+class Sky(NamedTuple):
+    """Weather of a run, the latitude of its place, and in words which rows of a file it is."""
+
+    weather: Weather
+    latitude_deg: float
+    note: str = ""
 
 
 class Measured(NamedTuple):
@@ -34,8 +43,11 @@ class Measured(NamedTuple):
     sessions: Sessions
     notes: tuple[str, ...]
     exposure: Exposure | None = None  # wind and sky over the hours of `year`, where its file tells them
+    file: WeatherYear | None = None  # the whole year of that weather
 
 
+HOUR_S = 3600
+FAST_H = (-2.0, 4.0)  # local time less the sun's: -1 h in the east of India, +3 h in the west of China or Alaska in summer
 DEFAULT_HOMES = 40  # of a synthetic feeder whose scenario does not say
 
 
@@ -63,15 +75,28 @@ def prices(scenario: Scenario, start_s: int) -> Prices:
             return ercot.ercot_files(*files, start_s, case.days, keys.point or None, keys.point_type or None)
 
 
-def weather(scenario: Scenario, start_s: int, measured: Measured | None = None) -> Weather:
-    """Return the weather of the run; that of another year is dated anew, where homes lived in it from the day they lived."""
+def sky(scenario: Scenario, start_s: int, measured: Measured | None = None) -> Sky:
+    """Return the weather of the run: the rows of its dates, or where homes lived in it those of the days that they live.
+
+    Raises
+    ------
+    InputError
+        What the file has wrong, and a local time that is not that of its place.
+    """
     case, keys = scenario.scenario, scenario.weather
     if keys.source == "synthetic":
-        return synthetic.weather(case.seed, start_s, case.days)
-    if measured is not None and not measured.apart:
-        return skies.window(measured.year, measured.from_s, hours(case.days), start_s)
-    year = year_of(keys.source, keys.file, keys.folder)
-    return skies.window(year, _from_s(scenario, start_s, year), hours(case.days), start_s)
+        return Sky(synthetic.weather(case.seed, start_s, case.days), synthetic.AUSTIN[0])
+    shared = measured is not None and not measured.apart
+    year = measured.file if measured is not None and shared else None
+    year = year or year_of(keys.source, keys.file, keys.folder)
+    _check_zone(scenario, start_s, year)
+    from_s = start_s
+    if measured is not None and shared:
+        from_s = measured.from_s
+    elif scenario.homes.source == "synthetic" and scenario.homes.start is not None:
+        from_s = midnight_s(scenario.homes.start, case.timezone)
+    found = skies.window(year, from_s, hours(case.days), start_s)
+    return Sky(found, year.site.latitude_deg, skies.told(year, from_s, case.days))
 
 
 def quality(scenario: Scenario, home_id: Sequence[str]) -> Quality:
@@ -130,31 +155,42 @@ def without_tanks(table: Homes) -> Homes:
     )
 
 
-def year_of(source: str, file: str, folder: str) -> Weather:
+def year_of(source: str, file: str, folder: str) -> WeatherYear:
     """Return a whole year of weather from the source of that name."""
     match source:
         case "epw":
             return skies.epw(Path(file))
         case "tmy3":
             return skies.tmy3(Path(file))
+        case "nsrdb":
+            return skies.nsrdb(Path(file))
         case _:
             return skies.amy(Path(folder))
 
 
-def _from_s(scenario: Scenario, start_s: int, year: Weather) -> int:
-    """Return where in the year of the weather the run starts [s UTC].
+def facing(scenario: Scenario, latitude_deg: float) -> dict[str, float]:
+    """Return tilt and azimuth of the panels: as said, or towards the equator."""
+    keys = scenario.homes
+    azimuth = photovoltaic.towards_equator_deg(latitude_deg) if keys.azimuth_deg is None else keys.azimuth_deg
+    return {"pv_tilt_deg": keys.tilt_deg, "pv_azimuth_deg": azimuth}
 
-    Raises
-    ------
-    InputError
-        `homes.start` lies outside that year.
-    """
-    asked = scenario.homes.start if scenario.homes.source == "synthetic" else None
-    if asked is None:
-        return paired_start(start_s, year)
-    from_s = midnight_s(asked, scenario.scenario.timezone)
-    if year.start_s <= from_s < year.start_s + 3600 * len(year.t_out_degc):
-        return from_s
-    first = np.datetime64(year.start_s, "s").astype("datetime64[Y]")
-    where = f"{scenario.file or 'scene'}: [homes] start"
-    raise InputError([Problem(where, str(asked), f"a day of {first}, the year of the weather and the homes")])
+
+def _check_zone(scenario: Scenario, start_s: int, year: WeatherYear) -> None:
+    """Refuse a local time that no place so far east or west keeps, and one that splits the hours of the file."""
+    case, site = scenario.scenario, year.site
+    offset_h = utc_offset_s(case.start, case.timezone) / HOUR_S
+    fast_h = (offset_h - site.longitude_deg / 15.0 + 12.0) % 24.0 - 12.0
+    where, got = f"{scenario.file or 'scene'}: [scenario] timezone", f"'{case.timezone}', UTC{offset_h:+g} h"
+    hint = f'The file has standard time UTC{site.utc_h:+g} h: timezone = "{_zone_name(site.utc_h)}".'
+    if not FAST_H[0] <= fast_h <= FAST_H[1]:
+        expected = f"the local time of the weather file, whose place is at longitude {site.longitude_deg:g}"
+        raise InputError([Problem(where, got, expected, hint)])
+    if (start_s + round(site.utc_h * HOUR_S)) % HOUR_S:
+        raise InputError([Problem(where, got, "a time whole hours from that of the weather file", hint)])
+
+
+def _zone_name(utc_h: float) -> str:
+    """Return an IANA name of a standard time."""
+    odd = {3.5: "Asia/Tehran", 4.5: "Asia/Kabul", 5.5: "Asia/Kolkata", 5.75: "Asia/Kathmandu", 6.5: "Asia/Yangon"}
+    odd |= {9.5: "Australia/Darwin", -3.5: "America/St_Johns", -9.5: "Pacific/Marquesas", 8.75: "Australia/Eucla"}
+    return odd.get(utc_h, f"Etc/GMT{-round(utc_h):+d}" if utc_h % 1 == 0 else "the name of that zone")  # sign turned round

@@ -13,6 +13,8 @@ from gridagora.core.errors import InputError, Problem
 from gridagora.core.outdoors import Exposure
 from gridagora.core.profiles import HOUR_S, Profiles, has_unit, hours_of
 from gridagora.core.tables import TAIL_H, Homes, Weather
+from gridagora.files.weather_year import WeatherYear
+from gridagora.files.weather_year import rows as rows_of
 from gridagora.scenario import draw
 from gridagora.scenario.calendar import midnight_s
 from gridagora.scenario.schema import Scenario
@@ -20,6 +22,7 @@ from gridagora.sources import ev, synthetic
 from gridagora.sources import homes as houses
 from gridagora.sources.exposure import exposure
 from gridagora.sources.profiles import Layout, read_profiles
+from gridagora.sources.weather import window
 
 DAY_S, WEEK_S = 86400, 7 * 86400
 SEASON_S = 31 * DAY_S  # homes of another season are taken only where the scenario says so
@@ -59,17 +62,19 @@ def measured(scenario: Scenario, start_s: int) -> draw.Measured | None:
     profiles, sky, notes = _over_the_same_hours(scenario, found.profiles, year)
     from_s = _from_s(scenario, start_s, profiles)
     said = () if keys.source == "travis" else (*found.notes, *notes, *_edges(profiles, from_s, scenario.scenario.days), HOURLY)
-    return draw.Measured(profiles, sky, from_s, _apart(scenario), cars, said, _exposure(source, file, folder, year, sky))
+    seen = _exposure(source, file, folder, year, sky)
+    return draw.Measured(profiles, sky, from_s, _apart(scenario), cars, said, seen, year)
 
 
-def homes(scenario: Scenario, start_s: int, count: int, sky: Weather, lived: draw.Measured | None) -> Population:
+def homes(scenario: Scenario, start_s: int, count: int, outdoors: draw.Sky, lived: draw.Measured | None) -> Population:
     """Return the population: so many homes, what they own, and when their cars come and go."""
-    keys, case = scenario.homes, scenario.scenario
+    keys, case, sky = scenario.homes, scenario.scenario, outdoors.weather
+    owned = _owned(scenario) | draw.facing(scenario, outdoors.latitude_deg)
     if lived is None:
-        equipment = synthetic.NORMAL._replace(**_owned(scenario))
+        equipment = synthetic.NORMAL._replace(**owned)
         table = synthetic.homes(case.seed, sky, case.days, count, equipment)
         return Population(table if keys.water_heaters else draw.without_tanks(table), ())
-    equipment = houses.NORMAL._replace(**_owned(scenario))
+    equipment = houses.NORMAL._replace(**owned)
     placed = charging(equipment, houses.named(lived.profiles, count), lived.sessions, case.days, case.seed)
     table = houses.travis(
         lived.profiles,
@@ -95,13 +100,13 @@ def _weather_of_homes(scenario: Scenario) -> tuple[str, str, str]:
     return scenario.weather.source, scenario.weather.file, scenario.weather.folder
 
 
-def _exposure(source: str, file: str, folder: str, year: Weather | None, sky: Weather) -> Exposure | None:
+def _exposure(source: str, file: str, folder: str, year: WeatherYear | None, sky: Weather) -> Exposure | None:
     """Return wind and sky radiation over the hours of `sky`, a part of `year`."""
     if year is None or source not in {"travis", "epw"}:
         return None
-    found = exposure(Path(folder) / "weather.epw" if source == "travis" else Path(file), year)
-    first = (sky.start_s - year.start_s) // HOUR_S
-    return None if found is None else Exposure(*(column[first : first + len(sky.t_out_degc)] for column in found))
+    found = exposure(Path(folder) / "weather.epw" if source == "travis" else Path(file), year.weather)
+    rows, _ = rows_of(year, sky.start_s, len(sky.t_out_degc))
+    return None if found is None else Exposure(*(column[rows] for column in found))
 
 
 def _apart(scenario: Scenario) -> bool:
@@ -127,17 +132,17 @@ def _layout(scenario: Scenario) -> Layout:
     return Layout(columns, units, keys.time_names, keys.step_minutes, keys.load_max_kw)
 
 
-def _origin_s(scenario: Scenario, start_s: int, year: Weather | None) -> int:
+def _origin_s(scenario: Scenario, start_s: int, year: WeatherYear | None) -> int:
     """Return the start of hour 0 of numbered hours [s UTC]."""
     if scenario.homes.first is not None:
         return midnight_s(scenario.homes.first, scenario.scenario.timezone)
     return (
-        midnight_s(scenario.scenario.start.replace(month=1, day=1), scenario.scenario.timezone) if year is None else year.start_s
+        midnight_s(scenario.scenario.start.replace(month=1, day=1), scenario.scenario.timezone) if year is None else year.first_s
     )
 
 
 def _over_the_same_hours(
-    scenario: Scenario, profiles: Profiles, year: Weather | None
+    scenario: Scenario, profiles: Profiles, year: WeatherYear | None
 ) -> tuple[Profiles, Weather, tuple[str, ...]]:
     """Return homes and their weather over the hours that both have."""
     zone, hours = scenario.scenario.timezone, profiles.load_kw.shape[1]
@@ -145,22 +150,23 @@ def _over_the_same_hours(
         if has_unit(profiles).any():
             hint = "Name it: weather_source and weather_file in [homes]."
             got = "homes that cool or heat and no weather that they were measured in"
-            raise InputError([Problem(f"{scenario.file}: [homes] weather_source", got, "'travis', 'epw' or 'tmy3'", hint)])
+            raise InputError(
+                [Problem(f"{scenario.file}: [homes] weather_source", got, "'travis', 'epw', 'tmy3' or 'nsrdb'", hint)]
+            )
         return profiles, _nowhere(profiles), ()
-    begin = max(profiles.start_s, year.start_s)
-    end = min(profiles.start_s + HOUR_S * hours, year.start_s + HOUR_S * len(year.t_out_degc))
+    last_s = year.first_s + HOUR_S * len(year.weather.t_out_degc)
+    begin, end = max(profiles.start_s, year.first_s), min(profiles.start_s + HOUR_S * hours, last_s)
     shared = (end - begin) // DAY_S * 24
     if shared <= 0:
         if not has_unit(profiles).any():
             return profiles, _nowhere(profiles), ()
         span = f"{_day(profiles.start_s, zone)} to {_day(profiles.start_s + HOUR_S * hours - 1, zone)}"
-        sky = f"{_day(year.start_s, zone)} to {_day(year.start_s + HOUR_S * len(year.t_out_degc) - 1, zone)}"
+        sky = f"{_day(year.first_s, zone)} to {_day(last_s - 1, zone)}"
         hint = "Name the weather that the homes were measured in: weather_source and weather_file in [homes]."
         where = f"{_path(scenario)} and its weather"
         raise InputError([Problem(where, f"homes of {span} and weather of {sky}", "the same hours", hint)])
     cut = hours_of(profiles, (begin - profiles.start_s) // HOUR_S, shared)
-    first = (begin - year.start_s) // HOUR_S
-    sky = Weather(begin, *(column[first : first + shared] for column in year[1:]))
+    sky = window(year, begin, shared)
     left = hours - shared
     return cut, sky, (f"{left} hours outside the weather of the homes are left out",) if left else ()
 
@@ -168,7 +174,7 @@ def _over_the_same_hours(
 def _nowhere(profiles: Profiles) -> Weather:
     """Return a sky for homes whose house nothing depends on."""
     hours = profiles.load_kw.shape[1]
-    return Weather(profiles.start_s, *(np.zeros(hours) for _ in range(4)), np.full(hours, 90.0), np.full(hours, 180.0))
+    return Weather(profiles.start_s, *(np.zeros(hours) for _ in range(4)), *(np.full(hours, each) for each in (90.0, 180.0, 2.0)))
 
 
 def _from_s(scenario: Scenario, start_s: int, profiles: Profiles) -> int:

@@ -17,7 +17,7 @@ USED = (
     ("homes", "weather_file", ("profiles",)),
     ("homes", "weather_folder", ("profiles",)),
     ("homes", "ev_file", ("travis", "profiles")),
-    ("weather", "file", ("epw", "tmy3")),
+    ("weather", "file", ("epw", "tmy3", "nsrdb")),
     ("weather", "folder", ("travis",)),
     ("prices", "folder", ("ercot_hub_average", "ercot_zone", "ercot_hb_south_2016")),
     ("prices", "file", ("ercot_zone",)),
@@ -93,7 +93,7 @@ def _of_homes(values: Mapping[str, Any], key: str) -> str:
         return (named or EV_FILES.get(values["ev_source"], "")) if values["ev_share"] > 0 else ""
     if key == "folder":
         return "" if values["file"] and values["source"] == "profiles" else named
-    opened = {"weather_file": ("epw", "tmy3"), "weather_folder": ("travis",)}
+    opened = {"weather_file": ("epw", "tmy3", "nsrdb"), "weather_folder": ("travis",)}
     return named if key not in opened or values["weather_source"] in opened[key] else ""
 
 

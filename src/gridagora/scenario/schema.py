@@ -62,10 +62,10 @@ class HomesKeys(Table):
     load_max_kw: Positive = Field(
         96.0, description="largest hourly load of a home that is believed; 400 A at 240 V, the largest meter of a home [kW]"
     )
-    weather_source: Literal["", "travis", "epw", "tmy3"] = Field(
+    weather_source: Literal["", "travis", "epw", "tmy3", "nsrdb"] = Field(
         "", description="weather that the homes were measured in, for source 'profiles'; left out: that of the run"
     )
-    weather_file: str = Field("", description="file of that weather, for weather_source 'epw' and 'tmy3'")
+    weather_file: str = Field("", description="file of that weather, for weather_source 'epw', 'tmy3' and 'nsrdb'")
     weather_folder: str = Field(TRAVIS, description="folder of that weather, for weather_source 'travis'")
     fit_r2_least: float = Field(
         0.8, le=1.0, description="share of the variance of heating and cooling that the house of the median home must explain"
@@ -91,6 +91,10 @@ class HomesKeys(Table):
     )
     pv_share: Share = Field(0.4, description="share of homes with solar panels [0..1]")
     pv_kw: Positive = Field(5.0, description="rating of the panels of such a home [kW DC]")
+    tilt_deg: float = Field(25.0, ge=0.0, le=90.0, description="tilt of the panels; 0 is flat, 90 a wall [deg]")
+    azimuth_deg: float | None = Field(
+        None, ge=0.0, le=360.0, description="where they face, clockwise from north; left out: the equator [deg]"
+    )
     ev_share: Share = Field(0.3, description="share of homes with an electric vehicle [0..1]")
     ev_kw: Positive = Field(7.2, description="rating of its charger at the meter [kW]")
     battery_share: Share = Field(0.15, description="share of homes with a battery [0..1]")
@@ -128,8 +132,10 @@ class HomeUnits(Table):
 class WeatherKeys(Table):
     """`[weather]`: the outdoors."""
 
-    source: Literal["synthetic", "travis", "epw", "tmy3"] = Field("synthetic", description="where the weather comes from")
-    file: str = Field("", description="weather file, for sources 'epw' and 'tmy3'")
+    source: Literal["synthetic", "travis", "epw", "tmy3", "nsrdb"] = Field(
+        "synthetic", description="where the weather comes from"
+    )
+    file: str = Field("", description="weather file, for sources 'epw', 'tmy3' and 'nsrdb'")
     folder: str = Field(TRAVIS, description="folder with weather.csv.gz, for source 'travis'")
 
 

@@ -28,6 +28,7 @@ READ_A_FILE = (
     ("feeder", "opendss", "file"),
     ("weather", "epw", "file"),
     ("weather", "tmy3", "file"),
+    ("weather", "nsrdb", "file"),
     ("prices", "ercot_files", "day_ahead_file"),
     ("prices", "ercot_files", "real_time_file"),
 )
@@ -164,7 +165,7 @@ def _weather(homes: HomesKeys, weather: WeatherKeys, got: Got) -> list[Problem]:
         problems.append(Problem(got.where("weather", "source"), f"'{weather.source}'", expected, hint))
     if homes.source != "profiles":
         return problems
-    if homes.weather_source in {"epw", "tmy3"} and not homes.weather_file:
+    if homes.weather_source in {"epw", "tmy3", "nsrdb"} and not homes.weather_file:
         expected = f"the file that weather_source '{homes.weather_source}' reads"
         problems.append(Problem(got.where("homes", "weather_file"), "nothing", expected))
     if homes.ev_source == "sessions" and homes.ev_share > 0 and not homes.ev_file:

@@ -25,6 +25,7 @@ SKY_MEAN, SKY_SPREAD, SKY_KEEP = np.array([0.287, 0.696, 0.944]), np.array([0.07
 SKY_USUAL = 0.70  # mean ratio of a day
 # Temperature [degC], same source: mean, two harmonics of the year, two of the day, how clear skies widen the day, AR(1) residual.
 T_MEAN, T_YEAR, T_DAY = 20.5, (-8.04, -2.33, -0.70, -0.06), (-3.07, -3.02, 0.54, 0.68)
+WIND_M_S = 2.0  # of every hour; only cell temperature knows it
 T_CLEAR, T_KEEP, T_SPREAD = (0.16, -4.11, -4.27), 0.971, 3.4
 
 # Day-ahead price by local standard hour [$/MWh]: medians of HB_HUBAVG 2024, July-August, January-February, April-May.
@@ -134,8 +135,8 @@ def weather(seed: int, start_s: int, days: int, place: tuple[float, float] = AUS
 
     References
     ----------
-    B. Haurwitz, Insolation in relation to cloudiness and cloud density, J. Meteorology 2, 1945 (clear sky); D. Erbs, S. Klein,
-    J. Duffie, Solar Energy 28(4), 1982, doi 10.1016/0038-092X(82)90302-4 (diffuse share).
+    B. Haurwitz, Insolation in relation to cloudiness and cloud density, J. Meteorology 2, 1945 (clear sky); the diffuse share is
+    that of `core.sun.diffuse_share`.
     """
     hours = SPIN_UP_H + DAY_H * days + TAIL_H
     hour = start_s // HOUR_S - SPIN_UP_H + np.arange(hours)
@@ -147,12 +148,13 @@ def weather(seed: int, start_s: int, days: int, place: tuple[float, float] = AUS
     up = height > 0.02
     safe = np.where(up, height, 1.0)
     ghi = np.where(up, clear_index * 1098.0 * safe * np.exp(-0.057 / safe), 0.0)
-    dhi = ghi * _diffuse(ghi / (1361.0 * safe))
+    dhi = ghi * sun.diffuse_share(ghi / (1361.0 * safe))
     dni = np.where(height > 0.07, (ghi - dhi) / safe, 0.0)
     dhi = ghi - dni * np.where(up, height, 0.0)
     t_out = _temperature(hour, clear_index, noise[:, 1])
     cut = slice(SPIN_UP_H, None)
-    return Weather(start_s, t_out[cut], ghi[cut], dni[cut], dhi[cut], angles.zenith_deg[cut], angles.azimuth_deg[cut])
+    light = (ghi[cut], dni[cut], dhi[cut], angles.zenith_deg[cut], angles.azimuth_deg[cut])
+    return Weather(start_s, t_out[cut], *light, np.full(hours - SPIN_UP_H, WIND_M_S))
 
 
 def _sky(draws: Col, noise: Col) -> Col:
@@ -167,12 +169,6 @@ def _sky(draws: Col, noise: Col) -> Col:
         index[hour] = SKY_MEAN[state] + SKY_SPREAD[state] * inside
     held: Col = np.clip(index, 0.05, 1.1)
     return held
-
-
-def _diffuse(clearness: Col) -> Col:
-    k = np.clip(clearness, 0.0, 1.0)
-    middle = 0.9511 - 0.1604 * k + 4.388 * k**2 - 16.638 * k**3 + 12.336 * k**4
-    return np.where(k <= 0.22, 1.0 - 0.09 * k, np.where(k <= 0.8, middle, 0.165))
 
 
 def _season(hour: Index) -> Col:
