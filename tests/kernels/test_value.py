@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse as sp
 
 from gridagora.kernels.polyline import PENALTY, mean_after_draws, right_value, taste
-from gridagora.kernels.stores import FIELDS, Stores, stores
+from gridagora.kernels.stores import FIELDS, Slopes, Stores, stores
 from gridagora.kernels.value import bid, blend, respond, slopes
 
 Table = dict[str, Any]
@@ -437,3 +437,14 @@ def test_prices_that_do_not_fit_are_refused() -> None:
         respond(s, np.ones(4), np.ones(4))
     with pytest.raises(ValueError, match="say by `row`"):
         respond(s, np.ones((3, 3)), np.ones((3, 3)))
+
+
+def test_a_full_battery_bids_finite_prices_where_energy_is_paid_to_be_taken():
+    """At a constant -205 $/MWh both sides of its bid fall and touch at no power alone: the tangent there has no width."""
+    fixed = {"p_min_kw": -5.0, "p_max_kw": 5.0, "x_max": 13.5, "gain_in": 0.95, "gain_out": 0.95, "wear_per_kwh": 0.01}
+    x = [0.0, 5.776, 5.776, 8.75, 8.75, 13.5, 0.0, 0.513, 0.513, 10.526, 10.526, 13.5]
+    mu = [-0.20006, -0.20006, -0.20383, -0.20383, -0.20473, -0.20473, -0.19858, -0.19858, -0.20006, -0.20006, -0.20383, -0.20383]
+    worth = Slopes(np.array([0, 6, 12]), np.array(x), np.array(mu), 1)
+    offered = bid(stores([13.5], [1 / 12], **fixed), worth, 1 / 12)
+    assert np.isfinite(offered.p_kw).all() and np.isfinite(offered.price_per_kwh).all()
+    assert (np.diff(offered.p_kw) >= 0).all() and (np.diff(offered.price_per_kwh) <= 0).all()

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from gridagora.core.errors import InputError
+from gridagora.core.errors import InputError, PartError
 from gridagora.core.exchange import Plans, Status, tender
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.retail_game import followers, price_per_kwh
@@ -15,6 +15,7 @@ from gridagora.core.retail_rounds import Asked, Community, Rule, answered, commu
 from gridagora.core.session import Call, Site, Supply, Traffic, drive
 from gridagora.kernels.curve import curves
 from gridagora.kernels.value import respond
+from gridagora.markets import retailer
 from gridagora.markets.retailer import Path, Retailer, corrected
 from gridagora.run.claims import batteries
 
@@ -264,3 +265,15 @@ def test_end_users_absorb_what_is_offered() -> None:
     found = agreed(s).result
     taken = found.p_kw[N:].sum(0)
     np.testing.assert_allclose(price_per_kwh(s.community.end_users, taken), found.price_per_kwh[-1], atol=1e-3)
+
+
+def test_a_game_without_solution_says_what_to_do(monkeypatch):
+    """Few end-users at 5,000 $/MWh all leave the same hours: what they take no longer tells one price from another."""
+
+    def stuck(*_):
+        raise PartError("inner iteration: what is taken stays 2 kW off; end-users' response is hardly positive definite")
+        yield
+
+    monkeypatch.setattr(retailer, "protocol", stuck)
+    with pytest.raises(InputError, match=r"hardly positive definite, expected .* Set market.retailer.shifting = false"):
+        agreed(scene())

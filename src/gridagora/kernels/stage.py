@@ -110,6 +110,8 @@ def hull(s, g, n, zero):  # type: ignore[no-untyped-def]
         if j < n - 1 and g[j] < level:
             right = s[j] + (level - g[j]) / (g[j + 1] - g[j]) * (s[j + 1] - s[j])
             total += 0.5 * (g[j] + level) * (right - s[j])
+        if right <= left:  # both sides touch at one power: a full or an empty store; any level between them is a tangent
+            break
         new = total / (right - left)
         if abs(new - level) <= 1e-15 * (1.0 + abs(level)):
             break

@@ -167,7 +167,12 @@ class Retailer:
         outside = supply.import_per_kwh, supply.export_per_kwh, count, DEVICES * count, own, tariff
         terms = Terms(users, *outside, supply.limit_kw, supply.over_per_kwh)
         yield terms
-        played = yield from _played(terms, Rule(SHARE, NEAR_PER_KWH, most_rounds=rounds), last)
+        try:
+            played = yield from _played(terms, Rule(SHARE, NEAR_PER_KWH, most_rounds=rounds), last)
+        except PartError as error:
+            hint = "Set market.retailer.shifting = false, which takes the hours of end-users as independent."
+            expected = "end-users whose answer to the price tells one retail price from another"
+            raise InputError([Problem("market.retailer", str(error), expected, hint)]) from error
         yield told(played, count, ends)
         return played
 
