@@ -48,14 +48,15 @@ def test_at_the_retail_price_no_seller_would_move_an_hour_that_is_free(seed: int
 
 
 def test_the_net_import_is_the_best_of_a_scan() -> None:
-    c = terms(limit_kw=4.0, over_per_kwh=0.3)
+    c = terms(limit_kw=4.0, over_per_kwh=0.3, base_kw=np.linspace(0.0, 3.0, T))
     rng, grid = np.random.default_rng(2), np.linspace(-40, 40, 160_001)
     gain = np.full(T, 0.05)
     for _ in range(20):
-        short, mu = rng.uniform(-10, 20, T), rng.uniform(0.0, 0.6, T)
+        short, mu = rng.uniform(-20, 20, T), rng.uniform(-0.4, 0.6, T)
         found, _ = imported_kw(c, short, mu, gain)
         for t in range(T):
-            cost = BUY[t] * np.maximum(grid, 0) - 0.5 * BUY[t] * np.maximum(-grid, 0) + 0.3 * np.maximum(grid - 4, 0)
+            both = grid + c.base_kw[t]
+            cost = BUY[t] * np.maximum(both, 0) - 0.5 * BUY[t] * np.maximum(-both, 0) + 0.3 * np.maximum(np.abs(both) - 4, 0)
             best = grid[np.argmin(cost - mu[t] * (grid - short[t]) + gain[t] / 2 * (grid - short[t]) ** 2)]
             assert found[t] == pytest.approx(best, abs=1e-3)
 

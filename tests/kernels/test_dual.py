@@ -89,18 +89,18 @@ def reference(table, s):
     leak, gain_in, gain_out = table.leak.ravel(), table.gain_in.ravel(), table.gain_out.ravel()
     first = np.zeros((m, H))
     first[:, 0] = table.leak[:, 0] * table.x0
-    move = sp.hstack([-sp.diags(gain_in), sp.diags(1 / gain_out), eye - sp.diags(leak) @ shift, sp.csc_matrix((size, 3 * H))])
+    move = sp.hstack([-sp.diags(gain_in), sp.diags(1 / gain_out), eye - sp.diags(leak) @ shift, sp.csc_matrix((size, 4 * H))])
     total = sp.kron(np.ones((1, m)), sp.identity(H))
-    supplies = sp.hstack([total, -total, sp.csc_matrix((H, size)), -sp.hstack([sp.identity(H)] * 3)])
-    n = 3 * size + 3 * H
+    supplies = sp.hstack([total, -total, sp.csc_matrix((H, size)), -sp.hstack([sp.identity(H)] * 4)])
+    n = 3 * size + 4 * H
     a = sp.vstack([move, supplies, -sp.identity(n), sp.identity(n)])
-    low = np.r_[np.zeros(2 * size), table.x_min.ravel(), np.zeros(3 * H)]
+    low = np.r_[np.zeros(2 * size), table.x_min.ravel(), np.zeros(4 * H)]
     high = np.r_[table.p_max_kw.ravel(), np.maximum(-table.p_min_kw, 0).ravel(), table.x_max.ravel(), length.ravel()]
     b = np.r_[(table.inflow + first).ravel(), s.q_min_kw - s.base_kw, -low, high]
     end = np.zeros((m, H))
     end[:, -1] = table.end_mu[:, 0]
     k, wear = table.k_x.ravel(), table.wear_per_kwh.ravel()
-    join = sp.hstack([sp.identity(H)] * 3)
+    join = sp.hstack([sp.identity(H)] * 4)
     p = sp.block_diag([sp.csc_matrix((2 * size, 2 * size)), sp.diags(k), join.T @ sp.diags(s.slope_per_kwh_kw) @ join])
     q = np.r_[wear, wear, -k * table.x_set.ravel() - end.ravel(), (price + s.slope_per_kwh_kw * s.q_min_kw).ravel()]
     constant = 0.5 * (k * table.x_set.ravel() ** 2).sum() + supply_cost(s, s.q_min_kw)
@@ -136,6 +136,21 @@ def test_limit_shows_in_the_price_and_holds():
     p = recover(found, table.gain_in, table.gain_out)
     assert (s.base_kw + p.sum(0)).max() <= s.limit_kw[0] * (1 + 2e-3)
     assert (found.price_per_kwh - s.buy_per_kwh).max() > 1e-3
+
+
+def test_a_limit_holds_for_export_too():
+    """With sun to spare the price falls below that of export until what leaves the area fits."""
+    n = 30
+    table, loose = homes(n, 1), supply(30, limit=np.inf)
+    loose = loose._replace(base_kw=loose.base_kw - 9.0 * n * np.maximum(0, np.cos((np.arange(H) - 13) / 12 * np.pi)))
+    loose = loose._replace(q_min_kw=loose.base_kw - 8 * n, q_max_kw=loose.base_kw + 20 * n)
+    group = alike(table.x0[:, None], np.repeat(np.arange(3), n), 18)
+    free = recover(coordinate(ask(table), loose, group, loose.buy_per_kwh, homes=n), table.gain_in, table.gain_out)
+    s = loose._replace(limit_kw=np.full(H, -0.7 * (loose.base_kw + free.sum(0)).min()))
+    found = coordinate(ask(table), s, group, s.buy_per_kwh, homes=n)
+    p = recover(found, table.gain_in, table.gain_out)
+    assert (s.base_kw + p.sum(0)).min() >= -s.limit_kw[0] * (1 + 2e-3)
+    assert (found.price_per_kwh - s.sell_per_kwh).min() < -1e-3
 
 
 def test_few_rounds_still_bound_and_never_get_worse():
@@ -188,18 +203,18 @@ def test_master_is_the_quadratic_programme(slope, limit):
     columns, cost, start = rng.standard_normal((g * k, H)), rng.random(g * k), np.arange(g) * k
     centre = 1.2 * s.buy_per_kwh
     price, length = blocks(s)
-    m, join = g * k, sp.hstack([sp.identity(H)] * 3)
+    m, join = g * k, sp.hstack([sp.identity(H)] * 4)
     p = sp.block_diag([sp.csc_matrix((m, m)), join.T @ sp.diags(s.slope_per_kwh_kw) @ join, sp.identity(H) / step])
     q = np.r_[cost, (price + s.slope_per_kwh_kw * s.q_min_kw).ravel(), centre]
     a = sp.vstack(
         [
-            sp.hstack([sp.kron(sp.identity(g), np.ones((1, k))), sp.csc_matrix((g, 4 * H))]),
+            sp.hstack([sp.kron(sp.identity(g), np.ones((1, k))), sp.csc_matrix((g, 5 * H))]),
             sp.hstack([sp.csc_matrix(columns.T), -join, -sp.identity(H)]),
-            sp.hstack([-sp.identity(m + 3 * H), sp.csc_matrix((m + 3 * H, H))]),
-            sp.hstack([sp.csc_matrix((3 * H, m)), sp.identity(3 * H), sp.csc_matrix((3 * H, H))]),
+            sp.hstack([-sp.identity(m + 4 * H), sp.csc_matrix((m + 4 * H, H))]),
+            sp.hstack([sp.csc_matrix((4 * H, m)), sp.identity(4 * H), sp.csc_matrix((4 * H, H))]),
         ]
     )
-    b = np.r_[np.ones(g), s.q_min_kw - s.base_kw, np.zeros(m + 3 * H), length.ravel()]
+    b = np.r_[np.ones(g), s.q_min_kw - s.base_kw, np.zeros(m + 4 * H), length.ravel()]
     x = np.array(solve(p, q, a, b, g + H).x)
     found = mix(columns, cost, start, s, centre, step)
     assert np.abs(found.price_per_kwh - centre - x[-H:] / step).max() < 1e-4

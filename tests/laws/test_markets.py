@@ -33,7 +33,7 @@ def test_energy_of_every_store_balances(outcomes, name):
 def test_meters_add_up_to_the_substation(outcomes, name):
     o = outcomes[name]
     parts = o.fixed_kw - o.pv_kw + o.hvac_kw + o.water_heater_kw + o.battery_kw + o.ev_kw
-    np.testing.assert_allclose(parts, o.load_kw, atol=1e-9)
+    np.testing.assert_allclose(parts + o.other_kw, o.load_kw, atol=1e-9)
 
 
 def test_no_design_beats_the_certified_bound(scene, study, outcomes):
@@ -57,8 +57,8 @@ def test_a_run_replays_bit_for_bit(scene, study, outcomes, name):
 
 @pytest.mark.parametrize("name", TARIFFS)
 def test_tariffs_are_revenue_neutral_on_the_baseline(outcomes, study, name):
-    """T30: the tariff earns the cost of the baseline load, no more and no less."""
-    assert abs(revenue_gap_usd(outcomes[name], study)) <= 1e-9
+    """T30: the ledger of the baseline leaves the operator nothing but what rounding of each bill makes, half a micro-dollar."""
+    assert abs(revenue_gap_usd(outcomes[name], study)) <= 0.5e-6 * (len(study.homes.home_id) + 4)
 
 
 def test_one_way_prices_rebound_and_central_does_not(outcomes):

@@ -122,7 +122,9 @@ def test_nobody_gains_alone_from_what_the_market_agreed(limited: bool) -> None:
     free = agreed(s).result
     call = opening(s, tariff=float(np.median(free.price_per_kwh[-1])))
     if limited:
-        call = call._replace(supply=call.supply._replace(limit_kw=0.8 * float(free.p_kw.sum(0).max())))
+        call = call._replace(
+            supply=call.supply._replace(limit_kw=0.8 * float(np.abs(free.p_kw.sum(0)).max()))
+        )  # it holds both ways
     seated = Seated(s)
     found = drive(Retailer(game_rounds=300).ahead(call), seated, Traffic())
     internal = found.result.price_per_kwh[0]

@@ -23,6 +23,7 @@ def made(price, home_kw, high_kw, wholesale, limit_kw=np.inf):
         wholesale_per_kwh=np.array(wholesale),
         delivery_per_kwh=0.05,
         home_kw=np.array(home_kw),
+        other_kw=np.zeros(len(wholesale)),
         dt_h=0.25,
         limit_kw=limit_kw,
     )
@@ -40,7 +41,7 @@ def test_a_limit_that_binds_is_told_from_the_price_above_it():
     assert rows.bound_h.to_dict() == {"a": 0.25, "b": 0.0, "feeder": 0.25}
     assert rows.bound_export_h.to_dict() == {"a": 0.0, "b": 0.25, "feeder": 0.0}
     assert rows.added_mean_per_kwh.to_dict() == pytest.approx({"a": 0.05, "b": -0.005, "feeder": 0.01})
-    assert rows.peak_kw.to_dict() == pytest.approx({"a": 2.0, "b": 3.0, "feeder": 5.0})
+    assert rows.peak_kw.to_dict() == pytest.approx({"a": 2.0, "b": 4.0, "feeder": 5.0})
     assert rows.parent.to_dict() == {"a": "feeder", "b": "feeder", "feeder": ""}
     np.testing.assert_array_equal(rows.limit_kw, [2.0, np.nan, 5.0])
 

@@ -176,7 +176,7 @@ def test_the_case_without_limit_counts_it_as_well(scene, study, factors, asked):
     free = with_factor(scene)
     free = replace(free, scenario=free.scenario.model_copy(update={"substation": keys}))
     markets = {name: scene.market(name) for name in ("central", "rtp")}
-    found, _ = runs.without_limit(free, study, factors, markets, dict.fromkeys(markets, asked), lambda *_: None)
+    found, _ = runs.without_limit(free, study, factors, markets, dict.fromkeys(markets, asked), {}, lambda *_: None)
     assert all(outcome.reactive is not None and costs_usd(outcome)["reactive"] > 0 for outcome in found.values())
     assert found["central"].reactive.elsewhere_usd != asked.reactive.elsewhere_usd
 

@@ -3,6 +3,8 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 from gridagora.core.ledger import Ledger
 from gridagora.core.tables import Col, Index
 
@@ -47,7 +49,10 @@ class Exchange(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """One design on one scene. Power is at the meter, withdrawal positive; the load is the sum of meters, losses apart."""
+    """One design on one scene. Power is at the meter, withdrawal positive.
+
+    The load is the sum of all meters, homes and other customers, losses apart; the limit holds for import and for export.
+    """
 
     name: str
     start_s: Index  # (t,)
@@ -59,7 +64,8 @@ class Outcome(NamedTuple):
     wholesale_per_kwh: Col  # (t,) real-time price, energy only
     price_per_kwh: Col  # (t,) price homes saw
     credit_per_kwh: Col  # (t,) what they were paid for export, the price under net metering
-    load_kw: Col  # (t,)
+    load_kw: Col  # (t,) homes and other customers
+    other_kw: Col  # (t,) other customers: the meters that are no homes
     committed_kw: Col  # (t,)
     award_kw: Col  # (n, t) what each home was awarded, nan where nothing is
     place_per_kwh: Col  # (m, t) price at every place of a layered design; no rows elsewhere
@@ -82,7 +88,7 @@ class Outcome(NamedTuple):
     left_usd: float  # value of what the stores hold at the end
     hvac_starts: Col  # (n,)
     bill_usd: Col  # (n,)
-    ledger: Ledger  # parties 0..n-1 are homes, then operator, wholesale, wires
+    ledger: Ledger  # parties 0..n-1 are homes, then operator, wholesale, wires, other customers
     surplus_uusd: int  # what is left with the operator after every payment, integer micro-dollars
     imbalance_uusd: int  # sum of the ledger: exactly zero
     plan_gap_share: float  # largest certified gap of the operator's plans over their cost; nan where nobody plans for all
@@ -112,20 +118,24 @@ def energy_cost_usd(outcome: Outcome) -> float:
     return float((bought + sold) * outcome.dt_h)
 
 
+def over_limit_kwh(outcome: Outcome) -> float:
+    """Energy beyond the limit, of import and of export [kWh]."""
+    return float((np.abs(outcome.load_kw) - outcome.limit_kw).clip(min=0).sum() * outcome.dt_h)
+
+
 def costs_usd(outcome: Outcome) -> dict[str, float]:
     """Every term of welfare as a cost [$], transfers left out.
 
     `left in stores` is minus the value of what they hold, where coolth is negative heat: a summer run ends with a positive cost
     there.
     """
-    over = (outcome.load_kw - outcome.limit_kw).clip(min=0).sum() * outcome.dt_h * outcome.over_per_kwh
     return {
         "energy": energy_cost_usd(outcome),
         "wear": float(outcome.wear_usd.sum()),
         "comfort": float(outcome.comfort_usd.sum()),
         "hot water": float(outcome.hot_water_usd.sum()),
         "ev unmet": float(outcome.ev_unmet_usd.sum()),
-        "over limit": float(over),
+        "over limit": over_limit_kwh(outcome) * outcome.over_per_kwh,
         "left in stores": -outcome.left_usd,
         "reactive": reactive_cost_usd(outcome),
     }

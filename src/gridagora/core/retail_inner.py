@@ -28,7 +28,8 @@ class Terms(NamedTuple):
     """What everybody knows when a session opens: end-users together, wholesale prices (T,), how many prosumers and devices.
 
     `own_share` is 1 where prosumers know that offers move the retail price (Cournot) and 0 where they take it as given. Nobody
-    pays more than `tariff_per_kwh` outside; above `limit_kw` of net import wholesale asks `over_per_kwh` more.
+    pays more than `tariff_per_kwh` outside. Wholesale is bought with `base_kw`, what other customers take: above `limit_kw` of
+    both together it asks `over_per_kwh` more, and below as much export it pays that much less.
     """
 
     end_users: Demand
@@ -40,6 +41,7 @@ class Terms(NamedTuple):
     tariff_per_kwh: Col | float = np.inf
     limit_kw: float = np.inf
     over_per_kwh: float = 0.0
+    base_kw: Col | float = 0.0
 
 
 class Inside(NamedTuple):
@@ -70,15 +72,17 @@ def retail_per_kwh(c: Terms, internal_per_kwh: Col, sellers: int) -> Col:
 def imported_kw(c: Terms, short_kw: Col, internal_per_kwh: Col, gain_per_kwh_kw: Col) -> tuple[Col, Flag]:
     """Return the net import of each hour, and in which hours it stands still while the need moves a little.
 
-    It is the closed form of its own small problem: buy up to the limit or beyond it, sell, or neither.
+    It is the closed form of its own small problem: of net import and other customers together, buy up to the limit or beyond it,
+    sell up to the limit or beyond it, or neither.
     """
-    at = short_kw + internal_per_kwh / gain_per_kwh_kw
+    at = short_kw + c.base_kw + internal_per_kwh / gain_per_kwh_kw
     buying, selling = at - c.buy_per_kwh / gain_per_kwh_kw, at - c.sell_per_kwh / gain_per_kwh_kw
     beyond = at - (c.buy_per_kwh + c.over_per_kwh) / gain_per_kwh_kw
-    within = np.where(buying > 0, np.minimum(buying, c.limit_kw), np.minimum(selling, 0.0))
-    net = np.where(beyond > c.limit_kw, beyond, within)
-    still = ((buying >= c.limit_kw) & (beyond <= c.limit_kw)) | ((buying <= 0) & (selling >= 0))
-    return net, still
+    below = at - (c.sell_per_kwh - c.over_per_kwh) / gain_per_kwh_kw
+    within = np.where(buying > 0, np.minimum(buying, c.limit_kw), np.clip(selling, -c.limit_kw, 0.0))
+    through = np.select([beyond > c.limit_kw, below < -c.limit_kw], [beyond, below], within)
+    full = (buying >= c.limit_kw) & (beyond <= c.limit_kw), (selling <= -c.limit_kw) & (below >= -c.limit_kw)
+    return through - c.base_kw, full[0] | full[1] | ((buying <= 0) & (selling >= 0))
 
 
 class _Trial(NamedTuple):
@@ -195,9 +199,10 @@ def _off_kw(here: _Trial, price: Col, top: Col) -> float:
 
 
 def outside_usd(c: Terms, net_kw: Col) -> float:
-    """Return what a net import (T,) costs outside [$]."""
-    over = c.over_per_kwh * float((net_kw - c.limit_kw).clip(min=0).sum())
-    return float(c.buy_per_kwh @ net_kw.clip(min=0) - c.sell_per_kwh @ (-net_kw).clip(min=0)) + over
+    """Return what a net import (T,) costs outside, together with what other customers take [$]."""
+    through = net_kw + c.base_kw
+    over = c.over_per_kwh * float((np.abs(through) - c.limit_kw).clip(min=0).sum())
+    return float(c.buy_per_kwh @ through.clip(min=0) - c.sell_per_kwh @ (-through).clip(min=0)) + over
 
 
 def inner(

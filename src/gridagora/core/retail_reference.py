@@ -113,8 +113,9 @@ def certificate(c: Community, held: Held, internal_per_kwh: Col, users: Users | 
         np.add.at(least, at, respond(table, internal_per_kwh, internal_per_kwh).bound_usd)
     profit = profit_usd(c, held, internal_per_kwh)
     short = total - said(c, held).made_kw.sum(0)
-    rent = float((internal_per_kwh - c.buy_per_kwh).clip(min=0).sum() * c.limit_kw) if np.isfinite(c.limit_kw) else 0.0
-    outside = wholesale_usd(c, held) - float(internal_per_kwh @ short) + rent
+    apart = (internal_per_kwh - c.buy_per_kwh).clip(min=0) + (c.sell_per_kwh - internal_per_kwh).clip(min=0)
+    rent = float(apart.sum() * c.limit_kw) if np.isfinite(c.limit_kw) else 0.0
+    outside = wholesale_usd(c, held) - float(internal_per_kwh @ (short + c.base_kw)) + rent
     follower, proved, warning = np.zeros(0), True, ""
     if users is not None:
         follower = _follower_usd(users, retail)

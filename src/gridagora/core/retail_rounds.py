@@ -46,6 +46,7 @@ class Community(NamedTuple):
     tariff_per_kwh: Col | float = np.inf
     limit_kw: float = np.inf
     over_per_kwh: float = 0.0
+    base_kw: Col | float = 0.0
 
 
 class Asked(NamedTuple):
@@ -143,6 +144,7 @@ def community(
     tariff_per_kwh: Col | float = np.inf,
     limit_kw: float = np.inf,
     over_per_kwh: float = 0.0,
+    base_kw: Col | float = 0.0,
 ) -> Community:
     """Return a checked community.
 
@@ -167,7 +169,7 @@ def community(
             raise PartError(f"devices of a prosumer plan steps of {table.dt_h.tolist()} h: expected {steps} steps of one hour")
         if len(at) != len(table.x0) or (len(at) and not 0 <= at.min() <= at.max() < n):
             raise PartError(f"owners of {len(table.x0)} devices: expected one prosumer of {n} for each")
-    outside = (buy_per_kwh, sell_per_kwh, own_share, tariff_per_kwh, limit_kw, over_per_kwh)
+    outside = (buy_per_kwh, sell_per_kwh, own_share, tariff_per_kwh, limit_kw, over_per_kwh, base_kw)
     return Community(end_users, made_kw, devices, owner, *outside)
 
 
@@ -207,7 +209,8 @@ def idle(c: Community) -> Held:
 def terms(c: Community) -> Terms:
     """Return what is public of a community."""
     count = len(c.made_kw), max(1, sum(len(at) for at in c.home))
-    return Terms(c.end_users, c.buy_per_kwh, c.sell_per_kwh, *count, c.own_share, c.tariff_per_kwh, c.limit_kw, c.over_per_kwh)
+    known = Terms(c.end_users, c.buy_per_kwh, c.sell_per_kwh, *count, c.own_share, c.tariff_per_kwh, c.limit_kw, c.over_per_kwh)
+    return known._replace(base_kw=c.base_kw)
 
 
 def opened(c: Terms, rule: Rule, last: Played | None) -> Board:

@@ -23,7 +23,8 @@ REACH_KW = 1e7  # what a substation can carry where nobody limits it
 class Supply(NamedTuple):
     """The substation's tender, shape (h,) each: import and export price [$/kWh], and what is already taken [kW].
 
-    Above `limit_kw` the import price rises by `over_per_kwh`; `export_per_kwh` never exceeds `import_per_kwh`.
+    `base_kw` is the load that does not tender, that of other customers first. Above `limit_kw` the import price rises by
+    `over_per_kwh`; beyond as much export the export price falls by it. `export_per_kwh` never exceeds `import_per_kwh`.
     """
 
     import_per_kwh: Col
@@ -144,8 +145,9 @@ def steps(supply: Supply, step: int = 0) -> tuple[Col, Col]:
     buy, sell, top = float(supply.import_per_kwh[step]), float(supply.export_per_kwh[step]), supply.limit_kw
     if top >= REACH_KW:
         return np.array([-REACH_KW, 0.0, 0.0, REACH_KW]), np.array([sell, sell, buy, buy])
-    over = buy + supply.over_per_kwh
-    return np.array([-REACH_KW, 0.0, 0.0, top, top, REACH_KW]), np.array([sell, sell, buy, buy, over, over])
+    over, below = buy + supply.over_per_kwh, sell - supply.over_per_kwh
+    power = np.array([-REACH_KW, -top, -top, 0.0, 0.0, top, top, REACH_KW])
+    return power, np.array([below, below, sell, sell, buy, buy, over, over])
 
 
 Answer = TypeVar("Answer", Tenders, Plans | Offered, Plans | Proposals | Offered)

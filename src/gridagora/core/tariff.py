@@ -14,17 +14,17 @@ def kinked(buy_per_kwh: Col | float, sell_per_kwh: Col | float) -> Flag:
     return np.asarray(sell_per_kwh < buy_per_kwh - ROUNDING * np.abs(buy_per_kwh))
 
 
-def neutral_per_kwh(shape: Col, cost_per_kwh: Col, load_kw: Col, exported_kw: Col | float, credit_per_kwh: float) -> Col:
+def neutral_per_kwh(shape: Col, cost_usd_per_h: Col, load_kw: Col, exported_kw: Col | float, credit_per_kwh: float) -> Col:
     """Return the import price of every interval, shape (T,) [$/kWh], whose revenue on the baseline is its cost (theory 7, T30).
 
     Parameters
     ----------
     shape
         Relative price of every interval, shape (T,), T >= t.
-    cost_per_kwh, load_kw
-        Wholesale plus delivery and load of the baseline, net of what homes export, shape (t,) [$/kWh, kW].
+    cost_usd_per_h, load_kw
+        What the homes of the baseline cost, and their load net of what they export, shape (t,) [$/h, kW].
     exported_kw
-        What the homes of the baseline export, shape (t,) [kW]; not read under net metering.
+        What these homes export, shape (t,) [kW]; not read under net metering.
     credit_per_kwh
         Paid for it. Revenue is the price of all import less this credit for all export.
 
@@ -33,7 +33,7 @@ def neutral_per_kwh(shape: Col, cost_per_kwh: Col, load_kw: Col, exported_kw: Co
     InputError
         A credit below zero or above the cheapest import price.
     """
-    owed, sold = (cost_per_kwh * load_kw).sum(), shape[: len(load_kw)] * load_kw
+    owed, sold = cost_usd_per_h.sum(), shape[: len(load_kw)] * load_kw
     if credit_per_kwh == NET_METERING:
         return np.asarray(shape * (owed / sold.sum()))
     owed += credit_per_kwh * np.sum(exported_kw)

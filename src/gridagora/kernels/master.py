@@ -23,9 +23,9 @@ NEAR = 0.995  # share of the way to the boundary
 class Supply(NamedTuple):
     """What the rest of the world asks for net power q of an area, by step; every field broadcasts to (h,).
 
-    Cost rate [$/h]: buy q+ - sell q- + slope / 2 q^2 + over (q - limit)+, with sell <= buy, over >= 0, limit >= 0 (inf
-    allowed), slope >= 0. `q_min_kw` and `q_max_kw` enclose every power the area can reach: they cut nothing off and keep the
-    dual finite at any price.
+    Cost rate [$/h]: buy q+ - sell q- + slope / 2 q^2 + over (|q| - limit)+, with sell <= buy, over >= 0, limit >= 0 (inf
+    allowed), slope >= 0: the limit holds for import and for export. `q_min_kw` and `q_max_kw` enclose every power the area can
+    reach: they cut nothing off and keep the dual finite at any price.
     """
 
     dt_h: Col
@@ -54,17 +54,18 @@ class Mix(NamedTuple):
 
 
 def blocks(s: Supply) -> tuple[Col, Col]:
-    """Return marginal prices and lengths (3, h) of the three linear blocks of the supply, filled from `q_min_kw` upwards."""
+    """Return marginal prices and lengths (4, h) of the four linear blocks of the supply, filled from `q_min_kw` upwards."""
     zero = np.clip(0.0, s.q_min_kw, s.q_max_kw)
     limit = np.clip(s.limit_kw, zero, s.q_max_kw)
-    price = np.stack([s.sell_per_kwh, s.buy_per_kwh, s.buy_per_kwh + s.over_per_kwh])
-    return price, np.stack([zero - s.q_min_kw, limit - zero, s.q_max_kw - limit])
+    back = np.clip(-s.limit_kw, s.q_min_kw, zero)
+    price = np.stack([s.sell_per_kwh - s.over_per_kwh, s.sell_per_kwh, s.buy_per_kwh, s.buy_per_kwh + s.over_per_kwh])
+    return price, np.stack([back - s.q_min_kw, zero - back, limit - zero, s.q_max_kw - limit])
 
 
 def supply_cost(s: Supply, q_kw: Col) -> float:
     """Cost [$] of buying net power q (h,) [kW]."""
     rate = s.buy_per_kwh * np.maximum(q_kw, 0.0) - s.sell_per_kwh * np.maximum(-q_kw, 0.0) + 0.5 * s.slope_per_kwh_kw * q_kw**2
-    return float(np.sum(s.dt_h * (rate + s.over_per_kwh * np.maximum(q_kw - s.limit_kw, 0.0))))
+    return float(np.sum(s.dt_h * (rate + s.over_per_kwh * np.maximum(np.abs(q_kw) - s.limit_kw, 0.0))))
 
 
 def supply_bound(s: Supply, price_per_kwh: Col) -> tuple[float, Col]:
@@ -141,8 +142,8 @@ class _Problem(NamedTuple):
     dt: Col
     base: Col
     q_min: Col
-    marginal: Col  # (3, h)
-    length: Col  # (3, h)
+    marginal: Col  # (4, h)
+    length: Col  # (4, h)
     slope: Col
     centre: Col
     step: float
@@ -151,10 +152,10 @@ class _Problem(NamedTuple):
 class _Point(NamedTuple):
     w: Col  # (m,) weights
     z: Col  # (m,) their multipliers
-    u: Col  # (3, h) supply blocks
-    v: Col  # (3, h) length - u
-    a: Col  # (3, h) multipliers of u >= 0
-    b: Col  # (3, h) multipliers of v >= 0
+    u: Col  # (4, h) supply blocks
+    v: Col  # (4, h) length - u
+    a: Col  # (4, h) multipliers of u >= 0
+    b: Col  # (4, h) multipliers of v >= 0
     y: Col  # (g,) simplexes
     lam: Col  # (h,) dt times price
 

@@ -67,7 +67,8 @@ class Central:
         q = call.supply.base_kw + answer.p_kw.sum(0)
         if q.max() <= self.usable_kw(call.supply) and q.min() >= 0:
             return cost
-        start = np.where(np.isfinite(call.before_per_kwh), np.maximum(call.before_per_kwh, call.supply.export_per_kwh), cost)
+        least = call.supply.export_per_kwh - call.supply.over_per_kwh
+        start = np.where(np.isfinite(call.before_per_kwh), np.maximum(call.before_per_kwh, least), cost)
         found = self.coordinated(call, start, hard=False)
         return found.price_per_kwh
 

@@ -22,21 +22,21 @@ class Flat:
     credit_per_kwh: float = NET_METERING
     strategy: str = "habit"
 
-    def tariff(self, cost_per_kwh: Col, load_kw: Col, local_hour: Col, exported_kw: Col | float = 0.0) -> Col:
-        """Return the import price of every interval, shape (t,) [$/kWh]: load-weighted cost of the baseline, the same all day.
+    def tariff(self, cost_usd_per_h: Col, load_kw: Col, local_hour: Col, exported_kw: Col | float = 0.0) -> Col:
+        """Return the import price of every interval, shape (t,) [$/kWh]: mean cost of a kWh of the baseline, the same all day.
 
         Parameters
         ----------
-        cost_per_kwh
-            Wholesale plus delivery, shape (t,) [$/kWh].
+        cost_usd_per_h
+            What the homes of the baseline cost: wholesale and delivery, shape (t,) [$/h].
         load_kw
-            Baseline load, shape (t,) [kW]; its weighted mean makes revenue equal cost (theory 7).
+            Their net load, shape (t,) [kW]; cost over load makes revenue equal cost (theory 7).
         local_hour
             Local time of day of each interval, shape (t,) [h].
         exported_kw
             What homes export on the baseline, shape (t,) [kW]; read where export earns a credit below the import price.
         """
-        return neutral_per_kwh(np.ones(len(local_hour)), cost_per_kwh, load_kw, exported_kw, self.credit_per_kwh)
+        return neutral_per_kwh(np.ones(len(local_hour)), cost_usd_per_h, load_kw, exported_kw, self.credit_per_kwh)
 
     def outlook(self, call: Call) -> Col:
         """Return the prices homes plan on, shape (h,) [$/kWh]."""

@@ -22,9 +22,9 @@ class FlatOptimised:
     credit_per_kwh: float = NET_METERING
     strategy: str = "price_taker"
 
-    def tariff(self, cost_per_kwh: Col, load_kw: Col, local_hour: Col, exported_kw: Col | float = 0.0) -> Col:
+    def tariff(self, cost_usd_per_h: Col, load_kw: Col, local_hour: Col, exported_kw: Col | float = 0.0) -> Col:
         """Return the load-weighted cost of the baseline, shape (t,) [$/kWh]."""
-        return neutral_per_kwh(np.ones(len(local_hour)), cost_per_kwh, load_kw, exported_kw, self.credit_per_kwh)
+        return neutral_per_kwh(np.ones(len(local_hour)), cost_usd_per_h, load_kw, exported_kw, self.credit_per_kwh)
 
     def outlook(self, call: Call) -> Col:
         """Return the prices homes plan on, shape (h,) [$/kWh]."""

@@ -81,6 +81,7 @@ class Layered:
             quoted = quote(call.product, call.party, path[site.place])
             plans = (yield quoted) or _refused("plans")
             q_kw = lift_kw(site.tree, site.place, plans.p_kw)
+            q_kw[site.tree.parent < 0] += supply.base_kw
             every = np.arange(len(homes))
             yield Passed(Plans(call.product, every, q_kw), quote(call.product, every, path))
             premium = self.corrected(premium, q_kw, site, high_kw, homes, supply)
@@ -146,17 +147,15 @@ class Layered:
     def corrected(self, premium: Col, q_kw: Col, site: Site, high_kw: Col, homes: Col, supply: Supply) -> Col:
         """Return the premium (m, h) after plans of q_kw (m, h): up where they break a limit, back to nil where there is room.
 
-        At the root exports earn less than imports cost, so its premium may fall to that difference; elsewhere it is the same
-        either way.
+        At the root exports earn less than imports cost: between, its premium moves until nothing crosses the substation.
+        Elsewhere the two are one price.
         """
         root = (site.tree.parent < 0)[:, None]
-        low_kw = np.where(root, 0.0, -high_kw[:, None])
         step = self.learning_per_kwh / np.maximum(homes, 1.0)[:, None]
-        up, down = premium + step * (q_kw - high_kw[:, None]), premium + step * (q_kw - low_kw)
-        wedge = supply.export_per_kwh - supply.import_per_kwh
-        ceiling = np.full(premium.shape, supply.over_per_kwh)
-        floor = np.where(root, wedge, -ceiling)
-        return np.clip(np.where(up > 0, up, np.where(down < 0, down, 0.0)), floor, ceiling)
+        up, even, down = (premium + step * (q_kw - at_kw) for at_kw in (high_kw[:, None], 0.0, -high_kw[:, None]))
+        wedge = np.where(root, supply.export_per_kwh - supply.import_per_kwh, 0.0)
+        new = np.select([up > 0, even >= 0, even > wedge, down >= wedge], [up, 0.0, even, wedge], down)
+        return np.asarray(np.clip(new, wedge - supply.over_per_kwh, supply.over_per_kwh))
 
     def session(self, call: Call) -> Session:
         """Hear one curve of each home, sum layer by layer, clear once at the top, and bring price and power down again."""
@@ -217,8 +216,7 @@ def branches(tree: Places) -> Index:
 def stacked(supply: Supply, usable_kw: Col, root: int, limited: Index) -> Rows:
     """Return what the root and each limited place ask for power, one row an hour, the root first; every field ((1 + k) h,).
 
-    A place asks nothing within its limit either way and `over_per_kwh` beyond. Its rows count from the lower limit, so that both
-    limits are corners of the supply.
+    A place asks nothing within its limit either way and `over_per_kwh` beyond.
     """
     h, k = len(supply.import_per_kwh), len(limited)
     high = np.repeat(usable_kw[limited], h)
@@ -226,10 +224,10 @@ def stacked(supply: Supply, usable_kw: Col, root: int, limited: Index) -> Rows:
     zero, over = np.zeros(k * h), np.full((1 + k) * h, supply.over_per_kwh)
     return Rows(
         np.ones((1 + k) * h),
-        np.concatenate([supply.base_kw, high]),
+        np.concatenate([supply.base_kw, zero]),
         np.concatenate([supply.import_per_kwh, zero]),
-        np.concatenate([supply.export_per_kwh, zero - supply.over_per_kwh]),
-        np.concatenate([np.full(h, limit), 2 * high]),
+        np.concatenate([supply.export_per_kwh, zero]),
+        np.concatenate([np.full(h, limit), high]),
         over,
         np.zeros((1 + k) * h),
         np.full((1 + k) * h, -REACH_KW),

@@ -93,10 +93,10 @@ class Retailer:
         if broken:
             raise InputError(broken)
 
-    def tariff(self, cost_per_kwh: Col, load_kw: Col, local_hour: Col, exported_kw: Col | float = 0.0) -> Col:
+    def tariff(self, cost_usd_per_h: Col, load_kw: Col, local_hour: Col, exported_kw: Col | float = 0.0) -> Col:
         """Return the outside tariff of end-users, shape (t,) [$/kWh]: `outside_ratio` times the load-weighted cost."""
         even = np.ones(len(local_hour))
-        return self.outside_ratio * neutral_per_kwh(even, cost_per_kwh, load_kw, exported_kw, NET_METERING)
+        return self.outside_ratio * neutral_per_kwh(even, cost_usd_per_h, load_kw, exported_kw, NET_METERING)
 
     def ahead(self, call: Call) -> Playing:
         """Nest two iterations: prosumers find offers and an internal price, inside it end-users find what they take.
@@ -165,7 +165,7 @@ class Retailer:
         tariff = np.where(np.isfinite(call.tariff_per_kwh), call.tariff_per_kwh, np.inf)
         own = 1.0 if self.conduct == "cournot" else 0.0
         outside = supply.import_per_kwh, supply.export_per_kwh, count, DEVICES * count, own, tariff
-        terms = Terms(users, *outside, supply.limit_kw, supply.over_per_kwh)
+        terms = Terms(users, *outside, supply.limit_kw, supply.over_per_kwh, supply.base_kw)
         yield terms
         try:
             played = yield from _played(terms, Rule(SHARE, NEAR_PER_KWH, most_rounds=rounds), last)
@@ -258,7 +258,7 @@ def begin(call: Call) -> Path:
         carried = np.full((len(Path._fields), hours), np.nan)
     premium, retail, steep = carried
     internal = supply.import_per_kwh + np.where(np.isfinite(premium), premium, 0.0)
-    low, high = supply.export_per_kwh, supply.import_per_kwh + supply.over_per_kwh
+    low, high = supply.export_per_kwh - supply.over_per_kwh, supply.import_per_kwh + supply.over_per_kwh
     if np.isfinite(retail[0]):
         same_hour = np.roll(retail, 24)[-1] if hours > 24 else retail[-2]
         retail = np.where(np.isfinite(retail), retail, same_hour)
@@ -269,28 +269,33 @@ def corrected(path: Path, net_kw: Col, supply: Supply, before: tuple[Col, Col] |
     """Return the path whose internal price of each hour has moved by what all together are out of place.
 
     Between export and import price nothing may cross the substation; at one of them any power in its direction may, up to the
-    limit, beyond which the price rises by at most what wholesale asks there. A secant says how steeply net power falls.
+    limit, beyond which the price rises, or falls for export, by at most what wholesale asks there. A secant says how steeply net
+    power falls.
     """
     price, low, high = path.internal_per_kwh, supply.export_per_kwh, supply.import_per_kwh
-    limit, top = supply.limit_kw, high + supply.over_per_kwh
+    limit, top, least = supply.limit_kw, high + supply.over_per_kwh, low - supply.over_per_kwh
     steep = np.where(path.steep > 0, path.steep, np.maximum(np.abs(net_kw), 1.0) / np.maximum(high, 1e-3))
     if before is not None:
         step, fall = price - before[0], before[1] - net_kw
         seen = np.abs(step) > 1e-9
         rate = np.where(seen, fall / np.where(seen, step, 1.0), steep)
         steep = np.where(seen, np.clip(rate, steep / 2, STEEPEST * np.maximum(np.abs(net_kw), 1.0)), steep)
-    over = net_kw - limit
-    out = np.select([(price > high) | ((price == high) & (over > 0)), (price == high) & (net_kw >= 0)], [over, 0.0], net_kw)
-    new = price + out / steep
-    new = np.where(price < high, np.minimum(new, high), np.where(price > high, np.maximum(new, high), new))
-    return path._replace(internal_per_kwh=np.clip(new, low, top), steep=steep)
+    over, under = net_kw - limit, net_kw + limit
+    dear, cheap = (price > high) | ((price == high) & (over > 0)), (price < low) | ((price == low) & (under < 0))
+    held = ((price == high) & (net_kw >= 0)) | ((price == low) & (net_kw <= 0))
+    new = price + np.select([dear, cheap, held], [over, under, 0.0], net_kw) / steep
+    floor = np.where(price > high, high, np.where(price > low, low, least))
+    ceiling = np.where(price < low, low, np.where(price < high, high, top))
+    return path._replace(internal_per_kwh=np.clip(new, floor, ceiling), steep=steep)
 
 
 def told(played: Played, count: int, ends: int) -> Talk:
     """Return what a game made prosumers and end-users say: terms once, then prices and offers in every round."""
     hours = len(played.retail_per_kwh)
     prices, offers = len(Asked._fields) * hours, len(Offered._fields) * hours
-    known = hours * (hours + 1) // 2 + 4 * hours  # end-users' response, their choke price, wholesale and outside prices
+    known = (
+        hours * (hours + 1) // 2 + 5 * hours
+    )  # end-users' response, their choke price, wholesale and outside prices, other load
     outer, inside = count * played.rounds, ends * played.inner_rounds
     numbers = count * known + outer * (prices + offers) + 2 * inside * hours
     messages = count + 2 * outer + 2 * inside

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gridagora.core.measure import Metric, Yardstick
-from gridagora.core.outcome import Outcome
+from gridagora.core.outcome import Outcome, over_limit_kwh
 from gridagora.core.registry import register
 from gridagora.core.tables import Col
 
@@ -12,14 +12,25 @@ QUARTER_H = 0.25
 
 
 def quarter_hours(outcome: Outcome) -> Col:
-    """Load averaged over 15 minutes, the demand a meter records [kW]."""
+    """Load averaged over 15 minutes, the demand a meter records [kW]; below zero where the feeder exports."""
     per = max(1, round(QUARTER_H / outcome.dt_h))
     return outcome.load_kw[: len(outcome.load_kw) // per * per].reshape(-1, per).mean(1)
 
 
 def peak(outcome: Outcome, _: Yardstick) -> float:
-    """Highest 15-minute load."""
-    return float(quarter_hours(outcome).max())
+    """Largest 15-minute power, either way."""
+    return float(np.abs(quarter_hours(outcome)).max())
+
+
+def peak_export(outcome: Outcome, _: Yardstick) -> float:
+    """Highest 15-minute export; 0 where the feeder never exports."""
+    return float((-quarter_hours(outcome)).max().clip(min=0))
+
+
+def load_factor(outcome: Outcome, yardstick: Yardstick) -> float:
+    """Mean power over the peak, both counted either way."""
+    top = peak(outcome, yardstick)
+    return float(np.abs(quarter_hours(outcome)).mean() / top) if top > 0 else float("nan")
 
 
 def peak_reduction(outcome: Outcome, yardstick: Yardstick) -> float:
@@ -28,8 +39,8 @@ def peak_reduction(outcome: Outcome, yardstick: Yardstick) -> float:
 
 
 def over_limit(outcome: Outcome, _: Yardstick) -> float:
-    """Energy above the substation limit."""
-    return float((outcome.load_kw - outcome.limit_kw).clip(min=0).sum() * outcome.dt_h)
+    """Energy beyond the substation limit, of import and of export."""
+    return over_limit_kwh(outcome)
 
 
 def ramp(outcome: Outcome, _: Yardstick) -> float:
@@ -114,9 +125,10 @@ def violation_hours(outcome: Outcome, _: Yardstick) -> float:
 
 
 METRICS = (
-    Metric("P1", "peak load, 15 min", "kW", "down", peak),
+    Metric("P1", "peak power either way, 15 min", "kW", "down", peak),
+    Metric("P1e", "peak export, 15 min", "kW", "down", peak_export),
     Metric("P1r", "peak reduction against flat", "share", "up", peak_reduction),
-    Metric("P2", "load factor", "share", "up", lambda o, y: float(o.load_kw.mean() / peak(o, y))),
+    Metric("P2", "load factor", "share", "up", load_factor),
     Metric("P2r", "steepest hourly ramp", "kW/h", "down", ramp),
     Metric("P3", "losses", "kWh", "down", losses),
     Metric("P3s", "losses over energy", "share", "down", loss_share),

@@ -70,9 +70,9 @@ def _peak(result: Outcome, name: str) -> tuple[float, float]:
         return float("nan"), float("nan")
     over = float("nan")
     if "limit_kw" in rows and rows["limit_kw"].notna().any():
-        over = float((rows["load_kw"] > rows["limit_kw"]).sum()) * step_s(rows) / 3600
+        over = float((rows["load_kw"].abs() > rows["limit_kw"]).sum()) * step_s(rows) / 3600
     told = metric_value(result, name, "P1")
-    return told if np.isfinite(told) else float(rows["load_kw"].max()), over
+    return told if np.isfinite(told) else float(rows["load_kw"].abs().max()), over
 
 
 def _outside_a(result: Outcome, name: str) -> float:

@@ -38,7 +38,7 @@ def plan_hour(desk: Desk, hour: int, last: homes_at.Plan | None, carry: Col | No
 
 def _call(desk: Desk, hour: int, forecast: Col, specs: Specs, carry: Col | None) -> Call:
     study, window, per = desk.study, desk.study.window_h, round(1 / desk.study.dt_h)
-    base_kw = np.zeros(window) if desk.whole else desk.net_kw[hour : hour + window].sum(1)
+    base_kw = study.other_kw[hour : hour + window] + (0.0 if desk.whole else desk.net_kw[hour : hour + window].sum(1))
     return Call(
         Product(Commodity.P, study.start_s + 3600 * hour, 3600, Horizon.DAY_AHEAD, 0),
         np.arange(desk.net_kw.shape[1]),

@@ -88,6 +88,7 @@ def bound(
     *,
     hours: int,
     limit_kw: float = np.inf,
+    other_kw: Col | float = 0.0,
     worth: Worth | None = None,
     price0_per_kwh: Col | None = None,
     start_degc: tuple[Col, Col] | None = None,
@@ -104,7 +105,9 @@ def bound(
     t_best_degc
         Air temperature each home likes best, shape (n, H).
     limit_kw
-        Substation limit; inf where there is none.
+        Substation limit of import and export; inf where there is none.
+    other_kw
+        Load of other customers, shape (H,) or one number [kW].
     price0_per_kwh
         First price path, shape (4 hours,), for example the one at which a run with perfect forecast cleared; the cost where
         left out.
@@ -119,9 +122,10 @@ def bound(
         Valid whatever the number of rounds; more rounds bring it nearer.
     """
     worth = Worth() if worth is None else worth
-    area = gather(homes, prices, t_best_degc, hours, limit_kw, worth, start_degc)
+    area = gather(homes, prices, t_best_degc, hours, limit_kw, worth, start_degc, other_kw)
     first = area.supply.buy_per_kwh if price0_per_kwh is None else price0_per_kwh
-    first = np.clip(first, area.supply.sell_per_kwh, area.supply.buy_per_kwh + area.supply.over_per_kwh * np.isfinite(limit_kw))
+    over = area.supply.over_per_kwh * np.isfinite(limit_kw)
+    first = np.clip(first, area.supply.sell_per_kwh - over, area.supply.buy_per_kwh + over)
     found = coordinate(
         answering(area, threads),
         area.supply,
@@ -143,6 +147,7 @@ def gather(
     limit_kw: float,
     worth: Worth,
     start_degc: tuple[Col, Col] | None = None,
+    other_kw: Col | float = 0.0,
 ) -> Area:
     """Turn homes and prices into parts that answer a price over 4 hours blocks."""
     b, lead = hours * BLOCKS_H, len(prices.real_time_per_kwh) - BLOCKS_H * homes.load_kw.shape[1]
@@ -152,7 +157,8 @@ def gather(
     houses = _houses(homes, t_best_degc, hour, left, worth, start_degc)
     tanks, batteries = _tanks(homes, hour, left, worth), _batteries(homes, b, left, worth)
     cars = sessions(homes, b, BLOCK_S, worth.ev_efficiency, worth.ev_per_kwh)
-    fixed = (homes.load_kw[:, hour] - homes.pv_kw[:, hour]).sum(0)
+    others = np.broadcast_to(other_kw, homes.load_kw.shape[1:])[hour]
+    fixed = (homes.load_kw[:, hour] - homes.pv_kw[:, hour]).sum(0) + others
     most = houses.power.sum(0) + tanks.p_max_kw.sum(0) + batteries.p_max_kw.sum(0) + cars.kw.sum(0)
     supply = Supply(
         np.full(b, 1.0 / BLOCKS_H),

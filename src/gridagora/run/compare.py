@@ -17,7 +17,7 @@ from gridagora.run import folder as folders
 from gridagora.run import reactive
 from gridagora.run import result as results
 from gridagora.run.bound import Bound, Worth, bound
-from gridagora.run.desk import Ran, Study
+from gridagora.run.desk import Ran, Study, tariff
 from gridagora.run.links import Links
 from gridagora.run.network import watch
 from gridagora.run.outlook import Wholesale
@@ -133,18 +133,15 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Study:
         keys.market.horizon_hours,
         keys.market.dispatch,
         None,
+        scene.other_kw.sum(1),
         rest_min=keys.market.rest_minutes,
         reference_per_kwh=keys.comfort.reference_per_kwh,
     )
     flat = scene.market("flat")
     first = score("flat", simulate(flat, study, lambda done, total: (tell or _silent)("baseline", done, total)), study)
-    cost = first.wholesale_per_kwh + w.delivery_per_kwh
-    rate = float(flat.tariff(cost, first.load_kw, np.zeros(len(cost)))[0])
-    exported = (-first.home_kw).clip(min=0).sum(0)
+    study = study._replace(baseline_kw=first.home_kw)
     return study._replace(
-        flat_per_kwh=rate,
-        baseline_kw=first.load_kw,
-        exported_kw=exported,
+        flat_per_kwh=float(tariff(flat, study, first.wholesale_per_kwh)[0]),
         wholesale=w._replace(limit_kw=limit_kw(scene, first)),
         site=site(scene, first),
         links=Links(keys.links.loss_share, keys.links.duplicate_share, keys.links.delay_intervals, keys.scenario.seed),
@@ -199,7 +196,7 @@ def limit_kw(scene: Scene, flat: Outcome) -> float:
         return keys.limit_kw
     if keys.limit_share_of_flat_peak is None:
         return float("inf")
-    return float(keys.limit_share_of_flat_peak * quarter_hours(flat).max())
+    return float(keys.limit_share_of_flat_peak * np.abs(quarter_hours(flat)).max())
 
 
 def on_network(scene: Scene, factors: Factors, market: Any, ran: Ran, outcome: Outcome) -> Outcome:
@@ -269,6 +266,7 @@ def yardstick(scene: Scene, study: Study) -> Bound:
         fleet.hvac.best_degc,
         hours=24 * study.days,
         limit_kw=w.limit_kw,
+        other_kw=study.other_kw,
         worth=worth,
     )
 

@@ -14,7 +14,7 @@ from gridagora.run import fleet as homes_at
 from gridagora.run.links import PERFECT, Inbox, Links
 from gridagora.run.outlook import Wholesale, real_time_per_kwh
 from gridagora.run.retail import Game
-from gridagora.run.settle import Position
+from gridagora.run.settle import Position, cost_usd_per_h
 
 DAY_H = 24
 
@@ -32,8 +32,8 @@ class Study(NamedTuple):
     dt_h: float
     window_h: int
     rule: str  # how on/off units follow a dispatch
-    baseline_kw: Col | None  # (t,) load of the flat design, for revenue-neutral tariffs
-    exported_kw: Col | None = None  # (t,) what its homes export
+    baseline_kw: Col | None  # (n, t) net power of every home under the flat design, for tariffs that earn what it costs
+    other_kw: Col  # (H,) load of other customers: the meters that are no homes
     site: Site | None = None  # where homes stand; None: all at one root
     links: Links = PERFECT
     rest_min: int = homes_at.REST_MIN  # minutes an on/off unit rests after it was switched
@@ -165,9 +165,15 @@ def tariff(market: Any, study: Study, wholesale_per_kwh: Col) -> Col:
         return np.full(t, np.nan)
     if study.baseline_kw is None:
         return np.full(t, study.flat_per_kwh)
-    cost = wholesale_per_kwh[: len(study.baseline_kw)] + study.wholesale.delivery_per_kwh
+    home_kw, wholesale = study.baseline_kw, wholesale_per_kwh[: study.baseline_kw.shape[1]]
+    cost = cost_usd_per_h(home_kw.sum(0), other_kw(study), wholesale, study.wholesale)
     hours = np.repeat(study.local_hour, round(1 / study.dt_h))[:t]
-    return np.asarray(market.tariff(cost, study.baseline_kw, hours, study.exported_kw))
+    return np.asarray(market.tariff(cost, home_kw.sum(0), hours, (-home_kw).clip(min=0).sum(0)))
+
+
+def other_kw(study: Study) -> Col:
+    """Return the load of other customers in every interval of the run, shape (t,) [kW]."""
+    return np.repeat(study.other_kw[: DAY_H * study.days], round(1 / study.dt_h))
 
 
 def home_kw(track: Track, study: Study) -> Col:

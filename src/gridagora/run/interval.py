@@ -41,7 +41,7 @@ def _cleared(desk: Desk, i: int, now_s: float, inner: Behind) -> tuple[Quotes, T
     """Run the session of one interval; return the last quotes and the transactions as homes know of them."""
     study, track = desk.study, desk.track
     product = Product(Commodity.P, study.start_s + round(now_s), round(3600 * study.dt_h), Horizon.REAL_TIME, 0)
-    base_kw = 0.0 if desk.whole else inner.net_kw.sum()
+    base_kw = study.other_kw[i // round(1 / study.dt_h)] + (0.0 if desk.whole else inner.net_kw.sum())
     call = Call(
         product,
         np.arange(len(inner.net_kw) if desk.whole else len(inner.home)),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gridagora.core.errors import FAULTS, PartError, told
-from gridagora.core.outcome import Outcome, welfare_usd
+from gridagora.core.outcome import Outcome, over_limit_kwh, welfare_usd
 from gridagora.core.place import lift_kw
 from gridagora.grid.layers import layers
 from gridagora.run import kept
@@ -67,12 +67,12 @@ def measured(scene: Scene, job: Job) -> Row:
         outcome = score(job.design, ran, study)
     except FAULTS as fault:
         return {"fault": told(fault), "settings": text}
-    crossed, over_kw = outcome.exchange, (outcome.load_kw - outcome.limit_kw).clip(min=0)
+    crossed = outcome.exchange
     return {
         "welfare_usd": welfare_usd(outcome),
-        "over_limit_kwh": float(over_kw.sum() * outcome.dt_h),
+        "over_limit_kwh": over_limit_kwh(outcome),
         "over_rating_kwh": over_rating_kwh(here, outcome),
-        "peak_kw": float(outcome.load_kw.max()),
+        "peak_kw": float(np.abs(outcome.load_kw).max()),
         "messages": crossed.messages,
         "bytes": crossed.bytes,
         "disclosed": crossed.disclosed,

@@ -150,7 +150,7 @@ def joined(outcome: Outcome, given: Provided) -> Outcome:
     reactive energy from elsewhere. The loss is not part of `load_kw`, as losses of lines are not.
     """
     n = len(outcome.bill_usd)
-    operator, wholesale, wires = range(n, n + len(PARTIES))
+    operator, wholesale, wires, _ = range(n, n + len(PARTIES))
     losing = np.flatnonzero(given.cost_usd)
     lost = book(losing, operator, LOSS_ITEM, given.cost_usd[losing])
     passed_on = lost._replace(payer=lost.payee, payee=np.full(len(losing), wholesale))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gridagora.core.ledger import UUSD_PER_USD, only
+from gridagora.core.ledger import UUSD_PER_USD, only, paid_uusd
 from gridagora.core.measure import Metric, Yardstick
 from gridagora.core.outcome import Outcome, costs_usd, welfare_usd
 from gridagora.core.place import Level, lift_kw
@@ -22,12 +22,13 @@ from gridagora.core.quality import TIERS, deviation_kwh, energy_share, mean_kw, 
 from gridagora.core.registry import find, names
 from gridagora.core.session import Site
 from gridagora.metrics.network import WHERE_AGREED
-from gridagora.run.settle import CHARGE, PARTIES
+from gridagora.run.settle import CHARGE, PARTIES, settle
 from gridagora.run.unranked import unranked
 
 FAMILIES = "EPVCDI"  # economics, power, voltage, comfort, delivery, information; what comes new after them
 WITHIN = {"P4": ("", "f", "w", "h", "p", "x")}  # rows of one number that the alphabet would part
 QUARTERS = 4
+TARIFFS = ("flat", "flat_optimised", "tou")  # whose prices are set to earn what the baseline costs
 SAME_PER_KWH = 1e-9  # prices closer than this are one price
 PACKAGES = ("gridagora", "numpy", "scipy", "numba", "pandas", "pyarrow", "clarabel", "dss-python", "plotly")
 
@@ -120,12 +121,15 @@ def _entry(outcome: Outcome, metrics: list[Metric], measure: Yardstick, top: Any
 
 
 def revenue_gap_usd(outcome: Outcome, study: Any) -> float | None:
-    """Revenue of a tariff on the baseline load less the baseline's cost [$]: zero if revenue-neutral, None without a tariff."""
-    if outcome.name not in ("flat", "flat_optimised", "tou"):
+    """What the ledger leaves with the operator if homes take the baseline at a tariff [$]: zero but for rounding each bill.
+
+    None without a tariff.
+    """
+    if outcome.name not in TARIFFS:
         return None
-    cost = outcome.wholesale_per_kwh + outcome.delivery_per_kwh
-    price, kink = outcome.price_per_kwh, outcome.price_per_kwh - outcome.credit_per_kwh
-    return float(((price - cost) * study.baseline_kw + kink * study.exported_kw).sum() * outcome.dt_h)
+    n, prices = len(outcome.home_kw), (outcome.price_per_kwh, outcome.credit_per_kwh, outcome.wholesale_per_kwh)
+    ledger = settle(study.baseline_kw, *prices, study.wholesale, outcome.dt_h, other_kw=outcome.other_kw)
+    return float(-paid_uusd(ledger, n + len(PARTIES))[n] / UUSD_PER_USD)
 
 
 def _manifest(scene: Any, study: Any, top: Any, bound_s: float) -> dict[str, Any]:
@@ -177,6 +181,7 @@ def _intervals(_: Any, o: Outcome) -> pd.DataFrame:
         name: getattr(o, name)
         for name in (
             "load_kw",
+            "other_kw",
             "committed_kw",
             "price_per_kwh",
             "credit_per_kwh",
@@ -288,13 +293,14 @@ def place_rows(site: Site, o: Outcome) -> pd.DataFrame:
     """Return one row a place of a layered design: where it stands, its price, what its own limit did to it, its load.
 
     A place within its limit has the price of its parent, so any difference is its own limit at work; the parent of a root is the
-    wholesale price with delivery. `peak_kw` is the highest mean of 15 minutes.
+    wholesale price with delivery. `peak_kw` is the largest mean of 15 minutes either way; other customers count at the root.
     """
     tree, price, root = site.tree, o.place_per_kwh, site.tree.parent < 0
     above = price[tree.parent]
     above[root] = np.minimum(price[root], o.wholesale_per_kwh + o.delivery_per_kwh)
     added = price - above
     load_kw = lift_kw(tree, site.place, o.home_kw)
+    load_kw[root] += o.other_kw
     per = max(1, round(1 / (QUARTERS * o.dt_h)))
     quarters = load_kw[:, : load_kw.shape[1] // per * per].reshape(len(load_kw), -1, per).mean(2)
     limit_kw = np.where(root, np.minimum(site.high_kw, o.limit_kw), site.high_kw)
@@ -310,7 +316,7 @@ def place_rows(site: Site, o: Outcome) -> pd.DataFrame:
             "added_mean_per_kwh": added.mean(1),
             "bound_h": (added > SAME_PER_KWH).sum(1) * o.dt_h,
             "bound_export_h": (added < -SAME_PER_KWH).sum(1) * o.dt_h,
-            "peak_kw": quarters.max(1),
+            "peak_kw": np.abs(quarters).max(1),
             "limit_kw": np.where(np.isfinite(limit_kw), limit_kw, np.nan),
         }
     )

@@ -76,7 +76,7 @@ def seated(seats: Seats, c: Terms) -> Community:
     own = [seats.leads[home] for home in seats.home]
     tables = tuple(rows(table, keep) for table, keep in zip(seats.told, own, strict=True))
     owner = tuple(place[home[keep]] for home, keep in zip(seats.home, own, strict=True))
-    outside = c.buy_per_kwh, c.sell_per_kwh, c.own_share, c.tariff_per_kwh, c.limit_kw, c.over_per_kwh
+    outside = c.buy_per_kwh, c.sell_per_kwh, c.own_share, c.tariff_per_kwh, c.limit_kw, c.over_per_kwh, c.base_kw
     return community(c.end_users, -seats.net_kw[seats.leads], tables, owner, *outside)
 
 

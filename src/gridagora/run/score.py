@@ -5,7 +5,7 @@ import numpy as np
 from gridagora.core.ledger import bill_usd, join, paid_uusd
 from gridagora.core.outcome import Exchange, Outcome
 from gridagora.core.tables import Col
-from gridagora.run.desk import DAY_H, Ran, Study, home_kw, leads
+from gridagora.run.desk import DAY_H, Ran, Study, home_kw, leads, other_kw
 from gridagora.run.fleet import spread
 from gridagora.run.retail import certified
 from gridagora.run.settle import PARTIES, deviation_charge, retail_margin, settle
@@ -27,7 +27,7 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
     def fine(hourly: Col) -> Col:
         return np.repeat(hourly[:, :hours], per, axis=1)
 
-    by_kind, meter_kw = track.kind_kw.transpose(0, 2, 1), home_kw(track, study)
+    by_kind, meter_kw, others_kw = track.kind_kw.transpose(0, 2, 1), home_kw(track, study), other_kw(study)
     served = fine(fleet.hvac.rated_kw) > 0  # without a unit for the mode of the hour, nothing that anybody does is felt
     dev = np.where(served, track.t_air_degc.T - fine(fleet.hvac.best_degc), 0.0)
     quarter = dev.reshape(n, -1, max(1, round(QUARTER_H / dt))).mean(2)
@@ -39,7 +39,7 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
         price = credit = track.own_per_kwh.T
     award_kw = track.award_kw.T
     supplied_kw = meter_kw - track.local_kw.T if len(track.local_kw) else meter_kw
-    energy = settle(supplied_kw, price, credit, ran.wholesale_per_kwh, w, dt, ran.positions)
+    energy = settle(supplied_kw, price, credit, ran.wholesale_per_kwh, w, dt, ran.positions, others_kw)
     ledger = join([energy, ran.local, deviation_charge(meter_kw, award_kw, homes.quality, dt)])
     if ran.shares_margin:
         ledger = join([ledger, retail_margin(ledger, leads(homes))])
@@ -56,7 +56,8 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
         wholesale_per_kwh=ran.wholesale_per_kwh,
         price_per_kwh=track.price_per_kwh,
         credit_per_kwh=track.credit_per_kwh,
-        load_kw=meter_kw.sum(0),
+        load_kw=meter_kw.sum(0) + others_kw,
+        other_kw=others_kw,
         committed_kw=track.award_kw.sum(1),
         award_kw=award_kw,
         place_per_kwh=track.place_per_kwh,

@@ -10,7 +10,7 @@ from gridagora.core.quality import deviation_kwh, per_home
 from gridagora.core.tables import Col, Flag, Index, Quality
 from gridagora.run.outlook import Wholesale
 
-PARTIES = ("operator", "wholesale", "wires")  # after the homes
+PARTIES = ("operator", "wholesale", "wires", "other customers")  # after the homes
 CHARGE = "deviation charge"
 
 
@@ -31,6 +31,7 @@ def settle(
     w: Wholesale,
     dt_h: float,
     positions: tuple[Position, ...] = (),
+    other_kw: Col | float = 0.0,
 ) -> Ledger:
     """Book a run.
 
@@ -43,16 +44,19 @@ def settle(
         shape (t,) [$/kWh].
     positions
         What was agreed before, the earliest first: each later one settles what it changes, real time the rest.
+    other_kw
+        Load of other customers, shape (t,) [kW].
 
     Returns
     -------
     Ledger
         Homes 0..n-1 pay the operator n; the operator pays wholesale n + 1 and, for import, the wires n + 2. With a position both
-        settle it at day-ahead prices and the deviation in real time. What is left with the operator is tariff margin and
-        congestion rent.
+        settle it at day-ahead prices and the deviation in real time. Other customers n + 3 pay the operator what their energy
+        costs by itself, whatever homes do, so that the rest is what homes cost. What is left with the operator is tariff margin
+        and congestion rent.
     """
-    n, load = len(home_kw), home_kw.sum(0)
-    operator, wholesale, wires = n, n + 1, n + 2
+    n, load = len(home_kw), home_kw.sum(0) + other_kw
+    operator, wholesale, wires, others = range(n, n + len(PARTIES))
     homes = np.arange(n)
     if not positions:
         energy = [
@@ -66,6 +70,9 @@ def settle(
             books.settle(homes, operator, agreed, home_kw, price_per_kwh, dt_h),
             books.settle(np.array([operator]), wholesale, bought, load[None, :], wholesale_per_kwh, dt_h),
         ]
+    if np.any(other_kw):
+        alone = float(np.sum(alone_usd_per_h(other_kw, wholesale_per_kwh, w)) * dt_h)
+        energy.append(book(others, operator, "other customers", alone))
     return books.join(
         [
             *energy,
@@ -73,6 +80,21 @@ def settle(
             book(wholesale, operator, "export credit", float((-load).clip(min=0).sum() * w.export_credit_per_kwh * dt_h)),
         ]
     )
+
+
+def alone_usd_per_h(load_kw: Col | float, wholesale_per_kwh: Col, w: Wholesale) -> Col:
+    """Return what a load costs that stands alone at the substation, shape (t,) [$/h].
+
+    Import pays wholesale and delivery, export earns wholesale and the credit.
+    """
+    beside = np.where(np.asarray(load_kw) > 0, w.delivery_per_kwh, w.export_credit_per_kwh)
+    return np.asarray(load_kw * (wholesale_per_kwh + beside))
+
+
+def cost_usd_per_h(home_kw: Col, other_kw: Col, wholesale_per_kwh: Col, w: Wholesale) -> Col:
+    """Return what homes add to the cost of the substation, shape (t,) [$/h]; net power of all homes and other load (t,) [kW]."""
+    together = alone_usd_per_h(home_kw + other_kw, wholesale_per_kwh, w)
+    return np.asarray(together - alone_usd_per_h(other_kw, wholesale_per_kwh, w))
 
 
 def retail_margin(ledger: Ledger, leads: Flag) -> Ledger:

@@ -1,0 +1,145 @@
+"""Laws of the substation: every meter counts, in both directions, and other customers pay what their own energy costs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gridagora.core.ledger import only, paid_uusd
+from gridagora.core.measure import Yardstick
+from gridagora.core.outcome import over_limit_kwh, welfare_usd
+from gridagora.core.registry import find, names
+from gridagora.run.compare import prepare, yardstick
+from gridagora.run.result import revenue_gap_usd
+from gridagora.run.score import score
+from gridagora.run.settle import PARTIES
+from gridagora.run.simulate import simulate
+from gridagora.scenario import build, read
+
+SUNNY = """
+[scenario]
+start = 2024-04-15
+days = 1
+seed = 4
+[homes]
+count = 5
+pv_share = 1.0
+pv_kw = 12
+battery_share = 0.4
+ev_share = 0.4
+[substation]
+limit_share_of_flat_peak = 0.8
+"""
+EVERY = pytest.mark.parametrize("name", names("market"))
+ROUNDING_USD = 0.5e-6  # of each entry
+
+
+@pytest.fixture(scope="module")
+def sunny():
+    """Return a day on which five homes export more than they take, beside a shop and a pump."""
+    made = build.build(read.parse(SUNNY, "sunny.toml"))
+    hours = np.arange(len(made.other_kw))
+    others = np.zeros_like(made.other_kw)
+    others[:, 0], others[:, -1] = 6.0 * ((hours % 24 > 8) & (hours % 24 < 18)), 1.5 + np.sin(hours)
+    return replace(made, other_kw=others)
+
+
+@pytest.fixture(scope="module")
+def terms(sunny):
+    """Return what all designs share there."""
+    return prepare(sunny)
+
+
+@pytest.fixture(scope="module")
+def played(sunny, terms):
+    """Return every design there."""
+    return {name: score(name, simulate(sunny.market(name), terms), terms) for name in names("market")}
+
+
+def measured(metric_id, outcome, flat=None):
+    return find("metric", metric_id).compute(outcome, Yardstick(flat, None))
+
+
+def paid_usd(outcome, party):
+    return paid_uusd(outcome.ledger, len(outcome.home_kw) + len(PARTIES))[len(outcome.home_kw) + PARTIES.index(party)] / 1e6
+
+
+@EVERY
+def test_the_load_is_the_sum_of_all_meters(sunny, played, name):
+    o = played[name]
+    others = np.repeat(sunny.other_kw.sum(1)[:24], 12)
+    np.testing.assert_allclose(o.load_kw, o.home_kw.sum(0) + others, atol=1e-9)
+    assert measured("E4", o) == pytest.approx((o.home_kw.sum() + others.sum()) / 12 / 1000)
+    assert o.load_kw.min() < 0, "the feeder exports"
+
+
+@EVERY
+def test_no_design_beats_the_bound_of_the_same_load_and_limit(sunny, terms, played, name):
+    top = yardstick(sunny, terms).welfare_usd
+    assert welfare_usd(played[name]) <= top
+
+
+@EVERY
+def test_other_customers_pay_for_their_own_energy_whatever_homes_do(sunny, played, name):
+    """Wholesale and delivery of each kWh: no design changes what they pay, and they bear nothing of what homes cost."""
+    o, others = played[name], np.repeat(sunny.other_kw.sum(1)[:24], 12)
+    own = (others * (o.wholesale_per_kwh + np.where(others > 0, 0.045, 0.0))).sum() / 12
+    assert paid_usd(o, "other customers") == pytest.approx(own, abs=ROUNDING_USD)
+    assert o.imbalance_uusd == 0
+
+
+@EVERY
+def test_wires_earn_delivery_of_import_and_nothing_for_export(played, name):
+    o = played[name]
+    delivered = only(o.ledger, "delivery").amount_uusd.sum() / 1e6
+    assert delivered == pytest.approx(0.045 * o.load_kw.clip(min=0).sum() / 12, abs=ROUNDING_USD)
+    assert delivered > 0
+    assert paid_usd(o, "wires") == pytest.approx(-delivered, abs=ROUNDING_USD)
+
+
+def test_a_flat_rate_earns_its_cost_where_the_feeder_exports(played):
+    o = played["flat"]
+    assert abs(o.surplus_uusd) <= 0.5 * (len(o.bill_usd) + len(PARTIES))
+
+
+@pytest.mark.parametrize("name", ["flat", "flat_optimised", "tou"])
+def test_a_tariff_earns_its_cost_on_the_baseline_where_the_feeder_exports(terms, played, name):
+    assert abs(revenue_gap_usd(played[name], terms)) <= ROUNDING_USD * (len(played[name].bill_usd) + len(PARTIES))
+
+
+def test_the_certificate_of_revenue_is_the_margin_that_was_booked(terms, played):
+    """A tariff one cent too high leaves a cent for each kWh of net load: the figure is read from entries, not from the rate."""
+    o = played["flat"]
+    dear = o._replace(price_per_kwh=o.price_per_kwh + 0.01, credit_per_kwh=o.credit_per_kwh + 0.01)
+    assert revenue_gap_usd(played["flat"], terms) == pytest.approx(o.surplus_uusd / 1e6, abs=1e-9)
+    assert revenue_gap_usd(dear, terms) == pytest.approx(0.01 * o.home_kw.sum() / 12, abs=1e-5)
+
+
+@EVERY
+def test_peak_and_limit_count_export(terms, played, name):
+    o, limit = played[name], terms.wholesale.limit_kw
+    quarter = o.load_kw.reshape(-1, 3).mean(1)
+    assert measured("P1", o) == pytest.approx(np.abs(quarter).max())
+    assert measured("P1e", o) == pytest.approx(max(0.0, -quarter.min()))
+    beyond = sum(max(0.0, abs(kw) - limit) for kw in o.load_kw) / 12
+    assert measured("P5", o) == over_limit_kwh(o) == pytest.approx(beyond)
+    assert 0 < measured("P2", o) <= 1
+
+
+def test_the_limit_is_a_share_of_the_larger_peak(terms, played):
+    assert terms.wholesale.limit_kw == pytest.approx(0.8 * measured("P1", played["flat"]))
+    assert measured("P1e", played["flat"]) == measured("P1", played["flat"])
+
+
+def test_designs_that_know_the_limit_export_less_beyond_it(played):
+    for name in ("central", "layered", "retailer"):
+        assert over_limit_kwh(played[name]) < 0.7 * over_limit_kwh(played["rtp"]), name
+
+
+@EVERY
+def test_the_limit_of_export_is_paid_below_the_export_price(played, name):
+    """Where what leaves is beyond the limit, a clearing design says a price below what wholesale pays."""
+    o = played[name]
+    tight = o.load_kw < -o.limit_kw * 0.99
+    if name in ("central", "layered", "retailer") and tight.any():
+        assert (o.price_per_kwh[tight] < o.wholesale_per_kwh[tight] - 1e-6).any()
