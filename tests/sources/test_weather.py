@@ -131,3 +131,15 @@ def test_real_years_shine_by_day(data_dir: Path) -> None:
 def test_absent_folder_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         weather.amy(tmp_path)
+
+
+def test_the_half_hourly_file_of_2016_is_read_by_date(data_dir: Path) -> None:
+    """Its rows leave out 29 February and global light; the mean of its air is 20.28 degC."""
+    year = weather.nsrdb(data_dir / "weather" / "NSRDB_PSM_2016_672038_29.81_-97.94_2016.csv")
+    assert year.weather.t_out_degc.shape == (8760,)
+    assert year.weather.t_out_degc.mean() == pytest.approx(20.28, abs=0.01)
+    leap_day = int(pd.Timestamp("2024-02-29T06:00Z").timestamp())
+    day, before = weather.window(year, leap_day, 24), weather.window(year, leap_day - 86400, 24)
+    assert np.array_equal(day.t_out_degc, before.t_out_degc)
+    assert "29 February is not in the file: 28 February again" in weather.told(year, leap_day, 1)
+    _lit_at_noon(year.weather)
