@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridagora.core.errors import InputError, Problem
+from gridagora.kernels.fleet import Control
+from gridagora.run.fleet import REST_MIN
 from gridagora.scenario import read
 from gridagora.scenario.schema import TABLES, Scenario
 
@@ -235,3 +237,11 @@ def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
 def test_an_unknown_table_is_blamed_on_the_option_that_names_it() -> None:
     with pytest.raises(InputError, match=r"--set home.count=4: got an unknown table \[home\].*homes"):
         read.parse("", overrides=["home.count=4"])
+
+
+def test_the_rest_of_a_unit_is_one_number_in_code_and_documents():
+    """The default of the key, of a run and of the kernel are the same minutes, and the decision page says them."""
+    page = Path(__file__).parents[2] / "docs" / "decisions" / "0004-dispatch-ties-and-the-bound.md"
+    minutes = Scenario().market.rest_minutes
+    assert REST_MIN == Control().hold_min == minutes
+    assert f"with a rest of {minutes} minutes (`market.rest_minutes`)" in page.read_text(encoding="utf-8")

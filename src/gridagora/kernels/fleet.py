@@ -48,7 +48,7 @@ class Control(NamedTuple):
     """
 
     half_band_k: float = 0.5
-    hold_min: int = 2
+    hold_min: int = 3
     slack_min: float = 2.0
     guard_k: float = 2.5
 
