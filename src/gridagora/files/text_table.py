@@ -56,3 +56,13 @@ def read_workbook(path: Path) -> pd.DataFrame:
     except (ValueError, OSError, KeyError, BadZipFile) as fault:
         raise InputError([Problem(str(path), f"no workbook ({fault})", "an xlsx workbook or a csv file")]) from fault
     return pd.concat([sheet.dropna(how="all").assign(place=f"sheet '{name}', ") for name, sheet in sheets.items()])
+
+
+def read_stamps(text: pd.Series, *, utc: bool) -> pd.Series:
+    """Return time stamps written year first (ISO 8601); NaT for any other text and for years that nobody means.
+
+    A year outside four digits makes the library raise where it was asked for NaT, so such text is kept from it.
+    """
+    plain = text.astype(str).str.strip()
+    dated = plain.str.match(r"(19|20|21)\d\d-?\d\d")
+    return pd.to_datetime(plain.where(dated), format="ISO8601", errors="coerce", utc=utc)

@@ -300,12 +300,12 @@ def _ercot_table(path: Path, wanted: dict[str, str]) -> pd.DataFrame:
         raise InputError([Problem(f"{path}, line 1", f"columns {list(table.columns)}", f"columns like {missed}", LAYOUT)])
     named = table[list(found.values())].set_axis(list(found), axis=1)
     kind = have.get("settlementpointtype")
-    return named.assign(type="" if kind is None else table[kind].astype(str).str.strip(), place=place)
+    return named.assign(type="" if kind is None else table[kind].map(str).str.strip(), place=place)
 
 
 def _at_point(path: Path, table: pd.DataFrame, point: str | None, point_type: str | None) -> pd.DataFrame:
     """Return the rows of one settlement point of one type."""
-    name = table["point"].astype(str).str.strip()
+    name = table["point"].map(str).str.strip()
     points = sorted(name.unique())
     if not points or (point is None and len(points) > 1) or (point is not None and point not in points):
         got = "no settlement point chosen" if point is None else f"'{point}'"
