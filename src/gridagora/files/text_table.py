@@ -1,5 +1,6 @@
 """Tables that people bring, as csv or workbook: read as text, so that a fault is told with the row in which it stands."""
 
+import warnings
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
@@ -37,8 +38,10 @@ def read_csv(path: Path) -> pd.DataFrame:
         hint = "Save it with commas between columns and a point in numbers."
         raise InputError([Problem(f"{path}, line 1", "columns parted by ';'", "a csv file parted by commas", hint)])
     try:
-        table = pd.read_csv(StringIO(text), dtype=str, index_col=False, **ONLY_BLANKS, **AS_IN_THE_FILE)
-    except (pd.errors.EmptyDataError, pd.errors.ParserError) as fault:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more cells than the heading, else cut
+            table = pd.read_csv(StringIO(text), dtype=str, index_col=False, **ONLY_BLANKS, **AS_IN_THE_FILE)
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, pd.errors.ParserWarning) as fault:
         raise InputError([Problem(str(path), f"no table ({fault})", "a heading and rows of as many columns")]) from fault
     return table.dropna(how="all")
 
@@ -56,13 +59,3 @@ def read_workbook(path: Path) -> pd.DataFrame:
     except (ValueError, OSError, KeyError, BadZipFile) as fault:
         raise InputError([Problem(str(path), f"no workbook ({fault})", "an xlsx workbook or a csv file")]) from fault
     return pd.concat([sheet.dropna(how="all").assign(place=f"sheet '{name}', ") for name, sheet in sheets.items()])
-
-
-def read_stamps(text: pd.Series, *, utc: bool) -> pd.Series:
-    """Return time stamps written year first (ISO 8601); NaT for any other text and for years that nobody means.
-
-    A year outside four digits makes the library raise where it was asked for NaT, so such text is kept from it.
-    """
-    plain = text.astype(str).str.strip()
-    dated = plain.str.match(r"(19|20|21)\d\d-?\d\d")
-    return pd.to_datetime(plain.where(dated), format="ISO8601", errors="coerce", utc=utc)
