@@ -95,3 +95,10 @@ def test_take_gives_the_same_rows_bit_for_bit(homes, rows_of):
     p = ev.step(table, e, 64800.0, np.full(6, 3.0))
     assert np.array_equal(ev.step(few, part, 64800.0, np.full(2, 3.0)), p[rows])
     assert np.array_equal(part, e[rows])
+
+
+def test_a_car_that_leaves_within_the_hour_counts_for_the_part_it_stays(homes):
+    """Plugged in since long ago, gone after 15 minutes: a quarter of the charger in the first hour, nothing later."""
+    table = sessions(homes, [-7200], [900], [3.0])
+    power = ev.spec(table, np.zeros(1), 0.0, 3).p_max_kw[0]
+    np.testing.assert_allclose(power, table.rated_kw[0] * np.array([0.25, 0.0, 0.0]), atol=1e-12)
