@@ -73,8 +73,10 @@ def _feeder(engine: Any, path: Path, taps: Mapping[str, int], notes: tuple[str, 
     circuit = engine.ActiveCircuit
     if circuit is None or engine.NumCircuits == 0:
         raise InputError([Problem(str(path), "no circuit", "a script with a 'New Circuit' command")])
-    state = settle(circuit, taps)
+    engine.Text.Command = "MakeBusList"  # a script that does not solve has no nodes yet
     loads, told = elements.loads(circuit)
+    elements.switch_off_open(circuit)
+    state = settle(circuit, taps)
     told += [] if state.problems else elements.drawn(circuit, loads)
     told += elements.leave_out(circuit)
     elements.switch_off_loads(circuit)
@@ -108,9 +110,12 @@ def _placed(circuit: Any, loads: list[Load], net: Network, named: set[str]) -> P
             hint = nearest(load.bus, sorted({name.split(".")[0] for name in net.nodes}))
             problems.append(Problem(f"Load.{load.name}", f"bus {unknown}", "nodes that a line or transformer feeds", hint))
             continue
+        rows = [row for row in (_ends(load.bus, a, b, at) for a, b in load.pairs) if row is not None]
+        if not rows:
+            dead.append(load.name)
+            continue
         circuit.SetActiveBus(load.bus)
         base_v = 1e3 * circuit.ActiveBus.kVBase
-        rows = [row for row in (_ends(load.bus, a, b, at) for a, b in load.pairs) if row is not None]
         live = [(f, t) for f, t in rows if _across_v(net, f, t) >= DEAD_PU * base_v]
         if not live:
             dead.append(load.name)

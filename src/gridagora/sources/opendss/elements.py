@@ -39,6 +39,14 @@ class Load(NamedTuple):
     v_max_pu: float
 
 
+def switch_off_open(circuit: Any) -> None:
+    """Switch off the loads that a script opens wholly: left on, OpenDSS does not always draw nothing there."""
+    for element in circuit.Loads:
+        terminal = circuit.ActiveCktElement
+        if all(terminal.IsOpen(1, phase) for phase in range(1, int(element.Phases) + 1)):
+            terminal.Enabled = False
+
+
 def loads(circuit: Any) -> tuple[list[Load], list[str]]:
     """Return the loads that are switched on, at the load multiplier and growth of the script, and notes on those cut."""
     found, off, cut = [], [], []
@@ -47,11 +55,11 @@ def loads(circuit: Any) -> tuple[list[Load], list[str]]:
         if not terminal.Enabled:
             continue
         conductors = int(terminal.NumConductors)
-        opened = [terminal.IsOpen(1, at + 1) for at in range(conductors)]
+        cuts = [terminal.IsOpen(1, at + 1) for at in range(conductors)]
         whole = _pairs(terminal.NodeOrder, int(element.Phases), delta=bool(element.IsDelta))
         ends = _pairs(range(conductors), int(element.Phases), delta=bool(element.IsDelta))
         grounded = not bool(element.IsDelta)
-        pairs = tuple(pair for pair, (a, b) in zip(whole, ends, strict=True) if not opened[a] and (grounded or not opened[b]))
+        pairs = tuple(pair for pair, (a, b) in zip(whole, ends, strict=True) if not cuts[a] and (grounded or not cuts[b]))
         if not pairs:
             off.append(element.Name)
         elif len(pairs) < len(whole):

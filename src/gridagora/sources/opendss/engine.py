@@ -18,6 +18,7 @@ GOES_ON = re.compile(r"^\s*(~|more\b)", re.IGNORECASE)
 NUMBER = re.compile(r"\(#(\d+)\)")
 PLACE = re.compile(r"\[file: \"([^\"]+)\", line: (\d+)\]")
 NAMED = re.compile(r"definition: \"([^\"]+)\"")
+IN_MEMORY = "<user-provided string>"  # how OpenDSS calls lines that are no file
 DUPLICATE, UNSETTLED = 266, 485  # numbers of OpenDSS's messages: an element defined again, controls that do not settle
 TRIES = 50  # elements defined again that are mended before the script is refused
 Scripts = dict[Path, list[str]]  # the lines of every script, in the order in which the engine meets them
@@ -112,18 +113,28 @@ def _execute(engine: Any, script: Path, scripts: Scripts, changed: Scripts) -> N
         engine.Text.Command = f'Redirect "{script}"'
         return
     held: list[str] = []
-    for line in [*changed.get(script, scripts[script]), None]:
+    for at, line in enumerate([*changed.get(script, scripts[script]), None], 1):
         target = None if line is None else _target(script, line)
         inner = target is not None and target in scripts and _leads(target, scripts, changed)
         if line is not None and not inner:
             held.append(line)
             continue
-        with chdir(script.parent):
-            if held:
-                engine.Text.Commands("\n".join(held).encode("latin-1"))
+        _command(engine, script, at - len(held) - 1, held)
         held = []
         if inner and target is not None:
             _execute(engine, target, scripts, changed)
+
+
+def _command(engine: Any, script: Path, before: int, lines: list[str]) -> None:
+    """Run lines of a script from its folder; `before` lines precede them, so that a fault tells the line of the file."""
+    if not any(line.strip() for line in lines):
+        return
+    try:
+        with chdir(script.parent):
+            engine.Text.Commands("\n".join([""] * before + lines).encode("latin-1"))
+    except fault_type() as fault:
+        code, said = fault.args
+        raise fault_type()(code, str(said).replace(IN_MEMORY, str(script))) from fault
 
 
 def _leads(script: Path, scripts: Scripts, changed: Scripts) -> bool:
