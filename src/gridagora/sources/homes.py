@@ -19,6 +19,7 @@ APART_H = 7 * 24  # left out of a calibration on each side of the days it is jud
 NEAR_H = 15 * 24  # an hour so far from the run counts 1/e of one beside it: sun, leaves and habits are of a season
 FAR_H = 60 * 24
 WARM_H = 72  # hours before the run over which the mass of a house forgets where it started
+MODE_H = 6  # a heat pump that changes over by itself heats one part of a spring day and cools another
 LEAST_FIT_H = 14 * 24  # below it a short file is fitted whole
 FLOOR_SHARE = 0.02  # of the energy of the unit at its capacity: an error is not taken against less
 COOL_PEAK_H, HEAT_PEAK_H, PEAK_MARGIN = 18.4, 10.8, 1.15  # capacity above the demand exceeded in so many hours of a year
@@ -260,13 +261,13 @@ def _houses(
 
 
 def _modes(house: house_fit.Houses, warm: house_fit.Drivers) -> Flag:
-    """True in the days in which a house, at its set points in the weather of the run, needs more heat than it has too much.
+    """True in the quarters of a day in which a house at its set points needs more heat, summed, than it has too much.
 
     `warm` begins `WARM_H` before the run.
     """
     excess = -house_fit.predict(house, warm)[:, WARM_H:]
     hours = excess.shape[1]
-    day = np.minimum(np.arange(hours), hours - TAIL_H) // 24  # the odd hour after the look-ahead day joins it
-    daily = np.stack([excess[:, day == d].sum(axis=1) for d in range(day[-1] + 1)], axis=1)
-    heating: Flag = daily[:, day] > 0
+    part = np.minimum(np.arange(hours), hours - 2) // MODE_H  # the odd hour after the look-ahead day joins it
+    summed = np.stack([excess[:, part == p].sum(axis=1) for p in range(part[-1] + 1)], axis=1)
+    heating: Flag = summed[:, part] > 0
     return heating
