@@ -21,7 +21,7 @@ def houses(sub, n=N, h=H, seed=0, heat=False):
     best = np.full((n, h), 20.0 if heat else 23.0)
     end = (-1 if heat else 1) * 0.02 * np.stack([ca, cm], 1)
     start = np.full((n, 2), 20.0 if heat else 23.5)
-    return Houses(*matrices, start, source, gain, np.full((n, h), 2.5), best, np.full(n, 0.05 / 4), end)
+    return Houses(*matrices, start, source, gain, np.full((n, h), 2.5), best, np.full((n, h), 0.05 / 4), end)
 
 
 def price(h=H, seed=1):
@@ -50,7 +50,7 @@ def reference(a, i, lam, sub):
     q = np.zeros(n)
     q[:steps] = lam[k] * a.power[i, k] * 0.25 / sub
     q[2 * steps - 1], q[3 * steps - 1] = a.end[i]
-    p = sp.diags(np.r_[np.zeros(3 * steps), np.full(H, a.weight[i])]).tocsc()
+    p = sp.diags(np.r_[np.zeros(3 * steps), a.weight[i]]).tocsc()
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-11
@@ -97,7 +97,7 @@ def test_no_control_is_cheaper_than_the_bound():
         for t in range(H):
             heat = a.source[:, t] + np.stack([a.gain[:, t] * duty[:, t], np.zeros(N)], 1)
             mean = (a.mean * x).sum(1) + (a.lift * heat).sum(1) - a.best[:, t]
-            cost += 0.5 * a.weight * mean**2 + lam[t] * a.power[:, t] * duty[:, t] * 0.25
+            cost += 0.5 * a.weight[:, t] * mean**2 + lam[t] * a.power[:, t] * duty[:, t] * 0.25
             x = np.einsum("njm,nm->nj", a.step, x) + np.einsum("njm,nm->nj", a.push, heat)
         assert np.all(cost + (a.end * x).sum(1) >= bound)
 

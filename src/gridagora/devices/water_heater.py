@@ -96,7 +96,7 @@ def start(table: WaterHeater) -> Tanks:
     return Tanks(table.set_degc.copy(), np.zeros(len(table.home), np.bool_))
 
 
-def _hold(cap_kwh_k: Col, ua_kw_k: Col, step_h: float) -> Col:
+def held_share(cap_kwh_k: Col, ua_kw_k: Col, step_h: float) -> Col:
     """Mean share that a kW of a step still holds at its end, losses taken off, shape (n,)."""
     z = ua_kw_k * step_h / cap_kwh_k
     return np.where(z > 0, -np.expm1(-z) / np.where(z > 0, z, 1.0), 1.0)
@@ -106,7 +106,7 @@ def _common(
     cap_kwh_k: Col, ua_kw_k: Col, rated_kw: Col, discomfort_per_k2_h: Col, control: TankControl, step_h: float
 ) -> dict[str, ArrayLike]:
     low, high = control.t_min_degc, control.t_max_degc
-    gain = _hold(cap_kwh_k, ua_kw_k, step_h) / cap_kwh_k
+    gain = held_share(cap_kwh_k, ua_kw_k, step_h) / cap_kwh_k
     return {
         "leak": np.exp(-ua_kw_k * step_h / cap_kwh_k)[:, None],
         "gain_in": gain[:, None],
@@ -122,7 +122,7 @@ def _common(
 def _inflow(table: WaterHeater, draw_kw: Col, step_h: float) -> Col:
     """Rise of a step without power, from the room and the draw, shape of the draw (n, h) [K]."""
     kept = -np.expm1(-table.ua_kw_k * step_h / table.cap_kwh_k)[:, None] * table.control.t_room_degc
-    return kept - _hold(table.cap_kwh_k, table.ua_kw_k, step_h)[:, None] * draw_kw * step_h / table.cap_kwh_k[:, None]
+    return kept - held_share(table.cap_kwh_k, table.ua_kw_k, step_h)[:, None] * draw_kw * step_h / table.cap_kwh_k[:, None]
 
 
 def spec(
@@ -148,7 +148,7 @@ def spec(
 
 def draws(table: WaterHeater, hour: int, hours: int = 24) -> Col:
     """Equally likely extra inflows of each hour of a window, shape (n, S, h) [K], negative."""
-    per_kwh = _hold(table.cap_kwh_k, table.ua_kw_k, 1.0) / table.cap_kwh_k
+    per_kwh = held_share(table.cap_kwh_k, table.ua_kw_k, 1.0) / table.cap_kwh_k
     return np.ascontiguousarray(-per_kwh[:, None, None] * table.draw_set_kwh[:, :, table.local_hour[hour : hour + hours]])
 
 

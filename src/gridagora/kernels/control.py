@@ -3,7 +3,7 @@
 State (air, mass, running mean of air - best in this block), one duty 0 <= s <= 1 a step. Prices and comfort hold over blocks
 of `sub` steps:
 
-    minimise  sum_t cost_t s_t + sum_blocks weight/2 mean^2 + end . (air, mass)
+    minimise  sum_t cost_t s_t + sum_blocks weight_b/2 mean^2 + end . (air, mass)
 
 A primal-dual interior point whose Newton system is a Riccati recursion: time grows as steps, not their cube. For any duty s
 with gradient g, convexity gives f >= f(s) + sum_t min over 0 <= r <= 1 of g_t (r - s_t): that number is returned as the
@@ -29,7 +29,7 @@ class Houses(NamedTuple):
 
     Columns (n,) unless stated: step (n, 2, 2) x -> x'; push (n, 2, 2) source -> x'; mean (n, 2) x -> mean air; lift (n, 2)
     source -> mean air; start (n, 2) [degC]; source (n, h, 2) [K/h] heat into air and mass over their capacities; gain (n, h)
-    [K/h] of air at full duty, signed; power (n, h) [kW] electric at full duty; best (n, h) [degC]; weight (n,) [$/K2] of one
+    [K/h] of air at full duty, signed; power (n, h) [kW] electric at full duty; best (n, h) [degC]; weight (n, h) [$/K2] of each
     block; end (n, 2) [$/K] paid for the last state.
     """
 
@@ -179,7 +179,7 @@ def _forward(a, b, v, weight, start, end, sub, s, z):  # type: ignore[no-untyped
         x, y = a[0, 0] * x + a[0, 1] * y + b[k, 0] * s[t] + v[k, 0], a[1, 0] * x + a[1, 1] * y + b[k, 1] * s[t] + v[k, 1]
         z[t + 1, 0], z[t + 1, 1], z[t + 1, 2] = x, y, r
         if (t + 1) % sub == 0:
-            cost += 0.5 * weight * r * r
+            cost += 0.5 * weight[k] * r * r
     return cost + end[0] * x + end[1] * y
 
 
@@ -190,7 +190,7 @@ def _gradient(a, b, c, weight, end, sub, z, g):  # type: ignore[no-untyped-def]
     for t in range(g.shape[0] - 1, -1, -1):
         k = t // sub
         if (t + 1) % sub == 0:
-            r = weight * z[t + 1, 2]
+            r = weight[k] * z[t + 1, 2]
         g[t] = c[k] + b[k, 0] * x + b[k, 1] * y + b[k, 2] * r
         x, y = a[0, 0] * x + a[1, 0] * y + a[0, 2] * r, a[0, 1] * x + a[1, 1] * y + a[1, 2] * r
 
@@ -203,7 +203,7 @@ def _factor(a, b, weight, sub, d, gains):  # type: ignore[no-untyped-def]
     for t in range(gains.shape[0] - 1, -1, -1):
         k = t // sub
         if (t + 1) % sub == 0:  # the mean of a new block forgets the old one
-            p02, p12, p22 = 0.0, 0.0, weight
+            p02, p12, p22 = 0.0, 0.0, weight[k]
         b0, b1, b2 = b[k, 0], b[k, 1], b[k, 2]
         h0, h1, h2 = p00 * b0 + p01 * b1 + p02 * b2, p01 * b0 + p11 * b1 + p12 * b2, p02 * b0 + p12 * b1 + p22 * b2
         one = 1.0 / (d[t] + b0 * h0 + b1 * h1 + b2 * h2)
@@ -253,6 +253,8 @@ def _interior(a, b, v, c, weight, start, end, sub, s, z, g, gains):  # type: ign
     scale = 0.0
     for t in range(n):
         scale += abs(g[t]) / n
+    if scale == 0.0:  # no unit: no duty changes anything
+        return 0
     for t in range(n):
         low[t], high[t] = max(g[t], 0.0) + 0.1 * scale, max(-g[t], 0.0) + 0.1 * scale
     for turn in range(ROUNDS_MAX):

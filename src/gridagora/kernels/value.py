@@ -224,8 +224,14 @@ _I = types.int64
 
 
 def rows(table: Stores, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Stores:
-    """Return chosen rows of a table, copied."""
-    return Stores(*(column if name == "dt_h" else column[chosen] for name, column in table._asdict().items()))
+    """Return chosen rows of a table, copied; a column that holds for all steps stays one number a row."""
+
+    def pick(column: Floats) -> Floats:
+        if column.ndim == 2 and column.strides[1] == 0:
+            return np.broadcast_to(column[chosen, :1], (len(column[chosen, 0]), column.shape[1]))
+        return np.asarray(column[chosen])
+
+    return Stores(*(column if name == "dt_h" else pick(column) for name, column in table._asdict().items()))
 
 
 def respond(

@@ -68,7 +68,7 @@ PROOFS = {
     "mismatch": "Largest power that the exact power flow leaves unexplained at any node.",
     "failed": "Intervals whose power flow did not converge.",
     "revenue": "Revenue of the tariff on the baseline load less what that load costs; zero for a revenue-neutral tariff.",
-    "bound": "Upper bound of welfare with perfect information on the true physics: no design can pass it.",
+    "bound": "Proven upper bound of welfare: no schedule of these devices on the same physics, prices and draws earns more.",
     "leader_gain": "What any prosumer of the retail game would gain by another offer or schedule, the others staying.",
     "leader_tried": "What it would have gained by price moves that were tried on end-users' own devices, of its mean profit.",
     "follower_gain": "What any end-user would gain by taking another quantity at the retail price.",
@@ -210,12 +210,24 @@ def certificates(result: Outcome) -> tuple[str, str]:
     )
     body = "".join(f"<tr>{_proof_name(key)}{''.join(_proof_cell(held[name].get(key)) for name in names)}</tr>" for key in keys)
     lead = (
-        "Each run carries its proof: how far it is from a bound that nothing can pass, and whether energy and money balance. "
-        "Residuals should be tiny, and money exactly zero."
+        "Each run carries its proof: how far it is from a bound that no schedule of its devices can pass, and whether energy and "
+        f"money balance. Residuals should be tiny, and money exactly zero.{_slack(result)}"
     )
     said = "".join(f"<p><b>{label(name)}</b>: {escape(text)}.</p>" for name, text in warned(result))
     noted = f'<div class="notes">{said}</div>' if said else ""
     return lead, f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{noted}'
+
+
+def _slack(result: Outcome) -> str:
+    """Return a sentence on how near a schedule that was played comes to the bound; nothing where none was."""
+    bound = result.summary.get("manifest", {}).get("bound")
+    top, played = (as_number(bound.get(key)) if isinstance(bound, dict) else np.nan for key in ("welfare_usd", "feasible_usd"))
+    if not (np.isfinite(top) and np.isfinite(played)):
+        return ""
+    return (
+        f" The best possible welfare lies between {played:.2f} $, which a schedule that knows everything earns with units of any "
+        f"power, and the bound, {top:.2f} $: they are {top - played:.2f} $ apart."
+    )
 
 
 def _proof_name(key: str) -> str:

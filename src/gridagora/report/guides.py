@@ -18,7 +18,8 @@ def guide(result: Outcome, name: str) -> str:
 
 GUIDES = {
     "captured_value": (
-        "Zero is the reference and 100 % is a bound that no design can pass, proved with perfect information on the same physics."
+        "Zero is the reference and 100 % is a proven bound: no schedule of these devices, prices and draws earns more. "
+        "Whether the bound itself can be reached is not proven; the certificates say how near a schedule comes."
     ),
     "costs": (
         "Resource cost without payments between parties, so a lower bar is a better design for everyone together. The "

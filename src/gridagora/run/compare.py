@@ -17,6 +17,7 @@ from gridagora.run import folder as folders
 from gridagora.run import reactive
 from gridagora.run import result as results
 from gridagora.run.bound import Bound, Worth, bound
+from gridagora.run.bound_played import played
 from gridagora.run.desk import Ran, Study, tariff
 from gridagora.run.links import Links
 from gridagora.run.network import watch
@@ -28,7 +29,6 @@ from gridagora.scenario.build import Scene
 
 FIRST_FLAT_PER_KWH = 0.072  # of the run that finds the flat rate; thermostats do not hear it
 BATTERY = 2  # row of `Track.kind_kw`
-DUTY_S = 60  # the bound lets houses change power every minute, as the true units may
 Progress = Callable[[str, int, int], None]
 
 
@@ -258,7 +258,6 @@ def yardstick(scene: Scene, study: Study) -> Bound:
         export_credit_per_kwh=w.export_credit_per_kwh,
         over_per_kwh=w.over_per_kwh,
         comfort_per_k2_h=study.comfort_per_k2_h,
-        duty_s=DUTY_S,
     )
     return bound(
         scene.homes,
@@ -268,6 +267,7 @@ def yardstick(scene: Scene, study: Study) -> Bound:
         limit_kw=w.limit_kw,
         other_kw=study.other_kw,
         worth=worth,
+        play=lambda schedule: welfare_usd(played(study, schedule)),
     )
 
 

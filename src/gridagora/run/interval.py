@@ -32,7 +32,7 @@ def run_hour(desk: Desk, hour: int, plan: homes_at.Plan | None) -> None:
         power = desk.strategy.dispatch(inner, quotes, trades)
         got = homes_at.step(fleet, power, sessions, hour, now_s, net_kw, way)
         desk.metered_kw = net_kw + got.hvac_kw + got.water_heater_kw + got.battery_kw + got.ev_kw
-        _record(desk, i, got)
+        record(desk, i, got)
         if power is not None and not desk.whole and len(trades.party):
             desk.track.award_kw[i] = net_kw + homes_at.spread(power, owner, len(net_kw))
 
@@ -117,7 +117,8 @@ def _known(desk: Desk, awarded: Transactions, sent: Tenders) -> Transactions:
     return awarded._replace(p_kw=np.where(hears, awarded.p_kw[:, 0], alone)[:, None], price_per_kwh=desk.heard_per_kwh[:, None])
 
 
-def _record(desk: Desk, i: int, got: homes_at.Delivered) -> None:
+def record(desk: Desk, i: int, got: homes_at.Delivered) -> None:
+    """Write what interval i delivered to the track of the run."""
     track = desk.track
     for kind, power in enumerate((got.hvac_kw, got.water_heater_kw, got.battery_kw, got.ev_kw)):
         track.kind_kw[kind, i] = power

@@ -146,7 +146,13 @@ def _manifest(scene: Any, study: Any, top: Any, bound_s: float) -> dict[str, Any
         "held_taps": list(scene.feeder.held_taps),
         "limit_kw": _number(study.wholesale.limit_kw),
         "flat_rate_per_kwh": study.flat_per_kwh,
-        "bound": {"welfare_usd": top.welfare_usd, "gap_usd": top.gap_usd, "evaluations": top.evaluations, "wall_s": bound_s},
+        "bound": {
+            "welfare_usd": top.welfare_usd,
+            "feasible_usd": None if math.isnan(top.feasible_usd) else top.feasible_usd,
+            "gap_usd": None if math.isnan(top.gap_usd) else top.gap_usd,
+            "evaluations": top.evaluations,
+            "wall_s": bound_s,
+        },
         "scenario_sha256": hashlib.sha256(scene.text.encode()).hexdigest(),
         "inputs_sha256": {
             name: _hash(table) for name, table in (("homes", scene.homes), ("prices", scene.prices), ("weather", scene.weather))

@@ -5,7 +5,7 @@ from time import perf_counter
 from typing import Any
 
 from gridagora.run.ahead import plan_hour
-from gridagora.run.desk import DAY_H, Ran, Study, opened
+from gridagora.run.desk import DAY_H, Desk, Ran, Study, opened
 from gridagora.run.interval import run_hour
 from gridagora.run.settle import between_homes
 
@@ -31,18 +31,22 @@ def simulate(market: Any, study: Study, progress: Callable[[int, int], None] | N
         run_hour(desk, hour, plan)
         if progress is not None:
             progress(hour + 1, hours)
-    t = hours * round(1 / study.dt_h)
-    wholesale = desk.wholesale_per_kwh[:t]
+    return closed(desk, perf_counter() - began)
+
+
+def closed(desk: Desk, wall_s: float) -> Ran:
+    """Return the run of a desk at its end."""
+    t = len(desk.track.price_per_kwh)
     return Ran(
         desk.track,
         desk.fleet,
-        wholesale,
+        desk.wholesale_per_kwh[:t],
         desk.traffic,
         desk.inbox,
         tuple(desk.positions.values()),
         between_homes(desk.paid_usd),
         desk.unconverged,
         tuple(desk.games),
-        perf_counter() - began,
-        getattr(market, "own_prices", False),
+        wall_s,
+        getattr(desk.market, "own_prices", False),
     )
