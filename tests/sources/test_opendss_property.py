@@ -53,7 +53,7 @@ def script(seed: int) -> tuple[str, dict[str, str], list[str]]:
         parts.append("Set ControlMode=OFF\n")
     parts.append(dice.choice(("Solve\n", "", "Solve\nShow Voltages LN Nodes\nExport Voltages\n")))
     if dice.random() < 0.25:
-        parts.append("Open Load.l0 1\n")  # after the script's own solution: OpenDSS 14.5 does not always draw 0 there
+        parts.append("Open Load.l0 1\n")  # after the script's own solution, as an operator would
         words.append("Open in the script, so without load: l0")
     return "".join(parts), files, words
 

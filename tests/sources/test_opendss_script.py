@@ -140,6 +140,13 @@ def test_files_are_found_as_the_engine_finds_them(tmp_path: Path) -> None:
     assert opendss.read(write(tmp_path, text, files)).meter_kw.tolist() == [900.0, 10.0, 20.0]
 
 
+def test_a_path_is_taken_from_the_folder_of_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, HEAD + LOAD + TAIL)
+    monkeypatch.chdir(tmp_path)
+    assert opendss.read("Master.dss").meter_name == ("x",)
+    assert Path.cwd() == tmp_path
+
+
 def test_an_element_defined_twice_is_edited_as_in_eprs_engine(tmp_path: Path) -> None:
     second = "New Load.x bus1=a phases=3 kw=500\n"
     feeder = opendss.read(write(tmp_path, HEAD + LOAD + second + TAIL))

@@ -58,7 +58,7 @@ def read(path: str | Path, *, taps: Mapping[str, int] | None = None) -> Feeder:
     ----------
     EPRI, OpenDSS manual (load element, system admittance); dss-python 0.15, https://github.com/dss-extensions/dss_python
     """
-    path = Path(path)
+    path = Path(path).absolute()  # the engine works in a folder of its own
     with running() as engine:
         notes = compile_script(engine, path)
         try:

@@ -40,7 +40,7 @@ class Load(NamedTuple):
 
 
 def switch_off_open(circuit: Any) -> None:
-    """Switch off the loads that a script opens wholly: left on, OpenDSS does not always draw nothing there."""
+    """Switch off the loads that a script opens wholly, since they draw nothing."""
     for element in circuit.Loads:
         terminal = circuit.ActiveCktElement
         if all(terminal.IsOpen(1, phase) for phase in range(1, int(element.Phases) + 1)):
