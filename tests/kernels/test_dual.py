@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gridagora.kernels import master
 from gridagora.kernels.dual import Answer, alike, certify, coordinate, dual_value, recover
 from gridagora.kernels.master import Supply, blocks, mix, supply_bound, supply_cost
 from gridagora.kernels.value import respond, stores
@@ -220,3 +221,14 @@ def test_master_is_the_quadratic_programme(slope, limit):
     assert np.abs(found.price_per_kwh - centre - x[-H:] / step).max() < 1e-4
     assert np.abs(found.weight - x[:m]).max() < 5e-3
     assert np.allclose(np.add.reduceat(found.weight, start), 1.0, atol=1e-12)
+
+
+def test_a_step_with_nothing_left_to_move_does_not_end_the_search():
+    """Blocks are all at an end and two columns move the steps one way only: the Newton matrix is singular to rounding."""
+    h, two = 3, np.ones(2)
+    p = np.array([[1.0, 0.0, 2.0], [2.0, 0.0, 1.0]])
+    flat, block = np.ones(h), np.ones((4, h))
+    problem = master._Problem(p, two, np.array([0]), np.array([2]), flat, flat, flat, block, block, 0.0 * flat, flat, 0.0)
+    at = master._Point(two / 2, two, 1e-30 * block, block, block, block, np.ones(1), flat)
+    step = master._factor(problem, at)(two, block, np.ones(1), flat, (two, block, block))
+    assert all(np.isfinite(column).all() for column in (step.w, step.lam, step.y))

@@ -18,6 +18,7 @@ Col = NDArray[np.float64]
 ROUNDS_MAX = 40  # Newton steps
 TOLERANCE = 1e-10  # mean complementarity [$ a home]; further steps only lose digits
 NEAR = 0.995  # share of the way to the boundary
+RIDGE = 1e-13  # of the largest diagonal entry, where a Newton matrix is singular
 
 
 class Supply(NamedTuple):
@@ -218,7 +219,11 @@ def _factor(c: _Problem, at: _Point) -> Callable[[Col, Col, Col, Col, tuple[Col,
     damp = 1.0 + c.dt * c.slope * sum_u
     h = scaled.T @ scaled
     h[np.diag_indices_from(h)] += c.step / c.dt + sum_u / damp
-    inverse = np.linalg.inv(h)
+    try:
+        inverse = np.linalg.inv(h)
+    except np.linalg.LinAlgError:  # a step at which nothing is left to move: it stays where it is
+        h[np.diag_indices_from(h)] += RIDGE * np.diag(h).max()
+        inverse = np.linalg.inv(h)
 
     def solve(r_w: Col, r_u: Col, r_y: Col, r_l: Col, aim: tuple[Col, Col, Col]) -> _Point:
         g_w = r_w + aim[0] / at.w
