@@ -123,6 +123,13 @@ def over_limit_kwh(outcome: Outcome) -> float:
     return float((np.abs(outcome.load_kw) - outcome.limit_kw).clip(min=0).sum() * outcome.dt_h)
 
 
+def losses_usd(outcome: Outcome) -> float:
+    """Cost of network losses at the real-time wholesale price [$]; intervals without power flow left out, 0 without a network."""
+    if outcome.network is None:
+        return 0.0
+    return float(np.nansum(outcome.network.losses_kw * outcome.wholesale_per_kwh) * outcome.dt_h)
+
+
 def costs_usd(outcome: Outcome) -> dict[str, float]:
     """Every term of welfare as a cost [$], transfers left out.
 
@@ -131,6 +138,7 @@ def costs_usd(outcome: Outcome) -> dict[str, float]:
     """
     return {
         "energy": energy_cost_usd(outcome),
+        "losses": losses_usd(outcome),
         "wear": float(outcome.wear_usd.sum()),
         "comfort": float(outcome.comfort_usd.sum()),
         "hot water": float(outcome.hot_water_usd.sum()),
@@ -144,3 +152,8 @@ def costs_usd(outcome: Outcome) -> dict[str, float]:
 def welfare_usd(outcome: Outcome) -> float:
     """Social welfare of the run [$], as minus the sum of resource costs (theory 13, E1; modelling 1.10)."""
     return -sum(costs_usd(outcome).values())
+
+
+def welfare_before_losses_usd(outcome: Outcome) -> float:
+    """Social welfare without the cost of network losses [$]: what designs and the bound, which know no network, share."""
+    return welfare_usd(outcome) + losses_usd(outcome)

@@ -3,29 +3,37 @@
 import numpy as np
 
 from gridagora.core.measure import Metric, Yardstick
-from gridagora.core.outcome import Outcome, welfare_usd
+from gridagora.core.outcome import Outcome, welfare_before_losses_usd, welfare_usd
 from gridagora.core.registry import register
+
+NOTHING = 1e-12  # of the bound: a gain that rounding makes
 
 
 def captured(outcome: Outcome, yardstick: Yardstick) -> float:
     """Share of the attainable gain that the design captures: (W - W_flat) / (bound - W_flat)."""
     if yardstick.flat is None or yardstick.bound_usd is None:
         return float("nan")
-    start = welfare_usd(yardstick.flat)
-    return (welfare_usd(outcome) - start) / (yardstick.bound_usd - start)
+    return _share(outcome, yardstick.flat, yardstick.bound_usd)
 
 
 def captured_unlimited(_: Outcome, yardstick: Yardstick) -> float:
     """Captured value of the same design where the substation has no limit."""
     if yardstick.flat is None or yardstick.unlimited is None or yardstick.unlimited_bound_usd is None:
         return float("nan")
-    start = welfare_usd(yardstick.flat._replace(limit_kw=float("inf")))
-    return (welfare_usd(yardstick.unlimited) - start) / (yardstick.unlimited_bound_usd - start)
+    return _share(yardstick.unlimited, yardstick.flat._replace(limit_kw=float("inf")), yardstick.unlimited_bound_usd)
+
+
+def _share(outcome: Outcome, flat: Outcome, bound_usd: float) -> float:
+    """Share of the gain from flat to the bound, both before losses; nan where the bound leaves nothing to gain."""
+    start = welfare_before_losses_usd(flat)
+    gain = bound_usd - start
+    return (welfare_before_losses_usd(outcome) - start) / gain if gain > NOTHING * abs(bound_usd) else float("nan")
 
 
 def average_price(outcome: Outcome, _: Yardstick) -> float:
-    """Bills over energy withdrawn less energy injected."""
-    return float(outcome.bill_usd.sum() / (outcome.home_kw.sum() * outcome.dt_h))
+    """Bills, credit for export taken off, over energy withdrawn; nan where homes withdraw nothing."""
+    bought = outcome.home_kw.clip(min=0).sum() * outcome.dt_h
+    return float(outcome.bill_usd.sum() / bought) if bought > 0 else float("nan")
 
 
 def wholesale_cost(outcome: Outcome, _: Yardstick) -> float:

@@ -1,5 +1,7 @@
 """Network metrics P1 to P7, V1 and V4 (theory 13): peaks and shape at the substation, losses and voltages of the exact flow."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from gridagora.core.measure import Metric, Yardstick
@@ -51,31 +53,56 @@ def ramp(outcome: Outcome, _: Yardstick) -> float:
 
 
 def losses(outcome: Outcome, _: Yardstick) -> float:
-    """Energy lost in lines and transformers."""
-    return float("nan") if outcome.network is None else float(outcome.network.losses_kw.sum() * outcome.dt_h)
+    """Energy lost in lines and transformers, in the intervals that have a power flow; nan where none has."""
+    net = _solved(outcome)
+    return float("nan") if net is None else float(net.losses_kw.sum() * outcome.dt_h)
 
 
 def loss_share(outcome: Outcome, _: Yardstick) -> float:
-    """Energy lost over energy entering the feeder."""
-    net = outcome.network
-    return float("nan") if net is None else float(net.losses_kw.sum() / np.abs(net.source_kw).sum())
+    """Energy lost over energy through the substation, either way."""
+    net = _solved(outcome)
+    return float("nan") if net is None else _over(net.losses_kw.sum(), np.abs(net.source_kw).sum())
 
 
 def reactive(outcome: Outcome, _: Yardstick) -> float:
     """Reactive energy at the substation."""
-    return float("nan") if outcome.network is None else float(np.abs(outcome.network.source_kvar).sum() * outcome.dt_h)
+    net = _solved(outcome)
+    return float("nan") if net is None else float(np.abs(net.source_kvar).sum() * outcome.dt_h)
 
 
 def power_factor(outcome: Outcome, _: Yardstick) -> float:
     """Mean of active over apparent power at the substation."""
-    net = outcome.network
+    net = _solved(outcome)
     return float("nan") if net is None else float(np.mean(np.abs(net.source_kw) / np.hypot(net.source_kw, net.source_kvar)))
 
 
 def weighted_power_factor(outcome: Outcome, _: Yardstick) -> float:
     """Active over apparent energy at the substation: the power factor of an interval counts by its apparent power."""
+    net = _solved(outcome)
+    if net is None:
+        return float("nan")
+    return _over(np.abs(net.source_kw).sum(), np.hypot(net.source_kw, net.source_kvar).sum())
+
+
+class _Solved(NamedTuple):
+    """Columns of the intervals that have a power flow."""
+
+    losses_kw: Col
+    source_kw: Col
+    source_kvar: Col
+
+
+def _solved(outcome: Outcome) -> _Solved | None:
+    """Return the intervals that have a power flow; None where none has."""
     net = outcome.network
-    return float("nan") if net is None else float(np.abs(net.source_kw).sum() / np.hypot(net.source_kw, net.source_kvar).sum())
+    if net is None or not np.isfinite(net.losses_kw).any():
+        return None
+    kept = np.isfinite(net.losses_kw)
+    return _Solved(net.losses_kw[kept], net.source_kw[kept], net.source_kvar[kept])
+
+
+def _over(part: float, whole: float) -> float:
+    return float(part / whole) if whole > 0 else float("nan")
 
 
 def bought_kvarh(outcome: Outcome, _: Yardstick) -> float:
@@ -117,8 +144,8 @@ def highest(outcome: Outcome, _: Yardstick) -> float:
 
 
 def violation_hours(outcome: Outcome, _: Yardstick) -> float:
-    """Home-hours outside ANSI C84.1 range A."""
-    if outcome.network is None:
+    """Home-hours outside ANSI C84.1 range A, in the intervals that have a power flow; nan where none has."""
+    if outcome.network is None or _solved(outcome) is None:
         return float("nan")
     v = outcome.network.home_v_pu
     return float(((v < RANGE_A[0]) | (v > RANGE_A[1])).sum() * outcome.dt_h)

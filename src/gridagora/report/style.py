@@ -50,6 +50,7 @@ DEVICE_LABELS: Mapping[str, str] = {
 }
 COST_LABELS: Mapping[str, str] = {
     "ev unmet": "Vehicle charge missing",
+    "losses": "Network losses",
     "over limit": "Over the limit",
     "wear": "Battery wear",
     "comfort": "Discomfort",
@@ -57,6 +58,7 @@ COST_LABELS: Mapping[str, str] = {
 }
 COST_COLOURS: Mapping[str, str] = {
     "energy": "#7fa7c9",
+    "losses": "#5d6b82",
     "wear": "#2f8f5b",
     "comfort": "#cc6677",
     "hot water": "#e2a08f",

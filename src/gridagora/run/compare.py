@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from gridagora.core.errors import FAULTS, InputError, PartError, Problem, told
-from gridagora.core.outcome import Network, Outcome, welfare_usd
+from gridagora.core.ledger import join
+from gridagora.core.outcome import Network, Outcome, welfare_before_losses_usd
 from gridagora.core.tables import Col
 from gridagora.grid.flow import Factors, factor
 from gridagora.metrics.network import quarter_hours
@@ -23,6 +24,7 @@ from gridagora.run.links import Links
 from gridagora.run.network import watch
 from gridagora.run.outlook import Wholesale
 from gridagora.run.score import score
+from gridagora.run.settle import wire_losses
 from gridagora.run.simulate import simulate
 from gridagora.run.site import site
 from gridagora.scenario.build import Scene
@@ -200,10 +202,26 @@ def limit_kw(scene: Scene, flat: Outcome) -> float:
 
 
 def on_network(scene: Scene, factors: Factors, market: Any, ran: Ran, outcome: Outcome) -> Outcome:
-    """Return the outcome with its exact power flow and, where a power factor is agreed, its reactive energy.
+    """Return the outcome with its exact power flow, its losses booked and, where a power factor is agreed, its reactive energy.
 
     A market with `reactive` set buys it from homes, and the flow is that with what they give; any other buys it elsewhere.
     """
+    seen = _with_reactive(scene, factors, market, ran, outcome)
+    net = seen.network
+    if net is None:
+        return seen
+    ledger = join([seen.ledger, wire_losses(net.losses_kw, seen.wholesale_per_kwh, len(seen.home_kw), seen.dt_h)])
+    if not net.failed:
+        return seen._replace(ledger=ledger)
+    text = (
+        f"the power flow has no solution in {net.failed} of {len(seen.start_s)} intervals: voltages, losses and their cost leave "
+        "them out and are not ranked"
+    )
+    return seen._replace(ledger=ledger, warnings=(*seen.warnings, text))
+
+
+def _with_reactive(scene: Scene, factors: Factors, market: Any, ran: Ran, outcome: Outcome) -> Outcome:
+    """Return the outcome with its power flow and the reactive energy that the scenario asks for."""
     battery_kw = ran.track.kind_kw[BATTERY].T
     alone = network(scene, factors, outcome, battery_kw)
     keys = scene.scenario.reactive
@@ -267,13 +285,13 @@ def yardstick(scene: Scene, study: Study) -> Bound:
         limit_kw=w.limit_kw,
         other_kw=study.other_kw,
         worth=worth,
-        play=lambda schedule: welfare_usd(played(study, schedule)),
+        play=lambda schedule: welfare_before_losses_usd(played(study, schedule)),
     )
 
 
 def _refuse_above(outcomes: dict[str, Outcome], top: Bound) -> None:
     for name, outcome in outcomes.items():
-        got = welfare_usd(outcome)
+        got = welfare_before_losses_usd(outcome)
         if got > top.welfare_usd + 1e-9 * abs(top.welfare_usd):
             raise PartError(
                 f"design '{name}': welfare {got:.2f} $ exceeds the certified bound {top.welfare_usd:.2f} $; no report is written"

@@ -16,7 +16,7 @@ import pandas as pd
 
 from gridagora.core.ledger import UUSD_PER_USD, only, paid_uusd
 from gridagora.core.measure import Metric, Yardstick
-from gridagora.core.outcome import Outcome, costs_usd, welfare_usd
+from gridagora.core.outcome import Outcome, costs_usd, welfare_before_losses_usd
 from gridagora.core.place import Level, lift_kw
 from gridagora.core.quality import TIERS, deviation_kwh, energy_share, mean_kw, per_home
 from gridagora.core.registry import find, names
@@ -102,7 +102,7 @@ def _entry(outcome: Outcome, metrics: list[Metric], measure: Yardstick, top: Any
         },
         "certificates": {
             "bound_usd": top.welfare_usd,
-            "below_bound_usd": top.welfare_usd - welfare_usd(outcome),
+            "below_bound_usd": top.welfare_usd - welfare_before_losses_usd(outcome),
             "money_imbalance_uusd": outcome.imbalance_uusd,
             "plan_gap_share": _number(outcome.plan_gap_share),
             "energy_balance_kwh": outcome.energy_balance_kwh,

@@ -97,6 +97,12 @@ def cost_usd_per_h(home_kw: Col, other_kw: Col, wholesale_per_kwh: Col, w: Whole
     return np.asarray(together - alone_usd_per_h(other_kw, wholesale_per_kwh, w))
 
 
+def wire_losses(losses_kw: Col, wholesale_per_kwh: Col, homes: int, dt_h: float) -> Ledger:
+    """Book what the wires pay wholesale for losses (t,), at its real-time price; intervals without a power flow left out."""
+    _, wholesale, wires, _ = range(homes, homes + len(PARTIES))
+    return book(wires, wholesale, "losses", float(np.nansum(losses_kw * wholesale_per_kwh) * dt_h))
+
+
 def retail_margin(ledger: Ledger, leads: Flag) -> Ledger:
     """Book what selling to end-users left over to the prosumers who are the retailer, in equal parts, for their offers are equal.
 

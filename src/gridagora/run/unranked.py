@@ -7,6 +7,7 @@ from gridagora.core.outcome import Outcome
 
 Rule = Callable[[Feeder, Mapping[str, Outcome]], Mapping[str, str]]
 SHOWN = 6  # taps named before the rest is counted
+OF_FLOW = ("E1", "P3", "P3s", "P4", "P4f", "P4w", "V1", "V1h", "V4")  # what the power flow of every interval goes into
 OF_TAPS = ("V1", "V1h", "V4", "P3", "P3s")  # voltages and losses, which taps move
 
 
@@ -21,7 +22,18 @@ def of_taps(feeder: Feeder, _: Mapping[str, Outcome]) -> Mapping[str, str]:
     return dict.fromkeys(OF_TAPS, reason)
 
 
-RULES: tuple[Rule, ...] = (of_taps,)
+def of_failed(_: Feeder, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
+    """Return the metrics that need every interval, where a design has intervals without a power flow."""
+    failed = {name: o.network.failed for name, o in outcomes.items() if o.network is not None and o.network.failed}
+    if not failed:
+        return {}
+    told = ", ".join(f"{name} {count}" for name, count in failed.items())
+    return dict.fromkeys(
+        OF_FLOW, f"intervals without a power flow are left out ({told}), so designs are compared on unlike hours"
+    )
+
+
+RULES: tuple[Rule, ...] = (of_taps, of_failed)
 
 
 def unranked(feeder: Feeder, outcomes: Mapping[str, Outcome]) -> dict[str, str]:
