@@ -5,7 +5,7 @@ import pytest
 
 from gridagora.devices import pv
 from gridagora.kernels.curve import at
-from gridagora.kernels.value import bid, slopes
+from gridagora.kernels.value import respond
 
 
 def test_volt_var_points_of_category_b():
@@ -22,10 +22,13 @@ def test_reactive_power_gives_way_to_active():
 
 def test_an_array_sells_above_zero_and_curtails_below(homes):
     table, hour = pv.of(homes), 12
-    s = pv.spec_now(table, hour)
-    offer = bid(s, slopes(pv.spec(table, hour, 1), np.zeros(1)))
-    assert at(offer, 0.01) == pytest.approx(-table.available_kw[:, hour])
+    offer, answer = pv.tender(table, hour), pv.spec(table, hour, 1)
+    for price in (0.01, 0.0):
+        assert at(offer, price) == pytest.approx(-table.available_kw[:, hour])
     assert not at(offer, -0.01).any()
+    assert respond(answer, [0.01], [0.01]).p_kw[:, 0] == pytest.approx(-table.available_kw[:, hour])
+    assert not respond(answer, [-0.01], [-0.01]).p_kw.any()
+    assert not at(pv.tender(table, 0), np.inf).any()  # at night
     assert np.array_equal(table.home, np.flatnonzero(homes.pv_kw.any(axis=1)))
 
 

@@ -159,14 +159,14 @@ def test_metrics_are_those_columns(asked, silent, bare):
 def test_neither_batteries_nor_panels_draw_reactive_power(scene, factors, ran, bare, monkeypatch):
     seen = []
     monkeypatch.setattr(runs, "watch", lambda *columns, **_: seen.append(columns))
-    runs.network(scene, factors, bare, ran.track.kind_kw[2].T)
+    runs.network(scene, factors, bare, ran.track.kind_kw[[2, 4]].sum(0).T)
     fixed = np.repeat(scene.homes.load_kw[:, :24], 12, axis=1)
     np.testing.assert_allclose(seen[0][4], fixed + ran.track.kind_kw[[0, 1, 3]].sum(0).T, atol=1e-9)
     assert np.abs(ran.track.kind_kw[2]).max() > 1
 
 
 def test_a_flow_without_solution_is_refused(scene, factors, ran, bare, monkeypatch):
-    broken = runs.network(scene, factors, bare, ran.track.kind_kw[2].T)._replace(failed=3)
+    broken = runs.network(scene, factors, bare, ran.track.kind_kw[[2, 4]].sum(0).T)._replace(failed=3)
     monkeypatch.setattr(runs, "network", lambda *_: broken)
     with pytest.raises(PartError, match="no solution in 3 intervals"):
         runs.on_network(with_factor(scene), factors, ASKS, ran, bare)

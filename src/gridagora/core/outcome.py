@@ -74,9 +74,9 @@ class Outcome(NamedTuple):
     water_heater_kw: Col  # (t,)
     battery_kw: Col  # (t,)
     ev_kw: Col  # (t,)
-    pv_kw: Col  # (t,) generation, >= 0
+    pv_kw: Col  # (t,) generation, >= 0, after curtailment
     home_kw: Col  # (n, t)
-    home_pv_kw: Col  # (n, t)
+    home_pv_kw: Col  # (n, t) what panels could give
     comfort_dev_k: Col  # (n, t) mean air temperature less bliss; 0 while the home has no unit for the mode of the hour
     discomfort_k_h: Col  # (n,) outside the band, in hours with a unit
     comfort_usd: Col  # (n,)

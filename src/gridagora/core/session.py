@@ -84,7 +84,7 @@ class Behind(NamedTuple):
 
     curves: Curves
     home: Index  # (r,)
-    net_kw: Col  # (n,) load less PV
+    net_kw: Col  # (n,) load without devices
 
 
 class Passed(NamedTuple):

@@ -6,11 +6,13 @@ import numpy as np
 
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
+from gridagora.kernels.curve import Curves
 from gridagora.kernels.value import Stores, stores
 
 REACTIVE_SHARE = 0.44  # of rated apparent power, category B
 VOLT_VAR = ((0.92, 0.98, 1.02, 1.08), (0.44, 0.0, 0.0, -0.44))
 VOLT_WATT = ((1.06, 1.10), (1.0, 0.0))
+PRODUCES_PER_KWH = -1e-9  # sun is free: an array gives all it can unless energy is worth less than nothing
 NO_STORE = 1e9  # a row without a store: a state wide enough never to bind, worth nothing
 
 
@@ -68,9 +70,13 @@ def spec(table: Pv, hour: int, hours: int = 24) -> Stores:
     return _stores(table.available_kw[:, hour : hour + hours], np.ones(hours))
 
 
-def spec_now(table: Pv, hour: int, short_h: float = 1 / 12) -> Stores:
-    """The next real-time interval, for a bid."""
-    return _stores(table.available_kw[:, hour : hour + 1], np.array([short_h]))
+def tender(table: Pv, hour: int) -> Curves:
+    """Curve of every array for an interval: all that is available down to a price of nil, and nothing below it."""
+    most = table.available_kw[:, hour]
+    ends = np.stack([most, np.zeros_like(most)], axis=1)
+    kept = np.stack([most > 0, np.ones(len(most), np.bool_)], axis=1)
+    p_kw = -ends[kept]
+    return Curves(np.concatenate([[0], np.cumsum(kept.sum(1))]), p_kw, np.full(len(p_kw), PRODUCES_PER_KWH))
 
 
 def _stores(available_kw: Col, dt_h: Col) -> Stores:

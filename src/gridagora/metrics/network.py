@@ -128,7 +128,7 @@ def elsewhere_kvarh(outcome: Outcome, _: Yardstick) -> float:
 
 def self_consumption(outcome: Outcome, _: Yardstick) -> float:
     """Share of PV output used behind the home's own meter."""
-    made = outcome.home_pv_kw.sum()
+    made = outcome.pv_kw.sum()
     exported = np.minimum(outcome.home_pv_kw, (-outcome.home_kw).clip(min=0)).sum()
     return float(1 - exported / made) if made > 0 else float("nan")
 

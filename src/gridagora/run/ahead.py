@@ -18,7 +18,7 @@ from gridagora.run.retail import Seats, judged
 from gridagora.run.settle import Position
 from gridagora.run.unsound import generator, refuse_unsound_outlook, refuse_unsound_path
 
-Specs = tuple[Stores, Stores, Stores, Stores]
+Specs = homes_at.Specs
 
 
 def plan_hour(desk: Desk, hour: int, last: homes_at.Plan | None, carry: Col | None) -> tuple[homes_at.Plan, Col]:
@@ -38,10 +38,10 @@ def plan_hour(desk: Desk, hour: int, last: homes_at.Plan | None, carry: Col | No
 
 def _call(desk: Desk, hour: int, forecast: Col, specs: Specs, carry: Col | None) -> Call:
     study, window, per = desk.study, desk.study.window_h, round(1 / desk.study.dt_h)
-    base_kw = study.other_kw[hour : hour + window] + (0.0 if desk.whole else desk.net_kw[hour : hour + window].sum(1))
+    base_kw = study.other_kw[hour : hour + window] + (0.0 if desk.whole else desk.load_kw[hour : hour + window].sum(1))
     return Call(
         Product(Commodity.P, study.start_s + 3600 * hour, 3600, Horizon.DAY_AHEAD, 0),
-        np.arange(desk.net_kw.shape[1]),
+        np.arange(desk.load_kw.shape[1]),
         supply(study.wholesale, forecast, base_kw),
         desk.tariff_per_kwh[hour * per :: per][:window],
         homes_at.told(desk.fleet, specs, hour, window) if getattr(desk.market, "told_specs", False) else (),
@@ -63,9 +63,9 @@ def _told(desk: Desk, call: Call, sessions: Index, hour: int) -> tuple[Col, Col]
     refuse_unsound_path(desk, path, call.supply.import_per_kwh.shape)
     if hasattr(desk.market, "schedule") and call.binds:
         found = desk.market.schedule(call, path)
-        power = np.zeros(desk.net_kw.shape[::-1])[:, : len(path)]
+        power = np.zeros(desk.load_kw.shape[::-1])[:, : len(path)]
         np.add.at(power, homes_at.owners(desk.fleet, sessions), found.p_kw)
-        power += desk.net_kw[hour : hour + len(path)].T
+        power += desk.load_kw[hour : hour + len(path)].T
         desk.track.worst[1] = np.fmax(desk.track.worst[1], found.gap_share)
         _bind(desk, "day-ahead", hour, power, path - call.supply.import_per_kwh)
     desk.traffic = _heard(desk.traffic, call, path)
@@ -75,7 +75,7 @@ def _told(desk: Desk, call: Call, sessions: Index, hour: int) -> tuple[Col, Col]
 def _agreed(desk: Desk, call: Call, specs: Specs, sessions: Index, hour: int) -> tuple[Col, Col]:
     """Return the paths (n, h) that a market and its homes find together; at midnight plans told to it become positions."""
     told, rows = homes_at.told(desk.fleet, specs, hour, len(call.supply.import_per_kwh)), homes_at.homes_of(desk.fleet, sessions)
-    net_kw = desk.net_kw[hour : hour + len(call.supply.import_per_kwh)].T
+    net_kw = desk.load_kw[hour : hour + len(call.supply.import_per_kwh)].T
     seats = Seats(net_kw, told, rows, desk.leads)
 
     def ask(said: Quotes | Costed | Game) -> Plans | Proposals | Offered | None:
@@ -140,7 +140,7 @@ def _bind_energy(desk: Desk, item: str, hour: int, hours: int, p_kw: Col) -> Non
 
 
 def _write(desk: Desk, item: str, hours: slice, p_kw: Col, energy: Col, premium: Col) -> None:
-    n, total = desk.net_kw.shape[1], DAY_H * desk.study.days
+    n, total = desk.load_kw.shape[1], DAY_H * desk.study.days
     if item not in desk.positions:
         desk.positions[item] = Position(item, np.zeros((n, total)), np.zeros((n, total)), np.zeros(total))
     position = desk.positions[item]
@@ -155,8 +155,11 @@ def _inside(desk: Desk, hour: int, specs: Specs, sessions: Index, path: Col, las
     if not kinked(path, credit).any():
         return path
     told = homes_at.told(desk.fleet, specs, hour, len(path))
-    net_kw, before = desk.net_kw[hour : hour + len(path)].T, None if last is None else last.price_per_kwh
-    found = behind.outlook(told, homes_at.homes_of(desk.fleet, sessions), net_kw, path, credit, before)
+    rows, before = homes_at.homes_of(desk.fleet, sessions), None if last is None else last.price_per_kwh
+    # panels are given up before energy is worth less than nothing inside: no export is worth less, and no sun is used below nil
+    sun = desk.study.homes.pv_kw[:, hour : hour + len(path)] * (path >= 0)
+    net_kw, credit = desk.load_kw[hour : hour + len(path)].T - sun, np.minimum(credit.clip(min=0), path)
+    found = behind.outlook(told[:-1], rows[:-1], net_kw, path, credit, before)
     desk.track.worst[1] = np.fmax(desk.track.worst[1], found.gap_share)
     return found.price_per_kwh
 

@@ -30,7 +30,7 @@ from gridagora.run.site import site
 from gridagora.scenario.build import Scene
 
 FIRST_FLAT_PER_KWH = 0.072  # of the run that finds the flat rate; thermostats do not hear it
-BATTERY = 2  # row of `Track.kind_kw`
+BATTERY, PANELS = 2, 4  # rows of `Track.kind_kw`
 Progress = Callable[[str, int, int], None]
 
 
@@ -222,8 +222,8 @@ def on_network(scene: Scene, factors: Factors, market: Any, ran: Ran, outcome: O
 
 def _with_reactive(scene: Scene, factors: Factors, market: Any, ran: Ran, outcome: Outcome) -> Outcome:
     """Return the outcome with its power flow and the reactive energy that the scenario asks for."""
-    battery_kw = ran.track.kind_kw[BATTERY].T
-    alone = network(scene, factors, outcome, battery_kw)
+    battery_kw, panels_kw = ran.track.kind_kw[BATTERY].T, ran.track.kind_kw[PANELS].T
+    alone = network(scene, factors, outcome, battery_kw + panels_kw)
     keys = scene.scenario.reactive
     if keys.power_factor is None:
         return outcome._replace(network=alone)
@@ -232,7 +232,7 @@ def _with_reactive(scene: Scene, factors: Factors, market: Any, ran: Ran, outcom
     n, t = outcome.home_kw.shape
     clears = getattr(market, "reactive", False)
     given = reactive.provide(
-        reactive.equipped(scene.homes, outcome.home_pv_kw, battery_kw) if clears else reactive.unequipped(n, t),
+        reactive.equipped(scene.homes, -panels_kw, battery_kw) if clears else reactive.unequipped(n, t),
         alone.source_kw,
         alone.source_kvar,
         outcome.price_per_kwh,
@@ -240,12 +240,14 @@ def _with_reactive(scene: Scene, factors: Factors, market: Any, ran: Ran, outcom
         scene.start_s,
         outcome.dt_h,
     )
-    seen = network(scene, factors, outcome, battery_kw, given) if clears else alone
+    seen = network(scene, factors, outcome, battery_kw + panels_kw, given) if clears else alone
     return reactive.joined(outcome._replace(network=seen), given)
 
 
-def network(scene: Scene, factors: Factors, outcome: Outcome, battery_kw: Col, given: reactive.Provided | None = None) -> Network:
-    """Return the exact power flow of a run; batteries (n, t) and panels draw no reactive power but what they are told to."""
+def network(
+    scene: Scene, factors: Factors, outcome: Outcome, inverter_kw: Col, given: reactive.Provided | None = None
+) -> Network:
+    """Return the exact power flow of a run; inverters (n, t) draw no reactive power but what they are told to."""
     t = len(outcome.start_s)
     other = np.repeat(scene.other_kw, round(1 / outcome.dt_h), axis=0)[:t]
     return watch(
@@ -253,7 +255,7 @@ def network(scene: Scene, factors: Factors, outcome: Outcome, battery_kw: Col, g
         factors,
         scene.home_meter,
         outcome.home_kw if given is None else outcome.home_kw + given.loss_kw,
-        (outcome.home_kw + outcome.home_pv_kw - battery_kw).clip(min=0),
+        (outcome.home_kw - inverter_kw).clip(min=0),
         other,
         given_kvar=None if given is None else given.q_kvar,
     )

@@ -43,7 +43,7 @@ class Study(NamedTuple):
 class Track(NamedTuple):
     """What a run recorded: power by kind and what homes felt, by interval (t, n); prices and commitments (t,)."""
 
-    kind_kw: Col  # (4, t, n) hvac, water heater, battery, car
+    kind_kw: Col  # (5, t, n) hvac, water heater, battery, car, panels (negative)
     t_air_degc: Col  # (t, n)
     price_per_kwh: Col  # (t,)
     credit_per_kwh: Col  # (t,) for what leaves a home
@@ -81,7 +81,7 @@ class Desk:
     strategy: Any
     study: Study
     fleet: homes_at.Fleet
-    net_kw: Col  # (H, n) load less PV
+    load_kw: Col  # (H, n) of homes without their devices
     wholesale_per_kwh: Col  # (t + 24 h,)
     tariff_per_kwh: Col  # (t + 24 h,)
     track: Track
@@ -128,7 +128,7 @@ def opened(market: Any, study: Study) -> Desk:
     layered = clears and not getattr(market, "own_prices", False)
     places = len(study.site.high_kw) if study.site is not None and layered else 0
     track = Track(
-        np.zeros((4, t, n)),
+        np.zeros((5, t, n)),
         np.zeros((t, n)),
         np.zeros(t),
         np.zeros(t),
@@ -141,19 +141,19 @@ def opened(market: Any, study: Study) -> Desk:
         np.zeros(n),
         np.array([0.0, np.nan]),
     )
-    net_kw = (homes.load_kw - homes.pv_kw).T.copy()
+    load_kw = homes.load_kw.T.copy()
     first = np.full(n, wholesale[0] + study.wholesale.delivery_per_kwh)
     return Desk(
         market,
         strategy,
         study,
         fleet,
-        net_kw,
+        load_kw,
         wholesale,
         tariff(market, study, wholesale),
         track,
         first,
-        net_kw[0].copy(),
+        load_kw[0] - homes.pv_kw[:, 0],
         leads(homes),
     )
 
@@ -179,8 +179,7 @@ def other_kw(study: Study) -> Col:
 def home_kw(track: Track, study: Study) -> Col:
     """Return the net power of every home, shape (n, t) [kW]."""
     hours = DAY_H * study.days
-    fixed = (study.homes.load_kw - study.homes.pv_kw)[:, :hours]
-    return np.repeat(fixed, round(1 / study.dt_h), axis=1) + track.kind_kw.transpose(0, 2, 1).sum(0)
+    return np.repeat(study.homes.load_kw[:, :hours], round(1 / study.dt_h), axis=1) + track.kind_kw.transpose(0, 2, 1).sum(0)
 
 
 def leads(homes: Homes) -> Flag:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.core.tables import Col, Homes, Index
-from gridagora.devices import battery, ev, hvac, water_heater
+from gridagora.devices import battery, ev, hvac, pv, water_heater
 from gridagora.kernels.curve import Curves
 from gridagora.kernels.fleet import ACCOUNT, CONTINUOUS, PRIORITY, THERMOSTAT, Control, Houses, HouseStep, Tanks, TankStep, houses
 from gridagora.kernels.tender import bid
@@ -26,6 +26,7 @@ class Fleet:
     tank: water_heater.WaterHeater
     battery: battery.Battery
     ev: ev.Ev
+    pv: pv.Pv
     houses: Houses
     tanks: Tanks
     battery_kwh: Col
@@ -35,6 +36,9 @@ class Fleet:
     draws_known: bool
     following_pv: np.ndarray  # (b,) batteries whose home has PV
     control: Control
+
+
+Specs = tuple[Stores, Stores, Stores, Stores, Stores]  # houses, tanks, batteries, cars, panels
 
 
 class Plan(NamedTuple):
@@ -52,6 +56,7 @@ class Delivered(NamedTuple):
     water_heater_kw: Col
     battery_kw: Col
     ev_kw: Col
+    pv_kw: Col  # negative: what panels give
     t_air_degc: Col
     starts: Index
     short_k_h: Col
@@ -82,6 +87,7 @@ def of(
         tanks,
         packs,
         cars,
+        pv.of(homes),
         houses(air, mass),
         water_heater.start(tanks),
         battery.start(packs),
@@ -94,7 +100,7 @@ def of(
     )
 
 
-def beliefs(fleet: Fleet, hour: int, hours: int, value_per_kwh: float) -> tuple[tuple[Stores, Stores, Stores, Stores], Index]:
+def beliefs(fleet: Fleet, hour: int, hours: int, value_per_kwh: float) -> tuple[Specs, Index]:
     """Return what every resource believes of the window, and the sessions plugged in within its first hour."""
     now_s = 3600.0 * hour
     sessions = ev.active(fleet.ev, fleet.ev_kwh, now_s, 3600.0)
@@ -104,22 +110,23 @@ def beliefs(fleet: Fleet, hour: int, hours: int, value_per_kwh: float) -> tuple[
         water_heater.spec(fleet.tank, fleet.tanks, hour, hours, value_per_kwh, known_draws=fleet.draws_known),
         battery.spec(fleet.battery, fleet.battery_kwh, hours, value_per_kwh),
         ev.spec(cars, fleet.ev_kwh[sessions], now_s, hours),
+        pv.spec(fleet.pv, hour, hours),
     ), sessions
 
 
-def told(fleet: Fleet, specs: tuple[Stores, Stores, Stores, Stores], hour: int, hours: int) -> tuple[Stores, ...]:
+def told(fleet: Fleet, specs: Specs, hour: int, hours: int) -> tuple[Stores, ...]:
     """Return the specs as an operator is told them: the mean of the likely draws stands for the draws."""
     if fleet.draws_known:
         return specs
     mean = water_heater.draws(fleet.tank, hour, hours).mean(1)
-    return specs[0], specs[1]._replace(inflow=specs[1].inflow + mean), specs[2], specs[3]
+    return specs[0], specs[1]._replace(inflow=specs[1].inflow + mean), *specs[2:]
 
 
-def plan(fleet: Fleet, specs: tuple[Stores, Stores, Stores, Stores], sessions: Index, price_per_kwh: Col, hour: int) -> Plan:
+def plan(fleet: Fleet, specs: Specs, sessions: Index, price_per_kwh: Col, hour: int) -> Plan:
     """Return the value of stored energy at the start and the end of the hour, against a price path (h,) or (n, h) [$/kWh]."""
     likely = None if fleet.draws_known else water_heater.draws(fleet.tank, hour, price_per_kwh.shape[-1])
-    house, tank, pack, car = specs
-    own = homes_of(fleet, sessions) if price_per_kwh.ndim > 1 else (None, None, None, None)
+    house, tank, pack, car, _ = specs  # panels store nothing
+    own = homes_of(fleet, sessions) if price_per_kwh.ndim > 1 else (None,) * 5
     return Plan(
         (
             slopes(house, price_per_kwh, row=own[0], threads=THREADS),
@@ -140,14 +147,14 @@ def tender(fleet: Fleet, found: Plan, hour: int, share: float, now_s: float) -> 
         battery.spec_now(fleet.battery, fleet.battery_kwh),
         ev.spec_now(fleet.ev, fleet.ev_kwh, now_s, found.sessions),
     )
-    rows = [bid(spec, value, share) for spec, value in zip(parts, found.values, strict=True)]
+    rows = [*(bid(spec, value, share) for spec, value in zip(parts, found.values, strict=True)), pv.tender(fleet.pv, hour)]
     starts = np.cumsum([0, *(len(r.p_kw) for r in rows)])
     offset = np.concatenate([[0], *(r.offset[1:] + at for r, at in zip(rows, starts[:-1], strict=True))])
     return Curves(offset, np.concatenate([r.p_kw for r in rows]), np.concatenate([r.price_per_kwh for r in rows]))
 
 
 def step(
-    fleet: Fleet, p_kw: Col | None, sessions: Index, hour: int, now_s: float, net_kw: Col, way: Index | None = None
+    fleet: Fleet, p_kw: Col | None, sessions: Index, hour: int, now_s: float, load_kw: Col, way: Index | None = None
 ) -> Delivered:
     """Step the true physics of one interval.
 
@@ -155,8 +162,8 @@ def step(
     ----------
     p_kw
         Power of every resource in the order of `tender` [kW], or None where every device follows its own switch.
-    net_kw
-        Load less PV of every home, shape (n,) [kW], which a battery without orders follows.
+    load_kw
+        Load of every home without its devices, shape (n,) [kW]; a battery without orders follows it less what panels give.
     way
         Which way each home means to trade, (n,), where export earns less than import costs: 1, -1, or 0 for nothing crosses.
         Its battery then makes up for on/off units, so that the meter never turns the other way while it can help it.
@@ -165,8 +172,9 @@ def step(
     before = stored_kwh(fleet)
     free = p_kw is None
     units, tanks, packs = len(fleet.hvac.home), len(fleet.tank.home), len(fleet.battery.home)
-    asked = np.zeros(units + tanks + packs + len(sessions)) if p_kw is None else p_kw
-    unit_kw, tank_kw, pack_kw, car_kw = np.split(asked, np.cumsum([units, tanks, packs]))
+    cars = len(sessions)
+    asked = np.zeros(units + tanks + packs + cars + len(fleet.pv.home)) if p_kw is None else p_kw
+    unit_kw, tank_kw, pack_kw, car_kw, panel_kw = np.split(asked, np.cumsum([units, tanks, packs, cars]))
     house = hvac.step(
         fleet.hvac,
         fleet.houses,
@@ -186,7 +194,8 @@ def step(
         "tank": spread(water.e_kwh / fleet.dt_h, fleet.tank.home, n),
         "ev": spread(charged, fleet.ev.home, n),
     }
-    cover = -(net_kw + home_kw["hvac"] + home_kw["tank"] + home_kw["ev"])[fleet.battery.home]
+    home_kw["pv"] = spread(pv.step(fleet.pv, hour, None if free else panel_kw), fleet.pv.home, n)
+    cover = -(load_kw + sum(home_kw.values()))[fleet.battery.home]
     if free:
         pack_kw = np.where(fleet.following_pv, cover, 0.0)
     elif way is not None:
@@ -198,6 +207,7 @@ def step(
         home_kw["tank"],
         spread(stored, fleet.battery.home, n),
         home_kw["ev"],
+        home_kw["pv"],
         house.t_air_degc,
         house.starts * (fleet.hvac.rated_kw[:, hour] > 0),
         spread(water.short_k_h, fleet.tank.home, n),
@@ -238,9 +248,9 @@ def owners(fleet: Fleet, sessions: Index) -> Index:
     return np.concatenate(homes_of(fleet, sessions))
 
 
-def homes_of(fleet: Fleet, sessions: Index) -> tuple[Index, Index, Index, Index]:
+def homes_of(fleet: Fleet, sessions: Index) -> tuple[Index, Index, Index, Index, Index]:
     """Return the home of every resource, by kind."""
-    return fleet.hvac.home, fleet.tank.home, fleet.battery.home, fleet.ev.home[sessions]
+    return fleet.hvac.home, fleet.tank.home, fleet.battery.home, fleet.ev.home[sessions], fleet.pv.home
 
 
 def spread(values: Col, home: Index, n: int) -> Col:

@@ -20,21 +20,21 @@ NO_CURVES = Curves(np.zeros(1, np.int64), np.zeros(0), np.zeros(0))
 
 def run_hour(desk: Desk, hour: int, plan: homes_at.Plan | None) -> None:
     """Clear and deliver the intervals of one hour."""
-    fleet, net_kw, per = desk.fleet, desk.net_kw[hour], round(1 / desk.study.dt_h)
+    fleet, load_kw, per = desk.fleet, desk.load_kw[hour], round(1 / desk.study.dt_h)
     sessions = np.zeros(0, np.int64) if plan is None else plan.sessions
-    owner = np.arange(len(net_kw)) if plan is None else homes_at.owners(fleet, sessions)
+    owner = np.arange(len(load_kw)) if plan is None else homes_at.owners(fleet, sessions)
     for m in range(per):
         i, now_s = hour * per + m, 3600.0 * (hour + m * desk.study.dt_h)
         curves = NO_CURVES if plan is None else homes_at.tender(fleet, plan, hour, (m + 1) / per, now_s)
-        inner = Behind(curves, owner, net_kw)
+        inner = Behind(curves, owner, load_kw)
         quotes, trades = _cleared(desk, i, now_s, inner)
-        quotes, way = behind.hear(quotes, curves, owner, net_kw)
+        quotes, way = behind.hear(quotes, curves, owner, load_kw)
         power = desk.strategy.dispatch(inner, quotes, trades)
-        got = homes_at.step(fleet, power, sessions, hour, now_s, net_kw, way)
-        desk.metered_kw = net_kw + got.hvac_kw + got.water_heater_kw + got.battery_kw + got.ev_kw
+        got = homes_at.step(fleet, power, sessions, hour, now_s, load_kw, way)
+        desk.metered_kw = load_kw + got.hvac_kw + got.water_heater_kw + got.battery_kw + got.ev_kw + got.pv_kw
         record(desk, i, got)
         if power is not None and not desk.whole and len(trades.party):
-            desk.track.award_kw[i] = net_kw + homes_at.spread(power, owner, len(net_kw))
+            desk.track.award_kw[i] = load_kw + homes_at.spread(power, owner, len(load_kw))
 
 
 def _cleared(desk: Desk, i: int, now_s: float, inner: Behind) -> tuple[Quotes, Transactions]:
@@ -100,7 +100,7 @@ def _trade(desk: Desk, i: int, local: Transactions | None) -> None:
     """
     if local is None or not len(local.party):
         return
-    n = desk.net_kw.shape[1]
+    n = desk.load_kw.shape[1]
     moves = local.counterparty != NETWORK
     for side, add in ((local.party, np.add), (local.counterparty, np.subtract)):
         own = moves & (side < n)
@@ -120,7 +120,7 @@ def _known(desk: Desk, awarded: Transactions, sent: Tenders) -> Transactions:
 def record(desk: Desk, i: int, got: homes_at.Delivered) -> None:
     """Write what interval i delivered to the track of the run."""
     track = desk.track
-    for kind, power in enumerate((got.hvac_kw, got.water_heater_kw, got.battery_kw, got.ev_kw)):
+    for kind, power in enumerate((got.hvac_kw, got.water_heater_kw, got.battery_kw, got.ev_kw, got.pv_kw)):
         track.kind_kw[kind, i] = power
     track.t_air_degc[i] = got.t_air_degc
     track.worst[0] = max(track.worst[0], got.balance_kwh)

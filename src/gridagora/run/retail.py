@@ -48,7 +48,7 @@ class Game(NamedTuple):
 class Seats:
     """Prosumers of one opening; `community` and `held` change as games are played, and stay None where there is none."""
 
-    net_kw: Col  # (n, h) load less PV of every home
+    net_kw: Col  # (n, h) load of every home without its devices
     told: tuple[Stores, ...]
     home: tuple[Index, ...]
     leads: Flag  # (n,)

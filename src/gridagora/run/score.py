@@ -66,7 +66,7 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
         water_heater_kw=by_kind[1].sum(0),
         battery_kw=by_kind[2].sum(0),
         ev_kw=by_kind[3].sum(0),
-        pv_kw=fine(homes.pv_kw).sum(0),
+        pv_kw=0.0 - by_kind[4].sum(0),
         home_kw=meter_kw,
         home_pv_kw=fine(homes.pv_kw),
         comfort_dev_k=dev,
