@@ -288,15 +288,24 @@ WRONG = {
     "wear has the other sign": (plain(battery_kwh=np.full(1, 13.5)), (0.04, 0.3, 17, 21), {"wear_per_kwh": 0.0}),
     "cars leave empty for free": (plain(**CAR), (0.04, 5.0, 21, 24), {"ev_per_kwh": 0.0}),
     "comfort of a tier is forgotten": (plain(quality=TIER), (0.04, 1.0, 14, 20), {"comfort_per_k2_h": 0.025}),
+    "tier of hot water is forgotten": (
+        plain(tank=True, draw=2.5, quality=TIER),
+        (0.04, 5.0, 20, 24),
+        {"tank_per_k2_h": 0.005},
+    ),
+    "exported above the limit is free": (plain(cool_kw=np.zeros(1)), (0.04, 0.0, 0, 0), {"over_per_kwh": 0.0}),
     "left in stores is free": (plain(battery_kwh=np.full(1, 13.5)), (0.04, 0.0, 0, 0), {"battery_start_share": 0.3}),
 }
+
+
+WITH = {"exported above the limit is free": {"other_kw": -5.0, "limit_kw": 3.0}}
 
 
 @pytest.mark.parametrize("case", WRONG)
 def test_the_bound_is_reached_and_a_wrong_term_would_show(case):
     """One home without a limit: the bound is the value of its best schedule, so every term of it stands in the distance."""
     homes, price, worth = WRONG[case]
-    right, wrong = near(studied(homes, spiked(*price), credit=0.02), **worth)
+    right, wrong = near(studied(homes, spiked(*price), credit=0.02, **WITH.get(case, {})), **worth)
     assert -1e-9 <= right < 0.02
     assert not -0.02 < wrong < 0.04
 
