@@ -9,7 +9,7 @@ from gridagora.core.ledger import only, paid_uusd
 from gridagora.core.measure import Yardstick
 from gridagora.core.outcome import over_limit_kwh, welfare_usd
 from gridagora.core.registry import find, names
-from gridagora.run.compare import prepare, yardstick
+from gridagora.run.compare import compare, prepare, yardstick
 from gridagora.run.result import revenue_gap_usd
 from gridagora.run.score import score
 from gridagora.run.settle import PARTIES
@@ -143,3 +143,45 @@ def test_the_limit_of_export_is_paid_below_the_export_price(played, name):
     tight = o.load_kw < -o.limit_kw * 0.99
     if name in ("central", "layered", "retailer") and tight.any():
         assert (o.price_per_kwh[tight] < o.wholesale_per_kwh[tight] - 1e-6).any()
+
+
+NET_EXPORT = """
+[scenario]
+start = 2024-04-15
+days = 1
+architectures = ["flat", "tou", "rtp", "central", "retailer"]
+[homes]
+count = 6
+pv_share = 1.0
+pv_kw = 12
+battery_share = 0.0
+ev_share = 0.0
+[substation]
+limit_share_of_flat_peak = 0.85
+"""
+
+
+def test_a_street_of_panels_in_april_is_a_street_that_exports():
+    """The peak is the reverse flow of noon, 85 % of it is a limit that binds, flat earns its cost, no average price is credit."""
+    made = build.build(read.parse(NET_EXPORT, "april.toml"))
+    result = compare(made)
+    rows = {name: {key: m["value"] for key, m in e["metrics"].items()} for name, e in result.summary["architectures"].items()}
+    load = result.tables["intervals"].query("architecture == 'flat'").load_kw.to_numpy()
+    noon = -load.reshape(-1, 3).mean(1).min()
+    assert noon > 2 * load.max(), "reverse flow is the larger by far"
+    assert rows["flat"]["P1"] == rows["flat"]["P1e"] == pytest.approx(noon)
+    assert result.summary["manifest"]["limit_kw"] == pytest.approx(0.85 * noon)
+    assert rows["flat"]["P5"] == pytest.approx((np.abs(load) - 0.85 * noon).clip(min=0).sum() / 12)
+    assert rows["flat"]["P5"] > 1.0
+    assert rows["central"]["P5"] < 0.1 * rows["flat"]["P5"]
+    assert abs(rows["flat"]["E6m"]) <= ROUNDING_USD * (6 + len(PARTIES))
+    assert rows["flat"]["E5p"] == pytest.approx(6 * rows["flat"]["E5"] / bought_kwh(result, "flat"))
+    assert rows["flat"]["E5p"] > 0
+    assert "E5p" in result.summary["unranked"] or all(row["E5p"] >= 0 for row in rows.values())
+    told = result.summary["architectures"]["flat"]["warnings"]
+    assert any("rate below zero" in text for text in told) == (result.summary["manifest"]["flat_rate_per_kwh"] < 0)
+
+
+def bought_kwh(result, name):
+    homes = result.tables["homes"]
+    return homes[homes.architecture == name].energy_kwh.sum()

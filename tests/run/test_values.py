@@ -1,4 +1,4 @@
-"""Values that laws of sums and signs do not see: what is left in stores, comfort, windows of a tariff, what is known, premiums."""
+"""Values that laws of sums and signs do not see: what stores hold, comfort, windows of a tariff, what is known, premiums."""
 
 import numpy as np
 import pytest

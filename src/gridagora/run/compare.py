@@ -31,6 +31,10 @@ from gridagora.scenario.build import Scene
 
 FIRST_FLAT_PER_KWH = 0.072  # of the run that finds the flat rate; thermostats do not hear it
 BATTERY, PANELS = 2, 4  # rows of `Track.kind_kw`
+BELOW_ZERO = (
+    "homes export more than they take, and at net metering only a rate below zero earns the cost: they are paid to consume; "
+    "set [tariff] credit_per_kwh for a credit of its own"
+)
 Progress = Callable[[str, int, int], None]
 
 
@@ -210,6 +214,8 @@ def on_network(scene: Scene, factors: Factors, market: Any, ran: Ran, outcome: O
     net = seen.network
     if net is None:
         return seen
+    if seen.name in results.TARIFFS and seen.price_per_kwh.min() < 0:
+        seen = seen._replace(warnings=(*seen.warnings, BELOW_ZERO))
     ledger = join([seen.ledger, wire_losses(net.losses_kw, seen.wholesale_per_kwh, len(seen.home_kw), seen.dt_h)])
     if not net.failed:
         return seen._replace(ledger=ledger)

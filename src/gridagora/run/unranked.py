@@ -33,7 +33,13 @@ def of_failed(_: Feeder, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
     )
 
 
-RULES: tuple[Rule, ...] = (of_taps, of_failed)
+def of_credit(_: Feeder, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
+    """Return the average price, where homes of a design together are paid more than they pay."""
+    paid = [name for name, o in outcomes.items() if o.bill_usd.sum() < 0]
+    return {"E5p": f"homes are paid more for export than they pay ({', '.join(paid)}), so no price is the lowest"} if paid else {}
+
+
+RULES: tuple[Rule, ...] = (of_taps, of_failed, of_credit)
 
 
 def unranked(feeder: Feeder, outcomes: Mapping[str, Outcome]) -> dict[str, str]:
