@@ -131,9 +131,11 @@ def test_the_limit_is_a_share_of_the_larger_peak(terms, played):
     assert measured("P1e", played["flat"]) == measured("P1", played["flat"])
 
 
-def test_designs_that_know_the_limit_export_less_beyond_it(played):
+def test_designs_that_know_the_limit_export_less_beyond_it(terms, played):
+    """Against homes that hear nothing of it and are paid the import price for export; `rtp` itself pays less and exports less."""
+    unaware = score("rtp", simulate(find("market", "rtp")(export="net_metering"), terms), terms)
     for name in ("central", "layered", "retailer"):
-        assert over_limit_kwh(played[name]) < 0.7 * over_limit_kwh(played["rtp"]), name
+        assert over_limit_kwh(played[name]) < 0.7 * over_limit_kwh(unaware), name
 
 
 @EVERY

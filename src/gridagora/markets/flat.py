@@ -42,8 +42,11 @@ class Flat:
         """Return the prices homes plan on, shape (h,) [$/kWh]."""
         return call.tariff_per_kwh
 
+    def credit(self, call: Call) -> Col:
+        """Return what a kWh that leaves a home earns, shape (h,) [$/kWh]: never more than the import price."""
+        return np.minimum(call.tariff_per_kwh, self.credit_per_kwh)
+
     def session(self, call: Call) -> Session:
         """Post the tariff; nobody answers."""
-        price = call.tariff_per_kwh[:1]
-        yield quote(call.product, call.party, price, np.minimum(price, self.credit_per_kwh))
+        yield quote(call.product, call.party, call.tariff_per_kwh[:1], self.credit(call)[:1])
         return nothing(call)

@@ -8,7 +8,7 @@ from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.retail_rounds import Said as Offered
 from gridagora.core.session import Call, Costed, Game, Traffic, drive
 from gridagora.core.tables import LEAD_H, Col, Index
-from gridagora.core.tariff import NET_METERING, kinked
+from gridagora.core.tariff import kinked
 from gridagora.kernels.value import Stores, respond
 from gridagora.run import behind
 from gridagora.run import fleet as homes_at
@@ -31,7 +31,7 @@ def plan_hour(desk: Desk, hour: int, last: homes_at.Plan | None, carry: Col | No
         path, carry = _agreed(desk, call, specs, sessions, hour)
     else:
         path, carry = _told(desk, call, sessions, hour)
-    inside = _inside(desk, hour, specs, sessions, path, last)
+    inside = _inside(desk, call, hour, specs, sessions, path, last)
     shifted = np.append(carry[..., 1:], np.full((*carry.shape[:-1], 1), np.nan), axis=-1)
     return homes_at.plan(desk.fleet, specs, sessions, inside, hour), shifted
 
@@ -149,9 +149,11 @@ def _write(desk: Desk, item: str, hours: slice, p_kw: Col, energy: Col, premium:
     position.wholesale_per_kwh[hours] = energy
 
 
-def _inside(desk: Desk, hour: int, specs: Specs, sessions: Index, path: Col, last: homes_at.Plan | None) -> Col:
+def _inside(desk: Desk, call: Call, hour: int, specs: Specs, sessions: Index, path: Col, last: homes_at.Plan | None) -> Col:
     """Return the price path homes plan on: the market's, or their own (n, h) where export earns less than import costs."""
-    credit = np.minimum(path, getattr(desk.market, "credit_per_kwh", NET_METERING))
+    if not hasattr(desk.market, "credit"):
+        return path
+    credit = desk.market.credit(call)
     if not kinked(path, credit).any():
         return path
     told = homes_at.told(desk.fleet, specs, hour, len(path))
