@@ -88,3 +88,24 @@ def test_what_is_not_made_is_not_used_at_home():
     o = run_at(-0.075, "rtp")
     exported = (-o.home_kw).clip(min=0).sum() / o.pv_kw.sum()
     assert self_consumption(o, None) == pytest.approx(1 - exported)
+
+
+@pytest.mark.parametrize("name", sorted(TARIFFS))
+def test_no_panel_stands_still_under_a_tariff(name):
+    """Homes that export more than they use can make the neutral rate negative; a tariff still asks nobody to stop."""
+    o = run_at(-0.075, name)
+    np.testing.assert_allclose(o.pv_kw, o.home_pv_kw.sum(0), atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["central", "layered", "retailer"])
+def test_a_limit_on_export_is_kept_by_curtailment(name):
+    """Six homes with 12 kW of panels and a limit of 14 kW: what is left over it is the error of on/off units."""
+    text = TEXT.replace("count = 4", "count = 6").replace("pv_kw = 8.0", "pv_kw = 12.0") + "[substation]\nlimit_kw = 14.0"
+    scene = build.build(read.parse(text, "s.toml"))
+    study = prepare(scene)
+    over = {}
+    for design in ("flat", name):
+        o = score(design, simulate(scene.market(design), study), study)
+        over[design] = (-o.load_kw - o.limit_kw).clip(min=0).sum() * o.dt_h
+    assert over["flat"] > 50
+    assert over[name] < 0.05 * over["flat"]

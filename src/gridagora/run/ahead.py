@@ -159,7 +159,7 @@ def _inside(desk: Desk, call: Call, hour: int, specs: Specs, sessions: Index, pa
     told = homes_at.told(desk.fleet, specs, hour, len(path))
     rows, before = homes_at.homes_of(desk.fleet, sessions), None if last is None else last.price_per_kwh
     # panels are given up before energy is worth less than nothing inside: no export is worth less, and no sun is used below nil
-    sun = desk.study.homes.pv_kw[:, hour : hour + len(path)] * (path >= 0)
+    sun = desk.study.homes.pv_kw[:, hour : hour + len(path)] * ((path >= 0) | np.isfinite(desk.tariff_per_kwh[0]))
     net_kw, credit = desk.load_kw[hour : hour + len(path)].T - sun, np.minimum(credit.clip(min=0), path)
     found = behind.outlook(told[:-1], rows[:-1], net_kw, path, credit, before)
     desk.track.worst[1] = np.fmax(desk.track.worst[1], found.gap_share)

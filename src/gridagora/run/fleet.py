@@ -14,6 +14,7 @@ from gridagora.kernels.value import Slopes, Stores, slopes
 
 MASS_ABOVE_AIR_K = 0.5  # the run starts at the set point, the mass a little warmer (modelling, prototype of the reference weeks)
 THREADS = 2
+WHOLE_KW = 1e-6  # panels within this of all or nothing are not curtailed in part: awards come in whole microwatts
 REST_MIN = 3  # compressor timers commonly keep a unit as it is for three to five minutes
 RULES = {"thermostat": THERMOSTAT, "account": ACCOUNT, "continuous": CONTINUOUS, "priority": PRIORITY}
 
@@ -154,7 +155,15 @@ def tender(fleet: Fleet, found: Plan, hour: int, share: float, now_s: float) -> 
 
 
 def step(
-    fleet: Fleet, p_kw: Col | None, sessions: Index, hour: int, now_s: float, load_kw: Col, way: Index | None = None
+    fleet: Fleet,
+    p_kw: Col | None,
+    sessions: Index,
+    hour: int,
+    now_s: float,
+    load_kw: Col,
+    way: Index | None = None,
+    *,
+    curtails: bool = True,
 ) -> Delivered:
     """Step the true physics of one interval.
 
@@ -167,6 +176,8 @@ def step(
     way
         Which way each home means to trade, (n,), where export earns less than import costs: 1, -1, or 0 for nothing crosses.
         Its battery then makes up for on/off units, so that the meter never turns the other way while it can help it.
+    curtails
+        Whether panels follow their order; if not they give all they can, as under a tariff that does not know the hour.
     """
     n, minutes = len(fleet.hvac.home), round(60 * fleet.dt_h)
     before = stored_kwh(fleet)
@@ -194,7 +205,14 @@ def step(
         "tank": spread(water.e_kwh / fleet.dt_h, fleet.tank.home, n),
         "ev": spread(charged, fleet.ev.home, n),
     }
-    home_kw["pv"] = spread(pv.step(fleet.pv, hour, None if free else panel_kw), fleet.pv.home, n)
+    made = pv.step(fleet.pv, hour, panel_kw if curtails and not free else None)
+    if curtails and not free:
+        drawn = home_kw["hvac"] + home_kw["tank"] + home_kw["ev"]
+        planned = unit_kw + spread(tank_kw, fleet.tank.home, n) + spread(car_kw, fleet.ev.home[sessions], n)
+        held = pv.step(fleet.pv, hour, panel_kw + (planned - drawn)[fleet.pv.home])
+        partly = (made < -WHOLE_KW) & (made > pv.step(fleet.pv, hour) + WHOLE_KW)
+        made = np.where(partly, held, made)  # an inverter that is curtailed in part holds what the meter was to read
+    home_kw["pv"] = spread(made, fleet.pv.home, n)
     cover = -(load_kw + sum(home_kw.values()))[fleet.battery.home]
     if free:
         pack_kw = np.where(fleet.following_pv, cover, 0.0)

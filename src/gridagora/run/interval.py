@@ -30,7 +30,8 @@ def run_hour(desk: Desk, hour: int, plan: homes_at.Plan | None) -> None:
         quotes, trades = _cleared(desk, i, now_s, inner)
         quotes, way = behind.hear(quotes, curves, owner, load_kw)
         power = desk.strategy.dispatch(inner, quotes, trades)
-        got = homes_at.step(fleet, power, sessions, hour, now_s, load_kw, way)
+        curtails = desk.whole or bool(np.isnan(desk.tariff_per_kwh[i]))  # a posted tariff asks no panel to stop
+        got = homes_at.step(fleet, power, sessions, hour, now_s, load_kw, way, curtails=curtails)
         desk.metered_kw = load_kw + got.hvac_kw + got.water_heater_kw + got.battery_kw + got.ev_kw + got.pv_kw
         record(desk, i, got)
         if power is not None and not desk.whole and len(trades.party):
