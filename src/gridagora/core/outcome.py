@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.core.ledger import Ledger
-from gridagora.core.tables import Col, Index
+from gridagora.core.tables import Col, Flag, Index
 
 
 class Network(NamedTuple):
@@ -46,6 +46,41 @@ class Exchange(NamedTuple):
     bytes: int
     rounds: int
     disclosed: int  # numbers that describe one home to another party, whole run
+
+
+class Agreed(NamedTuple):
+    """A position that homes agreed before real time: p_kw and price_per_kwh (n, h), hour by hour."""
+
+    item: str
+    p_kw: Col
+    price_per_kwh: Col
+
+
+class Trades(NamedTuple):
+    """What homes agreed with each other, a row each: interval, buyer, seller, power and what the buyer pays.
+
+    A party that is no home is n, the operator, who keeps the accounts of pools; `charge` rows are owed to the network and move no
+    energy.
+    """
+
+    interval: Index
+    buyer: Index
+    seller: Index
+    p_kw: Col
+    usd: Col
+    charge: Flag
+
+
+class Paid(NamedTuple):
+    """What the bill of every home was made of: prices at its meter, what it agreed before, what it traded with other homes.
+
+    Prices are of shape (n, t), or (t,) where all homes see one. A home trades its power, net of `trades`, at them.
+    """
+
+    price_per_kwh: Col
+    credit_per_kwh: Col
+    positions: tuple[Agreed, ...]
+    trades: Trades
 
 
 class Outcome(NamedTuple):
@@ -103,6 +138,7 @@ class Outcome(NamedTuple):
     leader_tried_share: float = math.nan  # what it would have gained by price moves tried on end-users' own devices, likewise
     follower_gain_usd: float = math.nan  # what any end-user could
     warnings: tuple[str, ...] = ()  # conditions that do not hold, in words
+    paid: Paid | None = None  # what bills are made of
 
 
 def reactive_cost_usd(outcome: Outcome) -> float:

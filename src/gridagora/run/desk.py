@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gridagora.core.ledger import Ledger
+from gridagora.core.outcome import Trades
 from gridagora.core.registry import find
 from gridagora.core.session import Site, Traffic
-from gridagora.core.tables import Col, Flag, Homes, Index
+from gridagora.core.tables import Col, Flag, Homes
 from gridagora.devices.hvac import REFERENCE_PER_KWH
 from gridagora.run import fleet as homes_at
 from gridagora.run.links import PERFECT, Inbox, Links
@@ -66,6 +67,7 @@ class Ran(NamedTuple):
     traffic: Traffic
     inbox: Inbox
     positions: tuple[Position, ...]  # earliest agreed first
+    trades: Trades  # between homes
     local: Ledger  # what homes paid each other
     unconverged: int  # real-time sessions that spent their rounds
     games: tuple[Game, ...]
@@ -92,7 +94,7 @@ class Desk:
     traffic: Traffic = field(default_factory=Traffic)
     inbox: Inbox = field(default_factory=Inbox)
     positions: dict[str, Position] = field(default_factory=dict)
-    paid_usd: list[tuple[Index, Index, Col]] = field(default_factory=list)  # home to home, one entry an interval
+    trades: list[Trades] = field(default_factory=list)  # home to home, one table an interval
     unconverged: int = 0  # sessions that spent their rounds
     games: list[Game] = field(default_factory=list)  # of prosumers who are the retailer
 

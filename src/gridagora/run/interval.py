@@ -3,6 +3,7 @@
 import numpy as np
 
 from gridagora.core.exchange import NETWORK, Quotes, Status, Tenders, Transactions
+from gridagora.core.outcome import Trades
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.session import Behind, Call, Game, drive
 from gridagora.core.tables import Col
@@ -107,7 +108,8 @@ def _trade(desk: Desk, i: int, local: Transactions | None) -> None:
         own = moves & (side < n)
         add.at(desk.track.local_kw[i], side[own], local.p_kw[own, 0])
     payer, payee = np.minimum(local.party, n), np.where(moves, np.minimum(local.counterparty, n), n)
-    desk.paid_usd.append((payer, payee, local.p_kw[:, 0] * local.price_per_kwh[:, 0] * desk.study.dt_h))
+    usd = local.p_kw[:, 0] * local.price_per_kwh[:, 0] * desk.study.dt_h
+    desk.trades.append(Trades(np.full(len(usd), i), payer, payee, local.p_kw[:, 0], usd, ~moves))
 
 
 def _known(desk: Desk, awarded: Transactions, sent: Tenders) -> Transactions:

@@ -22,6 +22,7 @@ from gridagora.core.quality import TIERS, deviation_kwh, energy_share, mean_kw, 
 from gridagora.core.registry import find, names
 from gridagora.core.session import Site
 from gridagora.metrics.network import WHERE_AGREED
+from gridagora.run.home_tables import home_tables
 from gridagora.run.settle import CHARGE, PARTIES, settle
 from gridagora.run.unranked import unranked
 
@@ -77,7 +78,9 @@ def gather(
         summary["failed"] = faults
     if reasons := unranked(scene.feeder, outcomes):
         summary["unranked"] = reasons
-    return Result(summary, frames | {"lines": _lines(scene.feeder)} | _places(study.site, list(outcomes.values())), scene.text)
+    made = list(outcomes.values())
+    own = home_tables(scene.homes.home_id, made) if scene.scenario.scenario.per_home else {}
+    return Result(summary, frames | {"lines": _lines(scene.feeder)} | _places(study.site, made) | own, scene.text)
 
 
 def rank(metric_id: str) -> tuple[int, int, int, str]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gridagora.core.ledger import bill_usd, join, paid_uusd
-from gridagora.core.outcome import Exchange, Outcome
+from gridagora.core.outcome import Agreed, Exchange, Outcome, Paid
 from gridagora.core.tables import Col
 from gridagora.run.desk import DAY_H, Ran, Study, home_kw, leads, other_kw
 from gridagora.run.fleet import spread
@@ -89,6 +89,7 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
         network=None,
         wall_s=ran.wall_s,
         unconverged_sessions=ran.unconverged,
+        paid=Paid(price, credit, tuple(Agreed(p.item, p.p_kw, p.price_per_kwh) for p in ran.positions), ran.trades),
         **certified(ran.games),
     )
 

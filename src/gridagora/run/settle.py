@@ -6,6 +6,7 @@ import numpy as np
 
 from gridagora.core import ledger as books
 from gridagora.core.ledger import Ledger, book
+from gridagora.core.outcome import Trades
 from gridagora.core.quality import deviation_kwh, per_home
 from gridagora.core.tables import Col, Flag, Index, Quality
 from gridagora.run.outlook import Wholesale
@@ -113,13 +114,18 @@ def retail_margin(ledger: Ledger, leads: Flag) -> Ledger:
     return book(n, own, "retail margin", np.full(len(own), left / len(own)))
 
 
-def between_homes(paid_usd: list[tuple[Index, Index, Col]]) -> Ledger:
+def together(trades: list[Trades]) -> Trades:
+    """Return the trades of all intervals as one table."""
+    none, nil = np.zeros(0, np.int64), np.zeros(0)
+    return Trades(*(np.concatenate(column) for column in zip(Trades(none, none, none, nil, nil, none > 0), *trades, strict=True)))
+
+
+def between_homes(trades: Trades) -> Ledger:
     """Book what homes paid each other: one entry for each pair of buyer and seller, rounded once."""
-    if not paid_usd:
+    if not len(trades.usd):
         return books.opened()
-    buyer, seller, usd = (np.concatenate(column) for column in zip(*paid_usd, strict=True))
-    pairs, row = np.unique(np.stack([buyer, seller]), axis=1, return_inverse=True)
-    return book(pairs[0], pairs[1], "local energy", np.bincount(row.ravel(), usd, pairs.shape[1]))
+    pairs, row = np.unique(np.stack([trades.buyer, trades.seller]), axis=1, return_inverse=True)
+    return book(pairs[0], pairs[1], "local energy", np.bincount(row.ravel(), trades.usd, pairs.shape[1]))
 
 
 def deviation_charge(home_kw: Col, award_kw: Col, quality: Quality, dt_h: float) -> Ledger:

@@ -7,7 +7,7 @@ from typing import Any
 from gridagora.run.ahead import plan_hour
 from gridagora.run.desk import DAY_H, Desk, Ran, Study, opened
 from gridagora.run.interval import run_hour
-from gridagora.run.settle import between_homes
+from gridagora.run.settle import between_homes, together
 
 
 def simulate(market: Any, study: Study, progress: Callable[[int, int], None] | None = None) -> Ran:
@@ -36,7 +36,7 @@ def simulate(market: Any, study: Study, progress: Callable[[int, int], None] | N
 
 def closed(desk: Desk, wall_s: float) -> Ran:
     """Return the run of a desk at its end."""
-    t = len(desk.track.price_per_kwh)
+    t, trades = len(desk.track.price_per_kwh), together(desk.trades)
     return Ran(
         desk.track,
         desk.fleet,
@@ -44,7 +44,8 @@ def closed(desk: Desk, wall_s: float) -> Ran:
         desk.traffic,
         desk.inbox,
         tuple(desk.positions.values()),
-        between_homes(desk.paid_usd),
+        trades,
+        between_homes(trades),
         desk.unconverged,
         tuple(desk.games),
         wall_s,

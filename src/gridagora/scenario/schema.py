@@ -34,6 +34,9 @@ class Case(Table):
     architectures: tuple[str, ...] = Field(
         ("flat", "tou", "rtp", "central"), min_length=1, strict=False, description="designs to compare, in the order shown"
     )
+    per_home: bool = Field(
+        False, description="whether what each home's bill is made of is kept as tables: meters, positions and trades by interval"
+    )
 
 
 class FeederKeys(Table):
