@@ -139,7 +139,7 @@ def searched(study: Study, schedule: Schedule, moves: int, seed: int = 0) -> flo
     rng = np.random.default_rng(seed)
     best = welfare(study, schedule)
     for _ in range(moves):
-        kind = int(rng.integers(len(KINDS) - 1))
+        kind = int(rng.integers(len(KINDS)))
         column = schedule[kind]
         if not len(column):
             continue
