@@ -33,6 +33,7 @@ DESIGN_LABELS: Mapping[str, str] = {
 }
 # Tol, Colour schemes (SRON/EPS/TN/09-002, 2021), scheme "muted".
 DEVICE_COLOURS: Mapping[str, str] = {
+    "other_kw": "#d5d9e0",
     "fixed_kw": "#b4bac4",
     "hvac_kw": "#6bb5dd",
     "water_heater_kw": "#cc6677",
@@ -41,6 +42,7 @@ DEVICE_COLOURS: Mapping[str, str] = {
     "pv_kw": "#d9bf55",
 }
 DEVICE_LABELS: Mapping[str, str] = {
+    "other_kw": "Other customers",
     "fixed_kw": "Appliances",
     "hvac_kw": "Heating and cooling",
     "water_heater_kw": "Water heaters",

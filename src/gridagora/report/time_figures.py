@@ -136,7 +136,7 @@ def temperature(result: Outcome) -> go.Figure | None:
 def devices(result: Outcome) -> go.Figure | None:
     """Load stacked by kind of device, one design at a time, with the net load drawn on top."""
     table = frame(result, "intervals", "start_s", "load_kw")
-    kinds = [] if table is None else [name for name in DEVICE_LABELS if name in table and table[name].notna().any()]
+    kinds = [] if table is None else [name for name in DEVICE_LABELS if name in table and table[name].abs().gt(0).any()]
     if table is None or not kinds:
         return None
     names = present(result, table)
