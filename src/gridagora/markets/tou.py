@@ -18,7 +18,7 @@ DAY_H = 24
 @register("market", "tou")
 @dataclass(frozen=True)
 class TimeOfUse:
-    """Two prices a day, known to all: homes plan against them and move together when the window ends.
+    """Two prices a day, known to all: homes plan against them and move together, ahead of the window and when it ends.
 
     peak_ratio is the dear price over the cheap one; the window [peak_start_h, peak_end_h) is in local hours of day.
     """

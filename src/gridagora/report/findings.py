@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gridagora.report import dear_hours
 from gridagora.report.facts import BASELINE, Outcome, baseline, designs, frame, metric_value, of, step_s
 from gridagora.report.home_figures import ANSI_A_V, ANSI_BASE_V, bill_delta_usd
 from gridagora.report.style import change, number
@@ -155,7 +156,7 @@ def effects(result: Outcome) -> str:
     reference = held[baseline(result)]
     told = _effects(best, reference) if best.design != reference.design else []
     first = [f"Against {plain(reference.design)}, {join(told)} under {plain(best.design)}."] if told else []
-    return " ".join([*first, *_delivery(best), *_warnings(held, reference)])
+    return " ".join([*first, *_delivery(best), *_warnings(result, held, reference)])
 
 
 def _delivery(best: Digest) -> list[str]:
@@ -189,14 +190,24 @@ def _verb(value: float, against: float) -> str:
     return "falls" if value < against else "rises"
 
 
-def _warnings(held: dict[str, Digest], reference: Digest) -> list[str]:
+def _warnings(result: Outcome, held: dict[str, Digest], reference: Digest) -> list[str]:
     told = []
     known = [row for row in held.values() if np.isfinite(row.peak_kw)]
     worst = max(known, key=lambda row: row.peak_kw, default=reference)
     if worst.peak_kw > 1.02 * reference.peak_kw:
         moved = change(worst.peak_kw, reference.peak_kw)
         told.append(f"{_cap(plain(worst.design))} makes the highest peak, {number(worst.peak_kw, 0)} kW ({moved}).")
+        told += _around(result, worst.design)
     return told
+
+
+def _around(result: Outcome, name: str) -> list[str]:
+    """Return whether the load that a design moved lies before dear hours or after them; nothing where nothing moved."""
+    found = dear_hours.moved(result, name)
+    if found is None or not found.kwh > 0:
+        return []
+    above = "the limit" if found.limited else plain(baseline(result))
+    return [f"Of its energy above {above} within three hours of dear ones, {dear_hours.in_words(found)}."]
 
 
 def _cap(text: str) -> str:

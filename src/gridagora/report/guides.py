@@ -3,10 +3,13 @@
 import numpy as np
 import pandas as pd
 
+from gridagora.report import dear_hours
 from gridagora.report.facts import Outcome, baseline, bound_usd, frame, of
 from gridagora.report.findings import Digest, digests, join, leader, plain
 from gridagora.report.place_figures import LISTED, spoken, with_own_price
 from gridagora.report.style import COST_LABELS, number
+
+SEEN_KWH = 0.5  # less is not shown
 
 
 def guide(result: Outcome, name: str) -> str:
@@ -30,8 +33,8 @@ GUIDES = {
         "the wholesale price dotted."
     ),
     "average_day": (
-        "A design that moves load shows where it took it from and where it puts it back: look for a new peak after an "
-        "expensive spell."
+        "A design that moves load shows where it took it from and where it puts it back: look for a new peak before an "
+        "expensive spell, where homes heat and cool ahead, and after it, where they catch up."
     ),
     "devices": ("Above zero is consumption, below zero solar output and battery discharge; the line is the sum, without losses."),
     "places": (
@@ -69,6 +72,17 @@ def _extra_load(result: Outcome, held: dict[str, Digest]) -> str:
         return f"{apart} Time above the limit: {join(over)}.".strip()
     known = any(np.isfinite(row.over_limit_h) for row in held.values())
     return f"{apart} {'No design goes above the limit.' if known else ''}".strip()
+
+
+def _extra_average_day(result: Outcome, held: dict[str, Digest]) -> str:
+    found = {name: dear_hours.moved(result, name) for name in held if name != baseline(result)}
+    told = [
+        f"{plain(name)} {number(each.before_kwh, 0)} kWh before and {number(each.after_kwh, 0)} kWh after"
+        for name, each in found.items()
+        if each is not None and each.kwh >= SEEN_KWH
+    ]
+    above = "the limit" if any(each is not None and each.limited for each in found.values()) else plain(baseline(result))
+    return f"Energy above {above} within three hours of dear ones: {'; '.join(told)}." if told else ""
 
 
 def _extra_bills(result: Outcome, held: dict[str, Digest]) -> str:
@@ -120,6 +134,7 @@ def _extra_places(result: Outcome, held: dict[str, Digest]) -> str:
 _EXTRA = {
     "places": _extra_places,
     "load": _extra_load,
+    "average_day": _extra_average_day,
     "bill_change": _extra_bills,
     "voltage": _extra_voltage,
     "captured_value": _extra_value,
