@@ -28,8 +28,7 @@ def made(result, before_kw, after_kw, limit_kw):
     table = pd.concat([intervals("flat", 10.0, limit_kw), intervals("tou", load, limit_kw)], ignore_index=True)
     shown = {name: result.summary["architectures"][name] for name in ("flat", "tou")}
     peaks = {"flat": 10.0, "tou": float(load.max())}
-    for name in shown:
-        shown[name] = shown[name] | {"metrics": shown[name]["metrics"] | {"P1": {"value": peaks[name]}}}
+    shown = {name: each | {"metrics": each["metrics"] | {"P1": {"value": peaks[name]}}} for name, each in shown.items()}
     return replace(result, summary=result.summary | {"architectures": shown}, tables=result.tables | {"intervals": table})
 
 
