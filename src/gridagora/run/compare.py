@@ -141,6 +141,7 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Study:
         None,
         scene.other_kw.sum(1),
         rest_min=keys.market.rest_minutes,
+        start_spread_min=keys.market.start_spread_minutes,
         reference_per_kwh=keys.comfort.reference_per_kwh,
     )
     flat = scene.market("flat")

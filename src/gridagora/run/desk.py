@@ -12,6 +12,7 @@ from gridagora.core.session import Site, Traffic
 from gridagora.core.tables import Col, Flag, Homes
 from gridagora.devices.hvac import REFERENCE_PER_KWH
 from gridagora.run import fleet as homes_at
+from gridagora.run import starts
 from gridagora.run.links import PERFECT, Inbox, Links
 from gridagora.run.outlook import Wholesale, real_time_per_kwh
 from gridagora.run.retail import Game
@@ -38,6 +39,7 @@ class Study(NamedTuple):
     site: Site | None = None  # where homes stand; None: all at one root
     links: Links = PERFECT
     rest_min: int = homes_at.REST_MIN  # minutes an on/off unit rests after it was switched
+    start_spread_min: float = 0.0  # homes that follow a posted price wait up to so long before a device starts
     reference_per_kwh: float = REFERENCE_PER_KWH  # the price at which set points were chosen: it fixes the bliss temperature
 
 
@@ -90,6 +92,7 @@ class Desk:
     heard_per_kwh: Col  # (n,) last price that each home heard
     metered_kw: Col  # (n,) in the interval before
     leads: Flag  # (n,) prosumers
+    wait: starts.Wait | None = None  # where starts are staggered
     agreed_per_kwh: Col | None = None  # (n,) price of the hour that each home plans on, where each has its own
     traffic: Traffic = field(default_factory=Traffic)
     inbox: Inbox = field(default_factory=Inbox)
@@ -157,6 +160,7 @@ def opened(market: Any, study: Study) -> Desk:
         first,
         load_kw[0] - homes.pv_kw[:, 0],
         leads(homes),
+        starts.wait(fleet, n, study.start_spread_min, study.wholesale.seed),
     )
 
 

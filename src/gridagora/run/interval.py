@@ -9,7 +9,7 @@ from gridagora.core.session import Behind, Call, Game, drive
 from gridagora.core.tables import Col
 from gridagora.kernels.behind import at_own
 from gridagora.kernels.curve import Curves
-from gridagora.run import behind
+from gridagora.run import behind, starts
 from gridagora.run import fleet as homes_at
 from gridagora.run.desk import Desk
 from gridagora.run.links import deliver, heard
@@ -31,6 +31,9 @@ def run_hour(desk: Desk, hour: int, plan: homes_at.Plan | None) -> None:
         quotes, trades = _cleared(desk, i, now_s, inner)
         quotes, way = behind.hear(quotes, curves, owner, load_kw)
         power = desk.strategy.dispatch(inner, quotes, trades)
+        if desk.wait is not None and plan is not None and power is not None and not len(trades.party):  # a price is posted
+            dearest = np.broadcast_to(plan.price_per_kwh, (len(load_kw), plan.price_per_kwh.shape[-1])).max(1)
+            power = starts.hold(desk.wait, power, curves, owner, sessions, dearest, desk.study.dt_h)
         curtails = desk.whole or bool(np.isnan(desk.tariff_per_kwh[i]))  # a posted tariff asks no panel to stop
         got = homes_at.step(fleet, power, sessions, hour, now_s, load_kw, way, curtails=curtails)
         desk.metered_kw = load_kw + got.hvac_kw + got.water_heater_kw + got.battery_kw + got.ev_kw + got.pv_kw

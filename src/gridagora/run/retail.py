@@ -139,13 +139,12 @@ def _left_usd(table: Stores, price_per_kwh: Col) -> float:
 
 
 def certified(games: tuple[Game, ...]) -> dict[str, Any]:
-    """Return what an outcome says of the games of a run: the largest gains, nan where none was played, and warnings."""
+    """Return what an outcome says of the games of a run: the largest gains, nan where none was played."""
     return {
         "leader_gain_usd": max((game.gain_usd for game in games), default=np.nan),
         "leader_gain_share": max((game.gain_share for game in games), default=np.nan),
         "leader_tried_share": max((game.tried_share for game in games), default=np.nan),
         "follower_gain_usd": max((game.follower_gain_usd for game in games), default=np.nan),
-        "warnings": warnings(games),
     }
 
 

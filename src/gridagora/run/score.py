@@ -7,8 +7,9 @@ from gridagora.core.outcome import Agreed, Exchange, Outcome, Paid
 from gridagora.core.tables import Col
 from gridagora.run.desk import DAY_H, Ran, Study, home_kw, leads, other_kw
 from gridagora.run.fleet import spread
-from gridagora.run.retail import certified
+from gridagora.run.retail import certified, warnings
 from gridagora.run.settle import PARTIES, deviation_charge, retail_margin, settle
+from gridagora.run.starts import together
 
 BAND_K = 1.0  # discomfort counts beyond this distance from the set point
 QUARTER_H = 0.25  # comfort is felt as the mean of a quarter of an hour (modelling 1.9)
@@ -90,6 +91,7 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
         wall_s=ran.wall_s,
         unconverged_sessions=ran.unconverged,
         paid=Paid(price, credit, tuple(Agreed(p.item, p.p_kw, p.price_per_kwh) for p in ran.positions), ran.trades),
+        warnings=(*warnings(ran.games), *(together(track.kind_kw, dt) if np.isnan(award_kw).all() else ())),
         **certified(ran.games),
     )
 

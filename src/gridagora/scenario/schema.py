@@ -264,6 +264,9 @@ class MarketKeys(Table):
     )
     dispatch: Literal["priority", "account", "continuous"] = Field("priority", description="how on/off units follow a dispatch")
     rest_minutes: int = Field(3, ge=1, le=30, description="least time between two switches of an on/off unit [min]")
+    start_spread_minutes: int = Field(
+        0, ge=0, le=120, description="homes that follow a posted price wait up to so long before a device starts [min]"
+    )
 
 
 class Scenario(Table):
