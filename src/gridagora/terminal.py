@@ -95,7 +95,7 @@ def finish(result: "Result | StudyResult", folder: Path, as_json: bool) -> None:
     say(f"Result in {folder}; the report is {path}")
     failed = failures(result.summary)
     for name, reason in failed.items():
-        say(f"{name} failed: {reason}. What the others found is kept.")
+        say(f"{name} failed: {reason.rstrip('.')}. What the others found is kept.")
     if failed:
         raise typer.Exit(FAILED)
 

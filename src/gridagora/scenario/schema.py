@@ -13,6 +13,8 @@ NotNegative = Annotated[float, Field(ge=0.0)]
 PriceSource = Literal["synthetic", "ercot_hub_average", "ercot_zone", "ercot_hb_south_2016", "ercot_files"]
 EnergyUnit = Literal["kW", "kWh", "W", "Wh"]
 DAYS_MAX = 366
+METER_MAX_KW = 96.0  # 400 A at 240 V, the largest meter of a home
+PV_MAX_KW = 100.0  # what such a meter takes, and a little more on the roof
 TRAVIS = "{data}/loads/travis_county_tx_100homes_amy2018"
 
 
@@ -93,19 +95,21 @@ class HomesKeys(Table):
         None, description="day of the home data that meets the first day of the run; left out: same weekday"
     )
     pv_share: Share = Field(0.4, description="share of homes with solar panels [0..1]")
-    pv_kw: Positive = Field(5.0, description="rating of the panels of such a home [kW DC]")
+    pv_kw: float = Field(5.0, gt=0.0, le=PV_MAX_KW, description="rating of the panels of such a home [kW DC]")
     tilt_deg: float = Field(25.0, ge=0.0, le=90.0, description="tilt of the panels; 0 is flat, 90 a wall [deg]")
     azimuth_deg: float | None = Field(
         None, ge=0.0, le=360.0, description="where they face, clockwise from north; left out: the equator [deg]"
     )
     ev_share: Share = Field(0.3, description="share of homes with an electric vehicle [0..1]")
-    ev_kw: Positive = Field(7.2, description="rating of its charger at the meter [kW]")
+    ev_kw: float = Field(7.2, gt=0.0, le=METER_MAX_KW, description="rating of its charger at the meter [kW]")
     battery_share: Share = Field(0.15, description="share of homes with a battery [0..1]")
-    battery_kwh: NotNegative = Field(13.5, description="usable energy of such a battery [kWh]")
-    battery_kw: NotNegative = Field(5.0, description="rating of such a battery, both ways [kW]")
-    battery_efficiency: float = Field(0.95, gt=0.0, le=1.0, description="energy out over energy in, one way, of such a battery")
-    tank_l: Positive = Field(189.0, description="size of the tank of a home with an electric water heater; 50 gallons [l]")
-    tank_kw: Positive = Field(4.5, description="rating of its element [kW]")
+    battery_kwh: float = Field(13.5, ge=0.0, le=1000.0, description="usable energy of such a battery [kWh]")
+    battery_kw: float = Field(5.0, ge=0.0, le=METER_MAX_KW, description="rating of such a battery, both ways [kW]")
+    battery_efficiency: float = Field(0.95, ge=0.5, le=1.0, description="energy out over energy in, one way, of such a battery")
+    tank_l: float = Field(
+        189.0, ge=10.0, le=2000.0, description="size of the tank of a home with an electric water heater; 50 gallons [l]"
+    )
+    tank_kw: float = Field(4.5, gt=0.0, le=METER_MAX_KW, description="rating of its element [kW]")
     water_heaters: bool = Field(True, description="whether homes heat water with electricity")
 
 
@@ -157,7 +161,9 @@ class PricesKeys(Table):
         "", description="its type in the real-time file, such as 'LZ' or 'LZEW'; left out: the one not weighted by energy"
     )
     delivery_per_kwh: float = Field(0.045, ge=0.0, le=1.0, description="network cost added to every kWh imported [$/kWh]")
-    export_credit_per_kwh: float = Field(0.0, description="paid on top of the wholesale price for a kWh exported [$/kWh]")
+    export_credit_per_kwh: float = Field(
+        0.0, ge=-1.0, le=1.0, description="paid on top of the wholesale price for a kWh exported [$/kWh]"
+    )
 
 
 class TariffKeys(Table):
@@ -174,7 +180,7 @@ class SubstationKeys(Table):
     limit_share_of_flat_peak: float | None = Field(None, gt=0.0, le=2.0, description="limit as a share of the peak under 'flat'")
     limit_kw: float | None = Field(None, gt=0.0, description="limit [kW]")
     also_without_limit: bool = Field(False, description="whether captured value is reported without the limit as well")
-    over_per_kwh: NotNegative = Field(1.0, description="cost of energy above the limit [$/kWh]")
+    over_per_kwh: float = Field(1.0, ge=0.0, le=100.0, description="cost of energy above the limit [$/kWh]")
 
 
 class LayersKeys(Table):
@@ -227,8 +233,11 @@ class ReactiveKeys(Table):
 class ComfortKeys(Table):
     """`[comfort]`: what warmth and coolness are worth."""
 
-    value_per_k2_h: Positive = Field(
-        0.05, description="cost of an hour one degree off the best temperature, squared, to a standard home [$/(K2 h)]"
+    value_per_k2_h: float = Field(
+        0.05,
+        gt=0.0,
+        le=100.0,
+        description="cost of an hour one degree off the best temperature, squared, to a standard home [$/(K2 h)]",
     )
     reference_per_kwh: NotNegative = Field(
         0.072, description="import price at which homes chose their set points: it fixes the temperature they like best [$/kWh]"
