@@ -8,6 +8,7 @@ import pvlib
 import pytest
 
 from gridagora.core import photovoltaic as pv
+from gridagora.core.equipment import Equipment, lay
 from gridagora.core.tables import Weather
 from gridagora.sources import synthetic, weather
 
@@ -61,6 +62,15 @@ def test_energy_by_month_is_that_of_the_library_under_a_drawn_sky(facing: tuple[
     sky = synthetic.weather(3, int(pd.Timestamp("2018-01-01T06:00Z").timestamp()), 364)
     ours, theirs = _by_month(sky, synthetic.AUSTIN, *facing, -6.0)
     assert np.abs(ours / theirs - 1).max() < 0.005
+
+
+def test_homes_get_what_the_library_gives() -> None:
+    """All links reach the column of a home: 4 % without the inverter, 14 % without the other losses."""
+    sky = synthetic.weather(3, int(pd.Timestamp("2018-01-01T06:00Z").timestamp()), 364)
+    names = ("a", "b", "c")
+    laid = lay(Equipment(pv_share=1.0, pv_kw=4.0, pv_tilt_deg=30.0, pv_azimuth_deg=200.0), names, np.zeros(3, bool), sky, 1)
+    _, theirs = _by_month(sky, synthetic.AUSTIN, 30.0, 200.0, -6.0)
+    assert laid.pv_kw.sum(1) == pytest.approx(4.0 * np.full(3, theirs.sum()), rel=0.005)
 
 
 def test_energy_by_month_is_that_of_the_library_in_austin(data_dir: Path) -> None:

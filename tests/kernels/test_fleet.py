@@ -211,6 +211,23 @@ def test_priority_fills_the_target_of_the_fleet(hold, most):
     assert alone / asked > 5 * most  # a single home is far from its own promise
 
 
+def test_priority_pays_back_what_the_fleet_owes_within_ten_minutes():
+    """A tenth of the debt a minute: D' = .9 D - .1 P / 60. Asked for P = 100 kW and owing D = 10 kWh it gives P t + D - D(t).
+
+    Of these 10 kWh are left .9^10 (10 + 100 / 60) - 100 / 60 = 2.40 after ten minutes;
+    who never pays gives 16.7 and not 24.3 kWh.
+    """
+    n, target_kw, owed_kwh = 100, 100.0, 10.0
+    shell, now = shells(n), weather(n)._replace(rated_kw=np.full(n, 3.0))
+    state = fleet.houses(now.set_degc)._replace(owed_kwh=np.full(n, owed_kwh / n))
+    coef, free = step_coefficients(*shell, 1 / 60), Control(hold_min=0, guard_k=50.0)
+    out = fleet.house_step(state, coef, now, np.full(n, target_kw / n), PRIORITY, free, minutes=10)
+    left_kwh = 0.9**10 * (owed_kwh + target_kw / 60) - target_kw / 60
+    assert left_kwh == pytest.approx(2.40, abs=0.005)
+    assert out.e_kwh.sum() == pytest.approx(target_kw / 6 + owed_kwh - left_kwh, abs=0.25)
+    assert state.owed_kwh.sum() == pytest.approx(left_kwh, abs=0.25)
+
+
 def test_a_unit_without_capacity_never_runs():
     now = weather(3)
     now.unit_kw[1] = now.rated_kw[1] = 0.0
