@@ -11,6 +11,7 @@ from gridagora.core.tables import Col
 
 RANGE_A = (0.95, 1.05)  # ANSI C84.1 service voltage, 114 to 126 V on a 120 V base
 QUARTER_H = 0.25
+ROUNDING_KWH = 1e-6
 
 
 def quarter_hours(outcome: Outcome) -> Col:
@@ -133,6 +134,12 @@ def self_consumption(outcome: Outcome, _: Yardstick) -> float:
     return float(1 - exported / made) if made > 0 else float("nan")
 
 
+def curtailed(outcome: Outcome, _: Yardstick) -> float:
+    """Energy that panels could have made and did not; what is below a milliwatt-hour in all is rounding."""
+    kwh = float((outcome.home_pv_kw.sum(0) - outcome.pv_kw).sum() * outcome.dt_h)
+    return kwh if abs(kwh) > ROUNDING_KWH else 0.0
+
+
 def lowest(outcome: Outcome, _: Yardstick) -> float:
     """Lowest home voltage of the run."""
     return float("nan") if outcome.network is None else float(np.fmin.reduce(outcome.network.v_min_pu))
@@ -167,7 +174,7 @@ METRICS = (
     Metric("P4x", "reactive energy from elsewhere", "kvarh", "down", elsewhere_kvarh),
     Metric("P5", "energy over the limit", "kWh", "down", over_limit),
     Metric("P6", "PV self-consumption", "share", "up", self_consumption),
-    Metric("P7", "PV curtailed", "kWh", "down", lambda o, _: float((o.home_pv_kw.sum(0) - o.pv_kw).sum() * o.dt_h)),
+    Metric("P7", "PV curtailed", "kWh", "down", curtailed),
     Metric("V1", "lowest home voltage", "pu", "up", lowest),
     Metric("V1h", "highest home voltage", "pu", "down", highest),
     Metric("V4", "home-hours outside range A", "h", "down", violation_hours),
