@@ -197,3 +197,21 @@ def test_the_chance_of_a_session_is_that_of_the_record(data_dir: Path) -> None:
     days = table.assign(day=table["start_datetime"].dt.normalize()).groupby("vehicle_id")["day"]
     span = (days.max() - days.min()).dt.days + 1
     assert days.nunique().sum() / span.sum() == pytest.approx(homes.NORMAL.ev_daily_share, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "arrive, depart, energy_kwh\n18:00, 07:00, 20\n",
+        "arrive;depart;energy_kwh\r\n18:00;07:00;20\r\n",
+        "arrive,depart,energy_kwh,place\n18:00,07:00,20,Genève\n",
+    ],
+    ids=["blanks", "semicolons", "latin-1"],
+)
+def test_a_session_file_is_read_however_it_was_saved(tmp_path: Path, raw: str) -> None:
+    path = tmp_path / "cars.csv"
+    path.write_bytes(raw.encode("latin-1"))
+    found = ev.sessions(path)
+    assert found.charge_kwh.tolist() == [20.0]
+    assert found.arrive_s.tolist() == [18 * 3600]
+    assert found.duration_s.tolist() == [13 * 3600]

@@ -1,5 +1,6 @@
 """Charging sessions of electric vehicles: NREL EVI-Pro simulations, the EV WATTS record of Texas cars, and a user's own table."""
 
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from gridagora.core.charging import Sessions
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Flag
+from gridagora.files.text_table import read_text
 
 MINUTE_S, DAY_S = 60, 86400
 SHOWN = 20
@@ -157,11 +159,7 @@ def _read(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) 
         raise InputError([Problem(str(path), "no such file", "a table of charging sessions", "Name it: ev_file in [homes].")])
     text = path.suffix != ".parquet"
     try:
-        table = (
-            pd.read_csv(path, skip_blank_lines=False, encoding="utf-8-sig")
-            if text
-            else pq.read_table(path).replace_schema_metadata().to_pandas()
-        )
+        table = _csv(path) if text else pq.read_table(path).replace_schema_metadata().to_pandas()
     except (pa.ArrowException, ValueError, OSError) as fault:
         got = f"a file that cannot be read ({str(fault).splitlines()[0]})"
         raise InputError([Problem(str(path), got, "a table of charging sessions, CSV or Parquet")]) from None
@@ -175,6 +173,17 @@ def _read(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) 
     if not full.size:
         raise InputError([Problem(str(path), "no sessions", "at least one row", "Set ev_share = 0 for homes without cars.")])
     return table.iloc[: int(full[-1]) + 1], 2 if text else 1
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    """Read a csv file parted by commas or semicolons, in UTF-8 or Latin-1; blanks after a comma are no part of a name."""
+    if path.suffix.lower() == ".gz":
+        return pd.read_csv(path, skip_blank_lines=False, encoding="utf-8-sig")
+    words = read_text(path)
+    heading = words.split("\n", 1)[0]
+    comma = ";" if ";" in heading and "," not in heading else ","
+    table = pd.read_csv(StringIO(words), sep=comma, skip_blank_lines=False, skipinitialspace=True)
+    return table.rename(columns=lambda name: str(name).strip())
 
 
 def _at(path: Path, row: int, first: int) -> str:
