@@ -89,7 +89,11 @@ def test_a_duplicate_alone_changes_nothing(scene, study):
 
 
 def test_sixteen_blocks_lose_half_a_percent_at_most(scene):
-    """On the mean of four draws: with ten homes one day alone moves by a percent either way, whatever the curves."""
+    """On the mean of four draws: .32 %, and .27 % on eight others (seeds 7 to 14).
+
+    With ten homes a day alone moves by more than blocks cost, from 1.8 % lost to .2 % won over the twelve draws: a home that
+    takes a little more now starts its next hours otherwise.
+    """
     exact, short = 0.0, 0.0
     for seed in (3, 4, 5, 6):
         drawn = build.build(read.parse(scene.text, "drawn.toml", overrides=[f"scenario.seed={seed}"]))
