@@ -21,7 +21,7 @@ pv_share = 0.6
 battery_share = 0.4
 ev_share = 0.4
 [substation]
-limit_share_of_flat_peak = 0.8
+limit_kw = 10
 [comfort]
 slider_low = 0.6
 slider_high = 1.7
@@ -51,6 +51,9 @@ energy_products = true
 [market.peer]
 network_fee = "zonal"
 fee_per_kwh = 0.013
+[quality]
+firm_share = 0.5
+flexible_share = 0.5
 [market]
 interval_minutes = 15
 dispatch = "continuous"
