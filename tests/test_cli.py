@@ -354,3 +354,18 @@ def test_kernels_compile_where_nothing_can_be_written(monkeypatch: pytest.Monkey
     assert folder.stat().st_mode & 0o077 == 0  # of nobody else
     folder.rmdir()
     monkeypatch.delenv("NUMBA_CACHE_DIR")
+
+
+def test_compiled_kernels_of_other_sources_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel that is compiled into another one is no file that the compiler looks at: the folder tells the states apart."""
+    (tmp_path / "kernels").mkdir()
+    monkeypatch.setattr(gridagora, "__file__", str(tmp_path / "__init__.py"))
+    folders = []
+    for text in ("one", "two", "one"):
+        (tmp_path / "kernels" / "inner.py").write_text(text, encoding="utf-8")
+        monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+        gridagora._give_compiler_a_folder()
+        folders.append(Path(os.environ["NUMBA_CACHE_DIR"]))
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    assert folders[0] == folders[2] != folders[1]
+    assert folders[0].parent == tmp_path / "kernels" / "__pycache__"

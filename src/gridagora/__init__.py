@@ -9,6 +9,7 @@
 Names are imported when first used, so that `import gridagora` costs nothing.
 """
 
+import hashlib
 import importlib
 import os
 import tempfile
@@ -93,16 +94,25 @@ _PLACES = MappingProxyType(
 
 
 def _give_compiler_a_folder() -> None:
-    """Let compiled kernels be kept for this process where neither the package nor the home of the user can be written to.
+    """Name the folder in which compiled kernels are kept: one for each state of their sources, where it can be written to.
 
-    Without a folder the compiler refuses to start. A folder that other users could write to would let them plant code, so each
-    process has its own and compiles again.
+    The compiler looks at the file that holds a kernel and not at those whose kernels it calls, so that an older state would be
+    used after an update. Where neither the package nor the home of the user can be written to, each process has a folder of its
+    own: one that others could write to would let them plant code.
     """
-    places = [Path(__file__).parent / "kernels", Path(os.environ.get("XDG_CACHE_HOME", "/nowhere"))]
+    if "NUMBA_CACHE_DIR" in os.environ:
+        return
+    kernels = Path(__file__).parent / "kernels"
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(kernels.glob("*.py")))).hexdigest()[:16]
+    places = [kernels]
     with suppress(RuntimeError):  # a user without a home
-        places.append(Path.home())
-    if "NUMBA_CACHE_DIR" not in os.environ and not any(os.access(place, os.W_OK) for place in places):
-        os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="gridagora-")
+        places.append(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"))
+    for place, folder in zip(places, ("__pycache__", "gridagora"), strict=False):
+        above = place if place.exists() else place.parent
+        if os.access(above, os.W_OK):
+            os.environ["NUMBA_CACHE_DIR"] = str(place / folder / digest)
+            return
+    os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="gridagora-")
 
 
 def __getattr__(name: str) -> Any:

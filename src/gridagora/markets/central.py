@@ -34,7 +34,8 @@ class Central:
     """Today's wholesale market, brought to the home: multi-period welfare maximum by price, then one clearing an interval.
 
     reserve_share keeps that share of the limit free for on/off units that cannot follow exactly (modelling 1.10); rounds_max
-    bounds the prices the operator tries each hour, gap is the certified relative gap at which it stops earlier.
+    bounds the prices the operator tries each hour, rounds_day_ahead those of midnight, on which positions settle; gap is the
+    certified relative gap at which it stops earlier.
     """
 
     strategies: ClassVar[tuple[str, ...]] = ("look_ahead",)  # each resource is told, and tenders, by itself
@@ -42,6 +43,7 @@ class Central:
 
     reserve_share: float = 0.03
     rounds_max: int = 6
+    rounds_day_ahead: int = 20
     gap: float = 1e-4
     strategy: str = "look_ahead"
 
@@ -69,7 +71,7 @@ class Central:
             return cost
         least = call.supply.export_per_kwh - call.supply.over_per_kwh
         start = np.where(np.isfinite(call.before_per_kwh), np.maximum(call.before_per_kwh, least), cost)
-        found = self.coordinated(call, start, hard=False)
+        found = self.coordinated(call, start, self.rounds_max, hard=False)
         return found.price_per_kwh
 
     def schedule(self, call: Call, price_per_kwh: Col) -> Schedule:
@@ -77,12 +79,12 @@ class Central:
 
         The gap is certified: no schedule of the specs costs less than the bound that the answers to the price prove.
         """
-        found = self.coordinated(call, price_per_kwh, hard=True)
+        found = self.coordinated(call, price_per_kwh, self.rounds_day_ahead, hard=True)
         specs = call.specs
         gain_in, gain_out = (np.concatenate([getattr(spec, name) for spec in specs]) for name in ("gain_in", "gain_out"))
         return Schedule(recover(found, gain_in, gain_out), max(0.0, found.gap_usd) / max(1e-9, abs(found.high_usd)))
 
-    def coordinated(self, call: Call, start_per_kwh: Col, *, hard: bool) -> Coordination:
+    def coordinated(self, call: Call, start_per_kwh: Col, rounds: int, *, hard: bool) -> Coordination:
         """Return what the coordinator finds from a first price; each kind of resource is a group of similar rows."""
         group = np.repeat(np.arange(len(call.specs)), [len(spec.x0) for spec in call.specs])
         return coordinate(
@@ -91,7 +93,7 @@ class Central:
             group,
             start_per_kwh,
             homes=len(group),
-            rounds_max=self.rounds_max,
+            rounds_max=rounds,
             tolerance=self.gap,
             hard=hard,
         )
