@@ -59,7 +59,8 @@ def stamps(form: str, first: pd.Timestamp, minutes: int, rows: int) -> list:
 def cases(draw: st.DrawFn) -> Case:
     minutes, days = draw(st.sampled_from([60, 30, 15, 10, 5])), draw(st.sampled_from([1, 2, 8]))
     form = draw(st.sampled_from(["hours", "naive", "iso", "offset", "zulu", "end"]))
-    unit, degrees = draw(st.sampled_from(["", "kW", "kWh", "W", "Wh"])), draw(st.sampled_from(["", "degC", "degF"]))
+    named = ["kW", "kWh", "W", "Wh"]
+    unit, degrees = draw(st.sampled_from(["", *named] if minutes == 60 else named)), draw(st.sampled_from(["", "degC", "degF"]))
     suffix, day = draw(st.sampled_from([".csv", ".csv.gz", ".parquet"])), draw(st.integers(0, 300))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     rows, per_hour = 24 * days * 60 // minutes, 60 // minutes
@@ -213,13 +214,24 @@ def test_cooling_needs_an_indoor_temperature(tmp_path: Path) -> None:
         read_profiles(write(small(cool=1.0), tmp_path / "h.csv"), ORIGIN_S)
 
 
+def test_rows_finer_than_an_hour_say_whether_they_are_power_or_energy(tmp_path: Path) -> None:
+    """A kWh in a quarter of an hour is 4 kW: taken for kW, a plausible home would use a quarter of its energy."""
+    table = pd.DataFrame({"home": "a", "time": np.arange(4 * 8760), "load": 0.25})
+    path = write(table, tmp_path / "h.parquet")
+    with pytest.raises(InputError, match=r"\[homes.units\] load: got rows of 15 minutes without a unit"):
+        read_profiles(path, ORIGIN_S)
+    for unit, kw in (("kW", 0.25), ("kWh", 1.0)):
+        assert (read_profiles(path, ORIGIN_S, layout=Layout(units={"load": unit})).profiles.load_kw == kw).all()
+
+
 @pytest.mark.parametrize("year_h", [8760, 8784])
 def test_numbered_quarters_of_a_year_are_averaged(tmp_path: Path, year_h: int) -> None:
     hour = np.arange(4 * year_h) // 4
     table = pd.DataFrame(
         {"home": "a", "time": np.arange(4 * year_h), "load": 1.0 + hour % 24 + np.tile([-1, 1, -0.5, 0.5], year_h)}
     )
-    found = read_profiles(write(table, tmp_path / "h.parquet"), ORIGIN_S)
+    path = write(table, tmp_path / "h.parquet")
+    found = read_profiles(path, ORIGIN_S, layout=Layout(units={"load": "kW"}))
     assert np.allclose(found.profiles.load_kw[0], 1.0 + np.arange(year_h) % 24)
     assert "15 minutes each" in found.notes[0]
 

@@ -1,6 +1,6 @@
 """Hourly series of homes as a user brings them: the columns, the hours they stand for, and what no home can be."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -100,6 +100,17 @@ def kilo(name: str, values: Col, units: Mapping[str, str], step_s: int) -> Col:
     if named == "degF":
         return (values - 32.0) / 1.8
     return values * KILO.get(named, 1.0) * (HOUR_S / step_s if named in {"kWh", "Wh"} else 1.0)
+
+
+def unsaid(path: str, columns: Iterable[str], units: Mapping[str, str], step_s: int) -> list[Problem]:
+    """Return a problem for each unit that rows finer than an hour leave open: a number may be power, or the energy of its row."""
+    if step_s == HOUR_S:  # a kWh an hour is a kW
+        return []
+    left = dict.fromkeys(UNIT_OF[name] for name in columns if UNIT_OF.get(name) in (LOAD, HEAT, HOT_WATER))
+    minutes = step_s // 60
+    hint = f'Set it to "kW", the mean power of a row, or to "kWh", the energy of its {minutes} minutes.'
+    got = f"rows of {minutes} minutes without a unit"
+    return [Problem(f"{path}, [homes.units] {key}", got, "kW, kWh, W or Wh", hint) for key in left if not units.get(key)]
 
 
 def has_unit(profiles: Profiles) -> Flag:

@@ -128,7 +128,7 @@ def _layout(scenario: Scenario) -> Layout:
     keys = scenario.homes
     if keys.source == "travis":
         return Layout()
-    columns, units = scenario.home_columns.model_dump(), scenario.home_units.model_dump()
+    columns, units = scenario.home_columns.model_dump(), scenario.home_units.model_dump(exclude_none=True)
     return Layout(columns, units, keys.time_names, keys.step_minutes, keys.load_max_kw)
 
 

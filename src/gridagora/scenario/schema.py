@@ -129,9 +129,11 @@ class HomeColumns(Table):
 class HomeUnits(Table):
     """`[homes.units]`: units of the file of homes; kWh and Wh are the energy of a row, kW and W its mean power."""
 
-    load: EnergyUnit = Field("kW", description="of the load: kW, kWh, W or Wh")
-    heat: EnergyUnit = Field("kW", description="of cooling and heating")
-    hot_water: EnergyUnit = Field("kW", description="of hot water")
+    load: EnergyUnit | None = Field(
+        None, description="of the load; left out: kW, or kWh an hour, and refused where rows are finer"
+    )
+    heat: EnergyUnit | None = Field(None, description="of cooling and heating, likewise")
+    hot_water: EnergyUnit | None = Field(None, description="of hot water, likewise")
     temperature: Literal["degC", "degF"] = Field("degC", description="of the indoor temperature")
     ev: Literal["kWh", "Wh"] = Field("kWh", description="of the energy in ev_file; power there is in kW or W")
 

@@ -11,7 +11,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.profiles import HOUR_S, LOAD_MAX_KW, Profiles, check, has_unit, hourly, in_kw
+from gridagora.core.profiles import HOUR_S, LOAD_MAX_KW, Profiles, check, has_unit, hourly, in_kw, unsaid
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Flag, Index
 
@@ -113,6 +113,7 @@ def read_profiles(path: Path, origin_s: int, timezone: str = "Etc/GMT+6", layout
     order = np.lexsort((times.start_s, home))
     if not times.bad.any():
         problems += _grid(where, times, order)
+        problems += unsaid(str(path), (FIELD[role] for role in numbers), layout.units, times.step_s)
     if problems:
         raise InputError(problems)
     ids = tuple(map(str, np.unique(home)))
@@ -383,8 +384,7 @@ def _stamp(time_s: int, timezone: str) -> str:
 def _notes(
     have: list[str], names: Mapping[str, str], times: _Times, layout: Layout, profiles: Profiles, timezone: str
 ) -> list[str]:
-    hours = profiles.load_kw.shape[1]
-    last = _stamp(profiles.start_s + HOUR_S * hours, timezone)
+    last = _stamp(profiles.start_s + HOUR_S * profiles.load_kw.shape[1], timezone)
     units = ", ".join(f"{key} in {layout.units.get(key) or usual}" for key, usual in (("load", "kW"), ("heat", "kW")))
     mean = f", averaged to hours from {times.step_s // 60} minutes" if times.step_s < HOUR_S else ""
     read = ", ".join(f"{role} from '{column}'" for role, column in names.items())
