@@ -140,6 +140,11 @@ def test_files_are_found_as_the_engine_finds_them(tmp_path: Path) -> None:
     assert opendss.read(write(tmp_path, text, files)).meter_kw.tolist() == [900.0, 10.0, 20.0]
 
 
+def test_a_source_without_voltage_is_refused(tmp_path: Path) -> None:
+    text = HEAD.replace("pu=1.02", "pu=0") + LOAD + BASES
+    assert "no node that a source feeds" in fault(write(tmp_path, text))
+
+
 def test_a_path_is_taken_from_the_folder_of_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, HEAD + LOAD + TAIL)
     monkeypatch.chdir(tmp_path)

@@ -40,9 +40,11 @@ def network(engine: Any) -> tuple[Network, list[Problem]]:
     nodes, source_i = tuple(nodes[at] for at in np.flatnonzero(fed)), source_i[fed]
     y = csc_matrix(y[fed][:, fed])
     y.sort_indices()
-    found = Network(nodes, y, source_i, _source_y(circuit, nodes, y), np.zeros(len(nodes), complex), dead)
+    none = np.zeros(len(nodes), complex)
     if not nodes:
-        return found, [Problem("network", "no node that a source feeds", "a source that is switched on")]
+        expected = "a source that is switched on and has a voltage"
+        return Network(nodes, y, source_i, none, none, dead), [Problem("network", "no node that a source feeds", expected)]
+    found = Network(nodes, y, source_i, _source_y(circuit, nodes, y), none, dead)
     try:
         v = _unloaded(y, source_i)
     except RuntimeError:
