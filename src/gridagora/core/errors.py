@@ -1,8 +1,11 @@
 """Faults are data first and exceptions second: a check collects every problem, then raises them together."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,15 @@ class InputError(ValueError):
 
 class PartError(ValueError):
     """Raised when a part (kernel, device, market) is handed columns it cannot use; the sentence names the row."""
+
+
+def attempt(make: Callable[[], Made], problems: list[Problem]) -> Made | None:
+    """Return what is made, or None where it is refused: its problems join the list, so that the faults of others are told too."""
+    try:
+        return make()
+    except InputError as fault:
+        problems += fault.problems
+        return None
 
 
 # What a part that fails may raise, among them InputError, PartError and numpy's LinAlgError. It ends that part's run alone.

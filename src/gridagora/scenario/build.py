@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gridagora.core.customers import customers_of, settled
-from gridagora.core.errors import InputError, Problem
+from gridagora.core.errors import InputError, Problem, attempt
 from gridagora.core.feeder import Feeder
 from gridagora.core.registry import find, misfit
 from gridagora.core.tables import Col, Homes, Index, Prices, Weather
@@ -105,15 +105,15 @@ def build(scenario: Scenario, progress: Callable[[str], None] | None = None) -> 
     start_s = midnight_s(case.start, case.timezone)
     problems: list[Problem] = []
     tell("feeder")
-    feeder = _keep(lambda: settled(draw.feeder(scenario), scenario.homes.on), problems)
+    feeder = attempt(lambda: settled(draw.feeder(scenario), scenario.homes.on), problems)
     tell("prices")
-    prices = _keep(lambda: draw.prices(scenario, start_s), problems)
+    prices = attempt(lambda: draw.prices(scenario, start_s), problems)
     tell("weather")
-    lived = _keep(lambda: households.measured(scenario, start_s), problems)
-    sky = _keep(lambda: draw.sky(scenario, start_s, lived), problems)
+    lived = attempt(lambda: households.measured(scenario, start_s), problems)
+    sky = attempt(lambda: draw.sky(scenario, start_s, lived), problems)
     tell("homes")
     count = _count(scenario, feeder, problems)
-    found = _keep(lambda: households.homes(scenario, start_s, count, sky, lived), problems) if sky and not problems else None
+    found = attempt(lambda: households.homes(scenario, start_s, count, sky, lived), problems) if sky and not problems else None
     if problems or feeder is None or prices is None or sky is None or found is None:
         raise InputError(dict.fromkeys(problems))  # weather that homes and run share is at fault once
     scene = assemble(feeder, found.homes, sky.weather, prices, scenario)
@@ -193,14 +193,6 @@ def _count(scenario: Scenario, feeder: Feeder | None, problems: list[Problem]) -
     elif asked > free:
         problems.append(Problem(where, str(asked), f"at most {free}, the places for homes on the feeder '{feeder.name}'"))
     return asked
-
-
-def _keep(make: Callable[[], Any], problems: list[Problem]) -> Any:
-    try:
-        return make()
-    except InputError as fault:
-        problems += fault.problems
-        return None
 
 
 def _silent(stage: str) -> None:

@@ -1,15 +1,14 @@
 """The homes of a scenario: read with the weather they lived in, paired with the days of the run, given cars by the seed."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from gridagora.core.charging import Placed, Sessions
 from gridagora.core.equipment import charging
-from gridagora.core.errors import InputError, Problem
+from gridagora.core.errors import InputError, Problem, attempt
 from gridagora.core.outdoors import Exposure
 from gridagora.core.profiles import HOUR_S, Profiles, has_unit, hours_of
 from gridagora.core.tables import TAIL_H, Homes, Weather
@@ -53,10 +52,10 @@ def measured(scenario: Scenario, start_s: int) -> draw.Measured | None:
         return None
     problems: list[Problem] = []
     source, file, folder = _weather_of_homes(scenario)
-    year = None if source == "synthetic" else _keep(lambda: draw.year_of(source, file, folder), problems)
+    year = None if source == "synthetic" else attempt(lambda: draw.year_of(source, file, folder), problems)
     origin_s = _origin_s(scenario, start_s, year)
-    found = _keep(lambda: read_profiles(_path(scenario), origin_s, scenario.scenario.timezone, _layout(scenario)), problems)
-    cars = _keep(lambda: _sessions(scenario), problems) if keys.ev_share > 0 else NO_SESSIONS
+    found = attempt(lambda: read_profiles(_path(scenario), origin_s, scenario.scenario.timezone, _layout(scenario)), problems)
+    cars = attempt(lambda: _sessions(scenario), problems) if keys.ev_share > 0 else NO_SESSIONS
     if problems:
         raise InputError(problems)
     profiles, sky, notes = _over_the_same_hours(scenario, found.profiles, year)
@@ -259,11 +258,3 @@ def _owned(scenario: Scenario) -> dict[str, float]:
 
 def _day(time_s: int, zone: str) -> str:
     return f"{pd.Timestamp(time_s, unit='s', tz='UTC').tz_convert(zone):%d %B %Y}"
-
-
-def _keep(make: Callable[[], Any], problems: list[Problem]) -> Any:
-    try:
-        return make()
-    except InputError as fault:
-        problems += fault.problems
-        return None
