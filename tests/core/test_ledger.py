@@ -1,4 +1,4 @@
-"""Money: exact zero, no order, one rounding an entry, and the identity of two settlements (theory T30)."""
+"""Money: exact zero, no order, one rounding an entry, and the identity of two settlements (theory 11, T30)."""
 
 import numpy as np
 import pytest

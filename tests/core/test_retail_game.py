@@ -82,7 +82,7 @@ def test_who_is_too_dear_offers_nothing() -> None:
 
 
 def test_a_global_best_response_finds_the_far_peak() -> None:
-    """Theory 6.6: two local optima, r = .2421 and .525; the first is worth 7.563, the second 1.128."""
+    """Theory 10.6: two local optima, r = .2421 and .525; the first is worth 7.563, the second 1.128."""
     users = Users(np.array([[1.0], [0.42]]), np.array([[0.2], [0.005]]))
     assert best_bounded_usd(users, np.zeros(1), np.array([0.05])) == pytest.approx(7.563, abs=1e-3)
     alone = Users(np.array([[1.0]]), np.array([[0.2]]))

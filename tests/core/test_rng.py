@@ -1,4 +1,4 @@
-"""Keyed streams: the exogenous paths of a run belong to the key, not to who drew before (theory T29)."""
+"""Keyed streams: the exogenous paths of a run belong to the key, not to who drew before (theory 11, T29)."""
 
 import numpy as np
 from hypothesis import given, settings

@@ -29,7 +29,7 @@ def run_thermostat(table, hours, shift=None):
 
 @pytest.mark.parametrize("season", ["homes", "winter"])
 def test_hourly_energy_of_the_belief_is_near_the_truth(season, request):
-    """Energy that the belief needs for the true mean air of each hour, thermostat with random 1 K shifts (modelling.md Q1)."""
+    """Energy that the belief needs for the true mean air of each hour, thermostat with random 1 K shifts (theory 1.4)."""
     table = hvac.of(request.getfixturevalue(season))
     rng, hours = np.random.default_rng(1), 168
     shift = np.repeat(rng.choice([-1.0, 0.0, 0.0, 1.0], (len(table.home), hours // 2)), 2, axis=1)

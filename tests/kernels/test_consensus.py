@@ -57,7 +57,7 @@ def test_t13_without_costs_dispatch_is_central_and_all_active_prices_are_equal(n
 
 
 def test_rounds_stay_below_those_of_the_prototype():
-    """Theory 4.3: 66, 34 and 78 rounds to 1e-4 at a fixed penalty."""
+    """66, 34 and 78 rounds to 1e-4 at a fixed penalty in a plain implementation (theory 3.6)."""
     rounds = []
     for n in (6, 20, 60):
         table, _ = producers(np.random.default_rng(1), n)
@@ -79,7 +79,7 @@ PARENT = {1: 0, 2: 1, 3: 2, 4: 1}
 
 
 def four_buses(grid_per_kwh=0.3, v_min=0.98):
-    """Optimal power flow of theory 8.3: consumers at four buses, a producer at the last, voltage and line limits that bind.
+    """Optimal power flow of T14: consumers at four buses, a producer at the last, voltage and line limits that bind.
 
     Returns curves, nodal prices of their six parties (four consumers, the producer, the grid), and the optimal withdrawals.
     """
@@ -121,12 +121,12 @@ def test_t14_price_difference_fees_reproduce_the_optimal_power_flow():
     np.testing.assert_allclose(found.p_kw[0, :5], best, atol=1e-4)
     revenue = (found.trade_kw[0] * fee).sum()
     surplus = node[:5] @ best - node[5] * best.sum()
-    assert surplus == pytest.approx(0.2412, abs=1e-4)  # theory 4.2
+    assert surplus == pytest.approx(0.2412, abs=1e-4)  # the merchandising surplus, found by an interior-point solver
     assert revenue == pytest.approx(surplus, abs=1e-4)
 
 
 def test_costs_open_a_band_without_trade():
-    """A charge of gamma at each end stops every trade that brings less than 2 gamma (theory 4.2)."""
+    """A charge of gamma at each end stops every trade that brings less than 2 gamma (theory 3.6)."""
     table = curves([([-5.0, 0.0], [0.2, 0.1]), ([0.0, 5.0], [0.3, 0.1])])
     graph = links(2, [0], [1])
     traded = [agree([table], graph, 0.2, costs=(g, g), rule=FINE).trade_kw[0, 1] for g in (0.0, 0.05, 0.099, 0.101)]

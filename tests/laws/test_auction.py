@@ -1,4 +1,4 @@
-"""Laws of the continuous double auction: T15, T16 of the theory, and what the design promises every home."""
+"""Laws of the continuous double auction: T15, T16 of theory 11, and what the design promises every home."""
 
 import numpy as np
 import pytest

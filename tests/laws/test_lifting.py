@@ -1,4 +1,4 @@
-"""Laws of lifting in space and time and of aggregation: T8 to T12, T20 to T22 of the theory."""
+"""Laws of lifting in space and time and of aggregation: T8 to T12, T20 to T22 of theory 11."""
 
 from itertools import combinations
 
@@ -339,7 +339,7 @@ def test_bids_with_consistent_forecasts_reach_the_central_optimum(seed: int) -> 
 
 
 def test_noise_costs_bids_a_twentieth_of_what_it_costs_a_broadcast() -> None:
-    """T9: the ratio at one noise, nothing lost without noise, and what bids at common prices lose (table of theory 5.5)."""
+    """T9: the ratio at one noise, nothing lost without noise, and what bids at common prices lose (theory 3.5)."""
     c = case(np.random.default_rng(3))
     best = optimum(c)
     exact = with_bids(c, lambda t: best.price_per_kwh[t + 1 :])

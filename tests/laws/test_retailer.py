@@ -1,4 +1,4 @@
-"""Laws of prosumers as the retailer: T1 to T7 of the theory."""
+"""Laws of prosumers as the retailer: T1 to T7 of theory 11."""
 
 from collections.abc import Iterator
 from itertools import islice

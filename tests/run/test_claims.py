@@ -64,7 +64,7 @@ def test_prosumers_together_earn_more_than_alone_and_leave_less_on_the_table_tha
 
 
 def test_all_claims_hold_against_market_power_and_not_all_against_regulation() -> None:
-    """Theory 6.8: five prosumers are fewer than a regulator needs to fear."""
+    """Theory 10: five prosumers are fewer than a regulator needs to fear."""
     found = {(claim.baseline, claim.quantity): claim for claim in claims(range(20))}
     for quantity in ("price_per_kwh", "prosumers_usd", "end_users_usd", "peak_kw"):
         assert found["monopoly, flat", quantity].verdict == "holds", quantity

@@ -74,7 +74,7 @@ def test_shares_are_whole_homes_and_sessions_are_feasible() -> None:
 
 
 def test_the_house_of_the_published_table() -> None:
-    # theory 9.1: 2500 sf, level "good": UA .302 kW/K, Ca .56, Cm 2.27 kWh/K, Hm 4.82 kW/K
+    # theory 1.3: 2500 sf, level "good": UA .302 kW/K, Ca .56, Cm 2.27 kWh/K, Hm 4.82 kW/K
     draws = np.full((1, 12), 0.5)
     draws[0, 0], draws[0, 1] = 0.85, (2500 - 1200) / 1800
     house = synthetic._houses(draws)

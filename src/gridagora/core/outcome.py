@@ -186,7 +186,7 @@ def costs_usd(outcome: Outcome) -> dict[str, float]:
 
 
 def welfare_usd(outcome: Outcome) -> float:
-    """Social welfare of the run [$], as minus the sum of resource costs (theory 13, E1; modelling 1.10)."""
+    """Social welfare of the run [$], as minus the sum of resource costs (theory 8.1)."""
     return -sum(costs_usd(outcome).values())
 
 

@@ -52,7 +52,7 @@ def deviation_kwh(home_kw: Col, award_kw: Col, dt_h: float, window_h: float = 0.
 
     References
     ----------
-    Theory 10.2. An on/off unit cannot keep to a mean power over five minutes, over an hour it can (modelling, figure 4).
+    Theory 8.5. An on/off unit cannot keep to a mean power over five minutes, over an hour it can.
     """
     n, t = home_kw.shape
     gap_kw = (home_kw - award_kw).reshape(n, -1, min(t, max(1, round(window_h / dt_h))))

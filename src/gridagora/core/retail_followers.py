@@ -1,7 +1,7 @@
 """End-users as quadratic utilities, identified from what they would take at three prices: own hours and total energy.
 
 A follower of the game takes d = R (a - r) with R = diag(b) - g b b': each hour answers its own price by b, and g says how much
-of it is only shifted between hours (theory 6.2, with B = diag(1/b) + gamma 1 1'). What the devices of an end-user would take at a
+of it is only shifted between hours (theory 10.1: B = diag(1/b) + gamma 1 1'). What the devices of an end-user would take at a
 base price, at one that is higher in all hours, and at one that is higher and lower by turns, tells b, g and a.
 """
 

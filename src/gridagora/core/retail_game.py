@@ -2,7 +2,7 @@
 
 End-user j takes d_j = B_j^-1 (a_j - r) at the retail price r: quadratic utility, own hour and total energy. Together they take
 D(r) = B^-1 (a - r). Prosumer i offers s_i >= 0 and earns the margin of r over the internal price, at which prosumers trade with
-each other and with wholesale. This is a reconstruction of a published idea whose equations are not public (theory 6).
+each other and with wholesale. This is a reconstruction of a published idea whose equations are not public (theory 10).
 Steps last one hour: a kW of offer is a kWh. Loops over offers are generators of rounds, so that who listens decides when to stop.
 
 References
@@ -103,9 +103,9 @@ class Offers(NamedTuple):
 
 
 def closed_form(end_users: Demand, cost_per_kwh: Col) -> Offers:
-    """Return the Cournot equilibrium of N prosumers with constant marginal costs (N, T), where every offer is above nil (T1).
+    """Return the Cournot equilibrium of N prosumers with constant marginal costs (N, T), where every offer is above nil.
 
-    r = (a + sum c_i) / (N + 1) and s_i = B^-1 (r - c_i).
+    Theory 10.3: r = (a + sum c_i) / (N + 1) and s_i = B^-1 (r - c_i).
 
     Raises
     ------
@@ -122,7 +122,7 @@ def closed_form(end_users: Demand, cost_per_kwh: Col) -> Offers:
 
 
 def welfare_share(n: int) -> float:
-    """Return the share of the greatest welfare that n equal prosumers reach: 1 - 1/(n + 1)^2 (T2)."""
+    """Return the share of the greatest welfare that n equal prosumers reach: 1 - 1/(n + 1)^2 (theory 10.3)."""
     return 1.0 - 1.0 / (n + 1) ** 2
 
 
@@ -150,8 +150,8 @@ def simultaneous(
 ) -> Iterator[Offers]:
     """Yield the rounds in which all answer at once and move by `damping` towards the answer; damping 1 is undamped.
 
-    Linear answers converge at rate N/(N+2) with damping 4/(N+2); undamped, three cycle and four or more diverge (T5). Answers
-    held at nil or above converge no later, and cycle where linear ones diverge.
+    Linear answers converge at rate N/(N+2) with damping 4/(N+2); undamped, three cycle and four or more diverge (theory 10.5).
+    Answers held at nil or above converge no later, and cycle where linear ones diverge.
     """
     offer = np.array(start_kw, np.float64)
     while True:
@@ -173,7 +173,7 @@ def sequential(end_users: Demand, cost_per_kwh: Col, start_kw: Col) -> Iterator[
 def tatonnement(end_users: Demand, offered_kw: Col, start_per_kwh: Col, step: float) -> Iterator[Col]:
     """Yield retail prices moved by `step` times the excess demand: the inner iteration when offers stand.
 
-    Converges exactly where step < 2 / (largest eigenvalue of the response) (T6).
+    Converges exactly where step < 2 / (largest eigenvalue of the response) (theory 10.5).
     """
     price = np.array(start_per_kwh, np.float64)
     while True:

@@ -1,7 +1,7 @@
 """Inside an outer round of the retail game: the retail price that follows from an internal price, and what is bought outside.
 
 All prosumers trade at one internal price, so they offer alike, and the retail price of their equilibrium is a small convex
-problem (theory 6.4): least (1 + o) r'Rr / 2 - r'R(mu + o a) over r up to the outside tariff, with R the response of end-users, a
+problem (theory 10.3): least (1 + o) r'Rr / 2 - r'R(mu + o a) over r up to the outside tariff, with R the response of end-users, a
 their choke price, mu the internal price and o the weight of the own effect on the price, 1/N for N prosumers who know it, nil for
 those who take the price as given. At the outside tariff end-users take what they want, and prosumers serve it in equal parts.
 Nobody offers less than nothing: where end-users would take less at any price that pays, nothing is offered.

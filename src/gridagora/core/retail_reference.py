@@ -84,7 +84,7 @@ def profit_usd(c: Community, held: Held, internal_per_kwh: Col) -> Col:
 
 
 def certificate(c: Community, held: Held, internal_per_kwh: Col, users: Users | None = None) -> Certificate:
-    """Return what every party could gain by itself, others and the internal price given (T3).
+    """Return what every party could gain by itself, others and the internal price given (theory 10.6).
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ for each hour that is balanced by residuals, so that the rounds do not depend on
 References
 ----------
 Sharing by ADMM: S. Boyd and others, Distributed optimization and statistical learning via the alternating direction method of
-multipliers (2011), 7.3; relative residuals: B. Wohlberg, arXiv 1704.06209. The game: `core.retail_game` and theory 6.5.
+multipliers (2011), 7.3; relative residuals: B. Wohlberg, arXiv 1704.06209. The game: `core.retail_game` and theory 10.4.
 """
 
 from collections.abc import Generator

@@ -15,7 +15,7 @@ def kinked(buy_per_kwh: Col | float, sell_per_kwh: Col | float) -> Flag:
 
 
 def neutral_per_kwh(shape: Col, cost_usd_per_h: Col, load_kw: Col, exported_kw: Col | float, credit_per_kwh: float) -> Col:
-    """Return the import price of every interval, shape (T,) [$/kWh], whose revenue on the baseline is its cost (theory 7, T30).
+    """Return the import price of every interval, shape (T,) [$/kWh], whose revenue on the baseline is its cost (theory 3.2).
 
     Parameters
     ----------

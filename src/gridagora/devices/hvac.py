@@ -13,7 +13,7 @@ from gridagora.kernels.house import modes, step_coefficients
 from gridagora.kernels.value import Stores, stores
 
 T_REF_DEGC = 24.0  # the stored coolth or warmth is counted from here
-FAST_PRESENT = 0.5  # share of the fast mode that a five-minute bid takes as it is now; the rest has settled (modelling.md 2)
+FAST_PRESENT = 0.5  # share of the fast mode that a five-minute bid takes as it is now; the rest has settled (theory 1.4)
 REACH_K = 40.0  # the belief knows no tighter bounds: comfort alone holds the house
 END_SHARE = 0.5  # energy left in the house at the end of the window is worth this share of the mean price
 DEFAULT_K = 0.05  # $/(K2 h)

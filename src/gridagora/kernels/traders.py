@@ -1,4 +1,4 @@
-"""Homes that trade with each other on their own curves, turn by turn, through one order book (theory 4.4).
+"""Homes that trade with each other on their own curves, turn by turn, through one order book (theory 3.7).
 
 A home stands at a net purchase t from others, nil at first. The supplier buys and sells any power at two prices, so the next kW
 is worth to the home w(t), the price of its curve at t, but never more than the import price nor less than the export credit:

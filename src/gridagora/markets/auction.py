@@ -53,7 +53,7 @@ class Auction:
     References
     ----------
     D. K. Gode, S. Sunder, Allocative efficiency of markets with zero-intelligence traders, J. Political Economy 101 (1993),
-    doi 10.1086/261868; theory 4.4.
+    doi 10.1086/261868; theory 3.7.
     """
 
     strategies: ClassVar[tuple[str, ...]] = ("home",)  # one curve of each whole home

@@ -33,7 +33,7 @@ class Schedule(NamedTuple):
 class Central:
     """Today's wholesale market, brought to the home: multi-period welfare maximum by price, then one clearing an interval.
 
-    reserve_share keeps that share of the limit free for on/off units that cannot follow exactly (modelling 1.10); rounds_max
+    reserve_share keeps that share of the limit free for on/off units that cannot follow exactly (theory 3.4); rounds_max
     bounds the prices the operator tries each hour, rounds_day_ahead those of midnight, on which positions settle; gap is the
     certified relative gap at which it stops earlier.
     """

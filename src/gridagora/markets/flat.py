@@ -30,7 +30,7 @@ class Flat:
         cost_usd_per_h
             What the homes of the baseline cost: wholesale and delivery, shape (t,) [$/h].
         load_kw
-            Their net load, shape (t,) [kW]; cost over load makes revenue equal cost (theory 7).
+            Their net load, shape (t,) [kW]; cost over load makes revenue equal cost (theory 3.2).
         local_hour
             Local time of day of each interval, shape (t,) [h].
         exported_kw

@@ -57,7 +57,7 @@ class Retailer:
 
     References
     ----------
-    Xiao, Wang, Pinson, Wang, IEEE Trans. Smart Grid (2020) for roles and iterations; equations are a reconstruction (theory 6).
+    Xiao, Wang, Pinson, Wang, IEEE Trans. Smart Grid (2020) for roles and iterations; equations are a reconstruction (theory 10).
     """
 
     outer: str = PRICE_SIGNAL

@@ -44,7 +44,7 @@ class TimeOfUse:
             raise InputError(problems)
 
     def tariff(self, cost_usd_per_h: Col, load_kw: Col, local_hour: Col, exported_kw: Col | float = 0.0) -> Col:
-        """Return the import price of every interval, shape (t,) [$/kWh]; revenue on the baseline is its cost (theory 7, T30)."""
+        """Return the import price of every interval, shape (t,) [$/kWh]; revenue on the baseline is its cost (theory 3.2)."""
         shape = np.where((local_hour >= self.peak_start_h) & (local_hour < self.peak_end_h), self.peak_ratio, 1.0)
         return neutral_per_kwh(shape, cost_usd_per_h, load_kw, exported_kw, self.credit_per_kwh)
 

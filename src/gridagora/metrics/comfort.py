@@ -1,4 +1,4 @@
-"""Comfort metrics C1 to C3 (theory 13): what homes felt."""
+"""Comfort metrics C1 to C3 (theory 8.4): what homes felt."""
 
 from gridagora.core.measure import Metric
 from gridagora.core.registry import register

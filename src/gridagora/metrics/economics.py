@@ -1,4 +1,4 @@
-"""Economic metrics E1 to E10 (theory 13). Resource cost and transfers are kept apart: welfare holds no payment."""
+"""Economic metrics E1 to E10 (theory 8.1). Resource cost and transfers are kept apart: welfare holds no payment."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Exchange metrics I1 to I3 (theory 13): what crossed the seam between homes and market, and what it took to compute."""
+"""Exchange metrics I1 to I3 (theory 8.6): what crossed the seam between homes and market, and what it took to compute."""
 
 from gridagora.core.measure import Metric
 from gridagora.core.registry import register

@@ -1,4 +1,4 @@
-"""Network metrics P1 to P7, V1 and V4 (theory 13): peaks and shape at the substation, losses and voltages of the exact flow."""
+"""Network metrics P1 to P7, V1 and V4 (theory 8.2, 8.3): peaks and shape of the load, losses and voltages of the exact flow."""
 
 from typing import NamedTuple
 

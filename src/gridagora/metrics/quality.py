@@ -1,4 +1,4 @@
-"""Delivery metrics D1 (theory 10.2, 13): how far homes deliver other than awarded, alone and together; nan without awards."""
+"""Delivery metrics D1 (theory 8.5): how far homes deliver other than awarded, alone and together; nan without awards."""
 
 from collections.abc import Callable
 

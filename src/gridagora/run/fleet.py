@@ -12,7 +12,7 @@ from gridagora.kernels.fleet import ACCOUNT, CONTINUOUS, PRIORITY, THERMOSTAT, C
 from gridagora.kernels.tender import bid
 from gridagora.kernels.value import Slopes, Stores, slopes
 
-MASS_ABOVE_AIR_K = 0.5  # the run starts at the set point, the mass a little warmer (modelling, prototype of the reference weeks)
+MASS_ABOVE_AIR_K = 0.5  # the run starts at the set point, the mass a little warmer (theory 1.8)
 THREADS = 2
 WHOLE_KW = 1e-6  # panels within this of all or nothing are not curtailed in part: awards come in whole microwatts
 REST_MIN = 3  # compressor timers commonly keep a unit as it is for three to five minutes

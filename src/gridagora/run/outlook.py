@@ -9,7 +9,7 @@ from gridagora.core.session import Supply
 from gridagora.core.tables import LEAD_H, Col, Prices
 
 DAY_AHEAD_OUT_H = 13  # tomorrow's day-ahead prices are known from this local hour
-GAP_HOLD = 0.6  # of the last gap between real time and day ahead, an hour later (modelling Q7, persistence)
+GAP_HOLD = 0.6  # of the last gap between real time and day ahead, an hour later (theory 3.1)
 QUARTERS = 4
 
 

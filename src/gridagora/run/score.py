@@ -12,7 +12,7 @@ from gridagora.run.settle import PARTIES, deviation_charge, retail_margin, settl
 from gridagora.run.starts import together
 
 BAND_K = 1.0  # discomfort counts beyond this distance from the set point
-QUARTER_H = 0.25  # comfort is felt as the mean of a quarter of an hour (modelling 1.9)
+QUARTER_H = 0.25  # comfort is felt as the mean of a quarter of an hour (theory 1.8)
 
 
 def score(name: str, ran: Ran, study: Study) -> Outcome:
