@@ -1,5 +1,7 @@
 """What many devices can do together: answers that add up, fleets of cars, on/off fleets with a bound, virtual batteries.
 
+Theory 4.6.
+
 Under one price vector the sum of best answers is the best answer of the sum, whatever the sets (the support function of a sum
 of sets is the sum of support functions), so a market by price needs no set of the aggregate. These are for those who want one.
 

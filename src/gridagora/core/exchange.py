@@ -1,4 +1,4 @@
-"""What crosses between party and market, as columns, and how it is counted.
+"""What crosses between party and market, as columns, and how it is counted (theory 4.2).
 
 Signs, stated here for the whole package: `p_kw > 0` is withdrawal at the meter (buying), `p_kw < 0` injection. A price is money
 per kWh bought, so `p_kw * price_per_kwh * dt_h` is what the party pays. Row i belongs to `party[i]`; columns are the consecutive

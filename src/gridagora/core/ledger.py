@@ -1,4 +1,7 @@
-"""Double entry in whole micro-dollars: every entry names who pays and who is paid, so all balances sum to exactly zero."""
+"""Double entry in whole micro-dollars: every entry names who pays and who is paid, so all balances sum to exactly zero.
+
+Theory 9.1, 9.2.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,5 +1,7 @@
 """Lifting in space and in time: curves up a tree of places and price down, cuts from fast periods to slow ones and energy back.
 
+Theory 2.10, 4.3.
+
 In space each place sums what is below it exactly, may shorten the sum to a few blocks (the information dial), applies its own
 limit and passes one curve up. With exact curves the prices and powers that come down are those of the one problem over all
 places together; where no limit binds, those of one flat market. Prices of transformers, zones and the area come from the same

@@ -1,5 +1,7 @@
 """The reactive market: what inverters can give beside their active power, what it costs them, and who gives it at what price.
 
+Theory 4.7.
+
 Reactive power has no store, so nothing links intervals: t of them are cleared at once on given active powers. `q_kvar > 0` is
 withdrawal (inductive), as everywhere: an inverter that supplies a lagging place has q < 0 and is paid -price q. The price carries
 the sign of the need. Left out: voltages, line losses and the start-up of an inverter at night; where a market gives the set point

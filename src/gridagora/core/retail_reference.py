@@ -1,4 +1,4 @@
-"""What an equilibrium of the retail game is checked by: the potential, and what every party could still gain alone.
+"""What an equilibrium of the retail game is checked by: the potential, and what every party could still gain alone (theory 10.6).
 
 The potential is the welfare of all parties less half of what each offer costs its owner by moving the price. Its optimum is the
 equilibrium where end-users are linear. Where their demand stops at nil the inverse demand has kinks, profit is not concave, and

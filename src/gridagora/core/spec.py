@@ -1,5 +1,7 @@
 """What a party tells of its resources: the leaky store with a power port, one row each, and nothing of the technology behind it.
 
+Theory 1.1.
+
 The columns are those of `kernels.value.Stores`; PV, fixed load and back-up generation are rows without a store. A design that
 asks for specs discloses them, so they are counted here as the tenders are in `core.exchange`.
 """

@@ -1,4 +1,4 @@
-"""Home battery: one-way efficiency, power and energy limits, wear per kWh through the port."""
+"""Home battery: one-way efficiency, power and energy limits, wear per kWh through the port (theory 1.6)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

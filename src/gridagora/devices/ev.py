@@ -1,4 +1,4 @@
-"""Electric-vehicle sessions: arrival, departure, energy needed; missing energy at departure is paid for."""
+"""Electric-vehicle sessions: arrival, departure, energy needed; missing energy at departure is paid for (theory 1.7)."""
 
 from dataclasses import dataclass, replace
 

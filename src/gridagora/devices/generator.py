@@ -1,4 +1,4 @@
-"""Back-up generator: injects up to its rating at a marginal cost, without a store."""
+"""Back-up generator: injects up to its rating at a marginal cost, without a store (theory 1.10)."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Appliances: a fixed load, or one that answers to price with a constant elasticity about its usual power."""
+"""Appliances: a fixed load, or one that answers to price with a constant elasticity about its usual power (theory 1.10)."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Rooftop photovoltaics: a curtailable row without a store, and the reactive capability of its inverter."""
+"""Rooftop photovoltaics: a curtailable row without a store, and the reactive capability of its inverter (theory 1.10)."""
 
 from dataclasses import dataclass
 

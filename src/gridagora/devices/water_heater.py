@@ -1,4 +1,4 @@
-"""Electric water heater: a one-node tank that pays for water below a least temperature."""
+"""Electric water heater: a one-node tank that pays for water below a least temperature (theory 1.5)."""
 
 from dataclasses import dataclass, replace
 

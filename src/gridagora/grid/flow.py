@@ -1,4 +1,4 @@
-"""Exact three-phase power flow of a feeder over time, with the power mismatch that proves it."""
+"""Exact three-phase power flow of a feeder over time, with the power mismatch that proves it (theory 7.1, 7.2)."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

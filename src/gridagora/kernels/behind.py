@@ -1,5 +1,7 @@
 """The price inside a home whose meter buys dear and sells cheap: one clearing a home, exact on the curves of its devices.
 
+Theory 2.9.
+
 A home that still imports at the import price pays it, one that still exports at the credit earns it; between the two lies
 one price at which nothing crosses the meter, and flat pieces at that price are shared.
 """

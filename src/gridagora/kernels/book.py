@@ -1,5 +1,7 @@
 """A limit order book with price-time priority: whole ticks, whole quantities, orders as columns, one number an order.
 
+Theory 3.7.
+
 Prices are ticks 0 .. levels - 1. Ticks make a tie a tie, which decides who is first, and a price is then the place of its queue:
 no tree, no sorting. The window of ticks is fixed: whoever trades here also has an outside offer below and one above, so no
 trade can lie beyond them. Quantities are integers: what is bought is what is sold, without rounding.

@@ -1,4 +1,4 @@
-"""Bilateral consensus: parties with private curves agree on every trade of a graph, offer by offer, by ADMM.
+"""Bilateral consensus: parties with private curves agree on every trade of a graph, offer by offer, by ADMM (theory 3.6).
 
 Each pair of partners holds one trade and one price. In a round every party answers all of its partners at once: it takes what
 its own curve is worth, close to the trade last agreed, at the price of each partner and its own cost of trading with it; then

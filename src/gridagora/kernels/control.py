@@ -1,5 +1,7 @@
 """Best heating or cooling of two-state houses against a price: box-constrained linear-quadratic control, with a proven bound.
 
+Theory 5.3.
+
 State (air, mass, running mean of air - best in this block), one duty 0 <= s <= 1 a step. Prices and comfort hold over blocks
 of `sub` steps:
 

@@ -1,4 +1,4 @@
-"""Demand curves of price: exact sum, exact clearing, each party's answer, and compression to blocks.
+"""Demand curves of price: exact sum, exact clearing, each party's answer, and compression to blocks (theory 4.1, 4.5).
 
 A curve lists its own points, power rising and price falling; two points at one price are a block to which the party is
 indifferent, two at one power a gap in price. Beyond its ends the power stays at its limit. The price of a tie goes with

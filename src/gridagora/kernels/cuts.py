@@ -1,4 +1,4 @@
-"""Cuts of a convex cost: straight lines below it, and their upper envelope as the end value of a store."""
+"""Cuts of a convex cost: straight lines below it, and their upper envelope as the end value of a store (theory 2.10)."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""One price an interval for many resources, found by a proximal bundle, with a gap that every party can check.
+"""One price an interval for many resources, found by a proximal bundle, with a gap that every party can check (theory 3.4).
 
     minimise  sum_i f_i(p_i) + sum_t dt G_t(q_t),   q = base + sum_i p_i
 

@@ -1,5 +1,7 @@
 """True physics of many homes: minutes of houses and tanks, and steps of batteries and cars. State arrays are changed in place.
 
+Theory 1.3 to 1.7.
+
 Rows are independent, except that PRIORITY turns on the longest-owed units of the whole fleet it is given.
 """
 

@@ -1,4 +1,4 @@
-"""Fixed-point power flow on one factored admittance matrix, many time steps at once.
+"""Fixed-point power flow on one factored admittance matrix, many time steps at once (theory 7.1).
 
 Round: every load row draws the current conj(S / (V_from - V_to)) at the last voltages; the change `d` of all node
 voltages against the unloaded network is then Y^-1 times those currents. The triangular factors are walked row by row

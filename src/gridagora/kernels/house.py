@@ -1,4 +1,7 @@
-"""The two-state house: parameters of the GridLAB-D integrity levels, its exact step over any length, and its two modes."""
+"""The two-state house: parameters of the GridLAB-D integrity levels, its exact step over any length, and its two modes.
+
+Theory 1.3.
+"""
 
 from types import MappingProxyType
 from typing import NamedTuple

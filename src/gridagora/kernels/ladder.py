@@ -1,4 +1,4 @@
-"""All layers of a tree in one call: `up` publishes a curve for every place, `down` settles every place and row.
+"""All layers of a tree in one call: `up` publishes a curve for every place, `down` settles every place and row (theory 4.3, 4.4).
 
 The same steps as `tree.gather`, `tree.shrink`, `tree.toll`, then `tree.inside` and `tree.each`, layer by layer, without a call
 between them. Rows are the n curves at the leaves, then the m places: row n + k is place k.

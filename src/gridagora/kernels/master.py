@@ -1,5 +1,7 @@
 """The master problem of a price coordinator: mix columns of answers, buy the rest from the supply, stay near a price.
 
+Theory 3.4.
+
     minimise  sum w F + sum dt G(q) + sum dt (centre r + r^2 / (2 step))      over w on one simplex a group, q, r
     with      r = base + sum w P - q,     price = centre + r / step
 

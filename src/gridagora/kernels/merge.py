@@ -1,4 +1,4 @@
-"""Sums, limits and answers of curves that lie in one buffer: what `tree` and `ladder` are made of.
+"""Sums, limits and answers of curves that lie in one buffer: what `tree` and `ladder` are made of (theory 4.2).
 
 A curve is the points a..b-1 of a pair of arrays (p, c), power rising and price falling. A group of curves is a stretch s..e-1
 of references (ra, rb) to such points. Powers that come down are integer microwatts.

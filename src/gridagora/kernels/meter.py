@@ -1,4 +1,4 @@
-"""Several stores of one home behind a meter whose import price exceeds its export price.
+"""Several stores of one home behind a meter whose import price exceeds its export price (theory 2.8).
 
 Inside the home one price lies in [sell, buy], strictly between them while nothing crosses the meter. Sharing ADMM finds it:
 every store answers with a proximal term, the meter by a soft threshold. One sweep of block descent then lets each store see

@@ -1,4 +1,4 @@
-"""Polylines of marginal value: x never falls, mu never rises; two points at one x are a jump, at one mu a flat.
+"""Polylines of marginal value: x never falls, mu never rises; two points at one x are a jump, at one mu a flat (theory 2.2).
 
 Everything here is compiled and works on the first `n` entries of a pair of arrays owned by the caller.
 """

@@ -1,4 +1,4 @@
-"""Cost of one step of a store as a function of s, the change of state that its power causes.
+"""Cost of one step of a store as a function of s, the change of state that its power causes (theory 2.2).
 
 gamma(s, x) = G(s) + cross x is the marginal cost per unit of s: a polyline (S, G), both rising, at most three pieces
 (power below and above zero, net load below and above zero), plus a term in the state x at the start of the step where

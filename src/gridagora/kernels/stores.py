@@ -1,4 +1,7 @@
-"""Tables of one-state stores (battery, car, tank, house by its slow mode), of their marginal values and of their bids."""
+"""Tables of one-state stores (battery, car, tank, house by its slow mode), of their marginal values and of their bids.
+
+Theory 1.2.
+"""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Bids of one short step, from the marginal value of what it leaves in store."""
+"""Bids of one short step, from the marginal value of what it leaves in store (theory 2.7)."""
 
 import numpy as np
 from numba import njit, types

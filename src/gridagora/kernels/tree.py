@@ -1,4 +1,4 @@
-"""Curves up a tree of places, price and tie share down: sums of groups, soft limits, blocks, and the way back.
+"""Curves up a tree of places, price and tie share down: sums of groups, soft limits, blocks, and the way back (theory 4.3, 4.4).
 
 A place sums the curves below it, may shorten the sum to blocks, applies its own limit and passes one curve up. The limit is
 soft: a kW above it is wanted only at a price lower by `over`, which is the exact curve of a place that pays `over` for each kWh

@@ -1,4 +1,7 @@
-"""Compiled minutes of two-state houses with an on/off or a continuous unit, alone or as a fleet; called by `kernels.fleet`."""
+"""Compiled minutes of two-state houses with an on/off or a continuous unit, alone or as a fleet; called by `kernels.fleet`.
+
+Theory 1.9.
+"""
 
 from types import MappingProxyType
 

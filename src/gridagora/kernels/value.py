@@ -1,5 +1,7 @@
 """The marginal value of stored energy: exact best response of many one-state stores, and the slopes behind their bids.
 
+Theory 2.1 to 2.6.
+
 W_t is the value of ending step t in x'. Its slope is a polyline, and so is the marginal cost of a step; as the state at
 the start rises the best power falls, so the slope one step earlier follows by one walk along both. The recursion is the
 convex case of dynamic programming with piecewise quadratic costs (Bertsekas, Dynamic Programming and Optimal Control,

@@ -1,4 +1,4 @@
-"""The continuous double auction: homes post orders in one book and trade with each other; no operator decides."""
+"""The continuous double auction: homes post orders in one book and trade with each other; no operator decides (theory 3.7)."""
 
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, NoReturn

@@ -1,4 +1,7 @@
-"""The central market: an operator that is told every spec finds prices that keep the feeder within its limit at least cost."""
+"""The central market: an operator that is told every spec finds prices that keep the feeder within its limit at least cost.
+
+Theory 3.4.
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple

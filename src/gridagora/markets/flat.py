@@ -1,4 +1,4 @@
-"""The flat tariff: one price, revenue-neutral to wholesale and delivery on the baseline load."""
+"""The flat tariff: one price, revenue-neutral to wholesale and delivery on the baseline load (theory 3.2)."""
 
 from dataclasses import dataclass
 from typing import ClassVar

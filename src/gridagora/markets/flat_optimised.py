@@ -1,4 +1,7 @@
-"""The flat tariff with homes that optimise against it: reported beside `flat`, to separate automation from market design."""
+"""The flat tariff with homes that optimise against it: reported beside `flat`, to separate automation from market design.
+
+Theory 3.2.
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,7 @@
-"""The layered market (DyMonDS): every entity looks ahead for itself, one curve goes up each layer, one price comes down."""
+"""The layered market (DyMonDS): every entity looks ahead for itself, one curve goes up each layer, one price comes down.
+
+Theory 3.5.
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar, NoReturn

@@ -1,4 +1,7 @@
-"""Peer to peer: homes agree on bilateral trades and prices with their partners; a supplier stands ready; no operator decides."""
+"""Peer to peer: homes agree on bilateral trades and prices with their partners; a supplier stands ready; no operator decides.
+
+Theory 3.6.
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, NoReturn

@@ -1,4 +1,7 @@
-"""Prosumers together are the retailer: they sell to end-users at one retail price and share one access to wholesale."""
+"""Prosumers together are the retailer: they sell to end-users at one retail price and share one access to wholesale.
+
+Theory 10.
+"""
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass

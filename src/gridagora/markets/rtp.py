@@ -1,4 +1,4 @@
-"""Real-time price, one way: the wholesale price plus delivery is broadcast, homes look ahead, nobody is asked."""
+"""Real-time price, one way: the wholesale price plus delivery is broadcast, homes look ahead, nobody is asked (theory 3.3)."""
 
 from dataclasses import dataclass
 from typing import ClassVar

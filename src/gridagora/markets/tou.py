@@ -1,4 +1,7 @@
-"""Time-of-use tariff: a dear window and a cheap rest, scaled to the revenue of the flat tariff on the baseline load."""
+"""Time-of-use tariff: a dear window and a cheap rest, scaled to the revenue of the flat tariff on the baseline load.
+
+Theory 3.2.
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,5 +1,7 @@
 """Upper bound of the welfare of a week: perfect information, true physics, one price for all, the substation limit priced.
 
+Theory 5.1, 5.2.
+
 For any price path the best answers of all homes plus what the supply could gain bound every schedule of every design from
 above (weak duality), because each part of a run is among what its counterpart here minimises over:
 

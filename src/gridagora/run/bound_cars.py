@@ -1,4 +1,7 @@
-"""Cheapest charging of known sessions against a price path: the cheapest blocks first, none dearer than it is worth."""
+"""Cheapest charging of known sessions against a price path: the cheapest blocks first, none dearer than it is worth.
+
+Theory 5.2.
+"""
 
 from typing import NamedTuple
 

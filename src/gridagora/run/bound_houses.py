@@ -1,4 +1,7 @@
-"""Houses as the bound sees them: both states, continuous power that may change every `duty_s` seconds, comfort by block."""
+"""Houses as the bound sees them: both states, continuous power that may change every `duty_s` seconds, comfort by block.
+
+Theory 5.2.
+"""
 
 import numpy as np
 

@@ -1,4 +1,7 @@
-"""A schedule played through the true physics and scored as a run is: what is possible, beside the bound of what is not."""
+"""A schedule played through the true physics and scored as a run is: what is possible, beside the bound of what is not.
+
+Theory 5.4.
+"""
 
 import numpy as np
 

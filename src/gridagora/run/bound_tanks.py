@@ -1,4 +1,4 @@
-"""Cheapest heating of tanks against a price path, minute by minute as the run steps them.
+"""Cheapest heating of tanks against a price path, minute by minute as the run steps them (theory 5.2).
 
 A minute is exact: constant heat and draw, water lost to the room, cold water paid for at the end of the minute. Power may change
 every minute, while a run changes it every interval at most: all that a run can do is among what is minimised over here.

@@ -1,4 +1,4 @@
-"""What is known of the supply at gate closure: the forecast of an hour, and the prices of an interval."""
+"""What is known of the supply at gate closure: the forecast of an hour, and the prices of an interval (theory 3.1)."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,7 @@
-"""Prosumers at their seats in the retail game: what they keep to themselves, what they answer, and what is proved of it."""
+"""Prosumers at their seats in the retail game: what they keep to themselves, what they answer, and what is proved of it.
+
+Theory 10.6.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple

@@ -1,4 +1,7 @@
-"""From a finished run to its outcome: comfort, wear and what was missed, in dollars; bills; what is left in the stores."""
+"""From a finished run to its outcome: comfort, wear and what was missed, in dollars; bills; what is left in the stores.
+
+Theory 1.8.
+"""
 
 import numpy as np
 

@@ -1,4 +1,7 @@
-"""Who pays whom: homes pay the operator, the operator pays wholesale and wires; every entry is double and rounded once."""
+"""Who pays whom: homes pay the operator, the operator pays wholesale and wires; every entry is double and rounded once.
+
+Theory 9.1.
+"""
 
 from typing import NamedTuple
 
