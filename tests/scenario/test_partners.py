@@ -61,7 +61,7 @@ def test_homes_that_cannot_reach_each_other_are_named(tmp_path):
 def test_bytes_that_are_no_text_are_refused(tmp_path):
     path = tmp_path / "partners.csv"
     path.write_bytes(b"\xff\xfe\x00,\x00")
-    with pytest.raises(InputError, match="a CSV file in UTF-8 with two columns of home ids"):
+    with pytest.raises(InputError, match="bytes that are no text"):
         pairs_of(path, HOMES)
 
 

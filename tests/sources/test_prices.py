@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gridagora.core.errors import InputError
 from gridagora.core.tables import LEAD_H, TAIL_H
+from gridagora.files.ercot_table import to_local, to_utc
 from gridagora.sources import prices
 
 SPRING, AUTUMN = "2024-03-10", "2024-11-03"  # 23 and 25 hours in US/Central
@@ -35,7 +36,7 @@ def _around(days: int, step_s: int, first: int) -> prices.Series:
 
 def day_ahead_layout(series: prices.Series, point: str) -> pd.DataFrame:
     """Return a series in ERCOT's day-ahead columns: hour ending local prevailing, the repeated hour told by the flag."""
-    date, hour, repeated = prices.to_local(series.start_s)
+    date, hour, repeated = to_local(series.start_s)
     ending = np.array([f"{h:02d}:00" for h in hour])
     columns = {"DeliveryDate": american(date), "HourEnding": ending, "SettlementPoint": point}
     return pd.DataFrame({**columns, "SettlementPointPrice": series.price_per_mwh, "DSTFlag": np.where(repeated, "Y", "N")})
@@ -43,7 +44,7 @@ def day_ahead_layout(series: prices.Series, point: str) -> pd.DataFrame:
 
 def real_time_layout(series: prices.Series, point: str) -> pd.DataFrame:
     """Return a series in ERCOT's real-time columns: delivery hour 1-24 and interval 1-4, the repeated hour told by the flag."""
-    date, hour, repeated = prices.to_local(series.start_s)
+    date, hour, repeated = to_local(series.start_s)
     interval = series.start_s % 3600 // 900 + 1
     flag = np.where(repeated, "Y", "N")
     columns = {"DeliveryDate": american(date), "DeliveryHour": hour, "DeliveryInterval": interval, "RepeatedHourFlag": flag}
@@ -65,8 +66,8 @@ def twice(table: pd.DataFrame, kind: str = "LZ") -> pd.DataFrame:
 def test_local_fields_round_trip_through_the_year(hours: int, count: int, quarter: bool) -> None:
     step = 900 if quarter else 3600
     start = _utc("2024-01-01T06:00Z") + 3600 * hours + step * np.arange(count)
-    date, ending, repeated = prices.to_local(start)
-    back = prices.to_utc(date, ending, repeated) + start % 3600
+    date, ending, repeated = to_local(start)
+    back = to_utc(date, ending, repeated) + start % 3600
     assert np.array_equal(back, start)
 
 
@@ -208,9 +209,9 @@ def test_rows_are_counted_as_the_file_has_them(tmp_path: Path) -> None:
     ("text", "match"),
     [
         ("", "no table"),
-        ("time;price\n2024-07-15 00:00;25\n", "parted by ';'"),
+        ("time;price\n2024-07-15 00:00;25\n", "NP4-190-CD"),
         ("time,price\n2024-07-15 00:00,25\n", "NP4-190-CD"),
-        ("a,b\n1,2,3\n1,2,3,4\n", "no table"),
+        ("a,b\n1,2,3\n1,2,3,4\n", "row 2: got 3 cells, expected 2 as in the heading"),
         ("DeliveryDate,HourEnding,SettlementPoint,SettlementPointPrice,DSTFlag\n", "settlement point"),
     ],
 )

@@ -39,12 +39,12 @@ def spoil(lines: list[str], rng: np.random.Generator) -> list[str]:
     cells = lines[row].split(",")
     cells[int(rng.integers(len(cells)))] = str(rng.choice(CELLS))
     at = int(rng.integers(len(lines[row]) + 1))
-    choice = int(rng.integers(7))
-    changed = (",".join(cells), "", lines[row] + ",x", lines[row][:at] + '"' + lines[row][at:])
+    choice = int(rng.integers(8))
+    changed = (",".join(cells), "", lines[row] + ",x", lines[row][:at] + '"' + lines[row][at:], lines[row] + ",")
     if choice < len(changed):
         lines[row] = changed[choice]
         return lines
-    return {4: lines[:row] + lines[row + 1 :], 5: lines[:row] + lines[row : row + 1] * 2 + lines[row + 1 :], 6: lines[:row]}[
+    return {5: lines[:row] + lines[row + 1 :], 6: lines[:row] + lines[row : row + 1] * 2 + lines[row + 1 :], 7: lines[:row]}[
         choice
     ]
 

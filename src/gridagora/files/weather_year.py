@@ -38,6 +38,7 @@ UNITS = {"t_out_degc": "degC"}
 WIND_M_S, WIND_MAX_M_S = 2.0, 120.0  # where the file has none; the strongest gust measured is 113 m/s
 BEYOND_ROWS = 100  # of a year with more light than the sun sends: stamps that are half an hour off make 40
 LIGHT_SUM = (0.7, 1.3)  # direct and diffuse over global light, in the sum of a year
+STEADY_K = 2.0  # from the coldest to the warmest hour of a year; within a day alone the steadiest islands have more
 DARK_W_M2 = 1.0  # mean of a year with less light than any place on earth has
 ROW_HINT = "A row is missing or doubled, or rows are out of order."
 SUN_HINT = "Look at the time zone, latitude and longitude of the file, and at hours ending read as hours starting."
@@ -166,6 +167,12 @@ def assemble(
     stamps = Stamps(*(np.roll(column, -first) for column in stamps))
     leap_hour, columns = np.roll(leap_hour, -first), {name: np.roll(values, -first) for name, values in columns.items()}
     start_s = _start_s(stamps, place.utc_h)
+    span_k = float(np.ptp(columns["t_out_degc"]))
+    if span_k < STEADY_K:
+        got = f"air that stays within {span_k:.1f} K all year"
+        problems.append(
+            Problem(where, got, f"a year of at least {STEADY_K:g} K", "The column of temperature is empty or another.")
+        )
     notes: list[str] = []
     angles = sun.position(start_s + place.centre_s, place.latitude_deg, place.longitude_deg)
     columns = _light(where, angles, columns, notes, problems)

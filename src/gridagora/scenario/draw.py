@@ -67,12 +67,12 @@ def prices(scenario: Scenario, start_s: int) -> Prices:
         case "ercot_hub_average":
             return ercot.ercot(Path(keys.folder), start_s, case.days)
         case "ercot_zone":
-            return ercot.zone(Path(keys.file or keys.folder), start_s, case.days)
+            return ercot.zone(Path(keys.file or keys.folder), start_s, case.days, keys.unit)
         case "ercot_hb_south_2016":
             return ercot.hb_south(Path(keys.folder), start_s, case.days)
         case "ercot_files":
             files = Path(keys.day_ahead_file), Path(keys.real_time_file)
-            return ercot.ercot_files(*files, start_s, case.days, keys.point or None, keys.point_type or None)
+            return ercot.ercot_files(*files, start_s, case.days, keys.point or None, keys.point_type or None, keys.unit)
 
 
 def sky(scenario: Scenario, start_s: int, measured: Measured | None = None) -> Sky:

@@ -1,6 +1,5 @@
 """Who may trade with whom, from a file: two home ids a line."""
 
-import csv
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.tables import Index
+from gridagora.files.text_table import mark_of, read_rows, read_text
 from gridagora.kernels.consensus import links, parts
 
 SHOWN = 5  # homes named of one fault before the rest is counted
@@ -28,11 +28,10 @@ def read(path: Path, home_id: Sequence[str]) -> Index:
     row = {name: number for number, name in enumerate(home_id)}
     pairs: list[tuple[int, int]] = []
     problems: list[Problem] = []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = [(number, [cell.strip() for cell in cells]) for number, cells in enumerate(csv.reader(file), 1) if any(cells)]
-    except (UnicodeDecodeError, csv.Error, OSError) as fault:
-        raise InputError([Problem(str(path), str(fault), "a CSV file in UTF-8 with two columns of home ids")]) from fault
+    if not path.is_file():
+        raise InputError([Problem(str(path), "no such file", "a CSV file with two columns of home ids")])
+    mark = mark_of(read_text(path))
+    lines = [(number, [cell.strip() for cell in cells]) for number, cells in read_rows(path, mark)]
     for number, cells in lines[1:] if lines and _header(lines[0][1], row) else lines:
         faults = _faults(f"{path}, line {number}", cells, row)
         problems += faults

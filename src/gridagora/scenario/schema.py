@@ -162,6 +162,9 @@ class PricesKeys(Table):
     point_type: str = Field(
         "", description="its type in the real-time file, such as 'LZ' or 'LZEW'; left out: the one not weighted by energy"
     )
+    unit: Literal["", "$/MWh", "$/kWh", "ct/kWh"] = Field(
+        "", description="unit of the prices of these files; left out: $/MWh, and refused where they look like another"
+    )
     delivery_per_kwh: float = Field(0.045, ge=0.0, le=1.0, description="network cost added to every kWh imported [$/kWh]")
     export_credit_per_kwh: float = Field(
         0.0, ge=-1.0, le=1.0, description="paid on top of the wholesale price for a kWh exported [$/kWh]"

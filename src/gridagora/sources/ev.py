@@ -1,19 +1,17 @@
 """Charging sessions of electric vehicles: NREL EVI-Pro simulations, the EV WATTS record of Texas cars, and a user's own table."""
 
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from gridagora.core.charging import Sessions
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.registry import register
-from gridagora.core.tables import Col, Flag
-from gridagora.files.text_table import read_text
+from gridagora.core.tables import Col, Flag, Index
+from gridagora.files.parquet import read_parquet
+from gridagora.files.text_table import doubled, read_csv
 
 MINUTE_S, DAY_S = 60, 86400
 SHOWN = 20
@@ -52,15 +50,15 @@ def evipro(path: Path, unit: str = "kWh") -> Sessions:
     ----------
     E. Wood et al., Electric Vehicle Infrastructure Projection Tool (EVI-Pro), NREL/PR-5400-70831, 2018.
     """
-    table, first = _read(path, EVIPRO)
+    table, line = _read(path, EVIPRO)
     problems: list[Problem] = []
-    start_s = _second_of_day(path, table["start_time"], first, problems)
-    minutes, need, power = (_number(path, table[name], first, problems) for name in EVIPRO[1:])
+    start_s = _second_of_day(path, table["start_time"], line, problems)
+    minutes, need, power = (_number(path, table[name], line, problems) for name in EVIPRO[1:])
     need, power = need * KILO[unit], power * KILO[unit]
     ok = np.isfinite(minutes) & np.isfinite(need) & np.isfinite(power)
-    problems += _bounds(path, first, (minutes, need, power), ok)
+    problems += _bounds(path, line, (minutes, need, power), ok)
     if not problems:
-        problems += _infeasible(path, first, need, power, minutes / 60.0)
+        problems += _infeasible(path, line, need, power, minutes / 60.0)
     if problems:
         raise InputError(problems)
     return Sessions(start_s, np.round(minutes * MINUTE_S).astype(np.int64), need)
@@ -86,25 +84,25 @@ def sessions(path: Path, timezone: str = "Etc/GMT+6", unit: str = "kWh") -> Sess
     InputError
         As `evipro`, and a departure that is not after the arrival.
     """
-    table, first = _read(path, PLAIN, ("kw",))
+    table, line = _read(path, PLAIN, ("kw",))
     problems: list[Problem] = []
-    need = _number(path, table["energy_kwh"], first, problems) * KILO[unit]
-    begin, end, clock = (*_stamps(path, table, ("arrive", "depart"), first, problems, timezone),)
+    need = _number(path, table["energy_kwh"], line, problems) * KILO[unit]
+    begin, end, clock = (*_stamps(path, table, ("arrive", "depart"), line, problems, timezone),)
     minutes = (end - begin) / MINUTE_S
     minutes = np.where(clock & (minutes <= 0), minutes + DAY_S / MINUTE_S, minutes)
     power = np.full(len(need), POWER_MAX_KW)
     if "kw" in table:
-        power = _number(path, table["kw"], first, problems) * KILO[unit]
+        power = _number(path, table["kw"], line, problems) * KILO[unit]
     ok = np.isfinite(minutes) & np.isfinite(need) & np.isfinite(power)
     problems += [
         Problem(
-            _at(path, row, first), f"{table['arrive'].iloc[row]} to {table['depart'].iloc[row]}", "a departure after the arrival"
+            _at(path, row, line), f"{table['arrive'].iloc[row]} to {table['depart'].iloc[row]}", "a departure after the arrival"
         )
         for row in np.flatnonzero(ok & (minutes <= 0))[:SHOWN]
     ]
-    problems += _bounds(path, first, (np.maximum(minutes, 0.0), need, power), ok)
+    problems += _bounds(path, line, (np.maximum(minutes, 0.0), need, power), ok)
     if not problems:
-        problems += _infeasible(path, first, need, power, minutes / 60.0)
+        problems += _infeasible(path, line, need, power, minutes / 60.0)
     if problems:
         raise InputError(problems)
     return Sessions((begin % DAY_S).astype(np.int64), np.round(minutes * MINUTE_S).astype(np.int64), need)
@@ -130,13 +128,13 @@ def evwatts(path: Path, charger_kw: float = 7.2, efficiency: float = 0.9, batter
     ----------
     EV WATTS, Energetics for the US Department of Energy, doi 10.15483/1970735.
     """
-    table, first = _read(path, EVWATTS)
+    table, line = _read(path, EVWATTS)
     problems: list[Problem] = []
-    begin, end, _ = _stamps(path, table, EVWATTS[1:], first, problems, "UTC")
+    begin, end, _ = _stamps(path, table, EVWATTS[1:], line, problems, "UTC")
     stay_s = end - begin
     problems += [
         Problem(
-            _at(path, row, first),
+            _at(path, row, line),
             f"{table['start_datetime'].iloc[row]} to {table['stop_datetime'].iloc[row]}",
             "a stop that is not before the start",
         )
@@ -152,48 +150,42 @@ def evwatts(path: Path, charger_kw: float = 7.2, efficiency: float = 0.9, batter
     return Sessions(second[real], stay_s[real].astype(np.int64), charge[real])
 
 
-def _read(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> tuple[pd.DataFrame, int]:
-    """Return the named columns and the number that the file gives its first row; refuse absent ones and no rows."""
+def _read(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> tuple[pd.DataFrame, Index]:
+    """Return the named columns without blank rows, and the number that the file gives each row.
+
+    Raises
+    ------
+    InputError
+        No such file or table, absent or doubled columns, no rows.
+    """
     path = Path(path)
     if not path.is_file():
         raise InputError([Problem(str(path), "no such file", "a table of charging sessions", "Name it: ev_file in [homes].")])
-    text = path.suffix != ".parquet"
-    try:
-        table = _csv(path) if text else pq.read_table(path).replace_schema_metadata().to_pandas()
-    except (pa.ArrowException, ValueError, OSError) as fault:
-        got = f"a file that cannot be read ({str(fault).splitlines()[0]})"
-        raise InputError([Problem(str(path), got, "a table of charging sessions, CSV or Parquet")]) from None
+    text = path.suffix.lower() != ".parquet"
+    table = read_csv(path) if text else read_parquet(path, "a table of charging sessions, CSV or Parquet")
     have = list(map(str, table.columns))
-    absent = [name for name in columns if name not in table]
+    absent = [name for name in columns if name not in have]
     if absent:
         hint = "Say in [homes] ev_source what the file is: 'evipro', 'evwatts' or 'sessions'."
         raise InputError(Problem(str(path), f"columns {have}", f"a column '{name}'", hint) for name in absent)
-    table = table[[*columns, *(name for name in optional if name in table)]].reset_index(drop=True)
-    full = np.flatnonzero(table.notna().any(axis=1))
-    if not full.size:
+    wanted = [*columns, *(name for name in optional if name in have)]
+    problems = doubled(path, table, wanted)
+    if problems:
+        raise InputError(problems)
+    table = table[wanted].dropna(how="all")
+    if table.empty:
         raise InputError([Problem(str(path), "no sessions", "at least one row", "Set ev_share = 0 for homes without cars.")])
-    return table.iloc[: int(full[-1]) + 1], 2 if text else 1
+    return table.reset_index(drop=True), table.index.to_numpy(np.int64) + (2 if text else 1)
 
 
-def _csv(path: Path) -> pd.DataFrame:
-    """Read a csv file parted by commas or semicolons, in UTF-8 or Latin-1; blanks after a comma are no part of a name."""
-    if path.suffix.lower() == ".gz":
-        return pd.read_csv(path, skip_blank_lines=False, encoding="utf-8-sig")
-    words = read_text(path)
-    heading = words.split("\n", 1)[0]
-    comma = ";" if ";" in heading and "," not in heading else ","
-    table = pd.read_csv(StringIO(words), sep=comma, skip_blank_lines=False, skipinitialspace=True)
-    return table.rename(columns=lambda name: str(name).strip())
+def _at(path: Path, row: int, line: Index) -> str:
+    return f"{path}, row {line[row]}"
 
 
-def _at(path: Path, row: int, first: int) -> str:
-    return f"{path}, row {row + first}"
-
-
-def _number(path: Path, column: pd.Series, first: int, problems: list[Problem]) -> Col:
+def _number(path: Path, column: pd.Series, line: Index, problems: list[Problem]) -> Col:
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     problems += [
-        Problem(_at(path, row, first), _shown(column, row), f"a number in '{column.name}'")
+        Problem(_at(path, row, line), _shown(column, row), f"a number in '{column.name}'")
         for row in np.flatnonzero(~np.isfinite(values))[:SHOWN]
     ]
     return values
@@ -204,7 +196,7 @@ def _shown(column: pd.Series, row: int) -> str:
     return "an empty figure" if pd.isna(value) else f"'{value}'"
 
 
-def _second_of_day(path: Path, column: pd.Series, first: int, problems: list[Problem]) -> np.ndarray:
+def _second_of_day(path: Path, column: pd.Series, line: Index, problems: list[Problem]) -> np.ndarray:
     """Return seconds after midnight of minutes, clock times or stamps."""
     minutes = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     seconds = minutes * MINUTE_S
@@ -215,7 +207,7 @@ def _second_of_day(path: Path, column: pd.Series, first: int, problems: list[Pro
         bad[words] = np.isnan(seconds[words])
     for row in np.flatnonzero(bad)[:SHOWN]:
         expected = "a minute of the day, 0 to 1440, or a clock time as 18:00"
-        problems.append(Problem(_at(path, row, first), f"{_shown(column, row)} in '{column.name}'", expected))
+        problems.append(Problem(_at(path, row, line), f"{_shown(column, row)} in '{column.name}'", expected))
     return np.where(bad, 0.0, seconds).astype(np.int64) % DAY_S
 
 
@@ -229,7 +221,7 @@ def _clock(column: pd.Series) -> Col:
 
 
 def _stamps(
-    path: Path, table: pd.DataFrame, names: tuple[str, ...], first: int, problems: list[Problem], timezone: str
+    path: Path, table: pd.DataFrame, names: tuple[str, ...], line: Index, problems: list[Problem], timezone: str
 ) -> tuple[Col, Col, Flag]:
     """Return local seconds of two columns, of a day or since 1970, and which rows are clock times."""
     found, clocks = [], []
@@ -246,13 +238,13 @@ def _stamps(
         values = np.where(clock, seconds, np.where(numeric, np.nan, since))
         expected = "a time as 2024-07-15 18:00, or a clock time"
         problems += [
-            Problem(_at(path, row, first), f"{_shown(column, row)} in '{name}'", expected)
+            Problem(_at(path, row, line), f"{_shown(column, row)} in '{name}'", expected)
             for row in np.flatnonzero(np.isnan(values))[:SHOWN]
         ]
         found.append(values)
         clocks.append(clock)
     problems += [
-        Problem(_at(path, row, first), "a clock time beside a date", "both of one kind")
+        Problem(_at(path, row, line), "a clock time beside a date", "both of one kind")
         for row in np.flatnonzero(clocks[0] != clocks[1])[:SHOWN]
     ]
     return found[0], found[1], clocks[0] & clocks[1]
@@ -263,7 +255,7 @@ def _since(stamps: pd.Series) -> Col:
     return seconds
 
 
-def _bounds(path: Path, first: int, columns: tuple[Col, Col, Col], ok: Flag) -> list[Problem]:
+def _bounds(path: Path, line: Index, columns: tuple[Col, Col, Col], ok: Flag) -> list[Problem]:
     """Return figures that no car has."""
     words = (("a stay", "min", STAY_MAX_MIN), ("an energy", "kWh", ENERGY_MAX_KWH), ("a charger", "kW", 2 * POWER_MAX_KW))
     found = []
@@ -271,15 +263,15 @@ def _bounds(path: Path, first: int, columns: tuple[Col, Col, Col], ok: Flag) -> 
         bad = ok & ~((column >= 0) & (column <= most))
         hint = 'Is the file in Wh? Then set [homes.units] ev = "Wh".' if unit != "min" and (column[bad] > 50 * most).any() else ""
         found += [
-            Problem(_at(path, row, first), f"{what} of {column[row]:,g} {unit}", f"0 to {most:g} {unit}", hint)
+            Problem(_at(path, row, line), f"{what} of {column[row]:,g} {unit}", f"0 to {most:g} {unit}", hint)
             for row in np.flatnonzero(bad)[:SHOWN]
         ]
     return found
 
 
-def _infeasible(path: Path, first: int, need: Col, power: Col, hours: Col) -> list[Problem]:
+def _infeasible(path: Path, line: Index, need: Col, power: Col, hours: Col) -> list[Problem]:
     most = power * hours
     return [
-        Problem(_at(path, row, first), f"{need[row]:.2f} kWh in {hours[row]:.2f} h", f"at most {most[row]:.2f} kWh", EARLY)
+        Problem(_at(path, row, line), f"{need[row]:.2f} kWh in {hours[row]:.2f} h", f"at most {most[row]:.2f} kWh", EARLY)
         for row in np.flatnonzero(~(need <= most + SLACK_KWH))[:SHOWN]
     ]

@@ -1,37 +1,24 @@
 """ERCOT prices: the Parquet files of the data folder, and ERCOT's own CSV and workbook layouts, as UTC series."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from gridagora.core.errors import InputError, Problem, nearest
+from gridagora.core.errors import InputError, Problem, attempt
 from gridagora.core.registry import register
-from gridagora.core.tables import LEAD_H, TAIL_H, Col, Index, Prices
-from gridagora.files.text_table import read_csv, read_workbook
+from gridagora.core.tables import LEAD_H, TAIL_H, Col, Prices
+from gridagora.files import ercot_table
+from gridagora.files.ercot_table import HOUR_S, PER_MWH, PRICE_MAX, SHOWN, ZONE, Series, to_local, to_utc
+from gridagora.files.parquet import read_parquet
+from gridagora.files.text_table import doubled, read_csv
 
-ZONE = "US/Central"
-HOUR_S, QUARTER_S = 3600, 900
-SHOWN = 20  # problems of one kind listed at most
-PRICE_MAX = 10_000.0  # $/MWh; the offer cap was 9 000 until 2021 and is 5 000 since, congestion may add to it
-PRICE_LEAST = 1.0  # $/MWh; a file whose dearest hour is below is not in $/MWh
-YES, NO = ("Y", "TRUE"), ("N", "FALSE")
-FLAGS = ("repeatedhourflag", "dstflag")
-CAP = "Is the file in $/MWh?"
-LAYOUT = "These are the columns of ERCOT's reports NP4-190-CD (day ahead) and NP6-905-CD (real time)."
+QUARTER_S = 900
 HINT = "Set GRIDAGORA_DATA to the data folder."
 WANTED = "one price for every interval of the run, two days before it and a day after"
-SKIPPED = "Files in standard time all year are not ERCOT's layout."
-
-
-class Series(NamedTuple):
-    """Settlement point prices in the order of time: start of each interval [s UTC] and price [$/MWh], shape (r,)."""
-
-    start_s: Index
-    price_per_mwh: Col
+LOCAL_HOUR = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.0+)?)?"  # what other words might mean is not guessed at
+__all__ = ["ZONE", "Series", "ercot", "ercot_files", "hb_south", "prices", "read_day_ahead", "read_real_time", "to_utc", "zone"]
 
 
 @register("source", "prices.source=ercot_hub_average")
@@ -58,7 +45,7 @@ def ercot(folder: Path, start_s: int, days: int) -> Prices:
 
 
 @register("source", "prices.source=ercot_zone")
-def zone(path: Path, start_s: int, days: int) -> Prices:
+def zone(path: Path, start_s: int, days: int, unit: str = "") -> Prices:
     """Read the hourly prices of a load zone, day-ahead and in real time (the hourly mean, four times).
 
     Parameters
@@ -68,28 +55,37 @@ def zone(path: Path, start_s: int, days: int) -> Prices:
         a folder that holds one such Parquet file. Of a doubled hour the first is the earlier one.
     start_s, days
         As `ercot`.
+    unit
+        Of the prices: $/MWh, $/kWh or ct/kWh; empty: $/MWh, which is then checked.
 
     Raises
     ------
     InputError
-        As `ercot`; a column that is absent; a folder with several files.
+        As `ercot`; a column that is absent; a folder with several files; a figure that is no price, by row.
     """
-    table = _table(_only_file(Path(path)))
+    path = _only_file(Path(path))
     names = ("hour_start_local", "dam_usd_mwh", "rtm_usd_mwh_hourly_mean")
-    absent = [name for name in names if name not in table]
-    if absent:
-        got = f"columns {list(table.columns)}"
-        raise InputError(Problem(str(path), got, f"a column '{name}'") for name in absent)
-    local = pd.to_datetime(table["hour_start_local"], errors="coerce")
-    if local.isna().any():
-        row = int(np.flatnonzero(local.isna())[0])
-        got = f"'{table['hour_start_local'].iloc[row]}' and {int(local.isna().sum()) - 1} more"
-        raise InputError([Problem(f"{path}, row {row + 2}, hour_start_local", got, "a local date and hour")])
+    table = _named(path, names)
+    local = table[names[0]]
+    if not pd.api.types.is_datetime64_any_dtype(local):
+        text = local.map(str).str.strip()
+        local = pd.to_datetime(text.where(text.str.fullmatch(LOCAL_HOUR)), format="ISO8601", errors="coerce")
+    elif local.dt.tz is not None:
+        local = local.dt.tz_convert(ZONE).dt.tz_localize(None)
+    problems = _faulty(path, table, names[0], local.isna().to_numpy(), "a local date and hour as 2024-07-15 13:00")
+    series = []
+    for name in names[1:]:
+        price = pd.to_numeric(table[name], errors="coerce").to_numpy(float) * PER_MWH[unit]
+        given = table[name].notna().to_numpy()  # an hour without a price is told where the run needs it
+        problems += _faulty(path, table, name, given & ~np.isfinite(price), "a number")
+        problems += _faulty(path, table, name, np.abs(price) > PRICE_MAX, f"at most {PRICE_MAX:,.0f} $/MWh either way")
+        problems += ercot_table.unlikely(f"{path}, {name}", price, unit)
+        series.append(price)
+    if problems:
+        raise InputError(problems)
     stamps = to_utc(local.dt.strftime("%Y-%m-%d").to_numpy(str), local.dt.hour.to_numpy() + 1, local.duplicated().to_numpy())
-    hourly = Series(stamps, table["dam_usd_mwh"].to_numpy(float))
     each = (stamps[:, None] + QUARTER_S * np.arange(4)).ravel()
-    mean = Series(each, np.repeat(table["rtm_usd_mwh_hourly_mean"].to_numpy(float), 4))
-    return prices(hourly, mean, start_s, days, str(path))
+    return prices(Series(stamps, series[0]), Series(each, np.repeat(series[1], 4)), start_s, days, str(path))
 
 
 @register("source", "prices.source=ercot_hb_south_2016")
@@ -104,7 +100,7 @@ def hb_south(folder: Path, start_s: int, days: int) -> Prices:
     InputError
         As `ercot`.
     """
-    table = _table(Path(folder) / "hb_south_2016_5min.parquet")
+    table = _named(Path(folder) / "hb_south_2016_5min.parquet", ("interval_start_local", "dam_usd_mwh", "rtm_usd_mwh"))
     local = table["interval_start_local"]
     repeated = local.duplicated().to_numpy()
     date, hour = local.dt.strftime("%Y-%m-%d").to_numpy(str), local.dt.hour.to_numpy() + 1
@@ -135,7 +131,13 @@ def prices(day_ahead: Series, real_time: Series, start_s: int, days: int, where:
 
 @register("source", "prices.source=ercot_files")
 def ercot_files(
-    day_ahead: Path, real_time: Path, start_s: int, days: int, point: str | None = None, point_type: str | None = None
+    day_ahead: Path,
+    real_time: Path,
+    start_s: int,
+    days: int,
+    point: str | None = None,
+    point_type: str | None = None,
+    unit: str = "",
 ) -> Prices:
     """Read ERCOT's own files of day-ahead and real-time prices, as csv or workbook, around a run.
 
@@ -145,37 +147,33 @@ def ercot_files(
         As `read_day_ahead` and `read_real_time`, the faults of both files together.
     """
     problems: list[Problem] = []
-    series: list[Series] = []
-    for read in (lambda: read_day_ahead(day_ahead, point), lambda: read_real_time(real_time, point, point_type)):
-        try:
-            series.append(read())
-        except InputError as fault:
-            problems += fault.problems
-    if problems:
+    hourly = attempt(lambda: read_day_ahead(day_ahead, point, unit), problems)
+    quarter = attempt(lambda: read_real_time(real_time, point, point_type, unit), problems)
+    if hourly is None or quarter is None:
         raise InputError(problems)
-    return prices(series[0], series[1], start_s, days, f"{day_ahead} and {real_time}")
+    return prices(hourly, quarter, start_s, days, f"{day_ahead} and {real_time}")
 
 
-def read_day_ahead(path: Path, point: str | None = None) -> Series:
+def read_day_ahead(path: Path, point: str | None = None, unit: str = "") -> Series:
     """Read ERCOT's day-ahead settlement point prices: DeliveryDate, HourEnding, SettlementPoint, SettlementPointPrice, DSTFlag.
 
-    Spaced and camel-case headings, csv and workbook (one sheet a month) are understood.
+    Spaced and camel-case headings, csv and workbook (one sheet a month) are understood; so are names of points in any case.
 
     Raises
     ------
     InputError
-        A column, the settlement point or an hour that does not exist; doubled or empty rows; by row of the file.
+        A column, the settlement point or an hour that does not exist; doubled or empty rows; by row of the file. Prices that
+        look as if they were in another unit than $/MWh, where `unit` does not say it.
 
     References
     ----------
     ERCOT report NP4-190-CD (DAM Settlement Point Prices).
     """
     names = {"date": "deliverydate", "hour": "hourending", "point": "settlementpoint", "price": "settlementpointprice"}
-    table = _at_point(path, _ercot_table(path, names), point, None)
-    return _series(path, table, pd.Series(np.ones(len(table)), index=table.index), HOUR_S)
+    return ercot_table.read(path, names, HOUR_S, point, None, unit)
 
 
-def read_real_time(path: Path, point: str | None = None, point_type: str | None = None) -> Series:
+def read_real_time(path: Path, point: str | None = None, point_type: str | None = None, unit: str = "") -> Series:
     """Read ERCOT's real-time settlement point prices: as `read_day_ahead`, with DeliveryHour and DeliveryInterval 1-4.
 
     Every load zone and tie stands twice in these files under one name, with the types LZ and LZEW (LZ_DC and LZ_DCEW): the
@@ -192,27 +190,7 @@ def read_real_time(path: Path, point: str | None = None, point_type: str | None 
     """
     names = {"date": "deliverydate", "hour": "deliveryhour", "interval": "deliveryinterval"}
     names |= {"point": "settlementpointname", "price": "settlementpointprice"}
-    table = _at_point(path, _ercot_table(path, names), point, point_type)
-    return _series(path, table, pd.to_numeric(table["interval"], errors="coerce"), QUARTER_S)
-
-
-def to_local(start_s: Index) -> tuple[NDArray[np.str_], Index, NDArray[np.bool_]]:
-    """Return local date (ISO), hour ending 1-24 and repeated-hour flag of interval starts [s UTC]."""
-    wall, earlier = _wall(start_s), _wall(start_s - HOUR_S)
-    repeated = np.asarray(wall == earlier)
-    return wall.strftime("%Y-%m-%d").to_numpy(str), wall.hour.to_numpy(np.int64) + 1, repeated
-
-
-def _wall(start_s: Index) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(pd.to_datetime(start_s, unit="s", utc=True)).tz_convert(ZONE).tz_localize(None)
-
-
-def to_utc(date: NDArray[np.str_], hour_ending: NDArray[np.integer], repeated: NDArray[np.bool_]) -> Index:
-    """Return the start of local hours [s UTC]; -1 where the hour does not exist (the spring day has 23)."""
-    wall = pd.to_datetime(pd.Series(date)) + pd.to_timedelta(np.asarray(hour_ending) - 1, unit="h")
-    stamps = wall.dt.tz_localize(ZONE, ambiguous=~np.asarray(repeated), nonexistent="NaT")
-    utc = stamps.dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[s]")
-    return np.where(stamps.isna(), -1, utc.to_numpy().astype(np.int64))
+    return ercot_table.read(path, names, QUARTER_S, point, point_type, unit)
 
 
 def _local(start_s: int) -> str:
@@ -260,140 +238,35 @@ def _only_file(path: Path) -> Path:
     raise InputError([Problem(str(path), f"the zone files {names}", "one file *_hourly.parquet", hint)])
 
 
-def _table(path: Path) -> pd.DataFrame:
+def _named(path: Path, names: tuple[str, ...]) -> pd.DataFrame:
+    """Return the named columns of a csv or Parquet file."""
     if not path.is_file():
         raise InputError([Problem(str(path), "no such file", "a file of prices", HINT)])
-    if path.suffix.lower() == ".csv":
-        return read_csv(path)
-    try:
-        return pd.read_parquet(path)
-    except (pa.ArrowInvalid, OSError) as fault:
-        raise InputError([Problem(str(path), f"a file that cannot be read ({fault})", "a Parquet file of prices")]) from fault
+    words = path.suffix.lower() != ".parquet"
+    table = read_csv(path) if words else read_parquet(path, "a Parquet file of prices")
+    have = [str(name) for name in table.columns]
+    absent = [Problem(str(path), f"columns {have}", f"a column '{name}'") for name in names if name not in have]
+    problems = absent + doubled(path, table, names)
+    if problems:
+        raise InputError(problems)
+    table = table[list(names)]
+    return table.set_axis(table.index + (2 if words else 1))  # the row of the file
+
+
+def _faulty(path: Path, table: pd.DataFrame, name: str, wrong: NDArray[np.bool_], expected: str) -> list[Problem]:
+    """Return the problem of the first wrong row of a column, and how many there are."""
+    rows = np.flatnonzero(wrong)
+    more = f"So in {rows.size} rows." if rows.size > 1 else ""
+    return [Problem(f"{path}, row {table.index[at]}, {name}", f"'{table[name].iloc[at]}'", expected, more) for at in rows[:1]]
 
 
 def _parquet(path: Path) -> Series:
-    table = _table(path)
-    start = table["interval_start_utc"].dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[s]")
-    return Series(start.to_numpy().astype(np.int64), table["price_usd_per_mwh"].to_numpy(float))
-
-
-def _plain(name: object) -> str:
-    return "".join(letter for letter in str(name).lower() if letter.isalnum())
-
-
-def _ercot_table(path: Path, wanted: dict[str, str]) -> pd.DataFrame:
-    """Read a csv or all sheets of a workbook, and give its columns our names; the index is the row of the file less two."""
-    if not Path(path).is_file():
-        raise InputError([Problem(str(path), "no such file", "a price file of ERCOT")])
-    workbook = Path(path).suffix.lower() in {".xlsx", ".xlsm"}
-    table = read_workbook(path) if workbook else read_csv(path)
-    place = table.pop("place") if workbook and "place" in table else pd.Series("", index=table.index)
-    have = {_plain(name): name for name in table.columns}
-    # yearly workbooks name the point column "Settlement Point" where the daily csv says "SettlementPointName"
-    alike = {"settlementpoint": "settlementpointname", "settlementpointname": "settlementpoint"}
-    found = {ours: have.get(theirs, have.get(alike.get(theirs, ""))) for ours, theirs in wanted.items()}
-    found["flag"] = next((have[flag] for flag in FLAGS if flag in have), None)
-    absent = [name for name, column in found.items() if column is None]
-    if absent:
-        expected = {**wanted, "flag": "RepeatedHourFlag or DSTFlag"}
-        missed = ", ".join(f"'{expected[name]}'" for name in absent)
-        raise InputError([Problem(f"{path}, line 1", f"columns {list(table.columns)}", f"columns like {missed}", LAYOUT)])
-    named = table[list(found.values())].set_axis(list(found), axis=1)
-    kind = have.get("settlementpointtype")
-    return named.assign(type="" if kind is None else table[kind].map(str).str.strip(), place=place)
-
-
-def _at_point(path: Path, table: pd.DataFrame, point: str | None, point_type: str | None) -> pd.DataFrame:
-    """Return the rows of one settlement point of one type."""
-    name = table["point"].map(str).str.strip()
-    points = sorted(name.unique())
-    if not points or (point is None and len(points) > 1) or (point is not None and point not in points):
-        got = "no settlement point chosen" if point is None else f"'{point}'"
-        some = ", ".join(points[:SHOWN]) + (f" and {len(points) - SHOWN} more" if len(points) > SHOWN else "")
-        hint = nearest(point, points) if point and points else "Name one by [prices] point."
-        raise InputError([Problem(f"{path}, settlement point", got, f"one of {some or 'those of a file with rows'}", hint)])
-    rows = table[name == (point or points[0])]
-    types = sorted(rows["type"].unique())
-    plain = [kind for kind in types if not kind.endswith("EW")]  # weighted by energy: settlement of load zones uses it not
-    chosen = [point_type] if point_type and rows["type"].any() else plain if len(types) > 1 else types
-    if len(chosen) != 1 or chosen[0] not in types:
-        got = f"type '{point_type}'" if point_type else f"types {', '.join(types)}"
-        hint = "Set [prices] point_type."
-        raise InputError([Problem(f"{path}, settlement point '{name[rows.index[0]]}'", got, f"one of {', '.join(types)}", hint)])
-    return rows[rows["type"] == chosen[0]]
-
-
-def _dates(text: pd.Series) -> pd.Series:
-    """Return days written month first, as ERCOT does, or year first; NaT for any other."""
-    if pd.api.types.is_datetime64_any_dtype(text):
-        return text.dt.normalize()
-    plain = text.astype(str).str.strip().str.replace(r"[T ]00:00(:00(\.0+)?)?$", "", regex=True)
-    month_first = pd.to_datetime(plain, format="%m/%d/%Y", errors="coerce")
-    return month_first.fillna(pd.to_datetime(plain, format="%Y-%m-%d", errors="coerce"))
-
-
-def _series(path: Path, table: pd.DataFrame, interval: pd.Series, step_s: int) -> Series:
-    """Turn local hours into UTC, in the order of time."""
-    hours = pd.to_numeric(table["hour"].astype(str).str.split(":").str[0], errors="coerce")
-    dates, flag = _dates(table["date"]), table["flag"].astype(str).str.strip().str.upper()
-    per = HOUR_S // step_s
-    whole = (hours % 1 == 0) & (interval % 1 == 0)
-    unread = (dates.isna() | ~hours.between(1, 24) | ~interval.between(1, per) | ~whole).to_numpy()
-    written = table[[name for name in ("date", "hour", "interval") if name in table]].map(str).agg(", ".join, axis=1)
-    expected = "a date month/day/year or year-month-day, an hour 1-24" + (" and an interval 1-4" if per > 1 else "")
-    unflagged = ~flag.isin([*YES, *NO]).to_numpy()
-    flagged = table["flag"].map(lambda text: f"the flag of the repeated hour '{'' if pd.isna(text) else text}'")
-    problems = [
-        *_problems(path, table, unread, written, expected),
-        *_problems(path, table, unflagged, flagged, "Y, N, true or false"),
-    ]
+    names = ("interval_start_utc", "price_usd_per_mwh")
+    table = _named(path, names)
+    start = pd.to_datetime(table[names[0]], errors="coerce", utc=True)
+    problems = _faulty(path, table, names[0], start.isna().to_numpy(), "a time")
+    price = pd.to_numeric(table[names[1]], errors="coerce").to_numpy(float)
+    problems += _faulty(path, table, names[1], np.abs(price) > PRICE_MAX, f"at most {PRICE_MAX:,.0f} $/MWh either way")
     if problems:
         raise InputError(problems)
-    hour, date = hours.to_numpy(np.int64), dates.dt.strftime("%Y-%m-%d").to_numpy(str)
-    start = to_utc(date, hour, flag.isin(YES).to_numpy())
-    skipped = start < 0
-    start = start + (interval.to_numpy(np.int64) - 1) * step_s
-    price = pd.to_numeric(table["price"], errors="coerce").to_numpy(float)
-    doubled = pd.Series(start).duplicated().to_numpy() & ~skipped
-    at = ": " + pd.Series(date, index=table.index) + [f" hour ending {h:02d}:00" for h in hour]
-    shown = table["price"].map(lambda text: "no price" if pd.isna(text) else f"'{text}'")
-    again = "each once, the repeated hour of autumn flagged Y"
-    most = f"at most {PRICE_MAX:,.0f} $/MWh either way"
-    problems = [
-        *_problems(path, table, skipped, "an hour that the clock skips", "the 23 hours of that day", SKIPPED, at),
-        *_problems(path, table, doubled, "the same interval again", again, "", at),
-        *_problems(path, table, ~np.isfinite(price), shown, "a number", "", at),
-        *_problems(path, table, np.abs(price) > PRICE_MAX, shown, most, CAP, at),
-    ]
-    if len(price) and 0 < np.nanmax(np.abs(price)) < PRICE_LEAST:
-        got = f"no price above {np.nanmax(np.abs(price)):g}"
-        problems.append(Problem(f"{path}, SettlementPointPrice", got, "prices in $/MWh", "They look like $/kWh."))
-    if problems:
-        raise InputError(problems)
-    order = np.argsort(start, kind="stable")
-    return Series(start[order], price[order])
-
-
-def _problems(
-    path: Path,
-    table: pd.DataFrame,
-    wrong: NDArray[np.bool_],
-    got: pd.Series | str,
-    expected: str,
-    hint: str = "",
-    at: pd.Series | None = None,
-) -> list[Problem]:
-    """Return a problem for each wrong row, by its row in the file; after `SHOWN` of them the rest is counted."""
-    rows = np.flatnonzero(wrong)
-    found = [
-        Problem(
-            f"{path}, {table['place'].iloc[row]}row {table.index[row] + 2}{'' if at is None else at.iloc[row]}",
-            got if isinstance(got, str) else got.iloc[row],
-            expected,
-            hint,
-        )
-        for row in rows[:SHOWN]
-    ]
-    if len(rows) > SHOWN:
-        found.append(Problem(str(path), f"{len(rows) - SHOWN} more rows of this kind", expected, hint))
-    return found
+    return Series(start.dt.tz_localize(None).astype("datetime64[s]").to_numpy().astype(np.int64), price)

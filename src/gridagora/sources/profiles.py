@@ -3,17 +3,17 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.profiles import HOUR_S, LOAD_MAX_KW, Profiles, check, has_unit, hourly, in_kw, unsaid
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Flag, Index
+from gridagora.files import parquet
+from gridagora.files.text_table import read_csv
 
 SHOWN = 5  # rows named of one fault before the rest is counted
 # What a column may be called where the scenario does not say; the first is ours, the second that of the Travis County file.
@@ -42,6 +42,7 @@ ABSENT = {
     "hot_water": "no electric water heater",
     "occupants": "no heat of occupants",
 }
+TABLE = "a table, CSV (.csv) or Parquet (.parquet)"
 YEARS_H = (8760, 8784)
 PARTS = (2, 3, 4, 6, 12, 60)  # equal parts of an hour that rows may stand for
 HOURS_MAX = 200_000.0  # an hour number beyond 20 years is none
@@ -150,27 +151,13 @@ def _columns(path: Path) -> list[str]:
     if not path.is_file():
         got = "a folder" if path.is_dir() else "no such file"
         raise InputError([Problem(str(path), got, "a file of homes, CSV or Parquet", "Name it: file in [homes].")])
-    try:
-        if path.suffix == ".parquet":
-            return list(pq.read_schema(path).names)
-        return [str(name) for name in _csv(path, nrows=0).columns]
-    except (pa.ArrowException, pd.errors.ParserError, pd.errors.EmptyDataError, OSError, EOFError) as fault:
-        got = f"a file that cannot be read ({str(fault).splitlines()[0]})"
-        raise InputError([Problem(str(path), got, "a table, CSV (.csv) or Parquet (.parquet)")]) from None
+    if _is_parquet(path):
+        return parquet.names(path, TABLE)
+    return [str(name) for name in read_csv(path, rows=0).columns]
 
 
-def _csv(path: Path, **options: Any) -> pd.DataFrame:
-    """Read text as it stands; blank lines keep their number. Comma, semicolon or tab between columns; UTF-8 or Latin-1."""
-    options = {"dtype": str, "keep_default_na": False, "skip_blank_lines": False, "index_col": False, **options}
-    for encoding in ("utf-8-sig", "latin-1"):
-        try:
-            head = pd.read_csv(path, nrows=0, encoding=encoding, skip_blank_lines=False)
-            sign = next((mark for mark in (";", "\t") if len(head.columns) == 1 and mark in str(head.columns[0])), ",")
-            table: pd.DataFrame = pd.read_csv(path, sep=sign, encoding=encoding, **options)
-            break
-        except UnicodeDecodeError:
-            continue
-    return table.rename(columns=str.strip)
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() == ".parquet"
 
 
 def _roles(path: Path, have: list[str], layout: Layout) -> dict[str, str]:
@@ -216,18 +203,14 @@ def _list(names: list[str]) -> str:
 def _table(path: Path, have: list[str], names: Mapping[str, str]) -> tuple[pd.DataFrame, Index]:
     """Return the columns in use without blank rows, and the number that the file gives each row."""
     wanted = list(names.values())
-    try:
-        if path.suffix == ".parquet":
-            table, first = pq.read_table(path, columns=wanted).replace_schema_metadata().to_pandas(), 1
-        else:
-            table, first = _csv(path, usecols=lambda name: name.strip() in wanted)[wanted].fillna(""), 2
-    except (pa.ArrowException, pd.errors.ParserError, OSError, EOFError) as fault:
-        got = f"a file that cannot be read ({str(fault).splitlines()[0]})"
-        raise InputError([Problem(str(path), got, "a table, CSV (.csv) or Parquet (.parquet)")]) from None
+    if _is_parquet(path):
+        table, first = parquet.read_parquet(path, TABLE, wanted), 1
+    else:
+        table, first = read_csv(path, wanted)[wanted].fillna(""), 2
     kept = ~((table == "") | table.isna()).all(axis=1).to_numpy(bool)
     if not kept.any():
         raise InputError([Problem(str(path), "no rows", "one row a home and hour")])
-    return table[kept], np.flatnonzero(kept) + first
+    return table[kept], table.index.to_numpy(np.int64)[kept] + first
 
 
 def _nameless(where: _Rows) -> list[Problem]:

@@ -1,6 +1,5 @@
 """Weather years from EPW, TMY3, NSRDB and the Travis County file, and the hours of one that a run needs."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from gridagora.core.errors import InputError, Problem
 from gridagora.core.registry import register
 from gridagora.core.tables import Weather
 from gridagora.files import weather_year
-from gridagora.files.text_table import read_text
+from gridagora.files.text_table import doubled, mark_of, read_csv, read_rows, read_text
 from gridagora.files.weather_year import HOUR_S, MONTH_DAYS, Site, Stamps, WeatherYear, whole
 
 AUSTIN = Site(30.3, -97.7, -6.0)  # where the prototype put the Travis County homes
@@ -170,11 +169,17 @@ def amy(folder: Path, year: int = 2018) -> WeatherYear:
         "dni_w_m2": "direct_solar_irradiance",
         "dhi_w_m2": "diffuse_solar_irradiance",
     }
-    body = pd.read_csv(path, usecols=list(names.values()), dtype=str, keep_default_na=False)
+    body = read_csv(path, names.values())
+    absent = [Problem(str(path), "no such column", f"a column '{name}'") for name in names.values() if name not in body]
+    problems = absent + doubled(path, body, names.values())
+    if problems:
+        raise InputError(problems)
     when = pd.DatetimeIndex(pd.Timestamp(year=year, month=1, day=1) + pd.to_timedelta(np.arange(len(body)), unit="h"))
     parts = (np.asarray(part, dtype=np.int64) for part in (when.year, when.month, when.day, when.hour))
-    stamps = Stamps(np.arange(len(body), dtype=np.int64) + 2, *parts, np.full(len(body), 30))
-    columns: dict[str, tuple[str, Sequence[str]]] = {name: (theirs, list(body[theirs])) for name, theirs in names.items()}
+    stamps = Stamps(body.index.to_numpy(np.int64) + 2, *parts, np.full(len(body), 30))
+    columns: dict[str, tuple[str, Sequence[str]]] = {
+        name: (theirs, list(body[theirs].fillna(""))) for name, theirs in names.items()
+    }
     return _year(path, AUSTIN, stamps, columns, [])
 
 
@@ -220,10 +225,12 @@ def _lines(path: Path) -> list[Row]:
     """Return the rows of a csv file that hold anything."""
     if not Path(path).is_file():
         raise InputError([Problem(str(path), "no such file", "a weather file")])
-    try:
-        found = [(at, row) for at, row in enumerate(csv.reader(read_text(path).splitlines()), 1) if any(map(str.strip, row))]
-    except csv.Error as fault:
-        raise InputError([Problem(str(path), f"text that is no csv ({fault})", "a weather file")]) from None
+    mark = mark_of(read_text(path))
+    if mark != ",":
+        name = {";": "semicolons", "\t": "tabs"}[mark]
+        hint = "Save it with commas between columns and a point in numbers."
+        raise InputError([Problem(f"{path}, line 1", f"columns parted by {name}", "columns parted by commas", hint)])
+    found = read_rows(path)
     if not found:
         raise InputError([Problem(str(path), "an empty file", "a weather file")])
     return found
@@ -243,8 +250,11 @@ def _named(
 ) -> dict[str, tuple[str, Sequence[str]]]:
     """Return the columns of a table by the names of its heading."""
     absent = [theirs for ours, theirs in wanted.items() if theirs not in names and ours not in MAY_LACK[kind]]
-    if absent:
-        raise InputError(Problem(f"{path}, line {line}", "no such column", f"a column '{theirs}'") for theirs in absent)
+    problems = [Problem(f"{path}, line {line}", "no such column", f"a column '{theirs}'") for theirs in absent]
+    twice = [theirs for theirs in wanted.values() if names.count(theirs) > 1]
+    problems += [Problem(f"{path}, line {line}", f"two columns '{theirs}'", "one") for theirs in twice]
+    if problems:
+        raise InputError(problems)
     _some(path, body)
     return {ours: (theirs, _column(body, names.index(theirs))) for ours, theirs in wanted.items() if theirs in names}
 
