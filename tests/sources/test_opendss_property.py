@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gridagora.core.errors import InputError
 from gridagora.core.feeder import Feeder
 from gridagora.grid import flow
+from gridagora.scenario import sound
 from gridagora.sources import opendss
 
 FAR_PU = 1e-6
+COLLAPSED_PU = 0.01  # the referee's vminpu: below it a load is no constant power
+WITHOUT_SHARE = 0.15  # most of the scripts that may have no solution
 LEFT_OUT = ("pvsystem", "storage", "generator", "indmach012", "vccs")
 LINECODES = (
     "New Linecode.c3 nphases=3 r1=0.3 x1=0.6 r0=0.7 x0=1.9 c1=10 c0=4 units=km\n"
@@ -29,6 +33,9 @@ def script(seed: int) -> tuple[str, dict[str, str], list[str]]:
     words: list[str] = []
     base = f"New Circuit.t{seed} basekv=12.47 pu={dice.choice((1.0, 1.02, 1.04))} bus1=src mvasc3=300 mvasc1=320\n"
     parts = ["Clear\n", base, LINECODES, lines(dice)]
+    if dice.random() < 0.2:
+        parts.append("Set LoadMult=0.7\n")  # in the middle: loads defined before and after take it alike, and the last one holds
+        words.append("LoadMult")
     low = [transformer(dice, at) for at in range(dice.randint(1, 4))]
     parts += [text for text, _ in low]
     if dice.random() < 0.5:
@@ -36,15 +43,12 @@ def script(seed: int) -> tuple[str, dict[str, str], list[str]]:
         words.append("Regulators stay at their taps: rc")
     parts.append(extras(dice, words))
     loads = [load(dice, at, dice.choice([*low, ("", ("mv", "b", 7.2))])[1], words) for at in range(dice.randint(2, 9))]
-    files: dict[str, str] = {}
-    if dice.random() < 0.4:
-        files["sub folder/loads.dss"] = "".join(loads)
-        parts.append('Redirect "sub folder/loads.dss"\n')
-    else:
-        parts += loads
+    files, lead = folders(dice, loads)
+    parts.append(lead)
     if dice.random() < 0.3:
         parts.append("New Load.copy like=l0 bus1=b.1.2.3 phases=3 conn=wye kv=12.47 kw=21\n")
     parts.append(switches(dice, words))
+    parts.append(opened(dice, words))
     if dice.random() < 0.3:
         parts.append(f"Set LoadMult={dice.choice((0.5, 0.8))}\n")
         words.append("LoadMult")
@@ -55,6 +59,8 @@ def script(seed: int) -> tuple[str, dict[str, str], list[str]]:
     if dice.random() < 0.25:
         parts.append("Open Load.l0 1\n")  # after the script's own solution, as an operator would
         words.append("Open in the script, so without load: l0")
+    if dice.random() < 0.15:
+        parts.append(f"Open Line.l3 {dice.randint(1, 2)} {dice.randint(1, 3)}\n")
     return "".join(parts), files, words
 
 
@@ -77,7 +83,7 @@ def transformer(dice: random.Random, at: int) -> tuple[str, tuple[str, str, floa
     """Return a transformer and the kind, name and phase voltage [kV] of its low side."""
     bus, low = dice.choice("abc"), f"s{at}"
     kva = dice.choice((75, 150, 300))
-    kind = dice.choice(("dy", "yy", "yd", "leg", "single", "open"))
+    kind = dice.choice(("dy", "yy", "yd", "dd", "leg", "single", "open"))
     if kind == "leg":
         phase = dice.randint(1, 3)
         return (
@@ -101,9 +107,12 @@ def transformer(dice: random.Random, at: int) -> tuple[str, tuple[str, str, floa
             + earth,
             ("delta", low, 0.48),
         )
-    conns = {"dy": "delta wye", "yy": "wye wye", "yd": "wye delta"}[kind]
+    conns = {"dy": "delta wye", "yy": "wye wye", "yd": "wye delta", "dd": "delta delta"}[kind]
     text = f"New Transformer.t{at} phases=3 buses=[{bus} {low}] conns=[{conns}] kvs=[12.47 .48] kvas=[{kva} {kva}] xhl=4\n"
-    return text, ("delta" if kind == "yd" else "wye", low, 0.48 if kind == "yd" else 0.277)
+    afloat = kind in {"yd", "dd"}
+    if kind == "dd":
+        text += f"New Reactor.e{at} bus1={low}.2 bus2={low}.0 phases=1 R=1 X=.1\n"  # one corner to earth
+    return text, ("delta" if afloat else "wye", low, 0.48 if afloat else 0.277)
 
 
 def regulator(dice: random.Random) -> str:
@@ -123,6 +132,11 @@ def extras(dice: random.Random, words: list[str]) -> str:
             text += "New CapControl.cc capacitor=cap element=Line.l1 type=kvar onsetting=100 offsetting=-500\n"
             words.append("Capacitors stay")
     if dice.random() < 0.3:
+        states = dice.choice(((1, 0, 1), (1, 1, 0), (0, 0, 0), (1, 1, 1)))
+        text += f"New Capacitor.bank bus1=c phases=3 kv=12.47 kvar=[90 60 30] numsteps=3 states=[{' '.join(map(str, states))}]\n"
+        on = f"{sum(states)} of 3 steps" if any(states) else "off"
+        words += [] if all(states) else [f"bank {on}"]
+    if dice.random() < 0.3:
         text += "New Reactor.shunt bus1=c phases=3 kv=12.47 kvar=60\n"
     if dice.random() < 0.3:
         text += "New Reactor.series bus1=b bus2=d phases=3 R=.1 X=.5\nNew Load.at_d bus1=d phases=3 kv=12.47 kw=30\n"
@@ -140,12 +154,16 @@ def load(dice: random.Random, at: int, where: tuple[str, str, float], words: lis
     line_kv = round(kv * 3**0.5, 4)
     ends = {
         "leg": (f"{bus}.1 phases=1 kv=.12", f"{bus}.0.2 phases=1 kv=.12", f"{bus}.1.2 phases=1 kv=.24",
-            f"{bus}.1.2 phases=2 kv=.208"),
-        "single": (f"{bus}.1 phases=1 kv=.24",),
-        "delta": (f"{bus} phases=3 conn=delta kv=.48", f"{bus}.{phase}.{other} phases=1 conn=delta kv=.48"),
+            f"{bus}.1.2 phases=2 kv=.208", f"{bus}.0.1 phases=1 kv=.12"),
+        "single": (f"{bus}.1 phases=1 kv=.24", f"{bus}.0.1 phases=1 kv=.24"),
+        "delta": (
+            f"{bus} phases=3 conn=delta kv=.48", f"{bus}.{phase}.{other} phases=1 conn=delta kv=.48",
+            f"{bus}.{phase}.{other} phases=1 kv=.48", f"{bus}.3.1.2 phases=3 conn=delta kv=.48",
+        ),
         "wye": (
             f"{bus} phases=3 kv={line_kv}", f"{bus}.{phase} phases=1 kv={kv}", f"{bus}.{phase}.{other} phases=1 kv={line_kv}",
             f"{bus}.{phase}.{other} phases=2 kv={line_kv}", f"{bus} phases=3 conn=delta kv={line_kv}",
+            f"{bus}.0.{phase} phases=1 kv={kv}",
         ),
         "mv": (
             f"{bus} phases=3 kv=12.47", f"{bus}.{phase} phases=1 kv=7.2", f"{bus} phases=3 conn=delta kv=12.47",
@@ -161,7 +179,40 @@ def load(dice: random.Random, at: int, where: tuple[str, str, float], words: lis
         words.append(f"l{at}")
     power = dice.choice(("pf=.95", "pf=-.97", f"kvar={round(abs(kw) / 4, 3)}"))
     status = " status=fixed" if dice.random() < 0.15 else ""
-    return f"New Load.l{at} bus1={dice.choice(ends)} kw={kw} {power} model={model}{zip_v}{status}\n"
+    band = dice.choice(("", "", "", "", " vminpu=1.2 vmaxpu=1.3", " vminpu=.3 vmaxpu=.6 vlowpu=.2"))
+    words += ["outside their vminpu to vmaxpu"] if band else []
+    own = f"l{at}"
+    named = dice.choice((own, own, own, f'"Load.{own} of house {at}"', f"'Load.{own}.{at}'", f"(Load.{own} no. 7)"))
+    named = f"Load.{own}" if named == own or at == 0 else named
+    return f"New {named} bus1={dice.choice(ends)} kw={kw} {power} model={model}{zip_v}{status}{band}\n"
+
+
+def folders(dice: random.Random, loads: list[str]) -> tuple[dict[str, str], str]:
+    """Return the files that hold the loads, and the lines of the master script that lead to them."""
+    way = dice.choice(("none", "none", "one", "nested", "back"))
+    half = len(loads) // 2
+    first, rest = "".join(loads[:half]), "".join(loads[half:])
+    if way == "one":
+        return {"sub folder/loads.dss": first + rest}, 'Redirect "sub folder/loads.dss"\n'
+    if way == "nested":  # a file is looked for from the folder of the script that names it
+        inner = {"my files/v1.2/b.dss": rest, "my files/a.dss": f'{first}redirect "v1.2/b.dss"\n'}
+        return inner, "Redirect 'my files/a.dss'\n"
+    if way == "back":
+        inner = {"x/y/a.dss": f"{first}Redirect ../../z/b.dss ! beside\n", "z/b.dss": rest}
+        return inner, "redirect (x/y/a.dss)\n"
+    return {}, first + rest
+
+
+def opened(dice: random.Random, words: list[str]) -> str:
+    """Return what stands open while the script solves."""
+    text = ""
+    if dice.random() < 0.15:
+        text += "Open Load.l0 1\n"
+        words.append("Open in the script, so without load: l0")
+    if dice.random() < 0.3:
+        line, end, phase = dice.choice(("l2", "l3")), dice.randint(1, 2), dice.randint(1, 3)
+        text += f"Open Line.{line} {end} {phase}\n"
+    return text
 
 
 def switches(dice: random.Random, words: list[str]) -> str:
@@ -171,34 +222,45 @@ def switches(dice: random.Random, words: list[str]) -> str:
     return text + what
 
 
-def referee(path: Path, loads: tuple[str, ...]) -> Any:
-    """OpenDSS as the script leaves it, controls stopped, without what injects, these loads of constant power at any voltage.
+def referee(path: Path, feeder: Feeder) -> Any:
+    """OpenDSS as the script leaves it, controls stopped, without what injects, loads of constant power at any voltage.
 
-    Loads on a dead section or opened are not among them: at no voltage a constant power has no solution.
+    Loads on a dead section or opened are switched off: at no voltage a constant power has no solution. Those that lost a phase
+    are loads of one phase each on what is left.
     """
     from dss import DSS
 
+    rows = dict(zip(*np.unique(feeder.load_name, return_counts=True), strict=True))
+    drawing = {name for name, kw in zip(feeder.meter_name, feeder.meter_kw, strict=True) if kw}
+
     engine = DSS.NewContext()
     engine.AllowChangeDir = False
-    engine.Text.Command = f'Redirect "{path}"'
+    plain = path.with_suffix(".plain.dss")  # OpenDSS solves an open load from memory that it never set
+    plain.write_text(path.read_text().replace("Open Load.l0 1\n", "Load.l0.enabled=no\n"))
+    engine.Text.Command = f'Redirect "{plain}"'
     circuit = engine.ActiveCircuit
     solution = circuit.Solution
     for name in circuit.AllElementNames:
         kind, own = name.lower().split(".", 1)
-        if kind == "load" and own not in loads:
+        if kind == "load" and own not in drawing:
             circuit.SetActiveElement(name)
             circuit.ActiveCktElement.Enabled = False
-    if not solution.Iterations:
+    if not solution.Iterations or not solution.Converged:
+        solution.MaxIterations, solution.MaxControlIterations = 1000, 1000
         solution.Solve()
     assert solution.Converged
     solution.ControlMode = -1
+    cut = [element.Name for element in circuit.Loads if rows.get(element.Name, 0) not in {0, element.Phases}]
+    for at in (at for at, name in enumerate(feeder.load_name) if name in cut):
+        for command in one_phase(feeder, at):
+            engine.Text.Command = command
     for name in circuit.AllElementNames:
         if name.split(".")[0].lower() in LEFT_OUT:
             circuit.SetActiveElement(name)
             circuit.ActiveCktElement.Enabled = False
     settings = (
         "BatchEdit Load..* model=1 vminpu=0.01 vmaxpu=9 vlowpu=.001",
-        "Set Tolerance=1e-13",
+        "Set Tolerance=1e-11",
         "Set MaxIterations=1000",
         "Solve",
     )
@@ -207,13 +269,34 @@ def referee(path: Path, loads: tuple[str, ...]) -> Any:
     return circuit
 
 
+def one_phase(feeder: Feeder, at: int) -> tuple[str, str]:
+    """Return commands that put a load row in the place of its load, at any LoadMult."""
+    bus, start = feeder.node_name[feeder.load_from[at]].split(".")
+    end = feeder.node_name[feeder.load_to[at]].split(".")[1] if feeder.load_to[at] >= 0 else "0"
+    v = np.append(feeder.v_no_load, 0.0)
+    kv = abs(v[feeder.load_from[at]] - v[feeder.load_to[at]]) / 1e3
+    power = f"kw={feeder.load_kw[at]:.12g} kvar={feeder.load_kvar[at]:.12g} status=exempt"
+    return f'Edit "Load.{feeder.load_name[at]}" enabled=no', f"New Load.row{at} bus1={bus}.{start}.{end} phases=1 kv={kv} {power}"
+
+
 def far_pu(feeder: Feeder, circuit: Any) -> float:
-    """Largest difference of any node voltage, as phasors, at the rated loads."""
+    """Largest difference of any node voltage, as phasors, at the rated loads; nan where neither finds a solution.
+
+    Behind an open conductor two loads in series may have none; OpenDSS then lets one collapse to an impedance.
+    """
     q_kvar = np.bincount(feeder.load_meter, feeder.load_kvar)
     ours = flow.solve(feeder, feeder.meter_kw[None], q_kvar[None], 1e-9)
     theirs = dict(zip((n.lower() for n in circuit.YNodeOrder), np.array(circuit.YNodeVarray).view(complex), strict=True))
-    assert ours.converged.all()
-    return float((np.abs(ours.v[0] - [theirs[node] for node in feeder.node_name]) / feeder.node_base_v).max())
+    v = np.array([*(theirs[node] for node in feeder.node_name), 0.0])
+    across_pu = np.abs(v[feeder.load_from] - v[feeder.load_to]) / feeder.node_base_v[feeder.load_from]
+    if not ours.converged.all():
+        assert not circuit.Solution.Converged or across_pu.min() < COLLAPSED_PU
+        assert "does not converge" in str(sound.feeder(feeder, "drawn"))
+        return float("nan")
+    assert circuit.Solution.Converged
+    far = np.abs(ours.v[0] - v[:-1]) / feeder.node_base_v
+    # a node that only the capacitance of an open line feeds is no better known than its small share of the matrix
+    return float(far[np.abs(feeder.v_no_load) > opendss.DEAD_PU * feeder.node_base_v].max())
 
 
 def held(folder: Path, seed: int) -> float:
@@ -224,24 +307,31 @@ def held(folder: Path, seed: int) -> float:
     path = folder / "Master.dss"
     path.write_text(text)
     before = sorted(folder.rglob("*"))
-    feeder = opendss.read(path)
+    try:
+        feeder = opendss.read(path)
+    except InputError as refused:
+        assert "does not converge" in str(refused)
+        return float("nan")
     assert sorted(folder.rglob("*")) == before, seed
     told = " ".join(feeder.notes)
     assert not [word for word in words if word not in told], (seed, words, told)
-    return far_pu(feeder, referee(path, tuple(name for name, kw in zip(feeder.meter_name, feeder.meter_kw, strict=True) if kw)))
+    return far_pu(feeder, referee(path, feeder))
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_a_drawn_script_is_read_as_opendss_reads_it(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert held(tmp_path, seed) < FAR_PU
+    far = held(tmp_path, seed)
+    assert np.isnan(far) or far < FAR_PU
 
 
 @pytest.mark.long
 def test_five_hundred_drawn_scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     far = {}
-    for seed in range(1000, 1500):
+    for seed in range(1000, 1550):
         (tmp_path / str(seed)).mkdir()
         far[seed] = held(tmp_path / str(seed), seed)
-    assert max(far.values()) < FAR_PU, max(far, key=far.get)
+    without = [seed for seed, pu in far.items() if np.isnan(pu)]
+    assert len(without) <= WITHOUT_SHARE * len(far), without
+    assert np.nanmax(list(far.values())) < FAR_PU, far

@@ -11,6 +11,7 @@ from gridagora.core.errors import InputError
 from gridagora.core.feeder import Feeder
 from gridagora.grid import flow
 from gridagora.sources import opendss
+from gridagora.sources.opendss import opened, state
 
 HEAD = (
     "Clear\nNew Circuit.t basekv=12.47 pu=1.02 phases=3 bus1=src MVAsc3=200 MVAsc1=210\n"
@@ -236,3 +237,62 @@ def test_a_dead_section_is_left_out_with_its_name(tmp_path: Path, switch: str) -
     assert "end" in told(feeder)
     assert "1 loads without voltage are left out: z" in told(feeder)
     assert not any(node.startswith("end") for node in feeder.node_name)
+
+
+def test_a_load_that_stands_open_draws_nothing_while_the_script_solves(tmp_path: Path) -> None:
+    """OpenDSS 14.5 takes the current of an open load from memory that it never set: what follows it must not move a control."""
+    heavy = "New Load.y bus1=b phases=3 conn=delta kv=12.47 kw=900 vminpu=.3 vmaxpu=.6 vlowpu=.2\n"
+    off = opendss.read(write(tmp_path, HEAD + REGULATOR + heavy + "Load.y.enabled=no\n" + TAIL))
+    for text in ("Open Load.y 1\n" + TAIL, "Open 'Load.y' 1\n" + BASES + "Set Number=1\nSolve\nOpen Load.y 1\n"):
+        feeder = opendss.read(write(tmp_path, HEAD + REGULATOR + heavy + text))
+        assert feeder.held_taps == off.held_taps
+        assert "Open in the script, so without load: y" in told(feeder)
+        assert feeder.meter_kw.tolist() == [3000.0, 0.0]
+    again = opendss.read(write(tmp_path, HEAD + REGULATOR + heavy + "Open Load.y 1\n" + TAIL + "Close Load.y 1\nSolve\n"))
+    assert again.meter_kw.tolist() == [3000.0, 900.0]
+    assert again.held_taps != off.held_taps
+    assert "line 11" in fault(write(tmp_path, HEAD + LOAD + "Open Load.x 1\n" + TAIL + "\n\nNew Lime.x\n"))
+
+
+def test_every_solution_of_a_script_runs_without_its_open_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    off: list[list[str]] = []
+    real = opened.switch_off_open
+
+    def seen(circuit: Any) -> list[str]:
+        off.append(real(circuit))
+        return off[-1]
+
+    monkeypatch.setattr(opened, "switch_off_open", seen)
+    inner = {"sub/a.dss": "Open Load.x 1\nSolve\n"}
+    opendss.read(write(tmp_path, HEAD + LOAD + "Solve\nRedirect sub/a.dss\n" + TAIL, inner))
+    assert off == [[], ["x"], ["x"]]
+
+
+def test_a_voltage_that_is_no_number_is_no_solution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state.np, "isfinite", lambda _: np.array([False]))
+    assert "does not converge" in fault(write(tmp_path, HEAD + LOAD + TAIL))
+
+
+def test_a_bus_with_an_open_phase_has_the_base_of_the_others(tmp_path: Path) -> None:
+    """`CalcVoltageBases` looks at the first node, which is dead: 120 V where the line has 7,200 V."""
+    line = "New Line.l2 bus1=a bus2=b phases=3 r1=.3 x1=.6 r0=.6 x0=1.8 c1=0 c0=0 length=1\nOpen Line.l2 1 1\n"
+    bank = "New Capacitor.c bus1=b phases=3 kv=12.47 kvar=60\n"
+    feeder = opendss.read(write(tmp_path, HEAD + line + bank + "New Load.x bus1=b.2 phases=1 kv=7.2 kw=90\n" + TAIL))
+    assert feeder.node_base_v == pytest.approx(np.full(len(feeder.node_name), 12470 / 3**0.5))
+    assert "Base voltages that OpenDSS took from an open phase are those of the other phases: b 7,200 V" in told(feeder)
+
+
+SERVICE = "New Transformer.t phases=3 buses=[a s] kvs=[12.47 .208] kvas=[75 75] xhl=4\nNew Load.x bus1=s phases=3 kv=.208 kw=9\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (HEAD.replace("12.47", "12470") + LOAD + TAIL, "bus a: got 7,343,549 V to earth without load at a base of 7,200 V"),
+        (HEAD + SERVICE.replace(".208]", "208]") + TAIL, "bus s: got 122,491 V to earth without load at a base of 7,200 V"),
+        (HEAD + SERVICE.replace("[12.47", "[12470") + TAIL, "no load that is fed"),
+        (HEAD + SERVICE + "Set VoltageBases=[12.47]\nCalcVoltageBases\nSolve\n", "at a base of 7,200 V"),
+    ],
+)
+def test_volts_typed_as_kilovolts_are_refused(tmp_path: Path, text: str, said: str) -> None:
+    assert said in fault(write(tmp_path, text))

@@ -17,10 +17,11 @@ from gridagora.core.errors import InputError, Problem, nearest
 from gridagora.core.feeder import GROUND, Feeder
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Index
-from gridagora.sources.opendss import elements
+from gridagora.sources.opendss import bases, elements
 from gridagora.sources.opendss.elements import Load
 from gridagora.sources.opendss.engine import compile_script, fault_type, running
 from gridagora.sources.opendss.network import Network, buses_of, network
+from gridagora.sources.opendss.opened import switch_off_open
 from gridagora.sources.opendss.state import State, settle, some
 
 COMMERCIAL = re.compile(r"\b(com|ind)_|commercial|industrial")
@@ -35,6 +36,18 @@ class Placed(NamedTuple):
     ends: list[list[tuple[int, int]]]
     notes: list[str]
     problems: list[Problem]
+
+
+class Buses(NamedTuple):
+    """The b buses of the nodes: place, base voltage [V] and highest voltage without load [V], shape (b,); notes on the bases."""
+
+    name: tuple[str, ...]
+    of_node: Index  # (m,) row of the bus
+    x: Col
+    y: Col
+    base_v: Col
+    still_v: Col
+    notes: list[str]
 
 
 @register("source", "feeder.source=opendss")
@@ -75,14 +88,16 @@ def _feeder(engine: Any, path: Path, taps: Mapping[str, int], notes: tuple[str, 
         raise InputError([Problem(str(path), "no circuit", "a script with a 'New Circuit' command")])
     engine.Text.Command = "MakeBusList"  # a script that does not solve has no nodes yet
     loads, told = elements.loads(circuit)
-    elements.switch_off_open(circuit)
+    switch_off_open(circuit)
     state = settle(circuit, taps)
     told += [] if state.problems else elements.drawn(circuit, loads)
     told += elements.leave_out(circuit)
     elements.switch_off_loads(circuit)
     named = buses_of(circuit)
     net, problems = network(engine)
-    placed = _placed(circuit, loads, net, named) if not problems else Placed([], [], [], [])
+    places = _buses(circuit, net)
+    placed = _placed(places, loads, net, named) if not problems else Placed([], [], [], [])
+    problems += bases.problems(places.name, places.base_v, places.still_v, {load.bus for load in loads})
     problems = [*state.problems, *problems, *placed.problems]
     if not loads:
         problems.append(Problem(str(path), "no load", "at least one load, since homes take the places of loads"))
@@ -91,8 +106,8 @@ def _feeder(engine: Any, path: Path, taps: Mapping[str, int], notes: tuple[str, 
         problems.append(Problem(str(path), "no load that is fed", "at least one load that a source feeds", hint))
     if problems:
         raise InputError(problems)
-    told = [*notes, *state.notes, *told, *_dead(net), *placed.notes]
-    return _with_homes(_columns(circuit, placed, net, state, tuple(told)), circuit, placed.loads)
+    told = [*notes, *state.notes, *told, *_dead(net), *placed.notes, *places.notes]
+    return _with_homes(_columns(circuit, placed, net, state, places, tuple(told)), circuit, placed.loads)
 
 
 def _dead(net: Network) -> list[str]:
@@ -101,9 +116,10 @@ def _dead(net: Network) -> list[str]:
     return [f"{what} that no source feeds, left out: {some(buses)}."] if buses else []
 
 
-def _placed(circuit: Any, loads: list[Load], net: Network, named: set[str]) -> Placed:
+def _placed(places: Buses, loads: list[Load], net: Network, named: set[str]) -> Placed:
     """Put loads on nodes; those on a dead section are left out by name, those on a bus that nothing names are problems."""
     at = {name: i for i, name in enumerate(net.nodes)}
+    base = dict(zip(places.name, places.base_v.tolist(), strict=True))
     kept, ends, dead, cut, problems = [], [], [], [], list[Problem]()
     for load in loads:
         if unknown := _unknown(load, at, net, named):
@@ -114,8 +130,7 @@ def _placed(circuit: Any, loads: list[Load], net: Network, named: set[str]) -> P
         if not rows:
             dead.append(load.name)
             continue
-        circuit.SetActiveBus(load.bus)
-        base_v = 1e3 * circuit.ActiveBus.kVBase
+        base_v = base[load.bus]
         live = [(f, t) for f, t in rows if _across_v(net, f, t) >= DEAD_PU * base_v]
         if not live:
             dead.append(load.name)
@@ -160,17 +175,16 @@ def _across_v(net: Network, start: int, end: int) -> float:
     return float(abs(net.v_no_load[start] - (net.v_no_load[end] if end != GROUND else 0.0)))
 
 
-def _columns(circuit: Any, placed: Placed, net: Network, state: State, notes: tuple[str, ...]) -> Feeder:
-    names, x, y, base_v = _buses(circuit, net.nodes)
+def _columns(circuit: Any, placed: Placed, net: Network, state: State, places: Buses, notes: tuple[str, ...]) -> Feeder:
+    names, node_bus = places.name, places.of_node
     bus_at = {name: i for i, name in enumerate(names)}
-    node_bus = np.array([bus_at[name.rsplit(".", 1)[0]] for name in net.nodes], np.int64)
     loads = placed.loads
     rows = [(i, f, t) for i, ends in enumerate(placed.ends) for f, t in ends]
     count = np.array([len(ends) for ends in placed.ends])
     start, end, kind, kva = _lines(circuit, bus_at)
     meter = np.array([i for i, _, _ in rows], np.int64)
     p_kw, q_kvar = np.array([load.p_kw for load in loads]), np.array([load.q_kvar for load in loads])
-    base = base_v[node_bus]
+    base = places.base_v[node_bus]
     # buses that the script gave no base voltage take that of the unloaded network
     base = np.where(base > 0, base, np.maximum(np.abs(net.v_no_load), 1.0))
     return Feeder(
@@ -185,7 +199,7 @@ def _columns(circuit: Any, placed: Placed, net: Network, state: State, notes: tu
         meter_name=tuple(load.name for load in loads),
         meter_bus=np.array([bus_at[load.bus] for load in loads], np.int64),
         meter_kw=p_kw, meter_is_home=np.ones(len(loads), bool),
-        bus_name=names, bus_x=x, bus_y=y, line_from_bus=start, line_to_bus=end, line_kind=kind, line_kva=kva,
+        bus_name=names, bus_x=places.x, bus_y=places.y, line_from_bus=start, line_to_bus=end, line_kind=kind, line_kva=kva,
         notes=notes, held_taps=state.held_taps,
     )  # fmt: skip
 
@@ -204,8 +218,11 @@ def _with_homes(feeder: Feeder, circuit: Any, loads: list[Load]) -> Feeder:
     return replace(feeder, meter_shape=meter_shape, shape_share=tuple(found.values()))
 
 
-def _buses(circuit: Any, nodes: tuple[str, ...]) -> tuple[tuple[str, ...], Col, Col, Col]:
-    names = tuple(dict.fromkeys(name.rsplit(".", 1)[0] for name in nodes))
+def _buses(circuit: Any, net: Network) -> Buses:
+    own = [name.rsplit(".", 1)[0] for name in net.nodes]
+    names = tuple(dict.fromkeys(own))
+    row = {name: at for at, name in enumerate(names)}
+    of_node = np.array([row[name] for name in own], np.int64)
     x, y, base_v = np.full(len(names), np.nan), np.full(len(names), np.nan), np.zeros(len(names))
     for i, name in enumerate(names):
         circuit.SetActiveBus(name)
@@ -213,7 +230,10 @@ def _buses(circuit: Any, nodes: tuple[str, ...]) -> tuple[tuple[str, ...], Col, 
         base_v[i] = 1e3 * bus.kVBase
         if bus.Coorddefined:
             x[i], y[i] = bus.x, bus.y
-    return names, x, y, base_v
+    still_v = np.zeros(len(names))
+    np.maximum.at(still_v, of_node, np.abs(net.v_no_load))
+    base_v, notes = bases.mended(names, base_v, still_v, circuit.Settings.VoltageBases)
+    return Buses(names, of_node, x, y, base_v, still_v, notes)
 
 
 def _lines(circuit: Any, bus_at: dict[str, int]) -> tuple[Index, Index, tuple[str, ...], Col]:

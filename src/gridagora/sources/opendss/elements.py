@@ -39,14 +39,6 @@ class Load(NamedTuple):
     v_max_pu: float
 
 
-def switch_off_open(circuit: Any) -> None:
-    """Switch off the loads that a script opens wholly, since they draw nothing."""
-    for element in circuit.Loads:
-        terminal = circuit.ActiveCktElement
-        if all(terminal.IsOpen(1, phase) for phase in range(1, int(element.Phases) + 1)):
-            terminal.Enabled = False
-
-
 def loads(circuit: Any) -> tuple[list[Load], list[str]]:
     """Return the loads that are switched on, at the load multiplier and growth of the script, and notes on those cut."""
     found, off, cut = [], [], []

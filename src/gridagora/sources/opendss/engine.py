@@ -8,11 +8,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from gridagora.core.errors import InputError, Problem
+from gridagora.sources.opendss.opened import without_open
 
 REFERS = re.compile(
     r"^\s*(redirect|compile|buscoords)\s+(?:\"([^\"]+)\"|'([^']+)'|\(([^)]+)\)|\[([^\]]+)\]|([^!\s]+))", re.IGNORECASE
 )
 WRITES = re.compile(r"^\s*(save|show|export|plot|visualize|closedi|dump)\b", re.IGNORECASE)
+OPENS = re.compile(r"^\s*open\b.*\bload\.", re.IGNORECASE)
 SOLVES = re.compile(r"^\s*solve\b", re.IGNORECASE)
 GOES_ON = re.compile(r"^\s*(~|more\b)", re.IGNORECASE)
 NUMBER = re.compile(r"\(#(\d+)\)")
@@ -87,7 +89,8 @@ def _run(engine: Any, path: Path, scripts: Scripts) -> tuple[str, ...]:
     Where its controls do not settle it runs without its own solutions: whoever reads on solves with more iterations.
     """
     changed = {script: _with_endings(script, _without(WRITES, lines)) for script, lines in scripts.items()}
-    changed = {script: lines for script, lines in changed.items() if lines != scripts[script]}
+    opens = any(OPENS.match(line) for lines in scripts.values() for line in lines)  # then it runs in parts, solutions apart
+    changed = {script: lines for script, lines in changed.items() if opens or lines != scripts[script]}
     again: list[str] = []
     for _ in range(TRIES):
         try:
@@ -116,13 +119,17 @@ def _execute(engine: Any, script: Path, scripts: Scripts, changed: Scripts) -> N
     for at, line in enumerate([*changed.get(script, scripts[script]), None], 1):
         target = None if line is None else _target(script, line)
         inner = target is not None and target in scripts and _leads(target, scripts, changed)
-        if line is not None and not inner:
+        solves = line is not None and SOLVES.match(line) is not None
+        if line is not None and not inner and not solves:
             held.append(line)
             continue
         _command(engine, script, at - len(held) - 1, held)
         held = []
         if inner and target is not None:
             _execute(engine, target, scripts, changed)
+        elif solves and line is not None:
+            with without_open(engine):
+                _command(engine, script, at - 1, [line])
 
 
 def _command(engine: Any, script: Path, before: int, lines: list[str]) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from gridagora.core.errors import Problem, nearest
 from gridagora.sources.opendss.engine import UNSETTLED, fault_type, number
 
@@ -24,7 +26,7 @@ def settle(circuit: Any, taps: Mapping[str, int]) -> State:
     """Stop the controls where the script's own solution left them, and solve it where the script did not or in vain."""
     solution = circuit.Solution
     mode, notes, problems = solution.ControlMode, [], []
-    done = bool(solution.Converged) and (mode == OFF or bool(solution.ControlActionsDone))
+    done = _converged(circuit) and (mode == OFF or bool(solution.ControlActionsDone))
     solution.Mode = SNAPSHOT
     solution.ControlMode = mode
     solution.MaxIterations = max(solution.MaxIterations, ITERATIONS)
@@ -34,7 +36,7 @@ def settle(circuit: Any, taps: Mapping[str, int]) -> State:
     solution.ControlMode = OFF
     problems += _set_taps(circuit, taps)
     solution.Solve()
-    if not solution.Converged:
+    if not _converged(circuit):
         hint = "Its loads may exceed what its lines can carry; look at it in OpenDSS."
         got = f"a solution that does not converge in {ITERATIONS} iterations"
         problems.append(Problem(f"circuit {circuit.Name}", got, "a solution of the script's own loads", hint))
@@ -42,6 +44,11 @@ def settle(circuit: Any, taps: Mapping[str, int]) -> State:
     if held:
         notes.append(f"Regulators stay at their taps: {some(held, 12)}.")
     return State(held, (*notes, *_capacitors(circuit)), problems)
+
+
+def _converged(circuit: Any) -> bool:
+    """Whether the last solution converged; OpenDSS says so of voltages that are no numbers, too."""
+    return bool(circuit.Solution.Converged) and bool(np.isfinite(circuit.YNodeVarray).all())
 
 
 def _solve(circuit: Any) -> list[str]:
