@@ -8,8 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
+# Twice the offer cap of ERCOT, 5 $/kWh: what is above was written in another unit.
+Rate = Annotated[float, Field(ge=0.0, le=10.0)]
+Ratio = Annotated[float, Field(gt=0.0, le=100.0)]  # of what service is worth to a home, over a standard home
 PriceSource = Literal["synthetic", "ercot_hub_average", "ercot_zone", "ercot_hb_south_2016", "ercot_files"]
 EnergyUnit = Literal["kW", "kWh", "W", "Wh"]
 DAYS_MAX = 366
@@ -64,8 +66,11 @@ class HomesKeys(Table):
     step_minutes: Literal[1, 5, 10, 15, 20, 30, 60] | None = Field(
         None, description="length of a numbered row [min]; left out: an hour, or what makes the rows a year"
     )
-    load_max_kw: Positive = Field(
-        96.0, description="largest hourly load of a home that is believed; 400 A at 240 V, the largest meter of a home [kW]"
+    load_max_kw: float = Field(
+        96.0,
+        gt=0.0,
+        le=10_000.0,
+        description="largest hourly load of a home that is believed; 400 A at 240 V, the largest meter of a home [kW]",
     )
     weather_source: Literal["", "travis", "epw", "tmy3", "nsrdb"] = Field(
         "", description="weather that the homes were measured in, for source 'profiles'; left out: that of the run"
@@ -207,12 +212,10 @@ class LayersKeys(Table):
 class PreferenceKeys(Table):
     """`[preference]`: what homes that trade with each other want beside a low price."""
 
-    local_per_kwh: NotNegative = Field(
+    local_per_kwh: Rate = Field(
         0.0, description="what every home would pay more for a kWh of another home than for one of the supplier [$/kWh]"
     )
-    green_per_kwh: NotNegative = Field(
-        0.0, description="what a green home would pay more for a kWh of a home with sun to spare [$/kWh]"
-    )
+    green_per_kwh: Rate = Field(0.0, description="what a green home would pay more for a kWh of a home with sun to spare [$/kWh]")
     green_share: Share = Field(0.0, description="share of homes that are green; the rest want a low price [0..1]")
 
 
@@ -244,11 +247,14 @@ class ComfortKeys(Table):
         le=100.0,
         description="cost of an hour one degree off the best temperature, squared, to a standard home [$/(K2 h)]",
     )
-    reference_per_kwh: NotNegative = Field(
-        0.072, description="import price at which homes chose their set points: it fixes the temperature they like best [$/kWh]"
+    reference_per_kwh: float = Field(
+        0.072,
+        ge=0.0,
+        le=1.0,
+        description="import price at which homes chose their set points: it fixes the temperature they like best [$/kWh]",
     )
-    slider_low: Positive = Field(1.0, description="least that comfort is worth to a home, over a standard home")
-    slider_high: Positive = Field(1.0, description="most that it is worth; each home draws its slider between the two")
+    slider_low: Ratio = Field(1.0, description="least that comfort is worth to a home, over a standard home")
+    slider_high: Ratio = Field(1.0, description="most that it is worth; each home draws its slider between the two")
 
 
 class QualityKeys(Table):
@@ -257,10 +263,10 @@ class QualityKeys(Table):
     firm_share: Share = Field(0.0, description="share of homes in the firm tier [0..1]")
     flexible_share: Share = Field(0.0, description="share of homes in the flexible tier; the rest are standard [0..1]")
     firm_value: float = Field(
-        4.0, ge=1.0, description="value of comfort, hot water and car charge to a firm home, over a standard home"
+        4.0, ge=1.0, le=100.0, description="value of comfort, hot water and car charge to a firm home, over a standard home"
     )
     flexible_value: float = Field(0.25, gt=0.0, le=1.0, description="the same to a flexible home")
-    deviation_per_kwh: NotNegative = Field(0.0, description="what a home pays for a kWh delivered other than awarded [$/kWh]")
+    deviation_per_kwh: Rate = Field(0.0, description="what a home pays for a kWh delivered other than awarded [$/kWh]")
     deviation_window: Literal["interval", "hour"] = Field("hour", description="over which deviation is averaged")
 
 
@@ -273,8 +279,12 @@ class MarketKeys(Table):
         "persistence",
         description="what plans know: 'persistence' neither prices nor hot-water draws to come, 'perfect_prices' no draws",
     )
-    forecast_noise_per_kwh: NotNegative = Field(
-        0.0, description="noise on the price forecast of every hour but the present one, standard deviation [$/kWh]"
+    forecast_noise_per_kwh: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="noise on the price forecast of every hour but the present one, standard deviation; "
+        "ERCOT's own prices of 2024 have one of 0.085 [$/kWh]",
     )
     dispatch: Literal["priority", "account", "continuous"] = Field("priority", description="how on/off units follow a dispatch")
     rest_minutes: int = Field(3, ge=1, le=30, description="least time between two switches of an on/off unit [min]")

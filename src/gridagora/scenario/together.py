@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfoNotFoundError
 
 from gridagora.core import reactive
 from gridagora.core.errors import Problem
-from gridagora.scenario import faults
+from gridagora.scenario import faults, unread
 from gridagora.scenario.calendar import midnight_s
 from gridagora.scenario.faults import Got
 from gridagora.scenario.schema import (
@@ -32,17 +32,6 @@ READ_A_FILE = (
     ("prices", "ercot_files", "day_ahead_file"),
     ("prices", "ercot_files", "real_time_file"),
 )
-# A file that is named and not read leaves figures of another input under the user's name for it.
-READERS = (
-    ("feeder", "file", "source", ("opendss",)),
-    ("weather", "file", "source", ("epw", "tmy3", "nsrdb")),
-    ("prices", "file", "source", ("ercot_zone",)),
-    ("prices", "day_ahead_file", "source", ("ercot_files",)),
-    ("prices", "real_time_file", "source", ("ercot_files",)),
-    ("homes", "file", "source", ("profiles",)),
-    ("homes", "ev_file", "source", ("travis", "profiles")),
-    ("homes", "weather_file", "weather_source", ("epw", "tmy3", "nsrdb")),
-)
 
 
 def check(tables: Mapping[str, Table], parts: Mapping[str, Any], got: Got) -> list[Problem]:
@@ -53,7 +42,7 @@ def check(tables: Mapping[str, Table], parts: Mapping[str, Any], got: Got) -> li
         *faults.architectures(case.architectures, got.where("scenario", "architectures")),
         *_calendar(case, got),
         *_files(tables, got),
-        *_unread(tables, got),
+        *unread.check(tables, parts, got),
         *_substation(cast(SubstationKeys, tables["substation"]), got),
         *_reactive(cast(ReactiveKeys, tables["reactive"]), got),
         *_battery(homes, got),
@@ -88,21 +77,6 @@ def _files(tables: Mapping[str, Table], got: Got) -> list[Problem]:
         Problem(got.where(name, key), "nothing", f"the file that source '{source}' reads")
         for name, source, key in READ_A_FILE
         if vars(tables[name])["source"] == source and not vars(tables[name])[key]
-    ]
-
-
-def _unread(tables: Mapping[str, Table], got: Got) -> list[Problem]:
-    """Return the files that are named while the source does not read them."""
-    hint = "Set {} to one that does, or leave the file out."
-    return [
-        Problem(
-            got.where(name, key),
-            f"'{vars(tables[name])[key]}', which {by} = '{vars(tables[name])[by]}' does not read",
-            f"a file only beside {by} " + " or ".join(f"'{reader}'" for reader in readers),
-            hint.format(by),
-        )
-        for name, key, by, readers in READERS
-        if vars(tables[name])[key] and vars(tables[name])[by] not in readers
     ]
 
 

@@ -1,0 +1,113 @@
+"""Keys that are set while nothing reads them: what stands there would be the user's name for figures of another input."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from gridagora.core.errors import Problem
+from gridagora.scenario import faults
+from gridagora.scenario.faults import Got
+from gridagora.scenario.schema import HomeColumns, Table
+
+OWN_FILES = ("epw", "tmy3", "nsrdb")
+PRICE_FILES = ("ercot_files",)
+IN_FILES = ("travis", "profiles")  # homes that a file holds
+
+
+class Readers(NamedTuple):
+    """Keys of a table that are read only where the key `by`, of a table, is one of `values`."""
+
+    table: str
+    keys: tuple[str, ...]
+    by: str
+    values: tuple[str, ...]
+
+
+READERS = (
+    Readers("feeder", ("file", "other_peak_share"), "feeder.source", ("opendss",)),
+    Readers("weather", ("file",), "weather.source", OWN_FILES),
+    Readers("weather", ("folder",), "weather.source", ("travis",)),
+    Readers("prices", ("file",), "prices.source", ("ercot_zone",)),
+    Readers("prices", ("day_ahead_file", "real_time_file", "point", "point_type"), "prices.source", PRICE_FILES),
+    Readers("prices", ("folder",), "prices.source", ("ercot_hub_average", "ercot_zone", "ercot_hb_south_2016")),
+    Readers("prices", ("unit",), "prices.source", ("ercot_zone", "ercot_files")),
+    Readers("homes", ("file", "time_names", "step_minutes", "load_max_kw"), "homes.source", ("profiles",)),
+    Readers("homes", ("weather_source", "weather_folder"), "homes.source", ("profiles",)),
+    Readers("homes", ("ev_file", "ev_source", "folder", "first", "fit_r2_least"), "homes.source", IN_FILES),
+    Readers("homes", ("weather_file",), "homes.weather_source", OWN_FILES),
+    Readers("homes", ("on",), "feeder.source", ("opendss",)),
+    Readers("homes.columns", tuple(HomeColumns.model_fields), "homes.source", ("profiles",)),
+    Readers("homes.units", ("load", "heat", "hot_water", "temperature"), "homes.source", ("profiles",)),
+    Readers("homes.units", ("ev",), "homes.source", IN_FILES),
+    Readers("homes.units", ("ev",), "homes.ev_source", ("evipro", "sessions")),
+)
+
+
+def check(tables: Mapping[str, Table], parts: Mapping[str, Any], got: Got) -> list[Problem]:
+    """Return the problem of each key that is set, to something else than its default, while nothing reads it."""
+    found: dict[tuple[str, str], Problem] = {}
+    for each in READERS:
+        outer, _, name = each.by.rpartition(".")
+        value = vars(tables[outer])[name]
+        if value in each.values:
+            continue
+        for key in each.keys:
+            if _set(tables[each.table], key):
+                found.setdefault((each.table, key), _unread(each, key, tables, got))
+    return [*found.values(), *_without_a_use(tables, parts, got)]
+
+
+def _set(table: Table, key: str) -> bool:
+    return bool(vars(table)[key] != type(table).model_fields[key].default)
+
+
+def _unread(each: Readers, key: str, tables: Mapping[str, Table], got: Got) -> Problem:
+    outer, _, name = each.by.rpartition(".")
+    by = name if outer == each.table else each.by
+    noun = "file" if key.endswith("file") else "key"
+    readers = " or ".join(f"'{value}'" for value in each.values)
+    value = vars(tables[each.table])[key]
+    what = faults.shown(f"{value}" if noun == "file" else value)
+    return Problem(
+        got.where(each.table, key),
+        f"{what}, which {by} = '{vars(tables[outer])[name]}' does not read",
+        f"a {noun} only beside {by} {readers}",
+        f"Set {by} to one that does, or leave the {noun} out.",
+    )
+
+
+def _without_a_use(tables: Mapping[str, Table], parts: Mapping[str, Any], got: Got) -> list[Problem]:
+    """Return keys that another one of the scenario must give a use."""
+    homes, weather = vars(tables["homes"]), vars(tables["weather"])
+    graph = parts.get("peer", {}).get("graph")
+    limit = vars(tables["substation"])
+    rules = (
+        (
+            ("homes", "start"),
+            homes["source"] == "synthetic" and weather["source"] == "synthetic",
+            "homes and weather of no file",
+            "a day of a file of homes or of weather",
+        ),
+        (
+            ("layers", "partners_file"),
+            graph != "file",
+            "no design that reads it",
+            "a file only beside graph = 'file' in [market.peer]",
+        ),
+        (
+            ("reactive", "cap_per_kvarh"),
+            vars(tables["reactive"])["power_factor"] is None,
+            "no power_factor agreed",
+            "a price only where power_factor is agreed",
+        ),
+        (
+            ("substation", "also_without_limit"),
+            limit["limit_kw"] is None and limit["limit_share_of_flat_peak"] is None,
+            "no limit",
+            "true only beside a limit",
+        ),
+    )
+    return [
+        Problem(got.where(*path), f"{faults.shown(vars(tables[path[0]])[path[1]])} with {lacks}", expected, "Leave it out.")
+        for path, broken, lacks, expected in rules
+        if broken and _set(tables[path[0]], path[1])
+    ]
