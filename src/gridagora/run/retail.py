@@ -152,7 +152,7 @@ def certified(games: tuple[Game, ...]) -> dict[str, Any]:
 
 
 def warnings(games: tuple[Game, ...]) -> tuple[str, ...]:
-    """Return in words which conditions of the theory did not hold in the games of a run."""
+    """Return in words which conditions of a proof did not hold in the games of a run (theory 10.6)."""
     if not games:
         return ()
     hours, capped = sum(g.hours for g in games), sum(g.tariff_hours for g in games)
