@@ -2,6 +2,8 @@
 
 import json
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -97,3 +99,101 @@ def test_json_holds_no_number_that_is_none() -> None:
     """RFC 8259 has no Infinity and no NaN."""
     values = {"a": float("inf"), "b": [np.nan, np.float64(-np.inf)], "c": np.arange(2), "d": np.bool_(1), "e": Path("x")}
     assert json.loads(json_text(values)) == {"a": None, "b": [None, None], "c": [0, 1], "d": True, "e": "x"}
+
+
+def rewritten(folder: Path, change: Callable[[dict], None]) -> None:
+    """Change the manifest of a folder by hand."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    change(manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def hashed_again(folder: Path) -> None:
+    """Write the hashes of changed files into the manifest, as one would who edits a result."""
+    rewritten(
+        folder,
+        lambda manifest: manifest.update(
+            files_sha256={name: folders.sha256(folder / name) for name in manifest["files_sha256"]},
+        ),
+    )
+
+
+MANIFESTS = {
+    "a table less": (lambda m: m["files_sha256"].pop("tables/homes.parquet"), "got the tables costs.parquet, expected as run"),
+    "no table": (lambda m: [m["files_sha256"].pop(f"tables/{name}.parquet") for name in ("homes", "costs")], "tables none"),
+    "no summary": (lambda m: m["files_sha256"].pop("summary.json"), "no list of files"),
+    "no scenario": (lambda m: m["files_sha256"].pop("scenario.toml"), "no list of files"),
+    "no list": (lambda m: m.update(files_sha256=["summary.json"]), "no list of files"),
+    "nothing": (lambda m: m.update(files_sha256=None), "no list of files"),
+    "a number": (lambda m: m["files_sha256"].update({"summary.json": 3}), "hash 3"),
+    "a file outside": (lambda m: m["files_sha256"].update({"../../secret": "0" * 64}), "the file '../../secret'"),
+    "a path from the root": (lambda m: m["files_sha256"].update({"/etc/hostname": "0" * 64}), "the file '/etc/hostname'"),
+    "another seed": (lambda m: m.update(seed=2), "not that of summary.json"),
+    "an older format": (lambda m: m.pop("format"), "a result of format none, by gridagora of no version"),
+    "a newer format": (lambda m: m.update(format=9, versions={"gridagora": "7.0"}), "format 9, by gridagora 7.0"),
+}
+
+
+@pytest.mark.parametrize("case", MANIFESTS)
+def test_a_manifest_changed_by_hand_is_a_sentence(tmp_path: Path, case: str) -> None:
+    change, sentence = MANIFESTS[case]
+    folders.save(result(homes=frame(2.0), costs=frame(1.0)), tmp_path / "out")
+    rewritten(tmp_path / "out", change)
+    with pytest.raises(InputError) as caught:
+        folders.load(tmp_path / "out")
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["tables/homes.parquet", "summary.json"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"PAR1 cut", None])
+def test_a_file_changed_together_with_its_hash_is_a_sentence(tmp_path: Path, name: str, content: bytes | None) -> None:
+    """Bills that were halved and hashed again would be read as those of the run."""
+    folder = tmp_path / "out"
+    folders.save(result(homes=frame(2.0), costs=frame(1.0)), folder)
+    if content is None:
+        frame(1.0).to_parquet(folder / "tables" / "homes.parquet")
+    else:
+        (folder / name).write_bytes(content)
+    hashed_again(folder)
+    with pytest.raises(InputError, match=r"summary\.json|as run"):
+        folders.load(folder)
+
+
+def test_a_table_renamed_in_folder_and_list_is_a_sentence(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folders.save(result(homes=frame(2.0), costs=frame(1.0)), folder)
+    (folder / "tables" / "homes.parquet").rename(folder / "tables" / "places.parquet")
+    rewritten(
+        folder, lambda m: m["files_sha256"].update({"tables/places.parquet": m["files_sha256"].pop("tables/homes.parquet")})
+    )
+    with pytest.raises(InputError, match=r"costs\.parquet, places\.parquet, expected as run: costs\.parquet, homes\.parquet"):
+        folders.load(folder)
+
+
+def test_a_folder_is_read_whole_while_others_write_it(tmp_path: Path) -> None:
+    """One process replaces a result again and again, another reads it: every reading is of one run, or a sentence."""
+    folder = tmp_path / "out"
+    folders.save(result(homes=frame(0.0), costs=frame(0.0)), folder)
+    stop = threading.Event()
+
+    def write() -> None:
+        at = 0.0
+        while not stop.is_set():
+            at += 1.0
+            folders.save(result(homes=frame(at), costs=frame(at)), folder)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        whole = 0
+        for _ in range(60):
+            try:
+                found = folders.load(folder)
+            except InputError:
+                continue
+            whole += 1
+            assert found.tables["homes"]["value"].tolist() == found.tables["costs"]["value"].tolist()
+    finally:
+        stop.set()
+        writer.join()
+    assert whole > 0

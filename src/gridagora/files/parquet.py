@@ -1,5 +1,6 @@
 """Tables in Parquet files: read with the row numbers of the file, and refused in a sentence where they are none."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,6 +36,20 @@ def read_parquet(path: Path, what: str, wanted: Sequence[str] | None = None) -> 
     return table
 
 
+def parsed(content: bytes, where: str, what: str) -> pd.DataFrame:
+    """Return the table of a Parquet file that was read before, as pandas wrote it.
+
+    Raises
+    ------
+    InputError
+        Bytes that are no Parquet table.
+    """
+    try:
+        return pd.read_parquet(io.BytesIO(content))
+    except (pa.ArrowException, OSError, ValueError) as fault:
+        raise InputError([_unread(where, what, fault)]) from fault
+
+
 def names(path: Path, what: str) -> list[str]:
     """Return the names of the columns of a Parquet file.
 
@@ -49,6 +64,6 @@ def names(path: Path, what: str) -> list[str]:
         raise InputError([_unread(path, what, fault)]) from fault
 
 
-def _unread(path: Path, what: str, fault: Exception) -> Problem:
+def _unread(path: Path | str, what: str, fault: Exception) -> Problem:
     said = str(fault).splitlines() or [type(fault).__name__]
     return Problem(str(path), f"a file that cannot be read ({said[0]})", what)

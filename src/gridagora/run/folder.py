@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,15 @@ import pandas as pd
 
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.outcome import Outcome
+from gridagora.files import parquet
 from gridagora.files.json_text import json_text
 from gridagora.run.result import Result
 
 OWN = frozenset({"tables", "finished", "scenario.toml", "manifest.json", "summary.json", "report.html"})
 KEPT = frozenset({"points", "draws", "study", "losses", "claims"})  # of studies, inside the folder of their scenario
+FORMAT = 1  # of a result folder; another number where names or meaning of what it holds change
+LISTED = re.compile(r"scenario\.toml|summary\.json|tables/\w+\.parquet")
+CHANGED = "It was changed after the run; run the scenario again."
 COLUMNS = ("start_s", "load_kw", "committed_kw", "price_per_kwh", "hvac_kw", "battery_kw", "ev_kw")
 
 
@@ -74,6 +79,7 @@ def save(result: Any, folder: str | Path) -> None:
     for name, frame in result.tables.items():
         frame.to_parquet(draft / "tables" / f"{name}.parquet", index=False)
     tables = sorted((draft / "tables").glob("*.parquet"))
+    result.summary["manifest"]["format"] = FORMAT
     result.summary["manifest"]["tables_sha256"] = {path.name: sha256(path) for path in tables}
     (draft / "scenario.toml").write_text(result.scenario_text, encoding="utf-8")
     (draft / "summary.json").write_text(json_text(result.summary), encoding="utf-8")
@@ -103,30 +109,92 @@ def load(folder: str | Path) -> Result:
     Raises
     ------
     InputError
-        No manifest, a file that is missing or differs from what was written: all at once.
+        No manifest, one of another format or of another run, a file that is missing or differs from what was written: all at
+        once.
     """
+    if not isinstance(folder, str | Path):
+        raise InputError([Problem("folder of a result", f"{type(folder).__name__}", "the path of a folder")])
     folder = Path(folder)
-    try:
-        listed = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["files_sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as fault:
-        hint = "`gridagora compare` writes one."
-        raise InputError([Problem(f"{folder / 'manifest.json'}", "no list of files", "that of a result", hint)]) from fault
-    problems = [problem for name, written in listed.items() for problem in _changed(folder / name, written)]
+    manifest = _manifest(folder)
+    problems: list[Problem] = []
+    raw = {name: _written(folder, name, wanted, problems) for name, wanted in manifest["files_sha256"].items()}
     if problems:
         raise InputError(problems)
-    tables = {Path(name).stem: pd.read_parquet(folder / name) for name in listed if name.endswith(".parquet")}
-    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    return Result(summary, tables, (folder / "scenario.toml").read_text(encoding="utf-8"))
+    summary = _json(raw["summary.json"])
+    if summary.get("manifest") != {key: value for key, value in manifest.items() if key != "files_sha256"}:
+        got = "a manifest that is not that of summary.json"
+        raise InputError([Problem(f"{folder / 'manifest.json'}", got, "the two of one run", CHANGED)])
+    kept = summary["manifest"].get("tables_sha256", {})
+    listed = {Path(name).name: digest for name, digest in manifest["files_sha256"].items() if name.endswith(".parquet")}
+    if listed != kept:
+        got = f"the tables {', '.join(sorted(listed)) or 'none'}"
+        raise InputError(
+            [Problem(f"{folder / 'manifest.json'}", got, f"as run: {', '.join(sorted(kept))}, of one hash", CHANGED)]
+        )
+    tables = {
+        Path(name).stem: parquet.parsed(content, str(folder / name), "a table of a result")
+        for name, content in raw.items()
+        if name.endswith(".parquet")
+    }
+    return Result(summary, tables, raw["scenario.toml"].decode("utf-8"))
 
 
-def _changed(path: Path, written: str) -> list[Problem]:
-    if not path.is_file():
-        return [Problem(str(path), "no such file", "a file that the manifest lists", "Run the scenario again.")]
-    got = sha256(path)
-    if got == written:
-        return []
-    hint = "It was changed after the run; run the scenario again."
-    return [Problem(str(path), f"a file with SHA-256 {got[:12]}...", f"the one written, {written[:12]}...", hint)]
+def _manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a folder, its list of files checked name by name."""
+    path = folder / "manifest.json"
+    try:
+        manifest = _json(path.read_bytes())
+    except OSError as fault:
+        raise InputError([_no_list(path)]) from fault
+    listed = manifest.get("files_sha256")
+    if not isinstance(listed, dict) or not {"scenario.toml", "summary.json"} <= set(listed):
+        raise InputError([_no_list(path)])
+    if manifest.get("format") != FORMAT:
+        versions = manifest.get("versions")
+        version = versions.get("gridagora", "") if isinstance(versions, dict) else ""
+        got = f"a result of format {manifest.get('format', 'none')}, by gridagora {version or 'of no version'}"
+        hint = f"Run it again: gridagora compare {folder / 'scenario.toml'} --out {folder}"
+        raise InputError([Problem(str(path), got, f"format {FORMAT}: names or meaning of its figures changed since", hint)])
+    problems = [
+        Problem(
+            str(path),
+            f"the file '{name}' of hash {str(digest)[:12]}",
+            "scenario.toml, summary.json and tables/*.parquet",
+            CHANGED,
+        )
+        for name, digest in listed.items()
+        if not LISTED.fullmatch(name) or not isinstance(digest, str)
+    ]
+    if problems:
+        raise InputError(problems)
+    return manifest
+
+
+def _no_list(path: Path) -> Problem:
+    return Problem(str(path), "no list of files", "that of a result", "`gridagora compare` writes one.")
+
+
+def _json(raw: bytes) -> dict[str, Any]:
+    """Return a JSON object; an empty one where the bytes are none."""
+    try:
+        value = json.loads(raw.decode("utf-8"))
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _written(folder: Path, name: str, wanted: str, problems: list[Problem]) -> bytes:
+    """Return a file of a result as it was written; one that is missing or differs is a problem. It is read once."""
+    path = folder / name
+    try:
+        content = path.read_bytes()
+    except OSError:
+        problems.append(Problem(str(path), "no such file", "a file that the manifest lists", "Run the scenario again."))
+        return b""
+    got = hashlib.sha256(content).hexdigest()
+    if got != wanted:
+        problems.append(Problem(str(path), f"a file with SHA-256 {got[:12]}...", f"the one written, {wanted[:12]}...", CHANGED))
+    return content
 
 
 def sha256(path: Path) -> str:
