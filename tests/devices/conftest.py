@@ -60,6 +60,16 @@ def winter():
     return draw_homes(heating=True)
 
 
+@pytest.fixture(scope="session")
+def mixed():
+    """Homes that heat until noon and cool from then on, in a spring of 10 to 24 degC with a high sun."""
+    spring, warm_half = draw_homes(), np.arange(24 * 8) % 24 >= 12
+    cop = np.where(warm_half, spring.cop, 2.5)
+    colder = spring.ua_kw_k[:, None] * 13.0
+    heating = np.broadcast_to(~warm_half, cop.shape)
+    return spring._replace(heating=heating, q_air_kw=spring.q_air_kw - colder, cop=cop)
+
+
 def same_rows(whole, rows, part):
     """Whether `part` is the given rows of a table of stores, bit for bit."""
     pairs = zip(whole._asdict().items(), part, strict=True)

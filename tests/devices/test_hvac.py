@@ -1,12 +1,15 @@
 """Belief against truth of the house, its bids, and the bliss temperature that keeps the thermostat's energy."""
 
+import clarabel
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from gridagora.devices import hvac
 from gridagora.kernels import fleet
 from gridagora.kernels.curve import at
 from gridagora.kernels.fleet import ACCOUNT, CONTINUOUS, THERMOSTAT, Control
+from gridagora.kernels.house import modes
 from gridagora.kernels.value import bid, respond, slopes
 
 FLAT = 0.072
@@ -142,16 +145,101 @@ def test_a_dearer_evening_is_met_by_cooling_before_it(homes):
     assert peak[:, 13:17].sum() > 1.02 * flat[:, 13:17].sum()
 
 
-def test_the_other_mode_of_a_mixed_day_neither_runs_nor_hurts(homes):
-    heating = np.zeros((12, 192), bool)
-    heating[:, 6:12] = True
-    table = hvac.of(homes._replace(heating=heating))
-    state = fleet.houses(table.set_degc[:, 0])
-    s = hvac.spec(table, state, 0, 24, FLAT)
-    assert not s.p_max_kw[:, 6:12].any() and not s.k_c[:, 6:12].any()
-    assert (s.p_max_kw[:, 12:] > 0).all()
-    assert hvac.stored_k(table, state, 0) == pytest.approx(-hvac.stored_k(table, state, 6))
-    assert (table.unit_kw[:, 6] > 0).all() and (table.unit_kw[:, 5] < 0).all()
+def quadratic_programme(homes, table, state, row, hour, price, value_per_kwh):
+    """Least cost of a day and its power by interior point: heating and cooling apart, the slow part of the air in degrees C.
+
+    S' = e S + heat kW - cool kW + drift, and comfort is about the mean temperature of the hour; nothing has a sense here.
+    """
+    h, mode = len(price), modes(homes.ua_kw_k, homes.hm_kw_k, homes.ca_kwh_k, homes.cm_kwh_k)
+    t, ca, cm = slice(hour, hour + h), homes.ca_kwh_k[row], homes.cm_kwh_k[row]
+    rate, fast, air, mass = (column[row] for column in (mode.slow_per_h, mode.fast_per_h, mode.air_share, mode.mass_share))
+    decay, per_h, cop = np.exp(rate), np.expm1(rate) / rate, homes.cop[row, t]
+    about = homes.q_air_kw[row, t] - homes.ua_kw_k[row] * hvac.T_REF_DEGC
+    drift = per_h * (air * about / ca + mass * homes.q_mass_kw[row, t] / cm)
+    settled = -((1 - air) * about / ca - mass * homes.q_mass_kw[row, t] / cm) / fast
+    per_kw, fast_per_kw = per_h * air * cop / ca, -(1 - air) * cop / ca / fast
+    warm = homes.heating[row, t]
+    sense = np.concatenate([np.eye(h), -np.eye(h)], axis=1)  # heating, then cooling
+    keep = np.tril(decay ** np.subtract.outer(np.arange(h), np.arange(h)).clip(0))
+    start = air * (state.t_air_degc[row] - hvac.T_REF_DEGC) + mass * (state.t_mass_degc[row] - hvac.T_REF_DEGC)
+    power_of, level = keep @ (per_kw[:, None] * sense), keep @ (drift + np.eye(h)[0] * decay * start)
+    before, level_before = np.vstack([np.zeros(2 * h), power_of[:-1]]), np.concatenate([[start], level[:-1]])
+    felt = 0.5 * (power_of + before) + fast_per_kw[:, None] * sense
+    # the belief takes the mean of both ends for the slow part, and leaves half of the step's drift to c_0
+    at_rest = 0.5 * (level + level_before) + settled + hvac.T_REF_DEGC - table.best_degc[row, t]
+    most = np.concatenate([np.where(warm, table.rated_kw[row, t], 0.0), np.where(warm, 0.0, table.rated_kw[row, t])])
+    weight = table.comfort_per_k2_h[row] * (table.rated_kw[row, t] > 0)
+    left = hvac.END_SHARE * value_per_kwh / per_kw[-1] * (1.0 if warm[-1] else -1.0) * (table.rated_kw[row, t] > 0)[-1]
+    linear = np.concatenate([price, price]) + felt.T @ (weight * at_rest) - left * power_of[-1]
+    settings = clarabel.DefaultSettings()
+    settings.verbose, settings.max_iter = False, 200
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-12
+    box = sp.csc_matrix(np.vstack([np.eye(2 * h), -np.eye(2 * h)]))
+    square = sp.csc_matrix(np.triu(felt.T @ (weight[:, None] * felt)))
+    cone = [clarabel.NonnegativeConeT(4 * h)]
+    found = clarabel.DefaultSolver(square, linear, box, np.concatenate([most, np.zeros(2 * h)]), cone, settings).solve()
+    assert str(found.status) in ("Solved", "AlmostSolved")
+    ends = abs(left) * hvac.REACH_K + left * level[-1]  # worth is counted from the lower end of what the belief knows
+    return found.obj_val + 0.5 * float(weight @ at_rest**2) - ends, np.array(found.x).reshape(2, h)
+
+
+@pytest.mark.parametrize("hour", [0, 5, 14])
+@pytest.mark.parametrize("has", [(1.0, 1.0), (1.0, 0.0), (0.0, 1.0)], ids=["both", "no heating", "no cooling"])
+def test_plan_across_modes_is_the_quadratic_programme_of_heating_and_cooling(mixed, hour, has):
+    homes = mixed._replace(cool_kw=has[0] * mixed.cool_kw, heat_kw=has[1] * mixed.heat_kw)
+    table, rng = hvac.of(homes), np.random.default_rng(hour)
+    state = fleet.houses(table.set_degc[:, 0] + rng.normal(0, 1, 12), table.set_degc[:, 0] + rng.normal(0, 1, 12))
+    price = rng.uniform(0.01, 0.3, (12, 24))
+    found = respond(hvac.spec(table, state, hour, 24, 0.1), price, price)
+    for row in range(12):
+        cost, power = quadratic_programme(homes, table, state, row, hour, price[row], 0.1)
+        assert found.cost_usd[row] == pytest.approx(cost, abs=1e-8)
+        assert found.p_kw[row] == pytest.approx(power.sum(0), abs=1e-4)
+
+
+def test_plan_follows_the_true_slow_mode_through_every_change_of_mode(mixed):
+    table = hvac.of(mixed)
+    state = fleet.houses(table.set_degc[:, 0] + 0.7, table.set_degc[:, 0] - 0.4)
+    s, x = hvac.spec(table, state, 3, 60), hvac.stored_k(table, state, 3)
+    for h in range(60):
+        p = table.rated_kw[:, 3 + h] * 0.23
+        fleet.house_step(state, table.coef, hvac.hours_now(table, 3 + h), p, CONTINUOUS, minutes=60)
+        x = s.leak[:, h] * x + s.inflow[:, h] + s.gain_in[:, h] * p
+        assert hvac.stored_k(table, state, 3 + h) == pytest.approx(x, abs=1e-9)
+
+
+def test_what_is_warmed_in_the_morning_is_felt_in_the_afternoon(mixed):
+    """A kelvin that the night has left more of: less heating and comfort bought before noon, more cooling behind it."""
+    table = hvac.of(mixed)
+    state, price = fleet.houses(table.set_degc[:, 0]), np.full(24, 0.1)
+    warm = fleet.houses(table.set_degc[:, 0] + 1.0)
+    plain, more = (respond(hvac.spec(table, one, 8, 24, 0.1), price, price).p_kw for one in (state, warm))
+    assert np.all(more[:, :4].sum(1) <= plain[:, :4].sum(1) + 1e-9)
+    assert np.all(more[:, 4:16].sum(1) > plain[:, 4:16].sum(1))
+
+
+def test_coolth_is_kept_through_hours_of_heating_where_that_pays(mixed):
+    """Units cool until six, heat until noon and cool again: the hour at five serves a dear afternoon, and no like one."""
+    hour = np.arange(24 * 8) % 24
+    heating = np.broadcast_to((hour >= 6) & (hour < 12), mixed.heating.shape)
+    warm = mixed.q_air_kw + 8.0 * mixed.ua_kw_k[:, None]
+    table = hvac.of(mixed._replace(heating=heating, q_air_kw=warm))
+    state, price = fleet.houses(table.set_degc[:, 0]), np.full(24, 0.1)
+
+    def planned():
+        return respond(hvac.spec(table, state, 0, 24, 0.1), price, price).p_kw
+
+    even = planned()
+    price[12:20] = 0.8
+    dear = planned()
+    price[5] = 0.02
+    cheap_and_dear = planned()
+    assert even[:, 5].sum() < 0.1 * cheap_and_dear[:, 5].sum()
+    assert dear[:, :6].sum() > 2.0 * even[:, :6].sum()
+    assert cheap_and_dear[:, 5].sum() > 1.5 * dear[:, 5].sum()
+    assert np.all(cheap_and_dear[:, 12:20].sum(1) <= dear[:, 12:20].sum(1) + 1e-9)
+    assert cheap_and_dear[:, 12:20].sum() < 0.98 * dear[:, 12:20].sum()
+    assert np.all(dear[:, 6:12] <= even[:, 6:12] + 1e-9)
 
 
 def test_take_gives_the_same_belief_bid_and_step_bit_for_bit(homes, rows_of):

@@ -112,7 +112,45 @@ def felt(rng: np.random.Generator, n: int, h: int) -> Table:
     }
 
 
-KINDS = {"battery": battery, "car": car, "tank": tank, "lagged": lagged, "felt": felt}
+def turned(table: Table, rng: np.random.Generator) -> Table:
+    """The same store, whose state changes its sense before some steps, the first among them in some rows."""
+    n, h = len(table["x0"]), len(table["dt_h"])
+    way = np.where(rng.random((n, h)) < 0.25, -1.0, 1.0)
+    return table | {"leak": way * table["leak"], "c_x": way * table.get("c_x", 0.0)}
+
+
+def warm_and_cold(rng: np.random.Generator, n: int, h: int) -> Table:
+    """A house that heats in some hours and cools in others: the state is counted in the sense of the step's own mode."""
+    return turned(felt(rng, n, h), rng)
+
+
+def dressed(rng: np.random.Generator, n: int, h: int) -> Table:
+    """A house of both modes with comfort in the state after the step: set point and dead band in the sense of the step."""
+    return turned(lagged(rng, n, h), rng) | {"x_set": rng.uniform(-1, 1, (n, h))}
+
+
+def tight(rng: np.random.Generator, n: int, h: int) -> Table:
+    """A store of both signs of power between bounds that bind on either side and differ from step to step."""
+    e_kwh = rng.uniform(3, 6, (n, 1))
+    pack = turned(battery(rng, n, h), rng)
+    return pack | {
+        "x0": rng.uniform(-2, 2, n),
+        "x_min": -e_kwh - rng.uniform(0, 0.2, (n, h)),
+        "x_max": e_kwh + rng.uniform(0, 0.2, (n, h)),
+        "end_x": e_kwh * np.array([-1.0, 0.0, 0.3, 1.0]),
+    }
+
+
+KINDS = {
+    "battery": battery,
+    "car": car,
+    "tank": tank,
+    "lagged": lagged,
+    "felt": felt,
+    "warm_and_cold": warm_and_cold,
+    "dressed": dressed,
+    "tight": tight,
+}
 
 
 def built(table: Table) -> Stores:
@@ -337,7 +375,7 @@ def test_the_bound_at_negative_prices_counts_what_is_left_in_store() -> None:
     assert np.all(found.cost_usd - found.bound_usd < 0.5)
 
 
-@pytest.mark.parametrize("kind", ["battery", "car", "tank", "lagged"])
+@pytest.mark.parametrize("kind", ["battery", "car", "tank", "lagged", "dressed", "tight"])
 def test_both_ways_to_roll_out_agree(kind: str) -> None:
     """Without a slope in the marginal cost the roll-out needs no W'; a slope of next to nothing makes it look there."""
     rng = np.random.default_rng(14)

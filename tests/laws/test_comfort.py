@@ -53,6 +53,21 @@ def test_dearer_power_never_means_more_heating_or_cooling(season):
     assert taken[-1] < 0.3 * taken[0]
 
 
+def changing(season, first_warm_h):
+    """Return the four homes with units that heat from midnight to an hour of the day and cool from then on."""
+    scene = scene_of(season)
+    hour = np.arange(scene.homes.heating.shape[1]) % 24
+    return replace(scene, homes=scene.homes._replace(heating=np.broadcast_to(hour < first_warm_h, scene.homes.heating.shape)))
+
+
+@pytest.mark.parametrize(("season", "first_warm_h"), [("spring", 6), ("spring", 12), ("winter", 12)])
+def test_the_law_holds_on_days_that_change_between_heating_and_cooling(season, first_warm_h):
+    scene = changing(season, first_warm_h)
+    taken = [taken_kwh(scene, "rtp", per_kwh, "continuous")[0] for per_kwh in PRICES]
+    assert np.all(np.diff(taken) <= 1e-9)
+    assert taken[-1] < 0.3 * taken[0]
+
+
 @pytest.mark.parametrize("name", ["central", "layered"])
 def test_designs_without_a_limit_that_binds_keep_the_law(name):
     scene = scene_of("summer")

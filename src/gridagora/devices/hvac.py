@@ -176,23 +176,26 @@ def spec(table: Hvac, state: Houses, hour: int, hours: int = 24, value_per_kwh: 
 
     Notes
     -----
-    An hour in the other mode than the first one (heating after cooling) has no power and no comfort term: coolth is then worth
-    only what it keeps through that hour.
+    x after an hour is coolth or warmth by the mode of that hour. Where the mode changes, leak and c_x of the first hour in the
+    new mode are negative: coolth left by the night is warmth that the morning lacks. An hour without a unit for its mode has no
+    power and no comfort term, and as the last one of the window it leaves nothing of worth.
     """
     t, b = slice(hour, hour + hours), table.hourly
-    same = table.heating[:, t] == table.heating[:, hour : hour + 1]
-    end = END_SHARE * max(value_per_kwh, 0.0) / b.gain_k_kw[:, hour + hours - 1]
+    heating, served = table.heating[:, t], table.rated_kw[:, t] > 0
+    turns = np.diff(heating, axis=1, prepend=heating[:, :1])
+    way = np.where(turns, -1.0, 1.0) if turns.any() else np.ones((1, 1))
+    end = END_SHARE * max(value_per_kwh, 0.0) * served[:, -1] / b.gain_k_kw[:, hour + hours - 1]
     return stores(
         stored_k(table, state, hour),
         np.ones(hours),
-        leak=b.leak[:, None],
-        inflow=np.where(same, 1.0, -1.0) * b.drift_k[:, t],
-        p_max_kw=np.where(same, table.rated_kw[:, t], 0.0),
+        leak=way * b.leak[:, None],
+        inflow=b.drift_k[:, t],
+        p_max_kw=table.rated_kw[:, t],
         x_min=-REACH_K,
         x_max=REACH_K,
         gain_in=b.gain_k_kw[:, t],
-        k_c=np.where(same & (table.rated_kw[:, t] > 0), table.comfort_per_k2_h[:, None], 0.0),
-        c_x=b.c_x[:, None],
+        k_c=np.where(served, table.comfort_per_k2_h[:, None], 0.0),
+        c_x=way * b.c_x[:, None],
         c_p=b.c_p[:, t],
         c_0=b.c_0[:, t],
         end_x=(-REACH_K, REACH_K),

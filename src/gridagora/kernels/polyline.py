@@ -143,6 +143,16 @@ def dress(x, mu, first, n, k, x_set, dead):  # type: ignore[no-untyped-def]
 
 
 @njit(**LEAF)
+def mirror(x, mu, first, n):  # type: ignore[no-untyped-def]
+    """Count points first:first+n in the other sense of the state: mu(x) becomes -mu(-x), which falls as well."""
+    a, b = first, first + n - 1
+    while a <= b:
+        x[a], x[b] = -x[b], -x[a]
+        mu[a], mu[b] = -mu[b], -mu[a]
+        a, b = a + 1, b - 1
+
+
+@njit(**LEAF)
 def terminal(x, mu, at):  # type: ignore[no-untyped-def]
     """Return the integral of an end polyline from its first point to `at`, constant slope beyond both ends."""
     n = x.shape[0]

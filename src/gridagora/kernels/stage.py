@@ -8,7 +8,7 @@ comfort feels the power at once. Where gamma falls at p = 0 (a negative price) t
 import numpy as np
 from numba import njit
 
-from gridagora.kernels.polyline import INLINE, LEAF, after, area, between, left_value, not_before, right_value
+from gridagora.kernels.polyline import INLINE, LEAF, after, area, between, left_value, mirror, not_before, right_value
 
 # columns of the table of a row, in the order of `stores.FIELDS`
 LEAK, INFLOW, P_MIN, P_MAX, X_MIN, X_MAX, GAIN_IN, GAIN_OUT, WEAR = range(9)
@@ -200,10 +200,22 @@ def step_back(x, mu, o, k, f, t, dt, note, n, lo, hi, w):  # type: ignore[no-unt
     W' is points o:o+k of the same arrays. As x rises the best s falls along (s, g), from its greatest value to its least.
     Point j of the stage is left where W'(y) - q y = bend_j with q = cross / leak; between two of them the points of W' are
     passed upwards, or downwards where the feed-through is so strong that y falls as x rises. All that a roll-out needs are
-    the x and y at which each point of the stage is left, and between which points of W' that is.
+    the x and y at which each point of the stage is left, and between which points of W' that is. Where the sense of the state
+    turns, x is counted in the sense of the step until V' is done, and so are the x of the notes.
     """
-    leak, inflow = f[t, LEAK], f[t, INFLOW]
+    leak, inflow, turned = f[t, LEAK], f[t, INFLOW], f[t, LEAK] < 0.0
     cross, own, level = cross_terms(f, t, dt)
+    if turned:
+        leak, cross, level, lo, hi = -leak, -cross, -level, -hi, -lo
+    first, length = _step_back(x, mu, o, k, leak, inflow, cross, own, level, note, t, n, lo, hi, w)
+    if turned:
+        mirror(x, mu, first, length)
+    return first, length
+
+
+@njit(**INLINE)
+def _step_back(x, mu, o, k, leak, inflow, cross, own, level, note, t, n, lo, hi, w):  # type: ignore[no-untyped-def]
+    """Take the step of `step_back` in the sense of the step: leak above zero, cross terms given."""
     inv, end = 1.0 / leak, o + k
     q = cross * inv
     c, i, before, y, s_above = w + 2, o, np.inf, 0.0, note[t, S, n - 1]
@@ -267,7 +279,7 @@ def _trim(x, mu, first, c, lo, hi, first_value, last_value, own):  # type: ignor
 def follow(x, mu, state, z, note, t, n, extra):  # type: ignore[no-untyped-def]
     """Return the s that maximises W(z + s) - C(s) by what `step_back` has noted; gamma is g + extra.
 
-    W' is read only on pieces of the stage with a slope.
+    `state` is counted in the sense of the step. W' is read only on pieces of the stage with a slope.
     """
     j = n - 1
     while j >= 0 and n > 1 and state > note[t, AT, j]:

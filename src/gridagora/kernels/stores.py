@@ -23,6 +23,9 @@ class Stores(NamedTuple):
     k_x/2 max(0, |x' - x_set| - dead)^2, and k_c/2 (c_x x + c_p p + c_0)^2 with x the state at the start of the step.
     Every field has shape (n, h), mostly a view without memory, but x0 (n,), dt_h (h,) [h], and end_x, end_mu (n, J): the
     slope of the value of the last state as a polyline, constant beyond its ends.
+
+    A leak below zero turns the sense of the state: a house that stores warmth in the step stored coolth in the one before, of
+    which its x is still counted at the start. Bounds, x_set and the end value count x' in the sense of their own step.
     """
 
     x0: Floats
@@ -74,7 +77,7 @@ class Slopes(NamedTuple):
 FIELDS = Stores._fields[2:21]
 _DEFAULTS = dict.fromkeys(FIELDS, 0.0) | {"leak": 1.0, "gain_in": 1.0, "gain_out": 1.0}
 _RULES: tuple[tuple[str, str, Callable[[dict[str, Floats]], NDArray[np.bool_]]], ...] = (
-    ("leak", "above zero", lambda f: f["leak"] <= 0),
+    ("leak", "above zero, or below it where the sense of the state turns", lambda f: f["leak"] == 0),
     ("p_min_kw", "at most p_max_kw", lambda f: f["p_min_kw"] > f["p_max_kw"]),
     ("x_min", "at most x_max", lambda f: f["x_min"] > f["x_max"]),
     ("gain_in", "above zero", lambda f: f["gain_in"] <= 0),
@@ -88,7 +91,7 @@ _RULES: tuple[tuple[str, str, Callable[[dict[str, Floats]], NDArray[np.bool_]]],
     ("k_x", "zero or more", lambda f: f["k_x"] < 0),
     ("dead", "zero or more", lambda f: f["dead"] < 0),
     ("k_c", "zero or more", lambda f: f["k_c"] < 0),
-    ("c_x", "zero or more where k_c > 0", lambda f: (f["c_x"] < 0) & (f["k_c"] > 0)),
+    ("c_x", "zero or of the sign of leak where k_c > 0", lambda f: (f["c_x"] * f["leak"] < 0) & (f["k_c"] > 0)),
     ("c_p", "zero or more where k_c > 0", lambda f: (f["c_p"] < 0) & (f["k_c"] > 0)),
     ("p_min_kw", "zero or more where comfort feels power (k_c > 0)", lambda f: (f["p_min_kw"] < 0) & (f["k_c"] * f["c_p"] > 0)),
     ("prox", "zero or more", lambda f: f["prox"] < 0),

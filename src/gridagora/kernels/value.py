@@ -126,7 +126,8 @@ def _forward(f, r, dt, buy, sell, x, mu, span, note, spare, state, p_kw, path, r
             n, zero = pieces(f, t, b, c, h, spare[0], spare[1])
             move = exclusive(x[at : at + k], mu[at : at + k], k, z, spare[0], spare[1], n, zero, state, f, t, b, c, h, extra)
         else:
-            move = follow(x, mu, state, z, note, t, n, extra)
+            own_sense = state if f[t, LEAK] > 0.0 else -state
+            move = follow(x, mu, own_sense, z, note, t, n, extra)
         p = power(move, f[t, GAIN_IN], f[t, GAIN_OUT], h)
         if bent and relaxed:
             cost += _hull_cost(f, t, state, move, b, c, h, note[t, S], note[t, G], n, extra)
