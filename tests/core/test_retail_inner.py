@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gridagora.core.errors import PartError
 from gridagora.core.retail_followers import identified, probes
-from gridagora.core.retail_game import closed_form, followers, taken_kw
+from gridagora.core.retail_game import closed_form, demand, followers, taken_kw
 from gridagora.core.retail_inner import Terms, imported_kw, inner, retail_per_kwh, solved
 
 T, USERS = 6, 8
@@ -71,6 +71,56 @@ def test_prices_are_found_where_all_agree_however_hard_the_pull(seed: int, gain:
     left = found.taken_kw - made - found.wholesale_kw
     np.testing.assert_allclose(found.internal_per_kwh, mu + gains * left, atol=1e-8)
     np.testing.assert_allclose(found.taken_kw, taken_kw(c.end_users, found.retail_per_kwh), atol=1e-9)
+
+
+def stiff(seed: int) -> tuple[Terms, np.ndarray, np.ndarray, np.ndarray, int]:
+    """Return a day of end-users who mostly shift, scarce hours, a limit, and pulls from soft to a million times the first."""
+    rng, hours = np.random.default_rng(seed), 24
+    own = np.exp(rng.uniform(np.log(0.01), np.log(300), (rng.integers(1, 8), hours)))
+    whole = own.sum(1)
+    share = (1 - np.exp(rng.uniform(np.log(1e-3), 0, len(own)))) / whole
+    known = demand(np.zeros(hours), np.diag(own.sum(0)) - np.einsum("j,jt,js->ts", share, own, own))
+    level = rng.uniform(0.03, 0.12)
+    known = known._replace(choke_per_kwh=level + known.slope @ rng.uniform(0.5, 6, hours))
+    buy, sellers = rng.uniform(0.02, 0.12, hours) * rng.choice([1, 41], hours, p=[0.95, 0.05]), int(rng.integers(1, 8))
+    tariff, limit = np.full(hours, rng.choice([1.1 * level, np.inf])), rng.choice([3.0, 10.0, np.inf])
+    c = Terms(known, buy, 0.5 * buy, sellers, 4 * sellers, 1.0, tariff, limit, 1.0)
+    gain = 0.3 / 4 * np.diag(known.slope).mean() * np.exp(rng.uniform(np.log(1e-8), np.log(1e6), hours))
+    return c, rng.uniform(-12, 8, hours), buy + rng.uniform(0, 1, hours) * (rng.random(hours) < 0.5), gain, sellers
+
+
+def at_rest(args: tuple[Terms, np.ndarray, np.ndarray, np.ndarray, int]) -> None:
+    """Hold the prices to the conditions of the problem: all agree, and no hour's retail price would move."""
+    c, made, mu, gain, sellers = args
+    found = solved(*args)
+    left = found.taken_kw - made - found.wholesale_kw
+    near = 1e-6 * (1 + np.abs(found.taken_kw).max())
+    np.testing.assert_allclose((found.internal_per_kwh - mu) / gain, left, atol=near)
+    np.testing.assert_allclose(found.taken_kw, taken_kw(c.end_users, found.retail_per_kwh), atol=near)
+    through, price = found.wholesale_kw + c.base_kw, found.internal_per_kwh
+    asked = np.where(through > c.limit_kw + near, c.buy_per_kwh + c.over_per_kwh, c.buy_per_kwh)
+    paid = np.where(through < -c.limit_kw - near, c.sell_per_kwh - c.over_per_kwh, c.sell_per_kwh)
+    full = np.abs(np.abs(through) - c.limit_kw) <= near  # there the price stands anywhere between within and beyond
+    np.testing.assert_allclose(price[(through > near) & ~full], asked[(through > near) & ~full], atol=1e-6)
+    np.testing.assert_allclose(price[(through < -near) & ~full], paid[(through < -near) & ~full], atol=1e-6)
+    if (found.taken_kw > near).all():
+        choke, retail, own = c.end_users.choke_per_kwh, found.retail_per_kwh, c.own_share / sellers
+        slope = c.end_users.response @ (retail - price - own * (choke - retail))
+        free = retail < c.tariff_per_kwh
+        np.testing.assert_allclose(slope[free], 0, atol=near)
+        assert (slope <= near).all()
+
+
+@pytest.mark.parametrize("seed", [*range(12), 30, 36, 52, 93, 191])
+def test_prices_are_found_however_uneven_the_pulls(seed: int) -> None:
+    """On days 10, 30 and later Newton steps stand still between kinks of hard pulls, up to kilowatts away: softer ones do not."""
+    at_rest(stiff(seed))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 400))
+def test_prices_are_found_on_many_days_of_uneven_pulls(seed: int) -> None:
+    at_rest(stiff(seed))
 
 
 def test_linear_end_users_need_one_price_and_those_who_bend_a_few() -> None:

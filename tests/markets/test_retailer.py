@@ -270,12 +270,12 @@ def test_end_users_absorb_what_is_offered() -> None:
 
 
 def test_a_game_without_solution_says_what_to_do(monkeypatch):
-    """Few end-users at 5,000 $/MWh all leave the same hours: what they take no longer tells one price from another."""
+    """What is refused inside the rounds reaches whoever runs the scene as a sentence that names a key."""
 
     def stuck(*_):
-        raise PartError("inner iteration: what is taken stays 2 kW off; end-users' response is hardly positive definite")
+        raise PartError("inner iteration: what is taken stays 2 kW off: too uneven to tell prices apart")
         yield
 
     monkeypatch.setattr(retailer, "protocol", stuck)
-    with pytest.raises(InputError, match=r"hardly positive definite, expected .* Set market.retailer.shifting = false"):
+    with pytest.raises(InputError, match=r"too uneven to tell prices apart, expected .* Set market.retailer.shifting = false"):
         agreed(scene())

@@ -110,10 +110,10 @@ def recorded(study: Study, kept, ran, losses_kw) -> Recorded:
 
 
 def hurried(homes):
-    """Return the homes with one car that needs more than its stay can give."""
+    """Return the homes with one car, where there is any, that needs more than its stay can give."""
     stay_h = (homes.ev_depart_s - homes.ev_arrive_s) / 3600
     need = homes.ev_need_kwh.copy()
-    need[0] = 1.1 * 0.9 * homes.ev_kw[0] * stay_h[0]
+    need[:1] = 1.1 * 0.9 * homes.ev_kw[:1] * stay_h[:1]
     return homes._replace(ev_need_kwh=need)
 
 

@@ -138,6 +138,16 @@ def test_the_referee_comes_to_the_same_figures_on_more_days(refereed, case, name
     agrees(*refereed(longer.format(seed=seed), name, others_kw))
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("case", SCENES)
+@pytest.mark.parametrize("seed", range(21, 36))
+def test_the_retail_game_of_any_small_scene_is_played_and_refereed(refereed, case, seed):
+    """Few homes below a tight limit: in some hours no device can move, and pulls on the internal price meet their bound."""
+    text, others_kw = SCENES[case]
+    longer = text.replace("days = 1", "days = 2").replace("count = 5", "count = 8")
+    agrees(*refereed(longer.format(seed=seed), "retailer", others_kw))
+
+
 def test_the_scenes_hold_every_payment_and_every_cost(refereed):
     """What never happens is not refereed: each item of the ledger and each term of welfare stands in some design of a scene."""
     items, costs = set(), defaultdict(float)

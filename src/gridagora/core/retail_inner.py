@@ -22,6 +22,9 @@ ARMIJO = 1e-4
 GRAIN = 1e-15
 CLOSE = 1e-7  # of what is taken
 ROUNDING = 1e-13
+SOFT = 1.0  # times the end-users' slope: a pull that Newton steps stand
+SOFT_ROUNDS = 1000
+SOFT_CLOSE = 1e-9  # of what is taken
 
 
 class Terms(NamedTuple):
@@ -111,11 +114,14 @@ def solved(c: Terms, made_kw: Col, internal_per_kwh: Col, gain_per_kwh_kw: Col, 
     Raises
     ------
     PartError
-        No solution, which only a response that is hardly positive definite allows.
+        No solution in double precision: pulls, or the end-users' response, too uneven.
     """
     hours = np.ones(len(made_kw), np.bool_)
     while True:
-        found = _settled(c, bought(c.end_users.response, hours), made_kw, internal_per_kwh, gain_per_kwh_kw, sellers)
+        sold = bought(c.end_users.response, hours)
+        found, off = _settled(c, sold, made_kw, internal_per_kwh, gain_per_kwh_kw, sellers)
+        if not _close(found, off):
+            found = _softly(c, sold, made_kw, internal_per_kwh, gain_per_kwh_kw, sellers)
         left = hours & (found.taken_kw < -CLOSE * (1.0 + np.abs(found.taken_kw).max()))
         if not left.any():
             return found
@@ -131,8 +137,52 @@ def bought(response: Col, hours: Flag) -> Sold:
     return Sold(hours, response[np.ix_(hours, hours)] - across.T @ drawn, drawn)
 
 
-def _settled(c: Terms, sold: Sold, made_kw: Col, internal_per_kwh: Col, gain_per_kwh_kw: Col, sellers: int) -> Inside:
+def _close(found: Inside, off_kw: float) -> bool:
+    return off_kw <= CLOSE * (1.0 + float(np.abs(found.taken_kw).max()))
+
+
+def _softly(c: Terms, sold: Sold, made_kw: Col, internal_per_kwh: Col, gain_per_kwh_kw: Col, sellers: int) -> Inside:
+    """Solve with pulls that Newton steps stand, each time around the internal price found before: the proximal point method.
+
+    A pull g around m and a softer s around q are together one of 1 / (1/g + 1/s) around the mean of m and q that they weigh.
+    Where q no longer moves, what s adds is nothing.
+
+    Raises
+    ------
+    PartError
+        No solution in double precision.
+
+    References
+    ----------
+    R. T. Rockafellar, Augmented Lagrangians and applications of the proximal point algorithm, Math. Oper. Res. 1 (1976).
+    """
+    soft = SOFT * float(np.diag(c.end_users.slope).mean())
+    stiff = gain_per_kwh_kw > soft
+    gain = np.where(stiff, 1.0 / (1.0 / gain_per_kwh_kw + 1.0 / soft), gain_per_kwh_kw)
+    low, high = c.sell_per_kwh - c.over_per_kwh, c.buy_per_kwh + c.over_per_kwh
+    internal, off = np.clip(internal_per_kwh, low, high), np.inf
+    for _ in range(SOFT_ROUNDS):
+        around = np.where(stiff, gain * (internal_per_kwh / gain_per_kwh_kw + internal / soft), internal_per_kwh)
+        found, off = _settled(c, sold, made_kw, around, gain, sellers)
+        if not _close(found, off):
+            break
+        added = np.where(stiff, (found.internal_per_kwh - internal) / soft, 0.0)
+        internal, off = found.internal_per_kwh, float(np.abs(added).max())
+        if off <= SOFT_CLOSE * (1.0 + float(np.abs(found.taken_kw).max())):
+            return found._replace(wholesale_kw=found.wholesale_kw + added)
+    size, pull = np.linalg.eigvalsh(sold.response), float(gain_per_kwh_kw.max() / soft)
+    raise PartError(
+        f"inner iteration: what is taken stays {off:.1e} kW off; end-users' response differs by direction by a factor of "
+        f"{size[-1] / size[0]:.0e}, and the hardest pull is {pull:.0e} times their slope: too uneven to tell prices apart"
+    )
+
+
+def _settled(
+    c: Terms, sold: Sold, made_kw: Col, internal_per_kwh: Col, gain_per_kwh_kw: Col, sellers: int
+) -> tuple[Inside, float]:
     """Solve for the retail price of the hours sold: a convex problem, smooth and piecewise quadratic, below the outside tariff.
+
+    Returns where it stands, and how far that is from a solution [kW]: far where kinks between hard pulls stop every step.
 
     References
     ----------
@@ -169,10 +219,7 @@ def _settled(c: Terms, sold: Sold, made_kw: Col, internal_per_kwh: Col, gain_per
         if closer is None:  # as close as rounding allows
             break
         price, here = closer
-    off = _off_kw(here, price, top)
-    if off > CLOSE * (1.0 + np.abs(here.inside.taken_kw).max()):
-        raise PartError(f"inner iteration: what is taken stays {off:.1e} kW off; end-users' response is hardly positive definite")
-    return here.inside
+    return here.inside, _off_kw(here, price, top)
 
 
 def _closer(tried: Callable[[Col], _Trial], here: _Trial, price: Col, move: Col, top: Col) -> tuple[Col, _Trial] | None:

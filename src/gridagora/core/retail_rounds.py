@@ -120,7 +120,8 @@ class Rule(NamedTuple):
 
     Offers must be within `tolerance_share` of the mean of what end-users take; the prices at which prosumers would make what they
     make, within `tolerance_per_kwh`. Pulls begin at `device_ratio` N times the end-users' slope and follow the residuals for
-    `balanced_rounds`; `relaxed_ratio` above 1 lets prices go further than answers do.
+    `balanced_rounds`, never beyond `most_pull_ratio` times where they begin: in an hour in which nobody can move, residuals ask
+    for more without end. `relaxed_ratio` above 1 lets prices go further than answers do.
     """
 
     tolerance_share: float = 1e-7
@@ -131,6 +132,7 @@ class Rule(NamedTuple):
     device_ratio: float = 0.3
     balanced_rounds: int = 100
     relaxed_ratio: float = 1.3
+    most_pull_ratio: float = 1e4
 
 
 def community(
@@ -216,14 +218,20 @@ def terms(c: Community) -> Terms:
 def opened(c: Terms, rule: Rule, last: Played | None) -> Board:
     """Return the board before the first round: at the prices of the last session, or between the wholesale prices inside."""
     zero, mid = np.zeros_like(c.buy_per_kwh), 0.5 * (c.buy_per_kwh + c.sell_per_kwh)
-    pull = np.full(len(mid), rule.device_ratio * c.prosumer_count * float(np.diag(c.end_users.slope).mean()))
+    first = first_pull_per_kwh_kw(c, rule)
+    pull = np.full(len(mid), first)
     taken = wholesale = made = zero
     if last is not None:
-        mid, pull = last.internal_per_kwh, last.pull_per_kwh_kw
+        mid, pull = last.internal_per_kwh, np.minimum(last.pull_per_kwh_kw, rule.most_pull_ratio * first)
         taken, wholesale, made = sum_kw(last.offer_kw), last.wholesale_kw, sum_kw(last.made_kw)
     retail = retail_per_kwh(c, mid, c.prosumer_count)
     inside = Inside(mid, retail, retail - mid, taken, wholesale)
     return Board(c.end_users, inside, taken, made, made, pull, c.prosumer_count)
+
+
+def first_pull_per_kwh_kw(c: Terms, rule: Rule) -> float:
+    """Return the pull of every hour before the first round [$/kWh per kW]."""
+    return rule.device_ratio * c.prosumer_count * float(np.diag(c.end_users.slope).mean())
 
 
 def gain_per_kwh_kw(c: Terms, board: Board) -> Col:
@@ -258,6 +266,7 @@ def turned(c: Terms, board: Board, rule: Rule, moved_kw: Col) -> Board:
     going = gain_per_kwh_kw(c, board) * moved_kw.sum(0) / max(level, LEAST)
     if board.rounds < rule.balanced_rounds:
         pull = pull * np.clip(np.sqrt((still + LEAST) / (going + LEAST)), 1 / MOST, MOST)
+        pull = np.minimum(pull, rule.most_pull_ratio * first_pull_per_kwh_kw(c, rule))
     far = float((board.pull_per_kwh_kw * moved_kw.max(0)).max())
     return board._replace(pull_per_kwh_kw=pull, rounds=board.rounds + 1, moved_per_kwh=far)
 
