@@ -313,3 +313,25 @@ def test_the_bound_is_reached_and_a_wrong_term_would_show(case):
 def test_without_any_unit_the_bound_is_finite_and_reached():
     study = studied(plain(2, cool_kw=np.zeros(2), heat_kw=np.zeros(2)), spiked(0.04, 5.0, 20, 22))
     assert np.isfinite(yardstick(as_scene(study), study).welfare_usd)
+
+
+def test_a_car_that_charges_for_part_of_a_block_stays_below_the_chord_of_export_dearer_than_import():
+    """It draws its whole charger in an interval beside a tank that is on then only: more than the mean of a block can reach."""
+    count, h = 96, DAY_H + TAIL_H
+    begin = 900 * np.arange(count)
+    homes = plain(cool_kw=np.zeros(1), heat_kw=np.zeros(1), tank=True, draw=1.45)._replace(
+        load_kw=np.zeros((1, h)),
+        pv_kw=np.full((1, h), 2.0),
+        tank_kwh_k=np.full(1, 0.35),
+        ev_home=np.zeros(count, np.int64),
+        ev_arrive_s=begin,
+        ev_depart_s=begin + 300,
+        ev_need_kwh=np.full(count, 0.539),
+        ev_kw=np.full(count, 7.2),
+    )
+    study = studied(homes, spiked(0.05), credit=0.4)
+    tank, car = np.zeros((1, 3 * count)), np.zeros((count, count))
+    tank[0, ::3], car[np.arange(count), np.arange(count)] = 4.5, 7.2 / 3
+    none = np.zeros((1, count))
+    outcome = played(study, Schedule(none, tank, none[:0], car, none - 2.0))
+    assert welfare_usd(outcome) <= yardstick(as_scene(study), study).welfare_usd

@@ -203,7 +203,9 @@ def gather(
     base = homes.load_kw[:, hour].sum(0) + np.broadcast_to(other_kw, homes.load_kw.shape[1:])[hour]
     least = base + packs.p_min_kw.sum(0) - sun.sum(0)
     most = base + units.power.sum(0) + water.table.p_max_kw.sum(0)[:: water.sub] + packs.p_max_kw.sum(0) + cars.kw.sum(0)
-    buy, sell, credit_usd = _trade(wholesale, least, most, worth)
+    plugged_kw = np.where(cars.kw > 0.0, homes.ev_kw[homes.ev_arrive_s < b * BLOCK_S, None], 0.0)
+    # within a block a car draws its whole charger, which the mean of the block cannot reach
+    buy, sell, credit_usd = _trade(wholesale, least, most + (plugged_kw - cars.kw).sum(0), worth)
     supply = Supply(
         np.full(b, 1.0 / BLOCKS_H),
         base,
