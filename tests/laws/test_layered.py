@@ -9,9 +9,10 @@ from scipy.optimize import linprog
 from gridagora.core.errors import InputError
 from gridagora.core.exchange import tender
 from gridagora.core.outcome import welfare_usd
-from gridagora.core.place import Level, lift_kw
+from gridagora.core.place import Level, lift_kw, places
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.session import Call, Site, Supply, Traffic, drive
+from gridagora.kernels.curve import Curves
 from gridagora.kernels.value import bid, slopes, stores
 from gridagora.markets.layered import Layered
 from gridagora.run.compare import prepare
@@ -59,6 +60,37 @@ def test_awards_keep_the_limit_of_every_layer(scene, study):
     assert (power[bound] <= high[bound, None] + 1e-6).mean() > 0.999
     assert (tight.place_per_kwh[bound] > tight.place_per_kwh[[-1]] + 1e-9).any()
     assert (plain.place_per_kwh == plain.place_per_kwh[[-1]]).all()
+
+
+def test_a_zone_that_other_customers_fill_leaves_no_room(scene, study):
+    """Decision 0006 holds at every place: homes of such a zone take nothing from above but at the price of a broken limit."""
+    tree, place = study.site.tree, study.site.place
+    zone = int(np.flatnonzero(tree.level == Level.ZONE)[0])
+    other_kw, high = np.zeros((len(tree.name), len(study.other_kw))), np.full(len(tree.name), np.inf)
+    other_kw[zone], high[zone] = 50.0, 50.0
+    full = run(scene, study._replace(site=Site(tree, place, high, base_kw=other_kw)), reserve_share=0.0)
+    power = lift_kw(tree, place, full.award_kw)[zone]
+    added = full.place_per_kwh[zone] - full.place_per_kwh[tree.parent[zone]]
+    assert ((power <= 1e-6) | (added >= study.wholesale.over_per_kwh - 1e-9)).all()
+    assert (added > 1e-3).all()
+    emptied = run(scene, study._replace(site=Site(tree, place, high, base_kw=-other_kw)), reserve_share=0.0)
+    power = lift_kw(tree, place, emptied.award_kw)[zone]
+    added = emptied.place_per_kwh[zone] - emptied.place_per_kwh[tree.parent[zone]]
+    assert ((power >= -1e-6) | (added <= 1e-9 - study.wholesale.over_per_kwh)).all()
+
+
+@pytest.mark.parametrize(("other_kw", "price"), [(5.0, 0.1), (-5.0, 4.0)])
+def test_other_customers_take_room_from_a_limit_in_both_directions(other_kw, price):
+    """A home that takes 8 kW below 1 $/kWh and gives 8 above, under a place of 5 kW that others fill by import or by export."""
+    tree = places(["zone", "feeder"], [Level.ZONE, Level.FEEDER], [1, -1])
+    site = Site(tree, np.zeros(1, np.int64), np.array([5.0, np.inf]), base_kw=np.array([[other_kw], [0.0]]))
+    supply = Supply(np.full(1, price), np.full(1, price), np.full(1, other_kw), np.inf, 5.0)
+    product = Product(Commodity.P, 0, 900, Horizon.REAL_TIME, 0)
+    call = Call(product, np.arange(1), supply, np.zeros(1), (), np.zeros(0), site)
+    curve = Curves(np.array([0, 2]), np.array([-8.0, 8.0]), np.array([1.0, 1.0]))
+    found = drive(Layered(reserve_share=0.0).session(call), lambda _: tender(product, call.party, curve), Traffic()).result
+    assert found.p_kw[0, 0] == pytest.approx(0.0, abs=1e-6)
+    assert found.price_per_kwh[0, 0] == pytest.approx(1.0)
 
 
 def test_congestion_leaves_the_operator_no_loss(scene, study):

@@ -1,13 +1,15 @@
 """The table of places: what each place's own limit adds to its price, how long, and how near its load came to the limit."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import gridagora
-from gridagora.core.place import Level, places
+from gridagora.core.place import Level, lift_kw, places
 from gridagora.core.session import Site
+from gridagora.run.compare import prepare
 from gridagora.run.result import place_rows, rank
 from gridagora.scenario import read
 
@@ -64,6 +66,25 @@ def test_prices_of_a_run_are_those_of_the_parents_plus_what_limits_add():
     assert not rows.loc[rows.level == "transformer", ["bound_h", "bound_export_h"]].to_numpy().any()
     assert set(rows.architecture) == {"layered"}
     assert "places" in result.figures
+
+
+def test_zones_count_every_meter_below_them():
+    """The other load of the zones adds up to that of the substation, and a limit by share counts it in the zone's peak."""
+    plain = gridagora.build(read.parse("", overrides=[*SMALL, "layers.zone_limit_share_of_flat_peak=1.0"]))
+    other_kw = np.zeros_like(plain.other_kw)
+    other_kw[:, ::3] = 2.0
+    other_kw[:, 1] = -9.0
+    study, alone = prepare(replace(plain, other_kw=other_kw)), prepare(plain)
+    tree = study.site.tree
+    zone = tree.level == Level.ZONE
+    np.testing.assert_allclose(study.site.base_kw[zone].sum(0), study.other_kw, atol=1e-6)
+    assert not study.site.base_kw[tree.parent < 0].any()
+    homes_kw = lift_kw(tree, study.site.place, study.baseline_kw)[zone]
+    for case in (study, alone):
+        load_kw = homes_kw + case.site.base_kw[zone][:, :1]  # it is the same in every hour
+        quarters = load_kw.reshape(zone.sum(), -1, round(0.25 / case.dt_h)).mean(2)
+        np.testing.assert_allclose(case.site.high_kw[zone], np.abs(quarters).max(1), rtol=1e-9)
+    assert (study.site.high_kw[zone] != alone.site.high_kw[zone]).all()
 
 
 def test_metrics_stand_by_family_number_and_kin():

@@ -218,7 +218,7 @@ def opened(dice: random.Random, words: list[str]) -> str:
 def switches(dice: random.Random, words: list[str]) -> str:
     text = "New Line.sw bus1=c bus2=e phases=3 switch=y\nNew Load.at_e bus1=e phases=3 kv=12.47 kw=12\n"
     what = dice.choice(("", "", "Open Line.sw 1\n", "Line.sw.enabled=no\n"))
-    words += ["at_e"] if what else []
+    words += ["without voltage are left out"] if what else []
     return text + what
 
 

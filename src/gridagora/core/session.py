@@ -49,8 +49,9 @@ class Preference(NamedTuple):
 class Site(NamedTuple):
     """Where the parties stand: a tree of m places, the place of each party, and what each place can carry either way.
 
-    What the roots can carry stands in the `Supply`; `high_kw` is inf where nothing is limited. Who may trade with whom and what
-    homes prefer is None where a scenario does not say.
+    What the roots can carry, and the load that does not tender there, stand in the `Supply`; `high_kw` is inf where nothing is
+    limited. `base_kw` is the load below a place that does not tender, that of other customers: it takes room from a limit as
+    homes do. Who may trade with whom and what homes prefer is None where a scenario does not say.
     """
 
     tree: Places
@@ -58,6 +59,7 @@ class Site(NamedTuple):
     high_kw: Col  # (m,)
     partners: Index | None = None  # (e, 2) pairs of parties
     prefers: Preference | None = None
+    base_kw: Col | None = None  # (m, h) of the hours at hand, 0 at the roots; None: nobody but the parties
 
 
 class Call(NamedTuple):
@@ -253,6 +255,11 @@ def standing(call: Call) -> Site:
         return call.site
     root = places(["feeder"], [Level.FEEDER], [-1])
     return Site(root, np.zeros(len(call.party), dtype=np.int64), np.full(1, np.inf))
+
+
+def hours_of(site: Site, first: int, count: int) -> Site:
+    """Return a site whose `base_kw` covers `count` hours from hour `first` on."""
+    return site if site.base_kw is None else site._replace(base_kw=site.base_kw[:, first : first + count])
 
 
 def nothing(call: Call) -> Transactions:

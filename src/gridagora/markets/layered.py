@@ -83,7 +83,7 @@ class Layered:
             path = supply.import_per_kwh + along(site.tree, premium)
             quoted = quote(call.product, call.party, path[site.place])
             plans = (yield quoted) or _refused("plans")
-            q_kw = lift_kw(site.tree, site.place, plans.p_kw)
+            q_kw = lift_kw(site.tree, site.place, plans.p_kw) + taken_kw(site, premium.shape)
             q_kw[site.tree.parent < 0] += supply.base_kw
             every = np.arange(len(homes))
             yield Passed(Plans(call.product, every, q_kw), quote(call.product, every, path))
@@ -111,7 +111,7 @@ class Layered:
         every, place_branch = np.arange(len(tree.parent)), branch[limited]
         groups, home_group = np.unique(branch[site.place], return_inverse=True)
         start = np.concatenate([premium[root[0]] + supply.import_per_kwh, premium[limited].ravel()])
-        rows = stacked(supply, self.usable_kw(site, supply), root[0], limited)
+        rows = stacked(supply, self.usable_kw(site, supply), taken_kw(site, premium.shape), root[0], limited)
         search = coordinating(
             rows,
             np.arange(len(groups)),
@@ -167,8 +167,9 @@ class Layered:
         high_kw = self.usable_kw(site, supply)
         every, root = np.arange(len(high_kw)), site.tree.parent < 0
         own_kw = np.where(root, np.inf, high_kw)  # the supply holds the limit of the root
+        taken = taken_kw(site, (len(high_kw), 1))[:, 0]
         curves = Curves(tenders.offset, tenders.p_kw, self.plausible(tenders.price_per_kwh, supply))
-        lifted = lift_space(curves, site.place, site.tree, own_kw, -own_kw, supply.over_per_kwh, self.blocks)
+        lifted = lift_space(curves, site.place, site.tree, own_kw - taken, -own_kw - taken, supply.over_per_kwh, self.blocks)
         top = supply._replace(limit_kw=float(high_kw[root].sum()))
         cleared = clear(published(lifted), float(supply.base_kw[0]), *steps(top))
         found = descend(lifted, cleared.price_per_kwh, cleared.share)
@@ -216,10 +217,15 @@ def branches(tree: Places) -> Index:
     return top
 
 
-def stacked(supply: Supply, usable_kw: Col, root: int, limited: Index) -> Rows:
+def taken_kw(site: Site, shape: tuple[int, int]) -> Col:
+    """Return the load of other customers below each place, of the given shape (m, h) [kW], 0 at the roots."""
+    return np.zeros(shape) if site.base_kw is None else site.base_kw
+
+
+def stacked(supply: Supply, usable_kw: Col, base_kw: Col, root: int, limited: Index) -> Rows:
     """Return what the root and each limited place ask for power, one row an hour, the root first; every field ((1 + k) h,).
 
-    A place asks nothing within its limit either way and `over_per_kwh` beyond.
+    A place asks nothing within its limit either way and `over_per_kwh` beyond; other customers, `base_kw` (m, h), take room.
     """
     h, k = len(supply.import_per_kwh), len(limited)
     high = np.repeat(usable_kw[limited], h)
@@ -227,7 +233,7 @@ def stacked(supply: Supply, usable_kw: Col, root: int, limited: Index) -> Rows:
     zero, over = np.zeros(k * h), np.full((1 + k) * h, supply.over_per_kwh)
     return Rows(
         np.ones((1 + k) * h),
-        np.concatenate([supply.base_kw, zero]),
+        np.concatenate([supply.base_kw, base_kw[limited].ravel()]),
         np.concatenate([supply.import_per_kwh, zero]),
         np.concatenate([supply.export_per_kwh, zero]),
         np.concatenate([np.full(h, limit), high]),

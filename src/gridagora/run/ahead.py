@@ -6,7 +6,7 @@ from gridagora.core import spec as specification
 from gridagora.core.exchange import Plans, Proposals, Quotes, count_bytes, count_messages, quote
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.retail_rounds import Said as Offered
-from gridagora.core.session import Call, Costed, Game, Traffic, drive
+from gridagora.core.session import Call, Costed, Game, Traffic, drive, hours_of
 from gridagora.core.tables import LEAD_H, Col, Index
 from gridagora.core.tariff import kinked
 from gridagora.kernels.value import Stores, respond
@@ -46,7 +46,7 @@ def _call(desk: Desk, hour: int, forecast: Col, specs: Specs, carry: Col | None)
         desk.tariff_per_kwh[hour * per :: per][:window],
         homes_at.told(desk.fleet, specs, hour, window) if getattr(desk.market, "told_specs", False) else (),
         np.full(window, np.nan) if carry is None else carry,
-        study.site,
+        None if study.site is None else hours_of(study.site, hour, window),
         _midnight(desk, hour),
         desk.leads,
     )

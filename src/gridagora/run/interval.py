@@ -5,7 +5,7 @@ import numpy as np
 from gridagora.core.exchange import NETWORK, Quotes, Status, Tenders, Transactions
 from gridagora.core.outcome import Trades
 from gridagora.core.product import Commodity, Horizon, Product
-from gridagora.core.session import Behind, Call, Game, drive
+from gridagora.core.session import Behind, Call, Game, drive, hours_of
 from gridagora.core.tables import Col
 from gridagora.kernels.behind import at_own
 from gridagora.kernels.curve import Curves
@@ -46,7 +46,8 @@ def _cleared(desk: Desk, i: int, now_s: float, inner: Behind) -> tuple[Quotes, T
     """Run the session of one interval; return the last quotes and the transactions as homes know of them."""
     study, track = desk.study, desk.track
     product = Product(Commodity.P, study.start_s + round(now_s), round(3600 * study.dt_h), Horizon.REAL_TIME, 0)
-    base_kw = study.other_kw[i // round(1 / study.dt_h)] + (0.0 if desk.whole else inner.net_kw.sum())
+    hour = i // round(1 / study.dt_h)
+    base_kw = study.other_kw[hour] + (0.0 if desk.whole else inner.net_kw.sum())
     call = Call(
         product,
         np.arange(len(inner.net_kw) if desk.whole else len(inner.home)),
@@ -54,7 +55,7 @@ def _cleared(desk: Desk, i: int, now_s: float, inner: Behind) -> tuple[Quotes, T
         desk.tariff_per_kwh[i : i + 1],
         (),
         desk.tariff_per_kwh[:0],
-        study.site if desk.whole else None,
+        hours_of(study.site, hour, 1) if desk.whole and study.site is not None else None,
         leads=desk.leads if desk.whole else None,
         agreed_per_kwh=desk.agreed_per_kwh if desk.whole else None,
     )

@@ -24,6 +24,7 @@ from gridagora.core.session import Site
 from gridagora.metrics.network import WHERE_AGREED
 from gridagora.run.home_tables import home_tables
 from gridagora.run.settle import CHARGE, PARTIES, settle
+from gridagora.run.site import by_interval
 from gridagora.run.unranked import unranked
 
 FAMILIES = "EPVCDI"  # economics, power, voltage, comfort, delivery, information; what comes new after them
@@ -302,7 +303,7 @@ def place_rows(site: Site, o: Outcome) -> pd.DataFrame:
     """Return one row a place of a layered design: where it stands, its price, what its own limit did to it, its load.
 
     A place within its limit has the price of its parent, so any difference is its own limit at work; the parent of a root is the
-    wholesale price with delivery. `peak_kw` is the largest mean of 15 minutes either way; other customers count at the root.
+    wholesale price with delivery. `peak_kw` is the largest mean of 15 minutes either way, other customers included.
     """
     tree, price, root = site.tree, o.place_per_kwh, site.tree.parent < 0
     above = price[tree.parent]
@@ -310,6 +311,8 @@ def place_rows(site: Site, o: Outcome) -> pd.DataFrame:
     added = price - above
     load_kw = lift_kw(tree, site.place, o.home_kw)
     load_kw[root] += o.other_kw
+    if site.base_kw is not None:
+        load_kw += by_interval(site.base_kw, load_kw.shape[1], o.dt_h)
     per = max(1, round(1 / (QUARTERS * o.dt_h)))
     quarters = load_kw[:, : load_kw.shape[1] // per * per].reshape(len(load_kw), -1, per).mean(2)
     limit_kw = np.where(root, np.minimum(site.high_kw, o.limit_kw), site.high_kw)

@@ -17,23 +17,34 @@ def site(scene: Scene, flat: Outcome) -> Site:
     """Return the site of the homes of a scene.
 
     A transformer carries its share of the rating, where the feeder states one; a zone its share of the 15-minute peak that it
-    had under the flat design. What the scenario leaves out is not limited. Without layers every home stands at the feeder.
+    had under the flat design. Both count every meter below them, as the substation does: what other customers draw or feed in
+    takes from the room of the homes. What the scenario leaves out is not limited. Without layers every home stands at the feeder.
     """
     keys = scene.scenario.layers
     found = layers(scene.feeder, keys.zones)
-    tree, place = found.tree, found.meter_place[scene.home_meter]
+    tree, place, meter_place = found.tree, found.meter_place[scene.home_meter], found.meter_place
     high_kw = np.full(len(tree.name), np.inf)
     if keys.transformer_limit_share is not None:
         rated = np.isfinite(found.rating_kva)
         high_kw[rated] = keys.transformer_limit_share * found.rating_kva[rated]
     if not keys.transformers:
-        tree, place, high_kw = without_transformers(tree, place, high_kw)
+        kept = tree
+        tree, place, high_kw = without_transformers(kept, place, high_kw)
+        _, meter_place, _ = without_transformers(kept, meter_place, np.zeros(len(kept.name)))
+    base_kw = lift_kw(tree, meter_place, scene.other_kw.T)
+    base_kw[tree.parent < 0] = 0.0  # at the root the supply holds it
     if keys.zone_limit_share_of_flat_peak is not None:
         zone = tree.level == Level.ZONE
         per = max(1, round(1 / (QUARTERS * flat.dt_h)))
-        load_kw = lift_kw(tree, place, flat.home_kw)[zone]
-        high_kw[zone] = keys.zone_limit_share_of_flat_peak * load_kw.reshape(len(load_kw), -1, per).mean(2).max(1)
-    return Site(tree, place, high_kw, scene.partners, draw.preference(scene.scenario, scene.homes))
+        load_kw = (lift_kw(tree, place, flat.home_kw) + by_interval(base_kw, flat.home_kw.shape[1], flat.dt_h))[zone]
+        quarters = load_kw.reshape(len(load_kw), -1, per).mean(2)
+        high_kw[zone] = keys.zone_limit_share_of_flat_peak * np.abs(quarters).max(1)
+    return Site(tree, place, high_kw, scene.partners, draw.preference(scene.scenario, scene.homes), base_kw)
+
+
+def by_interval(hourly_kw: Col, intervals: int, dt_h: float) -> Col:
+    """Return hourly power (m, h) in the intervals of a run, shape (m, intervals) [kW]."""
+    return np.repeat(hourly_kw, round(1 / dt_h), axis=1)[:, :intervals]
 
 
 def without_transformers(tree: Places, place: Index, high_kw: Col) -> tuple[Places, Index, Col]:

@@ -199,10 +199,13 @@ class LayersKeys(Table):
     transformers: bool = Field(True, description="whether service transformers clear; if not, homes stand below zone or feeder")
     zones: int = Field(4, ge=0, le=1000, description="zones of neighbouring service transformers; 0: none")
     zone_limit_share_of_flat_peak: float | None = Field(
-        None, gt=0.0, le=2.0, description="limit of a zone as a share of its own peak under 'flat'; left out: no limit"
+        None,
+        gt=0.0,
+        le=2.0,
+        description="limit of a zone with all meters as a share of its peak under 'flat'; left out: no limit",
     )
     transformer_limit_share: float | None = Field(
-        None, gt=0.0, le=5.0, description="limit of a service transformer as a share of its rating; left out: no limit"
+        None, gt=0.0, le=5.0, description="limit of a transformer with all meters as a share of its rating; left out: no limit"
     )
     partners_file: str = Field(
         "", description="CSV file of pairs of home ids that may trade with each other, for market.peer.graph 'file'"
