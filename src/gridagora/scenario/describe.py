@@ -10,7 +10,7 @@ from gridagora.core.errors import InputError
 from gridagora.core.feeder import Feeder
 from gridagora.core.quality import TIERS, per_home
 from gridagora.core.tables import LEAD_H, Col, Prices
-from gridagora.scenario import draw, sound
+from gridagora.scenario import draw, sound, strained
 from gridagora.scenario.build import Scene, load
 from gridagora.scenario.dwellings import left_share
 from gridagora.sources import opendss
@@ -126,7 +126,7 @@ def scene_lines(scene: Scene) -> dict[str, str]:
     lines["quality of service"] = _quality(scene)
     if scene.partners is not None:
         lines["partners"] = f"{len(np.unique(np.sort(scene.partners, 1), axis=0))} pairs, {keys.layers.partners_file}"
-    return lines | _preference(scene)
+    return lines | _preference(scene) | strained.lines(scene)
 
 
 def _preference(scene: Scene) -> dict[str, str]:
