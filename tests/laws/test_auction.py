@@ -8,7 +8,7 @@ from gridagora.core.errors import InputError
 from gridagora.core.exchange import net, take, tender
 from gridagora.core.ledger import bill_usd, book, join, paid_uusd
 from gridagora.core.product import Commodity, Horizon, Product
-from gridagora.core.session import Call, Supply, Traffic, drive
+from gridagora.core.session import Opening, Supply, Traffic, drive
 from gridagora.kernels.curve import at, clear, curves
 from gridagora.kernels.traders import deal
 from gridagora.markets.auction import CONFIRMATION_BYTES, ORDER_BYTES, SUPPLIER, TRADERS, Auction, bilateral, settled, trades
@@ -18,11 +18,11 @@ BOTH = pytest.mark.parametrize("trader", TRADERS)
 Row = tuple[np.ndarray, np.ndarray]
 
 
-def opened(n: int, start_s: int = 0, low: float = LOW, high: float = HIGH) -> Call:
+def opened(n: int, start_s: int = 0, low: float = LOW, high: float = HIGH) -> Opening:
     """Return the opening of one interval."""
     product = Product(Commodity.P, start_s, 300, Horizon.REAL_TIME, 0)
     supply = Supply(np.array([high]), np.array([low]), np.zeros(1), np.inf, 1.0)
-    return Call(product, np.arange(n), supply, np.zeros(1), (), np.zeros(0))
+    return Opening(product, np.arange(n), supply)
 
 
 def homes(seed: int, n: int) -> list[Row]:
@@ -303,7 +303,7 @@ def test_orders_and_trades_are_counted_and_curves_are_not(trader):
     offered = tender(call.product, call.party, curves(rows))
     auction = Auction(trader=trader)
     traded = trades(auction, call, offered)
-    driven = drive(auction.session(call), lambda _: offered, Traffic(), private=True)
+    driven = drive(auction.clear(call, None), lambda _: offered, Traffic(), private=True)
     made, rows_out = len(traded.p_kw), 20 * CONFIRMATION_BYTES
     size = traded.orders * ORDER_BYTES + 2 * made * CONFIRMATION_BYTES + rows_out
     expected = Traffic(traded.orders + 2 * made + 20, size, traded.turns + 1, 2 * traded.orders)
@@ -349,7 +349,7 @@ def test_all_that_is_wrong_is_told_at_once():
 
 def test_a_strategy_that_tenders_nothing_is_refused():
     with pytest.raises(InputError, match="no tenders"):
-        drive(Auction().session(opened(2)), lambda _: None, Traffic(), private=True)
+        drive(Auction().clear(opened(2), None), lambda _: None, Traffic(), private=True)
 
 
 def test_one_home_alone_has_nobody_to_trade_with():

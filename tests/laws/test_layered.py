@@ -11,7 +11,7 @@ from gridagora.core.exchange import tender
 from gridagora.core.outcome import welfare_usd
 from gridagora.core.place import Level, lift_kw, places
 from gridagora.core.product import Commodity, Horizon, Product
-from gridagora.core.session import Call, Site, Supply, Traffic, drive
+from gridagora.core.session import Opening, Site, Supply, Traffic, drive
 from gridagora.kernels.curve import Curves
 from gridagora.kernels.value import bid, slopes, stores
 from gridagora.markets.layered import Layered
@@ -86,9 +86,10 @@ def test_other_customers_take_room_from_a_limit_in_both_directions(other_kw, pri
     site = Site(tree, np.zeros(1, np.int64), np.array([5.0, np.inf]), base_kw=np.array([[other_kw], [0.0]]))
     supply = Supply(np.full(1, price), np.full(1, price), np.full(1, other_kw), np.inf, 5.0)
     product = Product(Commodity.P, 0, 900, Horizon.REAL_TIME, 0)
-    call = Call(product, np.arange(1), supply, np.zeros(1), (), np.zeros(0), site)
+    opening = Opening(product, np.arange(1), supply, site)
     curve = Curves(np.array([0, 2]), np.array([-8.0, 8.0]), np.array([1.0, 1.0]))
-    found = drive(Layered(reserve_share=0.0).session(call), lambda _: tender(product, call.party, curve), Traffic()).result
+    session = Layered(reserve_share=0.0).clear(opening, None)
+    found = drive(session, lambda _: tender(product, opening.party, curve), Traffic()).result.transactions
     assert found.p_kw[0, 0] == pytest.approx(0.0, abs=1e-6)
     assert found.price_per_kwh[0, 0] == pytest.approx(1.0)
 
@@ -146,10 +147,9 @@ def test_a_battery_alone_equals_its_linear_programme():
         offered = bid(stores([held], [1.0], **fixed), worth, 1.0)
         product = Product(Commodity.P, 3600 * t, 3600, Horizon.REAL_TIME, 0)
         supply = Supply(price[t : t + 1], price[t : t + 1], np.zeros(1), np.inf, 1.0)
-        call = Call(product, np.arange(1), supply, np.zeros(1), (), np.zeros(0))
-        p_kw = drive(market.session(call), lambda _, c=call, k=offered: tender(c.product, c.party, k), Traffic()).result.p_kw[
-            0, 0
-        ]
+        call = Opening(product, np.arange(1), supply)
+        driven = drive(market.clear(call, None), lambda _, c=call, k=offered: tender(c.product, c.party, k), Traffic())
+        p_kw = driven.result.transactions.p_kw[0, 0]
         held += p_kw * eta if p_kw > 0 else p_kw / eta
         cost += price[t] * p_kw + wear * abs(p_kw)
     sums = np.tril(np.ones((hours, hours)))

@@ -6,8 +6,9 @@ import pytest
 from gridagora.core.exchange import take, tender
 from gridagora.core.outcome import welfare_usd
 from gridagora.core.product import Commodity, Horizon, Product
-from gridagora.core.registry import names
-from gridagora.core.session import Call, Supply, Traffic, drive
+from gridagora.core.registry import find, names
+from gridagora.core.rules import Bidder
+from gridagora.core.session import Baseline, Opening, Supply, Traffic, drive
 from gridagora.kernels.curve import Curves, curves
 from gridagora.run.compare import yardstick
 from gridagora.run.result import revenue_gap_usd
@@ -79,22 +80,27 @@ BOOK = [
 ]
 
 
-def _call(n: int, limit_kw: float) -> Call:
+def _call(n: int, limit_kw: float) -> Opening:
     product = Product(Commodity.P, 0, 300, Horizon.REAL_TIME, 0)
     supply = Supply(np.array([0.15]), np.array([0.05]), np.array([0.0]), limit_kw, 1.0)
-    return Call(product, np.arange(n), supply, np.array([0.12]), (), np.zeros(0))
+    return Opening(product, np.arange(n), supply)
 
 
 def _trade(scene, name: str, offered: Curves, limit_kw: float):
     call = _call(len(offered.offset) - 1, limit_kw)
-    return drive(scene.market(name).session(call), lambda _: tender(call.product, call.party, offered), Traffic())
+    market = scene.market(name)
+    begun = market.start(Baseline(0, 300, np.zeros(1), *(np.zeros(0),) * 3, 0.12))
+    return drive(market.clear(call, begun), lambda _: tender(call.product, call.party, offered), Traffic()).result
 
 
-@EVERY
+TRADING = pytest.mark.parametrize("name", [n for n in names("market") if find("market", n)().rules.bidder is not Bidder.NOBODY])
+
+
+@TRADING
 @pytest.mark.parametrize("limit_kw", [np.inf, 6.0])
 def test_nobody_trades_outside_its_tender_or_above_its_price(scene, name, limit_kw):
     offered = curves(BOOK)
-    trades, *_ = _trade(scene, name, offered, limit_kw)
+    trades = _trade(scene, name, offered, limit_kw).transactions
     for row, party in enumerate(trades.party):
         points = slice(offered.offset[party], offered.offset[party + 1])
         power, price = offered.p_kw[points], offered.price_per_kwh[points]
@@ -108,15 +114,17 @@ def test_order_of_rows_changes_no_price_and_no_award(scene, name):
     offered = curves(BOOK)
     order = np.array([2, 0, 3, 1])
     turned = take(tender(_call(4, 6.0).product, np.arange(4), offered), order)
-    plain, quotes, *_ = _trade(scene, name, offered, 6.0)
-    other, other_quotes, *_ = _trade(scene, name, Curves(turned.offset, turned.p_kw, turned.price_per_kwh), 6.0)
-    assert np.array_equal(quotes.buy_per_kwh, other_quotes.buy_per_kwh)
-    if len(plain.party):
-        assert plain.price_per_kwh[0, 0] == other.price_per_kwh[0, 0]
-        assert np.array_equal(plain.p_kw[order], other.p_kw)
+    plain = _trade(scene, name, offered, 6.0)
+    other = _trade(scene, name, Curves(turned.offset, turned.p_kw, turned.price_per_kwh), 6.0)
+    if scene.market(name).rules.bidder is Bidder.NOBODY:
+        assert plain.transactions is None and other.transactions is None
+        assert np.array_equal(plain.posted.buy_per_kwh, other.posted.buy_per_kwh)
+    else:
+        assert plain.transactions.price_per_kwh[0, 0] == other.transactions.price_per_kwh[0, 0]
+        assert np.array_equal(plain.transactions.p_kw[order], other.transactions.p_kw)
 
 
 def test_central_sells_no_more_than_the_limit_less_its_reserve(scene):
-    trades, *_ = _trade(scene, "central", curves(BOOK), 6.0)
+    trades = _trade(scene, "central", curves(BOOK), 6.0).transactions
     assert trades.p_kw.sum() == pytest.approx(6.0 * (1 - scene.market("central").reserve_share), abs=1e-6)
     assert trades.price_per_kwh[0, 0] > 0.15

@@ -13,7 +13,7 @@ from gridagora.core.exchange import Status, count_bytes, count_messages, take, t
 from gridagora.core.ledger import book, paid_uusd
 from gridagora.core.place import Level, places
 from gridagora.core.product import Commodity, Horizon, Product
-from gridagora.core.session import Call, Preference, Site, Supply, Talk, Traffic, drive
+from gridagora.core.session import Opening, PeerMessages, Preference, Site, Supply, Traffic, drive
 from gridagora.kernels.consensus import links, owner, parts
 from gridagora.kernels.curve import Curves, at, clear, curves
 from gridagora.markets.peer import OFFER_BYTES, REPORT_BYTES, Peer, cost_per_h, talk, trades
@@ -41,10 +41,10 @@ def site(n: int, transformers: int = 6) -> Site:
     return Site(tree, np.arange(n) % transformers, np.full(len(levels), np.inf))
 
 
-def call(n: int, buy: float = BUY, sell: float = SELL) -> Call:
+def call(n: int, buy: float = BUY, sell: float = SELL) -> Opening:
     product = Product(Commodity.P, 0, 300, Horizon.REAL_TIME, 0)
     supply = Supply(np.array([buy]), np.array([sell]), np.zeros(1), np.inf, 1.0)
-    return Call(product, np.arange(n), supply, np.full(1, np.nan), (), np.zeros(0), site(n))
+    return Opening(product, np.arange(n), supply, site(n))
 
 
 def drawn(seed: int, n: int) -> Curves:
@@ -70,7 +70,7 @@ def value_per_h(table: Curves, p_kw: np.ndarray) -> np.ndarray:
     return total
 
 
-def alone(table: Curves, opened: Call) -> tuple[np.ndarray, np.ndarray]:
+def alone(table: Curves, opened: Opening) -> tuple[np.ndarray, np.ndarray]:
     """Power and cost of every home that trades with the supplier only."""
     dear, cheap = at(table, opened.supply.import_per_kwh[0], 1.0), at(table, opened.supply.export_per_kwh[0], 1.0)
     power = np.where(dear > 0, dear, np.where(cheap < 0, cheap, 0.0))
@@ -191,8 +191,8 @@ def test_every_offer_is_counted_and_goes_to_a_partner(design):
     assert said.rounds == deal.rounds + 2 * checks
     assert said.bytes == offers * OFFER_BYTES + (14 + 2 * 14 * checks) * REPORT_BYTES
     assert count_bytes(take(trades(opened, deal), [0])) - 8 == OFFER_BYTES  # as a transaction, without its status
-    driven = drive(design.session(opened), lambda _: tender(opened.product, opened.party, table), Traffic(), private=True)
-    assert driven.traffic.messages == said.messages + count_messages(driven.result)
+    driven = drive(design.clear(opened, None), lambda _: tender(opened.product, opened.party, table), Traffic(), private=True)
+    assert driven.traffic.messages == said.messages + count_messages(driven.result.transactions)
     assert driven.traffic.disclosed == said.disclosed  # curves stay at home
     heard = np.bincount(owner(deal.graph), minlength=14)[:14]
     if not design.community:
@@ -202,10 +202,11 @@ def test_every_offer_is_counted_and_goes_to_a_partner(design):
 def test_spent_rounds_are_said_and_the_rest_stays_with_the_supplier():
     table, opened = drawn(3, 14), call(14)
     design = Peer(penalty=1e3, rounds_max=3)
-    driven = drive(design.session(opened), lambda _: tender(opened.product, opened.party, table), Traffic(), private=True)
-    assert (driven.result.status == Status.ROUNDS_SPENT).all()
+    driven = drive(design.clear(opened, None), lambda _: tender(opened.product, opened.party, table), Traffic(), private=True)
+    awards = driven.result.transactions
+    assert (awards.status == Status.ROUNDS_SPENT).all()
     low, high = table.p_kw[table.offset[:-1]], table.p_kw[table.offset[1:] - 1]
-    assert ((driven.result.p_kw[:, 0] >= low) & (driven.result.p_kw[:, 0] <= high)).all()
+    assert ((awards.p_kw[:, 0] >= low) & (awards.p_kw[:, 0] <= high)).all()
     deal = design.deal(opened, table)
     rest = deal.supplier_kw
     assert cost_per_h(opened, deal).sum() == pytest.approx(rest.clip(min=0).sum() * BUY + rest.clip(max=0).sum() * SELL)
@@ -213,7 +214,7 @@ def test_spent_rounds_are_said_and_the_rest_stays_with_the_supplier():
 
 def test_nobody_answers_a_design_that_needs_tenders():
     with pytest.raises(InputError, match="no tenders, expected a strategy that looks ahead"):
-        drive(Peer().session(call(4)), lambda _: None, Traffic())
+        drive(Peer().clear(call(4), None), lambda _: None, Traffic())
 
 
 @pytest.mark.parametrize(
@@ -290,7 +291,7 @@ def test_a_green_preference_pays_green_sellers_more():
 GREEN_BUYER, PLAIN_BUYER, SUN, STORE = range(4)
 
 
-def wanting(opened: Call, green_per_kwh: float, green: list[bool], panels: list[bool], local_per_kwh: float = 0.0) -> Call:
+def wanting(opened: Opening, green_per_kwh: float, green: list[bool], panels: list[bool], local_per_kwh: float = 0.0) -> Opening:
     """The same call with homes that prefer something."""
     wants = Preference(local_per_kwh, green_per_kwh, np.array(green), np.array(panels))
     assert opened.site is not None
@@ -381,4 +382,4 @@ def test_partners_of_a_file_are_the_graph():
 
 def test_homes_that_trade_nothing_hear_the_supplier_and_say_nothing():
     table, opened = curves([([0.0, 3.0], [0.3, 0.0])] * 4), call(4)
-    assert talk(Peer().deal(opened, table), 4) == Talk(4, 4 * REPORT_BYTES, 0, 0)
+    assert talk(Peer().deal(opened, table), 4) == PeerMessages(4, 4 * REPORT_BYTES, 0, 0)

@@ -4,8 +4,8 @@ import numpy as np
 
 from gridagora.core.exchange import Plans
 from gridagora.core.outcome import welfare_usd
-from gridagora.core.product import Commodity, Horizon, Product
-from gridagora.core.session import Call, Preference, Supply, Traffic, drive, standing
+from gridagora.core.product import Commodity, Horizon, Product, following
+from gridagora.core.session import Opening, Preference, PricePath, Supply, Traffic, drive, site_of
 from gridagora.markets.peer import Peer
 from gridagora.run.score import score
 from gridagora.run.simulate import simulate
@@ -13,24 +13,24 @@ from gridagora.run.simulate import simulate
 HOURS, BUY, SELL = 24, 0.15, 0.05
 
 
-def midnight(n: int) -> Call:
+def midnight(n: int) -> Opening:
     """The first opening of a day, of homes at one transformer."""
     product = Product(Commodity.P, 0, 3600, Horizon.DAY_AHEAD, 0)
     supply = Supply(*(np.full(HOURS, each) for each in (BUY, SELL, 0.0)), np.inf, 1.0)
-    return Call(product, np.arange(n), supply, np.full(HOURS, np.nan), (), np.full(HOURS, np.nan), binds=True)
+    return Opening(product, np.arange(n), supply, binds=True)
 
 
-def day(net_kw: np.ndarray, slope: float, before: np.ndarray | None = None, binds: bool = True):
+def day(net_kw: np.ndarray, slope: float, before: PricePath | None = None, hour: int = 0):
     """Drive the look-ahead of homes that take more where it is cheaper, around their own load; return what it ended with."""
-    opened = midnight(len(net_kw))._replace(binds=binds)
-    opened = opened if before is None else opened._replace(before_per_kwh=before)
+    opened = midnight(len(net_kw))._replace(binds=hour == 0)
+    opened = opened._replace(product=following(opened.product, hour))
     asked = []
 
     def plans(quotes):
         asked.append(quotes)
         return Plans(quotes.product, quotes.party, net_kw + slope * (0.1 - quotes.buy_per_kwh))
 
-    return drive(Peer(graph="complete").ahead(opened), plans, Traffic(), private=True), asked
+    return drive(Peer(graph="complete").plan(opened, before), plans, Traffic(), private=True), asked
 
 
 def sun_at_noon(n: int = 8) -> np.ndarray:
@@ -60,15 +60,13 @@ def test_between_midnights_homes_keep_their_place_between_the_forecasts_and_ask_
     mild = sun_at_noon()
     mild[:4, 10:14] = -1.1
     found = day(mild, slope=4.0)[0].result
-    later = np.append(found.carry_per_kwh[:, 1:], np.full((8, 1), np.nan), axis=1)  # as a run hands it on
-    driven, asked = day(mild, slope=4.0, before=later, binds=False)
+    driven, asked = day(mild, slope=4.0, before=found.state, hour=1)
     assert asked == []
     assert driven.traffic.messages == 8
     assert driven.traffic.disclosed == 0
     np.testing.assert_array_equal(driven.result.price_per_kwh, np.roll(found.price_per_kwh, -1, axis=1))
-    for _ in range(HOURS - 1):
-        later = np.append(driven.result.carry_per_kwh[:, 1:], np.full((8, 1), np.nan), axis=1)
-        driven, _ = day(mild, slope=4.0, before=later, binds=False)
+    for hour in range(2, HOURS + 1):
+        driven, _ = day(mild, slope=4.0, before=driven.result.state, hour=hour)
     np.testing.assert_array_equal(driven.result.price_per_kwh, found.price_per_kwh)
 
 
@@ -83,8 +81,8 @@ def test_a_green_home_plans_on_what_grey_energy_is_worth_to_it():
     n = 4
     wants = Preference(0.01, 0.04, np.array([True, False, False, False]), np.full(4, False))
     opened = midnight(n)
-    opened = opened._replace(site=standing(opened)._replace(prefers=wants))
-    driven = drive(Peer().ahead(opened), lambda q: Plans(q.product, q.party, np.ones((n, HOURS))), Traffic(), private=True)
+    opened = opened._replace(site=site_of(opened)._replace(prefers=wants))
+    driven = drive(Peer().plan(opened, None), lambda q: Plans(q.product, q.party, np.ones((n, HOURS))), Traffic(), private=True)
     np.testing.assert_allclose(driven.result.price_per_kwh[:, 0], [BUY + 0.05, BUY + 0.01, BUY + 0.01, BUY + 0.01])
 
 

@@ -8,10 +8,12 @@ import pytest
 
 from gridagora.core import registry
 from gridagora.core.errors import InputError, PartError
-from gridagora.core.exchange import Status, Transactions, quote
+from gridagora.core.exchange import Status, Transactions, quote, take
 from gridagora.core.outcome import welfare_usd
 from gridagora.core.registry import FACTS, names
-from gridagora.core.session import opening
+from gridagora.core.rules import POSTED_PRICE, Bidder, Disclosure, LookAhead, Pricing, Rulebook
+from gridagora.core.session import Clearing, Commitment, GateOpen, Posted
+from gridagora.core.tariff import plan_at, post
 from gridagora.kernels.curve import Curves, at
 from gridagora.run.compare import compare, prepare
 from gridagora.run.score import score
@@ -76,6 +78,18 @@ def own(monkeypatch):
     return registry.register
 
 
+OWN_PRICE = Rulebook(("home",), Bidder.HOME, Disclosure.CURVES, LookAhead.POSTED, Pricing.BY_PARTY)
+
+
+def start(self, baseline):
+    """Remember nothing."""
+
+
+def plan(self, opening, state):
+    """Let homes plan on the forecast."""
+    return plan_at(quote(opening.product, opening.party, opening.supply.import_per_kwh), state)
+
+
 def mid_market(call, tenders):
     """Return the textbook mid-market rate: local energy at the middle of both outside prices, the rest as the net of all asks.
 
@@ -90,7 +104,8 @@ def mid_market(call, tenders):
     pays = (local * middle + (bought - local) * buy) / max(bought, 1e-9)
     earns = (local * middle + (sold - local) * sell) / max(sold, 1e-9)
     price = np.where(p_kw >= 0, pays, earns)
-    return Transactions(call.product, call.party, np.full(n, -1), p_kw[:, None], price[:, None], np.full(n, Status.FILLED))
+    awards = Transactions(call.product, call.party, np.full(n, -1), p_kw[:, None], price[:, None], np.full(n, Status.FILLED))
+    return Clearing(awards)
 
 
 def register_mid_market(own):
@@ -99,14 +114,13 @@ def register_mid_market(own):
     class MidMarket:
         """Mid-market rate."""
 
+        rules: ClassVar[Rulebook] = OWN_PRICE
         strategy: str = "home"
+        start, plan = start, plan
 
-        def outlook(self, call):
-            return call.supply.import_per_kwh
-
-        def session(self, call):
-            tenders = yield opening(call)
-            return mid_market(call, tenders)
+        def clear(self, opening, state):
+            tenders = yield GateOpen(opening.product)
+            return mid_market(opening, tenders)
 
 
 def test_a_market_of_ones_own_is_billed_at_the_prices_of_its_transactions(tiny, own):
@@ -136,14 +150,15 @@ def test_a_market_whose_own_strategy_does_not_exist_is_refused_before_the_run(ti
     class Lost:
         """No such strategy."""
 
+        rules: ClassVar[Rulebook] = OWN_PRICE._replace(strategies=("clairvoyant",))
         strategy: str = "clairvoyant"
 
-    with pytest.raises(InputError, match=r"lost.strategy: got 'clairvoyant', .* a strategy that exists, named in its class"):
+    with pytest.raises(InputError, match=r"lost.strategy: got 'clairvoyant', .* a strategy that exists, named by its rules"):
         compare(tiny[0], ["flat", "lost"])
 
 
 def returns_nothing(call):
-    yield opening(call)
+    yield GateOpen(call.product)
 
 
 def yields_a_number(call):
@@ -155,33 +170,39 @@ def yields_not(call):
 
 
 def one_row_short(call):
-    found = mid_market(call, (yield opening(call)))
-    return found._replace(**{name: getattr(found, name)[:-1] for name in found._fields[1:]})
+    found = mid_market(call, (yield GateOpen(call.product))).transactions
+    return Clearing(take(found, range(len(found.party) - 1)))
 
 
 def price_of_nan(call):
-    found = mid_market(call, (yield opening(call)))
-    return found._replace(price_per_kwh=np.full_like(found.price_per_kwh, np.nan))
+    found = mid_market(call, (yield GateOpen(call.product))).transactions
+    return Clearing(found._replace(price_per_kwh=np.full_like(found.price_per_kwh, np.nan)))
 
 
 def posts_to_nobody(call):
-    yield opening(call)
-    return Transactions(call.product, *(np.zeros(0, np.int64),) * 2, *(np.zeros((0, 1)),) * 2, np.zeros(0, np.int64))
+    yield GateOpen(call.product)
+    return Clearing()
+
+
+def posts_without_a_gate(call):
+    yield Posted(quote(call.product, call.party[:0], np.zeros(1)))
+    return Clearing()
 
 
 WRONG = [
-    (returns_nothing, "home", "the session of the market Wrong returned NoneType, expected Transactions"),
-    (yields_a_number, "home", "yields float, expected Quotes"),
-    (yields_not, "home", "the market Wrong gave a session of type NoneType, expected a function that yields"),
+    (returns_nothing, "home", "the session of the market Wrong returned NoneType, expected a Clearing"),
+    (yields_a_number, "home", "yields float, expected GateOpen, Quotes"),
+    (yields_not, "home", "the market Wrong gave a session of type NoneType, expected a generator: a function that yields"),
     (one_row_short, "home", "returned 2 transactions, expected one for each of the 3 parties"),
     (price_of_nan, "home", r"price_per_kwh of shape \(3, 1\), expected finite numbers"),
-    (posts_to_nobody, "home", "returned 0 transactions, expected one for each of the 3 parties"),
-    (posts_to_nobody, "price_taker", "bound nobody and quoted no price to all"),
+    (posts_to_nobody, "home", "returned no transactions, expected one for each of the 3 parties"),
+    (posts_without_a_gate, "price_taker", "quoted no price to all .* parties, and by its rules nobody tenders"),
 ]
 
 
 @pytest.mark.parametrize(("play", "strategy", "said"), WRONG)
 def test_a_session_that_no_run_could_follow_is_refused_with_its_class(tiny, own, play, strategy, said):
+    declared = OWN_PRICE if strategy == "home" else POSTED_PRICE
     kind = strategy
 
     @own("market", "wrong")
@@ -189,55 +210,80 @@ def test_a_session_that_no_run_could_follow_is_refused_with_its_class(tiny, own,
     class Wrong:
         """Yields or returns nonsense."""
 
-        strategies: ClassVar[tuple[str, ...]] = (kind,)
+        rules: ClassVar[Rulebook] = declared
         strategy: str = kind
+        start, plan = start, plan
 
-        def outlook(self, call):
-            return call.supply.import_per_kwh
-
-        def session(self, call):
-            return play(call)
+        def clear(self, opening, state):
+            return play(opening)
 
     with pytest.raises(PartError, match=said):
         simulate(tiny[0].market("wrong"), tiny[1])
 
 
-def test_prices_by_device_are_refused_and_an_outlook_of_another_shape(tiny, own):
+def test_prices_by_device_are_refused_and_a_plan_of_another_shape(tiny, own):
     @own("market", "by_device")
     @dataclass(frozen=True)
     class ByDevice:
         """A price for each device."""
 
+        rules: ClassVar[Rulebook] = OWN_PRICE._replace(strategies=("look_ahead",), bidder=Bidder.DEVICE, pricing=Pricing.UNIFORM)
         short: bool = False
         strategy: str = "look_ahead"
+        start = start
 
-        def outlook(self, call):
-            return call.supply.import_per_kwh[: 3 if self.short else None]
+        def plan(self, opening, state):
+            path = opening.supply.import_per_kwh[: 3 if self.short else None]
+            return plan_at(quote(opening.product, opening.party, path), state)
 
-        def session(self, call):
-            tenders = yield opening(call)
-            found = mid_market(call, tenders)
-            return found._replace(price_per_kwh=np.arange(len(call.party))[:, None] * 0.01)
+        def clear(self, opening, state):
+            tenders = yield GateOpen(opening.product)
+            found = mid_market(opening, tenders).transactions
+            return Clearing(found._replace(price_per_kwh=np.arange(len(opening.party))[:, None] * 0.01))
 
-    with pytest.raises(PartError, match="gave each device a price, but a meter has one"):
+    with pytest.raises(PartError, match=r"gave parties different prices, but its rules say Pricing\.UNIFORM"):
         simulate(ByDevice(), tiny[1])
-    with pytest.raises(PartError, match=r"the outlook of the market ByDevice is shape \(3,\), expected finite prices of shape"):
+    with pytest.raises(PartError, match=r"the plan of the market ByDevice holds price_per_kwh of shape \(3,\), expected finite"):
         simulate(ByDevice(short=True), tiny[1])
 
 
-def test_a_posted_price_still_needs_no_transactions(tiny, own):
+def test_what_a_plan_binds_must_be_declared(tiny, own):
+    class Early:
+        """Binds what its rules do not say."""
+
+        rules: ClassVar[Rulebook] = POSTED_PRICE
+        strategy: str = "price_taker"
+        start = start
+
+        def plan(self, opening, state):
+            found = yield from plan(self, opening, state)
+            n, h = len(opening.party), len(opening.supply.import_per_kwh)
+            return found._replace(commitments=(Commitment(opening.product, h, np.zeros((n, h)), np.zeros(h)),))
+
+        def clear(self, opening, state):
+            return post(quote(opening.product, opening.party, opening.supply.import_per_kwh))
+
+    with pytest.raises(PartError, match="binds P for the horizon DAY_AHEAD, which its rules do not declare"):
+        simulate(Early(), tiny[1])
+
+
+def test_a_posted_price_needs_no_transactions(tiny, own):
     @own("market", "posted")
     @dataclass(frozen=True)
-    class Posted:
+    class PostedPrice:
         """A price for all."""
 
+        rules: ClassVar[Rulebook] = POSTED_PRICE
         strategy: str = "price_taker"
+        start, plan = start, plan
 
-        def outlook(self, call):
-            return call.supply.import_per_kwh
+        def clear(self, opening, state):
+            return post(quote(opening.product, opening.party, opening.supply.import_per_kwh))
 
-        def session(self, call):
-            yield quote(call.product, call.party, call.supply.import_per_kwh[:1])
-            return Transactions(call.product, *(np.zeros(0, np.int64),) * 2, *(np.zeros((0, 1)),) * 2, np.zeros(0, np.int64))
+    assert (score("posted", simulate(PostedPrice(), tiny[1]), tiny[1]).bill_usd != 0).all()
 
-    assert (score("posted", simulate(Posted(), tiny[1]), tiny[1]).bill_usd != 0).all()
+
+def test_every_strategy_that_a_market_names_bids_as_its_rules_say():
+    for market in names("market"):
+        rules = registry.find("market", market)().rules
+        assert {registry.find("strategy", name)().bidder for name in rules.strategies} == {rules.bidder}, market

@@ -6,7 +6,7 @@ from gridagora.core.exchange import Status, Transactions, tender
 from gridagora.core.graph import complete
 from gridagora.core.place import Level, places
 from gridagora.core.product import Commodity, Horizon, Product
-from gridagora.core.session import Call, Site, Supply, Traffic, drive, opening
+from gridagora.core.session import Clearing, GateOpen, Opening, Site, Supply, Traffic, drive
 from gridagora.kernels.consensus import owner
 from gridagora.kernels.curve import curves
 from gridagora.markets.peer import Peer
@@ -27,12 +27,12 @@ def test_a_tender_discloses_power_and_price_of_every_point():
     """Two homes, two points and three points: ten numbers."""
     product = Product(Commodity.P, 0, 300, Horizon.REAL_TIME, 0)
     supply = Supply(np.array([0.1]), np.array([0.05]), np.array([0.0]), np.inf, 1.0)
-    call = Call(product, np.arange(2), supply, np.array([np.nan]), (), np.zeros(0))
+    call = Opening(product, np.arange(2), supply)
     offered = tender(product, call.party, curves([([0.0, 4.0], [0.3, 0.1]), ([0.0, 1.0, 2.0], [0.3, 0.2, 0.1])]))
 
     def session():
-        yield opening(call)
+        yield GateOpen(product)
         nil = np.zeros((2, 1))
-        return Transactions(product, call.party, np.full(2, -1), nil, nil, np.full(2, Status.FILLED))
+        return Clearing(Transactions(product, call.party, np.full(2, -1), nil, nil, np.full(2, Status.FILLED)))
 
     assert drive(session(), lambda _: offered, Traffic()).traffic.disclosed == 10

@@ -5,12 +5,17 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from gridagora.core.agents import HomeAgents
 from gridagora.core.place import Level, lift_kw, places
+from gridagora.core.session import Traffic, drive
 from gridagora.kernels.value import PENALTY
 from gridagora.markets.layered import Layered, branches
 from gridagora.run import ahead
+from gridagora.run import fleet as homes_at
 from gridagora.run.compare import prepare
 from gridagora.run.desk import opened
+from gridagora.run.opening import hour_product, open_plan
+from gridagora.run.outlook import energy_per_kwh
 from gridagora.run.score import score
 from gridagora.run.simulate import simulate
 from gridagora.scenario import build, read
@@ -33,18 +38,17 @@ def made(count, days=1, seed=1, layers=""):
     return scene, prepare(scene)
 
 
-def midnight(study, market, monkeypatch):
-    """Agree the first midnight; return the call, what every device was told to be, load, the price of a home, and the desk."""
-    seen = {}
-    agreed, proposals = ahead._agreed, ahead._proposals
-    monkeypatch.setattr(ahead, "_agreed", lambda desk, call, *rest: seen.setdefault("out", agreed(desk, call, *rest)))
-    monkeypatch.setattr(ahead, "_proposals", lambda *given: seen.setdefault("given", given) and proposals(*given))
-    call = ahead._call
-    monkeypatch.setattr(ahead, "_call", lambda *given: seen.setdefault("call", call(*given)))
+def midnight(study, market):
+    """Agree the first midnight; return its opening, what homes believe, the price of a home, and the desk."""
     desk = opened(market, study)
-    ahead.plan_hour(desk, 0, None, None)
-    _, told, _, net_kw = seen["given"]
-    return seen["call"], told, net_kw, seen["out"][0][0], desk
+    product = hour_product(desk, 0)
+    opening = open_plan(desk, product)
+    energy = energy_per_kwh(study.wholesale, 0, study.window_h)
+    specs, sessions = homes_at.beliefs(desk.fleet, 0, study.window_h, float(energy.mean()) + study.wholesale.delivery_per_kwh)
+    believed = ahead.believed(desk, 0, specs, sessions)
+    plan = drive(market.plan(opening, None), HomeAgents(believed).answer, Traffic()).result
+    ahead.plan_hour(desk, 0, None)
+    return opening, believed, plan.price_per_kwh[0], desk
 
 
 def store_rows(s):
@@ -103,9 +107,9 @@ def within_reach(s):
     return s._replace(**bounds)
 
 
-def clarabel_price(call, told, net_kw, usable_kw):
+def clarabel_price(opening, told, net_kw, usable_kw):
     """Return the multipliers of the hourly balance of the whole feeder, shape (h,) [$/kWh]."""
-    s, h = call.supply, len(call.supply.import_per_kwh)
+    s, h = opening.supply, len(opening.supply.import_per_kwh)
     blocks = [store_rows(within_reach(spec)) for spec in told if len(spec.x0)]
     one = sp.identity(h)
     buy = sp.hstack([one, -one, sp.csc_matrix((h, h))])
@@ -133,25 +137,25 @@ def clarabel_price(call, told, net_kw, usable_kw):
 
 
 @pytest.mark.parametrize(("count", "seed"), [(24, 1), (12, 2)])
-def test_prices_of_the_day_ahead_are_the_multipliers_of_the_same_problem(count, seed, monkeypatch):
+def test_prices_of_the_day_ahead_are_the_multipliers_of_the_same_problem(count, seed):
     """Clarabel on the problem of the first midnight: a walk with a constant step left 0.7 ct on average and 8.5 at worst."""
     _, study = made(count, seed=seed)
     market = Layered()
-    call, told, net_kw, path, desk = midnight(study, market, monkeypatch)
+    opening, believed, path, desk = midnight(study, market)
     usable_kw = study.wholesale.limit_kw * (1 - market.reserve_share)
-    price = clarabel_price(call, told, net_kw, usable_kw)
-    assert np.abs(price - call.supply.import_per_kwh).max() > 0.002  # the limit binds
+    price = clarabel_price(opening, believed.stores, believed.net_kw, usable_kw)
+    assert np.abs(price - opening.supply.import_per_kwh).max() > 0.002  # the limit binds
     assert np.abs(path - price).mean() <= 0.0001
     assert np.abs(path - price).max() <= 0.001
     assert 0 <= desk.track.worst[1] <= 1e-4
     assert desk.positions["day-ahead"].p_kw.sum(0).max() <= usable_kw * (1 + 1e-6)
 
 
-def test_positions_keep_the_limit_of_every_place_within_a_millionth(monkeypatch):
+def test_positions_keep_the_limit_of_every_place_within_a_millionth():
     """Zones with limits of their own: their rows join the same search, each with its own premium."""
     _, study = made(24, layers="zone_limit_share_of_flat_peak = 0.7")
     market, site = Layered(), study.site
-    _, _, _, _, desk = midnight(study, market, monkeypatch)
+    *_, desk = midnight(study, market)
     load_kw = lift_kw(site.tree, site.place, desk.positions["day-ahead"].p_kw)
     high_kw = np.where(site.tree.parent < 0, study.wholesale.limit_kw, site.high_kw) * (1 - market.reserve_share)
     assert np.isfinite(high_kw[site.tree.parent >= 0]).sum() >= 2

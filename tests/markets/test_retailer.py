@@ -1,4 +1,4 @@
-"""The retailer market on hand-made calls: the equilibrium of the game, its modes, the outside tariff, real time."""
+"""The retailer market on hand-made openings: the equilibrium of the game, its modes, the outside tariff, real time."""
 
 from typing import NamedTuple
 
@@ -7,35 +7,27 @@ import pytest
 
 from gridagora.core.errors import InputError, PartError
 from gridagora.core.exchange import Plans, Status, tender
-from gridagora.core.product import Commodity, Horizon, Product
+from gridagora.core.product import Commodity, Horizon, Product, following
 from gridagora.core.retail_game import followers, price_per_kwh
 from gridagora.core.retail_inner import Terms
 from gridagora.core.retail_reference import certificate
 from gridagora.core.retail_rounds import Asked, Community, Rule, answered, community, idle, play, said
-from gridagora.core.session import Call, Site, Supply, Traffic, drive
+from gridagora.core.session import Opening, PricePath, Supply, Traffic, drive
+from gridagora.core.tariff import Tariff
 from gridagora.kernels.curve import curves
 from gridagora.kernels.value import respond
 from gridagora.markets import retailer
-from gridagora.markets.retailer import Path, Retailer, corrected
+from gridagora.markets.retailer import Path, Retailer, State, corrected
 from gridagora.run.claims import batteries
 
 T, N, M = 24, 4, 6
 LEADS = np.arange(N + M) < N
 
 
-class Told(NamedTuple):
-    """A call that says who leads and what retail price was agreed."""
-
-    product: Product
-    party: np.ndarray
-    supply: Supply
-    tariff_per_kwh: np.ndarray
-    specs: tuple
-    before_per_kwh: np.ndarray
-    site: Site | None = None
-    binds: bool = False
-    leads: np.ndarray | None = None
-    agreed_per_kwh: np.ndarray | None = None
+def remembered(tariff: float = np.inf, path: PricePath | None = None) -> State:
+    """Return a state with one outside tariff for two days, none where it is inf."""
+    price = np.full(2 * T, tariff)
+    return State(Tariff(0, 3600, price, price), path)
 
 
 class Scene(NamedTuple):
@@ -61,11 +53,10 @@ def scene(*, shifting: bool = False, own_share: float = 1.0) -> Scene:
     return Scene(community(users, made, (packs,), (np.arange(N),), buy, 0.6 * buy, own_share), worth, slope)
 
 
-def opening(s: Scene, *, limit_kw: float = np.inf, tariff: float = np.nan, **fields) -> Told:
+def opening(s: Scene, *, limit_kw: float = np.inf, hour: int = 0, is_prosumer=LEADS) -> Opening:
     product = Product(Commodity.P, 0, 3600, Horizon.DAY_AHEAD, 0)
     supply = Supply(s.community.buy_per_kwh, s.community.sell_per_kwh, np.zeros(T), limit_kw, 1.0)
-    told = Told(product, np.arange(N + M), supply, np.full(T, tariff), (), np.full(T, np.nan), binds=True, leads=LEADS)
-    return told._replace(**fields)
+    return Opening(following(product, hour), np.arange(N + M), supply, binds=hour == 0, is_prosumer=is_prosumer)
 
 
 class Seated:
@@ -101,9 +92,10 @@ def plans(s: Scene, quotes) -> Plans:
     return Plans(quotes.product, quotes.party, p_kw)
 
 
-def agreed(s: Scene, call: Told | None = None, **fields):
+def agreed(s: Scene, call: Opening | None = None, state: State | None = None, **fields):
     market = Retailer(**{"rounds_day_ahead": 40, "game_rounds": 200, **fields})
-    return drive(market.ahead(opening(s) if call is None else call), Seated(s), Traffic())
+    begun = remembered() if state is None else state
+    return drive(market.plan(opening(s) if call is None else call, begun), Seated(s), Traffic())
 
 
 @pytest.mark.parametrize("shifting", [False, True])
@@ -120,13 +112,13 @@ def test_the_market_ends_at_the_equilibrium_of_the_game(shifting: bool) -> None:
 def test_nobody_gains_alone_from_what_the_market_agreed(limited: bool) -> None:
     s = scene(shifting=True)
     free = agreed(s).result
-    call = opening(s, tariff=float(np.median(free.price_per_kwh[-1])))
+    call, state = opening(s), remembered(float(np.median(free.price_per_kwh[-1])))
     if limited:
         call = call._replace(
             supply=call.supply._replace(limit_kw=0.8 * float(np.abs(free.p_kw.sum(0)).max()))
         )  # it holds both ways
     seated = Seated(s)
-    found = drive(Retailer(game_rounds=300).ahead(call), seated, Traffic())
+    found = drive(Retailer(game_rounds=300).plan(call, state), seated, Traffic())
     internal = found.result.price_per_kwh[0]
     assert certificate(seated.community, seated.held, internal).share <= 1e-5
     assert found.traffic.disclosed > 0
@@ -155,7 +147,7 @@ def test_nobody_pays_more_than_the_outside_tariff() -> None:
     s = scene()
     free = agreed(s).result.price_per_kwh[-1]
     cap = float(np.median(free))
-    capped = agreed(s, opening(s, tariff=cap)).result.price_per_kwh[-1]
+    capped = agreed(s, state=remembered(cap)).result.price_per_kwh[-1]
     assert capped.max() <= cap
     assert (capped < cap).any()
 
@@ -163,8 +155,7 @@ def test_nobody_pays_more_than_the_outside_tariff() -> None:
 def test_the_retail_price_stands_until_it_is_agreed_anew_and_prosumers_plan_on() -> None:
     s = scene()
     first = agreed(s)
-    carry = np.append(first.result.carry_per_kwh[:, 1:], np.full((3, 1), np.nan), axis=1)
-    later = agreed(s, opening(s, binds=False, before_per_kwh=carry))
+    later = agreed(s, opening(s, hour=1), first.result.state)
     retail = first.result.price_per_kwh[-1]
     assert np.array_equal(later.result.price_per_kwh[-1, :-1], retail[1:])
     assert np.isfinite(later.result.price_per_kwh).all()
@@ -194,18 +185,11 @@ def real_time(agreed_per_kwh: float, limit_kw: float = np.inf, order=slice(None)
     product = Product(Commodity.P, 0, 300, Horizon.REAL_TIME, 0)
     supply = Supply(np.array([0.2]), np.array([0.1]), np.zeros(1), limit_kw, 1.0)
     leads = np.array([True, True, False, False])[order]
-    call = Told(
-        product,
-        np.arange(4)[order],
-        supply,
-        np.array([np.nan]),
-        (),
-        np.zeros(0),
-        leads=leads,
-        agreed_per_kwh=np.full(4, agreed_per_kwh),
-    )
+    call = Opening(product, np.arange(4)[order], supply, is_prosumer=leads)
+    path = PricePath(0, np.array([[0.0], [agreed_per_kwh], [1.0]]))
     offered = curves([BOOK[i] for i in np.arange(4)[order]])
-    return drive(Retailer().session(call), lambda _: tender(product, call.party, offered), Traffic()).result
+    session = Retailer().clear(call, remembered(path=path))
+    return drive(session, lambda _: tender(product, call.party, offered), Traffic()).result.transactions
 
 
 def test_end_users_buy_at_the_agreed_price_and_prosumers_trade_the_rest_inside_the_wedge() -> None:
@@ -231,11 +215,12 @@ def test_real_time_does_not_know_the_order_of_homes_and_keeps_the_limit() -> Non
     assert plain.p_kw.sum() <= 1.0 + 1e-6
 
 
-def test_a_call_that_says_nothing_of_roles_has_only_prosumers() -> None:
+def test_an_opening_that_says_nothing_of_roles_has_only_prosumers() -> None:
     product = Product(Commodity.P, 0, 300, Horizon.REAL_TIME, 0)
     supply = Supply(np.array([0.2]), np.array([0.1]), np.zeros(1), np.inf, 1.0)
-    call = Call(product, np.arange(4), supply, np.array([np.nan]), (), np.zeros(0))
-    trades = drive(Retailer().session(call), lambda _: tender(product, call.party, curves(BOOK)), Traffic()).result
+    call = Opening(product, np.arange(4), supply)
+    session = Retailer().clear(call, remembered())
+    trades = drive(session, lambda _: tender(product, call.party, curves(BOOK)), Traffic()).result.transactions
     assert np.ptp(trades.price_per_kwh) == 0
 
 
@@ -252,13 +237,17 @@ def test_what_cannot_be_is_refused_by_its_key() -> None:
         with pytest.raises(InputError, match=key):
             Retailer(**{key: value})
     with pytest.raises(InputError, match="no home with PV"):
-        agreed(scene(), opening(scene(), leads=np.zeros(N + M, bool)))
+        agreed(scene(), opening(scene(), is_prosumer=np.zeros(N + M, bool)))
     with pytest.raises(InputError, match="no plans"):
-        drive(Retailer().ahead(opening(scene())), lambda _: None, Traffic())
+        drive(Retailer().plan(opening(scene()), remembered()), lambda _: None, Traffic())
     with pytest.raises(InputError, match="no offers"):
-        drive(Retailer().ahead(opening(scene())), lambda m: None if isinstance(m, Asked) else Seated(scene())(m), Traffic())
+        drive(
+            Retailer().plan(opening(scene()), remembered()),
+            lambda m: None if isinstance(m, Asked) else Seated(scene())(m),
+            Traffic(),
+        )
     with pytest.raises(InputError, match="no tenders"):
-        drive(Retailer().session(opening(scene())), lambda _: None, Traffic())
+        drive(Retailer().clear(opening(scene()), remembered()), lambda _: None, Traffic())
 
 
 def test_end_users_absorb_what_is_offered() -> None:

@@ -11,7 +11,7 @@ from gridagora.core.errors import InputError
 from gridagora.run import behind
 from gridagora.run import fleet as homes_at
 from gridagora.run.compare import compare, prepare
-from gridagora.run.desk import tariff
+from gridagora.run.desk import baseline
 from gridagora.run.score import score
 from gridagora.run.simulate import simulate
 from gridagora.scenario import build, read
@@ -74,7 +74,8 @@ def test_the_flat_tariff_earns_its_cost_from_homes_that_do_not_answer(outcomes):
 def test_time_of_use_earns_the_cost_of_the_baseline(low, low_study, outcomes):
     """T30 with a kink: import revenue less credits, on the homes of the baseline."""
     flat = outcomes["flat"]
-    price = tariff(low.market("tou"), low_study, np.resize(flat.wholesale_per_kwh, 2 * len(flat.start_s)))[: len(flat.start_s)]
+    wholesale = np.resize(flat.wholesale_per_kwh, 2 * len(flat.start_s))
+    price = low.market("tou").start(baseline(low_study, wholesale)).import_per_kwh[: len(flat.start_s)]
     revenue = (flat.home_kw.clip(min=0) @ price).sum() - CREDIT * (-flat.home_kw).clip(min=0).sum()
     cost = flat.load_kw @ (flat.wholesale_per_kwh + flat.delivery_per_kwh)
     assert revenue == pytest.approx(cost, abs=1e-9)

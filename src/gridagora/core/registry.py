@@ -7,13 +7,14 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from gridagora.core.errors import InputError, Problem, nearest
+from gridagora.core.rules import Rulebook
 
 Part = TypeVar("Part", bound=Callable[..., Any])
 ROOMS = MappingProxyType(
     {"device": "devices", "strategy": "strategies", "market": "markets", "metric": "metrics", "source": "sources"}
 )
 # What a class of market is, which no scenario can change: class variables, not fields.
-FACTS = ("strategies", "private", "told_specs", "own_prices")
+FACTS = ("rules",)
 _parts: dict[tuple[str, str], Any] = {}
 
 
@@ -50,9 +51,9 @@ def find(kind: str, name: str) -> Any:
 
 
 def strategies(market: str) -> tuple[str, ...]:
-    """Return the strategies that fit a market: those its class names, else the one it has by default."""
-    own = vars(find("market", market))
-    return tuple(own.get("strategies", (own.get("strategy", ""),)))
+    """Return the strategies that fit a market: those its rules name."""
+    rules: Rulebook = find("market", market)().rules
+    return rules.strategies
 
 
 def misfit(market: str, strategy: str, where: str) -> list[Problem]:
@@ -60,6 +61,6 @@ def misfit(market: str, strategy: str, where: str) -> list[Problem]:
     fit = [name for name in strategies(market) if name in names("strategy")]
     if strategy in fit:
         return []
-    listed = " or ".join(f"'{name}'" for name in fit) or "a strategy that exists, named in its class as `strategies`"
+    listed = " or ".join(f"'{name}'" for name in fit) or "a strategy that exists, named by its rules"
     hint = nearest(strategy, fit) if len(fit) > 1 else ""
     return [Problem(where, f"'{strategy}'", f"a strategy that fits the design '{market}': {listed}", hint)]

@@ -1,4 +1,4 @@
-"""What a market knows when it opens, and how a session is driven: quotes down, tenders up, until transactions."""
+"""The market contract: what a design knows when it opens, what it may say, what it returns, and how a session is driven."""
 
 from collections.abc import Callable, Generator
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -6,18 +6,19 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 
 from gridagora.core.errors import PartError
-from gridagora.core.exchange import Plans, Proposals, Quotes, Tenders, Transactions, count_bytes, count_messages, quote
+from gridagora.core.exchange import Plans, Proposals, Quotes, Tenders, Transactions, count_bytes, count_messages
 from gridagora.core.place import Level, Places, places
 from gridagora.core.product import Product
-from gridagora.core.retail_inner import Terms
-from gridagora.core.retail_rounds import Asked
-from gridagora.core.retail_rounds import Said as Offered
+from gridagora.core.spec import Spec
+from gridagora.core.spec import count_bytes as spec_bytes
+from gridagora.core.spec import count_messages as spec_messages
+from gridagora.core.spec import disclosed as spec_numbers
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.curve import Curves
-from gridagora.kernels.value import Stores
 
 ROUNDS_MAX = 10_000
 REACH_KW = 1e7  # what a substation can carry where nobody limits it
+State = TypeVar("State")
 
 
 class Supply(NamedTuple):
@@ -62,23 +63,30 @@ class Site(NamedTuple):
     base_kw: Col | None = None  # (m, h) of the hours at hand, 0 at the roots; None: nobody but the parties
 
 
-class Call(NamedTuple):
-    """One opening of a market: the product, who takes part, the supply, and what the design may know of the homes.
+class Baseline(NamedTuple):
+    """The homes of the flat design, by interval: what a tariff is set on before a run.
 
-    `tariff_per_kwh` (h,) is nan where the design has no tariff; `specs` is empty unless the design is told every spec;
-    `before_per_kwh` is what the outlook of the opening before handed on, (h,) or (m, h), shifted to this one, nan at first.
+    The first run has no baseline yet: its tariffs are `fixed_per_kwh`.
     """
 
+    start_s: int
+    duration_s: int
+    local_hour: Col  # (T,) local hour of day; a day follows the run, for the look-ahead
+    cost_usd_per_h: Col  # (t,) what the homes add to the cost of the substation
+    load_kw: Col  # (t,) of all homes together, net
+    exported_kw: Col  # (t,) of those that export
+    fixed_per_kwh: float | None = None
+
+
+class Opening(NamedTuple):
+    """One opening of a market: the first of h products, who takes part, where they stand, and the substation's tender."""
+
     product: Product
-    party: Index  # (n,)
+    party: Index  # (n,) homes; in real time devices where devices tender
     supply: Supply
-    tariff_per_kwh: Col  # (h,)
-    specs: tuple[Stores, ...]
-    before_per_kwh: Col
     site: Site | None = None  # None: every party stands at the root
-    binds: bool = False  # whether positions follow from a look-ahead
-    leads: Flag | None = None  # (n,) homes with PV, a battery or a car, where parties are homes
-    agreed_per_kwh: Col | None = None  # (n,) price of the hour that each home agreed to ahead
+    binds: bool = False  # whether the gate of the day ahead closes with this opening
+    is_prosumer: Flag | None = None  # (n,) homes with PV, a battery or a car, where parties are homes
 
 
 class Behind(NamedTuple):
@@ -89,20 +97,38 @@ class Behind(NamedTuple):
     net_kw: Col  # (n,) load without devices
 
 
-class Passed(NamedTuple):
+class GateOpen(NamedTuple):
+    """The gate is open, as all know by the clock: no message. Parties answer with `Tenders`."""
+
+    product: Product
+
+
+class Posted(NamedTuple):
+    """Prices that nobody answers."""
+
+    quotes: Quotes
+
+
+class Costed(NamedTuple):
+    """Quotes which parties answer with `Proposals`: a plan, and what it costs them. Quotes alone are answered with `Plans`."""
+
+    quotes: Quotes
+
+
+class SpecRequest(NamedTuple):
+    """The operator asks for the specification of every device; parties answer with one `Spec` for each kind."""
+
+    product: Product
+
+
+class LayerMessages(NamedTuple):
     """What layers told each other while parties waited: curves or plans up, prices down. Nobody answers; it is counted."""
 
     up: Tenders | Plans | Proposals
     down: Quotes
 
 
-class Costed(NamedTuple):
-    """Quotes which parties answer with `Proposals`: a plan, and what it costs them."""
-
-    quotes: Quotes
-
-
-class Talk(NamedTuple):
+class PeerMessages(NamedTuple):
     """What parties told each other directly in some rounds of a session, already counted; nobody answers.
 
     `disclosed` are the numbers that all homes together sent about themselves.
@@ -114,23 +140,45 @@ class Talk(NamedTuple):
     disclosed: int
 
 
-class Outlook(NamedTuple):
-    """What an opening of a look-ahead leads to, as rows by party: a price path, and the power the parties mean to take.
+class Commitment(NamedTuple):
+    """Positions that bind before delivery, h consecutive products from the first on; delivery is owed at their price.
 
-    `carry_per_kwh` is handed to the next opening; `gap_share` is the certified gap of the plan over its cost, nan where none is.
+    Of the commodity E it is the mean power of the hours together. `premium_per_kwh` is what a kWh costs beyond wholesale and
+    delivery, (h,), (n, h) or (1,). Where devices bid, p_kw is theirs and the home's load comes on top at the same price.
     """
 
-    price_per_kwh: Col  # (n, h)
-    p_kw: Col  # (n, h)
-    carry_per_kwh: Col
+    product: Product
+    hours: int
+    p_kw: Col  # (n, h), or (n, 1) of an E product
+    premium_per_kwh: Col
+
+
+class Plan(NamedTuple, Generic[State]):
+    """What a look-ahead leads to: the prices that homes plan on, what is bound, and what the design itself remembers.
+
+    `credit_per_kwh` is what export earns where that is not the price; `p_kw` what parties mean to take, where they said so.
+    `gap_share` is the certified gap of the plan over its cost, nan where none is.
+    """
+
+    price_per_kwh: Col  # (h,) for all, or (n, h) by home
+    state: State
+    credit_per_kwh: Col | None = None  # (h,)
+    p_kw: Col | None = None  # (n, h)
+    commitments: tuple[Commitment, ...] = ()
     gap_share: float = float("nan")
 
 
-Game = Terms | Asked  # of the retail game: who leads knows the terms and answers what is asked; a `Talk` counts it
-Said = Quotes | Costed | Passed | Talk | Transactions  # transactions said along the way are those of parties with each other
-Session = Generator[Said, Tenders | None, Transactions]
-Ahead = Generator[Said, Plans | Proposals | None, Outlook]
-Playing = Generator[Said | Game, Plans | Offered | None, Outlook]  # of a market that plays the retail game ahead
+class Clearing(NamedTuple):
+    """How an interval ends: one transaction for each party that tendered, or the price that was posted to all.
+
+    `local` are the trades of parties with each other and what they owe the network; `place_per_kwh` (m,) the price at every
+    place of the site.
+    """
+
+    transactions: Transactions | None = None
+    posted: Quotes | None = None
+    local: Transactions | None = None
+    place_per_kwh: Col | None = None
 
 
 class Traffic(NamedTuple):
@@ -142,7 +190,12 @@ class Traffic(NamedTuple):
     disclosed: int = 0  # numbers sent up, by all homes together
 
 
-def steps(supply: Supply, step: int = 0) -> tuple[Col, Col]:
+Session = Generator[Any, Any, Clearing]  # what it yields is one of the messages above, or of the design's own
+Planning = Generator[Any, Any, Plan[State]]
+Result = TypeVar("Result")
+
+
+def supply_curve(supply: Supply, step: int = 0) -> tuple[Col, Col]:
     """Return the supply of one interval as a rising polyline: power (k,) [kW] and price (k,) [$/kWh]."""
     buy, sell, top = float(supply.import_per_kwh[step]), float(supply.export_per_kwh[step]), supply.limit_kw
     if top >= REACH_KW:
@@ -152,26 +205,15 @@ def steps(supply: Supply, step: int = 0) -> tuple[Col, Col]:
     return power, np.array([below, below, sell, sell, buy, buy, over, over])
 
 
-Answer = TypeVar("Answer", Tenders, Plans | Offered, Plans | Proposals | Offered)
-Result = TypeVar("Result")
-
-
 class Driven(NamedTuple, Generic[Result]):
-    """How a session ended: its result, the last quotes, the new count, what layers told each other last, and local trades."""
+    """How a session ended: its result and the new count."""
 
     result: Result
-    quotes: Quotes | None
     traffic: Traffic
-    passed: Passed | None
-    local: Transactions | None
 
 
 def drive(
-    session: Generator[Said | Game, Answer | None, Result],
-    ask: Callable[[Quotes | Costed | Game], Answer | None],
-    traffic: Traffic,
-    *,
-    private: bool = False,
+    session: Generator[Any, Any, Result], ask: Callable[[Any], Any], traffic: Traffic, *, private: bool = False
 ) -> Driven[Result]:
     """Run a session to its end and count every row that crosses.
 
@@ -180,57 +222,72 @@ def drive(
     session
         The market's generator.
     ask
-        The carrier: takes quotes to the parties and brings their tenders or plans, or None where nobody answers.
+        The carrier: takes a message to the parties and brings their answer, or None where nobody answers. It also carries the
+        design's own messages, which the design counts itself in `PeerMessages`.
     traffic
         The count so far.
     private
-        Answers stay with the parties: in one process the generator acts for each of them, and tells in a `Talk` what they told
-        each other.
+        Answers stay with the parties: in one process the generator acts for each of them, and tells in `PeerMessages` what they
+        told each other.
 
     Returns
     -------
     Driven
-        Its result: binding transactions (no rows where the price is only posted), or the outlook.
+        A plan or a clearing.
 
     Raises
     ------
     PartError
-        A session that yields nothing, or what nobody can hear.
+        A session that does not end, or what the carrier cannot deliver.
     """
-    passed, local, quotes = None, None, None
-    said: Any = next(session, None)  # a session of one's own may yield nothing or nonsense
+    answer: Any = None
     for _ in range(ROUNDS_MAX):
-        answer = None
-        if isinstance(said, Passed):
-            passed = said
-            traffic = _counted(_counted(traffic, said.up), said.down)
-        elif isinstance(said, Transactions):
-            local = said
-        elif isinstance(said, Talk):
-            traffic = Traffic(*(before + more for before, more in zip(traffic, said, strict=True)))
-        elif isinstance(said, Terms | Asked):
-            answer = ask(said)
-        else:
-            quotes, answer = _quoted(said), ask(said)
-            traffic = _counted(traffic, quotes)._replace(rounds=traffic.rounds + 1)
-        if isinstance(answer, Tenders | Plans | Proposals) and not private:
-            traffic = _counted(traffic, answer)
-            traffic = traffic._replace(disclosed=traffic.disclosed + _numbers(answer))
         try:
             said = session.send(answer)
         except StopIteration as end:
-            if isinstance(end.value, Transactions):
-                traffic = _counted(traffic, end.value)
-            return Driven(end.value, quotes, traffic, passed, local)
-    raise RuntimeError(f"a market session did not end within {ROUNDS_MAX} rounds")
+            return Driven(end.value, _ended(traffic, end.value))
+        answer = None
+        if isinstance(said, LayerMessages):
+            traffic = _counted(_counted(traffic, said.up), said.down)
+        elif isinstance(said, PeerMessages):
+            traffic = Traffic(*(before + more for before, more in zip(traffic, said, strict=True)))
+        elif isinstance(said, Posted):
+            traffic = _round(_counted(traffic, said.quotes))
+        else:
+            traffic = _asked(traffic, said)
+            answer = ask(said)
+            traffic = traffic if private else _answered(traffic, answer)
+    raise PartError(f"a market session did not end within {ROUNDS_MAX} rounds")
 
 
-def _quoted(said: Any) -> Quotes:
-    if isinstance(said, Costed):
-        return said.quotes
-    if not isinstance(said, Quotes):
-        raise PartError(f"a market's session yields {type(said).__name__}, expected Quotes, Passed, Talk or local Transactions")
-    return said
+def _asked(traffic: Traffic, said: Any) -> Traffic:
+    if isinstance(said, GateOpen):
+        return _round(traffic)
+    if isinstance(said, Quotes | Costed):
+        return _round(_counted(traffic, said.quotes if isinstance(said, Costed) else said))
+    return traffic
+
+
+def _answered(traffic: Traffic, answer: Any) -> Traffic:
+    """Count an answer, and the numbers about a home that it discloses."""
+    if isinstance(answer, Tenders | Plans | Proposals):
+        traffic = _counted(traffic, answer)
+        return traffic._replace(disclosed=traffic.disclosed + _numbers(answer))
+    for table in answer if isinstance(answer, tuple) else ():
+        if isinstance(table, Spec):
+            messages, size = traffic.messages + spec_messages(table), traffic.bytes + spec_bytes(table)
+            traffic = Traffic(messages, size, traffic.rounds, traffic.disclosed + int(spec_numbers(table).sum()))
+    return traffic
+
+
+def _ended(traffic: Traffic, result: Any) -> Traffic:
+    if isinstance(result, Clearing) and result.transactions is not None:
+        return _counted(traffic, result.transactions)
+    return traffic
+
+
+def _round(traffic: Traffic) -> Traffic:
+    return traffic._replace(rounds=traffic.rounds + 1)
 
 
 def _counted(traffic: Traffic, table: Quotes | Tenders | Plans | Proposals | Transactions) -> Traffic:
@@ -244,17 +301,12 @@ def _numbers(answer: Tenders | Plans | Proposals) -> int:
     return answer.p_kw.size + (2 * len(answer.party) if isinstance(answer, Proposals) else 0)
 
 
-def opening(call: Call) -> Quotes:
-    """Return quotes to nobody: the gate opens by the clock, which needs no message."""
-    return quote(call.product, call.party[:0], np.zeros(1))
-
-
-def standing(call: Call) -> Site:
-    """Return where the parties stand: at one root, unless the call says otherwise."""
-    if call.site is not None:
-        return call.site
+def site_of(opening: Opening) -> Site:
+    """Return where the parties stand: at one root, unless the opening says otherwise."""
+    if opening.site is not None:
+        return opening.site
     root = places(["feeder"], [Level.FEEDER], [-1])
-    return Site(root, np.zeros(len(call.party), dtype=np.int64), np.full(1, np.inf))
+    return Site(root, np.zeros(len(opening.party), dtype=np.int64), np.full(1, np.inf))
 
 
 def hours_of(site: Site, first: int, count: int) -> Site:
@@ -262,7 +314,17 @@ def hours_of(site: Site, first: int, count: int) -> Site:
     return site if site.base_kw is None else site._replace(base_kw=site.base_kw[:, first : first + count])
 
 
-def nothing(call: Call) -> Transactions:
-    """Return transactions without rows: a posted price binds nobody."""
-    none, empty = np.zeros(0, dtype=np.int64), np.zeros((0, 1))
-    return Transactions(call.product, none, none, empty, empty, none)
+class PricePath(NamedTuple):
+    """Prices or premiums of consecutive intervals from a time on, as a design remembers them from one opening to the next."""
+
+    start_s: int
+    value_per_kwh: Col  # (..., h)
+
+
+def shift_path(path: PricePath, opening: Opening) -> Col:
+    """Return the path from the start of an opening on, shape (..., h), nan in intervals that it did not reach."""
+    passed = (opening.product.start_s - path.start_s) // opening.product.duration_s
+    value = path.value_per_kwh
+    if not passed:
+        return value
+    return np.append(value[..., passed:], np.full((*value.shape[:-1], min(passed, value.shape[-1])), np.nan), axis=-1)

@@ -6,11 +6,13 @@ from typing import ClassVar, NamedTuple, NoReturn
 import numpy as np
 
 from gridagora.core.errors import InputError, Problem, nearest
-from gridagora.core.exchange import HEADER, NUMBER_BYTES, UW_PER_KW, Status, Tenders, Transactions
+from gridagora.core.exchange import HEADER, NUMBER_BYTES, UW_PER_KW, Status, Tenders, Transactions, quote
 from gridagora.core.registry import register
 from gridagora.core.rng import stream
-from gridagora.core.session import Call, Session, Talk, opening
+from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Rulebook
+from gridagora.core.session import Baseline, Clearing, GateOpen, Opening, PeerMessages, Planning, Session
 from gridagora.core.tables import Col, Index
+from gridagora.core.tariff import plan_at
 from gridagora.kernels.curve import Curves, at
 from gridagora.kernels.traders import Dealt, deal
 
@@ -56,8 +58,13 @@ class Auction:
     doi 10.1086/261868; theory 3.7.
     """
 
-    strategies: ClassVar[tuple[str, ...]] = ("home",)  # one curve of each whole home
-    private: ClassVar[bool] = True  # curves stay with the homes: only orders and trades are told
+    rules: ClassVar[Rulebook] = Rulebook(
+        strategies=("home",),
+        bidder=Bidder.HOME,
+        discloses=Disclosure.NOTHING,  # curves stay with the homes: only orders and trades are told
+        look_ahead=LookAhead.POSTED,
+        pricing=Pricing.BILATERAL,
+    )
 
     turns: int = 50
     trader: str = "look_ahead"
@@ -82,28 +89,32 @@ class Auction:
         if broken:
             raise InputError(broken)
 
-    def outlook(self, call: Call) -> Col:
-        """Return the forecast of the import price, shape (h,) [$/kWh]: no local trade is dearer, and a later one is not known.
+    def start(self, baseline: Baseline) -> None:
+        """Remember nothing."""
+        del baseline
+
+    def plan(self, opening: Opening, state: None) -> Planning[None]:
+        """Let homes plan on the forecast of the import price: no local trade is dearer, and a later one is not known.
 
         Exact where export earns what import costs. Else homes that export then value stored energy too high.
         """
-        return call.supply.import_per_kwh
+        return plan_at(quote(opening.product, opening.party, opening.supply.import_per_kwh), state)
 
-    def session(self, call: Call) -> Session:
+    def clear(self, opening: Opening, state: None) -> Session:
         """Open the gate, let homes trade until it closes, and settle the rest of each with the supplier."""
-        tenders = (yield opening(call)) or _refused()
-        traded = trades(self, call, tenders)
+        del state
+        tenders = (yield GateOpen(opening.product)) or _refused()
+        traded = trades(self, opening, tenders)
         yield told(traded)
-        yield bilateral(call, traded)
-        return settled(call, tenders, traded)
+        return Clearing(settled(opening, tenders, traded), local=bilateral(opening, traded))
 
 
 def _refused() -> NoReturn:
     raise InputError([Problem("market.auction", "no tenders", "a strategy that looks ahead and tenders, such as 'home'")])
 
 
-def trades(auction: Auction, call: Call, tenders: Tenders) -> Trades:
-    """Return what homes agree with each other in the one interval of a call.
+def trades(auction: Auction, opening: Opening, tenders: Tenders) -> Trades:
+    """Return what homes agree with each other in the one interval of an opening.
 
     Parameters
     ----------
@@ -115,11 +126,11 @@ def trades(auction: Auction, call: Call, tenders: Tenders) -> Trades:
     Trades
         None where export earns what import costs: then nobody can do better than with the supplier.
     """
-    low, high = (float(price[0]) for price in (call.supply.export_per_kwh, call.supply.import_per_kwh))
+    low, high = (float(price[0]) for price in (opening.supply.export_per_kwh, opening.supply.import_per_kwh))
     count, none = len(tenders.party), np.zeros(0, np.int64)
     if not _apart(low, high, auction.ticks) or count < 2:
         return Trades(none, none, np.zeros(0), np.zeros(0), none, np.zeros(count), 0, 0)
-    arrival, draw = _chance(auction, call, tenders.party)
+    arrival, draw = _chance(auction, opening, tenders.party)
     curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)
     found: Dealt = deal(curves, low, high, auction.ticks, arrival, draw, auction.block_kw, auction.shade)
     price = np.where(found.tick == auction.ticks, high, low + (high - low) * (found.tick / auction.ticks))
@@ -133,10 +144,10 @@ def _apart(low: float, high: float, ticks: int) -> bool:
     return bool(high - low > 4 * ticks * np.spacing(max(abs(low), abs(high))))
 
 
-def _chance(auction: Auction, call: Call, party: Index) -> tuple[Index, Index]:
+def _chance(auction: Auction, opening: Opening, party: Index) -> tuple[Index, Index]:
     """Return the rows in order of arrival (turns, n) and the ticks drawn (turns, n), no rows where none are; by party number."""
     by_party = np.argsort(party, kind="stable")
-    draws = stream(auction.seed, "auction", call.product.start_s)
+    draws = stream(auction.seed, "auction", opening.product.start_s)
     shape = (auction.turns, len(party))
     arrival = draws.permuted(np.broadcast_to(by_party, shape), axis=1)
     if auction.trader == "look_ahead":
@@ -146,27 +157,27 @@ def _chance(auction: Auction, call: Call, party: Index) -> tuple[Index, Index]:
     return arrival, ticks
 
 
-def bilateral(call: Call, traded: Trades) -> Transactions:
+def bilateral(opening: Opening, traded: Trades) -> Transactions:
     """Return one row a trade: the buyer as party, the seller as counterparty; `exchange.net` of them is the net purchase."""
     rows = (traded.buyer, traded.seller, traded.p_kw[:, None], traded.price_per_kwh[:, None])
-    return Transactions(call.product, *rows, np.full(len(traded.buyer), Status.FILLED))
+    return Transactions(opening.product, *rows, np.full(len(traded.buyer), Status.FILLED))
 
 
-def told(traded: Trades) -> Talk:
+def told(traded: Trades) -> PeerMessages:
     """Return what crossed: one message an order and two a trade; a home tells price and quantity of its orders, unnamed."""
     made = len(traded.p_kw)
     size = traded.orders * ORDER_BYTES + 2 * made * CONFIRMATION_BYTES
-    return Talk(traded.orders + 2 * made, size, traded.turns, 2 * traded.orders)
+    return PeerMessages(traded.orders + 2 * made, size, traded.turns, 2 * traded.orders)
 
 
-def settled(call: Call, tenders: Tenders, traded: Trades) -> Transactions:
+def settled(opening: Opening, tenders: Tenders, traded: Trades) -> Transactions:
     """Return one row a home: its whole power, and the volume-weighted price of its trades and of the rest with the supplier.
 
     A home buys the rest that it wants at the import price, or sells the rest that it would keep only below the export credit.
     Between the two it takes just what it traded. The price weighs what a home bought and what it sold alike, so it lies between
     credit and import price; what the home pays is in the trades, not in this one price.
     """
-    low, high = float(call.supply.export_per_kwh[0]), float(call.supply.import_per_kwh[0])
+    low, high = float(opening.supply.export_per_kwh[0]), float(opening.supply.import_per_kwh[0])
     curves, count = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh), len(tenders.party)
     p_kw = np.maximum(np.minimum(traded.net_kw, at(curves, low, 1.0)), at(curves, high, 1.0))
     rest_kw = p_kw - traded.net_kw
@@ -179,4 +190,4 @@ def settled(call: Call, tenders: Tenders, traded: Trades) -> Transactions:
         above = above + np.bincount(row, traded.p_kw * (traded.price_per_kwh - base[row]), count)
     price = base + np.divide(above, volume_kw, out=np.zeros(count), where=volume_kw > 0)
     rows = (tenders.party, np.full(count, SUPPLIER), p_kw[:, None], price[:, None], np.full(count, Status.FILLED))
-    return Transactions(call.product, *rows)
+    return Transactions(opening.product, *rows)

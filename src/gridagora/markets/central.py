@@ -4,15 +4,32 @@ Theory 3.4.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.exchange import Status, Transactions
+from gridagora.core.exchange import Status, Transactions, quote
+from gridagora.core.product import Horizon
 from gridagora.core.registry import register
-from gridagora.core.session import Call, Session, opening, steps
+from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Rulebook
+from gridagora.core.session import (
+    Baseline,
+    Clearing,
+    Commitment,
+    GateOpen,
+    Opening,
+    Plan,
+    Planning,
+    Posted,
+    PricePath,
+    Session,
+    SpecRequest,
+    shift_path,
+    supply_curve,
+)
 from gridagora.core.session import Supply as Tendered
+from gridagora.core.spec import Spec
 from gridagora.core.tables import Col
 from gridagora.kernels.curve import Curves, at, clear
 from gridagora.kernels.dual import Answer, Coordination, coordinate, recover
@@ -22,6 +39,8 @@ from gridagora.kernels.value import respond
 THREADS = 2  # for rows of one kind; results do not depend on it
 OPERATOR = -1  # the counterparty of every transaction
 REACH_KW = 1e4  # per resource: more than any can take
+DAY_H = 24
+Specs = tuple[Spec, ...]  # one table for each kind of device
 
 
 class Schedule(NamedTuple):
@@ -41,8 +60,15 @@ class Central:
     certified relative gap at which it stops earlier.
     """
 
-    strategies: ClassVar[tuple[str, ...]] = ("look_ahead",)  # each resource is told, and tenders, by itself
-    told_specs: ClassVar[bool] = True
+    rules: ClassVar[Rulebook] = Rulebook(
+        strategies=("look_ahead",),
+        bidder=Bidder.DEVICE,
+        discloses=Disclosure.SPECS,
+        look_ahead=LookAhead.OPTIMISED,
+        pricing=Pricing.UNIFORM,
+        commits=(Horizon.DAY_AHEAD,),
+        sees_limit=True,
+    )
 
     reserve_share: float = 0.03
     rounds_max: int = 6
@@ -55,44 +81,67 @@ class Central:
         if not 0 <= self.reserve_share < 1:
             raise InputError([Problem("market.central.reserve_share", str(self.reserve_share), "a share in [0, 1)")])
 
-    def outlook(self, call: Call) -> Col:
+    def start(self, baseline: Baseline) -> None:
+        """Remember nothing: prices start from cost."""
+        del baseline
+
+    def plan(self, opening: Opening, state: PricePath | None) -> Planning[PricePath | None]:
+        """Ask for every spec, find the prices of the window, and at the gate of the day ahead the power they bind."""
+        specs = (yield SpecRequest(opening.product)) or _refused("specs")
+        path = self.prices(opening, specs, state)
+        yield Posted(quote(opening.product, opening.party, path))
+        after = PricePath(opening.product.start_s, path)
+        if not opening.binds:
+            return Plan(path, after)
+        found = self.schedule(opening, specs, path)
+        by_home = np.zeros((len(opening.party), len(path)))
+        np.add.at(by_home, np.concatenate([spec.party for spec in specs]), found.p_kw)
+        bound = Commitment(opening.product, DAY_H, by_home, path - opening.supply.import_per_kwh)
+        return Plan(path, after, commitments=(bound,), gap_share=found.gap_share)
+
+    def prices(self, opening: Opening, specs: Specs, before: PricePath | None) -> Col:
         """Return the price of every step of the window, shape (h,) [$/kWh]: cost where nothing binds, else coordinated.
 
         Parameters
         ----------
-        call
-            `specs` hold the belief of every resource over the h steps; `supply` the forecast cost, base load and limit.
+        opening
+            `supply` holds the forecast cost, base load and limit.
+        specs
+            The belief of every device over the h steps.
+        before
+            Prices of the opening before.
 
         References
         ----------
         Price decomposition with a certified gap: `kernels.dual`.
         """
-        cost = call.supply.import_per_kwh
-        answer = answers(call, cost)
-        q = call.supply.base_kw + answer.p_kw.sum(0)
-        if q.max() <= self.usable_kw(call.supply) and q.min() >= 0:
+        supply, cost = opening.supply, opening.supply.import_per_kwh
+        answer = answers(specs, cost)
+        q = supply.base_kw + answer.p_kw.sum(0)
+        if q.max() <= self.usable_kw(supply) and q.min() >= 0:
             return cost
-        least = call.supply.export_per_kwh - call.supply.over_per_kwh
-        start = np.where(np.isfinite(call.before_per_kwh), np.maximum(call.before_per_kwh, least), cost)
-        found = self.coordinated(call, start, self.rounds_max, hard=False)
+        least = supply.export_per_kwh - supply.over_per_kwh
+        last = np.full_like(cost, np.nan) if before is None else shift_path(before, opening)
+        start = np.where(np.isfinite(last), np.maximum(last, least), cost)
+        found = self.coordinated(opening, specs, start, self.rounds_max, hard=False)
         return found.price_per_kwh
 
-    def schedule(self, call: Call, price_per_kwh: Col) -> Schedule:
+    def schedule(self, opening: Opening, specs: Specs, price_per_kwh: Col) -> Schedule:
         """Return the power every resource is bound to day ahead: its answer to the price, mixed where answers alone overshoot.
 
         The gap is certified: no schedule of the specs costs less than the bound that the answers to the price prove.
         """
-        found = self.coordinated(call, price_per_kwh, self.rounds_day_ahead, hard=True)
-        specs = call.specs
-        gain_in, gain_out = (np.concatenate([getattr(spec, name) for spec in specs]) for name in ("gain_in", "gain_out"))
+        found = self.coordinated(opening, specs, price_per_kwh, self.rounds_day_ahead, hard=True)
+        gain_in = np.concatenate([spec.stores.gain_in for spec in specs])
+        gain_out = np.concatenate([spec.stores.gain_out for spec in specs])
         return Schedule(recover(found, gain_in, gain_out), max(0.0, found.gap_usd) / max(1e-9, abs(found.high_usd)))
 
-    def coordinated(self, call: Call, start_per_kwh: Col, rounds: int, *, hard: bool) -> Coordination:
+    def coordinated(self, opening: Opening, specs: Specs, start_per_kwh: Col, rounds: int, *, hard: bool) -> Coordination:
         """Return what the coordinator finds from a first price; each kind of resource is a group of similar rows."""
-        group = np.repeat(np.arange(len(call.specs)), [len(spec.x0) for spec in call.specs])
+        group = np.repeat(np.arange(len(specs)), [len(spec.party) for spec in specs])
         return coordinate(
-            lambda price: answers(call, price),
-            self.supply(call),
+            lambda price: answers(specs, price),
+            self.supply(opening.supply, len(group)),
             group,
             start_per_kwh,
             homes=len(group),
@@ -101,27 +150,27 @@ class Central:
             hard=hard,
         )
 
-    def session(self, call: Call) -> Session:
-        """Hear every curve, clear once at the substation, award each resource its own answer."""
-        supply = call.supply
-        tenders = yield opening(call)
-        if tenders is None:
-            raise InputError([Problem("market.central", "no tenders", "a strategy that tenders, such as 'look_ahead'")])
+    def clear(self, opening: Opening, state: PricePath | None) -> Session:
+        """Hear every curve, clear once at the substation, award each device its own answer."""
+        del state
+        supply = opening.supply
+        tenders = (yield GateOpen(opening.product)) or _refused("tenders")
         curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)
-        cleared = clear(curves, float(supply.base_kw[0]), *steps(supply._replace(limit_kw=self.usable_kw(supply))))
+        usable = supply._replace(limit_kw=self.usable_kw(supply))
+        cleared = clear(curves, float(supply.base_kw[0]), *supply_curve(usable))
         power = at(curves, cleared.price_per_kwh, cleared.share)[:, None]
-        n = len(call.party)
-        price = np.full((n, 1), cleared.price_per_kwh)
-        return Transactions(call.product, call.party, np.full(n, OPERATOR), power, price, np.full(n, Status.FILLED))
+        n = len(opening.party)
+        price, filled = np.full((n, 1), cleared.price_per_kwh), np.full(n, Status.FILLED)
+        return Clearing(Transactions(opening.product, opening.party, np.full(n, OPERATOR), power, price, filled))
 
     def usable_kw(self, supply: Tendered) -> float:
         """Limit less the reserve [kW]."""
         return supply.limit_kw * (1 - self.reserve_share)
 
-    def supply(self, call: Call) -> Supply:
-        """Return the supply as the coordinator reads it."""
-        h, s = len(call.supply.base_kw), call.supply
-        reach = REACH_KW * (1 + sum(len(spec.x0) for spec in call.specs))
+    def supply(self, s: Tendered, devices: int) -> Supply:
+        """Return the supply as the coordinator of so many devices reads it."""
+        h = len(s.base_kw)
+        reach = REACH_KW * (1 + devices)
         limit = min(self.usable_kw(s), reach)
         return Supply(
             np.ones(h),
@@ -136,9 +185,14 @@ class Central:
         )
 
 
-def answers(call: Call, price_per_kwh: Col) -> Answer:
+def _refused(what: str) -> NoReturn:
+    raise InputError([Problem("market.central", f"no {what}", "a strategy that tenders, such as 'look_ahead'")])
+
+
+def answers(specs: Specs, price_per_kwh: Col) -> Answer:
     """Return the best response of every spec to a price, as the operator computes it from what it was told."""
-    found = [respond(spec, price_per_kwh, price_per_kwh, threads=THREADS) for spec in call.specs]
+    found = [respond(spec.stores, price_per_kwh, price_per_kwh, threads=THREADS) for spec in specs]
     p_kw = np.concatenate([r.p_kw for r in found])
-    cost, bound = (np.concatenate([getattr(r, name) for r in found]) for name in ("cost_usd", "bound_usd"))
+    cost = np.concatenate([r.cost_usd for r in found])
+    bound = np.concatenate([r.bound_usd for r in found])
     return Answer(p_kw, cost - p_kw @ price_per_kwh, bound)

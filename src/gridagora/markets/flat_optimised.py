@@ -8,11 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from gridagora.core.exchange import quote
 from gridagora.core.registry import register
-from gridagora.core.session import Call, Session, nothing
-from gridagora.core.tables import Col
-from gridagora.core.tariff import NET_METERING, neutral_per_kwh
+from gridagora.core.rules import POSTED_PRICE, Rulebook
+from gridagora.core.session import Baseline, Opening, Planning, Session
+from gridagora.core.tariff import NET_METERING, Tariff, plan_on, post, set_tariff, tariff_quotes
 
 
 @register("market", "flat_optimised")
@@ -20,24 +19,19 @@ from gridagora.core.tariff import NET_METERING, neutral_per_kwh
 class FlatOptimised:
     """The price of `flat`, answered by homes that look ahead instead of by thermostats."""
 
-    strategies: ClassVar[tuple[str, ...]] = ("habit", "price_taker")  # it posts a price and hears no tender
+    rules: ClassVar[Rulebook] = POSTED_PRICE._replace(is_tariff=True)
 
     credit_per_kwh: float = NET_METERING
     strategy: str = "price_taker"
 
-    def tariff(self, cost_usd_per_h: Col, load_kw: Col, local_hour: Col, exported_kw: Col | float = 0.0) -> Col:
-        """Return the load-weighted cost of the baseline, shape (t,) [$/kWh]."""
-        return neutral_per_kwh(np.ones(len(local_hour)), cost_usd_per_h, load_kw, exported_kw, self.credit_per_kwh)
+    def start(self, baseline: Baseline) -> Tariff:
+        """Set one rate for all hours: the mean cost of a kWh of the baseline (theory 3.2)."""
+        return set_tariff(baseline, np.ones(len(baseline.local_hour)), self.credit_per_kwh)
 
-    def outlook(self, call: Call) -> Col:
-        """Return the prices homes plan on, shape (h,) [$/kWh]."""
-        return call.tariff_per_kwh
+    def plan(self, opening: Opening, state: Tariff) -> Planning[Tariff]:
+        """Post the tariff of the window."""
+        return plan_on(tariff_quotes(state, opening), state)
 
-    def credit(self, call: Call) -> Col:
-        """Return what a kWh that leaves a home earns, shape (h,) [$/kWh]: never more than the import price."""
-        return np.minimum(call.tariff_per_kwh, self.credit_per_kwh)
-
-    def session(self, call: Call) -> Session:
-        """Post the tariff; nobody answers."""
-        yield quote(call.product, call.party, call.tariff_per_kwh[:1], self.credit(call)[:1])
-        return nothing(call)
+    def clear(self, opening: Opening, state: Tariff) -> Session:
+        """Post the tariff of the interval; nobody answers."""
+        return post(tariff_quotes(state, opening))

@@ -4,7 +4,7 @@ Theory 3.5.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
@@ -12,14 +12,36 @@ from gridagora.core.errors import InputError, Problem
 from gridagora.core.exchange import HEADER, NUMBER_BYTES, Plans, Proposals, Status, Transactions, quote, tender
 from gridagora.core.lift import descend, lift_space, published
 from gridagora.core.place import Places, lift_kw
+from gridagora.core.product import Commodity, Horizon
 from gridagora.core.registry import register
-from gridagora.core.session import Ahead, Call, Costed, Outlook, Passed, Session, Site, Supply, Talk, opening, standing, steps
+from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Rulebook
+from gridagora.core.session import (
+    Baseline,
+    Clearing,
+    Commitment,
+    Costed,
+    GateOpen,
+    LayerMessages,
+    Opening,
+    PeerMessages,
+    Plan,
+    Planning,
+    PricePath,
+    Session,
+    Site,
+    Supply,
+    shift_path,
+    site_of,
+    supply_curve,
+)
 from gridagora.core.tables import Col, Index
 from gridagora.kernels.curve import Curves, clear
 from gridagora.kernels.dual import Answer, Coordination, coordinating
 from gridagora.kernels.master import Supply as Rows
 
 REACH_KW = 1e6  # more than any feeder can take: it keeps bounds finite at any price
+DAY_H = 24
+RUN_H = 366 * DAY_H  # a long-term product holds to the end of the run
 
 
 @register("market", "layered")
@@ -42,8 +64,6 @@ class Layered:
     M. D. Ilic, Dynamic Monitoring and Decision Systems for enabling sustainable energy services, Proc. IEEE 99 (2011),
     doi 10.1109/JPROC.2010.2089478.
     """
-
-    strategies: ClassVar[tuple[str, ...]] = ("home",)  # one curve of each whole home
 
     blocks: int = 0
     rounds: int = 1
@@ -69,30 +89,70 @@ class Layered:
         if broken:
             raise InputError(broken)
 
-    def ahead(self, call: Call) -> Ahead:
-        """Quote a price path to every home and hear their plans; where positions follow, until both are proven to fit."""
-        premium = begun(call)
-        return (yield from self.agreed(call, premium)) if call.binds else (yield from self.walked(call, premium))
+    @property
+    def rules(self) -> Rulebook:
+        """One curve of each whole home; energy products and reactive power where the keys say so."""
+        energy = (Horizon.LONG_TERM, Horizon.SHORT_TERM) if self.energy_products else ()
+        return Rulebook(
+            strategies=("home",),
+            bidder=Bidder.HOME,
+            discloses=Disclosure.CURVES,
+            look_ahead=LookAhead.NEGOTIATED,
+            pricing=Pricing.BY_PLACE,
+            commits=(*energy, Horizon.DAY_AHEAD),
+            commodities=(Commodity.P, *((Commodity.E,) if energy else ()), *((Commodity.Q,) if self.reactive else ())),
+            sees_limit=True,
+        )
 
-    def walked(self, call: Call, premium: Col) -> Ahead:
+    def start(self, baseline: Baseline) -> None:
+        """Remember no premium."""
+        del baseline
+
+    def plan(self, opening: Opening, state: PricePath | None) -> Planning[PricePath | None]:
+        """Quote a price path to every home and hear their plans; at the gate of the day ahead, until both are proven to fit."""
+        premium = begin(opening, state)
+        plan = yield from (self.agreed(opening, premium) if opening.binds else self.walked(opening, premium))
+        return plan._replace(commitments=self.commitments(opening, plan, first=state is None))
+
+    def commitments(self, opening: Opening, plan: Plan[PricePath | None], *, first: bool) -> tuple[Commitment, ...]:
+        """Return what is bound by a plan: its hours at the gate of the day ahead; energy of the run and of each day by key.
+
+        An energy product holds no premium: a limit binds in hours, and even power leaves room in each of them.
+        """
+        if plan.p_kw is None:
+            return ()
+        bound = []
+        even_kw = plan.p_kw.mean(1, keepdims=True)
+        if self.energy_products:
+            energy = opening.product._replace(commodity=Commodity.E)
+            if first:
+                bound.append(Commitment(energy._replace(horizon=Horizon.LONG_TERM), RUN_H, even_kw, np.zeros(1)))
+            if opening.binds:
+                bound.append(Commitment(energy._replace(horizon=Horizon.SHORT_TERM), DAY_H, even_kw, np.zeros(1)))
+        if opening.binds:
+            premium = plan.price_per_kwh - opening.supply.import_per_kwh
+            bound.append(Commitment(opening.product, DAY_H, plan.p_kw, premium))
+        return tuple(bound)
+
+    def walked(self, opening: Opening, premium: Col) -> Planning[PricePath | None]:
         """Let each layer correct its own premium after each round, for the next path; nothing is bound."""
-        site, supply = standing(call), call.supply
+        site, supply = site_of(opening), opening.supply
         high_kw, homes = np.minimum(self.usable_kw(site, supply), REACH_KW), below(site)
-        kept, total_kw = 0, np.zeros((len(call.party), premium.shape[1]))
+        kept, total_kw = 0, np.zeros((len(opening.party), premium.shape[1]))
         for turn in range(self.rounds):
             path = supply.import_per_kwh + along(site.tree, premium)
-            quoted = quote(call.product, call.party, path[site.place])
+            quoted = quote(opening.product, opening.party, path[site.place])
             plans = (yield quoted) or _refused("plans")
             q_kw = lift_kw(site.tree, site.place, plans.p_kw) + taken_kw(site, premium.shape)
             q_kw[site.tree.parent < 0] += supply.base_kw
             every = np.arange(len(homes))
-            yield Passed(Plans(call.product, every, q_kw), quote(call.product, every, path))
+            yield LayerMessages(Plans(opening.product, every, q_kw), quote(opening.product, every, path))
             premium = self.corrected(premium, q_kw, site, high_kw, homes, supply)
             if turn >= self.rounds // 2:
                 kept, total_kw = kept + 1, total_kw + plans.p_kw
-        return Outlook(quoted.buy_per_kwh, total_kw / kept, premium)
+        return Plan(quoted.buy_per_kwh, PricePath(opening.product.start_s, premium), p_kw=total_kw / kept)
 
-    def agreed(self, call: Call, premium: Col) -> Ahead:
+    def agreed(self, opening: Opening, premium: Col) -> Planning[PricePath | None]:
         """Return the price path that proves most, and for each home the mean of its plans that keeps every limit.
 
         The feeder weighs the plans it has heard by a bundle: a mix of them that fits at least cost is the best known plan, its
@@ -103,7 +163,7 @@ class Layered:
         ----------
         `kernels.dual.coordinate`; here with one row for each hour of the root and of every place with a limit of its own.
         """
-        site, supply = standing(call), call.supply
+        site, supply = site_of(opening), opening.supply
         tree = site.tree
         limited = np.flatnonzero((tree.parent >= 0) & np.isfinite(site.high_kw))
         root = np.flatnonzero(tree.parent < 0)
@@ -116,7 +176,7 @@ class Layered:
             rows,
             np.arange(len(groups)),
             start,
-            homes=len(call.party),
+            homes=len(opening.party),
             rounds_max=self.rounds_day_ahead,
             tolerance=self.gap,
         )
@@ -125,13 +185,13 @@ class Layered:
         while True:
             premium = spread_rows(price, supply, root[0], limited, premium.shape)
             path = supply.import_per_kwh + along(tree, premium)
-            told = (yield Costed(quote(call.product, call.party, path[site.place]))) or _refused("plans")
+            told = (yield Costed(quote(opening.product, opening.party, path[site.place]))) or _refused("plans")
             if not isinstance(told, Proposals):
                 _refused("costs of plans")
             heard.append(told.p_kw)
             q_kw = lift_kw(tree, site.place, told.p_kw)
             own, bound = (_sums(home_group, column, len(groups)) for column in (told.own_usd, told.bound_usd))
-            yield Passed(relayed(call, site, q_kw, told, limited), quote(call.product, every, path))
+            yield LayerMessages(relayed(opening, site, q_kw, told, limited), quote(opening.product, every, path))
             inner = np.where(groups[:, None, None] == place_branch[:, None], q_kw[limited], 0.0).reshape(len(groups), -1)
             whole = np.stack([_sums(home_group, column, len(groups)) for column in told.p_kw.T], axis=1)
             try:
@@ -140,12 +200,12 @@ class Layered:
                 found: Coordination = end.value
                 break
         if found.rounds > 1:
-            yield settled(call, len(every), found.rounds)
+            yield settled(opening, len(every), found.rounds)
         p_kw = np.einsum("kn,knh->nh", found.weight[:, home_group], np.array(heard))
         premium = spread_rows(found.price_per_kwh, supply, root[0], limited, premium.shape)
         path = supply.import_per_kwh + along(tree, premium)
         share = max(0.0, found.gap_usd) / max(1e-9, abs(found.high_usd))
-        return Outlook(path[site.place], p_kw, premium, share)
+        return Plan(path[site.place], PricePath(opening.product.start_s, premium), p_kw=p_kw, gap_share=share)
 
     def corrected(self, premium: Col, q_kw: Col, site: Site, high_kw: Col, homes: Col, supply: Supply) -> Col:
         """Return the premium (m, h) after plans of q_kw (m, h): up where they break a limit, back to nil where there is room.
@@ -160,10 +220,11 @@ class Layered:
         new = np.select([up > 0, even >= 0, even > wedge, down >= wedge], [up, 0.0, even, wedge], down)
         return np.asarray(np.clip(new, wedge - supply.over_per_kwh, supply.over_per_kwh))
 
-    def session(self, call: Call) -> Session:
+    def clear(self, opening: Opening, state: PricePath | None) -> Session:
         """Hear one curve of each home, sum layer by layer, clear once at the top, and bring price and power down again."""
-        site, supply = standing(call), call.supply
-        tenders = (yield opening(call)) or _refused("tenders")
+        del state
+        site, supply = site_of(opening), opening.supply
+        tenders = (yield GateOpen(opening.product)) or _refused("tenders")
         high_kw = self.usable_kw(site, supply)
         every, root = np.arange(len(high_kw)), site.tree.parent < 0
         own_kw = np.where(root, np.inf, high_kw)  # the supply holds the limit of the root
@@ -171,13 +232,14 @@ class Layered:
         curves = Curves(tenders.offset, tenders.p_kw, self.plausible(tenders.price_per_kwh, supply))
         lifted = lift_space(curves, site.place, site.tree, own_kw - taken, -own_kw - taken, supply.over_per_kwh, self.blocks)
         top = supply._replace(limit_kw=float(high_kw[root].sum()))
-        cleared = clear(published(lifted), float(supply.base_kw[0]), *steps(top))
+        cleared = clear(published(lifted), float(supply.base_kw[0]), *supply_curve(top))
         found = descend(lifted, cleared.price_per_kwh, cleared.share)
-        prices = quote(call.product, every, found.price_per_kwh[:, None])
-        yield Passed(tender(call.product, every, published(lifted, every)), prices)
-        filled = np.full(len(call.party), Status.FILLED)
+        prices = quote(opening.product, every, found.price_per_kwh[:, None])
+        yield LayerMessages(tender(opening.product, every, published(lifted, every)), prices)
+        filled = np.full(len(opening.party), Status.FILLED)
         price = found.price_per_kwh[site.place, None]
-        return Transactions(call.product, call.party, site.place, found.p_kw[:, None], price, filled)
+        awards = Transactions(opening.product, opening.party, site.place, found.p_kw[:, None], price, filled)
+        return Clearing(awards, place_per_kwh=found.price_per_kwh)
 
     def plausible(self, price_per_kwh: Col, supply: Supply) -> Col:
         """Return prices within what can clear where curves are shortened: blocks are not spent on what nobody will ever pay."""
@@ -200,11 +262,13 @@ def _sums(group: Index, column: Col, count: int) -> Col:
     return np.bincount(group, column, count).astype(np.float64)
 
 
-def begun(call: Call) -> Col:
-    """Return the premiums handed on by the opening before, shape (m, h) [$/kWh]; none at first and in hours not yet priced."""
-    carried = call.before_per_kwh
-    premium = np.where(np.isfinite(carried), carried, 0.0) if carried.ndim > 1 else np.zeros((len(standing(call).high_kw), 1))
-    return premium + np.zeros_like(call.supply.import_per_kwh)
+def begin(opening: Opening, before: PricePath | None) -> Col:
+    """Return the premiums of the opening before, shape (m, h) [$/kWh]; none at first and in hours not yet priced."""
+    hours = len(opening.supply.import_per_kwh)
+    if before is None:
+        return np.zeros((len(site_of(opening).high_kw), hours))
+    premium = shift_path(before, opening)
+    return np.where(np.isfinite(premium), premium, 0.0)
 
 
 def branches(tree: Places) -> Index:
@@ -253,7 +317,7 @@ def spread_rows(price_per_kwh: Col, supply: Supply, root: int, limited: Index, s
     return premium
 
 
-def relayed(call: Call, site: Site, q_kw: Col, told: Proposals, limited: Index) -> Proposals:
+def relayed(opening: Opening, site: Site, q_kw: Col, told: Proposals, limited: Index) -> Proposals:
     """Return what places hand up in a round: each its own sums, and those of limited places again at every further hop."""
     own, bound = (lift_kw(site.tree, site.place, column) for column in (told.own_usd, told.bound_usd))
     hop, again = site.tree.parent[limited], []
@@ -262,13 +326,13 @@ def relayed(call: Call, site: Site, q_kw: Col, told: Proposals, limited: Index) 
         again.append(limited[site.tree.parent[hop] >= 0])
         hop = site.tree.parent[hop]
     rows = np.concatenate([np.arange(len(q_kw)), *again])
-    return Proposals(call.product, rows, q_kw[rows], own[rows], bound[rows])
+    return Proposals(opening.product, rows, q_kw[rows], own[rows], bound[rows])
 
 
-def settled(call: Call, places: int, rounds: int) -> Talk:
+def settled(opening: Opening, places: int, rounds: int) -> PeerMessages:
     """Return what ends a search: every place and home hears which prices hold and the share of each round in its plan."""
-    many = places + len(call.party)
-    return Talk(many, many * (HEADER.size + NUMBER_BYTES * (1 + rounds)), 1, 0)
+    many = places + len(opening.party)
+    return PeerMessages(many, many * (HEADER.size + NUMBER_BYTES * (1 + rounds)), 1, 0)
 
 
 def along(tree: Places, premium_per_kwh: Col) -> Col:

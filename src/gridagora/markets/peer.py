@@ -12,7 +12,21 @@ from gridagora.core import graph as graphs
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.exchange import HEADER, NETWORK, NUMBER_BYTES, Status, Transactions, join, quote
 from gridagora.core.registry import register
-from gridagora.core.session import Ahead, Call, Outlook, Session, Site, Talk, opening, standing
+from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Rulebook
+from gridagora.core.session import (
+    Baseline,
+    Clearing,
+    GateOpen,
+    Opening,
+    PeerMessages,
+    Plan,
+    Planning,
+    PricePath,
+    Session,
+    Site,
+    shift_path,
+    site_of,
+)
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.consensus import CHECK_EVERY, Kept, Links, Rule, agree, keep, links, owner
 from gridagora.kernels.curve import Curves, at
@@ -67,8 +81,13 @@ class Peer:
     Baroche and others, Exogenous cost allocation in peer-to-peer electricity markets, IEEE Trans. Power Systems 34 (2019).
     """
 
-    strategies: ClassVar[tuple[str, ...]] = ("home",)  # one curve of each whole home
-    private: ClassVar[bool] = True  # no home shows its curve to another
+    rules: ClassVar[Rulebook] = Rulebook(
+        strategies=("home",),
+        bidder=Bidder.HOME,
+        discloses=Disclosure.NOTHING,  # no home shows its curve to another
+        look_ahead=LookAhead.NEGOTIATED,
+        pricing=Pricing.BILATERAL,
+    )
 
     graph: str = "nearest"
     neighbours: int = 8
@@ -103,7 +122,11 @@ class Peer:
         if broken:
             raise InputError(broken)
 
-    def ahead(self, call: Call) -> Ahead:
+    def start(self, baseline: Baseline) -> None:
+        """Remember nothing."""
+        del baseline
+
+    def plan(self, opening: Opening, state: PricePath | None) -> Planning[PricePath | None]:
         """Agree at midnight, hour by hour, on the day ahead, and find what a kWh of each hour is worth to each home.
 
         A home plans twice, at what the supplier is forecast to ask and at what it is forecast to pay; a line between the two
@@ -111,48 +134,50 @@ class Peer:
         that homes plan on. In other hours it keeps its place between them as forecasts move, that of the day before in hours to
         come; nothing is said then but the supplier's forecast. Trades bind in real time only.
         """
-        supply, site, carried = call.supply, standing(call), call.before_per_kwh
+        supply, site = opening.supply, site_of(opening)
         dear = supply.import_per_kwh + (self.local(site) + minded(site))[:, None]
         cheap = np.broadcast_to(supply.export_per_kwh, dear.shape)
-        p_kw = np.full(dear.shape, np.nan)
-        if call.binds or carried.ndim == 1:
-            at_dear = (yield quote(call.product, call.party, dear)) or _refused()
-            at_cheap = (yield quote(call.product, call.party, cheap)) or _refused()
+        p_kw = None
+        if opening.binds or state is None:
+            at_dear = (yield quote(opening.product, opening.party, dear)) or _refused()
+            at_cheap = (yield quote(opening.product, opening.party, cheap)) or _refused()
             ends = zip(at_dear.p_kw.T, at_cheap.p_kw.T, dear.T, cheap.T, strict=True)
-            deals = [self.deal(_hour(call, t), _line(*columns)) for t, columns in enumerate(ends)]
-            yield together([talk(deal, len(call.party)) for deal in deals])
+            deals = [self.deal(_hour(opening, t), _line(*columns)) for t, columns in enumerate(ends)]
+            yield together([talk(deal, len(opening.party)) for deal in deals])
             p_kw = np.stack([deal.p_kw for deal in deals], axis=1)
             above = np.stack([deal.worth_per_kwh for deal in deals], axis=1) - cheap
             share = np.divide(above, dear - cheap, out=np.ones_like(dear), where=dear > cheap).clip(0, 1)
         else:
-            share = carried[:, :-1]
-            yield posted(call, supply.import_per_kwh, supply.export_per_kwh)
+            share = shift_path(state, opening)[:, :-1]
+            yield posted(opening, supply.import_per_kwh, supply.export_per_kwh)
         hours_known = share.shape[1]
         next_day = share[:, [hours_known - DAY_H if hours_known >= DAY_H else hours_known - 1]]
-        return Outlook(cheap + share * (dear - cheap), p_kw, np.append(share, next_day, axis=1))
+        after = PricePath(opening.product.start_s, np.append(share, next_day, axis=1))
+        return Plan(cheap + share * (dear - cheap), after, p_kw=p_kw)
 
-    def session(self, call: Call) -> Session:
+    def clear(self, opening: Opening, state: PricePath | None) -> Session:
         """Let partners agree, each knowing the prices that the supplier posts, and tell the supplier what is left."""
-        tenders = yield opening(call)  # at these prices alone homes would plan to cover themselves: nobody is quoted
+        del state
+        tenders = yield GateOpen(opening.product)  # at these prices alone homes would plan to cover themselves: nobody is quoted
         if tenders is None:
             _refused()
-        deal = self.deal(call, Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh))
-        yield talk(deal, len(call.party))
-        yield join([trades(call, deal), charges(call, deal)])
-        n = len(call.party)
+        deal = self.deal(opening, Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh))
+        yield talk(deal, len(opening.party))
+        n = len(opening.party)
         status = np.full(n, Status.FILLED if deal.converged else Status.ROUNDS_SPENT)
         worth = deal.worth_per_kwh[:, None]
-        return Transactions(call.product, call.party, np.full(n, SUPPLIER), deal.p_kw[:, None], worth, status)
+        awards = Transactions(opening.product, opening.party, np.full(n, SUPPLIER), deal.p_kw[:, None], worth, status)
+        return Clearing(awards, local=join([trades(opening, deal), charges(opening, deal)]))
 
-    def deal(self, call: Call, curves: Curves) -> Deal:
-        """Return what homes with these curves agree on in the first interval of a call.
+    def deal(self, opening: Opening, curves: Curves) -> Deal:
+        """Return what homes with these curves agree on in the first interval of a opening.
 
         Where no home would sell even at the highest price another could offer, or none would buy even at the lowest, the
         supplier's price clears every pair at no trade, so nothing is offered: a buyer would pay no more than the supplier asks
         (and what it prefers local energy for), a seller asks no less than the supplier pays.
         """
-        n, site, cheap = len(call.party), standing(call), float(call.supply.export_per_kwh[0])
-        dear = float(call.supply.import_per_kwh[0]) + self.local(site)
+        n, site, cheap = len(opening.party), site_of(opening), float(opening.supply.export_per_kwh[0])
+        dear = float(opening.supply.import_per_kwh[0]) + self.local(site)
         extra = minded(site)
         top = dear + float(extra.max(initial=0.0))
         if n < 2 or (at(curves, top, 1.0) >= 0).all() or (at(curves, cheap, 0.0) <= 0).all():
@@ -269,13 +294,13 @@ def _even(trade_kw: Col, pool: Index, of_home: Flag) -> Col:
     return np.asarray(trade_kw * np.where((trade_kw > 0) == of_home, buys, sells))
 
 
-def _hour(call: Call, t: int) -> Call:
-    """Return the call as it would be if only hour t of it were open."""
-    supply, step = call.supply, slice(t, t + 1)
+def _hour(opening: Opening, t: int) -> Opening:
+    """Return the opening as it would be if only hour t of it were open."""
+    supply, step = opening.supply, slice(t, t + 1)
     one = supply._replace(
         import_per_kwh=supply.import_per_kwh[step], export_per_kwh=supply.export_per_kwh[step], base_kw=supply.base_kw[step]
     )
-    return call._replace(supply=one)
+    return opening._replace(supply=one)
 
 
 def _line(at_dear_kw: Col, at_cheap_kw: Col, dear_per_kwh: Col, cheap_per_kwh: Col) -> Curves:
@@ -287,19 +312,19 @@ def _line(at_dear_kw: Col, at_cheap_kw: Col, dear_per_kwh: Col, cheap_per_kwh: C
     return Curves(2 * np.arange(len(mean) + 1), p_kw.ravel(), price.ravel())
 
 
-def together(talks: list[Talk]) -> Talk:
+def together(talks: list[PeerMessages]) -> PeerMessages:
     """Return the sum of what was said side by side: rounds are those of the longest."""
     columns = list(zip(*talks, strict=True))
-    return Talk(sum(columns[0]), sum(columns[1]), max(columns[2]), sum(columns[3]))
+    return PeerMessages(sum(columns[0]), sum(columns[1]), max(columns[2]), sum(columns[3]))
 
 
-def posted(call: Call, *paths: Col) -> Talk:
+def posted(opening: Opening, *paths: Col) -> PeerMessages:
     """Return what the supplier says when it posts price paths to all homes."""
     each = HEADER.size + NUMBER_BYTES * (1 + sum(len(path) for path in paths))
-    return Talk(len(call.party), len(call.party) * each, 1, 0)
+    return PeerMessages(len(opening.party), len(opening.party) * each, 1, 0)
 
 
-def talk(deal: Deal, homes: int) -> Talk:
+def talk(deal: Deal, homes: int) -> PeerMessages:
     """Return what n homes told each other: an offer from every end of a pair in every round.
 
     Before, the supplier posts its two prices to all. Every few rounds each home also reports its largest residuals and hears the
@@ -310,36 +335,38 @@ def talk(deal: Deal, homes: int) -> Talk:
     checks = -(-deal.rounds // CHECK_EVERY) if len(deal.graph.offset) == homes + 1 else 0
     reports = checks * homes
     short = homes + 2 * reports
-    return Talk(offers + short, offers * OFFER_BYTES + short * REPORT_BYTES, deal.rounds + 2 * checks, TOLD * (own + reports))
+    return PeerMessages(
+        offers + short, offers * OFFER_BYTES + short * REPORT_BYTES, deal.rounds + 2 * checks, TOLD * (own + reports)
+    )
 
 
-def trades(call: Call, deal: Deal) -> Transactions:
+def trades(opening: Opening, deal: Deal) -> Transactions:
     """Return one row for every pair that trades: the buyer, the seller, what is bought and its price before network charges.
 
-    Parties above the homes of the call are managers of pools.
+    Parties above the homes of the opening are managers of pools.
     """
     rows = np.flatnonzero(deal.trade_kw > 0)
-    buyer, n = owner(deal.graph), len(call.party)
-    names = np.append(call.party, n + np.arange(len(deal.graph.offset) - 1 - n))
+    buyer, n = owner(deal.graph), len(opening.party)
+    names = np.append(opening.party, n + np.arange(len(deal.graph.offset) - 1 - n))
     status = np.full(len(rows), Status.FILLED if deal.converged else Status.ROUNDS_SPENT)
     column = (deal.trade_kw[rows, None], deal.price_per_kwh[rows, None])
-    return Transactions(call.product, names[buyer[rows]], names[deal.graph.peer[rows]], *column, status)
+    return Transactions(opening.product, names[buyer[rows]], names[deal.graph.peer[rows]], *column, status)
 
 
-def charges(call: Call, deal: Deal) -> Transactions:
+def charges(opening: Opening, deal: Deal) -> Transactions:
     """Return one row for every end of a pair that owes the network: what it moves, at its charge."""
-    n = len(call.party)
+    n = len(opening.party)
     ends = owner(deal.graph)
     rows = np.flatnonzero((deal.fee_per_kwh > 0) & (deal.trade_kw != 0) & (ends < n))
     column = (np.abs(deal.trade_kw[rows, None]), deal.fee_per_kwh[rows, None])
     status = np.full(len(rows), Status.FILLED if deal.converged else Status.ROUNDS_SPENT)
-    return Transactions(call.product, call.party[ends[rows]], np.full(len(rows), NETWORK), *column, status)
+    return Transactions(opening.product, opening.party[ends[rows]], np.full(len(rows), NETWORK), *column, status)
 
 
-def cost_per_h(call: Call, deal: Deal) -> Col:
+def cost_per_h(opening: Opening, deal: Deal) -> Col:
     """Return what every home pays in money, shape (n,) [$/h]: partners, network charges, and the supplier for the rest."""
-    ends, n = owner(deal.graph), len(call.party)
+    ends, n = owner(deal.graph), len(opening.party)
     moved = deal.trade_kw * deal.price_per_kwh + np.abs(deal.trade_kw) * deal.fee_per_kwh
-    rest, supply = deal.supplier_kw, call.supply
+    rest, supply = deal.supplier_kw, opening.supply
     supplier = rest.clip(min=0) * supply.import_per_kwh[0] + rest.clip(max=0) * supply.export_per_kwh[0]
     return np.asarray(np.bincount(ends, moved, minlength=n)[:n] + supplier)

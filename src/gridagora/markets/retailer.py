@@ -5,21 +5,35 @@ Theory 10.
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from gridagora.core.errors import InputError, PartError, Problem
-from gridagora.core.exchange import HEADER, NUMBER_BYTES, Plans, Quotes, Status, Transactions, quote, take
+from gridagora.core.exchange import HEADER, NUMBER_BYTES, Plans, Status, Transactions, quote, take
 from gridagora.core.registry import register
 from gridagora.core.retail_followers import identified, probes
 from gridagora.core.retail_game import Demand, Offers, positive, price_per_kwh, sequential, simultaneous, taken_kw
 from gridagora.core.retail_inner import Terms
 from gridagora.core.retail_rounds import Asked, Played, Rule, protocol
 from gridagora.core.retail_rounds import Said as Offered
-from gridagora.core.session import Call, Game, Outlook, Passed, Playing, Said, Session, Supply, Talk, opening, steps
+from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Residual, Rulebook
+from gridagora.core.session import (
+    Baseline,
+    Clearing,
+    GateOpen,
+    Opening,
+    PeerMessages,
+    Plan,
+    Planning,
+    PricePath,
+    Session,
+    Supply,
+    shift_path,
+    supply_curve,
+)
 from gridagora.core.tables import Col, Flag
-from gridagora.core.tariff import NET_METERING, neutral_per_kwh
+from gridagora.core.tariff import Tariff, select_products, set_tariff
 from gridagora.kernels.behind import at_own
 from gridagora.kernels.curve import Curves, clear
 
@@ -33,6 +47,16 @@ EARLY_ROUNDS = 60  # of all games of a day but the last
 SHARE, NEAR_PER_KWH = 1e-5, 1e-6  # within which the retail game counts as played
 NEAR, ROUNDS_MAX = 1e-4, 2000  # of the rounds of offers
 STEEPEST = 1e3  # times the end-users' response, how steeply all together may be taken to answer an internal price
+
+
+HOUR_S = 3600
+
+
+class State(NamedTuple):
+    """What a day remembers: the outside tariff, and the path of the last opening, (3, h) as premium, retail price, steepness."""
+
+    outside: Tariff
+    path: PricePath | None
 
 
 class Path(NamedTuple):
@@ -74,9 +98,16 @@ class Retailer:
     reserve_share: float = 0.03
     shifting: bool = True
     outside_ratio: float = 1.0
-    strategy: str = "home"
-    strategies: ClassVar[tuple[str, ...]] = ("home",)  # one curve of each whole home
-    own_prices: ClassVar[bool] = True  # end-users pay the retail price, prosumers trade at the internal one
+    strategy: str = "retail_offer"
+    rules: ClassVar[Rulebook] = Rulebook(
+        strategies=("retail_offer",),
+        bidder=Bidder.HOME,
+        discloses=Disclosure.CURVES,
+        look_ahead=LookAhead.NEGOTIATED,
+        pricing=Pricing.BY_PARTY,  # end-users pay the retail price, prosumers trade at the internal one
+        sees_limit=True,
+        residual=Residual.PROSUMERS,
+    )
 
     def __post_init__(self) -> None:
         """Refuse modes that do not exist and rounds that find nothing."""
@@ -96,79 +127,81 @@ class Retailer:
         if broken:
             raise InputError(broken)
 
-    def tariff(self, cost_usd_per_h: Col, load_kw: Col, local_hour: Col, exported_kw: Col | float = 0.0) -> Col:
-        """Return the outside tariff of end-users, shape (t,) [$/kWh]: `outside_ratio` times the load-weighted cost."""
-        even = np.ones(len(local_hour))
-        return self.outside_ratio * neutral_per_kwh(even, cost_usd_per_h, load_kw, exported_kw, NET_METERING)
+    def start(self, baseline: Baseline) -> State:
+        """Set the outside tariff of end-users: `outside_ratio` times the rate that earns what the baseline costs."""
+        flat = set_tariff(baseline, np.ones(len(baseline.local_hour)))
+        price = self.outside_ratio * flat.import_per_kwh
+        return State(flat._replace(import_per_kwh=price, credit_per_kwh=price), None)
 
-    def ahead(self, call: Call) -> Playing:
+    def plan(self, opening: Opening, state: State) -> Planning[State]:
         """Nest two iterations: prosumers find offers and an internal price, inside it end-users find what they take.
 
         The retail price is agreed where positions follow and stands until then; in other hours only prosumers plan anew.
         """
-        leads, path, supply = leaders(call), begin(call), self.usable(call.supply)
-        agrees = not leads.all() and (call.binds or not np.isfinite(path.retail_per_kwh).all())
+        leads, path, supply = leaders(opening), begin(opening, state), self.usable(opening.supply)
+        outside = outside_per_kwh(opening, state)
+        agrees = not leads.all() and (opening.binds or not np.isfinite(path.retail_per_kwh).all())
         path = path._replace(
             retail_per_kwh=np.where(np.isfinite(path.retail_per_kwh), path.retail_per_kwh, path.internal_per_kwh)
         )
         users: Demand | None = None
         if agrees and self.outer == PRICE_SIGNAL:
-            path = yield from self.negotiated(call, leads, path)
+            path = yield from self.negotiated(opening, outside, leads, path)
         elif agrees:
-            users = yield from self.probed(call, leads, path, self.probe_per_kwh)
+            users = yield from self.probed(opening, leads, path, self.probe_per_kwh)
         rounds = self.rounds if users is None else self.rounds_day_ahead
-        kept, total_kw = 0, np.zeros((len(call.party), len(path.steep)))
+        kept, total_kw = 0, np.zeros((len(opening.party), len(path.steep)))
         before: tuple[Col, Col] | None = None
         for turn in range(rounds):
             if users is None:
-                plans = yield from _asked(call, leads, path)
+                plans = yield from _asked(opening, leads, path)
             else:
                 offered_kw = yield from self.offered(users, path, int(leads.sum()))
-                users, path, plans = yield from self.absorbed(call, leads, users, path, offered_kw)
+                users, path, plans = yield from self.absorbed(opening, outside, leads, users, path, offered_kw)
             quoted, net_kw = path, supply.base_kw + plans.p_kw.sum(0)
             path = corrected(path, net_kw, supply, before)
             before = quoted.internal_per_kwh, net_kw
             if turn >= rounds // 2:
                 kept, total_kw = kept + 1, total_kw + plans.p_kw
         carry = np.stack([path.internal_per_kwh - supply.import_per_kwh, quoted.retail_per_kwh, path.steep])
-        return Outlook(_rows(leads, quoted), total_kw / kept, carry)
+        after = State(state.outside, PricePath(opening.product.start_s, carry))
+        return Plan(_rows(leads, quoted), after, p_kw=total_kw / kept)
 
     def usable(self, supply: Supply) -> Supply:
         """Return the supply with the limit less the reserve."""
         return supply._replace(limit_kw=supply.limit_kw * (1 - self.reserve_share))
 
-    def negotiated(self, call: Call, leads: Flag, path: Path) -> Generator[Said | Game, Plans | Offered | None, Path]:
+    def negotiated(self, opening: Opening, outside: Col, leads: Flag, path: Path) -> Generator[Any, Any, Path]:
         """Identify end-users and play the game, again around the prices found and with probes half as far apart."""
         last: Played | None = None
         for turn in range(self.games):
-            users = yield from self.probed(call, leads, path, self.probe_per_kwh / 2**turn)
+            users = yield from self.probed(opening, leads, path, self.probe_per_kwh / 2**turn)
             rounds = self.game_rounds if turn == self.games - 1 else min(self.game_rounds, EARLY_ROUNDS)
-            last = yield from self.game(call, users, last, rounds)
+            last = yield from self.game(opening, outside, users, last, rounds)
             path = path._replace(internal_per_kwh=last.internal_per_kwh, retail_per_kwh=last.retail_per_kwh)
         return path
 
-    def probed(
-        self, call: Call, leads: Flag, path: Path, apart_per_kwh: float
-    ) -> Generator[Quotes | Passed | Talk, Plans | None, Demand]:
+    def probed(self, opening: Opening, leads: Flag, path: Path, apart_per_kwh: float) -> Generator[Any, Any, Demand]:
         """Quote prices a little apart to end-users, and return them as what they take at those prices."""
         prices = probes(path.retail_per_kwh, apart_per_kwh, shifting=self.shifting)
         taken = []
         for price in prices:
-            plans = yield from _asked(call, leads, path._replace(retail_per_kwh=price))
+            plans = yield from _asked(opening, leads, path._replace(retail_per_kwh=price))
             taken.append(plans.p_kw[~leads])
         try:
             return identified(np.array(taken), prices, LEAST_ELASTICITY)
         except PartError as error:
             raise InputError([Problem("market.retailer", str(error), "end-users who take less when the price rises")]) from error
 
-    def game(self, call: Call, users: Demand, last: Played | None, rounds: int) -> Generator[Talk | Game, Offered | None, Played]:
+    def game(
+        self, opening: Opening, outside: Col, users: Demand, last: Played | None, rounds: int
+    ) -> Generator[Any, Any, Played]:
         """Play the retail game for the window: prosumers answer prices with offers, end-users answer as they were identified."""
-        supply, leads = self.usable(call.supply), leaders(call)
+        supply, leads = self.usable(opening.supply), leaders(opening)
         count, ends = int(leads.sum()), int((~leads).sum())
-        tariff = np.where(np.isfinite(call.tariff_per_kwh), call.tariff_per_kwh, np.inf)
         own = 1.0 if self.conduct == "cournot" else 0.0
-        outside = supply.import_per_kwh, supply.export_per_kwh, count, DEVICES * count, own, tariff
-        terms = Terms(users, *outside, supply.limit_kw, supply.over_per_kwh, supply.base_kw)
+        prices = supply.import_per_kwh, supply.export_per_kwh, count, DEVICES * count, own, outside
+        terms = Terms(users, *prices, supply.limit_kw, supply.over_per_kwh, supply.base_kw)
         yield terms
         try:
             played = yield from _played(terms, Rule(SHARE, NEAR_PER_KWH, most_rounds=rounds), last)
@@ -179,7 +212,7 @@ class Retailer:
         yield told(played, count, ends)
         return played
 
-    def offered(self, users: Demand, path: Path, count: int) -> Generator[Quotes | Passed | Talk, Plans | None, Col]:
+    def offered(self, users: Demand, path: Path, count: int) -> Generator[Any, Any, Col]:
         """Outer: prosumers find their retail offers at the internal price; return their sum, shape (h,) [kW]."""
         hours, rounds, cost = len(path.internal_per_kwh), 1, path.internal_per_kwh
         own = 1.0 / count if self.conduct == "cournot" else 0.0
@@ -191,74 +224,82 @@ class Retailer:
             else:
                 best, rounds = _settled(sequential(users, each, start))
         told = 2 * count * rounds  # a price to each, an offer of each
-        yield Talk(told, told * (HEADER.size + NUMBER_BYTES * (1 + hours)), rounds, count * rounds * hours)
+        yield PeerMessages(told, told * (HEADER.size + NUMBER_BYTES * (1 + hours)), rounds, count * rounds * hours)
         total: Col = best.sum(0)
         return total
 
     def absorbed(
-        self, call: Call, leads: Flag, users: Demand, path: Path, offered_kw: Col
-    ) -> Generator[Quotes | Passed | Talk, Plans | None, tuple[Demand, Path, Plans]]:
+        self, opening: Opening, outside: Col, leads: Flag, users: Demand, path: Path, offered_kw: Col
+    ) -> Generator[Any, Any, tuple[Demand, Path, Plans]]:
         """Inner: find the retail price at which end-users take what is offered, or all they want at the outside tariff.
 
         Each answer moves the choke price of the linear demand that stands for them, so that a demand with curves is met too.
         """
         for _ in range(self.inner_rounds):
             retail = price_per_kwh(users, offered_kw)
-            retail = np.fmin(np.maximum(retail, path.internal_per_kwh), call.tariff_per_kwh)  # nobody sells for less than inside
+            retail = np.fmin(np.maximum(retail, path.internal_per_kwh), outside)  # nobody sells for less than inside
             path = path._replace(retail_per_kwh=retail)
-            plans = yield from _asked(call, leads, path)
+            plans = yield from _asked(opening, leads, path)
             taken = plans.p_kw[~leads].sum(0)
             users = users._replace(choke_per_kwh=retail + users.slope @ taken)
         return users, path, plans
 
-    def session(self, call: Call) -> Session:
+    def clear(self, opening: Opening, state: State) -> Session:
         """Let end-users take what they want at the agreed price, and prosumers trade what is left until net power clears."""
-        leads, supply = leaders(call), self.usable(call.supply)
-        tenders = yield opening(call)
+        leads, supply = leaders(opening), self.usable(opening.supply)
+        tenders = yield GateOpen(opening.product)
         if tenders is None:
             raise InputError([Problem("market.retailer", "no tenders", "a strategy that tenders, such as 'home'")])
-        n, agreed = len(call.party), agreed_per_kwh(call)
+        n, agreed = len(opening.party), retail_per_kwh(opening, state)
         own = take(tenders, np.flatnonzero(leads))
         curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)
         taken = at_own(curves, np.where(leads, np.inf, agreed), np.ones(n))[~leads]
         base_kw = float(supply.base_kw[0]) + float(np.rint(taken * 1e9).astype(np.int64).sum() / 1e9)
-        cleared = clear(Curves(own.offset, own.p_kw, own.price_per_kwh), base_kw, *steps(supply))
+        cleared = clear(Curves(own.offset, own.p_kw, own.price_per_kwh), base_kw, *supply_curve(supply))
         price = np.where(leads, cleared.price_per_kwh, agreed)
         power = at_own(curves, price, np.where(leads, cleared.share, 1.0))
         filled = np.full(n, Status.FILLED)
-        return Transactions(call.product, call.party, np.full(n, COMMUNITY), power[:, None], price[:, None], filled)
+        awards = Transactions(opening.product, opening.party, np.full(n, COMMUNITY), power[:, None], price[:, None], filled)
+        return Clearing(awards)
 
 
-def leaders(call: Call) -> Flag:
-    """Return who leads, shape (n,): who the call says has PV, a battery or a car, everybody where it does not say.
+def leaders(opening: Opening) -> Flag:
+    """Return who leads, shape (n,): who the opening says has PV, a battery or a car, everybody where it does not say.
 
     Raises
     ------
     InputError
         Nobody does.
     """
-    leads = call.leads
-    found = np.ones(len(call.party), np.bool_) if leads is None else np.asarray(leads, np.bool_)
+    leads = opening.is_prosumer
+    found = np.ones(len(opening.party), np.bool_) if leads is None else np.asarray(leads, np.bool_)
     if not found.any():
         hint = "Give homes PV, batteries or cars, or compare with a tariff instead."
         raise InputError([Problem("market.retailer", "no home with PV, battery or car", "prosumers, who are the retailer", hint)])
     return found
 
 
-def agreed_per_kwh(call: Call) -> Col:
-    """Return the retail price of the interval, shape (n,): what was agreed, else the outside tariff, else the import price."""
-    agreed = call.agreed_per_kwh
-    price = np.full(len(call.party), np.nan) if agreed is None else np.broadcast_to(agreed, len(call.party))
-    outside = np.where(np.isfinite(call.tariff_per_kwh[:1]), call.tariff_per_kwh[:1], call.supply.import_per_kwh[:1])
-    return np.where(np.isfinite(price), price, outside)
+def outside_per_kwh(opening: Opening, state: State) -> Col:
+    """Return the outside tariff of the products of an opening, shape (h,) [$/kWh]."""
+    return select_products(state.outside, opening)[0]
 
 
-def begin(call: Call) -> Path:
-    """Return the path handed on by the opening before, the internal price as a premium on import; no retail price at first."""
-    supply, carried = call.supply, call.before_per_kwh
+def retail_per_kwh(opening: Opening, state: State) -> float:
+    """Return the retail price of the interval [$/kWh]: what was agreed, else the outside tariff."""
+    if state.path is not None:
+        hour = (opening.product.start_s - state.path.start_s) // HOUR_S
+        agreed = float(state.path.value_per_kwh[1, hour])
+        if np.isfinite(agreed):
+            return agreed
+    return float(outside_per_kwh(opening, state)[0])
+
+
+def begin(opening: Opening, state: State) -> Path:
+    """Return the path of the opening before, the internal price as a premium on import; no retail price at first."""
+    supply = opening.supply
     hours = len(supply.import_per_kwh)
-    if carried.ndim == 1:
-        carried = np.full((len(Path._fields), hours), np.nan)
+    none = np.full((len(Path._fields), hours), np.nan)
+    carried = none if state.path is None else shift_path(state.path, opening)
     premium, retail, steep = carried
     internal = supply.import_per_kwh + np.where(np.isfinite(premium), premium, 0.0)
     low, high = supply.export_per_kwh - supply.over_per_kwh, supply.import_per_kwh + supply.over_per_kwh
@@ -292,7 +333,7 @@ def corrected(path: Path, net_kw: Col, supply: Supply, before: tuple[Col, Col] |
     return path._replace(internal_per_kwh=np.clip(new, floor, ceiling), steep=steep)
 
 
-def told(played: Played, count: int, ends: int) -> Talk:
+def told(played: Played, count: int, ends: int) -> PeerMessages:
     """Return what a game made prosumers and end-users say: terms once, then prices and offers in every round."""
     hours = len(played.retail_per_kwh)
     prices, offers = len(Asked._fields) * hours, len(Offered._fields) * hours
@@ -303,10 +344,10 @@ def told(played: Played, count: int, ends: int) -> Talk:
     numbers = count * known + outer * (prices + offers) + 2 * inside * hours
     messages = count + 2 * outer + 2 * inside
     told_up = outer * offers + inside * hours
-    return Talk(messages, messages * HEADER.size + numbers * NUMBER_BYTES, played.rounds + played.inner_rounds, told_up)
+    return PeerMessages(messages, messages * HEADER.size + numbers * NUMBER_BYTES, played.rounds + played.inner_rounds, told_up)
 
 
-def _played(terms: Terms, rule: Rule, last: Played | None) -> Generator[Game, Offered | None, Played]:
+def _played(terms: Terms, rule: Rule, last: Played | None) -> Generator[Any, Any, Played]:
     """Carry prices to prosumers and their offers back; end-users, who were identified, answer here."""
     rounds = protocol(terms, rule, last)
     asked = next(rounds)
@@ -324,9 +365,9 @@ def _rows(leads: Flag, path: Path) -> Col:
     return np.where(leads[:, None], path.internal_per_kwh, path.retail_per_kwh)
 
 
-def _asked(call: Call, leads: Flag, path: Path) -> Generator[Quotes | Passed | Talk, Plans | None, Plans]:
+def _asked(opening: Opening, leads: Flag, path: Path) -> Generator[Any, Any, Plans]:
     """Quote the internal price to prosumers and the retail price to end-users, and hear what they would take."""
-    plans = yield quote(call.product, call.party, _rows(leads, path))
+    plans: Plans | None = yield quote(opening.product, opening.party, _rows(leads, path))
     if plans is None:
         raise InputError([Problem("market.retailer", "no plans", "a strategy that looks ahead, such as 'home'")])
     return plans

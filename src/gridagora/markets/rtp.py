@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.exchange import quote
+from gridagora.core.exchange import Quotes, quote
 from gridagora.core.registry import register
-from gridagora.core.session import Call, Session, nothing
-from gridagora.core.tables import Col
+from gridagora.core.rules import POSTED_PRICE, Rulebook
+from gridagora.core.session import Baseline, Opening, Planning, Session
+from gridagora.core.tariff import plan_on, post
 
 EXPORTS = ("wholesale", "net_metering")
 
@@ -21,7 +22,7 @@ class RealTimePrice:
     is what it is worth at the substation, or "net_metering", the import price, so that delivery is paid back with it.
     """
 
-    strategies: ClassVar[tuple[str, ...]] = ("habit", "price_taker")  # it posts a price and hears no tender
+    rules: ClassVar[Rulebook] = POSTED_PRICE
 
     export: str = "wholesale"
     strategy: str = "price_taker"
@@ -32,15 +33,21 @@ class RealTimePrice:
             expected = "one of " + ", ".join(EXPORTS)
             raise InputError([Problem("market.rtp.export", repr(self.export), expected)])
 
-    def outlook(self, call: Call) -> Col:
-        """Return the forecast of the import price, shape (h,) [$/kWh]."""
-        return call.supply.import_per_kwh
+    def start(self, baseline: Baseline) -> None:
+        """Set nothing before the run: prices are those of the hour."""
+        del baseline
 
-    def credit(self, call: Call) -> Col:
-        """Return what a kWh that leaves a home earns, shape (h,) [$/kWh]."""
-        return call.supply.export_per_kwh if self.export == "wholesale" else call.supply.import_per_kwh
+    def plan(self, opening: Opening, state: None) -> Planning[None]:
+        """Broadcast the forecast of the import price and of what export will earn."""
+        return plan_on(self.quotes(opening), state)
 
-    def session(self, call: Call) -> Session:
+    def clear(self, opening: Opening, state: None) -> Session:
         """Broadcast the import price and the export price of the interval; nobody answers."""
-        yield quote(call.product, call.party, call.supply.import_per_kwh[:1], self.credit(call)[:1])
-        return nothing(call)
+        del state
+        return post(self.quotes(opening))
+
+    def quotes(self, opening: Opening) -> Quotes:
+        """Return the prices of the products of an opening, quoted to all parties."""
+        supply = opening.supply
+        credit = supply.export_per_kwh if self.export == "wholesale" else supply.import_per_kwh
+        return quote(opening.product, opening.party, supply.import_per_kwh, credit)

@@ -1,7 +1,4 @@
-"""Time-of-use tariff: a dear window and a cheap rest, scaled to the revenue of the flat tariff on the baseline load.
-
-Theory 3.2.
-"""
+"""Time-of-use tariff: a dear window and a cheap rest, scaled to the revenue of the flat tariff on the baseline load."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,11 +6,10 @@ from typing import ClassVar
 import numpy as np
 
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.exchange import quote
 from gridagora.core.registry import register
-from gridagora.core.session import Call, Session, nothing
-from gridagora.core.tables import Col
-from gridagora.core.tariff import NET_METERING, neutral_per_kwh
+from gridagora.core.rules import POSTED_PRICE, Rulebook
+from gridagora.core.session import Baseline, Opening, Planning, Session
+from gridagora.core.tariff import NET_METERING, Tariff, plan_on, post, set_tariff, tariff_quotes
 
 DAY_H = 24
 
@@ -26,7 +22,7 @@ class TimeOfUse:
     peak_ratio is the dear price over the cheap one; the window [peak_start_h, peak_end_h) is in local hours of day.
     """
 
-    strategies: ClassVar[tuple[str, ...]] = ("habit", "price_taker")  # it posts a price and hears no tender
+    rules: ClassVar[Rulebook] = POSTED_PRICE._replace(is_tariff=True)
 
     peak_ratio: float = 3.0
     peak_start_h: float = 14.0
@@ -46,20 +42,16 @@ class TimeOfUse:
         if problems:
             raise InputError(problems)
 
-    def tariff(self, cost_usd_per_h: Col, load_kw: Col, local_hour: Col, exported_kw: Col | float = 0.0) -> Col:
-        """Return the import price of every interval, shape (t,) [$/kWh]; revenue on the baseline is its cost (theory 3.2)."""
-        shape = np.where((local_hour >= self.peak_start_h) & (local_hour < self.peak_end_h), self.peak_ratio, 1.0)
-        return neutral_per_kwh(shape, cost_usd_per_h, load_kw, exported_kw, self.credit_per_kwh)
+    def start(self, baseline: Baseline) -> Tariff:
+        """Set both prices: their ratio is given, and revenue on the baseline is its cost (theory 3.2)."""
+        hour = baseline.local_hour
+        in_window = (hour >= self.peak_start_h) & (hour < self.peak_end_h)
+        return set_tariff(baseline, np.where(in_window, self.peak_ratio, 1.0), self.credit_per_kwh)
 
-    def outlook(self, call: Call) -> Col:
-        """Return the prices homes plan on, shape (h,) [$/kWh]."""
-        return call.tariff_per_kwh
+    def plan(self, opening: Opening, state: Tariff) -> Planning[Tariff]:
+        """Post the tariff of the window."""
+        return plan_on(tariff_quotes(state, opening), state)
 
-    def credit(self, call: Call) -> Col:
-        """Return what a kWh that leaves a home earns, shape (h,) [$/kWh]: never more than the import price."""
-        return np.minimum(call.tariff_per_kwh, self.credit_per_kwh)
-
-    def session(self, call: Call) -> Session:
+    def clear(self, opening: Opening, state: Tariff) -> Session:
         """Post the tariff of the interval; nobody answers."""
-        yield quote(call.product, call.party, call.tariff_per_kwh[:1], self.credit(call)[:1])
-        return nothing(call)
+        return post(tariff_quotes(state, opening))

@@ -10,6 +10,7 @@ import numpy as np
 from gridagora.core.errors import FAULTS, InputError, PartError, Problem, told
 from gridagora.core.ledger import join
 from gridagora.core.outcome import Network, Outcome, welfare_before_losses_usd
+from gridagora.core.product import Commodity
 from gridagora.core.tables import Col
 from gridagora.grid.flow import Factors, factor
 from gridagora.metrics.network import quarter_hours
@@ -19,7 +20,7 @@ from gridagora.run import reactive
 from gridagora.run import result as results
 from gridagora.run.bound import Bound, Worth, bound
 from gridagora.run.bound_played import played
-from gridagora.run.desk import Ran, Study, tariff
+from gridagora.run.desk import Ran, Study, baseline
 from gridagora.run.links import Links
 from gridagora.run.network import watch
 from gridagora.run.outlook import Wholesale
@@ -148,7 +149,7 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Study:
     first = score("flat", simulate(flat, study, lambda done, total: (tell or _silent)("baseline", done, total)), study)
     study = study._replace(baseline_kw=first.home_kw)
     return study._replace(
-        flat_per_kwh=float(tariff(flat, study, first.wholesale_per_kwh)[0]),
+        flat_per_kwh=float(flat.start(baseline(study, first.wholesale_per_kwh)).import_per_kwh[0]),
         wholesale=w._replace(limit_kw=limit_kw(scene, first)),
         site=site(scene, first),
         links=Links(keys.links.loss_share, keys.links.duplicate_share, keys.links.delay_intervals, keys.scenario.seed),
@@ -176,8 +177,7 @@ def without_limit(
     for name, outcome in outcomes.items():
         stage = f"{name}, no limit"
         market = markets[name]
-        knows = getattr(market, "told_specs", False) or hasattr(market, "ahead")
-        if knows and not getattr(market, "private", False):  # peers know no limit of the network
+        if market.rules.sees_limit:
             try:
                 ran = simulate(market, free, lambda done, total, at=stage: tell(at, done, total))
                 alone = score(name, ran, free)
@@ -237,7 +237,7 @@ def _with_reactive(scene: Scene, factors: Factors, market: Any, ran: Ran, outcom
     if alone.failed:
         raise PartError(f"reactive power: the power flow has no solution in {alone.failed} intervals, so the need is not known")
     n, t = outcome.home_kw.shape
-    clears = getattr(market, "reactive", False)
+    clears = Commodity.Q in market.rules.commodities
     given = reactive.provide(
         reactive.equipped(scene.homes, -panels_kw, battery_kw) if clears else reactive.unequipped(n, t),
         alone.source_kw,

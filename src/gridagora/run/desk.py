@@ -7,18 +7,21 @@ import numpy as np
 
 from gridagora.core.ledger import Ledger
 from gridagora.core.outcome import Trades
+from gridagora.core.ports import Market, Strategy
 from gridagora.core.registry import find
-from gridagora.core.session import Site, Traffic
+from gridagora.core.retail_agents import Game
+from gridagora.core.rules import Bidder, Disclosure, Pricing, Residual, Rulebook
+from gridagora.core.session import Baseline, Site, Traffic
 from gridagora.core.tables import Col, Flag, Homes
 from gridagora.devices.hvac import REFERENCE_PER_KWH
 from gridagora.run import fleet as homes_at
 from gridagora.run import starts
 from gridagora.run.links import PERFECT, Inbox, Links
 from gridagora.run.outlook import Wholesale, real_time_per_kwh
-from gridagora.run.retail import Game
 from gridagora.run.settle import Position, cost_usd_per_h
 
 DAY_H = 24
+HOUR_S = 3600
 
 
 class Study(NamedTuple):
@@ -74,26 +77,25 @@ class Ran(NamedTuple):
     unconverged: int  # real-time sessions that spent their rounds
     games: tuple[Game, ...]
     wall_s: float
-    shares_margin: bool = False  # what is left over belongs to the prosumers, who are the retailer
+    residual: Residual = Residual.OPERATOR  # who keeps what is left over
 
 
 @dataclass
 class Desk:
     """One run in progress; `traffic`, `inbox`, `positions` and the arrays of the track change as it goes."""
 
-    market: Any
-    strategy: Any
+    market: Market[Any]
+    strategy: Strategy
+    state: Any  # what the market remembers
     study: Study
     fleet: homes_at.Fleet
     load_kw: Col  # (H, n) of homes without their devices
     wholesale_per_kwh: Col  # (t + 24 h,)
-    tariff_per_kwh: Col  # (t + 24 h,)
     track: Track
     heard_per_kwh: Col  # (n,) last price that each home heard
     metered_kw: Col  # (n,) in the interval before
-    leads: Flag  # (n,) prosumers
+    is_prosumer: Flag  # (n,)
     wait: starts.Wait | None = None  # where starts are staggered
-    agreed_per_kwh: Col | None = None  # (n,) price of the hour that each home plans on, where each has its own
     traffic: Traffic = field(default_factory=Traffic)
     inbox: Inbox = field(default_factory=Inbox)
     positions: dict[str, Position] = field(default_factory=dict)
@@ -102,17 +104,22 @@ class Desk:
     games: list[Game] = field(default_factory=list)  # of prosumers who are the retailer
 
     @property
-    def whole(self) -> bool:
-        """Whether a home tenders its whole meter as one party, and not each resource by itself."""
-        return getattr(self.strategy, "whole", False)
+    def rules(self) -> Rulebook:
+        """What the design is."""
+        return self.market.rules
+
+    @property
+    def bidder(self) -> Bidder:
+        """Who tenders."""
+        return self.rules.bidder
 
     @property
     def private(self) -> bool:
-        """Whether homes trade with each other and show their curves to nobody."""
-        return getattr(self.market, "private", False)
+        """Whether curves and plans stay inside homes."""
+        return self.rules.discloses is Disclosure.NOTHING
 
 
-def opened(market: Any, study: Study) -> Desk:
+def opened(market: Market[Any], study: Study) -> Desk:
     """Return the desk of a run at its start."""
     homes, hours, per = study.homes, DAY_H * study.days, round(1 / study.dt_h)
     n, t = len(homes.home_id), hours * per
@@ -127,11 +134,9 @@ def opened(market: Any, study: Study) -> Desk:
         draws_known=study.wholesale.draws_known,
     )
     wholesale = real_time_per_kwh(study.wholesale, hours + DAY_H, study.dt_h)
-    strategy = find("strategy", market.strategy)()
-    private = getattr(market, "private", False)
-    clears = getattr(strategy, "whole", False) and not private  # homes are paid by their transactions
-    layered = clears and not getattr(market, "own_prices", False)
-    places = len(study.site.high_kw) if study.site is not None and layered else 0
+    pricing = market.rules.pricing
+    own_price = pricing in {Pricing.BY_PLACE, Pricing.BY_PARTY}  # homes are paid by their transactions
+    places = len(study.site.high_kw) if study.site is not None and pricing is Pricing.BY_PLACE else 0
     track = Track(
         np.zeros((5, t, n)),
         np.zeros((t, n)),
@@ -139,8 +144,8 @@ def opened(market: Any, study: Study) -> Desk:
         np.zeros(t),
         np.zeros((places, t)),
         np.full((t, n), np.nan),
-        np.zeros((t if private else 0, n)),
-        np.zeros((t if clears else 0, n)),
+        np.zeros((t if pricing is Pricing.BILATERAL else 0, n)),
+        np.zeros((t if own_price else 0, n)),
         np.zeros(n),
         np.zeros(n),
         np.zeros(n),
@@ -150,31 +155,30 @@ def opened(market: Any, study: Study) -> Desk:
     first = np.full(n, wholesale[0] + study.wholesale.delivery_per_kwh)
     return Desk(
         market,
-        strategy,
+        find("strategy", market.strategy)(),
+        market.start(baseline(study, wholesale)),
         study,
         fleet,
         load_kw,
         wholesale,
-        tariff(market, study, wholesale),
         track,
         first,
         load_kw[0] - homes.pv_kw[:, 0],
-        leads(homes),
+        prosumers(homes),
         starts.wait(fleet, n, study.start_spread_min, study.wholesale.seed),
     )
 
 
-def tariff(market: Any, study: Study, wholesale_per_kwh: Col) -> Col:
-    """Return the import price of every interval of a tariff design, nan elsewhere; a day follows the run, for the look-ahead."""
-    t = len(wholesale_per_kwh)
-    if not hasattr(market, "tariff"):
-        return np.full(t, np.nan)
+def baseline(study: Study, wholesale_per_kwh: Col) -> Baseline:
+    """Return what tariffs are set on: the baseline of the study, or in the run that finds it a rate; prices are (t + 24 h,)."""
+    hours = np.repeat(study.local_hour, round(1 / study.dt_h))[: len(wholesale_per_kwh)]
+    begun = study.start_s, round(HOUR_S * study.dt_h), hours
     if study.baseline_kw is None:
-        return np.full(t, study.flat_per_kwh)
+        none = np.zeros(0)
+        return Baseline(*begun, none, none, none, study.flat_per_kwh)
     home_kw, wholesale = study.baseline_kw, wholesale_per_kwh[: study.baseline_kw.shape[1]]
     cost = cost_usd_per_h(home_kw.sum(0), other_kw(study), wholesale, study.wholesale)
-    hours = np.repeat(study.local_hour, round(1 / study.dt_h))[:t]
-    return np.asarray(market.tariff(cost, home_kw.sum(0), hours, (-home_kw).clip(min=0).sum(0)))
+    return Baseline(*begun, cost, home_kw.sum(0), (-home_kw).clip(min=0).sum(0))
 
 
 def other_kw(study: Study) -> Col:
@@ -188,7 +192,7 @@ def home_kw(track: Track, study: Study) -> Col:
     return np.repeat(study.homes.load_kw[:, :hours], round(1 / study.dt_h), axis=1) + track.kind_kw.transpose(0, 2, 1).sum(0)
 
 
-def leads(homes: Homes) -> Flag:
+def prosumers(homes: Homes) -> Flag:
     """Return which homes are prosumers, shape (n,): they have PV, a battery or a car."""
     has: Flag = (homes.pv_kw.max(1) > 0) | (homes.battery_kwh > 0)
     has[homes.ev_home] = True

@@ -1,11 +1,14 @@
 """One hour of real time: hear tenders, clear, dispatch, step the physics, interval by interval."""
 
+from typing import Any
+
 import numpy as np
 
+from gridagora.core.agents import refuse
 from gridagora.core.exchange import NETWORK, Quotes, Status, Tenders, Transactions
 from gridagora.core.outcome import Trades
-from gridagora.core.product import Commodity, Horizon, Product
-from gridagora.core.session import Behind, Call, Game, drive, hours_of
+from gridagora.core.rules import Bidder, Pricing
+from gridagora.core.session import Behind, Clearing, GateOpen, Opening, drive
 from gridagora.core.tables import Col
 from gridagora.kernels.behind import at_own
 from gridagora.kernels.curve import Curves
@@ -13,7 +16,7 @@ from gridagora.run import behind, starts
 from gridagora.run import fleet as homes_at
 from gridagora.run.desk import Desk
 from gridagora.run.links import deliver, heard
-from gridagora.run.outlook import supply
+from gridagora.run.opening import interval_product, open_clear
 from gridagora.run.unsound import generator, refuse_unsound
 
 NO_CURVES = Curves(np.zeros(1, np.int64), np.zeros(0), np.zeros(0))
@@ -28,69 +31,69 @@ def run_hour(desk: Desk, hour: int, plan: homes_at.Plan | None) -> None:
         i, now_s = hour * per + m, 3600.0 * (hour + m * desk.study.dt_h)
         curves = NO_CURVES if plan is None else homes_at.tender(fleet, plan, hour, (m + 1) / per, now_s)
         inner = Behind(curves, owner, load_kw)
-        quotes, trades = _cleared(desk, i, now_s, inner)
-        quotes, way = behind.hear(quotes, curves, owner, load_kw)
-        power = desk.strategy.dispatch(inner, quotes, trades)
-        if desk.wait is not None and plan is not None and power is not None and not len(trades.party):  # a price is posted
+        clearing, way = _clear(desk, i, inner), None
+        if clearing.posted is not None:
+            heard_inside, way = behind.hear(clearing.posted, curves, owner, load_kw)
+            clearing = clearing._replace(posted=heard_inside)
+        power = desk.strategy.dispatch(inner, clearing)
+        if desk.wait is not None and plan is not None and power is not None and clearing.posted is not None:
             dearest = np.broadcast_to(plan.price_per_kwh, (len(load_kw), plan.price_per_kwh.shape[-1])).max(1)
             power = starts.hold(desk.wait, power, curves, owner, sessions, dearest, desk.study.dt_h)
-        curtails = desk.whole or bool(np.isnan(desk.tariff_per_kwh[i]))  # a posted tariff asks no panel to stop
-        got = homes_at.step(fleet, power, sessions, hour, now_s, load_kw, way, curtails=curtails)
+        got = homes_at.step(fleet, power, sessions, hour, now_s, load_kw, way, curtails=not desk.rules.is_tariff)
         desk.metered_kw = load_kw + got.hvac_kw + got.water_heater_kw + got.battery_kw + got.ev_kw + got.pv_kw
         record(desk, i, got)
-        if power is not None and not desk.whole and len(trades.party):
+        if power is not None and desk.bidder is Bidder.DEVICE:
             desk.track.award_kw[i] = load_kw + homes_at.spread(power, owner, len(load_kw))
 
 
-def _cleared(desk: Desk, i: int, now_s: float, inner: Behind) -> tuple[Quotes, Transactions]:
-    """Run the session of one interval; return the last quotes and the transactions as homes know of them."""
-    study, track = desk.study, desk.track
-    product = Product(Commodity.P, study.start_s + round(now_s), round(3600 * study.dt_h), Horizon.REAL_TIME, 0)
-    hour = i // round(1 / study.dt_h)
-    base_kw = study.other_kw[hour] + (0.0 if desk.whole else inner.net_kw.sum())
-    call = Call(
-        product,
-        np.arange(len(inner.net_kw) if desk.whole else len(inner.home)),
-        supply(study.wholesale, desk.wholesale_per_kwh[i : i + 1], np.array([base_kw])),
-        desk.tariff_per_kwh[i : i + 1],
-        (),
-        desk.tariff_per_kwh[:0],
-        hours_of(study.site, hour, 1) if desk.whole and study.site is not None else None,
-        leads=desk.leads if desk.whole else None,
-        agreed_per_kwh=desk.agreed_per_kwh if desk.whole else None,
-    )
+def _clear(desk: Desk, i: int, inner: Behind) -> Clearing:
+    """Run the session of one interval; return what homes know of how it ended."""
+    product = interval_product(desk, i)
+    opening = open_clear(desk, product, len(inner.home))
     sent: list[Tenders] = []
 
-    def ask(quotes: Quotes | Game) -> Tenders | None:
-        del quotes
-        tenders = desk.strategy.tender(call, inner)
-        if tenders is None or not desk.whole:
+    def ask(message: Any) -> Tenders | None:
+        if not isinstance(message, GateOpen | Quotes):
+            refuse(message, "GateOpen, Quotes")
+        tenders = desk.strategy.tender(opening, inner)
+        if tenders is None or desk.bidder is not Bidder.HOME:
             return tenders
         sent.append(tenders)
-        desk.inbox, arrived = deliver(study.links, desk.inbox, tenders, desk.metered_kw)
+        desk.inbox, arrived = deliver(desk.study.links, desk.inbox, tenders, desk.metered_kw)
         return arrived
 
-    session = generator(desk, desk.market.session(call))
-    result, quotes, desk.traffic, passed, local = drive(session, ask, desk.traffic, private=desk.private)
-    refuse_unsound(desk, result, quotes, len(call.party))
-    desk.unconverged += bool((result.status == Status.ROUNDS_SPENT).any())
-    if desk.private:  # what homes do not trade with each other is the supplier's, at its prices
-        _trade(desk, i, local)
-        pair = (call.supply.import_per_kwh, call.supply.export_per_kwh)
-    elif len(result.party):
-        pair = (result.price_per_kwh[:, 0],) * 2
-    else:
-        pair = (quotes.buy_per_kwh[:, 0], quotes.sell_per_kwh[:, 0])
-    track.price_per_kwh[i], track.credit_per_kwh[i] = (price[0] for price in pair)
-    if desk.whole:
-        track.award_kw[i] = result.p_kw[:, 0]
-    if len(track.own_per_kwh):
-        track.own_per_kwh[i] = result.price_per_kwh[:, 0]
-        track.price_per_kwh[i] = track.credit_per_kwh[i] = _mean_per_kwh(result)
-    if passed is not None and len(track.place_per_kwh):
-        track.place_per_kwh[:, i] = passed.down.buy_per_kwh[:, 0]
-        track.price_per_kwh[i] = track.credit_per_kwh[i] = track.place_per_kwh[-1, i]
-    return quotes, _known(desk, result, sent[-1]) if sent and study.links.loss_share else result
+    session = generator(desk, desk.market.clear(opening, desk.state))
+    clearing, desk.traffic = drive(session, ask, desk.traffic, private=desk.private)
+    refuse_unsound(desk, clearing, opening)
+    _record_prices(desk, i, opening, clearing)
+    awards = clearing.transactions
+    if awards is None:
+        return clearing
+    desk.unconverged += bool((awards.status == Status.ROUNDS_SPENT).any())
+    if desk.bidder is Bidder.HOME:
+        desk.track.award_kw[i] = awards.p_kw[:, 0]
+    if sent and desk.study.links.loss_share:
+        return clearing._replace(transactions=_known(desk, awards, sent[-1]))
+    return clearing
+
+
+def _record_prices(desk: Desk, i: int, opening: Opening, clearing: Clearing) -> None:
+    """Write import price and export credit of an interval as the pricing rule of the design has them."""
+    track, awards, posted = desk.track, clearing.transactions, clearing.posted
+    pricing = desk.rules.pricing
+    if posted is not None:
+        track.price_per_kwh[i], track.credit_per_kwh[i] = posted.buy_per_kwh[0, 0], posted.sell_per_kwh[0, 0]
+    elif pricing is Pricing.BILATERAL:  # what homes do not trade with each other is the supplier's, at its prices
+        _trade(desk, i, clearing.local)
+        track.price_per_kwh[i], track.credit_per_kwh[i] = opening.supply.import_per_kwh[0], opening.supply.export_per_kwh[0]
+    elif awards is not None and pricing is Pricing.UNIFORM:
+        track.price_per_kwh[i] = track.credit_per_kwh[i] = awards.price_per_kwh[0, 0]
+    elif awards is not None:
+        track.own_per_kwh[i] = awards.price_per_kwh[:, 0]
+        track.price_per_kwh[i] = track.credit_per_kwh[i] = _mean_per_kwh(awards)
+        if clearing.place_per_kwh is not None and len(track.place_per_kwh):
+            track.place_per_kwh[:, i] = clearing.place_per_kwh
+            track.price_per_kwh[i] = track.credit_per_kwh[i] = clearing.place_per_kwh[-1]
 
 
 def _mean_per_kwh(result: Transactions) -> float:

@@ -23,7 +23,7 @@ from gridagora.run import folder as folders
 from gridagora.run import kept
 from gridagora.run.claims import Claim, claim
 from gridagora.run.compare import prepare
-from gridagora.run.desk import Study, leads
+from gridagora.run.desk import Study, prosumers
 from gridagora.run.points import Keys, Told, fingerprint, varied
 from gridagora.run.pool import each
 from gridagora.run.score import left_usd, score
@@ -125,7 +125,7 @@ def measured(path: Path, overrides: Sequence[str], seed: int) -> list[dict[str, 
 
 def compared(scene: Scene, named: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Run a scene under its flat tariff and with prosumers as the retailer; return one row for each retailer of today."""
-    who = leads(scene.homes)
+    who = prosumers(scene.homes)
     if who.all() or not who.any():
         where = f"homes, {', '.join(f'{name} {value}' for name, value in named.items())}"
         raise InputError([Problem(where, f"{who.sum()} prosumers of {len(who)} homes", "some homes of both kinds")])

@@ -7,10 +7,11 @@ import numpy as np
 
 from gridagora.core.ledger import bill_usd, join, paid_uusd
 from gridagora.core.outcome import Agreed, Exchange, Outcome, Paid
+from gridagora.core.retail_agents import certified, warnings
+from gridagora.core.rules import Residual
 from gridagora.core.tables import Col
-from gridagora.run.desk import DAY_H, Ran, Study, home_kw, leads, other_kw
+from gridagora.run.desk import DAY_H, Ran, Study, home_kw, other_kw, prosumers
 from gridagora.run.fleet import spread
-from gridagora.run.retail import certified, warnings
 from gridagora.run.settle import PARTIES, deviation_charge, retail_margin, settle
 from gridagora.run.starts import together
 
@@ -45,8 +46,8 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
     supplied_kw = meter_kw - track.local_kw.T if len(track.local_kw) else meter_kw
     energy = settle(supplied_kw, price, credit, ran.wholesale_per_kwh, w, dt, ran.positions, others_kw)
     ledger = join([energy, ran.local, deviation_charge(meter_kw, award_kw, homes.quality, dt)])
-    if ran.shares_margin:
-        ledger = join([ledger, retail_margin(ledger, leads(homes))])
+    if ran.residual is Residual.PROSUMERS:
+        ledger = join([ledger, retail_margin(ledger, prosumers(homes))])
     paid = paid_uusd(ledger, n + len(PARTIES))
     t = hours * per
     return Outcome(

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
+from gridagora.core.ports import Market
 from gridagora.run.ahead import plan_hour
 from gridagora.run.desk import DAY_H, Desk, Ran, Study, opened
 from gridagora.run.interval import run_hour
 from gridagora.run.settle import between_homes, together
 
 
-def simulate(market: Any, study: Study, progress: Callable[[int, int], None] | None = None) -> Ran:
+def simulate(market: Market[Any], study: Study, progress: Callable[[int, int], None] | None = None) -> Ran:
     """Run one design over the whole scene.
 
     Parameters
@@ -24,10 +25,10 @@ def simulate(market: Any, study: Study, progress: Callable[[int, int], None] | N
     """
     began = perf_counter()
     desk = opened(market, study)
-    hours, carry, plan = DAY_H * study.days, None, None
+    hours, plan = DAY_H * study.days, None
     for hour in range(hours):
         if desk.strategy.plans:
-            plan, carry = plan_hour(desk, hour, plan, carry)
+            plan = plan_hour(desk, hour, plan)
         run_hour(desk, hour, plan)
         if progress is not None:
             progress(hour + 1, hours)
@@ -49,5 +50,5 @@ def closed(desk: Desk, wall_s: float) -> Ran:
         desk.unconverged,
         tuple(desk.games),
         wall_s,
-        getattr(desk.market, "own_prices", False),
+        desk.rules.residual,
     )

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from gridagora.core.errors import PartError
-from gridagora.core.exchange import Quotes, Transactions
-from gridagora.core.session import Outlook
+from gridagora.core.rules import Bidder, Pricing
+from gridagora.core.session import Clearing, Opening, Plan
 from gridagora.run.desk import Desk
 
 
@@ -20,59 +20,74 @@ def generator(desk: Desk, session: Any) -> Any:
         A function without `yield`.
     """
     if not isinstance(session, Generator):
-        raise PartError(f"{_who(desk)} gave a session of type {type(session).__name__}, expected a function that yields")
+        raise PartError(
+            f"{_who(desk)} gave a session of type {type(session).__name__}, expected a generator: a function that yields"
+        )
     return session
 
 
-def refuse_unsound(desk: Desk, result: Any, quotes: Quotes | None, parties: int) -> None:
-    """Refuse transactions of an interval that no run could follow or settle.
+def refuse_unsound(desk: Desk, result: Any, opening: Opening) -> None:
+    """Refuse how an interval ended where no run could follow or settle it.
 
     Raises
     ------
     PartError
-        None at all, not one row for each party in order, a number that is none, two prices behind one meter, or none anywhere.
+        No clearing, neither transactions nor posted prices, not one row for each party in order, a number that is none, two
+        prices behind one meter, or another kind of price than the rules declare.
     """
-    who = f"the session of {_who(desk)}"
-    if not isinstance(result, Transactions):
-        raise PartError(f"{who} returned {type(result).__name__}, expected Transactions; nothing(call) where a price is posted")
-    if not len(result.party) and not desk.whole:
-        if quotes is None or len(quotes.party) != parties:
-            raise PartError(f"{who} bound nobody and quoted no price to all {parties} parties: nothing says what a kWh costs")
+    who, parties = f"the session of {_who(desk)}", len(opening.party)
+    if not isinstance(result, Clearing):
+        raise PartError(f"{who} returned {type(result).__name__}, expected a Clearing")
+    if desk.bidder is Bidder.NOBODY:
+        _refuse_unposted(who, result, parties)
         return
-    if not np.array_equal(result.party, np.arange(parties)):
-        expected = f"one for each of the {parties} parties of the call in order, as strategy '{desk.market.strategy}' needs"
-        raise PartError(f"{who} returned {len(result.party)} transactions, expected {expected}")
-    for column, values in (("p_kw", result.p_kw), ("price_per_kwh", result.price_per_kwh)):
+    awards = result.transactions
+    if awards is None or not np.array_equal(awards.party, np.arange(parties)):
+        rows = "no" if awards is None else len(awards.party)
+        expected = f"one for each of the {parties} parties of the opening in order, as strategy '{desk.market.strategy}' needs"
+        raise PartError(f"{who} returned {rows} transactions, expected {expected}")
+    for column, values in (("p_kw", awards.p_kw), ("price_per_kwh", awards.price_per_kwh)):
         if values.shape != (parties, 1) or not np.isfinite(values).all():
             raise PartError(f"{who} returned {column} of shape {values.shape}, expected finite numbers of shape {(parties, 1)}")
-    if not desk.whole and parties and np.ptp(result.price_per_kwh) > 0:
-        raise PartError(f"{who} gave each device a price, but a meter has one: take a strategy that tenders for the whole home")
+    if desk.rules.pricing is Pricing.UNIFORM and parties and np.ptp(awards.price_per_kwh) > 0:
+        raise PartError(f"{who} gave parties different prices, but its rules say {Pricing.UNIFORM}")
 
 
-def refuse_unsound_path(desk: Desk, path: Any, shape: tuple[int, ...]) -> None:
-    """Refuse an outlook that is no price for every hour.
-
-    Raises
-    ------
-    PartError
-        Another shape, or a number that is none.
-    """
-    if not isinstance(path, np.ndarray) or path.shape != shape or not np.isfinite(path).all():
-        got = f"shape {path.shape}" if isinstance(path, np.ndarray) else type(path).__name__
-        raise PartError(f"the outlook of {_who(desk)} is {got}, expected finite prices of shape {shape}, one for each hour")
+def _refuse_unposted(who: str, result: Clearing, parties: int) -> None:
+    if result.transactions is not None or result.posted is None or len(result.posted.party) != parties:
+        raise PartError(
+            f"{who} quoted no price to all {parties} parties, and by its rules nobody tenders: nothing says what a kWh costs"
+        )
 
 
-def refuse_unsound_outlook(desk: Desk, found: Any, shape: tuple[int, int]) -> None:
-    """Refuse what a look-ahead returned where it is no price for every home and hour.
+def refuse_unsound_plan(desk: Desk, plan: Any, opening: Opening) -> None:
+    """Refuse a plan that is no price for every hour, of all or of each home, or that binds what the rules do not declare.
 
     Raises
     ------
     PartError
-        Another type or shape, or a price that is none.
+        Another type or shape, a number that is none, a horizon or commodity that is not declared.
     """
-    if not isinstance(found, Outlook):
-        raise PartError(f"the look-ahead of {_who(desk)} returned {type(found).__name__}, expected an Outlook")
-    refuse_unsound_path(desk, found.price_per_kwh, shape)
+    who = f"the plan of {_who(desk)}"
+    if not isinstance(plan, Plan):
+        raise PartError(f"{who} returned {type(plan).__name__}, expected a Plan")
+    n, h = len(opening.party), len(opening.supply.import_per_kwh)
+    shapes = {"price_per_kwh": ((h,), (n, h)), "credit_per_kwh": ((h,),), "p_kw": ((n, h),)}
+    for name, allowed in shapes.items():
+        values = plan._asdict()[name]
+        if values is None and name != "price_per_kwh":
+            continue
+        if not isinstance(values, np.ndarray) or values.shape not in allowed or not np.isfinite(values).all():
+            got = f"shape {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
+            expected = " or ".join(map(str, allowed))
+            raise PartError(f"{who} holds {name} of {got}, expected finite numbers of shape {expected}, one for each hour")
+    for bound in plan.commitments:
+        product = bound.product
+        if product.horizon not in desk.rules.commits or product.commodity not in desk.rules.commodities:
+            found = f"{product.commodity.name} for the horizon {product.horizon.name}"
+            raise PartError(f"{who} binds {found}, which its rules do not declare")
+        if len(bound.p_kw) != n or not np.isfinite(bound.p_kw).all() or not np.isfinite(bound.premium_per_kwh).all():
+            raise PartError(f"{who} binds power of shape {bound.p_kw.shape}, expected finite numbers of {n} rows")
 
 
 def _who(desk: Desk) -> str:

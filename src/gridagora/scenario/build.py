@@ -1,7 +1,7 @@
 """From a scenario to a scene: the feeder, the homes on it, the weather, the prices, checked and ready to run."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,8 @@ class Scene:
             No such design, with the nearest name, or a strategy that does not fit it, with those that do.
         """
         design, credit = find("market", name), self.scenario.tariff.credit_per_kwh
-        shared = {} if credit is None or not hasattr(design, "credit_per_kwh") else {"credit_per_kwh": credit}
+        pays_credit = "credit_per_kwh" in {field.name for field in fields(design)}
+        shared = {"credit_per_kwh": credit} if credit is not None and pays_credit else {}
         made = design(**shared | self.scenario.parts.get(name, {}))
         problems = misfit(name, made.strategy, f"market.{name}.strategy")
         if problems:

@@ -1,11 +1,12 @@
 """Homes of today: thermostats, plug in and charge, and a battery that follows the home's own PV. No price is heard."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from gridagora.core.exchange import Quotes, Tenders, Transactions
+from gridagora.core.agents import Believed, NoAgents
 from gridagora.core.registry import register
-from gridagora.core.session import Behind, Call
-from gridagora.core.tables import Col
+from gridagora.core.rules import Bidder
+from gridagora.core.session import Behind, Clearing, Opening
 
 
 @register("strategy", "habit")
@@ -13,12 +14,18 @@ from gridagora.core.tables import Col
 class Habit:
     """Nothing is planned, offered or answered."""
 
-    plans: bool = False
+    plans: ClassVar[bool] = False
+    bidder: ClassVar[Bidder] = Bidder.NOBODY
 
-    def tender(self, call: Call, behind: Behind) -> Tenders | None:
-        """Return None: habits offer nothing."""
-        del call, behind
+    def agents(self, believed: Believed) -> NoAgents:
+        """Return parties that answer nothing."""
+        del believed
+        return NoAgents()
 
-    def dispatch(self, behind: Behind, quotes: Quotes, trades: Transactions) -> Col | None:
-        """Return None: every device follows its own switch."""
-        del behind, quotes, trades
+    def tender(self, opening: Opening, behind: Behind) -> None:
+        """Offer nothing."""
+        del opening, behind
+
+    def dispatch(self, behind: Behind, clearing: Clearing) -> None:
+        """Leave every device to its own switch."""
+        del behind, clearing

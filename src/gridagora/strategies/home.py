@@ -1,12 +1,15 @@
 """Homes that look ahead and tender one curve of the whole home for the next interval: what is inside stays inside."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from gridagora.core.exchange import Quotes, Tenders, Transactions, tender
+from gridagora.core.agents import Believed, HomeAgents
+from gridagora.core.exchange import Tenders
+from gridagora.core.home_bid import bid_home, dispatch_home
 from gridagora.core.registry import register
-from gridagora.core.session import Behind, Call
+from gridagora.core.rules import Bidder
+from gridagora.core.session import Behind, Clearing, Opening
 from gridagora.core.tables import Col
-from gridagora.kernels.tree import each, gather, inside
 
 
 @register("strategy", "home")
@@ -14,16 +17,17 @@ from gridagora.kernels.tree import each, gather, inside
 class Home:
     """The exact sum of the curves of the home's resources and of its load less PV; what is bought is shared out inside."""
 
-    plans: bool = True
-    whole: bool = True  # the tender holds load and PV too
+    plans: ClassVar[bool] = True
+    bidder: ClassVar[Bidder] = Bidder.HOME
 
-    def tender(self, call: Call, behind: Behind) -> Tenders | None:
+    def agents(self, believed: Believed) -> HomeAgents:
+        """Return homes that answer prices with plans."""
+        return HomeAgents(believed)
+
+    def tender(self, opening: Opening, behind: Behind) -> Tenders:
         """Return one curve for each home."""
-        return tender(call.product, call.party, gather(behind.curves, behind.home, len(call.party), behind.net_kw))
+        return bid_home(opening, behind)
 
-    def dispatch(self, behind: Behind, quotes: Quotes, trades: Transactions) -> Col | None:
+    def dispatch(self, behind: Behind, clearing: Clearing) -> Col | None:
         """Return the power of every resource, shape (r,) [kW]: its own answer to the price, adding up to what was bought."""
-        del quotes
-        curves, home, bought_kw = behind.curves, behind.home, trades.p_kw[:, 0] - behind.net_kw
-        price, share = inside(curves, home, bought_kw, trades.price_per_kwh[:, 0], 1.0)
-        return each(curves, home, price, share, bought_kw)
+        return dispatch_home(behind, clearing)

@@ -1,10 +1,13 @@
 """Homes that look ahead and tender one exact curve of each resource for the next interval."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from gridagora.core.exchange import Quotes, Tenders, Transactions, tender
+from gridagora.core.agents import Believed, DeviceAgents
+from gridagora.core.exchange import Tenders, tender
 from gridagora.core.registry import register
-from gridagora.core.session import Behind, Call
+from gridagora.core.rules import Bidder
+from gridagora.core.session import Behind, Clearing, Opening
 from gridagora.core.tables import Col
 
 
@@ -13,13 +16,18 @@ from gridagora.core.tables import Col
 class LookAhead:
     """The constraints that link intervals stay inside the resource; the market sees one interval."""
 
-    plans: bool = True
+    plans: ClassVar[bool] = True
+    bidder: ClassVar[Bidder] = Bidder.DEVICE
 
-    def tender(self, call: Call, behind: Behind) -> Tenders | None:
+    def agents(self, believed: Believed) -> DeviceAgents:
+        """Return devices that tell the operator their specifications."""
+        return DeviceAgents(believed)
+
+    def tender(self, opening: Opening, behind: Behind) -> Tenders:
         """Return the curve of every resource."""
-        return tender(call.product, call.party, behind.curves)
+        return tender(opening.product, opening.party, behind.curves)
 
-    def dispatch(self, behind: Behind, quotes: Quotes, trades: Transactions) -> Col | None:
+    def dispatch(self, behind: Behind, clearing: Clearing) -> Col | None:
         """Return what was bought, shape (r,) [kW]."""
-        del behind, quotes
-        return trades.p_kw[:, 0]
+        del behind
+        return None if clearing.transactions is None else clearing.transactions.p_kw[:, 0]

@@ -1,10 +1,12 @@
 """Homes that look ahead against a posted price and answer it with their own curve, without showing the curve to anybody."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from gridagora.core.exchange import Quotes, Tenders, Transactions
+from gridagora.core.agents import Believed, NoAgents
 from gridagora.core.registry import register
-from gridagora.core.session import Behind, Call
+from gridagora.core.rules import Bidder
+from gridagora.core.session import Behind, Clearing, Opening
 from gridagora.core.tables import Col
 from gridagora.kernels.behind import at_own
 
@@ -14,13 +16,19 @@ from gridagora.kernels.behind import at_own
 class PriceTaker:
     """The best response of every resource to the price of the interval, by its value of stored energy."""
 
-    plans: bool = True
+    plans: ClassVar[bool] = True
+    bidder: ClassVar[Bidder] = Bidder.NOBODY
 
-    def tender(self, call: Call, behind: Behind) -> Tenders | None:
-        """Return None: the price is posted, nobody asks."""
-        del call, behind
+    def agents(self, believed: Believed) -> NoAgents:
+        """Return parties that answer nothing: the price is posted."""
+        del believed
+        return NoAgents()
 
-    def dispatch(self, behind: Behind, quotes: Quotes, trades: Transactions) -> Col | None:
+    def tender(self, opening: Opening, behind: Behind) -> None:
+        """Offer nothing: the price is posted, nobody asks."""
+        del opening, behind
+
+    def dispatch(self, behind: Behind, clearing: Clearing) -> Col | None:
         """Return the power of each resource at the price it is quoted, shape (r,) [kW]."""
-        del trades
-        return at_own(behind.curves, quotes.buy_per_kwh[:, 0], quotes.share[:, 0])
+        quotes = clearing.posted
+        return None if quotes is None else at_own(behind.curves, quotes.buy_per_kwh[:, 0], quotes.share[:, 0])

@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gridagora.core.agents import Believed, HomeAgents, refuse
+from gridagora.core.exchange import Plans, Proposals, Quotes
 from gridagora.core.retail_followers import by_turns
 from gridagora.core.retail_inner import Terms
 from gridagora.core.retail_reference import certificate
 from gridagora.core.retail_rounds import Asked, Community, Held, Said, answered, community, idle, said
+from gridagora.core.session import Costed
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.value import Stores, respond, rows
-from gridagora.run import fleet as homes_at
 
 AT_TARIFF_PER_KWH = 1e-9
 DEAR_PER_KWH = 1e-6
@@ -26,7 +28,7 @@ MOVES_PER_KWH = (0.002, 0.01)
 
 
 class Game(NamedTuple):
-    """What was proved of one game: the hour it was played in, and what the party who could gain most would gain alone [$].
+    """What was proved of one game: what the party who could gain most would gain alone [$].
 
     `gain_share` is the gain of prosumers over their mean absolute profit. `tariff_hours` are those in which the outside tariff
     holds the retail price down, `loss_hours` those of them in which prosumers serve below the internal price; in `left_hours`
@@ -35,7 +37,6 @@ class Game(NamedTuple):
     have gained by moves of price that were tried on their own devices, over the same profit.
     """
 
-    hour: int
     gain_usd: float
     follower_gain_usd: float
     gain_share: float
@@ -55,6 +56,7 @@ class Seats:
     told: tuple[Stores, ...]
     home: tuple[Index, ...]
     leads: Flag  # (n,)
+    threads: int = 1
     community: Community | None = None
     held: Held = field(default_factory=lambda: Held(np.zeros((0, 0)), ()))
 
@@ -69,8 +71,40 @@ class Seats:
             return None
         if self.community is None:
             return None
-        self.held = answered(self.community, message, self.held, homes_at.THREADS)
+        self.held = answered(self.community, message, self.held, self.threads)
         return said(self.community, self.held)
+
+
+@dataclass(frozen=True)
+class ProsumerAgents:
+    """Homes that plan as any, and prosumers who also play the retail game; `seats` remember what they answered."""
+
+    homes: HomeAgents
+    seats: Seats
+
+    def answer(self, message: Any) -> Plans | Proposals | Said | None:
+        """Return plans at quoted prices, or what prosumers answer in the game.
+
+        Raises
+        ------
+        PartError
+            Another message.
+        """
+        if isinstance(message, Quotes | Costed):
+            return self.homes.answer(message)
+        if isinstance(message, Terms | Asked):
+            return self.seats.hear(message)
+        refuse(message, "Quotes, Costed, Terms, Asked")
+
+    def certify(self, price_per_kwh: Col, p_kw: Col | None) -> Game | None:
+        """Return what is proved of the game of this opening; None where none was played."""
+        return None if p_kw is None else judged(self.seats, price_per_kwh, p_kw)
+
+
+def prosumers(believed: Believed) -> ProsumerAgents:
+    """Return homes and their prosumers at the start of an opening."""
+    seats = Seats(believed.net_kw, believed.stores, believed.home, believed.is_prosumer, believed.threads)
+    return ProsumerAgents(HomeAgents(believed), seats)
 
 
 def seated(seats: Seats, c: Terms) -> Community:
@@ -83,7 +117,7 @@ def seated(seats: Seats, c: Terms) -> Community:
     return community(c.end_users, -seats.net_kw[seats.leads], tables, owner, *outside)
 
 
-def judged(seats: Seats, hour: int, price_per_kwh: Col, p_kw: Col) -> Game | None:
+def judged(seats: Seats, price_per_kwh: Col, p_kw: Col) -> Game | None:
     """Return what is proved of the game that was played at these seats; None where none was.
 
     Prosumers who take the price as given are judged by what they would gain if they did not.
@@ -99,13 +133,13 @@ def judged(seats: Seats, hour: int, price_per_kwh: Col, p_kw: Col) -> Game | Non
     internal, retail = price_per_kwh[seats.leads][0], price_per_kwh[~seats.leads][0]
     proof = certificate(c, held, internal)
     gain = float(max(proof.offer_usd.max(), proof.device_usd.max()))
-    follower = max((_left_usd(table, retail) for table in _followers(seats)), default=0.0)
+    follower = max((_left_usd(table, retail, seats.threads) for table in _followers(seats)), default=0.0)
     capped = retail >= c.tariff_per_kwh - AT_TARIFF_PER_KWH
     planned, known = p_kw[~seats.leads].sum(0), held.offer_kw.sum(0)
     unmet = float(np.abs(planned - known).sum() / max(float(np.abs(planned).sum()), 1e-9))
     loss, left = capped & (internal > retail + DEAR_PER_KWH), known <= LEFT_SHARE * known.max(initial=0.0)
     tried = tried_usd(seats, c, internal, retail) / max(float(np.abs(proof.profit_usd).mean()), 1e-9)
-    return Game(hour, gain, follower, proof.share, len(retail), int(capped.sum()), int(loss.sum()), int(left.sum()), unmet, tried)
+    return Game(gain, follower, proof.share, len(retail), int(capped.sum()), int(loss.sum()), int(left.sum()), unmet, tried)
 
 
 def tried_usd(seats: Seats, c: Community, internal_per_kwh: Col, retail_per_kwh: Col) -> float:
@@ -122,7 +156,7 @@ def tried_usd(seats: Seats, c: Community, internal_per_kwh: Col, retail_per_kwh:
     net_kw, devices = seats.net_kw[~seats.leads].sum(0), _followers(seats)
 
     def earned_usd(price: Col) -> float:
-        taken = [respond(table, price, price, threads=homes_at.THREADS).p_kw.sum(0) for table in devices]
+        taken = [respond(table, price, price, threads=seats.threads).p_kw.sum(0) for table in devices]
         return float((price - internal_per_kwh) @ (sum(taken, net_kw) - others))
 
     earned = [earned_usd(price) for price in kept]
@@ -135,9 +169,9 @@ def _followers(seats: Seats) -> list[Stores]:
     return [rows(table, keep) for table, keep in zip(seats.told, own, strict=True) if keep.any()]
 
 
-def _left_usd(table: Stores, price_per_kwh: Col) -> float:
+def _left_usd(table: Stores, price_per_kwh: Col, threads: int) -> float:
     """Return what devices leave of their best answer to a price, the largest of all [$]."""
-    found = respond(table, price_per_kwh, price_per_kwh, threads=homes_at.THREADS)
+    found = respond(table, price_per_kwh, price_per_kwh, threads=threads)
     return float((found.cost_usd - found.bound_usd).max())
 
 

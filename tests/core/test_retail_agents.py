@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gridagora.core.retail_agents import Game, Seats, judged, tried_usd, warnings
 from gridagora.core.retail_game import followers, taken_kw
 from gridagora.core.retail_inner import Terms
 from gridagora.core.retail_rounds import Asked, Rule, protocol
 from gridagora.kernels.value import stores
-from gridagora.run.retail import Game, Seats, judged, tried_usd, warnings
 
 T = 6
 LEADS = np.array([True, False, True, False])
@@ -59,8 +59,7 @@ def test_only_prosumers_play_and_nobody_of_them_gains_alone() -> None:
     assert at.community.made_kw.tolist() == (-at.net_kw[LEADS]).tolist()
     assert [len(table.x0) for table in at.community.stores] == [2, 0]
     assert at.community.home[0].tolist() == [0, 1]
-    game = judged(at, 24, prices(end), planned(end))
-    assert game.hour == 24
+    game = judged(at, prices(end), planned(end))
     assert 0 <= game.gain_share < 1e-6
     assert 0 <= game.follower_gain_usd < 1e-9
     assert game.unmet_share < 1e-6
@@ -70,17 +69,17 @@ def test_only_prosumers_play_and_nobody_of_them_gains_alone() -> None:
 def test_a_game_that_was_not_played_proves_nothing() -> None:
     at = seats()
     assert at.hear(Asked(*(np.zeros(T),) * 5)) is None
-    assert judged(at, 0, np.zeros((4, T)), np.zeros((4, T))) is None
+    assert judged(at, np.zeros((4, T)), np.zeros((4, T))) is None
 
 
 def test_hours_at_the_outside_tariff_and_below_the_internal_price_are_counted_and_said() -> None:
     at = seats()
     end = played(at, 0.11)
-    game = judged(at, 0, prices(end), planned(end))
+    game = judged(at, prices(end), planned(end))
     assert game.gain_share < 1e-6
     assert game.tariff_hours == (end.retail_per_kwh >= 0.11).sum() > 0
     assert game.loss_hours == (end.internal_per_kwh > 0.11 + 1e-6).sum() > 0
-    said = warnings(tuple(game._replace(hour=hour, tried_share=0.0) for hour in (0, 24)))
+    said = warnings((game._replace(tried_share=0.0),) * 2)
     assert f"in {2 * game.tariff_hours} of {2 * T} hours" in said[0]
     assert f"in {2 * game.loss_hours} of these hours" in said[1]
     assert len(said) == 2
@@ -90,19 +89,19 @@ def test_a_schedule_or_prices_that_are_no_equilibrium_show_in_the_proof() -> Non
     at = seats()
     end = played(at)
     at.held = at.held._replace(device_kw=(0.5 * at.held.device_kw[0], at.held.device_kw[1]))
-    assert judged(at, 0, prices(end), planned(end)).gain_share > 1e-3
+    assert judged(at, prices(end), planned(end)).gain_share > 1e-3
 
 
 @pytest.mark.parametrize(("unmet", "said"), [(0.04, ()), (0.12, ("up to 12%",))])
 def test_end_users_who_plan_otherwise_than_identified_are_named(unmet: float, said: tuple[str, ...]) -> None:
-    found = warnings((Game(0, 0.0, 0.0, 0.0, T, 0, 0, 0, unmet, 0.0),))
+    found = warnings((Game(0.0, 0.0, 0.0, T, 0, 0, 0, unmet, 0.0),))
     assert len(found) == len(said)
     assert all(text in line for text, line in zip(said, found, strict=True))
     assert warnings(()) == ()
 
 
 def test_rounds_that_were_spent_and_hours_that_are_left_are_named() -> None:
-    spent, left = warnings((Game(0, 0.0, 0.0, 0.02, T, 0, 0, 0, 0.0, 0.0), Game(24, 0.0, 0.0, 0.0, T, 0, 0, 2, 0.0, 0.0)))
+    spent, left = warnings((Game(0.0, 0.0, 0.02, T, 0, 0, 0, 0.0, 0.0), Game(0.0, 0.0, 0.0, T, 0, 0, 2, 0.0, 0.0)))
     assert "up to 2.0% of its profit" in spent
     assert "game_rounds" in spent
     assert f"in 2 of {2 * T} hours" in left
@@ -116,6 +115,6 @@ def test_a_price_move_that_pays_on_the_devices_themselves_is_found_and_named() -
     rest = 8.0 - at.held.offer_kw[1].sum() / T
     found = tried_usd(at, at.community, end.internal_per_kwh, end.retail_per_kwh)
     assert found == pytest.approx(0.01 * T * rest, rel=1e-9)
-    assert "up to 2.0% of its profit" in warnings((Game(0, 0.0, 0.0, 0.0, T, 0, 0, 0, 0.0, 0.02),))[0]
+    assert "up to 2.0% of its profit" in warnings((Game(0.0, 0.0, 0.0, T, 0, 0, 0, 0.0, 0.02),))[0]
     capped = tried_usd(at, at.community._replace(tariff_per_kwh=end.retail_per_kwh), end.internal_per_kwh, end.retail_per_kwh)
     assert capped == 0.0

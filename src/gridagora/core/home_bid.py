@@ -1,0 +1,22 @@
+"""A whole home as one party: the curve it tenders, and how what it bought is shared out inside."""
+
+from gridagora.core.exchange import Tenders, tender
+from gridagora.core.session import Behind, Clearing, Opening
+from gridagora.core.tables import Col
+from gridagora.kernels.tree import each, gather, inside
+
+
+def bid_home(opening: Opening, behind: Behind) -> Tenders:
+    """Return one curve for each home: the exact sum of those of its devices and of its load less PV."""
+    parties = len(opening.party)
+    return tender(opening.product, opening.party, gather(behind.curves, behind.home, parties, behind.net_kw))
+
+
+def dispatch_home(behind: Behind, clearing: Clearing) -> Col | None:
+    """Return the power of every device, shape (r,) [kW]: its own answer to the price, adding up to what was bought."""
+    trades = clearing.transactions
+    if trades is None:
+        return None
+    bought_kw = trades.p_kw[:, 0] - behind.net_kw
+    price, share = inside(behind.curves, behind.home, bought_kw, trades.price_per_kwh[:, 0], 1.0)
+    return each(behind.curves, behind.home, price, share, bought_kw)

@@ -1,0 +1,54 @@
+"""How a market opens: from the state of a run and a product to what the design may know, in one place."""
+
+import numpy as np
+
+from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
+from gridagora.core.rules import Bidder
+from gridagora.core.session import Opening, hours_of
+from gridagora.run.desk import Desk
+from gridagora.run.outlook import energy_per_kwh, supply
+
+
+def hour_product(desk: Desk, hour: int) -> Product:
+    """Return the first product of the look-ahead that opens at an hour of the run."""
+    return Product(Commodity.P, desk.study.start_s + HOUR_S * hour, HOUR_S, Horizon.DAY_AHEAD)
+
+
+def interval_product(desk: Desk, interval: int) -> Product:
+    """Return the real-time product of an interval of the run."""
+    duration_s = round(HOUR_S * desk.study.dt_h)
+    return Product(Commodity.P, desk.study.start_s + duration_s * interval, duration_s, Horizon.REAL_TIME)
+
+
+def open_plan(desk: Desk, product: Product) -> Opening:
+    """Return the opening of a look-ahead: the forecast of the window, homes, and whether the gate of the day ahead closes.
+
+    Load that tenders is no part of the base load: where homes bid, that is the load of other customers alone.
+    """
+    study = desk.study
+    hour, window = (product.start_s - study.start_s) // HOUR_S, study.window_h
+    at = slice(hour, hour + window)
+    base_kw = study.other_kw[at] + (0.0 if desk.bidder is Bidder.HOME else desk.load_kw[at].sum(1))
+    return Opening(
+        product,
+        np.arange(desk.load_kw.shape[1]),
+        supply(study.wholesale, energy_per_kwh(study.wholesale, hour, window), base_kw),
+        None if study.site is None else hours_of(study.site, hour, window),
+        binds=int(study.local_hour[hour]) == 0,
+        is_prosumer=desk.is_prosumer,
+    )
+
+
+def open_clear(desk: Desk, product: Product, devices: int) -> Opening:
+    """Return the opening of an interval, in which homes or so many devices take part."""
+    study, homes = desk.study, desk.bidder is Bidder.HOME
+    interval = (product.start_s - study.start_s) // product.duration_s
+    hour = (product.start_s - study.start_s) // HOUR_S
+    base_kw = study.other_kw[hour] + (0.0 if homes else desk.load_kw[hour].sum())
+    return Opening(
+        product,
+        np.arange(desk.load_kw.shape[1] if homes else devices),
+        supply(study.wholesale, desk.wholesale_per_kwh[interval : interval + 1], np.array([base_kw])),
+        hours_of(study.site, hour, 1) if homes and study.site is not None else None,
+        is_prosumer=desk.is_prosumer if homes else None,
+    )

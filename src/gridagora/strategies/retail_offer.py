@@ -1,0 +1,34 @@
+"""Homes that bid as a whole and, as prosumers, offer energy to end-users in the retail game."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gridagora.core.agents import Believed
+from gridagora.core.exchange import Tenders
+from gridagora.core.home_bid import bid_home, dispatch_home
+from gridagora.core.registry import register
+from gridagora.core.retail_agents import ProsumerAgents, prosumers
+from gridagora.core.rules import Bidder
+from gridagora.core.session import Behind, Clearing, Opening
+from gridagora.core.tables import Col
+
+
+@register("strategy", "retail_offer")
+@dataclass(frozen=True)
+class RetailOffer:
+    """In real time as a home that bids; ahead, prosumers answer prices with offers and keep to themselves what these cost."""
+
+    plans: ClassVar[bool] = True
+    bidder: ClassVar[Bidder] = Bidder.HOME
+
+    def agents(self, believed: Believed) -> ProsumerAgents:
+        """Return homes that answer prices with plans, and prosumers who play the game."""
+        return prosumers(believed)
+
+    def tender(self, opening: Opening, behind: Behind) -> Tenders:
+        """Return one curve for each home."""
+        return bid_home(opening, behind)
+
+    def dispatch(self, behind: Behind, clearing: Clearing) -> Col | None:
+        """Return the power of every resource, shape (r,) [kW]: its own answer to the price, adding up to what was bought."""
+        return dispatch_home(behind, clearing)

@@ -1,0 +1,26 @@
+"""Every part of the package, assigned to the port it must fit: read by the type checker, which fails where one does not."""
+
+from gridagora.core.ports import Market, Strategy
+from gridagora.core.session import PricePath
+from gridagora.core.tariff import Tariff
+from gridagora.markets.auction import Auction
+from gridagora.markets.central import Central
+from gridagora.markets.flat import Flat
+from gridagora.markets.flat_optimised import FlatOptimised
+from gridagora.markets.layered import Layered
+from gridagora.markets.peer import Peer
+from gridagora.markets.retailer import Retailer
+from gridagora.markets.retailer import State as RetailState
+from gridagora.markets.rtp import RealTimePrice
+from gridagora.markets.tou import TimeOfUse
+from gridagora.strategies.habit import Habit
+from gridagora.strategies.home import Home
+from gridagora.strategies.look_ahead import LookAhead
+from gridagora.strategies.price_taker import PriceTaker
+from gridagora.strategies.retail_offer import RetailOffer
+
+tariffs: list[Market[Tariff]] = [Flat(), FlatOptimised(), TimeOfUse()]
+without_memory: list[Market[None]] = [RealTimePrice(), Auction()]
+on_a_path: list[Market[PricePath | None]] = [Central(), Layered(), Peer()]
+retail: Market[RetailState] = Retailer()
+strategies: list[Strategy] = [Habit(), PriceTaker(), LookAhead(), Home(), RetailOffer()]
