@@ -44,9 +44,10 @@ Specs = tuple[Spec, ...]  # one table for each kind of device
 
 
 class Schedule(NamedTuple):
-    """Day-ahead power of every resource, p_kw (r, h) [kW], and the certified relative gap of the plan it comes from."""
+    """A day ahead: power of every resource p_kw (r, h) [kW], its price (h,) [$/kWh], and the relative gap that both certify."""
 
     p_kw: Col
+    price_per_kwh: Col
     gap_share: float
 
 
@@ -89,11 +90,13 @@ class Central:
         """Ask for every spec, find the prices of the window, and at the gate of the day ahead the power they bind."""
         specs = (yield SpecRequest(opening.product)) or _refused("specs")
         path = self.prices(opening, specs, state)
+        # the certificate holds at the price it was found with and at no other: homes are bound and plan at that one
+        found = self.schedule(opening, specs, path) if opening.binds else None
+        path = path if found is None else found.price_per_kwh
         yield Posted(quote(opening.product, opening.party, path))
         after = PricePath(opening.product.start_s, path)
-        if not opening.binds:
+        if found is None:
             return Plan(path, after)
-        found = self.schedule(opening, specs, path)
         by_home = np.zeros((len(opening.party), len(path)))
         np.add.at(by_home, np.concatenate([spec.party for spec in specs]), found.p_kw)
         bound = Commitment(opening.product, DAY_H, by_home, path - opening.supply.import_per_kwh)
@@ -127,14 +130,16 @@ class Central:
         return found.price_per_kwh
 
     def schedule(self, opening: Opening, specs: Specs, price_per_kwh: Col) -> Schedule:
-        """Return the power every resource is bound to day ahead: its answer to the price, mixed where answers alone overshoot.
+        """Return the power every resource is bound to day ahead, and at which price: answers, mixed where they alone overshoot.
 
-        The gap is certified: no schedule of the specs costs less than the bound that the answers to the price prove.
+        `price_per_kwh` (h,) is where the search begins. The gap is certified: no schedule of the specs costs less than the bound
+        that the answers to the returned price prove.
         """
         found = self.coordinated(opening, specs, price_per_kwh, self.rounds_day_ahead, hard=True)
         gain_in = np.concatenate([spec.stores.gain_in for spec in specs])
         gain_out = np.concatenate([spec.stores.gain_out for spec in specs])
-        return Schedule(recover(found, gain_in, gain_out), max(0.0, found.gap_usd) / max(1e-9, abs(found.high_usd)))
+        share = max(0.0, found.gap_usd) / max(1e-9, abs(found.high_usd))
+        return Schedule(recover(found, gain_in, gain_out), found.price_per_kwh, share)
 
     def coordinated(self, opening: Opening, specs: Specs, start_per_kwh: Col, rounds: int, *, hard: bool) -> Coordination:
         """Return what the coordinator finds from a first price; each kind of resource is a group of similar rows."""
