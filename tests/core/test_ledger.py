@@ -6,10 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridagora.core import ledger
-from gridagora.core.errors import PartError
+from gridagora.core.errors import InputError, PartError
 from gridagora.core.ledger import Agreed
+from gridagora.core.parties import Role, row_of, rows_of, run_parties
+from gridagora.core.product import Commodity, Horizon, Product
 
 COUNT = 6
+PERIOD = Product(Commodity.P, 0, 86400, Horizon.REAL_TIME)
+DAY_AHEAD = PERIOD._replace(duration_s=3600, horizon=Horizon.DAY_AHEAD)
 AMOUNT = st.floats(-1e6, 1e6, allow_nan=False)
 ENTRY = st.tuples(st.integers(0, COUNT - 1), st.integers(0, COUNT - 1), AMOUNT)
 
@@ -17,7 +21,7 @@ ENTRY = st.tuples(st.integers(0, COUNT - 1), st.integers(0, COUNT - 1), AMOUNT)
 @given(st.lists(ENTRY, min_size=1, max_size=40), st.randoms())
 @settings(max_examples=60, deadline=None)
 def test_sums_to_exactly_zero_in_any_order(entries: list[tuple[int, int, float]], random: object) -> None:
-    booked = [ledger.book(payer, payee, "energy", usd) for payer, payee, usd in entries]
+    booked = [ledger.book(payer, payee, "energy", usd, PERIOD) for payer, payee, usd in entries]
     paid = ledger.paid_uusd(ledger.join(booked), COUNT)
     assert paid.sum() == 0
     random.shuffle(booked)  # type: ignore[attr-defined]
@@ -25,14 +29,15 @@ def test_sums_to_exactly_zero_in_any_order(entries: list[tuple[int, int, float]]
 
 
 def test_rounds_half_to_even_once_per_entry() -> None:
-    entries = ledger.book(0, 1, "energy", np.array([0.5e-6, 1.5e-6, 2.5e-6, -0.5e-6, 1.0]))
+    entries = ledger.book(0, 1, "energy", np.array([0.5e-6, 1.5e-6, 2.5e-6, -0.5e-6, 1.0]), PERIOD)
     assert entries.amount_uusd.tolist() == [0, 2, 2, 0, 1_000_000]
-    thirds = ledger.join([ledger.book(0, 1, "energy", 0.4e-6)] * 3)
+    thirds = ledger.join([ledger.book(0, 1, "energy", 0.4e-6, PERIOD)] * 3)
     assert ledger.paid_uusd(thirds, 2).tolist() == [0, 0]
 
 
 def test_a_bill_is_what_the_party_pays() -> None:
-    book = ledger.join([ledger.book(np.array([0, 1]), 2, "energy", np.array([3.0, -1.0])), ledger.book(0, 2, "delivery", 0.5)])
+    energy = ledger.book(np.array([0, 1]), 2, "energy", np.array([3.0, -1.0]), PERIOD)
+    book = ledger.join([energy, ledger.book(0, 2, "delivery", 0.5, PERIOD)])
     assert ledger.bill_usd(book, 3).tolist() == [3.5, -1.0, -2.5]
     assert ledger.bill_usd(ledger.only(book, "delivery"), 3).tolist() == [0.5, 0.0, -0.5]
 
@@ -40,13 +45,13 @@ def test_a_bill_is_what_the_party_pays() -> None:
 @pytest.mark.parametrize("amount", [np.nan, np.inf, -np.inf, 1e13])
 def test_an_amount_that_is_no_money_is_refused(amount: float) -> None:
     with pytest.raises(PartError, match=r"entry 1 of 'energy', 5 to 9"):
-        ledger.book(np.array([4, 5]), 9, "energy", np.array([1.0, amount]))
+        ledger.book(np.array([4, 5]), 9, "energy", np.array([1.0, amount]), PERIOD)
 
 
 def test_a_party_that_does_not_exist_is_refused() -> None:
     for party in (-1, 3):
         with pytest.raises(PartError, match=f"names party {party}"):
-            ledger.paid_uusd(ledger.book(0, party, "energy", 1.0), 3)
+            ledger.paid_uusd(ledger.book(0, party, "energy", 1.0, PERIOD), 3)
 
 
 def test_an_opened_ledger_owes_nothing() -> None:
@@ -61,7 +66,9 @@ def test_two_settlements_pay_the_delivery_plus_the_price_difference_on_the_posit
     delivered = np.repeat(position, inside, 1) + rng.normal(0, 1, (homes, hours * inside))
     day_ahead, real_time = rng.uniform(0.02, 0.2, hours), rng.uniform(-0.05, 0.5, hours * inside)
     market = homes
-    book = ledger.settle(np.arange(homes), market, [Agreed("day-ahead", position, day_ahead)], delivered, real_time, 1 / inside)
+    book = ledger.settle(
+        np.arange(homes), market, [Agreed(DAY_AHEAD, position, day_ahead)], delivered, real_time, PERIOD, 1 / inside
+    )
     pay = ledger.bill_usd(book, homes + 1)
     gap = np.repeat(day_ahead, inside) - real_time
     other = (delivered @ real_time + np.repeat(position, inside, 1) @ gap) / inside
@@ -77,7 +84,7 @@ def test_on_a_copper_plate_the_market_keeps_nothing() -> None:
     delivered = np.repeat(position, 4, axis=1) + rng.normal(0, 1, (20, 16))
     delivered[-1] = -delivered[:-1].sum(axis=0)
     book = ledger.settle(
-        np.arange(20), 20, [Agreed("day-ahead", position, rng.uniform(0, 1, 4))], delivered, rng.uniform(0, 1, 16), 0.25
+        np.arange(20), 20, [Agreed(DAY_AHEAD, position, rng.uniform(0, 1, 4))], delivered, rng.uniform(0, 1, 16), PERIOD, 0.25
     )
     paid = ledger.paid_uusd(book, 21)
     assert paid.sum() == 0
@@ -89,9 +96,10 @@ def test_delivery_as_agreed_pays_the_day_ahead_price_alone() -> None:
     book = ledger.settle(
         np.zeros(1, dtype=np.int64),
         1,
-        [Agreed("day-ahead", position, np.array([0.1, 0.2]))],
+        [Agreed(DAY_AHEAD, position, np.array([0.1, 0.2]))],
         np.full((1, 24), 2.0),
         np.full(24, 9.0),
+        PERIOD,
         1 / 12,
     )
     assert ledger.bill_usd(ledger.only(book, "day-ahead"), 2)[0] == 0.6
@@ -103,8 +111,54 @@ def test_real_time_must_tile_the_day_ahead() -> None:
         ledger.settle(
             np.zeros(1, dtype=np.int64),
             1,
-            [Agreed("day-ahead", np.ones((1, 2)), np.ones(2))],
+            [Agreed(DAY_AHEAD, np.ones((1, 2)), np.ones(2))],
             np.ones((1, 25)),
             np.ones(25),
+            PERIOD,
             1 / 12,
         )
+
+
+def test_an_entry_says_product_place_and_quantity():
+    place = np.array([3, 4])
+    book = ledger.book(np.array([0, 1]), 2, "energy", np.array([1.0, 2.0]), PERIOD, np.array([10.0, 20.0]), place)
+    assert book.horizon.tolist() == [Horizon.REAL_TIME] * 2
+    assert book.commodity.tolist() == [Commodity.P] * 2
+    assert (book.start_s.tolist(), book.duration_s.tolist()) == ([0, 0], [86400, 86400])
+    assert book.place.tolist() == [3, 4]
+    assert (book.quantity_uwh / ledger.UWH_PER_KWH).tolist() == [10.0, 20.0]
+    with pytest.raises(PartError, match=r"entry 1 of 'energy', 1 to 2: got nan kWh, expected a finite amount"):
+        ledger.book(np.array([0, 1]), 2, "energy", 1.0, PERIOD, np.array([10.0, np.nan]))
+
+
+def test_quantities_of_a_sequence_of_settlements_sum_to_the_delivery():
+    rng = np.random.default_rng(7)
+    early, late, delivered = rng.normal(0, 3, (5, 4)), rng.normal(0, 3, (5, 4)), rng.normal(0, 3, (5, 16))
+    first = Agreed(DAY_AHEAD._replace(commodity=Commodity.E, horizon=Horizon.SHORT_TERM), early, np.ones(4))
+    book = ledger.settle(np.arange(5), 5, [first, Agreed(DAY_AHEAD, late, np.ones(4))], delivered, np.ones(16), PERIOD, 0.25)
+    moved = np.bincount(book.payer, book.quantity_uwh, 5) / ledger.UWH_PER_KWH
+    np.testing.assert_allclose(moved, delivered.sum(1) * 0.25, atol=3e-9)
+    assert sorted(set(book.item)) == ["day-ahead", "deviation", "short-term"]
+    assert set(book.commodity[book.item == "short-term"]) == {Commodity.E}
+
+
+def test_a_statement_holds_the_entries_of_a_party_and_sums_to_its_bill():
+    parties = run_parties(["north", "south"])
+    operator = row_of(parties, Role.OPERATOR)
+    book = ledger.join(
+        [
+            ledger.book(rows_of(parties, Role.HOME), operator, "energy", np.array([3.0, 1.0]), PERIOD),
+            ledger.book(operator, 1, "credit", 0.25, PERIOD),
+        ]
+    )
+    own = ledger.statement(book, parties, "south")
+    assert own.item.tolist() == ["energy", "credit"]
+    assert ledger.bill_usd(own, len(parties.id))[1] == ledger.bill_usd(book, len(parties.id))[1] == 0.75
+    with pytest.raises(PartError, match="statement of 'west': expected one of the 6 parties, as north"):
+        ledger.statement(book, parties, "west")
+
+
+def test_homes_that_are_named_as_another_party_or_twice_are_refused():
+    with pytest.raises(InputError) as fault:
+        run_parties(["a", "operator", "a"])
+    assert [problem.got for problem in fault.value.problems] == ["'a' for two parties", "'operator' for two parties"]

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from gridagora.core.exchange import take, tender
+from gridagora.core.ledger import UWH_PER_KWH, bill_usd, statement
 from gridagora.core.outcome import welfare_usd
+from gridagora.core.parties import Role, row_of
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.registry import find, names
 from gridagora.core.rules import Bidder
@@ -23,6 +25,28 @@ TARIFFS = ("flat", "flat_optimised", "tou")
 def test_money_sums_to_zero_in_micro_dollars(outcomes, name):
     assert outcomes[name].imbalance_uusd == 0
     assert np.abs(outcomes[name].ledger.amount_uusd).sum() > 0
+
+
+@EVERY
+def test_quantities_of_the_ledger_are_what_meters_read(outcomes, name):
+    """What a home bought less what it sold, over all items that move active power, is its meter; the operator's is the load."""
+    o = outcomes[name]
+    book, n = o.ledger, len(o.home_kw)
+    delivery = ~np.isin(book.item, ["delivery", "export credit", "losses", "other customers"])  # beside the energy itself
+    active = (book.commodity != Commodity.Q) & delivery
+    moved = np.zeros(len(o.parties.id))
+    np.add.at(moved, book.payer[active], book.quantity_uwh[active] / UWH_PER_KWH)
+    np.subtract.at(moved, book.payee[active], book.quantity_uwh[active] / UWH_PER_KWH)
+    np.testing.assert_allclose(moved[:n], o.home_kw.sum(1) * o.dt_h, atol=1e-6)
+    operator = row_of(o.parties, Role.OPERATOR)
+    np.testing.assert_allclose(moved[operator], o.other_kw.sum() * o.dt_h, atol=1e-6)
+
+
+@EVERY
+def test_a_statement_of_a_home_is_its_bill(outcomes, name):
+    o = outcomes[name]
+    for row, home in enumerate(o.parties.id[:3]):
+        assert bill_usd(statement(o.ledger, o.parties, home), len(o.parties.id))[row] == o.bill_usd[row]
 
 
 @EVERY

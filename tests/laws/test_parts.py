@@ -10,6 +10,7 @@ import pytest
 
 from gridagora.core.outcome import Outcome
 from gridagora.core.registry import ROOMS, find, names
+from gridagora.core.rules import Bidder, Rulebook
 from gridagora.scenario.schema import TABLES
 
 PARTS = [(kind, name) for kind in ROOMS for name in names(kind)]
@@ -62,14 +63,14 @@ def test_a_device_has_a_belief_and_a_truth(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MARKETS)
-def test_a_market_is_one_generator(name: str) -> None:
-    market = find("market", name)
-    assert inspect.isgeneratorfunction(market.session)
-    if hasattr(market, "ahead"):
-        assert inspect.isgeneratorfunction(market.ahead)
-    else:
-        assert callable(market.outlook)
-    assert market().strategy in STRATEGIES
+def test_a_market_is_a_rulebook_and_two_generators(name: str) -> None:
+    market = find("market", name)()
+    assert list(inspect.signature(market.start).parameters) == ["baseline"]
+    for generator in (market.plan, market.clear):
+        assert list(inspect.signature(generator).parameters) == ["opening", "state"]
+    assert isinstance(market.rules, Rulebook)
+    assert market.strategy in market.rules.strategies
+    assert set(market.rules.strategies) <= set(STRATEGIES)
 
 
 @pytest.mark.parametrize("name", MARKETS)
@@ -82,8 +83,10 @@ def test_the_keys_of_a_market_are_scenario_values(name: str) -> None:
 def test_a_strategy_tenders_and_dispatches(name: str) -> None:
     strategy = find("strategy", name)()
     assert isinstance(strategy.plans, bool)
-    assert list(inspect.signature(strategy.tender).parameters) == ["call", "behind"]
-    assert list(inspect.signature(strategy.dispatch).parameters) == ["behind", "quotes", "trades"]
+    assert isinstance(strategy.bidder, Bidder)
+    assert list(inspect.signature(strategy.agents).parameters) == ["believed"]
+    assert list(inspect.signature(strategy.tender).parameters) == ["opening", "behind"]
+    assert list(inspect.signature(strategy.dispatch).parameters) == ["behind", "clearing"]
 
 
 @pytest.mark.parametrize("name", METRICS)

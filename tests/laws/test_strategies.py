@@ -129,10 +129,10 @@ def test_a_market_of_ones_own_is_billed_at_the_prices_of_its_transactions(tiny, 
     scene, study = tiny
     ran = simulate(scene.market("mid_market"), study)
     outcome = score("mid_market", ran, study)
-    bills = (outcome.home_kw * ran.track.own_per_kwh.T).sum(1) * outcome.dt_h
+    bills = (outcome.home_kw * ran.track.import_per_kwh.T).sum(1) * outcome.dt_h
     np.testing.assert_allclose(outcome.bill_usd, bills, atol=2e-6)
     assert (np.abs(outcome.bill_usd) > 0.05).all()
-    assert np.ptp(ran.track.own_per_kwh, axis=1).max() > 0.01  # buyers and sellers have prices of their own
+    assert np.ptp(ran.track.import_per_kwh, axis=1).max() > 0.01  # buyers and sellers have prices of their own
     assert outcome.imbalance_uusd == 0
     assert "retail margin" not in set(outcome.ledger.item)
     assert abs(outcome.surplus_uusd) < 0.5 * abs(outcome.bill_usd).sum() * 1e6

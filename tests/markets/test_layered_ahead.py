@@ -7,6 +7,7 @@ import scipy.sparse as sp
 
 from gridagora.core.agents import HomeAgents
 from gridagora.core.place import Level, lift_kw, places
+from gridagora.core.product import Horizon
 from gridagora.core.session import Traffic, drive
 from gridagora.kernels.value import PENALTY
 from gridagora.markets.layered import Layered, branches
@@ -148,7 +149,7 @@ def test_prices_of_the_day_ahead_are_the_multipliers_of_the_same_problem(count, 
     assert np.abs(path - price).mean() <= 0.0001
     assert np.abs(path - price).max() <= 0.001
     assert 0 <= desk.track.worst[1] <= 1e-4
-    assert desk.positions["day-ahead"].p_kw.sum(0).max() <= usable_kw * (1 + 1e-6)
+    assert desk.positions[Horizon.DAY_AHEAD].p_kw.sum(0).max() <= usable_kw * (1 + 1e-6)
 
 
 def test_positions_keep_the_limit_of_every_place_within_a_millionth():
@@ -156,11 +157,11 @@ def test_positions_keep_the_limit_of_every_place_within_a_millionth():
     _, study = made(24, layers="zone_limit_share_of_flat_peak = 0.7")
     market, site = Layered(), study.site
     *_, desk = midnight(study, market)
-    load_kw = lift_kw(site.tree, site.place, desk.positions["day-ahead"].p_kw)
+    load_kw = lift_kw(site.tree, site.place, desk.positions[Horizon.DAY_AHEAD].p_kw)
     high_kw = np.where(site.tree.parent < 0, study.wholesale.limit_kw, site.high_kw) * (1 - market.reserve_share)
     assert np.isfinite(high_kw[site.tree.parent >= 0]).sum() >= 2
     assert (np.abs(load_kw) <= high_kw[:, None] * (1 + 1e-6)).all()
-    own = desk.positions["day-ahead"].price_per_kwh
+    own = desk.positions[Horizon.DAY_AHEAD].price_per_kwh
     assert np.ptp(own, axis=0).max() > 1e-3  # zones that bind have prices of their own
     assert 0 <= desk.track.worst[1] <= 1e-3
 

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from scorer import Given, Recorded
 
+from gridagora.core.product import Horizon
+from gridagora.core.rules import Residual
 from gridagora.devices import battery, ev, hvac, water_heater
 from gridagora.grid.flow import factor
 from gridagora.kernels.fleet import Houses, Tanks
@@ -86,11 +88,11 @@ def recorded(study: Study, kept, ran, losses_kw) -> Recorded:
     buy, sell, award, trades = np.empty((t, n)), np.empty((t, n)), np.full((t, n), np.nan), []
     energy = np.repeat(study.wholesale.prices.real_time_per_kwh[192:], round(0.25 / study.dt_h))[:t]
     for i, got in enumerate(kept.driven):
-        result, quotes, local = got.result, got.quotes, got.local
-        if local is not None or ran.track.local_kw.size:  # what peers do not trade is the supplier's at wholesale
+        result, quotes, local = got.result.transactions, got.result.posted, got.result.local
+        if local is not None:  # what peers do not trade is the supplier's at wholesale
             buy[i] = energy[i] + study.wholesale.delivery_per_kwh
             sell[i] = min(energy[i] + study.wholesale.export_credit_per_kwh, buy[i, 0])
-        elif len(result.party):
+        elif result is not None:
             own = result.price_per_kwh[:, 0]
             buy[i] = sell[i] = own if len(own) == n else own[0]
         else:
@@ -104,9 +106,11 @@ def recorded(study: Study, kept, ran, losses_kw) -> Recorded:
     homes = study.homes
     owns = (homes.pv_kw.max(1) > 0) | (homes.battery_kwh > 0) | np.isin(np.arange(n), homes.ev_home)
     devices = (np.array(kept.hvac), np.array(kept.tank), np.array(kept.battery), np.array(kept.car))
-    sellers = owns if ran.shares_margin else np.zeros(n, bool)
+    sellers = owns if ran.residual is Residual.PROSUMERS else np.zeros(n, bool)
     rows = np.array(trades, dtype=float).reshape(-1, 5)
-    return Recorded(*devices, np.array(kept.pv), buy, sell, award, rows, ran.positions, losses_kw, sellers)
+    names = {Horizon.LONG_TERM: "long-term", Horizon.SHORT_TERM: "short-term", Horizon.DAY_AHEAD: "day-ahead"}
+    positions = [(names[p.product.horizon], p.p_kw, p.price_per_kwh, p.wholesale_per_kwh) for p in ran.positions]
+    return Recorded(*devices, np.array(kept.pv), buy, sell, award, rows, positions, losses_kw, sellers)
 
 
 def hurried(homes):

@@ -108,7 +108,8 @@ def settles_alike(outcome, own):
     """
     margins = max(1, np.count_nonzero(outcome.ledger.item == "retail margin"))
     booked, entries = defaultdict(int), defaultdict(int)
-    for payer, payee, item, uusd in zip(*outcome.ledger, strict=True):
+    book = outcome.ledger
+    for payer, payee, item, uusd in zip(book.payer, book.payee, book.item, book.amount_uusd, strict=True):
         key, sign = (int(payer), int(payee), ITEM.get(str(item), str(item))), 1
         if str(item) in ITEM:
             key, sign = (key[1], key[0], key[2]), -1

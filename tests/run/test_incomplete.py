@@ -9,11 +9,11 @@ from rich.console import Console
 from gridagora.core.ledger import only
 from gridagora.core.measure import Yardstick
 from gridagora.core.outcome import costs_usd, welfare_before_losses_usd, welfare_usd
+from gridagora.core.parties import Role, row_of
 from gridagora.core.registry import find
 from gridagora.grid.flow import factor
 from gridagora.report import table
 from gridagora.run import compare as runs
-from gridagora.run.settle import PARTIES
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +40,11 @@ def value(metric_id, outcome):
 
 
 def test_the_wires_buy_losses_at_the_wholesale_price(solved):
-    n, own = len(solved.home_kw), only(solved.ledger, "losses")
+    own = only(solved.ledger, "losses")
     usd = (solved.network.losses_kw * solved.wholesale_per_kwh).sum() * solved.dt_h
     assert usd > 0
     assert own.amount_uusd.tolist() == [round(usd * 1e6)]
-    assert (own.payer[0], own.payee[0]) == (n + PARTIES.index("wires"), n + PARTIES.index("wholesale"))
+    assert (own.payer[0], own.payee[0]) == tuple(row_of(solved.parties, role) for role in (Role.WIRES, Role.WHOLESALE))
     assert costs_usd(solved)["losses"] == pytest.approx(usd)
     assert welfare_before_losses_usd(solved) - welfare_usd(solved) == pytest.approx(usd)
     assert value("E1", solved) == welfare_usd(solved)

@@ -7,6 +7,8 @@ from gridagora.core import ledger as books
 from gridagora.core import reactive as market
 from gridagora.core.errors import InputError, PartError
 from gridagora.core.exchange import count_bytes, count_messages, encode
+from gridagora.core.parties import run_parties
+from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.run import reactive
 from gridagora.run.reactive import Fitted, Terms
 
@@ -33,6 +35,14 @@ def run(seed: int = 0, terms: Terms = TERMS, **changed):
     return columns | changed
 
 
+PARTIES = run_parties([f"home {i}" for i in range(N)])
+PRODUCT = Product(Commodity.Q, 0, 86400, Horizon.REAL_TIME)
+
+
+def booked(got):
+    return reactive.book_given(PARTIES, PRODUCT, got, DT)
+
+
 def cost_kept(got, price):
     return (got.loss_kw * np.maximum(price, 0)).sum(1) * DT
 
@@ -42,11 +52,13 @@ def test_balance_of_power_and_of_money(seed: int) -> None:
     columns = run(seed)
     got = reactive.provide(**columns)
     np.testing.assert_allclose(got.q_kvar.sum(0) + got.need_kvar, got.unmet_kvar, atol=1e-12)
-    paid = books.paid_uusd(got.ledger, N + 1)
+    ledger = booked(got)
+    paid = books.paid_uusd(ledger, len(PARTIES.id))
     assert paid.sum() == 0
     assert (paid[:N] == -np.rint(got.paid_usd * 1e6)).all()
     assert paid[N] > 0
-    assert set(got.ledger.item) == {"reactive energy"}
+    assert set(ledger.item) == {"reactive energy"}
+    assert set(ledger.commodity) == {Commodity.Q}
     by_hand = [-(got.price_per_kvarh * got.q_kvar[home]).sum() * DT for home in range(N)]
     np.testing.assert_allclose(got.paid_usd, by_hand, atol=1e-15)
     np.testing.assert_allclose(got.cost_usd, cost_kept(got, columns["energy_per_kwh"]), atol=1e-15)
@@ -56,8 +68,9 @@ def test_balance_of_power_and_of_money(seed: int) -> None:
 def test_nobody_is_worse_off(seed: int) -> None:
     got = reactive.provide(**run(seed))
     assert (got.paid_usd >= got.cost_usd).all()
-    assert (got.ledger.amount_uusd >= got.cost_usd[got.ledger.payee] * 1e6 - 0.5).all()
-    assert (got.ledger.amount_uusd > 0).any()
+    ledger = booked(got)
+    assert (ledger.amount_uusd >= got.cost_usd[ledger.payee] * 1e6 - 0.5).all()
+    assert (ledger.amount_uusd > 0).any()
     assert got.saved_usd > 0
     assert (got.paid_usd[3::2] == 0).all()  # homes without an inverter
     assert (got.q_kvar[3::2] == 0).all()
@@ -96,7 +109,8 @@ def test_the_order_of_homes_changes_no_payment() -> None:
     one = reactive.provide(**columns)
     other = reactive.provide(**columns | turned | {"fitted": Fitted(*(column[order] for column in columns["fitted"]))})
     assert (one.q_kvar[order] == other.q_kvar).all()
-    assert (books.paid_uusd(one.ledger, N + 1)[order] == books.paid_uusd(other.ledger, N + 1)[:N]).all()
+    paid_one, paid_other = (books.paid_uusd(booked(each), len(PARTIES.id)) for each in (one, other))
+    assert (paid_one[order] == paid_other[:N]).all()
 
 
 def test_totals_will_do_in_place_of_meters() -> None:
@@ -115,7 +129,7 @@ def test_without_need_or_inverters_nothing_is_paid() -> None:
     assert (alone.unmet_kvar == alone.need_kvar).all()
     assert alone.traffic == (0, 0, 0, 0)
     assert alone.elsewhere_usd == pytest.approx(np.abs(alone.need_kvar).sum() * DT * TERMS.cap_per_kvarh)
-    assert len(alone.ledger.payer) == 0
+    assert len(booked(alone).payer) == 0
 
 
 def test_a_scenario_is_told_both_faults_at_once() -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gridagora.core.session import Baseline
 from gridagora.core.tables import LEAD_H
 from gridagora.markets.tou import TimeOfUse
 from gridagora.run.outlook import energy_per_kwh
@@ -54,7 +55,8 @@ def test_the_dear_window_opens_and_closes_on_the_minute(study, runs):
 
 def test_the_window_of_the_tariff_itself_is_closed_at_its_end():
     hour = np.arange(0, 24, 0.25)
-    price = TimeOfUse(peak_start_h=6.5, peak_end_h=9.25).tariff(np.ones(96), np.ones(96), hour)
+    baseline = Baseline(0, 900, hour, np.ones(96), np.ones(96), np.zeros(96))
+    price = TimeOfUse(peak_start_h=6.5, peak_end_h=9.25).start(baseline).import_per_kwh
     np.testing.assert_array_equal(price > price.min() * 1.5, (hour >= 6.5) & (hour < 9.25))
 
 

@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.core.ledger import Ledger
+from gridagora.core.ledger import Agreed, Ledger
+from gridagora.core.parties import Parties
+from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
 from gridagora.core.tables import Col, Flag, Index
 
 
@@ -48,19 +50,11 @@ class Exchange(NamedTuple):
     disclosed: int  # numbers that describe one home to another party, whole run
 
 
-class Agreed(NamedTuple):
-    """A position that homes agreed before real time: p_kw and price_per_kwh (n, h), hour by hour."""
-
-    item: str
-    p_kw: Col
-    price_per_kwh: Col
-
-
 class Trades(NamedTuple):
     """What homes agreed with each other, a row each: interval, buyer, seller, power and what the buyer pays.
 
-    A party that is no home is n, the operator, who keeps the accounts of pools; `charge` rows are owed to the network and move no
-    energy.
+    Buyer and seller are rows of the parties of the run. The operator keeps the accounts of pools; `charge` rows are owed to the
+    network and move no energy.
     """
 
     interval: Index
@@ -74,7 +68,8 @@ class Trades(NamedTuple):
 class Paid(NamedTuple):
     """What the bill of every home was made of: prices at its meter, what it agreed before, what it traded with other homes.
 
-    Prices are of shape (n, t), or (t,) where all homes see one. A home trades its power, net of `trades`, at them.
+    Prices are of shape (n, t), or (1, t) where all homes see one. A home trades its power, net of `trades`, at them. Positions
+    hold the hours of the run, shape (n, h) each, the earliest agreed first.
     """
 
     price_per_kwh: Col
@@ -123,7 +118,8 @@ class Outcome(NamedTuple):
     left_usd: float  # value of what the stores hold at the end
     hvac_starts: Col  # (n,)
     bill_usd: Col  # (n,)
-    ledger: Ledger  # parties 0..n-1 are homes, then operator, wholesale, wires, other customers
+    parties: Parties  # homes first
+    ledger: Ledger  # of these parties
     surplus_uusd: int  # what is left with the operator after every payment, integer micro-dollars
     imbalance_uusd: int  # sum of the ledger: exactly zero
     plan_gap_share: float  # largest certified gap of the operator's plans over their cost; nan where nobody plans for all
@@ -139,6 +135,12 @@ class Outcome(NamedTuple):
     follower_gain_usd: float = math.nan  # what any end-user could
     warnings: tuple[str, ...] = ()  # conditions that do not hold, in words
     paid: Paid | None = None  # what bills are made of
+
+
+def settlement_period(outcome: Outcome) -> Product:
+    """Return the real-time product of active power that covers the whole run: the period its ledger settles."""
+    duration_s = round(HOUR_S * outcome.dt_h * len(outcome.start_s))
+    return Product(Commodity.P, int(outcome.start_s[0]), duration_s, Horizon.REAL_TIME)
 
 
 def reactive_cost_usd(outcome: Outcome) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 
 from gridagora.core.agents import Believed
 from gridagora.core.ports import Agents
-from gridagora.core.product import Commodity, Product
+from gridagora.core.product import Commodity
 from gridagora.core.rules import Bidder
 from gridagora.core.session import Commitment, Plan, drive
 from gridagora.core.tables import LEAD_H, Col, Index
@@ -71,18 +71,13 @@ def bind(desk: Desk, commitment: Commitment) -> None:
             p_kw = p_kw + desk.load_kw[first : first + p_kw.shape[1]].T
         energy = study.wholesale.prices.day_ahead_per_kwh[LEAD_H + first : LEAD_H + hours.stop]
         p_kw, premium = p_kw[:, : hours.stop - first], premium[..., : hours.stop - first]
-    key = _sold(product)
-    if key not in desk.positions:
-        desk.positions[key] = Position(key, np.zeros((n, total)), np.zeros((n, total)), np.zeros(total))
-    position = desk.positions[key]
+    if product.horizon not in desk.positions:
+        whole = product._replace(start_s=study.start_s)
+        desk.positions[product.horizon] = Position(whole, np.zeros((n, total)), np.zeros((n, total)), np.zeros(total))
+    position = desk.positions[product.horizon]
     position.p_kw[:, hours] = p_kw
     position.price_per_kwh[:, hours] = energy + study.wholesale.delivery_per_kwh + premium
     position.wholesale_per_kwh[hours] = energy
-
-
-def _sold(product: Product) -> str:
-    """Return the item of the ledger that a horizon is booked under."""
-    return product.horizon.name.lower().replace("_", "-")
 
 
 def _inside(desk: Desk, hour: int, specs: homes_at.Specs, sessions: Index, plan: Plan[Any], last: homes_at.Plan | None) -> Col:

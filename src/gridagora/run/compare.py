@@ -9,7 +9,7 @@ import numpy as np
 
 from gridagora.core.errors import FAULTS, InputError, PartError, Problem, told
 from gridagora.core.ledger import join
-from gridagora.core.outcome import Network, Outcome, welfare_before_losses_usd
+from gridagora.core.outcome import Network, Outcome, settlement_period, welfare_before_losses_usd
 from gridagora.core.product import Commodity
 from gridagora.core.tables import Col
 from gridagora.grid.flow import Factors, factor
@@ -217,7 +217,9 @@ def on_network(scene: Scene, factors: Factors, market: Any, ran: Ran, outcome: O
         return seen
     if seen.name in results.TARIFFS and seen.price_per_kwh.min() < 0:
         seen = seen._replace(warnings=(*seen.warnings, BELOW_ZERO))
-    ledger = join([seen.ledger, wire_losses(net.losses_kw, seen.wholesale_per_kwh, len(seen.home_kw), seen.dt_h)])
+    period = settlement_period(seen)
+    losses = wire_losses(seen.parties, period, net.losses_kw, seen.wholesale_per_kwh, seen.dt_h)
+    ledger = join([seen.ledger, losses])
     if not net.failed:
         return seen._replace(ledger=ledger)
     text = (

@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gridagora.core.ledger import Ledger
 from gridagora.core.outcome import Trades
+from gridagora.core.parties import Parties, run_parties
 from gridagora.core.ports import Market, Strategy
+from gridagora.core.product import Horizon
 from gridagora.core.registry import find
 from gridagora.core.retail_agents import Game
 from gridagora.core.rules import Bidder, Disclosure, Pricing, Residual, Rulebook
@@ -22,6 +23,7 @@ from gridagora.run.settle import Position, cost_usd_per_h
 
 DAY_H = 24
 HOUR_S = 3600
+OWN_PRICE = frozenset({Pricing.BY_PLACE, Pricing.BY_PARTY})  # every home pays the price of its own transactions
 
 
 class Study(NamedTuple):
@@ -55,8 +57,8 @@ class Track(NamedTuple):
     credit_per_kwh: Col  # (t,) for what leaves a home
     place_per_kwh: Col  # (m, t) price at every place; no rows where all homes see one price
     award_kw: Col  # (t, n) what a home was awarded, nan where nothing is
-    local_kw: Col  # (t, n) what a home bought of other homes; no rows where homes do not trade with each other
-    own_per_kwh: Col  # (t, n) price at which every home trades; no rows where a price is posted or homes trade with each other
+    import_per_kwh: Col  # (t, 1) what meters are charged, (t, n) where every home pays the price of its own transactions
+    export_per_kwh: Col  # likewise, what they are credited
     starts: Col  # (n,)
     short_k_h: Col  # (n,)
     short_k2_h: Col  # (n,)
@@ -71,9 +73,9 @@ class Ran(NamedTuple):
     wholesale_per_kwh: Col  # (t,)
     traffic: Traffic
     inbox: Inbox
+    parties: Parties
     positions: tuple[Position, ...]  # earliest agreed first
     trades: Trades  # between homes
-    local: Ledger  # what homes paid each other
     unconverged: int  # real-time sessions that spent their rounds
     games: tuple[Game, ...]
     wall_s: float
@@ -88,6 +90,7 @@ class Desk:
     strategy: Strategy
     state: Any  # what the market remembers
     study: Study
+    parties: Parties
     fleet: homes_at.Fleet
     load_kw: Col  # (H, n) of homes without their devices
     wholesale_per_kwh: Col  # (t + 24 h,)
@@ -98,7 +101,7 @@ class Desk:
     wait: starts.Wait | None = None  # where starts are staggered
     traffic: Traffic = field(default_factory=Traffic)
     inbox: Inbox = field(default_factory=Inbox)
-    positions: dict[str, Position] = field(default_factory=dict)
+    positions: dict[Horizon, Position] = field(default_factory=dict)
     trades: list[Trades] = field(default_factory=list)  # home to home, one table an interval
     unconverged: int = 0  # sessions that spent their rounds
     games: list[Game] = field(default_factory=list)  # of prosumers who are the retailer
@@ -135,7 +138,6 @@ def opened(market: Market[Any], study: Study) -> Desk:
     )
     wholesale = real_time_per_kwh(study.wholesale, hours + DAY_H, study.dt_h)
     pricing = market.rules.pricing
-    own_price = pricing in {Pricing.BY_PLACE, Pricing.BY_PARTY}  # homes are paid by their transactions
     places = len(study.site.high_kw) if study.site is not None and pricing is Pricing.BY_PLACE else 0
     track = Track(
         np.zeros((5, t, n)),
@@ -144,8 +146,8 @@ def opened(market: Market[Any], study: Study) -> Desk:
         np.zeros(t),
         np.zeros((places, t)),
         np.full((t, n), np.nan),
-        np.zeros((t if pricing is Pricing.BILATERAL else 0, n)),
-        np.zeros((t if own_price else 0, n)),
+        np.zeros((t, n if pricing in OWN_PRICE else 1)),
+        np.zeros((t, n if pricing in OWN_PRICE else 1)),
         np.zeros(n),
         np.zeros(n),
         np.zeros(n),
@@ -158,6 +160,7 @@ def opened(market: Market[Any], study: Study) -> Desk:
         find("strategy", market.strategy)(),
         market.start(baseline(study, wholesale)),
         study,
+        run_parties(homes.home_id),
         fleet,
         load_kw,
         wholesale,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from gridagora.core.ledger import item_of
 from gridagora.core.outcome import Outcome, Paid
 from gridagora.core.tables import Col
 
@@ -48,13 +49,18 @@ def _positions(names: Col, o: Outcome, paid: Paid) -> pd.DataFrame:
     for order, position in enumerate(paid.positions):
         hours = o.start_s[0] + HOUR_S * np.arange(position.p_kw.shape[1])
         price = np.broadcast_to(position.price_per_kwh, position.p_kw.shape)
-        values = {"item": position.item, "order": order, "p_kw": position.p_kw.ravel(), "price_per_kwh": price.ravel()}
+        values = {
+            "item": item_of(position.product),
+            "order": order,
+            "p_kw": position.p_kw.ravel(),
+            "price_per_kwh": price.ravel(),
+        }
         rows.append(pd.DataFrame(_long(names, o, hours) | values))
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
 
 
 def _trades(names: Col, o: Outcome, paid: Paid) -> pd.DataFrame:
-    party, t = np.append(names, "operator"), paid.trades
+    party, t = np.array(o.parties.id), paid.trades
     return pd.DataFrame(
         {
             "architecture": np.full(len(t.usd), o.name),

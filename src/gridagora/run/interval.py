@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 
 from gridagora.core.agents import refuse
-from gridagora.core.exchange import NETWORK, Quotes, Status, Tenders, Transactions
-from gridagora.core.outcome import Trades
+from gridagora.core.exchange import Quotes, Status, Tenders, Transactions
 from gridagora.core.rules import Bidder, Pricing
 from gridagora.core.session import Behind, Clearing, GateOpen, Opening, drive
 from gridagora.core.tables import Col
@@ -14,9 +13,10 @@ from gridagora.kernels.behind import at_own
 from gridagora.kernels.curve import Curves
 from gridagora.run import behind, starts
 from gridagora.run import fleet as homes_at
-from gridagora.run.desk import Desk
+from gridagora.run.desk import OWN_PRICE, Desk
 from gridagora.run.links import deliver, heard
 from gridagora.run.opening import interval_product, open_clear
+from gridagora.run.settle import record_trades
 from gridagora.run.unsound import generator, refuse_unsound
 
 NO_CURVES = Curves(np.zeros(1, np.int64), np.zeros(0), np.zeros(0))
@@ -84,39 +84,25 @@ def _record_prices(desk: Desk, i: int, opening: Opening, clearing: Clearing) -> 
     if posted is not None:
         track.price_per_kwh[i], track.credit_per_kwh[i] = posted.buy_per_kwh[0, 0], posted.sell_per_kwh[0, 0]
     elif pricing is Pricing.BILATERAL:  # what homes do not trade with each other is the supplier's, at its prices
-        _trade(desk, i, clearing.local)
+        if clearing.local is not None and len(clearing.local.party):
+            desk.trades.append(record_trades(desk.parties, i, clearing.local, desk.study.dt_h))
         track.price_per_kwh[i], track.credit_per_kwh[i] = opening.supply.import_per_kwh[0], opening.supply.export_per_kwh[0]
     elif awards is not None and pricing is Pricing.UNIFORM:
         track.price_per_kwh[i] = track.credit_per_kwh[i] = awards.price_per_kwh[0, 0]
     elif awards is not None:
-        track.own_per_kwh[i] = awards.price_per_kwh[:, 0]
         track.price_per_kwh[i] = track.credit_per_kwh[i] = _mean_per_kwh(awards)
         if clearing.place_per_kwh is not None and len(track.place_per_kwh):
             track.place_per_kwh[:, i] = clearing.place_per_kwh
             track.price_per_kwh[i] = track.credit_per_kwh[i] = clearing.place_per_kwh[-1]
+    own = awards is not None and pricing in OWN_PRICE
+    track.import_per_kwh[i] = awards.price_per_kwh[:, 0] if own else track.price_per_kwh[i]
+    track.export_per_kwh[i] = awards.price_per_kwh[:, 0] if own else track.credit_per_kwh[i]
 
 
 def _mean_per_kwh(result: Transactions) -> float:
     """Return the mean price of what homes buy and sell [$/kWh], weighted by quantity."""
     moved = np.abs(result.p_kw[:, 0])
     return float((result.price_per_kwh[:, 0] * moved).sum() / max(moved.sum(), 1e-9))
-
-
-def _trade(desk: Desk, i: int, local: Transactions | None) -> None:
-    """Record what homes bought of each other, and what they paid; the operator is paid what is owed to the network.
-
-    It also keeps the accounts of managers, which are parties after the homes and come out even.
-    """
-    if local is None or not len(local.party):
-        return
-    n = desk.load_kw.shape[1]
-    moves = local.counterparty != NETWORK
-    for side, add in ((local.party, np.add), (local.counterparty, np.subtract)):
-        own = moves & (side < n)
-        add.at(desk.track.local_kw[i], side[own], local.p_kw[own, 0])
-    payer, payee = np.minimum(local.party, n), np.where(moves, np.minimum(local.counterparty, n), n)
-    usd = local.p_kw[:, 0] * local.price_per_kwh[:, 0] * desk.study.dt_h
-    desk.trades.append(Trades(np.full(len(usd), i), payer, payee, local.p_kw[:, 0], usd, ~moves))
 
 
 def _known(desk: Desk, awarded: Transactions, sent: Tenders) -> Transactions:

@@ -11,12 +11,12 @@ from gridagora.core import reactive as market
 from gridagora.core.errors import InputError, PartError
 from gridagora.core.exchange import Quotes, Tenders, count_bytes, count_messages, quote, sum_kw, tender
 from gridagora.core.ledger import Ledger, bill_usd, book, join, paid_uusd
-from gridagora.core.outcome import Compensation, Outcome
+from gridagora.core.outcome import Compensation, Outcome, settlement_period
+from gridagora.core.parties import Parties, Role, row_of, rows_of
 from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
 from gridagora.core.reactive import Inverters, Reactive
 from gridagora.core.session import Traffic
-from gridagora.core.tables import Col, Homes
-from gridagora.run.settle import PARTIES
+from gridagora.core.tables import Col, Homes, Index
 
 ITEM = "reactive energy"
 LOSS_ITEM = "inverter loss"
@@ -51,7 +51,7 @@ class Provided(NamedTuple):
     cost_usd: Col  # (n,) of the energy it lost
     elsewhere_usd: float  # of the unmet rest at the cap
     saved_usd: float  # to the operator: all of the need at the cap, less what it paid here and elsewhere
-    ledger: Ledger  # the operator, party n, pays homes
+    owner: Index  # homes with an inverter, which the operator pays
     traffic: Traffic
 
 
@@ -65,7 +65,7 @@ def provide(
     dt_h: float,
     loss_share: float = market.LOSS_SHARE,
 ) -> Provided:
-    """Clear the reactive market of a whole run on its active powers, and book it.
+    """Clear the reactive market of a whole run on its active powers.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def provide(
     Returns
     -------
     Provided
-        Homes are parties 0..n-1, the operator is n.
+        By home; `joined` books it.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def provide(
         by_home[3],
         elsewhere,
         alone - elsewhere - float(by_home[2].sum()),
-        book(np.full(len(owners), n), owners, ITEM, by_home[2][owners]),
+        owners,
         _traffic(table, q_max, energy_per_kwh, found, start_s, dt_h),
     )
 
@@ -143,24 +143,36 @@ def unequipped(count: int, steps: int) -> Fitted:
     return Fitted(*none, *none)
 
 
+def book_given(parties: Parties, product: Product, given: Provided, dt_h: float) -> Ledger:
+    """Book what the operator pays homes with an inverter for the reactive energy they gave."""
+    home, kvarh = given.owner, np.abs(given.q_kvar).sum(1) * dt_h
+    payee = rows_of(parties, Role.HOME)[home]
+    return book(row_of(parties, Role.OPERATOR), payee, ITEM, given.paid_usd[home], product, kvarh[home])
+
+
 def joined(outcome: Outcome, given: Provided) -> Outcome:
     """Return the outcome with its reactive energy booked: bills, the operator's surplus, messages and welfare hold it.
 
     Homes buy what their inverters lose at the price they saw, and the operator buys that at the same price; the wires sell
     reactive energy from elsewhere. The loss is not part of `load_kw`, as losses of lines are not.
     """
-    n = len(outcome.bill_usd)
-    operator, wholesale, wires, _ = range(n, n + len(PARTIES))
-    losing = np.flatnonzero(given.cost_usd)
-    lost = book(losing, operator, LOSS_ITEM, given.cost_usd[losing])
+    n, parties = len(outcome.bill_usd), outcome.parties
+    operator, wholesale, wires = (row_of(parties, role) for role in (Role.OPERATOR, Role.WHOLESALE, Role.WIRES))
+    active = settlement_period(outcome)
+    reactive = active._replace(commodity=Commodity.Q)
+    homes, losing = rows_of(parties, Role.HOME), np.flatnonzero(given.cost_usd)
+    bought = book_given(parties, reactive, given, outcome.dt_h)
+    lost_kwh = given.loss_kw.sum(1)[losing] * outcome.dt_h
+    lost = book(homes[losing], operator, LOSS_ITEM, given.cost_usd[losing], active, lost_kwh)
     passed_on = lost._replace(payer=lost.payee, payee=np.full(len(losing), wholesale))
-    elsewhere = book(operator, wires, ELSEWHERE_ITEM, given.elsewhere_usd)
-    ledger = join([outcome.ledger, given.ledger, lost, passed_on, elsewhere])
-    paid = paid_uusd(ledger, n + len(PARTIES))
+    unmet_kvarh = float(np.abs(given.unmet_kvar).sum() * outcome.dt_h)
+    elsewhere = book(operator, wires, ELSEWHERE_ITEM, given.elsewhere_usd, reactive, unmet_kvarh)
+    ledger = join([outcome.ledger, bought, lost, passed_on, elsewhere])
+    paid = paid_uusd(ledger, len(parties.id))
     crossed, more = outcome.exchange, given.traffic
     return outcome._replace(
         ledger=ledger,
-        bill_usd=bill_usd(ledger, n + len(PARTIES))[:n],
+        bill_usd=bill_usd(ledger, len(parties.id))[:n],
         surplus_uusd=int(-paid[operator]),
         imbalance_uusd=int(paid.sum()),
         exchange=crossed._replace(

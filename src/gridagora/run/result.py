@@ -14,16 +14,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gridagora.core.ledger import UUSD_PER_USD, only, paid_uusd
+from gridagora.core.ledger import UUSD_PER_USD, UWH_PER_KWH, only, paid_uusd
 from gridagora.core.measure import Metric, Yardstick
 from gridagora.core.outcome import Outcome, costs_usd, welfare_before_losses_usd
+from gridagora.core.parties import Role, row_of
 from gridagora.core.place import Level, lift_kw
+from gridagora.core.product import Commodity, Horizon
 from gridagora.core.quality import TIERS, deviation_kwh, energy_share, mean_kw, per_home
 from gridagora.core.registry import find, names
 from gridagora.core.session import Site
 from gridagora.metrics.network import WHERE_AGREED
 from gridagora.run.home_tables import home_tables
-from gridagora.run.settle import CHARGE, PARTIES, settle
+from gridagora.run.score import settlement
+from gridagora.run.settle import CHARGE, MeterPrices, settle
 from gridagora.run.site import by_interval
 from gridagora.run.unranked import unranked
 
@@ -131,9 +134,10 @@ def revenue_gap_usd(outcome: Outcome, study: Any) -> float | None:
     """
     if outcome.name not in TARIFFS:
         return None
-    n, prices = len(outcome.home_kw), (outcome.price_per_kwh, outcome.credit_per_kwh, outcome.wholesale_per_kwh)
-    ledger = settle(study.baseline_kw, *prices, study.wholesale, outcome.dt_h, other_kw=outcome.other_kw)
-    return float(-paid_uusd(ledger, n + len(PARTIES))[n] / UUSD_PER_USD)
+    parties, prices = outcome.parties, MeterPrices(outcome.price_per_kwh, outcome.credit_per_kwh)
+    s = settlement(parties, study)
+    ledger = settle(s, study.baseline_kw, prices, outcome.wholesale_per_kwh, other_kw=outcome.other_kw)
+    return float(-paid_uusd(ledger, len(parties.id))[row_of(parties, Role.OPERATOR)] / UUSD_PER_USD)
 
 
 def _manifest(scene: Any, study: Any, top: Any, bound_s: float) -> dict[str, Any]:
@@ -335,10 +339,22 @@ def place_rows(site: Site, o: Outcome) -> pd.DataFrame:
 
 
 def _ledger(scene: Any, o: Outcome) -> pd.DataFrame:
-    party = np.array([*scene.homes.home_id, *PARTIES])
-    book = o.ledger
-    columns = {"payer": party[book.payer], "payee": party[book.payee], "item": book.item, "amount_uusd": book.amount_uusd}
-    return pd.DataFrame({"architecture": o.name} | columns)
+    party, entries = np.array(o.parties.id), o.ledger
+    return pd.DataFrame(
+        {
+            "architecture": o.name,
+            "payer": party[entries.payer],
+            "payee": party[entries.payee],
+            "item": entries.item,
+            "amount_uusd": entries.amount_uusd,
+            "horizon": [Horizon(row).name.lower() for row in entries.horizon],
+            "commodity": [Commodity(row).name for row in entries.commodity],
+            "place": entries.place,
+            "start_s": entries.start_s,
+            "duration_s": entries.duration_s,
+            "quantity_kwh": entries.quantity_uwh / UWH_PER_KWH,
+        }
+    )
 
 
 TABLES = {"intervals": _intervals, "homes": _homes, "buses": _buses, "costs": _costs, "ledger": _ledger}

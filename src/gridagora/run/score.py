@@ -5,14 +5,16 @@ Theory 1.8.
 
 import numpy as np
 
-from gridagora.core.ledger import bill_usd, join, paid_uusd
-from gridagora.core.outcome import Agreed, Exchange, Outcome, Paid
+from gridagora.core.ledger import Agreed, bill_usd, join, paid_uusd
+from gridagora.core.outcome import Exchange, Outcome, Paid
+from gridagora.core.parties import Parties, Role, row_of
+from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.retail_agents import certified, warnings
 from gridagora.core.rules import Residual
 from gridagora.core.tables import Col
-from gridagora.run.desk import DAY_H, Ran, Study, home_kw, other_kw, prosumers
+from gridagora.run.desk import DAY_H, HOUR_S, Ran, Study, home_kw, other_kw, prosumers
 from gridagora.run.fleet import spread
-from gridagora.run.settle import PARTIES, deviation_charge, retail_margin, settle
+from gridagora.run.settle import MeterPrices, Settlement, book_trades, deviation_charge, retail_margin, settle, traded_kw
 from gridagora.run.starts import together
 
 BAND_K = 1.0  # discomfort counts beyond this distance from the set point
@@ -39,16 +41,14 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
     away = (np.abs(track.t_air_degc.T - fine(homes.t_set_degc)) - BAND_K).clip(min=0) * served
     missing = np.maximum(fleet.ev.need_kwh - fleet.ev_kwh, 0)
     moved = np.abs(by_kind[2, fleet.battery.home]).sum(1) * dt
-    price, credit = track.price_per_kwh, track.credit_per_kwh
-    if len(track.own_per_kwh):
-        price = credit = track.own_per_kwh.T
     award_kw = track.award_kw.T
-    supplied_kw = meter_kw - track.local_kw.T if len(track.local_kw) else meter_kw
-    energy = settle(supplied_kw, price, credit, ran.wholesale_per_kwh, w, dt, ran.positions, others_kw)
-    ledger = join([energy, ran.local, deviation_charge(meter_kw, award_kw, homes.quality, dt)])
+    s, prices = settlement(ran.parties, study), MeterPrices(track.import_per_kwh.T, track.export_per_kwh.T)
+    supplied_kw = meter_kw - traded_kw(ran.parties, ran.trades, meter_kw.shape) if len(ran.trades.usd) else meter_kw
+    energy = settle(s, supplied_kw, prices, ran.wholesale_per_kwh, ran.positions, others_kw)
+    ledger = join([energy, book_trades(s, ran.trades), deviation_charge(s, meter_kw, award_kw, homes.quality)])
     if ran.residual is Residual.PROSUMERS:
-        ledger = join([ledger, retail_margin(ledger, prosumers(homes))])
-    paid = paid_uusd(ledger, n + len(PARTIES))
+        ledger = join([ledger, retail_margin(s, ledger, prosumers(homes))])
+    paid = paid_uusd(ledger, len(ran.parties.id))
     t = hours * per
     return Outcome(
         name=name,
@@ -84,9 +84,10 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
         ev_unmet_usd=spread(missing * fleet.ev.missing_per_kwh, fleet.ev.home, n),
         left_usd=float(left_usd(ran, study).sum()),
         hvac_starts=track.starts,
-        bill_usd=bill_usd(ledger, n + len(PARTIES))[:n],
+        bill_usd=bill_usd(ledger, len(ran.parties.id))[:n],
+        parties=ran.parties,
         ledger=ledger,
-        surplus_uusd=int(-paid[n]),
+        surplus_uusd=int(-paid[row_of(ran.parties, Role.OPERATOR)]),
         imbalance_uusd=int(paid.sum()),
         plan_gap_share=float(track.worst[1]),
         energy_balance_kwh=float(track.worst[0]),
@@ -94,10 +95,17 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
         network=None,
         wall_s=ran.wall_s,
         unconverged_sessions=ran.unconverged,
-        paid=Paid(price, credit, tuple(Agreed(p.item, p.p_kw, p.price_per_kwh) for p in ran.positions), ran.trades),
+        paid=Paid(*prices, tuple(Agreed(p.product, p.p_kw, p.price_per_kwh) for p in ran.positions), ran.trades),
         warnings=(*warnings(ran.games), *(together(track.kind_kw, dt) if np.isnan(award_kw).all() else ())),
         **certified(ran.games),
     )
+
+
+def settlement(parties: Parties, study: Study) -> Settlement:
+    """Return what a run settles: all of it is one period."""
+    period = Product(Commodity.P, study.start_s, DAY_H * HOUR_S * study.days, Horizon.REAL_TIME)
+    place = np.zeros(len(study.homes.home_id), np.int64) if study.site is None else study.site.place
+    return Settlement(parties, period, study.dt_h, study.wholesale, place)
 
 
 def left_usd(ran: Ran, study: Study) -> Col:

@@ -1,51 +1,68 @@
-"""Who pays whom: homes pay the operator, the operator pays wholesale and wires; every entry is double and rounded once.
-
-Theory 9.1.
-"""
+"""Who pays whom: homes pay the operator, the operator pays wholesale and wires; every entry is double and rounded once."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from gridagora.core import ledger as books
-from gridagora.core.ledger import Ledger, book
+from gridagora.core.exchange import NETWORK, Transactions
+from gridagora.core.ledger import Agreed, Ledger, book
 from gridagora.core.outcome import Trades
+from gridagora.core.parties import Parties, Role, row_of, rows_of
+from gridagora.core.product import Product
 from gridagora.core.quality import deviation_kwh, per_home
 from gridagora.core.tables import Col, Flag, Index, Quality
 from gridagora.run.outlook import Wholesale
 
-PARTIES = ("operator", "wholesale", "wires", "other customers")  # after the homes
 CHARGE = "deviation charge"
 
 
-class Position(NamedTuple):
-    """Power agreed for every hour before real time: p_kw and its price [$/kWh] (n, h) of each home, wholesale price (h,)."""
+class Settlement(NamedTuple):
+    """What is settled: the parties, the period as a real-time product, and the terms of the substation."""
 
-    item: str  # of the ledger: "long-term", "short-term", "day-ahead"
+    parties: Parties
+    period: Product
+    dt_h: float  # of an interval of real time
+    terms: Wholesale
+    place: Index  # (n,) where the meter of each home stands, 0 without places
+
+
+class Position(NamedTuple):
+    """Power agreed for every hour of the run before real time: p_kw and its price [$/kWh] (n, h), wholesale price (h,)."""
+
+    product: Product
     p_kw: Col
     price_per_kwh: Col
     wholesale_per_kwh: Col
 
 
+class MeterPrices(NamedTuple):
+    """What homes pay for import and get for export in every interval, shape (n, t), or (t,) or (1, t) where all see one."""
+
+    import_per_kwh: Col
+    export_per_kwh: Col
+
+
 def settle(
+    s: Settlement,
     home_kw: Col,
-    price_per_kwh: Col,
-    credit_per_kwh: Col,
+    prices: MeterPrices,
     wholesale_per_kwh: Col,
-    w: Wholesale,
-    dt_h: float,
     positions: tuple[Position, ...] = (),
     other_kw: Col | float = 0.0,
 ) -> Ledger:
-    """Book a run.
+    """Book positions and deliveries of a run.
 
     Parameters
     ----------
+    s
+        Parties, period and terms.
     home_kw
         Net power of every home, shape (n, t) [kW], netted within an interval; less what it bought of other homes.
-    price_per_kwh, credit_per_kwh, wholesale_per_kwh
-        What homes pay for import and get for export, shape (t,) or by home (n, t), and the energy price at the substation,
-        shape (t,) [$/kWh].
+    prices
+        At the meters.
+    wholesale_per_kwh
+        Energy price at the substation, shape (t,) [$/kWh].
     positions
         What was agreed before, the earliest first: each later one settles what it changes, real time the rest.
     other_kw
@@ -54,34 +71,38 @@ def settle(
     Returns
     -------
     Ledger
-        Homes 0..n-1 pay the operator n; the operator pays wholesale n + 1 and, for import, the wires n + 2. With a position both
-        settle it at day-ahead prices and the deviation in real time. Other customers n + 3 pay the operator what their energy
-        costs by itself, whatever homes do, so that the rest is what homes cost. What is left with the operator is tariff margin
-        and congestion rent.
+        Homes pay the operator; the operator pays wholesale and, for import, the wires. With a position both settle it at
+        day-ahead prices and the deviation in real time. Other customers pay the operator what their energy costs by itself,
+        whatever homes do, so that the rest is what homes cost. What is left with the operator is tariff margin and congestion
+        rent.
     """
-    n, load = len(home_kw), home_kw.sum(0) + other_kw
-    operator, wholesale, wires, others = range(n, n + len(PARTIES))
-    homes = np.arange(n)
+    load, period, dt_h, w = home_kw.sum(0) + other_kw, s.period, s.dt_h, s.terms
+    homes = rows_of(s.parties, Role.HOME)
+    operator, wholesale, wires = (row_of(s.parties, role) for role in (Role.OPERATOR, Role.WHOLESALE, Role.WIRES))
     if not positions:
+        bought = float(load @ wholesale_per_kwh * dt_h)
         energy = [
-            _metered(homes, operator, home_kw, price_per_kwh, credit_per_kwh, dt_h),
-            book(operator, wholesale, "wholesale energy", float(load @ wholesale_per_kwh * dt_h)),
+            _metered(s, homes, operator, home_kw, prices),
+            book(operator, wholesale, "wholesale energy", bought, period, float(load.sum() * dt_h)),
         ]
     else:
-        agreed = [books.Agreed(p.item, p.p_kw, p.price_per_kwh) for p in positions]
-        bought = [books.Agreed(p.item, p.p_kw.sum(0, keepdims=True), p.wholesale_per_kwh) for p in positions]
+        agreed = [Agreed(p.product, p.p_kw, p.price_per_kwh) for p in positions]
+        ahead = [Agreed(p.product, p.p_kw.sum(0, keepdims=True), p.wholesale_per_kwh) for p in positions]
         energy = [
-            books.settle(homes, operator, agreed, home_kw, price_per_kwh, dt_h),
-            books.settle(np.array([operator]), wholesale, bought, load[None, :], wholesale_per_kwh, dt_h),
+            books.settle(homes, operator, agreed, home_kw, prices.import_per_kwh, period, dt_h, s.place),
+            books.settle(np.array([operator]), wholesale, ahead, load[None, :], wholesale_per_kwh, period, dt_h),
         ]
     if np.any(other_kw):
-        alone = float(np.sum(alone_usd_per_h(other_kw, wholesale_per_kwh, w)) * dt_h)
-        energy.append(book(others, operator, "other customers", alone))
+        others, alone = row_of(s.parties, Role.OTHER_CUSTOMERS), alone_usd_per_h(other_kw, wholesale_per_kwh, w)
+        energy.append(
+            book(others, operator, "other customers", float(np.sum(alone) * dt_h), period, float(np.sum(other_kw) * dt_h))
+        )
+    imported, exported = float(load.clip(min=0).sum()), float((-load).clip(min=0).sum())
     return books.join(
         [
             *energy,
-            book(operator, wires, "delivery", float(load.clip(min=0).sum() * w.delivery_per_kwh * dt_h)),
-            book(wholesale, operator, "export credit", float((-load).clip(min=0).sum() * w.export_credit_per_kwh * dt_h)),
+            book(operator, wires, "delivery", imported * w.delivery_per_kwh * dt_h, period, imported * dt_h),
+            book(wholesale, operator, "export credit", exported * w.export_credit_per_kwh * dt_h, period, exported * dt_h),
         ]
     )
 
@@ -101,62 +122,99 @@ def cost_usd_per_h(home_kw: Col, other_kw: Col, wholesale_per_kwh: Col, w: Whole
     return np.asarray(together - alone_usd_per_h(other_kw, wholesale_per_kwh, w))
 
 
-def wire_losses(losses_kw: Col, wholesale_per_kwh: Col, homes: int, dt_h: float) -> Ledger:
+def wire_losses(parties: Parties, period: Product, losses_kw: Col, wholesale_per_kwh: Col, dt_h: float) -> Ledger:
     """Book what the wires pay wholesale for losses (t,), at its real-time price; intervals without a power flow left out."""
-    _, wholesale, wires, _ = range(homes, homes + len(PARTIES))
-    return book(wires, wholesale, "losses", float(np.nansum(losses_kw * wholesale_per_kwh) * dt_h))
+    cost, lost = float(np.nansum(losses_kw * wholesale_per_kwh) * dt_h), float(np.nansum(losses_kw) * dt_h)
+    return book(row_of(parties, Role.WIRES), row_of(parties, Role.WHOLESALE), "losses", cost, period, lost)
 
 
-def retail_margin(ledger: Ledger, leads: Flag) -> Ledger:
+def retail_margin(s: Settlement, ledger: Ledger, is_prosumer: Flag) -> Ledger:
     """Book what selling to end-users left over to the prosumers who are the retailer, in equal parts, for their offers are equal.
 
-    Nobody stands between them: the account of the operator n comes out at the few micro-dollars that equal parts leave.
+    Nobody stands between them: the account of the operator comes out at the few micro-dollars that equal parts leave.
     """
-    n, own = len(leads), np.flatnonzero(leads)
-    left = -books.paid_uusd(ledger, n + len(PARTIES))[n] / books.UUSD_PER_USD
-    return book(n, own, "retail margin", np.full(len(own), left / len(own)))
+    own, operator = rows_of(s.parties, Role.HOME)[is_prosumer], row_of(s.parties, Role.OPERATOR)
+    left = -books.paid_uusd(ledger, len(s.parties.id))[operator] / books.UUSD_PER_USD
+    return book(operator, own, "retail margin", np.full(len(own), left / len(own)), s.period)
 
 
-def together(trades: list[Trades]) -> Trades:
-    """Return the trades of all intervals as one table."""
+def no_trades() -> Trades:
+    """Return trades without rows."""
     none, nil = np.zeros(0, np.int64), np.zeros(0)
-    return Trades(*(np.concatenate(column) for column in zip(Trades(none, none, none, nil, nil, none > 0), *trades, strict=True)))
+    return Trades(none, none, none, nil, nil, none > 0)
 
 
-def between_homes(trades: Trades) -> Ledger:
+def join_trades(trades: list[Trades]) -> Trades:
+    """Return the trades of all intervals as one table."""
+    return Trades(*(np.concatenate(column) for column in zip(no_trades(), *trades, strict=True)))
+
+
+def record_trades(parties: Parties, interval: int, local: Transactions, dt_h: float) -> Trades:
+    """Return what homes agreed with each other in an interval as rows of the parties of the run.
+
+    What is owed to the network is the operator's, who also keeps the accounts of pools: their managers are parties after the
+    homes and come out even.
+    """
+    n, operator = len(rows_of(parties, Role.HOME)), row_of(parties, Role.OPERATOR)
+    moves = local.counterparty != NETWORK
+    buyer = np.where(local.party < n, local.party, operator)
+    seller = np.where(moves & (local.counterparty < n), local.counterparty, operator)
+    usd = local.p_kw[:, 0] * local.price_per_kwh[:, 0] * dt_h
+    return Trades(np.full(len(usd), interval), buyer, seller, local.p_kw[:, 0], usd, ~moves)
+
+
+def traded_kw(parties: Parties, trades: Trades, shape: tuple[int, int]) -> Col:
+    """Return what each home bought of others less what it sold to them, shape (n, t) [kW]."""
+    bought = np.zeros(shape[::-1])
+    is_home = np.array([role is Role.HOME for role in parties.role])
+    for side, add in ((trades.buyer, np.add), (trades.seller, np.subtract)):
+        own = ~trades.charge & is_home[side]
+        add.at(bought, (trades.interval[own], side[own]), trades.p_kw[own])
+    return bought.T
+
+
+def book_trades(s: Settlement, trades: Trades) -> Ledger:
     """Book what homes paid each other: one entry for each pair of buyer and seller, rounded once."""
     if not len(trades.usd):
         return books.opened()
     pairs, row = np.unique(np.stack([trades.buyer, trades.seller]), axis=1, return_inverse=True)
-    return book(pairs[0], pairs[1], "local energy", np.bincount(row.ravel(), trades.usd, pairs.shape[1]))
+    usd = np.bincount(row.ravel(), trades.usd, pairs.shape[1])
+    moved_kwh = np.bincount(row.ravel(), np.where(trades.charge, 0.0, trades.p_kw), pairs.shape[1]) * s.dt_h
+    return book(pairs[0], pairs[1], "local energy", usd, s.period, moved_kwh)
 
 
-def deviation_charge(home_kw: Col, award_kw: Col, quality: Quality, dt_h: float) -> Ledger:
+def deviation_charge(s: Settlement, home_kw: Col, award_kw: Col, quality: Quality) -> Ledger:
     """Book what homes pay the operator for delivering other than awarded; no entries of homes without an award or a charge.
 
     Parameters
     ----------
+    s
+        Parties, period and terms.
     home_kw, award_kw
         Delivered and awarded power of every home, shape (n, t) [kW]; an award is nan where there is none.
     quality
         What a home pays for a kWh of deviation, and the hours over which it is averaged.
     """
-    n = len(home_kw)
-    price = per_home(quality, n).deviation_per_kwh
+    price = per_home(quality, len(home_kw)).deviation_per_kwh
     rows = np.flatnonzero((price > 0) & np.isfinite(award_kw).any(1))
     if not rows.size:
         return books.opened()
-    missed = np.nansum(deviation_kwh(home_kw[rows], award_kw[rows], dt_h, quality.window_h), 1)
-    return book(rows, n, CHARGE, price[rows] * missed)
+    missed_kwh = np.nansum(deviation_kwh(home_kw[rows], award_kw[rows], s.dt_h, quality.window_h), 1)
+    homes, operator = rows_of(s.parties, Role.HOME)[rows], row_of(s.parties, Role.OPERATOR)
+    return book(homes, operator, CHARGE, price[rows] * missed_kwh, s.period, place=s.place[rows])
 
 
-def _metered(homes: Index, operator: int, home_kw: Col, price_per_kwh: Col, credit_per_kwh: Col, dt_h: float) -> Ledger:
+def _metered(s: Settlement, homes: Index, operator: int, home_kw: Col, prices: MeterPrices) -> Ledger:
     """Book what homes pay: net where export is paid as import is charged, else import and credit apart."""
+    price_per_kwh, credit_per_kwh = prices
     if np.array_equal(price_per_kwh, credit_per_kwh):
-        return book(homes, operator, "energy", (home_kw * price_per_kwh).sum(1) * dt_h)
+        amount, moved = (home_kw * price_per_kwh).sum(1) * s.dt_h, home_kw.sum(1) * s.dt_h
+        return book(homes, operator, "energy", amount, s.period, moved, s.place)
+    bought, sold = home_kw.clip(min=0), (-home_kw).clip(min=0)
+    import_usd, export_usd = (bought * price_per_kwh).sum(1) * s.dt_h, (sold * credit_per_kwh).sum(1) * s.dt_h
     return books.join(
         [
-            book(homes, operator, "energy", (home_kw.clip(min=0) * price_per_kwh).sum(1) * dt_h),
-            book(operator, homes, "credit", ((-home_kw).clip(min=0) * credit_per_kwh).sum(1) * dt_h),
+            book(homes, operator, "energy", import_usd, s.period, bought.sum(1) * s.dt_h, s.place),
+            book(operator, homes, "credit", export_usd, s.period, sold.sum(1) * s.dt_h, s.place),
         ]
     )

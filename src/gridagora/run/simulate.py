@@ -8,7 +8,7 @@ from gridagora.core.ports import Market
 from gridagora.run.ahead import plan_hour
 from gridagora.run.desk import DAY_H, Desk, Ran, Study, opened
 from gridagora.run.interval import run_hour
-from gridagora.run.settle import between_homes, together
+from gridagora.run.settle import join_trades
 
 
 def simulate(market: Market[Any], study: Study, progress: Callable[[int, int], None] | None = None) -> Ran:
@@ -37,16 +37,16 @@ def simulate(market: Market[Any], study: Study, progress: Callable[[int, int], N
 
 def closed(desk: Desk, wall_s: float) -> Ran:
     """Return the run of a desk at its end."""
-    t, trades = len(desk.track.price_per_kwh), together(desk.trades)
+    t = len(desk.track.price_per_kwh)
     return Ran(
         desk.track,
         desk.fleet,
         desk.wholesale_per_kwh[:t],
         desk.traffic,
         desk.inbox,
+        desk.parties,
         tuple(desk.positions.values()),
-        trades,
-        between_homes(trades),
+        join_trades(desk.trades),
         desk.unconverged,
         tuple(desk.games),
         wall_s,
