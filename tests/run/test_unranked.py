@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from gridagora.core.registry import names
+from gridagora.grid.flow import factor
 from gridagora.run import compare as runs
 from gridagora.run.unranked import OF_TAPS, SHOWN, unranked
 
@@ -20,3 +22,15 @@ def test_a_feeder_without_regulators_is_ranked_and_many_taps_are_cut(scene):
     many = replace(scene.feeder, held_taps=tuple(f"r{i} {i}" for i in range(SHOWN + 3)))
     assert "and others" in unranked(many, {})["P3"]
     assert f"r{SHOWN} {SHOWN}" not in unranked(many, {})["P3"]
+
+
+def test_a_run_without_any_power_flow_ranks_nothing(scene, study):
+    """Loads a thousand times too large solve nowhere: bills of what no feeder delivers are no figures to choose by."""
+    market = scene.market("flat")
+    ran = runs.simulate(market, study)
+    outcome = runs.on_network(scene, factor(scene.feeder), market, ran, runs.score("flat", ran, study))
+    lost = outcome._replace(network=outcome.network._replace(failed=len(outcome.start_s)))
+    found = unranked(scene.feeder, {"flat": lost})
+    assert set(found) == set(names("metric"))
+    assert "no solution in any interval (flat)" in found["E2"]
+    assert unranked(scene.feeder, {"flat": outcome}) == {}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from gridagora.core.feeder import Feeder
 from gridagora.core.outcome import Outcome
+from gridagora.core.registry import names
 
 Rule = Callable[[Feeder, Mapping[str, Outcome]], Mapping[str, str]]
 SHOWN = 6  # taps named before the rest is counted
@@ -39,7 +40,19 @@ def of_credit(_: Feeder, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
     return {"E5p": f"homes are paid more for export than they pay ({', '.join(paid)}), so no price is the lowest"} if paid else {}
 
 
-RULES: tuple[Rule, ...] = (of_taps, of_failed, of_credit)
+def of_no_feeder(_: Feeder, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
+    """Return every metric, where a design has no interval with a power flow: such loads are not those of this feeder."""
+    lost = [name for name, o in outcomes.items() if o.network is not None and o.network.failed == len(o.start_s)]
+    if not lost:
+        return {}
+    reason = (
+        f"the power flow has no solution in any interval ({', '.join(lost)}): loads this large do not belong to this feeder, and "
+        "no figure of such a run can be delivered; look for kW typed as W, or for a voltage of another unit"
+    )
+    return dict.fromkeys(names("metric"), reason)
+
+
+RULES: tuple[Rule, ...] = (of_taps, of_failed, of_credit, of_no_feeder)
 
 
 def unranked(feeder: Feeder, outcomes: Mapping[str, Outcome]) -> dict[str, str]:
