@@ -42,7 +42,7 @@ def taken_kwh(scene, name, per_kwh, rule):
     """Return the heating and cooling energy of a design at a constant price [kWh], and that of the thermostat."""
     at = priced(scene, per_kwh)
     study = prepare(at)._replace(rule=rule)
-    return [score(one, simulate(scene.market(one), study), study).hvac_kw.sum() / 12 for one in (name, "flat")]
+    return [score(one, simulate(scene.market(one), study), study).device_kw["hvac"].sum() / 12 for one in (name, "flat")]
 
 
 @pytest.mark.parametrize("season", SEASONS)
@@ -86,10 +86,10 @@ def test_units_that_switch_keep_the_law_too(season):
 
 def test_the_best_temperature_follows_the_reference_price_only():
     cheap, dear = (priced(scene_of("summer"), per_kwh) for per_kwh in (0.025, 9.0))
-    best = [simulate(one.market("flat"), prepare(one)).fleet.hvac.best_degc for one in (cheap, dear)]
+    best = [simulate(one.market("flat"), prepare(one)).fleet.of_kind("hvac").table.best_degc for one in (cheap, dear)]
     assert np.array_equal(*best)
     twice = scene_of("summer", "[comfort]\nreference_per_kwh = 0.144")
-    moved = simulate(twice.market("flat"), prepare(twice)).fleet.hvac.best_degc
+    moved = simulate(twice.market("flat"), prepare(twice)).fleet.of_kind("hvac").table.best_degc
     np.testing.assert_allclose(moved - twice.homes.t_set_degc, 2 * (best[0] - twice.homes.t_set_degc), rtol=1e-9)
 
 
@@ -107,6 +107,11 @@ def test_homes_without_a_unit_run_in_every_design_and_feel_nothing(season, has):
     for name in names("market"):
         o = score(name, simulate(scene.market(name), study), study)
         assert np.isfinite([*o.home_kw.ravel(), *o.bill_usd, o.left_usd, *o.price_per_kwh]).all()
-        for felt in (o.comfort_usd, o.discomfort_k_h, o.hvac_starts, np.abs(o.comfort_dev_k).sum(1)):
+        for felt in (
+            o.device_usd["comfort"],
+            o.felt["discomfort_k_h"],
+            o.felt["hvac_starts"],
+            np.abs(o.series["comfort_dev_k"]).sum(1),
+        ):
             assert np.all(felt[without] == 0.0)
-        assert np.all(o.comfort_usd[~without] > 0)
+        assert np.all(o.device_usd["comfort"][~without] > 0)

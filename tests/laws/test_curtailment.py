@@ -49,17 +49,21 @@ def curtailed_kwh(o):
     return next(m for m in METRICS if m.id == "P7").compute(o, None)
 
 
+def made_kw(o):
+    return -o.device_kw["pv"]
+
+
 @pytest.mark.parametrize("name", HEARS)
 def test_panels_stand_still_where_even_import_is_paid_for(name):
     """At -75 $/MWh a kWh imported earns 3 ct after 4.5 ct of delivery: nobody makes one, and at other hours nothing is lost."""
     o = run_at(-0.075, name)
     dip = o.wholesale_per_kwh < 0
-    np.testing.assert_allclose(o.pv_kw[dip], 0, atol=1e-8)  # awards come in whole microwatts
-    np.testing.assert_allclose(o.pv_kw[~dip], o.home_pv_kw.sum(0)[~dip], atol=1e-8)
+    np.testing.assert_allclose(made_kw(o)[dip], 0, atol=1e-8)  # awards come in whole microwatts
+    np.testing.assert_allclose(made_kw(o)[~dip], o.home_pv_kw.sum(0)[~dip], atol=1e-8)
     assert curtailed_kwh(o) == pytest.approx(o.home_pv_kw.sum(0)[dip].sum() * o.dt_h)
     assert curtailed_kwh(o) > 10
     assert np.all(o.load_kw[dip] > 0)
-    parts = o.fixed_kw - o.pv_kw + o.hvac_kw + o.water_heater_kw + o.battery_kw + o.ev_kw
+    parts = o.fixed_kw + sum(o.device_kw.values())
     np.testing.assert_allclose(parts, o.load_kw, atol=1e-9)
     assert o.imbalance_uusd == 0
 
@@ -74,19 +78,19 @@ def test_only_export_is_given_up_where_export_alone_costs(name):
     assert before > 0
     assert away < 0.25 * before
     assert curtailed_kwh(o) > 0
-    assert o.pv_kw[dip].sum() > 0
+    assert made_kw(o)[dip].sum() > 0
 
 
 @pytest.mark.parametrize("name", ["layered", "rtp"])
 def test_nothing_is_given_up_while_energy_is_worth_something(name):
     o = run_at(0.0, name)
-    assert np.all(o.pv_kw <= o.home_pv_kw.sum(0) + 1e-9)
+    assert np.all(made_kw(o) <= o.home_pv_kw.sum(0) + 1e-9)
     assert curtailed_kwh(o) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_what_is_not_made_is_not_used_at_home():
     o = run_at(-0.075, "rtp")
-    exported = (-o.home_kw).clip(min=0).sum() / o.pv_kw.sum()
+    exported = (-o.home_kw).clip(min=0).sum() / made_kw(o).sum()
     assert self_consumption(o, None) == pytest.approx(1 - exported)
 
 
@@ -94,7 +98,7 @@ def test_what_is_not_made_is_not_used_at_home():
 def test_no_panel_stands_still_under_a_tariff(name):
     """Homes that export more than they use can make the neutral rate negative; a tariff still asks nobody to stop."""
     o = run_at(-0.075, name)
-    np.testing.assert_allclose(o.pv_kw, o.home_pv_kw.sum(0), atol=1e-9)
+    np.testing.assert_allclose(made_kw(o), o.home_pv_kw.sum(0), atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["central", "layered", "retailer"])

@@ -2,7 +2,6 @@
 
 import dataclasses
 import inspect
-import sys
 from typing import get_args
 
 import numpy as np
@@ -53,13 +52,6 @@ def test_sources_are_listed_by_the_keys_that_name_them() -> None:
     fitted_to = {word for word in legal if word.startswith("homes.weather_source=")}  # the sources of [weather]
     assert {word.partition("=")[2] for word in fitted_to} <= {w.partition("=")[2] for w in legal if w.startswith("weather.")}
     assert set(names("source")) == legal - fitted_to
-
-
-@pytest.mark.parametrize("name", DEVICES)
-def test_a_device_has_a_belief_and_a_truth(name: str) -> None:
-    module = sys.modules[find("device", name).__module__]
-    assert callable(module.spec)
-    assert callable(module.step)
 
 
 @pytest.mark.parametrize("name", MARKETS)

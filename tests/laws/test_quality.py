@@ -10,6 +10,7 @@ from gridagora.core.outcome import welfare_usd
 from gridagora.core.quality import TIERS, deviation_kwh
 from gridagora.core.registry import find
 from gridagora.core.tables import Quality
+from gridagora.run import fleet as homes_at
 from gridagora.run.bound import bound
 from gridagora.run.compare import compare, prepare, yardstick
 from gridagora.run.score import score
@@ -110,9 +111,9 @@ def test_a_home_is_served_better_when_it_is_firm(mixed, ran):
     turned = score("layered", simulate(other.market("layered"), study), study)
     firm = mixed.homes.quality.tier == FIRM
     for felt in ("discomfort_k_h", "hot_water_k_h"):
-        first, second = getattr(ran["layered"], felt), getattr(turned, felt)
+        first, second = ran["layered"].felt[felt], turned.felt[felt]
         assert np.where(firm, first, second).mean() < np.where(firm, second, first).mean(), felt
-    assert ran["layered"].discomfort_k_h.max() > 0.5
+    assert ran["layered"].felt["discomfort_k_h"].max() > 0.5
 
 
 def test_no_design_beats_the_bound_of_mixed_tiers(mixed, ran):
@@ -136,7 +137,9 @@ def test_the_bound_falls_with_what_denial_costs(mixed):
     for ratio in (0.25, 1.0, 4.0):
         own = Quality(np.ones(1), np.zeros(1, np.int64), np.array([ratio]), np.zeros(1), 1.0)
         homes = mixed.homes._replace(quality=own)
-        tops.append(bound(homes, mixed.prices, homes.t_set_degc, hours=24, limit_kw=10.0, threads=1).welfare_usd)
+        hour = np.arange(homes.load_kw.shape[1]) % 24
+        fleet = homes_at.of(homes, hour, 0.05, 0.0, 1 / 12, rule="continuous", draws_known=True)
+        tops.append(bound(fleet, homes.load_kw, mixed.prices, hours=24, limit_kw=10.0, threads=1).welfare_usd)
     assert tops[0] > tops[1] > tops[2]
 
 
@@ -145,8 +148,11 @@ def test_homes_that_all_draw_one_are_the_homes_of_before(scene, study, outcomes)
     ones = Quality(np.ones(n), np.zeros(n, np.int64), np.ones(n), np.zeros(n), 0.0)
     same = study._replace(homes=scene.homes._replace(quality=ones))
     again = score("layered", simulate(scene.market("layered"), same), same)
-    for column in ("home_kw", "comfort_usd", "hot_water_usd", "ev_unmet_usd", "bill_usd"):
-        assert np.array_equal(getattr(again, column), getattr(outcomes["layered"], column)), column
+    before = outcomes["layered"]
+    for column in ("home_kw", "bill_usd"):
+        assert np.array_equal(getattr(again, column), getattr(before, column)), column
+    for item in ("comfort", "hot water", "ev unmet"):
+        assert np.array_equal(again.device_usd[item], before.device_usd[item]), item
 
 
 def test_the_table_of_homes_tells_tier_deviation_and_charge(mixed):

@@ -72,8 +72,10 @@ def agrees(outcome, ran, given, recorded):
     """Hold every figure of the product against the referee's."""
     own = scorer.score(given, recorded)
     fleet = ran.fleet
-    np.testing.assert_allclose(ran.track.t_air_degc, own.air_degc, atol=K, rtol=0)
-    ends = (fleet.houses.t_air_degc, fleet.houses.t_mass_degc, fleet.tanks.t_tank_degc, fleet.battery_kwh, fleet.ev_kwh)
+    np.testing.assert_allclose(ran.track.series["t_air_degc"], own.air_degc, atol=K, rtol=0)
+    houses, tanks = fleet.of_kind("hvac").houses, fleet.of_kind("water_heater").tanks
+    stored = (fleet.of_kind("battery").e_kwh, fleet.of_kind("ev").e_kwh)
+    ends = (houses.t_air_degc, houses.t_mass_degc, tanks.t_tank_degc, *stored)
     for (what, value), got in zip(own.end.items(), ends, strict=True):
         np.testing.assert_allclose(got, value, atol=K, rtol=0, err_msg=what)
     np.testing.assert_allclose(outcome.home_kw, own.home_kw.T, atol=K, rtol=0)
@@ -84,13 +86,13 @@ def agrees(outcome, ran, given, recorded):
         assert costs[what] == pytest.approx(value, abs=USD), what
     assert welfare_usd(outcome) == pytest.approx(own.metrics["E1"], abs=USD)
     pairs = {
-        "comfort": outcome.comfort_usd,
-        "outside_k_h": outcome.discomfort_k_h,
-        "wear": outcome.wear_usd,
-        "hot water": outcome.hot_water_usd,
-        "cold_k_h": outcome.hot_water_k_h,
-        "missing_kwh": outcome.ev_unmet_kwh,
-        "ev unmet": outcome.ev_unmet_usd,
+        "comfort": outcome.device_usd["comfort"],
+        "outside_k_h": outcome.felt["discomfort_k_h"],
+        "wear": outcome.device_usd["wear"],
+        "hot water": outcome.device_usd["hot water"],
+        "cold_k_h": outcome.felt["hot_water_k_h"],
+        "missing_kwh": outcome.felt["ev_unmet_kwh"],
+        "ev unmet": outcome.device_usd["ev unmet"],
     }
     for what, got in pairs.items():
         np.testing.assert_allclose(got, own.by_home[what], atol=USD, rtol=0, err_msg=what)

@@ -36,8 +36,8 @@ def exported_kwh(outcome):
 
 def cost_usd(outcome):
     """Mean cost of a home: bill, comfort, wear and what was missed, less what is left in its stores."""
-    felt = (outcome.comfort_usd, outcome.hot_water_usd, outcome.wear_usd, outcome.ev_unmet_usd)
-    return outcome.bill_usd.mean() + sum(part.mean() for part in felt) - outcome.left_usd / len(outcome.bill_usd)
+    felt = sum(part.mean() for part in outcome.device_usd.values())
+    return outcome.bill_usd.mean() + felt - outcome.left_usd / len(outcome.bill_usd)
 
 
 @pytest.fixture(scope="module")
@@ -120,16 +120,17 @@ def test_the_plan_states_its_gap_and_stays_between_credit_and_price(low, low_stu
         rule="priority",
         draws_known=True,
     )
-    specs, sessions = homes_at.beliefs(fleet, 18, 24, 0.1)
+    believed, rows = homes_at.beliefs(fleet, 18, 24, 0.1)
+    specs, home = homes_at.valued(fleet, homes_at.told(believed), homes_at.homes_of(fleet, rows))
     net_kw = (low.homes.load_kw - low.homes.pv_kw)[:, 18:42]
     buy, sell = np.where(np.arange(24) < 2, 0.2, 0.1), np.full(24, CREDIT)
-    found = behind.outlook(specs, homes_at.homes_of(fleet, sessions), net_kw, buy, sell, None)
+    found = behind.outlook(specs, home, net_kw, buy, sell, None)
     assert np.all((found.price_per_kwh >= sell - 1e-12) & (found.price_per_kwh <= buy + 1e-12))
     can = (net_kw < 0).any(1) | (low.homes.battery_kwh > 0)
     assert np.array_equal(found.price_per_kwh[~can], np.tile(buy, ((~can).sum(), 1)))
     assert np.any(found.price_per_kwh[can] < buy - 1e-6)
     assert 0 <= found.gap_share < 0.1
-    later = behind.outlook(specs, homes_at.homes_of(fleet, sessions), net_kw, buy, sell, found.price_per_kwh)
+    later = behind.outlook(specs, home, net_kw, buy, sell, found.price_per_kwh)
     assert later.gap_share < 0.1
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from gridagora.core.tables import Homes, Prices
-from gridagora.run.bound import KINDS, Worth, answering, bound, gather
+from gridagora.run import fleet as homes_at
+from gridagora.run.bound import Worth, answering, bound, gather
 from gridagora.run.compare import yardstick
 from gridagora.run.desk import Study
 from gridagora.run.outlook import Wholesale
@@ -59,6 +60,11 @@ def prices(seed=1):
     return Prices(0, real_time.reshape(-1, 4).mean(1), real_time)
 
 
+def fleet(h):
+    """Return the devices of homes that like their set point best: the reference price is nil."""
+    return homes_at.of(h, np.arange(H) % 24, 0.05, 0.0, 1 / 12, rule="continuous", draws_known=True)
+
+
 @pytest.mark.parametrize(("heat", "limit"), [(False, np.inf), (True, 12.0)])
 def test_the_mix_that_is_played_comes_near_the_bound(heat, limit):
     h = homes(heat)
@@ -73,9 +79,9 @@ def test_the_mix_that_is_played_comes_near_the_bound(heat, limit):
 
 def test_more_prices_tighten_and_any_first_price_bounds():
     h = homes()
-    few, many = (bound(h, prices(), h.t_set_degc, hours=HOURS, limit_kw=10.0, rounds_max=n, threads=1) for n in (2, 12))
+    few, many = (bound(fleet(h), h.load_kw, prices(), hours=HOURS, limit_kw=10.0, rounds_max=n, threads=1) for n in (2, 12))
     odd = np.full(4 * HOURS, 0.3)
-    other = bound(h, prices(), h.t_set_degc, hours=HOURS, limit_kw=10.0, price0_per_kwh=odd, rounds_max=12, threads=1)
+    other = bound(fleet(h), h.load_kw, prices(), hours=HOURS, limit_kw=10.0, price0_per_kwh=odd, rounds_max=12, threads=1)
     assert many.welfare_usd < few.welfare_usd
     assert other.welfare_usd == pytest.approx(many.welfare_usd, abs=2.0)
     assert many.evaluations == 12
@@ -86,7 +92,7 @@ def test_more_prices_tighten_and_any_first_price_bounds():
 def test_a_limit_costs_and_a_looser_limit_costs_less():
     h = homes()
     free, loose, tight = (
-        bound(h, prices(), h.t_set_degc, hours=HOURS, limit_kw=limit, rounds_max=10, threads=1).welfare_usd
+        bound(fleet(h), h.load_kw, prices(), hours=HOURS, limit_kw=limit, rounds_max=10, threads=1).welfare_usd
         for limit in (np.inf, 16.0, 9.0)
     )
     assert tight < loose + 0.05
@@ -95,11 +101,11 @@ def test_a_limit_costs_and_a_looser_limit_costs_less():
 
 def test_device_answers_are_proved_each():
     h = homes()
-    area = gather(h, prices(), h.t_set_degc, HOURS, np.inf, Worth())
+    area = gather(fleet(h), h.load_kw, prices(), HOURS, np.inf, Worth())
     price = area.supply.buy_per_kwh
     answer = answering(area, 1)(price)
     regret = answer.own_usd + answer.p_kw @ price / 4 - answer.bound_usd
-    assert [answer.p_kw[rows].shape[0] for rows in area.kind] == [4, 4, 2, 2, 1]
-    assert len(KINDS) == len(area.kind)
+    assert [answer.p_kw[rows].shape[0] for rows in area.slices] == [4, 4, 2, 2, 1]
+    assert area.kinds == ("hvac", "water_heater", "battery", "ev", "pv")
     assert regret.min() > -1e-9
     assert regret.max() < 1e-4

@@ -1,18 +1,20 @@
 """Schedules that try to beat the bound, played through the true physics: none may; and the bound is near what can be reached."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from gridagora.core.device import Blocks
 from gridagora.core.errors import FAULTS
 from gridagora.core.outcome import welfare_usd
 from gridagora.core.registry import find, names
 from gridagora.core.tables import LEAD_H, TAIL_H, Homes, Prices, Quality
-from gridagora.kernels.fleet import TankControl
+from gridagora.devices import water_heater
 from gridagora.kernels.value import respond
 from gridagora.run import fleet as homes_at
-from gridagora.run.bound import KINDS, Area, Schedule, Worth, answering, bound, gather
+from gridagora.run.bound import BLOCKS_H, Area, Schedule, Worth, answering, bound, gather
 from gridagora.run.bound_played import played
 from gridagora.run.compare import yardstick
 from gridagora.run.desk import Study
@@ -21,6 +23,7 @@ from gridagora.run.score import score
 from gridagora.run.simulate import simulate
 
 DAY_H = 24
+TANKS = 1  # row of the fleet
 
 
 def scene(seed: int, *, units_absent: bool = False) -> Study:
@@ -104,29 +107,34 @@ def as_scene(study: Study) -> SimpleNamespace:
     return SimpleNamespace(homes=study.homes, prices=study.wholesale.prices)
 
 
-def terms(study: Study, **worth: object) -> tuple[Homes, Prices, np.ndarray, dict[str, object]]:
-    """Return homes, prices, preferred temperatures and keys of the bound of a study, with some terms of its worth replaced."""
+def terms(study: Study, **worth: object) -> tuple[homes_at.Fleet, np.ndarray, Prices, dict[str, object]]:
+    """Return devices, load, prices and keys of the bound of a study, with some terms of its worth replaced."""
     w = study.wholesale
     known = {"rule": study.rule, "draws_known": True}
     fleet = homes_at.of(study.homes, study.local_hour, study.comfort_per_k2_h, study.reference_per_kwh, study.dt_h, **known)
-    own = {"export_credit_per_kwh": w.export_credit_per_kwh, "comfort_per_k2_h": study.comfort_per_k2_h} | worth
+    own = {"export_credit_per_kwh": w.export_credit_per_kwh} | worth
     keys = {"hours": DAY_H, "limit_kw": w.limit_kw, "worth": Worth(**own), "other_kw": study.other_kw}
-    return study.homes, w.prices, fleet.hvac.best_degc, keys
+    return fleet, study.homes.load_kw, w.prices, keys
 
 
 def parts(study: Study) -> Area:
     """Return the answering parts of a study, as its yardstick has them."""
-    homes, prices, best, keys = terms(study)
-    return gather(homes, prices, best, **keys)
+    fleet, load_kw, prices, keys = terms(study)
+    return gather(fleet, load_kw, prices, **keys)
 
 
-def answers(area: Area, price: np.ndarray) -> Schedule:
+def answers(study: Study, price: np.ndarray) -> Schedule:
     """Return the best answer of every device to a price (96,); tanks by five minutes."""
+    area = parts(study)
     p = answering(area, 1)(price).p_kw
-    found = Schedule(*(p[rows] for rows in area.kind))
-    minute = np.repeat(price, area.tanks.sub)
-    water = respond(area.tanks.table, minute, minute).p_kw
-    return found._replace(tank_kw=water.reshape(len(water), DAY_H * 12, 5).mean(2))
+    found = [p[rows] for rows in area.slices]
+    group = terms(study)[0].of_kind("water_heater")
+    left = float(np.mean(study.wholesale.prices.real_time_per_kwh[4 * LEAD_H :][: len(price)])) + 0.045
+    table = water_heater.stepped(group.table, group.tanks, Blocks(BLOCKS_H, np.repeat(np.arange(DAY_H), BLOCKS_H), 15, left))
+    minute = np.repeat(price, 15)
+    water = respond(table, minute, minute).p_kw
+    found[TANKS] = water.reshape(len(water), DAY_H * 12, 5).mean(2)
+    return tuple(found)
 
 
 def welfare(study: Study, schedule: Schedule) -> float:
@@ -139,7 +147,7 @@ def searched(study: Study, schedule: Schedule, moves: int, seed: int = 0) -> flo
     rng = np.random.default_rng(seed)
     best = welfare(study, schedule)
     for _ in range(moves):
-        kind = int(rng.integers(len(KINDS)))
+        kind = int(rng.integers(len(schedule)))
         column = schedule[kind]
         if not len(column):
             continue
@@ -154,7 +162,7 @@ def searched(study: Study, schedule: Schedule, moves: int, seed: int = 0) -> flo
             tried[row, span] *= rng.uniform(0.0, 2.0)
         else:
             tried[row, span] += rng.uniform(-1.0, 1.0) * (column[row].max() + 0.5)
-        candidate = schedule._replace(**{Schedule._fields[kind]: tried})
+        candidate = (*schedule[:kind], tried, *schedule[kind + 1 :])
         got = welfare(study, candidate)
         if got > best:
             best, schedule = got, candidate
@@ -183,7 +191,7 @@ def worst(seed: int, moves: int, chosen: list[str]) -> float:
     top = yardstick(as_scene(study), study)
     area = parts(study)
     tried = [top.feasible_usd, searched(study, top.mix, moves, seed)]
-    tried += [welfare(study, answers(area, price)) for price in (area.supply.buy_per_kwh, top.price_per_kwh)]
+    tried += [welfare(study, answers(study, price)) for price in (area.supply.buy_per_kwh, top.price_per_kwh)]
     tried += designs(study, chosen)
     assert np.isfinite(top.welfare_usd)
     assert top.gap_usd == top.welfare_usd - top.feasible_usd
@@ -212,7 +220,7 @@ def test_tanks_that_fall_through_a_spike_stay_below_and_come_near(count, spike, 
     study = studied(plain(count, tank=True, draw=draw), spiked(0.04, spike, begin, end))
     top = yardstick(as_scene(study), study)
     area = parts(study)
-    got = max(top.feasible_usd, welfare(study, answers(area, area.supply.buy_per_kwh)))
+    got = max(top.feasible_usd, welfare(study, answers(study, area.supply.buy_per_kwh)))
     assert above(got, top.welfare_usd) <= 0.0
     assert top.welfare_usd - got < 0.012
 
@@ -263,11 +271,18 @@ def spiked(price: float, spike: float = 0.0, begin: float = 0.0, end: float = 0.
     return price + spike * ((hour >= begin) & (hour < end))
 
 
-def near(study: Study, **worth: object) -> tuple[float, float]:
+def wrong_device(fleet: homes_at.Fleet, kind: str, change) -> homes_at.Fleet:
+    """Return a fleet whose group of a kind has another table."""
+    groups = (replace(g, table=change(g.table)) if g.about.kind == kind else g for g in fleet.groups)
+    return replace(fleet, groups=tuple(groups))
+
+
+def near(study: Study, wrong: object) -> tuple[float, float]:
     """Return how far the bound lies above the best schedule found, and how far one with other terms would [$]."""
-    homes, prices, best, keys = terms(study, **worth)
-    top, other, area = yardstick(as_scene(study), study), bound(homes, prices, best, **keys), parts(study)
-    got = max(top.feasible_usd, welfare(study, answers(area, area.supply.buy_per_kwh)))
+    fleet, load_kw, prices, keys = terms(study, **(wrong if isinstance(wrong, dict) else {}))
+    fleet = fleet if isinstance(wrong, dict) else wrong(fleet)
+    top, other, area = yardstick(as_scene(study), study), bound(fleet, load_kw, prices, **keys), parts(study)
+    got = max(top.feasible_usd, welfare(study, answers(study, area.supply.buy_per_kwh)))
     return top.welfare_usd - got, other.welfare_usd - got
 
 
@@ -280,21 +295,48 @@ CAR = {
 }
 TIER = Quality(np.ones(1), np.zeros(1, np.int64), np.full(1, 2.0), np.zeros(1), 1.0)
 SUN = 6.0 * np.maximum(0.0, np.cos((np.arange(DAY_H + TAIL_H) - 13) / 12 * np.pi))[None]
+
+
+def colder(fleet):
+    return wrong_device(fleet, "water_heater", lambda t: replace(t, control=t.control._replace(t_min_degc=40.0)))
+
+
+def half_cold(fleet):
+    return wrong_device(fleet, "water_heater", lambda t: replace(t, discomfort_per_k2_h=t.discomfort_per_k2_h / 2))
+
+
+def half_comfort(fleet):
+    return wrong_device(fleet, "hvac", lambda t: replace(t, comfort_per_k2_h=t.comfort_per_k2_h / 2))
+
+
+def unworn(fleet):
+    return wrong_device(fleet, "battery", lambda t: replace(t, wear_per_kwh=0.0))
+
+
+def empty(fleet):
+    return wrong_device(fleet, "ev", lambda t: replace(t, missing_per_kwh=0.0 * t.missing_per_kwh))
+
+
+def emptier(fleet):
+    groups = (replace(g, e_kwh=0.6 * g.e_kwh) if g.about.kind == "battery" else g for g in fleet.groups)
+    return replace(fleet, groups=tuple(groups))
+
+
 WRONG = {
     "delivery is forgotten": (plain(tank=True, draw=0.3), (0.04, 0.0, 0, 0), {"delivery_per_kwh": 0.0}),
-    "water may fall to 40": (plain(tank=True, draw=2.5), (0.04, 5.0, 20, 24), {"tank": TankControl(t_min_degc=40.0)}),
-    "cold water costs half": (plain(tank=True, draw=2.5), (0.04, 5.0, 20, 24), {"tank_per_k2_h": 0.005}),
+    "water may fall to 40": (plain(tank=True, draw=2.5), (0.04, 5.0, 20, 24), colder),
+    "cold water costs half": (plain(tank=True, draw=2.5), (0.04, 5.0, 20, 24), half_cold),
     "export credit has the other sign": (plain(pv_kw=SUN), (0.04, 0.0, 0, 0), {"export_credit_per_kwh": -0.02}),
-    "wear has the other sign": (plain(battery_kwh=np.full(1, 13.5)), (0.04, 0.3, 17, 21), {"wear_per_kwh": 0.0}),
-    "cars leave empty for free": (plain(**CAR), (0.04, 5.0, 21, 24), {"ev_per_kwh": 0.0}),
-    "comfort of a tier is forgotten": (plain(quality=TIER), (0.04, 1.0, 14, 20), {"comfort_per_k2_h": 0.025}),
+    "wear has the other sign": (plain(battery_kwh=np.full(1, 13.5)), (0.04, 0.3, 17, 21), unworn),
+    "cars leave empty for free": (plain(**CAR), (0.04, 5.0, 21, 24), empty),
+    "comfort of a tier is forgotten": (plain(quality=TIER), (0.04, 1.0, 14, 20), half_comfort),
     "tier of hot water is forgotten": (
         plain(tank=True, draw=2.5, quality=TIER),
         (0.04, 5.0, 20, 24),
-        {"tank_per_k2_h": 0.005},
+        half_cold,
     ),
     "exported above the limit is free": (plain(cool_kw=np.zeros(1)), (0.04, 0.0, 0, 0), {"over_per_kwh": 0.0}),
-    "left in stores is free": (plain(battery_kwh=np.full(1, 13.5)), (0.04, 0.0, 0, 0), {"battery_start_share": 0.3}),
+    "left in stores is free": (plain(battery_kwh=np.full(1, 13.5)), (0.04, 0.0, 0, 0), emptier),
 }
 
 
@@ -304,8 +346,8 @@ WITH = {"exported above the limit is free": {"other_kw": -5.0, "limit_kw": 3.0}}
 @pytest.mark.parametrize("case", WRONG)
 def test_the_bound_is_reached_and_a_wrong_term_would_show(case):
     """One home without a limit: the bound is the value of its best schedule, so every term of it stands in the distance."""
-    homes, price, worth = WRONG[case]
-    right, wrong = near(studied(homes, spiked(*price), credit=0.02, **WITH.get(case, {})), **worth)
+    homes, price, wrong_term = WRONG[case]
+    right, wrong = near(studied(homes, spiked(*price), credit=0.02, **WITH.get(case, {})), wrong_term)
     assert -1e-9 <= right < 0.02
     assert not -0.02 < wrong < 0.04
 
@@ -333,5 +375,5 @@ def test_a_car_that_charges_for_part_of_a_block_stays_below_the_chord_of_export_
     tank, car = np.zeros((1, 3 * count)), np.zeros((count, count))
     tank[0, ::3], car[np.arange(count), np.arange(count)] = 4.5, 7.2 / 3
     none = np.zeros((1, count))
-    outcome = played(study, Schedule(none, tank, none[:0], car, none - 2.0))
+    outcome = played(study, (none, tank, none[:0], car, none - 2.0))
     assert welfare_usd(outcome) <= yardstick(as_scene(study), study).welfare_usd

@@ -21,11 +21,12 @@ def run(seed: int = 0, terms: Terms = TERMS, **changed):
     rng = np.random.default_rng(seed)
     sun = np.clip(np.sin(np.pi * (np.arange(T) * DT - 6) / 12), 0, None)
     pv_kva, battery_kva = np.where(np.arange(N) % 2 == 0, 4.0, 0.0), np.where(np.arange(N) < 2, 5.0, 0.0)
-    fitted = Fitted(pv_kva, -pv_kva[:, None] * sun, battery_kva, battery_kva[:, None] * rng.uniform(-1, 1, (N, T)))
+    power = -pv_kva[:, None] * sun, battery_kva[:, None] * rng.uniform(-1, 1, (N, T))
+    fitted = Fitted(np.stack([pv_kva, battery_kva]), np.stack(power))
     load = rng.uniform(0.2, 3.0, (N, T))
     columns = {
         "fitted": fitted,
-        "boundary_kw": load + fitted.pv_kw + fitted.battery_kw,
+        "boundary_kw": load + power[0] + power[1],
         "demand_kvar": 0.6 * load - 0.5,
         "energy_per_kwh": rng.uniform(-0.02, 0.3, T),
         "terms": terms,
@@ -107,7 +108,7 @@ def test_the_order_of_homes_changes_no_payment() -> None:
     columns, order = run(), np.random.default_rng(9).permutation(N)
     turned = {name: columns[name][order] for name in ("boundary_kw", "demand_kvar")}
     one = reactive.provide(**columns)
-    other = reactive.provide(**columns | turned | {"fitted": Fitted(*(column[order] for column in columns["fitted"]))})
+    other = reactive.provide(**columns | turned | {"fitted": Fitted(*(column[:, order] for column in columns["fitted"]))})
     assert (one.q_kvar[order] == other.q_kvar).all()
     paid_one, paid_other = (books.paid_uusd(booked(each), len(PARTIES.id)) for each in (one, other))
     assert (paid_one[order] == paid_other[:N]).all()
@@ -124,7 +125,7 @@ def test_without_need_or_inverters_nothing_is_paid() -> None:
     quiet = reactive.provide(**run(demand_kvar=np.zeros((N, T))))
     assert quiet.paid_usd.sum() == quiet.saved_usd == quiet.elsewhere_usd == 0
     assert (quiet.price_per_kvarh == 0).all()
-    none = Fitted(np.zeros(N), np.zeros((N, T)), np.zeros(N), np.zeros((N, T)))
+    none = Fitted(np.zeros((2, N)), np.zeros((2, N, T)))
     alone = reactive.provide(**run(fitted=none))
     assert (alone.unmet_kvar == alone.need_kvar).all()
     assert alone.traffic == (0, 0, 0, 0)
@@ -142,13 +143,11 @@ def test_a_rating_below_power_and_a_hole_are_named() -> None:
     columns = run()
     fitted = columns["fitted"]
     with pytest.raises(PartError, match=r"home 2, interval 24: -4 kW through 3 kVA, expected at most its rating"):
-        reactive.provide(
-            **run(fitted=fitted._replace(pv_kva=np.where(np.arange(N) == 2, 3.0, fitted.pv_kva), pv_kw=only(fitted)))
-        )
+        reactive.provide(**run(fitted=Fitted(rated(fitted, 3.0), only(fitted))))
     with pytest.raises(PartError, match="home 2: rating 0 kVA"):
-        reactive.provide(**run(fitted=fitted._replace(pv_kva=np.where(np.arange(N) == 2, 0.0, fitted.pv_kva))))
-    with pytest.raises(PartError, match=r"batteries: got ratings \(8,\) and powers \(7, 48\)"):
-        reactive.provide(**run(fitted=fitted._replace(battery_kw=fitted.battery_kw[1:])))
+        reactive.provide(**run(fitted=fitted._replace(rated_kva=rated(fitted, 0.0))))
+    with pytest.raises(PartError, match=r"inverters: got ratings \(2, 8\) and powers \(2, 7, 48\)"):
+        reactive.provide(**run(fitted=fitted._replace(p_kw=fitted.p_kw[:, 1:])))
     hole = columns["demand_kvar"].copy()
     hole[4, 7] = np.nan
     with pytest.raises(PartError, match="reactive power at the boundary, interval 7: got nan"):
@@ -157,6 +156,14 @@ def test_a_rating_below_power_and_a_hole_are_named() -> None:
 
 def only(fitted: Fitted):
     """Return panels that stand still but for home 2 at noon."""
-    p_kw = np.zeros_like(fitted.pv_kw)
-    p_kw[2, T // 2] = fitted.pv_kw[2, T // 2]
+    p_kw = fitted.p_kw.copy()
+    p_kw[0] = 0.0
+    p_kw[0, 2, T // 2] = fitted.p_kw[0, 2, T // 2]
     return p_kw
+
+
+def rated(fitted: Fitted, kva: float):
+    """Return the ratings with that of the panels of home 2 replaced."""
+    rated_kva = fitted.rated_kva.copy()
+    rated_kva[0, 2] = kva
+    return rated_kva

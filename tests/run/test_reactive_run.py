@@ -15,6 +15,7 @@ from gridagora.core.reactive import need
 from gridagora.grid.flow import factor
 from gridagora.metrics import network as metrics
 from gridagora.run import compare as runs
+from gridagora.run.fleet import kinds
 from gridagora.run.score import score
 from gridagora.run.simulate import simulate
 from gridagora.scenario import build, describe, read
@@ -162,6 +163,7 @@ def test_neither_batteries_nor_panels_draw_reactive_power(scene, factors, ran, b
     runs.network(scene, factors, bare, ran.track.kind_kw[[2, 4]].sum(0).T)
     fixed = np.repeat(scene.homes.load_kw[:, :24], 12, axis=1)
     np.testing.assert_allclose(seen[0][4], fixed + ran.track.kind_kw[[0, 1, 3]].sum(0).T, atol=1e-9)
+    assert [about.kind for about in kinds(ran.fleet)] == ["hvac", "water_heater", "battery", "ev", "pv"]
     assert np.abs(ran.track.kind_kw[2]).max() > 1
 
 

@@ -13,7 +13,7 @@ from gridagora.core.errors import InputError, Problem
 from gridagora.core.outcome import energy_cost_usd
 from gridagora.run import folder as folders
 from gridagora.run import retail_claims
-from gridagora.run.desk import prosumers
+from gridagora.run.fleet import prosumer_homes
 from gridagora.run.retail_claims import BETTER, CAP_RATIO, MARGIN, OUTSIDE, bills, claims, draw, felt, judged
 from gridagora.run.score import score
 from gridagora.run.simulate import simulate
@@ -83,10 +83,10 @@ def test_a_home_pays_for_what_it_takes_and_is_credited_what_it_gives(flat):
 
 
 def test_felt_is_the_mean_of_each_kind_of_home(scene, flat):
-    who = prosumers(scene.homes)
+    who = prosumer_homes(scene.homes)
     bill, left = np.arange(1.0, len(who) + 1), np.full(len(who), 0.5)
     got, twice = felt(flat, bill, left, who, 1), felt(flat, bill, left, who, 2)
-    worth = left - bill - flat.comfort_usd - flat.wear_usd - flat.hot_water_usd - flat.ev_unmet_usd
+    worth = left - bill - sum(flat.device_usd[item] for item in ("comfort", "wear", "hot water", "ev unmet"))
     assert got.prosumer_usd_day == pytest.approx(worth[who].mean())
     assert got.end_user_usd_day == pytest.approx(worth[~who].mean())
     assert twice.end_user_usd_day == pytest.approx(got.end_user_usd_day / 2)

@@ -87,7 +87,7 @@ def test_noise_leaves_the_present_hour_and_follows_the_seed(study):
 def test_what_a_forecast_knows(scene, forecast, known):
     here = varied(scene, (("market.forecast", forecast),))
     study = prepare(here)
-    assert (study.wholesale.perfect, opened(here.market("layered"), study).fleet.draws_known) == known
+    assert (study.wholesale.perfect, opened(here.market("layered"), study).fleet.of_kind("water_heater").are_draws_known) == known
 
 
 def test_without_limits_of_their_own_layers_change_messages_and_no_welfare(swept):

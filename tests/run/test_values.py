@@ -7,7 +7,7 @@ from gridagora.core.session import Baseline
 from gridagora.core.tables import LEAD_H
 from gridagora.markets.tou import TimeOfUse
 from gridagora.run.outlook import energy_per_kwh
-from gridagora.run.score import left_usd, score
+from gridagora.run.score import feel, left_usd, score
 from gridagora.run.simulate import simulate
 
 DELIVERY = 0.045
@@ -26,22 +26,29 @@ def test_what_stores_hold_is_worth_what_it_displaces(study, runs):
     homes, fleet = study.homes, ran.fleet
     price = outcome.wholesale_per_kwh.mean() + DELIVERY
     packs = np.zeros(len(homes.home_id))
-    packs[homes.battery_kwh > 0] = homes.battery_efficiency[homes.battery_kwh > 0] * fleet.battery_kwh
+    packs[homes.battery_kwh > 0] = homes.battery_efficiency[homes.battery_kwh > 0] * fleet.of_kind("battery").e_kwh
     tank = np.zeros(len(homes.home_id))
-    tank[fleet.tank.home] = homes.tank_kwh_k[fleet.tank.home] * fleet.tanks.t_tank_degc
-    heat = homes.cm_kwh_k * fleet.houses.t_mass_degc + homes.ca_kwh_k * fleet.houses.t_air_degc
+    water, houses = fleet.of_kind("water_heater"), fleet.of_kind("hvac").houses
+    tank[water.home] = homes.tank_kwh_k[water.home] * water.tanks.t_tank_degc
+    heat = homes.cm_kwh_k * houses.t_mass_degc + homes.ca_kwh_k * houses.t_air_degc
     sign = np.where(homes.heating[:, 23], 1.0, -1.0)
-    np.testing.assert_allclose(left_usd(ran, study), price * (packs + tank + sign * heat / homes.cop[:, 23]), rtol=1e-12)
-    assert fleet.battery_kwh.max() > 1.0, "a battery that is empty would prove nothing"
+    np.testing.assert_allclose(
+        left_usd(feel(ran, study), ran, study), price * (packs + tank + sign * heat / homes.cop[:, 23]), rtol=1e-12
+    )
+    assert fleet.of_kind("battery").e_kwh.max() > 1.0, "a battery that is empty would prove nothing"
     assert homes.battery_efficiency[homes.battery_kwh > 0].max() < 0.99
 
 
 def test_comfort_is_felt_as_the_mean_of_a_quarter_of_an_hour(runs):
     """k/2 (mean of three five-minute values)^2, k = .05 $/(K^2 h); squares of single values would be dearer."""
     _, outcome = runs["tou"]
-    quarter = (outcome.comfort_dev_k[:, 0::3] + outcome.comfort_dev_k[:, 1::3] + outcome.comfort_dev_k[:, 2::3]) / 3
-    np.testing.assert_allclose(outcome.comfort_usd, 0.025 * (quarter**2).sum(1) * 0.25, rtol=1e-9)
-    assert abs(outcome.comfort_usd - 0.025 * (outcome.comfort_dev_k[:, ::3] ** 2).sum(1) * 0.25).max() > 1e-6
+    quarter = (
+        outcome.series["comfort_dev_k"][:, 0::3]
+        + outcome.series["comfort_dev_k"][:, 1::3]
+        + outcome.series["comfort_dev_k"][:, 2::3]
+    ) / 3
+    np.testing.assert_allclose(outcome.device_usd["comfort"], 0.025 * (quarter**2).sum(1) * 0.25, rtol=1e-9)
+    assert abs(outcome.device_usd["comfort"] - 0.025 * (outcome.series["comfort_dev_k"][:, ::3] ** 2).sum(1) * 0.25).max() > 1e-6
 
 
 def test_the_dear_window_opens_and_closes_on_the_minute(study, runs):

@@ -1,8 +1,15 @@
 """Every part of the package, assigned to the port it must fit: read by the type checker, which fails where one does not."""
 
-from gridagora.core.ports import Market, Strategy
+from gridagora.core.ports import DeviceGroup, Market, Strategy
 from gridagora.core.session import PricePath
 from gridagora.core.tariff import Tariff
+from gridagora.devices.battery import BatteryGroup
+from gridagora.devices.ev import EvGroup
+from gridagora.devices.generator import GeneratorGroup
+from gridagora.devices.hvac import HvacGroup
+from gridagora.devices.load import LoadGroup
+from gridagora.devices.pv import PvGroup
+from gridagora.devices.water_heater import WaterHeaterGroup
 from gridagora.markets.auction import Auction
 from gridagora.markets.central import Central
 from gridagora.markets.flat import Flat
@@ -24,3 +31,12 @@ without_memory: list[Market[None]] = [RealTimePrice(), Auction()]
 on_a_path: list[Market[PricePath | None]] = [Central(), Layered(), Peer()]
 retail: Market[RetailState] = Retailer()
 strategies: list[Strategy] = [Habit(), PriceTaker(), LookAhead(), Home(), RetailOffer()]
+devices: list[type[DeviceGroup]] = [
+    BatteryGroup,
+    EvGroup,
+    GeneratorGroup,
+    HvacGroup,
+    LoadGroup,
+    PvGroup,
+    WaterHeaterGroup,
+]

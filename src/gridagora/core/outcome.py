@@ -1,6 +1,7 @@
 """What one design did, as columns: the one table every metric reads. t intervals, n homes, j meters, m nodes."""
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -100,23 +101,14 @@ class Outcome(NamedTuple):
     award_kw: Col  # (n, t) what each home was awarded, nan where nothing is
     place_per_kwh: Col  # (m, t) price at every place of a layered design; no rows elsewhere
     fixed_kw: Col  # (t,)
-    hvac_kw: Col  # (t,)
-    water_heater_kw: Col  # (t,)
-    battery_kw: Col  # (t,)
-    ev_kw: Col  # (t,)
-    pv_kw: Col  # (t,) generation, >= 0, after curtailment
+    device_kw: Mapping[str, Col]  # (t,) by kind of device, withdrawal positive
     home_kw: Col  # (n, t)
     home_pv_kw: Col  # (n, t) what panels could give
-    comfort_dev_k: Col  # (n, t) mean air temperature less bliss; 0 while the home has no unit for the mode of the hour
-    discomfort_k_h: Col  # (n,) outside the band, in hours with a unit
-    comfort_usd: Col  # (n,)
-    wear_usd: Col  # (n,)
-    hot_water_usd: Col  # (n,)
-    hot_water_k_h: Col  # (n,)
-    ev_unmet_kwh: Col  # (n,)
-    ev_unmet_usd: Col  # (n,)
+    device_usd: Mapping[str, Col]  # (n,) by item: "wear" of use, then the worth of service not given
+    felt: Mapping[str, Col]  # (n,) what else homes felt of their devices, by column of the table of homes
+    series: Mapping[str, Col]  # (n, t) the same by column of the table of intervals
+    owned: Mapping[str, Flag]  # (n,) which homes own a device, of kinds that make a prosumer
     left_usd: float  # value of what the stores hold at the end
-    hvac_starts: Col  # (n,)
     bill_usd: Col  # (n,)
     parties: Parties  # homes first
     ledger: Ledger  # of these parties
@@ -177,10 +169,8 @@ def costs_usd(outcome: Outcome) -> dict[str, float]:
     return {
         "energy": energy_cost_usd(outcome),
         "losses": losses_usd(outcome),
-        "wear": float(outcome.wear_usd.sum()),
-        "comfort": float(outcome.comfort_usd.sum()),
-        "hot water": float(outcome.hot_water_usd.sum()),
-        "ev unmet": float(outcome.ev_unmet_usd.sum()),
+        "wear": float(outcome.device_usd["wear"].sum()),
+        **{item: float(usd.sum()) for item, usd in outcome.device_usd.items() if item != "wear"},
         "over limit": over_limit_kwh(outcome) * outcome.over_per_kwh,
         "left in stores": -outcome.left_usd,
         "reactive": reactive_cost_usd(outcome),

@@ -1,26 +1,70 @@
 """The seams: what a part must offer to be used by the rooms above. A part inherits from none of these, it only fits."""
 
-from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from gridagora.core.agents import Believed
+from gridagora.core.device import (
+    Beside,
+    Blocks,
+    BoundPart,
+    DeviceKind,
+    DeviceOutcome,
+    DeviceRecord,
+    GroupBelief,
+    Metered,
+    Moment,
+    Setting,
+    Window,
+)
 from gridagora.core.exchange import Tenders
 from gridagora.core.rules import Bidder, Rulebook
 from gridagora.core.session import Baseline, Behind, Clearing, Opening, Planning, Session
-from gridagora.core.tables import Col
+from gridagora.core.tables import Col, Index
+from gridagora.kernels.curve import Curves
 from gridagora.kernels.value import Stores
 
 State = TypeVar("State")
 
 
-class Device(Protocol):
-    """A module of `devices`: the belief of its rows as stores, and the step of their true physics.
+class DeviceGroup(Protocol):
+    """All devices of one kind in a run, r rows, with their true state; what is done to them changes it in place."""
 
-    The arguments of both are the device's own; the table it registers is their first one.
-    """
+    about: ClassVar[DeviceKind]
 
-    spec: Callable[..., Stores]
-    step: Callable[..., Any]
+    @classmethod
+    def of(cls, setting: Setting) -> "DeviceGroup | None":
+        """Return the group at the start of a run, or None where no home owns such a device."""
+
+    @property
+    def home(self) -> Index:
+        """Home of every row, shape (r,)."""
+
+    def believe(self, window: Window) -> GroupBelief:
+        """Return what the rows that take part in the first hour of a window believe of it."""
+
+    def planned_kw(self, window: Window, price_per_kwh: Col) -> Col:
+        """Return what the rows of `believe` take at a price path (h,), shape (k, h) [kW]; asked of kinds that no plan values."""
+
+    def tender(self, now: Moment, rows: Index) -> Stores | Curves:
+        """Return what some rows believe of the next interval, to be bid by the plan; their curves where no plan values them."""
+
+    def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
+        """Step the true physics of an interval by the orders of all rows (r,) [kW], None where each follows its own switch."""
+
+    def rated_kva(self) -> Col:
+        """Return the rating of every inverter, shape (r,) [kVA]; asked of kinds that have one."""
+
+    def stored_kwh(self) -> Col:
+        """Return the energy in every store, shape (r,), as a new array; zero where there is none."""
+
+    def feel(self, lived: DeviceRecord) -> DeviceOutcome:
+        """Return what homes felt of the group in the run that now ends."""
+
+    def bound(self, blocks: Blocks) -> BoundPart:
+        """Return what answers for the group in the certified bound of welfare, from its present state on."""
+
+    def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> Col:
+        """Return the orders (r, steps) of all rows by which a schedule of the bound's rows (k, b) is played [kW]."""
 
 
 class Market(Protocol[State]):

@@ -1,6 +1,8 @@
 """The tables that cross rooms: prices, weather and homes, as columns. Time runs in hours from `start_s` (UTC seconds)."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +53,7 @@ class Quality(NamedTuple):
     window_h: float  # deviation is the mean over so many hours; 0: over each interval
 
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 ALIKE = Quality(np.ones(1), np.zeros(1, np.int64), np.ones(1), np.zeros(1), 1.0)
 
 
@@ -94,3 +97,4 @@ class Homes(NamedTuple):
     ev_kw: Col  # (m,) charger at the meter
     calibration_error: Col  # (n,) |energy error| share on held-out data; nan where not calibrated
     quality: Quality = ALIKE
+    owned: Mapping[str, Any] = NOTHING  # tables of further devices, by kind, as the device draws them

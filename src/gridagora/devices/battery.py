@@ -2,20 +2,37 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gridagora.core.device import (
+    Beside,
+    Blocks,
+    BoundPart,
+    DeviceKind,
+    DeviceOutcome,
+    DeviceRecord,
+    GroupBelief,
+    Metered,
+    Moment,
+    Setting,
+    Turn,
+    Window,
+    held_kw,
+    total_by_home,
+)
 from gridagora.core.errors import Problem
 from gridagora.core.registry import register
-from gridagora.core.tables import Col, Homes, Index
+from gridagora.core.tables import Col, Flag, Homes, Index
+from gridagora.kernels.dual import Answer
 from gridagora.kernels.fleet import battery_step
-from gridagora.kernels.value import Stores, stores
+from gridagora.kernels.value import Stores, respond, stores
 
 END_UPPER_SHARE = 0.8  # the upper half of a battery at the end of a window is worth this share of the lower half
 
 
-@register("device", "battery")
 @dataclass(frozen=True)
 class Battery:
     """n batteries, only of homes that have one."""
@@ -111,3 +128,87 @@ def _stores(
 def step(table: Battery, e_kwh: Col, p_target_kw: Col, step_h: float = 1 / 12, out: Col | None = None) -> Col:
     """Step the batteries and return the power at the meter, shape (n,) [kW]; `e_kwh` is changed in place."""
     return battery_step(e_kwh, table.cap_kwh, table.rated_kw, table.efficiency, p_target_kw, step_h, out)
+
+
+@register("device", "battery")
+@dataclass(frozen=True)
+class BatteryGroup:
+    """The batteries of a run; without orders one makes up for its home's load less what its panels give."""
+
+    about: ClassVar[DeviceKind] = DeviceKind(
+        "battery", "Batteries", "#2f8f5b", rank=2, turn=Turn.LAST, is_prosumer=True, has_inverter=True
+    )
+    table: Battery
+    e_kwh: Col  # (r,) stored
+    has_panels: Flag  # (r,) whether the home has panels to follow
+
+    @classmethod
+    def of(cls, setting: Setting) -> "BatteryGroup":
+        """Return half-full batteries."""
+        table = of(setting.homes, short_h=setting.dt_h)
+        return cls(table, start(table), setting.homes.pv_kw.max(1)[table.home] > 0)
+
+    @property
+    def home(self) -> Index:
+        """Home of every battery, shape (r,)."""
+        return self.table.home
+
+    def believe(self, window: Window) -> GroupBelief:
+        """Return what the batteries believe of a window."""
+        return GroupBelief(np.arange(len(self.home)), spec(self.table, self.e_kwh, window.hours, window.value_per_kwh))
+
+    def planned_kw(self, window: Window, price_per_kwh: Col) -> Col:
+        """Return no power: what a battery takes is up to the plan."""
+        return np.zeros((len(self.home), window.hours))
+
+    def tender(self, now: Moment, rows: Index) -> Stores:
+        """Return what the batteries believe of the next interval."""
+        del now, rows
+        return spec_now(self.table, self.e_kwh)
+
+    def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
+        """Step the batteries; where export earns less than import costs they keep the meter on the side that its home means."""
+        cover = -beside.meter_kw[self.home]
+        if p_target_kw is None:
+            asked = np.where(self.has_panels, cover, 0.0)
+        elif beside.way is None:
+            asked = p_target_kw
+        else:
+            way, kept = beside.way[self.home], np.minimum(p_target_kw, cover)
+            asked = np.where(way > 0, np.maximum(p_target_kw, cover), np.where(way < 0, kept, cover))
+        p_kw, eta = step(self.table, self.e_kwh, asked, now.dt_h), self.table.efficiency
+        return Metered(p_kw, np.where(p_kw > 0, p_kw * eta, p_kw / eta) * now.dt_h)
+
+    def rated_kva(self) -> Col:
+        """Return the rating of every battery, shape (r,)."""
+        return self.table.rated_kw
+
+    def stored_kwh(self) -> Col:
+        """Return the energy in every battery, shape (r,)."""
+        return self.e_kwh.copy()
+
+    def feel(self, lived: DeviceRecord) -> DeviceOutcome:
+        """Return wear, and what discharging would give back of what is left."""
+        n = len(lived.home_kw)
+        moved = np.abs(lived.home_kw[self.home]).sum(1) * lived.dt_h
+        wear = total_by_home(self.table.wear_per_kwh * moved, self.home, n)
+        return DeviceOutcome(total_by_home(self.table.efficiency * self.e_kwh, self.home, n), {"wear": wear})
+
+    def bound(self, blocks: Blocks) -> BoundPart:
+        """Return the batteries as they are: what is stored is concave in power, so any mix of powers in a block is no better."""
+        t, b = self.table, len(blocks.hour)
+        dt, eta = 1.0 / blocks.blocks_h, self.table.efficiency[:, None]
+        end_x, end_mu = np.array([0.0, 1.0]), blocks.left_per_kwh * eta * np.ones(2)
+        whole = _stores(t.cap_kwh, t.rated_kw, t.efficiency, t.wear_per_kwh, self.e_kwh, np.full(b, dt), end_x, end_mu)
+
+        def answer(price: Col, threads: int) -> Answer:
+            found = respond(whole, price, price, threads=threads)
+            return Answer(found.p_kw, found.cost_usd - found.p_kw @ price * dt, found.bound_usd)
+
+        least, most = whole.p_min_kw.sum(0), whole.p_max_kw.sum(0)
+        return BoundPart(answer, least, most, most, whole.x0, 1, t.efficiency, t.efficiency)
+
+    def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> Col:
+        """Return the power of each block."""
+        del dt_h
+        return held_kw(block_kw, steps)

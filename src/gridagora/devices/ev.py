@@ -1,14 +1,30 @@
 """Electric-vehicle sessions: arrival, departure, energy needed; missing energy at departure is paid for (theory 1.7)."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gridagora.core.device import (
+    Beside,
+    Blocks,
+    BoundPart,
+    DeviceKind,
+    DeviceOutcome,
+    DeviceRecord,
+    GroupBelief,
+    Metered,
+    Moment,
+    Setting,
+    Window,
+    total_by_home,
+)
 from gridagora.core.errors import Problem
 from gridagora.core.quality import denied_ratio
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
+from gridagora.kernels.dual import Answer
 from gridagora.kernels.fleet import car_step
 from gridagora.kernels.value import Stores, stores
 
@@ -18,7 +34,6 @@ HOUR_S = 3600.0
 MINUTE_S = 60.0
 
 
-@register("device", "ev")
 @dataclass(frozen=True)
 class Ev:
     """m sessions; times in seconds after the start of the run."""
@@ -138,3 +153,110 @@ def step(table: Ev, e_kwh: Col, from_s: float, p_target_kw: Col, step_h: float =
     """Charge the cars and return the mean power at the meter, shape (m,) [kW]; `e_kwh` is changed in place."""
     share = plugged_share(table, from_s, step_h * HOUR_S)[:, 0]
     return car_step(e_kwh, table.need_kwh, table.rated_kw, share, table.efficiency, p_target_kw, step_h, out)
+
+
+@register("device", "ev")
+@dataclass(frozen=True)
+class EvGroup:
+    """The charging sessions of a run; without orders a car charges at full power from its arrival."""
+
+    about: ClassVar[DeviceKind] = DeviceKind("ev", "Electric vehicles", "#aa4499", "cars", rank=3, is_prosumer=True)
+    table: Ev
+    e_kwh: Col  # (m,) stored since arrival
+
+    @classmethod
+    def of(cls, setting: Setting) -> "EvGroup":
+        """Return the sessions, nothing stored yet."""
+        table = of(setting.homes, short_h=setting.dt_h)
+        return cls(table, np.zeros(len(table.home)))
+
+    @property
+    def home(self) -> Index:
+        """Home of every session, shape (m,)."""
+        return self.table.home
+
+    def believe(self, window: Window) -> GroupBelief:
+        """Return the sessions plugged in within the first hour and not yet full, and what they believe of a window."""
+        rows = active(self.table, self.e_kwh, HOUR_S * window.hour, HOUR_S)
+        return GroupBelief(rows, spec(take(self.table, rows), self.e_kwh[rows], HOUR_S * window.hour, window.hours))
+
+    def planned_kw(self, window: Window, price_per_kwh: Col) -> Col:
+        """Return no power: when a car charges is up to the plan."""
+        return np.zeros((len(self.believe(window).rows), window.hours))
+
+    def tender(self, now: Moment, rows: Index) -> Stores:
+        """Return what some sessions believe of the next interval."""
+        return spec_now(self.table, self.e_kwh, now.now_s, rows)
+
+    def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
+        """Charge the cars."""
+        del beside
+        asked = plug_in_and_charge(self.table, self.e_kwh) if p_target_kw is None else p_target_kw
+        p_kw = step(self.table, self.e_kwh, now.now_s, asked, now.dt_h)
+        return Metered(p_kw, p_kw * self.table.efficiency * now.dt_h)
+
+    def rated_kva(self) -> Col:
+        """Return zeros: there is no inverter."""
+        return np.zeros(len(self.home))
+
+    def stored_kwh(self) -> Col:
+        """Return the energy stored in every session, shape (m,)."""
+        return self.e_kwh.copy()
+
+    def feel(self, lived: DeviceRecord) -> DeviceOutcome:
+        """Return the charge that was missing at departure."""
+        n = len(lived.home_kw)
+        missing = np.maximum(self.table.need_kwh - self.e_kwh, 0)
+        return DeviceOutcome(
+            np.zeros(n),
+            {"ev unmet": total_by_home(missing * self.table.missing_per_kwh, self.home, n)},
+            {"ev_unmet_kwh": total_by_home(missing, self.home, n)},
+        )
+
+    def bound(self, blocks: Blocks) -> BoundPart:
+        """Return the sessions that begin before the end: any energy while plugged in, none dearer than it is worth."""
+        t, b, block_s = self.table, len(blocks.hour), round(HOUR_S / blocks.blocks_h)
+        rows, dt = self._begun(b * block_s), 1.0 / blocks.blocks_h
+        most = plugged_share(t, 0.0, block_s, b)[rows] * t.rated_kw[rows, None]
+        need, worth = (t.need_kwh - self.e_kwh)[rows] / t.efficiency, t.missing_per_kwh[rows] * t.efficiency
+
+        def answer(price: Col, threads: int) -> Answer:
+            del threads
+            return charge(most, need, worth, price, dt)
+
+        first, ones = (t.arrive_s[rows] // block_s).astype(float), np.ones(len(rows))
+        # within a block a car draws its whole charger, which the mean of the block cannot reach
+        reach = np.where(most > 0.0, t.rated_kw[rows, None], 0.0).sum(0)
+        return BoundPart(answer, np.zeros(b), most.sum(0), reach, first, 6, ones, ones)
+
+    def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> Col:
+        """Return the power of every session whose mean over a block is as asked, while it is plugged in."""
+        rows, in_block = self._begun(HOUR_S * dt_h * steps), steps // block_kw.shape[1]
+        share = plugged_share(self.table, 0.0, HOUR_S * dt_h, steps)[rows]
+        whole = share.reshape(len(share), -1, in_block).mean(2) if len(share) else block_kw
+        rate = np.divide(block_kw, whole, out=np.zeros_like(block_kw), where=whole > 0.0)
+        orders = np.zeros((len(self.home), steps))
+        orders[rows] = np.repeat(rate, in_block, axis=1) * share
+        return orders
+
+    def _begun(self, end_s: float) -> Index:
+        return np.flatnonzero(self.table.arrive_s < end_s)
+
+
+def charge(most_kw: Col, need_kwh: Col, worth_per_kwh: Col, price_per_kwh: Col, dt_h: float) -> Answer:
+    """Return the cheapest charging of known sessions at a price (b,): cheapest blocks first, none dearer than it is worth.
+
+    Parameters
+    ----------
+    most_kw
+        Most mean power of each block, shape (m, b).
+    need_kwh, worth_per_kwh
+        Energy at the meter that each asks for and what it is worth, shape (m,); what is not delivered costs that.
+    """
+    order = np.argsort(price_per_kwh, kind="stable")
+    room = most_kw[:, order] * dt_h * (price_per_kwh[order] <= worth_per_kwh[:, None])
+    filled = np.minimum(np.cumsum(room, axis=1), need_kwh[:, None])
+    kwh = np.empty_like(room)
+    kwh[:, order] = np.diff(filled, axis=1, prepend=0.0)
+    unmet = (need_kwh - filled[:, -1]) * worth_per_kwh
+    return Answer(kwh / dt_h, unmet, unmet + kwh @ price_per_kwh)

@@ -1,17 +1,34 @@
 """Back-up generator: injects up to its rating at a marginal cost, without a store (theory 1.10)."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
+from gridagora.core.device import (
+    Beside,
+    Blocks,
+    BoundPart,
+    DeviceKind,
+    DeviceOutcome,
+    DeviceRecord,
+    GroupBelief,
+    Metered,
+    Moment,
+    Setting,
+    Window,
+    held_kw,
+    total_by_home,
+)
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Index
+from gridagora.kernels.curve import Curves
+from gridagora.kernels.dual import Answer
 from gridagora.kernels.value import Stores, stores
 
 NO_STORE = 1e9  # a row without a store: a state wide enough never to bind, worth nothing
 
 
-@register("device", "generator")
 @dataclass(frozen=True)
 class Generator:
     """n generators."""
@@ -69,3 +86,80 @@ def step(table: Generator, p_target_kw: Col, step_h: float = 1 / 12) -> tuple[Co
     """Power at the meter, negative [kW], and cost of the step [$], shape (n,) each: the target cut to the rating."""
     made = np.clip(-p_target_kw, 0.0, table.rated_kw)
     return -made, made * table.cost_per_kwh * step_h
+
+
+@register("device", "generator")
+@dataclass(frozen=True)
+class GeneratorGroup:
+    """The back-up generators of a run; without orders they stand still, for the grid is there."""
+
+    about: ClassVar[DeviceKind] = DeviceKind("generator", "Generators", "#8c6d46", is_valued=False, is_generation=True)
+    table: Generator
+    burnt_usd: Col  # (r,) cost so far
+
+    @classmethod
+    def of(cls, setting: Setting) -> "GeneratorGroup | None":
+        """Return the generators that homes own, at rest."""
+        table = setting.homes.owned.get("generator")
+        return None if table is None else cls(table, np.zeros(len(table.home)))
+
+    @property
+    def home(self) -> Index:
+        """Home of every generator, shape (r,)."""
+        return self.table.home
+
+    def believe(self, window: Window) -> GroupBelief:
+        """Return what the generators believe of a window."""
+        return GroupBelief(np.arange(len(self.home)), spec(self.table, window.hours))
+
+    def planned_kw(self, window: Window, price_per_kwh: Col) -> Col:
+        """Return the rating where the price is above the cost."""
+        del window
+        t = self.table
+        return np.where(price_per_kwh > t.cost_per_kwh[:, None], -t.rated_kw[:, None], 0.0)
+
+    def tender(self, now: Moment, rows: Index) -> Curves:
+        """Return the curves of the generators: the rating above their cost, nothing below."""
+        del now
+        ends = np.stack([-self.table.rated_kw[rows], np.zeros(len(rows))], axis=1)
+        price = np.repeat(self.table.cost_per_kwh[rows], 2)
+        return Curves(2 * np.arange(len(rows) + 1), ends.ravel(), price)
+
+    def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
+        """Burn for what is ordered."""
+        del beside
+        none = np.zeros(len(self.home))
+        p_kw, usd = step(self.table, none if p_target_kw is None else p_target_kw, now.dt_h)
+        np.add(self.burnt_usd, usd, out=self.burnt_usd)
+        return Metered(p_kw, none)
+
+    def rated_kva(self) -> Col:
+        """Return zeros: there is no inverter."""
+        return np.zeros(len(self.home))
+
+    def stored_kwh(self) -> Col:
+        """Return zeros: fuel is bought when it is burnt."""
+        return np.zeros(len(self.home))
+
+    def feel(self, lived: DeviceRecord) -> DeviceOutcome:
+        """Return what was burnt."""
+        n = len(lived.home_kw)
+        return DeviceOutcome(np.zeros(n), {"fuel": total_by_home(self.burnt_usd, self.home, n)})
+
+    def bound(self, blocks: Blocks) -> BoundPart:
+        """Return the generators as they are: cost is linear in power, so that the mean of a block costs what its parts do."""
+        t, b = self.table, len(blocks.hour)
+        dt, ones = 1.0 / blocks.blocks_h, np.ones(len(t.home))
+
+        def answer(price: Col, threads: int) -> Answer:
+            del threads
+            p_kw = np.where(price > t.cost_per_kwh[:, None], -t.rated_kw[:, None], 0.0)
+            own = -p_kw.sum(1) * t.cost_per_kwh * dt
+            return Answer(p_kw, own, own + p_kw @ price * dt)
+
+        return BoundPart(answer, np.full(b, -t.rated_kw.sum()), np.zeros(b), np.zeros(b), t.cost_per_kwh, 4, ones, ones)
+
+    def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> Col:
+        """Return the power of each block."""
+        del dt_h
+        return held_kw(block_kw, steps)

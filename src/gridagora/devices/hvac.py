@@ -4,14 +4,43 @@ Theory 1.3, 1.4.
 """
 
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from gridagora.core.device import (
+    Beside,
+    Blocks,
+    BoundPart,
+    DeviceKind,
+    DeviceOutcome,
+    DeviceRecord,
+    GroupBelief,
+    Metered,
+    Moment,
+    Setting,
+    Window,
+    held_kw,
+)
 from gridagora.core.quality import comfort_ratio
 from gridagora.core.registry import register
-from gridagora.core.tables import Col, Flag, Homes
-from gridagora.kernels.fleet import Control, Hours, Houses, HouseStep, house_step
+from gridagora.core.tables import Col, Flag, Homes, Index
+from gridagora.kernels.control import Houses as ControlledHouses
+from gridagora.kernels.control import discretise, steer
+from gridagora.kernels.dual import Answer
+from gridagora.kernels.fleet import (
+    ACCOUNT,
+    CONTINUOUS,
+    PRIORITY,
+    THERMOSTAT,
+    Control,
+    Hours,
+    Houses,
+    HouseStep,
+    house_step,
+    houses,
+)
 from gridagora.kernels.house import modes, step_coefficients
 from gridagora.kernels.value import Stores, stores
 
@@ -21,6 +50,10 @@ REACH_K = 40.0  # the belief knows no tighter bounds: comfort alone holds the ho
 END_SHARE = 0.5  # energy left in the house at the end of the window is worth this share of the mean price
 DEFAULT_K = 0.05  # $/(K2 h)
 REFERENCE_PER_KWH = 0.072
+MASS_ABOVE_AIR_K = 0.5  # the run starts at the set point, the mass a little warmer while cooling, cooler while heating
+BAND_K = 1.0  # discomfort counts beyond this distance from the set point
+QUARTER_H = 0.25  # comfort is felt as the mean of a quarter of an hour (theory 1.8)
+DISPATCH = MappingProxyType({"thermostat": THERMOSTAT, "account": ACCOUNT, "continuous": CONTINUOUS, "priority": PRIORITY})
 
 
 class Belief(NamedTuple):
@@ -39,7 +72,6 @@ class Belief(NamedTuple):
     c_0: Col  # (n, H)
 
 
-@register("device", "hvac")
 @dataclass(frozen=True)
 class Hvac:
     """n units: comfort value, set point and bliss temperature, heat flows, capacity and power by hour, and both beliefs."""
@@ -53,7 +85,9 @@ class Hvac:
     q_mass_kw: Col  # (n, H)
     unit_kw: Col  # (n, H) heat to the air when on, negative while cooling
     rated_kw: Col  # (n, H) electric power when on
+    cop: Col  # (n, H)
     ua_kw_k: Col  # (n,)
+    hm_kw_k: Col  # (n,)
     ca_kwh_k: Col  # (n,)
     cm_kwh_k: Col  # (n,)
     coef: Col  # (n, 12) one-minute step
@@ -102,7 +136,9 @@ def of(
         q_mass_kw=homes.q_mass_kw,
         unit_kw=side * capacity,
         rated_kw=capacity / homes.cop,
+        cop=homes.cop,
         ua_kw_k=homes.ua_kw_k,
+        hm_kw_k=homes.hm_kw_k,
         ca_kwh_k=homes.ca_kwh_k,
         cm_kwh_k=homes.cm_kwh_k,
         coef=step_coefficients(*shell, 1 / 60),
@@ -245,3 +281,119 @@ def step(
 ) -> HouseStep:
     """Step the true houses; see `kernels.fleet.house_step`. `state` is changed in place."""
     return house_step(state, table.coef, now, p_target_kw, rule, control, minutes, out)
+
+
+@register("device", "hvac")
+@dataclass(frozen=True)
+class HvacGroup:
+    """The heating and cooling of every home, with both temperatures of its house; without orders a thermostat switches it."""
+
+    about: ClassVar[DeviceKind] = DeviceKind("hvac", "Heating and cooling", "#6bb5dd", rank=0, series=("t_air_degc",))
+    table: Hvac
+    houses: Houses
+    starts: Col  # (n,) of the unit so far
+    rule: int
+    control: Control
+
+    @classmethod
+    def of(cls, setting: Setting) -> "HvacGroup":
+        """Return units at rest, air at its set point."""
+        homes = setting.homes
+        table = of(homes, setting.comfort_per_k2_h, setting.reference_per_kwh, setting.dt_h)
+        air = homes.t_set_degc[:, 0]
+        mass = air + np.where(homes.heating[:, 0], -MASS_ABOVE_AIR_K, MASS_ABOVE_AIR_K)
+        control = Control(hold_min=setting.rest_min)
+        return cls(table, houses(air, mass), np.zeros(len(air)), DISPATCH[setting.dispatch], control)
+
+    @property
+    def home(self) -> Index:
+        """Home of every unit, shape (n,)."""
+        return self.table.home
+
+    def believe(self, window: Window) -> GroupBelief:
+        """Return what the units believe of a window."""
+        return GroupBelief(np.arange(len(self.home)), spec(self.table, self.houses, *window))
+
+    def planned_kw(self, window: Window, price_per_kwh: Col) -> Col:
+        """Return no power: when a unit runs is up to the plan."""
+        return np.zeros((len(self.home), window.hours))
+
+    def tender(self, now: Moment, rows: Index) -> Stores:
+        """Return what the units believe of the next interval."""
+        del rows
+        return spec_now(self.table, self.houses, now.hour)
+
+    def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
+        """Step the houses by the minute."""
+        del beside
+        t, free, hour = self.table, p_target_kw is None, now.hour
+        asked, rule = (np.zeros(len(self.home)), THERMOSTAT) if p_target_kw is None else (p_target_kw, self.rule)
+        got = step(t, self.houses, hours_now(t, hour, not free), asked, rule, self.control, minutes=round(60 * now.dt_h))
+        np.add(self.starts, got.starts * (t.rated_kw[:, hour] > 0), out=self.starts)
+        heat = t.unit_kw[:, hour] / np.where(t.rated_kw[:, hour] > 0, t.rated_kw[:, hour], 1.0)
+        drift = (t.q_air_kw + t.q_mass_kw)[:, hour] * now.dt_h - t.ua_kw_k * got.t_air_degc * now.dt_h
+        return Metered(got.e_kwh / now.dt_h, drift + heat * got.e_kwh, {"t_air_degc": got.t_air_degc})
+
+    def rated_kva(self) -> Col:
+        """Return zeros: there is no inverter."""
+        return np.zeros(len(self.home))
+
+    def stored_kwh(self) -> Col:
+        """Return the heat in every house above 0 degC, shape (n,)."""
+        return self.table.ca_kwh_k * self.houses.t_air_degc + self.table.cm_kwh_k * self.houses.t_mass_degc
+
+    def feel(self, lived: DeviceRecord) -> DeviceOutcome:
+        """Return discomfort, starts, and the electricity that the heat or coolth left displaces.
+
+        Without a unit for the mode of the hour, nothing that anybody does is felt.
+        """
+        t, air, dt = self.table, lived.series["t_air_degc"], lived.dt_h
+        per, hours = round(1 / dt), round(air.shape[1] * dt)
+        rated, best, usual = (np.repeat(each[:, :hours], per, axis=1) for each in (t.rated_kw, t.best_degc, t.set_degc))
+        served = rated > 0
+        dev = np.where(served, air - best, 0.0)
+        quarter = dev.reshape(len(dev), -1, max(1, round(QUARTER_H / dt))).mean(2)
+        away = (np.abs(air - usual) - BAND_K).clip(min=0) * served
+        side = np.where(t.heating[:, hours - 1], 1.0, -1.0)
+        return DeviceOutcome(
+            side * self.stored_kwh() / t.cop[:, hours - 1],
+            {"comfort": t.comfort_per_k2_h / 2 * (quarter**2).sum(1) * QUARTER_H},
+            {"discomfort_k_h": away.sum(1) * dt, "hvac_starts": self.starts},
+            {"comfort_dev_k": dev},
+        )
+
+    def bound(self, blocks: Blocks) -> BoundPart:
+        """Return the houses with both temperatures, units that take any power each step."""
+        t = self.table
+        area = controlled(t, self.houses, blocks)
+        dt, ones = 1.0 / blocks.blocks_h, np.ones(len(t.home))
+
+        def answer(price: Col, threads: int) -> Answer:
+            found = steer(area, price, dt, blocks.steps, threads)
+            return Answer(found.p_kw, found.own_usd, found.bound_usd)
+
+        none, most = np.zeros(len(blocks.hour)), area.power.sum(0)
+        return BoundPart(answer, none, most, most, t.cm_kwh_k / t.hm_kw_k, 12, ones, ones)
+
+    def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> Col:
+        """Return the power of each block."""
+        del dt_h
+        return held_kw(block_kw, steps)
+
+
+def controlled(table: Hvac, state: Houses, blocks: Blocks) -> ControlledHouses:
+    """Return houses as the bound sees them; an hour whose mode the home has no unit for costs no comfort, as in a run."""
+    t, hour, last = table, blocks.hour, blocks.hour[-1]
+    heat = t.unit_kw[:, hour]
+    source = np.stack([t.q_air_kw[:, hour] / t.ca_kwh_k[:, None], t.q_mass_kw[:, hour] / t.cm_kwh_k[:, None]], axis=2)
+    price_k = np.where(t.heating[:, last], -1.0, 1.0) * blocks.left_per_kwh / t.cop[:, last]
+    return ControlledHouses(
+        *discretise(t.ua_kw_k, t.hm_kw_k, t.ca_kwh_k, t.cm_kwh_k, 1.0 / (blocks.blocks_h * blocks.steps)),
+        np.stack([state.t_air_degc, state.t_mass_degc], axis=1),
+        source,
+        heat / t.ca_kwh_k[:, None],
+        t.rated_kw[:, hour],
+        t.best_degc[:, hour],
+        t.comfort_per_k2_h[:, None] / blocks.blocks_h * (heat != 0.0),
+        price_k[:, None] * np.stack([t.ca_kwh_k, t.cm_kwh_k], axis=1),
+    )

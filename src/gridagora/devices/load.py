@@ -1,19 +1,36 @@
 """Appliances: a fixed load, or one that answers to price with a constant elasticity about its usual power (theory 1.10)."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gridagora.core.device import (
+    Beside,
+    Blocks,
+    BoundPart,
+    DeviceKind,
+    DeviceOutcome,
+    DeviceRecord,
+    GroupBelief,
+    Metered,
+    Moment,
+    Setting,
+    Window,
+    held_kw,
+    total_by_home,
+)
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
+from gridagora.kernels.curve import Curves
+from gridagora.kernels.dual import Answer
 from gridagora.kernels.value import Stores, stores
 
 NO_STORE = 1e9  # a row without a store: a state wide enough never to bind, worth nothing
 LEAST_KW = 1e-6  # below it a load has no slope
 
 
-@register("device", "load")
 @dataclass(frozen=True)
 class Load:
     """n loads; elasticity 0 is a fixed load."""
@@ -77,3 +94,94 @@ def step(table: Load, hour: int, p_target_kw: Col | None = None) -> Col:
     if p_target_kw is None or table.elasticity == 0:
         return usual.copy()
     return np.clip(p_target_kw, 0.0, 2 * usual)
+
+
+@register("device", "load")
+@dataclass(frozen=True)
+class LoadGroup:
+    """The loads of a run that answer to price; without orders they take their usual power.
+
+    What a home takes otherwise than usual is worth the area under its demand curve: p_ref is the power at a price of zero, so
+    prox/2 (p - p_ref)^2 less that of the usual power is what giving up energy costs it.
+    """
+
+    about: ClassVar[DeviceKind] = DeviceKind("load", "Responsive appliances", "#7f8fa6", is_valued=False)
+    table: Load
+    forgone_usd: Col  # (r,) worth of the energy forgone so far, net of what more was worth
+
+    @classmethod
+    def of(cls, setting: Setting) -> "LoadGroup | None":
+        """Return the loads that answer to price; a load that does not is part of the load of its home."""
+        table = setting.homes.owned.get("load")
+        return None if table is None else cls(table, np.zeros(len(table.home)))
+
+    @property
+    def home(self) -> Index:
+        """Home of every load, shape (r,)."""
+        return self.table.home
+
+    def believe(self, window: Window) -> GroupBelief:
+        """Return what the loads believe of a window."""
+        return GroupBelief(np.arange(len(self.home)), spec(self.table, window.hour, window.hours))
+
+    def planned_kw(self, window: Window, price_per_kwh: Col) -> Col:
+        """Return the demand at the price of each hour."""
+        hours = range(window.hour, window.hour + window.hours)
+        pairs = zip(hours, price_per_kwh.tolist(), strict=True)
+        return np.stack([demand_kw(self.table, hour, price) for hour, price in pairs], axis=1)
+
+    def tender(self, now: Moment, rows: Index) -> Curves:
+        """Return the demand curves: from nothing at the highest price to twice the usual power, linear."""
+        t, usual = self.table, self.table.usual_kw[rows, now.hour]
+        ends = np.stack([np.where(usual > LEAST_KW, 0.0, usual), np.where(usual > LEAST_KW, 2 * usual, usual)], axis=1)
+        price = np.tile(t.reference_per_kwh * np.array([1 + 1 / t.elasticity, 1 - 1 / t.elasticity]), len(rows))
+        return Curves(2 * np.arange(len(rows) + 1), ends.ravel(), price)
+
+    def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
+        """Take what is ordered."""
+        del beside
+        p_kw = step(self.table, now.hour, p_target_kw)
+        worth = forgone_per_h(self.table, self.table.usual_kw[:, now.hour], p_kw) * now.dt_h
+        np.add(self.forgone_usd, worth, out=self.forgone_usd)
+        return Metered(p_kw, np.zeros(len(self.home)))
+
+    def rated_kva(self) -> Col:
+        """Return zeros: there is no inverter."""
+        return np.zeros(len(self.home))
+
+    def stored_kwh(self) -> Col:
+        """Return zeros: a load stores nothing."""
+        return np.zeros(len(self.home))
+
+    def feel(self, lived: DeviceRecord) -> DeviceOutcome:
+        """Return the worth of the energy forgone."""
+        n = len(lived.home_kw)
+        return DeviceOutcome(np.zeros(n), {"use forgone": total_by_home(self.forgone_usd, self.home, n)})
+
+    def bound(self, blocks: Blocks) -> BoundPart:
+        """Return the loads as they are: what is forgone is convex in power, so that the mean of a block costs no more."""
+        t, usual, dt = self.table, self.table.usual_kw[:, blocks.hour], 1.0 / blocks.blocks_h
+
+        def answer(price: Col, threads: int) -> Answer:
+            del threads
+            share = np.clip(1 - t.elasticity * (price / t.reference_per_kwh - 1), 0.0, 2.0)
+            p_kw = np.where(usual > LEAST_KW, usual * share, usual)
+            own = forgone_per_h(t, usual, p_kw).sum(1) * dt
+            return Answer(p_kw, own, own + p_kw @ price * dt)
+
+        ones, fixed = np.ones(len(t.home)), usual <= LEAST_KW
+        least, most = np.where(fixed, usual, 0.0).sum(0), np.where(fixed, usual, 2 * usual).sum(0)
+        return BoundPart(answer, least, most, most, usual.mean(1), 4, ones, ones)
+
+    def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> Col:
+        """Return the power of each block."""
+        del dt_h
+        return held_kw(block_kw, steps)
+
+
+def forgone_per_h(table: Load, usual_kw: Col, p_kw: Col) -> Col:
+    """Return what taking a power other than the usual one costs in use, shape of both [$/h]; below zero where more is taken."""
+    bends = usual_kw > LEAST_KW
+    slope = np.where(bends, table.reference_per_kwh / (table.elasticity * np.where(bends, usual_kw, 1.0)), 0.0)
+    top = usual_kw * (1 + table.elasticity)
+    return np.asarray(slope / 2 * ((top - p_kw) ** 2 - (top - usual_kw) ** 2))

@@ -1,22 +1,38 @@
 """Rooftop photovoltaics: a curtailable row without a store, and the reactive capability of its inverter (theory 1.10)."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
+from gridagora.core.device import (
+    Beside,
+    Blocks,
+    BoundPart,
+    DeviceKind,
+    DeviceOutcome,
+    DeviceRecord,
+    GroupBelief,
+    Metered,
+    Moment,
+    Setting,
+    Turn,
+    Window,
+)
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
 from gridagora.kernels.curve import Curves
+from gridagora.kernels.dual import Answer
 from gridagora.kernels.value import Stores, stores
 
 REACTIVE_SHARE = 0.44  # of rated apparent power, category B
 VOLT_VAR = ((0.92, 0.98, 1.02, 1.08), (0.44, 0.0, 0.0, -0.44))
 VOLT_WATT = ((1.06, 1.10), (1.0, 0.0))
 PRODUCES_PER_KWH = -1e-9  # sun is free: an array gives all it can unless energy is worth less than nothing
+WHOLE_KW = 1e-6  # panels within this of all or nothing are not curtailed in part: awards come in whole microwatts
 NO_STORE = 1e9  # a row without a store: a state wide enough never to bind, worth nothing
 
 
-@register("device", "pv")
 @dataclass(frozen=True)
 class Pv:
     """n arrays, only of homes that have one."""
@@ -88,3 +104,82 @@ def step(table: Pv, hour: int, p_target_kw: Col | None = None) -> Col:
     """Power at the meter, shape (n,) [kW], negative: all that is available, or the target cut to it."""
     most = table.available_kw[:, hour]
     return -most if p_target_kw is None else -np.clip(-p_target_kw, 0.0, most)
+
+
+@register("device", "pv")
+@dataclass(frozen=True)
+class PvGroup:
+    """The arrays of a run; without orders they give all they can."""
+
+    about: ClassVar[DeviceKind] = DeviceKind(
+        "pv", "Solar", rank=4, turn=Turn.SECOND, is_valued=False, is_prosumer=True, has_inverter=True, is_generation=True
+    )
+    table: Pv
+
+    @classmethod
+    def of(cls, setting: Setting) -> "PvGroup":
+        """Return the arrays of the homes."""
+        return cls(of(setting.homes))
+
+    @property
+    def home(self) -> Index:
+        """Home of every array, shape (r,)."""
+        return self.table.home
+
+    def believe(self, window: Window) -> GroupBelief:
+        """Return what the arrays could give in a window; the sun is known."""
+        return GroupBelief(np.arange(len(self.home)), spec(self.table, window.hour, window.hours))
+
+    def planned_kw(self, window: Window, price_per_kwh: Col) -> Col:
+        """Return all that is available where the price is not below zero."""
+        available_kw = self.table.available_kw[:, window.hour : window.hour + window.hours]
+        return np.asarray(-available_kw * (price_per_kwh >= 0))
+
+    def tender(self, now: Moment, rows: Index) -> Curves:
+        """Return the curves of the arrays."""
+        del rows
+        return tender(self.table, now.hour)
+
+    def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
+        """Give what is available, or what is ordered; an inverter curtailed in part holds what the meter was to read."""
+        none = np.zeros(len(self.home))
+        if p_target_kw is None or not beside.curtails:
+            return Metered(step(self.table, now.hour), none)
+        made = step(self.table, now.hour, p_target_kw)
+        held = step(self.table, now.hour, p_target_kw + beside.short_kw[self.home])
+        partly = (made < -WHOLE_KW) & (made > step(self.table, now.hour) + WHOLE_KW)
+        return Metered(np.where(partly, held, made), none)
+
+    def rated_kva(self) -> Col:
+        """Return the largest output of every array, shape (r,)."""
+        return np.asarray(self.table.available_kw.max(axis=1))
+
+    def stored_kwh(self) -> Col:
+        """Return zeros: an array stores nothing."""
+        return np.zeros(len(self.home))
+
+    def feel(self, lived: DeviceRecord) -> DeviceOutcome:
+        """Return nothing felt."""
+        return DeviceOutcome(np.zeros(len(lived.home_kw)))
+
+    def bound(self, blocks: Blocks) -> BoundPart:
+        """Return one row for all arrays that give anything in the horizon: anything from nothing to what the sun allows."""
+        sun = self.table.available_kw[:, blocks.hour].sum(0, keepdims=True)
+        sun = sun[sun.max(1) > 0.0]
+        dt, ones = 1.0 / blocks.blocks_h, np.ones(len(sun))
+
+        def answer(price: Col, threads: int) -> Answer:
+            del threads
+            given = np.where(price > 0.0, -sun, 0.0)
+            return Answer(given, np.zeros(len(sun)), given @ price * dt)
+
+        none = np.zeros(len(blocks.hour))
+        return BoundPart(answer, -sun.sum(0), none, none, np.zeros(len(sun)), 1, ones, ones)
+
+    def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> Col:
+        """Return the power of every array: of all the same share of what it could give."""
+        per = round(1 / dt_h)
+        could = np.repeat(self.table.available_kw[:, : steps // per], per, axis=1)
+        asked = np.repeat(block_kw.sum(0), steps // block_kw.shape[1])
+        total = could.sum(0)
+        return np.asarray(could * np.divide(asked, total, out=np.zeros_like(total), where=total > 0.0))

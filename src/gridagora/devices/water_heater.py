@@ -1,24 +1,42 @@
 """Electric water heater: a one-node tank that pays for water below a least temperature (theory 1.5)."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gridagora.core.device import (
+    Beside,
+    Blocks,
+    BoundPart,
+    DeviceKind,
+    DeviceOutcome,
+    DeviceRecord,
+    GroupBelief,
+    Metered,
+    Moment,
+    Setting,
+    Window,
+    held_kw,
+    total_by_home,
+)
 from gridagora.core.quality import denied_ratio
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
-from gridagora.kernels.fleet import TankControl, Tanks, TankStep, TankTable, tank_step
-from gridagora.kernels.value import Stores, stores
+from gridagora.kernels.dual import Answer
+from gridagora.kernels.fleet import CONTINUOUS, THERMOSTAT, TankControl, Tanks, TankStep, TankTable, tank_step
+from gridagora.kernels.value import Stores, respond, rows, stores
 
 KWH_PER_GALLON_K = 3.785 * 4.183 / 3600
 UA_KW_K_50_GALLON = 2.0 * 0.000293071 * 1.8  # 2 Btu/(h F)
 DEFAULT_K = 0.01  # $/(K2 h)
 FULL_ENOUGH_DEGC = 46.0  # at the end of a window heat above this is worth nothing
+ABOVE_K = 1e3  # in the bound the taste is switched off above the least temperature: nobody pays for warm water
+CHUNK = 256  # tanks of a bound answered at a time: their steps take memory
 COLDEST_DEGC = 25.0  # the belief stops here: no price is put on colder water
 
 
-@register("device", "water_heater")
 @dataclass(frozen=True)
 class WaterHeater:
     """n tanks, only of homes that have one."""
@@ -178,3 +196,152 @@ def step(
     """Step the true tanks with the draws of an hour; see `kernels.fleet.tank_step`. `state` is changed in place."""
     drawn = np.ascontiguousarray(table.draw_kw[:, hour])
     return tank_step(state, tank_table(table), drawn, p_target_kw, rule, table.control, minutes, out)
+
+
+@register("device", "water_heater")
+@dataclass(frozen=True)
+class WaterHeaterGroup:
+    """The electric tanks of a run; without orders a thermostat switches the element."""
+
+    about: ClassVar[DeviceKind] = DeviceKind("water_heater", "Water heaters", "#cc6677", rank=1)
+    table: WaterHeater
+    tanks: Tanks
+    short_k_h: Col  # (r,) shortfall below the least temperature so far [K h]
+    short_k2_h: Col  # (r,) its square [K2 h]
+    are_draws_known: bool
+
+    @classmethod
+    def of(cls, setting: Setting) -> "WaterHeaterGroup":
+        """Return tanks at their set point."""
+        table = of(setting.homes, setting.local_hour, short_h=setting.dt_h)
+        none = np.zeros((2, len(table.home)))
+        return cls(table, start(table), none[0], none[1], setting.are_draws_known)
+
+    @property
+    def home(self) -> Index:
+        """Home of every tank, shape (r,)."""
+        return self.table.home
+
+    def believe(self, window: Window) -> GroupBelief:
+        """Return what the tanks believe of a window."""
+        hour, hours, value = window
+        likely = None if self.are_draws_known else draws(self.table, hour, hours)
+        stores = spec(self.table, self.tanks, hour, hours, value, known_draws=self.are_draws_known)
+        return GroupBelief(np.arange(len(self.home)), stores, likely)
+
+    def planned_kw(self, window: Window, price_per_kwh: Col) -> Col:
+        """Return no power: when a tank heats is up to the plan."""
+        return np.zeros((len(self.home), window.hours))
+
+    def tender(self, now: Moment, rows: Index) -> Stores:
+        """Return what the tanks believe of the next interval."""
+        del rows
+        return spec_now(self.table, self.tanks, now.hour, share=now.end_share, known_draws=self.are_draws_known)
+
+    def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
+        """Step the tanks and add up the shortfall."""
+        del beside
+        table, free = self.table, p_target_kw is None
+        asked = np.zeros(len(self.home)) if p_target_kw is None else p_target_kw
+        got = step(table, self.tanks, now.hour, asked, THERMOSTAT if free else CONTINUOUS, round(60 * now.dt_h))
+        np.add(self.short_k_h, got.short_k_h, out=self.short_k_h)
+        np.add(self.short_k2_h, got.short_k2_h, out=self.short_k2_h)
+        lost = (table.draw_kw[:, now.hour] + table.ua_kw_k * (got.t_mean_degc - table.control.t_room_degc)) * now.dt_h
+        return Metered(got.e_kwh / now.dt_h, got.e_kwh - lost)
+
+    def rated_kva(self) -> Col:
+        """Return zeros: there is no inverter."""
+        return np.zeros(len(self.home))
+
+    def stored_kwh(self) -> Col:
+        """Return the heat in every tank above 0 degC, shape (r,)."""
+        return self.table.cap_kwh_k * self.tanks.t_tank_degc
+
+    def feel(self, lived: DeviceRecord) -> DeviceOutcome:
+        """Return what cold water was worth, and the heat that is left."""
+        n = len(lived.home_kw)
+        cold = total_by_home(self.table.discomfort_per_k2_h, self.home, n) / 2 * total_by_home(self.short_k2_h, self.home, n)
+        return DeviceOutcome(
+            total_by_home(self.stored_kwh(), self.home, n),
+            {"hot water": cold},
+            {"hot_water_k_h": total_by_home(self.short_k_h, self.home, n)},
+        )
+
+    def bound(self, blocks: Blocks) -> BoundPart:
+        """Return the tanks step by step; power may change every step, so all that a run can do is among it."""
+        area = stepped(self.table, self.tanks, blocks)
+
+        def answer(price: Col, threads: int) -> Answer:
+            return heat(area, price, blocks.steps, threads)
+
+        ones, none = np.ones(len(self.home)), np.zeros(len(blocks.hour))
+        most = area.p_max_kw.sum(0)[:: blocks.steps]
+        return BoundPart(answer, none, most, most, area.inflow.sum(1), 4, ones, ones)
+
+    def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> Col:
+        """Return the power of each block."""
+        del dt_h
+        return held_kw(block_kw, steps)
+
+
+def stepped(table: WaterHeater, state: Tanks, blocks: Blocks) -> Stores:
+    """Return tanks as the bound sees them: constant heat and draw in a step, cold water paid for at its end.
+
+    Their floor no schedule reaches, and water above the least temperature costs nothing.
+    """
+    control, first = table.control, state.t_tank_degc
+    dt = 1.0 / (blocks.blocks_h * blocks.steps)
+    capacity, loss = table.cap_kwh_k, table.ua_kw_k
+    leak = np.exp(-loss / capacity * dt)[:, None]
+    per_kwh = (held_share(capacity, loss, dt) / capacity)[:, None]
+    drawn = np.repeat(table.draw_kw[:, blocks.hour], blocks.steps, axis=1)
+    inflow = (1.0 - leak) * control.t_room_degc - per_kwh * drawn * dt
+    # a thermostat may end the step in which it passes its band above the limit switch
+    most = np.maximum(control.t_max_degc, first + control.half_band_k + table.rated_kw * dt * per_kwh[:, 0])
+    return stores(
+        first.copy(),
+        np.full(drawn.shape[1], dt),
+        leak=leak,
+        inflow=inflow,
+        p_max_kw=table.rated_kw[:, None],
+        x_min=(_unheated(first, leak[:, 0], inflow).min(1) - 1.0)[:, None],
+        x_max=most[:, None],
+        gain_in=per_kwh,
+        k_x=table.discomfort_per_k2_h[:, None],
+        x_set=control.t_min_degc + ABOVE_K,
+        dead=ABOVE_K,
+        end_mu=blocks.left_per_kwh * capacity[:, None] * np.ones(2),
+    )
+
+
+def heat(area: Stores, price_per_kwh: Col, sub: int, threads: int = 1) -> Answer:
+    """Best answer of every tank to a price (b,) of blocks of `sub` steps.
+
+    The problem is convex, so a schedule that keeps clear of a floor is best without the floor too: the near floor serves all
+    tanks whose best water stays above it, and the others answer again with a floor that no schedule reaches.
+    """
+    n = len(area.x0)
+    spans = [np.arange(i, min(i + CHUNK, n)) for i in range(0, n, CHUNK)]
+    parts = [_heat(rows(area, span), price_per_kwh, sub, threads) for span in spans]
+    return Answer(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _heat(table: Stores, price_per_kwh: Col, sub: int, threads: int) -> Answer:
+    price = np.repeat(price_per_kwh, sub)
+    near = table._replace(x_min=np.broadcast_to(np.maximum(table.x_min[:, :1], COLDEST_DEGC), table.x_min.shape))
+    found = respond(near, price, price, threads=threads)
+    p, cost, least = found.p_kw, found.cost_usd, found.bound_usd
+    deep = np.flatnonzero((found.x.min(1) <= COLDEST_DEGC + 1e-6) | (found.missing > 0.0))
+    if len(deep):
+        again = respond(rows(table, deep), price, price, threads=threads)
+        p[deep], cost[deep], least[deep] = again.p_kw, again.cost_usd, again.bound_usd
+    return Answer(p.reshape(len(p), -1, sub).mean(2), cost - p @ price * table.dt_h[0], least)
+
+
+def _unheated(start_degc: Col, leak: Col, inflow: Col) -> Col:
+    """Temperature of tanks that are never heated, at the start and after every step, shape (n, steps + 1)."""
+    x = np.empty((len(leak), inflow.shape[1] + 1))
+    x[:, 0] = start_degc
+    for t in range(inflow.shape[1]):
+        x[:, t + 1] = leak * x[:, t] + inflow[:, t]
+    return x

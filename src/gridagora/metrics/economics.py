@@ -43,13 +43,14 @@ def wholesale_cost(outcome: Outcome, _: Yardstick) -> float:
 
 def surplus(outcome: Outcome, _: Yardstick) -> float:
     """Mean cost of a home with its comfort: bill, discomfort, hot water, wear and unmet charge."""
-    burden = outcome.bill_usd + outcome.comfort_usd + outcome.hot_water_usd + outcome.wear_usd + outcome.ev_unmet_usd
+    burden = sum(outcome.device_usd.values(), outcome.bill_usd)
     return float(-burden.mean())
 
 
 def flexible_energy(outcome: Outcome, _: Yardstick) -> float:
     """Energy moved by storage and electric vehicles plus PV output."""
-    moved = np.abs(outcome.battery_kw) + np.abs(outcome.ev_kw) + outcome.pv_kw
+    kw = outcome.device_kw
+    moved = np.abs(kw["battery"]) + np.abs(kw["ev"]) - kw["pv"]
     return float(moved.sum() * outcome.dt_h)
 
 

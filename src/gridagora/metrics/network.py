@@ -129,14 +129,14 @@ def elsewhere_kvarh(outcome: Outcome, _: Yardstick) -> float:
 
 def self_consumption(outcome: Outcome, _: Yardstick) -> float:
     """Share of PV output used behind the home's own meter."""
-    made = outcome.pv_kw.sum()
+    made = -outcome.device_kw["pv"].sum()
     exported = np.minimum(outcome.home_pv_kw, (-outcome.home_kw).clip(min=0)).sum()
     return float(1 - exported / made) if made > 0 else float("nan")
 
 
 def curtailed(outcome: Outcome, _: Yardstick) -> float:
     """Energy that panels could have made and did not; what is below a milliwatt-hour in all is rounding."""
-    kwh = float((outcome.home_pv_kw.sum(0) - outcome.pv_kw).sum() * outcome.dt_h)
+    kwh = float((outcome.home_pv_kw.sum(0) + outcome.device_kw["pv"]).sum() * outcome.dt_h)
     return kwh if abs(kwh) > ROUNDING_KWH else 0.0
 
 

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 
 from gridagora.core.agents import Believed
+from gridagora.core.device import GroupBelief, Window
 from gridagora.core.ports import Agents
 from gridagora.core.product import Commodity
 from gridagora.core.rules import Bidder
 from gridagora.core.session import Commitment, Plan, drive
-from gridagora.core.tables import LEAD_H, Col, Index
+from gridagora.core.tables import LEAD_H, Col
 from gridagora.core.tariff import kinked
 from gridagora.run import behind
 from gridagora.run import fleet as homes_at
@@ -18,6 +19,8 @@ from gridagora.run.opening import hour_product, open_plan
 from gridagora.run.outlook import energy_per_kwh
 from gridagora.run.settle import Position
 from gridagora.run.unsound import generator, refuse_unsound_plan
+
+Specs = tuple[GroupBelief, ...]
 
 
 def plan_hour(desk: Desk, hour: int, last: homes_at.Plan | None) -> homes_at.Plan:
@@ -43,13 +46,13 @@ def plan_hour(desk: Desk, hour: int, last: homes_at.Plan | None) -> homes_at.Pla
     for commitment in plan.commitments:
         bind(desk, commitment)
     inside = _inside(desk, hour, specs, sessions, plan, last)
-    return homes_at.plan(desk.fleet, specs, sessions, inside, hour)
+    return homes_at.plan(desk.fleet, specs, inside)
 
 
-def believed(desk: Desk, hour: int, specs: homes_at.Specs, sessions: Index) -> Believed:
+def believed(desk: Desk, hour: int, specs: Specs, sessions: homes_at.Rows) -> Believed:
     """Return what homes believe of the window that begins with an hour."""
     window = desk.study.window_h
-    told, home = homes_at.told(desk.fleet, specs, hour, window), homes_at.homes_of(desk.fleet, sessions)
+    told, home = homes_at.told(specs), homes_at.homes_of(desk.fleet, sessions)
     return Believed(desk.load_kw[hour : hour + window].T, told, home, desk.is_prosumer, homes_at.THREADS)
 
 
@@ -80,16 +83,17 @@ def bind(desk: Desk, commitment: Commitment) -> None:
     position.wholesale_per_kwh[hours] = energy
 
 
-def _inside(desk: Desk, hour: int, specs: homes_at.Specs, sessions: Index, plan: Plan[Any], last: homes_at.Plan | None) -> Col:
+def _inside(desk: Desk, hour: int, specs: Specs, sessions: homes_at.Rows, plan: Plan[Any], last: homes_at.Plan | None) -> Col:
     """Return the price path homes plan on: the market's, or their own (n, h) where export earns less than import costs."""
     path, credit = plan.price_per_kwh, plan.credit_per_kwh
     if credit is None or not kinked(path, credit).any():
         return path
-    told = homes_at.told(desk.fleet, specs, hour, len(path))
-    rows, before = homes_at.homes_of(desk.fleet, sessions), None if last is None else last.price_per_kwh
+    fleet, before = desk.fleet, None if last is None else last.price_per_kwh
     # panels are given up before energy is worth less than nothing inside: no export is worth less, and no sun is used below nil
-    sun = desk.study.homes.pv_kw[:, hour : hour + len(path)] * ((path >= 0) | desk.rules.is_tariff)
-    net_kw, credit = desk.load_kw[hour : hour + len(path)].T - sun, np.minimum(credit.clip(min=0), path)
-    found = behind.outlook(told[:-1], rows[:-1], net_kw, path, credit, before)
+    seen = np.zeros_like(path) if desk.rules.is_tariff else path
+    taken_kw = homes_at.unvalued_kw(fleet, specs, Window(hour, len(path)), seen)
+    net_kw, credit = desk.load_kw[hour : hour + len(path)].T + taken_kw, np.minimum(credit.clip(min=0), path)
+    told, rows = homes_at.valued(fleet, homes_at.told(specs), homes_at.homes_of(fleet, sessions))
+    found = behind.outlook(told, rows, net_kw, path, credit, before)
     desk.track.worst[1] = np.fmax(desk.track.worst[1], found.gap_share)
     return found.price_per_kwh

@@ -22,25 +22,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.core.tables import Col, Homes, Index, Prices
-from gridagora.kernels.control import Houses, steer
+from gridagora.core.device import Blocks, BoundPart
+from gridagora.core.tables import Col, Index, Prices
 from gridagora.kernels.dual import Answer, Coordination, coordinate, dual_value, recover
-from gridagora.kernels.fleet import TankControl
 from gridagora.kernels.master import Supply
-from gridagora.kernels.value import Stores, respond, stores
-from gridagora.run.bound_cars import Cars, charge, sessions
-from gridagora.run.bound_houses import houses
-from gridagora.run.bound_tanks import Tanks, heat, tanks
+from gridagora.run.fleet import Fleet
 
 BLOCK_S = 900  # prices, limit and comfort hold over blocks of a quarter of an hour
 BLOCKS_H = 3600 // BLOCK_S
 STEP_S = 60  # the physics of a run
-Play = Callable[["Schedule"], float]
+STEP = 50.0  # kW an average home may first be out of balance for each $/kWh of distance from the cost
+Schedule = tuple[Col, ...]  # mean power of the rows of each group in every block, shape (k, 4 hours) [kW]
+Play = Callable[[Schedule], float]
 
 
 @dataclass(frozen=True)
 class Worth:
-    """What a week is scored by, and how stores start; comfort, hot water and charge of a standard home.
+    """What the supply of a week is scored by; what devices cost is theirs.
 
     Left over energy is worth the mean wholesale price plus delivery, times what it displaces.
     """
@@ -48,27 +46,6 @@ class Worth:
     delivery_per_kwh: float = 0.045
     export_credit_per_kwh: float = 0.0
     over_per_kwh: float = 1.0
-    comfort_per_k2_h: float = 0.05
-    wear_per_kwh: float = 0.01
-    battery_start_share: float = 0.5
-    tank_start_degc: float = 52.0
-    tank: TankControl = TankControl()
-    tank_per_k2_h: float = 0.01
-    ev_per_kwh: float = 1.0
-    ev_efficiency: float = 0.9
-
-
-class Schedule(NamedTuple):
-    """Mean power of every resource in every block, shape (rows, 4 hours) [kW]: homes, tanks, batteries, sessions and panels.
-
-    Rows are those of the homes that have the kind, sessions those that begin before the end, panels one row for all.
-    """
-
-    house_kw: Col
-    tank_kw: Col
-    battery_kw: Col
-    car_kw: Col
-    panel_kw: Col
 
 
 class Bound(NamedTuple):
@@ -90,38 +67,28 @@ class Bound(NamedTuple):
 
 
 class Area(NamedTuple):
-    """The homes of a bound as answering parts over b blocks, and the supply; kind: rows of an answer by kind.
+    """The groups of a fleet as answering parts over b blocks, and the supply; slices: rows of an answer by group.
 
     credit_usd: what the convex supply asks too little, a constant, where export earns more than import costs.
     """
 
     supply: Supply
-    houses: Houses
-    tanks: Tanks
-    batteries: Stores
-    cars: Cars
-    panels_kw: Col  # (1, b), no row where there are none
-    sub: int
-    kind: tuple[slice, ...]
+    kinds: tuple[str, ...]
+    parts: tuple[BoundPart, ...]
+    slices: tuple[slice, ...]
     credit_usd: float
 
 
-STEP = 50.0  # kW an average home may first be out of balance for each $/kWh of distance from the cost
-BATTERY = 2
-KINDS = ("houses", "tanks", "batteries", "cars", "panels")
-
-
 def bound(
-    homes: Homes,
+    fleet: Fleet,
+    load_kw: Col,
     prices: Prices,
-    t_best_degc: Col,
     *,
     hours: int,
     limit_kw: float = np.inf,
     other_kw: Col | float = 0.0,
     worth: Worth | None = None,
     price0_per_kwh: Col | None = None,
-    start_degc: tuple[Col, Col] | None = None,
     rounds_max: int = 20,
     tolerance: float = 1e-4,
     threads: int = 2,
@@ -134,10 +101,9 @@ def bound(
 
     Parameters
     ----------
-    homes, prices
-        The true homes and the prices of the run (`LEAD_H` hours of history first).
-    t_best_degc
-        Air temperature each home likes best, shape (n, H).
+    fleet, load_kw, prices
+        The devices at the start of the run, the load of homes without them (n, H) [kW], and the prices (`LEAD_H` hours of
+        history first).
     limit_kw
         Substation limit of import and export; inf where there is none.
     other_kw
@@ -145,8 +111,6 @@ def bound(
     price0_per_kwh
         First price path, shape (4 hours,), for example the one at which a run with perfect forecast cleared; the cost where
         left out.
-    start_degc
-        Air and mass temperatures at the start, shape (n,) each.
     rounds_max, tolerance
         Price paths tried at most, and the relative gap at which to stop before.
     play
@@ -158,7 +122,7 @@ def bound(
         Valid whatever the number of rounds; more rounds bring it nearer.
     """
     worth = Worth() if worth is None else worth
-    given = (homes, prices, t_best_degc, hours, limit_kw, worth, start_degc, other_kw)
+    given = (fleet, load_kw, prices, hours, limit_kw, worth, other_kw)
     fine, area = gather(*given), gather(*given, coarse=True)
     first = area.supply.buy_per_kwh if price0_per_kwh is None else price0_per_kwh
     over = area.supply.over_per_kwh * np.isfinite(limit_kw)
@@ -166,9 +130,9 @@ def bound(
     found = coordinate(
         answering(area, threads),
         area.supply,
-        _groups(area, homes),
+        _groups(area),
         first,
-        homes=len(homes.load_kw),
+        homes=len(load_kw),
         rounds_max=rounds_max,
         tolerance=tolerance,
         step=STEP,
@@ -177,35 +141,28 @@ def bound(
 
 
 def gather(
-    homes: Homes,
+    fleet: Fleet,
+    load_kw: Col,
     prices: Prices,
-    t_best_degc: Col,
     hours: int,
     limit_kw: float,
     worth: Worth,
-    start_degc: tuple[Col, Col] | None = None,
     other_kw: Col | float = 0.0,
     *,
     coarse: bool = False,
 ) -> Area:
-    """Turn homes and prices into parts that answer a price over 4 hours blocks; `coarse` ones hold power through a block."""
-    b, lead = hours * BLOCKS_H, len(prices.real_time_per_kwh) - BLOCKS_H * homes.load_kw.shape[1]
+    """Turn devices and prices into parts that answer a price over 4 hours blocks; `coarse` ones hold power through a block."""
+    b, lead = hours * BLOCKS_H, len(prices.real_time_per_kwh) - BLOCKS_H * load_kw.shape[1]
     wholesale = prices.real_time_per_kwh[lead : lead + b]
     left = float(wholesale.mean()) + worth.delivery_per_kwh
     hour = np.repeat(np.arange(hours), BLOCKS_H)
-    step_s = BLOCK_S if coarse else STEP_S
-    units = houses(homes, t_best_degc, hour, left, worth.comfort_per_k2_h, step_s, start_degc)
-    water = tanks(homes, hour, BLOCK_S // step_s, left, worth.tank_per_k2_h, worth.tank_start_degc, worth.tank)
-    packs = _batteries(homes, b, left, worth)
-    cars = sessions(homes, b, BLOCK_S, worth.ev_efficiency, worth.ev_per_kwh)
-    sun = homes.pv_kw[:, hour].sum(0, keepdims=True)
-    sun = sun[sun.max(1) > 0.0]
-    base = homes.load_kw[:, hour].sum(0) + np.broadcast_to(other_kw, homes.load_kw.shape[1:])[hour]
-    least = base + packs.p_min_kw.sum(0) - sun.sum(0)
-    most = base + units.power.sum(0) + water.table.p_max_kw.sum(0)[:: water.sub] + packs.p_max_kw.sum(0) + cars.kw.sum(0)
-    plugged_kw = np.where(cars.kw > 0.0, homes.ev_kw[homes.ev_arrive_s < b * BLOCK_S, None], 0.0)
-    # within a block a car draws its whole charger, which the mean of the block cannot reach
-    buy, sell, credit_usd = _trade(wholesale, least, most + (plugged_kw - cars.kw).sum(0), worth)
+    blocks = Blocks(BLOCKS_H, hour, 1 if coarse else BLOCK_S // STEP_S, left)
+    parts = tuple(group.bound(blocks) for group in fleet.groups)
+    base = load_kw[:, hour].sum(0) + np.broadcast_to(other_kw, load_kw.shape[1:])[hour]
+    least = sum((part.least_kw for part in parts), base)
+    most = sum((part.most_kw for part in parts), base)
+    reach = sum((part.reach_kw for part in parts), base)
+    buy, sell, credit_usd = _trade(wholesale, least, reach, worth)
     supply = Supply(
         np.full(b, 1.0 / BLOCKS_H),
         base,
@@ -217,10 +174,9 @@ def gather(
         least,
         most,
     )
-    counts = (len(units.gain), len(water.table.x0), len(packs.x0), len(cars.need_kwh), len(sun))
-    ends = np.cumsum([0, *counts]).tolist()
-    kind = tuple(slice(*span) for span in pairwise(ends))
-    return Area(supply, units, water, packs, cars, sun, BLOCK_S // step_s, kind, credit_usd)
+    ends = np.cumsum([0, *(len(part.alike) for part in parts)]).tolist()
+    kinds = tuple(group.about.kind for group in fleet.groups)
+    return Area(supply, kinds, parts, tuple(slice(*span) for span in pairwise(ends)), credit_usd)
 
 
 def _trade(wholesale: Col, least_kw: Col, most_kw: Col, worth: Worth) -> tuple[Col, Col, float]:
@@ -238,58 +194,23 @@ def _trade(wholesale: Col, least_kw: Col, most_kw: Col, worth: Worth) -> tuple[C
 
 
 def answering(area: Area, threads: int) -> Callable[[Col], Answer]:
-    """Return the function that answers a price path with the best schedule of every house, tank, battery, car and panel."""
-    dt = 1.0 / BLOCKS_H
+    """Return the function that answers a price path with the best schedule of every device."""
 
     def ask(price: Col) -> Answer:
-        controls = steer(area.houses, price, dt, area.sub, threads)
-        parts = [Answer(controls.p_kw, controls.own_usd, controls.bound_usd)]
-        if len(area.tanks.table.x0):
-            parts.append(heat(area.tanks, price, threads))
-        if len(area.batteries.x0):
-            r = respond(area.batteries, price, price, threads=threads)
-            parts.append(Answer(r.p_kw, r.cost_usd - r.p_kw @ price * dt, r.bound_usd))
-        if len(area.cars.need_kwh):
-            parts.append(charge(area.cars, price, dt))
-        if len(area.panels_kw):
-            given = np.where(price > 0.0, -area.panels_kw, 0.0)
-            parts.append(Answer(given, np.zeros(1), given @ price * dt))
-        return Answer(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        found = [part.answer(price, threads) for part in area.parts if len(part.alike)]
+        return Answer(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
     return ask
 
 
-def _batteries(homes: Homes, blocks: int, left: float, worth: Worth) -> Stores:
-    rows = np.flatnonzero(homes.battery_kwh > 0.0)
-    size, power, eta = homes.battery_kwh[rows], homes.battery_kw[rows, None], homes.battery_efficiency[rows, None]
-    return stores(
-        worth.battery_start_share * size,
-        np.full(blocks, 1.0 / BLOCKS_H),
-        p_min_kw=-power,
-        p_max_kw=power,
-        x_max=size[:, None],
-        gain_in=eta,
-        gain_out=eta,
-        wear_per_kwh=worth.wear_per_kwh,
-        end_mu=left * eta * np.ones(2),
-    )
-
-
-def _groups(area: Area, homes: Homes) -> Index:
-    """Group houses by their time constant, tanks by their draws, cars by arrival: similar rows mix with less loss."""
-    rank = [
-        homes.cm_kwh_k / homes.hm_kw_k,
-        area.tanks.table.inflow.sum(1),
-        area.batteries.x0,
-        area.cars.first.astype(float),
-        np.zeros(len(area.panels_kw)),
-    ]
+def _groups(area: Area) -> Index:
+    """Return the mixture of every row: rows of one kind that are alike mix with less loss."""
     group, total = [], 0
-    for values, most in zip(rank, (12, 4, 1, 6, 1), strict=True):
-        count = min(most, len(values))
+    for part in area.parts:
+        count = min(part.mixes_count, len(part.alike))
         if count:
-            order = np.argsort(np.argsort(values, kind="stable"), kind="stable")
-            group.append(total + order * count // len(values))
+            order = np.argsort(np.argsort(part.alike, kind="stable"), kind="stable")
+            group.append(total + order * count // len(part.alike))
             total += count
     return np.concatenate(group)
 
@@ -297,7 +218,7 @@ def _groups(area: Area, homes: Homes) -> Index:
 def _score(area: Area, found: Coordination, proof: Answer, mix: Schedule, play: Play | None) -> Bound:
     """Welfare bound, the value of each kind at the best price, the load of the mix, and what the mix earns when played."""
     top = -dual_value(proof, area.supply, found.price_per_kwh) - area.credit_usd
-    value = {name: -float(proof.bound_usd[rows].sum()) for name, rows in zip(KINDS, area.kind, strict=True)}
+    value = {name: -float(proof.bound_usd[rows].sum()) for name, rows in zip(area.kinds, area.slices, strict=True)}
     value["fixed load"] = -float(np.sum(found.price_per_kwh * area.supply.base_kw)) / BLOCKS_H
     value["limit and trade"] = top - sum(value.values())
     feasible = np.nan if play is None else play(mix)
@@ -305,10 +226,8 @@ def _score(area: Area, found: Coordination, proof: Answer, mix: Schedule, play: 
 
 
 def mixed(area: Area, found: Coordination) -> Schedule:
-    """Return the best mix of all answers heard; batteries mix the energy they store."""
-    gain = np.ones((len(found.group), 1))
-    gain[area.kind[BATTERY]] = area.batteries.gain_in[:, :1]
-    out = np.ones_like(gain)
-    out[area.kind[BATTERY]] = area.batteries.gain_out[:, :1]
+    """Return the best mix of all answers heard; what stores energy both ways mixes the energy stored."""
+    gain = np.concatenate([part.gain_in for part in area.parts])[:, None]
+    out = np.concatenate([part.gain_out for part in area.parts])[:, None]
     p_kw = recover(found, gain, out)
-    return Schedule(*(p_kw[rows] for rows in area.kind))
+    return tuple(p_kw[rows] for rows in area.slices)

@@ -31,7 +31,6 @@ from gridagora.run.site import site
 from gridagora.scenario.build import Scene
 
 FIRST_FLAT_PER_KWH = 0.072  # of the run that finds the flat rate; thermostats do not hear it
-BATTERY, PANELS = 2, 4  # rows of `Track.kind_kw`
 BELOW_ZERO = (
     "homes export more than they take, and at net metering only a rate below zero earns the cost: they are paid to consume; "
     "set [tariff] credit_per_kwh for a credit of its own"
@@ -231,8 +230,8 @@ def on_network(scene: Scene, factors: Factors, market: Any, ran: Ran, outcome: O
 
 def _with_reactive(scene: Scene, factors: Factors, market: Any, ran: Ran, outcome: Outcome) -> Outcome:
     """Return the outcome with its power flow and the reactive energy that the scenario asks for."""
-    battery_kw, panels_kw = ran.track.kind_kw[BATTERY].T, ran.track.kind_kw[PANELS].T
-    alone = network(scene, factors, outcome, battery_kw + panels_kw)
+    inverter_kw = reactive.inverter_kw(ran.fleet, ran.track.kind_kw)
+    alone = network(scene, factors, outcome, inverter_kw)
     keys = scene.scenario.reactive
     if keys.power_factor is None:
         return outcome._replace(network=alone)
@@ -241,7 +240,7 @@ def _with_reactive(scene: Scene, factors: Factors, market: Any, ran: Ran, outcom
     n, t = outcome.home_kw.shape
     clears = Commodity.Q in market.rules.commodities
     given = reactive.provide(
-        reactive.equipped(scene.homes, -panels_kw, battery_kw) if clears else reactive.unequipped(n, t),
+        reactive.equipped(ran.fleet, ran.track.kind_kw) if clears else reactive.unequipped(n, t),
         alone.source_kw,
         alone.source_kvar,
         outcome.price_per_kwh,
@@ -249,7 +248,7 @@ def _with_reactive(scene: Scene, factors: Factors, market: Any, ran: Ran, outcom
         scene.start_s,
         outcome.dt_h,
     )
-    seen = network(scene, factors, outcome, battery_kw + panels_kw, given) if clears else alone
+    seen = network(scene, factors, outcome, inverter_kw, given) if clears else alone
     return reactive.joined(outcome._replace(network=seen), given)
 
 
@@ -286,12 +285,11 @@ def yardstick(scene: Scene, study: Study) -> Bound:
         delivery_per_kwh=w.delivery_per_kwh,
         export_credit_per_kwh=w.export_credit_per_kwh,
         over_per_kwh=w.over_per_kwh,
-        comfort_per_k2_h=study.comfort_per_k2_h,
     )
     return bound(
-        scene.homes,
+        fleet,
+        scene.homes.load_kw,
         scene.prices,
-        fleet.hvac.best_degc,
         hours=24 * study.days,
         limit_kw=w.limit_kw,
         other_kw=study.other_kw,

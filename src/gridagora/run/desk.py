@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gridagora.core.device import Window
 from gridagora.core.outcome import Trades
 from gridagora.core.parties import Parties, run_parties
 from gridagora.core.ports import Market, Strategy
@@ -51,17 +52,14 @@ class Study(NamedTuple):
 class Track(NamedTuple):
     """What a run recorded: power by kind and what homes felt, by interval (t, n); prices and commitments (t,)."""
 
-    kind_kw: Col  # (5, t, n) hvac, water heater, battery, car, panels (negative)
-    t_air_degc: Col  # (t, n)
+    kind_kw: Col  # (g, t, n) of every group of the fleet, in its order
+    series: dict[str, Col]  # (t, r) what groups tell of their rows, by name
     price_per_kwh: Col  # (t,)
     credit_per_kwh: Col  # (t,) for what leaves a home
     place_per_kwh: Col  # (m, t) price at every place; no rows where all homes see one price
     award_kw: Col  # (t, n) what a home was awarded, nan where nothing is
     import_per_kwh: Col  # (t, 1) what meters are charged, (t, n) where every home pays the price of its own transactions
     export_per_kwh: Col  # likewise, what they are credited
-    starts: Col  # (n,)
-    short_k_h: Col  # (n,)
-    short_k2_h: Col  # (n,)
     worst: Col  # (2,) largest energy imbalance [kWh], largest plan gap, nan where none is certified
 
 
@@ -140,17 +138,14 @@ def opened(market: Market[Any], study: Study) -> Desk:
     pricing = market.rules.pricing
     places = len(study.site.high_kw) if study.site is not None and pricing is Pricing.BY_PLACE else 0
     track = Track(
-        np.zeros((5, t, n)),
-        np.zeros((t, n)),
+        np.zeros((len(fleet.groups), t, n)),
+        {name: np.zeros((t, len(group.home))) for group in fleet.groups for name in group.about.series},
         np.zeros(t),
         np.zeros(t),
         np.zeros((places, t)),
         np.full((t, n), np.nan),
         np.zeros((t, n if pricing in OWN_PRICE else 1)),
         np.zeros((t, n if pricing in OWN_PRICE else 1)),
-        np.zeros(n),
-        np.zeros(n),
-        np.zeros(n),
         np.array([0.0, np.nan]),
     )
     load_kw = homes.load_kw.T.copy()
@@ -166,9 +161,9 @@ def opened(market: Market[Any], study: Study) -> Desk:
         wholesale,
         track,
         first,
-        load_kw[0] - homes.pv_kw[:, 0],
-        prosumers(homes),
-        starts.wait(fleet, n, study.start_spread_min, study.wholesale.seed),
+        load_kw[0] + homes_at.unvalued_kw(fleet, homes_at.beliefs(fleet, 0, 1, 0.0)[0], Window(0, 1), np.zeros(1))[:, 0],
+        homes_at.prosumers(fleet),
+        starts.wait(fleet, study.start_spread_min, study.wholesale.seed),
     )
 
 
@@ -193,10 +188,3 @@ def home_kw(track: Track, study: Study) -> Col:
     """Return the net power of every home, shape (n, t) [kW]."""
     hours = DAY_H * study.days
     return np.repeat(study.homes.load_kw[:, :hours], round(1 / study.dt_h), axis=1) + track.kind_kw.transpose(0, 2, 1).sum(0)
-
-
-def prosumers(homes: Homes) -> Flag:
-    """Return which homes are prosumers, shape (n,): they have PV, a battery or a car."""
-    has: Flag = (homes.pv_kw.max(1) > 0) | (homes.battery_kwh > 0)
-    has[homes.ev_home] = True
-    return has

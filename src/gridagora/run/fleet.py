@@ -1,68 +1,57 @@
-"""Every resource of a scene with its true state: beliefs for a plan, curves for an interval, and the step of the physics."""
+"""Every device of a scene, by group: beliefs for a plan, curves for an interval, and the step of the physics."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.core.tables import Col, Homes, Index
-from gridagora.devices import battery, ev, hvac, pv, water_heater
+from gridagora.core.device import Beside, DeviceKind, GroupBelief, Moment, Setting, Turn, Window, total_by_home
+from gridagora.core.errors import PartError
+from gridagora.core.ports import DeviceGroup
+from gridagora.core.registry import find, names
+from gridagora.core.tables import Col, Flag, Homes, Index
 from gridagora.kernels.curve import Curves
-from gridagora.kernels.fleet import ACCOUNT, CONTINUOUS, PRIORITY, THERMOSTAT, Control, Houses, HouseStep, Tanks, TankStep, houses
 from gridagora.kernels.tender import bid
 from gridagora.kernels.value import Slopes, Stores, slopes
 
-MASS_ABOVE_AIR_K = 0.5  # the run starts at the set point, the mass a little warmer (theory 1.8)
 THREADS = 2
-WHOLE_KW = 1e-6  # panels within this of all or nothing are not curtailed in part: awards come in whole microwatts
 REST_MIN = 3  # compressor timers commonly keep a unit as it is for three to five minutes
-RULES = {"thermostat": THERMOSTAT, "account": ACCOUNT, "continuous": CONTINUOUS, "priority": PRIORITY}
+
+Rows = tuple[Index, ...]  # of each group, those that take part
 
 
-@dataclass
+@dataclass(frozen=True)
 class Fleet:
-    """Device tables and their state; the arrays of the state are changed by `step`."""
+    """The groups of a run, in the order of their kinds; a step changes their state in place."""
 
-    hvac: hvac.Hvac
-    tank: water_heater.WaterHeater
-    battery: battery.Battery
-    ev: ev.Ev
-    pv: pv.Pv
-    houses: Houses
-    tanks: Tanks
-    battery_kwh: Col
-    ev_kwh: Col
-    rule: int
+    groups: tuple[DeviceGroup, ...]
+    homes: int
     dt_h: float
-    draws_known: bool
-    following_pv: np.ndarray  # (b,) batteries whose home has PV
-    control: Control
 
-
-Specs = tuple[Stores, Stores, Stores, Stores, Stores]  # houses, tanks, batteries, cars, panels
+    def of_kind(self, kind: str) -> DeviceGroup:
+        """Return the group of a kind; raises KeyError where no home owns such a device."""
+        return {group.about.kind: group for group in self.groups}[kind]
 
 
 class Plan(NamedTuple):
-    """Values of stored energy of an hour, by kind, the sessions they hold for, and the price path they were found against."""
+    """Values of stored energy of an hour by group, the rows they hold for, and the price path they were found against."""
 
-    values: tuple[Slopes, Slopes, Slopes, Slopes]
-    sessions: Index
+    values: tuple[Slopes | None, ...]
+    rows: Rows
     price_per_kwh: Col  # (h,), or (n, h) where every home has its own
 
 
 class Delivered(NamedTuple):
-    """Metered outcome of one interval: power by kind (n,) [kW] at the home, and what its devices felt."""
+    """Metered outcome of one interval.
 
-    hvac_kw: Col
-    water_heater_kw: Col
-    battery_kw: Col
-    ev_kw: Col
-    pv_kw: Col  # negative: what panels give
-    t_air_degc: Col
-    starts: Index
-    short_k_h: Col
-    short_k2_h: Col
-    balance_kwh: float  # largest violation of the energy balance of any store in the interval
+    `kind_kw` (g, n) is the power of every group in every home, `series` what groups tell of their rows by name, `balance_kwh` the
+    largest violation of the energy balance of any store.
+    """
+
+    kind_kw: Col
+    series: Mapping[str, Col]
+    balance_kwh: float
 
 
 def of(
@@ -77,87 +66,95 @@ def of(
     rest_min: int = REST_MIN,
 ) -> Fleet:
     """Return the fleet of a scene at the start of a run; an on/off unit that was switched rests for `rest_min` minutes."""
-    units = hvac.of(homes, comfort_per_k2_h, reference_per_kwh, dt_h)
-    tanks = water_heater.of(homes, local_hour, short_h=dt_h)
-    packs = battery.of(homes, short_h=dt_h)
-    cars = ev.of(homes, short_h=dt_h)
-    air = homes.t_set_degc[:, 0]
-    mass = air + np.where(homes.heating[:, 0], -MASS_ABOVE_AIR_K, MASS_ABOVE_AIR_K)
-    return Fleet(
-        units,
-        tanks,
-        packs,
-        cars,
-        pv.of(homes),
-        houses(air, mass),
-        water_heater.start(tanks),
-        battery.start(packs),
-        np.zeros(len(cars.home)),
-        RULES[rule],
-        dt_h,
-        draws_known,
-        homes.pv_kw.max(1)[packs.home] > 0,
-        Control(hold_min=rest_min),
+    setting = Setting(homes, local_hour, dt_h, comfort_per_k2_h, reference_per_kwh, rule, rest_min, draws_known)
+    made = [find("device", name).of(setting) for name in names("device")]
+    groups = sorted((group for group in made if group is not None), key=lambda group: (group.about.rank, group.about.kind))
+    return Fleet(tuple(groups), len(homes.home_id), dt_h)
+
+
+def kinds(fleet: Fleet) -> tuple[DeviceKind, ...]:
+    """Return what the groups of a fleet are, in their order."""
+    return tuple(group.about for group in fleet.groups)
+
+
+def prosumers(fleet: Fleet) -> Flag:
+    """Return which homes own a device that makes a prosumer, shape (n,)."""
+    own = np.zeros(fleet.homes, dtype=np.bool_)
+    for group in fleet.groups:
+        own[group.home] |= group.about.is_prosumer
+    return own
+
+
+def prosumer_homes(homes: Homes) -> Flag:
+    """Return the same of homes that no run has yet."""
+    hours = np.zeros(homes.load_kw.shape[1], dtype=np.int64)
+    return prosumers(of(homes, hours, 1.0, 1.0, 1.0, rule="continuous", draws_known=True))
+
+
+def beliefs(fleet: Fleet, hour: int, hours: int, value_per_kwh: float) -> tuple[tuple[GroupBelief, ...], Rows]:
+    """Return what every group believes of the window, and the rows that take part in its first hour."""
+    found = tuple(group.believe(Window(hour, hours, value_per_kwh)) for group in fleet.groups)
+    return found, tuple(each.rows for each in found)
+
+
+def told(believed: Sequence[GroupBelief]) -> tuple[Stores, ...]:
+    """Return beliefs as an operator is told them: the mean of the likely draws stands for the draws."""
+    return tuple(
+        each.stores if each.draws is None else each.stores._replace(inflow=each.stores.inflow + each.draws.mean(1))
+        for each in believed
     )
 
 
-def beliefs(fleet: Fleet, hour: int, hours: int, value_per_kwh: float) -> tuple[Specs, Index]:
-    """Return what every resource believes of the window, and the sessions plugged in within its first hour."""
-    now_s = 3600.0 * hour
-    sessions = ev.active(fleet.ev, fleet.ev_kwh, now_s, 3600.0)
-    cars = ev.take(fleet.ev, sessions)
-    return (
-        hvac.spec(fleet.hvac, fleet.houses, hour, hours, value_per_kwh),
-        water_heater.spec(fleet.tank, fleet.tanks, hour, hours, value_per_kwh, known_draws=fleet.draws_known),
-        battery.spec(fleet.battery, fleet.battery_kwh, hours, value_per_kwh),
-        ev.spec(cars, fleet.ev_kwh[sessions], now_s, hours),
-        pv.spec(fleet.pv, hour, hours),
-    ), sessions
-
-
-def told(fleet: Fleet, specs: Specs, hour: int, hours: int) -> tuple[Stores, ...]:
-    """Return the specs as an operator is told them: the mean of the likely draws stands for the draws."""
-    if fleet.draws_known:
-        return specs
-    mean = water_heater.draws(fleet.tank, hour, hours).mean(1)
-    return specs[0], specs[1]._replace(inflow=specs[1].inflow + mean), *specs[2:]
-
-
-def plan(fleet: Fleet, specs: Specs, sessions: Index, price_per_kwh: Col, hour: int) -> Plan:
+def plan(fleet: Fleet, believed: Sequence[GroupBelief], price_per_kwh: Col) -> Plan:
     """Return the value of stored energy at the start and the end of the hour, against a price path (h,) or (n, h) [$/kWh]."""
-    likely = None if fleet.draws_known else water_heater.draws(fleet.tank, hour, price_per_kwh.shape[-1])
-    house, tank, pack, car, _ = specs  # panels store nothing
-    own = homes_of(fleet, sessions) if price_per_kwh.ndim > 1 else (None,) * 5
-    return Plan(
-        (
-            slopes(house, price_per_kwh, row=own[0], threads=THREADS),
-            slopes(tank, price_per_kwh, row=own[1], draws=likely, threads=THREADS),
-            slopes(pack, price_per_kwh, row=own[2]),
-            slopes(car, price_per_kwh, row=own[3]),
-        ),
-        sessions,
-        price_per_kwh,
-    )
+    rows = tuple(each.rows for each in believed)
+    own: Sequence[Index | None] = homes_of(fleet, rows) if price_per_kwh.ndim > 1 else (None,) * len(believed)
+    values = [
+        slopes(each.stores, price_per_kwh, row=row, draws=each.draws, threads=THREADS) if group.about.is_valued else None
+        for group, each, row in zip(fleet.groups, believed, own, strict=True)
+    ]
+    return Plan(tuple(values), rows, price_per_kwh)
+
+
+def unvalued_kw(fleet: Fleet, believed: Sequence[GroupBelief], window: Window, price_per_kwh: Col) -> Col:
+    """Return what devices that no plan values take of every home at a price path (h,), shape (n, h) [kW]."""
+    taken = np.zeros((fleet.homes, len(price_per_kwh)))
+    for group, each in zip(fleet.groups, believed, strict=True):
+        if not group.about.is_valued:
+            np.add.at(taken, group.home[each.rows], group.planned_kw(window, price_per_kwh))
+    return taken
+
+
+def valued(fleet: Fleet, specs: Sequence[Stores], home: Sequence[Index]) -> tuple[tuple[Stores, ...], tuple[Index, ...]]:
+    """Return beliefs and homes of the groups that a plan values."""
+    kept = [row for row, group in enumerate(fleet.groups) if group.about.is_valued]
+    return tuple(specs[row] for row in kept), tuple(home[row] for row in kept)
 
 
 def tender(fleet: Fleet, found: Plan, hour: int, share: float, now_s: float) -> Curves:
-    """Return the curve of every resource for the next interval, which ends at `share` of the hour."""
-    parts = (
-        hvac.spec_now(fleet.hvac, fleet.houses, hour),
-        water_heater.spec_now(fleet.tank, fleet.tanks, hour, share=share, known_draws=fleet.draws_known),
-        battery.spec_now(fleet.battery, fleet.battery_kwh),
-        ev.spec_now(fleet.ev, fleet.ev_kwh, now_s, found.sessions),
-    )
-    rows = [*(bid(spec, value, share) for spec, value in zip(parts, found.values, strict=True)), pv.tender(fleet.pv, hour)]
-    starts = np.cumsum([0, *(len(r.p_kw) for r in rows)])
-    offset = np.concatenate([[0], *(r.offset[1:] + at for r, at in zip(rows, starts[:-1], strict=True))])
-    return Curves(offset, np.concatenate([r.p_kw for r in rows]), np.concatenate([r.price_per_kwh for r in rows]))
+    """Return the curve of every device for the next interval, which ends at `share` of the hour."""
+    now = Moment(hour, now_s, fleet.dt_h, share)
+    curves = []
+    for group, rows, value in zip(fleet.groups, found.rows, found.values, strict=True):
+        offered = group.tender(now, rows)
+        if isinstance(offered, Curves):
+            curves.append(offered)
+        elif value is not None:
+            curves.append(bid(offered, value, share))
+        else:
+            kind = group.about.kind
+            raise PartError(
+                f"device '{kind}' tenders stores, but no plan values it: return curves, or set is_valued in its class"
+            )
+    starts = np.cumsum([0, *(len(r.p_kw) for r in curves)])
+    offset = np.concatenate([[0], *(r.offset[1:] + at for r, at in zip(curves, starts[:-1], strict=True))])
+    return Curves(offset, np.concatenate([r.p_kw for r in curves]), np.concatenate([r.price_per_kwh for r in curves]))
 
 
 def step(
     fleet: Fleet,
     p_kw: Col | None,
-    sessions: Index,
+    rows: Rows,
     hour: int,
     now_s: float,
     load_kw: Col,
@@ -170,107 +167,65 @@ def step(
     Parameters
     ----------
     p_kw
-        Power of every resource in the order of `tender` [kW], or None where every device follows its own switch.
+        Power of every device in the order of `tender` [kW], or None where every device follows its own switch.
     load_kw
-        Load of every home without its devices, shape (n,) [kW]; a battery without orders follows it less what panels give.
+        Load of every home without its devices, shape (n,) [kW].
     way
         Which way each home means to trade, (n,), where export earns less than import costs: 1, -1, or 0 for nothing crosses.
-        Its battery then makes up for on/off units, so that the meter never turns the other way while it can help it.
+        What steps last then makes up for on/off units, so that the meter never turns the other way while it can help it.
     curtails
-        Whether panels follow their order; if not they give all they can, as under a tariff that does not know the hour.
+        Whether generation follows its order; if not it gives all it can, as under a tariff that does not know the hour.
     """
-    n, minutes = len(fleet.hvac.home), round(60 * fleet.dt_h)
-    before = stored_kwh(fleet)
-    free = p_kw is None
-    units, tanks, packs = len(fleet.hvac.home), len(fleet.tank.home), len(fleet.battery.home)
-    cars = len(sessions)
-    asked = np.zeros(units + tanks + packs + cars + len(fleet.pv.home)) if p_kw is None else p_kw
-    unit_kw, tank_kw, pack_kw, car_kw, panel_kw = np.split(asked, np.cumsum([units, tanks, packs, cars]))
-    house = hvac.step(
-        fleet.hvac,
-        fleet.houses,
-        hvac.hours_now(fleet.hvac, hour, not free),
-        unit_kw,
-        THERMOSTAT if free else fleet.rule,
-        fleet.control,
-        minutes=minutes,
-    )
-    water = water_heater.step(fleet.tank, fleet.tanks, hour, tank_kw, THERMOSTAT if free else CONTINUOUS, minutes)
-    target = ev.plug_in_and_charge(fleet.ev, fleet.ev_kwh) if free else np.zeros(len(fleet.ev.home))
-    if not free:
-        target[sessions] = car_kw
-    charged = ev.step(fleet.ev, fleet.ev_kwh, now_s, target, fleet.dt_h)
-    home_kw = {
-        "hvac": house.e_kwh / fleet.dt_h,
-        "tank": spread(water.e_kwh / fleet.dt_h, fleet.tank.home, n),
-        "ev": spread(charged, fleet.ev.home, n),
-    }
-    made = pv.step(fleet.pv, hour, panel_kw if curtails and not free else None)
-    if curtails and not free:
-        drawn = home_kw["hvac"] + home_kw["tank"] + home_kw["ev"]
-        planned = unit_kw + spread(tank_kw, fleet.tank.home, n) + spread(car_kw, fleet.ev.home[sessions], n)
-        held = pv.step(fleet.pv, hour, panel_kw + (planned - drawn)[fleet.pv.home])
-        partly = (made < -WHOLE_KW) & (made > pv.step(fleet.pv, hour) + WHOLE_KW)
-        made = np.where(partly, held, made)  # an inverter that is curtailed in part holds what the meter was to read
-    home_kw["pv"] = spread(made, fleet.pv.home, n)
-    cover = -(load_kw + sum(home_kw.values()))[fleet.battery.home]
-    if free:
-        pack_kw = np.where(fleet.following_pv, cover, 0.0)
-    elif way is not None:
-        own = way[fleet.battery.home]
-        pack_kw = np.where(own > 0, np.maximum(pack_kw, cover), np.where(own < 0, np.minimum(pack_kw, cover), cover))
-    stored = battery.step(fleet.battery, fleet.battery_kwh, pack_kw, fleet.dt_h)
-    return Delivered(
-        home_kw["hvac"],
-        home_kw["tank"],
-        spread(stored, fleet.battery.home, n),
-        home_kw["ev"],
-        home_kw["pv"],
-        house.t_air_degc,
-        house.starts * (fleet.hvac.rated_kw[:, hour] > 0),
-        spread(water.short_k_h, fleet.tank.home, n),
-        spread(water.short_k2_h, fleet.tank.home, n),
-        _balance_kwh(fleet, before, house, water, stored, charged, hour),
-    )
+    if p_kw is None:
+        return step_groups(fleet, (None,) * len(fleet.groups), hour, now_s, load_kw, way, curtails=curtails)
+    asked = []
+    for group, own, power in zip(fleet.groups, rows, np.split(p_kw, np.cumsum([len(own) for own in rows])[:-1]), strict=True):
+        orders = np.zeros(len(group.home))
+        orders[own] = power
+        asked.append(orders)
+    return step_groups(fleet, asked, hour, now_s, load_kw, way, curtails=curtails)
 
 
-def stored_kwh(fleet: Fleet) -> tuple[Col, Col, Col, Col]:
-    """Return the energy in houses (heat above 0 degC), tanks, batteries and cars, as new arrays [kWh]."""
-    h, a = fleet.hvac, fleet.houses
-    house = h.ca_kwh_k * a.t_air_degc + h.cm_kwh_k * a.t_mass_degc
-    return house, fleet.tank.cap_kwh_k * fleet.tanks.t_tank_degc, fleet.battery_kwh.copy(), fleet.ev_kwh.copy()
+def step_groups(
+    fleet: Fleet,
+    asked_kw: Sequence[Col | None],
+    hour: int,
+    now_s: float,
+    load_kw: Col,
+    way: Index | None = None,
+    *,
+    curtails: bool = True,
+) -> Delivered:
+    """Step one interval by the orders of all rows of every group [kW]; the rest as in `step`."""
+    n, now = fleet.homes, Moment(hour, now_s, fleet.dt_h, 1.0)
+    kind_kw, balance_kwh = np.zeros((len(fleet.groups), n)), 0.0
+    series: dict[str, Col] = {}
+    drawn, ordered = np.zeros(n), np.zeros(n)
+    for turn in Turn:
+        beside = Beside(load_kw + drawn, ordered - drawn, way, curtails)
+        for row, (group, orders) in enumerate(zip(fleet.groups, asked_kw, strict=True)):
+            if group.about.turn != turn:
+                continue
+            before = group.stored_kwh()
+            got = group.step(orders, now, beside)
+            kind_kw[row] = total_by_home(got.p_kw, group.home, n)
+            drawn = drawn + kind_kw[row]
+            ordered = ordered + (0.0 if orders is None else total_by_home(orders, group.home, n))
+            series |= got.series
+            balance_kwh = max(balance_kwh, float(np.abs(group.stored_kwh() - before - got.stored_kwh).max(initial=0.0)))
+    return Delivered(kind_kw, series, balance_kwh)
 
 
-def _balance_kwh(
-    fleet: Fleet, before: tuple[Col, Col, Col, Col], house: HouseStep, water: TankStep, pack_kw: Col, car_kw: Col, hour: int
-) -> float:
-    """Largest |energy stored - energy in + energy out| of any resource over the interval just stepped [kWh]."""
-    h, tank, dt = fleet.hvac, fleet.tank, fleet.dt_h
-    heat = h.unit_kw[:, hour] / np.where(h.rated_kw[:, hour] > 0, h.rated_kw[:, hour], 1.0)
-    drift = (h.q_air_kw + h.q_mass_kw)[:, hour] * dt - h.ua_kw_k * house.t_air_degc * dt
-    lost = (tank.draw_kw[:, hour] + tank.ua_kw_k * (water.t_mean_degc - tank.control.t_room_degc)) * dt
-    eta = fleet.battery.efficiency
-    gained = (
-        drift + heat * house.e_kwh,
-        water.e_kwh - lost,
-        np.where(pack_kw > 0, pack_kw * eta, pack_kw / eta) * dt,
-        car_kw * fleet.ev.efficiency * dt,
-    )
-    return max(
-        float(np.abs(now - old - gain).max(initial=0.0)) for now, old, gain in zip(stored_kwh(fleet), before, gained, strict=True)
-    )
+def meter_kw(load_kw: Col, got: Delivered) -> Col:
+    """Return the power of every home, shape (n,) [kW]: its load and its devices."""
+    return np.asarray(sum(got.kind_kw, load_kw))
 
 
-def owners(fleet: Fleet, sessions: Index) -> Index:
-    """Return the home of every resource, in the order of `tender`."""
-    return np.concatenate(homes_of(fleet, sessions))
+def owners(fleet: Fleet, rows: Rows) -> Index:
+    """Return the home of every device, in the order of `tender`."""
+    return np.concatenate(homes_of(fleet, rows))
 
 
-def homes_of(fleet: Fleet, sessions: Index) -> tuple[Index, Index, Index, Index, Index]:
-    """Return the home of every resource, by kind."""
-    return fleet.hvac.home, fleet.tank.home, fleet.battery.home, fleet.ev.home[sessions], fleet.pv.home
-
-
-def spread(values: Col, home: Index, n: int) -> Col:
-    """Return values by home, shape (n,)."""
-    return np.bincount(home, values, n)
+def homes_of(fleet: Fleet, rows: Rows) -> tuple[Index, ...]:
+    """Return the home of every device, by group."""
+    return tuple(group.home[own] for group, own in zip(fleet.groups, rows, strict=True))

@@ -21,7 +21,7 @@ KEPT = frozenset({"points", "draws", "study", "losses", "claims"})  # of studies
 FORMAT = 1  # of a result folder; another number where names or meaning of what it holds change
 LISTED = re.compile(r"scenario\.toml|summary\.json|tables/\w+\.parquet")
 CHANGED = "It was changed after the run; run the scenario again."
-COLUMNS = ("start_s", "load_kw", "committed_kw", "price_per_kwh", "hvac_kw", "battery_kw", "ev_kw")
+COLUMNS = ("start_s", "load_kw", "committed_kw", "price_per_kwh")
 
 
 def draft_of(folder: Path) -> Path:
@@ -59,6 +59,7 @@ def keep(outcome: Outcome, draft: Path) -> None:
     """Write what a finished design did at once, so that a later failure loses nothing."""
     (draft / "finished").mkdir(parents=True, exist_ok=True)
     columns = {name: getattr(outcome, name) for name in COLUMNS}
+    columns |= {f"{kind}_kw": power for kind, power in outcome.device_kw.items()}
     pd.DataFrame(columns).to_parquet(draft / "finished" / f"{outcome.name}.parquet", index=False)
 
 

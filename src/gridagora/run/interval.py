@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from gridagora.core.agents import refuse
+from gridagora.core.device import total_by_home
 from gridagora.core.exchange import Quotes, Status, Tenders, Transactions
 from gridagora.core.rules import Bidder, Pricing
 from gridagora.core.session import Behind, Clearing, GateOpen, Opening, drive
@@ -25,7 +26,7 @@ NO_CURVES = Curves(np.zeros(1, np.int64), np.zeros(0), np.zeros(0))
 def run_hour(desk: Desk, hour: int, plan: homes_at.Plan | None) -> None:
     """Clear and deliver the intervals of one hour."""
     fleet, load_kw, per = desk.fleet, desk.load_kw[hour], round(1 / desk.study.dt_h)
-    sessions = np.zeros(0, np.int64) if plan is None else plan.sessions
+    sessions = () if plan is None else plan.rows
     owner = np.arange(len(load_kw)) if plan is None else homes_at.owners(fleet, sessions)
     for m in range(per):
         i, now_s = hour * per + m, 3600.0 * (hour + m * desk.study.dt_h)
@@ -40,10 +41,10 @@ def run_hour(desk: Desk, hour: int, plan: homes_at.Plan | None) -> None:
             dearest = np.broadcast_to(plan.price_per_kwh, (len(load_kw), plan.price_per_kwh.shape[-1])).max(1)
             power = starts.hold(desk.wait, power, curves, owner, sessions, dearest, desk.study.dt_h)
         got = homes_at.step(fleet, power, sessions, hour, now_s, load_kw, way, curtails=not desk.rules.is_tariff)
-        desk.metered_kw = load_kw + got.hvac_kw + got.water_heater_kw + got.battery_kw + got.ev_kw + got.pv_kw
+        desk.metered_kw = homes_at.meter_kw(load_kw, got)
         record(desk, i, got)
         if power is not None and desk.bidder is Bidder.DEVICE:
-            desk.track.award_kw[i] = load_kw + homes_at.spread(power, owner, len(load_kw))
+            desk.track.award_kw[i] = load_kw + total_by_home(power, owner, len(load_kw))
 
 
 def _clear(desk: Desk, i: int, inner: Behind) -> Clearing:
@@ -116,9 +117,7 @@ def _known(desk: Desk, awarded: Transactions, sent: Tenders) -> Transactions:
 def record(desk: Desk, i: int, got: homes_at.Delivered) -> None:
     """Write what interval i delivered to the track of the run."""
     track = desk.track
-    for kind, power in enumerate((got.hvac_kw, got.water_heater_kw, got.battery_kw, got.ev_kw, got.pv_kw)):
-        track.kind_kw[kind, i] = power
-    track.t_air_degc[i] = got.t_air_degc
+    track.kind_kw[:, i] = got.kind_kw
+    for name, values in got.series.items():
+        track.series[name][i] = values
     track.worst[0] = max(track.worst[0], got.balance_kwh)
-    for total, part in ((track.starts, got.starts), (track.short_k_h, got.short_k_h), (track.short_k2_h, got.short_k2_h)):
-        np.add(total, part, out=total)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.core import reactive as market
+from gridagora.core.device import total_by_home
 from gridagora.core.errors import InputError, PartError
 from gridagora.core.exchange import Quotes, Tenders, count_bytes, count_messages, quote, sum_kw, tender
 from gridagora.core.ledger import Ledger, bill_usd, book, join, paid_uusd
@@ -16,7 +17,8 @@ from gridagora.core.parties import Parties, Role, row_of, rows_of
 from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
 from gridagora.core.reactive import Inverters, Reactive
 from gridagora.core.session import Traffic
-from gridagora.core.tables import Col, Homes, Index
+from gridagora.core.tables import Col, Index
+from gridagora.run.fleet import Fleet
 
 ITEM = "reactive energy"
 LOSS_ITEM = "inverter loss"
@@ -24,12 +26,10 @@ ELSEWHERE_ITEM = "reactive energy from elsewhere"
 
 
 class Fitted(NamedTuple):
-    """The inverters of n homes. Ratings (n,) are 0 where a home has none; powers (n, t) are at their AC side, either sign."""
+    """The inverters of n homes by k kinds: ratings (k, n), 0 where a home has none; powers (k, n, t), either sign."""
 
-    pv_kva: Col
-    pv_kw: Col
-    battery_kva: Col
-    battery_kw: Col
+    rated_kva: Col
+    p_kw: Col
 
 
 class Terms(NamedTuple):
@@ -97,7 +97,7 @@ def provide(
     problems = market.check(*terms)
     if problems:
         raise InputError(problems)
-    n = len(fitted.pv_kva)
+    n = fitted.rated_kva.shape[1]
     table, p_kw = inverters(fitted, loss_share)
     q_max = market.capability(table, p_kw)
     needed = market.need(_total(boundary_kw), _total(demand_kvar), terms.power_factor)
@@ -122,25 +122,30 @@ def provide(
     )
 
 
-def equipped(homes: Homes, pv_kw: Col, battery_kw: Col) -> Fitted:
-    """Return the inverters of homes, each rated for what it must carry: panels for their largest output, batteries as stated.
+def equipped(fleet: Fleet, kind_kw: Col) -> Fitted:
+    """Return the inverters of homes, each rated for what it must carry.
 
     Parameters
     ----------
-    homes
-        The population of the run.
-    pv_kw
-        Output of panels in the run, shape (n, t) [kW], not below zero.
-    battery_kw
-        Power of batteries in the run, shape (n, t) [kW], either sign.
+    fleet
+        The devices of the run.
+    kind_kw
+        Power of every group in every home over the run, shape (g, t, n) [kW].
     """
-    return Fitted(homes.pv_kw.max(axis=1), -pv_kw, homes.battery_kw, battery_kw)
+    own = [row for row, group in enumerate(fleet.groups) if group.about.has_inverter][::-1]
+    rated = [total_by_home(fleet.groups[row].rated_kva(), fleet.groups[row].home, fleet.homes) for row in own]
+    return Fitted(np.array(rated).reshape(len(own), fleet.homes), kind_kw[own].transpose(0, 2, 1))
+
+
+def inverter_kw(fleet: Fleet, kind_kw: Col) -> Col:
+    """Return the power of all inverters of every home over a run, shape (n, t) [kW]; the rest as in `equipped`."""
+    own = [row for row, group in enumerate(fleet.groups) if group.about.has_inverter]
+    return np.asarray(sum(kind_kw[own], np.zeros(kind_kw.shape[1:])).T)
 
 
 def unequipped(count: int, steps: int) -> Fitted:
     """Return homes whose inverters nobody asks: a design without the market buys its whole need elsewhere."""
-    none = np.zeros(count), np.zeros((count, steps))
-    return Fitted(*none, *none)
+    return Fitted(np.zeros((0, count)), np.zeros((0, count, steps)))
 
 
 def book_given(parties: Parties, product: Product, given: Provided, dt_h: float) -> Ledger:
@@ -193,15 +198,14 @@ def joined(outcome: Outcome, given: Provided) -> Outcome:
 
 
 def inverters(fitted: Fitted, loss_share: float = market.LOSS_SHARE) -> tuple[Inverters, Col]:
-    """Return the inverters of homes that have any, panels before batteries, and their active power, shape (rows, t) [kW]."""
-    sides = ((fitted.pv_kva, fitted.pv_kw), (fitted.battery_kva, fitted.battery_kw))
-    for name, (rating, p_kw) in zip(("panels", "batteries"), sides, strict=True):
-        if rating.shape != fitted.pv_kva.shape or p_kw.shape != (len(rating), fitted.pv_kw.shape[-1]):
-            raise PartError(f"{name}: got ratings {rating.shape} and powers {p_kw.shape}, expected (n,) and (n, t) of all homes")
-    panels, packs = (np.flatnonzero((rating != 0) | (p_kw != 0).any(axis=1)) for rating, p_kw in sides)
-    rating = np.concatenate([fitted.pv_kva[panels], fitted.battery_kva[packs]])
-    table = market.inverters(np.concatenate([panels, packs]), rating, loss_share)
-    return table, np.concatenate([fitted.pv_kw[panels], fitted.battery_kw[packs]])
+    """Return the inverters of homes that have any, kind by kind, and their active power, shape (rows, t) [kW]."""
+    rated, p_kw = fitted
+    if p_kw.shape[:2] != rated.shape:
+        raise PartError(
+            f"inverters: got ratings {rated.shape} and powers {p_kw.shape}, expected (k, n) and (k, n, t) of all homes"
+        )
+    kind, home = np.nonzero((rated != 0) | (p_kw != 0).any(axis=2))
+    return market.inverters(home, rated[kind, home], loss_share), p_kw[kind, home]
 
 
 def tables(

@@ -33,6 +33,7 @@ from gridagora.run.unranked import unranked
 FAMILIES = "EPVCDI"  # economics, power, voltage, comfort, delivery, information; what comes new after them
 WITHIN = {"P4": ("", "f", "w", "h", "p", "x")}  # rows of one number that the alphabet would part
 QUARTERS = 4
+HOME_ITEMS = ("comfort", "wear")  # costs of devices that the table of homes shows
 TARIFFS = ("flat", "flat_optimised", "tou")  # whose prices are set to earn what the baseline costs
 SAME_PER_KWH = 1e-9  # prices closer than this are one price
 PACKAGES = ("gridagora", "numpy", "scipy", "numba", "pandas", "pyarrow", "clarabel", "dss-python", "plotly")
@@ -201,13 +202,9 @@ def _intervals(_: Any, o: Outcome) -> pd.DataFrame:
             "credit_per_kwh",
             "wholesale_per_kwh",
             "fixed_kw",
-            "hvac_kw",
-            "water_heater_kw",
-            "battery_kw",
-            "ev_kw",
-            "pv_kw",
         )
     }
+    columns |= {f"{kind}_kw": 0.0 - kw if is_generation(kind) else kw for kind, kw in o.device_kw.items()}
     columns |= {
         "losses_kw": nan if net is None else net.losses_kw,
         "v_min_pu": nan if net is None else net.v_min_pu,
@@ -220,12 +217,18 @@ def _intervals(_: Any, o: Outcome) -> pd.DataFrame:
             "reactive_unmet_kvar": o.reactive.unmet_kvar,
             "reactive_price_per_kvarh": o.reactive.price_per_kvarh,
         }
-    columns |= {"limit_kw": o.limit_kw if math.isfinite(o.limit_kw) else np.nan, "comfort_dev_k": o.comfort_dev_k.mean(0)}
+    columns |= {"limit_kw": o.limit_kw if math.isfinite(o.limit_kw) else np.nan}
+    columns |= {name: values.mean(0) for name, values in o.series.items()}
     return pd.DataFrame(columns)
 
 
+def is_generation(kind: str) -> bool:
+    """Return whether tables show the power of a kind of device as generation."""
+    return bool(find("device", kind).about.is_generation)
+
+
 def _homes(scene: Any, o: Outcome) -> pd.DataFrame:
-    h, net, n = scene.homes, o.network, len(o.bill_usd)
+    h, net = scene.homes, o.network
     buses = scene.feeder.meter_bus[scene.home_meter]
     energy = o.home_kw.clip(min=0).sum(1) * o.dt_h
     return pd.DataFrame(
@@ -236,18 +239,12 @@ def _homes(scene: Any, o: Outcome) -> pd.DataFrame:
             "bill_usd": o.bill_usd,
             "energy_kwh": energy,
             "export_kwh": (-o.home_kw).clip(min=0).sum(1) * o.dt_h,
-            "discomfort_k_h": o.discomfort_k_h,
-            "comfort_usd": o.comfort_usd,
-            "wear_usd": o.wear_usd,
             "v_min_pu": np.nan if net is None else net.home_v_pu.min(1),
             "v_max_pu": np.nan if net is None else net.home_v_pu.max(1),
-            "ev_unmet_kwh": o.ev_unmet_kwh,
-            "hot_water_k_h": o.hot_water_k_h,
-            "hvac_starts": o.hvac_starts,
-            "pv": h.pv_kw.max(1) > 0,
-            "ev": np.isin(np.arange(n), h.ev_home),
-            "battery": h.battery_kwh > 0,
         }
+        | {f"{item}_usd": o.device_usd[item] for item in HOME_ITEMS}
+        | dict(o.felt)
+        | dict(o.owned)
         | _quality(h, o)
     )
 

@@ -23,10 +23,11 @@ from gridagora.run import folder as folders
 from gridagora.run import kept
 from gridagora.run.claims import Claim, claim
 from gridagora.run.compare import prepare
-from gridagora.run.desk import Study, prosumers
+from gridagora.run.desk import Study
+from gridagora.run.fleet import prosumer_homes
 from gridagora.run.points import Keys, Told, fingerprint, varied
 from gridagora.run.pool import each
-from gridagora.run.score import left_usd, score
+from gridagora.run.score import feel, left_usd, score
 from gridagora.run.simulate import simulate
 from gridagora.run.study import StudyResult, origin
 from gridagora.scenario import build, read
@@ -98,7 +99,7 @@ def bills(flat: Outcome) -> list[Bills]:
 def felt(outcome: Outcome, bill_usd: Col, left: Col, who: Flag, days: int) -> Felt:
     """Return what a run leads to under bills; `left` (n,) [$] is the worth of what stores hold at its end."""
     o = outcome
-    worth = (left - bill_usd - o.comfort_usd - o.wear_usd - o.hot_water_usd - o.ev_unmet_usd) / days
+    worth = (left - bill_usd - sum(o.device_usd.values())) / days
     energy = float(o.home_kw[~who].sum() * o.dt_h)
     peak = float(quarter_hours(o).max())
     return Felt(float(bill_usd[~who].sum()) / energy, float(worth[who].mean()), float(worth[~who].mean()), peak)
@@ -125,7 +126,7 @@ def measured(path: Path, overrides: Sequence[str], seed: int) -> list[dict[str, 
 
 def compared(scene: Scene, named: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Run a scene under its flat tariff and with prosumers as the retailer; return one row for each retailer of today."""
-    who = prosumers(scene.homes)
+    who = prosumer_homes(scene.homes)
     if who.all() or not who.any():
         where = f"homes, {', '.join(f'{name} {value}' for name, value in named.items())}"
         raise InputError([Problem(where, f"{who.sum()} prosumers of {len(who)} homes", "some homes of both kinds")])
@@ -150,7 +151,7 @@ def compared(scene: Scene, named: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _ran(scene: Scene, study: Study, design: str) -> tuple[Outcome, Col, float]:
     ran = simulate(scene.market(design), study)
     outcome = score(design, ran, study)
-    return outcome, left_usd(ran, study), outcome.leader_gain_share
+    return outcome, left_usd(feel(ran, study), ran, study), outcome.leader_gain_share
 
 
 def claims(

@@ -1,41 +1,41 @@
 """Starts that fall together: how many do in one interval, in words, and how homes that follow a posted price are staggered."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from gridagora.core.device import DeviceKind
 from gridagora.core.rng import stream
 from gridagora.core.tables import Col, Index
 from gridagora.kernels.behind import at_own
 from gridagora.kernels.curve import Curves
-from gridagora.run.fleet import Fleet
+from gridagora.run.fleet import Fleet, Rows
 
 TOGETHER = 0.5  # share of the power of a kind that rises within one interval, above which a warning says so
 FEWEST = 5  # homes with a kind: what fewer do is no crowd
 STANDS_KW = 1e-3  # a device that is asked for less stands still
-KINDS = ("heating and cooling", "water heaters", "batteries", "cars")  # first rows of `Track.kind_kw`
 
 
 class Wait(NamedTuple):
-    """How long a start of each home waits, (n,), and for how long each device has been asked to run [min].
+    """How long a start of each home waits, (n,), and for how long each device has been asked to run [min], by group.
 
-    Units, tanks and batteries are `fixed` devices, (f,); charging sessions (s,) come and go. `hold` writes both.
+    A kind that no plan values, such as panels, never waits: None stands for it. `hold` writes the minutes.
     """
 
     offset_min: Col
-    fixed_min: Col
-    session_min: Col
+    asked_min: tuple[Col | None, ...]
 
 
-def wait(fleet: Fleet, homes: int, spread_min: float, seed: int) -> Wait | None:
+def wait(fleet: Fleet, spread_min: float, seed: int) -> Wait | None:
     """Return offsets drawn evenly between nil and `spread_min` by the seed, one a home; None where nobody waits."""
     if spread_min == 0:
         return None
-    fixed = len(fleet.hvac.home) + len(fleet.tank.home) + len(fleet.battery.home)
-    return Wait(stream(seed, "start spread").uniform(0.0, spread_min, homes), np.zeros(fixed), np.zeros(len(fleet.ev.home)))
+    minutes = tuple(np.zeros(len(group.home)) if group.about.is_valued else None for group in fleet.groups)
+    return Wait(stream(seed, "start spread").uniform(0.0, spread_min, fleet.homes), minutes)
 
 
-def hold(memory: Wait, p_kw: Col, curves: Curves, home: Index, sessions: Index, dearest_per_kwh: Col, dt_h: float) -> Col:
+def hold(memory: Wait, p_kw: Col, curves: Curves, home: Index, rows: Rows, dearest_per_kwh: Col, dt_h: float) -> Col:
     """Return the power of every device, shape (r,) [kW], where a start waits for the offset of its home.
 
     Parameters
@@ -43,44 +43,44 @@ def hold(memory: Wait, p_kw: Col, curves: Curves, home: Index, sessions: Index, 
     memory
         Offsets, and how long each device has been asked to run.
     p_kw, curves, home
-        What each device takes at the price of the interval, its curve and its home, r rows: fixed devices, the sessions plugged
-        in, then panels, which never wait.
-    sessions
-        Charging sessions plugged in.
+        What each device takes at the price of the interval, its curve and its home, r rows.
+    rows
+        Rows of each group that these are.
     dearest_per_kwh
         Highest price in the plan of each home, shape (n,). What a device takes even at that does not wait, such as the charge
         of a car that leaves soon.
     dt_h
         Length of the interval [h].
     """
-    fixed = len(memory.fixed_min)
-    asked = np.concatenate([memory.fixed_min, memory.session_min[sessions]])
-    r = len(asked)
-    needed = at_own(curves, dearest_per_kwh[home], np.zeros(len(home)))[:r]
-    asked = np.where(p_kw[:r] > STANDS_KW, asked + 60.0 * dt_h, 0.0)
+    pairs = list(zip(memory.asked_min, rows, strict=True))
+    asked = np.concatenate([np.zeros(len(own)) if minutes is None else minutes[own] for minutes, own in pairs])
+    may_wait = np.concatenate([np.full(len(own), minutes is not None) for minutes, own in pairs])
+    needed = at_own(curves, dearest_per_kwh[home], np.zeros(len(home)))
+    asked = np.where(p_kw > STANDS_KW, asked + 60.0 * dt_h, 0.0)
     asked[needed > STANDS_KW] = np.inf
-    memory.fixed_min[:], memory.session_min[sessions] = asked[:fixed], asked[fixed:]
-    held = np.array(p_kw)
-    waits = (asked > 0) & (asked <= memory.offset_min[home[:r]])
-    held[:r][waits] = 0.0
-    return held
+    ends = np.cumsum([len(own) for own in rows])[:-1]
+    for (minutes, own), new in zip(pairs, np.split(asked, ends), strict=True):
+        if minutes is not None:
+            minutes[own] = new
+    waits = may_wait & (asked > 0) & (asked <= memory.offset_min[home])
+    return np.where(waits, 0.0, p_kw)
 
 
-def together(kind_kw: Col, dt_h: float) -> tuple[str, ...]:
-    """Say in one sentence of which kinds of device, given their power (4 or more, t, n) [kW], most starts within one interval.
+def together(kinds: Sequence[DeviceKind], kind_kw: Col, dt_h: float) -> tuple[str, ...]:
+    """Say in one sentence of which kinds of device, given their power (g, t, n) [kW], most starts within one interval.
 
     The measure is the largest rise of consumption of a kind from one interval to the next, homes that fall left out, over the
     sum of the highest of each home.
     """
     found = []
-    for kind, power in zip(KINDS, kind_kw.clip(min=0), strict=False):
+    for about, power in zip(kinds, kind_kw.clip(min=0), strict=True):
         most = power.max(0)
         if np.count_nonzero(most > STANDS_KW) < FEWEST:
             continue
         rise = np.diff(power, axis=0).clip(min=0).sum(1) / most.sum()
         if rise.max() > TOGETHER:
             hour, minute = divmod(round(60 * dt_h * (int(rise.argmax()) + 1)), 60)
-            found.append(f"{rise.max():.0%} of {kind} at {hour % 24:02d}:{minute:02d}")
+            found.append(f"{rise.max():.0%} of {about.noun or about.label.lower()} at {hour % 24:02d}:{minute:02d}")
     if not found:
         return ()
     return (

@@ -1,0 +1,174 @@
+"""What a run and its device groups tell each other: how a group is made, what it is asked, what it answers.
+
+A group holds all devices of one kind in a run, a row each, with their true state. It is a `core.ports.DeviceGroup`.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import IntEnum
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from gridagora.core.tables import Col, Homes, Index
+from gridagora.kernels.dual import Answer
+from gridagora.kernels.stores import Stores
+
+NONE: Mapping[str, Col] = MappingProxyType({})
+
+
+class Turn(IntEnum):
+    """When a group steps within an interval, and so what it knows of the others of its home."""
+
+    FIRST = 0  # its own orders alone
+    SECOND = 1  # how far the first fell short of their orders
+    LAST = 2  # the meter of its home without those that step last
+
+
+class DeviceKind(NamedTuple):
+    """What a kind of device is, the same in every run."""
+
+    kind: str  # name of columns, keys and tables
+    label: str  # in figures, plural
+    color: str = ""  # in figures; empty: the next free one
+    noun: str = ""  # in sentences, plural; empty: the label
+    rank: int = 100  # place among the kinds in tables; equal ranks by name
+    turn: Turn = Turn.FIRST
+    is_valued: bool = True  # whether rows store energy, which a plan values; if not, a group tenders curves of its own
+    is_prosumer: bool = False  # whether it makes a prosumer of its home
+    has_inverter: bool = False  # whether it can draw and give reactive power, as far as its active power leaves room
+    is_generation: bool = False  # whether tables show its power as generation, above zero
+    series: tuple[str, ...] = ()  # names of what a step tells of every row beside its power
+
+
+class Setting(NamedTuple):
+    """What a group is made of at the start of a run."""
+
+    homes: Homes
+    local_hour: Index  # (H,) local hour of day of every hour of the homes
+    dt_h: float  # length of a real-time interval
+    comfort_per_k2_h: float  # of a standard home
+    reference_per_kwh: float  # import price at which set points were chosen
+    dispatch: str  # how on/off units follow a dispatch
+    rest_min: int  # least minutes between two switches of an on/off unit
+    are_draws_known: bool  # whether plans know the hot water to come
+
+
+class Window(NamedTuple):
+    """Hours of a plan: the first, how many, and the mean price that it expects."""
+
+    hour: int
+    hours: int
+    value_per_kwh: float = 0.0
+
+
+class GroupBelief(NamedTuple):
+    """What a group believes of a window: k rows that take part in plans and bids of its first hour, an hour a step.
+
+    `draws` are equally likely extra inflows (k, S, h), None where nothing is left to chance.
+    """
+
+    rows: Index
+    stores: Stores
+    draws: Col | None = None
+
+
+class Moment(NamedTuple):
+    """A real-time interval: its hour, its start after that of the run, its length, and the share of the hour at its end."""
+
+    hour: int
+    now_s: float
+    dt_h: float
+    end_share: float
+
+
+class Beside(NamedTuple):
+    """What a group sees of its homes in an interval.
+
+    `meter_kw` (n,) is the power of every home so far, its load included, `short_kw` (n,) what groups that stepped before were
+    asked for less what they took. `way` (n,) is 1 where a home means to import, -1 to export, 0 neither; None where export
+    earns what import costs. `curtails` says whether generation follows its orders or gives all it can.
+    """
+
+    meter_kw: Col
+    short_kw: Col
+    way: Index | None
+    curtails: bool
+
+
+class Metered(NamedTuple):
+    """What r devices did in an interval.
+
+    `p_kw` (r,) at the meter, withdrawal positive; `stored_kwh` (r,) what that and the losses of the interval must have added to
+    each store by the account of the device; `series` (r,) each, by the names of its kind.
+    """
+
+    p_kw: Col
+    stored_kwh: Col
+    series: Mapping[str, Col] = NONE
+
+
+class DeviceRecord(NamedTuple):
+    """A kind over t intervals of a run.
+
+    `home_kw` (n, t) power of the kind in every home; `series` (r, t) each; `dt_h` length of an interval.
+    """
+
+    home_kw: Col
+    series: Mapping[str, Col]
+    dt_h: float
+
+
+class DeviceOutcome(NamedTuple):
+    """What homes felt of a kind over a run, shape (n,) unless stated.
+
+    `device_usd` is what using it cost beside energy, "wear", and what service it did not give was worth, by item of the costs.
+    `felt` are columns of the table of homes; `series` (n, t) columns of the table of intervals, as means over homes.
+    `left_kwh` is the electricity that what is left in the stores displaces.
+    """
+
+    left_kwh: Col
+    device_usd: Mapping[str, Col] = NONE
+    felt: Mapping[str, Col] = NONE
+    series: Mapping[str, Col] = NONE
+
+
+class Blocks(NamedTuple):
+    """Blocks of a bound from the start of a run: how many an hour, the hour of each (b,), physical steps in each.
+
+    `left_per_kwh` is what electricity is worth that the last stores displace.
+    """
+
+    blocks_h: int
+    hour: Index
+    steps: int
+    left_per_kwh: float
+
+
+class BoundPart(NamedTuple):
+    """What a group is in a bound over b blocks, k rows: a superset of what any run can do with it.
+
+    `answer` takes a price (b,) and a number of threads to the best answer of all rows. `least_kw`, `most_kw` (b,) are what they
+    can take together as means of a block, `reach_kw` (b,) the most within it. Rows of near values of `alike` (k,) mix with less
+    loss, in at most `mixes_count` mixtures. `gain_in` and `gain_out` (k,) are the energy stored of a kWh in, and given of a kWh
+    stored, where energy and not power is to be mixed.
+    """
+
+    answer: Callable[[Col, int], Answer]
+    least_kw: Col
+    most_kw: Col
+    reach_kw: Col
+    alike: Col
+    mixes_count: int
+    gain_in: Col
+    gain_out: Col
+
+
+def held_kw(block_kw: Col, steps: int) -> Col:
+    """Return the power (k, steps) of rows that hold block_kw (k, b) through each block [kW]."""
+    return block_kw[:, np.arange(steps) * block_kw.shape[1] // steps]
+
+
+def total_by_home(values: Col, home: Index, count: int) -> Col:
+    """Return the sums of the values (r,) of devices over those of each home, shape (count,)."""
+    return np.asarray(np.bincount(home, values, count), dtype=np.float64)

@@ -1,0 +1,186 @@
+"""Laws of every registered device, also of those to come: balance, sign, zero step, truth, rows, price and bound.
+
+Kinds whose devices stand in a table of their own are given to homes by `owning`.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gridagora.core.device import Beside, Blocks, DeviceRecord, Moment, Setting, Turn, Window
+from gridagora.core.registry import find, names
+from gridagora.devices import generator, load
+from gridagora.kernels.curve import Curves, at
+from gridagora.kernels.value import bid, respond, slopes
+
+DEVICES = names("device")
+DT_H, HOURS = 1 / 12, 24
+
+
+def owning(homes):
+    """Return the homes with the further devices that are known here."""
+    rows = np.arange(0, len(homes.home_id), 3)
+    return homes._replace(
+        owned={
+            "generator": generator.of(rows, np.full(len(rows), 4.0), np.linspace(0.05, 0.3, len(rows))),
+            "load": load.Load(rows, 0.5 * homes.load_kw[rows], 0.3, 0.072),
+        }
+    )
+
+
+def setting(homes, dispatch="continuous"):
+    return Setting(homes, np.arange(homes.load_kw.shape[1]) % 24, DT_H, 0.05, 0.072, dispatch, 3, True)
+
+
+def made(name, homes):
+    group = find("device", name).of(setting(owning(homes)))
+    assert group is not None and len(group.home), f"no home of the laws owns a {name}"
+    return group
+
+
+def beside(n, seed):
+    return Beside(np.random.default_rng(seed).uniform(0, 2, n), np.zeros(n), None, True)
+
+
+def asked(group, rng):
+    """Orders of every size and sign, far beyond what any device can do."""
+    return rng.choice([-50.0, -3.0, 0.0, 0.4, 3.0, 50.0], len(group.home))
+
+
+def interval(i):
+    return Moment(int(i * DT_H), 3600.0 * i * DT_H, DT_H, 1.0)
+
+
+def day(group, n, orders, hours=HOURS):
+    """Step a group by orders (steps, rows), or by its own switch; return its power (t, r), its record and the worst imbalance."""
+    power, series, worst = [], {name: [] for name in group.about.series}, 0.0
+    for i in range(round(hours / DT_H)):
+        before = group.stored_kwh()
+        got = group.step(None if orders is None else orders[i], interval(i), beside(n, i))
+        assert got.p_kw.shape == got.stored_kwh.shape == group.home.shape
+        assert set(got.series) == set(series)
+        worst = max(worst, np.abs(group.stored_kwh() - before - got.stored_kwh).max(initial=0.0))
+        power.append(got.p_kw.copy())
+        for name, values in got.series.items():
+            series[name].append(values.copy())
+    home_kw = np.zeros((n, len(power)))
+    np.add.at(home_kw, group.home, np.array(power).T)
+    return np.array(power), DeviceRecord(home_kw, {name: np.array(rows).T for name, rows in series.items()}, DT_H), worst
+
+
+@pytest.fixture(params=["summer", "winter"])
+def people(request, homes, winter):
+    return homes if request.param == "summer" else winter
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_a_kind_says_what_it_is(name, homes):
+    about = find("device", name).about
+    assert about.kind == name
+    assert about.label[0].isupper()
+    assert about.turn in Turn
+    assert made(name, homes).about is about
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_energy_balances_whatever_is_asked(name, people):
+    rng, n = np.random.default_rng(1), len(people.home_id)
+    for free in (True, False):
+        group = made(name, people)
+        orders = None if free else np.array([asked(group, rng) for _ in range(round(HOURS / DT_H))])
+        assert day(group, n, orders)[2] <= 1e-9
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_the_meter_has_its_sign_and_power_is_within_belief(name, people):
+    """What only consumes is never below zero, generation never above; no order takes a device beyond what its belief allows."""
+    rng, n = np.random.default_rng(2), len(people.home_id)
+    group = made(name, people)
+    spec = group.believe(Window(0, 24))
+    least, most = np.zeros(len(group.home)), np.full(len(group.home), np.inf)
+    least[spec.rows], most[spec.rows] = spec.stores.p_min_kw.min(1), spec.stores.p_max_kw.max(1)
+    power, _, _ = day(group, n, np.array([asked(group, rng) for _ in range(round(HOURS / DT_H))]))
+    assert (power[:, spec.rows] >= least[spec.rows] - 1e-9).all()
+    assert (power[:, spec.rows] <= most[spec.rows] + 1e-9).all()
+    if group.about.is_generation:
+        assert (power <= 0).all()
+    assert np.abs(power).max() > 0
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_a_group_split_in_two_steps_as_one(name, people):
+    """Rows are independent under orders of their own: homes apart step bit for bit as together."""
+    rng, n = np.random.default_rng(3), len(people.home_id)
+    whole, cut = made(name, people), n // 2
+    orders = np.array([asked(whole, rng) for _ in range(36)])
+    power, _, _ = day(whole, n, orders, hours=3)
+    for part in (np.arange(cut), np.arange(cut, n)):
+        few = find("device", name).of(setting(part_of(owning(people), part)))
+        rows = np.flatnonzero(np.isin(whole.home, part))
+        if few is None or not rows.size:
+            continue
+        found = []
+        for i in range(36):
+            own = beside(n, i)
+            own = own._replace(meter_kw=own.meter_kw[part], short_kw=own.short_kw[part])
+            found.append(few.step(orders[i, rows], interval(i), own).p_kw.copy())
+        assert np.array_equal(np.array(found), power[:, rows])
+
+
+def part_of(homes, part):
+    """Return some homes, their devices with them."""
+    n = len(homes.home_id)
+    tables = {name: value for name, value in homes._asdict().items() if isinstance(value, np.ndarray)}
+    columns = {name: value[part] for name, value in tables.items() if not name.startswith("ev_")}
+    cars = np.flatnonzero(np.isin(homes.ev_home, part))
+    place = np.full(n, -1)
+    place[part] = np.arange(len(part))
+    columns |= {name: getattr(homes, name)[cars] for name in homes._fields if name.startswith("ev_")}
+    columns["ev_home"] = place[homes.ev_home[cars]]
+    owned = {}
+    for kind, table in homes.owned.items():
+        rows = np.flatnonzero(np.isin(table.home, part))
+        few = {"generator": generator, "load": load}[kind].take(table, rows)
+        owned[kind] = replace(few, home=place[few.home])
+    return homes._replace(home_id=tuple(np.array(homes.home_id)[part]), owned=owned, **columns)
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_cheaper_energy_never_means_less_of_it(name, people):
+    """The curve of an interval falls with price, and so does the energy of a day planned against a price of all its hours."""
+    group = made(name, people)
+    believed = group.believe(Window(18, 24, 0.1))
+    values = slopes(believed.stores, np.full(24, 0.1)) if group.about.is_valued else None
+    offered = group.tender(Moment(18, 18 * 3600.0, DT_H, DT_H), believed.rows)
+    curve = offered if isinstance(offered, Curves) else bid(offered, values, DT_H)
+    assert len(curve.offset) == len(believed.rows) + 1
+    power = np.array([at(curve, price) for price in np.linspace(-0.5, 3.0, 71)])
+    assert (np.diff(power, axis=0) <= 1e-9).all()
+    days = [respond(believed.stores, np.full(24, price), np.full(24, price)).p_kw.sum(1) for price in (0.02, 0.1, 0.5, 2.0)]
+    assert (np.diff(days, axis=0) <= 1e-6).all()
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_the_answer_of_the_bound_is_proved_and_no_run_beats_it(name, people):
+    """No orders earn more at a price than the bound says: what homes feel, what energy costs, less what is left in stores."""
+    n, price = len(people.home_id), 0.08 + 0.3 * (np.arange(96) % 96 > 70)
+    for seed, orders in enumerate(("free", "nothing", "random", "answer")):
+        group = made(name, people)
+        blocks = Blocks(4, np.repeat(np.arange(HOURS), 4), 15, 0.1)
+        part = group.bound(blocks)
+        answer = part.answer(price, 1)
+        assert (answer.own_usd + answer.p_kw @ price / 4 >= answer.bound_usd - 1e-9).all()
+        steps = round(HOURS / DT_H)
+        rng = np.random.default_rng(seed)
+        given = {
+            "free": None,
+            "nothing": np.zeros((steps, len(group.home))),
+            "random": np.array([asked(group, rng) for _ in range(steps)]),
+            "answer": group.orders_kw(answer.p_kw, steps, DT_H).T,
+        }[orders]
+        power, record, _ = day(group, n, given)
+        felt = group.feel(record)
+        cost = sum(float(usd.sum()) for usd in felt.device_usd.values())
+        cost += float((power.sum(1) * np.repeat(price, 3)).sum() * DT_H) - 0.1 * float(felt.left_kwh.sum())
+        assert cost >= float(answer.bound_usd.sum()) - 1e-6, orders
