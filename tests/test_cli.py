@@ -299,6 +299,7 @@ def test_study_claims_hands_on_what_was_asked_and_writes_the_page(tmp_path: Path
 
     monkeypatch.setattr(retail_claims, "claims", stand_in)
     file, out = tmp_path / "case.toml", tmp_path / "out"
+    file.touch()
     given = ("study", "claims", str(file), "--seeds", "2", "--set", "homes.count=3", "--jobs", "1", "--out", str(out))
     done = call(*given)
     assert done.exit_code == 0, done.stderr

@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,7 @@ from gridagora.terminal import (
     default_out,
     finish,
     load_scene,
+    name_plugins,
     refuse_file,
     say,
     show_json,
@@ -90,6 +91,8 @@ def check(
     with told(json_):
         from gridagora.scenario import describe
 
+        if file.suffix.lower() != ".dss":
+            name_plugins(file, set_ or [])
         with busy(f"reading {file}"):
             lines = describe.check(file, set_ or ())
         show_json({"understood": dict(lines)}) if json_ else show_lines(lines)
@@ -149,17 +152,26 @@ def report(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder
 
 
 @app.command("list")
-def list_(json_: Json = False) -> None:
-    """List the parts: designs, devices, strategies, metrics, and the sources by the key that names each."""
+def list_(
+    scenario: Annotated[
+        Path | None, typer.Argument(metavar="SCENARIO", help="Scenario file whose plugins are listed too.")
+    ] = None,
+    set_: Set = None,
+    json_: Json = False,
+) -> None:
+    """List the parts: designs, devices, strategies, metrics, and the sources by the key that names each; plugins included."""
     with told(json_):
-        from gridagora.core import registry
+        from gridagora.scenario import parts
 
-        parts = {kind: {name: _line(registry.find(kind, name)) for name in registry.names(kind)} for kind in registry.ROOMS}
+        found = parts.listed(name_plugins(scenario, set_ or []), strict=scenario is not None)
         if json_:
-            show_json(parts)
-            return
-        for kind, known in parts.items():
-            show_lines({kind.upper(): ""} | {f"  {name}": text for name, text in known.items()})
+            known = {kind: {row.name: row.text for row in rows} for kind, rows in found.rows.items()}
+            show_json(known | {"plugins": {each.get("file") or each["module"]: each for each in found.plugins}})
+        else:
+            for kind, rows in found.rows.items():
+                show_lines({kind.upper(): ""} | {f"  {row.name}": row.shown for row in rows})
+        for problem in found.problems:
+            say(f"Left out: {problem}")
 
 
 def main() -> None:
@@ -175,7 +187,8 @@ def _demo_scene() -> "Scene":
     from gridagora.scenario import build, read
 
     with busy("making the demo") as tell:
-        return build.build(read.parse(_demo_text(), "demo.toml"), tell)
+        # what ships with the package, whatever else is installed
+        return build.build(read.parse(_demo_text(), "demo.toml", overrides=["plugins.installed=false"]), tell)
 
 
 def _compare(scene: "Scene", folder: Path, architectures: list[str] | None = None) -> "Result":
@@ -186,13 +199,6 @@ def _compare(scene: "Scene", folder: Path, architectures: list[str] | None = Non
             return runs.compare(scene, architectures, out=folder, progress=advance)
     except InputError as fault:  # the scene was accepted: what fails now fails in the run
         raise PartError(str(fault)) from None
-
-
-def _line(part: Any) -> str:
-    """Return what a part is: the first line of its docstring, the name and unit of a metric."""
-    if hasattr(part, "compute"):
-        return f"{part.name} [{part.unit}]"
-    return " ".join((part.__doc__ or "").split("\n\n")[0].split())
 
 
 if __name__ == "__main__":

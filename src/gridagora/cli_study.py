@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gridagora.terminal import Json, Out, Scenario, Set, bar, default_out, finish, load_scene, refuse_file, told
+from gridagora.terminal import Json, Out, Scenario, Set, bar, default_out, finish, load_scene, name_plugins, refuse_file, told
 
 if TYPE_CHECKING:
     from gridagora.scenario.build import Scene
@@ -92,6 +92,7 @@ def claims(
 
         folder = out or default_out(scenario) / "claims"
         refuse_file(folder)
+        name_plugins(scenario, set_ or [])
         with bar() as advance:
             found = retail_claims.claims(scenario, range(seeds), set_ or (), folder, advance, jobs)
         finish(found, folder, json_)
@@ -101,5 +102,6 @@ def _short(path: Path, days: int | None, overrides: list[str], *, whole: bool) -
     """Return the scene of a study: the first days of the scenario, unless all are asked for."""
     from gridagora.scenario import read
 
+    name_plugins(path, overrides)
     all_days = read.load(path, overrides).scenario.days
     return load_scene(path, None, [*overrides, f"scenario.days={days or (all_days if whole else min(STUDY_DAYS, all_days))}"])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gridagora.run.result import Result
     from gridagora.run.study import StudyResult
     from gridagora.scenario.build import Scene
+    from gridagora.scenario.plugins import Plugin
 
 FAILED, BAD_INPUT, STOPPED = 1, 2, 130
 RESULTS = Path("gridagora-out")
@@ -46,6 +47,7 @@ def load_scene(path: Path, only: list[str] | None, overrides: list[str]) -> "Sce
     from gridagora.scenario import build, read
 
     chosen = [] if only is None else [f"scenario.architectures={json.dumps(only)}"]
+    name_plugins(path, overrides)
     try:
         with busy(f"reading {path}") as tell:
             return build.build(read.load(path, [*overrides, *chosen]), tell)
@@ -58,6 +60,16 @@ def load_scene(path: Path, only: list[str] | None, overrides: list[str]) -> "Sce
             for each in fault.problems
         ]
         raise InputError(said) from None
+
+
+def name_plugins(path: Path | None, overrides: list[str]) -> "list[Plugin]":
+    """Say which plugins are about to be imported, of a scenario or of all that is installed, and return them."""
+    from gridagora.scenario import plugins, read
+
+    found = plugins.installed() if path is None else read.plugins_of(path, overrides)
+    for plugin in (each for each in found if each.module not in sys.modules):
+        say(f"Importing plugin {plugin.file or plugin.label}: it runs the code of its author.")
+    return found
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from gridagora.core import fit, registry
 from gridagora.core.outcome import Outcome
 from gridagora.core.registry import ROOMS, find, names
 from gridagora.core.rules import Bidder, Rulebook
@@ -93,3 +94,9 @@ def test_a_metric_has_unit_and_direction(name: str) -> None:
 def test_metrics_read_columns_that_exist() -> None:
     assert len(Outcome._fields) == len(set(Outcome._fields))
     assert all(np.char.islower(name.replace("_", "")) for name in Outcome._fields)
+
+
+@pytest.mark.parametrize("kind", ["market", "strategy", "device"])
+def test_the_parts_of_the_package_pass_the_check_of_parts_from_outside(kind: str) -> None:
+    for entry in registry.entries(kind):
+        assert fit.problems(entry, "the package") == []

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from gridagora.core import registry
 from gridagora.core.errors import InputError, PartError
+from gridagora.core.rules import POSTED_PRICE, Rulebook
 from gridagora.report import table
 from gridagora.run import compare as runs
 from gridagora.run import folder as folders
@@ -68,10 +70,11 @@ def test_a_design_that_fails_loses_nothing_of_the_others(scene, tmp_path, monkey
     class Broken:
         """Fails at once."""
 
+        rules: ClassVar[Rulebook] = POSTED_PRICE
         strategy: str = "price_taker"
 
-        def outlook(self, call):
-            raise PartError(f"no price for {call.product.start_s}")
+        def start(self, baseline):
+            raise PartError(f"no price for {baseline.start_s}")
 
     result = runs.compare(scene, ["flat", "broken"], out=tmp_path / "out")
     assert "no price for" in result.summary["failed"]["broken"]
@@ -106,10 +109,11 @@ def test_no_error_of_a_design_loses_what_another_found(scene, tmp_path, monkeypa
     class Faulty:
         """Raises one of the errors."""
 
+        rules: ClassVar[Rulebook] = POSTED_PRICE
         row: int = 0
         strategy: str = "price_taker"
 
-        def outlook(self, call):
+        def start(self, baseline):
             raise RAISED[self.row]
 
     named = {f"faulty{row}": Faulty(row) for row in range(len(RAISED))}
@@ -120,7 +124,7 @@ def test_no_error_of_a_design_loses_what_another_found(scene, tmp_path, monkeypa
     failed = result.summary["failed"]
     assert list(failed) == list(named)
     for fault, said in zip(RAISED, failed.values(), strict=True):
-        assert said.startswith(type(fault).__name__) and "in outlook, line" in said and str(fault) in said
+        assert said.startswith(type(fault).__name__) and "in start, line" in said and str(fault) in said
     assert "IndexError" in terminal_text(result) and "IndexError" in result.report(tmp_path / "r.html").read_text()
     assert "LinAlgError" in (tmp_path / "summary.json").read_text()
 

@@ -21,10 +21,14 @@ class Yardstick(NamedTuple):
 
 @dataclass(frozen=True)
 class Metric:
-    """One row of the comparison table. `compute` returns nan where the yardstick it needs is missing."""
+    """One row of the comparison table. `compute` returns nan where the yardstick it needs is missing.
+
+    `explanation` is the sentence that the report shows beside it.
+    """
 
     id: str
     name: str
     unit: str
     direction: Literal["up", "down", "-"]
     compute: Callable[[Outcome, Yardstick], float]
+    explanation: str = ""

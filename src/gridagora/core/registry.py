@@ -1,10 +1,15 @@
-"""Parts are found by kind and name: `@register("market", "central")` on a frozen dataclass or function."""
+"""Parts are found by kind and name: `@register("market", "central")` on a frozen dataclass or function.
+
+A part from outside the package registers itself likewise when its module is imported. A kind and a name stand for one part: two
+modules that claim the same are refused. Parts of a plugin file are known only while the scenario at hand names the file.
+"""
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Collection, Iterable
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from gridagora.core.errors import InputError, Problem, nearest
 from gridagora.core.rules import Rulebook
@@ -15,25 +20,108 @@ ROOMS = MappingProxyType(
 )
 # What a class of market is, which no scenario can change: class variables, not fields.
 FACTS = ("rules",)
-_parts: dict[tuple[str, str], Any] = {}
+_parts: dict[tuple[str, str, str], Any] = {}  # by kind, name and the module that registered it
+_set_aside: set[str] = set()  # modules of plugin files that the scenario at hand does not name
+
+
+class Entry(NamedTuple):
+    """A part, its kind and name, and the module that registered it."""
+
+    kind: str
+    name: str
+    module: str
+    part: Any
+
+    @property
+    def outside(self) -> bool:
+        """Whether it is no part of the package."""
+        return self.module.partition(".")[0] != "gridagora"
 
 
 def register(kind: str, name: str) -> Callable[[Part], Part]:
-    """Return a decorator that files a part under its kind and name; the part itself is unchanged."""
+    """Return a decorator that files a part under its kind and name; the part itself is unchanged.
+
+    Raises
+    ------
+    InputError
+        A kind that no part has.
+    """
+    if kind not in ROOMS:
+        raise InputError([Problem(f"register('{kind}', '{name}')", f"'{kind}'", "a kind of part", nearest(kind, list(ROOMS)))])
+    module = sys._getframe(1).f_globals["__name__"]
 
     def file(part: Part) -> Part:
-        _parts[kind, name] = part
+        _parts[kind, name, module] = part
         return part
 
     return file
 
 
-def names(kind: str) -> list[str]:
-    """Names of every part of a kind, sorted. Imports the room of that kind once."""
+def entries(kind: str) -> list[Entry]:
+    """Return every part of a kind that is known, by name. Imports the room of that kind once."""
     room = importlib.import_module(f"gridagora.{ROOMS[kind]}")
     for module in pkgutil.iter_modules(room.__path__):
         importlib.import_module(f"{room.__name__}.{module.name}")
-    return sorted(name for have, name in _parts if have == kind)
+    known = [Entry(*key, part) for key, part in _parts.items() if key[0] == kind and key[2] not in _set_aside]
+    return sorted(known, key=lambda entry: entry.name)
+
+
+def registered(module: str) -> list[Entry]:
+    """Return what a module registered, or any module below it, known or set aside."""
+    return [Entry(*key, part) for key, part in _parts.items() if key[2] == module or key[2].startswith(f"{module}.")]
+
+
+def modules() -> set[str]:
+    """Return the names of every module that registered a part."""
+    return {module for _, _, module in _parts}
+
+
+def forget(module: str) -> None:
+    """Drop what a module registered before its import failed."""
+    for entry in registered(module):
+        del _parts[entry.kind, entry.name, entry.module]
+
+
+def set_aside(modules: Collection[str]) -> None:
+    """Forget the parts of these modules, and of no others, until the next call; nothing is imported or lost."""
+    _set_aside.clear()
+    _set_aside.update(modules)
+
+
+def clashes(kind: str) -> list[Problem]:
+    """Return the names of a kind that more than one module registers."""
+    return _claimed_twice(entries(kind))
+
+
+def _single(kind: str) -> list[Entry]:
+    """Return every part of a kind by name, unless a name stands for two."""
+    known = entries(kind)
+    if problems := _claimed_twice(known):
+        raise InputError(problems)
+    return known
+
+
+def _claimed_twice(known: Iterable[Entry]) -> list[Problem]:
+    found: dict[str, list[str]] = {}
+    for entry in known:
+        found.setdefault(f"{entry.kind} '{entry.name}'", []).append(entry.module)
+    hint = "Give one of them another name; where both are plugins, use one of them."
+    return [
+        Problem(part, f"a name registered by {' and '.join(sorted(modules))}", "a name that one module registers", hint)
+        for part, modules in found.items()
+        if len(modules) > 1
+    ]
+
+
+def names(kind: str) -> list[str]:
+    """Names of every part of a kind, sorted.
+
+    Raises
+    ------
+    InputError
+        A name that two modules registered.
+    """
+    return [entry.name for entry in _single(kind)]
 
 
 def find(kind: str, name: str) -> Any:
@@ -42,12 +130,12 @@ def find(kind: str, name: str) -> Any:
     Raises
     ------
     InputError
-        No such part; the sentence gives the nearest name.
+        No such part, with the nearest name, or a name that two modules registered.
     """
-    known = names(kind)
+    known = {entry.name: entry for entry in _single(kind)}
     if name not in known:
-        raise InputError([Problem(kind, f"'{name}'", f"the name of a {kind}", nearest(name, known))])
-    return _parts[kind, name]
+        raise InputError([Problem(kind, f"'{name}'", f"the name of a {kind}", nearest(name, list(known)))])
+    return known[name].part
 
 
 def strategies(market: str) -> tuple[str, ...]:

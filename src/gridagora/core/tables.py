@@ -1,7 +1,6 @@
 """The tables that cross rooms: prices, weather and homes, as columns. Time runs in hours from `start_s` (UTC seconds)."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,7 +52,7 @@ class Quality(NamedTuple):
     window_h: float  # deviation is the mean over so many hours; 0: over each interval
 
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+NOTHING: Mapping[str, Any] = {}  # no frozen view: homes go to other processes, and a view cannot be pickled
 ALIKE = Quality(np.ones(1), np.zeros(1, np.int64), np.ones(1), np.zeros(1), 1.0)
 
 

@@ -36,12 +36,16 @@ class Outcome(Protocol):
 
 
 class Metric(NamedTuple):
-    """One row of the metric table: what is measured, its unit, and which direction is better ('higher', 'lower' or '')."""
+    """One row of the metric table: what is measured, its unit, and which direction is better ('higher', 'lower' or '').
+
+    `explanation` is the sentence that the metric came with, if any.
+    """
 
     metric_id: str
     name: str
     unit: str
     better: str
+    explanation: str = ""
 
 
 def designs(result: Outcome) -> tuple[str, ...]:
@@ -95,7 +99,8 @@ def metrics(result: Outcome) -> tuple[Metric, ...]:
     for entry in result.summary.get("architectures", {}).values():
         for metric_id, cell in entry.get("metrics", {}).items():
             name, unit = str(cell.get("name", metric_id)), str(cell.get("unit", ""))
-            seen.setdefault(metric_id, Metric(metric_id, name, unit, direction(cell.get("direction"))))
+            row = Metric(metric_id, name, unit, direction(cell.get("direction")), str(cell.get("explanation", "")))
+            seen.setdefault(metric_id, row)
     return tuple(sorted(seen.values(), key=lambda row: rank(row.metric_id)))
 
 

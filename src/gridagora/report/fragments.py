@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gridagora.report.facts import Metric, Outcome, as_number, baseline, designs, failed, not_ranked, unranked, warned
+from gridagora.report.facts import Metric, Outcome, as_number, baseline, designs, failed, metrics, not_ranked, unranked, warned
 from gridagora.report.findings import Digest, digests
 from gridagora.report.style import change, colours, decimals, label, number
 from gridagora.report.table import ARROWS, group_of, measured, shown, table
@@ -135,11 +135,16 @@ def metric_table(result: Outcome) -> str:
     head += "".join(
         f'<th scope="col" class="n"><button type="button">{_dot(tones[name])}{label(name)}</button></th>' for name in names
     )
+    said_of = {row.metric_id: row.explanation for row in metrics(result)}
     body = []
     for heading, members in groupby(rows.itertuples(), key=lambda row: group_of(str(row.Index))):
         body.append(f'<tr class="group"><th scope="rowgroup" colspan="{4 + len(names)}">{escape(heading)}</th></tr>')
         body.extend(
-            _row(result, Metric(str(row.Index), str(row.metric), str(row.unit), str(row.better)), np.array(row[4:], dtype=float))
+            _row(
+                result,
+                Metric(str(row.Index), str(row.metric), str(row.unit), str(row.better), said_of[str(row.Index)]),
+                np.array(row[4:], dtype=float),
+            )
             for row in members
         )
     lead = (
@@ -153,7 +158,7 @@ def metric_table(result: Outcome) -> str:
 
 
 def _row(result: Outcome, metric: Metric, values: np.ndarray) -> str:
-    metric_id, name, unit, better = metric
+    metric_id, name, unit, better, explanation = metric
     ranked = metric_id not in unranked(result)
     better = better if ranked else ""
     values, places, marks = shown(values, better)
@@ -163,7 +168,7 @@ def _row(result: Outcome, metric: Metric, values: np.ndarray) -> str:
         _cell(value, against, places, is_best=bool(mark), rank=_rank(value, values, better))
         for value, mark in zip(values, marks, strict=True)
     ]
-    told = MEANING.get(metric_id) or MEANING.get(_base(metric_id), "")
+    told = explanation or MEANING.get(metric_id) or MEANING.get(_base(metric_id), "")
     told = told if ranked else f"{told} Not ranked in this run."
     tip = f' class="tip" tabindex="0" data-tip="{escape(told)}"' if told else ""
     unit_text = "" if unit in {"-", "–"} else unit

@@ -28,6 +28,7 @@ from gridagora.run.score import score
 from gridagora.run.settle import wire_losses
 from gridagora.run.simulate import simulate
 from gridagora.run.site import site
+from gridagora.scenario import plugins
 from gridagora.scenario.build import Scene
 
 FIRST_FLAT_PER_KWH = 0.072  # of the run that finds the flat rate; thermostats do not hear it
@@ -79,7 +80,7 @@ def compare(
             ran = simulate(market, study, lambda done, total, stage=name: tell(stage, done, total))
             outcomes[name] = on_network(scene, factors, market, ran, score(name, ran, study))
         except FAULTS as fault:
-            faults[name] = told(fault)
+            faults[name] = plugins.blamed(told(fault), name, market.strategy, scene.scenario.outside)
             continue
         if draft is not None:
             folders.keep(outcomes[name], draft)

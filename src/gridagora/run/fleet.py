@@ -151,6 +151,20 @@ def tender(fleet: Fleet, found: Plan, hour: int, share: float, now_s: float) -> 
     return Curves(offset, np.concatenate([r.p_kw for r in curves]), np.concatenate([r.price_per_kwh for r in curves]))
 
 
+def _refuse_unsound(p_kw: Col, devices: int) -> None:
+    """Refuse orders that are not one power for each device.
+
+    Raises
+    ------
+    PartError
+        A strategy whose dispatch gives another number of rows, or a power that is no number.
+    """
+    if not isinstance(p_kw, np.ndarray) or p_kw.shape != (devices,) or not np.isfinite(p_kw).all():
+        got = f"power of shape {p_kw.shape}" if isinstance(p_kw, np.ndarray) else type(p_kw).__name__
+        expected = f"None or finite numbers of shape {(devices,)}, one for each device"
+        raise PartError(f"dispatch of the strategy returned {got}, expected {expected}")
+
+
 def step(
     fleet: Fleet,
     p_kw: Col | None,
@@ -178,6 +192,7 @@ def step(
     """
     if p_kw is None:
         return step_groups(fleet, (None,) * len(fleet.groups), hour, now_s, load_kw, way, curtails=curtails)
+    _refuse_unsound(p_kw, sum(map(len, rows)))
     asked = []
     for group, own, power in zip(fleet.groups, rows, np.split(p_kw, np.cumsum([len(own) for own in rows])[:-1]), strict=True):
         orders = np.zeros(len(group.home))

@@ -18,6 +18,7 @@ from gridagora.run.pool import each
 from gridagora.run.score import score
 from gridagora.run.simulate import simulate
 from gridagora.scenario.build import Scene
+from gridagora.scenario.plugins import digest_of
 from gridagora.scenario.read import literal
 from gridagora.scenario.schema import Scenario
 
@@ -109,13 +110,15 @@ def play(scene: Scene, jobs: Sequence[Job], out: str | Path | None, progress: To
 
 
 def fingerprint(scene: Scene) -> str:
-    """Return a digest of all that a point depends on: scenario, feeder, homes, weather, prices and the program itself."""
+    """Return a digest of all that a point depends on: scenario, feeder, homes, weather, prices, plugins and the program."""
     digest = sha256(scene.text.encode())
     feeder = (scene.feeder.name, scene.feeder.y_data, scene.feeder.meter_kw, scene.home_meter, scene.other_kw)
     for column in (*feeder, *scene.homes, *scene.weather, *scene.prices):
         digest.update(column.tobytes() if isinstance(column, np.ndarray) else repr(column).encode())
     for path in sorted(SOURCE.rglob("*.py")):
         digest.update(path.read_bytes())
+    for plugin in scene.scenario.outside:
+        digest.update(digest_of(plugin).encode())
     return digest.hexdigest()
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from gridagora.core.ledger import UUSD_PER_USD, UWH_PER_KWH, only, paid_uusd
-from gridagora.core.measure import Metric, Yardstick
+from gridagora.core.measure import Yardstick
 from gridagora.core.outcome import Outcome, costs_usd, welfare_before_losses_usd
 from gridagora.core.parties import Role, row_of
 from gridagora.core.place import Level, lift_kw
@@ -25,10 +25,12 @@ from gridagora.core.registry import find, names
 from gridagora.core.session import Site
 from gridagora.metrics.network import WHERE_AGREED
 from gridagora.run.home_tables import home_tables
+from gridagora.run.metric_values import metric_values
 from gridagora.run.score import settlement
 from gridagora.run.settle import CHARGE, MeterPrices, settle
 from gridagora.run.site import by_interval
 from gridagora.run.unranked import unranked
+from gridagora.scenario import plugins
 
 FAMILIES = "EPVCDI"  # economics, power, voltage, comfort, delivery, information; what comes new after them
 WITHIN = {"P4": ("", "f", "w", "h", "p", "x")}  # rows of one number that the alphabet would part
@@ -72,11 +74,15 @@ def gather(
     unlimited: dict[str, Outcome],
     unlimited_bound_usd: float | None,
 ) -> Result:
-    """Return the result of finished designs; `faults` names those that failed, `unlimited` the runs without the limit."""
+    """Return the result of finished designs; `unlimited` holds the runs without the limit.
+
+    `faults` names the designs that failed; metrics that fail on a design join it.
+    """
     measure = {name: Yardstick(flat, top.welfare_usd, unlimited.get(name), unlimited_bound_usd) for name in outcomes}
     left_out = WHERE_AGREED if flat.reactive is None else frozenset()
     metrics = [find("metric", name) for name in sorted(names("metric"), key=rank) if name not in left_out]
-    architectures = {name: _entry(outcome, metrics, measure[name], top, study) for name, outcome in outcomes.items()}
+    values = {name: metric_values(metrics, outcome, measure[name], faults) for name, outcome in outcomes.items()}
+    architectures = {name: _entry(outcome, values[name], top, study) for name, outcome in outcomes.items()}
     frames = {kind: pd.concat([make(scene, o) for o in outcomes.values()], ignore_index=True) for kind, make in TABLES.items()}
     summary = {"architectures": architectures, "manifest": _manifest(scene, study, top, bound_s)}
     if faults:
@@ -101,13 +107,10 @@ def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _entry(outcome: Outcome, metrics: list[Metric], measure: Yardstick, top: Any, study: Any) -> dict[str, Any]:
+def _entry(outcome: Outcome, values: dict[str, Any], top: Any, study: Any) -> dict[str, Any]:
     net = outcome.network
     return {
-        "metrics": {
-            m.id: {"name": m.name, "value": _number(m.compute(outcome, measure)), "unit": m.unit, "direction": m.direction}
-            for m in metrics
-        },
+        "metrics": values,
         "certificates": {
             "bound_usd": top.welfare_usd,
             "below_bound_usd": top.welfare_usd - welfare_before_losses_usd(outcome),
@@ -167,6 +170,7 @@ def _manifest(scene: Any, study: Any, top: Any, bound_s: float) -> dict[str, Any
             name: _hash(table) for name, table in (("homes", scene.homes), ("prices", scene.prices), ("weather", scene.weather))
         },
         "versions": {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        "plugins": plugins.described(keys.outside),
         "machine": platform.machine(),
         "command": " ".join(["gridagora", *sys.argv[1:]]) if Path(sys.argv[0]).name == "gridagora" else "python",
     }

@@ -10,7 +10,7 @@ from gridagora.core.errors import InputError, Problem, attempt
 from gridagora.core.feeder import Feeder
 from gridagora.core.registry import find, misfit
 from gridagora.core.tables import Col, Homes, Index, Prices, Weather
-from gridagora.scenario import draw, dwellings, households, partners, read, sound
+from gridagora.scenario import draw, dwellings, households, partners, plugins, read, sound
 from gridagora.scenario.calendar import midnight_s, utc_offset_s
 from gridagora.scenario.schema import Scenario
 
@@ -70,8 +70,9 @@ class Scene:
         Raises
         ------
         InputError
-            No such design, with the nearest name, or a strategy that does not fit it, with those that do.
+            No such design, with the nearest name, a strategy that does not fit it, with those that do, or a plugin that changed.
         """
+        plugins.use(self.scenario.outside)
         design, credit = find("market", name), self.scenario.tariff.credit_per_kwh
         pays_credit = "credit_per_kwh" in {field.name for field in fields(design)}
         shared = {"credit_per_kwh": credit} if credit is not None and pays_credit else {}
@@ -106,7 +107,7 @@ def build(scenario: Scenario, progress: Callable[[str], None] | None = None) -> 
     start_s = midnight_s(case.start, case.timezone)
     problems: list[Problem] = []
     tell("feeder")
-    feeder = attempt(lambda: settled(draw.feeder(scenario), scenario.homes.on), problems)
+    feeder = attempt(lambda: settled(draw.feeder(scenario, start_s), scenario.homes.on), problems)
     tell("prices")
     prices = attempt(lambda: draw.prices(scenario, start_s), problems)
     tell("weather")
@@ -173,7 +174,7 @@ def assemble(
 
 
 def _plain(scenario: Scenario) -> dict[str, Any]:
-    values = scenario.model_dump(exclude={"parts", "file", "text"}, exclude_none=True)
+    values = scenario.model_dump(exclude={"parts", "outside", "file", "text"}, exclude_none=True)
     for inner in ("home_columns", "home_units"):
         values["homes"][inner.removeprefix("home_")] = values.pop(inner)
     values["market"] |= {name: dict(keys) for name, keys in scenario.parts.items()}

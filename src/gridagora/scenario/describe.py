@@ -10,7 +10,7 @@ from gridagora.core.errors import InputError
 from gridagora.core.feeder import Feeder
 from gridagora.core.quality import TIERS, per_home
 from gridagora.core.tables import LEAD_H, Col, Prices
-from gridagora.scenario import draw, sound, strained
+from gridagora.scenario import draw, plugins, sound, strained
 from gridagora.scenario.build import Scene, load
 from gridagora.scenario.dwellings import left_share
 from gridagora.sources import opendss
@@ -102,6 +102,7 @@ def scene_lines(scene: Scene) -> dict[str, str]:
         f"{case.days} days from {case.start:%A %d %B %Y}, {case.timezone}, every {keys.market.interval_minutes} minutes"
     )
     lines["designs"] = ", ".join(case.architectures)
+    lines |= {f"plugin {number}": text for number, text in enumerate(_plugins(scene), 1)}
     lines |= feeder_lines(scene.feeder, sum("+" in name for name in scene.feeder.meter_name))
     lines["homes"] = _homes(scene)
     lines |= {"loads without a home": left} if (left := _left(scene)) else {}
@@ -127,6 +128,14 @@ def scene_lines(scene: Scene) -> dict[str, str]:
     if scene.partners is not None:
         lines["partners"] = f"{len(np.unique(np.sort(scene.partners, 1), axis=0))} pairs, {keys.layers.partners_file}"
     return lines | _preference(scene) | strained.lines(scene)
+
+
+def _plugins(scene: Scene) -> list[str]:
+    """Return what each plugin is and adds."""
+    plugins.use(scene.scenario.outside)
+    return [
+        f"{each.get('file') or each['module']}: {', '.join(each['parts'])}" for each in plugins.described(scene.scenario.outside)
+    ]
 
 
 def _preference(scene: Scene) -> dict[str, str]:

@@ -17,20 +17,14 @@ from gridagora.core.rng import stream
 from gridagora.core.session import Preference
 from gridagora.core.tables import Homes, Prices, Quality, Weather
 from gridagora.files.weather_year import WeatherYear
+from gridagora.scenario import plugin_sources
 from gridagora.scenario.calendar import midnight_s, utc_offset_s
 from gridagora.scenario.schema import ComfortKeys, PreferenceKeys, QualityKeys, Scenario
+from gridagora.scenario.sky import Sky
 from gridagora.scenario.sound import hours
 from gridagora.sources import opendss, synthetic, synthetic_feeder
 from gridagora.sources import prices as ercot
 from gridagora.sources import weather as skies
-
-
-class Sky(NamedTuple):
-    """Weather of a run, the latitude of its place, and in words which rows of a file it is."""
-
-    weather: Weather
-    latitude_deg: float
-    note: str = ""
 
 
 class Measured(NamedTuple):
@@ -51,8 +45,10 @@ FAST_H = (-2.0, 4.0)  # local time less the sun's: -1 h in the east of India, +3
 DEFAULT_HOMES = 40  # of a synthetic feeder whose scenario does not say
 
 
-def feeder(scenario: Scenario) -> Feeder:
+def feeder(scenario: Scenario, start_s: int) -> Feeder:
     """Return the network; a synthetic one has a meter for every home."""
+    if plugin_sources.names_one(scenario, "feeder"):
+        return plugin_sources.feeder(scenario, start_s)
     if scenario.feeder.source == "opendss":
         return opendss.read(scenario.feeder.file)
     return synthetic_feeder.make(scenario.scenario.seed, scenario.homes.count or DEFAULT_HOMES)
@@ -61,6 +57,8 @@ def feeder(scenario: Scenario) -> Feeder:
 def prices(scenario: Scenario, start_s: int) -> Prices:
     """Return the wholesale prices around the run."""
     keys, case = scenario.prices, scenario.scenario
+    if plugin_sources.names_one(scenario, "prices"):
+        return plugin_sources.prices(scenario, start_s)
     match keys.source:
         case "synthetic":
             return synthetic.prices(case.seed, start_s, case.days)
@@ -84,6 +82,8 @@ def sky(scenario: Scenario, start_s: int, measured: Measured | None = None) -> S
         What the file has wrong, and a local time that is not that of its place.
     """
     case, keys = scenario.scenario, scenario.weather
+    if plugin_sources.names_one(scenario, "weather"):
+        return plugin_sources.sky(scenario, start_s)
     if keys.source == "synthetic":
         return Sky(synthetic.weather(case.seed, start_s, case.days), synthetic.AUSTIN[0])
     shared = measured is not None and not measured.apart

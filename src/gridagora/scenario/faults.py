@@ -11,7 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from gridagora.core.errors import InputError, Problem, nearest
-from gridagora.core.registry import FACTS, find, misfit, names
+from gridagora.core.registry import FACTS, entries, find, misfit, names
 from gridagora.scenario.schema import TABLES
 
 KINDS = {
@@ -99,8 +99,15 @@ def _sentence(table: str, error: ErrorDetails, got: Got) -> Problem:
     hint = ""
     if error["type"] == "literal_error" and isinstance(error["input"], str):
         words = str(error.get("ctx", {})["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
-        hint = _close(error["input"], words)
-    return Problem(where, shown(error["input"]), f"{_expected(error)} ({fields[key].description})", hint)
+        hint = _close(error["input"], words + _from_outside(table, key))
+    more = "".join(f" or '{word}'" for word in _from_outside(table, key))
+    return Problem(where, shown(error["input"]), f"{_expected(error)}{more} ({fields[key].description})", hint)
+
+
+def _from_outside(table: str, key: str) -> list[str]:
+    """Return the words of a key that plugins add."""
+    named = [entry.name.partition("=") for entry in entries("source") if entry.outside]
+    return [word for place, _, word in named if place == f"{table}.{key}"]
 
 
 def _close(word: str, words: list[str]) -> str:

@@ -14,9 +14,10 @@ from gridagora.core.profiles import HOUR_S, Profiles, has_unit, hours_of
 from gridagora.core.tables import TAIL_H, Homes, Weather
 from gridagora.files.weather_year import WeatherYear
 from gridagora.files.weather_year import rows as rows_of
-from gridagora.scenario import draw
+from gridagora.scenario import draw, plugin_sources
 from gridagora.scenario.calendar import midnight_s
-from gridagora.scenario.schema import Scenario
+from gridagora.scenario.schema import Scenario, from_outside
+from gridagora.scenario.sky import Sky
 from gridagora.sources import ev, synthetic
 from gridagora.sources import homes as houses
 from gridagora.sources.exposure import exposure
@@ -48,14 +49,18 @@ def measured(scenario: Scenario, start_s: int) -> draw.Measured | None:
         does not cover the run.
     """
     keys = scenario.homes
-    if keys.source == "synthetic":
+    if keys.source == "synthetic" or plugin_sources.names_one(scenario, "homes"):
         return None
     problems: list[Problem] = []
     source, file, folder = _weather_of_homes(scenario)
-    year = None if source == "synthetic" else attempt(lambda: draw.year_of(source, file, folder), problems)
+    year = (
+        None
+        if source == "synthetic" or from_outside("weather.source", source)
+        else attempt(lambda: draw.year_of(source, file, folder), problems)
+    )
     origin_s = _origin_s(scenario, start_s, year)
     found = attempt(lambda: read_profiles(_path(scenario), origin_s, scenario.scenario.timezone, _layout(scenario)), problems)
-    cars = attempt(lambda: _sessions(scenario), problems) if keys.ev_share > 0 else NO_SESSIONS
+    cars = attempt(lambda: _sessions(scenario, start_s), problems) if keys.ev_share > 0 else NO_SESSIONS
     if problems:
         raise InputError(problems)
     profiles, sky, notes = _over_the_same_hours(scenario, found.profiles, year)
@@ -65,9 +70,12 @@ def measured(scenario: Scenario, start_s: int) -> draw.Measured | None:
     return draw.Measured(profiles, sky, from_s, _apart(scenario), cars, said, seen, year)
 
 
-def homes(scenario: Scenario, start_s: int, count: int, outdoors: draw.Sky, lived: draw.Measured | None) -> Population:
+def homes(scenario: Scenario, start_s: int, count: int, outdoors: Sky, lived: draw.Measured | None) -> Population:
     """Return the population: so many homes, what they own, and when their cars come and go."""
     keys, case, sky = scenario.homes, scenario.scenario, outdoors.weather
+    if plugin_sources.names_one(scenario, "homes"):
+        table = plugin_sources.homes(scenario, start_s, count, sky)
+        return Population(table if keys.water_heaters else draw.without_tanks(table), ())
     owned = _owned(scenario) | draw.facing(scenario, outdoors.latitude_deg)
     if lived is None:
         equipment = synthetic.NORMAL._replace(**owned)
@@ -111,7 +119,7 @@ def _exposure(source: str, file: str, folder: str, year: WeatherYear | None, sky
 def _apart(scenario: Scenario) -> bool:
     """Return whether the run has another weather than the homes lived in."""
     keys, own = scenario.weather, _weather_of_homes(scenario)
-    if keys.source != own[0] or keys.source == "synthetic":
+    if keys.source != own[0] or keys.source == "synthetic" or plugin_sources.names_one(scenario, "weather"):
         return True
     return keys.folder != own[2] if keys.source == "travis" else keys.file != own[1]
 
@@ -225,7 +233,9 @@ def _edges(profiles: Profiles, from_s: int, days: int) -> tuple[str, ...]:
     return ("a day after the run or one of the 28 days before it that the file does not have is taken from its other end",)
 
 
-def _sessions(scenario: Scenario) -> Sessions:
+def _sessions(scenario: Scenario, start_s: int) -> Sessions:
+    if plugin_sources.names_one(scenario, "homes", "ev_source"):
+        return plugin_sources.sessions(scenario, start_s)
     keys, unit = scenario.homes, scenario.home_units.ev
     path = Path(keys.ev_file)
     match keys.ev_source:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from gridagora.core.errors import Problem
 from gridagora.scenario.faults import Got
-from gridagora.scenario.schema import Table
+from gridagora.scenario.schema import TRAVIS, Table, from_outside
 
 HOLDER = "{data}"
 USED = (
@@ -81,9 +81,14 @@ def _used(tables: Mapping[str, Table]) -> list[Place]:
         text = values[key] or (PRICE_FOLDERS.get(values["source"], "") if own else "")
         if table == "homes":
             text = _of_homes(values, key)
-        if text and (not sources or values["source"] in sources):
+        if text and (not sources or values["source"] in sources or _read_outside(table, key, values)):
             found.append(Place(table, key, text))
     return found
+
+
+def _read_outside(table: str, key: str, values: Mapping[str, Any]) -> bool:
+    """Return whether a source of a plugin reads a path: the file or folder that its table names."""
+    return key in {"file", "folder"} and values[key] != TRAVIS and from_outside(f"{table}.source", values.get("source"))
 
 
 def _of_homes(values: Mapping[str, Any], key: str) -> str:

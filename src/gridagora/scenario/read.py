@@ -7,9 +7,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gridagora.core.errors import InputError, Problem
-from gridagora.scenario import faults, places, together
+from gridagora.core.errors import InputError, Problem, attempt
+from gridagora.scenario import faults, places, plugins, together
 from gridagora.scenario.faults import Got
+from gridagora.scenario.plugins import Plugin
 from gridagora.scenario.schema import TABLES, Scenario, Table
 
 BARE_POINT = re.compile(r"(?<![\w.])([-+]?)\.(?=\d)")
@@ -57,12 +58,13 @@ def parse(text: str, name: str = "scenario", folder: Path = Path(), overrides: S
     Raises
     ------
     InputError
-        Every problem at once.
+        Every problem at once; those of plugins before any other.
     """
     values = _toml(text, name)
     got = Got(name)
     problems = [*_override(values, overrides, got)]
     raw = _sort(values, got, problems)
+    outside = _plugins(raw, folder, problems)  # first: what follows asks for the parts by name
     tables = {table: _table(table, raw, problems) for table in TABLES}
     problems += together.check(tables, raw.parts, got)
     tables = places.resolve(tables, folder, got, problems)
@@ -70,7 +72,40 @@ def parse(text: str, name: str = "scenario", folder: Path = Path(), overrides: S
     if problems:
         raise InputError(problems)
     full = write(values) if overrides else text
-    return Scenario.model_validate({**tables, "parts": parts, "file": name, "text": full})
+    return Scenario.model_validate({**tables, "parts": parts, "outside": outside, "file": name, "text": full})
+
+
+def plugins_of(path: str | Path, overrides: Sequence[str] = ()) -> list[Plugin]:
+    """Return the plugins that a scenario file would import, without importing any.
+
+    Raises
+    ------
+    InputError
+        Text that is not TOML, and whatever is wrong with `[plugins]`.
+    """
+    file = Path(path)
+    values, got, problems = _toml(_text(file), str(path)), Got(str(path)), list[Problem]()
+    list(_override(values, overrides, got))
+    found = _asked(_sort(values, got, []), file.parent, problems)
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def _asked(raw: Raw, folder: Path, problems: list[Problem]) -> list[Plugin]:
+    keys = _table("plugins", raw, problems)
+    return plugins.asked(keys, folder, lambda key: raw.got.where("plugins", key), problems)
+
+
+def _plugins(raw: Raw, folder: Path, problems: list[Problem]) -> tuple[Plugin, ...]:
+    """Import the plugins of a scenario and return them; one that fails ends the reading, since no name of its is known."""
+    faulty: list[Problem] = []
+    found = _asked(raw, folder, faulty)
+    if not faulty:
+        attempt(lambda: plugins.load(found), faulty)
+    if faulty:
+        raise InputError([*problems, *faulty])
+    return tuple(found)
 
 
 def write(values: Mapping[str, Any]) -> str:

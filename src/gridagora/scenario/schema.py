@@ -5,13 +5,32 @@ from datetime import date
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator
+
+from gridagora.core import registry
+from gridagora.scenario.plugins import Plugin
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
 # Twice the offer cap of ERCOT, 5 $/kWh: what is above was written in another unit.
 Rate = Annotated[float, Field(ge=0.0, le=10.0)]
 Ratio = Annotated[float, Field(gt=0.0, le=100.0)]  # of what service is worth to a home, over a standard home
+
+
+def from_outside(key: str, word: object) -> bool:
+    """Return whether a word of a key, as of prices.source, names a source of a plugin."""
+    return any(entry.outside and entry.name == f"{key}={word}" for entry in registry.entries("source"))
+
+
+def _or_from_outside(key: str) -> WrapValidator:
+    """Return a validator that lets the sources of plugins through beside the words that a key lists."""
+
+    def check(value: Any, listed: ValidatorFunctionWrapHandler) -> Any:
+        return value if from_outside(key, value) else listed(value)
+
+    return WrapValidator(check)
+
+
 PriceSource = Literal["synthetic", "ercot_hub_average", "ercot_zone", "ercot_hb_south_2016", "ercot_files"]
 EnergyUnit = Literal["kW", "kWh", "W", "Wh"]
 DAYS_MAX = 366
@@ -43,10 +62,24 @@ class Case(Table):
     )
 
 
+class PluginsKeys(Table):
+    """`[plugins]`: parts from outside the package. Importing them runs the code of their author."""
+
+    modules: tuple[str, ...] = Field(
+        (), strict=False, description="modules that register parts, by name, as my_pkg.my_market; found as Python finds modules"
+    )
+    files: tuple[str, ...] = Field((), strict=False, description="Python files that register parts")
+    installed: bool = Field(
+        True, description="whether installed packages that offer parts (entry points gridagora.parts) are used"
+    )
+
+
 class FeederKeys(Table):
     """`[feeder]`: the network."""
 
-    source: Literal["synthetic", "opendss"] = Field("synthetic", description="where the network comes from")
+    source: Annotated[Literal["synthetic", "opendss"], _or_from_outside("feeder.source")] = Field(
+        "synthetic", description="where the network comes from"
+    )
     file: str = Field("", description="OpenDSS master file, for source 'opendss'")
     other_peak_share: Share = Field(
         0.6, description="what its other loads draw in office hours, of their rating; 0: left out [0..1]"
@@ -56,7 +89,9 @@ class FeederKeys(Table):
 class HomesKeys(Table):
     """`[homes]`: who lives on it and what they own."""
 
-    source: Literal["synthetic", "travis", "profiles"] = Field("synthetic", description="where houses and appliances come from")
+    source: Annotated[Literal["synthetic", "travis", "profiles"], _or_from_outside("homes.source")] = Field(
+        "synthetic", description="where houses and appliances come from"
+    )
     folder: str = Field(TRAVIS, description="folder with homes_hourly.parquet, for sources 'travis' and 'profiles'")
     file: str = Field("", description="file of homes by its own name, CSV or Parquet, for source 'profiles'; goes before folder")
     first: date | None = Field(
@@ -80,7 +115,7 @@ class HomesKeys(Table):
     fit_r2_least: float = Field(
         0.8, le=1.0, description="share of the variance of heating and cooling that the house of the median home must explain"
     )
-    ev_source: Literal["evipro", "evwatts", "sessions"] = Field(
+    ev_source: Annotated[Literal["evipro", "evwatts", "sessions"], _or_from_outside("homes.ev_source")] = Field(
         "evipro", description="layout of ev_file: NREL EVI-Pro, EV WATTS, or columns arrive, depart, energy_kwh and, if known, kw"
     )
     ev_file: str = Field(
@@ -146,7 +181,7 @@ class HomeUnits(Table):
 class WeatherKeys(Table):
     """`[weather]`: the outdoors."""
 
-    source: Literal["synthetic", "travis", "epw", "tmy3", "nsrdb"] = Field(
+    source: Annotated[Literal["synthetic", "travis", "epw", "tmy3", "nsrdb"], _or_from_outside("weather.source")] = Field(
         "synthetic", description="where the weather comes from"
     )
     file: str = Field("", description="weather file, for sources 'epw', 'tmy3' and 'nsrdb'")
@@ -156,7 +191,9 @@ class WeatherKeys(Table):
 class PricesKeys(Table):
     """`[prices]`: the wholesale market behind the substation, and what it costs to bring energy to a home."""
 
-    source: PriceSource = Field("synthetic", description="where the prices come from")
+    source: Annotated[PriceSource, _or_from_outside("prices.source")] = Field(
+        "synthetic", description="where the prices come from"
+    )
     folder: str = Field("", description="folder of the price series; left out: that of the source in the data folder")
     day_ahead_file: str = Field("", description="ERCOT's own file of day-ahead prices, for source 'ercot_files'")
     real_time_file: str = Field("", description="ERCOT's own file of real-time prices, for source 'ercot_files'")
@@ -302,6 +339,7 @@ class Scenario(Table):
     model_config = ConfigDict(populate_by_name=True)
 
     scenario: Case = Case()
+    plugins: PluginsKeys = PluginsKeys()
     feeder: FeederKeys = FeederKeys()
     homes: HomesKeys = HomesKeys()
     home_columns: HomeColumns = Field(HomeColumns(), alias="homes.columns")
@@ -318,6 +356,7 @@ class Scenario(Table):
     quality: QualityKeys = QualityKeys()
     market: MarketKeys = MarketKeys()
     parts: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, description="keys of `[market.NAME]`, by NAME")
+    outside: tuple[Plugin, ...] = Field((), description="the plugins that were imported for it")
     file: str = Field("", description="the file it was read from; empty where it was made in code")
     text: str = Field("", description="its TOML text, overrides included")
 
@@ -325,6 +364,7 @@ class Scenario(Table):
 TABLES: Mapping[str, type[Table]] = MappingProxyType(
     {
         "scenario": Case,
+        "plugins": PluginsKeys,
         "feeder": FeederKeys,
         "homes": HomesKeys,
         "homes.columns": HomeColumns,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from gridagora.core.errors import Problem
 from gridagora.scenario import faults
 from gridagora.scenario.faults import Got
-from gridagora.scenario.schema import HomeColumns, Table
+from gridagora.scenario.schema import HomeColumns, Table, from_outside
 
 OWN_FILES = ("epw", "tmy3", "nsrdb")
 PRICE_FILES = ("ercot_files",)
@@ -51,9 +51,14 @@ def check(tables: Mapping[str, Table], parts: Mapping[str, Any], got: Got) -> li
         if value in each.values:
             continue
         for key in each.keys:
-            if _set(tables[each.table], key):
+            if _set(tables[each.table], key) and not _plugin_reads(each.by, value, key):
                 found.setdefault((each.table, key), _unread(each, key, tables, got))
     return [*found.values(), *_without_a_use(tables, parts, got)]
+
+
+def _plugin_reads(by: str, value: object, key: str) -> bool:
+    """Return whether a source of a plugin is told a key: the paths of its table; its feeder is one like that of a file."""
+    return from_outside(by, value) and (key in {"file", "folder"} or by == "feeder.source")
 
 
 def _set(table: Table, key: str) -> bool:
