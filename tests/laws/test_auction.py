@@ -176,12 +176,13 @@ def test_money_and_power_of_the_trades_balance_exactly(trader):
     traded, final = run(Auction(trader=trader), rows)
     assert np.rint(traded.net_kw * 1e9).astype(int).sum() == 0
     assert np.array_equal(net(bilateral(opened(40), traded), np.arange(40)).p_kw[:, 0], traded.net_kw)
-    local = book(traded.buyer, traded.seller, "local energy", traded.p_kw * traded.price_per_kwh * DT_H)
+    product = opened(40).product
+    local = book(traded.buyer, traded.seller, "local energy", traded.p_kw * traded.price_per_kwh * DT_H, product)
     assert local.amount_uusd.min() >= 0
     assert paid_uusd(local, 40).sum() == 0
     assert bill_usd(local, 40) == pytest.approx(paid(traded, 40) * DT_H, abs=1e-6 * len(traded.p_kw))
     rest = final.p_kw[:, 0] - traded.net_kw
-    whole = join([local, book(np.arange(40), 40, "rest", rest * np.where(rest > 0, HIGH, LOW) * DT_H)])
+    whole = join([local, book(np.arange(40), 40, "rest", rest * np.where(rest > 0, HIGH, LOW) * DT_H, product)])
     assert paid_uusd(whole, 41).sum() == 0
     assert np.abs(whole.amount_uusd).sum() > 0
 

@@ -75,7 +75,7 @@ def test_positions_are_bound_at_the_price_that_the_certificate_proves(tight, nam
     scene, study, opening, specs = tight
     market = scene.market(name)
     desk = midnight(market, study)
-    position, w = desk.positions["day-ahead"], study.wholesale
+    position, w = desk.positions[Horizon.DAY_AHEAD], study.wholesale
     supply, best = problem(opening, specs, w.limit_kw * (1 - market.reserve_share))
     premium = position.price_per_kwh[0] - position.wholesale_per_kwh - w.delivery_per_kwh
     assert np.ptp(position.price_per_kwh, axis=0).max() == 0  # no place has a limit of its own here

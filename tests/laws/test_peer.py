@@ -115,7 +115,9 @@ def test_home_to_home_payments_settle_to_the_micro_dollar():
     deal = DESIGNS["uniform"].deal(opened, table)
     rows = trades(opened, deal)
     assert len(rows.party) > 3
-    paid = paid_uusd(book(rows.party, rows.counterparty, "trade", rows.p_kw[:, 0] * rows.price_per_kwh[:, 0] / 12), 14)
+    paid = paid_uusd(
+        book(rows.party, rows.counterparty, "trade", rows.p_kw[:, 0] * rows.price_per_kwh[:, 0] / 12, rows.product), 14
+    )
     assert paid.sum() == 0
     assert np.abs(paid).sum() > 0
 

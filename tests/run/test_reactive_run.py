@@ -3,7 +3,6 @@
 import re
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from gridagora.core.errors import InputError, PartError
 from gridagora.core.outcome import costs_usd, welfare_before_losses_usd, welfare_usd
 from gridagora.core.reactive import need
 from gridagora.grid.flow import factor
+from gridagora.markets.layered import Layered
 from gridagora.metrics import network as metrics
 from gridagora.run import compare as runs
 from gridagora.run.fleet import kinds
@@ -22,7 +22,7 @@ from gridagora.scenario import build, describe, read
 from gridagora.scenario.schema import ReactiveKeys
 
 AGREED, CAP = 0.97, 0.003
-ASKS, SILENT = SimpleNamespace(reactive=True), SimpleNamespace()
+ASKS, SILENT = Layered(), Layered(reactive=False)
 ROWS = {"P4h", "P4p", "P4x"}
 
 
