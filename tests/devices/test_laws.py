@@ -24,7 +24,7 @@ def owning(homes):
     return homes._replace(
         owned={
             "generator": generator.of(rows, np.full(len(rows), 4.0), np.linspace(0.05, 0.3, len(rows))),
-            "load": load.Load(rows, 0.5 * homes.load_kw[rows], 0.3, 0.072),
+            "appliances": load.Load(rows, 0.5 * homes.load_kw[rows], 0.3, 0.072),
         }
     )
 
@@ -78,6 +78,7 @@ def people(request, homes, winter):
 def test_a_kind_says_what_it_is(name, homes):
     about = find("device", name).about
     assert about.kind == name
+    assert name not in {"load", "other", "fixed", "committed", "limit", "losses"}, "a column of the table of intervals"
     assert about.label[0].isupper()
     assert about.turn in Turn
     assert made(name, homes).about is about
@@ -141,7 +142,7 @@ def part_of(homes, part):
     owned = {}
     for kind, table in homes.owned.items():
         rows = np.flatnonzero(np.isin(table.home, part))
-        few = {"generator": generator, "load": load}[kind].take(table, rows)
+        few = {"generator": generator, "appliances": load}[kind].take(table, rows)
         owned[kind] = replace(few, home=place[few.home])
     return homes._replace(home_id=tuple(np.array(homes.home_id)[part]), owned=owned, **columns)
 

@@ -242,7 +242,7 @@ def test_a_point_is_run_again_where_the_plugin_changed(case, tmp_path):
 
 def test_a_device_of_a_plugin_is_owned_planned_and_metered(tmp_path):
     """A copy of the elastic load under another name, owned by every home: 0.5 kW as usual, less where energy is dear."""
-    text = Path(load.__file__).read_text(encoding="utf-8").replace('"load"', '"kettle"')
+    text = Path(load.__file__).read_text(encoding="utf-8").replace('"appliances"', '"kettle"')
     owned = 'setting.homes.owned.get("kettle")'
     made = "Load(np.arange(n), np.full(setting.homes.load_kw.shape, 0.5), 0.2, 0.072)"
     assert owned in text

@@ -72,7 +72,7 @@ METRIC = """
 register("metric", "X1")(Metric({fields}))
 """
 # A device of the package under another name stands for one of a user's own.
-DEVICE = (Path(load.__file__).read_text(encoding="utf-8")).replace('"load"', '"kettle"').replace("Loads of", "Kettles of")
+DEVICE = (Path(load.__file__).read_text(encoding="utf-8")).replace('"appliances"', '"kettle"').replace("Loads of", "Kettles of")
 PRICES = '''
 from gridagora.core.tables import Prices
 
@@ -262,7 +262,7 @@ BAD = {
         DEVICE.replace("now: Moment, beside: Beside)", "now: Moment)"),
         ["device 'kettle'", "step(p_target_kw, now, beside)"],
     ),
-    "own kind": (DEVICE.replace('DeviceKind("kettle"', 'DeviceKind("pot"'), ["a DeviceKind", "whose kind is 'kettle'"]),
+    "own kind": (DEVICE.replace('"kettle", "Responsive', '"pot", "Responsive'), ["a DeviceKind", "whose kind is 'kettle'"]),
     "key of source": (PRICES.format(found=EVEN).replace("prices.source=", "price.source="), ["TABLE.KEY=WORD", "prices.source"]),
     "source": (PRICES.format(found=EVEN).replace("even(request)", "even()"), ["even()", "a function of one parameter"]),
 }

@@ -4,13 +4,15 @@ A group holds all devices of one kind in a run, a row each, with their true stat
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from gridagora.core.tables import Col, Homes, Index
+from gridagora.core.errors import InputError, Problem
+from gridagora.core.tables import Col, Homes, Index, Weather
 from gridagora.kernels.dual import Answer
 from gridagora.kernels.stores import Stores
 
@@ -23,6 +25,25 @@ class Turn(IntEnum):
     FIRST = 0  # its own orders alone
     SECOND = 1  # how far the first fell short of their orders
     LAST = 2  # the meter of its home without those that step last
+
+
+@dataclass(frozen=True)
+class NoKeys:
+    """The keys of a kind that homes own by other tables of the scenario: none."""
+
+
+class People(NamedTuple):
+    """Who may own a device: the homes so far, the weather of the run, and the seed of every draw."""
+
+    homes: Homes
+    weather: Weather
+    seed: int
+
+
+def as_they_are(keys: Any, people: People) -> Homes:
+    """Return the homes as they are: no key gives them more."""
+    del keys
+    return people.homes
 
 
 class DeviceKind(NamedTuple):
@@ -39,6 +60,8 @@ class DeviceKind(NamedTuple):
     has_inverter: bool = False  # whether it can draw and give reactive power, as far as its active power leaves room
     is_generation: bool = False  # whether tables show its power as generation, above zero
     series: tuple[str, ...] = ()  # names of what a step tells of every row beside its power
+    keys: type[Any] = NoKeys  # dataclass of the keys of `[homes.KIND]`; the kind draws its owners where the table stands there
+    draw: Callable[[Any, People], Homes] = as_they_are  # homes with the devices of this kind that its keys give them
 
 
 class Setting(NamedTuple):
@@ -162,6 +185,39 @@ class BoundPart(NamedTuple):
     mixes_count: int
     gain_in: Col
     gain_out: Col
+
+
+def own(homes: Homes, kind: str, table: Any) -> Homes:
+    """Return the homes with a table of devices of one kind, in place of one that they had."""
+    return homes._replace(owned={**homes.owned, kind: table})
+
+
+def check_share(where: str, value: float) -> list[Problem]:
+    """Return the problem of a share outside 0 to 1, or nothing."""
+    return [] if 0 <= value <= 1 else [Problem(where, f"{value:g}", "a share from 0 to 1", "A share of 50 % is written 0.5.")]
+
+
+def check_above_zero(where: str, value: float) -> list[Problem]:
+    """Return the problem of a number that is not above zero, or nothing."""
+    return [] if value > 0 else [Problem(where, f"{value:g}", "a number above 0")]
+
+
+def check_not_below_zero(where: str, value: float) -> list[Problem]:
+    """Return the problem of a number below zero, or nothing."""
+    return [] if value >= 0 else [Problem(where, f"{value:g}", "a number of at least 0")]
+
+
+def refuse(*problems: list[Problem]) -> None:
+    """Raise all problems at once, if there are any.
+
+    Raises
+    ------
+    InputError
+        The problems.
+    """
+    found = [each for some in problems for each in some]
+    if found:
+        raise InputError(found)
 
 
 def held_kw(block_kw: Col, steps: int) -> Col:

@@ -1,6 +1,7 @@
 """The tables that cross rooms: prices, weather and homes, as columns. Time runs in hours from `start_s` (UTC seconds)."""
 
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,6 +55,17 @@ class Quality(NamedTuple):
 
 NOTHING: Mapping[str, Any] = {}  # no frozen view: homes go to other processes, and a view cannot be pickled
 ALIKE = Quality(np.ones(1), np.zeros(1, np.int64), np.ones(1), np.zeros(1), 1.0)
+
+
+def bytes_of(column: Any) -> bytes:
+    """Return bytes that stand for all that a column holds: arrays, tables of devices by kind, or what prints in full."""
+    if isinstance(column, np.ndarray):
+        return column.tobytes()
+    if isinstance(column, Mapping):
+        return b"".join(str(key).encode() + bytes_of(column[key]) for key in sorted(column))
+    if is_dataclass(column) and not isinstance(column, type):
+        return b"".join(field.name.encode() + bytes_of(vars(column)[field.name]) for field in fields(column))
+    return repr(column).encode()
 
 
 class Homes(NamedTuple):

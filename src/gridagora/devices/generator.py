@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from gridagora.core.charging import owners
 from gridagora.core.device import (
     Beside,
     Blocks,
@@ -15,18 +16,41 @@ from gridagora.core.device import (
     GroupBelief,
     Metered,
     Moment,
+    People,
     Setting,
     Window,
+    check_above_zero,
+    check_not_below_zero,
+    check_share,
     held_kw,
+    own,
+    refuse,
     total_by_home,
 )
 from gridagora.core.registry import register
-from gridagora.core.tables import Col, Index
+from gridagora.core.tables import Col, Homes, Index
 from gridagora.kernels.curve import Curves
 from gridagora.kernels.dual import Answer
 from gridagora.kernels.value import Stores, stores
 
 NO_STORE = 1e9  # a row without a store: a state wide enough never to bind, worth nothing
+
+
+@dataclass(frozen=True)
+class GeneratorKeys:
+    """`[homes.generator]`: back-up generators that also run for the market."""
+
+    share: float = 0.1  # of homes with one
+    kw: float = 8.0  # rating
+    cost_per_kwh: float = 0.35  # fuel and wear of a kWh made
+
+    def __post_init__(self) -> None:
+        """Refuse a share outside 0 to 1, a rating that is not above zero, a cost below zero."""
+        refuse(
+            check_share("homes.generator.share", self.share),
+            check_above_zero("homes.generator.kw", self.kw),
+            check_not_below_zero("homes.generator.cost_per_kwh", self.cost_per_kwh),
+        )
 
 
 @dataclass(frozen=True)
@@ -53,6 +77,13 @@ def of(home: Index, rated_kw: Col, cost_per_kwh: Col | float) -> Generator:
             row = int(np.argmin(column >= 0))
             raise ValueError(f"generator row {row}: got {name} {column[row]}, expected 0 or more")
     return Generator(np.asarray(home, np.int64), rated, cost)
+
+
+def draw(keys: GeneratorKeys, people: People) -> Homes:
+    """Return the homes with the generators that some of them own, a draw of the seed keyed by the home."""
+    rows = owners(people.seed, "generator", people.homes.home_id, keys.share)
+    table = of(rows, np.full(len(rows), keys.kw), keys.cost_per_kwh)
+    return own(people.homes, "generator", table)
 
 
 def take(table: Generator, rows: Index) -> Generator:
@@ -93,7 +124,9 @@ def step(table: Generator, p_target_kw: Col, step_h: float = 1 / 12) -> tuple[Co
 class GeneratorGroup:
     """The back-up generators of a run; without orders they stand still, for the grid is there."""
 
-    about: ClassVar[DeviceKind] = DeviceKind("generator", "Generators", "#8c6d46", is_valued=False, is_generation=True)
+    about: ClassVar[DeviceKind] = DeviceKind(
+        "generator", "Generators", "#8c6d46", is_valued=False, is_generation=True, keys=GeneratorKeys, draw=draw
+    )
     table: Generator
     burnt_usd: Col  # (r,) cost so far
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gridagora.core.charging import owners
 from gridagora.core.device import (
     Beside,
     Blocks,
@@ -16,9 +17,15 @@ from gridagora.core.device import (
     GroupBelief,
     Metered,
     Moment,
+    People,
     Setting,
     Window,
+    check_above_zero,
+    check_not_below_zero,
+    check_share,
     held_kw,
+    own,
+    refuse,
     total_by_home,
 )
 from gridagora.core.registry import register
@@ -29,6 +36,25 @@ from gridagora.kernels.value import Stores, stores
 
 NO_STORE = 1e9  # a row without a store: a state wide enough never to bind, worth nothing
 LEAST_KW = 1e-6  # below it a load has no slope
+
+
+@dataclass(frozen=True)
+class LoadKeys:
+    """`[homes.appliances]`: appliances that answer to price."""
+
+    share: float = 1.0  # of homes with such
+    part_share: float = 0.2  # of the load of such a home that answers
+    elasticity: float = 0.1  # relative fall of power over relative rise of price, about the reference
+    reference_per_kwh: float = 0.072  # price at which it takes its usual power
+
+    def __post_init__(self) -> None:
+        """Refuse shares outside 0 to 1, an elasticity below zero, a reference that is not above zero."""
+        refuse(
+            check_share("homes.appliances.share", self.share),
+            check_share("homes.appliances.part_share", self.part_share),
+            check_not_below_zero("homes.appliances.elasticity", self.elasticity),
+            check_above_zero("homes.appliances.reference_per_kwh", self.reference_per_kwh),
+        )
 
 
 @dataclass(frozen=True)
@@ -53,6 +79,16 @@ def of(homes: Homes, elasticity: float = 0.0, reference_per_kwh: float = 0.072) 
         got = f"elasticity {elasticity} about {reference_per_kwh} $/kWh"
         raise ValueError(f"load: got {got}, expected 0 or more about a positive price")
     return Load(np.arange(len(homes.home_id)), homes.load_kw, elasticity, reference_per_kwh)
+
+
+def draw(keys: LoadKeys, people: People) -> Homes:
+    """Return the homes with a part of their load as a device of its own; who, is a draw of the seed keyed by the home."""
+    homes = people.homes
+    rows = owners(people.seed, "appliances", homes.home_id, keys.share)
+    usual_kw = keys.part_share * homes.load_kw[rows]
+    rest_kw = homes.load_kw.copy()
+    rest_kw[rows] -= usual_kw
+    return own(homes._replace(load_kw=rest_kw), "appliances", Load(rows, usual_kw, keys.elasticity, keys.reference_per_kwh))
 
 
 def take(table: Load, rows: Index) -> Load:
@@ -96,7 +132,7 @@ def step(table: Load, hour: int, p_target_kw: Col | None = None) -> Col:
     return np.clip(p_target_kw, 0.0, 2 * usual)
 
 
-@register("device", "load")
+@register("device", "appliances")
 @dataclass(frozen=True)
 class LoadGroup:
     """The loads of a run that answer to price; without orders they take their usual power.
@@ -105,14 +141,16 @@ class LoadGroup:
     prox/2 (p - p_ref)^2 less that of the usual power is what giving up energy costs it.
     """
 
-    about: ClassVar[DeviceKind] = DeviceKind("load", "Responsive appliances", "#7f8fa6", is_valued=False)
+    about: ClassVar[DeviceKind] = DeviceKind(
+        "appliances", "Responsive appliances", "#7f8fa6", is_valued=False, keys=LoadKeys, draw=draw
+    )
     table: Load
     forgone_usd: Col  # (r,) worth of the energy forgone so far, net of what more was worth
 
     @classmethod
     def of(cls, setting: Setting) -> "LoadGroup | None":
         """Return the loads that answer to price; a load that does not is part of the load of its home."""
-        table = setting.homes.owned.get("load")
+        table = setting.homes.owned.get("appliances")
         return None if table is None else cls(table, np.zeros(len(table.home)))
 
     @property
@@ -133,8 +171,10 @@ class LoadGroup:
     def tender(self, now: Moment, rows: Index) -> Curves:
         """Return the demand curves: from nothing at the highest price to twice the usual power, linear."""
         t, usual = self.table, self.table.usual_kw[rows, now.hour]
-        ends = np.stack([np.where(usual > LEAST_KW, 0.0, usual), np.where(usual > LEAST_KW, 2 * usual, usual)], axis=1)
-        price = np.tile(t.reference_per_kwh * np.array([1 + 1 / t.elasticity, 1 - 1 / t.elasticity]), len(rows))
+        bends = (usual > LEAST_KW) & (t.elasticity > 0)
+        ends = np.stack([np.where(bends, 0.0, usual), np.where(bends, 2 * usual, usual)], axis=1)
+        reach = 1 / t.elasticity if t.elasticity > 0 else 0.0
+        price = np.tile(t.reference_per_kwh * np.array([1 + reach, 1 - reach]), len(rows))
         return Curves(2 * np.arange(len(rows) + 1), ends.ravel(), price)
 
     def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
@@ -169,7 +209,7 @@ class LoadGroup:
             own = forgone_per_h(t, usual, p_kw).sum(1) * dt
             return Answer(p_kw, own, own + p_kw @ price * dt)
 
-        ones, fixed = np.ones(len(t.home)), usual <= LEAST_KW
+        ones, fixed = np.ones(len(t.home)), (usual <= LEAST_KW) | (t.elasticity == 0)
         least, most = np.where(fixed, usual, 0.0).sum(0), np.where(fixed, usual, 2 * usual).sum(0)
         return BoundPart(answer, least, most, most, usual.mean(1), 4, ones, ones)
 
@@ -181,6 +221,8 @@ class LoadGroup:
 
 def forgone_per_h(table: Load, usual_kw: Col, p_kw: Col) -> Col:
     """Return what taking a power other than the usual one costs in use, shape of both [$/h]; below zero where more is taken."""
+    if table.elasticity == 0:
+        return np.zeros_like(usual_kw)
     bends = usual_kw > LEAST_KW
     slope = np.where(bends, table.reference_per_kwh / (table.elasticity * np.where(bends, usual_kw, 1.0)), 0.0)
     top = usual_kw * (1 + table.elasticity)

@@ -112,7 +112,15 @@ class PvGroup:
     """The arrays of a run; without orders they give all they can."""
 
     about: ClassVar[DeviceKind] = DeviceKind(
-        "pv", "Solar", rank=4, turn=Turn.SECOND, is_valued=False, is_prosumer=True, has_inverter=True, is_generation=True
+        "pv",
+        "Solar",
+        "#d9bf55",
+        rank=4,
+        turn=Turn.SECOND,
+        is_valued=False,
+        is_prosumer=True,
+        has_inverter=True,
+        is_generation=True,
     )
     table: Pv
 

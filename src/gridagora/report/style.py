@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
+
+from gridagora.core.registry import find
+from gridagora.core.registry import names as names_of
 
 # Okabe and Ito, Color universal design (2008); grey for the reference, so that colour means a departure from it.
 DESIGN_COLOURS: Mapping[str, str] = {
@@ -31,25 +34,9 @@ DESIGN_LABELS: Mapping[str, str] = {
     "auction": "Double auction",
     "retailer": "Prosumer retailer",
 }
-# Tol, Colour schemes (SRON/EPS/TN/09-002, 2021), scheme "muted".
-DEVICE_COLOURS: Mapping[str, str] = {
-    "other_kw": "#d5d9e0",
-    "fixed_kw": "#b4bac4",
-    "hvac_kw": "#6bb5dd",
-    "water_heater_kw": "#cc6677",
-    "ev_kw": "#aa4499",
-    "battery_kw": "#2f8f5b",
-    "pv_kw": "#d9bf55",
-}
-DEVICE_LABELS: Mapping[str, str] = {
-    "other_kw": "Other customers",
-    "fixed_kw": "Appliances",
-    "hvac_kw": "Heating and cooling",
-    "water_heater_kw": "Water heaters",
-    "ev_kw": "Electric vehicles",
-    "battery_kw": "Batteries",
-    "pv_kw": "Solar",
-}
+# Tol, Colour schemes (SRON/EPS/TN/09-002, 2021), scheme "muted"; kinds of device bring their own.
+OTHER_COLOURS: Mapping[str, str] = {"other_kw": "#d5d9e0", "fixed_kw": "#b4bac4"}
+OTHER_LABELS: Mapping[str, str] = {"other_kw": "Other customers", "fixed_kw": "Appliances"}
 COST_LABELS: Mapping[str, str] = {
     "ev unmet": "Vehicle charge missing",
     "losses": "Network losses",
@@ -103,6 +90,24 @@ def colours(names: Sequence[str]) -> dict[str, str]:
     """Return one colour a design; unknown designs take spare colours in the order given."""
     spare = [name for name in names if name not in DESIGN_COLOURS]
     return {name: DESIGN_COLOURS.get(name) or SPARE_COLOURS[spare.index(name) % len(SPARE_COLOURS)] for name in names}
+
+
+class DeviceColumn(NamedTuple):
+    """A column of the table of intervals that holds the power of a kind of device or of a load, and how it is drawn."""
+
+    column: str
+    label: str
+    colour: str
+    is_generation: bool = False
+
+
+def device_columns(names: Sequence[str]) -> list[DeviceColumn]:
+    """Return how columns that hold power by kind are drawn, loads first; a kind that is not registered is none of them."""
+    kinds = sorted((find("device", name).about for name in names_of("device")), key=lambda about: (about.rank, about.kind))
+    loads = [DeviceColumn(name, label, OTHER_COLOURS[name]) for name, label in OTHER_LABELS.items()]
+    spare = iter(SPARE_COLOURS * (1 + len(kinds)))
+    made = [DeviceColumn(f"{each.kind}_kw", escape(each.label), each.color or next(spare), each.is_generation) for each in kinds]
+    return [each for each in [*loads, *made] if each.column in names]
 
 
 def translucent(colour: str, alpha: float) -> str:

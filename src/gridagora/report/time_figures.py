@@ -8,14 +8,14 @@ import plotly.graph_objects as go
 
 from gridagora.report.facts import Outcome, baseline, frame, local_time, of, present, step_s, zone
 from gridagora.report.style import (
-    DEVICE_COLOURS,
-    DEVICE_LABELS,
     LIMIT,
     MENU_TOP_PX,
     WHOLESALE,
+    DeviceColumn,
     below,
     calm,
     colours,
+    device_columns,
     figure,
     label,
     menu,
@@ -136,7 +136,8 @@ def temperature(result: Outcome) -> go.Figure | None:
 def devices(result: Outcome) -> go.Figure | None:
     """Load stacked by kind of device, one design at a time, with the net load drawn on top."""
     table = frame(result, "intervals", "start_s", "load_kw")
-    kinds = [] if table is None else [name for name in DEVICE_LABELS if name in table and table[name].abs().gt(0).any()]
+    drawn = [] if table is None else device_columns([str(name) for name in table.columns])
+    kinds = [each for each in drawn if table is not None and table[each.column].abs().gt(0).any()]
     if table is None or not kinds:
         return None
     names = present(result, table)
@@ -146,16 +147,16 @@ def devices(result: Outcome) -> go.Figure | None:
         rows = in_slots(of(table, name))
         time = time_axis(rows, result)
         for kind in kinds:
-            for group, values in _signed(kind, rows[kind].to_numpy(np.float32)):
+            for group, values in _signed(kind, rows[kind.column].to_numpy(np.float32)):
                 fig.add_scatter(
                     y=values,
                     mode="lines",
                     line={"width": 0},
                     stackgroup=f"{group}{place}",
-                    fillcolor=translucent(DEVICE_COLOURS[kind], 0.85),
-                    name=DEVICE_LABELS[kind],
-                    legendgroup=kind,
-                    showlegend=group == "above" or kind == "pv_kw",
+                    fillcolor=translucent(kind.colour, 0.85),
+                    name=kind.label,
+                    legendgroup=kind.column,
+                    showlegend=group == "above" or kind.is_generation,
                     visible=place == start,
                     hovertemplate="%{y:,.0f} kW",
                     **time,
@@ -230,10 +231,10 @@ def price_range(table: pd.DataFrame) -> list[float] | None:
     return [min(0.0, float(values.min())) - 0.1 * usual, 2.0 * usual]
 
 
-def _signed(kind: str, values: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    if kind == "pv_kw":
+def _signed(kind: DeviceColumn, values: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    if kind.is_generation:
         return [("below", -np.abs(values))]
-    if kind == "battery_kw":
+    if (values < 0).any():
         return [("above", np.maximum(values, 0)), ("below", np.minimum(values, 0))]
     return [("above", values)]
 

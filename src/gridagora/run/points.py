@@ -11,6 +11,7 @@ import numpy as np
 from gridagora.core.errors import FAULTS, PartError, told
 from gridagora.core.outcome import Outcome, over_limit_kwh, welfare_usd
 from gridagora.core.place import lift_kw
+from gridagora.core.tables import bytes_of
 from gridagora.grid.layers import layers
 from gridagora.run import kept
 from gridagora.run.compare import prepare, yardstick
@@ -114,7 +115,7 @@ def fingerprint(scene: Scene) -> str:
     digest = sha256(scene.text.encode())
     feeder = (scene.feeder.name, scene.feeder.y_data, scene.feeder.meter_kw, scene.home_meter, scene.other_kw)
     for column in (*feeder, *scene.homes, *scene.weather, *scene.prices):
-        digest.update(column.tobytes() if isinstance(column, np.ndarray) else repr(column).encode())
+        digest.update(bytes_of(column))
     for path in sorted(SOURCE.rglob("*.py")):
         digest.update(path.read_bytes())
     for plugin in scene.scenario.outside:

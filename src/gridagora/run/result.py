@@ -23,6 +23,7 @@ from gridagora.core.product import Commodity, Horizon
 from gridagora.core.quality import TIERS, deviation_kwh, energy_share, mean_kw, per_home
 from gridagora.core.registry import find, names
 from gridagora.core.session import Site
+from gridagora.core.tables import bytes_of
 from gridagora.metrics.network import WHERE_AGREED
 from gridagora.run.home_tables import home_tables
 from gridagora.run.metric_values import metric_values
@@ -188,7 +189,7 @@ def _hash(table: Any) -> str:
     digest = hashlib.sha256()
     for name, column in table._asdict().items():
         digest.update(name.encode())
-        digest.update(column.tobytes() if isinstance(column, np.ndarray) else repr(column).encode())
+        digest.update(bytes_of(column))
     return digest.hexdigest()
 
 

@@ -164,6 +164,7 @@ def assemble(
         problems += sound.placing(home_meter, homes, feeder, where)
     if problems or home_meter is None:
         raise InputError(problems)
+    homes = draw.devices(scenario, homes, weather)
     pairs = partners.read(Path(scenario.layers.partners_file), homes.home_id) if scenario.layers.partners_file else None
     if draw.draws_quality(scenario):
         homes = homes._replace(quality=draw.quality(scenario, homes.home_id))
@@ -174,10 +175,11 @@ def assemble(
 
 
 def _plain(scenario: Scenario) -> dict[str, Any]:
-    values = scenario.model_dump(exclude={"parts", "outside", "file", "text"}, exclude_none=True)
+    values = scenario.model_dump(exclude={"parts", "devices", "outside", "file", "text"}, exclude_none=True)
     for inner in ("home_columns", "home_units"):
         values["homes"][inner.removeprefix("home_")] = values.pop(inner)
     values["market"] |= {name: dict(keys) for name, keys in scenario.parts.items()}
+    values["homes"] |= {kind: dict(keys) for kind, keys in scenario.devices.items()}
     return values
 
 

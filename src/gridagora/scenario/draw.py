@@ -8,11 +8,13 @@ import numpy as np
 
 from gridagora.core import photovoltaic
 from gridagora.core.charging import Sessions
+from gridagora.core.device import People
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.feeder import Feeder
 from gridagora.core.outdoors import Exposure
 from gridagora.core.profiles import Profiles
 from gridagora.core.quality import TIERS
+from gridagora.core.registry import find
 from gridagora.core.rng import stream
 from gridagora.core.session import Preference
 from gridagora.core.tables import Homes, Prices, Quality, Weather
@@ -97,6 +99,14 @@ def sky(scenario: Scenario, start_s: int, measured: Measured | None = None) -> S
         from_s = midnight_s(scenario.homes.start, case.timezone)
     found = skies.window(year, from_s, hours(case.days), start_s)
     return Sky(found, year.site.latitude_deg, skies.told(year, from_s, case.days))
+
+
+def devices(scenario: Scenario, homes: Homes, weather: Weather) -> Homes:
+    """Return the homes with the devices that `[homes.KIND]` gives them, kind by kind, each drawn by the kind itself."""
+    for kind, values in sorted(scenario.devices.items()):
+        about = find("device", kind).about
+        homes = about.draw(about.keys(**values), People(homes, weather, scenario.scenario.seed))
+    return homes
 
 
 def quality(scenario: Scenario, home_id: Sequence[str]) -> Quality:

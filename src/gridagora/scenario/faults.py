@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Any, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -146,12 +146,48 @@ def parts(raw: Mapping[str, Any], got: Got, problems: list[Problem]) -> dict[str
             where = got.where("market", name)
             problems.append(Problem(where, f"an unknown design '{name}'", "the name of a market", nearest(name, known)))
             continue
-        types = part_keys(name)
+        types, whose = part_keys(name), Whose("market", name, f"the design '{name}'")
         before = len(problems)
-        checked[name] = {key: _part_value(name, key, value, types, got, problems) for key, value in values.items()}
+        checked[name] = {key: _part_value(whose, key, value, types, got, problems) for key, value in values.items()}
         if len(problems) == before:
             problems += _made(name, checked[name], got)
     return checked
+
+
+def devices(raw: Mapping[str, Any], got: Got, problems: list[Problem]) -> dict[str, dict[str, Any]]:
+    """Return the checked keys of every `[homes.KIND]`; problems are added to the list."""
+    known = [name for name in names("device") if dataclasses.fields(find("device", name).about.keys)]
+    checked: dict[str, dict[str, Any]] = {}
+    for name, values in raw.items():
+        if name not in known:
+            got_name, expected = f"an unknown table [homes.{name}]", f"a kind of device with keys: {', '.join(known)}"
+            problems.append(Problem(got.where("homes", name), got_name, expected, nearest(name, known)))
+            continue
+        keys = find("device", name).about.keys
+        hints = get_type_hints(keys)
+        types = {item.name: hints[item.name] for item in dataclasses.fields(keys)}
+        before, whose = len(problems), Whose("homes", name, f"the device '{name}'")
+        checked[name] = {key: _part_value(whose, key, value, types, got, problems) for key, value in values.items()}
+        if len(problems) == before:
+            problems += _refused(keys, checked[name], got)
+    return checked
+
+
+def _refused(keys: Any, values: Mapping[str, Any], got: Got) -> list[Problem]:
+    """Return what the keys of a part refuse together."""
+    try:
+        keys(**values)
+    except InputError as fault:
+        return [dataclasses.replace(each, where=got.where(*each.where.split("."))) for each in fault.problems]
+    return []
+
+
+class Whose(NamedTuple):
+    """The part that a key belongs to: the table above it, its name, and what it is called in sentences."""
+
+    table: str
+    name: str
+    words: str
 
 
 def _made(name: str, values: Mapping[str, Any], got: Got) -> list[Problem]:
@@ -172,15 +208,15 @@ def part_keys(name: str) -> dict[str, Any]:
     return {item.name: hints[item.name] for item in dataclasses.fields(part) if item.init and item.name not in FACTS}
 
 
-def _part_value(name: str, key: str, value: Any, types: dict[str, Any], got: Got, problems: list[Problem]) -> Any:
-    where = got.where("market", name, key)
+def _part_value(whose: Whose, key: str, value: Any, types: dict[str, Any], got: Got, problems: list[Problem]) -> Any:
+    where = got.where(whose.table, whose.name, key)
     if key in FACTS:
         said = "It says what the design is; the class sets it, no scenario."
-        problems.append(Problem(where, f"'{key}', a fact of the class", f"a key of the design '{name}'", said))
+        problems.append(Problem(where, f"'{key}', a fact of the class", f"a key of {whose.words}", said))
         return value
     if key not in types:
-        hint = nearest(key, list(types)) if types else f"'{name}' has no keys."
-        problems.append(Problem(where, f"an unknown key '{key}'", f"a key of the design '{name}'", hint))
+        hint = nearest(key, list(types)) if types else f"'{whose.name}' has no keys."
+        problems.append(Problem(where, f"an unknown key '{key}'", f"a key of {whose.words}", hint))
         return value
     plain = tuple(value) if isinstance(value, list) else value
     try:

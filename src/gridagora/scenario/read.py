@@ -11,7 +11,7 @@ from gridagora.core.errors import InputError, Problem, attempt
 from gridagora.scenario import faults, places, plugins, together
 from gridagora.scenario.faults import Got
 from gridagora.scenario.plugins import Plugin
-from gridagora.scenario.schema import TABLES, Scenario, Table
+from gridagora.scenario.schema import TABLES, HomesKeys, Scenario, Table
 
 BARE_POINT = re.compile(r"(?<![\w.])([-+]?)\.(?=\d)")
 INNER = tuple(name for name in TABLES if "." in name)
@@ -30,6 +30,7 @@ class Raw(NamedTuple):
 
     tables: dict[str, dict[str, Any]]
     parts: dict[str, dict[str, Any]]
+    devices: dict[str, dict[str, Any]]
     got: Got
 
 
@@ -69,10 +70,11 @@ def parse(text: str, name: str = "scenario", folder: Path = Path(), overrides: S
     problems += together.check(tables, raw.parts, got)
     tables = places.resolve(tables, folder, got, problems)
     parts = faults.parts(raw.parts, got, problems)
+    devices = faults.devices(raw.devices, got, problems)
     if problems:
         raise InputError(problems)
     full = write(values) if overrides else text
-    return Scenario.model_validate({**tables, "parts": parts, "outside": outside, "file": name, "text": full})
+    return Scenario.model_validate({**tables, "parts": parts, "devices": devices, "outside": outside, "file": name, "text": full})
 
 
 def plugins_of(path: str | Path, overrides: Sequence[str] = ()) -> list[Plugin]:
@@ -184,7 +186,7 @@ def _override(values: dict[str, Any], overrides: Iterable[str], got: Got) -> Ite
             not sign
             or len(path) not in {2, 3}
             or not all(path)
-            or (len(path) == 3 and path[0] != "market" and ".".join(path[:2]) not in INNER)
+            or (len(path) == 3 and path[0] not in {"market", "homes"} and ".".join(path[:2]) not in INNER)
         ):
             yield Problem(f"--set {item}", f"'{item}'", "TABLE.KEY=VALUE, as in homes.pv_share=0.5", faults.full_name(path[-1]))
             continue
@@ -217,7 +219,10 @@ def _sort(values: dict[str, Any], got: Got, problems: list[Problem]) -> Raw:
     market = tables.get("market", {})
     parts = {key: value for key, value in market.items() if isinstance(value, dict)}
     tables["market"] = {key: value for key, value in market.items() if key not in parts}
-    return Raw(tables, parts, got)
+    homes = tables.get("homes", {})
+    devices = {key: value for key, value in homes.items() if isinstance(value, dict) and key not in HomesKeys.model_fields}
+    tables["homes"] = {key: value for key, value in homes.items() if key not in devices}
+    return Raw(tables, parts, devices, got)
 
 
 def _table(name: str, raw: Raw, problems: list[Problem]) -> Table:

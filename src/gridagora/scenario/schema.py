@@ -357,6 +357,7 @@ class Scenario(Table):
     market: MarketKeys = MarketKeys()
     parts: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, description="keys of `[market.NAME]`, by NAME")
     outside: tuple[Plugin, ...] = Field((), description="the plugins that were imported for it")
+    devices: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, description="keys of `[homes.KIND]`, by KIND")
     file: str = Field("", description="the file it was read from; empty where it was made in code")
     text: str = Field("", description="its TOML text, overrides included")
 
