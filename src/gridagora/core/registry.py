@@ -58,7 +58,15 @@ def register(kind: str, name: str) -> Callable[[Part], Part]:
 
 
 def entries(kind: str) -> list[Entry]:
-    """Return every part of a kind that is known, by name. Imports the room of that kind once."""
+    """Return every part of a kind that is known, by name. Imports the room of that kind once.
+
+    Raises
+    ------
+    InputError
+        No such kind.
+    """
+    if kind not in ROOMS:
+        raise InputError([Problem("kind of part", f"'{kind}'", f"one of {', '.join(ROOMS)}", nearest(str(kind), list(ROOMS)))])
     room = importlib.import_module(f"gridagora.{ROOMS[kind]}")
     for module in pkgutil.iter_modules(room.__path__):
         importlib.import_module(f"{room.__name__}.{module.name}")

@@ -28,7 +28,7 @@ from gridagora.run.score import score
 from gridagora.run.settle import wire_losses
 from gridagora.run.simulate import simulate
 from gridagora.run.site import site
-from gridagora.scenario import plugins
+from gridagora.scenario import columns, plugins
 from gridagora.scenario.build import Scene
 
 FIRST_FLAT_PER_KWH = 0.072  # of the run that finds the flat rate; thermostats do not hear it
@@ -69,8 +69,8 @@ def compare(
         A run whose welfare exceeds the certified bound: a fault of the program, and no report is written.
     """
     tell = progress or _silent
+    names = _designs(scene, architectures)
     draft = None if out is None else folders.begin(out)
-    names = list(architectures or scene.scenario.scenario.architectures)
     markets = {name: scene.market(name) for name in dict.fromkeys(["flat", *names])}
     study, factors = prepare(scene, tell), factor(scene.feeder)
     outcomes: dict[str, Outcome] = {}
@@ -109,6 +109,16 @@ def compare(
     if out is not None:
         folders.save(found, out)
     return found
+
+
+def _designs(scene: Scene, architectures: Sequence[str] | None) -> list[str]:
+    """Return the names of the designs to run; one may be given alone."""
+    columns.require(scene, Scene, "scene", "a gridagora.Scene, from gridagora.load or gridagora.build")
+    asked = [architectures] if isinstance(architectures, str) else list(architectures or scene.scenario.scenario.architectures)
+    odd = [name for name in asked if not isinstance(name, str)]
+    if odd:
+        raise InputError([Problem("architectures", f"{odd[0]!r}", "names of designs, as text")])
+    return asked
 
 
 def prepare(scene: Scene, tell: Progress | None = None) -> Study:

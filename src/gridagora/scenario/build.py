@@ -10,7 +10,7 @@ from gridagora.core.errors import InputError, Problem, attempt
 from gridagora.core.feeder import Feeder
 from gridagora.core.registry import find, misfit
 from gridagora.core.tables import Col, Homes, Index, Prices, Weather
-from gridagora.scenario import draw, dwellings, households, partners, plugins, read, sound
+from gridagora.scenario import columns, draw, dwellings, households, partners, plugins, read, sound
 from gridagora.scenario.calendar import midnight_s, utc_offset_s
 from gridagora.scenario.schema import Scenario
 
@@ -86,6 +86,8 @@ class Scene:
 def load(path: str | Path, overrides: Sequence[str] = (), progress: Callable[[str], None] | None = None) -> Scene:
     """Read a scenario file and build its scene; `overrides` as TABLE.KEY=VALUE; `progress` is told each stage.
 
+    One override may stand alone, as text.
+
     Raises
     ------
     InputError
@@ -102,7 +104,9 @@ def build(scenario: Scenario, progress: Callable[[str], None] | None = None) -> 
     InputError
         What the sources and the tables have wrong, all at once.
     """
+    columns.require(scenario, Scenario, "scenario", "a gridagora.Scenario; gridagora.load reads one from a file")
     tell = progress or _silent
+    scenario = _checked(scenario)
     case = scenario.scenario
     start_s = midnight_s(case.start, case.timezone)
     problems: list[Problem] = []
@@ -141,16 +145,33 @@ def assemble(
     InputError
         Every problem of the tables.
     """
-    scenario = scenario or Scenario()
-    case = scenario.scenario
+    scenario = Scenario() if scenario is None else scenario
+    columns.require(scenario, Scenario, "scenario", "a gridagora.Scenario")
+    columns.require(feeder, Feeder, "feeder", "a gridagora.Feeder")
     where = scenario.file or "scene"
+    scenario = _checked(scenario)
+    case = scenario.scenario
     start_s = midnight_s(case.start, case.timezone)
+    faulty: list[Problem] = []
+    tables = (
+        columns.settled(homes, Homes, f"{where}: homes", faulty),
+        columns.settled(weather, Weather, f"{where}: weather", faulty),
+        columns.settled(prices, Prices, f"{where}: prices", faulty),
+    )
+    if home_meter is not None:
+        home_meter = columns.array(home_meter, Index, f"{where}: home_meter", faulty)
+    if other_kw is not None:
+        other_kw = columns.array(other_kw, Col, f"{where}: other_kw", faulty)
+    homes, weather, prices = tables  # type: ignore[assignment]
+    if faulty:
+        raise InputError(faulty)
     problems = [
         *sound.feeder(feeder, where),
         *sound.prices(prices, start_s, case.days, where),
         *sound.credit(scenario, prices, where),
         *sound.weather(weather, start_s, case.days, where),
-        *sound.homes(homes, case.days, where),
+        *sound.homes(homes, case.days, where, scenario.homes.load_max_kw),
+        *([] if other_kw is None else sound.other(other_kw, feeder, case.days, where)),
     ]
     feeder = feeder if home_meter is not None else settled(feeder, scenario.homes.on)
     standing = dwellings.places_by_seed(feeder, scenario)
@@ -172,6 +193,14 @@ def assemble(
         other_kw = dwellings.other_kw(feeder, scenario, home_meter, sound.hours(case.days))
     full = scenario if scenario.text else scenario.model_copy(update={"text": read.write(_plain(scenario))})
     return Scene(full, feeder, homes, weather, prices, home_meter, other_kw, pairs)
+
+
+def _checked(scenario: Scenario) -> Scenario:
+    """Return a scenario whose keys were held against each other: one that was made in code is read as if it were a file."""
+    if scenario.text:
+        return scenario
+    kept = {"file": scenario.file, "outside": scenario.outside}
+    return read.parse(read.write(_plain(scenario)), scenario.file or "scene").model_copy(update=kept)
 
 
 def _plain(scenario: Scenario) -> dict[str, Any]:

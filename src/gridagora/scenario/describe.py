@@ -31,7 +31,7 @@ def check(path: str | Path, overrides: Sequence[str] = ()) -> Mapping[str, str]:
     InputError
         Every problem found.
     """
-    if Path(path).suffix.lower() != ".dss":
+    if not isinstance(path, str | Path) or Path(path).suffix.lower() != ".dss":
         return scene_lines(load(path, overrides))
     network = opendss.read(path)
     problems = sound.feeder(network, str(path))

@@ -49,8 +49,19 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     InputError
         Every problem of the file and of the overrides at once.
     """
+    if not isinstance(path, str | Path):
+        raise InputError([Problem("scenario", type(path).__name__, "the path of a scenario file")])
     file = Path(path)
-    return parse(_text(file), str(path), file.parent, overrides)
+    return parse(_text(file), str(path), file.parent, _listed(overrides))
+
+
+def _listed(overrides: Sequence[str]) -> Sequence[str]:
+    """Return overrides as a list of texts; one alone may be given as it is."""
+    if isinstance(overrides, str):
+        return [overrides]
+    if not isinstance(overrides, list | tuple) or not all(isinstance(item, str) for item in overrides):
+        raise InputError([Problem("overrides", f"{overrides!r}"[:60], 'a list of texts, as ["homes.pv_share=0.5"]')])
+    return overrides
 
 
 def parse(text: str, name: str = "scenario", folder: Path = Path(), overrides: Sequence[str] = ()) -> Scenario:

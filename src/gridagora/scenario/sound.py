@@ -1,5 +1,6 @@
 """Faults of the tables a scenario is built from, whether they were read or made in code; each sentence names the row."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
@@ -8,6 +9,7 @@ from gridagora.core.charging import Charging, check
 from gridagora.core.customers import customers_of
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.core.feeder import Feeder
+from gridagora.core.parties import SINGLE
 from gridagora.core.quality import TIERS
 from gridagora.core.tables import LEAD_H, TAIL_H, Col, Homes, Index, Prices, Weather
 from gridagora.grid.flow import solve
@@ -20,7 +22,18 @@ QUALITY = ("slider_ratio", "tier_ratio", "deviation_per_kwh")
 TANK = ("tank_kwh_k", "tank_ua_kw_k", "tank_kw")
 HOURLY = ("load_kw", "draw_kwh", "t_set_degc", "q_air_kw", "q_mass_kw", "cop", "pv_kw")
 ABOVE_ZERO = ("hm_kw_k", "ca_kwh_k", "cm_kwh_k", "cop")
-NOT_BELOW_ZERO = ("ua_kw_k", "cool_kw", "heat_kw", "battery_kwh", "battery_kw", "draw_kwh", "pv_kw", *TANK)
+NOT_BELOW_ZERO = ("ua_kw_k", "cool_kw", "heat_kw", "battery_kwh", "battery_kw", "load_kw", "draw_kwh", "pv_kw", *TANK)
+# What no place and no market has: a figure beyond was written in another unit.
+MOST = {
+    "t_out_degc": (-90.0, 60.0, "degC"),
+    "ghi_w_m2": (0.0, 1500.0, "W/m2"),
+    "dni_w_m2": (0.0, 1500.0, "W/m2"),
+    "dhi_w_m2": (0.0, 1500.0, "W/m2"),
+    "wind_m_s": (0.0, 120.0, "m/s"),
+    "day_ahead_per_kwh": (-10.0, 10.0, "$/kWh"),
+    "real_time_per_kwh": (-10.0, 10.0, "$/kWh"),
+    "t_set_degc": (-10.0, 60.0, "degC"),
+}
 
 
 def hours(days: int) -> int:
@@ -61,7 +74,7 @@ def weather(table: Weather, start_s: int, days: int, where: str) -> list[Problem
     return found
 
 
-def homes(table: Homes, days: int, where: str) -> list[Problem]:
+def homes(table: Homes, days: int, where: str, load_max_kw: float = np.inf) -> list[Problem]:
     """Return the problems of a population: shapes, not a number, ranges, batteries, electric vehicles."""
     count = len(table.home_id)
     if not count:
@@ -70,13 +83,26 @@ def homes(table: Homes, days: int, where: str) -> list[Problem]:
         Problem(f"{where}: homes.home_id", f"'{name}' more than once", "each home once")
         for name in sorted({name for name in table.home_id if table.home_id.count(name) > 1})
     ]
+    hint = "It is the name of a party in the ledger."
+    found += [
+        Problem(f"{where}: homes.home_id", f"a home called '{name}'", "another name", hint)
+        for name in sorted(set(table.home_id) & {role.value for role in SINGLE})
+    ]
     shapes = {name: (count, hours(days)) for name in HOURLY}
     shapes |= dict.fromkeys((*PER_HOME, *TANK), (count,)) | {"draw_set_kwh": (count, *table.draw_set_kwh.shape[1:2], 24)}
     for name, shape in shapes.items():
         found += _rows(getattr(table, name), shape, f"{where}: homes.{name}", table.home_id)
     if found:
         return found
-    return [*_ranges(table, where), *_batteries(table, where), *_vehicles(table, where), *_quality(table, where)]
+    found = [
+        Problem(
+            f"{where}: homes.load_kw",
+            f"{table.load_kw[tuple(at)]:g} kW for home '{table.home_id[at[0]]}'{_hour(at)}",
+            f"at most {load_max_kw:g} kW, [homes] load_max_kw",
+        )
+        for at in np.argwhere(table.load_kw > load_max_kw)[:1]
+    ]
+    return [*found, *_ranges(table, where), *_batteries(table, where), *_vehicles(table, where), *_quality(table, where)]
 
 
 def placing(home_meter: Index, table: Homes, feeder: Feeder, where: str) -> list[Problem]:
@@ -127,6 +153,20 @@ def _flow(network: Feeder, where: str) -> list[Problem]:
     ]
 
 
+def other(values: Col, network: Feeder, days: int, where: str) -> list[Problem]:
+    """Return the problems of the loads that are no homes: wrong shape, not a number."""
+    shape = (hours(days), len(network.meter_name))
+    if values.shape != shape:
+        return [Problem(f"{where}: other_kw", f"shape {values.shape}", f"shape {shape}: hours first, then meters")]
+    bad = np.argwhere(~np.isfinite(values))
+    return [
+        Problem(
+            f"{where}: other_kw", f"{values[tuple(at)]} in hour {at[0]}, meter {at[1]}", "a number", _rest(len(bad), "values")
+        )
+        for at in bad[:1]
+    ]
+
+
 def _series(values: Col, shape: tuple[int, ...], where: str, start_s: int, step_s: int) -> list[Problem]:
     if values.shape != shape:
         short = "a gap or a cut" if values.size < np.prod(shape) else "too many values"
@@ -141,6 +181,18 @@ def _series(values: Col, shape: tuple[int, ...], where: str, start_s: int, step_
     return [
         Problem(where, f"{values[at]} at {_when(start_s + int(at) * step_s)}", "a number", _rest(bad.size, "values"))
         for at in bad[:1]
+    ] or _beyond(values, where, lambda at: f" at {_when(start_s + int(at[0]) * step_s)}")
+
+
+def _beyond(values: Col, where: str, place: Callable[[Index], str]) -> list[Problem]:
+    """Return the problem of values beyond what there is, in a column that has bounds."""
+    if where.rpartition(".")[2] not in MOST:
+        return []
+    low, high, unit = MOST[where.rpartition(".")[2]]
+    bad = np.argwhere((values < low) | (values > high))
+    return [
+        Problem(where, f"{values[tuple(at)]:g}{place(at)}", f"{low:g} to {high:g} {unit}", _rest(len(bad), "values"))
+        for at in bad[:1]
     ]
 
 
@@ -151,7 +203,7 @@ def _rows(values: Col, shape: tuple[int, ...], where: str, names: tuple[str, ...
     return [
         Problem(where, f"{values[tuple(at)]} for home '{names[at[0]]}'{_hour(at)}", "a number", _rest(len(bad), "values"))
         for at in bad[:1]
-    ]
+    ] or _beyond(values, where, lambda at: f" for home '{names[at[0]]}'{_hour(at)}")
 
 
 def _hour(at: Index) -> str:
