@@ -65,7 +65,7 @@ def around(table: Stores, n: int) -> Supply:
     limit = 0.95 * np.sort(base + respond(table, buy, buy, threads=2).p_kw.sum(0))[-3]
     flat = np.ones(H)
     low, high = base + table.p_min_kw.sum(0), base + table.p_max_kw.sum(0)
-    return Supply(flat, base, buy, 0.5 * buy, limit * flat, 2.0 * flat, 0.02 / n * flat, low, high)
+    return Supply(flat, base, buy, 0.5 * buy, -limit * flat, limit * flat, 2.0 * flat, 0.02 / n * flat, low, high)
 
 
 def main(n: int) -> None:

@@ -33,6 +33,7 @@ def supply(n, slope=0.0, limit=None, h=H):
         base,
         buy,
         0.5 * buy,
+        np.full(h, -top),
         np.full(h, top),
         np.full(h, 2.0),
         np.full(h, slope / n),
@@ -135,7 +136,7 @@ def test_limit_shows_in_the_price_and_holds():
     s = supply(n, limit=0.45 * free.max())
     found = coordinate(ask(table), s, alike(table.x0[:, None], np.repeat(np.arange(3), n), 18), s.buy_per_kwh, homes=n)
     p = recover(found, table.gain_in, table.gain_out)
-    assert (s.base_kw + p.sum(0)).max() <= s.limit_kw[0] * (1 + 2e-3)
+    assert (s.base_kw + p.sum(0)).max() <= s.high_kw[0] * (1 + 2e-3)
     assert (found.price_per_kwh - s.buy_per_kwh).max() > 1e-3
 
 
@@ -147,10 +148,10 @@ def test_a_limit_holds_for_export_too():
     loose = loose._replace(q_min_kw=loose.base_kw - 8 * n, q_max_kw=loose.base_kw + 20 * n)
     group = alike(table.x0[:, None], np.repeat(np.arange(3), n), 18)
     free = recover(coordinate(ask(table), loose, group, loose.buy_per_kwh, homes=n), table.gain_in, table.gain_out)
-    s = loose._replace(limit_kw=np.full(H, -0.7 * (loose.base_kw + free.sum(0)).min()))
+    s = loose._replace(low_kw=np.full(H, 0.7 * (loose.base_kw + free.sum(0)).min()))
     found = coordinate(ask(table), s, group, s.buy_per_kwh, homes=n)
     p = recover(found, table.gain_in, table.gain_out)
-    assert (s.base_kw + p.sum(0)).min() >= -s.limit_kw[0] * (1 + 2e-3)
+    assert (s.base_kw + p.sum(0)).min() >= s.low_kw[0] * (1 + 2e-3)
     assert (found.price_per_kwh - s.sell_per_kwh).min() < -1e-3
 
 

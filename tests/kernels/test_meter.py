@@ -77,7 +77,7 @@ def exact(parts, load, buy, sell, i):
     """Bundle on home i alone: the meter is its supply, every store its own group."""
     mine = [type(part)(*(f if k == 1 else f[i : i + 1] for k, f in enumerate(part))) for part in parts]
     far = np.full(H, 40.0)
-    meter = Supply(np.ones(H), load[i], buy[i], sell[i], far * np.inf, 0.0 * far, 0.0 * far, -far, far)
+    meter = Supply(np.ones(H), load[i], buy[i], sell[i], -far * np.inf, far * np.inf, 0.0 * far, 0.0 * far, -far, far)
 
     def ask(price):
         found = [respond(part, price, price) for part in mine]

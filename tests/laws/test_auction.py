@@ -21,7 +21,7 @@ Row = tuple[np.ndarray, np.ndarray]
 def opened(n: int, start_s: int = 0, low: float = LOW, high: float = HIGH) -> Opening:
     """Return the opening of one interval."""
     product = Product(Commodity.P, start_s, 300, Horizon.REAL_TIME, 0)
-    supply = Supply(np.array([high]), np.array([low]), np.zeros(1), np.inf, 1.0)
+    supply = Supply(np.array([high]), np.array([low]), np.zeros(1))
     return Opening(product, np.arange(n), supply)
 
 

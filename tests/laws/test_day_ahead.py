@@ -53,8 +53,8 @@ def tight():
 def problem(opening, specs, usable_kw):
     """Return the supply of a midnight as the coordinator reads it, and the least cost of the day to a hundred-millionth."""
     s, h = opening.supply, len(opening.supply.base_kw)
-    rows = (np.ones(h), s.base_kw, s.import_per_kwh, s.export_per_kwh, np.full(h, usable_kw), np.full(h, s.over_per_kwh))
-    supply = Supply(*rows, np.zeros(h), np.full(h, -REACH_KW), np.full(h, REACH_KW))
+    rows = (np.ones(h), s.base_kw, s.import_per_kwh, s.export_per_kwh, np.full(h, -usable_kw), np.full(h, usable_kw))
+    supply = Supply(*rows, np.full(h, opening.limits.over_per_kwh[0]), np.zeros(h), np.full(h, -REACH_KW), np.full(h, REACH_KW))
     kind = np.repeat(np.arange(len(specs)), [len(spec.party) for spec in specs])
     found = coordinate(
         lambda price: answers(specs, price), supply, kind, s.import_per_kwh, homes=len(kind), rounds_max=200, tolerance=1e-8

@@ -8,6 +8,7 @@ from scipy.optimize import linprog
 
 from gridagora.core.errors import InputError
 from gridagora.core.exchange import tender
+from gridagora.core.limits import limit_places, limit_substation, stack
 from gridagora.core.outcome import welfare_usd
 from gridagora.core.place import Level, lift_kw, places
 from gridagora.core.product import Commodity, Horizon, Product
@@ -48,13 +49,20 @@ def test_without_limit_it_equals_the_broadcast_price_and_with_it_the_peak_stays_
     assert welfare_usd(outcomes["layered"]) > welfare_usd(outcomes["rtp"])
 
 
+def limited(study, high_kw, other_kw=None):
+    """Return a study whose places carry so much, and hold the load of others."""
+    other_kw = np.zeros((len(high_kw), len(study.other_kw))) if other_kw is None else other_kw
+    rows = limit_places(study.site.tree, study.site.place, high_kw, other_kw, study.wholesale.over_per_kwh)
+    return study._replace(limits=rows, place_other_kw=other_kw)
+
+
 def test_awards_keep_the_limit_of_every_layer(scene, study):
     tree, place = study.site.tree, study.site.place
     plain = run(scene, study)
     peak = lift_kw(tree, place, plain.award_kw).max(1)
     high = np.where(tree.level == Level.TRANSFORMER, 0.9 * peak, np.inf)
     high[place] = np.maximum(high[place], 1.05 * lift_kw(tree, place, study.homes.load_kw).max(1)[place])
-    tight = run(scene, study._replace(site=Site(tree, place, high)))
+    tight = run(scene, limited(study, high))
     power = lift_kw(tree, place, tight.award_kw)
     bound = np.isfinite(high)
     assert (power[bound] <= high[bound, None] + 1e-6).mean() > 0.999
@@ -68,12 +76,12 @@ def test_a_zone_that_other_customers_fill_leaves_no_room(scene, study):
     zone = int(np.flatnonzero(tree.level == Level.ZONE)[0])
     other_kw, high = np.zeros((len(tree.name), len(study.other_kw))), np.full(len(tree.name), np.inf)
     other_kw[zone], high[zone] = 50.0, 50.0
-    full = run(scene, study._replace(site=Site(tree, place, high, base_kw=other_kw)), reserve_share=0.0)
+    full = run(scene, limited(study, high, other_kw), reserve_share=0.0)
     power = lift_kw(tree, place, full.award_kw)[zone]
     added = full.place_per_kwh[zone] - full.place_per_kwh[tree.parent[zone]]
     assert ((power <= 1e-6) | (added >= study.wholesale.over_per_kwh - 1e-9)).all()
     assert (added > 1e-3).all()
-    emptied = run(scene, study._replace(site=Site(tree, place, high, base_kw=-other_kw)), reserve_share=0.0)
+    emptied = run(scene, limited(study, high, -other_kw), reserve_share=0.0)
     power = lift_kw(tree, place, emptied.award_kw)[zone]
     added = emptied.place_per_kwh[zone] - emptied.place_per_kwh[tree.parent[zone]]
     assert ((power >= -1e-6) | (added <= 1e-9 - study.wholesale.over_per_kwh)).all()
@@ -83,10 +91,12 @@ def test_a_zone_that_other_customers_fill_leaves_no_room(scene, study):
 def test_other_customers_take_room_from_a_limit_in_both_directions(other_kw, price):
     """A home that takes 8 kW below 1 $/kWh and gives 8 above, under a place of 5 kW that others fill by import or by export."""
     tree = places(["zone", "feeder"], [Level.ZONE, Level.FEEDER], [1, -1])
-    site = Site(tree, np.zeros(1, np.int64), np.array([5.0, np.inf]), base_kw=np.array([[other_kw], [0.0]]))
-    supply = Supply(np.full(1, price), np.full(1, price), np.full(1, other_kw), np.inf, 5.0)
+    site = Site(tree, np.zeros(1, np.int64))
+    supply = Supply(np.full(1, price), np.full(1, price), np.full(1, other_kw))
+    inner = limit_places(tree, site.place, np.array([5.0, np.inf]), np.array([[other_kw], [0.0]]), 5.0)
+    limits = stack([limit_substation(1, supply.base_kw, np.inf, 5.0), inner])
     product = Product(Commodity.P, 0, 900, Horizon.REAL_TIME, 0)
-    opening = Opening(product, np.arange(1), supply, site)
+    opening = Opening(product, np.arange(1), supply, site, limits=limits)
     curve = Curves(np.array([0, 2]), np.array([-8.0, 8.0]), np.array([1.0, 1.0]))
     session = Layered(reserve_share=0.0).clear(opening, None)
     found = drive(session, lambda _: tender(product, opening.party, curve), Traffic()).result.transactions
@@ -146,7 +156,7 @@ def test_a_battery_alone_equals_its_linear_programme():
         worth = slopes(stores([held], np.ones(hours - t), **fixed), price[t:])
         offered = bid(stores([held], [1.0], **fixed), worth, 1.0)
         product = Product(Commodity.P, 3600 * t, 3600, Horizon.REAL_TIME, 0)
-        supply = Supply(price[t : t + 1], price[t : t + 1], np.zeros(1), np.inf, 1.0)
+        supply = Supply(price[t : t + 1], price[t : t + 1], np.zeros(1))
         call = Opening(product, np.arange(1), supply)
         driven = drive(market.clear(call, None), lambda _, c=call, k=offered: tender(c.product, c.party, k), Traffic())
         p_kw = driven.result.transactions.p_kw[0, 0]

@@ -5,6 +5,7 @@ import pytest
 
 from gridagora.core.exchange import take, tender
 from gridagora.core.ledger import UWH_PER_KWH, bill_usd, statement
+from gridagora.core.limits import limit_substation
 from gridagora.core.outcome import welfare_usd
 from gridagora.core.parties import Role, row_of
 from gridagora.core.product import Commodity, Horizon, Product
@@ -107,8 +108,8 @@ BOOK = [
 
 def _call(n: int, limit_kw: float) -> Opening:
     product = Product(Commodity.P, 0, 300, Horizon.REAL_TIME, 0)
-    supply = Supply(np.array([0.15]), np.array([0.05]), np.array([0.0]), limit_kw, 1.0)
-    return Opening(product, np.arange(n), supply)
+    supply = Supply(np.array([0.15]), np.array([0.05]), np.array([0.0]))
+    return Opening(product, np.arange(n), supply, limits=limit_substation(n, supply.base_kw, limit_kw, 1.0))
 
 
 def _trade(scene, name: str, offered: Curves, limit_kw: float):

@@ -43,7 +43,7 @@ def site(n: int, transformers: int = 6) -> Site:
 
 def call(n: int, buy: float = BUY, sell: float = SELL) -> Opening:
     product = Product(Commodity.P, 0, 300, Horizon.REAL_TIME, 0)
-    supply = Supply(np.array([buy]), np.array([sell]), np.zeros(1), np.inf, 1.0)
+    supply = Supply(np.array([buy]), np.array([sell]), np.zeros(1))
     return Opening(product, np.arange(n), supply, site(n))
 
 

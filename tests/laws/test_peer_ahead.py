@@ -16,7 +16,7 @@ HOURS, BUY, SELL = 24, 0.15, 0.05
 def midnight(n: int) -> Opening:
     """The first opening of a day, of homes at one transformer."""
     product = Product(Commodity.P, 0, 3600, Horizon.DAY_AHEAD, 0)
-    supply = Supply(*(np.full(HOURS, each) for each in (BUY, SELL, 0.0)), np.inf, 1.0)
+    supply = Supply(*(np.full(HOURS, each) for each in (BUY, SELL, 0.0)))
     return Opening(product, np.arange(n), supply, binds=True)
 
 

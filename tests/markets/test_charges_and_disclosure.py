@@ -26,7 +26,7 @@ def test_a_zonal_charge_falls_on_trades_that_leave_the_zone_and_on_no_other():
 def test_a_tender_discloses_power_and_price_of_every_point():
     """Two homes, two points and three points: ten numbers."""
     product = Product(Commodity.P, 0, 300, Horizon.REAL_TIME, 0)
-    supply = Supply(np.array([0.1]), np.array([0.05]), np.array([0.0]), np.inf, 1.0)
+    supply = Supply(np.array([0.1]), np.array([0.05]), np.array([0.0]))
     call = Opening(product, np.arange(2), supply)
     offered = tender(product, call.party, curves([([0.0, 4.0], [0.3, 0.1]), ([0.0, 1.0, 2.0], [0.3, 0.2, 0.1])]))
 

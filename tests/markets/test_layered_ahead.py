@@ -6,6 +6,7 @@ import pytest
 import scipy.sparse as sp
 
 from gridagora.core.agents import HomeAgents
+from gridagora.core.limits import bounds_of
 from gridagora.core.place import Level, lift_kw, places
 from gridagora.core.product import Horizon
 from gridagora.core.session import Traffic, drive
@@ -115,7 +116,9 @@ def clarabel_price(opening, told, net_kw, usable_kw):
     one = sp.identity(h)
     buy = sp.hstack([one, -one, sp.csc_matrix((h, h))])
     quad = np.concatenate([b[0] for b in blocks] + [np.zeros(3 * h)])
-    linear = np.concatenate([b[1] for b in blocks] + [s.import_per_kwh, -s.export_per_kwh, np.full(h, s.over_per_kwh)])
+    linear = np.concatenate(
+        [b[1] for b in blocks] + [s.import_per_kwh, -s.export_per_kwh, np.full(h, opening.limits.over_per_kwh[0])]
+    )
     equal = sp.block_diag([b[2] for b in blocks])
     balance = sp.hstack([b[8] for b in blocks] + [-buy])
     over = sp.hstack([sp.csc_matrix((h, balance.shape[1] - 3 * h)), one, -one, -one])
@@ -158,7 +161,8 @@ def test_positions_keep_the_limit_of_every_place_within_a_millionth():
     market, site = Layered(), study.site
     *_, desk = midnight(study, market)
     load_kw = lift_kw(site.tree, site.place, desk.positions[Horizon.DAY_AHEAD].p_kw)
-    high_kw = np.where(site.tree.parent < 0, study.wholesale.limit_kw, site.high_kw) * (1 - market.reserve_share)
+    own_kw = bounds_of(study.limits, site.tree).high_kw.min(1)
+    high_kw = np.where(site.tree.parent < 0, study.wholesale.limit_kw, own_kw) * (1 - market.reserve_share)
     assert np.isfinite(high_kw[site.tree.parent >= 0]).sum() >= 2
     assert (np.abs(load_kw) <= high_kw[:, None] * (1 + 1e-6)).all()
     own = desk.positions[Horizon.DAY_AHEAD].price_per_kwh

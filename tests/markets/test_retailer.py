@@ -7,6 +7,7 @@ import pytest
 
 from gridagora.core.errors import InputError, PartError
 from gridagora.core.exchange import Plans, Status, tender
+from gridagora.core.limits import limit_substation
 from gridagora.core.product import Commodity, Horizon, Product, following
 from gridagora.core.retail_game import followers, price_per_kwh
 from gridagora.core.retail_inner import Terms
@@ -55,8 +56,9 @@ def scene(*, shifting: bool = False, own_share: float = 1.0) -> Scene:
 
 def opening(s: Scene, *, limit_kw: float = np.inf, hour: int = 0, is_prosumer=LEADS) -> Opening:
     product = Product(Commodity.P, 0, 3600, Horizon.DAY_AHEAD, 0)
-    supply = Supply(s.community.buy_per_kwh, s.community.sell_per_kwh, np.zeros(T), limit_kw, 1.0)
-    return Opening(following(product, hour), np.arange(N + M), supply, binds=hour == 0, is_prosumer=is_prosumer)
+    supply = Supply(s.community.buy_per_kwh, s.community.sell_per_kwh, np.zeros(T))
+    limits = limit_substation(N + M, supply.base_kw, limit_kw, 1.0)
+    return Opening(following(product, hour), np.arange(N + M), supply, binds=hour == 0, is_prosumer=is_prosumer, limits=limits)
 
 
 class Seated:
@@ -115,7 +117,7 @@ def test_nobody_gains_alone_from_what_the_market_agreed(limited: bool) -> None:
     call, state = opening(s), remembered(float(np.median(free.price_per_kwh[-1])))
     if limited:
         call = call._replace(
-            supply=call.supply._replace(limit_kw=0.8 * float(np.abs(free.p_kw.sum(0)).max()))
+            limits=limit_substation(N + M, call.supply.base_kw, 0.8 * float(np.abs(free.p_kw.sum(0)).max()), 1.0)
         )  # it holds both ways
     seated = Seated(s)
     found = drive(Retailer(game_rounds=300).plan(call, state), seated, Traffic())
@@ -172,9 +174,10 @@ def test_what_the_substation_carries_is_kept_by_the_internal_price() -> None:
 
 
 def test_the_internal_price_of_an_hour_stays_between_what_wholesale_pays_and_asks() -> None:
-    supply = Supply(np.full(6, 0.2), np.full(6, 0.1), np.zeros(6), 10.0, 1.0)
+    supply = Supply(np.full(6, 0.2), np.full(6, 0.1), np.zeros(6))
+    limits = limit_substation(2, supply.base_kw, 10.0, 1.0)
     price, net = np.array([0.15, 0.15, 0.2, 0.2, 0.2, 0.1]), np.array([5.0, -5.0, 5.0, 12.0, -5.0, -5.0])
-    new = corrected(Path(price, price, np.full(6, 10.0)), net, supply, None).internal_per_kwh
+    new = corrected(Path(price, price, np.full(6, 10.0)), net, supply, limits, None).internal_per_kwh
     np.testing.assert_allclose(new, [0.2, 0.1, 0.2, 0.4, 0.1, 0.1], atol=1e-12)
 
 
@@ -183,9 +186,11 @@ BOOK = [([-3.0, 3.0], [0.3, 0.0]), ([-1.0, 2.0], [0.25, 0.05]), ([0.0, 4.0], [0.
 
 def real_time(agreed_per_kwh: float, limit_kw: float = np.inf, order=slice(None)):
     product = Product(Commodity.P, 0, 300, Horizon.REAL_TIME, 0)
-    supply = Supply(np.array([0.2]), np.array([0.1]), np.zeros(1), limit_kw, 1.0)
+    supply = Supply(np.array([0.2]), np.array([0.1]), np.zeros(1))
     leads = np.array([True, True, False, False])[order]
-    call = Opening(product, np.arange(4)[order], supply, is_prosumer=leads)
+    call = Opening(
+        product, np.arange(4)[order], supply, is_prosumer=leads, limits=limit_substation(4, supply.base_kw, limit_kw, 1.0)
+    )
     path = PricePath(0, np.array([[0.0], [agreed_per_kwh], [1.0]]))
     offered = curves([BOOK[i] for i in np.arange(4)[order]])
     session = Retailer().clear(call, remembered(path=path))
@@ -217,7 +222,7 @@ def test_real_time_does_not_know_the_order_of_homes_and_keeps_the_limit() -> Non
 
 def test_an_opening_that_says_nothing_of_roles_has_only_prosumers() -> None:
     product = Product(Commodity.P, 0, 300, Horizon.REAL_TIME, 0)
-    supply = Supply(np.array([0.2]), np.array([0.1]), np.zeros(1), np.inf, 1.0)
+    supply = Supply(np.array([0.2]), np.array([0.1]), np.zeros(1))
     call = Opening(product, np.arange(4), supply)
     session = Retailer().clear(call, remembered())
     trades = drive(session, lambda _: tender(product, call.party, curves(BOOK)), Traffic()).result.transactions

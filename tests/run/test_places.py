@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import gridagora
+from gridagora.core.limits import bounds_of, limit_places
 from gridagora.core.place import Level, lift_kw, places
 from gridagora.core.session import Site
 from gridagora.run.compare import prepare
@@ -29,7 +30,9 @@ def made(price, home_kw, high_kw, wholesale, limit_kw=np.inf):
         dt_h=0.25,
         limit_kw=limit_kw,
     )
-    return place_rows(Site(tree, np.array([0, 1]), np.array(high_kw)), outcome).set_index("place")
+    place, other_kw = np.array([0, 1]), np.zeros((3, 1))
+    limits = limit_places(tree, place, np.array(high_kw), other_kw, 1.0)
+    return place_rows(Site(tree, place), limits, other_kw, outcome).set_index("place")
 
 
 def test_a_limit_that_binds_is_told_from_the_price_above_it():
@@ -77,14 +80,14 @@ def test_zones_count_every_meter_below_them():
     study, alone = prepare(replace(plain, other_kw=other_kw)), prepare(plain)
     tree = study.site.tree
     zone = tree.level == Level.ZONE
-    np.testing.assert_allclose(study.site.base_kw[zone].sum(0), study.other_kw, atol=1e-6)
-    assert not study.site.base_kw[tree.parent < 0].any()
+    np.testing.assert_allclose(study.place_other_kw[zone].sum(0), study.other_kw, atol=1e-6)
+    assert not study.place_other_kw[tree.parent < 0].any()
     homes_kw = lift_kw(tree, study.site.place, study.baseline_kw)[zone]
     for case in (study, alone):
-        load_kw = homes_kw + case.site.base_kw[zone][:, :1]  # it is the same in every hour
+        load_kw = homes_kw + case.place_other_kw[zone][:, :1]  # it is the same in every hour
         quarters = load_kw.reshape(zone.sum(), -1, round(0.25 / case.dt_h)).mean(2)
-        np.testing.assert_allclose(case.site.high_kw[zone], np.abs(quarters).max(1), rtol=1e-9)
-    assert (study.site.high_kw[zone] != alone.site.high_kw[zone]).all()
+        np.testing.assert_allclose(bounds_of(case.limits, tree).high_kw[zone, 0], np.abs(quarters).max(1), rtol=1e-9)
+    assert (study.limits.high != alone.limits.high).all()
 
 
 def test_metrics_stand_by_family_number_and_kin():

@@ -30,7 +30,7 @@ from gridagora.core.place import Places
 from gridagora.core.tables import Col, Index
 from gridagora.kernels.curve import Curves
 from gridagora.kernels.cuts import envelope
-from gridagora.kernels.ladder import Limits, Rungs, Settled, down, up
+from gridagora.kernels.ladder import LayerLimits, Rungs, Settled, down, up
 from gridagora.kernels.value import Response, Stores, respond
 
 FLOOR_USD = 1e6  # nothing costs less than minus this: where a period has no cut yet
@@ -44,7 +44,7 @@ class Lifted(NamedTuple):
 
     tree: Places
     order: Index  # (m,) children before parents
-    limits: Limits
+    limits: LayerLimits
     rungs: Rungs
 
     @property
@@ -80,7 +80,7 @@ def lift_space(
     tree
         m places.
     high_kw, low_kw
-        Limits of the net power of each place, scalar or shape (m,) [kW]; inf where there is none.
+        LayerLimits of the net power of each place, scalar or shape (m,) [kW]; inf where there is none.
     over_per_kwh
         What a kWh beyond the limit costs, scalar or (m,) [$/kWh]; a large price is a hard limit.
     blocks
@@ -98,14 +98,14 @@ def lift_space(
     if index.shape != (len(curves.offset) - 1,) or (len(index) and not 0 <= index.min() <= index.max() < m):
         raise PartError(f"place of curves: expected {len(curves.offset) - 1} rows of 0 to {m - 1}, got shape {index.shape}")
     columns = (np.broadcast_to(np.asarray(x, np.float64), (m,)) for x in (low_kw, high_kw, over_per_kwh, base_kw))
-    limits = Limits(*columns)
+    limits = LayerLimits(*columns)
     _refuse(tree, limits)
     order = np.argsort(tree.level, kind="stable")
     count = np.ascontiguousarray(np.broadcast_to(np.asarray(blocks, np.int64), (m,)))
     return Lifted(tree, order, limits, up(curves, index, tree.parent, order, limits, count))
 
 
-def _refuse(tree: Places, limits: Limits) -> None:
+def _refuse(tree: Places, limits: LayerLimits) -> None:
     low, high, over, base = limits
     good = (low <= high) & (low < np.inf) & (high > -np.inf) & (over >= 0.0) & np.isfinite(over) & np.isfinite(base)
     if not good.all():

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.core.ledger import Agreed, Ledger
+from gridagora.core.limits import Limits, broken_kwh, limit_substation, soft_cost_usd
 from gridagora.core.parties import Parties
 from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
 from gridagora.core.tables import Col, Flag, Index
@@ -148,9 +149,14 @@ def energy_cost_usd(outcome: Outcome) -> float:
     return float((bought + sold) * outcome.dt_h)
 
 
+def substation_row(outcome: Outcome) -> Limits:
+    """Return the limit of the substation over all homes, with other customers, in every interval."""
+    return limit_substation(len(outcome.home_kw), outcome.other_kw, outcome.limit_kw, outcome.over_per_kwh)
+
+
 def over_limit_kwh(outcome: Outcome) -> float:
     """Energy beyond the limit, of import and of export [kWh]."""
-    return float((np.abs(outcome.load_kw) - outcome.limit_kw).clip(min=0).sum() * outcome.dt_h)
+    return float(broken_kwh(substation_row(outcome), outcome.load_kw[None], outcome.dt_h)[0])
 
 
 def losses_usd(outcome: Outcome) -> float:
@@ -171,7 +177,7 @@ def costs_usd(outcome: Outcome) -> dict[str, float]:
         "losses": losses_usd(outcome),
         "wear": float(outcome.device_usd["wear"].sum()),
         **{item: float(usd.sum()) for item, usd in outcome.device_usd.items() if item != "wear"},
-        "over limit": over_limit_kwh(outcome) * outcome.over_per_kwh,
+        "over limit": float(soft_cost_usd(substation_row(outcome), outcome.load_kw[None], outcome.dt_h)[0]),
         "left in stores": -outcome.left_usd,
         "reactive": reactive_cost_usd(outcome),
     }

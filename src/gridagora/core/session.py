@@ -7,6 +7,7 @@ import numpy as np
 
 from gridagora.core.errors import PartError
 from gridagora.core.exchange import Plans, Proposals, Quotes, Tenders, Transactions, count_bytes, count_messages
+from gridagora.core.limits import Limits, limit_substation
 from gridagora.core.place import Level, Places, places
 from gridagora.core.product import Product
 from gridagora.core.spec import Spec
@@ -24,15 +25,13 @@ State = TypeVar("State")
 class Supply(NamedTuple):
     """The substation's tender, shape (h,) each: import and export price [$/kWh], and what is already taken [kW].
 
-    `base_kw` is the load that does not tender, that of other customers first. Above `limit_kw` the import price rises by
-    `over_per_kwh`; beyond as much export the export price falls by it. `export_per_kwh` never exceeds `import_per_kwh`.
+    `base_kw` is the load that does not tender, that of other customers first. What the substation may carry is a row of the
+    limits. `export_per_kwh` never exceeds `import_per_kwh`.
     """
 
     import_per_kwh: Col
     export_per_kwh: Col
     base_kw: Col
-    limit_kw: float
-    over_per_kwh: float
 
 
 class Preference(NamedTuple):
@@ -48,19 +47,15 @@ class Preference(NamedTuple):
 
 
 class Site(NamedTuple):
-    """Where the parties stand: a tree of m places, the place of each party, and what each place can carry either way.
+    """Where the parties stand: a tree of m places, and the place of each party.
 
-    What the roots can carry, and the load that does not tender there, stand in the `Supply`; `high_kw` is inf where nothing is
-    limited. `base_kw` is the load below a place that does not tender, that of other customers: it takes room from a limit as
-    homes do. Who may trade with whom and what homes prefer is None where a scenario does not say.
+    Who may trade with whom and what homes prefer is None where a scenario does not say.
     """
 
     tree: Places
     place: Index  # (n,) the place right above each party
-    high_kw: Col  # (m,)
     partners: Index | None = None  # (e, 2) pairs of parties
     prefers: Preference | None = None
-    base_kw: Col | None = None  # (m, h) of the hours at hand, 0 at the roots; None: nobody but the parties
 
 
 class Baseline(NamedTuple):
@@ -79,7 +74,7 @@ class Baseline(NamedTuple):
 
 
 class Opening(NamedTuple):
-    """One opening of a market: the first of h products, who takes part, where they stand, and the substation's tender."""
+    """One opening of a market: the first of h products, who takes part, where they stand, the substation's tender, the limits."""
 
     product: Product
     party: Index  # (n,) homes; in real time devices where devices tender
@@ -87,6 +82,7 @@ class Opening(NamedTuple):
     site: Site | None = None  # None: every party stands at the root
     binds: bool = False  # whether the gate of the day ahead closes with this opening
     is_prosumer: Flag | None = None  # (n,) homes with PV, a battery or a car, where parties are homes
+    limits: Limits | None = None  # None: nothing is limited
 
 
 class Behind(NamedTuple):
@@ -195,14 +191,19 @@ Planning = Generator[Any, Any, Plan[State]]
 Result = TypeVar("Result")
 
 
-def supply_curve(supply: Supply, step: int = 0) -> tuple[Col, Col]:
-    """Return the supply of one interval as a rising polyline: power (k,) [kW] and price (k,) [$/kWh]."""
-    buy, sell, top = float(supply.import_per_kwh[step]), float(supply.export_per_kwh[step]), supply.limit_kw
-    if top >= REACH_KW:
-        return np.array([-REACH_KW, 0.0, 0.0, REACH_KW]), np.array([sell, sell, buy, buy])
-    over, below = buy + supply.over_per_kwh, sell - supply.over_per_kwh
-    power = np.array([-REACH_KW, -top, -top, 0.0, 0.0, top, top, REACH_KW])
-    return power, np.array([below, below, sell, sell, buy, buy, over, over])
+def supply_curve(supply: Supply, limits: Limits, step: int = 0) -> tuple[Col, Col]:
+    """Return the supply of one interval as a rising polyline: power (k,) [kW] and price (k,) [$/kWh].
+
+    Beyond the row of the substation, the first of the limits, import costs more and export earns less by its price.
+    """
+    buy, sell, more = float(supply.import_per_kwh[step]), float(supply.export_per_kwh[step]), float(limits.over_per_kwh[0])
+    low, high = float(limits.low[0, step]), float(limits.high[0, step])
+    power, price = [0.0, 0.0], [sell, buy]
+    if low > -REACH_KW:
+        power, price = [low, low, *power], [sell - more, sell, *price]
+    if high < REACH_KW:
+        power, price = [*power, high, high], [*price, buy, buy + more]
+    return np.array([-REACH_KW, *power, REACH_KW]), np.array([price[0], *price, price[-1]])
 
 
 class Driven(NamedTuple, Generic[Result]):
@@ -306,12 +307,14 @@ def site_of(opening: Opening) -> Site:
     if opening.site is not None:
         return opening.site
     root = places(["feeder"], [Level.FEEDER], [-1])
-    return Site(root, np.zeros(len(opening.party), dtype=np.int64), np.full(1, np.inf))
+    return Site(root, np.zeros(len(opening.party), dtype=np.int64))
 
 
-def hours_of(site: Site, first: int, count: int) -> Site:
-    """Return a site whose `base_kw` covers `count` hours from hour `first` on."""
-    return site if site.base_kw is None else site._replace(base_kw=site.base_kw[:, first : first + count])
+def limits_of(opening: Opening) -> Limits:
+    """Return what the substation and the places can carry: anything, unless the opening says otherwise."""
+    if opening.limits is not None:
+        return opening.limits
+    return limit_substation(len(opening.party), opening.supply.base_kw, np.inf, 0.0)
 
 
 class PricePath(NamedTuple):

@@ -227,8 +227,8 @@ def _binding(powers_kw: Col, start: Index, supply: Supply) -> NDArray[np.bool_]:
     """Return the steps (h,) at which some mix of the columns leaves the middle of the supply: its price is known elsewhere."""
     low = supply.base_kw + np.minimum.reduceat(powers_kw, start).sum(0)
     high = supply.base_kw + np.maximum.reduceat(powers_kw, start).sum(0)
-    bent = ((low < 0.0) & (supply.sell_per_kwh < supply.buy_per_kwh)) | (low < -supply.limit_kw)
-    outside: NDArray[np.bool_] = bent | (high > supply.limit_kw) | (supply.slope_per_kwh_kw > 0.0)
+    bent = ((low < 0.0) & (supply.sell_per_kwh < supply.buy_per_kwh)) | (low < supply.low_kw)
+    outside: NDArray[np.bool_] = bent | (high > supply.high_kw) | (supply.slope_per_kwh_kw > 0.0)
     return outside
 
 

@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-class Limits(NamedTuple):
+class LayerLimits(NamedTuple):
     """Soft limit of the net power of m places: low_kw <= high_kw [kW], over_per_kwh [$/kWh] beyond; base_kw fixed power [kW]."""
 
     low_kw: Floats
@@ -126,7 +126,7 @@ _TABLE, _TABLE_INT = types.Array(types.float64, 2, "C"), types.Array(types.int64
 _SCRATCH = (*(_WRITE,) * 3, _TABLE, _TABLE_INT, _WRITE, _WRITE_INT)
 
 
-def up(curves: Curves, place: Ints, parent: Ints, order: Ints, limits: Limits, blocks: Ints) -> Rungs:
+def up(curves: Curves, place: Ints, parent: Ints, order: Ints, limits: LayerLimits, blocks: Ints) -> Rungs:
     """Return what every place publishes: sum, blocks (where blocks[k] > 0), limit.
 
     `place` (n,) holds the place of every curve, `parent` (m,) the place above each, -1 at a root; `order` (m,) names every
@@ -145,7 +145,7 @@ def up(curves: Curves, place: Ints, parent: Ints, order: Ints, limits: Limits, b
     return Rungs(p[:at], c[:at], begin, end, first[:-1], who, loss)
 
 
-def down(rungs: Rungs, parent: Ints, order: Ints, limits: Limits, price_per_kwh: Floats, share: Floats) -> Settled:
+def down(rungs: Rungs, parent: Ints, order: Ints, limits: LayerLimits, price_per_kwh: Floats, share: Floats) -> Settled:
     """Return price, tie share and power of every place and the power of every leaf.
 
     `price_per_kwh` and `share` (m,) are read at the roots. A place beyond its limit has the price of its parent plus (minus)

@@ -26,8 +26,8 @@ RIDGE = 1e-13  # of the largest diagonal entry, where a Newton matrix is singula
 class Supply(NamedTuple):
     """What the rest of the world asks for net power q of an area, by step; every field broadcasts to (h,).
 
-    Cost rate [$/h]: buy q+ - sell q- + slope / 2 q^2 + over (|q| - limit)+, with sell <= buy, over >= 0, limit >= 0 (inf
-    allowed), slope >= 0: the limit holds for import and for export. `q_min_kw` and `q_max_kw` enclose every power the area can
+    Cost rate [$/h]: buy q+ - sell q- + slope / 2 q^2 + over ((q - high)+ + (low - q)+), with sell <= buy, over >= 0,
+    low <= 0 <= high (inf allowed), slope >= 0. `q_min_kw` and `q_max_kw` enclose every power the area can
     reach: they cut nothing off and keep the dual finite at any price.
     """
 
@@ -35,7 +35,8 @@ class Supply(NamedTuple):
     base_kw: Col
     buy_per_kwh: Col
     sell_per_kwh: Col
-    limit_kw: Col
+    low_kw: Col
+    high_kw: Col
     over_per_kwh: Col
     slope_per_kwh_kw: Col
     q_min_kw: Col
@@ -59,8 +60,8 @@ class Mix(NamedTuple):
 def blocks(s: Supply) -> tuple[Col, Col]:
     """Return marginal prices and lengths (4, h) of the four linear blocks of the supply, filled from `q_min_kw` upwards."""
     zero = np.clip(0.0, s.q_min_kw, s.q_max_kw)
-    limit = np.clip(s.limit_kw, zero, s.q_max_kw)
-    back = np.clip(-s.limit_kw, s.q_min_kw, zero)
+    limit = np.clip(s.high_kw, zero, s.q_max_kw)
+    back = np.clip(s.low_kw, s.q_min_kw, zero)
     price = np.stack([s.sell_per_kwh - s.over_per_kwh, s.sell_per_kwh, s.buy_per_kwh, s.buy_per_kwh + s.over_per_kwh])
     return price, np.stack([back - s.q_min_kw, zero - back, limit - zero, s.q_max_kw - limit])
 
@@ -68,7 +69,8 @@ def blocks(s: Supply) -> tuple[Col, Col]:
 def supply_cost(s: Supply, q_kw: Col) -> float:
     """Cost [$] of buying net power q (h,) [kW]."""
     rate = s.buy_per_kwh * np.maximum(q_kw, 0.0) - s.sell_per_kwh * np.maximum(-q_kw, 0.0) + 0.5 * s.slope_per_kwh_kw * q_kw**2
-    return float(np.sum(s.dt_h * (rate + s.over_per_kwh * np.maximum(np.abs(q_kw) - s.limit_kw, 0.0))))
+    beyond = np.maximum(np.maximum(q_kw - s.high_kw, s.low_kw - q_kw), 0.0)
+    return float(np.sum(s.dt_h * (rate + s.over_per_kwh * beyond)))
 
 
 def supply_bound(s: Supply, price_per_kwh: Col) -> tuple[float, Col]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.exchange import Status, Transactions, quote
+from gridagora.core.limits import Limits, keep_reserve
 from gridagora.core.product import Horizon
 from gridagora.core.registry import register
 from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Rulebook
@@ -25,6 +26,7 @@ from gridagora.core.session import (
     PricePath,
     Session,
     SpecRequest,
+    limits_of,
     shift_path,
     supply_curve,
 )
@@ -108,7 +110,7 @@ class Central:
         Parameters
         ----------
         opening
-            `supply` holds the forecast cost, base load and limit.
+            `supply` holds the forecast cost and base load, the first of the limits is the substation's.
         specs
             The belief of every device over the h steps.
         before
@@ -118,12 +120,13 @@ class Central:
         ----------
         Price decomposition with a certified gap: `kernels.dual`.
         """
-        supply, cost = opening.supply, opening.supply.import_per_kwh
+        supply, usable = opening.supply, self.usable(opening)
+        cost = supply.import_per_kwh
         answer = answers(specs, cost)
         q = supply.base_kw + answer.p_kw.sum(0)
-        if q.max() <= self.usable_kw(supply) and q.min() >= 0:
+        if (q <= usable.high[0]).all() and q.min() >= 0:
             return cost
-        least = supply.export_per_kwh - supply.over_per_kwh
+        least = supply.export_per_kwh - usable.over_per_kwh[0]
         last = np.full_like(cost, np.nan) if before is None else shift_path(before, opening)
         start = np.where(np.isfinite(last), np.maximum(last, least), cost)
         found = self.coordinated(opening, specs, start, self.rounds_max, hard=False)
@@ -146,7 +149,7 @@ class Central:
         group = np.repeat(np.arange(len(specs)), [len(spec.party) for spec in specs])
         return coordinate(
             lambda price: answers(specs, price),
-            self.supply(opening.supply, len(group)),
+            supply_rows(opening.supply, self.usable(opening), len(group)),
             group,
             start_per_kwh,
             homes=len(group),
@@ -161,33 +164,33 @@ class Central:
         supply = opening.supply
         tenders = (yield GateOpen(opening.product)) or _refused("tenders")
         curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)
-        usable = supply._replace(limit_kw=self.usable_kw(supply))
-        cleared = clear(curves, float(supply.base_kw[0]), *supply_curve(usable))
+        cleared = clear(curves, float(supply.base_kw[0]), *supply_curve(supply, self.usable(opening)))
         power = at(curves, cleared.price_per_kwh, cleared.share)[:, None]
         n = len(opening.party)
         price, filled = np.full((n, 1), cleared.price_per_kwh), np.full(n, Status.FILLED)
         return Clearing(Transactions(opening.product, opening.party, np.full(n, OPERATOR), power, price, filled))
 
-    def usable_kw(self, supply: Tendered) -> float:
-        """Limit less the reserve [kW]."""
-        return supply.limit_kw * (1 - self.reserve_share)
+    def usable(self, opening: Opening) -> Limits:
+        """Return the limits less the reserve."""
+        return keep_reserve(limits_of(opening), self.reserve_share)
 
-    def supply(self, s: Tendered, devices: int) -> Supply:
-        """Return the supply as the coordinator of so many devices reads it."""
-        h = len(s.base_kw)
-        reach = REACH_KW * (1 + devices)
-        limit = min(self.usable_kw(s), reach)
-        return Supply(
-            np.ones(h),
-            s.base_kw,
-            s.import_per_kwh,
-            s.export_per_kwh,
-            np.full(h, limit),
-            np.full(h, s.over_per_kwh),
-            np.zeros(h),
-            np.full(h, -reach),
-            np.full(h, reach),
-        )
+
+def supply_rows(s: Tendered, limits: Limits, devices: int) -> Supply:
+    """Return the supply and the substation's row as the coordinator of so many devices reads them."""
+    h = len(s.base_kw)
+    reach = REACH_KW * (1 + devices)
+    return Supply(
+        np.ones(h),
+        s.base_kw,
+        s.import_per_kwh,
+        s.export_per_kwh,
+        limits.low[0].clip(min=-reach),
+        limits.high[0].clip(max=reach),
+        np.full(h, limits.over_per_kwh[0]),
+        np.zeros(h),
+        np.full(h, -reach),
+        np.full(h, reach),
+    )
 
 
 def _refused(what: str) -> NoReturn:

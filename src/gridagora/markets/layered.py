@@ -11,6 +11,7 @@ import numpy as np
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.exchange import HEADER, NUMBER_BYTES, Plans, Proposals, Status, Transactions, quote, tender
 from gridagora.core.lift import descend, lift_space, published
+from gridagora.core.limits import Bounds, bounds_of, keep_reserve
 from gridagora.core.place import Places, lift_kw
 from gridagora.core.product import Commodity, Horizon
 from gridagora.core.registry import register
@@ -30,6 +31,7 @@ from gridagora.core.session import (
     Session,
     Site,
     Supply,
+    limits_of,
     shift_path,
     site_of,
     supply_curve,
@@ -136,18 +138,17 @@ class Layered:
 
     def walked(self, opening: Opening, premium: Col) -> Planning[PricePath | None]:
         """Let each layer correct its own premium after each round, for the next path; nothing is bound."""
-        site, supply = site_of(opening), opening.supply
-        high_kw, homes = np.minimum(self.usable_kw(site, supply), REACH_KW), below(site)
+        site, supply, usable = site_of(opening), opening.supply, self.usable(opening)
+        homes = below(site)
         kept, total_kw = 0, np.zeros((len(opening.party), premium.shape[1]))
         for turn in range(self.rounds):
             path = supply.import_per_kwh + along(site.tree, premium)
             quoted = quote(opening.product, opening.party, path[site.place])
             plans = (yield quoted) or _refused("plans")
-            q_kw = lift_kw(site.tree, site.place, plans.p_kw) + taken_kw(site, premium.shape)
-            q_kw[site.tree.parent < 0] += supply.base_kw
+            q_kw = lift_kw(site.tree, site.place, plans.p_kw) + usable.base_kw
             every = np.arange(len(homes))
             yield LayerMessages(Plans(opening.product, every, q_kw), quote(opening.product, every, path))
-            premium = self.corrected(premium, q_kw, site, high_kw, homes, supply)
+            premium = self.corrected(premium, q_kw, site, usable, homes, supply)
             if turn >= self.rounds // 2:
                 kept, total_kw = kept + 1, total_kw + plans.p_kw
         return Plan(quoted.buy_per_kwh, PricePath(opening.product.start_s, premium), p_kw=total_kw / kept)
@@ -163,15 +164,15 @@ class Layered:
         ----------
         `kernels.dual.coordinate`; here with one row for each hour of the root and of every place with a limit of its own.
         """
-        site, supply = site_of(opening), opening.supply
+        site, supply, usable = site_of(opening), opening.supply, self.usable(opening)
         tree = site.tree
-        limited = np.flatnonzero((tree.parent >= 0) & np.isfinite(site.high_kw))
+        limited = np.flatnonzero((tree.parent >= 0) & np.isfinite(usable.high_kw).any(1))
         root = np.flatnonzero(tree.parent < 0)
         branch = branches(tree) if len(limited) else np.zeros_like(tree.parent)  # one sum tells enough where no place has a limit
         every, place_branch = np.arange(len(tree.parent)), branch[limited]
         groups, home_group = np.unique(branch[site.place], return_inverse=True)
         start = np.concatenate([premium[root[0]] + supply.import_per_kwh, premium[limited].ravel()])
-        rows = stacked(supply, self.usable_kw(site, supply), taken_kw(site, premium.shape), root[0], limited)
+        rows = stacked(supply, usable, root[0], limited)
         search = coordinating(
             rows,
             np.arange(len(groups)),
@@ -207,7 +208,7 @@ class Layered:
         share = max(0.0, found.gap_usd) / max(1e-9, abs(found.high_usd))
         return Plan(path[site.place], PricePath(opening.product.start_s, premium), p_kw=p_kw, gap_share=share)
 
-    def corrected(self, premium: Col, q_kw: Col, site: Site, high_kw: Col, homes: Col, supply: Supply) -> Col:
+    def corrected(self, premium: Col, q_kw: Col, site: Site, usable: Bounds, homes: Col, supply: Supply) -> Col:
         """Return the premium (m, h) after plans of q_kw (m, h): up where they break a limit, back to nil where there is room.
 
         At the root exports earn less than imports cost: between, its premium moves until nothing crosses the substation.
@@ -215,24 +216,26 @@ class Layered:
         """
         root = (site.tree.parent < 0)[:, None]
         step = self.learning_per_kwh / np.maximum(homes, 1.0)[:, None]
-        up, even, down = (premium + step * (q_kw - at_kw) for at_kw in (high_kw[:, None], 0.0, -high_kw[:, None]))
+        high, low, over = usable.high_kw.clip(max=REACH_KW), usable.low_kw.clip(min=-REACH_KW), usable.over_per_kwh[:, None]
+        up, even, down = (premium + step * (q_kw - at_kw) for at_kw in (high, 0.0, low))
         wedge = np.where(root, supply.export_per_kwh - supply.import_per_kwh, 0.0)
         new = np.select([up > 0, even >= 0, even > wedge, down >= wedge], [up, 0.0, even, wedge], down)
-        return np.asarray(np.clip(new, wedge - supply.over_per_kwh, supply.over_per_kwh))
+        return np.asarray(np.clip(new, wedge - over, over))
 
     def clear(self, opening: Opening, state: PricePath | None) -> Session:
         """Hear one curve of each home, sum layer by layer, clear once at the top, and bring price and power down again."""
         del state
-        site, supply = site_of(opening), opening.supply
+        site, supply, limits = site_of(opening), opening.supply, keep_reserve(limits_of(opening), self.reserve_share)
         tenders = (yield GateOpen(opening.product)) or _refused("tenders")
-        high_kw = self.usable_kw(site, supply)
-        every, root = np.arange(len(high_kw)), site.tree.parent < 0
-        own_kw = np.where(root, np.inf, high_kw)  # the supply holds the limit of the root
-        taken = taken_kw(site, (len(high_kw), 1))[:, 0]
-        curves = Curves(tenders.offset, tenders.p_kw, self.plausible(tenders.price_per_kwh, supply))
-        lifted = lift_space(curves, site.place, site.tree, own_kw - taken, -own_kw - taken, supply.over_per_kwh, self.blocks)
-        top = supply._replace(limit_kw=float(high_kw[root].sum()))
-        cleared = clear(published(lifted), float(supply.base_kw[0]), *supply_curve(top))
+        usable = bounds_of(limits, site.tree)
+        every, root = np.arange(len(site.tree.parent)), site.tree.parent < 0
+        # the supply holds limit and base load of the root
+        taken = np.where(root, 0.0, usable.base_kw[:, 0])
+        low_kw, high_kw = np.where(root, -np.inf, usable.low_kw[:, 0]), np.where(root, np.inf, usable.high_kw[:, 0])
+        bids = self.plausible(tenders.price_per_kwh, supply, float(limits.over_per_kwh[0]))
+        curves = Curves(tenders.offset, tenders.p_kw, bids)
+        lifted = lift_space(curves, site.place, site.tree, high_kw - taken, low_kw - taken, usable.over_per_kwh, self.blocks)
+        cleared = clear(published(lifted), float(supply.base_kw[0]), *supply_curve(supply, limits))
         found = descend(lifted, cleared.price_per_kwh, cleared.share)
         prices = quote(opening.product, every, found.price_per_kwh[:, None])
         yield LayerMessages(tender(opening.product, every, published(lifted, every)), prices)
@@ -241,17 +244,15 @@ class Layered:
         awards = Transactions(opening.product, opening.party, site.place, found.p_kw[:, None], price, filled)
         return Clearing(awards, place_per_kwh=found.price_per_kwh)
 
-    def plausible(self, price_per_kwh: Col, supply: Supply) -> Col:
+    def plausible(self, price_per_kwh: Col, supply: Supply, over_per_kwh: float) -> Col:
         """Return prices within what can clear where curves are shortened: blocks are not spent on what nobody will ever pay."""
         if not self.blocks:
             return price_per_kwh
-        return np.clip(
-            price_per_kwh, supply.export_per_kwh[0] - supply.over_per_kwh, supply.import_per_kwh[0] + supply.over_per_kwh
-        )
+        return np.clip(price_per_kwh, supply.export_per_kwh[0] - over_per_kwh, supply.import_per_kwh[0] + over_per_kwh)
 
-    def usable_kw(self, site: Site, supply: Supply) -> Col:
-        """Limit of every place less the reserve, shape (m,) [kW]."""
-        return np.where(site.tree.parent < 0, supply.limit_kw, site.high_kw) * (1 - self.reserve_share)
+    def usable(self, opening: Opening) -> Bounds:
+        """Return what every place may carry, less the reserve."""
+        return bounds_of(keep_reserve(limits_of(opening), self.reserve_share), site_of(opening).tree)
 
 
 def _refused(what: str) -> NoReturn:
@@ -266,7 +267,7 @@ def begin(opening: Opening, before: PricePath | None) -> Col:
     """Return the premiums of the opening before, shape (m, h) [$/kWh]; none at first and in hours not yet priced."""
     hours = len(opening.supply.import_per_kwh)
     if before is None:
-        return np.zeros((len(site_of(opening).high_kw), hours))
+        return np.zeros((len(site_of(opening).tree.parent), hours))
     premium = shift_path(before, opening)
     return np.where(np.isfinite(premium), premium, 0.0)
 
@@ -281,27 +282,21 @@ def branches(tree: Places) -> Index:
     return top
 
 
-def taken_kw(site: Site, shape: tuple[int, int]) -> Col:
-    """Return the load of other customers below each place, of the given shape (m, h) [kW], 0 at the roots."""
-    return np.zeros(shape) if site.base_kw is None else site.base_kw
-
-
-def stacked(supply: Supply, usable_kw: Col, base_kw: Col, root: int, limited: Index) -> Rows:
+def stacked(supply: Supply, usable: Bounds, root: int, limited: Index) -> Rows:
     """Return what the root and each limited place ask for power, one row an hour, the root first; every field ((1 + k) h,).
 
-    A place asks nothing within its limit either way and `over_per_kwh` beyond; other customers, `base_kw` (m, h), take room.
+    A place asks nothing within its limit either way and its price beyond; other customers take room.
     """
     h, k = len(supply.import_per_kwh), len(limited)
-    high = np.repeat(usable_kw[limited], h)
-    limit = min(float(usable_kw[root]), REACH_KW)
-    zero, over = np.zeros(k * h), np.full((1 + k) * h, supply.over_per_kwh)
+    zero, at = np.zeros(k * h), np.concatenate([[root], limited])
     return Rows(
         np.ones((1 + k) * h),
-        np.concatenate([supply.base_kw, base_kw[limited].ravel()]),
+        np.concatenate([supply.base_kw, usable.base_kw[limited].ravel()]),
         np.concatenate([supply.import_per_kwh, zero]),
         np.concatenate([supply.export_per_kwh, zero]),
-        np.concatenate([np.full(h, limit), high]),
-        over,
+        np.concatenate([usable.low_kw[root].clip(min=-REACH_KW), usable.low_kw[limited].ravel()]),
+        np.concatenate([usable.high_kw[root].clip(max=REACH_KW), usable.high_kw[limited].ravel()]),
+        np.repeat(usable.over_per_kwh[at], h),
         np.zeros((1 + k) * h),
         np.full((1 + k) * h, -REACH_KW),
         np.full((1 + k) * h, REACH_KW),

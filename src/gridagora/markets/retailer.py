@@ -11,6 +11,7 @@ import numpy as np
 
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.core.exchange import HEADER, NUMBER_BYTES, Plans, Status, Transactions, quote, take
+from gridagora.core.limits import Limits, keep_reserve
 from gridagora.core.registry import register
 from gridagora.core.retail_followers import identified, probes
 from gridagora.core.retail_game import Demand, Offers, positive, price_per_kwh, sequential, simultaneous, taken_kw
@@ -29,6 +30,7 @@ from gridagora.core.session import (
     PricePath,
     Session,
     Supply,
+    limits_of,
     shift_path,
     supply_curve,
 )
@@ -138,7 +140,7 @@ class Retailer:
 
         The retail price is agreed where positions follow and stands until then; in other hours only prosumers plan anew.
         """
-        leads, path, supply = leaders(opening), begin(opening, state), self.usable(opening.supply)
+        leads, path, supply, usable = leaders(opening), begin(opening, state), opening.supply, self.usable(opening)
         outside = outside_per_kwh(opening, state)
         agrees = not leads.all() and (opening.binds or not np.isfinite(path.retail_per_kwh).all())
         path = path._replace(
@@ -159,7 +161,7 @@ class Retailer:
                 offered_kw = yield from self.offered(users, path, int(leads.sum()))
                 users, path, plans = yield from self.absorbed(opening, outside, leads, users, path, offered_kw)
             quoted, net_kw = path, supply.base_kw + plans.p_kw.sum(0)
-            path = corrected(path, net_kw, supply, before)
+            path = corrected(path, net_kw, supply, usable, before)
             before = quoted.internal_per_kwh, net_kw
             if turn >= rounds // 2:
                 kept, total_kw = kept + 1, total_kw + plans.p_kw
@@ -167,9 +169,9 @@ class Retailer:
         after = State(state.outside, PricePath(opening.product.start_s, carry))
         return Plan(_rows(leads, quoted), after, p_kw=total_kw / kept)
 
-    def usable(self, supply: Supply) -> Supply:
-        """Return the supply with the limit less the reserve."""
-        return supply._replace(limit_kw=supply.limit_kw * (1 - self.reserve_share))
+    def usable(self, opening: Opening) -> Limits:
+        """Return the limits less the reserve."""
+        return keep_reserve(limits_of(opening), self.reserve_share)
 
     def negotiated(self, opening: Opening, outside: Col, leads: Flag, path: Path) -> Generator[Any, Any, Path]:
         """Identify end-users and play the game, again around the prices found and with probes half as far apart."""
@@ -197,11 +199,13 @@ class Retailer:
         self, opening: Opening, outside: Col, users: Demand, last: Played | None, rounds: int
     ) -> Generator[Any, Any, Played]:
         """Play the retail game for the window: prosumers answer prices with offers, end-users answer as they were identified."""
-        supply, leads = self.usable(opening.supply), leaders(opening)
+        supply, usable, leads = opening.supply, self.usable(opening), leaders(opening)
         count, ends = int(leads.sum()), int((~leads).sum())
         own = 1.0 if self.conduct == "cournot" else 0.0
         prices = supply.import_per_kwh, supply.export_per_kwh, count, DEVICES * count, own, outside
-        terms = Terms(users, *prices, supply.limit_kw, supply.over_per_kwh, supply.base_kw)
+        # the game knows one limit, for import and export and in all hours: the tightest
+        tightest_kw = float(np.minimum(usable.high[0], -usable.low[0]).min())
+        terms = Terms(users, *prices, tightest_kw, float(usable.over_per_kwh[0]), supply.base_kw)
         yield terms
         try:
             played = yield from _played(terms, Rule(SHARE, NEAR_PER_KWH, most_rounds=rounds), last)
@@ -246,7 +250,7 @@ class Retailer:
 
     def clear(self, opening: Opening, state: State) -> Session:
         """Let end-users take what they want at the agreed price, and prosumers trade what is left until net power clears."""
-        leads, supply = leaders(opening), self.usable(opening.supply)
+        leads, supply = leaders(opening), opening.supply
         tenders = yield GateOpen(opening.product)
         if tenders is None:
             raise InputError([Problem("market.retailer", "no tenders", "a strategy that tenders, such as 'home'")])
@@ -255,7 +259,7 @@ class Retailer:
         curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)
         taken = at_own(curves, np.where(leads, np.inf, agreed), np.ones(n))[~leads]
         base_kw = float(supply.base_kw[0]) + float(np.rint(taken * 1e9).astype(np.int64).sum() / 1e9)
-        cleared = clear(Curves(own.offset, own.p_kw, own.price_per_kwh), base_kw, *supply_curve(supply))
+        cleared = clear(Curves(own.offset, own.p_kw, own.price_per_kwh), base_kw, *supply_curve(supply, self.usable(opening)))
         price = np.where(leads, cleared.price_per_kwh, agreed)
         power = at_own(curves, price, np.where(leads, cleared.share, 1.0))
         filled = np.full(n, Status.FILLED)
@@ -296,20 +300,20 @@ def retail_per_kwh(opening: Opening, state: State) -> float:
 
 def begin(opening: Opening, state: State) -> Path:
     """Return the path of the opening before, the internal price as a premium on import; no retail price at first."""
-    supply = opening.supply
+    supply, over = opening.supply, limits_of(opening).over_per_kwh[0]
     hours = len(supply.import_per_kwh)
     none = np.full((len(Path._fields), hours), np.nan)
     carried = none if state.path is None else shift_path(state.path, opening)
     premium, retail, steep = carried
     internal = supply.import_per_kwh + np.where(np.isfinite(premium), premium, 0.0)
-    low, high = supply.export_per_kwh - supply.over_per_kwh, supply.import_per_kwh + supply.over_per_kwh
+    low, high = supply.export_per_kwh - over, supply.import_per_kwh + over
     if np.isfinite(retail[0]):
         same_hour = np.roll(retail, 24)[-1] if hours > 24 else retail[-2]
         retail = np.where(np.isfinite(retail), retail, same_hour)
     return Path(np.clip(internal, low, high), retail, np.where(np.isfinite(steep), steep, np.nanmax(steep, initial=0.0)))
 
 
-def corrected(path: Path, net_kw: Col, supply: Supply, before: tuple[Col, Col] | None) -> Path:
+def corrected(path: Path, net_kw: Col, supply: Supply, usable: Limits, before: tuple[Col, Col] | None) -> Path:
     """Return the path whose internal price of each hour has moved by what all together are out of place.
 
     Between export and import price nothing may cross the substation; at one of them any power in its direction may, up to the
@@ -317,14 +321,14 @@ def corrected(path: Path, net_kw: Col, supply: Supply, before: tuple[Col, Col] |
     power falls.
     """
     price, low, high = path.internal_per_kwh, supply.export_per_kwh, supply.import_per_kwh
-    limit, top, least = supply.limit_kw, high + supply.over_per_kwh, low - supply.over_per_kwh
+    top, least = high + usable.over_per_kwh[0], low - usable.over_per_kwh[0]
     steep = np.where(path.steep > 0, path.steep, np.maximum(np.abs(net_kw), 1.0) / np.maximum(high, 1e-3))
     if before is not None:
         step, fall = price - before[0], before[1] - net_kw
         seen = np.abs(step) > 1e-9
         rate = np.where(seen, fall / np.where(seen, step, 1.0), steep)
         steep = np.where(seen, np.clip(rate, steep / 2, STEEPEST * np.maximum(np.abs(net_kw), 1.0)), steep)
-    over, under = net_kw - limit, net_kw + limit
+    over, under = net_kw - usable.high[0], net_kw - usable.low[0]
     dear, cheap = (price > high) | ((price == high) & (over > 0)), (price < low) | ((price == low) & (under < 0))
     held = ((price == high) & (net_kw >= 0)) | ((price == low) & (net_kw <= 0))
     new = price + np.select([dear, cheap, held], [over, under, 0.0], net_kw) / steep

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.core.device import Blocks, BoundPart
+from gridagora.core.limits import limit_substation
 from gridagora.core.tables import Col, Index, Prices
 from gridagora.kernels.dual import Answer, Coordination, coordinate, dual_value, recover
 from gridagora.kernels.master import Supply
@@ -163,13 +164,15 @@ def gather(
     most = sum((part.most_kw for part in parts), base)
     reach = sum((part.reach_kw for part in parts), base)
     buy, sell, credit_usd = _trade(wholesale, least, reach, worth)
+    row = limit_substation(len(load_kw), base, limit_kw, worth.over_per_kwh)
     supply = Supply(
         np.full(b, 1.0 / BLOCKS_H),
         base,
         buy,
         sell,
-        np.full(b, limit_kw),
-        np.full(b, worth.over_per_kwh),
+        row.low[0],
+        row.high[0],
+        np.full(b, row.over_per_kwh[0]),
         np.zeros(b),
         least,
         most,

@@ -27,7 +27,7 @@ from gridagora.run.outlook import Wholesale
 from gridagora.run.score import score
 from gridagora.run.settle import wire_losses
 from gridagora.run.simulate import simulate
-from gridagora.run.site import site
+from gridagora.run.site import standing
 from gridagora.scenario import columns, plugins
 from gridagora.scenario.build import Scene
 
@@ -158,10 +158,13 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Study:
     flat = scene.market("flat")
     first = score("flat", simulate(flat, study, lambda done, total: (tell or _silent)("baseline", done, total)), study)
     study = study._replace(baseline_kw=first.home_kw)
+    where = standing(scene, first)
     return study._replace(
         flat_per_kwh=float(flat.start(baseline(study, first.wholesale_per_kwh)).import_per_kwh[0]),
         wholesale=w._replace(limit_kw=limit_kw(scene, first)),
-        site=site(scene, first),
+        site=where.site,
+        limits=where.limits,
+        place_other_kw=where.other_kw,
         links=Links(keys.links.loss_share, keys.links.duplicate_share, keys.links.delay_intervals, keys.scenario.seed),
     )
 

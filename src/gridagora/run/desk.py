@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gridagora.core.device import Window
+from gridagora.core.limits import Limits
 from gridagora.core.outcome import Trades
 from gridagora.core.parties import Parties, run_parties
 from gridagora.core.ports import Market, Strategy
@@ -43,6 +44,8 @@ class Study(NamedTuple):
     baseline_kw: Col | None  # (n, t) net power of every home under the flat design, for tariffs that earn what it costs
     other_kw: Col  # (H,) load of other customers: the meters that are no homes
     site: Site | None = None  # where homes stand; None: all at one root
+    limits: Limits | None = None  # of zones and transformers, over n homes and H hours; None: nothing is limited there
+    place_other_kw: Col | None = None  # (m, H) load of other customers below each place, 0 at the root
     links: Links = PERFECT
     rest_min: int = homes_at.REST_MIN  # minutes an on/off unit rests after it was switched
     start_spread_min: float = 0.0  # homes that follow a posted price wait up to so long before a device starts
@@ -136,7 +139,7 @@ def opened(market: Market[Any], study: Study) -> Desk:
     )
     wholesale = real_time_per_kwh(study.wholesale, hours + DAY_H, study.dt_h)
     pricing = market.rules.pricing
-    places = len(study.site.high_kw) if study.site is not None and pricing is Pricing.BY_PLACE else 0
+    places = len(study.site.tree.parent) if study.site is not None and pricing is Pricing.BY_PLACE else 0
     track = Track(
         np.zeros((len(fleet.groups), t, n)),
         {name: np.zeros((t, len(group.home))) for group in fleet.groups for name in group.about.series},

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from gridagora.core.limits import Limits, limit_substation, stack, steps_of
 from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
 from gridagora.core.rules import Bidder
-from gridagora.core.session import Opening, hours_of
+from gridagora.core.session import Opening, Supply
 from gridagora.run.desk import Desk
 from gridagora.run.outlook import energy_per_kwh, supply
 
@@ -29,13 +30,15 @@ def open_plan(desk: Desk, product: Product) -> Opening:
     hour, window = (product.start_s - study.start_s) // HOUR_S, study.window_h
     at = slice(hour, hour + window)
     base_kw = study.other_kw[at] + (0.0 if desk.bidder is Bidder.HOME else desk.load_kw[at].sum(1))
+    offered, n = supply(study.wholesale, energy_per_kwh(study.wholesale, hour, window), base_kw), desk.load_kw.shape[1]
     return Opening(
         product,
-        np.arange(desk.load_kw.shape[1]),
-        supply(study.wholesale, energy_per_kwh(study.wholesale, hour, window), base_kw),
-        None if study.site is None else hours_of(study.site, hour, window),
+        np.arange(n),
+        offered,
+        study.site,
         binds=int(study.local_hour[hour]) == 0,
         is_prosumer=desk.is_prosumer,
+        limits=open_limits(desk, offered, n, hour),
     )
 
 
@@ -45,10 +48,22 @@ def open_clear(desk: Desk, product: Product, devices: int) -> Opening:
     interval = (product.start_s - study.start_s) // product.duration_s
     hour = (product.start_s - study.start_s) // HOUR_S
     base_kw = study.other_kw[hour] + (0.0 if homes else desk.load_kw[hour].sum())
+    offered = supply(study.wholesale, desk.wholesale_per_kwh[interval : interval + 1], np.array([base_kw]))
+    n = desk.load_kw.shape[1] if homes else devices
     return Opening(
         product,
-        np.arange(desk.load_kw.shape[1] if homes else devices),
-        supply(study.wholesale, desk.wholesale_per_kwh[interval : interval + 1], np.array([base_kw])),
-        hours_of(study.site, hour, 1) if homes and study.site is not None else None,
+        np.arange(n),
+        offered,
+        study.site if homes else None,
         is_prosumer=desk.is_prosumer if homes else None,
+        limits=open_limits(desk, offered, n, hour),
     )
+
+
+def open_limits(desk: Desk, offered: Supply, parties: int, hour: int) -> Limits:
+    """Return what the substation can carry from an hour on, and, where homes bid, every zone and transformer."""
+    w, inner = desk.study.wholesale, desk.study.limits
+    top = limit_substation(parties, offered.base_kw, w.limit_kw, w.over_per_kwh)
+    if inner is None or desk.bidder is not Bidder.HOME:
+        return top
+    return stack([top, steps_of(inner, hour, len(offered.base_kw))])

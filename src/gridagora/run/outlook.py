@@ -19,8 +19,8 @@ class Wholesale(NamedTuple):
     prices: Prices
     delivery_per_kwh: float
     export_credit_per_kwh: float
-    limit_kw: float
-    over_per_kwh: float
+    limit_kw: float  # of the substation, import and export
+    over_per_kwh: float  # beyond it, and beyond the limits of places
     perfect: bool  # prices to come are known
     draws_known: bool = False
     noise_per_kwh: float = 0.0
@@ -62,4 +62,4 @@ def _forecast(w: Wholesale, hour: int, hours: int) -> Col:
 def supply(w: Wholesale, energy: Col, base_kw: Col) -> Supply:
     """Return the substation's tender over a window: wholesale plus delivery to import, wholesale plus credit to export."""
     buy = energy + w.delivery_per_kwh
-    return Supply(buy, np.minimum(energy + w.export_credit_per_kwh, buy), base_kw, w.limit_kw, w.over_per_kwh)
+    return Supply(buy, np.minimum(energy + w.export_credit_per_kwh, buy), base_kw)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from gridagora.core.ledger import UUSD_PER_USD, UWH_PER_KWH, only, paid_uusd
+from gridagora.core.limits import Limits, bounds_of
 from gridagora.core.measure import Yardstick
 from gridagora.core.outcome import Outcome, costs_usd, welfare_before_losses_usd
 from gridagora.core.parties import Role, row_of
@@ -23,8 +24,9 @@ from gridagora.core.product import Commodity, Horizon
 from gridagora.core.quality import TIERS, deviation_kwh, energy_share, mean_kw, per_home
 from gridagora.core.registry import find, names
 from gridagora.core.session import Site
-from gridagora.core.tables import bytes_of
+from gridagora.core.tables import Col, bytes_of
 from gridagora.metrics.network import WHERE_AGREED
+from gridagora.run.desk import Study
 from gridagora.run.home_tables import home_tables
 from gridagora.run.metric_values import metric_values
 from gridagora.run.score import settlement
@@ -92,7 +94,7 @@ def gather(
         summary["unranked"] = reasons
     made = list(outcomes.values())
     own = home_tables(scene.homes.home_id, made) if scene.scenario.scenario.per_home else {}
-    return Result(summary, frames | {"lines": _lines(scene.feeder)} | _places(study.site, made) | own, scene.text)
+    return Result(summary, frames | {"lines": _lines(scene.feeder)} | _places(study, made) | own, scene.text)
 
 
 def rank(metric_id: str) -> tuple[int, int, int, str]:
@@ -297,17 +299,20 @@ def _lines(feeder: Any) -> pd.DataFrame:
     )
 
 
-def _places(site: Site | None, outcomes: list[Outcome]) -> dict[str, pd.DataFrame]:
+def _places(study: Study, outcomes: list[Outcome]) -> dict[str, pd.DataFrame]:
     """Return the table of places with a price of their own, for the designs that have such; no table where none does."""
     priced = [o for o in outcomes if len(o.place_per_kwh) and o.place_per_kwh.any()]
-    if site is None or not priced:
+    if study.site is None or study.limits is None or study.place_other_kw is None or not priced:
         return {}
-    return {"places": pd.concat([place_rows(site, o) for o in priced], ignore_index=True)}
+    return {
+        "places": pd.concat([place_rows(study.site, study.limits, study.place_other_kw, o) for o in priced], ignore_index=True)
+    }
 
 
-def place_rows(site: Site, o: Outcome) -> pd.DataFrame:
+def place_rows(site: Site, limits: Limits, other_kw: Col, o: Outcome) -> pd.DataFrame:
     """Return one row a place of a layered design: where it stands, its price, what its own limit did to it, its load.
 
+    `limits` are the rows of zones and transformers; `other_kw` (m, H) is what other customers draw below each place [kW].
     A place within its limit has the price of its parent, so any difference is its own limit at work; the parent of a root is the
     wholesale price with delivery. `peak_kw` is the largest mean of 15 minutes either way, other customers included.
     """
@@ -317,11 +322,10 @@ def place_rows(site: Site, o: Outcome) -> pd.DataFrame:
     added = price - above
     load_kw = lift_kw(tree, site.place, o.home_kw)
     load_kw[root] += o.other_kw
-    if site.base_kw is not None:
-        load_kw += by_interval(site.base_kw, load_kw.shape[1], o.dt_h)
+    load_kw += by_interval(other_kw, load_kw.shape[1], o.dt_h)
     per = max(1, round(1 / (QUARTERS * o.dt_h)))
     quarters = load_kw[:, : load_kw.shape[1] // per * per].reshape(len(load_kw), -1, per).mean(2)
-    limit_kw = np.where(root, np.minimum(site.high_kw, o.limit_kw), site.high_kw)
+    limit_kw = np.where(root, o.limit_kw, bounds_of(limits, tree).high_kw.max(1))
     return pd.DataFrame(
         {
             "architecture": o.name,

@@ -1,7 +1,10 @@
 """Where homes stand in the layers of their feeder, and what each layer can carry."""
 
+from typing import NamedTuple
+
 import numpy as np
 
+from gridagora.core.limits import Limits, limit_places
 from gridagora.core.outcome import Outcome
 from gridagora.core.place import Level, Places, lift_kw, places
 from gridagora.core.session import Site
@@ -13,8 +16,16 @@ from gridagora.scenario.build import Scene
 QUARTERS = 4
 
 
-def site(scene: Scene, flat: Outcome) -> Site:
-    """Return the site of the homes of a scene.
+class Standing(NamedTuple):
+    """Where the homes of a scene stand, the limits of zones and transformers, and the load of other customers by place (m, H)."""
+
+    site: Site
+    limits: Limits
+    other_kw: Col
+
+
+def standing(scene: Scene, flat: Outcome) -> Standing:
+    """Return where the homes of a scene stand, and what each layer can carry.
 
     A transformer carries its share of the rating, where the feeder states one; a zone its share of the 15-minute peak that it
     had under the flat design. Both count every meter below them, as the substation does: what other customers draw or feed in
@@ -39,7 +50,8 @@ def site(scene: Scene, flat: Outcome) -> Site:
         load_kw = (lift_kw(tree, place, flat.home_kw) + by_interval(base_kw, flat.home_kw.shape[1], flat.dt_h))[zone]
         quarters = load_kw.reshape(len(load_kw), -1, per).mean(2)
         high_kw[zone] = keys.zone_limit_share_of_flat_peak * np.abs(quarters).max(1)
-    return Site(tree, place, high_kw, scene.partners, draw.preference(scene.scenario, scene.homes), base_kw)
+    rows = limit_places(tree, place, high_kw, base_kw, scene.scenario.substation.over_per_kwh)
+    return Standing(Site(tree, place, scene.partners, draw.preference(scene.scenario, scene.homes)), rows, base_kw)
 
 
 def by_interval(hourly_kw: Col, intervals: int, dt_h: float) -> Col:
