@@ -179,6 +179,18 @@ def price_of_nan(call):
     return Clearing(found._replace(price_per_kwh=np.full_like(found.price_per_kwh, np.nan)))
 
 
+def turned_sign(call):
+    found = mid_market(call, (yield GateOpen(call.product))).transactions
+    return Clearing(found._replace(p_kw=found.p_kw - 50.0))
+
+
+def awards_unheard(call):
+    yield Posted(quote(call.product, call.party, np.zeros(1)))
+    n = len(call.party)
+    nil = np.zeros((n, 1))
+    return Clearing(Transactions(call.product, call.party, np.full(n, -1), nil, nil, np.full(n, Status.FILLED)))
+
+
 def posts_to_nobody(call):
     yield GateOpen(call.product)
     return Clearing()
@@ -195,6 +207,8 @@ WRONG = [
     (yields_not, "home", "the market Wrong gave a session of type NoneType, expected a generator: a function that yields"),
     (one_row_short, "home", "returned 2 transactions, expected one for each of the 3 parties"),
     (price_of_nan, "home", r"price_per_kwh of shape \(3, 1\), expected finite numbers"),
+    (turned_sign, "home", r"awarded -\d+\.\d+ kW to party 0 and 2 others, expected .* what it tendered"),
+    (awards_unheard, "home", "awarded power and heard no tenders"),
     (posts_to_nobody, "home", "returned no transactions, expected one for each of the 3 parties"),
     (posts_without_a_gate, "price_taker", "quoted no price to all .* parties, and by its rules nobody tenders"),
 ]

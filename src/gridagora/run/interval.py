@@ -15,7 +15,8 @@ from gridagora.kernels.curve import Curves
 from gridagora.run import behind, starts
 from gridagora.run import fleet as homes_at
 from gridagora.run.desk import OWN_PRICE, Desk
-from gridagora.run.links import deliver, heard
+from gridagora.run.links import deliver
+from gridagora.run.links import heard as hears_award
 from gridagora.run.opening import interval_product, open_clear
 from gridagora.run.settle import record_trades
 from gridagora.run.unsound import generator, refuse_unsound
@@ -52,20 +53,24 @@ def _clear(desk: Desk, i: int, inner: Behind) -> Clearing:
     product = interval_product(desk, i)
     opening = open_clear(desk, product, len(inner.home))
     sent: list[Tenders] = []
+    heard: list[Tenders] = []  # by the market: older curves where messages are late or lost
 
     def ask(message: Any) -> Tenders | None:
         if not isinstance(message, GateOpen | Quotes):
             refuse(message, "GateOpen, Quotes")
         tenders = desk.strategy.tender(opening, inner)
         if tenders is None or desk.bidder is not Bidder.HOME:
-            return tenders
-        sent.append(tenders)
-        desk.inbox, arrived = deliver(desk.study.links, desk.inbox, tenders, desk.metered_kw)
+            arrived = tenders
+        else:
+            desk.inbox, arrived = deliver(desk.study.links, desk.inbox, tenders, desk.metered_kw)
+        if tenders is not None and arrived is not None:
+            sent.append(tenders)
+            heard.append(arrived)
         return arrived
 
     session = generator(desk, desk.market.clear(opening, desk.state))
     clearing, desk.traffic = drive(session, ask, desk.traffic, private=desk.private)
-    refuse_unsound(desk, clearing, opening)
+    refuse_unsound(desk, clearing, opening, heard[-1] if heard else None)
     _record_prices(desk, i, opening, clearing)
     awards = clearing.transactions
     if awards is None:
@@ -73,7 +78,7 @@ def _clear(desk: Desk, i: int, inner: Behind) -> Clearing:
     desk.unconverged += bool((awards.status == Status.ROUNDS_SPENT).any())
     if desk.bidder is Bidder.HOME:
         desk.track.award_kw[i] = awards.p_kw[:, 0]
-    if sent and desk.study.links.loss_share:
+    if sent and desk.bidder is Bidder.HOME and desk.study.links.loss_share:
         return clearing._replace(transactions=_known(desk, awards, sent[-1]))
     return clearing
 
@@ -108,7 +113,7 @@ def _mean_per_kwh(result: Transactions) -> float:
 
 def _known(desk: Desk, awarded: Transactions, sent: Tenders) -> Transactions:
     """Return the awards as homes know them: who does not hear the award keeps to its curve at the last price it heard."""
-    hears = heard(desk.study.links, len(awarded.party), awarded.product.start_s)
+    hears = hears_award(desk.study.links, len(awarded.party), awarded.product.start_s)
     desk.heard_per_kwh = np.where(hears, awarded.price_per_kwh[:, 0], desk.heard_per_kwh)
     alone: Col = at_own(Curves(sent.offset, sent.p_kw, sent.price_per_kwh), desk.heard_per_kwh, np.ones(len(hears)))
     return awarded._replace(p_kw=np.where(hears, awarded.p_kw[:, 0], alone)[:, None], price_per_kwh=desk.heard_per_kwh[:, None])

@@ -6,9 +6,12 @@ from typing import Any
 import numpy as np
 
 from gridagora.core.errors import PartError
+from gridagora.core.exchange import Tenders, Transactions
 from gridagora.core.rules import Bidder, Pricing
 from gridagora.core.session import Clearing, Opening, Plan
 from gridagora.run.desk import Desk
+
+TENDER_KW = 1e-6  # awards come in whole microwatts
 
 
 def generator(desk: Desk, session: Any) -> Any:
@@ -26,14 +29,21 @@ def generator(desk: Desk, session: Any) -> Any:
     return session
 
 
-def refuse_unsound(desk: Desk, result: Any, opening: Opening) -> None:
+def refuse_unsound(desk: Desk, result: Any, opening: Opening, heard: Tenders | None) -> None:
     """Refuse how an interval ended where no run could follow or settle it.
+
+    Parameters
+    ----------
+    desk, result, opening
+        The run, what the session returned, and what it was opened with.
+    heard
+        The tenders that the market received, one row a party.
 
     Raises
     ------
     PartError
-        No clearing, neither transactions nor posted prices, not one row for each party in order, a number that is none, two
-        prices behind one meter, or another kind of price than the rules declare.
+        No clearing, neither transactions nor posted prices, not one row for each party in order, a number that is none, an award
+        beyond what a party tendered, two prices behind one meter, or another kind of price than the rules declare.
     """
     who, parties = f"the session of {_who(desk)}", len(opening.party)
     if not isinstance(result, Clearing):
@@ -49,8 +59,22 @@ def refuse_unsound(desk: Desk, result: Any, opening: Opening) -> None:
     for column, values in (("p_kw", awards.p_kw), ("price_per_kwh", awards.price_per_kwh)):
         if values.shape != (parties, 1) or not np.isfinite(values).all():
             raise PartError(f"{who} returned {column} of shape {values.shape}, expected finite numbers of shape {(parties, 1)}")
+    _refuse_beyond(who, awards, heard)
     if desk.rules.pricing is Pricing.UNIFORM and parties and np.ptp(awards.price_per_kwh) > 0:
         raise PartError(f"{who} gave parties different prices, but its rules say {Pricing.UNIFORM}")
+
+
+def _refuse_beyond(who: str, awards: Transactions, heard: Tenders | None) -> None:
+    """Refuse awards that no tender holds, as where the sign is turned: what is bought is positive."""
+    if heard is None:
+        raise PartError(f"{who} awarded power and heard no tenders: expected it to yield GateOpen and to clear what it receives")
+    power, first, last = awards.p_kw[:, 0], heard.offset[:-1], heard.offset[1:] - 1
+    low, high = np.minimum(heard.p_kw[first], heard.p_kw[last]), np.maximum(heard.p_kw[first], heard.p_kw[last])
+    beyond = np.flatnonzero((power < low - TENDER_KW) | (power > high + TENDER_KW))
+    if beyond.size:
+        row = beyond[0]
+        span = f"{low[row]:.3f} to {high[row]:.3f} kW, what it tendered (withdrawal is positive)"
+        raise PartError(f"{who} awarded {power[row]:.3f} kW to party {row} and {beyond.size - 1} others, expected {span}")
 
 
 def _refuse_unposted(who: str, result: Clearing, parties: int) -> None:
