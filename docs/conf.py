@@ -64,7 +64,7 @@ def _parts() -> str:
 def _first_line(kind: str, name: str) -> str:
     part = find(kind, name)
     if kind == "metric":
-        return f"{part.name} [{part.unit}]"
+        return f"{part.name} [{part.unit}]: {part.explanation}"
     return (part.__doc__ or "").strip().splitlines()[0].replace("|", "\\|")
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from gridagora.core.registry import names
-from gridagora.metrics.network import METRICS, self_consumption
+from gridagora.metrics.curtailed import curtailed
+from gridagora.metrics.self_consumption import self_consumption
 from gridagora.run.compare import prepare
 from gridagora.run.score import score
 from gridagora.run.simulate import simulate
@@ -46,7 +47,7 @@ def run_at(per_kwh, name):
 
 
 def curtailed_kwh(o):
-    return next(m for m in METRICS if m.id == "P7").compute(o, None)
+    return curtailed(o, None)
 
 
 def made_kw(o):

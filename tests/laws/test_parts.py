@@ -89,6 +89,8 @@ def test_a_metric_has_unit_and_direction(name: str) -> None:
     assert metric.direction in {"up", "down", "-"}
     assert metric.unit
     assert metric.name[0].islower() or metric.name.split()[0].isupper()
+    assert metric.explanation
+    assert metric.family
 
 
 def test_metrics_read_columns_that_exist() -> None:

@@ -7,6 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gridagora.core.measure import place_in_table
+from gridagora.core.registry import find
+from gridagora.run.result import describe_metric
+
+KIN = {"I1.bytes": "I1b"}  # a metric of another name, explained as that of the program
 DESIGNS = ("flat", "tou", "rtp", "central", "layered")
 START_S = 1_721_019_600  # 2024-07-15 00:00 in Texas
 BOUND_USD = -3598.7
@@ -254,6 +259,9 @@ def _summary(intervals: pd.DataFrame, days: int) -> dict[str, Any]:
             },
             "wall_s": 0.9 + rank,
         }
+    parts = {key: find("metric", KIN.get(key, key)) for key in cells}
+    order = sorted(parts, key=lambda key: place_in_table(parts[key]))
+    summary["metrics"] = {key: describe_metric(parts[key], order.index(key)) for key in cells}
     summary["manifest"] = {
         "command": "gridagora compare examples/austin/scenario.toml --out out",
         "seed": 7,

@@ -3,18 +3,19 @@
 import json
 import re
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from plotly.offline import get_plotlyjs
 
-from gridagora.core.registry import names
+from gridagora.core.measure import FAMILIES
+from gridagora.core.registry import find, names
 from gridagora.report import page
 from gridagora.report.facts import designs, metrics
 from gridagora.report.findings import answer, effects, question
-from gridagora.report.fragments import MEANING, flat
-from gridagora.report.table import GROUPS, group_of
+from gridagora.report.fragments import flat
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 
@@ -199,10 +200,21 @@ def test_fixed_zones_are_written_with_the_sign_people_use(result, name, words):
     assert f"times in {words}" in page.html(replace(result, tables={}, scenario_text=f"timezone = '{name}'"))
 
 
-def test_every_metric_of_the_program_is_explained_and_has_a_family():
-    missing = [name for name in names("metric") if name not in MEANING]
-    assert missing == []
-    assert {group_of(name) for name in names("metric")} == set(GROUPS.values()) - {"Emissions"}
+def test_every_metric_is_explained_and_has_a_family_and_a_file_of_its_own():
+    parts = [find("metric", name) for name in names("metric")]
+    own = [part for part in parts if part.compute.__module__.startswith("gridagora.")]
+    assert {part.family for part in own} == set(FAMILIES)
+    assert all(part.explanation.endswith(".") and part.explanation[0].isupper() for part in own)
+    assert len({part.explanation for part in own}) == len({part.compute.__module__ for part in own}) == len(own)
+
+
+def test_a_row_without_a_word_of_its_meaning_stands_last(result):
+    said = {name: text for name, text in result.summary["metrics"].items() if name != "E1"}
+    bare = replace(result, summary=result.summary | {"metrics": said})
+    assert [row.metric_id for row in metrics(bare)][-1] == "E1"
+    got = page.html(replace(bare, tables={}))
+    assert ">Other<" in got
+    assert escape(find("metric", "E1").explanation) not in got
 
 
 def test_prices_by_layer_are_one_sentence_where_no_place_can_differ(result):

@@ -66,7 +66,7 @@ def test_render_stars_the_best_and_prints_markup_as_text(result):
         "metrics": designs["flat"]["metrics"] | {"E1": designs["flat"]["metrics"]["E1"] | {"name": "[red]welfare[/red]"}}
     }
     out = io.StringIO()
-    render(replace(result, summary={"architectures": designs}), Console(file=out, width=140, no_color=True))
+    render(replace(result, summary=result.summary | {"architectures": designs}), Console(file=out, width=140, no_color=True))
     line = next(text for text in out.getvalue().splitlines() if text.lstrip().startswith("E1 "))
     assert "[red]welfare[/red]" in line
     assert "−3,741*" in line
@@ -114,7 +114,7 @@ def test_the_terminal_leaves_out_near_relatives_and_rows_without_a_number(result
         for name, entry in result.summary["architectures"].items()
     }
     out = io.StringIO()
-    render(replace(result, summary={"architectures": designs}), Console(file=out, width=160, no_color=True))
+    render(replace(result, summary=result.summary | {"architectures": designs}), Console(file=out, width=160, no_color=True))
     text = out.getvalue()
     assert "E2u" not in text
     assert "D1i" not in text

@@ -1,6 +1,8 @@
 """The table of places: what each place's own limit adds to its price, how long, and how near its load came to the limit."""
 
+import re
 from dataclasses import replace
+from itertools import groupby
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,10 +10,12 @@ import pytest
 
 import gridagora
 from gridagora.core.limits import bounds_of, limit_places
+from gridagora.core.measure import place_in_table
 from gridagora.core.place import Level, lift_kw, places
+from gridagora.core.registry import find, names
 from gridagora.core.session import Site
 from gridagora.run.compare import prepare
-from gridagora.run.result import place_rows, rank
+from gridagora.run.result import place_rows
 from gridagora.scenario import read
 
 SMALL = ["scenario.days=1", "homes.count=8", "homes.water_heaters=false", "layers.zones=2"]
@@ -91,6 +95,14 @@ def test_zones_count_every_meter_below_them():
 
 
 def test_metrics_stand_by_family_number_and_kin():
-    ids = ["I1", "P4x", "D1t", "P10", "P4", "E10", "P4w", "E2", "P4h", "X1", "P4f", "P4p", "C1", "D1"]
-    order = ["E2", "E10", "P4", "P4f", "P4w", "P4h", "P4p", "P4x", "P10", "C1", "D1", "D1t", "I1", "X1"]
-    assert sorted(ids, key=rank) == order
+    known = sorted((find("metric", name) for name in names("metric")), key=place_in_table)
+    stem, number = re.compile(r"[A-Z]+\d+"), re.compile(r"\d+")
+    by_family = ["EPVCDI".index(part.id[0]) for part in known]
+    assert by_family == sorted(by_family)
+    for _, family in groupby(known, key=lambda part: part.family):
+        stems = [stem.match(part.id).group() for part in family]
+        assert [key for key, _ in groupby(stems)] == sorted(set(stems), key=lambda key: int(number.search(key).group()))
+    assert [part.id for part in known if part.id.startswith("P4")] == ["P4", "P4f", "P4w", "P4h", "P4p", "P4x"]
+    assert len({place_in_table(part)[:3] for part in known}) == len(known), "two metrics claim one place"
+    new = replace(known[0], id="G1", family="Emissions")
+    assert sorted([new, *known], key=place_in_table)[-1] == new

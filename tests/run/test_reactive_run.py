@@ -13,7 +13,10 @@ from gridagora.core.outcome import costs_usd, welfare_before_losses_usd, welfare
 from gridagora.core.reactive import need
 from gridagora.grid.flow import factor
 from gridagora.markets.layered import Layered
-from gridagora.metrics import network as metrics
+from gridagora.metrics.reactive_bought import reactive_bought
+from gridagora.metrics.reactive_elsewhere import reactive_elsewhere
+from gridagora.metrics.reactive_price import reactive_price
+from gridagora.metrics.weighted_power_factor import weighted_power_factor
 from gridagora.run import compare as runs
 from gridagora.run.fleet import kinds
 from gridagora.run.score import score
@@ -116,7 +119,7 @@ def test_the_substation_keeps_the_power_factor_where_nothing_is_unmet(asked, sil
     left = np.abs(need(seen.source_kw, seen.source_kvar, AGREED))  # what inverters lose makes an export smaller
     assert (left <= 0.005 * np.abs(asked.reactive.need_kvar))[met].all()
     assert (factors_of(silent.network)[met] < AGREED).sum() > 50
-    assert metrics.weighted_power_factor(asked, None) > metrics.weighted_power_factor(silent, None)
+    assert weighted_power_factor(asked, None) > weighted_power_factor(silent, None)
 
 
 def test_voltage_rises_and_losses_fall_while_homes_give(asked, silent):
@@ -147,13 +150,13 @@ def test_messages_are_added(asked, silent, bare):
 
 def test_metrics_are_those_columns(asked, silent, bare):
     given = np.abs(asked.reactive.given_kvar).sum() * asked.dt_h
-    assert metrics.bought_kvarh(asked, None) == pytest.approx(given)
-    assert 0 < metrics.reactive_price(asked, None) <= CAP
+    assert reactive_bought(asked, None) == pytest.approx(given)
+    assert 0 < reactive_price(asked, None) <= CAP
     revenue = books.only(asked.ledger, "reactive energy").amount_uusd.sum() / 1e6
-    assert metrics.reactive_price(asked, None) * given == pytest.approx(revenue, abs=1e-5)
-    assert metrics.elsewhere_kvarh(silent, None) * CAP == pytest.approx(silent.reactive.elsewhere_usd)
-    assert np.isnan(metrics.reactive_price(silent, None))
-    empty = (metrics.bought_kvarh, metrics.elsewhere_kvarh, metrics.weighted_power_factor)
+    assert reactive_price(asked, None) * given == pytest.approx(revenue, abs=1e-5)
+    assert reactive_elsewhere(silent, None) * CAP == pytest.approx(silent.reactive.elsewhere_usd)
+    assert np.isnan(reactive_price(silent, None))
+    empty = (reactive_bought, reactive_elsewhere, weighted_power_factor)
     assert all(np.isnan(row(bare, None)) for row in empty)
 
 

@@ -136,6 +136,16 @@ def settlement_period(outcome: Outcome) -> Product:
     return Product(Commodity.P, int(outcome.start_s[0]), duration_s, Horizon.REAL_TIME)
 
 
+def agrees_power_factor(outcome: Outcome) -> bool:
+    """Return whether the scenario of a run agrees a power factor, so that reactive energy is bought."""
+    return outcome.reactive is not None
+
+
+def given_kvarh(side: Compensation, dt_h: float) -> float:
+    """Return the reactive energy that homes gave for money, either way [kvarh]."""
+    return float(np.abs(side.given_kvar).sum() * dt_h)
+
+
 def reactive_cost_usd(outcome: Outcome) -> float:
     """Resource cost of keeping the power factor [$]: inverter losses and what is bought elsewhere; 0 where none is agreed."""
     return 0.0 if outcome.reactive is None else outcome.reactive.loss_usd + outcome.reactive.elsewhere_usd

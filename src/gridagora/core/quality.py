@@ -5,6 +5,7 @@ import numpy as np
 from gridagora.core.tables import Col, Homes, Quality
 
 TIERS = ("standard", "firm", "flexible")
+HOUR_H = 1.0  # the longer of the two windows on which deliveries are held against awards; the other is the interval
 
 
 def per_home(quality: Quality, count: int) -> Quality:
@@ -76,6 +77,23 @@ def mean_kw(deviation: Col, award_kw: Col, dt_h: float) -> Col:
 def energy_share(deviation: Col, home_kw: Col, award_kw: Col, dt_h: float) -> Col:
     """Return the deviation (n, w) [kWh] of each home over the energy through its meter while it held an award, shape (n,)."""
     return _over(deviation, np.where(np.isfinite(award_kw), np.abs(home_kw), 0.0).sum(1) * dt_h)
+
+
+def mean_deviation_kw(home_kw: Col, award_kw: Col, dt_h: float, window_h: float) -> float:
+    """Return the mean over homes with an award of the deviation of each, windows of that length [kW]; nan without awards.
+
+    home_kw and award_kw are of shape (n, t) [kW].
+    """
+    each_kw = mean_kw(deviation_kwh(home_kw, award_kw, dt_h, window_h), award_kw, dt_h)
+    held = each_kw[np.isfinite(each_kw)]
+    return float(held.mean()) if held.size else float("nan")
+
+
+def total_share(home_kw: Col, award_kw: Col, dt_h: float, window_h: float) -> float:
+    """Return the deviations of all rows, each by itself, over the energy of all; arrays are of shape (n, t) [kW]."""
+    deviation = deviation_kwh(home_kw, award_kw, dt_h, window_h)
+    rows = [column.reshape(1, -1) for column in (deviation, home_kw, award_kw)]
+    return float(energy_share(rows[0], rows[1], rows[2], dt_h)[0])
 
 
 def _over(deviation: Col, by: Col) -> Col:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from gridagora.core.errors import InputError, Problem, nearest
 from gridagora.core.rules import Rulebook
 
-Part = TypeVar("Part", bound=Callable[..., Any])
+Part = TypeVar("Part")
 ROOMS = MappingProxyType(
     {"device": "devices", "strategy": "strategies", "market": "markets", "metric": "metrics", "source": "sources"}
 )
@@ -38,8 +38,10 @@ class Entry(NamedTuple):
         return self.module.partition(".")[0] != "gridagora"
 
 
-def register(kind: str, name: str) -> Callable[[Part], Part]:
+def register(kind: str, name: str, module: str = "") -> Callable[[Part], Part]:
     """Return a decorator that files a part under its kind and name; the part itself is unchanged.
+
+    `module` is the module that it comes from: the one that calls, where left out.
 
     Raises
     ------
@@ -48,10 +50,10 @@ def register(kind: str, name: str) -> Callable[[Part], Part]:
     """
     if kind not in ROOMS:
         raise InputError([Problem(f"register('{kind}', '{name}')", f"'{kind}'", "a kind of part", nearest(kind, list(ROOMS)))])
-    module = sys._getframe(1).f_globals["__name__"]
+    origin = module or sys._getframe(1).f_globals["__name__"]
 
     def file(part: Part) -> Part:
-        _parts[kind, name, module] = part
+        _parts[kind, name, origin] = part
         return part
 
     return file

@@ -10,8 +10,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 import pandas as pd
 
-from gridagora.run.result import rank
-
 BASELINE = "flat"
 ORDER = ("flat", "flat_optimised", "tou", "rtp", "central", "layered", "peer", "auction", "retailer")  # as a reader meets them
 ZONE_KEYS = ("time_zone", "timezone", "tz")
@@ -45,7 +43,16 @@ class Metric(NamedTuple):
     name: str
     unit: str
     better: str
+
+
+class MetricText(NamedTuple):
+    """What is said of a metric beside its figures: heading, place in the table, meaning, and how the terminal shows it."""
+
+    family: str = "Other"
+    order: float = float("inf")
     explanation: str = ""
+    short_name: str = ""
+    in_brief: bool = True
 
 
 def designs(result: Outcome) -> tuple[str, ...]:
@@ -94,14 +101,19 @@ def direction(word: object) -> str:
 
 
 def metrics(result: Outcome) -> tuple[Metric, ...]:
-    """Return every metric that at least one design reports, by family and number whatever the order of the summary."""
+    """Return every metric that at least one design reports, in the order of the table whatever that of the summary."""
     seen: dict[str, Metric] = {}
     for entry in result.summary.get("architectures", {}).values():
         for metric_id, cell in entry.get("metrics", {}).items():
             name, unit = str(cell.get("name", metric_id)), str(cell.get("unit", ""))
-            row = Metric(metric_id, name, unit, direction(cell.get("direction")), str(cell.get("explanation", "")))
-            seen.setdefault(metric_id, row)
-    return tuple(sorted(seen.values(), key=lambda row: rank(row.metric_id)))
+            seen.setdefault(metric_id, Metric(metric_id, name, unit, direction(cell.get("direction"))))
+    return tuple(sorted(seen.values(), key=lambda row: metric_text(result, row.metric_id).order))
+
+
+def metric_text(result: Outcome, metric_id: str) -> MetricText:
+    """Return what the run says of a metric; one of which it says nothing stands last, under "Other"."""
+    said = result.summary.get("metrics", {}).get(metric_id, {})
+    return MetricText(**{key: said[key] for key in MetricText._fields if key in said})
 
 
 def metric_value(result: Outcome, design: str, metric_id: str) -> float:

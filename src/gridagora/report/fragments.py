@@ -1,6 +1,5 @@
 """Pieces of the page that are plain HTML: cards, the metric table, certificates, origin. Everything written is escaped."""
 
-import re
 from collections.abc import Iterator, Mapping
 from html import escape
 from itertools import groupby
@@ -8,61 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from gridagora.report.facts import Metric, Outcome, as_number, baseline, designs, failed, metrics, not_ranked, unranked, warned
+from gridagora.report.facts import (
+    Metric,
+    Outcome,
+    as_number,
+    baseline,
+    designs,
+    failed,
+    metric_text,
+    not_ranked,
+    unranked,
+    warned,
+)
 from gridagora.report.findings import Digest, digests
 from gridagora.report.style import change, colours, decimals, label, number
-from gridagora.report.table import ARROWS, group_of, measured, shown, table
+from gridagora.report.table import ARROWS, measured, shown, table
 
-MEANING = {
-    "E1": "What all parties together gain: utility less resource cost. Payments between parties cancel out.",
-    "E2": "Welfare gained over the reference as a share of the certified bound; 1 is perfect foresight and control.",
-    "E2u": "The same share where the substation has no limit: what a design is worth for prices alone.",
-    "E3": "What the feeder's energy costs at the wholesale price.",
-    "E4": "Energy through all meters, export counted against it; losses of the wires apart.",
-    "E5": "What homes pay under the tariff or market of the design.",
-    "E6": "What homes are left with: minus the bill, discomfort, cold water, battery wear and charge missing, mean over homes.",
-    "E5p": "All bills, credit for export taken off, over all energy that homes withdraw.",
-    "E6m": "What the operator keeps after paying for energy and wires.",
-    "E7": "Solar output, and energy through batteries and vehicles, both ways.",
-    "E8": "Payments less receipts over all parties; must be zero to the micro-dollar.",
-    "E10": "How much the price moves from one interval to the next.",
-    "P1": "Largest power of all meters together, import or export, mean of 15 minutes.",
-    "P1e": "Highest export of all meters together, mean of 15 minutes.",
-    "P1r": "How far the peak lies below that of the flat rate.",
-    "P2": "Mean power over the peak, import and export alike.",
-    "P2r": "Fastest change of load at the substation.",
-    "P3": "Energy lost in lines and transformers.",
-    "P4": "Reactive energy at the substation.",
-    "P3s": "Losses over the energy through the substation, either way.",
-    "P4f": "Active over apparent power at the substation, mean of the intervals: each counts the same.",
-    "P4w": "Active over apparent energy at the substation: an interval counts by its apparent power.",
-    "P4h": "Reactive energy that inverters of homes gave for money, to keep the agreed power factor.",
-    "P4p": "What homes were paid for it over what they gave.",
-    "P4x": "Reactive energy beyond the agreed power factor that homes did not give; it is bought elsewhere at the cap.",
-    "P5": "Energy beyond the limit of the substation, of import and of export.",
-    "P6": "Share of solar output used behind the meter of its own home.",
-    "P7": "Solar output that was available and not used.",
-    "V1": "Lowest voltage at any home in the run.",
-    "V1h": "Highest voltage at any home in the run.",
-    "V4": "Time outside the ANSI C84.1 service range (114 to 126 V on a 120 V base).",
-    "C1": "Degrees beyond the comfort band times hours.",
-    "C1v": "What that discomfort is worth to the household, in dollars.",
-    "C2": "Hot water below the temperature of use, times hours.",
-    "C2e": "Energy missing in vehicles when they leave.",
-    "C3": "Starts of heating and cooling units.",
-    "D1": "Power that a home took beyond or below its award, on the mean of each hour; too much and too little within it cancel.",
-    "D1i": "The same by the interval. A unit that is on or off misses a five-minute award of half its power whatever it does.",
-    "D1s": "All these misses of single homes, over the energy of the homes.",
-    "D1si": "The same by the interval.",
-    "D1t": "Miss of the sum of all homes over their energy: what the feeder sees. Misses of different homes cancel.",
-    "D1ti": "The same by the interval.",
-    "D1u": "What a home pays for its misses, where the scenario prices them; it goes to the operator.",
-    "I1": "Messages between homes and market, counted.",
-    "I1b": "Bytes between homes and market, counted.",
-    "I2": "Numbers about one home that leave the home.",
-    "I1r": "How often parties wait for each other before an interval is settled, look-ahead included: the length of the chain.",
-    "I3": "Time spent computing.",
-}
 PROOFS = {
     "below": "How far the welfare of this run stays below the bound; a negative figure would be a fault, and no report.",
     "mismatch": "Largest power that the exact power flow leaves unexplained at any node.",
@@ -135,16 +95,11 @@ def metric_table(result: Outcome) -> str:
     head += "".join(
         f'<th scope="col" class="n"><button type="button">{_dot(tones[name])}{label(name)}</button></th>' for name in names
     )
-    said_of = {row.metric_id: row.explanation for row in metrics(result)}
     body = []
-    for heading, members in groupby(rows.itertuples(), key=lambda row: group_of(str(row.Index))):
+    for heading, members in groupby(rows.itertuples(), key=lambda row: metric_text(result, str(row.Index)).family):
         body.append(f'<tr class="group"><th scope="rowgroup" colspan="{4 + len(names)}">{escape(heading)}</th></tr>')
         body.extend(
-            _row(
-                result,
-                Metric(str(row.Index), str(row.metric), str(row.unit), str(row.better), said_of[str(row.Index)]),
-                np.array(row[4:], dtype=float),
-            )
+            _row(result, Metric(str(row.Index), str(row.metric), str(row.unit), str(row.better)), np.array(row[4:], dtype=float))
             for row in members
         )
     lead = (
@@ -158,7 +113,7 @@ def metric_table(result: Outcome) -> str:
 
 
 def _row(result: Outcome, metric: Metric, values: np.ndarray) -> str:
-    metric_id, name, unit, better, explanation = metric
+    metric_id, name, unit, better = metric
     ranked = metric_id not in unranked(result)
     better = better if ranked else ""
     values, places, marks = shown(values, better)
@@ -168,7 +123,7 @@ def _row(result: Outcome, metric: Metric, values: np.ndarray) -> str:
         _cell(value, against, places, is_best=bool(mark), rank=_rank(value, values, better))
         for value, mark in zip(values, marks, strict=True)
     ]
-    told = explanation or MEANING.get(metric_id) or MEANING.get(_base(metric_id), "")
+    told = metric_text(result, metric_id).explanation
     told = told if ranked else f"{told} Not ranked in this run."
     tip = f' class="tip" tabindex="0" data-tip="{escape(told)}"' if told else ""
     unit_text = "" if unit in {"-", "–"} else unit
@@ -195,11 +150,6 @@ def _rank(value: float, values: np.ndarray, better: str) -> float:
         return 2.0
     place = float((value - held.min()) / np.ptp(held))
     return 1.0 - place if better == "higher" else place
-
-
-def _base(metric_id: str) -> str:
-    found = re.match(r"[A-Z]+\d+", metric_id)
-    return found.group() if found else metric_id
 
 
 def certificates(result: Outcome) -> tuple[str, str]:

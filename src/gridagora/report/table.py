@@ -9,25 +9,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gridagora.report.facts import Outcome, baseline, designs, failed, metric_value, metrics, not_ranked, unranked, warned
+from gridagora.report.facts import (
+    Outcome,
+    baseline,
+    designs,
+    failed,
+    metric_text,
+    metric_value,
+    metrics,
+    not_ranked,
+    unranked,
+    warned,
+)
 from gridagora.report.style import DESIGN_LABELS, decimals, number
 
-GROUPS = {
-    "E": "Value and money",
-    "P": "Power",
-    "V": "Voltage",
-    "C": "Comfort",
-    "D": "Delivery",
-    "I": "Information",
-    "G": "Emissions",
-}
 ARROWS = {"higher": "▲", "lower": "▼", "": ""}
 TIE = 1e-9  # relative: values this close share the first place
-BRIEF = {  # names that keep the terminal table narrow
-    "D1s": "missed awards, home by home, by the hour",
-    "D1t": "missed awards, all homes together",
-}
-LEFT_OUT = frozenset({"P3s", "P4f", "D1", "D1i", "D1si", "D1ti"})  # of the terminal: near relatives of rows that stand there
 NOISE = 1e-9  # a metric smaller than this is rounding error of a sum, shown as zero
 
 
@@ -47,11 +44,6 @@ def table(result: Outcome) -> pd.DataFrame:
         for row in metrics(result)
     ]
     return pd.DataFrame(rows, columns=["metric_id", "metric", "unit", "better", *names]).set_index("metric_id")
-
-
-def group_of(metric_id: str) -> str:
-    """Return the heading under which a metric stands: by the letter of its identifier."""
-    return GROUPS.get(metric_id[:1], "Other")
 
 
 def best(values: np.ndarray, better: str) -> np.ndarray:
@@ -88,7 +80,7 @@ def render(result: Outcome, console: Console) -> None:
     Left out are rows without a number and those that say nearly the same as a row that is shown; the report has them all.
     """
     rows, names = measured(table(result)), designs(result)
-    rows = rows[~rows.index.isin(LEFT_OUT)]
+    rows = rows[[metric_text(result, str(name)).in_brief for name in rows.index]]
     if rows.empty:
         console.print("No metric was reported by this run.")
         return
@@ -96,7 +88,7 @@ def render(result: Outcome, console: Console) -> None:
     for first in range(0, len(names), room):
         chosen = range(first, min(first + room, len(names)))
         note = f"* best of all designs   ▲ more is better   ▼ less is better   reference: {baseline(result)}   more rows: report"
-        console.print(_grid(rows, names, chosen, note if chosen[-1] == len(names) - 1 else None, frozenset(unranked(result))))
+        console.print(_grid(result, rows, chosen, note if chosen[-1] == len(names) - 1 else None))
     for told in not_ranked(result):
         console.print(Text(told, style="yellow"))
     for name, many in unconverged(result).items():
@@ -122,8 +114,9 @@ def disagreed(many: int) -> str:
     )
 
 
-def _grid(rows: pd.DataFrame, names: list[str], chosen: range, note: str | None, unordered: frozenset[str]) -> Table:
+def _grid(result: Outcome, rows: pd.DataFrame, chosen: range, note: str | None) -> Table:
     """Return the table of some designs, as many as the console has room for."""
+    names, unordered = designs(result), unranked(result)
     grid = Table(
         box=box.SIMPLE_HEAD,
         caption_style="dim",
@@ -138,10 +131,10 @@ def _grid(rows: pd.DataFrame, names: list[str], chosen: range, note: str | None,
     grid.add_column("", style="dim", no_wrap=True)
     for name in (names[at] for at in chosen):
         grid.add_column(Text(name if name in DESIGN_LABELS else name[:24]), justify="right", no_wrap=True)
-    for heading, members in groupby(rows.itertuples(), key=lambda row: group_of(str(row.Index))):
+    for heading, members in groupby(rows.itertuples(), key=lambda row: metric_text(result, str(row.Index)).family):
         grid.add_row("", Text(heading, style="bold cyan"))
         for row in members:
-            name = BRIEF.get(str(row.Index), str(row.metric))
+            name = metric_text(result, str(row.Index)).short_name or str(row.metric)
             ranked = str(row.Index) not in unordered
             values = _values(np.array(row[4:], dtype=float), str(row.better), ranked=ranked)
             label = (Text(str(row.Index)), Text(name), Text(str(row.unit)), Text(ARROWS[str(row.better)] if ranked else ""))

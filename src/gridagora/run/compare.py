@@ -9,11 +9,11 @@ import numpy as np
 
 from gridagora.core.errors import FAULTS, InputError, PartError, Problem, told
 from gridagora.core.ledger import join
+from gridagora.core.load_shape import peak_kw
 from gridagora.core.outcome import Network, Outcome, settlement_period, welfare_before_losses_usd
 from gridagora.core.product import Commodity
 from gridagora.core.tables import Col
 from gridagora.grid.flow import Factors, factor
-from gridagora.metrics.network import quarter_hours
 from gridagora.run import fleet as homes_at
 from gridagora.run import folder as folders
 from gridagora.run import reactive
@@ -216,7 +216,7 @@ def limit_kw(scene: Scene, flat: Outcome) -> float:
         return keys.limit_kw
     if keys.limit_share_of_flat_peak is None:
         return float("inf")
-    return float(keys.limit_share_of_flat_peak * np.abs(quarter_hours(flat)).max())
+    return float(keys.limit_share_of_flat_peak * peak_kw(flat))
 
 
 def on_network(scene: Scene, factors: Factors, market: Any, ran: Ran, outcome: Outcome) -> Outcome:

@@ -12,7 +12,7 @@ from gridagora.core.outcome import Outcome
 
 
 def metric_values(metrics: Sequence[Metric], outcome: Outcome, measure: Yardstick, faults: dict[str, str]) -> dict[str, Any]:
-    """Return name, value, unit, direction and, where it has one, explanation of each metric, by identifier.
+    """Return name, value, unit and direction of each metric, by identifier.
 
     A value is None where the metric says nan, not measured here. A metric that raises, or returns what is no finite number, has
     no value either, and the reason joins `faults` under its name.
@@ -21,8 +21,7 @@ def metric_values(metrics: Sequence[Metric], outcome: Outcome, measure: Yardstic
 
 
 def _described(metric: Metric) -> dict[str, Any]:
-    said = {"explanation": metric.explanation} if metric.explanation else {}
-    return {"name": metric.name, "value": None, "unit": metric.unit, "direction": metric.direction} | said
+    return {"name": metric.name, "value": None, "unit": metric.unit, "direction": metric.direction}
 
 
 def _value(metric: Metric, outcome: Outcome, measure: Yardstick, faults: dict[str, str]) -> float | None:

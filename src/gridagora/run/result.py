@@ -3,7 +3,6 @@
 import hashlib
 import math
 import platform
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import pandas as pd
 
 from gridagora.core.ledger import UUSD_PER_USD, UWH_PER_KWH, only, paid_uusd
 from gridagora.core.limits import Limits, bounds_of
-from gridagora.core.measure import Yardstick
+from gridagora.core.measure import Metric, Yardstick, place_in_table
 from gridagora.core.outcome import Outcome, costs_usd, welfare_before_losses_usd
 from gridagora.core.parties import Role, row_of
 from gridagora.core.place import Level, lift_kw
@@ -25,7 +24,6 @@ from gridagora.core.quality import TIERS, deviation_kwh, energy_share, mean_kw, 
 from gridagora.core.registry import find, names
 from gridagora.core.session import Site
 from gridagora.core.tables import Col, bytes_of
-from gridagora.metrics.network import WHERE_AGREED
 from gridagora.run.desk import Study
 from gridagora.run.home_tables import home_tables
 from gridagora.run.metric_values import metric_values
@@ -35,8 +33,6 @@ from gridagora.run.site import by_interval
 from gridagora.run.unranked import unranked
 from gridagora.scenario import plugins
 
-FAMILIES = "EPVCDI"  # economics, power, voltage, comfort, delivery, information; what comes new after them
-WITHIN = {"P4": ("", "f", "w", "h", "p", "x")}  # rows of one number that the alphabet would part
 QUARTERS = 4
 HOME_ITEMS = ("comfort", "wear")  # costs of devices that the table of homes shows
 TARIFFS = ("flat", "flat_optimised", "tou")  # whose prices are set to earn what the baseline costs
@@ -82,12 +78,13 @@ def gather(
     `faults` names the designs that failed; metrics that fail on a design join it.
     """
     measure = {name: Yardstick(flat, top.welfare_usd, unlimited.get(name), unlimited_bound_usd) for name in outcomes}
-    left_out = WHERE_AGREED if flat.reactive is None else frozenset()
-    metrics = [find("metric", name) for name in sorted(names("metric"), key=rank) if name not in left_out]
+    known: list[Metric] = [find("metric", name) for name in names("metric")]
+    metrics = sorted((part for part in known if part.applies(flat)), key=place_in_table)
     values = {name: metric_values(metrics, outcome, measure[name], faults) for name, outcome in outcomes.items()}
     architectures = {name: _entry(outcome, values[name], top, study) for name, outcome in outcomes.items()}
     frames = {kind: pd.concat([make(scene, o) for o in outcomes.values()], ignore_index=True) for kind, make in TABLES.items()}
-    summary = {"architectures": architectures, "manifest": _manifest(scene, study, top, bound_s)}
+    said = {part.id: describe_metric(part, order) for order, part in enumerate(metrics)}
+    summary = {"architectures": architectures, "metrics": said, "manifest": _manifest(scene, study, top, bound_s)}
     if faults:
         summary["failed"] = faults
     if reasons := unranked(scene.feeder, outcomes):
@@ -97,13 +94,15 @@ def gather(
     return Result(summary, frames | {"lines": _lines(scene.feeder)} | _places(study, made) | own, scene.text)
 
 
-def rank(metric_id: str) -> tuple[int, int, int, str]:
-    """Return the key by which metrics are sorted: family, number, and what belongs side by side."""
-    family, digits = FAMILIES.find(metric_id[:1]) if metric_id else -1, re.search(r"\d+", metric_id)
-    stem, rest = (metric_id[: digits.end()], metric_id[digits.end() :]) if digits else (metric_id, "")
-    within = WITHIN.get(stem, ())
-    side = within.index(rest) if rest in within else len(within)
-    return family if family >= 0 else len(FAMILIES), int(digits.group()) if digits else 0, side, metric_id
+def describe_metric(part: Metric, order: int) -> dict[str, Any]:
+    """Return what table and report say of a metric beside its figures, so that a folder explains itself."""
+    return {
+        "family": part.family,
+        "order": order,
+        "explanation": part.explanation,
+        "short_name": part.short_name,
+        "in_brief": part.in_brief,
+    }
 
 
 def _number(value: float) -> float | None:

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from gridagora.core.errors import InputError, Problem
+from gridagora.core.load_shape import quarter_hours_kw
 from gridagora.core.outcome import Outcome, energy_cost_usd
 from gridagora.core.tables import Col, Flag
-from gridagora.metrics.network import quarter_hours
 from gridagora.run import folder as folders
 from gridagora.run import kept
 from gridagora.run.claims import Claim, claim
@@ -101,7 +101,7 @@ def felt(outcome: Outcome, bill_usd: Col, left: Col, who: Flag, days: int) -> Fe
     o = outcome
     worth = (left - bill_usd - sum(o.device_usd.values())) / days
     energy = float(o.home_kw[~who].sum() * o.dt_h)
-    peak = float(quarter_hours(o).max())
+    peak = float(quarter_hours_kw(o).max())
     return Felt(float(bill_usd[~who].sum()) / energy, float(worth[who].mean()), float(worth[~who].mean()), peak)
 
 

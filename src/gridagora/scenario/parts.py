@@ -70,7 +70,7 @@ def _loads(plugin: Plugin, problems: list[Problem]) -> bool:
 
 
 def _line(entry: Entry) -> str:
-    """Return what a part is: the first lines of its docstring, the name and unit of a metric."""
+    """Return what a part is: the first lines of its docstring, name, unit and explanation of a metric."""
     if entry.kind == "metric":
-        return f"{entry.part.name} [{entry.part.unit}]"
+        return f"{entry.part.name} [{entry.part.unit}]: {entry.part.explanation}"
     return " ".join((entry.part.__doc__ or "").split("\n\n")[0].split())

@@ -1,0 +1,20 @@
+"""D1si, deviation of homes over energy, by the interval (theory 8.5)."""
+
+from gridagora.core.measure import DELIVERY, Yardstick, metric
+from gridagora.core.outcome import Outcome
+from gridagora.core.quality import total_share
+
+
+@metric(
+    "D1si",
+    "deviation of homes over energy, by the interval",
+    "share",
+    "down",
+    explanation="Misses of single homes by the interval, over the energy of the homes.",
+    family=DELIVERY,
+    order=1.3,
+    in_brief=False,
+)
+def deviation_share_interval(outcome: Outcome, _: Yardstick) -> float:
+    """Deviations of all homes, each by itself and interval by interval, over the energy of all."""
+    return total_share(outcome.home_kw, outcome.award_kw, outcome.dt_h, 0.0)

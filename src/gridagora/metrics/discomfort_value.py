@@ -1,0 +1,18 @@
+"""C1v, value of discomfort (theory 8.4)."""
+
+from gridagora.core.measure import COMFORT, Yardstick, metric
+from gridagora.core.outcome import Outcome
+
+
+@metric(
+    "C1v",
+    "value of discomfort",
+    "$/home",
+    "down",
+    explanation="What that discomfort is worth to the household, in dollars.",
+    family=COMFORT,
+    order=1.1,
+)
+def discomfort_value(outcome: Outcome, _: Yardstick) -> float:
+    """Mean worth of the discomfort of a home."""
+    return float(outcome.device_usd["comfort"].mean())

@@ -1,0 +1,18 @@
+"""C2e, EV charge missing at departure (theory 8.4)."""
+
+from gridagora.core.measure import COMFORT, Yardstick, metric
+from gridagora.core.outcome import Outcome
+
+
+@metric(
+    "C2e",
+    "EV charge missing at departure",
+    "kWh",
+    "down",
+    explanation="Energy missing in vehicles when they leave.",
+    family=COMFORT,
+    order=2.1,
+)
+def ev_charge_missing(outcome: Outcome, _: Yardstick) -> float:
+    """Charge missing in the cars of all homes."""
+    return float(outcome.felt["ev_unmet_kwh"].sum())

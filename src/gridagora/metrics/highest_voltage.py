@@ -1,0 +1,21 @@
+"""V1h, highest home voltage (theory 8.3)."""
+
+import numpy as np
+
+from gridagora.core.measure import VOLTAGE, Yardstick, metric
+from gridagora.core.outcome import Outcome
+
+
+@metric(
+    "V1h",
+    "highest home voltage",
+    "pu",
+    "down",
+    explanation="Highest voltage at any home in the run.",
+    family=VOLTAGE,
+    order=1.1,
+)
+def highest_voltage(outcome: Outcome, _: Yardstick) -> float:
+    """Highest home voltage of the run."""
+    net = outcome.network
+    return float("nan") if net is None else float(np.fmax.reduce(net.v_max_pu))

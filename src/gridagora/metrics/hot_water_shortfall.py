@@ -1,0 +1,18 @@
+"""C2, hot-water shortfall (theory 8.4)."""
+
+from gridagora.core.measure import COMFORT, Yardstick, metric
+from gridagora.core.outcome import Outcome
+
+
+@metric(
+    "C2",
+    "hot-water shortfall",
+    "K h/home",
+    "down",
+    explanation="Hot water below the temperature of use, times hours.",
+    family=COMFORT,
+    order=2,
+)
+def hot_water_shortfall(outcome: Outcome, _: Yardstick) -> float:
+    """Mean shortfall of hot water of a home."""
+    return float(outcome.felt["hot_water_k_h"].mean())

@@ -1,0 +1,18 @@
+"""E6m, operator margin after wholesale and wires (theory 8.1)."""
+
+from gridagora.core.measure import VALUE, Yardstick, metric
+from gridagora.core.outcome import Outcome
+
+
+@metric(
+    "E6m",
+    "operator margin after wholesale and wires",
+    "$",
+    "-",
+    explanation="What the operator keeps after paying for energy and wires.",
+    family=VALUE,
+    order=6.1,
+)
+def operator_margin(outcome: Outcome, _: Yardstick) -> float:
+    """What the ledger leaves with the operator."""
+    return outcome.surplus_uusd / 1e6

@@ -1,0 +1,20 @@
+"""E10, price volatility (theory 8.1)."""
+
+import numpy as np
+
+from gridagora.core.measure import VALUE, Yardstick, metric
+from gridagora.core.outcome import Outcome
+
+
+@metric(
+    "E10",
+    "price volatility",
+    "$/kWh",
+    "down",
+    explanation="How much the price moves from one interval to the next.",
+    family=VALUE,
+    order=10,
+)
+def price_volatility(outcome: Outcome, _: Yardstick) -> float:
+    """Standard deviation of the change of the price homes see, from interval to interval."""
+    return float(np.diff(outcome.price_per_kwh).std())
