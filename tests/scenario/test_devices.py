@@ -8,7 +8,7 @@ from gridagora.core.outcome import costs_usd, welfare_usd
 from gridagora.run.compare import prepare, yardstick
 from gridagora.run.score import score
 from gridagora.run.simulate import simulate
-from gridagora.scenario import build, read
+from gridagora.scenario import build, describe, read
 
 TEXT = """
 [scenario]
@@ -48,6 +48,12 @@ def test_part_of_the_load_becomes_a_device(owned):
     np.testing.assert_allclose(table.usual_kw + kept, plain.homes.load_kw, atol=1e-12)
     np.testing.assert_allclose(table.usual_kw, 0.4 * plain.homes.load_kw, atol=1e-12)
     assert len(scene.homes.owned["generator"].home) == 3
+
+
+def test_check_tells_who_owns_them(owned):
+    (line,) = (line for line in describe.scene_lines(owned[0]).values() if "with solar" in line)
+    assert "3 with generators" in line
+    assert "6 with responsive appliances" in line
 
 
 def test_meters_hold_them_and_thermostat_homes_use_them_as_ever(owned, ran):
@@ -97,3 +103,55 @@ def test_all_that_is_wrong_is_told_at_once():
     assert any("a.toml: [homes.generator] kw: got -3, expected a number above 0" in line for line in said)
     assert any("a.toml: [homes.generator] cost_per_kwh: got -1" in line for line in said)
     assert any("an unknown key 'size', expected a key of the device 'appliances'" in line for line in said)
+
+
+BATTERIES = """
+[scenario]
+seed = 4
+days = 1
+[homes]
+count = 6
+pv_share = 1.0
+battery_share = 0.5
+"""
+
+
+def played(text):
+    scene = build.build(read.parse(text))
+    study = prepare(scene)
+    runs = {name: score(name, simulate(scene.market(name), study), study) for name in ("flat", "layered", "tou")}
+    return scene, study, runs
+
+
+@pytest.fixture(scope="module")
+def columns():
+    return played(BATTERIES)
+
+
+def test_batteries_by_their_own_keys_are_those_of_the_homes(columns):
+    """The same owners and ratings, said in `[homes]` or in `[homes.battery]`: bit for bit the same runs."""
+    scene, _, runs = played(BATTERIES.replace("battery_share = 0.5", "[homes.battery]\nshare = 0.5"))
+    assert not scene.homes.battery_kwh.any()
+    for name, o in runs.items():
+        assert np.array_equal(o.home_kw, columns[2][name].home_kw)
+        assert np.array_equal(o.device_usd["wear"], columns[2][name].device_usd["wear"])
+
+
+def test_two_batteries_of_half_the_size_are_one(columns):
+    """A home with two halves does what it did with the whole, and wears as much; in a market ties may fall to other homes."""
+    halves = BATTERIES.replace("battery_share = 0.5", "[homes.battery]\nshare = 0.5\neach = 2\nkwh = 6.75\nkw = 2.5")
+    scene, study, runs = played(halves)
+    group = simulate(scene.market("flat"), study).fleet.of_kind("battery")
+    assert len(group.home) == 6
+    assert np.bincount(group.home).max() == 2
+    for name, o in runs.items():
+        whole = columns[2][name]
+        assert o.energy_balance_kwh <= 1e-9
+        assert o.device_usd["wear"].sum() == pytest.approx(whole.device_usd["wear"].sum(), rel=0.02)
+        assert welfare_usd(o) == pytest.approx(welfare_usd(whole), rel=0.01)
+        if name != "layered":
+            np.testing.assert_allclose(o.device_kw["battery"], whole.device_kw["battery"], atol=1e-5, err_msg=name)
+            np.testing.assert_allclose(o.device_usd["wear"], whole.device_usd["wear"], atol=1e-5)
+    top, before = yardstick(scene, study), yardstick(columns[0], columns[1])
+    assert top.welfare_usd == pytest.approx(before.welfare_usd, rel=1e-3)
+    assert all(welfare_usd(o) <= top.welfare_usd for o in runs.values())

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gridagora.core.charging import owners
 from gridagora.core.device import (
     Beside,
     Blocks,
@@ -17,10 +18,16 @@ from gridagora.core.device import (
     GroupBelief,
     Metered,
     Moment,
+    People,
     Setting,
     Turn,
     Window,
+    check_above_zero,
+    check_not_below_zero,
+    check_share,
     held_kw,
+    own,
+    refuse,
     total_by_home,
 )
 from gridagora.core.errors import Problem
@@ -30,7 +37,43 @@ from gridagora.kernels.dual import Answer
 from gridagora.kernels.fleet import battery_step
 from gridagora.kernels.value import Stores, respond, stores
 
+WEAR_PER_KWH = 0.01
 END_UPPER_SHARE = 0.8  # the upper half of a battery at the end of a window is worth this share of the lower half
+
+
+@dataclass(frozen=True)
+class BatteryKeys:
+    """`[homes.battery]`: batteries by keys of their own, in place of those of `[homes]`; some homes may own several."""
+
+    share: float = 0.15  # of homes with any
+    each: int = 1  # how many such a home has
+    kwh: float = 13.5  # usable energy of one
+    kw: float = 5.0  # rating of one, both ways
+    efficiency: float = 0.95  # energy out over energy in, one way
+    wear_per_kwh: float = WEAR_PER_KWH  # of energy through its port
+
+    def __post_init__(self) -> None:
+        """Refuse a share or efficiency outside 0 to 1, none of something, a wear below zero."""
+        refuse(
+            check_share("homes.battery.share", self.share),
+            check_above_zero("homes.battery.each", self.each),
+            check_above_zero("homes.battery.kwh", self.kwh),
+            check_above_zero("homes.battery.kw", self.kw),
+            check_share("homes.battery.efficiency", self.efficiency),
+            check_above_zero("homes.battery.efficiency", self.efficiency),
+            check_not_below_zero("homes.battery.wear_per_kwh", self.wear_per_kwh),
+        )
+
+
+@dataclass(frozen=True)
+class OwnedBatteries:
+    """n batteries as homes own them, some of them several."""
+
+    home: Index  # (n,) row of the home
+    cap_kwh: Col
+    rated_kw: Col
+    efficiency: Col  # one way
+    wear_per_kwh: float
 
 
 @dataclass(frozen=True)
@@ -46,10 +89,25 @@ class Battery:
     resting: Stores  # what does not change from bid to bid, one short step
 
 
-def of(homes: Homes, wear_per_kwh: float = 0.01, short_h: float = 1 / 12) -> Battery:
-    """Batteries of the homes that have one."""
-    rows = np.flatnonzero(homes.battery_kwh > 0)
-    columns = (homes.battery_kwh[rows], homes.battery_kw[rows], homes.battery_efficiency[rows])
+def draw(keys: BatteryKeys, people: People) -> Homes:
+    """Return the homes with the batteries that some of them own, a draw of the seed keyed by the home; others are taken away."""
+    homes = people.homes
+    rows = np.repeat(owners(people.seed, "battery", homes.home_id, keys.share), keys.each)
+    cap, rated, efficiency = (np.full(len(rows), value) for value in (keys.kwh, keys.kw, keys.efficiency))
+    none = np.zeros(len(homes.home_id))
+    table = OwnedBatteries(rows, cap, rated, efficiency, keys.wear_per_kwh)
+    return own(homes._replace(battery_kwh=none, battery_kw=none), "battery", table)
+
+
+def of(homes: Homes, wear_per_kwh: float = WEAR_PER_KWH, short_h: float = 1 / 12) -> Battery:
+    """Batteries that homes own, in a table of their own or in a column of the homes."""
+    owned = homes.owned.get("battery")
+    if owned is None:
+        rows = np.flatnonzero(homes.battery_kwh > 0)
+        columns = (homes.battery_kwh[rows], homes.battery_kw[rows], homes.battery_efficiency[rows])
+    else:
+        rows, columns = owned.home, (owned.cap_kwh, owned.rated_kw, owned.efficiency)
+        wear_per_kwh = owned.wear_per_kwh
     full = np.stack([np.zeros(len(rows)), columns[0]], 1)
     resting = _stores(*columns, wear_per_kwh, full[:, 0], [short_h], full, (0.0, 0.0))
     return Battery(rows, *columns, wear_per_kwh, short_h, resting)
@@ -136,7 +194,16 @@ class BatteryGroup:
     """The batteries of a run; without orders one makes up for its home's load less what its panels give."""
 
     about: ClassVar[DeviceKind] = DeviceKind(
-        "battery", "Batteries", "#2f8f5b", rank=2, turn=Turn.LAST, is_prosumer=True, has_inverter=True
+        "battery",
+        "Batteries",
+        "#2f8f5b",
+        rank=2,
+        turn=Turn.LAST,
+        is_prosumer=True,
+        has_inverter=True,
+        series=("each_battery_kw",),
+        keys=BatteryKeys,
+        draw=draw,
     )
     table: Battery
     e_kwh: Col  # (r,) stored
@@ -168,7 +235,8 @@ class BatteryGroup:
 
     def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
         """Step the batteries; where export earns less than import costs they keep the meter on the side that its home means."""
-        cover = -beside.meter_kw[self.home]
+        alike = np.bincount(self.home, minlength=len(beside.meter_kw))[self.home]
+        cover = -beside.meter_kw[self.home] / alike  # several batteries of a home share what is to be made up for
         if p_target_kw is None:
             asked = np.where(self.has_panels, cover, 0.0)
         elif beside.way is None:
@@ -177,7 +245,8 @@ class BatteryGroup:
             way, kept = beside.way[self.home], np.minimum(p_target_kw, cover)
             asked = np.where(way > 0, np.maximum(p_target_kw, cover), np.where(way < 0, kept, cover))
         p_kw, eta = step(self.table, self.e_kwh, asked, now.dt_h), self.table.efficiency
-        return Metered(p_kw, np.where(p_kw > 0, p_kw * eta, p_kw / eta) * now.dt_h)
+        stored_kwh = np.where(p_kw > 0, p_kw * eta, p_kw / eta) * now.dt_h
+        return Metered(p_kw, stored_kwh, {"each_battery_kw": p_kw})
 
     def rated_kva(self) -> Col:
         """Return the rating of every battery, shape (r,)."""
@@ -190,7 +259,7 @@ class BatteryGroup:
     def feel(self, lived: DeviceRecord) -> DeviceOutcome:
         """Return wear, and what discharging would give back of what is left."""
         n = len(lived.home_kw)
-        moved = np.abs(lived.home_kw[self.home]).sum(1) * lived.dt_h
+        moved = np.abs(lived.series["each_battery_kw"]).sum(1) * lived.dt_h
         wear = total_by_home(self.table.wear_per_kwh * moved, self.home, n)
         return DeviceOutcome(total_by_home(self.table.efficiency * self.e_kwh, self.home, n), {"wear": wear})
 

@@ -9,6 +9,7 @@ from gridagora.core.customers import customers_of, settled
 from gridagora.core.errors import InputError
 from gridagora.core.feeder import Feeder
 from gridagora.core.quality import TIERS, per_home
+from gridagora.core.registry import find
 from gridagora.core.tables import LEAD_H, Col, Prices
 from gridagora.scenario import draw, plugins, sound, strained
 from gridagora.scenario.build import Scene, load
@@ -183,6 +184,8 @@ def _equipment(scene: Scene) -> str:
         "batteries": np.count_nonzero(homes.battery_kwh > 0),
         "electric water heaters": np.count_nonzero(homes.tank_kwh_k > 0),
     }
+    for kind, table in homes.owned.items():
+        owners[find("device", kind).about.label.lower()] = np.unique(table.home).size
     said = ", ".join(f"{many} with {what}" for what, many in owners.items()) + f"; {homes.ev_home.size} charging sessions"
     if not owners["solar"]:
         return said
