@@ -16,6 +16,7 @@ from gridagora.core.tables import Col, Homes, Index, Weather
 from gridagora.kernels.dual import Answer
 from gridagora.kernels.stores import Stores
 
+REFERENCE_PER_KWH = 0.072  # import price at which homes chose their set points, where nothing says another
 NONE: Mapping[str, Col] = MappingProxyType({})
 
 

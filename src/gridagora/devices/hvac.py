@@ -10,6 +10,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from gridagora.core.device import (
+    REFERENCE_PER_KWH,
     Beside,
     Blocks,
     BoundPart,
@@ -49,7 +50,6 @@ FAST_PRESENT = 0.5  # share of the fast mode that a five-minute bid takes as it 
 REACH_K = 40.0  # the belief knows no tighter bounds: comfort alone holds the house
 END_SHARE = 0.5  # energy left in the house at the end of the window is worth this share of the mean price
 DEFAULT_K = 0.05  # $/(K2 h)
-REFERENCE_PER_KWH = 0.072
 MASS_ABOVE_AIR_K = 0.5  # the run starts at the set point, the mass a little warmer while cooling, cooler while heating
 BAND_K = 1.0  # discomfort counts beyond this distance from the set point
 QUARTER_H = 0.25  # comfort is felt as the mean of a quarter of an hour (theory 1.8)

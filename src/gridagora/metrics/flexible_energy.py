@@ -16,7 +16,6 @@ from gridagora.core.outcome import Outcome
     order=7,
 )
 def flexible_energy(outcome: Outcome, _: Yardstick) -> float:
-    """Energy moved by storage and electric vehicles plus PV output."""
-    kw = outcome.device_kw
-    moved = np.abs(kw["battery"]) + np.abs(kw["ev"]) - kw["pv"]
+    """Energy that devices which make a prosumer of a home moved either way: storage, electric vehicles, PV."""
+    moved = sum((np.abs(outcome.device_kw[kind]) for kind in outcome.owned), np.zeros(len(outcome.load_kw)))
     return float(moved.sum() * outcome.dt_h)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gridagora.core.device import Window
+from gridagora.core.device import REFERENCE_PER_KWH, Window
 from gridagora.core.limits import Limits
 from gridagora.core.outcome import Trades
 from gridagora.core.parties import Parties, run_parties
@@ -16,7 +16,6 @@ from gridagora.core.retail_agents import Game
 from gridagora.core.rules import Bidder, Disclosure, Pricing, Residual, Rulebook
 from gridagora.core.session import Baseline, Site, Traffic
 from gridagora.core.tables import Col, Flag, Homes
-from gridagora.devices.hvac import REFERENCE_PER_KWH
 from gridagora.run import fleet as homes_at
 from gridagora.run import starts
 from gridagora.run.links import PERFECT, Inbox, Links
