@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gridagora.run.compare import compare
     from gridagora.run.folder import load as open_result
     from gridagora.run.result import Result
+    from gridagora.run.step import Run
     from gridagora.scenario.build import Scene, assemble, build, load
     from gridagora.scenario.describe import check
     from gridagora.scenario.schema import Scenario
@@ -44,6 +45,7 @@ __all__ = [
     "Prices",
     "Problem",
     "Result",
+    "Run",
     "Scenario",
     "Scene",
     "Weather",
@@ -72,6 +74,7 @@ _PLACES = MappingProxyType(
         "Prices": ("core.tables", "Prices"),
         "Problem": ("core.errors", "Problem"),
         "Result": ("run.result", "Result"),
+        "Run": ("run.step", "Run"),
         "Scenario": ("scenario.schema", "Scenario"),
         "Scene": ("scenario.build", "Scene"),
         "Weather": ("core.tables", "Weather"),

@@ -185,3 +185,29 @@ def test_the_answer_of_the_bound_is_proved_and_no_run_beats_it(name, people):
         cost = sum(float(usd.sum()) for usd in felt.device_usd.values())
         cost += float((power.sum(1) * np.repeat(price, 3)).sum() * DT_H) - 0.1 * float(felt.left_kwh.sum())
         assert cost >= float(answer.bound_usd.sum()) - 1e-6, orders
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_a_row_without_an_order_does_as_all_do_without_orders(name, people):
+    """nan leaves a row to its own switch, whatever its neighbours are told; an order from outside is its own."""
+    n, dispatch = len(people.home_id), "account"
+    free, mixed = (find("device", name).of(setting(owning(people), dispatch)) for _ in range(2))
+    orders = np.full(len(free.home), np.nan)
+    orders[0] = 0.4
+    outside = np.isfinite(orders)
+    for i in range(24):
+        usual = free.step(None, interval(i), beside(n, i))
+        got = mixed.step(orders, interval(i), beside(n, i)._replace(outside=outside))
+        assert np.array_equal(got.p_kw[1:], usual.p_kw[1:])
+        assert np.array_equal(mixed.stored_kwh()[1:], free.stored_kwh()[1:])
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_what_a_home_reads_off_its_devices_is_finite_and_named_with_its_unit(name, people):
+    group = made(name, people)
+    read = group.observe(interval(5))
+    for key, column in read.items():
+        assert key.rsplit("_", 1)[-1] in {"degc", "kw", "kwh", "h", "share"}, key
+        assert column.shape == group.home.shape
+        assert np.isfinite(column).all()
+        assert not any(np.shares_memory(column, kept) for kept in vars(group).values() if isinstance(kept, np.ndarray))

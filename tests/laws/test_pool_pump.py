@@ -139,7 +139,9 @@ class PoolPumpGroup:
         done, drained, minutes = np.zeros(len(self.home)), np.zeros(len(self.home)), round(MINUTES * now.dt_h)
         for _ in range(minutes):
             self.on[:] = np.where(self.x_kwh >= top - 1e-9, False, self.on | (self.x_kwh < FLOOR_KWH + 6 * t.drain_kw))
-            asked = np.where(self.on, t.rated_kw, 0.0) if p_target_kw is None else p_target_kw
+            asked = np.where(self.on, t.rated_kw, 0.0)
+            if p_target_kw is not None:
+                asked = np.where(np.isnan(p_target_kw), asked, p_target_kw)
             room = (top - self.x_kwh) * MINUTES + t.drain_kw
             p_kw = np.clip(asked, 0.0, np.minimum(t.rated_kw, room))
             np.add(self.x_kwh, (p_kw - t.drain_kw) / MINUTES, out=self.x_kwh)
@@ -147,6 +149,10 @@ class PoolPumpGroup:
             np.add(self.cloudy_usd, CLOUDY_PER_KWH2_H / 2 * short**2 / MINUTES, out=self.cloudy_usd)
             done, drained = done + p_kw / MINUTES, drained + t.drain_kw / MINUTES
         return Metered(done / now.dt_h, done - drained)
+
+    def observe(self, now: Moment) -> dict[str, Col]:
+        """Return how clear the water is."""
+        return {"clear_kwh": self.x_kwh.copy()}
 
     def rated_kva(self) -> Col:
         """Return zeros: there is no inverter."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.tables import Col, Homes, Index, Weather
+from gridagora.core.tables import Col, Flag, Homes, Index, Weather
 from gridagora.kernels.dual import Answer
 from gridagora.kernels.stores import Stores
 
@@ -111,13 +111,15 @@ class Beside(NamedTuple):
 
     `meter_kw` (n,) is the power of every home so far, its load included, `short_kw` (n,) what groups that stepped before were
     asked for less what they took. `way` (n,) is 1 where a home means to import, -1 to export, 0 neither; None where export
-    earns what import costs. `curtails` says whether generation follows its orders or gives all it can.
+    earns what import costs. `curtails` says whether generation follows its orders or gives all it can. `outside` (r,) marks rows
+    of the group whose orders come from outside the home, and are followed as they are; None: no row.
     """
 
     meter_kw: Col
     short_kw: Col
     way: Index | None
     curtails: bool
+    outside: Flag | None = None
 
 
 class Metered(NamedTuple):

@@ -1,5 +1,6 @@
 """The seams: what a part must offer to be used by the rooms above. A part inherits from none of these, it only fits."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from gridagora.core.agents import Believed
@@ -49,7 +50,10 @@ class DeviceGroup(Protocol):
         """Return what some rows believe of the next interval, to be bid by the plan; their curves where no plan values them."""
 
     def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
-        """Step the true physics of an interval by the orders of all rows (r,) [kW], None where each follows its own switch."""
+        """Step the true physics of an interval by the orders of all rows (r,) [kW]; a row of nan, or any of None, is free."""
+
+    def observe(self, now: Moment) -> Mapping[str, Col]:
+        """Return what the home can read off its devices at the start of an interval, shape (r,) each; names end in their unit."""
 
     def rated_kva(self) -> Col:
         """Return the rating of every inverter, shape (r,) [kVA]; asked of kinds that have one."""

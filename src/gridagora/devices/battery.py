@@ -1,6 +1,6 @@
 """Home battery: one-way efficiency, power and energy limits, wear per kWh through the port (theory 1.6)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -237,16 +237,25 @@ class BatteryGroup:
         """Step the batteries; where export earns less than import costs they keep the meter on the side that its home means."""
         alike = np.bincount(self.home, minlength=len(beside.meter_kw))[self.home]
         cover = -beside.meter_kw[self.home] / alike  # several batteries of a home share what is to be made up for
+        following = np.where(self.has_panels, cover, 0.0)
         if p_target_kw is None:
-            asked = np.where(self.has_panels, cover, 0.0)
-        elif beside.way is None:
-            asked = p_target_kw
+            asked = following
         else:
-            way, kept = beside.way[self.home], np.minimum(p_target_kw, cover)
-            asked = np.where(way > 0, np.maximum(p_target_kw, cover), np.where(way < 0, kept, cover))
+            asked = p_target_kw
+            if beside.way is not None:
+                way, kept = beside.way[self.home], np.minimum(p_target_kw, cover)
+                asked = np.where(way > 0, np.maximum(p_target_kw, cover), np.where(way < 0, kept, cover))
+            if beside.outside is not None:
+                asked = np.where(beside.outside, p_target_kw, asked)
+            asked = np.where(np.isnan(p_target_kw), following, asked)
         p_kw, eta = step(self.table, self.e_kwh, asked, now.dt_h), self.table.efficiency
         stored_kwh = np.where(p_kw > 0, p_kw * eta, p_kw / eta) * now.dt_h
         return Metered(p_kw, stored_kwh, {"each_battery_kw": p_kw})
+
+    def observe(self, now: Moment) -> Mapping[str, Col]:
+        """Return what is stored, as a share of the capacity."""
+        del now
+        return {"stored_share": self.e_kwh / self.table.cap_kwh}
 
     def rated_kva(self) -> Col:
         """Return the rating of every battery, shape (r,)."""

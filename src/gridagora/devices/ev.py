@@ -1,5 +1,6 @@
 """Electric-vehicle sessions: arrival, departure, energy needed; missing energy at departure is paid for (theory 1.7)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -191,9 +192,17 @@ class EvGroup:
     def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
         """Charge the cars."""
         del beside
-        asked = plug_in_and_charge(self.table, self.e_kwh) if p_target_kw is None else p_target_kw
+        asked = plug_in_and_charge(self.table, self.e_kwh)
+        if p_target_kw is not None:
+            asked = np.where(np.isnan(p_target_kw), asked, p_target_kw)
         p_kw = step(self.table, self.e_kwh, now.now_s, asked, now.dt_h)
         return Metered(p_kw, p_kw * self.table.efficiency * now.dt_h)
+
+    def observe(self, now: Moment) -> Mapping[str, Col]:
+        """Return what a car still needs and how long it stays; nil while it is not plugged in, for nobody knows of it yet."""
+        t, here = self.table, plugged_share(self.table, now.now_s, 1.0)[:, 0] > 0
+        left_kwh, stay_h = np.maximum(t.need_kwh - self.e_kwh, 0.0), (t.depart_s - now.now_s) / HOUR_S
+        return {"need_kwh": np.where(here, left_kwh, 0.0), "stay_h": np.where(here, stay_h, 0.0)}
 
     def rated_kva(self) -> Col:
         """Return zeros: there is no inverter."""

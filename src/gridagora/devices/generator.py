@@ -1,5 +1,6 @@
 """Back-up generator: injects up to its rating at a marginal cost, without a store (theory 1.10)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from gridagora.core.charging import owners
 from gridagora.core.device import (
+    NONE,
     Beside,
     Blocks,
     BoundPart,
@@ -162,9 +164,14 @@ class GeneratorGroup:
         """Burn for what is ordered."""
         del beside
         none = np.zeros(len(self.home))
-        p_kw, usd = step(self.table, none if p_target_kw is None else p_target_kw, now.dt_h)
+        p_kw, usd = step(self.table, none if p_target_kw is None else np.nan_to_num(p_target_kw), now.dt_h)
         np.add(self.burnt_usd, usd, out=self.burnt_usd)
         return Metered(p_kw, none)
+
+    def observe(self, now: Moment) -> Mapping[str, Col]:
+        """Return nothing: it can always give its rating."""
+        del now
+        return NONE
 
     def rated_kva(self) -> Col:
         """Return zeros: there is no inverter."""

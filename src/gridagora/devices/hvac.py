@@ -3,6 +3,7 @@
 Theory 1.3, 1.4.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import ClassVar, NamedTuple
@@ -30,19 +31,9 @@ from gridagora.core.tables import Col, Flag, Homes, Index
 from gridagora.kernels.control import Houses as ControlledHouses
 from gridagora.kernels.control import discretise, steer
 from gridagora.kernels.dual import Answer
-from gridagora.kernels.fleet import (
-    ACCOUNT,
-    CONTINUOUS,
-    PRIORITY,
-    THERMOSTAT,
-    Control,
-    Hours,
-    Houses,
-    HouseStep,
-    house_step,
-    houses,
-)
+from gridagora.kernels.fleet import Control, Hours, Houses, HouseStep, house_step, houses
 from gridagora.kernels.house import modes, step_coefficients
+from gridagora.kernels.unit import ACCOUNT, CONTINUOUS, PRIORITY, THERMOSTAT
 from gridagora.kernels.value import Stores, stores
 
 T_REF_DEGC = 24.0  # the stored coolth or warmth is counted from here
@@ -262,11 +253,11 @@ def spec_now(table: Hvac, state: Houses, hour: int) -> Stores:
     return table.resting._replace(x0=x, **{name: column[:, None] for name, column in changed.items()})
 
 
-def hours_now(table: Hvac, hour: int, at_bliss: bool = False) -> Hours:  # noqa: FBT001, FBT002
+def hours_now(table: Hvac, hour: int, at_bliss: Flag | bool = False) -> Hours:  # noqa: FBT001, FBT002
     """What acts on the houses in an hour, fields (n,); the set point is the bliss temperature where units follow a target."""
-    goal = table.best_degc if at_bliss else table.set_degc
-    columns = (table.q_air_kw, table.q_mass_kw, table.unit_kw, table.rated_kw, goal)
-    return Hours(*(np.ascontiguousarray(column[:, hour]) for column in columns))
+    columns = (table.q_air_kw, table.q_mass_kw, table.unit_kw, table.rated_kw)
+    goal = np.where(at_bliss, table.best_degc[:, hour], table.set_degc[:, hour])
+    return Hours(*(np.ascontiguousarray(column) for column in (*(column[:, hour] for column in columns), goal)))
 
 
 def step(
@@ -326,13 +317,19 @@ class HvacGroup:
     def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
         """Step the houses by the minute."""
         del beside
-        t, free, hour = self.table, p_target_kw is None, now.hour
-        asked, rule = (np.zeros(len(self.home)), THERMOSTAT) if p_target_kw is None else (p_target_kw, self.rule)
-        got = step(t, self.houses, hours_now(t, hour, not free), asked, rule, self.control, minutes=round(60 * now.dt_h))
+        t, hour = self.table, now.hour
+        asked = np.full(len(self.home), np.nan) if p_target_kw is None else p_target_kw
+        own = np.isnan(asked)  # a fleet of which some follow no target has none to rank units by
+        rule = ACCOUNT if self.rule == PRIORITY and own.any() else self.rule
+        got = step(t, self.houses, hours_now(t, hour, ~own), asked, rule, self.control, minutes=round(60 * now.dt_h))
         np.add(self.starts, got.starts * (t.rated_kw[:, hour] > 0), out=self.starts)
         heat = t.unit_kw[:, hour] / np.where(t.rated_kw[:, hour] > 0, t.rated_kw[:, hour], 1.0)
         drift = (t.q_air_kw + t.q_mass_kw)[:, hour] * now.dt_h - t.ua_kw_k * got.t_air_degc * now.dt_h
         return Metered(got.e_kwh / now.dt_h, drift + heat * got.e_kwh, {"t_air_degc": got.t_air_degc})
+
+    def observe(self, now: Moment) -> Mapping[str, Col]:
+        """Return the temperature of the air and its set point; that of the mass no one measures."""
+        return {"t_air_degc": self.houses.t_air_degc.copy(), "t_set_degc": self.table.set_degc[:, now.hour].copy()}
 
     def rated_kva(self) -> Col:
         """Return zeros: there is no inverter."""

@@ -1,5 +1,6 @@
 """Appliances: a fixed load, or one that answers to price with a constant elasticity about its usual power (theory 1.10)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -180,10 +181,16 @@ class LoadGroup:
     def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
         """Take what is ordered."""
         del beside
-        p_kw = step(self.table, now.hour, p_target_kw)
+        usual = self.table.usual_kw[:, now.hour]
+        asked = usual if p_target_kw is None else np.where(np.isnan(p_target_kw), usual, p_target_kw)
+        p_kw = step(self.table, now.hour, asked)
         worth = forgone_per_h(self.table, self.table.usual_kw[:, now.hour], p_kw) * now.dt_h
         np.add(self.forgone_usd, worth, out=self.forgone_usd)
         return Metered(p_kw, np.zeros(len(self.home)))
+
+    def observe(self, now: Moment) -> Mapping[str, Col]:
+        """Return the usual power."""
+        return {"usual_kw": self.table.usual_kw[:, now.hour].copy()}
 
     def rated_kva(self) -> Col:
         """Return zeros: there is no inverter."""

@@ -1,5 +1,6 @@
 """Rooftop photovoltaics: a curtailable row without a store, and the reactive capability of its inverter (theory 1.10)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -150,13 +151,20 @@ class PvGroup:
 
     def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
         """Give what is available, or what is ordered; an inverter curtailed in part holds what the meter was to read."""
-        none = np.zeros(len(self.home))
-        if p_target_kw is None or not beside.curtails:
-            return Metered(step(self.table, now.hour), none)
-        made = step(self.table, now.hour, p_target_kw)
+        none, most = np.zeros(len(self.home)), step(self.table, now.hour)
+        outside = np.zeros(len(self.home), np.bool_) if beside.outside is None else beside.outside
+        if p_target_kw is None:
+            return Metered(most, none)
+        made = np.where(np.isnan(p_target_kw), most, step(self.table, now.hour, p_target_kw))
+        if not beside.curtails:
+            return Metered(np.where(outside, made, most), none)
         held = step(self.table, now.hour, p_target_kw + beside.short_kw[self.home])
-        partly = (made < -WHOLE_KW) & (made > step(self.table, now.hour) + WHOLE_KW)
+        partly = (made < -WHOLE_KW) & (made > most + WHOLE_KW) & ~outside
         return Metered(np.where(partly, held, made), none)
+
+    def observe(self, now: Moment) -> Mapping[str, Col]:
+        """Return what the arrays could give."""
+        return {"available_kw": self.table.available_kw[:, now.hour].copy()}
 
     def rated_kva(self) -> Col:
         """Return the largest output of every array, shape (r,)."""

@@ -1,5 +1,6 @@
 """Electric water heater: a one-node tank that pays for water below a least temperature (theory 1.5)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -242,12 +243,17 @@ class WaterHeaterGroup:
         """Step the tanks and add up the shortfall."""
         del beside
         table, free = self.table, p_target_kw is None
-        asked = np.zeros(len(self.home)) if p_target_kw is None else p_target_kw
+        asked = np.full(len(self.home), np.nan) if p_target_kw is None else p_target_kw
         got = step(table, self.tanks, now.hour, asked, THERMOSTAT if free else CONTINUOUS, round(60 * now.dt_h))
         np.add(self.short_k_h, got.short_k_h, out=self.short_k_h)
         np.add(self.short_k2_h, got.short_k2_h, out=self.short_k2_h)
         lost = (table.draw_kw[:, now.hour] + table.ua_kw_k * (got.t_mean_degc - table.control.t_room_degc)) * now.dt_h
         return Metered(got.e_kwh / now.dt_h, got.e_kwh - lost)
+
+    def observe(self, now: Moment) -> Mapping[str, Col]:
+        """Return the temperature of the water."""
+        del now
+        return {"t_tank_degc": self.tanks.t_tank_degc.copy()}
 
     def rated_kva(self) -> Col:
         """Return zeros: there is no inverter."""

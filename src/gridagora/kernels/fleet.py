@@ -119,7 +119,8 @@ def house_step(
     coef
         One-minute coefficients of `kernels.house.step_coefficients`, shape (n, 12).
     p_target_kw
-        Electric power to follow, shape (n,) [kW]; ignored by THERMOSTAT.
+        Electric power to follow, shape (n,) [kW]; ignored by THERMOSTAT, which also switches units whose target is nan. PRIORITY
+        needs finite targets.
     rule
         THERMOSTAT: on/off by set point and dead band. ACCOUNT: on/off so that a running account of energy owed stays within
         `slack_min`. CONTINUOUS: exactly the target, within the unit's power. PRIORITY: the fleet's target is filled by the
@@ -209,8 +210,9 @@ def _tanks(  # type: ignore[no-untyped-def]
     h = 1.0 / 60
     for i in range(t.shape[0]):
         e[i] = mean[i] = short[i] = short2[i] = 0.0
+        own = rule == THERMOSTAT or np.isnan(p[i])
         for _ in range(minutes):
-            if rule == THERMOSTAT:
+            if own:
                 if on[i]:
                     on[i] = t[i] < set_c[i] + half
                 else:
@@ -258,8 +260,9 @@ def tank_step(
 ) -> TankStep:
     """Step n one-node tanks by some minutes, each minute exact; `state` is changed in place.
 
-    THERMOSTAT switches the element at the dead band; any other rule modulates it to `p_target_kw`, cut to what keeps the water
-    below `t_max_degc`. `draw_kw` is heat leaving as hot water. Shortfall is measured at the end of each minute.
+    THERMOSTAT, or a target of nan, switches the element at the dead band; any other rule modulates it to `p_target_kw`, cut to
+    what keeps the water below `t_max_degc`. `draw_kw` is heat leaving as hot water. Shortfall is measured at the end of each
+    minute.
 
     References
     ----------

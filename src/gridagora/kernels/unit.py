@@ -66,10 +66,11 @@ def _minutes(  # type: ignore[no-untyped-def]
 def each(  # type: ignore[no-untyped-def]
     ta, tm, on, since, owed, c, qa, qm, unit, rated, set_c, p, rule, minutes, half, hold, slack, guard, e, mean, starts
 ):  # fmt: skip
-    """Step every house by some minutes, alone; writes e [kWh], mean air temperature and starts."""
+    """Step every house by some minutes, alone; writes e [kWh], mean air temperature and starts. nan in p: its thermostat."""
     for i in range(ta.shape[0]):
+        own = THERMOSTAT if np.isnan(p[i]) else rule
         ta[i], tm[i], on[i], since[i], owed[i], ran, warmth, starts[i] = _minutes(
-            ta[i], tm[i], on[i], since[i], owed[i], minutes, c[i], qa[i], qm[i], unit[i], rated[i], set_c[i], p[i], rule, half,
+            ta[i], tm[i], on[i], since[i], owed[i], minutes, c[i], qa[i], qm[i], unit[i], rated[i], set_c[i], p[i], own, half,
             hold, slack, guard,
         )  # fmt: skip
         e[i] = ran * rated[i] / 60

@@ -105,6 +105,9 @@ class Desk:
     trades: list[Trades] = field(default_factory=list)  # home to home, one table an interval
     unconverged: int = 0  # sessions that spent their rounds
     games: list[Game] = field(default_factory=list)  # of prosumers who are the retailer
+    interval: int = 0  # the next one
+    plan: homes_at.Plan | None = None  # of the hour that was planned last
+    planned_h: int = -1
 
     @property
     def rules(self) -> Rulebook:

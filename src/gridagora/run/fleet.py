@@ -190,15 +190,20 @@ def step(
     curtails
         Whether generation follows its order; if not it gives all it can, as under a tariff that does not know the hour.
     """
+    return step_groups(fleet, by_group(fleet, p_kw, rows), hour, now_s, load_kw, way, curtails=curtails)
+
+
+def by_group(fleet: Fleet, p_kw: Col | None, rows: Rows) -> tuple[Col | None, ...]:
+    """Return the orders of all rows of every group [kW], given those of the rows that take part; None where there are none."""
     if p_kw is None:
-        return step_groups(fleet, (None,) * len(fleet.groups), hour, now_s, load_kw, way, curtails=curtails)
+        return (None,) * len(fleet.groups)
     _refuse_unsound(p_kw, sum(map(len, rows)))
     asked = []
     for group, own, power in zip(fleet.groups, rows, np.split(p_kw, np.cumsum([len(own) for own in rows])[:-1]), strict=True):
         orders = np.zeros(len(group.home))
         orders[own] = power
         asked.append(orders)
-    return step_groups(fleet, asked, hour, now_s, load_kw, way, curtails=curtails)
+    return tuple(asked)
 
 
 def step_groups(
@@ -208,10 +213,14 @@ def step_groups(
     now_s: float,
     load_kw: Col,
     way: Index | None = None,
+    outside: Sequence[Flag | None] | None = None,
     *,
     curtails: bool = True,
 ) -> Delivered:
-    """Step one interval by the orders of all rows of every group [kW]; the rest as in `step`."""
+    """Step one interval by the orders of all rows of every group [kW]; the rest as in `step`.
+
+    `outside` says of every row whether its order comes from outside the home, which nothing that the home means changes.
+    """
     n, now = fleet.homes, Moment(hour, now_s, fleet.dt_h, 1.0)
     kind_kw, balance_kwh = np.zeros((len(fleet.groups), n)), 0.0
     series: dict[str, Col] = {}
@@ -222,7 +231,7 @@ def step_groups(
             if group.about.turn != turn:
                 continue
             before = group.stored_kwh()
-            got = group.step(orders, now, beside)
+            got = group.step(orders, now, beside if outside is None else beside._replace(outside=outside[row]))
             kind_kw[row] = total_by_home(got.p_kw, group.home, n)
             drawn = drawn + kind_kw[row]
             ordered = ordered + (0.0 if orders is None else total_by_home(orders, group.home, n))

@@ -1,11 +1,11 @@
-"""One hour of real time: hear tenders, clear, dispatch, step the physics, interval by interval."""
+"""One interval of real time: hear tenders, clear, dispatch, step the physics."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gridagora.core.agents import refuse
-from gridagora.core.device import total_by_home
+from gridagora.core.device import Moment, total_by_home
 from gridagora.core.exchange import Quotes, Status, Tenders, Transactions
 from gridagora.core.rules import Bidder, Pricing
 from gridagora.core.session import Behind, Clearing, GateOpen, Opening, drive
@@ -18,34 +18,54 @@ from gridagora.run.desk import OWN_PRICE, Desk
 from gridagora.run.links import deliver
 from gridagora.run.links import heard as hears_award
 from gridagora.run.opening import interval_product, open_clear
+from gridagora.run.orders import NO_ORDERS, Orders, command, place, replace_curves
 from gridagora.run.settle import record_trades
 from gridagora.run.unsound import generator, refuse_unsound
 
 NO_CURVES = Curves(np.zeros(1, np.int64), np.zeros(0), np.zeros(0))
 
 
-def run_hour(desk: Desk, hour: int, plan: homes_at.Plan | None) -> None:
-    """Clear and deliver the intervals of one hour."""
-    fleet, load_kw, per = desk.fleet, desk.load_kw[hour], round(1 / desk.study.dt_h)
-    sessions = () if plan is None else plan.rows
-    owner = np.arange(len(load_kw)) if plan is None else homes_at.owners(fleet, sessions)
-    for m in range(per):
-        i, now_s = hour * per + m, 3600.0 * (hour + m * desk.study.dt_h)
-        curves = NO_CURVES if plan is None else homes_at.tender(fleet, plan, hour, (m + 1) / per, now_s)
-        inner = Behind(curves, owner, load_kw)
-        clearing, way = _clear(desk, i, inner), None
-        if clearing.posted is not None:
-            heard_inside, way = behind.hear(clearing.posted, curves, owner, load_kw)
-            clearing = clearing._replace(posted=heard_inside)
-        power = desk.strategy.dispatch(inner, clearing)
-        if desk.wait is not None and plan is not None and power is not None and clearing.posted is not None:
-            dearest = np.broadcast_to(plan.price_per_kwh, (len(load_kw), plan.price_per_kwh.shape[-1])).max(1)
-            power = starts.hold(desk.wait, power, curves, owner, sessions, dearest, desk.study.dt_h)
-        got = homes_at.step(fleet, power, sessions, hour, now_s, load_kw, way, curtails=not desk.rules.is_tariff)
-        desk.metered_kw = homes_at.meter_kw(load_kw, got)
-        record(desk, i, got)
-        if power is not None and desk.bidder is Bidder.DEVICE:
-            desk.track.award_kw[i] = load_kw + total_by_home(power, owner, len(load_kw))
+class Stepped(NamedTuple):
+    """How an interval ended at the market, as homes know it, and at their devices."""
+
+    clearing: Clearing
+    delivered: homes_at.Delivered
+
+
+def now(desk: Desk) -> Moment:
+    """Return the interval that a desk is at."""
+    per = round(1 / desk.study.dt_h)
+    hour, within = divmod(desk.interval, per)
+    return Moment(hour, 3600.0 * (hour + within * desk.study.dt_h), desk.study.dt_h, (within + 1) / per)
+
+
+def run_interval(desk: Desk, asked: Orders = NO_ORDERS) -> Stepped:
+    """Clear and deliver the interval that the desk is at; a controller may ask devices otherwise than their homes do."""
+    moment, fleet, plan, i = now(desk), desk.fleet, desk.plan, desk.interval
+    load_kw = desk.load_kw[moment.hour]
+    rows = () if plan is None else plan.rows
+    owner = np.arange(len(load_kw)) if plan is None else homes_at.owners(fleet, rows)
+    curves = NO_CURVES if plan is None else homes_at.tender(fleet, plan, moment.hour, moment.end_share, moment.now_s)
+    placed = place(asked, fleet, plan, moment)
+    curves = replace_curves(curves, rows, placed)
+    inner = Behind(curves, owner, load_kw)
+    clearing, way = _clear(desk, i, inner), None
+    if clearing.posted is not None:
+        heard_inside, way = behind.hear(clearing.posted, curves, owner, load_kw)
+        clearing = clearing._replace(posted=heard_inside)
+    power = desk.strategy.dispatch(inner, clearing)
+    if desk.wait is not None and plan is not None and power is not None and clearing.posted is not None:
+        dearest = np.broadcast_to(plan.price_per_kwh, (len(load_kw), plan.price_per_kwh.shape[-1])).max(1)
+        power = starts.hold(desk.wait, power, curves, owner, rows, dearest, desk.study.dt_h)
+    orders, outside = command(homes_at.by_group(fleet, power, rows), fleet, placed)
+    curtails = not desk.rules.is_tariff
+    got = homes_at.step_groups(fleet, orders, moment.hour, moment.now_s, load_kw, way, outside, curtails=curtails)
+    desk.metered_kw = homes_at.meter_kw(load_kw, got)
+    record(desk, i, got)
+    if power is not None and desk.bidder is Bidder.DEVICE:
+        desk.track.award_kw[i] = load_kw + total_by_home(power, owner, len(load_kw))
+    desk.interval += 1
+    return Stepped(clearing, got)
 
 
 def _clear(desk: Desk, i: int, inner: Behind) -> Clearing:

@@ -7,7 +7,8 @@ from typing import Any
 from gridagora.core.ports import Market
 from gridagora.run.ahead import plan_hour
 from gridagora.run.desk import DAY_H, Desk, Ran, Study, opened
-from gridagora.run.interval import run_hour
+from gridagora.run.interval import Stepped, now, run_interval
+from gridagora.run.orders import NO_ORDERS, Orders
 from gridagora.run.settle import join_trades
 
 
@@ -25,14 +26,26 @@ def simulate(market: Market[Any], study: Study, progress: Callable[[int, int], N
     """
     began = perf_counter()
     desk = opened(market, study)
-    hours, plan = DAY_H * study.days, None
+    hours, per = DAY_H * study.days, round(1 / study.dt_h)
     for hour in range(hours):
-        if desk.strategy.plans:
-            plan = plan_hour(desk, hour, plan)
-        run_hour(desk, hour, plan)
+        for _ in range(per):
+            advance(desk)
         if progress is not None:
             progress(hour + 1, hours)
     return closed(desk, perf_counter() - began)
+
+
+def advance(desk: Desk, asked: Orders = NO_ORDERS) -> Stepped:
+    """Run the next interval of a desk, and plan before it where it begins an hour."""
+    look_ahead(desk)
+    return run_interval(desk, asked)
+
+
+def look_ahead(desk: Desk) -> None:
+    """Plan the hour that the desk is at, once, where homes plan at all."""
+    hour = now(desk).hour
+    if desk.strategy.plans and desk.planned_h < hour:
+        desk.plan, desk.planned_h = plan_hour(desk, hour, desk.plan), hour
 
 
 def closed(desk: Desk, wall_s: float) -> Ran:
