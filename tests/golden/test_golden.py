@@ -1,0 +1,56 @@
+"""A results folder that was written once: the same scene gives the same tables, to the last digits that machines share.
+
+Renew it where a change of results is meant, and say in the commit why they moved:
+
+    python -m gridagora compare tests/golden/scene.toml --out tests/golden/expected && rm tests/golden/expected/report.html
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gridagora.run.compare import compare
+from gridagora.scenario.build import load
+
+HERE = Path(__file__).parent
+KEPT = HERE / "expected"
+TABLES = sorted(path.stem for path in (KEPT / "tables").glob("*.parquet"))
+NEAR = 1e-9  # of a figure: compilers and libraries of linear algebra differ in the last digits
+TIMES = {"I3"}  # wall time
+
+
+@pytest.fixture(scope="module")
+def again():
+    return compare(load(HERE / "scene.toml"))
+
+
+def test_the_golden_folder_is_there():
+    assert {"intervals", "homes", "ledger", "costs"} <= set(TABLES)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_as_it_was_written(again, name):
+    kept, now = pd.read_parquet(KEPT / "tables" / f"{name}.parquet"), again.tables[name]
+    assert set(kept.columns) <= set(now.columns)
+    assert len(kept) == len(now)
+    for column in kept.columns:
+        old, new = kept[column].to_numpy(), now[column].to_numpy()
+        if np.issubdtype(old.dtype, np.floating):
+            np.testing.assert_allclose(new, old, rtol=NEAR, atol=NEAR, err_msg=f"{name}.{column}")
+        else:
+            assert (old == new).all(), f"{name}.{column}"
+
+
+def test_metrics_and_certificates_are_as_they_were(again):
+    kept = json.loads((KEPT / "summary.json").read_text(encoding="utf-8"))["architectures"]
+    assert set(kept) == set(again.summary["architectures"])
+    for design, entry in kept.items():
+        now = again.summary["architectures"][design]
+        for metric_id, metric in entry["metrics"].items():
+            if metric_id not in TIMES and metric["value"] is not None:
+                value = now["metrics"][metric_id]["value"]
+                assert value == pytest.approx(metric["value"], rel=1e-8, abs=1e-8), (design, metric_id)
+        assert now["warnings"] == entry["warnings"], design
