@@ -1,9 +1,12 @@
-"""Sphinx configuration; the table of scenario keys and the list of parts are written from the code at every build."""
+"""Sphinx configuration: the tables of keys and parts are written from the code, the gallery is executed, at every build."""
 
+import os
+import shutil
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
+from plotly.offline import get_plotlyjs
 from pydantic_core import PydanticUndefined
 
 from gridagora.core.registry import ROOMS, find, names
@@ -13,7 +16,7 @@ project = "gridagora"
 author = "the gridagora authors"
 copyright = "2026, the gridagora authors"
 version = release = installed("gridagora")
-extensions = ["myst_parser"]
+extensions = ["myst_nb"]
 myst_enable_extensions = ["deflist"]  # no dollarmath: here a dollar sign is money
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
@@ -21,6 +24,12 @@ html_theme = "furo"
 html_title = f"gridagora {version}"
 HERE = Path(__file__).parent
 WRITTEN = HERE / "_build" / "written"
+KERNEL = HERE / "_build" / "kernel"
+html_static_path = ["_static", "_build/written/static"]
+nb_execution_mode = "force"  # a cache would know the text of a page, not the state of the package
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300  # a first run compiles [s]
+nb_output_stderr = "warn"
 
 
 def _value(default: Any) -> str:
@@ -68,6 +77,28 @@ def _first_line(kind: str, name: str) -> str:
     return (part.__doc__ or "").strip().splitlines()[0].replace("|", "\\|")
 
 
-WRITTEN.mkdir(parents=True, exist_ok=True)
+def setup(app):
+    """Let pages of the gallery load what draws their figures."""
+    app.connect("html-page-context", _load_drawing)
+
+
+def _load_drawing(app, pagename, *_):
+    if pagename.startswith("gallery/"):
+        app.add_js_file("plotly.min.js")
+        app.add_js_file("figures.js")
+
+
+def _prepare_kernel() -> None:
+    """Give kernels a profile of their own, so that pages show the same whoever builds them."""
+    startup = KERNEL / "profile_default" / "startup"
+    startup.mkdir(parents=True, exist_ok=True)
+    shutil.copy(HERE / "_kernel" / "figures.py", startup)
+    shutil.copy(HERE / "_kernel" / "ipython_kernel_config.py", startup.parent)
+    os.environ["IPYTHONDIR"] = str(KERNEL)
+
+
+_prepare_kernel()
+(WRITTEN / "static").mkdir(parents=True, exist_ok=True)
+(WRITTEN / "static" / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
 (WRITTEN / "keys.md").write_text(_keys(), encoding="utf-8")
 (WRITTEN / "parts.md").write_text(_parts(), encoding="utf-8")
