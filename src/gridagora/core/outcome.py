@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -120,6 +121,7 @@ class Outcome(NamedTuple):
     exchange: Exchange
     network: Network | None
     wall_s: float
+    kept: Mapping[str, Mapping[str, Col]] = MappingProxyType({})  # (n, t) by table and column, where the scenario keeps them
     reactive: Compensation | None = None  # where the scenario agrees a power factor
     unconverged_sessions: int = 0  # of real time, that spent their rounds before parties agreed
     leader_gain_usd: float = math.nan  # what any prosumer of a retail game could gain alone, at most; nan where none is played

@@ -160,6 +160,7 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Study:
     study = study._replace(baseline_kw=first.home_kw)
     where = standing(scene, first)
     return study._replace(
+        keep=keys.results.keep,
         flat_per_kwh=float(flat.start(baseline(study, first.wholesale_per_kwh)).import_per_kwh[0]),
         wholesale=w._replace(limit_kw=limit_kw(scene, first)),
         site=where.site,

@@ -48,6 +48,7 @@ class Study(NamedTuple):
     links: Links = PERFECT
     rest_min: int = homes_at.REST_MIN  # minutes an on/off unit rests after it was switched
     start_spread_min: float = 0.0  # homes that follow a posted price wait up to so long before a device starts
+    keep: tuple[str, ...] = ()  # what is kept of each home by interval, words of `[results] keep`
     reference_per_kwh: float = REFERENCE_PER_KWH  # the price at which set points were chosen: it fixes the bliss temperature
 
 

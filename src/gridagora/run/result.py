@@ -25,6 +25,7 @@ from gridagora.core.registry import find, names
 from gridagora.core.session import Site
 from gridagora.core.tables import Col, bytes_of
 from gridagora.run.desk import Study
+from gridagora.run.home_series import series_tables
 from gridagora.run.home_tables import home_tables
 from gridagora.run.metric_values import metric_values
 from gridagora.run.score import settlement
@@ -90,7 +91,9 @@ def gather(
     if reasons := unranked(scene.feeder, outcomes):
         summary["unranked"] = reasons
     made = list(outcomes.values())
-    own = home_tables(scene.homes.home_id, made) if scene.scenario.scenario.per_home else {}
+    keys = scene.scenario
+    bills = keys.scenario.per_home or "bills" in keys.results.keep
+    own = (home_tables(scene.homes.home_id, made) if bills else {}) | series_tables(scene.homes.home_id, made)
     return Result(summary, frames | {"lines": _lines(scene.feeder)} | _places(study, made) | own, scene.text)
 
 

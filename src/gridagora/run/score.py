@@ -19,6 +19,7 @@ from gridagora.core.rules import Residual
 from gridagora.core.tables import Col, Flag
 from gridagora.run.desk import DAY_H, HOUR_S, Ran, Study, home_kw, other_kw
 from gridagora.run.fleet import kinds, prosumers
+from gridagora.run.home_series import kept_series
 from gridagora.run.settle import MeterPrices, Settlement, book_trades, deviation_charge, retail_margin, settle, traded_kw
 from gridagora.run.starts import together
 
@@ -70,6 +71,7 @@ def score(name: str, ran: Ran, study: Study) -> Outcome:
         device_usd=device_usd(felt),
         felt=dict(chain.from_iterable(each.felt.items() for each in felt)),
         series=dict(chain.from_iterable(each.series.items() for each in felt)),
+        kept=kept_series(ran, study.keep),
         owned={group.about.kind: owners(group, n) for group in fleet.groups if group.about.is_prosumer},
         left_usd=float(left_usd(felt, ran, study).sum()),
         bill_usd=bill_usd(ledger, len(ran.parties.id))[:n],

@@ -57,8 +57,16 @@ class Case(Table):
     architectures: tuple[str, ...] = Field(
         ("flat", "tou", "rtp", "central"), min_length=1, strict=False, description="designs to compare, in the order shown"
     )
-    per_home: bool = Field(
-        False, description="whether what each home's bill is made of is kept as tables: meters, positions and trades by interval"
+    per_home: bool = Field(False, description="the same as `bills` in `keep` of `[results]`")
+
+
+class ResultsKeys(Table):
+    """`[results]`: what is kept of each home, by interval, beside the tables that every result has."""
+
+    keep: tuple[Literal["bills", "temperature", "device_power"], ...] = Field(
+        (),
+        strict=False,
+        description="tables of each home by interval: what its bill is made of, temperature of its air, power of its devices",
     )
 
 
@@ -339,6 +347,7 @@ class Scenario(Table):
     model_config = ConfigDict(populate_by_name=True)
 
     scenario: Case = Case()
+    results: ResultsKeys = ResultsKeys()
     plugins: PluginsKeys = PluginsKeys()
     feeder: FeederKeys = FeederKeys()
     homes: HomesKeys = HomesKeys()
@@ -365,6 +374,7 @@ class Scenario(Table):
 TABLES: Mapping[str, type[Table]] = MappingProxyType(
     {
         "scenario": Case,
+        "results": ResultsKeys,
         "plugins": PluginsKeys,
         "feeder": FeederKeys,
         "homes": HomesKeys,

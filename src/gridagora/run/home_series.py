@@ -1,0 +1,52 @@
+"""What a scenario asks to keep of each home by interval: temperature of the air, power of its devices."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from gridagora.core.outcome import Outcome
+from gridagora.core.tables import Col
+from gridagora.run.desk import Ran
+from gridagora.run.fleet import kinds
+
+TEMPERATURE, DEVICE_POWER = "temperature", "device_power"  # words of `[results] keep`, and names of tables
+AIR = "t_air_degc"
+
+
+def kept_series(ran: Ran, keep: Sequence[str]) -> dict[str, Mapping[str, Col]]:
+    """Return the columns of every table that is kept, shape (n, t) each; nan where a home lacks what a column tells of."""
+    found: dict[str, Mapping[str, Col]] = {}
+    if TEMPERATURE in keep:
+        found[TEMPERATURE] = {AIR: _air_degc(ran)}
+    if DEVICE_POWER in keep:
+        power = zip(kinds(ran.fleet), ran.track.kind_kw, strict=True)
+        found[DEVICE_POWER] = {f"{about.kind}_kw": 0.0 - kw.T if about.is_generation else kw.T.copy() for about, kw in power}
+    return found
+
+
+def _air_degc(ran: Ran) -> Col:
+    """Return the air temperature of every home, shape (n, t) [degC]."""
+    air = np.full(ran.track.kind_kw.shape[1:], np.nan)
+    for group in ran.fleet.groups:
+        if AIR in group.about.series:
+            air[:, group.home] = ran.track.series[AIR]
+    return air.T
+
+
+def series_tables(home_id: Sequence[str], outcomes: Sequence[Outcome]) -> dict[str, pd.DataFrame]:
+    """Return the kept tables of all designs, with a row for each home and interval, the times of a home one after the other."""
+    names = np.array(list(home_id))
+    tables = dict.fromkeys(name for o in outcomes for name in o.kept)
+    return {
+        name: pd.concat([_rows(names, o, o.kept[name]) for o in outcomes if name in o.kept], ignore_index=True) for name in tables
+    }
+
+
+def _rows(names: Col, o: Outcome, columns: Mapping[str, Col]) -> pd.DataFrame:
+    first = {
+        "architecture": o.name,
+        "home_id": np.repeat(names, len(o.start_s)),
+        "start_s": np.tile(o.start_s, len(names)),
+    }
+    return pd.DataFrame(first | {name: column.ravel() for name, column in columns.items()})
