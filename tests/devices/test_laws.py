@@ -110,6 +110,17 @@ def test_the_meter_has_its_sign_and_power_is_within_belief(name, people):
 
 
 @pytest.mark.parametrize("name", DEVICES)
+def test_power_lies_between_nothing_and_the_order(name, people):
+    """No order is answered by more, nor by power of the other sign, and none by none; units that follow any power."""
+    rng, n = np.random.default_rng(5), len(people.home_id)
+    group = made(name, people)
+    orders = np.array([asked(group, rng) for _ in range(round(HOURS / DT_H))])
+    power, _, _ = day(group, n, orders)
+    assert (power >= np.minimum(orders, 0.0) - 1e-9).all()
+    assert (power <= np.maximum(orders, 0.0) + 1e-9).all()
+
+
+@pytest.mark.parametrize("name", DEVICES)
 def test_a_group_split_in_two_steps_as_one(name, people):
     """Rows are independent under orders of their own: homes apart step bit for bit as together."""
     rng, n = np.random.default_rng(3), len(people.home_id)
@@ -151,6 +162,11 @@ def part_of(homes, part):
 def test_cheaper_energy_never_means_less_of_it(name, people):
     """The curve of an interval falls with price, and so does the energy of a day planned against a price of all its hours."""
     group = made(name, people)
+    for hour in (11, 18):
+        offered = group.tender(Moment(hour, hour * 3600.0, DT_H, DT_H), group.believe(Window(hour, 24, 0.1)).rows)
+        if isinstance(offered, Curves):
+            power = np.array([at(offered, price) for price in np.linspace(-0.5, 3.0, 71)])
+            assert (np.diff(power, axis=0) <= 1e-9).all()
     believed = group.believe(Window(18, 24, 0.1))
     values = slopes(believed.stores, np.full(24, 0.1)) if group.about.is_valued else None
     offered = group.tender(Moment(18, 18 * 3600.0, DT_H, DT_H), believed.rows)
