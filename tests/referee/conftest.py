@@ -10,7 +10,7 @@ from scorer import Given, Recorded
 from gridagora.core.product import Horizon
 from gridagora.core.rules import Residual
 from gridagora.devices import battery, ev, hvac, water_heater
-from gridagora.grid.flow import factor
+from gridagora.grid.fixed_point import open_grid
 from gridagora.kernels.fleet import Houses, Tanks
 from gridagora.run import fleet, interval
 from gridagora.run.compare import on_network, prepare
@@ -136,7 +136,7 @@ def refereed():
                 others = np.zeros_like(scene.other_kw)
                 others[:, 0], others[:, -1] = others_kw * (hours % 24 > 8), others_kw / 4 * np.sin(hours)
                 scene = replace(scene, other_kw=others, homes=hurried(scene.homes))
-            ready[text, others_kw] = scene, prepare(scene), factor(scene.feeder)
+            ready[text, others_kw] = scene, prepare(scene), open_grid(scene.feeder)
         if (text, others_kw, name) in done:
             return done[text, others_kw, name]
         scene, study, factors = ready[text, others_kw]

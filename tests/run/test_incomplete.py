@@ -11,7 +11,7 @@ from gridagora.core.measure import Yardstick
 from gridagora.core.outcome import costs_usd, welfare_before_losses_usd, welfare_usd
 from gridagora.core.parties import Role, row_of
 from gridagora.core.registry import find
-from gridagora.grid.flow import factor
+from gridagora.grid.fixed_point import open_grid
 from gridagora.report import table
 from gridagora.run import compare as runs
 
@@ -21,7 +21,7 @@ def solved(scene, study):
     """Return a flat run with its power flow."""
     market = scene.market("flat")
     ran = runs.simulate(market, study)
-    return runs.on_network(scene, factor(scene.feeder), market, ran, runs.score("flat", ran, study))
+    return runs.on_network(scene, open_grid(scene.feeder), market, ran, runs.score("flat", ran, study))
 
 
 def failing(network, rows):

@@ -11,7 +11,7 @@ from gridagora.core import ledger as books
 from gridagora.core.errors import InputError, PartError
 from gridagora.core.outcome import costs_usd, welfare_before_losses_usd, welfare_usd
 from gridagora.core.reactive import need
-from gridagora.grid.flow import factor
+from gridagora.grid.fixed_point import open_grid
 from gridagora.markets.layered import Layered
 from gridagora.metrics.reactive_bought import reactive_bought
 from gridagora.metrics.reactive_elsewhere import reactive_elsewhere
@@ -36,7 +36,7 @@ def with_factor(scene, power_factor=AGREED, cap_per_kvarh=CAP):
 
 @pytest.fixture(scope="module")
 def factors(scene):
-    return factor(scene.feeder)
+    return open_grid(scene.feeder)
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +165,7 @@ def test_neither_batteries_nor_panels_draw_reactive_power(scene, factors, ran, b
     monkeypatch.setattr(runs, "watch", lambda *columns, **_: seen.append(columns))
     runs.network(scene, factors, bare, ran.track.kind_kw[[2, 4]].sum(0).T)
     fixed = np.repeat(scene.homes.load_kw[:, :24], 12, axis=1)
-    np.testing.assert_allclose(seen[0][4], fixed + ran.track.kind_kw[[0, 1, 3]].sum(0).T, atol=1e-9)
+    np.testing.assert_allclose(seen[0][3], fixed + ran.track.kind_kw[[0, 1, 3]].sum(0).T, atol=1e-9)
     assert [about.kind for about in kinds(ran.fleet)] == ["hvac", "water_heater", "battery", "ev", "pv"]
     assert np.abs(ran.track.kind_kw[2]).max() > 1
 

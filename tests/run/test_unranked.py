@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from gridagora.core.registry import names
-from gridagora.grid.flow import factor
+from gridagora.grid.fixed_point import open_grid
 from gridagora.run import compare as runs
 from gridagora.run.unranked import OF_TAPS, SHOWN, unranked
 
@@ -28,7 +28,7 @@ def test_a_run_without_any_power_flow_ranks_nothing(scene, study):
     """Loads a thousand times too large solve nowhere: bills of what no feeder delivers are no figures to choose by."""
     market = scene.market("flat")
     ran = runs.simulate(market, study)
-    outcome = runs.on_network(scene, factor(scene.feeder), market, ran, runs.score("flat", ran, study))
+    outcome = runs.on_network(scene, open_grid(scene.feeder), market, ran, runs.score("flat", ran, study))
     lost = outcome._replace(network=outcome.network._replace(failed=len(outcome.start_s)))
     found = unranked(scene.feeder, {"flat": lost})
     assert set(found) == set(names("metric"))

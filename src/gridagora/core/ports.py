@@ -18,6 +18,8 @@ from gridagora.core.device import (
     Window,
 )
 from gridagora.core.exchange import Tenders
+from gridagora.core.feeder import Feeder
+from gridagora.core.flow import Flow
 from gridagora.core.rules import Bidder, Rulebook
 from gridagora.core.session import Baseline, Behind, Clearing, Opening, Planning, Session
 from gridagora.core.tables import Col, Index
@@ -125,6 +127,21 @@ class Strategy(Protocol):
 
     def dispatch(self, behind: Behind, clearing: Clearing) -> Col | None:
         """Return the power of each row, shape (r,) [kW], or None where every device follows its own switch."""
+
+
+class Grid(Protocol):
+    """A network that answers with its exact state; it knows meters, neither homes nor prices."""
+
+    @property
+    def feeder(self) -> Feeder:
+        """Nodes, meters and what hangs where."""
+
+    def flow(self, p_kw: Col, q_kvar: Col) -> Flow:
+        """Return the flow of what every meter draws, shape (j,) of one interval or (t, j) of a batch [kW], [kvar].
+
+        An interval has the same flow alone and in a batch, within the tolerance of the solver.
+        One without solution holds nan and is told in `converged`.
+        """
 
 
 class Source(Protocol):

@@ -51,8 +51,9 @@ class Rulebook(NamedTuple):
     """The declaration of one design.
 
     Every design plans before it clears; `commits` are the horizons whose positions bind before delivery, `commodities` what it
-    clears. `sees_limit` says whether the substation limit changes what the design does; `is_tariff` whether its prices are set
-    before the run to earn what the baseline costs, and so cannot ask panels to stop in an hour.
+    clears. `sees_limit` says whether the substation limit changes what the design does; `sees_flow` whether it is told
+    the power flow of the interval before; `is_tariff` whether its prices are set before the run to
+    earn what the baseline costs, and so cannot ask panels to stop in an hour.
     """
 
     strategies: tuple[str, ...]  # those of homes that it can run with
@@ -63,6 +64,7 @@ class Rulebook(NamedTuple):
     commits: tuple[Horizon, ...] = ()
     commodities: tuple[Commodity, ...] = (Commodity.P,)
     sees_limit: bool = False
+    sees_flow: bool = False
     is_tariff: bool = False
     residual: Residual = Residual.OPERATOR
 

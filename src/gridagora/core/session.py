@@ -7,6 +7,7 @@ import numpy as np
 
 from gridagora.core.errors import PartError
 from gridagora.core.exchange import Plans, Proposals, Quotes, Tenders, Transactions, count_bytes, count_messages
+from gridagora.core.flow import Flow
 from gridagora.core.limits import Limits, limit_substation
 from gridagora.core.place import Level, Places, places
 from gridagora.core.product import Product
@@ -83,6 +84,7 @@ class Opening(NamedTuple):
     binds: bool = False  # whether the gate of the day ahead closes with this opening
     is_prosumer: Flag | None = None  # (n,) homes with PV, a battery or a car, where parties are homes
     limits: Limits | None = None  # None: nothing is limited
+    flow: Flow | None = None  # of the interval before, in real time, for a design that sees it; None before there is one
 
 
 class Behind(NamedTuple):

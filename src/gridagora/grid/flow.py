@@ -1,7 +1,6 @@
 """Exact three-phase power flow of a feeder over time, with the power mismatch that proves it (theory 7.1, 7.2)."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +9,8 @@ from scipy.sparse.linalg import splu
 
 from gridagora.core.errors import PartError
 from gridagora.core.feeder import Feeder, Phasors, row_share
-from gridagora.core.tables import Col, Flag, Index
+from gridagora.core.flow import Flow
+from gridagora.core.tables import Col, Index
 from gridagora.kernels.flow import BLOCK, Loads, Rows, Settled, Still, Triangles, run_blocks
 
 ROUNDS_MAX = 200
@@ -26,20 +26,6 @@ class Factors(NamedTuple):
     source_node: Index
     source_i_at_rest: Phasors  # that the unloaded network draws
     source_y: Phasors  # dense, over the source's nodes
-
-
-@dataclass(frozen=True)
-class Flow:
-    """Voltages and power of t time steps on m nodes; a step that did not converge holds nan."""
-
-    v_pu: Col  # (t, m) magnitude
-    substation_p_kw: Col  # (t,) into the feeder
-    substation_q_kvar: Col  # (t,)
-    losses_kw: Col  # (t,)
-    converged: Flag  # (t,)
-    rounds: Index  # (t,) 0 where not converged
-    mismatch_kva: Col  # (t,) largest |S - V conj(Y V)| of any node
-    v: Phasors  # (t, m) [V]
 
 
 def factor(feeder: Feeder) -> Factors:

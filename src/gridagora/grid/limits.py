@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.core.feeder import Feeder, live_nodes
+from gridagora.core.flow import Flow
 from gridagora.core.tables import Col, Flag, Index
-from gridagora.grid.flow import Flow
 
 # ANSI C84.1 service voltage, 114 to 126 V and 110 to 127 V on 120 V
 RANGE_A_PU = (0.95, 1.05)

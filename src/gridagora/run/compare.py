@@ -11,9 +11,10 @@ from gridagora.core.errors import FAULTS, InputError, PartError, Problem, told
 from gridagora.core.ledger import join
 from gridagora.core.load_shape import peak_kw
 from gridagora.core.outcome import Network, Outcome, settlement_period, welfare_before_losses_usd
+from gridagora.core.ports import Grid
 from gridagora.core.product import Commodity
 from gridagora.core.tables import Col
-from gridagora.grid.flow import Factors, factor
+from gridagora.grid.fixed_point import open_grid
 from gridagora.run import fleet as homes_at
 from gridagora.run import folder as folders
 from gridagora.run import reactive
@@ -22,7 +23,7 @@ from gridagora.run.bound import Bound, Worth, bound
 from gridagora.run.bound_played import played
 from gridagora.run.desk import Ran, Study, baseline
 from gridagora.run.links import Links
-from gridagora.run.network import watch
+from gridagora.run.network import Wiring, watch
 from gridagora.run.outlook import Wholesale
 from gridagora.run.score import score
 from gridagora.run.settle import wire_losses
@@ -72,13 +73,14 @@ def compare(
     names = _designs(scene, architectures)
     draft = None if out is None else folders.begin(out)
     markets = {name: scene.market(name) for name in dict.fromkeys(["flat", *names])}
-    study, factors = prepare(scene, tell), factor(scene.feeder)
+    study = prepare(scene, tell)
+    grid = study.wiring.grid
     outcomes: dict[str, Outcome] = {}
     faults: dict[str, str] = {}
     for name, market in markets.items():
         try:
             ran = simulate(market, study, lambda done, total, stage=name: tell(stage, done, total))
-            outcomes[name] = on_network(scene, factors, market, ran, score(name, ran, study))
+            outcomes[name] = on_network(scene, grid, market, ran, score(name, ran, study))
         except FAULTS as fault:
             faults[name] = plugins.blamed(told(fault), name, market.strategy, scene.scenario.outside)
             continue
@@ -94,7 +96,7 @@ def compare(
     tell("bound", 1, 1)
     _refuse_above(outcomes, top)
     elapsed = perf_counter() - began
-    unlimited, unlimited_bound_usd = without_limit(scene, study, factors, markets, outcomes, faults, tell)
+    unlimited, unlimited_bound_usd = without_limit(scene, study, grid, markets, outcomes, faults, tell)
     found = results.gather(
         scene,
         study,
@@ -166,6 +168,7 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Study:
         site=where.site,
         limits=where.limits,
         place_other_kw=where.other_kw,
+        wiring=Wiring(open_grid(scene.feeder), scene.home_meter, scene.other_kw),
         links=Links(keys.links.loss_share, keys.links.duplicate_share, keys.links.delay_intervals, keys.scenario.seed),
     )
 
@@ -173,7 +176,7 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Study:
 def without_limit(
     scene: Scene,
     study: Study,
-    factors: Factors,
+    grid: Grid,
     markets: dict[str, Any],
     outcomes: dict[str, Outcome],
     faults: dict[str, str],
@@ -196,7 +199,7 @@ def without_limit(
                 ran = simulate(market, free, lambda done, total, at=stage: tell(at, done, total))
                 alone = score(name, ran, free)
                 if scene.scenario.reactive.power_factor is not None:  # part of welfare then, and known from the network alone
-                    alone = on_network(scene, factors, market, ran, alone)
+                    alone = on_network(scene, grid, market, ran, alone)
             except FAULTS as fault:
                 faults[stage] = told(fault)
                 continue
@@ -220,12 +223,12 @@ def limit_kw(scene: Scene, flat: Outcome) -> float:
     return float(keys.limit_share_of_flat_peak * peak_kw(flat))
 
 
-def on_network(scene: Scene, factors: Factors, market: Any, ran: Ran, outcome: Outcome) -> Outcome:
+def on_network(scene: Scene, grid: Grid, market: Any, ran: Ran, outcome: Outcome) -> Outcome:
     """Return the outcome with its exact power flow, its losses booked and, where a power factor is agreed, its reactive energy.
 
     A market with `reactive` set buys it from homes, and the flow is that with what they give; any other buys it elsewhere.
     """
-    seen = _with_reactive(scene, factors, market, ran, outcome)
+    seen = _with_reactive(scene, grid, market, ran, outcome)
     net = seen.network
     if net is None:
         return seen
@@ -243,10 +246,10 @@ def on_network(scene: Scene, factors: Factors, market: Any, ran: Ran, outcome: O
     return seen._replace(ledger=ledger, warnings=(*seen.warnings, text))
 
 
-def _with_reactive(scene: Scene, factors: Factors, market: Any, ran: Ran, outcome: Outcome) -> Outcome:
+def _with_reactive(scene: Scene, grid: Grid, market: Any, ran: Ran, outcome: Outcome) -> Outcome:
     """Return the outcome with its power flow and the reactive energy that the scenario asks for."""
     inverter_kw = reactive.inverter_kw(ran.fleet, ran.track.kind_kw)
-    alone = network(scene, factors, outcome, inverter_kw)
+    alone = network(scene, grid, outcome, inverter_kw)
     keys = scene.scenario.reactive
     if keys.power_factor is None:
         return outcome._replace(network=alone)
@@ -263,19 +266,16 @@ def _with_reactive(scene: Scene, factors: Factors, market: Any, ran: Ran, outcom
         scene.start_s,
         outcome.dt_h,
     )
-    seen = network(scene, factors, outcome, inverter_kw, given) if clears else alone
+    seen = network(scene, grid, outcome, inverter_kw, given) if clears else alone
     return reactive.joined(outcome._replace(network=seen), given)
 
 
-def network(
-    scene: Scene, factors: Factors, outcome: Outcome, inverter_kw: Col, given: reactive.Provided | None = None
-) -> Network:
+def network(scene: Scene, grid: Grid, outcome: Outcome, inverter_kw: Col, given: reactive.Provided | None = None) -> Network:
     """Return the exact power flow of a run; inverters (n, t) draw no reactive power but what they are told to."""
     t = len(outcome.start_s)
     other = np.repeat(scene.other_kw, round(1 / outcome.dt_h), axis=0)[:t]
     return watch(
-        scene.feeder,
-        factors,
+        grid,
         scene.home_meter,
         outcome.home_kw if given is None else outcome.home_kw + given.loss_kw,
         (outcome.home_kw - inverter_kw).clip(min=0),

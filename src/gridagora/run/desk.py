@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gridagora.core.device import REFERENCE_PER_KWH, Window
+from gridagora.core.flow import Flow
 from gridagora.core.limits import Limits
 from gridagora.core.outcome import Trades
 from gridagora.core.parties import Parties, run_parties
@@ -19,6 +20,7 @@ from gridagora.core.tables import Col, Flag, Homes
 from gridagora.run import fleet as homes_at
 from gridagora.run import starts
 from gridagora.run.links import PERFECT, Inbox, Links
+from gridagora.run.network import Wiring
 from gridagora.run.outlook import Wholesale, real_time_per_kwh
 from gridagora.run.settle import Position, cost_usd_per_h
 
@@ -45,6 +47,7 @@ class Study(NamedTuple):
     site: Site | None = None  # where homes stand; None: all at one root
     limits: Limits | None = None  # of zones and transformers, over n homes and H hours; None: nothing is limited there
     place_other_kw: Col | None = None  # (m, H) load of other customers below each place, 0 at the root
+    wiring: Wiring | None = None  # the grid behind the meters; None: no flow is known before the end
     links: Links = PERFECT
     rest_min: int = homes_at.REST_MIN  # minutes an on/off unit rests after it was switched
     start_spread_min: float = 0.0  # homes that follow a posted price wait up to so long before a device starts
@@ -104,6 +107,7 @@ class Desk:
     inbox: Inbox = field(default_factory=Inbox)
     positions: dict[Horizon, Position] = field(default_factory=dict)
     trades: list[Trades] = field(default_factory=list)  # home to home, one table an interval
+    flow: Flow | None = None  # of the interval before, where the design sees it
     unconverged: int = 0  # sessions that spent their rounds
     games: list[Game] = field(default_factory=list)  # of prosumers who are the retailer
     interval: int = 0  # the next one

@@ -6,7 +6,9 @@ import numpy as np
 
 from gridagora.core.agents import refuse
 from gridagora.core.device import Moment, total_by_home
+from gridagora.core.errors import PartError
 from gridagora.core.exchange import Quotes, Status, Tenders, Transactions
+from gridagora.core.flow import Flow
 from gridagora.core.rules import Bidder, Pricing
 from gridagora.core.session import Behind, Clearing, GateOpen, Opening, drive
 from gridagora.core.tables import Col
@@ -17,8 +19,10 @@ from gridagora.run import fleet as homes_at
 from gridagora.run.desk import OWN_PRICE, Desk
 from gridagora.run.links import deliver
 from gridagora.run.links import heard as hears_award
+from gridagora.run.network import flow_of_interval
 from gridagora.run.opening import interval_product, open_clear
 from gridagora.run.orders import NO_ORDERS, Orders, command, place, replace_curves
+from gridagora.run.reactive import inverter_kw
 from gridagora.run.settle import record_trades
 from gridagora.run.unsound import generator, refuse_unsound
 
@@ -62,10 +66,20 @@ def run_interval(desk: Desk, asked: Orders = NO_ORDERS) -> Stepped:
     got = homes_at.step_groups(fleet, orders, moment.hour, moment.now_s, load_kw, way, outside, curtails=curtails)
     desk.metered_kw = homes_at.meter_kw(load_kw, got)
     record(desk, i, got)
+    if desk.rules.sees_flow:
+        desk.flow = _flow(desk, i, moment.hour)
     if power is not None and desk.bidder is Bidder.DEVICE:
         desk.track.award_kw[i] = load_kw + total_by_home(power, owner, len(load_kw))
     desk.interval += 1
     return Stepped(clearing, got)
+
+
+def _flow(desk: Desk, i: int, hour: int) -> Flow:
+    """Return the power flow of an interval that was just delivered."""
+    if desk.study.wiring is None:
+        raise PartError("the design sees the power flow, but the study has no grid: give it one as `prepare` does")
+    inverters_kw = inverter_kw(desk.fleet, desk.track.kind_kw[:, i : i + 1])[:, 0]
+    return flow_of_interval(desk.study.wiring, desk.metered_kw, (desk.metered_kw - inverters_kw).clip(min=0), hour)
 
 
 def _clear(desk: Desk, i: int, inner: Behind) -> Clearing:

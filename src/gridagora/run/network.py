@@ -1,25 +1,51 @@
 """The exact power flow of a run: every interval, every meter, and what homes saw of it."""
 
+from typing import NamedTuple
+
 import numpy as np
 
-from gridagora.core.feeder import Feeder, live_nodes
+from gridagora.core.feeder import live_nodes
+from gridagora.core.flow import Flow
 from gridagora.core.outcome import Network
+from gridagora.core.ports import Grid
 from gridagora.core.tables import Col, Index
-from gridagora.grid.flow import Factors, solve
 from gridagora.grid.limits import bus_voltages
 
 POWER_FACTOR = 0.95  # of appliances and motors; PV and batteries run at unity where no market asks them for more
 TAN_PHI = float(np.tan(np.arccos(POWER_FACTOR)))
 
 
+class Wiring(NamedTuple):
+    """The grid of a run: its flow, the meter of every home (n,), and what other meters draw by hour, (H, j) [kW]."""
+
+    grid: Grid
+    home_meter: Index
+    other_kw: Col
+
+
+def flow_of_interval(wiring: Wiring, home_kw: Col, reactive_kw: Col, hour: int) -> Flow:
+    """Return the flow of one interval: net power of every home and the part of it at `POWER_FACTOR`, shape (n,) each [kW]."""
+    drawn = meter_powers(wiring.home_meter, home_kw[:, None], reactive_kw[:, None], wiring.other_kw[hour : hour + 1])
+    return wiring.grid.flow(drawn[0][0], drawn[1][0])
+
+
+def meter_powers(
+    home_meter: Index, home_kw: Col, reactive_kw: Col, other_kw: Col, given_kvar: Col | None = None
+) -> tuple[Col, Col]:
+    """Return what every meter draws, active and reactive, shape (t, j) each [kW], [kvar]; arguments as in `watch`."""
+    place = np.zeros((len(home_meter), other_kw.shape[1]))
+    place[np.arange(len(home_meter)), home_meter] = 1.0
+    p_kw = home_kw.T @ place + other_kw
+    q_kvar = TAN_PHI * (reactive_kw.T @ place + other_kw.clip(min=0))
+    return p_kw, q_kvar if given_kvar is None else q_kvar + given_kvar.T @ place
+
+
 def watch(
-    feeder: Feeder,
-    factors: Factors,
+    grid: Grid,
     home_meter: Index,
     home_kw: Col,
     reactive_kw: Col,
     other_kw: Col,
-    threads: int = 2,
     given_kvar: Col | None = None,
 ) -> Network:
     """Solve the network of a run.
@@ -33,14 +59,8 @@ def watch(
     given_kvar
         Reactive power that inverters of homes are told to draw, below zero to give, shape (n, t) [kvar]; left out: none.
     """
-    j = len(feeder.meter_name)
-    place = np.zeros((len(home_meter), j))
-    place[np.arange(len(home_meter)), home_meter] = 1.0
-    p_kw = home_kw.T @ place + other_kw
-    q_kvar = TAN_PHI * (reactive_kw.T @ place + other_kw.clip(min=0))
-    if given_kvar is not None:
-        q_kvar = q_kvar + given_kvar.T @ place
-    flow = solve(feeder, p_kw, q_kvar, factors=factors, threads=threads)
+    feeder = grid.feeder
+    flow = grid.flow(*meter_powers(home_meter, home_kw, reactive_kw, other_kw, given_kvar))
     live = live_nodes(feeder)
     first = {}
     for row, meter in enumerate(feeder.load_meter):

@@ -57,6 +57,7 @@ def open_clear(desk: Desk, product: Product, devices: int) -> Opening:
         study.site if homes else None,
         is_prosumer=desk.is_prosumer if homes else None,
         limits=open_limits(desk, offered, n, hour),
+        flow=desk.flow,
     )
 
 

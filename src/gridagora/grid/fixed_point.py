@@ -1,0 +1,53 @@
+"""The feeder as a `Grid`: the exact flow at constant power, by a fixed point on one factored matrix."""
+
+from dataclasses import dataclass
+
+from gridagora.core.errors import PartError
+from gridagora.core.feeder import Feeder
+from gridagora.core.flow import Flow
+from gridagora.core.tables import Col
+from gridagora.grid.flow import Factors, factor, solve
+
+
+@dataclass(frozen=True, eq=False)
+class FixedPoint:
+    """A feeder with its factors; taps and capacitors stand as its source left them."""
+
+    feeder: Feeder
+    factors: Factors
+    threads: int = 2  # the result does not depend on it
+
+    def flow(self, p_kw: Col, q_kvar: Col) -> Flow:
+        """Return the flow of one interval or a batch.
+
+        Parameters
+        ----------
+        p_kw, q_kvar
+            Withdrawal of each of j meters, shape (j,) of one interval or (t, j) of a batch [kW], [kvar].
+
+        Returns
+        -------
+        Flow
+            Of t steps; one interval is a batch of one.
+
+        Raises
+        ------
+        PartError
+            Two shapes, another number of meters than the feeder has, or a power that is no number.
+        """
+        if p_kw.ndim not in {1, 2}:
+            raise PartError(f"p_kw has shape {p_kw.shape}, expected (meters,) of one interval or (steps, meters) of a batch")
+        if p_kw.ndim == 1 and q_kvar.ndim == 1:
+            p_kw, q_kvar = p_kw[None], q_kvar[None]
+        return solve(self.feeder, p_kw, q_kvar, factors=self.factors, threads=self.threads if len(p_kw) > 1 else 1)
+
+
+def open_grid(feeder: Feeder, threads: int = 2) -> FixedPoint:
+    """Return the grid of a feeder, its matrix factored once.
+
+    Raises
+    ------
+    PartError
+        The matrix is singular: a part of the network has no path to the source or to earth.
+    """
+    return FixedPoint(feeder, factor(feeder), threads)
