@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from gridagora.core import exchange
 from gridagora.core.errors import PartError
-from gridagora.core.exchange import Deliveries, Positions, Quotes, Status, Table, Tenders, Transactions
+from gridagora.core.exchange import Deliveries, Plans, Positions, Proposals, Quotes, Status, Table, Tenders, Transactions
 from gridagora.core.product import Commodity, Horizon, Product, following
 
 PRODUCT = Product(Commodity.P, 1721019600, 300, Horizon.REAL_TIME, place=2)
-KINDS = [Quotes, Tenders, Transactions, Positions, Deliveries]
+KINDS = [Quotes, Tenders, Plans, Proposals, Transactions, Positions, Deliveries]
 
 
 def drawn(kind: type, n: int, h: int = 3, seed: int = 0) -> Table:
@@ -21,12 +21,16 @@ def drawn(kind: type, n: int, h: int = 3, seed: int = 0) -> Table:
     if kind is Tenders:
         length = rng.integers(1, 5, n)
         offset = np.concatenate([[0], np.cumsum(length)])
-        return Tenders(PRODUCT, party, offset, rng.normal(size=offset[-1]), rng.normal(size=offset[-1]))
+        rising = [np.sort(rng.normal(size=count)) for count in length]
+        points = np.concatenate([np.zeros(0), *rising])
+        return Tenders(PRODUCT, party, offset, points, -points)
     columns = [rng.normal(size=(n, h)) for _ in range(3)]
     if kind is Quotes:
         return Quotes(PRODUCT, party, *columns)
     if kind is Transactions:
         return Transactions(PRODUCT, party, party[::-1].copy(), columns[0], columns[1], np.full(n, Status.FILLED, dtype=np.int64))
+    if kind is Proposals:
+        return Proposals(PRODUCT, party, columns[0], columns[1][:, 0], columns[2][:, 0])
     return kind(PRODUCT, party, columns[0])
 
 
@@ -117,3 +121,65 @@ def test_a_tender_needs_one_curve_a_party() -> None:
     with pytest.raises(PartError, match="got 4 curves"):
         exchange.tender(PRODUCT, np.arange(3), drawn(Tenders, 4))
     assert same(exchange.tender(PRODUCT, np.arange(10, 14), drawn(Tenders, 4)), drawn(Tenders, 4))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(n=st.integers(1, 6), h=st.integers(1, 5), seed=st.integers(0, 99))
+@settings(max_examples=20, deadline=None)
+def test_what_is_sent_is_what_is_read(kind: type, n: int, h: int, seed: int) -> None:
+    table = drawn(kind, n, h, seed)
+    sent = exchange.encode(table)
+    got = exchange.decode(kind, sent)
+    assert type(got) is kind
+    assert same(got, table)
+    assert all(getattr(got, name).dtype == getattr(table, name).dtype for name in table._fields[1:])
+    assert exchange.encode(got) == sent
+    assert sum(map(len, sent)) == exchange.count_bytes(got)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(noise=st.binary(max_size=200), flips=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 255)), max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_noise_is_refused_or_is_a_message(kind: type, noise: bytes, flips: list[tuple[int, int]]) -> None:
+    bent = bytearray(exchange.encode(drawn(kind, 1))[0])
+    for at, value in flips:
+        bent[at] = value
+    for message in (noise, bytes(bent), exchange.encode(drawn(kind, 1))[0][: exchange.HEADER.size] + noise):
+        try:
+            got = exchange.decode(kind, [message])
+        except PartError:
+            continue
+        assert exchange.encode(got) == [message]
+
+
+@pytest.mark.parametrize(
+    ("bend", "says"),
+    [
+        (lambda m: m[:5], r"message 0 of Plans has 5 bytes, expected a head of 18 at least"),
+        (lambda m: m[:-1], r"message 0 of Plans has 49 bytes, expected 26 and a whole number of 8"),
+        (lambda m: m[:26], r"message 0 of Plans has 26 bytes"),
+        (lambda m: b"\x07" + m[1:], r"got commodity 7, expected one of 0 \(P\)"),
+        (lambda m: m[:1] + b"\x09" + m[2:], r"got horizon 9, expected one of 0 \(LONG_TERM\)"),
+        (lambda m: m[:10] + bytes(4) + m[14:], r"got a duration of 0 s at place 2"),
+        (lambda m: m[:-8] + np.float64(np.nan).tobytes(), r"message 0 of Plans holds nan, expected finite numbers"),
+        (lambda m: m[:-8] + np.float64(np.inf).tobytes(), r"holds inf"),
+    ],
+)
+def test_what_is_malformed_is_refused_with_a_sentence(bend, says: str) -> None:
+    with pytest.raises(PartError, match=says):
+        exchange.decode(Plans, [bend(exchange.encode(drawn(Plans, 1))[0])])
+
+
+def test_messages_of_one_table_are_alike() -> None:
+    first = exchange.encode(drawn(Plans, 1))
+    with pytest.raises(PartError, match="message 1 of Plans is of Product"):
+        exchange.decode(Plans, first + exchange.encode(drawn(Plans, 1)._replace(product=following(PRODUCT))))
+    with pytest.raises(PartError, match="message 1 of Plans has another number of products than the first"):
+        exchange.decode(Plans, first + exchange.encode(drawn(Plans, 1, h=4)))
+    with pytest.raises(PartError, match="no message of Plans"):
+        exchange.decode(Plans, [])
+    turned = drawn(Tenders, 1)._replace(offset=np.array([0, 2]), p_kw=np.array([1.0, 0.0]), price_per_kwh=np.array([0.2, 0.1]))
+    with pytest.raises(PartError, match="points out of order"):
+        exchange.decode(Tenders, exchange.encode(turned))
+    with pytest.raises(PartError, match="got status 7, expected one of 0, 1, 2, 3, 4"):
+        exchange.decode(Transactions, exchange.encode(drawn(Transactions, 1)._replace(status=np.array([7]))))

@@ -10,14 +10,15 @@ OASIS, Energy Interoperation Common Transactive Services (CTS) 1.0: the words qu
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from gridagora.core.errors import PartError
-from gridagora.core.product import Product
+from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.tables import Col, Index
 from gridagora.kernels.curve import Curves
 
@@ -108,6 +109,20 @@ class Deliveries(NamedTuple):
 
 Table = Quotes | Tenders | Plans | Proposals | Transactions | Positions | Deliveries
 AnyTable = TypeVar("AnyTable", Quotes, Tenders, Plans, Proposals, Transactions, Positions, Deliveries)
+
+
+WHOLE, ONE, WIDE = "iow"  # a whole number, one number, a number for each product or point
+LAYOUT: Mapping[type[NamedTuple], str] = MappingProxyType(
+    {
+        Quotes: "iwww",
+        Tenders: "iww",
+        Plans: "iw",
+        Proposals: "iwoo",
+        Transactions: "iiwwi",
+        Positions: "iw",
+        Deliveries: "iw",
+    }
+)
 
 
 def quote(product: Product, party: Index, buy_per_kwh: Col, sell_per_kwh: Col | None = None, share: float | Col = 1.0) -> Quotes:
@@ -204,6 +219,87 @@ def encode(table: Table) -> list[bytes]:
     if isinstance(table, Tenders):
         columns = [table.party, *(np.split(column, table.offset[1:-1]) for column in (table.p_kw, table.price_per_kwh))]
     return [b"".join([head, *(np.asarray(column[i]).tobytes() for column in columns)]) for i in range(len(table.party))]
+
+
+def decode(kind: type[AnyTable], messages: Sequence[bytes]) -> AnyTable:
+    """Return the table of n rows that `encode` sent as n messages, all of one product; nothing in a message is ever run.
+
+    `kind` is the table that is expected: a message holds numbers alone, and its length says how many products or points it has.
+
+    Raises
+    ------
+    PartError
+        What is no such message: which one, what it holds and what was expected.
+    """
+    layout = LAYOUT[kind]
+    heads: list[Product] = []
+    rows: list[list[Any]] = []
+    for i, message in enumerate(messages):
+        where = f"message {i} of {kind.__name__}"
+        heads.append(decode_product(message, where))
+        rows.append(_decode_row(layout, message, where))
+        if heads[i] != heads[0]:
+            raise PartError(f"{where} is of {heads[i]}, expected the product of the first, {heads[0]}")
+        if kind is Tenders:
+            _refuse_unordered(rows[i][1], rows[i][2], where)
+        elif any(len(one) != len(first) for one, first in zip(rows[i], rows[0], strict=True)):
+            raise PartError(f"{where} has another number of products than the first")
+        if kind is Transactions and int(rows[i][-1][0]) not in tuple(Status):
+            raise PartError(f"{where}: got status {rows[i][-1][0]}, expected one of {', '.join(map(str, map(int, Status)))}")
+    if not rows:
+        raise PartError(f"no message of {kind.__name__}: its product is not known without one")
+    columns: list[Any] = [
+        np.stack(column) if code == WIDE and kind is not Tenders else np.concatenate(column)
+        for code, column in zip(layout, zip(*rows, strict=True), strict=True)
+    ]
+    if kind is Tenders:
+        columns.insert(1, np.cumsum([0, *(len(row[1]) for row in rows)]))
+    return kind(heads[0], *columns)
+
+
+def decode_product(message: bytes, where: str) -> Product:
+    """Return the product in the head of a message.
+
+    Raises
+    ------
+    PartError
+        A message without a head, or a head that names no commodity, horizon, duration or place.
+    """
+    if len(message) < HEADER.size:
+        raise PartError(f"{where} has {len(message)} bytes, expected a head of {HEADER.size} at least")
+    commodity, horizon, start_s, duration_s, place = HEADER.unpack_from(message)
+    for name, code, valid in (("commodity", commodity, Commodity), ("horizon", horizon, Horizon)):
+        if code not in tuple(valid):
+            expected = ", ".join(f"{one.value} ({one.name})" for one in valid)
+            raise PartError(f"{where}: got {name} {code}, expected one of {expected}")
+    if duration_s <= 0 or place < 0:
+        raise PartError(f"{where}: got a duration of {duration_s} s at place {place}, expected above 0 s at place 0 or above")
+    return Product(Commodity(commodity), start_s, duration_s, Horizon(horizon), place)
+
+
+def _decode_row(layout: str, message: bytes, where: str) -> list[Any]:
+    """Return the columns of a row, (1,) or (h,) each, h from the length of the message."""
+    count, rest = divmod(len(message) - HEADER.size, NUMBER_BYTES)
+    wide = layout.count(WIDE)
+    each, over = divmod(count - len(layout) + wide, wide)
+    if rest or over or each < 1:
+        fixed = HEADER.size + NUMBER_BYTES * (len(layout) - wide)
+        raise PartError(f"{where} has {len(message)} bytes, expected {fixed} and a whole number of {NUMBER_BYTES * wide}")
+    columns, at = [], HEADER.size
+    for code in layout:
+        length = each if code == WIDE else 1
+        sent, own = ("<i8", np.int64) if code == WHOLE else ("<f8", np.float64)
+        column = np.frombuffer(message, sent, length, at).astype(own)
+        if not np.isfinite(column).all():
+            raise PartError(f"{where} holds {column[~np.isfinite(column)][0]}, expected finite numbers")
+        columns.append(column)
+        at += NUMBER_BYTES * length
+    return columns
+
+
+def _refuse_unordered(p_kw: Col, price_per_kwh: Col, where: str) -> None:
+    if (np.diff(p_kw) < 0).any() or (np.diff(price_per_kwh) > 0).any():
+        raise PartError(f"{where} holds points out of order, expected rising powers at falling prices")
 
 
 def count_messages(table: Table) -> int:

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridagora.core.errors import PartError
-from gridagora.core.exchange import HEADER, NUMBER_BYTES
+from gridagora.core.exchange import HEADER, NUMBER_BYTES, decode_product
 from gridagora.core.product import Product
 from gridagora.core.tables import Col, Index
-from gridagora.kernels.value import Stores
+from gridagora.kernels.value import Stores, stores
 
 SHAPE = struct.Struct("<qiiq")  # party, steps, points of the end value, bits of the columns that vary over time
 TIMED = tuple(name for name in Stores._fields if name not in {"x0", "dt_h", "end_x", "end_mu"})
@@ -86,6 +86,49 @@ def encode(table: Spec) -> list[bytes]:
         one = (stores.x0[[row]], stores.dt_h, *sent, stores.end_x[row], stores.end_mu[row], table.q_max_kvar[[row]])
         messages.append(b"".join([head, SHAPE.pack(table.party[row], *shape, mask), *(column.tobytes() for column in one)]))
     return messages
+
+
+def decode(messages: Sequence[bytes]) -> Spec:
+    """Return the specification that `encode` sent, one message a row; nothing in a message is ever run.
+
+    Raises
+    ------
+    PartError
+        What is no such message: which one, what it holds and what was expected.
+    """
+    if not messages:
+        raise PartError("no message of Spec: its product is not known without one")
+    tables = [_decode_row(message, f"message {i} of Spec") for i, message in enumerate(messages)]
+    first = tables[0]
+    for i, table in enumerate(tables):
+        if table.product != first.product or table.stores.dt_h.tobytes() != first.stores.dt_h.tobytes():
+            raise PartError(f"message {i} of Spec is of another product or other steps than the first")
+        if table.stores.end_x.shape != first.stores.end_x.shape:
+            raise PartError(f"message {i} of Spec has another number of points of the end value than the first")
+    return join(tables)
+
+
+def _decode_row(message: bytes, where: str) -> Spec:
+    product = decode_product(message, where)
+    if len(message) < HEADER.size + SHAPE.size:
+        raise PartError(f"{where} has {len(message)} bytes, expected {HEADER.size + SHAPE.size} at least")
+    party, steps, points, mask = SHAPE.unpack_from(message, HEADER.size)
+    if steps < 1 or points < 1 or not 0 <= mask < 1 << len(TIMED):
+        raise PartError(f"{where}: got {steps} steps, {points} points, columns {mask}; expected 1 or more, 1 or more, known ones")
+    lengths = [steps if mask >> bit & 1 else 1 for bit in range(len(TIMED))]
+    expected = HEADER.size + SHAPE.size + NUMBER_BYTES * (2 + steps + sum(lengths) + 2 * points)
+    if len(message) != expected:
+        raise PartError(f"{where} has {len(message)} bytes, expected {expected}")
+    numbers = np.frombuffer(message, "<f8", offset=HEADER.size + SHAPE.size).astype(np.float64)
+    x0, dt_h, *timed, end_x, end_mu, reactive = np.split(numbers, np.cumsum([1, steps, *lengths, points, points]))
+    fields = {name: column[None] for name, column in zip(TIMED, timed, strict=True)}
+    try:
+        rows = stores(x0, dt_h, end_x=end_x[None], end_mu=end_mu[None], **fields)
+    except ValueError as error:
+        raise PartError(f"{where}: {error}") from None
+    if not np.isfinite(reactive).all():
+        raise PartError(f"{where} holds a reactive capability of {reactive[0]}, expected a finite number")
+    return spec(product, np.array([party]), rows, reactive)
 
 
 def count_messages(table: Spec) -> int:
