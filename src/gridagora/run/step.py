@@ -21,7 +21,6 @@ from gridagora.core.outcome import Outcome
 from gridagora.core.rules import Pricing
 from gridagora.core.session import Clearing, Traffic, drive
 from gridagora.core.tables import Col
-from gridagora.grid.flow import factor
 from gridagora.run.compare import on_network, prepare
 from gridagora.run.desk import DAY_H, HOUR_S, Desk, Study, opened
 from gridagora.run.interval import now
@@ -213,7 +212,7 @@ class Run:
                 advance(self.desk)
             ran = closed(self.desk, self._wall_s + perf_counter() - began)
             outcome = score(self.design, ran, self.study)
-            self._outcome = on_network(self.scene, factor(self.scene.feeder), self.market, ran, outcome)
+            self._outcome = on_network(self.scene, self.study.wiring.grid, self.market, ran, outcome)
         return self._outcome
 
     def _refuse_over(self, verb: str) -> None:
