@@ -33,11 +33,17 @@ def meter_powers(
     home_meter: Index, home_kw: Col, reactive_kw: Col, other_kw: Col, given_kvar: Col | None = None
 ) -> tuple[Col, Col]:
     """Return what every meter draws, active and reactive, shape (t, j) each [kW], [kvar]; arguments as in `watch`."""
-    place = np.zeros((len(home_meter), other_kw.shape[1]))
-    place[np.arange(len(home_meter)), home_meter] = 1.0
-    p_kw = home_kw.T @ place + other_kw
-    q_kvar = TAN_PHI * (reactive_kw.T @ place + other_kw.clip(min=0))
-    return p_kw, q_kvar if given_kvar is None else q_kvar + given_kvar.T @ place
+    j = other_kw.shape[1]
+    p_kw = _by_meter(home_kw, home_meter, j) + other_kw
+    q_kvar = TAN_PHI * (_by_meter(reactive_kw, home_meter, j) + other_kw.clip(min=0))
+    return p_kw, q_kvar if given_kvar is None else q_kvar + _by_meter(given_kvar, home_meter, j)
+
+
+def _by_meter(home: Col, home_meter: Index, meters: int) -> Col:
+    """Return the sum of homes (n, t) behind each of the meters, shape (t, j); a matrix of homes by meters would be large."""
+    total = np.zeros((meters, home.shape[1]))
+    np.add.at(total, home_meter, home)
+    return np.ascontiguousarray(total.T)
 
 
 def watch(
