@@ -44,7 +44,11 @@ def test_the_commands_run_in_order_and_the_parts_are_used(folder):
     done = [call(line, folder) for line in first.splitlines()]
     assert [each.returncode for each in done] == [0, 0, 0], [each.stderr for each in done]
     listed = " ".join(done[0].stdout.split())
-    for word in ("The import price with a fixed margin.", "energy in the evening [kWh]", "midnight of the local clock."):
+    for word in (
+        "The import price with a fixed margin.",
+        "What homes take from 17 to 21 o'clock.",
+        "midnight of the local clock.",
+    ):
         assert f"{word} [from my_parts.py]" in listed
     assert "energy in the evening" in done[2].stdout
     result = folder / "gridagora-out" / "case"

@@ -62,8 +62,12 @@ def test_python_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_the_part_of_the_how_to_page_is_found() -> None:
     page = (TOP / "docs" / "how-to" / "new-part.md").read_text(encoding="utf-8")
-    (body,) = blocks(page, "python")
-    proof = "\nfrom gridagora.core.registry import find\nassert find('market', 'wholesale_plus')().margin_per_kwh == 0.01\n"
+    body = "\n".join(blocks(page, "python"))
+    proof = """
+from gridagora.core.registry import find
+assert find("market", "wholesale_plus")().margin_per_kwh == 0.01
+assert find("metric", "P8").unit == "kWh"
+"""
     done = subprocess.run([sys.executable, "-c", body + proof], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

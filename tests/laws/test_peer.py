@@ -38,7 +38,7 @@ def site(n: int, transformers: int = 6) -> Site:
     levels = [Level.TRANSFORMER] * transformers + [Level.ZONE] * 2 + [Level.FEEDER]
     parent = np.concatenate([transformers + np.arange(transformers) * 2 // transformers, np.full(2, transformers + 2), [-1]])
     tree = places([str(i) for i in range(len(levels))], levels, parent)
-    return Site(tree, np.arange(n) % transformers, np.full(len(levels), np.inf))
+    return Site(tree, np.arange(n) % transformers)
 
 
 def call(n: int, buy: float = BUY, sell: float = SELL) -> Opening:

@@ -28,13 +28,18 @@ class Probe:
     def __init__(self, patch):
         self.kept = SimpleNamespace(hvac=[], tank=[], battery=[], car=[], pv=[], driven=[])
         self.real = SimpleNamespace(
-            hvac=hvac.step, tank=water_heater.step, battery=battery.step, car=ev.step, step=fleet.step, drive=interval.drive
+            hvac=hvac.step,
+            tank=water_heater.step,
+            battery=battery.step,
+            car=ev.step,
+            step=fleet.step_groups,
+            drive=interval.drive,
         )
         patch.setattr(hvac, "step", self.hvac)
         patch.setattr(water_heater, "step", self.tank)
         patch.setattr(battery, "step", self.battery)
         patch.setattr(ev, "step", self.car)
-        patch.setattr(fleet, "step", self.step)
+        patch.setattr(fleet, "step_groups", self.step)
         patch.setattr(interval, "drive", self.drive)
 
     def hvac(self, table, state, now, target_kw, rule, control, minutes):
