@@ -124,7 +124,7 @@ def bound(
     """
     worth = Worth() if worth is None else worth
     given = (fleet, load_kw, prices, hours, limit_kw, worth, other_kw)
-    fine, area = gather(*given), gather(*given, coarse=True)
+    area = gather(*given, coarse=True)
     first = area.supply.buy_per_kwh if price0_per_kwh is None else price0_per_kwh
     over = area.supply.over_per_kwh * np.isfinite(limit_kw)
     first = np.clip(first, area.supply.sell_per_kwh - over, area.supply.buy_per_kwh + over)
@@ -138,7 +138,10 @@ def bound(
         tolerance=tolerance,
         step=STEP,
     )
-    return _score(fine, found, answering(fine, threads)(found.price_per_kwh), mixed(area, found), play)
+    mix = mixed(area, found)
+    del area  # before the parts of every minute are made: at ten thousand homes either is hundreds of megabytes
+    fine = gather(*given)
+    return _score(fine, found, answering(fine, threads)(found.price_per_kwh), mix, play)
 
 
 def gather(
