@@ -10,14 +10,16 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.tables import Col, Flag, Homes, Index, Weather
 from gridagora.kernels.dual import Answer
-from gridagora.kernels.stores import Stores
+from gridagora.kernels.stores import Stores, stores
 
 REFERENCE_PER_KWH = 0.072  # import price at which homes chose their set points, where nothing says another
 NONE: Mapping[str, Col] = MappingProxyType({})
+NO_STORE = 1e9  # beyond any state that a row without a store comes to
 
 
 class Turn(IntEnum):
@@ -193,6 +195,11 @@ class BoundPart(NamedTuple):
 def own(homes: Homes, kind: str, table: Any) -> Homes:
     """Return the homes with a table of devices of one kind, in place of one that they had."""
     return homes._replace(owned={**homes.owned, kind: table})
+
+
+def storeless(count: int, dt_h: Col, **columns: ArrayLike) -> Stores:
+    """Return rows that store nothing, over steps of dt_h (h,): a state wide enough never to bind, worth nothing."""
+    return stores(np.zeros(count), dt_h, x_min=-NO_STORE, x_max=NO_STORE, end_x=(-NO_STORE, NO_STORE), **columns)
 
 
 def check_share(where: str, value: float) -> list[Problem]:

@@ -27,15 +27,14 @@ from gridagora.core.device import (
     held_kw,
     own,
     refuse,
+    storeless,
     total_by_home,
 )
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
 from gridagora.kernels.curve import Curves
 from gridagora.kernels.dual import Answer
-from gridagora.kernels.value import Stores, stores
-
-NO_STORE = 1e9  # a row without a store: a state wide enough never to bind, worth nothing
+from gridagora.kernels.value import Stores
 
 
 @dataclass(frozen=True)
@@ -104,15 +103,8 @@ def spec_now(table: Generator, short_h: float = 1 / 12) -> Stores:
 
 
 def _stores(table: Generator, dt_h: Col) -> Stores:
-    return stores(
-        np.zeros(len(table.rated_kw)),
-        dt_h,
-        p_min_kw=-table.rated_kw[:, None],
-        wear_per_kwh=table.cost_per_kwh[:, None],
-        x_min=-NO_STORE,
-        x_max=NO_STORE,
-        end_x=(-NO_STORE, NO_STORE),
-    )
+    rated_kw, cost = table.rated_kw[:, None], table.cost_per_kwh[:, None]
+    return storeless(len(rated_kw), dt_h, p_min_kw=-rated_kw, wear_per_kwh=cost)
 
 
 def step(table: Generator, p_target_kw: Col, step_h: float = 1 / 12) -> tuple[Col, Col]:

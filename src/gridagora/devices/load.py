@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from gridagora.core.charging import owners
 from gridagora.core.device import (
@@ -27,15 +26,15 @@ from gridagora.core.device import (
     held_kw,
     own,
     refuse,
+    storeless,
     total_by_home,
 )
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
 from gridagora.kernels.curve import Curves
 from gridagora.kernels.dual import Answer
-from gridagora.kernels.value import Stores, stores
+from gridagora.kernels.value import Stores
 
-NO_STORE = 1e9  # a row without a store: a state wide enough never to bind, worth nothing
 LEAST_KW = 1e-6  # below it a load has no slope
 
 
@@ -108,14 +107,13 @@ def spec_now(table: Load, hour: int, short_h: float = 1 / 12) -> Stores:
 
 
 def _stores(table: Load, usual_kw: Col, dt_h: Col) -> Stores:
-    none: dict[str, ArrayLike] = {"x_min": -NO_STORE, "x_max": NO_STORE, "end_x": (-NO_STORE, NO_STORE)}
-    start = np.zeros(len(usual_kw))
+    n = len(usual_kw)
     if table.elasticity == 0:
-        return stores(start, dt_h, p_min_kw=usual_kw, p_max_kw=usual_kw, **none)
+        return storeless(n, dt_h, p_min_kw=usual_kw, p_max_kw=usual_kw)
     bends = usual_kw > LEAST_KW
     prox = np.where(bends, table.reference_per_kwh / (table.elasticity * np.where(bends, usual_kw, 1.0)), 0.0)
     least, most = np.where(bends, 0.0, usual_kw), np.where(bends, 2 * usual_kw, usual_kw)
-    return stores(start, dt_h, p_min_kw=least, p_max_kw=most, prox=prox, p_ref_kw=usual_kw * (1 + table.elasticity), **none)
+    return storeless(n, dt_h, p_min_kw=least, p_max_kw=most, prox=prox, p_ref_kw=usual_kw * (1 + table.elasticity))
 
 
 def demand_kw(table: Load, hour: int, price_per_kwh: float) -> Col:

@@ -19,19 +19,19 @@ from gridagora.core.device import (
     Setting,
     Turn,
     Window,
+    storeless,
 )
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
 from gridagora.kernels.curve import Curves
 from gridagora.kernels.dual import Answer
-from gridagora.kernels.value import Stores, stores
+from gridagora.kernels.value import Stores
 
 REACTIVE_SHARE = 0.44  # of rated apparent power, category B
 VOLT_VAR = ((0.92, 0.98, 1.02, 1.08), (0.44, 0.0, 0.0, -0.44))
 VOLT_WATT = ((1.06, 1.10), (1.0, 0.0))
 PRODUCES_PER_KWH = -1e-9  # sun is free: an array gives all it can unless energy is worth less than nothing
 WHOLE_KW = 1e-6  # panels within this of all or nothing are not curtailed in part: awards come in whole microwatts
-NO_STORE = 1e9  # a row without a store: a state wide enough never to bind, worth nothing
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,7 @@ def tender(table: Pv, hour: int) -> Curves:
 
 
 def _stores(available_kw: Col, dt_h: Col) -> Stores:
-    n = len(available_kw)
-    return stores(np.zeros(n), dt_h, p_min_kw=-available_kw, x_min=-NO_STORE, x_max=NO_STORE, end_x=(-NO_STORE, NO_STORE))
+    return storeless(len(available_kw), dt_h, p_min_kw=-available_kw)
 
 
 def step(table: Pv, hour: int, p_target_kw: Col | None = None) -> Col:

@@ -232,7 +232,7 @@ def on_network(scene: Scene, grid: Grid, market: Any, ran: Ran, outcome: Outcome
     net = seen.network
     if net is None:
         return seen
-    if seen.name in results.TARIFFS and seen.price_per_kwh.min() < 0:
+    if market.rules.is_tariff and seen.price_per_kwh.min() < 0:
         seen = seen._replace(warnings=(*seen.warnings, BELOW_ZERO))
     period = settlement_period(seen)
     losses = wire_losses(seen.parties, period, net.losses_kw, seen.wholesale_per_kwh, seen.dt_h)

@@ -165,34 +165,6 @@ def _refuse_unsound(p_kw: Col, devices: int) -> None:
         raise PartError(f"dispatch of the strategy returned {got}, expected {expected}")
 
 
-def step(
-    fleet: Fleet,
-    p_kw: Col | None,
-    rows: Rows,
-    hour: int,
-    now_s: float,
-    load_kw: Col,
-    way: Index | None = None,
-    *,
-    curtails: bool = True,
-) -> Delivered:
-    """Step the true physics of one interval.
-
-    Parameters
-    ----------
-    p_kw
-        Power of every device in the order of `tender` [kW], or None where every device follows its own switch.
-    load_kw
-        Load of every home without its devices, shape (n,) [kW].
-    way
-        Which way each home means to trade, (n,), where export earns less than import costs: 1, -1, or 0 for nothing crosses.
-        What steps last then makes up for on/off units, so that the meter never turns the other way while it can help it.
-    curtails
-        Whether generation follows its order; if not it gives all it can, as under a tariff that does not know the hour.
-    """
-    return step_groups(fleet, by_group(fleet, p_kw, rows), hour, now_s, load_kw, way, curtails=curtails)
-
-
 def by_group(fleet: Fleet, p_kw: Col | None, rows: Rows) -> tuple[Col | None, ...]:
     """Return the orders of all rows of every group [kW], given those of the rows that take part; None where there are none."""
     if p_kw is None:
@@ -217,9 +189,21 @@ def step_groups(
     *,
     curtails: bool = True,
 ) -> Delivered:
-    """Step one interval by the orders of all rows of every group [kW]; the rest as in `step`.
+    """Step the true physics of one interval.
 
-    `outside` says of every row whether its order comes from outside the home, which nothing that the home means changes.
+    Parameters
+    ----------
+    asked_kw
+        Power of all rows of every group [kW], or None where the devices of a group follow their own switch.
+    load_kw
+        Load of every home without its devices, shape (n,) [kW].
+    way
+        Which way each home means to trade, (n,), where export earns less than import costs: 1, -1, or 0 for nothing crosses.
+        What steps last then makes up for on/off units, so that the meter never turns the other way while it can help it.
+    outside
+        Of every row, whether its order comes from outside the home, which nothing that the home means changes.
+    curtails
+        Whether generation follows its order; if not it gives all it can, as under a tariff that does not know the hour.
     """
     n, now = fleet.homes, Moment(hour, now_s, fleet.dt_h, 1.0)
     kind_kw, balance_kwh = np.zeros((len(fleet.groups), n)), 0.0

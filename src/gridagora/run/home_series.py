@@ -9,6 +9,7 @@ from gridagora.core.outcome import Outcome
 from gridagora.core.tables import Col
 from gridagora.run.desk import Ran
 from gridagora.run.fleet import kinds
+from gridagora.run.home_tables import long_columns
 
 TEMPERATURE, DEVICE_POWER = "temperature", "device_power"  # words of `[results] keep`, and names of tables
 AIR = "t_air_degc"
@@ -44,9 +45,4 @@ def series_tables(home_id: Sequence[str], outcomes: Sequence[Outcome]) -> dict[s
 
 
 def _rows(names: Col, o: Outcome, columns: Mapping[str, Col]) -> pd.DataFrame:
-    first = {
-        "architecture": o.name,
-        "home_id": np.repeat(names, len(o.start_s)),
-        "start_s": np.tile(o.start_s, len(names)),
-    }
-    return pd.DataFrame(first | {name: column.ravel() for name, column in columns.items()})
+    return pd.DataFrame(long_columns(names, o, o.start_s) | {name: column.ravel() for name, column in columns.items()})

@@ -30,7 +30,7 @@ def home_tables(home_id: Sequence[str], outcomes: Sequence[Outcome]) -> dict[str
     return {name: pd.concat(rows, ignore_index=True) for name, rows in tables.items() if rows}
 
 
-def _long(names: Col, o: Outcome, start_s: Col) -> dict[str, object]:
+def long_columns(names: Col, o: Outcome, start_s: Col) -> dict[str, object]:
     """Return the first columns of a table with a row for each home and time, the times of a home one after the other."""
     return {"architecture": o.name, "home_id": np.repeat(names, len(start_s)), "start_s": np.tile(start_s, len(names))}
 
@@ -41,7 +41,7 @@ def _meters(names: Col, o: Outcome, paid: Paid) -> pd.DataFrame:
         "price_per_kwh": np.broadcast_to(paid.price_per_kwh, o.home_kw.shape),
         "credit_per_kwh": np.broadcast_to(paid.credit_per_kwh, o.home_kw.shape),
     }
-    return pd.DataFrame(_long(names, o, o.start_s) | {name: column.ravel() for name, column in columns.items()})
+    return pd.DataFrame(long_columns(names, o, o.start_s) | {name: column.ravel() for name, column in columns.items()})
 
 
 def _positions(names: Col, o: Outcome, paid: Paid) -> pd.DataFrame:
@@ -55,7 +55,7 @@ def _positions(names: Col, o: Outcome, paid: Paid) -> pd.DataFrame:
             "p_kw": position.p_kw.ravel(),
             "price_per_kwh": price.ravel(),
         }
-        rows.append(pd.DataFrame(_long(names, o, hours) | values))
+        rows.append(pd.DataFrame(long_columns(names, o, hours) | values))
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
 
 

@@ -36,7 +36,6 @@ from gridagora.scenario import plugins
 
 QUARTERS = 4
 HOME_ITEMS = ("comfort", "wear")  # costs of devices that the table of homes shows
-TARIFFS = ("flat", "flat_optimised", "tou")  # whose prices are set to earn what the baseline costs
 SAME_PER_KWH = 1e-9  # prices closer than this are one price
 PACKAGES = ("gridagora", "numpy", "scipy", "numba", "pandas", "pyarrow", "clarabel", "dss-python", "plotly")
 
@@ -141,7 +140,7 @@ def revenue_gap_usd(outcome: Outcome, study: Any) -> float | None:
 
     None without a tariff.
     """
-    if outcome.name not in TARIFFS:
+    if not find("market", outcome.name)().rules.is_tariff:
         return None
     parties, prices = outcome.parties, MeterPrices(outcome.price_per_kwh, outcome.credit_per_kwh)
     s = settlement(parties, study)
