@@ -9,7 +9,7 @@ import timeit
 
 import numpy as np
 
-from gridagora.kernels.book import BUY, CANCEL, SELL, match
+from gridagora.kernels.coordination.book import BUY, CANCEL, SELL, match
 
 ORDERS, HEAD, LEVELS = 2_000_000, 50_000, 1000
 
@@ -54,10 +54,21 @@ def main() -> None:
     for cancels in (0.0, 0.2, 0.5):
         columns = stream(0, cancels)
         match(*columns, LEVELS)
-        seconds = min(timeit.repeat(lambda columns=columns: match(*columns, LEVELS), number=1, repeat=5, timer=time.process_time))
+        seconds = min(
+            timeit.repeat(
+                lambda columns=columns: match(*columns, LEVELS),
+                number=1,
+                repeat=5,
+                timer=time.process_time,
+            )
+        )
         trades = len(match(*columns, LEVELS)[0].tick)
         head = [column[:HEAD].tolist() for column in columns]
-        slow = min(timeit.repeat(lambda head=head: plain(*head), number=1, repeat=3, timer=time.process_time))
+        slow = min(
+            timeit.repeat(
+                lambda head=head: plain(*head), number=1, repeat=3, timer=time.process_time
+            )
+        )
         assert plain(*head) == len(match(*(column[:HEAD] for column in columns), LEVELS)[0].tick)
         rate, reference = ORDERS / seconds, HEAD / slow
         print(

@@ -7,10 +7,15 @@ import time
 
 import numpy as np
 
-from gridagora.core.graph import nearest
 from gridagora.core.place import Level, Places, places
-from gridagora.kernels.consensus import Agreed, Links, Rule, agree
-from gridagora.kernels.curve import Curves, at
+from gridagora.kernels.coordination.consensus import (
+    ConsensusResult,
+    ConsensusRule,
+    TradeLinks,
+    agree,
+)
+from gridagora.kernels.curves.curve import Curves, at
+from gridagora.mechanisms.trade_graph import nearest
 
 BUY, SELL = 0.15, 0.05
 
@@ -39,8 +44,12 @@ def hour(homes: int, seed: int, spare_kw: float) -> Curves:
 
 
 def timed(
-    tables: list[Curves], graph: Links, rule: Rule, outside: tuple[float, float], cost: float = 0.0
-) -> tuple[Agreed, float]:
+    tables: list[Curves],
+    graph: TradeLinks,
+    rule: ConsensusRule,
+    outside: tuple[float, float],
+    cost: float = 0.0,
+) -> tuple[ConsensusResult, float]:
     began = time.perf_counter()
     found = agree(tables, graph, BUY, outside=outside, costs=(cost, cost), rule=rule, threads=2)
     return found, time.perf_counter() - began
@@ -48,7 +57,10 @@ def timed(
 
 def day(homes: int) -> None:
     tree, place = ground(homes)
-    graphs = {"8 partners, 2 of them far": nearest(tree, place, 8, 1), "8 nearest": nearest(tree, place, 8)}
+    graphs = {
+        "8 partners, 2 of them far": nearest(tree, place, 8, 1),
+        "8 nearest": nearest(tree, place, 8),
+    }
     for name, graph in graphs.items():
         for words, outside, spare, cost in (
             ("supplier, homes short of energy", (BUY, SELL), -1.0, 0.0),
@@ -58,7 +70,7 @@ def day(homes: int) -> None:
             ("nobody outside, just balanced", (np.inf, -np.inf), 0.0, 0.0),
         ):
             tables = [hour(homes, seed, spare) for seed in range(24)]
-            found, spent = timed(tables, graph, Rule(rounds_max=300), outside, cost)
+            found, spent = timed(tables, graph, ConsensusRule(rounds_max=300), outside, cost)
             done = f"{found.converged.sum()} of 24 converged in at most {found.rounds.max()} rounds, {spent:.2f} s"
             print(f"{homes} homes, 24 products, {name}; {words}: {done}")
 
@@ -70,7 +82,9 @@ def rounds() -> None:
         graph, tables = nearest(tree, place, 8, 1), [hour(homes, seed, 0.0) for seed in range(2)]
         count = max(10, 2_000_000 // homes // 8)
         for cost in (0.0, 0.01):
-            found, spent = timed(tables, graph, Rule(1e-300, 1e-300, count, adapts=False), (BUY, SELL), cost)
+            found, spent = timed(
+                tables, graph, ConsensusRule(1e-300, 1e-300, count, adapts=False), (BUY, SELL), cost
+            )
             each = spent / found.rounds.sum()
             ends = len(graph.peer)
             words = f"{homes:7d} homes, {ends // 2:7d} pairs, charge {cost}"
@@ -80,7 +94,7 @@ def rounds() -> None:
 def main() -> None:
     tree, place = ground(50)
     graph = nearest(tree, place, 8, 1)
-    timed([hour(50, 0, 0.0)], graph, Rule(), (BUY, SELL))  # compiles
+    timed([hour(50, 0, 0.0)], graph, ConsensusRule(), (BUY, SELL))  # compiles
     day(1_000)
     rounds()
 

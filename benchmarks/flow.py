@@ -37,9 +37,18 @@ def engine_with_shapes(path: Path, feeder: Feeder, share: np.ndarray, tolerance:
     solution.ControlMode = -1
     for j, name in enumerate(feeder.meter_name):
         values = " ".join(f"{value:.17g}" for value in share[:, j])
-        engine.Text.Command = f"New Loadshape.bench_{j} npts={len(share)} minterval=5 useactual=no mult=[{values}]"
-        engine.Text.Command = f"Edit Load.{name} daily=bench_{j} model=1 vminpu=0.1 vmaxpu=3 status=variable"
-    for command in ("Disable EnergyMeter.*", f"Set Tolerance={tolerance}", "Set MaxIterations=500", "Set Mode=daily stepsize=5m"):
+        engine.Text.Command = (
+            f"New Loadshape.bench_{j} npts={len(share)} minterval=5 useactual=no mult=[{values}]"
+        )
+        engine.Text.Command = (
+            f"Edit Load.{name} daily=bench_{j} model=1 vminpu=0.1 vmaxpu=3 status=variable"
+        )
+    for command in (
+        "Disable EnergyMeter.*",
+        f"Set Tolerance={tolerance}",
+        "Set MaxIterations=500",
+        "Set Mode=daily stepsize=5m",
+    ):
         engine.Text.Command = command
     return engine
 
@@ -53,7 +62,9 @@ def their_seconds(engine: Any) -> float:
     return time.process_time() - start
 
 
-def our_seconds(feeder: Feeder, p_kw: np.ndarray, q_kvar: np.ndarray, tolerance: float) -> tuple[float, flow.Flow]:
+def our_seconds(
+    feeder: Feeder, p_kw: np.ndarray, q_kvar: np.ndarray, tolerance: float
+) -> tuple[float, flow.Flow]:
     """CPU seconds of ours for all steps, factorisation and power balance included."""
     start = time.process_time()
     got = flow.solve(feeder, p_kw, q_kvar, tolerance)
@@ -63,15 +74,26 @@ def our_seconds(feeder: Feeder, p_kw: np.ndarray, q_kvar: np.ndarray, tolerance:
 def compare(name: str, path: Path, tolerance: float) -> None:
     """Time both, best of some repeats, and compare the voltages of the last step."""
     feeder = opendss.read(path)
-    share = np.random.Generator(np.random.Philox(7)).uniform(0.2, 0.8, (STEPS, len(feeder.meter_name)))
+    share = np.random.Generator(np.random.Philox(7)).uniform(
+        0.2, 0.8, (STEPS, len(feeder.meter_name))
+    )
     rated_kvar = np.bincount(feeder.load_meter, feeder.load_kvar)
     p_kw, q_kvar = share * feeder.meter_kw, share * rated_kvar
     engine = engine_with_shapes(path, feeder, share, tolerance)
     flow.solve(feeder, p_kw[:1], q_kvar[:1])
     theirs = min(their_seconds(engine) for _ in range(REPEATS))
-    ours, got = min((our_seconds(feeder, p_kw, q_kvar, tolerance) for _ in range(REPEATS)), key=lambda pair: pair[0])
+    ours, got = min(
+        (our_seconds(feeder, p_kw, q_kvar, tolerance) for _ in range(REPEATS)),
+        key=lambda pair: pair[0],
+    )
     circuit = engine.ActiveCircuit
-    v = dict(zip((n.lower() for n in circuit.YNodeOrder), np.array(circuit.YNodeVarray).view(complex), strict=True))
+    v = dict(
+        zip(
+            (n.lower() for n in circuit.YNodeOrder),
+            np.array(circuit.YNodeVarray).view(complex),
+            strict=True,
+        )
+    )
     off = np.abs(got.v[-1] - [v[node] for node in feeder.node_name]) / feeder.node_base_v
     print(
         f"{name:9s} {len(feeder.node_name):4d} nodes, tolerance {tolerance:.0e}: ours {STEPS / ours:7.0f}/s, "
@@ -81,7 +103,11 @@ def compare(name: str, path: Path, tolerance: float) -> None:
 
 
 if __name__ == "__main__":
-    root = Path(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("GRIDAGORA_DATA", Path(__file__).parents[2] / "shared/data"))
+    root = Path(
+        sys.argv[1]
+        if len(sys.argv) > 1
+        else os.environ.get("GRIDAGORA_DATA", Path(__file__).parents[2] / "shared/data")
+    )
     for feeder_name, master in FEEDERS.items():
         for limit in (1e-6, 1e-8):
             compare(feeder_name, root / master, limit)

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from gridagora.core.forecast_noise import Lost, case, lost_by_noise, lost_by_samples, optimum, with_bids
+from gridagora.mechanisms.forecast_noise import (
+    Lost,
+    case,
+    lost_by_noise,
+    lost_by_samples,
+    optimum,
+    with_bids,
+)
 from gridagora.report.style import DESIGN_COLOURS
 
 NOISES = (0.005, 0.01, 0.02, 0.04)  # $/kWh
@@ -32,13 +39,19 @@ def across(noise_per_kwh: float) -> float:
 
 def down(lost_usd: float) -> float:
     """Return the place of a loss on the logarithmic axis [px]; losses beyond its ends lie on them."""
-    share = math.log(min(max(lost_usd, FLOOR_USD), CEILING_USD) / FLOOR_USD) / math.log(CEILING_USD / FLOOR_USD)
+    share = math.log(min(max(lost_usd, FLOOR_USD), CEILING_USD) / FLOOR_USD) / math.log(
+        CEILING_USD / FLOOR_USD
+    )
     return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share
 
 
-def text(x: float, y: float, words: str, kind: str = "", anchor: str = "start", fill: str = "") -> str:
+def text(
+    x: float, y: float, words: str, kind: str = "", anchor: str = "start", fill: str = ""
+) -> str:
     tone = f' style="fill:{fill}"' if fill else ""
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{tone}>{words}</text>'
+    return (
+        f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{tone}>{words}</text>'
+    )
 
 
 def axes() -> list[str]:
@@ -52,8 +65,18 @@ def axes() -> list[str]:
             text(LEFT - 9, y + 4, f"{lost:g}", "", "end"),
         ]
     drawn.append(f'<line class="grid" x1="{LEFT}" x2="{right}" y1="{bottom}" y2="{bottom}"/>')
-    drawn += [text(across(noise), bottom + 21, f"{100 * noise:g}", "", "middle") for noise in NOISES]
-    drawn.append(text((LEFT + right) / 2, HEIGHT - 12, "Noise in the forecast of every hour [ct/kWh]", "", "middle"))
+    drawn += [
+        text(across(noise), bottom + 21, f"{100 * noise:g}", "", "middle") for noise in NOISES
+    ]
+    drawn.append(
+        text(
+            (LEFT + right) / 2,
+            HEIGHT - 12,
+            "Noise in the forecast of every hour [ct/kWh]",
+            "",
+            "middle",
+        )
+    )
     middle = (TOP + bottom) / 2
     turned = f'<text x="20" y="{middle:.0f}" text-anchor="middle" transform="rotate(-90 20 {middle:.0f})">Welfare lost [$]</text>'
     return [*drawn, turned]
@@ -66,7 +89,11 @@ def line(lost: list[Lost], column: str, tone: str, name: str, note: str) -> list
     dots = [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="{tone}"/>' for x, y in points]
     x, y = points[-1]
     ends = [text(x + 13, y + 1, name, "name", fill=tone), text(x + 13, y + 18, note, "small")]
-    return [f'<polyline points="{path}" fill="none" stroke="{tone}" stroke-width="2.4"/>', *dots, *ends]
+    return [
+        f'<polyline points="{path}" fill="none" stroke="{tone}" stroke-width="2.4"/>',
+        *dots,
+        *ends,
+    ]
 
 
 def ratios(lost: list[Lost]) -> list[str]:
@@ -74,9 +101,21 @@ def ratios(lost: list[Lost]) -> list[str]:
     drawn = []
     for each in lost:
         x, high, low = across(each.noise_per_kwh), down(each.broadcast_usd), down(each.bids_usd)
-        drawn.append(f'<line class="ratio" x1="{x:.1f}" x2="{x:.1f}" y1="{high + 8:.1f}" y2="{low - 8:.1f}"/>')
-        drawn.append(f'<rect x="{x - 25:.1f}" y="{(high + low) / 2 - 11:.1f}" width="50" height="22" rx="11" fill="#f3f1ec"/>')
-        drawn.append(text(x, (high + low) / 2 + 4.5, f"{each.broadcast_usd / each.bids_usd:.0f} ×", "name", "middle"))
+        drawn.append(
+            f'<line class="ratio" x1="{x:.1f}" x2="{x:.1f}" y1="{high + 8:.1f}" y2="{low - 8:.1f}"/>'
+        )
+        drawn.append(
+            f'<rect x="{x - 25:.1f}" y="{(high + low) / 2 - 11:.1f}" width="50" height="22" rx="11" fill="#f3f1ec"/>'
+        )
+        drawn.append(
+            text(
+                x,
+                (high + low) / 2 + 4.5,
+                f"{each.broadcast_usd / each.bids_usd:.0f} ×",
+                "name",
+                "middle",
+            )
+        )
     return drawn
 
 
@@ -89,8 +128,20 @@ def svg(lost: list[Lost]) -> str:
         f'<rect width="{WIDTH}" height="{HEIGHT}" rx="10" fill="#ffffff"/>',
         *axes(),
         *ratios(lost),
-        *line(lost, "broadcast_usd", DESIGN_COLOURS["rtp"], "Price broadcast", "homes act on the forecast"),
-        *line(lost, "bids_usd", DESIGN_COLOURS["layered"], "Curves up, price down", "homes look ahead and bid"),
+        *line(
+            lost,
+            "broadcast_usd",
+            DESIGN_COLOURS["rtp"],
+            "Price broadcast",
+            "homes act on the forecast",
+        ),
+        *line(
+            lost,
+            "bids_usd",
+            DESIGN_COLOURS["layered"],
+            "Curves up, price down",
+            "homes look ahead and bid",
+        ),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
@@ -101,14 +152,21 @@ def main(figure: Path | None) -> None:
     homes = case(np.random.default_rng(3))
     best = optimum(homes)
     exact = with_bids(homes, lambda t: best.price_per_kwh[t + 1 :])
-    gap, off = best.welfare_usd - exact.welfare_usd, np.abs(exact.price_per_kwh - best.price_per_kwh).max()
-    print(f"optimum {best.welfare_usd:.6f} $, prices {best.price_per_kwh.min():.3f} to {best.price_per_kwh.max():.3f} $/kWh")
+    gap, off = (
+        best.welfare_usd - exact.welfare_usd,
+        np.abs(exact.price_per_kwh - best.price_per_kwh).max(),
+    )
+    print(
+        f"optimum {best.welfare_usd:.6f} $, prices {best.price_per_kwh.min():.3f} to {best.price_per_kwh.max():.3f} $/kWh"
+    )
     print(f"consistent forecasts: lost {gap:.1e} $, largest price difference {off:.1e} $/kWh")
     print("\nnoise $/kWh   bids $   broadcast $   ratio")
     found = [lost_by_noise(homes, best, noise) for noise in NOISES]
     for lost in found:
         ratio = lost.broadcast_usd / lost.bids_usd
-        print(f"{lost.noise_per_kwh:11.3f} {lost.bids_usd:8.4f} {lost.broadcast_usd:13.3f} {ratio:7.0f}")
+        print(
+            f"{lost.noise_per_kwh:11.3f} {lost.bids_usd:8.4f} {lost.broadcast_usd:13.3f} {ratio:7.0f}"
+        )
     print("\nbids known at K prices   lost $")
     for count in (5, 9, 17, 33):
         print(f"{count:22d} {lost_by_samples(homes, best, count):8.4f}")
@@ -119,6 +177,8 @@ def main(figure: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--figure", type=Path, help="write the losses as an SVG file")
     main(options.parse_args().figure)

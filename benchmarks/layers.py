@@ -7,9 +7,9 @@ import timeit
 
 import numpy as np
 
-from gridagora.core.lift import descend, lift_space, published
 from gridagora.core.place import Level, Places, places
-from gridagora.kernels.curve import Curves, clear, curves
+from gridagora.kernels.curves.curve import Curves, clear, curves
+from gridagora.mechanisms.layers import descend, lift_space, published
 
 SUPPLY = (np.array([-5e4, 5e4]), np.array([0.2, 0.5]))
 
@@ -19,7 +19,10 @@ def scene(size: int) -> tuple[Curves, np.ndarray, Places]:
     rng = np.random.default_rng(1)
     counts = np.array([186, 60, 4]) * size
     ends = np.cumsum(counts)
-    parent = [start + rng.integers(0, count, below) for start, count, below in zip(ends, [*counts[1:], 1], counts, strict=True)]
+    parent = [
+        start + rng.integers(0, count, below)
+        for start, count, below in zip(ends, [*counts[1:], 1], counts, strict=True)
+    ]
     level = np.repeat([Level.HOME, Level.TRANSFORMER, Level.ZONE, Level.FEEDER], [*counts, 1])
     tree = places([str(i) for i in range(len(level))], level, np.concatenate([*parent, [-1]]))
     rows = []
@@ -35,7 +38,9 @@ def least_ms(work, times: int) -> float:
 
 def main(size: int) -> None:
     devices, place, tree = scene(size)
-    high = np.select([tree.level == Level.TRANSFORMER, tree.level == Level.ZONE], [12.0, 100.0], np.inf)
+    high = np.select(
+        [tree.level == Level.TRANSFORMER, tree.level == Level.ZONE], [12.0, 100.0], np.inf
+    )
     lifted = lift_space(devices, place, tree, high, -high, 0.3)
     price, share, _ = clear(published(lifted), 0.0, *SUPPLY)
     times = 200 // size
@@ -45,8 +50,12 @@ def main(size: int) -> None:
     down = least_ms(lambda: descend(lifted, price, share), times)
     flat = least_ms(lambda: clear(devices, 0.0, *SUPPLY), times)
     points = len(devices.p_kw)
-    print(f"{len(place)} curves, {points} points: up {up:.2f} ms (16 blocks {blocks:.2f}), clearing at the top {top:.2f},")
-    print(f"  down {down:.2f}; a flat market clears in {flat:.2f} ms: {(up + top + down) / flat:.1f} times that")
+    print(
+        f"{len(place)} curves, {points} points: up {up:.2f} ms (16 blocks {blocks:.2f}), clearing at the top {top:.2f},"
+    )
+    print(
+        f"  down {down:.2f}; a flat market clears in {flat:.2f} ms: {(up + top + down) / flat:.1f} times that"
+    )
 
 
 if __name__ == "__main__":

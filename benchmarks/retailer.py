@@ -16,11 +16,11 @@ import time
 
 import numpy as np
 
-from gridagora.core.retail_game import demand
-from gridagora.core.retail_reference import certificate
-from gridagora.core.retail_rounds import Community, Rule, community, play
-from gridagora.run.claims import batteries, claims
-from gridagora.run.claims import drawn as drawn_claims
+from gridagora.mechanisms.retail.certificate import certificate
+from gridagora.mechanisms.retail.game import demand
+from gridagora.mechanisms.retail.protocol import Community, StoppingRule, community, play
+from gridagora.studies.claims import batteries, measure_claims
+from gridagora.studies.claims import drawn as drawn_claims
 
 H, USERS, THREADS, SEEDS = 24, 8, 2, 30
 TARGET_ROUNDS, TARGET_S, TARGET_N = 40, 30.0, 10_000
@@ -41,7 +41,14 @@ def drawn(n: int, seed: int = 0) -> Community:
     made = rng.uniform(15, 60, (n, 1)) * sun - rng.uniform(0.5, 1.5, (n, H))
     full = rng.uniform(5, 15, (n, 1))
     packs = batteries(full, rng.uniform(0, 0.02, (n, 1)))
-    return community(demand(np.linalg.solve(response, pull), response), made, (packs,), (np.arange(n),), buy, 0.6 * buy)
+    return community(
+        demand(np.linalg.solve(response, pull), response),
+        made,
+        (packs,),
+        (np.arange(n),),
+        buy,
+        0.6 * buy,
+    )
 
 
 def main(sizes: list[int]) -> None:
@@ -49,16 +56,23 @@ def main(sizes: list[int]) -> None:
     for n in sizes:
         c = drawn(n)
         begin = time.perf_counter()
-        played, held = play(c, Rule(tolerance_share=1e-6, tolerance_per_kwh=1e-7), THREADS)
+        played, held = play(c, StoppingRule(tolerance_share=1e-6, tolerance_per_kwh=1e-7), THREADS)
         wall = time.perf_counter() - begin
-        close, _ = play(c, Rule(tolerance_share=1e-8, tolerance_per_kwh=1e-10, inner_per_kwh=1e-13), THREADS)
+        close, _ = play(
+            c,
+            StoppingRule(tolerance_share=1e-8, tolerance_per_kwh=1e-10, inner_per_kwh=1e-13),
+            THREADS,
+        )
         away = np.abs(played.retail_per_kwh - close.retail_per_kwh).max()
         share = certificate(c, held, played.internal_per_kwh).share
         print(
             f"{n:6d} prosumers: {played.rounds} prices to prosumers, {played.inner_rounds} to end-users, retail price off "
             f"by {away:.0e} $/kWh, largest gain {share:.0e} of profit, {wall:.2f} s"
         )
-        print(f"       ratio of rounds to {TARGET_ROUNDS}: {played.rounds / TARGET_ROUNDS:.2f}", end="")
+        print(
+            f"       ratio of rounds to {TARGET_ROUNDS}: {played.rounds / TARGET_ROUNDS:.2f}",
+            end="",
+        )
         print(f"; of time to {TARGET_S:.0f} s: {wall / TARGET_S:.2f}" if n == TARGET_N else "")
 
 
@@ -68,13 +82,19 @@ def linear(sizes: list[int]) -> None:
         c = drawn(n)
         c = c._replace(stores=(c.stores[0]._replace(prox=np.zeros_like(c.stores[0].prox)),))
         for rounds in range(10, MOST_ROUNDS + 1, 10):
-            played, held = play(c, Rule(tolerance_share=1e-6, tolerance_per_kwh=1e-7, most_rounds=rounds), THREADS)
+            played, held = play(
+                c,
+                StoppingRule(tolerance_share=1e-6, tolerance_per_kwh=1e-7, most_rounds=rounds),
+                THREADS,
+            )
             share = certificate(c, held, played.internal_per_kwh).share
             if share <= 1e-6 or played.converged:
                 break
         off = played.off_kw / np.abs(played.offer_kw.sum(0)).mean()
         ratio = played.rounds / TARGET_ROUNDS
-        print(f"{n:6d} prosumers: {played.rounds} rounds, gain {share:.0e} of profit, offers off {off:.0e}; ratio {ratio:.2f}")
+        print(
+            f"{n:6d} prosumers: {played.rounds} rounds, gain {share:.0e} of profit, offers off {off:.0e}; ratio {ratio:.2f}"
+        )
 
 
 def claimed(sizes: list[int]) -> None:
@@ -83,7 +103,7 @@ def claimed(sizes: list[int]) -> None:
         print(
             f"{n} prosumers, {USERS * n} end-users, {SEEDS} draws: mean before -> after, change [95 %], share of draws, verdict"
         )
-        for c in claims(range(SEEDS), lambda seed, n=n: drawn_claims(seed, n, USERS * n)):
+        for c in measure_claims(range(SEEDS), lambda seed, n=n: drawn_claims(seed, n, USERS * n)):
             span = f"{c.change:+.4g} [{c.low:+.4g}, {c.high:+.4g}]"
             moved = f"{c.before:9.4g} -> {c.after:9.4g} {span:34s}"
             print(f"  {c.baseline:21s} {c.quantity:15s} {moved} {c.holds_share:5.0%} {c.verdict}")

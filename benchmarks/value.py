@@ -11,21 +11,27 @@ import clarabel
 import numpy as np
 import scipy.sparse as sp
 
-from gridagora.kernels.curve import clear
-from gridagora.kernels.meter import share
-from gridagora.kernels.stores import FIELDS, Stores, stores
-from gridagora.kernels.value import bid, respond, slopes
+from gridagora.kernels.curves.curve import clear
+from gridagora.kernels.curves.shared_meter import solve_meter
+from gridagora.kernels.stores.table import FIELDS, Stores, stores
+from gridagora.kernels.stores.value import best_response, bid, marginal_value
 
 
 def prices(rng: np.random.Generator, h: int) -> np.ndarray:
     """One day in h steps, an evening peak and noise [$/kWh]."""
     hour = np.arange(h) * 24 / h
-    return np.maximum(0.12 + 0.1 * np.exp(-(((hour - 18) / 3) ** 2)) + 0.03 * rng.standard_normal(h), 0.01)
+    return np.maximum(
+        0.12 + 0.1 * np.exp(-(((hour - 18) / 3) ** 2)) + 0.03 * rng.standard_normal(h), 0.01
+    )
 
 
 def batteries(rng: np.random.Generator, n: int, h: int) -> Stores:
     """Home batteries with a value of what is left."""
-    e_kwh, p_kw, gain = rng.uniform(8, 16, (n, 1)), rng.uniform(3, 7, (n, 1)), rng.uniform(0.93, 0.98, (n, 1))
+    e_kwh, p_kw, gain = (
+        rng.uniform(8, 16, (n, 1)),
+        rng.uniform(3, 7, (n, 1)),
+        rng.uniform(0.93, 0.98, (n, 1)),
+    )
     return stores(
         e_kwh[:, 0] * rng.uniform(0.1, 0.9, n),
         np.full(h, 24 / h),
@@ -68,7 +74,9 @@ def tanks(rng: np.random.Generator, n: int, h: int) -> Stores:
     """Hot-water tanks with a dead zone of comfort and draws in the morning and the evening."""
     dt, hour = 24 / h, np.arange(h) * 24 / h
     size = rng.uniform(4, 9, (n, 1))
-    draw = (np.exp(-((hour - 7.0) ** 2)) + np.exp(-(((hour - 20) / 1.5) ** 2))) * rng.uniform(0.3, 1.0, (n, 1))
+    draw = (np.exp(-((hour - 7.0) ** 2)) + np.exp(-(((hour - 20) / 1.5) ** 2))) * rng.uniform(
+        0.3, 1.0, (n, 1)
+    )
     return stores(
         0.7 * size[:, 0],
         np.full(h, dt),
@@ -99,13 +107,19 @@ def battery_programme(s: Stores, price: np.ndarray) -> clarabel.DefaultSolver:
     h, dt, one = len(s.dt_h), s.dt_h[0], sp.identity(len(s.dt_h))
     dynamics = sp.diags([np.ones(h), -s.leak[0, 1:]], [0, -1])
     a = sp.vstack(
-        [sp.hstack([-dt * s.gain_in[0, 0] * one, dt / s.gain_out[0, 0] * one, dynamics]), -sp.eye(3 * h), sp.eye(3 * h)],
+        [
+            sp.hstack([-dt * s.gain_in[0, 0] * one, dt / s.gain_out[0, 0] * one, dynamics]),
+            -sp.eye(3 * h),
+            sp.eye(3 * h),
+        ],
         format="csc",
     )
     power, start = np.full(h, s.p_max_kw[0, 0]), np.zeros(h)
     start[0] = s.leak[0, 0] * s.x0[0]
     b = np.concatenate([start, np.zeros(3 * h), power, power, s.x_max[0]])
-    cost = np.concatenate([dt * (price + s.wear_per_kwh[0]), dt * (s.wear_per_kwh[0] - price), np.zeros(h)])
+    cost = np.concatenate(
+        [dt * (price + s.wear_per_kwh[0]), dt * (s.wear_per_kwh[0] - price), np.zeros(h)]
+    )
     cost[-1] = -s.end_mu[0, 0]
     settings = clarabel.DefaultSettings()
     settings.verbose = False
@@ -129,9 +143,11 @@ def responses() -> None:
                 ("kinked meter", loaded, 0.5 * price),
                 ("proximal", pulled, price),
             ):
-                respond(store, price, sell)
-                each = seconds(lambda t=store, b=price, c=sell: respond(t, b, c), 7) / n
-                print(f"T={h:3d} {name:9s} {case:12s} {1 / each:10,.0f} /s, {interior / each:8,.0f} x interior point")
+                best_response(store, price, sell)
+                each = seconds(lambda t=store, b=price, c=sell: best_response(t, b, c), 7) / n
+                print(
+                    f"T={h:3d} {name:9s} {case:12s} {1 / each:10,.0f} /s, {interior / each:8,.0f} x interior point"
+                )
 
 
 def bids() -> None:
@@ -139,18 +155,24 @@ def bids() -> None:
     rng = np.random.default_rng(2)
     n, price = 450, prices(rng, 24)
     table = houses(rng, n, 24)
-    values = slopes(table, price)
-    first = stores(table.x0, np.array([1 / 12]), **{name: getattr(table, name)[:, :1] for name in FIELDS})
+    values = marginal_value(table, price)
+    first = stores(
+        table.x0, np.array([1 / 12]), **{name: getattr(table, name)[:, :1] for name in FIELDS}
+    )
     curves = bid(first, values, 0.5)
     each = seconds(lambda: [bid(first, values, 0.5) for _ in range(100)], 7) / 100
-    wait = seconds(lambda: slopes(table, price), 7)
-    print(f"slopes of 450 houses {1e3 * wait:.2f} ms, {np.diff(values.offset).mean():.1f} points each")
+    wait = seconds(lambda: marginal_value(table, price), 7)
+    print(
+        f"slopes of 450 houses {1e3 * wait:.2f} ms, {np.diff(values.offset).mean():.1f} points each"
+    )
     tank = tanks(rng, n, 24)
     draws = -rng.uniform(0, 1, (n, 7, 24)) * (rng.random((n, 7, 24)) < 0.4)
-    slopes(tank, price, draws=draws)
-    wait = seconds(lambda: slopes(tank, price, draws=draws), 7)
+    marginal_value(tank, price, draws=draws)
+    wait = seconds(lambda: marginal_value(tank, price, draws=draws), 7)
     print(f"slopes of 450 tanks, 7 draws an hour {1e3 * wait:.2f} ms")
-    print(f"bids of 450 houses {1e3 * each:.3f} ms, {np.diff(curves.offset).mean():.1f} points a curve")
+    print(
+        f"bids of 450 houses {1e3 * each:.3f} ms, {np.diff(curves.offset).mean():.1f} points a curve"
+    )
     supply = np.array([-2000.0, 800.0, 800.0]), np.array([0.12, 0.14, 5.0])
     each = seconds(lambda: [clear(curves, 100.0, *supply) for _ in range(100)], 7) / 100
     print(f"clearing 450 curves {1e3 * each:.3f} ms: {clear(curves, 100.0, *supply)}")
@@ -161,12 +183,21 @@ def meters() -> None:
     rng = np.random.default_rng(3)
     n, buy = 200, prices(rng, 24)
     homes = [batteries(rng, n, 24), houses(rng, n, 24), tanks(rng, n, 24)]
-    load = rng.uniform(0.2, 2, (n, 24)) - rng.uniform(0, 6, (n, 1)) * np.maximum(0, np.cos((np.arange(24) - 13) / 12 * np.pi))
-    plan = share(homes, load, buy, 0.4 * buy)
+    load = rng.uniform(0.2, 2, (n, 24)) - rng.uniform(0, 6, (n, 1)) * np.maximum(
+        0, np.cos((np.arange(24) - 13) / 12 * np.pi)
+    )
+    plan = solve_meter(homes, load, buy, 0.4 * buy)
     again = {"start_per_kwh": plan.price_per_kwh, "start_kw": plan.p_kw}
     for name, rounds, start in (("anew", 80, {}), ("anew", 6, {}), ("begun at the plan", 6, again)):
-        each = seconds(lambda r=rounds, a=start: share(homes, load, buy, 0.4 * buy, rounds=r, **a), 5) / n
-        gap = share(homes, load, buy, 0.4 * buy, rounds=rounds, **start).gap_usd / np.maximum(1, np.abs(plan.cost_usd))
+        each = (
+            seconds(
+                lambda r=rounds, a=start: solve_meter(homes, load, buy, 0.4 * buy, rounds=r, **a), 5
+            )
+            / n
+        )
+        gap = solve_meter(homes, load, buy, 0.4 * buy, rounds=rounds, **start).gap_usd / np.maximum(
+            1, np.abs(plan.cost_usd)
+        )
         told = f"gap median {np.median(gap):.1e}, worst {gap.max():.1e}"
         print(f"a home of 3 stores, at most {rounds} rounds {name}: {1e3 * each:.2f} ms, {told}")
 

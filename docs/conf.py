@@ -55,7 +55,9 @@ def _keys() -> str:
             "|---|---|---|---|",
         ]
         for key, field in model.model_fields.items():
-            parts.append(f"| `{key}` | {_kind(field.annotation)} | {_value(field.default)} | {field.description or ''} |")
+            parts.append(
+                f"| `{key}` | {_kind(field.annotation)} | {_value(field.default)} | {field.description or ''} |"
+            )
         parts.append("")
     return "\n".join(parts)
 

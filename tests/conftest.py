@@ -29,7 +29,9 @@ def data_dir() -> Path:
 
     With `GRIDAGORA_REQUIRE_DATA=1`, as in `.ci/run`, a missing folder fails the test instead.
     """
-    folder = Path(os.environ.get("GRIDAGORA_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+    folder = Path(
+        os.environ.get("GRIDAGORA_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
+    )
     if not (folder / "README.md").is_file():
         reason = f"real data absent: set GRIDAGORA_DATA to the data folder (looked at {folder}; see docs/how-to/data.md)"
         if os.environ.get("GRIDAGORA_REQUIRE_DATA") == "1":

@@ -27,7 +27,13 @@ Calcvoltagebases
 Solve
 """
 SUMMARY = {
-    "architectures": {"flat": {"metrics": {"E1": {"value": float("nan"), "unit": "$"}}, "certificates": {}, "wall_s": 1.0}},
+    "architectures": {
+        "flat": {
+            "metrics": {"E1": {"value": float("nan"), "unit": "$"}},
+            "certificates": {},
+            "wall_s": 1.0,
+        }
+    },
     "manifest": {},
 }
 
@@ -86,7 +92,9 @@ def test_new_overwrites_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("verb", ["check", "compare", "run"])
-def test_bad_input_prints_every_problem_and_writes_nothing(verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_input_prints_every_problem_and_writes_nothing(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path("bad.toml").write_text(BAD)
     done = call(verb, "bad.toml")
@@ -133,7 +141,15 @@ def test_compare_passes_on_what_was_asked(tmp_path: Path, compared: list[Any]) -
     file = tmp_path / "case.toml"
     file.write_text("[homes]\ncount = 3\n[scenario]\ndays = 1\n")
     done = call(
-        "compare", str(file), "--only", "flat,rtp", "--set", "homes.pv_share=1.0", "--out", str(tmp_path / "out"), "--json"
+        "compare",
+        str(file),
+        "--only",
+        "flat,rtp",
+        "--set",
+        "homes.pv_share=1.0",
+        "--out",
+        str(tmp_path / "out"),
+        "--json",
     )
     assert done.exit_code == 0, done.stderr
     scene, folder, _ = compared[0]
@@ -170,7 +186,9 @@ def test_demo_needs_no_file(compared: list[Any], tmp_path: Path) -> None:
     assert folder == tmp_path / "out"
 
 
-def test_a_failed_design_is_told_and_the_rest_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_design_is_told_and_the_rest_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken = SUMMARY | {"failed": {"central": "the substation tender was empty"}}
     monkeypatch.setattr(cli, "_compare", lambda *_: SimpleNamespace(summary=broken))
     monkeypatch.setattr(page, "write", lambda _, path: path)
@@ -221,7 +239,9 @@ def test_the_facade_is_small_and_lazy() -> None:
     with pytest.raises(AttributeError, match="no attribute 'lod'"):
         _ = gridagora.lod
     done = subprocess.run(
-        [sys.executable, "-c", "import sys, gridagora; sys.exit('numpy' in sys.modules)"], capture_output=True, check=False
+        [sys.executable, "-c", "import sys, gridagora; sys.exit('numpy' in sys.modules)"],
+        capture_output=True,
+        check=False,
     )
     assert done.returncode == 0
 
@@ -237,7 +257,9 @@ SHORT = ("--set", "homes.count=3", "--set", "homes.ev_share=0.0", "--days", "1",
 def test_study_losses_writes_table_and_report(tmp_path: Path) -> None:
     file, out = tmp_path / "case.toml", tmp_path / "out"
     file.write_text("[scenario]\ndays = 3\n")
-    done = call("study", "losses", str(file), *SHORT, "--design", "rtp", "--out", str(out), "--json")
+    done = call(
+        "study", "losses", str(file), *SHORT, "--design", "rtp", "--out", str(out), "--json"
+    )
     assert done.exit_code == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["manifest"]["days"] == 1
@@ -249,17 +271,28 @@ def test_study_losses_writes_table_and_report(tmp_path: Path) -> None:
     assert "Where the rest goes" in (out / "report.html").read_text(encoding="utf-8")
 
 
-def test_study_aggregation_hands_on_what_was_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gridagora.run import losses, study
+def test_study_aggregation_hands_on_what_was_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gridagora.studies import aggregation as study
+    from gridagora.studies import waterfall as losses
 
     asked: list[Any] = []
     found = study.StudyResult({"study": "aggregation", "points": [], "manifest": {}}, {}, "")
-    monkeypatch.setattr(study, "aggregation", lambda *given: asked.append(given) or found)
-    monkeypatch.setattr(losses, "losses", lambda *given: asked.append(given) or found)
+    monkeypatch.setattr(study, "study_aggregation", lambda *given: asked.append(given) or found)
+    monkeypatch.setattr(losses, "study_losses", lambda *given: asked.append(given) or found)
     file = tmp_path / "case.toml"
     file.write_text("[scenario]\ndays = 3\n[homes]\ncount = 3\n")
-    assert call("study", "aggregation", str(file), "--out", str(tmp_path / "one"), "--json").exit_code == 0
-    assert call("study", "aggregation", str(file), "--full", "--out", str(tmp_path / "two"), "--json").exit_code == 0
+    assert (
+        call("study", "aggregation", str(file), "--out", str(tmp_path / "one"), "--json").exit_code
+        == 0
+    )
+    assert (
+        call(
+            "study", "aggregation", str(file), "--full", "--out", str(tmp_path / "two"), "--json"
+        ).exit_code
+        == 0
+    )
     assert [(given[0].days, given[1].full) for given in asked[::2]] == [(2, False), (3, True)]
     assert (tmp_path / "two" / "report.html").is_file()
 
@@ -267,8 +300,18 @@ def test_study_aggregation_hands_on_what_was_asked(tmp_path: Path, monkeypatch: 
 def test_study_refuses_a_design_it_cannot_take_apart(tmp_path: Path) -> None:
     file = tmp_path / "case.toml"
     file.write_text("[homes]\ncount = 3\n")
-    assert call("study", "losses", str(file), "--design", "flat", "--out", str(tmp_path / "out")).exit_code == 2
-    assert call("study", "losses", str(file), "--design", "layerd", "--out", str(tmp_path / "out")).exit_code == 2
+    assert (
+        call(
+            "study", "losses", str(file), "--design", "flat", "--out", str(tmp_path / "out")
+        ).exit_code
+        == 2
+    )
+    assert (
+        call(
+            "study", "losses", str(file), "--design", "layerd", "--out", str(tmp_path / "out")
+        ).exit_code
+        == 2
+    )
 
 
 def test_help_of_the_studies_is_there() -> None:
@@ -281,30 +324,57 @@ def test_help_of_the_studies_is_there() -> None:
     assert "[default: 30]" in told
 
 
-def test_study_claims_hands_on_what_was_asked_and_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_study_claims_hands_on_what_was_asked_and_writes_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from gridagora.run import folder as folders
-    from gridagora.run import retail_claims
+    from gridagora.studies import retail_claims
 
     asked: list[Any] = []
-    sides = {name: [1.0, 2.0] for quantity in retail_claims.BETTER for name in (f"before_{quantity}", f"after_{quantity}")}
-    draws = pd.DataFrame({"case": "outside tariff at cost", "baseline": "regulated, feed-in", **sides})
+    sides = {
+        name: [1.0, 2.0]
+        for quantity in retail_claims.BETTER
+        for name in (f"before_{quantity}", f"after_{quantity}")
+    }
+    draws = pd.DataFrame(
+        {"case": "outside tariff at cost", "baseline": "regulated, feed-in", **sides}
+    )
 
     def stand_in(*given: Any) -> retail_claims.StudyResult:
         asked.append(given)
-        found = retail_claims.judged(draws)
-        told = {"study": "claims", "claims": found.to_dict("records"), "manifest": {"title": "Two", "seeds": 2}}
+        found = retail_claims.judge_claims(draws)
+        told = {
+            "study": "claims",
+            "claims": found.to_dict("records"),
+            "manifest": {"title": "Two", "seeds": 2},
+        }
         study = retail_claims.StudyResult(told, {"claims": found, "draws": draws}, "")
         folders.save(study, given[3])
         return study
 
-    monkeypatch.setattr(retail_claims, "claims", stand_in)
+    monkeypatch.setattr(retail_claims, "study_claims", stand_in)
     file, out = tmp_path / "case.toml", tmp_path / "out"
     file.touch()
-    given = ("study", "claims", str(file), "--seeds", "2", "--set", "homes.count=3", "--jobs", "1", "--out", str(out))
+    given = (
+        "study",
+        "claims",
+        str(file),
+        "--seeds",
+        "2",
+        "--set",
+        "homes.count=3",
+        "--jobs",
+        "1",
+        "--out",
+        str(out),
+    )
     done = call(*given)
     assert done.exit_code == 0, done.stderr
     assert "outside tariff at cost" in done.stdout
-    assert "The peak falls against a regulated tariff with feed-in: open in every case." in " ".join(done.stdout.split())
+    assert (
+        "The peak falls against a regulated tariff with feed-in: open in every case."
+        in " ".join(done.stdout.split())
+    )
     path, seeds, overrides, folder, _, jobs = asked[0]
     assert (path, list(seeds), overrides, folder, jobs) == (file, [0, 1], ["homes.count=3"], out, 1)
     first = (out / "report.html").read_text(encoding="utf-8")
@@ -312,7 +382,9 @@ def test_study_claims_hands_on_what_was_asked_and_writes_the_page(tmp_path: Path
     assert json.loads(call(*given, "--json").stdout)["study"] == "claims"
     (out / "report.html").unlink()
     assert call("report", str(out)).exit_code == 0
-    assert "When do prosumers as the retailer keep what is promised?" in (out / "report.html").read_text(encoding="utf-8")
+    assert "When do prosumers as the retailer keep what is promised?" in (
+        out / "report.html"
+    ).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -343,7 +415,9 @@ def test_study_claims_refuses_in_sentences(
 
 def test_version_and_module() -> None:
     assert call("--version").stdout == f"gridagora {gridagora.__version__}\n"
-    done = subprocess.run([sys.executable, "-m", "gridagora", "--version"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "gridagora", "--version"], capture_output=True, text=True, check=True
+    )
     assert done.stdout == f"gridagora {gridagora.__version__}\n"
 
 
@@ -357,7 +431,9 @@ def test_kernels_compile_where_nothing_can_be_written(monkeypatch: pytest.Monkey
     monkeypatch.delenv("NUMBA_CACHE_DIR")
 
 
-def test_compiled_kernels_of_other_sources_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiled_kernels_of_other_sources_are_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A kernel that is compiled into another one is no file that the compiler looks at: the folder tells the states apart."""
     (tmp_path / "kernels").mkdir()
     monkeypatch.setattr(gridagora, "__file__", str(tmp_path / "__init__.py"))

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-gymnasium = pytest.importorskip("gymnasium", reason="Gymnasium is not installed: pip install 'gridagora[rl]'")
+gymnasium = pytest.importorskip(
+    "gymnasium", reason="Gymnasium is not installed: pip install 'gridagora[rl]'"
+)
 
 from gridagora.core.errors import InputError  # noqa: E402
 from gridagora.env import HomeEnv  # noqa: E402
@@ -48,9 +50,15 @@ def test_what_is_seen_is_named_and_knows_no_car_to_come(scene, study):
     assert table["battery_stored_share"].max() == 0.5
     assert (np.abs(table["hvac_t_air_degc"] - 24) < 8).all()
     homes = scene.homes
-    here = {int(home) for home, arrive in zip(homes.ev_home, homes.ev_arrive_s, strict=True) if arrive <= 0}
+    here = {
+        int(home)
+        for home, arrive in zip(homes.ev_home, homes.ev_arrive_s, strict=True)
+        if arrive <= 0
+    }
     assert set(np.flatnonzero(table["ev_need_kwh"])) <= here
-    assert table["price_per_kwh"][0] == env.run.step().price_per_kwh[0]  # a posted price is known before
+    assert (
+        table["price_per_kwh"][0] == env.run.step().price_per_kwh[0]
+    )  # a posted price is known before
 
 
 def test_a_home_or_a_kind_that_is_none_is_refused(scene, study):
@@ -67,7 +75,9 @@ def test_without_the_extra_a_sentence_says_what_to_install():
 
 
 def test_the_page_runs():
-    page = (Path(__file__).parents[1] / "docs" / "how-to" / "own-controller.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[1] / "docs" / "how-to" / "own-controller.md").read_text(
+        encoding="utf-8"
+    )
     scope: dict[str, object] = {}
     for body in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
         exec(compile(body, "own-controller.md", "exec"), scope)

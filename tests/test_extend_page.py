@@ -36,7 +36,9 @@ def call(line, folder):
     words = shlex.split(line, comments=True)
     assert words[0] == "gridagora"
     command = [sys.executable, "-m", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=300, check=False
+    )
 
 
 def test_the_commands_run_in_order_and_the_parts_are_used(folder):
@@ -62,7 +64,11 @@ def test_the_commands_run_in_order_and_the_parts_are_used(folder):
     assert set(np.round(rows.wholesale_per_kwh.unique(), 9)) == {0.02, 0.08}
     assert "What homes take from 17 to 21 o&#x27;clock." in (result / "report.html").read_text()
     shown = call(last.strip(), folder)
-    assert shown.returncode == 2 and "Importing" not in shown.stderr and "unknown design 'cost_plus'" in shown.stderr
+    assert (
+        shown.returncode == 2
+        and "Importing" not in shown.stderr
+        and "unknown design 'cost_plus'" in shown.stderr
+    )
 
 
 def test_the_entry_point_group_is_the_one_that_is_read():

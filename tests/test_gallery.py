@@ -8,7 +8,9 @@ import pytest
 from gridagora.core.registry import find, names
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = {page.stem: page.read_text(encoding="utf-8") for page in sorted((DOCS / "gallery").glob("*.md"))}
+PAGES = {
+    page.stem: page.read_text(encoding="utf-8") for page in sorted((DOCS / "gallery").glob("*.md"))
+}
 INDEX = PAGES.pop("index")
 CELL = re.compile(r"^```\{code-cell\}\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -23,7 +25,11 @@ def shows(page: str, market: str) -> bool:
 
 
 def test_every_market_of_the_package_has_a_page() -> None:
-    own = [name for name in names("market") if find("market", name).__module__.startswith("gridagora.markets.")]
+    own = [
+        name
+        for name in names("market")
+        if find("market", name).__module__.startswith("gridagora.markets.")
+    ]
     without = [name for name in own if not any(shows(page, name) for page in PAGES.values())]
     assert own
     assert not without, f"no page of docs/gallery shows {', '.join(without)}"

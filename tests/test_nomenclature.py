@@ -9,26 +9,37 @@ from pathlib import Path
 
 import pytest
 
-from gridagora import core
+from gridagora import core, mechanisms, population, results, settlement
+from gridagora.mechanisms import retail
 
 PAGE = Path(__file__).parents[1] / "docs" / "why" / "nomenclature.md"
 WORD = re.compile(r"`([^`]+)`")
-MODULES = [module.name for module in pkgutil.iter_modules(core.__path__)]
+ROOMS = (core, mechanisms, retail, settlement, population, results)
+FILES = [
+    (room.__name__, module) for room in ROOMS for module in pkgutil.iter_modules(room.__path__)
+]
+MODULES = [f"{room}.{module.name}" for room, module in FILES if not module.ispkg]
 
 
 def listed() -> set[str]:
-    first = (line.split("|")[1] for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `"))
+    first = (
+        line.split("|")[1]
+        for line in PAGE.read_text(encoding="utf-8").splitlines()
+        if line.startswith("| `")
+    )
     return {word for cell in first for word in WORD.findall(cell)}
 
 
 def fields(module: str) -> list[tuple[str, str]]:
     found = []
-    loaded = importlib.import_module(f"gridagora.core.{module}")
+    loaded = importlib.import_module(module)
     for name, part in vars(loaded).items():
         if name.startswith("_") or not inspect.isclass(part) or part.__module__ != loaded.__name__:
             continue
         columns = (
-            [field.name for field in dataclasses.fields(part)] if dataclasses.is_dataclass(part) else getattr(part, "_fields", ())
+            [field.name for field in dataclasses.fields(part)]
+            if dataclasses.is_dataclass(part)
+            else getattr(part, "_fields", ())
         )
         found += [(name, column) for column in columns]
     return found

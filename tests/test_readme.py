@@ -19,7 +19,12 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def commands() -> list[str]:
-    return [line for body in blocks(README, "sh") for line in body.splitlines() if line.startswith("gridagora ")]
+    return [
+        line
+        for body in blocks(README, "sh")
+        for line in body.splitlines()
+        if line.startswith("gridagora ")
+    ]
 
 
 def call(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -27,7 +32,9 @@ def call(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     if words[1] == "compare":
         words += [word for pair in SMALL for word in ("--set", pair)]
     program = Path(sys.executable).with_name(words[0])
-    return subprocess.run([program, *words[1:]], cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(
+        [program, *words[1:]], cwd=folder, capture_output=True, text=True, timeout=300, check=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +44,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_two_commands_of_the_first_screen() -> None:
     screen = README.splitlines()[:30]
-    assert "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt . && .venv/bin/gridagora demo" in screen
-    assert "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt '.[dev]' && .venv/bin/python -m pytest" in screen
+    assert (
+        "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt . && .venv/bin/gridagora demo"
+        in screen
+    )
+    assert (
+        "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt '.[dev]' && .venv/bin/python -m pytest"
+        in screen
+    )
 
 
 def test_command_line_blocks_run_in_order(folder: Path) -> None:
@@ -52,7 +65,9 @@ def test_command_line_blocks_run_in_order(folder: Path) -> None:
 
 def test_python_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("scenario.toml").write_text("[scenario]\ndays = 1\n\n[homes]\ncount = 6\n", encoding="utf-8")
+    Path("scenario.toml").write_text(
+        "[scenario]\ndays = 1\n\n[homes]\ncount = 6\n", encoding="utf-8"
+    )
     scope: dict[str, object] = {}
     for body in blocks(README, "python"):
         exec(compile(body, "README.md", "exec"), scope)
@@ -68,14 +83,17 @@ from gridagora.core.registry import find
 assert find("market", "wholesale_plus")().margin_per_kwh == 0.01
 assert find("metric", "P8").unit == "kWh"
 """
-    done = subprocess.run([sys.executable, "-c", body + proof], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", body + proof], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
 def test_nothing_simulated_is_called_measured() -> None:
     """The homes are ResStock simulations and the feeder is SMART-DS, synthetic: no text may say otherwise."""
     wrong = re.compile(
-        r"measured (home|house|load|series|demand)|real (street|feeder|home|house)s?\b|fitted to measurements", re.IGNORECASE
+        r"measured (home|house|load|series|demand)|real (street|feeder|home|house)s?\b|fitted to measurements",
+        re.IGNORECASE,
     )
     files = [
         path

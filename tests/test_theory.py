@@ -12,12 +12,18 @@ PAGES = sorted((TOP / "docs" / "theory").glob("*.md"))
 TEXT = {page.name: page.read_text(encoding="utf-8") for page in PAGES}
 HEADING = re.compile(r"^#{1,3} (\d+(?:\.\d+)?) ", re.MULTILINE)
 CITED = re.compile(r"\btheory (\d+(?:\.\d+)?(?:(?:, | and | to )\d+(?:\.\d+)?)*)", re.IGNORECASE)
-WITHIN = re.compile(r"(?<![\w.])\d{1,2}\.\d{1,2}(?![\d.])")  # a number of the text stands in its mathematics
+WITHIN = re.compile(
+    r"(?<![\w.])\d{1,2}\.\d{1,2}(?![\d.])"
+)  # a number of the text stands in its mathematics
 NO_TEXT = re.compile(r"```.*?```|`[^`]*`|(?:doi|arXiv|clause|theorem) \S+", re.DOTALL)
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
-LAWS = re.compile(r'(?:def test_|""")((?:t\d+_)+|T\d+(?:, T\d+)*(?=[:,. ]))')  # as names and docstrings of tests begin
+LAWS = re.compile(
+    r'(?:def test_|""")((?:t\d+_)+|T\d+(?:, T\d+)*(?=[:,. ]))'
+)  # as names and docstrings of tests begin
 ELSEWHERE = re.compile(r"\bmodelling(\.md)? (\d|Q\d|figure)|\bkernels\.md\b")
-ROOMS = "core|kernels|devices|strategies|markets|grid|metrics|sources|scenario|run|report|live|files"
+ROOMS = (
+    "core|kernels|devices|strategies|markets|grid|metrics|sources|scenario|run|report|live|files"
+)
 FOLDERS = ("src", "tests", "benchmarks")
 
 
@@ -27,7 +33,12 @@ def headings() -> set[str]:
 
 def dangling(text: str) -> list[str]:
     """Sections that a text cites and no page has."""
-    return [number for cited in CITED.findall(text) for number in NUMBER.findall(cited) if number not in headings()]
+    return [
+        number
+        for cited in CITED.findall(text)
+        for number in NUMBER.findall(cited)
+        if number not in headings()
+    ]
 
 
 def test_pages_count_their_sections_from_one() -> None:
@@ -79,17 +90,29 @@ def test_no_other_text_is_cited() -> None:
 def test_modules_and_tests_named_on_the_pages_exist() -> None:
     stray = []
     for name, text in TEXT.items():
-        stray += [f"{name}: {path}" for path in re.findall(r"`(tests/[\w/]+\.py)`", text) if not (TOP / path).is_file()]
+        stray += [
+            f"{name}: {path}"
+            for path in re.findall(r"`(tests/[\w/]+\.py)`", text)
+            if not (TOP / path).is_file()
+        ]
         for dotted in re.findall(rf"`((?:{ROOMS})\.\w+)", text):
             file = TOP / "src" / "gridagora" / Path(*dotted.split("."))
-            stray += [f"{name}: {dotted}"] if not (file.with_suffix(".py").is_file() or file.is_dir()) else []
+            stray += (
+                [f"{name}: {dotted}"]
+                if not (file.with_suffix(".py").is_file() or file.is_dir())
+                else []
+            )
     assert not stray, f"a page of docs/theory points to what is no more: {', '.join(stray)}"
 
 
 def test_every_metric_is_defined_with_its_unit_and_direction() -> None:
     rows = dict(re.findall(r"^\| (\w+) \| (.*) \|$", TEXT["8-metrics.md"], re.MULTILINE))
     metrics = {metric_id: find("metric", metric_id) for metric_id in names("metric")}
-    own = {metric_id: part for metric_id, part in metrics.items() if part.compute.__module__.startswith("gridagora.")}
+    own = {
+        metric_id: part
+        for metric_id, part in metrics.items()
+        if part.compute.__module__.startswith("gridagora.")
+    }
     for metric_id, part in own.items():
         assert metric_id in rows, f"define {metric_id} ({part.name}) in docs/theory/8-metrics.md"
         assert rows[metric_id].split(" | ")[-2:] == [part.unit, part.direction], metric_id
@@ -100,4 +123,6 @@ def test_every_numbered_law_is_listed() -> None:
     listed = set(re.findall(r"^\| T(\d+) ", TEXT["11-laws.md"], re.MULTILINE))
     text = "\n".join(file.read_text(encoding="utf-8") for file in (TOP / "tests").rglob("*.py"))
     named = {number for cited in LAWS.findall(text) for number in NUMBER.findall(cited)}
-    assert {"1", "10", "31"} <= named <= listed, f"list in docs/theory/11-laws.md: {sorted(named - listed, key=int)}"
+    assert {"1", "10", "31"} <= named <= listed, (
+        f"list in docs/theory/11-laws.md: {sorted(named - listed, key=int)}"
+    )

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gridagora.core.errors import InputError, PartError, Problem
     from gridagora.core.feeder import Feeder
-    from gridagora.core.lift import lift_space, lift_time
     from gridagora.core.registry import find, names, register
     from gridagora.core.tables import Homes, Prices, Weather
+    from gridagora.mechanisms.layers import lift_space, lift_time
     from gridagora.report.figures import figures
     from gridagora.report.table import table
     from gridagora.run.compare import compare
@@ -106,7 +106,9 @@ def _give_compiler_a_folder() -> None:
     if "NUMBA_CACHE_DIR" in os.environ:
         return
     kernels = Path(__file__).parent / "kernels"
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(kernels.glob("*.py")))).hexdigest()[:16]
+    digest = hashlib.sha256(
+        b"".join(path.read_bytes() for path in sorted(kernels.rglob("*.py")))
+    ).hexdigest()[:16]
     places = [kernels]
     with suppress(RuntimeError):  # a user without a home
         places.append(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"))

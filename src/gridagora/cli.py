@@ -52,7 +52,10 @@ def _show_version(asked: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_show_version)
+        bool,
+        typer.Option(
+            "--version", help="Print the version and leave.", is_eager=True, callback=_show_version
+        ),
     ] = False,
 ) -> None:
     """Compare electricity market designs on one feeder: same homes, weather, prices and random draws for all."""
@@ -68,13 +71,27 @@ def demo(out: Out = None, json_: Json = False) -> None:
 
 
 @app.command()
-def new(file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")], json_: Json = False) -> None:
+def new(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")],
+    json_: Json = False,
+) -> None:
     """Write a scenario file to start from, every key explained."""
     with told(json_):
         if file.exists():
-            raise InputError([Problem(str(file), "a file that exists", "the name of a new file", "Nothing was overwritten.")])
+            raise InputError(
+                [
+                    Problem(
+                        str(file),
+                        "a file that exists",
+                        "the name of a new file",
+                        "Nothing was overwritten.",
+                    )
+                ]
+            )
         if not file.parent.is_dir():
-            raise InputError([Problem(str(file), f"no folder {file.parent}", "a folder that exists")])
+            raise InputError(
+                [Problem(str(file), f"no folder {file.parent}", "a folder that exists")]
+            )
         file.write_text(_demo_text(), encoding="utf-8")
         say(f"Wrote {file}. Next: gridagora check {file}, then gridagora compare {file}")
         if json_:
@@ -83,7 +100,9 @@ def new(file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to writ
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Scenario (.toml) or OpenDSS feeder (.dss).")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Scenario (.toml) or OpenDSS feeder (.dss).")
+    ],
     set_: Set = None,
     json_: Json = False,
 ) -> None:
@@ -102,7 +121,10 @@ def check(
 def run(
     scenario: Scenario,
     only: Annotated[
-        str | None, typer.Option("--only", metavar="NAME", help="The design; the scenario's first if left out.")
+        str | None,
+        typer.Option(
+            "--only", metavar="NAME", help="The design; the scenario's first if left out."
+        ),
     ] = None,
     set_: Set = None,
     out: Out = None,
@@ -111,18 +133,27 @@ def run(
     """Run one design on a scenario."""
     with told(json_):
         if only and "," in only:
-            raise InputError([Problem("--only", f"'{only}'", "one design", "`gridagora compare` runs several.")])
+            raise InputError(
+                [Problem("--only", f"'{only}'", "one design", "`gridagora compare` runs several.")]
+            )
         folder = out or default_out(scenario)
         refuse_file(folder)
         scene = load_scene(scenario, [only] if only else None, set_ or [])
-        finish(_compare(scene, folder, [only or scene.scenario.scenario.architectures[0]]), folder, json_)
+        finish(
+            _compare(scene, folder, [only or scene.scenario.scenario.architectures[0]]),
+            folder,
+            json_,
+        )
 
 
 @app.command()
 def compare(
     scenario: Scenario,
     only: Annotated[
-        str | None, typer.Option("--only", metavar="NAME,...", help="Designs to run; those of the scenario if left out.")
+        str | None,
+        typer.Option(
+            "--only", metavar="NAME,...", help="Designs to run; those of the scenario if left out."
+        ),
     ] = None,
     set_: Set = None,
     out: Out = None,
@@ -132,12 +163,17 @@ def compare(
     with told(json_):
         folder = out or default_out(scenario)
         refuse_file(folder)
-        chosen = [name.strip() for name in only.split(",") if name.strip()] if only is not None else None
+        chosen = (
+            [name.strip() for name in only.split(",") if name.strip()] if only is not None else None
+        )
         finish(_compare(load_scene(scenario, chosen, set_ or []), folder), folder, json_)
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a result.")], json_: Json = False) -> None:
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a result.")],
+    json_: Json = False,
+) -> None:
     """Write report.html of a result again, from its tables."""
     with told(json_):
         from gridagora.report import page, study_page
@@ -145,7 +181,9 @@ def report(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder
 
         with busy("writing the report"):
             result = folders.load(folder)
-            path = (study_page if "study" in result.summary else page).write(result, folder / "report.html")
+            path = (study_page if "study" in result.summary else page).write(
+                result, folder / "report.html"
+            )
         say(f"Wrote {path}")
         if json_:
             show_json({"report": str(path)})
@@ -154,7 +192,8 @@ def report(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder
 @app.command("list")
 def list_(
     scenario: Annotated[
-        Path | None, typer.Argument(metavar="SCENARIO", help="Scenario file whose plugins are listed too.")
+        Path | None,
+        typer.Argument(metavar="SCENARIO", help="Scenario file whose plugins are listed too."),
     ] = None,
     set_: Set = None,
     json_: Json = False,
@@ -165,8 +204,13 @@ def list_(
 
         found = parts.listed(name_plugins(scenario, set_ or []), strict=scenario is not None)
         if json_:
-            known = {kind: {row.name: row.text for row in rows} for kind, rows in found.rows.items()}
-            show_json(known | {"plugins": {each.get("file") or each["module"]: each for each in found.plugins}})
+            known = {
+                kind: {row.name: row.text for row in rows} for kind, rows in found.rows.items()
+            }
+            show_json(
+                known
+                | {"plugins": {each.get("file") or each["module"]: each for each in found.plugins}}
+            )
         else:
             for kind, rows in found.rows.items():
                 show_lines({kind.upper(): ""} | {f"  {row.name}": row.shown for row in rows})
@@ -188,7 +232,9 @@ def _demo_scene() -> "Scene":
 
     with busy("making the demo") as tell:
         # what ships with the package, whatever else is installed
-        return build.build(read.parse(_demo_text(), "demo.toml", overrides=["plugins.installed=false"]), tell)
+        return build.build(
+            read.parse(_demo_text(), "demo.toml", overrides=["plugins.installed=false"]), tell
+        )
 
 
 def _compare(scene: "Scene", folder: Path, architectures: list[str] | None = None) -> "Result":

@@ -5,7 +5,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gridagora.terminal import Json, Out, Scenario, Set, bar, default_out, finish, load_scene, name_plugins, refuse_file, told
+from gridagora.terminal import (
+    Json,
+    Out,
+    Scenario,
+    Set,
+    bar,
+    default_out,
+    finish,
+    load_scene,
+    name_plugins,
+    refuse_file,
+    told,
+)
 
 if TYPE_CHECKING:
     from gridagora.scenario.build import Scene
@@ -14,23 +26,33 @@ STUDY_DAYS = 2  # a sweep runs a scene forty times and more
 SEEDS = 30
 
 study = typer.Typer(
-    help="Sweep a design, say where the rest goes, or hold one to its promise.", no_args_is_help=True, rich_markup_mode=None
+    help="Sweep a design, say where the rest goes, or hold one to its promise.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 Days = Annotated[
     int | None,
     typer.Option(
-        "--days", metavar="N", min=1, help="Days from the start; left out: the first two, or all where --full is given."
+        "--days",
+        metavar="N",
+        min=1,
+        help="Days from the start; left out: the first two, or all where --full is given.",
     ),
 ]
-Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Points that run at the same time.")]
+Jobs = Annotated[
+    int, typer.Option("--jobs", metavar="N", min=1, help="Points that run at the same time.")
+]
 
 
 @study.command()
 def aggregation(
     scenario: Scenario,
     days: Days = None,
-    full: Annotated[bool, typer.Option("--full", help="Every combination of every dial, over the whole scenario.")] = False,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Every combination of every dial, over the whole scenario."),
+    ] = False,
     set_: Set = None,
     out: Out = None,
     jobs: Jobs = 2,
@@ -39,15 +61,23 @@ def aggregation(
     """Sweep layers, blocks, forecast error, lost and late messages of the layered design; what was run is never run again."""
     with told(json_):
         from gridagora.run import folder as folders
-        from gridagora.run import losses as causes
-        from gridagora.run import study as studies
+        from gridagora.studies import aggregation as studies
+        from gridagora.studies import waterfall as causes
 
         folder = out or default_out(scenario) / "study"
         refuse_file(folder)
         scene = _short(scenario, days, set_ or [], whole=full)
         with bar() as advance:
-            swept = studies.aggregation(scene, studies.Grid(full=full), folder, advance, jobs)
-            rest = causes.losses(scene, "layered", folder, lambda _, done, total: advance("losses", done, total), jobs)
+            swept = studies.study_aggregation(
+                scene, studies.DialGrid(full=full), folder, advance, jobs
+            )
+            rest = causes.study_losses(
+                scene,
+                "layered",
+                folder,
+                lambda _, done, total: advance("losses", done, total),
+                jobs,
+            )
         found = swept.beside(rest)
         folders.save(found, folder)
         finish(found, folder, json_)
@@ -56,7 +86,9 @@ def aggregation(
 @study.command()
 def losses(
     scenario: Scenario,
-    design: Annotated[str, typer.Option("--design", metavar="NAME", help="A design whose homes look ahead.")] = "layered",
+    design: Annotated[
+        str, typer.Option("--design", metavar="NAME", help="A design whose homes look ahead.")
+    ] = "layered",
     days: Days = None,
     set_: Set = None,
     out: Out = None,
@@ -65,13 +97,13 @@ def losses(
 ) -> None:
     """Say where the value goes that a design does not capture: forecast, draws, on/off units, the limit, the rest."""
     with told(json_):
-        from gridagora.run import losses as causes
+        from gridagora.studies import waterfall as causes
 
         folder = out or default_out(scenario) / "losses"
         refuse_file(folder)
         scene = _short(scenario, days, set_ or [], whole=False)
         with bar() as advance:
-            found = causes.losses(scene, design, folder, advance, jobs)
+            found = causes.study_losses(scene, design, folder, advance, jobs)
         finish(found, folder, json_)
 
 
@@ -79,7 +111,12 @@ def losses(
 def claims(
     scenario: Scenario,
     seeds: Annotated[
-        int, typer.Option("--seeds", metavar="N", help="Draws of homes and days; 30 or more for intervals worth the name.")
+        int,
+        typer.Option(
+            "--seeds",
+            metavar="N",
+            help="Draws of homes and days; 30 or more for intervals worth the name.",
+        ),
     ] = SEEDS,
     set_: Set = None,
     out: Out = None,
@@ -88,13 +125,15 @@ def claims(
 ) -> None:
     """Say against which retailers of today prosumers as the retailer keep what is promised, over draws of homes and days."""
     with told(json_):
-        from gridagora.run import retail_claims
+        from gridagora.studies import retail_claims
 
         folder = out or default_out(scenario) / "claims"
         refuse_file(folder)
         name_plugins(scenario, set_ or [])
         with bar() as advance:
-            found = retail_claims.claims(scenario, range(seeds), set_ or (), folder, advance, jobs)
+            found = retail_claims.study_claims(
+                scenario, range(seeds), set_ or (), folder, advance, jobs
+            )
         finish(found, folder, json_)
 
 
@@ -104,4 +143,8 @@ def _short(path: Path, days: int | None, overrides: list[str], *, whole: bool) -
 
     name_plugins(path, overrides)
     all_days = read.load(path, overrides).scenario.days
-    return load_scene(path, None, [*overrides, f"scenario.days={days or (all_days if whole else min(STUDY_DAYS, all_days))}"])
+    return load_scene(
+        path,
+        None,
+        [*overrides, f"scenario.days={days or (all_days if whole else min(STUDY_DAYS, all_days))}"],
+    )

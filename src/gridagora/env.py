@@ -15,8 +15,8 @@ import numpy as np
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.tables import Col
 from gridagora.run.compare import prepare
-from gridagora.run.desk import Study
-from gridagora.run.interval import now
+from gridagora.run.realtime import moment_of
+from gridagora.run.state import Setup
 from gridagora.run.step import Observation, Run
 from gridagora.scenario.build import Scene
 
@@ -24,11 +24,17 @@ try:
     import gymnasium
     from gymnasium.spaces import Box
 except ImportError as missing:
-    raise ImportError("gridagora.env needs Gymnasium, which is not installed: pip install 'gridagora[rl]'") from missing
+    raise ImportError(
+        "gridagora.env needs Gymnasium, which is not installed: pip install 'gridagora[rl]'"
+    ) from missing
 
 DAY_H = 24
 MOST = 1e6  # bound of what is observed; no power, price or temperature comes near it
-SUMMED = ("_kw", "_kwh", "_h")  # endings of what adds up over several devices of a kind; the rest is their mean
+SUMMED = (
+    "_kw",
+    "_kwh",
+    "_h",
+)  # endings of what adds up over several devices of a kind; the rest is their mean
 
 
 class Lever(NamedTuple):
@@ -72,7 +78,7 @@ class HomeEnv(gymnasium.Env[Col, Col]):
         design: str,
         homes: Sequence[str] | None = None,
         kinds: Sequence[str] | None = None,
-        study: Study | None = None,
+        study: Setup | None = None,
     ) -> None:
         self.scene, self.design = scene, design
         self.study = prepare(scene) if study is None else study
@@ -88,15 +94,25 @@ class HomeEnv(gymnasium.Env[Col, Col]):
             if home in group.home and (kinds is None or group.about.kind in kinds)
         )
         if not self.levers:
-            raise InputError([Problem("kinds", "no device of these homes", "one at least", "Leave it out for all.")])
-        first, moment = self.run.observe(self.rows[0]), now(self.run.desk)
-        self._readings = tuple((group.about.kind, name) for group in groups for name in group.observe(moment))
+            raise InputError(
+                [
+                    Problem(
+                        "kinds", "no device of these homes", "one at least", "Leave it out for all."
+                    )
+                ]
+            )
+        first, moment = self.run.observe(self.rows[0]), moment_of(self.run.desk)
+        self._readings = tuple(
+            (group.about.kind, name) for group in groups for name in group.observe(moment)
+        )
         self._last = np.zeros(0)
         self.names = _names(len(first.forecast_per_kwh), self._readings)
         self.action_space = Box(-1.0, 1.0, (len(self.levers),), np.float64)
         self.observation_space = Box(-MOST, MOST, (len(self.rows) * len(self.names),), np.float64)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Col, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Col, dict[str, Any]]:
         """Begin the run again; return the first observation and no further information."""
         super().reset(seed=seed, options=options)
         if self.run.desk.interval:
@@ -113,7 +129,9 @@ class HomeEnv(gymnasium.Env[Col, Col]):
         reach = self.run.reach_kw()
         for lever, share in zip(self.levers, np.clip(action, -1.0, 1.0).tolist(), strict=True):
             least, most = (column[lever.home] for column in reach[lever.kind])
-            power.setdefault(lever.kind, {})[lever.home] = max(share * most, least) if share > 0 else min(-share * least, most)
+            power.setdefault(lever.kind, {})[lever.home] = (
+                max(share * most, least) if share > 0 else min(-share * least, most)
+            )
         done = self.run.step(power_kw=power)
         told: dict[str, Any] = {
             "bill_usd": done.cost_usd[self.rows],
@@ -152,4 +170,6 @@ def _names(hours: int, readings: Sequence[tuple[str, str]]) -> tuple[str, ...]:
 def _refuse_unknown(asked: Sequence[str], valid: Sequence[str], where: str) -> None:
     unknown = [name for name in asked if name not in valid]
     if unknown:
-        raise InputError([Problem(where, f"'{name}'", "one of " + ", ".join(valid)) for name in unknown])
+        raise InputError(
+            [Problem(where, f"'{name}'", "one of " + ", ".join(valid)) for name in unknown]
+        )

@@ -14,9 +14,9 @@ from gridagora.core.errors import InputError, PartError, Problem
 
 if TYPE_CHECKING:
     from gridagora.run.result import Result
-    from gridagora.run.study import StudyResult
     from gridagora.scenario.build import Scene
     from gridagora.scenario.plugins import Plugin
+    from gridagora.studies.aggregation import StudyResult
 
 FAILED, BAD_INPUT, STOPPED = 1, 2, 130
 RESULTS = Path("gridagora-out")
@@ -25,9 +25,15 @@ PIPED_COLUMNS = 140
 Scenario = Annotated[Path, typer.Argument(metavar="SCENARIO", help="Scenario file (TOML).")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder of the result.")]
 Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as homes.pv_share=0.5; repeatable.")
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override a key, as homes.pv_share=0.5; repeatable."
+    ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the machine-readable result, and nothing else, on stdout.")]
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="Print the machine-readable result, and nothing else, on stdout."),
+]
 
 
 def default_out(scenario: Path) -> Path:
@@ -56,7 +62,12 @@ def load_scene(path: Path, only: list[str] | None, overrides: list[str]) -> "Sce
             raise
         typed = f"--only {','.join(only or ())}"
         said = [
-            Problem(typed if each.where == f"--set {chosen[0]}" else each.where, each.got, each.expected, each.hint)
+            Problem(
+                typed if each.where == f"--set {chosen[0]}" else each.where,
+                each.got,
+                each.expected,
+                each.hint,
+            )
             for each in fault.problems
         ]
         raise InputError(said) from None
@@ -86,7 +97,9 @@ def told(as_json: bool) -> Iterator[None]:
         say(f"The run stopped: {fault}")
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:
-        say("Stopped from the keyboard; no result was written, and one that was there before is as it was.")
+        say(
+            "Stopped from the keyboard; no result was written, and one that was there before is as it was."
+        )
         raise typer.Exit(STOPPED) from None
     except OSError as fault:
         say(f"Could not read or write {fault.filename or 'a file'}: {fault.strerror or fault}")
@@ -115,7 +128,11 @@ def finish(result: "Result | StudyResult", folder: Path, as_json: bool) -> None:
 def failures(summary: Mapping[str, Any]) -> dict[str, str]:
     """Return the designs that failed and why."""
     found = dict(summary.get("failed", {}))
-    return found | {name: each["error"] for name, each in summary.get("architectures", {}).items() if "error" in each}
+    return found | {
+        name: each["error"]
+        for name, each in summary.get("architectures", {}).items()
+        if "error" in each
+    }
 
 
 def show_json(value: Any) -> None:
@@ -171,7 +188,12 @@ def bar() -> Iterator[Callable[[str, int, int], None]]:
     """Show progress on stderr; yields the callback (stage, done, total)."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console(stderr=True), transient=True) as progress:
         tasks: dict[str, Any] = {}
 

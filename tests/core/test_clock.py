@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gridagora.core.clock import Clock
 from gridagora.core.errors import PartError
+from gridagora.live.clock import Clock
 
 MONDAY_S = 1721019600  # Monday 15 July 2024 00:00 in Austin, 05:00 UTC
 AUSTIN_S = -5 * 3600

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gridagora.core import customers
 from gridagora.core.feeder import GROUND, Feeder
+from gridagora.population import customers
 from gridagora.sources import opendss
 
 HEAD = (
@@ -54,7 +54,9 @@ def test_what_a_load_is(tmp_path: Path, load: str, homes: int, why: str) -> None
 
 
 def test_words_of_the_source_are_evidence(tmp_path: Path) -> None:
-    shapes = "".join(f"New Loadshape.{name} npts=1 interval=1 mult=[1]\n" for name in ("res_kw_1", "com_kw_1"))
+    shapes = "".join(
+        f"New Loadshape.{name} npts=1 interval=1 mult=[1]\n" for name in ("res_kw_1", "com_kw_1")
+    )
     at = "bus1=h1.1.2 phases=1 kv=.24"
     loads = f"New Load.a {at} kw=30 yearly=res_kw_1\nNew Load.b {at} kw=1 yearly=com_kw_1\nNew Load.industrial_c {at} kw=1\n"
     feeder = read(tmp_path, shapes + loads)
@@ -63,8 +65,12 @@ def test_words_of_the_source_are_evidence(tmp_path: Path) -> None:
 
 
 def test_two_loads_on_the_legs_of_one_bus_are_one_home_on_both(tmp_path: Path) -> None:
-    legs = "New Load.l1 bus1=h1.1 phases=1 kv=.12 kw=3\nNew Load.l2 bus1=h1.0.2 phases=1 kv=.12 kw=2\n"
-    alone = "New Load.l3 bus1=h2.1 phases=1 kv=.12 kw=3\nNew Load.l4 bus1=h2.1 phases=1 kv=.12 kw=2\n"
+    legs = (
+        "New Load.l1 bus1=h1.1 phases=1 kv=.12 kw=3\nNew Load.l2 bus1=h1.0.2 phases=1 kv=.12 kw=2\n"
+    )
+    alone = (
+        "New Load.l3 bus1=h2.1 phases=1 kv=.12 kw=3\nNew Load.l4 bus1=h2.1 phases=1 kv=.12 kw=2\n"
+    )
     feeder = read(tmp_path, legs + alone)
     assert feeder.leg_pairs.tolist() == [[0, 1]]
     once = customers.settled(feeder, "customers")
@@ -78,11 +84,16 @@ def test_two_loads_on_the_legs_of_one_bus_are_one_home_on_both(tmp_path: Path) -
 
 
 def test_two_large_loads_on_two_legs_are_two(tmp_path: Path) -> None:
-    legs = "New Load.l1 bus1=h1.1 phases=1 kv=.12 kw=20\nNew Load.l2 bus1=h1.2 phases=1 kv=.12 kw=20\n"
+    legs = (
+        "New Load.l1 bus1=h1.1 phases=1 kv=.12 kw=20\nNew Load.l2 bus1=h1.2 phases=1 kv=.12 kw=20\n"
+    )
     assert not len(read(tmp_path, legs).leg_pairs)
 
 
-@pytest.mark.parametrize(("on", "homes"), [("customers", [80, 1, 0, 0]), ("meters", [0, 1, 0, 0]), ("all", [80, 1, 1, 0])])
+@pytest.mark.parametrize(
+    ("on", "homes"),
+    [("customers", [80, 1, 0, 0]), ("meters", [0, 1, 0, 0]), ("all", [80, 1, 1, 0])],
+)
 def test_homes_stand_where_the_key_puts_them_and_settling_again_changes_nothing(
     tmp_path: Path, on: str, homes: list[int]
 ) -> None:

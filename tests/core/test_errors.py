@@ -8,7 +8,10 @@ from gridagora.core.registry import find
 
 def test_every_problem_is_in_the_message() -> None:
     error = InputError(
-        [Problem("a.toml: homes.count", "-1", "at least 1"), Problem("a.toml: seed", "'x'", "an integer", "Remove the quotes.")]
+        [
+            Problem("a.toml: homes.count", "-1", "at least 1"),
+            Problem("a.toml: seed", "'x'", "an integer", "Remove the quotes."),
+        ]
     )
     assert str(error).splitlines() == [
         "a.toml: homes.count: got -1, expected at least 1.",

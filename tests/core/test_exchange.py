@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 
 from gridagora.core import exchange
 from gridagora.core.errors import PartError
-from gridagora.core.exchange import Deliveries, Plans, Positions, Proposals, Quotes, Status, Table, Tenders, Transactions
+from gridagora.core.exchange import (
+    Deliveries,
+    Plans,
+    Positions,
+    Proposals,
+    Quotes,
+    Status,
+    Table,
+    Tenders,
+    Transactions,
+)
 from gridagora.core.product import Commodity, Horizon, Product, following
 
 PRODUCT = Product(Commodity.P, 1721019600, 300, Horizon.REAL_TIME, place=2)
@@ -28,7 +38,14 @@ def drawn(kind: type, n: int, h: int = 3, seed: int = 0) -> Table:
     if kind is Quotes:
         return Quotes(PRODUCT, party, *columns)
     if kind is Transactions:
-        return Transactions(PRODUCT, party, party[::-1].copy(), columns[0], columns[1], np.full(n, Status.FILLED, dtype=np.int64))
+        return Transactions(
+            PRODUCT,
+            party,
+            party[::-1].copy(),
+            columns[0],
+            columns[1],
+            np.full(n, Status.FILLED, dtype=np.int64),
+        )
     if kind is Proposals:
         return Proposals(PRODUCT, party, columns[0], columns[1][:, 0], columns[2][:, 0])
     return kind(PRODUCT, party, columns[0])
@@ -65,7 +82,10 @@ def test_a_message_holds_its_row_and_nothing_else() -> None:
     points = slice(table.offset[row], table.offset[row + 1])
     body = exchange.encode(table)[row][exchange.HEADER.size :]
     assert int(np.frombuffer(body[:8], "<i8")[0]) == table.party[row]
-    assert np.frombuffer(body[8:], "<f8").tolist() == [*table.p_kw[points], *table.price_per_kwh[points]]
+    assert np.frombuffer(body[8:], "<f8").tolist() == [
+        *table.p_kw[points],
+        *table.price_per_kwh[points],
+    ]
 
 
 def test_a_broadcast_is_counted_per_listener() -> None:
@@ -99,7 +119,12 @@ def test_sums_know_no_order_where_floats_do() -> None:
 
 
 def test_quanta_round_half_to_even() -> None:
-    assert exchange.quanta_uw(np.array([0.5e-9, 1.5e-9, -0.5e-9, 1.0])).tolist() == [0, 2, 0, 1_000_000_000]
+    assert exchange.quanta_uw(np.array([0.5e-9, 1.5e-9, -0.5e-9, 1.0])).tolist() == [
+        0,
+        2,
+        0,
+        1_000_000_000,
+    ]
 
 
 def test_net_positions_of_a_closed_market_sum_to_zero() -> None:
@@ -138,13 +163,22 @@ def test_what_is_sent_is_what_is_read(kind: type, n: int, h: int, seed: int) -> 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@given(noise=st.binary(max_size=200), flips=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 255)), max_size=4))
+@given(
+    noise=st.binary(max_size=200),
+    flips=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 255)), max_size=4),
+)
 @settings(max_examples=60, deadline=None)
-def test_noise_is_refused_or_is_a_message(kind: type, noise: bytes, flips: list[tuple[int, int]]) -> None:
+def test_noise_is_refused_or_is_a_message(
+    kind: type, noise: bytes, flips: list[tuple[int, int]]
+) -> None:
     bent = bytearray(exchange.encode(drawn(kind, 1))[0])
     for at, value in flips:
         bent[at] = value
-    for message in (noise, bytes(bent), exchange.encode(drawn(kind, 1))[0][: exchange.HEADER.size] + noise):
+    for message in (
+        noise,
+        bytes(bent),
+        exchange.encode(drawn(kind, 1))[0][: exchange.HEADER.size] + noise,
+    ):
         try:
             got = exchange.decode(kind, [message])
         except PartError:
@@ -161,7 +195,10 @@ def test_noise_is_refused_or_is_a_message(kind: type, noise: bytes, flips: list[
         (lambda m: b"\x07" + m[1:], r"got commodity 7, expected one of 0 \(P\)"),
         (lambda m: m[:1] + b"\x09" + m[2:], r"got horizon 9, expected one of 0 \(LONG_TERM\)"),
         (lambda m: m[:10] + bytes(4) + m[14:], r"got a duration of 0 s at place 2"),
-        (lambda m: m[:-8] + np.float64(np.nan).tobytes(), r"message 0 of Plans holds nan, expected finite numbers"),
+        (
+            lambda m: m[:-8] + np.float64(np.nan).tobytes(),
+            r"message 0 of Plans holds nan, expected finite numbers",
+        ),
         (lambda m: m[:-8] + np.float64(np.inf).tobytes(), r"holds inf"),
     ],
 )
@@ -173,13 +210,21 @@ def test_what_is_malformed_is_refused_with_a_sentence(bend, says: str) -> None:
 def test_messages_of_one_table_are_alike() -> None:
     first = exchange.encode(drawn(Plans, 1))
     with pytest.raises(PartError, match="message 1 of Plans is of Product"):
-        exchange.decode(Plans, first + exchange.encode(drawn(Plans, 1)._replace(product=following(PRODUCT))))
-    with pytest.raises(PartError, match="message 1 of Plans has another number of products than the first"):
+        exchange.decode(
+            Plans, first + exchange.encode(drawn(Plans, 1)._replace(product=following(PRODUCT)))
+        )
+    with pytest.raises(
+        PartError, match="message 1 of Plans has another number of products than the first"
+    ):
         exchange.decode(Plans, first + exchange.encode(drawn(Plans, 1, h=4)))
     with pytest.raises(PartError, match="no message of Plans"):
         exchange.decode(Plans, [])
-    turned = drawn(Tenders, 1)._replace(offset=np.array([0, 2]), p_kw=np.array([1.0, 0.0]), price_per_kwh=np.array([0.2, 0.1]))
+    turned = drawn(Tenders, 1)._replace(
+        offset=np.array([0, 2]), p_kw=np.array([1.0, 0.0]), price_per_kwh=np.array([0.2, 0.1])
+    )
     with pytest.raises(PartError, match="points out of order"):
         exchange.decode(Tenders, exchange.encode(turned))
     with pytest.raises(PartError, match="got status 7, expected one of 0, 1, 2, 3, 4"):
-        exchange.decode(Transactions, exchange.encode(drawn(Transactions, 1)._replace(status=np.array([7]))))
+        exchange.decode(
+            Transactions, exchange.encode(drawn(Transactions, 1)._replace(status=np.array([7])))
+        )

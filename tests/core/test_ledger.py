@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridagora.core import ledger
 from gridagora.core.errors import InputError, PartError
-from gridagora.core.ledger import Agreed
-from gridagora.core.parties import Role, row_of, rows_of, run_parties
 from gridagora.core.product import Commodity, Horizon, Product
+from gridagora.settlement import ledger
+from gridagora.settlement.ledger import AgreedPositions
+from gridagora.settlement.parties import Role, row_of, rows_of, run_parties
 
 COUNT = 6
 PERIOD = Product(Commodity.P, 0, 86400, Horizon.REAL_TIME)
@@ -20,7 +20,9 @@ ENTRY = st.tuples(st.integers(0, COUNT - 1), st.integers(0, COUNT - 1), AMOUNT)
 
 @given(st.lists(ENTRY, min_size=1, max_size=40), st.randoms())
 @settings(max_examples=60, deadline=None)
-def test_sums_to_exactly_zero_in_any_order(entries: list[tuple[int, int, float]], random: object) -> None:
+def test_sums_to_exactly_zero_in_any_order(
+    entries: list[tuple[int, int, float]], random: object
+) -> None:
     booked = [ledger.book(payer, payee, "energy", usd, PERIOD) for payer, payee, usd in entries]
     paid = ledger.paid_uusd(ledger.join(booked), COUNT)
     assert paid.sum() == 0
@@ -55,7 +57,7 @@ def test_a_party_that_does_not_exist_is_refused() -> None:
 
 
 def test_an_opened_ledger_owes_nothing() -> None:
-    assert ledger.paid_uusd(ledger.opened(), 3).tolist() == [0, 0, 0]
+    assert ledger.paid_uusd(ledger.open_ledger(), 3).tolist() == [0, 0, 0]
 
 
 def test_two_settlements_pay_the_delivery_plus_the_price_difference_on_the_position() -> None:
@@ -67,7 +69,13 @@ def test_two_settlements_pay_the_delivery_plus_the_price_difference_on_the_posit
     day_ahead, real_time = rng.uniform(0.02, 0.2, hours), rng.uniform(-0.05, 0.5, hours * inside)
     market = homes
     book = ledger.settle(
-        np.arange(homes), market, [Agreed(DAY_AHEAD, position, day_ahead)], delivered, real_time, PERIOD, 1 / inside
+        np.arange(homes),
+        market,
+        [AgreedPositions(DAY_AHEAD, position, day_ahead)],
+        delivered,
+        real_time,
+        PERIOD,
+        1 / inside,
     )
     pay = ledger.bill_usd(book, homes + 1)
     gap = np.repeat(day_ahead, inside) - real_time
@@ -84,7 +92,13 @@ def test_on_a_copper_plate_the_market_keeps_nothing() -> None:
     delivered = np.repeat(position, 4, axis=1) + rng.normal(0, 1, (20, 16))
     delivered[-1] = -delivered[:-1].sum(axis=0)
     book = ledger.settle(
-        np.arange(20), 20, [Agreed(DAY_AHEAD, position, rng.uniform(0, 1, 4))], delivered, rng.uniform(0, 1, 16), PERIOD, 0.25
+        np.arange(20),
+        20,
+        [AgreedPositions(DAY_AHEAD, position, rng.uniform(0, 1, 4))],
+        delivered,
+        rng.uniform(0, 1, 16),
+        PERIOD,
+        0.25,
     )
     paid = ledger.paid_uusd(book, 21)
     assert paid.sum() == 0
@@ -96,7 +110,7 @@ def test_delivery_as_agreed_pays_the_day_ahead_price_alone() -> None:
     book = ledger.settle(
         np.zeros(1, dtype=np.int64),
         1,
-        [Agreed(DAY_AHEAD, position, np.array([0.1, 0.2]))],
+        [AgreedPositions(DAY_AHEAD, position, np.array([0.1, 0.2]))],
         np.full((1, 24), 2.0),
         np.full(24, 9.0),
         PERIOD,
@@ -111,7 +125,7 @@ def test_real_time_must_tile_the_day_ahead() -> None:
         ledger.settle(
             np.zeros(1, dtype=np.int64),
             1,
-            [Agreed(DAY_AHEAD, np.ones((1, 2)), np.ones(2))],
+            [AgreedPositions(DAY_AHEAD, np.ones((1, 2)), np.ones(2))],
             np.ones((1, 25)),
             np.ones(25),
             PERIOD,
@@ -121,21 +135,39 @@ def test_real_time_must_tile_the_day_ahead() -> None:
 
 def test_an_entry_says_product_place_and_quantity():
     place = np.array([3, 4])
-    book = ledger.book(np.array([0, 1]), 2, "energy", np.array([1.0, 2.0]), PERIOD, np.array([10.0, 20.0]), place)
+    book = ledger.book(
+        np.array([0, 1]), 2, "energy", np.array([1.0, 2.0]), PERIOD, np.array([10.0, 20.0]), place
+    )
     assert book.horizon.tolist() == [Horizon.REAL_TIME] * 2
     assert book.commodity.tolist() == [Commodity.P] * 2
     assert (book.start_s.tolist(), book.duration_s.tolist()) == ([0, 0], [86400, 86400])
     assert book.place.tolist() == [3, 4]
     assert (book.quantity_uwh / ledger.UWH_PER_KWH).tolist() == [10.0, 20.0]
-    with pytest.raises(PartError, match=r"entry 1 of 'energy', 1 to 2: got nan kWh, expected a finite amount"):
+    with pytest.raises(
+        PartError, match=r"entry 1 of 'energy', 1 to 2: got nan kWh, expected a finite amount"
+    ):
         ledger.book(np.array([0, 1]), 2, "energy", 1.0, PERIOD, np.array([10.0, np.nan]))
 
 
 def test_quantities_of_a_sequence_of_settlements_sum_to_the_delivery():
     rng = np.random.default_rng(7)
-    early, late, delivered = rng.normal(0, 3, (5, 4)), rng.normal(0, 3, (5, 4)), rng.normal(0, 3, (5, 16))
-    first = Agreed(DAY_AHEAD._replace(commodity=Commodity.E, horizon=Horizon.SHORT_TERM), early, np.ones(4))
-    book = ledger.settle(np.arange(5), 5, [first, Agreed(DAY_AHEAD, late, np.ones(4))], delivered, np.ones(16), PERIOD, 0.25)
+    early, late, delivered = (
+        rng.normal(0, 3, (5, 4)),
+        rng.normal(0, 3, (5, 4)),
+        rng.normal(0, 3, (5, 16)),
+    )
+    first = AgreedPositions(
+        DAY_AHEAD._replace(commodity=Commodity.E, horizon=Horizon.SHORT_TERM), early, np.ones(4)
+    )
+    book = ledger.settle(
+        np.arange(5),
+        5,
+        [first, AgreedPositions(DAY_AHEAD, late, np.ones(4))],
+        delivered,
+        np.ones(16),
+        PERIOD,
+        0.25,
+    )
     moved = np.bincount(book.payer, book.quantity_uwh, 5) / ledger.UWH_PER_KWH
     np.testing.assert_allclose(moved, delivered.sum(1) * 0.25, atol=3e-9)
     assert sorted(set(book.item)) == ["day-ahead", "deviation", "short-term"]
@@ -147,18 +179,29 @@ def test_a_statement_holds_the_entries_of_a_party_and_sums_to_its_bill():
     operator = row_of(parties, Role.OPERATOR)
     book = ledger.join(
         [
-            ledger.book(rows_of(parties, Role.HOME), operator, "energy", np.array([3.0, 1.0]), PERIOD),
+            ledger.book(
+                rows_of(parties, Role.HOME), operator, "energy", np.array([3.0, 1.0]), PERIOD
+            ),
             ledger.book(operator, 1, "credit", 0.25, PERIOD),
         ]
     )
     own = ledger.statement(book, parties, "south")
     assert own.item.tolist() == ["energy", "credit"]
-    assert ledger.bill_usd(own, len(parties.id))[1] == ledger.bill_usd(book, len(parties.id))[1] == 0.75
-    with pytest.raises(PartError, match="statement of 'west': expected one of the 6 parties, as north"):
+    assert (
+        ledger.bill_usd(own, len(parties.id))[1]
+        == ledger.bill_usd(book, len(parties.id))[1]
+        == 0.75
+    )
+    with pytest.raises(
+        PartError, match="statement of 'west': expected one of the 6 parties, as north"
+    ):
         ledger.statement(book, parties, "west")
 
 
 def test_homes_that_are_named_as_another_party_or_twice_are_refused():
     with pytest.raises(InputError) as fault:
         run_parties(["a", "operator", "a"])
-    assert [problem.got for problem in fault.value.problems] == ["'a' for two parties", "'operator' for two parties"]
+    assert [problem.got for problem in fault.value.problems] == [
+        "'a' for two parties",
+        "'operator' for two parties",
+    ]

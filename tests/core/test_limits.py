@@ -24,8 +24,16 @@ from gridagora.core.limits import (
 from gridagora.core.place import Level, lift_kw, places
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.registry import find
-from gridagora.core.session import REACH_KW, Opening, Site, Supply, Traffic, drive, supply_curve
-from gridagora.kernels.curve import Curves
+from gridagora.core.session import (
+    REACH_KW,
+    MessageCount,
+    Opening,
+    SupplyOffer,
+    Topology,
+    drive,
+    supply_curve,
+)
+from gridagora.kernels.curves.curve import Curves
 
 H = 3
 
@@ -33,15 +41,27 @@ H = 3
 def drawn(seed: int):
     """Return a tree of zones and transformers, homes at any of them, their power, and what others draw, in whole watts."""
     rng = np.random.default_rng(seed)
-    zones, transformers, n = int(rng.integers(1, 4)), int(rng.integers(1, 7)), int(rng.integers(1, 30))
+    zones, transformers, n = (
+        int(rng.integers(1, 4)),
+        int(rng.integers(1, 7)),
+        int(rng.integers(1, 30)),
+    )
     levels = [Level.TRANSFORMER] * transformers + [Level.ZONE] * zones + [Level.FEEDER]
     top = transformers + zones
     tree = places(
-        [f"p{i}" for i in range(top + 1)], levels, [*(transformers + rng.integers(0, zones, transformers)), *[top] * zones, -1]
+        [f"p{i}" for i in range(top + 1)],
+        levels,
+        [*(transformers + rng.integers(0, zones, transformers)), *[top] * zones, -1],
     )
     place = rng.integers(0, top + 1, n)
     high = np.where(rng.random(top + 1) < 0.7, rng.uniform(0.1, 50.0, top + 1), np.inf)
-    return tree, place, high, rng.integers(-9000, 9000, (n, H)) / 1e3, rng.integers(-9, 9, (top + 1, H)).astype(float)
+    return (
+        tree,
+        place,
+        high,
+        rng.integers(-9000, 9000, (n, H)) / 1e3,
+        rng.integers(-9, 9, (top + 1, H)).astype(float),
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -63,7 +83,10 @@ def test_rows_are_the_sums_up_the_tree_exactly(seed):
     assert (bounds.high_kw[-1] == 20.0).all()
     assert np.array_equal(bounds.base_kw[-1], base[-1])
     order = np.random.default_rng(seed).permutation(len(place))
-    assert np.array_equal(load_of(limit_places(tree, place[order], high, base, 1.0), p_kw[order]), load_of(inner, p_kw))
+    assert np.array_equal(
+        load_of(limit_places(tree, place[order], high, base, 1.0), p_kw[order]),
+        load_of(inner, p_kw),
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -73,7 +96,12 @@ def test_what_is_beyond_costs_convexly_and_nothing_within(seed, share):
     limits = limit_places(tree, place, high, base, 0.7)
     one, other = load_of(limits, p_kw), load_of(limits, p_kw[::-1])
     between = soft_cost_usd(limits, share * one + (1 - share) * other, 0.25)
-    assert (between <= share * soft_cost_usd(limits, one, 0.25) + (1 - share) * soft_cost_usd(limits, other, 0.25) + 1e-9).all()
+    assert (
+        between
+        <= share * soft_cost_usd(limits, one, 0.25)
+        + (1 - share) * soft_cost_usd(limits, other, 0.25)
+        + 1e-9
+    ).all()
     assert not broken_kwh(limits, np.clip(one, limits.low, limits.high), 0.25).any()
     assert np.allclose(broken_kwh(limits, limits.high + 4.0, 0.25), 4.0 * 0.25 * H)
     assert np.allclose(broken_kwh(limits, limits.low - 4.0, 0.25), 4.0 * 0.25 * H)
@@ -83,10 +111,19 @@ def test_what_is_beyond_costs_convexly_and_nothing_within(seed, share):
 @pytest.mark.parametrize("direction", [1.0, -1.0])
 def test_a_row_that_nobody_can_break_changes_nothing(name, direction):
     """Homes that can move 8 kW in all, below a zone of 9 kW, a transformer of 100 kW and a substation of 9 kW."""
-    tree = places(["t", "zone", "feeder"], [Level.TRANSFORMER, Level.ZONE, Level.FEEDER], [1, 2, -1])
-    site, product = Site(tree, np.zeros(2, np.int64)), Product(Commodity.P, 0, 900, Horizon.REAL_TIME, 0)
-    supply = Supply(np.array([0.2]), np.array([0.1]), np.zeros(1))
-    curve = Curves(np.array([0, 2, 4]), np.array([-4.0, 4.0, -4.0, 4.0]), np.full(4, 1.0 if direction > 0 else 0.01))
+    tree = places(
+        ["t", "zone", "feeder"], [Level.TRANSFORMER, Level.ZONE, Level.FEEDER], [1, 2, -1]
+    )
+    site, product = (
+        Topology(tree, np.zeros(2, np.int64)),
+        Product(Commodity.P, 0, 900, Horizon.REAL_TIME, 0),
+    )
+    supply = SupplyOffer(np.array([0.2]), np.array([0.1]), np.zeros(1))
+    curve = Curves(
+        np.array([0, 2, 4]),
+        np.array([-4.0, 4.0, -4.0, 4.0]),
+        np.full(4, 1.0 if direction > 0 else 0.01),
+    )
     open_to = limit_substation(2, supply.base_kw, np.inf, 1.0)
     wide = stack(
         [
@@ -99,7 +136,11 @@ def test_a_row_that_nobody_can_break_changes_nothing(name, direction):
     for limits in (None, open_to, wide, tight):
         opening = Opening(product, np.arange(2), supply, site, limits=limits)
         session = find("market", name)(reserve_share=0.0).clear(opening, None)
-        found.append(drive(session, lambda _: tender(product, np.arange(2), curve), Traffic()).result.transactions)
+        found.append(
+            drive(
+                session, lambda _: tender(product, np.arange(2), curve), MessageCount()
+            ).result.transactions
+        )
     for one in found[1:3]:
         assert np.array_equal(one.p_kw, found[0].p_kw)
         assert np.array_equal(one.price_per_kwh, found[0].price_per_kwh)
@@ -108,7 +149,7 @@ def test_a_row_that_nobody_can_break_changes_nothing(name, direction):
 
 
 def test_a_substation_may_import_more_than_it_exports():
-    supply = Supply(np.array([0.2]), np.array([0.1]), np.zeros(1))
+    supply = SupplyOffer(np.array([0.2]), np.array([0.1]), np.zeros(1))
     both = limit_substation(1, supply.base_kw, 8.0, 1.0)
     power, price = supply_curve(supply, both._replace(low=np.array([[-2.0]])))
     assert power.tolist() == [-REACH_KW, -2.0, -2.0, 0.0, 0.0, 8.0, 8.0, REACH_KW]
@@ -127,16 +168,26 @@ def test_steps_and_reserve():
 
 
 def test_reactive_power_counts_where_a_row_says_so():
-    row = limit_substation(2, np.zeros(1), 10.0, 1.0)._replace(b=Coefficients(np.array([0, 1]), np.array([1]), np.array([0.5])))
+    row = limit_substation(2, np.zeros(1), 10.0, 1.0)._replace(
+        b=Coefficients(np.array([0, 1]), np.array([1]), np.array([0.5]))
+    )
     check_limits(row, 2)
     assert load_of(row, np.array([[1.0], [2.0]]), np.array([[8.0], [4.0]]))[0, 0] == 5.0
 
 
 def test_every_fault_is_told_at_once_by_the_name_of_the_row():
     good = limit_substation(2, np.zeros(2), 10.0, 1.0)
-    bad = stack([good, good._replace(name=("zone 1",), low=np.array([[0.0, 11.0]]), over_per_kwh=np.array([np.inf]))])
+    bad = stack(
+        [
+            good,
+            good._replace(
+                name=("zone 1",), low=np.array([[0.0, 11.0]]), over_per_kwh=np.array([np.inf])
+            ),
+        ]
+    )
     bad = bad._replace(
-        a=Coefficients(bad.a.start, bad.a.party + 1, bad.a.value * np.nan), c=np.array([[0.0, np.nan], [0.0, 0.0]])
+        a=Coefficients(bad.a.start, bad.a.party + 1, bad.a.value * np.nan),
+        c=np.array([[0.0, np.nan], [0.0, 0.0]]),
     )
     with pytest.raises(PartError) as told:
         check_limits(bad, 2)

@@ -9,7 +9,15 @@ from gridagora.core.place import Level, ancestor, depth, lift_kw, places
 # homes 0-2 at transformers 3, 4 of feeder 5; home 6 hangs directly at the feeder
 TREE = places(
     ["a", "b", "c", "tx 1", "tx 2", "feeder", "d"],
-    [Level.HOME, Level.HOME, Level.HOME, Level.TRANSFORMER, Level.TRANSFORMER, Level.FEEDER, Level.HOME],
+    [
+        Level.HOME,
+        Level.HOME,
+        Level.HOME,
+        Level.TRANSFORMER,
+        Level.TRANSFORMER,
+        Level.FEEDER,
+        Level.HOME,
+    ],
     [3, 3, 4, 5, 5, -1, 5],
 )
 

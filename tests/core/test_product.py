@@ -16,7 +16,9 @@ def test_following_products_touch() -> None:
 def test_five_minute_products_tile_the_hour() -> None:
     tiles = inside(HOUR, 300)
     assert [tile.start_s for tile in tiles] == list(range(7200, 10800, 300))
-    assert {(tile.horizon, tile.place, tile.duration_s) for tile in tiles} == {(Horizon.REAL_TIME, 4, 300)}
+    assert {(tile.horizon, tile.place, tile.duration_s) for tile in tiles} == {
+        (Horizon.REAL_TIME, 4, 300)
+    }
     assert sum(tile.dt_h for tile in tiles) == pytest.approx(HOUR.dt_h, abs=1e-15)
 
 

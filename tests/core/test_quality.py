@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gridagora.core.quality import deviation_kwh, energy_share, mean_kw, per_home, together
 from gridagora.core.tables import ALIKE
+from gridagora.population.quality import deviation_kwh, energy_share, mean_kw, per_home, together
 
 POWER = arrays(float, (3, 24), elements=st.floats(-20, 20))
 FIVE_MIN_H = 1 / 12
@@ -48,7 +48,9 @@ def test_homes_together_count_only_who_has_an_award():
 @settings(max_examples=40, deadline=None)
 @given(POWER, POWER)
 def test_a_longer_window_and_a_larger_group_never_deviate_more(home, award):
-    short, hour, day = (np.nansum(deviation_kwh(home, award, FIVE_MIN_H, window)) for window in (0.0, 1.0, 2.0))
+    short, hour, day = (
+        np.nansum(deviation_kwh(home, award, FIVE_MIN_H, window)) for window in (0.0, 1.0, 2.0)
+    )
     group = np.nansum(deviation_kwh(*together(home, award), FIVE_MIN_H))
     assert 0 <= day <= hour + 1e-9 <= short + 2e-9
     assert group <= short + 1e-9

@@ -7,9 +7,9 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridagora.core import reactive
 from gridagora.core.errors import PartError
-from gridagora.kernels import curve
+from gridagora.kernels.curves import curve
+from gridagora.mechanisms import reactive
 
 CAP = 0.004
 T = 40
@@ -18,7 +18,9 @@ T = 40
 def case(seed: int, n: int = 7, t: int = T):
     """Return inverters of two sizes and losses, their capability, needs from nil to hopeless, and prices with free intervals."""
     rng = np.random.default_rng(seed)
-    table = reactive.inverters(rng.integers(0, 5, n), rng.choice([2.0, 4.2, 5.0], n), rng.choice([0.01, 0.017, 0.03], n))
+    table = reactive.join_inverters(
+        rng.integers(0, 5, n), rng.choice([2.0, 4.2, 5.0], n), rng.choice([0.01, 0.017, 0.03], n)
+    )
     p_kw = table.rating_kva[:, None] * rng.choice([0.0, 0.5, 0.95, 1.0, -0.97], (n, t))
     q_max = reactive.capability(table, p_kw)
     need = q_max.sum(0) * rng.choice([0.0, 0.02, 0.3, 0.8, 1.3], t) * rng.choice([-1.0, 1.0], t)
@@ -29,7 +31,9 @@ def case(seed: int, n: int = 7, t: int = T):
 def clear(need=(1.0,), q_max=((1.0,),), price=(1.0,), cap=CAP):
     """Clear one inverter with one thing changed."""
     columns = [np.asarray(column, float) for column in (q_max, price)]
-    return reactive.clear(np.asarray(need, float), reactive.inverters([0], [5.0]), *columns, cap)
+    return reactive.clear(
+        np.asarray(need, float), reactive.join_inverters([0], [5.0]), *columns, cap
+    )
 
 
 def cost_usd(table, q_kvar, price):
@@ -46,7 +50,9 @@ def programme(steep, q_max, need, cap):
     rows = sp.vstack([sp.csr_matrix(np.ones((1, n + 1))), -sp.eye(n + 1), sp.eye(n, n + 1)]).tocsc()
     bounds = np.concatenate([[need], np.zeros(n + 1), q_max])
     cones = [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(2 * n + 1)]
-    found = clarabel.DefaultSolver(square, np.append(np.zeros(n), cap), rows, bounds, cones, hold).solve()
+    found = clarabel.DefaultSolver(
+        square, np.append(np.zeros(n), cap), rows, bounds, cones, hold
+    ).solve()
     return np.array(found.x[:n]), found.x[n], -found.z[0]
 
 
@@ -68,11 +74,15 @@ def test_supplied_and_unmet_is_the_need_and_nobody_gives_more_than_it_can(seed: 
 def test_no_inverter_loses_and_none_could_gain_more_at_the_price(seed: int) -> None:
     table, q_max, need, price = case(seed)
     found = reactive.clear(need, table, q_max, price, CAP)
-    surplus = -found.price_per_kvarh * found.q_kvar - reactive.loss_kw(table, found.q_kvar) * np.maximum(price, 0)
+    surplus = -found.price_per_kvarh * found.q_kvar - reactive.loss_kw(
+        table, found.q_kvar
+    ) * np.maximum(price, 0)
     assert (surplus >= -1e-15).all()
     for way in np.linspace(-1, 1, 9):
         other = way * q_max
-        gain = -found.price_per_kvarh * other - reactive.loss_kw(table, other) * np.maximum(price, 0)
+        gain = -found.price_per_kvarh * other - reactive.loss_kw(table, other) * np.maximum(
+            price, 0
+        )
         assert (gain <= surplus + 1e-12).all()
 
 
@@ -82,7 +92,9 @@ def test_the_order_of_inverters_changes_no_bit(seed: int) -> None:
     table, q_max, need, price = case(seed, n=9, t=12)
     order = np.random.default_rng(seed + 1).permutation(9)
     one = reactive.clear(need, table, q_max, price, CAP)
-    other = reactive.clear(need, reactive.Inverters(*(column[order] for column in table)), q_max[order], price, CAP)
+    other = reactive.clear(
+        need, reactive.Inverters(*(column[order] for column in table)), q_max[order], price, CAP
+    )
     assert (one.q_kvar[order] == other.q_kvar).all()
     for name in ("price_per_kvarh", "share", "unmet_kvar"):
         assert (getattr(one, name) == getattr(other, name)).all()
@@ -111,7 +123,9 @@ def test_equals_a_quadratic_programme(seed: int) -> None:
     found = reactive.clear(need, table, q_max, price, CAP)
     checked = 0
     for i in np.flatnonzero((price > 0) & (need != 0))[:8]:
-        unit = price[i] * float((table.loss_share / table.rating_kva).mean())  # money in this unit keeps the programme near one
+        unit = price[i] * float(
+            (table.loss_share / table.rating_kva).mean()
+        )  # money in this unit keeps the programme near one
         steep = price[i] * table.loss_share / table.rating_kva / unit
         q, rest, dual = programme(steep, q_max[:, i], abs(need[i]), CAP / unit)
         np.testing.assert_allclose(np.abs(found.q_kvar[:, i]), q, rtol=0, atol=1e-9)
@@ -136,61 +150,75 @@ def test_equals_the_clearing_of_curves_on_every_interval(seed: int) -> None:
         )  # monotone or refused
         one = curve.clear(offers, need[i], *elsewhere)
         assert found.price_per_kvarh[i] == pytest.approx(one.price_per_kwh, rel=0, abs=1e-9)
-        assert found.unmet_kvar[i] == pytest.approx(one.q_kw, rel=0, abs=2e-8)  # curves add in whole micro-vars
+        assert found.unmet_kvar[i] == pytest.approx(
+            one.q_kw, rel=0, abs=2e-8
+        )  # curves add in whole micro-vars
         own = curve.at(offers, found.price_per_kvarh[i], found.share[i])
         np.testing.assert_allclose(own, found.q_kvar[:, i], rtol=0, atol=1e-9)
 
 
 def test_two_alike_halve_it_and_a_larger_one_gives_more() -> None:
-    alike = reactive.inverters([0, 1], [5.0, 5.0], 0.02)
+    alike = reactive.join_inverters([0, 1], [5.0, 5.0], 0.02)
     found = reactive.clear(np.array([2.0]), alike, np.full((2, 1), 2.2), np.array([0.1]), 1.0)
     assert found.q_kvar.ravel().tolist() == [-1.0, -1.0]
     assert found.price_per_kvarh[0] == pytest.approx(2 * 0.1 * 0.02 / 5.0 * 1.0, rel=1e-12)
-    unlike = reactive.inverters([0, 1], [4.0, 2.0], 0.02)
+    unlike = reactive.join_inverters([0, 1], [4.0, 2.0], 0.02)
     found = reactive.clear(np.array([1.5]), unlike, np.full((2, 1), 2.0), np.array([0.1]), 1.0)
     np.testing.assert_allclose(found.q_kvar.ravel(), [-1.0, -0.5], rtol=1e-12)
 
 
 def test_free_energy_is_shared_by_capability_and_nobody_is_enough_for_nothing() -> None:
-    table = reactive.inverters([0, 1], [5.0, 2.5])
-    found = reactive.clear(np.array([1.5, 9.0]), table, np.array([[2.0, 2.0], [1.0, 1.0]]), np.array([-0.01, 0.0]), CAP)
+    table = reactive.join_inverters([0, 1], [5.0, 2.5])
+    found = reactive.clear(
+        np.array([1.5, 9.0]), table, np.array([[2.0, 2.0], [1.0, 1.0]]), np.array([-0.01, 0.0]), CAP
+    )
     np.testing.assert_allclose(found.q_kvar, [[-1.0, -2.0], [-0.5, -1.0]], rtol=1e-12)
     assert found.price_per_kvarh.tolist() == [0.0, CAP]
     assert found.unmet_kvar.tolist() == [0.0, 6.0]
-    nobody = reactive.inverters(np.zeros(0, np.int64), np.zeros(0))
-    found = reactive.clear(np.array([1.0, 0.0, -2.0]), nobody, np.zeros((0, 3)), np.full(3, 0.1), CAP)
+    nobody = reactive.join_inverters(np.zeros(0, np.int64), np.zeros(0))
+    found = reactive.clear(
+        np.array([1.0, 0.0, -2.0]), nobody, np.zeros((0, 3)), np.full(3, 0.1), CAP
+    )
     assert found.unmet_kvar.tolist() == [1.0, 0.0, -2.0]
     assert found.price_per_kvarh.tolist() == [CAP, 0.0, -CAP]
 
 
 def test_capability_is_what_rating_and_category_b_leave() -> None:
-    table = reactive.inverters([0, 1], [5.0, 10.0])
+    table = reactive.join_inverters([0, 1], [5.0, 10.0])
     p_kw = np.array([[0.0, -4.0, 4.8, 5.0], [10.0, 6.0, -9.9, 0.0]])
     expected = [[2.2, 2.2, 1.4, 0.0], [0.0, 4.4, np.sqrt(100 - 9.9**2), 4.4]]
     np.testing.assert_allclose(reactive.capability(table, p_kw), expected, atol=1e-9)
-    least = reactive.capability(table, np.array([[0.0, 0.2, 0.5, 1.0], [0.0, 0.0, 0.0, 10.0]]), full_from_share=0.2)
+    least = reactive.capability(
+        table, np.array([[0.0, 0.2, 0.5, 1.0], [0.0, 0.0, 0.0, 10.0]]), full_from_share=0.2
+    )
     np.testing.assert_allclose(least, [[0.0, 0.0, 1.1, 2.2], [0.0, 0.0, 0.0, 0.0]], atol=1e-12)
 
 
 def test_loss_is_the_square_part_of_the_inverter_curve() -> None:
-    table = reactive.inverters([0], [5.0])
+    table = reactive.join_inverters([0], [5.0])
     z = np.linspace(0.1, 1.0, 10)
     lost = z * (1 - 0.96 / 0.9637 * (-0.0162 * z - 0.0059 / z + 0.9858)) / 0.96
     assert np.polyfit(z, lost, 2)[0] == pytest.approx(reactive.LOSS_SHARE, rel=1e-9)
-    assert reactive.loss_kw(table, np.array([[5.0]]))[0, 0] == pytest.approx(5.0 * reactive.LOSS_SHARE)
+    assert reactive.loss_kw(table, np.array([[5.0]]))[0, 0] == pytest.approx(
+        5.0 * reactive.LOSS_SHARE
+    )
 
 
 def test_need_knows_export_and_both_signs() -> None:
     p_kw, tan = np.array([100.0, -100.0, 100.0, -100.0, 100.0, 0.0]), np.tan(np.arccos(0.95))
     q_kvar = np.array([50.0, 50.0, -50.0, -50.0, 30.0, -7.0])
     beyond = 50 - 100 * tan
-    np.testing.assert_allclose(reactive.need(p_kw, q_kvar, 0.95), [beyond, beyond, -beyond, -beyond, 0.0, -7.0], atol=1e-12)
+    np.testing.assert_allclose(
+        reactive.need(p_kw, q_kvar, 0.95), [beyond, beyond, -beyond, -beyond, 0.0, -7.0], atol=1e-12
+    )
     assert (reactive.need(p_kw, q_kvar, 1.0) == q_kvar).all()
 
 
 @given(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3), st.floats(0.1, 1.0))
 @settings(max_examples=50, deadline=None)
-def test_once_the_need_is_met_the_power_factor_holds(p: float, q: float, power_factor: float) -> None:
+def test_once_the_need_is_met_the_power_factor_holds(
+    p: float, q: float, power_factor: float
+) -> None:
     wanted = reactive.need(np.array([p]), np.array([q]), power_factor)[0]
     assert abs(wanted) <= abs(q)
     left = q - wanted
@@ -199,24 +227,38 @@ def test_once_the_need_is_met_the_power_factor_holds(p: float, q: float, power_f
 
 def test_what_a_scenario_gets_wrong_is_said_at_once() -> None:
     assert reactive.check(0.95, CAP) == []
-    assert [problem.where for problem in reactive.check(0.0, -1.0)] == ["power factor", "cap of the reactive price"]
+    assert [problem.where for problem in reactive.check(0.0, -1.0)] == [
+        "power factor",
+        "cap of the reactive price",
+    ]
     assert len(reactive.check(np.nan, np.nan)) == 2
 
 
 @pytest.mark.parametrize(
     ("build", "sentence"),
     [
-        (lambda: reactive.inverters([3, 8], [5.0, 0.0]), "inverter 1 of home 8: rating 0 kVA, expected a number above 0"),
-        (lambda: reactive.inverters([3], [5.0], np.nan), "inverter 0 of home 3: loss share nan"),
         (
-            lambda: reactive.capability(reactive.inverters([8], [5.0]), np.array([[1.0, -6.0]])),
+            lambda: reactive.join_inverters([3, 8], [5.0, 0.0]),
+            "inverter 1 of home 8: rating 0 kVA, expected a number above 0",
+        ),
+        (
+            lambda: reactive.join_inverters([3], [5.0], np.nan),
+            "inverter 0 of home 3: loss share nan",
+        ),
+        (
+            lambda: reactive.capability(
+                reactive.join_inverters([8], [5.0]), np.array([[1.0, -6.0]])
+            ),
             "home 8, interval 1: -6 kW through 5 kVA",
         ),
         (
-            lambda: reactive.capability(reactive.inverters([8], [5.0]), np.array([[np.nan]])),
+            lambda: reactive.capability(reactive.join_inverters([8], [5.0]), np.array([[np.nan]])),
             "active power, inverter 0, interval 0: got nan",
         ),
-        (lambda: reactive.need(np.array([1.0, np.inf]), np.zeros(2), 0.9), "active power at the boundary, interval 1: got inf"),
+        (
+            lambda: reactive.need(np.array([1.0, np.inf]), np.zeros(2), 0.9),
+            "active power at the boundary, interval 1: got inf",
+        ),
         (lambda: reactive.need(np.zeros(1), np.zeros(1), 1.2), "power factor 1.2"),
         (lambda: clear(need=np.array([np.nan])), "reactive need, interval 0: got nan"),
         (lambda: clear(price=np.zeros(2)), r"energy price: got shape \(2,\)"),

@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridagora.core.errors import PartError
-from gridagora.core.retail_game import (
+from gridagora.kernels.stores.value import stores
+from gridagora.mechanisms.retail.certificate import Users, best_bounded_usd, certificate
+from gridagora.mechanisms.retail.game import (
     boxed,
     closed_form,
     demand,
@@ -16,9 +18,7 @@ from gridagora.core.retail_game import (
     price_signal,
     taken_kw,
 )
-from gridagora.core.retail_reference import Users, best_bounded_usd, certificate
-from gridagora.core.retail_rounds import community, play
-from gridagora.kernels.value import stores
+from gridagora.mechanisms.retail.protocol import community, play
 
 T = 4
 
@@ -26,7 +26,10 @@ T = 4
 def drawn(seed: int, users: int = 6, t: int = T) -> Users:
     rng = np.random.default_rng(seed)
     own = rng.uniform(0.02, 0.06, (users, t))
-    return Users(rng.uniform(0.3, 0.5, (users, t)), np.eye(t) * own[:, None, :] + rng.uniform(0, 0.02, (users, 1, 1)))
+    return Users(
+        rng.uniform(0.3, 0.5, (users, t)),
+        np.eye(t) * own[:, None, :] + rng.uniform(0, 0.02, (users, 1, 1)),
+    )
 
 
 def test_the_aggregate_takes_what_each_takes() -> None:
@@ -74,7 +77,11 @@ def test_the_closed_form_and_the_secant_say_where_they_do_not_hold() -> None:
 
 
 def test_who_is_too_dear_offers_nothing() -> None:
-    offer = offer_at_kw(followers(*drawn(3)), np.full(T, 0.2), np.array([[0.3] * T, [0.1] * T, [0.1, 0.3, 0.1, 0.1]]))
+    offer = offer_at_kw(
+        followers(*drawn(3)),
+        np.full(T, 0.2),
+        np.array([[0.3] * T, [0.1] * T, [0.1, 0.3, 0.1, 0.1]]),
+    )
     assert (offer >= 0).all()
     assert (offer[0] == 0).all()
     assert (offer[1] > 0).all()
@@ -91,13 +98,17 @@ def test_a_global_best_response_finds_the_far_peak() -> None:
     taken = np.maximum(0, (1 - prices) / 0.2) + np.maximum(0, (0.42 - prices) / 0.005)
     for others in (0.0, 3.0, 40.0):
         scanned = ((prices - 0.05) * (taken - others)).max()
-        assert best_bounded_usd(users, np.array([others]), np.array([0.05])) == pytest.approx(scanned, abs=1e-6)
+        assert best_bounded_usd(users, np.array([others]), np.array([0.05])) == pytest.approx(
+            scanned, abs=1e-6
+        )
 
 
 @pytest.mark.parametrize("tariff", [0.2, 0.3, 0.6])
 @pytest.mark.parametrize("others", [0.0, 10.0, 40.0])
 @pytest.mark.parametrize("mu", [0.05, 0.35])
-def test_below_an_outside_tariff_the_best_response_is_that_of_a_scan(tariff: float, others: float, mu: float) -> None:
+def test_below_an_outside_tariff_the_best_response_is_that_of_a_scan(
+    tariff: float, others: float, mu: float
+) -> None:
     users = Users(np.array([[1.0], [0.42]]), np.array([[0.2], [0.005]]))
     prices = np.linspace(0.01, tariff, 200_001)
     taken = np.maximum(0, (1 - prices) / 0.2) + np.maximum(0, (0.42 - prices) / 0.005)
@@ -105,7 +116,9 @@ def test_below_an_outside_tariff_the_best_response_is_that_of_a_scan(tariff: flo
     scanned = np.where(served >= 0, (prices - mu) * served, -np.inf).max()
     if served[-1] <= 0:  # the price stays below the tariff without it
         scanned = max(scanned, 0.0)
-    assert best_bounded_usd(users, np.array([others]), np.array([mu]), tariff) == pytest.approx(scanned, abs=1e-4)
+    assert best_bounded_usd(users, np.array([others]), np.array([mu]), tariff) == pytest.approx(
+        scanned, abs=1e-4
+    )
 
 
 def small(users: Users, n: int = 2):
@@ -122,7 +135,10 @@ def test_end_users_who_leave_give_a_warning_and_an_honest_gain() -> None:
     assert fine.proved
     assert fine.warning == ""
     assert fine.share < 1e-6
-    for worth, slope, sentence in ((0.18, 0.05, "1 end-users take nothing"), (0.2, 0.05, "2 prosumers gain by a price")):
+    for worth, slope, sentence in (
+        (0.18, 0.05, "1 end-users take nothing"),
+        (0.2, 0.05, "2 prosumers gain by a price"),
+    ):
         mixed = Users(np.array([[1.0], [worth]]), np.array([[0.2], [slope]]))
         played, held = play(small(mixed))
         proof = certificate(small(mixed), held, played.internal_per_kwh, mixed)

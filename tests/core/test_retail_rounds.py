@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 
-from gridagora.core.retail_game import followers
-from gridagora.core.retail_inner import Terms
-from gridagora.core.retail_rounds import Played, Rule, first_pull_per_kwh_kw, opened, turned
+from gridagora.mechanisms.retail.clearing import GameParameters
+from gridagora.mechanisms.retail.game import followers
+from gridagora.mechanisms.retail.protocol import (
+    GameResult,
+    StoppingRule,
+    first_pull_per_kwh_kw,
+    opened,
+    turned,
+)
 
 T, N = 4, 3
 BUY = np.array([0.1, 0.2, 0.3, 0.2])
@@ -13,10 +19,15 @@ BUY = np.array([0.1, 0.2, 0.3, 0.2])
 
 def test_where_nobody_can_move_a_pull_ends_at_its_bound_and_comes_back_when_somebody_does() -> None:
     """Residuals would ask for half as much again in every round."""
-    c, rule = Terms(followers(np.full((2, T), 0.5), np.full((2, T), 0.1)), BUY, 0.5 * BUY, N, N), Rule()
+    c, rule = (
+        GameParameters(followers(np.full((2, T), 0.5), np.full((2, T), 0.1)), BUY, 0.5 * BUY, N, N),
+        StoppingRule(),
+    )
     first, nobody = first_pull_per_kwh_kw(c, rule), np.zeros((N, T))
     begun = opened(c, rule, None)
-    board = begun._replace(inside=begun.inside._replace(taken_kw=np.full(T, 10.0)), relaxed_kw=np.full(T, 5.0))
+    board = begun._replace(
+        inside=begun.inside._replace(taken_kw=np.full(T, 10.0)), relaxed_kw=np.full(T, 5.0)
+    )
     for _ in range(80):
         board = turned(c, board, rule, nobody)
     np.testing.assert_allclose(board.pull_per_kwh_kw, rule.most_pull_ratio * first, rtol=1e-12)
@@ -25,10 +36,26 @@ def test_where_nobody_can_move_a_pull_ends_at_its_bound_and_comes_back_when_some
 
 
 def test_a_session_that_goes_on_does_not_begin_beyond_the_bound() -> None:
-    c, rule = Terms(followers(np.full((2, T), 0.5), np.full((2, T), 0.1)), BUY, 0.5 * BUY, N, N), Rule()
+    c, rule = (
+        GameParameters(followers(np.full((2, T), 0.5), np.full((2, T), 0.1)), BUY, 0.5 * BUY, N, N),
+        StoppingRule(),
+    )
     first = first_pull_per_kwh_kw(c, rule)
     assert first == pytest.approx(0.3 * N * 0.05)
     tight = rule._replace(most_pull_ratio=0.5)
     none, hours = np.zeros((N, T)), np.zeros(T)
-    last = Played(BUY, BUY, none, none, hours, np.full(T, first), 1, 1, np.zeros(0, np.int64), 0.0, 0.0, converged=True)
+    last = GameResult(
+        BUY,
+        BUY,
+        none,
+        none,
+        hours,
+        np.full(T, first),
+        1,
+        1,
+        np.zeros(0, np.int64),
+        0.0,
+        0.0,
+        converged=True,
+    )
     np.testing.assert_allclose(opened(c, tight, last).pull_per_kwh_kw, 0.5 * first)

@@ -11,7 +11,9 @@ KEYS = [(purpose, home, day) for purpose in ("ev", "draw") for home in (0, 1, 17
 
 @given(st.permutations(KEYS))
 @settings(max_examples=20, deadline=None)
-def test_the_same_key_gives_the_same_numbers_in_any_order(order: list[tuple[str, int, int]]) -> None:
+def test_the_same_key_gives_the_same_numbers_in_any_order(
+    order: list[tuple[str, int, int]],
+) -> None:
     first = {key: stream(7, *key).normal(size=4) for key in KEYS}
     again = {key: stream(7, *key).normal(size=4) for key in order}
     assert all(np.array_equal(first[key], again[key]) for key in KEYS)

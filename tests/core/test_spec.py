@@ -9,7 +9,7 @@ from gridagora.core import spec as told
 from gridagora.core.errors import PartError
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.spec import Spec
-from gridagora.kernels.value import Stores, stores
+from gridagora.kernels.stores.value import Stores, stores
 
 HOUR = Product(Commodity.P, 0, 3600, Horizon.DAY_AHEAD)
 
@@ -29,9 +29,9 @@ def drawn(n: int = 5, h: int = 24) -> Spec:
 
 
 def same(a: Spec, b: Spec) -> bool:
-    return all(np.array_equal(getattr(a.stores, name), getattr(b.stores, name)) for name in Stores._fields) and np.array_equal(
-        a.party, b.party
-    )
+    return all(
+        np.array_equal(getattr(a.stores, name), getattr(b.stores, name)) for name in Stores._fields
+    ) and np.array_equal(a.party, b.party)
 
 
 def test_join_of_takes_restores() -> None:
@@ -46,11 +46,15 @@ def test_bytes_counted_are_bytes_sent_whole_or_in_shards() -> None:
     assert len(sent) == told.count_messages(table) == 5
     assert sum(map(len, sent)) == told.count_bytes(table)
     assert told.encode(told.take(table, [3, 1])) == [sent[3], sent[1]]
-    assert told.count_bytes(told.take(table, [0, 1])) + told.count_bytes(told.take(table, [2, 3, 4])) == told.count_bytes(table)
+    assert told.count_bytes(told.take(table, [0, 1])) + told.count_bytes(
+        told.take(table, [2, 3, 4])
+    ) == told.count_bytes(table)
 
 
 def test_a_column_that_never_changes_is_told_once() -> None:
-    still = told.disclosed(drawn(3, 24)._replace(stores=drawn(3)._replace().stores._replace(inflow=np.zeros((3, 24)))))
+    still = told.disclosed(
+        drawn(3, 24)._replace(stores=drawn(3)._replace().stores._replace(inflow=np.zeros((3, 24))))
+    )
     assert (told.disclosed(drawn(3, 24)) - still == 23).all()
     assert still.tolist() == [2 + 24 + len(told.TIMED) + 4] * 3
 
@@ -78,7 +82,10 @@ def test_what_is_sent_is_what_is_read(n: int, h: int) -> None:
     assert told.count_bytes(got) == sum(map(len, sent))
 
 
-@given(noise=st.binary(max_size=300), flips=st.lists(st.tuples(st.integers(0, 120), st.integers(0, 255)), max_size=4))
+@given(
+    noise=st.binary(max_size=300),
+    flips=st.lists(st.tuples(st.integers(0, 120), st.integers(0, 255)), max_size=4),
+)
 @settings(max_examples=150, deadline=None)
 def test_noise_is_refused_or_is_a_message(noise: bytes, flips: list[tuple[int, int]]) -> None:
     whole = told.encode(drawn(1, 3))[0]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gridagora.core.errors import InputError
-from gridagora.core.tariff import NET_METERING, neutral_per_kwh
+from gridagora.settlement.tariff import NET_METERING, neutral_per_kwh
 
 
 def week(seed):
@@ -31,7 +31,9 @@ def test_the_credit_of_a_flat_tariff_may_reach_its_net_metering_price_and_is_the
     shape, load, sold = np.ones(12), home.sum(0), (-home).clip(min=0).sum(0)
     plain = neutral_per_kwh(shape, cost * load, load, sold, NET_METERING)
     assert plain[0] == pytest.approx((cost @ load) / load.sum())
-    np.testing.assert_allclose(neutral_per_kwh(shape, cost * load, load, sold, plain[0]), plain, rtol=1e-12)
+    np.testing.assert_allclose(
+        neutral_per_kwh(shape, cost * load, load, sold, plain[0]), plain, rtol=1e-12
+    )
     with pytest.raises(InputError, match="at most the cheapest import price"):
         neutral_per_kwh(shape, cost * load, load, sold, 1.01 * plain[0])
 

@@ -73,7 +73,10 @@ def mixed():
 def same_rows(whole, rows, part):
     """Whether `part` is the given rows of a table of stores, bit for bit."""
     pairs = zip(whole._asdict().items(), part, strict=True)
-    return all(np.array_equal(column if name == "dt_h" else column[rows], other) for (name, column), other in pairs)
+    return all(
+        np.array_equal(column if name == "dt_h" else column[rows], other)
+        for (name, column), other in pairs
+    )
 
 
 @pytest.fixture(scope="session")

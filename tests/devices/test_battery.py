@@ -5,12 +5,14 @@ import pytest
 from scipy.optimize import linprog
 
 from gridagora.devices import battery
-from gridagora.kernels.curve import at
-from gridagora.kernels.value import bid, respond, slopes
+from gridagora.kernels.curves.curve import at
+from gridagora.kernels.stores.value import best_response, bid, marginal_value
 
 
 def check(homes):
-    return battery.check(homes.home_id, homes.battery_kwh, homes.battery_kw, homes.battery_efficiency)
+    return battery.check(
+        homes.home_id, homes.battery_kwh, homes.battery_kw, homes.battery_efficiency
+    )
 
 
 def test_drawn_homes_have_no_problem(homes):
@@ -18,9 +20,16 @@ def test_drawn_homes_have_no_problem(homes):
 
 
 def test_a_battery_without_capacity_is_a_sentence(homes):
-    kwh, kw, eff = homes.battery_kwh.copy(), homes.battery_kw.copy(), homes.battery_efficiency.copy()
+    kwh, kw, eff = (
+        homes.battery_kwh.copy(),
+        homes.battery_kw.copy(),
+        homes.battery_efficiency.copy(),
+    )
     kwh[0], kw[3], eff[6] = 0.0, 0.0, 95.0
-    found = [str(problem) for problem in check(homes._replace(battery_kwh=kwh, battery_kw=kw, battery_efficiency=eff))]
+    found = [
+        str(problem)
+        for problem in check(homes._replace(battery_kwh=kwh, battery_kw=kw, battery_efficiency=eff))
+    ]
     assert found[0] == (
         "battery of home 'home-0': got an energy capacity of 0 kWh with 5 kW of power, expected more than 0 kWh. "
         "Give it an energy capacity, or set its power to 0 kW for a home without a battery."
@@ -64,7 +73,7 @@ def test_the_answer_is_exclusive_and_certified_on_both_sides_of_the_threshold(ho
     for low, exact in ((edge + 0.005, True), (edge - 0.2, False)):
         price = np.full(12, 0.1)
         price[5] = low
-        answer = respond(battery.spec(table, battery.start(table), 12, 0.1), price, price)
+        answer = best_response(battery.spec(table, battery.start(table), 12, 0.1), price, price)
         gap = answer.cost_usd - answer.bound_usd
         assert (gap >= -1e-9).all()
         assert answer.hulled.any() != exact
@@ -79,9 +88,9 @@ def test_an_empty_battery_charges_before_a_peak(homes):
     price = np.full(24, 0.05)
     price[18] = 1.0
     empty = np.zeros(len(table.home))
-    answer = respond(battery.spec(table, empty, 24, 0.05), price, price)
+    answer = best_response(battery.spec(table, empty, 24, 0.05), price, price)
     assert answer.p_kw[:, 18] == pytest.approx(-5.0)
-    worth = slopes(battery.spec(table, empty, 24, 0.05), price)
+    worth = marginal_value(battery.spec(table, empty, 24, 0.05), price)
     assert (at(bid(battery.spec_now(table, empty), worth), 0.04) > 4.9).all()
 
 
@@ -89,7 +98,7 @@ def test_bid_has_the_idle_band_of_efficiency_and_wear(homes):
     """mu (1/eta - eta) + 2 wear between the prices of charging and discharging."""
     table = battery.of(homes)
     e = battery.start(table) / 2
-    worth = slopes(battery.spec(table, e, 1, 0.2), np.array([0.2]))
+    worth = marginal_value(battery.spec(table, e, 1, 0.2), np.array([0.2]))
     offer = bid(battery.spec_now(table, e), worth, share=1.0)
     low, high = 0.95 * 0.2 - 0.01, 0.2 / 0.95 + 0.01
     assert at(offer, low - 1e-6) == pytest.approx(np.full(len(e), 5.0))

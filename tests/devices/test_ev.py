@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gridagora.devices import ev
-from gridagora.kernels.curve import at
-from gridagora.kernels.value import bid, respond, slopes
+from gridagora.kernels.curves.curve import at
+from gridagora.kernels.stores.value import best_response, bid, marginal_value
 
 
 def sessions(homes, arrive, depart, need):
@@ -48,12 +48,16 @@ def test_sessions_of_one_car_may_not_overlap(homes):
         )
     )
     (problem,) = ev.check(table, homes.home_id)
-    assert str(problem).startswith("session 2 of the car of home 'home-3': got an arrival 30 min before session 1 has left")
+    assert str(problem).startswith(
+        "session 2 of the car of home 'home-3': got an arrival 30 min before session 1 has left"
+    )
 
 
 def test_share_plugged_in_and_active_rows(homes):
     table = sessions(homes, [1800, 0, 7200], [9000, 3600, 9000], [5, 5, 5])
-    assert ev.plugged_share(table, 0, 3600, 3) == pytest.approx(np.array([[0.5, 1, 0.5], [1, 0, 0], [0, 0, 0.5]]))
+    assert ev.plugged_share(table, 0, 3600, 3) == pytest.approx(
+        np.array([[0.5, 1, 0.5], [1, 0, 0], [0, 0, 0.5]])
+    )
     assert ev.active(table, np.array([0.0, 5.0, 0.0]), 1500, 600).tolist() == [0]
     s = ev.spec(table, np.zeros(3), 0.0, 3, plugged_now=False)
     assert s.p_max_kw == pytest.approx(7.2 * ev.plugged_share(table, 0, 3600, 3))
@@ -63,15 +67,21 @@ def test_share_plugged_in_and_active_rows(homes):
 def test_a_car_fills_in_the_cheap_hours_and_never_sells(homes):
     table = sessions(homes, [0], [4 * 3600], [12.0])
     price = np.array([0.3, 0.05, 0.4, 0.06, 0.01])
-    p = respond(ev.spec(table, np.zeros(1), 0.0, 5), price, price).p_kw[0]
+    p = best_response(ev.spec(table, np.zeros(1), 0.0, 5), price, price).p_kw[0]
     assert p == pytest.approx([0, 7.2, 0, 12 / 0.9 - 7.2, 0])
-    asked = at(bid(ev.spec_now(table, np.zeros(1), 0.0, np.array([0])), slopes(ev.spec(table, np.zeros(1), 0.0, 5), price)), 9.0)
+    asked = at(
+        bid(
+            ev.spec_now(table, np.zeros(1), 0.0, np.array([0])),
+            marginal_value(ev.spec(table, np.zeros(1), 0.0, 5), price),
+        ),
+        9.0,
+    )
     assert asked == pytest.approx([0.0])
 
 
 def test_missing_energy_is_worth_its_price_times_the_efficiency(homes):
     table = sessions(homes, [0], [3600], [6.48])
-    worth = slopes(ev.spec(table, np.zeros(1), 0.0, 1), np.array([0.1]))
+    worth = marginal_value(ev.spec(table, np.zeros(1), 0.0, 1), np.array([0.1]))
     offer = bid(ev.spec_now(table, np.zeros(1), 0.0, np.array([0])), worth, share=1.0)
     assert at(offer, 0.89) == pytest.approx([7.2])
     assert at(offer, 0.91) == pytest.approx([0.0])
@@ -91,7 +101,11 @@ def test_take_gives_the_same_rows_bit_for_bit(homes, rows_of):
     few, e = ev.take(table, rows), np.linspace(0, 3, 6)
     part = e[rows]
     assert rows_of(ev.spec(table, e, 64800.0), rows, ev.spec(few, part, 64800.0))
-    assert rows_of(ev.spec_now(table, e, 64800.0, rows), np.arange(2), ev.spec_now(few, part, 64800.0, np.arange(2)))
+    assert rows_of(
+        ev.spec_now(table, e, 64800.0, rows),
+        np.arange(2),
+        ev.spec_now(few, part, 64800.0, np.arange(2)),
+    )
     p = ev.step(table, e, 64800.0, np.full(6, 3.0))
     assert np.array_equal(ev.step(few, part, 64800.0, np.full(2, 3.0)), p[rows])
     assert np.array_equal(part, e[rows])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gridagora.devices import generator
-from gridagora.kernels.curve import at
-from gridagora.kernels.value import bid, respond, slopes
+from gridagora.kernels.curves.curve import at
+from gridagora.kernels.stores.value import best_response, bid, marginal_value
 
 
 def made():
@@ -13,7 +13,7 @@ def made():
 
 
 def test_it_bids_its_rating_at_its_cost():
-    offer = bid(generator.spec_now(made()), slopes(generator.spec(made(), 1), np.zeros(1)))
+    offer = bid(generator.spec_now(made()), marginal_value(generator.spec(made(), 1), np.zeros(1)))
     assert at(offer, 0.249) == pytest.approx([0.0, 0.0])
     assert at(offer, 0.26) == pytest.approx([-8.0, 0.0])
     assert at(offer, 0.41) == pytest.approx([-8.0, -3.0])
@@ -21,7 +21,7 @@ def test_it_bids_its_rating_at_its_cost():
 
 def test_a_day_costs_what_it_burns():
     price = np.where(np.arange(24) == 18, 1.0, 0.1)
-    answer = respond(generator.spec(made()), price, price)
+    answer = best_response(generator.spec(made()), price, price)
     assert answer.p_kw[:, 18] == pytest.approx([-8.0, -3.0])
     assert answer.p_kw.sum() == pytest.approx(-11.0)
     assert answer.cost_usd == pytest.approx([8 * 0.25 - 8, 3 * 0.4 - 3])

@@ -6,11 +6,11 @@ import pytest
 import scipy.sparse as sp
 
 from gridagora.devices import hvac
-from gridagora.kernels import fleet
-from gridagora.kernels.curve import at
-from gridagora.kernels.fleet import ACCOUNT, CONTINUOUS, THERMOSTAT, Control
-from gridagora.kernels.house import modes
-from gridagora.kernels.value import bid, respond, slopes
+from gridagora.kernels.curves.curve import at
+from gridagora.kernels.physics import fleet
+from gridagora.kernels.physics.etp import modes
+from gridagora.kernels.physics.fleet import ACCOUNT, CONTINUOUS, THERMOSTAT, Control
+from gridagora.kernels.stores.value import best_response, bid, marginal_value
 
 FLAT = 0.072
 
@@ -19,7 +19,9 @@ def run_thermostat(table, hours, shift=None):
     state = fleet.houses(table.set_degc[:, 0])
     goal = table.set_degc[:, :hours] + (0 if shift is None else shift)
     columns = (table.q_air_kw, table.q_mass_kw, table.unit_kw, table.rated_kw)
-    acting = fleet.Hours(*(np.ascontiguousarray(c[:, :hours]) for c in columns), np.ascontiguousarray(goal))
+    acting = fleet.Hours(
+        *(np.ascontiguousarray(c[:, :hours]) for c in columns), np.ascontiguousarray(goal)
+    )
     start = np.empty((len(goal), hours))
     e, air = np.empty_like(goal), np.empty_like(goal)
     for h in range(hours):
@@ -41,7 +43,9 @@ def test_hourly_energy_of_the_belief_is_near_the_truth(season, request):
     b, x, need = table.hourly, start[:, 0], np.empty_like(e)
     for h in range(hours):
         departure = side[:, h] * (air[:, h] - table.best_degc[:, h])
-        need[:, h] = np.clip((departure - b.c_x * x - b.c_0[:, h]) / b.c_p[:, h], 0.0, table.rated_kw[:, h])
+        need[:, h] = np.clip(
+            (departure - b.c_x * x - b.c_0[:, h]) / b.c_p[:, h], 0.0, table.rated_kw[:, h]
+        )
         x = b.leak * x + b.gain_k_kw[:, h] * need[:, h] + b.drift_k[:, h]
     late = slice(96, hours)
     error = np.sqrt(np.mean((need - e)[:, late] ** 2, axis=1)) / e[:, late].mean(1)
@@ -76,7 +80,7 @@ def test_optimised_home_at_the_flat_rate_uses_the_energy_of_its_thermostat(seaso
     state = fleet.houses(table.set_degc[:, 0])
     used, at_warm = np.zeros(len(table.home)), None
     for h in range(24 * days):
-        worth = slopes(hvac.spec(table, state, h, 24, FLAT), np.full(24, FLAT))
+        worth = marginal_value(hvac.spec(table, state, h, 24, FLAT), np.full(24, FLAT))
         if h == warm:
             at_warm = copy_heat(table, state)
         for m in range(12):
@@ -86,7 +90,9 @@ def test_optimised_home_at_the_flat_rate_uses_the_energy_of_its_thermostat(seaso
     _, _, _, plain_warm = run_thermostat(table, warm)
     # heat that one run holds more than the other is energy not yet used or already spent
     sign = np.where(table.heating[:, 0], 1.0, -1.0)
-    gained = copy_heat(table, state) - at_warm - (copy_heat(table, plain) - copy_heat(table, plain_warm))
+    gained = (
+        copy_heat(table, state) - at_warm - (copy_heat(table, plain) - copy_heat(table, plain_warm))
+    )
     cop = np.abs(table.unit_kw / table.rated_kw)[:, -1]
     ratio = (used - sign * gained / cop) / e[:, warm:].sum(1) - 1
     assert abs(np.mean(ratio)) < 0.005
@@ -101,9 +107,11 @@ def test_bid_of_five_minutes_solves_the_condition_of_the_half_present_fast_mode(
     """Gradient at an inner answer: price + k s (departure with half the fast mode + (1 - f) s p) = worth of the coolth made."""
     table = hvac.of(homes)
     rng = np.random.default_rng(5)
-    state = fleet.houses(table.set_degc[:, 0] + rng.normal(0, 0.4, 12), table.set_degc[:, 0] + rng.normal(0, 0.3, 12))
+    state = fleet.houses(
+        table.set_degc[:, 0] + rng.normal(0, 0.4, 12), table.set_degc[:, 0] + rng.normal(0, 0.3, 12)
+    )
     hour, price = 14, 0.11
-    worth = slopes(hvac.spec(table, state, hour, 24, 0.09), 0.05 + 0.08 * rng.random(24))
+    worth = marginal_value(hvac.spec(table, state, hour, 24, 0.09), 0.05 + 0.08 * rng.random(24))
     p = at(bid(hvac.spec_now(table, state, hour), worth, share=0.25), price)
     inner = (p > 1e-6) & (p < table.rated_kw[:, hour] - 1e-6)
     assert inner.sum() > 6
@@ -114,7 +122,9 @@ def test_bid_of_five_minutes_solves_the_condition_of_the_half_present_fast_mode(
     apart = b.c_x * x + b.c_0[:, hour] + 0.5 * (fast - table.settled_k[:, hour]) + 0.5 * settled * p
     after = b.leak * x + b.drift_k[:, hour] + gain * p
     for i in np.flatnonzero(inner):
-        mu = sum(w * np.interp(after[i], *line(worth, 2 * i + t)) for t, w in ((0, 0.75), (1, 0.25)))
+        mu = sum(
+            w * np.interp(after[i], *line(worth, 2 * i + t)) for t, w in ((0, 0.75), (1, 0.25))
+        )
         assert price + 0.05 * settled[i] * apart[i] == pytest.approx(gain[i] * 12 * mu, abs=1e-9)
 
 
@@ -129,7 +139,7 @@ def test_fast_mode_makes_a_hot_room_ask_for_more(homes):
     calm = fleet.houses(table.set_degc[:, 0])
     hot = fleet.houses(calm.t_air_degc + 1.0, calm.t_mass_degc - table.slow_air / table.slow_mass)
     assert hvac.stored_k(table, hot, 5) == pytest.approx(hvac.stored_k(table, calm, 5), abs=1e-12)
-    worth = slopes(hvac.spec(table, calm, 5, 24, FLAT), np.full(24, FLAT))
+    worth = marginal_value(hvac.spec(table, calm, 5, 24, FLAT), np.full(24, FLAT))
     asks = [at(bid(hvac.spec_now(table, state, 5), worth), 0.1) for state in (calm, hot)]
     assert (asks[1] >= asks[0]).all() and (asks[1] > asks[0] + 0.05).any()
 
@@ -138,9 +148,9 @@ def test_a_dearer_evening_is_met_by_cooling_before_it(homes):
     table = hvac.of(homes)
     state = fleet.houses(table.set_degc[:, 0])
     price = np.full(24, 0.05)
-    flat = respond(hvac.spec(table, state, 0, 24, 0.05), price, price).p_kw
+    flat = best_response(hvac.spec(table, state, 0, 24, 0.05), price, price).p_kw
     price[17:20] = 0.6
-    peak = respond(hvac.spec(table, state, 0, 24, 0.05), price, price).p_kw
+    peak = best_response(hvac.spec(table, state, 0, 24, 0.05), price, price).p_kw
     assert peak[:, 17:20].sum() < 0.8 * flat[:, 17:20].sum()
     assert peak[:, 13:17].sum() > 1.02 * flat[:, 13:17].sum()
 
@@ -152,7 +162,10 @@ def quadratic_programme(homes, table, state, row, hour, price, value_per_kwh):
     """
     h, mode = len(price), modes(homes.ua_kw_k, homes.hm_kw_k, homes.ca_kwh_k, homes.cm_kwh_k)
     t, ca, cm = slice(hour, hour + h), homes.ca_kwh_k[row], homes.cm_kwh_k[row]
-    rate, fast, air, mass = (column[row] for column in (mode.slow_per_h, mode.fast_per_h, mode.air_share, mode.mass_share))
+    rate, fast, air, mass = (
+        column[row]
+        for column in (mode.slow_per_h, mode.fast_per_h, mode.air_share, mode.mass_share)
+    )
     decay, per_h, cop = np.exp(rate), np.expm1(rate) / rate, homes.cop[row, t]
     about = homes.q_air_kw[row, t] - homes.ua_kw_k[row] * hvac.T_REF_DEGC
     drift = per_h * (air * about / ca + mass * homes.q_mass_kw[row, t] / cm)
@@ -161,15 +174,31 @@ def quadratic_programme(homes, table, state, row, hour, price, value_per_kwh):
     warm = homes.heating[row, t]
     sense = np.concatenate([np.eye(h), -np.eye(h)], axis=1)  # heating, then cooling
     keep = np.tril(decay ** np.subtract.outer(np.arange(h), np.arange(h)).clip(0))
-    start = air * (state.t_air_degc[row] - hvac.T_REF_DEGC) + mass * (state.t_mass_degc[row] - hvac.T_REF_DEGC)
-    power_of, level = keep @ (per_kw[:, None] * sense), keep @ (drift + np.eye(h)[0] * decay * start)
-    before, level_before = np.vstack([np.zeros(2 * h), power_of[:-1]]), np.concatenate([[start], level[:-1]])
+    start = air * (state.t_air_degc[row] - hvac.T_REF_DEGC) + mass * (
+        state.t_mass_degc[row] - hvac.T_REF_DEGC
+    )
+    power_of, level = (
+        keep @ (per_kw[:, None] * sense),
+        keep @ (drift + np.eye(h)[0] * decay * start),
+    )
+    before, level_before = (
+        np.vstack([np.zeros(2 * h), power_of[:-1]]),
+        np.concatenate([[start], level[:-1]]),
+    )
     felt = 0.5 * (power_of + before) + fast_per_kw[:, None] * sense
     # the belief takes the mean of both ends for the slow part, and leaves half of the step's drift to c_0
     at_rest = 0.5 * (level + level_before) + settled + hvac.T_REF_DEGC - table.best_degc[row, t]
-    most = np.concatenate([np.where(warm, table.rated_kw[row, t], 0.0), np.where(warm, 0.0, table.rated_kw[row, t])])
+    most = np.concatenate(
+        [np.where(warm, table.rated_kw[row, t], 0.0), np.where(warm, 0.0, table.rated_kw[row, t])]
+    )
     weight = table.comfort_per_k2_h[row] * (table.rated_kw[row, t] > 0)
-    left = hvac.END_SHARE * value_per_kwh / per_kw[-1] * (1.0 if warm[-1] else -1.0) * (table.rated_kw[row, t] > 0)[-1]
+    left = (
+        hvac.END_SHARE
+        * value_per_kwh
+        / per_kw[-1]
+        * (1.0 if warm[-1] else -1.0)
+        * (table.rated_kw[row, t] > 0)[-1]
+    )
     linear = np.concatenate([price, price]) + felt.T @ (weight * at_rest) - left * power_of[-1]
     settings = clarabel.DefaultSettings()
     settings.verbose, settings.max_iter = False, 200
@@ -177,20 +206,28 @@ def quadratic_programme(homes, table, state, row, hour, price, value_per_kwh):
     box = sp.csc_matrix(np.vstack([np.eye(2 * h), -np.eye(2 * h)]))
     square = sp.csc_matrix(np.triu(felt.T @ (weight[:, None] * felt)))
     cone = [clarabel.NonnegativeConeT(4 * h)]
-    found = clarabel.DefaultSolver(square, linear, box, np.concatenate([most, np.zeros(2 * h)]), cone, settings).solve()
+    found = clarabel.DefaultSolver(
+        square, linear, box, np.concatenate([most, np.zeros(2 * h)]), cone, settings
+    ).solve()
     assert str(found.status) in ("Solved", "AlmostSolved")
-    ends = abs(left) * hvac.REACH_K + left * level[-1]  # worth is counted from the lower end of what the belief knows
+    ends = (
+        abs(left) * hvac.REACH_K + left * level[-1]
+    )  # worth is counted from the lower end of what the belief knows
     return found.obj_val + 0.5 * float(weight @ at_rest**2) - ends, np.array(found.x).reshape(2, h)
 
 
 @pytest.mark.parametrize("hour", [0, 5, 14])
-@pytest.mark.parametrize("has", [(1.0, 1.0), (1.0, 0.0), (0.0, 1.0)], ids=["both", "no heating", "no cooling"])
+@pytest.mark.parametrize(
+    "has", [(1.0, 1.0), (1.0, 0.0), (0.0, 1.0)], ids=["both", "no heating", "no cooling"]
+)
 def test_plan_across_modes_is_the_quadratic_programme_of_heating_and_cooling(mixed, hour, has):
     homes = mixed._replace(cool_kw=has[0] * mixed.cool_kw, heat_kw=has[1] * mixed.heat_kw)
     table, rng = hvac.of(homes), np.random.default_rng(hour)
-    state = fleet.houses(table.set_degc[:, 0] + rng.normal(0, 1, 12), table.set_degc[:, 0] + rng.normal(0, 1, 12))
+    state = fleet.houses(
+        table.set_degc[:, 0] + rng.normal(0, 1, 12), table.set_degc[:, 0] + rng.normal(0, 1, 12)
+    )
     price = rng.uniform(0.01, 0.3, (12, 24))
-    found = respond(hvac.spec(table, state, hour, 24, 0.1), price, price)
+    found = best_response(hvac.spec(table, state, hour, 24, 0.1), price, price)
     for row in range(12):
         cost, power = quadratic_programme(homes, table, state, row, hour, price[row], 0.1)
         assert found.cost_usd[row] == pytest.approx(cost, abs=1e-8)
@@ -213,7 +250,9 @@ def test_what_is_warmed_in_the_morning_is_felt_in_the_afternoon(mixed):
     table = hvac.of(mixed)
     state, price = fleet.houses(table.set_degc[:, 0]), np.full(24, 0.1)
     warm = fleet.houses(table.set_degc[:, 0] + 1.0)
-    plain, more = (respond(hvac.spec(table, one, 8, 24, 0.1), price, price).p_kw for one in (state, warm))
+    plain, more = (
+        best_response(hvac.spec(table, one, 8, 24, 0.1), price, price).p_kw for one in (state, warm)
+    )
     assert np.all(more[:, :4].sum(1) <= plain[:, :4].sum(1) + 1e-9)
     assert np.all(more[:, 4:16].sum(1) > plain[:, 4:16].sum(1))
 
@@ -227,7 +266,7 @@ def test_coolth_is_kept_through_hours_of_heating_where_that_pays(mixed):
     state, price = fleet.houses(table.set_degc[:, 0]), np.full(24, 0.1)
 
     def planned():
-        return respond(hvac.spec(table, state, 0, 24, 0.1), price, price).p_kw
+        return best_response(hvac.spec(table, state, 0, 24, 0.1), price, price).p_kw
 
     even = planned()
     price[12:20] = 0.8
@@ -247,14 +286,20 @@ def test_take_gives_the_same_belief_bid_and_step_bit_for_bit(homes, rows_of):
     rows = np.array([7, 2, 11])
     few = hvac.take(table, rows)
     state = fleet.houses(table.set_degc[:, 0] + 0.3)
-    part = fleet.Houses(*(c[rows].copy() for c in state))
+    part = fleet.HouseStates(*(c[rows].copy() for c in state))
     assert rows_of(hvac.spec(table, state, 3), rows, hvac.spec(few, part, 3))
     assert rows_of(hvac.spec_now(table, state, 3), rows, hvac.spec_now(few, part, 3))
     p = table.rated_kw[:, 3] * 0.5
     for _ in range(12):
-        whole = hvac.step(table, state, hvac.hours_now(table, 3, at_bliss=True), p, ACCOUNT, Control())
-        some = hvac.step(few, part, hvac.hours_now(few, 3, at_bliss=True), p[rows], ACCOUNT, Control())
-    assert all(np.array_equal(x[rows], y) for x, y in zip((*state, *whole), (*part, *some), strict=True))
+        whole = hvac.step(
+            table, state, hvac.hours_now(table, 3, at_bliss=True), p, ACCOUNT, Control()
+        )
+        some = hvac.step(
+            few, part, hvac.hours_now(few, 3, at_bliss=True), p[rows], ACCOUNT, Control()
+        )
+    assert all(
+        np.array_equal(x[rows], y) for x, y in zip((*state, *whole), (*part, *some), strict=True)
+    )
 
 
 def test_comfort_value_may_differ_by_home(homes):

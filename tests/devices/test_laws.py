@@ -11,8 +11,8 @@ import pytest
 from gridagora.core.device import Beside, Blocks, DeviceRecord, Moment, Setting, Turn, Window
 from gridagora.core.registry import find, names
 from gridagora.devices import generator, load
-from gridagora.kernels.curve import Curves, at
-from gridagora.kernels.value import bid, respond, slopes
+from gridagora.kernels.curves.curve import Curves, at
+from gridagora.kernels.stores.value import best_response, bid, marginal_value
 
 DEVICES = names("device")
 DT_H, HOURS = 1 / 12, 24
@@ -23,14 +23,18 @@ def owning(homes):
     rows = np.arange(0, len(homes.home_id), 3)
     return homes._replace(
         owned={
-            "generator": generator.of(rows, np.full(len(rows), 4.0), np.linspace(0.05, 0.3, len(rows))),
+            "generator": generator.of(
+                rows, np.full(len(rows), 4.0), np.linspace(0.05, 0.3, len(rows))
+            ),
             "appliances": load.Load(rows, 0.5 * homes.load_kw[rows], 0.3, 0.072),
         }
     )
 
 
 def setting(homes, dispatch="continuous"):
-    return Setting(homes, np.arange(homes.load_kw.shape[1]) % 24, DT_H, 0.05, 0.072, dispatch, 3, True)
+    return Setting(
+        homes, np.arange(homes.load_kw.shape[1]) % 24, DT_H, 0.05, 0.072, dispatch, 3, True
+    )
 
 
 def made(name, homes):
@@ -66,7 +70,11 @@ def day(group, n, orders, hours=HOURS):
             series[name].append(values.copy())
     home_kw = np.zeros((n, len(power)))
     np.add.at(home_kw, group.home, np.array(power).T)
-    return np.array(power), DeviceRecord(home_kw, {name: np.array(rows).T for name, rows in series.items()}, DT_H), worst
+    return (
+        np.array(power),
+        DeviceRecord(home_kw, {name: np.array(rows).T for name, rows in series.items()}, DT_H),
+        worst,
+    )
 
 
 @pytest.fixture(params=["summer", "winter"])
@@ -78,7 +86,9 @@ def people(request, homes, winter):
 def test_a_kind_says_what_it_is(name, homes):
     about = find("device", name).about
     assert about.kind == name
-    assert name not in {"load", "other", "fixed", "committed", "limit", "losses"}, "a column of the table of intervals"
+    assert name not in {"load", "other", "fixed", "committed", "limit", "losses"}, (
+        "a column of the table of intervals"
+    )
     assert about.label[0].isupper()
     assert about.turn in Turn
     assert made(name, homes).about is about
@@ -143,12 +153,16 @@ def test_a_group_split_in_two_steps_as_one(name, people):
 def part_of(homes, part):
     """Return some homes, their devices with them."""
     n = len(homes.home_id)
-    tables = {name: value for name, value in homes._asdict().items() if isinstance(value, np.ndarray)}
+    tables = {
+        name: value for name, value in homes._asdict().items() if isinstance(value, np.ndarray)
+    }
     columns = {name: value[part] for name, value in tables.items() if not name.startswith("ev_")}
     cars = np.flatnonzero(np.isin(homes.ev_home, part))
     place = np.full(n, -1)
     place[part] = np.arange(len(part))
-    columns |= {name: getattr(homes, name)[cars] for name in homes._fields if name.startswith("ev_")}
+    columns |= {
+        name: getattr(homes, name)[cars] for name in homes._fields if name.startswith("ev_")
+    }
     columns["ev_home"] = place[homes.ev_home[cars]]
     owned = {}
     for kind, table in homes.owned.items():
@@ -163,18 +177,23 @@ def test_cheaper_energy_never_means_less_of_it(name, people):
     """The curve of an interval falls with price, and so does the energy of a day planned against a price of all its hours."""
     group = made(name, people)
     for hour in (11, 18):
-        offered = group.tender(Moment(hour, hour * 3600.0, DT_H, DT_H), group.believe(Window(hour, 24, 0.1)).rows)
+        offered = group.tender(
+            Moment(hour, hour * 3600.0, DT_H, DT_H), group.believe(Window(hour, 24, 0.1)).rows
+        )
         if isinstance(offered, Curves):
             power = np.array([at(offered, price) for price in np.linspace(-0.5, 3.0, 71)])
             assert (np.diff(power, axis=0) <= 1e-9).all()
     believed = group.believe(Window(18, 24, 0.1))
-    values = slopes(believed.stores, np.full(24, 0.1)) if group.about.is_valued else None
+    values = marginal_value(believed.stores, np.full(24, 0.1)) if group.about.is_valued else None
     offered = group.tender(Moment(18, 18 * 3600.0, DT_H, DT_H), believed.rows)
     curve = offered if isinstance(offered, Curves) else bid(offered, values, DT_H)
     assert len(curve.offset) == len(believed.rows) + 1
     power = np.array([at(curve, price) for price in np.linspace(-0.5, 3.0, 71)])
     assert (np.diff(power, axis=0) <= 1e-9).all()
-    days = [respond(believed.stores, np.full(24, price), np.full(24, price)).p_kw.sum(1) for price in (0.02, 0.1, 0.5, 2.0)]
+    days = [
+        best_response(believed.stores, np.full(24, price), np.full(24, price)).p_kw.sum(1)
+        for price in (0.02, 0.1, 0.5, 2.0)
+    ]
     assert (np.diff(days, axis=0) <= 1e-6).all()
 
 
@@ -199,7 +218,9 @@ def test_the_answer_of_the_bound_is_proved_and_no_run_beats_it(name, people):
         power, record, _ = day(group, n, given)
         felt = group.feel(record)
         cost = sum(float(usd.sum()) for usd in felt.device_usd.values())
-        cost += float((power.sum(1) * np.repeat(price, 3)).sum() * DT_H) - 0.1 * float(felt.left_kwh.sum())
+        cost += float((power.sum(1) * np.repeat(price, 3)).sum() * DT_H) - 0.1 * float(
+            felt.left_kwh.sum()
+        )
         assert cost >= float(answer.bound_usd.sum()) - 1e-6, orders
 
 
@@ -226,4 +247,8 @@ def test_what_a_home_reads_off_its_devices_is_finite_and_named_with_its_unit(nam
         assert key.rsplit("_", 1)[-1] in {"degc", "kw", "kwh", "h", "share"}, key
         assert column.shape == group.home.shape
         assert np.isfinite(column).all()
-        assert not any(np.shares_memory(column, kept) for kept in vars(group).values() if isinstance(kept, np.ndarray))
+        assert not any(
+            np.shares_memory(column, kept)
+            for kept in vars(group).values()
+            if isinstance(kept, np.ndarray)
+        )

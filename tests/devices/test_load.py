@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 
 from gridagora.devices import load
-from gridagora.kernels.curve import at
-from gridagora.kernels.value import bid, slopes
+from gridagora.kernels.curves.curve import at
+from gridagora.kernels.stores.value import bid, marginal_value
 
 
 def answer(table, hour, price):
-    return at(bid(load.spec_now(table, hour), slopes(load.spec(table, hour, 1), np.zeros(1))), price)
+    return at(
+        bid(load.spec_now(table, hour), marginal_value(load.spec(table, hour, 1), np.zeros(1))),
+        price,
+    )
 
 
 @pytest.mark.parametrize("price", [-1.0, 0.0, 0.072, 5.0])

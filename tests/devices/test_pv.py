@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 
 from gridagora.devices import pv
-from gridagora.kernels.curve import at
-from gridagora.kernels.value import respond
+from gridagora.kernels.curves.curve import at
+from gridagora.kernels.stores.value import best_response
 
 
 def test_volt_var_points_of_category_b():
     """T25."""
     share = pv.volt_var_share(np.array([0.90, 0.95, 1.0, 1.05, 1.10]))
     assert share == pytest.approx([0.44, 0.22, 0.0, -0.22, -0.44], abs=1e-12)
-    assert pv.volt_watt_share(np.array([1.0, 1.06, 1.08, 1.2])) == pytest.approx([1.0, 1.0, 0.5, 0.0])
+    assert pv.volt_watt_share(np.array([1.0, 1.06, 1.08, 1.2])) == pytest.approx(
+        [1.0, 1.0, 0.5, 0.0]
+    )
 
 
 def test_reactive_power_gives_way_to_active():
@@ -26,8 +28,10 @@ def test_an_array_sells_above_zero_and_curtails_below(homes):
     for price in (0.01, 0.0):
         assert at(offer, price) == pytest.approx(-table.available_kw[:, hour])
     assert not at(offer, -0.01).any()
-    assert respond(answer, [0.01], [0.01]).p_kw[:, 0] == pytest.approx(-table.available_kw[:, hour])
-    assert not respond(answer, [-0.01], [-0.01]).p_kw.any()
+    assert best_response(answer, [0.01], [0.01]).p_kw[:, 0] == pytest.approx(
+        -table.available_kw[:, hour]
+    )
+    assert not best_response(answer, [-0.01], [-0.01]).p_kw.any()
     assert not at(pv.tender(table, 0), np.inf).any()  # at night
     assert np.array_equal(table.home, np.flatnonzero(homes.pv_kw.any(axis=1)))
 
@@ -38,4 +42,6 @@ def test_step_is_all_there_is_or_the_target_within_it(homes):
     assert np.array_equal(pv.step(table, 12), -most)
     target = np.array([-1.0, 0.0, 3.0, -99.0, -0.5, -0.1])
     assert pv.step(table, 12, target) == pytest.approx([-1.0, 0.0, 0.0, -most[3], -0.5, -0.1])
-    assert np.array_equal(pv.step(pv.take(table, rows), 12, target[rows]), pv.step(table, 12, target)[rows])
+    assert np.array_equal(
+        pv.step(pv.take(table, rows), 12, target[rows]), pv.step(table, 12, target)[rows]
+    )

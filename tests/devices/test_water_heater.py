@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from gridagora.devices import water_heater as tank
-from gridagora.kernels.curve import at
-from gridagora.kernels.fleet import CONTINUOUS, THERMOSTAT, Tanks
-from gridagora.kernels.value import bid, slopes
+from gridagora.kernels.curves.curve import at
+from gridagora.kernels.physics.fleet import CONTINUOUS, THERMOSTAT, Tanks
+from gridagora.kernels.stores.value import bid, marginal_value
 
 CLOCK = np.arange(24 * 8) % 24
 
@@ -32,12 +32,19 @@ def test_belief_with_known_draws_is_the_truth(homes):
     table = tank.of(homes, CLOCK)
     state = Tanks(np.full(len(table.home), 51.0), np.zeros(len(table.home), np.bool_))
     for hour in range(6):
-        s, s5 = tank.spec(table, state, hour, 1, known_draws=True), tank.spec_now(table, state, hour, share=1.0, known_draws=True)
+        s, s5 = (
+            tank.spec(table, state, hour, 1, known_draws=True),
+            tank.spec_now(table, state, hour, share=1.0, known_draws=True),
+        )
         p, x = 0.05 * table.rated_kw, state.t_tank_degc.copy()
         tank.step(table, state, hour, p, CONTINUOUS)
-        assert state.t_tank_degc == pytest.approx(s5.leak[:, 0] * x + s5.inflow[:, 0] + s5.gain_in[:, 0] * p / 12, abs=1e-9)
+        assert state.t_tank_degc == pytest.approx(
+            s5.leak[:, 0] * x + s5.inflow[:, 0] + s5.gain_in[:, 0] * p / 12, abs=1e-9
+        )
         tank.step(table, state, hour, p, CONTINUOUS, minutes=55)
-        assert state.t_tank_degc == pytest.approx(s.leak[:, 0] * x + s.inflow[:, 0] + s.gain_in[:, 0] * p, abs=1e-9)
+        assert state.t_tank_degc == pytest.approx(
+            s.leak[:, 0] * x + s.inflow[:, 0] + s.gain_in[:, 0] * p, abs=1e-9
+        )
 
 
 def test_a_day_of_draws_closes_the_balance(homes):
@@ -49,7 +56,9 @@ def test_a_day_of_draws_closes_the_balance(homes):
             used += out.e_kwh
             lost += table.ua_kw_k * (out.t_mean_degc - 24.0) / 12
         drawn += table.draw_kw[:, hour]
-    assert used - lost - drawn == pytest.approx(table.cap_kwh_k * (state.t_tank_degc - 52.0), abs=1e-9)
+    assert used - lost - drawn == pytest.approx(
+        table.cap_kwh_k * (state.t_tank_degc - 52.0), abs=1e-9
+    )
 
 
 def test_draws_cool_by_their_heat(homes):
@@ -65,8 +74,8 @@ def test_a_colder_tank_bids_more_and_a_draw_to_come_makes_heat_worth_more(homes)
     table = tank.of(homes, CLOCK)
     n, price = len(table.home), np.full(24, 0.08)
     cold, warm = (Tanks(np.full(n, t), np.zeros(n, np.bool_)) for t in (42.0, 55.0))
-    worth = slopes(tank.spec(table, warm, 0, 24, 0.08), price, draws=tank.draws(table, 0))
-    nothing = slopes(tank.spec(table, warm, 0, 24, 0.08), price, draws=np.zeros((n, 1, 24)))
+    worth = marginal_value(tank.spec(table, warm, 0, 24, 0.08), price, draws=tank.draws(table, 0))
+    nothing = marginal_value(tank.spec(table, warm, 0, 24, 0.08), price, draws=np.zeros((n, 1, 24)))
     asks = [at(bid(tank.spec_now(table, s, 0, share=1 / 12), worth), 0.08) for s in (cold, warm)]
     assert (asks[0] > asks[1]).all()
     likely, never = at_48(worth), at_48(nothing)
@@ -78,8 +87,13 @@ def test_a_tank_that_feels_a_large_draw_heats_for_the_rest_of_it(homes):
     hour = int(np.argmax(table.draw_kw.max(0)[:20]))
     row = int(np.argmax(table.draw_kw[:, hour]))
     state = Tanks(np.full(len(table.home), 44.0), np.zeros(len(table.home), np.bool_))
-    worth = slopes(tank.spec(table, state, hour, 24, 0.08), price, draws=tank.draws(table, hour))
-    asks = [at(bid(tank.spec_now(table, state, hour, share=share), worth, share), 0.08)[row] for share in (1 / 12, 2 / 12)]
+    worth = marginal_value(
+        tank.spec(table, state, hour, 24, 0.08), price, draws=tank.draws(table, hour)
+    )
+    asks = [
+        at(bid(tank.spec_now(table, state, hour, share=share), worth, share), 0.08)[row]
+        for share in (1 / 12, 2 / 12)
+    ]
     assert asks[1] > asks[0] + 0.1
 
 
@@ -93,7 +107,14 @@ def test_take_gives_the_same_rows_bit_for_bit(homes, rows_of):
     few, state = tank.take(table, rows), tank.start(table)
     part = Tanks(*(c[rows].copy() for c in state))
     assert rows_of(tank.spec(table, state, 3), rows, tank.spec(few, part, 3))
-    assert rows_of(tank.spec_now(table, state, 3, share=0.5), rows, tank.spec_now(few, part, 3, share=0.5))
+    assert rows_of(
+        tank.spec_now(table, state, 3, share=0.5), rows, tank.spec_now(few, part, 3, share=0.5)
+    )
     p = np.linspace(0, 4, len(table.home))
-    whole, some = tank.step(table, state, 3, p, CONTINUOUS), tank.step(few, part, 3, p[rows], CONTINUOUS)
-    assert all(np.array_equal(x[rows], y) for x, y in zip((*state, *whole), (*part, *some), strict=True))
+    whole, some = (
+        tank.step(table, state, 3, p, CONTINUOUS),
+        tank.step(few, part, 3, p[rows], CONTINUOUS),
+    )
+    assert all(
+        np.array_equal(x[rows], y) for x, y in zip((*state, *whole), (*part, *some), strict=True)
+    )

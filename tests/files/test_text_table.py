@@ -15,7 +15,12 @@ from gridagora.core.errors import InputError
 from gridagora.files.parquet import read_parquet
 from gridagora.files.text_table import doubled, read_csv, read_rows
 
-WORDS = st.text(st.characters(codec="latin-1", exclude_characters='\r\n";\t,\x00', exclude_categories=("Cc", "Zs")), max_size=6)
+WORDS = st.text(
+    st.characters(
+        codec="latin-1", exclude_characters='\r\n";\t,\x00', exclude_categories=("Cc", "Zs")
+    ),
+    max_size=6,
+)
 ROWS = st.lists(st.lists(WORDS, min_size=3, max_size=3), min_size=1, max_size=8)
 
 
@@ -40,11 +45,18 @@ def saved(rows: list[list[str]], mark: str, code: str, end: str, form: str) -> b
 )
 @settings(max_examples=150, deadline=None)
 def test_how_a_file_was_saved_changes_nothing(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], mark: str, code: str, end: str, form: str
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[list[str]],
+    mark: str,
+    code: str,
+    end: str,
+    form: str,
 ) -> None:
     path = tmp_path_factory.mktemp("csv") / "t.csv"
     path.write_bytes(saved(rows, mark, code, end, form))
-    if code == "latin-1" and any(_is_utf8(word) for row in rows for word in row if not word.isascii()):
+    if code == "latin-1" and any(
+        _is_utf8(word) for row in rows for word in row if not word.isascii()
+    ):
         return  # bytes that are both: no reader can tell them
     table = read_csv(path)
     full = [row for row in rows if any(row)]
@@ -70,7 +82,9 @@ def zipped(text: bytes, path: Path) -> bytes:
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz", "csv.bz2", "csv.xz", "csv.zip"])
 def test_a_compressed_file_is_read_and_a_damaged_one_refused(tmp_path: Path, suffix: str) -> None:
     text, path = b"a,b\n1,2\n", tmp_path / f"t.{suffix}"
-    pack = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}.get(suffix[4:], lambda raw: raw)
+    pack = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}.get(
+        suffix[4:], lambda raw: raw
+    )
     path.write_bytes(zipped(text, tmp_path / "z") if suffix.endswith("zip") else pack(text))
     assert read_csv(path).to_numpy().tolist() == [["1", "2"]]
     if suffix != "csv":
@@ -82,7 +96,10 @@ def test_a_compressed_file_is_read_and_a_damaged_one_refused(tmp_path: Path, suf
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("a,b\n1,2\n3,4,5\n6,7,8,9\n", r"row 3: got 3 cells, expected 2 as in the heading\. .*So in 2 rows"),
+        (
+            "a,b\n1,2\n3,4,5\n6,7,8,9\n",
+            r"row 3: got 3 cells, expected 2 as in the heading\. .*So in 2 rows",
+        ),
         ("", "no table"),
         ('a,b\n"1,2\n', "no table"),
     ],
@@ -98,7 +115,9 @@ def test_two_columns_of_one_name_are_told_only_where_one_is_wanted(tmp_path: Pat
     (tmp_path / "t.csv").write_text("load,note,load ,note\n1,x,2,y\n", encoding="utf-8")
     table = read_csv(tmp_path / "t.csv")
     assert list(table.columns) == ["load", "note", "load", "note"]
-    assert [problem.got for problem in doubled(tmp_path, table, ["load", "other"])] == ["two columns 'load'"]
+    assert [problem.got for problem in doubled(tmp_path, table, ["load", "other"])] == [
+        "two columns 'load'"
+    ]
 
 
 def test_rows_keep_their_line_past_quoted_line_ends(tmp_path: Path) -> None:

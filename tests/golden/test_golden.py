@@ -52,5 +52,8 @@ def test_metrics_and_certificates_are_as_they_were(again):
         for metric_id, metric in entry["metrics"].items():
             if metric_id not in TIMES and metric["value"] is not None:
                 value = now["metrics"][metric_id]["value"]
-                assert value == pytest.approx(metric["value"], rel=1e-8, abs=1e-8), (design, metric_id)
+                assert value == pytest.approx(metric["value"], rel=1e-8, abs=1e-8), (
+                    design,
+                    metric_id,
+                )
         assert now["warnings"] == entry["warnings"], design

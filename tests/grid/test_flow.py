@@ -32,7 +32,10 @@ def test_every_node_balances_and_losses_are_positive(seed: int, low: float, high
 
 def test_factors_may_be_kept(feeder: Feeder) -> None:
     p_kw = np.full((2, 40), 2.0)
-    fresh, kept = flow.solve(feeder, p_kw, 0 * p_kw), flow.solve(feeder, p_kw, 0 * p_kw, factors=flow.factor(feeder))
+    fresh, kept = (
+        flow.solve(feeder, p_kw, 0 * p_kw),
+        flow.solve(feeder, p_kw, 0 * p_kw, factors=flow.factor(feeder)),
+    )
     assert np.array_equal(fresh.v, kept.v)
 
 
@@ -75,7 +78,9 @@ def test_buses_leave_out_neutrals_and_steps_that_failed(feeder: Feeder) -> None:
     home = feeder.meter_bus[3]
     assert buses.v_at_peak_pu[home] in got.v_pu[1, feeder.node_bus == home]
     assert buses.v_min_pu[home] == got.v_pu[1, feeder.node_bus == home].min()
-    dead = dataclasses.replace(feeder, v_no_load=np.where(feeder.node_bus == home, 0.0, feeder.v_no_load))
+    dead = dataclasses.replace(
+        feeder, v_no_load=np.where(feeder.node_bus == home, 0.0, feeder.v_no_load)
+    )
     assert not live_nodes(dead)[feeder.node_bus == home].any()
     assert np.isnan(limits.bus_voltages(dead, got).v_min_pu[home])
     failed = flow.solve(feeder, p_kw[2:], 0 * p_kw[2:])

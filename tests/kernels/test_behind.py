@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gridagora.kernels.behind import at_own, clear
-from gridagora.kernels.curve import at, curves
+from gridagora.kernels.curves.curve import at, curves
+from gridagora.kernels.curves.internal_price import at_own, clear
 
 SELL, BUY = 0.05, 0.2
 
@@ -14,7 +14,10 @@ def devices(rng, n, each):
     rows = []
     for _ in range(n * each):
         points = rng.integers(1, 7)
-        p, price = np.sort(rng.uniform(-4, 5, points)), np.sort(rng.choice([0.02, 0.05, 0.1, 0.13, 0.2, 0.3], points))[::-1]
+        p, price = (
+            np.sort(rng.uniform(-4, 5, points)),
+            np.sort(rng.choice([0.02, 0.05, 0.1, 0.13, 0.2, 0.3], points))[::-1],
+        )
         rows.append((p, price))
     return curves(rows), rng.permutation(np.repeat(np.arange(n), each))
 
@@ -56,7 +59,9 @@ def test_two_devices_share_a_ramp():
     offered = curves([([0.0, 3.0], [0.15, 0.0]), ([0.0, 2.0], [0.2, 0.0])])
     found = clear(offered, np.array([0, 0]), np.array([-2.0]), 0.25, 0.01)
     assert found.price_per_kwh[0] == pytest.approx(0.1, abs=1e-15)
-    np.testing.assert_allclose(at_own(offered, np.full(2, 0.1), np.zeros(2)), [1.0, 1.0], atol=1e-14)
+    np.testing.assert_allclose(
+        at_own(offered, np.full(2, 0.1), np.zeros(2)), [1.0, 1.0], atol=1e-14
+    )
 
 
 def test_nothing_is_imported_to_be_used_at_the_credit():

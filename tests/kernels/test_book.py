@@ -3,17 +3,22 @@
 import numpy as np
 import pytest
 
-from gridagora.kernels.book import BUY, CANCEL, SELL, match
+from gridagora.kernels.coordination.book import BUY, CANCEL, SELL, match
 
 
 def plain(side, tick, quantity, party) -> tuple[list[tuple[int, int, int, int]], list[int]]:
     """Return the trades (buy, sell, quantity, tick) and what rests: the same rules with sorted lists."""
-    queues: dict[int, list[tuple[int, int]]] = {BUY: [], SELL: []}  # (rank of the price, number of the order), best first
+    queues: dict[int, list[tuple[int, int]]] = {
+        BUY: [],
+        SELL: [],
+    }  # (rank of the price, number of the order), best first
     left, trades = [0] * len(side), []
     for i, (s, at, whole, who) in enumerate(zip(side, tick, quantity, party, strict=True)):
         if s == CANCEL:
             left[at] = 0
-            queues = {own: [entry for entry in queue if entry[1] != at] for own, queue in queues.items()}
+            queues = {
+                own: [entry for entry in queue if entry[1] != at] for own, queue in queues.items()
+            }
             continue
         much = whole
         while much and queues[-s] and s * (at - tick[queues[-s][0][1]]) >= 0:
@@ -30,18 +35,25 @@ def plain(side, tick, quantity, party) -> tuple[list[tuple[int, int, int, int]],
     return trades, left
 
 
-def orders(seed: int, count: int, levels: int, parties: int, cancels: float = 0.2) -> tuple[np.ndarray, ...]:
+def orders(
+    seed: int, count: int, levels: int, parties: int, cancels: float = 0.2
+) -> tuple[np.ndarray, ...]:
     """Return a random stream: side, tick, quantity, party."""
     rng = np.random.default_rng(seed)
     side = rng.choice([BUY, SELL], count)
-    tick = np.clip(rng.normal(levels / 2 - side * levels / 12, levels / 8, count), 0, levels - 1).astype(int)
+    tick = np.clip(
+        rng.normal(levels / 2 - side * levels / 12, levels / 8, count), 0, levels - 1
+    ).astype(int)
     gone = (rng.random(count) < cancels) & (np.arange(count) > 0)
     tick[gone] = rng.integers(0, np.arange(count)[gone])
     side[gone] = CANCEL
     return side, tick, rng.integers(1, 50, count), rng.integers(0, parties, count)
 
 
-@pytest.mark.parametrize(("seed", "levels", "parties"), [(0, 3, 2), (1, 40, 10**6), (2, 1000, 30), (3, 5000, 3), (4, 1, 9)])
+@pytest.mark.parametrize(
+    ("seed", "levels", "parties"),
+    [(0, 3, 2), (1, 40, 10**6), (2, 1000, 30), (3, 5000, 3), (4, 1, 9)],
+)
 def test_every_trade_is_that_of_plain_python(seed, levels, parties):
     stream = orders(seed, 1500, levels, parties)
     trades, left = match(*stream, levels)
@@ -56,10 +68,14 @@ def test_no_trade_outside_both_limits_and_nothing_is_made_or_lost():
     trades, left = match(side, tick, quantity, party, 500)
     assert (tick[trades.sell] <= trades.tick).all()
     assert (trades.tick <= tick[trades.buy]).all()
-    assert (trades.tick == tick[np.minimum(trades.buy, trades.sell)]).all(), "the price of the order that rested"
+    assert (trades.tick == tick[np.minimum(trades.buy, trades.sell)]).all(), (
+        "the price of the order that rested"
+    )
     assert (side[trades.buy] == BUY).all()
     assert (side[trades.sell] == SELL).all()
-    filled = np.bincount(trades.buy, trades.quantity, len(side)) + np.bincount(trades.sell, trades.quantity, len(side))
+    filled = np.bincount(trades.buy, trades.quantity, len(side)) + np.bincount(
+        trades.sell, trades.quantity, len(side)
+    )
     kept = np.ones(len(side), bool)
     kept[tick[side == CANCEL]] = False
     kept &= side != CANCEL

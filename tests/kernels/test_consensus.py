@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from gridagora.core.graph import complete
-from gridagora.kernels.consensus import Rule, agree, keep, links, owner, parts
-from gridagora.kernels.curve import Curves, at, clear, curves
+from gridagora.kernels.coordination.consensus import ConsensusRule, agree, keep, links, owner, parts
+from gridagora.kernels.curves.curve import Curves, at, clear, curves
+from gridagora.mechanisms.trade_graph import complete
 
-FINE = Rule(1e-6, 1e-7, 3000)
+FINE = ConsensusRule(1e-6, 1e-7, 3000)
 
 
 def producers(rng, n):
@@ -21,7 +21,10 @@ def producers(rng, n):
     b = np.concatenate([rng.uniform(0.02, 0.10, k), rng.uniform(0.15, 0.35, n - k)])
     size = rng.uniform(2, 8, n)
     low, high = np.where(np.arange(n) < k, 0.0, -size), np.where(np.arange(n) < k, size, 0.0)
-    rows = [([-u, -v], [slope * u + c, slope * v + c]) for slope, c, v, u in zip(a, b, low, high, strict=True)]
+    rows = [
+        ([-u, -v], [slope * u + c, slope * v + c])
+        for slope, c, v, u in zip(a, b, low, high, strict=True)
+    ]
     return curves(rows), (a, b, low, high)
 
 
@@ -46,14 +49,19 @@ def test_t13_without_costs_dispatch_is_central_and_all_active_prices_are_equal(n
     table, columns = producers(np.random.default_rng(n), n)
     made, price = central(*columns)
     for graph in (bipartite(n), complete(n)):
-        found = agree([table], graph, 0.15, rule=Rule(tolerance, tolerance / 10, 2000))
+        found = agree([table], graph, 0.15, rule=ConsensusRule(tolerance, tolerance / 10, 2000))
         degree = np.diff(graph.offset).max()
         assert found.converged[0]
         assert np.abs(found.p_kw[0] + made).max() <= 1.5 * degree * tolerance
         active = np.abs(found.trade_kw[0]) > 1e-3
         assert active.any()
-        steepest = columns[0].max()  # what a party misses of its trades moves a price by no more than its slope
-        assert np.abs(found.price_per_kwh[0, active] - price).max() <= 1.5 * degree * tolerance * steepest
+        steepest = columns[
+            0
+        ].max()  # what a party misses of its trades moves a price by no more than its slope
+        assert (
+            np.abs(found.price_per_kwh[0, active] - price).max()
+            <= 1.5 * degree * tolerance * steepest
+        )
 
 
 def test_rounds_stay_below_those_of_the_prototype():
@@ -61,7 +69,9 @@ def test_rounds_stay_below_those_of_the_prototype():
     rounds = []
     for n in (6, 20, 60):
         table, _ = producers(np.random.default_rng(1), n)
-        rounds.append(int(agree([table], bipartite(n), 0.15, rule=Rule(1e-4, 1e-4, 300)).rounds[0]))
+        rounds.append(
+            int(agree([table], bipartite(n), 0.15, rule=ConsensusRule(1e-4, 1e-4, 300)).rounds[0])
+        )
     assert max(rounds) <= 66
 
 
@@ -92,7 +102,11 @@ def four_buses(grid_per_kwh=0.3, v_min=0.98):
     r = {1: 0.02, 2: 0.03, 3: 0.03, 4: 0.04}
     r_sum = np.array([[sum(r[line] for line in a & b) for b in ways] for a in ways])
     down = np.array([[float(line in way) for way in ways] for line in PARENT])
-    value, slope, line_max = np.array([0.5, 0.6, 0.9, 0.7]), np.array([0.5, 0.4, 0.3, 0.5]), np.array([2.0, 1.2, 0.5, 0.6])
+    value, slope, line_max = (
+        np.array([0.5, 0.6, 0.9, 0.7]),
+        np.array([0.5, 0.4, 0.3, 0.5]),
+        np.array([2.0, 1.2, 0.5, 0.6]),
+    )
     net = np.hstack([np.eye(4), -np.eye(4)[:, 3:]])  # of p (4) and g
     upper = np.vstack([2 * r_sum @ net, down @ net, -down @ net, -net.sum(0), -np.eye(5)])
     bound = np.concatenate([np.full(4, 1 - v_min**2), line_max, line_max, np.zeros(6)])
@@ -101,7 +115,9 @@ def four_buses(grid_per_kwh=0.3, v_min=0.98):
     options.verbose = False
     quadratic = sparse.csc_matrix(np.diag(np.append(slope, 0.1)))
     cones = [clarabel.NonnegativeConeT(len(bound))]
-    found = clarabel.DefaultSolver(quadratic, cost, sparse.csc_matrix(upper), bound, cones, options).solve()
+    found = clarabel.DefaultSolver(
+        quadratic, cost, sparse.csc_matrix(upper), bound, cones, options
+    ).solve()
     x, dual = np.array(found.x), np.array(found.z)
     root = grid_per_kwh - dual[12]
     price = root + 2 * r_sum @ dual[:4] + down.T @ (dual[4:8] - dual[8:12])
@@ -115,13 +131,17 @@ def test_t14_price_difference_fees_reproduce_the_optimal_power_flow():
     table, node, best = four_buses()
     assert np.ptp(node) > 0.1
     graph = complete(6)
-    fee = (node[owner(graph)] - node[graph.peer]) / 2  # at each end, of a kWh bought; sold, it moves the other way
-    found = agree([table], graph, 0.3, costs=(fee, -fee), rule=Rule(1e-6, 1e-7, 20_000))
+    fee = (
+        node[owner(graph)] - node[graph.peer]
+    ) / 2  # at each end, of a kWh bought; sold, it moves the other way
+    found = agree([table], graph, 0.3, costs=(fee, -fee), rule=ConsensusRule(1e-6, 1e-7, 20_000))
     assert found.converged[0]
     np.testing.assert_allclose(found.p_kw[0, :5], best, atol=1e-4)
     revenue = (found.trade_kw[0] * fee).sum()
     surplus = node[:5] @ best - node[5] * best.sum()
-    assert surplus == pytest.approx(0.2412, abs=1e-4)  # the merchandising surplus, found by an interior-point solver
+    assert surplus == pytest.approx(
+        0.2412, abs=1e-4
+    )  # the merchandising surplus, found by an interior-point solver
     assert revenue == pytest.approx(surplus, abs=1e-4)
 
 
@@ -129,7 +149,10 @@ def test_costs_open_a_band_without_trade():
     """A charge of gamma at each end stops every trade that brings less than 2 gamma (theory 3.6)."""
     table = curves([([-5.0, 0.0], [0.2, 0.1]), ([0.0, 5.0], [0.3, 0.1])])
     graph = links(2, [0], [1])
-    traded = [agree([table], graph, 0.2, costs=(g, g), rule=FINE).trade_kw[0, 1] for g in (0.0, 0.05, 0.099, 0.101)]
+    traded = [
+        agree([table], graph, 0.2, costs=(g, g), rule=FINE).trade_kw[0, 1]
+        for g in (0.0, 0.05, 0.099, 0.101)
+    ]
     expected = [(0.2 - 2 * g) / (0.02 + 0.04) for g in (0.0, 0.05, 0.099)]
     np.testing.assert_allclose(traded, [*expected, 0.0], atol=1e-5)
 
@@ -149,11 +172,22 @@ def test_agreements_are_answers_to_their_own_prices(seed, cost):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(3, 9))
     table, graph = drawn(rng, n), complete(n)
-    found = agree([table], graph, 0.2, outside=(0.3, 0.1), costs=(cost, cost), rule=Rule(1e-6, 1e-7, 5000))
+    found = agree(
+        [table],
+        graph,
+        0.2,
+        outside=(0.3, 0.1),
+        costs=(cost, cost),
+        rule=ConsensusRule(1e-6, 1e-7, 5000),
+    )
     if not found.converged[0]:
         assert found.rounds[0] == 5000
         return
-    trade, price, worth = found.trade_kw[0], found.price_per_kwh[0], found.worth_per_kwh[0][owner(graph)]
+    trade, price, worth = (
+        found.trade_kw[0],
+        found.price_per_kwh[0],
+        found.worth_per_kwh[0][owner(graph)],
+    )
     np.testing.assert_array_equal(trade, -trade[graph.twin])
     np.testing.assert_array_equal(price, price[graph.twin])
     buys, sells = trade > 1e-3, trade < -1e-3
@@ -171,7 +205,7 @@ def test_agreements_are_answers_to_their_own_prices(seed, cost):
 def test_with_a_supplier_welfare_is_that_of_one_market(seed):
     rng = np.random.default_rng(seed)
     table, graph = drawn(rng, 8), complete(8)
-    found = agree([table], graph, 0.3, outside=(0.3, 0.1), rule=Rule(1e-6, 1e-7, 3000))
+    found = agree([table], graph, 0.3, outside=(0.3, 0.1), rule=ConsensusRule(1e-6, 1e-7, 3000))
     cleared = clear(table, 0.0, np.array([-1e3, 0, 0, 1e3]), np.array([0.1, 0.1, 0.3, 0.3]))
     if found.converged[0]:
         assert found.outside_kw[0].sum() == pytest.approx(cleared.q_kw, abs=1e-3)
@@ -188,7 +222,14 @@ def test_order_of_parties_changes_no_bit():
 
     def run(table: Curves, cost):
         ends = cost[owner(graph)]
-        return agree([table], graph, 0.2, outside=(0.3, 0.1), costs=(ends, ends), rule=Rule(1e-5, 1e-6, 300))
+        return agree(
+            [table],
+            graph,
+            0.2,
+            outside=(0.3, 0.1),
+            costs=(ends, ends),
+            rule=ConsensusRule(1e-5, 1e-6, 300),
+        )
 
     plain, other = run(table, cost), run(turned, cost[order])
     np.testing.assert_array_equal(plain.p_kw[0][order], other.p_kw[0])
@@ -212,8 +253,12 @@ def test_a_party_hears_only_its_partners():
     table = drawn(rng, n)
     ring = np.arange(n)
     graph = links(n, ring, (ring + 1) % n)
-    other = table._replace(p_kw=np.where(ring.repeat(np.diff(table.offset)) == 0, table.p_kw - 3.0, table.p_kw))
-    plain, changed = (agree([t], graph, 0.2, rule=Rule(rounds_max=rounds)) for t in (table, other))
+    other = table._replace(
+        p_kw=np.where(ring.repeat(np.diff(table.offset)) == 0, table.p_kw - 3.0, table.p_kw)
+    )
+    plain, changed = (
+        agree([t], graph, 0.2, rule=ConsensusRule(rounds_max=rounds)) for t in (table, other)
+    )
     steps = np.minimum(ring, n - ring)
     near = np.minimum(steps[owner(graph)], steps[graph.peer])
     same = plain.price_per_kwh[0] == changed.price_per_kwh[0]
@@ -232,12 +277,20 @@ def test_a_warm_start_ends_where_it_began():
 
 def test_a_hopeless_penalty_is_said_and_what_is_left_is_feasible():
     table = drawn(np.random.default_rng(8), 10)
-    found = agree([table], complete(10), 0.2, outside=(0.3, 0.1), rule=Rule(1e-6, 1e-7, 40, 50.0, 1.6, adapts=False))
+    found = agree(
+        [table],
+        complete(10),
+        0.2,
+        outside=(0.3, 0.1),
+        rule=ConsensusRule(1e-6, 1e-7, 40, 50.0, 1.6, adapts=False),
+    )
     assert not found.converged[0]
     assert found.rounds[0] == 40
     graph = complete(10)
     np.testing.assert_array_equal(found.trade_kw[0], -found.trade_kw[0][graph.twin])
-    ends = np.minimum(np.maximum(found.p_kw[0], table.p_kw[table.offset[:-1]]), table.p_kw[table.offset[1:] - 1])
+    ends = np.minimum(
+        np.maximum(found.p_kw[0], table.p_kw[table.offset[:-1]]), table.p_kw[table.offset[1:] - 1]
+    )
     np.testing.assert_array_equal(found.p_kw[0], ends)
     balance = np.bincount(owner(graph), found.trade_kw[0], 10) + found.outside_kw[0]
     np.testing.assert_allclose(balance, found.p_kw[0], atol=1e-9)
@@ -250,9 +303,15 @@ def test_what_is_kept_buys_dear_sells_cheap_or_neither():
     assert keep(table, graph, np.zeros(0), (dear, cheap)).p_kw[0] == pytest.approx(1.0)
     two = links(2, [0], [1])
     pair = curves([([0.0, 4.0], [0.4, 0.0]), ([-9.0, -9.0], [0.4, 0.0])])
-    for traded, power, worth, outside in ((0.5, 1.0, 0.3, 0.5), (2.0, 2.0, 0.2, 0.0), (3.5, 3.0, 0.1, -0.5)):
+    for traded, power, worth, outside in (
+        (0.5, 1.0, 0.3, 0.5),
+        (2.0, 2.0, 0.2, 0.0),
+        (3.5, 3.0, 0.1, -0.5),
+    ):
         kept = keep(pair, two, np.array([traded, -traded]), (np.full(2, 0.3), np.full(2, 0.1)))
-        assert (kept.p_kw[0], kept.worth_per_kwh[0], kept.outside_kw[0]) == pytest.approx((power, worth, outside))
+        assert (kept.p_kw[0], kept.worth_per_kwh[0], kept.outside_kw[0]) == pytest.approx(
+            (power, worth, outside)
+        )
 
 
 def test_links_and_parts():
@@ -267,13 +326,22 @@ def test_links_and_parts():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: links(3, [0, 1], [1, 3]), "pair 1: got parties 1 and 3, expected two different ones of 0 to 2"),
-        (lambda: agree([curves([([0], [1])])], complete(2), 0.1), "product 0: got 1 curves, expected one for each of 2 parties"),
+        (
+            lambda: links(3, [0, 1], [1, 3]),
+            "pair 1: got parties 1 and 3, expected two different ones of 0 to 2",
+        ),
+        (
+            lambda: agree([curves([([0], [1])])], complete(2), 0.1),
+            "product 0: got 1 curves, expected one for each of 2 parties",
+        ),
         (
             lambda: agree([curves([([0], [1])] * 2)], complete(2), 0.1, costs=(-0.2, 0.1)),
             r"party 0 with 1: got costs of -0.2 \$/kWh to buy and 0.1 to sell, expected a finite sum of 0 or more",
         ),
-        (lambda: agree([curves([([0], [1])] * 2)], complete(2), np.nan), "start price or trade is not finite"),
+        (
+            lambda: agree([curves([([0], [1])] * 2)], complete(2), np.nan),
+            "start price or trade is not finite",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(call, words):

@@ -6,14 +6,19 @@ import pytest
 import scipy.sparse as sp
 from scipy.linalg import expm
 
-from gridagora.kernels.control import Houses, discretise, steer
+from gridagora.kernels.physics.control import TwoStateHouses, discretise, steer
 
 N, H = 5, 40
 
 
 def houses(sub, n=N, h=H, seed=0, heat=False):
     rng = np.random.default_rng(seed)
-    ua, hm, ca, cm = rng.uniform(0.1, 0.4, n), rng.uniform(0.4, 1.5, n), np.full(n, 0.56), rng.uniform(2, 8, n)
+    ua, hm, ca, cm = (
+        rng.uniform(0.1, 0.4, n),
+        rng.uniform(0.4, 1.5, n),
+        np.full(n, 0.56),
+        rng.uniform(2, 8, n),
+    )
     matrices = discretise(ua, hm, ca, cm, 0.25 / sub)
     out = (35 if not heat else 2) + 5 * np.sin(np.arange(h) / 15)
     source = np.stack([ua[:, None] * out / ca[:, None], np.full((n, h), 0.1) / cm[:, None]], 2)
@@ -21,7 +26,9 @@ def houses(sub, n=N, h=H, seed=0, heat=False):
     best = np.full((n, h), 20.0 if heat else 23.0)
     end = (-1 if heat else 1) * 0.02 * np.stack([ca, cm], 1)
     start = np.full((n, 2), 20.0 if heat else 23.5)
-    return Houses(*matrices, start, source, gain, np.full((n, h), 2.5), best, np.full((n, h), 0.05 / 4), end)
+    return TwoStateHouses(
+        *matrices, start, source, gain, np.full((n, h), 2.5), best, np.full((n, h), 0.05 / 4), end
+    )
 
 
 def price(h=H, seed=1):
@@ -56,11 +63,20 @@ def reference(a, i, lam, sub):
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-11
     cones = [clarabel.ZeroConeT(2 * steps + H), clarabel.NonnegativeConeT(2 * steps)]
     b = np.concatenate([*rhs, np.zeros(steps), np.ones(steps)])
-    return clarabel.DefaultSolver(p, q, sp.vstack([*rows, -box, box]).tocsc(), b, cones, settings).solve().obj_val
+    return (
+        clarabel.DefaultSolver(p, q, sp.vstack([*rows, -box, box]).tocsc(), b, cones, settings)
+        .solve()
+        .obj_val
+    )
 
 
 def test_matrices_are_the_matrix_exponential():
-    ua, hm, ca, cm = np.array([0.24, 0.0]), np.array([0.85, 1.1]), np.array([0.56, 0.6]), np.array([4.1, 6.0])
+    ua, hm, ca, cm = (
+        np.array([0.24, 0.0]),
+        np.array([0.85, 1.1]),
+        np.array([0.56, 0.6]),
+        np.array([4.1, 6.0]),
+    )
     for dt in (0.25, 1 / 60):
         step, push, mean, lift = discretise(ua, hm, ca, cm, dt)
         for i in range(2):

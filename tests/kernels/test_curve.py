@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gridagora.kernels.curve import Curves, add, at, clear, compress, curves, total
+from gridagora.kernels.curves.curve import Curves, add, at, clear, compress, curves, total
 
 FLAT = (np.array([-1000.0, 1000.0]), np.array([0.1, 0.1]))
 STEEP = (np.array([0.0, 0.0, 100.0]), np.array([0.0, 0.05, 0.45]))
@@ -32,8 +32,12 @@ def test_sum_is_exact_at_every_breakpoint_and_beyond() -> None:
     levels = np.concatenate([many.price_per_kwh, rng.uniform(-0.1, 0.6, 100)])
     for price in levels:
         for share in (0.0, 0.4, 1.0):
-            assert at(one, price, share)[0] == pytest.approx(at(many, price, share).sum(), abs=1e-10)
-            assert total(many, price, share) == pytest.approx(at(many, price, share).sum(), abs=1e-7)
+            assert at(one, price, share)[0] == pytest.approx(
+                at(many, price, share).sum(), abs=1e-10
+            )
+            assert total(many, price, share) == pytest.approx(
+                at(many, price, share).sum(), abs=1e-7
+            )
 
 
 def test_sum_is_associative_and_commutative() -> None:
@@ -53,14 +57,23 @@ def test_cleared_point_lies_on_both_curves(seed: int) -> None:
     rng = np.random.default_rng(seed)
     many = random_curves(rng, 40)
     base = rng.uniform(-50, 50)
-    supply = (FLAT, STEEP, (np.array([-300.0, 0.0, 40.0, 300.0]), np.array([0.0, 0.1, 0.1, 0.4])))[seed % 3]
+    supply = (FLAT, STEEP, (np.array([-300.0, 0.0, 40.0, 300.0]), np.array([0.0, 0.1, 0.1, 0.4])))[
+        seed % 3
+    ]
     price, share, q_kw = clear(many, base, *supply)
     answers = at(many, price, share)
     if STEEP is supply and not supply[0][0] < q_kw < supply[0][-1]:
-        assert q_kw <= 1e-9 or q_kw >= 100 or price == pytest.approx(max(many.price_per_kwh.max(), 0.45))
+        assert (
+            q_kw <= 1e-9
+            or q_kw >= 100
+            or price == pytest.approx(max(many.price_per_kwh.max(), 0.45))
+        )
         return
     assert answers.sum() + base == pytest.approx(q_kw, abs=1e-6)
-    low, high = np.searchsorted(supply[1], price, "left"), np.searchsorted(supply[1], price, "right")
+    low, high = (
+        np.searchsorted(supply[1], price, "left"),
+        np.searchsorted(supply[1], price, "right"),
+    )
     offered = np.interp(price, supply[1], supply[0]) if low == high else None
     if offered is None:
         assert supply[0][low] - 1e-6 <= q_kw <= supply[0][high - 1] + 1e-6
@@ -86,7 +99,10 @@ def test_a_linear_market_clears_where_algebra_says() -> None:
 def test_clearing_does_not_depend_on_the_order_of_rows() -> None:
     rng = np.random.default_rng(9)
     rows = [(np.sort(rng.uniform(-5, 5, 4)), -np.sort(-rng.uniform(0, 1, 4))) for _ in range(50)]
-    a, b = (clear(curves(r), 3.0, np.array([-90.0, 90.0]), np.array([0.0, 1.0])) for r in (rows, rows[::-1]))
+    a, b = (
+        clear(curves(r), 3.0, np.array([-90.0, 90.0]), np.array([0.0, 1.0]))
+        for r in (rows, rows[::-1])
+    )
     assert a == b
 
 
@@ -105,7 +121,11 @@ def surplus(p: np.ndarray, worth: np.ndarray, taken: float, price: float) -> flo
 
 def test_more_blocks_lose_less_and_never_more_than_said() -> None:
     rng = np.random.default_rng(3)
-    whole = add(curves([(np.sort(rng.uniform(-5, 5, 6)), -np.sort(-rng.uniform(0, 1, 6))) for _ in range(20)]))
+    whole = add(
+        curves(
+            [(np.sort(rng.uniform(-5, 5, 6)), -np.sort(-rng.uniform(0, 1, 6))) for _ in range(20)]
+        )
+    )
     p = np.linspace(whole.p_kw[0], whole.p_kw[-1], 200001)
     price = np.interp(p, whole.p_kw, whole.price_per_kwh)
     worth = np.concatenate([[0], np.cumsum(0.5 * (price[1:] + price[:-1]) * np.diff(p))])

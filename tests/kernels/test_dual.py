@@ -7,10 +7,23 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridagora.kernels import master
-from gridagora.kernels.dual import Answer, alike, certify, coordinate, dual_value, recover
-from gridagora.kernels.master import Supply, blocks, mix, supply_bound, supply_cost
-from gridagora.kernels.value import respond, stores
+from gridagora.kernels.coordination import bundle_master as master
+from gridagora.kernels.coordination.bundle_master import (
+    SupplyCost,
+    blocks,
+    mix,
+    supply_bound,
+    supply_cost,
+)
+from gridagora.kernels.coordination.dual import (
+    Answer,
+    alike,
+    certify,
+    coordinate,
+    dual_value,
+    recover,
+)
+from gridagora.kernels.stores.value import best_response, stores
 
 H = 24
 
@@ -25,7 +38,9 @@ def solve(p, q, a, b, equal):
 
 def supply(n, slope=0.0, limit=None, h=H):
     t = np.arange(h)
-    base = n * (0.8 + np.exp(-(((t - 19) / 2.5) ** 2)) - 1.5 * np.maximum(0, np.cos((t - 13) / 12 * np.pi)))
+    base = n * (
+        0.8 + np.exp(-(((t - 19) / 2.5) ** 2)) - 1.5 * np.maximum(0, np.cos((t - 13) / 12 * np.pi))
+    )
     buy = 0.08 + 0.05 * np.exp(-(((t - 18) / 3) ** 2)) + 0.003 * np.sin(7.0 * t)
     top = n * 1.9 if limit is None else limit
     field = (
@@ -40,7 +55,7 @@ def supply(n, slope=0.0, limit=None, h=H):
         base - 8 * n,
         base + 20 * n,
     )
-    return Supply(*field)
+    return SupplyCost(*field)
 
 
 def homes(n, seed=0):
@@ -62,7 +77,9 @@ def homes(n, seed=0):
         leak=both(1.0, col(leak), 1.0),
         inflow=both(0.0, -(1 - col(leak)) * out, 0.0),
         p_min_kw=both(-col(power), 0.0, 0.0),
-        p_max_kw=both(col(power), rng.uniform(2.5, 4.5, (n, 1)), np.where(t < col(leave), col(rate), 0.0)),
+        p_max_kw=both(
+            col(power), rng.uniform(2.5, 4.5, (n, 1)), np.where(t < col(leave), col(rate), 0.0)
+        ),
         x_min=both(0.0, -40.0, low),
         x_max=both(col(size), -15.0, col(full)),
         gain_in=both(col(eta), rng.uniform(1.5, 3, (n, 1)), 0.9),
@@ -76,7 +93,7 @@ def homes(n, seed=0):
 
 def ask(table):
     def answer(price):
-        r = respond(table, price, price)
+        r = best_response(table, price, price)
         return Answer(r.p_kw, r.cost_usd - r.p_kw @ price, r.bound_usd)
 
     return answer
@@ -91,20 +108,45 @@ def reference(table, s):
     leak, gain_in, gain_out = table.leak.ravel(), table.gain_in.ravel(), table.gain_out.ravel()
     first = np.zeros((m, H))
     first[:, 0] = table.leak[:, 0] * table.x0
-    move = sp.hstack([-sp.diags(gain_in), sp.diags(1 / gain_out), eye - sp.diags(leak) @ shift, sp.csc_matrix((size, 4 * H))])
+    move = sp.hstack(
+        [
+            -sp.diags(gain_in),
+            sp.diags(1 / gain_out),
+            eye - sp.diags(leak) @ shift,
+            sp.csc_matrix((size, 4 * H)),
+        ]
+    )
     total = sp.kron(np.ones((1, m)), sp.identity(H))
-    supplies = sp.hstack([total, -total, sp.csc_matrix((H, size)), -sp.hstack([sp.identity(H)] * 4)])
+    supplies = sp.hstack(
+        [total, -total, sp.csc_matrix((H, size)), -sp.hstack([sp.identity(H)] * 4)]
+    )
     n = 3 * size + 4 * H
     a = sp.vstack([move, supplies, -sp.identity(n), sp.identity(n)])
     low = np.r_[np.zeros(2 * size), table.x_min.ravel(), np.zeros(4 * H)]
-    high = np.r_[table.p_max_kw.ravel(), np.maximum(-table.p_min_kw, 0).ravel(), table.x_max.ravel(), length.ravel()]
+    high = np.r_[
+        table.p_max_kw.ravel(),
+        np.maximum(-table.p_min_kw, 0).ravel(),
+        table.x_max.ravel(),
+        length.ravel(),
+    ]
     b = np.r_[(table.inflow + first).ravel(), s.q_min_kw - s.base_kw, -low, high]
     end = np.zeros((m, H))
     end[:, -1] = table.end_mu[:, 0]
     k, wear = table.k_x.ravel(), table.wear_per_kwh.ravel()
     join = sp.hstack([sp.identity(H)] * 4)
-    p = sp.block_diag([sp.csc_matrix((2 * size, 2 * size)), sp.diags(k), join.T @ sp.diags(s.slope_per_kwh_kw) @ join])
-    q = np.r_[wear, wear, -k * table.x_set.ravel() - end.ravel(), (price + s.slope_per_kwh_kw * s.q_min_kw).ravel()]
+    p = sp.block_diag(
+        [
+            sp.csc_matrix((2 * size, 2 * size)),
+            sp.diags(k),
+            join.T @ sp.diags(s.slope_per_kwh_kw) @ join,
+        ]
+    )
+    q = np.r_[
+        wear,
+        wear,
+        -k * table.x_set.ravel() - end.ravel(),
+        (price + s.slope_per_kwh_kw * s.q_min_kw).ravel(),
+    ]
     constant = 0.5 * (k * table.x_set.ravel() ** 2).sum() + supply_cost(s, s.q_min_kw)
     found = solve(p, q, a, b, size + H)
     return found.obj_val + constant
@@ -114,11 +156,13 @@ def reference(table, s):
 def test_bounds_enclose_the_optimum_of_the_same_problem(n, slope):
     table, s = homes(n), supply(n, slope)
     kind = np.repeat(np.arange(3), n)
-    group = alike(np.c_[table.x0, table.p_max_kw.max(1), table.gain_in[:, 0], table.k_x[:, 0]], kind, 24)
+    group = alike(
+        np.c_[table.x0, table.p_max_kw.max(1), table.gain_in[:, 0], table.k_x[:, 0]], kind, 24
+    )
     found = coordinate(ask(table), s, group, 1.2 * s.buy_per_kwh, homes=n)
     assert found.gap_usd <= 1e-5 * abs(found.high_usd)
     p = recover(found, table.gain_in, table.gain_out)
-    fixed = respond(table._replace(p_min_kw=p, p_max_kw=p), np.zeros(H), np.zeros(H))
+    fixed = best_response(table._replace(p_min_kw=p, p_max_kw=p), np.zeros(H), np.zeros(H))
     assert fixed.missing.max() < 1e-9
     proof = certify(p, fixed.cost_usd, found.answers[found.best], s, found.price_per_kwh)
     assert proof.gap_usd <= 1e-5 * abs(proof.high_usd)
@@ -132,9 +176,15 @@ def test_bounds_enclose_the_optimum_of_the_same_problem(n, slope):
 def test_limit_shows_in_the_price_and_holds():
     n = 30
     table, loose = homes(n, 1), supply(30, limit=np.inf)
-    free = loose.base_kw + respond(table, loose.buy_per_kwh, loose.buy_per_kwh).p_kw.sum(0)
+    free = loose.base_kw + best_response(table, loose.buy_per_kwh, loose.buy_per_kwh).p_kw.sum(0)
     s = supply(n, limit=0.45 * free.max())
-    found = coordinate(ask(table), s, alike(table.x0[:, None], np.repeat(np.arange(3), n), 18), s.buy_per_kwh, homes=n)
+    found = coordinate(
+        ask(table),
+        s,
+        alike(table.x0[:, None], np.repeat(np.arange(3), n), 18),
+        s.buy_per_kwh,
+        homes=n,
+    )
     p = recover(found, table.gain_in, table.gain_out)
     assert (s.base_kw + p.sum(0)).max() <= s.high_kw[0] * (1 + 2e-3)
     assert (found.price_per_kwh - s.buy_per_kwh).max() > 1e-3
@@ -144,10 +194,16 @@ def test_a_limit_holds_for_export_too():
     """With sun to spare the price falls below that of export until what leaves the area fits."""
     n = 30
     table, loose = homes(n, 1), supply(30, limit=np.inf)
-    loose = loose._replace(base_kw=loose.base_kw - 9.0 * n * np.maximum(0, np.cos((np.arange(H) - 13) / 12 * np.pi)))
+    loose = loose._replace(
+        base_kw=loose.base_kw - 9.0 * n * np.maximum(0, np.cos((np.arange(H) - 13) / 12 * np.pi))
+    )
     loose = loose._replace(q_min_kw=loose.base_kw - 8 * n, q_max_kw=loose.base_kw + 20 * n)
     group = alike(table.x0[:, None], np.repeat(np.arange(3), n), 18)
-    free = recover(coordinate(ask(table), loose, group, loose.buy_per_kwh, homes=n), table.gain_in, table.gain_out)
+    free = recover(
+        coordinate(ask(table), loose, group, loose.buy_per_kwh, homes=n),
+        table.gain_in,
+        table.gain_out,
+    )
     s = loose._replace(low_kw=np.full(H, 0.7 * (loose.base_kw + free.sum(0)).min()))
     found = coordinate(ask(table), s, group, s.buy_per_kwh, homes=n)
     p = recover(found, table.gain_in, table.gain_out)
@@ -163,7 +219,9 @@ def test_few_rounds_still_bound_and_never_get_worse():
     assert few.rounds == 3
     assert few.low_usd <= full.high_usd
     assert np.all(np.diff(full.trace, axis=0) * [1, -1] >= 0)
-    assert dual_value(full.answers[full.best], s, full.price_per_kwh) == pytest.approx(full.low_usd, abs=1e-12)
+    assert dual_value(full.answers[full.best], s, full.price_per_kwh) == pytest.approx(
+        full.low_usd, abs=1e-12
+    )
 
 
 def test_order_of_rows_does_not_move_the_price():
@@ -206,7 +264,9 @@ def test_master_is_the_quadratic_programme(slope, limit):
     centre = 1.2 * s.buy_per_kwh
     price, length = blocks(s)
     m, join = g * k, sp.hstack([sp.identity(H)] * 4)
-    p = sp.block_diag([sp.csc_matrix((m, m)), join.T @ sp.diags(s.slope_per_kwh_kw) @ join, sp.identity(H) / step])
+    p = sp.block_diag(
+        [sp.csc_matrix((m, m)), join.T @ sp.diags(s.slope_per_kwh_kw) @ join, sp.identity(H) / step]
+    )
     q = np.r_[cost, (price + s.slope_per_kwh_kw * s.q_min_kw).ravel(), centre]
     a = sp.vstack(
         [
@@ -229,7 +289,9 @@ def test_a_step_with_nothing_left_to_move_does_not_end_the_search():
     h, two = 3, np.ones(2)
     p = np.array([[1.0, 0.0, 2.0], [2.0, 0.0, 1.0]])
     flat, block = np.ones(h), np.ones((4, h))
-    problem = master._Problem(p, two, np.array([0]), np.array([2]), flat, flat, flat, block, block, 0.0 * flat, flat, 0.0)
+    problem = master._Problem(
+        p, two, np.array([0]), np.array([2]), flat, flat, flat, block, block, 0.0 * flat, flat, 0.0
+    )
     at = master._Point(two / 2, two, 1e-30 * block, block, block, block, np.ones(1), flat)
     step = master._factor(problem, at)(two, block, np.ones(1), flat, (two, block, block))
     assert all(np.isfinite(column).all() for column in (step.w, step.lam, step.y))

@@ -6,9 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import expm
 
-from gridagora.kernels import fleet
-from gridagora.kernels.fleet import ACCOUNT, CONTINUOUS, PRIORITY, THERMOSTAT, Control, Hours, Tanks, TankTable
-from gridagora.kernels.house import KWH_PER_BTU, LEVELS, house, modes, step_coefficients
+from gridagora.kernels.physics import fleet
+from gridagora.kernels.physics.etp import KWH_PER_BTU, LEVELS, house, modes, step_coefficients
+from gridagora.kernels.physics.fleet import (
+    ACCOUNT,
+    CONTINUOUS,
+    PRIORITY,
+    THERMOSTAT,
+    Control,
+    Hours,
+    Tanks,
+    TankTable,
+)
 
 RULES = (THERMOSTAT, ACCOUNT, CONTINUOUS, PRIORITY)
 PUBLISHED = {  # UA [kW/K] and time constants [h] of GridLAB-D's integrity levels at 2 500 sf
@@ -24,7 +33,12 @@ PUBLISHED = {  # UA [kW/K] and time constants [h] of GridLAB-D's integrity level
 
 def shells(n, seed=0):
     rng = np.random.default_rng(seed)
-    return rng.uniform(0.15, 0.6, n), rng.uniform(0.5, 5.0, n), rng.uniform(0.3, 0.8, n), rng.uniform(1.5, 6.0, n)
+    return (
+        rng.uniform(0.15, 0.6, n),
+        rng.uniform(0.5, 5.0, n),
+        rng.uniform(0.3, 0.8, n),
+        rng.uniform(1.5, 6.0, n),
+    )
 
 
 def matrix(ua, hm, ca, cm):
@@ -36,7 +50,9 @@ def weather(n, seed=0, cooling=True):
     ua = shells(n, seed)[0]
     rng = np.random.default_rng(seed + 100)
     gain, unit = 0.4 + 0.4 * rng.random(n), (1 if not cooling else -1) * 2.2 * (ua * 20 + 1)
-    return Hours(ua * (36 if cooling else 2) + gain, gain, unit, np.abs(unit) / 3.2, rng.uniform(21, 24, n))
+    return Hours(
+        ua * (36 if cooling else 2) + gain, gain, unit, np.abs(unit) / 3.2, rng.uniform(21, 24, n)
+    )
 
 
 def begin(n, seed=0):
@@ -75,7 +91,13 @@ def test_five_minutes_of_the_good_house_give_the_published_temperature():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.floats(0.0, 2.0), st.floats(0.05, 10.0), st.floats(0.1, 5.0), st.floats(0.2, 20.0), st.floats(1e-3, 24.0))
+@given(
+    st.floats(0.0, 2.0),
+    st.floats(0.05, 10.0),
+    st.floats(0.1, 5.0),
+    st.floats(0.2, 20.0),
+    st.floats(1e-3, 24.0),
+)
 def test_step_is_the_matrix_exponential(ua, hm, ca, cm, step_h):
     a = matrix(ua, hm, ca, cm)
     block = np.zeros((6, 6))
@@ -93,7 +115,9 @@ def test_a_step_of_no_length_is_the_identity_and_two_halves_are_one():
     shell = shells(50)
     nil, half, full = (step_coefficients(*shell, h) for h in (0.0, 0.25, 0.5))
     assert np.array_equal(nil[:, :8], np.tile([1, 0, 0, 1, 0, 0, 0, 0], (50, 1)))
-    (e, f), (whole_e, whole_f) = ((c[:, :4].reshape(-1, 2, 2), c[:, 4:8].reshape(-1, 2, 2)) for c in (half, full))
+    (e, f), (whole_e, whole_f) = (
+        (c[:, :4].reshape(-1, 2, 2), c[:, 4:8].reshape(-1, 2, 2)) for c in (half, full)
+    )
     assert e @ e == pytest.approx(whole_e, abs=1e-13)
     assert f + e @ f == pytest.approx(whole_f, abs=1e-13)
 
@@ -122,8 +146,12 @@ def test_heat_in_equals_heat_stored_and_lost(rule, cooling):
     for _ in range(50):
         before = copy(state)
         out = fleet.house_step(state, coef, now, now.rated_kw * rng.random(n), rule)
-        stored = ca * (state.t_air_degc - before.t_air_degc) + cm * (state.t_mass_degc - before.t_mass_degc)
-        given_heat = (now.q_air_kw + now.q_mass_kw - ua * out.t_air_degc) / 12 + out.e_kwh / now.rated_kw * now.unit_kw
+        stored = ca * (state.t_air_degc - before.t_air_degc) + cm * (
+            state.t_mass_degc - before.t_mass_degc
+        )
+        given_heat = (
+            now.q_air_kw + now.q_mass_kw - ua * out.t_air_degc
+        ) / 12 + out.e_kwh / now.rated_kw * now.unit_kw
         assert stored == pytest.approx(given_heat, abs=1e-9)
 
 
@@ -146,7 +174,9 @@ def test_no_minutes_change_nothing():
     state, now = begin(5), weather(5)
     before = copy(state)
     for rule in RULES:
-        out = fleet.house_step(state, step_coefficients(*shells(5), 1 / 60), now, now.rated_kw, rule, minutes=0)
+        out = fleet.house_step(
+            state, step_coefficients(*shells(5), 1 / 60), now, now.rated_kw, rule, minutes=0
+        )
         assert not out.e_kwh.any() and not out.starts.any()
     for a, b in zip(state, before, strict=True):
         assert np.array_equal(a, b)
@@ -157,7 +187,9 @@ def test_thermostat_stays_in_its_dead_band_and_keeps_the_minimum_cycle(cooling):
     n = 20
     shell, state, now = shells(n), begin(n), weather(n, cooling=cooling)
     coef, control = step_coefficients(*shell, 1 / 60), Control(0.5, 4, 2.0, 2.5)
-    reach_k = 4 / 60 * np.abs(now.unit_kw) / (shell[2] + shell[1] / 60)  # what four minutes can do beyond the band
+    reach_k = (
+        4 / 60 * np.abs(now.unit_kw) / (shell[2] + shell[1] / 60)
+    )  # what four minutes can do beyond the band
     switched, last = np.full(n, -10), state.on.copy()
     for minute in range(900):
         fleet.house_step(state, coef, now, now.rated_kw, THERMOSTAT, control, minutes=1)
@@ -198,7 +230,10 @@ def test_priority_fills_the_target_of_the_fleet(hold, most):
     rng = np.random.default_rng(2)
     shell, state, now = shells(n), begin(n), weather(n)
     coef, control = step_coefficients(*shell, 1 / 60), Control(hold_min=hold)
-    need = np.clip((now.q_air_kw + now.q_mass_kw - shell[0] * now.set_degc) / -now.unit_kw, 0, 1) * now.rated_kw
+    need = (
+        np.clip((now.q_air_kw + now.q_mass_kw - shell[0] * now.set_degc) / -now.unit_kw, 0, 1)
+        * now.rated_kw
+    )
     miss, asked, alone = 0.0, 0.0, 0.0
     for step in range(120):
         p = need * (1 + 0.2 * np.sin(step / 20)) * rng.uniform(0.9, 1.1, n)
@@ -233,7 +268,9 @@ def test_a_unit_without_capacity_never_runs():
     now.unit_kw[1] = now.rated_kw[1] = 0.0
     for rule in RULES:
         state = fleet.houses(np.full(3, 30.0))
-        out = fleet.house_step(state, step_coefficients(*shells(3), 1 / 60), now, np.full(3, 2.0), rule, minutes=60)
+        out = fleet.house_step(
+            state, step_coefficients(*shells(3), 1 / 60), now, np.full(3, 2.0), rule, minutes=60
+        )
         assert out.e_kwh[1] == 0
         assert np.isfinite(state.t_air_degc).all()
 
@@ -261,7 +298,9 @@ def test_time_inside_equals_step_by_step():
 
 def tanks(n, seed=0):
     rng = np.random.default_rng(seed)
-    return TankTable(rng.uniform(0.1, 0.4, n), rng.uniform(5e-4, 2e-3, n), np.full(n, 4.5), np.full(n, 52.0))
+    return TankTable(
+        rng.uniform(0.1, 0.4, n), rng.uniform(5e-4, 2e-3, n), np.full(n, 4.5), np.full(n, 52.0)
+    )
 
 
 @pytest.mark.parametrize("rule", [THERMOSTAT, CONTINUOUS])
@@ -273,13 +312,17 @@ def test_tank_balance_closes_every_step(rule):
         before, draw = state.t_tank_degc.copy(), rng.random(n) * 6 * (rng.random(n) < 0.2)
         out = fleet.tank_step(state, table, draw, rng.random(n) * 4.5, rule)
         stored = table.cap_kwh_k * (state.t_tank_degc - before)
-        assert stored == pytest.approx(out.e_kwh - (draw + table.ua_kw_k * (out.t_mean_degc - 24.0)) / 12, abs=1e-9)
+        assert stored == pytest.approx(
+            out.e_kwh - (draw + table.ua_kw_k * (out.t_mean_degc - 24.0)) / 12, abs=1e-9
+        )
 
 
 def test_tank_cools_as_its_closed_form():
     table, state = tanks(10), Tanks(np.full(10, 50.0), np.zeros(10, np.bool_))
     fleet.tank_step(state, table, np.zeros(10), np.zeros(10), CONTINUOUS, minutes=600)
-    assert state.t_tank_degc == pytest.approx(24 + 26 * np.exp(-table.ua_kw_k * 10 / table.cap_kwh_k), abs=1e-10)
+    assert state.t_tank_degc == pytest.approx(
+        24 + 26 * np.exp(-table.ua_kw_k * 10 / table.cap_kwh_k), abs=1e-10
+    )
 
 
 def test_tank_thermostat_holds_its_band_and_the_limit_switch_its_maximum():
@@ -314,8 +357,15 @@ def test_battery_balance_bounds_and_rows(seed, step_h):
     some = e[rows]
     p = fleet.battery_step(e, cap, kw, eff, target, step_h)
     assert e - before == pytest.approx(np.where(p > 0, p * eff, p / eff) * step_h, abs=1e-9)
-    assert (e >= 0).all() and (e <= cap).all() and (np.abs(p) <= kw + 1e-12).all() and (p * target >= 0).all()
-    assert np.array_equal(fleet.battery_step(some, cap[rows], kw[rows], eff[rows], target[rows], step_h), p[rows])
+    assert (
+        (e >= 0).all()
+        and (e <= cap).all()
+        and (np.abs(p) <= kw + 1e-12).all()
+        and (p * target >= 0).all()
+    )
+    assert np.array_equal(
+        fleet.battery_step(some, cap[rows], kw[rows], eff[rows], target[rows], step_h), p[rows]
+    )
     assert np.array_equal(some, e[rows])
     if step_h == 0:
         assert np.array_equal(e, before)
@@ -323,7 +373,9 @@ def test_battery_balance_bounds_and_rows(seed, step_h):
 
 def test_a_car_charges_what_it_needs_in_the_time_it_is_there():
     e, need = np.array([0.0, 5.9, 0.0, 1.0]), np.array([20.0, 6.0, 20.0, 20.0])
-    p = fleet.car_step(e, need, np.full(4, 7.2), np.array([1.0, 1.0, 0.5, 0.0]), 0.9, np.full(4, 99.0), 1 / 12)
+    p = fleet.car_step(
+        e, need, np.full(4, 7.2), np.array([1.0, 1.0, 0.5, 0.0]), 0.9, np.full(4, 99.0), 1 / 12
+    )
     assert p == pytest.approx([7.2, 0.1 / 0.9 * 12, 3.6, 0.0])
     assert e == pytest.approx([0.54, 6.0, 0.27, 1.0])
     before = e.copy()

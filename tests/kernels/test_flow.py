@@ -5,7 +5,7 @@ import pytest
 
 from gridagora.core.feeder import GROUND, Feeder
 from gridagora.grid import flow
-from gridagora.kernels.flow import BLOCK
+from gridagora.kernels.flow.fixed_point import BLOCK
 
 SOURCE_V, SOURCE_OHM, LINE_OHM = 240.0, 0.01 + 0.02j, 0.2 + 0.1j
 
@@ -52,7 +52,9 @@ def closed_form_v(p_kw: float, q_kvar: float) -> float:
     return float(np.sqrt(half + np.sqrt(half**2 - abs(z * s) ** 2)))
 
 
-@pytest.mark.parametrize(("p_kw", "q_kvar"), [(0.0, 0.0), (5.0, 2.0), (-8.0, 0.0), (20.0, -5.0), (40.0, 10.0)])
+@pytest.mark.parametrize(
+    ("p_kw", "q_kvar"), [(0.0, 0.0), (5.0, 2.0), (-8.0, 0.0), (20.0, -5.0), (40.0, 10.0)]
+)
 def test_meets_the_closed_form(p_kw: float, q_kvar: float) -> None:
     got = flow.solve(two_nodes(), np.array([[p_kw]]), np.array([[q_kvar]]), 1e-12)
     assert got.v_pu[0, 1] * SOURCE_V == pytest.approx(closed_form_v(p_kw, q_kvar), rel=1e-11)
@@ -62,7 +64,9 @@ def test_losses_are_those_of_the_line_alone() -> None:
     got = flow.solve(two_nodes(), np.array([[12.0]]), np.array([[3.0]]), 1e-12)
     current = abs(12.0 + 3.0j) * 1e3 / closed_form_v(12.0, 3.0)
     assert got.losses_kw[0] == pytest.approx(1e-3 * LINE_OHM.real * current**2, rel=1e-9)
-    assert got.substation_q_kvar[0] == pytest.approx(3.0 + 1e-3 * LINE_OHM.imag * current**2, rel=1e-9)
+    assert got.substation_q_kvar[0] == pytest.approx(
+        3.0 + 1e-3 * LINE_OHM.imag * current**2, rel=1e-9
+    )
 
 
 def test_a_load_beyond_the_largest_transfer_does_not_converge_and_leaves_the_others_alone() -> None:

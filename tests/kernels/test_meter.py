@@ -3,18 +3,22 @@
 import numpy as np
 import pytest
 
-from gridagora.kernels.dual import Answer, coordinate
-from gridagora.kernels.master import Supply
-from gridagora.kernels.meter import share
-from gridagora.kernels.stores import FIELDS
-from gridagora.kernels.value import respond, stores
+from gridagora.kernels.coordination.bundle_master import SupplyCost
+from gridagora.kernels.coordination.dual import Answer, coordinate
+from gridagora.kernels.curves.shared_meter import solve_meter
+from gridagora.kernels.stores.table import FIELDS
+from gridagora.kernels.stores.value import best_response, stores
 
 H = 24
 T = np.arange(H)
 
 
 def battery(rng, n):
-    size, power, eta = rng.uniform(8, 16, n), rng.uniform(3, 7, (n, 1)), rng.uniform(0.93, 0.98, (n, 1))
+    size, power, eta = (
+        rng.uniform(8, 16, n),
+        rng.uniform(3, 7, (n, 1)),
+        rng.uniform(0.93, 0.98, (n, 1)),
+    )
     return stores(
         rng.uniform(0.1, 0.9, n) * size,
         np.ones(H),
@@ -48,7 +52,9 @@ def house(rng, n):
 
 def tank(rng, n):
     size = rng.uniform(4, 9, (n, 1))
-    draw = (np.exp(-((T - 7.0) ** 2)) + np.exp(-(((T - 20) / 1.5) ** 2))) * rng.uniform(0.3, 1.0, (n, 1))
+    draw = (np.exp(-((T - 7.0) ** 2)) + np.exp(-(((T - 20) / 1.5) ** 2))) * rng.uniform(
+        0.3, 1.0, (n, 1)
+    )
     return stores(
         0.7 * size[:, 0],
         np.ones(H),
@@ -75,22 +81,41 @@ def case(n, seed=2):
 
 def exact(parts, load, buy, sell, i):
     """Bundle on home i alone: the meter is its supply, every store its own group."""
-    mine = [type(part)(*(f if k == 1 else f[i : i + 1] for k, f in enumerate(part))) for part in parts]
+    mine = [
+        type(part)(*(f if k == 1 else f[i : i + 1] for k, f in enumerate(part))) for part in parts
+    ]
     far = np.full(H, 40.0)
-    meter = Supply(np.ones(H), load[i], buy[i], sell[i], -far * np.inf, far * np.inf, 0.0 * far, 0.0 * far, -far, far)
+    meter = SupplyCost(
+        np.ones(H),
+        load[i],
+        buy[i],
+        sell[i],
+        -far * np.inf,
+        far * np.inf,
+        0.0 * far,
+        0.0 * far,
+        -far,
+        far,
+    )
 
     def ask(price):
-        found = [respond(part, price, price) for part in mine]
+        found = [best_response(part, price, price) for part in mine]
         p = np.vstack([r.p_kw for r in found])
-        return Answer(p, np.concatenate([r.cost_usd for r in found]) - p @ price, np.concatenate([r.bound_usd for r in found]))
+        return Answer(
+            p,
+            np.concatenate([r.cost_usd for r in found]) - p @ price,
+            np.concatenate([r.bound_usd for r in found]),
+        )
 
     middle = 0.5 * (buy[i] + sell[i])
-    return coordinate(ask, meter, np.arange(len(mine)), middle, homes=1, rounds_max=80, tolerance=1e-6)
+    return coordinate(
+        ask, meter, np.arange(len(mine)), middle, homes=1, rounds_max=80, tolerance=1e-6
+    )
 
 
 def test_excess_over_the_optimum_and_its_own_gap():
     parts, load, buy, sell = case(24)
-    plan = share(parts, load, buy, sell)
+    plan = solve_meter(parts, load, buy, sell)
     proofs = [exact(parts, load, buy, sell, i) for i in range(24)]
     low, high = np.array([p.low_usd for p in proofs]), np.array([p.high_usd for p in proofs])
     scale = np.maximum(1.0, np.abs(high))
@@ -107,10 +132,10 @@ def test_excess_over_the_optimum_and_its_own_gap():
 
 def test_the_plan_can_be_played_and_costs_what_it_says():
     parts, load, buy, sell = case(6, 3)
-    plan = share(parts, load, buy, sell, rounds=10)
+    plan = solve_meter(parts, load, buy, sell, rounds=10)
     total = 0.0
     for part, p in zip(parts, plan.p_kw, strict=True):
-        played = respond(part._replace(p_min_kw=p, p_max_kw=p), np.zeros(H), np.zeros(H))
+        played = best_response(part._replace(p_min_kw=p, p_max_kw=p), np.zeros(H), np.zeros(H))
         assert played.missing.max() < 1e-9
         total = total + played.cost_usd
     net = load + plan.p_kw.sum(0)
@@ -120,8 +145,10 @@ def test_the_plan_can_be_played_and_costs_what_it_says():
 
 def test_one_price_needs_no_rounds():
     parts, load, buy, _ = case(5, 4)
-    plan = share(parts, load, buy, buy, rounds=1)
-    alone = sum(respond(part, buy, buy, row=np.arange(5)).bound_usd for part in parts) + (buy * load).sum(1)
+    plan = solve_meter(parts, load, buy, buy, rounds=1)
+    alone = sum(best_response(part, buy, buy, row=np.arange(5)).bound_usd for part in parts) + (
+        buy * load
+    ).sum(1)
     assert plan.bound_usd == pytest.approx(alone, abs=1e-9)
     assert plan.cost_usd == pytest.approx(alone, abs=1e-9)
 
@@ -129,9 +156,9 @@ def test_one_price_needs_no_rounds():
 @pytest.mark.parametrize("rounds", [8, 60])
 def test_a_home_does_not_depend_on_its_neighbours(rounds):
     parts, load, buy, sell = case(4, 5)
-    whole = share(parts, load, buy, sell, rounds=rounds)
+    whole = solve_meter(parts, load, buy, sell, rounds=rounds)
     one = [type(part)(*(f if k == 1 else f[2:3] for k, f in enumerate(part))) for part in parts]
-    alone = share(one, load[2:3], buy[2:3], sell[2:3], rounds=rounds)
+    alone = solve_meter(one, load[2:3], buy[2:3], sell[2:3], rounds=rounds)
     assert np.array_equal(alone.p_kw[:, 0], whole.p_kw[:, 2])
     assert np.array_equal(alone.price_per_kwh[0], whole.price_per_kwh[2])
 
@@ -139,8 +166,8 @@ def test_a_home_does_not_depend_on_its_neighbours(rounds):
 def test_a_home_leaves_once_its_gap_is_small():
     """A looser tolerance ends sooner with a larger gap, and every home that left early kept its promise."""
     parts, load, buy, sell = case(12, 6)
-    loose = share(parts, load, buy, sell, rounds=60, tolerance=1e-2)
-    tight = share(parts, load, buy, sell, rounds=60, tolerance=1e-3)
+    loose = solve_meter(parts, load, buy, sell, rounds=60, tolerance=1e-2)
+    tight = solve_meter(parts, load, buy, sell, rounds=60, tolerance=1e-3)
     scale = np.maximum(1.0, np.abs(tight.cost_usd))
     assert np.all(loose.gap_usd <= 1e-2 * scale * 1.01)
     assert np.all(tight.gap_usd <= loose.gap_usd + 1e-12)
@@ -150,9 +177,12 @@ def test_a_home_leaves_once_its_gap_is_small():
 def test_an_earlier_plan_saves_rounds():
     """An hour later, with a load somewhat off its forecast: 6 rounds from the earlier price, and its powers, against 6 anew."""
     parts, load, buy, sell = case(12, 7)
-    before = share(parts, load, buy, sell)
+    before = solve_meter(parts, load, buy, sell)
     first = before.p_kw[:, :, 0]
-    moved = [np.where(p >= 0, p * s.gain_in[:, 0], p / s.gain_out[:, 0]) for s, p in zip(parts, first, strict=True)]
+    moved = [
+        np.where(p >= 0, p * s.gain_in[:, 0], p / s.gain_out[:, 0])
+        for s, p in zip(parts, first, strict=True)
+    ]
     later = [
         s._replace(
             x0=s.leak[:, 0] * s.x0 + s.inflow[:, 0] + by,
@@ -163,9 +193,9 @@ def test_an_earlier_plan_saves_rounds():
     load, buy, sell = (np.roll(column, -1, axis=1) for column in (load, buy, sell))
     load = load + 0.1 * np.random.default_rng(1).standard_normal(load.shape)
     price, p_kw = np.roll(before.price_per_kwh, -1, axis=1), np.roll(before.p_kw, -1, axis=2)
-    anew = share(later, load, buy, sell, rounds=6)
-    priced = share(later, load, buy, sell, rounds=6, start_per_kwh=price)
-    both = share(later, load, buy, sell, rounds=6, start_per_kwh=price, start_kw=p_kw)
+    anew = solve_meter(later, load, buy, sell, rounds=6)
+    priced = solve_meter(later, load, buy, sell, rounds=6, start_per_kwh=price)
+    both = solve_meter(later, load, buy, sell, rounds=6, start_per_kwh=price, start_kw=p_kw)
     assert np.median(priced.gap_usd) < 0.7 * np.median(anew.gap_usd)
     assert np.median(both.gap_usd) < 0.3 * np.median(anew.gap_usd)
     assert both.cost_usd.sum() < priced.cost_usd.sum() < anew.cost_usd.sum()

@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from gridagora.kernels.curve import Curves, add, at, clear, compress, curves
-from gridagora.kernels.tree import each, gather, inside, shrink, toll
+from gridagora.kernels.curves.curve import Curves, add, at, clear, compress, curves
+from gridagora.kernels.curves.groups import (
+    compress_groups,
+    each,
+    gather,
+    price_at_quantity,
+    soft_limit,
+)
 
 GRID = np.linspace(0, 0.5, 21)
 
@@ -23,7 +29,10 @@ def some(rng: np.random.Generator, n: int, steps: bool = True) -> Curves:
 
 
 def rows_of(c: Curves) -> list[tuple[np.ndarray, np.ndarray]]:
-    return [(c.p_kw[a:b], c.price_per_kwh[a:b]) for a, b in zip(c.offset[:-1], c.offset[1:], strict=True)]
+    return [
+        (c.p_kw[a:b], c.price_per_kwh[a:b])
+        for a, b in zip(c.offset[:-1], c.offset[1:], strict=True)
+    ]
 
 
 def same(a: Curves, b: Curves) -> bool:
@@ -51,7 +60,11 @@ def test_groups_sum_exactly_at_every_breakpoint(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_the_order_of_rows_changes_no_bit_and_the_tree_is_the_flat_sum(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    many, home, zone = some(rng, 300, steps=seed > 1), rng.integers(0, 40, 300), rng.integers(0, 4, 40)
+    many, home, zone = (
+        some(rng, 300, steps=seed > 1),
+        rng.integers(0, 40, 300),
+        rng.integers(0, 4, 40),
+    )
     order = rng.permutation(300)
     rows = rows_of(many)
     turned = curves([rows[i] for i in order])
@@ -71,18 +84,26 @@ def test_the_order_of_rows_changes_no_bit_and_the_tree_is_the_flat_sum(seed: int
 def test_answers_at_the_price_that_comes_down_sum_to_what_was_cleared(seed: int) -> None:
     """T10 with the tie share: feeder, zones, homes and rows agree to the microwatt, and each row takes what it said."""
     rng = np.random.default_rng(seed)
-    many, home, zone = some(rng, 300, steps=seed % 2 == 0), rng.integers(0, 60, 300), rng.integers(0, 4, 60)
+    many, home, zone = (
+        some(rng, 300, steps=seed % 2 == 0),
+        rng.integers(0, 60, 300),
+        rng.integers(0, 4, 60),
+    )
     homes = gather(many, home, 60)
     zones = gather(homes, zone, 4)
-    found = clear(zones, 0.0, np.array([-500.0, 0.0, 0.0, 500.0]), np.array([0.05, 0.05, 0.25, 0.25]))
+    found = clear(
+        zones, 0.0, np.array([-500.0, 0.0, 0.0, 500.0]), np.array([0.05, 0.05, 0.25, 0.25])
+    )
     root = gather(zones, np.zeros(4, int), 1)
-    price, share = inside(root, np.zeros(1, int), np.array([found.q_kw]), found.price_per_kwh, found.share)
+    price, share = price_at_quantity(
+        root, np.zeros(1, int), np.array([found.q_kw]), found.price_per_kwh, found.share
+    )
     assert price[0] == found.price_per_kwh
     q_zone = each(zones, np.zeros(4, int), price, share, np.array([found.q_kw]))
     assert q_zone.sum() == pytest.approx(found.q_kw, abs=1e-9)
-    of_zone = inside(homes, zone, q_zone, price[0], share[0])
+    of_zone = price_at_quantity(homes, zone, q_zone, price[0], share[0])
     q_home = each(homes, zone, *of_zone, q_zone)
-    of_home = inside(many, home, q_home, of_zone[0][zone], of_zone[1][zone])
+    of_home = price_at_quantity(many, home, q_home, of_zone[0][zone], of_zone[1][zone])
     p = each(many, home, *of_home, q_home)
     assert np.all(of_home[0] == found.price_per_kwh)
     assert np.bincount(home, p, 60) == pytest.approx(q_home, abs=1e-12)
@@ -90,17 +111,34 @@ def test_answers_at_the_price_that_comes_down_sum_to_what_was_cleared(seed: int)
 
 
 def test_rows_take_a_given_power_at_the_nearest_price() -> None:
-    many = curves([([0.0, 4.0], [0.4, 0.0]), ([1.0, 1.0], [0.6, 0.1]), ([0.0, 2.0], [0.3, 0.3]), ([5.0], [0.2])])
+    many = curves(
+        [
+            ([0.0, 4.0], [0.4, 0.0]),
+            ([1.0, 1.0], [0.6, 0.1]),
+            ([0.0, 2.0], [0.3, 0.3]),
+            ([5.0], [0.2]),
+        ]
+    )
     zero = np.zeros(4, int)
-    assert inside(many, zero, np.array([10.0]), 0.2, 0.7) == (0.2, 0.7)
-    assert np.ravel(inside(many, zero, np.array([8.0]), 0.2, 0.0)) == pytest.approx([0.3, 0.5])
-    assert np.ravel(inside(many, zero, np.array([8.0]), 0.35, 0.0)) == pytest.approx([0.3, 0.5])
-    assert np.ravel(inside(many, zero, np.array([6.5]), 0.1, 0.0)) == pytest.approx([0.35, 0.0])
-    assert np.ravel(inside(many, zero, np.array([11.0]), 0.4, 0.0)) == pytest.approx([0.1, 0.0])
-    assert inside(many, zero, np.array([3.0]), 0.2, 0.0)[0] == 0.6, "the last breakpoint where no price does"
+    assert price_at_quantity(many, zero, np.array([10.0]), 0.2, 0.7) == (0.2, 0.7)
+    assert np.ravel(price_at_quantity(many, zero, np.array([8.0]), 0.2, 0.0)) == pytest.approx(
+        [0.3, 0.5]
+    )
+    assert np.ravel(price_at_quantity(many, zero, np.array([8.0]), 0.35, 0.0)) == pytest.approx(
+        [0.3, 0.5]
+    )
+    assert np.ravel(price_at_quantity(many, zero, np.array([6.5]), 0.1, 0.0)) == pytest.approx(
+        [0.35, 0.0]
+    )
+    assert np.ravel(price_at_quantity(many, zero, np.array([11.0]), 0.4, 0.0)) == pytest.approx(
+        [0.1, 0.0]
+    )
+    assert price_at_quantity(many, zero, np.array([3.0]), 0.2, 0.0)[0] == 0.6, (
+        "the last breakpoint where no price does"
+    )
     gap = curves([([0.0, 1.0, 1.0, 2.0], [0.4, 0.3, 0.2, 0.1])])
-    assert inside(gap, np.zeros(1, int), np.ones(1), 0.05, 0.0)[0] == 0.2
-    assert inside(gap, np.zeros(1, int), np.ones(1), 0.35, 0.0)[0] == 0.3
+    assert price_at_quantity(gap, np.zeros(1, int), np.ones(1), 0.05, 0.0)[0] == 0.2
+    assert price_at_quantity(gap, np.zeros(1, int), np.ones(1), 0.35, 0.0)[0] == 0.3
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -110,12 +148,16 @@ def test_a_published_curve_is_the_optimum_under_the_penalty(seed: int) -> None:
     own = gather(some(rng, 12, steps=False), np.zeros(12, int), 1)
     low, high = np.sort(rng.uniform(own.p_kw[0], own.p_kw[-1], 2))
     for over in (0.0, 0.07, 3.0):
-        published = toll(own, low, high, over)
+        published = soft_limit(own, low, high, over)
         assert np.all(np.diff(published.p_kw) >= 0)
         assert np.all(np.diff(published.price_per_kwh) <= 0)
         for price in rng.uniform(-0.2, 0.7, 30):
             taken = at(published, price)[0]
-            p = np.sort(np.concatenate([np.linspace(own.p_kw[0], own.p_kw[-1], 2001), own.p_kw, [low, high, taken]]))
+            p = np.sort(
+                np.concatenate(
+                    [np.linspace(own.p_kw[0], own.p_kw[-1], 2001), own.p_kw, [low, high, taken]]
+                )
+            )
             inner = np.interp(p, own.p_kw, own.price_per_kwh)
             worth = np.concatenate([[0.0], np.cumsum(0.5 * (inner[1:] + inner[:-1]) * np.diff(p))])
             surplus = worth - price * p - over * (np.maximum(p - high, 0) + np.maximum(low - p, 0))
@@ -124,21 +166,21 @@ def test_a_published_curve_is_the_optimum_under_the_penalty(seed: int) -> None:
 
 def test_limits_that_do_not_bind_change_nothing_and_hard_ones_hold() -> None:
     many = some(np.random.default_rng(1), 50, steps=False)
-    assert same(toll(many, -np.inf, np.inf, 9.0), gather(many, np.arange(50), 50))
-    hard = toll(many, -1.0, 1.0, 1e3)
+    assert same(soft_limit(many, -np.inf, np.inf, 9.0), gather(many, np.arange(50), 50))
+    hard = soft_limit(many, -1.0, 1.0, 1e3)
     for price in (0.0, 0.2, 0.5):
         lowest, highest = (np.array([p[end] for p, _ in rows_of(many)]) for end in (0, -1))
         taken = at(hard, price)
         assert np.all((taken <= 1.0) | (lowest > 1.0))
         assert np.all((taken >= -1.0) | (highest < -1.0))
     with pytest.raises(ValueError, match="row 1"):
-        toll(many, np.arange(50) * 3.0, 2.0, 1.0)
+        soft_limit(many, np.arange(50) * 3.0, 2.0, 1.0)
 
 
 def test_every_row_is_compressed_as_one_alone() -> None:
     many = gather(some(np.random.default_rng(2), 90, steps=False), np.arange(90) % 20, 20)
     for blocks in (1, 3, 16, 500):
-        small, loss = shrink(many, blocks)
+        small, loss = compress_groups(many, blocks)
         for row, (p, price), worst in zip(rows_of(many), rows_of(small), loss, strict=True):
             alone = compress(curves([row]), blocks)
             assert np.array_equal(alone.curve.p_kw, p)
@@ -154,4 +196,4 @@ def test_faulty_groups_are_refused() -> None:
     with pytest.raises(ValueError, match=r"0\.\.0"):
         gather(many, np.array([0, 0, 1, 0]), 1)
     with pytest.raises(ValueError, match="0 blocks"):
-        shrink(many, 0)
+        compress_groups(many, 0)

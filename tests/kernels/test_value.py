@@ -7,22 +7,30 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from gridagora.kernels.polyline import PENALTY, mean_after_draws, right_value, taste
-from gridagora.kernels.stores import FIELDS, Slopes, Stores, stores
-from gridagora.kernels.value import bid, blend, respond, slopes
+from gridagora.kernels.stores.polyline import PENALTY, mean_after_draws, right_value, taste
+from gridagora.kernels.stores.table import FIELDS, MarginalValue, Stores, stores
+from gridagora.kernels.stores.value import best_response, bid, blend, marginal_value
 
 Table = dict[str, Any]
 
 
-def tariff(rng: np.random.Generator, h: int, rows: int, spread: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+def tariff(
+    rng: np.random.Generator, h: int, rows: int, spread: float = 0.5
+) -> tuple[np.ndarray, np.ndarray]:
     hour = np.arange(h) * 24 / h
-    shape = 0.12 + 0.1 * np.exp(-(((hour - 18) / 3) ** 2)) - 0.05 * np.exp(-(((hour - 13) / 3) ** 2))
+    shape = (
+        0.12 + 0.1 * np.exp(-(((hour - 18) / 3) ** 2)) - 0.05 * np.exp(-(((hour - 13) / 3) ** 2))
+    )
     buy = np.maximum(shape + 0.03 * rng.standard_normal((rows, h)), 0.02)
     return buy, spread * buy
 
 
 def battery(rng: np.random.Generator, n: int, h: int) -> Table:
-    e_kwh, p_kw, gain = rng.uniform(6, 16, (n, 1)), rng.uniform(2, 7, (n, 1)), rng.uniform(0.9, 0.98, (n, 1))
+    e_kwh, p_kw, gain = (
+        rng.uniform(6, 16, (n, 1)),
+        rng.uniform(2, 7, (n, 1)),
+        rng.uniform(0.9, 0.98, (n, 1)),
+    )
     return {
         "x0": (e_kwh * rng.uniform(0, 1, (n, 1)))[:, 0],
         "dt_h": np.full(h, 24 / h),
@@ -154,7 +162,11 @@ KINDS = {
 
 
 def built(table: Table) -> Stores:
-    return stores(table["x0"], table["dt_h"], **{key: value for key, value in table.items() if key not in ("x0", "dt_h")})
+    return stores(
+        table["x0"],
+        table["dt_h"],
+        **{key: value for key, value in table.items() if key not in ("x0", "dt_h")},
+    )
 
 
 class Programme:
@@ -163,7 +175,10 @@ class Programme:
     def __init__(self) -> None:
         self.linear: list[np.ndarray] = []
         self.quadratic: list[np.ndarray] = []
-        self.blocks: dict[bool, list[tuple[list[tuple[np.ndarray, Any]], np.ndarray]]] = {True: [], False: []}
+        self.blocks: dict[bool, list[tuple[list[tuple[np.ndarray, Any]], np.ndarray]]] = {
+            True: [],
+            False: [],
+        }
         self.size = 0
 
     def variable(self, m: int, cost: Any = 0.0, square: Any = 0.0) -> np.ndarray:
@@ -173,7 +188,9 @@ class Programme:
         return np.arange(self.size - m, self.size)
 
     def row(self, terms: list[tuple[np.ndarray, Any]], right: Any, *, equal: bool) -> None:
-        self.blocks[equal].append((terms, np.broadcast_to(np.asarray(right, float), len(terms[0][0]))))
+        self.blocks[equal].append(
+            (terms, np.broadcast_to(np.asarray(right, float), len(terms[0][0])))
+        )
 
     def box(self, index: np.ndarray, lo: Any, hi: Any) -> None:
         self.row([(index, 1.0)], hi, equal=False)
@@ -190,13 +207,18 @@ class Programme:
                 right.append(b)
                 at.append(at[-1] + len(b))
         count = at[len(self.blocks[True])]
-        a = sp.csc_matrix((np.concatenate(data), (np.concatenate(rows), np.concatenate(cols))), shape=(at[-1], self.size))
+        a = sp.csc_matrix(
+            (np.concatenate(data), (np.concatenate(rows), np.concatenate(cols))),
+            shape=(at[-1], self.size),
+        )
         settings = clarabel.DefaultSettings()
         settings.verbose, settings.max_iter = False, 200
         settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-11
         cones = [clarabel.ZeroConeT(count), clarabel.NonnegativeConeT(at[-1] - count)]
         square = sp.diags(np.concatenate(self.quadratic), format="csc")
-        found = clarabel.DefaultSolver(square, np.concatenate(self.linear), a, np.concatenate(right), cones, settings).solve()
+        found = clarabel.DefaultSolver(
+            square, np.concatenate(self.linear), a, np.concatenate(right), cones, settings
+        ).solve()
         assert str(found.status) in ("Solved", "AlmostSolved")
         return found.obj_val, np.array(found.x)
 
@@ -215,8 +237,17 @@ def reference(s: Stores, i: int, buy: np.ndarray, sell: np.ndarray) -> tuple[flo
     m.row([(bought, 1.0), (sold, -1.0), (up, -1.0), (down, 1.0)], f["load_kw"], equal=True)
     right = f["inflow"].copy()
     right[0] += f["leak"][0] * s.x0[i]
-    m.row([(x[:1], 1.0), (up[:1], -f["gain_in"][0] * dt[0]), (down[:1], dt[0] / f["gain_out"][0])], right[:1], equal=True)
-    later = [(x[1:], 1.0), (x[:-1], -f["leak"][1:]), (up[1:], (-f["gain_in"] * dt)[1:]), (down[1:], (dt / f["gain_out"])[1:])]
+    m.row(
+        [(x[:1], 1.0), (up[:1], -f["gain_in"][0] * dt[0]), (down[:1], dt[0] / f["gain_out"][0])],
+        right[:1],
+        equal=True,
+    )
+    later = [
+        (x[1:], 1.0),
+        (x[:-1], -f["leak"][1:]),
+        (up[1:], (-f["gain_in"] * dt)[1:]),
+        (down[1:], (dt / f["gain_out"])[1:]),
+    ]
     m.row(later, right[1:], equal=True)
     if f["k_x"].any():
         away = m.variable(h, 0.0, dt * f["k_x"])
@@ -228,7 +259,11 @@ def reference(s: Stores, i: int, buy: np.ndarray, sell: np.ndarray) -> tuple[flo
         right = f["c_0"].copy()
         right[0] += f["c_x"][0] * s.x0[i]
         m.row([(now[:1], 1.0), (up[:1], -f["c_p"][:1])], right[:1], equal=True)
-        m.row([(now[1:], 1.0), (x[:-1], -f["c_x"][1:]), (up[1:], -f["c_p"][1:])], right[1:], equal=True)
+        m.row(
+            [(now[1:], 1.0), (x[:-1], -f["c_x"][1:]), (up[1:], -f["c_p"][1:])],
+            right[1:],
+            equal=True,
+        )
     ends, mu = s.end_x[i], s.end_mu[i]
     wide = np.diff(ends) > 0
     width = np.diff(ends)[wide]
@@ -245,7 +280,13 @@ def reference(s: Stores, i: int, buy: np.ndarray, sell: np.ndarray) -> tuple[flo
 def infeasible(s: Stores, p_kw: np.ndarray, x: np.ndarray) -> float:
     move = np.where(p_kw >= 0, p_kw * s.gain_in, p_kw / s.gain_out) * s.dt_h
     gap = np.abs(x[:, 1:] - s.leak * x[:, :-1] - s.inflow - move).max()
-    return max(gap, (s.p_min_kw - p_kw).max(), (p_kw - s.p_max_kw).max(), (s.x_min - x[:, 1:]).max(), (x[:, 1:] - s.x_max).max())
+    return max(
+        gap,
+        (s.p_min_kw - p_kw).max(),
+        (p_kw - s.p_max_kw).max(),
+        (s.x_min - x[:, 1:]).max(),
+        (x[:, 1:] - s.x_max).max(),
+    )
 
 
 @pytest.mark.parametrize("prox", [0.0, 0.01])
@@ -253,9 +294,13 @@ def infeasible(s: Stores, p_kw: np.ndarray, x: np.ndarray) -> float:
 @pytest.mark.parametrize(("h", "n"), [(24, 10), (96, 3)])
 def test_response_equals_the_quadratic_programme(kind: str, prox: float, h: int, n: int) -> None:
     rng = np.random.default_rng(11)
-    table = KINDS[kind](rng, n, h) | {"load_kw": rng.uniform(-4, 3, (n, h)), "prox": prox, "p_ref_kw": rng.uniform(0, 1, (n, h))}
+    table = KINDS[kind](rng, n, h) | {
+        "load_kw": rng.uniform(-4, 3, (n, h)),
+        "prox": prox,
+        "p_ref_kw": rng.uniform(0, 1, (n, h)),
+    }
     s, (buy, sell) = built(table), tariff(rng, h, n)
-    found = respond(s, buy, sell)
+    found = best_response(s, buy, sell)
     cost = np.array([reference(s, i, buy[i], sell[i])[0] for i in range(n)])
     assert found.missing.max() == 0.0
     assert found.hulled.max() == 0
@@ -271,8 +316,8 @@ def test_slope_is_the_derivative_of_cost(kind: str) -> None:
     s = s._replace(x0=np.clip(s.x0, s.x_min[:, 0] + 0.01, s.x_max[:, 0] - 0.01))
     buy, sell = tariff(rng, 24, 60)
     step = 1e-5
-    cost = [respond(s._replace(x0=s.x0 + way * step), buy, sell).cost_usd for way in (-1, 1)]
-    error = np.abs((cost[0] - cost[1]) / (2 * step) - respond(s, buy, sell).slope)
+    cost = [best_response(s._replace(x0=s.x0 + way * step), buy, sell).cost_usd for way in (-1, 1)]
+    error = np.abs((cost[0] - cost[1]) / (2 * step) - best_response(s, buy, sell).slope)
     assert np.median(error) < 1e-6
     assert np.mean(error > 1e-4) < 0.1  # a kink of the value next to x0
 
@@ -283,13 +328,13 @@ def test_bid_answers_every_price_as_optimising_again_does(kind: str) -> None:
     n, h = 12, 24
     s = built(KINDS[kind](rng, n, h))
     buy, _ = tariff(rng, h, n)
-    values = slopes(s, buy, keep=1)
+    values = marginal_value(s, buy, keep=1)
     first = s._replace(dt_h=s.dt_h[:1], **{name: getattr(s, name)[:, :1] for name in FIELDS})
     curves = bid(first, values, 0.0, t0=1)
     for price in (-0.01, 0.03, 0.11, 0.17, 0.31, 0.9):
         again = buy.copy()
         again[:, 0] = price
-        best = respond(s, again, again).p_kw[:, 0]
+        best = best_response(s, again, again).p_kw[:, 0]
         for i in range(n):
             part = slice(curves.offset[i], curves.offset[i + 1])
             p, cost = curves.p_kw[part], -curves.price_per_kwh[part]
@@ -300,32 +345,58 @@ def test_bid_answers_every_price_as_optimising_again_does(kind: str) -> None:
 
 def test_worked_example_by_hand() -> None:
     """Two hours, 4 kWh, 2 kW, 90 % each way: charge in full at .10, deliver in full at .30; the last unit is worth .15."""
-    s = stores([1.0], [1.0, 1.0], p_min_kw=-2, p_max_kw=2, x_max=4, gain_in=0.9, gain_out=0.9, end_mu=(0.15, 0.15))
-    found = respond(s, [0.1, 0.3], [0.1, 0.3])
+    s = stores(
+        [1.0],
+        [1.0, 1.0],
+        p_min_kw=-2,
+        p_max_kw=2,
+        x_max=4,
+        gain_in=0.9,
+        gain_out=0.9,
+        end_mu=(0.15, 0.15),
+    )
+    found = best_response(s, [0.1, 0.3], [0.1, 0.3])
     assert found.p_kw[0] == pytest.approx([2, -2])
     assert found.x[0] == pytest.approx([1, 2.8, 2.8 - 2 / 0.9])
     assert found.cost_usd[0] == pytest.approx(0.2 - 0.6 - 0.15 * (2.8 - 2 / 0.9), abs=1e-14)
     assert found.slope[0] == pytest.approx(0.15)
-    curve = bid(stores([1.0], [1.0], p_min_kw=-2, p_max_kw=2, x_max=4, gain_in=0.9, gain_out=0.9), slopes(s, [0.1, 0.3]), 1.0)
-    assert curve.p_kw == pytest.approx([-2, -0.9, -0.9, 0, 0, 2 - 0.578 / 0.9, 2 - 0.578 / 0.9, 2], abs=1e-3)
-    assert curve.price_per_kwh == pytest.approx([PENALTY / 0.9, PENALTY / 0.9, 0.3, 0.3, 0.243, 0.243, 0.135, 0.135])
+    curve = bid(
+        stores([1.0], [1.0], p_min_kw=-2, p_max_kw=2, x_max=4, gain_in=0.9, gain_out=0.9),
+        marginal_value(s, [0.1, 0.3]),
+        1.0,
+    )
+    assert curve.p_kw == pytest.approx(
+        [-2, -0.9, -0.9, 0, 0, 2 - 0.578 / 0.9, 2 - 0.578 / 0.9, 2], abs=1e-3
+    )
+    assert curve.price_per_kwh == pytest.approx(
+        [PENALTY / 0.9, PENALTY / 0.9, 0.3, 0.3, 0.243, 0.243, 0.135, 0.135]
+    )
 
 
 def test_an_empty_battery_charges_before_a_spike() -> None:
     """The slope of an empty store is that of its next unit: with the outward one it would never charge for the spike."""
     price = np.array([0.05, 0.06, 0.05, 5.0, 0.05])
-    s = stores([0.0], np.ones(5), p_min_kw=-5, p_max_kw=5, x_max=13.5, gain_in=0.95, gain_out=0.95, wear_per_kwh=0.01)
-    found, (cost, _) = respond(s, price, price), reference(s, 0, price, price)
+    s = stores(
+        [0.0],
+        np.ones(5),
+        p_min_kw=-5,
+        p_max_kw=5,
+        x_max=13.5,
+        gain_in=0.95,
+        gain_out=0.95,
+        wear_per_kwh=0.01,
+    )
+    found, (cost, _) = best_response(s, price, price), reference(s, 0, price, price)
     assert found.cost_usd[0] == pytest.approx(cost, abs=1e-8)
     assert found.p_kw[0, 3] == pytest.approx(-5)
     assert found.slope[0] == pytest.approx((0.06 + 0.01) / 0.95, abs=0.02)
-    values = slopes(s, price, keep=3)
+    values = marginal_value(s, price, keep=3)
     assert values.mu[values.offset[3]] == pytest.approx((5.0 - 0.01) * 0.95)
 
 
 def test_unreachable_bounds_are_met_by_a_priced_slack() -> None:
     s = stores([2.0], np.ones(3), p_max_kw=1.0, x_min=[[0, 0, 10]], x_max=20.0)
-    found = respond(s, np.full(3, 0.1), np.full(3, 0.1))
+    found = best_response(s, np.full(3, 0.1), np.full(3, 0.1))
     assert found.missing[0] == pytest.approx(5.0)
     assert found.cost_usd[0] == pytest.approx(0.3 + 5 * PENALTY)
     assert found.x[0, -1] == 10.0
@@ -340,20 +411,33 @@ def exhaustive(s: Stores, i: int, price: np.ndarray, points: int) -> float:
         move = grid[None, :] - start[:, None]
         p = np.where(move >= 0, move / s.gain_in[i, t], move * s.gain_out[i, t])
         cost = price[t] * p + s.wear_per_kwh[i, t] * np.abs(p) + worth
-        worth = np.where((p >= s.p_min_kw[i, t] - 1e-12) & (p <= s.p_max_kw[i, t] + 1e-12), cost, np.inf).min(axis=1)
+        worth = np.where(
+            (p >= s.p_min_kw[i, t] - 1e-12) & (p <= s.p_max_kw[i, t] + 1e-12), cost, np.inf
+        ).min(axis=1)
     return float(worth[0])
 
 
 def test_negative_prices_are_bounded_by_the_hull_and_answered_by_exclusive_power() -> None:
     rng = np.random.default_rng(12)
     n, h = 8, 8
-    s = stores(np.full(n, 5.0), np.ones(h), p_min_kw=-4, p_max_kw=4, x_max=10, gain_in=0.85, gain_out=0.85, wear_per_kwh=0.0)
+    s = stores(
+        np.full(n, 5.0),
+        np.ones(h),
+        p_min_kw=-4,
+        p_max_kw=4,
+        x_max=10,
+        gain_in=0.85,
+        gain_out=0.85,
+        wear_per_kwh=0.0,
+    )
     price = rng.uniform(-0.2, 0.15, (n, h))
-    found = respond(s, price, price)
+    found = best_response(s, price, price)
     best = np.array([exhaustive(s, i, price[i], 501) for i in range(n)])
     relaxed = np.array([reference(s, i, price[i], price[i])[0] for i in range(n)])
     assert found.hulled.max() > 0
-    assert np.all(found.bound_usd >= relaxed - 1e-7)  # the hull keeps power within its bounds, two variables do not
+    assert np.all(
+        found.bound_usd >= relaxed - 1e-7
+    )  # the hull keeps power within its bounds, two variables do not
     assert np.all(found.bound_usd <= found.cost_usd + 1e-12)
     assert np.all(found.bound_usd <= best + 1e-9)
     assert np.all(found.cost_usd >= best - 0.02)
@@ -365,9 +449,18 @@ def test_the_bound_at_negative_prices_counts_what_is_left_in_store() -> None:
     rng = np.random.default_rng(13)
     n, h = 6, 8
     loss = {"gain_in": 0.85, "gain_out": 0.85}
-    s = stores(np.full(n, 5.0), np.ones(h), p_min_kw=-4, p_max_kw=4, x_max=10, end_x=(0, 10), end_mu=(0.3, 0.1), **loss)
+    s = stores(
+        np.full(n, 5.0),
+        np.ones(h),
+        p_min_kw=-4,
+        p_max_kw=4,
+        x_max=10,
+        end_x=(0, 10),
+        end_mu=(0.3, 0.1),
+        **loss,
+    )
     price = rng.uniform(-0.2, 0.15, (n, h))
-    found = respond(s, price, price)
+    found = best_response(s, price, price)
     relaxed = np.array([reference(s, i, price[i], price[i])[0] for i in range(n)])
     assert found.hulled.max() > 0
     assert np.all(found.bound_usd >= relaxed - 1e-7)
@@ -379,8 +472,13 @@ def test_the_bound_at_negative_prices_counts_what_is_left_in_store() -> None:
 def test_both_ways_to_roll_out_agree(kind: str) -> None:
     """Without a slope in the marginal cost the roll-out needs no W'; a slope of next to nothing makes it look there."""
     rng = np.random.default_rng(14)
-    s, (buy, sell) = built(KINDS[kind](rng, 20, 96) | {"load_kw": rng.uniform(-4, 3, (20, 96))}), tariff(rng, 96, 20)
-    short, long = (respond(table, buy, sell) for table in (s, s._replace(prox=np.full((20, 96), 1e-13))))
+    s, (buy, sell) = (
+        built(KINDS[kind](rng, 20, 96) | {"load_kw": rng.uniform(-4, 3, (20, 96))}),
+        tariff(rng, 96, 20),
+    )
+    short, long = (
+        best_response(table, buy, sell) for table in (s, s._replace(prox=np.full((20, 96), 1e-13)))
+    )
     assert long.cost_usd == pytest.approx(short.cost_usd, abs=1e-9)
     assert long.slope == pytest.approx(short.slope, abs=1e-6)
 
@@ -388,13 +486,20 @@ def test_both_ways_to_roll_out_agree(kind: str) -> None:
 def test_the_mean_after_draws_is_that_of_every_draw_taken_alone() -> None:
     rng = np.random.default_rng(15)
     x, mu = np.sort(rng.uniform(0, 6, 9)), -np.sort(-rng.uniform(0, 0.3, 9))
-    x[4], draws = x[3], np.array([0.0, -0.7, 0.4, -9.0, 9.0])  # a jump, and draws beyond both bounds
+    x[4], draws = (
+        x[3],
+        np.array([0.0, -0.7, 0.4, -9.0, 9.0]),
+    )  # a jump, and draws beyond both bounds
     lo, hi = x[0], x[-1]
     found_x, found_mu = np.empty(50), np.empty(50)
     n = mean_after_draws(x, mu, 9, lo, hi, 0.2, 4.0, 0.5, draws, 41, found_x, found_mu)
     at = np.linspace(lo, hi, 41)
     worth = np.mean(
-        [[right_value(x, mu, 9, min(max(y, lo), hi)) + taste(y, 0.2, 4.0, 0.5) for y in at + d] for d in draws], axis=0
+        [
+            [right_value(x, mu, 9, min(max(y, lo), hi)) + taste(y, 0.2, 4.0, 0.5) for y in at + d]
+            for d in draws
+        ],
+        axis=0,
     )
     assert np.interp(at, found_x[:n], found_mu[:n]) == pytest.approx(worth, abs=1e-12)
 
@@ -404,14 +509,19 @@ def test_rows_threads_and_order_change_no_bit() -> None:
     n = 700
     s, (buy, sell) = built(battery(rng, n, 24)), tariff(rng, 24, 5)
     row = rng.integers(0, 5, n)
-    one, four = respond(s, buy, sell, row), respond(s, buy, sell, row, threads=4)
+    one, four = best_response(s, buy, sell, row), best_response(s, buy, sell, row, threads=4)
     order = rng.permutation(n)
-    moved = Stores(*(getattr(s, name) if name == "dt_h" else getattr(s, name)[order] for name in Stores._fields))
-    mixed = respond(moved, buy, sell, row[order])
+    moved = Stores(
+        *(
+            getattr(s, name) if name == "dt_h" else getattr(s, name)[order]
+            for name in Stores._fields
+        )
+    )
+    mixed = best_response(moved, buy, sell, row[order])
     for a, b, c in zip(one, four, mixed, strict=True):
         assert np.array_equal(a, b)
         assert np.array_equal(a[order], c)
-    a, b = slopes(s, buy, 3, row), slopes(s, buy, 3, row, threads=4)
+    a, b = marginal_value(s, buy, 3, row), marginal_value(s, buy, 3, row, threads=4)
     assert np.array_equal(a.offset, b.offset)
     assert np.array_equal(a.mu, b.mu)
 
@@ -419,7 +529,7 @@ def test_rows_threads_and_order_change_no_bit() -> None:
 def test_blending_is_linear_in_the_share_and_exact_at_both_ends() -> None:
     rng = np.random.default_rng(4)
     s, (buy, _) = built(felt(rng, 20, 24)), tariff(rng, 24, 20)
-    values = slopes(s, buy, keep=2)
+    values = marginal_value(s, buy, keep=2)
 
     def at(v: Any, i: int, t: int, x: np.ndarray) -> np.ndarray:
         part = slice(v.offset[i * (v.keep + 1) + t], v.offset[i * (v.keep + 1) + t + 1])
@@ -428,7 +538,9 @@ def test_blending_is_linear_in_the_share_and_exact_at_both_ends() -> None:
     mixed = blend(values, 0, 1, 0.3)
     for i in range(20):
         x = rng.uniform(-5, 5, 50)
-        assert at(mixed, i, 0, x) == pytest.approx(0.7 * at(values, i, 0, x) + 0.3 * at(values, i, 1, x), abs=1e-9)
+        assert at(mixed, i, 0, x) == pytest.approx(
+            0.7 * at(values, i, 0, x) + 0.3 * at(values, i, 1, x), abs=1e-9
+        )
 
 
 def test_known_draws_equal_an_inflow_and_uncertain_ones_are_worth_more_in_a_low_tank() -> None:
@@ -438,11 +550,19 @@ def test_known_draws_equal_an_inflow_and_uncertain_ones_are_worth_more_in_a_low_
     price = tariff(rng, h, n)[0]
     none = table | {"inflow": 0.0}
     draws = np.broadcast_to(np.asarray(table["inflow"])[:, None, :], (n, 3, h))
-    known, drawn = slopes(built(table), price), slopes(built(none), price, draws=draws)
+    known, drawn = (
+        marginal_value(built(table), price),
+        marginal_value(built(none), price, draws=draws),
+    )
     for i in range(n):
-        a, b = slice(known.offset[2 * i], known.offset[2 * i + 1]), slice(drawn.offset[2 * i], drawn.offset[2 * i + 1])
+        a, b = (
+            slice(known.offset[2 * i], known.offset[2 * i + 1]),
+            slice(drawn.offset[2 * i], drawn.offset[2 * i + 1]),
+        )
         x = np.linspace(0.3, 0.9, 20) * built(table).x_max[i, 0]
-        error = np.abs(np.interp(x, known.x[a], known.mu[a]) - np.interp(x, drawn.x[b], drawn.mu[b]))
+        error = np.abs(
+            np.interp(x, known.x[a], known.mu[a]) - np.interp(x, drawn.x[b], drawn.mu[b])
+        )
         assert error.max() < 0.02
     assert np.all(np.diff(drawn.mu[: drawn.offset[1]]) <= 0)
 
@@ -468,21 +588,41 @@ def test_faults_are_named(fault: Table, said: str) -> None:
 def test_prices_that_do_not_fit_are_refused() -> None:
     s = stores([1.0, 2.0], np.ones(3), x_max=4.0)
     with pytest.raises(ValueError, match="sell price exceeds"):
-        respond(s, np.ones(3), np.full(3, 2.0))
+        best_response(s, np.ones(3), np.full(3, 2.0))
     with pytest.raises(ValueError, match="not a finite"):
-        respond(s, np.array([1, np.nan, 1]), np.zeros(3))
+        best_response(s, np.array([1, np.nan, 1]), np.zeros(3))
     with pytest.raises(ValueError, match="4 steps"):
-        respond(s, np.ones(4), np.ones(4))
+        best_response(s, np.ones(4), np.ones(4))
     with pytest.raises(ValueError, match="say by `row`"):
-        respond(s, np.ones((3, 3)), np.ones((3, 3)))
+        best_response(s, np.ones((3, 3)), np.ones((3, 3)))
 
 
 def test_a_full_battery_bids_finite_prices_where_energy_is_paid_to_be_taken():
     """At a constant -205 $/MWh both sides of its bid fall and touch at no power alone: the tangent there has no width."""
-    fixed = {"p_min_kw": -5.0, "p_max_kw": 5.0, "x_max": 13.5, "gain_in": 0.95, "gain_out": 0.95, "wear_per_kwh": 0.01}
+    fixed = {
+        "p_min_kw": -5.0,
+        "p_max_kw": 5.0,
+        "x_max": 13.5,
+        "gain_in": 0.95,
+        "gain_out": 0.95,
+        "wear_per_kwh": 0.01,
+    }
     x = [0.0, 5.776, 5.776, 8.75, 8.75, 13.5, 0.0, 0.513, 0.513, 10.526, 10.526, 13.5]
-    mu = [-0.20006, -0.20006, -0.20383, -0.20383, -0.20473, -0.20473, -0.19858, -0.19858, -0.20006, -0.20006, -0.20383, -0.20383]
-    worth = Slopes(np.array([0, 6, 12]), np.array(x), np.array(mu), 1)
+    mu = [
+        -0.20006,
+        -0.20006,
+        -0.20383,
+        -0.20383,
+        -0.20473,
+        -0.20473,
+        -0.19858,
+        -0.19858,
+        -0.20006,
+        -0.20006,
+        -0.20383,
+        -0.20383,
+    ]
+    worth = MarginalValue(np.array([0, 6, 12]), np.array(x), np.array(mu), 1)
     offered = bid(stores([13.5], [1 / 12], **fixed), worth, 1 / 12)
     assert np.isfinite(offered.p_kw).all() and np.isfinite(offered.price_per_kwh).all()
     assert (np.diff(offered.p_kw) >= 0).all() and (np.diff(offered.price_per_kwh) <= 0).all()

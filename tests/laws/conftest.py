@@ -3,11 +3,13 @@
 import pytest
 
 from gridagora.core.registry import names
-from gridagora.run.score import score
+from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
 
 
 @pytest.fixture(scope="session")
 def outcomes(scene, study):
     """Return the outcome of every registered design."""
-    return {name: score(name, simulate(scene.market(name), study), study) for name in names("market")}
+    return {
+        name: evaluate(name, simulate(scene.market(name), study), study) for name in names("market")
+    }

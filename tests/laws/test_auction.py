@@ -6,12 +6,21 @@ from scipy.optimize import linprog
 
 from gridagora.core.errors import InputError
 from gridagora.core.exchange import net, take, tender
-from gridagora.core.ledger import bill_usd, book, join, paid_uusd
 from gridagora.core.product import Commodity, Horizon, Product
-from gridagora.core.session import Opening, Supply, Traffic, drive
-from gridagora.kernels.curve import at, clear, curves
-from gridagora.kernels.traders import deal
-from gridagora.markets.auction import CONFIRMATION_BYTES, ORDER_BYTES, SUPPLIER, TRADERS, Auction, bilateral, settled, trades
+from gridagora.core.session import MessageCount, Opening, SupplyOffer, drive
+from gridagora.kernels.coordination.double_auction import trade
+from gridagora.kernels.curves.curve import at, clear, curves
+from gridagora.markets.auction import (
+    CONFIRMATION_BYTES,
+    ORDER_BYTES,
+    SUPPLIER,
+    TRADERS,
+    Auction,
+    bilateral,
+    settled,
+    trades,
+)
+from gridagora.settlement.ledger import bill_usd, book, join, paid_uusd
 
 LOW, HIGH, DT_H = 0.05, 0.15, 1 / 12
 BOTH = pytest.mark.parametrize("trader", TRADERS)
@@ -21,7 +30,7 @@ Row = tuple[np.ndarray, np.ndarray]
 def opened(n: int, start_s: int = 0, low: float = LOW, high: float = HIGH) -> Opening:
     """Return the opening of one interval."""
     product = Product(Commodity.P, start_s, 300, Horizon.REAL_TIME, 0)
-    supply = Supply(np.array([high]), np.array([low]), np.zeros(1))
+    supply = SupplyOffer(np.array([high]), np.array([low]), np.zeros(1))
     return Opening(product, np.arange(n), supply)
 
 
@@ -82,7 +91,10 @@ def paid(traded, n: int) -> np.ndarray:
 
 def gains(rows: list[Row], traded, final, low: float = LOW, high: float = HIGH) -> np.ndarray:
     """What each home gains over the supplier alone, payments among homes included [$/h]."""
-    after = [gain(r, t, p, low, high) for r, t, p in zip(rows, traded.net_kw, final.p_kw[:, 0], strict=True)]
+    after = [
+        gain(r, t, p, low, high)
+        for r, t, p in zip(rows, traded.net_kw, final.p_kw[:, 0], strict=True)
+    ]
     before = [gain(row, 0.0, alone_kw(row, low, high), low, high) for row in rows]
     return np.array(after) - np.array(before) - paid(traded, len(rows))
 
@@ -94,7 +106,11 @@ def most(rows: list[Row], low: float = LOW, high: float = HIGH) -> float:
     total = 0.0
     for row in rows:
         p = float(at(curves([row]), price, 1.0)[0])
-        total += gain(row, p, p, low, high) - price * p - gain(row, 0.0, alone_kw(row, low, high), low, high)
+        total += (
+            gain(row, p, p, low, high)
+            - price * p
+            - gain(row, 0.0, alone_kw(row, low, high), low, high)
+        )
     return total
 
 
@@ -120,7 +136,10 @@ def test_efficiency_is_high_on_average_and_rises_with_turns(trader):
         shares = []
         for seed in range(10):
             rows = homes(seed, 20)
-            shares.append(gains(rows, *run(Auction(trader=trader, turns=turns), rows, 300 * seed)).sum() / most(rows))
+            shares.append(
+                gains(rows, *run(Auction(trader=trader, turns=turns), rows, 300 * seed)).sum()
+                / most(rows)
+            )
         assert max(shares) <= 1 + 1e-9
         means.append(np.mean(shares))
     assert means[0] < means[1]
@@ -133,11 +152,16 @@ def test_zero_intelligence_reaches_the_published_efficiency(n):
     shares = []
     for seed in range(20 if n < 100 else 5):
         rng = np.random.default_rng(seed)
-        value, cost = -np.sort(-rng.uniform(0.05, 0.30, (n, 2))), np.sort(rng.uniform(0.02, 0.25, (n, 2)))
+        value, cost = (
+            -np.sort(-rng.uniform(0.05, 0.30, (n, 2))),
+            np.sort(rng.uniform(0.02, 0.25, (n, 2))),
+        )
         rows = [(np.array([0.0, 1.0, 1.0, 2.0]), np.repeat(v, 2)) for v in value]
         rows += [(np.array([-2.0, -1.0, -1.0, 0.0]), np.repeat(c[::-1], 2)) for c in cost]
         traded, _ = run(Auction(trader="zero_intelligence"), rows, 300 * seed, 0.0, 0.35)
-        made = sum(area(*_between(row, t)) * np.sign(t) for row, t in zip(rows, traded.net_kw, strict=True))
+        made = sum(
+            area(*_between(row, t)) * np.sign(t) for row, t in zip(rows, traded.net_kw, strict=True)
+        )
         best_bid, best_ask = -np.sort(-value.ravel()), np.sort(cost.ravel())
         shares.append(made / np.clip(best_bid - best_ask, 0, None).sum())
     assert max(shares) <= 1 + 1e-9
@@ -158,11 +182,18 @@ def test_the_uniform_price_shares_out_the_whole_optimum():
     for seed in range(100):
         rng = np.random.default_rng(seed)
         n, m = rng.integers(1, 12, 2)
-        bid, much, ask, has = rng.uniform(0, 1, n), rng.uniform(0.1, 2, n), rng.uniform(0, 1, m), rng.uniform(0.1, 2, m)
+        bid, much, ask, has = (
+            rng.uniform(0, 1, n),
+            rng.uniform(0.1, 2, n),
+            rng.uniform(0, 1, m),
+            rng.uniform(0.1, 2, m),
+        )
         rows = [([0.0, q], [v, v]) for v, q in zip(bid, much, strict=True)]
         rows += [([-q, 0.0], [v, v]) for v, q in zip(ask, has, strict=True)]
         price = clear(curves(rows), 0.0, np.zeros(2), np.array([0.0, 1.0])).price_per_kwh
-        surplus = np.concatenate([np.maximum(bid - price, 0) * much, np.maximum(price - ask, 0) * has])
+        surplus = np.concatenate(
+            [np.maximum(bid - price, 0) * much, np.maximum(price - ask, 0) * has]
+        )
         box = [(0, q) for q in np.concatenate([much, has])]
         row = np.concatenate([np.ones(n), -np.ones(m)])[None]
         best = -linprog(np.concatenate([-bid, ask]), A_eq=row, b_eq=[0.0], bounds=box).fun
@@ -175,14 +206,29 @@ def test_money_and_power_of_the_trades_balance_exactly(trader):
     rows = homes(11, 40)
     traded, final = run(Auction(trader=trader), rows)
     assert np.rint(traded.net_kw * 1e9).astype(int).sum() == 0
-    assert np.array_equal(net(bilateral(opened(40), traded), np.arange(40)).p_kw[:, 0], traded.net_kw)
+    assert np.array_equal(
+        net(bilateral(opened(40), traded), np.arange(40)).p_kw[:, 0], traded.net_kw
+    )
     product = opened(40).product
-    local = book(traded.buyer, traded.seller, "local energy", traded.p_kw * traded.price_per_kwh * DT_H, product)
+    local = book(
+        traded.buyer,
+        traded.seller,
+        "local energy",
+        traded.p_kw * traded.price_per_kwh * DT_H,
+        product,
+    )
     assert local.amount_uusd.min() >= 0
     assert paid_uusd(local, 40).sum() == 0
-    assert bill_usd(local, 40) == pytest.approx(paid(traded, 40) * DT_H, abs=1e-6 * len(traded.p_kw))
+    assert bill_usd(local, 40) == pytest.approx(
+        paid(traded, 40) * DT_H, abs=1e-6 * len(traded.p_kw)
+    )
     rest = final.p_kw[:, 0] - traded.net_kw
-    whole = join([local, book(np.arange(40), 40, "rest", rest * np.where(rest > 0, HIGH, LOW) * DT_H, product)])
+    whole = join(
+        [
+            local,
+            book(np.arange(40), 40, "rest", rest * np.where(rest > 0, HIGH, LOW) * DT_H, product),
+        ]
+    )
     assert paid_uusd(whole, 41).sum() == 0
     assert np.abs(whole.amount_uusd).sum() > 0
 
@@ -200,11 +246,15 @@ def test_local_trades_lie_between_credit_and_import_price_and_on_both_curves(tra
     for buyer, seller, p, price in zip(*traded[:4], strict=True):
         for home, move in ((buyer, p), (seller, -p)):
             ends = [_stands(rows[home], t) for t in (held[home], held[home] + move)]
-            change = gain(rows[home], held[home] + move, ends[1], LOW, HIGH) - gain(rows[home], held[home], ends[0], LOW, HIGH)
+            change = gain(rows[home], held[home] + move, ends[1], LOW, HIGH) - gain(
+                rows[home], held[home], ends[0], LOW, HIGH
+            )
             assert change - price * move >= -1e-10
             held[home] += move
     assert held == pytest.approx(traded.net_kw, abs=1e-9)
-    assert [_stands(row, t) for row, t in zip(rows, held, strict=True)] == pytest.approx(final.p_kw[:, 0], abs=1e-8)
+    assert [_stands(row, t) for row, t in zip(rows, held, strict=True)] == pytest.approx(
+        final.p_kw[:, 0], abs=1e-8
+    )
 
 
 def _stands(row: Row, traded_kw: float) -> float:
@@ -212,11 +262,17 @@ def _stands(row: Row, traded_kw: float) -> float:
     return float(np.clip(traded_kw, *(at(curves([row]), price, 1.0)[0] for price in (HIGH, LOW))))
 
 
-@pytest.mark.parametrize("arrival", [[4, 2, 0, 5, 1, 3, 6], [0, 1, 2, 3, 4, 5, 6], [5, 3, 1, 6, 0, 2, 4]])
+@pytest.mark.parametrize(
+    "arrival", [[4, 2, 0, 5, 1, 3, 6], [0, 1, 2, 3, 4, 5, 6], [5, 3, 1, 6, 0, 2, 4]]
+)
 def test_who_came_first_sells_first(arrival):
     """Time priority: of homes that ask the same price, those that came before are sold out first, whatever their number."""
-    rows = [(np.array([-1.0, 0.0]), np.array([0.0, 0.0]))] * 6 + [(np.array([0.0, 2.5]), np.array([0.2, 0.2]))]
-    found = deal(curves(rows), LOW, HIGH, 1000, np.array([arrival]), np.zeros((0, 7), np.int64), 9.0, 0.0)
+    rows = [(np.array([-1.0, 0.0]), np.array([0.0, 0.0]))] * 6 + [
+        (np.array([0.0, 2.5]), np.array([0.2, 0.2]))
+    ]
+    found = trade(
+        curves(rows), LOW, HIGH, 1000, np.array([arrival]), np.zeros((0, 7), np.int64), 9.0, 0.0
+    )
     assert found.seller.tolist() == arrival[:3]
     assert found.p_uw.tolist() == [10**9, 10**9, 5 * 10**8]
     assert (found.tick == 0).all()
@@ -231,7 +287,7 @@ def test_what_cannot_be_dealt_is_refused():
         (LOW, arrival, arrival[:, :1], r"expected \(turns, 2\)"),
     ):
         with pytest.raises(ValueError, match=sentence):
-            deal(two, low, HIGH, 10, order, draw, 1.0, 0.0)
+            trade(two, low, HIGH, 10, order, draw, 1.0, 0.0)
 
 
 @BOTH
@@ -251,7 +307,9 @@ def test_chance_belongs_to_the_home_and_not_to_its_row(trader):
     rows, order = homes(4, 20), np.random.default_rng(0).permutation(20)
     call = opened(20)
     offered = tender(call.product, call.party, curves(rows))
-    plain, turned = (trades(Auction(trader=trader), call, table) for table in (offered, take(offered, order)))
+    plain, turned = (
+        trades(Auction(trader=trader), call, table) for table in (offered, take(offered, order))
+    )
     for name in ("buyer", "seller", "p_kw", "price_per_kwh", "turn"):
         assert np.array_equal(getattr(plain, name), getattr(turned, name)), name
     assert np.array_equal(plain.net_kw[order], turned.net_kw)
@@ -262,7 +320,10 @@ def test_chance_belongs_to_the_home_and_not_to_its_row(trader):
 
 def test_one_seller_and_one_buyer_meet_where_their_curves_cross():
     """v = .14 - .01 t and .06 + .01 t cross at 4 kW and .10 $/kWh; the rest of both is what they want there."""
-    rows = [(np.array([0.0, 14.0]), np.array([0.14, 0.0])), (np.array([-14.0, 0.0]), np.array([0.20, 0.06]))]
+    rows = [
+        (np.array([0.0, 14.0]), np.array([0.14, 0.0])),
+        (np.array([-14.0, 0.0]), np.array([0.20, 0.06])),
+    ]
     traded, final = run(Auction(), rows)
     assert traded.net_kw == pytest.approx([4.0, -4.0], abs=0.02)
     assert final.p_kw[:, 0] == pytest.approx(traded.net_kw)
@@ -295,7 +356,9 @@ def test_prices_below_zero_are_prices():
     low = [(p, price - 0.3) for p, price in rows]
     plain, shifted = run(Auction(), rows), run(Auction(), low, 0, LOW - 0.3, HIGH - 0.3)
     assert gains(low, *shifted, LOW - 0.3, HIGH - 0.3).min() >= -1e-9
-    assert gains(low, *shifted, LOW - 0.3, HIGH - 0.3).sum() == pytest.approx(gains(rows, *plain).sum(), rel=0.01)
+    assert gains(low, *shifted, LOW - 0.3, HIGH - 0.3).sum() == pytest.approx(
+        gains(rows, *plain).sum(), rel=0.01
+    )
 
 
 @BOTH
@@ -304,14 +367,18 @@ def test_orders_and_trades_are_counted_and_curves_are_not(trader):
     offered = tender(call.product, call.party, curves(rows))
     auction = Auction(trader=trader)
     traded = trades(auction, call, offered)
-    driven = drive(auction.clear(call, None), lambda _: offered, Traffic(), private=True)
+    driven = drive(auction.clear(call, None), lambda _: offered, MessageCount(), private=True)
     made, rows_out = len(traded.p_kw), 20 * CONFIRMATION_BYTES
     size = traded.orders * ORDER_BYTES + 2 * made * CONFIRMATION_BYTES + rows_out
-    expected = Traffic(traded.orders + 2 * made + 20, size, traded.turns + 1, 2 * traded.orders)
+    expected = MessageCount(
+        traded.orders + 2 * made + 20, size, traded.turns + 1, 2 * traded.orders
+    )
     assert driven.traffic == expected
     assert traded.turns <= 50
     assert traded.orders <= 20 * traded.turns
-    assert (traded.turns == 50) == (trader == "zero_intelligence"), "traders who look ahead stop when nobody has more to say"
+    assert (traded.turns == 50) == (trader == "zero_intelligence"), (
+        "traders who look ahead stop when nobody has more to say"
+    )
 
 
 def test_a_shade_asks_for_a_part_of_the_gain_and_gives_way():
@@ -331,7 +398,10 @@ def test_a_shade_asks_for_a_part_of_the_gain_and_gives_way():
     ("keys", "sentence"),
     [
         ({"turns": 0}, "market.auction.turns.*got 0.*one turn or more"),
-        ({"trader": "zero_inteligence"}, "market.auction.trader.*'zero_inteligence'.*Did you mean 'zero_intelligence'"),
+        (
+            {"trader": "zero_inteligence"},
+            "market.auction.trader.*'zero_inteligence'.*Did you mean 'zero_intelligence'",
+        ),
         ({"block_kw": 0.0}, "market.auction.block_kw.*0.001 kW or more"),
         ({"ticks": 1}, "market.auction.ticks.*2 to 1000000 steps of price"),
         ({"shade": 1.0}, r"market.auction.shade.*a share in \[0, 1\)"),
@@ -350,7 +420,7 @@ def test_all_that_is_wrong_is_told_at_once():
 
 def test_a_strategy_that_tenders_nothing_is_refused():
     with pytest.raises(InputError, match="no tenders"):
-        drive(Auction().clear(opened(2), None), lambda _: None, Traffic(), private=True)
+        drive(Auction().clear(opened(2), None), lambda _: None, MessageCount(), private=True)
 
 
 def test_one_home_alone_has_nobody_to_trade_with():

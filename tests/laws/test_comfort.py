@@ -7,7 +7,7 @@ import pytest
 
 from gridagora.core.registry import names
 from gridagora.run.compare import prepare
-from gridagora.run.score import score
+from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
 from gridagora.scenario import build, read
 
@@ -34,7 +34,11 @@ def scene_of(season, more=""):
 
 def priced(scene, per_kwh):
     """Return the scene with one wholesale price, day ahead as in real time."""
-    flat = {name: np.full_like(column, per_kwh) for name, column in scene.prices._asdict().items() if "per_kwh" in name}
+    flat = {
+        name: np.full_like(column, per_kwh)
+        for name, column in scene.prices._asdict().items()
+        if "per_kwh" in name
+    }
     return replace(scene, prices=scene.prices._replace(**flat))
 
 
@@ -42,7 +46,10 @@ def taken_kwh(scene, name, per_kwh, rule):
     """Return the heating and cooling energy of a design at a constant price [kWh], and that of the thermostat."""
     at = priced(scene, per_kwh)
     study = prepare(at)._replace(rule=rule)
-    return [score(one, simulate(scene.market(one), study), study).device_kw["hvac"].sum() / 12 for one in (name, "flat")]
+    return [
+        evaluate(one, simulate(scene.market(one), study), study).device_kw["hvac"].sum() / 12
+        for one in (name, "flat")
+    ]
 
 
 @pytest.mark.parametrize("season", SEASONS)
@@ -57,10 +64,17 @@ def changing(season, first_warm_h):
     """Return the four homes with units that heat from midnight to an hour of the day and cool from then on."""
     scene = scene_of(season)
     hour = np.arange(scene.homes.heating.shape[1]) % 24
-    return replace(scene, homes=scene.homes._replace(heating=np.broadcast_to(hour < first_warm_h, scene.homes.heating.shape)))
+    return replace(
+        scene,
+        homes=scene.homes._replace(
+            heating=np.broadcast_to(hour < first_warm_h, scene.homes.heating.shape)
+        ),
+    )
 
 
-@pytest.mark.parametrize(("season", "first_warm_h"), [("spring", 6), ("spring", 12), ("winter", 12)])
+@pytest.mark.parametrize(
+    ("season", "first_warm_h"), [("spring", 6), ("spring", 12), ("winter", 12)]
+)
 def test_the_law_holds_on_days_that_change_between_heating_and_cooling(season, first_warm_h):
     scene = changing(season, first_warm_h)
     taken = [taken_kwh(scene, "rtp", per_kwh, "continuous")[0] for per_kwh in PRICES]
@@ -79,18 +93,27 @@ def test_designs_without_a_limit_that_binds_keep_the_law(name):
 def test_units_that_switch_keep_the_law_too(season):
     scene = scene_of(season)
     taken = np.array([taken_kwh(scene, "rtp", per_kwh, "priority") for per_kwh in PRICES])
-    assert np.all(np.diff(taken[:, 0]) <= 0.05)  # two minutes of one unit, of some hundred kilowatt hours
-    assert np.all(taken[1:, 0] < taken[1:, 1])  # dearer than the reference price: less than the thermostat
+    assert np.all(
+        np.diff(taken[:, 0]) <= 0.05
+    )  # two minutes of one unit, of some hundred kilowatt hours
+    assert np.all(
+        taken[1:, 0] < taken[1:, 1]
+    )  # dearer than the reference price: less than the thermostat
     assert np.ptp(taken[:, 1]) == 0.0
 
 
 def test_the_best_temperature_follows_the_reference_price_only():
     cheap, dear = (priced(scene_of("summer"), per_kwh) for per_kwh in (0.025, 9.0))
-    best = [simulate(one.market("flat"), prepare(one)).fleet.of_kind("hvac").table.best_degc for one in (cheap, dear)]
+    best = [
+        simulate(one.market("flat"), prepare(one)).fleet.of_kind("hvac").table.best_degc
+        for one in (cheap, dear)
+    ]
     assert np.array_equal(*best)
     twice = scene_of("summer", "[comfort]\nreference_per_kwh = 0.144")
     moved = simulate(twice.market("flat"), prepare(twice)).fleet.of_kind("hvac").table.best_degc
-    np.testing.assert_allclose(moved - twice.homes.t_set_degc, 2 * (best[0] - twice.homes.t_set_degc), rtol=1e-9)
+    np.testing.assert_allclose(
+        moved - twice.homes.t_set_degc, 2 * (best[0] - twice.homes.t_set_degc), rtol=1e-9
+    )
 
 
 @pytest.mark.filterwarnings("error")
@@ -101,11 +124,13 @@ def test_homes_without_a_unit_run_in_every_design_and_feel_nothing(season, has):
     scene = scene_of(season)
     units = {name: getattr(scene.homes, name) * np.array(has) for name in ("cool_kw", "heat_kw")}
     one = np.array([1.0, 0.0, 0.0, 0.0])  # the retailer is made of homes with something to sell
-    scene = replace(scene, homes=scene.homes._replace(battery_kwh=13.5 * one, battery_kw=5.0 * one, **units))
+    scene = replace(
+        scene, homes=scene.homes._replace(battery_kwh=13.5 * one, battery_kw=5.0 * one, **units)
+    )
     study = prepare(scene)
     without = np.array(has) == 0
     for name in names("market"):
-        o = score(name, simulate(scene.market(name), study), study)
+        o = evaluate(name, simulate(scene.market(name), study), study)
         assert np.isfinite([*o.home_kw.ravel(), *o.bill_usd, o.left_usd, *o.price_per_kwh]).all()
         for felt in (
             o.device_usd["comfort"],

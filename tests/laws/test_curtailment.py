@@ -10,7 +10,7 @@ from gridagora.core.registry import names
 from gridagora.metrics.curtailed import curtailed
 from gridagora.metrics.self_consumption import self_consumption
 from gridagora.run.compare import prepare
-from gridagora.run.score import score
+from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
 from gridagora.scenario import build, read
 
@@ -40,10 +40,13 @@ def run_at(per_kwh, name):
         return np.where((hour >= SUNNY_H[0]) & (hour <= SUNNY_H[1]), per_kwh, 0.03)
 
     p = scene.prices
-    dip = {"day_ahead_per_kwh": dipped(p.day_ahead_per_kwh, 1), "real_time_per_kwh": dipped(p.real_time_per_kwh, 4)}
+    dip = {
+        "day_ahead_per_kwh": dipped(p.day_ahead_per_kwh, 1),
+        "real_time_per_kwh": dipped(p.real_time_per_kwh, 4),
+    }
     scene = replace(scene, prices=p._replace(**dip))
     study = prepare(scene)
-    return score(name, simulate(scene.market(name), study), study)
+    return evaluate(name, simulate(scene.market(name), study), study)
 
 
 def curtailed_kwh(o):
@@ -105,12 +108,15 @@ def test_no_panel_stands_still_under_a_tariff(name):
 @pytest.mark.parametrize("name", ["central", "layered", "retailer"])
 def test_a_limit_on_export_is_kept_by_curtailment(name):
     """Six homes with 12 kW of panels and a limit of 14 kW: what is left over it is the error of on/off units."""
-    text = TEXT.replace("count = 4", "count = 6").replace("pv_kw = 8.0", "pv_kw = 12.0") + "[substation]\nlimit_kw = 14.0"
+    text = (
+        TEXT.replace("count = 4", "count = 6").replace("pv_kw = 8.0", "pv_kw = 12.0")
+        + "[substation]\nlimit_kw = 14.0"
+    )
     scene = build.build(read.parse(text, "s.toml"))
     study = prepare(scene)
     over = {}
     for design in ("flat", name):
-        o = score(design, simulate(scene.market(design), study), study)
+        o = evaluate(design, simulate(scene.market(design), study), study)
         over[design] = (-o.load_kw - o.limit_kw).clip(min=0).sum() * o.dt_h
     assert over["flat"] > 50
     assert over[name] < 0.05 * over["flat"]

@@ -5,12 +5,12 @@ import pytest
 
 from gridagora.core.product import Horizon
 from gridagora.core.registry import find, names
-from gridagora.kernels.dual import coordinate, dual_value
-from gridagora.kernels.master import Supply
+from gridagora.kernels.coordination.bundle_master import SupplyCost
+from gridagora.kernels.coordination.dual import coordinate, dual_value
 from gridagora.markets.central import Central, answers
-from gridagora.run.ahead import plan_hour
 from gridagora.run.compare import prepare
-from gridagora.run.desk import opened
+from gridagora.run.lookahead import plan_window
+from gridagora.run.state import start_run
 from gridagora.scenario import build, read
 
 SCENE = """
@@ -31,8 +31,8 @@ REACH_KW = 1e5  # more than the homes can draw
 
 def midnight(market, study):
     """Return the desk of a run after its first midnight."""
-    desk = opened(market, study)
-    plan_hour(desk, 0, None)
+    desk = start_run(market, study)
+    plan_window(desk, 0, None)
     return desk
 
 
@@ -44,7 +44,9 @@ def tight():
     seen = []
     with pytest.MonkeyPatch.context() as patch:
         prices = Central.prices
-        patch.setattr(Central, "prices", lambda market, *given: seen.append(given) or prices(market, *given))
+        patch.setattr(
+            Central, "prices", lambda market, *given: seen.append(given) or prices(market, *given)
+        )
         midnight(scene.market("central"), study)
     opening, specs, _ = seen[0]
     return scene, study, opening, specs
@@ -53,16 +55,37 @@ def tight():
 def problem(opening, specs, usable_kw):
     """Return the supply of a midnight as the coordinator reads it, and the least cost of the day to a hundred-millionth."""
     s, h = opening.supply, len(opening.supply.base_kw)
-    rows = (np.ones(h), s.base_kw, s.import_per_kwh, s.export_per_kwh, np.full(h, -usable_kw), np.full(h, usable_kw))
-    supply = Supply(*rows, np.full(h, opening.limits.over_per_kwh[0]), np.zeros(h), np.full(h, -REACH_KW), np.full(h, REACH_KW))
+    rows = (
+        np.ones(h),
+        s.base_kw,
+        s.import_per_kwh,
+        s.export_per_kwh,
+        np.full(h, -usable_kw),
+        np.full(h, usable_kw),
+    )
+    supply = SupplyCost(
+        *rows,
+        np.full(h, opening.limits.over_per_kwh[0]),
+        np.zeros(h),
+        np.full(h, -REACH_KW),
+        np.full(h, REACH_KW),
+    )
     kind = np.repeat(np.arange(len(specs)), [len(spec.party) for spec in specs])
     found = coordinate(
-        lambda price: answers(specs, price), supply, kind, s.import_per_kwh, homes=len(kind), rounds_max=200, tolerance=1e-8
+        lambda price: answers(specs, price),
+        supply,
+        kind,
+        s.import_per_kwh,
+        homes=len(kind),
+        rounds_max=200,
+        tolerance=1e-8,
     )
     return supply, found
 
 
-BINDING = [name for name in names("market") if Horizon.DAY_AHEAD in find("market", name)().rules.commits]
+BINDING = [
+    name for name in names("market") if Horizon.DAY_AHEAD in find("market", name)().rules.commits
+]
 
 
 @pytest.mark.parametrize("name", BINDING)

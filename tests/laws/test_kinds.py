@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from gridagora.core.outcome import welfare_usd
 from gridagora.core.registry import names
+from gridagora.results.outcome import welfare_usd
 from gridagora.run.compare import prepare
-from gridagora.run.score import score
+from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
 from gridagora.scenario import build, read
 
@@ -34,7 +34,7 @@ def made(days, **keys):
 
 
 def holds(scene, study, name):
-    outcome = score(name, simulate(scene.market(name), study), study)
+    outcome = evaluate(name, simulate(scene.market(name), study), study)
     assert np.isfinite(welfare_usd(outcome)), name
     assert outcome.imbalance_uusd == 0, name
     assert outcome.energy_balance_kwh <= 1e-9, name

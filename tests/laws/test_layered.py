@@ -9,22 +9,22 @@ from scipy.optimize import linprog
 from gridagora.core.errors import InputError
 from gridagora.core.exchange import tender
 from gridagora.core.limits import limit_places, limit_substation, stack
-from gridagora.core.outcome import welfare_usd
 from gridagora.core.place import Level, lift_kw, places
 from gridagora.core.product import Commodity, Horizon, Product
-from gridagora.core.session import Opening, Site, Supply, Traffic, drive
-from gridagora.kernels.curve import Curves
-from gridagora.kernels.value import bid, slopes, stores
+from gridagora.core.session import MessageCount, Opening, SupplyOffer, Topology, drive
+from gridagora.kernels.curves.curve import Curves
+from gridagora.kernels.stores.value import bid, marginal_value, stores
 from gridagora.markets.layered import Layered
+from gridagora.results.outcome import welfare_usd
+from gridagora.run.comms import CommsFaults
 from gridagora.run.compare import prepare
-from gridagora.run.links import Links
-from gridagora.run.score import score
+from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
 from gridagora.scenario import build, read
 
 
 def run(scene, study, name="layered", **fields):
-    return score(name, simulate(replace(scene.market(name), **fields), study), study)
+    return evaluate(name, simulate(replace(scene.market(name), **fields), study), study)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,9 @@ def test_every_party_sends_one_message_and_hears_one_each_interval_and_each_hour
     assert outcome.exchange.messages == 2 * parties * (len(outcome.start_s) + hours)
 
 
-def test_without_limit_it_equals_the_broadcast_price_and_with_it_the_peak_stays_under(scene, study, free, outcomes):
+def test_without_limit_it_equals_the_broadcast_price_and_with_it_the_peak_stays_under(
+    scene, study, free, outcomes
+):
     """The honest half: with an exogenous price and no limit there is nothing for a market to do."""
     apart = abs(welfare_usd(run(scene, free)) - welfare_usd(run(scene, free, "rtp")))
     assert apart <= 0.01 * abs(welfare_usd(outcomes["flat"]))
@@ -52,7 +54,9 @@ def test_without_limit_it_equals_the_broadcast_price_and_with_it_the_peak_stays_
 def limited(study, high_kw, other_kw=None):
     """Return a study whose places carry so much, and hold the load of others."""
     other_kw = np.zeros((len(high_kw), len(study.other_kw))) if other_kw is None else other_kw
-    rows = limit_places(study.site.tree, study.site.place, high_kw, other_kw, study.wholesale.over_per_kwh)
+    rows = limit_places(
+        study.site.tree, study.site.place, high_kw, other_kw, study.wholesale.over_per_kwh
+    )
     return study._replace(limits=rows, place_other_kw=other_kw)
 
 
@@ -61,7 +65,9 @@ def test_awards_keep_the_limit_of_every_layer(scene, study):
     plain = run(scene, study)
     peak = lift_kw(tree, place, plain.award_kw).max(1)
     high = np.where(tree.level == Level.TRANSFORMER, 0.9 * peak, np.inf)
-    high[place] = np.maximum(high[place], 1.05 * lift_kw(tree, place, study.homes.load_kw).max(1)[place])
+    high[place] = np.maximum(
+        high[place], 1.05 * lift_kw(tree, place, study.homes.load_kw).max(1)[place]
+    )
     tight = run(scene, limited(study, high))
     power = lift_kw(tree, place, tight.award_kw)
     bound = np.isfinite(high)
@@ -74,7 +80,10 @@ def test_a_zone_that_other_customers_fill_leaves_no_room(scene, study):
     """Decision 0006 holds at every place: homes of such a zone take nothing from above but at the price of a broken limit."""
     tree, place = study.site.tree, study.site.place
     zone = int(np.flatnonzero(tree.level == Level.ZONE)[0])
-    other_kw, high = np.zeros((len(tree.name), len(study.other_kw))), np.full(len(tree.name), np.inf)
+    other_kw, high = (
+        np.zeros((len(tree.name), len(study.other_kw))),
+        np.full(len(tree.name), np.inf),
+    )
     other_kw[zone], high[zone] = 50.0, 50.0
     full = run(scene, limited(study, high, other_kw), reserve_share=0.0)
     power = lift_kw(tree, place, full.award_kw)[zone]
@@ -91,15 +100,19 @@ def test_a_zone_that_other_customers_fill_leaves_no_room(scene, study):
 def test_other_customers_take_room_from_a_limit_in_both_directions(other_kw, price):
     """A home that takes 8 kW below 1 $/kWh and gives 8 above, under a place of 5 kW that others fill by import or by export."""
     tree = places(["zone", "feeder"], [Level.ZONE, Level.FEEDER], [1, -1])
-    site = Site(tree, np.zeros(1, np.int64))
-    supply = Supply(np.full(1, price), np.full(1, price), np.full(1, other_kw))
-    inner = limit_places(tree, site.place, np.array([5.0, np.inf]), np.array([[other_kw], [0.0]]), 5.0)
+    site = Topology(tree, np.zeros(1, np.int64))
+    supply = SupplyOffer(np.full(1, price), np.full(1, price), np.full(1, other_kw))
+    inner = limit_places(
+        tree, site.place, np.array([5.0, np.inf]), np.array([[other_kw], [0.0]]), 5.0
+    )
     limits = stack([limit_substation(1, supply.base_kw, np.inf, 5.0), inner])
     product = Product(Commodity.P, 0, 900, Horizon.REAL_TIME, 0)
     opening = Opening(product, np.arange(1), supply, site, limits=limits)
     curve = Curves(np.array([0, 2]), np.array([-8.0, 8.0]), np.array([1.0, 1.0]))
     session = Layered(reserve_share=0.0).clear(opening, None)
-    found = drive(session, lambda _: tender(product, opening.party, curve), Traffic()).result.transactions
+    found = drive(
+        session, lambda _: tender(product, opening.party, curve), MessageCount()
+    ).result.transactions
     assert found.p_kw[0, 0] == pytest.approx(0.0, abs=1e-6)
     assert found.price_per_kwh[0, 0] == pytest.approx(1.0)
 
@@ -119,15 +132,15 @@ def test_positions_move_money_but_no_power(scene, study):
 
 def test_lossy_and_late_links_are_survived_and_counted(scene, study):
     good = run(scene, study)
-    ran = simulate(scene.market("layered"), study._replace(links=Links(0.2, 0.1, 1, seed=3)))
-    poor = score("layered", ran, study)
+    ran = simulate(scene.market("layered"), study._replace(links=CommsFaults(0.2, 0.1, 1, seed=3)))
+    poor = evaluate("layered", ran, study)
     assert ran.inbox.missing > 0 and ran.inbox.twice > 0
     assert poor.imbalance_uusd == 0
     assert welfare_usd(poor) <= welfare_usd(good) + 0.01 * abs(welfare_usd(good))
 
 
 def test_a_duplicate_alone_changes_nothing(scene, study):
-    twice = run(scene, study._replace(links=Links(duplicate_share=0.5)))
+    twice = run(scene, study._replace(links=CommsFaults(duplicate_share=0.5)))
     assert np.array_equal(twice.home_kw, run(scene, study).home_kw)
 
 
@@ -139,7 +152,9 @@ def test_sixteen_blocks_lose_half_a_percent_at_most(scene):
     """
     exact, short = 0.0, 0.0
     for seed in (3, 4, 5, 6):
-        drawn = build.build(read.parse(scene.text, "drawn.toml", overrides=[f"scenario.seed={seed}"]))
+        drawn = build.build(
+            read.parse(scene.text, "drawn.toml", overrides=[f"scenario.seed={seed}"])
+        )
         smooth = prepare(drawn)._replace(rule="continuous")
         exact += welfare_usd(run(drawn, smooth))
         short += welfare_usd(run(drawn, smooth, blocks=16))
@@ -149,16 +164,31 @@ def test_sixteen_blocks_lose_half_a_percent_at_most(scene):
 def test_a_battery_alone_equals_its_linear_programme():
     """Hour by hour through the market, each hour on a fresh curve, against one programme over all of them."""
     hours, eta, wear, full, power = 48, 0.95, 0.01, 13.5, 5.0
-    price = 0.06 + 0.05 * np.sin(np.arange(hours) / 24 * 2 * np.pi) + np.random.default_rng(5).normal(0, 0.02, hours)
-    fixed = {"p_min_kw": -power, "p_max_kw": power, "x_max": full, "gain_in": eta, "gain_out": eta, "wear_per_kwh": wear}
+    price = (
+        0.06
+        + 0.05 * np.sin(np.arange(hours) / 24 * 2 * np.pi)
+        + np.random.default_rng(5).normal(0, 0.02, hours)
+    )
+    fixed = {
+        "p_min_kw": -power,
+        "p_max_kw": power,
+        "x_max": full,
+        "gain_in": eta,
+        "gain_out": eta,
+        "wear_per_kwh": wear,
+    }
     market, held, cost = Layered(), full / 2, 0.0
     for t in range(hours):
-        worth = slopes(stores([held], np.ones(hours - t), **fixed), price[t:])
+        worth = marginal_value(stores([held], np.ones(hours - t), **fixed), price[t:])
         offered = bid(stores([held], [1.0], **fixed), worth, 1.0)
         product = Product(Commodity.P, 3600 * t, 3600, Horizon.REAL_TIME, 0)
-        supply = Supply(price[t : t + 1], price[t : t + 1], np.zeros(1))
+        supply = SupplyOffer(price[t : t + 1], price[t : t + 1], np.zeros(1))
         call = Opening(product, np.arange(1), supply)
-        driven = drive(market.clear(call, None), lambda _, c=call, k=offered: tender(c.product, c.party, k), Traffic())
+        driven = drive(
+            market.clear(call, None),
+            lambda _, c=call, k=offered: tender(c.product, c.party, k),
+            MessageCount(),
+        )
         p_kw = driven.result.transactions.p_kw[0, 0]
         held += p_kw * eta if p_kw > 0 else p_kw / eta
         cost += price[t] * p_kw + wear * abs(p_kw)
@@ -170,7 +200,14 @@ def test_a_battery_alone_equals_its_linear_programme():
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("blocks", -1), ("rounds", 0), ("rounds_day_ahead", 0), ("learning_per_kwh", -0.1), ("reserve_share", 1.0)]
+    ("key", "value"),
+    [
+        ("blocks", -1),
+        ("rounds", 0),
+        ("rounds_day_ahead", 0),
+        ("learning_per_kwh", -0.1),
+        ("reserve_share", 1.0),
+    ],
 )
 def test_what_no_layer_could_do_is_refused_by_its_key(key, value):
     with pytest.raises(InputError, match=key):

@@ -8,20 +8,34 @@ import pytest
 import scipy.sparse as sp
 from scipy.optimize import linprog
 
-from gridagora.core.aggregate import (
+from gridagora.core.errors import PartError
+from gridagora.core.place import Level, Places, places
+from gridagora.kernels.curves.curve import Curves, at, clear, curves
+from gridagora.kernels.curves.groups import compress_groups, gather, soft_limit
+from gridagora.kernels.stores.value import Stores, best_response, stores
+from gridagora.mechanisms.aggregation import (
     fill_greedily,
     fleet_rank,
     round_fleet,
     rounding_bound_usd,
     virtual_battery,
 )
-from gridagora.core.errors import PartError
-from gridagora.core.forecast_noise import Case, case, lost_by_noise, lost_by_samples, optimum, with_bids
-from gridagora.core.lift import Lifted, descend, fixed_energy, lift_space, lift_time, published
-from gridagora.core.place import Level, Places, places
-from gridagora.kernels.curve import Curves, at, clear, curves
-from gridagora.kernels.tree import gather, shrink, toll
-from gridagora.kernels.value import Stores, respond, stores
+from gridagora.mechanisms.forecast_noise import (
+    NoiseCase,
+    case,
+    lost_by_noise,
+    lost_by_samples,
+    optimum,
+    with_bids,
+)
+from gridagora.mechanisms.layers import (
+    Lifted,
+    descend,
+    fixed_energy,
+    lift_space,
+    lift_time,
+    published,
+)
 
 HOMES, TRANSFORMERS, ZONES = 24, 8, 3
 M = HOMES + TRANSFORMERS + ZONES + 1
@@ -54,8 +68,12 @@ def tree_of(rng: np.random.Generator) -> Places:
         ]
     )
     parent[0] = parent[HOMES] = M - 1
-    level = np.repeat([Level.HOME, Level.TRANSFORMER, Level.ZONE, Level.FEEDER], [HOMES, TRANSFORMERS, ZONES, 1])
-    return places([f"{Level(kind).name.lower()} {i}" for i, kind in enumerate(level)], level, parent)
+    level = np.repeat(
+        [Level.HOME, Level.TRANSFORMER, Level.ZONE, Level.FEEDER], [HOMES, TRANSFORMERS, ZONES, 1]
+    )
+    return places(
+        [f"{Level(kind).name.lower()} {i}" for i, kind in enumerate(level)], level, parent
+    )
 
 
 def offers(rng: np.random.Generator, n: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -82,7 +100,12 @@ def welfare(rows, lifted: Lifted, p: np.ndarray, q: np.ndarray) -> float:
     low, high, over, _ = lifted.limits
     beyond = np.maximum(q - high, 0) + np.maximum(low - q, 0)
     g = q[-1]
-    return sum(worth_usd(row, x) for row, x in zip(rows, p, strict=True)) - over @ beyond - BASE * g - 0.5 * RISE * g**2
+    return (
+        sum(worth_usd(row, x) for row, x in zip(rows, p, strict=True))
+        - over @ beyond
+        - BASE * g
+        - 0.5 * RISE * g**2
+    )
 
 
 def monolithic(rows, place: np.ndarray, lifted: Lifted) -> float:
@@ -145,7 +168,12 @@ def test_without_limits_the_tree_clears_as_the_flat_market(seed: int) -> None:
 
 def test_the_order_of_rows_changes_no_bit() -> None:
     rng = np.random.default_rng(7)
-    tree, rows, place, turn = tree_of(rng), offers(rng, 90), rng.integers(0, M, 90), rng.permutation(90)
+    tree, rows, place, turn = (
+        tree_of(rng),
+        offers(rng, 90),
+        rng.integers(0, M, 90),
+        rng.permutation(90),
+    )
     a = lift_space(curves(rows), place, tree, 9.0, -9.0, 0.2)
     b = lift_space(curves([rows[i] for i in turn]), place[turn], tree, 9.0, -9.0, 0.2)
     for x, y in zip(published(a, np.arange(M)), published(b, np.arange(M)), strict=True):
@@ -173,7 +201,9 @@ def test_limits_inside_give_the_optimum_of_the_one_problem(seed: int, over: floa
     assert np.all(step[slack] == 0.0)
     assert np.all(np.abs(step) <= over * (1 + 1e-12))
     assert np.all(step[s.q_kw > high + 1e-6] == pytest.approx(over))
-    assert np.all(step * np.sign(s.q_kw) >= 0), "an import limit raises the price inside, an export limit lowers it"
+    assert np.all(step * np.sign(s.q_kw) >= 0), (
+        "an import limit raises the price inside, an export limit lowers it"
+    )
 
 
 @pytest.mark.parametrize(("seed", "blocks"), [(0, 0), (1, 3), (2, 200)])
@@ -182,13 +212,21 @@ def test_all_layers_in_one_call_are_the_single_steps(seed: int, blocks: int) -> 
     rng = np.random.default_rng(seed)
     tree, rows, place = tree_of(rng), offers(rng, 90), rng.integers(0, M, 90)
     high, base = rng.uniform(0, 20, M), rng.normal(0, 1, M)
-    every = published(lift_space(curves(rows), place, tree, high, -high, 0.2, blocks, base), np.arange(M))
+    every = published(
+        lift_space(curves(rows), place, tree, high, -high, 0.2, blocks, base), np.arange(M)
+    )
     ends = every.offset
     for k in range(M):
-        stretch = [slice(ends[child], ends[child + 1]) for child in np.flatnonzero(tree.parent == k)]
-        own = [rows[i] for i in np.flatnonzero(place == k)] + [(every.p_kw[s], every.price_per_kwh[s]) for s in stretch]
+        stretch = [
+            slice(ends[child], ends[child + 1]) for child in np.flatnonzero(tree.parent == k)
+        ]
+        own = [rows[i] for i in np.flatnonzero(place == k)] + [
+            (every.p_kw[s], every.price_per_kwh[s]) for s in stretch
+        ]
         one = gather(curves(own), np.zeros(len(own), int), 1, base[k])
-        one = toll(shrink(one, blocks).curves if blocks else one, -high[k], high[k], 0.2)
+        one = soft_limit(
+            compress_groups(one, blocks).curves if blocks else one, -high[k], high[k], 0.2
+        )
         assert np.array_equal(one.p_kw, every.p_kw[ends[k] : ends[k + 1]])
         assert np.array_equal(one.price_per_kwh, every.price_per_kwh[ends[k] : ends[k + 1]])
 
@@ -208,7 +246,9 @@ def test_blocks_lose_no_more_than_they_say_and_less_when_there_are_more() -> Non
     best = welfare(rows, exact, *cleared(exact)[1][:1:-1])
     lost = []
     for count in (1, 2, 4, 16, 64):
-        lifted = lift_space(curves(rows), place, tree, blocks=np.where(tree.level == Level.ZONE, count, 0))
+        lifted = lift_space(
+            curves(rows), place, tree, blocks=np.where(tree.level == Level.ZONE, count, 0)
+        )
         _, s = cleared(lifted)
         lost.append(best - welfare(rows, lifted, s.p_kw, s.q_kw))
         assert -1e-6 <= lost[-1] <= lifted.loss_usd_per_h.sum() + 1e-6
@@ -234,7 +274,14 @@ def weeks(prices: np.ndarray, start: float = 4.0) -> list[Stores]:
     for h, steps in enumerate(prices):
         low = np.zeros((1, len(steps)))
         low[:, -1] = start if h == len(prices) - 1 else 0.0
-        one = {"p_min_kw": -1.2, "p_max_kw": 1.2, "x_min": low, "x_max": 10.0, "gain_in": 0.95, "gain_out": 0.95}
+        one = {
+            "p_min_kw": -1.2,
+            "p_max_kw": 1.2,
+            "x_min": low,
+            "x_max": 10.0,
+            "gain_in": 0.95,
+            "gain_out": 0.95,
+        }
         periods.append(stores([start], np.ones(len(steps)), **one))
     return periods
 
@@ -244,7 +291,11 @@ def whole(periods: list[Stores], prices: np.ndarray) -> float:
         name: np.concatenate([np.array(getattr(p, name)) for p in periods], axis=1)
         for name in ("p_min_kw", "p_max_kw", "x_min", "x_max", "gain_in", "gain_out")
     }
-    return float(respond(stores(periods[0].x0, np.ones(prices.size), **joined), prices.ravel(), prices.ravel()).cost_usd[0])
+    return float(
+        best_response(
+            stores(periods[0].x0, np.ones(prices.size), **joined), prices.ravel(), prices.ravel()
+        ).cost_usd[0]
+    )
 
 
 def test_cuts_of_the_slow_market_meet_the_monolithic_cost() -> None:
@@ -281,14 +332,19 @@ def test_cuts_bound_from_below_and_schedules_from_above(seed: int) -> None:
     for x in np.linspace(0, 10, 7):
         later = [periods[3]._replace(x0=np.array([x])), periods[4]]
         cut = found.cuts[2]
-        assert np.max(cut.intercept_usd + cut.slope * x) <= lift_time(later, list(prices[3:])).upper_usd[0] + 1e-9
+        assert (
+            np.max(cut.intercept_usd + cut.slope * x)
+            <= lift_time(later, list(prices[3:])).upper_usd[0] + 1e-9
+        )
 
 
 def test_many_stores_are_lifted_at_once() -> None:
     prices = np.random.default_rng(5).uniform(0.02, 0.2, (4, 6))
     single = [lift_time(weeks(prices, start), list(prices)) for start in (2.0, 6.0)]
     both = [
-        Stores(a.x0, a.dt_h, *(np.concatenate(pair) for pair in zip(a[2:], b[2:], strict=True)))._replace(x0=np.array([2.0, 6.0]))
+        Stores(
+            a.x0, a.dt_h, *(np.concatenate(pair) for pair in zip(a[2:], b[2:], strict=True))
+        )._replace(x0=np.array([2.0, 6.0]))
         for a, b in zip(weeks(prices, 2.0), weeks(prices, 6.0), strict=True)
     ]
     found = lift_time(both, list(prices))
@@ -299,7 +355,7 @@ def test_many_stores_are_lifted_at_once() -> None:
 # forecasts
 
 
-def central(c: Case) -> tuple[float, np.ndarray]:
+def central(c: NoiseCase) -> tuple[float, np.ndarray]:
     """Return welfare and prices of the one problem over homes and hours."""
     n, hours = c.fixed_kw.shape
     k = n * hours
@@ -319,7 +375,9 @@ def central(c: Case) -> tuple[float, np.ndarray]:
         (sp.hstack([-0.95 * stored, stored / 0.95, none, wide]), start - c.battery.x_min.ravel()),
     ]
     wear = c.battery.prox.ravel()
-    p = sp.diags(np.concatenate([wear, wear, np.repeat(c.bend, hours), np.full(hours, c.supply_rise)]))
+    p = sp.diags(
+        np.concatenate([wear, wear, np.repeat(c.bend, hours), np.full(hours, c.supply_rise)])
+    )
     q = np.concatenate([np.zeros(2 * k), -c.value_per_kwh.ravel(), c.supply_per_kwh])
     x = solve(p, q, equal, most)
     return -float(0.5 * x @ (p @ x) + q @ x), c.supply_per_kwh + c.supply_rise * x[3 * k :]
@@ -347,7 +405,9 @@ def test_noise_costs_bids_a_twentieth_of_what_it_costs_a_broadcast() -> None:
     lost = lost_by_noise(c, best, 0.01)
     assert lost.broadcast_usd >= 20 * lost.bids_usd > 0
     assert (lost.bids_usd, lost.broadcast_usd) == pytest.approx((0.0275, 2.242), rel=5e-3)
-    assert [lost_by_samples(c, best, k) for k in (5, 33)] == pytest.approx([0.109, 0.0067], rel=1e-2)
+    assert [lost_by_samples(c, best, k) for k in (5, 33)] == pytest.approx(
+        [0.109, 0.0067], rel=1e-2
+    )
 
 
 # aggregation
@@ -390,7 +450,11 @@ def test_an_on_off_fleet_is_rounded_within_its_bound(n: int) -> None:
 
 
 def cars(rng: np.random.Generator, n: int = 30, slots: int = 6) -> tuple[np.ndarray, np.ndarray]:
-    arrive, leave, power = rng.integers(0, 3, n), rng.integers(3, slots + 1, n), rng.uniform(2, 7, n)
+    arrive, leave, power = (
+        rng.integers(0, 3, n),
+        rng.integers(3, slots + 1, n),
+        rng.uniform(2, 7, n),
+    )
     there = (np.arange(slots) >= arrive[:, None]) & (np.arange(slots) < leave[:, None])
     return there * power[:, None], rng.uniform(0.2, 0.9, n) * power * (leave - arrive)
 
@@ -404,7 +468,9 @@ def test_a_fleet_of_cars_is_the_sum_of_its_greedy_answers() -> None:
     rank = np.array([fleet_rank(upper, energy, s) for s in sets])
     hull = {"A_ub": facets, "b_ub": rank, "A_eq": np.ones((1, 6)), "b_eq": [energy.sum()]}
     n = len(energy)
-    split = sp.vstack([sp.kron(sp.identity(n), np.ones((1, 6))), sp.kron(np.ones((1, n)), sp.identity(6))])
+    split = sp.vstack(
+        [sp.kron(sp.identity(n), np.ones((1, 6))), sp.kron(np.ones((1, n)), sp.identity(6))]
+    )
     for _ in range(12):
         worth = rng.normal(size=6)
         mine = fill_greedily(upper, energy, worth)
@@ -414,7 +480,10 @@ def test_a_fleet_of_cars_is_the_sum_of_its_greedy_answers() -> None:
         assert worth @ mine.sum(0) == pytest.approx(-best.fun, abs=1e-9)
         point = linprog(rng.normal(size=6), **hull).x * 0.4 + best.x * 0.6
         shared = linprog(
-            np.zeros(6 * n), A_eq=split, b_eq=np.concatenate([energy, point]), bounds=[(0, u) for u in upper.ravel()]
+            np.zeros(6 * n),
+            A_eq=split,
+            b_eq=np.concatenate([energy, point]),
+            bounds=[(0, u) for u in upper.ravel()],
         )
         assert shared.status == 0
     with pytest.raises(PartError, match="car 0"):
@@ -426,13 +495,22 @@ def reach(worth: np.ndarray, pole: float, capacity: float, down: float, up: floa
     steps = np.arange(slots)
     power = np.where(steps[:, None] >= steps, pole ** np.abs(steps[:, None] - steps), 0.0)
     limit = np.full(2 * slots, capacity)
-    return -linprog(-worth, A_ub=np.vstack([power, -power]), b_ub=limit, bounds=[(-down, up)] * slots).fun
+    return -linprog(
+        -worth, A_ub=np.vstack([power, -power]), b_ub=limit, bounds=[(-down, up)] * slots
+    ).fun
 
 
 def test_virtual_batteries_enclose_the_fleet() -> None:
     """T22: in random directions inner <= fleet <= outer; of one kind of device both are the fleet."""
     rng = np.random.default_rng(5)
-    fleet = np.stack([rng.uniform(0.8, 0.95, 10), rng.uniform(2, 5, 10), rng.uniform(0.5, 1.5, 10), rng.uniform(0.5, 1.5, 10)])
+    fleet = np.stack(
+        [
+            rng.uniform(0.8, 0.95, 10),
+            rng.uniform(2, 5, 10),
+            rng.uniform(0.5, 1.5, 10),
+            rng.uniform(0.5, 1.5, 10),
+        ]
+    )
     inner, outer = virtual_battery(*fleet)
     alike = virtual_battery(*np.repeat([[0.9], [3.0], [1.0], [0.7]], 4, axis=1))
     for _ in range(12):
@@ -442,7 +520,9 @@ def test_virtual_batteries_enclose_the_fleet() -> None:
         assert true <= reach(worth, *outer) + 1e-9
         assert reach(worth, *inner) > 0.3 * true
         for both in alike:
-            assert reach(worth, *both) == pytest.approx(4 * reach(worth, 0.9, 3.0, 1.0, 0.7), abs=1e-9)
+            assert reach(worth, *both) == pytest.approx(
+                4 * reach(worth, 0.9, 3.0, 1.0, 0.7), abs=1e-9
+            )
     with pytest.raises(PartError, match="device 1"):
         virtual_battery(np.array([0.5, 1.0]), *fleet[1:, :2])
 
@@ -452,14 +532,23 @@ def test_under_a_price_the_sum_of_answers_is_the_answer_of_the_sum() -> None:
     rng = np.random.default_rng(8)
     n, prices = 12, rng.uniform(0.05, 0.3, 10)
     size = rng.uniform(3, 8, n)
-    many = stores(size / 2, np.ones(10), p_min_kw=-size[:, None] / 3, p_max_kw=size[:, None] / 3, x_max=size[:, None])
-    answers = respond(many, prices, prices)
+    many = stores(
+        size / 2,
+        np.ones(10),
+        p_min_kw=-size[:, None] / 3,
+        p_max_kw=size[:, None] / 3,
+        x_max=size[:, None],
+    )
+    answers = best_response(many, prices, prices)
     k = 10 * n
     power = np.repeat(size / 3, 10)
     stored = sp.kron(sp.identity(n), np.tril(np.ones((10, 10))))
     most = np.concatenate([np.repeat(size / 2, 10)] * 2)
     joint = linprog(
-        np.tile(prices, n), A_ub=sp.vstack([stored, -stored]), b_ub=most, bounds=list(zip(-power, power, strict=True))
+        np.tile(prices, n),
+        A_ub=sp.vstack([stored, -stored]),
+        b_ub=most,
+        bounds=list(zip(-power, power, strict=True)),
     )
     assert len(joint.x) == k
     assert answers.cost_usd.sum() == pytest.approx(joint.fun, abs=1e-9)

@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 
 from gridagora.core.exchange import take, tender
-from gridagora.core.ledger import UWH_PER_KWH, bill_usd, statement
 from gridagora.core.limits import limit_substation
-from gridagora.core.outcome import welfare_usd
-from gridagora.core.parties import Role, row_of
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.registry import find, names
 from gridagora.core.rules import Bidder
-from gridagora.core.session import Baseline, Opening, Supply, Traffic, drive
-from gridagora.kernels.curve import Curves, curves
-from gridagora.run.compare import yardstick
+from gridagora.core.session import Baseline, MessageCount, Opening, SupplyOffer, drive
+from gridagora.kernels.curves.curve import Curves, curves
+from gridagora.results.outcome import welfare_usd
+from gridagora.run.compare import compute_bound
+from gridagora.run.evaluate import evaluate
 from gridagora.run.result import revenue_gap_usd
-from gridagora.run.score import score
 from gridagora.run.simulate import simulate
+from gridagora.settlement.ledger import UWH_PER_KWH, bill_usd, statement
+from gridagora.settlement.parties import Role, row_of
 
 EVERY = pytest.mark.parametrize("name", names("market"))
 TARIFFS = ("flat", "flat_optimised", "tou")
@@ -33,7 +33,9 @@ def test_quantities_of_the_ledger_are_what_meters_read(outcomes, name):
     """What a home bought less what it sold, over all items that move active power, is its meter; the operator's is the load."""
     o = outcomes[name]
     book, n = o.ledger, len(o.home_kw)
-    delivery = ~np.isin(book.item, ["delivery", "export credit", "losses", "other customers"])  # beside the energy itself
+    delivery = ~np.isin(
+        book.item, ["delivery", "export credit", "losses", "other customers"]
+    )  # beside the energy itself
     active = (book.commodity != Commodity.Q) & delivery
     moved = np.zeros(len(o.parties.id))
     np.add.at(moved, book.payer[active], book.quantity_uwh[active] / UWH_PER_KWH)
@@ -47,7 +49,10 @@ def test_quantities_of_the_ledger_are_what_meters_read(outcomes, name):
 def test_a_statement_of_a_home_is_its_bill(outcomes, name):
     o = outcomes[name]
     for row, home in enumerate(o.parties.id[:3]):
-        assert bill_usd(statement(o.ledger, o.parties, home), len(o.parties.id))[row] == o.bill_usd[row]
+        assert (
+            bill_usd(statement(o.ledger, o.parties, home), len(o.parties.id))[row]
+            == o.bill_usd[row]
+        )
 
 
 @EVERY
@@ -63,7 +68,7 @@ def test_meters_add_up_to_the_substation(outcomes, name):
 
 
 def test_no_design_beats_the_certified_bound(scene, study, outcomes):
-    top = yardstick(scene, study).welfare_usd
+    top = compute_bound(scene, study).welfare_usd
     assert all(welfare_usd(o) <= top for o in outcomes.values())
 
 
@@ -76,7 +81,7 @@ def test_exogenous_paths_are_bit_identical_in_every_design(outcomes, name):
 
 @EVERY
 def test_a_run_replays_bit_for_bit(scene, study, outcomes, name):
-    again = score(name, simulate(scene.market(name), study), study)
+    again = evaluate(name, simulate(scene.market(name), study), study)
     for column in ("home_kw", "price_per_kwh", "bill_usd"):
         assert np.array_equal(getattr(again, column), getattr(outcomes[name], column))
     assert np.array_equal(again.series["comfort_dev_k"], outcomes[name].series["comfort_dev_k"])
@@ -108,18 +113,26 @@ BOOK = [
 
 def _call(n: int, limit_kw: float) -> Opening:
     product = Product(Commodity.P, 0, 300, Horizon.REAL_TIME, 0)
-    supply = Supply(np.array([0.15]), np.array([0.05]), np.array([0.0]))
-    return Opening(product, np.arange(n), supply, limits=limit_substation(n, supply.base_kw, limit_kw, 1.0))
+    supply = SupplyOffer(np.array([0.15]), np.array([0.05]), np.array([0.0]))
+    return Opening(
+        product, np.arange(n), supply, limits=limit_substation(n, supply.base_kw, limit_kw, 1.0)
+    )
 
 
 def _trade(scene, name: str, offered: Curves, limit_kw: float):
     call = _call(len(offered.offset) - 1, limit_kw)
     market = scene.market(name)
     begun = market.start(Baseline(0, 300, np.zeros(1), *(np.zeros(0),) * 3, 0.12))
-    return drive(market.clear(call, begun), lambda _: tender(call.product, call.party, offered), Traffic()).result
+    return drive(
+        market.clear(call, begun),
+        lambda _: tender(call.product, call.party, offered),
+        MessageCount(),
+    ).result
 
 
-TRADING = pytest.mark.parametrize("name", [n for n in names("market") if find("market", n)().rules.bidder is not Bidder.NOBODY])
+TRADING = pytest.mark.parametrize(
+    "name", [n for n in names("market") if find("market", n)().rules.bidder is not Bidder.NOBODY]
+)
 
 
 @TRADING
@@ -132,7 +145,9 @@ def test_nobody_trades_outside_its_tender_or_above_its_price(scene, name, limit_
         power, price = offered.p_kw[points], offered.price_per_kwh[points]
         assert power[0] - 1e-12 <= trades.p_kw[row, 0] <= power[-1] + 1e-12
         if power[0] < trades.p_kw[row, 0] <= power[-1]:
-            assert trades.price_per_kwh[row, 0] <= np.interp(trades.p_kw[row, 0], power, price) + 1e-9
+            assert (
+                trades.price_per_kwh[row, 0] <= np.interp(trades.p_kw[row, 0], power, price) + 1e-9
+            )
 
 
 @EVERY
@@ -152,5 +167,7 @@ def test_order_of_rows_changes_no_price_and_no_award(scene, name):
 
 def test_central_sells_no_more_than_the_limit_less_its_reserve(scene):
     trades = _trade(scene, "central", curves(BOOK), 6.0).transactions
-    assert trades.p_kw.sum() == pytest.approx(6.0 * (1 - scene.market("central").reserve_share), abs=1e-6)
+    assert trades.p_kw.sum() == pytest.approx(
+        6.0 * (1 - scene.market("central").reserve_share), abs=1e-6
+    )
     assert trades.price_per_kwh[0, 0] > 0.15

@@ -7,14 +7,17 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from gridagora.core import fit, registry
-from gridagora.core.outcome import Outcome
+from gridagora.core import registry
 from gridagora.core.registry import ROOMS, find, names
 from gridagora.core.rules import Bidder, Rulebook
+from gridagora.results.outcome import Outcome
+from gridagora.scenario import fit
 from gridagora.scenario.schema import TABLES
 
 PARTS = [(kind, name) for kind in ROOMS for name in names(kind)]
-MARKETS, DEVICES, METRICS, STRATEGIES = (names(kind) for kind in ("market", "device", "metric", "strategy"))
+MARKETS, DEVICES, METRICS, STRATEGIES = (
+    names(kind) for kind in ("market", "device", "metric", "strategy")
+)
 
 
 def test_every_kind_that_exists_has_parts() -> None:
@@ -38,9 +41,13 @@ def test_a_part_is_a_frozen_dataclass_or_a_function(kind: str, name: str) -> Non
 def test_a_part_says_what_it_is(kind: str, name: str) -> None:
     part = find(kind, name)
     doc = inspect.getdoc(part) or ""
-    written = not doc.startswith(f"{getattr(part, '__name__', type(part).__name__)}(")  # else the dataclass wrote it
+    written = not doc.startswith(
+        f"{getattr(part, '__name__', type(part).__name__)}("
+    )  # else the dataclass wrote it
     assert written, f"{kind} {name} has no docstring of its own"
-    assert doc.splitlines()[0].endswith((".", ":", ";")), f"{kind} {name}: the first line is no sentence"
+    assert doc.splitlines()[0].endswith((".", ":", ";")), (
+        f"{kind} {name}: the first line is no sentence"
+    )
 
 
 def test_sources_are_listed_by_the_keys_that_name_them() -> None:
@@ -50,8 +57,12 @@ def test_sources_are_listed_by_the_keys_that_name_them() -> None:
         for key, field in model.model_fields.items():
             if key == "source" or key.endswith("_source"):
                 legal |= {f"{table}.{key}={word}" for word in get_args(field.annotation) if word}
-    fitted_to = {word for word in legal if word.startswith("homes.weather_source=")}  # the sources of [weather]
-    assert {word.partition("=")[2] for word in fitted_to} <= {w.partition("=")[2] for w in legal if w.startswith("weather.")}
+    fitted_to = {
+        word for word in legal if word.startswith("homes.weather_source=")
+    }  # the sources of [weather]
+    assert {word.partition("=")[2] for word in fitted_to} <= {
+        w.partition("=")[2] for w in legal if w.startswith("weather.")
+    }
     assert set(names("source")) == legal - fitted_to
 
 
@@ -69,7 +80,9 @@ def test_a_market_is_a_rulebook_and_two_generators(name: str) -> None:
 @pytest.mark.parametrize("name", MARKETS)
 def test_the_keys_of_a_market_are_scenario_values(name: str) -> None:
     for field in dataclasses.fields(find("market", name)):
-        assert isinstance(getattr(find("market", name)(), field.name), bool | int | float | str), field.name
+        assert isinstance(getattr(find("market", name)(), field.name), bool | int | float | str), (
+            field.name
+        )
 
 
 @pytest.mark.parametrize("name", STRATEGIES)

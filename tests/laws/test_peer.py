@@ -7,16 +7,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridagora.core import graph as graphs
 from gridagora.core.errors import InputError
 from gridagora.core.exchange import Status, count_bytes, count_messages, take, tender
-from gridagora.core.ledger import book, paid_uusd
 from gridagora.core.place import Level, places
 from gridagora.core.product import Commodity, Horizon, Product
-from gridagora.core.session import Opening, PeerMessages, Preference, Site, Supply, Traffic, drive
-from gridagora.kernels.consensus import links, owner, parts
-from gridagora.kernels.curve import Curves, at, clear, curves
+from gridagora.core.session import (
+    MessageCount,
+    Opening,
+    PeerMessages,
+    Preference,
+    SupplyOffer,
+    Topology,
+    drive,
+)
+from gridagora.kernels.coordination.consensus import links, owner, parts
+from gridagora.kernels.curves.curve import Curves, at, clear, curves
 from gridagora.markets.peer import OFFER_BYTES, REPORT_BYTES, Peer, cost_per_h, talk, trades
+from gridagora.mechanisms import trade_graph as graphs
+from gridagora.settlement.ledger import book, paid_uusd
 
 BUY, SELL = 0.15, 0.05
 DESIGNS = {
@@ -33,17 +41,23 @@ DESIGNS = {
 EVERY = pytest.mark.parametrize("design", DESIGNS.values(), ids=DESIGNS)
 
 
-def site(n: int, transformers: int = 6) -> Site:
+def site(n: int, transformers: int = 6) -> Topology:
     """Homes in turn at transformers of two zones."""
     levels = [Level.TRANSFORMER] * transformers + [Level.ZONE] * 2 + [Level.FEEDER]
-    parent = np.concatenate([transformers + np.arange(transformers) * 2 // transformers, np.full(2, transformers + 2), [-1]])
+    parent = np.concatenate(
+        [
+            transformers + np.arange(transformers) * 2 // transformers,
+            np.full(2, transformers + 2),
+            [-1],
+        ]
+    )
     tree = places([str(i) for i in range(len(levels))], levels, parent)
-    return Site(tree, np.arange(n) % transformers)
+    return Topology(tree, np.arange(n) % transformers)
 
 
 def call(n: int, buy: float = BUY, sell: float = SELL) -> Opening:
     product = Product(Commodity.P, 0, 300, Horizon.REAL_TIME, 0)
-    supply = Supply(np.array([buy]), np.array([sell]), np.zeros(1))
+    supply = SupplyOffer(np.array([buy]), np.array([sell]), np.zeros(1))
     return Opening(product, np.arange(n), supply, site(n))
 
 
@@ -62,7 +76,9 @@ def value_per_h(table: Curves, p_kw: np.ndarray) -> np.ndarray:
     """What power is worth to each home, up to a constant: the area under its own curve."""
     total = np.empty(len(p_kw))
     for i in range(len(p_kw)):
-        p, price = (c[table.offset[i] : table.offset[i + 1]] for c in (table.p_kw, table.price_per_kwh))
+        p, price = (
+            c[table.offset[i] : table.offset[i + 1]] for c in (table.p_kw, table.price_per_kwh)
+        )
         inside = np.clip(p, None, p_kw[i])
         at_end = np.interp(inside, p, price) if np.all(np.diff(p) > 0) else price
         keep = np.maximum(np.searchsorted(p, p_kw[i], side="left"), 1)
@@ -72,7 +88,10 @@ def value_per_h(table: Curves, p_kw: np.ndarray) -> np.ndarray:
 
 def alone(table: Curves, opened: Opening) -> tuple[np.ndarray, np.ndarray]:
     """Power and cost of every home that trades with the supplier only."""
-    dear, cheap = at(table, opened.supply.import_per_kwh[0], 1.0), at(table, opened.supply.export_per_kwh[0], 1.0)
+    dear, cheap = (
+        at(table, opened.supply.import_per_kwh[0], 1.0),
+        at(table, opened.supply.export_per_kwh[0], 1.0),
+    )
     power = np.where(dear > 0, dear, np.where(cheap < 0, cheap, 0.0))
     return power, power * np.where(power > 0, BUY, SELL)
 
@@ -84,7 +103,11 @@ def test_no_home_is_worse_off_than_with_the_supplier_alone(design, seed):
     table, opened = drawn(seed, 14), call(14)
     deal = design.deal(opened, table)
     power, cost = alone(table, opened)
-    gain = value_per_h(table, deal.p_kw) - cost_per_h(opened, deal) - (value_per_h(table, power) - cost)
+    gain = (
+        value_per_h(table, deal.p_kw)
+        - cost_per_h(opened, deal)
+        - (value_per_h(table, power) - cost)
+    )
     if deal.converged:
         assert gain.min() >= -14 * 8 * design.tolerance_kw * (BUY - SELL)
     assert gain.sum() >= -1e-3
@@ -116,7 +139,14 @@ def test_home_to_home_payments_settle_to_the_micro_dollar():
     rows = trades(opened, deal)
     assert len(rows.party) > 3
     paid = paid_uusd(
-        book(rows.party, rows.counterparty, "trade", rows.p_kw[:, 0] * rows.price_per_kwh[:, 0] / 12, rows.product), 14
+        book(
+            rows.party,
+            rows.counterparty,
+            "trade",
+            rows.p_kw[:, 0] * rows.price_per_kwh[:, 0] / 12,
+            rows.product,
+        ),
+        14,
     )
     assert paid.sum() == 0
     assert np.abs(paid).sum() > 0
@@ -129,7 +159,9 @@ def test_without_charges_peers_take_what_one_market_would(seed):
     table, opened = drawn(seed, 14), call(14)
     cleared = clear(table, 0.0, np.array([-1e3, 0, 0, 1e3]), np.array([SELL, SELL, BUY, BUY]))
     for name in ("nearest", "complete", "pool"):
-        deal = replace(DESIGNS[name], tolerance_kw=1e-5, tolerance_per_kwh=1e-6, rounds_max=3000).deal(opened, table)
+        deal = replace(
+            DESIGNS[name], tolerance_kw=1e-5, tolerance_per_kwh=1e-6, rounds_max=3000
+        ).deal(opened, table)
         ties = np.isin(table.price_per_kwh, (BUY, SELL)).any()
         if deal.converged and not ties:
             assert deal.supplier_kw.sum() == pytest.approx(cleared.q_kw, abs=5e-3), name
@@ -155,8 +187,13 @@ def test_where_nothing_is_offered_consensus_would_trade_nothing(seed, way):
 
 def test_preference_for_partners_pays_for_more_local_trade():
     table, opened = drawn(11, 14), call(14)
-    table = table._replace(p_kw=table.p_kw + 1.0)  # short of energy: what is traded here is not bought from the supplier
-    plain, local = (Peer(graph="complete", local_per_kwh=p, network_fee="uniform", fee_per_kwh=0.11) for p in (0.0, 0.03))
+    table = table._replace(
+        p_kw=table.p_kw + 1.0
+    )  # short of energy: what is traded here is not bought from the supplier
+    plain, local = (
+        Peer(graph="complete", local_per_kwh=p, network_fee="uniform", fee_per_kwh=0.11)
+        for p in (0.0, 0.03)
+    )
     traded = [np.abs(design.deal(opened, table).trade_kw).sum() for design in (plain, local)]
     assert traded[0] == 0
     assert traded[1] > 1
@@ -164,7 +201,10 @@ def test_preference_for_partners_pays_for_more_local_trade():
 
 def test_a_dear_network_stops_all_trade():
     table, opened = drawn(12, 14), call(14)
-    free, dear = (Peer(graph="complete", network_fee="uniform", fee_per_kwh=fee).deal(opened, table) for fee in (0.0, 0.11))
+    free, dear = (
+        Peer(graph="complete", network_fee="uniform", fee_per_kwh=fee).deal(opened, table)
+        for fee in (0.0, 0.11)
+    )
     assert np.abs(free.trade_kw).sum() > 1
     assert np.abs(dear.trade_kw).sum() == 0
     np.testing.assert_array_equal(dear.p_kw, alone(table, opened)[0])
@@ -192,8 +232,15 @@ def test_every_offer_is_counted_and_goes_to_a_partner(design):
     assert said.messages == offers + 14 + 2 * 14 * checks
     assert said.rounds == deal.rounds + 2 * checks
     assert said.bytes == offers * OFFER_BYTES + (14 + 2 * 14 * checks) * REPORT_BYTES
-    assert count_bytes(take(trades(opened, deal), [0])) - 8 == OFFER_BYTES  # as a transaction, without its status
-    driven = drive(design.clear(opened, None), lambda _: tender(opened.product, opened.party, table), Traffic(), private=True)
+    assert (
+        count_bytes(take(trades(opened, deal), [0])) - 8 == OFFER_BYTES
+    )  # as a transaction, without its status
+    driven = drive(
+        design.clear(opened, None),
+        lambda _: tender(opened.product, opened.party, table),
+        MessageCount(),
+        private=True,
+    )
     assert driven.traffic.messages == said.messages + count_messages(driven.result.transactions)
     assert driven.traffic.disclosed == said.disclosed  # curves stay at home
     heard = np.bincount(owner(deal.graph), minlength=14)[:14]
@@ -204,31 +251,44 @@ def test_every_offer_is_counted_and_goes_to_a_partner(design):
 def test_spent_rounds_are_said_and_the_rest_stays_with_the_supplier():
     table, opened = drawn(3, 14), call(14)
     design = Peer(penalty=1e3, rounds_max=3)
-    driven = drive(design.clear(opened, None), lambda _: tender(opened.product, opened.party, table), Traffic(), private=True)
+    driven = drive(
+        design.clear(opened, None),
+        lambda _: tender(opened.product, opened.party, table),
+        MessageCount(),
+        private=True,
+    )
     awards = driven.result.transactions
     assert (awards.status == Status.ROUNDS_SPENT).all()
     low, high = table.p_kw[table.offset[:-1]], table.p_kw[table.offset[1:] - 1]
     assert ((awards.p_kw[:, 0] >= low) & (awards.p_kw[:, 0] <= high)).all()
     deal = design.deal(opened, table)
     rest = deal.supplier_kw
-    assert cost_per_h(opened, deal).sum() == pytest.approx(rest.clip(min=0).sum() * BUY + rest.clip(max=0).sum() * SELL)
+    assert cost_per_h(opened, deal).sum() == pytest.approx(
+        rest.clip(min=0).sum() * BUY + rest.clip(max=0).sum() * SELL
+    )
 
 
 def test_nobody_answers_a_design_that_needs_tenders():
     with pytest.raises(InputError, match="no tenders, expected a strategy that looks ahead"):
-        drive(Peer().clear(call(4), None), lambda _: None, Traffic())
+        drive(Peer().clear(call(4), None), lambda _: None, MessageCount())
 
 
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"graph": "ring"}, "market.peer.graph: got 'ring', expected one of complete, nearest, zone, file"),
+        (
+            {"graph": "ring"},
+            "market.peer.graph: got 'ring', expected one of complete, nearest, zone, file",
+        ),
         ({"graph": "file", "community": True}, "one without pairs from a file"),
         ({"neighbours": 0, "far": 0}, "neighbours: got 0, expected one partner or more"),
         ({"far": 4}, "far: got 4, expected none or more, below half of neighbours"),
         ({"local_per_kwh": -0.1}, "homes would buy to sell back"),
         ({"penalty": 0.0, "rounds_max": 0}, "rounds_max: got 0, expected one round or more"),
-        ({"community": True, "network_fee": "zonal"}, "expected none or uniform: a pool knows no way"),
+        (
+            {"community": True, "network_fee": "zonal"},
+            "expected none or uniform: a pool knows no way",
+        ),
     ],
 )
 def test_keys_that_no_peer_could_follow_are_refused(keys, words):
@@ -245,21 +305,27 @@ def test_graphs_reach_everyone_and_know_who_is_near():
     near = graphs.nearest(ground.tree, ground.place, 2)
     count = graphs.hops(ground.tree, ground.place, near)
     np.testing.assert_array_equal(count, count[near.twin])
-    assert np.bincount(owner(near)[count == 1], minlength=60).min() == 2  # three homes at every transformer
+    assert (
+        np.bincount(owner(near)[count == 1], minlength=60).min() == 2
+    )  # three homes at every transformer
     zone = graphs.zones(ground.tree, ground.place)
     by_zone = graphs.within(zone, ground.tree, ground.place)
     assert parts(by_zone).max() == 0
     inside = zone[owner(by_zone)] == zone[by_zone.peer]
     assert inside.sum() == 2 * (30 * 29)
     rng = np.random.default_rng(1)
-    assert parts(graphs.near(rng.uniform(size=50), np.append(rng.uniform(size=49), 9.0), 3)).max() == 0
+    assert (
+        parts(graphs.near(rng.uniform(size=50), np.append(rng.uniform(size=49), 9.0), 3)).max() == 0
+    )
 
 
 def test_bad_graphs_are_named_all_at_once():
     with pytest.raises(InputError) as caught:
         graphs.check(links(6, [0, 2], [1, 3]))
     assert len(caught.value.problems) == 2
-    assert "no partner of home 4, 5, expected one or more for every home. Add a pair for it" in str(caught.value)
+    assert "no partner of home 4, 5, expected one or more for every home. Add a pair for it" in str(
+        caught.value
+    )
     assert "4 parts, the smallest of 2 homes" in str(caught.value)
     assert "Add a pair between home 0 and home 2" in str(caught.value)
     graphs.check(links(3, [0, 1], [1, 2]))
@@ -269,12 +335,18 @@ def test_contradictory_preferences_are_named():
     graph = links(3, [0, 1, 0], [1, 2, 2])
     nil = np.zeros(6)
     bad = graphs.Costs(np.array([-0.3, 0, 0, 0, 0, 0]), nil + 0.1)
-    with pytest.raises(InputError, match=r"costs of home 0 with 1: -0.3 \$/kWh to buy and 0.1 to sell"):
+    with pytest.raises(
+        InputError, match=r"costs of home 0 with 1: -0.3 \$/kWh to buy and 0.1 to sell"
+    ):
         graphs.check(graph, bad)
     pair = owner(graph) * 3 + graph.peer
-    round_trip = np.isin(pair, (0 * 3 + 1, 1 * 3 + 2, 2 * 3 + 0))  # each of them would rather have it from the next
+    round_trip = np.isin(
+        pair, (0 * 3 + 1, 1 * 3 + 2, 2 * 3 + 0)
+    )  # each of them would rather have it from the next
     loop = graphs.Costs(np.where(round_trip, -0.2, 0.5), np.where(round_trip, 0.5, 0.1))
-    with pytest.raises(InputError, match=r"a round trip of energy through homes .* that costs less than nothing"):
+    with pytest.raises(
+        InputError, match=r"a round trip of energy through homes .* that costs less than nothing"
+    ):
         graphs.check(graph, loop)
     node = np.array([0.1, 0.3, 0.2])
     fee = (node[owner(graph)] - node[graph.peer]) / 2
@@ -283,7 +355,9 @@ def test_contradictory_preferences_are_named():
 
 def test_a_green_preference_pays_green_sellers_more():
     graph = links(3, [0, 1, 0], [2, 2, 1])
-    costs = graphs.preferring(graph, np.array([0.0, 0.0, 0.04]), np.array([True, False, False]), 0.01)
+    costs = graphs.preferring(
+        graph, np.array([0.0, 0.0, 0.04]), np.array([True, False, False]), 0.01
+    )
     at_buyer = owner(graph) == 2
     assert costs.buys_per_kwh[at_buyer].tolist() == pytest.approx([0.005, 0.045])
     assert (costs.buys_per_kwh[~at_buyer] == 0.005).all()
@@ -293,7 +367,13 @@ def test_a_green_preference_pays_green_sellers_more():
 GREEN_BUYER, PLAIN_BUYER, SUN, STORE = range(4)
 
 
-def wanting(opened: Opening, green_per_kwh: float, green: list[bool], panels: list[bool], local_per_kwh: float = 0.0) -> Opening:
+def wanting(
+    opened: Opening,
+    green_per_kwh: float,
+    green: list[bool],
+    panels: list[bool],
+    local_per_kwh: float = 0.0,
+) -> Opening:
     """The same call with homes that prefer something."""
     wants = Preference(local_per_kwh, green_per_kwh, np.array(green), np.array(panels))
     assert opened.site is not None
@@ -323,9 +403,13 @@ def test_green_homes_buy_of_the_sun_first_and_others_do_not_notice():
     assert after.converged
     assert bought(after, GREEN_BUYER)[SUN] > 1.0
     assert bought(after, GREEN_BUYER)[STORE] < 1e-3
-    assert bought(before, GREEN_BUYER)[STORE] > 0.1, "without a preference both sellers are the same"
+    assert bought(before, GREEN_BUYER)[STORE] > 0.1, (
+        "without a preference both sellers are the same"
+    )
     assert after.p_kw[PLAIN_BUYER] == pytest.approx(before.p_kw[PLAIN_BUYER], abs=1e-3)
-    assert cost_per_h(caring, after)[PLAIN_BUYER] == pytest.approx(cost_per_h(plain, before)[PLAIN_BUYER], abs=1e-4)
+    assert cost_per_h(caring, after)[PLAIN_BUYER] == pytest.approx(
+        cost_per_h(plain, before)[PLAIN_BUYER], abs=1e-4
+    )
 
 
 def test_a_short_sun_earns_its_worth_and_is_not_bought_elsewhere_to_be_sold_as_green():
@@ -339,7 +423,9 @@ def test_a_short_sun_earns_its_worth_and_is_not_bought_elsewhere_to_be_sold_as_g
     assert bought(deal, GREEN_BUYER)[SUN] == pytest.approx(0.5, abs=1e-3)
     to_green = (owner(deal.graph) == GREEN_BUYER) & (deal.graph.peer == SUN)
     to_plain = (owner(deal.graph) == PLAIN_BUYER) & (deal.graph.peer == STORE)
-    assert deal.price_per_kwh[to_green] - deal.price_per_kwh[to_plain] == pytest.approx(0.04, abs=1e-3)
+    assert deal.price_per_kwh[to_green] - deal.price_per_kwh[to_plain] == pytest.approx(
+        0.04, abs=1e-3
+    )
 
 
 @settings(max_examples=12, deadline=None)

@@ -3,11 +3,19 @@
 import numpy as np
 
 from gridagora.core.exchange import Plans
-from gridagora.core.outcome import welfare_usd
 from gridagora.core.product import Commodity, Horizon, Product, following
-from gridagora.core.session import Opening, Preference, PricePath, Supply, Traffic, drive, site_of
+from gridagora.core.session import (
+    MessageCount,
+    Opening,
+    Preference,
+    PricePath,
+    SupplyOffer,
+    drive,
+    site_of,
+)
 from gridagora.markets.peer import Peer
-from gridagora.run.score import score
+from gridagora.results.outcome import welfare_usd
+from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
 
 HOURS, BUY, SELL = 24, 0.15, 0.05
@@ -16,7 +24,7 @@ HOURS, BUY, SELL = 24, 0.15, 0.05
 def midnight(n: int) -> Opening:
     """The first opening of a day, of homes at one transformer."""
     product = Product(Commodity.P, 0, 3600, Horizon.DAY_AHEAD, 0)
-    supply = Supply(*(np.full(HOURS, each) for each in (BUY, SELL, 0.0)))
+    supply = SupplyOffer(*(np.full(HOURS, each) for each in (BUY, SELL, 0.0)))
     return Opening(product, np.arange(n), supply, binds=True)
 
 
@@ -30,7 +38,9 @@ def day(net_kw: np.ndarray, slope: float, before: PricePath | None = None, hour:
         asked.append(quotes)
         return Plans(quotes.product, quotes.party, net_kw + slope * (0.1 - quotes.buy_per_kwh))
 
-    return drive(Peer(graph="complete").plan(opened, before), plans, Traffic(), private=True), asked
+    return drive(
+        Peer(graph="complete").plan(opened, before), plans, MessageCount(), private=True
+    ), asked
 
 
 def sun_at_noon(n: int = 8) -> np.ndarray:
@@ -53,7 +63,9 @@ def test_the_worth_of_an_hour_ahead_is_what_clears_the_homes():
     mild = sun_at_noon()
     mild[:4, 10:14] = -1.1
     cleared = 0.1 - 0.05 / 4
-    np.testing.assert_allclose(day(mild, slope=4.0)[0].result.price_per_kwh[:, 10:14], cleared, atol=1e-3)
+    np.testing.assert_allclose(
+        day(mild, slope=4.0)[0].result.price_per_kwh[:, 10:14], cleared, atol=1e-3
+    )
 
 
 def test_between_midnights_homes_keep_their_place_between_the_forecasts_and_ask_nobody():
@@ -64,7 +76,9 @@ def test_between_midnights_homes_keep_their_place_between_the_forecasts_and_ask_
     assert asked == []
     assert driven.traffic.messages == 8
     assert driven.traffic.disclosed == 0
-    np.testing.assert_array_equal(driven.result.price_per_kwh, np.roll(found.price_per_kwh, -1, axis=1))
+    np.testing.assert_array_equal(
+        driven.result.price_per_kwh, np.roll(found.price_per_kwh, -1, axis=1)
+    )
     for hour in range(2, HOURS + 1):
         driven, _ = day(mild, slope=4.0, before=driven.result.state, hour=hour)
     np.testing.assert_array_equal(driven.result.price_per_kwh, found.price_per_kwh)
@@ -82,20 +96,29 @@ def test_a_green_home_plans_on_what_grey_energy_is_worth_to_it():
     wants = Preference(0.01, 0.04, np.array([True, False, False, False]), np.full(4, False))
     opened = midnight(n)
     opened = opened._replace(site=site_of(opened)._replace(prefers=wants))
-    driven = drive(Peer().plan(opened, None), lambda q: Plans(q.product, q.party, np.ones((n, HOURS))), Traffic(), private=True)
-    np.testing.assert_allclose(driven.result.price_per_kwh[:, 0], [BUY + 0.05, BUY + 0.01, BUY + 0.01, BUY + 0.01])
+    driven = drive(
+        Peer().plan(opened, None),
+        lambda q: Plans(q.product, q.party, np.ones((n, HOURS))),
+        MessageCount(),
+        private=True,
+    )
+    np.testing.assert_allclose(
+        driven.result.price_per_kwh[:, 0], [BUY + 0.05, BUY + 0.01, BUY + 0.01, BUY + 0.01]
+    )
 
 
 def with_sun(study):
     """The same homes, each with panels of 4 kW or more."""
     every = study.homes.pv_kw.max(0) / study.homes.pv_kw.max()
-    return study._replace(homes=study.homes._replace(pv_kw=np.maximum(study.homes.pv_kw, 4.0 * every)))
+    return study._replace(
+        homes=study.homes._replace(pv_kw=np.maximum(study.homes.pv_kw, 4.0 * every))
+    )
 
 
 def test_looking_ahead_together_pays_where_homes_have_more_sun_than_they_take(scene, study):
     sunny = with_sun(study)
-    outcome = score("peer", simulate(scene.market("peer"), sunny), sunny)
-    alone = score("rtp", simulate(scene.market("rtp"), sunny), sunny)
+    outcome = evaluate("peer", simulate(scene.market("peer"), sunny), sunny)
+    alone = evaluate("rtp", simulate(scene.market("rtp"), sunny), sunny)
     assert outcome.imbalance_uusd == 0
     assert outcome.surplus_uusd >= 0
     assert not [item for item in set(outcome.ledger.item) if item in ("day-ahead", "deviation")]
@@ -104,7 +127,7 @@ def test_looking_ahead_together_pays_where_homes_have_more_sun_than_they_take(sc
 
 
 def test_sessions_that_spent_their_rounds_are_counted_and_their_money_balances(study):
-    outcome = score("peer", simulate(Peer(rounds_max=2), with_sun(study)), with_sun(study))
+    outcome = evaluate("peer", simulate(Peer(rounds_max=2), with_sun(study)), with_sun(study))
     assert 10 < outcome.unconverged_sessions < len(outcome.start_s)
     assert outcome.imbalance_uusd == 0
     assert outcome.surplus_uusd >= 0

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from gridagora.core import registry
-from gridagora.core.charging import owners
 from gridagora.core.device import (
     Beside,
     Blocks,
@@ -31,10 +30,11 @@ from gridagora.core.device import (
 from gridagora.core.errors import InputError
 from gridagora.core.ports import DeviceGroup
 from gridagora.core.tables import Col, Homes, Index
-from gridagora.kernels.dual import Answer
-from gridagora.kernels.value import Stores, respond, stores
-from gridagora.run.compare import compare, prepare, yardstick
-from gridagora.run.score import score
+from gridagora.kernels.coordination.dual import Answer
+from gridagora.kernels.stores.value import Stores, best_response, stores
+from gridagora.population.charging import owners
+from gridagora.run.compare import compare, compute_bound, prepare
+from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
 from gridagora.scenario import build, read
 
@@ -100,7 +100,9 @@ def capacity_kwh(table: PoolPump) -> Col:
 class PoolPumpGroup:
     """The pool pumps of a run; without orders a float runs one from half clear to clear."""
 
-    about: ClassVar[DeviceKind] = DeviceKind("pool_pump", "Pool pumps", "#11aaaa", keys=PoolPumpKeys, draw=draw)
+    about: ClassVar[DeviceKind] = DeviceKind(
+        "pool_pump", "Pool pumps", "#11aaaa", keys=PoolPumpKeys, draw=draw
+    )
     table: PoolPump
     x_kwh: Col
     on: np.ndarray
@@ -123,7 +125,9 @@ class PoolPumpGroup:
     def believe(self, window: Window) -> GroupBelief:
         """Return what the pumps believe of a window."""
         worth = max(window.value_per_kwh, 0.0)
-        return GroupBelief(np.arange(len(self.home)), belief(self.table, self.x_kwh, np.ones(window.hours), worth))
+        return GroupBelief(
+            np.arange(len(self.home)), belief(self.table, self.x_kwh, np.ones(window.hours), worth)
+        )
 
     def planned_kw(self, window: Window, price_per_kwh: Col) -> Col:
         """Return no power: it is up to the plan."""
@@ -136,9 +140,15 @@ class PoolPumpGroup:
     def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
         """Pump by the minute."""
         t, top = self.table, capacity_kwh(self.table)
-        done, drained, minutes = np.zeros(len(self.home)), np.zeros(len(self.home)), round(MINUTES * now.dt_h)
+        done, drained, minutes = (
+            np.zeros(len(self.home)),
+            np.zeros(len(self.home)),
+            round(MINUTES * now.dt_h),
+        )
         for _ in range(minutes):
-            self.on[:] = np.where(self.x_kwh >= top - 1e-9, False, self.on | (self.x_kwh < FLOOR_KWH + 6 * t.drain_kw))
+            self.on[:] = np.where(
+                self.x_kwh >= top - 1e-9, False, self.on | (self.x_kwh < FLOOR_KWH + 6 * t.drain_kw)
+            )
             asked = np.where(self.on, t.rated_kw, 0.0)
             if p_target_kw is not None:
                 asked = np.where(np.isnan(p_target_kw), asked, p_target_kw)
@@ -175,11 +185,15 @@ class PoolPumpGroup:
 
         def answer(price: Col, threads: int) -> Answer:
             fine = np.repeat(price, blocks.steps)
-            found = respond(area, fine, fine, threads=threads)
+            found = best_response(area, fine, fine, threads=threads)
             mean = found.p_kw.reshape(len(found.p_kw), b, -1).mean(2)
             return Answer(mean, found.cost_usd - found.p_kw @ fine * dt, found.bound_usd)
 
-        most, none, ones = np.full(b, self.table.rated_kw.sum()), np.zeros(b), np.ones(len(self.home))
+        most, none, ones = (
+            np.full(b, self.table.rated_kw.sum()),
+            np.zeros(b),
+            np.ones(len(self.home)),
+        )
         return BoundPart(answer, none, most, most, self.x_kwh, 2, ones, ones)
 
     def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> Col:
@@ -221,17 +235,25 @@ def test_homes_own_what_its_keys_say(pools):
     table = pools[0].homes.owned["pool_pump"]
     assert len(table.home) == 3
     assert (table.rated_kw == 1.2).all()
-    with pytest.raises(InputError, match=r"\[homes.pool_pump\] share: got 1.5, expected a share from 0 to 1") as caught:
+    with pytest.raises(
+        InputError, match=r"\[homes.pool_pump\] share: got 1.5, expected a share from 0 to 1"
+    ) as caught:
         read.parse(SCENE.replace("0.5", "1.5").replace("1.2", "-1.0"))
     assert len(caught.value.problems) == 2
-    with pytest.raises(InputError, match=r"an unknown key 'size', expected a key of the device 'pool_pump'"):
+    with pytest.raises(
+        InputError, match=r"an unknown key 'size', expected a key of the device 'pool_pump'"
+    ):
         read.parse(SCENE, overrides=["homes.pool_pump.size=3"])
-    with pytest.raises(InputError, match=r"unknown table \[homes.pool_pumps\].*Did you mean 'pool_pump'"):
+    with pytest.raises(
+        InputError, match=r"unknown table \[homes.pool_pumps\].*Did you mean 'pool_pump'"
+    ):
         read.parse(SCENE.replace("pool_pump", "pool_pumps"))
 
 
 def test_its_keys_are_set_from_outside():
-    scene = build.build(read.parse(SCENE, overrides=["homes.pool_pump.kw=0.9", "homes.pool_pump.share=1.0"]))
+    scene = build.build(
+        read.parse(SCENE, overrides=["homes.pool_pump.kw=0.9", "homes.pool_pump.share=1.0"])
+    )
     assert (scene.homes.owned["pool_pump"].rated_kw == 0.9).all()
     assert len(scene.homes.owned["pool_pump"].home) == 6
     assert build.build(read.parse(scene.text)).homes.owned["pool_pump"].rated_kw[0] == 0.9
@@ -240,12 +262,17 @@ def test_its_keys_are_set_from_outside():
 def test_it_is_planned_metered_and_settled(pools):
     """It draws its energy at cheaper hours once it hears prices, and every meter, bill and balance holds it."""
     scene, study = pools[0], prepare(pools[0])
-    outcomes = {name: score(name, simulate(scene.market(name), study), study) for name in ("flat", "rtp", "central", "layered")}
+    outcomes = {
+        name: evaluate(name, simulate(scene.market(name), study), study)
+        for name in ("flat", "rtp", "central", "layered")
+    }
     for o in outcomes.values():
         assert o.device_kw["pool_pump"].max() > 0
         assert o.energy_balance_kwh <= 1e-9
         assert o.imbalance_uusd == 0
-        np.testing.assert_allclose(o.fixed_kw + sum(o.device_kw.values()) + o.other_kw, o.load_kw, atol=1e-9)
+        np.testing.assert_allclose(
+            o.fixed_kw + sum(o.device_kw.values()) + o.other_kw, o.load_kw, atol=1e-9
+        )
     paid = {name: mean_price(o) for name, o in outcomes.items()}
     assert max(paid["rtp"], paid["central"], paid["layered"]) < paid["flat"] - 0.002
 
@@ -257,7 +284,7 @@ def mean_price(o):
 
 def test_the_bound_knows_it_and_no_design_is_above(pools):
     scene = pools[0]
-    top = yardstick(scene, prepare(scene))
+    top = compute_bound(scene, prepare(scene))
     assert top.device_usd["pool_pump"] < 0
     assert top.feasible_usd <= top.welfare_usd
     assert top.gap_usd < 0.1 * abs(top.welfare_usd)

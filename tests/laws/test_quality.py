@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gridagora.core.outcome import welfare_usd
-from gridagora.core.quality import TIERS, deviation_kwh
+from gridagora.bound.relaxation import bound
 from gridagora.core.registry import find
 from gridagora.core.tables import Quality
-from gridagora.run import fleet as homes_at
-from gridagora.run.bound import bound
-from gridagora.run.compare import compare, prepare, yardstick
-from gridagora.run.score import score
+from gridagora.population import fleet as homes_at
+from gridagora.population.quality import TIERS, deviation_kwh
+from gridagora.results.outcome import welfare_usd
+from gridagora.run.compare import compare, compute_bound, prepare
+from gridagora.run.evaluate import evaluate
 from gridagora.run.settle import CHARGE
 from gridagora.run.simulate import simulate
 from gridagora.scenario import build, read
@@ -50,13 +50,18 @@ def mixed():
 def ran(mixed):
     """Return what designs did on it."""
     study = prepare(mixed)
-    return {name: score(name, simulate(mixed.market(name), study), study) for name in ("flat", "rtp", "central", "layered")}
+    return {
+        name: evaluate(name, simulate(mixed.market(name), study), study)
+        for name in ("flat", "rtp", "central", "layered")
+    }
 
 
 def swapped(scene):
     """Return the scene with firm and flexible exchanged."""
     own = scene.homes.quality
-    other = own._replace(tier=np.where(own.tier == FIRM, FLEXIBLE, FIRM), tier_ratio=1 / own.tier_ratio)
+    other = own._replace(
+        tier=np.where(own.tier == FIRM, FLEXIBLE, FIRM), tier_ratio=1 / own.tier_ratio
+    )
     return replace(scene, homes=scene.homes._replace(quality=other))
 
 
@@ -80,7 +85,7 @@ def test_a_charge_moves_bills_and_margin_and_nothing_else(mixed, ran):
     own = own._replace(deviation_per_kwh=np.zeros_like(own.deviation_per_kwh))
     free = replace(mixed, homes=mixed.homes._replace(quality=own))
     study = prepare(free)
-    without = score("layered", simulate(free.market("layered"), study), study)
+    without = evaluate("layered", simulate(free.market("layered"), study), study)
     charged = ran["layered"]
     paid = charged.ledger.amount_uusd[charged.ledger.item == CHARGE]
     assert np.array_equal(without.home_kw, charged.home_kw)
@@ -98,7 +103,10 @@ def test_who_is_awarded_nothing_pays_nothing(ran, name):
 
 
 def test_the_hour_is_kept_better_than_the_interval_and_homes_together_better_than_alone(ran):
-    values = {name: find("metric", name).compute(ran["layered"], None) for name in ("D1", "D1i", "D1s", "D1si", "D1t", "D1ti")}
+    values = {
+        name: find("metric", name).compute(ran["layered"], None)
+        for name in ("D1", "D1i", "D1s", "D1si", "D1t", "D1ti")
+    }
     assert 0 < values["D1"] < values["D1i"]
     assert 0 < values["D1t"] < values["D1s"] < values["D1si"]
     assert values["D1t"] < values["D1ti"] < values["D1si"]
@@ -108,7 +116,7 @@ def test_a_home_is_served_better_when_it_is_firm(mixed, ran):
     """The same homes under the same limit, once in each tier: the firm ones are nearer to what they want."""
     other = swapped(mixed)
     study = prepare(other)
-    turned = score("layered", simulate(other.market("layered"), study), study)
+    turned = evaluate("layered", simulate(other.market("layered"), study), study)
     firm = mixed.homes.quality.tier == FIRM
     for felt in ("discomfort_k_h", "hot_water_k_h"):
         first, second = ran["layered"].felt[felt], turned.felt[felt]
@@ -117,7 +125,7 @@ def test_a_home_is_served_better_when_it_is_firm(mixed, ran):
 
 
 def test_no_design_beats_the_bound_of_mixed_tiers(mixed, ran):
-    top = yardstick(mixed, prepare(mixed)).welfare_usd
+    top = compute_bound(mixed, prepare(mixed)).welfare_usd
     assert all(welfare_usd(outcome) <= top for outcome in ran.values())
 
 
@@ -126,8 +134,10 @@ def test_a_design_that_knows_the_future_comes_near_the_bound_of_mixed_tiers_and_
     scene = build.build(read.parse(MIXED, "mixed.toml", overrides=keys))
     study = prepare(scene)
     study = study._replace(wholesale=study.wholesale._replace(limit_kw=np.inf))
-    top = yardstick(scene, study).welfare_usd
-    flat, rtp = (score(name, simulate(scene.market(name), study), study) for name in ("flat", "rtp"))
+    top = compute_bound(scene, study).welfare_usd
+    flat, rtp = (
+        evaluate(name, simulate(scene.market(name), study), study) for name in ("flat", "rtp")
+    )
     assert welfare_usd(rtp) <= top
     assert welfare_usd(rtp) - welfare_usd(flat) > 0.8 * (top - welfare_usd(flat))
 
@@ -138,8 +148,14 @@ def test_the_bound_falls_with_what_denial_costs(mixed):
         own = Quality(np.ones(1), np.zeros(1, np.int64), np.array([ratio]), np.zeros(1), 1.0)
         homes = mixed.homes._replace(quality=own)
         hour = np.arange(homes.load_kw.shape[1]) % 24
-        fleet = homes_at.of(homes, hour, 0.05, 0.0, 1 / 12, rule="continuous", draws_known=True)
-        tops.append(bound(fleet, homes.load_kw, mixed.prices, hours=24, limit_kw=10.0, threads=1).welfare_usd)
+        fleet = homes_at.make_fleet(
+            homes, hour, 0.05, 0.0, 1 / 12, rule="continuous", draws_known=True
+        )
+        tops.append(
+            bound(
+                fleet, homes.load_kw, mixed.prices, hours=24, limit_kw=10.0, threads=1
+            ).welfare_usd
+        )
     assert tops[0] > tops[1] > tops[2]
 
 
@@ -147,7 +163,7 @@ def test_homes_that_all_draw_one_are_the_homes_of_before(scene, study, outcomes)
     n = len(scene.homes.home_id)
     ones = Quality(np.ones(n), np.zeros(n, np.int64), np.ones(n), np.zeros(n), 0.0)
     same = study._replace(homes=scene.homes._replace(quality=ones))
-    again = score("layered", simulate(scene.market("layered"), same), same)
+    again = evaluate("layered", simulate(scene.market("layered"), same), same)
     before = outcomes["layered"]
     for column in ("home_kw", "bill_usd"):
         assert np.array_equal(getattr(again, column), getattr(before, column)), column
@@ -157,10 +173,14 @@ def test_homes_that_all_draw_one_are_the_homes_of_before(scene, study, outcomes)
 
 def test_the_table_of_homes_tells_tier_deviation_and_charge(mixed):
     table = compare(mixed, ["flat", "layered"]).tables["homes"]
-    flat, layered = (table[table.architecture == name].reset_index(drop=True) for name in ("flat", "layered"))
+    flat, layered = (
+        table[table.architecture == name].reset_index(drop=True) for name in ("flat", "layered")
+    )
     assert layered.tier.tolist() == [TIERS[row] for row in mixed.homes.quality.tier]
     assert (layered.deviation_hour_kw < layered.deviation_interval_kw).all()
     charged = PRICE * layered.deviation_hour_kw * 24
-    pd.testing.assert_series_equal(layered.deviation_charge_usd, charged, check_names=False, atol=1e-6)
+    pd.testing.assert_series_equal(
+        layered.deviation_charge_usd, charged, check_names=False, atol=1e-6
+    )
     assert flat.deviation_hour_share.isna().all()
     assert (flat.deviation_charge_usd == 0).all()

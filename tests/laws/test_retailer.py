@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from gridagora.core.retail_game import (
+from gridagora.mechanisms.retail.certificate import (
+    Users,
+    certificate,
+    device_cost_usd,
+    potential_usd,
+    wholesale_usd,
+)
+from gridagora.mechanisms.retail.game import (
     Demand,
     Offers,
     closed_form,
@@ -25,13 +32,22 @@ from gridagora.core.retail_game import (
     tatonnement,
     welfare_share,
 )
-from gridagora.core.retail_reference import Users, certificate, device_cost_usd, potential_usd, wholesale_usd
-from gridagora.core.retail_rounds import Asked, Community, Rule, answered, community, play, protocol, said, terms
-from gridagora.run.claims import batteries
+from gridagora.mechanisms.retail.protocol import (
+    Broadcast,
+    Community,
+    StoppingRule,
+    answered,
+    community,
+    play,
+    protocol,
+    said,
+    terms,
+)
+from gridagora.studies.claims import batteries
 
 A, B, C = 0.30, 0.002, 0.06
 HOURS, N, M = 24, 5, 40
-TIGHT = Rule(tolerance_share=1e-9, tolerance_per_kwh=1e-11, inner_per_kwh=1e-13)
+TIGHT = StoppingRule(tolerance_share=1e-9, tolerance_per_kwh=1e-11, inner_per_kwh=1e-13)
 
 
 def one_hour() -> Demand:
@@ -45,7 +61,9 @@ def end_users(rng: np.random.Generator, count: int) -> Users:
     return Users(worth, np.eye(HOURS) * own[:, None, :] + all_day[:, None, None])
 
 
-def prosumers(n: int = N, m: int = M, wear: float = 0.0, own_share: float = 1.0, seed: int = 0) -> Community:
+def prosumers(
+    n: int = N, m: int = M, wear: float = 0.0, own_share: float = 1.0, seed: int = 0
+) -> Community:
     """Return n prosumers with PV and a battery of quadratic cost, and m end-users who shift."""
     rng, hour = np.random.default_rng([seed, n]), np.arange(HOURS)
     users = end_users(rng, m)
@@ -65,14 +83,24 @@ def optimum(c: Community) -> tuple[float, np.ndarray, np.ndarray]:
     packs, eye = sp.identity(n * t) * 0.01, sp.identity(t)
     p = sp.block_diag([sp.csc_matrix(own), packs, packs, sp.csc_matrix((2 * t, 2 * t))])
     wear = pack.wear_per_kwh.ravel()
-    q = np.concatenate([-np.tile(c.end_users.choke_per_kwh, n), wear, wear, c.buy_per_kwh, -c.sell_per_kwh])
+    q = np.concatenate(
+        [-np.tile(c.end_users.choke_per_kwh, n), wear, wear, c.buy_per_kwh, -c.sell_per_kwh]
+    )
     every = sp.kron(np.ones((1, n)), eye)
     balance = sp.hstack([every, every, -every, -eye, eye])
     fill = sp.kron(sp.identity(n), np.tril(np.ones((t, t))))
-    state = sp.hstack([sp.csc_matrix((n * t, n * t)), 0.95 * fill, -fill / 0.95, sp.csc_matrix((n * t, 2 * t))])
+    state = sp.hstack(
+        [sp.csc_matrix((n * t, n * t)), 0.95 * fill, -fill / 0.95, sp.csc_matrix((n * t, 2 * t))]
+    )
     count = 3 * n * t + 2 * t
     power = np.repeat(pack.p_max_kw[:, 0], t)
-    picks = sp.hstack([sp.csc_matrix((2 * n * t, n * t)), sp.identity(2 * n * t), sp.csc_matrix((2 * n * t, 2 * t))])
+    picks = sp.hstack(
+        [
+            sp.csc_matrix((2 * n * t, n * t)),
+            sp.identity(2 * n * t),
+            sp.csc_matrix((2 * n * t, 2 * t)),
+        ]
+    )
     start = np.repeat(pack.x0, t)
     a = sp.vstack([balance, -sp.identity(count), picks, state, -state]).tocsc()
     high, low = pack.x_max.ravel() - start, start - pack.x_min.ravel()
@@ -100,7 +128,10 @@ def start(n: int) -> np.ndarray:
     return np.linspace(0, 1, n)[:, None]
 
 
-@pytest.mark.parametrize(("n", "total", "price"), [(1, 60, 0.18), (2, 80, 0.14), (3, 90, 0.12), (10, 1200 / 11, 0.9 / 11)])
+@pytest.mark.parametrize(
+    ("n", "total", "price"),
+    [(1, 60, 0.18), (2, 80, 0.14), (3, 90, 0.12), (10, 1200 / 11, 0.9 / 11)],
+)
 def test_t1_offers_and_price_are_the_closed_form(n: int, total: float, price: float) -> None:
     cost = np.full((n, 1), C)
     for found in (
@@ -142,7 +173,9 @@ def test_t3_t4_t7_nested_rounds_find_the_optimum_of_the_potential(n: int, wear: 
     assert played.converged
     assert potential_usd(c, held) == pytest.approx(value, rel=1e-7)
     np.testing.assert_allclose(held.offer_kw, offer, atol=1e-5 * offer.max())
-    np.testing.assert_allclose(played.retail_per_kwh, price_per_kwh(c.end_users, offer.sum(0)), atol=1e-6)
+    np.testing.assert_allclose(
+        played.retail_per_kwh, price_per_kwh(c.end_users, offer.sum(0)), atol=1e-6
+    )
     np.testing.assert_allclose(played.internal_per_kwh, internal, atol=1e-6)
     proof = certificate(c, held, played.internal_per_kwh)
     assert proof.proved
@@ -153,12 +186,16 @@ def test_t3_t4_t7_nested_rounds_find_the_optimum_of_the_potential(n: int, wear: 
     assert np.abs(mu - c.buy_per_kwh)[net > 1e-3].max() <= 1e-5
     assert np.abs(mu - c.sell_per_kwh)[net < -1e-3].max() <= 1e-5
     expected = offer_at_kw(c.end_users, played.retail_per_kwh, mu[None])
-    np.testing.assert_allclose(held.offer_kw, np.repeat(expected, n, axis=0), atol=1e-5 * offer.max())
+    np.testing.assert_allclose(
+        held.offer_kw, np.repeat(expected, n, axis=0), atol=1e-5 * offer.max()
+    )
 
 
 @pytest.mark.parametrize("n", [2, 5, 20])
 @pytest.mark.parametrize(("capped", "limited"), [(True, False), (False, True), (True, True)])
-def test_t3_t7_an_outside_tariff_and_a_limit_leave_nobody_a_gain(n: int, capped: bool, limited: bool) -> None:
+def test_t3_t7_an_outside_tariff_and_a_limit_leave_nobody_a_gain(
+    n: int, capped: bool, limited: bool
+) -> None:
     """Hours depend on each other; in some the tariff binds, also below the internal price, where all must serve."""
     plain = prosumers(n, 8 * n)
     free, _ = play(plain, TIGHT)
@@ -169,13 +206,18 @@ def test_t3_t7_an_outside_tariff_and_a_limit_leave_nobody_a_gain(n: int, capped:
     assert played.converged
     proof = certificate(c, held, played.internal_per_kwh)
     assert proof.share <= 1e-6
-    assert min(proof.offer_usd.min(), proof.device_usd.min()) >= -1e-10 * np.abs(proof.profit_usd).mean()
+    assert (
+        min(proof.offer_usd.min(), proof.device_usd.min())
+        >= -1e-10 * np.abs(proof.profit_usd).mean()
+    )
     assert -1e-9 <= proof.wholesale_usd <= 1e-4
     mu, net = played.internal_per_kwh, played.wholesale_kw
     if capped:
         assert played.retail_per_kwh.max() == tariff
         assert (played.retail_per_kwh < tariff).any()
-        np.testing.assert_allclose(held.offer_kw.sum(0), taken_kw(c.end_users, played.retail_per_kwh), atol=1e-4)
+        np.testing.assert_allclose(
+            held.offer_kw.sum(0), taken_kw(c.end_users, played.retail_per_kwh), atol=1e-4
+        )
     if limited:
         beyond = net > limit + 1e-3
         np.testing.assert_allclose(mu[beyond], c.buy_per_kwh[beyond] + 1.0, atol=1e-5)
@@ -190,7 +232,11 @@ def test_t3_hours_in_which_end_users_take_nothing_leave_nobody_a_gain(capped: bo
     choke = plain.end_users.choke_per_kwh - np.where(np.isin(np.arange(HOURS), [3, 19]), 0.4, 0.0)
     plain = plain._replace(end_users=plain.end_users._replace(choke_per_kwh=choke))
     free, _ = play(plain)
-    c = plain._replace(tariff_per_kwh=float(np.quantile(free.retail_per_kwh, 0.8))) if capped else plain
+    c = (
+        plain._replace(tariff_per_kwh=float(np.quantile(free.retail_per_kwh, 0.8)))
+        if capped
+        else plain
+    )
     played, held = play(c)
     assert played.converged
     np.testing.assert_allclose(held.offer_kw.sum(0)[[3, 19]], 0, atol=1e-6)
@@ -243,8 +289,16 @@ def test_t5_undamped_converges_for_two_cycles_for_three_and_leaves_for_four() ->
     for n, expected in ((2, 27), (3, 3000), (4, 3000), (6, 3000)):
         cost = np.full((n, 1), C)
         target = closed_form(one_hour(), cost).offer_kw
-        assert abs(rounds_until(simultaneous(one_hour(), cost, start(n), held=False), target) - expected) <= 1
-    last = next(islice(simultaneous(one_hour(), np.full((6, 1), C), start(6), held=False), 200, None))
+        assert (
+            abs(
+                rounds_until(simultaneous(one_hour(), cost, start(n), held=False), target)
+                - expected
+            )
+            <= 1
+        )
+    last = next(
+        islice(simultaneous(one_hour(), np.full((6, 1), C), start(6), held=False), 200, None)
+    )
     assert np.abs(last.offer_kw).max() > 1e12
     held = next(islice(simultaneous(one_hour(), np.full((6, 1), C), start(6)), 200, None))
     assert np.ptp(held.offer_kw) < 1e-9, "held at nil, all swing together"
@@ -263,7 +317,9 @@ def test_t6_the_inner_iteration_has_its_limit(times: float, most: int | None) ->
     offered = taken_kw(users, np.linspace(0.1, 0.2, HOURS))
     step = times / stiffness(users)
     prices = islice(tatonnement(users, offered, np.full(HOURS, 0.2), step), 5000)
-    done = next((k for k, p in enumerate(prices) if np.abs(taken_kw(users, p) - offered).max() < 1e-8), None)
+    done = next(
+        (k for k, p in enumerate(prices) if np.abs(taken_kw(users, p) - offered).max() < 1e-8), None
+    )
     if most is None:
         assert done is None
     else:
@@ -277,7 +333,11 @@ def test_the_price_signal_does_not_feel_the_number_of_prosumers(n: int) -> None:
     cost = np.random.default_rng(0).uniform(0.05, 0.10, (n, 1))
     users = one_hour()
     rounds = enumerate(islice(price_signal(users, cost), 200), 1)
-    count, found = next((k, f) for k, f in rounds if abs(taken_kw(users, f.price_per_kwh)[0] - f.offer_kw.sum()) < 1e-9 * A / B)
+    count, found = next(
+        (k, f)
+        for k, f in rounds
+        if abs(taken_kw(users, f.price_per_kwh)[0] - f.offer_kw.sum()) < 1e-9 * A / B
+    )
     assert count <= 40
     s = found.offer_kw[:, 0]
     best = np.maximum(0, (A - B * (s.sum() - s) - cost[:, 0]) / (2 * B))
@@ -288,7 +348,7 @@ def test_the_price_signal_does_not_feel_the_number_of_prosumers(n: int) -> None:
 @pytest.mark.parametrize("n", [10, 100, 1000])
 def test_rounds_with_devices_do_not_feel_it_either(n: int) -> None:
     c = prosumers(n, n)
-    played, held = play(c, Rule(tolerance_share=1e-6, tolerance_per_kwh=1e-7), threads=2)
+    played, held = play(c, StoppingRule(tolerance_share=1e-6, tolerance_per_kwh=1e-7), threads=2)
     assert played.converged
     assert played.rounds <= 40
     assert certificate(c, held, played.internal_per_kwh).share <= 1e-6
@@ -297,10 +357,10 @@ def test_rounds_with_devices_do_not_feel_it_either(n: int) -> None:
 def test_a_session_that_goes_on_where_the_last_one_ended_has_nothing_left_to_agree_on() -> None:
     c = prosumers()
     last, held = play(c, TIGHT)
-    rounds = protocol(terms(c), Rule(), last)
+    rounds = protocol(terms(c), StoppingRule(), last)
     asked, count = next(rounds), 0
     while True:
-        if isinstance(asked, Asked):
+        if isinstance(asked, Broadcast):
             count, held = count + 1, answered(c, asked, held)
             answer = said(c, held)
         else:
@@ -323,8 +383,12 @@ def test_who_falls_silent_is_dropped_and_the_rest_find_their_own_equilibrium() -
     assert (played.offer_kw[3] == 0).all()
     rest = [0, 1, 2, 4]
     pack = c.stores[0]
-    fewer = pack._replace(**{name: getattr(pack, name)[rest] for name in pack._fields if name != "dt_h"})
-    alone = community(c.end_users, c.made_kw[rest], (fewer,), (np.arange(4),), c.buy_per_kwh, c.sell_per_kwh)
+    fewer = pack._replace(
+        **{name: getattr(pack, name)[rest] for name in pack._fields if name != "dt_h"}
+    )
+    alone = community(
+        c.end_users, c.made_kw[rest], (fewer,), (np.arange(4),), c.buy_per_kwh, c.sell_per_kwh
+    )
     other, without = play(alone, TIGHT)
     np.testing.assert_allclose(held.offer_kw[rest], without.offer_kw, atol=1e-5)
     np.testing.assert_allclose(played.retail_per_kwh, other.retail_per_kwh, atol=1e-7)
@@ -338,4 +402,6 @@ def test_money_of_the_community_closes() -> None:
     retail = price_per_kwh(c.end_users, told.offer_kw.sum(0))
     earned = retail @ told.offer_kw.sum(0) - wholesale_usd(c, held)
     proof = certificate(c, held, played.internal_per_kwh)
-    assert proof.profit_usd.sum() + device_cost_usd(c, held).sum() == pytest.approx(earned, abs=1e-5)
+    assert proof.profit_usd.sum() + device_cost_usd(c, held).sum() == pytest.approx(
+        earned, abs=1e-5
+    )

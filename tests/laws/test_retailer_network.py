@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridagora.core.retail_game import demand, followers
-from gridagora.core.retail_rounds import (
-    Asked,
+from gridagora.kernels.stores.value import Stores, stores
+from gridagora.mechanisms.retail.game import demand, followers
+from gridagora.mechanisms.retail.protocol import (
+    Broadcast,
     Community,
-    Played,
-    Rule,
-    Said,
+    GameResult,
+    ProsumerOffer,
+    StoppingRule,
     answered,
     community,
     idle,
@@ -27,11 +28,10 @@ from gridagora.core.retail_rounds import (
     said,
     terms,
 )
-from gridagora.kernels.value import Stores, stores
 
 T, N, M = 6, 4, 5
 PATIENCE = 2  # ticks without an answer, before a prosumer asks out of turn
-RULE = Rule(tolerance_share=1e-7, tolerance_per_kwh=1e-9)
+RULE = StoppingRule(tolerance_share=1e-7, tolerance_per_kwh=1e-9)
 
 
 class Price(NamedTuple):
@@ -83,17 +83,19 @@ class Prosumer:
         self.heard: dict[tuple[type, int, int], Message] = {}
         self.offers: list[Offer] = []  # the last two: nobody can be further behind
         self.waited = 0
-        self.end: Played | None = None
+        self.end: GameResult | None = None
         self._ask(next(self.rounds))
 
-    def _ask(self, asked: Asked | np.ndarray) -> None:
+    def _ask(self, asked: Broadcast | np.ndarray) -> None:
         """Do what the own rounds say: answer prices, or ask end-users if it is our turn."""
         self.asked = asked
-        if isinstance(asked, Asked):
+        if isinstance(asked, Broadcast):
             self.outer += 1
             self.held = answered(self.own, asked, self.held)
             told = said(self.own, self.held)
-            offer = Offer(self.turn, self.name, told.offer_kw[0].tobytes(), told.made_kw[0].tobytes())
+            offer = Offer(
+                self.turn, self.name, told.offer_kw[0].tobytes(), told.made_kw[0].tobytes()
+            )
             self.offers = [*self.offers[-1:], offer]
             self.heard[Offer, self.turn, self.name] = offer
         self.waited = 0
@@ -101,7 +103,7 @@ class Prosumer:
     def speak(self) -> list[Message]:
         """Say the last offers again, and ask end-users where it is our turn or nobody's answers came."""
         ours = self.outer % self.count == self.name or self.waited > PATIENCE
-        if self.end is not None or isinstance(self.asked, Asked) or not ours:
+        if self.end is not None or isinstance(self.asked, Broadcast) or not ours:
             return [*self.offers]
         return [*self.offers, Price(self.turn, self.asked.tobytes())]
 
@@ -112,14 +114,16 @@ class Prosumer:
 
     def go_on(self) -> bool:
         """Take one step if everything it needs was heard."""
-        kind, many = (Offer, self.count) if isinstance(self.asked, Asked) else (Taken, self.users)
+        kind, many = (
+            (Offer, self.count) if isinstance(self.asked, Broadcast) else (Taken, self.users)
+        )
         need = [(kind, self.turn, sender) for sender in range(many)]
         if self.end is not None or not all(key in self.heard for key in need):
             self.waited += 1
             return False
         here = [self.heard.pop(key) for key in need]
         if kind is Offer:
-            answer = Said(*(np.array([np.frombuffer(m[k]) for m in here]) for k in (2, 3)))
+            answer = ProsumerOffer(*(np.array([np.frombuffer(m[k]) for m in here]) for k in (2, 3)))
         else:
             answer = sum(np.frombuffer(m.taken_kw) for m in here)
         self.turn += 1
@@ -156,7 +160,9 @@ class Network:
 def drawn(seed: int = 0) -> tuple[Community, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     worth = rng.uniform(0.35, 0.45, (M, T))
-    slope = np.eye(T) * rng.uniform(0.02, 0.06, (M, T))[:, None, :] + rng.uniform(0, 0.01, (M, 1, 1))
+    slope = np.eye(T) * rng.uniform(0.02, 0.06, (M, T))[:, None, :] + rng.uniform(
+        0, 0.01, (M, 1, 1)
+    )
     buy = rng.uniform(0.08, 0.18, T)
     full = rng.uniform(5, 15, (N, 1))
     packs = stores(
@@ -171,11 +177,17 @@ def drawn(seed: int = 0) -> tuple[Community, np.ndarray, np.ndarray]:
         end_mu=[[0.1, 0.1]],
     )
     made = rng.uniform(-1, 8, (N, T))
-    return community(followers(worth, slope), made, (packs,), (np.arange(N),), buy, 0.6 * buy), worth, slope
+    return (
+        community(followers(worth, slope), made, (packs,), (np.arange(N),), buy, 0.6 * buy),
+        worth,
+        slope,
+    )
 
 
 def row(table: Stores, i: int) -> Stores:
-    return table._replace(**{name: getattr(table, name)[i : i + 1] for name in table._fields if name != "dt_h"})
+    return table._replace(
+        **{name: getattr(table, name)[i : i + 1] for name in table._fields if name != "dt_h"}
+    )
 
 
 def apart(c: Community, worth: np.ndarray, slope: np.ndarray) -> list[EndUser | Prosumer]:
@@ -183,7 +195,13 @@ def apart(c: Community, worth: np.ndarray, slope: np.ndarray) -> list[EndUser | 
     parties: list[EndUser | Prosumer] = [EndUser(j, worth[j], slope[j]) for j in range(M)]
     public, market = terms(c), (c.end_users, c.buy_per_kwh, c.sell_per_kwh)
     for i in range(N):
-        own = community(market[0], c.made_kw[i : i + 1], (row(c.stores[0], i),), (np.zeros(1, int),), *market[1:])
+        own = community(
+            market[0],
+            c.made_kw[i : i + 1],
+            (row(c.stores[0], i),),
+            (np.zeros(1, int),),
+            *market[1:],
+        )
         parties.append(Prosumer(i, own, public, M))
     return parties
 
@@ -216,7 +234,9 @@ def test_every_prosumer_ends_with_the_same_bits_and_the_turn_goes_round() -> Non
     quiet = Network(apart(c, worth, slope), 0.0, 5)
     quiet.run()
     asking = [message.turn for message in quiet.log if isinstance(message, Price)]
-    assert len(asking) == len(set(asking)) == first.inner_rounds, "each inner round is asked by exactly one prosumer"
+    assert len(asking) == len(set(asking)) == first.inner_rounds, (
+        "each inner round is asked by exactly one prosumer"
+    )
 
 
 def test_messages_hold_prices_and_offers_and_nothing_else() -> None:
@@ -226,7 +246,11 @@ def test_messages_hold_prices_and_offers_and_nothing_else() -> None:
     net.run()
     assert {type(message) for message in net.log} == {Price, Taken, Offer}
     for message in net.log:
-        sizes = {name: len(value) // 8 for name, value in message._asdict().items() if isinstance(value, bytes)}
+        sizes = {
+            name: len(value) // 8
+            for name, value in message._asdict().items()
+            if isinstance(value, bytes)
+        }
         expected = {
             Price: {"retail_per_kwh": T},
             Taken: {"taken_kw": T},
@@ -237,13 +261,23 @@ def test_messages_hold_prices_and_offers_and_nothing_else() -> None:
 
 @given(shift=st.floats(-50, 50), roomier=st.floats(0, 100), i=st.integers(0, N - 1))
 @settings(max_examples=10, deadline=None)
-def test_what_does_not_change_an_answer_cannot_be_read_off_a_message(shift: float, roomier: float, i: int) -> None:
+def test_what_does_not_change_an_answer_cannot_be_read_off_a_message(
+    shift: float, roomier: float, i: int
+) -> None:
     """State of charge, size and reserve of a battery move while no bound binds: no price and no offer of a session moves."""
     c, *_ = drawn(1)
     pack = c.stores[0]
     p_kw = np.full((N, 1), 0.5)
-    free = pack._replace(x_min=np.full((N, T), -100.0), x_max=np.full((N, T), 100.0), p_min_kw=-p_kw + np.zeros((N, T)))
-    free = free._replace(p_max_kw=p_kw + np.zeros((N, T)), end_x=np.tile([-1e3, 1e3], (N, 1)), end_mu=np.full((N, 2), 0.1))
+    free = pack._replace(
+        x_min=np.full((N, T), -100.0),
+        x_max=np.full((N, T), 100.0),
+        p_min_kw=-p_kw + np.zeros((N, T)),
+    )
+    free = free._replace(
+        p_max_kw=p_kw + np.zeros((N, T)),
+        end_x=np.tile([-1e3, 1e3], (N, 1)),
+        end_mu=np.full((N, 2), 0.1),
+    )
     x0, low, high = (getattr(free, name).copy() for name in ("x0", "x_min", "x_max"))
     x0[i], low[i], high[i] = x0[i] + shift, low[i] + shift - roomier, high[i] + shift + roomier
     other = free._replace(x0=x0, x_min=low, x_max=high)
@@ -254,12 +288,12 @@ def test_what_does_not_change_an_answer_cannot_be_read_off_a_message(shift: floa
         np.testing.assert_allclose(a.made_kw, b.made_kw, atol=1e-7)
 
 
-def offers(c: Community) -> list[Said]:
+def offers(c: Community) -> list[ProsumerOffer]:
     """Return everything that prosumers say in a session."""
     rounds, held, log = protocol(terms(c), RULE), idle(c), []
     asked = next(rounds)
     while True:
-        if isinstance(asked, Asked):
+        if isinstance(asked, Broadcast):
             held = answered(c, asked, held)
             log.append(said(c, held))
             answer = log[-1]
@@ -274,8 +308,13 @@ def offers(c: Community) -> list[Said]:
 def test_two_kinds_of_devices_that_make_the_same_say_the_same() -> None:
     """A battery that is full and idle, and no battery: the same messages to the last bit."""
     c, *_ = drawn(2)
-    c = c._replace(end_users=demand(c.end_users.choke_per_kwh, np.diag(np.diag(c.end_users.response))))
+    c = c._replace(
+        end_users=demand(c.end_users.choke_per_kwh, np.diag(np.diag(c.end_users.response)))
+    )
     still = c.stores[0]._replace(p_min_kw=np.zeros((N, T)), p_max_kw=np.zeros((N, T)))
-    none = [offers(c._replace(stores=devices, home=owner)) for devices, owner in (((still,), c.home), ((), ()))]
+    none = [
+        offers(c._replace(stores=devices, home=owner))
+        for devices, owner in (((still,), c.home), ((), ()))
+    ]
     for a, b in zip(*none, strict=False):
         assert a.made_kw.tobytes() == b.made_kw.tobytes()

@@ -9,7 +9,9 @@ SOURCE = Path(__file__).parents[2] / "src" / "gridagora"
 FILES = sorted(SOURCE.rglob("*.py"))
 LINES_MAX, FUNCTION_MAX = 400, 80
 LONG = {"kernels/fleet.py": "the loops of one compiled fleet step stand together"}
-LAZY = dict.fromkeys(("cli.py", "cli_study.py", "terminal.py"), "what a verb does not need stays unloaded")
+LAZY = dict.fromkeys(
+    ("cli.py", "cli_study.py", "terminal.py"), "what a verb does not need stays unloaded"
+)
 
 
 def name(path: Path) -> str:
@@ -19,7 +21,9 @@ def name(path: Path) -> str:
 def ours(node: ast.AST) -> bool:
     if isinstance(node, ast.ImportFrom):
         return (node.module or "").startswith("gridagora")
-    return isinstance(node, ast.Import) and any(each.name.startswith("gridagora") for each in node.names)
+    return isinstance(node, ast.Import) and any(
+        each.name.startswith("gridagora") for each in node.names
+    )
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
@@ -39,7 +43,9 @@ def test_nothing_is_caught_changed_or_loaded_in_secret(path: Path) -> None:
         if isinstance(node, ast.ExceptHandler):
             caught = getattr(node.type, "id", "")
             assert node.type is not None, f"{name(path)}:{node.lineno} catches everything"
-            assert caught not in {"Exception", "BaseException"}, f"{name(path)}:{node.lineno} catches {caught}"
+            assert caught not in {"Exception", "BaseException"}, (
+                f"{name(path)}:{node.lineno} catches {caught}"
+            )
         if isinstance(node, ast.FunctionDef) and name(path) not in LAZY:
             inside = [each.lineno for each in ast.walk(node) if ours(each)]
             assert not inside, f"{name(path)}:{inside} imports ours inside {node.name}"

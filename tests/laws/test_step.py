@@ -3,11 +3,18 @@
 import numpy as np
 import pytest
 
-from gridagora.core.outcome import Outcome
 from gridagora.core.registry import names
+from gridagora.results.outcome import Outcome
 from gridagora.run.step import Run
 
-APART = {"wall_s", "network", "ledger", "warnings", "surplus_uusd", "imbalance_uusd"}  # the power flow adds to them
+APART = {
+    "wall_s",
+    "network",
+    "ledger",
+    "warnings",
+    "surplus_uusd",
+    "imbalance_uusd",
+}  # the power flow adds to them
 
 
 def same(a, b) -> bool:
@@ -53,13 +60,17 @@ def _costs_sum(steps, outcome):
 def test_what_is_ordered_is_done(name, scene, study):
     """A battery half full can give and take 1 kW; the design is told, or not asked; every other kind of order is followed too."""
     run = Run(scene, name, study)
-    battery, pv, car = (set(run.desk.fleet.of_kind(kind).home.tolist()) for kind in ("battery", "pv", "ev"))
+    battery, pv, car = (
+        set(run.desk.fleet.of_kind(kind).home.tolist()) for kind in ("battery", "pv", "ev")
+    )
     home = min(battery)
     step = run.step(power_kw={"battery": {home: 1.0}, "water_heater": {}, "hvac": {}})
     assert step.power_kw["battery"][home] == 1.0
     assert run.step(power_kw={"battery": {home: -1.0}}).power_kw["battery"][home] == -1.0
     tank = int(run.desk.fleet.of_kind("water_heater").home[0])
-    assert run.step(power_kw={"water_heater": {tank: 0.7}}).power_kw["water_heater"][tank] == pytest.approx(0.7, abs=1e-9)
+    assert run.step(power_kw={"water_heater": {tank: 0.7}}).power_kw["water_heater"][
+        tank
+    ] == pytest.approx(0.7, abs=1e-9)
     while run.desk.interval < 12 * 12:
         run.step()
     panel = max(pv, key=lambda one: run.desk.study.homes.pv_kw[one, 12])

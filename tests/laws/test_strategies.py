@@ -9,16 +9,16 @@ import pytest
 from gridagora.core import registry
 from gridagora.core.errors import InputError, PartError
 from gridagora.core.exchange import Status, Transactions, quote, take
-from gridagora.core.outcome import welfare_usd
 from gridagora.core.registry import FACTS, names
 from gridagora.core.rules import POSTED_PRICE, Bidder, Disclosure, LookAhead, Pricing, Rulebook
 from gridagora.core.session import Clearing, Commitment, GateOpen, Posted
-from gridagora.core.tariff import plan_at, post
-from gridagora.kernels.curve import Curves, at
+from gridagora.kernels.curves.curve import Curves, at
+from gridagora.results.outcome import welfare_usd
 from gridagora.run.compare import compare, prepare
-from gridagora.run.score import score
+from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
 from gridagora.scenario import build, read
+from gridagora.settlement.tariff import plan_at, post
 
 TINY = """
 [scenario]
@@ -47,14 +47,18 @@ def test_a_pair_runs_or_is_refused_before_the_run(tiny, market, strategy):
     """A wrong pair once removed all layers, scored better and said nothing."""
     key = f"market.{market}.strategy={strategy}"
     if strategy not in registry.strategies(market):
-        expected = f"--set {key}: got '{strategy}', expected a strategy that fits the design '{market}'"
+        expected = (
+            f"--set {key}: got '{strategy}', expected a strategy that fits the design '{market}'"
+        )
         with pytest.raises(InputError, match=expected):
             read.parse(TINY, "tiny.toml", overrides=[key])
         return
     scenario = read.parse(TINY, "tiny.toml", overrides=[key])
     scene, study = tiny
-    varied = build.assemble(scene.feeder, scene.homes, scene.weather, scene.prices, scenario, scene.home_meter)
-    outcome = score(market, simulate(varied.market(market), study), study)
+    varied = build.assemble(
+        scene.feeder, scene.homes, scene.weather, scene.prices, scenario, scene.home_meter
+    )
+    outcome = evaluate(market, simulate(varied.market(market), study), study)
     assert np.isfinite(welfare_usd(outcome)) and outcome.imbalance_uusd == 0
     assert (outcome.bill_usd != 0).all()
 
@@ -104,7 +108,14 @@ def mid_market(call, tenders):
     pays = (local * middle + (bought - local) * buy) / max(bought, 1e-9)
     earns = (local * middle + (sold - local) * sell) / max(sold, 1e-9)
     price = np.where(p_kw >= 0, pays, earns)
-    awards = Transactions(call.product, call.party, np.full(n, -1), p_kw[:, None], price[:, None], np.full(n, Status.FILLED))
+    awards = Transactions(
+        call.product,
+        call.party,
+        np.full(n, -1),
+        p_kw[:, None],
+        price[:, None],
+        np.full(n, Status.FILLED),
+    )
     return Clearing(awards)
 
 
@@ -128,11 +139,13 @@ def test_a_market_of_ones_own_is_billed_at_the_prices_of_its_transactions(tiny, 
     register_mid_market(own)
     scene, study = tiny
     ran = simulate(scene.market("mid_market"), study)
-    outcome = score("mid_market", ran, study)
+    outcome = evaluate("mid_market", ran, study)
     bills = (outcome.home_kw * ran.track.import_per_kwh.T).sum(1) * outcome.dt_h
     np.testing.assert_allclose(outcome.bill_usd, bills, atol=2e-6)
     assert (np.abs(outcome.bill_usd) > 0.05).all()
-    assert np.ptp(ran.track.import_per_kwh, axis=1).max() > 0.01  # buyers and sellers have prices of their own
+    assert (
+        np.ptp(ran.track.import_per_kwh, axis=1).max() > 0.01
+    )  # buyers and sellers have prices of their own
     assert outcome.imbalance_uusd == 0
     assert "retail margin" not in set(outcome.ledger.item)
     assert abs(outcome.surplus_uusd) < 0.5 * abs(outcome.bill_usd).sum() * 1e6
@@ -140,7 +153,9 @@ def test_a_market_of_ones_own_is_billed_at_the_prices_of_its_transactions(tiny, 
 
 def test_a_market_of_ones_own_takes_its_default_strategy_only_unless_it_names_others(own):
     register_mid_market(own)
-    with pytest.raises(InputError, match="expected a strategy that fits the design 'mid_market': 'home'"):
+    with pytest.raises(
+        InputError, match="expected a strategy that fits the design 'mid_market': 'home'"
+    ):
         read.parse(TINY, "tiny.toml", overrides=["market.mid_market.strategy=price_taker"])
 
 
@@ -153,7 +168,10 @@ def test_a_market_whose_own_strategy_does_not_exist_is_refused_before_the_run(ti
         rules: ClassVar[Rulebook] = OWN_PRICE._replace(strategies=("clairvoyant",))
         strategy: str = "clairvoyant"
 
-    with pytest.raises(InputError, match=r"lost.strategy: got 'clairvoyant', .* a strategy that exists, named by its rules"):
+    with pytest.raises(
+        InputError,
+        match=r"lost.strategy: got 'clairvoyant', .* a strategy that exists, named by its rules",
+    ):
         compare(tiny[0], ["flat", "lost"])
 
 
@@ -188,7 +206,9 @@ def awards_unheard(call):
     yield Posted(quote(call.product, call.party, np.zeros(1)))
     n = len(call.party)
     nil = np.zeros((n, 1))
-    return Clearing(Transactions(call.product, call.party, np.full(n, -1), nil, nil, np.full(n, Status.FILLED)))
+    return Clearing(
+        Transactions(call.product, call.party, np.full(n, -1), nil, nil, np.full(n, Status.FILLED))
+    )
 
 
 def posts_to_nobody(call):
@@ -202,20 +222,38 @@ def posts_without_a_gate(call):
 
 
 WRONG = [
-    (returns_nothing, "home", "the session of the market Wrong returned NoneType, expected a Clearing"),
+    (
+        returns_nothing,
+        "home",
+        "the session of the market Wrong returned NoneType, expected a Clearing",
+    ),
     (yields_a_number, "home", "yields float, expected GateOpen, Quotes"),
-    (yields_not, "home", "the market Wrong gave a session of type NoneType, expected a generator: a function that yields"),
+    (
+        yields_not,
+        "home",
+        "the market Wrong gave a session of type NoneType, expected a generator: a function that yields",
+    ),
     (one_row_short, "home", "returned 2 transactions, expected one for each of the 3 parties"),
     (price_of_nan, "home", r"price_per_kwh of shape \(3, 1\), expected finite numbers"),
-    (turned_sign, "home", r"awarded -\d+\.\d+ kW to party 0 and 2 others, expected .* what it tendered"),
+    (
+        turned_sign,
+        "home",
+        r"awarded -\d+\.\d+ kW to party 0 and 2 others, expected .* what it tendered",
+    ),
     (awards_unheard, "home", "awarded power and heard no tenders"),
     (posts_to_nobody, "home", "returned no transactions, expected one for each of the 3 parties"),
-    (posts_without_a_gate, "price_taker", "quoted no price to all .* parties, and by its rules nobody tenders"),
+    (
+        posts_without_a_gate,
+        "price_taker",
+        "quoted no price to all .* parties, and by its rules nobody tenders",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("play", "strategy", "said"), WRONG)
-def test_a_session_that_no_run_could_follow_is_refused_with_its_class(tiny, own, play, strategy, said):
+def test_a_session_that_no_run_could_follow_is_refused_with_its_class(
+    tiny, own, play, strategy, said
+):
     declared = OWN_PRICE if strategy == "home" else POSTED_PRICE
     kind = strategy
 
@@ -241,7 +279,9 @@ def test_prices_by_device_are_refused_and_a_plan_of_another_shape(tiny, own):
     class ByDevice:
         """A price for each device."""
 
-        rules: ClassVar[Rulebook] = OWN_PRICE._replace(strategies=("look_ahead",), bidder=Bidder.DEVICE, pricing=Pricing.UNIFORM)
+        rules: ClassVar[Rulebook] = OWN_PRICE._replace(
+            strategies=("look_ahead",), bidder=Bidder.DEVICE, pricing=Pricing.UNIFORM
+        )
         short: bool = False
         strategy: str = "look_ahead"
         start = start
@@ -253,11 +293,18 @@ def test_prices_by_device_are_refused_and_a_plan_of_another_shape(tiny, own):
         def clear(self, opening, state):
             tenders = yield GateOpen(opening.product)
             found = mid_market(opening, tenders).transactions
-            return Clearing(found._replace(price_per_kwh=np.arange(len(opening.party))[:, None] * 0.01))
+            return Clearing(
+                found._replace(price_per_kwh=np.arange(len(opening.party))[:, None] * 0.01)
+            )
 
-    with pytest.raises(PartError, match=r"gave parties different prices, but its rules say Pricing\.UNIFORM"):
+    with pytest.raises(
+        PartError, match=r"gave parties different prices, but its rules say Pricing\.UNIFORM"
+    ):
         simulate(ByDevice(), tiny[1])
-    with pytest.raises(PartError, match=r"the plan of the market ByDevice holds price_per_kwh of shape \(3,\), expected finite"):
+    with pytest.raises(
+        PartError,
+        match=r"the plan of the market ByDevice holds price_per_kwh of shape \(3,\), expected finite",
+    ):
         simulate(ByDevice(short=True), tiny[1])
 
 
@@ -272,12 +319,16 @@ def test_what_a_plan_binds_must_be_declared(tiny, own):
         def plan(self, opening, state):
             found = yield from plan(self, opening, state)
             n, h = len(opening.party), len(opening.supply.import_per_kwh)
-            return found._replace(commitments=(Commitment(opening.product, h, np.zeros((n, h)), np.zeros(h)),))
+            return found._replace(
+                commitments=(Commitment(opening.product, h, np.zeros((n, h)), np.zeros(h)),)
+            )
 
         def clear(self, opening, state):
             return post(quote(opening.product, opening.party, opening.supply.import_per_kwh))
 
-    with pytest.raises(PartError, match="binds P for the horizon DAY_AHEAD, which its rules do not declare"):
+    with pytest.raises(
+        PartError, match="binds P for the horizon DAY_AHEAD, which its rules do not declare"
+    ):
         simulate(Early(), tiny[1])
 
 
@@ -294,10 +345,12 @@ def test_a_posted_price_needs_no_transactions(tiny, own):
         def clear(self, opening, state):
             return post(quote(opening.product, opening.party, opening.supply.import_per_kwh))
 
-    assert (score("posted", simulate(PostedPrice(), tiny[1]), tiny[1]).bill_usd != 0).all()
+    assert (evaluate("posted", simulate(PostedPrice(), tiny[1]), tiny[1]).bill_usd != 0).all()
 
 
 def test_every_strategy_that_a_market_names_bids_as_its_rules_say():
     for market in names("market"):
         rules = registry.find("market", market)().rules
-        assert {registry.find("strategy", name)().bidder for name in rules.strategies} == {rules.bidder}, market
+        assert {registry.find("strategy", name)().bidder for name in rules.strategies} == {
+            rules.bidder
+        }, market

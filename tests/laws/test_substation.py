@@ -5,17 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gridagora.core.ledger import only, paid_uusd
-from gridagora.core.measure import Yardstick
-from gridagora.core.outcome import over_limit_kwh, welfare_usd
-from gridagora.core.parties import Role, row_of
 from gridagora.core.registry import find, names
-from gridagora.run.compare import compare, prepare, yardstick
+from gridagora.results.metric import Reference
+from gridagora.results.outcome import over_limit_kwh, welfare_usd
+from gridagora.run.compare import compare, compute_bound, prepare
+from gridagora.run.evaluate import evaluate
 from gridagora.run.result import revenue_gap_usd
-from gridagora.run.score import score
 from gridagora.run.simulate import simulate
 from gridagora.run.unranked import unranked
 from gridagora.scenario import build, read
+from gridagora.settlement.ledger import only, paid_uusd
+from gridagora.settlement.parties import Role, row_of
 
 SUNNY = """
 [scenario]
@@ -54,15 +54,20 @@ def terms(sunny):
 @pytest.fixture(scope="module")
 def played(sunny, terms):
     """Return every design there."""
-    return {name: score(name, simulate(sunny.market(name), terms), terms) for name in names("market")}
+    return {
+        name: evaluate(name, simulate(sunny.market(name), terms), terms) for name in names("market")
+    }
 
 
 def measured(metric_id, outcome, flat=None):
-    return find("metric", metric_id).compute(outcome, Yardstick(flat, None))
+    return find("metric", metric_id).compute(outcome, Reference(flat, None))
 
 
 def paid_usd(outcome, party):
-    return paid_uusd(outcome.ledger, len(outcome.parties.id))[row_of(outcome.parties, Role(party))] / 1e6
+    return (
+        paid_uusd(outcome.ledger, len(outcome.parties.id))[row_of(outcome.parties, Role(party))]
+        / 1e6
+    )
 
 
 @EVERY
@@ -76,7 +81,7 @@ def test_the_load_is_the_sum_of_all_meters(sunny, played, name):
 
 @EVERY
 def test_no_design_beats_the_bound_of_the_same_load_and_limit(sunny, terms, played, name):
-    top = yardstick(sunny, terms).welfare_usd
+    top = compute_bound(sunny, terms).welfare_usd
     assert welfare_usd(played[name]) <= top
 
 
@@ -134,7 +139,7 @@ def test_the_limit_is_a_share_of_the_larger_peak(terms, played):
 
 def test_designs_that_know_the_limit_export_less_beyond_it(terms, played):
     """Against homes that hear nothing of it and are paid the import price for export; `rtp` itself pays less and exports less."""
-    unaware = score("rtp", simulate(find("market", "rtp")(export="net_metering"), terms), terms)
+    unaware = evaluate("rtp", simulate(find("market", "rtp")(export="net_metering"), terms), terms)
     for name in ("central", "layered", "retailer"):
         assert over_limit_kwh(played[name]) < 0.7 * over_limit_kwh(unaware), name
 
@@ -168,7 +173,10 @@ def test_a_street_of_panels_in_april_is_a_street_that_exports():
     """The peak is the reverse flow of noon, 85 % of it is a limit that binds, flat earns its cost, no average price is credit."""
     made = build.build(read.parse(NET_EXPORT, "april.toml"))
     result = compare(made)
-    rows = {name: {key: m["value"] for key, m in e["metrics"].items()} for name, e in result.summary["architectures"].items()}
+    rows = {
+        name: {key: m["value"] for key, m in e["metrics"].items()}
+        for name, e in result.summary["architectures"].items()
+    }
     load = result.tables["intervals"].query("architecture == 'flat'").load_kw.to_numpy()
     noon = -load.reshape(-1, 3).mean(1).min()
     assert noon > 2 * load.max(), "reverse flow is the larger by far"
@@ -180,9 +188,13 @@ def test_a_street_of_panels_in_april_is_a_street_that_exports():
     assert abs(rows["flat"]["E6m"]) <= ROUNDING_USD * (6 + 4)
     assert rows["flat"]["E5p"] == pytest.approx(6 * rows["flat"]["E5"] / bought_kwh(result, "flat"))
     assert rows["flat"]["E5p"] > 0
-    assert ("E5p" in result.summary.get("unranked", {})) == any(row["E5p"] < 0 for row in rows.values())
+    assert ("E5p" in result.summary.get("unranked", {})) == any(
+        row["E5p"] < 0 for row in rows.values()
+    )
     told = result.summary["architectures"]["flat"]["warnings"]
-    assert any("rate below zero" in text for text in told) == (result.summary["manifest"]["flat_rate_per_kwh"] < 0)
+    assert any("rate below zero" in text for text in told) == (
+        result.summary["manifest"]["flat_rate_per_kwh"] < 0
+    )
 
 
 def test_an_average_price_below_zero_is_shown_and_not_ranked(sunny, played):

@@ -14,15 +14,24 @@ SIZE = Size(N, 1, 2)
 
 def opened(number: int, dropped: frozenset[int] = frozenset()) -> dict[int, Agreement]:
     order = order_of(number, SIZE, dropped)
-    return {i: Agreement(SIZE, number, i, order, offers={i: np.full((2, 2), float(i))}) for i in order}
+    return {
+        i: Agreement(SIZE, number, i, order, offers={i: np.full((2, 2), float(i))}) for i in order
+    }
 
 
 class Round:
     """One round over a network that loses and reorders; `dies` tells after how many frames sent a prosumer is gone."""
 
     def __init__(self, number: int, seed: int, loss: float, dies: dict[int, int]) -> None:
-        self.parties, self.rng, self.loss, self.dies = opened(number), np.random.default_rng(seed), loss, dict(dies)
-        self.notices = {i: int(self.rng.integers(0, 12)) for i in self.parties}  # ticks after a death
+        self.parties, self.rng, self.loss, self.dies = (
+            opened(number),
+            np.random.default_rng(seed),
+            loss,
+            dict(dies),
+        )
+        self.notices = {
+            i: int(self.rng.integers(0, 12)) for i in self.parties
+        }  # ticks after a death
         self.dead: dict[int, int] = {}
         self.wire: list[tuple[int, Frame]] = []
         self.tick = 0
@@ -83,11 +92,15 @@ class Round:
     dies=st.dictionaries(st.integers(0, N - 1), st.integers(0, 25), max_size=N),
 )
 @settings(max_examples=200, deadline=None)
-def test_all_tables_that_were_ever_final_are_one(seed: int, number: int, loss: float, dies: dict[int, int]) -> None:
+def test_all_tables_that_were_ever_final_are_one(
+    seed: int, number: int, loss: float, dies: dict[int, int]
+) -> None:
     session = Round(number, seed, loss, dies)
     session.run()
     final = [a.table for a in session.parties.values() if a.final]
-    assert len({table.tobytes() for table in final}) <= 1, "also those who died afterwards held no other"
+    assert len({table.tobytes() for table in final}) <= 1, (
+        "also those who died afterwards held no other"
+    )
     for table in final[:1]:
         rows = table.reshape(N, -1)
         missing = set(np.flatnonzero(np.isnan(rows).all(1)).tolist())

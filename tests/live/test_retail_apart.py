@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 
 from gridagora.core.errors import InputError, PartError
-from gridagora.core.retail_rounds import Rule
-from gridagora.live.post import AWAKE_S, Limits, Mail, Post, Tally, opened, received, serve
+from gridagora.live.post import AWAKE_S, Mail, Post, SessionLimits, Tally, opened, received, serve
 from gridagora.live.retail_apart import Apart, compared, main, wanted
 from gridagora.live.retail_party import Waits
 from gridagora.live.retail_process import Silence
-from gridagora.live.retail_start import Network, run_apart
+from gridagora.live.retail_start import ProcessNetwork, run_apart
 from gridagora.live.wire import Frame, Kind, Size, bare, packed
-from gridagora.run.claims import drawn, users
+from gridagora.mechanisms.retail.protocol import StoppingRule
+from gridagora.studies.claims import drawn, users
 
 N, M = 3, 6
-RULE = Rule(tolerance_share=1e-6, tolerance_per_kwh=1e-7)
+RULE = StoppingRule(tolerance_share=1e-6, tolerance_per_kwh=1e-7)
 MARGIN = 1e-9
 
 
-def apart(network: Network, silences: dict[int, Silence] | None = None) -> Apart:
+def apart(network: ProcessNetwork, silences: dict[int, Silence] | None = None) -> Apart:
     """Run a session; whatever else is claimed of it, all that ended agree to the last bit, and nothing is left behind."""
     c, members = drawn(3, N, M), users(3, M)
     found = compared(c, RULE, run_apart(c, members, RULE, network, silences))
@@ -34,7 +34,7 @@ def apart(network: Network, silences: dict[int, Silence] | None = None) -> Apart
 
 
 def test_processes_agree_and_find_what_one_process_finds() -> None:
-    found = apart(Network(groups=1))
+    found = apart(ProcessNetwork(groups=1))
     assert found.ended == (0, 1, 2)
     assert found.dropped == found.stopped == {}
     assert found.gone == ()
@@ -45,7 +45,7 @@ def test_processes_agree_and_find_what_one_process_finds() -> None:
 
 
 def test_a_fifth_of_all_messages_is_lost_and_one_hangs_and_comes_back() -> None:
-    network = Network(groups=1, waits=Waits(patience_s=1.5), loss_share=0.2)
+    network = ProcessNetwork(groups=1, waits=Waits(patience_s=1.5), loss_share=0.2)
     found = apart(network, {2: Silence(4, 3.0)})
     assert found.dropped == {2: 4}
     assert found.stopped == {2: "the others did not hear me for 1.5 s, and dropped me in round 4"}
@@ -55,7 +55,7 @@ def test_a_fifth_of_all_messages_is_lost_and_one_hangs_and_comes_back() -> None:
 
 def test_the_one_on_duty_dies_and_the_next_takes_over() -> None:
     """Prosumer 1 is on duty in round 2 when its process is killed."""
-    found = apart(Network(groups=1, waits=Waits(patience_s=1.5)), {1: Silence(2)})
+    found = apart(ProcessNetwork(groups=1, waits=Waits(patience_s=1.5)), {1: Silence(2)})
     assert found.dropped == {1: 2}
     assert found.ended == (0, 2)
     assert found.gone == (1,)
@@ -68,7 +68,7 @@ def test_processes_leave_when_the_parent_is_interrupted(monkeypatch: pytest.Monk
 
     monkeypatch.setattr("gridagora.live.retail_start._until_over", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run_apart(drawn(3, 1, 1), users(3, 1), RULE, Network(groups=1))
+        run_apart(drawn(3, 1, 1), users(3, 1), RULE, ProcessNetwork(groups=1))
     assert not multiprocessing.active_children()
 
 
@@ -76,7 +76,7 @@ def test_a_process_that_cannot_begin_ends_the_session_with_a_sentence() -> None:
     members = users(3, 2)
     lopsided = members.slope + np.triu(np.full((24, 24), 0.5), 1)
     with pytest.raises(PartError, match="the process of party 1 ended before the session began"):
-        run_apart(drawn(3, 1, 2), members._replace(slope=lopsided), RULE, Network(groups=1))
+        run_apart(drawn(3, 1, 2), members._replace(slope=lopsided), RULE, ProcessNetwork(groups=1))
     assert not multiprocessing.active_children()
 
 
@@ -107,7 +107,12 @@ def test_a_pause_does_not_count_as_time_spent_listening() -> None:
     party, size = Sleeper(), Size(1, 1, 24)
     line, other = multiprocessing.Pipe()
     with opened() as sock, line, other:
-        serve(party, Mail(sock, {}, Tally(), 0.0, np.random.default_rng(0)), line, Limits(size, 0.0, 0, 11 * AWAKE_S))
+        serve(
+            party,
+            Mail(sock, {}, Tally(), 0.0, np.random.default_rng(0)),
+            line,
+            SessionLimits(size, 0.0, 0, 11 * AWAKE_S),
+        )
     assert len(party.awake_s) > 1
     assert max(party.awake_s) <= AWAKE_S
 
@@ -130,7 +135,23 @@ def test_only_well_formed_frames_from_their_own_address_are_let_in() -> None:
 
 
 def test_the_command_tells_what_happened(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--prosumers", "2", "--end-users", "4", "--groups", "1", "--silent", "0:3", "--patience", "1"]) == 0
+    assert (
+        main(
+            [
+                "--prosumers",
+                "2",
+                "--end-users",
+                "4",
+                "--groups",
+                "1",
+                "--silent",
+                "0:3",
+                "--patience",
+                "1",
+            ]
+        )
+        == 0
+    )
     told = capsys.readouterr().out
     assert "Prosumer 0 was not heard and was dropped in round 3." in told
     assert "the same to the last bit" in told
@@ -155,5 +176,8 @@ def test_more_than_fits_into_a_datagram_is_refused_before_anything_starts() -> N
     c, members = drawn(0, 2, 3), users(0, 3)
     many = c._replace(made_kw=np.zeros((200, 24)))
     with pytest.raises(InputError) as caught:
-        run_apart(many, members, RULE, Network(groups=4))
-    assert [problem.where for problem in caught.value.problems] == ["prosumers", "groups of end-users"]
+        run_apart(many, members, RULE, ProcessNetwork(groups=4))
+    assert [problem.where for problem in caught.value.problems] == [
+        "prosumers",
+        "groups of end-users",
+    ]

@@ -8,22 +8,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridagora.core.errors import PartError
-from gridagora.core.retail_game import followers
-from gridagora.core.retail_reference import Users
-from gridagora.core.retail_rounds import Community, Played, Rule, play, terms
 from gridagora.live.end_users import EndUsers
 from gridagora.live.post import AWAKE_S, Post
 from gridagora.live.retail_apart import compared
 from gridagora.live.retail_party import Prosumer, Seat, Waits
-from gridagora.live.retail_process import Outcome
+from gridagora.live.retail_process import ProsumerEnd
 from gridagora.live.retail_start import Ended, alone
 from gridagora.live.wire import FINAL, Frame, Kind, Size
-from gridagora.run.claims import drawn, users
+from gridagora.mechanisms.retail.certificate import Users
+from gridagora.mechanisms.retail.game import followers
+from gridagora.mechanisms.retail.protocol import Community, GameResult, StoppingRule, play, terms
+from gridagora.studies.claims import drawn, users
 
 N, GROUPS, TICK_S = 4, 2, 0.005
 WAITS = Waits(patience_s=0.5)
 SIZE = Size(N, GROUPS, 24)
-RULE = Rule(tolerance_share=1e-5, tolerance_per_kwh=1e-6)
+RULE = StoppingRule(tolerance_share=1e-5, tolerance_per_kwh=1e-6)
 MARGIN = 1e-9
 
 
@@ -32,28 +32,43 @@ def small() -> tuple[Community, Users]:
     return drawn(0, N, 6), users(0, 6)
 
 
-def bits(played: Played) -> bytes:
+def bits(played: GameResult) -> bytes:
     return b"".join(np.asarray(part).tobytes() for part in played)
 
 
 class Network:
     """All parties; `dies` tells after how many frames one is gone, `hangs` in which round for how long one hears nothing."""
 
-    def __init__(self, seed: int = 0, loss: float = 0.0, dies: dict[int, int] | None = None, waits: Waits = WAITS) -> None:
+    def __init__(
+        self,
+        seed: int = 0,
+        loss: float = 0.0,
+        dies: dict[int, int] | None = None,
+        waits: Waits = WAITS,
+    ) -> None:
         c, members = small()
         self.rng, self.loss, self.dies = np.random.default_rng(seed), loss, dict(dies or {})
         self.hangs: dict[int, tuple[int, float]] = {}
         self.asleep_until: dict[int, float] = {}
         self.prosumers = {
-            i: Prosumer(Seat(i, alone(c, i), terms(c), RULE, SIZE, waits), lambda k, i=i: self.at_round(i, k)) for i in range(N)
+            i: Prosumer(
+                Seat(i, alone(c, i), terms(c), RULE, SIZE, waits),
+                lambda k, i=i: self.at_round(i, k),
+            )
+            for i in range(N)
         }
         parts = np.array_split(np.arange(6), GROUPS)
         self.parties: dict[int, Prosumer | EndUsers] = dict(self.prosumers)
         for g, part in enumerate(parts):
-            self.parties[N + g] = EndUsers(N + g, members.worth_per_kwh[part], members.slope[part], SIZE)
+            self.parties[N + g] = EndUsers(
+                N + g, members.worth_per_kwh[part], members.slope[part], SIZE
+            )
         self.dead: set[int] = set()
         self.now_s = 0.0
-        self.cut_s = (np.inf, np.inf)  # from when to when the first half of prosumers does not hear the other
+        self.cut_s = (
+            np.inf,
+            np.inf,
+        )  # from when to when the first half of prosumers does not hear the other
         self.wire: list[tuple[float, int, Frame]] = []
         self.log: list[Frame] = []
 
@@ -84,9 +99,14 @@ class Network:
 
     def step(self) -> None:
         self.now_s += TICK_S
-        due = sorted((item for item in self.wire if item[0] <= self.now_s and self.is_awake(item[1])), key=lambda item: item[0])
+        due = sorted(
+            (item for item in self.wire if item[0] <= self.now_s and self.is_awake(item[1])),
+            key=lambda item: item[0],
+        )
         taken = {id(item) for item in due}
-        self.wire = [item for item in self.wire if id(item) not in taken and item[1] not in self.dead]
+        self.wire = [
+            item for item in self.wire if id(item) not in taken and item[1] not in self.dead
+        ]
         for _, to, frame in due:
             if to not in self.dead:
                 self.send(to, self.parties[to].hear(frame))
@@ -105,7 +125,11 @@ class Network:
         pytest.fail("the session did not end")
 
     def ended(self) -> dict[int, Prosumer]:
-        return {i: party for i, party in self.prosumers.items() if i not in self.dead and party.end is not None}
+        return {
+            i: party
+            for i, party in self.prosumers.items()
+            if i not in self.dead and party.end is not None
+        }
 
 
 def check(net: Network) -> dict[int, int]:
@@ -117,9 +141,13 @@ def check(net: Network) -> dict[int, int]:
     assert together.converged
     assert ended[0].end.rounds == together.rounds
     for name in ("retail_per_kwh", "internal_per_kwh", "offer_kw", "made_kw", "wholesale_kw"):
-        np.testing.assert_allclose(getattr(ended[0].end, name), getattr(together, name), atol=MARGIN)
+        np.testing.assert_allclose(
+            getattr(ended[0].end, name), getattr(together, name), atol=MARGIN
+        )
     for party in ended:
-        np.testing.assert_allclose(party.held.device_kw[0][0], held.device_kw[0][party.seat.me], atol=MARGIN)
+        np.testing.assert_allclose(
+            party.held.device_kw[0][0], held.device_kw[0][party.seat.me], atol=MARGIN
+        )
     return ended[0].dropped
 
 
@@ -136,7 +164,9 @@ def test_parties_find_what_one_process_finds(loss: float) -> None:
     dies=st.dictionaries(st.integers(0, N - 1), st.integers(0, 60), min_size=1, max_size=N - 1),
 )
 @settings(max_examples=15, deadline=None)
-def test_whoever_dies_in_mid_sentence_the_others_agree(seed: int, loss: float, dies: dict[int, int]) -> None:
+def test_whoever_dies_in_mid_sentence_the_others_agree(
+    seed: int, loss: float, dies: dict[int, int]
+) -> None:
     net = Network(seed, loss, dies).run()
     assert set(check(net)) <= net.dead, "nobody alive is dropped"
     assert set(net.ended()) == set(range(N)) - net.dead
@@ -160,7 +190,11 @@ def test_on_a_sound_network_nothing_is_said_twice_and_the_turn_to_ask_goes_round
         Kind.PRICE: played.inner_rounds * GROUPS,
         Kind.TAKEN: played.inner_rounds * GROUPS * N,
     }
-    assert all(frame.sender == (frame.round - 1) % N for frame in net.log if frame.kind in {Kind.PRICE, Kind.TABLE})
+    assert all(
+        frame.sender == (frame.round - 1) % N
+        for frame in net.log
+        if frame.kind in {Kind.PRICE, Kind.TABLE}
+    )
 
 
 def test_one_that_comes_back_after_it_was_dropped_notices_and_stops() -> None:
@@ -169,7 +203,10 @@ def test_one_that_comes_back_after_it_was_dropped_notices_and_stops() -> None:
     net.run()
     assert check(net) == {2: 3}
     assert 2 not in net.ended()
-    assert net.prosumers[2].stopped == "the others did not hear me for 0.5 s, and dropped me in round 3"
+    assert (
+        net.prosumers[2].stopped
+        == "the others did not hear me for 0.5 s, and dropped me in round 3"
+    )
 
 
 def test_one_that_hangs_for_less_than_the_patience_stays() -> None:
@@ -189,7 +226,10 @@ def test_a_network_that_splits_never_leads_to_two_results(seed: int) -> None:
     assert len({bits(party.end) for party in net.ended().values()}) <= 1
     rest = [party.stopped for i, party in net.prosumers.items() if i not in net.ended()]
     assert len(rest) >= N // 2
-    assert all("another price than mine" in why or "dropped me" in why or "another table" in why for why in rest)
+    assert all(
+        "another price than mine" in why or "dropped me" in why or "another table" in why
+        for why in rest
+    )
 
 
 def test_silent_end_users_end_the_session_with_a_sentence() -> None:
@@ -197,7 +237,10 @@ def test_silent_end_users_end_the_session_with_a_sentence() -> None:
     net.dead.add(N + 1)
     net.run()
     assert not net.ended()
-    assert all(party.stopped.startswith("end-users of group 1 did not answer turn 1 for") for party in net.prosumers.values())
+    assert all(
+        party.stopped.startswith("end-users of group 1 did not answer turn 1 for")
+        for party in net.prosumers.values()
+    )
 
 
 def test_another_table_that_is_final_stops_a_prosumer() -> None:
@@ -237,7 +280,13 @@ def test_an_answer_to_another_price_stops_a_prosumer() -> None:
 def test_messages_hold_prices_and_offers_of_the_right_size() -> None:
     net = Network(8, 0.1).run()
     hours = {frame.kind: frame.rows.shape for frame in net.log}
-    assert hours == {Kind.OFFER: (2, 24), Kind.TABLE: (2 * N, 24), Kind.HEARD: (0, 24), Kind.PRICE: (1, 24), Kind.TAKEN: (2, 24)}
+    assert hours == {
+        Kind.OFFER: (2, 24),
+        Kind.TABLE: (2 * N, 24),
+        Kind.HEARD: (0, 24),
+        Kind.PRICE: (1, 24),
+        Kind.TAKEN: (2, 24),
+    }
 
 
 def test_a_prosumer_starts_with_nothing_of_the_others() -> None:
@@ -277,6 +326,8 @@ def test_a_group_answers_all_at_first_and_later_only_who_asks_again() -> None:
 
 
 def test_a_session_that_nobody_ended_is_an_error_with_every_reason() -> None:
-    left = Ended({}, {1: Outcome(None, "end-users are gone", {})}, 1.0, 1.0)
-    with pytest.raises(PartError, match="no prosumer came to an end: prosumer 1: end-users are gone"):
+    left = Ended({}, {1: ProsumerEnd(None, "end-users are gone", {})}, 1.0, 1.0)
+    with pytest.raises(
+        PartError, match="no prosumer came to an end: prosumer 1: end-users are gone"
+    ):
         compared(small()[0], RULE, left)

@@ -19,11 +19,18 @@ def frame(kind: Kind, sender: int | None = None, fill: float = 1.5) -> Frame:
     return Frame(kind, who, 7, 9, np.full((rows_of(kind, SIZE), SIZE.hours), fill))
 
 
-@given(kind=st.sampled_from(Kind), number=st.integers(1, 2**32 - 1), step=st.integers(0, FINAL), data=st.data())
+@given(
+    kind=st.sampled_from(Kind),
+    number=st.integers(1, 2**32 - 1),
+    step=st.integers(0, FINAL),
+    data=st.data(),
+)
 @settings(max_examples=60, deadline=None)
 def test_every_frame_comes_back(kind: Kind, number: int, step: int, data: st.DataObject) -> None:
     count = rows_of(kind, SIZE) * SIZE.hours
-    rows = np.array(data.draw(st.lists(FINITE, min_size=count, max_size=count)), np.float64).reshape(-1, SIZE.hours)
+    rows = np.array(
+        data.draw(st.lists(FINITE, min_size=count, max_size=count)), np.float64
+    ).reshape(-1, SIZE.hours)
     sent = Frame(kind, SIZE.prosumers if kind is Kind.TAKEN else 2, number, step, rows)
     got = unpacked(packed(sent), SIZE)
     assert got[:4] == sent[:4]
@@ -34,7 +41,9 @@ def test_every_frame_comes_back(kind: Kind, number: int, step: int, data: st.Dat
 def test_layout_is_the_documented_one() -> None:
     """Written out by hand, so that another program can speak it."""
     sent = Frame(Kind.PRICE, 2, 5, 6, np.array([[0.25, -1.0, 0.0, 3.0]]))
-    assert packed(sent) == b"gr" + bytes([1, 4, 2, 0, 4, 0, 5, 0, 0, 0, 6, 0, 0, 0]) + struct.pack("<4d", 0.25, -1.0, 0.0, 3.0)
+    assert packed(sent) == b"gr" + bytes([1, 4, 2, 0, 4, 0, 5, 0, 0, 0, 6, 0, 0, 0]) + struct.pack(
+        "<4d", 0.25, -1.0, 0.0, 3.0
+    )
 
 
 def test_a_table_tells_who_was_not_heard() -> None:
@@ -58,9 +67,15 @@ def test_a_table_tells_who_was_not_heard() -> None:
         (packed(frame(Kind.TAKEN, sender=2)), "TAKEN from party 2: expected one from 3 to 4"),
         (packed(frame(Kind.OFFER))[:-1], "expected 80 bytes"),
         (packed(frame(Kind.OFFER)) + b"\x00", "expected 80 bytes"),
-        (packed(frame(Kind.OFFER)._replace(rows=np.ones((4, 2)))), "2 hours: expected 80 bytes, 4 hours"),
+        (
+            packed(frame(Kind.OFFER)._replace(rows=np.ones((4, 2)))),
+            "2 hours: expected 80 bytes, 4 hours",
+        ),
         (packed(frame(Kind.OFFER)._replace(round=0)), "round 0"),
-        (packed(frame(Kind.OFFER, fill=np.nan)), "OFFER from party 0 holds a number that is not finite"),
+        (
+            packed(frame(Kind.OFFER, fill=np.nan)),
+            "OFFER from party 0 holds a number that is not finite",
+        ),
         (packed(frame(Kind.TAKEN, fill=np.inf)), "not finite"),
     ],
 )

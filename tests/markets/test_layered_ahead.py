@@ -9,17 +9,17 @@ from gridagora.core.agents import HomeAgents
 from gridagora.core.limits import bounds_of
 from gridagora.core.place import Level, lift_kw, places
 from gridagora.core.product import Horizon
-from gridagora.core.session import Traffic, drive
-from gridagora.kernels.value import PENALTY
+from gridagora.core.session import MessageCount, drive
+from gridagora.kernels.stores.value import PENALTY
 from gridagora.markets.layered import Layered, branches
-from gridagora.run import ahead
-from gridagora.run import fleet as homes_at
+from gridagora.population import fleet as homes_at
+from gridagora.run import lookahead as ahead
 from gridagora.run.compare import prepare
-from gridagora.run.desk import opened
+from gridagora.run.evaluate import evaluate
+from gridagora.run.forecast import energy_per_kwh
 from gridagora.run.opening import hour_product, open_plan
-from gridagora.run.outlook import energy_per_kwh
-from gridagora.run.score import score
 from gridagora.run.simulate import simulate
+from gridagora.run.state import start_run
 from gridagora.scenario import build, read
 
 SCENE = """
@@ -36,20 +36,24 @@ limit_share_of_flat_peak = 0.85
 
 
 def made(count, days=1, seed=1, layers=""):
-    scene = build.build(read.parse(SCENE.format(count=count, days=days, seed=seed, layers=layers), "ahead.toml"))
+    scene = build.build(
+        read.parse(SCENE.format(count=count, days=days, seed=seed, layers=layers), "ahead.toml")
+    )
     return scene, prepare(scene)
 
 
 def midnight(study, market):
     """Agree the first midnight; return its opening, what homes believe, the price of a home, and the desk."""
-    desk = opened(market, study)
+    desk = start_run(market, study)
     product = hour_product(desk, 0)
     opening = open_plan(desk, product)
     energy = energy_per_kwh(study.wholesale, 0, study.window_h)
-    specs, sessions = homes_at.beliefs(desk.fleet, 0, study.window_h, float(energy.mean()) + study.wholesale.delivery_per_kwh)
-    believed = ahead.believed(desk, 0, specs, sessions)
-    plan = drive(market.plan(opening, None), HomeAgents(believed).answer, Traffic()).result
-    ahead.plan_hour(desk, 0, None)
+    specs, sessions = homes_at.beliefs(
+        desk.fleet, 0, study.window_h, float(energy.mean()) + study.wholesale.delivery_per_kwh
+    )
+    believed = ahead.believe_homes(desk, 0, specs, sessions)
+    plan = drive(market.plan(opening, None), HomeAgents(believed).answer, MessageCount()).result
+    ahead.plan_window(desk, 0, None)
     return opening, believed, plan.price_per_kwh[0], desk
 
 
@@ -75,25 +79,70 @@ def store_rows(s):
     none, ends = sp.csc_matrix((size, size)), sp.csc_matrix((size, n * parts))
     leak = sp.diags(flat["leak"])
     move = sp.hstack(
-        [-sp.diags(flat["gain_in"] * dt), sp.diags(dt / flat["gain_out"]), one - leak @ shift, none, none, none, none, ends]
+        [
+            -sp.diags(flat["gain_in"] * dt),
+            sp.diags(dt / flat["gain_out"]),
+            one - leak @ shift,
+            none,
+            none,
+            none,
+            none,
+            ends,
+        ]
     )
-    feel = sp.hstack([sp.diags(flat["c_p"]), -sp.diags(flat["c_p"]), sp.diags(flat["c_x"]) @ shift, none, none, none, -one, ends])
+    feel = sp.hstack(
+        [
+            sp.diags(flat["c_p"]),
+            -sp.diags(flat["c_p"]),
+            sp.diags(flat["c_x"]) @ shift,
+            none,
+            none,
+            none,
+            -one,
+            ends,
+        ]
+    )
     last = sp.kron(sp.identity(n), sp.csc_matrix(([1.0], ([0], [h - 1])), shape=(1, h)))
     end = sp.hstack(
-        [sp.csc_matrix((n, 2 * size)), last, sp.csc_matrix((n, 4 * size)), -sp.kron(sp.identity(n), np.ones((1, parts)))]
+        [
+            sp.csc_matrix((n, 2 * size)),
+            last,
+            sp.csc_matrix((n, 4 * size)),
+            -sp.kron(sp.identity(n), np.ones((1, parts))),
+        ]
     )
     equal = sp.vstack([move, feel, end])
-    rhs = np.r_[flat["inflow"] + flat["leak"] * start, -flat["c_0"] - flat["c_x"] * start, s.end_x[:, 0] - 1e4]
+    rhs = np.r_[
+        flat["inflow"] + flat["leak"] * start,
+        -flat["c_0"] - flat["c_x"] * start,
+        s.end_x[:, 0] - 1e4,
+    ]
     soft_low = sp.hstack([none, none, -one, -one, none, none, none, ends])
     soft_high = sp.hstack([none, none, one, none, -one, none, none, ends])
     off_high = sp.hstack([none, none, one, none, none, -one, none, ends])
     off_low = sp.hstack([none, none, -one, none, none, -one, none, ends])
     unequal = sp.vstack([soft_low, soft_high, off_high, off_low])
-    room = np.r_[-flat["x_min"], flat["x_max"], flat["x_set"] + flat["dead"], flat["dead"] - flat["x_set"]]
+    room = np.r_[
+        -flat["x_min"], flat["x_max"], flat["x_set"] + flat["dead"], flat["dead"] - flat["x_set"]
+    ]
     many, zero = 7 * size + n * parts, np.zeros(size)
-    low = np.r_[zero, zero, np.full(size, -np.inf), zero, zero, zero, np.full(size, -np.inf), np.zeros(n * parts)]
+    low = np.r_[
+        zero,
+        zero,
+        np.full(size, -np.inf),
+        zero,
+        zero,
+        zero,
+        np.full(size, -np.inf),
+        np.zeros(n * parts),
+    ]
     top = np.full(size, np.inf)
-    high = np.r_[flat["p_max_kw"].clip(min=0), (-flat["p_min_kw"]).clip(min=0), np.tile(top, 5), length.ravel()]
+    high = np.r_[
+        flat["p_max_kw"].clip(min=0),
+        (-flat["p_min_kw"]).clip(min=0),
+        np.tile(top, 5),
+        length.ravel(),
+    ]
     low[:size] = flat["p_min_kw"].clip(min=0)
     quad = np.r_[np.zeros(5 * size), dt * flat["k_x"], dt * flat["k_c"], fall.ravel()]
     wear = dt * flat["wear_per_kwh"]
@@ -117,7 +166,8 @@ def clarabel_price(opening, told, net_kw, usable_kw):
     buy = sp.hstack([one, -one, sp.csc_matrix((h, h))])
     quad = np.concatenate([b[0] for b in blocks] + [np.zeros(3 * h)])
     linear = np.concatenate(
-        [b[1] for b in blocks] + [s.import_per_kwh, -s.export_per_kwh, np.full(h, opening.limits.over_per_kwh[0])]
+        [b[1] for b in blocks]
+        + [s.import_per_kwh, -s.export_per_kwh, np.full(h, opening.limits.over_per_kwh[0])]
     )
     equal = sp.block_diag([b[2] for b in blocks])
     balance = sp.hstack([b[8] for b in blocks] + [-buy])
@@ -131,11 +181,15 @@ def clarabel_price(opening, told, net_kw, usable_kw):
     below, above = np.isfinite(low), np.isfinite(high)
     a = sp.vstack([equal, unequal, -eye[below], eye[above]]).tocsc()
     rhs = np.concatenate([b[3] for b in blocks] + [-net_kw.sum(0)])
-    room = np.concatenate([b[5] for b in blocks] + [np.full(h, usable_kw), -low[below], high[above]])
+    room = np.concatenate(
+        [b[5] for b in blocks] + [np.full(h, usable_kw), -low[below], high[above]]
+    )
     options = clarabel.DefaultSettings()
     options.verbose = False
     cones = [clarabel.ZeroConeT(len(rhs)), clarabel.NonnegativeConeT(len(room))]
-    found = clarabel.DefaultSolver(sp.diags(quad).tocsc(), linear, a, np.r_[rhs, room], cones, options).solve()
+    found = clarabel.DefaultSolver(
+        sp.diags(quad).tocsc(), linear, a, np.r_[rhs, room], cones, options
+    ).solve()
     assert "Solved" in str(found.status)
     return np.array(found.z)[len(rhs) - h : len(rhs)]
 
@@ -162,7 +216,9 @@ def test_positions_keep_the_limit_of_every_place_within_a_millionth():
     *_, desk = midnight(study, market)
     load_kw = lift_kw(site.tree, site.place, desk.positions[Horizon.DAY_AHEAD].p_kw)
     own_kw = bounds_of(study.limits, site.tree).high_kw.min(1)
-    high_kw = np.where(site.tree.parent < 0, study.wholesale.limit_kw, own_kw) * (1 - market.reserve_share)
+    high_kw = np.where(site.tree.parent < 0, study.wholesale.limit_kw, own_kw) * (
+        1 - market.reserve_share
+    )
     assert np.isfinite(high_kw[site.tree.parent >= 0]).sum() >= 2
     assert (np.abs(load_kw) <= high_kw[:, None] * (1 + 1e-6)).all()
     own = desk.positions[Horizon.DAY_AHEAD].price_per_kwh
@@ -178,7 +234,10 @@ def test_the_operator_keeps_what_it_keeps_in_the_central_market():
     margin_usd = np.zeros(2)
     for seed in range(1, 5):
         scene, study = made(24, seed=seed)
-        central, layered = (score(name, simulate(scene.market(name), study), study) for name in ("central", "layered"))
+        central, layered = (
+            evaluate(name, simulate(scene.market(name), study), study)
+            for name in ("central", "layered")
+        )
         margin_usd += np.array([central.surplus_uusd, layered.surplus_uusd]) / 1e6
         assert layered.bill_usd.sum() <= 1.015 * central.bill_usd.sum()
         assert 0 <= layered.plan_gap_share <= 1e-3
@@ -188,7 +247,7 @@ def test_the_operator_keeps_what_it_keeps_in_the_central_market():
 def test_every_round_of_the_search_is_counted_and_the_last_word_too():
     """A round is a plan up and a path down for each home and place; then all hear which rounds make up their plan."""
     scene, study = made(6)
-    outcome = score("layered", simulate(scene.market("layered"), study), study)
+    outcome = evaluate("layered", simulate(scene.market("layered"), study), study)
     parties = len(study.homes.home_id) + len(study.site.tree.name)
     steps = len(outcome.start_s) + 24
     more = outcome.exchange.messages - 2 * parties * steps - parties
@@ -201,12 +260,16 @@ def test_every_round_of_the_search_is_counted_and_the_last_word_too():
 def test_where_nothing_binds_one_round_proves_it():
     scene, study = made(6)
     free = study._replace(wholesale=study.wholesale._replace(limit_kw=np.inf))
-    outcome = score("layered", simulate(scene.market("layered"), free), free)
+    outcome = evaluate("layered", simulate(scene.market("layered"), free), free)
     parties = len(study.homes.home_id) + len(study.site.tree.name)
     assert outcome.exchange.messages == 2 * parties * (len(outcome.start_s) + 24)
     assert outcome.plan_gap_share <= 1e-9
 
 
 def test_branches_are_the_places_right_below_the_root():
-    tree = places(["t1", "t2", "z1", "z2", "root"], [Level.TRANSFORMER] * 2 + [Level.ZONE] * 2 + [Level.FEEDER], [2, 3, 4, 4, -1])
+    tree = places(
+        ["t1", "t2", "z1", "z2", "root"],
+        [Level.TRANSFORMER] * 2 + [Level.ZONE] * 2 + [Level.FEEDER],
+        [2, 3, 4, 4, -1],
+    )
     assert branches(tree).tolist() == [2, 3, 2, 3, 4]

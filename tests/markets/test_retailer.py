@@ -9,26 +9,35 @@ from gridagora.core.errors import InputError, PartError
 from gridagora.core.exchange import Plans, Status, tender
 from gridagora.core.limits import limit_substation
 from gridagora.core.product import Commodity, Horizon, Product, following
-from gridagora.core.retail_game import followers, price_per_kwh
-from gridagora.core.retail_inner import Terms
-from gridagora.core.retail_reference import certificate
-from gridagora.core.retail_rounds import Asked, Community, Rule, answered, community, idle, play, said
-from gridagora.core.session import Opening, PricePath, Supply, Traffic, drive
-from gridagora.core.tariff import Tariff
-from gridagora.kernels.curve import curves
-from gridagora.kernels.value import respond
+from gridagora.core.session import MessageCount, Opening, PricePath, SupplyOffer, drive
+from gridagora.kernels.curves.curve import curves
+from gridagora.kernels.stores.value import best_response
 from gridagora.markets import retailer
-from gridagora.markets.retailer import Path, Retailer, State, corrected
-from gridagora.run.claims import batteries
+from gridagora.markets.retailer import Path, Retailer, RetailState, corrected
+from gridagora.mechanisms.retail.certificate import certificate
+from gridagora.mechanisms.retail.clearing import GameParameters
+from gridagora.mechanisms.retail.game import followers, price_per_kwh
+from gridagora.mechanisms.retail.protocol import (
+    Broadcast,
+    Community,
+    StoppingRule,
+    answered,
+    community,
+    idle,
+    play,
+    said,
+)
+from gridagora.settlement.tariff import Tariff
+from gridagora.studies.claims import batteries
 
 T, N, M = 24, 4, 6
 LEADS = np.arange(N + M) < N
 
 
-def remembered(tariff: float = np.inf, path: PricePath | None = None) -> State:
+def remembered(tariff: float = np.inf, path: PricePath | None = None) -> RetailState:
     """Return a state with one outside tariff for two days, none where it is inf."""
     price = np.full(2 * T, tariff)
-    return State(Tariff(0, 3600, price, price), path)
+    return RetailState(Tariff(0, 3600, price, price), path)
 
 
 class Scene(NamedTuple):
@@ -51,14 +60,23 @@ def scene(*, shifting: bool = False, own_share: float = 1.0) -> Scene:
     packs = batteries(full, prox=0.02)
     buy = 0.08 + 0.10 * np.exp(-((hour - 19) ** 2) / 6.0)
     users = followers(worth, slope)
-    return Scene(community(users, made, (packs,), (np.arange(N),), buy, 0.6 * buy, own_share), worth, slope)
+    return Scene(
+        community(users, made, (packs,), (np.arange(N),), buy, 0.6 * buy, own_share), worth, slope
+    )
 
 
 def opening(s: Scene, *, limit_kw: float = np.inf, hour: int = 0, is_prosumer=LEADS) -> Opening:
     product = Product(Commodity.P, 0, 3600, Horizon.DAY_AHEAD, 0)
-    supply = Supply(s.community.buy_per_kwh, s.community.sell_per_kwh, np.zeros(T))
+    supply = SupplyOffer(s.community.buy_per_kwh, s.community.sell_per_kwh, np.zeros(T))
     limits = limit_substation(N + M, supply.base_kw, limit_kw, 1.0)
-    return Opening(following(product, hour), np.arange(N + M), supply, binds=hour == 0, is_prosumer=is_prosumer, limits=limits)
+    return Opening(
+        following(product, hour),
+        np.arange(N + M),
+        supply,
+        binds=hour == 0,
+        is_prosumer=is_prosumer,
+        limits=limits,
+    )
 
 
 class Seated:
@@ -68,7 +86,7 @@ class Seated:
         self.scene, self.community, self.held = s, None, None
 
     def __call__(self, message):
-        if isinstance(message, Terms):
+        if isinstance(message, GameParameters):
             self.community = self.scene.community._replace(
                 end_users=message.end_users,
                 own_share=message.own_share,
@@ -78,7 +96,7 @@ class Seated:
             )
             self.held = idle(self.community) if self.held is None else self.held
             return None
-        if isinstance(message, Asked):
+        if isinstance(message, Broadcast):
             self.held = answered(self.community, message, self.held)
             return said(self.community, self.held)
         return plans(self.scene, message)
@@ -88,23 +106,25 @@ def plans(s: Scene, quotes) -> Plans:
     """Batteries answer the internal price, end-users the retail price."""
     price, c = quotes.buy_per_kwh, s.community
     p_kw = np.empty((N + M, T))
-    p_kw[:N] = respond(c.stores[0], price[:N], price[:N]).p_kw - c.made_kw
+    p_kw[:N] = best_response(c.stores[0], price[:N], price[:N]).p_kw - c.made_kw
     for j in range(M):
         p_kw[N + j] = np.linalg.solve(s.slope[j], s.worth[j] - price[N + j])
     return Plans(quotes.product, quotes.party, p_kw)
 
 
-def agreed(s: Scene, call: Opening | None = None, state: State | None = None, **fields):
+def agreed(s: Scene, call: Opening | None = None, state: RetailState | None = None, **fields):
     market = Retailer(**{"rounds_day_ahead": 40, "game_rounds": 200, **fields})
     begun = remembered() if state is None else state
-    return drive(market.plan(opening(s) if call is None else call, begun), Seated(s), Traffic())
+    return drive(
+        market.plan(opening(s) if call is None else call, begun), Seated(s), MessageCount()
+    )
 
 
 @pytest.mark.parametrize("shifting", [False, True])
 def test_the_market_ends_at_the_equilibrium_of_the_game(shifting: bool) -> None:
     """End-users are known only by what they take at three prices, prosumers only by their offers."""
     s = scene(shifting=shifting)
-    played, _ = play(s.community, Rule())
+    played, _ = play(s.community, StoppingRule())
     found = agreed(s, shifting=shifting).result
     np.testing.assert_allclose(found.price_per_kwh[-1], played.retail_per_kwh, atol=1e-5)
     np.testing.assert_allclose(found.price_per_kwh[0], played.internal_per_kwh, atol=1e-5)
@@ -117,10 +137,12 @@ def test_nobody_gains_alone_from_what_the_market_agreed(limited: bool) -> None:
     call, state = opening(s), remembered(float(np.median(free.price_per_kwh[-1])))
     if limited:
         call = call._replace(
-            limits=limit_substation(N + M, call.supply.base_kw, 0.8 * float(np.abs(free.p_kw.sum(0)).max()), 1.0)
+            limits=limit_substation(
+                N + M, call.supply.base_kw, 0.8 * float(np.abs(free.p_kw.sum(0)).max()), 1.0
+            )
         )  # it holds both ways
     seated = Seated(s)
-    found = drive(Retailer(game_rounds=300).plan(call, state), seated, Traffic())
+    found = drive(Retailer(game_rounds=300).plan(call, state), seated, MessageCount())
     internal = found.result.price_per_kwh[0]
     assert certificate(seated.community, seated.held, internal).share <= 1e-5
     assert found.traffic.disclosed > 0
@@ -129,13 +151,23 @@ def test_nobody_gains_alone_from_what_the_market_agreed(limited: bool) -> None:
 
 def test_every_outer_mode_finds_the_same_prices_and_says_its_rounds() -> None:
     s = scene()
-    found = {mode: agreed(s, outer=mode, rounds_day_ahead=40) for mode in ("price_signal", "damped", "sequential")}
+    found = {
+        mode: agreed(s, outer=mode, rounds_day_ahead=40)
+        for mode in ("price_signal", "damped", "sequential")
+    }
     for mode in ("damped", "sequential"):  # a secant on plans finds the internal price
         np.testing.assert_allclose(
-            found[mode].result.price_per_kwh, found["price_signal"].result.price_per_kwh, atol=2e-3, err_msg=mode
+            found[mode].result.price_per_kwh,
+            found["price_signal"].result.price_per_kwh,
+            atol=2e-3,
+            err_msg=mode,
         )
         assert found[mode].traffic.messages > found["price_signal"].traffic.messages
-    assert found["damped"].traffic.rounds > found["sequential"].traffic.rounds > found["price_signal"].traffic.rounds
+    assert (
+        found["damped"].traffic.rounds
+        > found["sequential"].traffic.rounds
+        > found["price_signal"].traffic.rounds
+    )
 
 
 def test_price_taking_prosumers_sell_at_the_internal_price() -> None:
@@ -174,27 +206,43 @@ def test_what_the_substation_carries_is_kept_by_the_internal_price() -> None:
 
 
 def test_the_internal_price_of_an_hour_stays_between_what_wholesale_pays_and_asks() -> None:
-    supply = Supply(np.full(6, 0.2), np.full(6, 0.1), np.zeros(6))
+    supply = SupplyOffer(np.full(6, 0.2), np.full(6, 0.1), np.zeros(6))
     limits = limit_substation(2, supply.base_kw, 10.0, 1.0)
-    price, net = np.array([0.15, 0.15, 0.2, 0.2, 0.2, 0.1]), np.array([5.0, -5.0, 5.0, 12.0, -5.0, -5.0])
-    new = corrected(Path(price, price, np.full(6, 10.0)), net, supply, limits, None).internal_per_kwh
+    price, net = (
+        np.array([0.15, 0.15, 0.2, 0.2, 0.2, 0.1]),
+        np.array([5.0, -5.0, 5.0, 12.0, -5.0, -5.0]),
+    )
+    new = corrected(
+        Path(price, price, np.full(6, 10.0)), net, supply, limits, None
+    ).internal_per_kwh
     np.testing.assert_allclose(new, [0.2, 0.1, 0.2, 0.4, 0.1, 0.1], atol=1e-12)
 
 
-BOOK = [([-3.0, 3.0], [0.3, 0.0]), ([-1.0, 2.0], [0.25, 0.05]), ([0.0, 4.0], [0.5, 0.1]), ([1.0, 1.0], [0.4, 0.4])]
+BOOK = [
+    ([-3.0, 3.0], [0.3, 0.0]),
+    ([-1.0, 2.0], [0.25, 0.05]),
+    ([0.0, 4.0], [0.5, 0.1]),
+    ([1.0, 1.0], [0.4, 0.4]),
+]
 
 
 def real_time(agreed_per_kwh: float, limit_kw: float = np.inf, order=slice(None)):
     product = Product(Commodity.P, 0, 300, Horizon.REAL_TIME, 0)
-    supply = Supply(np.array([0.2]), np.array([0.1]), np.zeros(1))
+    supply = SupplyOffer(np.array([0.2]), np.array([0.1]), np.zeros(1))
     leads = np.array([True, True, False, False])[order]
     call = Opening(
-        product, np.arange(4)[order], supply, is_prosumer=leads, limits=limit_substation(4, supply.base_kw, limit_kw, 1.0)
+        product,
+        np.arange(4)[order],
+        supply,
+        is_prosumer=leads,
+        limits=limit_substation(4, supply.base_kw, limit_kw, 1.0),
     )
     path = PricePath(0, np.array([[0.0], [agreed_per_kwh], [1.0]]))
     offered = curves([BOOK[i] for i in np.arange(4)[order]])
     session = Retailer().clear(call, remembered(path=path))
-    return drive(session, lambda _: tender(product, call.party, offered), Traffic()).result.transactions
+    return drive(
+        session, lambda _: tender(product, call.party, offered), MessageCount()
+    ).result.transactions
 
 
 def test_end_users_buy_at_the_agreed_price_and_prosumers_trade_the_rest_inside_the_wedge() -> None:
@@ -222,10 +270,12 @@ def test_real_time_does_not_know_the_order_of_homes_and_keeps_the_limit() -> Non
 
 def test_an_opening_that_says_nothing_of_roles_has_only_prosumers() -> None:
     product = Product(Commodity.P, 0, 300, Horizon.REAL_TIME, 0)
-    supply = Supply(np.array([0.2]), np.array([0.1]), np.zeros(1))
+    supply = SupplyOffer(np.array([0.2]), np.array([0.1]), np.zeros(1))
     call = Opening(product, np.arange(4), supply)
     session = Retailer().clear(call, remembered())
-    trades = drive(session, lambda _: tender(product, call.party, curves(BOOK)), Traffic()).result.transactions
+    trades = drive(
+        session, lambda _: tender(product, call.party, curves(BOOK)), MessageCount()
+    ).result.transactions
     assert np.ptp(trades.price_per_kwh) == 0
 
 
@@ -244,15 +294,15 @@ def test_what_cannot_be_is_refused_by_its_key() -> None:
     with pytest.raises(InputError, match="no home with PV"):
         agreed(scene(), opening(scene(), is_prosumer=np.zeros(N + M, bool)))
     with pytest.raises(InputError, match="no plans"):
-        drive(Retailer().plan(opening(scene()), remembered()), lambda _: None, Traffic())
+        drive(Retailer().plan(opening(scene()), remembered()), lambda _: None, MessageCount())
     with pytest.raises(InputError, match="no offers"):
         drive(
             Retailer().plan(opening(scene()), remembered()),
-            lambda m: None if isinstance(m, Asked) else Seated(scene())(m),
-            Traffic(),
+            lambda m: None if isinstance(m, Broadcast) else Seated(scene())(m),
+            MessageCount(),
         )
     with pytest.raises(InputError, match="no tenders"):
-        drive(Retailer().clear(opening(scene()), remembered()), lambda _: None, Traffic())
+        drive(Retailer().clear(opening(scene()), remembered()), lambda _: None, MessageCount())
 
 
 def test_end_users_absorb_what_is_offered() -> None:
@@ -260,16 +310,23 @@ def test_end_users_absorb_what_is_offered() -> None:
     s = scene()
     found = agreed(s).result
     taken = found.p_kw[N:].sum(0)
-    np.testing.assert_allclose(price_per_kwh(s.community.end_users, taken), found.price_per_kwh[-1], atol=1e-3)
+    np.testing.assert_allclose(
+        price_per_kwh(s.community.end_users, taken), found.price_per_kwh[-1], atol=1e-3
+    )
 
 
 def test_a_game_without_solution_says_what_to_do(monkeypatch):
     """What is refused inside the rounds reaches whoever runs the scene as a sentence that names a key."""
 
     def stuck(*_):
-        raise PartError("inner iteration: what is taken stays 2 kW off: too uneven to tell prices apart")
+        raise PartError(
+            "inner iteration: what is taken stays 2 kW off: too uneven to tell prices apart"
+        )
         yield
 
     monkeypatch.setattr(retailer, "protocol", stuck)
-    with pytest.raises(InputError, match=r"too uneven to tell prices apart, expected .* Set market.retailer.shifting = false"):
+    with pytest.raises(
+        InputError,
+        match=r"too uneven to tell prices apart, expected .* Set market.retailer.shifting = false",
+    ):
         agreed(scene())

@@ -11,12 +11,13 @@ from gridagora.core.product import Horizon
 from gridagora.core.rules import Residual
 from gridagora.devices import battery, ev, hvac, water_heater
 from gridagora.grid.fixed_point import open_grid
-from gridagora.kernels.fleet import Houses, Tanks
-from gridagora.run import fleet, interval
-from gridagora.run.compare import on_network, prepare
-from gridagora.run.desk import Study
-from gridagora.run.score import score
+from gridagora.kernels.physics.fleet import HouseStates, Tanks
+from gridagora.population import fleet
+from gridagora.run import realtime as interval
+from gridagora.run.compare import add_power_flow, prepare
+from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
+from gridagora.run.state import Setup
 from gridagora.scenario import build, read
 
 PANELS = 4  # row of the fleet
@@ -44,9 +45,10 @@ class Probe:
 
     def hvac(self, table, state, now, target_kw, rule, control, minutes):
         """Replay each minute on a copy, so that the power of every minute is known; the copy ends where the run does."""
-        copy = Houses(*(column.copy() for column in state))
+        copy = HouseStates(*(column.copy() for column in state))
         self.kept.hvac += [
-            self.real.hvac(table, copy, now, target_kw, rule, control, minutes=1).e_kwh * 60 for _ in range(minutes)
+            self.real.hvac(table, copy, now, target_kw, rule, control, minutes=1).e_kwh * 60
+            for _ in range(minutes)
         ]
         got = self.real.hvac(table, state, now, target_kw, rule, control, minutes=minutes)
         np.testing.assert_allclose(copy.t_air_degc, state.t_air_degc, atol=1e-9)
@@ -54,7 +56,9 @@ class Probe:
 
     def tank(self, table, state, hour, target_kw, rule, minutes):
         copy = Tanks(*(column.copy() for column in state))
-        self.kept.tank += [self.real.tank(table, copy, hour, target_kw, rule, 1).e_kwh * 60 for _ in range(minutes)]
+        self.kept.tank += [
+            self.real.tank(table, copy, hour, target_kw, rule, 1).e_kwh * 60 for _ in range(minutes)
+        ]
         got = self.real.tank(table, state, hour, target_kw, rule, minutes)
         np.testing.assert_allclose(copy.t_tank_degc, state.t_tank_degc, atol=1e-9)
         return got
@@ -80,16 +84,23 @@ class Probe:
         return got
 
 
-def given(study: Study) -> Given:
+def given(study: Setup) -> Given:
     """Return the inputs of the referee."""
     w = study.wholesale
     terms = (w.delivery_per_kwh, w.export_credit_per_kwh, w.limit_kw, w.over_per_kwh)
     return Given(
-        study.homes, w.prices, study.days, study.dt_h, study.other_kw, *terms, study.comfort_per_k2_h, study.reference_per_kwh
+        study.homes,
+        w.prices,
+        study.days,
+        study.dt_h,
+        study.other_kw,
+        *terms,
+        study.comfort_per_k2_h,
+        study.reference_per_kwh,
     )
 
 
-def recorded(study: Study, kept, ran, losses_kw) -> Recorded:
+def recorded(study: Setup, kept, ran, losses_kw) -> Recorded:
     """Return what a run recorded, as the referee reads it."""
     n, t = len(study.homes.home_id), len(kept.driven)
     buy, sell, award, trades = np.empty((t, n)), np.empty((t, n)), np.full((t, n), np.nan), []
@@ -107,7 +118,13 @@ def recorded(study: Study, kept, ran, losses_kw) -> Recorded:
         if local is not None:
             trades += [
                 (i, *row)
-                for row in zip(local.party, local.counterparty, local.p_kw[:, 0], local.price_per_kwh[:, 0], strict=True)
+                for row in zip(
+                    local.party,
+                    local.counterparty,
+                    local.p_kw[:, 0],
+                    local.price_per_kwh[:, 0],
+                    strict=True,
+                )
             ]
     award[:] = ran.track.award_kw
     homes = study.homes
@@ -115,9 +132,18 @@ def recorded(study: Study, kept, ran, losses_kw) -> Recorded:
     devices = (np.array(kept.hvac), np.array(kept.tank), np.array(kept.battery), np.array(kept.car))
     sellers = owns if ran.residual is Residual.PROSUMERS else np.zeros(n, bool)
     rows = np.array(trades, dtype=float).reshape(-1, 5)
-    names = {Horizon.LONG_TERM: "long-term", Horizon.SHORT_TERM: "short-term", Horizon.DAY_AHEAD: "day-ahead"}
-    positions = [(names[p.product.horizon], p.p_kw, p.price_per_kwh, p.wholesale_per_kwh) for p in ran.positions]
-    return Recorded(*devices, np.array(kept.pv), buy, sell, award, rows, positions, losses_kw, sellers)
+    names = {
+        Horizon.LONG_TERM: "long-term",
+        Horizon.SHORT_TERM: "short-term",
+        Horizon.DAY_AHEAD: "day-ahead",
+    }
+    positions = [
+        (names[p.product.horizon], p.p_kw, p.price_per_kwh, p.wholesale_per_kwh)
+        for p in ran.positions
+    ]
+    return Recorded(
+        *devices, np.array(kept.pv), buy, sell, award, rows, positions, losses_kw, sellers
+    )
 
 
 def hurried(homes):
@@ -139,7 +165,10 @@ def refereed():
             if others_kw:
                 hours = np.arange(len(scene.other_kw))
                 others = np.zeros_like(scene.other_kw)
-                others[:, 0], others[:, -1] = others_kw * (hours % 24 > 8), others_kw / 4 * np.sin(hours)
+                others[:, 0], others[:, -1] = (
+                    others_kw * (hours % 24 > 8),
+                    others_kw / 4 * np.sin(hours),
+                )
                 scene = replace(scene, other_kw=others, homes=hurried(scene.homes))
             ready[text, others_kw] = scene, prepare(scene), open_grid(scene.feeder)
         if (text, others_kw, name) in done:
@@ -149,8 +178,13 @@ def refereed():
         with pytest.MonkeyPatch.context() as patch:
             probe = Probe(patch)
             ran = simulate(market, study)
-        outcome = on_network(scene, factors, market, ran, score(name, ran, study))
-        done[text, others_kw, name] = outcome, ran, given(study), recorded(study, probe.kept, ran, outcome.network.losses_kw)
+        outcome = add_power_flow(scene, factors, market, ran, evaluate(name, ran, study))
+        done[text, others_kw, name] = (
+            outcome,
+            ran,
+            given(study),
+            recorded(study, probe.kept, ran, outcome.network.losses_kw),
+        )
         return done[text, others_kw, name]
 
     return run

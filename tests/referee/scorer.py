@@ -50,7 +50,9 @@ class Recorded(NamedTuple):
     trades: np.ndarray  # (rows, 5) interval, party, counterparty, power, price
     positions: tuple  # item, p_kw (n, h), price (n, h), wholesale (h,)
     losses_kw: np.ndarray  # (t,)
-    sellers: np.ndarray  # (n,) homes that share what the supplier has left over; none where the supplier keeps it
+    sellers: (
+        np.ndarray
+    )  # (n,) homes that share what the supplier has left over; none where the supplier keeps it
 
 
 class Scored(NamedTuple):
@@ -70,8 +72,16 @@ def houses(g: Given, r: Recorded) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the mean air of every minute (u, n), and air and mass at the end: by an exponential of [T, q, integral of Ta]."""
     h, n = g.homes, len(g.homes.ua_kw_k)
     m = np.zeros((n, 5, 5))
-    m[:, 0, 0], m[:, 0, 1], m[:, 0, 2] = -(h.ua_kw_k + h.hm_kw_k) / h.ca_kwh_k, h.hm_kw_k / h.ca_kwh_k, 1 / h.ca_kwh_k
-    m[:, 1, 0], m[:, 1, 1], m[:, 1, 3] = h.hm_kw_k / h.cm_kwh_k, -h.hm_kw_k / h.cm_kwh_k, 1 / h.cm_kwh_k
+    m[:, 0, 0], m[:, 0, 1], m[:, 0, 2] = (
+        -(h.ua_kw_k + h.hm_kw_k) / h.ca_kwh_k,
+        h.hm_kw_k / h.ca_kwh_k,
+        1 / h.ca_kwh_k,
+    )
+    m[:, 1, 0], m[:, 1, 1], m[:, 1, 3] = (
+        h.hm_kw_k / h.cm_kwh_k,
+        -h.hm_kw_k / h.cm_kwh_k,
+        1 / h.cm_kwh_k,
+    )
     m[:, 4, 0] = 1.0
     step = np.stack([expm(each * MINUTE_H) for each in m])
     side = np.where(h.heating, 1.0, -1.0)
@@ -80,7 +90,10 @@ def houses(g: Given, r: Recorded) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     mean = np.empty_like(r.hvac_kw)
     for minute, power in enumerate(r.hvac_kw):
         hour = minute // 60
-        x[:, 2], x[:, 3] = h.q_air_kw[:, hour] + side[:, hour] * h.cop[:, hour] * power, h.q_mass_kw[:, hour]
+        x[:, 2], x[:, 3] = (
+            h.q_air_kw[:, hour] + side[:, hour] * h.cop[:, hour] * power,
+            h.q_mass_kw[:, hour],
+        )
         x[:, 4] = 0.0
         x = (step @ x[:, :, None])[:, :, 0]
         mean[minute] = x[:, 4] / MINUTE_H
@@ -91,7 +104,10 @@ def tanks(g: Given, r: Recorded) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
     """Return rows of homes with a tank, its temperature at the end, K h and K2 h below 43 degC, read at the end of minutes."""
     rows = np.flatnonzero(g.homes.tank_kwh_k > 0)
     cap, ua, draw = g.homes.tank_kwh_k[rows], g.homes.tank_ua_kw_k[rows], g.homes.draw_kwh[rows]
-    step = [expm(np.array([[-u / c, 1 / c], [0.0, 0.0]]) * MINUTE_H) for c, u in zip(cap, ua, strict=True)]
+    step = [
+        expm(np.array([[-u / c, 1 / c], [0.0, 0.0]]) * MINUTE_H)
+        for c, u in zip(cap, ua, strict=True)
+    ]
     keep, gain = np.array([s[0, 0] for s in step]), np.array([s[0, 1] for s in step])
     t, short, square = np.full(len(rows), TANK_SET_DEGC), np.zeros(len(rows)), np.zeros(len(rows))
     for minute, power in enumerate(r.tank_kw):
@@ -107,17 +123,23 @@ def score(g: Given, r: Recorded) -> Scored:
     h, n, hours = g.homes, len(g.homes.ua_kw_k), 24 * g.days
     per, minutes = round(1 / g.dt_h), round(60 * g.dt_h)
     fine = np.repeat(np.arange(hours), per)
-    energy_price = np.repeat(g.prices.real_time_per_kwh[4 * LEAD_H : 4 * (LEAD_H + hours)], round(per / 4))
+    energy_price = np.repeat(
+        g.prices.real_time_per_kwh[4 * LEAD_H : 4 * (LEAD_H + hours)], round(per / 4)
+    )
     minute_air, air, mass = houses(g, r)
     mean_air = minute_air.reshape(-1, minutes, n).mean(1)
     rows, water, short, square = tanks(g, r)
     packs = np.flatnonzero(h.battery_kwh > 0)
     eff = h.battery_efficiency[packs]
-    held = h.battery_kwh[packs] / 2 + np.cumsum(np.where(r.battery_kw > 0, r.battery_kw * eff, r.battery_kw / eff) * g.dt_h, 0)
+    held = h.battery_kwh[packs] / 2 + np.cumsum(
+        np.where(r.battery_kw > 0, r.battery_kw * eff, r.battery_kw / eff) * g.dt_h, 0
+    )
     assert held.min(initial=0.0) > -1e-9 and (held <= h.battery_kwh[packs] + 1e-9).all()
     begin = np.arange(len(fine))[:, None] * 3600 * g.dt_h
     stay = np.minimum(h.ev_depart_s, begin + 3600 * g.dt_h) - np.maximum(h.ev_arrive_s, begin)
-    assert (r.car_kw >= 0).all() and (r.car_kw <= h.ev_kw * (stay / (3600 * g.dt_h)).clip(0, 1) + 1e-9).all()
+    assert (r.car_kw >= 0).all() and (
+        r.car_kw <= h.ev_kw * (stay / (3600 * g.dt_h)).clip(0, 1) + 1e-9
+    ).all()
     assert (r.pv_kw >= 0).all() and (r.pv_kw <= h.pv_kw[:, fine].T + 1e-9).all()
     missing = np.maximum(h.ev_need_kwh - r.car_kw.sum(0) * CAR_EFFICIENCY * g.dt_h, 0.0)
 
@@ -129,7 +151,14 @@ def score(g: Given, r: Recorded) -> Scored:
 
     unit = r.hvac_kw.reshape(-1, minutes, n).mean(1)
     tank = at_home(r.tank_kw.reshape(len(fine), minutes, -1).mean(1), rows)
-    home = h.load_kw[:, fine].T + unit + tank + at_home(r.battery_kw, packs) + at_home(r.car_kw, h.ev_home) - r.pv_kw
+    home = (
+        h.load_kw[:, fine].T
+        + unit
+        + tank
+        + at_home(r.battery_kw, packs)
+        + at_home(r.car_kw, h.ev_home)
+        - r.pv_kw
+    )
     other = g.other_kw[fine]
     load = home.sum(1) + other
 
@@ -140,7 +169,9 @@ def score(g: Given, r: Recorded) -> Scored:
     has_unit = (np.where(h.heating, h.heat_kw[:, None], h.cool_kw[:, None]) > 0)[:, fine].T
     off = np.where(has_unit, mean_air - bliss[:, fine].T, 0.0)
     quarter = off.reshape(4 * hours, -1, n).mean(1)
-    outside = np.where(has_unit, np.maximum(np.abs(mean_air - h.t_set_degc[:, fine].T) - BAND_K, 0.0), 0.0)
+    outside = np.where(
+        has_unit, np.maximum(np.abs(mean_air - h.t_set_degc[:, fine].T) - BAND_K, 0.0), 0.0
+    )
     by_home = {
         "comfort": k / 2 * (quarter**2).sum(0) * QUARTER_H,
         "outside_k_h": outside.sum(0) * g.dt_h,
@@ -158,7 +189,10 @@ def score(g: Given, r: Recorded) -> Scored:
     costs = {
         "energy": float((load * at_border).sum() * g.dt_h),
         "losses": float((r.losses_kw * energy_price).sum() * g.dt_h),
-        **{name: float(by_home[name].sum()) for name in ("wear", "comfort", "hot water", "ev unmet")},
+        **{
+            name: float(by_home[name].sum())
+            for name in ("wear", "comfort", "hot water", "ev unmet")
+        },
         "over limit": float(beyond * g.over_per_kwh),
         "left in stores": -float(by_home["left"].sum()),
     }
@@ -179,13 +213,21 @@ def score(g: Given, r: Recorded) -> Scored:
         "P5": float(beyond),
         "P7": float((h.pv_kw[:, fine].T - r.pv_kw).sum() * g.dt_h),
     }
-    end = {"air": air, "mass": mass, "water": water, "battery": held[-1], "car": h.ev_need_kwh - missing}
+    end = {
+        "air": air,
+        "mass": mass,
+        "water": water,
+        "battery": held[-1],
+        "car": h.ev_need_kwh - missing,
+    }
     return Scored(mean_air, end, home, load, costs, by_home, metrics, ledger)
 
 
 def paid(ledger: dict[tuple[int, int, str], float], party: int) -> float:
     """Return what a party paid less what it was paid [$]."""
-    return sum(usd * ((payer == party) - (payee == party)) for (payer, payee, _), usd in ledger.items())
+    return sum(
+        usd * ((payer == party) - (payee == party)) for (payer, payee, _), usd in ledger.items()
+    )
 
 
 class Book:
@@ -217,15 +259,30 @@ def settle(
     money = np.maximum(rest, 0) * r.buy_per_kwh - np.maximum(-rest, 0) * r.sell_per_kwh
     for row in range(n):
         book.add(row, operator, real, money[:, row].sum() * dt)
-    book.add(operator, wholesale, real if r.positions else "wholesale energy", (whole * energy_price).sum() * dt)
+    book.add(
+        operator,
+        wholesale,
+        real if r.positions else "wholesale energy",
+        (whole * energy_price).sum() * dt,
+    )
     beside = np.where(other > 0, g.delivery_per_kwh, g.export_credit_per_kwh)
     book.add(n + OTHERS, operator, "other customers", (other * (energy_price + beside)).sum() * dt)
     book.add(operator, n + WIRES, "delivery", np.maximum(load, 0).sum() * g.delivery_per_kwh * dt)
-    book.add(wholesale, operator, "export credit", np.maximum(-load, 0).sum() * g.export_credit_per_kwh * dt)
+    book.add(
+        wholesale,
+        operator,
+        "export credit",
+        np.maximum(-load, 0).sum() * g.export_credit_per_kwh * dt,
+    )
     book.add(n + WIRES, wholesale, "losses", (r.losses_kw * energy_price).sum() * dt)
     quality = g.homes.quality
     window = max(1, round(quality.window_h / dt))
-    missed = np.abs(np.where(np.isfinite(r.award_kw), home - r.award_kw, 0.0).reshape(-1, window, n).sum(1)).sum(0) * dt
+    missed = (
+        np.abs(
+            np.where(np.isfinite(r.award_kw), home - r.award_kw, 0.0).reshape(-1, window, n).sum(1)
+        ).sum(0)
+        * dt
+    )
     for row, price in enumerate(np.broadcast_to(quality.deviation_per_kwh, n)):
         book.add(row, operator, "deviation charge", missed[row] * price)
     left = -paid(book.owed, operator) / max(1, r.sellers.sum())

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import scorer
 
-from gridagora.core.measure import Yardstick
-from gridagora.core.outcome import costs_usd, welfare_usd
 from gridagora.core.registry import find, names
+from gridagora.results.metric import Reference
+from gridagora.results.outcome import costs_usd, welfare_usd
 
 SUMMER = """
 [scenario]
@@ -58,12 +58,30 @@ flexible_share = 0.5
 interval_minutes = 15
 dispatch = "continuous"
 """
-SCENES = {"summer, limit, quality of service": (SUMMER, 0.0), "winter, export, other customers": (WINTER, 3.0)}
+SCENES = {
+    "summer, limit, quality of service": (SUMMER, 0.0),
+    "winter, export, other customers": (WINTER, 3.0),
+}
 EACH = pytest.mark.parametrize("name", names("market"))
 USD = 1e-6
 K = 1e-9
-ITEMS = {"energy", "credit", "wholesale energy", "delivery", "export credit", "other customers", "losses", "local energy"} | {
-    *("long-term", "day-ahead", "deviation", "deviation charge", "retail margin")  # short-term changes nothing in a day
+ITEMS = {
+    "energy",
+    "credit",
+    "wholesale energy",
+    "delivery",
+    "export credit",
+    "other customers",
+    "losses",
+    "local energy",
+} | {
+    *(
+        "long-term",
+        "day-ahead",
+        "deviation",
+        "deviation charge",
+        "retail margin",
+    )  # short-term changes nothing in a day
 }
 ITEM = {"credit": "energy"}  # paid back for what leaves a home
 
@@ -98,7 +116,7 @@ def agrees(outcome, ran, given, recorded):
         np.testing.assert_allclose(got, own.by_home[what], atol=USD, rtol=0, err_msg=what)
     settles_alike(outcome, own)
     for metric, value in own.metrics.items():
-        got = find("metric", metric).compute(outcome, Yardstick(None, None))
+        got = find("metric", metric).compute(outcome, Reference(None, None))
         near = USD if metric != "E6m" else USD * len(outcome.ledger.payer)
         assert got == pytest.approx(value, abs=near), metric
 
@@ -111,15 +129,23 @@ def settles_alike(outcome, own):
     margins = max(1, np.count_nonzero(outcome.ledger.item == "retail margin"))
     booked, entries = defaultdict(int), defaultdict(int)
     book = outcome.ledger
-    for payer, payee, item, uusd in zip(book.payer, book.payee, book.item, book.amount_uusd, strict=True):
+    for payer, payee, item, uusd in zip(
+        book.payer, book.payee, book.item, book.amount_uusd, strict=True
+    ):
         key, sign = (int(payer), int(payee), ITEM.get(str(item), str(item))), 1
         if str(item) in ITEM:
             key, sign = (key[1], key[0], key[2]), -1
         booked[key] += sign * int(uusd)
         entries[key] += 1
     for key in set(booked) | set(own.ledger):
-        rounded = len(outcome.ledger.item) / margins if key[2] == "retail margin" else max(entries[key], 1)
-        assert booked[key] / 1e6 == pytest.approx(own.ledger.get(key, 0.0), abs=0.51e-6 * rounded), key
+        rounded = (
+            len(outcome.ledger.item) / margins
+            if key[2] == "retail margin"
+            else max(entries[key], 1)
+        )
+        assert booked[key] / 1e6 == pytest.approx(
+            own.ledger.get(key, 0.0), abs=0.51e-6 * rounded
+        ), key
     np.testing.assert_allclose(outcome.bill_usd, own.by_home["bill"], atol=USD * 4, rtol=0)
     assert outcome.imbalance_uusd == 0
 

@@ -7,15 +7,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gridagora.core.measure import place_in_table
 from gridagora.core.registry import find
+from gridagora.results.metric import place_in_table
 from gridagora.run.result import describe_metric
 
 KIN = {"I1.bytes": "I1b"}  # a metric of another name, explained as that of the program
 DESIGNS = ("flat", "tou", "rtp", "central", "layered")
 START_S = 1_721_019_600  # 2024-07-15 00:00 in Texas
 BOUND_USD = -3598.7
-WELFARE_USD = {"flat": -4471.5, "tou": -4981.3, "rtp": -4725.0, "central": -3740.9, "layered": -3772.2}
+WELFARE_USD = {
+    "flat": -4471.5,
+    "tou": -4981.3,
+    "rtp": -4725.0,
+    "central": -3740.9,
+    "layered": -3772.2,
+}
 SCENARIO = """title = "Austin, one summer week <script>alert(1)</script>"
 time_zone = "America/Chicago"
 note = "Homes are of 2018 (Travis County), wholesale prices of 2024 (ERCOT hub average); paired by weekday."
@@ -40,7 +46,9 @@ class FakeResult:
 def make_result(homes: int = 60, days: int = 3, seed: int = 7) -> FakeResult:
     """Return a made-up comparison of `homes` homes over `days` days of five-minute intervals."""
     rng = np.random.default_rng(seed)
-    intervals = pd.concat([_intervals(name, homes, days, rng) for name in DESIGNS], ignore_index=True)
+    intervals = pd.concat(
+        [_intervals(name, homes, days, rng) for name in DESIGNS], ignore_index=True
+    )
     buses, lines = _feeder(homes, rng)
     tables = {
         "intervals": intervals,
@@ -58,8 +66,16 @@ def _intervals(name: str, homes: int, days: int, rng: np.random.Generator) -> pd
     start_s = START_S + 300 * np.arange(288 * days)
     hour = (np.arange(288 * days) / 12) % 24
     day = 1 + 0.06 * np.sin(np.arange(288 * days) / 288)
-    wholesale = 0.028 + 0.02 * np.exp(-(((hour - 17.5) / 2.2) ** 2)) + 0.35 * np.exp(-(((hour - 19.6) / 0.5) ** 2)) * (day > 1.03)
-    wholesale = wholesale + 0.003 * rng.standard_normal(hour.size) - 0.03 * np.exp(-(((hour - 12.5) / 1.2) ** 2))
+    wholesale = (
+        0.028
+        + 0.02 * np.exp(-(((hour - 17.5) / 2.2) ** 2))
+        + 0.35 * np.exp(-(((hour - 19.6) / 0.5) ** 2)) * (day > 1.03)
+    )
+    wholesale = (
+        wholesale
+        + 0.003 * rng.standard_normal(hour.size)
+        - 0.03 * np.exp(-(((hour - 12.5) / 1.2) ** 2))
+    )
     shape = np.exp(-(((hour - 17.4) / 3.4) ** 2))
     move = {"flat": 0.0, "tou": 0.9, "rtp": 1.2, "central": 0.55, "layered": 0.5}[name]
     back = {"tou": 21.1, "rtp": 20.9, "central": 14.0, "layered": 14.2, "flat": 12.0}[name]
@@ -73,7 +89,14 @@ def _intervals(name: str, homes: int, days: int, rng: np.random.Generator) -> pd
     noise = 1 + 0.04 * rng.standard_normal(hour.size)
     fixed = homes * (0.45 + 0.35 * evening) * (1 + 0.03 * rng.standard_normal(hour.size))
     water = homes * 0.14 * (1 + np.exp(-(((hour - 7) / 1.2) ** 2)) + 0.7 * evening)
-    pv = homes * 0.4 * 3.1 * np.clip(np.sin((hour - 6.4) / 13.6 * np.pi), 0, None) ** 1.3 * (hour > 6.4) * (hour < 20)
+    pv = (
+        homes
+        * 0.4
+        * 3.1
+        * np.clip(np.sin((hour - 6.4) / 13.6 * np.pi), 0, None) ** 1.3
+        * (hour > 6.4)
+        * (hour < 20)
+    )
     net = fixed + hvac * noise + water + ev + battery - pv
     losses = 0.02 * np.abs(net) + 2e-5 * net**2
     load = net
@@ -157,7 +180,10 @@ def _feeder(homes: int, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.Data
         if pole not in where:
             x, y = where[main]
             side = 1 if (house // 32) % 2 else -1
-            where[pole] = (x + 14 * rng.standard_normal(), y + side * (60 + 24 * (house // 64) + 12 * rng.random()))
+            where[pole] = (
+                x + 14 * rng.standard_normal(),
+                y + side * (60 + 24 * (house // 64) + 12 * rng.random()),
+            )
             links.append((main, pole, "transformer"))
         x, y = where[pole]
         where[name] = (x + 22 * np.cos(house * 1.6), y + 22 * np.sin(house * 1.6))
@@ -170,10 +196,14 @@ def _feeder(homes: int, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.Data
     return buses, lines
 
 
-def _bus_rows(name: str, where: dict[str, tuple[float, float]], rng: np.random.Generator) -> pd.DataFrame:
+def _bus_rows(
+    name: str, where: dict[str, tuple[float, float]], rng: np.random.Generator
+) -> pd.DataFrame:
     x, y = np.array(list(where.values())).T
     sag = {"flat": 0.05, "tou": 0.062, "rtp": 0.085, "central": 0.041, "layered": 0.042}[name]
-    v_min = 1.02 - sag * x / x.max() - 0.01 * np.abs(y) / np.abs(y).max() - 0.002 * rng.random(x.size)
+    v_min = (
+        1.02 - sag * x / x.max() - 0.01 * np.abs(y) / np.abs(y).max() - 0.002 * rng.random(x.size)
+    )
     return pd.DataFrame(
         {
             "architecture": name,
@@ -188,7 +218,11 @@ def _bus_rows(name: str, where: dict[str, tuple[float, float]], rng: np.random.G
 
 
 def _ledger(homes: int) -> pd.DataFrame:
-    rows = [(name, f"home_{row:04d}", "retailer", "energy", 21_000_000 + row) for name in DESIGNS for row in range(homes)]
+    rows = [
+        (name, f"home_{row:04d}", "retailer", "energy", 21_000_000 + row)
+        for name in DESIGNS
+        for row in range(homes)
+    ]
     rows += [(name, "retailer", "wholesale", "energy", 19_000_000 * homes) for name in DESIGNS]
     return pd.DataFrame(rows, columns=["architecture", "payer", "payee", "item", "amount_uusd"])
 
@@ -202,7 +236,11 @@ def _costs(days: int) -> pd.DataFrame:
         "layered": (3318.0, 24.6, 88.1, 55.9, 0.0, 566.7, -281.1),
     }
     items = ("energy", "wear", "comfort", "hot water", "ev unmet", "over limit", "left in stores")
-    rows = [(name, item, value * days / 7) for name, values in week.items() for item, value in zip(items, values, strict=True)]
+    rows = [
+        (name, item, value * days / 7)
+        for name, values in week.items()
+        for item, value in zip(items, values, strict=True)
+    ]
     return pd.DataFrame(rows, columns=["architecture", "item", "cost_usd"])
 
 
@@ -216,7 +254,16 @@ def places() -> pd.DataFrame:
         ("zone 2", "zone", "<feeder>", 0.064, 0.004, 6.0, 70.2, 70.0),
         ("<feeder>", "feeder", "", 0.060, 0.010, 9.0, 140.0, 140.0),
     ]
-    columns = ["place", "level", "parent", "price_mean_per_kwh", "added_mean_per_kwh", "bound_h", "peak_kw", "limit_kw"]
+    columns = [
+        "place",
+        "level",
+        "parent",
+        "price_mean_per_kwh",
+        "added_mean_per_kwh",
+        "bound_h",
+        "peak_kw",
+        "limit_kw",
+    ]
     return pd.DataFrame(rows, columns=columns).assign(architecture="layered", bound_export_h=0.0)
 
 
@@ -242,14 +289,27 @@ def _summary(intervals: pd.DataFrame, days: int) -> dict[str, Any]:
             "V4": ("Time outside ANSI range A", 900.0 * rank, "s", "lower"),
             "C1": ("Discomfort", 8.1 * days + rank, "K h", "lower"),
             "C2": ("Unmet vehicle energy", 0.0, "kWh", "lower"),
-            "D1t": ("Deviation together", [np.nan, np.nan, np.nan, 0.044, 0.049][rank], "share", "lower"),
-            "D1i": ("Deviation by the interval", [np.nan, np.nan, np.nan, 0.5, 0.6][rank], "kW", "lower"),
+            "D1t": (
+                "Deviation together",
+                [np.nan, np.nan, np.nan, 0.044, 0.049][rank],
+                "share",
+                "lower",
+            ),
+            "D1i": (
+                "Deviation by the interval",
+                [np.nan, np.nan, np.nan, 0.5, 0.6][rank],
+                "kW",
+                "lower",
+            ),
             "I1": ("Messages", [0, 0, 24, 72, 48][rank] * 186 * days, "#", "lower"),
             "I1.bytes": ("Bytes", [0, 0, 192, 9800, 12_000][rank] * 186 * days, "B", "lower"),
             "I3": ("Computing time", 0.9 + rank, "s", "lower"),
         }
         summary["architectures"][name] = {
-            "metrics": {key: dict(zip(("name", "value", "unit", "direction"), cell, strict=True)) for key, cell in cells.items()},
+            "metrics": {
+                key: dict(zip(("name", "value", "unit", "direction"), cell, strict=True))
+                for key, cell in cells.items()
+            },
             "certificates": {
                 "bound_usd": BOUND_USD,
                 "gap_share": 4.2e-6,

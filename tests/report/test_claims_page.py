@@ -13,9 +13,17 @@ from rich.console import Console
 
 from gridagora.report import study_page, study_table
 from gridagora.report.claims_figures import ALL, DRAWINGS, edge, one_for_all
-from gridagora.report.claims_words import CASES, PHRASES, RETAILERS, answer, effects, in_words, terms
+from gridagora.report.claims_words import (
+    CASES,
+    PHRASES,
+    RETAILERS,
+    answer,
+    effects,
+    in_words,
+    terms,
+)
 from gridagora.report.study_figures import figures
-from gridagora.run.retail_claims import BETTER, CLAIMS
+from gridagora.studies.retail_claims import BETTER, CLAIMS
 
 HOSTILE = "<script>alert(1)</script>"
 COST, LIMIT = "outside tariff at cost", "substation limit, tariff at cost"
@@ -33,8 +41,20 @@ def row(case, baseline, quantity, before, change):
     half = {PRICE: 0.001, PROSUMER: 0.02, END_USER: 0.05, PEAK: 9.0}[quantity]
     low, high, better = change - half, change + half, BETTER[quantity]
     verdict = "open" if low < 0 < high else "holds" if better * change > 0 else "fails"
-    told = {"case": case, "baseline": baseline, "quantity": quantity, "before": before, "after": before + change}
-    return told | {"change": change, "low": low, "high": high, "holds_share": 0.9, "verdict": verdict}
+    told = {
+        "case": case,
+        "baseline": baseline,
+        "quantity": quantity,
+        "before": before,
+        "after": before + change,
+    }
+    return told | {
+        "change": change,
+        "low": low,
+        "high": high,
+        "holds_share": 0.9,
+        "verdict": verdict,
+    }
 
 
 def table():
@@ -50,9 +70,17 @@ def table():
 
 @pytest.fixture(scope="module")
 def study():
-    manifest = {"title": HOSTILE, "homes": 40, "days": 2, "seeds": 30, "versions": {"gridagora": "0.1.0"}}
+    manifest = {
+        "title": HOSTILE,
+        "homes": 40,
+        "days": 2,
+        "seeds": 30,
+        "versions": {"gridagora": "0.1.0"},
+    }
     summary = {"study": "claims", "manifest": manifest}
-    return SimpleNamespace(summary=summary, tables={"claims": table()}, scenario_text=f"title = '{HOSTILE}'\n")
+    return SimpleNamespace(
+        summary=summary, tables={"claims": table()}, scenario_text=f"title = '{HOSTILE}'\n"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +146,10 @@ def test_answer_names_where_all_promises_hold_together(study):
     assert "in every case, against every retailer" in answer(found.assign(verdict="holds"))
     assert answer(found.assign(verdict="open")).startswith("In no case")
     held = found.assign(verdict=found.verdict.where(found.case == COST, "holds"))
-    assert "with a substation limit and a tariff at cost against every retailer of today." in answer(held)
+    assert (
+        "with a substation limit and a tariff at cost against every retailer of today."
+        in answer(held)
+    )
 
 
 def test_effects_count_each_promise(study):
@@ -132,26 +163,41 @@ def test_every_case_and_retailer_of_the_study_is_explained(study):
     assert set(PHRASES) == set(CASES)
     assert set(RETAILERS) >= {PLUS, NET}
     told = dict(terms(study))
-    assert told["Outside tariff at cost"] == "End-users may turn to an outside tariff that recovers its cost."
+    assert (
+        told["Outside tariff at cost"]
+        == "End-users may turn to an outside tariff that recovers its cost."
+    )
     assert "85\u00a0% of the peak" in told["Substation limit, tariff at cost"]
     assert len(told) == 5
-    few = SimpleNamespace(tables={"claims": table().replace(COST, "few prosumers, tariff twice as dear")})
+    few = SimpleNamespace(
+        tables={"claims": table().replace(COST, "few prosumers, tariff twice as dear")}
+    )
     assert "2 times as dear" in dict(terms(few))["Few prosumers, tariff twice as dear"]
-    assert "Solar panels on 8\u00a0% of the homes." in dict(terms(few))["Few prosumers, tariff twice as dear"]
+    assert (
+        "Solar panels on 8\u00a0% of the homes."
+        in dict(terms(few))["Few prosumers, tariff twice as dear"]
+    )
 
 
 def test_sentences_name_the_cases_of_each_verdict():
     verdicts = {"outside tariff at cost": "holds", "two": "fails", "three": "open", "four": "holds"}
     table = pd.DataFrame(
         [
-            {"case": case, "baseline": "cost plus 20 %", "quantity": name, "verdict": verdict if name == "peak_kw" else "holds"}
+            {
+                "case": case,
+                "baseline": "cost plus 20 %",
+                "quantity": name,
+                "verdict": verdict if name == "peak_kw" else "holds",
+            }
             for case, verdict in verdicts.items()
             for name in BETTER
         ]
     )
     told = in_words(table)
     assert len(told) == len(CLAIMS)
-    assert told[0] == "The retail price falls against a retailer at cost plus 20 %: yes in every case."
+    assert (
+        told[0] == "The retail price falls against a retailer at cost plus 20 %: yes in every case."
+    )
     assert told[3] == (
         "The peak falls against a retailer at cost plus 20 %: "
         "yes with an outside tariff at cost, four; no with two; open with three."
@@ -159,15 +205,25 @@ def test_sentences_name_the_cases_of_each_verdict():
 
 
 def test_page_shows_tables_sentences_terms_and_origin(own, study):
-    for part in ("What changes", "Case by case", "In words", "Who is compared", "Where the numbers come from"):
+    for part in (
+        "What changes",
+        "Case by case",
+        "In words",
+        "Who is compared",
+        "Where the numbers come from",
+    ):
         assert f"<h2>{part}</h2>" in own
     assert "Every point" not in own
     assert own.count('class="verdict holds"') == 12
     assert own.count('class="verdict fails"') == 3
     assert "8.23 → 6.68" in own
     assert "<b>−1.55</b> [−1.65, −1.45]" in own
-    assert "40 homes over 2 days · 30 draws of homes and days · 2 cases · 2 retailers of today" in own
-    assert all(sentence.replace(" %", "\u00a0%") in own for sentence in in_words(study.tables["claims"]))
+    assert (
+        "40 homes over 2 days · 30 draws of homes and days · 2 cases · 2 retailers of today" in own
+    )
+    assert all(
+        sentence.replace(" %", "\u00a0%") in own for sentence in in_words(study.tables["claims"])
+    )
 
 
 def test_page_asks_nothing_of_the_network_and_stays_escaped(own):
@@ -178,12 +234,16 @@ def test_page_asks_nothing_of_the_network_and_stays_escaped(own):
 
 def test_hostile_names_in_the_table_stay_escaped(study):
     bad = study.tables["claims"].replace({COST: HOSTILE, PLUS: HOSTILE})
-    page = study_page.html(SimpleNamespace(summary=study.summary, tables={"claims": bad}, scenario_text=""))
+    page = study_page.html(
+        SimpleNamespace(summary=study.summary, tables={"claims": bad}, scenario_text="")
+    )
     assert "<script>alert" not in page
 
 
 def test_figures_of_the_page_parse(own):
-    drawn = re.findall(r'<script type="application/json" id="data-figure-([a-z_]+)">(.*?)</script>', own, re.DOTALL)
+    drawn = re.findall(
+        r'<script type="application/json" id="data-figure-([a-z_]+)">(.*?)</script>', own, re.DOTALL
+    )
     assert {name for name, _ in drawn} == set(DRAWINGS)
     assert all(json.loads(spec)["data"] for _, spec in drawn)
     assert all(f'id="figure-{name}"' in own for name, _ in drawn)
@@ -202,14 +262,24 @@ def test_table_on_the_terminal(study, width):
     assert text.count("holds") >= 12
     assert "[ct/kWh]" in text
     folded = " ".join(text.split())
-    assert "End-users are better off against a retailer at cost plus 20 %: yes in every case." in folded
+    assert (
+        "End-users are better off against a retailer at cost plus 20 %: yes in every case."
+        in folded
+    )
     if width > 100:
         assert "holds 8.23 → 6.68" in text
         assert "−1.55 [−1.65, −1.45]" in text
 
 
 def test_verdicts_are_coloured(study):
-    console = Console(width=110, record=True, file=io.StringIO(), force_terminal=True, color_system="standard", no_color=False)
+    console = Console(
+        width=110,
+        record=True,
+        file=io.StringIO(),
+        force_terminal=True,
+        color_system="standard",
+        no_color=False,
+    )
     study_table.render(study, console)
     text = console.export_text(styles=True)
     assert re.search(r"\x1b\[32m *holds", text)

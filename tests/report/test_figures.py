@@ -31,7 +31,9 @@ def values(series):
 
 
 def without(result, *names):
-    return replace(result, tables={name: frame for name, frame in result.tables.items() if name not in names})
+    return replace(
+        result, tables={name: frame for name, frame in result.tables.items() if name not in names}
+    )
 
 
 def test_every_figure_is_drawn_and_is_valid_json(drawn):
@@ -44,7 +46,11 @@ def test_every_figure_is_drawn_and_is_valid_json(drawn):
 def test_load_shows_the_intervals_of_each_design(result, drawn):
     intervals = result.tables["intervals"]
     for name in result.summary["architectures"]:
-        trace = next(trace for trace in drawn["load"].data if trace.name == label(name) and trace.yaxis != "y2")
+        trace = next(
+            trace
+            for trace in drawn["load"].data
+            if trace.name == label(name) and trace.yaxis != "y2"
+        )
         expected = intervals.loc[intervals["architecture"] == name, "load_kw"].to_numpy()
         np.testing.assert_allclose(values(trace.y), expected, rtol=1e-6)
         assert trace.x0 == "2024-07-15 00:00:00"  # 05:00 UTC in Texas
@@ -77,7 +83,10 @@ def test_costs_stack_to_the_cost_of_the_design(result, drawn):
     table = result.tables["costs"]
     first = [trace for trace in drawn["costs"].data if trace.visible and trace.type == "bar"]
     total = np.sum([values(trace.y) for trace in first], axis=0)
-    expected = [table.loc[table["architecture"] == name, "cost_usd"].sum() for name in result.summary["architectures"]]
+    expected = [
+        table.loc[table["architecture"] == name, "cost_usd"].sum()
+        for name in result.summary["architectures"]
+    ]
     np.testing.assert_allclose(total, expected, atol=0.02)  # items below half a cent are not drawn
 
 
@@ -89,7 +98,8 @@ def test_difference_view_of_costs_is_zero_for_the_reference(result):
 
 def test_captured_value_from_welfare_and_bound_equals_the_metric(result):
     designs = {
-        name: entry | {"metrics": {key: cell for key, cell in entry["metrics"].items() if key != "E2"}}
+        name: entry
+        | {"metrics": {key: cell for key, cell in entry["metrics"].items() if key != "E2"}}
         for name, entry in result.summary["architectures"].items()
     }
     bare = replace(result, summary=result.summary | {"architectures": designs})
@@ -100,7 +110,10 @@ def test_captured_value_from_welfare_and_bound_equals_the_metric(result):
 def test_bill_delta_pairs_homes_by_name_not_by_row(result):
     homes = result.tables["homes"]
     shuffled = homes.sample(frac=1.0, random_state=3)
-    np.testing.assert_allclose(np.sort(bill_delta_usd(shuffled, "rtp", "flat")), np.sort(bill_delta_usd(homes, "rtp", "flat")))
+    np.testing.assert_allclose(
+        np.sort(bill_delta_usd(shuffled, "rtp", "flat")),
+        np.sort(bill_delta_usd(homes, "rtp", "flat")),
+    )
 
 
 def test_feeder_map_colours_every_bus_with_its_voltage(result, drawn):
@@ -108,7 +121,10 @@ def test_feeder_map_colours_every_bus_with_its_voltage(result, drawn):
     buses = result.tables["buses"]
     expected = buses.loc[buses["architecture"] == "central", "v_min_pu"].to_numpy()
     np.testing.assert_allclose(shown[0].marker.color, expected, atol=1e-5)
-    assert [trace.mode for trace in drawn["feeder"].data][:2] == ["lines", "lines"]  # drawn first, so beneath
+    assert [trace.mode for trace in drawn["feeder"].data][:2] == [
+        "lines",
+        "lines",
+    ]  # drawn first, so beneath
 
 
 @pytest.mark.parametrize(
@@ -146,14 +162,18 @@ def test_long_runs_are_thinned_and_short_ones_are_not(result):
 
 
 def test_a_day_of_25_hours_gives_one_time_a_row(result):
-    autumn = pd.DataFrame({"start_s": 1_730_606_400 + 3600 * np.arange(24)})  # 3 November 2024, clocks go back in Texas
+    autumn = pd.DataFrame(
+        {"start_s": 1_730_606_400 + 3600 * np.arange(24)}
+    )  # 3 November 2024, clocks go back in Texas
     axis = time_axis(autumn, result)
     assert len(axis["x"]) == 24
     assert len(set(axis["x"])) == 23
 
 
 def test_a_price_spike_does_not_flatten_the_rest():
-    usual = pd.DataFrame({"price_per_kwh": np.full(1000, 0.1), "wholesale_per_kwh": np.full(1000, 0.05)})
+    usual = pd.DataFrame(
+        {"price_per_kwh": np.full(1000, 0.1), "wholesale_per_kwh": np.full(1000, 0.05)}
+    )
     assert price_range(usual) is None
     spiked = usual.assign(wholesale_per_kwh=[5.0] + [0.05] * 999)
     low, high = price_range(spiked)
@@ -161,35 +181,54 @@ def test_a_price_spike_does_not_flatten_the_rest():
 
 
 def test_map_opens_on_the_homes_and_falls_back_to_all_buses(result, drawn):
-    buses = result.tables["buses"].assign(x=lambda rows: rows["x"].where(rows["bus"] != "substation", -90_000.0))
+    buses = result.tables["buses"].assign(
+        x=lambda rows: rows["x"].where(rows["bus"] != "substation", -90_000.0)
+    )
     near = figures(replace(result, tables=result.tables | {"buses": buses}))["feeder"]
     assert near.layout.xaxis.range[0] > -1_000
-    whole = figures(without(replace(result, tables=result.tables | {"buses": buses}), "homes"))["feeder"]
+    whole = figures(without(replace(result, tables=result.tables | {"buses": buses}), "homes"))[
+        "feeder"
+    ]
     assert whole.layout.xaxis.range[0] < -90_000
 
 
 def test_prices_by_layer_add_up_along_the_way_from_the_substation(result):
     fig = figures(result)["places"]
     names = list(fig.layout.xaxis.ticktext)
-    assert names == ["Substation", "zone 2", "zone 1", "t2", "t3", "t1"]  # level by level, the dearest first
+    assert names == [
+        "Substation",
+        "zone 2",
+        "zone 1",
+        "t2",
+        "t3",
+        "t1",
+    ]  # level by level, the dearest first
     added = {trace.name: values(trace.y) for trace in fig.data if trace.name != "Highest load"}
-    np.testing.assert_allclose(added["Substation limit"], 1.0, rtol=1e-6)  # 0.01 $/kWh at every place below
+    np.testing.assert_allclose(
+        added["Substation limit"], 1.0, rtol=1e-6
+    )  # 0.01 $/kWh at every place below
     np.testing.assert_allclose(added["Zone limit"], [0, 0.4, 0, 0.4, 0.4, 0], atol=1e-6)
     np.testing.assert_allclose(added["Service transformer limit"], [0, 0, 0, 0.2, 0, 0], atol=1e-6)
     load = values(next(trace.y for trace in fig.data if trace.name == "Highest load"))
     np.testing.assert_allclose(load, [100, 100.2857, 66.6667, 102, np.nan, 80], rtol=1e-4)
-    assert "Limits bound at 3 of 6 places, longest at the substation (9.0 h)" in guide(result, "places")
+    assert "Limits bound at 3 of 6 places, longest at the substation (9.0 h)" in guide(
+        result, "places"
+    )
 
 
 def test_prices_by_layer_with_limits_that_never_bind_show_the_loads_alone(result):
     idle = result.tables["places"].assign(bound_h=0.0, added_mean_per_kwh=0.0)
     fig = figures(replace(result, tables=result.tables | {"places": idle}))["places"]
     assert [trace.name for trace in fig.data] == ["Highest load"]
-    assert "No limit ever bound" in guide(replace(result, tables=result.tables | {"places": idle}), "places")
+    assert "No limit ever bound" in guide(
+        replace(result, tables=result.tables | {"places": idle}), "places"
+    )
 
 
 def test_many_places_are_named_by_level(result):
-    many = pd.concat([result.tables["places"].iloc[[0]].assign(place=f"m{row}") for row in range(300)])
+    many = pd.concat(
+        [result.tables["places"].iloc[[0]].assign(place=f"m{row}") for row in range(300)]
+    )
     table = pd.concat([many, result.tables["places"]], ignore_index=True)
     fig = figures(replace(result, tables=result.tables | {"places": table}))["places"]
     assert list(fig.layout.xaxis.ticktext) == ["Substation", "Zones", "Service transformers"]

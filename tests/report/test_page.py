@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from plotly.offline import get_plotlyjs
 
-from gridagora.core.measure import FAMILIES
 from gridagora.core.registry import find, names
 from gridagora.report import page
 from gridagora.report.facts import designs, metrics
 from gridagora.report.findings import answer, effects, question
 from gridagora.report.fragments import flat
+from gridagora.results.metric import FAMILIES
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 
@@ -83,10 +83,22 @@ def test_plotting_library_is_embedded_once(text):
 def test_hostile_scenario_stays_text(result):
     hostile = "<script>alert(1)</script><img src=x onerror=alert(1)>"
     designs = {hostile: result.summary["architectures"]["rtp"], **result.summary["architectures"]}
-    tables = {name: table.replace({"architecture": {"rtp": hostile}}) for name, table in result.tables.items()}
-    tables["buses"] = tables["buses"].assign(bus=[f"{hostile}{row}" for row in range(len(tables["buses"]))])
+    tables = {
+        name: table.replace({"architecture": {"rtp": hostile}})
+        for name, table in result.tables.items()
+    }
+    tables["buses"] = tables["buses"].assign(
+        bus=[f"{hostile}{row}" for row in range(len(tables["buses"]))]
+    )
     summary = {"architectures": designs, "manifest": {hostile: hostile, "note": "</pre>" + hostile}}
-    got = page.html(replace(result, summary=summary, tables=tables, scenario_text=f"title = '{hostile}'\n# </pre>{hostile}"))
+    got = page.html(
+        replace(
+            result,
+            summary=summary,
+            tables=tables,
+            scenario_text=f"title = '{hostile}'\n# </pre>{hostile}",
+        )
+    )
     got = got.replace(get_plotlyjs(), "")
     assert "<script>alert" not in got
     assert "<img" not in got
@@ -102,7 +114,9 @@ def test_title_of_the_fixture_is_escaped(own):
 
 
 def test_figures_of_the_page_parse(own, read):
-    drawn = re.findall(r'<script type="application/json" id="data-(figure-[a-z_]+)">(.*?)</script>', own, re.DOTALL)
+    drawn = re.findall(
+        r'<script type="application/json" id="data-(figure-[a-z_]+)">(.*?)</script>', own, re.DOTALL
+    )
     assert len(drawn) == len(page.PANELS)
     for name, spec in drawn:
         assert name in read.ids
@@ -112,16 +126,28 @@ def test_figures_of_the_page_parse(own, read):
 def test_answer_is_computed_from_the_numbers(result):
     assert "central market captures 84 %" in answer(result)
     assert "60 homes over 3 days" in question(result)
-    assert "time-of-use pricing (−58 %) and real-time pricing (−29 %) do worse than the flat rate" in answer(result)
+    assert (
+        "time-of-use pricing (−58 %) and real-time pricing (−29 %) do worse than the flat rate"
+        in answer(result)
+    )
     assert "the mean bill falls from" in effects(result)
     assert "homes together miss their awards by 4.4 % of their energy" in effects(result)
     peak = result.summary["architectures"]["rtp"]["metrics"] | {
         "P1": {"name": "Peak", "value": 400.0, "unit": "kW", "direction": "down"}
     }
     rebound = result.summary["architectures"] | {"rtp": {"metrics": peak}}
-    assert "Real-time pricing makes the highest peak, 400 kW" in effects(replace(result, summary={"architectures": rebound}))
-    swapped = {name: entry for name, entry in result.summary["architectures"].items() if name not in {"central", "layered"}}
-    assert "flat rate is not beaten" in answer(replace(result, summary={"architectures": swapped})).lower()
+    assert "Real-time pricing makes the highest peak, 400 kW" in effects(
+        replace(result, summary={"architectures": rebound})
+    )
+    swapped = {
+        name: entry
+        for name, entry in result.summary["architectures"].items()
+        if name not in {"central", "layered"}
+    }
+    assert (
+        "flat rate is not beaten"
+        in answer(replace(result, summary={"architectures": swapped})).lower()
+    )
 
 
 def test_answer_without_bound_names_no_winner(result):
@@ -139,7 +165,11 @@ def test_answer_without_bound_names_no_winner(result):
 
 def test_page_of_summary_alone_says_what_is_absent(result):
     got = page.html(replace(result, tables={}, scenario_text="not = [toml"))
-    silent = {"captured_value", "information", "places"}  # no table of places: no design of the run has layers
+    silent = {
+        "captured_value",
+        "information",
+        "places",
+    }  # no table of places: no design of the run has layers
     assert got.count('class="absent"') == sum(panel.name not in silent for panel in page.PANELS)
     assert "No power flow was solved" in got
 
@@ -176,28 +206,56 @@ def test_write_leaves_the_page_and_no_draft(result, text, tmp_path):
 
 
 def test_flat_names_nested_values():
-    assert dict(flat({"a": {"b": 1, "c": {"value": 2, "unit": "$"}}, "d": [3]})) == {"a.b": 1, "a.c": 2, "d": [3]}
+    assert dict(flat({"a": {"b": 1, "c": {"value": 2, "unit": "$"}}, "d": [3]})) == {
+        "a.b": 1,
+        "a.c": 2,
+        "d": [3],
+    }
 
 
 def test_designs_and_metrics_keep_their_order_when_a_summary_was_sorted(result, text):
     shuffled = json.loads(json.dumps(result.summary, sort_keys=True))
     assert designs(replace(result, summary=shuffled)) == designs(result)
     assert metrics(replace(result, summary=shuffled)) == metrics(result)
-    assert [row.metric_id for row in metrics(result)][:7] == ["E1", "E2", "E3", "E4", "E5", "E8", "E10"]
-    assert [row.metric_id for row in metrics(result)][-8:] == ["V4", "C1", "C2", "D1i", "D1t", "I1", "I1.bytes", "I3"]
+    assert [row.metric_id for row in metrics(result)][:7] == [
+        "E1",
+        "E2",
+        "E3",
+        "E4",
+        "E5",
+        "E8",
+        "E10",
+    ]
+    assert [row.metric_id for row in metrics(result)][-8:] == [
+        "V4",
+        "C1",
+        "C2",
+        "D1i",
+        "D1t",
+        "I1",
+        "I1.bytes",
+        "I3",
+    ]
     assert [row.metric_id for row in metrics(result) if row.metric_id[:2] == "P4"] == ["P4w", "P4x"]
 
 
 def test_a_design_that_did_not_finish_is_named_with_its_reason(result):
-    got = page.html(replace(result, tables={}, summary=result.summary | {"failed": {"layered": "row 3 holds <nan>"}}))
+    got = page.html(
+        replace(
+            result, tables={}, summary=result.summary | {"failed": {"layered": "row 3 holds <nan>"}}
+        )
+    )
     assert "<b>Layered market</b> did not finish: row 3 holds &lt;nan&gt;" in got
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("Etc/GMT+6", "UTC−6"), ("Etc/GMT-1", "UTC+1"), ("America/Chicago", "America/Chicago")]
+    ("name", "words"),
+    [("Etc/GMT+6", "UTC−6"), ("Etc/GMT-1", "UTC+1"), ("America/Chicago", "America/Chicago")],
 )
 def test_fixed_zones_are_written_with_the_sign_people_use(result, name, words):
-    assert f"times in {words}" in page.html(replace(result, tables={}, scenario_text=f"timezone = '{name}'"))
+    assert f"times in {words}" in page.html(
+        replace(result, tables={}, scenario_text=f"timezone = '{name}'")
+    )
 
 
 def test_every_metric_is_explained_and_has_a_family_and_a_file_of_its_own():
@@ -205,7 +263,11 @@ def test_every_metric_is_explained_and_has_a_family_and_a_file_of_its_own():
     own = [part for part in parts if part.compute.__module__.startswith("gridagora.")]
     assert {part.family for part in own} == set(FAMILIES)
     assert all(part.explanation.endswith(".") and part.explanation[0].isupper() for part in own)
-    assert len({part.explanation for part in own}) == len({part.compute.__module__ for part in own}) == len(own)
+    assert (
+        len({part.explanation for part in own})
+        == len({part.compute.__module__ for part in own})
+        == len(own)
+    )
 
 
 def test_a_row_without_a_word_of_its_meaning_stands_last(result):
@@ -225,6 +287,8 @@ def test_prices_by_layer_are_one_sentence_where_no_place_can_differ(result):
     assert "Prices by layer" not in bare
 
 
-@pytest.mark.parametrize(("count", "across"), [(0, 1), (1, 1), (4, 4), (5, 5), (6, 3), (7, 4), (8, 4), (9, 5)])
+@pytest.mark.parametrize(
+    ("count", "across"), [(0, 1), (1, 1), (4, 4), (5, 5), (6, 3), (7, 4), (8, 4), (9, 5)]
+)
 def test_cards_stand_in_rows_that_are_full(count, across):
     assert page._across(count) == across

@@ -25,7 +25,18 @@ POINTS = (
     ("layered", "zones", 0, 0.02, 0.0, 0, "forecast", 0.3, 171e3, 4700),
     ("layered", "zones", 0, 0.0, 0.05, 0, "loss_share", 0.5, 163e3, 4600),
     ("layered", "zones", 0, 0.0, 0.0, 3, "delay", 0.13, 159e3, 4600),
-    ("layered", "zones", 4, 0.02, 0.05, 3, "blocks, forecast, loss_share, delay", -2.0, 101e3, 4600),
+    (
+        "layered",
+        "zones",
+        4,
+        0.02,
+        0.05,
+        3,
+        "blocks, forecast, loss_share, delay",
+        -2.0,
+        101e3,
+        4600,
+    ),
     ("flat", "zones", 0, 0.0, 0.0, 0, "", 0.0, 14e3, 0),
     ("rtp", "zones", 0, 0.0, 0.0, 0, "", -5.3, 46e3, 0),
     ("rtp", "zones", 0, 0.02, 0.0, 0, "forecast", -6.7, 46e3, 0),
@@ -46,20 +57,45 @@ class FakeStudy:
 
 @pytest.fixture(scope="module")
 def study():
-    names = ["design", "layers", "blocks", "noise_per_kwh", "loss_share", "delay", "turned", "captured_share"]
+    names = [
+        "design",
+        "layers",
+        "blocks",
+        "noise_per_kwh",
+        "loss_share",
+        "delay",
+        "turned",
+        "captured_share",
+    ]
     table = pd.DataFrame(POINTS, columns=[*names, "bytes_home_day", "disclosed_home_day"])
     central = table[table.design == "central"].set_index("noise_per_kwh").captured_share
     table["forecast"] = "persistence"
     table["lost_share"] = central.loc[table.noise_per_kwh].to_numpy() - table.captured_share
-    table["lost_usd"], table["welfare_usd"] = GAIN_USD * table.lost_share, GAIN_USD * table.captured_share
+    table["lost_usd"], table["welfare_usd"] = (
+        GAIN_USD * table.lost_share,
+        GAIN_USD * table.captured_share,
+    )
     table = table.assign(over_limit_kwh=1.0, messages_home_day=840.0, stale=0, silent=0, wall_s=1.0)
-    table["front_bytes"] = table["front_disclosed"] = [name == "flat" or layers == "none" for name, layers, *_ in POINTS]
+    table["front_bytes"] = table["front_disclosed"] = [
+        name == "flat" or layers == "none" for name, layers, *_ in POINTS
+    ]
     share = np.array([0.64, 0.09, -0.01, 0.15, 0.01, 0.12])
-    losses = pd.DataFrame({"design": "layered", "cause": list(CAUSE_WORDS), "change_usd": GAIN_USD * share, "share": share})
-    best, lean = table.iloc[11].to_dict() | {"settings": "a"}, table.iloc[1].to_dict() | {"settings": "b"}
+    losses = pd.DataFrame(
+        {
+            "design": "layered",
+            "cause": list(CAUSE_WORDS),
+            "change_usd": GAIN_USD * share,
+            "share": share,
+        }
+    )
+    best, lean = (
+        table.iloc[11].to_dict() | {"settings": "a"},
+        table.iloc[1].to_dict() | {"settings": "b"},
+    )
     manifest = {"title": HOSTILE, "homes": 40, "days": 2, "limit_kw": 92.0}
     return FakeStudy(
-        {"study": "aggregation", "best": best, "near_optimal": lean, "manifest": manifest}, {"points": table, "losses": losses}
+        {"study": "aggregation", "best": best, "near_optimal": lean, "manifest": manifest},
+        {"points": table, "losses": losses},
     )
 
 
@@ -100,7 +136,9 @@ def test_page_asks_nothing_of_the_network_and_stays_escaped(own):
 
 
 def test_figures_of_the_page_parse(own):
-    drawn = re.findall(r'<script type="application/json" id="data-figure-([a-z_]+)">(.*?)</script>', own, re.DOTALL)
+    drawn = re.findall(
+        r'<script type="application/json" id="data-figure-([a-z_]+)">(.*?)</script>', own, re.DOTALL
+    )
     assert {name for name, _ in drawn} == set(DRAWINGS)
     assert all(json.loads(spec)["data"] for _, spec in drawn)
     assert all(f'id="figure-{name}"' in own for name, _ in drawn)
@@ -136,7 +174,11 @@ def test_table_on_the_terminal(study):
 
 def test_narrow_screens_hide_columns_of_the_metric_table_alone(study):
     """A heading hidden without its cells would put every number below the wrong heading."""
-    rules = [rule for group in re.findall(r"([^{}]*)\{display:none\}", page.asset("page.css")) for rule in group.split(",")]
+    rules = [
+        rule
+        for group in re.findall(r"([^{}]*)\{display:none\}", page.asset("page.css"))
+        for rule in group.split(",")
+    ]
     heads = [rule for rule in rules if ".sortable" in rule]
     assert heads
     assert all(":not(.points)" in rule for rule in heads)

@@ -27,7 +27,9 @@ def test_table_holds_every_metric_of_the_summary(result):
 
 def test_a_metric_that_one_design_lacks_is_nan_there_and_not_elsewhere(result):
     designs = {name: dict(entry) for name, entry in result.summary["architectures"].items()}
-    designs["tou"] = designs["tou"] | {"metrics": {key: cell for key, cell in designs["tou"]["metrics"].items() if key != "P1"}}
+    designs["tou"] = designs["tou"] | {
+        "metrics": {key: cell for key, cell in designs["tou"]["metrics"].items() if key != "P1"}
+    }
     got = table(replace(result, summary=result.summary | {"architectures": designs}))
     assert np.isnan(got.loc["P1", "tou"])
     assert np.isfinite(got.loc["P1", "rtp"])
@@ -54,7 +56,15 @@ def test_no_best_without_direction_choice_or_difference():
 
 
 @pytest.mark.parametrize(
-    ("word", "expected"), [("up", "higher"), ("down", "lower"), ("-", ""), (None, ""), ("Higher", "higher"), ("less", "lower")]
+    ("word", "expected"),
+    [
+        ("up", "higher"),
+        ("down", "lower"),
+        ("-", ""),
+        (None, ""),
+        ("Higher", "higher"),
+        ("less", "lower"),
+    ],
 )
 def test_direction_words(word, expected):
     assert direction(word) == expected
@@ -63,10 +73,14 @@ def test_direction_words(word, expected):
 def test_render_stars_the_best_and_prints_markup_as_text(result):
     designs = dict(result.summary["architectures"])
     designs["flat"] = {
-        "metrics": designs["flat"]["metrics"] | {"E1": designs["flat"]["metrics"]["E1"] | {"name": "[red]welfare[/red]"}}
+        "metrics": designs["flat"]["metrics"]
+        | {"E1": designs["flat"]["metrics"]["E1"] | {"name": "[red]welfare[/red]"}}
     }
     out = io.StringIO()
-    render(replace(result, summary=result.summary | {"architectures": designs}), Console(file=out, width=140, no_color=True))
+    render(
+        replace(result, summary=result.summary | {"architectures": designs}),
+        Console(file=out, width=140, no_color=True),
+    )
     line = next(text for text in out.getvalue().splitlines() if text.lstrip().startswith("E1 "))
     assert "[red]welfare[/red]" in line
     assert "−3,741*" in line
@@ -110,11 +124,17 @@ def test_a_difference_that_cannot_be_seen_crowns_nobody():
 
 def test_the_terminal_leaves_out_near_relatives_and_rows_without_a_number(result):
     designs = {
-        name: {"metrics": entry["metrics"] | {"E2u": {"name": "never measured", "value": None, "unit": "", "direction": "up"}}}
+        name: {
+            "metrics": entry["metrics"]
+            | {"E2u": {"name": "never measured", "value": None, "unit": "", "direction": "up"}}
+        }
         for name, entry in result.summary["architectures"].items()
     }
     out = io.StringIO()
-    render(replace(result, summary=result.summary | {"architectures": designs}), Console(file=out, width=160, no_color=True))
+    render(
+        replace(result, summary=result.summary | {"architectures": designs}),
+        Console(file=out, width=160, no_color=True),
+    )
     text = out.getvalue()
     assert "E2u" not in text
     assert "D1i" not in text
@@ -123,24 +143,39 @@ def test_the_terminal_leaves_out_near_relatives_and_rows_without_a_number(result
     assert "Other" not in text
 
 
-@pytest.mark.parametrize(("many", "words"), [(0, None), (1, "in 1 real-time session;"), (1200, "in 1,200 real-time sessions;")])
+@pytest.mark.parametrize(
+    ("many", "words"),
+    [(0, None), (1, "in 1 real-time session;"), (1200, "in 1,200 real-time sessions;")],
+)
 def test_sessions_without_agreement_are_said_in_a_sentence(result, many, words):
     designs = {name: dict(entry) for name, entry in result.summary["architectures"].items()}
     designs["tou"] = designs["tou"] | {"certificates": {"unconverged_sessions": many}}
     told = io.StringIO()
-    render(replace(result, summary=result.summary | {"architectures": designs}), Console(file=told, width=300))
+    render(
+        replace(result, summary=result.summary | {"architectures": designs}),
+        Console(file=told, width=300),
+    )
     assert ("did not agree" in told.getvalue()) == (words is not None)
-    assert words is None or f"tou: homes did not agree within the round limit {words} what both ends" in told.getvalue()
+    assert (
+        words is None
+        or f"tou: homes did not agree within the round limit {words} what both ends"
+        in told.getvalue()
+    )
 
 
 def test_a_metric_that_is_not_ranked_has_its_number_and_its_reason_and_no_star(result):
     plain, told = io.StringIO(), io.StringIO()
     unranked = {"V1": "taps are held", "P3": "taps are held", "P1": "an interval is missing"}
     render(result, Console(file=plain, width=200))
-    render(replace(result, summary=result.summary | {"unranked": unranked}), Console(file=told, width=200))
+    render(
+        replace(result, summary=result.summary | {"unranked": unranked}),
+        Console(file=told, width=200),
+    )
 
     def row(text, name):
-        return next(line for line in text.getvalue().splitlines() if line.lstrip().startswith(f"{name} "))
+        return next(
+            line for line in text.getvalue().splitlines() if line.lstrip().startswith(f"{name} ")
+        )
 
     for name in unranked:
         assert "*" in row(plain, name)
@@ -153,7 +188,9 @@ def test_a_metric_that_is_not_ranked_has_its_number_and_its_reason_and_no_star(r
 
 
 def test_the_page_marks_no_best_of_what_is_not_ranked(result):
-    page = metric_table(replace(result, summary=result.summary | {"unranked": {"V1": "taps are <held>"}}))
+    page = metric_table(
+        replace(result, summary=result.summary | {"unranked": {"V1": "taps are <held>"}})
+    )
 
     def marked(text, name):
         return 'class="n best"' in text.split(f'data-key="{name}"')[1].split("</tr>")[0]

@@ -7,21 +7,33 @@ import pytest
 from gridagora.core.registry import names
 from gridagora.run.compare import compare
 
-ITEMS = ("deviation charge", "retail margin")  # by the ledger: charges for misses, and what prosumers share as the retailer
+ITEMS = (
+    "deviation charge",
+    "retail margin",
+)  # by the ledger: charges for misses, and what prosumers share as the retailer
 
 
 @pytest.fixture(scope="module")
 def audited(scene):
     """Return a comparison of every design that keeps what bills are made of."""
     case = scene.scenario.scenario.model_copy(update={"per_home": True})
-    return compare(replace(scene, scenario=scene.scenario.model_copy(update={"scenario": case})), names("market"))
+    return compare(
+        replace(scene, scenario=scene.scenario.model_copy(update={"scenario": case})),
+        names("market"),
+    )
 
 
 def bills_usd(tables, name, home_ids):
     """Return each home's bill: supplier and positions, trades, and what only the ledger knows."""
-    of = {key: tables[key][tables[key].architecture == name] for key in ("meters", "positions", "trades", "ledger")}
+    of = {
+        key: tables[key][tables[key].architecture == name]
+        for key in ("meters", "positions", "trades", "ledger")
+    }
     meters, positions = of["meters"].set_index("home_id"), of["positions"]
-    return {home: _bill(home, meters.loc[home], positions, of["trades"], of["ledger"]) for home in home_ids}
+    return {
+        home: _bill(home, meters.loc[home], positions, of["trades"], of["ledger"])
+        for home in home_ids
+    }
 
 
 def _bill(home, meter, positions, trades, ledger):
@@ -44,13 +56,22 @@ def _bill(home, meter, positions, trades, ledger):
         usd -= (held[hours] * price).sum() * dt_h
     usd += bought.paid_usd.sum() - sold.paid_usd.sum()
     extra = ledger[ledger.item.isin(ITEMS)]
-    return usd + (extra[extra.payer == home].amount_uusd.sum() - extra[extra.payee == home].amount_uusd.sum()) / 1e6
+    return (
+        usd
+        + (
+            extra[extra.payer == home].amount_uusd.sum()
+            - extra[extra.payee == home].amount_uusd.sum()
+        )
+        / 1e6
+    )
 
 
 @pytest.mark.parametrize("name", names("market"))
 def test_a_bill_is_what_the_tables_say(audited, name):
     """To the rounding of each entry: energy and credit, a position, a partner of the home."""
-    rows, ledger = (audited.tables[key][audited.tables[key].architecture == name] for key in ("homes", "ledger"))
+    rows, ledger = (
+        audited.tables[key][audited.tables[key].architecture == name] for key in ("homes", "ledger")
+    )
     homes = rows.set_index("home_id").bill_usd
     own = bills_usd(audited.tables, name, homes.index)
     for home, bill in homes.items():

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from gridagora.core.errors import InputError
-from gridagora.run import behind
-from gridagora.run import fleet as homes_at
+from gridagora.population import fleet as homes_at
+from gridagora.run import internal_price as behind
 from gridagora.run.compare import compare, prepare
-from gridagora.run.desk import baseline
-from gridagora.run.score import score
+from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
+from gridagora.run.state import baseline
 from gridagora.scenario import build, read
 from gridagora.scenario.schema import TariffKeys
 
@@ -27,7 +27,7 @@ def with_credit(scene, credit_per_kwh):
 
 
 def run(scene, study, name):
-    return score(name, simulate(scene.market(name), study), study)
+    return evaluate(name, simulate(scene.market(name), study), study)
 
 
 def exported_kwh(outcome):
@@ -58,7 +58,9 @@ def outcomes(low, low_study):
 @pytest.mark.parametrize("name", DESIGNS)
 def test_homes_pay_for_import_and_are_paid_for_export_to_the_micro_dollar(outcomes, name):
     o = outcomes[name]
-    paid = (o.home_kw.clip(min=0) @ o.price_per_kwh - CREDIT * (-o.home_kw).clip(min=0).sum(1)) * o.dt_h
+    paid = (
+        o.home_kw.clip(min=0) @ o.price_per_kwh - CREDIT * (-o.home_kw).clip(min=0).sum(1)
+    ) * o.dt_h
     np.testing.assert_allclose(o.bill_usd, paid, atol=1.01e-6)
     assert o.imbalance_uusd == 0
     assert exported_kwh(o).max() > 0
@@ -75,7 +77,9 @@ def test_time_of_use_earns_the_cost_of_the_baseline(low, low_study, outcomes):
     """T30 with a kink: import revenue less credits, on the homes of the baseline."""
     flat = outcomes["flat"]
     wholesale = np.resize(flat.wholesale_per_kwh, 2 * len(flat.start_s))
-    price = low.market("tou").start(baseline(low_study, wholesale)).import_per_kwh[: len(flat.start_s)]
+    price = (
+        low.market("tou").start(baseline(low_study, wholesale)).import_per_kwh[: len(flat.start_s)]
+    )
     revenue = (flat.home_kw.clip(min=0) @ price).sum() - CREDIT * (-flat.home_kw).clip(min=0).sum()
     cost = flat.load_kw @ (flat.wholesale_per_kwh + flat.delivery_per_kwh)
     assert revenue == pytest.approx(cost, abs=1e-9)
@@ -111,7 +115,7 @@ def test_a_home_with_panels_and_a_battery_uses_what_it_makes(scene, study, outco
 
 def test_the_plan_states_its_gap_and_stays_between_credit_and_price(low, low_study, outcomes):
     assert 0 <= outcomes["tou"].plan_gap_share < 0.1
-    fleet = homes_at.of(
+    fleet = homes_at.make_fleet(
         low.homes,
         low_study.local_hour,
         low_study.comfort_per_k2_h,
@@ -121,16 +125,18 @@ def test_the_plan_states_its_gap_and_stays_between_credit_and_price(low, low_stu
         draws_known=True,
     )
     believed, rows = homes_at.beliefs(fleet, 18, 24, 0.1)
-    specs, home = homes_at.valued(fleet, homes_at.told(believed), homes_at.homes_of(fleet, rows))
+    specs, home = homes_at.keep_valued(
+        fleet, homes_at.disclosed_specs(believed), homes_at.homes_of(fleet, rows)
+    )
     net_kw = (low.homes.load_kw - low.homes.pv_kw)[:, 18:42]
     buy, sell = np.where(np.arange(24) < 2, 0.2, 0.1), np.full(24, CREDIT)
-    found = behind.outlook(specs, home, net_kw, buy, sell, None)
+    found = behind.find_internal_prices(specs, home, net_kw, buy, sell, None)
     assert np.all((found.price_per_kwh >= sell - 1e-12) & (found.price_per_kwh <= buy + 1e-12))
     can = (net_kw < 0).any(1) | (low.homes.battery_kwh > 0)
     assert np.array_equal(found.price_per_kwh[~can], np.tile(buy, ((~can).sum(), 1)))
     assert np.any(found.price_per_kwh[can] < buy - 1e-6)
     assert 0 <= found.gap_share < 0.1
-    later = behind.outlook(specs, home, net_kw, buy, sell, found.price_per_kwh)
+    later = behind.find_internal_prices(specs, home, net_kw, buy, sell, found.price_per_kwh)
     assert later.gap_share < 0.1
 
 
@@ -139,13 +145,19 @@ def test_a_plan_that_knows_the_credit_costs_homes_less(low, low_study, monkeypat
     study = low_study._replace(rule="continuous")
 
     aware = cost_usd(run(low, study, "tou"))
-    monkeypatch.setattr(behind, "outlook", lambda specs, home, net, buy, *_: behind.Inside(np.tile(buy, (len(net), 1)), 0.0))
+    monkeypatch.setattr(
+        behind,
+        "find_internal_prices",
+        lambda specs, home, net, buy, *_: behind.InternalPrices(np.tile(buy, (len(net), 1)), 0.0),
+    )
     blind = cost_usd(run(low, study, "tou"))
     assert aware < blind
 
 
 def test_a_credit_above_the_price_is_refused_with_the_price(scene):
-    with pytest.raises(InputError, match=r"\[tariff\] credit_per_kwh: got 0.3 .* at most the cheapest import price"):
+    with pytest.raises(
+        InputError, match=r"\[tariff\] credit_per_kwh: got 0.3 .* at most the cheapest import price"
+    ):
         prepare(with_credit(scene, 0.3))
 
 
@@ -157,7 +169,9 @@ def test_a_design_whose_cheap_hours_are_below_the_credit_fails_alone(scene):
 
 
 def test_the_scenario_of_the_how_to_page_runs():
-    page = (Path(__file__).parents[2] / "docs" / "how-to" / "export-credit.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "export-credit.md").read_text(
+        encoding="utf-8"
+    )
     (text,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     scene = build.build(read.parse(text, overrides=["homes.count=6", "scenario.days=1"]))
     found = compare(scene).tables["ledger"]

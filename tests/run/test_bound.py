@@ -5,12 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from gridagora.bound.relaxation import Worth, answering, bound, gather
 from gridagora.core.tables import Homes, Prices
-from gridagora.run import fleet as homes_at
-from gridagora.run.bound import Worth, answering, bound, gather
-from gridagora.run.compare import yardstick
-from gridagora.run.desk import Study
-from gridagora.run.outlook import Wholesale
+from gridagora.population import fleet as homes_at
+from gridagora.run.compare import compute_bound
+from gridagora.run.forecast import WholesaleTerms
+from gridagora.run.state import Setup
 
 N, H, HOURS = 4, 49, 24
 
@@ -62,16 +62,31 @@ def prices(seed=1):
 
 def fleet(h):
     """Return the devices of homes that like their set point best: the reference price is nil."""
-    return homes_at.of(h, np.arange(H) % 24, 0.05, 0.0, 1 / 12, rule="continuous", draws_known=True)
+    return homes_at.make_fleet(
+        h, np.arange(H) % 24, 0.05, 0.0, 1 / 12, rule="continuous", draws_known=True
+    )
 
 
 @pytest.mark.parametrize(("heat", "limit"), [(False, np.inf), (True, 12.0)])
 def test_the_mix_that_is_played_comes_near_the_bound(heat, limit):
     h = homes(heat)
     hours = np.arange(H) % 24
-    wholesale = Wholesale(prices(), 0.045, 0.0, limit, 1.0, perfect=True, draws_known=True)
-    study = Study(h, 1, 0, hours, wholesale, 0.05, 0.072, 1 / 12, 24, "continuous", np.ones((N, 12 * 24)), np.zeros(H))
-    top = yardstick(SimpleNamespace(homes=h, prices=prices()), study)
+    wholesale = WholesaleTerms(prices(), 0.045, 0.0, limit, 1.0, perfect=True, draws_known=True)
+    study = Setup(
+        h,
+        1,
+        0,
+        hours,
+        wholesale,
+        0.05,
+        0.072,
+        1 / 12,
+        24,
+        "continuous",
+        np.ones((N, 12 * 24)),
+        np.zeros(H),
+    )
+    top = compute_bound(SimpleNamespace(homes=h, prices=prices()), study)
     assert top.feasible_usd <= top.welfare_usd
     assert top.gap_usd == top.welfare_usd - top.feasible_usd < 0.1 * abs(top.welfare_usd)
     assert [len(rows) for rows in top.mix] == [N, N, 2, 2, 1]
@@ -79,9 +94,21 @@ def test_the_mix_that_is_played_comes_near_the_bound(heat, limit):
 
 def test_more_prices_tighten_and_any_first_price_bounds():
     h = homes()
-    few, many = (bound(fleet(h), h.load_kw, prices(), hours=HOURS, limit_kw=10.0, rounds_max=n, threads=1) for n in (2, 12))
+    few, many = (
+        bound(fleet(h), h.load_kw, prices(), hours=HOURS, limit_kw=10.0, rounds_max=n, threads=1)
+        for n in (2, 12)
+    )
     odd = np.full(4 * HOURS, 0.3)
-    other = bound(fleet(h), h.load_kw, prices(), hours=HOURS, limit_kw=10.0, price0_per_kwh=odd, rounds_max=12, threads=1)
+    other = bound(
+        fleet(h),
+        h.load_kw,
+        prices(),
+        hours=HOURS,
+        limit_kw=10.0,
+        price0_per_kwh=odd,
+        rounds_max=12,
+        threads=1,
+    )
     assert many.welfare_usd < few.welfare_usd
     assert other.welfare_usd == pytest.approx(many.welfare_usd, abs=2.0)
     assert many.evaluations == 12
@@ -92,7 +119,9 @@ def test_more_prices_tighten_and_any_first_price_bounds():
 def test_a_limit_costs_and_a_looser_limit_costs_less():
     h = homes()
     free, loose, tight = (
-        bound(fleet(h), h.load_kw, prices(), hours=HOURS, limit_kw=limit, rounds_max=10, threads=1).welfare_usd
+        bound(
+            fleet(h), h.load_kw, prices(), hours=HOURS, limit_kw=limit, rounds_max=10, threads=1
+        ).welfare_usd
         for limit in (np.inf, 16.0, 9.0)
     )
     assert tight < loose + 0.05

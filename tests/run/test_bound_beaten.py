@@ -6,27 +6,27 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from gridagora.bound.relaxation import BLOCKS_H, Area, Schedule, Worth, answering, bound, gather
 from gridagora.core.device import Blocks
 from gridagora.core.errors import FAULTS
-from gridagora.core.outcome import welfare_usd
 from gridagora.core.registry import find, names
 from gridagora.core.tables import LEAD_H, TAIL_H, Homes, Prices, Quality
 from gridagora.devices import water_heater
-from gridagora.kernels.value import respond
-from gridagora.run import fleet as homes_at
-from gridagora.run.bound import BLOCKS_H, Area, Schedule, Worth, answering, bound, gather
-from gridagora.run.bound_played import played
-from gridagora.run.compare import yardstick
-from gridagora.run.desk import Study
-from gridagora.run.outlook import Wholesale
-from gridagora.run.score import score
+from gridagora.kernels.stores.value import best_response
+from gridagora.population import fleet as homes_at
+from gridagora.results.outcome import welfare_usd
+from gridagora.run.compare import compute_bound
+from gridagora.run.evaluate import evaluate
+from gridagora.run.forecast import WholesaleTerms
+from gridagora.run.played import play_schedule
 from gridagora.run.simulate import simulate
+from gridagora.run.state import Setup
 
 DAY_H = 24
 TANKS = 1  # row of the fleet
 
 
-def scene(seed: int, *, units_absent: bool = False) -> Study:
+def scene(seed: int, *, units_absent: bool = False) -> Setup:
     """Return the study of a random day: winter or summer, spikes of 5 to 20 $/kWh, draws up to 3 kWh an hour."""
     rng = np.random.default_rng(seed)
     n, h = int(rng.integers(1, 5)), DAY_H + TAIL_H
@@ -34,11 +34,19 @@ def scene(seed: int, *, units_absent: bool = False) -> Study:
     heating = np.repeat(rng.random((n, 1)) < 0.5, h, axis=1)
     if rng.random() < 0.3:  # the mode changes within the day
         heating = heating ^ (t >= rng.integers(4, 20))
-    out = np.where(heating, rng.uniform(-5, 12), rng.uniform(27, 38)) + 5 * np.cos((t - 16) / 12 * np.pi)
+    out = np.where(heating, rng.uniform(-5, 12), rng.uniform(27, 38)) + 5 * np.cos(
+        (t - 16) / 12 * np.pi
+    )
     ua, full = rng.uniform(0.1, 0.4, n), np.ones((n, h))
-    has = rng.random((5, n)) < rng.choice([0.0, 0.6, 1.0], (5, 1))  # tank, battery, panels, unit to cool, unit to heat
+    has = rng.random((5, n)) < rng.choice(
+        [0.0, 0.6, 1.0], (5, 1)
+    )  # tank, battery, panels, unit to cool, unit to heat
     has[3:] |= not units_absent or rng.random() < 0.7
-    draw = rng.random((n, h)) * rng.choice([0.3, 2.0, 3.0]) * (rng.random((n, h)) < rng.uniform(0.2, 1.0))
+    draw = (
+        rng.random((n, h))
+        * rng.choice([0.3, 2.0, 3.0])
+        * (rng.random((n, h)) < rng.uniform(0.2, 1.0))
+    )
     cars = int(rng.integers(0, 3))
     arrive = rng.integers(-4 * 3600, DAY_H * 3600, cars)
     stay = rng.integers(600, 9 * 3600, cars)
@@ -59,7 +67,8 @@ def scene(seed: int, *, units_absent: bool = False) -> Study:
         cool_kw=np.where(has[3], rng.uniform(4, 12, n), 0.0),
         heat_kw=np.where(has[4], rng.uniform(4, 12, n), 0.0),
         cop=rng.uniform(2.2, 4.0, (n, 1)) * full,
-        pv_kw=np.where(has[2], rng.uniform(2, 9, n), 0.0)[:, None] * np.maximum(0, np.cos((t - 13) / 12 * np.pi)),
+        pv_kw=np.where(has[2], rng.uniform(2, 9, n), 0.0)[:, None]
+        * np.maximum(0, np.cos((t - 13) / 12 * np.pi)),
         battery_kwh=np.where(has[1], rng.uniform(3, 14, n), 0.0),
         battery_kw=np.where(has[1], rng.uniform(2, 7, n), 0.0),
         battery_efficiency=rng.uniform(0.85, 0.98, n),
@@ -80,7 +89,9 @@ def scene(seed: int, *, units_absent: bool = False) -> Study:
         price -= rng.uniform(0.05, 0.3) * (np.abs(quarter % 24 - 13) < rng.uniform(1, 4))
     for _ in range(int(rng.integers(0, 3))):
         start = rng.choice([22.0, rng.integers(0, 90) / 4])
-        price += rng.uniform(5, 20) * ((quarter >= start) & (quarter < start + rng.integers(1, 13) / 4))
+        price += rng.uniform(5, 20) * (
+            (quarter >= start) & (quarter < start + rng.integers(1, 13) / 4)
+        )
     limit = rng.choice([np.inf, rng.uniform(2, 6) * n])
     credit = rng.choice([0.0, 0.0, 0.02, -0.02, 0.08])
     return studied(
@@ -93,56 +104,81 @@ def scene(seed: int, *, units_absent: bool = False) -> Study:
     )
 
 
-def studied(homes: Homes, price: np.ndarray, *, limit_kw=np.inf, credit=0.0, dt_h=1 / 12, other_kw=0.0) -> Study:
+def studied(
+    homes: Homes, price: np.ndarray, *, limit_kw=np.inf, credit=0.0, dt_h=1 / 12, other_kw=0.0
+) -> Setup:
     """Return the study of one day at a price of every quarter of an hour, with units of any power and all things known."""
     prices = Prices(0, price.reshape(-1, 4).mean(1), price)
-    wholesale = Wholesale(prices, 0.045, credit, limit_kw, 1.0, perfect=True, draws_known=True)
+    wholesale = WholesaleTerms(prices, 0.045, credit, limit_kw, 1.0, perfect=True, draws_known=True)
     hours = np.arange(homes.load_kw.shape[1]) % 24
-    baseline, other = np.ones((len(homes.home_id), round(DAY_H / dt_h))), other_kw * np.ones(len(hours))
-    return Study(homes, 1, 0, hours, wholesale, 0.05, 0.072, dt_h, 24, "continuous", baseline, other)
+    baseline, other = (
+        np.ones((len(homes.home_id), round(DAY_H / dt_h))),
+        other_kw * np.ones(len(hours)),
+    )
+    return Setup(
+        homes, 1, 0, hours, wholesale, 0.05, 0.072, dt_h, 24, "continuous", baseline, other
+    )
 
 
-def as_scene(study: Study) -> SimpleNamespace:
+def as_scene(study: Setup) -> SimpleNamespace:
     """Return what the yardstick reads of a scene."""
     return SimpleNamespace(homes=study.homes, prices=study.wholesale.prices)
 
 
-def terms(study: Study, **worth: object) -> tuple[homes_at.Fleet, np.ndarray, Prices, dict[str, object]]:
+def terms(
+    study: Setup, **worth: object
+) -> tuple[homes_at.Fleet, np.ndarray, Prices, dict[str, object]]:
     """Return devices, load, prices and keys of the bound of a study, with some terms of its worth replaced."""
     w = study.wholesale
     known = {"rule": study.rule, "draws_known": True}
-    fleet = homes_at.of(study.homes, study.local_hour, study.comfort_per_k2_h, study.reference_per_kwh, study.dt_h, **known)
+    fleet = homes_at.make_fleet(
+        study.homes,
+        study.local_hour,
+        study.comfort_per_k2_h,
+        study.reference_per_kwh,
+        study.dt_h,
+        **known,
+    )
     own = {"export_credit_per_kwh": w.export_credit_per_kwh} | worth
-    keys = {"hours": DAY_H, "limit_kw": w.limit_kw, "worth": Worth(**own), "other_kw": study.other_kw}
+    keys = {
+        "hours": DAY_H,
+        "limit_kw": w.limit_kw,
+        "worth": Worth(**own),
+        "other_kw": study.other_kw,
+    }
     return fleet, study.homes.load_kw, w.prices, keys
 
 
-def parts(study: Study) -> Area:
+def parts(study: Setup) -> Area:
     """Return the answering parts of a study, as its yardstick has them."""
     fleet, load_kw, prices, keys = terms(study)
     return gather(fleet, load_kw, prices, **keys)
 
 
-def answers(study: Study, price: np.ndarray) -> Schedule:
+def answers(study: Setup, price: np.ndarray) -> Schedule:
     """Return the best answer of every device to a price (96,); tanks by five minutes."""
     area = parts(study)
     p = answering(area, 1)(price).p_kw
     found = [p[rows] for rows in area.slices]
     group = terms(study)[0].of_kind("water_heater")
-    left = float(np.mean(study.wholesale.prices.real_time_per_kwh[4 * LEAD_H :][: len(price)])) + 0.045
-    table = water_heater.stepped(group.table, group.tanks, Blocks(BLOCKS_H, np.repeat(np.arange(DAY_H), BLOCKS_H), 15, left))
+    left = (
+        float(np.mean(study.wholesale.prices.real_time_per_kwh[4 * LEAD_H :][: len(price)])) + 0.045
+    )
+    table = water_heater.stepped(
+        group.table, group.tanks, Blocks(BLOCKS_H, np.repeat(np.arange(DAY_H), BLOCKS_H), 15, left)
+    )
     minute = np.repeat(price, 15)
-    water = respond(table, minute, minute).p_kw
+    water = best_response(table, minute, minute).p_kw
     found[TANKS] = water.reshape(len(water), DAY_H * 12, 5).mean(2)
     return tuple(found)
 
 
-def welfare(study: Study, schedule: Schedule) -> float:
+def welfare(study: Setup, schedule: Schedule) -> float:
     """Return what a schedule earns in the true physics."""
-    return welfare_usd(played(study, schedule))
+    return welfare_usd(play_schedule(study, schedule))
 
 
-def searched(study: Study, schedule: Schedule, moves: int, seed: int = 0) -> float:
+def searched(study: Setup, schedule: Schedule, moves: int, seed: int = 0) -> float:
     """Return the most that random moves of a schedule earn: power shifted in time, scaled, or set anew for some blocks."""
     rng = np.random.default_rng(seed)
     best = welfare(study, schedule)
@@ -174,12 +210,14 @@ def above(got: float, top: float) -> float:
     return got - top - 1e-9 * abs(top)
 
 
-def designs(study: Study, chosen: list[str]) -> list[float]:
+def designs(study: Setup, chosen: list[str]) -> list[float]:
     """Return the welfare of runs of designs with perfect information; one that cannot run such homes is left out."""
     found = []
     for name in chosen:
         try:
-            found.append(welfare_usd(score(name, simulate(find("market", name)(), study), study)))
+            found.append(
+                welfare_usd(evaluate(name, simulate(find("market", name)(), study), study))
+            )
         except FAULTS:
             continue
     return found
@@ -188,10 +226,13 @@ def designs(study: Study, chosen: list[str]) -> list[float]:
 def worst(seed: int, moves: int, chosen: list[str]) -> float:
     """Return how far the best of all attempts of a scene is above its bound [$]."""
     study = scene(seed, units_absent=seed % 4 == 0)
-    top = yardstick(as_scene(study), study)
+    top = compute_bound(as_scene(study), study)
     area = parts(study)
     tried = [top.feasible_usd, searched(study, top.mix, moves, seed)]
-    tried += [welfare(study, answers(study, price)) for price in (area.supply.buy_per_kwh, top.price_per_kwh)]
+    tried += [
+        welfare(study, answers(study, price))
+        for price in (area.supply.buy_per_kwh, top.price_per_kwh)
+    ]
     tried += designs(study, chosen)
     assert np.isfinite(top.welfare_usd)
     assert top.gap_usd == top.welfare_usd - top.feasible_usd
@@ -208,17 +249,29 @@ def test_no_attempt_beats_the_bound(seed):
 def test_no_attempt_beats_the_bound_in_six_hundred_scenes(block):
     """Every thirtieth scene is also run by every design."""
     for seed in range(1000 + 30 * block, 1030 + 30 * block):
-        assert worst(seed, 20, names("market") if seed % 30 == 0 else ["flat", "rtp"] if seed % 5 == 0 else []) <= 0.0, seed
+        assert (
+            worst(
+                seed,
+                20,
+                names("market") if seed % 30 == 0 else ["flat", "rtp"] if seed % 5 == 0 else [],
+            )
+            <= 0.0
+        ), seed
 
 
-SPIKES = [(1, 5.0, 22, 24, 2.5), (3, 4.9, 21, 24, 2.0), (3, 20.0, 21, 24, 3.0), (3, 20.0, 17, 20, 3.0)]
+SPIKES = [
+    (1, 5.0, 22, 24, 2.5),
+    (3, 4.9, 21, 24, 2.0),
+    (3, 20.0, 21, 24, 3.0),
+    (3, 20.0, 17, 20, 3.0),
+]
 
 
 @pytest.mark.parametrize(("count", "spike", "begin", "end", "draw"), SPIKES)
 def test_tanks_that_fall_through_a_spike_stay_below_and_come_near(count, spike, begin, end, draw):
     """Tanks that pay for cold water at the end of a quarter of an hour only put the bound .02 to 1.1 $ below such schedules."""
     study = studied(plain(count, tank=True, draw=draw), spiked(0.04, spike, begin, end))
-    top = yardstick(as_scene(study), study)
+    top = compute_bound(as_scene(study), study)
     area = parts(study)
     got = max(top.feasible_usd, welfare(study, answers(study, area.supply.buy_per_kwh)))
     assert above(got, top.welfare_usd) <= 0.0
@@ -273,15 +326,21 @@ def spiked(price: float, spike: float = 0.0, begin: float = 0.0, end: float = 0.
 
 def wrong_device(fleet: homes_at.Fleet, kind: str, change) -> homes_at.Fleet:
     """Return a fleet whose group of a kind has another table."""
-    groups = (replace(g, table=change(g.table)) if g.about.kind == kind else g for g in fleet.groups)
+    groups = (
+        replace(g, table=change(g.table)) if g.about.kind == kind else g for g in fleet.groups
+    )
     return replace(fleet, groups=tuple(groups))
 
 
-def near(study: Study, wrong: object) -> tuple[float, float]:
+def near(study: Setup, wrong: object) -> tuple[float, float]:
     """Return how far the bound lies above the best schedule found, and how far one with other terms would [$]."""
     fleet, load_kw, prices, keys = terms(study, **(wrong if isinstance(wrong, dict) else {}))
     fleet = fleet if isinstance(wrong, dict) else wrong(fleet)
-    top, other, area = yardstick(as_scene(study), study), bound(fleet, load_kw, prices, **keys), parts(study)
+    top, other, area = (
+        compute_bound(as_scene(study), study),
+        bound(fleet, load_kw, prices, **keys),
+        parts(study),
+    )
     got = max(top.feasible_usd, welfare(study, answers(study, area.supply.buy_per_kwh)))
     return top.welfare_usd - got, other.welfare_usd - got
 
@@ -298,15 +357,21 @@ SUN = 6.0 * np.maximum(0.0, np.cos((np.arange(DAY_H + TAIL_H) - 13) / 12 * np.pi
 
 
 def colder(fleet):
-    return wrong_device(fleet, "water_heater", lambda t: replace(t, control=t.control._replace(t_min_degc=40.0)))
+    return wrong_device(
+        fleet, "water_heater", lambda t: replace(t, control=t.control._replace(t_min_degc=40.0))
+    )
 
 
 def half_cold(fleet):
-    return wrong_device(fleet, "water_heater", lambda t: replace(t, discomfort_per_k2_h=t.discomfort_per_k2_h / 2))
+    return wrong_device(
+        fleet, "water_heater", lambda t: replace(t, discomfort_per_k2_h=t.discomfort_per_k2_h / 2)
+    )
 
 
 def half_comfort(fleet):
-    return wrong_device(fleet, "hvac", lambda t: replace(t, comfort_per_k2_h=t.comfort_per_k2_h / 2))
+    return wrong_device(
+        fleet, "hvac", lambda t: replace(t, comfort_per_k2_h=t.comfort_per_k2_h / 2)
+    )
 
 
 def unworn(fleet):
@@ -318,15 +383,25 @@ def empty(fleet):
 
 
 def emptier(fleet):
-    groups = (replace(g, e_kwh=0.6 * g.e_kwh) if g.about.kind == "battery" else g for g in fleet.groups)
+    groups = (
+        replace(g, e_kwh=0.6 * g.e_kwh) if g.about.kind == "battery" else g for g in fleet.groups
+    )
     return replace(fleet, groups=tuple(groups))
 
 
 WRONG = {
-    "delivery is forgotten": (plain(tank=True, draw=0.3), (0.04, 0.0, 0, 0), {"delivery_per_kwh": 0.0}),
+    "delivery is forgotten": (
+        plain(tank=True, draw=0.3),
+        (0.04, 0.0, 0, 0),
+        {"delivery_per_kwh": 0.0},
+    ),
     "water may fall to 40": (plain(tank=True, draw=2.5), (0.04, 5.0, 20, 24), colder),
     "cold water costs half": (plain(tank=True, draw=2.5), (0.04, 5.0, 20, 24), half_cold),
-    "export credit has the other sign": (plain(pv_kw=SUN), (0.04, 0.0, 0, 0), {"export_credit_per_kwh": -0.02}),
+    "export credit has the other sign": (
+        plain(pv_kw=SUN),
+        (0.04, 0.0, 0, 0),
+        {"export_credit_per_kwh": -0.02},
+    ),
     "wear has the other sign": (plain(battery_kwh=np.full(1, 13.5)), (0.04, 0.3, 17, 21), unworn),
     "cars leave empty for free": (plain(**CAR), (0.04, 5.0, 21, 24), empty),
     "comfort of a tier is forgotten": (plain(quality=TIER), (0.04, 1.0, 14, 20), half_comfort),
@@ -335,7 +410,11 @@ WRONG = {
         (0.04, 5.0, 20, 24),
         half_cold,
     ),
-    "exported above the limit is free": (plain(cool_kw=np.zeros(1)), (0.04, 0.0, 0, 0), {"over_per_kwh": 0.0}),
+    "exported above the limit is free": (
+        plain(cool_kw=np.zeros(1)),
+        (0.04, 0.0, 0, 0),
+        {"over_per_kwh": 0.0},
+    ),
     "left in stores is free": (plain(battery_kwh=np.full(1, 13.5)), (0.04, 0.0, 0, 0), emptier),
 }
 
@@ -347,14 +426,16 @@ WITH = {"exported above the limit is free": {"other_kw": -5.0, "limit_kw": 3.0}}
 def test_the_bound_is_reached_and_a_wrong_term_would_show(case):
     """One home without a limit: the bound is the value of its best schedule, so every term of it stands in the distance."""
     homes, price, wrong_term = WRONG[case]
-    right, wrong = near(studied(homes, spiked(*price), credit=0.02, **WITH.get(case, {})), wrong_term)
+    right, wrong = near(
+        studied(homes, spiked(*price), credit=0.02, **WITH.get(case, {})), wrong_term
+    )
     assert -1e-9 <= right < 0.02
     assert not -0.02 < wrong < 0.04
 
 
 def test_without_any_unit_the_bound_is_finite_and_reached():
     study = studied(plain(2, cool_kw=np.zeros(2), heat_kw=np.zeros(2)), spiked(0.04, 5.0, 20, 22))
-    assert np.isfinite(yardstick(as_scene(study), study).welfare_usd)
+    assert np.isfinite(compute_bound(as_scene(study), study).welfare_usd)
 
 
 def test_a_car_that_charges_for_part_of_a_block_stays_below_the_chord_of_export_dearer_than_import():
@@ -375,5 +456,5 @@ def test_a_car_that_charges_for_part_of_a_block_stays_below_the_chord_of_export_
     tank, car = np.zeros((1, 3 * count)), np.zeros((count, count))
     tank[0, ::3], car[np.arange(count), np.arange(count)] = 4.5, 7.2 / 3
     none = np.zeros((1, count))
-    outcome = played(study, (none, tank, none[:0], car, none - 2.0))
-    assert welfare_usd(outcome) <= yardstick(as_scene(study), study).welfare_usd
+    outcome = play_schedule(study, (none, tank, none[:0], car, none - 2.0))
+    assert welfare_usd(outcome) <= compute_bound(as_scene(study), study).welfare_usd

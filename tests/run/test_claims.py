@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from gridagora.core.errors import PartError
-from gridagora.core.retail_game import demand, taken_kw
-from gridagora.kernels.value import respond
-from gridagora.run.claims import (
+from gridagora.kernels.stores.value import best_response
+from gridagora.mechanisms.retail.game import demand, taken_kw
+from gridagora.studies.claims import (
     as_retailer,
     claim,
-    claims,
     cost_plus_flat_per_kwh,
     drawn,
     feed_in,
+    measure_claims,
     monopoly_flat_per_kwh,
     regulated_flat_per_kwh,
     under_retailer,
@@ -29,7 +29,10 @@ def test_flat_prices_are_the_roots_and_the_top_of_their_margins() -> None:
     top = monopoly_flat_per_kwh(c.end_users, c.buy_per_kwh)
     prices = np.linspace(0.05, 0.4, 20_001)
     assert prices[np.argmax([margin_usd(c, p) for p in prices])] == pytest.approx(top, abs=2e-5)
-    plus, regulated = cost_plus_flat_per_kwh(c.end_users, c.buy_per_kwh), regulated_flat_per_kwh(c.end_users, c.buy_per_kwh)
+    plus, regulated = (
+        cost_plus_flat_per_kwh(c.end_users, c.buy_per_kwh),
+        regulated_flat_per_kwh(c.end_users, c.buy_per_kwh),
+    )
     assert margin_usd(c, plus, 1.2) == pytest.approx(0, abs=1e-9)
     assert margin_usd(c, regulated) == pytest.approx(0, abs=1e-9)
     assert regulated < plus < top
@@ -41,7 +44,10 @@ def test_feed_in_is_what_a_home_does_alone_behind_its_meter() -> None:
     c = drawn(1)
     earned, net_kw = feed_in(c, 0.2)
     table, sell = c.stores[0], np.minimum(c.sell_per_kwh, 0.2)
-    alone = [respond(_row(table, i, -c.made_kw[i]), np.full(24, 0.2), sell) for i in range(len(c.made_kw))]
+    alone = [
+        best_response(_row(table, i, -c.made_kw[i]), np.full(24, 0.2), sell)
+        for i in range(len(c.made_kw))
+    ]
     assert earned == pytest.approx(-sum(float(r.cost_usd[0]) for r in alone), rel=1e-12)
     np.testing.assert_allclose(net_kw, sum(r.p_kw[0] for r in alone) - c.made_kw.sum(0), atol=1e-9)
     twice = c._replace(stores=(table, table), home=(c.home[0], c.home[0]))
@@ -54,7 +60,9 @@ def _row(table, i: int, load_kw: np.ndarray):
     return table._replace(**one)._replace(load_kw=load_kw[None])
 
 
-def test_prosumers_together_earn_more_than_alone_and_leave_less_on_the_table_than_a_monopoly() -> None:
+def test_prosumers_together_earn_more_than_alone_and_leave_less_on_the_table_than_a_monopoly() -> (
+    None
+):
     c = drawn(2)
     together = as_retailer(c)
     monopoly = under_retailer(c, monopoly_flat_per_kwh(c.end_users, c.buy_per_kwh))
@@ -65,7 +73,7 @@ def test_prosumers_together_earn_more_than_alone_and_leave_less_on_the_table_tha
 
 def test_all_claims_hold_against_market_power_and_not_all_against_regulation() -> None:
     """Theory 10: five prosumers are fewer than a regulator needs to fear."""
-    found = {(claim.baseline, claim.quantity): claim for claim in claims(range(20))}
+    found = {(claim.baseline, claim.quantity): claim for claim in measure_claims(range(20))}
     for quantity in ("price_per_kwh", "prosumers_usd", "end_users_usd", "peak_kw"):
         assert found["monopoly, flat", quantity].verdict == "holds", quantity
         assert found["monopoly, flat", quantity].low <= found["monopoly, flat", quantity].change
@@ -77,12 +85,17 @@ def test_all_claims_hold_against_market_power_and_not_all_against_regulation() -
 
 def test_with_many_prosumers_the_price_beats_cost_plus_too() -> None:
     """As their number grows the retail price falls to the internal one: 30 sell cheaper than cost plus a fifth."""
-    found = {(c.baseline, c.quantity): c for c in claims(range(4), lambda seed: drawn(seed, 30, 240))}
+    found = {
+        (c.baseline, c.quantity): c
+        for c in measure_claims(range(4), lambda seed: drawn(seed, 30, 240))
+    }
     assert found["cost plus 20 %, flat", "price_per_kwh"].change < 0
     assert found["cost plus 20 %, flat", "end_users_usd"].change > 0
 
 
-@pytest.mark.parametrize(("draws", "verdict"), [(3, "open"), (19, "open"), (20, "holds"), (30, "holds")])
+@pytest.mark.parametrize(
+    ("draws", "verdict"), [(3, "open"), (19, "open"), (20, "holds"), (30, "holds")]
+)
 def test_few_draws_give_no_verdict(draws: int, verdict: str) -> None:
     """Every draw is for the better; an interval of so few says little all the same."""
     before = np.linspace(10.0, 12.0, draws)

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from gridagora.bound.relaxation import Bound
 from gridagora.core import registry
 from gridagora.core.errors import InputError, PartError
 from gridagora.core.rules import POSTED_PRICE, Rulebook
 from gridagora.report import table
 from gridagora.run import compare as runs
 from gridagora.run import folder as folders
-from gridagora.run.bound import Bound
 from gridagora.scenario import build
 
 
@@ -30,12 +30,17 @@ def test_summary_has_the_promised_shape(found):
     assert list(summary["architectures"]) == ["flat", "rtp"]
     for entry in summary["architectures"].values():
         assert set(entry) == {"metrics", "certificates", "warnings", "wall_s"}
-        assert all({"value", "unit", "direction"} <= set(metric) for metric in entry["metrics"].values())
+        assert all(
+            {"value", "unit", "direction"} <= set(metric) for metric in entry["metrics"].values()
+        )
     assert {"seed", "versions", "scenario_sha256", "inputs_sha256"} <= set(summary["manifest"])
 
 
 def test_captured_value_of_flat_is_zero_and_of_all_at_most_one(found):
-    captured = {name: entry["metrics"]["E2"]["value"] for name, entry in found[0].summary["architectures"].items()}
+    captured = {
+        name: entry["metrics"]["E2"]["value"]
+        for name, entry in found[0].summary["architectures"].items()
+    }
     assert captured["flat"] == 0
     assert captured["rtp"] <= 1
 
@@ -58,7 +63,12 @@ def test_voltages_and_losses_come_from_the_exact_flow(found):
 def test_bills_are_what_homes_pay_in_the_ledger(found):
     homes, ledger = found[0].tables["homes"], found[0].tables["ledger"]
     flat = homes[homes.architecture == "flat"].set_index("home_id").bill_usd
-    paid = ledger[(ledger.architecture == "flat") & ledger.payer.isin(flat.index)].groupby("payer").amount_uusd.sum() / 1e6
+    paid = (
+        ledger[(ledger.architecture == "flat") & ledger.payer.isin(flat.index)]
+        .groupby("payer")
+        .amount_uusd.sum()
+        / 1e6
+    )
     pd.testing.assert_series_equal(paid.sort_index(), flat.sort_index(), check_names=False)
 
 
@@ -118,14 +128,23 @@ def test_no_error_of_a_design_loses_what_another_found(scene, tmp_path, monkeypa
 
     named = {f"faulty{row}": Faulty(row) for row in range(len(RAISED))}
     plain = build.Scene.market
-    monkeypatch.setattr(build.Scene, "market", lambda own, name: named[name] if name in named else plain(own, name))
+    monkeypatch.setattr(
+        build.Scene, "market", lambda own, name: named[name] if name in named else plain(own, name)
+    )
     result = runs.compare(scene, ["flat", *named], out=tmp_path)
     assert list(result.summary["architectures"]) == ["flat"]
     failed = result.summary["failed"]
     assert list(failed) == list(named)
     for fault, said in zip(RAISED, failed.values(), strict=True):
-        assert said.startswith(type(fault).__name__) and "in start, line" in said and str(fault) in said
-    assert "IndexError" in terminal_text(result) and "IndexError" in result.report(tmp_path / "r.html").read_text()
+        assert (
+            said.startswith(type(fault).__name__)
+            and "in start, line" in said
+            and str(fault) in said
+        )
+    assert (
+        "IndexError" in terminal_text(result)
+        and "IndexError" in result.report(tmp_path / "r.html").read_text()
+    )
     assert "LinAlgError" in (tmp_path / "summary.json").read_text()
 
 
@@ -152,7 +171,9 @@ def failing(simulate):
 
 def test_a_design_that_fails_without_the_limit_keeps_what_it_did_with_it(scene, monkeypatch):
     keys = scene.scenario.model_copy(
-        update={"substation": scene.scenario.substation.model_copy(update={"also_without_limit": True})}
+        update={
+            "substation": scene.scenario.substation.model_copy(update={"also_without_limit": True})
+        }
     )
 
     def run(market, study, progress=None, simulate=runs.simulate):
@@ -168,7 +189,7 @@ def test_a_design_that_fails_without_the_limit_keeps_what_it_did_with_it(scene, 
 
 def test_a_run_above_the_bound_stops_the_report(scene, tmp_path, monkeypatch):
     low = Bound(-1e9, np.zeros(1), np.zeros(1), {}, 0.0, 1)
-    monkeypatch.setattr(runs, "yardstick", lambda *_: low)
+    monkeypatch.setattr(runs, "compute_bound", lambda *_: low)
     with pytest.raises(PartError, match="exceeds the certified bound"):
         runs.compare(scene, ["flat"], out=tmp_path)
     assert not (tmp_path / "summary.json").exists()
@@ -176,10 +197,15 @@ def test_a_run_above_the_bound_stops_the_report(scene, tmp_path, monkeypatch):
 
 def test_without_limit_is_reported_beside_where_asked(scene):
     keys = scene.scenario.model_copy(
-        update={"substation": scene.scenario.substation.model_copy(update={"also_without_limit": True})}
+        update={
+            "substation": scene.scenario.substation.model_copy(update={"also_without_limit": True})
+        }
     )
     result = runs.compare(replace(scene, scenario=keys), ["rtp", "central"])
-    captured = {name: entry["metrics"]["E2u"]["value"] for name, entry in result.summary["architectures"].items()}
+    captured = {
+        name: entry["metrics"]["E2u"]["value"]
+        for name, entry in result.summary["architectures"].items()
+    }
     assert all(value is not None and value <= 1 for value in captured.values())
     assert captured["rtp"] > result.summary["architectures"]["rtp"]["metrics"]["E2"]["value"]
 
@@ -187,7 +213,9 @@ def test_without_limit_is_reported_beside_where_asked(scene):
 def test_austin_two_days(data_dir):
     """SMART-DS, ResStock, ERCOT: central stays under the limit, captures most of the value, the flow converges."""
     del data_dir
-    scene = build.load("examples/austin/scenario.toml", ["scenario.days=2", "substation.also_without_limit=false"])
+    scene = build.load(
+        "examples/austin/scenario.toml", ["scenario.days=2", "substation.also_without_limit=false"]
+    )
     result = runs.compare(scene, ["flat", "central"])
     central = result.summary["architectures"]["central"]
     assert 0.5 <= central["metrics"]["E2"]["value"] <= 1

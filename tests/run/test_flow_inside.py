@@ -9,8 +9,8 @@ import gridagora
 from gridagora.core.errors import PartError
 from gridagora.grid.fixed_point import open_grid
 from gridagora.markets.rtp import RealTimePrice
-from gridagora.run.compare import on_network, prepare
-from gridagora.run.score import score
+from gridagora.run.compare import add_power_flow, prepare
+from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
 from gridagora.scenario import read
 from gridagora.sources import synthetic_feeder
@@ -29,7 +29,9 @@ class Seeing(RealTimePrice):
 
 @pytest.fixture(scope="module")
 def case():
-    scene = gridagora.build(read.parse("", overrides=["scenario.days=1", "homes.count=8", "homes.pv_share=0.5"]))
+    scene = gridagora.build(
+        read.parse("", overrides=["scenario.days=1", "homes.count=8", "homes.pv_share=0.5"])
+    )
     study = prepare(scene)
     return scene, study.wiring.grid, study
 
@@ -41,13 +43,17 @@ def test_what_a_design_sees_inside_is_the_flow_after_the_run(case, sees, monkeyp
     flows: list = []
     market = Seeing(seen=(flows,))
     ran = simulate(market, study)
-    after = on_network(scene, grid, market, ran, score("rtp", ran, study)).network
+    after = add_power_flow(scene, grid, market, ran, evaluate("rtp", ran, study)).network
     clears = [flow for flow in flows if flow is not None]
     if not sees:
         assert not clears
         return
     assert len(clears) == len(after.losses_kw) - 1  # the last one is seen by nobody
-    for name, column in (("substation_p_kw", "source_kw"), ("substation_q_kvar", "source_kvar"), ("losses_kw", "losses_kw")):
+    for name, column in (
+        ("substation_p_kw", "source_kw"),
+        ("substation_q_kvar", "source_kvar"),
+        ("losses_kw", "losses_kw"),
+    ):
         inside = np.concatenate([getattr(flow, name) for flow in clears])
         np.testing.assert_allclose(inside, getattr(after, column)[:-1], rtol=0, atol=1e-6)
 

@@ -59,7 +59,9 @@ def test_a_folder_without_a_manifest_is_a_sentence(tmp_path: Path, text: str | N
         folders.load(tmp_path)
 
 
-def test_a_failure_while_writing_leaves_the_result_that_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_while_writing_leaves_the_result_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "out"
     folders.save(result(homes=frame(2.0)), folder)
 
@@ -86,7 +88,11 @@ def test_a_place_that_cannot_hold_a_result_is_refused_before_a_run(tmp_path: Pat
     (tmp_path / "file").write_text("", encoding="utf-8")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("", encoding="utf-8")
-    for place, match in (("file", "a file"), ("file/below", "cannot be written"), ("mine", "something else than a result")):
+    for place, match in (
+        ("file", "a file"),
+        ("file/below", "cannot be written"),
+        ("mine", "something else than a result"),
+    ):
         with pytest.raises(InputError, match=match):
             folders.begin(tmp_path / place)
     assert (tmp_path / "mine" / "thesis.txt").is_file()
@@ -97,8 +103,20 @@ def test_a_place_that_cannot_hold_a_result_is_refused_before_a_run(tmp_path: Pat
 
 def test_json_holds_no_number_that_is_none() -> None:
     """RFC 8259 has no Infinity and no NaN."""
-    values = {"a": float("inf"), "b": [np.nan, np.float64(-np.inf)], "c": np.arange(2), "d": np.bool_(1), "e": Path("x")}
-    assert json.loads(json_text(values)) == {"a": None, "b": [None, None], "c": [0, 1], "d": True, "e": "x"}
+    values = {
+        "a": float("inf"),
+        "b": [np.nan, np.float64(-np.inf)],
+        "c": np.arange(2),
+        "d": np.bool_(1),
+        "e": Path("x"),
+    }
+    assert json.loads(json_text(values)) == {
+        "a": None,
+        "b": [None, None],
+        "c": [0, 1],
+        "d": True,
+        "e": "x",
+    }
 
 
 def rewritten(folder: Path, change: Callable[[dict], None]) -> None:
@@ -119,18 +137,36 @@ def hashed_again(folder: Path) -> None:
 
 
 MANIFESTS = {
-    "a table less": (lambda m: m["files_sha256"].pop("tables/homes.parquet"), "got the tables costs.parquet, expected as run"),
-    "no table": (lambda m: [m["files_sha256"].pop(f"tables/{name}.parquet") for name in ("homes", "costs")], "tables none"),
+    "a table less": (
+        lambda m: m["files_sha256"].pop("tables/homes.parquet"),
+        "got the tables costs.parquet, expected as run",
+    ),
+    "no table": (
+        lambda m: [m["files_sha256"].pop(f"tables/{name}.parquet") for name in ("homes", "costs")],
+        "tables none",
+    ),
     "no summary": (lambda m: m["files_sha256"].pop("summary.json"), "no list of files"),
     "no scenario": (lambda m: m["files_sha256"].pop("scenario.toml"), "no list of files"),
     "no list": (lambda m: m.update(files_sha256=["summary.json"]), "no list of files"),
     "nothing": (lambda m: m.update(files_sha256=None), "no list of files"),
     "a number": (lambda m: m["files_sha256"].update({"summary.json": 3}), "hash 3"),
-    "a file outside": (lambda m: m["files_sha256"].update({"../../secret": "0" * 64}), "the file '../../secret'"),
-    "a path from the root": (lambda m: m["files_sha256"].update({"/etc/hostname": "0" * 64}), "the file '/etc/hostname'"),
+    "a file outside": (
+        lambda m: m["files_sha256"].update({"../../secret": "0" * 64}),
+        "the file '../../secret'",
+    ),
+    "a path from the root": (
+        lambda m: m["files_sha256"].update({"/etc/hostname": "0" * 64}),
+        "the file '/etc/hostname'",
+    ),
     "another seed": (lambda m: m.update(seed=2), "not that of summary.json"),
-    "an older format": (lambda m: m.pop("format"), "a result of format none, by gridagora of no version"),
-    "a newer format": (lambda m: m.update(format=9, versions={"gridagora": "7.0"}), "format 9, by gridagora 7.0"),
+    "an older format": (
+        lambda m: m.pop("format"),
+        "a result of format none, by gridagora of no version",
+    ),
+    "a newer format": (
+        lambda m: m.update(format=9, versions={"gridagora": "7.0"}),
+        "format 9, by gridagora 7.0",
+    ),
 }
 
 
@@ -146,7 +182,9 @@ def test_a_manifest_changed_by_hand_is_a_sentence(tmp_path: Path, case: str) -> 
 
 @pytest.mark.parametrize("name", ["tables/homes.parquet", "summary.json"])
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"PAR1 cut", None])
-def test_a_file_changed_together_with_its_hash_is_a_sentence(tmp_path: Path, name: str, content: bytes | None) -> None:
+def test_a_file_changed_together_with_its_hash_is_a_sentence(
+    tmp_path: Path, name: str, content: bytes | None
+) -> None:
     """Bills that were halved and hashed again would be read as those of the run."""
     folder = tmp_path / "out"
     folders.save(result(homes=frame(2.0), costs=frame(1.0)), folder)
@@ -164,9 +202,15 @@ def test_a_table_renamed_in_folder_and_list_is_a_sentence(tmp_path: Path) -> Non
     folders.save(result(homes=frame(2.0), costs=frame(1.0)), folder)
     (folder / "tables" / "homes.parquet").rename(folder / "tables" / "places.parquet")
     rewritten(
-        folder, lambda m: m["files_sha256"].update({"tables/places.parquet": m["files_sha256"].pop("tables/homes.parquet")})
+        folder,
+        lambda m: m["files_sha256"].update(
+            {"tables/places.parquet": m["files_sha256"].pop("tables/homes.parquet")}
+        ),
     )
-    with pytest.raises(InputError, match=r"costs\.parquet, places\.parquet, expected as run: costs\.parquet, homes\.parquet"):
+    with pytest.raises(
+        InputError,
+        match=r"costs\.parquet, places\.parquet, expected as run: costs\.parquet, homes\.parquet",
+    ):
         folders.load(folder)
 
 
@@ -192,7 +236,9 @@ def test_a_folder_is_read_whole_while_others_write_it(tmp_path: Path) -> None:
             except InputError:
                 continue
             whole += 1
-            assert found.tables["homes"]["value"].tolist() == found.tables["costs"]["value"].tolist()
+            assert (
+                found.tables["homes"]["value"].tolist() == found.tables["costs"]["value"].tolist()
+            )
     finally:
         stop.set()
         writer.join()

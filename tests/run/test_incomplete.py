@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from gridagora.core.ledger import only
-from gridagora.core.measure import Yardstick
-from gridagora.core.outcome import costs_usd, welfare_before_losses_usd, welfare_usd
-from gridagora.core.parties import Role, row_of
 from gridagora.core.registry import find
 from gridagora.grid.fixed_point import open_grid
 from gridagora.report import table
+from gridagora.results.metric import Reference
+from gridagora.results.outcome import costs_usd, welfare_before_losses_usd, welfare_usd
 from gridagora.run import compare as runs
+from gridagora.settlement.ledger import only
+from gridagora.settlement.parties import Role, row_of
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,9 @@ def solved(scene, study):
     """Return a flat run with its power flow."""
     market = scene.market("flat")
     ran = runs.simulate(market, study)
-    return runs.on_network(scene, open_grid(scene.feeder), market, ran, runs.score("flat", ran, study))
+    return runs.add_power_flow(
+        scene, open_grid(scene.feeder), market, ran, runs.score("flat", ran, study)
+    )
 
 
 def failing(network, rows):
@@ -32,11 +34,13 @@ def failing(network, rows):
 
     columns = ("losses_kw", "source_kw", "source_kvar", "v_min_pu", "v_max_pu", "home_v_pu")
     count = len(np.arange(len(network.losses_kw))[rows])
-    return network._replace(**{name: part(getattr(network, name)) for name in columns}, failed=count)
+    return network._replace(
+        **{name: part(getattr(network, name)) for name in columns}, failed=count
+    )
 
 
 def value(metric_id, outcome):
-    return find("metric", metric_id).compute(outcome, Yardstick(None, None))
+    return find("metric", metric_id).compute(outcome, Reference(None, None))
 
 
 def test_the_wires_buy_losses_at_the_wholesale_price(solved):
@@ -44,12 +48,16 @@ def test_the_wires_buy_losses_at_the_wholesale_price(solved):
     usd = (solved.network.losses_kw * solved.wholesale_per_kwh).sum() * solved.dt_h
     assert usd > 0
     assert own.amount_uusd.tolist() == [round(usd * 1e6)]
-    assert (own.payer[0], own.payee[0]) == tuple(row_of(solved.parties, role) for role in (Role.WIRES, Role.WHOLESALE))
+    assert (own.payer[0], own.payee[0]) == tuple(
+        row_of(solved.parties, role) for role in (Role.WIRES, Role.WHOLESALE)
+    )
     assert costs_usd(solved)["losses"] == pytest.approx(usd)
     assert welfare_before_losses_usd(solved) - welfare_usd(solved) == pytest.approx(usd)
     assert value("E1", solved) == welfare_usd(solved)
     dear = solved._replace(wholesale_per_kwh=-solved.wholesale_per_kwh)
-    assert costs_usd(dear)["losses"] == pytest.approx(-usd), "at a price below zero the wires are paid"
+    assert costs_usd(dear)["losses"] == pytest.approx(-usd), (
+        "at a price below zero the wires are paid"
+    )
 
 
 def test_losses_move_no_bill_and_no_margin(scene, study, solved):
@@ -68,15 +76,21 @@ def test_figures_of_the_flow_leave_out_what_has_none(solved):
         assert np.isnan(value(metric_id, none)), metric_id
 
 
-def test_intervals_without_a_flow_are_told_and_their_figures_not_ranked(scene, tmp_path, monkeypatch):
+def test_intervals_without_a_flow_are_told_and_their_figures_not_ranked(
+    scene, tmp_path, monkeypatch
+):
     plain = runs.watch
-    monkeypatch.setattr(runs, "watch", lambda *args, **fields: failing(plain(*args, **fields), slice(3, 48)))
+    monkeypatch.setattr(
+        runs, "solve_run", lambda *args, **fields: failing(plain(*args, **fields), slice(3, 48))
+    )
     result = runs.compare(scene, ["flat", "rtp"], out=tmp_path / "out")
     for name in ("flat", "rtp"):
         entry = result.summary["architectures"][name]
         assert entry["certificates"]["flow_failed_intervals"] == 45
         assert any("no solution in 45 of 288 intervals" in text for text in entry["warnings"])
-    assert {"V1", "V1h", "V4", "P3", "P3s", "P4", "P4f", "P4w", "E1"} <= set(result.summary["unranked"])
+    assert {"V1", "V1h", "V4", "P3", "P3s", "P4", "P4f", "P4w", "E1"} <= set(
+        result.summary["unranked"]
+    )
     screen = io.StringIO()
     table.render(result, Console(width=240, file=screen))
     assert "45 of 288 intervals" in screen.getvalue()
@@ -92,9 +106,9 @@ def test_the_average_price_is_over_what_is_withdrawn(solved):
 
 def test_a_bound_that_leaves_nothing_to_gain_gives_no_share(solved):
     even = welfare_before_losses_usd(solved)
-    assert np.isnan(find("metric", "E2").compute(solved, Yardstick(solved, even)))
+    assert np.isnan(find("metric", "E2").compute(solved, Reference(solved, even)))
     better = replace_cost(solved, 1.0)
-    assert find("metric", "E2").compute(better, Yardstick(solved, even + 2.0)) == pytest.approx(0.5)
+    assert find("metric", "E2").compute(better, Reference(solved, even + 2.0)) == pytest.approx(0.5)
 
 
 def replace_cost(outcome, usd):

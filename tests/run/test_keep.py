@@ -16,7 +16,9 @@ DESIGNS = ("flat", "rtp")
 def kept(scene):
     """Return a comparison that keeps temperatures and powers."""
     asked = scene.scenario.results.model_copy(update={"keep": ("temperature", "device_power")})
-    return compare(replace(scene, scenario=scene.scenario.model_copy(update={"results": asked})), DESIGNS)
+    return compare(
+        replace(scene, scenario=scene.scenario.model_copy(update={"results": asked})), DESIGNS
+    )
 
 
 def test_powers_of_homes_add_up_to_the_power_of_the_kind(kept):
@@ -31,7 +33,9 @@ def test_powers_of_homes_add_up_to_the_power_of_the_kind(kept):
 
 def test_each_home_has_its_own_temperature_in_every_interval(kept, scene):
     rows = kept.tables["temperature"]
-    table = rows[rows.architecture == "rtp"].pivot_table(index="start_s", columns="home_id", values="t_air_degc")
+    table = rows[rows.architecture == "rtp"].pivot_table(
+        index="start_s", columns="home_id", values="t_air_degc"
+    )
     assert table.shape == (len(kept.tables["intervals"].start_s.unique()), len(scene.homes.home_id))
     assert table.notna().all(axis=None)
     assert 5 < table.min(axis=None) < table.max(axis=None) < 45

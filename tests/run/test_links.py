@@ -4,8 +4,8 @@ import numpy as np
 
 from gridagora.core.exchange import tender
 from gridagora.core.product import Commodity, Horizon, Product, following
-from gridagora.kernels.curve import curves
-from gridagora.run.links import Inbox, Links, deliver, heard
+from gridagora.kernels.curves.curve import curves
+from gridagora.run.comms import BidCache, CommsFaults, deliver, draw_heard
 
 GATE = Product(Commodity.P, 0, 300, Horizon.REAL_TIME, 0)
 METERED = np.array([1.0, 2.0, 3.0])
@@ -18,19 +18,19 @@ def sent(k: int):
 
 
 def test_perfect_links_hand_on_what_was_sent():
-    inbox, got = deliver(Links(), Inbox(), sent(0), METERED)
+    inbox, got = deliver(CommsFaults(), BidCache(), sent(0), METERED)
     assert all(np.array_equal(a, b) for a, b in zip(got[1:], sent(0)[1:], strict=True))
     assert inbox[2:] == (0, 0, 0)
 
 
 def test_a_duplicate_changes_nothing_and_is_counted():
-    inbox, got = deliver(Links(duplicate_share=0.999999), Inbox(), sent(0), METERED)
+    inbox, got = deliver(CommsFaults(duplicate_share=0.999999), BidCache(), sent(0), METERED)
     assert np.array_equal(got.p_kw, sent(0).p_kw)
     assert inbox.twice == 3
 
 
 def test_a_late_curve_stands_for_the_new_one_and_before_it_the_metered_power():
-    links, inbox = Links(delay=1), Inbox()
+    links, inbox = CommsFaults(delay=1), BidCache()
     inbox, first = deliver(links, inbox, sent(0), METERED)
     assert np.array_equal(first.p_kw, METERED)
     inbox, second = deliver(links, inbox, sent(1), METERED)
@@ -40,7 +40,7 @@ def test_a_late_curve_stands_for_the_new_one_and_before_it_the_metered_power():
 
 
 def test_lost_tenders_leave_the_last_curve_and_are_counted():
-    links, inbox = Links(loss_share=0.5, seed=4), Inbox()
+    links, inbox = CommsFaults(loss_share=0.5, seed=4), BidCache()
     newest = np.full(3, -1)
     for k in range(40):
         inbox, got = deliver(links, inbox, sent(k), METERED)
@@ -55,5 +55,9 @@ def test_lost_tenders_leave_the_last_curve_and_are_counted():
 
 
 def test_draws_do_not_depend_on_what_was_asked_before():
-    assert np.array_equal(heard(Links(0.3, seed=1), 50, 600), heard(Links(0.3, seed=1), 50, 600))
-    assert not np.array_equal(heard(Links(0.3, seed=1), 50, 600), heard(Links(0.3, seed=1), 50, 900))
+    assert np.array_equal(
+        draw_heard(CommsFaults(0.3, seed=1), 50, 600), draw_heard(CommsFaults(0.3, seed=1), 50, 600)
+    )
+    assert not np.array_equal(
+        draw_heard(CommsFaults(0.3, seed=1), 50, 600), draw_heard(CommsFaults(0.3, seed=1), 50, 900)
+    )

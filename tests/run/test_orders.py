@@ -5,7 +5,7 @@ import pytest
 
 from gridagora.core.device import Moment
 from gridagora.core.errors import InputError
-from gridagora.run.fleet import tender
+from gridagora.population.fleet import tender
 from gridagora.run.orders import Orders, place, reach, replace_curves
 from gridagora.run.step import Run
 
@@ -22,14 +22,25 @@ def test_every_fault_is_told(layered):
     with pytest.raises(InputError) as refused:
         layered.step(
             power_kw={"batery": {0: 1.0}, "battery": {10: 1.0, without: 1.0, home: np.nan}},
-            bids={"battery": {home: ((1.0, -1.0), (0.1, 0.2))}, "hvac": {0: ((0.0, 1.0), (0.1,)), 1: ((0.0,), (np.inf,))}},
+            bids={
+                "battery": {home: ((1.0, -1.0), (0.1, 0.2))},
+                "hvac": {0: ((0.0, 1.0), (0.1,)), 1: ((0.0,), (np.inf,))},
+            },
         )
     said = str(refused.value)
-    assert "power_kw: got 'batery', expected a kind of device that a home owns. Did you mean 'battery'?" in said
+    assert (
+        "power_kw: got 'batery', expected a kind of device that a home owns. Did you mean 'battery'?"
+        in said
+    )
     assert "power_kw, battery: got home 10, expected a row from 0 to 9." in said
-    assert f"power_kw, battery: got home {without} ('home-{without + 1:04d}'), expected a home that owns one" in said
+    assert (
+        f"power_kw, battery: got home {without} ('home-{without + 1:04d}'), expected a home that owns one"
+        in said
+    )
     assert f"power_kw, battery of home {home}: got nan kW, expected a finite power." in said
-    assert f"power_kw, battery of home {home}: got a power and a bid, expected one of the two." in said
+    assert (
+        f"power_kw, battery of home {home}: got a power and a bid, expected one of the two." in said
+    )
     assert f"bids, battery of home {home}: got powers [1.0, -1.0] at prices [0.1, 0.2]" in said
     assert "bids, hvac of home 0: got 2 powers and 1 prices" in said
     assert "bids, hvac of home 1: got a number that is not finite" in said
@@ -37,7 +48,10 @@ def test_every_fault_is_told(layered):
 
 
 def test_homes_that_look_at_no_price_do_not_bid(scene, study):
-    with pytest.raises(InputError, match=r"expected none, for its homes do not look at prices\. Order a power instead"):
+    with pytest.raises(
+        InputError,
+        match=r"expected none, for its homes do not look at prices\. Order a power instead",
+    ):
         Run(scene, "flat", study).step(bids={"hvac": {0: ((0.0,), (0.1,))}})
 
 

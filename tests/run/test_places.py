@@ -10,10 +10,10 @@ import pytest
 
 import gridagora
 from gridagora.core.limits import bounds_of, limit_places
-from gridagora.core.measure import place_in_table
 from gridagora.core.place import Level, lift_kw, places
 from gridagora.core.registry import find, names
-from gridagora.core.session import Site
+from gridagora.core.session import Topology
+from gridagora.results.metric import place_in_table
 from gridagora.run.compare import prepare
 from gridagora.run.result import place_rows
 from gridagora.scenario import read
@@ -23,7 +23,9 @@ SMALL = ["scenario.days=1", "homes.count=8", "homes.water_heaters=false", "layer
 
 def made(price, home_kw, high_kw, wholesale, limit_kw=np.inf):
     """Two transformers below a feeder, one home each, quarter-hour intervals."""
-    tree = places(["a", "b", "feeder"], [Level.TRANSFORMER, Level.TRANSFORMER, Level.FEEDER], [2, 2, -1])
+    tree = places(
+        ["a", "b", "feeder"], [Level.TRANSFORMER, Level.TRANSFORMER, Level.FEEDER], [2, 2, -1]
+    )
     outcome = SimpleNamespace(
         name="layered",
         place_per_kwh=np.array(price),
@@ -36,7 +38,7 @@ def made(price, home_kw, high_kw, wholesale, limit_kw=np.inf):
     )
     place, other_kw = np.array([0, 1]), np.zeros((3, 1))
     limits = limit_places(tree, place, np.array(high_kw), other_kw, 1.0)
-    return place_rows(Site(tree, place), limits, other_kw, outcome).set_index("place")
+    return place_rows(Topology(tree, place), limits, other_kw, outcome).set_index("place")
 
 
 def test_a_limit_that_binds_is_told_from_the_price_above_it():
@@ -49,7 +51,9 @@ def test_a_limit_that_binds_is_told_from_the_price_above_it():
     )
     assert rows.bound_h.to_dict() == {"a": 0.25, "b": 0.0, "feeder": 0.25}
     assert rows.bound_export_h.to_dict() == {"a": 0.0, "b": 0.25, "feeder": 0.0}
-    assert rows.added_mean_per_kwh.to_dict() == pytest.approx({"a": 0.05, "b": -0.005, "feeder": 0.01})
+    assert rows.added_mean_per_kwh.to_dict() == pytest.approx(
+        {"a": 0.05, "b": -0.005, "feeder": 0.01}
+    )
     assert rows.peak_kw.to_dict() == pytest.approx({"a": 2.0, "b": 4.0, "feeder": 5.0})
     assert rows.parent.to_dict() == {"a": "feeder", "b": "feeder", "feeder": ""}
     np.testing.assert_array_equal(rows.limit_kw, [2.0, np.nan, 5.0])
@@ -61,12 +65,16 @@ def test_a_price_below_wholesale_and_delivery_at_the_top_is_no_limit():
 
 
 def test_prices_of_a_run_are_those_of_the_parents_plus_what_limits_add():
-    scene = gridagora.build(read.parse("", overrides=[*SMALL, "layers.zone_limit_share_of_flat_peak=0.7"]))
+    scene = gridagora.build(
+        read.parse("", overrides=[*SMALL, "layers.zone_limit_share_of_flat_peak=0.7"])
+    )
     result = gridagora.compare(scene, ["flat", "layered"])
     rows = result.tables["places"].set_index("place")
     above = rows.price_mean_per_kwh.reindex(rows.parent).to_numpy()
     inner = rows.parent.to_numpy() != ""
-    np.testing.assert_allclose((rows.price_mean_per_kwh - rows.added_mean_per_kwh)[inner], above[inner], atol=1e-12)
+    np.testing.assert_allclose(
+        (rows.price_mean_per_kwh - rows.added_mean_per_kwh)[inner], above[inner], atol=1e-12
+    )
     zones = rows[rows.level == "zone"]
     assert (zones.bound_h > 0).any()
     assert rows.loc[(rows.level == "transformer"), "limit_kw"].isna().all()
@@ -77,7 +85,9 @@ def test_prices_of_a_run_are_those_of_the_parents_plus_what_limits_add():
 
 def test_zones_count_every_meter_below_them():
     """The other load of the zones adds up to that of the substation, and a limit by share counts it in the zone's peak."""
-    plain = gridagora.build(read.parse("", overrides=[*SMALL, "layers.zone_limit_share_of_flat_peak=1.0"]))
+    plain = gridagora.build(
+        read.parse("", overrides=[*SMALL, "layers.zone_limit_share_of_flat_peak=1.0"])
+    )
     other_kw = np.zeros_like(plain.other_kw)
     other_kw[:, ::3] = 2.0
     other_kw[:, 1] = -9.0
@@ -90,7 +100,9 @@ def test_zones_count_every_meter_below_them():
     for case in (study, alone):
         load_kw = homes_kw + case.place_other_kw[zone][:, :1]  # it is the same in every hour
         quarters = load_kw.reshape(zone.sum(), -1, round(0.25 / case.dt_h)).mean(2)
-        np.testing.assert_allclose(bounds_of(case.limits, tree).high_kw[zone, 0], np.abs(quarters).max(1), rtol=1e-9)
+        np.testing.assert_allclose(
+            bounds_of(case.limits, tree).high_kw[zone, 0], np.abs(quarters).max(1), rtol=1e-9
+        )
     assert (study.limits.high != alone.limits.high).all()
 
 
@@ -101,8 +113,19 @@ def test_metrics_stand_by_family_number_and_kin():
     assert by_family == sorted(by_family)
     for _, family in groupby(known, key=lambda part: part.family):
         stems = [stem.match(part.id).group() for part in family]
-        assert [key for key, _ in groupby(stems)] == sorted(set(stems), key=lambda key: int(number.search(key).group()))
-    assert [part.id for part in known if part.id.startswith("P4")] == ["P4", "P4f", "P4w", "P4h", "P4p", "P4x"]
-    assert len({place_in_table(part)[:3] for part in known}) == len(known), "two metrics claim one place"
+        assert [key for key, _ in groupby(stems)] == sorted(
+            set(stems), key=lambda key: int(number.search(key).group())
+        )
+    assert [part.id for part in known if part.id.startswith("P4")] == [
+        "P4",
+        "P4f",
+        "P4w",
+        "P4h",
+        "P4p",
+        "P4x",
+    ]
+    assert len({place_in_table(part)[:3] for part in known}) == len(known), (
+        "two metrics claim one place"
+    )
     new = replace(known[0], id="G1", family="Emissions")
     assert sorted([new, *known], key=place_in_table)[-1] == new

@@ -13,8 +13,8 @@ import pytest
 from gridagora.core import registry
 from gridagora.devices import load
 from gridagora.run import compare as runs
-from gridagora.run.points import BOUND, Job, fingerprint, play
 from gridagora.scenario import build, plugins
+from gridagora.studies.sweep import BOUND, SweepCase, fingerprint, run_cases
 
 PARTS = '''
 from dataclasses import dataclass
@@ -151,14 +151,26 @@ def case(tmp_path_factory):
 def as_before():
     yield
     plugins.show(())
-    assert not plugins.outside() or all(not each.module.startswith(plugins.PREFIX) for each in plugins.outside())
+    assert not plugins.outside() or all(
+        not each.module.startswith(plugins.PREFIX) for each in plugins.outside()
+    )
 
 
 @pytest.fixture(scope="module")
 def compared(case):
     """Return the finished command and the folder of its result: five metrics, of which three fail."""
-    command = [sys.executable, "-m", "gridagora", "compare", str(case), "--out", str(case.parent / "out")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "200"})
+    command = [
+        sys.executable,
+        "-m",
+        "gridagora",
+        "compare",
+        str(case),
+        "--out",
+        str(case.parent / "out"),
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "200"}
+    )
     return done, case.parent / "out"
 
 
@@ -170,7 +182,9 @@ def test_a_market_a_strategy_a_metric_and_a_source_from_the_command_line(compare
     assert np.ptp(pd.read_parquet(folder / "tables" / "intervals.parquet").wholesale_per_kwh) == 0
     (entry,) = summary["manifest"]["plugins"]
     assert entry["file"] == str(case.parent / "mine.py") and len(entry["sha256"]) == 64
-    assert {"market plus", "strategy mine", "metric X1", "source prices.source=even"} <= set(entry["parts"])
+    assert {"market plus", "strategy mine", "metric X1", "source prices.source=even"} <= set(
+        entry["parts"]
+    )
 
 
 def test_a_metric_stands_in_table_and_report_with_what_it_says(compared):
@@ -178,7 +192,11 @@ def test_a_metric_stands_in_table_and_report_with_what_it_says(compared):
     assert "figure X1" in done.stdout and "kWh" in done.stdout
     page = (folder / "report.html").read_text()
     assert "What X1 &lt;counts&gt;." in page and "Figure X1" in page
-    homes = pd.read_parquet(folder / "tables" / "homes.parquet").groupby("architecture").energy_kwh.sum()
+    homes = (
+        pd.read_parquet(folder / "tables" / "homes.parquet")
+        .groupby("architecture")
+        .energy_kwh.sum()
+    )
     summary = json.loads((folder / "summary.json").read_text())["architectures"]
     for name, entry in summary.items():
         cell = entry["metrics"]["X1"]
@@ -191,7 +209,10 @@ def test_a_metric_that_fails_loses_its_own_figure_alone(compared):
     summary = json.loads((folder / "summary.json").read_text())
     failed = summary["failed"]
     assert done.returncode == 1 and set(failed) == {"metric X2", "metric X3", "metric X4"}
-    assert "compute on design 'plus': it returned an array of shape (4, 288), expected one finite number" in failed["metric X2"]
+    assert (
+        "compute on design 'plus': it returned an array of shape (4, 288), expected one finite number"
+        in failed["metric X2"]
+    )
     assert "ZeroDivisionError" in failed["metric X3"] and "of mine.py" in failed["metric X3"]
     assert "it returned inf" in failed["metric X4"]
     assert "metric X3 failed" in done.stderr
@@ -205,14 +226,26 @@ def test_a_metric_that_fails_loses_its_own_figure_alone(compared):
     [
         ("plus", ['market.plus.spoilt="rows"'], ("plan of the market Plus", "shape")),
         ("plus", ['market.plus.spoilt="nan"'], ("plan of the market Plus", "finite")),
-        ("plus", ['market.plus.strategy="spoilt_rows"'], ("dispatch of the strategy", "strategy 'spoilt_rows' of mine.py")),
+        (
+            "plus",
+            ['market.plus.strategy="spoilt_rows"'],
+            ("dispatch of the strategy", "strategy 'spoilt_rows' of mine.py"),
+        ),
         (
             "plus",
             ['market.plus.strategy="spoilt_nan"'],
             ("dispatch of the strategy", "finite", "strategy 'spoilt_nan' of mine.py"),
         ),
-        ("spoilt", ['market.spoilt.how="rows"'], ("session of the market Spoilt", "transactions", "market 'spoilt' of mine.py")),
-        ("spoilt", ['market.spoilt.how="nan"'], ("session of the market Spoilt", "finite", "market 'spoilt' of mine.py")),
+        (
+            "spoilt",
+            ['market.spoilt.how="rows"'],
+            ("session of the market Spoilt", "transactions", "market 'spoilt' of mine.py"),
+        ),
+        (
+            "spoilt",
+            ['market.spoilt.how="nan"'],
+            ("session of the market Spoilt", "finite", "market 'spoilt' of mine.py"),
+        ),
     ],
 )
 def test_rows_that_no_run_can_follow_end_that_design_alone(case, design, keys, words):
@@ -225,10 +258,12 @@ def test_rows_that_no_run_can_follow_end_that_design_alone(case, design, keys, w
 
 def test_other_processes_have_the_plugin(case, tmp_path):
     scene = build.load(case)
-    found = play(scene, [Job(BOUND), Job("flat"), Job("plus")], tmp_path, None, processes=2)
-    alone = play(scene, [Job(BOUND), Job("plus")], None, None, processes=1)
-    assert "fault" not in found[Job("plus")]
-    assert found[Job("plus")]["welfare_usd"] == alone[Job("plus")]["welfare_usd"]
+    found = run_cases(
+        scene, [SweepCase(BOUND), SweepCase("flat"), SweepCase("plus")], tmp_path, None, processes=2
+    )
+    alone = run_cases(scene, [SweepCase(BOUND), SweepCase("plus")], None, None, processes=1)
+    assert "fault" not in found[SweepCase("plus")]
+    assert found[SweepCase("plus")]["welfare_usd"] == alone[SweepCase("plus")]["welfare_usd"]
 
 
 def test_a_point_is_run_again_where_the_plugin_changed(case, tmp_path):
@@ -246,7 +281,10 @@ def test_a_device_of_a_plugin_is_owned_planned_and_metered(tmp_path):
     owned = 'setting.homes.owned.get("kettle")'
     made = "Load(np.arange(n), np.full(setting.homes.load_kw.shape, 0.5), 0.2, 0.072)"
     assert owned in text
-    text = text.replace(f"        table = {owned}\n", f"        n = len(setting.homes.home_id)\n        table = {made}\n")
+    text = text.replace(
+        f"        table = {owned}\n",
+        f"        n = len(setting.homes.home_id)\n        table = {made}\n",
+    )
     (tmp_path / "mine.py").write_text(text, encoding="utf-8")
     case = CASE.replace('"plus"', '"rtp"').replace('[prices]\nsource = "even"\n', "")
     (tmp_path / "case.toml").write_text(case, encoding="utf-8")

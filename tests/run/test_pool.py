@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gridagora.core.errors import InputError, PartError, Problem
-from gridagora.run.pool import each
+from gridagora.studies.parallel import map_cases
 
 PARENT = """
 import sys
@@ -45,20 +45,20 @@ def leave(job: int) -> None:
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_every_job_and_its_result_come_back(processes: int) -> None:
-    assert dict(each(power, [2, 3, 5], processes, 2)) == {2: 4, 3: 8, 5: 32}
-    assert list(each(power, [], processes, 2)) == []
+    assert dict(map_cases(power, [2, 3, 5], processes, 2)) == {2: 4, 3: 8, 5: 32}
+    assert list(map_cases(power, [], processes, 2)) == []
 
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_refusal_comes_back_as_it_was(processes: int) -> None:
     with pytest.raises(InputError, match="expected another one") as found:
-        list(each(refuse, [1, 2], processes))
+        list(map_cases(refuse, [1, 2], processes))
     assert found.value.problems[0].where == "job"
 
 
 def test_a_process_that_ends_is_told_in_a_sentence() -> None:
     with pytest.raises(PartError, match="ended from outside"):
-        list(each(leave, [3, 4], 2))
+        list(map_cases(leave, [3, 4], 2))
 
 
 def test_nobody_is_left_when_the_parent_is_killed(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ import pytest
 
 from gridagora.scenario import read
 
-PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "quality-of-service.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "quality-of-service.md").read_text(
+    encoding="utf-8"
+)
 BLOCKS = dict(re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
 SMALL = "[scenario]\ndays = 1\n[homes]\ncount = 8\n[substation]\nlimit_share_of_flat_peak = 0.7\n"
 

@@ -7,22 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gridagora.core import ledger as books
 from gridagora.core.errors import InputError, PartError
-from gridagora.core.outcome import costs_usd, welfare_before_losses_usd, welfare_usd
-from gridagora.core.reactive import need
 from gridagora.grid.fixed_point import open_grid
 from gridagora.markets.layered import Layered
+from gridagora.mechanisms.reactive import need
 from gridagora.metrics.reactive_bought import reactive_bought
 from gridagora.metrics.reactive_elsewhere import reactive_elsewhere
 from gridagora.metrics.reactive_price import reactive_price
 from gridagora.metrics.weighted_power_factor import weighted_power_factor
+from gridagora.population.fleet import kinds
+from gridagora.results.outcome import costs_usd, welfare_before_losses_usd, welfare_usd
 from gridagora.run import compare as runs
-from gridagora.run.fleet import kinds
-from gridagora.run.score import score
+from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
 from gridagora.scenario import build, describe, read
 from gridagora.scenario.schema import ReactiveKeys
+from gridagora.settlement import ledger as books
 
 AGREED, CAP = 0.97, 0.003
 ASKS, SILENT = Layered(), Layered(reactive=False)
@@ -46,25 +46,29 @@ def ran(scene, study):
 
 @pytest.fixture(scope="module")
 def bare(ran, study):
-    return score("layered", ran, study)
+    return evaluate("layered", ran, study)
 
 
 @pytest.fixture(scope="module")
 def asked(scene, factors, ran, bare):
-    return runs.on_network(with_factor(scene), factors, ASKS, ran, bare)
+    return runs.add_power_flow(with_factor(scene), factors, ASKS, ran, bare)
 
 
 @pytest.fixture(scope="module")
 def silent(scene, factors, ran, bare):
-    return runs.on_network(with_factor(scene), factors, SILENT, ran, bare)
+    return runs.add_power_flow(with_factor(scene), factors, SILENT, ran, bare)
 
 
 def test_nothing_changes_where_no_power_factor_is_agreed(scene, factors, ran, bare):
-    plain, able = (runs.on_network(scene, factors, market, ran, bare) for market in (SILENT, ASKS))
+    plain, able = (
+        runs.add_power_flow(scene, factors, market, ran, bare) for market in (SILENT, ASKS)
+    )
     assert plain.reactive is able.reactive is None
     for outcome in (plain, able):
         assert [*np.unique(outcome.ledger.item)] == sorted({*bare.ledger.item, "losses"})
-    assert all((one == other).all() for one, other in zip(plain.network[:3], able.network[:3], strict=True))
+    assert all(
+        (one == other).all() for one, other in zip(plain.network[:3], able.network[:3], strict=True)
+    )
     assert welfare_before_losses_usd(plain) == pytest.approx(welfare_usd(bare), rel=1e-14)
     assert costs_usd(plain)["reactive"] == 0
 
@@ -73,7 +77,9 @@ def test_an_agreed_power_factor_leaves_energy_as_it_is(asked, silent, bare):
     for outcome in (asked, silent):
         assert (outcome.home_kw == bare.home_kw).all()
         before, after = costs_usd(bare), costs_usd(outcome)
-        assert all(after[item] == before[item] for item in before if item not in ("reactive", "losses"))
+        assert all(
+            after[item] == before[item] for item in before if item not in ("reactive", "losses")
+        )
         kept = [books.only(outcome.ledger, item) for item in np.unique(bare.ledger.item)]
         assert sum(len(each.payer) for each in kept) == len(bare.ledger.payer)
 
@@ -96,7 +102,9 @@ def test_money_sums_to_zero_and_every_payment_has_its_place(asked, silent, bare)
 
 def test_reactive_energy_balances(asked, silent):
     for side in (asked.reactive, silent.reactive):
-        np.testing.assert_allclose(side.given_kvar.sum(0) + side.need_kvar, side.unmet_kvar, atol=1e-9)
+        np.testing.assert_allclose(
+            side.given_kvar.sum(0) + side.need_kvar, side.unmet_kvar, atol=1e-9
+        )
     assert not silent.reactive.given_kvar.any()
     assert asked.reactive.given_kvar.any()
     np.testing.assert_array_equal(asked.reactive.need_kvar, silent.reactive.need_kvar)
@@ -116,7 +124,9 @@ def factors_of(network):
 def test_the_substation_keeps_the_power_factor_where_nothing_is_unmet(asked, silent):
     met, seen = asked.reactive.unmet_kvar == 0, asked.network
     assert (factors_of(seen)[met & (seen.source_kw > 0)] >= AGREED).all()
-    left = np.abs(need(seen.source_kw, seen.source_kvar, AGREED))  # what inverters lose makes an export smaller
+    left = np.abs(
+        need(seen.source_kw, seen.source_kvar, AGREED)
+    )  # what inverters lose makes an export smaller
     assert (left <= 0.005 * np.abs(asked.reactive.need_kvar))[met].all()
     assert (factors_of(silent.network)[met] < AGREED).sum() > 50
     assert weighted_power_factor(asked, None) > weighted_power_factor(silent, None)
@@ -162,19 +172,27 @@ def test_metrics_are_those_columns(asked, silent, bare):
 
 def test_neither_batteries_nor_panels_draw_reactive_power(scene, factors, ran, bare, monkeypatch):
     seen = []
-    monkeypatch.setattr(runs, "watch", lambda *columns, **_: seen.append(columns))
-    runs.network(scene, factors, bare, ran.track.kind_kw[[2, 4]].sum(0).T)
+    monkeypatch.setattr(runs, "solve_run", lambda *columns, **_: seen.append(columns))
+    runs.solve_network(scene, factors, bare, ran.track.kind_kw[[2, 4]].sum(0).T)
     fixed = np.repeat(scene.homes.load_kw[:, :24], 12, axis=1)
     np.testing.assert_allclose(seen[0][3], fixed + ran.track.kind_kw[[0, 1, 3]].sum(0).T, atol=1e-9)
-    assert [about.kind for about in kinds(ran.fleet)] == ["hvac", "water_heater", "battery", "ev", "pv"]
+    assert [about.kind for about in kinds(ran.fleet)] == [
+        "hvac",
+        "water_heater",
+        "battery",
+        "ev",
+        "pv",
+    ]
     assert np.abs(ran.track.kind_kw[2]).max() > 1
 
 
 def test_a_flow_without_solution_is_refused(scene, factors, ran, bare, monkeypatch):
-    broken = runs.network(scene, factors, bare, ran.track.kind_kw[[2, 4]].sum(0).T)._replace(failed=3)
-    monkeypatch.setattr(runs, "network", lambda *_: broken)
+    broken = runs.solve_network(scene, factors, bare, ran.track.kind_kw[[2, 4]].sum(0).T)._replace(
+        failed=3
+    )
+    monkeypatch.setattr(runs, "solve_network", lambda *_: broken)
     with pytest.raises(PartError, match="no solution in 3 intervals"):
-        runs.on_network(with_factor(scene), factors, ASKS, ran, bare)
+        runs.add_power_flow(with_factor(scene), factors, ASKS, ran, bare)
 
 
 def test_the_case_without_limit_counts_it_as_well(scene, study, factors, asked):
@@ -182,8 +200,13 @@ def test_the_case_without_limit_counts_it_as_well(scene, study, factors, asked):
     free = with_factor(scene)
     free = replace(free, scenario=free.scenario.model_copy(update={"substation": keys}))
     markets = {name: scene.market(name) for name in ("central", "rtp")}
-    found, _ = runs.without_limit(free, study, factors, markets, dict.fromkeys(markets, asked), {}, lambda *_: None)
-    assert all(outcome.reactive is not None and costs_usd(outcome)["reactive"] > 0 for outcome in found.values())
+    found, _ = runs.without_limit(
+        free, study, factors, markets, dict.fromkeys(markets, asked), {}, lambda *_: None
+    )
+    assert all(
+        outcome.reactive is not None and costs_usd(outcome)["reactive"] > 0
+        for outcome in found.values()
+    )
     assert found["central"].reactive.elsewhere_usd != asked.reactive.elsewhere_usd
 
 
@@ -203,9 +226,15 @@ def test_rows_and_columns_stand_only_where_a_power_factor_is_agreed(scene):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("power_factor = 1.2", r"\[reactive\] power_factor: got 1.2, expected a number above 0 and at most 1"),
+        (
+            "power_factor = 1.2",
+            r"\[reactive\] power_factor: got 1.2, expected a number above 0 and at most 1",
+        ),
         ("power_factor = 0.0", "got 0, expected a number above 0 and at most 1"),
-        ("cap_per_kvarh = 0.0", r"\[reactive\] cap_per_kvarh: got 0 \$/kvarh, expected a number above 0"),
+        (
+            "cap_per_kvarh = 0.0",
+            r"\[reactive\] cap_per_kvarh: got 0 \$/kvarh, expected a number above 0",
+        ),
         ("power_factor = '0.97'", "power_factor: got '0.97', expected a number"),
         ("power_facto = 0.97", "Did you mean 'power_factor'"),
     ],
@@ -232,9 +261,13 @@ def test_check_says_what_was_agreed(scene):
 
 
 def test_the_scenario_of_the_how_to_page_runs():
-    page = (Path(__file__).parents[2] / "docs" / "how-to" / "reactive-power.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "reactive-power.md").read_text(
+        encoding="utf-8"
+    )
     (text,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    found = runs.compare(build.build(read.parse(text, overrides=["homes.count=6", "scenario.days=1"])))
+    found = runs.compare(
+        build.build(read.parse(text, overrides=["homes.count=6", "scenario.days=1"]))
+    )
     costs = found.tables["costs"]
     assert (costs[costs.item == "reactive"].cost_usd > 0).all()
     assert not found.summary.get("failed")

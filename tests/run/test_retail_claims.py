@@ -10,13 +10,23 @@ import pandas as pd
 import pytest
 
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.outcome import energy_cost_usd
+from gridagora.population.fleet import prosumer_homes
+from gridagora.results.outcome import energy_cost_usd
 from gridagora.run import folder as folders
-from gridagora.run import retail_claims
-from gridagora.run.fleet import prosumer_homes
-from gridagora.run.retail_claims import BETTER, CAP_RATIO, MARGIN, OUTSIDE, bills, claims, draw, felt, judged
-from gridagora.run.score import score
+from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
+from gridagora.studies import retail_claims
+from gridagora.studies.retail_claims import (
+    BETTER,
+    CAP_RATIO,
+    MARGIN,
+    OUTSIDE,
+    bills,
+    draw,
+    effects_of,
+    judge_claims,
+    study_claims,
+)
 
 SMALL = """
 [scenario]
@@ -30,7 +40,10 @@ ev_share = 0.2
 battery_share = 0.2
 """
 TWO = MappingProxyType(
-    {"at cost": ((OUTSIDE, 1.0),), "few, dear": ((OUTSIDE, 2.0), ("homes.pv_share", 0.15), ("homes.ev_share", 0.0))}
+    {
+        "at cost": ((OUTSIDE, 1.0),),
+        "few, dear": ((OUTSIDE, 2.0), ("homes.pv_share", 0.15), ("homes.ev_share", 0.0)),
+    }
 )
 SEEDS = range(2)
 
@@ -54,13 +67,13 @@ def kept(path, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(retail_claims, "CASES", TWO)
         told = []
-        found = claims(path, SEEDS, out=folder, progress=lambda *step: told.append(step))
+        found = study_claims(path, SEEDS, out=folder, progress=lambda *step: told.append(step))
     return found, folder, told
 
 
 @pytest.fixture(scope="module")
 def flat(scene, study):
-    return score("flat", simulate(scene.market("flat"), study), study)
+    return evaluate("flat", simulate(scene.market("flat"), study), study)
 
 
 def test_a_regulated_retailer_earns_its_cost_and_the_others_what_they_ask(flat):
@@ -71,7 +84,9 @@ def test_a_regulated_retailer_earns_its_cost_and_the_others_what_they_ask(flat):
     assert total["cost plus 20 %"] == pytest.approx((1 + MARGIN) * cost, rel=1e-12)
     exported = (-flat.home_kw).clip(min=0).sum(0)
     owed = float(exported @ (flat.wholesale_per_kwh + flat.export_credit_per_kwh) * flat.dt_h)
-    assert total["incumbent with market power"] == pytest.approx(CAP_RATIO * (cost + owed) - owed, rel=1e-12)
+    assert total["incumbent with market power"] == pytest.approx(
+        CAP_RATIO * (cost + owed) - owed, rel=1e-12
+    )
 
 
 def test_a_home_pays_for_what_it_takes_and_is_credited_what_it_gives(flat):
@@ -79,19 +94,29 @@ def test_a_home_pays_for_what_it_takes_and_is_credited_what_it_gives(flat):
     bought = flat.home_kw.clip(min=0).sum(1)
     rate = (dear - cheap) / bought
     assert np.ptp(rate) < 1e-12 * rate.mean()
-    np.testing.assert_allclose(net / net.sum(), flat.home_kw.sum(1) / flat.home_kw.sum(), rtol=1e-12)
+    np.testing.assert_allclose(
+        net / net.sum(), flat.home_kw.sum(1) / flat.home_kw.sum(), rtol=1e-12
+    )
 
 
 def test_felt_is_the_mean_of_each_kind_of_home(scene, flat):
     who = prosumer_homes(scene.homes)
     bill, left = np.arange(1.0, len(who) + 1), np.full(len(who), 0.5)
-    got, twice = felt(flat, bill, left, who, 1), felt(flat, bill, left, who, 2)
-    worth = left - bill - sum(flat.device_usd[item] for item in ("comfort", "wear", "hot water", "ev unmet"))
+    got, twice = effects_of(flat, bill, left, who, 1), effects_of(flat, bill, left, who, 2)
+    worth = (
+        left
+        - bill
+        - sum(flat.device_usd[item] for item in ("comfort", "wear", "hot water", "ev unmet"))
+    )
     assert got.prosumer_usd_day == pytest.approx(worth[who].mean())
     assert got.end_user_usd_day == pytest.approx(worth[~who].mean())
     assert twice.end_user_usd_day == pytest.approx(got.end_user_usd_day / 2)
-    assert got.price_per_kwh == pytest.approx(bill[~who].sum() / (flat.home_kw[~who].sum() * flat.dt_h))
-    assert got.peak_kw == pytest.approx(max(flat.load_kw[at : at + 3].mean() for at in range(0, len(flat.load_kw), 3)))
+    assert got.price_per_kwh == pytest.approx(
+        bill[~who].sum() / (flat.home_kw[~who].sum() * flat.dt_h)
+    )
+    assert got.peak_kw == pytest.approx(
+        max(flat.load_kw[at : at + 3].mean() for at in range(0, len(flat.load_kw), 3))
+    )
 
 
 def test_a_draw_moves_the_days_and_draws_the_homes_anew(path):
@@ -113,7 +138,10 @@ def test_every_claim_stands_against_every_retailer_in_every_case(kept):
     draws = found.tables["draws"]
     assert len(draws) == len(TWO) * 4 * len(SEEDS)
     assert (draws.prosumers + draws.end_users == 8).all()
-    assert draws.groupby("case").prosumers.mean()["few, dear"] < draws.groupby("case").prosumers.mean()["at cost"]
+    assert (
+        draws.groupby("case").prosumers.mean()["few, dear"]
+        < draws.groupby("case").prosumers.mean()["at cost"]
+    )
     one = draws.groupby(["case", "seed"])
     assert (one.after_price_per_kwh.nunique() == 1).all()
     assert (one.before_price_per_kwh.nunique() == 4).all()
@@ -122,18 +150,20 @@ def test_every_claim_stands_against_every_retailer_in_every_case(kept):
 
 
 @pytest.mark.usefixtures("two_cases")
-def test_a_finished_draw_is_not_run_again_and_the_order_of_seeds_is_nothing(kept, path, monkeypatch):
+def test_a_finished_draw_is_not_run_again_and_the_order_of_seeds_is_nothing(
+    kept, path, monkeypatch
+):
     found, folder, _ = kept
 
     def refuse(*_):
         raise AssertionError("a draw was run again")
 
-    monkeypatch.setattr(retail_claims, "measured", refuse)
-    again = claims(path, [1, 0, 1], out=folder)
+    monkeypatch.setattr(retail_claims, "measure_claim", refuse)
+    again = study_claims(path, [1, 0, 1], out=folder)
     pd.testing.assert_frame_equal(again.tables["claims"], found.tables["claims"])
     pd.testing.assert_frame_equal(again.tables["draws"], found.tables["draws"])
     with pytest.raises(AssertionError, match="again"):
-        claims(path, SEEDS, ["homes.pv_share=0.5"], folder)
+        study_claims(path, SEEDS, ["homes.pv_share=0.5"], folder)
 
 
 @pytest.mark.usefixtures("two_cases")
@@ -141,11 +171,15 @@ def test_a_draw_of_another_scene_is_not_taken_from_the_folder(kept, path, tmp_pa
     _, folder, _ = kept
     asked = []
     rows = json.loads((folder / "draws" / "seed-0.json").read_text())["rows"]
-    monkeypatch.setattr(retail_claims, "measured", lambda _, __, seed: asked.append(seed) or rows)
+    monkeypatch.setattr(
+        retail_claims, "measure_claim", lambda _, __, seed: asked.append(seed) or rows
+    )
     (tmp_path / "draws").mkdir()
     (tmp_path / "draws" / "seed-0.json").write_text(json.dumps({"of": "another", "rows": rows}))
-    (tmp_path / "draws" / "seed-1.json").write_bytes((folder / "draws" / "seed-1.json").read_bytes())
-    claims(path, SEEDS, out=tmp_path)
+    (tmp_path / "draws" / "seed-1.json").write_bytes(
+        (folder / "draws" / "seed-1.json").read_bytes()
+    )
+    study_claims(path, SEEDS, out=tmp_path)
     assert asked == [0]
 
 
@@ -161,31 +195,50 @@ def made(*changes: float) -> pd.DataFrame:
 
 
 def test_a_verdict_needs_the_whole_interval_on_one_side():
-    rise = judged(made(*[1.0, 1.2, 0.9] * 7)).set_index("quantity").verdict
-    assert dict(rise) == {"price_per_kwh": "fails", "prosumer_usd_day": "holds", "end_user_usd_day": "holds", "peak_kw": "fails"}
-    fall = judged(made(*[-1.0, -1.2, -0.9] * 7)).set_index("quantity").verdict
-    assert dict(fall) == {"price_per_kwh": "holds", "prosumer_usd_day": "fails", "end_user_usd_day": "fails", "peak_kw": "holds"}
-    both = judged(made(1.0, -1.0, 0.1))
+    rise = judge_claims(made(*[1.0, 1.2, 0.9] * 7)).set_index("quantity").verdict
+    assert dict(rise) == {
+        "price_per_kwh": "fails",
+        "prosumer_usd_day": "holds",
+        "end_user_usd_day": "holds",
+        "peak_kw": "fails",
+    }
+    fall = judge_claims(made(*[-1.0, -1.2, -0.9] * 7)).set_index("quantity").verdict
+    assert dict(fall) == {
+        "price_per_kwh": "holds",
+        "prosumer_usd_day": "fails",
+        "end_user_usd_day": "fails",
+        "peak_kw": "holds",
+    }
+    both = judge_claims(made(1.0, -1.0, 0.1))
     assert set(both.verdict) == {"open"}
     assert dict(both.set_index("quantity").holds_share) == pytest.approx(
-        {"price_per_kwh": 1 / 3, "prosumer_usd_day": 2 / 3, "end_user_usd_day": 2 / 3, "peak_kw": 1 / 3}
+        {
+            "price_per_kwh": 1 / 3,
+            "prosumer_usd_day": 2 / 3,
+            "end_user_usd_day": 2 / 3,
+            "peak_kw": 1 / 3,
+        }
     )
 
 
 @pytest.mark.parametrize("seeds", [[], [4], [4, 4]])
 def test_a_single_draw_is_refused(path, tmp_path, seeds):
     with pytest.raises(InputError, match="2 or more"):
-        claims(path, seeds, out=tmp_path / "out")
+        study_claims(path, seeds, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
-    "share", [("homes.pv_share=0.0", "homes.ev_share=0.0", "homes.battery_share=0.0"), ("homes.pv_share=1.0",)]
+    "share",
+    [
+        ("homes.pv_share=0.0", "homes.ev_share=0.0", "homes.battery_share=0.0"),
+        ("homes.pv_share=1.0",),
+    ],
 )
 @pytest.mark.usefixtures("two_cases")
 def test_homes_of_one_kind_are_refused(path, tmp_path, share):
     with pytest.raises(InputError, match="some homes of both kinds"):
-        claims(path, SEEDS, ["homes.count=3", *share], tmp_path / "out")
+        study_claims(path, SEEDS, ["homes.count=3", *share], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from gridagora.core.errors import InputError
-from gridagora.core.outcome import welfare_usd
 from gridagora.core.registry import find
+from gridagora.results.outcome import welfare_usd
 from gridagora.run.compare import prepare
-from gridagora.run.score import score
+from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
 from gridagora.scenario import build, read
 
@@ -31,7 +31,7 @@ def case(text):
 
 
 def run(scene, study, export):
-    return score("rtp", simulate(find("market", "rtp")(export=export), study), study)
+    return evaluate("rtp", simulate(find("market", "rtp")(export=export), study), study)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,9 @@ def test_import_pays_delivery_and_export_earns_wholesale_and_the_credit(outcomes
 
 def test_net_metering_pays_export_what_import_costs(outcomes):
     o = outcomes["net_metering"]
-    np.testing.assert_allclose(o.bill_usd, o.home_kw @ (o.wholesale_per_kwh + o.delivery_per_kwh) * o.dt_h, atol=1.01e-6)
+    np.testing.assert_allclose(
+        o.bill_usd, o.home_kw @ (o.wholesale_per_kwh + o.delivery_per_kwh) * o.dt_h, atol=1.01e-6
+    )
     assert "credit" not in set(o.ledger.item)
 
 
@@ -70,7 +72,9 @@ def test_plans_see_that_export_earns_less(outcomes):
 
 
 def test_where_nobody_can_export_the_two_are_bit_equal():
-    scene, study = case("[scenario]\ndays = 1\n[homes]\ncount = 4\npv_share = 0.0\nbattery_share = 0.0\n")
+    scene, study = case(
+        "[scenario]\ndays = 1\n[homes]\ncount = 4\npv_share = 0.0\nbattery_share = 0.0\n"
+    )
     one, other = (run(scene, study, export) for export in ("wholesale", "net_metering"))
     for column in ("home_kw", "bill_usd", "price_per_kwh"):
         assert np.array_equal(getattr(one, column), getattr(other, column)), column
@@ -78,5 +82,8 @@ def test_where_nobody_can_export_the_two_are_bit_equal():
 
 
 def test_another_payment_is_refused_with_those_there_are():
-    with pytest.raises(InputError, match=r"market\.rtp\.export: got 'retail', expected one of wholesale, net_metering"):
+    with pytest.raises(
+        InputError,
+        match=r"market\.rtp\.export: got 'retail', expected one of wholesale, net_metering",
+    ):
         read.parse('[market.rtp]\nexport = "retail"\n')

@@ -28,7 +28,9 @@ def test_a_run_without_any_power_flow_ranks_nothing(scene, study):
     """Loads a thousand times too large solve nowhere: bills of what no feeder delivers are no figures to choose by."""
     market = scene.market("flat")
     ran = runs.simulate(market, study)
-    outcome = runs.on_network(scene, open_grid(scene.feeder), market, ran, runs.score("flat", ran, study))
+    outcome = runs.add_power_flow(
+        scene, open_grid(scene.feeder), market, ran, runs.score("flat", ran, study)
+    )
     lost = outcome._replace(network=outcome.network._replace(failed=len(outcome.start_s)))
     found = unranked(scene.feeder, {"flat": lost})
     assert set(found) == set(names("metric"))

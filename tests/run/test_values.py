@@ -6,8 +6,8 @@ import pytest
 from gridagora.core.session import Baseline
 from gridagora.core.tables import LEAD_H
 from gridagora.markets.tou import TimeOfUse
-from gridagora.run.outlook import energy_per_kwh
-from gridagora.run.score import feel, left_usd, score
+from gridagora.run.evaluate import evaluate, left_usd, value_devices
+from gridagora.run.forecast import energy_per_kwh
 from gridagora.run.simulate import simulate
 
 DELIVERY = 0.045
@@ -17,7 +17,7 @@ DELIVERY = 0.045
 def runs(scene, study):
     """Return three runs and what they scored."""
     made = {name: simulate(scene.market(name), study) for name in ("tou", "central", "layered")}
-    return {name: (ran, score(name, ran, study)) for name, ran in made.items()}
+    return {name: (ran, evaluate(name, ran, study)) for name, ran in made.items()}
 
 
 def test_what_stores_hold_is_worth_what_it_displaces(study, runs):
@@ -26,14 +26,18 @@ def test_what_stores_hold_is_worth_what_it_displaces(study, runs):
     homes, fleet = study.homes, ran.fleet
     price = outcome.wholesale_per_kwh.mean() + DELIVERY
     packs = np.zeros(len(homes.home_id))
-    packs[homes.battery_kwh > 0] = homes.battery_efficiency[homes.battery_kwh > 0] * fleet.of_kind("battery").e_kwh
+    packs[homes.battery_kwh > 0] = (
+        homes.battery_efficiency[homes.battery_kwh > 0] * fleet.of_kind("battery").e_kwh
+    )
     tank = np.zeros(len(homes.home_id))
     water, houses = fleet.of_kind("water_heater"), fleet.of_kind("hvac").houses
     tank[water.home] = homes.tank_kwh_k[water.home] * water.tanks.t_tank_degc
     heat = homes.cm_kwh_k * houses.t_mass_degc + homes.ca_kwh_k * houses.t_air_degc
     sign = np.where(homes.heating[:, 23], 1.0, -1.0)
     np.testing.assert_allclose(
-        left_usd(feel(ran, study), ran, study), price * (packs + tank + sign * heat / homes.cop[:, 23]), rtol=1e-12
+        left_usd(value_devices(ran, study), ran, study),
+        price * (packs + tank + sign * heat / homes.cop[:, 23]),
+        rtol=1e-12,
     )
     assert fleet.of_kind("battery").e_kwh.max() > 1.0, "a battery that is empty would prove nothing"
     assert homes.battery_efficiency[homes.battery_kwh > 0].max() < 0.99
@@ -47,8 +51,16 @@ def test_comfort_is_felt_as_the_mean_of_a_quarter_of_an_hour(runs):
         + outcome.series["comfort_dev_k"][:, 1::3]
         + outcome.series["comfort_dev_k"][:, 2::3]
     ) / 3
-    np.testing.assert_allclose(outcome.device_usd["comfort"], 0.025 * (quarter**2).sum(1) * 0.25, rtol=1e-9)
-    assert abs(outcome.device_usd["comfort"] - 0.025 * (outcome.series["comfort_dev_k"][:, ::3] ** 2).sum(1) * 0.25).max() > 1e-6
+    np.testing.assert_allclose(
+        outcome.device_usd["comfort"], 0.025 * (quarter**2).sum(1) * 0.25, rtol=1e-9
+    )
+    assert (
+        abs(
+            outcome.device_usd["comfort"]
+            - 0.025 * (outcome.series["comfort_dev_k"][:, ::3] ** 2).sum(1) * 0.25
+        ).max()
+        > 1e-6
+    )
 
 
 def test_the_dear_window_opens_and_closes_on_the_minute(study, runs):
@@ -67,7 +79,9 @@ def test_the_window_of_the_tariff_itself_is_closed_at_its_end():
     np.testing.assert_array_equal(price > price.min() * 1.5, (hour >= 6.5) & (hour < 9.25))
 
 
-@pytest.mark.parametrize(("hour", "known"), [(0, False), (6, False), (12, False), (13, True), (23, True)])
+@pytest.mark.parametrize(
+    ("hour", "known"), [(0, False), (6, False), (12, False), (13, True), (23, True)]
+)
 def test_tomorrow_is_known_from_one_o_clock(study, hour, known):
     """Day-ahead prices of tomorrow are out at 13:00: before, nothing in a forecast may depend on them."""
     w = study.wholesale
@@ -78,7 +92,9 @@ def test_tomorrow_is_known_from_one_o_clock(study, hour, known):
     today = np.arange(hour, hour + 36) < 24
     np.testing.assert_array_equal(plain[today], changed[today])
     tomorrow = (np.arange(hour, hour + 36) >= 24) & (np.arange(hour, hour + 36) < 48)
-    np.testing.assert_allclose(changed[tomorrow] - plain[tomorrow], 1.0 if known else 0.0, atol=1e-12)
+    np.testing.assert_allclose(
+        changed[tomorrow] - plain[tomorrow], 1.0 if known else 0.0, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("name", ["central", "layered"])

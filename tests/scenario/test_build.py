@@ -72,14 +72,22 @@ def test_a_scene_from_parts_is_the_scene_from_the_file(scene: Scene) -> None:
 
 
 def test_a_scenario_made_in_code_has_a_text_that_reads_back(scene: Scene) -> None:
-    made = Scenario(scenario=scene.scenario.scenario, homes=HomesKeys(count=6, ev_share=1.0, battery_share=0.5))
+    made = Scenario(
+        scenario=scene.scenario.scenario, homes=HomesKeys(count=6, ev_share=1.0, battery_share=0.5)
+    )
     built = build.assemble(scene.feeder, scene.homes, scene.weather, scene.prices, made)
-    assert read.parse(built.text).model_dump(exclude={"file", "text"}) == made.model_dump(exclude={"file", "text"})
+    assert read.parse(built.text).model_dump(exclude={"file", "text"}) == made.model_dump(
+        exclude={"file", "text"}
+    )
 
 
 def test_the_design_gets_its_keys(scene: Scene) -> None:
     keyed = build.assemble(
-        scene.feeder, scene.homes, scene.weather, scene.prices, read.parse(SMALL, overrides=["market.tou.peak_ratio=5.0"])
+        scene.feeder,
+        scene.homes,
+        scene.weather,
+        scene.prices,
+        read.parse(SMALL, overrides=["market.tou.peak_ratio=5.0"]),
     )
     assert keyed.market("tou").peak_ratio == 5.0
     with pytest.raises(InputError, match="Did you mean 'tou'"):
@@ -87,9 +95,15 @@ def test_the_design_gets_its_keys(scene: Scene) -> None:
 
 
 def test_the_designs_under_a_tariff_share_its_credit_and_may_have_their_own(scene: Scene) -> None:
-    keys = read.parse(SMALL, overrides=["tariff.credit_per_kwh=0.03", "market.tou.credit_per_kwh=0.01"])
+    keys = read.parse(
+        SMALL, overrides=["tariff.credit_per_kwh=0.03", "market.tou.credit_per_kwh=0.01"]
+    )
     made = build.assemble(scene.feeder, scene.homes, scene.weather, scene.prices, keys)
-    assert [made.market(name).credit_per_kwh for name in ("flat", "flat_optimised", "tou")] == [0.03, 0.03, 0.01]
+    assert [made.market(name).credit_per_kwh for name in ("flat", "flat_optimised", "tou")] == [
+        0.03,
+        0.03,
+        0.01,
+    ]
     assert not hasattr(made.market("rtp"), "credit_per_kwh")
     assert scene.market("tou").credit_per_kwh == np.inf
     assert "a credit of 0.03 $/kWh" in describe.scene_lines(made)["export of homes"]
@@ -119,9 +133,15 @@ def test_more_homes_than_meters_is_refused(scene: Scene) -> None:
 
 @pytest.mark.parametrize("table", ["prices", "weather", "homes"])
 def test_a_nan_in_a_series_is_found(scene: Scene, table: str) -> None:
-    name, at = {"prices": ("real_time_per_kwh", 7), "weather": ("ghi_w_m2", 7), "homes": ("load_kw", (2, 7))}[table]
+    name, at = {
+        "prices": ("real_time_per_kwh", 7),
+        "weather": ("ghi_w_m2", 7),
+        "homes": ("load_kw", (2, 7)),
+    }[table]
     whole = getattr(scene, table)
-    problem = only(scene, **{table: whole._replace(**{name: spoilt(getattr(whole, name), at, np.nan)})})
+    problem = only(
+        scene, **{table: whole._replace(**{name: spoilt(getattr(whole, name), at, np.nan)})}
+    )
     assert name in problem.where
     assert "nan" in problem.got
     assert problem.expected == "a number"
@@ -129,7 +149,9 @@ def test_a_nan_in_a_series_is_found(scene: Scene, table: str) -> None:
 
 
 def test_a_gap_in_a_series_is_found(scene: Scene) -> None:
-    problem = only(scene, prices=scene.prices._replace(day_ahead_per_kwh=scene.prices.day_ahead_per_kwh[:-3]))
+    problem = only(
+        scene, prices=scene.prices._replace(day_ahead_per_kwh=scene.prices.day_ahead_per_kwh[:-3])
+    )
     assert "gap" in problem.got
     assert f"{LEAD_H + 48 + TAIL_H} values" in problem.expected
 
@@ -147,7 +169,9 @@ def test_a_start_that_is_not_the_run_s_is_found(scene: Scene) -> None:
 
 def test_negative_prices_are_legal_and_said(scene: Scene) -> None:
     prices = scene.prices._replace(
-        real_time_per_kwh=spoilt(scene.prices.real_time_per_kwh, slice(4 * LEAD_H, 4 * LEAD_H + 3), -0.05)
+        real_time_per_kwh=spoilt(
+            scene.prices.real_time_per_kwh, slice(4 * LEAD_H, 4 * LEAD_H + 3), -0.05
+        )
     )
     made = build.assemble(scene.feeder, scene.homes, scene.weather, prices, scene.scenario)
     assert "below zero, which is legal" in describe.scene_lines(made)["prices"]
@@ -164,23 +188,35 @@ def test_a_battery_without_capacity_is_found(scene: Scene) -> None:
 
 
 def test_a_departure_that_cannot_be_met_is_found(scene: Scene) -> None:
-    problem = only(scene, homes=scene.homes._replace(ev_need_kwh=spoilt(scene.homes.ev_need_kwh, 0, 500.0)))
+    problem = only(
+        scene, homes=scene.homes._replace(ev_need_kwh=spoilt(scene.homes.ev_need_kwh, 0, 500.0))
+    )
     assert "EV session 0" in problem.where
     assert "500.00 kWh" in problem.got
     assert "at most" in problem.expected
     assert "later departure" in problem.hint
     early = scene.homes._replace(ev_depart_s=scene.homes.ev_depart_s.copy())
     early.ev_depart_s[0] = early.ev_arrive_s[0] - 60
-    assert any("a departure after the arrival" in each.expected for each in faults(scene, homes=early))
+    assert any(
+        "a departure after the arrival" in each.expected for each in faults(scene, homes=early)
+    )
 
 
 def test_a_charger_that_is_no_number_and_a_home_that_is_none(scene: Scene) -> None:
-    assert "EV session 0" in only(scene, homes=scene.homes._replace(ev_kw=spoilt(scene.homes.ev_kw, 0, np.nan))).where
-    assert "home 99" in only(scene, homes=scene.homes._replace(ev_home=spoilt(scene.homes.ev_home, 0, 99))).got
+    assert (
+        "EV session 0"
+        in only(scene, homes=scene.homes._replace(ev_kw=spoilt(scene.homes.ev_kw, 0, np.nan))).where
+    )
+    assert (
+        "home 99"
+        in only(scene, homes=scene.homes._replace(ev_home=spoilt(scene.homes.ev_home, 0, 99))).got
+    )
 
 
 def test_a_capacity_below_zero_is_found(scene: Scene) -> None:
-    problem = only(scene, homes=scene.homes._replace(cm_kwh_k=spoilt(scene.homes.cm_kwh_k, 1, -1.0)))
+    problem = only(
+        scene, homes=scene.homes._replace(cm_kwh_k=spoilt(scene.homes.cm_kwh_k, 1, -1.0))
+    )
     assert problem.got.startswith("-1")
     assert "above 0" in problem.expected
 
@@ -194,7 +230,10 @@ def test_a_home_on_a_meter_that_does_not_exist(scene: Scene) -> None:
     problem = only(scene, home_meter=spoilt(scene.home_meter, 0, 77))
     assert "meter 77" in problem.got
     assert "0 to 5" in problem.expected
-    assert "2 homes on meter" in only(scene, home_meter=spoilt(scene.home_meter, 0, scene.home_meter[1])).got
+    assert (
+        "2 homes on meter"
+        in only(scene, home_meter=spoilt(scene.home_meter, 0, scene.home_meter[1])).got
+    )
 
 
 def test_a_load_on_a_bus_that_does_not_exist(scene: Scene) -> None:
@@ -250,13 +289,19 @@ def test_every_example_is_read(week: str, data_dir: Path, monkeypatch: pytest.Mo
     assert scenario.homes.start.weekday() == 0
 
 
-def test_a_home_day_outside_its_year_is_refused(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_day_outside_its_year_is_refused(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GRIDAGORA_DATA", str(data_dir))
-    with pytest.raises(InputError, match=r"\[homes\] start: got 2024-07-15 .*days of the file, 01 January 2018"):
+    with pytest.raises(
+        InputError, match=r"\[homes\] start: got 2024-07-15 .*days of the file, 01 January 2018"
+    ):
         build.load(EXAMPLES / "austin" / "scenario.toml", ["homes.start=2024-07-15"])
 
 
-def test_prices_of_another_year_are_refused(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prices_of_another_year_are_refused(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GRIDAGORA_DATA", str(data_dir))
     with pytest.raises(InputError, match="prices"):
         build.load(EXAMPLES / "austin" / "scenario.toml", ["scenario.start=2026-07-13"])

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from gridagora.core.errors import InputError
-from gridagora.core.outcome import costs_usd, welfare_usd
-from gridagora.run.compare import prepare, yardstick
-from gridagora.run.score import score
+from gridagora.results.outcome import costs_usd, welfare_usd
+from gridagora.run.compare import compute_bound, prepare
+from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
 from gridagora.scenario import build, describe, read
 
@@ -38,7 +38,7 @@ def owned():
 def ran(owned):
     scene, study = owned
     names = ("flat", "tou", "rtp", "central", "layered", "auction", "peer")
-    return {name: score(name, simulate(scene.market(name), study), study) for name in names}
+    return {name: evaluate(name, simulate(scene.market(name), study), study) for name in names}
 
 
 def test_part_of_the_load_becomes_a_device(owned):
@@ -58,7 +58,9 @@ def test_check_tells_who_owns_them(owned):
 
 def test_meters_hold_them_and_thermostat_homes_use_them_as_ever(owned, ran):
     for o in ran.values():
-        np.testing.assert_allclose(o.fixed_kw + sum(o.device_kw.values()) + o.other_kw, o.load_kw, atol=1e-9)
+        np.testing.assert_allclose(
+            o.fixed_kw + sum(o.device_kw.values()) + o.other_kw, o.load_kw, atol=1e-9
+        )
         assert o.energy_balance_kwh <= 1e-9
         assert (o.device_kw["generator"] <= 0).all()
     usual = np.repeat(owned[0].homes.owned["appliances"].usual_kw.sum(0)[:24], 12)
@@ -86,7 +88,7 @@ def test_a_load_follows_its_demand_curve(owned, ran):
 
 def test_no_design_is_above_the_bound(owned, ran):
     scene, study = owned
-    top = yardstick(scene, study)
+    top = compute_bound(scene, study)
     assert {"generator", "appliances"} <= set(top.device_usd)
     for name, o in ran.items():
         assert welfare_usd(o) <= top.welfare_usd, name
@@ -97,12 +99,17 @@ def test_no_design_is_above_the_bound(owned, ran):
 def test_all_that_is_wrong_is_told_at_once():
     with pytest.raises(InputError) as caught:
         read.parse(
-            "[homes.generator]\nkw = -3.0\ncost_per_kwh = -1.0\n[homes.appliances]\nelasticity = -0.1\nsize = 3\n", "a.toml"
+            "[homes.generator]\nkw = -3.0\ncost_per_kwh = -1.0\n[homes.appliances]\nelasticity = -0.1\nsize = 3\n",
+            "a.toml",
         )
     said = [str(problem) for problem in caught.value.problems]
-    assert any("a.toml: [homes.generator] kw: got -3, expected a number above 0" in line for line in said)
+    assert any(
+        "a.toml: [homes.generator] kw: got -3, expected a number above 0" in line for line in said
+    )
     assert any("a.toml: [homes.generator] cost_per_kwh: got -1" in line for line in said)
-    assert any("an unknown key 'size', expected a key of the device 'appliances'" in line for line in said)
+    assert any(
+        "an unknown key 'size', expected a key of the device 'appliances'" in line for line in said
+    )
 
 
 BATTERIES = """
@@ -119,7 +126,10 @@ battery_share = 0.5
 def played(text):
     scene = build.build(read.parse(text))
     study = prepare(scene)
-    runs = {name: score(name, simulate(scene.market(name), study), study) for name in ("flat", "layered", "tou")}
+    runs = {
+        name: evaluate(name, simulate(scene.market(name), study), study)
+        for name in ("flat", "layered", "tou")
+    }
     return scene, study, runs
 
 
@@ -130,7 +140,9 @@ def columns():
 
 def test_batteries_by_their_own_keys_are_those_of_the_homes(columns):
     """The same owners and ratings, said in `[homes]` or in `[homes.battery]`: bit for bit the same runs."""
-    scene, _, runs = played(BATTERIES.replace("battery_share = 0.5", "[homes.battery]\nshare = 0.5"))
+    scene, _, runs = played(
+        BATTERIES.replace("battery_share = 0.5", "[homes.battery]\nshare = 0.5")
+    )
     assert not scene.homes.battery_kwh.any()
     for name, o in runs.items():
         assert np.array_equal(o.home_kw, columns[2][name].home_kw)
@@ -139,7 +151,9 @@ def test_batteries_by_their_own_keys_are_those_of_the_homes(columns):
 
 def test_two_batteries_of_half_the_size_are_one(columns):
     """A home with two halves does what it did with the whole, and wears as much; in a market ties may fall to other homes."""
-    halves = BATTERIES.replace("battery_share = 0.5", "[homes.battery]\nshare = 0.5\neach = 2\nkwh = 6.75\nkw = 2.5")
+    halves = BATTERIES.replace(
+        "battery_share = 0.5", "[homes.battery]\nshare = 0.5\neach = 2\nkwh = 6.75\nkw = 2.5"
+    )
     scene, study, runs = played(halves)
     group = simulate(scene.market("flat"), study).fleet.of_kind("battery")
     assert len(group.home) == 6
@@ -150,8 +164,10 @@ def test_two_batteries_of_half_the_size_are_one(columns):
         assert o.device_usd["wear"].sum() == pytest.approx(whole.device_usd["wear"].sum(), rel=0.02)
         assert welfare_usd(o) == pytest.approx(welfare_usd(whole), rel=0.01)
         if name != "layered":
-            np.testing.assert_allclose(o.device_kw["battery"], whole.device_kw["battery"], atol=1e-5, err_msg=name)
+            np.testing.assert_allclose(
+                o.device_kw["battery"], whole.device_kw["battery"], atol=1e-5, err_msg=name
+            )
             np.testing.assert_allclose(o.device_usd["wear"], whole.device_usd["wear"], atol=1e-5)
-    top, before = yardstick(scene, study), yardstick(columns[0], columns[1])
+    top, before = compute_bound(scene, study), compute_bound(columns[0], columns[1])
     assert top.welfare_usd == pytest.approx(before.welfare_usd, rel=1e-3)
     assert all(welfare_usd(o) <= top.welfare_usd for o in runs.values())

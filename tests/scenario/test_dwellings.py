@@ -13,7 +13,9 @@ FEEDER = (
     "Clear\nNew Circuit.small basekv=12.47 pu=1.02 phases=3 bus1=src mvasc3=500 mvasc1=500\n"
     "New Line.l1 bus1=src bus2=a phases=3 r1=0.3 x1=0.6 r0=0.7 x0=1.9 c1=0 c0=0 length=1\n"
     "New Transformer.t phases=1 windings=3 xhl=2 xht=2 xlt=1.4 buses=[a.1 h.1.0 h.0.2] kvs=[7.2 .12 .12] kvas=[50 50 50]\n"
-    "New Loadshape.day npts=96 minterval=15 mult=({})\n".format(" ".join(str(0.1 + 0.4 * (at // 4 == 7)) for at in range(96)))
+    "New Loadshape.day npts=96 minterval=15 mult=({})\n".format(
+        " ".join(str(0.1 + 0.4 * (at // 4 == 7)) for at in range(96))
+    )
     + "New Load.block bus1=h.1.2 phases=1 kv=.24 kw=12 numcust=4\nNew Load.x1 bus1=h.1 phases=1 kv=.12 kw=3\n"
     "New Load.x2 bus1=h.2 phases=1 kv=.12 kw=2\nNew Load.own bus1=h.1.2 phases=1 kv=.24 kw=5 daily=day\n"
     "New Load.mill bus1=a phases=3 kv=12.47 kw=100\nNew Load.roof bus1=h.1.2 phases=1 kv=.24 kw=-4\n"
@@ -33,7 +35,9 @@ def test_several_homes_stand_on_one_meter_through_a_whole_run(tmp_path: Path) ->
     assert full.feeder.meter_name == ("block", "x1+x2", "own", "mill", "roof")
     assert np.bincount(full.home_meter, minlength=5).tolist() == [4, 1, 1, 0, 0]
     lines = describe.scene_lines(full)
-    assert lines["places for homes"].startswith("6: 2 meters of one customer, 10 kW; 1 of several, 4 customers and 12 kW")
+    assert lines["places for homes"].startswith(
+        "6: 2 meters of one customer, 10 kW; 1 of several, 4 customers and 12 kW"
+    )
     assert "1 pairs of loads joined" in lines["places for homes"]
     assert "6 on 3 meters" in lines["homes"]
     assert "mill" in lines["stay loads 1"]
@@ -59,12 +63,16 @@ def test_homes_short_of_places_leave_the_rest_at_its_own_load(tmp_path: Path) ->
     assert "4 of 6 places have no home" in describe.scene_lines(few)["loads without a home"]
 
 
-@pytest.mark.parametrize(("key", "count"), [('on = "customers"', 6), ('on = "meters"', 2), ('on = "all"', 7)])
+@pytest.mark.parametrize(
+    ("key", "count"), [('on = "customers"', 6), ('on = "meters"', 2), ('on = "all"', 7)]
+)
 def test_the_key_says_what_becomes_a_home(tmp_path: Path, key: str, count: int) -> None:
     assert len(scene(tmp_path, key).homes.home_id) == count
 
 
-def test_more_homes_than_places_are_refused_and_the_old_key_names_the_new_one(tmp_path: Path) -> None:
+def test_more_homes_than_places_are_refused_and_the_old_key_names_the_new_one(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(InputError, match="at most 6"):
         scene(tmp_path, "count = 7")
     with pytest.raises(InputError, match=r"homes_on.*\[homes\]"):

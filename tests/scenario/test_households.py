@@ -38,9 +38,17 @@ def loads(first: str, days: int, minutes: int = 60) -> pd.DataFrame:
     """Three homes whose load tells the hour: day of the file plus hundredths of the hour."""
     rows = days * 1440 // minutes
     time = pd.date_range(first, periods=rows, freq=f"{minutes}min")
-    load = 1.0 + np.arange(rows) * minutes // 1440 + (time.hour + time.minute / 60.0).to_numpy() / 100.0
+    load = (
+        1.0
+        + np.arange(rows) * minutes // 1440
+        + (time.hour + time.minute / 60.0).to_numpy() / 100.0
+    )
     return pd.DataFrame(
-        {"home": np.repeat(["a", "b", "c"], rows), "time": np.tile(time.astype(str), 3), "load": np.tile(load, 3)}
+        {
+            "home": np.repeat(["a", "b", "c"], rows),
+            "time": np.tile(time.astype(str), 3),
+            "load": np.tile(load, 3),
+        }
     )
 
 
@@ -53,7 +61,9 @@ def test_a_spreadsheet_of_loads_needs_no_other_file(tmp_path: Path) -> None:
     assert not found.homes.tank_kwh_k.any()
     assert np.isnan(found.homes.calibration_error).all()
     assert "averaged to hours from 15 minutes" in notes(found)
-    assert "no cooling, no heating, no electric water heater" in notes(found) or "no cooling" in notes(found)
+    assert "no cooling, no heating, no electric water heater" in notes(
+        found
+    ) or "no cooling" in notes(found)
 
 
 def test_every_column_of_a_home_without_devices_is_finite(tmp_path: Path) -> None:
@@ -74,7 +84,8 @@ def test_the_same_weekday_nearest_in_the_file_is_taken(tmp_path: Path) -> None:
 def test_a_file_that_does_not_cover_the_run_is_refused(tmp_path: Path) -> None:
     loads("2018-07-12", 9).to_csv(tmp_path / "homes.csv", index=False)
     with pytest.raises(
-        InputError, match=r"\[homes\] start: got no Monday near 15 July with 7 days .*12 July 2018 to 20 July 2018"
+        InputError,
+        match=r"\[homes\] start: got no Monday near 15 July with 7 days .*12 July 2018 to 20 July 2018",
     ):
         scene(tmp_path, LOADS, "scenario.days=7")
     with pytest.raises(InputError, match="got no Monday near 15 January"):
@@ -110,17 +121,29 @@ def test_columns_and_units_stand_in_the_scenario(tmp_path: Path) -> None:
     assert np.floor(found.homes.load_kw[0, 0]) == 3.0
     again = read.parse(found.text, "again.toml", tmp_path)
     assert again.home_columns == found.scenario.home_columns
-    assert scene(tmp_path, text, "homes.units.load=Wh").homes.load_kw[0, 0] == found.homes.load_kw[0, 0]
-    with pytest.raises(InputError, match=r"--set homes.units.load=kilowatt: got 'kilowatt', expected 'kW'"):
+    assert (
+        scene(tmp_path, text, "homes.units.load=Wh").homes.load_kw[0, 0]
+        == found.homes.load_kw[0, 0]
+    )
+    with pytest.raises(
+        InputError, match=r"--set homes.units.load=kilowatt: got 'kilowatt', expected 'kW'"
+    ):
         scene(tmp_path, text, "homes.units.load=kilowatt")
     with pytest.raises(InputError, match=r"\[homes.columns\] laod: got an unknown key 'laod'"):
         scene(tmp_path, text + 'laod = "x"\n')
 
 
 def test_homes_stand_on_the_meter_of_their_name(tmp_path: Path) -> None:
-    names = scene(tmp_path, LOADS.replace('source = "profiles"', 'source = "synthetic"').replace('file = "homes.csv"', "")).feeder
+    names = scene(
+        tmp_path,
+        LOADS.replace('source = "profiles"', 'source = "synthetic"').replace(
+            'file = "homes.csv"', ""
+        ),
+    ).feeder
     table = loads("2024-07-13", 8)
-    table["home"] = table["home"].map(dict(zip("abc", (names.meter_name[2].upper(), names.meter_name[0], "x"), strict=True)))
+    table["home"] = table["home"].map(
+        dict(zip("abc", (names.meter_name[2].upper(), names.meter_name[0], "x"), strict=True))
+    )
     table.to_csv(tmp_path / "homes.csv", index=False)
     found = scene(tmp_path)
     stands = dict(zip(found.homes.home_id, found.home_meter, strict=True))
@@ -134,7 +157,13 @@ def test_faults_of_homes_cars_and_weather_are_told_together(tmp_path: Path) -> N
     loads("2024-07-13", 8).drop(index=5).to_csv(tmp_path / "homes.csv", index=False)
     (tmp_path / "cars.csv").write_text("arrive,depart,energy_kwh\n18:00,06:00,x\n")
     with pytest.raises(InputError) as caught:
-        scene(tmp_path, LOADS, "homes.ev_share=1", "homes.ev_source=sessions", "homes.ev_file=cars.csv")
+        scene(
+            tmp_path,
+            LOADS,
+            "homes.ev_share=1",
+            "homes.ev_source=sessions",
+            "homes.ev_file=cars.csv",
+        )
     assert "homes.csv, row 7" in str(caught.value)
     assert "cars.csv, row 2" in str(caught.value)
 
@@ -143,17 +172,26 @@ def test_cars_take_the_energy_of_their_file(tmp_path: Path) -> None:
     """A session of 20 kWh in ten hours at 7.2 kW fits and stays 20 kWh; one of 70 kWh is cut to .95 x 7.2 x .9 x 10 and said."""
     loads("2024-07-13", 8).to_csv(tmp_path / "homes.csv", index=False)
     (tmp_path / "cars.csv").write_text("arrive,depart,energy_kwh\n12:00,22:00,20\n")
-    sets = ("homes.ev_share=1", "homes.ev_source=sessions", "homes.ev_file=cars.csv", "homes.ev_daily_share=1")
+    sets = (
+        "homes.ev_share=1",
+        "homes.ev_source=sessions",
+        "homes.ev_file=cars.csv",
+        "homes.ev_daily_share=1",
+    )
     found = scene(tmp_path, LOADS, *sets)
     assert found.homes.ev_need_kwh.tolist() == [20.0] * 3
     assert "charging sessions ask for less" not in notes(found)
     (tmp_path / "cars.csv").write_text("arrive,depart,energy_kwh\n12:00,22:00,70\n")
     found = scene(tmp_path, LOADS, *sets)
     assert np.allclose(found.homes.ev_need_kwh, 0.95 * 64.8)
-    assert "3 of 3 charging sessions ask for less than their file says, by 25 of 210 kWh" in notes(found)
+    assert "3 of 3 charging sessions ask for less than their file says, by 25 of 210 kWh" in notes(
+        found
+    )
 
 
-def test_no_file_of_cars_is_opened_without_cars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_file_of_cars_is_opened_without_cars(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GRIDAGORA_DATA", str(tmp_path / "absent"))
     loads("2024-07-13", 8).to_csv(tmp_path / "homes.csv", index=False)
     assert not scene(tmp_path).homes.ev_home.size
@@ -162,10 +200,14 @@ def test_no_file_of_cars_is_opened_without_cars(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("source", ["evipro", "evwatts"])
-def test_every_source_of_sessions_is_a_key(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+def test_every_source_of_sessions_is_a_key(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
     monkeypatch.setenv("GRIDAGORA_DATA", str(data_dir))
     loads("2024-07-13", 8).to_csv(tmp_path / "homes.csv", index=False)
-    found = scene(tmp_path, LOADS, "homes.ev_share=1", f"homes.ev_source={source}", "homes.ev_daily_share=1")
+    found = scene(
+        tmp_path, LOADS, "homes.ev_share=1", f"homes.ev_source={source}", "homes.ev_daily_share=1"
+    )
     assert found.homes.ev_home.size == 3
 
 
@@ -197,7 +239,9 @@ def six(data_dir: Path) -> pd.DataFrame:
     table = pd.read_parquet(data_dir / TRAVIS / "homes_hourly.parquet")
     table = table[table["home_id"].isin(sorted(table["home_id"].unique())[:6])]
     time = pd.Timestamp("2018-01-01") + pd.to_timedelta(table["t"], unit="h")
-    return table.rename(columns=NAMES).assign(home=table["home_id"], time=time)[["home", "time", *NAMES.values()]]
+    return table.rename(columns=NAMES).assign(home=table["home_id"], time=time)[
+        ["home", "time", *NAMES.values()]
+    ]
 
 
 @pytest.fixture(autouse=True)
@@ -207,32 +251,51 @@ def _data(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
 
 
 @pytest.mark.parametrize("start", ["2024-01-15", "2024-04-15", "2024-07-15", "2024-10-14"])
-def test_right_weather_passes_and_wrong_weather_is_refused(six: pd.DataFrame, tmp_path: Path, start: str) -> None:
+def test_right_weather_passes_and_wrong_weather_is_refused(
+    six: pd.DataFrame, tmp_path: Path, start: str
+) -> None:
     """The same homes dated a week later, and half a year later, stand in weather that is not theirs."""
     six.to_parquet(tmp_path / "homes.parquet")
-    assert np.nanmedian(scene(tmp_path, HOUSES, f"scenario.start={start}").homes.calibration_error) < 0.5
+    assert (
+        np.nanmedian(scene(tmp_path, HOUSES, f"scenario.start={start}").homes.calibration_error)
+        < 0.5
+    )
     for hours in (168, 4380):
         moved = six.assign(
             time=pd.Timestamp("2018-01-01")
-            + (six["time"] - pd.Timestamp("2018-01-01") + pd.Timedelta(hours=hours)) % pd.Timedelta(hours=8760)
+            + (six["time"] - pd.Timestamp("2018-01-01") + pd.Timedelta(hours=hours))
+            % pd.Timedelta(hours=8760)
         )
         moved.to_parquet(tmp_path / "homes.parquet")
         with pytest.raises(
-            InputError, match=r"houses that explain -?\d+%.*median r2 of 6 homes, \d below 80%; median energy error \d+%"
+            InputError,
+            match=r"houses that explain -?\d+%.*median r2 of 6 homes, \d below 80%; median energy error \d+%",
         ):
             scene(tmp_path, HOUSES, f"scenario.start={start}")
 
 
-def test_weather_of_another_year_is_refused_by_its_dates_or_by_its_fit(six: pd.DataFrame, data_dir: Path, tmp_path: Path) -> None:
+def test_weather_of_another_year_is_refused_by_its_dates_or_by_its_fit(
+    six: pd.DataFrame, data_dir: Path, tmp_path: Path
+) -> None:
     six.assign(time=six["time"] + pd.Timedelta(days=365)).to_parquet(tmp_path / "homes.parquet")
-    with pytest.raises(InputError, match="homes of 01 January 2019 to 31 December 2019 and weather of 01 January 2018"):
+    with pytest.raises(
+        InputError,
+        match="homes of 01 January 2019 to 31 December 2019 and weather of 01 January 2018",
+    ):
         scene(tmp_path, HOUSES)
     six.to_parquet(tmp_path / "homes.parquet")
     with pytest.raises(InputError, match="no weather that they were measured in"):
-        scene(tmp_path, HOUSES.replace('weather_source = "travis"', "").replace('[weather]\nsource = "travis"', ""))
+        scene(
+            tmp_path,
+            HOUSES.replace('weather_source = "travis"', "").replace(
+                '[weather]\nsource = "travis"', ""
+            ),
+        )
 
 
-def test_homes_may_run_in_another_weather_than_they_were_measured_in(six: pd.DataFrame, data_dir: Path, tmp_path: Path) -> None:
+def test_homes_may_run_in_another_weather_than_they_were_measured_in(
+    six: pd.DataFrame, data_dir: Path, tmp_path: Path
+) -> None:
     """Under a synthetic sky the fitted houses keep their size, but for the air that it blows in, and heat follows that sky."""
     six.to_parquet(tmp_path / "homes.parquet")
     own, other = scene(tmp_path, HOUSES), scene(tmp_path, HOUSES, "weather.source=synthetic")
@@ -266,9 +329,17 @@ def test_homes_without_cooling_or_heating_are_built(six: pd.DataFrame, tmp_path:
 
 
 def test_ratings_of_equipment_are_keys(tmp_path: Path) -> None:
-    synthetic = LOADS.replace('source = "profiles"', 'source = "synthetic"').replace('file = "homes.csv"', "")
+    synthetic = LOADS.replace('source = "profiles"', 'source = "synthetic"').replace(
+        'file = "homes.csv"', ""
+    )
     plain = scene(tmp_path, synthetic).homes
-    sets = ("homes.tank_l=378", "homes.tank_kw=3", "homes.battery_efficiency=0.9", "homes.ev_share=1", "homes.ev_daily_share=1")
+    sets = (
+        "homes.tank_l=378",
+        "homes.tank_kw=3",
+        "homes.battery_efficiency=0.9",
+        "homes.ev_share=1",
+        "homes.ev_daily_share=1",
+    )
     other = scene(tmp_path, synthetic, *sets).homes
     assert np.allclose(other.tank_kwh_k, 2 * plain.tank_kwh_k)
     assert (other.tank_kw == 3.0).all()

@@ -22,7 +22,10 @@ def scene():
 
 def again(scene, **given):
     """Return the scene put together anew with some of its tables replaced."""
-    tables = {name: given.pop(name, getattr(scene, name)) for name in ("feeder", "homes", "weather", "prices")}
+    tables = {
+        name: given.pop(name, getattr(scene, name))
+        for name in ("feeder", "homes", "weather", "prices")
+    }
     return gridagora.assemble(**tables, scenario=given.pop("scenario", scene.scenario), **given)
 
 
@@ -42,8 +45,16 @@ LOSSLESS = {
 
 @pytest.mark.parametrize("how", LOSSLESS)
 def test_columns_that_say_the_same_are_the_same_to_the_bit(scene, how: str) -> None:
-    names = [name for name in Homes._fields if isinstance(getattr(scene.homes, name), np.ndarray) and name != "calibration_error"]
-    changed = {name: LOSSLESS[how](getattr(scene.homes, name)) for name in names if getattr(scene.homes, name).dtype != bool}
+    names = [
+        name
+        for name in Homes._fields
+        if isinstance(getattr(scene.homes, name), np.ndarray) and name != "calibration_error"
+    ]
+    changed = {
+        name: LOSSLESS[how](getattr(scene.homes, name))
+        for name in names
+        if getattr(scene.homes, name).dtype != bool
+    }
     found = again(scene, homes=scene.homes._replace(**changed)).homes
     for name in names:
         before, after = getattr(scene.homes, name), getattr(found, name)
@@ -52,9 +63,13 @@ def test_columns_that_say_the_same_are_the_same_to_the_bit(scene, how: str) -> N
 
 
 def test_whole_numbers_stand_for_figures_and_whole_figures_for_rows(scene) -> None:
-    loads = again(scene, homes=scene.homes._replace(load_kw=np.ones(scene.homes.load_kw.shape, int))).homes.load_kw
+    loads = again(
+        scene, homes=scene.homes._replace(load_kw=np.ones(scene.homes.load_kw.shape, int))
+    ).homes.load_kw
     assert loads.dtype == np.float64
-    cars = again(scene, homes=scene.homes._replace(ev_home=scene.homes.ev_home.astype(float))).homes.ev_home
+    cars = again(
+        scene, homes=scene.homes._replace(ev_home=scene.homes.ev_home.astype(float))
+    ).homes.ev_home
     assert cars.dtype == np.int64
     assert again(scene, home_meter=[2, 1, 0]).home_meter.tolist() == [2, 1, 0]
 
@@ -83,7 +98,11 @@ COLUMNS = {
 @pytest.mark.parametrize("name", ["load_kw", "pv_kw", "draw_kwh"])
 def test_a_column_of_homes_that_is_none_is_refused_by_name(scene, name: str, how: str) -> None:
     change, word = COLUMNS[how]
-    said = refused(lambda: again(scene, homes=scene.homes._replace(**{name: change(getattr(scene.homes, name))})))
+    said = refused(
+        lambda: again(
+            scene, homes=scene.homes._replace(**{name: change(getattr(scene.homes, name))})
+        )
+    )
     assert f"homes.{name}" in said
     assert word in said
 
@@ -106,22 +125,34 @@ def test_figures_of_another_unit_are_refused(scene, how: str) -> None:
 
 
 def test_faults_of_all_tables_are_told_together(scene) -> None:
-    homes = scene.homes._replace(home_id="abc", load_kw=scene.homes.load_kw.astype(str), quality=None)
-    said = refused(lambda: again(scene, homes=homes, weather=None, prices=scene.weather, other_kw=[["a"]]))
+    homes = scene.homes._replace(
+        home_id="abc", load_kw=scene.homes.load_kw.astype(str), quality=None
+    )
+    said = refused(
+        lambda: again(scene, homes=homes, weather=None, prices=scene.weather, other_kw=[["a"]])
+    )
     for name in ("home_id", "load_kw", "quality", "weather", "prices", "other_kw"):
         assert name in said
 
 
 @pytest.mark.parametrize(
     ("ids", "word"),
-    [((1, 2, 3), "as text"), (("a", "", "c"), "as text"), (("a", "a", "b"), "more than once"), (("wires", "a", "b"), "ledger")],
+    [
+        ((1, 2, 3), "as text"),
+        (("a", "", "c"), "as text"),
+        (("a", "a", "b"), "more than once"),
+        (("wires", "a", "b"), "ledger"),
+    ],
 )
-def test_names_of_homes_that_no_table_could_tell_apart_are_refused(scene, ids: tuple, word: str) -> None:
+def test_names_of_homes_that_no_table_could_tell_apart_are_refused(
+    scene, ids: tuple, word: str
+) -> None:
     assert word in refused(lambda: again(scene, homes=scene.homes._replace(home_id=ids)))
 
 
 @pytest.mark.parametrize(
-    ("other", "word"), [(np.zeros((3, 2)), "expected shape"), (np.full((49, 3), np.nan), "got nan in hour 0")]
+    ("other", "word"),
+    [(np.zeros((3, 2)), "expected shape"), (np.full((49, 3), np.nan), "got nan in hour 0")],
 )
 def test_other_loads_have_the_shape_of_the_feeder(scene, other: np.ndarray, word: str) -> None:
     assert word in refused(lambda: again(scene, other_kw=other))
@@ -133,12 +164,18 @@ MADE = {
         "a day of 23 hours",
     ),
     "a zone that is none": ({"scenario": {"timezone": "Mars"}}, "an IANA time zone"),
-    "two limits": ({"substation": {"limit_kw": 5.0, "limit_share_of_flat_peak": 0.5}}, "both limit_kw"),
+    "two limits": (
+        {"substation": {"limit_kw": 5.0, "limit_share_of_flat_peak": 0.5}},
+        "both limit_kw",
+    ),
     "an unread file": ({"homes": {"ev_file": "x.csv"}}, "does not read"),
     "no file": ({"weather": {"source": "epw"}}, "the file that source 'epw' reads"),
     "an unknown design": ({"parts": {"flatt": {}}}, "Did you mean 'flat'?"),
     "an unknown key of a design": ({"parts": {"flat": {"x": 1}}}, "an unknown key 'x'"),
-    "an unknown architecture": ({"scenario": {"architectures": ("flatt",)}}, "Did you mean 'flat'?"),
+    "an unknown architecture": (
+        {"scenario": {"architectures": ("flatt",)}},
+        "Did you mean 'flat'?",
+    ),
 }
 
 
@@ -151,7 +188,12 @@ def test_a_scenario_made_in_code_is_checked_as_a_file_is(scene, how: str) -> Non
 
 
 def test_a_scenario_made_in_code_builds_what_its_text_builds(scene) -> None:
-    made = Scenario.model_validate({"scenario": {"days": 1, "architectures": ("flat",)}, "homes": {"count": 3, "ev_share": 1.0}})
+    made = Scenario.model_validate(
+        {
+            "scenario": {"days": 1, "architectures": ("flat",)},
+            "homes": {"count": 3, "ev_share": 1.0},
+        }
+    )
     found = gridagora.build(made)
     assert np.array_equal(found.homes.load_kw, scene.homes.load_kw)
     from gridagora.scenario import read
@@ -171,7 +213,9 @@ def test_an_argument_of_another_kind_is_a_sentence(wrong) -> None:
 def test_one_override_and_one_design_may_stand_alone(scene, tmp_path) -> None:
     (tmp_path / "s.toml").write_text("[homes]\ncount = 2\n", encoding="utf-8")
     assert gridagora.load(tmp_path / "s.toml", "scenario.days=1").days == 1
-    assert "'homes.count': 4" in refused(lambda: gridagora.load(tmp_path / "s.toml", {"homes.count": 4}))
+    assert "'homes.count': 4" in refused(
+        lambda: gridagora.load(tmp_path / "s.toml", {"homes.count": 4})
+    )
     assert "got 'flatt'" in refused(lambda: gridagora.compare(scene, "flatt"))
     assert "names of designs" in refused(lambda: gridagora.compare(scene, [1]))
     assert "one of device, strategy" in refused(lambda: gridagora.names("markets"))

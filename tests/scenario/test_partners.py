@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from gridagora.core.errors import InputError
-from gridagora.scenario import build, describe, draw, read
+from gridagora.scenario import build, describe, read
+from gridagora.scenario import populate as draw
 from gridagora.scenario.partners import read as pairs_of
 
 HOMES = tuple(f"home-{number}" for number in range(6))
@@ -52,9 +53,15 @@ def test_homes_that_cannot_reach_each_other_are_named(tmp_path):
     with pytest.raises(InputError) as caught:
         read_text(tmp_path, "home-0,home-1\nhome-2,home-3\nhome-3,home-4\n")
     lonely, apart = (str(problem) for problem in caught.value.problems)
-    assert "got no partner of home 'home-5', expected one or more for every home. Add a line for each of them." in lonely
+    assert (
+        "got no partner of home 'home-5', expected one or more for every home. Add a line for each of them."
+        in lonely
+    )
     assert "got 2 parts that cannot reach each other" in apart
-    assert "among them homes 'home-0', 'home-1'; homes 'home-2', 'home-3', 'home-4', expected one graph" in apart
+    assert (
+        "among them homes 'home-0', 'home-1'; homes 'home-2', 'home-3', 'home-4', expected one graph"
+        in apart
+    )
     assert apart.endswith("Add the line home-0,home-2.")
 
 
@@ -69,31 +76,49 @@ def test_a_scenario_finds_its_file_beside_it(tmp_path):
     small = ("homes.count=6", "scenario.days=1")
     plain = build.build(read.parse("", overrides=small))
     ids = plain.homes.home_id
-    (tmp_path / "who.csv").write_text("".join(f"{a},{b}\n" for a, b in pairwise(ids)), encoding="utf-8")
+    (tmp_path / "who.csv").write_text(
+        "".join(f"{a},{b}\n" for a, b in pairwise(ids)), encoding="utf-8"
+    )
     keys = (*small, "layers.partners_file=who.csv", "market.peer.graph=file")
     scene = build.build(read.parse("", folder=tmp_path, overrides=keys))
     np.testing.assert_array_equal(scene.partners, np.column_stack([np.arange(5), np.arange(1, 6)]))
     assert plain.partners is None
     assert describe.scene_lines(scene)["partners"].startswith("5 pairs, ")
-    with pytest.raises(InputError, match=r"\[layers\] partners_file|layers.partners_file.*expected a path that exists"):
+    with pytest.raises(
+        InputError,
+        match=r"\[layers\] partners_file|layers.partners_file.*expected a path that exists",
+    ):
         read.parse("", folder=tmp_path, overrides=("layers.partners_file=whom.csv",))
 
 
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        (("market.peer.graph=file",), "got 'file' and no file, expected a file of partners. Set partners_file"),
-        (("preference.green_share=0.5",), "green_share = 0.5 with green_per_kwh = 0, expected both above 0, or neither"),
+        (
+            ("market.peer.graph=file",),
+            "got 'file' and no file, expected a file of partners. Set partners_file",
+        ),
+        (
+            ("preference.green_share=0.5",),
+            "green_share = 0.5 with green_per_kwh = 0, expected both above 0, or neither",
+        ),
         (("preference.green_per_kwh=0.02",), "expected both above 0, or neither: who cares pays"),
         (
             ("preference.green_share=0.5", "preference.green_per_kwh=0.02", "homes.pv_share=0.0"),
             r"0.5 while \[homes\] pv_share = 0, expected homes with panels",
         ),
         (
-            ("preference.green_share=0.5", "preference.green_per_kwh=0.02", "market.peer.community=true"),
+            (
+                "preference.green_share=0.5",
+                "preference.green_per_kwh=0.02",
+                "market.peer.community=true",
+            ),
             "market.peer.community = true, expected no green homes in a pool",
         ),
-        (("preference.local_per_kwh=0.01", "market.peer.local_per_kwh=0.02"), "got 0.01 and market.peer.local_per_kwh = 0.02"),
+        (
+            ("preference.local_per_kwh=0.01", "market.peer.local_per_kwh=0.02"),
+            "got 0.01 and market.peer.local_per_kwh = 0.02",
+        ),
         (("preference.local_per_kwh=-0.01",), "got -0.01, expected a number of at least 0"),
     ],
 )
@@ -120,11 +145,17 @@ def test_a_green_draw_knows_the_home_and_not_its_place(scene):
     turned = scene.homes._replace(home_id=scene.homes.home_id[::-1])
     keys = ("preference.green_share=0.5", "preference.green_per_kwh=0.02")
     scenario = read.parse("", overrides=keys)
-    np.testing.assert_array_equal(draw.preference(scenario, scene.homes).green, draw.preference(scenario, turned).green[::-1])
+    np.testing.assert_array_equal(
+        draw.preference(scenario, scene.homes).green, draw.preference(scenario, turned).green[::-1]
+    )
 
 
 def test_preferences_are_said(scene):
-    keys = ("preference.green_share=0.5", "preference.green_per_kwh=0.02", "preference.local_per_kwh=0.01")
+    keys = (
+        "preference.green_share=0.5",
+        "preference.green_per_kwh=0.02",
+        "preference.local_per_kwh=0.01",
+    )
     green = build.assemble(
         scene.feeder,
         scene.homes,
@@ -134,4 +165,7 @@ def test_preferences_are_said(scene):
     )
     line = describe.scene_lines(green)["preferences"]
     assert line.startswith("every home would pay 0.01 $/kWh more for energy of another home; ")
-    assert f"{round(0.5 * len(scene.homes.home_id))} green homes 0.02 $/kWh more for solar energy" in line
+    assert (
+        f"{round(0.5 * len(scene.homes.home_id))} green homes 0.02 $/kWh more for solar energy"
+        in line
+    )

@@ -72,7 +72,11 @@ METRIC = """
 register("metric", "X1")(Metric({fields}))
 """
 # A device of the package under another name stands for one of a user's own.
-DEVICE = (Path(load.__file__).read_text(encoding="utf-8")).replace('"appliances"', '"kettle"').replace("Loads of", "Kettles of")
+DEVICE = (
+    (Path(load.__file__).read_text(encoding="utf-8"))
+    .replace('"appliances"', '"kettle"')
+    .replace("Loads of", "Kettles of")
+)
 PRICES = '''
 from gridagora.core.tables import Prices
 
@@ -113,18 +117,28 @@ def call(*arguments: object):
 
 
 def test_a_file_beside_the_scenario_gives_it_parts_of_every_kind(tmp_path):
-    metric = METRIC.format(fields='"X1", "own figure", "kWh", "up", lambda o, y: 1.0, "What I count."')
+    metric = METRIC.format(
+        fields='"X1", "own figure", "kWh", "up", lambda o, y: 1.0, "What I count."'
+    )
     case = put(tmp_path, DEVICE + GOOD + STRATEGY + metric + PRICES.format(found=EVEN))
     listed = call("list", case)
     assert listed.exit_code == 0, listed.stderr
     assert f"Importing plugin {tmp_path / 'mine.py'}" in listed.stderr
     rows = [line for line in listed.stdout.splitlines() if "[from mine.py]" in line]
-    assert [row.split()[0] for row in rows] == ["kettle", "mine", "plus", "X1", "prices.source=even"]
+    assert [row.split()[0] for row in rows] == [
+        "kettle",
+        "mine",
+        "plus",
+        "X1",
+        "prices.source=even",
+    ]
     told = json.loads(call("list", case, "--json").stdout)
     assert told["market"]["plus"] == "The import price with a margin."
     (entry,) = told["plugins"].values()
     assert entry["file"] == str(tmp_path / "mine.py") and len(entry["sha256"]) == 64
-    checked = call("check", case, "--set", "prices.source=even", "--set", 'scenario.architectures=["plus"]')
+    checked = call(
+        "check", case, "--set", "prices.source=even", "--set", 'scenario.architectures=["plus"]'
+    )
     assert checked.exit_code == 0, checked.stderr
     assert "even: day-ahead 0.030" in checked.stdout and "market plus" in checked.stdout
 
@@ -150,21 +164,28 @@ def test_a_module_by_name_and_its_version(tmp_path, monkeypatch):
     (package / "__init__.py").touch()
     (package / "market.py").write_text(HEAD + GOOD, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    case = put(tmp_path, "", CASE.replace('files = ["mine.py"]', 'modules = ["outside_pkg.market"]'))
+    case = put(
+        tmp_path, "", CASE.replace('files = ["mine.py"]', 'modules = ["outside_pkg.market"]')
+    )
     listed = json.loads(call("list", case, "--json").stdout)["plugins"].values()
     assert [(each["module"], each["version"], each["parts"]) for each in listed] == [
         ("outside_pkg.market", None, ["market plus"])
     ]
     before = next(iter(listed))["sha256"]
     (package / "sibling.py").write_text("x = 1\n", encoding="utf-8")
-    assert json.loads(call("list", case, "--json").stdout)["plugins"]["outside_pkg.market"]["sha256"] != before
+    assert (
+        json.loads(call("list", case, "--json").stdout)["plugins"]["outside_pkg.market"]["sha256"]
+        != before
+    )
 
 
 def entry_point(folder: Path, value: str) -> None:
     """Lay down what an installed package leaves: its metadata with an entry point."""
     told = folder / "outside_pkg-2.5.dist-info"
     told.mkdir()
-    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: outside-pkg\nVersion: 2.5\n", encoding="utf-8")
+    (told / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: outside-pkg\nVersion: 2.5\n", encoding="utf-8"
+    )
     (told / "entry_points.txt").write_text(f"[gridagora.parts]\nmine = {value}\n", encoding="utf-8")
 
 
@@ -181,13 +202,18 @@ def test_an_installed_package_offers_parts_by_its_entry_point(tmp_path, monkeypa
         read.parse('[scenario]\narchitectures = ["plus"]\n[plugins]\ninstalled = false\n')
 
 
-def test_a_broken_installed_package_is_left_out_of_the_list_and_refused_by_a_scenario(tmp_path, monkeypatch):
+def test_a_broken_installed_package_is_left_out_of_the_list_and_refused_by_a_scenario(
+    tmp_path, monkeypatch
+):
     (tmp_path / "outside_mod.py").write_text("import a_package_that_nobody_has\n", encoding="utf-8")
     entry_point(tmp_path, "outside_mod")
     monkeypatch.syspath_prepend(str(tmp_path))
     done = call("list")
     assert done.exit_code == 0 and "central" in done.stdout
-    assert "Left out: entry point 'mine' of outside-pkg 2.5" in done.stderr and "installed = false" in done.stderr
+    assert (
+        "Left out: entry point 'mine' of outside-pkg 2.5" in done.stderr
+        and "installed = false" in done.stderr
+    )
     with pytest.raises(InputError, match="a_package_that_nobody_has"):
         read.parse("")
     assert read.parse("[plugins]\ninstalled = false\n").outside == ()
@@ -198,7 +224,11 @@ def test_parts_of_a_file_are_known_to_scenarios_that_name_it_and_to_no_other(tmp
     one.mkdir(), two.mkdir()
     first = build.load(put(one, MARKET.format(name="plus", margin=0.01)))
     second = build.load(put(two, MARKET.format(name="plus", margin=0.02)))
-    assert [each.market("plus").margin_per_kwh for each in (first, second, first)] == [0.01, 0.02, 0.01]
+    assert [each.market("plus").margin_per_kwh for each in (first, second, first)] == [
+        0.01,
+        0.02,
+        0.01,
+    ]
     plain = build.build(read.parse("[homes]\ncount = 3\n[plugins]\ninstalled = false\n"))
     with pytest.raises(InputError, match="'plus'"):
         plain.market("plus")
@@ -227,7 +257,10 @@ def test_a_scene_brings_its_plugins_to_another_process(tmp_path):
 SESSION = GOOD[: GOOD.index("    def clear")]
 BAD = {
     "syntax": ("def (:\n", ["import ends in SyntaxError", "mine.py, line"]),
-    "missing": ("import nobody_has_this\n", ["No module named 'nobody_has_this'", "A plugin file stands alone"]),
+    "missing": (
+        "import nobody_has_this\n",
+        ["No module named 'nobody_has_this'", "A plugin file stands alone"],
+    ),
     "raises": ("1 / 0\n", ["ZeroDivisionError: division by zero", "of mine.py"]),
     "own error": ("class Odd(Exception): ...\nraise Odd('mine')\n", ["Odd: mine"]),
     "leaves": ("raise SystemExit(3)\n", ["SystemExit: 3"]),
@@ -238,33 +271,75 @@ BAD = {
         GOOD.replace("clear(self, opening, state)", "clear(self, opening)"),
         ["market 'plus' of mine.py", "clear(opening)", "clear(opening, state)"],
     ),
-    "no dispatch": (STRATEGY.replace("def dispatch", "def despatch"), ["strategy 'mine' of mine.py: got no method dispatch"]),
-    "no plans": (STRATEGY.replace("plans: bool = False", "x: int = 0"), ["strategy 'mine' of mine.py: got no attribute 'plans'"]),
-    "thawed": (GOOD.replace("(frozen=True)", ""), ["market 'plus' of mine.py", "can be changed", "a frozen dataclass"]),
+    "no dispatch": (
+        STRATEGY.replace("def dispatch", "def despatch"),
+        ["strategy 'mine' of mine.py: got no method dispatch"],
+    ),
+    "no plans": (
+        STRATEGY.replace("plans: bool = False", "x: int = 0"),
+        ["strategy 'mine' of mine.py: got no attribute 'plans'"],
+    ),
+    "thawed": (
+        GOOD.replace("(frozen=True)", ""),
+        ["market 'plus' of mine.py", "can be changed", "a frozen dataclass"],
+    ),
     "plain class": (GOOD.replace("@dataclass(frozen=True)\n", ""), ["no dataclass"]),
-    "no default": (GOOD.replace("float = 0.01", "float"), ["the key 'margin_per_kwh' without a default"]),
+    "no default": (
+        GOOD.replace("float = 0.01", "float"),
+        ["the key 'margin_per_kwh' without a default"],
+    ),
     "a fact as key": (
         GOOD.replace("margin_per_kwh: float", "rules: bool = False\n    margin_per_kwh: float"),
         ["the key 'rules'"],
     ),
-    "defaults": (GOOD + "    def __post_init__(self):\n        raise ValueError('no margin')\n", ["ValueError: no margin"]),
+    "defaults": (
+        GOOD + "    def __post_init__(self):\n        raise ValueError('no margin')\n",
+        ["ValueError: no margin"],
+    ),
     "built-in": (
         GOOD.replace('"plus"', '"flat"'),
         ["market 'flat': got a name registered by", "mine.py", "gridagora.markets.flat"],
     ),
-    "id": (METRIC.format(fields='"X2", "a", "kWh", "up", lambda o, y: 1.0, "b"'), ["metric 'X1' of mine.py: got the id 'X2'"]),
-    "direction": (METRIC.format(fields='"X1", "a", "kWh", "best", lambda o, y: 1.0, "b"'), ["the direction 'best'"]),
-    "explanation": (METRIC.format(fields='"X1", "a", "kWh", "up", lambda o, y: 1.0'), ["no explanation"]),
-    "compute": (METRIC.format(fields='"X1", "a", "kWh", "up", lambda o: 1.0, "b"'), ["compute(outcome, yardstick)"]),
-    "no metric": ("register('metric', 'X1')(lambda o, y: 1.0)\n", ["metric 'X1' of mine.py", "expected a Metric"]),
-    "no step": (DEVICE.replace("    def step(self", "    def stop(self"), ["device 'kettle' of mine.py: got no method step"]),
+    "id": (
+        METRIC.format(fields='"X2", "a", "kWh", "up", lambda o, y: 1.0, "b"'),
+        ["metric 'X1' of mine.py: got the id 'X2'"],
+    ),
+    "direction": (
+        METRIC.format(fields='"X1", "a", "kWh", "best", lambda o, y: 1.0, "b"'),
+        ["the direction 'best'"],
+    ),
+    "explanation": (
+        METRIC.format(fields='"X1", "a", "kWh", "up", lambda o, y: 1.0'),
+        ["no explanation"],
+    ),
+    "compute": (
+        METRIC.format(fields='"X1", "a", "kWh", "up", lambda o: 1.0, "b"'),
+        ["compute(outcome, yardstick)"],
+    ),
+    "no metric": (
+        "register('metric', 'X1')(lambda o, y: 1.0)\n",
+        ["metric 'X1' of mine.py", "expected a Metric"],
+    ),
+    "no step": (
+        DEVICE.replace("    def step(self", "    def stop(self"),
+        ["device 'kettle' of mine.py: got no method step"],
+    ),
     "steps": (
         DEVICE.replace("now: Moment, beside: Beside)", "now: Moment)"),
         ["device 'kettle'", "step(p_target_kw, now, beside)"],
     ),
-    "own kind": (DEVICE.replace('"kettle", "Responsive', '"pot", "Responsive'), ["a DeviceKind", "whose kind is 'kettle'"]),
-    "key of source": (PRICES.format(found=EVEN).replace("prices.source=", "price.source="), ["TABLE.KEY=WORD", "prices.source"]),
-    "source": (PRICES.format(found=EVEN).replace("even(request)", "even()"), ["even()", "a function of one parameter"]),
+    "own kind": (
+        DEVICE.replace('"kettle", "Responsive', '"pot", "Responsive'),
+        ["a DeviceKind", "whose kind is 'kettle'"],
+    ),
+    "key of source": (
+        PRICES.format(found=EVEN).replace("prices.source=", "price.source="),
+        ["TABLE.KEY=WORD", "prices.source"],
+    ),
+    "source": (
+        PRICES.format(found=EVEN).replace("even(request)", "even()"),
+        ["even()", "a function of one parameter"],
+    ),
 }
 
 
@@ -279,11 +354,17 @@ def test_a_bad_plugin_is_a_sentence_before_anything_runs(case, tmp_path):
     for word in words:
         assert word in said, said
     assert not [name for name in set(sys.modules) - known if name.startswith(plugins.PREFIX)]
-    assert not [entry for entry in plugins.outside() if entry.module.startswith(plugins.PREFIX) and entry.module not in known]
+    assert not [
+        entry
+        for entry in plugins.outside()
+        if entry.module.startswith(plugins.PREFIX) and entry.module not in known
+    ]
 
 
 def test_every_fault_of_every_plugin_is_told_at_once(tmp_path):
-    case = CASE.replace('["mine.py"]', '["mine.py", "other.py", "absent.py", "text.txt"]\nmodules = ["no/module"]')
+    case = CASE.replace(
+        '["mine.py"]', '["mine.py", "other.py", "absent.py", "text.txt"]\nmodules = ["no/module"]'
+    )
     done = call("check", put(tmp_path, SESSION, case))
     assert done.exit_code == 2 and "4 problems" in done.stderr
     for word in ("other.py", "absent.py", "ending in .py", "'no/module'", "A file goes into files"):
@@ -296,23 +377,37 @@ def test_every_fault_of_every_plugin_is_told_at_once(tmp_path):
 
 def test_a_name_that_two_plugins_register_is_refused_with_both(tmp_path):
     put(tmp_path, GOOD, name="other.py")
-    done = call("check", put(tmp_path, GOOD, CASE.replace('["mine.py"]', '["mine.py", "other.py"]')))
+    done = call(
+        "check", put(tmp_path, GOOD, CASE.replace('["mine.py"]', '["mine.py", "other.py"]'))
+    )
     assert done.exit_code == 2
     assert f"{tmp_path / 'mine.py'}" in done.stderr and f"{tmp_path / 'other.py'}" in done.stderr
     assert "market 'plus'" in done.stderr
 
 
 def test_a_module_that_nobody_has_is_told_with_what_to_do(tmp_path):
-    done = call("check", put(tmp_path, "", CASE.replace('files = ["mine.py"]', 'modules = ["nobody_pkg.market"]')))
+    done = call(
+        "check",
+        put(tmp_path, "", CASE.replace('files = ["mine.py"]', 'modules = ["nobody_pkg.market"]')),
+    )
     assert done.exit_code == 2
     assert "no module of that name" in done.stderr and "PYTHONPATH" in done.stderr
 
 
 TABLES = {
     "type": ("[0.03] * hours", ["source 'prices.source=even': got list, expected a table Prices"]),
-    "short": (EVEN.replace("np.full(hours", "np.full(hours - 1"), ["source 'prices.source=even'", "day_ahead_per_kwh"]),
-    "nan": (EVEN.replace("0.03)", "np.nan)", 1), ["source 'prices.source=even'", "day_ahead_per_kwh"]),
-    "raises": ("request.no_such_key", ["source 'prices.source=even': got an error, AttributeError", "in even, line"]),
+    "short": (
+        EVEN.replace("np.full(hours", "np.full(hours - 1"),
+        ["source 'prices.source=even'", "day_ahead_per_kwh"],
+    ),
+    "nan": (
+        EVEN.replace("0.03)", "np.nan)", 1),
+        ["source 'prices.source=even'", "day_ahead_per_kwh"],
+    ),
+    "raises": (
+        "request.no_such_key",
+        ["source 'prices.source=even': got an error, AttributeError", "in even, line"],
+    ),
 }
 
 
@@ -352,16 +447,24 @@ def homes(request):
     named = '[feeder]\nsource = "mine"\n[weather]\nsource = "mine"\nfile = "sky.txt"\n'
     case = CASE.replace("[homes]\n", named + '[homes]\nsource = "mine"\n')
     scene = build.load(put(tmp_path, text, case))
-    plain = build.build(read.parse("[scenario]\ndays = 1\n[homes]\ncount = 3\n[plugins]\ninstalled = false\n"))
+    plain = build.build(
+        read.parse("[scenario]\ndays = 1\n[homes]\ncount = 3\n[plugins]\ninstalled = false\n")
+    )
     assert scene.feeder.name == plain.feeder.name
-    for mine, own in zip((*scene.weather, *scene.prices), (*plain.weather, *plain.prices), strict=True):
+    for mine, own in zip(
+        (*scene.weather, *scene.prices), (*plain.weather, *plain.prices), strict=True
+    ):
         assert np.array_equal(mine, own)
-    assert scene.homes.home_id == plain.homes.home_id and np.array_equal(scene.homes.load_kw, plain.homes.load_kw)
+    assert scene.homes.home_id == plain.homes.home_id and np.array_equal(
+        scene.homes.load_kw, plain.homes.load_kw
+    )
 
 
 def test_a_word_that_no_source_has_is_told_with_those_of_plugins(tmp_path):
     done = call("check", put(tmp_path, PRICES.format(found=EVEN)), "--set", "prices.source=evn")
-    assert done.exit_code == 2 and "or 'even'" in done.stderr and "Did you mean 'even'?" in done.stderr
+    assert (
+        done.exit_code == 2 and "or 'even'" in done.stderr and "Did you mean 'even'?" in done.stderr
+    )
 
 
 def test_installed_packages_are_looked_up_only_when_a_scenario_is_read(monkeypatch):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from gridagora.core.errors import InputError
-from gridagora.core.quality import TIERS
 from gridagora.core.tables import ALIKE
-from gridagora.scenario import build, describe, draw, read
+from gridagora.population.quality import TIERS
+from gridagora.scenario import build, describe, read
+from gridagora.scenario import populate as draw
 
 MANY = tuple(f"home {row}" for row in range(200))
 FIRM, FLEXIBLE = TIERS.index("firm"), TIERS.index("flexible")
@@ -25,7 +26,9 @@ def test_defaults_are_standard_homes_and_leave_the_table_alone(scene):
 
 
 def test_shares_are_exact_and_factors_follow_the_tier():
-    own = drawn(MANY, "quality.firm_share=0.3", "quality.flexible_share=0.25", "quality.firm_value=3.0")
+    own = drawn(
+        MANY, "quality.firm_share=0.3", "quality.flexible_share=0.25", "quality.firm_value=3.0"
+    )
     assert [np.count_nonzero(own.tier == row) for row in range(len(TIERS))] == [90, 60, 50]
     assert set(own.tier_ratio[own.tier == FIRM]) == {3.0}
     assert set(own.tier_ratio[own.tier == FLEXIBLE]) == {0.25}
@@ -34,7 +37,12 @@ def test_shares_are_exact_and_factors_follow_the_tier():
 
 
 def test_a_draw_knows_the_home_and_not_its_place():
-    keys = ("quality.firm_share=0.3", "quality.flexible_share=0.3", "comfort.slider_low=0.5", "comfort.slider_high=3.0")
+    keys = (
+        "quality.firm_share=0.3",
+        "quality.flexible_share=0.3",
+        "comfort.slider_low=0.5",
+        "comfort.slider_high=3.0",
+    )
     order = np.random.default_rng(0).permutation(len(MANY))
     plain, turned = drawn(MANY, *keys), drawn(tuple(MANY[row] for row in order), *keys)
     assert np.array_equal(plain.slider_ratio[order], turned.slider_ratio)
@@ -44,7 +52,10 @@ def test_a_draw_knows_the_home_and_not_its_place():
 
 
 def test_a_larger_share_keeps_the_homes_of_a_smaller_one():
-    few, more = drawn(MANY, "quality.firm_share=0.1"), drawn(MANY, "quality.firm_share=0.4", "quality.flexible_share=0.2")
+    few, more = (
+        drawn(MANY, "quality.firm_share=0.1"),
+        drawn(MANY, "quality.firm_share=0.4", "quality.flexible_share=0.2"),
+    )
     assert (more.tier[few.tier == FIRM] == FIRM).all()
     assert np.array_equal(few.slider_ratio, more.slider_ratio)
 
@@ -54,21 +65,43 @@ def test_sliders_are_spread_evenly_in_their_logarithm():
     assert slider.min() >= 0.25
     assert slider.max() <= 4.0
     assert abs(np.log(slider).mean()) < 3 * np.log(4) / np.sqrt(3 * len(MANY))
-    assert (drawn(MANY, "comfort.slider_low=2.0", "comfort.slider_high=2.0").slider_ratio == 2).all()
+    assert (
+        drawn(MANY, "comfort.slider_low=2.0", "comfort.slider_high=2.0").slider_ratio == 2
+    ).all()
 
 
 @pytest.mark.parametrize(
     ("text", "where", "got", "expected"),
     [
         ("[comfort]\nslider_low = 0", "[comfort] slider_low", "0", "above 0"),
-        ("[comfort]\nslider_low = 2.0", "[comfort] slider_low", "2 above slider_high = 1", "at most slider_high"),
+        (
+            "[comfort]\nslider_low = 2.0",
+            "[comfort] slider_low",
+            "2 above slider_high = 1",
+            "at most slider_high",
+        ),
         ("[quality]\nfirm_share = 1.5", "[quality] firm_share", "1.5", "at most 1"),
-        ("[quality]\nfirm_share = 0.7\nflexible_share = 0.4", "[quality] firm_share", "flexible_share = 0.4", "at most 1"),
+        (
+            "[quality]\nfirm_share = 0.7\nflexible_share = 0.4",
+            "[quality] firm_share",
+            "flexible_share = 0.4",
+            "at most 1",
+        ),
         ("[quality]\nfirm_value = 0.5", "[quality] firm_value", "0.5", "at least 1"),
         ("[quality]\nflexible_value = 2.0", "[quality] flexible_value", "2.0", "at most 1"),
         ("[quality]\nflexible_value = 0", "[quality] flexible_value", "0", "above 0"),
-        ("[quality]\ndeviation_per_kwh = -0.1", "[quality] deviation_per_kwh", "-0.1", "at least 0"),
-        ("[quality]\ndeviation_window = 'day'", "[quality] deviation_window", "'day'", "'interval' or 'hour'"),
+        (
+            "[quality]\ndeviation_per_kwh = -0.1",
+            "[quality] deviation_per_kwh",
+            "-0.1",
+            "at least 0",
+        ),
+        (
+            "[quality]\ndeviation_window = 'day'",
+            "[quality] deviation_window",
+            "'day'",
+            "'interval' or 'hour'",
+        ),
         ("[quality]\nfirm_shar = 0.1", "[quality] firm_shar", "unknown key", "a key of [quality]"),
     ],
 )
@@ -95,7 +128,12 @@ def test_what_is_said_of_it(scene):
     assert plain["comfort"] == "0.05 $/(K2 h)"
     assert "every home standard" in plain["quality of service"]
     assert "not charged" in plain["quality of service"]
-    keys = ("quality.firm_share=0.3", "quality.deviation_per_kwh=0.05", "comfort.slider_low=0.5", "comfort.slider_high=2.0")
+    keys = (
+        "quality.firm_share=0.3",
+        "quality.deviation_per_kwh=0.05",
+        "comfort.slider_low=0.5",
+        "comfort.slider_high=2.0",
+    )
     lines = describe.scene_lines(made(scene, *keys))
     assert "3 firm homes to whom energy is worth 4 times as much" in lines["quality of service"]
     assert "pays 0.05 $/kWh" in lines["quality of service"]
@@ -107,7 +145,9 @@ def test_homes_keep_what_they_came_with_unless_the_scenario_says_otherwise(scene
     firm = made(scene, "quality.firm_share=1.0").homes
     assert (firm.quality.tier_ratio == 4).all()
     assert made(scene, homes=firm).homes.quality is firm.quality
-    assert (made(scene, "quality.flexible_share=1.0", homes=firm).homes.quality.tier_ratio == 0.25).all()
+    assert (
+        made(scene, "quality.flexible_share=1.0", homes=firm).homes.quality.tier_ratio == 0.25
+    ).all()
 
 
 @pytest.mark.parametrize(

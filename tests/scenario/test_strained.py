@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 import gridagora
-from gridagora.core.customers import SERVICE_KW
+from gridagora.population.customers import SERVICE_KW
 from gridagora.scenario import describe, read, strained
 
 
 @pytest.fixture(scope="module")
 def plain():
-    return gridagora.build(read.parse("", overrides=["scenario.days=1", "homes.count=8", "homes.water_heaters=false"]))
+    return gridagora.build(
+        read.parse("", overrides=["scenario.days=1", "homes.count=8", "homes.water_heaters=false"])
+    )
 
 
 def times(scene, factor):
@@ -34,7 +36,10 @@ def test_watts_read_as_kilowatts_are_warned_of_by_home_transformer_and_voltage(p
 def test_the_service_is_the_edge(plain):
     peak = plain.homes.load_kw[:, :24].max()
     assert "warning services" not in strained.lines(times(plain, 0.999 * SERVICE_KW / peak))
-    assert "1 homes draw" in strained.lines(times(plain, 1.001 * SERVICE_KW / peak))["warning services"]
+    assert (
+        "1 homes draw"
+        in strained.lines(times(plain, 1.001 * SERVICE_KW / peak))["warning services"]
+    )
 
 
 def test_a_voltage_below_half_is_warned_of(plain, monkeypatch):

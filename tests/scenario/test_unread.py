@@ -42,7 +42,9 @@ def told(*overrides: str) -> str:
 
 
 @pytest.mark.parametrize(("key", "each"), CASES, ids=[f"{key} by {each.by}" for key, each in CASES])
-def test_a_key_is_refused_where_nothing_reads_it_and_taken_where_something_does(key: str, each) -> None:
+def test_a_key_is_refused_where_nothing_reads_it_and_taken_where_something_does(
+    key: str, each
+) -> None:
     item = f"{key}={WORDS.get(key, 'x')}"
     table, _, name = each.by.rpartition(".")
     own = TABLES[table].model_fields[name].default
@@ -57,7 +59,12 @@ def test_a_key_is_refused_where_nothing_reads_it_and_taken_where_something_does(
 
 
 def test_each_unread_key_is_told_once_and_all_together() -> None:
-    said = told("homes.columns.load=kw", "homes.units.ev=Wh", "prices.point=LZ_AEN", "homes.ev_source=evwatts")
+    said = told(
+        "homes.columns.load=kw",
+        "homes.units.ev=Wh",
+        "prices.point=LZ_AEN",
+        "homes.ev_source=evwatts",
+    )
     assert len(said.splitlines()) == 4
     assert "[homes.columns]" not in said  # each is told as it was typed
 
@@ -71,7 +78,9 @@ def test_each_unread_key_is_told_once_and_all_together() -> None:
         ("substation.also_without_limit", "true", "no limit"),
     ],
 )
-def test_a_key_that_another_must_give_a_use_is_refused_without_it(key: str, value: str, word: str) -> None:
+def test_a_key_that_another_must_give_a_use_is_refused_without_it(
+    key: str, value: str, word: str
+) -> None:
     assert word in told(f"{key}={value}")
     uses = {
         "homes.start": "weather.source=travis",

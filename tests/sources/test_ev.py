@@ -8,17 +8,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gridagora.core.charging import DAY_S, Charging, Sessions, check, owners, place
 from gridagora.core.errors import InputError
+from gridagora.population.charging import DAY_S, Charging, Sessions, check, owners, place
 from gridagora.sources import ev, homes
 
 HOMES = tuple(f"h{row}" for row in range(40))
-SESSIONS = Sessions(np.array([8, 17, 23]) * 3600, np.array([4, 14, 30]) * 3600, np.array([20.0, 40.0, 90.0]))
+SESSIONS = Sessions(
+    np.array([8, 17, 23]) * 3600, np.array([4, 14, 30]) * 3600, np.array([20.0, 40.0, 90.0])
+)
 
 
 def _charging(arrive_h: list[float], depart_h: list[float], need: list[float]) -> Charging:
-    seconds = [np.round(np.array(column) * 3600).astype(np.int64) for column in (arrive_h, depart_h)]
-    return Charging(np.zeros(len(need), np.int64), *seconds, np.array(need), np.full(len(need), 7.2))
+    seconds = [
+        np.round(np.array(column) * 3600).astype(np.int64) for column in (arrive_h, depart_h)
+    ]
+    return Charging(
+        np.zeros(len(need), np.int64), *seconds, np.array(need), np.full(len(need), 7.2)
+    )
 
 
 @given(seed=st.integers(0, 2**31), days=st.integers(1, 9))
@@ -70,10 +76,17 @@ def test_exactly_feasible_is_accepted() -> None:
 
 def test_evipro_refuses_energy_that_does_not_fit(tmp_path: Path) -> None:
     table = pd.DataFrame(
-        {"start_time": [600, 60], "duration": [60, 120], "total_charge": [11.0, 3.0], "avg_power_kw": [7.2, 7.2]}
+        {
+            "start_time": [600, 60],
+            "duration": [60, 120],
+            "total_charge": [11.0, 3.0],
+            "avg_power_kw": [7.2, 7.2],
+        }
     )
     table.to_csv(tmp_path / "s.csv", index=False)
-    with pytest.raises(InputError, match=r"row 2: got 11.00 kWh in 1.00 h, expected at most 7.20 kWh"):
+    with pytest.raises(
+        InputError, match=r"row 2: got 11.00 kWh in 1.00 h, expected at most 7.20 kWh"
+    ):
         ev.evipro(tmp_path / "s.csv")
     table.loc[0, "total_charge"] = np.nan
     table.to_csv(tmp_path / "s.csv", index=False)
@@ -118,16 +131,31 @@ FORMS = ("minutes", "clock", "seconds")
     suffix=st.sampled_from([".csv", ".parquet"]),
     seed=st.integers(0, 2**31),
 )
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_every_form_of_a_session_file_gives_the_energy_of_the_file(
     form: str, unit: str, suffix: str, seed: int, tmp_path: Path
 ) -> None:
     rng = np.random.default_rng(seed)
-    minute, stay, need = rng.integers(0, 1440, 9), rng.integers(120, 1400, 9), rng.uniform(0.0, 13.0, 9)
-    start = minute if form == "minutes" else [f"{m // 60}:{m % 60:02d}{':00' if form == 'seconds' else ''}" for m in minute]
+    minute, stay, need = (
+        rng.integers(0, 1440, 9),
+        rng.integers(120, 1400, 9),
+        rng.uniform(0.0, 13.0, 9),
+    )
+    start = (
+        minute
+        if form == "minutes"
+        else [f"{m // 60}:{m % 60:02d}{':00' if form == 'seconds' else ''}" for m in minute]
+    )
     scale = 1000.0 if unit == "Wh" else 1.0
     table = pd.DataFrame(
-        {"start_time": start, "duration": stay, "total_charge": scale * need, "avg_power_kw": np.full(9, 7.2 * scale)}
+        {
+            "start_time": start,
+            "duration": stay,
+            "total_charge": scale * need,
+            "avg_power_kw": np.full(9, 7.2 * scale),
+        }
     )
     path = tmp_path / f"s{suffix}"
     table.to_parquet(path) if suffix == ".parquet" else table.to_csv(path, index=False)
@@ -136,7 +164,10 @@ def test_every_form_of_a_session_file_gives_the_energy_of_the_file(
     assert read.duration_s.tolist() == (60 * stay).tolist()
     assert np.allclose(read.charge_kwh, need)
     laid = place(read, HOMES, np.arange(40), 3, seed, daily_share=1.0)
-    fits = laid.asked_kwh <= 0.95 * 7.2 * 0.9 * (laid.charging.ev_depart_s - laid.charging.ev_arrive_s) / 3600
+    fits = (
+        laid.asked_kwh
+        <= 0.95 * 7.2 * 0.9 * (laid.charging.ev_depart_s - laid.charging.ev_arrive_s) / 3600
+    )
     assert np.array_equal(laid.charging.ev_need_kwh[fits], laid.asked_kwh[fits])
     assert (laid.charging.ev_need_kwh[~fits] < laid.asked_kwh[~fits]).all()
     assert set(laid.asked_kwh) <= set(read.charge_kwh)
@@ -149,13 +180,21 @@ def test_every_form_of_a_session_file_gives_the_energy_of_the_file(
         ("start_time", 1999, "'1999' in 'start_time'"),
         ("duration", -5, "a stay of -5 min"),
         ("duration", None, "an empty figure, expected a number in 'duration'"),
-        ("total_charge", 20000.0, "an energy of 20,000 kWh, expected 0 to 250 kWh. Is the file in Wh?"),
+        (
+            "total_charge",
+            20000.0,
+            "an energy of 20,000 kWh, expected 0 to 250 kWh. Is the file in Wh?",
+        ),
         ("total_charge", "much", "'much', expected a number in 'total_charge'"),
         ("avg_power_kw", 7200.0, r'\[homes.units\] ev = "Wh"'),
     ],
 )
-def test_a_figure_that_no_car_has_is_told_by_row(tmp_path: Path, column: str, value: object, words: str) -> None:
-    table = pd.DataFrame({"start_time": [600] * 3, "duration": 600, "total_charge": 20.0, "avg_power_kw": 7.2}).astype(object)
+def test_a_figure_that_no_car_has_is_told_by_row(
+    tmp_path: Path, column: str, value: object, words: str
+) -> None:
+    table = pd.DataFrame(
+        {"start_time": [600] * 3, "duration": 600, "total_charge": 20.0, "avg_power_kw": 7.2}
+    ).astype(object)
     table.loc[1, column] = value
     table.to_csv(tmp_path / "s.csv", index=False)
     with pytest.raises(InputError, match=f"row 3: got .*{words.replace('?', '.')}"):
@@ -174,29 +213,40 @@ def test_a_file_without_sessions_is_refused(tmp_path: Path) -> None:
 def test_own_sessions_by_stamp_and_by_clock(tmp_path: Path) -> None:
     text = "vehicle,arrive,depart,energy_kwh,kw\n"
     (tmp_path / "s.csv").write_text(
-        text + "x,2024-07-15 18:30,2024-07-16 06:30,20,7.2\ny,2024-07-15T23:30:00Z,2024-07-16T01:30:00Z,9,9.6\n"
+        text
+        + "x,2024-07-15 18:30,2024-07-16 06:30,20,7.2\ny,2024-07-15T23:30:00Z,2024-07-16T01:30:00Z,9,9.6\n"
     )
     read = ev.sessions(tmp_path / "s.csv")
     assert read.arrive_s.tolist() == [18.5 * 3600, 17.5 * 3600]
     assert read.duration_s.tolist() == [12 * 3600, 2 * 3600]
     assert read.charge_kwh.tolist() == [20.0, 9.0]
-    (tmp_path / "c.csv").write_text("home,arrive,depart,energy_kwh\na,18:00,06:00,20\nb,9:15,11:15,4\n")
+    (tmp_path / "c.csv").write_text(
+        "home,arrive,depart,energy_kwh\na,18:00,06:00,20\nb,9:15,11:15,4\n"
+    )
     clock = ev.sessions(tmp_path / "c.csv")
     assert clock.arrive_s.tolist() == [18 * 3600, 9.25 * 3600]
     assert clock.duration_s.tolist() == [12 * 3600, 2 * 3600]
-    (tmp_path / "b.csv").write_text(text + "x,2024-07-15 18:30,2024-07-15 17:30,20,7.2\nx,18:00,2024-07-15 17:30,20,7.2\n")
+    (tmp_path / "b.csv").write_text(
+        text + "x,2024-07-15 18:30,2024-07-15 17:30,20,7.2\nx,18:00,2024-07-15 17:30,20,7.2\n"
+    )
     with pytest.raises(InputError) as caught:
         ev.sessions(tmp_path / "b.csv")
-    assert "row 2: got 2024-07-15 18:30 to 2024-07-15 17:30, expected a departure after" in str(caught.value)
+    assert "row 2: got 2024-07-15 18:30 to 2024-07-15 17:30, expected a departure after" in str(
+        caught.value
+    )
     assert "row 3: got a clock time beside a date" in str(caught.value)
 
 
 def test_the_chance_of_a_session_is_that_of_the_record(data_dir: Path) -> None:
     """Days on which a car of the EV WATTS record plugs in, over all days between its first and last session: .24."""
-    table = pd.read_csv(data_dir / "ev" / "texas_evwatts" / "sessions.csv.gz", parse_dates=["start_datetime"])
+    table = pd.read_csv(
+        data_dir / "ev" / "texas_evwatts" / "sessions.csv.gz", parse_dates=["start_datetime"]
+    )
     days = table.assign(day=table["start_datetime"].dt.normalize()).groupby("vehicle_id")["day"]
     span = (days.max() - days.min()).dt.days + 1
-    assert days.nunique().sum() / span.sum() == pytest.approx(homes.NORMAL.ev_daily_share, abs=0.005)
+    assert days.nunique().sum() / span.sum() == pytest.approx(
+        homes.NORMAL.ev_daily_share, abs=0.005
+    )
 
 
 @pytest.mark.parametrize(

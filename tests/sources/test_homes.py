@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import nnls
 
-from gridagora.core import equipment, heat_pump, house_fit
-from gridagora.core.outdoors import Exposure, Outdoors, low_pass, outdoors
-from gridagora.core.profiles import Profiles
 from gridagora.core.tables import Homes, Weather
 from gridagora.devices import hvac
-from gridagora.kernels import fleet
-from gridagora.kernels.curve import at
-from gridagora.kernels.fleet import CONTINUOUS, THERMOSTAT, Control
-from gridagora.kernels.value import bid, slopes
+from gridagora.kernels.curves.curve import at
+from gridagora.kernels.physics import fleet
+from gridagora.kernels.physics.fleet import CONTINUOUS, THERMOSTAT, Control
+from gridagora.kernels.stores.value import bid, marginal_value
+from gridagora.population import equipment, heat_pump, house_fit
+from gridagora.population.outdoors import Exposure, Outdoors, low_pass, outdoors
+from gridagora.population.profiles import Profiles
 from gridagora.sources import ev, homes, weather
 from gridagora.sources.exposure import exposure
 from gridagora.sources.profiles import read_profiles
@@ -37,7 +37,11 @@ def test_non_negative_least_squares_agrees_with_scipy(seed: int, k: int) -> None
 
 def test_low_pass_is_the_exact_lag() -> None:
     step = np.concatenate([np.zeros(1), np.ones(20)])
-    assert np.allclose(low_pass(step, 4.0), np.concatenate([[0.0], 1.0 - np.exp(-np.arange(1, 21) / 4.0)]), atol=1e-12)
+    assert np.allclose(
+        low_pass(step, 4.0),
+        np.concatenate([[0.0], 1.0 - np.exp(-np.arange(1, 21) / 4.0)]),
+        atol=1e-12,
+    )
 
 
 def _drivers(hours: int = 2400) -> house_fit.Drivers:
@@ -48,12 +52,16 @@ def _drivers(hours: int = 2400) -> house_fit.Drivers:
     air = 14.0 + 9.0 * np.sin(day) + np.repeat(rng.normal(0, 5, hours // 24), 24)
     lags = [low_pass(air, lag) for lag in (5.0, 24.0, 720.0)]
     about = Outdoors(air, *lags, 7.0 * series[0], *series[1:5], -0.1 * series[5])
-    load, people, draw = rng.gamma(2.0, 0.4, (2, hours)), rng.integers(0, 4, (2, hours)), rng.gamma(1.0, 0.5, (2, hours))
+    load, people, draw = (
+        rng.gamma(2.0, 0.4, (2, hours)),
+        rng.integers(0, 4, (2, hours)),
+        rng.gamma(1.0, 0.5, (2, hours)),
+    )
     return house_fit.Drivers(inside, load, people.astype(float), draw, about)
 
 
-def _known() -> house_fit.Houses:
-    return house_fit.Houses(
+def _known() -> house_fit.FittedHouses:
+    return house_fit.FittedHouses(
         ua_kw_k=np.array([0.05, 0.03]),
         ua_envelope_kw_k=np.array([0.06, 0.05]),
         ua_day_kw_k=np.array([0.02, 0.03]),
@@ -78,7 +86,7 @@ def _known() -> house_fit.Houses:
 def test_a_known_house_is_found_again() -> None:
     drivers, truth = _drivers(), _known()
     found = house_fit.fit(drivers, house_fit.predict(truth, drivers), np.ones(2400))
-    for name in house_fit.Houses._fields[:-1]:
+    for name in house_fit.FittedHouses._fields[:-1]:
         assert np.allclose(getattr(found, name), getattr(truth, name), rtol=1e-3, atol=1e-4), name
     assert (found.r2 > 0.999999).all()
 
@@ -105,11 +113,23 @@ def test_the_drive_at_the_set_point_is_the_heat_that_was_fitted() -> None:
     across = (out.t_out_degc, out.t_envelope_degc, out.t_day_degc, out.t_ground_degc)
     conductances = (truth.ua_kw_k, truth.ua_envelope_kw_k, truth.ua_day_kw_k, truth.ua_ground_kw_k)
     lost = sum(ua[:, None] * (t - inside) for ua, t in zip(conductances, across, strict=True))
-    lost = lost + truth.leak_kw_k15[:, None] * root * (out.t_out_degc - inside) + truth.sky_m2[:, None] * out.sky_kw_m2
-    lost = lost + truth.draw_ratio[:, None] * drivers.draw_kwh + truth.deep_kw_k[:, None] * (low_pass(inside, 24.0) - inside)
+    lost = (
+        lost
+        + truth.leak_kw_k15[:, None] * root * (out.t_out_degc - inside)
+        + truth.sky_m2[:, None] * out.sky_kw_m2
+    )
+    lost = (
+        lost
+        + truth.draw_ratio[:, None] * drivers.draw_kwh
+        + truth.deep_kw_k[:, None] * (low_pass(inside, 24.0) - inside)
+    )
     sun = truth.east_m2[:, None] * out.east_kw_m2 + truth.south_m2[:, None] * out.south_kw_m2
     sun = sun + truth.west_m2[:, None] * out.west_kw_m2 + truth.roof_m2[:, None] * out.roof_kw_m2
-    gain = sun + truth.load_ratio[:, None] * drivers.load_kw + truth.occupant_kw[:, None] * drivers.occupants
+    gain = (
+        sun
+        + truth.load_ratio[:, None] * drivers.load_kw
+        + truth.occupant_kw[:, None] * drivers.occupants
+    )
     gain = gain + truth.constant_kw[:, None]
     assert np.allclose(on.air_kw - on.ua_kw_k[:, None] * inside, lost + 0.5 * gain)
     assert np.allclose(on.mass_kw, 0.5 * gain)
@@ -117,7 +137,9 @@ def test_the_drive_at_the_set_point_is_the_heat_that_was_fitted() -> None:
 
 def test_cop_curves_are_one_at_their_ratings() -> None:
     assert heat_pump.cooling_cop(np.array([35.0]))[0] == pytest.approx(3.5, rel=1e-4)  # 95 F
-    assert heat_pump.heating_cop(np.array([(47 - 32) / 1.8]))[0] == pytest.approx(2.5, rel=2e-3)  # 47 F
+    assert heat_pump.heating_cop(np.array([(47 - 32) / 1.8]))[0] == pytest.approx(
+        2.5, rel=2e-3
+    )  # 47 F
     t = np.linspace(-20.0, 45.0, 100)
     assert (np.diff(heat_pump.cooling_cop(t)) <= 0).all()
     assert (np.diff(heat_pump.heating_cop(t)) >= 0).all()
@@ -152,7 +174,9 @@ def seen(data_dir: Path, year: Weather) -> Exposure:
     return found
 
 
-def populate(data_dir: Path, profiles: Profiles, year: Weather, seen: Exposure, month: int, count: int = 186) -> Homes:
+def populate(
+    data_dir: Path, profiles: Profiles, year: Weather, seen: Exposure, month: int, count: int = 186
+) -> Homes:
     start_s = int(pd.Timestamp(f"2024-{month:02d}-15T06:00Z").timestamp())
     sessions = ev.evipro(data_dir / "ev" / "nrel_evipro_home_l2" / "BEV_level_2.parquet")
     cars = equipment.charging(homes.NORMAL, homes.named(profiles, count), sessions, 7, 1).charging
@@ -175,7 +199,15 @@ def first_hour(month: int, day: int) -> int:
 
 # Median of |predicted / measured - 1| of the week's energy, over the homes; the bars of April and October hold in each of the
 # four weeks, that of January in their mean: two of its weeks stand at 5.1 and 6.5 %.
-HELD_OUT = {(1, 15): 0.05, (4, 15): 0.08, (7, 15): 0.02, (10, 15): 0.08, (1, 8): 0.05, (4, 1): 0.08, (10, 1): 0.08}
+HELD_OUT = {
+    (1, 15): 0.05,
+    (4, 15): 0.08,
+    (7, 15): 0.02,
+    (10, 15): 0.08,
+    (1, 8): 0.05,
+    (4, 1): 0.08,
+    (10, 1): 0.08,
+}
 
 
 @pytest.mark.parametrize(("month", "day"), HELD_OUT)
@@ -188,15 +220,25 @@ def test_the_fit_tells_the_energy_of_a_week_it_has_not_seen(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("month", "bar"), [(1, 0.05), (2, 0.07), (3, 0.07), (4, 0.08), (7, 0.02), (10, 0.08), (11, 0.07)])
-def test_the_fit_tells_every_week_of_a_month(profiles: Profiles, year: Weather, seen: Exposure, month: int, bar: float) -> None:
+@pytest.mark.parametrize(
+    ("month", "bar"),
+    [(1, 0.05), (2, 0.07), (3, 0.07), (4, 0.08), (7, 0.02), (10, 0.08), (11, 0.07)],
+)
+def test_the_fit_tells_every_week_of_a_month(
+    profiles: Profiles, year: Weather, seen: Exposure, month: int, bar: float
+) -> None:
     """Median over the homes of every whole week of the month, each held out with seven days on either side; their mean."""
     about = outdoors(year, seen)
-    weeks = [homes.calibrate(profiles, about, first_hour(month, day), 168).held_out_error for day in (1, 8, 15, 22)]
+    weeks = [
+        homes.calibrate(profiles, about, first_hour(month, day), 168).held_out_error
+        for day in (1, 8, 15, 22)
+    ]
     assert np.mean([np.median(np.abs(week)) for week in weeks]) <= bar
 
 
-def test_the_days_of_the_run_are_held_out_of_the_fit(profiles: Profiles, year: Weather, seen: Exposure) -> None:
+def test_the_days_of_the_run_are_held_out_of_the_fit(
+    profiles: Profiles, year: Weather, seen: Exposure
+) -> None:
     about, first = outdoors(year, seen), first_hour(4, 15)
     spoilt = profiles.cool_kw.copy()
     spoilt[:, first - 168 : first + 336] *= 5.0
@@ -206,15 +248,21 @@ def test_the_days_of_the_run_are_held_out_of_the_fit(profiles: Profiles, year: W
     assert not np.allclose(one.held_out_error, other.held_out_error)
 
 
-def test_short_files_are_fitted_whole_and_say_that_nothing_was_held_out(profiles: Profiles, year: Weather) -> None:
-    short = Profiles(profiles.start_s, profiles.home_id[:4], *(column[:4, :480] for column in profiles[2:]))
+def test_short_files_are_fitted_whole_and_say_that_nothing_was_held_out(
+    profiles: Profiles, year: Weather
+) -> None:
+    short = Profiles(
+        profiles.start_s, profiles.home_id[:4], *(column[:4, :480] for column in profiles[2:])
+    )
     about = outdoors(Weather(year.start_s, *(column[:480] for column in year[1:])))
     fitted = homes.calibrate(short, about, 24, 168)
     assert np.isnan(fitted.held_out_error).all()
     assert (fitted.houses.r2 > 0.5).all()
 
 
-def test_capacity_is_that_of_the_hours_a_unit_may_be_short(profiles: Profiles, year: Weather, seen: Exposure) -> None:
+def test_capacity_is_that_of_the_hours_a_unit_may_be_short(
+    profiles: Profiles, year: Weather, seen: Exposure
+) -> None:
     fitted = homes.calibrate(profiles, outdoors(year, seen), first_hour(7, 15), 168)
     assert np.median(fitted.cool_kw) == pytest.approx(7.5, abs=1.0)
     short = (profiles.cool_kw > fitted.cool_kw[:, None] / homes.PEAK_MARGIN).sum(axis=1)
@@ -232,12 +280,20 @@ def by_day(table: Homes, year: Weather, month: int) -> Homes:
     """The same homes with one mode a day, that of the day's sum."""
     hm = table.hm_kw_k[:, None]
     mass = low_pass(table.t_set_degc + table.q_mass_kw / hm, table.cm_kwh_k / table.hm_kw_k)
-    need = table.q_air_kw - table.ua_kw_k[:, None] * table.t_set_degc + hm * (mass - table.t_set_degc)
+    need = (
+        table.q_air_kw - table.ua_kw_k[:, None] * table.t_set_degc + hm * (mass - table.t_set_degc)
+    )
     day = np.minimum(np.arange(193), 191) // 24
     heating = np.stack([need[:, day == d].sum(axis=1) for d in range(8)], axis=1)[:, day] < 0
-    first = (homes.paired_start(int(pd.Timestamp(f"2024-{month:02d}-15T06:00Z").timestamp()), year) - year.start_s) // 3600
+    first = (
+        homes.paired_start(int(pd.Timestamp(f"2024-{month:02d}-15T06:00Z").timestamp()), year)
+        - year.start_s
+    ) // 3600
     air = year.t_out_degc[first : first + 193]
-    return table._replace(heating=heating, cop=np.where(heating, heat_pump.heating_cop(air), heat_pump.cooling_cop(air)))
+    return table._replace(
+        heating=heating,
+        cop=np.where(heating, heat_pump.heating_cop(air), heat_pump.cooling_cop(air)),
+    )
 
 
 def planned_usd(table: Homes, price: np.ndarray, days: int) -> float:
@@ -246,10 +302,12 @@ def planned_usd(table: Homes, price: np.ndarray, days: int) -> float:
     state, total = fleet.houses(table.t_set_degc[:, 0]), np.zeros(len(table.home_id))
     for hour in range(24 * days):
         ahead = price[hour : hour + 24]
-        worth = slopes(hvac.spec(units, state, hour, 24, float(ahead.mean())), ahead)
+        worth = marginal_value(hvac.spec(units, state, hour, 24, float(ahead.mean())), ahead)
         now = hvac.hours_now(units, hour)
         for part in range(4):
-            p_kw = at(bid(hvac.spec_now(units, state, hour), worth, share=(part + 1) / 4), price[hour])
+            p_kw = at(
+                bid(hvac.spec_now(units, state, hour), worth, share=(part + 1) / 4), price[hour]
+            )
             done = fleet.house_step(state, units.coef, now, p_kw, CONTINUOUS, minutes=15)
             away = done.t_air_degc - units.best_degc[:, hour]
             total += done.e_kwh * price[hour] + units.comfort_per_k2_h / 2 * away**2 / 4
@@ -279,10 +337,15 @@ def test_second_copies_feel_the_weather_of_the_run_as_first_ones_do(
     for hour in range(168):
         now = hvac.hours_now(units, hour)
         for _ in range(4):
-            air = fleet.house_step(state, units.coef, now, now.rated_kw, THERMOSTAT, Control(hold_min=3), 15).t_air_degc
+            air = fleet.house_step(
+                state, units.coef, now, now.rated_kw, THERMOSTAT, Control(hold_min=3), 15
+            ).t_air_degc
             away += np.maximum(np.abs(air - now.set_degc) - 1.0, 0.0) / 4
     assert away[100:].mean() <= 1.5 * away[:100].mean() + 0.5
-    assert (table.heating[:100].mean() > 0.5) == (table.heating[100:].mean() > 0.5) or month in {4, 10}
+    assert (table.heating[:100].mean() > 0.5) == (table.heating[100:].mean() > 0.5) or month in {
+        4,
+        10,
+    }
 
 
 NO_COLUMN = {"home_id", "quality", "owned"}
@@ -297,7 +360,9 @@ def test_population_has_the_structure_of_the_reference(july: Homes) -> None:
     assert not july.heating[:, :168].any() or july.heating[:, :168].mean() < 0.01
     assert july.pv_kw.max() <= 5.0 / 1.2
     assert np.isfinite(
-        np.concatenate([np.ravel(column) for name, column in july._asdict().items() if name not in NO_COLUMN])
+        np.concatenate(
+            [np.ravel(column) for name, column in july._asdict().items() if name not in NO_COLUMN]
+        )
     ).all()
     assert np.isfinite(np.concatenate([np.ravel(column) for column in july.quality])).all()
     assert np.median(july.calibration_error[:100]) <= 0.02
@@ -311,7 +376,9 @@ def test_second_copies_live_the_week_before(profiles: Profiles, july: Homes) -> 
     assert np.array_equal(july.draw_set_kwh[0], past)
 
 
-def test_the_house_of_the_table_removes_the_heat_of_the_data(profiles: Profiles, july: Homes) -> None:
+def test_the_house_of_the_table_removes_the_heat_of_the_data(
+    profiles: Profiles, july: Homes
+) -> None:
     """Keep the set point with the two states of the table, hour by hour, and compare the energy with the data's."""
     monday = (31 + 28 + 31 + 30 + 31 + 30 + 15) * 24
     t_in = july.t_set_degc[:100]
@@ -320,7 +387,9 @@ def test_the_house_of_the_table_removes_the_heat_of_the_data(profiles: Profiles,
     mass = t_in[:, :1] + july.q_mass_kw[:100, :1] / hm
     removed = np.zeros(t_in.shape)
     for hour in range(t_in.shape[1]):
-        mass = keep * mass + (1 - keep) * (t_in[:, hour : hour + 1] + july.q_mass_kw[:100, hour : hour + 1] / hm)
+        mass = keep * mass + (1 - keep) * (
+            t_in[:, hour : hour + 1] + july.q_mass_kw[:100, hour : hour + 1] / hm
+        )
         here = slice(hour, hour + 1)
         removed[:, here] = july.q_air_kw[:100, here] - (ua + hm) * t_in[:, here] + hm * mass
     met = np.maximum(removed[:, 24:168], 0.0).sum(axis=1)
@@ -332,15 +401,21 @@ def test_the_house_of_the_table_removes_the_heat_of_the_data(profiles: Profiles,
 def test_january_heats(data_dir: Path, profiles: Profiles, year: Weather, seen: Exposure) -> None:
     table = populate(data_dir, profiles, year, seen, 1, 100)
     assert table.heating.mean() > 0.8
-    assert np.median(table.calibration_error) <= 0.05  # the coldest week of that winter, held out of the fit
+    assert (
+        np.median(table.calibration_error) <= 0.05
+    )  # the coldest week of that winter, held out of the fit
     assert (table.cop[table.heating] < 4.0).all()
     assert np.isfinite(table.q_air_kw).all()
 
 
 def test_the_equipment_is_that_of_the_seed(july: Homes) -> None:
-    sky = Weather(0, *(np.full(4, value) for value in (20.0, 300.0, 300.0, 300.0, 30.0, 180.0, 2.0)))
+    sky = Weather(
+        0, *(np.full(4, value) for value in (20.0, 300.0, 300.0, 300.0, 30.0, 180.0, 2.0))
+    )
     tank = np.ones(186, dtype=bool)
-    one, same, other = (equipment.lay(homes.NORMAL, july.home_id, tank, sky, seed) for seed in (1, 1, 2))
+    one, same, other = (
+        equipment.lay(homes.NORMAL, july.home_id, tank, sky, seed) for seed in (1, 1, 2)
+    )
     assert np.array_equal(one.pv_kw, same.pv_kw)
     assert np.array_equal(one.pv_kw[:, 0] > 0, july.pv_kw.max(axis=1) > 0)
     assert np.array_equal(one.battery_kwh, july.battery_kwh)

@@ -15,7 +15,15 @@ from gridagora.sources import opendss
 AUSTIN = "feeders/smartds_austin/substations/p1uhs23_1247/p1uhs23_1247--p1udt21301/Master.dss"
 IEEE13, IEEE123 = "feeders/ieee/13Bus/IEEE13Nodeckt.dss", "feeders/ieee/123Bus/IEEE123Master.dss"
 TAPS13 = {"reg1": 10, "reg2": 8, "reg3": 11}
-TAPS123 = {"creg1a": 7, "creg2a": -1, "creg3a": 0, "creg3c": -1, "creg4a": 8, "creg4b": 1, "creg4c": 5}
+TAPS123 = {
+    "creg1a": 7,
+    "creg2a": -1,
+    "creg3a": 0,
+    "creg3c": -1,
+    "creg4a": 8,
+    "creg4b": 1,
+    "creg4c": 5,
+}
 HEAD = "Clear\nNew Circuit.small bus1=src basekv=12.47 pu=1.0\n"
 LINE = "New Line.a bus1=src bus2=mid phases=3 r1=.1 x1=.2 r0=.3 x0=.6 c1=0 c0=0 length=1\n"
 TAIL = "Set VoltageBases=[12.47 0.208]\nCalcVoltageBases\n"
@@ -35,7 +43,12 @@ def referee(path: Path, taps: dict[str, int]) -> Any:
     for name, tap in taps.items():
         circuit.RegControls.Name = name
         circuit.RegControls.TapNumber = tap
-    for command in ("BatchEdit Load..* model=1 vminpu=0.1 vmaxpu=3", "Set Tolerance=1e-12", "Set MaxIterations=1000", "Solve"):
+    for command in (
+        "BatchEdit Load..* model=1 vminpu=0.1 vmaxpu=3",
+        "Set Tolerance=1e-12",
+        "Set MaxIterations=1000",
+        "Solve",
+    ):
         engine.Text.Command = command
     return circuit
 
@@ -44,10 +57,18 @@ def off_pu(feeder: Feeder, circuit: Any) -> float:
     """Largest difference of any node voltage, as phasors, at the rated loads."""
     q_kvar = np.bincount(feeder.load_meter, feeder.load_kvar)
     ours = flow.solve(feeder, feeder.meter_kw[None], q_kvar[None], 1e-11)
-    theirs = dict(zip((n.lower() for n in circuit.YNodeOrder), np.array(circuit.YNodeVarray).view(complex), strict=True))
+    theirs = dict(
+        zip(
+            (n.lower() for n in circuit.YNodeOrder),
+            np.array(circuit.YNodeVarray).view(complex),
+            strict=True,
+        )
+    )
     assert ours.converged.all()
     assert -circuit.TotalPower[0] == pytest.approx(ours.substation_p_kw[0], rel=1e-6)
-    return float((np.abs(ours.v[0] - [theirs[node] for node in feeder.node_name]) / feeder.node_base_v).max())
+    return float(
+        (np.abs(ours.v[0] - [theirs[node] for node in feeder.node_name]) / feeder.node_base_v).max()
+    )
 
 
 def write(folder: Path, text: str, name: str = "master.dss") -> Path:
@@ -56,7 +77,9 @@ def write(folder: Path, text: str, name: str = "master.dss") -> Path:
     return path
 
 
-@pytest.mark.parametrize(("master", "taps"), [(AUSTIN, {}), (IEEE13, TAPS13), (IEEE123, TAPS123), (IEEE123, {})])
+@pytest.mark.parametrize(
+    ("master", "taps"), [(AUSTIN, {}), (IEEE13, TAPS13), (IEEE123, TAPS123), (IEEE123, {})]
+)
 def test_voltages_are_those_of_opendss(data_dir: Path, master: str, taps: dict[str, int]) -> None:
     feeder = opendss.read(data_dir / master, taps=taps)
     assert off_pu(feeder, referee(data_dir / master, taps)) < 1e-7
@@ -79,7 +102,9 @@ def test_austin_has_its_homes_places_and_legs(data_dir: Path) -> None:
 
 def test_a_week_of_five_minutes_converges_with_a_certificate(data_dir: Path) -> None:
     feeder = opendss.read(data_dir / AUSTIN)
-    p_kw = feeder.meter_kw * np.random.Generator(np.random.Philox(1)).uniform(0.05, 0.8, (2016, 188))
+    p_kw = feeder.meter_kw * np.random.Generator(np.random.Philox(1)).uniform(
+        0.05, 0.8, (2016, 188)
+    )
     week = flow.solve(feeder, p_kw, 0.2 * p_kw)
     assert week.converged.all()
     assert week.mismatch_kva.max() < 1e-4
@@ -110,7 +135,17 @@ CONNECTIONS = (
     "New Load.split bus1=lv.1.2 phases=2 kv=.208 kw=10 kvar=2\n"
     "New PVSystem.sun bus1=mid.1 phases=1 kv=7.2 kva=50 pmpp=50 irradiance=1\n"
 )
-PAIRS = {"wye3": 3, "neutral": 3, "single": 1, "delta3": 3, "delta2": 2, "delta1": 1, "leg": 1, "legs": 1, "split": 2}
+PAIRS = {
+    "wye3": 3,
+    "neutral": 3,
+    "single": 1,
+    "delta3": 3,
+    "delta2": 2,
+    "delta1": 1,
+    "leg": 1,
+    "legs": 1,
+    "split": 2,
+}
 
 
 def test_every_connection_of_a_load_is_that_of_opendss(tmp_path: Path) -> None:
@@ -120,11 +155,16 @@ def test_every_connection_of_a_load_is_that_of_opendss(tmp_path: Path) -> None:
     assert {name: int(n) for name, n in zip(feeder.meter_name, rows, strict=True)} == PAIRS
     assert feeder.load_kw.sum() == pytest.approx(feeder.meter_kw.sum())
     assert any("PVSystem.sun" in note for note in feeder.notes)
-    circuit = referee(write(tmp_path, HEAD + LINE + CONNECTIONS.partition("New PVSystem")[0] + TAIL, "still.dss"), {})
+    circuit = referee(
+        write(tmp_path, HEAD + LINE + CONNECTIONS.partition("New PVSystem")[0] + TAIL, "still.dss"),
+        {},
+    )
     assert off_pu(feeder, circuit) < 1e-7
 
 
-def test_the_folder_of_the_process_stays(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_of_the_process_stays(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     before = sorted((data_dir / IEEE13).parent.iterdir())
     opendss.read(data_dir / IEEE13)
@@ -143,10 +183,16 @@ def faults(path: Path, **options: Any) -> list[str]:
 
 def test_missing_files_are_named_all_at_once(tmp_path: Path) -> None:
     write(tmp_path, "Redirect gone/third.dss\n", "second.dss")
-    master = write(tmp_path, HEAD + "! Redirect comment.dss\nredirect second.dss\nRedirect first.dss\nBuscoords xy.csv\n")
+    master = write(
+        tmp_path,
+        HEAD
+        + "! Redirect comment.dss\nredirect second.dss\nRedirect first.dss\nBuscoords xy.csv\n",
+    )
     told = faults(master)
     assert len(told) == 3
-    assert all(any(name in line for line in told) for name in ("gone/third.dss", "first.dss", "xy.csv"))
+    assert all(
+        any(name in line for line in told) for name in ("gone/third.dss", "first.dss", "xy.csv")
+    )
     assert "line 1" in next(line for line in told if "third" in line)
     assert "no such file" in faults(tmp_path / "nothing.dss")[0]
 
@@ -171,11 +217,16 @@ def test_a_load_on_a_bus_that_nothing_feeds(tmp_path: Path) -> None:
 
 def test_a_part_that_floats(tmp_path: Path) -> None:
     island = "New Line.b bus1=far bus2=end phases=3 r1=.1 x1=.2 r0=.3 x0=.6 c1=0 c0=0 length=1\n"
-    told = faults(write(tmp_path, HEAD + LINE + island + "New Load.x bus1=end kv=12.47 kw=10\n" + TAIL))
+    told = faults(
+        write(tmp_path, HEAD + LINE + island + "New Load.x bus1=end kv=12.47 kw=10\n" + TAIL)
+    )
     assert any("far.1" in line or "end" in line for line in told)
 
 
 def test_a_feeder_without_load_or_circuit_or_base_voltage(tmp_path: Path) -> None:
     assert "no load" in faults(write(tmp_path, HEAD + LINE + TAIL))[0]
     assert "no circuit" in faults(write(tmp_path, "Clear\n"))[0]
-    assert "VoltageBases" in faults(write(tmp_path, HEAD + LINE + "New Load.x bus1=mid kv=12.47 kw=10\n"))[0]
+    assert (
+        "VoltageBases"
+        in faults(write(tmp_path, HEAD + LINE + "New Load.x bus1=mid kv=12.47 kw=10\n"))[0]
+    )

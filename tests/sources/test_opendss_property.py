@@ -10,7 +10,7 @@ import pytest
 from gridagora.core.errors import InputError
 from gridagora.core.feeder import Feeder
 from gridagora.grid import flow
-from gridagora.scenario import sound
+from gridagora.scenario import validate as sound
 from gridagora.sources import opendss
 
 FAR_PU = 1e-6
@@ -34,7 +34,9 @@ def script(seed: int) -> tuple[str, dict[str, str], list[str]]:
     base = f"New Circuit.t{seed} basekv=12.47 pu={dice.choice((1.0, 1.02, 1.04))} bus1=src mvasc3=300 mvasc1=320\n"
     parts = ["Clear\n", base, LINECODES, lines(dice)]
     if dice.random() < 0.2:
-        parts.append("Set LoadMult=0.7\n")  # in the middle: loads defined before and after take it alike, and the last one holds
+        parts.append(
+            "Set LoadMult=0.7\n"
+        )  # in the middle: loads defined before and after take it alike, and the last one holds
         words.append("LoadMult")
     low = [transformer(dice, at) for at in range(dice.randint(1, 4))]
     parts += [text for text, _ in low]
@@ -42,7 +44,10 @@ def script(seed: int) -> tuple[str, dict[str, str], list[str]]:
         parts.append(regulator(dice))
         words.append("Regulators stay at their taps: rc")
     parts.append(extras(dice, words))
-    loads = [load(dice, at, dice.choice([*low, ("", ("mv", "b", 7.2))])[1], words) for at in range(dice.randint(2, 9))]
+    loads = [
+        load(dice, at, dice.choice([*low, ("", ("mv", "b", 7.2))])[1], words)
+        for at in range(dice.randint(2, 9))
+    ]
     files, lead = folders(dice, loads)
     parts.append(lead)
     if dice.random() < 0.3:
@@ -74,7 +79,9 @@ def lines(dice: random.Random) -> str:
     )
     text = ""
     for name, start, end in (("l1", "src", "a"), ("l2", "a", "b"), ("l3", "a", "c")):
-        kind = dice.choice(kinds).format(round(dice.uniform(0.1, 2), 3), round(dice.uniform(300, 3000), 1))
+        kind = dice.choice(kinds).format(
+            round(dice.uniform(0.1, 2), 3), round(dice.uniform(300, 3000), 1)
+        )
         text += f"New Line.{name} bus1={start} bus2={end} phases=3 {kind}\n"
     return text
 
@@ -125,9 +132,7 @@ def regulator(dice: random.Random) -> str:
 def extras(dice: random.Random, words: list[str]) -> str:
     text = ""
     if dice.random() < 0.4:
-        text += (
-            f"New Capacitor.cap bus1=b phases=3 kv=12.47 kvar={dice.choice((150, 300))} conn={dice.choice(('wye', 'delta'))}\n"
-        )
+        text += f"New Capacitor.cap bus1=b phases=3 kv=12.47 kvar={dice.choice((150, 300))} conn={dice.choice(('wye', 'delta'))}\n"
         if dice.random() < 0.5:
             text += "New CapControl.cc capacitor=cap element=Line.l1 type=kvar onsetting=100 offsetting=-500\n"
             words.append("Capacitors stay")
@@ -140,8 +145,12 @@ def extras(dice: random.Random, words: list[str]) -> str:
         text += "New Reactor.shunt bus1=c phases=3 kv=12.47 kvar=60\n"
     if dice.random() < 0.3:
         text += "New Reactor.series bus1=b bus2=d phases=3 R=.1 X=.5\nNew Load.at_d bus1=d phases=3 kv=12.47 kw=30\n"
-    kind = dice.choice(("", "", "PVSystem.x bus1=b kv=12.47 kva=50 pmpp=50", "Generator.x bus1=b kv=12.47 kw=40"))
-    kind = kind or dice.choice(("", "IndMach012.x bus1=b kv=12.47 kw=60 kva=80", "Storage.x bus1=b kv=12.47 kwrated=20"))
+    kind = dice.choice(
+        ("", "", "PVSystem.x bus1=b kv=12.47 kva=50 pmpp=50", "Generator.x bus1=b kv=12.47 kw=40")
+    )
+    kind = kind or dice.choice(
+        ("", "IndMach012.x bus1=b kv=12.47 kw=60 kva=80", "Storage.x bus1=b kv=12.47 kwrated=20")
+    )
     if kind:
         text += f"New {kind}\n"
         words.append(kind.split(maxsplit=1)[0])
@@ -182,9 +191,13 @@ def load(dice: random.Random, at: int, where: tuple[str, str, float], words: lis
     band = dice.choice(("", "", "", "", " vminpu=1.2 vmaxpu=1.3", " vminpu=.3 vmaxpu=.6 vlowpu=.2"))
     words += ["outside their vminpu to vmaxpu"] if band else []
     own = f"l{at}"
-    named = dice.choice((own, own, own, f'"Load.{own} of house {at}"', f"'Load.{own}.{at}'", f"(Load.{own} no. 7)"))
+    named = dice.choice(
+        (own, own, own, f'"Load.{own} of house {at}"', f"'Load.{own}.{at}'", f"(Load.{own} no. 7)")
+    )
     named = f"Load.{own}" if named == own or at == 0 else named
-    return f"New {named} bus1={dice.choice(ends)} kw={kw} {power} model={model}{zip_v}{status}{band}\n"
+    return (
+        f"New {named} bus1={dice.choice(ends)} kw={kw} {power} model={model}{zip_v}{status}{band}\n"
+    )
 
 
 def folders(dice: random.Random, loads: list[str]) -> tuple[dict[str, str], str]:
@@ -235,7 +248,9 @@ def referee(path: Path, feeder: Feeder) -> Any:
 
     engine = DSS.NewContext()
     engine.AllowChangeDir = False
-    plain = path.with_suffix(".plain.dss")  # OpenDSS solves an open load from memory that it never set
+    plain = path.with_suffix(
+        ".plain.dss"
+    )  # OpenDSS solves an open load from memory that it never set
     plain.write_text(path.read_text().replace("Open Load.l0 1\n", "Load.l0.enabled=no\n"))
     engine.Text.Command = f'Redirect "{plain}"'
     circuit = engine.ActiveCircuit
@@ -250,7 +265,11 @@ def referee(path: Path, feeder: Feeder) -> Any:
         solution.Solve()
     assert solution.Converged
     solution.ControlMode = -1
-    cut = [element.Name for element in circuit.Loads if rows.get(element.Name, 0) not in {0, element.Phases}]
+    cut = [
+        element.Name
+        for element in circuit.Loads
+        if rows.get(element.Name, 0) not in {0, element.Phases}
+    ]
     for at in (at for at, name in enumerate(feeder.load_name) if name in cut):
         for command in one_phase(feeder, at):
             engine.Text.Command = command
@@ -276,7 +295,10 @@ def one_phase(feeder: Feeder, at: int) -> tuple[str, str]:
     v = np.append(feeder.v_no_load, 0.0)
     kv = abs(v[feeder.load_from[at]] - v[feeder.load_to[at]]) / 1e3
     power = f"kw={feeder.load_kw[at]:.12g} kvar={feeder.load_kvar[at]:.12g} status=exempt"
-    return f'Edit "Load.{feeder.load_name[at]}" enabled=no', f"New Load.row{at} bus1={bus}.{start}.{end} phases=1 kv={kv} {power}"
+    return (
+        f'Edit "Load.{feeder.load_name[at]}" enabled=no',
+        f"New Load.row{at} bus1={bus}.{start}.{end} phases=1 kv={kv} {power}",
+    )
 
 
 def far_pu(feeder: Feeder, circuit: Any) -> float:
@@ -286,9 +308,17 @@ def far_pu(feeder: Feeder, circuit: Any) -> float:
     """
     q_kvar = np.bincount(feeder.load_meter, feeder.load_kvar)
     ours = flow.solve(feeder, feeder.meter_kw[None], q_kvar[None], 1e-9)
-    theirs = dict(zip((n.lower() for n in circuit.YNodeOrder), np.array(circuit.YNodeVarray).view(complex), strict=True))
+    theirs = dict(
+        zip(
+            (n.lower() for n in circuit.YNodeOrder),
+            np.array(circuit.YNodeVarray).view(complex),
+            strict=True,
+        )
+    )
     v = np.array([*(theirs[node] for node in feeder.node_name), 0.0])
-    across_pu = np.abs(v[feeder.load_from] - v[feeder.load_to]) / feeder.node_base_v[feeder.load_from]
+    across_pu = (
+        np.abs(v[feeder.load_from] - v[feeder.load_to]) / feeder.node_base_v[feeder.load_from]
+    )
     if not ours.converged.all():
         assert not circuit.Solution.Converged or across_pu.min() < COLLAPSED_PU
         assert "does not converge" in str(sound.feeder(feeder, "drawn"))
@@ -319,7 +349,9 @@ def held(folder: Path, seed: int) -> float:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_a_drawn_script_is_read_as_opendss_reads_it(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_drawn_script_is_read_as_opendss_reads_it(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     far = held(tmp_path, seed)
     assert np.isnan(far) or far < FAR_PU

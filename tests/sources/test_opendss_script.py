@@ -63,13 +63,17 @@ def fault(path: Path, **options: Any) -> str:
 
 def test_controls_that_the_script_stops_leave_its_own_tap_and_capacitor(tmp_path: Path) -> None:
     bank = "New Capacitor.c bus1=b phases=3 kv=12.47 kvar=600\n"
-    bank += "New CapControl.cc capacitor=c element=Line.l1 type=kvar onsetting=9000 offsetting=8000\n"
+    bank += (
+        "New CapControl.cc capacitor=c element=Line.l1 type=kvar onsetting=9000 offsetting=8000\n"
+    )
     path = write(tmp_path, HEAD + REGULATOR + bank + "Set ControlMode=OFF\n" + TAIL)
     feeder = opendss.read(path)
     assert feeder.held_taps == ("c1 8",)
     assert "c1 8" in told(feeder)
     assert "c on" in told(feeder)
-    assert substation_kw(feeder) == pytest.approx(-engine(path).ActiveCircuit.TotalPower[0], rel=TOLERANCE)
+    assert substation_kw(feeder) == pytest.approx(
+        -engine(path).ActiveCircuit.TotalPower[0], rel=TOLERANCE
+    )
 
 
 def test_controls_that_act_leave_what_the_scripts_own_solution_left(tmp_path: Path) -> None:
@@ -80,12 +84,17 @@ def test_controls_that_act_leave_what_the_scripts_own_solution_left(tmp_path: Pa
     assert theirs.RegControls.TapNumber != 8
 
 
-def test_a_script_that_does_not_solve_is_solved_and_a_cut_one_is_iterated_on(tmp_path: Path) -> None:
+def test_a_script_that_does_not_solve_is_solved_and_a_cut_one_is_iterated_on(
+    tmp_path: Path,
+) -> None:
     settled = opendss.read(write(tmp_path, HEAD + REGULATOR + TAIL)).held_taps
     slow = "RegControl.c1.maxtapchange=1\nSet MaxControlIter=2\n"
     assert opendss.read(write(tmp_path, HEAD + REGULATOR + BASES)).held_taps == settled
     assert opendss.read(write(tmp_path, HEAD + REGULATOR + slow + TAIL)).held_taps == settled
-    assert opendss.read(write(tmp_path, HEAD + REGULATOR + "Set MaxIterations=2\n" + TAIL)).held_taps == settled
+    assert (
+        opendss.read(write(tmp_path, HEAD + REGULATOR + "Set MaxIterations=2\n" + TAIL)).held_taps
+        == settled
+    )
 
 
 def test_a_first_solution_that_never_converges_is_refused(tmp_path: Path) -> None:
@@ -110,25 +119,31 @@ def test_a_tap_beyond_the_range_is_refused(tmp_path: Path) -> None:
         ("New Load.y like=x bus1=a kw=50\n", 950.0, ""),
     ],
 )
-def test_multipliers_and_open_loads_are_those_of_the_engine(tmp_path: Path, extra: str, kw: float, word: str) -> None:
+def test_multipliers_and_open_loads_are_those_of_the_engine(
+    tmp_path: Path, extra: str, kw: float, word: str
+) -> None:
     """Where one conductor is open, OpenDSS 14.5 itself draws 305.3 and 299.4 kW at the closed ones, not 300: 1 % there."""
     path = write(tmp_path, HEAD + LOAD + extra + TAIL)
     feeder = opendss.read(path)
     assert feeder.meter_kw.sum() == pytest.approx(kw, rel=1e-12)
     near = 1e-2 if word == "conductor" else TOLERANCE
-    assert substation_kw(feeder) == pytest.approx(-engine(path).ActiveCircuit.TotalPower[0], rel=near, abs=1e-3)
+    assert substation_kw(feeder) == pytest.approx(
+        -engine(path).ActiveCircuit.TotalPower[0], rel=near, abs=1e-3
+    )
     assert word in told(feeder)
 
 
 def test_earth_named_first_is_the_other_leg(tmp_path: Path) -> None:
     """A load of 5 kW on s.0.2 draws 5 kW: the engine takes any order of its two nodes."""
-    service = (
-        "New Transformer.t phases=1 windings=3 buses=[a.1 s.1.0 s.0.2] kvs=[7.2 .12 .12] kvas=[25 25 25] xhl=2 xht=2 xlt=1\n"
+    service = "New Transformer.t phases=1 windings=3 buses=[a.1 s.1.0 s.0.2] kvs=[7.2 .12 .12] kvas=[25 25 25] xhl=2 xht=2 xlt=1\n"
+    path = write(
+        tmp_path, HEAD + service + "New Load.h1 bus1=s.0.2 phases=1 kv=.12 kw=5 pf=0.97\n" + TAIL
     )
-    path = write(tmp_path, HEAD + service + "New Load.h1 bus1=s.0.2 phases=1 kv=.12 kw=5 pf=0.97\n" + TAIL)
     feeder = opendss.read(path)
     assert feeder.node_name[feeder.load_from[0]] == "s.2"
-    assert substation_kw(feeder) == pytest.approx(-engine(path).ActiveCircuit.TotalPower[0], rel=TOLERANCE)
+    assert substation_kw(feeder) == pytest.approx(
+        -engine(path).ActiveCircuit.TotalPower[0], rel=TOLERANCE
+    )
 
 
 def test_files_are_found_as_the_engine_finds_them(tmp_path: Path) -> None:
@@ -137,7 +152,11 @@ def test_files_are_found_as_the_engine_finds_them(tmp_path: Path) -> None:
         "sub/deeper/more.dss": "New Load.y bus1=a kv=12.47 kw=10\n",
         "win/loads.dss": "New Load.z bus1=a kv=12.47 kw=20\n",
     }
-    text = HEAD + 'Redirect "sub/my loads.dss"\nRedirect win/loads\n/* old version\nRedirect gone.dss\n*/\n' + TAIL
+    text = (
+        HEAD
+        + 'Redirect "sub/my loads.dss"\nRedirect win/loads\n/* old version\nRedirect gone.dss\n*/\n'
+        + TAIL
+    )
     assert opendss.read(write(tmp_path, text, files)).meter_kw.tolist() == [900.0, 10.0, 20.0]
 
 
@@ -146,7 +165,9 @@ def test_a_source_without_voltage_is_refused(tmp_path: Path) -> None:
     assert "no node that a source feeds" in fault(write(tmp_path, text))
 
 
-def test_a_path_is_taken_from_the_folder_of_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_is_taken_from_the_folder_of_the_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tmp_path, HEAD + LOAD + TAIL)
     monkeypatch.chdir(tmp_path)
     assert opendss.read("Master.dss").meter_name == ("x",)
@@ -158,7 +179,9 @@ def test_an_element_defined_twice_is_edited_as_in_eprs_engine(tmp_path: Path) ->
     feeder = opendss.read(write(tmp_path, HEAD + LOAD + second + TAIL))
     assert feeder.meter_kw.tolist() == [500.0]
     assert "load.x is defined more than once" in told(feeder)
-    apart = opendss.read(write(tmp_path, HEAD + LOAD + "Redirect sub/b.dss\n" + TAIL, {"sub/b.dss": "\n" + second}))
+    apart = opendss.read(
+        write(tmp_path, HEAD + LOAD + "Redirect sub/b.dss\n" + TAIL, {"sub/b.dss": "\n" + second})
+    )
     assert apart.meter_kw.tolist() == [500.0]
     assert "lime" in fault(write(tmp_path, HEAD + LOAD + second + "New Lime.x\n" + TAIL)).lower()
 
@@ -179,11 +202,15 @@ OUTPUT = "Show Voltages LN Nodes\nExport Voltages\nExport Currents my.csv\nSave 
 
 
 @pytest.mark.parametrize("after", ["", "New Lime.x\n"])
-def test_no_file_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: str) -> None:
+def test_no_file_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
-    path = write(tmp_path, "Compile sub/m.dss\n" + OUTPUT + after, {"sub/m.dss": HEAD + LOAD + TAIL + OUTPUT})
+    path = write(
+        tmp_path, "Compile sub/m.dss\n" + OUTPUT + after, {"sub/m.dss": HEAD + LOAD + TAIL + OUTPUT}
+    )
     before = sorted(tmp_path.rglob("*"))
     if after:
         fault(path)
@@ -193,7 +220,9 @@ def test_no_file_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert Path.cwd() == work
 
 
-def test_loads_outside_their_voltage_limits_are_said_with_what_the_engine_draws(tmp_path: Path) -> None:
+def test_loads_outside_their_voltage_limits_are_said_with_what_the_engine_draws(
+    tmp_path: Path,
+) -> None:
     far = "New Line.l2 bus1=a bus2=b phases=3 r1=0.3 x1=0.6 r0=0.6 x0=1.8 length=10\nNew Load.x bus1=b kv=12.47 kw=3500 pf=0.9\n"
     path = write(tmp_path, HEAD + far + TAIL)
     notes = told(opendss.read(path))
@@ -224,11 +253,15 @@ def test_a_load_below_zero_feeds_in_and_is_said(tmp_path: Path) -> None:
     path = write(tmp_path, HEAD + LOAD + "New Load.roof bus1=a kv=12.47 kw=-100 pf=1\n" + TAIL)
     feeder = opendss.read(path)
     assert feeder.meter_kw.tolist() == [900.0, -100.0]
-    assert substation_kw(feeder) == pytest.approx(-engine(path).ActiveCircuit.TotalPower[0], rel=TOLERANCE)
+    assert substation_kw(feeder) == pytest.approx(
+        -engine(path).ActiveCircuit.TotalPower[0], rel=TOLERANCE
+    )
     assert "roof" in told(feeder)
 
 
-@pytest.mark.parametrize("switch", ["Open Line.s 1\nOpen Line.s 2\n", "Open Line.s 2\n", "Line.s.enabled=no\n"])
+@pytest.mark.parametrize(
+    "switch", ["Open Line.s 1\nOpen Line.s 2\n", "Open Line.s 2\n", "Line.s.enabled=no\n"]
+)
 def test_a_dead_section_is_left_out_with_its_name(tmp_path: Path, switch: str) -> None:
     section = "New Line.s bus1=a bus2=far phases=3 switch=y\nNew Line.t bus1=far bus2=end phases=3 c1=0 c0=0 length=1\n"
     text = HEAD + LOAD + section + "New Load.z bus1=end kv=12.47 kw=10\n" + switch + TAIL
@@ -243,18 +276,30 @@ def test_a_load_that_stands_open_draws_nothing_while_the_script_solves(tmp_path:
     """OpenDSS 14.5 takes the current of an open load from memory that it never set: what follows it must not move a control."""
     heavy = "New Load.y bus1=b phases=3 conn=delta kv=12.47 kw=900 vminpu=.3 vmaxpu=.6 vlowpu=.2\n"
     off = opendss.read(write(tmp_path, HEAD + REGULATOR + heavy + "Load.y.enabled=no\n" + TAIL))
-    for text in ("Open Load.y 1\n" + TAIL, "Open 'Load.y' 1\n" + BASES + "Set Number=1\nSolve\nOpen Load.y 1\n"):
+    for text in (
+        "Open Load.y 1\n" + TAIL,
+        "Open 'Load.y' 1\n" + BASES + "Set Number=1\nSolve\nOpen Load.y 1\n",
+    ):
         feeder = opendss.read(write(tmp_path, HEAD + REGULATOR + heavy + text))
         assert feeder.held_taps == off.held_taps
         assert "Open in the script, so without load: y" in told(feeder)
         assert feeder.meter_kw.tolist() == [3000.0, 0.0]
-    again = opendss.read(write(tmp_path, HEAD + REGULATOR + heavy + "Open Load.y 1\n" + TAIL + "Close Load.y 1\nSolve\n"))
+    again = opendss.read(
+        write(
+            tmp_path,
+            HEAD + REGULATOR + heavy + "Open Load.y 1\n" + TAIL + "Close Load.y 1\nSolve\n",
+        )
+    )
     assert again.meter_kw.tolist() == [3000.0, 900.0]
     assert again.held_taps != off.held_taps
-    assert "line 11" in fault(write(tmp_path, HEAD + LOAD + "Open Load.x 1\n" + TAIL + "\n\nNew Lime.x\n"))
+    assert "line 11" in fault(
+        write(tmp_path, HEAD + LOAD + "Open Load.x 1\n" + TAIL + "\n\nNew Lime.x\n")
+    )
 
 
-def test_every_solution_of_a_script_runs_without_its_open_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_solution_of_a_script_runs_without_its_open_loads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     off: list[list[str]] = []
     real = opened.switch_off_open
 
@@ -268,7 +313,9 @@ def test_every_solution_of_a_script_runs_without_its_open_loads(tmp_path: Path, 
     assert off == [[], ["x"], ["x"]]
 
 
-def test_a_voltage_that_is_no_number_is_no_solution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_voltage_that_is_no_number_is_no_solution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(state.np, "isfinite", lambda _: np.array([False]))
     assert "does not converge" in fault(write(tmp_path, HEAD + LOAD + TAIL))
 
@@ -277,9 +324,14 @@ def test_a_bus_with_an_open_phase_has_the_base_of_the_others(tmp_path: Path) -> 
     """`CalcVoltageBases` looks at the first node, which is dead: 120 V where the line has 7,200 V."""
     line = "New Line.l2 bus1=a bus2=b phases=3 r1=.3 x1=.6 r0=.6 x0=1.8 c1=0 c0=0 length=1\nOpen Line.l2 1 1\n"
     bank = "New Capacitor.c bus1=b phases=3 kv=12.47 kvar=60\n"
-    feeder = opendss.read(write(tmp_path, HEAD + line + bank + "New Load.x bus1=b.2 phases=1 kv=7.2 kw=90\n" + TAIL))
+    feeder = opendss.read(
+        write(tmp_path, HEAD + line + bank + "New Load.x bus1=b.2 phases=1 kv=7.2 kw=90\n" + TAIL)
+    )
     assert feeder.node_base_v == pytest.approx(np.full(len(feeder.node_name), 12470 / 3**0.5))
-    assert "Base voltages that OpenDSS took from an open phase are those of the other phases: b 7,200 V" in told(feeder)
+    assert (
+        "Base voltages that OpenDSS took from an open phase are those of the other phases: b 7,200 V"
+        in told(feeder)
+    )
 
 
 SERVICE = "New Transformer.t phases=3 buses=[a s] kvs=[12.47 .208] kvas=[75 75] xhl=4\nNew Load.x bus1=s phases=3 kv=.208 kw=9\n"
@@ -288,10 +340,19 @@ SERVICE = "New Transformer.t phases=3 buses=[a s] kvs=[12.47 .208] kvas=[75 75] 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (HEAD.replace("12.47", "12470") + LOAD + TAIL, "bus a: got 7,343,549 V to earth without load at a base of 7,200 V"),
-        (HEAD + SERVICE.replace(".208]", "208]") + TAIL, "bus s: got 122,491 V to earth without load at a base of 7,200 V"),
+        (
+            HEAD.replace("12.47", "12470") + LOAD + TAIL,
+            "bus a: got 7,343,549 V to earth without load at a base of 7,200 V",
+        ),
+        (
+            HEAD + SERVICE.replace(".208]", "208]") + TAIL,
+            "bus s: got 122,491 V to earth without load at a base of 7,200 V",
+        ),
         (HEAD + SERVICE.replace("[12.47", "[12470") + TAIL, "no load that is fed"),
-        (HEAD + SERVICE + "Set VoltageBases=[12.47]\nCalcVoltageBases\nSolve\n", "at a base of 7,200 V"),
+        (
+            HEAD + SERVICE + "Set VoltageBases=[12.47]\nCalcVoltageBases\nSolve\n",
+            "at a base of 7,200 V",
+        ),
     ],
 )
 def test_volts_typed_as_kilovolts_are_refused(tmp_path: Path, text: str, said: str) -> None:

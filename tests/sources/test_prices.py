@@ -39,7 +39,13 @@ def day_ahead_layout(series: prices.Series, point: str) -> pd.DataFrame:
     date, hour, repeated = to_local(series.start_s)
     ending = np.array([f"{h:02d}:00" for h in hour])
     columns = {"DeliveryDate": american(date), "HourEnding": ending, "SettlementPoint": point}
-    return pd.DataFrame({**columns, "SettlementPointPrice": series.price_per_mwh, "DSTFlag": np.where(repeated, "Y", "N")})
+    return pd.DataFrame(
+        {
+            **columns,
+            "SettlementPointPrice": series.price_per_mwh,
+            "DSTFlag": np.where(repeated, "Y", "N"),
+        }
+    )
 
 
 def real_time_layout(series: prices.Series, point: str) -> pd.DataFrame:
@@ -47,8 +53,15 @@ def real_time_layout(series: prices.Series, point: str) -> pd.DataFrame:
     date, hour, repeated = to_local(series.start_s)
     interval = series.start_s % 3600 // 900 + 1
     flag = np.where(repeated, "Y", "N")
-    columns = {"DeliveryDate": american(date), "DeliveryHour": hour, "DeliveryInterval": interval, "RepeatedHourFlag": flag}
-    return pd.DataFrame({**columns, "SettlementPointName": point, "SettlementPointPrice": series.price_per_mwh})
+    columns = {
+        "DeliveryDate": american(date),
+        "DeliveryHour": hour,
+        "DeliveryInterval": interval,
+        "RepeatedHourFlag": flag,
+    }
+    return pd.DataFrame(
+        {**columns, "SettlementPointName": point, "SettlementPointPrice": series.price_per_mwh}
+    )
 
 
 def american(date: np.ndarray) -> np.ndarray:
@@ -57,7 +70,9 @@ def american(date: np.ndarray) -> np.ndarray:
 
 def twice(table: pd.DataFrame, kind: str = "LZ") -> pd.DataFrame:
     """Return a real-time table as ERCOT writes load zones: every interval twice under one name, the second weighted by energy."""
-    weighted = table.assign(SettlementPointType=f"{kind}EW", SettlementPointPrice=table["SettlementPointPrice"] + 0.37)
+    weighted = table.assign(
+        SettlementPointType=f"{kind}EW", SettlementPointPrice=table["SettlementPointPrice"] + 0.37
+    )
     return pd.concat([table.assign(SettlementPointType=kind), weighted]).sort_index(kind="stable")
 
 
@@ -73,7 +88,9 @@ def test_local_fields_round_trip_through_the_year(hours: int, count: int, quarte
 
 @pytest.mark.parametrize(("date", "hours"), [(SPRING, 23), (AUTUMN, 25), ("2024-07-15", 24)])
 @pytest.mark.parametrize("kind", ["day ahead", "real time"])
-def test_files_round_trip_on_short_and_long_days(tmp_path: Path, date: str, hours: int, kind: str) -> None:
+def test_files_round_trip_on_short_and_long_days(
+    tmp_path: Path, date: str, hours: int, kind: str
+) -> None:
     hour = _day(date)
     assert len(hour) == hours
     start = hour if kind == "day ahead" else (hour[:, None] + 900 * np.arange(4)).ravel()
@@ -103,7 +120,9 @@ def test_spring_layout_has_no_third_hour() -> None:
 
 
 def test_the_skipped_hour_is_refused(tmp_path: Path) -> None:
-    table = day_ahead_layout(_series(_day("2024-03-09")), "HB_SOUTH").assign(DeliveryDate="03/10/2024")
+    table = day_ahead_layout(_series(_day("2024-03-09")), "HB_SOUTH").assign(
+        DeliveryDate="03/10/2024"
+    )
     table.to_csv(tmp_path / "x.csv", index=False)
     with pytest.raises(InputError, match=r"2024-03-10 hour ending 03:00.*clock skips"):
         prices.read_day_ahead(tmp_path / "x.csv")
@@ -128,7 +147,9 @@ def test_missing_columns_and_an_unknown_point_are_named(tmp_path: Path) -> None:
 
 
 def test_unreadable_rows_and_absent_files_are_told(tmp_path: Path) -> None:
-    table = real_time_layout(_series(_day("2024-07-15")), "HB_SOUTH").astype({"DeliveryInterval": object})
+    table = real_time_layout(_series(_day("2024-07-15")), "HB_SOUTH").astype(
+        {"DeliveryInterval": object}
+    )
     table.loc[3, "DeliveryInterval"] = 5
     table.loc[4, "DeliveryDate"] = "the fifteenth"
     table.to_csv(tmp_path / "x.csv", index=False)
@@ -144,15 +165,22 @@ def test_unreadable_rows_and_absent_files_are_told(tmp_path: Path) -> None:
 def test_workbooks_are_read_sheet_by_sheet(tmp_path: Path) -> None:
     path = tmp_path / "year.xlsx"
     series = _series(np.concatenate([_day("2024-01-31"), _day("2024-02-01")]))
-    table = day_ahead_layout(series, "HB_SOUTH").rename(columns={"SettlementPoint": "Settlement Point"})
+    table = day_ahead_layout(series, "HB_SOUTH").rename(
+        columns={"SettlementPoint": "Settlement Point"}
+    )
     with pd.ExcelWriter(path) as book:
         table.iloc[:24].to_excel(book, sheet_name="Jan", index=False)
         table.iloc[24:].to_excel(book, sheet_name="Feb", index=False)
     assert np.array_equal(prices.read_day_ahead(path).price_per_mwh, series.price_per_mwh)
     with pd.ExcelWriter(path) as book:
         table.iloc[:24].to_excel(book, sheet_name="Jan", index=False)
-        table.iloc[24:].reset_index(drop=True).assign(SettlementPointPrice="n/a").to_excel(book, sheet_name="Feb", index=False)
-    with pytest.raises(InputError, match=r"sheet 'Feb', row 2: 2024-02-01 hour ending 01:00: got 'n/a', expected a number"):
+        table.iloc[24:].reset_index(drop=True).assign(SettlementPointPrice="n/a").to_excel(
+            book, sheet_name="Feb", index=False
+        )
+    with pytest.raises(
+        InputError,
+        match=r"sheet 'Feb', row 2: 2024-02-01 hour ending 01:00: got 'n/a', expected a number",
+    ):
         prices.read_day_ahead(path)
     path.write_bytes(b"no workbook at all")
     with pytest.raises(InputError, match="no workbook"):
@@ -164,17 +192,23 @@ def test_a_load_zone_is_read_though_it_stands_twice(tmp_path: Path) -> None:
     hour = _day("2024-07-15")
     series = _series((hour[:, None] + 900 * np.arange(4)).ravel())
     twice(real_time_layout(series, "LZ_AEN")).to_csv(tmp_path / "rt.csv", index=False)
-    assert np.array_equal(prices.read_real_time(tmp_path / "rt.csv", "LZ_AEN").price_per_mwh, series.price_per_mwh)
+    assert np.array_equal(
+        prices.read_real_time(tmp_path / "rt.csv", "LZ_AEN").price_per_mwh, series.price_per_mwh
+    )
     weighted = prices.read_real_time(tmp_path / "rt.csv", "LZ_AEN", "LZEW").price_per_mwh
     assert np.allclose(weighted, series.price_per_mwh + 0.37)
     with pytest.raises(InputError, match=r"type 'HU', expected one of LZ, LZEW"):
         prices.read_real_time(tmp_path / "rt.csv", "LZ_AEN", "HU")
     twice(real_time_layout(series, "DC_E"), "LZ_DC").to_csv(tmp_path / "dc.csv", index=False)
-    assert np.array_equal(prices.read_real_time(tmp_path / "dc.csv").price_per_mwh, series.price_per_mwh)
+    assert np.array_equal(
+        prices.read_real_time(tmp_path / "dc.csv").price_per_mwh, series.price_per_mwh
+    )
 
 
 @pytest.mark.parametrize("words", [("Y", "N"), ("true", "false"), ("True", "False"), ("y", "n")])
-def test_the_flag_of_the_repeated_hour_in_every_form(tmp_path: Path, words: tuple[str, str]) -> None:
+def test_the_flag_of_the_repeated_hour_in_every_form(
+    tmp_path: Path, words: tuple[str, str]
+) -> None:
     """ERCOT's public API writes true and false where its csv files write Y and N."""
     series = _series(_day(AUTUMN))
     table = day_ahead_layout(series, "HB_SOUTH")
@@ -187,13 +221,18 @@ def test_any_other_flag_is_refused_by_its_row(tmp_path: Path) -> None:
     table = day_ahead_layout(_series(_day(AUTUMN)), "HB_SOUTH")
     table.loc[3, "DSTFlag"] = "perhaps"
     table.to_csv(tmp_path / "x.csv", index=False)
-    with pytest.raises(InputError, match=r"row 5: got the flag of the repeated hour 'perhaps', expected Y, N, true or false"):
+    with pytest.raises(
+        InputError,
+        match=r"row 5: got the flag of the repeated hour 'perhaps', expected Y, N, true or false",
+    ):
         prices.read_day_ahead(tmp_path / "x.csv")
 
 
 def test_rows_are_counted_as_the_file_has_them(tmp_path: Path) -> None:
     """Rows of other points, blank lines and the byte order mark do not shift the row that a fault is told with."""
-    ours = day_ahead_layout(_series(_day("2024-07-15")), "HB_SOUTH").astype({"SettlementPointPrice": object})
+    ours = day_ahead_layout(_series(_day("2024-07-15")), "HB_SOUTH").astype(
+        {"SettlementPointPrice": object}
+    )
     ours.loc[20, "SettlementPointPrice"] = ""
     other = ours.assign(SettlementPoint="HB_WEST", SettlementPointPrice="12")
     lines = pd.concat([other, ours]).to_csv(index=False).splitlines()
@@ -212,7 +251,10 @@ def test_rows_are_counted_as_the_file_has_them(tmp_path: Path) -> None:
         ("time;price\n2024-07-15 00:00;25\n", "NP4-190-CD"),
         ("time,price\n2024-07-15 00:00,25\n", "NP4-190-CD"),
         ("a,b\n1,2,3\n1,2,3,4\n", "row 2: got 3 cells, expected 2 as in the heading"),
-        ("DeliveryDate,HourEnding,SettlementPoint,SettlementPointPrice,DSTFlag\n", "settlement point"),
+        (
+            "DeliveryDate,HourEnding,SettlementPoint,SettlementPointPrice,DSTFlag\n",
+            "settlement point",
+        ),
     ],
 )
 def test_a_file_of_another_kind_is_one_sentence(tmp_path: Path, text: str, match: str) -> None:
@@ -224,19 +266,29 @@ def test_a_file_of_another_kind_is_one_sentence(tmp_path: Path, text: str, match
 
 def test_prices_in_other_units_and_impossible_ones_are_refused(tmp_path: Path) -> None:
     table = day_ahead_layout(_series(_day("2024-07-15")), "HB_SOUTH")
-    table.assign(SettlementPointPrice=np.linspace(0.02, 0.09, 24)).to_csv(tmp_path / "kwh.csv", index=False)
-    with pytest.raises(InputError, match=r"no price above 0.09, expected prices in \$/MWh. They look like \$/kWh"):
+    table.assign(SettlementPointPrice=np.linspace(0.02, 0.09, 24)).to_csv(
+        tmp_path / "kwh.csv", index=False
+    )
+    with pytest.raises(
+        InputError, match=r"no price above 0.09, expected prices in \$/MWh. They look like \$/kWh"
+    ):
         prices.read_day_ahead(tmp_path / "kwh.csv")
     table.assign(SettlementPointPrice=25_000.0).to_csv(tmp_path / "high.csv", index=False)
-    with pytest.raises(InputError, match=r"row 2: 2024-07-15 hour ending 01:00: got '25000\.0'") as caught:
+    with pytest.raises(
+        InputError, match=r"row 2: 2024-07-15 hour ending 01:00: got '25000\.0'"
+    ) as caught:
         prices.read_day_ahead(tmp_path / "high.csv")
     assert len(caught.value.problems) == 21  # twenty rows, and how many more
 
 
 def test_days_first_are_refused(tmp_path: Path) -> None:
-    table = day_ahead_layout(_series(_day("2024-07-15")), "HB_SOUTH").assign(DeliveryDate="15/07/2024")
+    table = day_ahead_layout(_series(_day("2024-07-15")), "HB_SOUTH").assign(
+        DeliveryDate="15/07/2024"
+    )
     table.to_csv(tmp_path / "x.csv", index=False)
-    with pytest.raises(InputError, match=r"row 2: got 15/07/2024, 01:00, expected a date month/day/year"):
+    with pytest.raises(
+        InputError, match=r"row 2: got 15/07/2024, 01:00, expected a date month/day/year"
+    ):
         prices.read_day_ahead(tmp_path / "x.csv")
 
 
@@ -253,7 +305,9 @@ FAULTS = {
 }
 
 
-def any_file(days: int, quarter: bool, fault: str, row: int, form: str) -> tuple[bytes, prices.Series, int]:
+def any_file(
+    days: int, quarter: bool, fault: str, row: int, form: str
+) -> tuple[bytes, prices.Series, int]:
     """Return a file of generated prices across a clock change, its series, and the row of the fault."""
     first = int(pd.Timestamp("2024-11-02", tz=prices.ZONE).timestamp())
     series = _series(np.arange(first, first + 86400 * days, 900 if quarter else 3600))
@@ -297,14 +351,18 @@ DRAWN = {
 
 @given(**DRAWN)
 @settings(max_examples=40, deadline=None)
-def test_generated_files_are_read_right_or_refused_by_row(tmp_path_factory: pytest.TempPathFactory, **drawn: object) -> None:
+def test_generated_files_are_read_right_or_refused_by_row(
+    tmp_path_factory: pytest.TempPathFactory, **drawn: object
+) -> None:
     check_any_file(tmp_path_factory.mktemp("prices") / "x.csv", **drawn)
 
 
 @pytest.mark.long
 @given(**DRAWN)
 @settings(max_examples=1000, deadline=None)
-def test_many_generated_files_are_read_right_or_refused_by_row(tmp_path_factory: pytest.TempPathFactory, **drawn: object) -> None:
+def test_many_generated_files_are_read_right_or_refused_by_row(
+    tmp_path_factory: pytest.TempPathFactory, **drawn: object
+) -> None:
     check_any_file(tmp_path_factory.mktemp("prices") / "x.csv", **drawn)
 
 
@@ -320,7 +378,9 @@ def test_window_has_the_promised_shape_and_keeps_negative_prices() -> None:
 def test_gap_doubled_row_and_empty_price_are_all_told() -> None:
     start = _utc("2024-07-15T05:00Z")
     hourly, quarter = _around(1, 3600, start), _around(1, 900, start)
-    hole = prices.Series(np.delete(hourly.start_s, [50, 51]), np.delete(hourly.price_per_mwh, [50, 51]))
+    hole = prices.Series(
+        np.delete(hourly.start_s, [50, 51]), np.delete(hourly.price_per_mwh, [50, 51])
+    )
     value = quarter.price_per_mwh.copy()
     value[200] = np.nan
     doubled = prices.Series(np.append(quarter.start_s, quarter.start_s[300]), np.append(value, 1.0))
@@ -328,7 +388,10 @@ def test_gap_doubled_row_and_empty_price_are_all_told() -> None:
         prices.prices(hole, doubled, start, 1)
     text = str(caught.value)
     assert len(caught.value.problems) == 3
-    assert "day-ahead prices, 2024-07-15 02:00 local time to 2024-07-15 04:00 local time: got no row" in text
+    assert (
+        "day-ahead prices, 2024-07-15 02:00 local time to 2024-07-15 04:00 local time: got no row"
+        in text
+    )
     assert "real-time prices, 2024-07-15 02:00 local time: got an empty price" in text
     assert "real-time prices, 2024-07-16 03:00 local time: got more than one row" in text
 
@@ -339,7 +402,12 @@ def test_a_run_across_a_clock_change_is_whole(tmp_path: Path, clock: str) -> Non
     hourly, quarter = _around(3, 3600, start), _around(3, 900, start)
     day_ahead_layout(hourly, "LZ_AEN").to_csv(tmp_path / "da.csv", index=False)
     real_time_layout(quarter, "LZ_AEN").to_csv(tmp_path / "rt.csv", index=False)
-    table = prices.prices(prices.read_day_ahead(tmp_path / "da.csv"), prices.read_real_time(tmp_path / "rt.csv"), start, 3)
+    table = prices.prices(
+        prices.read_day_ahead(tmp_path / "da.csv"),
+        prices.read_real_time(tmp_path / "rt.csv"),
+        start,
+        3,
+    )
     assert np.allclose(table.day_ahead_per_kwh, hourly.price_per_mwh / 1000.0, atol=1e-12)
     assert np.allclose(table.real_time_per_kwh, quarter.price_per_mwh / 1000.0, atol=1e-12)
 
@@ -351,13 +419,21 @@ def test_absent_folder_is_a_sentence(tmp_path: Path) -> None:
 
 def test_hub_average_of_the_reference_weeks(data_dir: Path) -> None:
     folder = data_dir / "prices" / "ercot_hb_hubavg_2024"
-    raw = pd.read_parquet(folder / "rtm_15min.parquet").set_index("interval_start_utc")["price_usd_per_mwh"]
+    raw = pd.read_parquet(folder / "rtm_15min.parquet").set_index("interval_start_utc")[
+        "price_usd_per_mwh"
+    ]
     start = _utc("2024-08-19T06:00Z")
     table = prices.ercot(folder, start, 7)
     first = 4 * LEAD_H
-    assert table.real_time_per_kwh[first] == pytest.approx(raw[pd.Timestamp("2024-08-19T06:00Z")] / 1000.0)
-    assert table.real_time_per_kwh[first : first + 672].max() == pytest.approx(4.9, abs=0.1)  # the 4.9 $/kWh of that week
-    peaks = prices.ercot(folder, _utc("2024-08-05T06:00Z"), 7).real_time_per_kwh[first : first + 672]
+    assert table.real_time_per_kwh[first] == pytest.approx(
+        raw[pd.Timestamp("2024-08-19T06:00Z")] / 1000.0
+    )
+    assert table.real_time_per_kwh[first : first + 672].max() == pytest.approx(
+        4.9, abs=0.1
+    )  # the 4.9 $/kWh of that week
+    peaks = prices.ercot(folder, _utc("2024-08-05T06:00Z"), 7).real_time_per_kwh[
+        first : first + 672
+    ]
     assert peaks.max() == pytest.approx(0.85, abs=0.05)
 
 
@@ -370,7 +446,9 @@ def test_austin_zone_names_its_gap(data_dir: Path) -> None:
     folder = data_dir / "prices" / "ercot_lz_aen_2024"
     table = prices.zone(folder, _utc("2024-07-15T05:00Z"), 7)
     assert np.array_equal(table.real_time_per_kwh[::4], table.real_time_per_kwh[3::4])
-    with pytest.raises(InputError, match=r"2024-03-10 01:00 local time to 2024-03-15 01:00 local time"):
+    with pytest.raises(
+        InputError, match=r"2024-03-10 01:00 local time to 2024-03-15 01:00 local time"
+    ):
         prices.zone(folder / "lz_aen_2024_hourly.parquet", _utc("2024-03-12T05:00Z"), 2)
 
 

@@ -11,8 +11,32 @@ from gridagora.sources import ev
 from gridagora.sources.profiles import read_profiles
 
 CELLS = (
-    *("", "nan", "inf", "1e400", "-1", "1,5", "abc", "2018-13-45", "12:00", "1e9", "None", '"', ";", "2018-07-01 25:00", "\x00"),
-    *("07/01/2018 1:00 PM", "9999-12-31 23:00", "1677-01-01", "-99999", "2018-07-01T00:00:00+14:00", "2018-07-01T05:00:00Z", "é"),
+    *(
+        "",
+        "nan",
+        "inf",
+        "1e400",
+        "-1",
+        "1,5",
+        "abc",
+        "2018-13-45",
+        "12:00",
+        "1e9",
+        "None",
+        '"',
+        ";",
+        "2018-07-01 25:00",
+        "\x00",
+    ),
+    *(
+        "07/01/2018 1:00 PM",
+        "9999-12-31 23:00",
+        "1677-01-01",
+        "-99999",
+        "2018-07-01T00:00:00+14:00",
+        "2018-07-01T05:00:00Z",
+        "é",
+    ),
 )
 ROWS = {
     "evipro": ("start_time,duration,total_charge,avg_power_kw", "1080,600,12,7.2"),
@@ -31,7 +55,10 @@ def whole(kind: str) -> list[str]:
     if kind in ROWS:
         return [ROWS[kind][0], *[ROWS[kind][1]] * 10]
     times = pd.date_range("2018-07-01", periods=24, freq="h").astype(str)
-    return ["home,time,load,t_in,cool", *(f"{home},{time},1.5,22.5,{0.5 + len(home)}" for home in ("a", "bb") for time in times)]
+    return [
+        "home,time,load,t_in,cool",
+        *(f"{home},{time},1.5,22.5,{0.5 + len(home)}" for home in ("a", "bb") for time in times),
+    ]
 
 
 def spoil(lines: list[str], rng: np.random.Generator) -> list[str]:
@@ -40,13 +67,21 @@ def spoil(lines: list[str], rng: np.random.Generator) -> list[str]:
     cells[int(rng.integers(len(cells)))] = str(rng.choice(CELLS))
     at = int(rng.integers(len(lines[row]) + 1))
     choice = int(rng.integers(8))
-    changed = (",".join(cells), "", lines[row] + ",x", lines[row][:at] + '"' + lines[row][at:], lines[row] + ",")
+    changed = (
+        ",".join(cells),
+        "",
+        lines[row] + ",x",
+        lines[row][:at] + '"' + lines[row][at:],
+        lines[row] + ",",
+    )
     if choice < len(changed):
         lines[row] = changed[choice]
         return lines
-    return {5: lines[:row] + lines[row + 1 :], 6: lines[:row] + lines[row : row + 1] * 2 + lines[row + 1 :], 7: lines[:row]}[
-        choice
-    ]
+    return {
+        5: lines[:row] + lines[row + 1 :],
+        6: lines[:row] + lines[row : row + 1] * 2 + lines[row + 1 :],
+        7: lines[:row],
+    }[choice]
 
 
 def try_many(kind: str, folder: Path, many: int, seed: int) -> tuple[int, int]:
@@ -89,7 +124,11 @@ def write(folder: Path, kind: str) -> str:
 @pytest.mark.parametrize("column", ["home", "time", "load"])
 def test_a_spoilt_cell_of_parquet_is_refused(tmp_path: Path, value: object, column: str) -> None:
     table = pd.DataFrame(
-        {"home": "a", "time": pd.date_range("2018-07-01", periods=24, freq="h").astype(str), "load": 1.0}
+        {
+            "home": "a",
+            "time": pd.date_range("2018-07-01", periods=24, freq="h").astype(str),
+            "load": 1.0,
+        }
     ).astype(object)
     table.at[5, column] = value
     try:

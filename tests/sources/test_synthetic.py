@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gridagora.core.charging import Charging, check
 from gridagora.core.tables import LEAD_H, TAIL_H, Quality
+from gridagora.population.charging import Charging, check
 from gridagora.sources import synthetic, weather
 
 SUMMER, WINTER = (int(pd.Timestamp(f"2024-{month:02d}-15T06:00Z").timestamp()) for month in (7, 1))
@@ -70,7 +70,9 @@ def test_shares_are_whole_homes_and_sessions_are_feasible() -> None:
     assert (homes.battery_kwh > 0).sum() == 5
     assert len(np.unique(homes.ev_home)) <= 12
     check(Charging(*(getattr(homes, name) for name in Charging._fields)), homes.home_id)
-    none = synthetic.texas(2, SUMMER, 3, 20, synthetic.Equipment(pv_share=0, battery_share=0, ev_share=0)).homes
+    none = synthetic.texas(
+        2, SUMMER, 3, 20, synthetic.Equipment(pv_share=0, battery_share=0, ev_share=0)
+    ).homes
     assert none.pv_kw.max() == 0.0
     assert len(none.ev_home) == 0
 
@@ -123,7 +125,10 @@ def test_a_year_is_like_the_typical_one(data_dir: Path) -> None:
     assert np.corrcoef(warm[1:], warm[:-1])[0, 1] == pytest.approx(
         np.corrcoef(typical.t_out_degc[1:], typical.t_out_degc[:-1])[0, 1], abs=0.02
     )
-    daily = [np.ptp(t[: len(t) // 24 * 24].reshape(-1, 24), axis=1).mean() for t in (warm, typical.t_out_degc)]
+    daily = [
+        np.ptp(t[: len(t) // 24 * 24].reshape(-1, 24), axis=1).mean()
+        for t in (warm, typical.t_out_degc)
+    ]
     assert daily[0] == pytest.approx(daily[1], abs=1.5)
     light = np.mean([year.ghi_w_m2.mean() for year in years])
     assert light == pytest.approx(typical.ghi_w_m2.mean(), rel=0.06)
@@ -135,4 +140,6 @@ def test_the_demo_is_drawn_in_a_blink() -> None:
     synthetic.texas(1, SUMMER, 3, 5)
     begin = time.process_time()
     synthetic.texas(1, SUMMER, 3, 60)
-    assert time.process_time() - begin < 1.0  # about .02 s; fifty times that is a mistake, not a slow machine
+    assert (
+        time.process_time() - begin < 1.0
+    )  # about .02 s; fifty times that is a mistake, not a slow machine

@@ -9,10 +9,10 @@ import pytest
 from gridagora.core.errors import InputError
 from gridagora.grid import flow, limits
 from gridagora.sources import opendss, synthetic_feeder
-from gridagora.sources.synthetic_feeder import Plan
+from gridagora.sources.synthetic_feeder import FeederPlan
 
 
-def script(layout: Plan, p_kw: np.ndarray, q_kvar: np.ndarray) -> str:
+def script(layout: FeederPlan, p_kw: np.ndarray, q_kvar: np.ndarray) -> str:
     """The plan in the words of OpenDSS."""
     name, z1, z0 = layout.bus_name, *synthetic_feeder.SOURCE_OHM
     out = [
@@ -24,7 +24,10 @@ def script(layout: Plan, p_kw: np.ndarray, q_kvar: np.ndarray) -> str:
     ]
     for i, line in enumerate(layout.lines):
         phases = ".".join(map(str, line.phases))
-        r, x = (" | ".join(" ".join(repr(float(v)) for v in row) for row in part) for part in (line.ohm.real, line.ohm.imag))
+        r, x = (
+            " | ".join(" ".join(repr(float(v)) for v in row) for row in part)
+            for part in (line.ohm.real, line.ohm.imag)
+        )
         n = len(line.phases)
         out.append(
             f"New Line.l{i} phases={n} bus1={name[line.start]}.{phases} bus2={name[line.end]}.{phases} length=1 units=none "
@@ -44,7 +47,13 @@ def script(layout: Plan, p_kw: np.ndarray, q_kvar: np.ndarray) -> str:
             f"New Load.{name[bus]} phases=1 bus1={name[bus]}.1.2 kv=0.24 kw={float(p)!r} kvar={float(q)!r} "
             "model=1 vminpu=.1 vmaxpu=2"
         )
-    out += ["Set VoltageBases=[69 12.47 0.208]", "CalcVoltageBases", "Set Tolerance=1e-12", "Set MaxIterations=200", "Solve"]
+    out += [
+        "Set VoltageBases=[69 12.47 0.208]",
+        "CalcVoltageBases",
+        "Set Tolerance=1e-12",
+        "Set MaxIterations=200",
+        "Solve",
+    ]
     return "\n".join(out)
 
 
@@ -60,7 +69,13 @@ def test_voltages_are_those_of_opendss(tmp_path: Path, seed: int, homes: int) ->
     engine.AllowChangeDir = False
     engine.Text.Command = f'Compile "{path}"'
     circuit = engine.ActiveCircuit
-    theirs = dict(zip((n.lower() for n in circuit.YNodeOrder), np.array(circuit.YNodeVarray).view(complex), strict=True))
+    theirs = dict(
+        zip(
+            (n.lower() for n in circuit.YNodeOrder),
+            np.array(circuit.YNodeVarray).view(complex),
+            strict=True,
+        )
+    )
     ours = flow.solve(feeder, p_kw[None], 0.25 * p_kw[None], 1e-11)
     off_pu = np.abs(ours.v[0] - [theirs[node] for node in feeder.node_name]) / feeder.node_base_v
     assert off_pu.max() < 1e-7
@@ -94,20 +109,28 @@ def test_the_network_is_one_tree_with_every_home_on_it(homes: int) -> None:
     assert len(reached) == len(feeder.bus_name)
     assert np.isfinite(feeder.bus_x).all()
     assert np.isfinite(feeder.bus_y).all()
-    assert len(set(zip(feeder.bus_x.tolist(), feeder.bus_y.tolist(), strict=True))) == len(feeder.bus_name)
+    assert len(set(zip(feeder.bus_x.tolist(), feeder.bus_y.tolist(), strict=True))) == len(
+        feeder.bus_name
+    )
 
 
 def test_phases_carry_equal_shares() -> None:
     feeder = synthetic_feeder.make(4, 600)
     layout = synthetic_feeder.plan(4, 600)
     fed = {unit.end: unit.phase for unit in layout.transformers}
-    homes = np.bincount([fed[line.start] for line in layout.lines if line.end in set(layout.homes)], minlength=4)[1:]
+    homes = np.bincount(
+        [fed[line.start] for line in layout.lines if line.end in set(layout.homes)], minlength=4
+    )[1:]
     assert homes.sum() == len(feeder.meter_name)
     assert homes.max() - homes.min() <= 6 * synthetic_feeder.POLES_PER_LATERAL
 
 
 def test_a_seed_is_a_feeder() -> None:
-    one, same, other = synthetic_feeder.make(1, 50), synthetic_feeder.make(1, 50), synthetic_feeder.make(2, 50)
+    one, same, other = (
+        synthetic_feeder.make(1, 50),
+        synthetic_feeder.make(1, 50),
+        synthetic_feeder.make(2, 50),
+    )
     assert np.array_equal(one.y_data, same.y_data)
     assert one.node_name == same.node_name
     assert not np.array_equal(one.bus_x[:5], other.bus_x[:5])
@@ -123,6 +146,8 @@ def test_a_number_of_homes_out_of_range_is_a_sentence(homes: int) -> None:
 def test_clusters_hold_all_homes() -> None:
     for seed, homes in itertools.product(range(3), (1, 5, 33)):
         layout = synthetic_feeder.plan(seed, homes)
-        per_unit = [sum(line.start == unit.end for line in layout.lines) for unit in layout.transformers]
+        per_unit = [
+            sum(line.start == unit.end for line in layout.lines) for unit in layout.transformers
+        ]
         assert sum(per_unit) == homes
         assert max(per_unit) <= 6

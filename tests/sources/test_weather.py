@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gridagora.core import sun
 from gridagora.core.errors import InputError
 from gridagora.core.tables import Weather
+from gridagora.population import sun
 from gridagora.sources import weather
 
 TRAVIS = Path("loads") / "travis_county_tx_100homes_amy2018"
@@ -34,7 +34,9 @@ def test_sun_agrees_with_the_solar_library() -> None:
     solarposition = pytest.importorskip("pvlib").solarposition
     time_s = 1514786400 + 3600 * np.arange(0, 8760, 7) + 1800
     ours = sun.position(time_s, 30.3, -97.7)
-    theirs = solarposition.get_solarposition(pd.to_datetime(time_s, unit="s", utc=True), 30.3, -97.7)
+    theirs = solarposition.get_solarposition(
+        pd.to_datetime(time_s, unit="s", utc=True), 30.3, -97.7
+    )
     assert np.abs(ours.zenith_deg - theirs["zenith"].to_numpy()).max() < 0.02
     low = theirs["zenith"].to_numpy() > 5.0  # near the zenith an azimuth means little
     turn = (ours.azimuth_deg - theirs["azimuth"].to_numpy() + 180.0) % 360.0 - 180.0
@@ -44,9 +46,15 @@ def test_sun_agrees_with_the_solar_library() -> None:
 def test_plane_of_array_agrees_with_the_solar_library() -> None:
     irradiance = pytest.importorskip("pvlib").irradiance
     angles = sun.Sun(np.array([20.0, 55.0, 80.0]), np.array([150.0, 230.0, 95.0]))
-    ghi, dni, dhi = np.array([900.0, 500.0, 100.0]), np.array([800.0, 600.0, 200.0]), np.array([120.0, 150.0, 65.0])
+    ghi, dni, dhi = (
+        np.array([900.0, 500.0, 100.0]),
+        np.array([800.0, 600.0, 200.0]),
+        np.array([120.0, 150.0, 65.0]),
+    )
     for tilt, face in ((25.0, 180.0), (90.0, 270.0), (0.0, 180.0)):
-        theirs = irradiance.get_total_irradiance(tilt, face, angles.zenith_deg, angles.azimuth_deg, dni, ghi, dhi)["poa_global"]
+        theirs = irradiance.get_total_irradiance(
+            tilt, face, angles.zenith_deg, angles.azimuth_deg, dni, ghi, dhi
+        )["poa_global"]
         assert np.allclose(sun.on_plane(angles, ghi, dni, dhi, tilt, face), theirs, rtol=1e-9)
 
 
@@ -113,14 +121,19 @@ def _lit_at_noon(year: Weather) -> None:
 
 
 def test_real_years_shine_by_day(data_dir: Path) -> None:
-    csv, epw = weather.amy(data_dir / TRAVIS).weather, weather.epw(data_dir / TRAVIS / "weather.epw").weather
+    csv, epw = (
+        weather.amy(data_dir / TRAVIS).weather,
+        weather.epw(data_dir / TRAVIS / "weather.epw").weather,
+    )
     typical = weather.tmy3(data_dir / MUELLER).weather
     for year in (csv, epw, typical):
         assert year.t_out_degc.shape == (8760,)
         assert pd.Timestamp(year.start_s, unit="s").strftime("%m-%d %H") == "01-01 06"
         _lit_at_noon(year)
     assert np.allclose(csv.t_out_degc, epw.t_out_degc, atol=0.06)
-    assert np.abs(csv.ghi_w_m2 - epw.ghi_w_m2).mean() < 8.0  # made from beam and diffuse, against the figure in the file
+    assert (
+        np.abs(csv.ghi_w_m2 - epw.ghi_w_m2).mean() < 8.0
+    )  # made from beam and diffuse, against the figure in the file
     # the file's hours are means of samples at :00 and :30, so its own figure comes back with the sun at a quarter past
     quarter = sun.position(epw.start_s + 3600 * np.arange(8760) + 900, 30.32, -97.77).zenith_deg
     made = epw.dni_w_m2 * np.clip(np.cos(np.radians(quarter)), 0.0, None) + epw.dhi_w_m2

@@ -17,7 +17,12 @@ DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 def year(kind: str, t_degc: float | None = None) -> str:
     """Return a year at the equator and Greenwich: twelve equal hours of light a day, air that follows them."""
-    hours = [(month, day, hour) for month, many in enumerate(DAYS, 1) for day in range(1, many + 1) for hour in range(24)]
+    hours = [
+        (month, day, hour)
+        for month, many in enumerate(DAYS, 1)
+        for day in range(1, many + 1)
+        for hour in range(24)
+    ]
     body = []
     for month, day, hour in hours:
         light = 100 if 7 <= hour <= 16 else 0
@@ -52,7 +57,9 @@ def test_other_marks_are_one_sentence(tmp_path: Path, kind: str, mark: str, name
 
 @pytest.mark.parametrize("kind", READ)
 @pytest.mark.parametrize("t_degc", [0.0, 21.0])
-def test_air_of_one_temperature_all_year_is_refused(tmp_path: Path, kind: str, t_degc: float) -> None:
+def test_air_of_one_temperature_all_year_is_refused(
+    tmp_path: Path, kind: str, t_degc: float
+) -> None:
     path = tmp_path / "sky.csv"
     path.write_text(year(kind, t_degc), encoding="utf-8")
     with pytest.raises(InputError, match=r"air that stays within 0\.0 K all year") as caught:
@@ -60,8 +67,13 @@ def test_air_of_one_temperature_all_year_is_refused(tmp_path: Path, kind: str, t
     assert len(caught.value.problems) == 1
 
 
-@pytest.mark.parametrize(("kind", "before", "after"), [("tmy3", "DHI (W/m^2)", "DNI (W/m^2)"), ("nsrdb", "GHI", "Temperature")])
-def test_a_column_that_stands_twice_is_refused(tmp_path: Path, kind: str, before: str, after: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [("tmy3", "DHI (W/m^2)", "DNI (W/m^2)"), ("nsrdb", "GHI", "Temperature")],
+)
+def test_a_column_that_stands_twice_is_refused(
+    tmp_path: Path, kind: str, before: str, after: str
+) -> None:
     path = tmp_path / "sky.csv"
     path.write_text(year(kind).replace(before, after), encoding="utf-8")
     with pytest.raises(InputError) as caught:

@@ -11,7 +11,8 @@ import pvlib
 import pytest
 
 from gridagora.core.errors import InputError
-from gridagora.scenario import draw, read
+from gridagora.scenario import populate as draw
+from gridagora.scenario import read
 from gridagora.scenario.calendar import midnight_s
 
 PLACES = {  # latitude, longitude, standard time, local time
@@ -33,11 +34,39 @@ PLACES = {  # latitude, longitude, standard time, local time
     "Reykjavik": (64.1, -21.9, 0.0, "Atlantic/Reykjavik"),
     "Austin in UTC": (30.3, -97.7, 0.0, "America/Chicago"),
 }
-TYPICAL = (1998, 2004, 1993, 2000, 1991, 2005, 1996, 1999, 2001, 1992, 1995, 2003)  # a year for each month, leap years among them
+TYPICAL = (
+    1998,
+    2004,
+    1993,
+    2000,
+    1991,
+    2005,
+    1996,
+    1999,
+    2001,
+    1992,
+    1995,
+    2003,
+)  # a year for each month, leap years among them
 FORMS = ("common", "leap", "leap without 29 February", "typical", "from July")
-STARTS = (date(2024, 7, 15), date(2024, 2, 28), date(2023, 12, 31), date(2025, 3, 3), date(2024, 2, 29), date(2022, 10, 11))
+STARTS = (
+    date(2024, 7, 15),
+    date(2024, 2, 28),
+    date(2023, 12, 31),
+    date(2025, 3, 3),
+    date(2024, 2, 29),
+    date(2022, 10, 11),
+)
 FORMATS = ("epw", "tmy3", "nsrdb")
-WHOLE = ("plain", "byte order mark", "latin-1", "windows lines", "blank tail", "trailing commas", "cloudy mornings")
+WHOLE = (
+    "plain",
+    "byte order mark",
+    "latin-1",
+    "windows lines",
+    "blank tail",
+    "trailing commas",
+    "cloudy mornings",
+)
 FAULTS = (
     "missing mark",
     "swapped",
@@ -55,13 +84,21 @@ FAULTS = (
 
 def hours_of(form: str) -> list[datetime]:
     """Return the starts of the hours of a year, standard time, each with the year its row says."""
-    first = {"leap": datetime(2020, 1, 1), "leap without 29 February": datetime(2016, 1, 1), "from July": datetime(2018, 7, 1)}
+    first = {
+        "leap": datetime(2020, 1, 1),
+        "leap without 29 February": datetime(2016, 1, 1),
+        "from July": datetime(2018, 7, 1),
+    }
     begin = first.get(form, datetime(2018, 1, 1))
     count = 8784 if form in {"leap", "leap without 29 February"} else 8760
     hours = [begin + timedelta(hours=hour) for hour in range(count)]
     if form == "leap without 29 February":
         hours = [hour for hour in hours if (hour.month, hour.day) != (2, 29)]
-    return [hour.replace(year=TYPICAL[hour.month - 1]) for hour in hours] if form == "typical" else hours
+    return (
+        [hour.replace(year=TYPICAL[hour.month - 1]) for hour in hours]
+        if form == "typical"
+        else hours
+    )
 
 
 def mark(month: int, day: int, hour: int) -> float:
@@ -85,7 +122,9 @@ def light(place: tuple[float, float, float, str], at: list[datetime], fault: str
     return pd.DataFrame({"ghi": ghi, "dni": dni, "dhi": np.where(cosine > 0.02, dhi, ghi)})
 
 
-def lines_of(kind: str, form: str, place: tuple[float, float, float, str], fault: str) -> tuple[list[str], int]:
+def lines_of(
+    kind: str, form: str, place: tuple[float, float, float, str], fault: str
+) -> tuple[list[str], int]:
     """Return the lines of a file and how many of them are header."""
     latitude, longitude, zone, _ = place
     longitude = longitude if fault != "other side" else (longitude + 360.0) % 360.0 - 180.0
@@ -99,7 +138,10 @@ def lines_of(kind: str, form: str, place: tuple[float, float, float, str], fault
     t = [mark(hour.month, hour.day, hour.hour) for hour in hours for _ in steps]
     rows = zip(samples, t, sky["ghi"], sky["dni"], sky["dhi"], strict=True)
     if kind == "epw":
-        head = [f"LOCATION,S\u00e3o Made,-,XXX,made,000000,{latitude},{longitude},{told},10.0", *["HEADER"] * 7]
+        head = [
+            f"LOCATION,S\u00e3o Made,-,XXX,made,000000,{latitude},{longitude},{told},10.0",
+            *["HEADER"] * 7,
+        ]
         rest = ",0" * 5
         body = [
             f"{h.year},{h.month},{h.day},{h.hour + 1},60,?,{t:.3f},9,50,99999,0,0,300,{g},{n},{d}{rest},3.1"
@@ -107,15 +149,22 @@ def lines_of(kind: str, form: str, place: tuple[float, float, float, str], fault
         ]
     elif kind == "tmy3":
         head = [f'1,"S\u00e3o MADE",XX,{told},{latitude},{longitude},10']
-        head.append("Date (MM/DD/YYYY),Time (HH:MM),GHI (W/m^2),DNI (W/m^2),DHI (W/m^2),Dry-bulb (C),Wspd (m/s)")
-        body = [f"{h:%m/%d/%Y},{h.hour + 1:02d}:00,{g},{n},{d},{t:.3f},3.1" for h, t, g, n, d in rows]
+        head.append(
+            "Date (MM/DD/YYYY),Time (HH:MM),GHI (W/m^2),DNI (W/m^2),DHI (W/m^2),Dry-bulb (C),Wspd (m/s)"
+        )
+        body = [
+            f"{h:%m/%d/%Y},{h.hour + 1:02d}:00,{g},{n},{d},{t:.3f},3.1" for h, t, g, n, d in rows
+        ]
     else:
         head = [
             "Source,City,Latitude,Longitude,Time Zone,Local Time Zone",
             f"NSRDB,S\u00e3o,{latitude},{longitude},{told},{told}",
         ]
         head.append("Year,Month,Day,Hour,Minute,DHI,DNI,Wind Speed,Temperature")
-        body = [f"{h.year},{h.month},{h.day},{h.hour},{h.minute},{d},{n},3.1,{t:.3f}" for h, t, g, n, d in rows]
+        body = [
+            f"{h.year},{h.month},{h.day},{h.hour},{h.minute},{d},{n},3.1,{t:.3f}"
+            for h, t, g, n, d in rows
+        ]
     return head + body, len(head)
 
 
@@ -125,7 +174,9 @@ def broken(lines: list[str], first: int, fault: str, kind: str) -> list[str]:
     row = lines[at].split(",")
     match fault:
         case "missing mark" | "word":
-            row[temperature] = ("-9900" if kind == "tmy3" else "99.9") if fault == "missing mark" else "cold"
+            row[temperature] = (
+                ("-9900" if kind == "tmy3" else "99.9") if fault == "missing mark" else "cold"
+            )
             return [*lines[:at], ",".join(row), *lines[at + 1 :]]
         case "swapped":
             return [*lines[:at], lines[at + 1], lines[at], *lines[at + 2 :]]
@@ -144,10 +195,14 @@ def broken(lines: list[str], first: int, fault: str, kind: str) -> list[str]:
     return lines
 
 
-def write(path: Path, kind: str, form: str, place: tuple[float, float, float, str], fault: str) -> Path:
+def write(
+    path: Path, kind: str, form: str, place: tuple[float, float, float, str], fault: str
+) -> Path:
     """Write a file of a kind, a form of the year, a place and a fault."""
     lines, first = lines_of(kind, form, place, fault)
-    text = ("\r\n" if fault == "windows lines" else "\n").join(broken(lines, first, fault, kind)) + "\n"
+    text = ("\r\n" if fault == "windows lines" else "\n").join(
+        broken(lines, first, fault, kind)
+    ) + "\n"
     code = {"latin-1": "latin-1", "byte order mark": "utf-8-sig"}.get(fault, "utf-8")
     path.write_bytes(text.encode(code))
     return path
@@ -160,7 +215,9 @@ def sky_of(path: Path, kind: str, zone: str, start: date, days: int = 2) -> tupl
     return draw.sky(read.parse(text), start_s), start_s
 
 
-def right_rows(sky: draw.Sky, start_s: int, place: tuple[float, float, float, str], form: str, days: int = 2) -> None:
+def right_rows(
+    sky: draw.Sky, start_s: int, place: tuple[float, float, float, str], form: str, days: int = 2
+) -> None:
     """Hold every hour of a run to the row of its date in standard time, and the light to the sun of that hour."""
     latitude, longitude, zone, _ = place
     first = datetime.fromtimestamp(start_s, tz=UTC).replace(tzinfo=None)
@@ -173,7 +230,9 @@ def right_rows(sky: draw.Sky, start_s: int, place: tuple[float, float, float, st
     assert sky.latitude_deg == latitude
     middle = pd.DatetimeIndex(hours).tz_localize("UTC") + pd.Timedelta("30min")
     zenith = pvlib.solarposition.get_solarposition(middle, latitude, longitude)["zenith"].to_numpy()
-    assert np.abs(np.cos(np.radians(zenith)) - np.cos(np.radians(sky.weather.zenith_deg))).max() < 0.08  # a quarter hour, a day
+    assert (
+        np.abs(np.cos(np.radians(zenith)) - np.cos(np.radians(sky.weather.zenith_deg))).max() < 0.08
+    )  # a quarter hour, a day
 
 
 CASES = list(product(PLACES, FORMS, WHOLE + FAULTS))
@@ -198,9 +257,15 @@ EXPECTED: dict[str, Callable[[str], bool]] = {
     "word": lambda text: "line 3000" in text and "'cold'" in text,
     "swapped": lambda text: ("line 300" in text or "line 299" in text) and "out of order" in text,
     "doubled": lambda text: ("line 300" in text or "line 299" in text) and "rows of" in text,
-    "a row less": lambda text: ("line 300" in text or "line 299" in text) and "missing or doubled" in text,
-    "late": lambda text: "late against the sun" in text or "beyond what the sun sends" in text or "at night" in text,
-    "early": lambda text: "early against the sun" in text or "beyond what the sun sends" in text or "at night" in text,
+    "a row less": lambda text: (
+        ("line 300" in text or "line 299" in text) and "missing or doubled" in text
+    ),
+    "late": lambda text: (
+        "late against the sun" in text or "beyond what the sun sends" in text or "at night" in text
+    ),
+    "early": lambda text: (
+        "early against the sun" in text or "beyond what the sun sends" in text or "at night" in text
+    ),
     "truncated": lambda text: "hours, the last of" in text or "next after" in text,
     "cut line": lambda text: "got nothing" in text,
     "other side": lambda text: "sun" in text or "longitude" in text,

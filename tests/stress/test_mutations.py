@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gridagora.core import sun
 from gridagora.core.errors import InputError
+from gridagora.population import sun
 from gridagora.scenario import build
 
 HOME = """
@@ -100,14 +100,47 @@ def sky() -> str:
     """Return a clear year at Austin as EPW."""
     hour = np.arange(8760)
     start_s = int(pd.Timestamp("2018-01-01", tz="Etc/GMT+6").timestamp())
-    up = np.clip(np.cos(np.radians(sun.position(start_s + 3600 * hour + 1800, 30.3, -97.7).zenith_deg)), 0, None)
+    up = np.clip(
+        np.cos(np.radians(sun.position(start_s + 3600 * hour + 1800, 30.3, -97.7).zenith_deg)),
+        0,
+        None,
+    )
     dni, dhi = np.where(up > 0.02, 700.0, 0.0).round(), np.where(up > 0.02, 80.0, 0.0)
-    t_out = 20 - 9 * np.cos(2 * np.pi * (hour / 24 - 20) / 365) + 5 * np.sin(2 * np.pi * (hour % 24 - 9) / 24)
+    t_out = (
+        20
+        - 9 * np.cos(2 * np.pi * (hour / 24 - 20) / 365)
+        + 5 * np.sin(2 * np.pi * (hour % 24 - 9) / 24)
+    )
     day = pd.Timestamp("2018-01-01") + pd.to_timedelta(hour // 24, unit="D")
     lines = ["LOCATION,Made,TX,USA,made,000000,30.3,-97.7,-6.0,150.0", *["X"] * 7]
     for i, date in enumerate(day):
-        cells = [date.year, date.month, date.day, i % 24 + 1, 0, "?", f"{t_out[i]:.1f}", 10, 60, 101325, 0, 0, 300]
-        cells += [f"{dni[i] * up[i] + dhi[i]:.0f}", f"{dni[i]:.0f}", f"{dhi[i]:.0f}", 0, 0, 0, 0, 180, 2.5, *[0] * 13]
+        cells = [
+            date.year,
+            date.month,
+            date.day,
+            i % 24 + 1,
+            0,
+            "?",
+            f"{t_out[i]:.1f}",
+            10,
+            60,
+            101325,
+            0,
+            0,
+            300,
+        ]
+        cells += [
+            f"{dni[i] * up[i] + dhi[i]:.0f}",
+            f"{dni[i]:.0f}",
+            f"{dhi[i]:.0f}",
+            0,
+            0,
+            0,
+            0,
+            180,
+            2.5,
+            *[0] * 13,
+        ]
         lines.append(",".join(map(str, cells)))
     return "\n".join(lines) + "\n"
 
@@ -115,7 +148,11 @@ def sky() -> str:
 def homes() -> str:
     """Return three days and more of three homes with load alone."""
     stamps = pd.date_range("2018-06-10", "2018-07-20", freq="h", inclusive="left")
-    rows = [f"{name},{at},{0.4 + 0.1 * (at.hour > 17) + 0.01 * k:.2f}" for k, name in enumerate("abc") for at in stamps]
+    rows = [
+        f"{name},{at},{0.4 + 0.1 * (at.hour > 17) + 0.01 * k:.2f}"
+        for k, name in enumerate("abc")
+        for at in stamps
+    ]
     return "\n".join(["home,time,load", *rows]) + "\n"
 
 
@@ -124,14 +161,26 @@ def prices(quarter: bool) -> str:
     days = pd.date_range("2018-07-12", "2018-07-20")
     if not quarter:
         rows = [f"{d:%m/%d/%Y},{h:02d}:00,LZ_AEN,{20 + h},N" for d in days for h in range(1, 25)]
-        return "\n".join(["DeliveryDate,HourEnding,SettlementPoint,SettlementPointPrice,DSTFlag", *rows]) + "\n"
-    rows = [f"{d:%m/%d/%Y},{h},{q},LZ_AEN,LZ,{20 + h},N" for d in days for h in range(1, 25) for q in range(1, 5)]
+        return (
+            "\n".join(
+                ["DeliveryDate,HourEnding,SettlementPoint,SettlementPointPrice,DSTFlag", *rows]
+            )
+            + "\n"
+        )
+    rows = [
+        f"{d:%m/%d/%Y},{h},{q},LZ_AEN,LZ,{20 + h},N"
+        for d in days
+        for h in range(1, 25)
+        for q in range(1, 5)
+    ]
     heading = "DeliveryDate,DeliveryHour,DeliveryInterval,SettlementPointName,SettlementPointType,SettlementPointPrice,DSTFlag"
     return "\n".join([heading, *rows]) + "\n"
 
 
 def cars() -> str:
-    rows = [f"2018-07-{d:02d} 18:30,2018-07-{d + 1:02d} 07:00,{8 + d % 5},7.2" for d in range(2, 20)]
+    rows = [
+        f"2018-07-{d:02d} 18:30,2018-07-{d + 1:02d} 07:00,{8 + d % 5},7.2" for d in range(2, 20)
+    ]
     return "\n".join(["arrive,depart,energy_kwh,kw", *rows]) + "\n"
 
 
@@ -205,7 +254,9 @@ def mutated(text: str, draw: random.Random) -> str:
     """Return a text with one to three faults of the kind that people and programs make."""
     lines = text.split("\n")
     for _ in range(draw.randint(1, 3)):
-        at = min(draw.randrange(len(lines)), draw.randrange(len(lines)))  # headings more often than tails
+        at = min(
+            draw.randrange(len(lines)), draw.randrange(len(lines))
+        )  # headings more often than tails
         if draw.random() < len(IN_A_LINE) / (len(IN_A_LINE) + len(AMONG_LINES)):
             lines[at] = draw.choice(IN_A_LINE)(lines[at], draw)
         else:
@@ -218,7 +269,9 @@ def mutated_bytes(raw: bytes, draw: random.Random) -> bytes:
     changed = bytearray(raw)
     for _ in range(draw.randint(1, 20)):
         changed[draw.randrange(len(changed))] = draw.randrange(256)
-    return bytes(changed[: draw.randrange(1, len(changed))]) if draw.random() < 0.3 else bytes(changed)
+    return (
+        bytes(changed[: draw.randrange(1, len(changed))]) if draw.random() < 0.3 else bytes(changed)
+    )
 
 
 def write(folder: Path, kind: str, seed: int) -> Path:
@@ -250,7 +303,11 @@ def judge(folder: str, kind: str, seed: int) -> str:
     try:
         build.load(path)
     except InputError as fault:
-        bad = [str(problem) for problem in fault.problems if not (problem.where and problem.got and problem.expected)]
+        bad = [
+            str(problem)
+            for problem in fault.problems
+            if not (problem.where and problem.got and problem.expected)
+        ]
         return f"{kind} {seed}: {bad or 'no problem named'}" if bad or not fault.problems else ""
     except BaseException as fault:  # noqa: BLE001  whatever comes is what the test is about
         return f"{kind} {seed}: {''.join(traceback.format_exception(fault)[-3:])}"

@@ -2,7 +2,6 @@
 
 from gridagora.core.ports import DeviceGroup, Grid, Market, Strategy
 from gridagora.core.session import PricePath
-from gridagora.core.tariff import Tariff
 from gridagora.devices.battery import BatteryGroup
 from gridagora.devices.ev import EvGroup
 from gridagora.devices.generator import GeneratorGroup
@@ -17,13 +16,13 @@ from gridagora.markets.flat import Flat
 from gridagora.markets.flat_optimised import FlatOptimised
 from gridagora.markets.layered import Layered
 from gridagora.markets.peer import Peer
-from gridagora.markets.retailer import Retailer
-from gridagora.markets.retailer import State as RetailState
+from gridagora.markets.retailer import Retailer, RetailState
 from gridagora.markets.rtp import RealTimePrice
 from gridagora.markets.tou import TimeOfUse
-from gridagora.strategies.habit import Habit
-from gridagora.strategies.home import Home
-from gridagora.strategies.look_ahead import LookAhead
+from gridagora.settlement.tariff import Tariff
+from gridagora.strategies.habit import Thermostat
+from gridagora.strategies.home import HomeBid
+from gridagora.strategies.look_ahead import DeviceBids
 from gridagora.strategies.price_taker import PriceTaker
 from gridagora.strategies.retail_offer import RetailOffer
 
@@ -31,7 +30,7 @@ tariffs: list[Market[Tariff]] = [Flat(), FlatOptimised(), TimeOfUse()]
 without_memory: list[Market[None]] = [RealTimePrice(), Auction()]
 on_a_path: list[Market[PricePath | None]] = [Central(), Layered(), Peer()]
 retail: Market[RetailState] = Retailer()
-strategies: list[Strategy] = [Habit(), PriceTaker(), LookAhead(), Home(), RetailOffer()]
+strategies: list[Strategy] = [Thermostat(), PriceTaker(), DeviceBids(), HomeBid(), RetailOffer()]
 devices: list[type[DeviceGroup]] = [
     BatteryGroup,
     EvGroup,

@@ -9,14 +9,16 @@ from gridagora.core.exchange import Plans, Proposals, Quotes
 from gridagora.core.session import Costed, SpecRequest
 from gridagora.core.spec import Spec, spec
 from gridagora.core.tables import Col, Flag, Index
-from gridagora.kernels.value import Stores, respond
+from gridagora.kernels.stores.value import Stores, best_response
 
 
 class Believed(NamedTuple):
     """What homes believe of a window of h hours."""
 
     net_kw: Col  # (n, h) load without devices
-    stores: tuple[Stores, ...]  # one table for each kind of device, a mean in place of what is uncertain
+    stores: tuple[
+        Stores, ...
+    ]  # one table for each kind of device, a mean in place of what is uncertain
     home: tuple[Index, ...]  # the home of each row
     is_prosumer: Flag  # (n,)
     threads: int = 1
@@ -97,7 +99,9 @@ def refuse(message: Any, expected: str) -> NoReturn:
         Always.
     """
     also = "Posted, LayerMessages or PeerMessages"
-    raise PartError(f"a market's session yields {type(message).__name__}, expected {expected}, {also}")
+    raise PartError(
+        f"a market's session yields {type(message).__name__}, expected {expected}, {also}"
+    )
 
 
 def proposals(quotes: Quotes, believed: Believed) -> Proposals:
@@ -109,7 +113,7 @@ def proposals(quotes: Quotes, believed: Believed) -> Proposals:
     p_kw, own_usd = net_kw.copy(), np.zeros(len(net_kw))
     bound_usd = (net_kw * price).sum(1)
     for stores, home in zip(believed.stores, believed.home, strict=True):
-        found = respond(stores, price, price, row=home, threads=believed.threads)
+        found = best_response(stores, price, price, row=home, threads=believed.threads)
         np.add.at(p_kw, home, found.p_kw)
         np.add.at(own_usd, home, found.cost_usd - (found.p_kw * price[home]).sum(1))
         np.add.at(bound_usd, home, found.bound_usd)

@@ -14,10 +14,12 @@ from numpy.typing import ArrayLike
 
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.tables import Col, Flag, Homes, Index, Weather
-from gridagora.kernels.dual import Answer
-from gridagora.kernels.stores import Stores, stores
+from gridagora.kernels.coordination.dual import Answer
+from gridagora.kernels.stores.table import Stores, stores
 
-REFERENCE_PER_KWH = 0.072  # import price at which homes chose their set points, where nothing says another
+REFERENCE_PER_KWH = (
+    0.072  # import price at which homes chose their set points, where nothing says another
+)
 NONE: Mapping[str, Col] = MappingProxyType({})
 NO_STORE = 1e9  # beyond any state that a row without a store comes to
 
@@ -60,11 +62,17 @@ class DeviceKind(NamedTuple):
     turn: Turn = Turn.FIRST
     is_valued: bool = True  # whether rows store energy, which a plan values; if not, a group tenders curves of its own
     is_prosumer: bool = False  # whether it makes a prosumer of its home
-    has_inverter: bool = False  # whether it can draw and give reactive power, as far as its active power leaves room
+    has_inverter: bool = (
+        False  # whether it can draw and give reactive power, as far as its active power leaves room
+    )
     is_generation: bool = False  # whether tables show its power as generation, above zero
     series: tuple[str, ...] = ()  # names of what a step tells of every row beside its power
-    keys: type[Any] = NoKeys  # dataclass of the keys of `[homes.KIND]`; the kind draws its owners where the table stands there
-    draw: Callable[[Any, People], Homes] = as_they_are  # homes with the devices of this kind that its keys give them
+    keys: type[Any] = (
+        NoKeys  # dataclass of the keys of `[homes.KIND]`; the kind draws its owners where the table stands there
+    )
+    draw: Callable[[Any, People], Homes] = (
+        as_they_are  # homes with the devices of this kind that its keys give them
+    )
 
 
 class Setting(NamedTuple):
@@ -199,12 +207,25 @@ def own(homes: Homes, kind: str, table: Any) -> Homes:
 
 def storeless(count: int, dt_h: Col, **columns: ArrayLike) -> Stores:
     """Return rows that store nothing, over steps of dt_h (h,): a state wide enough never to bind, worth nothing."""
-    return stores(np.zeros(count), dt_h, x_min=-NO_STORE, x_max=NO_STORE, end_x=(-NO_STORE, NO_STORE), **columns)
+    return stores(
+        np.zeros(count),
+        dt_h,
+        x_min=-NO_STORE,
+        x_max=NO_STORE,
+        end_x=(-NO_STORE, NO_STORE),
+        **columns,
+    )
 
 
 def check_share(where: str, value: float) -> list[Problem]:
     """Return the problem of a share outside 0 to 1, or nothing."""
-    return [] if 0 <= value <= 1 else [Problem(where, f"{value:g}", "a share from 0 to 1", "A share of 50 % is written 0.5.")]
+    return (
+        []
+        if 0 <= value <= 1
+        else [
+            Problem(where, f"{value:g}", "a share from 0 to 1", "A share of 50 % is written 0.5.")
+        ]
+    )
 
 
 def check_above_zero(where: str, value: float) -> list[Problem]:

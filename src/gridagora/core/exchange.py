@@ -20,9 +20,11 @@ import numpy as np
 from gridagora.core.errors import PartError
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.tables import Col, Index
-from gridagora.kernels.curve import Curves
+from gridagora.kernels.curves.curve import Curves
 
-NETWORK = -2  # counterparty of a charge for using the network: it pays for a quantity and moves none
+NETWORK = (
+    -2
+)  # counterparty of a charge for using the network: it pays for a quantity and moves none
 UW_PER_KW = 1_000_000_000
 HEADER = struct.Struct("<BBqii")  # commodity, horizon, start_s, duration_s, place
 NUMBER_BYTES = 8  # every number travels as 8 bytes, little-endian
@@ -108,7 +110,9 @@ class Deliveries(NamedTuple):
 
 
 Table = Quotes | Tenders | Plans | Proposals | Transactions | Positions | Deliveries
-AnyTable = TypeVar("AnyTable", Quotes, Tenders, Plans, Proposals, Transactions, Positions, Deliveries)
+AnyTable = TypeVar(
+    "AnyTable", Quotes, Tenders, Plans, Proposals, Transactions, Positions, Deliveries
+)
 
 
 WHOLE, ONE, WIDE = "iow"  # a whole number, one number, a number for each product or point
@@ -125,7 +129,13 @@ LAYOUT: Mapping[type[NamedTuple], str] = MappingProxyType(
 )
 
 
-def quote(product: Product, party: Index, buy_per_kwh: Col, sell_per_kwh: Col | None = None, share: float | Col = 1.0) -> Quotes:
+def quote(
+    product: Product,
+    party: Index,
+    buy_per_kwh: Col,
+    sell_per_kwh: Col | None = None,
+    share: float | Col = 1.0,
+) -> Quotes:
     """Return quotes with every column spread over all parties.
 
     Parameters
@@ -147,19 +157,28 @@ def quote(product: Product, party: Index, buy_per_kwh: Col, sell_per_kwh: Col | 
     buy = np.atleast_1d(np.asarray(buy_per_kwh, dtype=np.float64))
     shape = (len(party), buy.shape[-1])
     sell = buy if sell_per_kwh is None else sell_per_kwh
-    columns = [np.broadcast_to(np.asarray(column, dtype=np.float64), shape) for column in (buy, sell, share)]
+    columns = [
+        np.broadcast_to(np.asarray(column, dtype=np.float64), shape)
+        for column in (buy, sell, share)
+    ]
     for name, column in zip(Quotes._fields[2:], columns, strict=True):
         if not np.isfinite(column).all():
             row, step = np.argwhere(~np.isfinite(column))[0]
-            raise PartError(f"quote to party {party[row]}, interval {step}: {name} {column[row, step]}, expected a finite number")
+            raise PartError(
+                f"quote to party {party[row]}, interval {step}: {name} {column[row, step]}, expected a finite number"
+            )
     return Quotes(product, np.asarray(party, dtype=np.int64), *columns)
 
 
 def tender(product: Product, party: Index, curves: Curves) -> Tenders:
     """Return the tender of each party from its curve; `curves` has one row a party."""
     if len(curves.offset) != len(party) + 1:
-        raise PartError(f"tenders of {len(party)} parties: got {len(curves.offset) - 1} curves, expected one each")
-    return Tenders(product, np.asarray(party, dtype=np.int64), curves.offset, curves.p_kw, curves.price_per_kwh)
+        raise PartError(
+            f"tenders of {len(party)} parties: got {len(curves.offset) - 1} curves, expected one each"
+        )
+    return Tenders(
+        product, np.asarray(party, dtype=np.int64), curves.offset, curves.p_kw, curves.price_per_kwh
+    )
 
 
 def quanta_uw(p_kw: Col) -> Index:
@@ -191,7 +210,9 @@ def take(table: AnyTable, rows: Sequence[int] | Index) -> AnyTable:
     length = np.diff(table.offset)[rows]
     offset = np.concatenate([[0], np.cumsum(length)])
     point = np.repeat(table.offset[rows] - offset[:-1], length) + np.arange(offset[-1])
-    return Tenders(table.product, table.party[rows], offset, table.p_kw[point], table.price_per_kwh[point])
+    return Tenders(
+        table.product, table.party[rows], offset, table.p_kw[point], table.price_per_kwh[point]
+    )
 
 
 def join(tables: Sequence[AnyTable]) -> AnyTable:
@@ -203,9 +224,13 @@ def join(tables: Sequence[AnyTable]) -> AnyTable:
         No table at all, or tables of different products.
     """
     if len({t.product for t in tables}) != 1:
-        raise PartError(f"join of {len(tables)} tables: expected one product, got {len({t.product for t in tables})}")
+        raise PartError(
+            f"join of {len(tables)} tables: expected one product, got {len({t.product for t in tables})}"
+        )
     first = tables[0]
-    columns: dict[str, Any] = {name: np.concatenate([getattr(t, name) for t in tables]) for name in first._fields[1:]}
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(t, name) for t in tables]) for name in first._fields[1:]
+    }
     if isinstance(first, Tenders):
         columns["offset"] = np.concatenate([[0], *(np.diff(t.offset) for t in tables)]).cumsum()
     return first._replace(**columns)
@@ -214,11 +239,19 @@ def join(tables: Sequence[AnyTable]) -> AnyTable:
 def encode(table: Table) -> list[bytes]:
     """Return what is sent, one message a row: the product, then the numbers of the row."""
     product = table.product
-    head = HEADER.pack(product.commodity, product.horizon, product.start_s, product.duration_s, product.place)
+    head = HEADER.pack(
+        product.commodity, product.horizon, product.start_s, product.duration_s, product.place
+    )
     columns = [getattr(table, name) for name in table._fields[1:]]
     if isinstance(table, Tenders):
-        columns = [table.party, *(np.split(column, table.offset[1:-1]) for column in (table.p_kw, table.price_per_kwh))]
-    return [b"".join([head, *(np.asarray(column[i]).tobytes() for column in columns)]) for i in range(len(table.party))]
+        columns = [
+            table.party,
+            *(np.split(column, table.offset[1:-1]) for column in (table.p_kw, table.price_per_kwh)),
+        ]
+    return [
+        b"".join([head, *(np.asarray(column[i]).tobytes() for column in columns)])
+        for i in range(len(table.party))
+    ]
 
 
 def decode(kind: type[AnyTable], messages: Sequence[bytes]) -> AnyTable:
@@ -239,13 +272,17 @@ def decode(kind: type[AnyTable], messages: Sequence[bytes]) -> AnyTable:
         heads.append(decode_product(message, where))
         rows.append(_decode_row(layout, message, where))
         if heads[i] != heads[0]:
-            raise PartError(f"{where} is of {heads[i]}, expected the product of the first, {heads[0]}")
+            raise PartError(
+                f"{where} is of {heads[i]}, expected the product of the first, {heads[0]}"
+            )
         if kind is Tenders:
             _refuse_unordered(rows[i][1], rows[i][2], where)
         elif any(len(one) != len(first) for one, first in zip(rows[i], rows[0], strict=True)):
             raise PartError(f"{where} has another number of products than the first")
         if kind is Transactions and int(rows[i][-1][0]) not in tuple(Status):
-            raise PartError(f"{where}: got status {rows[i][-1][0]}, expected one of {', '.join(map(str, map(int, Status)))}")
+            raise PartError(
+                f"{where}: got status {rows[i][-1][0]}, expected one of {', '.join(map(str, map(int, Status)))}"
+            )
     if not rows:
         raise PartError(f"no message of {kind.__name__}: its product is not known without one")
     columns: list[Any] = [
@@ -266,14 +303,18 @@ def decode_product(message: bytes, where: str) -> Product:
         A message without a head, or a head that names no commodity, horizon, duration or place.
     """
     if len(message) < HEADER.size:
-        raise PartError(f"{where} has {len(message)} bytes, expected a head of {HEADER.size} at least")
+        raise PartError(
+            f"{where} has {len(message)} bytes, expected a head of {HEADER.size} at least"
+        )
     commodity, horizon, start_s, duration_s, place = HEADER.unpack_from(message)
     for name, code, valid in (("commodity", commodity, Commodity), ("horizon", horizon, Horizon)):
         if code not in tuple(valid):
             expected = ", ".join(f"{one.value} ({one.name})" for one in valid)
             raise PartError(f"{where}: got {name} {code}, expected one of {expected}")
     if duration_s <= 0 or place < 0:
-        raise PartError(f"{where}: got a duration of {duration_s} s at place {place}, expected above 0 s at place 0 or above")
+        raise PartError(
+            f"{where}: got a duration of {duration_s} s at place {place}, expected above 0 s at place 0 or above"
+        )
     return Product(Commodity(commodity), start_s, duration_s, Horizon(horizon), place)
 
 
@@ -284,14 +325,18 @@ def _decode_row(layout: str, message: bytes, where: str) -> list[Any]:
     each, over = divmod(count - len(layout) + wide, wide)
     if rest or over or each < 1:
         fixed = HEADER.size + NUMBER_BYTES * (len(layout) - wide)
-        raise PartError(f"{where} has {len(message)} bytes, expected {fixed} and a whole number of {NUMBER_BYTES * wide}")
+        raise PartError(
+            f"{where} has {len(message)} bytes, expected {fixed} and a whole number of {NUMBER_BYTES * wide}"
+        )
     columns, at = [], HEADER.size
     for code in layout:
         length = each if code == WIDE else 1
         sent, own = ("<i8", np.int64) if code == WHOLE else ("<f8", np.float64)
         column = np.frombuffer(message, sent, length, at).astype(own)
         if not np.isfinite(column).all():
-            raise PartError(f"{where} holds {column[~np.isfinite(column)][0]}, expected finite numbers")
+            raise PartError(
+                f"{where} holds {column[~np.isfinite(column)][0]}, expected finite numbers"
+            )
         columns.append(column)
         at += NUMBER_BYTES * length
     return columns
@@ -299,7 +344,9 @@ def _decode_row(layout: str, message: bytes, where: str) -> list[Any]:
 
 def _refuse_unordered(p_kw: Col, price_per_kwh: Col, where: str) -> None:
     if (np.diff(p_kw) < 0).any() or (np.diff(price_per_kwh) > 0).any():
-        raise PartError(f"{where} holds points out of order, expected rising powers at falling prices")
+        raise PartError(
+            f"{where} holds points out of order, expected rising powers at falling prices"
+        )
 
 
 def count_messages(table: Table) -> int:

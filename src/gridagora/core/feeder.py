@@ -59,10 +59,16 @@ class Feeder:
     line_kva: Col  # (l,) rating of a transformer, nan elsewhere
     notes: tuple[str, ...] = ()  # what the reader had to assume, one sentence each
     held_taps: tuple[str, ...] = ()  # regulators whose control is not solved, "name tap" each
-    meter_customers: Index = field(default_factory=_none)  # (j,) homes a meter has room for; empty: one on each home meter
-    meter_stays: tuple[str, ...] = ()  # (j,) why a meter stays a load, "" for homes; empty where nothing is said
+    meter_customers: Index = field(
+        default_factory=_none
+    )  # (j,) homes a meter has room for; empty: one on each home meter
+    meter_stays: tuple[
+        str, ...
+    ] = ()  # (j,) why a meter stays a load, "" for homes; empty where nothing is said
     leg_pairs: Index = field(default_factory=_no_pairs)  # (p, 2) meters on the two legs of one home
-    meter_shape: Index = field(default_factory=_none)  # (j,) row of its load shape, -1 where it has none; empty: none has
+    meter_shape: Index = field(
+        default_factory=_none
+    )  # (j,) row of its load shape, -1 where it has none; empty: none has
     shape_share: tuple[Col, ...] = ()  # by hour from 1 January or midnight, of the rating
 
 

@@ -29,7 +29,11 @@ class LimitKind(IntEnum):
     TRANSFORMER = 2
 
 
-KIND_OF = {Level.FEEDER: LimitKind.SUBSTATION, Level.ZONE: LimitKind.ZONE, Level.TRANSFORMER: LimitKind.TRANSFORMER}
+KIND_OF = {
+    Level.FEEDER: LimitKind.SUBSTATION,
+    Level.ZONE: LimitKind.ZONE,
+    Level.TRANSFORMER: LimitKind.TRANSFORMER,
+}
 
 
 class Coefficients(NamedTuple):
@@ -84,12 +88,24 @@ def limit_substation(parties: int, base_kw: Col, limit_kw: float, over_per_kwh: 
     every = Coefficients(np.array([0, parties]), np.arange(parties), np.ones(parties))
     high = np.full((1, len(base_kw)), float(limit_kw))
     price, kind = np.array([float(over_per_kwh)]), np.array([LimitKind.SUBSTATION])
-    made = Limits(every, _empty(1), base_kw[None], -high, high, price, ("substation",), kind, np.array([NOWHERE]))
+    made = Limits(
+        every,
+        _empty(1),
+        base_kw[None],
+        -high,
+        high,
+        price,
+        ("substation",),
+        kind,
+        np.array([NOWHERE]),
+    )
     check_limits(made, parties)
     return made
 
 
-def limit_places(tree: Places, place: Index, high_kw: Col, base_kw: Col, over_per_kwh: float) -> Limits:
+def limit_places(
+    tree: Places, place: Index, high_kw: Col, base_kw: Col, over_per_kwh: float
+) -> Limits:
     """Return one row for every zone and transformer with a finite limit, the same for import and export.
 
     Parameters
@@ -110,7 +126,9 @@ def limit_places(tree: Places, place: Index, high_kw: Col, base_kw: Col, over_pe
     high = np.repeat(high_kw[at, None], base_kw.shape[1], axis=1)
     kind = np.array([KIND_OF[Level(level)] for level in tree.level[at]], dtype=np.int64)
     names, price = tuple(tree.name[row] for row in at), np.full(len(at), float(over_per_kwh))
-    made = Limits(_below(tree, place, at), _empty(len(at)), base_kw[at], -high, high, price, names, kind, at)
+    made = Limits(
+        _below(tree, place, at), _empty(len(at)), base_kw[at], -high, high, price, names, kind, at
+    )
     check_limits(made, len(place))
     return made
 
@@ -132,7 +150,9 @@ def stack(limits: Sequence[Limits]) -> Limits:
 
 def steps_of(limits: Limits, first: int, count: int) -> Limits:
     """Return the limits of `count` steps from step `first` on."""
-    c, low, high = (column[:, first : first + count] for column in (limits.c, limits.low, limits.high))
+    c, low, high = (
+        column[:, first : first + count] for column in (limits.c, limits.low, limits.high)
+    )
     return limits._replace(c=c, low=low, high=high)
 
 
@@ -144,10 +164,21 @@ def keep_reserve(limits: Limits, share: float) -> Limits:
 def bounds_of(limits: Limits, tree: Places) -> Bounds:
     """Return the limits that are net powers of places, by place; the substation's row stands at the root."""
     m, h = len(tree.name), limits.c.shape[1]
-    low, high, base, over = np.full((m, h), -np.inf), np.full((m, h), np.inf), np.zeros((m, h)), np.zeros(m)
-    at = np.where(limits.kind == LimitKind.SUBSTATION, np.flatnonzero(tree.parent < 0)[0], limits.place)
+    low, high, base, over = (
+        np.full((m, h), -np.inf),
+        np.full((m, h), np.inf),
+        np.zeros((m, h)),
+        np.zeros(m),
+    )
+    at = np.where(
+        limits.kind == LimitKind.SUBSTATION, np.flatnonzero(tree.parent < 0)[0], limits.place
+    )
     kept = at != NOWHERE
-    low[at[kept]], high[at[kept]], base[at[kept]] = limits.low[kept], limits.high[kept], limits.c[kept]
+    low[at[kept]], high[at[kept]], base[at[kept]] = (
+        limits.low[kept],
+        limits.high[kept],
+        limits.c[kept],
+    )
     over[at[kept]] = limits.over_per_kwh[kept]
     return Bounds(low, high, base, over)
 
@@ -204,10 +235,18 @@ def check_limits(limits: Limits, parties: int) -> None:
         "rows of a": (limits.a.start.shape, (k + 1,)),
         "rows of b": (limits.b.start.shape, (k + 1,)),
     }
-    wrong = [f"limits: {name} has shape {got}, expected {want}" for name, (got, want) in sizes.items() if got != want]
+    wrong = [
+        f"limits: {name} has shape {got}, expected {want}"
+        for name, (got, want) in sizes.items()
+        if got != want
+    ]
     if wrong:
         raise PartError("\n".join(wrong))
-    faults = [f"limit '{limits.name[i]}': {said}" for i in range(k) for said in _faults(limits, i, parties)]
+    faults = [
+        f"limit '{limits.name[i]}': {said}"
+        for i in range(k)
+        for said in _faults(limits, i, parties)
+    ]
     if faults:
         raise PartError("\n".join(faults))
 
@@ -218,17 +257,25 @@ def _faults(limits: Limits, i: int, parties: int) -> list[str]:
         rows = slice(part.start[i], part.start[i + 1])
         party = part.party[rows]
         if len(party) and not 0 <= party.min() <= party.max() < parties:
-            said.append(f"{letter} names parties {party.min()} to {party.max()}, expected 0 to {parties - 1}")
+            said.append(
+                f"{letter} names parties {party.min()} to {party.max()}, expected 0 to {parties - 1}"
+            )
         if not np.isfinite(part.value[rows]).all():
             said.append(f"{letter} holds a value that is no number, expected finite coefficients")
     if not np.isfinite(limits.c[i]).all():
-        said.append("c holds a value that is no number, expected the finite part of what does not tender")
+        said.append(
+            "c holds a value that is no number, expected the finite part of what does not tender"
+        )
     crossed = ~(low <= high) | (low == np.inf) | (high == -np.inf)
     if crossed.any():
         step = int(np.argmax(crossed))
-        said.append(f"got low {low[step]:g} and high {high[step]:g} in step {step}, expected low <= high")
+        said.append(
+            f"got low {low[step]:g} and high {high[step]:g} in step {step}, expected low <= high"
+        )
     if not 0 <= price < np.inf:
-        said.append(f"got a price of {price:g} $/kWh beyond it, expected a finite price of 0 or more")
+        said.append(
+            f"got a price of {price:g} $/kWh beyond it, expected a finite price of 0 or more"
+        )
     return said
 
 
@@ -267,5 +314,8 @@ def _empty(rows: int) -> Coefficients:
 def _stacked(parts: Sequence[Coefficients]) -> Coefficients:
     before = np.cumsum([0, *(part.start[-1] for part in parts)])
     start = [part.start[1:] + shift for part, shift in zip(parts, before[:-1], strict=True)]
-    party, value = np.concatenate([part.party for part in parts]), np.concatenate([part.value for part in parts])
+    party, value = (
+        np.concatenate([part.party for part in parts]),
+        np.concatenate([part.value for part in parts]),
+    )
     return Coefficients(np.concatenate([[0], *start]), party, value)

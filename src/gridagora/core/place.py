@@ -29,7 +29,9 @@ class Places(NamedTuple):
     parent: Index  # (m,)
 
 
-def places(name: Sequence[str], level: Sequence[int] | Index, parent: Sequence[int] | Index) -> Places:
+def places(
+    name: Sequence[str], level: Sequence[int] | Index, parent: Sequence[int] | Index
+) -> Places:
     """Return a checked tree of places.
 
     Raises
@@ -40,7 +42,9 @@ def places(name: Sequence[str], level: Sequence[int] | Index, parent: Sequence[i
     levels, parents = np.asarray(level, dtype=np.int64), np.asarray(parent, dtype=np.int64)
     for row, (up, here) in enumerate(zip(parents, levels, strict=True)):
         if not -1 <= up < len(name):
-            raise PartError(f"place '{name[row]}': parent {up} does not exist, expected a row of 0 to {len(name) - 1} or -1")
+            raise PartError(
+                f"place '{name[row]}': parent {up} does not exist, expected a row of 0 to {len(name) - 1} or -1"
+            )
         if up >= 0 and levels[up] <= here:
             ends = f"got parent '{name[up]}' ({Level(levels[up]).name}), expected a higher place"
             raise PartError(f"place '{name[row]}' ({Level(here).name}): {ends}")
@@ -74,7 +78,9 @@ def lift_kw(tree: Places, place: Index, p_kw: Col) -> Col:
     quanta = quanta_uw(p_kw)
     total = np.zeros((len(tree.name), *quanta.shape[1:]), dtype=np.int64)
     np.add.at(total, np.asarray(place), quanta)
-    for level in Level:  # a parent is of a higher level, so each level is whole before it is handed up
+    for (
+        level
+    ) in Level:  # a parent is of a higher level, so each level is whole before it is handed up
         rows = np.flatnonzero((tree.level == level) & (tree.parent >= 0))
         np.add.at(total, tree.parent[rows], total[rows])
     return total / UW_PER_KW

@@ -21,10 +21,10 @@ from gridagora.core.exchange import Tenders
 from gridagora.core.feeder import Feeder
 from gridagora.core.flow import Flow
 from gridagora.core.rules import Bidder, Rulebook
-from gridagora.core.session import Baseline, Behind, Clearing, Opening, Planning, Session
+from gridagora.core.session import Baseline, BehindTheMeter, Clearing, Opening, Planning, Session
 from gridagora.core.tables import Col, Index
-from gridagora.kernels.curve import Curves
-from gridagora.kernels.value import Stores
+from gridagora.kernels.curves.curve import Curves
+from gridagora.kernels.stores.value import Stores
 
 State = TypeVar("State")
 
@@ -122,10 +122,10 @@ class Strategy(Protocol):
     def agents(self, believed: Believed) -> Agents:
         """Return the parties of a look-ahead."""
 
-    def tender(self, opening: Opening, behind: Behind) -> Tenders | None:
+    def tender(self, opening: Opening, behind: BehindTheMeter) -> Tenders | None:
         """Return what is offered, one curve a row, or None where nothing is."""
 
-    def dispatch(self, behind: Behind, clearing: Clearing) -> Col | None:
+    def dispatch(self, behind: BehindTheMeter, clearing: Clearing) -> Col | None:
         """Return the power of each row, shape (r,) [kW], or None where every device follows its own switch."""
 
 

@@ -53,7 +53,9 @@ def following(product: Product, count: int = 1) -> Product:
     return product._replace(start_s=product.start_s + count * product.duration_s)
 
 
-def inside(product: Product, duration_s: int, horizon: Horizon = Horizon.REAL_TIME) -> tuple[Product, ...]:
+def inside(
+    product: Product, duration_s: int, horizon: Horizon = Horizon.REAL_TIME
+) -> tuple[Product, ...]:
     """Return the shorter products that tile an interval, as the five-minute products of a day-ahead hour.
 
     Raises
@@ -62,6 +64,8 @@ def inside(product: Product, duration_s: int, horizon: Horizon = Horizon.REAL_TI
         The interval is no whole number of the shorter ones.
     """
     if duration_s <= 0 or product.duration_s % duration_s:
-        raise PartError(f"product of {product.duration_s} s at {product.start_s}: {duration_s} s does not tile it")
+        raise PartError(
+            f"product of {product.duration_s} s at {product.start_s}: {duration_s} s does not tile it"
+        )
     first = product._replace(duration_s=duration_s, horizon=horizon)
     return tuple(following(first, i) for i in range(product.duration_s // duration_s))

@@ -16,7 +16,13 @@ from gridagora.core.rules import Rulebook
 
 Part = TypeVar("Part")
 ROOMS = MappingProxyType(
-    {"device": "devices", "strategy": "strategies", "market": "markets", "metric": "metrics", "source": "sources"}
+    {
+        "device": "devices",
+        "strategy": "strategies",
+        "market": "markets",
+        "metric": "metrics",
+        "source": "sources",
+    }
 )
 # What a class of market is, which no scenario can change: class variables, not fields.
 FACTS = ("rules",)
@@ -49,7 +55,16 @@ def register(kind: str, name: str, module: str = "") -> Callable[[Part], Part]:
         A kind that no part has.
     """
     if kind not in ROOMS:
-        raise InputError([Problem(f"register('{kind}', '{name}')", f"'{kind}'", "a kind of part", nearest(kind, list(ROOMS)))])
+        raise InputError(
+            [
+                Problem(
+                    f"register('{kind}', '{name}')",
+                    f"'{kind}'",
+                    "a kind of part",
+                    nearest(kind, list(ROOMS)),
+                )
+            ]
+        )
     origin = module or sys._getframe(1).f_globals["__name__"]
 
     def file(part: Part) -> Part:
@@ -68,17 +83,34 @@ def entries(kind: str) -> list[Entry]:
         No such kind.
     """
     if kind not in ROOMS:
-        raise InputError([Problem("kind of part", f"'{kind}'", f"one of {', '.join(ROOMS)}", nearest(str(kind), list(ROOMS)))])
+        raise InputError(
+            [
+                Problem(
+                    "kind of part",
+                    f"'{kind}'",
+                    f"one of {', '.join(ROOMS)}",
+                    nearest(str(kind), list(ROOMS)),
+                )
+            ]
+        )
     room = importlib.import_module(f"gridagora.{ROOMS[kind]}")
     for module in pkgutil.iter_modules(room.__path__):
         importlib.import_module(f"{room.__name__}.{module.name}")
-    known = [Entry(*key, part) for key, part in _parts.items() if key[0] == kind and key[2] not in _set_aside]
+    known = [
+        Entry(*key, part)
+        for key, part in _parts.items()
+        if key[0] == kind and key[2] not in _set_aside
+    ]
     return sorted(known, key=lambda entry: entry.name)
 
 
 def registered(module: str) -> list[Entry]:
     """Return what a module registered, or any module below it, known or set aside."""
-    return [Entry(*key, part) for key, part in _parts.items() if key[2] == module or key[2].startswith(f"{module}.")]
+    return [
+        Entry(*key, part)
+        for key, part in _parts.items()
+        if key[2] == module or key[2].startswith(f"{module}.")
+    ]
 
 
 def modules() -> set[str]:
@@ -117,7 +149,12 @@ def _claimed_twice(known: Iterable[Entry]) -> list[Problem]:
         found.setdefault(f"{entry.kind} '{entry.name}'", []).append(entry.module)
     hint = "Give one of them another name; where both are plugins, use one of them."
     return [
-        Problem(part, f"a name registered by {' and '.join(sorted(modules))}", "a name that one module registers", hint)
+        Problem(
+            part,
+            f"a name registered by {' and '.join(sorted(modules))}",
+            "a name that one module registers",
+            hint,
+        )
         for part, modules in found.items()
         if len(modules) > 1
     ]
@@ -144,7 +181,9 @@ def find(kind: str, name: str) -> Any:
     """
     known = {entry.name: entry for entry in _single(kind)}
     if name not in known:
-        raise InputError([Problem(kind, f"'{name}'", f"the name of a {kind}", nearest(name, list(known)))])
+        raise InputError(
+            [Problem(kind, f"'{name}'", f"the name of a {kind}", nearest(name, list(known)))]
+        )
     return known[name].part
 
 
@@ -159,6 +198,12 @@ def misfit(market: str, strategy: str, where: str) -> list[Problem]:
     fit = [name for name in strategies(market) if name in names("strategy")]
     if strategy in fit:
         return []
-    listed = " or ".join(f"'{name}'" for name in fit) or "a strategy that exists, named by its rules"
+    listed = (
+        " or ".join(f"'{name}'" for name in fit) or "a strategy that exists, named by its rules"
+    )
     hint = nearest(strategy, fit) if len(fit) > 1 else ""
-    return [Problem(where, f"'{strategy}'", f"a strategy that fits the design '{market}': {listed}", hint)]
+    return [
+        Problem(
+            where, f"'{strategy}'", f"a strategy that fits the design '{market}': {listed}", hint
+        )
+    ]

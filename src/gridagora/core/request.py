@@ -19,5 +19,7 @@ class Request(NamedTuple):
     utc_offset_s: int  # local time less UTC [s]
     file: str
     folder: str
-    home_count: int | None = None  # homes asked for; for a feeder None where the scenario does not say
+    home_count: int | None = (
+        None  # homes asked for; for a feeder None where the scenario does not say
+    )
     weather: Weather | None = None  # of the run, for homes

@@ -6,7 +6,15 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 
 from gridagora.core.errors import PartError
-from gridagora.core.exchange import Plans, Proposals, Quotes, Tenders, Transactions, count_bytes, count_messages
+from gridagora.core.exchange import (
+    Plans,
+    Proposals,
+    Quotes,
+    Tenders,
+    Transactions,
+    count_bytes,
+    count_messages,
+)
 from gridagora.core.flow import Flow
 from gridagora.core.limits import Limits, limit_substation
 from gridagora.core.place import Level, Places, places
@@ -16,14 +24,14 @@ from gridagora.core.spec import count_bytes as spec_bytes
 from gridagora.core.spec import count_messages as spec_messages
 from gridagora.core.spec import disclosed as spec_numbers
 from gridagora.core.tables import Col, Flag, Index
-from gridagora.kernels.curve import Curves
+from gridagora.kernels.curves.curve import Curves
 
 ROUNDS_MAX = 10_000
 REACH_KW = 1e7  # what a substation can carry where nobody limits it
 State = TypeVar("State")
 
 
-class Supply(NamedTuple):
+class SupplyOffer(NamedTuple):
     """The substation's tender, shape (h,) each: import and export price [$/kWh], and what is already taken [kW].
 
     `base_kw` is the load that does not tender, that of other customers first. What the substation may carry is a row of the
@@ -41,13 +49,17 @@ class Preference(NamedTuple):
     A home that is not `green` looks only at the price, and at `local_per_kwh` as all do.
     """
 
-    local_per_kwh: float  # what any home would pay more for a kWh of a partner than for one of the supplier
-    green_per_kwh: float  # what a green home would pay more for a kWh of a partner with sun to spare
+    local_per_kwh: (
+        float  # what any home would pay more for a kWh of a partner than for one of the supplier
+    )
+    green_per_kwh: (
+        float  # what a green home would pay more for a kWh of a partner with sun to spare
+    )
     green: Flag  # (n,) who cares
     panels: Flag  # (n,) who has solar panels
 
 
-class Site(NamedTuple):
+class Topology(NamedTuple):
     """Where the parties stand: a tree of m places, and the place of each party.
 
     Who may trade with whom and what homes prefer is None where a scenario does not say.
@@ -79,15 +91,19 @@ class Opening(NamedTuple):
 
     product: Product
     party: Index  # (n,) homes; in real time devices where devices tender
-    supply: Supply
-    site: Site | None = None  # None: every party stands at the root
+    supply: SupplyOffer
+    site: Topology | None = None  # None: every party stands at the root
     binds: bool = False  # whether the gate of the day ahead closes with this opening
-    is_prosumer: Flag | None = None  # (n,) homes with PV, a battery or a car, where parties are homes
+    is_prosumer: Flag | None = (
+        None  # (n,) homes with PV, a battery or a car, where parties are homes
+    )
     limits: Limits | None = None  # None: nothing is limited
-    flow: Flow | None = None  # of the interval before, in real time, for a design that sees it; None before there is one
+    flow: Flow | None = (
+        None  # of the interval before, in real time, for a design that sees it; None before there is one
+    )
 
 
-class Behind(NamedTuple):
+class BehindTheMeter(NamedTuple):
     """What stands behind the meters: one curve for each of r resources, the home of each, and the rest of every home."""
 
     curves: Curves
@@ -151,7 +167,7 @@ class Commitment(NamedTuple):
     premium_per_kwh: Col
 
 
-class Plan(NamedTuple, Generic[State]):
+class HourPlan(NamedTuple, Generic[State]):
     """What a look-ahead leads to: the prices that homes plan on, what is bound, and what the design itself remembers.
 
     `credit_per_kwh` is what export earns where that is not the price; `p_kw` what parties mean to take, where they said so.
@@ -179,7 +195,7 @@ class Clearing(NamedTuple):
     place_per_kwh: Col | None = None
 
 
-class Traffic(NamedTuple):
+class MessageCount(NamedTuple):
     """What crossed the seam so far."""
 
     messages: int = 0
@@ -188,17 +204,23 @@ class Traffic(NamedTuple):
     disclosed: int = 0  # numbers sent up, by all homes together
 
 
-Session = Generator[Any, Any, Clearing]  # what it yields is one of the messages above, or of the design's own
-Planning = Generator[Any, Any, Plan[State]]
+Session = Generator[
+    Any, Any, Clearing
+]  # what it yields is one of the messages above, or of the design's own
+Planning = Generator[Any, Any, HourPlan[State]]
 Result = TypeVar("Result")
 
 
-def supply_curve(supply: Supply, limits: Limits, step: int = 0) -> tuple[Col, Col]:
+def supply_curve(supply: SupplyOffer, limits: Limits, step: int = 0) -> tuple[Col, Col]:
     """Return the supply of one interval as a rising polyline: power (k,) [kW] and price (k,) [$/kWh].
 
     Beyond the row of the substation, the first of the limits, import costs more and export earns less by its price.
     """
-    buy, sell, more = float(supply.import_per_kwh[step]), float(supply.export_per_kwh[step]), float(limits.over_per_kwh[0])
+    buy, sell, more = (
+        float(supply.import_per_kwh[step]),
+        float(supply.export_per_kwh[step]),
+        float(limits.over_per_kwh[0]),
+    )
     low, high = float(limits.low[0, step]), float(limits.high[0, step])
     power, price = [0.0, 0.0], [sell, buy]
     if low > -REACH_KW:
@@ -212,11 +234,15 @@ class Driven(NamedTuple, Generic[Result]):
     """How a session ended: its result and the new count."""
 
     result: Result
-    traffic: Traffic
+    traffic: MessageCount
 
 
 def drive(
-    session: Generator[Any, Any, Result], ask: Callable[[Any], Any], traffic: Traffic, *, private: bool = False
+    session: Generator[Any, Any, Result],
+    ask: Callable[[Any], Any],
+    traffic: MessageCount,
+    *,
+    private: bool = False,
 ) -> Driven[Result]:
     """Run a session to its end and count every row that crosses.
 
@@ -253,7 +279,9 @@ def drive(
         if isinstance(said, LayerMessages):
             traffic = _counted(_counted(traffic, said.up), said.down)
         elif isinstance(said, PeerMessages):
-            traffic = Traffic(*(before + more for before, more in zip(traffic, said, strict=True)))
+            traffic = MessageCount(
+                *(before + more for before, more in zip(traffic, said, strict=True))
+            )
         elif isinstance(said, Posted):
             traffic = _round(_counted(traffic, said.quotes))
         else:
@@ -263,7 +291,7 @@ def drive(
     raise PartError(f"a market session did not end within {ROUNDS_MAX} rounds")
 
 
-def _asked(traffic: Traffic, said: Any) -> Traffic:
+def _asked(traffic: MessageCount, said: Any) -> MessageCount:
     if isinstance(said, GateOpen):
         return _round(traffic)
     if isinstance(said, Quotes | Costed):
@@ -271,30 +299,39 @@ def _asked(traffic: Traffic, said: Any) -> Traffic:
     return traffic
 
 
-def _answered(traffic: Traffic, answer: Any) -> Traffic:
+def _answered(traffic: MessageCount, answer: Any) -> MessageCount:
     """Count an answer, and the numbers about a home that it discloses."""
     if isinstance(answer, Tenders | Plans | Proposals):
         traffic = _counted(traffic, answer)
         return traffic._replace(disclosed=traffic.disclosed + _numbers(answer))
     for table in answer if isinstance(answer, tuple) else ():
         if isinstance(table, Spec):
-            messages, size = traffic.messages + spec_messages(table), traffic.bytes + spec_bytes(table)
-            traffic = Traffic(messages, size, traffic.rounds, traffic.disclosed + int(spec_numbers(table).sum()))
+            messages, size = (
+                traffic.messages + spec_messages(table),
+                traffic.bytes + spec_bytes(table),
+            )
+            traffic = MessageCount(
+                messages, size, traffic.rounds, traffic.disclosed + int(spec_numbers(table).sum())
+            )
     return traffic
 
 
-def _ended(traffic: Traffic, result: Any) -> Traffic:
+def _ended(traffic: MessageCount, result: Any) -> MessageCount:
     if isinstance(result, Clearing) and result.transactions is not None:
         return _counted(traffic, result.transactions)
     return traffic
 
 
-def _round(traffic: Traffic) -> Traffic:
+def _round(traffic: MessageCount) -> MessageCount:
     return traffic._replace(rounds=traffic.rounds + 1)
 
 
-def _counted(traffic: Traffic, table: Quotes | Tenders | Plans | Proposals | Transactions) -> Traffic:
-    return traffic._replace(messages=traffic.messages + count_messages(table), bytes=traffic.bytes + count_bytes(table))
+def _counted(
+    traffic: MessageCount, table: Quotes | Tenders | Plans | Proposals | Transactions
+) -> MessageCount:
+    return traffic._replace(
+        messages=traffic.messages + count_messages(table), bytes=traffic.bytes + count_bytes(table)
+    )
 
 
 def _numbers(answer: Tenders | Plans | Proposals) -> int:
@@ -304,12 +341,12 @@ def _numbers(answer: Tenders | Plans | Proposals) -> int:
     return answer.p_kw.size + (2 * len(answer.party) if isinstance(answer, Proposals) else 0)
 
 
-def site_of(opening: Opening) -> Site:
+def site_of(opening: Opening) -> Topology:
     """Return where the parties stand: at one root, unless the opening says otherwise."""
     if opening.site is not None:
         return opening.site
     root = places(["feeder"], [Level.FEEDER], [-1])
-    return Site(root, np.zeros(len(opening.party), dtype=np.int64))
+    return Topology(root, np.zeros(len(opening.party), dtype=np.int64))
 
 
 def limits_of(opening: Opening) -> Limits:
@@ -332,4 +369,8 @@ def shift_path(path: PricePath, opening: Opening) -> Col:
     value = path.value_per_kwh
     if not passed:
         return value
-    return np.append(value[..., passed:], np.full((*value.shape[:-1], min(passed, value.shape[-1])), np.nan), axis=-1)
+    return np.append(
+        value[..., passed:],
+        np.full((*value.shape[:-1], min(passed, value.shape[-1])), np.nan),
+        axis=-1,
+    )

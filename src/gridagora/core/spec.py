@@ -2,8 +2,8 @@
 
 Theory 1.1.
 
-The columns are those of `kernels.value.Stores`; PV, fixed load and back-up generation are rows without a store. A design that
-asks for specs discloses them, so they are counted here as the tenders are in `core.exchange`.
+The columns are those of `kernels.stores.value.Stores`; PV, fixed load and back-up generation are rows without a store. A design
+that asks for specs discloses them, so they are counted here as the tenders are in `core.exchange`.
 """
 
 import struct
@@ -17,9 +17,11 @@ from gridagora.core.errors import PartError
 from gridagora.core.exchange import HEADER, NUMBER_BYTES, decode_product
 from gridagora.core.product import Product
 from gridagora.core.tables import Col, Index
-from gridagora.kernels.value import Stores, stores
+from gridagora.kernels.stores.value import Stores, stores
 
-SHAPE = struct.Struct("<qiiq")  # party, steps, points of the end value, bits of the columns that vary over time
+SHAPE = struct.Struct(
+    "<qiiq"
+)  # party, steps, points of the end value, bits of the columns that vary over time
 TIMED = tuple(name for name in Stores._fields if name not in {"x0", "dt_h", "end_x", "end_mu"})
 
 
@@ -46,14 +48,19 @@ def spec(product: Product, party: Index, stores: Stores, q_max_kvar: float | Col
         raise PartError(f"spec of {n} resources: got {len(party)} owners, expected one each")
     if not (reactive >= 0).all():
         row = int(np.argmin(reactive >= 0))
-        raise PartError(f"spec row {row} of party {party[row]}: q_max_kvar is {reactive[row]}, expected at least 0")
+        raise PartError(
+            f"spec row {row} of party {party[row]}: q_max_kvar is {reactive[row]}, expected at least 0"
+        )
     return Spec(product, np.asarray(party, dtype=np.int64), stores, reactive)
 
 
 def take(table: Spec, rows: Sequence[int] | Index) -> Spec:
     """Return the given rows, in that order."""
     rows = np.asarray(rows, dtype=np.int64)
-    columns = {name: column if name == "dt_h" else column[rows] for name, column in table.stores._asdict().items()}
+    columns = {
+        name: column if name == "dt_h" else column[rows]
+        for name, column in table.stores._asdict().items()
+    }
     return Spec(table.product, table.party[rows], Stores(**columns), table.q_max_kvar[rows])
 
 
@@ -68,23 +75,46 @@ def join(tables: Sequence[Spec]) -> Spec:
     if len({(t.product, t.stores.dt_h.tobytes()) for t in tables}) != 1:
         raise PartError(f"join of {len(tables)} specs: expected one product and one row of steps")
     first = tables[0].stores
-    columns = {name: np.concatenate([getattr(t.stores, name) for t in tables]) for name in first._fields if name != "dt_h"}
-    party, reactive = (np.concatenate([getattr(t, name) for t in tables]) for name in ("party", "q_max_kvar"))
+    columns = {
+        name: np.concatenate([getattr(t.stores, name) for t in tables])
+        for name in first._fields
+        if name != "dt_h"
+    }
+    party, reactive = (
+        np.concatenate([getattr(t, name) for t in tables]) for name in ("party", "q_max_kvar")
+    )
     return Spec(tables[0].product, party, Stores(dt_h=first.dt_h, **columns), reactive)
 
 
 def encode(table: Spec) -> list[bytes]:
     """Return what is sent, one message a row; a column that is the same in every step is sent once."""
     product, stores = table.product, table.stores
-    head = HEADER.pack(product.commodity, product.horizon, product.start_s, product.duration_s, product.place)
+    head = HEADER.pack(
+        product.commodity, product.horizon, product.start_s, product.duration_s, product.place
+    )
     bits = _varies(stores) @ (1 << np.arange(len(TIMED)))
     shape = (len(stores.dt_h), stores.end_x.shape[1])
     messages = []
     for row, mask in enumerate(bits):
         timed = [getattr(stores, name)[row] for name in TIMED]
         sent = [column if mask >> bit & 1 else column[:1] for bit, column in enumerate(timed)]
-        one = (stores.x0[[row]], stores.dt_h, *sent, stores.end_x[row], stores.end_mu[row], table.q_max_kvar[[row]])
-        messages.append(b"".join([head, SHAPE.pack(table.party[row], *shape, mask), *(column.tobytes() for column in one)]))
+        one = (
+            stores.x0[[row]],
+            stores.dt_h,
+            *sent,
+            stores.end_x[row],
+            stores.end_mu[row],
+            table.q_max_kvar[[row]],
+        )
+        messages.append(
+            b"".join(
+                [
+                    head,
+                    SHAPE.pack(table.party[row], *shape, mask),
+                    *(column.tobytes() for column in one),
+                ]
+            )
+        )
     return messages
 
 
@@ -101,33 +131,48 @@ def decode(messages: Sequence[bytes]) -> Spec:
     tables = [_decode_row(message, f"message {i} of Spec") for i, message in enumerate(messages)]
     first = tables[0]
     for i, table in enumerate(tables):
-        if table.product != first.product or table.stores.dt_h.tobytes() != first.stores.dt_h.tobytes():
-            raise PartError(f"message {i} of Spec is of another product or other steps than the first")
+        if (
+            table.product != first.product
+            or table.stores.dt_h.tobytes() != first.stores.dt_h.tobytes()
+        ):
+            raise PartError(
+                f"message {i} of Spec is of another product or other steps than the first"
+            )
         if table.stores.end_x.shape != first.stores.end_x.shape:
-            raise PartError(f"message {i} of Spec has another number of points of the end value than the first")
+            raise PartError(
+                f"message {i} of Spec has another number of points of the end value than the first"
+            )
     return join(tables)
 
 
 def _decode_row(message: bytes, where: str) -> Spec:
     product = decode_product(message, where)
     if len(message) < HEADER.size + SHAPE.size:
-        raise PartError(f"{where} has {len(message)} bytes, expected {HEADER.size + SHAPE.size} at least")
+        raise PartError(
+            f"{where} has {len(message)} bytes, expected {HEADER.size + SHAPE.size} at least"
+        )
     party, steps, points, mask = SHAPE.unpack_from(message, HEADER.size)
     if steps < 1 or points < 1 or not 0 <= mask < 1 << len(TIMED):
-        raise PartError(f"{where}: got {steps} steps, {points} points, columns {mask}; expected 1 or more, 1 or more, known ones")
+        raise PartError(
+            f"{where}: got {steps} steps, {points} points, columns {mask}; expected 1 or more, 1 or more, known ones"
+        )
     lengths = [steps if mask >> bit & 1 else 1 for bit in range(len(TIMED))]
     expected = HEADER.size + SHAPE.size + NUMBER_BYTES * (2 + steps + sum(lengths) + 2 * points)
     if len(message) != expected:
         raise PartError(f"{where} has {len(message)} bytes, expected {expected}")
     numbers = np.frombuffer(message, "<f8", offset=HEADER.size + SHAPE.size).astype(np.float64)
-    x0, dt_h, *timed, end_x, end_mu, reactive = np.split(numbers, np.cumsum([1, steps, *lengths, points, points]))
+    x0, dt_h, *timed, end_x, end_mu, reactive = np.split(
+        numbers, np.cumsum([1, steps, *lengths, points, points])
+    )
     fields = {name: column[None] for name, column in zip(TIMED, timed, strict=True)}
     try:
         rows = stores(x0, dt_h, end_x=end_x[None], end_mu=end_mu[None], **fields)
     except ValueError as error:
         raise PartError(f"{where}: {error}") from None
     if not np.isfinite(reactive).all():
-        raise PartError(f"{where} holds a reactive capability of {reactive[0]}, expected a finite number")
+        raise PartError(
+            f"{where} holds a reactive capability of {reactive[0]}, expected a finite number"
+        )
     return spec(product, np.array([party]), rows, reactive)
 
 
@@ -138,7 +183,9 @@ def count_messages(table: Spec) -> int:
 
 def count_bytes(table: Spec) -> int:
     """Return the bytes of `encode(table)` without encoding it (metric I1)."""
-    return len(table.party) * (HEADER.size + SHAPE.size) + NUMBER_BYTES * int(disclosed(table).sum())
+    return len(table.party) * (HEADER.size + SHAPE.size) + NUMBER_BYTES * int(
+        disclosed(table).sum()
+    )
 
 
 def disclosed(table: Spec) -> Index:

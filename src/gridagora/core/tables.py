@@ -47,13 +47,15 @@ class Quality(NamedTuple):
     """
 
     slider_ratio: Col  # (n,)
-    tier: Index  # (n,) row of `core.quality.TIERS`
+    tier: Index  # (n,) row of `population.quality.TIERS`
     tier_ratio: Col  # (n,) value of energy of the tier over that of a standard home
     deviation_per_kwh: Col  # (n,) charge on every kWh delivered other than awarded [$/kWh]
     window_h: float  # deviation is the mean over so many hours; 0: over each interval
 
 
-NOTHING: Mapping[str, Any] = {}  # no frozen view: homes go to other processes, and a view cannot be pickled
+NOTHING: Mapping[
+    str, Any
+] = {}  # no frozen view: homes go to other processes, and a view cannot be pickled
 ALIKE = Quality(np.ones(1), np.zeros(1, np.int64), np.ones(1), np.zeros(1), 1.0)
 
 
@@ -64,7 +66,9 @@ def bytes_of(column: Any) -> bytes:
     if isinstance(column, Mapping):
         return b"".join(str(key).encode() + bytes_of(column[key]) for key in sorted(column))
     if is_dataclass(column) and not isinstance(column, type):
-        return b"".join(field.name.encode() + bytes_of(vars(column)[field.name]) for field in fields(column))
+        return b"".join(
+            field.name.encode() + bytes_of(vars(column)[field.name]) for field in fields(column)
+        )
     return repr(column).encode()
 
 
@@ -108,4 +112,6 @@ class Homes(NamedTuple):
     ev_kw: Col  # (m,) charger at the meter
     calibration_error: Col  # (n,) |energy error| share on held-out data; nan where not calibrated
     quality: Quality = ALIKE
-    owned: Mapping[str, Any] = NOTHING  # tables of further devices, by kind, as the device draws them
+    owned: Mapping[str, Any] = (
+        NOTHING  # tables of further devices, by kind, as the device draws them
+    )

@@ -7,7 +7,6 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gridagora.core.charging import owners
 from gridagora.core.device import (
     Beside,
     Blocks,
@@ -33,12 +32,15 @@ from gridagora.core.device import (
 from gridagora.core.errors import Problem
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Flag, Homes, Index
-from gridagora.kernels.dual import Answer
-from gridagora.kernels.fleet import battery_step
-from gridagora.kernels.value import Stores, respond, stores
+from gridagora.kernels.coordination.dual import Answer
+from gridagora.kernels.physics.fleet import battery_step
+from gridagora.kernels.stores.value import Stores, best_response, stores
+from gridagora.population.charging import owners
 
 WEAR_PER_KWH = 0.01
-END_UPPER_SHARE = 0.8  # the upper half of a battery at the end of a window is worth this share of the lower half
+END_UPPER_SHARE = (
+    0.8  # the upper half of a battery at the end of a window is worth this share of the lower half
+)
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,9 @@ def draw(keys: BatteryKeys, people: People) -> Homes:
     """Return the homes with the batteries that some of them own, a draw of the seed keyed by the home; others are taken away."""
     homes = people.homes
     rows = np.repeat(owners(people.seed, "battery", homes.home_id, keys.share), keys.each)
-    cap, rated, efficiency = (np.full(len(rows), value) for value in (keys.kwh, keys.kw, keys.efficiency))
+    cap, rated, efficiency = (
+        np.full(len(rows), value) for value in (keys.kwh, keys.kw, keys.efficiency)
+    )
     none = np.zeros(len(homes.home_id))
     table = OwnedBatteries(rows, cap, rated, efficiency, keys.wear_per_kwh)
     return own(homes._replace(battery_kwh=none, battery_kw=none), "battery", table)
@@ -113,20 +117,35 @@ def of(homes: Homes, wear_per_kwh: float = WEAR_PER_KWH, short_h: float = 1 / 12
     return Battery(rows, *columns, wear_per_kwh, short_h, resting)
 
 
-def check(home_id: Sequence[str], battery_kwh: Col, battery_kw: Col, battery_efficiency: Col) -> list[Problem]:
+def check(
+    home_id: Sequence[str], battery_kwh: Col, battery_kw: Col, battery_efficiency: Col
+) -> list[Problem]:
     """Every fault of the battery columns of some homes, before they become a table; no battery is 0 kW and 0 kWh."""
     found = []
     for name, e, p, eff in zip(home_id, battery_kwh, battery_kw, battery_efficiency, strict=True):
         where = f"battery of home '{name}'"
         if p > 0 and not e > 0:
-            hint = "Give it an energy capacity, or set its power to 0 kW for a home without a battery."
-            found.append(Problem(where, f"an energy capacity of {e:g} kWh with {p:g} kW of power", "more than 0 kWh", hint))
+            hint = (
+                "Give it an energy capacity, or set its power to 0 kW for a home without a battery."
+            )
+            found.append(
+                Problem(
+                    where,
+                    f"an energy capacity of {e:g} kWh with {p:g} kW of power",
+                    "more than 0 kWh",
+                    hint,
+                )
+            )
         elif e > 0 and not p > 0:
             hint = "Remove the battery or give it a power."
-            found.append(Problem(where, f"a power of {p:g} kW with {e:g} kWh", "more than 0 kW", hint))
+            found.append(
+                Problem(where, f"a power of {p:g} kW with {e:g} kWh", "more than 0 kW", hint)
+            )
         if e > 0 and not 0 < eff <= 1:
             expected = "a share above 0 and at most 1"
-            found.append(Problem(where, f"a one-way efficiency of {eff:g}", expected, "95 % is written .95."))
+            found.append(
+                Problem(where, f"a one-way efficiency of {eff:g}", expected, "95 % is written .95.")
+            )
     return found
 
 
@@ -141,8 +160,15 @@ def threshold_per_kwh(efficiency: float, wear_per_kwh: float) -> float:
 
 def take(table: Battery, rows: Index) -> Battery:
     """Return the batteries of some rows."""
-    own = {name: getattr(table, name)[rows] for name in ("home", "cap_kwh", "rated_kw", "efficiency")}
-    resting = Stores(*(column if name == "dt_h" else column[rows] for name, column in table.resting._asdict().items()))
+    own = {
+        name: getattr(table, name)[rows] for name in ("home", "cap_kwh", "rated_kw", "efficiency")
+    }
+    resting = Stores(
+        *(
+            column if name == "dt_h" else column[rows]
+            for name, column in table.resting._asdict().items()
+        )
+    )
     return replace(table, **own, resting=resting)
 
 
@@ -166,7 +192,14 @@ def spec_now(table: Battery, e_kwh: Col) -> Stores:
 
 
 def _stores(
-    cap_kwh: Col, rated_kw: Col, efficiency: Col, wear_per_kwh: float, e_kwh: Col, dt_h: ArrayLike, end_x: Col, end_mu: ArrayLike
+    cap_kwh: Col,
+    rated_kw: Col,
+    efficiency: Col,
+    wear_per_kwh: float,
+    e_kwh: Col,
+    dt_h: ArrayLike,
+    end_x: Col,
+    end_mu: ArrayLike,
 ) -> Stores:
     power, one_way = rated_kw[:, None], efficiency[:, None]
     return stores(
@@ -183,9 +216,13 @@ def _stores(
     )
 
 
-def step(table: Battery, e_kwh: Col, p_target_kw: Col, step_h: float = 1 / 12, out: Col | None = None) -> Col:
+def step(
+    table: Battery, e_kwh: Col, p_target_kw: Col, step_h: float = 1 / 12, out: Col | None = None
+) -> Col:
     """Step the batteries and return the power at the meter, shape (n,) [kW]; `e_kwh` is changed in place."""
-    return battery_step(e_kwh, table.cap_kwh, table.rated_kw, table.efficiency, p_target_kw, step_h, out)
+    return battery_step(
+        e_kwh, table.cap_kwh, table.rated_kw, table.efficiency, p_target_kw, step_h, out
+    )
 
 
 @register("device", "battery")
@@ -222,7 +259,10 @@ class BatteryGroup:
 
     def believe(self, window: Window) -> GroupBelief:
         """Return what the batteries believe of a window."""
-        return GroupBelief(np.arange(len(self.home)), spec(self.table, self.e_kwh, window.hours, window.value_per_kwh))
+        return GroupBelief(
+            np.arange(len(self.home)),
+            spec(self.table, self.e_kwh, window.hours, window.value_per_kwh),
+        )
 
     def planned_kw(self, window: Window, price_per_kwh: Col) -> Col:
         """Return no power: what a battery takes is up to the plan."""
@@ -236,7 +276,9 @@ class BatteryGroup:
     def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
         """Step the batteries; where export earns less than import costs they keep the meter on the side that its home means."""
         alike = np.bincount(self.home, minlength=len(beside.meter_kw))[self.home]
-        cover = -beside.meter_kw[self.home] / alike  # several batteries of a home share what is to be made up for
+        cover = (
+            -beside.meter_kw[self.home] / alike
+        )  # several batteries of a home share what is to be made up for
         following = np.where(self.has_panels, cover, 0.0)
         if p_target_kw is None:
             asked = following
@@ -244,7 +286,9 @@ class BatteryGroup:
             asked = p_target_kw
             if beside.way is not None:
                 way, kept = beside.way[self.home], np.minimum(p_target_kw, cover)
-                asked = np.where(way > 0, np.maximum(p_target_kw, cover), np.where(way < 0, kept, cover))
+                asked = np.where(
+                    way > 0, np.maximum(p_target_kw, cover), np.where(way < 0, kept, cover)
+                )
             if beside.outside is not None:
                 asked = np.where(beside.outside, p_target_kw, asked)
             asked = np.where(np.isnan(p_target_kw), following, asked)
@@ -270,17 +314,28 @@ class BatteryGroup:
         n = len(lived.home_kw)
         moved = np.abs(lived.series["each_battery_kw"]).sum(1) * lived.dt_h
         wear = total_by_home(self.table.wear_per_kwh * moved, self.home, n)
-        return DeviceOutcome(total_by_home(self.table.efficiency * self.e_kwh, self.home, n), {"wear": wear})
+        return DeviceOutcome(
+            total_by_home(self.table.efficiency * self.e_kwh, self.home, n), {"wear": wear}
+        )
 
     def bound(self, blocks: Blocks) -> BoundPart:
         """Return the batteries as they are: what is stored is concave in power, so any mix of powers in a block is no better."""
         t, b = self.table, len(blocks.hour)
         dt, eta = 1.0 / blocks.blocks_h, self.table.efficiency[:, None]
         end_x, end_mu = np.array([0.0, 1.0]), blocks.left_per_kwh * eta * np.ones(2)
-        whole = _stores(t.cap_kwh, t.rated_kw, t.efficiency, t.wear_per_kwh, self.e_kwh, np.full(b, dt), end_x, end_mu)
+        whole = _stores(
+            t.cap_kwh,
+            t.rated_kw,
+            t.efficiency,
+            t.wear_per_kwh,
+            self.e_kwh,
+            np.full(b, dt),
+            end_x,
+            end_mu,
+        )
 
         def answer(price: Col, threads: int) -> Answer:
-            found = respond(whole, price, price, threads=threads)
+            found = best_response(whole, price, price, threads=threads)
             return Answer(found.p_kw, found.cost_usd - found.p_kw @ price * dt, found.bound_usd)
 
         least, most = whole.p_min_kw.sum(0), whole.p_max_kw.sum(0)

@@ -22,12 +22,12 @@ from gridagora.core.device import (
     total_by_home,
 )
 from gridagora.core.errors import Problem
-from gridagora.core.quality import denied_ratio
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
-from gridagora.kernels.dual import Answer
-from gridagora.kernels.fleet import car_step
-from gridagora.kernels.value import Stores, stores
+from gridagora.kernels.coordination.dual import Answer
+from gridagora.kernels.physics.fleet import car_step
+from gridagora.kernels.stores.value import Stores, stores
+from gridagora.population.quality import denied_ratio
 
 EV_VALUE_PER_KWH = 1.0  # worth of each kWh stored by departure [$/kWh]
 EV_EFFICIENCY = 0.9
@@ -50,12 +50,27 @@ class Ev:
     resting: Stores  # what does not change from bid to bid, one short step
 
 
-def of(homes: Homes, efficiency: float = EV_EFFICIENCY, missing_per_kwh: float = EV_VALUE_PER_KWH, short_h: float = 1 / 12) -> Ev:
+def of(
+    homes: Homes,
+    efficiency: float = EV_EFFICIENCY,
+    missing_per_kwh: float = EV_VALUE_PER_KWH,
+    short_h: float = 1 / 12,
+) -> Ev:
     """Sessions of all homes; `missing_per_kwh` is that of a standard home, the tier of a home multiplies it."""
     need = homes.ev_need_kwh
     missing = missing_per_kwh * denied_ratio(homes)[homes.ev_home]
     resting = _stores(need, efficiency, missing, np.zeros_like(need), [short_h], 0.0)
-    return Ev(homes.ev_home, homes.ev_arrive_s, homes.ev_depart_s, need, homes.ev_kw, efficiency, missing, short_h, resting)
+    return Ev(
+        homes.ev_home,
+        homes.ev_arrive_s,
+        homes.ev_depart_s,
+        need,
+        homes.ev_kw,
+        efficiency,
+        missing,
+        short_h,
+        resting,
+    )
 
 
 def check(table: Ev, home_id: tuple[str, ...]) -> list[Problem]:
@@ -71,12 +86,25 @@ def check(table: Ev, home_id: tuple[str, ...]) -> list[Problem]:
     for j, home in enumerate(table.home.tolist()):
         where = f"session {j + 1} of the car of home '{home_id[home]}'"
         if stay_h[j] <= 0:
-            found.append(Problem(where, f"a departure {-stay_h[j]:.2f} h before its arrival", "a departure after the arrival"))
+            found.append(
+                Problem(
+                    where,
+                    f"a departure {-stay_h[j]:.2f} h before its arrival",
+                    "a departure after the arrival",
+                )
+            )
         elif table.need_kwh[j] > most[j] * (1 + 1e-9):
             got = f"{table.need_kwh[j]:.1f} kWh needed in a stay of {stay_h[j]:.2f} h"
             charger = f"what a charger of {table.rated_kw[j]:g} kW stores at efficiency {table.efficiency:g}"
             expected = f"at most {most[j]:.1f} kWh, {charger}"
-            found.append(Problem(where, got, expected, "Let it leave later, need less, or give it a larger charger."))
+            found.append(
+                Problem(
+                    where,
+                    got,
+                    expected,
+                    "Let it leave later, need less, or give it a larger charger.",
+                )
+            )
         if home in last and table.arrive_s[j] < last[home][1]:
             early_min = (last[home][1] - table.arrive_s[j]) / MINUTE_S
             got = f"an arrival {early_min:.0f} min before session {last[home][0] + 1} has left"
@@ -88,28 +116,42 @@ def check(table: Ev, home_id: tuple[str, ...]) -> list[Problem]:
 def take(table: Ev, rows: Index) -> Ev:
     """Return some sessions."""
     own = ("home", "arrive_s", "depart_s", "need_kwh", "rated_kw", "missing_per_kwh")
-    return replace(table, **{name: getattr(table, name)[rows] for name in own}, resting=_rows(table.resting, rows))
+    return replace(
+        table,
+        **{name: getattr(table, name)[rows] for name in own},
+        resting=_rows(table.resting, rows),
+    )
 
 
 def _rows(table: Stores, rows: Index) -> Stores:
-    return Stores(*(column if name == "dt_h" else column[rows] for name, column in table._asdict().items()))
+    return Stores(
+        *(column if name == "dt_h" else column[rows] for name, column in table._asdict().items())
+    )
 
 
 def plugged_share(table: Ev, from_s: float, step_s: float, steps: int = 1) -> Col:
     """Share of each step that a session is plugged in, shape (m, steps)."""
     begin = from_s + step_s * np.arange(steps)
-    overlap = np.minimum(table.depart_s[:, None], begin + step_s) - np.maximum(table.arrive_s[:, None], begin)
+    overlap = np.minimum(table.depart_s[:, None], begin + step_s) - np.maximum(
+        table.arrive_s[:, None], begin
+    )
     share: Col = np.clip(overlap / step_s, 0.0, 1.0)
     return share
 
 
 def active(table: Ev, e_kwh: Col, from_s: float, step_s: float) -> Index:
     """Rows of the sessions plugged in for some of a step and not yet full, shape (k,)."""
-    here = (table.arrive_s < from_s + step_s) & (table.depart_s > from_s) & (e_kwh < table.need_kwh - 1e-9)
+    here = (
+        (table.arrive_s < from_s + step_s)
+        & (table.depart_s > from_s)
+        & (e_kwh < table.need_kwh - 1e-9)
+    )
     return np.flatnonzero(here)
 
 
-def spec(table: Ev, e_kwh: Col, from_s: float, hours: int = 24, *, plugged_now: bool = True) -> Stores:
+def spec(
+    table: Ev, e_kwh: Col, from_s: float, hours: int = 24, *, plugged_now: bool = True
+) -> Stores:
     """Hourly belief of m sessions from a time on; state x is the energy stored since arrival [kWh].
 
     The power of an hour is the charger's times the share of the hour plugged in. With `plugged_now` a session of the first hour
@@ -121,19 +163,30 @@ def spec(table: Ev, e_kwh: Col, from_s: float, hours: int = 24, *, plugged_now: 
         left = np.clip((table.depart_s - from_s) / HOUR_S, 0.0, 1.0)
         share[:, 0] = np.where(table.arrive_s < from_s + HOUR_S, left, share[:, 0])
     power = table.rated_kw[:, None] * share
-    return _stores(table.need_kwh, table.efficiency, table.missing_per_kwh, e_kwh, np.ones(hours), power)
+    return _stores(
+        table.need_kwh, table.efficiency, table.missing_per_kwh, e_kwh, np.ones(hours), power
+    )
 
 
 def spec_now(table: Ev, e_kwh: Col, from_s: float, rows: Index) -> Stores:
     """Belief of the next real-time interval of some sessions (see `active`), for a bid; the end value is the plan's: nil here."""
     begin, length = from_s, table.short_h * HOUR_S
-    overlap = np.minimum(table.depart_s[rows], begin + length) - np.maximum(table.arrive_s[rows], begin)
+    overlap = np.minimum(table.depart_s[rows], begin + length) - np.maximum(
+        table.arrive_s[rows], begin
+    )
     power = table.rated_kw[rows] * np.clip(overlap / length, 0.0, 1.0)
     x0, nil = np.minimum(e_kwh[rows], table.need_kwh[rows]), np.zeros((len(rows), 2))
     return _rows(table.resting, rows)._replace(x0=x0, p_max_kw=power[:, None], end_mu=nil)
 
 
-def _stores(need_kwh: Col, efficiency: float, missing_per_kwh: Col, e_kwh: Col, dt_h: ArrayLike, p_max_kw: ArrayLike) -> Stores:
+def _stores(
+    need_kwh: Col,
+    efficiency: float,
+    missing_per_kwh: Col,
+    e_kwh: Col,
+    dt_h: ArrayLike,
+    p_max_kw: ArrayLike,
+) -> Stores:
     return stores(
         np.minimum(e_kwh, need_kwh),
         dt_h,
@@ -150,10 +203,19 @@ def plug_in_and_charge(table: Ev, e_kwh: Col) -> Col:
     return np.where(e_kwh < table.need_kwh, table.rated_kw, 0.0)
 
 
-def step(table: Ev, e_kwh: Col, from_s: float, p_target_kw: Col, step_h: float = 1 / 12, out: Col | None = None) -> Col:
+def step(
+    table: Ev,
+    e_kwh: Col,
+    from_s: float,
+    p_target_kw: Col,
+    step_h: float = 1 / 12,
+    out: Col | None = None,
+) -> Col:
     """Charge the cars and return the mean power at the meter, shape (m,) [kW]; `e_kwh` is changed in place."""
     share = plugged_share(table, from_s, step_h * HOUR_S)[:, 0]
-    return car_step(e_kwh, table.need_kwh, table.rated_kw, share, table.efficiency, p_target_kw, step_h, out)
+    return car_step(
+        e_kwh, table.need_kwh, table.rated_kw, share, table.efficiency, p_target_kw, step_h, out
+    )
 
 
 @register("device", "ev")
@@ -161,7 +223,9 @@ def step(table: Ev, e_kwh: Col, from_s: float, p_target_kw: Col, step_h: float =
 class EvGroup:
     """The charging sessions of a run; without orders a car charges at full power from its arrival."""
 
-    about: ClassVar[DeviceKind] = DeviceKind("ev", "Electric vehicles", "#aa4499", "cars", rank=3, is_prosumer=True)
+    about: ClassVar[DeviceKind] = DeviceKind(
+        "ev", "Electric vehicles", "#aa4499", "cars", rank=3, is_prosumer=True
+    )
     table: Ev
     e_kwh: Col  # (m,) stored since arrival
 
@@ -179,7 +243,9 @@ class EvGroup:
     def believe(self, window: Window) -> GroupBelief:
         """Return the sessions plugged in within the first hour and not yet full, and what they believe of a window."""
         rows = active(self.table, self.e_kwh, HOUR_S * window.hour, HOUR_S)
-        return GroupBelief(rows, spec(take(self.table, rows), self.e_kwh[rows], HOUR_S * window.hour, window.hours))
+        return GroupBelief(
+            rows, spec(take(self.table, rows), self.e_kwh[rows], HOUR_S * window.hour, window.hours)
+        )
 
     def planned_kw(self, window: Window, price_per_kwh: Col) -> Col:
         """Return no power: when a car charges is up to the plan."""
@@ -201,7 +267,10 @@ class EvGroup:
     def observe(self, now: Moment) -> Mapping[str, Col]:
         """Return what a car still needs and how long it stays; nil while it is not plugged in, for nobody knows of it yet."""
         t, here = self.table, plugged_share(self.table, now.now_s, 1.0)[:, 0] > 0
-        left_kwh, stay_h = np.maximum(t.need_kwh - self.e_kwh, 0.0), (t.depart_s - now.now_s) / HOUR_S
+        left_kwh, stay_h = (
+            np.maximum(t.need_kwh - self.e_kwh, 0.0),
+            (t.depart_s - now.now_s) / HOUR_S,
+        )
         return {"need_kwh": np.where(here, left_kwh, 0.0), "stay_h": np.where(here, stay_h, 0.0)}
 
     def rated_kva(self) -> Col:
@@ -227,7 +296,10 @@ class EvGroup:
         t, b, block_s = self.table, len(blocks.hour), round(HOUR_S / blocks.blocks_h)
         rows, dt = self._begun(b * block_s), 1.0 / blocks.blocks_h
         most = plugged_share(t, 0.0, block_s, b)[rows] * t.rated_kw[rows, None]
-        need, worth = (t.need_kwh - self.e_kwh)[rows] / t.efficiency, t.missing_per_kwh[rows] * t.efficiency
+        need, worth = (
+            (t.need_kwh - self.e_kwh)[rows] / t.efficiency,
+            t.missing_per_kwh[rows] * t.efficiency,
+        )
 
         def answer(price: Col, threads: int) -> Answer:
             del threads
@@ -252,7 +324,9 @@ class EvGroup:
         return np.flatnonzero(self.table.arrive_s < end_s)
 
 
-def charge(most_kw: Col, need_kwh: Col, worth_per_kwh: Col, price_per_kwh: Col, dt_h: float) -> Answer:
+def charge(
+    most_kw: Col, need_kwh: Col, worth_per_kwh: Col, price_per_kwh: Col, dt_h: float
+) -> Answer:
     """Return the cheapest charging of known sessions at a price (b,): cheapest blocks first, none dearer than it is worth.
 
     Parameters

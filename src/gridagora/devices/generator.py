@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from gridagora.core.charging import owners
 from gridagora.core.device import (
     NONE,
     Beside,
@@ -32,9 +31,10 @@ from gridagora.core.device import (
 )
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
-from gridagora.kernels.curve import Curves
-from gridagora.kernels.dual import Answer
-from gridagora.kernels.value import Stores
+from gridagora.kernels.coordination.dual import Answer
+from gridagora.kernels.curves.curve import Curves
+from gridagora.kernels.stores.value import Stores
+from gridagora.population.charging import owners
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,13 @@ class GeneratorGroup:
     """The back-up generators of a run; without orders they stand still, for the grid is there."""
 
     about: ClassVar[DeviceKind] = DeviceKind(
-        "generator", "Generators", "#8c6d46", is_valued=False, is_generation=True, keys=GeneratorKeys, draw=draw
+        "generator",
+        "Generators",
+        "#8c6d46",
+        is_valued=False,
+        is_generation=True,
+        keys=GeneratorKeys,
+        draw=draw,
     )
     table: Generator
     burnt_usd: Col  # (r,) cost so far
@@ -156,7 +162,9 @@ class GeneratorGroup:
         """Burn for what is ordered."""
         del beside
         none = np.zeros(len(self.home))
-        p_kw, usd = step(self.table, none if p_target_kw is None else np.nan_to_num(p_target_kw), now.dt_h)
+        p_kw, usd = step(
+            self.table, none if p_target_kw is None else np.nan_to_num(p_target_kw), now.dt_h
+        )
         np.add(self.burnt_usd, usd, out=self.burnt_usd)
         return Metered(p_kw, none)
 
@@ -189,7 +197,16 @@ class GeneratorGroup:
             own = -p_kw.sum(1) * t.cost_per_kwh * dt
             return Answer(p_kw, own, own + p_kw @ price * dt)
 
-        return BoundPart(answer, np.full(b, -t.rated_kw.sum()), np.zeros(b), np.zeros(b), t.cost_per_kwh, 4, ones, ones)
+        return BoundPart(
+            answer,
+            np.full(b, -t.rated_kw.sum()),
+            np.zeros(b),
+            np.zeros(b),
+            t.cost_per_kwh,
+            4,
+            ones,
+            ones,
+        )
 
     def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> Col:
         """Return the power of each block."""

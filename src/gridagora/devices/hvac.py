@@ -25,26 +25,37 @@ from gridagora.core.device import (
     Window,
     held_kw,
 )
-from gridagora.core.quality import comfort_ratio
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Flag, Homes, Index
-from gridagora.kernels.control import Houses as ControlledHouses
-from gridagora.kernels.control import discretise, steer
-from gridagora.kernels.dual import Answer
-from gridagora.kernels.fleet import Control, Hours, Houses, HouseStep, house_step, houses
-from gridagora.kernels.house import modes, step_coefficients
-from gridagora.kernels.unit import ACCOUNT, CONTINUOUS, PRIORITY, THERMOSTAT
-from gridagora.kernels.value import Stores, stores
+from gridagora.kernels.coordination.dual import Answer
+from gridagora.kernels.physics.control import TwoStateHouses as ControlledHouses
+from gridagora.kernels.physics.control import discretise, steer
+from gridagora.kernels.physics.etp import modes, step_coefficients
+from gridagora.kernels.physics.fleet import (
+    Control,
+    Hours,
+    HouseStates,
+    HouseStep,
+    house_step,
+    houses,
+)
+from gridagora.kernels.physics.tcl import ACCOUNT, CONTINUOUS, PRIORITY, THERMOSTAT
+from gridagora.kernels.stores.value import Stores, stores
+from gridagora.population.quality import comfort_ratio
 
 T_REF_DEGC = 24.0  # the stored coolth or warmth is counted from here
 FAST_PRESENT = 0.5  # share of the fast mode that a five-minute bid takes as it is now; the rest has settled (theory 1.4)
 REACH_K = 40.0  # the belief knows no tighter bounds: comfort alone holds the house
-END_SHARE = 0.5  # energy left in the house at the end of the window is worth this share of the mean price
+END_SHARE = (
+    0.5  # energy left in the house at the end of the window is worth this share of the mean price
+)
 DEFAULT_K = 0.05  # $/(K2 h)
 MASS_ABOVE_AIR_K = 0.5  # the run starts at the set point, the mass a little warmer while cooling, cooler while heating
 BAND_K = 1.0  # discomfort counts beyond this distance from the set point
 QUARTER_H = 0.25  # comfort is felt as the mean of a quarter of an hour (theory 1.8)
-DISPATCH = MappingProxyType({"thermostat": THERMOSTAT, "account": ACCOUNT, "continuous": CONTINUOUS, "priority": PRIORITY})
+DISPATCH = MappingProxyType(
+    {"thermostat": THERMOSTAT, "account": ACCOUNT, "continuous": CONTINUOUS, "priority": PRIORITY}
+)
 
 
 class Belief(NamedTuple):
@@ -92,7 +103,10 @@ class Hvac:
 
 
 def of(
-    homes: Homes, comfort_per_k2_h: float | Col = DEFAULT_K, reference_per_kwh: float = REFERENCE_PER_KWH, short_h: float = 1 / 12
+    homes: Homes,
+    comfort_per_k2_h: float | Col = DEFAULT_K,
+    reference_per_kwh: float = REFERENCE_PER_KWH,
+    short_h: float = 1 / 12,
 ) -> Hvac:
     """Every home's unit; at the bliss temperature an optimised home takes the thermostat's energy at the reference price.
 
@@ -160,7 +174,9 @@ def _belief(homes: Homes, best: Col, side: Col, step_h: float) -> tuple[Belief, 
     slow_air, slow_mass = mode.air_share[:, None], mode.mass_share[:, None]
     slow_h = (np.expm1(mode.slow_per_h * step_h) / mode.slow_per_h)[:, None]
     fast_h = (-1 / mode.fast_per_h)[:, None]
-    heat_air = (homes.q_air_kw - homes.ua_kw_k[:, None] * T_REF_DEGC) / ca  # K/h, about the reference temperature
+    heat_air = (
+        homes.q_air_kw - homes.ua_kw_k[:, None] * T_REF_DEGC
+    ) / ca  # K/h, about the reference temperature
     heat_mass = homes.q_mass_kw / cm
     gain = slow_h * slow_air * homes.cop / ca
     drift = side * slow_h * (slow_air * heat_air + slow_mass * heat_mass)
@@ -177,19 +193,28 @@ def take(table: Hvac, rows: np.ndarray) -> Hvac:
         if isinstance(value, Belief):
             picked[name] = Belief(*(column[rows] for column in value))
         elif isinstance(value, Stores):
-            picked[name] = Stores(*(column if key == "dt_h" else column[rows] for key, column in value._asdict().items()))
+            picked[name] = Stores(
+                *(
+                    column if key == "dt_h" else column[rows]
+                    for key, column in value._asdict().items()
+                )
+            )
         elif isinstance(value, np.ndarray):
             picked[name] = value[rows]
     return Hvac(**picked)
 
 
-def stored_k(table: Hvac, state: Houses, hour: int) -> Col:
+def stored_k(table: Hvac, state: HouseStates, hour: int) -> Col:
     """State x of the belief now, shape (n,) [K]: the slow part of the air against 24 degC, in the sense of the hour's mode."""
-    slow = table.slow_air * (state.t_air_degc - T_REF_DEGC) + table.slow_mass * (state.t_mass_degc - T_REF_DEGC)
+    slow = table.slow_air * (state.t_air_degc - T_REF_DEGC) + table.slow_mass * (
+        state.t_mass_degc - T_REF_DEGC
+    )
     return np.where(table.heating[:, hour], slow, -slow)
 
 
-def spec(table: Hvac, state: Houses, hour: int, hours: int = 24, value_per_kwh: float = 0.0) -> Stores:
+def spec(
+    table: Hvac, state: HouseStates, hour: int, hours: int = 24, value_per_kwh: float = 0.0
+) -> Stores:
     """Hourly belief of n units over a window of h hours, for a plan.
 
     Parameters
@@ -230,7 +255,7 @@ def spec(table: Hvac, state: Houses, hour: int, hours: int = 24, value_per_kwh: 
     )
 
 
-def spec_now(table: Hvac, state: Houses, hour: int) -> Stores:
+def spec_now(table: Hvac, state: HouseStates, hour: int) -> Stores:
     """Belief of the next real-time interval, for a bid: half of the fast mode is present, half has settled.
 
     With f = `FAST_PRESENT` and s the settled response of the fast mode to a kW, the departure from bliss that follows is
@@ -250,19 +275,26 @@ def spec_now(table: Hvac, state: Houses, hour: int) -> Stores:
         "c_p": (1 - FAST_PRESENT) * (b.c_p[:, hour] - gain / 2),
         "c_0": c_0,
     }
-    return table.resting._replace(x0=x, **{name: column[:, None] for name, column in changed.items()})
+    return table.resting._replace(
+        x0=x, **{name: column[:, None] for name, column in changed.items()}
+    )
 
 
 def hours_now(table: Hvac, hour: int, at_bliss: Flag | bool = False) -> Hours:  # noqa: FBT001, FBT002
     """What acts on the houses in an hour, fields (n,); the set point is the bliss temperature where units follow a target."""
     columns = (table.q_air_kw, table.q_mass_kw, table.unit_kw, table.rated_kw)
     goal = np.where(at_bliss, table.best_degc[:, hour], table.set_degc[:, hour])
-    return Hours(*(np.ascontiguousarray(column) for column in (*(column[:, hour] for column in columns), goal)))
+    return Hours(
+        *(
+            np.ascontiguousarray(column)
+            for column in (*(column[:, hour] for column in columns), goal)
+        )
+    )
 
 
 def step(
     table: Hvac,
-    state: Houses,
+    state: HouseStates,
     now: Hours,
     p_target_kw: Col,
     rule: int,
@@ -270,7 +302,7 @@ def step(
     minutes: int = 5,
     out: HouseStep | None = None,
 ) -> HouseStep:
-    """Step the true houses; see `kernels.fleet.house_step`. `state` is changed in place."""
+    """Step the true houses; see `kernels.physics.fleet.house_step`. `state` is changed in place."""
     return house_step(state, table.coef, now, p_target_kw, rule, control, minutes, out)
 
 
@@ -279,9 +311,11 @@ def step(
 class HvacGroup:
     """The heating and cooling of every home, with both temperatures of its house; without orders a thermostat switches it."""
 
-    about: ClassVar[DeviceKind] = DeviceKind("hvac", "Heating and cooling", "#6bb5dd", rank=0, series=("t_air_degc",))
+    about: ClassVar[DeviceKind] = DeviceKind(
+        "hvac", "Heating and cooling", "#6bb5dd", rank=0, series=("t_air_degc",)
+    )
     table: Hvac
-    houses: Houses
+    houses: HouseStates
     starts: Col  # (n,) of the unit so far
     rule: int
     control: Control
@@ -294,7 +328,9 @@ class HvacGroup:
         air = homes.t_set_degc[:, 0]
         mass = air + np.where(homes.heating[:, 0], -MASS_ABOVE_AIR_K, MASS_ABOVE_AIR_K)
         control = Control(hold_min=setting.rest_min)
-        return cls(table, houses(air, mass), np.zeros(len(air)), DISPATCH[setting.dispatch], control)
+        return cls(
+            table, houses(air, mass), np.zeros(len(air)), DISPATCH[setting.dispatch], control
+        )
 
     @property
     def home(self) -> Index:
@@ -321,15 +357,30 @@ class HvacGroup:
         asked = np.full(len(self.home), np.nan) if p_target_kw is None else p_target_kw
         own = np.isnan(asked)  # a fleet of which some follow no target has none to rank units by
         rule = ACCOUNT if self.rule == PRIORITY and own.any() else self.rule
-        got = step(t, self.houses, hours_now(t, hour, ~own), asked, rule, self.control, minutes=round(60 * now.dt_h))
+        got = step(
+            t,
+            self.houses,
+            hours_now(t, hour, ~own),
+            asked,
+            rule,
+            self.control,
+            minutes=round(60 * now.dt_h),
+        )
         np.add(self.starts, got.starts * (t.rated_kw[:, hour] > 0), out=self.starts)
         heat = t.unit_kw[:, hour] / np.where(t.rated_kw[:, hour] > 0, t.rated_kw[:, hour], 1.0)
-        drift = (t.q_air_kw + t.q_mass_kw)[:, hour] * now.dt_h - t.ua_kw_k * got.t_air_degc * now.dt_h
-        return Metered(got.e_kwh / now.dt_h, drift + heat * got.e_kwh, {"t_air_degc": got.t_air_degc})
+        drift = (t.q_air_kw + t.q_mass_kw)[
+            :, hour
+        ] * now.dt_h - t.ua_kw_k * got.t_air_degc * now.dt_h
+        return Metered(
+            got.e_kwh / now.dt_h, drift + heat * got.e_kwh, {"t_air_degc": got.t_air_degc}
+        )
 
     def observe(self, now: Moment) -> Mapping[str, Col]:
         """Return the temperature of the air and its set point; that of the mass no one measures."""
-        return {"t_air_degc": self.houses.t_air_degc.copy(), "t_set_degc": self.table.set_degc[:, now.hour].copy()}
+        return {
+            "t_air_degc": self.houses.t_air_degc.copy(),
+            "t_set_degc": self.table.set_degc[:, now.hour].copy(),
+        }
 
     def rated_kva(self) -> Col:
         """Return zeros: there is no inverter."""
@@ -337,7 +388,10 @@ class HvacGroup:
 
     def stored_kwh(self) -> Col:
         """Return the heat in every house above 0 degC, shape (n,)."""
-        return self.table.ca_kwh_k * self.houses.t_air_degc + self.table.cm_kwh_k * self.houses.t_mass_degc
+        return (
+            self.table.ca_kwh_k * self.houses.t_air_degc
+            + self.table.cm_kwh_k * self.houses.t_mass_degc
+        )
 
     def feel(self, lived: DeviceRecord) -> DeviceOutcome:
         """Return discomfort, starts, and the electricity that the heat or coolth left displaces.
@@ -346,7 +400,10 @@ class HvacGroup:
         """
         t, air, dt = self.table, lived.series["t_air_degc"], lived.dt_h
         per, hours = round(1 / dt), round(air.shape[1] * dt)
-        rated, best, usual = (np.repeat(each[:, :hours], per, axis=1) for each in (t.rated_kw, t.best_degc, t.set_degc))
+        rated, best, usual = (
+            np.repeat(each[:, :hours], per, axis=1)
+            for each in (t.rated_kw, t.best_degc, t.set_degc)
+        )
         served = rated > 0
         dev = np.where(served, air - best, 0.0)
         quarter = dev.reshape(len(dev), -1, max(1, round(QUARTER_H / dt))).mean(2)
@@ -378,14 +435,19 @@ class HvacGroup:
         return held_kw(block_kw, steps)
 
 
-def controlled(table: Hvac, state: Houses, blocks: Blocks) -> ControlledHouses:
+def controlled(table: Hvac, state: HouseStates, blocks: Blocks) -> ControlledHouses:
     """Return houses as the bound sees them; an hour whose mode the home has no unit for costs no comfort, as in a run."""
     t, hour, last = table, blocks.hour, blocks.hour[-1]
     heat = t.unit_kw[:, hour]
-    source = np.stack([t.q_air_kw[:, hour] / t.ca_kwh_k[:, None], t.q_mass_kw[:, hour] / t.cm_kwh_k[:, None]], axis=2)
+    source = np.stack(
+        [t.q_air_kw[:, hour] / t.ca_kwh_k[:, None], t.q_mass_kw[:, hour] / t.cm_kwh_k[:, None]],
+        axis=2,
+    )
     price_k = np.where(t.heating[:, last], -1.0, 1.0) * blocks.left_per_kwh / t.cop[:, last]
     return ControlledHouses(
-        *discretise(t.ua_kw_k, t.hm_kw_k, t.ca_kwh_k, t.cm_kwh_k, 1.0 / (blocks.blocks_h * blocks.steps)),
+        *discretise(
+            t.ua_kw_k, t.hm_kw_k, t.ca_kwh_k, t.cm_kwh_k, 1.0 / (blocks.blocks_h * blocks.steps)
+        ),
         np.stack([state.t_air_degc, state.t_mass_degc], axis=1),
         source,
         heat / t.ca_kwh_k[:, None],

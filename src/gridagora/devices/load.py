@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from gridagora.core.charging import owners
 from gridagora.core.device import (
     Beside,
     Blocks,
@@ -31,9 +30,10 @@ from gridagora.core.device import (
 )
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
-from gridagora.kernels.curve import Curves
-from gridagora.kernels.dual import Answer
-from gridagora.kernels.value import Stores
+from gridagora.kernels.coordination.dual import Answer
+from gridagora.kernels.curves.curve import Curves
+from gridagora.kernels.stores.value import Stores
+from gridagora.population.charging import owners
 
 LEAST_KW = 1e-6  # below it a load has no slope
 
@@ -44,7 +44,9 @@ class LoadKeys:
 
     share: float = 1.0  # of homes with such
     part_share: float = 0.2  # of the load of such a home that answers
-    elasticity: float = 0.1  # relative fall of power over relative rise of price, about the reference
+    elasticity: float = (
+        0.1  # relative fall of power over relative rise of price, about the reference
+    )
     reference_per_kwh: float = 0.072  # price at which it takes its usual power
 
     def __post_init__(self) -> None:
@@ -63,7 +65,9 @@ class Load:
 
     home: Index  # (n,) row of the home
     usual_kw: Col  # (n, H) at the reference price
-    elasticity: float  # relative fall of power over relative rise of price, about the reference, 0 or more
+    elasticity: (
+        float  # relative fall of power over relative rise of price, about the reference, 0 or more
+    )
     reference_per_kwh: float
 
 
@@ -88,7 +92,11 @@ def draw(keys: LoadKeys, people: People) -> Homes:
     usual_kw = keys.part_share * homes.load_kw[rows]
     rest_kw = homes.load_kw.copy()
     rest_kw[rows] -= usual_kw
-    return own(homes._replace(load_kw=rest_kw), "appliances", Load(rows, usual_kw, keys.elasticity, keys.reference_per_kwh))
+    return own(
+        homes._replace(load_kw=rest_kw),
+        "appliances",
+        Load(rows, usual_kw, keys.elasticity, keys.reference_per_kwh),
+    )
 
 
 def take(table: Load, rows: Index) -> Load:
@@ -111,15 +119,28 @@ def _stores(table: Load, usual_kw: Col, dt_h: Col) -> Stores:
     if table.elasticity == 0:
         return storeless(n, dt_h, p_min_kw=usual_kw, p_max_kw=usual_kw)
     bends = usual_kw > LEAST_KW
-    prox = np.where(bends, table.reference_per_kwh / (table.elasticity * np.where(bends, usual_kw, 1.0)), 0.0)
+    prox = np.where(
+        bends, table.reference_per_kwh / (table.elasticity * np.where(bends, usual_kw, 1.0)), 0.0
+    )
     least, most = np.where(bends, 0.0, usual_kw), np.where(bends, 2 * usual_kw, usual_kw)
-    return storeless(n, dt_h, p_min_kw=least, p_max_kw=most, prox=prox, p_ref_kw=usual_kw * (1 + table.elasticity))
+    return storeless(
+        n,
+        dt_h,
+        p_min_kw=least,
+        p_max_kw=most,
+        prox=prox,
+        p_ref_kw=usual_kw * (1 + table.elasticity),
+    )
 
 
 def demand_kw(table: Load, hour: int, price_per_kwh: float) -> Col:
     """Power at a price, shape (n,) [kW]: the answer of the rows of `spec_now`, in closed form."""
     usual = table.usual_kw[:, hour]
-    share = 1 - table.elasticity * (price_per_kwh / table.reference_per_kwh - 1) if table.elasticity > 0 else 1.0
+    share = (
+        1 - table.elasticity * (price_per_kwh / table.reference_per_kwh - 1)
+        if table.elasticity > 0
+        else 1.0
+    )
     return np.where(usual > LEAST_KW, usual * np.clip(share, 0.0, 2.0), usual)
 
 
@@ -180,7 +201,9 @@ class LoadGroup:
         """Take what is ordered."""
         del beside
         usual = self.table.usual_kw[:, now.hour]
-        asked = usual if p_target_kw is None else np.where(np.isnan(p_target_kw), usual, p_target_kw)
+        asked = (
+            usual if p_target_kw is None else np.where(np.isnan(p_target_kw), usual, p_target_kw)
+        )
         p_kw = step(self.table, now.hour, asked)
         worth = forgone_per_h(self.table, self.table.usual_kw[:, now.hour], p_kw) * now.dt_h
         np.add(self.forgone_usd, worth, out=self.forgone_usd)
@@ -201,7 +224,9 @@ class LoadGroup:
     def feel(self, lived: DeviceRecord) -> DeviceOutcome:
         """Return the worth of the energy forgone."""
         n = len(lived.home_kw)
-        return DeviceOutcome(np.zeros(n), {"use forgone": total_by_home(self.forgone_usd, self.home, n)})
+        return DeviceOutcome(
+            np.zeros(n), {"use forgone": total_by_home(self.forgone_usd, self.home, n)}
+        )
 
     def bound(self, blocks: Blocks) -> BoundPart:
         """Return the loads as they are: what is forgone is convex in power, so that the mean of a block costs no more."""
@@ -229,6 +254,8 @@ def forgone_per_h(table: Load, usual_kw: Col, p_kw: Col) -> Col:
     if table.elasticity == 0:
         return np.zeros_like(usual_kw)
     bends = usual_kw > LEAST_KW
-    slope = np.where(bends, table.reference_per_kwh / (table.elasticity * np.where(bends, usual_kw, 1.0)), 0.0)
+    slope = np.where(
+        bends, table.reference_per_kwh / (table.elasticity * np.where(bends, usual_kw, 1.0)), 0.0
+    )
     top = usual_kw * (1 + table.elasticity)
     return np.asarray(slope / 2 * ((top - p_kw) ** 2 - (top - usual_kw) ** 2))

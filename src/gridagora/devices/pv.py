@@ -23,14 +23,16 @@ from gridagora.core.device import (
 )
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
-from gridagora.kernels.curve import Curves
-from gridagora.kernels.dual import Answer
-from gridagora.kernels.value import Stores
+from gridagora.kernels.coordination.dual import Answer
+from gridagora.kernels.curves.curve import Curves
+from gridagora.kernels.stores.value import Stores
 
 REACTIVE_SHARE = 0.44  # of rated apparent power, category B
 VOLT_VAR = ((0.92, 0.98, 1.02, 1.08), (0.44, 0.0, 0.0, -0.44))
 VOLT_WATT = ((1.06, 1.10), (1.0, 0.0))
-PRODUCES_PER_KWH = -1e-9  # sun is free: an array gives all it can unless energy is worth less than nothing
+PRODUCES_PER_KWH = (
+    -1e-9
+)  # sun is free: an array gives all it can unless energy is worth less than nothing
 WHOLE_KW = 1e-6  # panels within this of all or nothing are not curtailed in part: awards come in whole microwatts
 
 
@@ -93,7 +95,9 @@ def tender(table: Pv, hour: int) -> Curves:
     ends = np.stack([most, np.zeros_like(most)], axis=1)
     kept = np.stack([most > 0, np.ones(len(most), np.bool_)], axis=1)
     p_kw = -ends[kept]
-    return Curves(np.concatenate([[0], np.cumsum(kept.sum(1))]), p_kw, np.full(len(p_kw), PRODUCES_PER_KWH))
+    return Curves(
+        np.concatenate([[0], np.cumsum(kept.sum(1))]), p_kw, np.full(len(p_kw), PRODUCES_PER_KWH)
+    )
 
 
 def _stores(available_kw: Col, dt_h: Col) -> Stores:
@@ -197,4 +201,6 @@ class PvGroup:
         could = np.repeat(self.table.available_kw[:, : steps // per], per, axis=1)
         asked = np.repeat(block_kw.sum(0), steps // block_kw.shape[1])
         total = could.sum(0)
-        return np.asarray(could * np.divide(asked, total, out=np.zeros_like(total), where=total > 0.0))
+        return np.asarray(
+            could * np.divide(asked, total, out=np.zeros_like(total), where=total > 0.0)
+        )

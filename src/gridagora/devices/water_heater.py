@@ -22,12 +22,20 @@ from gridagora.core.device import (
     held_kw,
     total_by_home,
 )
-from gridagora.core.quality import denied_ratio
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
-from gridagora.kernels.dual import Answer
-from gridagora.kernels.fleet import CONTINUOUS, THERMOSTAT, TankControl, Tanks, TankStep, TankTable, tank_step
-from gridagora.kernels.value import Stores, respond, rows, stores
+from gridagora.kernels.coordination.dual import Answer
+from gridagora.kernels.physics.fleet import (
+    CONTINUOUS,
+    THERMOSTAT,
+    TankControl,
+    Tanks,
+    TankStep,
+    TankTable,
+    tank_step,
+)
+from gridagora.kernels.stores.value import Stores, best_response, rows, stores
+from gridagora.population.quality import denied_ratio
 
 KWH_PER_GALLON_K = 3.785 * 4.183 / 3600
 UA_KW_K_50_GALLON = 2.0 * 0.000293071 * 1.8  # 2 Btu/(h F)
@@ -74,7 +82,9 @@ def of(
     n, likely = len(rows), homes.draw_set_kwh[rows]
     size = (homes.tank_kwh_k[rows], homes.tank_ua_kw_k[rows], homes.tank_kw[rows])
     fields = _common(*size, per_k2_h, control, short_h)
-    resting = stores(np.full(n, set_degc), [short_h], **fields, end_x=(COLDEST_DEGC, control.t_max_degc))
+    resting = stores(
+        np.full(n, set_degc), [short_h], **fields, end_x=(COLDEST_DEGC, control.t_max_degc)
+    )
     return WaterHeater(
         home=rows,
         cap_kwh_k=size[0],
@@ -105,8 +115,23 @@ def size(gallons: float) -> tuple[float, float, float]:
 
 def take(table: WaterHeater, rows: Index) -> WaterHeater:
     """Return the tanks of some rows."""
-    own = ("home", "cap_kwh_k", "ua_kw_k", "rated_kw", "set_degc", "draw_kw", "draw_set_kwh", "likely_kw", "discomfort_per_k2_h")
-    resting = Stores(*(column if name == "dt_h" else column[rows] for name, column in table.resting._asdict().items()))
+    own = (
+        "home",
+        "cap_kwh_k",
+        "ua_kw_k",
+        "rated_kw",
+        "set_degc",
+        "draw_kw",
+        "draw_set_kwh",
+        "likely_kw",
+        "discomfort_per_k2_h",
+    )
+    resting = Stores(
+        *(
+            column if name == "dt_h" else column[rows]
+            for name, column in table.resting._asdict().items()
+        )
+    )
     return replace(table, **{name: getattr(table, name)[rows] for name in own}, resting=resting)
 
 
@@ -122,7 +147,12 @@ def held_share(cap_kwh_k: Col, ua_kw_k: Col, step_h: float) -> Col:
 
 
 def _common(
-    cap_kwh_k: Col, ua_kw_k: Col, rated_kw: Col, discomfort_per_k2_h: Col, control: TankControl, step_h: float
+    cap_kwh_k: Col,
+    ua_kw_k: Col,
+    rated_kw: Col,
+    discomfort_per_k2_h: Col,
+    control: TankControl,
+    step_h: float,
 ) -> dict[str, ArrayLike]:
     low, high = control.t_min_degc, control.t_max_degc
     gain = held_share(cap_kwh_k, ua_kw_k, step_h) / cap_kwh_k
@@ -141,18 +171,32 @@ def _common(
 def _inflow(table: WaterHeater, draw_kw: Col, step_h: float) -> Col:
     """Rise of a step without power, from the room and the draw, shape of the draw (n, h) [K]."""
     kept = -np.expm1(-table.ua_kw_k * step_h / table.cap_kwh_k)[:, None] * table.control.t_room_degc
-    return kept - held_share(table.cap_kwh_k, table.ua_kw_k, step_h)[:, None] * draw_kw * step_h / table.cap_kwh_k[:, None]
+    return (
+        kept
+        - held_share(table.cap_kwh_k, table.ua_kw_k, step_h)[:, None]
+        * draw_kw
+        * step_h
+        / table.cap_kwh_k[:, None]
+    )
 
 
 def spec(
-    table: WaterHeater, state: Tanks, hour: int, hours: int = 24, value_per_kwh: float = 0.0, *, known_draws: bool = False
+    table: WaterHeater,
+    state: Tanks,
+    hour: int,
+    hours: int = 24,
+    value_per_kwh: float = 0.0,
+    *,
+    known_draws: bool = False,
 ) -> Stores:
     """Hourly belief of n tanks over a window; state x is the water temperature [degC].
 
     With `known_draws` the true draws flow in; otherwise none do, and the plan must be given `draws(table, hour, hours)`, whose
     expectation it takes inside the recursion. Heat left below `FULL_ENOUGH_DEGC` is worth the mean forecast price.
     """
-    drawn = table.draw_kw[:, hour : hour + hours] if known_draws else np.zeros((len(table.home), hours))
+    drawn = (
+        table.draw_kw[:, hour : hour + hours] if known_draws else np.zeros((len(table.home), hours))
+    )
     size = (table.cap_kwh_k, table.ua_kw_k, table.rated_kw)
     worth = max(value_per_kwh, 0.0) * table.cap_kwh_k[:, None] * np.array([1.0, 1.0, 0.0, 0.0])
     return stores(
@@ -168,10 +212,14 @@ def spec(
 def draws(table: WaterHeater, hour: int, hours: int = 24) -> Col:
     """Equally likely extra inflows of each hour of a window, shape (n, S, h) [K], negative."""
     per_kwh = held_share(table.cap_kwh_k, table.ua_kw_k, 1.0) / table.cap_kwh_k
-    return np.ascontiguousarray(-per_kwh[:, None, None] * table.draw_set_kwh[:, :, table.local_hour[hour : hour + hours]])
+    return np.ascontiguousarray(
+        -per_kwh[:, None, None] * table.draw_set_kwh[:, :, table.local_hour[hour : hour + hours]]
+    )
 
 
-def spec_now(table: WaterHeater, state: Tanks, hour: int, *, share: float, known_draws: bool = False) -> Stores:
+def spec_now(
+    table: WaterHeater, state: Tanks, hour: int, *, share: float, known_draws: bool = False
+) -> Stores:
     """Belief of the next real-time interval, for a bid; the end value is that of the plan: nil here.
 
     The interval ends at `share` of its hour. In the first one the mean of the likely draws flows out (the true one where known);
@@ -192,11 +240,19 @@ def tank_table(table: WaterHeater) -> TankTable:
 
 
 def step(
-    table: WaterHeater, state: Tanks, hour: int, p_target_kw: Col, rule: int, minutes: int = 5, out: TankStep | None = None
+    table: WaterHeater,
+    state: Tanks,
+    hour: int,
+    p_target_kw: Col,
+    rule: int,
+    minutes: int = 5,
+    out: TankStep | None = None,
 ) -> TankStep:
-    """Step the true tanks with the draws of an hour; see `kernels.fleet.tank_step`. `state` is changed in place."""
+    """Step the true tanks with the draws of an hour; see `kernels.physics.fleet.tank_step`. `state` is changed in place."""
     drawn = np.ascontiguousarray(table.draw_kw[:, hour])
-    return tank_step(state, tank_table(table), drawn, p_target_kw, rule, table.control, minutes, out)
+    return tank_step(
+        state, tank_table(table), drawn, p_target_kw, rule, table.control, minutes, out
+    )
 
 
 @register("device", "water_heater")
@@ -237,17 +293,29 @@ class WaterHeaterGroup:
     def tender(self, now: Moment, rows: Index) -> Stores:
         """Return what the tanks believe of the next interval."""
         del rows
-        return spec_now(self.table, self.tanks, now.hour, share=now.end_share, known_draws=self.are_draws_known)
+        return spec_now(
+            self.table, self.tanks, now.hour, share=now.end_share, known_draws=self.are_draws_known
+        )
 
     def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
         """Step the tanks and add up the shortfall."""
         del beside
         table, free = self.table, p_target_kw is None
         asked = np.full(len(self.home), np.nan) if p_target_kw is None else p_target_kw
-        got = step(table, self.tanks, now.hour, asked, THERMOSTAT if free else CONTINUOUS, round(60 * now.dt_h))
+        got = step(
+            table,
+            self.tanks,
+            now.hour,
+            asked,
+            THERMOSTAT if free else CONTINUOUS,
+            round(60 * now.dt_h),
+        )
         np.add(self.short_k_h, got.short_k_h, out=self.short_k_h)
         np.add(self.short_k2_h, got.short_k2_h, out=self.short_k2_h)
-        lost = (table.draw_kw[:, now.hour] + table.ua_kw_k * (got.t_mean_degc - table.control.t_room_degc)) * now.dt_h
+        lost = (
+            table.draw_kw[:, now.hour]
+            + table.ua_kw_k * (got.t_mean_degc - table.control.t_room_degc)
+        ) * now.dt_h
         return Metered(got.e_kwh / now.dt_h, got.e_kwh - lost)
 
     def observe(self, now: Moment) -> Mapping[str, Col]:
@@ -266,7 +334,11 @@ class WaterHeaterGroup:
     def feel(self, lived: DeviceRecord) -> DeviceOutcome:
         """Return what cold water was worth, and the heat that is left."""
         n = len(lived.home_kw)
-        cold = total_by_home(self.table.discomfort_per_k2_h, self.home, n) / 2 * total_by_home(self.short_k2_h, self.home, n)
+        cold = (
+            total_by_home(self.table.discomfort_per_k2_h, self.home, n)
+            / 2
+            * total_by_home(self.short_k2_h, self.home, n)
+        )
         return DeviceOutcome(
             total_by_home(self.stored_kwh(), self.home, n),
             {"hot water": cold},
@@ -303,7 +375,9 @@ def stepped(table: WaterHeater, state: Tanks, blocks: Blocks) -> Stores:
     drawn = np.repeat(table.draw_kw[:, blocks.hour], blocks.steps, axis=1)
     inflow = (1.0 - leak) * control.t_room_degc - per_kwh * drawn * dt
     # a thermostat may end the step in which it passes its band above the limit switch
-    most = np.maximum(control.t_max_degc, first + control.half_band_k + table.rated_kw * dt * per_kwh[:, 0])
+    most = np.maximum(
+        control.t_max_degc, first + control.half_band_k + table.rated_kw * dt * per_kwh[:, 0]
+    )
     return stores(
         first.copy(),
         np.full(drawn.shape[1], dt),
@@ -334,12 +408,14 @@ def heat(area: Stores, price_per_kwh: Col, sub: int, threads: int = 1) -> Answer
 
 def _heat(table: Stores, price_per_kwh: Col, sub: int, threads: int) -> Answer:
     price = np.repeat(price_per_kwh, sub)
-    near = table._replace(x_min=np.broadcast_to(np.maximum(table.x_min[:, :1], COLDEST_DEGC), table.x_min.shape))
-    found = respond(near, price, price, threads=threads)
+    near = table._replace(
+        x_min=np.broadcast_to(np.maximum(table.x_min[:, :1], COLDEST_DEGC), table.x_min.shape)
+    )
+    found = best_response(near, price, price, threads=threads)
     p, cost, least = found.p_kw, found.cost_usd, found.bound_usd
     deep = np.flatnonzero((found.x.min(1) <= COLDEST_DEGC + 1e-6) | (found.missing > 0.0))
     if len(deep):
-        again = respond(rows(table, deep), price, price, threads=threads)
+        again = best_response(rows(table, deep), price, price, threads=threads)
         p[deep], cost[deep], least[deep] = again.p_kw, again.cost_usd, again.bound_usd
     return Answer(p.reshape(len(p), -1, sub).mean(2), cost - p @ price * table.dt_h[0], least)
 

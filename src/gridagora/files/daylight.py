@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.core import sun
 from gridagora.core.tables import Col, Flag, Index
+from gridagora.population import sun
 
 HOUR_S, DAY_H, SAMPLES = 3600, 24, 4
 LOW = 0.01  # sine of the least height of the sun that is looked at
@@ -15,7 +15,10 @@ NIGHT_W_M2 = 20.0  # above the offset of a pyranometer at night
 BEYOND_RATIO, BEYOND_W_M2 = 1.2, 30.0  # an hour's light over what reaches the top of the atmosphere
 DAY_WH_M2 = 300.0  # least light of a day that is looked at
 LATE_H = 0.6  # stamps at either end of an hour move the light by half an hour; a wrong hour by one
-CLEAR_RESIDUAL, DIRECT_RESIDUAL = 0.006, 0.015  # share of a day's squared light that the shape of a clear day leaves
+CLEAR_RESIDUAL, DIRECT_RESIDUAL = (
+    0.006,
+    0.015,
+)  # share of a day's squared light that the shape of a clear day leaves
 CLEAR_RATIO = (0.7, 1.4)  # a clear day's light over the model's
 CLEAR_DAYS = 3  # of a month, before it is judged
 TELLING = 4.0  # the day's shape must fit so many times worse on time than shifted
@@ -30,7 +33,12 @@ class Daylight(NamedTuple):
 
 
 def check(
-    start_s: Index, month: Index, latitude_deg: float, longitude_deg: float, ghi_w_m2: Col, dni_w_m2: Col | None = None
+    start_s: Index,
+    month: Index,
+    latitude_deg: float,
+    longitude_deg: float,
+    ghi_w_m2: Col,
+    dni_w_m2: Col | None = None,
 ) -> Daylight:
     """Compare a year of light with the sun; only clear days say how late it is, so cloudy mornings do no harm.
 
@@ -53,7 +61,9 @@ def check(
     """
     fine_s = start_s[:, None] + HOUR_S // SAMPLES * np.arange(SAMPLES) + HOUR_S // SAMPLES // 2
     height = np.cos(np.radians(sun.position(fine_s, latitude_deg, longitude_deg).zenith_deg))
-    middle = np.cos(np.radians(sun.position(start_s + HOUR_S // 2, latitude_deg, longitude_deg).zenith_deg))
+    middle = np.cos(
+        np.radians(sun.position(start_s + HOUR_S // 2, latitude_deg, longitude_deg).zenith_deg)
+    )
     night = (middle < np.cos(np.radians(NIGHT_DEG))) & (ghi_w_m2 > NIGHT_W_M2)
     turn = _solar_midnight(start_s, longitude_deg)
     top = SOLAR_W_M2 * np.clip(height, 0.0, None).mean(axis=1)
@@ -96,7 +106,9 @@ def _late_by_month(light: Col, clear: Col, turn: int, months: Col, worst: float)
         residual[row] = 1.0 - both**2 / (own * power)
     best, day = residual.argmin(axis=0), np.arange(len(light))
     least, on_time = residual[best, day], residual[len(steps) // 2]
-    fits = (least < worst) & (ratio[best, day] > CLEAR_RATIO[0]) & (ratio[best, day] < CLEAR_RATIO[1])
+    fits = (
+        (least < worst) & (ratio[best, day] > CLEAR_RATIO[0]) & (ratio[best, day] < CLEAR_RATIO[1])
+    )
     fits &= light.sum(axis=1) > DAY_WH_M2
     shift = np.where(on_time > TELLING * least, steps[best] / SAMPLES, 0.0)
     found = [shift[fits & (months == month)] for month in range(1, 13)]

@@ -22,7 +22,9 @@ YES, NO = ("Y", "TRUE"), ("N", "FALSE")
 FLAGS = ("repeatedhourflag", "dstflag")
 CAP = "Is the file in $/MWh?"
 UNIT = 'Say it: [prices] unit = "$/kWh" or "ct/kWh"; or "$/MWh" where they are so low.'
-LAYOUT = "These are the columns of ERCOT's reports NP4-190-CD (day ahead) and NP6-905-CD (real time)."
+LAYOUT = (
+    "These are the columns of ERCOT's reports NP4-190-CD (day ahead) and NP6-905-CD (real time)."
+)
 SKIPPED = "Files in standard time all year are not ERCOT's layout."
 
 
@@ -33,7 +35,14 @@ class Series(NamedTuple):
     price_per_mwh: Col
 
 
-def read(path: Path, names: dict[str, str], step_s: int, point: str | None, point_type: str | None, unit: str = "") -> Series:
+def read(
+    path: Path,
+    names: dict[str, str],
+    step_s: int,
+    point: str | None,
+    point_type: str | None,
+    unit: str = "",
+) -> Series:
     """Read the series of one settlement point.
 
     Parameters
@@ -56,7 +65,9 @@ def read(path: Path, names: dict[str, str], step_s: int, point: str | None, poin
     """
     table = _at_point(path, _table(path, names), point, point_type)
     whole_hour = pd.Series(np.ones(len(table)), index=table.index)
-    interval = pd.to_numeric(table["interval"], errors="coerce") if "interval" in names else whole_hour
+    interval = (
+        pd.to_numeric(table["interval"], errors="coerce") if "interval" in names else whole_hour
+    )
     return _series(path, table, interval, step_s, unit)
 
 
@@ -66,10 +77,21 @@ def unlikely(where: str, price: Col, unit: str) -> list[Problem]:
     if unit or not size.any():
         return []
     if size.max() < PRICE_LEAST:
-        return [Problem(where, f"no price above {size.max():g}", "prices in $/MWh", f"They look like $/kWh. {UNIT}")]
+        return [
+            Problem(
+                where,
+                f"no price above {size.max():g}",
+                "prices in $/MWh",
+                f"They look like $/kWh. {UNIT}",
+            )
+        ]
     if np.median(size) < MEDIAN_LEAST:
         got = f"a median price of {np.median(size):g}"
-        return [Problem(where, got, f"prices in $/MWh, whose median is seldom below {MEDIAN_LEAST:g}", UNIT)]
+        return [
+            Problem(
+                where, got, f"prices in $/MWh, whose median is seldom below {MEDIAN_LEAST:g}", UNIT
+            )
+        ]
     return []
 
 
@@ -81,10 +103,16 @@ def to_local(start_s: Index) -> tuple[NDArray[np.str_], Index, NDArray[np.bool_]
 
 
 def _wall(start_s: Index) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(pd.to_datetime(start_s, unit="s", utc=True)).tz_convert(ZONE).tz_localize(None)
+    return (
+        pd.DatetimeIndex(pd.to_datetime(start_s, unit="s", utc=True))
+        .tz_convert(ZONE)
+        .tz_localize(None)
+    )
 
 
-def to_utc(date: NDArray[np.str_], hour_ending: NDArray[np.integer], repeated: NDArray[np.bool_]) -> Index:
+def to_utc(
+    date: NDArray[np.str_], hour_ending: NDArray[np.integer], repeated: NDArray[np.bool_]
+) -> Index:
     """Return the start of local hours [s UTC]; -1 where the hour does not exist (the spring day has 23)."""
     wall = pd.to_datetime(pd.Series(date)) + pd.to_timedelta(np.asarray(hour_ending) - 1, unit="h")
     stamps = wall.dt.tz_localize(ZONE, ambiguous=~np.asarray(repeated), nonexistent="NaT")
@@ -102,11 +130,15 @@ def _table(path: Path, wanted: dict[str, str]) -> pd.DataFrame:
         raise InputError([Problem(str(path), "no such file", "a price file of ERCOT")])
     workbook = Path(path).suffix.lower() in {".xlsx", ".xlsm"}
     table = read_workbook(path) if workbook else read_csv(path)
-    place = table.pop("place") if workbook and "place" in table else pd.Series("", index=table.index)
+    place = (
+        table.pop("place") if workbook and "place" in table else pd.Series("", index=table.index)
+    )
     have = {_plain(name): name for name in table.columns}
     # yearly workbooks name the point column "Settlement Point" where the daily csv says "SettlementPointName"
     alike = {"settlementpoint": "settlementpointname", "settlementpointname": "settlementpoint"}
-    found = {ours: have.get(theirs, have.get(alike.get(theirs, ""))) for ours, theirs in wanted.items()}
+    found = {
+        ours: have.get(theirs, have.get(alike.get(theirs, ""))) for ours, theirs in wanted.items()
+    }
     found["flag"] = next((have[flag] for flag in FLAGS if flag in have), None)
     twice = doubled(path, table, (column for column in found.values() if column is not None))
     if twice:
@@ -115,31 +147,74 @@ def _table(path: Path, wanted: dict[str, str]) -> pd.DataFrame:
     if absent:
         expected = {**wanted, "flag": "RepeatedHourFlag or DSTFlag"}
         missed = ", ".join(f"'{expected[name]}'" for name in absent)
-        raise InputError([Problem(f"{path}, line 1", f"columns {list(table.columns)}", f"columns like {missed}", LAYOUT)])
+        raise InputError(
+            [
+                Problem(
+                    f"{path}, line 1",
+                    f"columns {list(table.columns)}",
+                    f"columns like {missed}",
+                    LAYOUT,
+                )
+            ]
+        )
     named = table[list(found.values())].set_axis(list(found), axis=1)
     kind = have.get("settlementpointtype")
     return named.assign(type="" if kind is None else table[kind].map(str).str.strip(), place=place)
 
 
-def _at_point(path: Path, table: pd.DataFrame, point: str | None, point_type: str | None) -> pd.DataFrame:
+def _at_point(
+    path: Path, table: pd.DataFrame, point: str | None, point_type: str | None
+) -> pd.DataFrame:
     """Return the rows of one settlement point of one type, whatever the case of their names."""
     name = table["point"].map(str).str.strip().str.upper()
     points = sorted(name.unique())
     asked = point.strip().upper() if point else None
-    if not points or (asked is None and len(points) > 1) or (asked is not None and asked not in points):
+    if (
+        not points
+        or (asked is None and len(points) > 1)
+        or (asked is not None and asked not in points)
+    ):
         got = "no settlement point chosen" if asked is None else f"'{point}'"
-        some = ", ".join(points[:SHOWN]) + (f" and {len(points) - SHOWN} more" if len(points) > SHOWN else "")
+        some = ", ".join(points[:SHOWN]) + (
+            f" and {len(points) - SHOWN} more" if len(points) > SHOWN else ""
+        )
         hint = nearest(asked, points) if asked and points else "Name one by [prices] point."
-        raise InputError([Problem(f"{path}, settlement point", got, f"one of {some or 'those of a file with rows'}", hint)])
+        raise InputError(
+            [
+                Problem(
+                    f"{path}, settlement point",
+                    got,
+                    f"one of {some or 'those of a file with rows'}",
+                    hint,
+                )
+            ]
+        )
     rows = table[name == (asked or points[0])]
     kind = rows["type"].str.upper()
     types = sorted(kind.unique())
-    plain = [each for each in types if not each.endswith("EW")]  # weighted by energy: settlement of load zones uses it not
-    chosen = [point_type.strip().upper()] if point_type and kind.any() else plain if len(types) > 1 else types
+    plain = [
+        each for each in types if not each.endswith("EW")
+    ]  # weighted by energy: settlement of load zones uses it not
+    chosen = (
+        [point_type.strip().upper()]
+        if point_type and kind.any()
+        else plain
+        if len(types) > 1
+        else types
+    )
     if len(chosen) != 1 or chosen[0] not in types:
         got = f"type '{point_type}'" if point_type else f"types {', '.join(types)}"
         hint = "Set [prices] point_type."
-        raise InputError([Problem(f"{path}, settlement point '{name[rows.index[0]]}'", got, f"one of {', '.join(types)}", hint)])
+        raise InputError(
+            [
+                Problem(
+                    f"{path}, settlement point '{name[rows.index[0]]}'",
+                    got,
+                    f"one of {', '.join(types)}",
+                    hint,
+                )
+            ]
+        )
     return rows[kind == chosen[0]]
 
 
@@ -159,10 +234,18 @@ def _series(path: Path, table: pd.DataFrame, interval: pd.Series, step_s: int, u
     per = HOUR_S // step_s
     whole = (hours % 1 == 0) & (interval % 1 == 0)
     unread = (dates.isna() | ~hours.between(1, 24) | ~interval.between(1, per) | ~whole).to_numpy()
-    written = table[[name for name in ("date", "hour", "interval") if name in table]].map(str).agg(", ".join, axis=1)
-    expected = "a date month/day/year or year-month-day, an hour 1-24" + (" and an interval 1-4" if per > 1 else "")
+    written = (
+        table[[name for name in ("date", "hour", "interval") if name in table]]
+        .map(str)
+        .agg(", ".join, axis=1)
+    )
+    expected = "a date month/day/year or year-month-day, an hour 1-24" + (
+        " and an interval 1-4" if per > 1 else ""
+    )
     unflagged = ~flag.isin([*YES, *NO]).to_numpy()
-    flagged = table["flag"].map(lambda text: f"the flag of the repeated hour '{'' if pd.isna(text) else text}'")
+    flagged = table["flag"].map(
+        lambda text: f"the flag of the repeated hour '{'' if pd.isna(text) else text}'"
+    )
     problems = [
         *_problems(path, table, unread, written, expected),
         *_problems(path, table, unflagged, flagged, "Y, N, true or false"),
@@ -180,7 +263,15 @@ def _series(path: Path, table: pd.DataFrame, interval: pd.Series, step_s: int, u
     again = "each once, the repeated hour of autumn flagged Y"
     most = f"at most {PRICE_MAX:,.0f} $/MWh either way"
     problems = [
-        *_problems(path, table, skipped, "an hour that the clock skips", "the 23 hours of that day", SKIPPED, at),
+        *_problems(
+            path,
+            table,
+            skipped,
+            "an hour that the clock skips",
+            "the 23 hours of that day",
+            SKIPPED,
+            at,
+        ),
         *_problems(path, table, doubled, "the same interval again", again, "", at),
         *_problems(path, table, ~np.isfinite(price), shown, "a number", "", at),
         *_problems(path, table, np.abs(price) > PRICE_MAX, shown, most, CAP, at),
@@ -213,5 +304,7 @@ def _problems(
         for row in rows[:SHOWN]
     ]
     if len(rows) > SHOWN:
-        found.append(Problem(str(path), f"{len(rows) - SHOWN} more rows of this kind", expected, hint))
+        found.append(
+            Problem(str(path), f"{len(rows) - SHOWN} more rows of this kind", expected, hint)
+        )
     return found

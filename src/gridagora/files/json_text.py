@@ -27,4 +27,6 @@ def plain(value: Any) -> Any:
 
 def json_text(value: Any, indent: int | None = 1, *, sort_keys: bool = True) -> str:
     """Return a value as JSON text (RFC 8259)."""
-    return json.dumps(plain(value), indent=indent, sort_keys=sort_keys, ensure_ascii=False, allow_nan=False)
+    return json.dumps(
+        plain(value), indent=indent, sort_keys=sort_keys, ensure_ascii=False, allow_nan=False
+    )

@@ -30,7 +30,9 @@ def read_parquet(path: Path, what: str, wanted: Sequence[str] | None = None) -> 
     """
     try:
         # what other programs say of an index would move columns out of sight
-        table: pd.DataFrame = pq.read_table(path, columns=wanted).replace_schema_metadata().to_pandas()
+        table: pd.DataFrame = (
+            pq.read_table(path, columns=wanted).replace_schema_metadata().to_pandas()
+        )
     except (pa.ArrowException, OSError, ValueError) as fault:
         raise InputError([_unread(path, what, fault)]) from fault
     return table

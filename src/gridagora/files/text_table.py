@@ -19,7 +19,10 @@ import pandas as pd
 from gridagora.core.errors import InputError, Problem
 
 MARKS = (",", ";", "\t")  # between columns; of those that part a heading alike, the first
-ONLY_BLANKS: Mapping[str, Any] = {"keep_default_na": False, "na_values": [""]}  # words such as "n/a" are told, not guessed at
+ONLY_BLANKS: Mapping[str, Any] = {
+    "keep_default_na": False,
+    "na_values": [""],
+}  # words such as "n/a" are told, not guessed at
 AS_IN_THE_FILE: Mapping[str, Any] = {"skip_blank_lines": False, "skipinitialspace": True}
 CELL_MAX = 1000  # letters of a heading that are looked at for the mark
 FULLER = "Cells beyond the heading belong to no column; text that holds a comma stands in quotes."
@@ -39,12 +42,18 @@ def read_text(path: Path) -> str:
         raw = path.read_bytes() if opened is None else opened(path)
     except (OSError, EOFError, zlib.error, lzma.LZMAError, BadZipFile, ValueError) as fault:
         got = f"a file that cannot be read ({fault})"
-        raise InputError([Problem(str(path), got, "a text file, or one compressed as its name says")]) from fault
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # as spreadsheets save "Unicode text"
+        raise InputError(
+            [Problem(str(path), got, "a text file, or one compressed as its name says")]
+        ) from fault
+    if raw.startswith(
+        (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    ):  # as spreadsheets save "Unicode text"
         try:
             return raw.decode("utf-16")
         except UnicodeDecodeError as fault:
-            raise InputError([Problem(str(path), f"bytes that are no text ({fault.reason})", "a text file")]) from fault
+            raise InputError(
+                [Problem(str(path), f"bytes that are no text ({fault.reason})", "a text file")]
+            ) from fault
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -74,11 +83,19 @@ def read_rows(path: Path, mark: str = ",") -> list[tuple[int, list[str]]]:
                 found.append((before + 1, row))
             before = reader.line_num
     except csv.Error as fault:
-        raise InputError([Problem(f"{path}, line {before + 1}", f"text that is no csv ({fault})", "rows of cells")]) from None
+        raise InputError(
+            [
+                Problem(
+                    f"{path}, line {before + 1}", f"text that is no csv ({fault})", "rows of cells"
+                )
+            ]
+        ) from None
     return found
 
 
-def read_csv(path: Path, wanted: Iterable[str] | None = None, *, rows: int | None = None) -> pd.DataFrame:
+def read_csv(
+    path: Path, wanted: Iterable[str] | None = None, *, rows: int | None = None
+) -> pd.DataFrame:
     """Read a csv file as text; row r of the index is row r + 2 of the file, blank rows are left out, empty cells are nan.
 
     Columns are parted by commas, semicolons or tabs. Names are those of the file, without blanks around them, so that two
@@ -100,8 +117,17 @@ def read_csv(path: Path, wanted: Iterable[str] | None = None, *, rows: int | Non
     """
     text = read_text(path)
     heading = _heading(text)
-    keep = set(range(len(heading))) if wanted is None else {at for at, name in enumerate(heading) if name in set(wanted)}
-    options: dict[str, Any] = {"sep": mark_of(text), "dtype": str, "index_col": False, "nrows": rows}
+    keep = (
+        set(range(len(heading)))
+        if wanted is None
+        else {at for at, name in enumerate(heading) if name in set(wanted)}
+    )
+    options: dict[str, Any] = {
+        "sep": mark_of(text),
+        "dtype": str,
+        "index_col": False,
+        "nrows": rows,
+    }
     try:
         table = _parsed(text, options)
     except (pd.errors.ParserError, pd.errors.ParserWarning) as fault:
@@ -118,7 +144,11 @@ def read_csv(path: Path, wanted: Iterable[str] | None = None, *, rows: int | Non
 def doubled(path: Path, table: pd.DataFrame, wanted: Iterable[str]) -> list[Problem]:
     """Return the problem of each wanted column that stands more than once: which of them is meant cannot be known."""
     have = [str(name) for name in table.columns]
-    return [Problem(str(path), f"two columns '{name}'", "one") for name in dict.fromkeys(wanted) if have.count(name) > 1]
+    return [
+        Problem(str(path), f"two columns '{name}'", "one")
+        for name in dict.fromkeys(wanted)
+        if have.count(name) > 1
+    ]
 
 
 def read_workbook(path: Path) -> pd.DataFrame:
@@ -132,19 +162,32 @@ def read_workbook(path: Path) -> pd.DataFrame:
     try:
         sheets = pd.read_excel(path, sheet_name=None, **ONLY_BLANKS)
     except (ValueError, OSError, KeyError, BadZipFile) as fault:
-        raise InputError([Problem(str(path), f"no workbook ({fault})", "an xlsx workbook or a csv file")]) from fault
-    return pd.concat([sheet.dropna(how="all").assign(place=f"sheet '{name}', ") for name, sheet in sheets.items()])
+        raise InputError(
+            [Problem(str(path), f"no workbook ({fault})", "an xlsx workbook or a csv file")]
+        ) from fault
+    return pd.concat(
+        [
+            sheet.dropna(how="all").assign(place=f"sheet '{name}', ")
+            for name, sheet in sheets.items()
+        ]
+    )
 
 
 def _parsed(text: str, options: Mapping[str, Any]) -> pd.DataFrame:
     with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more cells than the heading, else cut
-        table: pd.DataFrame = pd.read_csv(io.StringIO(text), **options, **ONLY_BLANKS, **AS_IN_THE_FILE)
+        warnings.simplefilter(
+            "error", pd.errors.ParserWarning
+        )  # rows with more cells than the heading, else cut
+        table: pd.DataFrame = pd.read_csv(
+            io.StringIO(text), **options, **ONLY_BLANKS, **AS_IN_THE_FILE
+        )
     return table
 
 
 def _heading(text: str) -> list[str]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark_of(text), skipinitialspace=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=mark_of(text), skipinitialspace=True
+    )
     try:
         return [name.strip() for name in next(reader, [])]
     except csv.Error:
@@ -174,13 +217,17 @@ def _refuse_fuller(path: Path, text: str, columns: int, fault: Exception) -> Non
         more = f" So in {len(fuller)} rows." if len(fuller) > 1 else ""
         row, many = fuller[0]
         expected = f"{columns} as in the heading"
-        raise InputError([Problem(f"{path}, row {row}", f"{many} cells", expected, FULLER + more)]) from fault
+        raise InputError(
+            [Problem(f"{path}, row {row}", f"{many} cells", expected, FULLER + more)]
+        ) from fault
     if longest <= columns:
         raise InputError([_no_table(path, fault)]) from fault
 
 
 def _no_table(path: Path, fault: Exception) -> Problem:
-    return Problem(str(path), f"no table: it cannot be read ({fault})", "a heading and rows of as many columns")
+    return Problem(
+        str(path), f"no table: it cannot be read ({fault})", "a heading and rows of as many columns"
+    )
 
 
 def _unzipped(path: Path) -> bytes:

@@ -36,10 +36,18 @@ class FixedPoint:
             Two shapes, another number of meters than the feeder has, or a power that is no number.
         """
         if p_kw.ndim not in {1, 2}:
-            raise PartError(f"p_kw has shape {p_kw.shape}, expected (meters,) of one interval or (steps, meters) of a batch")
+            raise PartError(
+                f"p_kw has shape {p_kw.shape}, expected (meters,) of one interval or (steps, meters) of a batch"
+            )
         if p_kw.ndim == 1 and q_kvar.ndim == 1:
             p_kw, q_kvar = p_kw[None], q_kvar[None]
-        return solve(self.feeder, p_kw, q_kvar, factors=self.factors, threads=self.threads if len(p_kw) > 1 else 1)
+        return solve(
+            self.feeder,
+            p_kw,
+            q_kvar,
+            factors=self.factors,
+            threads=self.threads if len(p_kw) > 1 else 1,
+        )
 
 
 def open_grid(feeder: Feeder, threads: int = 2) -> FixedPoint:

@@ -11,7 +11,15 @@ from gridagora.core.errors import PartError
 from gridagora.core.feeder import Feeder, Phasors, row_share
 from gridagora.core.flow import Flow
 from gridagora.core.tables import Col, Index
-from gridagora.kernels.flow import BLOCK, Loads, Rows, Settled, Still, Triangles, run_blocks
+from gridagora.kernels.flow.fixed_point import (
+    BLOCK,
+    FlowResult,
+    Loads,
+    Rows,
+    Still,
+    Triangles,
+    run_blocks,
+)
 
 ROUNDS_MAX = 200
 
@@ -39,9 +47,13 @@ def factor(feeder: Feeder) -> Factors:
     m = len(feeder.node_name)
     y = csc_matrix((feeder.y_data, feeder.y_indices, feeder.y_indptr), shape=(m, m))
     try:
-        lu = splu(y, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.01, options={"SymmetricMode": True})
+        lu = splu(
+            y, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.01, options={"SymmetricMode": True}
+        )
     except RuntimeError as fault:
-        raise PartError(f"feeder {feeder.name}: the admittance matrix is singular, so part of it floats ({fault})") from fault
+        raise PartError(
+            f"feeder {feeder.name}: the admittance matrix is singular, so part of it floats ({fault})"
+        ) from fault
     lower, upper = csr_array(lu.L), csr_array(lu.U)
     lower.sort_indices()
     upper.sort_indices()
@@ -57,8 +69,15 @@ def factor(feeder: Feeder) -> Factors:
     )
     column = np.repeat(np.arange(m), np.diff(y.indptr))
     by_row = csr_array((y.data, (lu.perm_r[y.indices], lu.perm_c[column])), shape=(m, m))
-    rows = Rows(by_row.indptr.astype(np.int64), by_row.indices.astype(np.int64), by_row.data.real.copy(), by_row.data.imag.copy())
-    inner = csr_array(csc_matrix((feeder.source_y, feeder.y_indices, feeder.y_indptr), shape=(m, m)))
+    rows = Rows(
+        by_row.indptr.astype(np.int64),
+        by_row.indices.astype(np.int64),
+        by_row.data.real.copy(),
+        by_row.data.imag.copy(),
+    )
+    inner = csr_array(
+        csc_matrix((feeder.source_y, feeder.y_indices, feeder.y_indptr), shape=(m, m))
+    )
     source = np.union1d(np.flatnonzero(feeder.source_i), inner.nonzero()[0])
     source_y: Phasors = inner[source][:, source].toarray()
     return Factors(
@@ -73,7 +92,13 @@ def factor(feeder: Feeder) -> Factors:
 
 
 def solve(
-    feeder: Feeder, p_kw: Col, q_kvar: Col, tolerance: float = 1e-8, *, factors: Factors | None = None, threads: int = 1
+    feeder: Feeder,
+    p_kw: Col,
+    q_kvar: Col,
+    tolerance: float = 1e-8,
+    *,
+    factors: Factors | None = None,
+    threads: int = 1,
 ) -> Flow:
     """Power flow of every time step at constant meter power.
 
@@ -97,15 +122,29 @@ def solve(
 
     References
     ----------
-    See `gridagora.kernels.flow`.
+    See `kernels.flow.fixed_point`.
     """
     p_kw, q_kvar = _powers(feeder, p_kw, q_kvar)
     kept = factors if factors is not None else factor(feeder)
     t, m = p_kw.shape[0], len(feeder.node_name)
-    settled = Settled(np.empty((t, m), complex), np.empty((t, m)), np.zeros(t, np.int64), np.zeros(t))
+    settled = FlowResult(
+        np.empty((t, m), complex), np.empty((t, m)), np.zeros(t, np.int64), np.zeros(t)
+    )
 
     def part(first: int, last: int) -> None:
-        run_blocks(kept.triangles, kept.rows, kept.loads, kept.still, p_kw, q_kvar, tolerance, ROUNDS_MAX, first, last, settled)
+        run_blocks(
+            kept.triangles,
+            kept.rows,
+            kept.loads,
+            kept.still,
+            p_kw,
+            q_kvar,
+            tolerance,
+            ROUNDS_MAX,
+            first,
+            last,
+            settled,
+        )
 
     blocks = -(-t // BLOCK)
     if threads == 1:
@@ -140,7 +179,12 @@ def _strict(matrix: csr_array, side: int) -> tuple[Index, Index, Col, Col]:
     keep = side * (matrix.indices - rows) > 0
     ptr = np.concatenate([[0], np.cumsum(np.bincount(rows[keep], minlength=matrix.shape[0]))])
     entry = matrix.data[keep]
-    return ptr.astype(np.int64), matrix.indices[keep].astype(np.int64), entry.real.copy(), entry.imag.copy()
+    return (
+        ptr.astype(np.int64),
+        matrix.indices[keep].astype(np.int64),
+        entry.real.copy(),
+        entry.imag.copy(),
+    )
 
 
 def _powers(feeder: Feeder, p_kw: Col, q_kvar: Col) -> tuple[Col, Col]:
@@ -148,14 +192,18 @@ def _powers(feeder: Feeder, p_kw: Col, q_kvar: Col) -> tuple[Col, Col]:
     meters = len(feeder.meter_name)
     for name, power in (("p_kw", p_kw), ("q_kvar", q_kvar)):
         if power.ndim != 2 or power.shape != (p_kw.shape[0], meters):
-            raise PartError(f"{name} has shape {power.shape}, expected (steps, {meters}), one column for each meter")
+            raise PartError(
+                f"{name} has shape {power.shape}, expected (steps, {meters}), one column for each meter"
+            )
         bad = np.flatnonzero(~np.isfinite(power).all(axis=0))
         if bad.size:
-            raise PartError(f"{name} of meter {feeder.meter_name[bad[0]]} (column {bad[0]}) holds values that are not finite")
+            raise PartError(
+                f"{name} of meter {feeder.meter_name[bad[0]]} (column {bad[0]}) holds values that are not finite"
+            )
     return p_kw, q_kvar
 
 
-def _flow(feeder: Feeder, kept: Factors, p_kw: Col, settled: Settled) -> Flow:
+def _flow(feeder: Feeder, kept: Factors, p_kw: Col, settled: FlowResult) -> Flow:
     v, converged = settled.v, settled.rounds > 0
     v[~converged] = np.nan
     settled.v_pu[~converged] = np.nan

@@ -44,18 +44,28 @@ def layers(feeder: Feeder, zones: int = 0) -> Layers:
     fed_by = _fed_by(feeder, order, up)
     rank = np.empty(len(feeder.bus_name), np.int64)
     rank[order] = np.arange(len(order))
-    head, place = np.unique(rank[fed_by[feeder.meter_bus]], return_inverse=True)  # places in the order of a walk
+    head, place = np.unique(
+        rank[fed_by[feeder.meter_bus]], return_inverse=True
+    )  # places in the order of a walk
     buses = order[head]
     count, parts = len(buses), min(zones, len(buses)) if zones > 1 else 0
     through = np.bincount(place, minlength=count)
     middle = (np.cumsum(through) - through / 2) / through.sum()
     cut = np.minimum((middle * parts).astype(np.int64), max(parts - 1, 0))
-    _, zone = np.unique(cut, return_inverse=True)  # a zone that no transformer falls into is not made
+    _, zone = np.unique(
+        cut, return_inverse=True
+    )  # a zone that no transformer falls into is not made
     parts = int(zone.max()) + 1 if parts else 0
     top = count + parts
-    parent = np.concatenate([count + zone if parts else np.full(count, top), np.full(parts, top), [-1]])
+    parent = np.concatenate(
+        [count + zone if parts else np.full(count, top), np.full(parts, top), [-1]]
+    )
     level = [Level.TRANSFORMER] * count + [Level.ZONE] * parts + [Level.FEEDER]
-    names = [*(feeder.bus_name[b] for b in buses), *(f"zone {z + 1}" for z in range(parts)), feeder.name]
+    names = [
+        *(feeder.bus_name[b] for b in buses),
+        *(f"zone {z + 1}" for z in range(parts)),
+        feeder.name,
+    ]
     kva = np.full(top + 1, np.nan)
     kva[:count] = [_rating(feeder, b, int(up[b])) for b in buses]
     return Layers(places(names, np.array(level), parent), place, kva)
@@ -102,4 +112,8 @@ def _fed_by(feeder: Feeder, order: Index, up: Index) -> Index:
 
 
 def _rating(feeder: Feeder, bus: int, line: int) -> float:
-    return float(feeder.line_kva[line]) if line >= 0 and feeder.line_kind[line] == "transformer" else np.nan
+    return (
+        float(feeder.line_kva[line])
+        if line >= 0 and feeder.line_kind[line] == "transformer"
+        else np.nan
+    )

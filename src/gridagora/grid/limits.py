@@ -20,7 +20,7 @@ class Band(NamedTuple):
     v_max_pu: Col
 
 
-class Buses(NamedTuple):
+class BusVoltages(NamedTuple):
     """Voltages of each bus over all converged steps, shape (b,) each [pu]; nan where a bus has no phase."""
 
     v_min_pu: Col
@@ -32,10 +32,16 @@ def meter_band(feeder: Feeder, flow: Flow) -> Band:
     """Voltages that each meter sees, over the phases it is connected to."""
     nodes = np.concatenate([feeder.load_from, feeder.load_to])
     meters = np.concatenate([feeder.load_meter, feeder.load_meter])
-    return Band(*_reduce(flow.v_pu, *_groups(meters, nodes, (nodes >= 0) & live_nodes(feeder)[nodes]), len(feeder.meter_name)))
+    return Band(
+        *_reduce(
+            flow.v_pu,
+            *_groups(meters, nodes, (nodes >= 0) & live_nodes(feeder)[nodes]),
+            len(feeder.meter_name),
+        )
+    )
 
 
-def bus_voltages(feeder: Feeder, flow: Flow) -> Buses:
+def bus_voltages(feeder: Feeder, flow: Flow) -> BusVoltages:
     """Lowest, highest and peak-hour voltage of each bus.
 
     A feeder none of whose steps converged has nan everywhere.
@@ -49,7 +55,7 @@ def bus_voltages(feeder: Feeder, flow: Flow) -> Buses:
     power = np.where(flow.converged, flow.substation_p_kw, -np.inf)
     below, above = _reduce(flow.v_pu[[int(np.argmax(power))]], *groups, count)
     worst = np.where(1.0 - below > above - 1.0, below, above)
-    return Buses(v_min[0], v_max[0], worst[0])
+    return BusVoltages(v_min[0], v_max[0], worst[0])
 
 
 def _groups(owner: Index, node: Index, keep: Flag) -> tuple[Index, Index]:

@@ -36,7 +36,9 @@ class Agreement:
     table: Col | None = None  # (2 N, T)
     final: bool = False
     offers: dict[int, Col] = field(default_factory=dict)
-    heard: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))  # by ballot: who holds its table
+    heard: dict[int, set[int]] = field(
+        default_factory=lambda: defaultdict(set)
+    )  # by ballot: who holds its table
 
 
 def order_of(number: int, size: Size, dropped: Set[int]) -> tuple[int, ...]:
@@ -70,7 +72,12 @@ def go_on(a: Agreement, silent: Set[int]) -> list[Frame]:
     """Take every step that can be taken; return what is to be said to all because of it."""
     while not a.final and on_duty(a) in silent:
         a.ballot += 1
-    if not a.final and on_duty(a) == a.me and a.adopted < a.ballot and (a.table is not None or _all_offered(a, silent)):
+    if (
+        not a.final
+        and on_duty(a) == a.me
+        and a.adopted < a.ballot
+        and (a.table is not None or _all_offered(a, silent))
+    ):
         a.table = _gathered(a) if a.table is None else a.table
         a.adopted = a.ballot
         a.heard[a.adopted].add(a.me)
@@ -88,7 +95,9 @@ def _all_offered(a: Agreement, silent: Set[int]) -> bool:
 
 def _gathered(a: Agreement) -> Col:
     missing = np.full((2, a.size.hours), np.nan)
-    return np.concatenate([a.offers.get(j, missing) if j in a.order else missing for j in range(a.size.prosumers)])
+    return np.concatenate(
+        [a.offers.get(j, missing) if j in a.order else missing for j in range(a.size.prosumers)]
+    )
 
 
 def standing(a: Agreement) -> list[Frame]:
@@ -97,6 +106,8 @@ def standing(a: Agreement) -> list[Frame]:
     if a.adopted == a.ballot and a.table is not None:
         mine = on_duty(a) == a.me
         frames.append(
-            Frame(Kind.TABLE, a.me, a.number, a.ballot, a.table) if mine else bare(Kind.HEARD, a.me, a.number, a.ballot, a.size)
+            Frame(Kind.TABLE, a.me, a.number, a.ballot, a.table)
+            if mine
+            else bare(Kind.HEARD, a.me, a.number, a.ballot, a.size)
         )
     return frames

@@ -8,10 +8,10 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from gridagora.core.retail_game import followers, taken_kw
 from gridagora.core.tables import Col
-from gridagora.live.post import Limits, Post, live
+from gridagora.live.post import Post, SessionLimits, live
 from gridagora.live.wire import Frame, Kind, Size
+from gridagora.mechanisms.retail.game import followers, taken_kw
 
 
 class EndUsers:
@@ -28,7 +28,13 @@ class EndUsers:
         if frame.step in self.answers:
             return [(frame.sender, self.answers[frame.step])]
         price = frame.rows[0]
-        answer = Frame(Kind.TAKEN, self.me, frame.round, frame.step, np.stack([price, taken_kw(self.demand, price)]))
+        answer = Frame(
+            Kind.TAKEN,
+            self.me,
+            frame.round,
+            frame.step,
+            np.stack([price, taken_kw(self.demand, price)]),
+        )
         self.answers[frame.step] = answer
         return [(to, answer) for to in range(self.size.prosumers)]
 
@@ -45,6 +51,6 @@ class EndUsers:
         return False
 
 
-def run(line: Connection, me: int, worth_per_kwh: Col, slope: Col, limits: Limits) -> None:
+def run(line: Connection, me: int, worth_per_kwh: Col, slope: Col, limits: SessionLimits) -> None:
     """Be the process of a group of end-users."""
     live(line, me, EndUsers(me, worth_per_kwh, slope, limits.size), limits, lambda: None)

@@ -45,7 +45,7 @@ class Party(Protocol):
         """Return whether it has ended; it is served on, for others may still need what it heard."""
 
 
-class Limits(NamedTuple):
+class SessionLimits(NamedTuple):
     """Of one session: its frames, the share of outgoing ones lost on purpose, by which seed, and how long it may take at most."""
 
     size: Size
@@ -58,7 +58,9 @@ class Limits(NamedTuple):
 class Tally:
     """What one party sent, by kind: messages and bytes; what of it was lost on purpose; what it refused, and why at last."""
 
-    sent: dict[str, tuple[int, int]] = field(default_factory=lambda: {kind.name: (0, 0) for kind in Kind})
+    sent: dict[str, tuple[int, int]] = field(
+        default_factory=lambda: {kind.name: (0, 0) for kind in Kind}
+    )
     lost: int = 0
     refused: int = 0
     reason: str = ""
@@ -113,11 +115,13 @@ def received(mail: Mail, size: Size) -> list[Frame]:
 
 def _known(frame: Frame, source: Address, book: dict[int, Address]) -> Frame:
     if book[frame.sender] != source:
-        raise PartError(f"{frame.kind.name} of party {frame.sender} came from {source}: it sends from {book[frame.sender]}")
+        raise PartError(
+            f"{frame.kind.name} of party {frame.sender} came from {source}: it sends from {book[frame.sender]}"
+        )
     return frame
 
 
-def serve(party: Party, mail: Mail, line: Connection, limits: Limits) -> None:
+def serve(party: Party, mail: Mail, line: Connection, limits: SessionLimits) -> None:
     """Carry messages until the parent hangs up or says so, or the time is over; tell the parent once when the party has ended."""
     told, last = False, monotonic()
     until_s = last + limits.limit_s
@@ -136,9 +140,13 @@ def serve(party: Party, mail: Mail, line: Connection, limits: Limits) -> None:
             last = now
 
 
-def live(line: Connection, me: int, party: Party, limits: Limits, outcome: Callable[[], object]) -> None:
+def live(
+    line: Connection, me: int, party: Party, limits: SessionLimits, outcome: Callable[[], object]
+) -> None:
     """Run one party from its first address to its outcome; leave without a word where the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts the parent ends the line, and so all parties
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # who interrupts the parent ends the line, and so all parties
     with line, opened() as sock, suppress(EOFError, BrokenPipeError, ConnectionResetError):
         line.send(sock.getsockname())
         if not line.poll(limits.limit_s):

@@ -10,12 +10,22 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.core.errors import PartError
-from gridagora.core.retail_inner import Terms
-from gridagora.core.retail_rounds import Asked, Community, Played, Rule, Said, answered, idle, protocol, said
 from gridagora.core.tables import Col
 from gridagora.live.agree import Agreement, go_on, note, order_of, standing
 from gridagora.live.post import Post
 from gridagora.live.wire import FINAL, Frame, Kind, Size, bare
+from gridagora.mechanisms.retail.clearing import GameParameters
+from gridagora.mechanisms.retail.protocol import (
+    Broadcast,
+    Community,
+    GameResult,
+    ProsumerOffer,
+    StoppingRule,
+    answered,
+    idle,
+    protocol,
+    said,
+)
 
 END_USERS_PATIENCE = 5  # times the patience with a prosumer: without end-users nothing goes on
 
@@ -33,8 +43,8 @@ class Seat(NamedTuple):
 
     me: int
     own: Community
-    terms: Terms
-    rule: Rule
+    terms: GameParameters
+    rule: StoppingRule
     size: Size
     waits: Waits
 
@@ -52,9 +62,9 @@ class Prosumer:
         self.turn, self.newest = 0, 0
         self.silent_s = np.zeros(seat.size.prosumers)
         self.said_s = self.stuck_s = self.ask_at_s = 0.0
-        self.end: Played | None = None
+        self.end: GameResult | None = None
         self.stopped = ""
-        self.asked: Asked | Col = next(self.rounds)
+        self.asked: Broadcast | Col = next(self.rounds)
 
     def begin(self) -> Post:
         """Return what is said first."""
@@ -80,7 +90,10 @@ class Prosumer:
         if frame.step > self.turn or (frame.step == self.turn and self._is_asking()):
             self.taken[frame.step, frame.sender] = frame.rows
         if frame.step > max(self.turn, self.newest):
-            self.newest, self.ask_at_s = frame.step, 0.0  # others are further: the answer to this turn was lost on its way here
+            self.newest, self.ask_at_s = (
+                frame.step,
+                0.0,
+            )  # others are further: the answer to this turn was lost on its way here
 
     def tick(self, awake_s: float) -> Post:
         """Let time pass, return what is said again."""
@@ -96,7 +109,9 @@ class Prosumer:
             alive = bare(Kind.HEARD, self.seat.me, a.number, FINAL, self.seat.size)
             post += self._to_all([alive] if a.number in self.tables else standing(a))
         if self._is_asking() and self.stuck_s >= self.ask_at_s:
-            self.ask_at_s = self.stuck_s + min(max(self.stuck_s, self.seat.waits.ask_s), self.seat.waits.again_s)
+            self.ask_at_s = self.stuck_s + min(
+                max(self.stuck_s, self.seat.waits.ask_s), self.seat.waits.again_s
+            )
             post += self._ask()
         self._give_up()
         return post + self._go_on()
@@ -106,7 +121,7 @@ class Prosumer:
         return self.end is not None or bool(self.stopped)
 
     def _is_asking(self) -> bool:
-        return self.end is None and not isinstance(self.asked, Asked)
+        return self.end is None and not isinstance(self.asked, Broadcast)
 
     def _give_up(self) -> None:
         """Stop where end-users stay silent: nobody can say in their place what they take."""
@@ -123,7 +138,11 @@ class Prosumer:
     def _tell_late(self, frame: Frame) -> Post:
         """Send the final table to one that still offers in its round; stop where another table is said to be final."""
         table = self.tables[frame.round]
-        other = frame.kind is Kind.TABLE and frame.step == FINAL and frame.rows.tobytes() != table.tobytes()
+        other = (
+            frame.kind is Kind.TABLE
+            and frame.step == FINAL
+            and frame.rows.tobytes() != table.tobytes()
+        )
         if other and self.end is None:
             self.stopped = (
                 f"prosumer {frame.sender} agreed on another table in round {frame.round}: the network was split for longer "
@@ -137,8 +156,8 @@ class Prosumer:
         """Take every step for which everything was heard."""
         post: Post = []
         while self.end is None and not self.stopped:
-            answer: Said | Col | None
-            if isinstance(self.asked, Asked):
+            answer: ProsumerOffer | Col | None
+            if isinstance(self.asked, Broadcast):
                 post += self._to_all(go_on(self.agreement, self._silent()))
                 answer = self._agreed()
             else:
@@ -148,7 +167,7 @@ class Prosumer:
             post += self._send(answer)
         return post
 
-    def _agreed(self) -> Said | None:
+    def _agreed(self) -> ProsumerOffer | None:
         """Return the table of this round once it is final; learn from it who is dropped."""
         a = self.agreement
         if not a.final or a.table is None:
@@ -162,7 +181,7 @@ class Prosumer:
             return None
         self.tables[a.number] = a.table
         a.order = tuple(j for j in a.order if j not in self.dropped)
-        return Said(table[:, 0], table[:, 1])
+        return ProsumerOffer(table[:, 0], table[:, 1])
 
     def _taken(self) -> Col | None:
         """Return what end-users take at the price asked, once every group said it."""
@@ -177,9 +196,11 @@ class Prosumer:
                 "compute otherwise"
             )
             return None
-        return np.asarray(sum(row[1] for row in heard))  # in the order of groups: the same bits for all
+        return np.asarray(
+            sum(row[1] for row in heard)
+        )  # in the order of groups: the same bits for all
 
-    def _send(self, answer: Said | Col) -> Post:
+    def _send(self, answer: ProsumerOffer | Col) -> Post:
         try:
             return self._turned(self.rounds.send(answer))
         except StopIteration as end:
@@ -188,15 +209,17 @@ class Prosumer:
             self.stopped = f"the rounds cannot go on: {error}"
         return []
 
-    def _turned(self, asked: Asked | Col) -> Post:
+    def _turned(self, asked: Broadcast | Col) -> Post:
         """Return what is said at a new step: the own offer, or, by the one first on duty, a price to end-users."""
         self.asked = asked
         self.stuck_s = 0.0
-        if isinstance(asked, Asked):
+        if isinstance(asked, Broadcast):
             return self._offer(asked)
         self.turn += 1
         rank = self.agreement.order.index(self.seat.me)
-        self.ask_at_s = 4 * max(rank, 0.25) * self.seat.waits.ask_s  # in order of duty, should the first be silent
+        self.ask_at_s = (
+            4 * max(rank, 0.25) * self.seat.waits.ask_s
+        )  # in order of duty, should the first be silent
         return self._ask() if rank == 0 or self.newest > self.turn else []
 
     def _ask(self) -> Post:
@@ -205,7 +228,7 @@ class Prosumer:
         groups = range(size.prosumers, size.prosumers + size.groups)
         return [(group, frame) for group in groups if (self.turn, group) not in self.taken]
 
-    def _offer(self, asked: Asked) -> Post:
+    def _offer(self, asked: Broadcast) -> Post:
         number = len(self.tables) + 1
         if self.at_round is not None:
             self.at_round(number)

@@ -8,9 +8,9 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
-from gridagora.core.retail_rounds import Asked, Played, answered, idle, protocol
-from gridagora.live.post import Limits, live
+from gridagora.live.post import SessionLimits, live
 from gridagora.live.retail_party import Prosumer, Seat
+from gridagora.mechanisms.retail.protocol import Broadcast, GameResult, answered, idle, protocol
 
 
 class Silence(NamedTuple):
@@ -20,21 +20,25 @@ class Silence(NamedTuple):
     for_s: float = math.inf
 
 
-class Outcome(NamedTuple):
+class ProsumerEnd(NamedTuple):
     """How one prosumer ended: what its replica found, or why it stopped; and whom it dropped in which round."""
 
-    played: Played | None
+    played: GameResult | None
     stopped: str
     dropped: dict[int, int]
 
 
-def run(line: Connection, seat: Seat, limits: Limits, silence: Silence | None = None) -> None:
+def run(
+    line: Connection, seat: Seat, limits: SessionLimits, silence: Silence | None = None
+) -> None:
     """Be the process of a prosumer."""
     asked = next(protocol(seat.terms, seat.rule))
-    if isinstance(asked, Asked):
-        answered(seat.own, asked, idle(seat.own))  # loads what is compiled, before others begin to wait
+    if isinstance(asked, Broadcast):
+        answered(
+            seat.own, asked, idle(seat.own)
+        )  # loads what is compiled, before others begin to wait
     party = Prosumer(seat, None if silence is None else partial(_fall_silent, silence))
-    live(line, seat.me, party, limits, lambda: Outcome(party.end, party.stopped, party.dropped))
+    live(line, seat.me, party, limits, lambda: ProsumerEnd(party.end, party.stopped, party.dropped))
 
 
 def _fall_silent(silence: Silence, number: int) -> None:

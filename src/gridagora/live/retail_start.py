@@ -12,21 +12,21 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.core.errors import InputError, PartError, Problem
-from gridagora.core.retail_reference import Users
-from gridagora.core.retail_rounds import Community, Rule, terms
-from gridagora.kernels.value import rows
+from gridagora.kernels.stores.value import rows
 from gridagora.live import end_users, retail_process
-from gridagora.live.post import Limits, Tally
+from gridagora.live.post import SessionLimits, Tally
 from gridagora.live.retail_party import Seat, Waits
-from gridagora.live.retail_process import Outcome, Silence
+from gridagora.live.retail_process import ProsumerEnd, Silence
 from gridagora.live.wire import HEAD, MOST_BYTES, Kind, Size, rows_of
+from gridagora.mechanisms.retail.certificate import Users
+from gridagora.mechanisms.retail.protocol import Community, StoppingRule, terms
 
 START_S = 60.0  # for all processes to load
 LEAVE_S = 3.0  # for a process to leave, before it is ended
 STRAGGLERS = 5  # times the patience: so long others are waited for once one prosumer is over
 
 
-class Network(NamedTuple):
+class ProcessNetwork(NamedTuple):
     """How parties are spread over processes, how long they wait, and what goes wrong on purpose.
 
     Every prosumer has its own process; end-users share `groups` of them, and a group answers with the sum of its members.
@@ -44,7 +44,7 @@ class Ended(NamedTuple):
     """What is left when all have ended: tallies by party, outcomes by prosumer (of those that could tell), how long it took."""
 
     tally: dict[int, Tally]
-    outcome: dict[int, Outcome]
+    outcome: dict[int, ProsumerEnd]
     loading_s: float  # until every process knew all addresses
     session_s: float
 
@@ -65,7 +65,13 @@ def alone(c: Community, i: int) -> Community:
     return c._replace(made_kw=c.made_kw[i : i + 1].copy(), stores=devices, home=owner)
 
 
-def run_apart(c: Community, users: Users, rule: Rule, network: Network, silences: Mapping[int, Silence] | None = None) -> Ended:
+def run_apart(
+    c: Community,
+    users: Users,
+    rule: StoppingRule,
+    network: ProcessNetwork,
+    silences: Mapping[int, Silence] | None = None,
+) -> Ended:
     """Run a session with every prosumer in its own process.
 
     Raises
@@ -77,7 +83,7 @@ def run_apart(c: Community, users: Users, rule: Rule, network: Network, silences
     """
     size = Size(len(c.made_kw), network.groups, len(c.buy_per_kwh))
     _check(size, len(users.worth_per_kwh))
-    limits = Limits(size, network.loss_share, network.seed, network.limit_s + START_S)
+    limits = SessionLimits(size, network.loss_share, network.seed, network.limit_s + START_S)
     parts = np.array_split(np.arange(len(users.worth_per_kwh)), network.groups)
     began = time.monotonic()
     with _children() as start:
@@ -85,15 +91,24 @@ def run_apart(c: Community, users: Users, rule: Rule, network: Network, silences
             seat = Seat(i, alone(c, i), terms(c), rule, size, network.waits)
             start(retail_process.run, (seat, limits, (silences or {}).get(i)))
         for g, part in enumerate(parts):
-            start(end_users.run, (size.prosumers + g, users.worth_per_kwh[part], users.slope[part], limits))
+            start(
+                end_users.run,
+                (size.prosumers + g, users.worth_per_kwh[part], users.slope[part], limits),
+            )
         children = start.children
         _introduce(children)
         loaded = time.monotonic()
-        _until_over(children[: size.prosumers], network.limit_s, STRAGGLERS * network.waits.patience_s)
+        _until_over(
+            children[: size.prosumers], network.limit_s, STRAGGLERS * network.waits.patience_s
+        )
         over = time.monotonic()
         found = _farewells(children)
     tally = {k: told[0] for k, told in enumerate(found) if told is not None}
-    outcome = {i: told[1] for i, told in enumerate(found[: size.prosumers]) if told is not None and isinstance(told[1], Outcome)}
+    outcome = {
+        i: told[1]
+        for i, told in enumerate(found[: size.prosumers])
+        if told is not None and isinstance(told[1], ProsumerEnd)
+    }
     return Ended(tally, outcome, loaded - began, over - loaded)
 
 
@@ -101,9 +116,21 @@ def _check(size: Size, count: int) -> None:
     problems = []
     if HEAD.size + 8 * size.hours * rows_of(Kind.TABLE, size) > MOST_BYTES:
         most = (MOST_BYTES - HEAD.size) // (16 * size.hours)
-        problems.append(Problem("prosumers", str(size.prosumers), f"at most {most}, whose offers fit into one datagram"))
+        problems.append(
+            Problem(
+                "prosumers",
+                str(size.prosumers),
+                f"at most {most}, whose offers fit into one datagram",
+            )
+        )
     if not 1 <= size.groups <= count:
-        problems.append(Problem("groups of end-users", str(size.groups), f"1 to {count}, one end-user in each at least"))
+        problems.append(
+            Problem(
+                "groups of end-users",
+                str(size.groups),
+                f"1 to {count}, one end-user in each at least",
+            )
+        )
     if problems:
         raise InputError(problems)
 
@@ -182,6 +209,8 @@ def _last_word(line: Connection, until: float) -> tuple[Tally, object] | None:
     with suppress(EOFError, ConnectionResetError):
         while line.poll(max(0.0, until - time.monotonic())):
             told = line.recv()
-            if isinstance(told, tuple):  # not that it is over, which was told too late to be waited for
+            if isinstance(
+                told, tuple
+            ):  # not that it is over, which was told too late to be waited for
                 return told[0], told[1]
     return None

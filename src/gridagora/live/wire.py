@@ -61,7 +61,13 @@ class Frame(NamedTuple):
 
 def rows_of(kind: Kind, size: Size) -> int:
     """Return how many rows a kind of frame has."""
-    return {Kind.OFFER: 2, Kind.TABLE: 2 * size.prosumers, Kind.HEARD: 0, Kind.PRICE: 1, Kind.TAKEN: 2}[kind]
+    return {
+        Kind.OFFER: 2,
+        Kind.TABLE: 2 * size.prosumers,
+        Kind.HEARD: 0,
+        Kind.PRICE: 1,
+        Kind.TAKEN: 2,
+    }[kind]
 
 
 def bare(kind: Kind, sender: int, number: int, step: int, size: Size) -> Frame:
@@ -71,7 +77,9 @@ def bare(kind: Kind, sender: int, number: int, step: int, size: Size) -> Frame:
 
 def packed(frame: Frame) -> bytes:
     """Return the bytes of a frame."""
-    head = HEAD.pack(MARK, VERSION, frame.kind, frame.sender, frame.rows.shape[1], frame.round, frame.step)
+    head = HEAD.pack(
+        MARK, VERSION, frame.kind, frame.sender, frame.rows.shape[1], frame.round, frame.step
+    )
     return head + frame.rows.astype("<f8").tobytes()
 
 
@@ -84,19 +92,31 @@ def unpacked(datagram: bytes, size: Size) -> Frame:
         Anything but a well-formed frame of this session.
     """
     if len(datagram) < HEAD.size:
-        raise PartError(f"a frame of {len(datagram)} bytes: expected a head of {HEAD.size} bytes at least")
+        raise PartError(
+            f"a frame of {len(datagram)} bytes: expected a head of {HEAD.size} bytes at least"
+        )
     mark, version, code, sender, hours, number, step = HEAD.unpack_from(datagram)
     if (mark, version) != (MARK, VERSION):
-        raise PartError(f"a frame that begins with {mark!r}, version {version}: expected {MARK!r}, version {VERSION}")
+        raise PartError(
+            f"a frame that begins with {mark!r}, version {version}: expected {MARK!r}, version {VERSION}"
+        )
     if code not in tuple(Kind):
-        raise PartError(f"a frame of kind {code}: expected one of {', '.join(f'{k.value} ({k.name})' for k in Kind)}")
+        raise PartError(
+            f"a frame of kind {code}: expected one of {', '.join(f'{k.value} ({k.name})' for k in Kind)}"
+        )
     kind = Kind(code)
-    first, last = (size.prosumers, size.prosumers + size.groups) if kind is Kind.TAKEN else (0, size.prosumers)
+    first, last = (
+        (size.prosumers, size.prosumers + size.groups)
+        if kind is Kind.TAKEN
+        else (0, size.prosumers)
+    )
     if not first <= sender < last:
         raise PartError(f"{kind.name} from party {sender}: expected one from {first} to {last - 1}")
     expected = HEAD.size + 8 * rows_of(kind, size) * size.hours
     if hours != size.hours or len(datagram) != expected:
-        raise PartError(f"{kind.name} of {len(datagram)} bytes, {hours} hours: expected {expected} bytes, {size.hours} hours")
+        raise PartError(
+            f"{kind.name} of {len(datagram)} bytes, {hours} hours: expected {expected} bytes, {size.hours} hours"
+        )
     if number == 0:
         raise PartError(f"{kind.name} of round 0: rounds count from 1")
     rows = np.frombuffer(datagram, "<f8", offset=HEAD.size).reshape(-1, hours).astype(np.float64)

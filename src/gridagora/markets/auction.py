@@ -6,24 +6,42 @@ from typing import ClassVar, NamedTuple, NoReturn
 import numpy as np
 
 from gridagora.core.errors import InputError, Problem, nearest
-from gridagora.core.exchange import HEADER, NUMBER_BYTES, UW_PER_KW, Status, Tenders, Transactions, quote
+from gridagora.core.exchange import (
+    HEADER,
+    NUMBER_BYTES,
+    UW_PER_KW,
+    Status,
+    Tenders,
+    Transactions,
+    quote,
+)
 from gridagora.core.registry import register
 from gridagora.core.rng import stream
 from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Rulebook
-from gridagora.core.session import Baseline, Clearing, GateOpen, Opening, PeerMessages, Planning, Session
+from gridagora.core.session import (
+    Baseline,
+    Clearing,
+    GateOpen,
+    Opening,
+    PeerMessages,
+    Planning,
+    Session,
+)
 from gridagora.core.tables import Col, Index
-from gridagora.core.tariff import plan_at
-from gridagora.kernels.curve import Curves, at
-from gridagora.kernels.traders import Dealt, deal
+from gridagora.kernels.coordination.double_auction import Dealt, trade
+from gridagora.kernels.curves.curve import Curves, at
+from gridagora.settlement.tariff import plan_at
 
 SUPPLIER = -1
 TRADERS = ("look_ahead", "zero_intelligence")
 ORDER_BYTES = HEADER.size + 5 * NUMBER_BYTES  # party, side, price, quantity, time
-CONFIRMATION_BYTES = HEADER.size + 5 * NUMBER_BYTES  # a row of `Transactions`: it goes to both homes
+CONFIRMATION_BYTES = (
+    HEADER.size + 5 * NUMBER_BYTES
+)  # a row of `Transactions`: it goes to both homes
 TICKS_MAX = 1_000_000
 
 
-class Trades(NamedTuple):
+class AuctionTrades(NamedTuple):
     """What homes agreed with each other, in that order, and where it left each of them; power is above zero in every trade.
 
     What a home pays for them is sum(price p dt) as buyer less the same as seller. `net_kw` less its power is what it gives the
@@ -79,13 +97,28 @@ class Auction:
         rules = (
             ("turns", self.turns >= 1, "one turn or more: without one nobody can post an order"),
             ("block_kw", self.block_kw >= 0.001, "0.001 kW or more"),
-            ("ticks", 2 <= self.ticks <= TICKS_MAX, f"2 to {TICKS_MAX} steps of price between export credit and import price"),
+            (
+                "ticks",
+                2 <= self.ticks <= TICKS_MAX,
+                f"2 to {TICKS_MAX} steps of price between export credit and import price",
+            ),
             ("shade", 0 <= self.shade < 1, "a share in [0, 1): 0 shows what a kWh is worth"),
         )
-        broken = [Problem(f"market.auction.{key}", str(getattr(self, key)), rule) for key, good, rule in rules if not good]
+        broken = [
+            Problem(f"market.auction.{key}", str(getattr(self, key)), rule)
+            for key, good, rule in rules
+            if not good
+        ]
         if self.trader not in TRADERS:
             hint = nearest(self.trader, TRADERS)
-            broken.append(Problem("market.auction.trader", f"'{self.trader}'", "how homes trade: " + " or ".join(TRADERS), hint))
+            broken.append(
+                Problem(
+                    "market.auction.trader",
+                    f"'{self.trader}'",
+                    "how homes trade: " + " or ".join(TRADERS),
+                    hint,
+                )
+            )
         if broken:
             raise InputError(broken)
 
@@ -110,10 +143,18 @@ class Auction:
 
 
 def _refused() -> NoReturn:
-    raise InputError([Problem("market.auction", "no tenders", "a strategy that looks ahead and tenders, such as 'home'")])
+    raise InputError(
+        [
+            Problem(
+                "market.auction",
+                "no tenders",
+                "a strategy that looks ahead and tenders, such as 'home'",
+            )
+        ]
+    )
 
 
-def trades(auction: Auction, opening: Opening, tenders: Tenders) -> Trades:
+def trades(auction: Auction, opening: Opening, tenders: Tenders) -> AuctionTrades:
     """Return what homes agree with each other in the one interval of an opening.
 
     Parameters
@@ -126,17 +167,31 @@ def trades(auction: Auction, opening: Opening, tenders: Tenders) -> Trades:
     Trades
         None where export earns what import costs: then nobody can do better than with the supplier.
     """
-    low, high = (float(price[0]) for price in (opening.supply.export_per_kwh, opening.supply.import_per_kwh))
+    low, high = (
+        float(price[0]) for price in (opening.supply.export_per_kwh, opening.supply.import_per_kwh)
+    )
     count, none = len(tenders.party), np.zeros(0, np.int64)
     if not _apart(low, high, auction.ticks) or count < 2:
-        return Trades(none, none, np.zeros(0), np.zeros(0), none, np.zeros(count), 0, 0)
+        return AuctionTrades(none, none, np.zeros(0), np.zeros(0), none, np.zeros(count), 0, 0)
     arrival, draw = _chance(auction, opening, tenders.party)
     curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)
-    found: Dealt = deal(curves, low, high, auction.ticks, arrival, draw, auction.block_kw, auction.shade)
-    price = np.where(found.tick == auction.ticks, high, low + (high - low) * (found.tick / auction.ticks))
+    found: Dealt = trade(
+        curves, low, high, auction.ticks, arrival, draw, auction.block_kw, auction.shade
+    )
+    price = np.where(
+        found.tick == auction.ticks, high, low + (high - low) * (found.tick / auction.ticks)
+    )
     party = tenders.party
     sides = party[found.buyer], party[found.seller]
-    return Trades(*sides, found.p_uw / UW_PER_KW, price, found.turn, found.net_uw / UW_PER_KW, found.orders, found.turns)
+    return AuctionTrades(
+        *sides,
+        found.p_uw / UW_PER_KW,
+        price,
+        found.turn,
+        found.net_uw / UW_PER_KW,
+        found.orders,
+        found.turns,
+    )
 
 
 def _apart(low: float, high: float, ticks: int) -> bool:
@@ -157,20 +212,20 @@ def _chance(auction: Auction, opening: Opening, party: Index) -> tuple[Index, In
     return arrival, ticks
 
 
-def bilateral(opening: Opening, traded: Trades) -> Transactions:
+def bilateral(opening: Opening, traded: AuctionTrades) -> Transactions:
     """Return one row a trade: the buyer as party, the seller as counterparty; `exchange.net` of them is the net purchase."""
     rows = (traded.buyer, traded.seller, traded.p_kw[:, None], traded.price_per_kwh[:, None])
     return Transactions(opening.product, *rows, np.full(len(traded.buyer), Status.FILLED))
 
 
-def told(traded: Trades) -> PeerMessages:
+def told(traded: AuctionTrades) -> PeerMessages:
     """Return what crossed: one message an order and two a trade; a home tells price and quantity of its orders, unnamed."""
     made = len(traded.p_kw)
     size = traded.orders * ORDER_BYTES + 2 * made * CONFIRMATION_BYTES
     return PeerMessages(traded.orders + 2 * made, size, traded.turns, 2 * traded.orders)
 
 
-def settled(opening: Opening, tenders: Tenders, traded: Trades) -> Transactions:
+def settled(opening: Opening, tenders: Tenders, traded: AuctionTrades) -> Transactions:
     """Return one row a home: its whole power, and the volume-weighted price of its trades and of the rest with the supplier.
 
     A home buys the rest that it wants at the import price, or sells the rest that it would keep only below the export credit.
@@ -189,5 +244,11 @@ def settled(opening: Opening, tenders: Tenders, traded: Trades) -> Transactions:
         volume_kw = volume_kw + np.bincount(row, traded.p_kw, count)
         above = above + np.bincount(row, traded.p_kw * (traded.price_per_kwh - base[row]), count)
     price = base + np.divide(above, volume_kw, out=np.zeros(count), where=volume_kw > 0)
-    rows = (tenders.party, np.full(count, SUPPLIER), p_kw[:, None], price[:, None], np.full(count, Status.FILLED))
+    rows = (
+        tenders.party,
+        np.full(count, SUPPLIER),
+        p_kw[:, None],
+        price[:, None],
+        np.full(count, Status.FILLED),
+    )
     return Transactions(opening.product, *rows)

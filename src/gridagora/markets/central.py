@@ -19,8 +19,8 @@ from gridagora.core.session import (
     Clearing,
     Commitment,
     GateOpen,
+    HourPlan,
     Opening,
-    Plan,
     Planning,
     Posted,
     PricePath,
@@ -30,13 +30,13 @@ from gridagora.core.session import (
     shift_path,
     supply_curve,
 )
-from gridagora.core.session import Supply as Tendered
+from gridagora.core.session import SupplyOffer as Tendered
 from gridagora.core.spec import Spec
 from gridagora.core.tables import Col
-from gridagora.kernels.curve import Curves, at, clear
-from gridagora.kernels.dual import Answer, Coordination, coordinate, recover
-from gridagora.kernels.master import Supply
-from gridagora.kernels.value import respond
+from gridagora.kernels.coordination.bundle_master import SupplyCost
+from gridagora.kernels.coordination.dual import Answer, Coordination, coordinate, recover
+from gridagora.kernels.curves.curve import Curves, at, clear
+from gridagora.kernels.stores.value import best_response
 
 THREADS = 2  # for rows of one kind; results do not depend on it
 OPERATOR = -1  # the counterparty of every transaction
@@ -82,7 +82,13 @@ class Central:
     def __post_init__(self) -> None:
         """Refuse a reserve that leaves nothing to sell."""
         if not 0 <= self.reserve_share < 1:
-            raise InputError([Problem("market.central.reserve_share", str(self.reserve_share), "a share in [0, 1)")])
+            raise InputError(
+                [
+                    Problem(
+                        "market.central.reserve_share", str(self.reserve_share), "a share in [0, 1)"
+                    )
+                ]
+            )
 
     def start(self, baseline: Baseline) -> None:
         """Remember nothing: prices start from cost."""
@@ -98,11 +104,11 @@ class Central:
         yield Posted(quote(opening.product, opening.party, path))
         after = PricePath(opening.product.start_s, path)
         if found is None:
-            return Plan(path, after)
+            return HourPlan(path, after)
         by_home = np.zeros((len(opening.party), len(path)))
         np.add.at(by_home, np.concatenate([spec.party for spec in specs]), found.p_kw)
         bound = Commitment(opening.product, DAY_H, by_home, path - opening.supply.import_per_kwh)
-        return Plan(path, after, commitments=(bound,), gap_share=found.gap_share)
+        return HourPlan(path, after, commitments=(bound,), gap_share=found.gap_share)
 
     def prices(self, opening: Opening, specs: Specs, before: PricePath | None) -> Col:
         """Return the price of every step of the window, shape (h,) [$/kWh]: cost where nothing binds, else coordinated.
@@ -118,7 +124,7 @@ class Central:
 
         References
         ----------
-        Price decomposition with a certified gap: `kernels.dual`.
+        Price decomposition with a certified gap: `kernels.coordination.dual`.
         """
         supply, usable = opening.supply, self.usable(opening)
         cost = supply.import_per_kwh
@@ -144,7 +150,9 @@ class Central:
         share = max(0.0, found.gap_usd) / max(1e-9, abs(found.high_usd))
         return Schedule(recover(found, gain_in, gain_out), found.price_per_kwh, share)
 
-    def coordinated(self, opening: Opening, specs: Specs, start_per_kwh: Col, rounds: int, *, hard: bool) -> Coordination:
+    def coordinated(
+        self, opening: Opening, specs: Specs, start_per_kwh: Col, rounds: int, *, hard: bool
+    ) -> Coordination:
         """Return what the coordinator finds from a first price; each kind of resource is a group of similar rows."""
         group = np.repeat(np.arange(len(specs)), [len(spec.party) for spec in specs])
         return coordinate(
@@ -164,22 +172,26 @@ class Central:
         supply = opening.supply
         tenders = (yield GateOpen(opening.product)) or _refused("tenders")
         curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)
-        cleared = clear(curves, float(supply.base_kw[0]), *supply_curve(supply, self.usable(opening)))
+        cleared = clear(
+            curves, float(supply.base_kw[0]), *supply_curve(supply, self.usable(opening))
+        )
         power = at(curves, cleared.price_per_kwh, cleared.share)[:, None]
         n = len(opening.party)
         price, filled = np.full((n, 1), cleared.price_per_kwh), np.full(n, Status.FILLED)
-        return Clearing(Transactions(opening.product, opening.party, np.full(n, OPERATOR), power, price, filled))
+        return Clearing(
+            Transactions(opening.product, opening.party, np.full(n, OPERATOR), power, price, filled)
+        )
 
     def usable(self, opening: Opening) -> Limits:
         """Return the limits less the reserve."""
         return keep_reserve(limits_of(opening), self.reserve_share)
 
 
-def supply_rows(s: Tendered, limits: Limits, devices: int) -> Supply:
+def supply_rows(s: Tendered, limits: Limits, devices: int) -> SupplyCost:
     """Return the supply and the substation's row as the coordinator of so many devices reads them."""
     h = len(s.base_kw)
     reach = REACH_KW * (1 + devices)
-    return Supply(
+    return SupplyCost(
         np.ones(h),
         s.base_kw,
         s.import_per_kwh,
@@ -194,12 +206,16 @@ def supply_rows(s: Tendered, limits: Limits, devices: int) -> Supply:
 
 
 def _refused(what: str) -> NoReturn:
-    raise InputError([Problem("market.central", f"no {what}", "a strategy that tenders, such as 'look_ahead'")])
+    raise InputError(
+        [Problem("market.central", f"no {what}", "a strategy that tenders, such as 'look_ahead'")]
+    )
 
 
 def answers(specs: Specs, price_per_kwh: Col) -> Answer:
     """Return the best response of every spec to a price, as the operator computes it from what it was told."""
-    found = [respond(spec.stores, price_per_kwh, price_per_kwh, threads=THREADS) for spec in specs]
+    found = [
+        best_response(spec.stores, price_per_kwh, price_per_kwh, threads=THREADS) for spec in specs
+    ]
     p_kw = np.concatenate([r.p_kw for r in found])
     cost = np.concatenate([r.cost_usd for r in found])
     bound = np.concatenate([r.bound_usd for r in found])

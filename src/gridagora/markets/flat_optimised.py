@@ -11,7 +11,14 @@ import numpy as np
 from gridagora.core.registry import register
 from gridagora.core.rules import POSTED_PRICE, Rulebook
 from gridagora.core.session import Baseline, Opening, Planning, Session
-from gridagora.core.tariff import NET_METERING, Tariff, plan_on, post, set_tariff, tariff_quotes
+from gridagora.settlement.tariff import (
+    NET_METERING,
+    Tariff,
+    plan_on,
+    post,
+    set_tariff,
+    tariff_quotes,
+)
 
 
 @register("market", "flat_optimised")

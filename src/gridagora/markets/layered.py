@@ -9,8 +9,16 @@ from typing import NoReturn
 import numpy as np
 
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.exchange import HEADER, NUMBER_BYTES, Plans, Proposals, Status, Transactions, quote, tender
-from gridagora.core.lift import descend, lift_space, published
+from gridagora.core.exchange import (
+    HEADER,
+    NUMBER_BYTES,
+    Plans,
+    Proposals,
+    Status,
+    Transactions,
+    quote,
+    tender,
+)
 from gridagora.core.limits import Bounds, bounds_of, keep_reserve
 from gridagora.core.place import Places, lift_kw
 from gridagora.core.product import Commodity, Horizon
@@ -22,24 +30,25 @@ from gridagora.core.session import (
     Commitment,
     Costed,
     GateOpen,
+    HourPlan,
     LayerMessages,
     Opening,
     PeerMessages,
-    Plan,
     Planning,
     PricePath,
     Session,
-    Site,
-    Supply,
+    SupplyOffer,
+    Topology,
     limits_of,
     shift_path,
     site_of,
     supply_curve,
 )
 from gridagora.core.tables import Col, Index
-from gridagora.kernels.curve import Curves, clear
-from gridagora.kernels.dual import Answer, Coordination, coordinating
-from gridagora.kernels.master import Supply as Rows
+from gridagora.kernels.coordination.bundle_master import SupplyCost as Rows
+from gridagora.kernels.coordination.dual import Answer, Coordination, coordinating
+from gridagora.kernels.curves.curve import Curves, clear
+from gridagora.mechanisms.layers import descend, lift_space, published
 
 REACH_KW = 1e6  # more than any feeder can take: it keeps bounds finite at any price
 DAY_H = 24
@@ -87,7 +96,11 @@ class Layered:
             ("learning_per_kwh", self.learning_per_kwh >= 0, "a price of 0 or more"),
             ("reserve_share", 0 <= self.reserve_share < 1, "a share in [0, 1)"),
         )
-        broken = [Problem(f"market.layered.{key}", str(getattr(self, key)), rule) for key, good, rule in rules if not good]
+        broken = [
+            Problem(f"market.layered.{key}", str(getattr(self, key)), rule)
+            for key, good, rule in rules
+            if not good
+        ]
         if broken:
             raise InputError(broken)
 
@@ -102,7 +115,11 @@ class Layered:
             look_ahead=LookAhead.NEGOTIATED,
             pricing=Pricing.BY_PLACE,
             commits=(*energy, Horizon.DAY_AHEAD),
-            commodities=(Commodity.P, *((Commodity.E,) if energy else ()), *((Commodity.Q,) if self.reactive else ())),
+            commodities=(
+                Commodity.P,
+                *((Commodity.E,) if energy else ()),
+                *((Commodity.Q,) if self.reactive else ()),
+            ),
             sees_limit=True,
         )
 
@@ -113,10 +130,14 @@ class Layered:
     def plan(self, opening: Opening, state: PricePath | None) -> Planning[PricePath | None]:
         """Quote a price path to every home and hear their plans; at the gate of the day ahead, until both are proven to fit."""
         premium = begin(opening, state)
-        plan = yield from (self.agreed(opening, premium) if opening.binds else self.walked(opening, premium))
+        plan = yield from (
+            self.agreed(opening, premium) if opening.binds else self.walked(opening, premium)
+        )
         return plan._replace(commitments=self.commitments(opening, plan, first=state is None))
 
-    def commitments(self, opening: Opening, plan: Plan[PricePath | None], *, first: bool) -> tuple[Commitment, ...]:
+    def commitments(
+        self, opening: Opening, plan: HourPlan[PricePath | None], *, first: bool
+    ) -> tuple[Commitment, ...]:
         """Return what is bound by a plan: its hours at the gate of the day ahead; energy of the run and of each day by key.
 
         An energy product holds no premium: a limit binds in hours, and even power leaves room in each of them.
@@ -128,9 +149,17 @@ class Layered:
         if self.energy_products:
             energy = opening.product._replace(commodity=Commodity.E)
             if first:
-                bound.append(Commitment(energy._replace(horizon=Horizon.LONG_TERM), RUN_H, even_kw, np.zeros(1)))
+                bound.append(
+                    Commitment(
+                        energy._replace(horizon=Horizon.LONG_TERM), RUN_H, even_kw, np.zeros(1)
+                    )
+                )
             if opening.binds:
-                bound.append(Commitment(energy._replace(horizon=Horizon.SHORT_TERM), DAY_H, even_kw, np.zeros(1)))
+                bound.append(
+                    Commitment(
+                        energy._replace(horizon=Horizon.SHORT_TERM), DAY_H, even_kw, np.zeros(1)
+                    )
+                )
         if opening.binds:
             premium = plan.price_per_kwh - opening.supply.import_per_kwh
             bound.append(Commitment(opening.product, DAY_H, plan.p_kw, premium))
@@ -147,11 +176,15 @@ class Layered:
             plans = (yield quoted) or _refused("plans")
             q_kw = lift_kw(site.tree, site.place, plans.p_kw) + usable.base_kw
             every = np.arange(len(homes))
-            yield LayerMessages(Plans(opening.product, every, q_kw), quote(opening.product, every, path))
+            yield LayerMessages(
+                Plans(opening.product, every, q_kw), quote(opening.product, every, path)
+            )
             premium = self.corrected(premium, q_kw, site, usable, homes, supply)
             if turn >= self.rounds // 2:
                 kept, total_kw = kept + 1, total_kw + plans.p_kw
-        return Plan(quoted.buy_per_kwh, PricePath(opening.product.start_s, premium), p_kw=total_kw / kept)
+        return HourPlan(
+            quoted.buy_per_kwh, PricePath(opening.product.start_s, premium), p_kw=total_kw / kept
+        )
 
     def agreed(self, opening: Opening, premium: Col) -> Planning[PricePath | None]:
         """Return the price path that proves most, and for each home the mean of its plans that keeps every limit.
@@ -162,13 +195,15 @@ class Layered:
 
         References
         ----------
-        `kernels.dual.coordinate`; here with one row for each hour of the root and of every place with a limit of its own.
+        `kernels.coordination.dual.coordinate`; here with one row for each hour of the root and of every place with its own limit.
         """
         site, supply, usable = site_of(opening), opening.supply, self.usable(opening)
         tree = site.tree
         limited = np.flatnonzero((tree.parent >= 0) & np.isfinite(usable.high_kw).any(1))
         root = np.flatnonzero(tree.parent < 0)
-        branch = branches(tree) if len(limited) else np.zeros_like(tree.parent)  # one sum tells enough where no place has a limit
+        branch = (
+            branches(tree) if len(limited) else np.zeros_like(tree.parent)
+        )  # one sum tells enough where no place has a limit
         every, place_branch = np.arange(len(tree.parent)), branch[limited]
         groups, home_group = np.unique(branch[site.place], return_inverse=True)
         start = np.concatenate([premium[root[0]] + supply.import_per_kwh, premium[limited].ravel()])
@@ -186,15 +221,25 @@ class Layered:
         while True:
             premium = spread_rows(price, supply, root[0], limited, premium.shape)
             path = supply.import_per_kwh + along(tree, premium)
-            told = (yield Costed(quote(opening.product, opening.party, path[site.place]))) or _refused("plans")
+            told = (
+                yield Costed(quote(opening.product, opening.party, path[site.place]))
+            ) or _refused("plans")
             if not isinstance(told, Proposals):
                 _refused("costs of plans")
             heard.append(told.p_kw)
             q_kw = lift_kw(tree, site.place, told.p_kw)
-            own, bound = (_sums(home_group, column, len(groups)) for column in (told.own_usd, told.bound_usd))
-            yield LayerMessages(relayed(opening, site, q_kw, told, limited), quote(opening.product, every, path))
-            inner = np.where(groups[:, None, None] == place_branch[:, None], q_kw[limited], 0.0).reshape(len(groups), -1)
-            whole = np.stack([_sums(home_group, column, len(groups)) for column in told.p_kw.T], axis=1)
+            own, bound = (
+                _sums(home_group, column, len(groups)) for column in (told.own_usd, told.bound_usd)
+            )
+            yield LayerMessages(
+                relayed(opening, site, q_kw, told, limited), quote(opening.product, every, path)
+            )
+            inner = np.where(
+                groups[:, None, None] == place_branch[:, None], q_kw[limited], 0.0
+            ).reshape(len(groups), -1)
+            whole = np.stack(
+                [_sums(home_group, column, len(groups)) for column in told.p_kw.T], axis=1
+            )
             try:
                 price = search.send(Answer(np.concatenate([whole, inner], axis=1), own, bound))
             except StopIteration as end:
@@ -206,9 +251,22 @@ class Layered:
         premium = spread_rows(found.price_per_kwh, supply, root[0], limited, premium.shape)
         path = supply.import_per_kwh + along(tree, premium)
         share = max(0.0, found.gap_usd) / max(1e-9, abs(found.high_usd))
-        return Plan(path[site.place], PricePath(opening.product.start_s, premium), p_kw=p_kw, gap_share=share)
+        return HourPlan(
+            path[site.place],
+            PricePath(opening.product.start_s, premium),
+            p_kw=p_kw,
+            gap_share=share,
+        )
 
-    def corrected(self, premium: Col, q_kw: Col, site: Site, usable: Bounds, homes: Col, supply: Supply) -> Col:
+    def corrected(
+        self,
+        premium: Col,
+        q_kw: Col,
+        site: Topology,
+        usable: Bounds,
+        homes: Col,
+        supply: SupplyOffer,
+    ) -> Col:
         """Return the premium (m, h) after plans of q_kw (m, h): up where they break a limit, back to nil where there is room.
 
         At the root exports earn less than imports cost: between, its premium moves until nothing crosses the substation.
@@ -216,47 +274,84 @@ class Layered:
         """
         root = (site.tree.parent < 0)[:, None]
         step = self.learning_per_kwh / np.maximum(homes, 1.0)[:, None]
-        high, low, over = usable.high_kw.clip(max=REACH_KW), usable.low_kw.clip(min=-REACH_KW), usable.over_per_kwh[:, None]
+        high, low, over = (
+            usable.high_kw.clip(max=REACH_KW),
+            usable.low_kw.clip(min=-REACH_KW),
+            usable.over_per_kwh[:, None],
+        )
         up, even, down = (premium + step * (q_kw - at_kw) for at_kw in (high, 0.0, low))
         wedge = np.where(root, supply.export_per_kwh - supply.import_per_kwh, 0.0)
-        new = np.select([up > 0, even >= 0, even > wedge, down >= wedge], [up, 0.0, even, wedge], down)
+        new = np.select(
+            [up > 0, even >= 0, even > wedge, down >= wedge], [up, 0.0, even, wedge], down
+        )
         return np.asarray(np.clip(new, wedge - over, over))
 
     def clear(self, opening: Opening, state: PricePath | None) -> Session:
         """Hear one curve of each home, sum layer by layer, clear once at the top, and bring price and power down again."""
         del state
-        site, supply, limits = site_of(opening), opening.supply, keep_reserve(limits_of(opening), self.reserve_share)
+        site, supply, limits = (
+            site_of(opening),
+            opening.supply,
+            keep_reserve(limits_of(opening), self.reserve_share),
+        )
         tenders = (yield GateOpen(opening.product)) or _refused("tenders")
         usable = bounds_of(limits, site.tree)
         every, root = np.arange(len(site.tree.parent)), site.tree.parent < 0
         # the supply holds limit and base load of the root
         taken = np.where(root, 0.0, usable.base_kw[:, 0])
-        low_kw, high_kw = np.where(root, -np.inf, usable.low_kw[:, 0]), np.where(root, np.inf, usable.high_kw[:, 0])
+        low_kw, high_kw = (
+            np.where(root, -np.inf, usable.low_kw[:, 0]),
+            np.where(root, np.inf, usable.high_kw[:, 0]),
+        )
         bids = self.plausible(tenders.price_per_kwh, supply, float(limits.over_per_kwh[0]))
         curves = Curves(tenders.offset, tenders.p_kw, bids)
-        lifted = lift_space(curves, site.place, site.tree, high_kw - taken, low_kw - taken, usable.over_per_kwh, self.blocks)
+        lifted = lift_space(
+            curves,
+            site.place,
+            site.tree,
+            high_kw - taken,
+            low_kw - taken,
+            usable.over_per_kwh,
+            self.blocks,
+        )
         cleared = clear(published(lifted), float(supply.base_kw[0]), *supply_curve(supply, limits))
         found = descend(lifted, cleared.price_per_kwh, cleared.share)
         prices = quote(opening.product, every, found.price_per_kwh[:, None])
         yield LayerMessages(tender(opening.product, every, published(lifted, every)), prices)
         filled = np.full(len(opening.party), Status.FILLED)
         price = found.price_per_kwh[site.place, None]
-        awards = Transactions(opening.product, opening.party, site.place, found.p_kw[:, None], price, filled)
+        awards = Transactions(
+            opening.product, opening.party, site.place, found.p_kw[:, None], price, filled
+        )
         return Clearing(awards, place_per_kwh=found.price_per_kwh)
 
-    def plausible(self, price_per_kwh: Col, supply: Supply, over_per_kwh: float) -> Col:
+    def plausible(self, price_per_kwh: Col, supply: SupplyOffer, over_per_kwh: float) -> Col:
         """Return prices within what can clear where curves are shortened: blocks are not spent on what nobody will ever pay."""
         if not self.blocks:
             return price_per_kwh
-        return np.clip(price_per_kwh, supply.export_per_kwh[0] - over_per_kwh, supply.import_per_kwh[0] + over_per_kwh)
+        return np.clip(
+            price_per_kwh,
+            supply.export_per_kwh[0] - over_per_kwh,
+            supply.import_per_kwh[0] + over_per_kwh,
+        )
 
     def usable(self, opening: Opening) -> Bounds:
         """Return what every place may carry, less the reserve."""
-        return bounds_of(keep_reserve(limits_of(opening), self.reserve_share), site_of(opening).tree)
+        return bounds_of(
+            keep_reserve(limits_of(opening), self.reserve_share), site_of(opening).tree
+        )
 
 
 def _refused(what: str) -> NoReturn:
-    raise InputError([Problem("market.layered", f"no {what}", "a strategy that looks ahead and tenders, such as 'home'")])
+    raise InputError(
+        [
+            Problem(
+                "market.layered",
+                f"no {what}",
+                "a strategy that looks ahead and tenders, such as 'home'",
+            )
+        ]
+    )
 
 
 def _sums(group: Index, column: Col, count: int) -> Col:
@@ -282,7 +377,7 @@ def branches(tree: Places) -> Index:
     return top
 
 
-def stacked(supply: Supply, usable: Bounds, root: int, limited: Index) -> Rows:
+def stacked(supply: SupplyOffer, usable: Bounds, root: int, limited: Index) -> Rows:
     """Return what the root and each limited place ask for power, one row an hour, the root first; every field ((1 + k) h,).
 
     A place asks nothing within its limit either way and its price beyond; other customers take room.
@@ -303,7 +398,9 @@ def stacked(supply: Supply, usable: Bounds, root: int, limited: Index) -> Rows:
     )
 
 
-def spread_rows(price_per_kwh: Col, supply: Supply, root: int, limited: Index, shape: tuple[int, int]) -> Col:
+def spread_rows(
+    price_per_kwh: Col, supply: SupplyOffer, root: int, limited: Index, shape: tuple[int, int]
+) -> Col:
     """Return the premiums (m, h) that stand in the rows of `stacked`."""
     hours = shape[1]
     premium = np.zeros(shape)
@@ -312,9 +409,13 @@ def spread_rows(price_per_kwh: Col, supply: Supply, root: int, limited: Index, s
     return premium
 
 
-def relayed(opening: Opening, site: Site, q_kw: Col, told: Proposals, limited: Index) -> Proposals:
+def relayed(
+    opening: Opening, site: Topology, q_kw: Col, told: Proposals, limited: Index
+) -> Proposals:
     """Return what places hand up in a round: each its own sums, and those of limited places again at every further hop."""
-    own, bound = (lift_kw(site.tree, site.place, column) for column in (told.own_usd, told.bound_usd))
+    own, bound = (
+        lift_kw(site.tree, site.place, column) for column in (told.own_usd, told.bound_usd)
+    )
     hop, again = site.tree.parent[limited], []
     while (hop >= 0).any():
         limited, hop = limited[hop >= 0], hop[hop >= 0]
@@ -340,6 +441,6 @@ def along(tree: Places, premium_per_kwh: Col) -> Col:
     return total
 
 
-def below(site: Site) -> Col:
+def below(site: Topology) -> Col:
     """Return the number of parties below each place, shape (m,)."""
     return lift_kw(site.tree, site.place, np.ones(len(site.place)))

@@ -8,7 +8,6 @@ from typing import ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 
-from gridagora.core import graph as graphs
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.exchange import HEADER, NETWORK, NUMBER_BYTES, Status, Transactions, join, quote
 from gridagora.core.registry import register
@@ -17,19 +16,29 @@ from gridagora.core.session import (
     Baseline,
     Clearing,
     GateOpen,
+    HourPlan,
     Opening,
     PeerMessages,
-    Plan,
     Planning,
     PricePath,
     Session,
-    Site,
+    Topology,
     shift_path,
     site_of,
 )
 from gridagora.core.tables import Col, Flag, Index
-from gridagora.kernels.consensus import CHECK_EVERY, Kept, Links, Rule, agree, keep, links, owner
-from gridagora.kernels.curve import Curves, at
+from gridagora.kernels.coordination.consensus import (
+    CHECK_EVERY,
+    ConsensusRule,
+    Kept,
+    TradeLinks,
+    agree,
+    keep,
+    links,
+    owner,
+)
+from gridagora.kernels.curves.curve import Curves, at
+from gridagora.mechanisms import trade_graph as graphs
 
 GRAPHS = ("complete", "nearest", "zone", "file")
 FEES = ("none", "uniform", "distance", "zonal")
@@ -49,7 +58,7 @@ class Deal(NamedTuple):
     In a pool the parties after the n homes are its managers, who trade with every member and keep nothing.
     """
 
-    graph: Links
+    graph: TradeLinks
     trade_kw: Col  # (2e,)
     price_per_kwh: Col  # (2e,)
     fee_per_kwh: Col  # (2e,) network charge of that end: what it pays beside the price
@@ -108,17 +117,37 @@ class Peer:
             ("graph", self.graph in GRAPHS, "one of " + ", ".join(GRAPHS)),
             ("network_fee", self.network_fee in FEES, "one of " + ", ".join(FEES)),
             ("neighbours", self.neighbours >= 1, "one partner or more"),
-            ("far", 0 <= 2 * self.far < self.neighbours, "none or more, below half of neighbours: the rest are near"),
+            (
+                "far",
+                0 <= 2 * self.far < self.neighbours,
+                "none or more, below half of neighbours: the rest are near",
+            ),
             ("fee_per_kwh", self.fee_per_kwh >= 0, "a charge of 0 or more"),
-            ("local_per_kwh", self.local_per_kwh >= 0, "0 or more: below it, homes would buy to sell back"),
+            (
+                "local_per_kwh",
+                self.local_per_kwh >= 0,
+                "0 or more: below it, homes would buy to sell back",
+            ),
             ("tolerance_kw", self.tolerance_kw > 0, "a power above 0"),
             ("tolerance_per_kwh", self.tolerance_per_kwh > 0, "a price above 0"),
             ("rounds_max", self.rounds_max >= 1, "one round or more"),
             ("penalty", self.penalty > 0, "a price per kW above 0"),
-            ("network_fee", not (self.community and self.network_fee in FEES[2:]), "none or uniform: a pool knows no way"),
-            ("graph", not (self.community and self.graph == "file"), "one without pairs from a file: a pool has none"),
+            (
+                "network_fee",
+                not (self.community and self.network_fee in FEES[2:]),
+                "none or uniform: a pool knows no way",
+            ),
+            (
+                "graph",
+                not (self.community and self.graph == "file"),
+                "one without pairs from a file: a pool has none",
+            ),
         )
-        broken = [Problem(f"market.peer.{key}", repr(getattr(self, key)), rule) for key, good, rule in rules if not good]
+        broken = [
+            Problem(f"market.peer.{key}", repr(getattr(self, key)), rule)
+            for key, good, rule in rules
+            if not good
+        ]
         if broken:
             raise InputError(broken)
 
@@ -142,23 +171,29 @@ class Peer:
             at_dear = (yield quote(opening.product, opening.party, dear)) or _refused()
             at_cheap = (yield quote(opening.product, opening.party, cheap)) or _refused()
             ends = zip(at_dear.p_kw.T, at_cheap.p_kw.T, dear.T, cheap.T, strict=True)
-            deals = [self.deal(_hour(opening, t), _line(*columns)) for t, columns in enumerate(ends)]
+            deals = [
+                self.deal(_hour(opening, t), _line(*columns)) for t, columns in enumerate(ends)
+            ]
             yield together([talk(deal, len(opening.party)) for deal in deals])
             p_kw = np.stack([deal.p_kw for deal in deals], axis=1)
             above = np.stack([deal.worth_per_kwh for deal in deals], axis=1) - cheap
-            share = np.divide(above, dear - cheap, out=np.ones_like(dear), where=dear > cheap).clip(0, 1)
+            share = np.divide(above, dear - cheap, out=np.ones_like(dear), where=dear > cheap).clip(
+                0, 1
+            )
         else:
             share = shift_path(state, opening)[:, :-1]
             yield posted(opening, supply.import_per_kwh, supply.export_per_kwh)
         hours_known = share.shape[1]
         next_day = share[:, [hours_known - DAY_H if hours_known >= DAY_H else hours_known - 1]]
         after = PricePath(opening.product.start_s, np.append(share, next_day, axis=1))
-        return Plan(cheap + share * (dear - cheap), after, p_kw=p_kw)
+        return HourPlan(cheap + share * (dear - cheap), after, p_kw=p_kw)
 
     def clear(self, opening: Opening, state: PricePath | None) -> Session:
         """Let partners agree, each knowing the prices that the supplier posts, and tell the supplier what is left."""
         del state
-        tenders = yield GateOpen(opening.product)  # at these prices alone homes would plan to cover themselves: nobody is quoted
+        tenders = yield GateOpen(
+            opening.product
+        )  # at these prices alone homes would plan to cover themselves: nobody is quoted
         if tenders is None:
             _refused()
         deal = self.deal(opening, Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh))
@@ -166,7 +201,9 @@ class Peer:
         n = len(opening.party)
         status = np.full(n, Status.FILLED if deal.converged else Status.ROUNDS_SPENT)
         worth = deal.worth_per_kwh[:, None]
-        awards = Transactions(opening.product, opening.party, np.full(n, SUPPLIER), deal.p_kw[:, None], worth, status)
+        awards = Transactions(
+            opening.product, opening.party, np.full(n, SUPPLIER), deal.p_kw[:, None], worth, status
+        )
         return Clearing(awards, local=join([trades(opening, deal), charges(opening, deal)]))
 
     def deal(self, opening: Opening, curves: Curves) -> Deal:
@@ -176,7 +213,11 @@ class Peer:
         supplier's price clears every pair at no trade, so nothing is offered: a buyer would pay no more than the supplier asks
         (and what it prefers local energy for), a seller asks no less than the supplier pays.
         """
-        n, site, cheap = len(opening.party), site_of(opening), float(opening.supply.export_per_kwh[0])
+        n, site, cheap = (
+            len(opening.party),
+            site_of(opening),
+            float(opening.supply.export_per_kwh[0]),
+        )
         dear = float(opening.supply.import_per_kwh[0]) + self.local(site)
         extra = minded(site)
         top = dear + float(extra.max(initial=0.0))
@@ -185,9 +226,13 @@ class Peer:
             alone, nil = links(n, none, none), np.zeros(0)
             kept = keep(curves, alone, nil, (dear + extra, np.full(n, cheap)))
             return Deal(alone, nil, nil, nil, *kept, 0, converged=True)
-        return self.pooled(site, curves, dear, cheap) if self.community else self.bilateral(site, curves, dear, cheap)
+        return (
+            self.pooled(site, curves, dear, cheap)
+            if self.community
+            else self.bilateral(site, curves, dear, cheap)
+        )
 
-    def bilateral(self, site: Site, curves: Curves, dear: float, cheap: float) -> Deal:
+    def bilateral(self, site: Topology, curves: Curves, dear: float, cheap: float) -> Deal:
         """Return what partners agree on, pair by pair, where the supplier's energy is worth `dear` to a home that is not green.
 
         A home is a green partner while it would export even at that price: its panels give more than it takes. It would buy
@@ -206,10 +251,13 @@ class Peer:
         kept = keep(curves, graph, trade, (high, low))
         return Deal(graph, trade, price, fee, *kept, int(found.rounds[0]), bool(found.converged[0]))
 
-    def pooled(self, site: Site, curves: Curves, dear: float, cheap: float) -> Deal:
+    def pooled(self, site: Topology, curves: Curves, dear: float, cheap: float) -> Deal:
         """Return what each pool agrees on: one price, and no more bought in it than sold."""
         n = len(site.place)
-        _, pool = np.unique(graphs.zones(site.tree, site.place) if self.graph == "zone" else np.zeros(n), return_inverse=True)
+        _, pool = np.unique(
+            graphs.zones(site.tree, site.place) if self.graph == "zone" else np.zeros(n),
+            return_inverse=True,
+        )
         count = int(pool.max()) + 1
         graph = links(n + count, np.arange(n), n + pool)
         home, member = owner(graph), np.minimum(owner(graph), graph.peer)
@@ -221,19 +269,29 @@ class Peer:
         )
         inf = np.full(count, np.inf)
         outside = np.append(np.full(n, dear), inf), np.append(np.full(n, cheap), -inf)
-        found = agree([managed], graph, dear, outside=outside, costs=(fee / 2, fee / 2), rule=self.rule())
+        found = agree(
+            [managed], graph, dear, outside=outside, costs=(fee / 2, fee / 2), rule=self.rule()
+        )
         price = self.one_price(found.price_per_kwh[0], pool[member], home < n)
         trade = _even(found.trade_kw[0], pool[member], home < n)
         kept = keep(managed, graph, trade, outside)
         homes = Kept(*(column[:n] for column in kept))
-        return Deal(graph, trade, np.clip(price, cheap, dear), fee / 2, *homes, int(found.rounds[0]), bool(found.converged[0]))
+        return Deal(
+            graph,
+            trade,
+            np.clip(price, cheap, dear),
+            fee / 2,
+            *homes,
+            int(found.rounds[0]),
+            bool(found.converged[0]),
+        )
 
     def one_price(self, price_per_kwh: Col, pool: Index, of_home: Flag) -> Col:
         """Return the mean price of each pool at all of its ends."""
         mean = np.bincount(pool[of_home], price_per_kwh[of_home]) / np.bincount(pool[of_home])
         return np.asarray(mean[pool])
 
-    def partners(self, site: Site) -> Links:
+    def partners(self, site: Topology) -> TradeLinks:
         """Return the trade graph of the homes of a site."""
         n = len(site.place)
         if self.graph == "file":
@@ -244,7 +302,7 @@ class Peer:
             return graphs.within(graphs.zones(site.tree, site.place), site.tree, site.place)
         return graphs.nearest(site.tree, site.place, self.neighbours, self.far)
 
-    def fees(self, site: Site, graph: Links) -> Col:
+    def fees(self, site: Topology, graph: TradeLinks) -> Col:
         """Return the network charge at every end, half of that of the trade, shape (2e,) [$/kWh]."""
         times = np.zeros(len(graph.peer))
         if self.network_fee == "uniform":
@@ -256,33 +314,53 @@ class Peer:
             times += zone[owner(graph)] != zone[graph.peer]
         return times * (self.fee_per_kwh / 2)
 
-    def local(self, site: Site) -> float:
+    def local(self, site: Topology) -> float:
         """What a home minds of a kWh of the supplier, as this design or the scenario has it [$/kWh]."""
         return self.local_per_kwh + (0.0 if site.prefers is None else site.prefers.local_per_kwh)
 
-    def rule(self) -> Rule:
+    def rule(self) -> ConsensusRule:
         """When a session ends."""
-        return Rule(self.tolerance_kw, self.tolerance_per_kwh, self.rounds_max, self.penalty)
+        return ConsensusRule(
+            self.tolerance_kw, self.tolerance_per_kwh, self.rounds_max, self.penalty
+        )
 
 
 def _refused() -> NoReturn:
-    raise InputError([Problem("market.peer", "no tenders", "a strategy that looks ahead and tenders, such as 'home'")])
+    raise InputError(
+        [
+            Problem(
+                "market.peer",
+                "no tenders",
+                "a strategy that looks ahead and tenders, such as 'home'",
+            )
+        ]
+    )
 
 
 def _no_file() -> NoReturn:
     hint = "Set partners_file in [layers]."
-    raise InputError([Problem("market.peer.graph", "'file' and no file", "a file of partners", hint)])
+    raise InputError(
+        [Problem("market.peer.graph", "'file' and no file", "a file of partners", hint)]
+    )
 
 
-def minded(site: Site) -> Col:
+def minded(site: Topology) -> Col:
     """Return what each home would pay more for a kWh of a green partner than for any other, shape (n,) [$/kWh]."""
     wants = site.prefers
-    return np.zeros(len(site.place)) if wants is None else np.where(wants.green, wants.green_per_kwh, 0.0)
+    return (
+        np.zeros(len(site.place))
+        if wants is None
+        else np.where(wants.green, wants.green_per_kwh, 0.0)
+    )
 
 
-def spare(site: Site, p_kw: Col) -> Flag:
+def spare(site: Topology, p_kw: Col) -> Flag:
     """Return which homes have panels and sun to spare, shape (n,), where they would take p_kw at the import price."""
-    return np.full(len(site.place), False) if site.prefers is None else site.prefers.panels & (p_kw < 0)
+    return (
+        np.full(len(site.place), False)
+        if site.prefers is None
+        else site.prefers.panels & (p_kw < 0)
+    )
 
 
 def _even(trade_kw: Col, pool: Index, of_home: Flag) -> Col:
@@ -290,7 +368,10 @@ def _even(trade_kw: Col, pool: Index, of_home: Flag) -> Col:
     bought = np.bincount(pool[of_home], trade_kw[of_home].clip(min=0))
     sold = np.bincount(pool[of_home], (-trade_kw[of_home]).clip(min=0))
     least = np.minimum(bought, sold)
-    buys, sells = (np.divide(least, side, out=np.zeros_like(side), where=side > 0)[pool] for side in (bought, sold))
+    buys, sells = (
+        np.divide(least, side, out=np.zeros_like(side), where=side > 0)[pool]
+        for side in (bought, sold)
+    )
     return np.asarray(trade_kw * np.where((trade_kw > 0) == of_home, buys, sells))
 
 
@@ -298,7 +379,9 @@ def _hour(opening: Opening, t: int) -> Opening:
     """Return the opening as it would be if only hour t of it were open."""
     supply, step = opening.supply, slice(t, t + 1)
     one = supply._replace(
-        import_per_kwh=supply.import_per_kwh[step], export_per_kwh=supply.export_per_kwh[step], base_kw=supply.base_kw[step]
+        import_per_kwh=supply.import_per_kwh[step],
+        export_per_kwh=supply.export_per_kwh[step],
+        base_kw=supply.base_kw[step],
     )
     return opening._replace(supply=one)
 
@@ -336,7 +419,10 @@ def talk(deal: Deal, homes: int) -> PeerMessages:
     reports = checks * homes
     short = homes + 2 * reports
     return PeerMessages(
-        offers + short, offers * OFFER_BYTES + short * REPORT_BYTES, deal.rounds + 2 * checks, TOLD * (own + reports)
+        offers + short,
+        offers * OFFER_BYTES + short * REPORT_BYTES,
+        deal.rounds + 2 * checks,
+        TOLD * (own + reports),
     )
 
 
@@ -350,7 +436,9 @@ def trades(opening: Opening, deal: Deal) -> Transactions:
     names = np.append(opening.party, n + np.arange(len(deal.graph.offset) - 1 - n))
     status = np.full(len(rows), Status.FILLED if deal.converged else Status.ROUNDS_SPENT)
     column = (deal.trade_kw[rows, None], deal.price_per_kwh[rows, None])
-    return Transactions(opening.product, names[buyer[rows]], names[deal.graph.peer[rows]], *column, status)
+    return Transactions(
+        opening.product, names[buyer[rows]], names[deal.graph.peer[rows]], *column, status
+    )
 
 
 def charges(opening: Opening, deal: Deal) -> Transactions:
@@ -360,7 +448,9 @@ def charges(opening: Opening, deal: Deal) -> Transactions:
     rows = np.flatnonzero((deal.fee_per_kwh > 0) & (deal.trade_kw != 0) & (ends < n))
     column = (np.abs(deal.trade_kw[rows, None]), deal.fee_per_kwh[rows, None])
     status = np.full(len(rows), Status.FILLED if deal.converged else Status.ROUNDS_SPENT)
-    return Transactions(opening.product, opening.party[ends[rows]], np.full(len(rows), NETWORK), *column, status)
+    return Transactions(
+        opening.product, opening.party[ends[rows]], np.full(len(rows), NETWORK), *column, status
+    )
 
 
 def cost_per_h(opening: Opening, deal: Deal) -> Col:
@@ -368,5 +458,7 @@ def cost_per_h(opening: Opening, deal: Deal) -> Col:
     ends, n = owner(deal.graph), len(opening.party)
     moved = deal.trade_kw * deal.price_per_kwh + np.abs(deal.trade_kw) * deal.fee_per_kwh
     rest, supply = deal.supplier_kw, opening.supply
-    supplier = rest.clip(min=0) * supply.import_per_kwh[0] + rest.clip(max=0) * supply.export_per_kwh[0]
+    supplier = (
+        rest.clip(min=0) * supply.import_per_kwh[0] + rest.clip(max=0) * supply.export_per_kwh[0]
+    )
     return np.asarray(np.bincount(ends, moved, minlength=n)[:n] + supplier)

@@ -13,31 +13,39 @@ from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.core.exchange import HEADER, NUMBER_BYTES, Plans, Status, Transactions, quote, take
 from gridagora.core.limits import Limits, keep_reserve
 from gridagora.core.registry import register
-from gridagora.core.retail_followers import identified, probes
-from gridagora.core.retail_game import Demand, Offers, positive, price_per_kwh, sequential, simultaneous, taken_kw
-from gridagora.core.retail_inner import Terms
-from gridagora.core.retail_rounds import Asked, Played, Rule, protocol
-from gridagora.core.retail_rounds import Said as Offered
 from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Residual, Rulebook
 from gridagora.core.session import (
     Baseline,
     Clearing,
     GateOpen,
+    HourPlan,
     Opening,
     PeerMessages,
-    Plan,
     Planning,
     PricePath,
     Session,
-    Supply,
+    SupplyOffer,
     limits_of,
     shift_path,
     supply_curve,
 )
 from gridagora.core.tables import Col, Flag
-from gridagora.core.tariff import Tariff, select_products, set_tariff
-from gridagora.kernels.behind import at_own
-from gridagora.kernels.curve import Curves, clear
+from gridagora.kernels.curves.curve import Curves, clear
+from gridagora.kernels.curves.internal_price import at_own
+from gridagora.mechanisms.retail.clearing import GameParameters
+from gridagora.mechanisms.retail.demand import identified, probes
+from gridagora.mechanisms.retail.game import (
+    Demand,
+    Offers,
+    positive,
+    price_per_kwh,
+    sequential,
+    simultaneous,
+    taken_kw,
+)
+from gridagora.mechanisms.retail.protocol import Broadcast, GameResult, StoppingRule, protocol
+from gridagora.mechanisms.retail.protocol import ProsumerOffer as Offered
+from gridagora.settlement.tariff import Tariff, select_products, set_tariff
 
 PRICE_SIGNAL = "price_signal"
 OUTER = (PRICE_SIGNAL, "damped", "sequential")
@@ -54,7 +62,7 @@ STEEPEST = 1e3  # times the end-users' response, how steeply all together may be
 HOUR_S = 3600
 
 
-class State(NamedTuple):
+class RetailState(NamedTuple):
     """What a day remembers: the outside tariff, and the path of the last opening, (3, h) as premium, retail price, steepness."""
 
     outside: Tariff
@@ -123,28 +131,43 @@ class Retailer:
             ("inner_rounds", self.inner_rounds >= 1, "one inner round or more"),
             ("reserve_share", 0 <= self.reserve_share < 1, "a share in [0, 1)"),
             ("probe_per_kwh", self.probe_per_kwh > 0, "a price step above 0"),
-            ("outside_ratio", self.outside_ratio > 0, "a ratio above 0, 1 where the outside tariff recovers its cost"),
+            (
+                "outside_ratio",
+                self.outside_ratio > 0,
+                "a ratio above 0, 1 where the outside tariff recovers its cost",
+            ),
         )
-        broken = [Problem(f"market.retailer.{key}", str(getattr(self, key)), rule) for key, good, rule in rules if not good]
+        broken = [
+            Problem(f"market.retailer.{key}", str(getattr(self, key)), rule)
+            for key, good, rule in rules
+            if not good
+        ]
         if broken:
             raise InputError(broken)
 
-    def start(self, baseline: Baseline) -> State:
+    def start(self, baseline: Baseline) -> RetailState:
         """Set the outside tariff of end-users: `outside_ratio` times the rate that earns what the baseline costs."""
         flat = set_tariff(baseline, np.ones(len(baseline.local_hour)))
         price = self.outside_ratio * flat.import_per_kwh
-        return State(flat._replace(import_per_kwh=price, credit_per_kwh=price), None)
+        return RetailState(flat._replace(import_per_kwh=price, credit_per_kwh=price), None)
 
-    def plan(self, opening: Opening, state: State) -> Planning[State]:
+    def plan(self, opening: Opening, state: RetailState) -> Planning[RetailState]:
         """Nest two iterations: prosumers find offers and an internal price, inside it end-users find what they take.
 
         The retail price is agreed where positions follow and stands until then; in other hours only prosumers plan anew.
         """
-        leads, path, supply, usable = leaders(opening), begin(opening, state), opening.supply, self.usable(opening)
+        leads, path, supply, usable = (
+            leaders(opening),
+            begin(opening, state),
+            opening.supply,
+            self.usable(opening),
+        )
         outside = outside_per_kwh(opening, state)
         agrees = not leads.all() and (opening.binds or not np.isfinite(path.retail_per_kwh).all())
         path = path._replace(
-            retail_per_kwh=np.where(np.isfinite(path.retail_per_kwh), path.retail_per_kwh, path.internal_per_kwh)
+            retail_per_kwh=np.where(
+                np.isfinite(path.retail_per_kwh), path.retail_per_kwh, path.internal_per_kwh
+            )
         )
         users: Demand | None = None
         if agrees and self.outer == PRICE_SIGNAL:
@@ -159,31 +182,43 @@ class Retailer:
                 plans = yield from _asked(opening, leads, path)
             else:
                 offered_kw = yield from self.offered(users, path, int(leads.sum()))
-                users, path, plans = yield from self.absorbed(opening, outside, leads, users, path, offered_kw)
+                users, path, plans = yield from self.absorbed(
+                    opening, outside, leads, users, path, offered_kw
+                )
             quoted, net_kw = path, supply.base_kw + plans.p_kw.sum(0)
             path = corrected(path, net_kw, supply, usable, before)
             before = quoted.internal_per_kwh, net_kw
             if turn >= rounds // 2:
                 kept, total_kw = kept + 1, total_kw + plans.p_kw
-        carry = np.stack([path.internal_per_kwh - supply.import_per_kwh, quoted.retail_per_kwh, path.steep])
-        after = State(state.outside, PricePath(opening.product.start_s, carry))
-        return Plan(_rows(leads, quoted), after, p_kw=total_kw / kept)
+        carry = np.stack(
+            [path.internal_per_kwh - supply.import_per_kwh, quoted.retail_per_kwh, path.steep]
+        )
+        after = RetailState(state.outside, PricePath(opening.product.start_s, carry))
+        return HourPlan(_rows(leads, quoted), after, p_kw=total_kw / kept)
 
     def usable(self, opening: Opening) -> Limits:
         """Return the limits less the reserve."""
         return keep_reserve(limits_of(opening), self.reserve_share)
 
-    def negotiated(self, opening: Opening, outside: Col, leads: Flag, path: Path) -> Generator[Any, Any, Path]:
+    def negotiated(
+        self, opening: Opening, outside: Col, leads: Flag, path: Path
+    ) -> Generator[Any, Any, Path]:
         """Identify end-users and play the game, again around the prices found and with probes half as far apart."""
-        last: Played | None = None
+        last: GameResult | None = None
         for turn in range(self.games):
             users = yield from self.probed(opening, leads, path, self.probe_per_kwh / 2**turn)
-            rounds = self.game_rounds if turn == self.games - 1 else min(self.game_rounds, EARLY_ROUNDS)
+            rounds = (
+                self.game_rounds if turn == self.games - 1 else min(self.game_rounds, EARLY_ROUNDS)
+            )
             last = yield from self.game(opening, outside, users, last, rounds)
-            path = path._replace(internal_per_kwh=last.internal_per_kwh, retail_per_kwh=last.retail_per_kwh)
+            path = path._replace(
+                internal_per_kwh=last.internal_per_kwh, retail_per_kwh=last.retail_per_kwh
+            )
         return path
 
-    def probed(self, opening: Opening, leads: Flag, path: Path, apart_per_kwh: float) -> Generator[Any, Any, Demand]:
+    def probed(
+        self, opening: Opening, leads: Flag, path: Path, apart_per_kwh: float
+    ) -> Generator[Any, Any, Demand]:
         """Quote prices a little apart to end-users, and return them as what they take at those prices."""
         prices = probes(path.retail_per_kwh, apart_per_kwh, shifting=self.shifting)
         taken = []
@@ -193,11 +228,19 @@ class Retailer:
         try:
             return identified(np.array(taken), prices, LEAST_ELASTICITY)
         except PartError as error:
-            raise InputError([Problem("market.retailer", str(error), "end-users who take less when the price rises")]) from error
+            raise InputError(
+                [
+                    Problem(
+                        "market.retailer",
+                        str(error),
+                        "end-users who take less when the price rises",
+                    )
+                ]
+            ) from error
 
     def game(
-        self, opening: Opening, outside: Col, users: Demand, last: Played | None, rounds: int
-    ) -> Generator[Any, Any, Played]:
+        self, opening: Opening, outside: Col, users: Demand, last: GameResult | None, rounds: int
+    ) -> Generator[Any, Any, GameResult]:
         """Play the retail game for the window: prosumers answer prices with offers, end-users answer as they were identified."""
         supply, usable, leads = opening.supply, self.usable(opening), leaders(opening)
         count, ends = int(leads.sum()), int((~leads).sum())
@@ -205,10 +248,14 @@ class Retailer:
         prices = supply.import_per_kwh, supply.export_per_kwh, count, DEVICES * count, own, outside
         # the game knows one limit, for import and export and in all hours: the tightest
         tightest_kw = float(np.minimum(usable.high[0], -usable.low[0]).min())
-        terms = Terms(users, *prices, tightest_kw, float(usable.over_per_kwh[0]), supply.base_kw)
+        terms = GameParameters(
+            users, *prices, tightest_kw, float(usable.over_per_kwh[0]), supply.base_kw
+        )
         yield terms
         try:
-            played = yield from _played(terms, Rule(SHARE, NEAR_PER_KWH, most_rounds=rounds), last)
+            played = yield from _played(
+                terms, StoppingRule(SHARE, NEAR_PER_KWH, most_rounds=rounds), last
+            )
         except PartError as error:
             hint = "Set market.retailer.shifting = false, which takes the hours of end-users as independent."
             expected = "end-users whose answer to the price tells one retail price from another"
@@ -220,7 +267,11 @@ class Retailer:
         """Outer: prosumers find their retail offers at the internal price; return their sum, shape (h,) [kW]."""
         hours, rounds, cost = len(path.internal_per_kwh), 1, path.internal_per_kwh
         own = 1.0 / count if self.conduct == "cournot" else 0.0
-        best = positive((1.0 + own) * users.slope, users.response / (1.0 + own), (users.choke_per_kwh - cost)[None])  # of all
+        best = positive(
+            (1.0 + own) * users.slope,
+            users.response / (1.0 + own),
+            (users.choke_per_kwh - cost)[None],
+        )  # of all
         if own:
             each, start = np.tile(cost, (count, 1)), np.zeros((count, hours))
             if self.outer == "damped":
@@ -228,12 +279,20 @@ class Retailer:
             else:
                 best, rounds = _settled(sequential(users, each, start))
         told = 2 * count * rounds  # a price to each, an offer of each
-        yield PeerMessages(told, told * (HEADER.size + NUMBER_BYTES * (1 + hours)), rounds, count * rounds * hours)
+        yield PeerMessages(
+            told, told * (HEADER.size + NUMBER_BYTES * (1 + hours)), rounds, count * rounds * hours
+        )
         total: Col = best.sum(0)
         return total
 
     def absorbed(
-        self, opening: Opening, outside: Col, leads: Flag, users: Demand, path: Path, offered_kw: Col
+        self,
+        opening: Opening,
+        outside: Col,
+        leads: Flag,
+        users: Demand,
+        path: Path,
+        offered_kw: Col,
     ) -> Generator[Any, Any, tuple[Demand, Path, Plans]]:
         """Inner: find the retail price at which end-users take what is offered, or all they want at the outside tariff.
 
@@ -241,29 +300,50 @@ class Retailer:
         """
         for _ in range(self.inner_rounds):
             retail = price_per_kwh(users, offered_kw)
-            retail = np.fmin(np.maximum(retail, path.internal_per_kwh), outside)  # nobody sells for less than inside
+            retail = np.fmin(
+                np.maximum(retail, path.internal_per_kwh), outside
+            )  # nobody sells for less than inside
             path = path._replace(retail_per_kwh=retail)
             plans = yield from _asked(opening, leads, path)
             taken = plans.p_kw[~leads].sum(0)
             users = users._replace(choke_per_kwh=retail + users.slope @ taken)
         return users, path, plans
 
-    def clear(self, opening: Opening, state: State) -> Session:
+    def clear(self, opening: Opening, state: RetailState) -> Session:
         """Let end-users take what they want at the agreed price, and prosumers trade what is left until net power clears."""
         leads, supply = leaders(opening), opening.supply
         tenders = yield GateOpen(opening.product)
         if tenders is None:
-            raise InputError([Problem("market.retailer", "no tenders", "a strategy that tenders, such as 'home'")])
+            raise InputError(
+                [
+                    Problem(
+                        "market.retailer", "no tenders", "a strategy that tenders, such as 'home'"
+                    )
+                ]
+            )
         n, agreed = len(opening.party), retail_per_kwh(opening, state)
         own = take(tenders, np.flatnonzero(leads))
         curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)
         taken = at_own(curves, np.where(leads, np.inf, agreed), np.ones(n))[~leads]
-        base_kw = float(supply.base_kw[0]) + float(np.rint(taken * 1e9).astype(np.int64).sum() / 1e9)
-        cleared = clear(Curves(own.offset, own.p_kw, own.price_per_kwh), base_kw, *supply_curve(supply, self.usable(opening)))
+        base_kw = float(supply.base_kw[0]) + float(
+            np.rint(taken * 1e9).astype(np.int64).sum() / 1e9
+        )
+        cleared = clear(
+            Curves(own.offset, own.p_kw, own.price_per_kwh),
+            base_kw,
+            *supply_curve(supply, self.usable(opening)),
+        )
         price = np.where(leads, cleared.price_per_kwh, agreed)
         power = at_own(curves, price, np.where(leads, cleared.share, 1.0))
         filled = np.full(n, Status.FILLED)
-        awards = Transactions(opening.product, opening.party, np.full(n, COMMUNITY), power[:, None], price[:, None], filled)
+        awards = Transactions(
+            opening.product,
+            opening.party,
+            np.full(n, COMMUNITY),
+            power[:, None],
+            price[:, None],
+            filled,
+        )
         return Clearing(awards)
 
 
@@ -279,16 +359,25 @@ def leaders(opening: Opening) -> Flag:
     found = np.ones(len(opening.party), np.bool_) if leads is None else np.asarray(leads, np.bool_)
     if not found.any():
         hint = "Give homes PV, batteries or cars, or compare with a tariff instead."
-        raise InputError([Problem("market.retailer", "no home with PV, battery or car", "prosumers, who are the retailer", hint)])
+        raise InputError(
+            [
+                Problem(
+                    "market.retailer",
+                    "no home with PV, battery or car",
+                    "prosumers, who are the retailer",
+                    hint,
+                )
+            ]
+        )
     return found
 
 
-def outside_per_kwh(opening: Opening, state: State) -> Col:
+def outside_per_kwh(opening: Opening, state: RetailState) -> Col:
     """Return the outside tariff of the products of an opening, shape (h,) [$/kWh]."""
     return select_products(state.outside, opening)[0]
 
 
-def retail_per_kwh(opening: Opening, state: State) -> float:
+def retail_per_kwh(opening: Opening, state: RetailState) -> float:
     """Return the retail price of the interval [$/kWh]: what was agreed, else the outside tariff."""
     if state.path is not None:
         hour = (opening.product.start_s - state.path.start_s) // HOUR_S
@@ -298,7 +387,7 @@ def retail_per_kwh(opening: Opening, state: State) -> float:
     return float(outside_per_kwh(opening, state)[0])
 
 
-def begin(opening: Opening, state: State) -> Path:
+def begin(opening: Opening, state: RetailState) -> Path:
     """Return the path of the opening before, the internal price as a premium on import; no retail price at first."""
     supply, over = opening.supply, limits_of(opening).over_per_kwh[0]
     hours = len(supply.import_per_kwh)
@@ -310,10 +399,16 @@ def begin(opening: Opening, state: State) -> Path:
     if np.isfinite(retail[0]):
         same_hour = np.roll(retail, 24)[-1] if hours > 24 else retail[-2]
         retail = np.where(np.isfinite(retail), retail, same_hour)
-    return Path(np.clip(internal, low, high), retail, np.where(np.isfinite(steep), steep, np.nanmax(steep, initial=0.0)))
+    return Path(
+        np.clip(internal, low, high),
+        retail,
+        np.where(np.isfinite(steep), steep, np.nanmax(steep, initial=0.0)),
+    )
 
 
-def corrected(path: Path, net_kw: Col, supply: Supply, usable: Limits, before: tuple[Col, Col] | None) -> Path:
+def corrected(
+    path: Path, net_kw: Col, supply: SupplyOffer, usable: Limits, before: tuple[Col, Col] | None
+) -> Path:
     """Return the path whose internal price of each hour has moved by what all together are out of place.
 
     Between export and import price nothing may cross the substation; at one of them any power in its direction may, up to the
@@ -322,14 +417,21 @@ def corrected(path: Path, net_kw: Col, supply: Supply, usable: Limits, before: t
     """
     price, low, high = path.internal_per_kwh, supply.export_per_kwh, supply.import_per_kwh
     top, least = high + usable.over_per_kwh[0], low - usable.over_per_kwh[0]
-    steep = np.where(path.steep > 0, path.steep, np.maximum(np.abs(net_kw), 1.0) / np.maximum(high, 1e-3))
+    steep = np.where(
+        path.steep > 0, path.steep, np.maximum(np.abs(net_kw), 1.0) / np.maximum(high, 1e-3)
+    )
     if before is not None:
         step, fall = price - before[0], before[1] - net_kw
         seen = np.abs(step) > 1e-9
         rate = np.where(seen, fall / np.where(seen, step, 1.0), steep)
-        steep = np.where(seen, np.clip(rate, steep / 2, STEEPEST * np.maximum(np.abs(net_kw), 1.0)), steep)
+        steep = np.where(
+            seen, np.clip(rate, steep / 2, STEEPEST * np.maximum(np.abs(net_kw), 1.0)), steep
+        )
     over, under = net_kw - usable.high[0], net_kw - usable.low[0]
-    dear, cheap = (price > high) | ((price == high) & (over > 0)), (price < low) | ((price == low) & (under < 0))
+    dear, cheap = (
+        (price > high) | ((price == high) & (over > 0)),
+        (price < low) | ((price == low) & (under < 0)),
+    )
     held = ((price == high) & (net_kw >= 0)) | ((price == low) & (net_kw <= 0))
     new = price + np.select([dear, cheap, held], [over, under, 0.0], net_kw) / steep
     floor = np.where(price > high, high, np.where(price > low, low, least))
@@ -337,10 +439,10 @@ def corrected(path: Path, net_kw: Col, supply: Supply, usable: Limits, before: t
     return path._replace(internal_per_kwh=np.clip(new, floor, ceiling), steep=steep)
 
 
-def told(played: Played, count: int, ends: int) -> PeerMessages:
+def told(played: GameResult, count: int, ends: int) -> PeerMessages:
     """Return what a game made prosumers and end-users say: terms once, then prices and offers in every round."""
     hours = len(played.retail_per_kwh)
-    prices, offers = len(Asked._fields) * hours, len(Offered._fields) * hours
+    prices, offers = len(Broadcast._fields) * hours, len(Offered._fields) * hours
     known = (
         hours * (hours + 1) // 2 + 5 * hours
     )  # end-users' response, their choke price, wholesale and outside prices, other load
@@ -348,21 +450,32 @@ def told(played: Played, count: int, ends: int) -> PeerMessages:
     numbers = count * known + outer * (prices + offers) + 2 * inside * hours
     messages = count + 2 * outer + 2 * inside
     told_up = outer * offers + inside * hours
-    return PeerMessages(messages, messages * HEADER.size + numbers * NUMBER_BYTES, played.rounds + played.inner_rounds, told_up)
+    return PeerMessages(
+        messages,
+        messages * HEADER.size + numbers * NUMBER_BYTES,
+        played.rounds + played.inner_rounds,
+        told_up,
+    )
 
 
-def _played(terms: Terms, rule: Rule, last: Played | None) -> Generator[Any, Any, Played]:
+def _played(
+    terms: GameParameters, rule: StoppingRule, last: GameResult | None
+) -> Generator[Any, Any, GameResult]:
     """Carry prices to prosumers and their offers back; end-users, who were identified, answer here."""
     rounds = protocol(terms, rule, last)
     asked = next(rounds)
     while True:
-        answer: Offered | Col | None = (yield asked) if isinstance(asked, Asked) else taken_kw(terms.end_users, asked)
+        answer: Offered | Col | None = (
+            (yield asked) if isinstance(asked, Broadcast) else taken_kw(terms.end_users, asked)
+        )
         if answer is None:
-            raise InputError([Problem("market.retailer", "no offers", "prosumers who answer the retail game")])
+            raise InputError(
+                [Problem("market.retailer", "no offers", "prosumers who answer the retail game")]
+            )
         try:
             asked = rounds.send(answer)
         except StopIteration as end:
-            return Played(*end.value)
+            return GameResult(*end.value)
 
 
 def _rows(leads: Flag, path: Path) -> Col:
@@ -373,7 +486,9 @@ def _asked(opening: Opening, leads: Flag, path: Path) -> Generator[Any, Any, Pla
     """Quote the internal price to prosumers and the retail price to end-users, and hear what they would take."""
     plans: Plans | None = yield quote(opening.product, opening.party, _rows(leads, path))
     if plans is None:
-        raise InputError([Problem("market.retailer", "no plans", "a strategy that looks ahead, such as 'home'")])
+        raise InputError(
+            [Problem("market.retailer", "no plans", "a strategy that looks ahead, such as 'home'")]
+        )
     return plans
 
 
@@ -381,7 +496,10 @@ def _settled(rounds: Iterator[Offers]) -> tuple[Col, int]:
     """Return offers that no longer move, and after how many rounds."""
     last = next(rounds).offer_kw
     for count, (offer, _) in enumerate(rounds, 2):
-        if np.abs(offer - last).max() <= NEAR * max(float(np.abs(offer).max()), 1e-9) or count == ROUNDS_MAX:
+        if (
+            np.abs(offer - last).max() <= NEAR * max(float(np.abs(offer).max()), 1e-9)
+            or count == ROUNDS_MAX
+        ):
             break
         last = offer
     return offer, count

@@ -8,7 +8,7 @@ from gridagora.core.exchange import Quotes, quote
 from gridagora.core.registry import register
 from gridagora.core.rules import POSTED_PRICE, Rulebook
 from gridagora.core.session import Baseline, Opening, Planning, Session
-from gridagora.core.tariff import plan_on, post
+from gridagora.settlement.tariff import plan_on, post
 
 EXPORTS = ("wholesale", "net_metering")
 

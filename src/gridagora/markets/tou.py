@@ -9,7 +9,14 @@ from gridagora.core.errors import InputError, Problem
 from gridagora.core.registry import register
 from gridagora.core.rules import POSTED_PRICE, Rulebook
 from gridagora.core.session import Baseline, Opening, Planning, Session
-from gridagora.core.tariff import NET_METERING, Tariff, plan_on, post, set_tariff, tariff_quotes
+from gridagora.settlement.tariff import (
+    NET_METERING,
+    Tariff,
+    plan_on,
+    post,
+    set_tariff,
+    tariff_quotes,
+)
 
 DAY_H = 24
 
@@ -35,10 +42,16 @@ class TimeOfUse:
         problems = []
         if not 0 <= self.peak_start_h < self.peak_end_h <= DAY_H:
             problems.append(
-                Problem("market.tou", f"{self.peak_start_h} to {self.peak_end_h} h", "0 <= peak_start_h < peak_end_h <= 24")
+                Problem(
+                    "market.tou",
+                    f"{self.peak_start_h} to {self.peak_end_h} h",
+                    "0 <= peak_start_h < peak_end_h <= 24",
+                )
             )
         if not self.peak_ratio > 0:
-            problems.append(Problem("market.tou.peak_ratio", str(self.peak_ratio), "a number above 0"))
+            problems.append(
+                Problem("market.tou.peak_ratio", str(self.peak_ratio), "a number above 0")
+            )
         if problems:
             raise InputError(problems)
 

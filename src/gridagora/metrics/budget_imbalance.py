@@ -1,7 +1,7 @@
 """E8, budget imbalance (theory 8.1)."""
 
-from gridagora.core.measure import VALUE, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import VALUE, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -13,6 +13,6 @@ from gridagora.core.outcome import Outcome
     family=VALUE,
     order=8,
 )
-def budget_imbalance(outcome: Outcome, _: Yardstick) -> float:
+def budget_imbalance(outcome: Outcome, _: Reference) -> float:
     """Sum of all accounts of the ledger, exactly 0."""
     return abs(outcome.imbalance_uusd) / 1e6

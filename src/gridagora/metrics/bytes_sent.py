@@ -1,7 +1,7 @@
 """I1b, bytes (theory 8.6)."""
 
-from gridagora.core.measure import INFORMATION, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import INFORMATION, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -13,6 +13,6 @@ from gridagora.core.outcome import Outcome
     family=INFORMATION,
     order=1.1,
 )
-def bytes_sent(outcome: Outcome, _: Yardstick) -> float:
+def bytes_sent(outcome: Outcome, _: Reference) -> float:
     """Bytes of what is encoded."""
     return outcome.exchange.bytes / 1e6

@@ -1,7 +1,7 @@
 """E2, captured value (theory 8.1)."""
 
-from gridagora.core.measure import VALUE, Yardstick, captured_share, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import VALUE, Reference, captured_share, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -9,11 +9,13 @@ from gridagora.core.outcome import Outcome
     "captured value",
     "share",
     "up",
-    explanation=("Welfare gained over the reference as a share of the certified bound; 1 is perfect foresight and control."),
+    explanation=(
+        "Welfare gained over the reference as a share of the certified bound; 1 is perfect foresight and control."
+    ),
     family=VALUE,
     order=2,
 )
-def captured_value(outcome: Outcome, yardstick: Yardstick) -> float:
+def captured_value(outcome: Outcome, yardstick: Reference) -> float:
     """Share of the attainable gain that the design captures: (W - W_flat) / (bound - W_flat)."""
     if yardstick.flat is None or yardstick.bound_usd is None:
         return float("nan")

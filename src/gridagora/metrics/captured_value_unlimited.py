@@ -1,7 +1,7 @@
 """E2u, captured value without the limit (theory 8.1)."""
 
-from gridagora.core.measure import VALUE, Yardstick, captured_share, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import VALUE, Reference, captured_share, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -16,9 +16,13 @@ from gridagora.core.outcome import Outcome
     family=VALUE,
     order=2.1,
 )
-def captured_value_unlimited(outcome: Outcome, yardstick: Yardstick) -> float:
+def captured_value_unlimited(outcome: Outcome, yardstick: Reference) -> float:
     """Captured value of the same design where the substation has no limit."""
-    if yardstick.flat is None or yardstick.unlimited is None or yardstick.unlimited_bound_usd is None:
+    if (
+        yardstick.flat is None
+        or yardstick.unlimited is None
+        or yardstick.unlimited_bound_usd is None
+    ):
         return float("nan")
     flat = yardstick.flat._replace(limit_kw=float("inf"))
     return captured_share(yardstick.unlimited, flat, yardstick.unlimited_bound_usd)

@@ -1,7 +1,7 @@
 """D1u, deviation charge (theory 8.5)."""
 
-from gridagora.core.measure import DELIVERY, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import DELIVERY, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -13,7 +13,9 @@ from gridagora.core.outcome import Outcome
     family=DELIVERY,
     order=1.6,
 )
-def deviation_charge(outcome: Outcome, _: Yardstick) -> float:
+def deviation_charge(outcome: Outcome, _: Reference) -> float:
     """Mean charge of a home for delivering other than awarded."""
     book = outcome.ledger
-    return float(book.amount_uusd[book.item == "deviation charge"].sum() / 1e6 / len(outcome.bill_usd))
+    return float(
+        book.amount_uusd[book.item == "deviation charge"].sum() / 1e6 / len(outcome.bill_usd)
+    )

@@ -1,8 +1,8 @@
 """D1, deviation of a home from its awards, by the hour (theory 8.5)."""
 
-from gridagora.core.measure import DELIVERY, Yardstick, metric
-from gridagora.core.outcome import Outcome
-from gridagora.core.quality import HOUR_H, mean_deviation_kw
+from gridagora.population.quality import HOUR_H, mean_deviation_kw
+from gridagora.results.metric import DELIVERY, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -17,6 +17,6 @@ from gridagora.core.quality import HOUR_H, mean_deviation_kw
     order=1,
     in_brief=False,
 )
-def deviation_hour(outcome: Outcome, _: Yardstick) -> float:
+def deviation_hour(outcome: Outcome, _: Reference) -> float:
     """Mean deviation of a home, on the mean of each hour."""
     return mean_deviation_kw(outcome.home_kw, outcome.award_kw, outcome.dt_h, HOUR_H)

@@ -1,8 +1,8 @@
 """D1i, deviation of a home from its awards, by the interval (theory 8.5)."""
 
-from gridagora.core.measure import DELIVERY, Yardstick, metric
-from gridagora.core.outcome import Outcome
-from gridagora.core.quality import mean_deviation_kw
+from gridagora.population.quality import mean_deviation_kw
+from gridagora.results.metric import DELIVERY, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -18,6 +18,6 @@ from gridagora.core.quality import mean_deviation_kw
     order=1.1,
     in_brief=False,
 )
-def deviation_interval(outcome: Outcome, _: Yardstick) -> float:
+def deviation_interval(outcome: Outcome, _: Reference) -> float:
     """Mean deviation of a home, interval by interval."""
     return mean_deviation_kw(outcome.home_kw, outcome.award_kw, outcome.dt_h, 0.0)

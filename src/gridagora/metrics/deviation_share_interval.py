@@ -1,8 +1,8 @@
 """D1si, deviation of homes over energy, by the interval (theory 8.5)."""
 
-from gridagora.core.measure import DELIVERY, Yardstick, metric
-from gridagora.core.outcome import Outcome
-from gridagora.core.quality import total_share
+from gridagora.population.quality import total_share
+from gridagora.results.metric import DELIVERY, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -15,6 +15,6 @@ from gridagora.core.quality import total_share
     order=1.3,
     in_brief=False,
 )
-def deviation_share_interval(outcome: Outcome, _: Yardstick) -> float:
+def deviation_share_interval(outcome: Outcome, _: Reference) -> float:
     """Deviations of all homes, each by itself and interval by interval, over the energy of all."""
     return total_share(outcome.home_kw, outcome.award_kw, outcome.dt_h, 0.0)

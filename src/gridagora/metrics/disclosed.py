@@ -1,7 +1,7 @@
 """I2, numbers disclosed about one home (theory 8.6)."""
 
-from gridagora.core.measure import INFORMATION, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import INFORMATION, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -13,6 +13,6 @@ from gridagora.core.outcome import Outcome
     family=INFORMATION,
     order=2,
 )
-def disclosed(outcome: Outcome, _: Yardstick) -> float:
+def disclosed(outcome: Outcome, _: Reference) -> float:
     """Numbers about one home that it sent."""
     return float(outcome.exchange.disclosed)

@@ -1,7 +1,7 @@
 """C1, discomfort outside the band (theory 8.4)."""
 
-from gridagora.core.measure import COMFORT, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import COMFORT, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -13,6 +13,6 @@ from gridagora.core.outcome import Outcome
     family=COMFORT,
     order=1,
 )
-def discomfort(outcome: Outcome, _: Yardstick) -> float:
+def discomfort(outcome: Outcome, _: Reference) -> float:
     """Mean discomfort of a home."""
     return float(outcome.felt["discomfort_k_h"].mean())

@@ -1,7 +1,7 @@
 """C1v, value of discomfort (theory 8.4)."""
 
-from gridagora.core.measure import COMFORT, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import COMFORT, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -13,6 +13,6 @@ from gridagora.core.outcome import Outcome
     family=COMFORT,
     order=1.1,
 )
-def discomfort_value(outcome: Outcome, _: Yardstick) -> float:
+def discomfort_value(outcome: Outcome, _: Reference) -> float:
     """Mean worth of the discomfort of a home."""
     return float(outcome.device_usd["comfort"].mean())

@@ -1,7 +1,7 @@
 """C2e, EV charge missing at departure (theory 8.4)."""
 
-from gridagora.core.measure import COMFORT, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import COMFORT, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -13,6 +13,6 @@ from gridagora.core.outcome import Outcome
     family=COMFORT,
     order=2.1,
 )
-def ev_charge_missing(outcome: Outcome, _: Yardstick) -> float:
+def ev_charge_missing(outcome: Outcome, _: Reference) -> float:
     """Charge missing in the cars of all homes."""
     return float(outcome.felt["ev_unmet_kwh"].sum())

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gridagora.core.measure import VALUE, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import VALUE, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -15,7 +15,9 @@ from gridagora.core.outcome import Outcome
     family=VALUE,
     order=7,
 )
-def flexible_energy(outcome: Outcome, _: Yardstick) -> float:
+def flexible_energy(outcome: Outcome, _: Reference) -> float:
     """Energy that devices which make a prosumer of a home moved either way: storage, electric vehicles, PV."""
-    moved = sum((np.abs(outcome.device_kw[kind]) for kind in outcome.owned), np.zeros(len(outcome.load_kw)))
+    moved = sum(
+        (np.abs(outcome.device_kw[kind]) for kind in outcome.owned), np.zeros(len(outcome.load_kw))
+    )
     return float(moved.sum() * outcome.dt_h)

@@ -1,7 +1,7 @@
 """E6, home surplus: minus bill and discomfort (theory 8.1)."""
 
-from gridagora.core.measure import VALUE, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import VALUE, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -15,7 +15,7 @@ from gridagora.core.outcome import Outcome
     family=VALUE,
     order=6,
 )
-def home_surplus(outcome: Outcome, _: Yardstick) -> float:
+def home_surplus(outcome: Outcome, _: Reference) -> float:
     """Minus the mean cost of a home with its comfort: bill, discomfort, hot water, wear and unmet charge."""
     burden = sum(outcome.device_usd.values(), outcome.bill_usd)
     return float(-burden.mean())

@@ -1,7 +1,7 @@
 """C2, hot-water shortfall (theory 8.4)."""
 
-from gridagora.core.measure import COMFORT, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import COMFORT, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -13,6 +13,6 @@ from gridagora.core.outcome import Outcome
     family=COMFORT,
     order=2,
 )
-def hot_water_shortfall(outcome: Outcome, _: Yardstick) -> float:
+def hot_water_shortfall(outcome: Outcome, _: Reference) -> float:
     """Mean shortfall of hot water of a home."""
     return float(outcome.felt["hot_water_k_h"].mean())

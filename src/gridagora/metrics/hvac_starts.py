@@ -1,7 +1,7 @@
 """C3, HVAC starts (theory 8.4)."""
 
-from gridagora.core.measure import COMFORT, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import COMFORT, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -13,6 +13,6 @@ from gridagora.core.outcome import Outcome
     family=COMFORT,
     order=3,
 )
-def hvac_starts(outcome: Outcome, _: Yardstick) -> float:
+def hvac_starts(outcome: Outcome, _: Reference) -> float:
     """Mean starts of a unit a day."""
     return float(outcome.felt["hvac_starts"].mean() / (len(outcome.start_s) * outcome.dt_h / 24))

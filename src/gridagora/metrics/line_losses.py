@@ -1,8 +1,8 @@
 """P3, losses (theory 8.2)."""
 
-from gridagora.core.measure import POWER, Yardstick, metric
-from gridagora.core.outcome import Outcome
-from gridagora.core.solved_flow import solved
+from gridagora.results.metric import POWER, Reference, metric
+from gridagora.results.outcome import Outcome
+from gridagora.results.solved_flow import solved_intervals
 
 
 @metric(
@@ -14,7 +14,7 @@ from gridagora.core.solved_flow import solved
     family=POWER,
     order=3,
 )
-def line_losses(outcome: Outcome, _: Yardstick) -> float:
+def line_losses(outcome: Outcome, _: Reference) -> float:
     """Energy lost in lines and transformers, in the intervals that have a power flow; nan where none has."""
-    flow = solved(outcome)
+    flow = solved_intervals(outcome)
     return float("nan") if flow is None else float(flow.losses_kw.sum() * outcome.dt_h)

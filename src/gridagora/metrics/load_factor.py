@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from gridagora.core.load_shape import peak_kw, quarter_hours_kw
-from gridagora.core.measure import POWER, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.load_shape import peak_kw, quarter_hours_kw
+from gridagora.results.metric import POWER, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -16,7 +16,7 @@ from gridagora.core.outcome import Outcome
     family=POWER,
     order=2,
 )
-def load_factor(outcome: Outcome, _: Yardstick) -> float:
+def load_factor(outcome: Outcome, _: Reference) -> float:
     """Mean power over the peak, both counted either way."""
     top = peak_kw(outcome)
     return float(np.abs(quarter_hours_kw(outcome)).mean() / top) if top > 0 else float("nan")

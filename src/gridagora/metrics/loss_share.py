@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from gridagora.core.measure import POWER, Yardstick, metric
-from gridagora.core.outcome import Outcome
-from gridagora.core.solved_flow import ratio, solved
+from gridagora.results.metric import POWER, Reference, metric
+from gridagora.results.outcome import Outcome
+from gridagora.results.solved_flow import ratio, solved_intervals
 
 
 @metric(
@@ -17,7 +17,9 @@ from gridagora.core.solved_flow import ratio, solved
     order=3.1,
     in_brief=False,
 )
-def loss_share(outcome: Outcome, _: Yardstick) -> float:
+def loss_share(outcome: Outcome, _: Reference) -> float:
     """Energy lost over energy through the substation, either way."""
-    flow = solved(outcome)
-    return float("nan") if flow is None else ratio(flow.losses_kw.sum(), np.abs(flow.source_kw).sum())
+    flow = solved_intervals(outcome)
+    return (
+        float("nan") if flow is None else ratio(flow.losses_kw.sum(), np.abs(flow.source_kw).sum())
+    )

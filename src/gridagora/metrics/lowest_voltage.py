@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gridagora.core.measure import VOLTAGE, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import VOLTAGE, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -15,7 +15,7 @@ from gridagora.core.outcome import Outcome
     family=VOLTAGE,
     order=1,
 )
-def lowest_voltage(outcome: Outcome, _: Yardstick) -> float:
+def lowest_voltage(outcome: Outcome, _: Reference) -> float:
     """Lowest home voltage of the run."""
     net = outcome.network
     return float("nan") if net is None else float(np.fmin.reduce(net.v_min_pu))

@@ -1,7 +1,7 @@
 """E5, mean bill (theory 8.1)."""
 
-from gridagora.core.measure import VALUE, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import VALUE, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -13,6 +13,6 @@ from gridagora.core.outcome import Outcome
     family=VALUE,
     order=5,
 )
-def mean_bill(outcome: Outcome, _: Yardstick) -> float:
+def mean_bill(outcome: Outcome, _: Reference) -> float:
     """Mean of the bills of homes."""
     return float(outcome.bill_usd.mean())

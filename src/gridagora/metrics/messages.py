@@ -1,7 +1,7 @@
 """I1, messages (theory 8.6)."""
 
-from gridagora.core.measure import INFORMATION, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import INFORMATION, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -13,6 +13,6 @@ from gridagora.core.outcome import Outcome
     family=INFORMATION,
     order=1,
 )
-def messages(outcome: Outcome, _: Yardstick) -> float:
+def messages(outcome: Outcome, _: Reference) -> float:
     """Messages between homes and market."""
     return float(outcome.exchange.messages)

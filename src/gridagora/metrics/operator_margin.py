@@ -1,7 +1,7 @@
 """E6m, operator margin after wholesale and wires (theory 8.1)."""
 
-from gridagora.core.measure import VALUE, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import VALUE, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -13,6 +13,6 @@ from gridagora.core.outcome import Outcome
     family=VALUE,
     order=6.1,
 )
-def operator_margin(outcome: Outcome, _: Yardstick) -> float:
+def operator_margin(outcome: Outcome, _: Reference) -> float:
     """What the ledger leaves with the operator."""
     return outcome.surplus_uusd / 1e6

@@ -1,7 +1,7 @@
 """P5, energy over the limit (theory 8.2)."""
 
-from gridagora.core.measure import POWER, Yardstick, metric
-from gridagora.core.outcome import Outcome, over_limit_kwh
+from gridagora.results.metric import POWER, Reference, metric
+from gridagora.results.outcome import Outcome, over_limit_kwh
 
 
 @metric(
@@ -13,6 +13,6 @@ from gridagora.core.outcome import Outcome, over_limit_kwh
     family=POWER,
     order=5,
 )
-def over_limit(outcome: Outcome, _: Yardstick) -> float:
+def over_limit(outcome: Outcome, _: Reference) -> float:
     """Energy beyond the substation limit, of import and of export."""
     return over_limit_kwh(outcome)

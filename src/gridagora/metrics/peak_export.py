@@ -1,8 +1,8 @@
 """P1e, peak export, 15 min (theory 8.2)."""
 
-from gridagora.core.load_shape import quarter_hours_kw
-from gridagora.core.measure import POWER, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.load_shape import quarter_hours_kw
+from gridagora.results.metric import POWER, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -14,6 +14,6 @@ from gridagora.core.outcome import Outcome
     family=POWER,
     order=1.1,
 )
-def peak_export(outcome: Outcome, _: Yardstick) -> float:
+def peak_export(outcome: Outcome, _: Reference) -> float:
     """Highest 15-minute export; 0 where the feeder never exports."""
     return float((-quarter_hours_kw(outcome)).max().clip(min=0))

@@ -1,8 +1,8 @@
 """P1, peak power either way, 15 min (theory 8.2)."""
 
-from gridagora.core.load_shape import peak_kw
-from gridagora.core.measure import POWER, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.load_shape import peak_kw
+from gridagora.results.metric import POWER, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -14,6 +14,6 @@ from gridagora.core.outcome import Outcome
     family=POWER,
     order=1,
 )
-def peak_power(outcome: Outcome, _: Yardstick) -> float:
+def peak_power(outcome: Outcome, _: Reference) -> float:
     """Largest 15-minute power, either way."""
     return peak_kw(outcome)

@@ -1,8 +1,8 @@
 """P1r, peak reduction against flat (theory 8.2)."""
 
-from gridagora.core.load_shape import peak_kw
-from gridagora.core.measure import POWER, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.load_shape import peak_kw
+from gridagora.results.metric import POWER, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -14,6 +14,8 @@ from gridagora.core.outcome import Outcome
     family=POWER,
     order=1.2,
 )
-def peak_reduction(outcome: Outcome, yardstick: Yardstick) -> float:
+def peak_reduction(outcome: Outcome, yardstick: Reference) -> float:
     """Peak against that of the flat design, as a share; negative where the design made it worse."""
-    return float("nan") if yardstick.flat is None else 1 - peak_kw(outcome) / peak_kw(yardstick.flat)
+    return (
+        float("nan") if yardstick.flat is None else 1 - peak_kw(outcome) / peak_kw(yardstick.flat)
+    )

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from gridagora.core.measure import POWER, Yardstick, metric
-from gridagora.core.outcome import Outcome
-from gridagora.core.solved_flow import solved
+from gridagora.results.metric import POWER, Reference, metric
+from gridagora.results.outcome import Outcome
+from gridagora.results.solved_flow import solved_intervals
 
 
 @metric(
@@ -17,9 +17,9 @@ from gridagora.core.solved_flow import solved
     order=4.1,
     in_brief=False,
 )
-def power_factor(outcome: Outcome, _: Yardstick) -> float:
+def power_factor(outcome: Outcome, _: Reference) -> float:
     """Mean of active over apparent power at the substation."""
-    flow = solved(outcome)
+    flow = solved_intervals(outcome)
     if flow is None:
         return float("nan")
     return float(np.mean(np.abs(flow.source_kw) / np.hypot(flow.source_kw, flow.source_kvar)))

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gridagora.core.measure import VALUE, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import VALUE, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -15,6 +15,6 @@ from gridagora.core.outcome import Outcome
     family=VALUE,
     order=10,
 )
-def price_volatility(outcome: Outcome, _: Yardstick) -> float:
+def price_volatility(outcome: Outcome, _: Reference) -> float:
     """Standard deviation of the change of the price homes see, from interval to interval."""
     return float(np.diff(outcome.price_per_kwh).std())

@@ -1,7 +1,7 @@
 """P4h, reactive energy bought from homes (theory 8.2)."""
 
-from gridagora.core.measure import POWER, Yardstick, metric
-from gridagora.core.outcome import Outcome, agrees_power_factor, given_kvarh
+from gridagora.results.metric import POWER, Reference, metric
+from gridagora.results.outcome import Outcome, agrees_power_factor, given_kvarh
 
 
 @metric(
@@ -14,7 +14,7 @@ from gridagora.core.outcome import Outcome, agrees_power_factor, given_kvarh
     order=4.3,
     applies=agrees_power_factor,
 )
-def reactive_bought(outcome: Outcome, _: Yardstick) -> float:
+def reactive_bought(outcome: Outcome, _: Reference) -> float:
     """Reactive energy that homes gave for money."""
     side = outcome.reactive
     return float("nan") if side is None else given_kvarh(side, outcome.dt_h)

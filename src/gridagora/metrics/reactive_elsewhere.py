@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gridagora.core.measure import POWER, Yardstick, metric
-from gridagora.core.outcome import Outcome, agrees_power_factor
+from gridagora.results.metric import POWER, Reference, metric
+from gridagora.results.outcome import Outcome, agrees_power_factor
 
 
 @metric(
@@ -11,12 +11,14 @@ from gridagora.core.outcome import Outcome, agrees_power_factor
     "reactive energy from elsewhere",
     "kvarh",
     "down",
-    explanation=("Reactive energy beyond the agreed power factor that homes did not give; it is bought elsewhere at the cap."),
+    explanation=(
+        "Reactive energy beyond the agreed power factor that homes did not give; it is bought elsewhere at the cap."
+    ),
     family=POWER,
     order=4.5,
     applies=agrees_power_factor,
 )
-def reactive_elsewhere(outcome: Outcome, _: Yardstick) -> float:
+def reactive_elsewhere(outcome: Outcome, _: Reference) -> float:
     """Reactive energy beyond the agreed power factor that homes did not give."""
     side = outcome.reactive
     return float("nan") if side is None else float(np.abs(side.unmet_kvar).sum() * outcome.dt_h)

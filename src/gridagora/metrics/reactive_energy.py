@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from gridagora.core.measure import POWER, Yardstick, metric
-from gridagora.core.outcome import Outcome
-from gridagora.core.solved_flow import solved
+from gridagora.results.metric import POWER, Reference, metric
+from gridagora.results.outcome import Outcome
+from gridagora.results.solved_flow import solved_intervals
 
 
 @metric(
@@ -16,7 +16,7 @@ from gridagora.core.solved_flow import solved
     family=POWER,
     order=4,
 )
-def reactive_energy(outcome: Outcome, _: Yardstick) -> float:
+def reactive_energy(outcome: Outcome, _: Reference) -> float:
     """Reactive energy at the substation."""
-    flow = solved(outcome)
+    flow = solved_intervals(outcome)
     return float("nan") if flow is None else float(np.abs(flow.source_kvar).sum() * outcome.dt_h)

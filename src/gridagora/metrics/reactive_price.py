@@ -1,7 +1,7 @@
 """P4p, mean price of it (theory 8.2)."""
 
-from gridagora.core.measure import POWER, Yardstick, metric
-from gridagora.core.outcome import Outcome, agrees_power_factor, given_kvarh
+from gridagora.results.metric import POWER, Reference, metric
+from gridagora.results.outcome import Outcome, agrees_power_factor, given_kvarh
 
 
 @metric(
@@ -14,7 +14,7 @@ from gridagora.core.outcome import Outcome, agrees_power_factor, given_kvarh
     order=4.4,
     applies=agrees_power_factor,
 )
-def reactive_price(outcome: Outcome, _: Yardstick) -> float:
+def reactive_price(outcome: Outcome, _: Reference) -> float:
     """What homes were paid over what they gave; nan where they gave nothing."""
     side = outcome.reactive
     if side is None or not side.given_kvar.any():

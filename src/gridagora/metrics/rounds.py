@@ -1,7 +1,7 @@
 """I1r, rounds per interval, each waiting for the last (theory 8.6)."""
 
-from gridagora.core.measure import INFORMATION, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import INFORMATION, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -15,6 +15,6 @@ from gridagora.core.outcome import Outcome
     family=INFORMATION,
     order=1.2,
 )
-def rounds(outcome: Outcome, _: Yardstick) -> float:
+def rounds(outcome: Outcome, _: Reference) -> float:
     """Rounds over intervals."""
     return outcome.exchange.rounds / len(outcome.start_s)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gridagora.core.measure import POWER, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import POWER, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -15,7 +15,7 @@ from gridagora.core.outcome import Outcome
     family=POWER,
     order=6,
 )
-def self_consumption(outcome: Outcome, _: Yardstick) -> float:
+def self_consumption(outcome: Outcome, _: Reference) -> float:
     """Share of PV output used behind the home's own meter."""
     made = -outcome.device_kw["pv"].sum()
     exported = np.minimum(outcome.home_pv_kw, (-outcome.home_kw).clip(min=0)).sum()

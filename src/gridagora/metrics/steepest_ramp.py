@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gridagora.core.measure import POWER, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import POWER, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -15,7 +15,7 @@ from gridagora.core.outcome import Outcome
     family=POWER,
     order=2.1,
 )
-def steepest_ramp(outcome: Outcome, _: Yardstick) -> float:
+def steepest_ramp(outcome: Outcome, _: Reference) -> float:
     """Steepest change of the hourly load."""
     per = round(1 / outcome.dt_h)
     hourly = outcome.load_kw[: len(outcome.load_kw) // per * per].reshape(-1, per).mean(1)

@@ -1,7 +1,7 @@
 """I3, wall time (theory 8.6)."""
 
-from gridagora.core.measure import INFORMATION, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import INFORMATION, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -13,6 +13,6 @@ from gridagora.core.outcome import Outcome
     family=INFORMATION,
     order=3,
 )
-def wall_time(outcome: Outcome, _: Yardstick) -> float:
+def wall_time(outcome: Outcome, _: Reference) -> float:
     """Time spent computing."""
     return outcome.wall_s

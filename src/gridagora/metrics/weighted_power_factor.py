@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from gridagora.core.measure import POWER, Yardstick, metric
-from gridagora.core.outcome import Outcome
-from gridagora.core.solved_flow import ratio, solved
+from gridagora.results.metric import POWER, Reference, metric
+from gridagora.results.outcome import Outcome
+from gridagora.results.solved_flow import ratio, solved_intervals
 
 
 @metric(
@@ -16,9 +16,9 @@ from gridagora.core.solved_flow import ratio, solved
     family=POWER,
     order=4.2,
 )
-def weighted_power_factor(outcome: Outcome, _: Yardstick) -> float:
+def weighted_power_factor(outcome: Outcome, _: Reference) -> float:
     """Active over apparent energy at the substation: the power factor of an interval counts by its apparent power."""
-    flow = solved(outcome)
+    flow = solved_intervals(outcome)
     if flow is None:
         return float("nan")
     return ratio(np.abs(flow.source_kw).sum(), np.hypot(flow.source_kw, flow.source_kvar).sum())

@@ -1,7 +1,7 @@
 """E3, wholesale purchase cost (theory 8.1)."""
 
-from gridagora.core.measure import VALUE, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import VALUE, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -13,6 +13,6 @@ from gridagora.core.outcome import Outcome
     family=VALUE,
     order=3,
 )
-def wholesale_cost(outcome: Outcome, _: Yardstick) -> float:
+def wholesale_cost(outcome: Outcome, _: Reference) -> float:
     """Energy bought at the substation times the real-time wholesale price."""
     return float((outcome.load_kw * outcome.wholesale_per_kwh).sum() * outcome.dt_h)

@@ -1,7 +1,7 @@
 """E4, wholesale energy (theory 8.1)."""
 
-from gridagora.core.measure import VALUE, Yardstick, metric
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import VALUE, Reference, metric
+from gridagora.results.outcome import Outcome
 
 
 @metric(
@@ -13,6 +13,6 @@ from gridagora.core.outcome import Outcome
     family=VALUE,
     order=4,
 )
-def wholesale_energy(outcome: Outcome, _: Yardstick) -> float:
+def wholesale_energy(outcome: Outcome, _: Reference) -> float:
     """Energy of all meters, import less export."""
     return float(outcome.load_kw.sum() * outcome.dt_h / 1000)

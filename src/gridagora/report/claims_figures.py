@@ -9,9 +9,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from gridagora.report.claims_table import QUANTITIES, interval, pair, shown
-from gridagora.report.facts import Outcome
+from gridagora.report.facts import ComparisonView
 from gridagora.report.style import FIRM, QUIET, below, calm, figure
-from gridagora.run.retail_claims import BETTER
+from gridagora.studies.retail_claims import BETTER
 
 # Tol, Colour schemes (SRON/EPS/TN/09-002, 2021), scheme "bright"; the marks part the cases for who sees no colour.
 CASE_COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")
@@ -24,7 +24,7 @@ FAR = 3.0  # a case that many times further from zero than the next lies beyond 
 ALL = "every retailer of today"
 
 
-def _panel(result: Outcome, quantity: str) -> go.Figure | None:
+def _panel(result: ComparisonView, quantity: str) -> go.Figure | None:
     found = result.tables.get("claims")
     if found is None or quantity not in set(found.quantity):
         return None
@@ -53,13 +53,18 @@ def _panel(result: Outcome, quantity: str) -> go.Figure | None:
         ticklen=6,
         tickcolor="rgba(0,0,0,0)",
     )
-    fig.update_xaxes(showgrid=True, gridcolor=QUIET, zeroline=True, zerolinecolor=FIRM, zerolinewidth=2)
+    fig.update_xaxes(
+        showgrid=True, gridcolor=QUIET, zeroline=True, zerolinecolor=FIRM, zerolinewidth=2
+    )
     return fig
 
 
 def one_for_all(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of one quantity; those of one retailer alone where the retailer makes no difference."""
-    if rows.baseline.nunique() < 2 or (rows.groupby("case").change.agg(np.ptp) > 1e-9 * rows.change.abs().max()).any():
+    if (
+        rows.baseline.nunique() < 2
+        or (rows.groupby("case").change.agg(np.ptp) > 1e-9 * rows.change.abs().max()).any()
+    ):
         return rows
     return rows.drop_duplicates("case").assign(baseline=ALL)
 
@@ -85,13 +90,20 @@ def _dots(part: pd.DataFrame, quantity: str, at: int, top: float) -> dict[str, o
     return {
         "x": scale * part.change.clip(-top, top),
         "mode": "markers+text",
-        "text": [f"{signed(value)} " if far else "" for value, far in zip(part.change, beyond, strict=True)],
+        "text": [
+            f"{signed(value)} " if far else ""
+            for value, far in zip(part.change, beyond, strict=True)
+        ],
         "textposition": ["middle left" if value > 0 else "middle right" for value in part.change],
         "textfont": {"size": 11},
         "marker": {
             "size": 8,
             "symbol": [
-                ("triangle-right" if value > 0 else "triangle-left") if far else f"{mark}-open" if verdict == "open" else mark
+                ("triangle-right" if value > 0 else "triangle-left")
+                if far
+                else f"{mark}-open"
+                if verdict == "open"
+                else mark
                 for value, verdict, far in zip(part.change, part.verdict, beyond, strict=True)
             ],
             "color": tone,
@@ -119,7 +131,9 @@ def _sides(fig: go.Figure, rows: pd.DataFrame, quantity: str, top: float) -> Non
     span = (high - low) or 1.0
     low, high = min(low - ROOM * span, -0.12 * span), max(high + ROOM * span, 0.12 * span)
     up = BETTER[quantity] > 0
-    fig.add_vrect(x0=0.0 if up else low, x1=high if up else 0.0, fillcolor=GOOD, line_width=0, layer="below")
+    fig.add_vrect(
+        x0=0.0 if up else low, x1=high if up else 0.0, fillcolor=GOOD, line_width=0, layer="below"
+    )
     fig.add_annotation(
         x=0.0,
         y=1.0,
@@ -142,8 +156,8 @@ def _folded(name: str) -> str:
     return f"{escape(name[:at])}<br>{escape(name[at + 1 :])}"
 
 
-def _drawings() -> dict[str, Callable[[Outcome], go.Figure | None]]:
+def _drawings() -> dict[str, Callable[[ComparisonView], go.Figure | None]]:
     return {f"claims_{name}": lambda result, name=name: _panel(result, name) for name in QUANTITIES}
 
 
-DRAWINGS: Mapping[str, Callable[[Outcome], go.Figure | None]] = _drawings()
+DRAWINGS: Mapping[str, Callable[[ComparisonView], go.Figure | None]] = _drawings()

@@ -40,7 +40,10 @@ NOTE = (
 
 def heads() -> list[str]:
     """Return the heading of each column, unit included."""
-    return ["retailer of today", *(f"{quantity.heading} [{quantity.unit}]" for quantity in QUANTITIES.values())]
+    return [
+        "retailer of today",
+        *(f"{quantity.heading} [{quantity.unit}]" for quantity in QUANTITIES.values()),
+    ]
 
 
 def shown(value: float, quantity: str, *, signed: bool = False) -> str:
@@ -67,7 +70,11 @@ def render(found: pd.DataFrame, console: Console) -> None:
         grid = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
         grid.title, grid.title_justify, grid.title_style = Text(str(case)), "left", "bold"
         for at, text in enumerate(heads()):
-            grid.add_column(Text(text.replace(" [", "\n[")), justify="right" if at else "left", no_wrap=at > 0 and wide)
+            grid.add_column(
+                Text(text.replace(" [", "\n[")),
+                justify="right" if at else "left",
+                no_wrap=at > 0 and wide,
+            )
         for baseline, claims in part.groupby("baseline", sort=False):
             held = {row.quantity: row for row in claims.itertuples()}
             grid.add_row(Text(str(baseline)), *(_cell(held.get(name)) for name in QUANTITIES))
@@ -82,13 +89,18 @@ def render(found: pd.DataFrame, console: Console) -> None:
 def _cell(row: Any) -> Text:
     if row is None:
         return Text("")
-    text = f"{row.verdict} {pair(row)}\n{shown(row.change, row.quantity, signed=True)} {interval(row)}"
+    text = (
+        f"{row.verdict} {pair(row)}\n{shown(row.change, row.quantity, signed=True)} {interval(row)}"
+    )
     return Text(text, style=STYLES[row.verdict])
 
 
 def html(found: pd.DataFrame) -> str:
     """Return the claims as one HTML table, grouped by case."""
-    head = "".join(f"<th scope=col{' class=n' if at else ''}>{escape(_cap(text))}</th>" for at, text in enumerate(heads()))
+    head = "".join(
+        f"<th scope=col{' class=n' if at else ''}>{escape(_cap(text))}</th>"
+        for at, text in enumerate(heads())
+    )
     body = "".join(_group(str(case), part) for case, part in found.groupby("case", sort=False))
     return (
         f'<p class="lead">{escape(NOTE)}</p>'
@@ -97,7 +109,9 @@ def html(found: pd.DataFrame) -> str:
 
 
 def _group(case: str, part: pd.DataFrame) -> str:
-    rows = [f'<tr class="group"><th scope="rowgroup" colspan="{1 + len(QUANTITIES)}">{escape(case)}</th></tr>']
+    rows = [
+        f'<tr class="group"><th scope="rowgroup" colspan="{1 + len(QUANTITIES)}">{escape(case)}</th></tr>'
+    ]
     for baseline, claims in part.groupby("baseline", sort=False):
         held = {row.quantity: row for row in claims.itertuples()}
         cells = "".join(_data(held.get(name)) for name in QUANTITIES)

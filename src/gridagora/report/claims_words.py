@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from gridagora.report.facts import Outcome
+from gridagora.report.facts import ComparisonView
 from gridagora.report.style import number
-from gridagora.run.claims import VERDICT_DRAWS
-from gridagora.run.retail_claims import CAP_RATIO, CASES, CLAIMS, MARGIN, OUTSIDE
+from gridagora.studies.claims import VERDICT_DRAWS
+from gridagora.studies.retail_claims import CAP_RATIO, CASES, CLAIMS, MARGIN, OUTSIDE
 
 QUESTION = "When do prosumers as the retailer keep what is promised?"
 AFTER = (
@@ -56,14 +56,21 @@ def answer(found: pd.DataFrame) -> str:
     draws = int(found.draws.max()) if "draws" in found else VERDICT_DRAWS
     if draws < VERDICT_DRAWS:
         return f"{draws} draws are too few to judge a promise by; {VERDICT_DRAWS} or more give a verdict."
-    kept = found.assign(kept=found.verdict == "holds").groupby(["case", "baseline"], sort=False).kept.all()
+    kept = (
+        found.assign(kept=found.verdict == "holds")
+        .groupby(["case", "baseline"], sort=False)
+        .kept.all()
+    )
     pairs = kept[kept].reset_index()
     if pairs.empty:
         return "In no case, and against no retailer of today, are all four promises kept together."
     if len(pairs) == len(kept):
         return "All four promises are kept together in every case, against every retailer of today."
     retailers = found.baseline.nunique()
-    told = [_against(str(case), list(part.baseline), retailers) for case, part in pairs.groupby("case", sort=False)]
+    told = [
+        _against(str(case), list(part.baseline), retailers)
+        for case, part in pairs.groupby("case", sort=False)
+    ]
     return f"All four promises are kept together {'; '.join(told)}. Elsewhere at least one is not."
 
 
@@ -76,26 +83,44 @@ def in_words(found: pd.DataFrame) -> list[str]:
             for verdict, word in (("holds", "yes"), ("fails", "no"), ("open", "open")):
                 cases = [PHRASES.get(case, case) for case in part.case[part.verdict == verdict]]
                 if cases:
-                    told.append(f"{word} in every case" if len(cases) == len(part) else f"{word} with {', '.join(cases)}")
-            sentences.append(f"{name} against {RETAILERS.get(str(baseline), (baseline,))[0]}: {'; '.join(told)}.")
+                    told.append(
+                        f"{word} in every case"
+                        if len(cases) == len(part)
+                        else f"{word} with {', '.join(cases)}"
+                    )
+            sentences.append(
+                f"{name} against {RETAILERS.get(str(baseline), (baseline,))[0]}: {'; '.join(told)}."
+            )
     return sentences
 
 
 def effects(found: pd.DataFrame) -> str:
     """Return how often each promise is kept by itself, how often it is broken, and how often the draws leave it open."""
-    count = found.groupby(["quantity", "verdict"]).size().unstack(fill_value=0).reindex(columns=["holds", "fails", "open"])
+    count = (
+        found.groupby(["quantity", "verdict"])
+        .size()
+        .unstack(fill_value=0)
+        .reindex(columns=["holds", "fails", "open"])
+    )
     pairs = found.groupby(["case", "baseline"]).ngroups
-    parts = [f"{_uncapped(CLAIMS[str(name)])} in {row.holds:.0f}" for name, row in _ordered(count).iterrows()]
+    parts = [
+        f"{_uncapped(CLAIMS[str(name)])} in {row.holds:.0f}"
+        for name, row in _ordered(count).iterrows()
+    ]
     left = int(count["open"].fillna(0).sum())
     told = f"One by one, of {pairs} pairings of a case and a retailer of today, {_joined(parts)}"
-    return told + (f"; {left} of {len(found)} claims {'stays' if left == 1 else 'stay'} open." if left else ".")
+    return told + (
+        f"; {left} of {len(found)} claims {'stays' if left == 1 else 'stay'} open." if left else "."
+    )
 
 
 def extent(found: pd.DataFrame, manifest: Mapping[str, Any]) -> str:
     """Return what was run, and how often."""
     days, seeds = manifest.get("days"), manifest.get("seeds")
     parts = [
-        f"{manifest['homes']} homes over {days} day{'s' * (days != 1)}" if "homes" in manifest else "",
+        f"{manifest['homes']} homes over {days} day{'s' * (days != 1)}"
+        if "homes" in manifest
+        else "",
         f"{seeds} draws of homes and days" if seeds else "",
         _many(found.case.nunique(), "case"),
         f"{_many(found.baseline.nunique(), 'retailer')} of today",
@@ -103,10 +128,14 @@ def extent(found: pd.DataFrame, manifest: Mapping[str, Any]) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def terms(result: Outcome) -> list[tuple[str, str]]:
+def terms(result: ComparisonView) -> list[tuple[str, str]]:
     """Return name and definition of the arrangement, of each retailer of today and of each case in the table."""
     found = result.tables["claims"]
-    retailers = [(_cap(str(name)), RETAILERS[name][1]) for name in found.baseline.unique() if name in RETAILERS]
+    retailers = [
+        (_cap(str(name)), RETAILERS[name][1])
+        for name in found.baseline.unique()
+        if name in RETAILERS
+    ]
     cases = [(_cap(str(name)), _case(CASES[name])) for name in found.case.unique() if name in CASES]
     return [AFTER, *retailers, *cases]
 

@@ -11,13 +11,23 @@ import numpy as np
 import pandas as pd
 
 BASELINE = "flat"
-ORDER = ("flat", "flat_optimised", "tou", "rtp", "central", "layered", "peer", "auction", "retailer")  # as a reader meets them
+ORDER = (
+    "flat",
+    "flat_optimised",
+    "tou",
+    "rtp",
+    "central",
+    "layered",
+    "peer",
+    "auction",
+    "retailer",
+)  # as a reader meets them
 ZONE_KEYS = ("time_zone", "timezone", "tz")
 NOTE_KEYS = ("note", "notes", "description", "provenance", "about", "caveat", "caveats")
 TITLE_KEYS = ("title", "name")
 
 
-class Outcome(Protocol):
+class ComparisonView(Protocol):
     """The part of `gridagora.run.result.Result` that a report needs."""
 
     @property
@@ -33,7 +43,7 @@ class Outcome(Protocol):
         """The scenario as it was written (TOML)."""
 
 
-class Metric(NamedTuple):
+class MetricRow(NamedTuple):
     """One row of the metric table: what is measured, its unit, and which direction is better ('higher', 'lower' or '').
 
     `explanation` is the sentence that the metric came with, if any.
@@ -55,28 +65,32 @@ class MetricText(NamedTuple):
     in_brief: bool = True
 
 
-def designs(result: Outcome) -> tuple[str, ...]:
+def designs(result: ComparisonView) -> tuple[str, ...]:
     """Return the names of the compared designs: known ones from tariffs to markets, then the others as they came."""
     names = tuple(result.summary.get("architectures", {}))
     return tuple(sorted(names, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER)))
 
 
-def failed(result: Outcome) -> dict[str, str]:
+def failed(result: ComparisonView) -> dict[str, str]:
     """Return the designs that did not finish, with the reason of each."""
     return {str(name): str(reason) for name, reason in result.summary.get("failed", {}).items()}
 
 
-def warned(result: Outcome) -> list[tuple[str, str]]:
+def warned(result: ComparisonView) -> list[tuple[str, str]]:
     """Return what designs warn of in words: conditions of a proof that did not hold."""
-    return [(name, str(text)) for name in designs(result) for text in result.summary["architectures"][name].get("warnings", ())]
+    return [
+        (name, str(text))
+        for name in designs(result)
+        for text in result.summary["architectures"][name].get("warnings", ())
+    ]
 
 
-def unranked(result: Outcome) -> dict[str, str]:
+def unranked(result: ComparisonView) -> dict[str, str]:
     """Return the metrics whose figures are shown and not ranked, with the reason of each."""
     return {str(name): str(reason) for name, reason in result.summary.get("unranked", {}).items()}
 
 
-def not_ranked(result: Outcome) -> list[str]:
+def not_ranked(result: ComparisonView) -> list[str]:
     """Return one sentence for each reason why metrics are not ranked, with all metrics it holds for."""
     by_reason: dict[str, list[str]] = {}
     for metric_id, reason in unranked(result).items():
@@ -84,7 +98,7 @@ def not_ranked(result: Outcome) -> list[str]:
     return [f"Not ranked: {', '.join(names)}; {reason}." for reason, names in by_reason.items()]
 
 
-def baseline(result: Outcome) -> str:
+def baseline(result: ComparisonView) -> str:
     """Return the design that the others are held against: `flat`, or the first one where there is no flat design."""
     names = designs(result)
     return BASELINE if BASELINE in names or not names else names[0]
@@ -100,25 +114,32 @@ def direction(word: object) -> str:
     return ""
 
 
-def metrics(result: Outcome) -> tuple[Metric, ...]:
+def metrics(result: ComparisonView) -> tuple[MetricRow, ...]:
     """Return every metric that at least one design reports, in the order of the table whatever that of the summary."""
-    seen: dict[str, Metric] = {}
+    seen: dict[str, MetricRow] = {}
     for entry in result.summary.get("architectures", {}).values():
         for metric_id, cell in entry.get("metrics", {}).items():
             name, unit = str(cell.get("name", metric_id)), str(cell.get("unit", ""))
-            seen.setdefault(metric_id, Metric(metric_id, name, unit, direction(cell.get("direction"))))
+            seen.setdefault(
+                metric_id, MetricRow(metric_id, name, unit, direction(cell.get("direction")))
+            )
     return tuple(sorted(seen.values(), key=lambda row: metric_text(result, row.metric_id).order))
 
 
-def metric_text(result: Outcome, metric_id: str) -> MetricText:
+def metric_text(result: ComparisonView, metric_id: str) -> MetricText:
     """Return what the run says of a metric; one of which it says nothing stands last, under "Other"."""
     said = result.summary.get("metrics", {}).get(metric_id, {})
     return MetricText(**{key: said[key] for key in MetricText._fields if key in said})
 
 
-def metric_value(result: Outcome, design: str, metric_id: str) -> float:
+def metric_value(result: ComparisonView, design: str, metric_id: str) -> float:
     """Return one metric of one design, or nan where it was not measured."""
-    cell = result.summary.get("architectures", {}).get(design, {}).get("metrics", {}).get(metric_id, {})
+    cell = (
+        result.summary.get("architectures", {})
+        .get(design, {})
+        .get("metrics", {})
+        .get(metric_id, {})
+    )
     return as_number(cell.get("value"))
 
 
@@ -129,7 +150,7 @@ def as_number(value: object) -> float:
     return float(value) if np.isfinite(value) else float("nan")
 
 
-def frame(result: Outcome, name: str, *columns: str) -> pd.DataFrame | None:
+def frame(result: ComparisonView, name: str, *columns: str) -> pd.DataFrame | None:
     """Return a result table, or None where it is absent, empty, lacks a column, or holds nothing but nan in one."""
     table = result.tables.get(name)
     if table is None or table.empty or any(column not in table for column in columns):
@@ -144,13 +165,13 @@ def of(table: pd.DataFrame, design: str) -> pd.DataFrame:
     return table[table["architecture"] == design] if "architecture" in table else table
 
 
-def present(result: Outcome, table: pd.DataFrame) -> tuple[str, ...]:
+def present(result: ComparisonView, table: pd.DataFrame) -> tuple[str, ...]:
     """Return the designs that have rows in a table, in the order of the run."""
     held = set(table["architecture"]) if "architecture" in table else set(designs(result))
     return tuple(name for name in designs(result) if name in held)
 
 
-def scenario(result: Outcome) -> dict[str, Any]:
+def scenario(result: ComparisonView) -> dict[str, Any]:
     """Return the parsed scenario, empty where its text is not TOML."""
     try:
         return tomllib.loads(result.scenario_text)
@@ -158,23 +179,30 @@ def scenario(result: Outcome) -> dict[str, Any]:
         return {}
 
 
-def title(result: Outcome) -> str:
+def title(result: ComparisonView) -> str:
     """Return the title of the scenario."""
     manifest = result.summary.get("manifest", {})
     for source in (scenario(result), scenario(result).get("scenario", {}), manifest):
         for key in TITLE_KEYS:
-            if isinstance(source, Mapping) and isinstance(source.get(key), str) and source[key].strip():
+            if (
+                isinstance(source, Mapping)
+                and isinstance(source.get(key), str)
+                and source[key].strip()
+            ):
                 return str(source[key]).strip()
     return "Comparison of market designs"
 
 
-def notes(result: Outcome) -> tuple[str, ...]:
+def notes(result: ComparisonView) -> tuple[str, ...]:
     """Return the remarks on origin that the scenario and the manifest carry (years of homes and prices, caveats)."""
-    found = [*_strings(scenario(result), NOTE_KEYS), *_strings(result.summary.get("manifest", {}), NOTE_KEYS)]
+    found = [
+        *_strings(scenario(result), NOTE_KEYS),
+        *_strings(result.summary.get("manifest", {}), NOTE_KEYS),
+    ]
     return tuple(dict.fromkeys(text.strip() for text in found if text.strip()))
 
 
-def zone(result: Outcome) -> tuple[tzinfo, str]:
+def zone(result: ComparisonView) -> tuple[tzinfo, str]:
     """Return the time zone of the scenario and its name; UTC where none is given or known."""
     for source in (result.summary.get("manifest", {}), scenario(result)):
         for name in _strings(source, ZONE_KEYS):
@@ -206,7 +234,11 @@ def _texts(value: object) -> Iterator[str]:
 
 def local_time(start_s: pd.Series, place: tzinfo) -> pd.DatetimeIndex:
     """Return wall-clock times of UTC seconds, shape (n,), without a zone so that figures show them as they are."""
-    return pd.DatetimeIndex(pd.to_datetime(start_s.to_numpy(), unit="s", utc=True)).tz_convert(place).tz_localize(None)
+    return (
+        pd.DatetimeIndex(pd.to_datetime(start_s.to_numpy(), unit="s", utc=True))
+        .tz_convert(place)
+        .tz_localize(None)
+    )
 
 
 def step_s(table: pd.DataFrame) -> float:
@@ -215,13 +247,17 @@ def step_s(table: pd.DataFrame) -> float:
     return float(np.median(np.diff(start))) if start.size > 1 else 300.0
 
 
-def bound_usd(result: Outcome) -> float:
+def bound_usd(result: ComparisonView) -> float:
     """Return the certified upper bound of welfare [$], from the certificates of any design or the manifest; nan if none."""
-    sources = [entry.get("certificates", {}) for entry in result.summary.get("architectures", {}).values()]
+    sources = [
+        entry.get("certificates", {}) for entry in result.summary.get("architectures", {}).values()
+    ]
     sources += [result.summary.get("certificates", {}), result.summary.get("manifest", {})]
     for source in sources:
         for key, value in source.items() if isinstance(source, Mapping) else ():
-            number = as_number(value.get("value")) if isinstance(value, Mapping) else as_number(value)
+            number = (
+                as_number(value.get("value")) if isinstance(value, Mapping) else as_number(value)
+            )
             if (
                 np.isfinite(number)
                 and re.search(r"bound", str(key))

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 
 import plotly.graph_objects as go
 
-from gridagora.report.facts import Outcome
+from gridagora.report.facts import ComparisonView
 from gridagora.report.home_figures import bill_change, bills, comfort, feeder, voltage
 from gridagora.report.place_figures import places
 from gridagora.report.time_figures import average_day, devices, load, temperature
 from gridagora.report.value_figures import captured_value, costs, information
 
-DRAWINGS: Mapping[str, Callable[[Outcome], go.Figure | None]] = {
+DRAWINGS: Mapping[str, Callable[[ComparisonView], go.Figure | None]] = {
     "captured_value": captured_value,
     "costs": costs,
     "load": load,
@@ -27,7 +27,7 @@ DRAWINGS: Mapping[str, Callable[[Outcome], go.Figure | None]] = {
 }
 
 
-def figures(result: Outcome) -> dict[str, go.Figure]:
+def figures(result: ComparisonView) -> dict[str, go.Figure]:
     """Return every figure that the result has numbers for; a figure whose table is absent is left out.
 
     Names: captured_value, costs, load, average_day, devices, places, bills, bill_change, comfort, temperature, voltage,

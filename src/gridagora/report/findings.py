@@ -5,7 +5,16 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.report import dear_hours
-from gridagora.report.facts import BASELINE, Outcome, baseline, designs, frame, metric_value, of, step_s
+from gridagora.report.facts import (
+    BASELINE,
+    ComparisonView,
+    baseline,
+    designs,
+    frame,
+    metric_value,
+    of,
+    step_s,
+)
 from gridagora.report.home_figures import ANSI_A_V, ANSI_BASE_V, bill_delta_usd
 from gridagora.report.style import change, number
 from gridagora.report.value_figures import captured_share
@@ -38,12 +47,12 @@ class Digest(NamedTuple):
     missed: float  # what all homes together deliver other than awarded, share of their energy
 
 
-def digests(result: Outcome) -> dict[str, Digest]:
+def digests(result: ComparisonView) -> dict[str, Digest]:
     """Return the digest of every design, in the order of the run."""
     return {name: _digest(result, name) for name in designs(result)}
 
 
-def _digest(result: Outcome, name: str) -> Digest:
+def _digest(result: ComparisonView, name: str) -> Digest:
     peak_kw, over_h = _peak(result, name)
     return Digest(
         name,
@@ -58,13 +67,13 @@ def _digest(result: Outcome, name: str) -> Digest:
     )
 
 
-def _home_mean(result: Outcome, name: str, column: str) -> float:
+def _home_mean(result: ComparisonView, name: str, column: str) -> float:
     table = frame(result, "homes", column)
     rows = None if table is None else of(table, name)[column]
     return float(rows.mean()) if rows is not None and len(rows) else float("nan")
 
 
-def _peak(result: Outcome, name: str) -> tuple[float, float]:
+def _peak(result: ComparisonView, name: str) -> tuple[float, float]:
     table = frame(result, "intervals", "load_kw", "start_s")
     rows = None if table is None else of(table, name)
     if rows is None or rows.empty:
@@ -76,16 +85,18 @@ def _peak(result: Outcome, name: str) -> tuple[float, float]:
     return told if np.isfinite(told) else float(rows["load_kw"].abs().max()), over
 
 
-def _outside_a(result: Outcome, name: str) -> float:
+def _outside_a(result: ComparisonView, name: str) -> float:
     table = frame(result, "homes", "v_min_pu", "v_max_pu")
     if table is None:
         return float("nan")
     rows = of(table, name)
-    outside = (rows["v_min_pu"] * ANSI_BASE_V < ANSI_A_V[0] - 1e-9) | (rows["v_max_pu"] * ANSI_BASE_V > ANSI_A_V[1] + 1e-9)
+    outside = (rows["v_min_pu"] * ANSI_BASE_V < ANSI_A_V[0] - 1e-9) | (
+        rows["v_max_pu"] * ANSI_BASE_V > ANSI_A_V[1] + 1e-9
+    )
     return float(outside.sum()) if len(rows) else float("nan")
 
 
-def _better_off(result: Outcome, name: str) -> float:
+def _better_off(result: ComparisonView, name: str) -> float:
     table = frame(result, "homes", "bill_usd", "home_id")
     if table is None or name == baseline(result):
         return float("nan")
@@ -98,7 +109,7 @@ def plain(design: str) -> str:
     return SPOKEN.get(design, design.replace("_", " "))
 
 
-def span(result: Outcome) -> str:
+def span(result: ComparisonView) -> str:
     """Return how many homes and days were compared, such as '186 homes over 7 days'; '' where the tables are absent."""
     homes, intervals = frame(result, "homes", "home_id"), frame(result, "intervals", "start_s")
     parts = []
@@ -108,11 +119,15 @@ def span(result: Outcome) -> str:
     if intervals is not None:
         start = intervals["start_s"]
         days = (float(start.max() - start.min()) + step_s(intervals)) / 86_400
-        parts.append(f"{days:g} day{'s' * (days != 1)}" if abs(days - round(days)) < 1e-6 else f"{days * 24:,.1f} hours")
+        parts.append(
+            f"{days:g} day{'s' * (days != 1)}"
+            if abs(days - round(days)) < 1e-6
+            else f"{days * 24:,.1f} hours"
+        )
     return " over ".join(parts)
 
 
-def question(result: Outcome) -> str:
+def question(result: ComparisonView) -> str:
     """Return the question that the run answers."""
     count = len(designs(result))
     extent = span(result)
@@ -122,7 +137,7 @@ def question(result: Outcome) -> str:
     return f"{same}: {who} do to value, bills, peak, comfort and voltage?"
 
 
-def answer(result: Outcome) -> str:
+def answer(result: ComparisonView) -> str:
     """Return the answer in one sentence, computed from the numbers."""
     held = digests(result)
     if not held:
@@ -135,11 +150,20 @@ def answer(result: Outcome) -> str:
     rest = [row for row in held.values() if _compares(row, best, baseline(result))]
     ahead = sorted((row for row in rest if row.captured >= LOSS), key=lambda row: -row.captured)
     behind = [f"{plain(row.design)} {number(100 * row.captured, 0)} %" for row in ahead]
-    losing = [f"{plain(row.design)} ({number(100 * row.captured, 0)} %)" for row in rest if row.captured < LOSS]
+    losing = [
+        f"{plain(row.design)} ({number(100 * row.captured, 0)} %)"
+        for row in rest
+        if row.captured < LOSS
+    ]
     share = number(100 * best.captured, 0)
-    parts = [f"{_cap(plain(best.design))} captures {share} % of the value that a certified bound allows", *behind]
+    parts = [
+        f"{_cap(plain(best.design))} captures {share} % of the value that a certified bound allows",
+        *behind,
+    ]
     if losing:
-        parts.append(f"{join(losing)} {'does' if len(losing) == 1 else 'do'} worse than {plain(BASELINE)}")
+        parts.append(
+            f"{join(losing)} {'does' if len(losing) == 1 else 'do'} worse than {plain(BASELINE)}"
+        )
     return "; ".join(parts) + "."
 
 
@@ -147,7 +171,7 @@ def _compares(row: Digest, best: Digest, reference: str) -> bool:
     return row.design not in {best.design, reference} and bool(np.isfinite(row.captured))
 
 
-def effects(result: Outcome) -> str:
+def effects(result: ComparisonView) -> str:
     """Return what the best design does to bills, peak and comfort, and which design harms; '' where nothing is known."""
     held = digests(result)
     best = leader(held)
@@ -155,7 +179,11 @@ def effects(result: Outcome) -> str:
         return ""
     reference = held[baseline(result)]
     told = _effects(best, reference) if best.design != reference.design else []
-    first = [f"Against {plain(reference.design)}, {join(told)} under {plain(best.design)}."] if told else []
+    first = (
+        [f"Against {plain(reference.design)}, {join(told)} under {plain(best.design)}."]
+        if told
+        else []
+    )
     return " ".join([*first, *_delivery(best), *_warnings(result, held, reference)])
 
 
@@ -163,7 +191,9 @@ def _delivery(best: Digest) -> list[str]:
     """Return how well the awards were kept; nothing where nothing is awarded."""
     if not np.isfinite(best.missed):
         return []
-    return [f"Hour by hour all homes together miss their awards by {number(100 * best.missed, 1)} % of their energy."]
+    return [
+        f"Hour by hour all homes together miss their awards by {number(100 * best.missed, 1)} % of their energy."
+    ]
 
 
 def leader(held: dict[str, Digest]) -> Digest | None:
@@ -175,10 +205,18 @@ def leader(held: dict[str, Digest]) -> Digest | None:
 def _effects(best: Digest, reference: Digest) -> list[str]:
     told = []
     if moved := change(best.bill_usd, reference.bill_usd):
-        verb, before, after = _verb(best.bill_usd, reference.bill_usd), number(reference.bill_usd, 2), number(best.bill_usd, 2)
+        verb, before, after = (
+            _verb(best.bill_usd, reference.bill_usd),
+            number(reference.bill_usd, 2),
+            number(best.bill_usd, 2),
+        )
         told.append(f"the mean bill {verb} from ${before} to ${after} ({moved})")
     if moved := change(best.peak_kw, reference.peak_kw):
-        verb, before, after = _verb(best.peak_kw, reference.peak_kw), number(reference.peak_kw, 0), number(best.peak_kw, 0)
+        verb, before, after = (
+            _verb(best.peak_kw, reference.peak_kw),
+            number(reference.peak_kw, 0),
+            number(best.peak_kw, 0),
+        )
         told.append(f"the peak {verb} from {before} to {after} kW ({moved})")
     if moved := change(best.discomfort_k_h, reference.discomfort_k_h):
         by = f"to {moved[1:]} times" if moved.startswith("×") else f"by {moved.lstrip('+−±')}"
@@ -190,24 +228,28 @@ def _verb(value: float, against: float) -> str:
     return "falls" if value < against else "rises"
 
 
-def _warnings(result: Outcome, held: dict[str, Digest], reference: Digest) -> list[str]:
+def _warnings(result: ComparisonView, held: dict[str, Digest], reference: Digest) -> list[str]:
     told = []
     known = [row for row in held.values() if np.isfinite(row.peak_kw)]
     worst = max(known, key=lambda row: row.peak_kw, default=reference)
     if worst.peak_kw > 1.02 * reference.peak_kw:
         moved = change(worst.peak_kw, reference.peak_kw)
-        told.append(f"{_cap(plain(worst.design))} makes the highest peak, {number(worst.peak_kw, 0)} kW ({moved}).")
+        told.append(
+            f"{_cap(plain(worst.design))} makes the highest peak, {number(worst.peak_kw, 0)} kW ({moved})."
+        )
         told += _around(result, worst.design)
     return told
 
 
-def _around(result: Outcome, name: str) -> list[str]:
+def _around(result: ComparisonView, name: str) -> list[str]:
     """Return whether the load that a design moved lies before dear hours or after them; nothing where nothing moved."""
     found = dear_hours.moved(result, name)
     if found is None or not found.kwh > 0:
         return []
     above = "the limit" if found.limited else plain(baseline(result))
-    return [f"Of its energy above {above} within three hours of dear ones, {dear_hours.in_words(found)}."]
+    return [
+        f"Of its energy above {above} within three hours of dear ones, {dear_hours.in_words(found)}."
+    ]
 
 
 def _cap(text: str) -> str:
@@ -216,4 +258,10 @@ def _cap(text: str) -> str:
 
 def join(parts: list[str]) -> str:
     """Return parts as a list in a sentence: 'a, b and c'."""
-    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1] if parts else ""
+    return (
+        parts[0]
+        if len(parts) == 1
+        else ", ".join(parts[:-1]) + " and " + parts[-1]
+        if parts
+        else ""
+    )

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from gridagora.report.facts import (
-    Metric,
-    Outcome,
+    ComparisonView,
+    MetricRow,
     as_number,
     baseline,
     designs,
@@ -46,23 +46,37 @@ PROOFS = {
 SMALL = 1e-2  # residuals below this are written in powers of ten
 
 
-def cards(result: Outcome) -> str:
+def cards(result: ComparisonView) -> str:
     """Return one card a design: captured value, bill, peak, comfort, voltage, each against the reference."""
     held, tones = digests(result), colours(designs(result))
     reference = baseline(result)
-    return "".join(_card(row, held[reference], tones[name], is_reference=name == reference) for name, row in held.items())
+    return "".join(
+        _card(row, held[reference], tones[name], is_reference=name == reference)
+        for name, row in held.items()
+    )
 
 
 def _card(row: Digest, reference: Digest, tone: str, *, is_reference: bool) -> str:
     captured = f"{number(100 * row.captured, 0)} %" if np.isfinite(row.captured) else "–"
-    told = "by definition" if is_reference and row.captured == 0 else "of the attainable value captured"
+    told = (
+        "by definition"
+        if is_reference and row.captured == 0
+        else "of the attainable value captured"
+    )
     chip = "<small>reference</small>" if is_reference else ""
     lines = [
         _line("Mean bill", row.bill_usd, reference.bill_usd, "${}", 2),
         _line("Peak", row.peak_kw, reference.peak_kw, "{} kW", 0),
         _line("Over limit", row.over_limit_h, reference.over_limit_h, "{} h", 1, versus=False),
         _line("Discomfort", row.discomfort_k_h, reference.discomfort_k_h, "{} K h", 2),
-        _line("Off range A", row.homes_outside_a, reference.homes_outside_a, "{} homes", 0, versus=False),
+        _line(
+            "Off range A",
+            row.homes_outside_a,
+            reference.homes_outside_a,
+            "{} homes",
+            0,
+            versus=False,
+        ),
         _line("Pay less", 100 * row.better_off, np.nan, "{} % of homes", 0, versus=False),
     ]
     return (
@@ -71,35 +85,53 @@ def _card(row: Digest, reference: Digest, tone: str, *, is_reference: bool) -> s
     )
 
 
-def _line(name: str, value: float, against: float, pattern: str, places: int, *, versus: bool = True) -> str:
+def _line(
+    name: str, value: float, against: float, pattern: str, places: int, *, versus: bool = True
+) -> str:
     if not np.isfinite(value):
         return ""
     moved = change(value, against) if versus and value != against else ""
     side = "down" if value < against else "up"
     told = f"<dt>{escape(name)}</dt>"
     amount = pattern.format(number(value, places))
-    return told + (f'<dd>{amount}</dd><dd class="{side}">{moved}</dd>' if moved else f'<dd class="both">{amount}</dd>')
+    return told + (
+        f'<dd>{amount}</dd><dd class="{side}">{moved}</dd>'
+        if moved
+        else f'<dd class="both">{amount}</dd>'
+    )
 
 
 def _dot(tone: str) -> str:
     return f'<i class="dot" style="--tone:{tone}"></i>'
 
 
-def metric_table(result: Outcome) -> str:
+def metric_table(result: ComparisonView) -> str:
     """Return the metric table: grouped, best in row marked, explanations on hover or focus, sortable by any column."""
     rows, names = measured(table(result)), designs(result)
     if rows.empty:
         return '<p class="absent">No metric was reported by this run.</p>'
     tones = colours(names)
-    head = "".join(f'<th scope="col"><button type="button">{text}</button></th>' for text in ("Id", "Metric", "Unit", "Better"))
+    head = "".join(
+        f'<th scope="col"><button type="button">{text}</button></th>'
+        for text in ("Id", "Metric", "Unit", "Better")
+    )
     head += "".join(
-        f'<th scope="col" class="n"><button type="button">{_dot(tones[name])}{label(name)}</button></th>' for name in names
+        f'<th scope="col" class="n"><button type="button">{_dot(tones[name])}{label(name)}</button></th>'
+        for name in names
     )
     body = []
-    for heading, members in groupby(rows.itertuples(), key=lambda row: metric_text(result, str(row.Index)).family):
-        body.append(f'<tr class="group"><th scope="rowgroup" colspan="{4 + len(names)}">{escape(heading)}</th></tr>')
+    for heading, members in groupby(
+        rows.itertuples(), key=lambda row: metric_text(result, str(row.Index)).family
+    ):
+        body.append(
+            f'<tr class="group"><th scope="rowgroup" colspan="{4 + len(names)}">{escape(heading)}</th></tr>'
+        )
         body.extend(
-            _row(result, Metric(str(row.Index), str(row.metric), str(row.unit), str(row.better)), np.array(row[4:], dtype=float))
+            _row(
+                result,
+                MetricRow(str(row.Index), str(row.metric), str(row.unit), str(row.better)),
+                np.array(row[4:], dtype=float),
+            )
             for row in members
         )
     lead = (
@@ -112,7 +144,7 @@ def metric_table(result: Outcome) -> str:
     return f'<p class="lead">{lead}</p>{noted}<div class="scroll">{grid}</div>'
 
 
-def _row(result: Outcome, metric: Metric, values: np.ndarray) -> str:
+def _row(result: ComparisonView, metric: MetricRow, values: np.ndarray) -> str:
     metric_id, name, unit, better = metric
     ranked = metric_id not in unranked(result)
     better = better if ranked else ""
@@ -152,10 +184,13 @@ def _rank(value: float, values: np.ndarray, better: str) -> float:
     return 1.0 - place if better == "higher" else place
 
 
-def certificates(result: Outcome) -> tuple[str, str]:
+def certificates(result: ComparisonView) -> tuple[str, str]:
     """Return a leading sentence and the table of proofs of every design."""
     names = designs(result)
-    held = {name: dict(flat(result.summary["architectures"][name].get("certificates", {}))) for name in names}
+    held = {
+        name: dict(flat(result.summary["architectures"][name].get("certificates", {})))
+        for name in names
+    }
     keys = list(dict.fromkeys(key for entry in held.values() for key in entry))
     if not keys:
         return "This run reports no certificate: read its figures as estimates.", ""
@@ -163,20 +198,29 @@ def certificates(result: Outcome) -> tuple[str, str]:
     head = '<th scope="col">Proof</th>' + "".join(
         f'<th scope="col" class="n">{_dot(tones[name])}{label(name)}</th>' for name in names
     )
-    body = "".join(f"<tr>{_proof_name(key)}{''.join(_proof_cell(held[name].get(key)) for name in names)}</tr>" for key in keys)
+    body = "".join(
+        f"<tr>{_proof_name(key)}{''.join(_proof_cell(held[name].get(key)) for name in names)}</tr>"
+        for key in keys
+    )
     lead = (
         "Each run carries its proof: how far it is from a bound that no schedule of its devices can pass, and whether energy and "
         f"money balance. Residuals should be tiny, and money exactly zero.{_slack(result)}"
     )
     said = "".join(f"<p><b>{label(name)}</b>: {escape(text)}.</p>" for name, text in warned(result))
     noted = f'<div class="notes">{said}</div>' if said else ""
-    return lead, f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{noted}'
+    return (
+        lead,
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{noted}',
+    )
 
 
-def _slack(result: Outcome) -> str:
+def _slack(result: ComparisonView) -> str:
     """Return a sentence on how near a schedule that was played comes to the bound; nothing where none was."""
     bound = result.summary.get("manifest", {}).get("bound")
-    top, played = (as_number(bound.get(key)) if isinstance(bound, dict) else np.nan for key in ("welfare_usd", "feasible_usd"))
+    top, played = (
+        as_number(bound.get(key)) if isinstance(bound, dict) else np.nan
+        for key in ("welfare_usd", "feasible_usd")
+    )
     if not (np.isfinite(top) and np.isfinite(played)):
         return ""
     return (
@@ -202,7 +246,16 @@ def _proof_cell(value: object) -> str:
     return f'<td class="n">{escape(text)}</td>'
 
 
-_UNITS = {"usd": "$", "uusd": "micro-$", "kwh": "kWh", "kw": "kW", "pu": "pu", "s": "s", "kvar": "kvar", "kva": "kVA"}
+_UNITS = {
+    "usd": "$",
+    "uusd": "micro-$",
+    "kwh": "kWh",
+    "kw": "kW",
+    "pu": "pu",
+    "s": "s",
+    "kvar": "kvar",
+    "kva": "kVA",
+}
 
 
 def _words(key: str) -> str:
@@ -225,22 +278,33 @@ def flat(node: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, objec
             yield name, value
 
 
-def faults(result: Outcome) -> str:
+def faults(result: ComparisonView) -> str:
     """Return a notice of designs that did not finish, '' where all did."""
-    told = "".join(f"<p><b>{label(name)}</b> did not finish: {escape(reason)}</p>" for name, reason in failed(result).items())
+    told = "".join(
+        f"<p><b>{label(name)}</b> did not finish: {escape(reason)}</p>"
+        for name, reason in failed(result).items()
+    )
     return f'<div class="notes" role="alert">{told}</div>' if told else ""
 
 
-def origin(result: Outcome, remarks: tuple[str, ...]) -> str:
+def origin(result: ComparisonView, remarks: tuple[str, ...]) -> str:
     """Return remarks on the data, the manifest, and the scenario as it was written."""
     told = "".join(f"<p>{escape(text)}</p>" for text in remarks)
     pairs = "".join(
         f"<dt>{escape(key if '.' in key else _words(key))}</dt><dd>{escape(_plain(value))}</dd>"
         for key, value in flat(result.summary.get("manifest", {}))
     )
-    manifest = f'<dl class="kv">{pairs}</dl>' if pairs else '<p class="absent">This run left no manifest.</p>'
+    manifest = (
+        f'<dl class="kv">{pairs}</dl>'
+        if pairs
+        else '<p class="absent">This run left no manifest.</p>'
+    )
     text = result.scenario_text.strip()
-    scenario = f"<details><summary>The scenario as it was run</summary><pre>{escape(text)}</pre></details>" if text else ""
+    scenario = (
+        f"<details><summary>The scenario as it was run</summary><pre>{escape(text)}</pre></details>"
+        if text
+        else ""
+    )
     return (f'<div class="notes">{told}</div>' if told else "") + manifest + scenario
 
 

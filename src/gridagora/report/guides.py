@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from gridagora.report import dear_hours
-from gridagora.report.facts import Outcome, baseline, bound_usd, frame, of
+from gridagora.report.facts import ComparisonView, baseline, bound_usd, frame, of
 from gridagora.report.findings import Digest, digests, join, leader, plain
 from gridagora.report.place_figures import LISTED, spoken, with_own_price
 from gridagora.report.style import COST_LABELS, number
@@ -12,7 +12,7 @@ from gridagora.report.style import COST_LABELS, number
 SEEN_KWH = 0.5  # less is not shown
 
 
-def guide(result: Outcome, name: str) -> str:
+def guide(result: ComparisonView, name: str) -> str:
     """Return one or two sentences on how to read a figure, with what it shows in this run where that can be computed."""
     held = digests(result)
     extra = _EXTRA[name](result, held) if name in _EXTRA else ""
@@ -36,7 +36,9 @@ GUIDES = {
         "A design that moves load shows where it took it from and where it puts it back: look for a new peak before an "
         "expensive spell, where homes heat and cool ahead, and after it, where they catch up."
     ),
-    "devices": ("Above zero is consumption, below zero solar output and battery discharge; the line is the sum, without losses."),
+    "devices": (
+        "Above zero is consumption, below zero solar output and battery discharge; the line is the sum, without losses."
+    ),
     "places": (
         "Every place has a price. It is that of the place above it, plus what the place's own limit adds while it binds. Upper "
         "part: what the limits on the way from the substation add to the mean price; lower part: the highest load over the limit."
@@ -61,8 +63,12 @@ GUIDES = {
 }
 
 
-def _extra_load(result: Outcome, held: dict[str, Digest]) -> str:
-    over = [f"{plain(row.design)} {number(row.over_limit_h, 1)} h" for row in held.values() if row.over_limit_h > 0]
+def _extra_load(result: ComparisonView, held: dict[str, Digest]) -> str:
+    over = [
+        f"{plain(row.design)} {number(row.over_limit_h, 1)} h"
+        for row in held.values()
+        if row.over_limit_h > 0
+    ]
     apart = (
         "Where places have prices of their own, the price is that at the substation."
         if with_own_price(result) is not None
@@ -74,42 +80,63 @@ def _extra_load(result: Outcome, held: dict[str, Digest]) -> str:
     return f"{apart} {'No design goes above the limit.' if known else ''}".strip()
 
 
-def _extra_average_day(result: Outcome, held: dict[str, Digest]) -> str:
+def _extra_average_day(result: ComparisonView, held: dict[str, Digest]) -> str:
     found = {name: dear_hours.moved(result, name) for name in held if name != baseline(result)}
     told = [
         f"{plain(name)} {number(each.before_kwh, 0)} kWh before and {number(each.after_kwh, 0)} kWh after"
         for name, each in found.items()
         if each is not None and each.kwh >= SEEN_KWH
     ]
-    above = "the limit" if any(each is not None and each.limited for each in found.values()) else plain(baseline(result))
-    return f"Energy above {above} within three hours of dear ones: {'; '.join(told)}." if told else ""
+    above = (
+        "the limit"
+        if any(each is not None and each.limited for each in found.values())
+        else plain(baseline(result))
+    )
+    return (
+        f"Energy above {above} within three hours of dear ones: {'; '.join(told)}." if told else ""
+    )
 
 
-def _extra_bills(result: Outcome, held: dict[str, Digest]) -> str:
+def _extra_bills(result: ComparisonView, held: dict[str, Digest]) -> str:
     better = [
-        f"{number(100 * row.better_off, 0)} % under {plain(row.design)}" for row in held.values() if np.isfinite(row.better_off)
+        f"{number(100 * row.better_off, 0)} % under {plain(row.design)}"
+        for row in held.values()
+        if np.isfinite(row.better_off)
     ]
-    return f"Homes that pay less than under {plain(baseline(result))}: {join(better)}." if better else ""
+    return (
+        f"Homes that pay less than under {plain(baseline(result))}: {join(better)}."
+        if better
+        else ""
+    )
 
 
-def _extra_voltage(result: Outcome, held: dict[str, Digest]) -> str:
-    outside = [f"{number(row.homes_outside_a, 0)} under {plain(row.design)}" for row in held.values() if row.homes_outside_a > 0]
-    return f"Homes that ever leave range A: {join(outside)}." if outside else "No home leaves range A in any design."
+def _extra_voltage(result: ComparisonView, held: dict[str, Digest]) -> str:
+    outside = [
+        f"{number(row.homes_outside_a, 0)} under {plain(row.design)}"
+        for row in held.values()
+        if row.homes_outside_a > 0
+    ]
+    return (
+        f"Homes that ever leave range A: {join(outside)}."
+        if outside
+        else "No home leaves range A in any design."
+    )
 
 
-def _extra_value(result: Outcome, held: dict[str, Digest]) -> str:
+def _extra_value(result: ComparisonView, held: dict[str, Digest]) -> str:
     bound = bound_usd(result)
     return "" if np.isfinite(bound) else "The dollar value of the bound was not reported."
 
 
-def _extra_costs(result: Outcome, held: dict[str, Digest]) -> str:
+def _extra_costs(result: ComparisonView, held: dict[str, Digest]) -> str:
     table = frame(result, "costs", "item", "cost_usd", "architecture")
     reference = baseline(result)
     best = leader(held)
     if table is None or best is None or best.design == reference:
         return ""
     gap: pd.Series = (
-        of(table, best.design).groupby("item")["cost_usd"].sum() - of(table, reference).groupby("item")["cost_usd"].sum()
+        of(table, best.design).groupby("item")["cost_usd"].sum()
+        - of(table, reference).groupby("item")["cost_usd"].sum()
     )
     if gap.empty or not gap.min() < 0:
         return ""
@@ -117,7 +144,7 @@ def _extra_costs(result: Outcome, held: dict[str, Digest]) -> str:
     return f"Most of what {plain(best.design)} saves comes from “{COST_LABELS.get(item, item.capitalize())}” (${saved})."
 
 
-def _extra_places(result: Outcome, held: dict[str, Digest]) -> str:
+def _extra_places(result: ComparisonView, held: dict[str, Digest]) -> str:
     table = with_own_price(result)
     if table is None:
         return ""
@@ -128,7 +155,11 @@ def _extra_places(result: Outcome, held: dict[str, Digest]) -> str:
     name = "the substation" if top.level == "feeder" else spoken(top)
     told = f"Limits bound at {len(bound)} of {len(table)} places, longest at {name} ({number(top.bound_h, 1)} h)."
     more = len(table) - LISTED
-    return f"{told} Shown are the {LISTED} dearest; {more} more stand in the table places." if more > 0 else told
+    return (
+        f"{told} Shown are the {LISTED} dearest; {more} more stand in the table places."
+        if more > 0
+        else told
+    )
 
 
 _EXTRA = {

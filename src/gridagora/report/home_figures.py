@@ -7,27 +7,37 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from gridagora.report.facts import Outcome, baseline, frame, of, present
+from gridagora.report.facts import ComparisonView, baseline, frame, of, present
 from gridagora.report.style import FIRM, calm, colours, figure, label, menu, translucent
 
 ANSI_BASE_V = 120.0
 ANSI_A_V = (114.0, 126.0)  # ANSI C84.1 service voltage, range A
 ANSI_B_V = (110.0, 127.0)  # range B
-LOW_TO_HIGH = [[0.0, "#a6401b"], [0.25, "#e08a4f"], [0.5, "#b9bfc9"], [0.75, "#5a9bc9"], [1.0, "#12508a"]]
-MAP_MEASURES = {"v_min_pu": "Lowest of the run", "v_at_peak_pu": "At the highest load", "v_max_pu": "Highest of the run"}
+LOW_TO_HIGH = [
+    [0.0, "#a6401b"],
+    [0.25, "#e08a4f"],
+    [0.5, "#b9bfc9"],
+    [0.75, "#5a9bc9"],
+    [1.0, "#12508a"],
+]
+MAP_MEASURES = {
+    "v_min_pu": "Lowest of the run",
+    "v_at_peak_pu": "At the highest load",
+    "v_max_pu": "Highest of the run",
+}
 
 
-def bills(result: Outcome) -> go.Figure | None:
+def bills(result: ComparisonView) -> go.Figure | None:
     """Distribution of the bill over homes, one shape a design."""
     return _violins(result, "bill_usd", "Bill of a home over the run [$]", "$%{y:,.2f}")
 
 
-def comfort(result: Outcome) -> go.Figure | None:
+def comfort(result: ComparisonView) -> go.Figure | None:
     """Distribution of discomfort over homes, one shape a design."""
     return _violins(result, "discomfort_k_h", "Discomfort of a home [K h]", "%{y:,.1f} K h")
 
 
-def _violins(result: Outcome, column: str, axis: str, hover: str) -> go.Figure | None:
+def _violins(result: ComparisonView, column: str, axis: str, hover: str) -> go.Figure | None:
     table = frame(result, "homes", column)
     if table is None:
         return None
@@ -52,11 +62,13 @@ def _violins(result: Outcome, column: str, axis: str, hover: str) -> go.Figure |
     return calm(fig)
 
 
-def bill_change(result: Outcome) -> go.Figure | None:
+def bill_change(result: ComparisonView) -> go.Figure | None:
     """Share of homes whose bill falls or rises by how much against the reference design."""
     table = frame(result, "homes", "bill_usd", "home_id")
     reference = baseline(result)
-    names = () if table is None else tuple(name for name in present(result, table) if name != reference)
+    names = (
+        () if table is None else tuple(name for name in present(result, table) if name != reference)
+    )
     if table is None or not names or reference not in present(result, table):
         return None
     tones = colours((reference, *names))
@@ -72,7 +84,15 @@ def bill_change(result: Outcome) -> go.Figure | None:
             line={"color": tones[name], "width": 2.4, "shape": "hv"},
             hovertemplate="%{y:.0f} % of homes change by at most $%{x:,.2f}",
         )
-    fig.add_shape(type="line", x0=0, x1=0, yref="paper", y0=0, y1=1, line={"color": FIRM, "width": 1.2, "dash": "dot"})
+    fig.add_shape(
+        type="line",
+        x0=0,
+        x1=0,
+        yref="paper",
+        y0=0,
+        y1=1,
+        line={"color": FIRM, "width": 1.2, "dash": "dot"},
+    )
     for text, anchor, x in (("pays less", "right", -6), ("pays more", "left", 6)):
         fig.add_annotation(
             text=text,
@@ -95,11 +115,14 @@ def bill_change(result: Outcome) -> go.Figure | None:
 
 def bill_delta_usd(table: pd.DataFrame, name: str, reference: str) -> np.ndarray:
     """Return the change of each home's bill against the reference design, shape (homes in both,) [$]."""
-    bill = of(table, name).set_index("home_id")["bill_usd"] - of(table, reference).set_index("home_id")["bill_usd"]
+    bill = (
+        of(table, name).set_index("home_id")["bill_usd"]
+        - of(table, reference).set_index("home_id")["bill_usd"]
+    )
     return bill.dropna().to_numpy(float)
 
 
-def voltage(result: Outcome) -> go.Figure | None:
+def voltage(result: ComparisonView) -> go.Figure | None:
     """Distribution over homes of the lowest and the highest voltage, against the ranges of ANSI C84.1."""
     table = frame(result, "homes", "v_min_pu", "v_max_pu")
     if table is None:
@@ -107,7 +130,10 @@ def voltage(result: Outcome) -> go.Figure | None:
     names = present(result, table)
     tones = colours(names)
     fig = figure(440, violinmode="overlay", violingap=0.3)
-    for side, column, text in (("negative", "v_min_pu", "lowest"), ("positive", "v_max_pu", "highest")):
+    for side, column, text in (
+        ("negative", "v_min_pu", "lowest"),
+        ("positive", "v_max_pu", "highest"),
+    ):
         for name in names:
             fig.add_violin(
                 x=[label(name)] * len(of(table, name)),
@@ -126,7 +152,9 @@ def voltage(result: Outcome) -> go.Figure | None:
     low, high = min(np.nanmin(values), 113.0) - 1.0, max(np.nanmax(values), 126.5) + 1.0
     _bands(fig, low, high)
     axis = {"type": "category", "range": [-0.55, len(names) - 0.45]}
-    fig.update_layout(xaxis=axis, yaxis={"title": "Voltage on a 120 V base [V]", "range": [low, high]})
+    fig.update_layout(
+        xaxis=axis, yaxis={"title": "Voltage on a 120 V base [V]", "range": [low, high]}
+    )
     return calm(fig)
 
 
@@ -141,28 +169,49 @@ def _bands(fig: go.Figure, low: float, high: float) -> None:
         "line": {"width": 0},
     }
     fig.add_shape(y0=ANSI_A_V[0], y1=ANSI_A_V[1], fillcolor="rgba(0,158,115,0.09)", **wash)
-    for edge, limit in ((ANSI_A_V[0], max(ANSI_B_V[0], low)), (ANSI_A_V[1], min(ANSI_B_V[1], high))):
+    for edge, limit in (
+        (ANSI_A_V[0], max(ANSI_B_V[0], low)),
+        (ANSI_A_V[1], min(ANSI_B_V[1], high)),
+    ):
         fig.add_shape(y0=edge, y1=limit, fillcolor="rgba(230,159,0,0.13)", **wash)
     small: dict[str, Any] = {"font": {"size": 10.5}, "opacity": 0.8}
-    for text, y in (("range A", 114.0), ("range A", 126.0), ("range B", ANSI_B_V[0]), ("range B", ANSI_B_V[1])):
+    for text, y in (
+        ("range A", 114.0),
+        ("range A", 126.0),
+        ("range B", ANSI_B_V[0]),
+        ("range B", ANSI_B_V[1]),
+    ):
         if low < y < high:
             side = "top" if y > ANSI_BASE_V else "bottom"
             fig.add_annotation(
-                text=f"{text} {y:.0f} V", xref="paper", x=0.997, xanchor="right", y=y, yanchor=side, showarrow=False, **small
+                text=f"{text} {y:.0f} V",
+                xref="paper",
+                x=0.997,
+                xanchor="right",
+                y=y,
+                yanchor=side,
+                showarrow=False,
+                **small,
             )
 
 
-def feeder(result: Outcome) -> go.Figure | None:
+def feeder(result: ComparisonView) -> go.Figure | None:
     """Map of the feeder: buses coloured by voltage for one design at a time, lines beneath."""
     table = frame(result, "buses", "bus", "x", "y", "v_min_pu")
     if table is None:
         return None
     table = table[np.isfinite(table["x"]) & np.isfinite(table["y"])]
     names = present(result, table)
-    measures = {name: text for name, text in MAP_MEASURES.items() if name in table and table[name].notna().any()}
+    measures = {
+        name: text
+        for name, text in MAP_MEASURES.items()
+        if name in table and table[name].notna().any()
+    }
     held = _homes_at(result)
     x, y, height = _view(table, held)
-    fig = figure(height, showlegend=False, margin={"l": 8, "r": 8, "t": 52, "b": 8}, hovermode="closest")
+    fig = figure(
+        height, showlegend=False, margin={"l": 8, "r": 8, "t": 52, "b": 8}, hovermode="closest"
+    )
     _draw_lines(fig, result)
     under, start = len(fig.data), names.index("central") if "central" in names else 0
     spread = max(0.05, float(np.nanmax(np.abs(table[list(measures)].to_numpy(float) - 1.0))))
@@ -170,7 +219,11 @@ def feeder(result: Outcome) -> go.Figure | None:
         _draw_buses(fig, name, of(table, name), measures, held, spread, visible=place == start)
     tops = list(range(under, len(fig.data)))
     by_design = [
-        {"label": label(name), "method": "restyle", "args": [{"visible": [at == place for at in range(len(names))]}, tops]}
+        {
+            "label": label(name),
+            "method": "restyle",
+            "args": [{"visible": [at == place for at in range(len(names))]}, tops],
+        }
         for place, name in enumerate(names)
     ]
     by_measure = [
@@ -182,7 +235,9 @@ def feeder(result: Outcome) -> go.Figure | None:
         for column, text in measures.items()
     ]
     left = {"x": 0.0, "xanchor": "left", "y": 1.02, "pad": {"b": 0}}
-    fig.update_layout(updatemenus=[menu(by_design, active=start, **left), menu(by_measure, y=1.02, pad={"b": 0})])
+    fig.update_layout(
+        updatemenus=[menu(by_design, active=start, **left), menu(by_measure, y=1.02, pad={"b": 0})]
+    )
     fig.update_xaxes(visible=False, range=x)
     fig.update_yaxes(visible=False, range=y, scaleanchor="x", scaleratio=1)
     return fig
@@ -193,7 +248,9 @@ def _view(table: pd.DataFrame, held: pd.Series) -> tuple[list[float], list[float
     homes = table[table["bus"].isin(held.index)]
     seen = homes if len(homes) > 1 and np.ptp(homes["x"]) > 0 and np.ptp(homes["y"]) > 0 else table
     margin = 0.06 * max(float(np.ptp(seen["x"])), float(np.ptp(seen["y"])), 1e-9)
-    x, y = ([float(seen[axis].min()) - margin, float(seen[axis].max()) + margin] for axis in ("x", "y"))
+    x, y = (
+        [float(seen[axis].min()) - margin, float(seen[axis].max()) + margin] for axis in ("x", "y")
+    )
     return x, y, int(np.clip(960 * (y[1] - y[0]) / (x[1] - x[0]) + 60, 380, 760))
 
 
@@ -201,32 +258,56 @@ def _rounded(values: pd.Series) -> list[float | None]:
     return [None if np.isnan(value) else round(float(value), 5) for value in values.to_numpy(float)]
 
 
-def _homes_at(result: Outcome) -> pd.Series:
+def _homes_at(result: ComparisonView) -> pd.Series:
     table = frame(result, "homes", "bus", "home_id")
-    return pd.Series(dtype=int) if table is None else table.drop_duplicates(["bus", "home_id"]).groupby("bus").size()
+    return (
+        pd.Series(dtype=int)
+        if table is None
+        else table.drop_duplicates(["bus", "home_id"]).groupby("bus").size()
+    )
 
 
-def _draw_lines(fig: go.Figure, result: Outcome) -> None:
+def _draw_lines(fig: go.Figure, result: ComparisonView) -> None:
     lines = frame(result, "lines", "x0", "y0", "x1", "y1")
     if lines is None:
         return
     lines = lines.dropna(subset=["x0", "y0", "x1", "y1"])
     kind = lines["kind"] if "kind" in lines else pd.Series("line", index=lines.index)
-    for name, width, tone in (("line", 1.3, "rgba(128,136,150,0.55)"), ("transformer", 2.2, "rgba(150,120,90,0.75)")):
+    for name, width, tone in (
+        ("line", 1.3, "rgba(128,136,150,0.55)"),
+        ("transformer", 2.2, "rgba(150,120,90,0.75)"),
+    ):
         some = lines[kind == name]
         if some.empty:
             continue
         gap = np.full(len(some), np.nan)
         x = np.column_stack([some["x0"], some["x1"], gap]).ravel()
         y = np.column_stack([some["y0"], some["y1"], gap]).ravel()
-        fig.add_scatter(x=x, y=y, mode="lines", line={"color": tone, "width": width}, hoverinfo="skip", name=name)
+        fig.add_scatter(
+            x=x,
+            y=y,
+            mode="lines",
+            line={"color": tone, "width": width},
+            hoverinfo="skip",
+            name=name,
+        )
 
 
 def _draw_buses(
-    fig: go.Figure, name: str, rows: pd.DataFrame, measures: dict[str, str], held: pd.Series, spread: float, *, visible: bool
+    fig: go.Figure,
+    name: str,
+    rows: pd.DataFrame,
+    measures: dict[str, str],
+    held: pd.Series,
+    spread: float,
+    *,
+    visible: bool,
 ) -> None:
     count = rows["bus"].map(held).fillna(0).astype(int).tolist()
-    columns = [rows[column].to_numpy(float) if column in measures else np.full(len(rows), np.nan) for column in MAP_MEASURES]
+    columns = [
+        rows[column].to_numpy(float) if column in measures else np.full(len(rows), np.nan)
+        for column in MAP_MEASURES
+    ]
     text = [
         f"<b>{escape(str(bus))}</b>{' · homes: ' + str(homes) if homes else ''}<br>"
         f"lowest {low:.4f} pu<br>at the highest load {peak:.4f} pu<br>highest {high:.4f} pu"

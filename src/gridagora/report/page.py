@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from gridagora.report.facts import Outcome, baseline, designs, notes, title, zone
+from gridagora.report.facts import ComparisonView, baseline, designs, notes, title, zone
 from gridagora.report.figures import figures
 from gridagora.report.findings import answer, effects, question, span
 from gridagora.report.fragments import cards, certificates, faults, metric_table, origin
@@ -46,10 +46,28 @@ PANELS = (
         False,
         "No welfare bound was computed in this run.",
     ),
-    Panel("value", "costs", "What the service costs, item by item", False, "The run left no cost breakdown."),
-    Panel("load", "load", "Load and price through the run", True, "The run left no intervals with load."),
+    Panel(
+        "value",
+        "costs",
+        "What the service costs, item by item",
+        False,
+        "The run left no cost breakdown.",
+    ),
+    Panel(
+        "load",
+        "load",
+        "Load and price through the run",
+        True,
+        "The run left no intervals with load.",
+    ),
     Panel("load", "average_day", "The average day", False, "The run left no intervals with load."),
-    Panel("load", "devices", "What the load is made of", False, "The run left no load by kind of device."),
+    Panel(
+        "load",
+        "devices",
+        "What the load is made of",
+        False,
+        "The run left no load by kind of device.",
+    ),
     Panel(
         "load",
         "places",
@@ -66,7 +84,13 @@ PANELS = (
         False,
         "Needs the bills of the reference and of at least one other design.",
     ),
-    Panel("comfort", "comfort", "Discomfort of the homes", False, "This run holds no indoor temperature."),
+    Panel(
+        "comfort",
+        "comfort",
+        "Discomfort of the homes",
+        False,
+        "This run holds no indoor temperature.",
+    ),
     Panel(
         "comfort",
         "temperature",
@@ -88,11 +112,17 @@ PANELS = (
         True,
         "The buses of this feeder have no coordinates, or no power flow was solved in this run.",
     ),
-    Panel("information", "information", "What crosses between homes and market", True, "The run counted no messages."),
+    Panel(
+        "information",
+        "information",
+        "What crosses between homes and market",
+        True,
+        "The run counted no messages.",
+    ),
 )
 
 
-def write(result: Outcome, path: str | os.PathLike[str]) -> Path:
+def write(result: ComparisonView, path: str | os.PathLike[str]) -> Path:
     """Write the report of a comparison as one self-contained HTML file and return its path.
 
     The same result gives the same bytes. A half-written file is never left under the name asked for.
@@ -115,13 +145,19 @@ def put(text: str, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def html(result: Outcome) -> str:
+def html(result: ComparisonView) -> str:
     """Return the report of a comparison as the text of one HTML page."""
     drawn = figures(result)
     plotly, script = get_plotlyjs(), asset("page.js")
     lead, body = certificates(result)
     extent = " · ".join(
-        part for part in (span(result), f"times in {_zone_words(zone(result)[1])}", f"reference: {baseline(result)}") if part
+        part
+        for part in (
+            span(result),
+            f"times in {_zone_words(zone(result)[1])}",
+            f"reference: {baseline(result)}",
+        )
+        if part
     )
     return Template(asset("page.html")).substitute(
         title=escape(title(result)),
@@ -136,7 +172,9 @@ def html(result: Outcome) -> str:
         cards=cards(result),
         across=_across(len(designs(result))),
         metrics=metric_table(result),
-        sections="\n".join(_section(result, key, heading, drawn) for key, heading in SECTIONS.items()),
+        sections="\n".join(
+            _section(result, key, heading, drawn) for key, heading in SECTIONS.items()
+        ),
         certificates_lead=escape(lead),
         certificates=body,
         origin=origin(result, notes(result)),
@@ -177,16 +215,21 @@ def _nav() -> str:
     return "".join(f'<a href="#{key}">{escape(text)}</a>' for key, text in links.items())
 
 
-def _section(result: Outcome, key: str, heading: str, drawn: dict[str, go.Figure]) -> str:
+def _section(result: ComparisonView, key: str, heading: str, drawn: dict[str, go.Figure]) -> str:
     panels = "".join(
         _panel(result, panel, drawn.get(panel.name))
         for panel in PANELS
-        if panel.section == key and (panel.name != "places" or "places" in result.tables)  # else no design of the run has layers
+        if panel.section == key
+        and (
+            panel.name != "places" or "places" in result.tables
+        )  # else no design of the run has layers
     )
-    return f'<section id="{key}"><h2>{escape(heading)}</h2><div class="grid">{panels}</div></section>'
+    return (
+        f'<section id="{key}"><h2>{escape(heading)}</h2><div class="grid">{panels}</div></section>'
+    )
 
 
-def _panel(result: Outcome, panel: Panel, fig: go.Figure | None) -> str:
+def _panel(result: ComparisonView, panel: Panel, fig: go.Figure | None) -> str:
     kind = ' class="wide"' if panel.wide else ""
     if fig is None:
         return f'<figure{kind}><h3>{escape(panel.heading)}</h3><p class="absent">{escape(panel.needs)}</p></figure>'

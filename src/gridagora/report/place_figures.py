@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from gridagora.report.facts import Outcome, frame, of, present
+from gridagora.report.facts import ComparisonView, frame, of, present
 from gridagora.report.style import FIRM, LAYER_COLOURS, LAYER_LABELS, LIMIT, calm, figure
 
 LISTED = 120  # places that fit side by side
@@ -17,7 +17,7 @@ LEVELS = tuple(LAYER_LABELS)  # widest first
 COLUMNS = ("place", "level", "parent", "added_mean_per_kwh", "bound_h", "bound_export_h", "peak_kw")
 
 
-def with_own_price(result: Outcome) -> pd.DataFrame | None:
+def with_own_price(result: ComparisonView) -> pd.DataFrame | None:
     """Return the places of the layered design, from the substation down, or None where no place can differ from another."""
     table = frame(result, "places", *COLUMNS)
     names = () if table is None else present(result, table)
@@ -41,21 +41,33 @@ def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
         while at in parent:
             added.setdefault(level[at], np.zeros(len(rows)))[row] += own[at]
             at = parent[at]
-    rows = rows.assign(**{f"from_{name}": values for name, values in added.items()}, all_ct=sum(added.values()))
+    rows = rows.assign(
+        **{f"from_{name}": values for name, values in added.items()}, all_ct=sum(added.values())
+    )
     rank = rows["level"].map({name: at for at, name in enumerate(LEVELS)}).fillna(len(LEVELS))
-    return rows.assign(rank=rank).sort_values(["rank", "all_ct"], ascending=[True, False], kind="stable").reset_index(drop=True)
+    return (
+        rows.assign(rank=rank)
+        .sort_values(["rank", "all_ct"], ascending=[True, False], kind="stable")
+        .reset_index(drop=True)
+    )
 
 
-def places(result: Outcome) -> go.Figure | None:
+def places(result: ComparisonView) -> go.Figure | None:
     """What limits add to the mean price of each place, by layer, above how much of its limit the place used at its peak."""
     table = with_own_price(result)
     if table is None:
         return None
-    dear = table if len(table) <= LISTED else table.loc[np.sort(np.argsort(-table["all_ct"].to_numpy(), kind="stable")[:LISTED])]
+    dear = (
+        table
+        if len(table) <= LISTED
+        else table.loc[np.sort(np.argsort(-table["all_ct"].to_numpy(), kind="stable")[:LISTED])]
+    )
     rows = dear.reset_index(drop=True)
     parts = [name for name in LEVELS if rows[f"from_{name}"].abs().max() > 0]
     loaded = "limit_kw" in rows and bool(rows["limit_kw"].notna().any())
-    fig = figure(460 if parts and loaded else 280, barmode="relative", bargap=0.25, hovermode="closest")
+    fig = figure(
+        460 if parts and loaded else 280, barmode="relative", bargap=0.25, hovermode="closest"
+    )
     at = np.arange(len(rows))
     for name in parts:
         fig.add_bar(
@@ -73,7 +85,12 @@ def places(result: Outcome) -> go.Figure | None:
     if parts and loaded:
         fig.update_layout(
             yaxis={"domain": [0.48, 1.0]},
-            yaxis2={"title": "Peak / limit [%]", "domain": [0.0, 0.4], "anchor": "x", "rangemode": "tozero"},
+            yaxis2={
+                "title": "Peak / limit [%]",
+                "domain": [0.0, 0.4],
+                "anchor": "x",
+                "rangemode": "tozero",
+            },
             xaxis={"anchor": "y2"},
         )
     elif loaded:
@@ -106,7 +123,9 @@ def spoken(row: Any) -> str:
 def _told(row: Any) -> str:
     limit = getattr(row, "limit_kw", float("nan"))
     side = f" of {limit:,.0f}" if np.isfinite(limit) else ""
-    hours = f"limit bound {row.bound_h:,.1f} h" + (f", for export {row.bound_export_h:,.1f} h" if row.bound_export_h else "")
+    hours = f"limit bound {row.bound_h:,.1f} h" + (
+        f", for export {row.bound_export_h:,.1f} h" if row.bound_export_h else ""
+    )
     above = f" · {escape(str(row.parent))}" if row.parent else ""
     return f"<b>{escape(str(row.place))}</b>{above}<br>{hours}<br>peak {row.peak_kw:,.0f}{side} kW"
 
@@ -115,8 +134,15 @@ def _axis(rows: pd.DataFrame) -> dict[str, Any]:
     """Return an axis that names every place where they fit, else each level in the middle of its places."""
     common = {"range": [-0.6, len(rows) - 0.4], "gridcolor": FIRM}
     if len(rows) <= NAMED:
-        return {"tickvals": list(range(len(rows))), "ticktext": [escape(spoken(row)) for row in rows.itertuples()], **common}
+        return {
+            "tickvals": list(range(len(rows))),
+            "ticktext": [escape(spoken(row)) for row in rows.itertuples()],
+            **common,
+        }
     groups = rows.groupby("level", sort=False).indices
     middle = [float(np.mean(where)) for where in groups.values()]
-    words = [f"{LAYER_LABELS.get(str(name), str(name))}{'s' if len(where) > 1 else ''}" for name, where in groups.items()]
+    words = [
+        f"{LAYER_LABELS.get(str(name), str(name))}{'s' if len(where) > 1 else ''}"
+        for name, where in groups.items()
+    ]
     return {"tickvals": middle, "ticktext": words, **common}

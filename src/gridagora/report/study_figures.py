@@ -9,8 +9,19 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from gridagora.report.claims_figures import DRAWINGS as CLAIMS_DRAWINGS
-from gridagora.report.facts import Outcome
-from gridagora.report.style import DESIGN_COLOURS, FIRM, INK, LIMIT, QUIET, calm, figure, label, number, translucent
+from gridagora.report.facts import ComparisonView
+from gridagora.report.style import (
+    DESIGN_COLOURS,
+    FIRM,
+    INK,
+    LIMIT,
+    QUIET,
+    calm,
+    figure,
+    label,
+    number,
+    translucent,
+)
 
 DIALS: Mapping[str, str] = {
     "layers": "Layers between home and feeder",
@@ -19,7 +30,10 @@ DIALS: Mapping[str, str] = {
     "loss_share": "Messages lost",
     "delay": "Tenders late",
 }
-ORDER = {"layers": ("none", "transformers", "zones"), "forecast": ("perfect", "perfect_prices", "persistence")}
+ORDER = {
+    "layers": ("none", "transformers", "zones"),
+    "forecast": ("perfect", "perfect_prices", "persistence"),
+}
 LAYER_MARKS = {"none": "circle", "transformers": "square", "zones": "diamond"}
 LAYER_LEGEND = {"none": "no layers", "transformers": "transformers", "zones": "transformers, zones"}
 LAYER_WORDS = {"none": "none", "transformers": "transformers", "zones": "transformers<br>and zones"}
@@ -43,13 +57,13 @@ SMALL_PX, FRONT_PX = 300, 430
 ROOM = 0.16  # of the span, for the figures beside bars
 
 
-def figures(result: Outcome) -> dict[str, go.Figure]:
+def figures(result: ComparisonView) -> dict[str, go.Figure]:
     """Return every figure that the study has numbers for: fronts, one a dial, noise, waterfall, one a claim."""
     drawn = {name: draw(result) for name, draw in {**DRAWINGS, **CLAIMS_DRAWINGS}.items()}
     return {name: fig for name, fig in drawn.items() if fig is not None}
 
 
-def points(result: Outcome) -> pd.DataFrame | None:
+def points(result: ComparisonView) -> pd.DataFrame | None:
     """Return the points of a sweep that ended in a figure, or None where there is no sweep."""
     table = result.tables.get("points")
     return None if table is None else table[table.lost_share.notna()]
@@ -60,45 +74,79 @@ def base_rows(table: pd.DataFrame) -> pd.Series:
     return ~table.turned.str.contains("forecast|loss_share|delay")
 
 
-def front_bytes(result: Outcome) -> go.Figure | None:
+def front_bytes(result: ComparisonView) -> go.Figure | None:
     """Welfare lost against kilobytes a home a day."""
     return _front(result, "bytes_home_day", "front_bytes", "Kilobytes a home a day", 1000.0)
 
 
-def front_disclosed(result: Outcome) -> go.Figure | None:
+def front_disclosed(result: ComparisonView) -> go.Figure | None:
     """Welfare lost against numbers that a home discloses."""
-    return _front(result, "disclosed_home_day", "front_disclosed", "Numbers a home discloses a day", 1.0)
+    return _front(
+        result, "disclosed_home_day", "front_disclosed", "Numbers a home discloses a day", 1.0
+    )
 
 
-def _front(result: Outcome, cost: str, flag: str, title: str, unit: float) -> go.Figure | None:
+def _front(
+    result: ComparisonView, cost: str, flag: str, title: str, unit: float
+) -> go.Figure | None:
     table = points(result)
     if table is None or table.empty:
         return None
     top = ceiling(table)
-    table = table.assign(x=table[cost] / unit, y=(100 * table.lost_share).clip(upper=top), beyond=100 * table.lost_share > top)
+    table = table.assign(
+        x=table[cost] / unit,
+        y=(100 * table.lost_share).clip(upper=top),
+        beyond=100 * table.lost_share > top,
+    )
     base = base_rows(table)
     fig = figure(FRONT_PX)
     layered = table[table.design == "layered"]
     cloud = layered[~base.loc[layered.index]]
-    fig.add_scatter(**_dots(cloud, "other conditions", "circle", translucent(DESIGN_COLOURS["layered"], 0.3), 6))
+    fig.add_scatter(
+        **_dots(cloud, "other conditions", "circle", translucent(DESIGN_COLOURS["layered"], 0.3), 6)
+    )
     line = table[base & table[flag].astype(bool)].sort_values(["x", "y"])
     fig.add_scatter(
-        x=line.x, y=line.y, mode="lines", name="front", line={"color": FIRM, "width": 2, "shape": "hv"}, hoverinfo="skip"
+        x=line.x,
+        y=line.y,
+        mode="lines",
+        name="front",
+        line={"color": FIRM, "width": 2, "shape": "hv"},
+        hoverinfo="skip",
     )
     own = layered[base.loc[layered.index]]
     for name, rows in own.groupby("layers", sort=False):
-        dots = _dots(rows, LAYER_LEGEND[str(name)], LAYER_MARKS[str(name)], DESIGN_COLOURS["layered"], 11)
-        blocks = [f"{k} blocks" if k else "" for k in rows.blocks] if cost == "bytes_home_day" else None
-        fig.add_scatter(**dots | {"mode": "markers+text"}, text=blocks, textposition="top center", textfont={"size": 10})
+        dots = _dots(
+            rows, LAYER_LEGEND[str(name)], LAYER_MARKS[str(name)], DESIGN_COLOURS["layered"], 11
+        )
+        blocks = (
+            [f"{k} blocks" if k else "" for k in rows.blocks] if cost == "bytes_home_day" else None
+        )
+        fig.add_scatter(
+            **dots | {"mode": "markers+text"},
+            text=blocks,
+            textposition="top center",
+            textfont={"size": 10},
+        )
     for name in ("flat", "rtp", "central"):
         rows = table[(table.design == name) & base]
         if len(rows):
-            fig.add_scatter(**_dots(rows, label(name), "circle", DESIGN_COLOURS[name], 13), showlegend=False)
+            fig.add_scatter(
+                **_dots(rows, label(name), "circle", DESIGN_COLOURS[name], 13), showlegend=False
+            )
             _tag(fig, rows.iloc[0], label(name), float(table.x.max()))
     low = min(0.0, float(table.y.min()))
     fig.update_layout(
-        xaxis={"title": title, "range": [-0.03 * table.x.max(), 1.06 * table.x.max()], "separatethousands": True},
-        yaxis={"title": "Lost against the central market", "ticksuffix": " %", "range": [1.25 * low - 0.05 * top, 1.1 * top]},
+        xaxis={
+            "title": title,
+            "range": [-0.03 * table.x.max(), 1.06 * table.x.max()],
+            "separatethousands": True,
+        },
+        yaxis={
+            "title": "Lost against the central market",
+            "ticksuffix": " %",
+            "range": [1.25 * low - 0.05 * top, 1.1 * top],
+        },
         legend={"y": -0.22, "yanchor": "top"},
         margin={"b": 84},
     )
@@ -107,7 +155,12 @@ def _front(result: Outcome, cost: str, flag: str, title: str, unit: float) -> go
 
 def _dots(rows: pd.DataFrame, name: str, symbol: str, tone: str, size: int) -> dict[str, Any]:
     marks = np.where(rows.beyond, "triangle-up-open", symbol)
-    marker = {"size": size, "symbol": marks, "color": tone, "line": {"width": np.where(rows.beyond, 1.6, 1), "color": tone}}
+    marker = {
+        "size": size,
+        "symbol": marks,
+        "color": tone,
+        "line": {"width": np.where(rows.beyond, 1.6, 1), "color": tone},
+    }
     told = {"customdata": _told(rows), "hovertemplate": "%{customdata}<extra></extra>"}
     return {"x": rows.x, "y": rows.y, "mode": "markers", "name": name, "marker": marker, **told}
 
@@ -116,7 +169,9 @@ def _tag(fig: go.Figure, row: pd.Series, name: str, widest: float) -> None:
     text = f"{name}, {number(100 * row.lost_share, 0)} %" if row.beyond else name
     left = row.x > 0.7 * widest
     side = {"xanchor": "right", "xshift": -10} if left else {"xanchor": "left", "xshift": 10}
-    fig.add_annotation(x=row.x, y=row.y, text=text, showarrow=False, yshift=-14, font={"size": 12}, **side)
+    fig.add_annotation(
+        x=row.x, y=row.y, text=text, showarrow=False, yshift=-14, font={"size": 12}, **side
+    )
 
 
 def ceiling(table: pd.DataFrame) -> float:
@@ -138,7 +193,11 @@ def _setting(row: object) -> str:
     if row.design != "layered":
         return f"<br>{escape(forecast_words(row.forecast, row.noise_per_kwh))}"
     blocks = "exact curves" if row.blocks == 0 else f"{row.blocks} blocks"
-    links = f", {100 * row.loss_share:g} % lost, {row.delay} late" if row.loss_share or row.delay else ""
+    links = (
+        f", {100 * row.loss_share:g} % lost, {row.delay} late"
+        if row.loss_share or row.delay
+        else ""
+    )
     return f"<br>layers: {row.layers}, {blocks}<br>{escape(forecast_words(row.forecast, row.noise_per_kwh))}{links}"
 
 
@@ -147,7 +206,7 @@ def forecast_words(name: str, noise: float) -> str:
     return name.replace("_", " ") + (f", noise {100 * noise:g} ct" if noise else "")
 
 
-def dial(result: Outcome, name: str) -> go.Figure | None:
+def dial(result: ComparisonView, name: str) -> go.Figure | None:
     """What turning one dial from the base costs, as a share of the attainable gain, against `central` on the same forecast."""
     table = points(result)
     if table is None:
@@ -175,11 +234,22 @@ def dial(result: Outcome, name: str) -> go.Figure | None:
     flat = 100 * float(table.loc[table.design == "flat", "lost_share"].max())
     fig.add_hline(y=flat, line={"color": DESIGN_COLOURS["flat"], "width": 1.4, "dash": "dot"})
     fig.add_annotation(
-        x=0, xref="paper", y=flat, yanchor="bottom", xanchor="left", text="flat rate", showarrow=False, font={"size": 11}
+        x=0,
+        xref="paper",
+        y=flat,
+        yanchor="bottom",
+        xanchor="left",
+        text="flat rate",
+        showarrow=False,
+        font={"size": 11},
     )
     fig.update_layout(
         xaxis={"type": "category"},
-        yaxis={"range": [low - (room if low < 0 else 0), high + room], "ticksuffix": " %", "title": "Lost against central"},
+        yaxis={
+            "range": [low - (room if low < 0 else 0), high + room],
+            "ticksuffix": " %",
+            "title": "Lost against central",
+        },
     )
     return calm(fig)
 
@@ -191,7 +261,11 @@ def _tone(turned: str) -> str:
 def _dial_key(row: object, name: str) -> tuple[float, str]:
     """Return the order and the words of a row on the axis of a dial."""
     if name == "forecast":
-        noise = f"+ {100 * row.noise_per_kwh:g} ct noise" if row.noise_per_kwh else row.forecast.replace("_", " ")
+        noise = (
+            f"+ {100 * row.noise_per_kwh:g} ct noise"
+            if row.noise_per_kwh
+            else row.forecast.replace("_", " ")
+        )
         return ORDER["forecast"].index(row.forecast) + row.noise_per_kwh, noise
     if name == "layers":
         return float(ORDER["layers"].index(row.layers)), LAYER_WORDS[row.layers]
@@ -199,10 +273,12 @@ def _dial_key(row: object, name: str) -> tuple[float, str]:
         return (-1.0, "exact") if row.blocks == 0 else (1.0 / row.blocks, str(row.blocks))
     if name == "loss_share":
         return row.loss_share, f"{100 * row.loss_share:g} %"
-    return float(row.delay), "none" if row.delay == 0 else f"{row.delay} interval{'s' * (row.delay > 1)}"
+    return float(
+        row.delay
+    ), "none" if row.delay == 0 else f"{row.delay} interval{'s' * (row.delay > 1)}"
 
 
-def noise(result: Outcome) -> go.Figure | None:
+def noise(result: ComparisonView) -> go.Figure | None:
     """What noise in the forecast costs each design, against its own run without noise: asked for curves, or told a price."""
     table = points(result)
     if table is None:
@@ -213,7 +289,9 @@ def noise(result: Outcome) -> go.Figure | None:
         return None
     fig = figure(SMALL_PX, barmode="group", bargap=0.3)
     for name in ("central", "layered", "rtp"):
-        own = rows[(rows.design == name) & (rows.forecast == rows.forecast[rows.noise_per_kwh > 0].iloc[0])]
+        own = rows[
+            (rows.design == name) & (rows.forecast == rows.forecast[rows.noise_per_kwh > 0].iloc[0])
+        ]
         usd = own.drop_duplicates("noise_per_kwh").set_index("noise_per_kwh").welfare_usd
         lost = (usd.get(0.0, np.nan) - usd.reindex(loud)).to_numpy(float)
         fig.add_bar(
@@ -226,11 +304,16 @@ def noise(result: Outcome) -> go.Figure | None:
             cliponaxis=False,
             hovertemplate="%{y:,.2f} $",
         )
-    fig.update_layout(xaxis={"type": "category"}, yaxis={"title": "Lost to noise [$]"}, hovermode="x unified", margin={"t": 46})
+    fig.update_layout(
+        xaxis={"type": "category"},
+        yaxis={"title": "Lost to noise [$]"},
+        hovermode="x unified",
+        margin={"t": 46},
+    )
     return calm(fig)
 
 
-def waterfall(result: Outcome) -> go.Figure | None:
+def waterfall(result: ComparisonView) -> go.Figure | None:
     """From what the design captures to the certified bound, one cause after the other."""
     table = result.tables.get("losses")
     if table is None or table.empty:
@@ -253,11 +336,25 @@ def waterfall(result: Outcome) -> go.Figure | None:
         sign = "" if at == 0 or share[at] < 0 else "+"
         text = f"<b>{sign}{number(round(share[at], 1), 1)} %</b>  {number(round(float(table.change_usd.iloc[at]), 2), 2)} $"
         inside, left = at == 0 and share[at] > 40, ends[at] > 62
-        spot = ends[at] / 2 if inside else min(start[at], start[at] + share[at]) if left else ends[at]
+        spot = (
+            ends[at] / 2 if inside else min(start[at], start[at] + share[at]) if left else ends[at]
+        )
         font = {"size": 12, "color": "#ffffff"} if inside else {"size": 12}
-        side = {"xanchor": "center"} if inside else {"xanchor": "right" if left else "left", "xshift": -8 if left else 8}
+        side = (
+            {"xanchor": "center"}
+            if inside
+            else {"xanchor": "right" if left else "left", "xshift": -8 if left else 8}
+        )
         fig.add_annotation(x=spot, y=word, text=text, showarrow=False, font=font, **side)
-    fig.add_shape(type="line", x0=100, x1=100, yref="paper", y0=0, y1=1, line={"color": LIMIT, "width": 1.6, "dash": "dash"})
+    fig.add_shape(
+        type="line",
+        x0=100,
+        x1=100,
+        yref="paper",
+        y0=0,
+        y1=1,
+        line={"color": LIMIT, "width": 1.6, "dash": "dash"},
+    )
     low, high = min(0.0, float(np.min([start, start + share]))), max(100.0, float(ends.max()))
     fig.update_layout(
         xaxis={
@@ -274,11 +371,11 @@ def waterfall(result: Outcome) -> go.Figure | None:
     return fig
 
 
-def _dials() -> dict[str, Callable[[Outcome], go.Figure | None]]:
+def _dials() -> dict[str, Callable[[ComparisonView], go.Figure | None]]:
     return {f"dial_{name}": lambda result, name=name: dial(result, name) for name in DIALS}
 
 
-DRAWINGS: Mapping[str, Callable[[Outcome], go.Figure | None]] = {
+DRAWINGS: Mapping[str, Callable[[ComparisonView], go.Figure | None]] = {
     "front_bytes": front_bytes,
     "front_disclosed": front_disclosed,
     **_dials(),

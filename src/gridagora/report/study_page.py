@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from gridagora.report import claims_table, claims_words
-from gridagora.report.facts import Outcome
+from gridagora.report.facts import ComparisonView
 from gridagora.report.fragments import origin
 from gridagora.report.page import asset, payload, put, script_hash, unbroken
 from gridagora.report.study_figures import DIALS, figures
@@ -20,7 +20,7 @@ from gridagora.report.study_table import NOTES, cells, heads
 from gridagora.report.study_words import answer, effects, extent, question
 
 
-class Panel(NamedTuple):
+class StudyPanel(NamedTuple):
     """One figure on the page: where it stands, its heading, how to read it, and its width."""
 
     section: str
@@ -53,23 +53,23 @@ LEADS = {
     "shaded side is better. A hollow mark leaves the sign open, an arrow lies beyond the edge.",
 }
 PANELS = (
-    Panel(
+    StudyPanel(
         "front",
         "front_bytes",
         "Loss against bytes",
         LOST + "The line joins what nothing under the same conditions beats; pale dots are the layered market with noise, "
         "lost or late messages, or a better forecast. Triangles on the upper edge lie beyond it: worse than the flat rate.",
     ),
-    Panel("front", "front_disclosed", "Loss against numbers disclosed", LOST + "What a home says of itself: points of its curve, "
+    StudyPanel("front", "front_disclosed", "Loss against numbers disclosed", LOST + "What a home says of itself: points of its curve, "
           "plans, or the whole specification of its devices."),
-    *(Panel("dials", f"dial_{name}", heading, LOST + DIAL_CAPTIONS[name]) for name, heading in DIALS.items()),
-    Panel(
+    *(StudyPanel("dials", f"dial_{name}", heading, LOST + DIAL_CAPTIONS[name]) for name, heading in DIALS.items()),
+    StudyPanel(
         "dials",
         "noise",
         "Asked for curves, or told a price",
         "What noise in the price forecast costs each design against its own run without noise, in dollars.",
     ),
-    Panel(
+    StudyPanel(
         "losses",
         "losses",
         "From what is captured to the certified bound",
@@ -77,17 +77,17 @@ PANELS = (
         "dashed line is the bound; another order of causes would give other bars.",
         wide=True,
     ),
-    Panel("claims", "claims_price_per_kwh", "Does the retail price fall?", "What end-users pay for a kilowatt-hour, on average."),
-    Panel("claims", "claims_prosumer_usd_day", "Do prosumers earn more?", "Of one prosumer: what it is paid, less wear, "
+    StudyPanel("claims", "claims_price_per_kwh", "Does the retail price fall?", "What end-users pay for a kilowatt-hour, on average."),
+    StudyPanel("claims", "claims_prosumer_usd_day", "Do prosumers earn more?", "Of one prosumer: what it is paid, less wear, "
           "discomfort and charge missing."),
-    Panel("claims", "claims_end_user_usd_day", "Are end-users better off?", "Of one end-user: what is left after the "
+    StudyPanel("claims", "claims_end_user_usd_day", "Are end-users better off?", "Of one end-user: what is left after the "
           "bill, discomfort and cold water."),
-    Panel("claims", "claims_peak_kw", "Does the peak fall?", "Of all homes. At a flat price homes keep to their "
+    StudyPanel("claims", "claims_peak_kw", "Does the peak fall?", "Of all homes. At a flat price homes keep to their "
           "thermostats whoever sells, so all retailers of today have one peak."),
 )  # fmt: skip
 
 
-def write(result: Outcome, path: str | os.PathLike[str]) -> Path:
+def write(result: ComparisonView, path: str | os.PathLike[str]) -> Path:
     """Write the report of a study as one self-contained HTML file and return its path.
 
     The same result gives the same bytes. A half-written file is never left under the name asked for.
@@ -95,7 +95,7 @@ def write(result: Outcome, path: str | os.PathLike[str]) -> Path:
     return put(html(result), path)
 
 
-def html(result: Outcome) -> str:
+def html(result: ComparisonView) -> str:
     """Return the report of a study as the text of one HTML page."""
     drawn = figures(result)
     plotly, script = get_plotlyjs(), asset("page.js")
@@ -119,17 +119,25 @@ def html(result: Outcome) -> str:
     )
 
 
-def _section(result: Outcome, key: str, drawn: dict[str, go.Figure]) -> str:
+def _section(result: ComparisonView, key: str, drawn: dict[str, go.Figure]) -> str:
     if key in BODIES:
         body = BODIES[key](result)
     else:
-        panels = "".join(_panel(panel, drawn[panel.name]) for panel in PANELS if panel.section == key and panel.name in drawn)
+        panels = "".join(
+            _panel(panel, drawn[panel.name])
+            for panel in PANELS
+            if panel.section == key and panel.name in drawn
+        )
         body = f'<div class="grid">{panels}</div>' if panels else ""
     lead = f'<p class="lead">{unbroken(escape(LEADS[key]))}</p>' if key in LEADS else ""
-    return f'<section id="{key}"><h2>{escape(SECTIONS[key])}</h2>{lead}{body}</section>' if body else ""
+    return (
+        f'<section id="{key}"><h2>{escape(SECTIONS[key])}</h2>{lead}{body}</section>'
+        if body
+        else ""
+    )
 
 
-def _panel(panel: Panel, fig: go.Figure) -> str:
+def _panel(panel: StudyPanel, fig: go.Figure) -> str:
     kind = ' class="wide"' if panel.wide else ""
     return (
         f'<figure{kind}><h3>{escape(panel.heading)}<button type="button" class="save" data-save="figure-{panel.name}" '
@@ -139,12 +147,15 @@ def _panel(panel: Panel, fig: go.Figure) -> str:
     )
 
 
-def _points(result: Outcome) -> str:
+def _points(result: ComparisonView) -> str:
     table = result.tables.get("points")
     if table is None or table.empty:
         return ""
     words = (escape(text).replace("kB/", "kB/<wbr>") for text in heads())
-    head = "".join(f"<th{'' if at < 6 else ' class=n'}><button>{text}</button></th>" for at, text in enumerate(words))
+    head = "".join(
+        f"<th{'' if at < 6 else ' class=n'}><button>{text}</button></th>"
+        for at, text in enumerate(words)
+    )
     rows = "".join(_row(row) for row in table[table.welfare_usd.notna()].itertuples())
     told = "".join(f"<p>{escape(text)}</p>" for text in NOTES)
     return (
@@ -159,29 +170,43 @@ def _row(row: pd.Series) -> str:
                             enumerate(held)) + "</tr>"  # fmt: skip
 
 
-def _faults(result: Outcome) -> str:
+def _faults(result: ComparisonView) -> str:
     """Return a notice of points that did not finish, '' where all did."""
     failed = result.summary.get("failed", {})
-    told = "".join(f"<p><b>{escape(str(name))}</b> did not finish: {escape(str(why))}</p>" for name, why in failed.items())
+    told = "".join(
+        f"<p><b>{escape(str(name))}</b> did not finish: {escape(str(why))}</p>"
+        for name, why in failed.items()
+    )
     return f'<div class="notes" role="alert">{told}</div>' if told else ""
 
 
-def _cases(result: Outcome) -> str:
+def _cases(result: ComparisonView) -> str:
     return claims_table.html(result.tables["claims"]) if "claims" in result.tables else ""
 
 
-def _words(result: Outcome) -> str:
+def _words(result: ComparisonView) -> str:
     if "claims" not in result.tables:
         return ""
-    said = "".join(f"<li>{unbroken(escape(text))}</li>" for text in claims_words.in_words(result.tables["claims"]))
+    said = "".join(
+        f"<li>{unbroken(escape(text))}</li>"
+        for text in claims_words.in_words(result.tables["claims"])
+    )
     return f'<ul class="said">{said}</ul>'
 
 
-def _terms(result: Outcome) -> str:
+def _terms(result: ComparisonView) -> str:
     if "claims" not in result.tables:
         return ""
-    told = "".join(f"<dt>{escape(name)}</dt><dd>{unbroken(escape(text))}</dd>" for name, text in claims_words.terms(result))
+    told = "".join(
+        f"<dt>{escape(name)}</dt><dd>{unbroken(escape(text))}</dd>"
+        for name, text in claims_words.terms(result)
+    )
     return f'<dl class="terms">{told}</dl>'
 
 
-BODIES: Mapping[str, Callable[[Outcome], str]] = {"points": _points, "cases": _cases, "words": _words, "terms": _terms}
+BODIES: Mapping[str, Callable[[ComparisonView], str]] = {
+    "points": _points,
+    "cases": _cases,
+    "words": _words,
+    "terms": _terms,
+}

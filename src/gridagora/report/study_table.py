@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gridagora.report import claims_table
-from gridagora.report.facts import Outcome
+from gridagora.report.facts import ComparisonView
 from gridagora.report.study_figures import forecast_words
 from gridagora.report.style import number
 
@@ -70,7 +70,10 @@ def cells(row: Any) -> list[tuple[str, str]]:
         (row.design, row.design),
         (row.layers if layered else "", row.layers),
         (blocks, str(row.blocks or 1e9)),
-        (forecast_words(row.forecast, row.noise_per_kwh), f"{row.forecast} {row.noise_per_kwh:.4f}"),
+        (
+            forecast_words(row.forecast, row.noise_per_kwh),
+            f"{row.forecast} {row.noise_per_kwh:.4f}",
+        ),
         (f"{100 * row.loss_share:g} %" if layered else "", str(row.loss_share)),
         (str(row.delay) if layered else "", str(row.delay)),
     ]
@@ -86,10 +89,12 @@ def cells(row: Any) -> list[tuple[str, str]]:
         (row.silent, 0),
         (row.wall_s, 1),
     )
-    return words + [(number(round(float(value), places), places), f"{value:.9g}") for value, places in figures]
+    return words + [
+        (number(round(float(value), places), places), f"{value:.9g}") for value, places in figures
+    ]
 
 
-def render(result: Outcome, console: Console) -> None:
+def render(result: ComparisonView, console: Console) -> None:
     """Print a study on a console: its points, its waterfall, its claims, what there is of them."""
     points, losses, claims = (result.tables.get(name) for name in ("points", "losses", "claims"))
     if points is not None:
@@ -109,16 +114,28 @@ def _points(points: Any, console: Console) -> None:
         held = dict(zip(NAMES, cells(row), strict=True))
         style = "bold green" if row.front_bytes and "," not in row.turned else ""
         grid.add_row(*(Text(held[name][0], style=style) for name in TERMINAL))
-    grid.caption = Text("green: nothing under the same conditions loses less with fewer bytes; messages and wall times: report")
+    grid.caption = Text(
+        "green: nothing under the same conditions loses less with fewer bytes; messages and wall times: report"
+    )
     console.print(grid)
 
 
 def _losses(losses: Any, console: Console) -> None:
     grid = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
-    for text, side in (("where the attainable gain goes", "left"), ("[$]", "right"), ("[%]", "right")):
+    for text, side in (
+        ("where the attainable gain goes", "left"),
+        ("[$]", "right"),
+        ("[%]", "right"),
+    ):
         grid.add_column(Text(text), justify=side)
     for row in losses.itertuples():
-        grid.add_row(Text(row.cause), Text(number(row.change_usd, 2)), Text(number(100 * row.share, 1)))
+        grid.add_row(
+            Text(row.cause), Text(number(row.change_usd, 2)), Text(number(100 * row.share, 1))
+        )
     grid.add_section()
-    grid.add_row(Text("all, to the certified bound"), Text(number(float(np.sum(losses.change_usd)), 2)), Text("100.0"))
+    grid.add_row(
+        Text("all, to the certified bound"),
+        Text(number(float(np.sum(losses.change_usd)), 2)),
+        Text("100.0"),
+    )
     console.print(grid)

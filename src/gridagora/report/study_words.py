@@ -3,14 +3,19 @@
 from typing import Any
 
 from gridagora.report import claims_words
-from gridagora.report.facts import Outcome
+from gridagora.report.facts import ComparisonView
 from gridagora.report.study_figures import CAUSE_WORDS
 from gridagora.report.style import number
 
-NAMES = {"layered": "the layered market", "central": "the central market", "rtp": "the real-time price", "flat": "the flat rate"}
+NAMES = {
+    "layered": "the layered market",
+    "central": "the central market",
+    "rtp": "the real-time price",
+    "flat": "the flat rate",
+}
 
 
-def question(result: Outcome) -> str:
+def question(result: ComparisonView) -> str:
     """Return the question that the study answers."""
     if "claims" in result.tables:
         return claims_words.QUESTION
@@ -19,7 +24,7 @@ def question(result: Outcome) -> str:
     return "How much has to be said, by whom, and how well must it be heard, for this feeder to be run near its best?"
 
 
-def answer(result: Outcome) -> str:
+def answer(result: ComparisonView) -> str:
     """Return the answer in one sentence."""
     if "claims" in result.tables:
         return claims_words.answer(result.tables["claims"])
@@ -33,39 +38,52 @@ def answer(result: Outcome) -> str:
     return f"{text}; the best point, {_inner(best)}, captures {number(100 * best['captured_share'], 0)} % with {_kb(best)}."
 
 
-def effects(result: Outcome) -> str:
+def effects(result: ComparisonView) -> str:
     """Return what else the reader should know: how the references did, or what the largest cause is."""
     if "claims" in result.tables:
         return claims_words.effects(result.tables["claims"])
     table = result.tables.get("points")
     if table is None:
         return ""
-    base = table[(table.turned == "") & table.captured_share.notna()].drop_duplicates("design").set_index("design")
-    parts = [f"{NAMES[name]} {number(100 * base.captured_share[name], 0)} %" for name in ("central", "rtp") if name in base.index]
+    base = (
+        table[(table.turned == "") & table.captured_share.notna()]
+        .drop_duplicates("design")
+        .set_index("design")
+    )
+    parts = [
+        f"{NAMES[name]} {number(100 * base.captured_share[name], 0)} %"
+        for name in ("central", "rtp")
+        if name in base.index
+    ]
     text = f"On the same forecast {' and '.join(parts)}." if parts else ""
     return f"{text} {_losses(result)}".strip()
 
 
-def extent(result: Outcome) -> str:
+def extent(result: ComparisonView) -> str:
     """Return what was run, and where."""
     told = result.summary.get("manifest", {})
     if "claims" in result.tables:
         return claims_words.extent(result.tables["claims"], told)
     limit = told.get("limit_kw")
     parts = [
-        f"{told['homes']} homes over {told['days']} day{'s' * (told['days'] != 1)}" if "homes" in told else "",
+        f"{told['homes']} homes over {told['days']} day{'s' * (told['days'] != 1)}"
+        if "homes" in told
+        else "",
         f"limit {number(limit, 0)} kW" if limit else "no limit",
         f"{len(result.tables['points'])} points" if "points" in result.tables else "",
     ]
     return " · ".join(part for part in parts if part)
 
 
-def _losses(result: Outcome) -> str:
+def _losses(result: ComparisonView) -> str:
     table = result.tables.get("losses")
     if table is None or table.empty:
         return ""
     rest = table[table.cause != "captured"].sort_values("share", ascending=False)
-    named = [f"{CAUSE_WORDS[row.cause].lower()} {number(round(100 * row.share), 0)} %" for row in rest.itertuples()]
+    named = [
+        f"{CAUSE_WORDS[row.cause].lower()} {number(round(100 * row.share), 0)} %"
+        for row in rest.itertuples()
+    ]
     got = number(100 * float(table.loc[table.cause == "captured", "share"].iloc[0]), 0)
     design = str(table.design.iloc[0])
     return f"{_cap(NAMES.get(design, design))} captures {got} % of what is attainable; of the rest, {', '.join(named)}."
@@ -78,7 +96,10 @@ def _architecture(point: Any) -> str:
 def _inner(point: Any) -> str:
     if point["design"] != "layered":
         return NAMES.get(point["design"], str(point["design"]))
-    layers = {"none": "without layers between home and feeder", "transformers": "by way of transformers"}
+    layers = {
+        "none": "without layers between home and feeder",
+        "transformers": "by way of transformers",
+    }
     blocks = "exact curves" if not point["blocks"] else f"curves of {point['blocks']} blocks"
     return f"the layered market {layers.get(point['layers'], 'by way of transformers and zones')} with {blocks}"
 

@@ -57,7 +57,12 @@ COST_COLOURS: Mapping[str, str] = {
     "reactive": "#d9bf55",
 }
 # What the limit of a layer adds to the price below it: one family of reds, the wider the place the darker.
-LAYER_COLOURS: Mapping[str, str] = {"area": "#4a1520", "feeder": "#7a2230", "zone": "#cc6677", "transformer": "#e8a48c"}
+LAYER_COLOURS: Mapping[str, str] = {
+    "area": "#4a1520",
+    "feeder": "#7a2230",
+    "zone": "#cc6677",
+    "transformer": "#e8a48c",
+}
 LAYER_LABELS: Mapping[str, str] = {
     "area": "Area",
     "feeder": "Substation",
@@ -89,7 +94,10 @@ def label(design: str) -> str:
 def colours(names: Sequence[str]) -> dict[str, str]:
     """Return one colour a design; unknown designs take spare colours in the order given."""
     spare = [name for name in names if name not in DESIGN_COLOURS]
-    return {name: DESIGN_COLOURS.get(name) or SPARE_COLOURS[spare.index(name) % len(SPARE_COLOURS)] for name in names}
+    return {
+        name: DESIGN_COLOURS.get(name) or SPARE_COLOURS[spare.index(name) % len(SPARE_COLOURS)]
+        for name in names
+    }
 
 
 class DeviceColumn(NamedTuple):
@@ -103,10 +111,18 @@ class DeviceColumn(NamedTuple):
 
 def device_columns(names: Sequence[str]) -> list[DeviceColumn]:
     """Return how columns that hold power by kind are drawn, loads first; a kind that is not registered is none of them."""
-    kinds = sorted((find("device", name).about for name in names_of("device")), key=lambda about: (about.rank, about.kind))
+    kinds = sorted(
+        (find("device", name).about for name in names_of("device")),
+        key=lambda about: (about.rank, about.kind),
+    )
     loads = [DeviceColumn(name, label, OTHER_COLOURS[name]) for name, label in OTHER_LABELS.items()]
     spare = iter(SPARE_COLOURS * (1 + len(kinds)))
-    made = [DeviceColumn(f"{each.kind}_kw", escape(each.label), each.color or next(spare), each.is_generation) for each in kinds]
+    made = [
+        DeviceColumn(
+            f"{each.kind}_kw", escape(each.label), each.color or next(spare), each.is_generation
+        )
+        for each in kinds
+    ]
     return [each for each in [*loads, *made] if each.column in names]
 
 
@@ -127,7 +143,14 @@ def figure(height: int, **layout: Any) -> go.Figure:
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         margin={"l": 58, "r": 16, "t": 34, "b": 44},
-        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "xanchor": "left", "font": {"size": 12}},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1.0,
+            "yanchor": "bottom",
+            "xanchor": "left",
+            "font": {"size": 12},
+        },
         hoverlabel={"font": {"family": FONT, "size": 12}},
         hovermode="closest",
         dragmode="zoom",
@@ -138,8 +161,23 @@ def figure(height: int, **layout: Any) -> go.Figure:
 
 def calm(fig: go.Figure) -> go.Figure:
     """Give every axis of a figure the same light grid and return the figure."""
-    fig.update_xaxes(showgrid=False, zeroline=False, showline=True, linecolor=QUIET, ticks="outside", ticklen=4, tickcolor=QUIET)
-    fig.update_yaxes(showgrid=True, gridcolor=QUIET, zeroline=True, zerolinecolor=FIRM, zerolinewidth=1, showline=False)
+    fig.update_xaxes(
+        showgrid=False,
+        zeroline=False,
+        showline=True,
+        linecolor=QUIET,
+        ticks="outside",
+        ticklen=4,
+        tickcolor=QUIET,
+    )
+    fig.update_yaxes(
+        showgrid=True,
+        gridcolor=QUIET,
+        zeroline=True,
+        zerolinecolor=FIRM,
+        zerolinewidth=1,
+        showline=False,
+    )
     fig.update_yaxes(separatethousands=True)
     fig.update_xaxes(automargin=True, title_font_size=12, title_standoff=8)
     fig.update_yaxes(automargin=True, title_font_size=12, title_standoff=8)

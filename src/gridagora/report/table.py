@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gridagora.report.facts import (
-    Outcome,
+    ComparisonView,
     baseline,
     designs,
     failed,
@@ -28,7 +28,7 @@ TIE = 1e-9  # relative: values this close share the first place
 NOISE = 1e-9  # a metric smaller than this is rounding error of a sum, shown as zero
 
 
-def table(result: Outcome) -> pd.DataFrame:
+def table(result: ComparisonView) -> pd.DataFrame:
     """Return every metric of every design.
 
     Returns
@@ -43,23 +43,33 @@ def table(result: Outcome) -> pd.DataFrame:
         | {name: metric_value(result, name, row.metric_id) for name in names}
         for row in metrics(result)
     ]
-    return pd.DataFrame(rows, columns=["metric_id", "metric", "unit", "better", *names]).set_index("metric_id")
+    return pd.DataFrame(rows, columns=["metric_id", "metric", "unit", "better", *names]).set_index(
+        "metric_id"
+    )
 
 
 def best(values: np.ndarray, better: str) -> np.ndarray:
     """Return which of the values (n,) are the best; none where there is no direction, no choice or no difference."""
     held = values[np.isfinite(values)]
-    if better not in {"higher", "lower"} or held.size < 2 or np.ptp(held) <= TIE * max(1.0, float(np.abs(held).max())):
+    if (
+        better not in {"higher", "lower"}
+        or held.size < 2
+        or np.ptp(held) <= TIE * max(1.0, float(np.abs(held).max()))
+    ):
         return np.zeros(values.shape, dtype=bool)
     top = held.max() if better == "higher" else held.min()
-    near: np.ndarray = np.isfinite(values) & (np.abs(values - top) <= TIE * max(1.0, abs(float(top))))
+    near: np.ndarray = np.isfinite(values) & (
+        np.abs(values - top) <= TIE * max(1.0, abs(float(top)))
+    )
     return near
 
 
 LABEL_COLUMNS, DESIGN_COLUMNS = 52, 13  # of the console: for what a row is, and for one design
 
 
-def shown(values: np.ndarray, better: str, *, ranked: bool = True) -> tuple[np.ndarray, int, np.ndarray]:
+def shown(
+    values: np.ndarray, better: str, *, ranked: bool = True
+) -> tuple[np.ndarray, int, np.ndarray]:
     """Return a row (n,) without rounding noise, its decimals, and which values are best as far as those decimals tell.
 
     A row that is not `ranked` has no best.
@@ -74,7 +84,7 @@ def measured(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows.drop(columns=["metric", "unit", "better"]).notna().any(axis=1)]
 
 
-def render(result: Outcome, console: Console) -> None:
+def render(result: ComparisonView, console: Console) -> None:
     """Print the comparison on a console, grouped, with the best design of each row emphasised and starred.
 
     Left out are rows without a number and those that say nearly the same as a row that is shown; the report has them all.
@@ -99,10 +109,17 @@ def render(result: Outcome, console: Console) -> None:
         console.print(Text(f"{name} did not finish: {reason}", style="bold red"))
 
 
-def unconverged(result: Outcome) -> dict[str, int]:
+def unconverged(result: ComparisonView) -> dict[str, int]:
     """Return the designs of which real-time sessions spent their rounds before homes agreed, and how many."""
-    held = {name: result.summary["architectures"][name].get("certificates", {}) for name in designs(result)}
-    return {name: many for name, each in held.items() if (many := int(each.get("unconverged_sessions", 0)))}
+    held = {
+        name: result.summary["architectures"][name].get("certificates", {})
+        for name in designs(result)
+    }
+    return {
+        name: many
+        for name, each in held.items()
+        if (many := int(each.get("unconverged_sessions", 0)))
+    }
 
 
 def disagreed(many: int) -> str:
@@ -114,7 +131,7 @@ def disagreed(many: int) -> str:
     )
 
 
-def _grid(result: Outcome, rows: pd.DataFrame, chosen: range, note: str | None) -> Table:
+def _grid(result: ComparisonView, rows: pd.DataFrame, chosen: range, note: str | None) -> Table:
     """Return the table of some designs, as many as the console has room for."""
     names, unordered = designs(result), unranked(result)
     grid = Table(
@@ -130,14 +147,23 @@ def _grid(result: Outcome, rows: pd.DataFrame, chosen: range, note: str | None) 
     grid.add_column("unit", style="dim", no_wrap=True)
     grid.add_column("", style="dim", no_wrap=True)
     for name in (names[at] for at in chosen):
-        grid.add_column(Text(name if name in DESIGN_LABELS else name[:24]), justify="right", no_wrap=True)
-    for heading, members in groupby(rows.itertuples(), key=lambda row: metric_text(result, str(row.Index)).family):
+        grid.add_column(
+            Text(name if name in DESIGN_LABELS else name[:24]), justify="right", no_wrap=True
+        )
+    for heading, members in groupby(
+        rows.itertuples(), key=lambda row: metric_text(result, str(row.Index)).family
+    ):
         grid.add_row("", Text(heading, style="bold cyan"))
         for row in members:
             name = metric_text(result, str(row.Index)).short_name or str(row.metric)
             ranked = str(row.Index) not in unordered
             values = _values(np.array(row[4:], dtype=float), str(row.better), ranked=ranked)
-            label = (Text(str(row.Index)), Text(name), Text(str(row.unit)), Text(ARROWS[str(row.better)] if ranked else ""))
+            label = (
+                Text(str(row.Index)),
+                Text(name),
+                Text(str(row.unit)),
+                Text(ARROWS[str(row.better)] if ranked else ""),
+            )
             grid.add_row(*label, *(values[at] for at in chosen))
         grid.add_section()
     return grid

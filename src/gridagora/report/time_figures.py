@@ -6,7 +6,16 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from gridagora.report.facts import Outcome, baseline, frame, local_time, of, present, step_s, zone
+from gridagora.report.facts import (
+    ComparisonView,
+    baseline,
+    frame,
+    local_time,
+    of,
+    present,
+    step_s,
+    zone,
+)
 from gridagora.report.style import (
     LIMIT,
     MENU_TOP_PX,
@@ -28,7 +37,7 @@ ONE_LINE = 6  # designs whose names stand in one line beside the menu
 SPIKE = 6.0  # a price above this multiple of the 98th percentile would flatten everything else: the axis is cut
 
 
-def load(result: Outcome) -> go.Figure | None:
+def load(result: ComparisonView) -> go.Figure | None:
     """Load of the feeder and price seen by homes, every design, with the limit and the wholesale price."""
     table = frame(result, "intervals", "start_s", "load_kw")
     if table is None:
@@ -41,7 +50,9 @@ def load(result: Outcome) -> go.Figure | None:
         time = time_axis(rows, result)
         line: dict[str, Any] = {"color": tones[name], "width": 1.5}
         common: dict[str, Any] = {"mode": "lines", "name": label(name), "legendgroup": name, **time}
-        fig.add_scatter(y=column(rows, "load_kw"), line=line, hovertemplate="%{y:,.0f} kW", **common)
+        fig.add_scatter(
+            y=column(rows, "load_kw"), line=line, hovertemplate="%{y:,.0f} kW", **common
+        )
         if "price_per_kwh" in rows:
             price_line = {"color": tones[name], "width": 1.3, "shape": "hv"}
             fig.add_scatter(
@@ -55,7 +66,13 @@ def load(result: Outcome) -> go.Figure | None:
     _add_wholesale(fig, result, of(table, names[0]))
     _add_limit(fig, table)
     fig.update_layout(
-        xaxis={"type": "date", "anchor": "y2", "domain": [0, 1], "hoverformat": "%a %d %b, %H:%M", "tickformatstops": _TICKS},
+        xaxis={
+            "type": "date",
+            "anchor": "y2",
+            "domain": [0, 1],
+            "hoverformat": "%a %d %b, %H:%M",
+            "tickformatstops": _TICKS,
+        },
         yaxis={"title": "Load at the substation [kW]", "domain": [0.36, 1.0]},
         yaxis2={"title": "Price [$/kWh]", "domain": [0.0, 0.29], "range": price_range(table)},
         updatemenus=[menu(_day_buttons(result, table))],
@@ -66,7 +83,7 @@ def load(result: Outcome) -> go.Figure | None:
     return calm(fig)
 
 
-def average_day(result: Outcome) -> go.Figure | None:
+def average_day(result: ComparisonView) -> go.Figure | None:
     """Load through the day: the mean over the days of the run, or the highest."""
     table = frame(result, "intervals", "start_s", "load_kw")
     if table is None:
@@ -105,7 +122,7 @@ def average_day(result: Outcome) -> go.Figure | None:
     return calm(fig)
 
 
-def temperature(result: Outcome) -> go.Figure | None:
+def temperature(result: ComparisonView) -> go.Figure | None:
     """Mean departure of indoor temperature from the wish of the household, through the day."""
     table = frame(result, "intervals", "start_s", "comfort_dev_k")
     if table is None:
@@ -133,7 +150,7 @@ def temperature(result: Outcome) -> go.Figure | None:
     return calm(fig)
 
 
-def devices(result: Outcome) -> go.Figure | None:
+def devices(result: ComparisonView) -> go.Figure | None:
     """Load stacked by kind of device, one design at a time, with the net load drawn on top."""
     table = frame(result, "intervals", "start_s", "load_kw")
     drawn = [] if table is None else device_columns([str(name) for name in table.columns])
@@ -162,11 +179,26 @@ def devices(result: Outcome) -> go.Figure | None:
                     **time,
                 )
                 owner.append(place)
-        net: dict[str, Any] = {"mode": "lines", "line": {"color": "#4a5160", "width": 1.4}, "name": "Net load", "meta": "ink"}
-        fig.add_scatter(y=column(rows, "load_kw"), visible=place == start, hovertemplate="%{y:,.0f} kW", **net, **time)
+        net: dict[str, Any] = {
+            "mode": "lines",
+            "line": {"color": "#4a5160", "width": 1.4},
+            "name": "Net load",
+            "meta": "ink",
+        }
+        fig.add_scatter(
+            y=column(rows, "load_kw"),
+            visible=place == start,
+            hovertemplate="%{y:,.0f} kW",
+            **net,
+            **time,
+        )
         owner.append(place)
     buttons = [
-        {"label": label(name), "method": "restyle", "args": [{"visible": [at == place for at in owner]}, list(range(len(owner)))]}
+        {
+            "label": label(name),
+            "method": "restyle",
+            "args": [{"visible": [at == place for at in owner]}, list(range(len(owner)))],
+        }
         for place, name in enumerate(names)
     ]
     fig.update_layout(
@@ -179,7 +211,10 @@ def devices(result: Outcome) -> go.Figure | None:
     return calm(fig)
 
 
-_TICKS = [{"dtickrange": [None, 43_200_000], "value": "%H:%M\n%a %d"}, {"dtickrange": [43_200_000, None], "value": "%a %d\n%b"}]
+_TICKS = [
+    {"dtickrange": [None, 43_200_000], "value": "%H:%M\n%a %d"},
+    {"dtickrange": [43_200_000, None], "value": "%a %d\n%b"},
+]
 
 
 def thinned(rows: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -198,7 +233,7 @@ def in_slots(rows: pd.DataFrame) -> pd.DataFrame:
     return means.assign(start_s=first)
 
 
-def time_axis(rows: pd.DataFrame, result: Outcome) -> dict[str, Any]:
+def time_axis(rows: pd.DataFrame, result: ComparisonView) -> dict[str, Any]:
     """Return the local times of rows as Plotly arguments: a start and a step where they are even, else one time a row."""
     times = local_time(rows["start_s"].round(), zone(result)[0])
     gaps = np.diff(times.to_numpy().astype("datetime64[ms]").astype(np.int64))
@@ -212,7 +247,7 @@ def column(rows: pd.DataFrame, name: str) -> np.ndarray:
     return rows[name].to_numpy(np.float32)
 
 
-def by_time_of_day(rows: pd.DataFrame, result: Outcome, name: str, kind: str) -> pd.Series:
+def by_time_of_day(rows: pd.DataFrame, result: ComparisonView, name: str, kind: str) -> pd.Series:
     """Return the mean or the highest value at each local time of day; the index counts hours."""
     times = local_time(rows["start_s"], zone(result)[0])
     slot = (times.hour * 60 + times.minute) // SLOT_MIN
@@ -250,7 +285,7 @@ def _clock_axis() -> dict[str, Any]:
     }
 
 
-def _add_wholesale(fig: go.Figure, result: Outcome, rows: pd.DataFrame) -> None:
+def _add_wholesale(fig: go.Figure, result: ComparisonView, rows: pd.DataFrame) -> None:
     if "wholesale_per_kwh" not in rows or rows["wholesale_per_kwh"].isna().all():
         return
     held = thinned(rows, ("wholesale_per_kwh",))
@@ -292,15 +327,23 @@ def _add_limit(fig: go.Figure, table: pd.DataFrame) -> None:
     )
 
 
-def _day_buttons(result: Outcome, table: pd.DataFrame) -> list[dict[str, Any]]:
+def _day_buttons(result: ComparisonView, table: pd.DataFrame) -> list[dict[str, Any]]:
     rows = of(table, baseline(result))
     times = local_time(rows["start_s"], zone(result)[0])
-    buttons: list[dict[str, Any]] = [{"label": "Whole run", "method": "relayout", "args": [{"xaxis.autorange": True}]}]
+    buttons: list[dict[str, Any]] = [
+        {"label": "Whole run", "method": "relayout", "args": [{"xaxis.autorange": True}]}
+    ]
     days = times.normalize().unique()
     highest = times[int(np.nanargmax(rows["load_kw"].to_numpy()))].normalize()
     for day in days if len(days) <= 31 else ():
         end = day + pd.Timedelta(days=1)
         text = day.strftime("%a %d %b") + (" (highest load)" if day == highest else "")
         span = [day.isoformat(sep=" "), end.isoformat(sep=" ")]
-        buttons.append({"label": text, "method": "relayout", "args": [{"xaxis.range": span, "xaxis.autorange": False}]})
+        buttons.append(
+            {
+                "label": text,
+                "method": "relayout",
+                "args": [{"xaxis.range": span, "xaxis.autorange": False}],
+            }
+        )
     return buttons

@@ -7,30 +7,35 @@ from typing import Any
 
 import numpy as np
 
+from gridagora.bound.relaxation import Bound, Worth, bound
 from gridagora.core.errors import FAULTS, InputError, PartError, Problem, told
-from gridagora.core.ledger import join
-from gridagora.core.load_shape import peak_kw
-from gridagora.core.outcome import Network, Outcome, settlement_period, welfare_before_losses_usd
 from gridagora.core.ports import Grid
 from gridagora.core.product import Commodity
 from gridagora.core.tables import Col
 from gridagora.grid.fixed_point import open_grid
-from gridagora.run import fleet as homes_at
+from gridagora.population import fleet as homes_at
+from gridagora.results.load_shape import peak_kw
+from gridagora.results.outcome import (
+    NetworkResult,
+    Outcome,
+    settlement_period,
+    welfare_before_losses_usd,
+)
 from gridagora.run import folder as folders
 from gridagora.run import reactive
 from gridagora.run import result as results
-from gridagora.run.bound import Bound, Worth, bound
-from gridagora.run.bound_played import played
-from gridagora.run.desk import Ran, Study, baseline
-from gridagora.run.links import Links
-from gridagora.run.network import Wiring, watch
-from gridagora.run.outlook import Wholesale
-from gridagora.run.score import score
+from gridagora.run.comms import CommsFaults
+from gridagora.run.evaluate import evaluate
+from gridagora.run.forecast import WholesaleTerms
+from gridagora.run.played import play_schedule
+from gridagora.run.power_flow import Wiring, solve_run
 from gridagora.run.settle import wire_losses
 from gridagora.run.simulate import simulate
-from gridagora.run.site import standing
+from gridagora.run.state import FinishedRun, Setup, baseline
+from gridagora.run.topology import place_homes
 from gridagora.scenario import columns, plugins
 from gridagora.scenario.build import Scene
+from gridagora.settlement.ledger import join
 
 FIRST_FLAT_PER_KWH = 0.072  # of the run that finds the flat rate; thermostats do not hear it
 BELOW_ZERO = (
@@ -41,7 +46,10 @@ Progress = Callable[[str, int, int], None]
 
 
 def compare(
-    scene: Scene, architectures: Sequence[str] | None = None, out: str | Path | None = None, progress: Progress | None = None
+    scene: Scene,
+    architectures: Sequence[str] | None = None,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> results.Result:
     """Run designs on one scene and compare them with each other and with the certified bound.
 
@@ -80,9 +88,11 @@ def compare(
     for name, market in markets.items():
         try:
             ran = simulate(market, study, lambda done, total, stage=name: tell(stage, done, total))
-            outcomes[name] = on_network(scene, grid, market, ran, score(name, ran, study))
+            outcomes[name] = add_power_flow(scene, grid, market, ran, evaluate(name, ran, study))
         except FAULTS as fault:
-            faults[name] = plugins.blamed(told(fault), name, market.strategy, scene.scenario.outside)
+            faults[name] = plugins.blamed(
+                told(fault), name, market.strategy, scene.scenario.outside
+            )
             continue
         if draft is not None:
             folders.keep(outcomes[name], draft)
@@ -92,11 +102,13 @@ def compare(
         raise InputError([Problem(name, faults[name], "a design that runs") for name in names])
     tell("bound", 0, 1)
     began = perf_counter()
-    top = yardstick(scene, study)
+    top = compute_bound(scene, study)
     tell("bound", 1, 1)
     _refuse_above(outcomes, top)
     elapsed = perf_counter() - began
-    unlimited, unlimited_bound_usd = without_limit(scene, study, grid, markets, outcomes, faults, tell)
+    unlimited, unlimited_bound_usd = without_limit(
+        scene, study, grid, markets, outcomes, faults, tell
+    )
     found = results.gather(
         scene,
         study,
@@ -115,21 +127,27 @@ def compare(
 
 def _designs(scene: Scene, architectures: Sequence[str] | None) -> list[str]:
     """Return the names of the designs to run; one may be given alone."""
-    columns.require(scene, Scene, "scene", "a gridagora.Scene, from gridagora.load or gridagora.build")
-    asked = [architectures] if isinstance(architectures, str) else list(architectures or scene.scenario.scenario.architectures)
+    columns.require(
+        scene, Scene, "scene", "a gridagora.Scene, from gridagora.load or gridagora.build"
+    )
+    asked = (
+        [architectures]
+        if isinstance(architectures, str)
+        else list(architectures or scene.scenario.scenario.architectures)
+    )
     odd = [name for name in asked if not isinstance(name, str)]
     if odd:
         raise InputError([Problem("architectures", f"{odd[0]!r}", "names of designs, as text")])
     return asked
 
 
-def prepare(scene: Scene, tell: Progress | None = None) -> Study:
+def prepare(scene: Scene, tell: Progress | None = None) -> Setup:
     """Return what all designs share: a first run of thermostats fixes the flat rate, the limit and the baseline load."""
     keys = scene.scenario
     hours = scene.homes.load_kw.shape[1]
     local_hour = ((scene.start_s + scene.utc_offset_s) // 3600 + np.arange(hours)) % 24
     dt_h = keys.market.interval_minutes / 60
-    w = Wholesale(
+    w = WholesaleTerms(
         scene.prices,
         keys.prices.delivery_per_kwh,
         keys.prices.export_credit_per_kwh,
@@ -140,7 +158,7 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Study:
         keys.market.forecast_noise_per_kwh,
         keys.scenario.seed,
     )
-    study = Study(
+    study = Setup(
         scene.homes,
         scene.days,
         scene.start_s,
@@ -158,9 +176,13 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Study:
         reference_per_kwh=keys.comfort.reference_per_kwh,
     )
     flat = scene.market("flat")
-    first = score("flat", simulate(flat, study, lambda done, total: (tell or _silent)("baseline", done, total)), study)
+    first = evaluate(
+        "flat",
+        simulate(flat, study, lambda done, total: (tell or _silent)("baseline", done, total)),
+        study,
+    )
     study = study._replace(baseline_kw=first.home_kw)
-    where = standing(scene, first)
+    where = place_homes(scene, first)
     return study._replace(
         keep=keys.results.keep,
         flat_per_kwh=float(flat.start(baseline(study, first.wholesale_per_kwh)).import_per_kwh[0]),
@@ -169,13 +191,18 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Study:
         limits=where.limits,
         place_other_kw=where.other_kw,
         wiring=Wiring(open_grid(scene.feeder), scene.home_meter, scene.other_kw),
-        links=Links(keys.links.loss_share, keys.links.duplicate_share, keys.links.delay_intervals, keys.scenario.seed),
+        links=CommsFaults(
+            keys.links.loss_share,
+            keys.links.duplicate_share,
+            keys.links.delay_intervals,
+            keys.scenario.seed,
+        ),
     )
 
 
 def without_limit(
     scene: Scene,
-    study: Study,
+    study: Setup,
     grid: Grid,
     markets: dict[str, Any],
     outcomes: dict[str, Outcome],
@@ -187,7 +214,9 @@ def without_limit(
     Only a design that is told the limit runs again; the others cannot know it and did the same. One that fails now is added to
     `faults`; what it did with the limit stays.
     """
-    if not scene.scenario.substation.also_without_limit or not np.isfinite(study.wholesale.limit_kw):
+    if not scene.scenario.substation.also_without_limit or not np.isfinite(
+        study.wholesale.limit_kw
+    ):
         return {}, None
     free = study._replace(wholesale=study.wholesale._replace(limit_kw=np.inf))
     runs = {}
@@ -197,9 +226,11 @@ def without_limit(
         if market.rules.sees_limit:
             try:
                 ran = simulate(market, free, lambda done, total, at=stage: tell(at, done, total))
-                alone = score(name, ran, free)
-                if scene.scenario.reactive.power_factor is not None:  # part of welfare then, and known from the network alone
-                    alone = on_network(scene, grid, market, ran, alone)
+                alone = evaluate(name, ran, free)
+                if (
+                    scene.scenario.reactive.power_factor is not None
+                ):  # part of welfare then, and known from the network alone
+                    alone = add_power_flow(scene, grid, market, ran, alone)
             except FAULTS as fault:
                 faults[stage] = told(fault)
                 continue
@@ -207,7 +238,7 @@ def without_limit(
         else:
             runs[name] = outcome._replace(limit_kw=np.inf)
     tell("bound, no limit", 0, 1)
-    top = yardstick(scene, free)
+    top = compute_bound(scene, free)
     tell("bound, no limit", 1, 1)
     _refuse_above(runs, top)
     return runs, top.welfare_usd
@@ -223,7 +254,9 @@ def limit_kw(scene: Scene, flat: Outcome) -> float:
     return float(keys.limit_share_of_flat_peak * peak_kw(flat))
 
 
-def on_network(scene: Scene, grid: Grid, market: Any, ran: Ran, outcome: Outcome) -> Outcome:
+def add_power_flow(
+    scene: Scene, grid: Grid, market: Any, ran: FinishedRun, outcome: Outcome
+) -> Outcome:
     """Return the outcome with its exact power flow, its losses booked and, where a power factor is agreed, its reactive energy.
 
     A market with `reactive` set buys it from homes, and the flow is that with what they give; any other buys it elsewhere.
@@ -246,35 +279,47 @@ def on_network(scene: Scene, grid: Grid, market: Any, ran: Ran, outcome: Outcome
     return seen._replace(ledger=ledger, warnings=(*seen.warnings, text))
 
 
-def _with_reactive(scene: Scene, grid: Grid, market: Any, ran: Ran, outcome: Outcome) -> Outcome:
+def _with_reactive(
+    scene: Scene, grid: Grid, market: Any, ran: FinishedRun, outcome: Outcome
+) -> Outcome:
     """Return the outcome with its power flow and the reactive energy that the scenario asks for."""
     inverter_kw = reactive.inverter_kw(ran.fleet, ran.track.kind_kw)
-    alone = network(scene, grid, outcome, inverter_kw)
+    alone = solve_network(scene, grid, outcome, inverter_kw)
     keys = scene.scenario.reactive
     if keys.power_factor is None:
         return outcome._replace(network=alone)
     if alone.failed:
-        raise PartError(f"reactive power: the power flow has no solution in {alone.failed} intervals, so the need is not known")
+        raise PartError(
+            f"reactive power: the power flow has no solution in {alone.failed} intervals, so the need is not known"
+        )
     n, t = outcome.home_kw.shape
     clears = Commodity.Q in market.rules.commodities
-    given = reactive.provide(
-        reactive.equipped(ran.fleet, ran.track.kind_kw) if clears else reactive.unequipped(n, t),
+    given = reactive.provide_reactive(
+        reactive.equip_homes(ran.fleet, ran.track.kind_kw)
+        if clears
+        else reactive.equip_nobody(n, t),
         alone.source_kw,
         alone.source_kvar,
         outcome.price_per_kwh,
-        reactive.Terms(keys.power_factor, keys.cap_per_kvarh),
+        reactive.PowerFactorTerms(keys.power_factor, keys.cap_per_kvarh),
         scene.start_s,
         outcome.dt_h,
     )
-    seen = network(scene, grid, outcome, inverter_kw, given) if clears else alone
-    return reactive.joined(outcome._replace(network=seen), given)
+    seen = solve_network(scene, grid, outcome, inverter_kw, given) if clears else alone
+    return reactive.join_reactive(outcome._replace(network=seen), given)
 
 
-def network(scene: Scene, grid: Grid, outcome: Outcome, inverter_kw: Col, given: reactive.Provided | None = None) -> Network:
+def solve_network(
+    scene: Scene,
+    grid: Grid,
+    outcome: Outcome,
+    inverter_kw: Col,
+    given: reactive.Provided | None = None,
+) -> NetworkResult:
     """Return the exact power flow of a run; inverters (n, t) draw no reactive power but what they are told to."""
     t = len(outcome.start_s)
     other = np.repeat(scene.other_kw, round(1 / outcome.dt_h), axis=0)[:t]
-    return watch(
+    return solve_run(
         grid,
         scene.home_meter,
         outcome.home_kw if given is None else outcome.home_kw + given.loss_kw,
@@ -284,10 +329,10 @@ def network(scene: Scene, grid: Grid, outcome: Outcome, inverter_kw: Col, given:
     )
 
 
-def yardstick(scene: Scene, study: Study) -> Bound:
+def compute_bound(scene: Scene, study: Setup) -> Bound:
     """Return the certified bound of welfare with perfect information on the true physics."""
     w = study.wholesale
-    fleet = homes_at.of(
+    fleet = homes_at.make_fleet(
         scene.homes,
         study.local_hour.astype(np.int64),
         study.comfort_per_k2_h,
@@ -309,7 +354,7 @@ def yardstick(scene: Scene, study: Study) -> Bound:
         limit_kw=w.limit_kw,
         other_kw=study.other_kw,
         worth=worth,
-        play=lambda schedule: welfare_before_losses_usd(played(study, schedule)),
+        play=lambda schedule: welfare_before_losses_usd(play_schedule(study, schedule)),
     )
 
 

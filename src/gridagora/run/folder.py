@@ -11,13 +11,17 @@ from typing import Any
 import pandas as pd
 
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.outcome import Outcome
 from gridagora.files import parquet
 from gridagora.files.json_text import json_text
+from gridagora.results.outcome import Outcome
 from gridagora.run.result import Result
 
-OWN = frozenset({"tables", "finished", "scenario.toml", "manifest.json", "summary.json", "report.html"})
-KEPT = frozenset({"points", "draws", "study", "losses", "claims"})  # of studies, inside the folder of their scenario
+OWN = frozenset(
+    {"tables", "finished", "scenario.toml", "manifest.json", "summary.json", "report.html"}
+)
+KEPT = frozenset(
+    {"points", "draws", "study", "losses", "claims"}
+)  # of studies, inside the folder of their scenario
 FORMAT = 1  # of a result folder; another number where names or meaning of what it holds change
 LISTED = re.compile(r"scenario\.toml|summary\.json|tables/\w+\.parquet")
 CHANGED = "It was changed after the run; run the scenario again."
@@ -44,7 +48,9 @@ def begin(folder: str | Path) -> Path:
     if strange and not (folder / "manifest.json").is_file():
         hint = "Name a new folder; nothing in this one was changed."
         got = "a folder that holds something else than a result"
-        raise InputError([Problem(f"--out {folder}", got, "a new folder, or one of a result to replace", hint)])
+        raise InputError(
+            [Problem(f"--out {folder}", got, "a new folder, or one of a result to replace", hint)]
+        )
     draft = draft_of(folder)
     try:
         shutil.rmtree(draft, ignore_errors=True)
@@ -86,7 +92,9 @@ def save(result: Any, folder: str | Path) -> None:
     (draft / "summary.json").write_text(json_text(result.summary), encoding="utf-8")
     listed = [draft / "scenario.toml", draft / "summary.json", *tables]
     hashes = {path.relative_to(draft).as_posix(): sha256(path) for path in listed}
-    (draft / "manifest.json").write_text(json_text(result.summary["manifest"] | {"files_sha256": hashes}), encoding="utf-8")
+    (draft / "manifest.json").write_text(
+        json_text(result.summary["manifest"] | {"files_sha256": hashes}), encoding="utf-8"
+    )
     replace(folder, draft)
 
 
@@ -114,23 +122,43 @@ def load(folder: str | Path) -> Result:
         once.
     """
     if not isinstance(folder, str | Path):
-        raise InputError([Problem("folder of a result", f"{type(folder).__name__}", "the path of a folder")])
+        raise InputError(
+            [Problem("folder of a result", f"{type(folder).__name__}", "the path of a folder")]
+        )
     folder = Path(folder)
     manifest = _manifest(folder)
     problems: list[Problem] = []
-    raw = {name: _written(folder, name, wanted, problems) for name, wanted in manifest["files_sha256"].items()}
+    raw = {
+        name: _written(folder, name, wanted, problems)
+        for name, wanted in manifest["files_sha256"].items()
+    }
     if problems:
         raise InputError(problems)
     summary = _json(raw["summary.json"])
-    if summary.get("manifest") != {key: value for key, value in manifest.items() if key != "files_sha256"}:
+    if summary.get("manifest") != {
+        key: value for key, value in manifest.items() if key != "files_sha256"
+    }:
         got = "a manifest that is not that of summary.json"
-        raise InputError([Problem(f"{folder / 'manifest.json'}", got, "the two of one run", CHANGED)])
+        raise InputError(
+            [Problem(f"{folder / 'manifest.json'}", got, "the two of one run", CHANGED)]
+        )
     kept = summary["manifest"].get("tables_sha256", {})
-    listed = {Path(name).name: digest for name, digest in manifest["files_sha256"].items() if name.endswith(".parquet")}
+    listed = {
+        Path(name).name: digest
+        for name, digest in manifest["files_sha256"].items()
+        if name.endswith(".parquet")
+    }
     if listed != kept:
         got = f"the tables {', '.join(sorted(listed)) or 'none'}"
         raise InputError(
-            [Problem(f"{folder / 'manifest.json'}", got, f"as run: {', '.join(sorted(kept))}, of one hash", CHANGED)]
+            [
+                Problem(
+                    f"{folder / 'manifest.json'}",
+                    got,
+                    f"as run: {', '.join(sorted(kept))}, of one hash",
+                    CHANGED,
+                )
+            ]
         )
     tables = {
         Path(name).stem: parquet.parsed(content, str(folder / name), "a table of a result")
@@ -155,7 +183,16 @@ def _manifest(folder: Path) -> dict[str, Any]:
         version = versions.get("gridagora", "") if isinstance(versions, dict) else ""
         got = f"a result of format {manifest.get('format', 'none')}, by gridagora {version or 'of no version'}"
         hint = f"Run it again: gridagora compare {folder / 'scenario.toml'} --out {folder}"
-        raise InputError([Problem(str(path), got, f"format {FORMAT}: names or meaning of its figures changed since", hint)])
+        raise InputError(
+            [
+                Problem(
+                    str(path),
+                    got,
+                    f"format {FORMAT}: names or meaning of its figures changed since",
+                    hint,
+                )
+            ]
+        )
     problems = [
         Problem(
             str(path),
@@ -172,7 +209,9 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 
 def _no_list(path: Path) -> Problem:
-    return Problem(str(path), "no list of files", "that of a result", "`gridagora compare` writes one.")
+    return Problem(
+        str(path), "no list of files", "that of a result", "`gridagora compare` writes one."
+    )
 
 
 def _json(raw: bytes) -> dict[str, Any]:
@@ -190,11 +229,25 @@ def _written(folder: Path, name: str, wanted: str, problems: list[Problem]) -> b
     try:
         content = path.read_bytes()
     except OSError:
-        problems.append(Problem(str(path), "no such file", "a file that the manifest lists", "Run the scenario again."))
+        problems.append(
+            Problem(
+                str(path),
+                "no such file",
+                "a file that the manifest lists",
+                "Run the scenario again.",
+            )
+        )
         return b""
     got = hashlib.sha256(content).hexdigest()
     if got != wanted:
-        problems.append(Problem(str(path), f"a file with SHA-256 {got[:12]}...", f"the one written, {wanted[:12]}...", CHANGED))
+        problems.append(
+            Problem(
+                str(path),
+                f"a file with SHA-256 {got[:12]}...",
+                f"the one written, {wanted[:12]}...",
+                CHANGED,
+            )
+        )
     return content
 
 

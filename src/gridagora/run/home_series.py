@@ -5,28 +5,34 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from gridagora.core.outcome import Outcome
 from gridagora.core.tables import Col
-from gridagora.run.desk import Ran
-from gridagora.run.fleet import kinds
+from gridagora.population.fleet import kinds
+from gridagora.results.outcome import Outcome
 from gridagora.run.home_tables import long_columns
+from gridagora.run.state import FinishedRun
 
-TEMPERATURE, DEVICE_POWER = "temperature", "device_power"  # words of `[results] keep`, and names of tables
+TEMPERATURE, DEVICE_POWER = (
+    "temperature",
+    "device_power",
+)  # words of `[results] keep`, and names of tables
 AIR = "t_air_degc"
 
 
-def kept_series(ran: Ran, keep: Sequence[str]) -> dict[str, Mapping[str, Col]]:
+def kept_series(ran: FinishedRun, keep: Sequence[str]) -> dict[str, Mapping[str, Col]]:
     """Return the columns of every table that is kept, shape (n, t) each; nan where a home lacks what a column tells of."""
     found: dict[str, Mapping[str, Col]] = {}
     if TEMPERATURE in keep:
         found[TEMPERATURE] = {AIR: _air_degc(ran)}
     if DEVICE_POWER in keep:
         power = zip(kinds(ran.fleet), ran.track.kind_kw, strict=True)
-        found[DEVICE_POWER] = {f"{about.kind}_kw": 0.0 - kw.T if about.is_generation else kw.T.copy() for about, kw in power}
+        found[DEVICE_POWER] = {
+            f"{about.kind}_kw": 0.0 - kw.T if about.is_generation else kw.T.copy()
+            for about, kw in power
+        }
     return found
 
 
-def _air_degc(ran: Ran) -> Col:
+def _air_degc(ran: FinishedRun) -> Col:
     """Return the air temperature of every home, shape (n, t) [degC]."""
     air = np.full(ran.track.kind_kw.shape[1:], np.nan)
     for group in ran.fleet.groups:
@@ -40,9 +46,15 @@ def series_tables(home_id: Sequence[str], outcomes: Sequence[Outcome]) -> dict[s
     names = np.array(list(home_id))
     tables = dict.fromkeys(name for o in outcomes for name in o.kept)
     return {
-        name: pd.concat([_rows(names, o, o.kept[name]) for o in outcomes if name in o.kept], ignore_index=True) for name in tables
+        name: pd.concat(
+            [_rows(names, o, o.kept[name]) for o in outcomes if name in o.kept], ignore_index=True
+        )
+        for name in tables
     }
 
 
 def _rows(names: Col, o: Outcome, columns: Mapping[str, Col]) -> pd.DataFrame:
-    return pd.DataFrame(long_columns(names, o, o.start_s) | {name: column.ravel() for name, column in columns.items()})
+    return pd.DataFrame(
+        long_columns(names, o, o.start_s)
+        | {name: column.ravel() for name, column in columns.items()}
+    )

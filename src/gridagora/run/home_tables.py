@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from gridagora.core.ledger import item_of
-from gridagora.core.outcome import Outcome, Paid
 from gridagora.core.tables import Col
+from gridagora.results.outcome import Outcome, Paid
+from gridagora.settlement.ledger import item_of
 
 HOUR_S = 3600
 
@@ -32,7 +32,11 @@ def home_tables(home_id: Sequence[str], outcomes: Sequence[Outcome]) -> dict[str
 
 def long_columns(names: Col, o: Outcome, start_s: Col) -> dict[str, object]:
     """Return the first columns of a table with a row for each home and time, the times of a home one after the other."""
-    return {"architecture": o.name, "home_id": np.repeat(names, len(start_s)), "start_s": np.tile(start_s, len(names))}
+    return {
+        "architecture": o.name,
+        "home_id": np.repeat(names, len(start_s)),
+        "start_s": np.tile(start_s, len(names)),
+    }
 
 
 def _meters(names: Col, o: Outcome, paid: Paid) -> pd.DataFrame:
@@ -41,7 +45,10 @@ def _meters(names: Col, o: Outcome, paid: Paid) -> pd.DataFrame:
         "price_per_kwh": np.broadcast_to(paid.price_per_kwh, o.home_kw.shape),
         "credit_per_kwh": np.broadcast_to(paid.credit_per_kwh, o.home_kw.shape),
     }
-    return pd.DataFrame(long_columns(names, o, o.start_s) | {name: column.ravel() for name, column in columns.items()})
+    return pd.DataFrame(
+        long_columns(names, o, o.start_s)
+        | {name: column.ravel() for name, column in columns.items()}
+    )
 
 
 def _positions(names: Col, o: Outcome, paid: Paid) -> pd.DataFrame:

@@ -7,24 +7,31 @@ from typing import Any
 import numpy as np
 
 from gridagora.core.errors import FAULTS, told
-from gridagora.core.measure import Metric, Yardstick
-from gridagora.core.outcome import Outcome
+from gridagora.results.metric import Metric, Reference
+from gridagora.results.outcome import Outcome
 
 
-def metric_values(metrics: Sequence[Metric], outcome: Outcome, measure: Yardstick, faults: dict[str, str]) -> dict[str, Any]:
+def metric_values(
+    metrics: Sequence[Metric], outcome: Outcome, measure: Reference, faults: dict[str, str]
+) -> dict[str, Any]:
     """Return name, value, unit and direction of each metric, by identifier.
 
     A value is None where the metric says nan, not measured here. A metric that raises, or returns what is no finite number, has
     no value either, and the reason joins `faults` under its name.
     """
-    return {metric.id: _described(metric) | {"value": _value(metric, outcome, measure, faults)} for metric in metrics}
+    return {
+        metric.id: _described(metric) | {"value": _value(metric, outcome, measure, faults)}
+        for metric in metrics
+    }
 
 
 def _described(metric: Metric) -> dict[str, Any]:
     return {"name": metric.name, "value": None, "unit": metric.unit, "direction": metric.direction}
 
 
-def _value(metric: Metric, outcome: Outcome, measure: Yardstick, faults: dict[str, str]) -> float | None:
+def _value(
+    metric: Metric, outcome: Outcome, measure: Reference, faults: dict[str, str]
+) -> float | None:
     try:
         value = metric.compute(outcome, measure)
     except FAULTS as fault:
@@ -32,14 +39,23 @@ def _value(metric: Metric, outcome: Outcome, measure: Yardstick, faults: dict[st
         return None
     if not isinstance(value, int | float | np.integer | np.floating) or math.isinf(value):
         got = f"{value}" if isinstance(value, float | np.floating) else _shape(value)
-        _blame(metric, outcome, f"it returned {got}, expected one finite number, or nan where it does not apply", faults)
+        _blame(
+            metric,
+            outcome,
+            f"it returned {got}, expected one finite number, or nan where it does not apply",
+            faults,
+        )
         return None
     return None if math.isnan(value) else float(value)
 
 
 def _shape(value: object) -> str:
     """Return what an object is, with the shape of an array."""
-    return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else f"an object of type {type(value).__name__}"
+    return (
+        f"an array of shape {value.shape}"
+        if isinstance(value, np.ndarray)
+        else f"an object of type {type(value).__name__}"
+    )
 
 
 def _blame(metric: Metric, outcome: Outcome, reason: str, faults: dict[str, str]) -> None:

@@ -5,23 +5,25 @@ import numpy as np
 from gridagora.core.limits import Limits, limit_substation, stack, steps_of
 from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
 from gridagora.core.rules import Bidder
-from gridagora.core.session import Opening, Supply
-from gridagora.run.desk import Desk
-from gridagora.run.outlook import energy_per_kwh, supply
+from gridagora.core.session import Opening, SupplyOffer
+from gridagora.run.forecast import energy_per_kwh, offer_supply
+from gridagora.run.state import RunState
 
 
-def hour_product(desk: Desk, hour: int) -> Product:
+def hour_product(desk: RunState, hour: int) -> Product:
     """Return the first product of the look-ahead that opens at an hour of the run."""
     return Product(Commodity.P, desk.study.start_s + HOUR_S * hour, HOUR_S, Horizon.DAY_AHEAD)
 
 
-def interval_product(desk: Desk, interval: int) -> Product:
+def interval_product(desk: RunState, interval: int) -> Product:
     """Return the real-time product of an interval of the run."""
     duration_s = round(HOUR_S * desk.study.dt_h)
-    return Product(Commodity.P, desk.study.start_s + duration_s * interval, duration_s, Horizon.REAL_TIME)
+    return Product(
+        Commodity.P, desk.study.start_s + duration_s * interval, duration_s, Horizon.REAL_TIME
+    )
 
 
-def open_plan(desk: Desk, product: Product) -> Opening:
+def open_plan(desk: RunState, product: Product) -> Opening:
     """Return the opening of a look-ahead: the forecast of the window, homes, and whether the gate of the day ahead closes.
 
     Load that tenders is no part of the base load: where homes bid, that is the load of other customers alone.
@@ -30,7 +32,10 @@ def open_plan(desk: Desk, product: Product) -> Opening:
     hour, window = (product.start_s - study.start_s) // HOUR_S, study.window_h
     at = slice(hour, hour + window)
     base_kw = study.other_kw[at] + (0.0 if desk.bidder is Bidder.HOME else desk.load_kw[at].sum(1))
-    offered, n = supply(study.wholesale, energy_per_kwh(study.wholesale, hour, window), base_kw), desk.load_kw.shape[1]
+    offered, n = (
+        offer_supply(study.wholesale, energy_per_kwh(study.wholesale, hour, window), base_kw),
+        desk.load_kw.shape[1],
+    )
     return Opening(
         product,
         np.arange(n),
@@ -42,13 +47,15 @@ def open_plan(desk: Desk, product: Product) -> Opening:
     )
 
 
-def open_clear(desk: Desk, product: Product, devices: int) -> Opening:
+def open_clear(desk: RunState, product: Product, devices: int) -> Opening:
     """Return the opening of an interval, in which homes or so many devices take part."""
     study, homes = desk.study, desk.bidder is Bidder.HOME
     interval = (product.start_s - study.start_s) // product.duration_s
     hour = (product.start_s - study.start_s) // HOUR_S
     base_kw = study.other_kw[hour] + (0.0 if homes else desk.load_kw[hour].sum())
-    offered = supply(study.wholesale, desk.wholesale_per_kwh[interval : interval + 1], np.array([base_kw]))
+    offered = offer_supply(
+        study.wholesale, desk.wholesale_per_kwh[interval : interval + 1], np.array([base_kw])
+    )
     n = desk.load_kw.shape[1] if homes else devices
     return Opening(
         product,
@@ -61,7 +68,7 @@ def open_clear(desk: Desk, product: Product, devices: int) -> Opening:
     )
 
 
-def open_limits(desk: Desk, offered: Supply, parties: int, hour: int) -> Limits:
+def open_limits(desk: RunState, offered: SupplyOffer, parties: int, hour: int) -> Limits:
     """Return what the substation can carry from an hour on, and, where homes bid, every zone and transformer."""
     w, inner = desk.study.wholesale, desk.study.limits
     top = limit_substation(parties, offered.base_kw, w.limit_kw, w.over_per_kwh)

@@ -9,8 +9,8 @@ import numpy as np
 from gridagora.core.device import Moment, Window
 from gridagora.core.errors import InputError, Problem, nearest
 from gridagora.core.tables import Col, Flag, Index
-from gridagora.kernels.curve import Curves
-from gridagora.run.fleet import Fleet, Plan, Rows
+from gridagora.kernels.curves.curve import Curves
+from gridagora.population.fleet import Fleet, FleetPlan, Rows
 
 Bid = tuple[Sequence[float], Sequence[float]]  # powers [kW], rising, and prices [$/kWh], falling
 Powers = Mapping[str, Mapping[int, float]]
@@ -29,7 +29,7 @@ class Orders(NamedTuple):
 NO_ORDERS = Orders()
 
 
-class Placed(NamedTuple):
+class PlacedOrder(NamedTuple):
     """An order at one device: its group, its place among the rows of the group that take part, its row, and its curve.
 
     `is_fixed` says whether it is followed whatever the price is.
@@ -52,7 +52,9 @@ def check(asked: Orders, fleet: Fleet, home_id: Sequence[str], design: str, *, p
         All at once: a kind that no home owns, a home that is none or owns no such device, a power or bid that is no number,
         points that are not in order, a bid where homes look at no price, a device that is both ordered and bid for.
     """
-    problems = _unknown(asked.power_kw, "power_kw", fleet, home_id) + _unknown(asked.bids, "bids", fleet, home_id)
+    problems = _unknown(asked.power_kw, "power_kw", fleet, home_id) + _unknown(
+        asked.bids, "bids", fleet, home_id
+    )
     for kind, powers in asked.power_kw.items():
         for home, power in powers.items():
             where = f"power_kw, {kind} of home {home}"
@@ -61,27 +63,50 @@ def check(asked: Orders, fleet: Fleet, home_id: Sequence[str], design: str, *, p
             if home in asked.bids.get(kind, {}):
                 problems.append(Problem(where, "a power and a bid", "one of the two"))
     for kind, bids in asked.bids.items():
-        problems += [problem for home, bid in bids.items() for problem in _unsound(bid, f"bids, {kind} of home {home}")]
+        problems += [
+            problem
+            for home, bid in bids.items()
+            for problem in _unsound(bid, f"bids, {kind} of home {home}")
+        ]
     if asked.bids and not plans:
         hint = "Order a power instead: power_kw."
-        problems.append(Problem("bids", f"some under '{design}'", "none, for its homes do not look at prices", hint))
+        problems.append(
+            Problem(
+                "bids", f"some under '{design}'", "none, for its homes do not look at prices", hint
+            )
+        )
     if problems:
         raise InputError(problems)
 
 
-def _unknown(asked: Mapping[str, Mapping[int, object]], name: str, fleet: Fleet, home_id: Sequence[str]) -> list[Problem]:
+def _unknown(
+    asked: Mapping[str, Mapping[int, object]], name: str, fleet: Fleet, home_id: Sequence[str]
+) -> list[Problem]:
     problems, kinds = [], {group.about.kind: group for group in fleet.groups}
     for kind, homes in asked.items():
         if kind not in kinds:
-            problems.append(Problem(name, f"'{kind}'", "a kind of device that a home owns", nearest(kind, list(kinds))))
+            problems.append(
+                Problem(
+                    name,
+                    f"'{kind}'",
+                    "a kind of device that a home owns",
+                    nearest(kind, list(kinds)),
+                )
+            )
             continue
         owners = set(kinds[kind].home.tolist())
         for home in homes:
             if not 0 <= home < len(home_id):
-                problems.append(Problem(f"{name}, {kind}", f"home {home}", f"a row from 0 to {len(home_id) - 1}"))
+                problems.append(
+                    Problem(
+                        f"{name}, {kind}", f"home {home}", f"a row from 0 to {len(home_id) - 1}"
+                    )
+                )
             elif home not in owners:
                 expected = "a home that owns one, rows " + ", ".join(map(str, sorted(owners)))
-                problems.append(Problem(f"{name}, {kind}", f"home {home} ('{home_id[home]}')", expected))
+                problems.append(
+                    Problem(f"{name}, {kind}", f"home {home} ('{home_id[home]}')", expected)
+                )
     return problems
 
 
@@ -93,36 +118,53 @@ def _unsound(bid: Bid, where: str) -> list[Problem]:
     if not (np.isfinite(p_kw).all() and np.isfinite(price).all()):
         return [Problem(where, "a number that is not finite", "finite powers and prices")]
     if (np.diff(p_kw) < 0).any() or (np.diff(price) > 0).any():
-        return [Problem(where, f"powers {p_kw.tolist()} at prices {price.tolist()}", "rising powers at falling prices")]
+        return [
+            Problem(
+                where,
+                f"powers {p_kw.tolist()} at prices {price.tolist()}",
+                "rising powers at falling prices",
+            )
+        ]
     return []
 
 
-def place(asked: Orders, fleet: Fleet, plan: Plan | None, now: Moment) -> tuple[Placed, ...]:
+def place(
+    asked: Orders, fleet: Fleet, plan: FleetPlan | None, now: Moment
+) -> tuple[PlacedOrder, ...]:
     """Return the orders at devices: where a home owns several of a kind, each takes the share that it can take of their power.
 
     Devices that can take no part now, as a car that is not plugged in, are asked nothing.
     """
     if not asked.power_kw and not asked.bids:
         return ()
-    found: list[Placed] = []
+    found: list[PlacedOrder] = []
     for g, group in enumerate(fleet.groups):
-        powers, bids = asked.power_kw.get(group.about.kind, {}), asked.bids.get(group.about.kind, {})
+        powers, bids = (
+            asked.power_kw.get(group.about.kind, {}),
+            asked.bids.get(group.about.kind, {}),
+        )
         if not powers and not bids:
             continue
         rows, least, most = reach(fleet, plan, g, now)
-        curves = {home: (np.array([power], np.float64), np.zeros(1), True) for home, power in powers.items()}
-        curves |= {home: (np.asarray(p_kw, float), np.asarray(price, float), False) for home, (p_kw, price) in bids.items()}
+        curves = {
+            home: (np.array([power], np.float64), np.zeros(1), True)
+            for home, power in powers.items()
+        }
+        curves |= {
+            home: (np.asarray(p_kw, float), np.asarray(price, float), False)
+            for home, (p_kw, price) in bids.items()
+        }
         for home, (p_kw, price, fixed) in curves.items():
             own = np.flatnonzero(group.home[rows] == home)
             for at in own[most[own] > least[own]]:
                 up = most[at] / max(most[own].sum(), 1e-12)
                 down = least[at] / min(least[own].sum(), -1e-12)
                 taken = np.clip(np.where(p_kw > 0, up, down) * p_kw, least[at], most[at])
-                found.append(Placed(g, int(at), int(rows[at]), taken, price, fixed))
+                found.append(PlacedOrder(g, int(at), int(rows[at]), taken, price, fixed))
     return tuple(found)
 
 
-def reach(fleet: Fleet, plan: Plan | None, index: int, now: Moment) -> tuple[Index, Col, Col]:
+def reach(fleet: Fleet, plan: FleetPlan | None, index: int, now: Moment) -> tuple[Index, Col, Col]:
     """Return the rows (k,) of a group that take part in an interval, and the least and most power of each (k,) [kW]."""
     group = fleet.groups[index]
     rows = group.believe(Window(now.hour, 1)).rows if plan is None else plan.rows[index]
@@ -132,7 +174,7 @@ def reach(fleet: Fleet, plan: Plan | None, index: int, now: Moment) -> tuple[Ind
     return rows, offered.p_min_kw[:, 0], offered.p_max_kw[:, 0]
 
 
-def replace_curves(curves: Curves, rows: Rows, placed: Sequence[Placed]) -> Curves:
+def replace_curves(curves: Curves, rows: Rows, placed: Sequence[PlacedOrder]) -> Curves:
     """Return the curves that devices tender, those of ordered and bid ones in place of their own; rows as in `Plan`."""
     if not placed or not rows:
         return curves
@@ -140,13 +182,16 @@ def replace_curves(curves: Curves, rows: Rows, placed: Sequence[Placed]) -> Curv
     p_kw = np.split(curves.p_kw, curves.offset[1:-1])
     price = np.split(curves.price_per_kwh, curves.offset[1:-1])
     for one in placed:
-        p_kw[first[one.group] + one.at], price[first[one.group] + one.at] = one.p_kw, one.price_per_kwh
+        p_kw[first[one.group] + one.at], price[first[one.group] + one.at] = (
+            one.p_kw,
+            one.price_per_kwh,
+        )
     offset = np.cumsum([0, *(len(points) for points in p_kw)])
     return Curves(offset, np.concatenate(p_kw), np.concatenate(price))
 
 
 def command(
-    orders: tuple[Col | None, ...], fleet: Fleet, placed: Sequence[Placed]
+    orders: tuple[Col | None, ...], fleet: Fleet, placed: Sequence[PlacedOrder]
 ) -> tuple[tuple[Col | None, ...], tuple[Flag | None, ...] | None]:
     """Return the orders of all rows of every group [kW], and which of them come from outside; None where none does.
 

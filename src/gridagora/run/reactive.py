@@ -7,32 +7,40 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.core import reactive as market
 from gridagora.core.device import total_by_home
 from gridagora.core.errors import InputError, PartError
-from gridagora.core.exchange import Quotes, Tenders, count_bytes, count_messages, quote, sum_kw, tender
-from gridagora.core.ledger import Ledger, bill_usd, book, join, paid_uusd
-from gridagora.core.outcome import Compensation, Outcome, settlement_period
-from gridagora.core.parties import Parties, Role, row_of, rows_of
+from gridagora.core.exchange import (
+    Quotes,
+    Tenders,
+    count_bytes,
+    count_messages,
+    quote,
+    sum_kw,
+    tender,
+)
 from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
-from gridagora.core.reactive import Inverters, Reactive
-from gridagora.core.session import Traffic
+from gridagora.core.session import MessageCount
 from gridagora.core.tables import Col, Index
-from gridagora.run.fleet import Fleet
+from gridagora.mechanisms import reactive as market
+from gridagora.mechanisms.reactive import Inverters, Reactive
+from gridagora.population.fleet import Fleet
+from gridagora.results.outcome import Compensation, Outcome, settlement_period
+from gridagora.settlement.ledger import Ledger, bill_usd, book, join, paid_uusd
+from gridagora.settlement.parties import Parties, Role, row_of, rows_of
 
 ITEM = "reactive energy"
 LOSS_ITEM = "inverter loss"
 ELSEWHERE_ITEM = "reactive energy from elsewhere"
 
 
-class Fitted(NamedTuple):
+class InverterFleet(NamedTuple):
     """The inverters of n homes by k kinds: ratings (k, n), 0 where a home has none; powers (k, n, t), either sign."""
 
     rated_kva: Col
     p_kw: Col
 
 
-class Terms(NamedTuple):
+class PowerFactorTerms(NamedTuple):
     """What a scenario agrees: the power factor at the boundary and what reactive energy costs elsewhere [$/kvarh]."""
 
     power_factor: float
@@ -50,17 +58,19 @@ class Provided(NamedTuple):
     paid_usd: Col  # (n,) to each home, at least its cost
     cost_usd: Col  # (n,) of the energy it lost
     elsewhere_usd: float  # of the unmet rest at the cap
-    saved_usd: float  # to the operator: all of the need at the cap, less what it paid here and elsewhere
+    saved_usd: (
+        float  # to the operator: all of the need at the cap, less what it paid here and elsewhere
+    )
     owner: Index  # homes with an inverter, which the operator pays
-    traffic: Traffic
+    traffic: MessageCount
 
 
-def provide(
-    fitted: Fitted,
+def provide_reactive(
+    fitted: InverterFleet,
     boundary_kw: Col,
     demand_kvar: Col,
     energy_per_kwh: Col,
-    terms: Terms,
+    terms: PowerFactorTerms,
     start_s: int,
     dt_h: float,
     loss_share: float = market.LOSS_SHARE,
@@ -98,14 +108,20 @@ def provide(
     if problems:
         raise InputError(problems)
     n = fitted.rated_kva.shape[1]
-    table, p_kw = inverters(fitted, loss_share)
+    table, p_kw = make_inverters(fitted, loss_share)
     q_max = market.capability(table, p_kw)
     needed = market.need(_total(boundary_kw), _total(demand_kvar), terms.power_factor)
     found = market.clear(needed, table, q_max, energy_per_kwh, terms.cap_per_kvarh)
     lost = market.loss_kw(table, found.q_kvar)
     paid = -(found.q_kvar @ found.price_per_kvarh) * dt_h
-    by_home = [_home(table, rows, n) for rows in (found.q_kvar, lost, paid, lost @ np.maximum(energy_per_kwh, 0.0) * dt_h)]
-    alone, elsewhere = (terms.cap_per_kvarh * float(np.abs(column).sum()) * dt_h for column in (needed, found.unmet_kvar))
+    by_home = [
+        _home(table, rows, n)
+        for rows in (found.q_kvar, lost, paid, lost @ np.maximum(energy_per_kwh, 0.0) * dt_h)
+    ]
+    alone, elsewhere = (
+        terms.cap_per_kvarh * float(np.abs(column).sum()) * dt_h
+        for column in (needed, found.unmet_kvar)
+    )
     owners = np.unique(table.home)
     return Provided(
         by_home[0],
@@ -122,7 +138,7 @@ def provide(
     )
 
 
-def equipped(fleet: Fleet, kind_kw: Col) -> Fitted:
+def equip_homes(fleet: Fleet, kind_kw: Col) -> InverterFleet:
     """Return the inverters of homes, each rated for what it must carry.
 
     Parameters
@@ -133,8 +149,13 @@ def equipped(fleet: Fleet, kind_kw: Col) -> Fitted:
         Power of every group in every home over the run, shape (g, t, n) [kW].
     """
     own = [row for row, group in enumerate(fleet.groups) if group.about.has_inverter][::-1]
-    rated = [total_by_home(fleet.groups[row].rated_kva(), fleet.groups[row].home, fleet.homes) for row in own]
-    return Fitted(np.array(rated).reshape(len(own), fleet.homes), kind_kw[own].transpose(0, 2, 1))
+    rated = [
+        total_by_home(fleet.groups[row].rated_kva(), fleet.groups[row].home, fleet.homes)
+        for row in own
+    ]
+    return InverterFleet(
+        np.array(rated).reshape(len(own), fleet.homes), kind_kw[own].transpose(0, 2, 1)
+    )
 
 
 def inverter_kw(fleet: Fleet, kind_kw: Col) -> Col:
@@ -143,26 +164,30 @@ def inverter_kw(fleet: Fleet, kind_kw: Col) -> Col:
     return np.asarray(sum(kind_kw[own], np.zeros(kind_kw.shape[1:])).T)
 
 
-def unequipped(count: int, steps: int) -> Fitted:
+def equip_nobody(count: int, steps: int) -> InverterFleet:
     """Return homes whose inverters nobody asks: a design without the market buys its whole need elsewhere."""
-    return Fitted(np.zeros((0, count)), np.zeros((0, count, steps)))
+    return InverterFleet(np.zeros((0, count)), np.zeros((0, count, steps)))
 
 
 def book_given(parties: Parties, product: Product, given: Provided, dt_h: float) -> Ledger:
     """Book what the operator pays homes with an inverter for the reactive energy they gave."""
     home, kvarh = given.owner, np.abs(given.q_kvar).sum(1) * dt_h
     payee = rows_of(parties, Role.HOME)[home]
-    return book(row_of(parties, Role.OPERATOR), payee, ITEM, given.paid_usd[home], product, kvarh[home])
+    return book(
+        row_of(parties, Role.OPERATOR), payee, ITEM, given.paid_usd[home], product, kvarh[home]
+    )
 
 
-def joined(outcome: Outcome, given: Provided) -> Outcome:
+def join_reactive(outcome: Outcome, given: Provided) -> Outcome:
     """Return the outcome with its reactive energy booked: bills, the operator's surplus, messages and welfare hold it.
 
     Homes buy what their inverters lose at the price they saw, and the operator buys that at the same price; the wires sell
     reactive energy from elsewhere. The loss is not part of `load_kw`, as losses of lines are not.
     """
     n, parties = len(outcome.bill_usd), outcome.parties
-    operator, wholesale, wires = (row_of(parties, role) for role in (Role.OPERATOR, Role.WHOLESALE, Role.WIRES))
+    operator, wholesale, wires = (
+        row_of(parties, role) for role in (Role.OPERATOR, Role.WHOLESALE, Role.WIRES)
+    )
     active = settlement_period(outcome)
     reactive = active._replace(commodity=Commodity.Q)
     homes, losing = rows_of(parties, Role.HOME), np.flatnonzero(given.cost_usd)
@@ -197,7 +222,9 @@ def joined(outcome: Outcome, given: Provided) -> Outcome:
     )
 
 
-def inverters(fitted: Fitted, loss_share: float = market.LOSS_SHARE) -> tuple[Inverters, Col]:
+def make_inverters(
+    fitted: InverterFleet, loss_share: float = market.LOSS_SHARE
+) -> tuple[Inverters, Col]:
     """Return the inverters of homes that have any, kind by kind, and their active power, shape (rows, t) [kW]."""
     rated, p_kw = fitted
     if p_kw.shape[:2] != rated.shape:
@@ -205,28 +232,43 @@ def inverters(fitted: Fitted, loss_share: float = market.LOSS_SHARE) -> tuple[In
             f"inverters: got ratings {rated.shape} and powers {p_kw.shape}, expected (k, n) and (k, n, t) of all homes"
         )
     kind, home = np.nonzero((rated != 0) | (p_kw != 0).any(axis=2))
-    return market.inverters(home, rated[kind, home], loss_share), p_kw[kind, home]
+    return market.join_inverters(home, rated[kind, home], loss_share), p_kw[kind, home]
 
 
-def tables(
-    table: Inverters, q_max_kvar: Col, energy_per_kwh: Col, found: Reactive, start_s: int, dt_h: float, step: int
+def reactive_tables(
+    table: Inverters,
+    q_max_kvar: Col,
+    energy_per_kwh: Col,
+    found: Reactive,
+    start_s: int,
+    dt_h: float,
+    step: int,
 ) -> tuple[Tenders, Quotes]:
     """Return what crosses in one interval: an offer up from every inverter, a price and a share down to it."""
     duration_s = round(HOUR_S * dt_h)
     product = Product(Commodity.Q, start_s + step * duration_s, duration_s, Horizon.REAL_TIME, 0)
-    up = tender(product, table.home, market.offers(table, q_max_kvar[:, step], float(energy_per_kwh[step])))
+    up = tender(
+        product, table.home, market.offers(table, q_max_kvar[:, step], float(energy_per_kwh[step]))
+    )
     one = slice(step, step + 1)
     return up, quote(product, table.home, found.price_per_kvarh[one], share=found.share[one])
 
 
-def _traffic(table: Inverters, q_max_kvar: Col, energy_per_kwh: Col, found: Reactive, start_s: int, dt_h: float) -> Traffic:
+def _traffic(
+    table: Inverters,
+    q_max_kvar: Col,
+    energy_per_kwh: Col,
+    found: Reactive,
+    start_s: int,
+    dt_h: float,
+) -> MessageCount:
     """Count a run from the tables of its first interval: every interval sends as many rows of the same length."""
     t = len(energy_per_kwh)
     if t == 0 or len(table.home) == 0:
-        return Traffic()
-    both = tables(table, q_max_kvar, energy_per_kwh, found, start_s, dt_h, 0)
+        return MessageCount()
+    both = reactive_tables(table, q_max_kvar, energy_per_kwh, found, start_s, dt_h, 0)
     messages, sent = (sum(count(each) for each in both) for count in (count_messages, count_bytes))
-    return Traffic(t * messages, t * sent, t, t * 2 * len(both[0].p_kw))
+    return MessageCount(t * messages, t * sent, t, t * 2 * len(both[0].p_kw))
 
 
 def _home(table: Inverters, rows: Col, count: int) -> Col:

@@ -13,31 +13,41 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gridagora.core.ledger import UUSD_PER_USD, UWH_PER_KWH, only, paid_uusd
 from gridagora.core.limits import Limits, bounds_of
-from gridagora.core.measure import Metric, Yardstick, place_in_table
-from gridagora.core.outcome import Outcome, costs_usd, welfare_before_losses_usd
-from gridagora.core.parties import Role, row_of
 from gridagora.core.place import Level, lift_kw
 from gridagora.core.product import Commodity, Horizon
-from gridagora.core.quality import TIERS, deviation_kwh, energy_share, mean_kw, per_home
 from gridagora.core.registry import find, names
-from gridagora.core.session import Site
+from gridagora.core.session import Topology
 from gridagora.core.tables import Col, bytes_of
-from gridagora.run.desk import Study
+from gridagora.population.quality import TIERS, deviation_kwh, energy_share, mean_kw, per_home
+from gridagora.results.metric import Metric, Reference, place_in_table
+from gridagora.results.outcome import Outcome, costs_usd, welfare_before_losses_usd
+from gridagora.run.evaluate import settlement
 from gridagora.run.home_series import series_tables
 from gridagora.run.home_tables import home_tables
 from gridagora.run.metric_values import metric_values
-from gridagora.run.score import settlement
 from gridagora.run.settle import CHARGE, MeterPrices, settle
-from gridagora.run.site import by_interval
+from gridagora.run.state import Setup
+from gridagora.run.topology import by_interval
 from gridagora.run.unranked import unranked
 from gridagora.scenario import plugins
+from gridagora.settlement.ledger import UUSD_PER_USD, UWH_PER_KWH, only, paid_uusd
+from gridagora.settlement.parties import Role, row_of
 
 QUARTERS = 4
 HOME_ITEMS = ("comfort", "wear")  # costs of devices that the table of homes shows
 SAME_PER_KWH = 1e-9  # prices closer than this are one price
-PACKAGES = ("gridagora", "numpy", "scipy", "numba", "pandas", "pyarrow", "clarabel", "dss-python", "plotly")
+PACKAGES = (
+    "gridagora",
+    "numpy",
+    "scipy",
+    "numba",
+    "pandas",
+    "pyarrow",
+    "clarabel",
+    "dss-python",
+    "plotly",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,14 +87,29 @@ def gather(
 
     `faults` names the designs that failed; metrics that fail on a design join it.
     """
-    measure = {name: Yardstick(flat, top.welfare_usd, unlimited.get(name), unlimited_bound_usd) for name in outcomes}
+    measure = {
+        name: Reference(flat, top.welfare_usd, unlimited.get(name), unlimited_bound_usd)
+        for name in outcomes
+    }
     known: list[Metric] = [find("metric", name) for name in names("metric")]
     metrics = sorted((part for part in known if part.applies(flat)), key=place_in_table)
-    values = {name: metric_values(metrics, outcome, measure[name], faults) for name, outcome in outcomes.items()}
-    architectures = {name: _entry(outcome, values[name], top, study) for name, outcome in outcomes.items()}
-    frames = {kind: pd.concat([make(scene, o) for o in outcomes.values()], ignore_index=True) for kind, make in TABLES.items()}
+    values = {
+        name: metric_values(metrics, outcome, measure[name], faults)
+        for name, outcome in outcomes.items()
+    }
+    architectures = {
+        name: _entry(outcome, values[name], top, study) for name, outcome in outcomes.items()
+    }
+    frames = {
+        kind: pd.concat([make(scene, o) for o in outcomes.values()], ignore_index=True)
+        for kind, make in TABLES.items()
+    }
     said = {part.id: describe_metric(part, order) for order, part in enumerate(metrics)}
-    summary = {"architectures": architectures, "metrics": said, "manifest": _manifest(scene, study, top, bound_s)}
+    summary = {
+        "architectures": architectures,
+        "metrics": said,
+        "manifest": _manifest(scene, study, top, bound_s),
+    }
     if faults:
         summary["failed"] = faults
     if reasons := unranked(scene.feeder, outcomes):
@@ -92,8 +117,12 @@ def gather(
     made = list(outcomes.values())
     keys = scene.scenario
     bills = keys.scenario.per_home or "bills" in keys.results.keep
-    own = (home_tables(scene.homes.home_id, made) if bills else {}) | series_tables(scene.homes.home_id, made)
-    return Result(summary, frames | {"lines": _lines(scene.feeder)} | _places(study, made) | own, scene.text)
+    own = (home_tables(scene.homes.home_id, made) if bills else {}) | series_tables(
+        scene.homes.home_id, made
+    )
+    return Result(
+        summary, frames | {"lines": _lines(scene.feeder)} | _places(study, made) | own, scene.text
+    )
 
 
 def describe_metric(part: Metric, order: int) -> dict[str, Any]:
@@ -144,7 +173,9 @@ def revenue_gap_usd(outcome: Outcome, study: Any) -> float | None:
         return None
     parties, prices = outcome.parties, MeterPrices(outcome.price_per_kwh, outcome.credit_per_kwh)
     s = settlement(parties, study)
-    ledger = settle(s, study.baseline_kw, prices, outcome.wholesale_per_kwh, other_kw=outcome.other_kw)
+    ledger = settle(
+        s, study.baseline_kw, prices, outcome.wholesale_per_kwh, other_kw=outcome.other_kw
+    )
     return float(-paid_uusd(ledger, len(parties.id))[row_of(parties, Role.OPERATOR)] / UUSD_PER_USD)
 
 
@@ -171,12 +202,20 @@ def _manifest(scene: Any, study: Any, top: Any, bound_s: float) -> dict[str, Any
         },
         "scenario_sha256": hashlib.sha256(scene.text.encode()).hexdigest(),
         "inputs_sha256": {
-            name: _hash(table) for name, table in (("homes", scene.homes), ("prices", scene.prices), ("weather", scene.weather))
+            name: _hash(table)
+            for name, table in (
+                ("homes", scene.homes),
+                ("prices", scene.prices),
+                ("weather", scene.weather),
+            )
         },
-        "versions": {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        "versions": {name: _version(name) for name in PACKAGES}
+        | {"python": platform.python_version()},
         "plugins": plugins.described(keys.outside),
         "machine": platform.machine(),
-        "command": " ".join(["gridagora", *sys.argv[1:]]) if Path(sys.argv[0]).name == "gridagora" else "python",
+        "command": " ".join(["gridagora", *sys.argv[1:]])
+        if Path(sys.argv[0]).name == "gridagora"
+        else "python",
     }
 
 
@@ -212,7 +251,9 @@ def _intervals(_: Any, o: Outcome) -> pd.DataFrame:
             "fixed_kw",
         )
     }
-    columns |= {f"{kind}_kw": 0.0 - kw if is_generation(kind) else kw for kind, kw in o.device_kw.items()}
+    columns |= {
+        f"{kind}_kw": 0.0 - kw if is_generation(kind) else kw for kind, kw in o.device_kw.items()
+    }
     columns |= {
         "losses_kw": nan if net is None else net.losses_kw,
         "v_min_pu": nan if net is None else net.v_min_pu,
@@ -264,7 +305,9 @@ def _quality(h: Any, o: Outcome) -> dict[str, Any]:
         "tier": [TIERS[row] for row in own.tier],
         "slider_ratio": own.slider_ratio,
         "tier_ratio": own.tier_ratio,
-        "deviation_charge_usd": np.bincount(paid.payer, paid.amount_uusd / UUSD_PER_USD, len(o.bill_usd)),
+        "deviation_charge_usd": np.bincount(
+            paid.payer, paid.amount_uusd / UUSD_PER_USD, len(o.bill_usd)
+        ),
     }
     for name, window_h in (("interval", 0.0), ("hour", 1.0)):
         missed = deviation_kwh(o.home_kw, o.award_kw, o.dt_h, window_h)
@@ -276,13 +319,19 @@ def _quality(h: Any, o: Outcome) -> dict[str, Any]:
 def _buses(scene: Any, o: Outcome) -> pd.DataFrame:
     f, net = scene.feeder, o.network
     columns = {"architecture": o.name, "bus": list(f.bus_name), "x": f.bus_x, "y": f.bus_y}
-    values = (np.nan,) * 3 if net is None else (net.bus_v_min_pu, net.bus_v_max_pu, net.bus_v_at_peak_pu)
-    return pd.DataFrame(columns | dict(zip(("v_min_pu", "v_max_pu", "v_at_peak_pu"), values, strict=True)))
+    values = (
+        (np.nan,) * 3 if net is None else (net.bus_v_min_pu, net.bus_v_max_pu, net.bus_v_at_peak_pu)
+    )
+    return pd.DataFrame(
+        columns | dict(zip(("v_min_pu", "v_max_pu", "v_at_peak_pu"), values, strict=True))
+    )
 
 
 def _costs(_: Any, o: Outcome) -> pd.DataFrame:
     costs = costs_usd(o)
-    return pd.DataFrame({"architecture": o.name, "item": list(costs), "cost_usd": list(costs.values())})
+    return pd.DataFrame(
+        {"architecture": o.name, "item": list(costs), "cost_usd": list(costs.values())}
+    )
 
 
 def _lines(feeder: Any) -> pd.DataFrame:
@@ -300,17 +349,20 @@ def _lines(feeder: Any) -> pd.DataFrame:
     )
 
 
-def _places(study: Study, outcomes: list[Outcome]) -> dict[str, pd.DataFrame]:
+def _places(study: Setup, outcomes: list[Outcome]) -> dict[str, pd.DataFrame]:
     """Return the table of places with a price of their own, for the designs that have such; no table where none does."""
     priced = [o for o in outcomes if len(o.place_per_kwh) and o.place_per_kwh.any()]
     if study.site is None or study.limits is None or study.place_other_kw is None or not priced:
         return {}
     return {
-        "places": pd.concat([place_rows(study.site, study.limits, study.place_other_kw, o) for o in priced], ignore_index=True)
+        "places": pd.concat(
+            [place_rows(study.site, study.limits, study.place_other_kw, o) for o in priced],
+            ignore_index=True,
+        )
     }
 
 
-def place_rows(site: Site, limits: Limits, other_kw: Col, o: Outcome) -> pd.DataFrame:
+def place_rows(site: Topology, limits: Limits, other_kw: Col, o: Outcome) -> pd.DataFrame:
     """Return one row a place of a layered design: where it stands, its price, what its own limit did to it, its load.
 
     `limits` are the rows of zones and transformers; `other_kw` (m, H) is what other customers draw below each place [kW].
@@ -364,4 +416,10 @@ def _ledger(scene: Any, o: Outcome) -> pd.DataFrame:
     )
 
 
-TABLES = {"intervals": _intervals, "homes": _homes, "buses": _buses, "costs": _costs, "ledger": _ledger}
+TABLES = {
+    "intervals": _intervals,
+    "homes": _homes,
+    "buses": _buses,
+    "costs": _costs,
+    "ledger": _ledger,
+}

@@ -4,15 +4,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.core import ledger as books
 from gridagora.core.exchange import NETWORK, Transactions
-from gridagora.core.ledger import Agreed, Ledger, book
-from gridagora.core.outcome import Trades
-from gridagora.core.parties import Parties, Role, row_of, rows_of
 from gridagora.core.product import Product
-from gridagora.core.quality import deviation_kwh, per_home
 from gridagora.core.tables import Col, Flag, Index, Quality
-from gridagora.run.outlook import Wholesale
+from gridagora.population.quality import deviation_kwh, per_home
+from gridagora.results.outcome import LocalTrades
+from gridagora.run.forecast import WholesaleTerms
+from gridagora.settlement import ledger as books
+from gridagora.settlement.ledger import AgreedPositions, Ledger, book
+from gridagora.settlement.parties import Parties, Role, row_of, rows_of
 
 CHARGE = "deviation charge"
 
@@ -23,7 +23,7 @@ class Settlement(NamedTuple):
     parties: Parties
     period: Product
     dt_h: float  # of an interval of real time
-    terms: Wholesale
+    terms: WholesaleTerms
     place: Index  # (n,) where the meter of each home stands, 0 without places
 
 
@@ -78,7 +78,9 @@ def settle(
     """
     load, period, dt_h, w = home_kw.sum(0) + other_kw, s.period, s.dt_h, s.terms
     homes = rows_of(s.parties, Role.HOME)
-    operator, wholesale, wires = (row_of(s.parties, role) for role in (Role.OPERATOR, Role.WHOLESALE, Role.WIRES))
+    operator, wholesale, wires = (
+        row_of(s.parties, role) for role in (Role.OPERATOR, Role.WHOLESALE, Role.WIRES)
+    )
     if not positions:
         bought = float(load @ wholesale_per_kwh * dt_h)
         energy = [
@@ -86,28 +88,65 @@ def settle(
             book(operator, wholesale, "wholesale energy", bought, period, float(load.sum() * dt_h)),
         ]
     else:
-        agreed = [Agreed(p.product, p.p_kw, p.price_per_kwh) for p in positions]
-        ahead = [Agreed(p.product, p.p_kw.sum(0, keepdims=True), p.wholesale_per_kwh) for p in positions]
+        agreed = [AgreedPositions(p.product, p.p_kw, p.price_per_kwh) for p in positions]
+        ahead = [
+            AgreedPositions(p.product, p.p_kw.sum(0, keepdims=True), p.wholesale_per_kwh)
+            for p in positions
+        ]
         energy = [
-            books.settle(homes, operator, agreed, home_kw, prices.import_per_kwh, period, dt_h, s.place),
-            books.settle(np.array([operator]), wholesale, ahead, load[None, :], wholesale_per_kwh, period, dt_h),
+            books.settle(
+                homes, operator, agreed, home_kw, prices.import_per_kwh, period, dt_h, s.place
+            ),
+            books.settle(
+                np.array([operator]),
+                wholesale,
+                ahead,
+                load[None, :],
+                wholesale_per_kwh,
+                period,
+                dt_h,
+            ),
         ]
     if np.any(other_kw):
-        others, alone = row_of(s.parties, Role.OTHER_CUSTOMERS), alone_usd_per_h(other_kw, wholesale_per_kwh, w)
+        others, alone = (
+            row_of(s.parties, Role.OTHER_CUSTOMERS),
+            alone_usd_per_h(other_kw, wholesale_per_kwh, w),
+        )
         energy.append(
-            book(others, operator, "other customers", float(np.sum(alone) * dt_h), period, float(np.sum(other_kw) * dt_h))
+            book(
+                others,
+                operator,
+                "other customers",
+                float(np.sum(alone) * dt_h),
+                period,
+                float(np.sum(other_kw) * dt_h),
+            )
         )
     imported, exported = float(load.clip(min=0).sum()), float((-load).clip(min=0).sum())
     return books.join(
         [
             *energy,
-            book(operator, wires, "delivery", imported * w.delivery_per_kwh * dt_h, period, imported * dt_h),
-            book(wholesale, operator, "export credit", exported * w.export_credit_per_kwh * dt_h, period, exported * dt_h),
+            book(
+                operator,
+                wires,
+                "delivery",
+                imported * w.delivery_per_kwh * dt_h,
+                period,
+                imported * dt_h,
+            ),
+            book(
+                wholesale,
+                operator,
+                "export credit",
+                exported * w.export_credit_per_kwh * dt_h,
+                period,
+                exported * dt_h,
+            ),
         ]
     )
 
 
-def alone_usd_per_h(load_kw: Col | float, wholesale_per_kwh: Col, w: Wholesale) -> Col:
+def alone_usd_per_h(load_kw: Col | float, wholesale_per_kwh: Col, w: WholesaleTerms) -> Col:
     """Return what a load costs that stands alone at the substation, shape (t,) [$/h].
 
     Import pays wholesale and delivery, export earns wholesale and the credit.
@@ -116,16 +155,23 @@ def alone_usd_per_h(load_kw: Col | float, wholesale_per_kwh: Col, w: Wholesale) 
     return np.asarray(load_kw * (wholesale_per_kwh + beside))
 
 
-def cost_usd_per_h(home_kw: Col, other_kw: Col, wholesale_per_kwh: Col, w: Wholesale) -> Col:
+def cost_usd_per_h(home_kw: Col, other_kw: Col, wholesale_per_kwh: Col, w: WholesaleTerms) -> Col:
     """Return what homes add to the cost of the substation, shape (t,) [$/h]; net power of all homes and other load (t,) [kW]."""
     together = alone_usd_per_h(home_kw + other_kw, wholesale_per_kwh, w)
     return np.asarray(together - alone_usd_per_h(other_kw, wholesale_per_kwh, w))
 
 
-def wire_losses(parties: Parties, period: Product, losses_kw: Col, wholesale_per_kwh: Col, dt_h: float) -> Ledger:
+def wire_losses(
+    parties: Parties, period: Product, losses_kw: Col, wholesale_per_kwh: Col, dt_h: float
+) -> Ledger:
     """Book what the wires pay wholesale for losses (t,), at its real-time price; intervals without a power flow left out."""
-    cost, lost = float(np.nansum(losses_kw * wholesale_per_kwh) * dt_h), float(np.nansum(losses_kw) * dt_h)
-    return book(row_of(parties, Role.WIRES), row_of(parties, Role.WHOLESALE), "losses", cost, period, lost)
+    cost, lost = (
+        float(np.nansum(losses_kw * wholesale_per_kwh) * dt_h),
+        float(np.nansum(losses_kw) * dt_h),
+    )
+    return book(
+        row_of(parties, Role.WIRES), row_of(parties, Role.WHOLESALE), "losses", cost, period, lost
+    )
 
 
 def retail_margin(s: Settlement, ledger: Ledger, is_prosumer: Flag) -> Ledger:
@@ -138,18 +184,20 @@ def retail_margin(s: Settlement, ledger: Ledger, is_prosumer: Flag) -> Ledger:
     return book(operator, own, "retail margin", np.full(len(own), left / len(own)), s.period)
 
 
-def no_trades() -> Trades:
+def no_trades() -> LocalTrades:
     """Return trades without rows."""
     none, nil = np.zeros(0, np.int64), np.zeros(0)
-    return Trades(none, none, none, nil, nil, none > 0)
+    return LocalTrades(none, none, none, nil, nil, none > 0)
 
 
-def join_trades(trades: list[Trades]) -> Trades:
+def join_trades(trades: list[LocalTrades]) -> LocalTrades:
     """Return the trades of all intervals as one table."""
-    return Trades(*(np.concatenate(column) for column in zip(no_trades(), *trades, strict=True)))
+    return LocalTrades(
+        *(np.concatenate(column) for column in zip(no_trades(), *trades, strict=True))
+    )
 
 
-def record_trades(parties: Parties, interval: int, local: Transactions, dt_h: float) -> Trades:
+def record_trades(parties: Parties, interval: int, local: Transactions, dt_h: float) -> LocalTrades:
     """Return what homes agreed with each other in an interval as rows of the parties of the run.
 
     What is owed to the network is the operator's, who also keeps the accounts of pools: their managers are parties after the
@@ -160,10 +208,10 @@ def record_trades(parties: Parties, interval: int, local: Transactions, dt_h: fl
     buyer = np.where(local.party < n, local.party, operator)
     seller = np.where(moves & (local.counterparty < n), local.counterparty, operator)
     usd = local.p_kw[:, 0] * local.price_per_kwh[:, 0] * dt_h
-    return Trades(np.full(len(usd), interval), buyer, seller, local.p_kw[:, 0], usd, ~moves)
+    return LocalTrades(np.full(len(usd), interval), buyer, seller, local.p_kw[:, 0], usd, ~moves)
 
 
-def traded_kw(parties: Parties, trades: Trades, shape: tuple[int, int]) -> Col:
+def traded_kw(parties: Parties, trades: LocalTrades, shape: tuple[int, int]) -> Col:
     """Return what each home bought of others less what it sold to them, shape (n, t) [kW]."""
     bought = np.zeros(shape[::-1])
     is_home = np.array([role is Role.HOME for role in parties.role])
@@ -173,13 +221,15 @@ def traded_kw(parties: Parties, trades: Trades, shape: tuple[int, int]) -> Col:
     return bought.T
 
 
-def book_trades(s: Settlement, trades: Trades) -> Ledger:
+def book_trades(s: Settlement, trades: LocalTrades) -> Ledger:
     """Book what homes paid each other: one entry for each pair of buyer and seller, rounded once."""
     if not len(trades.usd):
-        return books.opened()
+        return books.open_ledger()
     pairs, row = np.unique(np.stack([trades.buyer, trades.seller]), axis=1, return_inverse=True)
     usd = np.bincount(row.ravel(), trades.usd, pairs.shape[1])
-    moved_kwh = np.bincount(row.ravel(), np.where(trades.charge, 0.0, trades.p_kw), pairs.shape[1]) * s.dt_h
+    moved_kwh = (
+        np.bincount(row.ravel(), np.where(trades.charge, 0.0, trades.p_kw), pairs.shape[1]) * s.dt_h
+    )
     return book(pairs[0], pairs[1], "local energy", usd, s.period, moved_kwh)
 
 
@@ -198,20 +248,27 @@ def deviation_charge(s: Settlement, home_kw: Col, award_kw: Col, quality: Qualit
     price = per_home(quality, len(home_kw)).deviation_per_kwh
     rows = np.flatnonzero((price > 0) & np.isfinite(award_kw).any(1))
     if not rows.size:
-        return books.opened()
-    missed_kwh = np.nansum(deviation_kwh(home_kw[rows], award_kw[rows], s.dt_h, quality.window_h), 1)
+        return books.open_ledger()
+    missed_kwh = np.nansum(
+        deviation_kwh(home_kw[rows], award_kw[rows], s.dt_h, quality.window_h), 1
+    )
     homes, operator = rows_of(s.parties, Role.HOME)[rows], row_of(s.parties, Role.OPERATOR)
     return book(homes, operator, CHARGE, price[rows] * missed_kwh, s.period, place=s.place[rows])
 
 
-def _metered(s: Settlement, homes: Index, operator: int, home_kw: Col, prices: MeterPrices) -> Ledger:
+def _metered(
+    s: Settlement, homes: Index, operator: int, home_kw: Col, prices: MeterPrices
+) -> Ledger:
     """Book what homes pay: net where export is paid as import is charged, else import and credit apart."""
     price_per_kwh, credit_per_kwh = prices
     if np.array_equal(price_per_kwh, credit_per_kwh):
         amount, moved = (home_kw * price_per_kwh).sum(1) * s.dt_h, home_kw.sum(1) * s.dt_h
         return book(homes, operator, "energy", amount, s.period, moved, s.place)
     bought, sold = home_kw.clip(min=0), (-home_kw).clip(min=0)
-    import_usd, export_usd = (bought * price_per_kwh).sum(1) * s.dt_h, (sold * credit_per_kwh).sum(1) * s.dt_h
+    import_usd, export_usd = (
+        (bought * price_per_kwh).sum(1) * s.dt_h,
+        (sold * credit_per_kwh).sum(1) * s.dt_h,
+    )
     return books.join(
         [
             book(homes, operator, "energy", import_usd, s.period, bought.sum(1) * s.dt_h, s.place),

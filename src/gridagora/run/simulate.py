@@ -5,14 +5,16 @@ from time import perf_counter
 from typing import Any
 
 from gridagora.core.ports import Market
-from gridagora.run.ahead import plan_hour
-from gridagora.run.desk import DAY_H, Desk, Ran, Study, opened
-from gridagora.run.interval import Stepped, now, run_interval
+from gridagora.run.lookahead import plan_window
 from gridagora.run.orders import NO_ORDERS, Orders
+from gridagora.run.realtime import Stepped, moment_of, run_interval
 from gridagora.run.settle import join_trades
+from gridagora.run.state import DAY_H, FinishedRun, RunState, Setup, start_run
 
 
-def simulate(market: Market[Any], study: Study, progress: Callable[[int, int], None] | None = None) -> Ran:
+def simulate(
+    market: Market[Any], study: Setup, progress: Callable[[int, int], None] | None = None
+) -> FinishedRun:
     """Run one design over the whole scene.
 
     Parameters
@@ -25,33 +27,33 @@ def simulate(market: Market[Any], study: Study, progress: Callable[[int, int], N
         Told (hours done, hours in all).
     """
     began = perf_counter()
-    desk = opened(market, study)
+    desk = start_run(market, study)
     hours, per = DAY_H * study.days, round(1 / study.dt_h)
     for hour in range(hours):
         for _ in range(per):
             advance(desk)
         if progress is not None:
             progress(hour + 1, hours)
-    return closed(desk, perf_counter() - began)
+    return finish_run(desk, perf_counter() - began)
 
 
-def advance(desk: Desk, asked: Orders = NO_ORDERS) -> Stepped:
+def advance(desk: RunState, asked: Orders = NO_ORDERS) -> Stepped:
     """Run the next interval of a desk, and plan before it where it begins an hour."""
     look_ahead(desk)
     return run_interval(desk, asked)
 
 
-def look_ahead(desk: Desk) -> None:
+def look_ahead(desk: RunState) -> None:
     """Plan the hour that the desk is at, once, where homes plan at all."""
-    hour = now(desk).hour
+    hour = moment_of(desk).hour
     if desk.strategy.plans and desk.planned_h < hour:
-        desk.plan, desk.planned_h = plan_hour(desk, hour, desk.plan), hour
+        desk.plan, desk.planned_h = plan_window(desk, hour, desk.plan), hour
 
 
-def closed(desk: Desk, wall_s: float) -> Ran:
+def finish_run(desk: RunState, wall_s: float) -> FinishedRun:
     """Return the run of a desk at its end."""
     t = len(desk.track.price_per_kwh)
-    return Ran(
+    return FinishedRun(
         desk.track,
         desk.fleet,
         desk.wholesale_per_kwh[:t],

@@ -8,16 +8,16 @@ import numpy as np
 from gridagora.core.device import DeviceKind
 from gridagora.core.rng import stream
 from gridagora.core.tables import Col, Index
-from gridagora.kernels.behind import at_own
-from gridagora.kernels.curve import Curves
-from gridagora.run.fleet import Fleet, Rows
+from gridagora.kernels.curves.curve import Curves
+from gridagora.kernels.curves.internal_price import at_own
+from gridagora.population.fleet import Fleet, Rows
 
 TOGETHER = 0.5  # share of the power of a kind that rises within one interval, above which a warning says so
 FEWEST = 5  # homes with a kind: what fewer do is no crowd
 STANDS_KW = 1e-3  # a device that is asked for less stands still
 
 
-class Wait(NamedTuple):
+class StartDelay(NamedTuple):
     """How long a start of each home waits, (n,), and for how long each device has been asked to run [min], by group.
 
     A kind that no plan values, such as panels, never waits: None stands for it. `hold` writes the minutes.
@@ -27,15 +27,25 @@ class Wait(NamedTuple):
     asked_min: tuple[Col | None, ...]
 
 
-def wait(fleet: Fleet, spread_min: float, seed: int) -> Wait | None:
+def draw_start_delays(fleet: Fleet, spread_min: float, seed: int) -> StartDelay | None:
     """Return offsets drawn evenly between nil and `spread_min` by the seed, one a home; None where nobody waits."""
     if spread_min == 0:
         return None
-    minutes = tuple(np.zeros(len(group.home)) if group.about.is_valued else None for group in fleet.groups)
-    return Wait(stream(seed, "start spread").uniform(0.0, spread_min, fleet.homes), minutes)
+    minutes = tuple(
+        np.zeros(len(group.home)) if group.about.is_valued else None for group in fleet.groups
+    )
+    return StartDelay(stream(seed, "start spread").uniform(0.0, spread_min, fleet.homes), minutes)
 
 
-def hold(memory: Wait, p_kw: Col, curves: Curves, home: Index, rows: Rows, dearest_per_kwh: Col, dt_h: float) -> Col:
+def delay_starts(
+    memory: StartDelay,
+    p_kw: Col,
+    curves: Curves,
+    home: Index,
+    rows: Rows,
+    dearest_per_kwh: Col,
+    dt_h: float,
+) -> Col:
     """Return the power of every device, shape (r,) [kW], where a start waits for the offset of its home.
 
     Parameters
@@ -53,7 +63,9 @@ def hold(memory: Wait, p_kw: Col, curves: Curves, home: Index, rows: Rows, deare
         Length of the interval [h].
     """
     pairs = list(zip(memory.asked_min, rows, strict=True))
-    asked = np.concatenate([np.zeros(len(own)) if minutes is None else minutes[own] for minutes, own in pairs])
+    asked = np.concatenate(
+        [np.zeros(len(own)) if minutes is None else minutes[own] for minutes, own in pairs]
+    )
     may_wait = np.concatenate([np.full(len(own), minutes is not None) for minutes, own in pairs])
     needed = at_own(curves, dearest_per_kwh[home], np.zeros(len(home)))
     asked = np.where(p_kw > STANDS_KW, asked + 60.0 * dt_h, 0.0)
@@ -66,7 +78,9 @@ def hold(memory: Wait, p_kw: Col, curves: Curves, home: Index, rows: Rows, deare
     return np.where(waits, 0.0, p_kw)
 
 
-def together(kinds: Sequence[DeviceKind], kind_kw: Col, dt_h: float) -> tuple[str, ...]:
+def find_simultaneous_starts(
+    kinds: Sequence[DeviceKind], kind_kw: Col, dt_h: float
+) -> tuple[str, ...]:
     """Say in one sentence of which kinds of device, given their power (g, t, n) [kW], most starts within one interval.
 
     The measure is the largest rise of consumption of a kind from one interval to the next, homes that fall left out, over the
@@ -80,7 +94,9 @@ def together(kinds: Sequence[DeviceKind], kind_kw: Col, dt_h: float) -> tuple[st
         rise = np.diff(power, axis=0).clip(min=0).sum(1) / most.sum()
         if rise.max() > TOGETHER:
             hour, minute = divmod(round(60 * dt_h * (int(rise.argmax()) + 1)), 60)
-            found.append(f"{rise.max():.0%} of {about.noun or about.label.lower()} at {hour % 24:02d}:{minute:02d}")
+            found.append(
+                f"{rise.max():.0%} of {about.noun or about.label.lower()} at {hour % 24:02d}:{minute:02d}"
+            )
     if not found:
         return ()
     return (

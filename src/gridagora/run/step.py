@@ -17,18 +17,18 @@ import numpy as np
 from gridagora.core.agents import refuse
 from gridagora.core.device import DeviceRecord, Window, total_by_home
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.outcome import Outcome
 from gridagora.core.rules import Pricing
-from gridagora.core.session import Clearing, Traffic, drive
+from gridagora.core.session import Clearing, MessageCount, drive
 from gridagora.core.tables import Col
-from gridagora.run.compare import on_network, prepare
-from gridagora.run.desk import DAY_H, HOUR_S, Desk, Study, opened
-from gridagora.run.interval import now
+from gridagora.results.outcome import Outcome
+from gridagora.run.compare import add_power_flow, prepare
+from gridagora.run.evaluate import device_usd, evaluate
 from gridagora.run.opening import hour_product, interval_product, open_clear, open_plan
 from gridagora.run.orders import NO_BIDS, NOTHING, Bids, Orders, Powers, check, reach
-from gridagora.run.score import device_usd, score
+from gridagora.run.realtime import moment_of
 from gridagora.run.settle import traded_kw
-from gridagora.run.simulate import advance, closed, look_ahead
+from gridagora.run.simulate import advance, finish_run, look_ahead
+from gridagora.run.state import DAY_H, HOUR_S, RunState, Setup, start_run
 from gridagora.scenario.build import Scene
 
 
@@ -91,10 +91,10 @@ class Run:
         No such design, with the nearest name, or a scene that cannot be run.
     """
 
-    def __init__(self, scene: Scene, design: str, study: Study | None = None) -> None:
+    def __init__(self, scene: Scene, design: str, study: Setup | None = None) -> None:
         self.scene, self.design, self.market = scene, design, scene.market(design)
         self.study = prepare(scene) if study is None else study
-        self.desk = opened(self.market, self.study)
+        self.desk = start_run(self.market, self.study)
         self.intervals = DAY_H * self.study.days * round(1 / self.study.dt_h)
         n = len(scene.homes.home_id)
         self._device_usd, self._bill_usd = np.zeros(n), np.zeros(n)
@@ -121,17 +121,21 @@ class Run:
         """
         self._refuse_over("observe")
         if not 0 <= home < len(self.home_id):
-            raise InputError([Problem("observe", f"home {home}", f"a row from 0 to {len(self.home_id) - 1}")])
+            raise InputError(
+                [Problem("observe", f"home {home}", f"a row from 0 to {len(self.home_id) - 1}")]
+            )
         desk, study = self.desk, self.study
         look_ahead(desk)
-        moment = now(desk)
+        moment = moment_of(desk)
         price, credit = _known_prices(desk)
         devices = {}
         for group in desk.fleet.groups:
             own = np.flatnonzero(group.home == home)
             if len(own):
                 here = np.intersect1d(own, group.believe(Window(moment.hour, 1)).rows)
-                devices[group.about.kind] = {name: column[here] for name, column in group.observe(moment).items()}
+                devices[group.about.kind] = {
+                    name: column[here] for name, column in group.observe(moment).items()
+                }
         path = _forecast(desk)
         at = min(home, len(price) - 1)
         return Observation(
@@ -149,7 +153,7 @@ class Run:
         """Return the least and the most power that each kind of device can take in every home now, shape (n,) each [kW]."""
         self._refuse_over("reach_kw")
         look_ahead(self.desk)
-        moment, n, found = now(self.desk), len(self.home_id), {}
+        moment, n, found = moment_of(self.desk), len(self.home_id), {}
         for index, group in enumerate(self.desk.fleet.groups):
             rows, least, most = reach(self.desk.fleet, self.desk.plan, index, moment)
             home = group.home[rows]
@@ -182,10 +186,12 @@ class Run:
         self._wall_s += perf_counter() - began
         n, track = len(self.home_id), desk.track
         usd, felt = self._energy_usd(i), np.zeros(n)
-        if self.is_over or now(desk).end_share <= 1.5 * self.study.dt_h:  # the hour is over
+        if self.is_over or moment_of(desk).end_share <= 1.5 * self.study.dt_h:  # the hour is over
             total = self._felt_usd()
             felt, self._device_usd = total - self._device_usd, total
-        if self.is_over:  # what is known at the end alone: charges for deviation, margins, and rounding
+        if (
+            self.is_over
+        ):  # what is known at the end alone: charges for deviation, margins, and rounding
             usd = self.finish().bill_usd - self._bill_usd
         self._bill_usd = self._bill_usd + usd
         kinds = [group.about.kind for group in desk.fleet.groups]
@@ -210,19 +216,33 @@ class Run:
             began = perf_counter()
             while not self.is_over:
                 advance(self.desk)
-            ran = closed(self.desk, self._wall_s + perf_counter() - began)
-            outcome = score(self.design, ran, self.study)
-            self._outcome = on_network(self.scene, self.study.wiring.grid, self.market, ran, outcome)
+            ran = finish_run(self.desk, self._wall_s + perf_counter() - began)
+            outcome = evaluate(self.design, ran, self.study)
+            self._outcome = add_power_flow(
+                self.scene, self.study.wiring.grid, self.market, ran, outcome
+            )
         return self._outcome
 
     def _refuse_over(self, verb: str) -> None:
         if self.is_over:
             expected = f"at most {self.intervals} intervals"
-            raise InputError([Problem(verb, "a run that is over", expected, "Begin another: Run(scene, design, run.study).")])
+            raise InputError(
+                [
+                    Problem(
+                        verb,
+                        "a run that is over",
+                        expected,
+                        "Begin another: Run(scene, design, run.study).",
+                    )
+                ]
+            )
 
     def _meter_kw(self, i: int) -> Col:
         """Return the power of every home in an interval, shape (n,) [kW], summed as an outcome sums it."""
-        return np.asarray(self.desk.load_kw[i // round(1 / self.study.dt_h)] + self.desk.track.kind_kw[:, i].sum(0))
+        return np.asarray(
+            self.desk.load_kw[i // round(1 / self.study.dt_h)]
+            + self.desk.track.kind_kw[:, i].sum(0)
+        )
 
     def _felt_usd(self) -> Col:
         """Return what devices cost beside energy so far, to the end of an hour, shape (n,)."""
@@ -238,11 +258,18 @@ class Run:
         desk, dt, n = self.desk, self.study.dt_h, len(self.home_id)
         kw, usd, hour = self._meter_kw(i), np.zeros(n), i // round(1 / dt)
         for trades in (table for table in desk.trades[-1:] if table.interval[0] == i):
-            kw -= traded_kw(desk.parties, trades._replace(interval=0 * trades.interval), (n, 1))[:, 0]
+            kw -= traded_kw(desk.parties, trades._replace(interval=0 * trades.interval), (n, 1))[
+                :, 0
+            ]
             parties = len(desk.parties.id)
-            paid = np.bincount(trades.buyer, trades.usd, parties) - np.bincount(trades.seller, trades.usd, parties)
+            paid = np.bincount(trades.buyer, trades.usd, parties) - np.bincount(
+                trades.seller, trades.usd, parties
+            )
             usd += paid[:n]
-        price, credit = (np.broadcast_to(column[i], n) for column in (desk.track.import_per_kwh, desk.track.export_per_kwh))
+        price, credit = (
+            np.broadcast_to(column[i], n)
+            for column in (desk.track.import_per_kwh, desk.track.export_per_kwh)
+        )
         held = np.zeros(n)
         for position in desk.positions.values():
             usd += position.price_per_kwh[:, hour] * (position.p_kw[:, hour] - held) * dt
@@ -256,12 +283,14 @@ def _nobody(message: Any) -> NoReturn:
     refuse(message, "a price that is Posted")
 
 
-def _known_prices(desk: Desk) -> tuple[Col, Col]:
+def _known_prices(desk: RunState) -> tuple[Col, Col]:
     """Return import price and credit that homes know of the interval to come, (n,) or (1,)."""
     track, i = desk.track, desk.interval
     if desk.rules.pricing is Pricing.POSTED:
         opening = open_clear(desk, interval_product(desk, i), desk.load_kw.shape[1])
-        posted = drive(desk.market.clear(opening, desk.state), _nobody, Traffic()).result.posted
+        posted = drive(
+            desk.market.clear(opening, desk.state), _nobody, MessageCount()
+        ).result.posted
         return posted.buy_per_kwh[:1, 0], posted.sell_per_kwh[:1, 0]
     if i:
         return track.import_per_kwh[i - 1], track.export_per_kwh[i - 1]
@@ -269,9 +298,11 @@ def _known_prices(desk: Desk) -> tuple[Col, Col]:
     return first, first
 
 
-def _forecast(desk: Desk) -> Col:
+def _forecast(desk: RunState) -> Col:
     """Return the prices that homes plan on, (h,) or (n, h); homes that do not plan could know them too."""
     if desk.plan is not None:
         return desk.plan.price_per_kwh
-    opening = open_plan(desk, hour_product(desk, now(desk).hour))
-    return drive(desk.market.plan(opening, desk.state), _nobody, Traffic()).result.price_per_kwh
+    opening = open_plan(desk, hour_product(desk, moment_of(desk).hour))
+    return drive(
+        desk.market.plan(opening, desk.state), _nobody, MessageCount()
+    ).result.price_per_kwh

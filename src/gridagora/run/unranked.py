@@ -3,12 +3,22 @@
 from collections.abc import Callable, Mapping
 
 from gridagora.core.feeder import Feeder
-from gridagora.core.outcome import Outcome
 from gridagora.core.registry import names
+from gridagora.results.outcome import Outcome
 
 Rule = Callable[[Feeder, Mapping[str, Outcome]], Mapping[str, str]]
 SHOWN = 6  # taps named before the rest is counted
-OF_FLOW = ("E1", "P3", "P3s", "P4", "P4f", "P4w", "V1", "V1h", "V4")  # what the power flow of every interval goes into
+OF_FLOW = (
+    "E1",
+    "P3",
+    "P3s",
+    "P4",
+    "P4f",
+    "P4w",
+    "V1",
+    "V1h",
+    "V4",
+)  # what the power flow of every interval goes into
 OF_TAPS = ("V1", "V1h", "V4", "P3", "P3s")  # voltages and losses, which taps move
 
 
@@ -18,31 +28,50 @@ def of_taps(feeder: Feeder, _: Mapping[str, Outcome]) -> Mapping[str, str]:
         return {}
     held = feeder.held_taps
     some = f"{', '.join(held[:SHOWN])}{' and others' if len(held) > SHOWN else ''}"
-    who = "the line regulator of this feeder is" if len(held) == 1 else f"the {len(held)} line regulators of this feeder are"
+    who = (
+        "the line regulator of this feeder is"
+        if len(held) == 1
+        else f"the {len(held)} line regulators of this feeder are"
+    )
     reason = f"{who} held at one tap through the run ({some}), so voltages and losses are not those of a feeder that regulates"
     return dict.fromkeys(OF_TAPS, reason)
 
 
 def of_failed(_: Feeder, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
     """Return the metrics that need every interval, where a design has intervals without a power flow."""
-    failed = {name: o.network.failed for name, o in outcomes.items() if o.network is not None and o.network.failed}
+    failed = {
+        name: o.network.failed
+        for name, o in outcomes.items()
+        if o.network is not None and o.network.failed
+    }
     if not failed:
         return {}
     told = ", ".join(f"{name} {count}" for name, count in failed.items())
     return dict.fromkeys(
-        OF_FLOW, f"intervals without a power flow are left out ({told}), so designs are compared on unlike hours"
+        OF_FLOW,
+        f"intervals without a power flow are left out ({told}), so designs are compared on unlike hours",
     )
 
 
 def of_credit(_: Feeder, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
     """Return the average price, where homes of a design together are paid more than they pay."""
     paid = [name for name, o in outcomes.items() if o.bill_usd.sum() < 0]
-    return {"E5p": f"homes are paid more for export than they pay ({', '.join(paid)}), so no price is the lowest"} if paid else {}
+    return (
+        {
+            "E5p": f"homes are paid more for export than they pay ({', '.join(paid)}), so no price is the lowest"
+        }
+        if paid
+        else {}
+    )
 
 
 def of_no_feeder(_: Feeder, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
     """Return every metric, where a design has no interval with a power flow: such loads are not those of this feeder."""
-    lost = [name for name, o in outcomes.items() if o.network is not None and o.network.failed == len(o.start_s)]
+    lost = [
+        name
+        for name, o in outcomes.items()
+        if o.network is not None and o.network.failed == len(o.start_s)
+    ]
     if not lost:
         return {}
     reason = (

@@ -8,13 +8,13 @@ import numpy as np
 from gridagora.core.errors import PartError
 from gridagora.core.exchange import Tenders, Transactions
 from gridagora.core.rules import Bidder, Pricing
-from gridagora.core.session import Clearing, Opening, Plan
-from gridagora.run.desk import Desk
+from gridagora.core.session import Clearing, HourPlan, Opening
+from gridagora.run.state import RunState
 
 TENDER_KW = 1e-6  # awards come in whole microwatts
 
 
-def generator(desk: Desk, session: Any) -> Any:
+def check_generator(desk: RunState, session: Any) -> Any:
     """Return the session, a generator.
 
     Raises
@@ -29,7 +29,7 @@ def generator(desk: Desk, session: Any) -> Any:
     return session
 
 
-def refuse_unsound(desk: Desk, result: Any, opening: Opening, heard: Tenders | None) -> None:
+def refuse_unsound(desk: RunState, result: Any, opening: Opening, heard: Tenders | None) -> None:
     """Refuse how an interval ended where no run could follow or settle it.
 
     Parameters
@@ -58,7 +58,9 @@ def refuse_unsound(desk: Desk, result: Any, opening: Opening, heard: Tenders | N
         raise PartError(f"{who} returned {rows} transactions, expected {expected}")
     for column, values in (("p_kw", awards.p_kw), ("price_per_kwh", awards.price_per_kwh)):
         if values.shape != (parties, 1) or not np.isfinite(values).all():
-            raise PartError(f"{who} returned {column} of shape {values.shape}, expected finite numbers of shape {(parties, 1)}")
+            raise PartError(
+                f"{who} returned {column} of shape {values.shape}, expected finite numbers of shape {(parties, 1)}"
+            )
     _refuse_beyond(who, awards, heard)
     if desk.rules.pricing is Pricing.UNIFORM and parties and np.ptp(awards.price_per_kwh) > 0:
         raise PartError(f"{who} gave parties different prices, but its rules say {Pricing.UNIFORM}")
@@ -67,24 +69,35 @@ def refuse_unsound(desk: Desk, result: Any, opening: Opening, heard: Tenders | N
 def _refuse_beyond(who: str, awards: Transactions, heard: Tenders | None) -> None:
     """Refuse awards that no tender holds, as where the sign is turned: what is bought is positive."""
     if heard is None:
-        raise PartError(f"{who} awarded power and heard no tenders: expected it to yield GateOpen and to clear what it receives")
+        raise PartError(
+            f"{who} awarded power and heard no tenders: expected it to yield GateOpen and to clear what it receives"
+        )
     power, first, last = awards.p_kw[:, 0], heard.offset[:-1], heard.offset[1:] - 1
-    low, high = np.minimum(heard.p_kw[first], heard.p_kw[last]), np.maximum(heard.p_kw[first], heard.p_kw[last])
+    low, high = (
+        np.minimum(heard.p_kw[first], heard.p_kw[last]),
+        np.maximum(heard.p_kw[first], heard.p_kw[last]),
+    )
     beyond = np.flatnonzero((power < low - TENDER_KW) | (power > high + TENDER_KW))
     if beyond.size:
         row = beyond[0]
         span = f"{low[row]:.3f} to {high[row]:.3f} kW, what it tendered (withdrawal is positive)"
-        raise PartError(f"{who} awarded {power[row]:.3f} kW to party {row} and {beyond.size - 1} others, expected {span}")
+        raise PartError(
+            f"{who} awarded {power[row]:.3f} kW to party {row} and {beyond.size - 1} others, expected {span}"
+        )
 
 
 def _refuse_unposted(who: str, result: Clearing, parties: int) -> None:
-    if result.transactions is not None or result.posted is None or len(result.posted.party) != parties:
+    if (
+        result.transactions is not None
+        or result.posted is None
+        or len(result.posted.party) != parties
+    ):
         raise PartError(
             f"{who} quoted no price to all {parties} parties, and by its rules nobody tenders: nothing says what a kWh costs"
         )
 
 
-def refuse_unsound_plan(desk: Desk, plan: Any, opening: Opening) -> None:
+def refuse_unsound_plan(desk: RunState, plan: Any, opening: Opening) -> None:
     """Refuse a plan that is no price for every hour, of all or of each home, or that binds what the rules do not declare.
 
     Raises
@@ -93,7 +106,7 @@ def refuse_unsound_plan(desk: Desk, plan: Any, opening: Opening) -> None:
         Another type or shape, a number that is none, a horizon or commodity that is not declared.
     """
     who = f"the plan of {_who(desk)}"
-    if not isinstance(plan, Plan):
+    if not isinstance(plan, HourPlan):
         raise PartError(f"{who} returned {type(plan).__name__}, expected a Plan")
     n, h = len(opening.party), len(opening.supply.import_per_kwh)
     shapes = {"price_per_kwh": ((h,), (n, h)), "credit_per_kwh": ((h,),), "p_kw": ((n, h),)}
@@ -101,18 +114,35 @@ def refuse_unsound_plan(desk: Desk, plan: Any, opening: Opening) -> None:
         values = plan._asdict()[name]
         if values is None and name != "price_per_kwh":
             continue
-        if not isinstance(values, np.ndarray) or values.shape not in allowed or not np.isfinite(values).all():
-            got = f"shape {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
+        if (
+            not isinstance(values, np.ndarray)
+            or values.shape not in allowed
+            or not np.isfinite(values).all()
+        ):
+            got = (
+                f"shape {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
+            )
             expected = " or ".join(map(str, allowed))
-            raise PartError(f"{who} holds {name} of {got}, expected finite numbers of shape {expected}, one for each hour")
+            raise PartError(
+                f"{who} holds {name} of {got}, expected finite numbers of shape {expected}, one for each hour"
+            )
     for bound in plan.commitments:
         product = bound.product
-        if product.horizon not in desk.rules.commits or product.commodity not in desk.rules.commodities:
+        if (
+            product.horizon not in desk.rules.commits
+            or product.commodity not in desk.rules.commodities
+        ):
             found = f"{product.commodity.name} for the horizon {product.horizon.name}"
             raise PartError(f"{who} binds {found}, which its rules do not declare")
-        if len(bound.p_kw) != n or not np.isfinite(bound.p_kw).all() or not np.isfinite(bound.premium_per_kwh).all():
-            raise PartError(f"{who} binds power of shape {bound.p_kw.shape}, expected finite numbers of {n} rows")
+        if (
+            len(bound.p_kw) != n
+            or not np.isfinite(bound.p_kw).all()
+            or not np.isfinite(bound.premium_per_kwh).all()
+        ):
+            raise PartError(
+                f"{who} binds power of shape {bound.p_kw.shape}, expected finite numbers of {n} rows"
+            )
 
 
-def _who(desk: Desk) -> str:
+def _who(desk: RunState) -> str:
     return f"the market {type(desk.market).__name__}"

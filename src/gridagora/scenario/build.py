@@ -5,12 +5,14 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from gridagora.core.customers import customers_of, settled
 from gridagora.core.errors import InputError, Problem, attempt
 from gridagora.core.feeder import Feeder
 from gridagora.core.registry import find, misfit
 from gridagora.core.tables import Col, Homes, Index, Prices, Weather
-from gridagora.scenario import columns, draw, dwellings, households, partners, plugins, read, sound
+from gridagora.population.customers import customers_of, settled
+from gridagora.scenario import columns, dwellings, households, partners, plugins, read
+from gridagora.scenario import populate as draw
+from gridagora.scenario import validate as sound
 from gridagora.scenario.calendar import midnight_s, utc_offset_s
 from gridagora.scenario.schema import Scenario
 
@@ -83,7 +85,9 @@ class Scene:
         return made
 
 
-def load(path: str | Path, overrides: Sequence[str] = (), progress: Callable[[str], None] | None = None) -> Scene:
+def load(
+    path: str | Path, overrides: Sequence[str] = (), progress: Callable[[str], None] | None = None
+) -> Scene:
     """Read a scenario file and build its scene; `overrides` as TABLE.KEY=VALUE; `progress` is told each stage.
 
     One override may stand alone, as text.
@@ -104,7 +108,9 @@ def build(scenario: Scenario, progress: Callable[[str], None] | None = None) -> 
     InputError
         What the sources and the tables have wrong, all at once.
     """
-    columns.require(scenario, Scenario, "scenario", "a gridagora.Scenario; gridagora.load reads one from a file")
+    columns.require(
+        scenario, Scenario, "scenario", "a gridagora.Scenario; gridagora.load reads one from a file"
+    )
     tell = progress or _silent
     scenario = _checked(scenario)
     case = scenario.scenario
@@ -119,9 +125,15 @@ def build(scenario: Scenario, progress: Callable[[str], None] | None = None) -> 
     sky = attempt(lambda: draw.sky(scenario, start_s, lived), problems)
     tell("homes")
     count = _count(scenario, feeder, problems)
-    found = attempt(lambda: households.homes(scenario, start_s, count, sky, lived), problems) if sky and not problems else None
+    found = (
+        attempt(lambda: households.homes(scenario, start_s, count, sky, lived), problems)
+        if sky and not problems
+        else None
+    )
     if problems or feeder is None or prices is None or sky is None or found is None:
-        raise InputError(dict.fromkeys(problems))  # weather that homes and run share is at fault once
+        raise InputError(
+            dict.fromkeys(problems)
+        )  # weather that homes and run share is at fault once
     scene = assemble(feeder, found.homes, sky.weather, prices, scenario)
     return replace(scene, notes=found.notes, weather_note=sky.note)
 
@@ -179,19 +191,31 @@ def assemble(
         home_meter = dwellings.own_meters(standing, homes.home_id, feeder)
     if home_meter is None:
         problems.append(
-            Problem(f"{where}: homes", f"{len(homes.home_id)} homes", f"at most {standing.size}, the places for homes")
+            Problem(
+                f"{where}: homes",
+                f"{len(homes.home_id)} homes",
+                f"at most {standing.size}, the places for homes",
+            )
         )
     else:
         problems += sound.placing(home_meter, homes, feeder, where)
     if problems or home_meter is None:
         raise InputError(problems)
     homes = draw.devices(scenario, homes, weather)
-    pairs = partners.read(Path(scenario.layers.partners_file), homes.home_id) if scenario.layers.partners_file else None
+    pairs = (
+        partners.read(Path(scenario.layers.partners_file), homes.home_id)
+        if scenario.layers.partners_file
+        else None
+    )
     if draw.draws_quality(scenario):
         homes = homes._replace(quality=draw.quality(scenario, homes.home_id))
     if other_kw is None:
         other_kw = dwellings.other_kw(feeder, scenario, home_meter, sound.hours(case.days))
-    full = scenario if scenario.text else scenario.model_copy(update={"text": read.write(_plain(scenario))})
+    full = (
+        scenario
+        if scenario.text
+        else scenario.model_copy(update={"text": read.write(_plain(scenario))})
+    )
     return Scene(full, feeder, homes, weather, prices, home_meter, other_kw, pairs)
 
 
@@ -200,11 +224,15 @@ def _checked(scenario: Scenario) -> Scenario:
     if scenario.text:
         return scenario
     kept = {"file": scenario.file, "outside": scenario.outside}
-    return read.parse(read.write(_plain(scenario)), scenario.file or "scene").model_copy(update=kept)
+    return read.parse(read.write(_plain(scenario)), scenario.file or "scene").model_copy(
+        update=kept
+    )
 
 
 def _plain(scenario: Scenario) -> dict[str, Any]:
-    values = scenario.model_dump(exclude={"parts", "devices", "outside", "file", "text"}, exclude_none=True)
+    values = scenario.model_dump(
+        exclude={"parts", "devices", "outside", "file", "text"}, exclude_none=True
+    )
     for inner in ("home_columns", "home_units"):
         values["homes"][inner.removeprefix("home_")] = values.pop(inner)
     values["market"] |= {name: dict(keys) for name, keys in scenario.parts.items()}
@@ -221,10 +249,21 @@ def _count(scenario: Scenario, feeder: Feeder | None, problems: list[Problem]) -
     if not free:
         hint = 'Set on = "all" in [homes] to put a home on every load; gridagora check tells why each load stays one.'
         problems.append(
-            Problem(where, f"a feeder '{feeder.name}' without a residential load", "at least one to put a home on", hint)
+            Problem(
+                where,
+                f"a feeder '{feeder.name}' without a residential load",
+                "at least one to put a home on",
+                hint,
+            )
         )
     elif asked > free:
-        problems.append(Problem(where, str(asked), f"at most {free}, the places for homes on the feeder '{feeder.name}'"))
+        problems.append(
+            Problem(
+                where,
+                str(asked),
+                f"at most {free}, the places for homes on the feeder '{feeder.name}'",
+            )
+        )
     return asked
 
 

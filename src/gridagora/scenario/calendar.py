@@ -8,7 +8,11 @@ DAY_S = 86400
 
 def midnight_s(day: date, timezone: str) -> int:
     """Return the start of a local day [s, UTC]."""
-    return int(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone)).astimezone(UTC).timestamp())
+    return int(
+        datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone))
+        .astimezone(UTC)
+        .timestamp()
+    )
 
 
 def utc_offset_s(day: date, timezone: str) -> int:

@@ -8,7 +8,11 @@ from gridagora.core.errors import InputError, Problem
 from gridagora.core.tables import Col, Flag, Index, Quality
 
 Made = TypeVar("Made", bound=NamedTuple)
-KINDS = {Col: ("fiu", np.float64, "numbers"), Index: ("fiu", np.int64, "whole numbers"), Flag: ("b", np.bool_, "true or false")}
+KINDS = {
+    Col: ("fiu", np.float64, "numbers"),
+    Index: ("fiu", np.int64, "whole numbers"),
+    Flag: ("b", np.bool_, "true or false"),
+}
 
 
 def settled(table: Any, kind: type[Made], where: str, problems: list[Problem]) -> Made | None:
@@ -27,11 +31,18 @@ def settled(table: Any, kind: type[Made], where: str, problems: list[Problem]) -
     """
     if not isinstance(table, kind):
         got = f"{type(table).__name__}"
-        problems.append(Problem(where, got, f"a gridagora.{kind.__name__}" if kind is not Quality else "a Quality"))
+        problems.append(
+            Problem(
+                where, got, f"a gridagora.{kind.__name__}" if kind is not Quality else "a Quality"
+            )
+        )
         return None
     before = len(problems)
     hints = get_type_hints(kind)
-    made = {name: _column(value, hints[name], f"{where}.{name}", problems) for name, value in table._asdict().items()}
+    made = {
+        name: _column(value, hints[name], f"{where}.{name}", problems)
+        for name, value in table._asdict().items()
+    }
     if len(problems) > before:
         return None
     changed = {name: value for name, value in made.items() if value is not getattr(table, name)}
@@ -44,7 +55,9 @@ def array(value: Any, kind: Any, where: str, problems: list[Problem]) -> Any:
     try:
         found = np.asarray(value)
     except ValueError:
-        problems.append(Problem(where, f"a {type(value).__name__} of uneven rows", f"an array of {words}"))
+        problems.append(
+            Problem(where, f"a {type(value).__name__} of uneven rows", f"an array of {words}")
+        )
         return value
     if found.dtype.kind not in letters:
         problems.append(Problem(where, f"an array of {found.dtype.name}", f"an array of {words}"))
@@ -52,7 +65,11 @@ def array(value: Any, kind: Any, where: str, problems: list[Problem]) -> Any:
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         problems.append(Problem(where, "an array with masked values", f"an array of {words}"))
         return value
-    if kind is Index and found.dtype.kind == "f" and not (np.isfinite(found) & (found == np.floor(found))).all():
+    if (
+        kind is Index
+        and found.dtype.kind == "f"
+        and not (np.isfinite(found) & (found == np.floor(found))).all()
+    ):
         odd = found[~(np.isfinite(found) & (found == np.floor(found)))][0]
         problems.append(Problem(where, f"the number {odd:g}", f"an array of {words}"))
         return value
@@ -78,7 +95,9 @@ def _names(value: Any, where: str, problems: list[Problem]) -> tuple[str, ...]:
         return ()
     bad = [name for name in value if not isinstance(name, str) or not name.strip()]
     if bad:
-        problems.append(Problem(where, f"{bad[0]!r}", "a name of letters or digits for each home, as text"))
+        problems.append(
+            Problem(where, f"{bad[0]!r}", "a name of letters or digits for each home, as text")
+        )
     return value if isinstance(value, tuple) else tuple(str(name) for name in value)
 
 

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from gridagora.core.customers import customers_of, settled
 from gridagora.core.errors import InputError
 from gridagora.core.feeder import Feeder
-from gridagora.core.quality import TIERS, per_home
 from gridagora.core.registry import find
 from gridagora.core.tables import LEAD_H, Col, Prices
-from gridagora.scenario import draw, plugins, sound, strained
+from gridagora.population.customers import customers_of, settled
+from gridagora.population.quality import TIERS, per_home
+from gridagora.scenario import plugins, strained
+from gridagora.scenario import populate as draw
+from gridagora.scenario import validate as sound
 from gridagora.scenario.build import Scene, load
 from gridagora.scenario.dwellings import left_share
 from gridagora.sources import opendss
@@ -43,7 +45,9 @@ def check(path: str | Path, overrides: Sequence[str] = ()) -> Mapping[str, str]:
 
 def feeder_lines(network: Feeder, pairs: int = 0) -> dict[str, str]:
     """Return what a feeder holds; `pairs` of its meters were two loads on the two legs of one home."""
-    live = np.abs(network.v_no_load[network.node_base_v > 0] / network.node_base_v[network.node_base_v > 0])
+    live = np.abs(
+        network.v_no_load[network.node_base_v > 0] / network.node_base_v[network.node_base_v > 0]
+    )
     levels = sorted({round(float(volts)) for volts in network.node_base_v}, reverse=True)
     lines = {
         "feeder": network.name,
@@ -64,9 +68,15 @@ def loads_lines(network: Feeder, pairs: int = 0) -> dict[str, str]:
     """Return what became of the loads of a feeder: places for homes, and loads that stay by the reason why."""
     customers, kw = customers_of(network), network.meter_kw
     single, block = customers == 1, customers > 1
-    parts = [f"{np.count_nonzero(single)} meters of one customer, {kw[single].sum():,.0f} kW"] if single.any() else []
+    parts = (
+        [f"{np.count_nonzero(single)} meters of one customer, {kw[single].sum():,.0f} kW"]
+        if single.any()
+        else []
+    )
     if block.any():
-        parts.append(f"{np.count_nonzero(block)} of several, {customers[block].sum()} customers and {kw[block].sum():,.0f} kW")
+        parts.append(
+            f"{np.count_nonzero(block)} of several, {customers[block].sum()} customers and {kw[block].sum():,.0f} kW"
+        )
     if pairs:
         parts.append(f"{pairs} pairs of loads joined, each the two legs of one home")
     lines = {"places for homes": f"{customers.sum()}" + (f": {'; '.join(parts)}" if parts else "")}
@@ -74,7 +84,9 @@ def loads_lines(network: Feeder, pairs: int = 0) -> dict[str, str]:
     reasons[(customers == 0) & (reasons == "")] = "no home in the source"
     for number, reason in enumerate(dict.fromkeys(reasons[customers == 0]), 1):
         rows = np.flatnonzero((customers == 0) & (reasons == reason))
-        names = ", ".join(network.meter_name[at] for at in rows[:NAMES]) + (" and others" if len(rows) > NAMES else "")
+        names = ", ".join(network.meter_name[at] for at in rows[:NAMES]) + (
+            " and others" if len(rows) > NAMES else ""
+        )
         lines[f"stay loads {number}"] = f"{len(rows)} {reason}, {kw[rows].sum():,.0f} kW: {names}"
     return lines
 
@@ -114,7 +126,9 @@ def scene_lines(scene: Scene) -> dict[str, str]:
             f"{np.count_nonzero(scene.other_kw.any(axis=0))} meters, up to {scene.other_kw.sum(axis=1).max():,.0f} kW together"
         )
     sky = scene.weather.t_out_degc[: 24 * case.days]
-    lines["weather"] = f"{keys.weather.source}: {sky.min():.0f} to {sky.max():.0f} degC, mean {sky.mean():.1f}"
+    lines["weather"] = (
+        f"{keys.weather.source}: {sky.min():.0f} to {sky.max():.0f} degC, mean {sky.mean():.1f}"
+    )
     if scene.weather_note:
         lines["weather read"] = scene.weather_note
     lines["prices"] = prices_line(scene.prices, case.days, keys.prices.source)
@@ -127,7 +141,9 @@ def scene_lines(scene: Scene) -> dict[str, str]:
     lines["comfort"] = _comfort(scene)
     lines["quality of service"] = _quality(scene)
     if scene.partners is not None:
-        lines["partners"] = f"{len(np.unique(np.sort(scene.partners, 1), axis=0))} pairs, {keys.layers.partners_file}"
+        lines["partners"] = (
+            f"{len(np.unique(np.sort(scene.partners, 1), axis=0))} pairs, {keys.layers.partners_file}"
+        )
     return lines | _preference(scene) | strained.lines(scene)
 
 
@@ -135,7 +151,8 @@ def _plugins(scene: Scene) -> list[str]:
     """Return what each plugin is and adds."""
     plugins.use(scene.scenario.outside)
     return [
-        f"{each.get('file') or each['module']}: {', '.join(each['parts'])}" for each in plugins.described(scene.scenario.outside)
+        f"{each.get('file') or each['module']}: {', '.join(each['parts'])}"
+        for each in plugins.described(scene.scenario.outside)
     ]
 
 
@@ -145,7 +162,11 @@ def _preference(scene: Scene) -> dict[str, str]:
         return {}
     local = f"every home would pay {wants.local_per_kwh:g} $/kWh more for energy of another home"
     green = f"{np.count_nonzero(wants.green)} green homes {wants.green_per_kwh:g} $/kWh more for solar energy of another home"
-    said = [text for text, per_kwh in ((local, wants.local_per_kwh), (green, wants.green_per_kwh)) if per_kwh]
+    said = [
+        text
+        for text, per_kwh in ((local, wants.local_per_kwh), (green, wants.green_per_kwh))
+        if per_kwh
+    ]
     return {"preferences": "; ".join(said) + "; only the design 'peer' knows whose energy is whose"}
 
 
@@ -155,7 +176,11 @@ def prices_line(prices: Prices, days: int, source: str) -> str:
     now = prices.real_time_per_kwh[4 * LEAD_H : 4 * (LEAD_H + 24 * days)]
     text = f"{source}: day-ahead {ahead.min():.3f} to {ahead.max():.3f}, real-time {now.min():.3f} to {now.max():.3f} $/kWh"
     below = int(np.count_nonzero(now < 0))
-    return text + (f"; {below} quarter-hours below zero, which is legal: homes are paid to consume" if below else "")
+    return text + (
+        f"; {below} quarter-hours below zero, which is legal: homes are paid to consume"
+        if below
+        else ""
+    )
 
 
 def _homes(scene: Scene) -> str:
@@ -169,7 +194,8 @@ def _homes(scene: Scene) -> str:
     paired = scene.scenario.homes.start
     lived = f"; home data from {paired:%d %B %Y}" if paired else ""
     own = sum(
-        scene.feeder.meter_name[at].lower() == home.lower() for home, at in zip(homes.home_id, scene.home_meter, strict=True)
+        scene.feeder.meter_name[at].lower() == home.lower()
+        for home, at in zip(homes.home_id, scene.home_meter, strict=True)
     )
     named = f", {own} of them on the meter of their own name" if own else ""
     meters = np.unique(scene.home_meter).size
@@ -186,7 +212,10 @@ def _equipment(scene: Scene) -> str:
     }
     for kind, table in homes.owned.items():
         owners[find("device", kind).about.label.lower()] = np.unique(table.home).size
-    said = ", ".join(f"{many} with {what}" for what, many in owners.items()) + f"; {homes.ev_home.size} charging sessions"
+    said = (
+        ", ".join(f"{many} with {what}" for what, many in owners.items())
+        + f"; {homes.ev_home.size} charging sessions"
+    )
     if not owners["solar"]:
         return said
     sun_kwh = homes.pv_kw[:, : 24 * scene.scenario.scenario.days].sum()
@@ -195,7 +224,9 @@ def _equipment(scene: Scene) -> str:
 
 def _export(credit_per_kwh: float | None) -> str:
     if credit_per_kwh is None:
-        return "net metering under a tariff: what leaves a home earns the import price of its interval"
+        return (
+            "net metering under a tariff: what leaves a home earns the import price of its interval"
+        )
     return f"under a tariff what leaves a home earns a credit of {credit_per_kwh:g} $/kWh, what enters it pays the import price"
 
 
@@ -220,7 +251,9 @@ def _comfort(scene: Scene) -> str:
 
 def _quality(scene: Scene) -> str:
     own = per_home(scene.homes.quality, len(scene.homes.home_id))
-    tiers = ", ".join(_tier(name, own.tier_ratio[own.tier == row]) for row, name in enumerate(TIERS))
+    tiers = ", ".join(
+        _tier(name, own.tier_ratio[own.tier == row]) for row, name in enumerate(TIERS)
+    )
     tiers = tiers if own.tier.any() else "every home standard"
     if not own.deviation_per_kwh.any():
         return f"{tiers}; deviation from awards is measured, not charged"
@@ -229,7 +262,11 @@ def _quality(scene: Scene) -> str:
 
 
 def _tier(name: str, ratio: Col) -> str:
-    worth = f" to whom energy is worth {ratio[0]:g} times as much" if ratio.size and ratio[0] != 1 else ""
+    worth = (
+        f" to whom energy is worth {ratio[0]:g} times as much"
+        if ratio.size and ratio[0] != 1
+        else ""
+    )
     return f"{ratio.size} {name} homes{worth}"
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gridagora.core.customers import customers_of
 from gridagora.core.feeder import Feeder
 from gridagora.core.rng import stream
 from gridagora.core.tables import Col, Index
+from gridagora.population.customers import customers_of
 from gridagora.scenario.schema import Scenario
 
 # Feeder files give ratings, no hours: loads that are no homes follow office hours.

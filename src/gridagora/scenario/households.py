@@ -6,15 +6,16 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from gridagora.core.charging import Placed, Sessions
-from gridagora.core.equipment import charging
 from gridagora.core.errors import InputError, Problem, attempt
-from gridagora.core.outdoors import Exposure
-from gridagora.core.profiles import HOUR_S, Profiles, has_unit, hours_of
 from gridagora.core.tables import TAIL_H, Homes, Weather
 from gridagora.files.weather_year import WeatherYear
 from gridagora.files.weather_year import rows as rows_of
-from gridagora.scenario import draw, plugin_sources
+from gridagora.population.charging import PlacedSessions, Sessions
+from gridagora.population.equipment import charging
+from gridagora.population.outdoors import Exposure
+from gridagora.population.profiles import HOUR_S, Profiles, has_unit, hours_of
+from gridagora.scenario import plugin_sources
+from gridagora.scenario import populate as draw
 from gridagora.scenario.calendar import midnight_s
 from gridagora.scenario.schema import Scenario, from_outside
 from gridagora.scenario.sky import Sky
@@ -59,18 +60,33 @@ def measured(scenario: Scenario, start_s: int) -> draw.Measured | None:
         else attempt(lambda: draw.year_of(source, file, folder), problems)
     )
     origin_s = _origin_s(scenario, start_s, year)
-    found = attempt(lambda: read_profiles(_path(scenario), origin_s, scenario.scenario.timezone, _layout(scenario)), problems)
-    cars = attempt(lambda: _sessions(scenario, start_s), problems) if keys.ev_share > 0 else NO_SESSIONS
+    found = attempt(
+        lambda: read_profiles(
+            _path(scenario), origin_s, scenario.scenario.timezone, _layout(scenario)
+        ),
+        problems,
+    )
+    cars = (
+        attempt(lambda: _sessions(scenario, start_s), problems)
+        if keys.ev_share > 0
+        else NO_SESSIONS
+    )
     if problems:
         raise InputError(problems)
     profiles, sky, notes = _over_the_same_hours(scenario, found.profiles, year)
     from_s = _from_s(scenario, start_s, profiles)
-    said = () if keys.source == "travis" else (*found.notes, *notes, *_edges(profiles, from_s, scenario.scenario.days), HOURLY)
+    said = (
+        ()
+        if keys.source == "travis"
+        else (*found.notes, *notes, *_edges(profiles, from_s, scenario.scenario.days), HOURLY)
+    )
     seen = _exposure(source, file, folder, year, sky)
     return draw.Measured(profiles, sky, from_s, _apart(scenario), cars, said, seen, year)
 
 
-def homes(scenario: Scenario, start_s: int, count: int, outdoors: Sky, lived: draw.Measured | None) -> Population:
+def homes(
+    scenario: Scenario, start_s: int, count: int, outdoors: Sky, lived: draw.Measured | None
+) -> Population:
     """Return the population: so many homes, what they own, and when their cars come and go."""
     keys, case, sky = scenario.homes, scenario.scenario, outdoors.weather
     if plugin_sources.names_one(scenario, "homes"):
@@ -82,7 +98,9 @@ def homes(scenario: Scenario, start_s: int, count: int, outdoors: Sky, lived: dr
         table = synthetic.homes(case.seed, sky, case.days, count, equipment)
         return Population(table if keys.water_heaters else draw.without_tanks(table), ())
     equipment = houses.NORMAL._replace(**owned)
-    placed = charging(equipment, houses.named(lived.profiles, count), lived.sessions, case.days, case.seed)
+    placed = charging(
+        equipment, houses.named(lived.profiles, count), lived.sessions, case.days, case.seed
+    )
     table = houses.travis(
         lived.profiles,
         lived.year,
@@ -97,7 +115,9 @@ def homes(scenario: Scenario, start_s: int, count: int, outdoors: Sky, lived: dr
         exposure=lived.exposure,
         fit_r2_least=keys.fit_r2_least,
     )
-    return Population(table if keys.water_heaters else draw.without_tanks(table), (*lived.notes, *_cut(placed)))
+    return Population(
+        table if keys.water_heaters else draw.without_tanks(table), (*lived.notes, *_cut(placed))
+    )
 
 
 def _weather_of_homes(scenario: Scenario) -> tuple[str, str, str]:
@@ -107,11 +127,15 @@ def _weather_of_homes(scenario: Scenario) -> tuple[str, str, str]:
     return scenario.weather.source, scenario.weather.file, scenario.weather.folder
 
 
-def _exposure(source: str, file: str, folder: str, year: WeatherYear | None, sky: Weather) -> Exposure | None:
+def _exposure(
+    source: str, file: str, folder: str, year: WeatherYear | None, sky: Weather
+) -> Exposure | None:
     """Return wind and sky radiation over the hours of `sky`, a part of `year`."""
     if year is None or source not in {"travis", "epw"}:
         return None
-    found = exposure(Path(folder) / "weather.epw" if source == "travis" else Path(file), year.weather)
+    found = exposure(
+        Path(folder) / "weather.epw" if source == "travis" else Path(file), year.weather
+    )
     rows, _ = rows_of(year, sky.start_s, len(sky.t_out_degc))
     return None if found is None else Exposure(*(column[rows] for column in found))
 
@@ -119,7 +143,11 @@ def _exposure(source: str, file: str, folder: str, year: WeatherYear | None, sky
 def _apart(scenario: Scenario) -> bool:
     """Return whether the run has another weather than the homes lived in."""
     keys, own = scenario.weather, _weather_of_homes(scenario)
-    if keys.source != own[0] or keys.source == "synthetic" or plugin_sources.names_one(scenario, "weather"):
+    if (
+        keys.source != own[0]
+        or keys.source == "synthetic"
+        or plugin_sources.names_one(scenario, "weather")
+    ):
         return True
     return keys.folder != own[2] if keys.source == "travis" else keys.file != own[1]
 
@@ -135,7 +163,10 @@ def _layout(scenario: Scenario) -> Layout:
     keys = scenario.homes
     if keys.source == "travis":
         return Layout()
-    columns, units = scenario.home_columns.model_dump(), scenario.home_units.model_dump(exclude_none=True)
+    columns, units = (
+        scenario.home_columns.model_dump(),
+        scenario.home_units.model_dump(exclude_none=True),
+    )
     return Layout(columns, units, keys.time_names, keys.step_minutes, keys.load_max_kw)
 
 
@@ -144,7 +175,9 @@ def _origin_s(scenario: Scenario, start_s: int, year: WeatherYear | None) -> int
     if scenario.homes.first is not None:
         return midnight_s(scenario.homes.first, scenario.scenario.timezone)
     return (
-        midnight_s(scenario.scenario.start.replace(month=1, day=1), scenario.scenario.timezone) if year is None else year.first_s
+        midnight_s(scenario.scenario.start.replace(month=1, day=1), scenario.scenario.timezone)
+        if year is None
+        else year.first_s
     )
 
 
@@ -158,7 +191,14 @@ def _over_the_same_hours(
             hint = "Name it: weather_source and weather_file in [homes]."
             got = "homes that cool or heat and no weather that they were measured in"
             raise InputError(
-                [Problem(f"{scenario.file}: [homes] weather_source", got, "'travis', 'epw', 'tmy3' or 'nsrdb'", hint)]
+                [
+                    Problem(
+                        f"{scenario.file}: [homes] weather_source",
+                        got,
+                        "'travis', 'epw', 'tmy3' or 'nsrdb'",
+                        hint,
+                    )
+                ]
             )
         return profiles, _nowhere(profiles), ()
     last_s = year.first_s + HOUR_S * len(year.weather.t_out_degc)
@@ -167,21 +207,33 @@ def _over_the_same_hours(
     if shared <= 0:
         if not has_unit(profiles).any():
             return profiles, _nowhere(profiles), ()
-        span = f"{_day(profiles.start_s, zone)} to {_day(profiles.start_s + HOUR_S * hours - 1, zone)}"
+        span = (
+            f"{_day(profiles.start_s, zone)} to {_day(profiles.start_s + HOUR_S * hours - 1, zone)}"
+        )
         sky = f"{_day(year.first_s, zone)} to {_day(last_s - 1, zone)}"
         hint = "Name the weather that the homes were measured in: weather_source and weather_file in [homes]."
         where = f"{_path(scenario)} and its weather"
-        raise InputError([Problem(where, f"homes of {span} and weather of {sky}", "the same hours", hint)])
+        raise InputError(
+            [Problem(where, f"homes of {span} and weather of {sky}", "the same hours", hint)]
+        )
     cut = hours_of(profiles, (begin - profiles.start_s) // HOUR_S, shared)
     sky = window(year, begin, shared)
     left = hours - shared
-    return cut, sky, (f"{left} hours outside the weather of the homes are left out",) if left else ()
+    return (
+        cut,
+        sky,
+        (f"{left} hours outside the weather of the homes are left out",) if left else (),
+    )
 
 
 def _nowhere(profiles: Profiles) -> Weather:
     """Return a sky for homes whose house nothing depends on."""
     hours = profiles.load_kw.shape[1]
-    return Weather(profiles.start_s, *(np.zeros(hours) for _ in range(4)), *(np.full(hours, each) for each in (90.0, 180.0, 2.0)))
+    return Weather(
+        profiles.start_s,
+        *(np.zeros(hours) for _ in range(4)),
+        *(np.full(hours, each) for each in (90.0, 180.0, 2.0)),
+    )
 
 
 def _from_s(scenario: Scenario, start_s: int, profiles: Profiles) -> int:
@@ -195,15 +247,33 @@ def _from_s(scenario: Scenario, start_s: int, profiles: Profiles) -> int:
     case, hours = scenario.scenario, profiles.load_kw.shape[1]
     last_s = profiles.start_s + HOUR_S * (hours - 24 * case.days)
     asked = scenario.homes.start
-    from_s = _paired_s(start_s, profiles.start_s, last_s) if asked is None else midnight_s(asked, case.timezone)
+    from_s = (
+        _paired_s(start_s, profiles.start_s, last_s)
+        if asked is None
+        else midnight_s(asked, case.timezone)
+    )
     whole = hours >= 8760  # a year goes round
-    if profiles.start_s <= from_s <= last_s or (whole and profiles.start_s <= from_s < profiles.start_s + HOUR_S * hours):
+    if profiles.start_s <= from_s <= last_s or (
+        whole and profiles.start_s <= from_s < profiles.start_s + HOUR_S * hours
+    ):
         return from_s
-    first, end = _day(profiles.start_s, case.timezone), _day(profiles.start_s + HOUR_S * hours - 1, case.timezone)
+    first, end = (
+        _day(profiles.start_s, case.timezone),
+        _day(profiles.start_s + HOUR_S * hours - 1, case.timezone),
+    )
     near = f"no {case.start:%A} near {case.start:%d %B} with {case.days} days after it"
     got = f"{asked} and a run of {case.days} days" if asked else near
     hint = "Set [homes] start to a day of the file; where it numbers its hours, first to the day of hour 0."
-    raise InputError([Problem(f"{scenario.file or 'scene'}: [homes] start", got, f"days of the file, {first} to {end}", hint)])
+    raise InputError(
+        [
+            Problem(
+                f"{scenario.file or 'scene'}: [homes] start",
+                got,
+                f"days of the file, {first} to {end}",
+                hint,
+            )
+        ]
+    )
 
 
 def _paired_s(start_s: int, first_s: int, last_s: int) -> int:
@@ -230,7 +300,9 @@ def _edges(profiles: Profiles, from_s: int, days: int) -> tuple[str, ...]:
     after = profiles.start_s + HOUR_S * hours - (from_s + DAY_S * days)
     if hours >= 8760 or (after >= HOUR_S * TAIL_H and from_s - profiles.start_s >= 28 * DAY_S):
         return ()
-    return ("a day after the run or one of the 28 days before it that the file does not have is taken from its other end",)
+    return (
+        "a day after the run or one of the 28 days before it that the file does not have is taken from its other end",
+    )
 
 
 def _sessions(scenario: Scenario, start_s: int) -> Sessions:
@@ -247,7 +319,7 @@ def _sessions(scenario: Scenario, start_s: int) -> Sessions:
             return ev.evipro(path, unit)
 
 
-def _cut(placed: Placed) -> tuple[str, ...]:
+def _cut(placed: PlacedSessions) -> tuple[str, ...]:
     need, asked = placed.charging.ev_need_kwh, placed.asked_kwh
     less = need < asked - 1e-9
     if not less.any():
@@ -263,7 +335,11 @@ def _owned(scenario: Scenario) -> dict[str, float]:
     names = ("pv_share", "ev_share", "battery_share", "pv_kw", "ev_kw", "battery_kwh", "battery_kw")
     names += ("battery_efficiency", "tank_l", "tank_kw")
     owned = {name: getattr(scenario.homes, name) for name in names}
-    return owned if scenario.homes.ev_daily_share is None else owned | {"ev_daily_share": scenario.homes.ev_daily_share}
+    return (
+        owned
+        if scenario.homes.ev_daily_share is None
+        else owned | {"ev_daily_share": scenario.homes.ev_daily_share}
+    )
 
 
 def _day(time_s: int, zone: str) -> str:

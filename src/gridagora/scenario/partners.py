@@ -9,7 +9,7 @@ import numpy as np
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.tables import Index
 from gridagora.files.text_table import mark_of, read_rows, read_text
-from gridagora.kernels.consensus import links, parts
+from gridagora.kernels.coordination.consensus import links, parts
 
 SHOWN = 5  # homes named of one fault before the rest is counted
 LINES_SHOWN = 10
@@ -29,7 +29,9 @@ def read(path: Path, home_id: Sequence[str]) -> Index:
     pairs: list[tuple[int, int]] = []
     problems: list[Problem] = []
     if not path.is_file():
-        raise InputError([Problem(str(path), "no such file", "a CSV file with two columns of home ids")])
+        raise InputError(
+            [Problem(str(path), "no such file", "a CSV file with two columns of home ids")]
+        )
     mark = mark_of(read_text(path))
     lines = [(number, [cell.strip() for cell in cells]) for number, cells in read_rows(path, mark)]
     for number, cells in lines[1:] if lines and _header(lines[0][1], row) else lines:
@@ -39,7 +41,11 @@ def read(path: Path, home_id: Sequence[str]) -> Index:
             pairs.append((row[cells[0]], row[cells[1]]))
     if problems:
         more = len(problems) - LINES_SHOWN
-        rest = [Problem(str(path), f"{more} more faults of this kind", "two different homes a line")] if more > 0 else []
+        rest = (
+            [Problem(str(path), f"{more} more faults of this kind", "two different homes a line")]
+            if more > 0
+            else []
+        )
         raise InputError(problems[:LINES_SHOWN] + rest)
     found = np.array(pairs, dtype=np.int64).reshape(-1, 2)
     problems = _apart(str(path), found, home_id)
@@ -54,11 +60,16 @@ def _header(cells: list[str], row: dict[str, int]) -> bool:
 
 def _faults(where: str, cells: list[str], row: dict[str, int]) -> list[Problem]:
     if len(cells) != 2:
-        return [Problem(where, f"{len(cells)} cells", "two: the ids of two homes, parted by a comma")]
+        return [
+            Problem(where, f"{len(cells)} cells", "two: the ids of two homes, parted by a comma")
+        ]
     unknown = [cell for cell in cells if cell not in row]
     if unknown:
         expected = f"the id of one of {len(row)} homes"
-        return [Problem(where, f"a home '{name}' that does not exist", expected, _close(name, row)) for name in unknown]
+        return [
+            Problem(where, f"a home '{name}' that does not exist", expected, _close(name, row))
+            for name in unknown
+        ]
     if cells[0] == cells[1]:
         return [Problem(where, f"home '{cells[0]}' with itself", "two different homes")]
     return []
@@ -66,7 +77,9 @@ def _faults(where: str, cells: list[str], row: dict[str, int]) -> list[Problem]:
 
 def _close(name: str, row: dict[str, int]) -> str:
     close = get_close_matches(name, row, n=1, cutoff=0.5)
-    return f"Did you mean '{close[0]}'?" if close else f"An id is, for example, '{next(iter(row))}'."
+    return (
+        f"Did you mean '{close[0]}'?" if close else f"An id is, for example, '{next(iter(row))}'."
+    )
 
 
 def _apart(where: str, pairs: Index, home_id: Sequence[str]) -> list[Problem]:
@@ -77,7 +90,14 @@ def _apart(where: str, pairs: Index, home_id: Sequence[str]) -> list[Problem]:
     found = []
     if lonely.size:
         hint = "Add a line for each of them."
-        found.append(Problem(where, f"no partner of {_named(lonely, home_id)}", "one or more for every home", hint))
+        found.append(
+            Problem(
+                where,
+                f"no partner of {_named(lonely, home_id)}",
+                "one or more for every home",
+                hint,
+            )
+        )
     part = parts(links(len(home_id), *pairs.T))
     groups = [np.flatnonzero(part == k) for k in np.setdiff1d(np.unique(part), part[lonely])]
     if len(groups) > 1:

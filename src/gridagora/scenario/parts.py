@@ -55,7 +55,11 @@ def listed(found: Sequence[Plugin], *, strict: bool) -> Listed:
         kept = [plugin for plugin in found if _loads(plugin, problems)]
         plugins.show(kept)
     rows = {
-        kind: [Row(entry.name, _line(entry), plugins.origin(entry, kept)) for entry in registry.entries(kind)] for kind in ROOMS
+        kind: [
+            Row(entry.name, _line(entry), plugins.origin(entry, kept))
+            for entry in registry.entries(kind)
+        ]
+        for kind in ROOMS
     }
     return Listed(rows, plugins.described(kept), tuple(problems))
 

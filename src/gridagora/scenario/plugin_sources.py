@@ -5,13 +5,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from gridagora.core.charging import Sessions
 from gridagora.core.errors import FAULTS, InputError, Problem, told
 from gridagora.core.feeder import Feeder
 from gridagora.core.registry import find
 from gridagora.core.request import Request
 from gridagora.core.tables import Homes, Prices, Weather
-from gridagora.scenario import plugins, sound
+from gridagora.population.charging import Sessions
+from gridagora.scenario import plugins
+from gridagora.scenario import validate as sound
 from gridagora.scenario.calendar import utc_offset_s
 from gridagora.scenario.schema import TRAVIS, Scenario, from_outside
 from gridagora.scenario.sky import Sky
@@ -39,7 +40,13 @@ def feeder(scenario: Scenario, start_s: int) -> Feeder:
 def prices(scenario: Scenario, start_s: int) -> Prices:
     """Return the wholesale prices that a plugin gives."""
     days, request = scenario.scenario.days, _request(scenario, "prices", start_s)
-    return _asked(scenario, "prices", Prices, request, lambda found, where: sound.prices(found, start_s, days, where))
+    return _asked(
+        scenario,
+        "prices",
+        Prices,
+        request,
+        lambda found, where: sound.prices(found, start_s, days, where),
+    )
 
 
 def sky(scenario: Scenario, start_s: int) -> Sky:
@@ -48,7 +55,13 @@ def sky(scenario: Scenario, start_s: int) -> Sky:
 
     def check(found: Sky, where: str) -> list[Problem]:
         if not isinstance(found.weather, Weather):
-            return [Problem(where, f"a sky of {type(found.weather).__name__}", "a Sky whose weather is a table Weather")]
+            return [
+                Problem(
+                    where,
+                    f"a sky of {type(found.weather).__name__}",
+                    "a Sky whose weather is a table Weather",
+                )
+            ]
         if not isinstance(found.latitude_deg, int | float) or not abs(found.latitude_deg) <= 90.0:
             return [Problem(where, f"the latitude {found.latitude_deg}", "degrees, -90 to 90")]
         return sound.weather(found.weather, start_s, days, where)
@@ -63,7 +76,13 @@ def homes(scenario: Scenario, start_s: int, count: int, weather: Weather) -> Hom
 
     def check(found: Homes, where: str) -> list[Problem]:
         if scenario.homes.count not in {None, len(found.home_id)}:
-            return [Problem(where, f"{len(found.home_id)} homes", f"{scenario.homes.count}, as [homes] count says")]
+            return [
+                Problem(
+                    where,
+                    f"{len(found.home_id)} homes",
+                    f"{scenario.homes.count}, as [homes] count says",
+                )
+            ]
         return sound.homes(found, days, where)
 
     return _asked(scenario, "homes", Homes, request, check)
@@ -75,11 +94,25 @@ def sessions(scenario: Scenario, start_s: int) -> Sessions:
 
     def check(found: Sessions, where: str) -> list[Problem]:
         columns = [np.asarray(column, dtype=float) for column in found]
-        if any(column.shape != columns[0].shape or column.ndim != 1 for column in columns) or not columns[0].size:
+        if (
+            any(column.shape != columns[0].shape or column.ndim != 1 for column in columns)
+            or not columns[0].size
+        ):
             shapes = ", ".join(str(column.shape) for column in columns)
-            return [Problem(where, f"columns of shapes {shapes}", "columns of one length, a row or more")]
-        rows = [name for name, column in zip(Sessions._fields, columns, strict=True) if not (column >= 0).all()]
-        return [Problem(f"{where}: {name}", "a row below 0 or not a number", "numbers of at least 0") for name in rows]
+            return [
+                Problem(
+                    where, f"columns of shapes {shapes}", "columns of one length, a row or more"
+                )
+            ]
+        rows = [
+            name
+            for name, column in zip(Sessions._fields, columns, strict=True)
+            if not (column >= 0).all()
+        ]
+        return [
+            Problem(f"{where}: {name}", "a row below 0 or not a number", "numbers of at least 0")
+            for name in rows
+        ]
 
     return _asked(scenario, "homes", Sessions, request, check, "ev_source")
 
@@ -89,7 +122,15 @@ def _request(scenario: Scenario, table: str, start_s: int) -> Request:
     folder = keys.get("folder", "")
     offset_s = utc_offset_s(case.start, case.timezone)
     folder = "" if folder == TRAVIS else folder  # the default, which the scenario did not write
-    return Request(case.seed, start_s, case.days, sound.hours(case.days), offset_s, keys.get("file", ""), folder)
+    return Request(
+        case.seed,
+        start_s,
+        case.days,
+        sound.hours(case.days),
+        offset_s,
+        keys.get("file", ""),
+        folder,
+    )
 
 
 def _asked(
@@ -105,11 +146,25 @@ def _asked(
     where = f"source '{word}'"
     found = _answered(word, request, where)
     if not isinstance(found, wanted):
-        raise InputError([Problem(where, f"{type(found).__name__}", f"a table {wanted.__name__} of {wanted.__module__}")])
+        raise InputError(
+            [
+                Problem(
+                    where,
+                    f"{type(found).__name__}",
+                    f"a table {wanted.__name__} of {wanted.__module__}",
+                )
+            ]
+        )
     try:
         problems = check(found, where)
     except FAULTS as fault:  # columns of other types or shapes than a check can read
-        problems = [Problem(where, f"columns that no check can read: {told(fault)}", f"the columns of {wanted.__name__}")]
+        problems = [
+            Problem(
+                where,
+                f"columns that no check can read: {told(fault)}",
+                f"the columns of {wanted.__name__}",
+            )
+        ]
     if problems:
         raise InputError(problems)
     return found

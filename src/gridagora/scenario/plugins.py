@@ -17,9 +17,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gridagora.core import fit, registry
+from gridagora.core import registry
 from gridagora.core.errors import FAULTS, InputError, Problem, told
 from gridagora.core.registry import ROOMS, Entry
+from gridagora.scenario import fit
 
 GROUP = "gridagora.parts"
 PREFIX = "gridagora_plugin_"  # of the module that a plugin file becomes
@@ -48,7 +49,9 @@ class Plugin:
         return f"{self.module} ({self.package})" if self.package else self.module
 
 
-def asked(keys: Any, folder: Path, where: Callable[[str], str], problems: list[Problem]) -> list[Plugin]:
+def asked(
+    keys: Any, folder: Path, where: Callable[[str], str], problems: list[Problem]
+) -> list[Plugin]:
     """Return the plugins that the keys of `[plugins]` and the installed packages name; nothing is imported.
 
     Parameters
@@ -66,13 +69,20 @@ def asked(keys: Any, folder: Path, where: Callable[[str], str], problems: list[P
     found += [_of_module(name, where("modules"), problems) for name in keys.modules]
     if keys.installed:
         found += installed()
-    return list({plugin.module: plugin for plugin in reversed(found) if plugin is not None}.values())[::-1]
+    return list(
+        {plugin.module: plugin for plugin in reversed(found) if plugin is not None}.values()
+    )[::-1]
 
 
 def installed() -> list[Plugin]:
     """Return what installed packages offer under `gridagora.parts`; nothing is imported."""
     offered = sorted(metadata.entry_points(group=GROUP), key=lambda each: (each.module, each.name))
-    return [Plugin(each.module, f"entry point '{each.name}' of {_package(each)}", package=_package(each)) for each in offered]
+    return [
+        Plugin(
+            each.module, f"entry point '{each.name}' of {_package(each)}", package=_package(each)
+        )
+        for each in offered
+    ]
 
 
 def load(plugins: Sequence[Plugin]) -> None:
@@ -84,14 +94,18 @@ def load(plugins: Sequence[Plugin]) -> None:
         Every plugin that cannot be imported or registers nothing, every name claimed twice, every part that does not fit.
     """
     for kind in ROOMS:
-        registry.entries(kind)  # the parts of the package first: what appears from now on is a plugin's
+        registry.entries(
+            kind
+        )  # the parts of the package first: what appears from now on is a plugin's
     problems: list[Problem] = []
     own: dict[tuple[str, str, str], tuple[Entry, Plugin]] = {}
     for plugin in plugins:
         own |= {entry[:3]: (entry, plugin) for entry in _import(plugin, problems)}
     show(plugins)
     problems += [problem for kind in ROOMS for problem in _named(registry.clashes(kind), plugins)]
-    problems += [problem for entry, plugin in own.values() for problem in fit.problems(entry, plugin.label)]
+    problems += [
+        problem for entry, plugin in own.values() for problem in fit.problems(entry, plugin.label)
+    ]
     if problems:
         for entry, _ in own.values():
             registry.forget(entry.module)
@@ -113,7 +127,10 @@ def use(plugins: Sequence[Plugin]) -> None:
     if changed:
         hint = "Read the scenario again."
         raise InputError(
-            [Problem(each.where, f"{each.label}, changed since", "the file as it was read", hint) for each in changed]
+            [
+                Problem(each.where, f"{each.label}, changed since", "the file as it was read", hint)
+                for each in changed
+            ]
         )
     if absent:
         load(plugins)
@@ -123,7 +140,9 @@ def use(plugins: Sequence[Plugin]) -> None:
 def show(plugins: Sequence[Plugin]) -> None:
     """Make the parts of these plugin files known, and of no other file."""
     used = {plugin.module for plugin in plugins}
-    registry.set_aside([name for name in registry.modules() if name.startswith(PREFIX) and name not in used])
+    registry.set_aside(
+        [name for name in registry.modules() if name.startswith(PREFIX) and name not in used]
+    )
 
 
 def described(plugins: Sequence[Plugin]) -> list[dict[str, Any]]:
@@ -132,7 +151,10 @@ def described(plugins: Sequence[Plugin]) -> list[dict[str, Any]]:
     parts: dict[str, list[str]] = {}
     for entry in outside():
         parts.setdefault(entry.module, []).append(f"{entry.kind} {entry.name}")
-    return [_described(name, by_module.get(name, Plugin(name, "")), each) for name, each in sorted(parts.items())]
+    return [
+        _described(name, by_module.get(name, Plugin(name, "")), each)
+        for name, each in sorted(parts.items())
+    ]
 
 
 def outside() -> list[Entry]:
@@ -144,13 +166,21 @@ def origin(entry: Entry, plugins: Sequence[Plugin]) -> str:
     """Return where a part comes from, in words; nothing for one of the package."""
     if not entry.outside:
         return ""
-    near = [each for each in plugins if entry.module == each.module or entry.module.startswith(f"{each.module}.")]
+    near = [
+        each
+        for each in plugins
+        if entry.module == each.module or entry.module.startswith(f"{each.module}.")
+    ]
     return near[0].label if near else entry.module
 
 
 def blamed(said: str, market: str, strategy: str, plugins: Sequence[Plugin]) -> str:
     """Return what a fault of a run says, with the design and the strategy named where they come from outside."""
-    parts = [entry for entry in outside() if (entry.kind, entry.name) in {("market", market), ("strategy", strategy)}]
+    parts = [
+        entry
+        for entry in outside()
+        if (entry.kind, entry.name) in {("market", market), ("strategy", strategy)}
+    ]
     named = ", ".join(f"{entry.kind} '{entry.name}' of {origin(entry, plugins)}" for entry in parts)
     return f"{said} [{named}]" if named else said
 
@@ -158,12 +188,21 @@ def blamed(said: str, market: str, strategy: str, plugins: Sequence[Plugin]) -> 
 def _of_file(text: str, folder: Path, where: str, problems: list[Problem]) -> Plugin | None:
     path = (folder / text).resolve()
     if path.suffix != ".py":
-        problems.append(Problem(where, f"'{text}'", "a Python file, ending in .py", "A module by its name goes into modules."))
+        problems.append(
+            Problem(
+                where,
+                f"'{text}'",
+                "a Python file, ending in .py",
+                "A module by its name goes into modules.",
+            )
+        )
         return None
     try:
         content = path.read_bytes()
     except OSError as fault:
-        problems.append(Problem(where, f"'{text}'", "a file that can be read", f"{fault.strerror}: {path}"))
+        problems.append(
+            Problem(where, f"'{text}'", "a file that can be read", f"{fault.strerror}: {path}")
+        )
         return None
     digest = sha256(content).hexdigest()
     return Plugin(_module_of(path, digest), where, str(path), digest=digest)
@@ -172,7 +211,14 @@ def _of_file(text: str, folder: Path, where: str, problems: list[Problem]) -> Pl
 def _of_module(name: str, where: str, problems: list[Problem]) -> Plugin | None:
     if all(word.isidentifier() for word in name.split(".")):
         return Plugin(name, where)
-    problems.append(Problem(where, f"'{name}'", "the name of a module, as my_pkg.my_market", "A file goes into files."))
+    problems.append(
+        Problem(
+            where,
+            f"'{name}'",
+            "the name of a module, as my_pkg.my_market",
+            "A file goes into files.",
+        )
+    )
     return None
 
 
@@ -201,7 +247,11 @@ def _import(plugin: Plugin, problems: list[Problem]) -> list[Entry]:
     found = [entry for entry in outside() if entry[:3] not in before]
     if not found:
         hint = "Put @register(kind, name) of gridagora.core.registry on each part."
-        problems.append(Problem(plugin.where, f"{plugin.label}, which registers no part", "one part or more", hint))
+        problems.append(
+            Problem(
+                plugin.where, f"{plugin.label}, which registers no part", "one part or more", hint
+            )
+        )
     return found
 
 
@@ -221,10 +271,21 @@ def _drop(plugin: Plugin) -> None:
 def _failed(plugin: Plugin, fault: BaseException) -> Problem:
     expected = f"a {'file' if plugin.file else 'module'} that can be imported"
     missing = fault.name if isinstance(fault, ModuleNotFoundError) else None
-    if missing and not plugin.file and (plugin.module == missing or plugin.module.startswith(f"{missing}.")):
+    if (
+        missing
+        and not plugin.file
+        and (plugin.module == missing or plugin.module.startswith(f"{missing}."))
+    ):
         hint = "Install its package, or set PYTHONPATH to the folder that holds it; a single file goes into files."
-        return Problem(plugin.where, f"{plugin.label}, and no module of that name", expected, OFF if plugin.package else hint)
-    said = f"SyntaxError: {fault}" if isinstance(fault, SyntaxError) else " ".join(told(fault).split())
+        return Problem(
+            plugin.where,
+            f"{plugin.label}, and no module of that name",
+            expected,
+            OFF if plugin.package else hint,
+        )
+    said = (
+        f"SyntaxError: {fault}" if isinstance(fault, SyntaxError) else " ".join(told(fault).split())
+    )
     hint = OFF if plugin.package else ALONE if missing and plugin.file else ""
     return Problem(plugin.where, f"{plugin.label}, whose import ends in {said}", expected, hint)
 
@@ -232,7 +293,9 @@ def _failed(plugin: Plugin, fault: BaseException) -> Problem:
 def _named(problems: Iterable[Problem], plugins: Sequence[Plugin]) -> list[Problem]:
     """Return clashes with files named as people know them."""
     labels = {plugin.module: plugin.file for plugin in plugins if plugin.file}
-    return [Problem(each.where, _spelt(each.got, labels), each.expected, each.hint) for each in problems]
+    return [
+        Problem(each.where, _spelt(each.got, labels), each.expected, each.hint) for each in problems
+    ]
 
 
 def _spelt(text: str, labels: Mapping[str, str]) -> str:
@@ -243,7 +306,12 @@ def _spelt(text: str, labels: Mapping[str, str]) -> str:
 
 def _described(module: str, plugin: Plugin, parts: list[str]) -> dict[str, Any]:
     if plugin.file:
-        return {"module": Path(plugin.file).stem, "file": plugin.file, "sha256": plugin.digest, "parts": parts}
+        return {
+            "module": Path(plugin.file).stem,
+            "file": plugin.file,
+            "sha256": plugin.digest,
+            "parts": parts,
+        }
     version, digest = _version(module, plugin.package), _digest(module)
     return {"module": module, "version": version, "sha256": digest, "parts": parts}
 
@@ -260,7 +328,9 @@ def _version(module: str, package: str) -> str | None:
     try:
         return metadata.version(top)
     except metadata.PackageNotFoundError:
-        owners = metadata.packages_distributions().get(top, [])  # slow, and a package seldom has another name than its module
+        owners = metadata.packages_distributions().get(
+            top, []
+        )  # slow, and a package seldom has another name than its module
     return metadata.version(owners[0]) if owners else None
 
 

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gridagora.core.errors import InputError, Problem, attempt
-from gridagora.scenario import faults, places, plugins, together
-from gridagora.scenario.faults import Got
+from gridagora.scenario import cross_checks as together
+from gridagora.scenario import key_checks as faults
+from gridagora.scenario import paths as places
+from gridagora.scenario import plugins
+from gridagora.scenario.key_checks import Got
 from gridagora.scenario.plugins import Plugin
 from gridagora.scenario.schema import TABLES, HomesKeys, Scenario, Table
 
@@ -18,8 +21,14 @@ INNER = tuple(name for name in TABLES if "." in name)
 ZERO = r"\g<1>0."
 REMEDIES = (
     (BARE_POINT, "A number needs a digit before its point, as in 0.5."),
-    (re.compile("[\u201c\u201d\u2018\u2019\u201e\u00ab\u00bb]"), 'Text stands in straight quotes, "so".'),
-    (re.compile(r"=\s*[-+]?\d+,\d+\s*(#|$)"), "A number has a point, as in 0.5, where it has a comma here."),
+    (
+        re.compile("[\u201c\u201d\u2018\u2019\u201e\u00ab\u00bb]"),
+        'Text stands in straight quotes, "so".',
+    ),
+    (
+        re.compile(r"=\s*[-+]?\d+,\d+\s*(#|$)"),
+        "A number has a point, as in 0.5, where it has a comma here.",
+    ),
     (re.compile(r"=\s*[-+]?[\d.]+\s*%"), "A share is written as a number, 0.5 for 50 %."),
     (re.compile(r"=\s*(True|False)\b"), "Truth is written in small letters: true or false."),
 )
@@ -59,12 +68,22 @@ def _listed(overrides: Sequence[str]) -> Sequence[str]:
     """Return overrides as a list of texts; one alone may be given as it is."""
     if isinstance(overrides, str):
         return [overrides]
-    if not isinstance(overrides, list | tuple) or not all(isinstance(item, str) for item in overrides):
-        raise InputError([Problem("overrides", f"{overrides!r}"[:60], 'a list of texts, as ["homes.pv_share=0.5"]')])
+    if not isinstance(overrides, list | tuple) or not all(
+        isinstance(item, str) for item in overrides
+    ):
+        raise InputError(
+            [
+                Problem(
+                    "overrides", f"{overrides!r}"[:60], 'a list of texts, as ["homes.pv_share=0.5"]'
+                )
+            ]
+        )
     return overrides
 
 
-def parse(text: str, name: str = "scenario", folder: Path = Path(), overrides: Sequence[str] = ()) -> Scenario:
+def parse(
+    text: str, name: str = "scenario", folder: Path = Path(), overrides: Sequence[str] = ()
+) -> Scenario:
     """Return the checked scenario of a TOML text; relative paths start at `folder`, `name` stands in messages.
 
     Raises
@@ -85,7 +104,16 @@ def parse(text: str, name: str = "scenario", folder: Path = Path(), overrides: S
     if problems:
         raise InputError(problems)
     full = write(values) if overrides else text
-    return Scenario.model_validate({**tables, "parts": parts, "devices": devices, "outside": outside, "file": name, "text": full})
+    return Scenario.model_validate(
+        {
+            **tables,
+            "parts": parts,
+            "devices": devices,
+            "outside": outside,
+            "file": name,
+            "text": full,
+        }
+    )
 
 
 def plugins_of(path: str | Path, overrides: Sequence[str] = ()) -> list[Plugin]:
@@ -145,7 +173,11 @@ def literal(value: Any) -> str:
             return "true" if value else "false"
         case str():
             escaped = (
-                value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
+                value.replace("\\", "\\\\")
+                .replace('"', '\\"')
+                .replace("\n", "\\n")
+                .replace("\r", "\\r")
+                .replace("\t", "\\t")
             )
             return f'"{escaped}"'
         case list() | tuple():
@@ -160,7 +192,11 @@ def _text(file: Path) -> str:
     except FileNotFoundError:
         beside = [item.name for item in file.parent.glob("*.toml")] if file.parent.is_dir() else []
         close = get_close_matches(file.name, beside, n=1)
-        hint = f"Did you mean '{file.with_name(close[0])}'?" if close else "`gridagora new FILE` writes one to start from."
+        hint = (
+            f"Did you mean '{file.with_name(close[0])}'?"
+            if close
+            else "`gridagora new FILE` writes one to start from."
+        )
         raise InputError([Problem(str(file), "no such file", "a scenario file", hint)]) from None
     except (IsADirectoryError, PermissionError, UnicodeDecodeError) as fault:
         got = {"IsADirectoryError": "a folder", "PermissionError": "a file that may not be read"}
@@ -174,11 +210,22 @@ def _toml(text: str, name: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as fault:
         message = str(fault)
         row = message.rpartition("line ")[2].partition(",")[0]
-        line = text.splitlines()[int(row) - 1].strip() if row.isdigit() and int(row) <= len(text.splitlines()) else ""
+        line = (
+            text.splitlines()[int(row) - 1].strip()
+            if row.isdigit() and int(row) <= len(text.splitlines())
+            else ""
+        )
         hint = f"The line reads: {line}" if line else ""
         hint += "".join(f" {remedy}" for pattern, remedy in REMEDIES if pattern.search(line))
         raise InputError(
-            [Problem(name, f"text that is not TOML: {message}", "KEY = VALUE lines under [TABLE] headings", hint)]
+            [
+                Problem(
+                    name,
+                    f"text that is not TOML: {message}",
+                    "KEY = VALUE lines under [TABLE] headings",
+                    hint,
+                )
+            ]
         ) from None
 
 
@@ -197,9 +244,18 @@ def _override(values: dict[str, Any], overrides: Iterable[str], got: Got) -> Ite
             not sign
             or len(path) not in {2, 3}
             or not all(path)
-            or (len(path) == 3 and path[0] not in {"market", "homes"} and ".".join(path[:2]) not in INNER)
+            or (
+                len(path) == 3
+                and path[0] not in {"market", "homes"}
+                and ".".join(path[:2]) not in INNER
+            )
         ):
-            yield Problem(f"--set {item}", f"'{item}'", "TABLE.KEY=VALUE, as in homes.pv_share=0.5", faults.full_name(path[-1]))
+            yield Problem(
+                f"--set {item}",
+                f"'{item}'",
+                "TABLE.KEY=VALUE, as in homes.pv_share=0.5",
+                faults.full_name(path[-1]),
+            )
             continue
         inner = values
         for part in path[:-1]:
@@ -215,7 +271,11 @@ def _sort(values: dict[str, Any], got: Got, problems: list[Problem]) -> Raw:
         if name not in TABLES or name in INNER:
             problems.append(faults.unknown_table(name, value, got))
         elif not isinstance(value, dict):
-            problems.append(Problem(got.where(name), faults.shown(value), f"a table: keys under a heading [{name}]"))
+            problems.append(
+                Problem(
+                    got.where(name), faults.shown(value), f"a table: keys under a heading [{name}]"
+                )
+            )
         else:
             tables[name] = value
     for name in INNER:
@@ -223,15 +283,27 @@ def _sort(values: dict[str, Any], got: Got, problems: list[Problem]) -> Raw:
         inner = tables.get(outer, {}).get(key, {})
         if isinstance(inner, dict):
             tables[name] = inner
-            tables[outer] = {word: value for word, value in tables.get(outer, {}).items() if word != key}
+            tables[outer] = {
+                word: value for word, value in tables.get(outer, {}).items() if word != key
+            }
         else:
-            problems.append(Problem(got.where(outer, key), faults.shown(inner), f"a table: keys under a heading [{name}]"))
+            problems.append(
+                Problem(
+                    got.where(outer, key),
+                    faults.shown(inner),
+                    f"a table: keys under a heading [{name}]",
+                )
+            )
             tables[outer] = {word: value for word, value in tables[outer].items() if word != key}
     market = tables.get("market", {})
     parts = {key: value for key, value in market.items() if isinstance(value, dict)}
     tables["market"] = {key: value for key, value in market.items() if key not in parts}
     homes = tables.get("homes", {})
-    devices = {key: value for key, value in homes.items() if isinstance(value, dict) and key not in HomesKeys.model_fields}
+    devices = {
+        key: value
+        for key, value in homes.items()
+        if isinstance(value, dict) and key not in HomesKeys.model_fields
+    }
     tables["homes"] = {key: value for key, value in homes.items() if key not in devices}
     return Raw(tables, parts, devices, got)
 
@@ -241,4 +313,6 @@ def _table(name: str, raw: Raw, problems: list[Problem]) -> Table:
     values = raw.tables.get(name, {})
     bad = faults.keys(name, values, raw.got)
     problems += bad.values()
-    return TABLES[name].model_validate({key: value for key, value in values.items() if key not in bad})
+    return TABLES[name].model_validate(
+        {key: value for key, value in values.items() if key not in bad}
+    )

@@ -14,12 +14,16 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
 # Twice the offer cap of ERCOT, 5 $/kWh: what is above was written in another unit.
 Rate = Annotated[float, Field(ge=0.0, le=10.0)]
-Ratio = Annotated[float, Field(gt=0.0, le=100.0)]  # of what service is worth to a home, over a standard home
+Ratio = Annotated[
+    float, Field(gt=0.0, le=100.0)
+]  # of what service is worth to a home, over a standard home
 
 
 def from_outside(key: str, word: object) -> bool:
     """Return whether a word of a key, as of prices.source, names a source of a plugin."""
-    return any(entry.outside and entry.name == f"{key}={word}" for entry in registry.entries("source"))
+    return any(
+        entry.outside and entry.name == f"{key}={word}" for entry in registry.entries("source")
+    )
 
 
 def _or_from_outside(key: str) -> WrapValidator:
@@ -31,7 +35,9 @@ def _or_from_outside(key: str) -> WrapValidator:
     return WrapValidator(check)
 
 
-PriceSource = Literal["synthetic", "ercot_hub_average", "ercot_zone", "ercot_hb_south_2016", "ercot_files"]
+PriceSource = Literal[
+    "synthetic", "ercot_hub_average", "ercot_zone", "ercot_hb_south_2016", "ercot_files"
+]
 EnergyUnit = Literal["kW", "kWh", "W", "Wh"]
 DAYS_MAX = 366
 METER_MAX_KW = 96.0  # 400 A at 240 V, the largest meter of a home
@@ -45,7 +51,7 @@ class Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class Case(Table):
+class ScenarioKeys(Table):
     """`[scenario]`: what is run, when, and under which designs."""
 
     title: str = Field("A feeder in Texas", description="shown on the table and the report")
@@ -53,9 +59,15 @@ class Case(Table):
     seed: int = Field(1, ge=0, description="seed of every random draw; equal in all architectures")
     start: date = Field(date(2024, 7, 15), description="first local day of the run")
     days: int = Field(7, ge=1, le=DAYS_MAX, description="length of the run [days]")
-    timezone: str = Field("Etc/GMT+6", description="IANA name of the local time; the default is Central Standard Time all year")
+    timezone: str = Field(
+        "Etc/GMT+6",
+        description="IANA name of the local time; the default is Central Standard Time all year",
+    )
     architectures: tuple[str, ...] = Field(
-        ("flat", "tou", "rtp", "central"), min_length=1, strict=False, description="designs to compare, in the order shown"
+        ("flat", "tou", "rtp", "central"),
+        min_length=1,
+        strict=False,
+        description="designs to compare, in the order shown",
     )
     per_home: bool = Field(False, description="the same as `bills` in `keep` of `[results]`")
 
@@ -74,11 +86,14 @@ class PluginsKeys(Table):
     """`[plugins]`: parts from outside the package. Importing them runs the code of their author."""
 
     modules: tuple[str, ...] = Field(
-        (), strict=False, description="modules that register parts, by name, as my_pkg.my_market; found as Python finds modules"
+        (),
+        strict=False,
+        description="modules that register parts, by name, as my_pkg.my_market; found as Python finds modules",
     )
     files: tuple[str, ...] = Field((), strict=False, description="Python files that register parts")
     installed: bool = Field(
-        True, description="whether installed packages that offer parts (entry points gridagora.parts) are used"
+        True,
+        description="whether installed packages that offer parts (entry points gridagora.parts) are used",
     )
 
 
@@ -90,24 +105,34 @@ class FeederKeys(Table):
     )
     file: str = Field("", description="OpenDSS master file, for source 'opendss'")
     other_peak_share: Share = Field(
-        0.6, description="what its other loads draw in office hours, of their rating; 0: left out [0..1]"
+        0.6,
+        description="what its other loads draw in office hours, of their rating; 0: left out [0..1]",
     )
 
 
 class HomesKeys(Table):
     """`[homes]`: who lives on it and what they own."""
 
-    source: Annotated[Literal["synthetic", "travis", "profiles"], _or_from_outside("homes.source")] = Field(
-        "synthetic", description="where houses and appliances come from"
+    source: Annotated[
+        Literal["synthetic", "travis", "profiles"], _or_from_outside("homes.source")
+    ] = Field("synthetic", description="where houses and appliances come from")
+    folder: str = Field(
+        TRAVIS, description="folder with homes_hourly.parquet, for sources 'travis' and 'profiles'"
     )
-    folder: str = Field(TRAVIS, description="folder with homes_hourly.parquet, for sources 'travis' and 'profiles'")
-    file: str = Field("", description="file of homes by its own name, CSV or Parquet, for source 'profiles'; goes before folder")
+    file: str = Field(
+        "",
+        description="file of homes by its own name, CSV or Parquet, for source 'profiles'; goes before folder",
+    )
     first: date | None = Field(
-        None, description="day of hour 0, where the file numbers its hours; left out: 1 January of the year of the weather"
+        None,
+        description="day of hour 0, where the file numbers its hours; left out: 1 January of the year of the weather",
     )
-    time_names: Literal["start", "end"] = Field("start", description="what a time stamp of the file names of its row")
+    time_names: Literal["start", "end"] = Field(
+        "start", description="what a time stamp of the file names of its row"
+    )
     step_minutes: Literal[1, 5, 10, 15, 20, 30, 60] | None = Field(
-        None, description="length of a numbered row [min]; left out: an hour, or what makes the rows a year"
+        None,
+        description="length of a numbered row [min]; left out: an hour, or what makes the rows a year",
     )
     load_max_kw: float = Field(
         96.0,
@@ -116,15 +141,25 @@ class HomesKeys(Table):
         description="largest hourly load of a home that is believed; 400 A at 240 V, the largest meter of a home [kW]",
     )
     weather_source: Literal["", "travis", "epw", "tmy3", "nsrdb"] = Field(
-        "", description="weather that the homes were measured in, for source 'profiles'; left out: that of the run"
+        "",
+        description="weather that the homes were measured in, for source 'profiles'; left out: that of the run",
     )
-    weather_file: str = Field("", description="file of that weather, for weather_source 'epw', 'tmy3' and 'nsrdb'")
-    weather_folder: str = Field(TRAVIS, description="folder of that weather, for weather_source 'travis'")
+    weather_file: str = Field(
+        "", description="file of that weather, for weather_source 'epw', 'tmy3' and 'nsrdb'"
+    )
+    weather_folder: str = Field(
+        TRAVIS, description="folder of that weather, for weather_source 'travis'"
+    )
     fit_r2_least: float = Field(
-        0.8, le=1.0, description="share of the variance of heating and cooling that the house of the median home must explain"
+        0.8,
+        le=1.0,
+        description="share of the variance of heating and cooling that the house of the median home must explain",
     )
-    ev_source: Annotated[Literal["evipro", "evwatts", "sessions"], _or_from_outside("homes.ev_source")] = Field(
-        "evipro", description="layout of ev_file: NREL EVI-Pro, EV WATTS, or columns arrive, depart, energy_kwh and, if known, kw"
+    ev_source: Annotated[
+        Literal["evipro", "evwatts", "sessions"], _or_from_outside("homes.ev_source")
+    ] = Field(
+        "evipro",
+        description="layout of ev_file: NREL EVI-Pro, EV WATTS, or columns arrive, depart, energy_kwh and, if known, kw",
     )
     ev_file: str = Field(
         "",
@@ -138,24 +173,47 @@ class HomesKeys(Table):
         "customers",
         description="what becomes a home: each customer of a residential load, residential loads of one customer, every load",
     )
-    count: int | None = Field(None, ge=1, description="number of homes; left out: one in every place for homes on the feeder")
+    count: int | None = Field(
+        None,
+        ge=1,
+        description="number of homes; left out: one in every place for homes on the feeder",
+    )
     start: date | None = Field(
-        None, description="day of the home data that meets the first day of the run; left out: same weekday"
+        None,
+        description="day of the home data that meets the first day of the run; left out: same weekday",
     )
     pv_share: Share = Field(0.4, description="share of homes with solar panels [0..1]")
-    pv_kw: float = Field(5.0, gt=0.0, le=PV_MAX_KW, description="rating of the panels of such a home [kW DC]")
-    tilt_deg: float = Field(25.0, ge=0.0, le=90.0, description="tilt of the panels; 0 is flat, 90 a wall [deg]")
+    pv_kw: float = Field(
+        5.0, gt=0.0, le=PV_MAX_KW, description="rating of the panels of such a home [kW DC]"
+    )
+    tilt_deg: float = Field(
+        25.0, ge=0.0, le=90.0, description="tilt of the panels; 0 is flat, 90 a wall [deg]"
+    )
     azimuth_deg: float | None = Field(
-        None, ge=0.0, le=360.0, description="where they face, clockwise from north; left out: the equator [deg]"
+        None,
+        ge=0.0,
+        le=360.0,
+        description="where they face, clockwise from north; left out: the equator [deg]",
     )
     ev_share: Share = Field(0.3, description="share of homes with an electric vehicle [0..1]")
-    ev_kw: float = Field(7.2, gt=0.0, le=METER_MAX_KW, description="rating of its charger at the meter [kW]")
+    ev_kw: float = Field(
+        7.2, gt=0.0, le=METER_MAX_KW, description="rating of its charger at the meter [kW]"
+    )
     battery_share: Share = Field(0.15, description="share of homes with a battery [0..1]")
-    battery_kwh: float = Field(13.5, ge=0.0, le=1000.0, description="usable energy of such a battery [kWh]")
-    battery_kw: float = Field(5.0, ge=0.0, le=METER_MAX_KW, description="rating of such a battery, both ways [kW]")
-    battery_efficiency: float = Field(0.95, ge=0.5, le=1.0, description="energy out over energy in, one way, of such a battery")
+    battery_kwh: float = Field(
+        13.5, ge=0.0, le=1000.0, description="usable energy of such a battery [kWh]"
+    )
+    battery_kw: float = Field(
+        5.0, ge=0.0, le=METER_MAX_KW, description="rating of such a battery, both ways [kW]"
+    )
+    battery_efficiency: float = Field(
+        0.95, ge=0.5, le=1.0, description="energy out over energy in, one way, of such a battery"
+    )
     tank_l: float = Field(
-        189.0, ge=10.0, le=2000.0, description="size of the tank of a home with an electric water heater; 50 gallons [l]"
+        189.0,
+        ge=10.0,
+        le=2000.0,
+        description="size of the tank of a home with an electric water heater; 50 gallons [l]",
     )
     tank_kw: float = Field(4.5, gt=0.0, le=METER_MAX_KW, description="rating of its element [kW]")
     water_heaters: bool = Field(True, description="whether homes heat water with electricity")
@@ -165,33 +223,44 @@ class HomeColumns(Table):
     """`[homes.columns]`: names of columns of the file of homes; left out: known names, or none and so no such device."""
 
     home: str = Field("", description="name of the home; known: home, home_id")
-    time: str = Field("", description="time stamp, or hour counted from 0; known: time, timestamp, t, hour")
+    time: str = Field(
+        "", description="time stamp, or hour counted from 0; known: time, timestamp, t, hour"
+    )
     load: str = Field("", description="appliances; known: load, non_shiftable_load")
-    t_in: str = Field("", description="indoor temperature; known: t_in, indoor_dry_bulb_temperature")
+    t_in: str = Field(
+        "", description="indoor temperature; known: t_in, indoor_dry_bulb_temperature"
+    )
     cool: str = Field("", description="heat removed by cooling; known: cool, cooling_demand")
-    heat: str = Field("", description="heat added by an electric heat pump; known: heat, heating_demand")
+    heat: str = Field(
+        "", description="heat added by an electric heat pump; known: heat, heating_demand"
+    )
     occupants: str = Field("", description="people at home; known: occupants, occupant_count")
-    hot_water: str = Field("", description="heat drawn from an electric tank; known: hot_water, dhw_demand")
+    hot_water: str = Field(
+        "", description="heat drawn from an electric tank; known: hot_water, dhw_demand"
+    )
 
 
 class HomeUnits(Table):
     """`[homes.units]`: units of the file of homes; kWh and Wh are the energy of a row, kW and W its mean power."""
 
     load: EnergyUnit | None = Field(
-        None, description="of the load; left out: kW, or kWh an hour, and refused where rows are finer"
+        None,
+        description="of the load; left out: kW, or kWh an hour, and refused where rows are finer",
     )
     heat: EnergyUnit | None = Field(None, description="of cooling and heating, likewise")
     hot_water: EnergyUnit | None = Field(None, description="of hot water, likewise")
     temperature: Literal["degC", "degF"] = Field("degC", description="of the indoor temperature")
-    ev: Literal["kWh", "Wh"] = Field("kWh", description="of the energy in ev_file; power there is in kW or W")
+    ev: Literal["kWh", "Wh"] = Field(
+        "kWh", description="of the energy in ev_file; power there is in kW or W"
+    )
 
 
 class WeatherKeys(Table):
     """`[weather]`: the outdoors."""
 
-    source: Annotated[Literal["synthetic", "travis", "epw", "tmy3", "nsrdb"], _or_from_outside("weather.source")] = Field(
-        "synthetic", description="where the weather comes from"
-    )
+    source: Annotated[
+        Literal["synthetic", "travis", "epw", "tmy3", "nsrdb"], _or_from_outside("weather.source")
+    ] = Field("synthetic", description="where the weather comes from")
     file: str = Field("", description="weather file, for sources 'epw', 'tmy3' and 'nsrdb'")
     folder: str = Field(TRAVIS, description="folder with weather.csv.gz, for source 'travis'")
 
@@ -202,22 +271,39 @@ class PricesKeys(Table):
     source: Annotated[PriceSource, _or_from_outside("prices.source")] = Field(
         "synthetic", description="where the prices come from"
     )
-    folder: str = Field("", description="folder of the price series; left out: that of the source in the data folder")
-    day_ahead_file: str = Field("", description="ERCOT's own file of day-ahead prices, for source 'ercot_files'")
-    real_time_file: str = Field("", description="ERCOT's own file of real-time prices, for source 'ercot_files'")
-    file: str = Field(
-        "", description="file of hourly prices of one load zone, for source 'ercot_zone'; left out: that of the folder"
+    folder: str = Field(
+        "",
+        description="folder of the price series; left out: that of the source in the data folder",
     )
-    point: str = Field("", description="settlement point in ERCOT's own files; left out where they hold one")
+    day_ahead_file: str = Field(
+        "", description="ERCOT's own file of day-ahead prices, for source 'ercot_files'"
+    )
+    real_time_file: str = Field(
+        "", description="ERCOT's own file of real-time prices, for source 'ercot_files'"
+    )
+    file: str = Field(
+        "",
+        description="file of hourly prices of one load zone, for source 'ercot_zone'; left out: that of the folder",
+    )
+    point: str = Field(
+        "", description="settlement point in ERCOT's own files; left out where they hold one"
+    )
     point_type: str = Field(
-        "", description="its type in the real-time file, such as 'LZ' or 'LZEW'; left out: the one not weighted by energy"
+        "",
+        description="its type in the real-time file, such as 'LZ' or 'LZEW'; left out: the one not weighted by energy",
     )
     unit: Literal["", "$/MWh", "$/kWh", "ct/kWh"] = Field(
-        "", description="unit of the prices of these files; left out: $/MWh, and refused where they look like another"
+        "",
+        description="unit of the prices of these files; left out: $/MWh, and refused where they look like another",
     )
-    delivery_per_kwh: float = Field(0.045, ge=0.0, le=1.0, description="network cost added to every kWh imported [$/kWh]")
+    delivery_per_kwh: float = Field(
+        0.045, ge=0.0, le=1.0, description="network cost added to every kWh imported [$/kWh]"
+    )
     export_credit_per_kwh: float = Field(
-        0.0, ge=-1.0, le=1.0, description="paid on top of the wholesale price for a kWh exported [$/kWh]"
+        0.0,
+        ge=-1.0,
+        le=1.0,
+        description="paid on top of the wholesale price for a kWh exported [$/kWh]",
     )
 
 
@@ -225,24 +311,36 @@ class TariffKeys(Table):
     """`[tariff]`: what the tariff designs `flat`, `flat_optimised` and `tou` have in common."""
 
     credit_per_kwh: NotNegative | None = Field(
-        None, description="export credit: paid for a kWh that leaves a home; left out: net metering, the import price [$/kWh]"
+        None,
+        description="export credit: paid for a kWh that leaves a home; left out: net metering, the import price [$/kWh]",
     )
 
 
 class SubstationKeys(Table):
     """`[substation]`: what it can carry; both limits left out: no limit."""
 
-    limit_share_of_flat_peak: float | None = Field(None, gt=0.0, le=2.0, description="limit as a share of the peak under 'flat'")
+    limit_share_of_flat_peak: float | None = Field(
+        None, gt=0.0, le=2.0, description="limit as a share of the peak under 'flat'"
+    )
     limit_kw: float | None = Field(None, gt=0.0, description="limit [kW]")
-    also_without_limit: bool = Field(False, description="whether captured value is reported without the limit as well")
-    over_per_kwh: float = Field(1.0, ge=0.0, le=100.0, description="cost of energy above the limit [$/kWh]")
+    also_without_limit: bool = Field(
+        False, description="whether captured value is reported without the limit as well"
+    )
+    over_per_kwh: float = Field(
+        1.0, ge=0.0, le=100.0, description="cost of energy above the limit [$/kWh]"
+    )
 
 
 class LayersKeys(Table):
     """`[layers]`: places between a home and the substation; a layered design clears at each of them."""
 
-    transformers: bool = Field(True, description="whether service transformers clear; if not, homes stand below zone or feeder")
-    zones: int = Field(4, ge=0, le=1000, description="zones of neighbouring service transformers; 0: none")
+    transformers: bool = Field(
+        True,
+        description="whether service transformers clear; if not, homes stand below zone or feeder",
+    )
+    zones: int = Field(
+        4, ge=0, le=1000, description="zones of neighbouring service transformers; 0: none"
+    )
     zone_limit_share_of_flat_peak: float | None = Field(
         None,
         gt=0.0,
@@ -250,10 +348,14 @@ class LayersKeys(Table):
         description="limit of a zone with all meters as a share of its peak under 'flat'; left out: no limit",
     )
     transformer_limit_share: float | None = Field(
-        None, gt=0.0, le=5.0, description="limit of a transformer with all meters as a share of its rating; left out: no limit"
+        None,
+        gt=0.0,
+        le=5.0,
+        description="limit of a transformer with all meters as a share of its rating; left out: no limit",
     )
     partners_file: str = Field(
-        "", description="CSV file of pairs of home ids that may trade with each other, for market.peer.graph 'file'"
+        "",
+        description="CSV file of pairs of home ids that may trade with each other, for market.peer.graph 'file'",
     )
 
 
@@ -261,28 +363,42 @@ class PreferenceKeys(Table):
     """`[preference]`: what homes that trade with each other want beside a low price."""
 
     local_per_kwh: Rate = Field(
-        0.0, description="what every home would pay more for a kWh of another home than for one of the supplier [$/kWh]"
+        0.0,
+        description="what every home would pay more for a kWh of another home than for one of the supplier [$/kWh]",
     )
-    green_per_kwh: Rate = Field(0.0, description="what a green home would pay more for a kWh of a home with sun to spare [$/kWh]")
-    green_share: Share = Field(0.0, description="share of homes that are green; the rest want a low price [0..1]")
+    green_per_kwh: Rate = Field(
+        0.0,
+        description="what a green home would pay more for a kWh of a home with sun to spare [$/kWh]",
+    )
+    green_share: Share = Field(
+        0.0, description="share of homes that are green; the rest want a low price [0..1]"
+    )
 
 
 class LinksKeys(Table):
     """`[links]`: how messages between homes and a layered market fail."""
 
-    loss_share: float = Field(0.0, ge=0.0, lt=1.0, description="share of messages that never arrive [0..1)")
-    duplicate_share: float = Field(0.0, ge=0.0, lt=1.0, description="share of tenders that arrive twice [0..1)")
-    delay_intervals: int = Field(0, ge=0, le=288, description="real-time intervals that a tender is late")
+    loss_share: float = Field(
+        0.0, ge=0.0, lt=1.0, description="share of messages that never arrive [0..1)"
+    )
+    duplicate_share: float = Field(
+        0.0, ge=0.0, lt=1.0, description="share of tenders that arrive twice [0..1)"
+    )
+    delay_intervals: int = Field(
+        0, ge=0, le=288, description="real-time intervals that a tender is late"
+    )
 
 
 class ReactiveKeys(Table):
     """`[reactive]`: what is agreed of reactive power at the substation."""
 
     power_factor: float | None = Field(
-        None, description="agreed at the substation, above 0 and at most 1; left out: nobody asks for reactive power"
+        None,
+        description="agreed at the substation, above 0 and at most 1; left out: nobody asks for reactive power",
     )
     cap_per_kvarh: float = Field(
-        0.003, description="what reactive energy costs elsewhere, a capacitor bank or a power-factor charge [$/kvarh]"
+        0.003,
+        description="what reactive energy costs elsewhere, a capacitor bank or a power-factor charge [$/kvarh]",
     )
 
 
@@ -301,21 +417,34 @@ class ComfortKeys(Table):
         le=1.0,
         description="import price at which homes chose their set points: it fixes the temperature they like best [$/kWh]",
     )
-    slider_low: Ratio = Field(1.0, description="least that comfort is worth to a home, over a standard home")
-    slider_high: Ratio = Field(1.0, description="most that it is worth; each home draws its slider between the two")
+    slider_low: Ratio = Field(
+        1.0, description="least that comfort is worth to a home, over a standard home"
+    )
+    slider_high: Ratio = Field(
+        1.0, description="most that it is worth; each home draws its slider between the two"
+    )
 
 
 class QualityKeys(Table):
     """`[quality]`: tiers of service that homes buy, and what they pay for delivering other than awarded."""
 
     firm_share: Share = Field(0.0, description="share of homes in the firm tier [0..1]")
-    flexible_share: Share = Field(0.0, description="share of homes in the flexible tier; the rest are standard [0..1]")
+    flexible_share: Share = Field(
+        0.0, description="share of homes in the flexible tier; the rest are standard [0..1]"
+    )
     firm_value: float = Field(
-        4.0, ge=1.0, le=100.0, description="value of comfort, hot water and car charge to a firm home, over a standard home"
+        4.0,
+        ge=1.0,
+        le=100.0,
+        description="value of comfort, hot water and car charge to a firm home, over a standard home",
     )
     flexible_value: float = Field(0.25, gt=0.0, le=1.0, description="the same to a flexible home")
-    deviation_per_kwh: Rate = Field(0.0, description="what a home pays for a kWh delivered other than awarded [$/kWh]")
-    deviation_window: Literal["interval", "hour"] = Field("hour", description="over which deviation is averaged")
+    deviation_per_kwh: Rate = Field(
+        0.0, description="what a home pays for a kWh delivered other than awarded [$/kWh]"
+    )
+    deviation_window: Literal["interval", "hour"] = Field(
+        "hour", description="over which deviation is averaged"
+    )
 
 
 class MarketKeys(Table):
@@ -334,10 +463,17 @@ class MarketKeys(Table):
         description="noise on the price forecast of every hour but the present one, standard deviation; "
         "ERCOT's own prices of 2024 have one of 0.085 [$/kWh]",
     )
-    dispatch: Literal["priority", "account", "continuous"] = Field("priority", description="how on/off units follow a dispatch")
-    rest_minutes: int = Field(3, ge=1, le=30, description="least time between two switches of an on/off unit [min]")
+    dispatch: Literal["priority", "account", "continuous"] = Field(
+        "priority", description="how on/off units follow a dispatch"
+    )
+    rest_minutes: int = Field(
+        3, ge=1, le=30, description="least time between two switches of an on/off unit [min]"
+    )
     start_spread_minutes: int = Field(
-        0, ge=0, le=120, description="homes that follow a posted price wait up to so long before a device starts [min]"
+        0,
+        ge=0,
+        le=120,
+        description="homes that follow a posted price wait up to so long before a device starts [min]",
     )
 
 
@@ -346,7 +482,7 @@ class Scenario(Table):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    scenario: Case = Case()
+    scenario: ScenarioKeys = ScenarioKeys()
     results: ResultsKeys = ResultsKeys()
     plugins: PluginsKeys = PluginsKeys()
     feeder: FeederKeys = FeederKeys()
@@ -364,16 +500,20 @@ class Scenario(Table):
     comfort: ComfortKeys = ComfortKeys()
     quality: QualityKeys = QualityKeys()
     market: MarketKeys = MarketKeys()
-    parts: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, description="keys of `[market.NAME]`, by NAME")
+    parts: Mapping[str, Mapping[str, Any]] = Field(
+        default_factory=dict, description="keys of `[market.NAME]`, by NAME"
+    )
     outside: tuple[Plugin, ...] = Field((), description="the plugins that were imported for it")
-    devices: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, description="keys of `[homes.KIND]`, by KIND")
+    devices: Mapping[str, Mapping[str, Any]] = Field(
+        default_factory=dict, description="keys of `[homes.KIND]`, by KIND"
+    )
     file: str = Field("", description="the file it was read from; empty where it was made in code")
     text: str = Field("", description="its TOML text, overrides included")
 
 
 TABLES: Mapping[str, type[Table]] = MappingProxyType(
     {
-        "scenario": Case,
+        "scenario": ScenarioKeys,
         "results": ResultsKeys,
         "plugins": PluginsKeys,
         "feeder": FeederKeys,

@@ -6,10 +6,10 @@ warning, since a unit may be mistaken.
 
 import numpy as np
 
-from gridagora.core.customers import SERVICE_KW
 from gridagora.core.tables import Col
 from gridagora.grid.flow import solve
 from gridagora.grid.layers import layers
+from gridagora.population.customers import SERVICE_KW
 from gridagora.scenario.build import Scene
 
 OVERLOAD = 2.0  # of its rating a transformer carries in an emergency (IEEE C57.91, short time)
@@ -49,8 +49,15 @@ def _transformers(scene: Scene, base_kw: Col) -> str:
     np.add.at(load_kw, found.meter_place, base_kw)
     peak = np.abs(load_kw).max(1)
     over = np.flatnonzero(peak > OVERLOAD * np.nan_to_num(found.rating_kva, nan=np.inf))
-    names = ", ".join(f"{found.tree.name[row]} {peak[row]:,.0f} kW of {found.rating_kva[row]:g} kVA" for row in over[:NAMES])
-    return f"{over.size} transformers carry over {OVERLOAD:g} times their rating at the base load: {names}" if over.size else ""
+    names = ", ".join(
+        f"{found.tree.name[row]} {peak[row]:,.0f} kW of {found.rating_kva[row]:g} kVA"
+        for row in over[:NAMES]
+    )
+    return (
+        f"{over.size} transformers carry over {OVERLOAD:g} times their rating at the base load: {names}"
+        if over.size
+        else ""
+    )
 
 
 def _voltages(scene: Scene, base_kw: Col) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gridagora.core.errors import Problem
-from gridagora.scenario import faults
-from gridagora.scenario.faults import Got
+from gridagora.scenario import key_checks as faults
+from gridagora.scenario.key_checks import Got
 from gridagora.scenario.schema import HomeColumns, Table, from_outside
 
 OWN_FILES = ("epw", "tmy3", "nsrdb")
@@ -27,16 +27,38 @@ READERS = (
     Readers("weather", ("file",), "weather.source", OWN_FILES),
     Readers("weather", ("folder",), "weather.source", ("travis",)),
     Readers("prices", ("file",), "prices.source", ("ercot_zone",)),
-    Readers("prices", ("day_ahead_file", "real_time_file", "point", "point_type"), "prices.source", PRICE_FILES),
-    Readers("prices", ("folder",), "prices.source", ("ercot_hub_average", "ercot_zone", "ercot_hb_south_2016")),
+    Readers(
+        "prices",
+        ("day_ahead_file", "real_time_file", "point", "point_type"),
+        "prices.source",
+        PRICE_FILES,
+    ),
+    Readers(
+        "prices",
+        ("folder",),
+        "prices.source",
+        ("ercot_hub_average", "ercot_zone", "ercot_hb_south_2016"),
+    ),
     Readers("prices", ("unit",), "prices.source", ("ercot_zone", "ercot_files")),
-    Readers("homes", ("file", "time_names", "step_minutes", "load_max_kw"), "homes.source", ("profiles",)),
+    Readers(
+        "homes",
+        ("file", "time_names", "step_minutes", "load_max_kw"),
+        "homes.source",
+        ("profiles",),
+    ),
     Readers("homes", ("weather_source", "weather_folder"), "homes.source", ("profiles",)),
-    Readers("homes", ("ev_file", "ev_source", "folder", "first", "fit_r2_least"), "homes.source", IN_FILES),
+    Readers(
+        "homes",
+        ("ev_file", "ev_source", "folder", "first", "fit_r2_least"),
+        "homes.source",
+        IN_FILES,
+    ),
     Readers("homes", ("weather_file",), "homes.weather_source", OWN_FILES),
     Readers("homes", ("on",), "feeder.source", ("opendss",)),
     Readers("homes.columns", tuple(HomeColumns.model_fields), "homes.source", ("profiles",)),
-    Readers("homes.units", ("load", "heat", "hot_water", "temperature"), "homes.source", ("profiles",)),
+    Readers(
+        "homes.units", ("load", "heat", "hot_water", "temperature"), "homes.source", ("profiles",)
+    ),
     Readers("homes.units", ("ev",), "homes.source", IN_FILES),
     Readers("homes.units", ("ev",), "homes.ev_source", ("evipro", "sessions")),
 )
@@ -80,7 +102,9 @@ def _unread(each: Readers, key: str, tables: Mapping[str, Table], got: Got) -> P
     )
 
 
-def _without_a_use(tables: Mapping[str, Table], parts: Mapping[str, Any], got: Got) -> list[Problem]:
+def _without_a_use(
+    tables: Mapping[str, Table], parts: Mapping[str, Any], got: Got
+) -> list[Problem]:
     """Return keys that another one of the scenario must give a use."""
     homes, weather = vars(tables["homes"]), vars(tables["weather"])
     graph = parts.get("peer", {}).get("graph")
@@ -112,7 +136,12 @@ def _without_a_use(tables: Mapping[str, Table], parts: Mapping[str, Any], got: G
         ),
     )
     return [
-        Problem(got.where(*path), f"{faults.shown(vars(tables[path[0]])[path[1]])} with {lacks}", expected, "Leave it out.")
+        Problem(
+            got.where(*path),
+            f"{faults.shown(vars(tables[path[0]])[path[1]])} with {lacks}",
+            expected,
+            "Leave it out.",
+        )
         for path, broken, lacks, expected in rules
         if broken and _set(tables[path[0]], path[1])
     ]

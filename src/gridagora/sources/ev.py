@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gridagora.core.charging import Sessions
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.files.parquet import read_parquet
 from gridagora.files.text_table import doubled, read_csv
+from gridagora.population.charging import Sessions
 
 MINUTE_S, DAY_S = 60, 86400
 SHOWN = 20
@@ -96,7 +96,9 @@ def sessions(path: Path, timezone: str = "Etc/GMT+6", unit: str = "kWh") -> Sess
     ok = np.isfinite(minutes) & np.isfinite(need) & np.isfinite(power)
     problems += [
         Problem(
-            _at(path, row, line), f"{table['arrive'].iloc[row]} to {table['depart'].iloc[row]}", "a departure after the arrival"
+            _at(path, row, line),
+            f"{table['arrive'].iloc[row]} to {table['depart'].iloc[row]}",
+            "a departure after the arrival",
         )
         for row in np.flatnonzero(ok & (minutes <= 0))[:SHOWN]
     ]
@@ -105,11 +107,15 @@ def sessions(path: Path, timezone: str = "Etc/GMT+6", unit: str = "kWh") -> Sess
         problems += _infeasible(path, line, need, power, minutes / 60.0)
     if problems:
         raise InputError(problems)
-    return Sessions((begin % DAY_S).astype(np.int64), np.round(minutes * MINUTE_S).astype(np.int64), need)
+    return Sessions(
+        (begin % DAY_S).astype(np.int64), np.round(minutes * MINUTE_S).astype(np.int64), need
+    )
 
 
 @register("source", "homes.ev_source=evwatts")
-def evwatts(path: Path, charger_kw: float = 7.2, efficiency: float = 0.9, battery_kwh: float = 75.0) -> Sessions:
+def evwatts(
+    path: Path, charger_kw: float = 7.2, efficiency: float = 0.9, battery_kwh: float = 75.0
+) -> Sessions:
     """Read recorded sessions of Texas cars; the record has no energy, so a session charges all along, up to `battery_kwh`.
 
     Parameters
@@ -150,7 +156,9 @@ def evwatts(path: Path, charger_kw: float = 7.2, efficiency: float = 0.9, batter
     return Sessions(second[real], stay_s[real].astype(np.int64), charge[real])
 
 
-def _read(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> tuple[pd.DataFrame, Index]:
+def _read(
+    path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> tuple[pd.DataFrame, Index]:
     """Return the named columns without blank rows, and the number that the file gives each row.
 
     Raises
@@ -160,21 +168,45 @@ def _read(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) 
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError([Problem(str(path), "no such file", "a table of charging sessions", "Name it: ev_file in [homes].")])
+        raise InputError(
+            [
+                Problem(
+                    str(path),
+                    "no such file",
+                    "a table of charging sessions",
+                    "Name it: ev_file in [homes].",
+                )
+            ]
+        )
     text = path.suffix.lower() != ".parquet"
-    table = read_csv(path) if text else read_parquet(path, "a table of charging sessions, CSV or Parquet")
+    table = (
+        read_csv(path)
+        if text
+        else read_parquet(path, "a table of charging sessions, CSV or Parquet")
+    )
     have = list(map(str, table.columns))
     absent = [name for name in columns if name not in have]
     if absent:
         hint = "Say in [homes] ev_source what the file is: 'evipro', 'evwatts' or 'sessions'."
-        raise InputError(Problem(str(path), f"columns {have}", f"a column '{name}'", hint) for name in absent)
+        raise InputError(
+            Problem(str(path), f"columns {have}", f"a column '{name}'", hint) for name in absent
+        )
     wanted = [*columns, *(name for name in optional if name in have)]
     problems = doubled(path, table, wanted)
     if problems:
         raise InputError(problems)
     table = table[wanted].dropna(how="all")
     if table.empty:
-        raise InputError([Problem(str(path), "no sessions", "at least one row", "Set ev_share = 0 for homes without cars.")])
+        raise InputError(
+            [
+                Problem(
+                    str(path),
+                    "no sessions",
+                    "at least one row",
+                    "Set ev_share = 0 for homes without cars.",
+                )
+            ]
+        )
     return table.reset_index(drop=True), table.index.to_numpy(np.int64) + (2 if text else 1)
 
 
@@ -196,7 +228,9 @@ def _shown(column: pd.Series, row: int) -> str:
     return "an empty figure" if pd.isna(value) else f"'{value}'"
 
 
-def _second_of_day(path: Path, column: pd.Series, line: Index, problems: list[Problem]) -> np.ndarray:
+def _second_of_day(
+    path: Path, column: pd.Series, line: Index, problems: list[Problem]
+) -> np.ndarray:
     """Return seconds after midnight of minutes, clock times or stamps."""
     minutes = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     seconds = minutes * MINUTE_S
@@ -207,7 +241,9 @@ def _second_of_day(path: Path, column: pd.Series, line: Index, problems: list[Pr
         bad[words] = np.isnan(seconds[words])
     for row in np.flatnonzero(bad)[:SHOWN]:
         expected = "a minute of the day, 0 to 1440, or a clock time as 18:00"
-        problems.append(Problem(_at(path, row, line), f"{_shown(column, row)} in '{column.name}'", expected))
+        problems.append(
+            Problem(_at(path, row, line), f"{_shown(column, row)} in '{column.name}'", expected)
+        )
     return np.where(bad, 0.0, seconds).astype(np.int64) % DAY_S
 
 
@@ -215,13 +251,21 @@ def _clock(column: pd.Series) -> Col:
     """Return seconds after midnight; nan where the text is no clock time."""
     text = column.map(str).str.strip()
     short = text.str.match(CLOCK)
-    parts = pd.to_timedelta(text.where(short).where(text.str.count(":") == 2, text.where(short) + ":00"), errors="coerce")
+    parts = pd.to_timedelta(
+        text.where(short).where(text.str.count(":") == 2, text.where(short) + ":00"),
+        errors="coerce",
+    )
     seconds = parts.dt.total_seconds().to_numpy(dtype=float, na_value=np.nan)
     return np.where((seconds >= 0) & (seconds <= DAY_S), seconds, np.nan)
 
 
 def _stamps(
-    path: Path, table: pd.DataFrame, names: tuple[str, ...], line: Index, problems: list[Problem], timezone: str
+    path: Path,
+    table: pd.DataFrame,
+    names: tuple[str, ...],
+    line: Index,
+    problems: list[Problem],
+    timezone: str,
 ) -> tuple[Col, Col, Flag]:
     """Return local seconds of two columns, of a day or since 1970, and which rows are clock times."""
     found, clocks = [], []
@@ -229,7 +273,9 @@ def _stamps(
         column = table[name]
         seconds, text = _clock(column), column.map(str).str.strip()
         clock = np.isfinite(seconds)
-        stamps = pd.to_datetime(text.where(text.str.match(YEAR)), format="ISO8601", errors="coerce", utc=True)
+        stamps = pd.to_datetime(
+            text.where(text.str.match(YEAR)), format="ISO8601", errors="coerce", utc=True
+        )
         naive = ~text.str.contains(r":.*(?:Z|[+-]\d{2}:?\d{2})\s*$", regex=True).to_numpy(bool)
         local = stamps.dt.tz_convert(timezone).dt.tz_localize(None)
         plain = stamps.dt.tz_localize(None)
@@ -251,19 +297,34 @@ def _stamps(
 
 
 def _since(stamps: pd.Series) -> Col:
-    seconds: Col = (stamps - pd.Timestamp(0)).dt.total_seconds().to_numpy(dtype=float, na_value=np.nan)
+    seconds: Col = (
+        (stamps - pd.Timestamp(0)).dt.total_seconds().to_numpy(dtype=float, na_value=np.nan)
+    )
     return seconds
 
 
 def _bounds(path: Path, line: Index, columns: tuple[Col, Col, Col], ok: Flag) -> list[Problem]:
     """Return figures that no car has."""
-    words = (("a stay", "min", STAY_MAX_MIN), ("an energy", "kWh", ENERGY_MAX_KWH), ("a charger", "kW", 2 * POWER_MAX_KW))
+    words = (
+        ("a stay", "min", STAY_MAX_MIN),
+        ("an energy", "kWh", ENERGY_MAX_KWH),
+        ("a charger", "kW", 2 * POWER_MAX_KW),
+    )
     found = []
     for column, (what, unit, most) in zip(columns, words, strict=True):
         bad = ok & ~((column >= 0) & (column <= most))
-        hint = 'Is the file in Wh? Then set [homes.units] ev = "Wh".' if unit != "min" and (column[bad] > 50 * most).any() else ""
+        hint = (
+            'Is the file in Wh? Then set [homes.units] ev = "Wh".'
+            if unit != "min" and (column[bad] > 50 * most).any()
+            else ""
+        )
         found += [
-            Problem(_at(path, row, line), f"{what} of {column[row]:,g} {unit}", f"0 to {most:g} {unit}", hint)
+            Problem(
+                _at(path, row, line),
+                f"{what} of {column[row]:,g} {unit}",
+                f"0 to {most:g} {unit}",
+                hint,
+            )
             for row in np.flatnonzero(bad)[:SHOWN]
         ]
     return found
@@ -272,6 +333,11 @@ def _bounds(path: Path, line: Index, columns: tuple[Col, Col, Col], ok: Flag) ->
 def _infeasible(path: Path, line: Index, need: Col, power: Col, hours: Col) -> list[Problem]:
     most = power * hours
     return [
-        Problem(_at(path, row, line), f"{need[row]:.2f} kWh in {hours[row]:.2f} h", f"at most {most[row]:.2f} kWh", EARLY)
+        Problem(
+            _at(path, row, line),
+            f"{need[row]:.2f} kWh in {hours[row]:.2f} h",
+            f"at most {most[row]:.2f} kWh",
+            EARLY,
+        )
         for row in np.flatnonzero(~(need <= most + SLACK_KWH))[:SHOWN]
     ]

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gridagora.core.outdoors import Exposure
 from gridagora.core.tables import Weather
+from gridagora.population.outdoors import Exposure
 
 HEAD = 8  # lines
 AIR, LONGWAVE, WIND = 6, 12, 21  # columns
@@ -29,7 +29,9 @@ def exposure(path: Path, year: Weather) -> Exposure | None:
     rows = pd.read_csv(path, skiprows=HEAD, header=None, encoding="latin-1", skip_blank_lines=True)
     if len(rows) != len(year.t_out_degc) or rows.shape[1] <= WIND:
         return None
-    columns = (pd.to_numeric(rows[at], errors="coerce").to_numpy(float) for at in (AIR, WIND, LONGWAVE))
+    columns = (
+        pd.to_numeric(rows[at], errors="coerce").to_numpy(float) for at in (AIR, WIND, LONGWAVE)
+    )
     air, wind, longwave = columns
     same = np.abs(air - year.t_out_degc) <= SAME_K
     whole = bool((wind < MISSING_M_S).all() and ((longwave > 0) & (longwave < MISSING_W_M2)).all())

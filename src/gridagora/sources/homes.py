@@ -5,31 +5,41 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from gridagora.core import heat_pump, house_fit
-from gridagora.core.charging import Charging
-from gridagora.core.equipment import PAST_DAYS, Equipment, draw_set, lay
 from gridagora.core.errors import InputError
-from gridagora.core.outdoors import Exposure, Outdoors, elsewhere, outdoors
-from gridagora.core.profiles import FIT_R2_LEAST, Profiles, has_unit, judge, rows_of
 from gridagora.core.registry import register
 from gridagora.core.tables import TAIL_H, Col, Flag, Homes, Index, Weather
+from gridagora.population import heat_pump, house_fit
+from gridagora.population.charging import Charging
+from gridagora.population.equipment import PAST_DAYS, Equipment, draw_set, lay
+from gridagora.population.outdoors import Exposure, Outdoors, elsewhere, outdoors
+from gridagora.population.profiles import FIT_R2_LEAST, Profiles, has_unit, judge, rows_of
 
 HOUR_S, DAY_S, WEEK_H, YEAR_H = 3600, 86400, 168, 8760
 APART_H = 7 * 24  # left out of a calibration on each side of the days it is judged on
-NEAR_H = 15 * 24  # an hour so far from the run counts 1/e of one beside it: sun, leaves and habits are of a season
+NEAR_H = (
+    15 * 24
+)  # an hour so far from the run counts 1/e of one beside it: sun, leaves and habits are of a season
 FAR_H = 60 * 24
 WARM_H = 72  # hours before the run over which the mass of a house forgets where it started
-MODE_H = 6  # a heat pump that changes over by itself heats one part of a spring day and cools another
+MODE_H = (
+    6  # a heat pump that changes over by itself heats one part of a spring day and cools another
+)
 LEAST_FIT_H = 14 * 24  # below it a short file is fitted whole
 FLOOR_SHARE = 0.02  # of the energy of the unit at its capacity: an error is not taken against less
-COOL_PEAK_H, HEAT_PEAK_H, PEAK_MARGIN = 18.4, 10.8, 1.15  # capacity above the demand exceeded in so many hours of a year
-NORMAL = Equipment(ev_daily_share=0.24)  # days with a session in the EV WATTS record of 26 Texas cars, of all their days
+COOL_PEAK_H, HEAT_PEAK_H, PEAK_MARGIN = (
+    18.4,
+    10.8,
+    1.15,
+)  # capacity above the demand exceeded in so many hours of a year
+NORMAL = Equipment(
+    ev_daily_share=0.24
+)  # days with a session in the EV WATTS record of 26 Texas cars, of all their days
 
 
-class Fitted(NamedTuple):
+class CalibratedHouses(NamedTuple):
     """Houses of n homes and how they do: share of energy missed on held-out days, signed."""
 
-    houses: house_fit.Houses  # `houses.r2` is the share of the variance that the fit explains
+    houses: house_fit.FittedHouses  # `houses.r2` is the share of the variance that the fit explains
     heating: Flag  # (n,) more heating than cooling in the run
     held_out_error: Col  # (n,) nan where the file is too short to hold out the days of the run
     cool_kw: Col  # (n,)
@@ -38,18 +48,23 @@ class Fitted(NamedTuple):
 
 # A house of the size of those of Travis County without gains: stands in where a home neither cools nor heats, and so nothing
 # tells its house and nothing depends on it.
-ANY_HOUSE = house_fit.Houses(*np.zeros((len(house_fit.Houses._fields), 1)))._replace(
-    ua_kw_k=np.array([0.2]), hm_kw_k=np.array([0.5]), cm_kwh_k=np.array([2.5]), r2=np.array([np.nan])
+ANY_HOUSE = house_fit.FittedHouses(*np.zeros((len(house_fit.FittedHouses._fields), 1)))._replace(
+    ua_kw_k=np.array([0.2]),
+    hm_kw_k=np.array([0.5]),
+    cm_kwh_k=np.array([2.5]),
+    r2=np.array([np.nan]),
 )
 
 
-def fit_homes(profiles: Profiles, about: Outdoors, first: int, hours: int, r2_least: float = FIT_R2_LEAST) -> Fitted:
+def fit_homes(
+    profiles: Profiles, about: Outdoors, first: int, hours: int, r2_least: float = FIT_R2_LEAST
+) -> CalibratedHouses:
     """Fit the homes that cool or heat (`calibrate`); the others get `ANY_HOUSE`, no unit and no error.
 
     Raises
     ------
     InputError
-        Houses that explain little of what their homes took (`core.profiles.judge`).
+        Houses that explain little of what their homes took (`population.profiles.judge`).
     """
     has, count = has_unit(profiles), len(profiles.home_id)
     fitted = calibrate(rows_of(profiles, has), about, first, hours) if has.any() else None
@@ -57,12 +72,14 @@ def fit_homes(profiles: Profiles, about: Outdoors, first: int, hours: int, r2_le
     error, cool, heat = np.full(count, np.nan), np.zeros(count), np.zeros(count)
     heating = np.zeros(count, dtype=bool)
     if fitted is not None:
-        for column, found in zip((*houses, heating, error, cool, heat), (*fitted.houses, *fitted[1:]), strict=True):
+        for column, found in zip(
+            (*houses, heating, error, cool, heat), (*fitted.houses, *fitted[1:]), strict=True
+        ):
             column[has] = found
     poor = judge(houses[-1], error, r2_least)
     if poor:
         raise InputError(poor)
-    return Fitted(house_fit.Houses(*houses), heating, error, cool, heat)
+    return CalibratedHouses(house_fit.FittedHouses(*houses), heating, error, cool, heat)
 
 
 @register("source", "homes.source=travis")
@@ -105,7 +122,7 @@ def travis(
     exposure
         Wind and sky radiation of the hours of `year`; a run in another weather has their means.
     fit_r2_least
-        What the median home must reach (`core.profiles.judge`).
+        What the median home must reach (`population.profiles.judge`).
 
     Returns
     -------
@@ -117,13 +134,17 @@ def travis(
     InputError
         As `fit_homes`.
     """
-    first = ((paired_start(start_s, year) if homes_start_s is None else homes_start_s) - year.start_s) // HOUR_S
+    first = (
+        (paired_start(start_s, year) if homes_start_s is None else homes_start_s) - year.start_s
+    ) // HOUR_S
     copy, at = np.divmod(np.arange(count), len(profiles.home_id))
     now, lived, past = _hours(first, copy, days, len(year.t_out_degc))
     rows, seen = at[:, None], outdoors(year, exposure)
     there = sky or Weather(start_s, *(column[now] for column in year[1:]))
     fitted = fit_homes(profiles, seen, first, 24 * days, fit_r2_least)
-    heating, on, house = _houses(fitted, profiles, seen, elsewhere(sky, seen) if sky else None, at, lived, first)
+    heating, on, house = _houses(
+        fitted, profiles, seen, elsewhere(sky, seen) if sky else None, at, lived, first
+    )
     home_id = named(profiles, count)
     columns = lay(equipment, home_id, profiles.draw_kwh.sum(axis=1)[at] > 0, there, seed)
     return Homes(
@@ -141,7 +162,11 @@ def travis(
         q_mass_kw=on.mass_kw,
         cool_kw=fitted.cool_kw[at],
         heat_kw=fitted.heat_kw[at],
-        cop=np.where(heating, heat_pump.heating_cop(there.t_out_degc), heat_pump.cooling_cop(there.t_out_degc)),
+        cop=np.where(
+            heating,
+            heat_pump.heating_cop(there.t_out_degc),
+            heat_pump.cooling_cop(there.t_out_degc),
+        ),
         **columns._asdict(),
         **vehicles._asdict(),
         calibration_error=np.abs(fitted.held_out_error[at]),
@@ -158,7 +183,10 @@ def _hours(first: int, copy: Index, days: int, total: int) -> tuple[Index, Index
 def named(profiles: Profiles, count: int) -> tuple[str, ...]:
     """Return the names of `count` homes; the second copy of a home is its name with -2."""
     many = len(profiles.home_id)
-    return tuple(profiles.home_id[row % many] + (f"-{row // many + 1}" if row >= many else "") for row in range(count))
+    return tuple(
+        profiles.home_id[row % many] + (f"-{row // many + 1}" if row >= many else "")
+        for row in range(count)
+    )
 
 
 def paired_start(start_s: int, year: Weather) -> int:
@@ -179,7 +207,7 @@ def paired_start(start_s: int, year: Weather) -> int:
     return found
 
 
-def calibrate(profiles: Profiles, about: Outdoors, first: int, hours: int) -> Fitted:
+def calibrate(profiles: Profiles, about: Outdoors, first: int, hours: int) -> CalibratedHouses:
     """Fit one house to the heating and cooling of every home, hours near the run before others, the run itself left out.
 
     The hours of the run and 7 days on each side are left out of the fit, and the error over the run is the held-out one: the
@@ -198,18 +226,25 @@ def calibrate(profiles: Profiles, about: Outdoors, first: int, hours: int) -> Fi
     signed = profiles.cool_kw - profiles.heat_kw
     reach = FAR_H + WARM_H
     near = (first - reach + np.arange(min(hours + 2 * reach, total))) % total
-    houses = house_fit.fit(_drivers(profiles, each, near, about.at(near)), signed[:, near], weight[near])
+    houses = house_fit.fit(
+        _drivers(profiles, each, near, about.at(near)), signed[:, near], weight[near]
+    )
     warm = (first + np.arange(-WARM_H, hours)) % total
     run = warm[WARM_H:]
     need = house_fit.predict(houses, _drivers(profiles, each, warm, about.at(warm)))[:, WARM_H:]
     cool, heat = profiles.cool_kw[:, run].sum(axis=1), profiles.heat_kw[:, run].sum(axis=1)
     cools, heats = (profiles.cool_kw > 0).any(axis=1), (profiles.heat_kw > 0).any(axis=1)
     cold = ~cools | (heats & (heat > cool))
-    cool_kw, heat_kw = _capacity(profiles.cool_kw, COOL_PEAK_H), _capacity(profiles.heat_kw, HEAT_PEAK_H)
+    cool_kw, heat_kw = (
+        _capacity(profiles.cool_kw, COOL_PEAK_H),
+        _capacity(profiles.heat_kw, HEAT_PEAK_H),
+    )
     had = np.where(cold, heat, cool)
     met = np.maximum(np.where(cold[:, None], -need, need), 0.0).sum(axis=1)
     error = (met - had) / np.maximum(had, FLOOR_SHARE * hours * np.where(cold, heat_kw, cool_kw))
-    return Fitted(houses, cold, np.full(len(had), np.nan) if weight[run].any() else error, cool_kw, heat_kw)
+    return CalibratedHouses(
+        houses, cold, np.full(len(had), np.nan) if weight[run].any() else error, cool_kw, heat_kw
+    )
 
 
 def hours_of_fit(total: int, first: int, hours: int) -> Col:
@@ -245,8 +280,14 @@ def _drivers(profiles: Profiles, at: Index, lived: Index, outside: Outdoors) -> 
 
 
 def _houses(
-    fitted: Fitted, profiles: Profiles, seen: Outdoors, sky: Outdoors | None, at: Index, lived: Index, first: int
-) -> tuple[Flag, house_fit.Drive, house_fit.Houses]:
+    fitted: CalibratedHouses,
+    profiles: Profiles,
+    seen: Outdoors,
+    sky: Outdoors | None,
+    at: Index,
+    lived: Index,
+    first: int,
+) -> tuple[Flag, house_fit.Drive, house_fit.FittedHouses]:
     """Mode, drive and house of each home over the hours `lived`, (n, h), in the weather of the run.
 
     That is the one `seen` from the hour `first` on, or `sky`, shape (h,), which then stands for the hours before it as well.
@@ -254,20 +295,22 @@ def _houses(
     total, hours = profiles.t_in_degc.shape[1], lived.shape[1]
     warm = np.arange(-WARM_H, hours)
     about = seen.at((first + warm) % total) if sky is None else sky.at(warm % hours)
-    house = house_fit.Houses(*(column[at] for column in fitted.houses))
+    house = house_fit.FittedHouses(*(column[at] for column in fitted.houses))
     run = about.at(np.arange(WARM_H, WARM_H + hours))
     heating = _modes(house, _drivers(profiles, at, (lived[:, :1] + warm) % total, about))
     return heating, house_fit.drive(house, _drivers(profiles, at, lived, run)), house
 
 
-def _modes(house: house_fit.Houses, warm: house_fit.Drivers) -> Flag:
+def _modes(house: house_fit.FittedHouses, warm: house_fit.Drivers) -> Flag:
     """True in the quarters of a day in which a house at its set points needs more heat, summed, than it has too much.
 
     `warm` begins `WARM_H` before the run.
     """
     excess = -house_fit.predict(house, warm)[:, WARM_H:]
     hours = excess.shape[1]
-    part = np.minimum(np.arange(hours), hours - 2) // MODE_H  # the odd hour after the look-ahead day joins it
+    part = (
+        np.minimum(np.arange(hours), hours - 2) // MODE_H
+    )  # the odd hour after the look-ahead day joins it
     summed = np.stack([excess[:, part == p].sum(axis=1) for p in range(part[-1] + 1)], axis=1)
     heating: Flag = summed[:, part] > 0
     return heating

@@ -10,7 +10,16 @@ from gridagora.core.errors import InputError, Problem, attempt
 from gridagora.core.registry import register
 from gridagora.core.tables import LEAD_H, TAIL_H, Col, Prices
 from gridagora.files import ercot_table
-from gridagora.files.ercot_table import HOUR_S, PER_MWH, PRICE_MAX, SHOWN, ZONE, Series, to_local, to_utc
+from gridagora.files.ercot_table import (
+    HOUR_S,
+    PER_MWH,
+    PRICE_MAX,
+    SHOWN,
+    ZONE,
+    Series,
+    to_local,
+    to_utc,
+)
 from gridagora.files.parquet import read_parquet
 from gridagora.files.text_table import doubled, read_csv
 
@@ -18,7 +27,18 @@ QUARTER_S = 900
 HINT = "Set GRIDAGORA_DATA to the data folder."
 WANTED = "one price for every interval of the run, two days before it and a day after"
 LOCAL_HOUR = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.0+)?)?"  # what other words might mean is not guessed at
-__all__ = ["ZONE", "Series", "ercot", "ercot_files", "hb_south", "prices", "read_day_ahead", "read_real_time", "to_utc", "zone"]
+__all__ = [
+    "ZONE",
+    "Series",
+    "ercot",
+    "ercot_files",
+    "hb_south",
+    "prices",
+    "read_day_ahead",
+    "read_real_time",
+    "to_utc",
+    "zone",
+]
 
 
 @register("source", "prices.source=ercot_hub_average")
@@ -69,23 +89,41 @@ def zone(path: Path, start_s: int, days: int, unit: str = "") -> Prices:
     local = table[names[0]]
     if not pd.api.types.is_datetime64_any_dtype(local):
         text = local.map(str).str.strip()
-        local = pd.to_datetime(text.where(text.str.fullmatch(LOCAL_HOUR)), format="ISO8601", errors="coerce")
+        local = pd.to_datetime(
+            text.where(text.str.fullmatch(LOCAL_HOUR)), format="ISO8601", errors="coerce"
+        )
     elif local.dt.tz is not None:
         local = local.dt.tz_convert(ZONE).dt.tz_localize(None)
-    problems = _faulty(path, table, names[0], local.isna().to_numpy(), "a local date and hour as 2024-07-15 13:00")
+    problems = _faulty(
+        path, table, names[0], local.isna().to_numpy(), "a local date and hour as 2024-07-15 13:00"
+    )
     series = []
     for name in names[1:]:
         price = pd.to_numeric(table[name], errors="coerce").to_numpy(float) * PER_MWH[unit]
-        given = table[name].notna().to_numpy()  # an hour without a price is told where the run needs it
+        given = (
+            table[name].notna().to_numpy()
+        )  # an hour without a price is told where the run needs it
         problems += _faulty(path, table, name, given & ~np.isfinite(price), "a number")
-        problems += _faulty(path, table, name, np.abs(price) > PRICE_MAX, f"at most {PRICE_MAX:,.0f} $/MWh either way")
+        problems += _faulty(
+            path,
+            table,
+            name,
+            np.abs(price) > PRICE_MAX,
+            f"at most {PRICE_MAX:,.0f} $/MWh either way",
+        )
         problems += ercot_table.unlikely(f"{path}, {name}", price, unit)
         series.append(price)
     if problems:
         raise InputError(problems)
-    stamps = to_utc(local.dt.strftime("%Y-%m-%d").to_numpy(str), local.dt.hour.to_numpy() + 1, local.duplicated().to_numpy())
+    stamps = to_utc(
+        local.dt.strftime("%Y-%m-%d").to_numpy(str),
+        local.dt.hour.to_numpy() + 1,
+        local.duplicated().to_numpy(),
+    )
     each = (stamps[:, None] + QUARTER_S * np.arange(4)).ravel()
-    return prices(Series(stamps, series[0]), Series(each, np.repeat(series[1], 4)), start_s, days, str(path))
+    return prices(
+        Series(stamps, series[0]), Series(each, np.repeat(series[1], 4)), start_s, days, str(path)
+    )
 
 
 @register("source", "prices.source=ercot_hb_south_2016")
@@ -100,7 +138,10 @@ def hb_south(folder: Path, start_s: int, days: int) -> Prices:
     InputError
         As `ercot`.
     """
-    table = _named(Path(folder) / "hb_south_2016_5min.parquet", ("interval_start_local", "dam_usd_mwh", "rtm_usd_mwh"))
+    table = _named(
+        Path(folder) / "hb_south_2016_5min.parquet",
+        ("interval_start_local", "dam_usd_mwh", "rtm_usd_mwh"),
+    )
     local = table["interval_start_local"]
     repeated = local.duplicated().to_numpy()
     date, hour = local.dt.strftime("%Y-%m-%d").to_numpy(str), local.dt.hour.to_numpy() + 1
@@ -111,7 +152,9 @@ def hb_south(folder: Path, start_s: int, days: int) -> Prices:
     return prices(hourly, quarter, start_s, days, str(folder))
 
 
-def prices(day_ahead: Series, real_time: Series, start_s: int, days: int, where: str = "prices") -> Prices:
+def prices(
+    day_ahead: Series, real_time: Series, start_s: int, days: int, where: str = "prices"
+) -> Prices:
     """Cut two series to a run, from `LEAD_H` hours before to `TAIL_H` hours after; negative prices are kept.
 
     Raises
@@ -169,11 +212,18 @@ def read_day_ahead(path: Path, point: str | None = None, unit: str = "") -> Seri
     ----------
     ERCOT report NP4-190-CD (DAM Settlement Point Prices).
     """
-    names = {"date": "deliverydate", "hour": "hourending", "point": "settlementpoint", "price": "settlementpointprice"}
+    names = {
+        "date": "deliverydate",
+        "hour": "hourending",
+        "point": "settlementpoint",
+        "price": "settlementpointprice",
+    }
     return ercot_table.read(path, names, HOUR_S, point, None, unit)
 
 
-def read_real_time(path: Path, point: str | None = None, point_type: str | None = None, unit: str = "") -> Series:
+def read_real_time(
+    path: Path, point: str | None = None, point_type: str | None = None, unit: str = ""
+) -> Series:
     """Read ERCOT's real-time settlement point prices: as `read_day_ahead`, with DeliveryHour and DeliveryInterval 1-4.
 
     Every load zone and tie stands twice in these files under one name, with the types LZ and LZEW (LZ_DC and LZ_DCEW): the
@@ -199,7 +249,9 @@ def _local(start_s: int) -> str:
     return f"{date[0]} {hour[0] - 1:02d}:{minute:02d} local time{' (repeated hour)' if repeated[0] else ''}"
 
 
-def _cut(series: Series, first_s: int, step_s: int, count: int, where: str, problems: list[Problem]) -> Col:
+def _cut(
+    series: Series, first_s: int, step_s: int, count: int, where: str, problems: list[Problem]
+) -> Col:
     """Put the wanted intervals in order; every fault is added to `problems`."""
     row, rest = np.divmod(series.start_s - first_s, step_s)
     inside = (row >= 0) & (row < count)
@@ -208,15 +260,29 @@ def _cut(series: Series, first_s: int, step_s: int, count: int, where: str, prob
     np.add.at(seen, row[inside], 1)
     at = first_s + step_s * np.arange(count)
     if rest[inside].any():
-        problems.append(Problem(where, "a start off the full interval", f"starts every {step_s // 60} minutes"))
+        problems.append(
+            Problem(where, "a start off the full interval", f"starts every {step_s // 60} minutes")
+        )
     kinds = (
         (seen == 0, "no row", WANTED, "The series ends there or has a gap."),
-        (seen > 1, "more than one row", "one price", "In autumn the repeated hour must carry its flag."),
-        ((seen == 1) & ~np.isfinite(value), "an empty price", "a number", "Negative prices are fine, empty ones are not."),
+        (
+            seen > 1,
+            "more than one row",
+            "one price",
+            "In autumn the repeated hour must carry its flag.",
+        ),
+        (
+            (seen == 1) & ~np.isfinite(value),
+            "an empty price",
+            "a number",
+            "Negative prices are fine, empty ones are not.",
+        ),
     )
     for mask, got, expected, hint in kinds:
         for begin, end in _runs(mask)[:SHOWN]:
-            span = _local(int(at[begin])) + (f" to {_local(int(at[end - 1]) + step_s)}" if end > begin + 1 else "")
+            span = _local(int(at[begin])) + (
+                f" to {_local(int(at[end - 1]) + step_s)}" if end > begin + 1 else ""
+            )
             problems.append(Problem(f"{where}, {span}", got, expected, hint))
     return value
 
@@ -235,7 +301,9 @@ def _only_file(path: Path) -> Path:
         return found[0]
     names = ", ".join(file.name for file in found) or "none"
     hint = "Name the file itself by [prices] file."
-    raise InputError([Problem(str(path), f"the zone files {names}", "one file *_hourly.parquet", hint)])
+    raise InputError(
+        [Problem(str(path), f"the zone files {names}", "one file *_hourly.parquet", hint)]
+    )
 
 
 def _named(path: Path, names: tuple[str, ...]) -> pd.DataFrame:
@@ -245,7 +313,11 @@ def _named(path: Path, names: tuple[str, ...]) -> pd.DataFrame:
     words = path.suffix.lower() != ".parquet"
     table = read_csv(path) if words else read_parquet(path, "a Parquet file of prices")
     have = [str(name) for name in table.columns]
-    absent = [Problem(str(path), f"columns {have}", f"a column '{name}'") for name in names if name not in have]
+    absent = [
+        Problem(str(path), f"columns {have}", f"a column '{name}'")
+        for name in names
+        if name not in have
+    ]
     problems = absent + doubled(path, table, names)
     if problems:
         raise InputError(problems)
@@ -253,11 +325,18 @@ def _named(path: Path, names: tuple[str, ...]) -> pd.DataFrame:
     return table.set_axis(table.index + (2 if words else 1))  # the row of the file
 
 
-def _faulty(path: Path, table: pd.DataFrame, name: str, wrong: NDArray[np.bool_], expected: str) -> list[Problem]:
+def _faulty(
+    path: Path, table: pd.DataFrame, name: str, wrong: NDArray[np.bool_], expected: str
+) -> list[Problem]:
     """Return the problem of the first wrong row of a column, and how many there are."""
     rows = np.flatnonzero(wrong)
     more = f"So in {rows.size} rows." if rows.size > 1 else ""
-    return [Problem(f"{path}, row {table.index[at]}, {name}", f"'{table[name].iloc[at]}'", expected, more) for at in rows[:1]]
+    return [
+        Problem(
+            f"{path}, row {table.index[at]}, {name}", f"'{table[name].iloc[at]}'", expected, more
+        )
+        for at in rows[:1]
+    ]
 
 
 def _parquet(path: Path) -> Series:
@@ -266,7 +345,15 @@ def _parquet(path: Path) -> Series:
     start = pd.to_datetime(table[names[0]], errors="coerce", utc=True)
     problems = _faulty(path, table, names[0], start.isna().to_numpy(), "a time")
     price = pd.to_numeric(table[names[1]], errors="coerce").to_numpy(float)
-    problems += _faulty(path, table, names[1], np.abs(price) > PRICE_MAX, f"at most {PRICE_MAX:,.0f} $/MWh either way")
+    problems += _faulty(
+        path,
+        table,
+        names[1],
+        np.abs(price) > PRICE_MAX,
+        f"at most {PRICE_MAX:,.0f} $/MWh either way",
+    )
     if problems:
         raise InputError(problems)
-    return Series(start.dt.tz_localize(None).astype("datetime64[s]").to_numpy().astype(np.int64), price)
+    return Series(
+        start.dt.tz_localize(None).astype("datetime64[s]").to_numpy().astype(np.int64), price
+    )

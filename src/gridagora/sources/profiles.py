@@ -9,11 +9,20 @@ import numpy as np
 import pandas as pd
 
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.profiles import HOUR_S, LOAD_MAX_KW, Profiles, check, has_unit, hourly, in_kw, unsaid
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.files import parquet
 from gridagora.files.text_table import read_csv
+from gridagora.population.profiles import (
+    HOUR_S,
+    LOAD_MAX_KW,
+    Profiles,
+    check,
+    has_unit,
+    hourly,
+    in_kw,
+    unsaid,
+)
 
 SHOWN = 5  # rows named of one fault before the rest is counted
 # What a column may be called where the scenario does not say; the first is ours, the second that of the Travis County file.
@@ -77,7 +86,9 @@ class _Times(NamedTuple):
 
 
 @register("source", "homes.source=profiles")
-def read_profiles(path: Path, origin_s: int, timezone: str = "Etc/GMT+6", layout: Layout | None = None) -> Read:
+def read_profiles(
+    path: Path, origin_s: int, timezone: str = "Etc/GMT+6", layout: Layout | None = None
+) -> Read:
     """Read homes hour by hour; finer rows are averaged to hours, hours that are not whole and an odd last day are left out.
 
     Parameters
@@ -110,7 +121,11 @@ def read_profiles(path: Path, origin_s: int, timezone: str = "Etc/GMT+6", layout
     times = _times(path, table[names["time"]], home, line, _Clock(origin_s, timezone, layout))
     where = _Rows(path, home, table[names["time"]].astype(str).to_numpy(str), line)
     problems = list(times.problems) + _nameless(where)
-    numbers = {role: _numbers(table[names[role]], names[role], where, problems) for role in FIELD if role in names}
+    numbers = {
+        role: _numbers(table[names[role]], names[role], where, problems)
+        for role in FIELD
+        if role in names
+    }
     order = np.lexsort((times.start_s, home))
     if not times.bad.any():
         problems += _grid(where, times, order)
@@ -121,7 +136,12 @@ def read_profiles(path: Path, origin_s: int, timezone: str = "Etc/GMT+6", layout
     columns = {FIELD[role]: numbers[role][order] for role in numbers}
     rows = in_kw(int(times.start_s[order[0]]), times.step_s, ids, columns, layout.units)
     count = rows.load_kw.shape[1]
-    problems = check(rows, str(path), lambda at, step: where.at(int(order[at * count + step])), layout.load_max_kw)
+    problems = check(
+        rows,
+        str(path),
+        lambda at, step: where.at(int(order[at * count + step])),
+        layout.load_max_kw,
+    )
     if problems:
         raise InputError(problems)
     profiles = hourly(rows, times.step_s, str(path), origin_s)
@@ -150,7 +170,13 @@ def _columns(path: Path) -> list[str]:
     """Return the names of the columns, and refuse what is no table."""
     if not path.is_file():
         got = "a folder" if path.is_dir() else "no such file"
-        raise InputError([Problem(str(path), got, "a file of homes, CSV or Parquet", "Name it: file in [homes].")])
+        raise InputError(
+            [
+                Problem(
+                    str(path), got, "a file of homes, CSV or Parquet", "Name it: file in [homes]."
+                )
+            ]
+        )
     if _is_parquet(path):
         return parquet.names(path, TABLE)
     return [str(name) for name in read_csv(path, rows=0).columns]
@@ -172,24 +198,48 @@ def _roles(path: Path, have: list[str], layout: Layout) -> dict[str, str]:
     problems = []
     for role, known in KNOWN.items():
         named = layout.columns.get(role, "")
-        column = named if named in have else next((name for name in known if name in have), "") if not named else ""
+        column = (
+            named
+            if named in have
+            else next((name for name in known if name in have), "")
+            if not named
+            else ""
+        )
         if column:
             found[role] = column
         elif named:
-            problems.append(Problem(f"{path}, [homes.columns] {role}", f"columns {_list(have)}", f"a column '{named}'"))
+            problems.append(
+                Problem(
+                    f"{path}, [homes.columns] {role}",
+                    f"columns {_list(have)}",
+                    f"a column '{named}'",
+                )
+            )
         elif role in NEEDED:
             hint = f'Map its name: [homes.columns] {role} = "..." in the scenario.'
-            problems.append(Problem(str(path), f"columns {_list(have)}", f"a column '{known[0]}', the {role}", hint))
+            problems.append(
+                Problem(
+                    str(path), f"columns {_list(have)}", f"a column '{known[0]}', the {role}", hint
+                )
+            )
     twice = sorted({name for name in found.values() if list(found.values()).count(name) > 1})
     problems += [
-        Problem(f"{path}, [homes.columns]", f"'{name}' more than once", "a column of its own for each") for name in twice
+        Problem(
+            f"{path}, [homes.columns]", f"'{name}' more than once", "a column of its own for each"
+        )
+        for name in twice
     ]
     doubled = sorted({name for name in found.values() if have.count(name) > 1})
     problems += [Problem(str(path), f"two columns '{name}'", "one") for name in doubled]
     if not problems and "t_in" not in found and {"cool", "heat"} & set(found):
         hint = 'Map its name: [homes.columns] t_in = "...", or leave cooling and heating out of the file.'
         problems.append(
-            Problem(str(path), f"columns {_list(have)}", "indoor temperature where there is cooling or heating", hint)
+            Problem(
+                str(path),
+                f"columns {_list(have)}",
+                "indoor temperature where there is cooling or heating",
+                hint,
+            )
         )
     if problems:
         raise InputError(problems)
@@ -215,7 +265,10 @@ def _table(path: Path, have: list[str], names: Mapping[str, str]) -> tuple[pd.Da
 
 def _nameless(where: _Rows) -> list[Problem]:
     bad = np.flatnonzero(np.isin(where.home, ("", "nan", "None", "<NA>")))
-    return [Problem(where.at(row), "no home", "the name of a home", _rest(bad, "rows")) for row in bad[:1]]
+    return [
+        Problem(where.at(row), "no home", "the name of a home", _rest(bad, "rows"))
+        for row in bad[:1]
+    ]
 
 
 def _numbers(column: pd.Series, name: str, where: _Rows, problems: list[Problem]) -> Col:
@@ -224,13 +277,23 @@ def _numbers(column: pd.Series, name: str, where: _Rows, problems: list[Problem]
     bad = np.flatnonzero(~np.isfinite(values))
     for row in bad[:SHOWN]:
         got = str(column.iloc[row])
-        hint = "A number has a point, no comma." if "," in got else _rest(bad, "rows") if row == bad[0] else ""
+        hint = (
+            "A number has a point, no comma."
+            if "," in got
+            else _rest(bad, "rows")
+            if row == bad[0]
+            else ""
+        )
         problems.append(Problem(where.at(row), f"'{got}' in '{name}'", "a number", hint))
     return values
 
 
 def _rest(bad: Index, what: str) -> str:
-    return f"{bad.size} {what} in all." if bad.size > SHOWN or (bad.size > 1 and what == "rows") else ""
+    return (
+        f"{bad.size} {what} in all."
+        if bad.size > SHOWN or (bad.size > 1 and what == "rows")
+        else ""
+    )
 
 
 def _times(path: Path, column: pd.Series, home: np.ndarray, line: Index, clock: _Clock) -> _Times:
@@ -246,7 +309,11 @@ def _times(path: Path, column: pd.Series, home: np.ndarray, line: Index, clock: 
 def _numbered(where: _Rows, hours: Col, clock: _Clock) -> _Times:
     bad = ~np.isfinite(hours) | (np.abs(hours) > HOURS_MAX)
     problems = [
-        Problem(where.at(row), f"'{where.time[row]}'", "an hour counted from 0, or a time stamp as 2018-07-16 01:00")
+        Problem(
+            where.at(row),
+            f"'{where.time[row]}'",
+            "an hour counted from 0, or a time stamp as 2018-07-16 01:00",
+        )
         for row in np.flatnonzero(bad)[:SHOWN]
     ]
     if bad.any():
@@ -259,7 +326,9 @@ def _numbered(where: _Rows, hours: Col, clock: _Clock) -> _Times:
         hours, note = hours - 1.0, "hours numbered from 1: hour 1 is the first"
     if part > 1:
         note += f", {60 // part} minutes each"
-    step_s = HOUR_S // part if whole else _step(where.home, np.round(hours * HOUR_S).astype(np.int64))
+    step_s = (
+        HOUR_S // part if whole else _step(where.home, np.round(hours * HOUR_S).astype(np.int64))
+    )
     start = clock.origin_s + np.round(hours * (step_s if whole else HOUR_S)).astype(np.int64)
     return _Times(start, step_s, bad, note, problems)
 
@@ -279,34 +348,60 @@ def _stamped(where: _Rows, column: pd.Series, clock: _Clock) -> _Times:
         stamps, has_offset = column, np.full(len(column), column.dt.tz is not None)
     else:
         text = column.map(str).str.strip()
-        has_offset = text.map(lambda value: bool(CLOCK.search(value) and OFFSET.search(value))).to_numpy(bool)
-        stamps = pd.to_datetime(text.where(text.str.match(YEAR)), format="ISO8601", errors="coerce", utc=bool(has_offset.any()))
+        has_offset = text.map(
+            lambda value: bool(CLOCK.search(value) and OFFSET.search(value))
+        ).to_numpy(bool)
+        stamps = pd.to_datetime(
+            text.where(text.str.match(YEAR)),
+            format="ISO8601",
+            errors="coerce",
+            utc=bool(has_offset.any()),
+        )
     bad = stamps.isna().to_numpy()
     problems = [
-        Problem(where.at(row), f"'{where.time[row]}'", "a time stamp as 2018-07-16 01:00, or an hour counted from 0")
+        Problem(
+            where.at(row),
+            f"'{where.time[row]}'",
+            "a time stamp as 2018-07-16 01:00, or an hour counted from 0",
+        )
         for row in np.flatnonzero(bad)[:SHOWN]
     ]
     if not bad.any() and has_offset.any() and not has_offset.all():
         row = int(np.argmin(has_offset))
         problems.append(
-            Problem(where.at(row), "a time stamp without an offset among others with one", "an offset in all or none")
+            Problem(
+                where.at(row),
+                "a time stamp without an offset among others with one",
+                "an offset in all or none",
+            )
         )
         bad = ~has_offset
     if bad.any():
         return _Times(np.zeros(len(bad), np.int64), HOUR_S, bad, "", problems)
     if stamps.dt.tz is None:
-        repeated = pd.DataFrame({"home": where.home, "time": stamps}).groupby(["home", "time"]).cumcount().to_numpy() == 0
+        repeated = (
+            pd.DataFrame({"home": where.home, "time": stamps})
+            .groupby(["home", "time"])
+            .cumcount()
+            .to_numpy()
+            == 0
+        )
         stamps = stamps.dt.tz_localize(zone, ambiguous=repeated, nonexistent="NaT")
         gone = stamps.isna().to_numpy()
-        hint = (
-            f"Clocks of {zone} skip it: write an offset into the stamps, as 2018-03-11 02:00-06:00, or set a zone without change."
-        )
+        hint = f"Clocks of {zone} skip it: write an offset into the stamps, as 2018-03-11 02:00-06:00, or set a zone without change."
         problems += [
-            Problem(where.at(row), "an hour that no clock shows", "local time", hint) for row in np.flatnonzero(gone)[:1]
+            Problem(where.at(row), "an hour that no clock shows", "local time", hint)
+            for row in np.flatnonzero(gone)[:1]
         ]
         if gone.any():
             return _Times(np.zeros(len(bad), np.int64), HOUR_S, gone, "", problems)
-    start = stamps.dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[s]").astype(np.int64).to_numpy()
+    start = (
+        stamps.dt.tz_convert("UTC")
+        .dt.tz_localize(None)
+        .astype("datetime64[s]")
+        .astype(np.int64)
+        .to_numpy()
+    )
     step_s = _step(where.home, start)
     ends = clock.layout.time_names == "end"
     note = f"time stamps {'with an offset' if has_offset.all() else f'in {zone}'}, {'end' if ends else 'start'} of each row"
@@ -329,7 +424,14 @@ def _grid(where: _Rows, times: _Times, order: Index) -> list[Problem]:
     step, home, start = times.step_s, where.home[order], times.start_s[order]
     if HOUR_S % step:
         got = f"rows {step / 60:g} minutes apart"
-        return [Problem(f"{where.path}, time", got, "an hour or a whole part of it, such as 15 minutes", "Average it to hours.")]
+        return [
+            Problem(
+                f"{where.path}, time",
+                got,
+                "an hour or a whole part of it, such as 15 minutes",
+                "Average it to hours.",
+            )
+        ]
     same = home[1:] == home[:-1]
     apart = np.diff(start)
     problems = []
@@ -347,14 +449,28 @@ def _grid(where: _Rows, times: _Times, order: Index) -> list[Problem]:
                 "off": f"{apart[at] / 60:g} minutes after row {where.line[before]}",
                 "missing": f"{int(apart[at] // step) - 1} missing rows before it, after row {where.line[before]}",
             }
-            problems.append(Problem(where.at(row), words[kind], expected, _rest(found, kind) if at == found[0] else ""))
+            problems.append(
+                Problem(
+                    where.at(row),
+                    words[kind],
+                    expected,
+                    _rest(found, kind) if at == found[0] else "",
+                )
+            )
     first = np.concatenate([[0], np.flatnonzero(~same) + 1])
     last = np.concatenate([np.flatnonzero(~same), [len(home) - 1]])
-    for word, rows, common in (("begins", first, start[first].min()), ("ends", last, start[last].max())):
+    for word, rows, common in (
+        ("begins", first, start[first].min()),
+        ("ends", last, start[last].max()),
+    ):
         odd = rows[start[rows] != common]
         usual = rows[np.argmax(start[rows] == common)]
         problems += [
-            Problem(where.at(int(order[row])), f"a home that {word} here", f"as home {home[usual]}: {where.time[order[usual]]}")
+            Problem(
+                where.at(int(order[row])),
+                f"a home that {word} here",
+                f"as home {home[usual]}: {where.time[order[usual]]}",
+            )
             for row in odd[:SHOWN]
         ]
     return problems
@@ -365,17 +481,27 @@ def _stamp(time_s: int, timezone: str) -> str:
 
 
 def _notes(
-    have: list[str], names: Mapping[str, str], times: _Times, layout: Layout, profiles: Profiles, timezone: str
+    have: list[str],
+    names: Mapping[str, str],
+    times: _Times,
+    layout: Layout,
+    profiles: Profiles,
+    timezone: str,
 ) -> list[str]:
     last = _stamp(profiles.start_s + HOUR_S * profiles.load_kw.shape[1], timezone)
-    units = ", ".join(f"{key} in {layout.units.get(key) or usual}" for key, usual in (("load", "kW"), ("heat", "kW")))
+    units = ", ".join(
+        f"{key} in {layout.units.get(key) or usual}"
+        for key, usual in (("load", "kW"), ("heat", "kW"))
+    )
     mean = f", averaged to hours from {times.step_s // 60} minutes" if times.step_s < HOUR_S else ""
     read = ", ".join(f"{role} from '{column}'" for role, column in names.items())
     lacks = [text for role, text in ABSENT.items() if role not in names]
     unread = [name for name in have if name not in names.values() and not name.startswith("__")]
     notes = [
         f"{len(profiles.home_id)} homes from {_stamp(profiles.start_s, timezone)} to {last}, {times.note}{mean}; {units}",
-        read + (f"; {', '.join(lacks)}" if lacks else "") + (f"; not read: {_list(unread)}" if unread else ""),
+        read
+        + (f"; {', '.join(lacks)}" if lacks else "")
+        + (f"; not read: {_list(unread)}" if unread else ""),
     ]
     idle = int(np.count_nonzero(~has_unit(profiles)))
     if idle and {"cool", "heat"} <= set(names):

@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.core import heat_pump, sun
-from gridagora.core.charging import Sessions
-from gridagora.core.equipment import PAST_DAYS, Equipment, charging, draw_set, lay
 from gridagora.core.registry import register
 from gridagora.core.rng import stream
 from gridagora.core.tables import LEAD_H, TAIL_H, Col, Flag, Homes, Index, Prices, Weather
+from gridagora.population import heat_pump, sun
+from gridagora.population.charging import Sessions
+from gridagora.population.equipment import PAST_DAYS, Equipment, charging, draw_set, lay
 
 HOUR_S, DAY_H = 3600, 24
 AUSTIN, UTC_H = (30.3, -97.7), -6
@@ -21,7 +21,11 @@ NORMAL = Equipment()
 # Sky: three hourly states of the ratio of light to a clear sky; transitions, means, spreads and persistence fitted to the
 # hours with the sun 6 degrees up of the Austin Mueller TMY3 year.
 SKY_NEXT = np.array([[0.76, 0.21, 0.03], [0.15, 0.61, 0.24], [0.02, 0.20, 0.78]])
-SKY_MEAN, SKY_SPREAD, SKY_KEEP = np.array([0.287, 0.696, 0.944]), np.array([0.073, 0.113, 0.056]), np.array([0.61, 0.22, 0.70])
+SKY_MEAN, SKY_SPREAD, SKY_KEEP = (
+    np.array([0.287, 0.696, 0.944]),
+    np.array([0.073, 0.113, 0.056]),
+    np.array([0.61, 0.22, 0.70]),
+)
 SKY_USUAL = 0.70  # mean ratio of a day
 # Temperature [degC], same source: mean, two harmonics of the year, two of the day, how clear skies widen the day, AR(1) residual.
 T_MEAN, T_YEAR, T_DAY = 20.5, (-8.04, -2.33, -0.70, -0.06), (-3.07, -3.02, 0.54, 0.68)
@@ -29,9 +33,90 @@ WIND_M_S = 2.0  # of every hour; only cell temperature knows it
 T_CLEAR, T_KEEP, T_SPREAD = (0.16, -4.11, -4.27), 0.971, 3.4
 
 # Day-ahead price by local standard hour [$/MWh]: medians of HB_HUBAVG 2024, July-August, January-February, April-May.
-SUMMER = np.array([17, 17, 16, 17, 18, 19, 17, 14, 14, 17, 20, 25, 28, 29, 31, 33, 33, 36, 49, 48, 29, 24, 21, 19.0])
-WINTER = np.array([16, 15, 15, 15, 16, 20, 25, 28, 20, 15, 14, 12, 11, 11, 11, 12, 15, 28, 35, 26, 23, 22, 19, 17.0])
-SPRING = np.array([12, 12, 13, 14, 17, 19, 18, 13, 12, 13, 14, 16, 19, 19, 21, 24, 26, 29, 60, 59, 28, 21, 17, 14.0])
+SUMMER = np.array(
+    [
+        17,
+        17,
+        16,
+        17,
+        18,
+        19,
+        17,
+        14,
+        14,
+        17,
+        20,
+        25,
+        28,
+        29,
+        31,
+        33,
+        33,
+        36,
+        49,
+        48,
+        29,
+        24,
+        21,
+        19.0,
+    ]
+)
+WINTER = np.array(
+    [
+        16,
+        15,
+        15,
+        15,
+        16,
+        20,
+        25,
+        28,
+        20,
+        15,
+        14,
+        12,
+        11,
+        11,
+        11,
+        12,
+        15,
+        28,
+        35,
+        26,
+        23,
+        22,
+        19,
+        17.0,
+    ]
+)
+SPRING = np.array(
+    [
+        12,
+        12,
+        13,
+        14,
+        17,
+        19,
+        18,
+        13,
+        12,
+        13,
+        14,
+        16,
+        19,
+        19,
+        21,
+        24,
+        26,
+        29,
+        60,
+        59,
+        28,
+        21,
+        17,
+        14.0,
+    ]
+)
 DAY_SPREAD, DAY_KEEP = 0.30, 0.6  # of the logarithm of a day's level
 GAP_SPREAD, GAP_KEEP = 9.0, 0.85  # real time less day ahead [$/MWh], 15 minutes
 SPIKE_ODDS, SPIKE_KEEP, SPIKE_SCALE, PRICE_CAP = 0.0016, 0.72, 250.0, 5000.0
@@ -81,7 +166,32 @@ APPLIANCES = np.array(
     ]
 )
 TAPS = np.array(
-    [0.4, 0.2, 0.2, 0.2, 0.5, 1.6, 3.2, 3.4, 2.4, 1.6, 1.3, 1.1, 1.0, 0.9, 0.8, 0.9, 1.2, 1.8, 2.3, 2.3, 2.0, 1.6, 1.2, 0.8]
+    [
+        0.4,
+        0.2,
+        0.2,
+        0.2,
+        0.5,
+        1.6,
+        3.2,
+        3.4,
+        2.4,
+        1.6,
+        1.3,
+        1.1,
+        1.0,
+        0.9,
+        0.8,
+        0.9,
+        1.2,
+        1.8,
+        2.3,
+        2.3,
+        2.0,
+        1.6,
+        1.2,
+        0.8,
+    ]
 )
 COLD_DAY_DEGC = 17.0  # below this mean of a day a home heats
 
@@ -136,7 +246,7 @@ def weather(seed: int, start_s: int, days: int, place: tuple[float, float] = AUS
     References
     ----------
     B. Haurwitz, Insolation in relation to cloudiness and cloud density, J. Meteorology 2, 1945 (clear sky); the diffuse share is
-    that of `core.sun.diffuse_share`.
+    that of `population.sun.diffuse_share`.
     """
     hours = SPIN_UP_H + DAY_H * days + TAIL_H
     hour = start_s // HOUR_S - SPIN_UP_H + np.arange(hours)
@@ -181,11 +291,23 @@ def _temperature(hour: Index, clear_index: Col, noise: Col) -> Col:
     size = len(hour) // DAY_H * DAY_H
     mean = clear_index[:size].reshape(-1, DAY_H).mean(axis=1) - SKY_USUAL
     clear = np.append(np.repeat(mean, DAY_H), np.full(len(hour) - size, mean[-1]))
-    slow = T_YEAR[0] * np.cos(year) + T_YEAR[1] * np.sin(year) + T_YEAR[2] * np.cos(2 * year) + T_YEAR[3] * np.sin(2 * year)
-    fast = T_DAY[0] * np.cos(day) + T_DAY[1] * np.sin(day) + T_DAY[2] * np.cos(2 * day) + T_DAY[3] * np.sin(2 * day)
+    slow = (
+        T_YEAR[0] * np.cos(year)
+        + T_YEAR[1] * np.sin(year)
+        + T_YEAR[2] * np.cos(2 * year)
+        + T_YEAR[3] * np.sin(2 * year)
+    )
+    fast = (
+        T_DAY[0] * np.cos(day)
+        + T_DAY[1] * np.sin(day)
+        + T_DAY[2] * np.cos(2 * day)
+        + T_DAY[3] * np.sin(2 * day)
+    )
     tied = clear * (T_CLEAR[0] + T_CLEAR[1] * np.cos(day) + T_CLEAR[2] * np.sin(day))
     # summers are steadier than winters: the residual of the fit is a third smaller there
-    total: Col = T_MEAN + slow + fast + tied + _ar1(noise, T_KEEP, T_SPREAD) * (1.0 + 0.35 * np.cos(year))
+    total: Col = (
+        T_MEAN + slow + fast + tied + _ar1(noise, T_KEEP, T_SPREAD) * (1.0 + 0.35 * np.cos(year))
+    )
     return total
 
 
@@ -214,17 +336,36 @@ def prices(seed: int, start_s: int, days: int) -> Prices:
     of_day, year = (hour + UTC_H) % DAY_H, _season(hour)
     warm, cold = np.clip(-np.cos(year + 0.35), 0.0, 1.0), np.clip(np.cos(year + 0.1), 0.0, 1.0)
     mild = np.clip(1.0 - warm - cold, 0.0, 1.0)
-    shape = (warm * SUMMER[of_day] + cold * WINTER[of_day] + mild * SPRING[of_day]) / (warm + cold + mild)
-    level = np.exp(_ar1(stream(seed, "price days").standard_normal(hours // DAY_H + 1), DAY_KEEP, DAY_SPREAD))
-    ahead = shape * level[np.arange(hours) // DAY_H] * np.exp(0.06 * stream(seed, "price hours").standard_normal(hours))
-    draws, noise = stream(seed, "price odds").random((4 * hours, 3)), stream(seed, "price gaps").standard_normal(4 * hours)
+    shape = (warm * SUMMER[of_day] + cold * WINTER[of_day] + mild * SPRING[of_day]) / (
+        warm + cold + mild
+    )
+    level = np.exp(
+        _ar1(stream(seed, "price days").standard_normal(hours // DAY_H + 1), DAY_KEEP, DAY_SPREAD)
+    )
+    ahead = (
+        shape
+        * level[np.arange(hours) // DAY_H]
+        * np.exp(0.06 * stream(seed, "price hours").standard_normal(hours))
+    )
+    draws, noise = (
+        stream(seed, "price odds").random((4 * hours, 3)),
+        stream(seed, "price gaps").standard_normal(4 * hours),
+    )
     base = np.repeat(ahead, 4)
     gap = _ar1(noise, GAP_KEEP, GAP_SPREAD) * np.sqrt(base / 25.0)
     tight = np.repeat(np.where((of_day >= 16) & (of_day <= 20), 4.0, 0.3), 4)
-    jump = np.where(draws[:, 0] < SPIKE_ODDS * tight, SPIKE_SCALE * (np.maximum(draws[:, 1], 1e-3) ** -0.7 - 0.9), 0.0)
+    jump = np.where(
+        draws[:, 0] < SPIKE_ODDS * tight,
+        SPIKE_SCALE * (np.maximum(draws[:, 1], 1e-3) ** -0.7 - 0.9),
+        0.0,
+    )
     sunny = np.repeat((of_day >= 9) & (of_day <= 14), 4)
-    glut = sunny & np.repeat(stream(seed, "price glut").random(hours) < GLUT_ODDS * (0.3 + 0.7 * mild), 4)
-    real = base + gap + _decay(jump) - SPIKE_MEAN  # else real time would be dearer than day ahead all year
+    glut = sunny & np.repeat(
+        stream(seed, "price glut").random(hours) < GLUT_ODDS * (0.3 + 0.7 * mild), 4
+    )
+    real = (
+        base + gap + _decay(jump) - SPIKE_MEAN
+    )  # else real time would be dearer than day ahead all year
     real = np.where(glut, GLUT_PRICE + 0.3 * gap, real)
     return Prices(start_s, ahead / 1000.0, np.clip(real, -250.0, PRICE_CAP) / 1000.0)
 
@@ -258,15 +399,25 @@ def homes(seed: int, sky: Weather, days: int, count: int, equipment: Equipment =
     home_id = tuple(f"home-{row + 1:04d}" for row in range(count))
     draws = np.stack([stream(seed, "house", home).random(12) for home in home_id])
     house = _houses(draws)
-    of_day = np.arange(hours) % DAY_H  # people live by the clock, and the run opens at their midnight
+    of_day = (
+        np.arange(hours) % DAY_H
+    )  # people live by the clock, and the run opens at their midnight
     load = _appliances(seed, home_id, draws, of_day)
-    taps = _hot_water(seed, home_id, draws, np.concatenate([np.tile(np.arange(DAY_H), PAST_DAYS), of_day]))
+    taps = _hot_water(
+        seed, home_id, draws, np.concatenate([np.tile(np.arange(DAY_H), PAST_DAYS), of_day])
+    )
     past = PAST_DAYS * DAY_H
     heating, t_set = _set_points(draws, sky, of_day)
     angles = sun.Sun(sky.zenith_deg, sky.azimuth_deg)
     walls = sun.on_walls(angles, sky.ghi_w_m2, sky.dni_w_m2, sky.dhi_w_m2) / 1000.0
-    gain = house.aperture_m2[:, None] * walls + 0.9 * load + (0.07 * (1.0 + 3.0 * draws[:, 9]))[:, None]
-    cop = np.where(heating, heat_pump.heating_cop(sky.t_out_degc), heat_pump.cooling_cop(sky.t_out_degc))
+    gain = (
+        house.aperture_m2[:, None] * walls
+        + 0.9 * load
+        + (0.07 * (1.0 + 3.0 * draws[:, 9]))[:, None]
+    )
+    cop = np.where(
+        heating, heat_pump.heating_cop(sky.t_out_degc), heat_pump.cooling_cop(sky.t_out_degc)
+    )
     return Homes(
         home_id=home_id,
         load_kw=load,
@@ -291,7 +442,9 @@ def homes(seed: int, sky: Weather, days: int, count: int, equipment: Equipment =
 
 def _houses(draws: Col) -> _Houses:
     """Floor area, integrity level and the formulas of house_e, in SI."""
-    level = LEVELS[np.minimum(np.searchsorted(np.cumsum(LEVELS[:, 6]), draws[:, 0]), len(LEVELS) - 1)]
+    level = LEVELS[
+        np.minimum(np.searchsorted(np.cumsum(LEVELS[:, 6]), draws[:, 0]), len(LEVELS) - 1)
+    ]
     roof, wall, floor, door, window, changes = level[:, :6].T
     area = 1200.0 + 1800.0 * draws[:, 1]  # sf, one storey
     side = np.sqrt(area / 1.5)
@@ -300,21 +453,42 @@ def _houses(draws: Col) -> _Houses:
     glass = 0.15 * walls
     air_lb = 0.0735 * area * 8.0
     net = walls - glass - doors
-    ua = area / roof + area / floor + net / wall + glass * window + doors / door + changes * area * 8.0 * 0.0735 * 0.2402
+    ua = (
+        area / roof
+        + area / floor
+        + net / wall
+        + glass * window
+        + doors / door
+        + changes * area * 8.0 * 0.0735 * 0.2402
+    )
     hm = 1.46 * (net + 1.5 * walls + area)
     ca = 3.0 * 0.2402 * air_lb
     cm = 2.0 * area - 2.0 * 0.2402 * air_lb
     aperture = glass * 0.0929 * 0.67 * (0.4 + 0.3 * draws[:, 2])
     ua_kw_k = ua * UA_UNIT
     cool = (1.1 + 0.4 * draws[:, 3]) * 1.3 * (ua_kw_k * 14.0 + 0.6 * aperture + 0.9)
-    return _Houses(ua_kw_k, hm * UA_UNIT, ca * UA_UNIT, cm * UA_UNIT, aperture, cool, (1.1 + 0.3 * draws[:, 3]) * ua_kw_k * 24.0)
+    return _Houses(
+        ua_kw_k,
+        hm * UA_UNIT,
+        ca * UA_UNIT,
+        cm * UA_UNIT,
+        aperture,
+        cool,
+        (1.1 + 0.3 * draws[:, 3]) * ua_kw_k * 24.0,
+    )
 
 
 def _appliances(seed: int, home_id: tuple[str, ...], draws: Col, of_day: Index) -> Col:
     """Hourly appliances: a common shape moved by up to an hour, a base, and bursts with a long tail."""
     mean_kw = 0.25 + 0.9 * draws[:, 4] ** 1.5
-    moved = (of_day[None, :] + np.where(draws[:, 5] < 0.3, 1, 0)[:, None] - np.where(draws[:, 5] > 0.8, 1, 0)[:, None]) % DAY_H
-    bursts = np.stack([stream(seed, "appliances", home).gamma(2.0, 0.5, len(of_day)) for home in home_id])
+    moved = (
+        of_day[None, :]
+        + np.where(draws[:, 5] < 0.3, 1, 0)[:, None]
+        - np.where(draws[:, 5] > 0.8, 1, 0)[:, None]
+    ) % DAY_H
+    bursts = np.stack(
+        [stream(seed, "appliances", home).gamma(2.0, 0.5, len(of_day)) for home in home_id]
+    )
     return mean_kw[:, None] * (0.35 + 0.65 * APPLIANCES[moved] * bursts)
 
 
@@ -344,4 +518,6 @@ def _sessions(seed: int) -> Sessions:
     arrive = np.clip(pick.normal(17.6, 2.6, 400), 6.0, 23.5) * HOUR_S
     stay = np.clip(pick.normal(12.3, 2.8, 400), 4.0, 20.0) * HOUR_S
     energy = np.clip(pick.gamma(2.4, 5.0, 400), 3.0, 40.0)
-    return Sessions(arrive.astype(np.int64), stay.astype(np.int64), np.minimum(energy, 6.0 * stay / HOUR_S))
+    return Sessions(
+        arrive.astype(np.int64), stay.astype(np.int64), np.minimum(energy, 6.0 * stay / HOUR_S)
+    )

@@ -34,7 +34,10 @@ MAIN_OHM_MILE = np.array(
     ],
     complex,
 )
-TRIPLEX_OHM_KM = np.array([[0.5462333 + 0.2976j, 0.2755333 + 0.2043j], [0.2755333 + 0.2043j, 0.5462333 + 0.2976j]], complex)
+TRIPLEX_OHM_KM = np.array(
+    [[0.5462333 + 0.2976j, 0.2755333 + 0.2043j], [0.2755333 + 0.2043j, 0.5462333 + 0.2976j]],
+    complex,
+)
 MAIN_OHM_M: Phasors = np.divide(MAIN_OHM_MILE, MILE_M, dtype=complex)
 LATERAL_OHM_M: Phasors = np.full((1, 1), (1.3292 + 1.3475j) / MILE_M)
 TRIPLEX_OHM_M: Phasors = np.multiply(TRIPLEX_OHM_KM, 1e-3, dtype=complex)
@@ -50,7 +53,10 @@ class Tap(NamedTuple):
     core: float
 
 
-TAPS = (Tap(25.0, (0.00266272, 0.00532544, 0.00532544), 0.00472), Tap(50.0, (0.00266272, 0.00532544, 0.00532544), 0.0037))
+TAPS = (
+    Tap(25.0, (0.00266272, 0.00532544, 0.00532544), 0.00472),
+    Tap(50.0, (0.00266272, 0.00532544, 0.00532544), 0.0037),
+)
 
 
 class Line(NamedTuple):
@@ -71,7 +77,7 @@ class Transformer(NamedTuple):
     tap: Tap
 
 
-class Plan(NamedTuple):
+class FeederPlan(NamedTuple):
     """What stands where, before any matrix: bus 0 is the 69 kV bus, bus 1 the 12.47 kV bus of the substation."""
 
     bus_name: tuple[str, ...]
@@ -96,7 +102,9 @@ class _Draft:
         self.transformers: list[Transformer] = []
         self.homes: list[int] = []
 
-    def bus(self, name: str, phases: tuple[int, ...], base_v: float, xy: tuple[float, float]) -> int:
+    def bus(
+        self, name: str, phases: tuple[int, ...], base_v: float, xy: tuple[float, float]
+    ) -> int:
         """Add a bus and return its row."""
         self.name.append(name)
         self.phases.append(phases)
@@ -130,11 +138,13 @@ def make(seed: int, homes: int) -> Feeder:
     return assemble(plan(seed, homes))
 
 
-def plan(seed: int, homes: int) -> Plan:
+def plan(seed: int, homes: int) -> FeederPlan:
     """Lay out substation, mains, laterals, transformers and services in metres around the substation."""
     if not 1 <= homes <= HOMES_MAX:
         hint = "Larger systems are several feeders."
-        raise InputError([Problem("feeder.homes", str(homes), f"a number of homes from 1 to {HOMES_MAX}", hint)])
+        raise InputError(
+            [Problem("feeder.homes", str(homes), f"a number of homes from 1 to {HOMES_MAX}", hint)]
+        )
     rng = stream(seed, "feeder", homes)
     draft = _Draft()
     draft.bus("grid", (1, 2, 3), HV_V, (-60.0, 0.0))
@@ -142,7 +152,7 @@ def plan(seed: int, homes: int) -> Plan:
     mains = -(-homes // HOMES_PER_MAIN)
     for main in range(mains):
         _main(draft, rng, main, homes * (main + 1) // mains - homes * main // mains)
-    return Plan(
+    return FeederPlan(
         tuple(draft.name),
         tuple(draft.phases),
         tuple(draft.base_v),
@@ -164,7 +174,9 @@ def _main(draft: _Draft, rng: np.random.Generator, main: int, homes: int) -> Non
         here = draft.bus(f"m{main}_0", (1, 2, 3), MV_V, (15.0 * side, y))
         draft.line(1, here, MAIN_OHM_M)
     on_phase = [0, 0, 0]
-    laterals = [clusters[i : i + POLES_PER_LATERAL] for i in range(0, len(clusters), POLES_PER_LATERAL)]
+    laterals = [
+        clusters[i : i + POLES_PER_LATERAL] for i in range(0, len(clusters), POLES_PER_LATERAL)
+    ]
     for i, lateral in enumerate(laterals):
         if i % 2 == 0:
             x, y = x + side * float(rng.uniform(140.0, 190.0)), y + float(rng.uniform(-25.0, 25.0))
@@ -184,7 +196,15 @@ def _clusters(rng: np.random.Generator, homes: int) -> list[int]:
     return sizes
 
 
-def _lateral(draft: _Draft, rng: np.random.Generator, name: str, start: int, phase: int, up: int, clusters: list[int]) -> None:
+def _lateral(
+    draft: _Draft,
+    rng: np.random.Generator,
+    name: str,
+    start: int,
+    phase: int,
+    up: int,
+    clusters: list[int],
+) -> None:
     """Single-phase line along y with a transformer at every pole and its homes on both sides of the street."""
     x, y = draft.xy[start]
     lean = float(rng.uniform(-0.05, 0.05))
@@ -205,7 +225,7 @@ def _lateral(draft: _Draft, rng: np.random.Generator, name: str, start: int, pha
             draft.homes.append(at)
 
 
-def assemble(layout: Plan) -> Feeder:
+def assemble(layout: FeederPlan) -> Feeder:
     """Build the admittance matrix of a plan; homes draw between their two legs at 240 V.
 
     References
@@ -229,7 +249,9 @@ def assemble(layout: Plan) -> Feeder:
     by_column = np.repeat(np.arange(m), np.diff(y.indptr))
     source_i = np.zeros(m, complex)
     source_i[at] = block @ (SOURCE_PU * HV_V * np.exp(-2j * np.pi * np.arange(3) / 3))
-    return _columns(layout, node, y, np.asarray(inner[y.indices, by_column], complex).ravel(), source_i)
+    return _columns(
+        layout, node, y, np.asarray(inner[y.indices, by_column], complex).ravel(), source_i
+    )
 
 
 Part = tuple[list[int], Phasors]
@@ -243,17 +265,23 @@ def _source(node: dict[tuple[int, int], int]) -> Part:
 
 def _series(line: Line, node: dict[tuple[int, int], int]) -> Part:
     y = np.linalg.inv(line.ohm)
-    return [node[bus, phase] for bus in (line.start, line.end) for phase in line.phases], np.block([[y, -y], [-y, y]])
+    return [node[bus, phase] for bus in (line.start, line.end) for phase in line.phases], np.block(
+        [[y, -y], [-y, y]]
+    )
 
 
-def _substation(layout: Plan, node: dict[tuple[int, int], int]) -> list[Part]:
+def _substation(layout: FeederPlan, node: dict[tuple[int, int], int]) -> list[Part]:
     """Delta at 69 kV, earthed wye at 12.47 kV that lags by 30 degrees: one pair of windings a phase."""
     parts = []
     for phase in (1, 2, 3):
         before = (phase + 1) % 3 + 1
         at = [node[0, phase], node[0, before], node[1, phase]]
-        turns = np.array([[1 / (HV_V * np.sqrt(3)), 0], [-1 / (HV_V * np.sqrt(3)), 0], [0, 1 / MV_V]])
-        y = _windings(1e3 * layout.substation_kva / 3, (SUBSTATION_R, SUBSTATION_R), (SUBSTATION_X,), 0.0)
+        turns = np.array(
+            [[1 / (HV_V * np.sqrt(3)), 0], [-1 / (HV_V * np.sqrt(3)), 0], [0, 1 / MV_V]]
+        )
+        y = _windings(
+            1e3 * layout.substation_kva / 3, (SUBSTATION_R, SUBSTATION_R), (SUBSTATION_X,), 0.0
+        )
         parts.append((at, turns @ y @ turns.T))
     return parts
 
@@ -289,7 +317,13 @@ def _unloaded(y: csc_matrix, source_i: Phasors) -> Phasors:
     return v
 
 
-def _columns(layout: Plan, node: dict[tuple[int, int], int], y: csc_matrix, source_y: Phasors, source_i: Phasors) -> Feeder:
+def _columns(
+    layout: FeederPlan,
+    node: dict[tuple[int, int], int],
+    y: csc_matrix,
+    source_y: Phasors,
+    source_i: Phasors,
+) -> Feeder:
     bus = np.array([at for at, _ in node], np.int64)
     base: Col = np.array(layout.bus_base_v)
     home = np.array(layout.homes, np.int64)

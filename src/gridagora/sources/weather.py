@@ -11,9 +11,9 @@ from gridagora.core.registry import register
 from gridagora.core.tables import Weather
 from gridagora.files import weather_year
 from gridagora.files.text_table import doubled, mark_of, read_csv, read_rows, read_text
-from gridagora.files.weather_year import HOUR_S, MONTH_DAYS, Site, Stamps, WeatherYear, whole
+from gridagora.files.weather_year import HOUR_S, MONTH_DAYS, Stamps, WeatherSite, WeatherYear, whole
 
-AUSTIN = Site(30.3, -97.7, -6.0)  # where the prototype put the Travis County homes
+AUSTIN = WeatherSite(30.3, -97.7, -6.0)  # where the prototype put the Travis County homes
 HINT = "Set GRIDAGORA_DATA to the data folder."
 EPW_HEADER = 8  # lines before the hours
 EPW_COLUMNS = {
@@ -30,7 +30,13 @@ TMY3_COLUMNS = {
     "dhi_w_m2": "DHI (W/m^2)",
     "wind_m_s": "Wspd (m/s)",
 }
-NSRDB_COLUMNS = {"t_out_degc": "Temperature", "ghi_w_m2": "GHI", "dni_w_m2": "DNI", "dhi_w_m2": "DHI", "wind_m_s": "Wind Speed"}
+NSRDB_COLUMNS = {
+    "t_out_degc": "Temperature",
+    "ghi_w_m2": "GHI",
+    "dni_w_m2": "DNI",
+    "dhi_w_m2": "DHI",
+    "wind_m_s": "Wind Speed",
+}
 NSRDB_TIME = ("Year", "Month", "Day", "Hour", "Minute")
 NSRDB_PLACE = ("Latitude", "Longitude", "Time Zone")
 MAY_LACK = {"tmy3": ("wind_m_s",), "nsrdb": ("wind_m_s", "ghi_w_m2")}
@@ -63,10 +69,20 @@ def epw(path: Path) -> WeatherYear:
     place = lines[0][1]
     if place[0].strip().upper() != "LOCATION" or len(place) < 9:
         got = f"'{','.join(place)[:40]}'"
-        raise InputError([Problem(f"{path}, line 1", got, "a LOCATION line with latitude, longitude and time zone")])
+        raise InputError(
+            [
+                Problem(
+                    f"{path}, line 1", got, "a LOCATION line with latitude, longitude and time zone"
+                )
+            ]
+        )
     problems: list[Problem] = []
     where = weather_year.site(f"{path}, line 1", *place[6:9], problems)
-    ends = [at for at, (_, fields) in enumerate(lines[:40]) if fields[0].strip().upper() == "DATA PERIODS"]
+    ends = [
+        at
+        for at, (_, fields) in enumerate(lines[:40])
+        if fields[0].strip().upper() == "DATA PERIODS"
+    ]
     body = lines[ends[0] + 1 :] if ends else [row for row in lines if row[0] > EPW_HEADER]
     _some(path, body)
     stamps = _stamps(path, body, [_column(body, at) for at in range(4)], (1, 24), problems)
@@ -128,10 +144,19 @@ def nsrdb(path: Path) -> WeatherYear:
     """
     lines = _lines(path)
     problems: list[Problem] = []
-    header = dict(zip((name.strip() for name in lines[0][1]), lines[1][1] if len(lines) > 1 else [], strict=False))
+    header = dict(
+        zip(
+            (name.strip() for name in lines[0][1]),
+            lines[1][1] if len(lines) > 1 else [],
+            strict=False,
+        )
+    )
     absent = [name for name in NSRDB_PLACE if name not in header]
     if absent or len(lines) < 3:
-        raise InputError(Problem(f"{path}, line 1", "no such name", f"'{name}'", "") for name in absent or NSRDB_TIME[:1])
+        raise InputError(
+            Problem(f"{path}, line 1", "no such name", f"'{name}'", "")
+            for name in absent or NSRDB_TIME[:1]
+        )
     where = weather_year.site(f"{path}, line 2", *(header[name] for name in NSRDB_PLACE), problems)
     unit = header.get("Temperature Units", "c").strip().lower()
     if unit not in ("c", "°c", "celsius", "degc", ""):
@@ -140,13 +165,18 @@ def nsrdb(path: Path) -> WeatherYear:
     body = lines[3:]
     lacks = [name for name in NSRDB_TIME if name not in names]
     if lacks:
-        raise InputError(Problem(f"{path}, line {lines[2][0]}", "no such column", f"a column '{name}'") for name in lacks)
+        raise InputError(
+            Problem(f"{path}, line {lines[2][0]}", "no such column", f"a column '{name}'")
+            for name in lacks
+        )
     columns = _named(path, lines[2][0], names, body, NSRDB_COLUMNS, "nsrdb")
     texts = [_column(body, names.index(name)) for name in NSRDB_TIME]
     stamps = _stamps(path, body, texts[:4], (0, 23), problems)
     stamps = stamps._replace(minute=whole(texts[4], 0, 59))
     problems += _first(path, stamps, stamps.minute < 0, texts[4], "minute", "a minute, 0 to 59")
-    where = where._replace(centre_s=round(60 * float(np.unique(np.maximum(stamps.minute, 0)).mean())))
+    where = where._replace(
+        centre_s=round(60 * float(np.unique(np.maximum(stamps.minute, 0)).mean()))
+    )
     return _year(path, where, stamps, columns, problems)
 
 
@@ -170,12 +200,20 @@ def amy(folder: Path, year: int = 2018) -> WeatherYear:
         "dhi_w_m2": "diffuse_solar_irradiance",
     }
     body = read_csv(path, names.values())
-    absent = [Problem(str(path), "no such column", f"a column '{name}'") for name in names.values() if name not in body]
+    absent = [
+        Problem(str(path), "no such column", f"a column '{name}'")
+        for name in names.values()
+        if name not in body
+    ]
     problems = absent + doubled(path, body, names.values())
     if problems:
         raise InputError(problems)
-    when = pd.DatetimeIndex(pd.Timestamp(year=year, month=1, day=1) + pd.to_timedelta(np.arange(len(body)), unit="h"))
-    parts = (np.asarray(part, dtype=np.int64) for part in (when.year, when.month, when.day, when.hour))
+    when = pd.DatetimeIndex(
+        pd.Timestamp(year=year, month=1, day=1) + pd.to_timedelta(np.arange(len(body)), unit="h")
+    )
+    parts = (
+        np.asarray(part, dtype=np.int64) for part in (when.year, when.month, when.day, when.hour)
+    )
     stamps = Stamps(body.index.to_numpy(np.int64) + 2, *parts, np.full(len(body), 30))
     columns: dict[str, tuple[str, Sequence[str]]] = {
         name: (theirs, list(body[theirs].fillna(""))) for name, theirs in names.items()
@@ -208,7 +246,9 @@ def window(year: WeatherYear, from_s: int, hours: int, start_s: int | None = Non
         expected = f"a full hour of the weather, whose standard time is UTC{year.site.utc_h:+g} h"
         raise InputError([Problem("start of the weather window", got, expected)])
     rows, _ = weather_year.rows(year, from_s, hours)
-    return Weather(from_s if start_s is None else start_s, *(column[rows] for column in year.weather[1:]))
+    return Weather(
+        from_s if start_s is None else start_s, *(column[rows] for column in year.weather[1:])
+    )
 
 
 def told(year: WeatherYear, from_s: int, days: int) -> str:
@@ -217,7 +257,9 @@ def told(year: WeatherYear, from_s: int, days: int) -> str:
     local_s = from_s + round(year.site.utc_h * HOUR_S)
     first, last = (pd.Timestamp(local_s + HOUR_S * hour, unit="s") for hour in (0, 24 * days - 1))
     text = f"rows of {first:%d %B %H:00} to {last:%d %B %H:59}, standard time UTC{year.site.utc_h:+g} h, of {year.years}"
-    notes = (("29 February is not in the file: 28 February again",) if again.any() else ()) + year.notes
+    notes = (
+        ("29 February is not in the file: 28 February again",) if again.any() else ()
+    ) + year.notes
     return "; ".join((text, *notes))
 
 
@@ -229,7 +271,13 @@ def _lines(path: Path) -> list[Row]:
     if mark != ",":
         name = {";": "semicolons", "\t": "tabs"}[mark]
         hint = "Save it with commas between columns and a point in numbers."
-        raise InputError([Problem(f"{path}, line 1", f"columns parted by {name}", "columns parted by commas", hint)])
+        raise InputError(
+            [
+                Problem(
+                    f"{path}, line 1", f"columns parted by {name}", "columns parted by commas", hint
+                )
+            ]
+        )
     found = read_rows(path)
     if not found:
         raise InputError([Problem(str(path), "an empty file", "a weather file")])
@@ -249,38 +297,71 @@ def _named(
     path: Path, line: int, names: list[str], body: list[Row], wanted: dict[str, str], kind: str
 ) -> dict[str, tuple[str, Sequence[str]]]:
     """Return the columns of a table by the names of its heading."""
-    absent = [theirs for ours, theirs in wanted.items() if theirs not in names and ours not in MAY_LACK[kind]]
-    problems = [Problem(f"{path}, line {line}", "no such column", f"a column '{theirs}'") for theirs in absent]
+    absent = [
+        theirs
+        for ours, theirs in wanted.items()
+        if theirs not in names and ours not in MAY_LACK[kind]
+    ]
+    problems = [
+        Problem(f"{path}, line {line}", "no such column", f"a column '{theirs}'")
+        for theirs in absent
+    ]
     twice = [theirs for theirs in wanted.values() if names.count(theirs) > 1]
-    problems += [Problem(f"{path}, line {line}", f"two columns '{theirs}'", "one") for theirs in twice]
+    problems += [
+        Problem(f"{path}, line {line}", f"two columns '{theirs}'", "one") for theirs in twice
+    ]
     if problems:
         raise InputError(problems)
     _some(path, body)
-    return {ours: (theirs, _column(body, names.index(theirs))) for ours, theirs in wanted.items() if theirs in names}
+    return {
+        ours: (theirs, _column(body, names.index(theirs)))
+        for ours, theirs in wanted.items()
+        if theirs in names
+    }
 
 
-def _stamps(path: Path, body: list[Row], texts: list[list[str]], hours: tuple[int, int], problems: list[Problem]) -> Stamps:
+def _stamps(
+    path: Path,
+    body: list[Row],
+    texts: list[list[str]],
+    hours: tuple[int, int],
+    problems: list[Problem],
+) -> Stamps:
     """Return when each row is; a date that is none is a problem. `texts`: year, month, day, hour of `hours`, first and last."""
     line = np.array([at for at, _ in body], dtype=np.int64)
     spans = ((0, 9999), (1, 12), (1, 31), hours)
     parts = (whole(text, *span) for text, span in zip(texts, spans, strict=True))
     stamps = Stamps(line, *parts, np.zeros(len(line), dtype=np.int64))
-    expected = ("a year", "a month, 1 to 12", "a day of that month", f"an hour, {hours[0]} to {hours[1]}")
+    expected = (
+        "a year",
+        "a month, 1 to 12",
+        "a day of that month",
+        f"an hour, {hours[0]} to {hours[1]}",
+    )
     day = np.where(stamps.day > MONTH_DAYS[stamps.month - 1], -1, stamps.day)
-    for text, values, what in zip(texts, (stamps.year, stamps.month, day, stamps.hour), expected, strict=True):
-        problems += _first(path, stamps, values < 0, text, what.split(",", maxsplit=1)[0].split(" ")[1], what)
+    for text, values, what in zip(
+        texts, (stamps.year, stamps.month, day, stamps.hour), expected, strict=True
+    ):
+        problems += _first(
+            path, stamps, values < 0, text, what.split(",", maxsplit=1)[0].split(" ")[1], what
+        )
     return stamps._replace(hour=stamps.hour - hours[0])
 
 
-def _first(path: Path, stamps: Stamps, bad: np.ndarray, texts: list[str], what: str, expected: str) -> list[Problem]:
+def _first(
+    path: Path, stamps: Stamps, bad: np.ndarray, texts: list[str], what: str, expected: str
+) -> list[Problem]:
     rows = np.flatnonzero(bad)
     more = f"So in {rows.size} rows." if rows.size > 1 else ""
-    return [Problem(f"{path}, line {stamps.line[at]}", f"the {what} '{texts[at][:20]}'", expected, more) for at in rows[:1]]
+    return [
+        Problem(f"{path}, line {stamps.line[at]}", f"the {what} '{texts[at][:20]}'", expected, more)
+        for at in rows[:1]
+    ]
 
 
 def _year(
     path: Path,
-    place: Site,
+    place: WeatherSite,
     stamps: Stamps,
     columns: dict[str, tuple[str, Sequence[str]]],
     problems: list[Problem],

@@ -6,12 +6,12 @@ from typing import ClassVar
 from gridagora.core.agents import Believed, NoAgents
 from gridagora.core.registry import register
 from gridagora.core.rules import Bidder
-from gridagora.core.session import Behind, Clearing, Opening
+from gridagora.core.session import BehindTheMeter, Clearing, Opening
 
 
 @register("strategy", "habit")
 @dataclass(frozen=True)
-class Habit:
+class Thermostat:
     """Nothing is planned, offered or answered."""
 
     plans: ClassVar[bool] = False
@@ -22,10 +22,10 @@ class Habit:
         del believed
         return NoAgents()
 
-    def tender(self, opening: Opening, behind: Behind) -> None:
+    def tender(self, opening: Opening, behind: BehindTheMeter) -> None:
         """Offer nothing."""
         del opening, behind
 
-    def dispatch(self, behind: Behind, clearing: Clearing) -> None:
+    def dispatch(self, behind: BehindTheMeter, clearing: Clearing) -> None:
         """Leave every device to its own switch."""
         del behind, clearing

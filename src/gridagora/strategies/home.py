@@ -5,16 +5,16 @@ from typing import ClassVar
 
 from gridagora.core.agents import Believed, HomeAgents
 from gridagora.core.exchange import Tenders
-from gridagora.core.home_bid import bid_home, dispatch_home
 from gridagora.core.registry import register
 from gridagora.core.rules import Bidder
-from gridagora.core.session import Behind, Clearing, Opening
+from gridagora.core.session import BehindTheMeter, Clearing, Opening
 from gridagora.core.tables import Col
+from gridagora.mechanisms.home_bid import bid_home, dispatch_home
 
 
 @register("strategy", "home")
 @dataclass(frozen=True)
-class Home:
+class HomeBid:
     """The exact sum of the curves of the home's resources and of its load less PV; what is bought is shared out inside."""
 
     plans: ClassVar[bool] = True
@@ -24,10 +24,10 @@ class Home:
         """Return homes that answer prices with plans."""
         return HomeAgents(believed)
 
-    def tender(self, opening: Opening, behind: Behind) -> Tenders:
+    def tender(self, opening: Opening, behind: BehindTheMeter) -> Tenders:
         """Return one curve for each home."""
         return bid_home(opening, behind)
 
-    def dispatch(self, behind: Behind, clearing: Clearing) -> Col | None:
+    def dispatch(self, behind: BehindTheMeter, clearing: Clearing) -> Col | None:
         """Return the power of every resource, shape (r,) [kW]: its own answer to the price, adding up to what was bought."""
         return dispatch_home(behind, clearing)

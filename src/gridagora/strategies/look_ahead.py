@@ -7,13 +7,13 @@ from gridagora.core.agents import Believed, DeviceAgents
 from gridagora.core.exchange import Tenders, tender
 from gridagora.core.registry import register
 from gridagora.core.rules import Bidder
-from gridagora.core.session import Behind, Clearing, Opening
+from gridagora.core.session import BehindTheMeter, Clearing, Opening
 from gridagora.core.tables import Col
 
 
 @register("strategy", "look_ahead")
 @dataclass(frozen=True)
-class LookAhead:
+class DeviceBids:
     """The constraints that link intervals stay inside the resource; the market sees one interval."""
 
     plans: ClassVar[bool] = True
@@ -23,11 +23,11 @@ class LookAhead:
         """Return devices that tell the operator their specifications."""
         return DeviceAgents(believed)
 
-    def tender(self, opening: Opening, behind: Behind) -> Tenders:
+    def tender(self, opening: Opening, behind: BehindTheMeter) -> Tenders:
         """Return the curve of every resource."""
         return tender(opening.product, opening.party, behind.curves)
 
-    def dispatch(self, behind: Behind, clearing: Clearing) -> Col | None:
+    def dispatch(self, behind: BehindTheMeter, clearing: Clearing) -> Col | None:
         """Return what was bought, shape (r,) [kW]."""
         del behind
         return None if clearing.transactions is None else clearing.transactions.p_kw[:, 0]

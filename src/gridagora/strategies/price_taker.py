@@ -6,9 +6,9 @@ from typing import ClassVar
 from gridagora.core.agents import Believed, NoAgents
 from gridagora.core.registry import register
 from gridagora.core.rules import Bidder
-from gridagora.core.session import Behind, Clearing, Opening
+from gridagora.core.session import BehindTheMeter, Clearing, Opening
 from gridagora.core.tables import Col
-from gridagora.kernels.behind import at_own
+from gridagora.kernels.curves.internal_price import at_own
 
 
 @register("strategy", "price_taker")
@@ -24,11 +24,15 @@ class PriceTaker:
         del believed
         return NoAgents()
 
-    def tender(self, opening: Opening, behind: Behind) -> None:
+    def tender(self, opening: Opening, behind: BehindTheMeter) -> None:
         """Offer nothing: the price is posted, nobody asks."""
         del opening, behind
 
-    def dispatch(self, behind: Behind, clearing: Clearing) -> Col | None:
+    def dispatch(self, behind: BehindTheMeter, clearing: Clearing) -> Col | None:
         """Return the power of each resource at the price it is quoted, shape (r,) [kW]."""
         quotes = clearing.posted
-        return None if quotes is None else at_own(behind.curves, quotes.buy_per_kwh[:, 0], quotes.share[:, 0])
+        return (
+            None
+            if quotes is None
+            else at_own(behind.curves, quotes.buy_per_kwh[:, 0], quotes.share[:, 0])
+        )

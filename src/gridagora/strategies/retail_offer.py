@@ -5,12 +5,12 @@ from typing import ClassVar
 
 from gridagora.core.agents import Believed
 from gridagora.core.exchange import Tenders
-from gridagora.core.home_bid import bid_home, dispatch_home
 from gridagora.core.registry import register
-from gridagora.core.retail_agents import ProsumerAgents, prosumers
 from gridagora.core.rules import Bidder
-from gridagora.core.session import Behind, Clearing, Opening
+from gridagora.core.session import BehindTheMeter, Clearing, Opening
 from gridagora.core.tables import Col
+from gridagora.mechanisms.home_bid import bid_home, dispatch_home
+from gridagora.mechanisms.retail.agents import ProsumerAgents, prosumers
 
 
 @register("strategy", "retail_offer")
@@ -25,10 +25,10 @@ class RetailOffer:
         """Return homes that answer prices with plans, and prosumers who play the game."""
         return prosumers(believed)
 
-    def tender(self, opening: Opening, behind: Behind) -> Tenders:
+    def tender(self, opening: Opening, behind: BehindTheMeter) -> Tenders:
         """Return one curve for each home."""
         return bid_home(opening, behind)
 
-    def dispatch(self, behind: Behind, clearing: Clearing) -> Col | None:
+    def dispatch(self, behind: BehindTheMeter, clearing: Clearing) -> Col | None:
         """Return the power of every resource, shape (r,) [kW]: its own answer to the price, adding up to what was bought."""
         return dispatch_home(behind, clearing)

@@ -12,33 +12,35 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gridagora.core.customers import classified
 from gridagora.core.errors import InputError, Problem, nearest
 from gridagora.core.feeder import GROUND, Feeder
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Index
+from gridagora.population.customers import classified
 from gridagora.sources.opendss import bases, elements
-from gridagora.sources.opendss.elements import Load
+from gridagora.sources.opendss.elements import LoadElement
 from gridagora.sources.opendss.engine import compile_script, fault_type, running
-from gridagora.sources.opendss.network import Network, buses_of, network
+from gridagora.sources.opendss.network import PassiveNetwork, buses_of, network
 from gridagora.sources.opendss.opened import switch_off_open
-from gridagora.sources.opendss.state import State, settle, some
+from gridagora.sources.opendss.state import HeldState, settle, some
 
 COMMERCIAL = re.compile(r"\b(com|ind)_|commercial|industrial")
-RESIDENTIAL = re.compile(r"\bres_|residential")  # words of SMART-DS; other feeders go by power, phases and voltage
+RESIDENTIAL = re.compile(
+    r"\bres_|residential"
+)  # words of SMART-DS; other feeders go by power, phases and voltage
 DEAD_PU = 0.1  # a pair of nodes that sees less than this without load is not connected
 
 
-class Placed(NamedTuple):
+class PlacedLoads(NamedTuple):
     """Loads with a live terminal, and the ends of each of their pairs as rows of nodes, GROUND for earth."""
 
-    loads: list[Load]
+    loads: list[LoadElement]
     ends: list[list[tuple[int, int]]]
     notes: list[str]
     problems: list[Problem]
 
 
-class Buses(NamedTuple):
+class BusBases(NamedTuple):
     """The b buses of the nodes: place, base voltage [V] and highest voltage without load [V], shape (b,); notes on the bases."""
 
     name: tuple[str, ...]
@@ -79,13 +81,17 @@ def read(path: str | Path, *, taps: Mapping[str, int] | None = None) -> Feeder:
         except fault_type() as fault:
             hint = "Look at the solution of the script in OpenDSS."
             said = " ".join(str(fault).split())
-            raise InputError([Problem(str(path), f"an error of OpenDSS: {said}", "a circuit it can solve", hint)]) from fault
+            raise InputError(
+                [Problem(str(path), f"an error of OpenDSS: {said}", "a circuit it can solve", hint)]
+            ) from fault
 
 
 def _feeder(engine: Any, path: Path, taps: Mapping[str, int], notes: tuple[str, ...]) -> Feeder:
     circuit = engine.ActiveCircuit
     if circuit is None or engine.NumCircuits == 0:
-        raise InputError([Problem(str(path), "no circuit", "a script with a 'New Circuit' command")])
+        raise InputError(
+            [Problem(str(path), "no circuit", "a script with a 'New Circuit' command")]
+        )
     engine.Text.Command = "MakeBusList"  # a script that does not solve has no nodes yet
     loads, told = elements.loads(circuit)
     switch_off_open(circuit)
@@ -96,27 +102,37 @@ def _feeder(engine: Any, path: Path, taps: Mapping[str, int], notes: tuple[str, 
     named = buses_of(circuit)
     net, problems = network(engine)
     places = _buses(circuit, net)
-    placed = _placed(places, loads, net, named) if not problems else Placed([], [], [], [])
-    problems += bases.problems(places.name, places.base_v, places.still_v, {load.bus for load in loads})
+    placed = _placed(places, loads, net, named) if not problems else PlacedLoads([], [], [], [])
+    problems += bases.problems(
+        places.name, places.base_v, places.still_v, {load.bus for load in loads}
+    )
     problems = [*state.problems, *problems, *placed.problems]
     if not loads:
-        problems.append(Problem(str(path), "no load", "at least one load, since homes take the places of loads"))
+        problems.append(
+            Problem(str(path), "no load", "at least one load, since homes take the places of loads")
+        )
     elif not placed.loads and not problems:
         hint = " ".join([*_dead(net), *placed.notes])
-        problems.append(Problem(str(path), "no load that is fed", "at least one load that a source feeds", hint))
+        problems.append(
+            Problem(str(path), "no load that is fed", "at least one load that a source feeds", hint)
+        )
     if problems:
         raise InputError(problems)
     told = [*notes, *state.notes, *told, *_dead(net), *placed.notes, *places.notes]
-    return _with_homes(_columns(circuit, placed, net, state, places, tuple(told)), circuit, placed.loads)
+    return _with_homes(
+        _columns(circuit, placed, net, state, places, tuple(told)), circuit, placed.loads
+    )
 
 
-def _dead(net: Network) -> list[str]:
+def _dead(net: PassiveNetwork) -> list[str]:
     buses = tuple(dict.fromkeys(name.rsplit(".", 1)[0] for name in net.dead))
     what = "1 bus has a node" if len(buses) == 1 else f"{len(buses)} buses have nodes"
     return [f"{what} that no source feeds, left out: {some(buses)}."] if buses else []
 
 
-def _placed(places: Buses, loads: list[Load], net: Network, named: set[str]) -> Placed:
+def _placed(
+    places: BusBases, loads: list[LoadElement], net: PassiveNetwork, named: set[str]
+) -> PlacedLoads:
     """Put loads on nodes; those on a dead section are left out by name, those on a bus that nothing names are problems."""
     at = {name: i for i, name in enumerate(net.nodes)}
     base = dict(zip(places.name, places.base_v.tolist(), strict=True))
@@ -124,9 +140,18 @@ def _placed(places: Buses, loads: list[Load], net: Network, named: set[str]) -> 
     for load in loads:
         if unknown := _unknown(load, at, net, named):
             hint = nearest(load.bus, sorted({name.split(".")[0] for name in net.nodes}))
-            problems.append(Problem(f"Load.{load.name}", f"bus {unknown}", "nodes that a line or transformer feeds", hint))
+            problems.append(
+                Problem(
+                    f"Load.{load.name}",
+                    f"bus {unknown}",
+                    "nodes that a line or transformer feeds",
+                    hint,
+                )
+            )
             continue
-        rows = [row for row in (_ends(load.bus, a, b, at) for a, b in load.pairs) if row is not None]
+        rows = [
+            row for row in (_ends(load.bus, a, b, at) for a, b in load.pairs) if row is not None
+        ]
         if not rows:
             dead.append(load.name)
             continue
@@ -137,7 +162,14 @@ def _placed(places: Buses, loads: list[Load], net: Network, named: set[str]) -> 
             continue
         if base_v <= 0:
             hint = "Add 'Set VoltageBases=[...]' with every level of the feeder, then 'CalcVoltageBases'."
-            problems.append(Problem(f"bus {load.bus}", "no base voltage", "a base voltage of every bus with load", hint))
+            problems.append(
+                Problem(
+                    f"bus {load.bus}",
+                    "no base voltage",
+                    "a base voltage of every bus with load",
+                    hint,
+                )
+            )
             continue
         if len(live) < len(load.pairs):
             cut.append(load.name)
@@ -149,15 +181,17 @@ def _placed(places: Buses, loads: list[Load], net: Network, named: set[str]) -> 
         notes.append(f"Loads of which a phase has no voltage keep the other phases: {some(cut)}.")
     if given := [load.name for load in kept if load.p_kw < 0]:
         notes.append(f"Loads below zero feed power in, all the time: {some(given)}.")
-    return Placed(kept, ends, notes, problems)
+    return PlacedLoads(kept, ends, notes, problems)
 
 
-def _unknown(load: Load, at: Mapping[str, int], net: Network, named: set[str]) -> str:
+def _unknown(load: LoadElement, at: Mapping[str, int], net: PassiveNetwork, named: set[str]) -> str:
     """Return the nodes of a load that nothing else names, as text; '' where there is none."""
     known = {*at, *net.dead}
     wanted = sorted({node for pair in load.pairs for node in pair if node})
     absent = [f"{load.bus}.{node}" for node in wanted if f"{load.bus}.{node}" not in known]
-    switched_off = load.bus in named and not any(name.rsplit(".", 1)[0] == load.bus for name in known)
+    switched_off = load.bus in named and not any(
+        name.rsplit(".", 1)[0] == load.bus for name in known
+    )
     return "" if switched_off else ", ".join(absent)
 
 
@@ -171,11 +205,18 @@ def _ends(bus: str, a: int, b: int, at: Mapping[str, int]) -> tuple[int, int] | 
     return None if dead or start == end else (start, end)
 
 
-def _across_v(net: Network, start: int, end: int) -> float:
+def _across_v(net: PassiveNetwork, start: int, end: int) -> float:
     return float(abs(net.v_no_load[start] - (net.v_no_load[end] if end != GROUND else 0.0)))
 
 
-def _columns(circuit: Any, placed: Placed, net: Network, state: State, places: Buses, notes: tuple[str, ...]) -> Feeder:
+def _columns(
+    circuit: Any,
+    placed: PlacedLoads,
+    net: PassiveNetwork,
+    state: HeldState,
+    places: BusBases,
+    notes: tuple[str, ...],
+) -> Feeder:
     names, node_bus = places.name, places.of_node
     bus_at = {name: i for i, name in enumerate(names)}
     loads = placed.loads
@@ -183,7 +224,10 @@ def _columns(circuit: Any, placed: Placed, net: Network, state: State, places: B
     count = np.array([len(ends) for ends in placed.ends])
     start, end, kind, kva = _lines(circuit, bus_at)
     meter = np.array([i for i, _, _ in rows], np.int64)
-    p_kw, q_kvar = np.array([load.p_kw for load in loads]), np.array([load.q_kvar for load in loads])
+    p_kw, q_kvar = (
+        np.array([load.p_kw for load in loads]),
+        np.array([load.q_kvar for load in loads]),
+    )
     base = places.base_v[node_bus]
     # buses that the script gave no base voltage take that of the unloaded network
     base = np.where(base > 0, base, np.maximum(np.abs(net.v_no_load), 1.0))
@@ -204,21 +248,26 @@ def _columns(circuit: Any, placed: Placed, net: Network, state: State, places: B
     )  # fmt: skip
 
 
-def _with_homes(feeder: Feeder, circuit: Any, loads: list[Load]) -> Feeder:
+def _with_homes(feeder: Feeder, circuit: Any, loads: list[LoadElement]) -> Feeder:
     """Return the feeder with its homes, and the load shapes of those that have one."""
     words = [f"{load.shape} {load.name}".lower() for load in loads]
     commercial = np.array([COMMERCIAL.search(word) is not None for word in words], bool)
     residential = np.array([RESIDENTIAL.search(word) is not None for word in words], bool)
-    customers, phases = np.array([load.customers for load in loads]), np.array([load.phases for load in loads])
+    customers, phases = (
+        np.array([load.customers for load in loads]),
+        np.array([load.phases for load in loads]),
+    )
     feeder = classified(feeder, customers, phases, commercial, residential)
-    wanted = [load.shape if home else "" for load, home in zip(loads, feeder.meter_is_home, strict=True)]
+    wanted = [
+        load.shape if home else "" for load, home in zip(loads, feeder.meter_is_home, strict=True)
+    ]
     found = elements.shapes(circuit, set(wanted) - {""})
     row = {name: at for at, name in enumerate(found)}
     meter_shape = np.array([row.get(name, -1) for name in wanted], np.int64)
     return replace(feeder, meter_shape=meter_shape, shape_share=tuple(found.values()))
 
 
-def _buses(circuit: Any, net: Network) -> Buses:
+def _buses(circuit: Any, net: PassiveNetwork) -> BusBases:
     own = [name.rsplit(".", 1)[0] for name in net.nodes]
     names = tuple(dict.fromkeys(own))
     row = {name: at for at, name in enumerate(names)}
@@ -233,7 +282,7 @@ def _buses(circuit: Any, net: Network) -> Buses:
     still_v = np.zeros(len(names))
     np.maximum.at(still_v, of_node, np.abs(net.v_no_load))
     base_v, notes = bases.mended(names, base_v, still_v, circuit.Settings.VoltageBases)
-    return Buses(names, of_node, x, y, base_v, still_v, notes)
+    return BusBases(names, of_node, x, y, base_v, still_v, notes)
 
 
 def _lines(circuit: Any, bus_at: dict[str, int]) -> tuple[Index, Index, tuple[str, ...], Col]:

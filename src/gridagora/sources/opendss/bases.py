@@ -13,7 +13,9 @@ LEFT = 0.1  # less of its base is the voltage of a lower level, where it can ser
 SERVICE_V = 90.0
 
 
-def mended(names: tuple[str, ...], base_v: Col, still_v: Col, levels_kv: Iterable[float]) -> tuple[Col, list[str]]:
+def mended(
+    names: tuple[str, ...], base_v: Col, still_v: Col, levels_kv: Iterable[float]
+) -> tuple[Col, list[str]]:
     """Return base voltages with those that are far off replaced by the level of the script that fits, and a note on these.
 
     `CalcVoltageBases` looks at the first node of a bus, which stands open where a conductor of its line does.
@@ -44,7 +46,9 @@ def mended(names: tuple[str, ...], base_v: Col, still_v: Col, levels_kv: Iterabl
 
 def far(base_v: Col, still_v: Col, least: float = 1 / FAR) -> Flag:
     """Mask of the buses whose voltage without load is not that of their base, shape (b,); False where one of them is 0."""
-    ratio = np.divide(still_v, base_v, out=np.ones_like(still_v), where=(base_v > 0) & (still_v > 0))
+    ratio = np.divide(
+        still_v, base_v, out=np.ones_like(still_v), where=(base_v > 0) & (still_v > 0)
+    )
     return np.asarray((ratio > FAR) | (ratio < least))
 
 
@@ -58,7 +62,11 @@ def problems(names: tuple[str, ...], base_v: Col, still_v: Col, loaded: set[str]
     if not rows:
         return []
     at = rows[0]
-    others = f" ({len(rows)} buses with load are so: {some([names[row] for row in rows])})" if len(rows) > 1 else ""
+    others = (
+        f" ({len(rows)} buses with load are so: {some([names[row] for row in rows])})"
+        if len(rows) > 1
+        else ""
+    )
     hint = "Look for kV typed as V in basekv and kvs, or name its level in 'Set VoltageBases=[...]' before 'CalcVoltageBases'."
     got = f"{still_v[at]:,.0f} V to earth without load at a base of {base_v[at]:,.0f} V{others}"
     return [Problem(f"bus {names[at]}", got, f"{LEFT:g} to {FAR:g} times its base", hint)]

@@ -14,14 +14,21 @@ LEFT_OUT = (
     "generic5",
 )  # fmt: skip
 KEPT_SOURCES = ("isource", "fault")
-STEERING = ("invcontrol", "expcontrol", "storagecontroller", "upfccontrol", "gendispatcher", "espvlcontrol")
+STEERING = (
+    "invcontrol",
+    "expcontrol",
+    "storagecontroller",
+    "upfccontrol",
+    "gendispatcher",
+    "espvlcontrol",
+)
 CONSTANT_POWER = 1
 VARIABLE = 0  # of Loads.Status
 INSIDE = 1e-9  # pu
 DAY_H = 24
 
 
-class Load(NamedTuple):
+class LoadElement(NamedTuple):
     """One load element as the engine draws it now; `pairs` are node numbers, and only those of closed conductors."""
 
     name: str
@@ -39,7 +46,7 @@ class Load(NamedTuple):
     v_max_pu: float
 
 
-def loads(circuit: Any) -> tuple[list[Load], list[str]]:
+def loads(circuit: Any) -> tuple[list[LoadElement], list[str]]:
     """Return the loads that are switched on, at the load multiplier and growth of the script, and notes on those cut."""
     found, off, cut = [], [], []
     for element in circuit.Loads:
@@ -51,14 +58,18 @@ def loads(circuit: Any) -> tuple[list[Load], list[str]]:
         whole = _pairs(terminal.NodeOrder, int(element.Phases), delta=bool(element.IsDelta))
         ends = _pairs(range(conductors), int(element.Phases), delta=bool(element.IsDelta))
         grounded = not bool(element.IsDelta)
-        pairs = tuple(pair for pair, (a, b) in zip(whole, ends, strict=True) if not cuts[a] and (grounded or not cuts[b]))
+        pairs = tuple(
+            pair
+            for pair, (a, b) in zip(whole, ends, strict=True)
+            if not cuts[a] and (grounded or not cuts[b])
+        )
         if not pairs:
             off.append(element.Name)
         elif len(pairs) < len(whole):
             cut.append(element.Name)
         part = _multiplier(circuit, int(element.Status)) * len(pairs) / len(whole)
         found.append(
-            Load(
+            LoadElement(
                 element.Name, terminal.BusNames[0].split(".")[0].lower(), int(element.Phases), bool(element.IsDelta),
                 pairs or tuple(whole),
                 element.kW * part, element.kvar * part, int(element.Model), max(int(element.NumCust), 0),
@@ -91,14 +102,22 @@ def _pairs(nodes: Iterable[int], phases: int, *, delta: bool) -> list[tuple[int,
     return [(node, neutral) for node in order[:phases]]
 
 
-def drawn(circuit: Any, found: list[Load]) -> list[str]:
+def drawn(circuit: Any, found: list[LoadElement]) -> list[str]:
     """Say what the engine's own solution draws, where models or voltage limits of loads part it from constant power."""
-    v = dict(zip((n.lower() for n in circuit.YNodeOrder), np.asarray(circuit.YNodeVarray, float).view(complex), strict=True))
+    v = dict(
+        zip(
+            (n.lower() for n in circuit.YNodeOrder),
+            np.asarray(circuit.YNodeVarray, float).view(complex),
+            strict=True,
+        )
+    )
     model = [load.name for load in found if load.model != CONSTANT_POWER]
     outside = [load.name for load in found if not _within(load, v)]
     notes = []
     if model:
-        notes.append(f"{len(model)} of {len(found)} loads are not of constant power in the script; here all are.")
+        notes.append(
+            f"{len(model)} of {len(found)} loads are not of constant power in the script; here all are."
+        )
     if outside:
         notes.append(
             f"{len(outside)} of {len(found)} loads see a voltage outside their vminpu to vmaxpu in the script's own solution, "
@@ -113,10 +132,13 @@ def drawn(circuit: Any, found: list[Load]) -> list[str]:
     return notes
 
 
-def _within(load: Load, v: dict[str, complex]) -> bool:
+def _within(load: LoadElement, v: dict[str, complex]) -> bool:
     single = load.phases == 1 or load.delta
     base_v = 1e3 * load.kv / (1.0 if single else np.sqrt(3.0))
-    across = [abs(v.get(f"{load.bus}.{a}", 0j) - v.get(f"{load.bus}.{b}", 0j)) / base_v for a, b in load.pairs]
+    across = [
+        abs(v.get(f"{load.bus}.{a}", 0j) - v.get(f"{load.bus}.{b}", 0j)) / base_v
+        for a, b in load.pairs
+    ]
     return load.v_min_pu - INSIDE <= min(across) and max(across) <= load.v_max_pu + INSIDE
 
 
@@ -134,10 +156,20 @@ def leave_out(circuit: Any) -> list[str]:
     """Switch off what injects power and is not modelled, and name it; name current sources, which stay."""
     names = list(circuit.AllElementNames)
     kinds = [name.split(".")[0].lower() for name in names]
-    gone = [name for name, kind in zip(names, kinds, strict=True) if kind in LEFT_OUT and _switch_off(circuit, name)]
+    gone = [
+        name
+        for name, kind in zip(names, kinds, strict=True)
+        if kind in LEFT_OUT and _switch_off(circuit, name)
+    ]
     steering = [name for name, kind in zip(names, kinds, strict=True) if kind in STEERING]
     kept = [name for name, kind in zip(names, kinds, strict=True) if kind in KEPT_SOURCES]
-    notes = [f"Left out, since the scenario's homes bring their own PV, storage and machines: {some(gone)}."] if gone else []
+    notes = (
+        [
+            f"Left out, since the scenario's homes bring their own PV, storage and machines: {some(gone)}."
+        ]
+        if gone
+        else []
+    )
     if steering:
         notes.append(f"Without effect, since what it steers is left out: {some(steering)}.")
     if kept:

@@ -11,7 +11,8 @@ from gridagora.core.errors import InputError, Problem
 from gridagora.sources.opendss.opened import without_open
 
 REFERS = re.compile(
-    r"^\s*(redirect|compile|buscoords)\s+(?:\"([^\"]+)\"|'([^']+)'|\(([^)]+)\)|\[([^\]]+)\]|([^!\s]+))", re.IGNORECASE
+    r"^\s*(redirect|compile|buscoords)\s+(?:\"([^\"]+)\"|'([^']+)'|\(([^)]+)\)|\[([^\]]+)\]|([^!\s]+))",
+    re.IGNORECASE,
 )
 WRITES = re.compile(r"^\s*(save|show|export|plot|visualize|closedi|dump)\b", re.IGNORECASE)
 OPENS = re.compile(r"^\s*open\b.*\bload\.", re.IGNORECASE)
@@ -21,9 +22,14 @@ NUMBER = re.compile(r"\(#(\d+)\)")
 PLACE = re.compile(r"\[file: \"([^\"]+)\", line: (\d+)\]")
 NAMED = re.compile(r"definition: \"([^\"]+)\"")
 IN_MEMORY = "<user-provided string>"  # how OpenDSS calls lines that are no file
-DUPLICATE, UNSETTLED = 266, 485  # numbers of OpenDSS's messages: an element defined again, controls that do not settle
+DUPLICATE, UNSETTLED = (
+    266,
+    485,
+)  # numbers of OpenDSS's messages: an element defined again, controls that do not settle
 TRIES = 50  # elements defined again that are mended before the script is refused
-Scripts = dict[Path, list[str]]  # the lines of every script, in the order in which the engine meets them
+Scripts = dict[
+    Path, list[str]
+]  # the lines of every script, in the order in which the engine meets them
 
 
 def fault_type() -> type[Exception]:
@@ -70,7 +76,16 @@ def compile_script(engine: Any, path: Path) -> tuple[str, ...]:
         A missing file, each with the place that names it; an error of the script.
     """
     if not path.is_file():
-        raise InputError([Problem(str(path), "no such file", "the master script of an OpenDSS model", "Check the path.")])
+        raise InputError(
+            [
+                Problem(
+                    str(path),
+                    "no such file",
+                    "the master script of an OpenDSS model",
+                    "Check the path.",
+                )
+            ]
+        )
     scripts, missing = _scan(path.resolve())
     try:
         notes = _run(engine, path.resolve(), scripts)
@@ -88,9 +103,15 @@ def _run(engine: Any, path: Path, scripts: Scripts) -> tuple[str, ...]:
 
     Where its controls do not settle it runs without its own solutions: whoever reads on solves with more iterations.
     """
-    changed = {script: _with_endings(script, _without(WRITES, lines)) for script, lines in scripts.items()}
-    opens = any(OPENS.match(line) for lines in scripts.values() for line in lines)  # then it runs in parts, solutions apart
-    changed = {script: lines for script, lines in changed.items() if opens or lines != scripts[script]}
+    changed = {
+        script: _with_endings(script, _without(WRITES, lines)) for script, lines in scripts.items()
+    }
+    opens = any(
+        OPENS.match(line) for lines in scripts.values() for line in lines
+    )  # then it runs in parts, solutions apart
+    changed = {
+        script: lines for script, lines in changed.items() if opens or lines != scripts[script]
+    }
     again: list[str] = []
     for _ in range(TRIES):
         try:
@@ -101,13 +122,18 @@ def _run(engine: Any, path: Path, scripts: Scripts) -> tuple[str, ...]:
                 again.append(name[1].lower())
                 changed |= _edited(name[1], scripts | changed)
             elif number(fault) == UNSETTLED:
-                changed = {script: _without(SOLVES, lines) for script, lines in (scripts | changed).items()}
+                changed = {
+                    script: _without(SOLVES, lines) for script, lines in (scripts | changed).items()
+                }
             else:
                 raise
             engine.ClearAll()
         else:
             break
-    return tuple(f"{name} is defined more than once: a later definition edits the one before." for name in again)
+    return tuple(
+        f"{name} is defined more than once: a later definition edits the one before."
+        for name in again
+    )
 
 
 def _execute(engine: Any, script: Path, scripts: Scripts, changed: Scripts) -> None:
@@ -148,7 +174,11 @@ def _leads(script: Path, scripts: Scripts, changed: Scripts) -> bool:
     """Whether a script or one that it leads to is changed."""
     if script in changed:
         return True
-    onward = {target for line in scripts[script] if (target := _target(script, line)) is not None and target != script}
+    onward = {
+        target
+        for line in scripts[script]
+        if (target := _target(script, line)) is not None and target != script
+    }
     return any(_leads(target, scripts, changed) for target in onward if target in scripts)
 
 
@@ -173,7 +203,9 @@ def _with_endings(script: Path, lines: list[str]) -> list[str]:
 
 def _edited(name: str, scripts: Scripts) -> Scripts:
     """Scripts in which every definition of an element but the first is an edit."""
-    defines = re.compile(rf"^(\s*)new(\s+)(?:object\s*=\s*)?[\"']?{re.escape(name)}[\"']?(?=[\s,]|$)", re.IGNORECASE)
+    defines = re.compile(
+        rf"^(\s*)new(\s+)(?:object\s*=\s*)?[\"']?{re.escape(name)}[\"']?(?=[\s,]|$)", re.IGNORECASE
+    )
     first, found = True, {}
     for script, lines in scripts.items():
         mended = []
@@ -231,7 +263,14 @@ def _scan(path: Path) -> tuple[Scripts, list[Problem]]:
             target = _target(script, line)
             if target is None:
                 looked = f"Looked for {script.parent / _name(line)}."
-                problems.append(Problem(f"{script}, line {at}", f"{match[1]} {_name(line)}", "a file that exists", looked))
+                problems.append(
+                    Problem(
+                        f"{script}, line {at}",
+                        f"{match[1]} {_name(line)}",
+                        "a file that exists",
+                        looked,
+                    )
+                )
             elif match[1].lower() != "buscoords" and target not in scripts:
                 visit(target)
 
@@ -250,4 +289,6 @@ def _target(script: Path, line: str) -> Path | None:
     if REFERS.match(line) is None:
         return None
     target = script.parent / _name(line).replace("\\", "/")
-    return next((file.resolve() for file in (target, Path(f"{target}.dss")) if file.is_file()), None)
+    return next(
+        (file.resolve() for file in (target, Path(f"{target}.dss")) if file.is_file()), None
+    )

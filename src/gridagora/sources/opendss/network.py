@@ -13,7 +13,7 @@ from gridagora.core.feeder import Phasors
 WHOLE_MATRIX = 2
 
 
-class Network(NamedTuple):
+class PassiveNetwork(NamedTuple):
     """The network without loads, in the engine's order of nodes; `dead` are the nodes that no source feeds."""
 
     nodes: tuple[str, ...]
@@ -24,7 +24,7 @@ class Network(NamedTuple):
     dead: tuple[str, ...]
 
 
-def network(engine: Any) -> tuple[Network, list[Problem]]:
+def network(engine: Any) -> tuple[PassiveNetwork, list[Problem]]:
     """Return the network as it stands now, without the nodes that no source feeds."""
     circuit = engine.ActiveCircuit
     engine.YMatrix.BuildYMatrixD(WHOLE_MATRIX, 1)
@@ -43,8 +43,10 @@ def network(engine: Any) -> tuple[Network, list[Problem]]:
     none = np.zeros(len(nodes), complex)
     if not nodes:
         expected = "a source that is switched on and has a voltage"
-        return Network(nodes, y, source_i, none, none, dead), [Problem("network", "no node that a source feeds", expected)]
-    found = Network(nodes, y, source_i, _source_y(circuit, nodes, y), none, dead)
+        return PassiveNetwork(nodes, y, source_i, none, none, dead), [
+            Problem("network", "no node that a source feeds", expected)
+        ]
+    found = PassiveNetwork(nodes, y, source_i, _source_y(circuit, nodes, y), none, dead)
     try:
         v = _unloaded(y, source_i)
     except RuntimeError:
@@ -69,8 +71,14 @@ def _source_y(circuit: Any, nodes: tuple[str, ...], y: csc_matrix) -> Phasors:
         primitive = np.asarray(element.Yprim, float).view(complex)
         conductors = int(element.NumConductors) * int(element.NumTerminals)
         primitive = primitive.reshape(conductors, conductors)
-        buses = [bus.split(".")[0].lower() for bus in element.BusNames for _ in range(int(element.NumConductors))]
-        place = [at.get(f"{bus}.{node}", -1) for bus, node in zip(buses, element.NodeOrder, strict=True)]
+        buses = [
+            bus.split(".")[0].lower()
+            for bus in element.BusNames
+            for _ in range(int(element.NumConductors))
+        ]
+        place = [
+            at.get(f"{bus}.{node}", -1) for bus, node in zip(buses, element.NodeOrder, strict=True)
+        ]
         for i, row in enumerate(place):
             for j, column in enumerate(place):
                 if row >= 0 and column >= 0 and primitive[i, j] != 0:
@@ -93,7 +101,12 @@ def _unloaded(y: csc_matrix, source_i: Phasors) -> Phasors:
 
 def _floating() -> Problem:
     hint = "Connect a neutral or a winding to earth."
-    return Problem("network", "a winding without path to earth", "every node to have a voltage against earth", hint)
+    return Problem(
+        "network",
+        "a winding without path to earth",
+        "every node to have a voltage against earth",
+        hint,
+    )
 
 
 def buses_of(circuit: Any) -> set[str]:

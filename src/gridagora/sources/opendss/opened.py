@@ -14,7 +14,9 @@ def switch_off_open(circuit: Any) -> list[str]:
     names = []
     for element in circuit.Loads:
         terminal = circuit.ActiveCktElement
-        if terminal.Enabled and all(terminal.IsOpen(1, phase) for phase in range(1, int(element.Phases) + 1)):
+        if terminal.Enabled and all(
+            terminal.IsOpen(1, phase) for phase in range(1, int(element.Phases) + 1)
+        ):
             terminal.Enabled = False
             names.append(element.Name)
     return names

@@ -11,10 +11,14 @@ from gridagora.sources.opendss.engine import UNSETTLED, fault_type, number
 OFF = -1  # of ControlMode
 SNAPSHOT = 0
 ITERATIONS, CONTROL_ITERATIONS = 1000, 1000
-OF_INVERTERS = ("invcontrol", "expcontrol", "storagecontroller")  # they steer elements that are left out
+OF_INVERTERS = (
+    "invcontrol",
+    "expcontrol",
+    "storagecontroller",
+)  # they steer elements that are left out
 
 
-class State(NamedTuple):
+class HeldState(NamedTuple):
     """Taps that are held, "name tap" each, notes, problems."""
 
     held_taps: tuple[str, ...]
@@ -22,7 +26,7 @@ class State(NamedTuple):
     problems: list[Problem]
 
 
-def settle(circuit: Any, taps: Mapping[str, int]) -> State:
+def settle(circuit: Any, taps: Mapping[str, int]) -> HeldState:
     """Stop the controls where the script's own solution left them, and solve it where the script did not or in vain."""
     solution = circuit.Solution
     mode, notes, problems = solution.ControlMode, [], []
@@ -39,11 +43,13 @@ def settle(circuit: Any, taps: Mapping[str, int]) -> State:
     if not _converged(circuit):
         hint = "Its loads may exceed what its lines can carry; look at it in OpenDSS."
         got = f"a solution that does not converge in {ITERATIONS} iterations"
-        problems.append(Problem(f"circuit {circuit.Name}", got, "a solution of the script's own loads", hint))
+        problems.append(
+            Problem(f"circuit {circuit.Name}", got, "a solution of the script's own loads", hint)
+        )
     held = tuple(f"{control.Name} {control.TapNumber}" for control in circuit.RegControls)
     if held:
         notes.append(f"Regulators stay at their taps: {some(held, 12)}.")
-    return State(held, (*notes, *_capacitors(circuit)), problems)
+    return HeldState(held, (*notes, *_capacitors(circuit)), problems)
 
 
 def _converged(circuit: Any) -> bool:
@@ -56,7 +62,9 @@ def _solve(circuit: Any) -> list[str]:
     try:
         circuit.Solution.Solve()
     except fault_type() as fault:
-        steering = [name for name in circuit.AllElementNames if name.split(".")[0].lower() in OF_INVERTERS]
+        steering = [
+            name for name in circuit.AllElementNames if name.split(".")[0].lower() in OF_INVERTERS
+        ]
         if number(fault) != UNSETTLED or not steering:
             raise
         for name in steering:
@@ -72,7 +80,14 @@ def _set_taps(circuit: Any, taps: Mapping[str, int]) -> list[Problem]:
     problems = []
     for name, tap in taps.items():
         if name.lower() not in known:
-            problems.append(Problem(f"taps.{name}", f"'{name}'", "the name of a regulator control", nearest(name.lower(), known)))
+            problems.append(
+                Problem(
+                    f"taps.{name}",
+                    f"'{name}'",
+                    "the name of a regulator control",
+                    nearest(name.lower(), known),
+                )
+            )
             continue
         circuit.RegControls.Name = name
         circuit.Transformers.Name = circuit.RegControls.Transformer
@@ -91,10 +106,18 @@ def _capacitors(circuit: Any) -> list[str]:
     stand = []
     for bank in circuit.Capacitors:
         steps = [int(step) for step in bank.States]
-        on = all(steps) and not any(circuit.ActiveCktElement.IsOpen(1, phase) for phase in range(1, 4))
+        on = all(steps) and not any(
+            circuit.ActiveCktElement.IsOpen(1, phase) for phase in range(1, 4)
+        )
         if circuit.ActiveCktElement.Enabled and (bank.Name.lower() in controlled or not on):
-            stand.append(f"{bank.Name} {'on' if on else f'{sum(steps)} of {len(steps)} steps' if any(steps) else 'off'}")
-    return [f"Capacitors stay as the script's own solution leaves them: {some(stand, 12)}."] if stand else []
+            stand.append(
+                f"{bank.Name} {'on' if on else f'{sum(steps)} of {len(steps)} steps' if any(steps) else 'off'}"
+            )
+    return (
+        [f"Capacitors stay as the script's own solution leaves them: {some(stand, 12)}."]
+        if stand
+        else []
+    )
 
 
 def some(names: list[str] | tuple[str, ...], most: int = 6) -> str:

@@ -1,0 +1,1 @@
+"""The certified bound of welfare."""

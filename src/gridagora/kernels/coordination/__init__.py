@@ -1,0 +1,1 @@
+"""Coordination by prices: bundle, consensus, books."""

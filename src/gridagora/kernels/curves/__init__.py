@@ -1,0 +1,1 @@
+"""Price-quantity curves: sums, clearing, layers."""

@@ -1,0 +1,220 @@
+"""All layers of a tree in one call: `up` publishes a curve for every place, `down` settles every place and row (theory 4.3, 4.4).
+
+The same steps as `tree.gather`, `tree.shrink`, `tree.toll`, then `tree.inside` and `tree.each`, layer by layer, without a call
+between them. Rows are the n curves at the leaves, then the m places: row n + k is place k.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit, types
+from numpy.typing import NDArray
+
+from gridagora.kernels.curves.curve import MICROWATTS, Curves, _blocks, _integer, _range
+from gridagora.kernels.curves.merge import allocate, members, point, settle, sum_up, toll_one
+from gridagora.kernels.stores.polyline import JIT, LEAF
+from gridagora.kernels.stores.table import INDEX, READ1, ready
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class LayerLimits(NamedTuple):
+    """Soft limit of the net power of m places: low_kw <= high_kw [kW], over_per_kwh [$/kWh] beyond; base_kw fixed power [kW]."""
+
+    low_kw: Floats
+    high_kw: Floats
+    over_per_kwh: Floats
+    base_kw: Floats
+
+
+class Rungs(NamedTuple):
+    """What went up: row i published the points begin[i] to end[i] - 1; who[first[k]:first[k + 1]] are the rows at place k."""
+
+    p_kw: Floats
+    price_per_kwh: Floats
+    begin: Ints  # (n + m,)
+    end: Ints  # (n + m,)
+    first: Ints  # (m + 1,)
+    who: Ints  # (n + m,)
+    loss_usd_per_h: Floats  # (m,)
+
+
+class LayerResult(NamedTuple):
+    """What came down: price, tie share and net power of every place (m,), power of every leaf (n,); whole microwatts."""
+
+    price_per_kwh: Floats
+    share: Floats
+    q_kw: Floats
+    p_kw: Floats
+
+
+@njit(**LEAF)
+def _room(offset, group, order, blocks, first, who, size):  # type: ignore[no-untyped-def]
+    """List the rows at every place; return the most points that all curves have, and the most that any sum has."""
+    n = offset.shape[0] - 1
+    members(group, first, who)
+    for i in range(n):
+        size[i] = offset[i + 1] - offset[i]
+    points, most = offset[n], np.int64(0)
+    for k in order:
+        need = np.int64(2)
+        for r in range(first[k], first[k + 1]):
+            need += size[who[r]]
+        size[n + k] = 4 + (
+            2 * min(need, blocks[k]) if blocks[k] > 0 else need
+        )  # each stretch between points can be a block
+        points, most = points + size[n + k], max(most, 2 * need)
+    return points, most
+
+
+@njit(**LEAF)
+def _up(
+    offset,
+    p_kw,
+    price,
+    order,
+    low,
+    high,
+    over,
+    base,
+    blocks,
+    first,
+    who,
+    begin,
+    end,
+    loss,
+    p,
+    c,
+    work,
+    ref,
+    key,
+    cuts,
+):  # type: ignore[no-untyped-def]
+    """Write the curves of all rows to (p, c), one after another; `work` (6, room), `ref` (2, n + m) are scratch."""
+    n, at = offset.shape[0] - 1, p_kw.shape[0]
+    for v in range(at):
+        p[v], c[v] = p_kw[v], price[v]
+    for i in range(n):
+        begin[i], end[i] = offset[i], offset[i + 1]
+    ra, rb, one, two, q, d = ref[0], ref[1], work[0:2], work[2:4], work[4], work[5]
+    for k in order:
+        s, e = first[k], first[k + 1]
+        point(begin, end, who, s, e, ra, rb)
+        length = sum_up(p, c, ra, rb, key, s, e, base[k], one, two, q, d, 0)
+        begin[n + k] = at
+        if blocks[k] > 0:
+            length, loss[k] = _blocks(q, d, 0, length, blocks[k], cuts, one[0], one[1], 0)
+            at = toll_one(one[0], one[1], 0, length, low[k], high[k], over[k], p, c, at)
+        else:
+            at = toll_one(q, d, 0, length, low[k], high[k], over[k], p, c, at)
+        end[n + k] = at
+    return at
+
+
+@njit(**JIT)
+def _down(
+    p, c, begin, end, first, who, parent, order, low, high, over, base, price, share, q_kw, p_kw
+):  # type: ignore[no-untyped-def]
+    """Settle the places from the roots down; price and share hold those of the roots and are overwritten."""
+    m, rows = order.shape[0], who.shape[0]
+    n = rows - m
+    taken, found = np.zeros(rows, np.int64), np.empty(p.shape[0])
+    ra, rb = np.empty(rows, np.int64), np.empty(rows, np.int64)
+    for j in range(m - 1, -1, -1):
+        k = order[j]
+        up, s, e = parent[k], first[k], first[k + 1]
+        if up < 0:
+            least, most = _range(p, c, begin[n + k], end[n + k], price[k])
+            taken[n + k] = _integer(least + share[k] * (most - least))
+        else:
+            price[k], share[k] = price[up], share[up]
+        q = taken[n + k]
+        q_kw[k] = q / MICROWATTS
+        slack = ((e - s) // 2 + 2) / MICROWATTS
+        if q_kw[k] > high[k] + slack:
+            price[k] += over[k]
+        elif q_kw[k] < low[k] - slack:
+            price[k] -= over[k]
+        if e > s:
+            q -= _integer(base[k])
+            point(begin, end, who, s, e, ra, rb)
+            price[k], share[k] = settle(p, c, ra, rb, s, e, q, price[k], share[k], found)
+            allocate(p, c, ra, rb, who, s, e, price[k], share[k], q, taken)
+    for i in range(n):
+        p_kw[i] = taken[i] / MICROWATTS
+
+
+_WRITE = types.Array(types.float64, 1, "C")
+_WRITE_INT = types.Array(types.int64, 1, "C")
+_TABLE, _TABLE_INT = types.Array(types.float64, 2, "C"), types.Array(types.int64, 2, "C")
+_SCRATCH = (*(_WRITE,) * 3, _TABLE, _TABLE_INT, _WRITE, _WRITE_INT)
+
+
+def up(
+    curves: Curves, place: Ints, parent: Ints, order: Ints, limits: LayerLimits, blocks: Ints
+) -> Rungs:
+    """Return what every place publishes: sum, blocks (where blocks[k] > 0), limit.
+
+    `place` (n,) holds the place of every curve, `parent` (m,) the place above each, -1 at a root; `order` (m,) names every
+    place once, no parent before its children; limits and blocks have shape (m,). Nothing is checked: `mechanisms.layers` does.
+    """
+    n, m = len(place), len(parent)
+    begin, end, who, size = (np.empty(n + m, np.int64) for _ in range(4))
+    first, loss = np.empty(m + 2, np.int64), np.zeros(m)
+    group = np.concatenate([place, np.where(parent < 0, m, parent)])
+    room = ready(_room, *(INDEX,) * 4, *(_WRITE_INT,) * 3)
+    points, most = room(curves.offset, group, order, blocks, first, who, size)
+    p, c, work = np.empty(points), np.empty(points), np.empty((6, most))
+    ref, key, cuts = (
+        np.empty((2, n + m), np.int64),
+        np.empty(n + m),
+        np.empty(int(blocks.max(initial=0)) + 2, np.int64),
+    )
+    entry = ready(
+        _up,
+        INDEX,
+        *(READ1,) * 2,
+        INDEX,
+        *(READ1,) * 4,
+        *(INDEX,) * 3,
+        *(_WRITE_INT,) * 2,
+        *_SCRATCH,
+    )
+    at = entry(
+        *curves, order, *limits, blocks, first, who, begin, end, loss, p, c, work, ref, key, cuts
+    )
+    return Rungs(p[:at], c[:at], begin, end, first[:-1], who, loss)
+
+
+def down(
+    rungs: Rungs,
+    parent: Ints,
+    order: Ints,
+    limits: LayerLimits,
+    price_per_kwh: Floats,
+    share: Floats,
+) -> LayerResult:
+    """Return price, tie share and power of every place and the power of every leaf.
+
+    `price_per_kwh` and `share` (m,) are read at the roots. A place beyond its limit has the price of its parent plus (minus)
+    `over_per_kwh`; one at its limit the price nearest to the parent's at which its rows take that; any other the parent's.
+    """
+    m = len(parent)
+    n = len(rungs.who) - m
+    level, part = np.array(price_per_kwh, np.float64), np.array(share, np.float64)
+    q_kw, p_kw = np.empty(m), np.empty(n)
+    entry = ready(_down, *(_WRITE,) * 2, *(INDEX,) * 6, *(READ1,) * 4, *(_WRITE,) * 4)
+    entry(
+        rungs.p_kw,
+        rungs.price_per_kwh,
+        *rungs[2:6],
+        parent,
+        order,
+        *limits,
+        level,
+        part,
+        q_kw,
+        p_kw,
+    )
+    return LayerResult(level, part, q_kw, p_kw)

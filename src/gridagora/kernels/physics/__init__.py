@@ -1,0 +1,1 @@
+"""Houses, tanks and units, minute by minute."""

@@ -1,0 +1,1 @@
+"""Stores of energy: value functions and bid curves."""

@@ -1,0 +1,436 @@
+"""The marginal value of stored energy: exact best response of many one-state stores, and the slopes behind their bids.
+
+Theory 2.1 to 2.6.
+
+W_t is the value of ending step t in x'. Its slope is a polyline, and so is the marginal cost of a step; as the state at
+the start rises the best power falls, so the slope one step earlier follows by one walk along both. The recursion is the
+convex case of dynamic programming with piecewise quadratic costs (Bertsekas, Dynamic Programming and Optimal Control,
+vol. 1, 4th ed., sections 1.3 and 3.1). Bounds on the state carry a slack priced `PENALTY` per unit of x, so that every row
+has an answer and `missing` says how far a bound is beyond reach.
+"""
+
+import numpy as np
+from numba import njit, types
+from numpy.typing import ArrayLike, NDArray
+
+from gridagora.kernels.stores.bellman import (
+    C_P,
+    DEAD,
+    GAIN_IN,
+    GAIN_OUT,
+    INFLOW,
+    K_C,
+    K_X,
+    LEAK,
+    PROX,
+    X_MAX,
+    X_MIN,
+    X_SET,
+    G,
+    S,
+    bellman_step,
+    convex_pieces,
+    cross_terms,
+    exclusive,
+    follow,
+    gather,
+    paid,
+    pieces,
+    power,
+)
+from gridagora.kernels.stores.bid_curve import bid, blend
+from gridagora.kernels.stores.polyline import (
+    JIT,
+    LEAF,
+    PENALTY,
+    cut,
+    dress,
+    left_value,
+    mean_after_draws,
+    right_value,
+    roomier,
+    terminal,
+)
+from gridagora.kernels.stores.table import (
+    COLUMNS,
+    INDEX,
+    READ1,
+    READ2,
+    Floats,
+    MarginalValue,
+    Response,
+    Stores,
+    prices,
+    ready,
+    spans,
+    stores,
+)
+
+__all__ = [
+    "PENALTY",
+    "MarginalValue",
+    "Response",
+    "Stores",
+    "best_response",
+    "bid",
+    "blend",
+    "marginal_value",
+    "stores",
+]
+
+_STAGE = 8  # room for the points of one stage
+_GROWTH = 24  # a step adds fewer points than this
+
+
+@njit(**LEAF)
+def _backward(f, i, r, dt, buy, sell, end_x, end_mu, x0, x, mu, lane, span, note):  # type: ignore[no-untyped-def]
+    """Walk from the last step to the first; leave in `note` what the roll-out follows.
+
+    span[t] = first point and length of W_t', length of the stage, and whether it was hulled. With lane = 0 all W_t' are
+    stacked one behind the other; else two lanes of that length take turns, which keeps the work in the nearest cache.
+    Returns place and length of V_0', and the number of hulled steps; no length where the arrays are too short.
+    """
+    last, hulled = dt.shape[0] - 1, 0
+    k = cut(end_x[i], end_mu[i], end_x.shape[1], f[last, X_MIN], f[last, X_MAX], x[1:], mu[1:])
+    at = 1
+    for t in range(last, -1, -1):
+        at, k = dress(x, mu, at, k, dt[t] * f[t, K_X], f[t, X_SET], f[t, DEAD])
+        n, bent = convex_pieces(f, t, buy[r, t], sell[r, t], dt[t], note[t, S], note[t, G])
+        span[t, 0], span[t, 1], span[t, 2], span[t, 3] = at, k, n, bent
+        hulled += bent
+        if t > 0:
+            lo, hi = f[t - 1, X_MIN], f[t - 1, X_MAX]
+        else:
+            lo, hi = min(f[0, X_MIN], x0), max(f[0, X_MAX], x0)
+        free = 0 if at >= lane else lane
+        if lane == 0:
+            free = at + k
+            if free + k + _GROWTH > x.shape[0]:
+                return 0, 0, 0
+        at, k = bellman_step(x, mu, at, k, f, t, dt[t], note, n, lo, hi, free)
+    return at, k, hulled
+
+
+@njit(**LEAF)
+def _hull_cost(f, t, x, s_best, buy, sell, dt, s, g, n, extra):  # type: ignore[no-untyped-def]
+    """Return the hulled cost of s: the cost at the left end plus the integral of gamma."""
+    total = paid(f, t, x, power(s[0], f[t, GAIN_IN], f[t, GAIN_OUT], dt), buy, sell, dt)
+    for j in range(1, n):
+        if s_best > s[j - 1] and s[j] > s[j - 1]:
+            end = min(s_best, s[j])
+            rise = (g[j] - g[j - 1]) / (s[j] - s[j - 1])
+            total += (end - s[j - 1]) * (g[j - 1] + 0.5 * rise * (end - s[j - 1]) + extra)
+    return total
+
+
+@njit(**LEAF)
+def _forward(f, r, dt, buy, sell, x, mu, span, note, spare, state, p_kw, path, relaxed):  # type: ignore[no-untyped-def]
+    """Roll out from `state`; relaxed follows the hull to a lower bound. Returns cost before the end, slack and last state."""
+    cost, missing = 0.0, 0.0
+    for t in range(dt.shape[0]):
+        at, k, n, bent = span[t, 0], span[t, 1], span[t, 2], span[t, 3] > 0
+        b, c, h = buy[r, t], sell[r, t], dt[t]
+        z = f[t, LEAK] * state + f[t, INFLOW]
+        extra = cross_terms(f, t, h)[0] * state
+        if bent and not relaxed:
+            n, zero = pieces(f, t, b, c, h, spare[0], spare[1])
+            move = exclusive(
+                x[at : at + k],
+                mu[at : at + k],
+                k,
+                z,
+                spare[0],
+                spare[1],
+                n,
+                zero,
+                state,
+                f,
+                t,
+                b,
+                c,
+                h,
+                extra,
+            )
+        else:
+            own_sense = state if f[t, LEAK] > 0.0 else -state
+            move = follow(x, mu, own_sense, z, note, t, n, extra)
+        p = power(move, f[t, GAIN_IN], f[t, GAIN_OUT], h)
+        if bent and relaxed:
+            cost += _hull_cost(f, t, state, move, b, c, h, note[t, S], note[t, G], n, extra)
+        else:
+            cost += paid(f, t, state, p, b, c, h)
+        state = min(max(z + move, f[t, X_MIN]), f[t, X_MAX])
+        slack = abs(state - z - move)
+        if slack > 1e-11 * (1.0 + abs(state)):
+            missing += slack
+            cost += PENALTY * slack
+        cost += 0.5 * h * f[t, K_X] * max(0.0, abs(state - f[t, X_SET]) - f[t, DEAD]) ** 2
+        if not relaxed:
+            p_kw[t], path[t + 1] = p, state
+    return cost, missing, state
+
+
+@njit(**LEAF)
+def _sloped(f):  # type: ignore[no-untyped-def]
+    """Whether some step's marginal cost rises with power, so that a roll-out must look into W'."""
+    most = 0.0
+    for t in range(f.shape[0]):
+        most = max(most, f[t, PROX] + f[t, K_C] * f[t, C_P])
+    return most > 0.0
+
+
+@njit(**JIT)
+def _respond_rows(start, stop, columns, dt, buy, sell, row, end_x, end_mu, x0, p_kw, path, out):  # type: ignore[no-untyped-def]
+    """Answer rows start..stop; out columns: cost, bound, slope, missing, hulled."""
+    h, j = dt.shape[0], end_x.shape[1]
+    room = _GROWTH * (h + 2) + j
+    x, mu = np.empty(2 * room), np.empty(2 * room)
+    note, spare = np.empty((h, 5, _STAGE)), np.empty((2, _STAGE))
+    span, f = np.empty((h, 4), np.int64), np.empty((h, len(columns)))
+    for i in range(start, stop):
+        r = row[i]
+        gather(columns, i, f, i == start)
+        at, k, hulled, lane = 0, 0, 0, 0 if _sloped(f) else room
+        while k == 0:
+            at, k, hulled = _backward(
+                f, i, r, dt, buy, sell, end_x, end_mu, x0[i], x, mu, lane, span, note
+            )
+            if k == 0:
+                x, mu = np.empty(2 * x.shape[0]), np.empty(2 * x.shape[0])
+            elif hulled > 0 and lane > 0:  # the roll-out must look into W' here too
+                lane, k = 0, 0
+        vx, vm = x[at : at + k], mu[at : at + k]
+        # a full store is worth what its last unit is, an empty one its next
+        slope = (
+            left_value(vx, vm, k, x0[i]) if x0[i] >= f[0, X_MAX] else right_value(vx, vm, k, x0[i])
+        )
+        path[i, 0] = x0[i]
+        cost, missing, end = _forward(
+            f, r, dt, buy, sell, x, mu, span, note, spare, x0[i], p_kw[i], path[i], False
+        )
+        cost -= terminal(end_x[i], end_mu[i], end)
+        bound = cost
+        if hulled > 0:
+            bound, _, end = _forward(
+                f, r, dt, buy, sell, x, mu, span, note, spare, x0[i], p_kw[i], path[i], True
+            )
+            bound -= terminal(end_x[i], end_mu[i], end)
+        out[i, 0], out[i, 1], out[i, 2], out[i, 3], out[i, 4] = cost, bound, slope, missing, hulled
+
+
+@njit(**JIT)
+def _slope_rows(start, stop, columns, dt, price, row, end_x, end_mu, draws, keep, count, offset):  # type: ignore[no-untyped-def]
+    """Return V_t' of t = 0..keep for rows start..stop, one after another; offset is filled relative to this block."""
+    h = dt.shape[0]
+    lane = _GROWTH * (h + 2) + end_x.shape[1] + count
+    x, mu, f = np.empty(2 * lane), np.empty(2 * lane), np.empty((h, len(columns)))
+    note = np.empty((h, 5, _STAGE))
+    kept, kx, km = (
+        np.empty(keep + 1, np.int64),
+        np.empty((keep + 1, lane)),
+        np.empty((keep + 1, lane)),
+    )
+    out_x, out_mu, total = (
+        np.empty(64 * (stop - start) * (keep + 1)),
+        np.empty(64 * (stop - start) * (keep + 1)),
+        0,
+    )
+    for i in range(start, stop):
+        gather(columns, i, f, i == start)
+        at, k = (
+            1,
+            cut(
+                end_x[i], end_mu[i], end_x.shape[1], f[h - 1, X_MIN], f[h - 1, X_MAX], x[1:], mu[1:]
+            ),
+        )
+        for t in range(h, -1, -1):
+            if t < h:
+                lo, hi, free = f[t, X_MIN], f[t, X_MAX], 0 if at >= lane else lane
+                taste_k, mid, dead = dt[t] * f[t, K_X], f[t, X_SET], f[t, DEAD]
+                if draws.shape[1] > 0:
+                    to = free + 1
+                    k = mean_after_draws(
+                        x[at : at + k],
+                        mu[at : at + k],
+                        k,
+                        lo,
+                        hi,
+                        taste_k,
+                        mid,
+                        dead,
+                        draws[i, :, t],
+                        count,
+                        x[to:],
+                        mu[to:],
+                    )
+                    at, taste_k, free = to, 0.0, lane - free
+                at, k = dress(x, mu, at, k, taste_k, mid, dead)
+                lo, hi = f[max(t - 1, 0), X_MIN], f[max(t - 1, 0), X_MAX]
+                n, _ = convex_pieces(
+                    f, t, price[row[i], t], price[row[i], t], dt[t], note[t, S], note[t, G]
+                )
+                at, k = bellman_step(x, mu, at, k, f, t, dt[t], note, n, lo, hi, free)
+            if t <= keep:
+                kept[t], kx[t, :k], km[t, :k] = k, x[at : at + k], mu[at : at + k]
+        for t in range(keep + 1):
+            out_x, out_mu = roomier(out_x, out_mu, total + kept[t])
+            out_x[total : total + kept[t]], out_mu[total : total + kept[t]] = (
+                kx[t, : kept[t]],
+                km[t, : kept[t]],
+            )
+            total += kept[t]
+            offset[i * (keep + 1) + t + 1] = total
+    return out_x[:total], out_mu[:total]
+
+
+_WRITE2 = types.Array(types.float64, 2, "C")
+_WRITE_INT = types.Array(types.int64, 1, "C")
+_READ3 = types.Array(types.float64, 3, "A", readonly=True)
+_I = types.int64
+
+
+def rows(table: Stores, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Stores:
+    """Return chosen rows of a table, copied; a column that holds for all steps stays one number a row."""
+
+    def pick(column: Floats) -> Floats:
+        if column.ndim == 2 and column.strides[1] == 0:
+            return np.broadcast_to(column[chosen, :1], (len(column[chosen, 0]), column.shape[1]))
+        return np.asarray(column[chosen])
+
+    return Stores(
+        *(column if name == "dt_h" else pick(column) for name, column in table._asdict().items())
+    )
+
+
+def best_response(
+    table: Stores,
+    buy_per_kwh: ArrayLike,
+    sell_per_kwh: ArrayLike,
+    row: ArrayLike | None = None,
+    threads: int = 1,
+) -> Response:
+    """Return the cheapest schedule of every row against prices known for all steps.
+
+    Parameters
+    ----------
+    table
+        n stores, h steps.
+    buy_per_kwh, sell_per_kwh
+        Price of net import and of net export at the row's meter, (h,) or (R, h), sell <= buy [$/kWh].
+    row
+        Price row that each store sees, (n,); by default row i of n, or the only one.
+    threads
+        Rows are shared among so many threads; the result does not depend on it.
+
+    Returns
+    -------
+    Response
+        `cost_usd` equals `bound_usd` unless a step's cost was not convex at zero power (`hulled` counts such steps).
+
+    Raises
+    ------
+    ValueError
+        Prices of another length, not finite, or sell above buy.
+    """
+    n, h = len(table.x0), len(table.dt_h)
+    buy, sell, index = prices(buy_per_kwh, sell_per_kwh, row, n, h)
+    p_kw, path, out = np.empty((n, h)), np.empty((n, h + 1)), np.empty((n, 5))
+    entry = ready(
+        _respond_rows,
+        _I,
+        _I,
+        COLUMNS,
+        READ1,
+        READ2,
+        READ2,
+        INDEX,
+        READ2,
+        READ2,
+        READ1,
+        _WRITE2,
+        _WRITE2,
+        _WRITE2,
+    )
+    columns = tuple(table[2:21])
+    spans(
+        n,
+        lambda i, j: entry(
+            i,
+            j,
+            columns,
+            table.dt_h,
+            buy,
+            sell,
+            index,
+            table.end_x,
+            table.end_mu,
+            table.x0,
+            p_kw,
+            path,
+            out,
+        ),
+        threads,
+    )
+    return Response(
+        p_kw, path, out[:, 0], out[:, 1], out[:, 2], out[:, 3], out[:, 4].astype(np.int64)
+    )
+
+
+def marginal_value(
+    table: Stores,
+    price_per_kwh: ArrayLike,
+    keep: int = 1,
+    row: ArrayLike | None = None,
+    threads: int = 1,
+    draws: Floats | None = None,
+) -> MarginalValue:
+    """Return V_t'(x), the worth of one more unit of x at the start of steps t = 0..keep, of every row.
+
+    `draws` (n, S, h) [unit of x]: S equally likely additional inflows of a step, known only after its power is chosen;
+    the slope is then resampled at 41 points of [x_min, x_max] a step. A draw beyond a bound costs comfort, no penalty.
+    Raises ValueError as `respond` does, and where `keep` or `draws` do not fit the table.
+    """
+    n, h = len(table.x0), len(table.dt_h)
+    price, _, index = prices(price_per_kwh, price_per_kwh, row, n, h)
+    if not 0 <= keep <= h:
+        raise ValueError(f"keep is {keep}, expected 0..{h}")
+    if draws is not None and (
+        draws.ndim != 3 or draws.shape[::2] != (n, h) or not np.isfinite(draws).all()
+    ):
+        raise ValueError(
+            f"draws have shape {draws.shape}, expected finite numbers of shape ({n}, S, {h})"
+        )
+    chances = np.empty((n, 0, h)) if draws is None else np.asarray(draws, np.float64)
+    offset = np.zeros(n * (keep + 1) + 1, np.int64)
+    entry = ready(
+        _slope_rows, _I, _I, COLUMNS, READ1, READ2, INDEX, READ2, READ2, _READ3, _I, _I, _WRITE_INT
+    )
+    columns, block = tuple(table[2:21]), min(256, max(1, -(-n // max(1, threads))))
+    found = spans(
+        n,
+        lambda i, j: entry(
+            i,
+            j,
+            columns,
+            table.dt_h,
+            price,
+            index,
+            table.end_x,
+            table.end_mu,
+            chances,
+            keep,
+            41,
+            offset,
+        ),
+        threads,
+        block,
+    )
+    before = 0
+    for start, (x, _) in zip(range(0, n, block), found, strict=True):
+        offset[start * (keep + 1) + 1 : min(start + block, n) * (keep + 1) + 1] += before
+        before += len(x)
+    if not found:
+        return MarginalValue(offset, np.empty(0), np.empty(0), keep)
+    return MarginalValue(
+        offset, np.concatenate([x for x, _ in found]), np.concatenate([mu for _, mu in found]), keep
+    )

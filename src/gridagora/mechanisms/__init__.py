@@ -1,0 +1,1 @@
+"""Mechanisms that markets share: layers, trade graphs, reactive power."""

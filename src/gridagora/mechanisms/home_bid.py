@@ -1,0 +1,26 @@
+"""A whole home as one party: the curve it tenders, and how what it bought is shared out inside."""
+
+from gridagora.core.exchange import Tenders, tender
+from gridagora.core.session import BehindTheMeter, Clearing, Opening
+from gridagora.core.tables import Col
+from gridagora.kernels.curves.groups import each, gather, price_at_quantity
+
+
+def bid_home(opening: Opening, behind: BehindTheMeter) -> Tenders:
+    """Return one curve for each home: the exact sum of those of its devices and of its load less PV."""
+    parties = len(opening.party)
+    return tender(
+        opening.product, opening.party, gather(behind.curves, behind.home, parties, behind.net_kw)
+    )
+
+
+def dispatch_home(behind: BehindTheMeter, clearing: Clearing) -> Col | None:
+    """Return the power of every device, shape (r,) [kW]: its own answer to the price, adding up to what was bought."""
+    trades = clearing.transactions
+    if trades is None:
+        return None
+    bought_kw = trades.p_kw[:, 0] - behind.net_kw
+    price, share = price_at_quantity(
+        behind.curves, behind.home, bought_kw, trades.price_per_kwh[:, 0], 1.0
+    )
+    return each(behind.curves, behind.home, price, share, bought_kw)

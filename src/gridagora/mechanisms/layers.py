@@ -1,0 +1,300 @@
+"""Lifting in space and in time: curves up a tree of places and price down, cuts from fast periods to slow ones and energy back.
+
+Theory 2.10, 4.3.
+
+In space each place sums what is below it exactly, may shorten the sum to a few blocks (the information dial), applies its own
+limit and passes one curve up. With exact curves the prices and powers that come down are those of the one problem over all
+places together; where no limit binds, those of one flat market. Prices of transformers, zones and the area come from the same
+pass.
+
+In time the slow layer knows of a fast period only cuts: for the energy x that a period starts with its cost from there on is
+at least intercept + slope x. One price would leave a linear device without an answer to how much; a set of cuts does not. Any
+cuts bound the cost from below, any schedule of energy from above; both meet after finitely many cuts of a linear problem.
+
+References
+----------
+M. D. Ilic, Dynamic Monitoring and Decision Systems for enabling sustainable energy services, Proc. IEEE 99 (2011),
+doi 10.1109/JPROC.2010.2089478: entities that look ahead for themselves, one curve up, one price down.
+J. R. Birge, Decomposition and partitioning methods for multistage stochastic linear programs, Oper. Res. 33 (1985),
+doi 10.1287/opre.33.5.989: nested cuts.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gridagora.core.errors import PartError
+from gridagora.core.place import Places
+from gridagora.core.tables import Col, Index
+from gridagora.kernels.curves.curve import Curves
+from gridagora.kernels.curves.layers import LayerLimits, LayerResult, Rungs, down, up
+from gridagora.kernels.stores.cuts import envelope
+from gridagora.kernels.stores.value import Response, Stores, best_response
+
+FLOOR_USD = 1e6  # nothing costs less than minus this: where a period has no cut yet
+
+
+class Lifted(NamedTuple):
+    """What every layer published and all it takes to come down again; n curves, m places.
+
+    `loss_usd_per_h` (m,) is the most that the blocks of a place can lose.
+    """
+
+    tree: Places
+    order: Index  # (m,) children before parents
+    limits: LayerLimits
+    rungs: Rungs
+
+    @property
+    def loss_usd_per_h(self) -> Col:
+        """Most welfare that the shortening at each place can lose, (m,) [$/h]; zero where curves are exact."""
+        return self.rungs.loss_usd_per_h
+
+    @property
+    def points(self) -> Index:
+        """Points of the curve that each place passes up, (m,)."""
+        m = len(self.tree.parent)
+        return self.rungs.end[-m:] - self.rungs.begin[-m:]
+
+
+def lift_space(
+    curves: Curves,
+    place: Index,
+    tree: Places,
+    high_kw: ArrayLike = np.inf,
+    low_kw: ArrayLike = -np.inf,
+    over_per_kwh: ArrayLike = 0.0,
+    blocks: ArrayLike = 0,
+    base_kw: ArrayLike = 0.0,
+) -> Lifted:
+    """Publish one curve for every place of a tree.
+
+    Parameters
+    ----------
+    curves
+        One curve a device or home, n rows.
+    place
+        Place of each row, shape (n,), at any level.
+    tree
+        m places.
+    high_kw, low_kw
+        LayerLimits of the net power of each place, scalar or shape (m,) [kW]; inf where there is none.
+    over_per_kwh
+        What a kWh beyond the limit costs, scalar or (m,) [$/kWh]; a large price is a hard limit.
+    blocks
+        Most blocks of a published curve, scalar or (m,); 0 keeps every breakpoint.
+    base_kw
+        Fixed power at each place, scalar or (m,) [kW].
+
+    Raises
+    ------
+    PartError
+        A row without place, limits that cross, a price over the limit that is negative or infinite; the place is named.
+    """
+    m = len(tree.name)
+    index = np.asarray(place, dtype=np.int64)
+    if index.shape != (len(curves.offset) - 1,) or (
+        len(index) and not 0 <= index.min() <= index.max() < m
+    ):
+        raise PartError(
+            f"place of curves: expected {len(curves.offset) - 1} rows of 0 to {m - 1}, got shape {index.shape}"
+        )
+    columns = (
+        np.broadcast_to(np.asarray(x, np.float64), (m,))
+        for x in (low_kw, high_kw, over_per_kwh, base_kw)
+    )
+    limits = LayerLimits(*columns)
+    _refuse(tree, limits)
+    order = np.argsort(tree.level, kind="stable")
+    count = np.ascontiguousarray(np.broadcast_to(np.asarray(blocks, np.int64), (m,)))
+    return Lifted(tree, order, limits, up(curves, index, tree.parent, order, limits, count))
+
+
+def _refuse(tree: Places, limits: LayerLimits) -> None:
+    low, high, over, base = limits
+    good = (
+        (low <= high)
+        & (low < np.inf)
+        & (high > -np.inf)
+        & (over >= 0.0)
+        & np.isfinite(over)
+        & np.isfinite(base)
+    )
+    if not good.all():
+        i = int(np.argmin(good))
+        got = f"low {low[i]}, high {high[i]}, fixed {base[i]} kW, over {over[i]} $/kWh"
+        raise PartError(
+            f"place '{tree.name[i]}': got {got}; expected low <= high, a finite price of zero or more, fixed power"
+        )
+
+
+def published(lifted: Lifted, places: Index | None = None) -> Curves:
+    """Return the curves that places passed up, row by row; without `places` those of the roots, in the order of the tree."""
+    chosen = (
+        np.flatnonzero(lifted.tree.parent < 0)
+        if places is None
+        else np.asarray(places, dtype=np.int64)
+    )
+    row = len(lifted.rungs.begin) - len(lifted.tree.parent) + chosen
+    begin, length = lifted.rungs.begin[row], lifted.rungs.end[row] - lifted.rungs.begin[row]
+    offset = np.concatenate([[0], np.cumsum(length)])
+    point = np.repeat(begin - offset[:-1], length) + np.arange(offset[-1])
+    return Curves(offset, lifted.rungs.p_kw[point], lifted.rungs.price_per_kwh[point])
+
+
+def descend(lifted: Lifted, price_per_kwh: ArrayLike, share: ArrayLike = 0.0) -> LayerResult:
+    """Return what a price and tie share at the roots (scalar, or one a root) mean below.
+
+    Returns
+    -------
+    Settled
+        Price, tie share and net power of every place (m,), and the power of every row (n,). Powers are whole microwatts and
+        the parts of a place add up to its power exactly. The price of a place within its limits is that of its parent.
+    """
+    roots = lifted.tree.parent < 0
+    level, part = np.zeros(len(roots)), np.zeros(len(roots))
+    level[roots], part[roots] = price_per_kwh, share
+    return down(lifted.rungs, lifted.tree.parent, lifted.order, lifted.limits, level, part)
+
+
+class Cuts(NamedTuple):
+    """Bounds of the cost from one moment on: at least intercept + slope x for a state x, (n, K) each; -slope is the worth of x.
+
+    Slope in $ per unit of x, intercept in $.
+    """
+
+    slope: Col
+    intercept_usd: Col
+
+
+class LiftedTime(NamedTuple):
+    """A slow schedule of n stores over H periods, and proof of it.
+
+    `lower_usd` <= least cost <= `upper_usd`, (n,) each [$]; `state` (n, H + 1) at the ends of the periods, in play;
+    `worth` (n, H) the price of the energy each period starts with [$ per unit of state]; `cuts` of the starts of
+    periods 1 to H - 1; `rounds` made.
+    """
+
+    lower_usd: Col
+    upper_usd: Col
+    state: Col
+    worth: Col
+    cuts: tuple[Cuts, ...]
+    rounds: int
+
+    @property
+    def gap_usd(self) -> Col:
+        """What the schedule can at most lose, (n,) [$]."""
+        return self.upper_usd - self.lower_usd
+
+
+def lift_time(
+    periods: Sequence[Stores],
+    price_per_kwh: Sequence[Col],
+    *,
+    rounds_max: int = 60,
+    tolerance_usd: float = 1e-10,
+) -> LiftedTime:
+    """Tie fast periods together by cuts of their value alone.
+
+    A round goes forwards, each period planning against the cuts of the next, and backwards, each giving one more cut where the
+    path passed.
+
+    Parameters
+    ----------
+    periods
+        The same n stores in H consecutive periods of any number of steps. `x0` counts in the first period only, the end value
+        in the last one only.
+    price_per_kwh
+        Prices of the steps of each period, (h,) or (n, h) [$/kWh].
+    rounds_max, tolerance_usd
+        The end: so many rounds, or upper - lower within the tolerance for every row.
+
+    Raises
+    ------
+    PartError
+        Periods and prices of different number, or no period.
+    """
+    if not periods or len(periods) != len(price_per_kwh):
+        raise PartError(
+            f"lift_time: got {len(periods)} periods and {len(price_per_kwh)} prices, expected one or more of both"
+        )
+    n = len(periods[0].x0)
+    cuts = [Cuts(np.zeros((n, 0)), np.zeros((n, 0)))] * (len(periods) - 1)
+    upper, x = np.full(n, np.inf), np.zeros((n, len(periods) + 1))
+    for turn in range(1, max(rounds_max, 1) + 1):
+        path, cost, lower, worth = _forward(periods, price_per_kwh, cuts)
+        better = cost < upper
+        upper, x = np.where(better, cost, upper), np.where(better[:, None], path, x)
+        if np.all(upper - lower <= tolerance_usd) or turn >= rounds_max:
+            break
+        for h in range(len(periods) - 1, 0, -1):
+            _, reply, later = _plan(
+                periods[h], price_per_kwh[h], path[:, h], _next(periods, cuts, h)
+            )
+            slope = -reply.slope[:, None]
+            intercept = (reply.bound_usd + later)[:, None] - slope * path[:, h, None]
+            old = cuts[h - 1]
+            cuts[h - 1] = Cuts(
+                np.hstack([old.slope, slope]), np.hstack([old.intercept_usd, intercept])
+            )
+    return LiftedTime(lower, upper, x, worth, tuple(cuts), turn)
+
+
+def _next(periods: Sequence[Stores], cuts: Sequence[Cuts], h: int) -> Cuts | None:
+    return cuts[h] if h < len(periods) - 1 else None
+
+
+def _plan(
+    period: Stores, price_per_kwh: Col, x0: Col, cuts: Cuts | None
+) -> tuple[Col, Response, Col]:
+    """Answer of one period that starts in x0. Returns its own cost, the answer, and the later cost that the answer leaves out."""
+    if cuts is None:
+        reply = best_response(period._replace(x0=x0), price_per_kwh, price_per_kwh)
+        return reply.cost_usd, reply, np.zeros(len(x0))
+    lo, hi = period.x_min[:, -1], period.x_max[:, -1]
+    if cuts.slope.shape[1] == 0:  # nothing is known yet: what is left costs and is worth nothing
+        cuts = Cuts(np.zeros((len(x0), 1)), np.full((len(x0), 1), -FLOOR_USD))
+    end = envelope(cuts.slope, cuts.intercept_usd, lo, hi)
+    reply = best_response(
+        period._replace(x0=x0, end_x=end.end_x, end_mu=end.end_mu), price_per_kwh, price_per_kwh
+    )
+    later = np.max(cuts.intercept_usd + cuts.slope * reply.x[:, -1:], axis=1)
+    return reply.cost_usd + (end.cost_usd - later), reply, end.cost_usd
+
+
+def _forward(
+    periods: Sequence[Stores], price_per_kwh: Sequence[Col], cuts: Sequence[Cuts]
+) -> tuple[Col, Col, Col, Col]:
+    """Pass along the periods. Returns path (n, H + 1), its cost (n,), the lower bound (n,) and the worth of x (n, H)."""
+    path, worth = [periods[0].x0], []
+    cost = np.zeros(len(periods[0].x0))
+    lower = cost
+    for h, period in enumerate(periods):
+        own, reply, later = _plan(period, price_per_kwh[h], path[-1], _next(periods, cuts, h))
+        lower = reply.bound_usd + later if h == 0 else lower
+        cost = cost + own
+        path.append(reply.x[:, -1])
+        worth.append(reply.slope)
+    return np.stack(path, axis=1), cost, lower, np.stack(worth, axis=1)
+
+
+def fixed_energy(
+    periods: Sequence[Stores], price_per_kwh: Sequence[Col], x: Col
+) -> tuple[Col, Col]:
+    """Cost of a schedule of energy x (n, H + 1) that is held at the ends of all periods: an upper bound of the least cost.
+
+    Returns cost (n,) [$], and what the schedule asks beyond reach (n,) [unit of x], zero where the cost is a bound.
+    """
+    cost, beyond = np.zeros(len(x)), np.zeros(len(x))
+    for h, (period, price) in enumerate(zip(periods, price_per_kwh, strict=True)):
+        low, high = np.array(period.x_min), np.array(period.x_max)
+        low[:, -1] = high[:, -1] = x[:, h + 1]
+        held = period._replace(x0=x[:, h], x_min=low, x_max=high)
+        if h < len(periods) - 1:
+            held = held._replace(end_x=np.zeros((len(x), 1)), end_mu=np.zeros((len(x), 1)))
+        reply = best_response(held, price, price)
+        cost, beyond = cost + reply.cost_usd, beyond + reply.missing
+    return cost, beyond

@@ -1,0 +1,1 @@
+"""The retail game of prosumers: game, demand, clearing, protocol, certificate, agents."""

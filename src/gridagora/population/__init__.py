@@ -1,0 +1,1 @@
+"""Homes and what they own: equipment, houses, sun, quality of service."""

@@ -1,0 +1,280 @@
+"""Every device of a scene, by group: beliefs for a plan, curves for an interval, and the step of the physics."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from gridagora.core.device import (
+    Beside,
+    DeviceKind,
+    GroupBelief,
+    Moment,
+    Setting,
+    Turn,
+    Window,
+    total_by_home,
+)
+from gridagora.core.errors import PartError
+from gridagora.core.ports import DeviceGroup
+from gridagora.core.registry import find, names
+from gridagora.core.tables import Col, Flag, Homes, Index
+from gridagora.kernels.curves.curve import Curves
+from gridagora.kernels.stores.bid_curve import bid
+from gridagora.kernels.stores.value import MarginalValue, Stores, marginal_value
+
+THREADS = 2
+REST_MIN = 3  # compressor timers commonly keep a unit as it is for three to five minutes
+
+Rows = tuple[Index, ...]  # of each group, those that take part
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The groups of a run, in the order of their kinds; a step changes their state in place."""
+
+    groups: tuple[DeviceGroup, ...]
+    homes: int
+    dt_h: float
+
+    def of_kind(self, kind: str) -> DeviceGroup:
+        """Return the group of a kind; raises KeyError where no home owns such a device."""
+        return {group.about.kind: group for group in self.groups}[kind]
+
+
+class FleetPlan(NamedTuple):
+    """Values of stored energy of an hour by group, the rows they hold for, and the price path they were found against."""
+
+    values: tuple[MarginalValue | None, ...]
+    rows: Rows
+    price_per_kwh: Col  # (h,), or (n, h) where every home has its own
+
+
+class Delivered(NamedTuple):
+    """Metered outcome of one interval.
+
+    `kind_kw` (g, n) is the power of every group in every home, `series` what groups tell of their rows by name, `balance_kwh` the
+    largest violation of the energy balance of any store.
+    """
+
+    kind_kw: Col
+    series: Mapping[str, Col]
+    balance_kwh: float
+
+
+def make_fleet(
+    homes: Homes,
+    local_hour: Index,
+    comfort_per_k2_h: float,
+    reference_per_kwh: float,
+    dt_h: float,
+    *,
+    rule: str,
+    draws_known: bool,
+    rest_min: int = REST_MIN,
+) -> Fleet:
+    """Return the fleet of a scene at the start of a run; an on/off unit that was switched rests for `rest_min` minutes."""
+    setting = Setting(
+        homes, local_hour, dt_h, comfort_per_k2_h, reference_per_kwh, rule, rest_min, draws_known
+    )
+    made = [find("device", name).of(setting) for name in names("device")]
+    groups = sorted(
+        (group for group in made if group is not None),
+        key=lambda group: (group.about.rank, group.about.kind),
+    )
+    return Fleet(tuple(groups), len(homes.home_id), dt_h)
+
+
+def kinds(fleet: Fleet) -> tuple[DeviceKind, ...]:
+    """Return what the groups of a fleet are, in their order."""
+    return tuple(group.about for group in fleet.groups)
+
+
+def prosumers(fleet: Fleet) -> Flag:
+    """Return which homes own a device that makes a prosumer, shape (n,)."""
+    own = np.zeros(fleet.homes, dtype=np.bool_)
+    for group in fleet.groups:
+        own[group.home] |= group.about.is_prosumer
+    return own
+
+
+def prosumer_homes(homes: Homes) -> Flag:
+    """Return the same of homes that no run has yet."""
+    hours = np.zeros(homes.load_kw.shape[1], dtype=np.int64)
+    return prosumers(make_fleet(homes, hours, 1.0, 1.0, 1.0, rule="continuous", draws_known=True))
+
+
+def beliefs(
+    fleet: Fleet, hour: int, hours: int, value_per_kwh: float
+) -> tuple[tuple[GroupBelief, ...], Rows]:
+    """Return what every group believes of the window, and the rows that take part in its first hour."""
+    found = tuple(group.believe(Window(hour, hours, value_per_kwh)) for group in fleet.groups)
+    return found, tuple(each.rows for each in found)
+
+
+def disclosed_specs(believed: Sequence[GroupBelief]) -> tuple[Stores, ...]:
+    """Return beliefs as an operator is told them: the mean of the likely draws stands for the draws."""
+    return tuple(
+        each.stores
+        if each.draws is None
+        else each.stores._replace(inflow=each.stores.inflow + each.draws.mean(1))
+        for each in believed
+    )
+
+
+def plan(fleet: Fleet, believed: Sequence[GroupBelief], price_per_kwh: Col) -> FleetPlan:
+    """Return the value of stored energy at the start and the end of the hour, against a price path (h,) or (n, h) [$/kWh]."""
+    rows = tuple(each.rows for each in believed)
+    own: Sequence[Index | None] = (
+        homes_of(fleet, rows) if price_per_kwh.ndim > 1 else (None,) * len(believed)
+    )
+    values = [
+        marginal_value(each.stores, price_per_kwh, row=row, draws=each.draws, threads=THREADS)
+        if group.about.is_valued
+        else None
+        for group, each, row in zip(fleet.groups, believed, own, strict=True)
+    ]
+    return FleetPlan(tuple(values), rows, price_per_kwh)
+
+
+def unvalued_kw(
+    fleet: Fleet, believed: Sequence[GroupBelief], window: Window, price_per_kwh: Col
+) -> Col:
+    """Return what devices that no plan values take of every home at a price path (h,), shape (n, h) [kW]."""
+    taken = np.zeros((fleet.homes, len(price_per_kwh)))
+    for group, each in zip(fleet.groups, believed, strict=True):
+        if not group.about.is_valued:
+            np.add.at(taken, group.home[each.rows], group.planned_kw(window, price_per_kwh))
+    return taken
+
+
+def keep_valued(
+    fleet: Fleet, specs: Sequence[Stores], home: Sequence[Index]
+) -> tuple[tuple[Stores, ...], tuple[Index, ...]]:
+    """Return beliefs and homes of the groups that a plan values."""
+    kept = [row for row, group in enumerate(fleet.groups) if group.about.is_valued]
+    return tuple(specs[row] for row in kept), tuple(home[row] for row in kept)
+
+
+def tender(fleet: Fleet, found: FleetPlan, hour: int, share: float, now_s: float) -> Curves:
+    """Return the curve of every device for the next interval, which ends at `share` of the hour."""
+    now = Moment(hour, now_s, fleet.dt_h, share)
+    curves = []
+    for group, rows, value in zip(fleet.groups, found.rows, found.values, strict=True):
+        offered = group.tender(now, rows)
+        if isinstance(offered, Curves):
+            curves.append(offered)
+        elif value is not None:
+            curves.append(bid(offered, value, share))
+        else:
+            kind = group.about.kind
+            raise PartError(
+                f"device '{kind}' tenders stores, but no plan values it: return curves, or set is_valued in its class"
+            )
+    starts = np.cumsum([0, *(len(r.p_kw) for r in curves)])
+    offset = np.concatenate(
+        [[0], *(r.offset[1:] + at for r, at in zip(curves, starts[:-1], strict=True))]
+    )
+    return Curves(
+        offset,
+        np.concatenate([r.p_kw for r in curves]),
+        np.concatenate([r.price_per_kwh for r in curves]),
+    )
+
+
+def _refuse_unsound(p_kw: Col, devices: int) -> None:
+    """Refuse orders that are not one power for each device.
+
+    Raises
+    ------
+    PartError
+        A strategy whose dispatch gives another number of rows, or a power that is no number.
+    """
+    if not isinstance(p_kw, np.ndarray) or p_kw.shape != (devices,) or not np.isfinite(p_kw).all():
+        got = (
+            f"power of shape {p_kw.shape}" if isinstance(p_kw, np.ndarray) else type(p_kw).__name__
+        )
+        expected = f"None or finite numbers of shape {(devices,)}, one for each device"
+        raise PartError(f"dispatch of the strategy returned {got}, expected {expected}")
+
+
+def by_group(fleet: Fleet, p_kw: Col | None, rows: Rows) -> tuple[Col | None, ...]:
+    """Return the orders of all rows of every group [kW], given those of the rows that take part; None where there are none."""
+    if p_kw is None:
+        return (None,) * len(fleet.groups)
+    _refuse_unsound(p_kw, sum(map(len, rows)))
+    asked = []
+    for group, own, power in zip(
+        fleet.groups, rows, np.split(p_kw, np.cumsum([len(own) for own in rows])[:-1]), strict=True
+    ):
+        orders = np.zeros(len(group.home))
+        orders[own] = power
+        asked.append(orders)
+    return tuple(asked)
+
+
+def step_groups(
+    fleet: Fleet,
+    asked_kw: Sequence[Col | None],
+    hour: int,
+    now_s: float,
+    load_kw: Col,
+    way: Index | None = None,
+    outside: Sequence[Flag | None] | None = None,
+    *,
+    curtails: bool = True,
+) -> Delivered:
+    """Step the true physics of one interval.
+
+    Parameters
+    ----------
+    asked_kw
+        Power of all rows of every group [kW], or None where the devices of a group follow their own switch.
+    load_kw
+        Load of every home without its devices, shape (n,) [kW].
+    way
+        Which way each home means to trade, (n,), where export earns less than import costs: 1, -1, or 0 for nothing crosses.
+        What steps last then makes up for on/off units, so that the meter never turns the other way while it can help it.
+    outside
+        Of every row, whether its order comes from outside the home, which nothing that the home means changes.
+    curtails
+        Whether generation follows its order; if not it gives all it can, as under a tariff that does not know the hour.
+    """
+    n, now = fleet.homes, Moment(hour, now_s, fleet.dt_h, 1.0)
+    kind_kw, balance_kwh = np.zeros((len(fleet.groups), n)), 0.0
+    series: dict[str, Col] = {}
+    drawn, ordered = np.zeros(n), np.zeros(n)
+    for turn in Turn:
+        beside = Beside(load_kw + drawn, ordered - drawn, way, curtails)
+        for row, (group, orders) in enumerate(zip(fleet.groups, asked_kw, strict=True)):
+            if group.about.turn != turn:
+                continue
+            before = group.stored_kwh()
+            got = group.step(
+                orders, now, beside if outside is None else beside._replace(outside=outside[row])
+            )
+            kind_kw[row] = total_by_home(got.p_kw, group.home, n)
+            drawn = drawn + kind_kw[row]
+            ordered = ordered + (0.0 if orders is None else total_by_home(orders, group.home, n))
+            series |= got.series
+            balance_kwh = max(
+                balance_kwh,
+                float(np.abs(group.stored_kwh() - before - got.stored_kwh).max(initial=0.0)),
+            )
+    return Delivered(kind_kw, series, balance_kwh)
+
+
+def meter_kw(load_kw: Col, got: Delivered) -> Col:
+    """Return the power of every home, shape (n,) [kW]: its load and its devices."""
+    return np.asarray(sum(got.kind_kw, load_kw))
+
+
+def home_of_device(fleet: Fleet, rows: Rows) -> Index:
+    """Return the home of every device, in the order of `tender`."""
+    return np.concatenate(homes_of(fleet, rows))
+
+
+def homes_of(fleet: Fleet, rows: Rows) -> tuple[Index, ...]:
+    """Return the home of every device, by group."""
+    return tuple(group.home[own] for group, own in zip(fleet.groups, rows, strict=True))

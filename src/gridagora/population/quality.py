@@ -1,0 +1,103 @@
+"""Quality of service of homes: what a tier and a comfort slider make energy worth, and how far deliveries miss awards."""
+
+import numpy as np
+
+from gridagora.core.tables import Col, Homes, Quality
+
+TIERS = ("standard", "firm", "flexible")
+HOUR_H = 1.0  # the longer of the two windows on which deliveries are held against awards; the other is the interval
+
+
+def per_home(quality: Quality, count: int) -> Quality:
+    """Return the same with one row for each of `count` homes."""
+    return Quality(
+        np.broadcast_to(quality.slider_ratio, (count,)),
+        np.broadcast_to(quality.tier, (count,)),
+        np.broadcast_to(quality.tier_ratio, (count,)),
+        np.broadcast_to(quality.deviation_per_kwh, (count,)),
+        quality.window_h,
+    )
+
+
+def comfort_ratio(homes: Homes) -> Col:
+    """Return what comfort is worth to each home over what it is worth to a standard one, shape (n,)."""
+    own = per_home(homes.quality, len(homes.home_id))
+    return own.slider_ratio * own.tier_ratio
+
+
+def denied_ratio(homes: Homes) -> Col:
+    """Return the same of hot water and of charge missing in a car, where only the tier counts, shape (n,)."""
+    return per_home(homes.quality, len(homes.home_id)).tier_ratio
+
+
+def deviation_kwh(home_kw: Col, award_kw: Col, dt_h: float, window_h: float = 0.0) -> Col:
+    """Return |delivered less awarded| of every home and window of time, shape (n, w) [kWh].
+
+    Parameters
+    ----------
+    home_kw, award_kw
+        Delivered and awarded power, shape (n, t) [kW]; an award is nan where there is none, and its interval does not count.
+    dt_h, window_h
+        Length of an interval and of a window [h]: inside a window too much and too little make up for each other. 0: each
+        interval is a window.
+
+    Returns
+    -------
+    Col
+        nan where a home had no award in the window.
+
+    Raises
+    ------
+    ValueError
+        The windows do not tile the run.
+
+    References
+    ----------
+    Theory 8.5. An on/off unit cannot keep to a mean power over five minutes, over an hour it can.
+    """
+    n, t = home_kw.shape
+    gap_kw = (home_kw - award_kw).reshape(n, -1, min(t, max(1, round(window_h / dt_h))))
+    held = np.isfinite(gap_kw)
+    missed = np.abs(np.where(held, gap_kw, 0.0).sum(2)) * dt_h
+    return np.where(held.any(2), missed, np.nan)
+
+
+def together(home_kw: Col, award_kw: Col) -> tuple[Col, Col]:
+    """Return what all homes with an award delivered and were awarded, shape (1, t) each [kW]; the award is nan where none was."""
+    held = np.isfinite(award_kw)
+    delivered, awarded = (
+        np.where(held, power, 0.0).sum(0, keepdims=True) for power in (home_kw, award_kw)
+    )
+    return delivered, np.where(held.any(0), awarded, np.nan)
+
+
+def mean_kw(deviation: Col, award_kw: Col, dt_h: float) -> Col:
+    """Return the deviation (n, w) [kWh] of each home over the hours in which it held an award, shape (n,) [kW], else nan."""
+    return _over(deviation, np.isfinite(award_kw).sum(1) * dt_h)
+
+
+def energy_share(deviation: Col, home_kw: Col, award_kw: Col, dt_h: float) -> Col:
+    """Return the deviation (n, w) [kWh] of each home over the energy through its meter while it held an award, shape (n,)."""
+    return _over(deviation, np.where(np.isfinite(award_kw), np.abs(home_kw), 0.0).sum(1) * dt_h)
+
+
+def mean_deviation_kw(home_kw: Col, award_kw: Col, dt_h: float, window_h: float) -> float:
+    """Return the mean over homes with an award of the deviation of each, windows of that length [kW]; nan without awards.
+
+    home_kw and award_kw are of shape (n, t) [kW].
+    """
+    each_kw = mean_kw(deviation_kwh(home_kw, award_kw, dt_h, window_h), award_kw, dt_h)
+    held = each_kw[np.isfinite(each_kw)]
+    return float(held.mean()) if held.size else float("nan")
+
+
+def total_share(home_kw: Col, award_kw: Col, dt_h: float, window_h: float) -> float:
+    """Return the deviations of all rows, each by itself, over the energy of all; arrays are of shape (n, t) [kW]."""
+    deviation = deviation_kwh(home_kw, award_kw, dt_h, window_h)
+    rows = [column.reshape(1, -1) for column in (deviation, home_kw, award_kw)]
+    return float(energy_share(rows[0], rows[1], rows[2], dt_h)[0])
+
+
+def _over(deviation: Col, by: Col) -> Col:
+    share: Col = np.divide(np.nansum(deviation, 1), by, out=np.full(len(by), np.nan), where=by > 0)
+    return share

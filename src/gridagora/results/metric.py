@@ -1,0 +1,95 @@
+"""A metric is one function of an outcome, with all that table and report say of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from gridagora.results.outcome import Outcome, welfare_before_losses_usd
+from gridagora.core.registry import register
+
+VALUE = "Value and money"
+POWER = "Power"
+VOLTAGE = "Voltage"
+COMFORT = "Comfort"
+DELIVERY = "Delivery"
+INFORMATION = "Information"
+OTHER = "Other"  # of a metric that names none
+FAMILIES = (VALUE, POWER, VOLTAGE, COMFORT, DELIVERY, INFORMATION)  # in the order of the table; any other comes after them
+Direction = Literal["up", "down", "-"]
+NOTHING = 1e-12  # of the bound: a gain that rounding makes
+
+
+class Reference(NamedTuple):
+    """What a metric may compare with: the flat design of the same scene and the certified bound of welfare [$].
+
+    `unlimited` is the same design run where the substation has no limit, with the bound of that case; None where not asked for.
+    """
+
+    flat: Outcome | None
+    bound_usd: float | None
+    unlimited: Outcome | None = None
+    unlimited_bound_usd: float | None = None
+
+
+Compute = Callable[[Outcome, Reference], float]
+
+
+def always(_: Outcome) -> bool:
+    """Return that a metric says something in every run."""
+    return True
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One row of the comparison table and what is said of it. `compute` returns nan where the yardstick it needs is missing.
+
+    What a plugin leaves out is named before a run (`scenario.fit`).
+    """
+
+    id: str
+    name: str
+    unit: str
+    direction: Direction  # in which it is better; "-" where neither is
+    compute: Compute
+    explanation: str = ""  # a sentence for a reader of the report
+    family: str = OTHER  # the heading under which it stands: one of FAMILIES, or a new one
+    order: float = float("inf")  # its place within the family
+    short_name: str = ""  # for the narrow table of the terminal; the name where left out
+    in_brief: bool = True  # whether the terminal shows it; the report and summary.json show every metric
+    applies: Callable[[Outcome], bool] = always  # whether it says something in a run, by the outcome of the flat design
+
+
+def metric(
+    metric_id: str,
+    name: str,
+    unit: str,
+    direction: Direction,
+    *,
+    explanation: str,
+    family: str,
+    order: float,
+    short_name: str = "",
+    in_brief: bool = True,
+    applies: Callable[[Outcome], bool] = always,
+) -> Callable[[Compute], Compute]:
+    """Return a decorator that registers a function as a metric; the function itself is unchanged."""
+
+    def file(compute: Compute) -> Compute:
+        part = Metric(metric_id, name, unit, direction, compute, explanation, family, order, short_name, in_brief, applies)
+        register("metric", metric_id, compute.__module__)(part)
+        return compute
+
+    return file
+
+
+def place_in_table(part: Metric) -> tuple[int, str, float, str]:
+    """Return the key by which metrics are sorted: family, place within it; new families come last, by name."""
+    known = part.family in FAMILIES
+    return FAMILIES.index(part.family) if known else len(FAMILIES), part.family, part.order, part.id
+
+
+def captured_share(outcome: Outcome, flat: Outcome, bound_usd: float) -> float:
+    """Share of the gain from flat to the bound, both before losses; nan where the bound leaves nothing to gain."""
+    start = welfare_before_losses_usd(flat)
+    gain = bound_usd - start
+    return (welfare_before_losses_usd(outcome) - start) / gain if gain > NOTHING * abs(bound_usd) else float("nan")

@@ -1,0 +1,168 @@
+"""From a finished run to its outcome: comfort, wear and what was missed, in dollars; bills; what is left in the stores.
+
+Theory 1.8.
+"""
+
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+
+from gridagora.core.device import DeviceOutcome, DeviceRecord
+from gridagora.core.ports import DeviceGroup
+from gridagora.core.product import Commodity, Horizon, Product
+from gridagora.core.rules import Residual
+from gridagora.core.tables import Col, Flag
+from gridagora.mechanisms.retail.agents import certified, warnings
+from gridagora.population.fleet import kinds, prosumers
+from gridagora.results.outcome import Exchange, Outcome, Paid
+from gridagora.run.home_series import kept_series
+from gridagora.run.settle import (
+    MeterPrices,
+    Settlement,
+    book_trades,
+    deviation_charge,
+    retail_margin,
+    settle,
+    traded_kw,
+)
+from gridagora.run.starts import find_simultaneous_starts
+from gridagora.run.state import DAY_H, HOUR_S, FinishedRun, Setup, home_kw, other_kw
+from gridagora.settlement.ledger import AgreedPositions, bill_usd, join, paid_uusd
+from gridagora.settlement.parties import Parties, Role, row_of
+
+
+def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
+    """Return the outcome of a run, without the network, which is solved apart.
+
+    References
+    ----------
+    Comfort k/2 (T - bliss)^2 on 15-minute means, the same bliss for all designs: docs/why.
+    """
+    homes, w, dt, track, fleet = study.homes, study.wholesale, study.dt_h, ran.track, ran.fleet
+    per, hours, n = round(1 / dt), DAY_H * study.days, len(homes.home_id)
+
+    def fine(hourly: Col) -> Col:
+        return np.repeat(hourly[:, :hours], per, axis=1)
+
+    by_kind, meter_kw, others_kw = (
+        track.kind_kw.transpose(0, 2, 1),
+        home_kw(track, study),
+        other_kw(study),
+    )
+    felt = value_devices(ran, study)
+    award_kw = track.award_kw.T
+    s, prices = (
+        settlement(ran.parties, study),
+        MeterPrices(track.import_per_kwh.T, track.export_per_kwh.T),
+    )
+    supplied_kw = (
+        meter_kw - traded_kw(ran.parties, ran.trades, meter_kw.shape)
+        if len(ran.trades.usd)
+        else meter_kw
+    )
+    energy = settle(s, supplied_kw, prices, ran.wholesale_per_kwh, ran.positions, others_kw)
+    ledger = join(
+        [energy, book_trades(s, ran.trades), deviation_charge(s, meter_kw, award_kw, homes.quality)]
+    )
+    if ran.residual is Residual.PROSUMERS:
+        ledger = join([ledger, retail_margin(s, ledger, prosumers(fleet))])
+    paid = paid_uusd(ledger, len(ran.parties.id))
+    t = hours * per
+    return Outcome(
+        name=name,
+        start_s=study.start_s + np.arange(t) * round(3600 * dt),
+        dt_h=dt,
+        limit_kw=w.limit_kw,
+        over_per_kwh=w.over_per_kwh,
+        delivery_per_kwh=w.delivery_per_kwh,
+        export_credit_per_kwh=w.export_credit_per_kwh,
+        wholesale_per_kwh=ran.wholesale_per_kwh,
+        price_per_kwh=track.price_per_kwh,
+        credit_per_kwh=track.credit_per_kwh,
+        load_kw=meter_kw.sum(0) + others_kw,
+        other_kw=others_kw,
+        committed_kw=track.award_kw.sum(1),
+        award_kw=award_kw,
+        place_per_kwh=track.place_per_kwh,
+        fixed_kw=fine(homes.load_kw).sum(0),
+        device_kw={
+            about.kind: power.sum(0) for about, power in zip(kinds(fleet), by_kind, strict=True)
+        },
+        home_kw=meter_kw,
+        home_pv_kw=fine(homes.pv_kw),
+        device_usd=device_usd(felt),
+        felt=dict(chain.from_iterable(each.felt.items() for each in felt)),
+        series=dict(chain.from_iterable(each.series.items() for each in felt)),
+        kept=kept_series(ran, study.keep),
+        owned={
+            group.about.kind: homes_with(group, n)
+            for group in fleet.groups
+            if group.about.is_prosumer
+        },
+        left_usd=float(left_usd(felt, ran, study).sum()),
+        bill_usd=bill_usd(ledger, len(ran.parties.id))[:n],
+        parties=ran.parties,
+        ledger=ledger,
+        surplus_uusd=int(-paid[row_of(ran.parties, Role.OPERATOR)]),
+        imbalance_uusd=int(paid.sum()),
+        plan_gap_share=float(track.worst[1]),
+        energy_balance_kwh=float(track.worst[0]),
+        exchange=Exchange(
+            ran.traffic.messages, ran.traffic.bytes, ran.traffic.rounds, ran.traffic.disclosed // n
+        ),
+        network=None,
+        wall_s=ran.wall_s,
+        unconverged_sessions=ran.unconverged,
+        paid=Paid(
+            *prices,
+            tuple(AgreedPositions(p.product, p.p_kw, p.price_per_kwh) for p in ran.positions),
+            ran.trades,
+        ),
+        warnings=(
+            *warnings(ran.games),
+            *(
+                find_simultaneous_starts(kinds(fleet), track.kind_kw, dt)
+                if np.isnan(award_kw).all()
+                else ()
+            ),
+        ),
+        **certified(ran.games),
+    )
+
+
+def settlement(parties: Parties, study: Setup) -> Settlement:
+    """Return what a run settles: all of it is one period."""
+    period = Product(Commodity.P, study.start_s, DAY_H * HOUR_S * study.days, Horizon.REAL_TIME)
+    place = np.zeros(len(study.homes.home_id), np.int64) if study.site is None else study.site.place
+    return Settlement(parties, period, study.dt_h, study.wholesale, place)
+
+
+def value_devices(ran: FinishedRun, study: Setup) -> tuple[DeviceOutcome, ...]:
+    """Return what homes felt of every group of devices over the run."""
+    track = ran.track
+    found = []
+    for group, power in zip(ran.fleet.groups, track.kind_kw, strict=True):
+        series = {name: track.series[name].T for name in group.about.series}
+        found.append(group.feel(DeviceRecord(power.T, series, study.dt_h)))
+    return tuple(found)
+
+
+def homes_with(group: DeviceGroup, count: int) -> Flag:
+    """Return which of `count` homes own a device of a group, shape (n,)."""
+    return np.bincount(group.home, minlength=count) > 0
+
+
+def device_usd(felt: Sequence[DeviceOutcome]) -> dict[str, Col]:
+    """Return what devices cost beside energy, by item, of all groups that name it, shape (n,) each [$]."""
+    found: dict[str, Col] = {}
+    for each in felt:
+        for item, usd in each.device_usd.items():
+            found[item] = found[item] + usd if item in found else usd
+    return found
+
+
+def left_usd(felt: Sequence[DeviceOutcome], ran: FinishedRun, study: Setup) -> Col:
+    """Value of what the stores of a home hold at the end, shape (n,) [$]: at the mean import price, heat and cold by the COP."""
+    price = float(ran.wholesale_per_kwh.mean()) + study.wholesale.delivery_per_kwh
+    return np.asarray(price * sum(each.left_kwh for each in reversed(felt)))

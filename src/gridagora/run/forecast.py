@@ -1,0 +1,72 @@
+"""What is known of the supply at gate closure: the forecast of an hour, and the prices of an interval (theory 3.1)."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gridagora.core.rng import stream
+from gridagora.core.session import SupplyOffer
+from gridagora.core.tables import LEAD_H, Col, Prices
+
+DAY_AHEAD_OUT_H = 13  # tomorrow's day-ahead prices are known from this local hour
+GAP_HOLD = 0.6  # of the last gap between real time and day ahead, an hour later (theory 3.1)
+QUARTERS = 4
+
+
+class WholesaleTerms(NamedTuple):
+    """Prices of a run and the terms of the substation."""
+
+    prices: Prices
+    delivery_per_kwh: float
+    export_credit_per_kwh: float
+    limit_kw: float  # of the substation, import and export
+    over_per_kwh: float  # beyond it, and beyond the limits of places
+    perfect: bool  # prices to come are known
+    draws_known: bool = False
+    noise_per_kwh: float = 0.0
+    seed: int = 0
+
+
+def real_time_per_kwh(w: WholesaleTerms, hours: int, dt_h: float) -> Col:
+    """Real-time energy price of every interval of the run, shape (hours / dt_h,) [$/kWh]."""
+    series = w.prices.real_time_per_kwh[QUARTERS * LEAD_H : QUARTERS * (LEAD_H + hours)]
+    return np.repeat(series, round(1 / (QUARTERS * dt_h)))
+
+
+def energy_per_kwh(w: WholesaleTerms, hour: int, hours: int) -> Col:
+    """Forecast of the energy price of the window, shape (hours,) [$/kWh].
+
+    Perfect: the mean of the real-time prices to come. Persistence: the day-ahead price where it is out, else that of the same
+    hour a day before, plus the last gap between real time and day ahead, fading by `GAP_HOLD` an hour. Noise, where asked,
+    is drawn anew by the seed at every hour of issue and falls on every hour but the present one.
+    """
+    known = _forecast(w, hour, hours)
+    if not w.noise_per_kwh:
+        return known
+    noise = stream(w.seed, "price forecast", hour).normal(0.0, w.noise_per_kwh, hours)
+    noise[0] = 0.0
+    return known + noise
+
+
+def _forecast(w: WholesaleTerms, hour: int, hours: int) -> Col:
+    if w.perfect:
+        start = QUARTERS * (LEAD_H + hour)
+        return (
+            w.prices.real_time_per_kwh[start : start + QUARTERS * hours]
+            .reshape(-1, QUARTERS)
+            .mean(1)
+        )
+    ahead = np.arange(hour, hour + hours)
+    known = 24 * (hour // 24 + (2 if hour % 24 >= DAY_AHEAD_OUT_H else 1))
+    day_ahead = w.prices.day_ahead_per_kwh[LEAD_H + np.where(ahead < known, ahead, ahead - 24)]
+    last = (
+        w.prices.real_time_per_kwh[QUARTERS * (LEAD_H + hour) - 1]
+        - w.prices.day_ahead_per_kwh[LEAD_H + hour - 1]
+    )
+    return np.asarray(day_ahead + last * GAP_HOLD ** (ahead - hour + 1))
+
+
+def offer_supply(w: WholesaleTerms, energy: Col, base_kw: Col) -> SupplyOffer:
+    """Return the substation's tender over a window: wholesale plus delivery to import, wholesale plus credit to export."""
+    buy = energy + w.delivery_per_kwh
+    return SupplyOffer(buy, np.minimum(energy + w.export_credit_per_kwh, buy), base_kw)

@@ -1,0 +1,91 @@
+"""The exact power flow of a run: every interval, every meter, and what homes saw of it."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gridagora.core.feeder import live_nodes
+from gridagora.core.flow import Flow
+from gridagora.core.ports import Grid
+from gridagora.core.tables import Col, Index
+from gridagora.grid.limits import bus_voltages
+from gridagora.results.outcome import NetworkResult
+
+POWER_FACTOR = 0.95  # of appliances and motors; PV and batteries run at unity where no market asks them for more
+TAN_PHI = float(np.tan(np.arccos(POWER_FACTOR)))
+
+
+class Wiring(NamedTuple):
+    """The grid of a run: its flow, the meter of every home (n,), and what other meters draw by hour, (H, j) [kW]."""
+
+    grid: Grid
+    home_meter: Index
+    other_kw: Col
+
+
+def flow_of_interval(wiring: Wiring, home_kw: Col, reactive_kw: Col, hour: int) -> Flow:
+    """Return the flow of one interval: net power of every home and the part of it at `POWER_FACTOR`, shape (n,) each [kW]."""
+    drawn = meter_powers(
+        wiring.home_meter, home_kw[:, None], reactive_kw[:, None], wiring.other_kw[hour : hour + 1]
+    )
+    return wiring.grid.flow(drawn[0][0], drawn[1][0])
+
+
+def meter_powers(
+    home_meter: Index, home_kw: Col, reactive_kw: Col, other_kw: Col, given_kvar: Col | None = None
+) -> tuple[Col, Col]:
+    """Return what every meter draws, active and reactive, shape (t, j) each [kW], [kvar]; arguments as in `watch`."""
+    j = other_kw.shape[1]
+    p_kw = _by_meter(home_kw, home_meter, j) + other_kw
+    q_kvar = TAN_PHI * (_by_meter(reactive_kw, home_meter, j) + other_kw.clip(min=0))
+    return p_kw, q_kvar if given_kvar is None else q_kvar + _by_meter(given_kvar, home_meter, j)
+
+
+def _by_meter(home: Col, home_meter: Index, meters: int) -> Col:
+    """Return the sum of homes (n, t) behind each of the meters, shape (t, j); a matrix of homes by meters would be large."""
+    total = np.zeros((meters, home.shape[1]))
+    np.add.at(total, home_meter, home)
+    return np.ascontiguousarray(total.T)
+
+
+def solve_run(
+    grid: Grid,
+    home_meter: Index,
+    home_kw: Col,
+    reactive_kw: Col,
+    other_kw: Col,
+    given_kvar: Col | None = None,
+) -> NetworkResult:
+    """Solve the network of a run.
+
+    Parameters
+    ----------
+    home_kw, reactive_kw
+        Net power of every home and the part of it drawn at `POWER_FACTOR`, shape (n, t) [kW].
+    other_kw
+        Load of everybody else, shape (t, j) [kW]; what feeds in, below zero, gives no reactive power.
+    given_kvar
+        Reactive power that inverters of homes are told to draw, below zero to give, shape (n, t) [kvar]; left out: none.
+    """
+    feeder = grid.feeder
+    flow = grid.flow(*meter_powers(home_meter, home_kw, reactive_kw, other_kw, given_kvar))
+    live = live_nodes(feeder)
+    first = {}
+    for row, meter in enumerate(feeder.load_meter):
+        first.setdefault(int(meter), []).append(row)
+    ends = np.stack([feeder.load_from, feeder.load_to], 1)
+    nodes = [sorted({int(k) for k in ends[first[int(m)]].flat if k >= 0}) for m in home_meter]
+    nodes = [[k for k in group if live[k]] for group in nodes]
+    home_v = np.stack([flow.v_pu[:, group].mean(1) for group in nodes])
+    failed = int((~flow.converged).sum())
+    return NetworkResult(
+        flow.losses_kw,
+        flow.substation_p_kw,
+        flow.substation_q_kvar,
+        home_v.min(0),
+        home_v.max(0),
+        home_v,
+        *bus_voltages(feeder, flow),
+        failed,
+        float(np.nanmax(flow.mismatch_kva)),
+    )

@@ -1,0 +1,223 @@
+"""Where a design meets its homes: what all designs of a study share, the desk of one run, and what the run records."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gridagora.core.device import REFERENCE_PER_KWH, Window
+from gridagora.core.flow import Flow
+from gridagora.core.limits import Limits
+from gridagora.core.ports import Market, Strategy
+from gridagora.core.product import Horizon
+from gridagora.core.registry import find
+from gridagora.core.rules import Bidder, Disclosure, Pricing, Residual, Rulebook
+from gridagora.core.session import Baseline, MessageCount, Topology
+from gridagora.core.tables import Col, Flag, Homes
+from gridagora.mechanisms.retail.agents import GameCertificate
+from gridagora.population import fleet as homes_at
+from gridagora.results.outcome import LocalTrades
+from gridagora.run import starts
+from gridagora.run.comms import PERFECT, BidCache, CommsFaults
+from gridagora.run.forecast import WholesaleTerms, real_time_per_kwh
+from gridagora.run.power_flow import Wiring
+from gridagora.run.settle import Position, cost_usd_per_h
+from gridagora.settlement.parties import Parties, run_parties
+
+DAY_H = 24
+HOUR_S = 3600
+OWN_PRICE = frozenset(
+    {Pricing.BY_PLACE, Pricing.BY_PARTY}
+)  # every home pays the price of its own transactions
+
+
+class Setup(NamedTuple):
+    """What all designs of a comparison share."""
+
+    homes: Homes
+    days: int
+    start_s: int
+    local_hour: Col  # (H,) local hour of day of every hour of the run
+    wholesale: WholesaleTerms
+    comfort_per_k2_h: float
+    flat_per_kwh: float  # rate of the flat tariff on the baseline load
+    dt_h: float
+    window_h: int
+    rule: str  # how on/off units follow a dispatch
+    baseline_kw: (
+        Col | None
+    )  # (n, t) net power of every home under the flat design, for tariffs that earn what it costs
+    other_kw: Col  # (H,) load of other customers: the meters that are no homes
+    site: Topology | None = None  # where homes stand; None: all at one root
+    limits: Limits | None = (
+        None  # of zones and transformers, over n homes and H hours; None: nothing is limited there
+    )
+    place_other_kw: Col | None = (
+        None  # (m, H) load of other customers below each place, 0 at the root
+    )
+    wiring: Wiring | None = (
+        None  # the grid behind the meters; None: no flow is known before the end
+    )
+    links: CommsFaults = PERFECT
+    rest_min: int = homes_at.REST_MIN  # minutes an on/off unit rests after it was switched
+    start_spread_min: float = (
+        0.0  # homes that follow a posted price wait up to so long before a device starts
+    )
+    keep: tuple[str, ...] = ()  # what is kept of each home by interval, words of `[results] keep`
+    reference_per_kwh: float = REFERENCE_PER_KWH  # the price at which set points were chosen: it fixes the bliss temperature
+
+
+class Record(NamedTuple):
+    """What a run recorded: power by kind and what homes felt, by interval (t, n); prices and commitments (t,)."""
+
+    kind_kw: Col  # (g, t, n) of every group of the fleet, in its order
+    series: dict[str, Col]  # (t, r) what groups tell of their rows, by name
+    price_per_kwh: Col  # (t,)
+    credit_per_kwh: Col  # (t,) for what leaves a home
+    place_per_kwh: Col  # (m, t) price at every place; no rows where all homes see one price
+    award_kw: Col  # (t, n) what a home was awarded, nan where nothing is
+    import_per_kwh: Col  # (t, 1) what meters are charged, (t, n) where every home pays the price of its own transactions
+    export_per_kwh: Col  # likewise, what they are credited
+    worst: Col  # (2,) largest energy imbalance [kWh], largest plan gap, nan where none is certified
+
+
+class FinishedRun(NamedTuple):
+    """A finished run, before it is scored."""
+
+    track: Record
+    fleet: homes_at.Fleet
+    wholesale_per_kwh: Col  # (t,)
+    traffic: MessageCount
+    inbox: BidCache
+    parties: Parties
+    positions: tuple[Position, ...]  # earliest agreed first
+    trades: LocalTrades  # between homes
+    unconverged: int  # real-time sessions that spent their rounds
+    games: tuple[GameCertificate, ...]
+    wall_s: float
+    residual: Residual = Residual.OPERATOR  # who keeps what is left over
+
+
+@dataclass
+class RunState:
+    """One run in progress; `traffic`, `inbox`, `positions` and the arrays of the track change as it goes."""
+
+    market: Market[Any]
+    strategy: Strategy
+    state: Any  # what the market remembers
+    study: Setup
+    parties: Parties
+    fleet: homes_at.Fleet
+    load_kw: Col  # (H, n) of homes without their devices
+    wholesale_per_kwh: Col  # (t + 24 h,)
+    track: Record
+    heard_per_kwh: Col  # (n,) last price that each home heard
+    metered_kw: Col  # (n,) in the interval before
+    is_prosumer: Flag  # (n,)
+    wait: starts.StartDelay | None = None  # where starts are staggered
+    traffic: MessageCount = field(default_factory=MessageCount)
+    inbox: BidCache = field(default_factory=BidCache)
+    positions: dict[Horizon, Position] = field(default_factory=dict)
+    trades: list[LocalTrades] = field(default_factory=list)  # home to home, one table an interval
+    flow: Flow | None = None  # of the interval before, where the design sees it
+    unconverged: int = 0  # sessions that spent their rounds
+    games: list[GameCertificate] = field(default_factory=list)  # of prosumers who are the retailer
+    interval: int = 0  # the next one
+    plan: homes_at.FleetPlan | None = None  # of the hour that was planned last
+    planned_h: int = -1
+
+    @property
+    def rules(self) -> Rulebook:
+        """What the design is."""
+        return self.market.rules
+
+    @property
+    def bidder(self) -> Bidder:
+        """Who tenders."""
+        return self.rules.bidder
+
+    @property
+    def private(self) -> bool:
+        """Whether curves and plans stay inside homes."""
+        return self.rules.discloses is Disclosure.NOTHING
+
+
+def start_run(market: Market[Any], study: Setup) -> RunState:
+    """Return the desk of a run at its start."""
+    homes, hours, per = study.homes, DAY_H * study.days, round(1 / study.dt_h)
+    n, t = len(homes.home_id), hours * per
+    fleet = homes_at.make_fleet(
+        homes,
+        study.local_hour.astype(np.int64),
+        study.comfort_per_k2_h,
+        study.reference_per_kwh,
+        study.dt_h,
+        rule=study.rule,
+        rest_min=study.rest_min,
+        draws_known=study.wholesale.draws_known,
+    )
+    wholesale = real_time_per_kwh(study.wholesale, hours + DAY_H, study.dt_h)
+    pricing = market.rules.pricing
+    places = (
+        len(study.site.tree.parent) if study.site is not None and pricing is Pricing.BY_PLACE else 0
+    )
+    track = Record(
+        np.zeros((len(fleet.groups), t, n)),
+        {
+            name: np.zeros((t, len(group.home)))
+            for group in fleet.groups
+            for name in group.about.series
+        },
+        np.zeros(t),
+        np.zeros(t),
+        np.zeros((places, t)),
+        np.full((t, n), np.nan),
+        np.zeros((t, n if pricing in OWN_PRICE else 1)),
+        np.zeros((t, n if pricing in OWN_PRICE else 1)),
+        np.array([0.0, np.nan]),
+    )
+    load_kw = homes.load_kw.T.copy()
+    first = np.full(n, wholesale[0] + study.wholesale.delivery_per_kwh)
+    return RunState(
+        market,
+        find("strategy", market.strategy)(),
+        market.start(baseline(study, wholesale)),
+        study,
+        run_parties(homes.home_id),
+        fleet,
+        load_kw,
+        wholesale,
+        track,
+        first,
+        load_kw[0]
+        + homes_at.unvalued_kw(
+            fleet, homes_at.beliefs(fleet, 0, 1, 0.0)[0], Window(0, 1), np.zeros(1)
+        )[:, 0],
+        homes_at.prosumers(fleet),
+        starts.draw_start_delays(fleet, study.start_spread_min, study.wholesale.seed),
+    )
+
+
+def baseline(study: Setup, wholesale_per_kwh: Col) -> Baseline:
+    """Return what tariffs are set on: the baseline of the study, or in the run that finds it a rate; prices are (t + 24 h,)."""
+    hours = np.repeat(study.local_hour, round(1 / study.dt_h))[: len(wholesale_per_kwh)]
+    begun = study.start_s, round(HOUR_S * study.dt_h), hours
+    if study.baseline_kw is None:
+        none = np.zeros(0)
+        return Baseline(*begun, none, none, none, study.flat_per_kwh)
+    home_kw, wholesale = study.baseline_kw, wholesale_per_kwh[: study.baseline_kw.shape[1]]
+    cost = cost_usd_per_h(home_kw.sum(0), other_kw(study), wholesale, study.wholesale)
+    return Baseline(*begun, cost, home_kw.sum(0), (-home_kw).clip(min=0).sum(0))
+
+
+def other_kw(study: Setup) -> Col:
+    """Return the load of other customers in every interval of the run, shape (t,) [kW]."""
+    return np.repeat(study.other_kw[: DAY_H * study.days], round(1 / study.dt_h))
+
+
+def home_kw(track: Record, study: Setup) -> Col:
+    """Return the net power of every home, shape (n, t) [kW]."""
+    hours = DAY_H * study.days
+    return np.repeat(
+        study.homes.load_kw[:, :hours], round(1 / study.dt_h), axis=1
+    ) + track.kind_kw.transpose(0, 2, 1).sum(0)

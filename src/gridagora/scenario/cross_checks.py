@@ -1,0 +1,231 @@
+"""Faults that lie between keys: each key is fine, the set of them is not."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, cast
+from zoneinfo import ZoneInfoNotFoundError
+
+from gridagora.core.errors import Problem
+from gridagora.mechanisms import reactive
+from gridagora.scenario import key_checks as faults
+from gridagora.scenario import unread
+from gridagora.scenario.calendar import midnight_s
+from gridagora.scenario.key_checks import Got
+from gridagora.scenario.schema import (
+    ComfortKeys,
+    HomesKeys,
+    LayersKeys,
+    PreferenceKeys,
+    QualityKeys,
+    ReactiveKeys,
+    ScenarioKeys,
+    SubstationKeys,
+    Table,
+    WeatherKeys,
+)
+
+SLACK = 1e-9  # shares of .7 and .3 add up to one, whatever their last bit says
+READ_A_FILE = (
+    ("feeder", "opendss", "file"),
+    ("weather", "epw", "file"),
+    ("weather", "tmy3", "file"),
+    ("weather", "nsrdb", "file"),
+    ("prices", "ercot_files", "day_ahead_file"),
+    ("prices", "ercot_files", "real_time_file"),
+)
+
+
+def check(tables: Mapping[str, Table], parts: Mapping[str, Any], got: Got) -> list[Problem]:
+    """Return the problems between the keys of a scenario whose keys are valid one by one."""
+    case = cast(ScenarioKeys, tables["scenario"])
+    homes = cast(HomesKeys, tables["homes"])
+    return [
+        *faults.architectures(case.architectures, got.where("scenario", "architectures")),
+        *_calendar(case, got),
+        *_files(tables, got),
+        *unread.check(tables, parts, got),
+        *_substation(cast(SubstationKeys, tables["substation"]), got),
+        *_reactive(cast(ReactiveKeys, tables["reactive"]), got),
+        *_battery(homes, got),
+        *_weather(homes, cast(WeatherKeys, tables["weather"]), got),
+        *_sliders(cast(ComfortKeys, tables["comfort"]), got),
+        *_tiers(cast(QualityKeys, tables["quality"]), got),
+        *_partners(cast(LayersKeys, tables["layers"]), parts, got),
+        *_preference(cast(PreferenceKeys, tables["preference"]), homes, parts, got),
+    ]
+
+
+def _calendar(case: ScenarioKeys, got: Got) -> list[Problem]:
+    try:
+        days = [case.start + timedelta(days=step) for step in range(case.days + 1)]
+        starts = [midnight_s(day, case.timezone) for day in days]
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        where = got.where("scenario", "timezone")
+        return [
+            Problem(
+                where,
+                f"'{case.timezone}'",
+                "an IANA time zone such as 'Etc/GMT+6' or 'America/Chicago'",
+            )
+        ]
+    except OverflowError:
+        return [
+            Problem(
+                got.where("scenario", "start"),
+                str(case.start),
+                "a date at least the run's length before the year 9999",
+            )
+        ]
+    hours = [
+        (day, (after - before) / 3600)
+        for day, before, after in zip(days, starts, starts[1:], strict=False)
+    ]
+    hint = 'Use local standard time all year, such as timezone = "Etc/GMT+6".'
+    return [
+        Problem(
+            got.where("scenario", "timezone"),
+            f"a day of {long:g} hours, {day} in {case.timezone}",
+            "days of 24 hours",
+            hint,
+        )
+        for day, long in hours
+        if long != 24
+    ]
+
+
+def _files(tables: Mapping[str, Table], got: Got) -> list[Problem]:
+    return [
+        Problem(got.where(name, key), "nothing", f"the file that source '{source}' reads")
+        for name, source, key in READ_A_FILE
+        if vars(tables[name])["source"] == source and not vars(tables[name])[key]
+    ]
+
+
+def _substation(keys: SubstationKeys, got: Got) -> list[Problem]:
+    if keys.limit_kw is None or keys.limit_share_of_flat_peak is None:
+        return []
+    both = f"both limit_kw = {keys.limit_kw:g} and limit_share_of_flat_peak = {keys.limit_share_of_flat_peak:g}"
+    return [
+        Problem(
+            got.where("substation", "limit_kw"), both, "one of the two, or neither for no limit"
+        )
+    ]
+
+
+def _reactive(keys: ReactiveKeys, got: Got) -> list[Problem]:
+    agreed = 1.0 if keys.power_factor is None else keys.power_factor
+    faulty = {
+        "power_factor": reactive.check(agreed, 1.0),
+        "cap_per_kvarh": reactive.check(1.0, keys.cap_per_kvarh),
+    }
+    return [
+        Problem(got.where("reactive", key), each.got, each.expected, each.hint)
+        for key, found in faulty.items()
+        for each in found
+    ]
+
+
+def _battery(keys: HomesKeys, got: Got) -> list[Problem]:
+    if keys.battery_share == 0:
+        return []
+    hint = "Set battery_share = 0 for homes without batteries."
+    return [
+        Problem(
+            got.where("homes", key),
+            f"a battery of 0 {unit}",
+            f"a {word} above 0 while battery_share is {keys.battery_share:g}",
+            hint,
+        )
+        for key, unit, word in (("battery_kwh", "kWh", "capacity"), ("battery_kw", "kW", "rating"))
+        if getattr(keys, key) == 0
+    ]
+
+
+def _sliders(keys: ComfortKeys, got: Got) -> list[Problem]:
+    if keys.slider_low <= keys.slider_high:
+        return []
+    got_both = f"{keys.slider_low:g} above slider_high = {keys.slider_high:g}"
+    hint = "Sliders are drawn between the two; set both to 1 for homes that are all alike."
+    return [Problem(got.where("comfort", "slider_low"), got_both, "at most slider_high", hint)]
+
+
+def _tiers(keys: QualityKeys, got: Got) -> list[Problem]:
+    if keys.firm_share + keys.flexible_share <= 1 + SLACK:
+        return []
+    both = f"firm_share = {keys.firm_share:g} and flexible_share = {keys.flexible_share:g}"
+    return [
+        Problem(
+            got.where("quality", "firm_share"),
+            both,
+            "shares that add up to at most 1: the rest is standard",
+        )
+    ]
+
+
+def _partners(keys: LayersKeys, parts: Mapping[str, Any], got: Got) -> list[Problem]:
+    if keys.partners_file or parts.get("peer", {}).get("graph") != "file":
+        return []
+    hint = "Set partners_file in [layers]: a CSV file with the ids of two homes a line."
+    return [
+        Problem(
+            got.where("market", "peer", "graph"), "'file' and no file", "a file of partners", hint
+        )
+    ]
+
+
+def _preference(
+    keys: PreferenceKeys, homes: HomesKeys, parts: Mapping[str, Any], got: Got
+) -> list[Problem]:
+    peer, cares = parts.get("peer", {}), keys.green_share > 0
+    own = peer.get("local_per_kwh", 0.0)
+    both = keys.local_per_kwh > 0 and isinstance(own, int | float) and own > 0
+    shown = f"green_share = {keys.green_share:g} with green_per_kwh = {keys.green_per_kwh:g}"
+    twice = f"{keys.local_per_kwh:g} and market.peer.local_per_kwh = {own}"
+    rules = (
+        (
+            "green_share",
+            cares != (keys.green_per_kwh > 0),
+            shown,
+            "both above 0, or neither: who cares pays, and who pays cares",
+        ),
+        (
+            "green_share",
+            cares and homes.pv_share == 0 and homes.source != "profiles",
+            f"{keys.green_share:g} while [homes] pv_share = 0",
+            "homes with panels: nobody else sells green energy",
+        ),
+        (
+            "green_share",
+            cares and peer.get("community", False) is True,
+            f"{keys.green_share:g} with market.peer.community = true",
+            "no green homes in a pool: it has one price and does not tell whose energy it was",
+        ),
+        ("local_per_kwh", both, twice, "one of the two"),
+    )
+    return [
+        Problem(got.where("preference", key), what, expected)
+        for key, broken, what, expected in rules
+        if broken
+    ]
+
+
+def _weather(homes: HomesKeys, weather: WeatherKeys, got: Got) -> list[Problem]:
+    problems = []
+    if homes.source == "travis" and weather.source != "travis":
+        hint = "These homes are simulated in the weather of their own year."
+        expected = "'travis' with homes of source 'travis'"
+        problems.append(
+            Problem(got.where("weather", "source"), f"'{weather.source}'", expected, hint)
+        )
+    if homes.source != "profiles":
+        return problems
+    if homes.weather_source in {"epw", "tmy3", "nsrdb"} and not homes.weather_file:
+        expected = f"the file that weather_source '{homes.weather_source}' reads"
+        problems.append(Problem(got.where("homes", "weather_file"), "nothing", expected))
+    if homes.ev_source == "sessions" and homes.ev_share > 0 and not homes.ev_file:
+        problems.append(
+            Problem(
+                got.where("homes", "ev_file"), "nothing", "the file that ev_source 'sessions' reads"
+            )
+        )
+    return problems

@@ -1,0 +1,297 @@
+"""Faults of single keys, told in sentences: unknown names, wrong types, values out of range."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Any, NamedTuple, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from gridagora.core.errors import InputError, Problem, nearest
+from gridagora.core.registry import FACTS, entries, find, misfit, names
+from gridagora.scenario.schema import TABLES
+
+KINDS = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "text in quotes",
+    "date_type": "a date such as 2024-07-15, without quotes",
+    "tuple_type": "a list in brackets",
+    "finite_number": "a finite number",
+    "too_short": "at least one name",
+}
+BOUNDS = {
+    "greater_than": ("gt", "above"),
+    "greater_than_equal": ("ge", "of at least"),
+    "less_than": ("lt", "below"),
+    "less_than_equal": ("le", "of at most"),
+}
+
+
+@dataclass(frozen=True)
+class Got:
+    """Where keys were written: in the file, or by an override."""
+
+    name: str
+    set_by: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def where(self, *path: str) -> str:
+        """Return the place of a key, as messages show it."""
+        path = tuple(".".join(path).split("."))
+        if path in self.set_by:
+            return f"--set {self.set_by[path]}"
+        return (
+            f"{self.name}: [{'.'.join(path[:-1])}] {path[-1]}"
+            if path[:-1]
+            else f"{self.name}: [{path[0]}]"
+        )
+
+
+MOVED = MappingProxyType(
+    {
+        (
+            "feeder",
+            "homes_on",
+        ): 'It is now the key \'on\' of [homes]: "customers" (before: "residential"), "meters" or "all".'
+    }
+)
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message shows it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(shown(item) for item in value) + "]"
+    return f"'{value}'" if isinstance(value, str) else str(value)
+
+
+def full_name(key: str) -> str:
+    """Return a hint for a key written without its table."""
+    every = {
+        name: f"{table}.{name}" for table, model in TABLES.items() for name in model.model_fields
+    }
+    close = get_close_matches(key, list(every), n=1, cutoff=0.6)
+    return f"Did you mean '{every[close[0]]}'?" if close else ""
+
+
+def unknown_table(name: str, value: Any, got: Got) -> Problem:
+    """Return the problem of a heading, or of a key above the first heading, that no scenario has."""
+    if isinstance(value, dict):
+        typed = next((item for path, item in got.set_by.items() if path[0] == name), None)
+        where = got.name if typed is None else f"--set {typed}"
+        return Problem(
+            where,
+            f"an unknown table [{name}]",
+            "a table of a scenario",
+            nearest(name, list(TABLES)),
+        )
+    return Problem(
+        got.name,
+        f"the key '{name}' outside any table",
+        "keys under a heading such as [scenario]",
+        full_name(name),
+    )
+
+
+def keys(table: str, values: Mapping[str, Any], got: Got) -> dict[str, Problem]:
+    """Return the problem of each bad key of one table."""
+    try:
+        TABLES[table].model_validate(values)
+    except ValidationError as fault:
+        return {str(error["loc"][0]): _sentence(table, error, got) for error in fault.errors()}
+    return {}
+
+
+def _sentence(table: str, error: ErrorDetails, got: Got) -> Problem:
+    key = str(error["loc"][0])
+    fields = TABLES[table].model_fields
+    where = got.where(table, key)
+    if error["type"] == "extra_forbidden":
+        hint = MOVED.get((table, key)) or nearest(key, list(fields))
+        return Problem(where, f"an unknown key '{key}'", f"a key of [{table}]", hint)
+    hint = ""
+    if error["type"] == "literal_error" and isinstance(error["input"], str):
+        words = (
+            str(error.get("ctx", {})["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
+        )
+        hint = _close(error["input"], words + _from_outside(table, key))
+    more = "".join(f" or '{word}'" for word in _from_outside(table, key))
+    return Problem(
+        where, shown(error["input"]), f"{_expected(error)}{more} ({fields[key].description})", hint
+    )
+
+
+def _from_outside(table: str, key: str) -> list[str]:
+    """Return the words of a key that plugins add."""
+    named = [entry.name.partition("=") for entry in entries("source") if entry.outside]
+    return [word for place, _, word in named if place == f"{table}.{key}"]
+
+
+def _close(word: str, words: list[str]) -> str:
+    close = get_close_matches(word, words, n=1, cutoff=0.5)
+    return f"Did you mean '{close[0]}'?" if close else ""
+
+
+def _expected(error: ErrorDetails) -> str:
+    context = error.get("ctx", {})
+    if error["type"] in BOUNDS:
+        bound, words = BOUNDS[error["type"]]
+        return f"a number {words} {context[bound]:g}"
+    if error["type"] == "literal_error":
+        return str(context["expected"])
+    return KINDS.get(error["type"], error["msg"])
+
+
+def architectures(chosen: tuple[str, ...], where: str) -> list[Problem]:
+    """Return the problems of a list of designs: unknown or repeated names."""
+    known = names("market")
+    found = [
+        Problem(
+            where, f"an unknown architecture '{name}'", "the name of a market", nearest(name, known)
+        )
+        for name in chosen
+        if name not in known
+    ]
+    twice = sorted({name for name in chosen if chosen.count(name) > 1})
+    return found + [
+        Problem(where, f"'{name}' more than once", "each architecture once") for name in twice
+    ]
+
+
+def parts(raw: Mapping[str, Any], got: Got, problems: list[Problem]) -> dict[str, dict[str, Any]]:
+    """Return the checked keys of every `[market.NAME]`; problems are added to the list."""
+    known = names("market")
+    checked: dict[str, dict[str, Any]] = {}
+    for name, values in raw.items():
+        if name not in known:
+            where = got.where("market", name)
+            problems.append(
+                Problem(
+                    where,
+                    f"an unknown design '{name}'",
+                    "the name of a market",
+                    nearest(name, known),
+                )
+            )
+            continue
+        types, whose = part_keys(name), Whose("market", name, f"the design '{name}'")
+        before = len(problems)
+        checked[name] = {
+            key: _part_value(whose, key, value, types, got, problems)
+            for key, value in values.items()
+        }
+        if len(problems) == before:
+            problems += _made(name, checked[name], got)
+    return checked
+
+
+def devices(raw: Mapping[str, Any], got: Got, problems: list[Problem]) -> dict[str, dict[str, Any]]:
+    """Return the checked keys of every `[homes.KIND]`; problems are added to the list."""
+    known = [
+        name for name in names("device") if dataclasses.fields(find("device", name).about.keys)
+    ]
+    checked: dict[str, dict[str, Any]] = {}
+    for name, values in raw.items():
+        if name not in known:
+            got_name, expected = (
+                f"an unknown table [homes.{name}]",
+                f"a kind of device with keys: {', '.join(known)}",
+            )
+            problems.append(
+                Problem(got.where("homes", name), got_name, expected, nearest(name, known))
+            )
+            continue
+        keys = find("device", name).about.keys
+        hints = get_type_hints(keys)
+        types = {item.name: hints[item.name] for item in dataclasses.fields(keys)}
+        before, whose = len(problems), Whose("homes", name, f"the device '{name}'")
+        checked[name] = {
+            key: _part_value(whose, key, value, types, got, problems)
+            for key, value in values.items()
+        }
+        if len(problems) == before:
+            problems += _refused(keys, checked[name], got)
+    return checked
+
+
+def _refused(keys: Any, values: Mapping[str, Any], got: Got) -> list[Problem]:
+    """Return what the keys of a part refuse together."""
+    try:
+        keys(**values)
+    except InputError as fault:
+        return [
+            dataclasses.replace(each, where=got.where(*each.where.split(".")))
+            for each in fault.problems
+        ]
+    return []
+
+
+class Whose(NamedTuple):
+    """The part that a key belongs to: the table above it, its name, and what it is called in sentences."""
+
+    table: str
+    name: str
+    words: str
+
+
+def _made(name: str, values: Mapping[str, Any], got: Got) -> list[Problem]:
+    """Return what the design itself refuses: values that are fine one by one and not together, a strategy that does not fit."""
+    try:
+        made = find("market", name)(**values)
+    except InputError as fault:
+        return [
+            Problem(f"{got.name}: {each.where}", each.got, each.expected, each.hint)
+            for each in fault.problems
+        ]
+    return misfit(name, made.strategy, got.where("market", name, "strategy"))
+
+
+def part_keys(name: str) -> dict[str, Any]:
+    """Return the keys of a design with their types: the fields of its dataclass that a caller may give."""
+    part = find("market", name)
+    if not dataclasses.is_dataclass(part):
+        return {}
+    hints = get_type_hints(part)
+    return {
+        item.name: hints[item.name]
+        for item in dataclasses.fields(part)
+        if item.init and item.name not in FACTS
+    }
+
+
+def _part_value(
+    whose: Whose, key: str, value: Any, types: dict[str, Any], got: Got, problems: list[Problem]
+) -> Any:
+    where = got.where(whose.table, whose.name, key)
+    if key in FACTS:
+        said = "It says what the design is; the class sets it, no scenario."
+        problems.append(
+            Problem(where, f"'{key}', a fact of the class", f"a key of {whose.words}", said)
+        )
+        return value
+    if key not in types:
+        hint = nearest(key, list(types)) if types else f"'{whose.name}' has no keys."
+        problems.append(Problem(where, f"an unknown key '{key}'", f"a key of {whose.words}", hint))
+        return value
+    plain = tuple(value) if isinstance(value, list) else value
+    try:
+        return TypeAdapter(
+            types[key], config=ConfigDict(strict=True, allow_inf_nan=False)
+        ).validate_python(plain)
+    except ValidationError as fault:
+        problems.append(
+            Problem(
+                where,
+                shown(value),
+                " or ".join(dict.fromkeys(_expected(error) for error in fault.errors())),
+            )
+        )
+        return value

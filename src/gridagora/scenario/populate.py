@@ -1,0 +1,244 @@
+"""Each table of a scenario from the source it names: files are read, or everything is drawn from the seed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from gridagora.core.device import People
+from gridagora.core.errors import InputError, Problem
+from gridagora.core.feeder import Feeder
+from gridagora.core.registry import find
+from gridagora.core.rng import stream
+from gridagora.core.session import Preference
+from gridagora.core.tables import Homes, Prices, Quality, Weather
+from gridagora.files.weather_year import WeatherYear
+from gridagora.population import photovoltaic
+from gridagora.population.charging import Sessions
+from gridagora.population.outdoors import Exposure
+from gridagora.population.profiles import Profiles
+from gridagora.population.quality import TIERS
+from gridagora.scenario import plugin_sources
+from gridagora.scenario.calendar import midnight_s, utc_offset_s
+from gridagora.scenario.schema import ComfortKeys, PreferenceKeys, QualityKeys, Scenario
+from gridagora.scenario.sky import Sky
+from gridagora.scenario.validate import hours
+from gridagora.sources import opendss, synthetic, synthetic_feeder
+from gridagora.sources import prices as ercot
+from gridagora.sources import weather as skies
+
+
+class Measured(NamedTuple):
+    """Homes of a file and the weather they lived in over the same hours; the run starts at their `from_s` [s UTC]."""
+
+    profiles: Profiles
+    year: Weather
+    from_s: int
+    apart: bool  # the run has another weather
+    sessions: Sessions
+    notes: tuple[str, ...]
+    exposure: Exposure | None = (
+        None  # wind and sky over the hours of `year`, where its file tells them
+    )
+    file: WeatherYear | None = None  # the whole year of that weather
+
+
+HOUR_S = 3600
+FAST_H = (
+    -2.0,
+    4.0,
+)  # local time less the sun's: -1 h in the east of India, +3 h in the west of China or Alaska in summer
+DEFAULT_HOMES = 40  # of a synthetic feeder whose scenario does not say
+
+
+def feeder(scenario: Scenario, start_s: int) -> Feeder:
+    """Return the network; a synthetic one has a meter for every home."""
+    if plugin_sources.names_one(scenario, "feeder"):
+        return plugin_sources.feeder(scenario, start_s)
+    if scenario.feeder.source == "opendss":
+        return opendss.read(scenario.feeder.file)
+    return synthetic_feeder.make(scenario.scenario.seed, scenario.homes.count or DEFAULT_HOMES)
+
+
+def prices(scenario: Scenario, start_s: int) -> Prices:
+    """Return the wholesale prices around the run."""
+    keys, case = scenario.prices, scenario.scenario
+    if plugin_sources.names_one(scenario, "prices"):
+        return plugin_sources.prices(scenario, start_s)
+    match keys.source:
+        case "synthetic":
+            return synthetic.prices(case.seed, start_s, case.days)
+        case "ercot_hub_average":
+            return ercot.ercot(Path(keys.folder), start_s, case.days)
+        case "ercot_zone":
+            return ercot.zone(Path(keys.file or keys.folder), start_s, case.days, keys.unit)
+        case "ercot_hb_south_2016":
+            return ercot.hb_south(Path(keys.folder), start_s, case.days)
+        case "ercot_files":
+            files = Path(keys.day_ahead_file), Path(keys.real_time_file)
+            return ercot.ercot_files(
+                *files, start_s, case.days, keys.point or None, keys.point_type or None, keys.unit
+            )
+
+
+def sky(scenario: Scenario, start_s: int, measured: Measured | None = None) -> Sky:
+    """Return the weather of the run: the rows of its dates, or where homes lived in it those of the days that they live.
+
+    Raises
+    ------
+    InputError
+        What the file has wrong, and a local time that is not that of its place.
+    """
+    case, keys = scenario.scenario, scenario.weather
+    if plugin_sources.names_one(scenario, "weather"):
+        return plugin_sources.sky(scenario, start_s)
+    if keys.source == "synthetic":
+        return Sky(synthetic.weather(case.seed, start_s, case.days), synthetic.AUSTIN[0])
+    shared = measured is not None and not measured.apart
+    year = measured.file if measured is not None and shared else None
+    year = year or year_of(keys.source, keys.file, keys.folder)
+    _check_zone(scenario, start_s, year)
+    from_s = start_s
+    if measured is not None and shared:
+        from_s = measured.from_s
+    elif scenario.homes.source == "synthetic" and scenario.homes.start is not None:
+        from_s = midnight_s(scenario.homes.start, case.timezone)
+    found = skies.window(year, from_s, hours(case.days), start_s)
+    return Sky(found, year.site.latitude_deg, skies.told(year, from_s, case.days))
+
+
+def devices(scenario: Scenario, homes: Homes, weather: Weather) -> Homes:
+    """Return the homes with the devices that `[homes.KIND]` gives them, kind by kind, each drawn by the kind itself."""
+    for kind, values in sorted(scenario.devices.items()):
+        about = find("device", kind).about
+        homes = about.draw(about.keys(**values), People(homes, weather, scenario.scenario.seed))
+    return homes
+
+
+def quality(scenario: Scenario, home_id: Sequence[str]) -> Quality:
+    """Return what service is worth to each home: its slider and its tier are draws of the seed, keyed by its name.
+
+    A larger share keeps every home of a tier that a smaller one has, so that scenarios of different shares compare like with
+    like.
+    """
+    seed, comfort, keys = scenario.scenario.seed, scenario.comfort, scenario.quality
+    count = len(home_id)
+    slide = np.array([stream(seed, "comfort slider", home).random() for home in home_id])
+    rank = np.argsort(
+        [stream(seed, "quality tier", home).random() for home in home_id], kind="stable"
+    )
+    firm = round(keys.firm_share * count)
+    flexible = min(round(keys.flexible_share * count), count - firm)
+    tier = np.zeros(count, dtype=np.int64)
+    tier[rank[:firm]] = TIERS.index("firm")
+    tier[rank[count - flexible :]] = TIERS.index("flexible")
+    return Quality(
+        comfort.slider_low * (comfort.slider_high / comfort.slider_low) ** slide,
+        tier,
+        np.array([1.0, keys.firm_value, keys.flexible_value])[tier],
+        np.full(count, keys.deviation_per_kwh),
+        1.0 if keys.deviation_window == "hour" else 0.0,
+    )
+
+
+def preference(scenario: Scenario, table: Homes) -> Preference | None:
+    """Return what homes prefer, None where the scenario says nothing: who is green is a draw of the seed, keyed by the home.
+
+    A larger share keeps every green home of a smaller one.
+    """
+    seed, keys = scenario.scenario.seed, scenario.preference
+    if keys == PreferenceKeys():
+        return None
+    rank = np.argsort(
+        [stream(seed, "green preference", home).random() for home in table.home_id], kind="stable"
+    )
+    green = np.zeros(len(rank), dtype=np.bool_)
+    green[rank[: round(keys.green_share * len(rank))]] = True
+    return Preference(keys.local_per_kwh, keys.green_per_kwh, green, table.pv_kw.any(axis=1))
+
+
+def draws_quality(scenario: Scenario) -> bool:
+    """Return whether a scenario says anything of sliders, tiers or deviations; otherwise homes keep what they came with."""
+    sliders = (scenario.comfort.slider_low, scenario.comfort.slider_high)
+    return (
+        sliders != (ComfortKeys().slider_low, ComfortKeys().slider_high)
+        or scenario.quality != QualityKeys()
+    )
+
+
+def without_tanks(table: Homes) -> Homes:
+    """Return the same homes with hot water from gas: no tank, no draw."""
+    none = np.zeros(len(table.home_id))
+    return table._replace(
+        tank_kwh_k=none,
+        tank_ua_kw_k=none,
+        tank_kw=none,
+        draw_kwh=np.zeros_like(table.draw_kwh),
+        draw_set_kwh=np.zeros_like(table.draw_set_kwh),
+    )
+
+
+def year_of(source: str, file: str, folder: str) -> WeatherYear:
+    """Return a whole year of weather from the source of that name."""
+    match source:
+        case "epw":
+            return skies.epw(Path(file))
+        case "tmy3":
+            return skies.tmy3(Path(file))
+        case "nsrdb":
+            return skies.nsrdb(Path(file))
+        case _:
+            return skies.amy(Path(folder))
+
+
+def facing(scenario: Scenario, latitude_deg: float) -> dict[str, float]:
+    """Return tilt and azimuth of the panels: as said, or towards the equator."""
+    keys = scenario.homes
+    azimuth = (
+        photovoltaic.towards_equator_deg(latitude_deg)
+        if keys.azimuth_deg is None
+        else keys.azimuth_deg
+    )
+    return {"pv_tilt_deg": keys.tilt_deg, "pv_azimuth_deg": azimuth}
+
+
+def _check_zone(scenario: Scenario, start_s: int, year: WeatherYear) -> None:
+    """Refuse a local time that no place so far east or west keeps, and one that splits the hours of the file."""
+    case, site = scenario.scenario, year.site
+    offset_h = utc_offset_s(case.start, case.timezone) / HOUR_S
+    fast_h = (offset_h - site.longitude_deg / 15.0 + 12.0) % 24.0 - 12.0
+    where, got = (
+        f"{scenario.file or 'scene'}: [scenario] timezone",
+        f"'{case.timezone}', UTC{offset_h:+g} h",
+    )
+    hint = (
+        f'The file has standard time UTC{site.utc_h:+g} h: timezone = "{_zone_name(site.utc_h)}".'
+    )
+    if not FAST_H[0] <= fast_h <= FAST_H[1]:
+        expected = f"the local time of the weather file, whose place is at longitude {site.longitude_deg:g}"
+        raise InputError([Problem(where, got, expected, hint)])
+    if (start_s + round(site.utc_h * HOUR_S)) % HOUR_S:
+        raise InputError(
+            [Problem(where, got, "a time whole hours from that of the weather file", hint)]
+        )
+
+
+def _zone_name(utc_h: float) -> str:
+    """Return an IANA name of a standard time."""
+    odd = {
+        3.5: "Asia/Tehran",
+        4.5: "Asia/Kabul",
+        5.5: "Asia/Kolkata",
+        5.75: "Asia/Kathmandu",
+        6.5: "Asia/Yangon",
+    }
+    odd |= {
+        9.5: "Australia/Darwin",
+        -3.5: "America/St_Johns",
+        -9.5: "Pacific/Marquesas",
+        8.75: "Australia/Eucla",
+    }
+    return odd.get(
+        utc_h, f"Etc/GMT{-round(utc_h):+d}" if utc_h % 1 == 0 else "the name of that zone"
+    )  # sign turned round

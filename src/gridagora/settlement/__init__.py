@@ -1,0 +1,1 @@
+"""Parties, ledger and tariffs."""

@@ -1,0 +1,1 @@
+"""Many runs: sweeps, claims, waterfalls, with checkpoints and a process pool."""

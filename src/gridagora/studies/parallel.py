@@ -1,0 +1,52 @@
+"""Jobs on several processes: results as they come, and no process left behind."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context, parent_process
+from threading import Thread
+from typing import Any, TypeVar
+
+from gridagora.core.errors import PartError
+
+Job = TypeVar("Job")
+Found = TypeVar("Found")
+
+
+def map_cases(
+    do: Callable[..., Found], jobs: Sequence[Job], processes: int, *first: Any
+) -> Iterator[tuple[Job, Found]]:
+    """Yield every job and what `do(*first, job)` returned, in the order in which they finish.
+
+    Raises
+    ------
+    PartError
+        A process was ended from outside; what is yielded until then stands.
+    """
+    if processes < 2 or len(jobs) < 2:
+        yield from ((job, do(*first, job)) for job in jobs)
+        return
+    pool = ProcessPoolExecutor(min(processes, len(jobs)), get_context("spawn"), _leave_with_parent)
+    try:
+        futures = {pool.submit(do, *first, job): job for job in jobs}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BrokenProcessPool:
+        raise PartError(
+            "a process of the study was ended from outside; what it finished is kept, run it again"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _leave_with_parent() -> None:
+    """End this process when its parent is gone: one that is killed cannot tell its workers."""
+    Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

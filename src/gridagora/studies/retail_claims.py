@@ -1,0 +1,288 @@
+"""Whether prosumers as the retailer keep what is promised: retail price, revenue, surplus and peak on simulated homes.
+
+Every seed draws what homes own and on which days they live; each draw is run under a flat tariff and with prosumers as the
+retailer, and the same draw is compared under four retailers of today. At a flat price homes keep to their thermostats, so one run
+stands for all four, who differ in the price alone. An incumbent with market power asks as much as it may, since homes do not
+answer the level of a flat price: `CAP_RATIO` times the regulated rate. Prosumers are as free as the outside tariff leaves them.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from gridagora.core.errors import InputError, Problem
+from gridagora.core.tables import Col, Flag
+from gridagora.population.fleet import prosumer_homes
+from gridagora.results.load_shape import quarter_hours_kw
+from gridagora.results.outcome import Outcome, energy_cost_usd
+from gridagora.run import folder as folders
+from gridagora.run.compare import prepare
+from gridagora.run.evaluate import evaluate, left_usd, value_devices
+from gridagora.run.simulate import simulate
+from gridagora.run.state import Setup
+from gridagora.scenario import build, read
+from gridagora.scenario.build import Scene
+from gridagora.scenario.read import literal
+from gridagora.studies import checkpoint as kept
+from gridagora.studies.aggregation import StudyResult, origin
+from gridagora.studies.claims import Claim, claim
+from gridagora.studies.parallel import map_cases
+from gridagora.studies.sweep import Keys, Told, fingerprint, override
+
+LEAST_SEEDS = 2
+SPREAD_DAYS = 14  # draws begin on so many days, one after the other
+MARGIN = 0.2  # of cost plus
+CAP_RATIO = 2.0
+OUTSIDE = "market.retailer.outside_ratio"
+FEW: Keys = (("homes.pv_share", 0.08), ("homes.ev_share", 0.04), ("homes.battery_share", 0.04))
+CASES: MappingProxyType[str, Keys] = MappingProxyType(
+    {
+        "outside tariff at cost": ((OUTSIDE, 1.0),),
+        "outside tariff a fifth dearer": ((OUTSIDE, 1.2),),
+        "outside tariff twice as dear": ((OUTSIDE, CAP_RATIO),),
+        "few prosumers, tariff twice as dear": ((OUTSIDE, CAP_RATIO), *FEW),
+        "substation limit, tariff at cost": (
+            (OUTSIDE, 1.0),
+            ("substation.limit_share_of_flat_peak", 0.85),
+        ),
+    }
+)
+BETTER = MappingProxyType(
+    {"price_per_kwh": -1, "prosumer_usd_day": 1, "end_user_usd_day": 1, "peak_kw": -1}
+)
+CLAIMS = MappingProxyType(
+    {
+        "price_per_kwh": "The retail price falls",
+        "prosumer_usd_day": "Prosumers earn more",
+        "end_user_usd_day": "End-users are better off",
+        "peak_kw": "The peak falls",
+    }
+)
+
+
+class RetailEffects(NamedTuple):
+    """What one arrangement leads to."""
+
+    price_per_kwh: float  # average paid by end-users
+    prosumer_usd_day: (
+        float  # of one prosumer: what it is paid, less wear, discomfort and charge missing
+    )
+    end_user_usd_day: float  # of one end-user, likewise
+    peak_kw: float  # of all homes, mean of a quarter of an hour
+
+
+class Bills(NamedTuple):
+    """Bills of all homes (n,) [$] under one retailer."""
+
+    retailer: str
+    bill_usd: Col
+
+
+def bills(flat: Outcome) -> list[Bills]:
+    """Return what homes that do not answer a flat price pay to each retailer of today.
+
+    Three credit export with the wholesale price (feed-in) and differ in the price of import: it recovers all cost, cost and a
+    margin, or twice the former. The fourth pays for export what import costs (net metering) and recovers its cost as well.
+    """
+    load, dt = flat.home_kw, flat.dt_h
+    bought, sold = load.clip(min=0).sum(1) * dt, (-load).clip(min=0)
+    credit = sold @ (flat.wholesale_per_kwh + flat.export_credit_per_kwh) * dt
+    cost, owed, whole = energy_cost_usd(flat), float(credit.sum()), float(bought.sum())
+    rate = (cost + owed) / whole
+    plus, net = ((1 + MARGIN) * cost + owed) / whole, cost / float(load.sum() * dt)
+    return [
+        Bills("incumbent with market power", CAP_RATIO * rate * bought - credit),
+        Bills("cost plus 20 %", plus * bought - credit),
+        Bills("regulated, feed-in", rate * bought - credit),
+        Bills("regulated, net metering", net * load.sum(1) * dt),
+    ]
+
+
+def effects_of(outcome: Outcome, bill_usd: Col, left: Col, who: Flag, days: int) -> RetailEffects:
+    """Return what a run leads to under bills; `left` (n,) [$] is the worth of what stores hold at its end."""
+    o = outcome
+    worth = (left - bill_usd - sum(o.device_usd.values())) / days
+    energy = float(o.home_kw[~who].sum() * o.dt_h)
+    peak = float(quarter_hours_kw(o).max())
+    return RetailEffects(
+        float(bill_usd[~who].sum()) / energy,
+        float(worth[who].mean()),
+        float(worth[~who].mean()),
+        peak,
+    )
+
+
+def draw(path: Path, overrides: Sequence[str], seed: int) -> Scene:
+    """Return the scene of a seed: it owns and lives by the seed, on days that move with it."""
+    keys, away = read.load(path, overrides), timedelta(days=seed % SPREAD_DAYS)
+    moved = [f"scenario.seed={seed}", f"scenario.start={keys.scenario.start + away}"]
+    if keys.homes.start is not None:
+        moved.append(f"homes.start={keys.homes.start + away}")
+    return build.load(path, [*overrides, *moved])
+
+
+def measure_claim(path: Path, overrides: Sequence[str], seed: int) -> list[dict[str, Any]]:
+    """Return what every case of a seed leads to, before under each retailer and after: one row for each pair."""
+    plain, rows = draw(path, overrides, seed), []
+    for case, keys in CASES.items():
+        redrawn = [f"{name}={literal(value)}" for name, value in keys if name.startswith("homes.")]
+        scene = draw(path, [*overrides, *redrawn], seed) if redrawn else plain
+        rows += compared(override(scene, keys), {"case": case, "seed": seed})
+    return rows
+
+
+def compared(scene: Scene, named: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Run a scene under its flat tariff and with prosumers as the retailer; return one row for each retailer of today."""
+    who = prosumer_homes(scene.homes)
+    if who.all() or not who.any():
+        where = f"homes, {', '.join(f'{name} {value}' for name, value in named.items())}"
+        raise InputError(
+            [
+                Problem(
+                    where, f"{who.sum()} prosumers of {len(who)} homes", "some homes of both kinds"
+                )
+            ]
+        )
+    study = prepare(scene)
+    before, left, _ = _ran(scene, study, "flat")
+    after, left_after, game = _ran(scene, study, "retailer")
+    now = effects_of(after, after.bill_usd, left_after, who, scene.days)
+    return [
+        {
+            **named,
+            "baseline": each.retailer,
+            "prosumers": int(who.sum()),
+            "end_users": int((~who).sum()),
+            "before": effects_of(before, each.bill_usd, left, who, scene.days)._asdict(),
+            "after": now._asdict(),
+            "gain_share": game,
+        }
+        for each in bills(before)
+    ]
+
+
+def _ran(scene: Scene, study: Setup, design: str) -> tuple[Outcome, Col, float]:
+    ran = simulate(scene.market(design), study)
+    outcome = evaluate(design, ran, study)
+    return outcome, left_usd(value_devices(ran, study), ran, study), outcome.leader_gain_share
+
+
+def study_claims(
+    path: Path,
+    seeds: Sequence[int],
+    overrides: Sequence[str] = (),
+    out: Path | None = None,
+    progress: Told | None = None,
+    processes: int = 1,
+) -> StudyResult:
+    """Measure every claim against every retailer in every case, over paired draws.
+
+    Parameters
+    ----------
+    path, overrides
+        Scenario file, and keys to change.
+    seeds
+        One draw each; 30 or more for intervals worth the name.
+    out
+        Folder to write; a draw is kept there as soon as it is finished, and taken from there by a later study.
+    progress
+        Told (stage, draws done, draws in all).
+    processes
+        Draws that run at the same time.
+
+    Returns
+    -------
+    StudyResult
+        Table `claims`: one row a case, retailer and quantity, with the mean before and after, the change and its 95 % interval,
+        the share of draws in which it is for the better, and the verdict; table `draws`: one row a draw.
+
+    Raises
+    ------
+    InputError
+        Too few seeds, or a scene without prosumers or without end-users.
+    PartError
+        A run that failed, or a process ended from outside.
+    """
+    seeds = sorted(set(seeds))  # the bootstrap and the folder tell draws apart by their place
+    if len(seeds) < LEAST_SEEDS:
+        raise InputError(
+            [
+                Problem(
+                    "--seeds",
+                    str(len(seeds)),
+                    f"{LEAST_SEEDS} or more, 30 for an interval worth the name",
+                )
+            ]
+        )
+    scene = draw(path, overrides, seeds[0])
+    mark, folder = fingerprint(scene), None if out is None else Path(out) / "draws"
+    before = (
+        {}
+        if folder is None
+        else {seed: kept.read(folder / f"seed-{seed}.json", mark) for seed in seeds}
+    )
+    held: dict[int, list[dict[str, Any]]] = {
+        seed: one["rows"] for seed, one in before.items() if one
+    }
+    for seed, rows in map_cases(
+        measure_claim, [seed for seed in seeds if seed not in held], processes, path, overrides
+    ):
+        held[seed] = rows
+        if folder is not None:
+            kept.write(folder / f"seed-{seed}.json", mark, {"rows": rows})
+        if progress is not None:
+            progress("draws", len(held), len(seeds))
+    draws = pd.DataFrame([_flat(row) for seed in seeds for row in held[seed]])
+    found = judge_claims(draws)
+    summary = {
+        "study": "claims",
+        "claims": json.loads(found.to_json(orient="records")),
+        "manifest": manifest(scene, len(seeds)),
+    }
+    told = StudyResult(summary, {"claims": found, "draws": draws}, scene.text)
+    if out is not None:
+        folders.save(told, out)
+    return told
+
+
+def judge_claims(draws: pd.DataFrame) -> pd.DataFrame:
+    """Return every claim: its mean before and after, the change with its interval, and the verdict; one row each."""
+    rows = []
+    for (case, baseline), part in draws.groupby(["case", "baseline"], sort=False):
+        for quantity, better in BETTER.items():
+            before, after = (
+                part[f"before_{quantity}"].to_numpy(),
+                part[f"after_{quantity}"].to_numpy(),
+            )
+            found: Claim = claim(str(baseline), quantity, better, before, after)
+            rows.append({"case": case} | found._asdict())
+    return pd.DataFrame(rows)
+
+
+def manifest(scene: Scene, seeds: int) -> dict[str, Any]:
+    """Return where the numbers come from."""
+    case = scene.scenario.scenario
+    return {
+        "title": case.title,
+        "note": case.note,
+        "start": str(case.start),
+        "days": case.days,
+        "seeds": seeds,
+        "homes": len(scene.homes.home_id),
+        "feeder": scene.feeder.name,
+        "fingerprint_sha256": fingerprint(scene),
+        **origin(),
+    }
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with `before_` and `after_` columns in place of what they hold."""
+    plain = {name: value for name, value in row.items() if name not in ("before", "after")}
+    return plain | {
+        f"{side}_{name}": value for side in ("before", "after") for name, value in row[side].items()
+    }
