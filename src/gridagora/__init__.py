@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gridagora.api import Result, compare, open_result
     from gridagora.core.errors import InputError, PartError, Problem
     from gridagora.core.feeder import Feeder
     from gridagora.core.registry import find, names, register
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from gridagora.mechanisms.layers import lift_space, lift_time
     from gridagora.report.figures import figures
     from gridagora.report.table import table
-    from gridagora.run.compare import compare
-    from gridagora.run.folder import load as open_result
-    from gridagora.run.result import Result
     from gridagora.run.step import Run
     from gridagora.scenario.build import Scene, assemble, build, load
     from gridagora.scenario.describe import check
@@ -73,7 +71,7 @@ _PLACES = MappingProxyType(
         "PartError": ("core.errors", "PartError"),
         "Prices": ("core.tables", "Prices"),
         "Problem": ("core.errors", "Problem"),
-        "Result": ("run.result", "Result"),
+        "Result": ("api", "Result"),
         "Run": ("run.step", "Run"),
         "Scenario": ("scenario.schema", "Scenario"),
         "Scene": ("scenario.build", "Scene"),
@@ -81,14 +79,14 @@ _PLACES = MappingProxyType(
         "assemble": ("scenario.build", "assemble"),
         "build": ("scenario.build", "build"),
         "check": ("scenario.describe", "check"),
-        "compare": ("run.compare", "compare"),
+        "compare": ("api", "compare"),
         "figures": ("report.figures", "figures"),
         "find": ("core.registry", "find"),
-        "lift_space": ("core.lift", "lift_space"),
-        "lift_time": ("core.lift", "lift_time"),
+        "lift_space": ("mechanisms.layers", "lift_space"),
+        "lift_time": ("mechanisms.layers", "lift_time"),
         "load": ("scenario.build", "load"),
         "names": ("core.registry", "names"),
-        "open_result": ("run.folder", "load"),
+        "open_result": ("api", "open_result"),
         "read_feeder": ("sources.opendss", "read"),
         "register": ("core.registry", "register"),
         "table": ("report.table", "table"),

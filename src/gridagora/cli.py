@@ -29,7 +29,7 @@ from gridagora.terminal import (
 )
 
 if TYPE_CHECKING:
-    from gridagora.run.result import Result
+    from gridagora.run.result import Comparison
     from gridagora.scenario.build import Scene
 
 app = typer.Typer(
@@ -237,7 +237,7 @@ def _demo_scene() -> "Scene":
         )
 
 
-def _compare(scene: "Scene", folder: Path, architectures: list[str] | None = None) -> "Result":
+def _compare(scene: "Scene", folder: Path, architectures: list[str] | None = None) -> "Comparison":
     from gridagora.run import compare as runs
 
     try:

@@ -13,7 +13,7 @@ import typer
 from gridagora.core.errors import InputError, PartError, Problem
 
 if TYPE_CHECKING:
-    from gridagora.run.result import Result
+    from gridagora.run.result import Comparison
     from gridagora.scenario.build import Scene
     from gridagora.scenario.plugins import Plugin
     from gridagora.studies.aggregation import StudyResult
@@ -106,7 +106,7 @@ def told(as_json: bool) -> Iterator[None]:
         raise typer.Exit(FAILED) from None
 
 
-def finish(result: "Result | StudyResult", folder: Path, as_json: bool) -> None:
+def finish(result: "Comparison | StudyResult", folder: Path, as_json: bool) -> None:
     """Show a result or a study, say where it lies, and exit 1 where a design failed."""
     from gridagora.report import page, study_page, study_table, table
 

@@ -33,6 +33,7 @@ from gridagora.core.tables import Col, Homes, Index
 from gridagora.kernels.coordination.dual import Answer
 from gridagora.kernels.stores.value import Stores, best_response, stores
 from gridagora.population.charging import owners
+from gridagora.report.page import write
 from gridagora.run.compare import compare, compute_bound, prepare
 from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
@@ -295,5 +296,5 @@ def test_the_report_shows_it(pools, tmp_path):
     assert set(result.summary["architectures"]) == {"flat", "rtp", "central", "layered", "peer"}
     assert (result.tables["intervals"].pool_pump_kw > 0).any()
     assert "cloudy water" in set(result.tables["costs"].item)
-    page = result.report(tmp_path / "page.html").read_text(encoding="utf-8")
+    page = write(result, tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Pool pumps" in page

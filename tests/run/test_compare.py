@@ -13,7 +13,7 @@ from gridagora.bound.relaxation import Bound
 from gridagora.core import registry
 from gridagora.core.errors import InputError, PartError
 from gridagora.core.rules import POSTED_PRICE, Rulebook
-from gridagora.report import table
+from gridagora.report import page, table
 from gridagora.run import compare as runs
 from gridagora.run import folder as folders
 from gridagora.scenario import build
@@ -143,7 +143,7 @@ def test_no_error_of_a_design_loses_what_another_found(scene, tmp_path, monkeypa
         )
     assert (
         "IndexError" in terminal_text(result)
-        and "IndexError" in result.report(tmp_path / "r.html").read_text()
+        and "IndexError" in page.write(result, tmp_path / "r.html").read_text()
     )
     assert "LinAlgError" in (tmp_path / "summary.json").read_text()
 

@@ -13,11 +13,11 @@ import pytest
 from gridagora.core.errors import InputError
 from gridagora.files.json_text import json_text
 from gridagora.run import folder as folders
-from gridagora.run.result import Result
+from gridagora.run.result import Comparison
 
 
-def result(**tables: pd.DataFrame) -> Result:
-    return Result({"manifest": {"seed": 1}, "architectures": {}}, tables, "[scenario]\n")
+def result(**tables: pd.DataFrame) -> Comparison:
+    return Comparison({"manifest": {"seed": 1}, "architectures": {}}, tables, "[scenario]\n")
 
 
 def frame(*values: float) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from gridagora.core.registry import find
 from gridagora.grid.fixed_point import open_grid
-from gridagora.report import table
+from gridagora.report import page, table
 from gridagora.results.metric import Reference
 from gridagora.results.outcome import costs_usd, welfare_before_losses_usd, welfare_usd
 from gridagora.run import compare as runs
@@ -94,7 +94,7 @@ def test_intervals_without_a_flow_are_told_and_their_figures_not_ranked(
     screen = io.StringIO()
     table.render(result, Console(width=240, file=screen))
     assert "45 of 288 intervals" in screen.getvalue()
-    assert "45 of 288 intervals" in result.report(tmp_path / "r.html").read_text()
+    assert "45 of 288 intervals" in page.write(result, tmp_path / "r.html").read_text()
 
 
 def test_the_average_price_is_over_what_is_withdrawn(solved):

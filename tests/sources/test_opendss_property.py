@@ -132,7 +132,8 @@ def regulator(dice: random.Random) -> str:
 def extras(dice: random.Random, words: list[str]) -> str:
     text = ""
     if dice.random() < 0.4:
-        text += f"New Capacitor.cap bus1=b phases=3 kv=12.47 kvar={dice.choice((150, 300))} conn={dice.choice(('wye', 'delta'))}\n"
+        text += f"New Capacitor.cap bus1=b phases=3 kv=12.47 kvar={dice.choice((150, 300))}"
+        text += f" conn={dice.choice(('wye', 'delta'))}\n"
         if dice.random() < 0.5:
             text += "New CapControl.cc capacitor=cap element=Line.l1 type=kvar onsetting=100 offsetting=-500\n"
             words.append("Capacitors stay")

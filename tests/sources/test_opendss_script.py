@@ -135,7 +135,10 @@ def test_multipliers_and_open_loads_are_those_of_the_engine(
 
 def test_earth_named_first_is_the_other_leg(tmp_path: Path) -> None:
     """A load of 5 kW on s.0.2 draws 5 kW: the engine takes any order of its two nodes."""
-    service = "New Transformer.t phases=1 windings=3 buses=[a.1 s.1.0 s.0.2] kvs=[7.2 .12 .12] kvas=[25 25 25] xhl=2 xht=2 xlt=1\n"
+    service = (
+        "New Transformer.t phases=1 windings=3 "
+        "buses=[a.1 s.1.0 s.0.2] kvs=[7.2 .12 .12] kvas=[25 25 25] xhl=2 xht=2 xlt=1\n"
+    )
     path = write(
         tmp_path, HEAD + service + "New Load.h1 bus1=s.0.2 phases=1 kv=.12 kw=5 pf=0.97\n" + TAIL
     )

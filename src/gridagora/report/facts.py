@@ -28,7 +28,7 @@ TITLE_KEYS = ("title", "name")
 
 
 class ComparisonView(Protocol):
-    """The part of `gridagora.run.result.Result` that a report needs."""
+    """The part of `gridagora.run.result.Comparison` that a report needs."""
 
     @property
     def summary(self) -> Mapping[str, Any]:

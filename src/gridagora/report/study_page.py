@@ -57,12 +57,21 @@ PANELS = (
         "front",
         "front_bytes",
         "Loss against bytes",
-        LOST + "The line joins what nothing under the same conditions beats; pale dots are the layered market with noise, "
+        LOST
+        + "The line joins what nothing under the same conditions beats; pale dots are the layered market with noise, "
         "lost or late messages, or a better forecast. Triangles on the upper edge lie beyond it: worse than the flat rate.",
     ),
-    StudyPanel("front", "front_disclosed", "Loss against numbers disclosed", LOST + "What a home says of itself: points of its curve, "
-          "plans, or the whole specification of its devices."),
-    *(StudyPanel("dials", f"dial_{name}", heading, LOST + DIAL_CAPTIONS[name]) for name, heading in DIALS.items()),
+    StudyPanel(
+        "front",
+        "front_disclosed",
+        "Loss against numbers disclosed",
+        LOST + "What a home says of itself: points of its curve, "
+        "plans, or the whole specification of its devices.",
+    ),
+    *(
+        StudyPanel("dials", f"dial_{name}", heading, LOST + DIAL_CAPTIONS[name])
+        for name, heading in DIALS.items()
+    ),
     StudyPanel(
         "dials",
         "noise",
@@ -77,14 +86,32 @@ PANELS = (
         "dashed line is the bound; another order of causes would give other bars.",
         wide=True,
     ),
-    StudyPanel("claims", "claims_price_per_kwh", "Does the retail price fall?", "What end-users pay for a kilowatt-hour, on average."),
-    StudyPanel("claims", "claims_prosumer_usd_day", "Do prosumers earn more?", "Of one prosumer: what it is paid, less wear, "
-          "discomfort and charge missing."),
-    StudyPanel("claims", "claims_end_user_usd_day", "Are end-users better off?", "Of one end-user: what is left after the "
-          "bill, discomfort and cold water."),
-    StudyPanel("claims", "claims_peak_kw", "Does the peak fall?", "Of all homes. At a flat price homes keep to their "
-          "thermostats whoever sells, so all retailers of today have one peak."),
-)  # fmt: skip
+    StudyPanel(
+        "claims",
+        "claims_price_per_kwh",
+        "Does the retail price fall?",
+        "What end-users pay for a kilowatt-hour, on average.",
+    ),
+    StudyPanel(
+        "claims",
+        "claims_prosumer_usd_day",
+        "Do prosumers earn more?",
+        "Of one prosumer: what it is paid, less wear, discomfort and charge missing.",
+    ),
+    StudyPanel(
+        "claims",
+        "claims_end_user_usd_day",
+        "Are end-users better off?",
+        "Of one end-user: what is left after the bill, discomfort and cold water.",
+    ),
+    StudyPanel(
+        "claims",
+        "claims_peak_kw",
+        "Does the peak fall?",
+        "Of all homes. At a flat price homes keep to their "
+        "thermostats whoever sells, so all retailers of today have one peak.",
+    ),
+)
 
 
 def write(result: ComparisonView, path: str | os.PathLike[str]) -> Path:
@@ -166,8 +193,14 @@ def _points(result: ComparisonView) -> str:
 
 def _row(row: pd.Series) -> str:
     held = cells(row)
-    return "<tr>" + "".join(f'<td{"" if at < 6 else " class=n"} data-key="{key}">{escape(text)}</td>' for at, (text, key) in
-                            enumerate(held)) + "</tr>"  # fmt: skip
+    return (
+        "<tr>"
+        + "".join(
+            f'<td{"" if at < 6 else " class=n"} data-key="{key}">{escape(text)}</td>'
+            for at, (text, key) in enumerate(held)
+        )
+        + "</tr>"
+    )
 
 
 def _faults(result: ComparisonView) -> str:

@@ -50,33 +50,8 @@ def compare(
     architectures: Sequence[str] | None = None,
     out: str | Path | None = None,
     progress: Progress | None = None,
-) -> results.Result:
-    """Run designs on one scene and compare them with each other and with the certified bound.
-
-    Parameters
-    ----------
-    scene
-        From `gridagora.load` or `gridagora.build`.
-    architectures
-        Names of designs; those of the scenario where left out. `flat` always runs: it sets tariff, limit and baseline.
-    out
-        Folder to write: prepared beside it and put in its place whole. Where a run ends early, what finished designs did is left
-        in the folder beside it, FOLDER.part-PROCESS.
-    progress
-        Told (stage, done, total).
-
-    Returns
-    -------
-    Result
-        `table()`, `figures`, `report(path)`.
-
-    Raises
-    ------
-    InputError
-        An unknown design, or a scene that cannot be run.
-    PartError
-        A run whose welfare exceeds the certified bound: a fault of the program, and no report is written.
-    """
+) -> results.Comparison:
+    """Run designs on one scene; arguments and errors are those of `gridagora.compare`."""
     tell = progress or _silent
     names = _designs(scene, architectures)
     draft = None if out is None else folders.begin(out)

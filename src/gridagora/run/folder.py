@@ -14,7 +14,7 @@ from gridagora.core.errors import InputError, Problem
 from gridagora.files import parquet
 from gridagora.files.json_text import json_text
 from gridagora.results.outcome import Outcome
-from gridagora.run.result import Result
+from gridagora.run.result import Comparison
 
 OWN = frozenset(
     {"tables", "finished", "scenario.toml", "manifest.json", "summary.json", "report.html"}
@@ -78,7 +78,7 @@ def save(result: Any, folder: str | Path) -> None:
     Parameters
     ----------
     result
-        A `Result`, or a study's with the same three fields.
+        A `Comparison`, or a study's with the same three fields.
     """
     folder = Path(folder).resolve()
     draft = draft_of(folder)
@@ -112,7 +112,7 @@ def replace(folder: Path, draft: Path) -> None:
     shutil.rmtree(old)
 
 
-def load(folder: str | Path) -> Result:
+def load(folder: str | Path) -> Comparison:
     """Read a result back from its folder: the files that its manifest lists, and nothing else.
 
     Raises
@@ -165,7 +165,7 @@ def load(folder: str | Path) -> Result:
         for name, content in raw.items()
         if name.endswith(".parquet")
     }
-    return Result(summary, tables, raw["scenario.toml"].decode("utf-8"))
+    return Comparison(summary, tables, raw["scenario.toml"].decode("utf-8"))
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

@@ -4,9 +4,8 @@ import hashlib
 import math
 import platform
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -51,25 +50,12 @@ PACKAGES = (
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
+class Comparison:
     """One comparison: `summary` is what `--json` prints, `tables` are data frames by name, `scenario_text` is the TOML."""
 
     summary: dict[str, Any]
     tables: dict[str, pd.DataFrame]
     scenario_text: str
-
-    def table(self) -> pd.DataFrame:
-        """Return metrics as rows and designs as columns, with unit and direction."""
-        return import_module("gridagora.report.table").table(self)
-
-    @property
-    def figures(self) -> Mapping[str, Any]:
-        """Plotly figures by name; each shows itself in a notebook."""
-        return import_module("gridagora.report.figures").figures(self)
-
-    def report(self, path: str | Path) -> Path:
-        """Write the report as one self-contained page and return its path."""
-        return Path(import_module("gridagora.report.page").write(self, Path(path)) or path)
 
 
 def gather(
@@ -82,7 +68,7 @@ def gather(
     faults: dict[str, str],
     unlimited: dict[str, Outcome],
     unlimited_bound_usd: float | None,
-) -> Result:
+) -> Comparison:
     """Return the result of finished designs; `unlimited` holds the runs without the limit.
 
     `faults` names the designs that failed; metrics that fail on a design join it.
@@ -120,7 +106,7 @@ def gather(
     own = (home_tables(scene.homes.home_id, made) if bills else {}) | series_tables(
         scene.homes.home_id, made
     )
-    return Result(
+    return Comparison(
         summary, frames | {"lines": _lines(scene.feeder)} | _places(study, made) | own, scene.text
     )
 

@@ -388,7 +388,10 @@ def _stamped(where: _Rows, column: pd.Series, clock: _Clock) -> _Times:
         )
         stamps = stamps.dt.tz_localize(zone, ambiguous=repeated, nonexistent="NaT")
         gone = stamps.isna().to_numpy()
-        hint = f"Clocks of {zone} skip it: write an offset into the stamps, as 2018-03-11 02:00-06:00, or set a zone without change."
+        hint = (
+            f"Clocks of {zone} skip it: write an offset into the stamps, as 2018-03-11 02:00-06:00, "
+            "or set a zone without change."
+        )
         problems += [
             Problem(where.at(row), "an hour that no clock shows", "local time", hint)
             for row in np.flatnonzero(gone)[:1]

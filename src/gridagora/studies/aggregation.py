@@ -8,9 +8,9 @@ messages do not pass the links of `[links]`, so lost and late messages are held 
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module, metadata
+from importlib import metadata
 from itertools import product
 from pathlib import Path
 from platform import machine, python_version
@@ -100,20 +100,11 @@ class StudyResult:
     tables: dict[str, pd.DataFrame]
     scenario_text: str
 
-    @property
-    def figures(self) -> Mapping[str, Any]:
-        """Plotly figures by name; each shows itself in a notebook."""
-        return import_module("gridagora.report.study_figures").figures(self)
-
     def beside(self, other: "StudyResult") -> "StudyResult":
         """Return this study with the findings of another of the same scene added."""
         return StudyResult(
             {**other.summary, **self.summary}, {**other.tables, **self.tables}, self.scenario_text
         )
-
-    def report(self, path: str | Path) -> Path:
-        """Write the report as one self-contained page and return its path."""
-        return Path(import_module("gridagora.report.study_page").write(self, Path(path)))
 
 
 def study_aggregation(

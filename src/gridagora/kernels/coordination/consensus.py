@@ -181,7 +181,7 @@ def _worth(p_kw, price, a, b, takes, gives, pull, start, stop, dear, cheap, gues
 
 
 @njit(**LEAF)
-def _answer(
+def _answer(  # type: ignore[no-untyped-def]
     offset,
     p_kw,
     price,
@@ -197,7 +197,7 @@ def _answer(
     own,
     takes,
     gives,
-):  # type: ignore[no-untyped-def]
+):
     """Write the answer of every party to the trades and prices of the last round to `own`."""
     for i in range(link.shape[0] - 1):
         start, stop = link[i], link[i + 1]
@@ -252,9 +252,9 @@ def _move(link, peer, twin, own, agreed, paid, pull, relax, tol_kw, tol_price, c
 
 
 @njit(**JIT)
-def _rounds(
+def _rounds(  # type: ignore[no-untyped-def]
     offset, p_kw, price, link, peer, twin, buys, sells, dear, cheap, rule, agreed, paid, worth, out
-):  # type: ignore[no-untyped-def]
+):
     """Run rounds until both residuals are small; see `agree`. `out` takes rounds, residuals and whether they were."""
     tol_kw, tol_price, rounds_max, relax, adapts = (
         rule[0],

@@ -69,7 +69,7 @@ def _room(offset, group, order, blocks, first, who, size):  # type: ignore[no-un
 
 
 @njit(**LEAF)
-def _up(
+def _up(  # type: ignore[no-untyped-def]
     offset,
     p_kw,
     price,
@@ -90,7 +90,7 @@ def _up(
     ref,
     key,
     cuts,
-):  # type: ignore[no-untyped-def]
+):
     """Write the curves of all rows to (p, c), one after another; `work` (6, room), `ref` (2, n + m) are scratch."""
     n, at = offset.shape[0] - 1, p_kw.shape[0]
     for v in range(at):
@@ -113,9 +113,9 @@ def _up(
 
 
 @njit(**JIT)
-def _down(
+def _down(  # type: ignore[no-untyped-def]
     p, c, begin, end, first, who, parent, order, low, high, over, base, price, share, q_kw, p_kw
-):  # type: ignore[no-untyped-def]
+):
     """Settle the places from the roots down; price and share hold those of the roots and are overwritten."""
     m, rows = order.shape[0], who.shape[0]
     n = rows - m

@@ -141,7 +141,7 @@ def steer(
 
 
 @njit(**JIT)
-def _steer(
+def _steer(  # type: ignore[no-untyped-def]
     first,
     last,
     step,
@@ -161,7 +161,7 @@ def _steer(
     p_kw,
     out,
     rounds,
-):  # type: ignore[no-untyped-def]
+):
     h = price.shape[0]
     steps = h * sub
     a, b, v, c = np.empty((2, 3)), np.empty((h, 3)), np.empty((h, 3)), np.empty(h)

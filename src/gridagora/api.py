@@ -1,0 +1,87 @@
+"""What a program calls: comparisons of designs, with their table, figures and report."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from gridagora.report import figures as comparison_figures
+from gridagora.report import page, study_figures, study_page, table
+from gridagora.run import compare as runs
+from gridagora.run import folder as folders
+from gridagora.run.result import Comparison
+from gridagora.scenario.build import Scene
+
+
+@dataclass(frozen=True, eq=False)
+class Result(Comparison):
+    """A comparison or a study, as it was run or as it was read from its folder."""
+
+    @property
+    def is_study(self) -> bool:
+        """Whether this is a study of one design rather than a comparison."""
+        return "study" in self.summary
+
+    def table(self) -> pd.DataFrame:
+        """Return metrics as rows and designs as columns, with unit and direction."""
+        return table.table(self)
+
+    @property
+    def figures(self) -> Mapping[str, Any]:
+        """Plotly figures by name; each shows itself in a notebook."""
+        return (study_figures if self.is_study else comparison_figures).figures(self)
+
+    def report(self, path: str | Path) -> Path:
+        """Write the report as one self-contained page and return its path."""
+        return (study_page if self.is_study else page).write(self, Path(path))
+
+
+def compare(
+    scene: Scene,
+    architectures: Sequence[str] | None = None,
+    out: str | Path | None = None,
+    progress: runs.Progress | None = None,
+) -> Result:
+    """Run designs on one scene and compare them with each other and with the certified bound.
+
+    Parameters
+    ----------
+    scene
+        From `gridagora.load` or `gridagora.build`.
+    architectures
+        Names of designs; those of the scenario where left out. `flat` always runs: it sets tariff, limit and baseline.
+    out
+        Folder to write: prepared beside it and put in its place whole. Where a run ends early, what finished designs did is left
+        in the folder beside it, FOLDER.part-PROCESS.
+    progress
+        Told (stage, done, total).
+
+    Returns
+    -------
+    Result
+        `table()`, `figures`, `report(path)`.
+
+    Raises
+    ------
+    InputError
+        An unknown design, or a scene that cannot be run.
+    PartError
+        A run whose welfare exceeds the certified bound: a fault of the program, and no report is written.
+    """
+    found = runs.compare(scene, architectures, out, progress)
+    return Result(found.summary, found.tables, found.scenario_text)
+
+
+def open_result(folder: str | Path) -> Result:
+    """Read a result back from its folder: the files that its manifest lists, and nothing else.
+
+    Raises
+    ------
+    InputError
+        No manifest, one of another format or of another run, a file that is missing or differs from what was written: all at
+        once.
+    """
+    found = folders.load(folder)
+    return Result(found.summary, found.tables, found.scenario_text)
