@@ -15,7 +15,7 @@ from gridagora.results.outcome import Outcome
     order=1.2,
 )
 def peak_reduction(outcome: Outcome, yardstick: Reference) -> float:
-    """Peak against that of the flat design, as a share; negative where the design made it worse."""
-    return (
-        float("nan") if yardstick.flat is None else 1 - peak_kw(outcome) / peak_kw(yardstick.flat)
-    )
+    """Peak against that of the flat design, as a share; negative where the design made it worse, nan where flat has none."""
+    if yardstick.flat is None or peak_kw(yardstick.flat) == 0:
+        return float("nan")
+    return 1 - peak_kw(outcome) / peak_kw(yardstick.flat)

@@ -18,8 +18,14 @@ from gridagora.results.solved_flow import solved_intervals
     in_brief=False,
 )
 def power_factor(outcome: Outcome, _: Reference) -> float:
-    """Mean of active over apparent power at the substation."""
+    """Mean of active over apparent power at the substation, in the intervals that have any; nan where none has."""
     flow = solved_intervals(outcome)
     if flow is None:
         return float("nan")
-    return float(np.mean(np.abs(flow.source_kw) / np.hypot(flow.source_kw, flow.source_kvar)))
+    apparent_kva = np.hypot(flow.source_kw, flow.source_kvar)
+    some = apparent_kva > 0
+    return (
+        float(np.mean(np.abs(flow.source_kw[some]) / apparent_kva[some]))
+        if some.any()
+        else float("nan")
+    )

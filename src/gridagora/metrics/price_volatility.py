@@ -16,5 +16,6 @@ from gridagora.results.outcome import Outcome
     order=10,
 )
 def price_volatility(outcome: Outcome, _: Reference) -> float:
-    """Standard deviation of the change of the price homes see, from interval to interval."""
-    return float(np.diff(outcome.price_per_kwh).std())
+    """Standard deviation of the change of the price homes see, from interval to interval; nan of a single interval."""
+    steps = np.diff(outcome.price_per_kwh)
+    return float(steps.std()) if steps.size else float("nan")
