@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gridagora.core.device import Setting
 from gridagora.core.tables import Homes
 
 
@@ -82,3 +83,56 @@ def same_rows(whole, rows, part):
 @pytest.fixture(scope="session")
 def rows_of():
     return same_rows
+
+
+def plain_homes(n=2, hours=50, **columns):
+    """Homes alike and at rest: 1 kW of load, nothing owned but a unit that heats and cools, all at 24 degC."""
+    wide, one, no = np.ones((n, hours)), np.ones(n), np.zeros(0)
+    made = Homes(
+        home_id=tuple(f"home-{i}" for i in range(n)),
+        load_kw=wide,
+        draw_kwh=0 * wide,
+        draw_set_kwh=np.zeros((n, 2, 24)),
+        t_set_degc=24 * wide,
+        heating=np.full((n, hours), False),
+        ua_kw_k=0.2 * one,
+        hm_kw_k=0.8 * one,
+        ca_kwh_k=0.5 * one,
+        cm_kwh_k=4 * one,
+        q_air_kw=0.2 * 24 * wide,
+        q_mass_kw=0 * wide,
+        cool_kw=6 * one,
+        heat_kw=4.5 * one,
+        cop=3 * wide,
+        pv_kw=0 * wide,
+        battery_kwh=0 * one,
+        battery_kw=0 * one,
+        battery_efficiency=0.9 * one,
+        tank_kwh_k=0 * one,
+        tank_ua_kw_k=0.001 * one,
+        tank_kw=4.5 * one,
+        ev_home=no.astype(np.int64),
+        ev_arrive_s=no.astype(np.int64),
+        ev_depart_s=no.astype(np.int64),
+        ev_need_kwh=no,
+        ev_kw=no,
+        calibration_error=np.full(n, np.nan),
+    )
+    return made._replace(**columns)
+
+
+@pytest.fixture(scope="session")
+def plain():
+    """Return the function that makes plain homes."""
+    return plain_homes
+
+
+@pytest.fixture(scope="session")
+def setting_of():
+    """Return the function that makes the setting of a run of some homes."""
+
+    def setting(homes, *, dispatch="continuous", rest_min=3, known=True, dt_h=1 / 12):
+        hours = homes.load_kw.shape[1]
+        return Setting(homes, np.arange(hours) % 24, dt_h, 0.05, 0.072, dispatch, rest_min, known)
+
+    return setting
