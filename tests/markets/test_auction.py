@@ -40,7 +40,7 @@ def agreed(buyer, seller, p_kw, price, net_kw) -> AuctionTrades:
 
 
 def test_a_home_is_settled_at_the_mean_of_its_trades_and_of_its_rest():
-    """Home 7 takes 3 kW: two from home 3 at .10 and .12, one at the import price. Home 3 gives 5: two to 7, three at the credit."""
+    """Home 7 takes 3 kW, two from home 3 at .10 and .12, one at the import price; home 3 gives 5, three at the credit."""
     opened = opening([7, 3])
     traded = agreed([7, 7], [3, 3], [1.0, 1.0], [0.10, 0.12], [2.0, -2.0])
     found = settled(opened, offered(opened, [([3.0], [0.0]), ([-5.0], [0.0])]), traded)

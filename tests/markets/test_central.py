@@ -27,6 +27,7 @@ from gridagora.kernels.stores.value import stores
 from gridagora.markets.central import Central, supply_rows
 
 BUY, SELL, OVER = 0.20, 0.10, 1.0
+FREE = Central(reserve_share=0.0)
 
 
 def interval(rows, *, base_kw=0.0, limit_kw=np.inf, buy=BUY, sell=SELL) -> Opening:
@@ -40,7 +41,7 @@ def interval(rows, *, base_kw=0.0, limit_kw=np.inf, buy=BUY, sell=SELL) -> Openi
     )
 
 
-def cleared(rows, market=Central(reserve_share=0.0), **world) -> Clearing:
+def cleared(rows, market=FREE, **world) -> Clearing:
     opening = interval(rows, **world)
     return drive(
         market.clear(opening, None),
