@@ -25,12 +25,15 @@ import numpy as np
 from gridagora.core.device import Blocks, BoundPart
 from gridagora.core.limits import limit_substation
 from gridagora.core.tables import Col, Index, Prices
+from gridagora.files.spill import Spill
 from gridagora.kernels.coordination.bundle_master import SupplyCost
 from gridagora.kernels.coordination.dual import (
     Answer,
     Coordination,
+    Keep,
     coordinate,
     dual_value,
+    kept_whole,
     recover,
 )
 from gridagora.population.fleet import Fleet
@@ -38,6 +41,9 @@ from gridagora.population.fleet import Fleet
 BLOCK_S = 900  # prices, limit and comfort hold over blocks of a quarter of an hour
 BLOCKS_H = 3600 // BLOCK_S
 STEP_S = 60  # the physics of a run
+ROWS_HELD = (
+    2_000  # devices whose answers to all prices are held in memory; those of more wait in a file
+)
 STEP = (
     50.0  # kW an average home may first be out of balance for each $/kWh of distance from the cost
 )
@@ -138,20 +144,28 @@ def bound(
     first = area.supply.buy_per_kwh if price0_per_kwh is None else price0_per_kwh
     over = area.supply.over_per_kwh * np.isfinite(limit_kw)
     first = np.clip(first, area.supply.sell_per_kwh - over, area.supply.buy_per_kwh + over)
+    group = _groups(area)
     found = coordinate(
         answering(area, threads),
         area.supply,
-        _groups(area),
+        group,
         first,
         homes=len(load_kw),
         rounds_max=rounds_max,
         tolerance=tolerance,
         step=STEP,
+        keep=_spilling(len(group)),
     )
     mix = mixed(area, found)
-    del area  # before the parts of every minute are made: at ten thousand homes either is hundreds of megabytes
+    del area  # before the parts of every minute are made
+    found = found._replace(answers=())
     fine = gather(*given)
-    return _score(fine, found, answering(fine, threads)(found.price_per_kwh), mix, play)
+    top = _score(fine, found, answering(fine, threads)(found.price_per_kwh), mix)
+    del fine, found  # a schedule that is played takes the room of a run
+    if play is None:
+        return top
+    feasible = play(mix)
+    return top._replace(feasible_usd=feasible, gap_usd=top.welfare_usd - feasible)
 
 
 def gather(
@@ -231,10 +245,8 @@ def _groups(area: Area) -> Index:
     return np.concatenate(group)
 
 
-def _score(
-    area: Area, found: Coordination, proof: Answer, mix: Schedule, play: Play | None
-) -> Bound:
-    """Welfare bound, the value of each kind at the best price, the load of the mix, and what the mix earns when played."""
+def _score(area: Area, found: Coordination, proof: Answer, mix: Schedule) -> Bound:
+    """Welfare bound, the value of each kind at the best price, and the load of the mix, which nobody has played yet."""
     top = -dual_value(proof, area.supply, found.price_per_kwh) - area.credit_usd
     value = {
         name: -float(proof.bound_usd[rows].sum())
@@ -242,10 +254,15 @@ def _score(
     }
     value["fixed load"] = -float(np.sum(found.price_per_kwh * area.supply.base_kw)) / BLOCKS_H
     value["limit and trade"] = top - sum(value.values())
-    feasible = np.nan if play is None else play(mix)
-    return Bound(
-        top, found.price_per_kwh, found.q_kw, value, top - feasible, found.rounds, feasible, mix
-    )
+    return Bound(top, found.price_per_kwh, found.q_kw, value, np.nan, found.rounds, np.nan, mix)
+
+
+def _spilling(rows: int) -> Keep:
+    """Return what keeps an answer of so many rows: in memory where they are few, else with its powers in a file."""
+    if rows <= ROWS_HELD:
+        return kept_whole
+    spill = Spill()
+    return lambda answer: answer._replace(p_kw=spill.write(answer.p_kw))  # type: ignore[arg-type]  # sliced by rows alone
 
 
 def mixed(area: Area, found: Coordination) -> Schedule:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -96,6 +96,16 @@ class Window(NamedTuple):
     value_per_kwh: float = 0.0
 
 
+class Draws(Protocol):
+    """Equally likely extra inflows (k, S, h): an array, or what makes those of some rows when they are asked for."""
+
+    def __getitem__(self, rows: slice, /) -> Col:
+        """Return those of some rows."""
+
+    def mean(self, axis: int, /) -> Col:
+        """Return the mean over S, axis 1, shape (k, h)."""
+
+
 class GroupBelief(NamedTuple):
     """What a group believes of a window: k rows that take part in plans and bids of its first hour, an hour a step.
 
@@ -104,7 +114,7 @@ class GroupBelief(NamedTuple):
 
     rows: Index
     stores: Stores
-    draws: Col | None = None
+    draws: Draws | None = None
 
 
 class Moment(NamedTuple):

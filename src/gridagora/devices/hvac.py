@@ -52,6 +52,7 @@ END_SHARE = (
 DEFAULT_K = 0.05  # $/(K2 h)
 MASS_ABOVE_AIR_K = 0.5  # the run starts at the set point, the mass a little warmer while cooling, cooler while heating
 BAND_K = 1.0  # discomfort counts beyond this distance from the set point
+CHUNK = 1024  # houses of a bound answered at a time: their blocks take memory
 QUARTER_H = 0.25  # comfort is felt as the mean of a quarter of an hour (theory 1.8)
 DISPATCH = MappingProxyType(
     {"thermostat": THERMOSTAT, "account": ACCOUNT, "continuous": CONTINUOUS, "priority": PRIORITY}
@@ -186,7 +187,7 @@ def _belief(homes: Homes, best: Col, side: Col, step_h: float) -> tuple[Belief, 
     return Belief(leak, gain, drift, (1 + leak) / 2, c_p, c_0), settled
 
 
-def take(table: Hvac, rows: np.ndarray) -> Hvac:
+def take(table: Hvac, rows: np.ndarray | slice) -> Hvac:
     """Return the units of some rows."""
     picked = {f.name: getattr(table, f.name) for f in fields(table)}
     for name, value in picked.items():
@@ -418,15 +419,25 @@ class HvacGroup:
 
     def bound(self, blocks: Blocks) -> BoundPart:
         """Return the houses with both temperatures, units that take any power each step."""
-        t = self.table
-        area = controlled(t, self.houses, blocks)
+        t, state = self.table, HouseStates(*(column.copy() for column in self.houses))
         dt, ones = 1.0 / blocks.blocks_h, np.ones(len(t.home))
+        spans = [slice(at, at + CHUNK) for at in range(0, len(t.home), CHUNK)]
 
         def answer(price: Col, threads: int) -> Answer:
-            found = steer(area, price, dt, blocks.steps, threads)
-            return Answer(found.p_kw, found.own_usd, found.bound_usd)
+            found = []
+            for rows in spans:
+                some = HouseStates(*(column[rows] for column in state))
+                found.append(
+                    steer(controlled(take(t, rows), some, blocks), price, dt, blocks.steps, threads)
+                )
+            return Answer(
+                *(
+                    np.concatenate(column)
+                    for column in zip(*(each[:3] for each in found), strict=True)
+                )
+            )
 
-        none, most = np.zeros(len(blocks.hour)), area.power.sum(0)
+        none, most = np.zeros(len(blocks.hour)), t.rated_kw[:, blocks.hour].sum(0)
         return BoundPart(answer, none, most, most, t.cm_kwh_k / t.hm_kw_k, 12, ones, ones)
 
     def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> Col:

@@ -79,7 +79,10 @@ def of(
     """
     rows = np.flatnonzero(homes.tank_kwh_k > 0)
     per_k2_h = discomfort_per_k2_h * denied_ratio(homes)[rows]
-    n, likely = len(rows), homes.draw_set_kwh[rows]
+    n, likely = (
+        len(rows),
+        homes.draw_set_kwh if len(rows) == len(homes.home_id) else homes.draw_set_kwh[rows],
+    )
     size = (homes.tank_kwh_k[rows], homes.tank_ua_kw_k[rows], homes.tank_kw[rows])
     fields = _common(*size, per_k2_h, control, short_h)
     resting = stores(
@@ -113,7 +116,7 @@ def size(gallons: float) -> tuple[float, float, float]:
     return gallons * KWH_PER_GALLON_K, UA_KW_K_50_GALLON * gallons / 50, element
 
 
-def take(table: WaterHeater, rows: Index) -> WaterHeater:
+def take(table: WaterHeater, rows: Index | slice) -> WaterHeater:
     """Return the tanks of some rows."""
     own = (
         "home",
@@ -217,6 +220,28 @@ def draws(table: WaterHeater, hour: int, hours: int = 24) -> Col:
     )
 
 
+@dataclass(frozen=True)
+class LikelyInflows:
+    """`draws` of a window, made for some rows at a time: those of all tanks take many times the room of the tanks."""
+
+    table: WaterHeater
+    hour: int
+    hours: int
+
+    def __getitem__(self, rows: slice) -> Col:
+        """Return the draws of some tanks, shape (k, S, h) [K]."""
+        return draws(take(self.table, rows), self.hour, self.hours)
+
+    def mean(self, axis: int) -> Col:
+        """Return the mean of the draws of every tank, shape (n, h) [K]; axis 1."""
+        return np.concatenate(
+            [
+                self[at : at + CHUNK].mean(axis)
+                for at in range(0, max(1, len(self.table.home)), CHUNK)
+            ]
+        )
+
+
 def spec_now(
     table: WaterHeater, state: Tanks, hour: int, *, share: float, known_draws: bool = False
 ) -> Stores:
@@ -282,7 +307,7 @@ class WaterHeaterGroup:
     def believe(self, window: Window) -> GroupBelief:
         """Return what the tanks believe of a window."""
         hour, hours, value = window
-        likely = None if self.are_draws_known else draws(self.table, hour, hours)
+        likely = None if self.are_draws_known else LikelyInflows(self.table, hour, hours)
         stores = spec(self.table, self.tanks, hour, hours, value, known_draws=self.are_draws_known)
         return GroupBelief(np.arange(len(self.home)), stores, likely)
 
@@ -347,14 +372,28 @@ class WaterHeaterGroup:
 
     def bound(self, blocks: Blocks) -> BoundPart:
         """Return the tanks step by step; power may change every step, so all that a run can do is among it."""
-        area = stepped(self.table, self.tanks, blocks)
+        table, tanks, n = (
+            self.table,
+            Tanks(*(column.copy() for column in self.tanks)),
+            len(self.home),
+        )
+        spans = [np.arange(at, min(at + CHUNK, n)) for at in range(0, n, CHUNK)]
 
         def answer(price: Col, threads: int) -> Answer:
-            return heat(area, price, blocks.steps, threads)
+            parts = []
+            for rows in spans:
+                some = Tanks(*(column[rows] for column in tanks))
+                parts.append(
+                    heat(stepped(take(table, rows), some, blocks), price, blocks.steps, threads)
+                )
+            return Answer(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
-        ones, none = np.ones(len(self.home)), np.zeros(len(blocks.hour))
-        most = area.p_max_kw.sum(0)[:: blocks.steps]
-        return BoundPart(answer, none, most, most, area.inflow.sum(1), 4, ones, ones)
+        ones, none = np.ones(n), np.zeros(len(blocks.hour))
+        most = np.broadcast_to(table.rated_kw[:, None], (n, len(none))).sum(0)
+        drift = [_risen(take(table, rows), blocks).sum(1) for rows in spans]
+        return BoundPart(
+            answer, none, most, most, np.concatenate(drift) if drift else np.zeros(0), 4, ones, ones
+        )
 
     def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> Col:
         """Return the power of each block."""
@@ -372,15 +411,14 @@ def stepped(table: WaterHeater, state: Tanks, blocks: Blocks) -> Stores:
     capacity, loss = table.cap_kwh_k, table.ua_kw_k
     leak = np.exp(-loss / capacity * dt)[:, None]
     per_kwh = (held_share(capacity, loss, dt) / capacity)[:, None]
-    drawn = np.repeat(table.draw_kw[:, blocks.hour], blocks.steps, axis=1)
-    inflow = (1.0 - leak) * control.t_room_degc - per_kwh * drawn * dt
+    inflow = _risen(table, blocks)
     # a thermostat may end the step in which it passes its band above the limit switch
     most = np.maximum(
         control.t_max_degc, first + control.half_band_k + table.rated_kw * dt * per_kwh[:, 0]
     )
     return stores(
         first.copy(),
-        np.full(drawn.shape[1], dt),
+        np.full(inflow.shape[1], dt),
         leak=leak,
         inflow=inflow,
         p_max_kw=table.rated_kw[:, None],
@@ -392,6 +430,16 @@ def stepped(table: WaterHeater, state: Tanks, blocks: Blocks) -> Stores:
         dead=ABOVE_K,
         end_mu=blocks.left_per_kwh * capacity[:, None] * np.ones(2),
     )
+
+
+def _risen(table: WaterHeater, blocks: Blocks) -> Col:
+    """Return the rise of every tank without power in each step of the bound, from the room and the draw, shape (n, h) [K]."""
+    dt = 1.0 / (blocks.blocks_h * blocks.steps)
+    capacity, loss = table.cap_kwh_k, table.ua_kw_k
+    leak = np.exp(-loss / capacity * dt)[:, None]
+    per_kwh = (held_share(capacity, loss, dt) / capacity)[:, None]
+    drawn = np.repeat(table.draw_kw[:, blocks.hour], blocks.steps, axis=1)
+    return np.asarray((1.0 - leak) * table.control.t_room_degc - per_kwh * drawn * dt)
 
 
 def heat(area: Stores, price_per_kwh: Col, sub: int, threads: int = 1) -> Answer:

@@ -41,19 +41,41 @@ def meter_band(feeder: Feeder, flow: Flow) -> Band:
     )
 
 
-def bus_voltages(feeder: Feeder, flow: Flow) -> BusVoltages:
+class Extremes(NamedTuple):
+    """Voltages of each node over the converged steps of a flow, shape (m,) each [pu], and the largest substation power [kW]."""
+
+    low_pu: Col
+    high_pu: Col
+    at_peak_pu: Col  # in the step of that power
+    peak_kw: float  # -inf where no step converged
+
+
+def extremes(flow: Flow) -> Extremes:
+    """Return the extremes of a flow; nan where no step converged."""
+    power = np.where(flow.converged, flow.substation_p_kw, -np.inf)
+    peak = int(np.argmax(power))
+    low = np.fmin.reduce(flow.v_pu, axis=0, initial=np.nan)
+    high = np.fmax.reduce(flow.v_pu, axis=0, initial=np.nan)
+    return Extremes(low, high, flow.v_pu[peak].copy(), float(power[peak]))
+
+
+def wider(before: Extremes, after: Extremes) -> Extremes:
+    """Return the extremes of two runs of steps, the second behind the first."""
+    top = after if after.peak_kw > before.peak_kw else before
+    low, high = np.fmin(before.low_pu, after.low_pu), np.fmax(before.high_pu, after.high_pu)
+    return Extremes(low, high, top.at_peak_pu, top.peak_kw)
+
+
+def bus_voltages(feeder: Feeder, found: Extremes) -> BusVoltages:
     """Lowest, highest and peak-hour voltage of each bus.
 
     A feeder none of whose steps converged has nan everywhere.
     """
     count = len(feeder.bus_name)
     groups = _groups(feeder.node_bus, np.arange(len(feeder.node_name)), live_nodes(feeder))
-    low = np.fmin.reduce(flow.v_pu, axis=0, initial=np.nan)
-    high = np.fmax.reduce(flow.v_pu, axis=0, initial=np.nan)
-    v_min, _ = _reduce(low[None], *groups, count)
-    _, v_max = _reduce(high[None], *groups, count)
-    power = np.where(flow.converged, flow.substation_p_kw, -np.inf)
-    below, above = _reduce(flow.v_pu[[int(np.argmax(power))]], *groups, count)
+    v_min, _ = _reduce(found.low_pu[None], *groups, count)
+    _, v_max = _reduce(found.high_pu[None], *groups, count)
+    below, above = _reduce(found.at_peak_pu[None], *groups, count)
     worst = np.where(1.0 - below > above - 1.0, below, above)
     return BusVoltages(v_min[0], v_max[0], worst[0])
 

@@ -22,9 +22,11 @@ from gridagora.core.registry import find, names
 from gridagora.core.tables import Col, Flag, Homes, Index
 from gridagora.kernels.curves.curve import Curves
 from gridagora.kernels.stores.bid_curve import bid
-from gridagora.kernels.stores.value import MarginalValue, Stores, marginal_value
+from gridagora.kernels.stores.value import MarginalValue, Stores, join_slopes, marginal_value
+from gridagora.kernels.stores.value import rows as some_rows
 
 THREADS = 2
+CHANCE_ROWS = 1024  # rows whose likely inflows are held at a time
 REST_MIN = 3  # compressor timers commonly keep a unit as it is for three to five minutes
 
 Rows = tuple[Index, ...]  # of each group, those that take part
@@ -130,12 +132,27 @@ def plan(fleet: Fleet, believed: Sequence[GroupBelief], price_per_kwh: Col) -> F
         homes_of(fleet, rows) if price_per_kwh.ndim > 1 else (None,) * len(believed)
     )
     values = [
-        marginal_value(each.stores, price_per_kwh, row=row, draws=each.draws, threads=THREADS)
-        if group.about.is_valued
-        else None
+        _value(each, price_per_kwh, row) if group.about.is_valued else None
         for group, each, row in zip(fleet.groups, believed, own, strict=True)
     ]
     return FleetPlan(tuple(values), rows, price_per_kwh)
+
+
+def _value(believed: GroupBelief, price_per_kwh: Col, row: Index | None) -> MarginalValue:
+    """Return the value of stored energy of a group; where inflows are left to chance, of some rows at a time."""
+    table, draws, n = believed.stores, believed.draws, len(believed.rows)
+    if draws is None:
+        return marginal_value(table, price_per_kwh, row=row, threads=THREADS)
+    found = []
+    for start in range(0, max(1, n), CHANCE_ROWS):
+        at = slice(start, start + CHANCE_ROWS)
+        own = None if row is None else row[at]
+        found.append(
+            marginal_value(
+                some_rows(table, at), price_per_kwh, row=own, draws=draws[at], threads=THREADS
+            )
+        )
+    return join_slopes(found)
 
 
 def unvalued_kw(

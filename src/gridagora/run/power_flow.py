@@ -8,10 +8,11 @@ from gridagora.core.feeder import live_nodes
 from gridagora.core.flow import Flow
 from gridagora.core.ports import Grid
 from gridagora.core.tables import Col, Index
-from gridagora.grid.limits import bus_voltages
+from gridagora.grid.limits import bus_voltages, extremes, wider
 from gridagora.results.outcome import NetworkResult
 
 POWER_FACTOR = 0.95  # of appliances and motors; PV and batteries run at unity where no market asks them for more
+TOGETHER = 48  # intervals that are solved together, a whole number of blocks of the kernel
 TAN_PHI = float(np.tan(np.arccos(POWER_FACTOR)))
 
 
@@ -56,7 +57,7 @@ def solve_run(
     other_kw: Col,
     given_kvar: Col | None = None,
 ) -> NetworkResult:
-    """Solve the network of a run.
+    """Solve the network of a run, some intervals at a time: the voltages of all nodes in all intervals take much room.
 
     Parameters
     ----------
@@ -68,7 +69,6 @@ def solve_run(
         Reactive power that inverters of homes are told to draw, below zero to give, shape (n, t) [kvar]; left out: none.
     """
     feeder = grid.feeder
-    flow = grid.flow(*meter_powers(home_meter, home_kw, reactive_kw, other_kw, given_kvar))
     live = live_nodes(feeder)
     first = {}
     for row, meter in enumerate(feeder.load_meter):
@@ -76,16 +76,38 @@ def solve_run(
     ends = np.stack([feeder.load_from, feeder.load_to], 1)
     nodes = [sorted({int(k) for k in ends[first[int(m)]].flat if k >= 0}) for m in home_meter]
     nodes = [[k for k in group if live[k]] for group in nodes]
-    home_v = np.stack([flow.v_pu[:, group].mean(1) for group in nodes])
-    failed = int((~flow.converged).sum())
+    home_v, found, top = np.empty(home_kw.shape), [], None
+    for start in range(0, home_kw.shape[1], TOGETHER):
+        at = slice(start, start + TOGETHER)
+        given = None if given_kvar is None else given_kvar[:, at]
+        flow = grid.flow(
+            *meter_powers(home_meter, home_kw[:, at], reactive_kw[:, at], other_kw[at], given)
+        )
+        for row, group in enumerate(nodes):
+            home_v[row, at] = flow.v_pu[:, group].mean(1)
+        top = extremes(flow) if top is None else wider(top, extremes(flow))
+        found.append(
+            (
+                flow.losses_kw,
+                flow.substation_p_kw,
+                flow.substation_q_kvar,
+                flow.converged,
+                flow.mismatch_kva,
+            )
+        )
+    losses, p_kw, q_kvar, converged, mismatch = (
+        np.concatenate(column) for column in zip(*found, strict=True)
+    )
+    failed = int((~converged).sum())
+    v_min, v_max = home_v.min(0), home_v.max(0)
     return NetworkResult(
-        flow.losses_kw,
-        flow.substation_p_kw,
-        flow.substation_q_kvar,
-        home_v.min(0),
-        home_v.max(0),
+        losses,
+        p_kw,
+        q_kvar,
+        v_min,
+        v_max,
         home_v,
-        *bus_voltages(feeder, flow),
+        *bus_voltages(feeder, top),
         failed,
-        float(np.nanmax(flow.mismatch_kva)),
+        float(np.nanmax(mismatch)),
     )

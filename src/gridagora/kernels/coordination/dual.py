@@ -25,6 +25,7 @@ SERIOUS, GOOD = (
 )  # share of the promised gain at which the centre moves, and at which the step grows
 STEP = 50.0  # kW an average home may at first be out of balance for each $/kWh of distance from the centre
 IDLE_MAX = 6  # rounds a column may stay without weight
+ROWS = 4096  # resources whose powers are mixed at a time
 
 
 class Answer(NamedTuple):
@@ -33,6 +34,14 @@ class Answer(NamedTuple):
     p_kw: Col
     own_usd: Col
     bound_usd: Col
+
+
+Keep = Callable[[Answer], Answer]
+
+
+def kept_whole(answer: Answer) -> Answer:
+    """Return an answer as it is."""
+    return answer
 
 
 class Coordination(NamedTuple):
@@ -78,6 +87,7 @@ def coordinate(
     tolerance: float = 1e-5,
     step: float = STEP,
     hard: bool = True,
+    keep: Keep = kept_whole,
 ) -> Coordination:
     """Find the price at which answers and supply meet.
 
@@ -101,6 +111,8 @@ def coordinate(
     hard
         False ends with the last answer, without the master that only sharpens `high`: for forecasts, where the price is all
         that counts.
+    keep
+        What is kept of an answer once its sums are filed; powers that are sliced by rows on demand may stand in for the array.
 
     References
     ----------
@@ -116,6 +128,7 @@ def coordinate(
         tolerance=tolerance,
         step=step,
         hard=hard,
+        keep=keep,
     )
     price = next(search)
     while True:
@@ -136,6 +149,7 @@ def coordinating(
     tolerance: float = 1e-5,
     step: float = STEP,
     hard: bool = True,
+    keep: Keep = kept_whole,
 ) -> Generator[Col, Answer, Coordination]:
     """Find the price at which answers and supply meet: yields each price to try, and is sent the answers to it.
 
@@ -158,9 +172,10 @@ def coordinating(
     best = np.ones((1, len(first)))
     while True:
         answer = yield price
-        answers.append(answer)
+        answers.append(keep(answer))
         _file(table, answer, order, first)
         value = dual_value(answer, supply, price)
+        del answer
         gain = value - low
         if gain >= SERIOUS * promise or len(answers) == 1:
             step *= 0.5 if gain >= GOOD * promise and len(answers) > 1 else 1.0
@@ -283,13 +298,19 @@ def recover(found: Coordination, gain_in: Col, gain_out: Col) -> Col:
     States average exactly, so bounds hold; charging and discharging never mix; comfort is convex. `gain_in`, `gain_out`
     broadcast to (n, h).
     """
-    stored = np.zeros_like(found.answers[0].p_kw)
-    for answer, weight in zip(found.answers, found.weight, strict=True):
-        share = weight[found.group][:, None]
-        if share.any():
-            p = answer.p_kw
-            stored += share * np.where(p >= 0.0, p * gain_in, p / gain_out)
-    return np.where(stored >= 0.0, stored / gain_in, stored * gain_out)
+    n, h = found.answers[0].p_kw.shape
+    into, out = (np.broadcast_to(gain, (n, h)) for gain in (gain_in, gain_out))
+    p_kw = np.empty((n, h))
+    for start in range(0, n, ROWS):  # the powers of all rounds may be held elsewhere than in memory
+        at = slice(start, start + ROWS)
+        stored = np.zeros_like(p_kw[at])
+        for answer, weight in zip(found.answers, found.weight, strict=True):
+            share = weight[found.group[at]][:, None]
+            if share.any():
+                p = answer.p_kw[at]
+                stored += share * np.where(p >= 0.0, p * into[at], p / out[at])
+        p_kw[at] = np.where(stored >= 0.0, stored / into[at], stored * out[at])
+    return p_kw
 
 
 def certify(

@@ -9,6 +9,8 @@ vol. 1, 4th ed., sections 1.3 and 3.1). Bounds on the state carry a slack priced
 has an answer and `missing` says how far a bound is beyond reach.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numba import njit, types
 from numpy.typing import ArrayLike, NDArray
@@ -74,6 +76,7 @@ __all__ = [
     "best_response",
     "bid",
     "blend",
+    "join_slopes",
     "marginal_value",
     "stores",
 ]
@@ -289,8 +292,8 @@ _READ3 = types.Array(types.float64, 3, "A", readonly=True)
 _I = types.int64
 
 
-def rows(table: Stores, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Stores:
-    """Return chosen rows of a table, copied; a column that holds for all steps stays one number a row."""
+def rows(table: Stores, chosen: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Stores:
+    """Return chosen rows of a table, copied unless they are a slice; a column that holds for all steps stays one number a row."""
 
     def pick(column: Floats) -> Floats:
         if column.ndim == 2 and column.strides[1] == 0:
@@ -299,6 +302,20 @@ def rows(table: Stores, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Stores
 
     return Stores(
         *(column if name == "dt_h" else pick(column) for name, column in table._asdict().items())
+    )
+
+
+def join_slopes(parts: Sequence[MarginalValue]) -> MarginalValue:
+    """Return the slopes of several tables as those of one, the rows of the first table first; each kept as many steps."""
+    if len(parts) == 1:
+        return parts[0]
+    points = np.cumsum([0, *(len(each.x) for each in parts)])
+    offset = [each.offset[1:] + before for each, before in zip(parts, points[:-1], strict=True)]
+    return MarginalValue(
+        np.concatenate([np.zeros(1, np.int64), *offset]),
+        np.concatenate([each.x for each in parts]),
+        np.concatenate([each.mu for each in parts]),
+        parts[0].keep,
     )
 
 
