@@ -419,14 +419,14 @@ class HvacGroup:
 
     def bound(self, blocks: Blocks) -> BoundPart:
         """Return the houses with both temperatures, units that take any power each step."""
-        t, state = self.table, HouseStates(*(column.copy() for column in self.houses))
+        t, state = self.table, _copied(self.houses, slice(None))
         dt, ones = 1.0 / blocks.blocks_h, np.ones(len(t.home))
         spans = [slice(at, at + CHUNK) for at in range(0, len(t.home), CHUNK)]
 
         def answer(price: Col, threads: int) -> Answer:
             found = []
             for rows in spans:
-                some = HouseStates(*(column[rows] for column in state))
+                some = _copied(state, rows)
                 found.append(
                     steer(controlled(take(t, rows), some, blocks), price, dt, blocks.steps, threads)
                 )
@@ -444,6 +444,13 @@ class HvacGroup:
         """Return the power of each block."""
         del dt_h
         return held_kw(block_kw, steps)
+
+
+def _copied(state: HouseStates, rows: slice) -> HouseStates:
+    """Return a copy of the state of some houses."""
+    temperatures = state.t_air_degc[rows].copy(), state.t_mass_degc[rows].copy()
+    switch = state.on[rows].copy(), state.since_min[rows].copy()
+    return HouseStates(*temperatures, *switch, state.owed_kwh[rows].copy())
 
 
 def controlled(table: Hvac, state: HouseStates, blocks: Blocks) -> ControlledHouses:

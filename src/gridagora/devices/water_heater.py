@@ -374,23 +374,23 @@ class WaterHeaterGroup:
         """Return the tanks step by step; power may change every step, so all that a run can do is among it."""
         table, tanks, n = (
             self.table,
-            Tanks(*(column.copy() for column in self.tanks)),
+            Tanks(self.tanks.t_tank_degc.copy(), self.tanks.on.copy()),
             len(self.home),
         )
         spans = [np.arange(at, min(at + CHUNK, n)) for at in range(0, n, CHUNK)]
 
         def answer(price: Col, threads: int) -> Answer:
             parts = []
-            for rows in spans:
-                some = Tanks(*(column[rows] for column in tanks))
+            for own in spans:
+                some = Tanks(tanks.t_tank_degc[own], tanks.on[own])
                 parts.append(
-                    heat(stepped(take(table, rows), some, blocks), price, blocks.steps, threads)
+                    heat(stepped(take(table, own), some, blocks), price, blocks.steps, threads)
                 )
             return Answer(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
         ones, none = np.ones(n), np.zeros(len(blocks.hour))
         most = np.broadcast_to(table.rated_kw[:, None], (n, len(none))).sum(0)
-        drift = [_risen(take(table, rows), blocks).sum(1) for rows in spans]
+        drift = [_risen(take(table, own), blocks).sum(1) for own in spans]
         return BoundPart(
             answer, none, most, most, np.concatenate(drift) if drift else np.zeros(0), 4, ones, ones
         )

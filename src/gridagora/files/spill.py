@@ -15,7 +15,7 @@ class Spill:
     """A file without a name, for what one computation writes and reads again; it ends with its last user."""
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
-        self.file = TemporaryFile(dir=folder)
+        self.file = TemporaryFile(dir=folder)  # noqa: SIM115  # it lives as long as what was written
 
     def write(self, rows: Col) -> "Spilled":
         """Write an array (n, h) behind what was written before, and return what reads it."""
