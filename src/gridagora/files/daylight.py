@@ -80,7 +80,7 @@ def check(
 
 def _solar_midnight(start_s: Index, longitude_deg: float) -> int:
     """Return by how many rows to roll so that every day of 24 rows begins near the sun's midnight."""
-    hour = (start_s[0] / HOUR_S + longitude_deg / 15.0) % DAY_H
+    hour = (int(start_s[0]) / HOUR_S + longitude_deg / 15.0) % DAY_H
     return round(hour) % DAY_H
 
 

@@ -72,7 +72,7 @@ def read(
 
 
 def unlikely(where: str, price: Col, unit: str) -> list[Problem]:
-    """Return the problem of prices that look as if they were in another unit than $/MWh; none where their unit is said."""
+    """Return the problem of prices (n,) that look as if they were in another unit than [$/MWh]; none where `unit` says it."""
     size = np.abs(price[np.isfinite(price)])
     if unit or not size.any():
         return []
@@ -96,7 +96,7 @@ def unlikely(where: str, price: Col, unit: str) -> list[Problem]:
 
 
 def to_local(start_s: Index) -> tuple[NDArray[np.str_], Index, NDArray[np.bool_]]:
-    """Return local date (ISO), hour ending 1-24 and repeated-hour flag of interval starts [s UTC]."""
+    """Return local date (ISO), hour ending 1-24 and repeated-hour flag of interval starts [s UTC], shape (n,) each."""
     wall, earlier = _wall(start_s), _wall(start_s - HOUR_S)
     repeated = np.asarray(wall == earlier)
     return wall.strftime("%Y-%m-%d").to_numpy(str), wall.hour.to_numpy(np.int64) + 1, repeated
@@ -113,7 +113,7 @@ def _wall(start_s: Index) -> pd.DatetimeIndex:
 def to_utc(
     date: NDArray[np.str_], hour_ending: NDArray[np.integer], repeated: NDArray[np.bool_]
 ) -> Index:
-    """Return the start of local hours [s UTC]; -1 where the hour does not exist (the spring day has 23)."""
+    """Return the start of local hours [s UTC], shape (n,) each; -1 where the hour does not exist (the spring day has 23)."""
     wall = pd.to_datetime(pd.Series(date)) + pd.to_timedelta(np.asarray(hour_ending) - 1, unit="h")
     stamps = wall.dt.tz_localize(ZONE, ambiguous=~np.asarray(repeated), nonexistent="NaT")
     utc = stamps.dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[s]")
@@ -221,7 +221,8 @@ def _at_point(
 def _dates(text: pd.Series) -> pd.Series:
     """Return days written month first, as ERCOT does, or year first; NaT for any other."""
     if pd.api.types.is_datetime64_any_dtype(text):
-        return text.dt.normalize()
+        days: pd.Series = text.dt.normalize()
+        return days
     plain = text.astype(str).str.strip().str.replace(r"[T ]00:00(:00(\.0+)?)?$", "", regex=True)
     month_first = pd.to_datetime(plain, format="%m/%d/%Y", errors="coerce")
     return month_first.fillna(pd.to_datetime(plain, format="%Y-%m-%d", errors="coerce"))

@@ -119,7 +119,7 @@ def site(
 
 
 def whole(texts: Sequence[str], low: int, high: int) -> Index:
-    """Return whole numbers, -1 where a text is none in the bounds."""
+    """Return whole numbers, one for each of r texts, shape (r,); -1 where a text is none in the bounds."""
     values = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").to_numpy(float)
     good = (values >= low) & (values <= high) & (values == np.floor(values))
     return np.where(good, values, -1).astype(np.int64)
@@ -141,6 +141,11 @@ def figures(
         Lines of the rows.
     columns
         By our name: the file's name of the column and its texts. The wind may be absent: such hours are nan.
+
+    Returns
+    -------
+    dict
+        By our name, which ends in the unit: a number for each row, shape (r,) [degC], [W/m2], [m/s].
     """
     found = {}
     for name, (theirs, texts) in columns.items():
@@ -183,7 +188,8 @@ def assemble(
     place
         Its place.
     stamps, columns
-        Rows in the order of the file, several of one hour if the file is finer: their mean is taken.
+        Rows in the order of the file, shape (r,) each, several of one hour if the file is finer: their mean is taken. Columns
+        are by name, which ends in the unit [degC], [W/m2], [m/s].
     made
         Whether global light was made of its parts, so that it cannot say whether they are late.
 
@@ -248,6 +254,8 @@ def horizontal(place: WeatherSite, stamps: Stamps, columns: dict[str, Col]) -> C
 
 def rows(year: WeatherYear, from_s: int, hours: int) -> tuple[Index, Flag]:
     """Return the rows of a span of hours by month, day and hour in standard time of the file, and which repeat 28 February.
+
+    Both have shape (hours,).
 
     Parameters
     ----------

@@ -31,9 +31,9 @@ class Factors(NamedTuple):
     rows: Rows
     loads: Loads
     still: Still
-    source_node: Index
-    source_i_at_rest: Phasors  # that the unloaded network draws
-    source_y: Phasors  # dense, over the source's nodes
+    source_node: Index  # (n,) nodes of the source
+    source_i_at_rest: Phasors  # (n,) that the unloaded network draws [A]
+    source_y: Phasors  # (n, n) dense, over the source's nodes [S]
 
 
 def factor(feeder: Feeder) -> Factors:

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from gridagora.report.claims_table import QUANTITIES, interval, pair, shown
 from gridagora.report.facts import ComparisonView
+from gridagora.report.rows import rows_of
 from gridagora.report.style import FIRM, QUIET, below, calm, figure
 from gridagora.studies.retail_claims import BETTER
 
@@ -85,7 +86,7 @@ def _dots(part: pd.DataFrame, quantity: str, at: int, top: float) -> dict[str, o
     told = [
         f"<b>{escape(row.case)}</b><br>against {escape(row.baseline)}<br>{pair(row)} {QUANTITIES[quantity].unit}"
         f"<br>{signed(row.change)} {interval(row)}: {row.verdict}"
-        for row in part.itertuples()
+        for row in rows_of(part)
     ]
     return {
         "x": scale * part.change.clip(-top, top),
@@ -157,7 +158,7 @@ def _folded(name: str) -> str:
 
 
 def _drawings() -> dict[str, Callable[[ComparisonView], go.Figure | None]]:
-    return {f"claims_{name}": lambda result, name=name: _panel(result, name) for name in QUANTITIES}
+    return {f"claims_{name}": partial(_panel, quantity=name) for name in QUANTITIES}
 
 
 DRAWINGS: Mapping[str, Callable[[ComparisonView], go.Figure | None]] = _drawings()

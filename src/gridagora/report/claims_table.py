@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from html import escape
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 from rich import box
@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gridagora.report.claims_words import in_words
+from gridagora.report.rows import Row, rows_of
 from gridagora.report.style import number
 
 
@@ -53,12 +54,12 @@ def shown(value: float, quantity: str, *, signed: bool = False) -> str:
     return ("+" if signed and rounded > 0 else "") + number(rounded, places)
 
 
-def pair(row: Any) -> str:
+def pair(row: Row) -> str:
     """Return a claim before and after: '13.69 → 6.65'."""
     return f"{shown(row.before, row.quantity)} → {shown(row.after, row.quantity)}"
 
 
-def interval(row: Any) -> str:
+def interval(row: Row) -> str:
     """Return the 95 % interval of a change: '[−7.42, −6.70]'."""
     return f"[{shown(row.low, row.quantity)}, {shown(row.high, row.quantity)}]"
 
@@ -76,7 +77,7 @@ def render(found: pd.DataFrame, console: Console) -> None:
                 no_wrap=at > 0 and wide,
             )
         for baseline, claims in part.groupby("baseline", sort=False):
-            held = {row.quantity: row for row in claims.itertuples()}
+            held = {row.quantity: row for row in rows_of(claims)}
             grid.add_row(Text(str(baseline)), *(_cell(held.get(name)) for name in QUANTITIES))
         console.print(grid)
     console.print(Text(NOTE, style="dim"))
@@ -86,7 +87,7 @@ def render(found: pd.DataFrame, console: Console) -> None:
     console.print(told)
 
 
-def _cell(row: Any) -> Text:
+def _cell(row: Row) -> Text:
     if row is None:
         return Text("")
     text = (
@@ -113,13 +114,13 @@ def _group(case: str, part: pd.DataFrame) -> str:
         f'<tr class="group"><th scope="rowgroup" colspan="{1 + len(QUANTITIES)}">{escape(case)}</th></tr>'
     ]
     for baseline, claims in part.groupby("baseline", sort=False):
-        held = {row.quantity: row for row in claims.itertuples()}
+        held = {row.quantity: row for row in rows_of(claims)}
         cells = "".join(_data(held.get(name)) for name in QUANTITIES)
         rows.append(f'<tr><th scope="row">{escape(str(baseline))}</th>{cells}</tr>')
     return "".join(rows)
 
 
-def _data(row: Any) -> str:
+def _data(row: Row) -> str:
     if row is None:
         return '<td class="n">–</td>'
     moved = shown(row.change, row.quantity, signed=True)

@@ -89,7 +89,7 @@ def in_words(found: pd.DataFrame) -> list[str]:
                         else f"{word} with {', '.join(cases)}"
                     )
             sentences.append(
-                f"{name} against {RETAILERS.get(str(baseline), (baseline,))[0]}: {'; '.join(told)}."
+                f"{name} against {RETAILERS.get(str(baseline), (str(baseline),))[0]}: {'; '.join(told)}."
             )
     return sentences
 

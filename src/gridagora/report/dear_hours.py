@@ -66,7 +66,7 @@ def moved(result: ComparisonView, name: str) -> Moved | None:
 def dear_spells(
     start_s: NDArray[np.int64], price_per_kwh: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Return which intervals are dear, shape (t,)."""
+    """Return which intervals are dear, shape (t,), by their start [s UTC] and price (t,) [$/kWh]."""
     dear = np.zeros(len(start_s), np.bool_)
     day = (start_s - start_s[0]) // DAY_S
     for each in np.unique(day):

@@ -20,6 +20,7 @@ from gridagora.report.facts import (
     warned,
 )
 from gridagora.report.findings import Digest, digests
+from gridagora.report.rows import rows_of
 from gridagora.report.style import change, colours, decimals, label, number
 from gridagora.report.table import ARROWS, measured, shown, table
 
@@ -121,7 +122,7 @@ def metric_table(result: ComparisonView) -> str:
     )
     body = []
     for heading, members in groupby(
-        rows.itertuples(), key=lambda row: metric_text(result, str(row.Index)).family
+        rows_of(rows), key=lambda row: metric_text(result, str(row.Index)).family
     ):
         body.append(
             f'<tr class="group"><th scope="rowgroup" colspan="{4 + len(names)}">{escape(heading)}</th></tr>'

@@ -7,6 +7,7 @@ from gridagora.report import dear_hours
 from gridagora.report.facts import ComparisonView, baseline, bound_usd, frame, of
 from gridagora.report.findings import Digest, digests, join, leader, plain
 from gridagora.report.place_figures import LISTED, spoken, with_own_price
+from gridagora.report.rows import rows_of
 from gridagora.report.style import COST_LABELS, number
 
 SEEN_KWH = 0.5  # less is not shown
@@ -151,7 +152,7 @@ def _extra_places(result: ComparisonView, held: dict[str, Digest]) -> str:
     bound = table[(table["bound_h"] > 0) | (table["bound_export_h"] > 0)]
     if bound.empty:
         return "No limit ever bound: one price everywhere, at all times."
-    top = next(bound.sort_values("bound_h", ascending=False).itertuples())
+    top = next(rows_of(bound.sort_values("bound_h", ascending=False)))
     name = "the substation" if top.level == "feeder" else spoken(top)
     told = f"Limits bound at {len(bound)} of {len(table)} places, longest at {name} ({number(top.bound_h, 1)} h)."
     more = len(table) - LISTED

@@ -114,7 +114,7 @@ def bill_change(result: ComparisonView) -> go.Figure | None:
 
 
 def bill_delta_usd(table: pd.DataFrame, name: str, reference: str) -> np.ndarray:
-    """Return the change of each home's bill against the reference design, shape (homes in both,) [$]."""
+    """Return the change of each home's bill against the reference design, shape (n,) of the homes in both [$]."""
     bill = (
         of(table, name).set_index("home_id")["bill_usd"]
         - of(table, reference).set_index("home_id")["bill_usd"]

@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from gridagora.report.facts import ComparisonView, frame, of, present
+from gridagora.report.rows import Row, rows_of
 from gridagora.report.style import FIRM, LAYER_COLOURS, LAYER_LABELS, LIMIT, calm, figure
 
 LISTED = 120  # places that fit side by side
@@ -75,7 +76,7 @@ def places(result: ComparisonView) -> go.Figure | None:
             y=rows[f"from_{name}"].to_numpy(np.float32),
             name=f"{LAYER_LABELS[name]} limit",
             marker={"color": LAYER_COLOURS[name]},
-            text=[_told(row) for row in rows.itertuples()],
+            text=[_told(row) for row in rows_of(rows)],
             textposition="none",
             hovertemplate=f"%{{text}}<extra>{LAYER_LABELS[name]} limit: %{{y:.3f}} ct/kWh</extra>",
         )
@@ -107,7 +108,7 @@ def _loads(fig: go.Figure, rows: pd.DataFrame, axis: str) -> None:
         name="Highest load",
         showlegend=False,
         marker={"color": "#8b929c"},
-        text=[_told(row) for row in rows.itertuples()],
+        text=[_told(row) for row in rows_of(rows)],
         textposition="none",
         hovertemplate="%{text}<extra>%{y:.0f} % of the limit</extra>",
     )
@@ -115,12 +116,12 @@ def _loads(fig: go.Figure, rows: pd.DataFrame, axis: str) -> None:
     fig.add_shape(type="line", xref="paper", x0=0, x1=1, yref=axis, y0=100, y1=100, line=line)
 
 
-def spoken(row: Any) -> str:
+def spoken(row: Row) -> str:
     """Return the name of a place, or of its level where that is all a reader needs: there is one substation."""
     return LAYER_LABELS["feeder"] if row.level == "feeder" else str(row.place)
 
 
-def _told(row: Any) -> str:
+def _told(row: Row) -> str:
     limit = getattr(row, "limit_kw", float("nan"))
     side = f" of {limit:,.0f}" if np.isfinite(limit) else ""
     hours = f"limit bound {row.bound_h:,.1f} h" + (
@@ -136,7 +137,7 @@ def _axis(rows: pd.DataFrame) -> dict[str, Any]:
     if len(rows) <= NAMED:
         return {
             "tickvals": list(range(len(rows))),
-            "ticktext": [escape(spoken(row)) for row in rows.itertuples()],
+            "ticktext": [escape(spoken(row)) for row in rows_of(rows)],
             **common,
         }
     groups = rows.groupby("level", sort=False).indices

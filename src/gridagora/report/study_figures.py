@@ -1,6 +1,7 @@
 """The figures of a study: the front of loss against information, loss by dial, captured value by forecast, the waterfall."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -10,6 +11,7 @@ import plotly.graph_objects as go
 
 from gridagora.report.claims_figures import DRAWINGS as CLAIMS_DRAWINGS
 from gridagora.report.facts import ComparisonView
+from gridagora.report.rows import Row, rows_of
 from gridagora.report.style import (
     DESIGN_COLOURS,
     FIRM,
@@ -165,7 +167,7 @@ def _dots(rows: pd.DataFrame, name: str, symbol: str, tone: str, size: int) -> d
     return {"x": rows.x, "y": rows.y, "mode": "markers", "name": name, "marker": marker, **told}
 
 
-def _tag(fig: go.Figure, row: pd.Series, name: str, widest: float) -> None:
+def _tag(fig: go.Figure, row: Row, name: str, widest: float) -> None:
     text = f"{name}, {number(100 * row.lost_share, 0)} %" if row.beyond else name
     left = row.x > 0.7 * widest
     side = {"xanchor": "right", "xshift": -10} if left else {"xanchor": "left", "xshift": 10}
@@ -185,11 +187,11 @@ def _told(rows: pd.DataFrame) -> list[str]:
         f"<b>{label(row.design)}</b>{_setting(row)}<br>captured {number(100 * row.captured_share, 1)} %, lost "
         f"{number(row.lost_usd, 2)} $<br>{number(row.bytes_home_day / 1000, 1)} kB and "
         f"{number(row.disclosed_home_day, 0)} numbers a home a day"
-        for row in rows.itertuples()
+        for row in rows_of(rows)
     ]
 
 
-def _setting(row: object) -> str:
+def _setting(row: Row) -> str:
     if row.design != "layered":
         return f"<br>{escape(forecast_words(row.forecast, row.noise_per_kwh))}"
     blocks = "exact curves" if row.blocks == 0 else f"{row.blocks} blocks"
@@ -215,7 +217,7 @@ def dial(result: ComparisonView, name: str) -> go.Figure | None:
     if len(rows) < 2:
         return None
     every = table[(table.design == "layered") & ~table.turned.str.contains(",")]
-    keys = [_dial_key(row, name) for row in rows.itertuples()]
+    keys = [_dial_key(row, name) for row in rows_of(rows)]
     order = np.argsort(np.array([key[0] for key in keys]), kind="stable")
     share, top = 100 * rows.lost_share.to_numpy()[order], ceiling(table)
     fig = figure(SMALL_PX, showlegend=False, bargap=0.4)
@@ -258,7 +260,7 @@ def _tone(turned: str) -> str:
     return DESIGN_COLOURS["layered"] if turned else translucent(DESIGN_COLOURS["layered"], 0.45)
 
 
-def _dial_key(row: object, name: str) -> tuple[float, str]:
+def _dial_key(row: Row, name: str) -> tuple[float, str]:
     """Return the order and the words of a row on the axis of a dial."""
     if name == "forecast":
         noise = (
@@ -372,7 +374,7 @@ def waterfall(result: ComparisonView) -> go.Figure | None:
 
 
 def _dials() -> dict[str, Callable[[ComparisonView], go.Figure | None]]:
-    return {f"dial_{name}": lambda result, name=name: dial(result, name) for name in DIALS}
+    return {f"dial_{name}": partial(dial, name=name) for name in DIALS}
 
 
 DRAWINGS: Mapping[str, Callable[[ComparisonView], go.Figure | None]] = {

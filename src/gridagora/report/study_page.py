@@ -7,7 +7,6 @@ from pathlib import Path
 from string import Template
 from typing import NamedTuple
 
-import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
@@ -15,6 +14,7 @@ from gridagora.report import claims_table, claims_words
 from gridagora.report.facts import ComparisonView
 from gridagora.report.fragments import origin
 from gridagora.report.page import asset, payload, put, script_hash, unbroken
+from gridagora.report.rows import Row, rows_of
 from gridagora.report.study_figures import DIALS, figures
 from gridagora.report.study_table import NOTES, cells, heads
 from gridagora.report.study_words import answer, effects, extent, question
@@ -183,7 +183,7 @@ def _points(result: ComparisonView) -> str:
         f"<th{'' if at < 6 else ' class=n'}><button>{text}</button></th>"
         for at, text in enumerate(words)
     )
-    rows = "".join(_row(row) for row in table[table.welfare_usd.notna()].itertuples())
+    rows = "".join(_row(row) for row in rows_of(table[table.welfare_usd.notna()]))
     told = "".join(f"<p>{escape(text)}</p>" for text in NOTES)
     return (
         f'<div class="notes">{told}</div><div class="scroll"><table class="sortable points"><thead><tr>{head}</tr></thead>'
@@ -191,7 +191,7 @@ def _points(result: ComparisonView) -> str:
     )
 
 
-def _row(row: pd.Series) -> str:
+def _row(row: Row) -> str:
     held = cells(row)
     return (
         "<tr>"

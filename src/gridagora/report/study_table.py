@@ -1,8 +1,7 @@
 """A study as tables: the points on the terminal and on the page, the bars of the waterfall."""
 
-from typing import Any
-
 import numpy as np
+import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -10,6 +9,7 @@ from rich.text import Text
 
 from gridagora.report import claims_table
 from gridagora.report.facts import ComparisonView
+from gridagora.report.rows import Row, rows_of
 from gridagora.report.study_figures import forecast_words
 from gridagora.report.style import number
 
@@ -62,7 +62,7 @@ def heads() -> tuple[str, ...]:
     return tuple(f"{name} [{unit}]".strip() if unit else name for name, unit in COLUMNS)
 
 
-def cells(row: Any) -> list[tuple[str, str]]:
+def cells(row: Row) -> list[tuple[str, str]]:
     """Return the text of every column of a point, and the value to sort it by."""
     layered = row.design == "layered"
     blocks = ("exact" if row.blocks == 0 else str(row.blocks)) if layered else ""
@@ -105,12 +105,12 @@ def render(result: ComparisonView, console: Console) -> None:
         claims_table.render(claims, console)
 
 
-def _points(points: Any, console: Console) -> None:
+def _points(points: pd.DataFrame, console: Console) -> None:
     grid = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     grid.caption_style, grid.caption_justify = "dim", "left"
     for at, text in enumerate(TERMINAL.values()):
         grid.add_column(Text(text), justify="left" if at < 4 else "right", no_wrap=True)
-    for row in points.itertuples():
+    for row in rows_of(points):
         held = dict(zip(NAMES, cells(row), strict=True))
         style = "bold green" if row.front_bytes and "," not in row.turned else ""
         grid.add_row(*(Text(held[name][0], style=style) for name in TERMINAL))
@@ -120,15 +120,11 @@ def _points(points: Any, console: Console) -> None:
     console.print(grid)
 
 
-def _losses(losses: Any, console: Console) -> None:
+def _losses(losses: pd.DataFrame, console: Console) -> None:
     grid = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
-    for text, side in (
-        ("where the attainable gain goes", "left"),
-        ("[$]", "right"),
-        ("[%]", "right"),
-    ):
-        grid.add_column(Text(text), justify=side)
-    for row in losses.itertuples():
+    for at, text in enumerate(("where the attainable gain goes", "[$]", "[%]")):
+        grid.add_column(Text(text), justify="right" if at else "left")
+    for row in rows_of(losses):
         grid.add_row(
             Text(row.cause), Text(number(row.change_usd, 2)), Text(number(100 * row.share, 1))
         )

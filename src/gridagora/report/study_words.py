@@ -1,9 +1,11 @@
 """What a study found, in sentences computed from its numbers."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from gridagora.report import claims_words
 from gridagora.report.facts import ComparisonView
+from gridagora.report.rows import rows_of
 from gridagora.report.study_figures import CAUSE_WORDS
 from gridagora.report.style import number
 
@@ -82,18 +84,18 @@ def _losses(result: ComparisonView) -> str:
     rest = table[table.cause != "captured"].sort_values("share", ascending=False)
     named = [
         f"{CAUSE_WORDS[row.cause].lower()} {number(round(100 * row.share), 0)} %"
-        for row in rest.itertuples()
+        for row in rows_of(rest)
     ]
     got = number(100 * float(table.loc[table.cause == "captured", "share"].iloc[0]), 0)
     design = str(table.design.iloc[0])
     return f"{_cap(NAMES.get(design, design))} captures {got} % of what is attainable; of the rest, {', '.join(named)}."
 
 
-def _architecture(point: Any) -> str:
+def _architecture(point: Mapping[str, Any]) -> str:
     return _cap(_inner(point))
 
 
-def _inner(point: Any) -> str:
+def _inner(point: Mapping[str, Any]) -> str:
     if point["design"] != "layered":
         return NAMES.get(point["design"], str(point["design"]))
     layers = {
@@ -104,7 +106,7 @@ def _inner(point: Any) -> str:
     return f"the layered market {layers.get(point['layers'], 'by way of transformers and zones')} with {blocks}"
 
 
-def _kb(point: Any) -> str:
+def _kb(point: Mapping[str, Any]) -> str:
     return f"{number(point['bytes_home_day'] / 1000, 1)} kB"
 
 

@@ -21,6 +21,7 @@ from gridagora.report.facts import (
     unranked,
     warned,
 )
+from gridagora.report.rows import rows_of
 from gridagora.report.style import DESIGN_LABELS, decimals, number
 
 ARROWS = {"higher": "▲", "lower": "▼", "": ""}
@@ -49,7 +50,7 @@ def table(result: ComparisonView) -> pd.DataFrame:
 
 
 def best(values: np.ndarray, better: str) -> np.ndarray:
-    """Return which of the values (n,) are the best; none where there is no direction, no choice or no difference."""
+    """Return which of the values (n,), in [any unit], are the best; none without a direction, a choice or a difference."""
     held = values[np.isfinite(values)]
     if (
         better not in {"higher", "lower"}
@@ -70,9 +71,9 @@ LABEL_COLUMNS, DESIGN_COLUMNS = 52, 13  # of the console: for what a row is, and
 def shown(
     values: np.ndarray, better: str, *, ranked: bool = True
 ) -> tuple[np.ndarray, int, np.ndarray]:
-    """Return a row (n,) without rounding noise, its decimals, and which values are best as far as those decimals tell.
+    """Return a row (n,) without rounding noise, its decimals, and which values (n,) are best as far as those decimals tell.
 
-    A row that is not `ranked` has no best.
+    Values keep the unit of their metric, in [any unit]. A row that is not `ranked` has no best.
     """
     clean = np.where(np.abs(values) < NOISE, 0.0, values)
     places = decimals(clean)
@@ -151,7 +152,7 @@ def _grid(result: ComparisonView, rows: pd.DataFrame, chosen: range, note: str |
             Text(name if name in DESIGN_LABELS else name[:24]), justify="right", no_wrap=True
         )
     for heading, members in groupby(
-        rows.itertuples(), key=lambda row: metric_text(result, str(row.Index)).family
+        rows_of(rows), key=lambda row: metric_text(result, str(row.Index)).family
     ):
         grid.add_row("", Text(heading, style="bold cyan"))
         for row in members:

@@ -243,7 +243,7 @@ def time_axis(rows: pd.DataFrame, result: ComparisonView) -> dict[str, Any]:
 
 
 def column(rows: pd.DataFrame, name: str) -> np.ndarray:
-    """Return a column in single precision: enough for a drawing, half the bytes."""
+    """Return a column (t,) [unit of its name] in single precision: enough for a drawing, half the bytes."""
     return rows[name].to_numpy(np.float32)
 
 

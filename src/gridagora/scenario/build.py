@@ -78,7 +78,7 @@ class Scene:
         design, credit = find("market", name), self.scenario.tariff.credit_per_kwh
         pays_credit = "credit_per_kwh" in {field.name for field in fields(design)}
         shared = {"credit_per_kwh": credit} if credit is not None and pays_credit else {}
-        made = design(**shared | self.scenario.parts.get(name, {}))
+        made = design(**{**shared, **self.scenario.parts.get(name, {})})
         problems = misfit(name, made.strategy, f"market.{name}.strategy")
         if problems:
             raise InputError(problems)
@@ -152,6 +152,13 @@ def assemble(
     Left out, `scenario` has its defaults, `home_meter` places the homes by seed, `other_kw` follows office hours. A scenario
     that says something of comfort sliders, tiers or deviations draws the quality of the homes, any other leaves it as it is.
 
+    Parameters
+    ----------
+    home_meter
+        Meter of each home, shape (n,).
+    other_kw
+        Load that is no home's, by hour and meter, shape (h, j) [kW].
+
     Raises
     ------
     InputError
@@ -165,18 +172,16 @@ def assemble(
     case = scenario.scenario
     start_s = midnight_s(case.start, case.timezone)
     faulty: list[Problem] = []
-    tables = (
-        columns.settled(homes, Homes, f"{where}: homes", faulty),
-        columns.settled(weather, Weather, f"{where}: weather", faulty),
-        columns.settled(prices, Prices, f"{where}: prices", faulty),
-    )
+    population = columns.settled(homes, Homes, f"{where}: homes", faulty)
+    sky = columns.settled(weather, Weather, f"{where}: weather", faulty)
+    wholesale = columns.settled(prices, Prices, f"{where}: prices", faulty)
     if home_meter is not None:
         home_meter = columns.array(home_meter, Index, f"{where}: home_meter", faulty)
     if other_kw is not None:
         other_kw = columns.array(other_kw, Col, f"{where}: other_kw", faulty)
-    homes, weather, prices = tables  # type: ignore[assignment]
-    if faulty:
+    if faulty or population is None or sky is None or wholesale is None:
         raise InputError(faulty)
+    homes, weather, prices = population, sky, wholesale
     problems = [
         *sound.feeder(feeder, where),
         *sound.prices(prices, start_s, case.days, where),

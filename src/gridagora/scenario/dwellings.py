@@ -21,7 +21,7 @@ HOME_DAY = np.array(
 
 
 def places_by_seed(feeder: Feeder, scenario: Scenario) -> Index:
-    """Return the places for homes as meters, in the order in which homes take them, a draw of the seed."""
+    """Return the p places for homes as meters, shape (p,), in the order in which homes take them, a draw of the seed."""
     customers = customers_of(feeder)
     free = np.repeat(np.arange(len(customers)), customers)
     return stream(scenario.scenario.seed, "home_meter").permutation(free).astype(np.int64)

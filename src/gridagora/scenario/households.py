@@ -71,7 +71,7 @@ def measured(scenario: Scenario, start_s: int) -> draw.Measured | None:
         if keys.ev_share > 0
         else NO_SESSIONS
     )
-    if problems:
+    if problems or found is None or cars is None:
         raise InputError(problems)
     profiles, sky, notes = _over_the_same_hours(scenario, found.profiles, year)
     from_s = _from_s(scenario, start_s, profiles)
@@ -210,11 +210,11 @@ def _over_the_same_hours(
         span = (
             f"{_day(profiles.start_s, zone)} to {_day(profiles.start_s + HOUR_S * hours - 1, zone)}"
         )
-        sky = f"{_day(year.first_s, zone)} to {_day(last_s - 1, zone)}"
+        other = f"{_day(year.first_s, zone)} to {_day(last_s - 1, zone)}"
         hint = "Name the weather that the homes were measured in: weather_source and weather_file in [homes]."
         where = f"{_path(scenario)} and its weather"
         raise InputError(
-            [Problem(where, f"homes of {span} and weather of {sky}", "the same hours", hint)]
+            [Problem(where, f"homes of {span} and weather of {other}", "the same hours", hint)]
         )
     cut = hours_of(profiles, (begin - profiles.start_s) // HOUR_S, shared)
     sky = window(year, begin, shared)
@@ -332,8 +332,11 @@ def _cut(placed: PlacedSessions) -> tuple[str, ...]:
 
 
 def _owned(scenario: Scenario) -> dict[str, float]:
-    names = ("pv_share", "ev_share", "battery_share", "pv_kw", "ev_kw", "battery_kwh", "battery_kw")
-    names += ("battery_efficiency", "tank_l", "tank_kw")
+    shares, sizes = (
+        ("pv_share", "ev_share", "battery_share"),
+        ("pv_kw", "ev_kw", "battery_kwh", "battery_kw"),
+    )
+    names = (*shares, *sizes, "battery_efficiency", "tank_l", "tank_kw")
     owned = {name: getattr(scenario.homes, name) for name in names}
     return (
         owned

@@ -155,7 +155,9 @@ def preference(scenario: Scenario, table: Homes) -> Preference | None:
     )
     green = np.zeros(len(rank), dtype=np.bool_)
     green[rank[: round(keys.green_share * len(rank))]] = True
-    return Preference(keys.local_per_kwh, keys.green_per_kwh, green, table.pv_kw.any(axis=1))
+    return Preference(
+        keys.local_per_kwh, keys.green_per_kwh, green, np.asarray(table.pv_kw.any(axis=1))
+    )
 
 
 def draws_quality(scenario: Scenario) -> bool:

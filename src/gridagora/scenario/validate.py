@@ -161,7 +161,7 @@ def homes(table: Homes, days: int, where: str, load_max_kw: float = np.inf) -> l
 
 
 def placing(home_meter: Index, table: Homes, feeder: Feeder, where: str) -> list[Problem]:
-    """Return the problems of where homes stand: a meter the feeder has not, more homes on one than it holds."""
+    """Return the problems of where homes stand, shape (n,): a meter the feeder has not, more homes on one than it holds."""
     meters = len(feeder.meter_name)
     if home_meter.shape != (len(table.home_id),):
         return [
@@ -218,12 +218,12 @@ def feeder(network: Feeder, where: str) -> list[Problem]:
 
 
 def _flow(network: Feeder, where: str) -> list[Problem]:
-    p_kw, q_kvar = (
-        network.meter_kw[None, :],
-        np.bincount(network.load_meter, network.load_kvar, len(network.meter_name))[None, :],
+    q_kvar = np.asarray(
+        np.bincount(network.load_meter, network.load_kvar, len(network.meter_name)),
+        dtype=np.float64,
     )
     try:
-        if bool(solve(network, p_kw, q_kvar).converged.all()):
+        if bool(solve(network, network.meter_kw[None, :], q_kvar[None, :]).converged.all()):
             return []
     except PartError as fault:
         return [
@@ -241,7 +241,7 @@ def _flow(network: Feeder, where: str) -> list[Problem]:
 
 
 def other(values: Col, network: Feeder, days: int, where: str) -> list[Problem]:
-    """Return the problems of the loads that are no homes: wrong shape, not a number."""
+    """Return the problems of the loads that are no homes, by hour and meter (h, j) [kW]: wrong shape, not a number."""
     shape = (hours(days), len(network.meter_name))
     if values.shape != shape:
         return [

@@ -297,10 +297,10 @@ def _stamps(
 
 
 def _since(stamps: pd.Series) -> Col:
-    seconds: Col = (
-        (stamps - pd.Timestamp(0)).dt.total_seconds().to_numpy(dtype=float, na_value=np.nan)
+    return np.asarray(
+        (stamps - pd.Timestamp(0)).dt.total_seconds().to_numpy(dtype=float, na_value=np.nan),
+        dtype=np.float64,
     )
-    return seconds
 
 
 def _bounds(path: Path, line: Index, columns: tuple[Col, Col, Col], ok: Flag) -> list[Problem]:

@@ -248,7 +248,7 @@ def calibrate(profiles: Profiles, about: Outdoors, first: int, hours: int) -> Ca
 
 
 def hours_of_fit(total: int, first: int, hours: int) -> Col:
-    """Return the weight of every hour in the fit, (total,): 0 in the run and near it, then falling; all 1 in a short file.
+    """Return the weight of every hour in the fit, (total,) [1]: 0 in the run and near it, then falling; all 1 in a short file.
 
     Parameters
     ----------
@@ -275,8 +275,13 @@ def _capacity(met_kw: Col, hours_a_year: float) -> Col:
 def _drivers(profiles: Profiles, at: Index, lived: Index, outside: Outdoors) -> house_fit.Drivers:
     """Habits of the hours `lived`, (h,) or (n, h), of the rows `at`, (n,), under an outdoors of h hours."""
     rows = at[:, None]
-    habits = (profiles.t_in_degc, profiles.load_kw, profiles.occupants, profiles.draw_kwh)
-    return house_fit.Drivers(*(column[rows, lived] for column in habits), outside)
+    return house_fit.Drivers(
+        profiles.t_in_degc[rows, lived],
+        profiles.load_kw[rows, lived],
+        profiles.occupants[rows, lived],
+        profiles.draw_kwh[rows, lived],
+        outside,
+    )
 
 
 def _houses(

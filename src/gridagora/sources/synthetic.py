@@ -283,7 +283,9 @@ def _sky(draws: Col, noise: Col) -> Col:
 
 def _season(hour: Index) -> Col:
     """Phase of the year, 0 on 1 January local standard time [rad]."""
-    return 2.0 * np.pi * ((hour - YEAR_START_S // HOUR_S + UTC_H) % YEAR_H) / YEAR_H
+    return np.asarray(
+        2.0 * np.pi * ((hour - YEAR_START_S // HOUR_S + UTC_H) % YEAR_H) / YEAR_H, dtype=np.float64
+    )
 
 
 def _temperature(hour: Index, clear_index: Col, noise: Col) -> Col:

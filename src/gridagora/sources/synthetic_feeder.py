@@ -65,7 +65,7 @@ class Line(NamedTuple):
     start: int
     end: int
     phases: tuple[int, ...]
-    ohm: Phasors
+    ohm: Phasors  # (p, p) over its p phases [ohm]
 
 
 class Transformer(NamedTuple):

@@ -77,7 +77,7 @@ def epw(path: Path) -> WeatherYear:
             ]
         )
     problems: list[Problem] = []
-    where = weather_year.site(f"{path}, line 1", *place[6:9], problems)
+    where = weather_year.site(f"{path}, line 1", place[6], place[7], place[8], problems)
     ends = [
         at
         for at, (_, fields) in enumerate(lines[:40])
@@ -86,7 +86,9 @@ def epw(path: Path) -> WeatherYear:
     body = lines[ends[0] + 1 :] if ends else [row for row in lines if row[0] > EPW_HEADER]
     _some(path, body)
     stamps = _stamps(path, body, [_column(body, at) for at in range(4)], (1, 24), problems)
-    columns = {name: (title, _column(body, at)) for name, (title, at) in EPW_COLUMNS.items()}
+    columns: dict[str, tuple[str, Sequence[str]]] = {
+        name: (title, _column(body, at)) for name, (title, at) in EPW_COLUMNS.items()
+    }
     return _year(path, where, stamps, columns, problems)
 
 
@@ -157,7 +159,8 @@ def nsrdb(path: Path) -> WeatherYear:
             Problem(f"{path}, line 1", "no such name", f"'{name}'", "")
             for name in absent or NSRDB_TIME[:1]
         )
-    where = weather_year.site(f"{path}, line 2", *(header[name] for name in NSRDB_PLACE), problems)
+    latitude, longitude, zone = (header[name] for name in NSRDB_PLACE)
+    where = weather_year.site(f"{path}, line 2", latitude, longitude, zone, problems)
     unit = header.get("Temperature Units", "c").strip().lower()
     if unit not in ("c", "°c", "celsius", "degc", ""):
         problems.append(Problem(f"{path}, line 2", f"temperature in '{unit}'", "degrees Celsius"))
@@ -211,10 +214,11 @@ def amy(folder: Path, year: int = 2018) -> WeatherYear:
     when = pd.DatetimeIndex(
         pd.Timestamp(year=year, month=1, day=1) + pd.to_timedelta(np.arange(len(body)), unit="h")
     )
-    parts = (
-        np.asarray(part, dtype=np.int64) for part in (when.year, when.month, when.day, when.hour)
+    month, day, hour = (
+        np.asarray(part, dtype=np.int64) for part in (when.month, when.day, when.hour)
     )
-    stamps = Stamps(body.index.to_numpy(np.int64) + 2, *parts, np.full(len(body), 30))
+    line, years = body.index.to_numpy(np.int64) + 2, np.asarray(when.year, dtype=np.int64)
+    stamps = Stamps(line, years, month, day, hour, np.full(len(body), 30))
     columns: dict[str, tuple[str, Sequence[str]]] = {
         name: (theirs, list(body[theirs].fillna(""))) for name, theirs in names.items()
     }
@@ -330,8 +334,8 @@ def _stamps(
     """Return when each row is; a date that is none is a problem. `texts`: year, month, day, hour of `hours`, first and last."""
     line = np.array([at for at, _ in body], dtype=np.int64)
     spans = ((0, 9999), (1, 12), (1, 31), hours)
-    parts = (whole(text, *span) for text, span in zip(texts, spans, strict=True))
-    stamps = Stamps(line, *parts, np.zeros(len(line), dtype=np.int64))
+    year, month, date, hour = (whole(text, *span) for text, span in zip(texts, spans, strict=True))
+    stamps = Stamps(line, year, month, date, hour, np.zeros(len(line), dtype=np.int64))
     expected = (
         "a year",
         "a month, 1 to 12",

@@ -45,7 +45,7 @@ def mended(
 
 
 def far(base_v: Col, still_v: Col, least: float = 1 / FAR) -> Flag:
-    """Mask of the buses whose voltage without load is not that of their base, shape (b,); False where one of them is 0."""
+    """Mask of the buses whose voltage without load is not that of their base, shape (b,) [V]; False where one of them is 0."""
     ratio = np.divide(
         still_v, base_v, out=np.ones_like(still_v), where=(base_v > 0) & (still_v > 0)
     )
@@ -53,7 +53,7 @@ def far(base_v: Col, still_v: Col, least: float = 1 / FAR) -> Flag:
 
 
 def problems(names: tuple[str, ...], base_v: Col, still_v: Col, loaded: set[str]) -> list[Problem]:
-    """Return a problem where buses with load have a voltage that no base voltage fits; one sentence for all.
+    """Return a problem where buses with load have a voltage that no base voltage fits, (b,) each [V]; one sentence for all.
 
     What stands behind an open phase has some voltage left and passes.
     """

@@ -191,7 +191,7 @@ def switch_off_loads(circuit: Any) -> None:
 
 
 def shapes(circuit: Any, names: set[str]) -> dict[str, Col]:
-    """Return load shapes as shares of the rating by hour: those of whole parts of an hour, and at least a day."""
+    """Return load shapes (h,) by hour, as a share of the rating: those of whole parts of an hour, and at least a day."""
     found: dict[str, Col] = {}
     for name in sorted(names):
         circuit.LoadShapes.Name = name

@@ -17,10 +17,10 @@ class PassiveNetwork(NamedTuple):
     """The network without loads, in the engine's order of nodes; `dead` are the nodes that no source feeds."""
 
     nodes: tuple[str, ...]
-    y: csc_matrix
-    source_i: Phasors
-    source_y: Phasors
-    v_no_load: Phasors
+    y: csc_matrix  # (m, m) with z entries [S]
+    source_i: Phasors  # (m,) [A]
+    source_y: Phasors  # (z,) share of the sources in each entry of `y` [S]
+    v_no_load: Phasors  # (m,) [V]
     dead: tuple[str, ...]
 
 

@@ -30,6 +30,7 @@ def without_open(engine: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        for name in names:
-            circuit.SetActiveElement(f"Load.{name}")
-            circuit.ActiveCktElement.Enabled = True
+        if circuit is not None:
+            for name in names:
+                circuit.SetActiveElement(f"Load.{name}")
+                circuit.ActiveCktElement.Enabled = True
