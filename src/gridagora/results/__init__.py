@@ -1,0 +1,1 @@
+"""What one design did, and the metrics that read it."""
