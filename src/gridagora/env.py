@@ -113,7 +113,7 @@ class HomeEnv(gymnasium.Env[Col, Col]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Col, dict[str, Any]]:
-        """Begin the run again; return the first observation and no further information."""
+        """Begin the run again; return the first observation (f,), in units as of `numbers`, e.g. [$/kWh], and nothing further."""
         super().reset(seed=seed, options=options)
         if self.run.desk.interval:
             self.run = Run(self.scene, self.design, self.study)
@@ -150,7 +150,10 @@ class HomeEnv(gymnasium.Env[Col, Col]):
 
 
 def numbers(seen: Observation, readings: Sequence[tuple[str, str]]) -> Col:
-    """Return an observation as numbers, shape (f,): time of day on a circle, prices, load, readings, 0 where there is none."""
+    """Return an observation as numbers, shape (f,): time of day on a circle [1], prices [$/kWh], load [kW], readings, forecast.
+
+    A reading is a sum or mean over devices in the unit of its name, 0 where there is none.
+    """
     angle = 2 * np.pi * seen.local_hour / DAY_H
     head = [np.sin(angle), np.cos(angle), seen.price_per_kwh, seen.credit_per_kwh, seen.load_kw]
     found = []

@@ -71,7 +71,11 @@ def kinds(annotation: ast.expr | None) -> set[str]:
             if "float" in ast.unparse(annotation) or "complex" in ast.unparse(annotation)
             else {"Index"}
         )
-    if isinstance(annotation, ast.Subscript) and name_of(annotation.value) == "Callable":
+    if isinstance(annotation, ast.Subscript) and name_of(annotation.value) in {
+        "Callable",
+        "Literal",
+        "Annotated",
+    }:
         return set()
     return set().union(
         *(kinds(each) for each in ast.iter_child_nodes(annotation) if isinstance(each, ast.expr))
@@ -115,7 +119,8 @@ def of_fields(tree: ast.Module, lines: list[str]) -> Iterator[Said]:
         for field in fields:
             if isinstance(field, ast.AnnAssign) and (found := kinds(field.annotation)):
                 name = name_of(field.target)
-                comment = lines[field.end_lineno - 1][field.end_col_offset :].partition("#")[2]
+                behind = lines[field.lineno - 1 : field.end_lineno]
+                comment = " ".join(line.partition("#")[2] for line in behind)
                 named = name.rpartition("_")[2] in UNITS
                 text = f"{comment} {ast.get_docstring(node) or ''} {' '.join(name.split('_'))}"
                 yield Said(f"{node.name}.{name}", text, set(), has_unit(name, found) and not named)

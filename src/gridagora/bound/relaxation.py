@@ -179,7 +179,10 @@ def gather(
     *,
     coarse: bool = False,
 ) -> Area:
-    """Turn devices and prices into parts that answer a price over 4 hours blocks; `coarse` ones hold power through a block."""
+    """Turn devices and prices into parts that answer a price over 4 hours blocks; `coarse` ones hold power through a block.
+
+    Load of homes without devices (n, H) [kW], other customers (H,) [kW], of an hour each.
+    """
     b, lead = hours * BLOCKS_H, len(prices.real_time_per_kwh) - BLOCKS_H * load_kw.shape[1]
     wholesale = prices.real_time_per_kwh[lead : lead + b]
     left = float(wholesale.mean()) + worth.delivery_per_kwh

@@ -19,7 +19,7 @@ class Believed(NamedTuple):
     stores: tuple[
         Stores, ...
     ]  # one table for each kind of device, a mean in place of what is uncertain
-    home: tuple[Index, ...]  # the home of each row
+    home: tuple[Index, ...]  # (r,) the home of each row, table by table
     is_prosumer: Flag  # (n,)
     threads: int = 1
 

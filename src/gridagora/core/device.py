@@ -109,7 +109,7 @@ class Draws(Protocol):
 class GroupBelief(NamedTuple):
     """What a group believes of a window: k rows that take part in plans and bids of its first hour, an hour a step.
 
-    `draws` are equally likely extra inflows (k, S, h), None where nothing is left to chance.
+    `draws` are equally likely extra inflows (k, S, h) in the [unit of the store] an hour, None where nothing is left to chance.
     """
 
     rows: Index
@@ -146,7 +146,7 @@ class Metered(NamedTuple):
     """What r devices did in an interval.
 
     `p_kw` (r,) at the meter, withdrawal positive; `stored_kwh` (r,) what that and the losses of the interval must have added to
-    each store by the account of the device; `series` (r,) each, by the names of its kind.
+    each store by the account of the device; `series` (r,) each, by the names of its kind, which end in the [unit].
     """
 
     p_kw: Col
@@ -157,7 +157,7 @@ class Metered(NamedTuple):
 class DeviceRecord(NamedTuple):
     """A kind over t intervals of a run.
 
-    `home_kw` (n, t) power of the kind in every home; `series` (r, t) each; `dt_h` length of an interval.
+    `home_kw` (n, t) power of the kind in every home; `series` (r, t) each, in the [unit] of its name; `dt_h` of a step.
     """
 
     home_kw: Col
@@ -169,7 +169,8 @@ class DeviceOutcome(NamedTuple):
     """What homes felt of a kind over a run, shape (n,) unless stated.
 
     `device_usd` is what using it cost beside energy, "wear", and what service it did not give was worth, by item of the costs.
-    `felt` are columns of the table of homes; `series` (n, t) columns of the table of intervals, as means over homes.
+    `felt` are columns of the table of homes; `series` (n, t) columns of the table of intervals, as means over homes; both in
+    the [unit] of their names.
     `left_kwh` is the electricity that what is left in the stores displaces.
     """
 
@@ -194,10 +195,10 @@ class Blocks(NamedTuple):
 class BoundPart(NamedTuple):
     """What a group is in a bound over b blocks, k rows: a superset of what any run can do with it.
 
-    `answer` takes a price (b,) and a number of threads to the best answer of all rows. `least_kw`, `most_kw` (b,) are what they
-    can take together as means of a block, `reach_kw` (b,) the most within it. Rows of near values of `alike` (k,) mix with less
-    loss, in at most `mixes_count` mixtures. `gain_in` and `gain_out` (k,) are the energy stored of a kWh in, and given of a kWh
-    stored, where energy and not power is to be mixed.
+    `answer` takes a price (b,) [$/kWh] and a number of threads to the best answer of all rows. `least_kw`, `most_kw` (b,) are
+    what they can take together as means of a block, `reach_kw` (b,) the most within it. Rows of near values of `alike` (k,) [any
+    unit] mix with less loss, in at most `mixes_count` mixtures. `gain_in` and `gain_out` (k,) are the energy stored of a kWh in,
+    and given of a kWh stored [kWh/kWh], where energy and not power is to be mixed.
     """
 
     answer: Callable[[Col, int], Answer]
@@ -216,7 +217,7 @@ def own(homes: Homes, kind: str, table: Any) -> Homes:
 
 
 def storeless(count: int, dt_h: Col, **columns: ArrayLike) -> Stores:
-    """Return rows that store nothing, over steps of dt_h (h,): a state wide enough never to bind, worth nothing."""
+    """Return rows that store nothing, over steps of dt_h (h,) [h]: a state wide enough never to bind, worth nothing."""
     return stores(
         np.zeros(count),
         dt_h,

@@ -171,7 +171,7 @@ def quote(
 
 
 def tender(product: Product, party: Index, curves: Curves) -> Tenders:
-    """Return the tender of each party from its curve; `curves` has one row a party."""
+    """Return the tender of each of n parties, (n,), from its curve; `curves` has one row a party."""
     if len(curves.offset) != len(party) + 1:
         raise PartError(
             f"tenders of {len(party)} parties: got {len(curves.offset) - 1} curves, expected one each"
@@ -182,17 +182,17 @@ def tender(product: Product, party: Index, curves: Curves) -> Tenders:
 
 
 def quanta_uw(p_kw: Col) -> Index:
-    """Return power as whole micro-watts, rounding half to even; same shape."""
+    """Return power in any shape [kW] as whole micro-watts [uW], rounding half to even."""
     return np.rint(np.asarray(p_kw, dtype=np.float64) * UW_PER_KW).astype(np.int64)
 
 
 def sum_kw(p_kw: Col, axis: int = 0) -> Col:
-    """Return the sum over an axis in whole micro-watts [kW]: the same in any order and any grouping of rows."""
+    """Return the sum over an axis in whole micro-watts, any shape [kW]: the same in any order and any grouping of rows."""
     return np.asarray(quanta_uw(p_kw).sum(axis=axis) / UW_PER_KW)
 
 
 def net(transactions: Transactions, party: Index) -> Positions:
-    """Return the position of each listed party (rising): what it bought as party less what it sold as counterparty."""
+    """Return the position of each listed party (n,), rising: what it bought as party less what it sold as counterparty."""
     quanta = quanta_uw(transactions.p_kw)
     total = np.zeros((len(party), quanta.shape[1]), dtype=np.int64)
     for side, sign in ((transactions.party, 1), (transactions.counterparty, -1)):
@@ -203,7 +203,7 @@ def net(transactions: Transactions, party: Index) -> Positions:
 
 
 def take(table: AnyTable, rows: Sequence[int] | Index) -> AnyTable:
-    """Return the given rows of a table, in that order."""
+    """Return the given rows (k,) of a table, in that order."""
     rows = np.asarray(rows, dtype=np.int64)
     if not isinstance(table, Tenders):
         return table._replace(**{name: getattr(table, name)[rows] for name in table._fields[1:]})

@@ -51,8 +51,8 @@ class Feeder:
     meter_kw: Col  # (j,) rated
     meter_is_home: Flag  # (j,)
     bus_name: tuple[str, ...]  # (b,)
-    bus_x: Col  # (b,)
-    bus_y: Col  # (b,)
+    bus_x: Col  # (b,) in the unit of the source's map [m]
+    bus_y: Col  # (b,) likewise [m]
     line_from_bus: Index  # (l,)
     line_to_bus: Index  # (l,)
     line_kind: tuple[str, ...]  # (l,) "line" or "transformer"
@@ -69,7 +69,7 @@ class Feeder:
     meter_shape: Index = field(
         default_factory=_none
     )  # (j,) row of its load shape, -1 where it has none; empty: none has
-    shape_share: tuple[Col, ...] = ()  # by hour from 1 January or midnight, of the rating
+    shape_share: tuple[Col, ...] = ()  # (h,) each by hour from 1 January or midnight, of the rating
 
 
 def live_nodes(feeder: Feeder) -> Flag:
@@ -78,7 +78,7 @@ def live_nodes(feeder: Feeder) -> Flag:
 
 
 def row_share(feeder: Feeder) -> Col:
-    """Part of its meter's power that each load row draws, shape (k,): equal parts, adding up to one per meter."""
+    """Return the share of its meter's power that each load row draws, (k,): equal parts, adding up to one a meter."""
     rows = np.bincount(feeder.load_meter, minlength=len(feeder.meter_name))
     share: Col = 1.0 / rows[feeder.load_meter]
     return share

@@ -41,13 +41,13 @@ class Coefficients(NamedTuple):
 
     start: Index  # (k + 1,)
     party: Index  # (z,)
-    value: Col  # (z,)
+    value: Col  # (z,) [1] where the row is in kW
 
 
 class Limits(NamedTuple):
     """Rows over n parties and h steps. The first row is the substation's, infinite where nothing is limited there.
 
-    `c` is what else counts in a row and does not tender: other customers first. A row is in kW unless its kind says otherwise.
+    `c` is what else counts in a row and does not tender: other customers first. A row is in [kW] unless its kind says otherwise.
     """
 
     a: Coefficients  # of active power, withdrawal positive
@@ -184,12 +184,12 @@ def bounds_of(limits: Limits, tree: Places) -> Bounds:
 
 
 def load_of(limits: Limits, p_kw: Col, q_kvar: Col | None = None) -> Col:
-    """Return a p + b q + c of every row.
+    """Return a p + b q + c of every row, in the unit of the row [kW].
 
     Parameters
     ----------
     p_kw, q_kvar
-        Power of every party, shape (n, h); q left out is zero.
+        Power of every party, shape (n, h) [kW], [kvar]; q left out is zero.
 
     Returns
     -------
@@ -201,12 +201,12 @@ def load_of(limits: Limits, p_kw: Col, q_kvar: Col | None = None) -> Col:
 
 
 def beyond_kw(limits: Limits, load_kw: Col) -> Col:
-    """Return what of a load (k, h) is beyond its row either way, shape (k, h), 0 within."""
+    """Return what of a load (k, h) [kW] is beyond its row either way, shape (k, h) [kW], 0 within."""
     return np.maximum(load_kw - limits.high, limits.low - load_kw).clip(min=0)
 
 
 def broken_kwh(limits: Limits, load_kw: Col, dt_h: float) -> Col:
-    """Return the energy of a load (k, h) beyond each row over all steps, shape (k,)."""
+    """Return the energy of a load (k, h) [kW] beyond each row over all steps, shape (k,) [kWh]."""
     return np.asarray(beyond_kw(limits, load_kw).sum(1) * dt_h)
 
 

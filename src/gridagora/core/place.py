@@ -32,7 +32,7 @@ class Places(NamedTuple):
 def places(
     name: Sequence[str], level: Sequence[int] | Index, parent: Sequence[int] | Index
 ) -> Places:
-    """Return a checked tree of places.
+    """Return a checked tree of m places, (m,) each.
 
     Raises
     ------

@@ -49,19 +49,19 @@ class DeviceGroup(Protocol):
         """Return what the rows of `believe` take at a price path (h,), shape (k, h) [kW]; asked of kinds that no plan values."""
 
     def tender(self, now: Moment, rows: Index) -> Stores | Curves:
-        """Return what some rows believe of the next interval, to be bid by the plan; their curves where no plan values them."""
+        """Return what rows (k,) believe of the next interval, to be bid by the plan; their curves where no plan values them."""
 
     def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
         """Step the true physics of an interval by the orders of all rows (r,) [kW]; a row of nan, or any of None, is free."""
 
     def observe(self, now: Moment) -> Mapping[str, Col]:
-        """Return what the home can read off its devices at the start of an interval, shape (r,) each; names end in their unit."""
+        """Return what the home can read off its devices at the start of an interval, (r,) each; names end in their [unit]."""
 
     def rated_kva(self) -> Col:
         """Return the rating of every inverter, shape (r,) [kVA]; asked of kinds that have one."""
 
     def stored_kwh(self) -> Col:
-        """Return the energy in every store, shape (r,), as a new array; zero where there is none."""
+        """Return the energy in every store, shape (r,) [kWh], as a new array; zero where there is none."""
 
     def feel(self, lived: DeviceRecord) -> DeviceOutcome:
         """Return what homes felt of the group in the run that now ends."""
@@ -105,7 +105,7 @@ class Agents(Protocol):
         """Answer a message of the market; refuse what it does not know with a PartError."""
 
     def certify(self, price_per_kwh: Col, p_kw: Col | None) -> Any:
-        """Return what can be proved of the plan from what parties alone know, or None."""
+        """Return what parties alone can prove of a plan at prices (h,) or (n, h) [$/kWh] and powers (n, h) [kW], or None."""
 
 
 class Strategy(Protocol):

@@ -79,7 +79,7 @@ class Baseline(NamedTuple):
 
     start_s: int
     duration_s: int
-    local_hour: Col  # (T,) local hour of day; a day follows the run, for the look-ahead
+    local_hour: Col  # (T,) local hour of day [h]; a day follows the run, for the look-ahead
     cost_usd_per_h: Col  # (t,) what the homes add to the cost of the substation
     load_kw: Col  # (t,) of all homes together, net
     exported_kw: Col  # (t,) of those that export
@@ -364,7 +364,7 @@ class PricePath(NamedTuple):
 
 
 def shift_path(path: PricePath, opening: Opening) -> Col:
-    """Return the path from the start of an opening on, shape (..., h), nan in intervals that it did not reach."""
+    """Return the path from the start of an opening on, shape (..., h) [$/kWh], nan in intervals that it did not reach."""
     passed = (opening.product.start_s - path.start_s) // opening.product.duration_s
     value = path.value_per_kwh
     if not passed:

@@ -35,7 +35,7 @@ class Spec(NamedTuple):
 
 
 def spec(product: Product, party: Index, stores: Stores, q_max_kvar: float | Col = 0.0) -> Spec:
-    """Return the specification of n resources.
+    """Return the specification of n resources: parties (n,), reactive capability (n,) or of all [kvar].
 
     Raises
     ------
@@ -55,7 +55,7 @@ def spec(product: Product, party: Index, stores: Stores, q_max_kvar: float | Col
 
 
 def take(table: Spec, rows: Sequence[int] | Index) -> Spec:
-    """Return the given rows, in that order."""
+    """Return the given rows (k,), in that order."""
     rows = np.asarray(rows, dtype=np.int64)
     columns = {
         name: column if name == "dt_h" else column[rows]

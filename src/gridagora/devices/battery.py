@@ -72,9 +72,9 @@ class OwnedBatteries:
     """n batteries as homes own them, some of them several."""
 
     home: Index  # (n,) row of the home
-    cap_kwh: Col
-    rated_kw: Col
-    efficiency: Col  # one way
+    cap_kwh: Col  # (n,)
+    rated_kw: Col  # (n,)
+    efficiency: Col  # (n,) one way
     wear_per_kwh: float
 
 
@@ -83,9 +83,9 @@ class Battery:
     """n batteries, only of homes that have one."""
 
     home: Index  # (n,) row of the home
-    cap_kwh: Col
-    rated_kw: Col
-    efficiency: Col  # one way
+    cap_kwh: Col  # (n,)
+    rated_kw: Col  # (n,)
+    efficiency: Col  # (n,) one way
     wear_per_kwh: float
     short_h: float  # length of a real-time interval
     resting: Stores  # what does not change from bid to bid, one short step
@@ -120,7 +120,10 @@ def of(homes: Homes, wear_per_kwh: float = WEAR_PER_KWH, short_h: float = 1 / 12
 def check(
     home_id: Sequence[str], battery_kwh: Col, battery_kw: Col, battery_efficiency: Col
 ) -> list[Problem]:
-    """Every fault of the battery columns of some homes, before they become a table; no battery is 0 kW and 0 kWh."""
+    """Return every fault of the battery columns of n homes, (n,) each [kWh], [kW], before they become a table.
+
+    No battery is 0 kW and 0 kWh; efficiency is one way.
+    """
     found = []
     for name, e, p, eff in zip(home_id, battery_kwh, battery_kw, battery_efficiency, strict=True):
         where = f"battery of home '{name}'"
@@ -159,7 +162,7 @@ def threshold_per_kwh(efficiency: float, wear_per_kwh: float) -> float:
 
 
 def take(table: Battery, rows: Index) -> Battery:
-    """Return the batteries of some rows."""
+    """Return the batteries of some rows (k,)."""
     own = {
         name: getattr(table, name)[rows] for name in ("home", "cap_kwh", "rated_kw", "efficiency")
     }
@@ -178,7 +181,10 @@ def start(table: Battery) -> Col:
 
 
 def spec(table: Battery, e_kwh: Col, hours: int = 24, value_per_kwh: float = 0.0) -> Stores:
-    """Hourly belief of n batteries over a window; what is left at the end is worth the mean forecast price, less when full."""
+    """Return the hourly belief of n batteries over a window, from what they hold (n,) [kWh].
+
+    What is left at the end is worth the mean forecast price, less when full.
+    """
     half, full = table.cap_kwh / 2, table.cap_kwh
     worth = max(value_per_kwh, 0.0) * np.array([1.0, 1.0, END_UPPER_SHARE, END_UPPER_SHARE])
     end_x = np.stack([np.zeros_like(full), half, half, full], 1)
@@ -187,7 +193,7 @@ def spec(table: Battery, e_kwh: Col, hours: int = 24, value_per_kwh: float = 0.0
 
 
 def spec_now(table: Battery, e_kwh: Col) -> Stores:
-    """Belief of the next real-time interval, for a bid; the end value is that of the plan: nil here."""
+    """Return the belief of the next interval from what batteries hold (n,) [kWh]; the end value is the plan's: nil here."""
     return table.resting._replace(x0=e_kwh.copy())
 
 

@@ -40,10 +40,10 @@ class Ev:
     """m sessions; times in seconds after the start of the run."""
 
     home: Index  # (m,) row of the home
-    arrive_s: Index
-    depart_s: Index
-    need_kwh: Col  # energy to store between the two
-    rated_kw: Col  # at the meter
+    arrive_s: Index  # (m,)
+    depart_s: Index  # (m,)
+    need_kwh: Col  # (m,) energy to store between the two
+    rated_kw: Col  # (m,) at the meter
     efficiency: float
     missing_per_kwh: Col  # (m,)
     short_h: float  # length of a real-time interval
@@ -114,7 +114,7 @@ def check(table: Ev, home_id: tuple[str, ...]) -> list[Problem]:
 
 
 def take(table: Ev, rows: Index) -> Ev:
-    """Return some sessions."""
+    """Return some sessions (k,)."""
     own = ("home", "arrive_s", "depart_s", "need_kwh", "rated_kw", "missing_per_kwh")
     return replace(
         table,
@@ -130,7 +130,7 @@ def _rows(table: Stores, rows: Index) -> Stores:
 
 
 def plugged_share(table: Ev, from_s: float, step_s: float, steps: int = 1) -> Col:
-    """Share of each step that a session is plugged in, shape (m, steps)."""
+    """Return the share of each step that a session is plugged in, shape (m, steps)."""
     begin = from_s + step_s * np.arange(steps)
     overlap = np.minimum(table.depart_s[:, None], begin + step_s) - np.maximum(
         table.arrive_s[:, None], begin
@@ -140,7 +140,7 @@ def plugged_share(table: Ev, from_s: float, step_s: float, steps: int = 1) -> Co
 
 
 def active(table: Ev, e_kwh: Col, from_s: float, step_s: float) -> Index:
-    """Rows of the sessions plugged in for some of a step and not yet full, shape (k,)."""
+    """Return the rows of the sessions plugged in for some of a step and not yet full, (k,), by what they hold (m,) [kWh]."""
     here = (
         (table.arrive_s < from_s + step_s)
         & (table.depart_s > from_s)
@@ -152,7 +152,7 @@ def active(table: Ev, e_kwh: Col, from_s: float, step_s: float) -> Index:
 def spec(
     table: Ev, e_kwh: Col, from_s: float, hours: int = 24, *, plugged_now: bool = True
 ) -> Stores:
-    """Hourly belief of m sessions from a time on; state x is the energy stored since arrival [kWh].
+    """Return the hourly belief of m sessions from a time on; state x is the energy stored since arrival, (m,) [kWh].
 
     The power of an hour is the charger's times the share of the hour plugged in. With `plugged_now` a session of the first hour
     counts as plugged in from its start, which is what a bid inside the hour has to know. Missing energy costs
@@ -169,7 +169,10 @@ def spec(
 
 
 def spec_now(table: Ev, e_kwh: Col, from_s: float, rows: Index) -> Stores:
-    """Belief of the next real-time interval of some sessions (see `active`), for a bid; the end value is the plan's: nil here."""
+    """Return the belief of the next real-time interval of some sessions (k,) (see `active`), for a bid.
+
+    They hold e_kwh (m,) [kWh]; the end value is the plan's: nil here.
+    """
     begin, length = from_s, table.short_h * HOUR_S
     overlap = np.minimum(table.depart_s[rows], begin + length) - np.maximum(
         table.arrive_s[rows], begin
@@ -327,14 +330,14 @@ class EvGroup:
 def charge(
     most_kw: Col, need_kwh: Col, worth_per_kwh: Col, price_per_kwh: Col, dt_h: float
 ) -> Answer:
-    """Return the cheapest charging of known sessions at a price (b,): cheapest blocks first, none dearer than it is worth.
+    """Return the cheapest charging of known sessions at a price (b,) [$/kWh]: cheapest first, none dearer than it is worth.
 
     Parameters
     ----------
     most_kw
-        Most mean power of each block, shape (m, b).
+        Most mean power of each block, shape (m, b) [kW].
     need_kwh, worth_per_kwh
-        Energy at the meter that each asks for and what it is worth, shape (m,); what is not delivered costs that.
+        Energy at the meter that each asks for [kWh] and what it is worth [$/kWh], (m,); what is not delivered costs that.
     """
     order = np.argsort(price_per_kwh, kind="stable")
     room = most_kw[:, order] * dt_h * (price_per_kwh[order] <= worth_per_kwh[:, None])

@@ -59,12 +59,12 @@ class Generator:
     """n generators."""
 
     home: Index  # (n,) row of the home
-    rated_kw: Col
-    cost_per_kwh: Col  # fuel and wear of a kWh made
+    rated_kw: Col  # (n,)
+    cost_per_kwh: Col  # (n,) fuel and wear of a kWh made
 
 
 def of(home: Index, rated_kw: Col, cost_per_kwh: Col | float) -> Generator:
-    """Generators at some homes.
+    """Return n generators at some homes (n,): rating (n,) [kW] and cost of a kWh made (n,) [$/kWh].
 
     Raises
     ------
@@ -88,7 +88,7 @@ def draw(keys: GeneratorKeys, people: People) -> Homes:
 
 
 def take(table: Generator, rows: Index) -> Generator:
-    """Return the generators of some rows."""
+    """Return the generators of some rows (k,)."""
     return Generator(table.home[rows], table.rated_kw[rows], table.cost_per_kwh[rows])
 
 

@@ -79,7 +79,7 @@ class Belief(NamedTuple):
 class Hvac:
     """n units: comfort value, set point and bliss temperature, heat flows, capacity and power by hour, and both beliefs."""
 
-    home: np.ndarray  # (n,) row of the home
+    home: Index  # (n,) row of the home
     comfort_per_k2_h: Col  # (n,) k of k/2 (T - bliss)^2 [$/(K2 h)]
     set_degc: Col  # (n, H)
     best_degc: Col  # (n, H) bliss temperature
@@ -93,9 +93,9 @@ class Hvac:
     hm_kw_k: Col  # (n,)
     ca_kwh_k: Col  # (n,)
     cm_kwh_k: Col  # (n,)
-    coef: Col  # (n, 12) one-minute step
-    slow_air: Col  # (n,) weight of the air in the slow part of the air
-    slow_mass: Col  # (n,)
+    coef: Col  # (n, 12) of a one-minute step, as `kernels.physics.house` orders them [1], [K/kW]
+    slow_air: Col  # (n,) weight of the air in the slow part of the air [1]
+    slow_mass: Col  # (n,) weight of the mass there [1]
     settled_k: Col  # (n, H) fast part of the air without power, in the sense of x
     hourly: Belief
     short: Belief
@@ -187,8 +187,8 @@ def _belief(homes: Homes, best: Col, side: Col, step_h: float) -> tuple[Belief, 
     return Belief(leak, gain, drift, (1 + leak) / 2, c_p, c_0), settled
 
 
-def take(table: Hvac, rows: np.ndarray | slice) -> Hvac:
-    """Return the units of some rows."""
+def take(table: Hvac, rows: Index | slice) -> Hvac:
+    """Return the units of some rows (k,)."""
     picked = {f.name: getattr(table, f.name) for f in fields(table)}
     for name, value in picked.items():
         if isinstance(value, Belief):
@@ -303,7 +303,7 @@ def step(
     minutes: int = 5,
     out: HouseStep | None = None,
 ) -> HouseStep:
-    """Step the true houses; see `kernels.physics.fleet.house_step`. `state` is changed in place."""
+    """Step the true houses by their orders (n,) [kW]; see `kernels.physics.fleet.house_step`. `state` is changed in place."""
     return house_step(state, table.coef, now, p_target_kw, rule, control, minutes, out)
 
 
@@ -317,7 +317,7 @@ class HvacGroup:
     )
     table: Hvac
     houses: HouseStates
-    starts: Col  # (n,) of the unit so far
+    starts: Col  # (n,) count of those of the unit so far
     rule: int
     control: Control
 

@@ -100,7 +100,7 @@ def draw(keys: LoadKeys, people: People) -> Homes:
 
 
 def take(table: Load, rows: Index) -> Load:
-    """Return the loads of some rows."""
+    """Return the loads of some rows (k,)."""
     return Load(table.home[rows], table.usual_kw[rows], table.elasticity, table.reference_per_kwh)
 
 
@@ -250,7 +250,10 @@ class LoadGroup:
 
 
 def forgone_per_h(table: Load, usual_kw: Col, p_kw: Col) -> Col:
-    """Return what taking a power other than the usual one costs in use, shape of both [$/h]; below zero where more is taken."""
+    """Return what taking a power other than the usual one costs in use [$/h]; below zero where more is taken.
+
+    Both powers are in any shape [kW] that begins with the rows, (r, t) or (r,).
+    """
     if table.elasticity == 0:
         return np.zeros_like(usual_kw)
     bends = usual_kw > LEAST_KW

@@ -51,12 +51,12 @@ def of(homes: Homes) -> Pv:
 
 
 def take(table: Pv, rows: Index) -> Pv:
-    """Return the arrays of some rows."""
+    """Return the arrays of some rows (k,)."""
     return Pv(table.home[rows], table.available_kw[rows])
 
 
 def volt_var_share(v_pu: Col | float) -> Col:
-    """Reactive power injected over rated apparent power at a voltage, default curve of category B, shape of `v_pu`.
+    """Return reactive power injected, as a share of rated apparent power, at voltages in any shape [pu]: category B's default.
 
     Positive is injection (it raises the voltage): a load's q_kvar is minus this times the rating.
 
@@ -68,7 +68,7 @@ def volt_var_share(v_pu: Col | float) -> Col:
 
 
 def volt_watt_share(v_pu: Col | float) -> Col:
-    """Greatest active power over rated power at a voltage, default curve of category B, shape of `v_pu`.
+    """Return the greatest active power, as a share of the rated, at voltages in any shape [pu]: category B's default curve.
 
     References
     ----------
@@ -78,7 +78,10 @@ def volt_watt_share(v_pu: Col | float) -> Col:
 
 
 def reactive_limit_kvar(rated_kva: Col, p_kw: Col) -> Col:
-    """Greatest reactive power either way beside an active power: the category B share, within the apparent power left."""
+    """Return the greatest reactive power [kvar] either way beside an active power [kW], any shape that both broadcast to.
+
+    It is the share of category B, within the apparent power left.
+    """
     left = np.sqrt(np.maximum(np.square(rated_kva) - np.square(p_kw), 0.0))
     limit: Col = np.minimum(REACTIVE_SHARE * np.asarray(rated_kva), left)
     return limit

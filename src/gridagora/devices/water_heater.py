@@ -51,10 +51,10 @@ class WaterHeater:
     """n tanks, only of homes that have one."""
 
     home: Index  # (n,) row of the home
-    cap_kwh_k: Col
-    ua_kw_k: Col
-    rated_kw: Col
-    set_degc: Col
+    cap_kwh_k: Col  # (n,)
+    ua_kw_k: Col  # (n,)
+    rated_kw: Col  # (n,)
+    set_degc: Col  # (n,)
     draw_kw: Col  # (n, H) heat really drawn
     draw_set_kwh: Col  # (n, S, 24) equally likely draws of each local hour of day
     local_hour: Index  # (H,) local hour of day
@@ -117,7 +117,7 @@ def size(gallons: float) -> tuple[float, float, float]:
 
 
 def take(table: WaterHeater, rows: Index | slice) -> WaterHeater:
-    """Return the tanks of some rows."""
+    """Return the tanks of some rows (k,)."""
     own = (
         "home",
         "cap_kwh_k",
@@ -273,7 +273,10 @@ def step(
     minutes: int = 5,
     out: TankStep | None = None,
 ) -> TankStep:
-    """Step the true tanks with the draws of an hour; see `kernels.physics.fleet.tank_step`. `state` is changed in place."""
+    """Step the true tanks with the draws of an hour by their orders (n,) [kW]; see `kernels.physics.fleet.tank_step`.
+
+    `state` is changed in place.
+    """
     drawn = np.ascontiguousarray(table.draw_kw[:, hour])
     return tank_step(
         state, tank_table(table), drawn, p_target_kw, rule, table.control, minutes, out
@@ -443,7 +446,7 @@ def _risen(table: WaterHeater, blocks: Blocks) -> Col:
 
 
 def heat(area: Stores, price_per_kwh: Col, sub: int, threads: int = 1) -> Answer:
-    """Best answer of every tank to a price (b,) of blocks of `sub` steps.
+    """Return the best answer of every tank to a price (b,) [$/kWh] of blocks of `sub` steps.
 
     The problem is convex, so a schedule that keeps clear of a floor is best without the floor too: the near floor serves all
     tanks whose best water stays above it, and the others answer again with a floor that no schedule reaches.

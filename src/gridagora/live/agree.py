@@ -33,9 +33,9 @@ class Agreement:
     ballot: int = 0
     adopted: int = -1
     told: int = -1  # the ballot up to which all were told what it holds
-    table: Col | None = None  # (2 N, T)
+    table: Col | None = None  # (2 N, T) what all offer and make [kW]
     final: bool = False
-    offers: dict[int, Col] = field(default_factory=dict)
+    offers: dict[int, Col] = field(default_factory=dict)  # (2, T) offered and made [kW], by sender
     heard: dict[int, set[int]] = field(
         default_factory=lambda: defaultdict(set)
     )  # by ballot: who holds its table

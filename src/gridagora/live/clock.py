@@ -44,7 +44,7 @@ class Clock:
         return self.start_s + self.step_s * np.arange(self.count, dtype=np.int64)
 
     def index(self, time_s: int | Index) -> Index:
-        """Return the step that holds each time, shape of `time_s`; below 0 or at least `count` outside the run."""
+        """Return the step that holds each time, any shape [s UTC]; below 0 or at least `count` outside the run."""
         return np.floor_divide(np.asarray(time_s, dtype=np.int64) - self.start_s, self.step_s)
 
     def hour(self) -> Index:

@@ -52,5 +52,8 @@ class EndUsers:
 
 
 def run(line: Connection, me: int, worth_per_kwh: Col, slope: Col, limits: SessionLimits) -> None:
-    """Be the process of a group of end-users."""
+    """Be the process of k end-users: worth of the first kWh (k, T) and slopes, (k, T, T), or (k, T) without shifting.
+
+    In [$/kWh] and [$/kWh per kW].
+    """
     live(line, me, EndUsers(me, worth_per_kwh, slope, limits.size), limits, lambda: None)

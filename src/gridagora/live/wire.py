@@ -50,7 +50,7 @@ class Size(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """One message; `step` is the turn or the ballot, `rows` has shape (R, T)."""
+    """One message; `step` is the turn or the ballot, `rows` has shape (R, T) [kW], or [$/kWh] where it tells prices."""
 
     kind: Kind
     sender: int

@@ -141,8 +141,8 @@ class Central:
     def schedule(self, opening: Opening, specs: Specs, price_per_kwh: Col) -> Schedule:
         """Return the power every resource is bound to day ahead, and at which price: answers, mixed where they alone overshoot.
 
-        `price_per_kwh` (h,) is where the search begins. The gap is certified: no schedule of the specs costs less than the bound
-        that the answers to the returned price prove.
+        `price_per_kwh` (h,) [$/kWh] is where the search begins. The gap is certified: no schedule of the specs costs less than
+        the bound that the answers to the returned price prove.
         """
         found = self.coordinated(opening, specs, price_per_kwh, self.rounds_day_ahead, hard=True)
         gain_in = np.concatenate([spec.stores.gain_in for spec in specs])
@@ -153,7 +153,7 @@ class Central:
     def coordinated(
         self, opening: Opening, specs: Specs, start_per_kwh: Col, rounds: int, *, hard: bool
     ) -> Coordination:
-        """Return what the coordinator finds from a first price; each kind of resource is a group of similar rows."""
+        """Return what the coordinator finds from a first price (h,) [$/kWh]; each kind of resource is a group of similar rows."""
         group = np.repeat(np.arange(len(specs)), [len(spec.party) for spec in specs])
         return coordinate(
             lambda price: answers(specs, price),
@@ -212,7 +212,7 @@ def _refused(what: str) -> NoReturn:
 
 
 def answers(specs: Specs, price_per_kwh: Col) -> Answer:
-    """Return the best response of every spec to a price, as the operator computes it from what it was told."""
+    """Return the best response of every spec to a price (h,) [$/kWh], as the operator computes it from what it was told."""
     found = [
         best_response(spec.stores, price_per_kwh, price_per_kwh, threads=THREADS) for spec in specs
     ]

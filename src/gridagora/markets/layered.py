@@ -166,7 +166,7 @@ class Layered:
         return tuple(bound)
 
     def walked(self, opening: Opening, premium: Col) -> Planning[PricePath | None]:
-        """Let each layer correct its own premium after each round, for the next path; nothing is bound."""
+        """Let each layer correct its own premium (m, h) [$/kWh] after each round, for the next path; nothing is bound."""
         site, supply, usable = site_of(opening), opening.supply, self.usable(opening)
         homes = below(site)
         kept, total_kw = 0, np.zeros((len(opening.party), premium.shape[1]))
@@ -188,6 +188,8 @@ class Layered:
 
     def agreed(self, opening: Opening, premium: Col) -> Planning[PricePath | None]:
         """Return the price path that proves most, and for each home the mean of its plans that keeps every limit.
+
+        The search starts from a premium (m, h) [$/kWh].
 
         The feeder weighs the plans it has heard by a bundle: a mix of them that fits at least cost is the best known plan, its
         multipliers are the next prices. Homes tell what a plan costs them, which makes both ends certain: no plan costs less than
@@ -267,7 +269,7 @@ class Layered:
         homes: Col,
         supply: SupplyOffer,
     ) -> Col:
-        """Return the premium (m, h) after plans of q_kw (m, h): up where they break a limit, back to nil where there is room.
+        """Return the premium (m, h) [$/kWh] after plans (m, h) [kW]: up where they break a limit, back to nil elsewhere.
 
         At the root exports earn less than imports cost: between, its premium moves until nothing crosses the substation.
         Elsewhere the two are one price.
@@ -326,7 +328,7 @@ class Layered:
         return Clearing(awards, place_per_kwh=found.price_per_kwh)
 
     def plausible(self, price_per_kwh: Col, supply: SupplyOffer, over_per_kwh: float) -> Col:
-        """Return prices within what can clear where curves are shortened: blocks are not spent on what nobody will ever pay."""
+        """Return prices (points,) [$/kWh] within what can clear where curves are shortened, not what nobody will ever pay."""
         if not self.blocks:
             return price_per_kwh
         return np.clip(
@@ -401,7 +403,7 @@ def stacked(supply: SupplyOffer, usable: Bounds, root: int, limited: Index) -> R
 def spread_rows(
     price_per_kwh: Col, supply: SupplyOffer, root: int, limited: Index, shape: tuple[int, int]
 ) -> Col:
-    """Return the premiums (m, h) that stand in the rows of `stacked`."""
+    """Return the premiums (m, h) [$/kWh] that stand in the rows of `stacked`."""
     hours = shape[1]
     premium = np.zeros(shape)
     premium[root] = price_per_kwh[:hours] - supply.import_per_kwh
@@ -412,7 +414,7 @@ def spread_rows(
 def relayed(
     opening: Opening, site: Topology, q_kw: Col, told: Proposals, limited: Index
 ) -> Proposals:
-    """Return what places hand up in a round: each its own sums, and those of limited places again at every further hop."""
+    """Return what places hand up in a round: its own sums (m, h) [kW], and those of limited places (k,) at every hop."""
     own, bound = (
         lift_kw(site.tree, site.place, column) for column in (told.own_usd, told.bound_usd)
     )
@@ -432,7 +434,7 @@ def settled(opening: Opening, places: int, rounds: int) -> PeerMessages:
 
 
 def along(tree: Places, premium_per_kwh: Col) -> Col:
-    """Return the premiums summed from the root down to each place, shape (m, h)."""
+    """Return the premiums (m, h) [$/kWh] summed from the root down to each place, shape (m, h)."""
     total = premium_per_kwh.copy()
     above = tree.parent.copy()
     while (above >= 0).any():
@@ -442,5 +444,5 @@ def along(tree: Places, premium_per_kwh: Col) -> Col:
 
 
 def below(site: Topology) -> Col:
-    """Return the number of parties below each place, shape (m,)."""
+    """Return the count of parties below each place, shape (m,)."""
     return lift_kw(site.tree, site.place, np.ones(len(site.place)))

@@ -287,7 +287,7 @@ class Peer:
         )
 
     def one_price(self, price_per_kwh: Col, pool: Index, of_home: Flag) -> Col:
-        """Return the mean price of each pool at all of its ends."""
+        """Return the mean price of each pool at all of its ends, shape (2e,) [$/kWh], `of_home` those that a home has."""
         mean = np.bincount(pool[of_home], price_per_kwh[of_home]) / np.bincount(pool[of_home])
         return np.asarray(mean[pool])
 
@@ -355,7 +355,7 @@ def minded(site: Topology) -> Col:
 
 
 def spare(site: Topology, p_kw: Col) -> Flag:
-    """Return which homes have panels and sun to spare, shape (n,), where they would take p_kw at the import price."""
+    """Return which homes have panels and sun to spare, shape (n,), where they would take p_kw (n,) [kW] at the import price."""
     return (
         np.full(len(site.place), False)
         if site.prefers is None

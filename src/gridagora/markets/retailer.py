@@ -203,7 +203,10 @@ class Retailer:
     def negotiated(
         self, opening: Opening, outside: Col, leads: Flag, path: Path
     ) -> Generator[Any, Any, Path]:
-        """Identify end-users and play the game, again around the prices found and with probes half as far apart."""
+        """Identify end-users and play the game, again around the prices found and with probes half as far apart.
+
+        The outside tariff has shape (h,) [$/kWh]; `leads` (n,) are the prosumers.
+        """
         last: GameResult | None = None
         for turn in range(self.games):
             users = yield from self.probed(opening, leads, path, self.probe_per_kwh / 2**turn)
@@ -219,7 +222,7 @@ class Retailer:
     def probed(
         self, opening: Opening, leads: Flag, path: Path, apart_per_kwh: float
     ) -> Generator[Any, Any, Demand]:
-        """Quote prices a little apart to end-users, and return them as what they take at those prices."""
+        """Quote prices a little apart to end-users, and return them as what they take at those; `leads` (n,) are no end-users."""
         prices = probes(path.retail_per_kwh, apart_per_kwh, shifting=self.shifting)
         taken = []
         for price in prices:
@@ -241,7 +244,10 @@ class Retailer:
     def game(
         self, opening: Opening, outside: Col, users: Demand, last: GameResult | None, rounds: int
     ) -> Generator[Any, Any, GameResult]:
-        """Play the retail game for the window: prosumers answer prices with offers, end-users answer as they were identified."""
+        """Play the retail game for the window: prosumers answer prices with offers, end-users answer as they were identified.
+
+        The outside tariff has shape (h,) [$/kWh].
+        """
         supply, usable, leads = opening.supply, self.usable(opening), leaders(opening)
         count, ends = int(leads.sum()), int((~leads).sum())
         own = 1.0 if self.conduct == "cournot" else 0.0
@@ -297,6 +303,7 @@ class Retailer:
         """Inner: find the retail price at which end-users take what is offered, or all they want at the outside tariff.
 
         Each answer moves the choke price of the linear demand that stands for them, so that a demand with curves is met too.
+        Outside tariff (h,) [$/kWh], offers together (h,) [kW]; `leads` (n,) are the prosumers.
         """
         for _ in range(self.inner_rounds):
             retail = price_per_kwh(users, offered_kw)
@@ -413,7 +420,7 @@ def corrected(
 
     Between export and import price nothing may cross the substation; at one of them any power in its direction may, up to the
     limit, beyond which the price rises, or falls for export, by at most what wholesale asks there. A secant says how steeply net
-    power falls.
+    power (h,) [kW] falls; `before` are price and net power of the last turn.
     """
     price, low, high = path.internal_per_kwh, supply.export_per_kwh, supply.import_per_kwh
     top, least = high + usable.over_per_kwh[0], low - usable.over_per_kwh[0]

@@ -58,7 +58,10 @@ def fill_greedily(upper_kwh: Col, energy_kwh: Col, worth_per_kwh: Col) -> Col:
 
 
 def fleet_rank(upper_kwh: Col, energy_kwh: Col, slots: Index) -> float:
-    """Return the most energy a fleet can take within some slots [kWh]: ranks of the cars add, and say all about the sum."""
+    """Return the most energy a fleet can take within some slots [kWh]: ranks of the cars add, and say all about the sum.
+
+    Each of n cars takes no more than upper_kwh (n, s) [kWh] in each of all slots, and energy_kwh (n,) [kWh] in all of them.
+    """
     return float(np.minimum(upper_kwh[:, slots].sum(axis=1), energy_kwh).sum())
 
 
@@ -118,7 +121,10 @@ def round_fleet(
 
 
 def rounding_bound_usd(power_kw: Col, rise: float, slots: int) -> float:
-    """Return, before anything is solved, the most that rounding a vertex costs: rise/2 times the sum of the T largest P^2 [$]."""
+    """Return, before anything is solved, the most that rounding a vertex costs: rise/2 times the sum of the T largest P^2 [$].
+
+    P is the power of each device, (n,) [kW].
+    """
     return float(0.5 * rise * np.sum(np.sort(power_kw**2)[::-1][:slots]))
 
 
@@ -136,7 +142,7 @@ def virtual_battery(
 ) -> tuple[VirtualBattery, VirtualBattery]:
     """Return an inner and an outer battery of a fleet: what it surely can do, and what it surely cannot exceed.
 
-    Each device, shape (n,) each, has the form of `VirtualBattery`; shares of the inner battery go by capacity. One kind of
+    Each device, (n,) each [1], [kWh], [kW], has the form of `VirtualBattery`; the inner one is shared by capacity. One kind of
     device makes both equal; the more the poles differ, the wider apart they are.
 
     Raises

@@ -76,7 +76,7 @@ def rest(table: Stores, start: int, stop: int | None = None) -> Stores:
 
 
 def load_kw(c: NoiseCase, start: int, price_per_kwh: Col) -> Col:
-    """Return the elastic load of the hours from `start` at their prices, (N, hours)."""
+    """Return the elastic load (N, h) [kW] of the hours from `start` at their prices (h,) [$/kWh]."""
     stop = start + len(price_per_kwh)
     return np.maximum((c.value_per_kwh[:, start:stop] - price_per_kwh) / c.bend[:, None], 0.0)
 
@@ -136,7 +136,7 @@ def with_bids(
 ) -> NoiseResult:
     """Clear hour by hour on the homes' own curves.
 
-    `forecast(t)` gives the price of the hours after t as all homes believe it. With `prices` (K,), rising, the market knows each
+    `forecast(t)` gives the price of the hours after t as all homes believe it. With `prices` (K,) [$/kWh], rising, it knows each
     bid only there and takes straight lines between; homes then answer the price with their own curve.
     """
     n = len(c.bend)

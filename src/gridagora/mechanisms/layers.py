@@ -131,7 +131,7 @@ def _refuse(tree: Places, limits: LayerLimits) -> None:
 
 
 def published(lifted: Lifted, places: Index | None = None) -> Curves:
-    """Return the curves that places passed up, row by row; without `places` those of the roots, in the order of the tree."""
+    """Return the curves that places (k,) passed up, row by row; without `places` those of the roots, in the order of the tree."""
     chosen = (
         np.flatnonzero(lifted.tree.parent < 0)
         if places is None
@@ -162,7 +162,7 @@ def descend(lifted: Lifted, price_per_kwh: ArrayLike, share: ArrayLike = 0.0) ->
 class Cuts(NamedTuple):
     """Bounds of the cost from one moment on: at least intercept + slope x for a state x, (n, K) each; -slope is the worth of x.
 
-    Slope in $ per unit of x, intercept in $.
+    Slope in [$] per unit of x, intercept in [$].
     """
 
     slope: Col

@@ -29,6 +29,8 @@ def complete(n: int) -> TradeLinks:
 def nearest(tree: Places, place: Index, k: int, far: int = 0) -> TradeLinks:
     """Return the graph in which every home trades with about k others: the nearest on the feeder and, where asked, some far.
 
+    `place` (n,) is the place right above each home.
+
     Near is few places on the way, then few homes between in a walk along the feeder. Of the k, `far` are homes 2, 4, 8, ... on
     in the walk that it calls, and as many call it: offers then cross the feeder in some hops. With none a thousand homes stand
     on a line hundreds of hops long, and consensus needs as many rounds. Where clusters stay apart, homes that follow each other
@@ -64,7 +66,7 @@ def nearest(tree: Places, place: Index, k: int, far: int = 0) -> TradeLinks:
 
 
 def near(x: Col, y: Col, k: int) -> TradeLinks:
-    """Return the graph in which every home trades with its k nearest by coordinates, clusters joined from west to east."""
+    """Return the graph in which every home trades with its k nearest by coordinates (n,) [m], clusters joined west to east."""
     at, n = np.column_stack([x, y]), len(x)
     reach = min(k, n - 1)
     chosen = np.empty((n, reach), np.int64)
@@ -77,6 +79,8 @@ def near(x: Col, y: Col, k: int) -> TradeLinks:
 
 def within(group: Index, tree: Places, place: Index) -> TradeLinks:
     """Return the graph in which homes of one group, such as a zone, all trade, and each with one home of the next group.
+
+    `group` and `place`, (n,) each, are the group of every home and the place right above it.
 
     Groups follow each other, and homes within them, as in a walk along the feeder. One pair between groups would have to carry
     all that they exchange, which takes consensus hundreds of rounds.
@@ -97,7 +101,7 @@ def within(group: Index, tree: Places, place: Index) -> TradeLinks:
 
 
 def zones(tree: Places, place: Index) -> Index:
-    """Return the zone of every home, a row of the tree; the topmost place where there are no zones."""
+    """Return the zone of every home (n,), a row of the tree; the topmost place where there are no zones."""
     zone = ancestor(tree, Level.ZONE)[place]
     return np.where(zone >= 0, zone, _paths(tree, place)[0])
 

@@ -43,7 +43,7 @@ class PlacedSessions(NamedTuple):
 
 
 def owners(seed: int, purpose: str, homes: Sequence[str | int], share: float) -> Index:
-    """Return the sorted rows of the homes that own a thing: the `share` with the smallest keyed draw.
+    """Return the sorted rows of the k homes that own a thing, shape (k,): the `share` with the smallest keyed draw.
 
     A larger share keeps every owner of a smaller one, so that scenarios of different shares compare like with like.
     """
@@ -73,7 +73,7 @@ def place(
     homes
         Names of all homes, the keys of the random streams.
     rows
-        Rows of the homes that own a car.
+        Rows of the homes that own a car, shape (k,).
     days
         Length of the run; sessions are cut at its end.
     seed

@@ -35,7 +35,7 @@ class Equipment(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """Columns of `Homes` of the same names."""
+    """Columns of `Homes` of the same names, shape (n,) each, `pv_kw` (n, H)."""
 
     pv_kw: Col
     battery_kwh: Col

@@ -56,8 +56,8 @@ class FleetPlan(NamedTuple):
 class Delivered(NamedTuple):
     """Metered outcome of one interval.
 
-    `kind_kw` (g, n) is the power of every group in every home, `series` what groups tell of their rows by name, `balance_kwh` the
-    largest violation of the energy balance of any store.
+    `kind_kw` (g, n) is the power of every group in every home, `series` (r,) what groups tell of their rows by name, which ends
+    in the [unit], `balance_kwh` the largest violation of the energy balance of any store.
     """
 
     kind_kw: Col
@@ -76,7 +76,10 @@ def make_fleet(
     draws_known: bool,
     rest_min: int = REST_MIN,
 ) -> Fleet:
-    """Return the fleet of a scene at the start of a run; an on/off unit that was switched rests for `rest_min` minutes."""
+    """Return the fleet of a scene at the start of a run; an on/off unit that was switched rests for `rest_min` minutes.
+
+    `local_hour` (H,) is the local hour of day.
+    """
     setting = Setting(
         homes, local_hour, dt_h, comfort_per_k2_h, reference_per_kwh, rule, rest_min, draws_known
     )
@@ -102,7 +105,7 @@ def prosumers(fleet: Fleet) -> Flag:
 
 
 def prosumer_homes(homes: Homes) -> Flag:
-    """Return the same of homes that no run has yet."""
+    """Return the same of homes that no run has yet, shape (n,)."""
     hours = np.zeros(homes.load_kw.shape[1], dtype=np.int64)
     return prosumers(make_fleet(homes, hours, 1.0, 1.0, 1.0, rule="continuous", draws_known=True))
 
@@ -169,7 +172,7 @@ def unvalued_kw(
 def keep_valued(
     fleet: Fleet, specs: Sequence[Stores], home: Sequence[Index]
 ) -> tuple[tuple[Stores, ...], tuple[Index, ...]]:
-    """Return beliefs and homes of the groups that a plan values."""
+    """Return beliefs and homes, (k,) a group, of the groups that a plan values."""
     kept = [row for row, group in enumerate(fleet.groups) if group.about.is_valued]
     return tuple(specs[row] for row in kept), tuple(home[row] for row in kept)
 
@@ -217,7 +220,7 @@ def _refuse_unsound(p_kw: Col, devices: int) -> None:
 
 
 def by_group(fleet: Fleet, p_kw: Col | None, rows: Rows) -> tuple[Col | None, ...]:
-    """Return the orders of all rows of every group [kW], given those of the rows that take part; None where there are none."""
+    """Return the orders of all rows of every group, (r,) each [kW], given those of the rows that take part, or None."""
     if p_kw is None:
         return (None,) * len(fleet.groups)
     _refuse_unsound(p_kw, sum(map(len, rows)))
@@ -288,10 +291,10 @@ def meter_kw(load_kw: Col, got: Delivered) -> Col:
 
 
 def home_of_device(fleet: Fleet, rows: Rows) -> Index:
-    """Return the home of every device, in the order of `tender`."""
+    """Return the home of every device, (r,), in the order of `tender`."""
     return np.concatenate(homes_of(fleet, rows))
 
 
 def homes_of(fleet: Fleet, rows: Rows) -> tuple[Index, ...]:
-    """Return the home of every device, by group."""
+    """Return the home of every device, (k,) by group."""
     return tuple(group.home[own] for group, own in zip(fleet.groups, rows, strict=True))

@@ -11,7 +11,7 @@ HEAT_WARMEST_F = 80.0
 
 
 def cooling_cop(t_out_degc: Col, rated: float = COOL_RATED) -> Col:
-    """Return heat removed per kWh of electricity, shape of the temperature; held below 40 F.
+    """Return heat removed per kWh of electricity [kWh/kWh] at temperatures in any shape [degC]; held below 40 F.
 
     References
     ----------
@@ -22,7 +22,7 @@ def cooling_cop(t_out_degc: Col, rated: float = COOL_RATED) -> Col:
 
 
 def heating_cop(t_out_degc: Col, rated: float = HEAT_RATED) -> Col:
-    """Return heat delivered per kWh of electricity, shape of the temperature; held above 80 F.
+    """Return heat delivered per kWh of electricity [kWh/kWh] at temperatures in any shape [degC]; held above 80 F.
 
     References
     ----------

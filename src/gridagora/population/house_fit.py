@@ -38,7 +38,7 @@ class FittedHouses(NamedTuple):
     draw_ratio: Col  # heat per kWh of hot water drawn
     deep_kw_k: Col  # to heavy parts that follow the set point of the last day
     constant_kw: Col
-    r2: Col  # on the hours of the fit, weighted as they were
+    r2: Col  # share of the variance explained on the hours of the fit, weighted as they were
 
 
 TERMS = (  # of the regression, in the order of its columns
@@ -88,7 +88,7 @@ def non_negative(gram: Col, right: Col) -> Col:
     Parameters
     ----------
     gram, right
-        Shapes (r, k, k), positive definite, and (r, k).
+        Shapes (r, k, k), positive definite, and (r, k), in [any unit] that x'Gx and b'x share.
 
     References
     ----------

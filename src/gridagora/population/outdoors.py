@@ -43,7 +43,7 @@ class Outdoors(NamedTuple):
 
 
 def low_pass(x: Col, tau_h: Col | float) -> Col:
-    """Return hourly means after a first-order lag; time runs along the last axis, `tau_h` broadcasts to the others."""
+    """Return hourly means (n, h) [any unit] after a first-order lag of tau_h (n,) [h]; other axes than the last broadcast."""
     keep = np.exp(-1.0 / np.asarray(tau_h, dtype=float))
     rows = np.broadcast_shapes(x.shape[:-1], keep.shape)
     series = np.ascontiguousarray(np.broadcast_to(x, rows + x.shape[-1:]), dtype=float).reshape(

@@ -26,7 +26,7 @@ TILT_MAX_DEG = 90.0
 
 
 def cell_degc(plane_w_m2: Col, t_out_degc: Col, wind_m_s: Col) -> Col:
-    """Return the temperature of cells mounted close to a roof, shapes as broadcast [degC].
+    """Return the temperature of cells mounted close to a roof [degC], in any shape that its arguments broadcast to.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def cell_degc(plane_w_m2: Col, t_out_degc: Col, wind_m_s: Col) -> Col:
 
 
 def beam_through_glass(cos_incidence: Col) -> Col:
-    """Return the share of direct light that a glass cover lets through, over that at normal incidence, shape of the cosine.
+    """Return the share of direct light that glass lets through, over that at normal incidence, at cosines in any shape.
 
     References
     ----------
@@ -72,7 +72,7 @@ def ac_kw(
     t_cell_degc: Col | float = STANDARD_CELL_DEGC,
     dc_per_ac: float = DC_PER_AC,
 ) -> Col:
-    """AC power of arrays by PVWatts, broadcast over its arguments [kW].
+    """Return the AC power of arrays by PVWatts [kW], in any shape that its arguments broadcast to.
 
     DC power in proportion to the irradiance on the array and falling with cell temperature, system losses of 14 %, then an
     inverter of 96 % with its part-load curve, cut at its rating of dc_kw / dc_per_ac.

@@ -40,7 +40,8 @@ UNIT_OF = {
 class Profiles(NamedTuple):
     """Hourly series of n homes from `start_s`, shape (n, t) each, means over the hour; cooling, heating and hot water are heat.
 
-    A home without cooling or without heating has zeros there, one without an electric tank draws no hot water.
+    A home without cooling or without heating has zeros there, one without an electric tank draws no hot water. `occupants` are
+    presence as a ratio to its mean.
     """
 
     start_s: int
@@ -69,7 +70,7 @@ def in_kw(
     home_id
         n homes.
     columns
-        By the names of `Profiles`, shape (n times rows,), home by home.
+        By the names of `Profiles`, shape (n * r,) of r rows a home, home by home.
     units
         By `UNIT_OF`: kW, W, or kWh and Wh of a row; degC, degF. Left out: kW and degC.
     """
@@ -117,7 +118,7 @@ def hourly(rows: Profiles, step_s: int, path: str, origin_s: int) -> Profiles:
 
 
 def kilo(name: str, values: Col, units: Mapping[str, str], step_s: int) -> Col:
-    """Return a column in kW or degC: energy of a row over its length, power as it stands."""
+    """Return a column (n, r) in [kW] or [degC]: energy of a row over its length, power as it stands."""
     named = units.get(UNIT_OF.get(name, ""), "")
     if named == "degF":
         return (values - 32.0) / 1.8
@@ -304,7 +305,7 @@ def judge(r2: Col, held_out_error: Col, r2_least: float = FIT_R2_LEAST) -> list[
     Parameters
     ----------
     r2
-        Share of the variance that the house of each home explains in the hours of the fit, shape (n,); nan where there is none.
+        The share of variance that the house of each home explains in the hours of the fit, (n,); nan where there is none.
     held_out_error
         Share of energy missed on the days of the run, held out of the fit, shape (n,); nan where none were.
     r2_least

@@ -20,13 +20,13 @@ def per_home(quality: Quality, count: int) -> Quality:
 
 
 def comfort_ratio(homes: Homes) -> Col:
-    """Return what comfort is worth to each home over what it is worth to a standard one, shape (n,)."""
+    """Return the ratio of what comfort is worth to each home to what it is worth to a standard one, shape (n,)."""
     own = per_home(homes.quality, len(homes.home_id))
     return own.slider_ratio * own.tier_ratio
 
 
 def denied_ratio(homes: Homes) -> Col:
-    """Return the same of hot water and of charge missing in a car, where only the tier counts, shape (n,)."""
+    """Return the same ratio for hot water and for charge missing in a car, where only the tier counts, shape (n,)."""
     return per_home(homes.quality, len(homes.home_id)).tier_ratio
 
 

@@ -12,7 +12,7 @@ ALBEDO = 0.25
 
 
 class Sun(NamedTuple):
-    """Angles of the sun, each of the shape of the instants asked for."""
+    """Angles of the sun at instants in any shape."""
 
     zenith_deg: Col
     azimuth_deg: Col
@@ -81,7 +81,7 @@ def on_plane(
 
 
 def cos_incidence(sun: Sun, tilt_deg: float, azimuth_deg: float) -> Col:
-    """Return the cosine of the angle between the sun and the normal of a plane, shape (h,); below 0 behind it."""
+    """Return the cosine of the angle between the sun and the normal of a plane, shape (h,) [1]; below 0 behind it."""
     zenith, tilt = np.radians(sun.zenith_deg), np.radians(tilt_deg)
     facing = np.radians(sun.azimuth_deg - azimuth_deg)
     cosine: Col = np.cos(zenith) * np.cos(tilt) + np.sin(zenith) * np.sin(tilt) * np.cos(facing)
@@ -97,7 +97,7 @@ def diffuse_on_plane(ghi_w_m2: Col, dhi_w_m2: Col, tilt_deg: float) -> Col:
 
 
 def diffuse_share(clearness: Col) -> Col:
-    """Return the diffuse share of horizontal light by its ratio to the light at the top of the atmosphere, shape of it.
+    """Return the diffuse share of horizontal light by its ratio to the light at the top of the atmosphere, any shape.
 
     References
     ----------

@@ -56,8 +56,8 @@ class Exchange(NamedTuple):
 class LocalTrades(NamedTuple):
     """What homes agreed with each other, a row each: interval, buyer, seller, power and what the buyer pays.
 
-    Buyer and seller are rows of the parties of the run. The operator keeps the accounts of pools; `charge` rows are owed to the
-    network and move no energy.
+    Shape (r,) each. Buyer and seller are rows of the parties of the run. The operator keeps the accounts of pools; `charge` rows
+    are owed to the network and move no energy.
     """
 
     interval: Index
@@ -107,8 +107,8 @@ class Outcome(NamedTuple):
     home_kw: Col  # (n, t)
     home_pv_kw: Col  # (n, t) what panels could give
     device_usd: Mapping[str, Col]  # (n,) by item: "wear" of use, then the worth of service not given
-    felt: Mapping[str, Col]  # (n,) what else homes felt of their devices, by column of the table of homes
-    series: Mapping[str, Col]  # (n, t) the same by column of the table of intervals
+    felt: Mapping[str, Col]  # (n,) what else homes felt of their devices, by column of the table of homes [unit of its name]
+    series: Mapping[str, Col]  # (n, t) the same by column of the table of intervals [unit of its name]
     owned: Mapping[str, Flag]  # (n,) which homes own a device, of kinds that make a prosumer
     left_usd: float  # value of what the stores hold at the end
     bill_usd: Col  # (n,)
@@ -121,7 +121,7 @@ class Outcome(NamedTuple):
     exchange: Exchange
     network: NetworkResult | None
     wall_s: float
-    kept: Mapping[str, Mapping[str, Col]] = MappingProxyType({})  # (n, t) by table and column, where the scenario keeps them
+    kept: Mapping[str, Mapping[str, Col]] = MappingProxyType({})  # (n, t) by table and column [unit of its name]
     reactive: Compensation | None = None  # where the scenario agrees a power factor
     unconverged_sessions: int = 0  # of real time, that spent their rounds before parties agreed
     leader_gain_usd: float = math.nan  # what any prosumer of a retail game could gain alone, at most; nan where none is played

@@ -78,7 +78,7 @@ def deliver(
 
 
 def draw_heard(links: CommsFaults, n: int, start_s: int) -> Flag:
-    """Return which of n parties hear the award of the interval that starts at `start_s`."""
+    """Return which of n parties hear the award of the interval that starts at `start_s`, shape (n,)."""
     return stream(links.seed, "awards", start_s).random(n) >= links.loss_share
 
 

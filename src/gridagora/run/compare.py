@@ -291,7 +291,7 @@ def solve_network(
     inverter_kw: Col,
     given: reactive.Provided | None = None,
 ) -> NetworkResult:
-    """Return the exact power flow of a run; inverters (n, t) draw no reactive power but what they are told to."""
+    """Return the exact power flow of a run; inverters (n, t) [kW] draw no reactive power but what they are told to."""
     t = len(outcome.start_s)
     other = np.repeat(scene.other_kw, round(1 / outcome.dt_h), axis=0)[:t]
     return solve_run(

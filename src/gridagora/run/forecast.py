@@ -67,6 +67,9 @@ def _forecast(w: WholesaleTerms, hour: int, hours: int) -> Col:
 
 
 def offer_supply(w: WholesaleTerms, energy: Col, base_kw: Col) -> SupplyOffer:
-    """Return the substation's tender over a window: wholesale plus delivery to import, wholesale plus credit to export."""
+    """Return the substation's tender over h hours: wholesale (h,) [$/kWh] plus delivery to import, plus credit to export.
+
+    `base_kw` (h,) [kW] is the load of other customers.
+    """
     buy = energy + w.delivery_per_kwh
     return SupplyOffer(buy, np.minimum(energy + w.export_credit_per_kwh, buy), base_kw)

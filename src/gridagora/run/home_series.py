@@ -19,7 +19,7 @@ AIR = "t_air_degc"
 
 
 def kept_series(ran: FinishedRun, keep: Sequence[str]) -> dict[str, Mapping[str, Col]]:
-    """Return the columns of every table that is kept, shape (n, t) each; nan where a home lacks what a column tells of."""
+    """Return the columns of every table kept, (n, t) [unit of its name]; nan where a home lacks what a column tells of."""
     found: dict[str, Mapping[str, Col]] = {}
     if TEMPERATURE in keep:
         found[TEMPERATURE] = {AIR: _air_degc(ran)}

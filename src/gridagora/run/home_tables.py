@@ -31,7 +31,10 @@ def home_tables(home_id: Sequence[str], outcomes: Sequence[Outcome]) -> dict[str
 
 
 def long_columns(names: Col, o: Outcome, start_s: Col) -> dict[str, object]:
-    """Return the first columns of a table with a row for each home and time, the times of a home one after the other."""
+    """Return the first columns of a table of n homes and t times [s UTC], n t rows, the times of a home one after the other.
+
+    Names have shape (n,), times (t,).
+    """
     return {
         "architecture": o.name,
         "home_id": np.repeat(names, len(start_s)),

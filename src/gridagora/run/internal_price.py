@@ -77,10 +77,10 @@ def find_internal_prices(
 def quote_devices(
     meter: Quotes, curves: Curves, home: Index, net_kw: Col
 ) -> tuple[Quotes, Index | None]:
-    """Return what each device is quoted inside its home, and which way each home trades: 1 imports, -1 exports, 0 neither.
+    """Return what each device is quoted inside its home, and which way each home trades (n,): 1 imports, -1 exports, 0 neither.
 
-    The quotes at the meters hold one price pair for all. Where it has no kink, or nothing is planned, devices hear it as it is
-    and the second answer is None.
+    Devices stand in homes `home` (r,), whose load without them is `net_kw` (n,) [kW]. The quotes at the meters hold one price
+    pair for all. Where it has no kink, or nothing is planned, devices hear it as it is and the second answer is None.
     """
     if not len(meter.party) or len(curves.offset) == 1:
         return meter, None

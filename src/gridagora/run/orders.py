@@ -38,8 +38,8 @@ class PlacedOrder(NamedTuple):
     group: int
     at: int
     row: int
-    p_kw: Col
-    price_per_kwh: Col
+    p_kw: Col  # (points,)
+    price_per_kwh: Col  # (points,)
     is_fixed: bool
 
 
@@ -193,7 +193,7 @@ def replace_curves(curves: Curves, rows: Rows, placed: Sequence[PlacedOrder]) ->
 def command(
     orders: tuple[Col | None, ...], fleet: Fleet, placed: Sequence[PlacedOrder]
 ) -> tuple[tuple[Col | None, ...], tuple[Flag | None, ...] | None]:
-    """Return the orders of all rows of every group [kW], and which of them come from outside; None where none does.
+    """Return the orders of all rows of every group, (r,) each [kW], and which of them come from outside; None where none does.
 
     In a group that follows its own switches the other rows are nan: they go on doing so.
     """

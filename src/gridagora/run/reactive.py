@@ -61,7 +61,7 @@ class Provided(NamedTuple):
     saved_usd: (
         float  # to the operator: all of the need at the cap, less what it paid here and elsewhere
     )
-    owner: Index  # homes with an inverter, which the operator pays
+    owner: Index  # (k,) homes with an inverter, which the operator pays
     traffic: MessageCount
 
 
@@ -225,7 +225,7 @@ def join_reactive(outcome: Outcome, given: Provided) -> Outcome:
 def make_inverters(
     fitted: InverterFleet, loss_share: float = market.LOSS_SHARE
 ) -> tuple[Inverters, Col]:
-    """Return the inverters of homes that have any, kind by kind, and their active power, shape (rows, t) [kW]."""
+    """Return the inverters of homes that have any, kind by kind, and their active power, shape (r, t) [kW]."""
     rated, p_kw = fitted
     if p_kw.shape[:2] != rated.shape:
         raise PartError(
@@ -244,7 +244,10 @@ def reactive_tables(
     dt_h: float,
     step: int,
 ) -> tuple[Tenders, Quotes]:
-    """Return what crosses in one interval: an offer up from every inverter, a price and a share down to it."""
+    """Return what crosses in one interval: an offer up from every inverter, a price and a share down to it.
+
+    Capabilities (r, t) [kvar], energy price (t,) [$/kWh].
+    """
     duration_s = round(HOUR_S * dt_h)
     product = Product(Commodity.Q, start_s + step * duration_s, duration_s, Horizon.REAL_TIME, 0)
     up = tender(

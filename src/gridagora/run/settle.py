@@ -164,7 +164,10 @@ def cost_usd_per_h(home_kw: Col, other_kw: Col, wholesale_per_kwh: Col, w: Whole
 def wire_losses(
     parties: Parties, period: Product, losses_kw: Col, wholesale_per_kwh: Col, dt_h: float
 ) -> Ledger:
-    """Book what the wires pay wholesale for losses (t,), at its real-time price; intervals without a power flow left out."""
+    """Book what the wires pay wholesale for losses (t,) [kW], at its real-time price (t,) [$/kWh].
+
+    Intervals without a power flow are left out.
+    """
     cost, lost = (
         float(np.nansum(losses_kw * wholesale_per_kwh) * dt_h),
         float(np.nansum(losses_kw) * dt_h),
@@ -177,7 +180,8 @@ def wire_losses(
 def retail_margin(s: Settlement, ledger: Ledger, is_prosumer: Flag) -> Ledger:
     """Book what selling to end-users left over to the prosumers who are the retailer, in equal parts, for their offers are equal.
 
-    Nobody stands between them: the account of the operator comes out at the few micro-dollars that equal parts leave.
+    Nobody stands between them: the account of the operator comes out at the few micro-dollars that equal parts leave. Of homes,
+    `is_prosumer` (n,).
     """
     own, operator = rows_of(s.parties, Role.HOME)[is_prosumer], row_of(s.parties, Role.OPERATOR)
     left = -books.paid_uusd(ledger, len(s.parties.id))[operator] / books.UUSD_PER_USD

@@ -71,7 +71,7 @@ class Record(NamedTuple):
     """What a run recorded: power by kind and what homes felt, by interval (t, n); prices and commitments (t,)."""
 
     kind_kw: Col  # (g, t, n) of every group of the fleet, in its order
-    series: dict[str, Col]  # (t, r) what groups tell of their rows, by name
+    series: dict[str, Col]  # (t, r) what groups tell of their rows, by name [unit of the name]
     price_per_kwh: Col  # (t,)
     credit_per_kwh: Col  # (t,) for what leaves a home
     place_per_kwh: Col  # (m, t) price at every place; no rows where all homes see one price
@@ -199,7 +199,10 @@ def start_run(market: Market[Any], study: Setup) -> RunState:
 
 
 def baseline(study: Setup, wholesale_per_kwh: Col) -> Baseline:
-    """Return what tariffs are set on: the baseline of the study, or in the run that finds it a rate; prices are (t + 24 h,)."""
+    """Return what tariffs are set on: the baseline of the study, or in the run that finds it a rate.
+
+    Wholesale prices have shape (t + 24 h,) [$/kWh].
+    """
     hours = np.repeat(study.local_hour, round(1 / study.dt_h))[: len(wholesale_per_kwh)]
     begun = study.start_s, round(HOUR_S * study.dt_h), hours
     if study.baseline_kw is None:

@@ -37,7 +37,7 @@ class Observation(NamedTuple):
 
     `price_per_kwh` is the price of the interval where one is posted, else that of the interval before: what is cleared is known
     once it is. `forecast_per_kwh` (h,) are the prices of the present hour and of those after it, which the home plans on.
-    `devices` are what it reads off its devices, by kind and name, (k,) of the k devices of that kind.
+    `devices` are what it reads off its devices, by kind and name [unit of the name], (k,) of the k devices of that kind.
     """
 
     interval: int

@@ -67,7 +67,7 @@ def by_interval(hourly_kw: Col, intervals: int, dt_h: float) -> Col:
 
 
 def without_transformers(tree: Places, place: Index, high_kw: Col) -> tuple[Places, Index, Col]:
-    """Return the tree, the place of each home and the limits with homes right below the zones, or the feeder."""
+    """Return the tree, the place of each home (n,) and the limits (m,) [kW] with homes right below the zones, or the feeder."""
     kept = tree.level != Level.TRANSFORMER
     row = np.cumsum(kept) - 1
     parent = np.where(tree.parent[kept] < 0, -1, row[tree.parent[kept]])

@@ -52,7 +52,7 @@ def run_parties(home_id: Sequence[str]) -> Parties:
 
 
 def rows_of(parties: Parties, role: Role) -> Index:
-    """Return the rows of a role."""
+    """Return the k rows of a role, shape (k,)."""
     return np.flatnonzero([each is role for each in parties.role])
 
 

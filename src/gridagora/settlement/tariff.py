@@ -34,7 +34,7 @@ class Tariff(NamedTuple):
 
 
 def set_tariff(baseline: Baseline, shape: Col, credit_per_kwh: float = NET_METERING) -> Tariff:
-    """Return the tariff of a given shape (T,) that earns what the baseline costs; credit_per_kwh is paid for export.
+    """Return the tariff that earns what the baseline costs, prices in the ratio of `shape` (T,); export earns credit_per_kwh.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def set_tariff(baseline: Baseline, shape: Col, credit_per_kwh: float = NET_METER
 
 
 def select_products(tariff: Tariff, opening: Opening) -> tuple[Col, Col]:
-    """Return import price and credit of the h products of an opening, (h,) each; an hour has those of its first interval."""
+    """Return import price and credit of the h products of an opening, (h,) each [$/kWh]: an hour has those of its first."""
     product, first = (
         opening.product,
         (opening.product.start_s - tariff.start_s) // tariff.duration_s,
@@ -86,7 +86,7 @@ def post(quotes: Quotes) -> Session:
 
 
 def make_kinked(buy_per_kwh: Col | float, sell_per_kwh: Col | float) -> Flag:
-    """Return where export earns less than import costs, beyond the last digits."""
+    """Return where export earns less than import costs, beyond the last digits, any shape [$/kWh]."""
     return np.asarray(sell_per_kwh < buy_per_kwh - ROUNDING * np.abs(buy_per_kwh))
 
 

@@ -257,7 +257,7 @@ def _fronts(table: pd.DataFrame, cost: str) -> Flag:
 
 
 def front(cost: Col, lost: Col) -> Flag:
-    """Return which points (n,) no other beats: none costs as little and loses less, none loses as little and costs less."""
+    """Return which points (n,) no other beats in [any unit]: none costs as little and loses less, or loses as little for less."""
     better = (
         (cost[:, None] <= cost)
         & (lost[:, None] <= lost)

@@ -61,13 +61,16 @@ class Claim(NamedTuple):
 
 
 def monopoly_flat_per_kwh(end_users: Demand, cost_per_kwh: Col) -> float:
-    """Return the flat price of most profit for a retailer that nobody competes with: (r 1 - c)'D(r 1) at its top."""
+    """Return the flat price of most profit for a retailer that nobody competes with: (r 1 - c)'D(r 1) at its top.
+
+    Costs c have shape (T,) [$/kWh].
+    """
     pull, total, cost = _sums(end_users, cost_per_kwh)
     return (pull + cost) / (2.0 * total)
 
 
 def cost_plus_flat_per_kwh(end_users: Demand, cost_per_kwh: Col, margin: float = MARGIN) -> float:
-    """Return the lowest flat price that earns the cost of what is then taken, and a margin on it.
+    """Return the lowest flat price that earns the cost (T,) [$/kWh] of what is then taken, and a margin on it.
 
     Raises
     ------
@@ -87,7 +90,7 @@ def cost_plus_flat_per_kwh(end_users: Demand, cost_per_kwh: Col, margin: float =
 
 
 def regulated_flat_per_kwh(end_users: Demand, cost_per_kwh: Col) -> float:
-    """Return the flat price that earns the cost of what is then taken, and nothing more."""
+    """Return the flat price that earns the cost (T,) [$/kWh] of what is then taken, and nothing more."""
     return cost_plus_flat_per_kwh(end_users, cost_per_kwh, 0.0)
 
 
@@ -196,7 +199,7 @@ def users(seed: int, count: int) -> Users:
 
 
 def batteries(full_kwh: Col, wear_per_kwh: Col | float = 0.0, prox: float = 0.01) -> Stores:
-    """Return a battery of each size (n, 1) for a day: half full at both ends, four hours of power; `prox` costs its square."""
+    """Return a battery of each size (n, 1) [kWh] for a day: half full at both ends, four hours of power, `prox` on its square."""
     return stores(
         full_kwh[:, 0] / 2,
         np.ones(HOURS),
@@ -252,7 +255,7 @@ def measure_claims(seeds: Sequence[int], instance: Instance = drawn) -> list[Cla
 
 
 def claim(baseline: str, quantity: str, better: int, before: Col, after: Col) -> Claim:
-    """Return what is claimed of one quantity over paired draws (n,): the mean change, its bootstrap interval, the verdict.
+    """Return what is claimed of a quantity over paired draws (n,) [any unit]: mean change, bootstrap interval, verdict.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ class Mix(NamedTuple):
 
 
 def blocks(s: SupplyCost) -> tuple[Col, Col]:
-    """Return marginal prices and lengths (4, h) of the four linear blocks of the supply, filled from `q_min_kw` upwards."""
+    """Return marginal prices [$/kWh] and lengths [kW] of the four blocks of the supply, (4, h), filled from `q_min_kw` up."""
     zero = np.clip(0.0, s.q_min_kw, s.q_max_kw)
     limit = np.clip(s.high_kw, zero, s.q_max_kw)
     back = np.clip(s.low_kw, s.q_min_kw, zero)

@@ -151,7 +151,7 @@ def coordinating(
     hard: bool = True,
     keep: Keep = kept_whole,
 ) -> Generator[Col, Answer, Coordination]:
-    """Find the price at which answers and supply meet: yields each price to try, and is sent the answers to it.
+    """Find the price (h,) [$/kWh] at which answers and supply meet: yields each price to try, and is sent the answers to it.
 
     For parameters and source see `coordinate`, which asks a function instead.
     """
@@ -316,7 +316,7 @@ def recover(found: Coordination, gain_in: Col, gain_out: Col) -> Col:
 def certify(
     p_kw: Col, own_usd: Col, answer: Answer, supply: SupplyCost, price_per_kwh: Col
 ) -> DualCertificate:
-    """Prove a schedule p_kw (n, h) with own costs (n,) by the answers to one price: the gap is the sum of regrets."""
+    """Prove a schedule (n, h) [kW] with own costs (n,) [$] by the answers to a price (h,) [$/kWh]: the gap sums regrets."""
     bought = supply.dt_h * price_per_kwh
     q = supply.base_kw + p_kw.sum(0)
     regret = own_usd + p_kw @ bought - answer.bound_usd

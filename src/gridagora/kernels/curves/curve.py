@@ -23,9 +23,9 @@ MICROWATTS = (
 class Curves(NamedTuple):
     """Curves of n rows, ragged: points offset[i]:offset[i+1] are row i; p_kw rises, price_per_kwh falls along a row."""
 
-    offset: NDArray[np.int64]
-    p_kw: Floats
-    price_per_kwh: Floats
+    offset: NDArray[np.int64]  # (n + 1,)
+    p_kw: Floats  # (points,)
+    price_per_kwh: Floats  # (points,)
 
 
 class Cleared(NamedTuple):

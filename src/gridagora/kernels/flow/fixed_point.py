@@ -29,8 +29,9 @@ Index = NDArray[np.int64]
 class Triangles(NamedTuple):
     """Factors of the permuted matrix, P_r Y P_c = L U, as compressed rows with real and imaginary parts apart.
 
-    L has an implicit unit diagonal. `u_inv_*` are the inverted pivots; `u_*` the entries right of the diagonal.
-    `row_at[i]` is the place of node i in the permuted right side, `col_at[i]` in the permuted unknowns.
+    L has an implicit unit diagonal [1]. `u_inv_*` (m,) are the inverted pivots [ohm], `u_*` what is right of them [S].
+    `row_at[i]` is the place of node i in the permuted right side, `col_at[i]` in the permuted unknowns, (m,) each. Of the z
+    entries of a factor, `*_ptr` (m + 1,) is the first of every row, and column and value have shape (z,).
     """
 
     l_ptr: Index
@@ -50,14 +51,14 @@ class Triangles(NamedTuple):
 class Rows(NamedTuple):
     """The permuted matrix P_r Y P_c itself as compressed rows, for the certificate."""
 
-    ptr: Index
-    col: Index
-    re: Col
-    im: Col
+    ptr: Index  # (m + 1,)
+    col: Index  # (z,)
+    re: Col  # (z,) [S]
+    im: Col  # (z,) [S]
 
 
 class Loads(NamedTuple):
-    """k load rows: the two nodes (to = -1 is earth), the meter and the part of its power."""
+    """k load rows, (k,) each: the two nodes (to = -1 is earth), the meter and the share of its power."""
 
     start: Index
     end: Index
@@ -66,7 +67,7 @@ class Loads(NamedTuple):
 
 
 class Still(NamedTuple):
-    """Voltages without load and base voltages of the m nodes [V]."""
+    """Voltages without load and base voltages of the m nodes, (m,) each [V]."""
 
     re: Col
     im: Col
@@ -247,7 +248,7 @@ def run_blocks(
 ) -> None:  # fmt: skip
     """Solve the time blocks first..last-1 into `out`.
 
-    `p_kw`, `q_kvar` (t, j) [kW, kvar]. A step settles when no load's voltage moves by more than the tolerance; one that
+    `p_kw`, `q_kvar` (t, j) [kW], [kvar]. A step settles when no load's voltage moves by more than the tolerance; one that
     does not within `rounds_max` keeps rounds 0.
     """
     m, k, (t, j) = still.re.size, loads.start.size, p_kw.shape

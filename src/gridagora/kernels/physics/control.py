@@ -64,7 +64,7 @@ class Controls(NamedTuple):
 def discretise(
     ua_kw_k: Col, hm_kw_k: Col, ca_kwh_k: Col, cm_kwh_k: Col, dt_h: float
 ) -> tuple[Col, Col, Col, Col]:
-    """Return step, push (n, 2, 2), mean, lift (n, 2) of the houses over dt_h hours with constant sources, by closed form.
+    """Return step [1], push [h] (n, 2, 2), mean [1], lift [h] (n, 2) over dt_h hours of constant sources, in closed form.
 
     f(A) = (f(l1) (A - l2) - f(l2) (A - l1)) / (l1 - l2) for the eigenvalues l1 > l2 of a 2 x 2 matrix A (Sylvester).
     """
@@ -111,7 +111,7 @@ def steer(
     houses
         n houses; the matrices hold over one step of dt_h / sub hours.
     price_per_kwh
-        Shape (h,), one a block of dt_h hours.
+        Shape (h,) [$/kWh], one a block of dt_h hours.
     sub
         Steps of duty in a block.
     threads

@@ -146,6 +146,9 @@ def step_coefficients(
 
 
 def modes(ua_kw_k: Col, hm_kw_k: Col, ca_kwh_k: Col, cm_kwh_k: Col) -> Modes:
-    """Slow and fast mode of the house as seen in the air; slow part of the air = air_share Ta + mass_share Tm."""
+    """Return slow and fast mode of n houses as seen in the air; slow part of the air = air_share Ta + mass_share Tm.
+
+    Losses and coupling [kW/K] and heat capacities [kWh/K] of air and mass have shape (n,).
+    """
     slow, fast, p11, p12, _, _ = _split(*np.atleast_1d(ua_kw_k, hm_kw_k, ca_kwh_k, cm_kwh_k))
     return Modes(slow, fast, p11, p12)

@@ -65,7 +65,7 @@ class Control(NamedTuple):
 
 
 class HouseStates(NamedTuple):
-    """State of n houses: temperatures [degC], unit on, minutes since its last switch, energy owed to the target [kWh]."""
+    """State of n houses, (n,) each: temperatures [degC], unit on, minutes since its switch, energy owed to the target [kWh]."""
 
     t_air_degc: Col
     t_mass_degc: Col
@@ -97,7 +97,7 @@ class HouseStep(NamedTuple):
 
 
 def houses(t_air_degc: Col, t_mass_degc: Col | None = None) -> HouseStates:
-    """State of houses at rest at the given temperatures, all units off and free to switch."""
+    """Return the state of n houses at rest at temperatures (n,) [degC], all units off and free to switch."""
     air = np.array(t_air_degc, dtype=float)
     mass = air.copy() if t_mass_degc is None else np.array(t_mass_degc, dtype=float)
     n = len(air)
@@ -163,8 +163,8 @@ def house_run(
 ) -> HouseStep:
     """Step each house through all its hours before the next one (time inside); fields (n, H) in and out, any rule but PRIORITY.
 
-    `minutes` is the length of one column of `hours`. Rows are independent: a caller may run row ranges on threads, in chunks
-    of 64 to 256 homes so that a chunk stays in cache.
+    `coef` (n, 12) as in `house_step`, orders (n, H) [kW]. `minutes` is the length of one column of `hours`. Rows are independent:
+    a caller may run row ranges on threads, in chunks of 64 to 256 homes so that a chunk stays in cache.
 
     Raises
     ------
@@ -185,7 +185,7 @@ def house_run(
 
 
 class Tanks(NamedTuple):
-    """State of n tanks: temperature [degC], element on."""
+    """State of n tanks, (n,) each: temperature [degC], element on."""
 
     t_tank_degc: Col
     on: Flag
@@ -259,7 +259,7 @@ class TankControl(NamedTuple):
 
 
 class TankTable(NamedTuple):
-    """n tanks: heat capacity [kWh/K], losses [kW/K], element [kW], set point [degC]."""
+    """n tanks, (n,) each: heat capacity [kWh/K], losses [kW/K], element [kW], set point [degC]."""
 
     cap_kwh_k: Col
     ua_kw_k: Col
@@ -279,9 +279,9 @@ def tank_step(
 ) -> TankStep:
     """Step n one-node tanks by some minutes, each minute exact; `state` is changed in place.
 
-    THERMOSTAT, or a target of nan, switches the element at the dead band; any other rule modulates it to `p_target_kw`, cut to
-    what keeps the water below `t_max_degc`. `draw_kw` is heat leaving as hot water. Shortfall is measured at the end of each
-    minute.
+    THERMOSTAT, or a target of nan, switches the element at the dead band; any other rule modulates it to `p_target_kw` (n,) [kW],
+    cut to what keeps the water below `t_max_degc`. `draw_kw` (n,) [kW] is heat leaving as hot water. Shortfall is measured at the
+    end of each minute.
 
     References
     ----------

@@ -11,7 +11,7 @@ Col = NDArray[np.float64]
 def follow(x: Col, keep: Col) -> Col:
     """Return y of y[t] = keep y[t - 1] + (1 - keep) x[t] for r series, shape (r, t); y starts at x[0].
 
-    x (r, t); keep (r,) is what a step leaves of the state.
+    x (r, t) [any unit]; keep (r,) is the share that a step leaves of the state.
     """
     y = np.empty_like(x)
     for row in range(x.shape[0]):

@@ -293,7 +293,10 @@ _I = types.int64
 
 
 def rows(table: Stores, chosen: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Stores:
-    """Return chosen rows of a table, copied unless they are a slice; a column that holds for all steps stays one number a row."""
+    """Return chosen rows of a table, as truths (n,), rows (k,) or a slice, copied unless they are a slice.
+
+    A column that holds for all steps stays one number a row.
+    """
 
     def pick(column: Floats) -> Floats:
         if column.ndim == 2 and column.strides[1] == 0:

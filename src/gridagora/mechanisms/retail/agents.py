@@ -63,7 +63,7 @@ class GamePlayers:
 
     net_kw: Col  # (n, h) load of every home without its devices
     told: tuple[Stores, ...]
-    home: tuple[Index, ...]
+    home: tuple[Index, ...]  # (r,) the home of each row, table by table
     leads: Flag  # (n,)
     threads: int = 1
     community: Community | None = None
@@ -144,7 +144,7 @@ def certify_game(seats: GamePlayers, price_per_kwh: Col, p_kw: Col) -> GameCerti
     Parameters
     ----------
     price_per_kwh, p_kw
-        What every home plans on and plans, shape (n, h).
+        What every home plans on and plans, shape (n, h) [$/kWh], [kW].
     """
     if seats.community is None or not (~seats.leads).any():
         return None
@@ -184,7 +184,7 @@ def tried_usd(
     """Return the most that one prosumer would have gained by a move of the retail price that end-users' devices answer [$].
 
     It offers what makes the price move, others offer what they did. Tried are `MOVES_PER_KWH` up and down, in all hours and by
-    turns, and the internal price; never above the outside tariff.
+    turns, and the internal price; never above the outside tariff. Both prices have shape (T,).
     """
     turns = by_turns(len(retail_per_kwh))
     moves = [

@@ -95,7 +95,7 @@ def certificate(
     c, held
         Prosumers and what they do; end-users take all that is offered.
     internal_per_kwh
-        Price at which prosumers trade with each other, shape (T,).
+        Price at which prosumers trade with each other, shape (T,) [$/kWh].
     users
         End-users one by one: they then take no less than nothing, which the linear aggregate does not know.
 
@@ -263,9 +263,9 @@ def best_bounded_usd(
 ) -> float:
     """Return the largest margin [$] of one prosumer over all prices, against end-users who take no less than nothing.
 
-    Hours do not depend on each other. Demand is a polyline in price with a corner where an end-user leaves, so profit is a
-    parabola between corners: each is solved, the best of all is the global one. Where the price would rise above the outside
-    tariff without its offer, it has to serve.
+    Hours do not depend on each other, shape (T,) each. Demand is a polyline in price with a corner where an end-user leaves, so
+    profit is a parabola between corners: each is solved, the best of all is the global one. Where the price would rise above the
+    outside tariff without its offer, it has to serve.
     """
     total = 0.0
     for t, (mu, cap) in enumerate(

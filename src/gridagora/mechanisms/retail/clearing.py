@@ -61,7 +61,7 @@ class InnerState(NamedTuple):
 
 
 def retail_per_kwh(c: GameParameters, internal_per_kwh: Col, sellers: int) -> Col:
-    """Return the retail price of the equilibrium of `sellers` prosumers at an internal price, shape (T,)."""
+    """Return the retail price of the equilibrium of `sellers` prosumers at an internal price, shape (T,) [$/kWh] each."""
     own, choke = c.own_share / sellers, c.end_users.choke_per_kwh
     top = np.broadcast_to(c.tariff_per_kwh, choke.shape)
     free: Col = (internal_per_kwh + own * choke) / (1.0 + own)
@@ -75,10 +75,10 @@ def retail_per_kwh(c: GameParameters, internal_per_kwh: Col, sellers: int) -> Co
 def imported_kw(
     c: GameParameters, short_kw: Col, internal_per_kwh: Col, gain_per_kwh_kw: Col
 ) -> tuple[Col, Flag]:
-    """Return the net import of each hour, and in which hours it stands still while the need moves a little.
+    """Return the net import of each hour [kW], and in which hours it stands still while the need moves a little, (T,) each.
 
     It is the closed form of its own small problem: of net import and other customers together, buy up to the limit or beyond it,
-    sell up to the limit or beyond it, or neither.
+    sell up to the limit or beyond it, or neither. Need [kW], internal price [$/kWh] and gain [$/kWh per kW] have shape (T,).
     """
     at = short_kw + c.base_kw + internal_per_kwh / gain_per_kwh_kw
     buying, selling = at - c.buy_per_kwh / gain_per_kwh_kw, at - c.sell_per_kwh / gain_per_kwh_kw
@@ -105,7 +105,10 @@ class _Trial(NamedTuple):
 
 
 class Sold(NamedTuple):
-    """Hours in which end-users buy (f of T) and their response there, (f, f); `drawn` (T - f, f) moves prices in the others."""
+    """Hours (T,) in which end-users buy, f of T, and their response there, (f, f) [kW per $/kWh].
+
+    `drawn` (T - f, f) is how prices in the others follow theirs, a ratio.
+    """
 
     hours: Flag
     response: Col
@@ -117,8 +120,8 @@ def solved(
 ) -> InnerState:
     """Return the prices at which end-users, as they are known, agree with wholesale and with what prosumers make.
 
-    The internal price moves by `gain_per_kwh_kw` (T,) for each kW left over. Where end-users would take less than nothing they
-    leave the hour, and the price there is the one at which they do.
+    The internal price moves by `gain_per_kwh_kw` (T,) [$/kWh per kW] for each kW left over. Where end-users would take less than
+    nothing they leave the hour, and the price there is the one at which they do.
 
     Raises
     ------
@@ -138,7 +141,7 @@ def solved(
 
 
 def bought(response: Col, hours: Flag) -> Sold:
-    """Return end-users who take nothing in the other hours, whatever it costs."""
+    """Return end-users of a response (T, T) [kW per $/kWh] who take nothing in the other hours, whatever it costs."""
     if hours.all():
         return Sold(hours, response, np.zeros((0, len(hours))))
     across = response[np.ix_(~hours, hours)]
@@ -297,7 +300,7 @@ def solve_inner(
     stand_per_kwh: float,
     most: int,
 ) -> Generator[Col, Col, tuple[InnerState, Demand, int]]:
-    """Yield retail prices, hear what end-users take (T,), until it is what they were known to take; then all agree.
+    """Yield retail prices (T,) [$/kWh], hear what end-users take (T,) [kW], until it is what they were known to; then all agree.
 
     What they say moves the level of the demand that stands for them; its slope stays. Linear end-users need one price.
 

@@ -29,7 +29,7 @@ def probes(base_per_kwh: Col, apart_per_kwh: float, *, shifting: bool = True) ->
 
 
 def by_turns(hours: int) -> Col:
-    """Return 1 and -1 by turns, shape (hours,)."""
+    """Return 1 and -1 by turns, shape (hours,) [1]."""
     return np.where(np.arange(hours) % 2 == 0, 1.0, -1.0)
 
 

@@ -57,7 +57,7 @@ def followers(worth_per_kwh: Col, slope: Col) -> Demand:
 
 
 def demand(choke_per_kwh: Col, response: Col) -> Demand:
-    """Return end-users by their choke price (T,) and the response of their demand to price, -dD/dr, shape (T, T).
+    """Return end-users by choke price (T,) [$/kWh] and response of their demand to price, -dD/dr, (T, T) [kW per $/kWh].
 
     Raises
     ------
@@ -107,7 +107,7 @@ class Offers(NamedTuple):
 
 
 def closed_form(end_users: Demand, cost_per_kwh: Col) -> Offers:
-    """Return the Cournot equilibrium of N prosumers with constant marginal costs (N, T), where every offer is above nil.
+    """Return the Cournot equilibrium of N prosumers with constant marginal costs (N, T) [$/kWh], where every offer is above nil.
 
     Theory 10.3: r = (a + sum c_i) / (N + 1) and s_i = B^-1 (r - c_i).
 
@@ -148,7 +148,8 @@ def best_offer_kw(
 def offer_at_kw(end_users: Demand, price: Col, cost_per_kwh: Col) -> Col:
     """Return the offers with which each prosumer is content at a retail price: most of (r - c) s - s B s / 2, s >= 0, (k, T).
 
-    The second half of the curvature is the price that its own offer has moved; at the equilibrium both agree.
+    Offers in [kW], price (T,) and costs (k, T) in [$/kWh]. The second half of the curvature is the price that its own offer has
+    moved; at the equilibrium both agree.
     """
     return positive(end_users.slope, end_users.response, price - cost_per_kwh)
 
@@ -157,6 +158,8 @@ def simultaneous(
     end_users: Demand, cost_per_kwh: Col, start_kw: Col, damping: float = 1.0, *, held: bool = True
 ) -> Iterator[Offers]:
     """Yield the rounds in which all answer at once and move by `damping` towards the answer; damping 1 is undamped.
+
+    Costs [$/kWh] and first offers [kW] have shape (N, T).
 
     Linear answers converge at rate N/(N+2) with damping 4/(N+2); undamped, three cycle and four or more diverge (theory 10.5).
     Answers held at nil or above converge no later, and cycle where linear ones diverge.
@@ -170,7 +173,10 @@ def simultaneous(
 
 
 def sequential(end_users: Demand, cost_per_kwh: Col, start_kw: Col) -> Iterator[Offers]:
-    """Yield the sweeps in which prosumers answer one after the other; each raises the potential, so it always converges."""
+    """Yield the sweeps in which prosumers answer one after the other; each raises the potential, so it always converges.
+
+    Costs [$/kWh] and first offers [kW] have shape (N, T).
+    """
     offer = np.array(start_kw, np.float64)
     while True:
         total = offer.sum(0)
@@ -184,6 +190,8 @@ def tatonnement(
     end_users: Demand, offered_kw: Col, start_per_kwh: Col, step: float
 ) -> Iterator[Col]:
     """Yield retail prices moved by `step` times the excess demand: the inner iteration when offers stand.
+
+    Offers of all prosumers together (T,) [kW], prices (T,) [$/kWh].
 
     Converges exactly where step < 2 / (largest eigenvalue of the response) (theory 10.5).
     """
@@ -199,7 +207,7 @@ def stiffness(end_users: Demand) -> float:
 
 
 def positive(curvature: Col, inverse: Col, gain: Col) -> Col:
-    """Return s >= 0 of most gain's - s'Qs/2 for each row of gain (k, T), given Q and its inverse."""
+    """Return s >= 0, (k, T) [kW], of most gain's - s'Qs/2 for each row of gain (k, T) [$/kWh], given Q (T, T) and inverse."""
     free = np.asarray(gain @ inverse)
     if apart(curvature):
         return np.maximum(free, 0.0)
@@ -212,14 +220,16 @@ def positive(curvature: Col, inverse: Col, gain: Col) -> Col:
 
 
 def apart(curvature: Col) -> bool:
-    """Return whether no hour depends on another."""
+    """Return whether no hour depends on another in a matrix of hours (T, T) [any unit]."""
     return bool(
         np.abs(curvature - np.diag(np.diag(curvature))).max() <= FIXED * np.abs(curvature).max()
     )
 
 
 def boxed(curvature: Col, linear: Col, low: Col, high: Col) -> Col:
-    """Return the x in [low, high] of least x'Qx/2 + linear'x, Q positive definite, by projected Newton steps.
+    """Return the x (T,) in [low, high] of least x'Qx/2 + linear'x, Q (T, T) positive definite, by projected Newton steps.
+
+    All in [any unit] that x'Qx and linear'x share.
 
     References
     ----------
@@ -251,7 +261,8 @@ def boxed(curvature: Col, linear: Col, low: Col, high: Col) -> Col:
 def price_signal(end_users: Demand, cost_per_kwh: Col) -> Iterator[Offers]:
     """Yield retail prices that are broadcast and the offers answered to each, by a safeguarded secant, hour by hour.
 
-    The evaluations do not depend on the number of prosumers; each round is one price down and N offers up.
+    The evaluations do not depend on the number of prosumers; each round is one price down and N offers up. Costs are (N, T)
+    [$/kWh].
 
     Raises
     ------

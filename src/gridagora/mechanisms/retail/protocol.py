@@ -103,15 +103,15 @@ class ProtocolState(NamedTuple):
 class GameResult(NamedTuple):
     """How a session ended: prices, answers, pulls, rounds with prosumers and with end-users, who fell silent, both residuals."""
 
-    retail_per_kwh: Col
-    internal_per_kwh: Col
-    offer_kw: Col
-    made_kw: Col
-    wholesale_kw: Col
-    pull_per_kwh_kw: Col
+    retail_per_kwh: Col  # (T,)
+    internal_per_kwh: Col  # (T,)
+    offer_kw: Col  # (N, T)
+    made_kw: Col  # (N, T)
+    wholesale_kw: Col  # (T,)
+    pull_per_kwh_kw: Col  # (T,)
     rounds: int
     inner_rounds: int
-    silent_party: Index
+    silent_party: Index  # (s,)
     off_kw: float
     off_per_kwh: float
     converged: bool
@@ -154,6 +154,9 @@ def community(
     base_kw: Col | float = 0.0,
 ) -> Community:
     """Return a checked community.
+
+    What N prosumers make has shape (N, T) [kW]; prices [$/kWh] and what else stands at the substation [kW] have (T,). `owner`
+    gives the prosumer of each device, table by table.
 
     Raises
     ------
@@ -311,7 +314,7 @@ def turned(
     Parameters
     ----------
     moved_kw
-        How far each prosumer moved since its last answer, shape (N, T).
+        How far each prosumer moved since its last answer, shape (N, T) [kW].
     """
     here, pull = board.inside, board.pull_per_kwh_kw
     volume, level = np.abs(here.taken_kw).mean(), np.abs(here.internal_per_kwh).mean()
@@ -327,7 +330,7 @@ def turned(
 def hearing(
     board: ProtocolState, heard: ProsumerOffer, silent: Flag, rule: StoppingRule
 ) -> ProtocolState:
-    """Return the board with the sums of what was heard, in an order that no party can change."""
+    """Return the board with the sums of what was heard, in an order that no party can change; `silent` (N,)."""
     made, here = sum_kw(heard.made_kw), board.inside
     beyond = (
         rule.relaxed_ratio * made + (1.0 - rule.relaxed_ratio) * (here.taken_kw - here.wholesale_kw)
@@ -401,7 +404,7 @@ def protocol(c: GameParameters, rule: StoppingRule, last: GameResult | None = No
 
 
 def without(heard: ProsumerOffer, silent: Flag) -> ProsumerOffer:
-    """Return what was heard, with nothing offered and made by who fell silent."""
+    """Return what was heard, with nothing offered and made by who fell silent, (N,)."""
     return ProsumerOffer(*(np.where(silent[:, None], 0.0, column) for column in heard))
 
 
