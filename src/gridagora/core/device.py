@@ -103,7 +103,7 @@ class Draws(Protocol):
         """Return those of some rows."""
 
     def mean(self, axis: int, /) -> Col:
-        """Return the mean over S, axis 1, shape (k, h)."""
+        """Return the mean over S, axis 1, shape (k, h) [unit of the store]."""
 
 
 class GroupBelief(NamedTuple):

@@ -18,10 +18,10 @@ class Spill:
         self.file = TemporaryFile(dir=folder)  # noqa: SIM115  # it lives as long as what was written
 
     def write(self, rows: Col) -> "Spilled":
-        """Write an array (n, h) behind what was written before, and return what reads it."""
+        """Write an array (n, h) [any unit] behind what was written before, and return what reads it."""
         held = np.ascontiguousarray(rows, np.float64)
         at = self.file.seek(0, os.SEEK_END)
-        self.file.write(memoryview(held).cast("B"))
+        self.file.write(held.data.cast("B"))
         self.file.flush()
         return Spilled(self, at, held.shape)
 
@@ -42,7 +42,7 @@ class Spilled:
 
 
 def read_into(file: Any, at: int, found: Col) -> None:
-    """Fill an array with the bytes of a file from a place on.
+    """Fill an array (n, h) [any unit] with the bytes of a file from a place on.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def read_into(file: Any, at: int, found: Col) -> None:
         A file that ends before.
     """
     file.seek(at)
-    got = file.readinto(memoryview(found).cast("B")) if found.size else 0
+    got = file.readinto(found.data.cast("B")) if found.size else 0
     if got != found.nbytes:
         raise OSError(
             f"a temporary file ended {found.nbytes - got} bytes early; is there room in its folder?"
