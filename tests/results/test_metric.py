@@ -4,10 +4,18 @@ import math
 
 import pytest
 
-from gridagora.core.errors import InputError
 from gridagora.core import registry
+from gridagora.core.errors import InputError
 from gridagora.results import metric as results
-from gridagora.results.metric import FAMILIES, OTHER, Metric, Reference, captured_share, metric, place_in_table
+from gridagora.results.metric import (
+    FAMILIES,
+    OTHER,
+    Metric,
+    Reference,
+    captured_share,
+    metric,
+    place_in_table,
+)
 
 
 def nothing(outcome, against):
@@ -15,12 +23,21 @@ def nothing(outcome, against):
 
 
 def part(**changed):
-    return Metric(**{"id": "X1", "name": "an example", "unit": "kW", "direction": "down", "compute": nothing} | changed)
+    return Metric(
+        **{"id": "X1", "name": "an example", "unit": "kW", "direction": "down", "compute": nothing}
+        | changed
+    )
 
 
 def test_what_a_plugin_leaves_out():
     plain = part()
-    assert (plain.explanation, plain.family, plain.order, plain.short_name, plain.in_brief) == ("", OTHER, math.inf, "", True)
+    assert (plain.explanation, plain.family, plain.order, plain.short_name, plain.in_brief) == (
+        "",
+        OTHER,
+        math.inf,
+        "",
+        True,
+    )
     assert plain.applies(None) is True
     assert OTHER not in FAMILIES
 
@@ -35,11 +52,22 @@ def test_the_decorator_files_a_metric_and_leaves_the_function():
 
     try:
         filed = metric(
-            "X1", "an example", "kW", "up", explanation="Why.", family="Power", order=3.5, short_name="short", in_brief=False, applies=applies
+            "X1",
+            "an example",
+            "kW",
+            "up",
+            explanation="Why.",
+            family="Power",
+            order=3.5,
+            short_name="short",
+            in_brief=False,
+            applies=applies,
         )(nothing)
         assert filed is nothing
         found = registry.find("metric", "X1")
-        assert found == Metric("X1", "an example", "kW", "up", nothing, "Why.", "Power", 3.5, "short", False, applies)
+        assert found == Metric(
+            "X1", "an example", "kW", "up", nothing, "Why.", "Power", 3.5, "short", False, applies
+        )
         (entry,) = registry.registered(__name__)
         assert (entry.kind, entry.name) == ("metric", "X1")
     finally:

@@ -52,7 +52,9 @@ def lossy(losses_kw):
     ],
 )
 def test_energy_costs_wholesale_and_delivery_and_export_earns_wholesale_and_credit(terms, expected):
-    assert results.energy_cost_usd(make([4.0, -2.0, 0.0], **terms)) == pytest.approx(expected, abs=1e-15)
+    assert results.energy_cost_usd(make([4.0, -2.0, 0.0], **terms)) == pytest.approx(
+        expected, abs=1e-15
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,13 @@ def test_what_is_beyond_the_limit_either_way(load_kw, limit_kw, expected):
 
 
 def test_the_substation_is_a_row_over_all_homes_with_other_customers_beside():
-    o = make([4.0, -2.0], limit_kw=3.0, over_per_kwh=0.7, home_kw=np.zeros((5, 2)), other_kw=np.array([1.0, 2.0]))
+    o = make(
+        [4.0, -2.0],
+        limit_kw=3.0,
+        over_per_kwh=0.7,
+        home_kw=np.zeros((5, 2)),
+        other_kw=np.array([1.0, 2.0]),
+    )
     row = results.substation_row(o)
     assert row.a.party.tolist() == [0, 1, 2, 3, 4]
     assert row.c.tolist() == [[1.0, 2.0]]
@@ -90,9 +98,22 @@ def test_losses_are_bought_at_the_real_time_price_where_there_is_a_flow():
 
 
 def test_every_item_of_the_devices_is_a_cost_and_wear_comes_first():
-    usd = {"comfort": np.array([1.0, 2.0]), "wear": np.array([0.5, 0.25]), "pool": np.array([-1.0, 0.5])}
+    usd = {
+        "comfort": np.array([1.0, 2.0]),
+        "wear": np.array([0.5, 0.25]),
+        "pool": np.array([-1.0, 0.5]),
+    }
     costs = results.costs_usd(make([0.0], device_usd=usd, left_usd=4.0))
-    assert list(costs) == ["energy", "losses", "wear", "comfort", "pool", "over limit", "left in stores", "reactive"]
+    assert list(costs) == [
+        "energy",
+        "losses",
+        "wear",
+        "comfort",
+        "pool",
+        "over limit",
+        "left in stores",
+        "reactive",
+    ]
     assert costs["wear"] == 0.75
     assert costs["comfort"] == 3.0
     assert costs["pool"] == -0.5
@@ -121,7 +142,10 @@ def test_reactive_power_costs_what_inverters_lose_and_what_is_bought_elsewhere()
     assert results.given_kvarh(reactive(), 0.5) == 1.75
 
 
-@pytest.mark.parametrize(("t", "dt_h", "duration_s"), [(3, 0.5, 5400), (288, 1 / 12, 86400), (1, 1.0, 3600), (7, 1 / 60, 420)])
+@pytest.mark.parametrize(
+    ("t", "dt_h", "duration_s"),
+    [(3, 0.5, 5400), (288, 1 / 12, 86400), (1, 1.0, 3600), (7, 1 / 60, 420)],
+)
 def test_the_settlement_period_is_the_whole_run(t, dt_h, duration_s):
     got = results.settlement_period(make(np.zeros(t), dt_h))
     assert got == Product(Commodity.P, 600, duration_s, Horizon.REAL_TIME)

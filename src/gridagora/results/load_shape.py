@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gridagora.results.outcome import Outcome
 from gridagora.core.tables import Col
+from gridagora.results.outcome import Outcome
 
 QUARTER_H = 0.25
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from gridagora.results.outcome import Outcome, welfare_before_losses_usd
 from gridagora.core.registry import register
+from gridagora.results.outcome import Outcome, welfare_before_losses_usd
 
 VALUE = "Value and money"
 POWER = "Power"
@@ -14,7 +14,14 @@ COMFORT = "Comfort"
 DELIVERY = "Delivery"
 INFORMATION = "Information"
 OTHER = "Other"  # of a metric that names none
-FAMILIES = (VALUE, POWER, VOLTAGE, COMFORT, DELIVERY, INFORMATION)  # in the order of the table; any other comes after them
+FAMILIES = (
+    VALUE,
+    POWER,
+    VOLTAGE,
+    COMFORT,
+    DELIVERY,
+    INFORMATION,
+)  # in the order of the table; any other comes after them
 Direction = Literal["up", "down", "-"]
 NOTHING = 1e-12  # of the bound: a gain that rounding makes
 
@@ -55,8 +62,12 @@ class Metric:
     family: str = OTHER  # the heading under which it stands: one of FAMILIES, or a new one
     order: float = float("inf")  # its place within the family
     short_name: str = ""  # for the narrow table of the terminal; the name where left out
-    in_brief: bool = True  # whether the terminal shows it; the report and summary.json show every metric
-    applies: Callable[[Outcome], bool] = always  # whether it says something in a run, by the outcome of the flat design
+    in_brief: bool = (
+        True  # whether the terminal shows it; the report and summary.json show every metric
+    )
+    applies: Callable[[Outcome], bool] = (
+        always  # whether it says something in a run, by the outcome of the flat design
+    )
 
 
 def metric(
@@ -75,7 +86,19 @@ def metric(
     """Return a decorator that registers a function as a metric; the function itself is unchanged."""
 
     def file(compute: Compute) -> Compute:
-        part = Metric(metric_id, name, unit, direction, compute, explanation, family, order, short_name, in_brief, applies)
+        part = Metric(
+            metric_id,
+            name,
+            unit,
+            direction,
+            compute,
+            explanation,
+            family,
+            order,
+            short_name,
+            in_brief,
+            applies,
+        )
         register("metric", metric_id, compute.__module__)(part)
         return compute
 
@@ -92,4 +115,8 @@ def captured_share(outcome: Outcome, flat: Outcome, bound_usd: float) -> float:
     """Share of the gain from flat to the bound, both before losses; nan where the bound leaves nothing to gain."""
     start = welfare_before_losses_usd(flat)
     gain = bound_usd - start
-    return (welfare_before_losses_usd(outcome) - start) / gain if gain > NOTHING * abs(bound_usd) else float("nan")
+    return (
+        (welfare_before_losses_usd(outcome) - start) / gain
+        if gain > NOTHING * abs(bound_usd)
+        else float("nan")
+    )

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.settlement.ledger import AgreedPositions, Ledger
 from gridagora.core.limits import Limits, broken_kwh, limit_substation, soft_cost_usd
-from gridagora.settlement.parties import Parties
 from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
 from gridagora.core.tables import Col, Flag, Index
+from gridagora.settlement.ledger import AgreedPositions, Ledger
+from gridagora.settlement.parties import Parties
 
 
 class NetworkResult(NamedTuple):
@@ -106,9 +106,15 @@ class Outcome(NamedTuple):
     device_kw: Mapping[str, Col]  # (t,) by kind of device, withdrawal positive
     home_kw: Col  # (n, t)
     home_pv_kw: Col  # (n, t) what panels could give
-    device_usd: Mapping[str, Col]  # (n,) by item: "wear" of use, then the worth of service not given
-    felt: Mapping[str, Col]  # (n,) what else homes felt of their devices, by column of the table of homes [unit of its name]
-    series: Mapping[str, Col]  # (n, t) the same by column of the table of intervals [unit of its name]
+    device_usd: Mapping[
+        str, Col
+    ]  # (n,) by item: "wear" of use, then the worth of service not given
+    felt: Mapping[
+        str, Col
+    ]  # (n,) what else homes felt of their devices, by column of the table of homes [unit of its name]
+    series: Mapping[
+        str, Col
+    ]  # (n, t) the same by column of the table of intervals [unit of its name]
     owned: Mapping[str, Flag]  # (n,) which homes own a device, of kinds that make a prosumer
     left_usd: float  # value of what the stores hold at the end
     bill_usd: Col  # (n,)
@@ -121,12 +127,18 @@ class Outcome(NamedTuple):
     exchange: Exchange
     network: NetworkResult | None
     wall_s: float
-    kept: Mapping[str, Mapping[str, Col]] = MappingProxyType({})  # (n, t) by table and column [unit of its name]
+    kept: Mapping[str, Mapping[str, Col]] = MappingProxyType(
+        {}
+    )  # (n, t) by table and column [unit of its name]
     reactive: Compensation | None = None  # where the scenario agrees a power factor
     unconverged_sessions: int = 0  # of real time, that spent their rounds before parties agreed
-    leader_gain_usd: float = math.nan  # what any prosumer of a retail game could gain alone, at most; nan where none is played
+    leader_gain_usd: float = (
+        math.nan
+    )  # what any prosumer of a retail game could gain alone, at most; nan where none is played
     leader_gain_share: float = math.nan  # the same over the mean absolute profit of prosumers
-    leader_tried_share: float = math.nan  # what it would have gained by price moves tried on end-users' own devices, likewise
+    leader_tried_share: float = (
+        math.nan
+    )  # what it would have gained by price moves tried on end-users' own devices, likewise
     follower_gain_usd: float = math.nan  # what any end-user could
     warnings: tuple[str, ...] = ()  # conditions that do not hold, in words
     paid: Paid | None = None  # what bills are made of
@@ -150,7 +162,11 @@ def given_kvarh(side: Compensation, dt_h: float) -> float:
 
 def reactive_cost_usd(outcome: Outcome) -> float:
     """Resource cost of keeping the power factor [$]: inverter losses and what is bought elsewhere; 0 where none is agreed."""
-    return 0.0 if outcome.reactive is None else outcome.reactive.loss_usd + outcome.reactive.elsewhere_usd
+    return (
+        0.0
+        if outcome.reactive is None
+        else outcome.reactive.loss_usd + outcome.reactive.elsewhere_usd
+    )
 
 
 def energy_cost_usd(outcome: Outcome) -> float:
@@ -163,7 +179,9 @@ def energy_cost_usd(outcome: Outcome) -> float:
 
 def substation_row(outcome: Outcome) -> Limits:
     """Return the limit of the substation over all homes, with other customers, in every interval."""
-    return limit_substation(len(outcome.home_kw), outcome.other_kw, outcome.limit_kw, outcome.over_per_kwh)
+    return limit_substation(
+        len(outcome.home_kw), outcome.other_kw, outcome.limit_kw, outcome.over_per_kwh
+    )
 
 
 def over_limit_kwh(outcome: Outcome) -> float:
@@ -189,7 +207,9 @@ def costs_usd(outcome: Outcome) -> dict[str, float]:
         "losses": losses_usd(outcome),
         "wear": float(outcome.device_usd["wear"].sum()),
         **{item: float(usd.sum()) for item, usd in outcome.device_usd.items() if item != "wear"},
-        "over limit": float(soft_cost_usd(substation_row(outcome), outcome.load_kw[None], outcome.dt_h)[0]),
+        "over limit": float(
+            soft_cost_usd(substation_row(outcome), outcome.load_kw[None], outcome.dt_h)[0]
+        ),
         "left in stores": -outcome.left_usd,
         "reactive": reactive_cost_usd(outcome),
     }

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.results.outcome import Outcome
 from gridagora.core.tables import Col
+from gridagora.results.outcome import Outcome
 
 
 class SolvedFlow(NamedTuple):
