@@ -585,6 +585,14 @@ def test_faults_are_named(fault: Table, said: str) -> None:
         stores([1.0, 2.0], np.ones(3), **fault)
 
 
+def test_one_number_for_what_is_left_holds_at_all_of_it() -> None:
+    """A worth that is the same at every state may be told as one number, as any other field."""
+    one = stores([1.0, 2.0], [1.0], x_max=4.0, end_x=(0.0, 4.0), end_mu=0.2)
+    both = stores([1.0, 2.0], [1.0], x_max=4.0, end_x=(0.0, 4.0), end_mu=(0.2, 0.2))
+    assert np.array_equal(one.end_mu, both.end_mu) and one.end_mu.shape == (2, 2)
+    assert stores([1.0], [1.0], end_x=1.0).end_x.tolist() == [[1.0, 1.0]]
+
+
 def test_prices_that_do_not_fit_are_refused() -> None:
     s = stores([1.0, 2.0], np.ones(3), x_max=4.0)
     with pytest.raises(ValueError, match="sell price exceeds"):

@@ -137,7 +137,7 @@ def stores(
         )
     shape = (len(start), len(dt))
     table = {name: _spread(name, fields.get(name, _DEFAULTS[name]), shape) for name in FIELDS}
-    points = max(np.shape(end_x)[-1], np.shape(end_mu)[-1])
+    points = max(np.shape(np.atleast_1d(end))[-1] for end in (end_x, end_mu))
     ends = [
         _spread(name, value, (shape[0], points))
         for name, value in (("end_x", end_x), ("end_mu", end_mu))
