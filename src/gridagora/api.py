@@ -31,11 +31,13 @@ class Result(Comparison):
     @property
     def figures(self) -> Mapping[str, Any]:
         """Plotly figures by name; each shows itself in a notebook."""
-        return (study_figures if self.is_study else comparison_figures).figures(self)
+        draw = study_figures.figures if self.is_study else comparison_figures.figures
+        return draw(self)
 
     def report(self, path: str | Path) -> Path:
         """Write the report as one self-contained page and return its path."""
-        return (study_page if self.is_study else page).write(self, Path(path))
+        write = study_page.write if self.is_study else page.write
+        return write(self, Path(path))
 
 
 def compare(

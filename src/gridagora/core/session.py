@@ -79,7 +79,7 @@ class Baseline(NamedTuple):
 
     start_s: int
     duration_s: int
-    local_hour: Col  # (T,) local hour of day [h]; a day follows the run, for the look-ahead
+    local_hour: Index  # (T,) local hour of day; a day follows the run, for the look-ahead
     cost_usd_per_h: Col  # (t,) what the homes add to the cost of the substation
     load_kw: Col  # (t,) of all homes together, net
     exported_kw: Col  # (t,) of those that export

@@ -1,6 +1,7 @@
 """Several designs on one scene: the same homes, weather, prices and draws, one yardstick, one result."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 
 from gridagora.bound.relaxation import Bound, Worth, bound
 from gridagora.core.errors import FAULTS, InputError, PartError, Problem, told
-from gridagora.core.ports import Grid
+from gridagora.core.ports import Grid, Market
 from gridagora.core.product import Commodity
 from gridagora.core.tables import Col
 from gridagora.grid.fixed_point import open_grid
@@ -31,7 +32,7 @@ from gridagora.run.played import play_schedule
 from gridagora.run.power_flow import Wiring, solve_run
 from gridagora.run.settle import wire_losses
 from gridagora.run.simulate import simulate
-from gridagora.run.state import FinishedRun, Setup, baseline
+from gridagora.run.state import FinishedRun, Setup, baseline, wiring_of
 from gridagora.run.topology import place_homes
 from gridagora.scenario import columns, plugins
 from gridagora.scenario.build import Scene
@@ -57,12 +58,12 @@ def compare(
     draft = None if out is None else folders.begin(out)
     markets = {name: scene.market(name) for name in dict.fromkeys(["flat", *names])}
     study = prepare(scene, tell)
-    grid = study.wiring.grid
+    grid = wiring_of(study).grid
     outcomes: dict[str, Outcome] = {}
     faults: dict[str, str] = {}
     for name, market in markets.items():
         try:
-            ran = simulate(market, study, lambda done, total, stage=name: tell(stage, done, total))
+            ran = simulate(market, study, partial(tell, name))
             outcomes[name] = add_power_flow(scene, grid, market, ran, evaluate(name, ran, study))
         except FAULTS as fault:
             faults[name] = plugins.blamed(
@@ -179,7 +180,7 @@ def without_limit(
     scene: Scene,
     study: Setup,
     grid: Grid,
-    markets: dict[str, Any],
+    markets: Mapping[str, Market[Any]],
     outcomes: dict[str, Outcome],
     faults: dict[str, str],
     tell: Progress,
@@ -200,7 +201,7 @@ def without_limit(
         market = markets[name]
         if market.rules.sees_limit:
             try:
-                ran = simulate(market, free, lambda done, total, at=stage: tell(at, done, total))
+                ran = simulate(market, free, partial(tell, stage))
                 alone = evaluate(name, ran, free)
                 if (
                     scene.scenario.reactive.power_factor is not None
@@ -230,7 +231,7 @@ def limit_kw(scene: Scene, flat: Outcome) -> float:
 
 
 def add_power_flow(
-    scene: Scene, grid: Grid, market: Any, ran: FinishedRun, outcome: Outcome
+    scene: Scene, grid: Grid, market: Market[Any], ran: FinishedRun, outcome: Outcome
 ) -> Outcome:
     """Return the outcome with its exact power flow, its losses booked and, where a power factor is agreed, its reactive energy.
 
@@ -255,7 +256,7 @@ def add_power_flow(
 
 
 def _with_reactive(
-    scene: Scene, grid: Grid, market: Any, ran: FinishedRun, outcome: Outcome
+    scene: Scene, grid: Grid, market: Market[Any], ran: FinishedRun, outcome: Outcome
 ) -> Outcome:
     """Return the outcome with its power flow and the reactive energy that the scenario asks for."""
     inverter_kw = reactive.inverter_kw(ran.fleet, ran.track.kind_kw)

@@ -5,8 +5,9 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -69,7 +70,23 @@ def keep(outcome: Outcome, draft: Path) -> None:
     pd.DataFrame(columns).to_parquet(draft / "finished" / f"{outcome.name}.parquet", index=False)
 
 
-def save(result: Any, folder: str | Path) -> None:
+class Saved(Protocol):
+    """What a folder holds of a comparison or a study."""
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What `--json` prints."""
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """Data frames by name."""
+
+    @property
+    def scenario_text(self) -> str:
+        """The scenario as TOML."""
+
+
+def save(result: Saved, folder: str | Path) -> None:
     """Write a result beside its folder, then put it in place of what was there.
 
     The folder holds scenario.toml, summary.json, tables/*.parquet, and manifest.json with the SHA-256 of each. What a result

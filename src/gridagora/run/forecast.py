@@ -51,11 +51,8 @@ def energy_per_kwh(w: WholesaleTerms, hour: int, hours: int) -> Col:
 def _forecast(w: WholesaleTerms, hour: int, hours: int) -> Col:
     if w.perfect:
         start = QUARTERS * (LEAD_H + hour)
-        return (
-            w.prices.real_time_per_kwh[start : start + QUARTERS * hours]
-            .reshape(-1, QUARTERS)
-            .mean(1)
-        )
+        ahead_per_kwh = w.prices.real_time_per_kwh[start : start + QUARTERS * hours]
+        return np.asarray(ahead_per_kwh.reshape(-1, QUARTERS).mean(1))
     ahead = np.arange(hour, hour + hours)
     known = 24 * (hour // 24 + (2 if hour % 24 >= DAY_AHEAD_OUT_H else 1))
     day_ahead = w.prices.day_ahead_per_kwh[LEAD_H + np.where(ahead < known, ahead, ahead - 24)]

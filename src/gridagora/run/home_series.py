@@ -8,7 +8,7 @@ import pandas as pd
 from gridagora.core.tables import Col
 from gridagora.population.fleet import kinds
 from gridagora.results.outcome import Outcome
-from gridagora.run.home_tables import long_columns
+from gridagora.run.home_tables import Names, long_columns
 from gridagora.run.state import FinishedRun
 
 TEMPERATURE, DEVICE_POWER = (
@@ -53,7 +53,7 @@ def series_tables(home_id: Sequence[str], outcomes: Sequence[Outcome]) -> dict[s
     }
 
 
-def _rows(names: Col, o: Outcome, columns: Mapping[str, Col]) -> pd.DataFrame:
+def _rows(names: Names, o: Outcome, columns: Mapping[str, Col]) -> pd.DataFrame:
     return pd.DataFrame(
         long_columns(names, o, o.start_s)
         | {name: column.ravel() for name, column in columns.items()}

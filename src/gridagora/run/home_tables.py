@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from gridagora.core.tables import Col
+from gridagora.core.tables import Index
 from gridagora.results.outcome import Outcome, Paid
 from gridagora.settlement.ledger import item_of
 
 HOUR_S = 3600
+Names = NDArray[np.str_]
 
 
 def home_tables(home_id: Sequence[str], outcomes: Sequence[Outcome]) -> dict[str, pd.DataFrame]:
@@ -30,7 +32,7 @@ def home_tables(home_id: Sequence[str], outcomes: Sequence[Outcome]) -> dict[str
     return {name: pd.concat(rows, ignore_index=True) for name, rows in tables.items() if rows}
 
 
-def long_columns(names: Col, o: Outcome, start_s: Col) -> dict[str, object]:
+def long_columns(names: Names, o: Outcome, start_s: Index) -> dict[str, object]:
     """Return the first columns of a table of n homes and t times [s UTC], n t rows, the times of a home one after the other.
 
     Names have shape (n,), times (t,).
@@ -42,7 +44,7 @@ def long_columns(names: Col, o: Outcome, start_s: Col) -> dict[str, object]:
     }
 
 
-def _meters(names: Col, o: Outcome, paid: Paid) -> pd.DataFrame:
+def _meters(names: Names, o: Outcome, paid: Paid) -> pd.DataFrame:
     columns = {
         "net_kw": o.home_kw,
         "price_per_kwh": np.broadcast_to(paid.price_per_kwh, o.home_kw.shape),
@@ -54,7 +56,7 @@ def _meters(names: Col, o: Outcome, paid: Paid) -> pd.DataFrame:
     )
 
 
-def _positions(names: Col, o: Outcome, paid: Paid) -> pd.DataFrame:
+def _positions(names: Names, o: Outcome, paid: Paid) -> pd.DataFrame:
     rows = []
     for order, position in enumerate(paid.positions):
         hours = o.start_s[0] + HOUR_S * np.arange(position.p_kw.shape[1])
@@ -69,7 +71,7 @@ def _positions(names: Col, o: Outcome, paid: Paid) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
 
 
-def _trades(names: Col, o: Outcome, paid: Paid) -> pd.DataFrame:
+def _trades(names: Names, o: Outcome, paid: Paid) -> pd.DataFrame:
     party, t = np.array(o.parties.id), paid.trades
     return pd.DataFrame(
         {

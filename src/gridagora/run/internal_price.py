@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.core.exchange import Quotes
-from gridagora.core.tables import Col, Index
+from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.curves.curve import Curves
 from gridagora.kernels.curves.internal_price import clear
 from gridagora.kernels.curves.shared_meter import solve_meter
@@ -44,7 +44,7 @@ def find_internal_prices(
         Prices of the window that began an hour before, shape (h,) or (n, h), or None.
     """
     n, h = net_kw.shape
-    exports = (net_kw < 0).any(1)
+    exports: Flag = np.asarray((net_kw < 0).any(1))
     for spec, at in zip(specs, home, strict=True):
         exports[at[(spec.p_min_kw < 0).any(1)]] = True
     price = np.tile(buy_per_kwh, (n, 1))

@@ -34,7 +34,7 @@ def plan_window(desk: RunState, hour: int, last: homes_at.FleetPlan | None) -> h
     opening = open_plan(desk, hour_product(desk, hour))
     agents: list[Agents] = []  # made when the design first asks
 
-    def ask(message: Any) -> Any:
+    def ask(message: object) -> object:
         if not agents:
             agents.append(desk.strategy.agents(believe_homes(desk, hour, specs, sessions)))
         return agents[0].answer(message)

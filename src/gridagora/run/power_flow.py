@@ -1,5 +1,6 @@
 """The exact power flow of a run: every interval, every meter, and what homes saw of it."""
 
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -70,13 +71,13 @@ def solve_run(
     """
     feeder = grid.feeder
     live = live_nodes(feeder)
-    first = {}
+    first: dict[int, list[int]] = {}
     for row, meter in enumerate(feeder.load_meter):
         first.setdefault(int(meter), []).append(row)
     ends = np.stack([feeder.load_from, feeder.load_to], 1)
     nodes = [sorted({int(k) for k in ends[first[int(m)]].flat if k >= 0}) for m in home_meter]
     nodes = [[k for k in group if live[k]] for group in nodes]
-    home_v, found, top = np.empty(home_kw.shape), [], None
+    home_v, found, tops = np.empty(home_kw.shape), [], []
     for start in range(0, home_kw.shape[1], TOGETHER):
         at = slice(start, start + TOGETHER)
         given = None if given_kvar is None else given_kvar[:, at]
@@ -85,7 +86,7 @@ def solve_run(
         )
         for row, group in enumerate(nodes):
             home_v[row, at] = flow.v_pu[:, group].mean(1)
-        top = extremes(flow) if top is None else wider(top, extremes(flow))
+        tops.append(extremes(flow))
         found.append(
             (
                 flow.losses_kw,
@@ -107,7 +108,7 @@ def solve_run(
         v_min,
         v_max,
         home_v,
-        *bus_voltages(feeder, top),
+        *bus_voltages(feeder, reduce(wider, tops)),
         failed,
         float(np.nanmax(mismatch)),
     )

@@ -1,12 +1,11 @@
 """One interval of real time: hear tenders, clear, dispatch, step the physics."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from gridagora.core.agents import refuse
 from gridagora.core.device import Moment, total_by_home
-from gridagora.core.errors import PartError
 from gridagora.core.exchange import Quotes, Status, Tenders, Transactions
 from gridagora.core.flow import Flow
 from gridagora.core.rules import Bidder, Pricing
@@ -24,7 +23,7 @@ from gridagora.run.orders import NO_ORDERS, Orders, command, place, replace_curv
 from gridagora.run.power_flow import flow_of_interval
 from gridagora.run.reactive import inverter_kw
 from gridagora.run.settle import record_trades
-from gridagora.run.state import OWN_PRICE, RunState
+from gridagora.run.state import OWN_PRICE, RunState, wiring_of
 from gridagora.run.unsound import check_generator, refuse_unsound
 
 NO_CURVES = Curves(np.zeros(1, np.int64), np.zeros(0), np.zeros(0))
@@ -92,13 +91,10 @@ def run_interval(desk: RunState, asked: Orders = NO_ORDERS) -> Stepped:
 
 def _flow(desk: RunState, i: int, hour: int) -> Flow:
     """Return the power flow of an interval that was just delivered."""
-    if desk.study.wiring is None:
-        raise PartError(
-            "the design sees the power flow, but the study has no grid: give it one as `prepare` does"
-        )
+    wiring = wiring_of(desk.study)
     inverters_kw = inverter_kw(desk.fleet, desk.track.kind_kw[:, i : i + 1])[:, 0]
     return flow_of_interval(
-        desk.study.wiring, desk.metered_kw, (desk.metered_kw - inverters_kw).clip(min=0), hour
+        wiring, desk.metered_kw, (desk.metered_kw - inverters_kw).clip(min=0), hour
     )
 
 
@@ -109,7 +105,7 @@ def _clear(desk: RunState, i: int, inner: BehindTheMeter) -> Clearing:
     sent: list[Tenders] = []
     heard: list[Tenders] = []  # by the market: older curves where messages are late or lost
 
-    def ask(message: Any) -> Tenders | None:
+    def ask(message: object) -> Tenders | None:
         if not isinstance(message, GateOpen | Quotes):
             refuse(message, "GateOpen, Quotes")
         tenders = desk.strategy.tender(opening, inner)
@@ -162,9 +158,9 @@ def _record_prices(desk: RunState, i: int, opening: Opening, clearing: Clearing)
         if clearing.place_per_kwh is not None and len(track.place_per_kwh):
             track.place_per_kwh[:, i] = clearing.place_per_kwh
             track.price_per_kwh[i] = track.credit_per_kwh[i] = clearing.place_per_kwh[-1]
-    own = awards is not None and pricing in OWN_PRICE
-    track.import_per_kwh[i] = awards.price_per_kwh[:, 0] if own else track.price_per_kwh[i]
-    track.export_per_kwh[i] = awards.price_per_kwh[:, 0] if own else track.credit_per_kwh[i]
+    own = awards.price_per_kwh[:, 0] if awards is not None and pricing in OWN_PRICE else None
+    track.import_per_kwh[i] = track.price_per_kwh[i] if own is None else own
+    track.export_per_kwh[i] = track.credit_per_kwh[i] if own is None else own
 
 
 def _mean_per_kwh(result: Transactions) -> float:

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gridagora.bound.relaxation import Bound
+from gridagora.core.feeder import Feeder
 from gridagora.core.limits import Limits, bounds_of
 from gridagora.core.place import Level, lift_kw
 from gridagora.core.product import Commodity, Horizon
 from gridagora.core.registry import find, names
 from gridagora.core.session import Topology
-from gridagora.core.tables import Col, bytes_of
+from gridagora.core.tables import Col, Homes, Prices, Weather, bytes_of
 from gridagora.population.quality import TIERS, deviation_kwh, energy_share, mean_kw, per_home
 from gridagora.results.metric import Metric, Reference, place_in_table
 from gridagora.results.outcome import Outcome, costs_usd, welfare_before_losses_usd
@@ -30,6 +32,7 @@ from gridagora.run.state import Setup
 from gridagora.run.topology import by_interval
 from gridagora.run.unranked import unranked
 from gridagora.scenario import plugins
+from gridagora.scenario.build import Scene
 from gridagora.settlement.ledger import UUSD_PER_USD, UWH_PER_KWH, only, paid_uusd
 from gridagora.settlement.parties import Role, row_of
 
@@ -59,11 +62,11 @@ class Comparison:
 
 
 def gather(
-    scene: Any,
-    study: Any,
+    scene: Scene,
+    study: Setup,
     outcomes: dict[str, Outcome],
     flat: Outcome,
-    top: Any,
+    top: Bound,
     bound_s: float,
     faults: dict[str, str],
     unlimited: dict[str, Outcome],
@@ -126,7 +129,7 @@ def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _entry(outcome: Outcome, values: dict[str, Any], top: Any, study: Any) -> dict[str, Any]:
+def _entry(outcome: Outcome, values: dict[str, Any], top: Bound, study: Setup) -> dict[str, Any]:
     net = outcome.network
     return {
         "metrics": values,
@@ -150,12 +153,12 @@ def _entry(outcome: Outcome, values: dict[str, Any], top: Any, study: Any) -> di
     }
 
 
-def revenue_gap_usd(outcome: Outcome, study: Any) -> float | None:
+def revenue_gap_usd(outcome: Outcome, study: Setup) -> float | None:
     """What the ledger leaves with the operator if homes take the baseline at a tariff [$]: zero but for rounding each bill.
 
     None without a tariff.
     """
-    if not find("market", outcome.name)().rules.is_tariff:
+    if study.baseline_kw is None or not find("market", outcome.name)().rules.is_tariff:
         return None
     parties, prices = outcome.parties, MeterPrices(outcome.price_per_kwh, outcome.credit_per_kwh)
     s = settlement(parties, study)
@@ -165,7 +168,7 @@ def revenue_gap_usd(outcome: Outcome, study: Any) -> float | None:
     return float(-paid_uusd(ledger, len(parties.id))[row_of(parties, Role.OPERATOR)] / UUSD_PER_USD)
 
 
-def _manifest(scene: Any, study: Any, top: Any, bound_s: float) -> dict[str, Any]:
+def _manifest(scene: Scene, study: Setup, top: Bound, bound_s: float) -> dict[str, Any]:
     keys = scene.scenario
     return {
         "title": keys.scenario.title,
@@ -212,7 +215,7 @@ def _version(name: str) -> str:
         return "absent"
 
 
-def _hash(table: Any) -> str:
+def _hash(table: Homes | Prices | Weather) -> str:
     """Hash of every column of a table, so that equal inputs can be told from unequal ones."""
     digest = hashlib.sha256()
     for name, column in table._asdict().items():
@@ -221,10 +224,10 @@ def _hash(table: Any) -> str:
     return digest.hexdigest()
 
 
-def _intervals(_: Any, o: Outcome) -> pd.DataFrame:
+def _intervals(_: Scene, o: Outcome) -> pd.DataFrame:
     nan = np.full(len(o.start_s), np.nan)
     net = o.network
-    columns = {"architecture": o.name, "start_s": o.start_s}
+    columns: dict[str, object] = {"architecture": o.name, "start_s": o.start_s}
     columns |= {
         name: getattr(o, name)
         for name in (
@@ -262,7 +265,7 @@ def is_generation(kind: str) -> bool:
     return bool(find("device", kind).about.is_generation)
 
 
-def _homes(scene: Any, o: Outcome) -> pd.DataFrame:
+def _homes(scene: Scene, o: Outcome) -> pd.DataFrame:
     h, net = scene.homes, o.network
     buses = scene.feeder.meter_bus[scene.home_meter]
     energy = o.home_kw.clip(min=0).sum(1) * o.dt_h
@@ -284,7 +287,7 @@ def _homes(scene: Any, o: Outcome) -> pd.DataFrame:
     )
 
 
-def _quality(h: Any, o: Outcome) -> dict[str, Any]:
+def _quality(h: Homes, o: Outcome) -> dict[str, Any]:
     """Columns of what service is worth to each home and how far it missed its awards: by the interval and by the hour."""
     own, paid = per_home(h.quality, len(o.bill_usd)), only(o.ledger, CHARGE)
     columns: dict[str, Any] = {
@@ -302,7 +305,7 @@ def _quality(h: Any, o: Outcome) -> dict[str, Any]:
     return columns
 
 
-def _buses(scene: Any, o: Outcome) -> pd.DataFrame:
+def _buses(scene: Scene, o: Outcome) -> pd.DataFrame:
     f, net = scene.feeder, o.network
     columns = {"architecture": o.name, "bus": list(f.bus_name), "x": f.bus_x, "y": f.bus_y}
     values = (
@@ -313,14 +316,14 @@ def _buses(scene: Any, o: Outcome) -> pd.DataFrame:
     )
 
 
-def _costs(_: Any, o: Outcome) -> pd.DataFrame:
+def _costs(_: Scene, o: Outcome) -> pd.DataFrame:
     costs = costs_usd(o)
     return pd.DataFrame(
         {"architecture": o.name, "item": list(costs), "cost_usd": list(costs.values())}
     )
 
 
-def _lines(feeder: Any) -> pd.DataFrame:
+def _lines(feeder: Feeder) -> pd.DataFrame:
     a, b = feeder.line_from_bus, feeder.line_to_bus
     return pd.DataFrame(
         {
@@ -383,7 +386,7 @@ def place_rows(site: Topology, limits: Limits, other_kw: Col, o: Outcome) -> pd.
     )
 
 
-def _ledger(scene: Any, o: Outcome) -> pd.DataFrame:
+def _ledger(_: Scene, o: Outcome) -> pd.DataFrame:
     party, entries = np.array(o.parties.id), o.ledger
     return pd.DataFrame(
         {

@@ -230,11 +230,11 @@ def book_trades(s: Settlement, trades: LocalTrades) -> Ledger:
     if not len(trades.usd):
         return books.open_ledger()
     pairs, row = np.unique(np.stack([trades.buyer, trades.seller]), axis=1, return_inverse=True)
-    usd = np.bincount(row.ravel(), trades.usd, pairs.shape[1])
-    moved_kwh = (
-        np.bincount(row.ravel(), np.where(trades.charge, 0.0, trades.p_kw), pairs.shape[1]) * s.dt_h
+    usd, moved_kw = (
+        np.asarray(np.bincount(row.ravel(), column, pairs.shape[1]), np.float64)
+        for column in (trades.usd, np.where(trades.charge, 0.0, trades.p_kw))
     )
-    return book(pairs[0], pairs[1], "local energy", usd, s.period, moved_kwh)
+    return book(pairs[0], pairs[1], "local energy", usd, s.period, moved_kw * s.dt_h)
 
 
 def deviation_charge(s: Settlement, home_kw: Col, award_kw: Col, quality: Quality) -> Ledger:

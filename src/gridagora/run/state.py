@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gridagora.core.device import REFERENCE_PER_KWH, Window
+from gridagora.core.errors import PartError
 from gridagora.core.flow import Flow
 from gridagora.core.limits import Limits
 from gridagora.core.ports import Market, Strategy
@@ -13,7 +14,7 @@ from gridagora.core.product import Horizon
 from gridagora.core.registry import find
 from gridagora.core.rules import Bidder, Disclosure, Pricing, Residual, Rulebook
 from gridagora.core.session import Baseline, MessageCount, Topology
-from gridagora.core.tables import Col, Flag, Homes
+from gridagora.core.tables import Col, Flag, Homes, Index
 from gridagora.mechanisms.retail.agents import GameCertificate
 from gridagora.population import fleet as homes_at
 from gridagora.results.outcome import LocalTrades
@@ -37,7 +38,7 @@ class Setup(NamedTuple):
     homes: Homes
     days: int
     start_s: int
-    local_hour: Col  # (H,) local hour of day of every hour of the run
+    local_hour: Index  # (H,) local hour of day of every hour of the run
     wholesale: WholesaleTerms
     comfort_per_k2_h: float
     flat_per_kwh: float  # rate of the flat tariff on the baseline load
@@ -148,7 +149,7 @@ def start_run(market: Market[Any], study: Setup) -> RunState:
     n, t = len(homes.home_id), hours * per
     fleet = homes_at.make_fleet(
         homes,
-        study.local_hour.astype(np.int64),
+        study.local_hour,
         study.comfort_per_k2_h,
         study.reference_per_kwh,
         study.dt_h,
@@ -198,6 +199,19 @@ def start_run(market: Market[Any], study: Setup) -> RunState:
     )
 
 
+def wiring_of(study: Setup) -> Wiring:
+    """Return the grid behind the meters.
+
+    Raises
+    ------
+    PartError
+        The study has none.
+    """
+    if study.wiring is None:
+        raise PartError("the study has no grid: give it one as `prepare` does")
+    return study.wiring
+
+
 def baseline(study: Setup, wholesale_per_kwh: Col) -> Baseline:
     """Return what tariffs are set on: the baseline of the study, or in the run that finds it a rate.
 
@@ -221,6 +235,5 @@ def other_kw(study: Setup) -> Col:
 def home_kw(track: Record, study: Setup) -> Col:
     """Return the net power of every home, shape (n, t) [kW]."""
     hours = DAY_H * study.days
-    return np.repeat(
-        study.homes.load_kw[:, :hours], round(1 / study.dt_h), axis=1
-    ) + track.kind_kw.transpose(0, 2, 1).sum(0)
+    devices_kw: Col = track.kind_kw.transpose(0, 2, 1).sum(0)
+    return np.repeat(study.homes.load_kw[:, :hours], round(1 / study.dt_h), axis=1) + devices_kw

@@ -10,7 +10,7 @@ Without orders a run is that of `gridagora.compare` to the last bit: both go thr
 
 from collections.abc import Mapping
 from time import perf_counter
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -28,7 +28,8 @@ from gridagora.run.orders import NO_BIDS, NOTHING, Bids, Orders, Powers, check, 
 from gridagora.run.realtime import moment_of
 from gridagora.run.settle import traded_kw
 from gridagora.run.simulate import advance, finish_run, look_ahead
-from gridagora.run.state import DAY_H, HOUR_S, RunState, Setup, start_run
+from gridagora.run.state import DAY_H, HOUR_S, RunState, Setup, start_run, wiring_of
+from gridagora.run.unsound import check_generator, posted_quotes
 from gridagora.scenario.build import Scene
 
 
@@ -219,7 +220,7 @@ class Run:
             ran = finish_run(self.desk, self._wall_s + perf_counter() - began)
             outcome = evaluate(self.design, ran, self.study)
             self._outcome = add_power_flow(
-                self.scene, self.study.wiring.grid, self.market, ran, outcome
+                self.scene, wiring_of(self.study).grid, self.market, ran, outcome
             )
         return self._outcome
 
@@ -262,24 +263,24 @@ class Run:
                 :, 0
             ]
             parties = len(desk.parties.id)
-            paid = np.bincount(trades.buyer, trades.usd, parties) - np.bincount(
-                trades.seller, trades.usd, parties
+            paid, got = (
+                np.bincount(side, trades.usd, parties) for side in (trades.buyer, trades.seller)
             )
-            usd += paid[:n]
-        price, credit = (
-            np.broadcast_to(column[i], n)
-            for column in (desk.track.import_per_kwh, desk.track.export_per_kwh)
-        )
+            usd += (paid - got)[:n]
+        price: Col = np.broadcast_to(desk.track.import_per_kwh[i], n)
+        credit: Col = np.broadcast_to(desk.track.export_per_kwh[i], n)
         held = np.zeros(n)
         for position in desk.positions.values():
             usd += position.price_per_kwh[:, hour] * (position.p_kw[:, hour] - held) * dt
             held = position.p_kw[:, hour]
         if desk.positions:
-            return usd + price * (kw - held) * dt
-        return usd + (price * kw.clip(min=0) - credit * (-kw).clip(min=0)) * dt
+            usd += price * (kw - held) * dt
+        else:
+            usd += (price * kw.clip(min=0) - credit * (-kw).clip(min=0)) * dt
+        return usd
 
 
-def _nobody(message: Any) -> NoReturn:
+def _nobody(message: object) -> NoReturn:
     refuse(message, "a price that is Posted")
 
 
@@ -288,9 +289,9 @@ def _known_prices(desk: RunState) -> tuple[Col, Col]:
     track, i = desk.track, desk.interval
     if desk.rules.pricing is Pricing.POSTED:
         opening = open_clear(desk, interval_product(desk, i), desk.load_kw.shape[1])
-        posted = drive(
-            desk.market.clear(opening, desk.state), _nobody, MessageCount()
-        ).result.posted
+        session = check_generator(desk, desk.market.clear(opening, desk.state))
+        clearing = drive(session, _nobody, MessageCount()).result
+        posted = posted_quotes(desk, clearing, opening)
         return posted.buy_per_kwh[:1, 0], posted.sell_per_kwh[:1, 0]
     if i:
         return track.import_per_kwh[i - 1], track.export_per_kwh[i - 1]

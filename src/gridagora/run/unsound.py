@@ -1,20 +1,23 @@
 """What a market may not hand a run: each refusal names the class of the market and what was expected of it."""
 
 from collections.abc import Generator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from gridagora.core.errors import PartError
-from gridagora.core.exchange import Tenders, Transactions
+from gridagora.core.exchange import Quotes, Tenders, Transactions
 from gridagora.core.rules import Bidder, Pricing
 from gridagora.core.session import Clearing, HourPlan, Opening
 from gridagora.run.state import RunState
 
+Ended = TypeVar("Ended")
 TENDER_KW = 1e-6  # awards come in whole microwatts
 
 
-def check_generator(desk: RunState, session: Any) -> Any:
+def check_generator(
+    desk: RunState, session: Generator[Any, Any, Ended]
+) -> Generator[Any, Any, Ended]:
     """Return the session, a generator.
 
     Raises
@@ -22,14 +25,15 @@ def check_generator(desk: RunState, session: Any) -> Any:
     PartError
         A function without `yield`.
     """
-    if not isinstance(session, Generator):
+    given: object = session  # nobody has checked the annotation of a plugin
+    if not isinstance(given, Generator):
         raise PartError(
-            f"{_who(desk)} gave a session of type {type(session).__name__}, expected a generator: a function that yields"
+            f"{_who(desk)} gave a session of type {type(given).__name__}, expected a generator: a function that yields"
         )
     return session
 
 
-def refuse_unsound(desk: RunState, result: Any, opening: Opening, heard: Tenders | None) -> None:
+def refuse_unsound(desk: RunState, result: object, opening: Opening, heard: Tenders | None) -> None:
     """Refuse how an interval ended where no run could follow or settle it.
 
     Parameters
@@ -46,12 +50,10 @@ def refuse_unsound(desk: RunState, result: Any, opening: Opening, heard: Tenders
         beyond what a party tendered, two prices behind one meter, or another kind of price than the rules declare.
     """
     who, parties = f"the session of {_who(desk)}", len(opening.party)
-    if not isinstance(result, Clearing):
-        raise PartError(f"{who} returned {type(result).__name__}, expected a Clearing")
     if desk.bidder is Bidder.NOBODY:
-        _refuse_unposted(who, result, parties)
+        posted_quotes(desk, result, opening)
         return
-    awards = result.transactions
+    awards = _clearing(desk, result).transactions
     if awards is None or not np.array_equal(awards.party, np.arange(parties)):
         rows = "no" if awards is None else len(awards.party)
         expected = f"one for each of the {parties} parties of the opening in order, as strategy '{desk.market.strategy}' needs"
@@ -86,18 +88,33 @@ def _refuse_beyond(who: str, awards: Transactions, heard: Tenders | None) -> Non
         )
 
 
-def _refuse_unposted(who: str, result: Clearing, parties: int) -> None:
-    if (
-        result.transactions is not None
-        or result.posted is None
-        or len(result.posted.party) != parties
-    ):
+def posted_quotes(desk: RunState, result: object, opening: Opening) -> Quotes:
+    """Return the prices that a session posted to all parties, by whose rules nobody tenders.
+
+    Raises
+    ------
+    PartError
+        No clearing, transactions, or no price for each party.
+    """
+    found, parties = _clearing(desk, result), len(opening.party)
+    if found.transactions is not None or found.posted is None or len(found.posted.party) != parties:
         raise PartError(
-            f"{who} quoted no price to all {parties} parties, and by its rules nobody tenders: nothing says what a kWh costs"
+            f"the session of {_who(desk)} quoted no price to all {parties} parties, and by its rules nobody tenders: "
+            "nothing says what a kWh costs"
         )
+    return found.posted
 
 
-def refuse_unsound_plan(desk: RunState, plan: Any, opening: Opening) -> None:
+def _clearing(desk: RunState, result: object) -> Clearing:
+    """Return what a session returned, which must be a clearing."""
+    if not isinstance(result, Clearing):
+        raise PartError(
+            f"the session of {_who(desk)} returned {type(result).__name__}, expected a Clearing"
+        )
+    return result
+
+
+def refuse_unsound_plan(desk: RunState, plan: object, opening: Opening) -> None:
     """Refuse a plan that is no price for every hour, of all or of each home, or that binds what the rules do not declare.
 
     Raises

@@ -7,6 +7,7 @@ from typing import Any
 
 from gridagora.core.errors import InputError, Problem, attempt
 from gridagora.core.feeder import Feeder
+from gridagora.core.ports import Market
 from gridagora.core.registry import find, misfit
 from gridagora.core.tables import Col, Homes, Index, Prices, Weather
 from gridagora.population.customers import customers_of, settled
@@ -66,7 +67,7 @@ class Scene:
         """The file the scenario was read from; empty where it was made in code."""
         return self.scenario.file
 
-    def market(self, name: str) -> Any:
+    def market(self, name: str) -> Market[Any]:
         """Return the design of that name, its fields set by `[market.NAME]` and, where it pays a credit, by `[tariff]`.
 
         Raises
@@ -78,7 +79,7 @@ class Scene:
         design, credit = find("market", name), self.scenario.tariff.credit_per_kwh
         pays_credit = "credit_per_kwh" in {field.name for field in fields(design)}
         shared = {"credit_per_kwh": credit} if credit is not None and pays_credit else {}
-        made = design(**{**shared, **self.scenario.parts.get(name, {})})
+        made: Market[Any] = design(**{**shared, **self.scenario.parts.get(name, {})})
         problems = misfit(name, made.strategy, f"market.{name}.strategy")
         if problems:
             raise InputError(problems)

@@ -154,7 +154,7 @@ def study_aggregation(
     rows = [{"design": job.design} | point._asdict() | found[job] for job, point in jobs.items()]
     top = found[SweepCase(BOUND)]
     table = rate_points(rows, top, grid.base, len(scene.homes.home_id), scene.days)
-    summary = {"study": "aggregation"} | near_optimal(table, grid.base)
+    summary: Row = {"study": "aggregation"} | near_optimal(table, grid.base)
     summary |= {
         "points": json.loads(table.to_json(orient="records")),
         "manifest": manifest(scene, top),
@@ -173,8 +173,8 @@ def spread(grid: DialGrid) -> list[Point]:
     if grid.full:
         every = product(grid.layers, grid.blocks, grid.forecast, grid.loss_share, grid.delay)
         return [
-            Point(layer, blocks, *forecast, loss, late)
-            for layer, blocks, forecast, loss, late in every
+            Point(layer, blocks, name, noise, loss, late)
+            for layer, blocks, (name, noise), loss, late in every
         ]
     base = grid.base
     alone = [
@@ -194,7 +194,8 @@ def spread(grid: DialGrid) -> list[Point]:
         (0, max(grid.delay)),
     )
     corners = [
-        Point(base.layers, *(blocks, base.forecast, *rest)) for blocks, *rest in product(*ends)
+        Point(base.layers, blocks, base.forecast, loud, loss, late)
+        for blocks, loud, loss, late in product(*ends)
     ]
     return list(dict.fromkeys([*alone, *corners]))
 
@@ -240,9 +241,9 @@ def rate_points(rows: Sequence[Row], top: Row, base: Point, homes: int, days: in
     return table
 
 
-def _turned(point: Any, base: Point) -> str:
+def _turned(point: tuple[object, ...], base: Point) -> str:
     """Return which dials stand elsewhere than at the base, by name; a forecast is one dial."""
-    off = [name for name in Point._fields if getattr(point, name) != getattr(base, name)]
+    off = [name for name, own, at in zip(Point._fields, point, base, strict=True) if own != at]
     return ", ".join(dict.fromkeys("forecast" if name == "noise_per_kwh" else name for name in off))
 
 
@@ -263,7 +264,7 @@ def front(cost: Col, lost: Col) -> Flag:
         & (lost[:, None] <= lost)
         & ((cost[:, None] < cost) | (lost[:, None] < lost))
     )
-    return ~better.any(0)
+    return np.asarray(~better.any(0))
 
 
 def near_optimal(table: pd.DataFrame, base: Point) -> Row:
