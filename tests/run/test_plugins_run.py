@@ -22,13 +22,13 @@ from typing import ClassVar
 import numpy as np
 from gridagora.core.agents import NoAgents
 from gridagora.core.exchange import Status, Transactions, quote
-from gridagora.core.measure import Metric
+from gridagora.results.metric import Metric
 from gridagora.core.registry import register
 from gridagora.core.rules import POSTED_PRICE, Bidder, Disclosure, LookAhead, Pricing, Rulebook
-from gridagora.core.session import Clearing, GateOpen, Plan
+from gridagora.core.session import Clearing, GateOpen, HourPlan
 from gridagora.core.tables import LEAD_H, Prices
-from gridagora.core.tariff import plan_at, post
-from gridagora.kernels.behind import at_own
+from gridagora.settlement.tariff import plan_at, post
+from gridagora.kernels.curves.internal_price import at_own
 
 
 @register("market", "plus")

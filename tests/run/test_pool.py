@@ -16,10 +16,10 @@ PARENT = """
 import sys
 sys.path.insert(0, {folder!r})
 from pool_jobs import name_and_wait
-from gridagora.run.pool import each
+from gridagora.studies.parallel import map_cases
 
 if __name__ == "__main__":
-    list(each(name_and_wait, [1, 2], 2, {folder!r}))
+    list(map_cases(name_and_wait, [1, 2], 2, {folder!r}))
 """
 JOBS = """
 import os, time

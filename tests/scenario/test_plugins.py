@@ -22,10 +22,10 @@ from typing import ClassVar
 import numpy as np
 from gridagora.core.agents import NoAgents
 from gridagora.core.exchange import quote
-from gridagora.core.measure import Metric
+from gridagora.results.metric import Metric
 from gridagora.core.registry import register
 from gridagora.core.rules import POSTED_PRICE, Bidder, Rulebook
-from gridagora.core.tariff import plan_at, post
+from gridagora.settlement.tariff import plan_at, post
 """
 MARKET = '''
 @register("market", "{name}")

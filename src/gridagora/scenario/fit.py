@@ -223,7 +223,7 @@ def _metric(entry: Entry, where: str) -> list[Problem]:
             Problem(
                 where,
                 made,
-                "a Metric of gridagora.core.measure",
+                "a Metric of gridagora.results.metric",
                 "register('metric', m.id)(m) files one.",
             )
         ]
