@@ -7,6 +7,7 @@ from gridagora.core.device import Beside, Blocks, DeviceRecord, Moment, People, 
 from gridagora.core.errors import InputError
 from gridagora.core.tables import Weather
 from gridagora.devices.battery import BatteryGroup, BatteryKeys, OwnedBatteries, draw, of
+from gridagora.population.charging import owners
 
 DT_H = 1 / 12
 NOW = Moment(0, 0.0, DT_H, DT_H)
@@ -200,7 +201,8 @@ def test_a_table_of_its_own_gives_batteries_to_a_share_of_homes_and_takes_those_
     assert np.array_equal(table.home, np.repeat(np.unique(table.home), 2))
     assert table.cap_kwh.tolist() == [8.0] * 4 and table.rated_kw.tolist() == [3.0] * 4
     assert table.efficiency.tolist() == [0.8] * 4 and table.wear_per_kwh == 0.03
-    assert np.array_equal(of(draw(keys, people(homes))).home, table.home)
+    drawn_by_seed = owners(5, "battery", homes.home_id, 0.5)
+    assert np.array_equal(np.unique(table.home), drawn_by_seed)
 
 
 @pytest.mark.parametrize(
@@ -214,13 +216,16 @@ def test_a_table_of_its_own_gives_batteries_to_a_share_of_homes_and_takes_those_
         ({"efficiency": 1.1}, 1),
         ({"wear_per_kwh": -0.1}, 1),
         ({"share": -0.1, "kwh": 0.0, "wear_per_kwh": -1.0}, 3),
+        ({"each": 0, "kw": 0.0, "efficiency": 1.5}, 3),
     ],
 )
 def test_keys_of_batteries_that_cannot_be_are_refused_all_at_once(keys, count):
     with pytest.raises(InputError) as caught:
         BatteryKeys(**keys)
     assert len(caught.value.problems) == count
-    assert all(str(problem).startswith("homes.battery.") for problem in caught.value.problems)
+    assert [str(problem).split(":")[0] for problem in caught.value.problems] == [
+        f"homes.battery.{key}" for key in keys
+    ]
 
 
 @pytest.mark.parametrize(
