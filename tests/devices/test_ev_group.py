@@ -87,6 +87,12 @@ def test_a_car_believes_its_stay_its_need_and_what_missing_energy_costs(group):
     assert plan.p_max_kw == pytest.approx(7.2 * np.array([[0.5, 1, 1], [0, 0, 0.5], [1, 0, 0]]))
 
 
+def test_a_car_that_leaves_within_the_first_hour_is_believed_for_its_part(group):
+    """At half past seven the first car has half an hour left."""
+    rows = ev.spec(group.table, group.e_kwh, 27000.0, 2)
+    assert rows.p_max_kw == pytest.approx(7.2 * np.array([[0.5, 0.0], [0.0, 0.0], [0.0, 0.0]]))
+
+
 def test_what_is_stored_beyond_the_need_is_not_believed(group):
     assert ev.spec(group.table, np.array([50.0, 0.0, 0.0]), 0.0, 3).x0.tolist() == [9.0, 0.0, 0.0]
     assert ev.spec_now(
