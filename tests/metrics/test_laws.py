@@ -10,7 +10,8 @@ from gridagora.core.registry import find, names
 from gridagora.results.metric import FAMILIES, Reference, place_in_table
 from gridagora.results.outcome import Outcome, welfare_before_losses_usd
 
-EVERY = pytest.mark.parametrize("metric_id", names("metric"))
+PARTS = {name: find("metric", name) for name in names("metric")}
+EVERY = pytest.mark.parametrize("metric_id", sorted(PARTS))
 DELIVERY = {"D1", "D1i", "D1s", "D1si", "D1t", "D1ti"}
 FLOW = {"P3", "P3s", "P4", "P4f", "P4w", "V1", "V1h", "V4"}
 REACTIVE = {"P4h", "P4p", "P4x"}
@@ -38,7 +39,7 @@ def whole(make, make_reactive):
 
 
 def value(metric_id, scene):
-    return find("metric", metric_id).compute(*scene)
+    return PARTS[metric_id].compute(*scene)
 
 
 def changed(scene, change):
@@ -109,7 +110,7 @@ def test_a_figure_changes_with_units_of_power_and_money_as_its_own_unit_says(
         name: getattr(whole.against, name) * money for name in ("bound_usd", "unlimited_bound_usd")
     }
     again = again._replace(against=again.against._replace(**bounds))
-    expected = factor(find("metric", metric_id).unit, power, money) * value(metric_id, whole)
+    expected = factor(PARTS[metric_id].unit, power, money) * value(metric_id, whole)
     assert value(metric_id, again) == pytest.approx(expected, rel=1e-9)
 
 
@@ -165,7 +166,7 @@ def halved(outcome):
     return outcome._replace(**columns)
 
 
-@pytest.mark.parametrize("metric_id", sorted(set(names("metric")) - {"E10"}))
+@pytest.mark.parametrize("metric_id", sorted(set(PARTS) - {"E10"}))
 def test_intervals_told_in_two_halves_change_no_figure(whole, metric_id):
     """Price volatility is left out: it is of the step from an interval to the next, and a half follows its other half."""
     assert value(metric_id, changed(whole, halved)) == pytest.approx(
@@ -260,18 +261,18 @@ def test_twice_the_feeder_doubles_totals_and_leaves_the_rest(whole, metric_id):
 )
 def test_what_a_run_has_not_is_not_said_and_nothing_else_is_lost(whole, left_out, silent):
     less = whole._replace(outcome=whole.outcome._replace(**left_out))
-    assert {name for name in names("metric") if math.isnan(value(name, less))} == silent
+    assert {name for name in PARTS if math.isnan(value(name, less))} == silent
 
 
 def test_without_anything_to_compare_with_only_comparisons_are_not_said(whole):
     alone = whole._replace(against=Reference(None, None))
-    assert {name for name in names("metric") if math.isnan(value(name, alone))} == AGAINST
+    assert {name for name in PARTS if math.isnan(value(name, alone))} == AGAINST
 
 
 def test_only_metrics_of_the_reactive_market_may_say_nothing_in_a_whole_comparison(whole, make):
-    silent = {name for name in names("metric") if not find("metric", name).applies(make())}
+    silent = {name for name in PARTS if not PARTS[name].applies(make())}
     assert silent == REACTIVE
-    assert all(find("metric", name).applies(whole.outcome) for name in names("metric"))
+    assert all(PARTS[name].applies(whole.outcome) for name in PARTS)
 
 
 # What everybody calls worse, by metric: the figure must move against its direction.
@@ -304,7 +305,7 @@ WORSE = {
 def test_what_is_worse_moves_against_the_direction(whole, metric_id):
     worse = whole._replace(outcome=whole.outcome._replace(**WORSE[metric_id]))
     moved = value(metric_id, worse) - value(metric_id, whole)
-    assert moved * {"up": -1, "down": 1}[find("metric", metric_id).direction] > 0
+    assert moved * {"up": -1, "down": 1}[PARTS[metric_id].direction] > 0
 
 
 # Identifier, unit and direction of every metric, in the order of the table: what other programs read.
@@ -323,21 +324,32 @@ I1 count down, I1b MB down, I1r count down, I2 count down, I3 s down
 
 
 def test_the_table_of_metrics():
-    parts = sorted((find("metric", name) for name in names("metric")), key=place_in_table)
+    parts = sorted((PARTS[name] for name in PARTS), key=place_in_table)
     told = [f"{part.id} {part.unit.replace(' ', '_')} {part.direction}" for part in parts]
     assert told == [" ".join(row.split()) for row in TABLE.replace("\n", " ").split(",")]
 
 
+def test_the_terminal_leaves_out_what_another_figure_says_already():
+    assert {name for name in PARTS if not PARTS[name].in_brief} == {
+        "D1",
+        "D1i",
+        "D1si",
+        "D1ti",
+        "P3s",
+        "P4f",
+    }
+
+
 @EVERY
 def test_every_metric_says_what_it_is(metric_id):
-    part = find("metric", metric_id)
+    part = PARTS[metric_id]
     assert part.family in FAMILIES
     assert part.explanation.endswith(".")
     assert part.name and part.name[0] != " "
     assert len(part.explanation) > 15
     twins = [
         other
-        for other in names("metric")
-        if find("metric", other).order == part.order and find("metric", other).family == part.family
+        for other in PARTS
+        if PARTS[other].order == part.order and PARTS[other].family == part.family
     ]
     assert twins == [metric_id], "two metrics of a family want one place in the table"
