@@ -40,6 +40,9 @@ fmax fmin, argmin argmax, argmax argmin, any all, all any, sum max, nansum nanma
 OTHERS = {
     first: others for first, *others in map(str.split, LIKE.split(","))
 }  # what may stand in place of an operator or name
+# no asserts are rewritten and nothing is collected at the end: a fault is to be noticed, not explained
+OPTIONS = ["-x", "-q", "--assert=plain", "--hypothesis-seed=0"]
+OPTIONS += ["-p", "no:cacheprovider", "-p", "no:unraisableexception"]
 KERNELS = "/kernels/"
 TOLD = (
     "Problem",
@@ -215,7 +218,8 @@ def load_copy(*, kernels: bool) -> None:
     os.chdir(tree)
     os.environ |= {"PYTHONPATH": f"{tree}/src", "NUMBA_CACHE_DIR": str(WORK / "numba")}
     sys.path.insert(0, f"{tree}/src")
-    importlib.import_module("pytest")
+    for name in ("pytest", "hypothesis.extra.numpy"):
+        importlib.import_module(name)
     if kernels:
         package = importlib.import_module("gridagora")
         for found in pkgutil.walk_packages(package.__path__, "gridagora."):
@@ -240,11 +244,7 @@ def run_tests(tests: list[str], seconds: float) -> tuple[str, float]:
             )
         code = 3
         try:
-            code = int(
-                sys.modules["pytest"].main(
-                    ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", *tests]
-                )
-            )
+            code = int(sys.modules["pytest"].main([*OPTIONS, *tests]))
         finally:
             os._exit(code)
     while time.monotonic() - began < seconds:
