@@ -43,13 +43,25 @@ def default_out(scenario: Path) -> Path:
 
 
 def refuse_file(folder: Path) -> None:
-    """Refuse a folder to write to that is a file."""
+    """Refuse a folder to write to that is a file.
+
+    Raises
+    ------
+    InputError
+        A file.
+    """
     if folder.exists() and not folder.is_dir():
         raise InputError([Problem(f"--out {folder}", "a file", "a folder, new or to write into")])
 
 
 def load_scene(path: Path, only: list[str] | None, overrides: list[str]) -> "Scene":
-    """Return the scene of a scenario file; `only` names designs in place of its own, and faults name them as typed."""
+    """Return the scene of a scenario file; `only` names designs in place of its own, and faults name them as typed.
+
+    Raises
+    ------
+    InputError
+        Every problem of the scenario, under the names that were typed.
+    """
     from gridagora.scenario import build, read
 
     chosen = [] if only is None else [f"scenario.architectures={json.dumps(only)}"]

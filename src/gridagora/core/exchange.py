@@ -171,7 +171,13 @@ def quote(
 
 
 def tender(product: Product, party: Index, curves: Curves) -> Tenders:
-    """Return the tender of each of n parties, (n,), from its curve; `curves` has one row a party."""
+    """Return the tender of each of n parties, (n,), from its curve; `curves` has one row a party.
+
+    Raises
+    ------
+    PartError
+        Not one curve for each party.
+    """
     if len(curves.offset) != len(party) + 1:
         raise PartError(
             f"tenders of {len(party)} parties: got {len(curves.offset) - 1} curves, expected one each"

@@ -222,7 +222,13 @@ class Retailer:
     def probed(
         self, opening: Opening, leads: Flag, path: Path, apart_per_kwh: float
     ) -> Generator[Any, Any, Demand]:
-        """Quote prices a little apart to end-users, and return them as what they take at those; `leads` (n,) are no end-users."""
+        """Quote prices a little apart to end-users, and return them as what they take at those; `leads` (n,) are no end-users.
+
+        Raises
+        ------
+        InputError
+            End-users who do not take less when the price rises.
+        """
         prices = probes(path.retail_per_kwh, apart_per_kwh, shifting=self.shifting)
         taken = []
         for price in prices:
@@ -247,6 +253,11 @@ class Retailer:
         """Play the retail game for the window: prosumers answer prices with offers, end-users answer as they were identified.
 
         The outside tariff has shape (h,) [$/kWh].
+
+        Raises
+        ------
+        InputError
+            End-users whose answer does not tell one retail price from another.
         """
         supply, usable, leads = opening.supply, self.usable(opening), leaders(opening)
         count, ends = int(leads.sum()), int((~leads).sum())
@@ -317,7 +328,13 @@ class Retailer:
         return users, path, plans
 
     def clear(self, opening: Opening, state: RetailState) -> Session:
-        """Let end-users take what they want at the agreed price, and prosumers trade what is left until net power clears."""
+        """Let end-users take what they want at the agreed price, and prosumers trade what is left until net power clears.
+
+        Raises
+        ------
+        InputError
+            Homes that tender nothing.
+        """
         leads, supply = leaders(opening), opening.supply
         tenders = yield GateOpen(opening.product)
         if tenders is None:

@@ -84,7 +84,10 @@ def load_kw(c: NoiseCase, start: int, price_per_kwh: Col) -> Col:
 def optimum(c: NoiseCase, rounds_max: int = 100, tolerance_kw: float = 1e-10) -> NoiseResult:
     """Return the central optimum: the prices at which all homes together take what the supply offers at them.
 
-    Raises RuntimeError where the excess does not vanish.
+    Raises
+    ------
+    RuntimeError
+        The excess does not vanish.
     """
     hours = len(c.supply_per_kwh)
     price, step = c.supply_per_kwh + 0.15, 1e-6

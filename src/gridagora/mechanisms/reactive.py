@@ -148,6 +148,11 @@ def need(p_kw: Col, q_kvar: Col, power_factor: float) -> Col:
         Net power of the place at its boundary, shape (t,) [kW], [kvar].
     power_factor
         Above 0 and at most 1; at 1 all reactive power is needed inside.
+
+    Raises
+    ------
+    PartError
+        A power factor that is none.
     """
     if not 0 < power_factor <= 1:
         raise PartError(f"power factor {power_factor:g}, expected a number above 0 and at most 1")

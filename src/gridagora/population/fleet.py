@@ -178,7 +178,13 @@ def keep_valued(
 
 
 def tender(fleet: Fleet, found: FleetPlan, hour: int, share: float, now_s: float) -> Curves:
-    """Return the curve of every device for the next interval, which ends at `share` of the hour."""
+    """Return the curve of every device for the next interval, which ends at `share` of the hour.
+
+    Raises
+    ------
+    PartError
+        Offers of a kind of device that nothing can value.
+    """
     now = Moment(hour, now_s, fleet.dt_h, share)
     curves = []
     for group, rows, value in zip(fleet.groups, found.rows, found.values, strict=True):

@@ -52,7 +52,13 @@ def compare(
     out: str | Path | None = None,
     progress: Progress | None = None,
 ) -> results.Comparison:
-    """Run designs on one scene; arguments and errors are those of `gridagora.compare`."""
+    """Run designs on one scene; arguments are those of `gridagora.compare`.
+
+    Raises
+    ------
+    InputError
+        A design that cannot run, or none that does; more in `gridagora.compare`.
+    """
     tell = progress or _silent
     names = _designs(scene, architectures)
     draft = None if out is None else folders.begin(out)

@@ -225,7 +225,13 @@ def join_reactive(outcome: Outcome, given: Provided) -> Outcome:
 def make_inverters(
     fitted: InverterFleet, loss_share: float = market.LOSS_SHARE
 ) -> tuple[Inverters, Col]:
-    """Return the inverters of homes that have any, kind by kind, and their active power, shape (r, t) [kW]."""
+    """Return the inverters of homes that have any, kind by kind, and their active power, shape (r, t) [kW].
+
+    Raises
+    ------
+    PartError
+        Ratings and powers that are not of all homes.
+    """
     rated, p_kw = fitted
     if p_kw.shape[:2] != rated.shape:
         raise PartError(

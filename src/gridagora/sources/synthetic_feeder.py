@@ -139,7 +139,13 @@ def make(seed: int, homes: int) -> Feeder:
 
 
 def plan(seed: int, homes: int) -> FeederPlan:
-    """Lay out substation, mains, laterals, transformers and services in metres around the substation."""
+    """Lay out substation, mains, laterals, transformers and services in metres around the substation.
+
+    Raises
+    ------
+    InputError
+        A number of homes that the feeder is not made for.
+    """
     if not 1 <= homes <= HOMES_MAX:
         hint = "Larger systems are several feeders."
         raise InputError(

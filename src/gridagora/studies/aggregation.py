@@ -215,7 +215,13 @@ def settings(point: Point, scene: Scene) -> Keys:
 
 
 def rate_points(rows: Sequence[Row], top: Row, base: Point, homes: int, days: int) -> pd.DataFrame:
-    """Return the points with what they captured, what they lost against `central` on the same forecast, and the fronts."""
+    """Return the points with what they captured, what they lost against `central` on the same forecast, and the fronts.
+
+    Raises
+    ------
+    PartError
+        The flat tariff did not finish, so there is no baseline.
+    """
     table = pd.DataFrame(rows)
     if (
         "welfare_usd" not in table

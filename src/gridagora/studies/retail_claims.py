@@ -137,7 +137,13 @@ def measure_claim(path: Path, overrides: Sequence[str], seed: int) -> list[dict[
 
 
 def compared(scene: Scene, named: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Run a scene under its flat tariff and with prosumers as the retailer; return one row for each retailer of today."""
+    """Run a scene under its flat tariff and with prosumers as the retailer; return one row for each retailer of today.
+
+    Raises
+    ------
+    InputError
+        Only prosumers, or none.
+    """
     who = prosumer_homes(scene.homes)
     if who.all() or not who.any():
         where = f"homes, {', '.join(f'{name} {value}' for name, value in named.items())}"

@@ -374,7 +374,13 @@ _KEEP: tuple[Any, ...] = (*_CURVES, INDEX, *(READ1,) * 3, *(_WRITE,) * 3)
 
 
 def links(n: int, first: ArrayLike, second: ArrayLike) -> TradeLinks:
-    """Return the graph of n parties with each pair (first[k], second[k]) once; raises ValueError naming one that cannot be."""
+    """Return the graph of n parties with each pair (first[k], second[k]) once.
+
+    Raises
+    ------
+    ValueError
+        A pair that cannot be, by name.
+    """
     a, b = np.asarray(first, np.int64), np.asarray(second, np.int64)
     bad = np.flatnonzero((a < 0) | (a >= n) | (b < 0) | (b >= n) | (a == b))
     if len(bad):

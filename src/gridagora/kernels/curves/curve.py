@@ -323,7 +323,13 @@ def total(curves: Curves, price_per_kwh: float, share: float = 0.0) -> float:
 
 
 def add(curves: Curves) -> Curves:
-    """Return the exact sum of all rows as one curve; it holds the breakpoints of every row. Raises ValueError if empty."""
+    """Return the exact sum of all rows as one curve; it holds the breakpoints of every row.
+
+    Raises
+    ------
+    ValueError
+        No row.
+    """
     if len(curves.offset) < 2:
         raise ValueError("add: no curve to add")
     p_kw, price = ready(_add, *_CURVES)(curves.offset, curves.p_kw, curves.price_per_kwh)
@@ -351,8 +357,12 @@ def compress(curve: Curves, blocks: int) -> Compressed:
     """Return one curve as at most `blocks` blocks, each at the mean price of the stretch that it stands for.
 
     Stretches are split one by one where the rectangle around them is largest, so more blocks refine fewer: at any clearing
-    price the welfare lost, at most that of the stretch which holds the price, never grows with `blocks`. Raises ValueError
-    for less than one block or other than one curve.
+    price the welfare lost, at most that of the stretch which holds the price, never grows with `blocks`.
+
+    Raises
+    ------
+    ValueError
+        Less than one block, or other than one curve.
     """
     if blocks < 1 or len(curve.offset) != 2:
         raise ValueError(
@@ -368,7 +378,13 @@ def compress(curve: Curves, blocks: int) -> Compressed:
 
 
 def curves(rows: list[tuple[ArrayLike, ArrayLike]]) -> Curves:
-    """Return curves from (p_kw, price_per_kwh) pairs; raises ValueError naming a row that is not monotone or is empty."""
+    """Return curves from (p_kw, price_per_kwh) pairs.
+
+    Raises
+    ------
+    ValueError
+        A row that is not monotone or is empty, by name.
+    """
     p = [np.asarray(row[0], np.float64) for row in rows]
     price = [np.asarray(row[1], np.float64) for row in rows]
     for i, (a, b) in enumerate(zip(p, price, strict=True)):

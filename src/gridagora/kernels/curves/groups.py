@@ -193,7 +193,13 @@ def _limits(low: Floats, high: Floats, over: Floats) -> None:
 
 
 def compress_groups(curves: Curves, blocks: int) -> Shrunk:
-    """Return every row as at most `blocks` blocks with the most it can lose, as `curve.compress` does for one."""
+    """Return every row as at most `blocks` blocks with the most it can lose, as `curve.compress` does for one.
+
+    Raises
+    ------
+    ValueError
+        Less than one block.
+    """
     if blocks < 1:
         raise ValueError(f"shrink: got {blocks} blocks, expected one or more")
     n = len(curves.offset) - 1

@@ -122,7 +122,12 @@ def stores(
 ) -> Stores:
     """Return a checked table; each field is a scalar or broadcasts to (n, h), end_x and end_mu to (n, J).
 
-    Left out, leak and the gains are 1 and all else 0. Raises ValueError naming field, row and step.
+    Left out, leak and the gains are 1 and all else 0.
+
+    Raises
+    ------
+    ValueError
+        An unknown field, or one that cannot be: field, row and step are named.
     """
     start, dt = (
         np.ascontiguousarray(x0, dtype=np.float64),
@@ -186,7 +191,13 @@ def ready(entry: Any, *signature: Any) -> Any:
 def prices(
     buy: ArrayLike, sell: ArrayLike, row: ArrayLike | None, n: int, h: int
 ) -> tuple[Floats, Floats, Ints]:
-    """Return both prices with shape (R, h) and the price row of every store; raises ValueError where they do not fit."""
+    """Return both prices with shape (R, h) and the price row of every store.
+
+    Raises
+    ------
+    ValueError
+        Prices or rows that do not fit, that are no numbers, or that buy for less than they sell.
+    """
     both = np.broadcast_arrays(
         np.atleast_2d(np.asarray(buy, np.float64)), np.atleast_2d(np.asarray(sell, np.float64))
     )

@@ -408,7 +408,11 @@ def marginal_value(
 
     `draws` (n, S, h) [unit of x]: S equally likely additional inflows of a step, known only after its power is chosen;
     the slope is then resampled at 41 points of [x_min, x_max] a step. A draw beyond a bound costs comfort, no penalty.
-    Raises ValueError as `respond` does, and where `keep` or `draws` do not fit the table.
+
+    Raises
+    ------
+    ValueError
+        As for `best_response`, and where `keep` or `draws` do not fit the table.
     """
     n, h = len(table.x0), len(table.dt_h)
     price, _, index = prices(price_per_kwh, price_per_kwh, row, n, h)
