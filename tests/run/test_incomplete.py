@@ -22,7 +22,7 @@ def solved(scene, study):
     market = scene.market("flat")
     ran = runs.simulate(market, study)
     return runs.add_power_flow(
-        scene, open_grid(scene.feeder), market, ran, runs.score("flat", ran, study)
+        scene, open_grid(scene.feeder), market, ran, runs.evaluate("flat", ran, study)
     )
 
 
@@ -61,7 +61,7 @@ def test_the_wires_buy_losses_at_the_wholesale_price(solved):
 
 
 def test_losses_move_no_bill_and_no_margin(scene, study, solved):
-    alone = runs.score("flat", runs.simulate(scene.market("flat"), study), study)
+    alone = runs.evaluate("flat", runs.simulate(scene.market("flat"), study), study)
     assert np.array_equal(alone.bill_usd, solved.bill_usd)
     assert alone.surplus_uusd == solved.surplus_uusd
 
@@ -79,7 +79,7 @@ def test_figures_of_the_flow_leave_out_what_has_none(solved):
 def test_intervals_without_a_flow_are_told_and_their_figures_not_ranked(
     scene, tmp_path, monkeypatch
 ):
-    plain = runs.watch
+    plain = runs.solve_run
     monkeypatch.setattr(
         runs, "solve_run", lambda *args, **fields: failing(plain(*args, **fields), slice(3, 48))
     )

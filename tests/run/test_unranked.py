@@ -29,7 +29,7 @@ def test_a_run_without_any_power_flow_ranks_nothing(scene, study):
     market = scene.market("flat")
     ran = runs.simulate(market, study)
     outcome = runs.add_power_flow(
-        scene, open_grid(scene.feeder), market, ran, runs.score("flat", ran, study)
+        scene, open_grid(scene.feeder), market, ran, runs.evaluate("flat", ran, study)
     )
     lost = outcome._replace(network=outcome.network._replace(failed=len(outcome.start_s)))
     found = unranked(scene.feeder, {"flat": lost})
