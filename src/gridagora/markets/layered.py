@@ -414,7 +414,7 @@ def spread_rows(
 def relayed(
     opening: Opening, site: Topology, q_kw: Col, told: Proposals, limited: Index
 ) -> Proposals:
-    """Return what places hand up in a round: its own sums (m, h) [kW], and those of limited places (k,) at every hop."""
+    """Return what places hand up in a round: each its own sums (m, h) [kW], and those of limited places (k,) at every hop."""
     own, bound = (
         lift_kw(site.tree, site.place, column) for column in (told.own_usd, told.bound_usd)
     )
