@@ -276,6 +276,33 @@ def test_what_is_left_of_a_window_is_worth_half_its_price_by_what_a_kilowatt_hou
     )
 
 
+def test_without_a_unit_in_its_last_hour_a_window_leaves_nothing_of_worth(plain, setting_of):
+    """Heating in the last hour alone: the first home has a heater, the second has none."""
+    warm = np.full((2, 50), False)
+    warm[:, 3] = True
+    homes = plain(2, heating=warm, heat_kw=np.array([4.5, 0.0]))
+    group = HvacGroup.of(setting_of(homes))
+    assert (group.believe(Window(0, 4, 0.2)).stores.end_mu[:, 0] > 0).tolist() == [True, False]
+    assert (group.believe(Window(0, 3, 0.2)).stores.end_mu[:, 0] > 0).tolist() == [True, True]
+    assert group.believe(Window(0, 4, 0.2)).stores.k_c[1].tolist() == [0.05, 0.05, 0.05, 0.0]
+
+
+def test_the_slow_part_of_the_air_decays_by_one_rate_whatever_the_fast_one_does(cooling):
+    """Air and mass apart, at rest with 24 degC outside: after an hour the slow part is what one factor leaves of it."""
+    put(cooling, np.array([30.0, 24.0]), np.array([24.0, 30.0]))
+    before = hvac.stored_k(cooling.table, cooling.houses, 0)
+    for _ in range(12):
+        cooling.step(np.zeros(2), NOW, BESIDE)
+    after = hvac.stored_k(cooling.table, cooling.houses, 0)
+    assert after == pytest.approx(cooling.table.hourly.leak * before, abs=1e-9)
+    assert cooling.table.short.leak**12 == pytest.approx(cooling.table.hourly.leak, abs=1e-12)
+    now = cooling.tender(NOW, np.arange(2))
+    assert now.leak[:, 0] == pytest.approx(cooling.table.short.leak)
+    assert now.c_x[:, 0] == pytest.approx(cooling.table.short.c_x)
+    assert now.inflow[:, 0] == pytest.approx(cooling.table.short.drift_k[:, 0])
+    assert (now.x_min == -40).all() and (now.x_max == 40).all() and now.dt_h.tolist() == [DT_H]
+
+
 def test_a_bid_holds_half_of_the_fast_mode_for_settled(cooling):
     put(cooling, np.array([24.0, 25.0]), 24.0)
     now = cooling.tender(NOW, np.arange(2))

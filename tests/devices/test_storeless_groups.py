@@ -1,5 +1,7 @@
 """Panels, generators and appliances of a run, by hand: curves, orders, costs and answers of what stores nothing."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from gridagora.core.device import Beside, Blocks, DeviceRecord, Moment, People, 
 from gridagora.core.errors import InputError
 from gridagora.core.tables import Weather
 from gridagora.devices import generator, load, pv
+from gridagora.devices.battery import BatteryKeys
 from gridagora.devices.generator import GeneratorGroup, GeneratorKeys
 from gridagora.devices.load import LoadGroup, LoadKeys
 from gridagora.devices.pv import PvGroup
@@ -209,6 +212,18 @@ def test_the_bound_of_generators_is_their_answer_to_the_price(makers):
     assert part.least_kw.tolist() == [-11.0] * 3 and not part.most_kw.any()
 
 
+def test_a_bid_of_a_generator_is_for_five_minutes_unless_said(makers):
+    assert generator.spec_now(makers.table).dt_h.tolist() == [DT_H]
+    assert generator.spec_now(makers.table, 0.25).dt_h.tolist() == [0.25]
+
+
+def test_orders_of_a_bound_hold_each_block(makers, appliances):
+    """One row each: a block of 1 kW and one of 2 over six steps."""
+    for group in (makers, appliances):
+        orders = group.orders_kw(np.array([[1.0, 2.0]]), 6, DT_H)
+        assert orders.tolist() == [[1.0, 1.0, 1.0, 2.0, 2.0, 2.0]]
+
+
 def test_homes_without_generators_have_no_group(plain, setting_of):
     assert GeneratorGroup.of(setting_of(plain(2))) is None
     assert LoadGroup.of(setting_of(plain(2))) is None
@@ -246,7 +261,7 @@ def test_keys_of_generators_that_cannot_be_are_refused_all_at_once(keys):
 
 @pytest.mark.parametrize(
     ("rated", "cost", "says"),
-    [([1.0, -3.0], 0.3, "row 1: got rated_kw -3"), ([1.0], -0.1, "row 0: got cost_per_kwh -0.1")],
+    [([0.5, -3.0], 0.3, "row 1: got rated_kw -3"), ([1.0], -0.1, "row 0: got cost_per_kwh -0.1")],
 )
 def test_a_generator_that_cannot_be_names_its_row(rated, cost, says):
     with pytest.raises(ValueError, match=says):
@@ -356,3 +371,18 @@ def test_keys_of_appliances_that_cannot_be_are_refused(keys):
     with pytest.raises(InputError, match=f"homes.appliances.{next(iter(keys))}"):
         LoadKeys(**keys)
     LoadKeys(elasticity=0.0)
+
+
+def test_results_with_devices_of_their_own_keys_stand_on_these_defaults():
+    battery = {
+        "share": 0.15,
+        "each": 1,
+        "kwh": 13.5,
+        "kw": 5.0,
+        "efficiency": 0.95,
+        "wear_per_kwh": 0.01,
+    }
+    assert asdict(BatteryKeys()) == battery
+    assert asdict(GeneratorKeys()) == {"share": 0.1, "kw": 8.0, "cost_per_kwh": 0.35}
+    bends = {"share": 1.0, "part_share": 0.2, "elasticity": 0.1, "reference_per_kwh": 0.072}
+    assert asdict(LoadKeys()) == bends

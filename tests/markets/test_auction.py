@@ -170,6 +170,15 @@ def test_prices_stand_on_ticks_between_credit_and_import_price():
     assert found.net_kw == pytest.approx([-found.net_kw[1], found.net_kw[1]])
 
 
+def test_who_draws_blindly_among_two_ticks_names_the_middle():
+    """Neither end of the window is drawn, where nobody could gain: of two steps of price one price is left."""
+    opened = opening([0, 1, 2, 3])
+    market = Auction(trader="zero_intelligence", ticks=2)
+    found = trades(market, opened, offered(opened, [([2.0], [0.0]), ([-2.0], [0.0])] * 2))
+    assert found.p_kw.sum() == pytest.approx(4.0)
+    assert found.price_per_kwh == pytest.approx(np.full(len(found.p_kw), (LOW + HIGH) / 2))
+
+
 @pytest.mark.parametrize("trader", ["look_ahead", "zero_intelligence"])
 def test_homes_that_want_the_same_side_do_not_trade(trader):
     opened = opening([0, 1, 2])

@@ -1,5 +1,7 @@
 """The central market driven by hand: merit order, limits, ties and export at known prices, and plans that it can prove."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
@@ -271,6 +273,43 @@ def test_where_nothing_binds_the_price_is_cost_to_the_last_bit():
     assert said == [SpecRequest(opening.product)]
     assert driven.result.commitments == () and np.isnan(driven.result.gap_share)
     assert driven.result.state == PricePath(0, driven.result.price_per_kwh)
+
+
+@pytest.mark.parametrize(
+    ("limit_kw", "base_kw", "searches"),
+    [
+        (8.0, 0.0, False),
+        (7.9, 0.0, True),
+        (50.0, -9.0, True),
+        (50.0, -8.0, False),
+        (10.0, 2.1, True),
+    ],
+)
+def test_a_search_is_made_only_where_the_answer_to_cost_breaks_a_limit_or_exports(
+    monkeypatch, limit_kw, base_kw, searches
+):
+    """Two cars take 4 kW each in the first hour and the second: 8 kW in, beside what others take."""
+    made = []
+    monkeypatch.setattr(
+        Central, "coordinated", lambda *_, **__: made.append(1) or FakeSearch(np.full(2, 9.0))
+    )
+    opening = window([0.1, 0.1], limit_kw=limit_kw, base_kw=base_kw)
+    specs = (spec(opening.product, np.arange(2), joined_cars()),)
+    price = FREE.prices(opening, specs, None)
+    assert bool(made) == searches
+    assert price.tolist() == ([9.0, 9.0] if searches else [0.1, 0.1])
+
+
+class FakeSearch(NamedTuple):
+    """What a search is read for."""
+
+    price_per_kwh: np.ndarray
+
+
+def joined_cars():
+    """Return two cars that need both hours."""
+    ends = {"end_x": (0.0, 8.0), "end_mu": (5.0, 5.0)}
+    return stores([0.0, 0.0], np.ones(2), p_max_kw=4.0, x_max=8.0, **ends)
 
 
 def test_a_plan_asks_once_and_posts_its_price_to_every_home():

@@ -329,6 +329,20 @@ def test_the_root_rests_at_the_wedge_while_export_is_within_its_limit():
     assert lowest[ROOT] == pytest.approx(np.full(5, -0.1 - OVER))
 
 
+def test_between_import_and_export_price_only_the_premium_of_the_root_moves():
+    """Wherever the root stands in the tree: half a kW of export lowers its premium, and is room enough for the place below it."""
+    tree = places(["feeder", "t1"], [Level.FEEDER, Level.TRANSFORMER], [-1, 0])
+    supply = SupplyOffer(np.array([BUY]), np.array([SELL]), np.zeros(1))
+    high = np.full((2, 1), 4.0)
+    usable = Bounds(-high, high, np.zeros((2, 1)), np.full(2, OVER))
+    site = Topology(tree, np.ones(1, np.int64))
+    market = Layered(learning_per_kwh=0.1, reserve_share=0.0)
+    found = market.corrected(
+        np.zeros((2, 1)), np.full((2, 1), -0.5), site, usable, np.ones(2), supply
+    )
+    assert found[:, 0] == pytest.approx([-0.05, 0.0])
+
+
 def plan_of(market, opening, answer, state=None):
     """Drive a plan with homes that answer by `answer(price (n, h))`; return it, what was said, and the traffic."""
     said = []

@@ -138,7 +138,7 @@ class Retailer:
             ),
         )
         broken = [
-            Problem(f"market.retailer.{key}", str(getattr(self, key)), rule)
+            Problem(f"market.retailer.{key}", repr(getattr(self, key)), rule)
             for key, good, rule in rules
             if not good
         ]
