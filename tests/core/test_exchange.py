@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridagora.core import exchange
+from gridagora.core.encoding import HEADER, count_numbers, message_bytes
 from gridagora.core.errors import PartError
 from gridagora.core.exchange import (
     Deliveries,
@@ -19,8 +20,17 @@ from gridagora.core.exchange import (
     Transactions,
 )
 from gridagora.core.product import Commodity, Horizon, Product, following
+from gridagora.markets import auction, layered
+from gridagora.mechanisms import peer_messages
+from gridagora.mechanisms.retail import messages as retail_messages
 
 PRODUCT = Product(Commodity.P, 1721019600, 300, Horizon.REAL_TIME, place=2)
+OWN = {
+    **retail_messages.MESSAGES,
+    **auction.MESSAGES,
+    **layered.MESSAGES,
+    **peer_messages.MESSAGES,
+}  # of designs, beside the tables
 KINDS = [Quotes, Tenders, Plans, Proposals, Transactions, Positions, Deliveries]
 
 
@@ -80,7 +90,7 @@ def test_a_message_holds_its_row_and_nothing_else() -> None:
     table = drawn(Tenders, 4)
     row = 2
     points = slice(table.offset[row], table.offset[row + 1])
-    body = exchange.encode(table)[row][exchange.HEADER.size :]
+    body = exchange.encode(table)[row][HEADER.size :]
     assert int(np.frombuffer(body[:8], "<i8")[0]) == table.party[row]
     assert np.frombuffer(body[8:], "<f8").tolist() == [
         *table.p_kw[points],
@@ -91,7 +101,7 @@ def test_a_message_holds_its_row_and_nothing_else() -> None:
 def test_a_broadcast_is_counted_per_listener() -> None:
     quotes = exchange.quote(PRODUCT, np.arange(60), np.array([0.1]))
     assert exchange.count_messages(quotes) == 60
-    assert exchange.count_bytes(quotes) == 60 * (exchange.HEADER.size + 8 * 4)
+    assert exchange.count_bytes(quotes) == 60 * (HEADER.size + 8 * 4)
     assert (quotes.sell_per_kwh == 0.1).all()
     assert (quotes.share == 1.0).all()
 
@@ -174,11 +184,7 @@ def test_noise_is_refused_or_is_a_message(
     bent = bytearray(exchange.encode(drawn(kind, 1))[0])
     for at, value in flips:
         bent[at] = value
-    for message in (
-        noise,
-        bytes(bent),
-        exchange.encode(drawn(kind, 1))[0][: exchange.HEADER.size] + noise,
-    ):
+    for message in (noise, bytes(bent), exchange.encode(drawn(kind, 1))[0][: HEADER.size] + noise):
         try:
             got = exchange.decode(kind, [message])
         except PartError:
@@ -190,7 +196,7 @@ def test_noise_is_refused_or_is_a_message(
     ("bend", "says"),
     [
         (lambda m: m[:5], r"message 0 of Plans has 5 bytes, expected a head of 18 at least"),
-        (lambda m: m[:-1], r"message 0 of Plans has 49 bytes, expected 26 and a whole number of 8"),
+        (lambda m: m[:-1], r"message 0 of Plans has 49 bytes, expected 34, 42, 50 and so on"),
         (lambda m: m[:26], r"message 0 of Plans has 26 bytes"),
         (lambda m: b"\x07" + m[1:], r"got commodity 7, expected one of 0 \(P\)"),
         (lambda m: m[:1] + b"\x09" + m[2:], r"got horizon 9, expected one of 0 \(LONG_TERM\)"),
@@ -228,3 +234,91 @@ def test_messages_of_one_table_are_alike() -> None:
         exchange.decode(
             Transactions, exchange.encode(drawn(Transactions, 1)._replace(status=np.array([7])))
         )
+
+
+def own_table(kind: type, n: int, h: int, seed: int = 0):
+    """Draw a table of a design's own."""
+    rng, columns = np.random.default_rng([seed, n]), []
+    for letter in OWN[kind]:
+        shape = (n,) if letter in "io" else (n, count_numbers(letter, h))
+        columns.append(rng.integers(-9, 9, n) if letter == "i" else rng.normal(size=shape))
+    return kind(PRODUCT, *columns)
+
+
+@pytest.mark.parametrize("kind", OWN)
+@given(n=st.integers(0, 5), h=st.integers(1, 30), seed=st.integers(0, 99))
+@settings(max_examples=20, deadline=None)
+def test_every_message_of_a_design_is_counted_as_it_is_sent_and_read(
+    kind: type, n: int, h: int, seed: int
+) -> None:
+    table, layout = own_table(kind, n, h, seed), OWN[kind]
+    sent = exchange.encode(table, layout)
+    assert [len(message) for message in sent] == [message_bytes(layout, h)] * n
+    assert sum(map(len, sent)) == exchange.count_bytes(table)
+    got = exchange.decode(kind, sent, layout, product=PRODUCT, steps=h)
+    assert same(got, table)
+    assert [getattr(got, name).shape for name in table._fields[1:]] == [
+        getattr(table, name).shape for name in table._fields[1:]
+    ]
+    if n:
+        assert same(exchange.decode(kind, sent, layout), table)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_message_has_the_bytes_of_its_layout(kind: type) -> None:
+    table = drawn(kind, 5, h=7)
+    widths = np.diff(table.offset) if kind is Tenders else np.full(5, 7)
+    assert [len(m) for m in exchange.encode(table)] == [
+        message_bytes(exchange.LAYOUT[kind], int(w)) for w in widths
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_empty_table_comes_back_to_who_knows_what_is_open(kind: type) -> None:
+    table = drawn(kind, 0, h=4)
+    got = exchange.decode(kind, exchange.encode(table), product=PRODUCT, steps=4)
+    assert same(got, table)
+    for name in table._fields[1:]:
+        assert getattr(got, name).shape == getattr(table, name).shape
+        assert getattr(got, name).dtype == np.asarray(getattr(table, name)).dtype
+
+
+def test_a_curve_without_points_comes_back() -> None:
+    table = Tenders(
+        PRODUCT, np.array([3, 4]), np.array([0, 0, 1]), np.array([1.0]), np.array([0.1])
+    )
+    got = exchange.decode(Tenders, exchange.encode(table))
+    assert same(got, table)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("kind", [*KINDS, *OWN])
+def test_what_is_no_number_is_not_sent(kind: type, value: float) -> None:
+    table = drawn(kind, 2) if kind in KINDS else own_table(kind, 2, 3)
+    floats = [
+        name for name in table._fields[1:] if np.asarray(getattr(table, name)).dtype == np.float64
+    ]
+    for name in floats:
+        column = getattr(table, name).copy()
+        column.flat[-1] = value
+        with pytest.raises(
+            PartError, match=rf"row 1 of {kind.__name__} holds {value}, expected finite numbers"
+        ):
+            exchange.encode(table._replace(**{name: column}), OWN.get(kind))
+
+
+def test_another_product_or_length_than_is_open_is_refused() -> None:
+    sent = exchange.encode(drawn(Plans, 2))
+    with pytest.raises(PartError, match=r"message 0 of Plans is of Product.*, expected Product"):
+        exchange.decode(Plans, sent, product=following(PRODUCT))
+    with pytest.raises(PartError, match="message 0 of Plans is over 3 products, expected 4"):
+        exchange.decode(Plans, sent, product=PRODUCT, steps=4)
+
+
+def test_a_triangle_says_how_many_products_it_has() -> None:
+    layout = OWN[retail_messages.GameTerms]
+    sent = exchange.encode(own_table(retail_messages.GameTerms, 1, 24), layout)[0]
+    with pytest.raises(
+        PartError, match=rf"has {len(sent) - 8} bytes, expected 74, 130, 194 and so on"
+    ):
+        exchange.decode(retail_messages.GameTerms, [sent[:-8]], layout)

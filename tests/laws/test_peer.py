@@ -22,8 +22,9 @@ from gridagora.core.session import (
 )
 from gridagora.kernels.coordination.consensus import links, owner, parts
 from gridagora.kernels.curves.curve import Curves, at, clear, curves
-from gridagora.markets.peer import OFFER_BYTES, REPORT_BYTES, Peer, cost_per_h, talk, trades
+from gridagora.markets.peer import Peer, cost_per_h, talk, trades
 from gridagora.mechanisms import trade_graph as graphs
+from gridagora.mechanisms.peer_messages import OFFER_BYTES, REPORT_BYTES
 from gridagora.settlement.ledger import book, paid_uusd
 
 BUY, SELL = 0.15, 0.05

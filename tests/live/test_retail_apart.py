@@ -7,13 +7,26 @@ import time
 import numpy as np
 import pytest
 
+from gridagora.core.encoding import message_bytes
 from gridagora.core.errors import InputError, PartError
-from gridagora.live.post import AWAKE_S, Mail, Post, SessionLimits, Tally, opened, received, serve
+from gridagora.core.exchange import count_bytes, encode
+from gridagora.live.post import (
+    AWAKE_S,
+    Mail,
+    Post,
+    SessionLimits,
+    Tally,
+    opened,
+    received,
+    send,
+    serve,
+)
 from gridagora.live.retail_apart import Apart, compared, main, wanted
 from gridagora.live.retail_party import Waits
 from gridagora.live.retail_process import Silence
 from gridagora.live.retail_start import ProcessNetwork, run_apart
-from gridagora.live.wire import Frame, Kind, Size, bare, packed
+from gridagora.live.wire import ENVELOPE, Frame, Kind, Size, packed, payload
+from gridagora.mechanisms.retail.messages import MESSAGES, GameOffers, RetailDemand, RetailPrices
 from gridagora.mechanisms.retail.protocol import StoppingRule
 from gridagora.studies.claims import drawn, users
 
@@ -40,7 +53,8 @@ def test_processes_agree_and_find_what_one_process_finds() -> None:
     assert found.gone == ()
     messages, size = found.sent["OFFER"]
     assert messages >= N * (N - 1) * found.played.rounds
-    assert size == messages * (16 + 2 * 24 * 8)
+    assert size == messages * message_bytes("iww", 24)
+    assert found.sent["HEARD"][1] == 0, "an acknowledgement is envelope alone"
     assert (found.lost, found.refused) == (0, 0)
 
 
@@ -119,7 +133,7 @@ def test_a_pause_does_not_count_as_time_spent_listening() -> None:
 
 def test_only_well_formed_frames_from_their_own_address_are_let_in() -> None:
     size = Size(2, 1, 24)
-    frame = packed(bare(Kind.HEARD, 0, 1, 0, size))
+    frame = packed(Frame(Kind.HEARD, 0, 1, 0))
     with opened() as ours, opened() as theirs, opened() as stranger:
         mail = Mail(ours, {0: theirs.getsockname()}, Tally(), 0.0, np.random.default_rng(0))
         for sock, datagram in ((theirs, frame), (stranger, frame), (theirs, b"noise")):
@@ -131,7 +145,54 @@ def test_only_well_formed_frames_from_their_own_address_are_let_in() -> None:
         frames = received(mail, size)
     assert [f.kind for f in frames] == [Kind.HEARD]
     assert mail.tally.refused == 2
-    assert "expected a head of 16 bytes" in mail.tally.reason
+    assert "expected an envelope of 14 bytes" in mail.tally.reason
+
+
+def every_kind(size: Size) -> list[Frame]:
+    """One frame of every kind, filled with numbers of any size."""
+    rng, hours = np.random.default_rng(5), (1, size.hours)
+    offers = [
+        GameOffers(size.product, np.array([i]), rng.normal(size=hours), rng.normal(size=hours))
+        for i in range(2)
+    ]
+    both = GameOffers(
+        size.product,
+        np.arange(2),
+        *(np.concatenate(rows) for rows in zip(*(o[2:] for o in offers), strict=True)),
+    )
+    group = np.array([size.prosumers])
+    return [
+        Frame(Kind.OFFER, 0, 1, 0, offers[0]),
+        Frame(Kind.TABLE, 0, 1, 0, both),
+        Frame(Kind.HEARD, 0, 1, 0),
+        Frame(Kind.PRICE, 0, 1, 1, RetailPrices(size.product, group, rng.normal(size=hours))),
+        Frame(
+            Kind.TAKEN,
+            size.prosumers,
+            1,
+            1,
+            RetailDemand(size.product, group, rng.normal(size=hours), rng.normal(size=hours)),
+        ),
+    ]
+
+
+def test_what_the_socket_carries_is_what_is_counted() -> None:
+    """Byte for byte: an envelope, then `encode` of the table; bytes told are those of `count_bytes`."""
+    size = Size(2, 1, 24)
+    for frame in every_kind(size):
+        with opened() as ours, opened() as theirs:
+            mail = Mail(ours, {7: theirs.getsockname()}, Tally(), 0.0, np.random.default_rng(0))
+            theirs.setblocking(True)
+            send(mail, [(7, frame)])
+            carried = theirs.recv(1 << 16)
+        counted = [] if frame.table is None else encode(frame.table, MESSAGES[type(frame.table)])
+        assert carried[ENVELOPE.size :] == b"".join(counted) == payload(frame)
+        told = mail.tally.sent[frame.kind.name]
+        assert (
+            told
+            == (1, len(carried) - ENVELOPE.size)
+            == (1, 0 if frame.table is None else count_bytes(frame.table))
+        )
 
 
 def test_the_command_tells_what_happened(capsys: pytest.CaptureFixture[str]) -> None:

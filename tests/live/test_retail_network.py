@@ -14,9 +14,10 @@ from gridagora.live.retail_apart import compared
 from gridagora.live.retail_party import Prosumer, Seat, Waits
 from gridagora.live.retail_process import ProsumerEnd
 from gridagora.live.retail_start import Ended, alone
-from gridagora.live.wire import FINAL, Frame, Kind, Size
+from gridagora.live.wire import FINAL, FIRST_HOUR, Frame, Kind, Size
 from gridagora.mechanisms.retail.certificate import Users
 from gridagora.mechanisms.retail.game import followers
+from gridagora.mechanisms.retail.messages import GameOffers, RetailDemand, RetailPrices
 from gridagora.mechanisms.retail.protocol import Community, GameResult, StoppingRule, play, terms
 from gridagora.studies.claims import drawn, users
 
@@ -252,7 +253,8 @@ def test_another_table_that_is_final_stops_a_prosumer() -> None:
         net.step()
     party.hear(Frame(Kind.TABLE, 1, 1, FINAL, party.tables[1]))
     assert not party.stopped
-    party.hear(Frame(Kind.TABLE, 1, 1, FINAL, party.tables[1] + 1.0))
+    other = party.tables[1]._replace(offer_kw=party.tables[1].offer_kw + 1.0)
+    party.hear(Frame(Kind.TABLE, 1, 1, FINAL, other))
     assert "prosumer 1 agreed on another table in round 1" in party.stopped
 
 
@@ -271,22 +273,39 @@ def test_an_answer_to_another_price_stops_a_prosumer() -> None:
     while not net.prosumers[0]._is_asking():
         net.step()
     party = net.prosumers[0]
-    rows = np.ones((2, 24))
+    ones = np.ones((1, 24))
     for group in range(N, N + GROUPS):
-        party.hear(Frame(Kind.TAKEN, group, 1, party.turn, rows))
+        party.hear(
+            Frame(
+                Kind.TAKEN,
+                group,
+                1,
+                party.turn,
+                RetailDemand(FIRST_HOUR, np.array([group]), ones, ones),
+            )
+        )
     assert "another price than mine in turn 1" in party.stopped
 
 
 def test_messages_hold_prices_and_offers_of_the_right_size() -> None:
     net = Network(8, 0.1).run()
-    hours = {frame.kind: frame.rows.shape for frame in net.log}
-    assert hours == {
-        Kind.OFFER: (2, 24),
-        Kind.TABLE: (2 * N, 24),
-        Kind.HEARD: (0, 24),
-        Kind.PRICE: (1, 24),
-        Kind.TAKEN: (2, 24),
+    held = {
+        frame.kind: None if frame.table is None else (type(frame.table), len(frame.table.party))
+        for frame in net.log
     }
+    assert held == {
+        Kind.OFFER: (GameOffers, 1),
+        Kind.TABLE: (GameOffers, N),
+        Kind.HEARD: None,
+        Kind.PRICE: (RetailPrices, 1),
+        Kind.TAKEN: (RetailDemand, 1),
+    }
+    assert all(
+        column.shape[1] == 24
+        for frame in net.log
+        if frame.table is not None
+        for column in frame.table[2:]
+    )
 
 
 def test_a_prosumer_starts_with_nothing_of_the_others() -> None:
@@ -304,10 +323,12 @@ def test_a_prosumer_starts_with_nothing_of_the_others() -> None:
 def test_groups_take_together_what_all_end_users_take() -> None:
     _, members = small()
     price = np.full(24, 0.2)
-    frame = Frame(Kind.PRICE, 0, 1, 1, price[None])
-    whole = EndUsers(N, *members, SIZE).hear(frame)[0][1].rows[1]
+    frame = Frame(Kind.PRICE, 0, 1, 1, RetailPrices(FIRST_HOUR, np.array([N]), price[None]))
+    whole = EndUsers(N, *members, SIZE).hear(frame)[0][1].table.taken_kw[0]
     parts = [
-        EndUsers(N, members.worth_per_kwh[at], members.slope[at], SIZE).hear(frame)[0][1].rows[1]
+        EndUsers(N, members.worth_per_kwh[at], members.slope[at], SIZE)
+        .hear(frame)[0][1]
+        .table.taken_kw[0]
         for at in (slice(0, 2), slice(2, 6))
     ]
     np.testing.assert_allclose(sum(parts), whole, atol=1e-12)
@@ -317,12 +338,17 @@ def test_groups_take_together_what_all_end_users_take() -> None:
 
 def test_a_group_answers_all_at_first_and_later_only_who_asks_again() -> None:
     group = EndUsers(N, *small()[1], SIZE)
-    frame = Frame(Kind.PRICE, 1, 1, 1, np.full((1, 24), 0.2))
+    table = RetailPrices(FIRST_HOUR, np.array([N]), np.full((1, 24), 0.2))
+    frame = Frame(Kind.PRICE, 1, 1, 1, table)
     assert [to for to, _ in group.hear(frame)] == list(range(N))
     assert [to for to, _ in group.hear(frame._replace(sender=3))] == [3]
-    other = group.hear(frame._replace(sender=2, rows=frame.rows + 1.0))
-    assert other[0][1].rows[0].tolist() == frame.rows[0].tolist(), "one price a turn"
-    assert group.hear(Frame(Kind.HEARD, 1, 1, 1, np.zeros((0, 24)))) == []
+    other = group.hear(
+        frame._replace(sender=2, table=table._replace(price_per_kwh=table.price_per_kwh + 1.0))
+    )
+    assert other[0][1].table.price_per_kwh.tolist() == table.price_per_kwh.tolist(), (
+        "one price a turn"
+    )
+    assert group.hear(Frame(Kind.HEARD, 1, 1, 1)) == []
 
 
 def test_a_session_that_nobody_ended_is_an_error_with_every_reason() -> None:

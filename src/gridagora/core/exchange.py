@@ -9,16 +9,25 @@ References
 OASIS, Energy Interoperation Common Transactive Services (CTS) 1.0: the words quote, tender, transaction, position, delivery.
 """
 
-import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
+from gridagora.core.encoding import (
+    HEADER,
+    NUMBER_BYTES,
+    TRIANGLE,
+    WHOLE,
+    WIDE,
+    count_numbers,
+    decode_rows,
+    encode_rows,
+)
 from gridagora.core.errors import PartError
-from gridagora.core.product import Commodity, Horizon, Product
+from gridagora.core.product import Product
 from gridagora.core.tables import Col, Index
 from gridagora.kernels.curves.curve import Curves
 
@@ -26,8 +35,6 @@ NETWORK = (
     -2
 )  # counterparty of a charge for using the network: it pays for a quantity and moves none
 UW_PER_KW = 1_000_000_000
-HEADER = struct.Struct("<BBqii")  # commodity, horizon, start_s, duration_s, place
-NUMBER_BYTES = 8  # every number travels as 8 bytes, little-endian
 
 
 class Status(IntEnum):
@@ -111,11 +118,10 @@ class Deliveries(NamedTuple):
 
 Table = Quotes | Tenders | Plans | Proposals | Transactions | Positions | Deliveries
 AnyTable = TypeVar(
-    "AnyTable", Quotes, Tenders, Plans, Proposals, Transactions, Positions, Deliveries
-)
+    "AnyTable"
+)  # a table of this file, or a named tuple `product, party, ...` of a market's own
 
 
-WHOLE, ONE, WIDE = "iow"  # a whole number, one number, a number for each product or point
 LAYOUT: Mapping[type[NamedTuple], str] = MappingProxyType(
     {
         Quotes: "iwww",
@@ -126,7 +132,7 @@ LAYOUT: Mapping[type[NamedTuple], str] = MappingProxyType(
         Positions: "iw",
         Deliveries: "iw",
     }
-)
+)  # as in `core.encoding`; a market that has messages of its own states theirs in its own file
 
 
 def quote(
@@ -210,15 +216,19 @@ def net(transactions: Transactions, party: Index) -> Positions:
 
 def take(table: AnyTable, rows: Sequence[int] | Index) -> AnyTable:
     """Return the given rows (k,) of a table, in that order."""
-    rows = np.asarray(rows, dtype=np.int64)
+    rows, whole = np.asarray(rows, dtype=np.int64), cast("Any", table)
     if not isinstance(table, Tenders):
-        return table._replace(**{name: getattr(table, name)[rows] for name in table._fields[1:]})
+        return cast(
+            "AnyTable",
+            whole._replace(**{name: getattr(table, name)[rows] for name in whole._fields[1:]}),
+        )
     length = np.diff(table.offset)[rows]
     offset = np.concatenate([[0], np.cumsum(length)])
     point = np.repeat(table.offset[rows] - offset[:-1], length) + np.arange(offset[-1])
-    return Tenders(
+    taken = Tenders(
         table.product, table.party[rows], offset, table.p_kw[point], table.price_per_kwh[point]
     )
+    return cast("AnyTable", taken)
 
 
 def join(tables: Sequence[AnyTable]) -> AnyTable:
@@ -229,139 +239,125 @@ def join(tables: Sequence[AnyTable]) -> AnyTable:
     PartError
         No table at all, or tables of different products.
     """
-    if len({t.product for t in tables}) != 1:
-        raise PartError(
-            f"join of {len(tables)} tables: expected one product, got {len({t.product for t in tables})}"
-        )
-    first = tables[0]
+    products = {cast("Any", t).product for t in tables}
+    if len(products) != 1:
+        raise PartError(f"join of {len(tables)} tables: expected one product, got {len(products)}")
+    first: Any = tables[0]
     columns: dict[str, Any] = {
         name: np.concatenate([getattr(t, name) for t in tables]) for name in first._fields[1:]
     }
     if isinstance(first, Tenders):
-        columns["offset"] = np.concatenate([[0], *(np.diff(t.offset) for t in tables)]).cumsum()
-    return first._replace(**columns)
+        columns["offset"] = np.concatenate(
+            [[0], *(np.diff(cast("Any", t).offset) for t in tables)]
+        ).cumsum()
+    return cast("AnyTable", first._replace(**columns))
 
 
-def encode(table: Table) -> list[bytes]:
-    """Return what is sent, one message a row: the product, then the numbers of the row."""
-    product = table.product
-    head = HEADER.pack(
-        product.commodity, product.horizon, product.start_s, product.duration_s, product.place
-    )
+def encode(table: Any, layout: str | None = None) -> list[bytes]:
+    """Return what is sent, one message a row, in the format of `core.encoding`.
+
+    Parameters
+    ----------
+    table
+        A table of this file, or a named tuple `product, party, ...` of a market's own.
+    layout
+        Of a market's own table.
+
+    Raises
+    ------
+    PartError
+        A number that is not finite.
+    """
     columns = [getattr(table, name) for name in table._fields[1:]]
     if isinstance(table, Tenders):
         columns = [
             table.party,
             *(np.split(column, table.offset[1:-1]) for column in (table.p_kw, table.price_per_kwh)),
         ]
-    return [
-        b"".join([head, *(np.asarray(column[i]).tobytes() for column in columns)])
-        for i in range(len(table.party))
-    ]
+    return encode_rows(type(table).__name__, layout or LAYOUT[type(table)], table.product, columns)
 
 
-def decode(kind: type[AnyTable], messages: Sequence[bytes]) -> AnyTable:
+def decode(
+    kind: type[AnyTable],
+    messages: Sequence[bytes],
+    layout: str | None = None,
+    *,
+    product: Product | None = None,
+    steps: int | None = None,
+) -> AnyTable:
     """Return the table of n rows that `encode` sent as n messages, all of one product; nothing in a message is ever run.
 
-    `kind` is the table that is expected: a message holds numbers alone, and its length says how many products or points it has.
+    Parameters
+    ----------
+    kind
+        The table that is expected: a message holds numbers alone, and its length says how many products or points it has.
+    layout
+        Of a market's own table.
+    product, steps
+        What the reader expects; without messages the table is empty, over so many products. None takes what the first message
+        has.
 
     Raises
     ------
     PartError
         What is no such message: which one, what it holds and what was expected.
     """
-    layout = LAYOUT[kind]
-    heads: list[Product] = []
-    rows: list[list[Any]] = []
-    for i, message in enumerate(messages):
-        where = f"message {i} of {kind.__name__}"
-        heads.append(decode_product(message, where))
-        rows.append(_decode_row(layout, message, where))
-        if heads[i] != heads[0]:
-            raise PartError(
-                f"{where} is of {heads[i]}, expected the product of the first, {heads[0]}"
-            )
-        if kind is Tenders:
-            _refuse_unordered(rows[i][1], rows[i][2], where)
-        elif any(len(one) != len(first) for one, first in zip(rows[i], rows[0], strict=True)):
-            raise PartError(f"{where} has another number of products than the first")
-        if kind is Transactions and int(rows[i][-1][0]) not in tuple(Status):
-            raise PartError(
-                f"{where}: got status {rows[i][-1][0]}, expected one of {', '.join(map(str, map(int, Status)))}"
-            )
-    if not rows:
-        raise PartError(f"no message of {kind.__name__}: its product is not known without one")
+    layout = layout or LAYOUT[cast("type[NamedTuple]", kind)]
+    ragged, made = kind is Tenders, cast("Callable[..., AnyTable]", kind)
+    found, rows = decode_rows(kind.__name__, layout, messages, product, least=0 if ragged else 1)
+    for i, row in enumerate(rows):
+        _refuse(kind, layout, (i, row), rows[0], steps)
     columns: list[Any] = [
-        np.stack(column) if code == WIDE and kind is not Tenders else np.concatenate(column)
-        for code, column in zip(layout, zip(*rows, strict=True), strict=True)
+        _stacked(letter, [row[k] for row in rows], steps or 1, ragged=ragged)
+        for k, letter in enumerate(layout)
     ]
-    if kind is Tenders:
+    if ragged:
         columns.insert(1, np.cumsum([0, *(len(row[1]) for row in rows)]))
-    return kind(heads[0], *columns)
+    return made(found, *columns)
 
 
-def decode_product(message: bytes, where: str) -> Product:
-    """Return the product in the head of a message.
-
-    Raises
-    ------
-    PartError
-        A message without a head, or a head that names no commodity, horizon, duration or place.
-    """
-    if len(message) < HEADER.size:
-        raise PartError(
-            f"{where} has {len(message)} bytes, expected a head of {HEADER.size} at least"
-        )
-    commodity, horizon, start_s, duration_s, place = HEADER.unpack_from(message)
-    for name, code, valid in (("commodity", commodity, Commodity), ("horizon", horizon, Horizon)):
-        if code not in tuple(valid):
-            expected = ", ".join(f"{one.value} ({one.name})" for one in valid)
-            raise PartError(f"{where}: got {name} {code}, expected one of {expected}")
-    if duration_s <= 0 or place < 0:
-        raise PartError(
-            f"{where}: got a duration of {duration_s} s at place {place}, expected above 0 s at place 0 or above"
-        )
-    return Product(Commodity(commodity), start_s, duration_s, Horizon(horizon), place)
-
-
-def _decode_row(layout: str, message: bytes, where: str) -> list[Any]:
-    """Return the columns of a row, (1,) or (h,) each, h from the length of the message."""
-    count, rest = divmod(len(message) - HEADER.size, NUMBER_BYTES)
-    wide = layout.count(WIDE)
-    each, over = divmod(count - len(layout) + wide, wide)
-    if rest or over or each < 1:
-        fixed = HEADER.size + NUMBER_BYTES * (len(layout) - wide)
-        raise PartError(
-            f"{where} has {len(message)} bytes, expected {fixed} and a whole number of {NUMBER_BYTES * wide}"
-        )
-    columns, at = [], HEADER.size
-    for code in layout:
-        length = each if code == WIDE else 1
-        sent, own = ("<i8", np.int64) if code == WHOLE else ("<f8", np.float64)
-        column = np.frombuffer(message, sent, length, at).astype(own)
-        if not np.isfinite(column).all():
+def _refuse(
+    kind: Any, layout: str, numbered: tuple[int, list[Any]], first: list[Any], steps: int | None
+) -> None:
+    """Refuse a row that is none of the table of the first."""
+    i, row = numbered
+    where = f"message {i} of {kind.__name__}"
+    if kind is Tenders:
+        if (np.diff(row[1]) < 0).any() or (np.diff(row[2]) > 0).any():
             raise PartError(
-                f"{where} holds {column[~np.isfinite(column)][0]}, expected finite numbers"
+                f"{where} holds points out of order, expected rising powers at falling prices"
             )
-        columns.append(column)
-        at += NUMBER_BYTES * length
-    return columns
-
-
-def _refuse_unordered(p_kw: Col, price_per_kwh: Col, where: str) -> None:
-    if (np.diff(p_kw) < 0).any() or (np.diff(price_per_kwh) > 0).any():
+        return
+    if any(len(one) != len(other) for one, other in zip(row, first, strict=True)):
+        raise PartError(f"{where} has another number of products than the first")
+    got = len(row[layout.index(WIDE)]) if WIDE in layout else steps
+    if steps is not None and got != steps:
+        raise PartError(f"{where} is over {got} products, expected {steps}")
+    if kind is Transactions and int(row[-1][0]) not in tuple(Status):
         raise PartError(
-            f"{where} holds points out of order, expected rising powers at falling prices"
+            f"{where}: got status {row[-1][0]}, expected one of {', '.join(map(str, map(int, Status)))}"
         )
 
 
-def count_messages(table: Table) -> int:
+def _stacked(letter: str, rows: list[Any], steps: int, *, ragged: bool) -> Any:
+    """Return a column of all rows: (n, h) of what has a number for each product, (n,) or the points of all else."""
+    wide = letter in (WIDE, TRIANGLE) and not ragged
+    if wide:
+        return (
+            np.array(rows).reshape(len(rows), -1)
+            if rows
+            else np.zeros((0, count_numbers(letter, steps)))
+        )
+    return np.concatenate([np.zeros(0, np.int64 if letter == WHOLE else np.float64), *rows])
+
+
+def count_messages(table: Any) -> int:
     """Return the messages a table is sent as: one a row."""
     return len(table.party)
 
 
-def count_bytes(table: Table) -> int:
-    """Return the bytes of `encode(table)` without encoding it (metric I1)."""
+def count_bytes(table: Any) -> int:
+    """Return the bytes of `encode(table)` without encoding it (metric I1b)."""
     rows = len(table.party)
     numbers = sum(int(getattr(table, name).size) for name in table._fields[1:])
     if isinstance(table, Tenders):

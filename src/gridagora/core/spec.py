@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gridagora.core.encoding import HEADER, NUMBER_BYTES, decode_product, encode_product
 from gridagora.core.errors import PartError
-from gridagora.core.exchange import HEADER, NUMBER_BYTES, decode_product
 from gridagora.core.product import Product
 from gridagora.core.tables import Col, Index
 from gridagora.kernels.stores.value import Stores, stores
@@ -88,10 +88,7 @@ def join(tables: Sequence[Spec]) -> Spec:
 
 def encode(table: Spec) -> list[bytes]:
     """Return what is sent, one message a row; a column that is the same in every step is sent once."""
-    product, stores = table.product, table.stores
-    head = HEADER.pack(
-        product.commodity, product.horizon, product.start_s, product.duration_s, product.place
-    )
+    head, stores = encode_product(table.product), table.stores
     bits = _varies(stores) @ (1 << np.arange(len(TIMED)))
     shape = (len(stores.dt_h), stores.end_x.shape[1])
     messages = []

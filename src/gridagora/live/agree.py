@@ -16,10 +16,9 @@ from collections import defaultdict
 from collections.abc import Set
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from gridagora.core.tables import Col
-from gridagora.live.wire import FINAL, Frame, Kind, Size, bare
+from gridagora.core.exchange import join
+from gridagora.live.wire import FINAL, Frame, Kind, Size
+from gridagora.mechanisms.retail.messages import GameOffers
 
 
 @dataclass
@@ -33,9 +32,9 @@ class Agreement:
     ballot: int = 0
     adopted: int = -1
     told: int = -1  # the ballot up to which all were told what it holds
-    table: Col | None = None  # (2 N, T) what all offer and make [kW]
+    table: GameOffers | None = None  # of whoever was heard
     final: bool = False
-    offers: dict[int, Col] = field(default_factory=dict)  # (2, T) offered and made [kW], by sender
+    offers: dict[int, GameOffers] = field(default_factory=dict)
     heard: dict[int, set[int]] = field(
         default_factory=lambda: defaultdict(set)
     )  # by ballot: who holds its table
@@ -55,16 +54,20 @@ def on_duty(a: Agreement) -> int:
 def note(a: Agreement, frame: Frame) -> None:
     """Take in a frame of this round."""
     if frame.step == FINAL:
-        if frame.kind is Kind.TABLE and not a.final:
-            a.table, a.final = frame.rows, True
+        if isinstance(frame.table, GameOffers) and frame.kind is Kind.TABLE and not a.final:
+            a.table, a.final = frame.table, True
         return
     a.ballot = max(a.ballot, frame.step)
-    if frame.kind is Kind.OFFER:
-        a.offers.setdefault(frame.sender, frame.rows)
+    if isinstance(frame.table, GameOffers) and frame.kind is Kind.OFFER:
+        a.offers.setdefault(frame.sender, frame.table)
         return
     a.heard[frame.step].add(frame.sender)
-    if frame.kind is Kind.TABLE and frame.step == a.ballot > a.adopted:
-        a.table, a.adopted = frame.rows, frame.step
+    if (
+        isinstance(frame.table, GameOffers)
+        and frame.kind is Kind.TABLE
+        and frame.step == a.ballot > a.adopted
+    ):
+        a.table, a.adopted = frame.table, frame.step
         a.heard[a.adopted].add(a.me)
 
 
@@ -93,21 +96,14 @@ def _all_offered(a: Agreement, silent: Set[int]) -> bool:
     return all(j in a.offers for j in a.order if j not in silent)
 
 
-def _gathered(a: Agreement) -> Col:
-    missing = np.full((2, a.size.hours), np.nan)
-    return np.concatenate(
-        [a.offers.get(j, missing) if j in a.order else missing for j in range(a.size.prosumers)]
-    )
+def _gathered(a: Agreement) -> GameOffers:
+    return join([a.offers[j] for j in range(a.size.prosumers) if j in a.order and j in a.offers])
 
 
 def standing(a: Agreement) -> list[Frame]:
     """Return what to say again until the table is final: the own offer, and the table or that it was heard."""
     frames = [Frame(Kind.OFFER, a.me, a.number, a.ballot, a.offers[a.me])]
     if a.adopted == a.ballot and a.table is not None:
-        mine = on_duty(a) == a.me
-        frames.append(
-            Frame(Kind.TABLE, a.me, a.number, a.ballot, a.table)
-            if mine
-            else bare(Kind.HEARD, a.me, a.number, a.ballot, a.size)
-        )
+        kind, table = (Kind.TABLE, a.table) if on_duty(a) == a.me else (Kind.HEARD, None)
+        frames.append(Frame(kind, a.me, a.number, a.ballot, table))
     return frames

@@ -12,6 +12,7 @@ from gridagora.core.tables import Col
 from gridagora.live.post import Post, SessionLimits, live
 from gridagora.live.wire import Frame, Kind, Size
 from gridagora.mechanisms.retail.game import followers, taken_kw
+from gridagora.mechanisms.retail.messages import RetailDemand, RetailPrices
 
 
 class EndUsers:
@@ -23,18 +24,15 @@ class EndUsers:
 
     def hear(self, frame: Frame) -> Post:
         """Answer a new turn to all prosumers, and one that was answered before only to the prosumer that asks again."""
-        if frame.kind is not Kind.PRICE:
+        if not isinstance(frame.table, RetailPrices):
             return []
         if frame.step in self.answers:
             return [(frame.sender, self.answers[frame.step])]
-        price = frame.rows[0]
-        answer = Frame(
-            Kind.TAKEN,
-            self.me,
-            frame.round,
-            frame.step,
-            np.stack([price, taken_kw(self.demand, price)]),
+        price = frame.table.price_per_kwh
+        taken = RetailDemand(
+            frame.table.product, np.array([self.me]), price, taken_kw(self.demand, price[0])[None]
         )
+        answer = Frame(Kind.TAKEN, self.me, frame.round, frame.step, taken)
         self.answers[frame.step] = answer
         return [(to, answer) for to in range(self.size.prosumers)]
 

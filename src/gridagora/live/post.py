@@ -17,7 +17,7 @@ import numpy as np
 
 from gridagora.core.errors import PartError
 from gridagora.core.rng import stream
-from gridagora.live.wire import MOST_BYTES, Frame, Kind, Size, packed, unpacked
+from gridagora.live.wire import ENVELOPE, MOST_BYTES, Frame, Kind, Size, packed, unpacked
 
 HERE = "127.0.0.1"
 TICK_S = 0.005
@@ -56,7 +56,10 @@ class SessionLimits(NamedTuple):
 
 @dataclass
 class Tally:
-    """What one party sent, by kind: messages and bytes; what of it was lost on purpose; what it refused, and why at last."""
+    """What one party sent, by kind: datagrams, and bytes of the messages in them as `core.exchange` counts them.
+
+    Envelopes of `wire.ENVELOPE` come on top. Then what of it was lost on purpose; what it refused, and why at last.
+    """
 
     sent: dict[str, tuple[int, int]] = field(
         default_factory=lambda: {kind.name: (0, 0) for kind in Kind}
@@ -90,7 +93,7 @@ def send(mail: Mail, post: Post) -> None:
     for to, frame in post:
         datagram = packed(frame)
         messages, size = mail.tally.sent[frame.kind.name]
-        mail.tally.sent[frame.kind.name] = messages + 1, size + len(datagram)
+        mail.tally.sent[frame.kind.name] = messages + 1, size + len(datagram) - ENVELOPE.size
         if mail.loss_share and mail.rng.random() < mail.loss_share:
             mail.tally.lost += 1
             continue

@@ -14,7 +14,7 @@ import numpy as np
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.live.retail_process import Silence
 from gridagora.live.retail_start import Ended, ProcessNetwork, run_apart
-from gridagora.live.wire import Kind
+from gridagora.live.wire import ENVELOPE, Kind
 from gridagora.mechanisms.retail.protocol import Community, GameResult, StoppingRule, play
 from gridagora.studies.claims import drawn, users
 
@@ -26,7 +26,8 @@ class Apart(NamedTuple):
     """How a session of processes ended, and how far from the same session in one process.
 
     `dropped` and `stopped` are by prosumer: from which round on it was not heard, and why it stopped by itself; `gone` are those
-    whose process ended without a word, or hangs. `sent` is messages and bytes by kind. The last three are largest differences.
+    whose process ended without a word, or hangs. `sent` is datagrams, and bytes of the messages in them, by kind. The last three
+    are largest differences.
     """
 
     played: GameResult
@@ -114,7 +115,8 @@ def account(apart: Apart, groups: int) -> str:
         "Farthest from the same session in one process: "
         f"retail price {apart.retail_off_per_kwh:.1e} $/kWh, internal price {apart.internal_off_per_kwh:.1e} $/kWh, "
         f"offers {apart.offer_off_kw:.1e} kW.",
-        "Messages sent (of processes that are gone, none is counted):",
+        f"Datagrams sent, and bytes of the messages in their envelopes of {ENVELOPE.size} bytes "
+        "(of processes that are gone, none is counted):",
         *(
             f"  {kind:<6} {messages:>7} of {size:>10} bytes in all"
             for kind, (messages, size) in apart.sent.items()

@@ -10,11 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.core.errors import PartError
+from gridagora.core.exchange import encode
 from gridagora.core.tables import Col
 from gridagora.live.agree import Agreement, go_on, note, order_of, standing
 from gridagora.live.post import Post
-from gridagora.live.wire import FINAL, Frame, Kind, Size, bare
+from gridagora.live.wire import FINAL, Frame, Kind, Size
 from gridagora.mechanisms.retail.clearing import GameParameters
+from gridagora.mechanisms.retail.messages import MESSAGES, GameOffers, RetailDemand, RetailPrices
 from gridagora.mechanisms.retail.protocol import (
     Broadcast,
     Community,
@@ -27,6 +29,7 @@ from gridagora.mechanisms.retail.protocol import (
     said,
 )
 
+OFFERS = MESSAGES[GameOffers]
 END_USERS_PATIENCE = 5  # times the patience with a prosumer: without end-users nothing goes on
 
 
@@ -55,9 +58,9 @@ class Prosumer:
     def __init__(self, seat: Seat, at_round: Callable[[int], None] | None = None) -> None:
         self.seat, self.at_round = seat, at_round
         self.rounds, self.held = protocol(seat.terms, seat.rule), idle(seat.own)
-        self.tables: dict[int, Col] = {}  # final ones, by round: who comes late needs them
+        self.tables: dict[int, GameOffers] = {}  # final ones, by round: who comes late needs them
         self.dropped: dict[int, int] = {}  # prosumer: round
-        self.taken: dict[tuple[int, int], Col] = {}  # by turn and group: (2, T)
+        self.taken: dict[tuple[int, int], RetailDemand] = {}  # by turn and group
         self.early: dict[tuple[int, Kind], Frame] = {}  # of the next round, by who was quicker
         self.turn, self.newest = 0, 0
         self.silent_s = np.zeros(seat.size.prosumers)
@@ -74,8 +77,8 @@ class Prosumer:
         """Take in a frame, return what is said because of it."""
         if self.stopped:
             return []
-        if frame.kind is Kind.TAKEN:
-            self._hear_taken(frame)
+        if isinstance(frame.table, RetailDemand):
+            self._hear_taken(frame, frame.table)
             return self._go_on()
         self.silent_s[frame.sender] = 0.0
         if frame.round in self.tables:
@@ -86,9 +89,9 @@ class Prosumer:
             self.early[frame.sender, frame.kind] = frame
         return self._go_on()
 
-    def _hear_taken(self, frame: Frame) -> None:
+    def _hear_taken(self, frame: Frame, taken: RetailDemand) -> None:
         if frame.step > self.turn or (frame.step == self.turn and self._is_asking()):
-            self.taken[frame.step, frame.sender] = frame.rows
+            self.taken[frame.step, frame.sender] = taken
         if frame.step > max(self.turn, self.newest):
             self.newest, self.ask_at_s = (
                 frame.step,
@@ -106,7 +109,7 @@ class Prosumer:
         post: Post = []
         if self.said_s >= self.seat.waits.again_s:
             self.said_s, a = 0.0, self.agreement
-            alive = bare(Kind.HEARD, self.seat.me, a.number, FINAL, self.seat.size)
+            alive = Frame(Kind.HEARD, self.seat.me, a.number, FINAL)
             post += self._to_all([alive] if a.number in self.tables else standing(a))
         if self._is_asking() and self.stuck_s >= self.ask_at_s:
             self.ask_at_s = self.stuck_s + min(
@@ -138,12 +141,10 @@ class Prosumer:
     def _tell_late(self, frame: Frame) -> Post:
         """Send the final table to one that still offers in its round; stop where another table is said to be final."""
         table = self.tables[frame.round]
-        other = (
-            frame.kind is Kind.TABLE
-            and frame.step == FINAL
-            and frame.rows.tobytes() != table.tobytes()
+        final = (
+            isinstance(frame.table, GameOffers) and frame.kind is Kind.TABLE and frame.step == FINAL
         )
-        if other and self.end is None:
+        if final and self.end is None and encode(frame.table, OFFERS) != encode(table, OFFERS):
             self.stopped = (
                 f"prosumer {frame.sender} agreed on another table in round {frame.round}: the network was split for longer "
                 "than the patience"
@@ -172,16 +173,18 @@ class Prosumer:
         a = self.agreement
         if not a.final or a.table is None:
             return None
-        table = a.table.reshape(self.seat.size.prosumers, 2, -1)
+        heard = set(a.table.party.tolist())
         for j in a.order:
-            if np.isnan(table[j]).all():
+            if j not in heard:
                 self.dropped[j] = a.number
         if self.seat.me in self.dropped:
             self.stopped = f"the others did not hear me for {self.seat.waits.patience_s} s, and dropped me in round {a.number}"
             return None
         self.tables[a.number] = a.table
         a.order = tuple(j for j in a.order if j not in self.dropped)
-        return ProsumerOffer(table[:, 0], table[:, 1])
+        offers = np.full((2, self.seat.size.prosumers, self.seat.size.hours), np.nan)
+        offers[:, a.table.party] = a.table.offer_kw, a.table.made_kw
+        return ProsumerOffer(*offers)
 
     def _taken(self) -> Col | None:
         """Return what end-users take at the price asked, once every group said it."""
@@ -190,14 +193,14 @@ class Prosumer:
         if not all(key in self.taken for key in keys):
             return None
         heard = [self.taken.pop(key) for key in keys]
-        if any(row[0].tobytes() != np.asarray(self.asked).tobytes() for row in heard):
+        if any(one.price_per_kwh.tobytes() != np.asarray(self.asked).tobytes() for one in heard):
             self.stopped = (
                 f"end-users were asked another price than mine in turn {self.turn}: others went on with another table, or "
                 "compute otherwise"
             )
             return None
         return np.asarray(
-            sum(row[1] for row in heard)
+            sum(one.taken_kw[0] for one in heard)
         )  # in the order of groups: the same bits for all
 
     def _send(self, answer: ProsumerOffer | Col) -> Post:
@@ -224,9 +227,13 @@ class Prosumer:
 
     def _ask(self) -> Post:
         size, price = self.seat.size, np.asarray(self.asked)[None]
-        frame = Frame(Kind.PRICE, self.seat.me, self.agreement.number, self.turn, price)
+        frame = Frame(Kind.PRICE, self.seat.me, self.agreement.number, self.turn)
         groups = range(size.prosumers, size.prosumers + size.groups)
-        return [(group, frame) for group in groups if (self.turn, group) not in self.taken]
+        return [
+            (group, frame._replace(table=RetailPrices(size.product, np.array([group]), price)))
+            for group in groups
+            if (self.turn, group) not in self.taken
+        ]
 
     def _offer(self, asked: Broadcast) -> Post:
         number = len(self.tables) + 1
@@ -234,8 +241,10 @@ class Prosumer:
             self.at_round(number)
         self.held = answered(self.seat.own, asked, self.held)
         told, me = said(self.seat.own, self.held), self.seat.me
-        own = np.stack([told.offer_kw[0], told.made_kw[0]])
-        if not np.isfinite(own).all():
+        own = GameOffers(
+            self.seat.size.product, np.array([me]), told.offer_kw[:1], told.made_kw[:1]
+        )
+        if not (np.isfinite(own.offer_kw).all() and np.isfinite(own.made_kw).all()):
             raise PartError(f"round {number}: the own offer is not a number")
         order = order_of(number, self.seat.size, self.dropped.keys())
         self.agreement = Agreement(self.seat.size, number, me, order, offers={me: own})

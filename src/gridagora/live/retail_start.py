@@ -17,7 +17,7 @@ from gridagora.live import end_users, retail_process
 from gridagora.live.post import SessionLimits, Tally
 from gridagora.live.retail_party import Seat, Waits
 from gridagora.live.retail_process import ProsumerEnd, Silence
-from gridagora.live.wire import HEAD, MOST_BYTES, Kind, Size, rows_of
+from gridagora.live.wire import ENVELOPE, MOST_BYTES, Kind, Size, most_bytes
 from gridagora.mechanisms.retail.certificate import Users
 from gridagora.mechanisms.retail.protocol import Community, StoppingRule, terms
 
@@ -114,8 +114,8 @@ def run_apart(
 
 def _check(size: Size, count: int) -> None:
     problems = []
-    if HEAD.size + 8 * size.hours * rows_of(Kind.TABLE, size) > MOST_BYTES:
-        most = (MOST_BYTES - HEAD.size) // (16 * size.hours)
+    if ENVELOPE.size + most_bytes(Kind.TABLE, size) > MOST_BYTES:
+        most = (MOST_BYTES - ENVELOPE.size) // most_bytes(Kind.OFFER, size)
         problems.append(
             Problem(
                 "prosumers",

@@ -1,38 +1,47 @@
-"""Frames between parties of the retail game: one datagram each, prices and offers and nothing else.
+"""Datagrams between parties of the retail game: an envelope, and in it messages as they are counted, byte for byte.
 
-A frame is 16 bytes of head and rows of float64, all little endian:
+The envelope is what a network of lost and reordered datagrams needs beside what is said; it is counted apart:
 
-    offset  bytes  what
+    offset  bytes  what, little-endian
     0       2      "gr"
-    2       1      version, 1
+    2       1      version, 2
     3       1      kind
     4       2      number of the party that sends it: prosumers from 0, then groups of end-users
-    6       2      hours in a row, T
-    8       4      outer round, from 1
-    12      4      turn of PRICE and TAKEN, from 1; of the others the ballot: how often duty was passed on in this round
-    16      8 T R  R rows: OFFER 2 (offered at retail, made in all) [kW]; TABLE 2 N (the same of every prosumer, nan where it was
-                   not heard) [kW]; HEARD none; PRICE 1 (retail) [$/kWh]; TAKEN 2 (the price answered [$/kWh], taken [kW])
+    6       4      outer round, from 1
+    10      4      turn of PRICE and TAKEN, from 1; of the others the ballot: how often duty was passed on in this round
 
-Nothing in a frame is ever run or unpickled: its length follows from its kind, and its numbers are checked.
+The payload is `core.exchange.encode` of a table of `mechanisms.retail.messages`, message after
+message: OFFER one row of `GameOffers`; TABLE the same of every prosumer that was heard, by number;
+PRICE one row of `RetailPrices`; TAKEN one of `RetailDemand`; HEARD is an acknowledgement and has none.
+Nothing in a datagram is ever run: its length follows from its kind, and its numbers are checked.
 """
 
 import struct
 from enum import IntEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
+from gridagora.core.encoding import message_bytes
 from gridagora.core.errors import PartError
-from gridagora.core.tables import Col
+from gridagora.core.exchange import decode, encode
+from gridagora.core.product import Commodity, Horizon, Product
+from gridagora.mechanisms.retail.messages import MESSAGES, GameOffers, RetailDemand, RetailPrices
 
-HEAD = struct.Struct("<2sBBHHII")
-MARK, VERSION = b"gr", 1
+ENVELOPE = struct.Struct("<2sBBHII")
+MARK, VERSION = b"gr", 2
 FINAL = 2**32 - 1  # the ballot of a table that is agreed on
 MOST_BYTES = 65_507  # of a datagram
+FIRST_HOUR = Product(
+    Commodity.P, 0, 3600, Horizon.DAY_AHEAD
+)  # of a session that stands on no calendar
+
+Table = GameOffers | RetailPrices | RetailDemand
 
 
 class Kind(IntEnum):
-    """What a frame says."""
+    """What a datagram says."""
 
     OFFER = 1
     TABLE = 2
@@ -41,46 +50,64 @@ class Kind(IntEnum):
     TAKEN = 5
 
 
+TABLE_OF = MappingProxyType(
+    {
+        Kind.OFFER: GameOffers,
+        Kind.TABLE: GameOffers,
+        Kind.PRICE: RetailPrices,
+        Kind.TAKEN: RetailDemand,
+    },
+)
+
+
 class Size(NamedTuple):
-    """What everybody knows of a session's frames: how many prosumers, groups of end-users, and hours."""
+    """What everybody knows of a session: how many prosumers, groups of end-users and hours, and the product of the first hour."""
 
     prosumers: int
     groups: int
     hours: int
+    product: Product = FIRST_HOUR
 
 
 class Frame(NamedTuple):
-    """One message; `step` is the turn or the ballot, `rows` has shape (R, T) [kW], or [$/kWh] where it tells prices."""
+    """What one datagram says; `step` is the turn or the ballot, and HEARD has no table."""
 
     kind: Kind
     sender: int
     round: int
     step: int
-    rows: Col
+    table: Table | None = None
 
 
-def rows_of(kind: Kind, size: Size) -> int:
-    """Return how many rows a kind of frame has."""
-    return {
-        Kind.OFFER: 2,
-        Kind.TABLE: 2 * size.prosumers,
-        Kind.HEARD: 0,
-        Kind.PRICE: 1,
-        Kind.TAKEN: 2,
-    }[kind]
+def most_rows(kind: Kind, size: Size) -> int:
+    """Return how many messages a datagram of a kind holds at most; all but a TABLE hold so many."""
+    return {Kind.TABLE: size.prosumers, Kind.HEARD: 0}.get(kind, 1)
 
 
-def bare(kind: Kind, sender: int, number: int, step: int, size: Size) -> Frame:
-    """Return a frame without rows."""
-    return Frame(kind, sender, number, step, np.zeros((0, size.hours)))
+def most_bytes(kind: Kind, size: Size) -> int:
+    """Return the longest payload of a kind [bytes]."""
+    rows = most_rows(kind, size)
+    return rows * message_bytes(MESSAGES[TABLE_OF[kind]], size.hours) if rows else 0
+
+
+def payload(frame: Frame) -> bytes:
+    """Return the messages in a frame as they are counted.
+
+    Raises
+    ------
+    PartError
+        A number that is not finite.
+    """
+    return (
+        b"" if frame.table is None else b"".join(encode(frame.table, MESSAGES[type(frame.table)]))
+    )
 
 
 def packed(frame: Frame) -> bytes:
-    """Return the bytes of a frame."""
-    head = HEAD.pack(
-        MARK, VERSION, frame.kind, frame.sender, frame.rows.shape[1], frame.round, frame.step
-    )
-    return head + frame.rows.astype("<f8").tobytes()
+    """Return the datagram of a frame."""
+    return ENVELOPE.pack(
+        MARK, VERSION, frame.kind, frame.sender, frame.round, frame.step
+    ) + payload(frame)
 
 
 def unpacked(datagram: bytes, size: Size) -> Frame:
@@ -91,18 +118,18 @@ def unpacked(datagram: bytes, size: Size) -> Frame:
     PartError
         Anything but a well-formed frame of this session.
     """
-    if len(datagram) < HEAD.size:
+    if len(datagram) < ENVELOPE.size:
         raise PartError(
-            f"a frame of {len(datagram)} bytes: expected a head of {HEAD.size} bytes at least"
+            f"a datagram of {len(datagram)} bytes: expected an envelope of {ENVELOPE.size} bytes at least"
         )
-    mark, version, code, sender, hours, number, step = HEAD.unpack_from(datagram)
+    mark, version, code, sender, number, step = ENVELOPE.unpack_from(datagram)
     if (mark, version) != (MARK, VERSION):
         raise PartError(
-            f"a frame that begins with {mark!r}, version {version}: expected {MARK!r}, version {VERSION}"
+            f"a datagram that begins with {mark!r}, version {version}: expected {MARK!r}, version {VERSION}"
         )
     if code not in tuple(Kind):
         raise PartError(
-            f"a frame of kind {code}: expected one of {', '.join(f'{k.value} ({k.name})' for k in Kind)}"
+            f"a datagram of kind {code}: expected one of {', '.join(f'{k.value} ({k.name})' for k in Kind)}"
         )
     kind = Kind(code)
     first, last = (
@@ -112,21 +139,42 @@ def unpacked(datagram: bytes, size: Size) -> Frame:
     )
     if not first <= sender < last:
         raise PartError(f"{kind.name} from party {sender}: expected one from {first} to {last - 1}")
-    expected = HEAD.size + 8 * rows_of(kind, size) * size.hours
-    if hours != size.hours or len(datagram) != expected:
-        raise PartError(
-            f"{kind.name} of {len(datagram)} bytes, {hours} hours: expected {expected} bytes, {size.hours} hours"
-        )
     if number == 0:
         raise PartError(f"{kind.name} of round 0: rounds count from 1")
-    rows = np.frombuffer(datagram, "<f8", offset=HEAD.size).reshape(-1, hours).astype(np.float64)
-    _check(kind, sender, rows)
-    return Frame(kind, sender, number, step, rows)
+    return Frame(kind, sender, number, step, _table(kind, sender, datagram[ENVELOPE.size :], size))
 
 
-def _check(kind: Kind, sender: int, rows: Col) -> None:
-    if kind is Kind.TABLE:
-        pairs = rows.reshape(len(rows) // 2, -1)
-        rows = pairs[~np.isnan(pairs).all(1)]  # who was not heard
-    if not np.isfinite(rows).all():
-        raise PartError(f"{kind.name} from party {sender} holds a number that is not finite")
+def _table(kind: Kind, sender: int, sent: bytes, size: Size) -> Table | None:
+    """Return the table in a payload; None where the kind has none."""
+    most = most_bytes(kind, size)
+    if kind is Kind.HEARD:
+        if sent:
+            raise PartError(
+                f"HEARD from party {sender} with {len(sent)} bytes of payload: expected none"
+            )
+        return None
+    each = most // most_rows(kind, size)
+    wrong = len(sent) % each or not each <= len(sent) <= most
+    if wrong:
+        expected = f"{each} bytes" if most == each else f"{each} to {most} bytes in steps of {each}"
+        raise PartError(
+            f"{kind.name} from party {sender} with {len(sent)} bytes of payload: expected {expected}"
+        )
+    messages = [sent[at : at + each] for at in range(0, len(sent), each)]
+    of = TABLE_OF[kind]
+    table: Table = decode(of, messages, MESSAGES[of], product=size.product, steps=size.hours)
+    _check_parties(kind, sender, table, size)
+    return table
+
+
+def _check_parties(kind: Kind, sender: int, table: Table, size: Size) -> None:
+    """Refuse a table of parties that the kind does not speak of."""
+    party, first, last = table.party, 0, size.prosumers
+    if kind in (Kind.OFFER, Kind.TAKEN):
+        first, last = sender, sender + 1
+    elif kind is Kind.PRICE:
+        first, last = size.prosumers, size.prosumers + size.groups
+    if party.min() < first or party.max() >= last or (np.diff(party) <= 0).any():
+        raise PartError(
+            f"{kind.name} from party {sender} of {party.tolist()}: expected each once of {first} to {last - 1}, rising"
+        )

@@ -1,20 +1,16 @@
 """The continuous double auction: homes post orders in one book and trade with each other; no operator decides (theory 3.7)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 
+from gridagora.core.encoding import message_bytes
 from gridagora.core.errors import InputError, Problem, nearest
-from gridagora.core.exchange import (
-    HEADER,
-    NUMBER_BYTES,
-    UW_PER_KW,
-    Status,
-    Tenders,
-    Transactions,
-    quote,
-)
+from gridagora.core.exchange import LAYOUT, UW_PER_KW, Status, Tenders, Transactions, quote
+from gridagora.core.product import Product
 from gridagora.core.registry import register
 from gridagora.core.rng import stream
 from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Rulebook
@@ -34,11 +30,23 @@ from gridagora.settlement.tariff import plan_at
 
 SUPPLIER = -1
 TRADERS = ("look_ahead", "zero_intelligence")
-ORDER_BYTES = HEADER.size + 5 * NUMBER_BYTES  # party, side, price, quantity, time
-CONFIRMATION_BYTES = (
-    HEADER.size + 5 * NUMBER_BYTES
-)  # a row of `Transactions`: it goes to both homes
 TICKS_MAX = 1_000_000
+
+
+class LimitOrders(NamedTuple):
+    """Home to book: a limit order."""
+
+    product: Product
+    party: Index  # (n,)
+    side: Index  # (n,) 1 buys, -1 sells
+    price_per_kwh: Col  # (n,) the worst it takes [$/kWh]
+    p_kw: Col  # (n,) above zero [kW]
+    turn: Index  # (n,) when it comes
+
+
+MESSAGES: Mapping[type, str] = MappingProxyType({LimitOrders: "iiooi"})  # as in `core.encoding`
+ORDER_BYTES = message_bytes(MESSAGES[LimitOrders], 1)
+CONFIRMATION_BYTES = message_bytes(LAYOUT[Transactions], 1)  # it goes to both homes
 
 
 class AuctionTrades(NamedTuple):

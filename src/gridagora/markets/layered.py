@@ -3,25 +3,19 @@
 Theory 3.5.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from types import MappingProxyType
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
+from gridagora.core.encoding import message_bytes
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.exchange import (
-    HEADER,
-    NUMBER_BYTES,
-    Plans,
-    Proposals,
-    Status,
-    Transactions,
-    quote,
-    tender,
-)
+from gridagora.core.exchange import Plans, Proposals, Status, Transactions, quote, tender
 from gridagora.core.limits import Bounds, bounds_of, keep_reserve
 from gridagora.core.place import Places, lift_kw
-from gridagora.core.product import Commodity, Horizon
+from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.registry import register
 from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Rulebook
 from gridagora.core.session import (
@@ -53,6 +47,17 @@ from gridagora.mechanisms.layers import descend, lift_space, published
 REACH_KW = 1e6  # more than any feeder can take: it keeps bounds finite at any price
 DAY_H = 24
 RUN_H = 366 * DAY_H  # a long-term product holds to the end of the run
+
+
+class RoundShares(NamedTuple):
+    """To every place and home, when a search ends: which plans hold."""
+
+    product: Product
+    party: Index  # (n,)
+    share: Col  # (n, r) of each of r rounds in the plan, 0..1
+
+
+MESSAGES: Mapping[type, str] = MappingProxyType({RoundShares: "iw"})  # as in `core.encoding`
 
 
 @register("market", "layered")
@@ -430,7 +435,7 @@ def relayed(
 def settled(opening: Opening, places: int, rounds: int) -> PeerMessages:
     """Return what ends a search: every place and home hears which prices hold and the share of each round in its plan."""
     many = places + len(opening.party)
-    return PeerMessages(many, many * (HEADER.size + NUMBER_BYTES * (1 + rounds)), 1, 0)
+    return PeerMessages(many, many * message_bytes(MESSAGES[RoundShares], rounds), 1, 0)
 
 
 def along(tree: Places, premium_per_kwh: Col) -> Col:

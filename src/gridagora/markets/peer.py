@@ -8,8 +8,9 @@ from typing import ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 
+from gridagora.core.encoding import message_bytes
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.exchange import HEADER, NETWORK, NUMBER_BYTES, Status, Transactions, join, quote
+from gridagora.core.exchange import NETWORK, Status, Transactions, join, quote
 from gridagora.core.registry import register
 from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Rulebook
 from gridagora.core.session import (
@@ -39,15 +40,12 @@ from gridagora.kernels.coordination.consensus import (
 )
 from gridagora.kernels.curves.curve import Curves, at
 from gridagora.mechanisms import trade_graph as graphs
+from gridagora.mechanisms.peer_messages import MESSAGES, OFFER_BYTES, REPORT_BYTES, SupplierPrices
 
 GRAPHS = ("complete", "nearest", "zone", "file")
 FEES = ("none", "uniform", "distance", "zonal")
 DAY_H = 24
 SUPPLIER = -1  # the counterparty of what a home does not trade with its partners
-OFFER_BYTES = HEADER.size + 4 * NUMBER_BYTES  # who, to whom, quantity, price
-REPORT_BYTES = (
-    HEADER.size + 3 * NUMBER_BYTES
-)  # who, and its two residuals; back come the largest of all, or the supplier's prices
 RESOLD = 2.0  # times the most that a green home pays more: what would make grey energy dearer than what green energy earns
 TOLD = 2  # numbers about itself that a home sends in an offer or a report
 
@@ -182,7 +180,7 @@ class Peer:
             )
         else:
             share = shift_path(state, opening)[:, :-1]
-            yield posted(opening, supply.import_per_kwh, supply.export_per_kwh)
+            yield posted(opening)
         hours_known = share.shape[1]
         next_day = share[:, [hours_known - DAY_H if hours_known >= DAY_H else hours_known - 1]]
         after = PricePath(opening.product.start_s, np.append(share, next_day, axis=1))
@@ -401,10 +399,10 @@ def together(talks: list[PeerMessages]) -> PeerMessages:
     return PeerMessages(sum(columns[0]), sum(columns[1]), max(columns[2]), sum(columns[3]))
 
 
-def posted(opening: Opening, *paths: Col) -> PeerMessages:
-    """Return what the supplier says when it posts price paths to all homes."""
-    each = HEADER.size + NUMBER_BYTES * (1 + sum(len(path) for path in paths))
-    return PeerMessages(len(opening.party), len(opening.party) * each, 1, 0)
+def posted(opening: Opening) -> PeerMessages:
+    """Return what the supplier says when it posts the path of its two prices to all homes."""
+    homes, steps = len(opening.party), len(opening.supply.import_per_kwh)
+    return PeerMessages(homes, homes * message_bytes(MESSAGES[SupplierPrices], steps), 1, 0)
 
 
 def talk(deal: Deal, homes: int) -> PeerMessages:
@@ -417,12 +415,13 @@ def talk(deal: Deal, homes: int) -> PeerMessages:
     own = deal.rounds * int(deal.graph.offset[homes])
     checks = -(-deal.rounds // CHECK_EVERY) if len(deal.graph.offset) == homes + 1 else 0
     reports = checks * homes
-    short = homes + 2 * reports
+    size = (
+        offers * OFFER_BYTES
+        + 2 * reports * REPORT_BYTES
+        + homes * message_bytes(MESSAGES[SupplierPrices], 1)
+    )
     return PeerMessages(
-        offers + short,
-        offers * OFFER_BYTES + short * REPORT_BYTES,
-        deal.rounds + 2 * checks,
-        TOLD * (own + reports),
+        offers + 2 * reports + homes, size, deal.rounds + 2 * checks, TOLD * (own + reports)
     )
 
 

@@ -9,8 +9,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from gridagora.core.encoding import message_bytes
 from gridagora.core.errors import InputError, PartError, Problem
-from gridagora.core.exchange import HEADER, NUMBER_BYTES, Plans, Status, Transactions, quote, take
+from gridagora.core.exchange import LAYOUT, Plans, Status, Transactions, quote, take
 from gridagora.core.limits import Limits, keep_reserve
 from gridagora.core.registry import register
 from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Residual, Rulebook
@@ -42,6 +43,14 @@ from gridagora.mechanisms.retail.game import (
     sequential,
     simultaneous,
     taken_kw,
+)
+from gridagora.mechanisms.retail.messages import (
+    MESSAGES,
+    GameOffers,
+    GamePrices,
+    GameTerms,
+    RetailDemand,
+    RetailPrices,
 )
 from gridagora.mechanisms.retail.protocol import Broadcast, GameResult, StoppingRule, protocol
 from gridagora.mechanisms.retail.protocol import ProsumerOffer as Offered
@@ -296,9 +305,8 @@ class Retailer:
             else:
                 best, rounds = _settled(sequential(users, each, start))
         told = 2 * count * rounds  # a price to each, an offer of each
-        yield PeerMessages(
-            told, told * (HEADER.size + NUMBER_BYTES * (1 + hours)), rounds, count * rounds * hours
-        )
+        size = message_bytes(MESSAGES[RetailPrices], hours) + message_bytes(LAYOUT[Plans], hours)
+        yield PeerMessages(told, told // 2 * size, rounds, count * rounds * hours)
         total: Col = best.sum(0)
         return total
 
@@ -465,21 +473,21 @@ def corrected(
 
 def told(played: GameResult, count: int, ends: int) -> PeerMessages:
     """Return what a game made prosumers and end-users say: terms once, then prices and offers in every round."""
-    hours = len(played.retail_per_kwh)
-    prices, offers = len(Broadcast._fields) * hours, len(Offered._fields) * hours
-    known = (
-        hours * (hours + 1) // 2 + 5 * hours
-    )  # end-users' response, their choke price, wholesale and outside prices, other load
-    outer, inside = count * played.rounds, ends * played.inner_rounds
-    numbers = count * known + outer * (prices + offers) + 2 * inside * hours
-    messages = count + 2 * outer + 2 * inside
-    told_up = outer * offers + inside * hours
-    return PeerMessages(
-        messages,
-        messages * HEADER.size + numbers * NUMBER_BYTES,
-        played.rounds + played.inner_rounds,
-        told_up,
+    hours, outer, inside = (
+        len(played.retail_per_kwh),
+        count * played.rounds,
+        ends * played.inner_rounds,
     )
+    sent = {
+        GameTerms: count,
+        GamePrices: outer,
+        GameOffers: outer,
+        RetailPrices: inside,
+        RetailDemand: inside,
+    }
+    size = sum(many * message_bytes(MESSAGES[kind], hours) for kind, many in sent.items())
+    told_up = outer * len(Offered._fields) * hours + inside * hours
+    return PeerMessages(sum(sent.values()), size, played.rounds + played.inner_rounds, told_up)
 
 
 def _played(
