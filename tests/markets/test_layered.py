@@ -229,6 +229,18 @@ def test_premiums_sum_from_the_root_down():
     assert along(TREE, premium)[:, 0].tolist() == [111.0, 112.0, 124.0, 110.0, 120.0, 100.0]
 
 
+def test_a_tree_may_begin_with_its_root():
+    """Rows of places stand in any order: the root is where no parent is, not at the end."""
+    tree = places(["feeder", "z", "t"], [Level.FEEDER, Level.ZONE, Level.TRANSFORMER], [-1, 0, 1])
+    assert along(tree, np.array([[1.0], [10.0], [100.0]]))[:, 0].tolist() == [1.0, 11.0, 111.0]
+    assert branches(tree).tolist() == [0, 1, 1]
+    assert below(Topology(tree, np.array([2, 2, 1]))).tolist() == [3, 3, 2]
+    site = Topology(tree, np.array([2]))
+    told = Proposals(None, np.arange(1), np.ones((1, 2)), np.ones(1), np.ones(1))
+    up = relayed(world([T1]), site, np.ones((3, 2)), told, np.array([1, 2]))
+    assert up.party.tolist() == [0, 1, 2, 2]
+
+
 def test_homes_are_counted_at_every_place_above_them():
     assert below(Topology(TREE, np.array([T1, T1, T3, Z1]))).tolist() == [2, 0, 1, 3, 1, 4]
 
