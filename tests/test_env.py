@@ -49,12 +49,8 @@ def test_what_is_seen_is_named_and_knows_no_car_to_come(scene, study):
     table = dict(zip(env.names, seen.reshape(len(env.rows), -1).T, strict=True))
     assert table["battery_stored_share"].max() == 0.5
     assert (np.abs(table["hvac_t_air_degc"] - 24) < 8).all()
-    homes = scene.homes
-    here = {
-        int(home)
-        for home, arrive in zip(homes.ev_home, homes.ev_arrive_s, strict=True)
-        if arrive <= 0
-    }
+    cars = scene.homes.owned["ev"]
+    here = set(cars.home[cars.arrive_s <= 0].tolist())
     assert set(np.flatnonzero(table["ev_need_kwh"])) <= here
     assert (
         table["price_per_kwh"][0] == env.run.step().price_per_kwh[0]

@@ -7,9 +7,10 @@ import pandas as pd
 import pvlib
 import pytest
 
-from gridagora.core.tables import Weather
+from gridagora.core.device import People
+from gridagora.core.tables import Homes, Weather
+from gridagora.devices import pv as pv_device
 from gridagora.population import photovoltaic as pv
-from gridagora.population.equipment import Equipment, lay
 from gridagora.sources import synthetic, weather
 
 CLOSE = pvlib.temperature.TEMPERATURE_MODEL_PARAMETERS["sapm"]["close_mount_glass_glass"]
@@ -81,16 +82,14 @@ def test_energy_by_month_is_that_of_the_library_under_a_drawn_sky(
 def test_homes_get_what_the_library_gives() -> None:
     """All links reach the column of a home: 4 % without the inverter, 14 % without the other losses."""
     sky = synthetic.weather(3, int(pd.Timestamp("2018-01-01T06:00Z").timestamp()), 364)
-    names = ("a", "b", "c")
-    laid = lay(
-        Equipment(pv_share=1.0, pv_kw=4.0, pv_tilt_deg=30.0, pv_azimuth_deg=200.0),
-        names,
-        np.zeros(3, bool),
-        sky,
-        1,
+    homes = Homes(("a", "b", "c"), np.zeros((3, len(sky.t_out_degc))))
+    laid = pv_device.draw(
+        pv_device.PvKeys(share=1.0, kw=4.0, tilt_deg=30.0, azimuth_deg=200.0), People(homes, sky, 1)
     )
     _, theirs = _by_month(sky, synthetic.AUSTIN, 30.0, 200.0, -6.0)
-    assert laid.pv_kw.sum(1) == pytest.approx(4.0 * np.full(3, theirs.sum()), rel=0.005)
+    assert laid.owned["pv"].available_kw.sum(1) == pytest.approx(
+        4.0 * np.full(3, theirs.sum()), rel=0.005
+    )
 
 
 def test_energy_by_month_is_that_of_the_library_in_austin(data_dir: Path) -> None:

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from home_columns import HomeColumns, changed, homes_of
 
 from gridagora.core.device import Setting
-from gridagora.core.tables import Homes
 
 
 def draw_homes(n=12, hours=24 * 8, seed=0, *, heating=False):
@@ -19,7 +19,7 @@ def draw_homes(n=12, hours=24 * 8, seed=0, *, heating=False):
     cars = n // 2
     cop = 2.5 + np.zeros(hours) if heating else 3.6 - 0.05 * (t_out - 30)
     arrive = 17 * 3600 + rng.integers(0, 120, cars) * 60
-    return Homes(
+    columns = HomeColumns(
         home_id=tuple(f"home-{i}" for i in range(n)),
         load_kw=rng.uniform(0.2, 1.5, (n, hours)),
         draw_kwh=rng.uniform(0, 1.0, (n, hours)) * (rng.random((n, hours)) < 0.3),
@@ -47,8 +47,8 @@ def draw_homes(n=12, hours=24 * 8, seed=0, *, heating=False):
         ev_depart_s=arrive + 12 * 3600,
         ev_need_kwh=rng.uniform(5, 20, cars),
         ev_kw=np.full(cars, 7.2),
-        calibration_error=np.full(n, np.nan),
     )
+    return homes_of(columns)
 
 
 @pytest.fixture(scope="session")
@@ -64,11 +64,12 @@ def winter():
 @pytest.fixture(scope="session")
 def mixed():
     """Homes that heat until noon and cool from then on, in a spring of 10 to 24 degC with a high sun."""
-    spring, warm_half = draw_homes(), np.arange(24 * 8) % 24 >= 12
+    homes, warm_half = draw_homes(), np.arange(24 * 8) % 24 >= 12
+    spring = homes.owned["hvac"]
     cop = np.where(warm_half, spring.cop, 2.5)
     colder = spring.ua_kw_k[:, None] * 13.0
     heating = np.broadcast_to(~warm_half, cop.shape)
-    return spring._replace(heating=heating, q_air_kw=spring.q_air_kw - colder, cop=cop)
+    return changed(homes, "hvac", heating=heating, q_air_kw=spring.q_air_kw - colder, cop=cop)
 
 
 def same_rows(whole, rows, part):

@@ -1,4 +1,4 @@
-"""Batteries: sentences for the impossible, the relaxation threshold, belief, and an empty one that must charge."""
+"""Batteries: the relaxation threshold, belief, and an empty one that must charge."""
 
 import numpy as np
 import pytest
@@ -7,36 +7,6 @@ from scipy.optimize import linprog
 from gridagora.devices import battery
 from gridagora.kernels.curves.curve import at
 from gridagora.kernels.stores.value import best_response, bid, marginal_value
-
-
-def check(homes):
-    return battery.check(
-        homes.home_id, homes.battery_kwh, homes.battery_kw, homes.battery_efficiency
-    )
-
-
-def test_drawn_homes_have_no_problem(homes):
-    assert check(homes) == []
-
-
-def test_a_battery_without_capacity_is_a_sentence(homes):
-    kwh, kw, eff = (
-        homes.battery_kwh.copy(),
-        homes.battery_kw.copy(),
-        homes.battery_efficiency.copy(),
-    )
-    kwh[0], kw[3], eff[6] = 0.0, 0.0, 95.0
-    found = [
-        str(problem)
-        for problem in check(homes._replace(battery_kwh=kwh, battery_kw=kw, battery_efficiency=eff))
-    ]
-    assert found[0] == (
-        "battery of home 'home-0': got an energy capacity of 0 kWh with 5 kW of power, expected more than 0 kWh. "
-        "Give it an energy capacity, or set its power to 0 kW for a home without a battery."
-    )
-    assert "a power of 0 kW with 13.5 kWh" in found[1]
-    assert "a one-way efficiency of 95" in found[2]
-    assert len(found) == 3
 
 
 def both_ways_kw(price, eta=0.95, wear=0.01, power=20.0, energy=6.0, slots=6):
@@ -68,7 +38,7 @@ def test_relaxation_is_exact_just_above_the_threshold_and_not_below():
 
 def test_the_answer_is_exclusive_and_certified_on_both_sides_of_the_threshold(homes):
     """Above it the bound is met; below it the true answer still charges or discharges, never both."""
-    table = battery.of(homes)
+    table = battery.of(homes.owned["battery"])
     edge = battery.threshold_per_kwh(0.95, 0.01)
     for low, exact in ((edge + 0.005, True), (edge - 0.2, False)):
         price = np.full(12, 0.1)
@@ -84,7 +54,7 @@ def test_the_answer_is_exclusive_and_certified_on_both_sides_of_the_threshold(ho
 
 def test_an_empty_battery_charges_before_a_peak(homes):
     """The inward derivative at empty: a wrong one leaves an empty battery empty for ever."""
-    table = battery.of(homes)
+    table = battery.of(homes.owned["battery"])
     price = np.full(24, 0.05)
     price[18] = 1.0
     empty = np.zeros(len(table.home))
@@ -96,7 +66,7 @@ def test_an_empty_battery_charges_before_a_peak(homes):
 
 def test_bid_has_the_idle_band_of_efficiency_and_wear(homes):
     """mu (1/eta - eta) + 2 wear between the prices of charging and discharging."""
-    table = battery.of(homes)
+    table = battery.of(homes.owned["battery"])
     e = battery.start(table) / 2
     worth = marginal_value(battery.spec(table, e, 1, 0.2), np.array([0.2]))
     offer = bid(battery.spec_now(table, e), worth, share=1.0)
@@ -107,7 +77,7 @@ def test_bid_has_the_idle_band_of_efficiency_and_wear(homes):
 
 
 def test_take_gives_the_same_rows_bit_for_bit(homes, rows_of):
-    table, rows = battery.of(homes), np.array([3, 1])
+    table, rows = battery.of(homes.owned["battery"]), np.array([3, 1])
     few, e = battery.take(table, rows), battery.start(table)
     part = e[rows]
     assert rows_of(battery.spec(table, e), rows, battery.spec(few, part))

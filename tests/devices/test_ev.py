@@ -1,56 +1,20 @@
-"""Sessions: shares of an hour, sentences for the infeasible, belief against truth, value of the missing energy."""
+"""Sessions: shares of an hour, belief against truth, value of the missing energy."""
 
 import numpy as np
 import pytest
 
+from gridagora.core.device import own
 from gridagora.devices import ev
 from gridagora.kernels.curves.curve import at
 from gridagora.kernels.stores.value import best_response, bid, marginal_value
+from gridagora.population.charging import ChargingSessions
 
 
 def sessions(homes, arrive, depart, need):
     m = len(arrive)
-    return ev.of(
-        homes._replace(
-            ev_home=np.arange(m),
-            ev_arrive_s=np.array(arrive),
-            ev_depart_s=np.array(depart),
-            ev_need_kwh=np.array(need, float),
-            ev_kw=np.full(m, 7.2),
-        )
-    )
-
-
-def test_a_feasible_table_has_no_problem(homes):
-    assert ev.check(ev.of(homes), homes.home_id) == []
-
-
-def test_every_infeasible_session_is_a_sentence(homes):
-    table = sessions(homes, [0, 7200, 0], [3600, 3600, 3600], [6.48, 1.0, 6.6])
-    found = [str(problem) for problem in ev.check(table, homes.home_id)]
-    assert len(found) == 2
-    assert found[0] == (
-        "session 2 of the car of home 'home-1': got a departure 1.00 h before its arrival, "
-        "expected a departure after the arrival."
-    )
-    assert "6.6 kWh needed in a stay of 1.00 h, expected at most 6.5 kWh" in found[1]
-    assert "charger of 7.2 kW" in found[1] and "leave later" in found[1]
-
-
-def test_sessions_of_one_car_may_not_overlap(homes):
-    table = ev.of(
-        homes._replace(
-            ev_home=np.array([3, 3]),
-            ev_arrive_s=np.array([0, 7200]),
-            ev_depart_s=np.array([9000, 20000]),
-            ev_need_kwh=np.ones(2),
-            ev_kw=np.full(2, 7.2),
-        )
-    )
-    (problem,) = ev.check(table, homes.home_id)
-    assert str(problem).startswith(
-        "session 2 of the car of home 'home-3': got an arrival 30 min before session 1 has left"
-    )
+    times = (np.array(arrive), np.array(depart))
+    table = ChargingSessions(np.arange(m), *times, np.array(need, float), np.full(m, 7.2))
+    return ev.of(own(homes, "ev", table))
 
 
 def test_share_plugged_in_and_active_rows(homes):

@@ -4,6 +4,7 @@ import clarabel
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from home_columns import changed
 
 from gridagora.devices import hvac
 from gridagora.kernels.curves.curve import at
@@ -67,9 +68,10 @@ def test_belief_state_follows_the_true_slow_mode_exactly(homes):
 
 def test_bliss_is_below_the_set_point_while_cooling_and_above_while_heating(homes, winter):
     cool, heat = hvac.of(homes, 0.05, FLAT), hvac.of(winter, 0.05, FLAT)
-    shift = FLAT * homes.ua_kw_k[:, None] / (0.05 * homes.cop)
-    assert cool.best_degc == pytest.approx(homes.t_set_degc - shift)
-    assert (heat.best_degc > winter.t_set_degc).all()
+    house = homes.owned["hvac"]
+    shift = FLAT * house.ua_kw_k[:, None] / (0.05 * house.cop)
+    assert cool.best_degc == pytest.approx(house.t_set_degc - shift)
+    assert (heat.best_degc > winter.owned["hvac"].t_set_degc).all()
 
 
 @pytest.mark.parametrize("season", ["homes", "winter"])
@@ -155,23 +157,23 @@ def test_a_dearer_evening_is_met_by_cooling_before_it(homes):
     assert peak[:, 13:17].sum() > 1.02 * flat[:, 13:17].sum()
 
 
-def quadratic_programme(homes, table, state, row, hour, price, value_per_kwh):
+def quadratic_programme(house, table, state, row, hour, price, value_per_kwh):
     """Least cost of a day and its power by interior point: heating and cooling apart, the slow part of the air in degrees C.
 
     S' = e S + heat kW - cool kW + drift, and comfort is about the mean temperature of the hour; nothing has a sense here.
     """
-    h, mode = len(price), modes(homes.ua_kw_k, homes.hm_kw_k, homes.ca_kwh_k, homes.cm_kwh_k)
-    t, ca, cm = slice(hour, hour + h), homes.ca_kwh_k[row], homes.cm_kwh_k[row]
+    h, mode = len(price), modes(house.ua_kw_k, house.hm_kw_k, house.ca_kwh_k, house.cm_kwh_k)
+    t, ca, cm = slice(hour, hour + h), house.ca_kwh_k[row], house.cm_kwh_k[row]
     rate, fast, air, mass = (
         column[row]
         for column in (mode.slow_per_h, mode.fast_per_h, mode.air_share, mode.mass_share)
     )
-    decay, per_h, cop = np.exp(rate), np.expm1(rate) / rate, homes.cop[row, t]
-    about = homes.q_air_kw[row, t] - homes.ua_kw_k[row] * hvac.T_REF_DEGC
-    drift = per_h * (air * about / ca + mass * homes.q_mass_kw[row, t] / cm)
-    settled = -((1 - air) * about / ca - mass * homes.q_mass_kw[row, t] / cm) / fast
+    decay, per_h, cop = np.exp(rate), np.expm1(rate) / rate, house.cop[row, t]
+    about = house.q_air_kw[row, t] - house.ua_kw_k[row] * hvac.T_REF_DEGC
+    drift = per_h * (air * about / ca + mass * house.q_mass_kw[row, t] / cm)
+    settled = -((1 - air) * about / ca - mass * house.q_mass_kw[row, t] / cm) / fast
     per_kw, fast_per_kw = per_h * air * cop / ca, -(1 - air) * cop / ca / fast
-    warm = homes.heating[row, t]
+    warm = house.heating[row, t]
     sense = np.concatenate([np.eye(h), -np.eye(h)], axis=1)  # heating, then cooling
     keep = np.tril(decay ** np.subtract.outer(np.arange(h), np.arange(h)).clip(0))
     start = air * (state.t_air_degc[row] - hvac.T_REF_DEGC) + mass * (
@@ -221,7 +223,8 @@ def quadratic_programme(homes, table, state, row, hour, price, value_per_kwh):
     "has", [(1.0, 1.0), (1.0, 0.0), (0.0, 1.0)], ids=["both", "no heating", "no cooling"]
 )
 def test_plan_across_modes_is_the_quadratic_programme_of_heating_and_cooling(mixed, hour, has):
-    homes = mixed._replace(cool_kw=has[0] * mixed.cool_kw, heat_kw=has[1] * mixed.heat_kw)
+    own = mixed.owned["hvac"]
+    homes = changed(mixed, "hvac", cool_kw=has[0] * own.cool_kw, heat_kw=has[1] * own.heat_kw)
     table, rng = hvac.of(homes), np.random.default_rng(hour)
     state = fleet.houses(
         table.set_degc[:, 0] + rng.normal(0, 1, 12), table.set_degc[:, 0] + rng.normal(0, 1, 12)
@@ -229,7 +232,9 @@ def test_plan_across_modes_is_the_quadratic_programme_of_heating_and_cooling(mix
     price = rng.uniform(0.01, 0.3, (12, 24))
     found = best_response(hvac.spec(table, state, hour, 24, 0.1), price, price)
     for row in range(12):
-        cost, power = quadratic_programme(homes, table, state, row, hour, price[row], 0.1)
+        cost, power = quadratic_programme(
+            homes.owned["hvac"], table, state, row, hour, price[row], 0.1
+        )
         assert found.cost_usd[row] == pytest.approx(cost, abs=1e-8)
         assert found.p_kw[row] == pytest.approx(power.sum(0), abs=1e-4)
 
@@ -260,9 +265,11 @@ def test_what_is_warmed_in_the_morning_is_felt_in_the_afternoon(mixed):
 def test_coolth_is_kept_through_hours_of_heating_where_that_pays(mixed):
     """Units cool until six, heat until noon and cool again: the hour at five serves a dear afternoon, and no like one."""
     hour = np.arange(24 * 8) % 24
-    heating = np.broadcast_to((hour >= 6) & (hour < 12), mixed.heating.shape)
-    warm = mixed.q_air_kw + 8.0 * mixed.ua_kw_k[:, None]
-    table = hvac.of(mixed._replace(heating=heating, q_air_kw=warm))
+    own = mixed.owned["hvac"]
+    heating = np.broadcast_to((hour >= 6) & (hour < 12), own.heating.shape)
+    table = hvac.of(
+        changed(mixed, "hvac", heating=heating, q_air_kw=own.q_air_kw + 8.0 * own.ua_kw_k[:, None])
+    )
     state, price = fleet.houses(table.set_degc[:, 0]), np.full(24, 0.1)
 
     def planned():

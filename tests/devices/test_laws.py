@@ -10,6 +10,7 @@ import pytest
 
 from gridagora.core.device import Beside, Blocks, DeviceRecord, Moment, Setting, Turn, Window
 from gridagora.core.registry import find, names
+from gridagora.core.tables import Homes
 from gridagora.devices import generator, load
 from gridagora.kernels.curves.curve import Curves, at
 from gridagora.kernels.stores.value import best_response, bid, marginal_value
@@ -23,6 +24,7 @@ def owning(homes):
     rows = np.arange(0, len(homes.home_id), 3)
     return homes._replace(
         owned={
+            **homes.owned,
             "generator": generator.of(
                 rows, np.full(len(rows), 4.0), np.linspace(0.05, 0.3, len(rows))
             ),
@@ -152,24 +154,18 @@ def test_a_group_split_in_two_steps_as_one(name, people):
 
 def part_of(homes, part):
     """Return some homes, their devices with them."""
-    n = len(homes.home_id)
-    tables = {
-        name: value for name, value in homes._asdict().items() if isinstance(value, np.ndarray)
-    }
-    columns = {name: value[part] for name, value in tables.items() if not name.startswith("ev_")}
-    cars = np.flatnonzero(np.isin(homes.ev_home, part))
-    place = np.full(n, -1)
+    place = np.full(len(homes.home_id), -1)
     place[part] = np.arange(len(part))
-    columns |= {
-        name: getattr(homes, name)[cars] for name in homes._fields if name.startswith("ev_")
-    }
-    columns["ev_home"] = place[homes.ev_home[cars]]
     owned = {}
     for kind, table in homes.owned.items():
-        rows = np.flatnonzero(np.isin(table.home, part))
-        few = {"generator": generator, "appliances": load}[kind].take(table, rows)
-        owned[kind] = replace(few, home=place[few.home])
-    return homes._replace(home_id=tuple(np.array(homes.home_id)[part]), owned=owned, **columns)
+        rows = np.isin(table.home, part)
+        few = {
+            name: column[rows]
+            for name, column in vars(table).items()
+            if isinstance(column, np.ndarray)
+        }
+        owned[kind] = replace(table, **few | {"home": place[few["home"]]})
+    return Homes(tuple(np.array(homes.home_id)[part]), homes.load_kw[part], homes.quality, owned)
 
 
 @pytest.mark.parametrize("name", DEVICES)

@@ -23,7 +23,7 @@ def test_reactive_power_gives_way_to_active():
 
 
 def test_an_array_sells_above_zero_and_curtails_below(homes):
-    table, hour = pv.of(homes), 12
+    table, hour = homes.owned["pv"], 12
     offer, answer = pv.tender(table, hour), pv.spec(table, hour, 1)
     for price in (0.01, 0.0):
         assert at(offer, price) == pytest.approx(-table.available_kw[:, hour])
@@ -33,11 +33,10 @@ def test_an_array_sells_above_zero_and_curtails_below(homes):
     )
     assert not best_response(answer, [-0.01], [-0.01]).p_kw.any()
     assert not at(pv.tender(table, 0), np.inf).any()  # at night
-    assert np.array_equal(table.home, np.flatnonzero(homes.pv_kw.any(axis=1)))
 
 
 def test_step_is_all_there_is_or_the_target_within_it(homes):
-    table, rows = pv.of(homes), np.array([2, 0])
+    table, rows = homes.owned["pv"], np.array([2, 0])
     most = table.available_kw[:, 12]
     assert np.array_equal(pv.step(table, 12), -most)
     target = np.array([-1.0, 0.0, 3.0, -99.0, -0.5, -0.1])

@@ -22,10 +22,10 @@ def mixed(homes):
 
 def test_comfort_is_worth_slider_times_tier_and_bliss_follows(mixed):
     own = mixed.quality.slider_ratio * mixed.quality.tier_ratio
-    table = hvac.of(mixed, 0.05, FLAT_PER_KWH)
+    table, house = hvac.of(mixed, 0.05, FLAT_PER_KWH), mixed.owned["hvac"]
     assert table.comfort_per_k2_h == pytest.approx(0.05 * own)
-    lower_k = FLAT_PER_KWH * mixed.ua_kw_k[:, None] / (mixed.cop * 0.05 * own[:, None])
-    assert mixed.t_set_degc - table.best_degc == pytest.approx(lower_k)
+    lower_k = FLAT_PER_KWH * house.ua_kw_k[:, None] / (house.cop * 0.05 * own[:, None])
+    assert house.t_set_degc - table.best_degc == pytest.approx(lower_k)
     assert table.resting.k_c[:, 0] == pytest.approx(
         table.comfort_per_k2_h / (1 - hvac.FAST_PRESENT)
     )

@@ -24,7 +24,7 @@ def test_fifty_gallons_have_the_published_capacity_and_losses():
 
 def test_only_homes_with_a_tank_have_a_row(homes):
     table = tank.of(homes, CLOCK)
-    assert np.array_equal(table.home, np.flatnonzero(homes.tank_kwh_k > 0))
+    assert np.array_equal(table.home, homes.owned["water_heater"].home)
     assert 0 < len(table.home) < len(homes.home_id)
 
 

@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from home_columns import changed
 
+from gridagora.core.device import own
 from gridagora.core.registry import names
+from gridagora.devices.battery import Batteries
 from gridagora.run.compare import prepare
 from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
@@ -63,13 +66,9 @@ def test_dearer_power_never_means_more_heating_or_cooling(season):
 def changing(season, first_warm_h):
     """Return the four homes with units that heat from midnight to an hour of the day and cool from then on."""
     scene = scene_of(season)
-    hour = np.arange(scene.homes.heating.shape[1]) % 24
-    return replace(
-        scene,
-        homes=scene.homes._replace(
-            heating=np.broadcast_to(hour < first_warm_h, scene.homes.heating.shape)
-        ),
-    )
+    shape = scene.homes.load_kw.shape
+    heating = np.broadcast_to(np.arange(shape[1]) % 24 < first_warm_h, shape)
+    return replace(scene, homes=changed(scene.homes, "hvac", heating=heating))
 
 
 @pytest.mark.parametrize(
@@ -111,9 +110,8 @@ def test_the_best_temperature_follows_the_reference_price_only():
     assert np.array_equal(*best)
     twice = scene_of("summer", "[comfort]\nreference_per_kwh = 0.144")
     moved = simulate(twice.market("flat"), prepare(twice)).fleet.of_kind("hvac").table.best_degc
-    np.testing.assert_allclose(
-        moved - twice.homes.t_set_degc, 2 * (best[0] - twice.homes.t_set_degc), rtol=1e-9
-    )
+    t_set_degc = twice.homes.owned["hvac"].t_set_degc
+    np.testing.assert_allclose(moved - t_set_degc, 2 * (best[0] - t_set_degc), rtol=1e-9)
 
 
 @pytest.mark.filterwarnings("error")
@@ -122,11 +120,20 @@ def test_the_best_temperature_follows_the_reference_price_only():
 def test_homes_without_a_unit_run_in_every_design_and_feel_nothing(season, has):
     """Gas heat and no cooling: in the data such a home has a capacity of zero."""
     scene = scene_of(season)
-    units = {name: getattr(scene.homes, name) * np.array(has) for name in ("cool_kw", "heat_kw")}
-    one = np.array([1.0, 0.0, 0.0, 0.0])  # the retailer is made of homes with something to sell
-    scene = replace(
-        scene, homes=scene.homes._replace(battery_kwh=13.5 * one, battery_kw=5.0 * one, **units)
+    house = scene.homes.owned["hvac"]
+    homes = changed(
+        scene.homes,
+        "hvac",
+        cool_kw=house.cool_kw * np.array(has),
+        heat_kw=house.heat_kw * np.array(has),
     )
+    one = (
+        np.zeros(1, np.int64),
+        np.full(1, 13.5),
+        np.full(1, 5.0),
+        np.full(1, 0.95),
+    )  # the retailer is made of homes with
+    scene = replace(scene, homes=own(homes, "battery", Batteries(*one)))  # something to sell
     study = prepare(scene)
     without = np.array(has) == 0
     for name in names("market"):

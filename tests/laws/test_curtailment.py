@@ -63,8 +63,8 @@ def test_panels_stand_still_where_even_import_is_paid_for(name):
     o = run_at(-0.075, name)
     dip = o.wholesale_per_kwh < 0
     np.testing.assert_allclose(made_kw(o)[dip], 0, atol=1e-8)  # awards come in whole microwatts
-    np.testing.assert_allclose(made_kw(o)[~dip], o.home_pv_kw.sum(0)[~dip], atol=1e-8)
-    assert curtailed_kwh(o) == pytest.approx(o.home_pv_kw.sum(0)[dip].sum() * o.dt_h)
+    np.testing.assert_allclose(made_kw(o)[~dip], o.available_kw["pv"].sum(0)[~dip], atol=1e-8)
+    assert curtailed_kwh(o) == pytest.approx(o.available_kw["pv"].sum(0)[dip].sum() * o.dt_h)
     assert curtailed_kwh(o) > 10
     assert np.all(o.load_kw[dip] > 0)
     parts = o.fixed_kw + sum(o.device_kw.values())
@@ -88,7 +88,7 @@ def test_only_export_is_given_up_where_export_alone_costs(name):
 @pytest.mark.parametrize("name", ["layered", "rtp"])
 def test_nothing_is_given_up_while_energy_is_worth_something(name):
     o = run_at(0.0, name)
-    assert np.all(made_kw(o) <= o.home_pv_kw.sum(0) + 1e-9)
+    assert np.all(made_kw(o) <= o.available_kw["pv"].sum(0) + 1e-9)
     assert curtailed_kwh(o) == pytest.approx(0.0, abs=1e-6)
 
 
@@ -102,7 +102,7 @@ def test_what_is_not_made_is_not_used_at_home():
 def test_no_panel_stands_still_under_a_tariff(name):
     """Homes that export more than they use can make the neutral rate negative; a tariff still asks nobody to stop."""
     o = run_at(-0.075, name)
-    np.testing.assert_allclose(made_kw(o), o.home_pv_kw.sum(0), atol=1e-9)
+    np.testing.assert_allclose(made_kw(o), o.available_kw["pv"].sum(0), atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["central", "layered", "retailer"])

@@ -75,8 +75,9 @@ def test_no_design_beats_the_certified_bound(scene, study, outcomes):
 @EVERY
 def test_exogenous_paths_are_bit_identical_in_every_design(outcomes, name):
     """T29: weather, load, prices and draws do not know the design."""
-    for column in ("fixed_kw", "home_pv_kw", "wholesale_per_kwh", "start_s"):
+    for column in ("fixed_kw", "wholesale_per_kwh", "start_s"):
         assert np.array_equal(getattr(outcomes[name], column), getattr(outcomes["flat"], column))
+    assert np.array_equal(outcomes[name].available_kw["pv"], outcomes["flat"].available_kw["pv"])
 
 
 @EVERY

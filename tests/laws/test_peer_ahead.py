@@ -1,6 +1,7 @@
 """Laws of the look-ahead of peers: what an hour is worth to each home, what is said, and what a run of it leaves."""
 
 import numpy as np
+from home_columns import columns_of, homes_of
 
 from gridagora.core.exchange import Plans
 from gridagora.core.product import Commodity, Horizon, Product, following
@@ -109,10 +110,9 @@ def test_a_green_home_plans_on_what_grey_energy_is_worth_to_it():
 
 def with_sun(study):
     """The same homes, each with panels of 4 kW or more."""
-    every = study.homes.pv_kw.max(0) / study.homes.pv_kw.max()
-    return study._replace(
-        homes=study.homes._replace(pv_kw=np.maximum(study.homes.pv_kw, 4.0 * every))
-    )
+    own = columns_of(study.homes)
+    every = own.pv_kw.max(0) / own.pv_kw.max()
+    return study._replace(homes=homes_of(own._replace(pv_kw=np.maximum(own.pv_kw, 4.0 * every))))
 
 
 def test_looking_ahead_together_pays_where_homes_have_more_sun_than_they_take(scene, study):

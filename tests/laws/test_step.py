@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from home_columns import columns_of
 
 from gridagora.core.registry import names
 from gridagora.results.outcome import Outcome
@@ -73,7 +74,7 @@ def test_what_is_ordered_is_done(name, scene, study):
     ] == pytest.approx(0.7, abs=1e-9)
     while run.desk.interval < 12 * 12:
         run.step()
-    panel = max(pv, key=lambda one: run.desk.study.homes.pv_kw[one, 12])
+    panel = max(pv, key=lambda one: columns_of(run.desk.study.homes).pv_kw[one, 12])
     made = run.step(power_kw={"pv": {panel: -0.1}}).power_kw["pv"]
     assert made[panel] == pytest.approx(-0.1, abs=1e-9)
     assert (made[sorted(pv - {panel})] < -0.1).any()

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from home_columns import changed, columns_of
 from scorer import Given, Recorded
 
 from gridagora.core.product import Horizon
@@ -89,7 +90,7 @@ def given(study: Setup) -> Given:
     w = study.wholesale
     terms = (w.delivery_per_kwh, w.export_credit_per_kwh, w.limit_kw, w.over_per_kwh)
     return Given(
-        study.homes,
+        columns_of(study.homes),
         w.prices,
         study.days,
         study.dt_h,
@@ -128,7 +129,9 @@ def recorded(study: Setup, kept, ran, losses_kw) -> Recorded:
             ]
     award[:] = ran.track.award_kw
     homes = study.homes
-    owns = (homes.pv_kw.max(1) > 0) | (homes.battery_kwh > 0) | np.isin(np.arange(n), homes.ev_home)
+    owns = np.isin(
+        np.arange(n), np.concatenate([homes.owned[kind].home for kind in ("pv", "battery", "ev")])
+    )
     devices = (np.array(kept.hvac), np.array(kept.tank), np.array(kept.battery), np.array(kept.car))
     sellers = owns if ran.residual is Residual.PROSUMERS else np.zeros(n, bool)
     rows = np.array(trades, dtype=float).reshape(-1, 5)
@@ -148,10 +151,10 @@ def recorded(study: Setup, kept, ran, losses_kw) -> Recorded:
 
 def hurried(homes):
     """Return the homes with one car, where there is any, that needs more than its stay can give."""
-    stay_h = (homes.ev_depart_s - homes.ev_arrive_s) / 3600
-    need = homes.ev_need_kwh.copy()
-    need[:1] = 1.1 * 0.9 * homes.ev_kw[:1] * stay_h[:1]
-    return homes._replace(ev_need_kwh=need)
+    cars = homes.owned["ev"]
+    need = cars.need_kwh.copy()
+    need[:1] = 1.1 * 0.9 * cars.rated_kw[:1] * (cars.depart_s - cars.arrive_s)[:1] / 3600
+    return changed(homes, "ev", need_kwh=need)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from home_columns import columns_of
 
 from gridagora.core.errors import InputError
 from gridagora.population import fleet as homes_at
@@ -107,7 +108,8 @@ def test_a_credit_equal_to_the_price_is_net_metering(scene, study):
 @pytest.mark.parametrize("name", ["flat_optimised", "tou"])
 def test_a_home_with_panels_and_a_battery_uses_what_it_makes(scene, study, outcomes, name):
     """Net metering lets a battery trade with the grid; a low credit leaves only what neither house nor battery can take."""
-    both = (scene.homes.pv_kw.max(1) > 0) & (scene.homes.battery_kwh > 0)
+    own = columns_of(scene.homes)
+    both = (own.pv_kw.max(1) > 0) & (own.battery_kwh > 0)
     assert both.any()
     free = exported_kwh(run(scene, study, name))[both].sum()
     assert exported_kwh(outcomes[name])[both].sum() < 0.15 * free
@@ -128,11 +130,12 @@ def test_the_plan_states_its_gap_and_stays_between_credit_and_price(low, low_stu
     specs, home = homes_at.keep_valued(
         fleet, homes_at.disclosed_specs(believed), homes_at.homes_of(fleet, rows)
     )
-    net_kw = (low.homes.load_kw - low.homes.pv_kw)[:, 18:42]
+    own = columns_of(low.homes)
+    net_kw = (own.load_kw - own.pv_kw)[:, 18:42]
     buy, sell = np.where(np.arange(24) < 2, 0.2, 0.1), np.full(24, CREDIT)
     found = behind.find_internal_prices(specs, home, net_kw, buy, sell, None)
     assert np.all((found.price_per_kwh >= sell - 1e-12) & (found.price_per_kwh <= buy + 1e-12))
-    can = (net_kw < 0).any(1) | (low.homes.battery_kwh > 0)
+    can = (net_kw < 0).any(1) | (own.battery_kwh > 0)
     assert np.array_equal(found.price_per_kwh[~can], np.tile(buy, ((~can).sum(), 1)))
     assert np.any(found.price_per_kwh[can] < buy - 1e-6)
     assert 0 <= found.gap_share < 0.1

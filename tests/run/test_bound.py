@@ -4,9 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from home_columns import HomeColumns, homes_of
 
 from gridagora.bound.relaxation import Worth, answering, bound, gather
-from gridagora.core.tables import Homes, Prices
+from gridagora.core.tables import Prices
 from gridagora.population import fleet as homes_at
 from gridagora.run.compare import compute_bound
 from gridagora.run.forecast import WholesaleTerms
@@ -21,7 +22,7 @@ def homes(heat=False):
     full = np.ones((N, H))
     out = (4 if heat else 33) + 5 * np.cos((t - 16) / 12 * np.pi)
     ua = rng.uniform(0.15, 0.35, N)
-    return Homes(
+    columns = HomeColumns(
         home_id=("a", "b", "c", "d"),
         load_kw=0.5 + rng.random((N, H)),
         draw_kwh=0.4 * rng.random((N, H)),
@@ -49,8 +50,8 @@ def homes(heat=False):
         ev_depart_s=np.array([15, 23]) * 3600,
         ev_need_kwh=np.array([20.0, 60.0]),
         ev_kw=np.full(2, 7.2),
-        calibration_error=np.full(N, np.nan),
     )
+    return homes_of(columns)
 
 
 def prices(seed=1):

@@ -5,12 +5,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from home_columns import HomeColumns, homes_of
 
 from gridagora.bound.relaxation import BLOCKS_H, Area, Schedule, Worth, answering, bound, gather
 from gridagora.core.device import Blocks
 from gridagora.core.errors import FAULTS
 from gridagora.core.registry import find, names
-from gridagora.core.tables import LEAD_H, TAIL_H, Homes, Prices, Quality
+from gridagora.core.tables import LEAD_H, TAIL_H, Prices, Quality
 from gridagora.devices import water_heater
 from gridagora.kernels.stores.value import best_response
 from gridagora.population import fleet as homes_at
@@ -51,7 +52,7 @@ def scene(seed: int, *, units_absent: bool = False) -> Setup:
     arrive = rng.integers(-4 * 3600, DAY_H * 3600, cars)
     stay = rng.integers(600, 9 * 3600, cars)
     tier = np.where(rng.random(n) < 0.5, 1.0, rng.uniform(0.3, 3.0, n))
-    homes = Homes(
+    homes = HomeColumns(
         home_id=tuple(f"h{i}" for i in range(n)),
         load_kw=rng.uniform(0.1, 1.5, (n, h)),
         draw_kwh=draw,
@@ -80,7 +81,6 @@ def scene(seed: int, *, units_absent: bool = False) -> Setup:
         ev_depart_s=arrive + stay,
         ev_need_kwh=np.minimum(rng.uniform(2, 40, cars), 7.2 * 0.9 * stay / 3600),
         ev_kw=np.full(cars, 7.2),
-        calibration_error=np.full(n, np.nan),
         quality=Quality(tier, np.zeros(n, np.int64), tier[::-1].copy(), np.zeros(n), 1.0),
     )
     quarter = np.arange(4 * (LEAD_H + h)) / 4 - LEAD_H
@@ -105,7 +105,7 @@ def scene(seed: int, *, units_absent: bool = False) -> Setup:
 
 
 def studied(
-    homes: Homes, price: np.ndarray, *, limit_kw=np.inf, credit=0.0, dt_h=1 / 12, other_kw=0.0
+    homes: HomeColumns, price: np.ndarray, *, limit_kw=np.inf, credit=0.0, dt_h=1 / 12, other_kw=0.0
 ) -> Setup:
     """Return the study of one day at a price of every quarter of an hour, with units of any power and all things known."""
     prices = Prices(0, price.reshape(-1, 4).mean(1), price)
@@ -116,7 +116,18 @@ def studied(
         other_kw * np.ones(len(hours)),
     )
     return Setup(
-        homes, 1, 0, hours, wholesale, 0.05, 0.072, dt_h, 24, "continuous", baseline, other
+        homes_of(homes),
+        1,
+        0,
+        hours,
+        wholesale,
+        0.05,
+        0.072,
+        dt_h,
+        24,
+        "continuous",
+        baseline,
+        other,
     )
 
 
@@ -278,14 +289,14 @@ def test_tanks_that_fall_through_a_spike_stay_below_and_come_near(count, spike, 
     assert top.welfare_usd - got < 0.012
 
 
-def plain(count: int = 1, *, tank: bool = False, draw: float = 0.0, **columns) -> Homes:
+def plain(count: int = 1, *, tank: bool = False, draw: float = 0.0, **columns) -> HomeColumns:
     """Return like homes with air conditioning in a hot day, with tanks of 50 gallons or none; columns replace others."""
     h = DAY_H + TAIL_H
     full = np.ones((count, h))
     out = 31 + 5 * np.cos((np.arange(h) - 16) / 12 * np.pi)
     ua = np.linspace(0.15, 0.3, count)
     none = np.zeros(0, np.int64)
-    homes = Homes(
+    homes = HomeColumns(
         home_id=tuple(f"h{i}" for i in range(count)),
         load_kw=0.5 * full,
         draw_kwh=draw * full,
@@ -313,7 +324,6 @@ def plain(count: int = 1, *, tank: bool = False, draw: float = 0.0, **columns) -
         ev_depart_s=none,
         ev_need_kwh=np.zeros(0),
         ev_kw=np.zeros(0),
-        calibration_error=np.full(count, np.nan),
     )
     return homes._replace(**columns)
 

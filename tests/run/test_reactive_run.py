@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from home_columns import columns_of
 
 from gridagora.core.errors import InputError, PartError
 from gridagora.grid.fixed_point import open_grid
@@ -111,7 +112,8 @@ def test_reactive_energy_balances(asked, silent):
 
 
 def test_only_homes_with_an_inverter_give_and_within_44_percent(scene, asked):
-    rating = scene.homes.pv_kw.max(1) + scene.homes.battery_kw
+    own = columns_of(scene.homes)
+    rating = own.pv_kw.max(1) + own.battery_kw
     most = np.abs(asked.reactive.given_kvar).max(1)
     assert (most <= 0.44 * rating + 1e-9).all()
     assert (rating == 0).any()
@@ -256,8 +258,8 @@ def test_check_says_what_was_agreed(scene):
     line = describe.scene_lines(with_factor(scene))["reactive power"]
     assert "power factor 0.97" in line
     assert "0.003 $/kvarh" in line
-    owners = (scene.homes.pv_kw.max(1) > 0) | (scene.homes.battery_kw > 0)
-    assert f"inverters of {owners.sum()} homes" in line
+    owners = {home for kind in ("pv", "battery") for home in scene.homes.owned[kind].home.tolist()}
+    assert f"inverters of {len(owners)} homes" in line
 
 
 def test_the_scenario_of_the_how_to_page_runs():

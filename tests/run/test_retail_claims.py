@@ -122,8 +122,9 @@ def test_felt_is_the_mean_of_each_kind_of_home(scene, flat):
 def test_a_draw_moves_the_days_and_draws_the_homes_anew(path):
     one, other = draw(path, (), 0), draw(path, (), 15)
     assert (other.scenario.scenario.start - one.scenario.scenario.start).days == 1
-    assert not np.array_equal(one.homes.pv_kw, other.homes.pv_kw)
-    np.testing.assert_array_equal(one.homes.pv_kw, draw(path, (), 0).homes.pv_kw)
+    sun, moved, again = (each.homes.owned["pv"] for each in (one, other, draw(path, (), 0)))
+    assert not np.array_equal(sun.available_kw, moved.available_kw)
+    np.testing.assert_array_equal(sun.available_kw, again.available_kw)
 
 
 def test_every_claim_stands_against_every_retailer_in_every_case(kept):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from home_columns import changed
 
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.tables import LEAD_H, TAIL_H
@@ -119,8 +120,7 @@ def test_a_credit_that_no_tariff_can_pay_is_found(scene: Scene) -> None:
 
 def test_gas_water_heaters_draw_no_electricity() -> None:
     built = build.build(read.parse(SMALL, overrides=["homes.water_heaters=false"]))
-    assert not built.homes.tank_kwh_k.any()
-    assert not built.homes.draw_kwh.any()
+    assert not built.homes.owned["water_heater"].home.size
 
 
 def test_more_homes_than_meters_is_refused(scene: Scene) -> None:
@@ -178,45 +178,54 @@ def test_negative_prices_are_legal_and_said(scene: Scene) -> None:
 
 
 def test_a_battery_without_capacity_is_found(scene: Scene) -> None:
-    row = int(np.flatnonzero(scene.homes.battery_kwh > 0)[0])
-    homes = scene.homes._replace(battery_kwh=spoilt(scene.homes.battery_kwh, row, 0.0))
-    problem = only(scene, homes=homes)
-    assert f"battery of home '{homes.home_id[row]}'" in problem.where
-    assert "0 kWh" in problem.got
-    rating = scene.homes._replace(battery_kw=spoilt(scene.homes.battery_kw, row, 0.0))
-    assert "0 kW for" in only(scene, homes=rating).got
+    packs = scene.homes.owned["battery"]
+    problem = only(
+        scene, homes=changed(scene.homes, "battery", cap_kwh=spoilt(packs.cap_kwh, 0, 0.0))
+    )
+    assert "battery.cap_kwh" in problem.where
+    assert problem.got == f"0 for home '{scene.homes.home_id[packs.home[0]]}'"
+    assert problem.expected == "a number above 0"
+    rating = changed(scene.homes, "battery", rated_kw=spoilt(packs.rated_kw, 0, 0.0))
+    assert "battery.rated_kw" in only(scene, homes=rating).where
+    assert (
+        "above 0 to 1"
+        in only(
+            scene, homes=changed(scene.homes, "battery", efficiency=packs.efficiency + 1.0)
+        ).expected
+    )
 
 
 def test_a_departure_that_cannot_be_met_is_found(scene: Scene) -> None:
+    cars = scene.homes.owned["ev"]
     problem = only(
-        scene, homes=scene.homes._replace(ev_need_kwh=spoilt(scene.homes.ev_need_kwh, 0, 500.0))
+        scene, homes=changed(scene.homes, "ev", need_kwh=spoilt(cars.need_kwh, 0, 500.0))
     )
     assert "EV session 0" in problem.where
     assert "500.00 kWh" in problem.got
     assert "at most" in problem.expected
     assert "later departure" in problem.hint
-    early = scene.homes._replace(ev_depart_s=scene.homes.ev_depart_s.copy())
-    early.ev_depart_s[0] = early.ev_arrive_s[0] - 60
+    early = changed(scene.homes, "ev", depart_s=spoilt(cars.depart_s, 0, cars.arrive_s[0] - 60))
     assert any(
         "a departure after the arrival" in each.expected for each in faults(scene, homes=early)
     )
 
 
 def test_a_charger_that_is_no_number_and_a_home_that_is_none(scene: Scene) -> None:
+    cars = scene.homes.owned["ev"]
     assert (
-        "EV session 0"
-        in only(scene, homes=scene.homes._replace(ev_kw=spoilt(scene.homes.ev_kw, 0, np.nan))).where
+        "ev.rated_kw"
+        in only(
+            scene, homes=changed(scene.homes, "ev", rated_kw=spoilt(cars.rated_kw, 0, np.nan))
+        ).where
     )
-    assert (
-        "home 99"
-        in only(scene, homes=scene.homes._replace(ev_home=spoilt(scene.homes.ev_home, 0, 99))).got
-    )
+    problem = only(scene, homes=changed(scene.homes, "ev", home=spoilt(cars.home, 0, 99)))
+    assert problem.where.endswith("ev, row 0")
+    assert "home 99" in problem.got
 
 
 def test_a_capacity_below_zero_is_found(scene: Scene) -> None:
-    problem = only(
-        scene, homes=scene.homes._replace(cm_kwh_k=spoilt(scene.homes.cm_kwh_k, 1, -1.0))
-    )
+    mass = spoilt(scene.homes.owned["hvac"].cm_kwh_k, 1, -1.0)
+    problem = only(scene, homes=changed(scene.homes, "hvac", cm_kwh_k=mass))
     assert problem.got.startswith("-1")
     assert "above 0" in problem.expected
 
@@ -255,7 +264,9 @@ def test_every_table_is_judged_in_one_go(scene: Scene) -> None:
         scene,
         weather=scene.weather._replace(ghi_w_m2=scene.weather.ghi_w_m2[:-1]),
         prices=scene.prices._replace(start_s=0),
-        homes=scene.homes._replace(cop=spoilt(scene.homes.cop, (0, 0), np.nan)),
+        homes=changed(
+            scene.homes, "hvac", cop=spoilt(scene.homes.owned["hvac"].cop, (0, 0), np.nan)
+        ),
     )
     assert len(found) == 3
 

@@ -143,7 +143,7 @@ def test_batteries_by_their_own_keys_are_those_of_the_homes(columns):
     scene, _, runs = played(
         BATTERIES.replace("battery_share = 0.5", "[homes.battery]\nshare = 0.5")
     )
-    assert not scene.homes.battery_kwh.any()
+    assert len(scene.homes.owned["battery"].home) == 3
     for name, o in runs.items():
         assert np.array_equal(o.home_kw, columns[2][name].home_kw)
         assert np.array_equal(o.device_usd["wear"], columns[2][name].device_usd["wear"])

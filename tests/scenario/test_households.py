@@ -8,6 +8,7 @@ import pytest
 
 from gridagora.core.errors import InputError
 from gridagora.scenario import build, describe, read
+from gridagora.scenario import validate as sound
 from gridagora.scenario.build import Scene
 
 TRAVIS = Path("loads") / "travis_county_tx_100homes_amy2018"
@@ -56,10 +57,11 @@ def test_a_spreadsheet_of_loads_needs_no_other_file(tmp_path: Path) -> None:
     loads("2024-07-13", 8, 15).to_csv(tmp_path / "homes.csv", index=False)
     found = scene(tmp_path, LOADS, "homes.units.load=kW")
     assert np.allclose(found.homes.load_kw[0, :24], 3.0 + (np.arange(24) + 0.375) / 100.0)
-    assert not found.homes.cool_kw.any()
-    assert not found.homes.heat_kw.any()
-    assert not found.homes.tank_kwh_k.any()
-    assert np.isnan(found.homes.calibration_error).all()
+    units = found.homes.owned["hvac"]
+    assert not units.cool_kw.any()
+    assert not units.heat_kw.any()
+    assert np.isnan(units.fit_error).all()
+    assert not found.homes.owned["water_heater"].home.size
     assert "averaged to hours from 15 minutes" in notes(found)
     assert "no cooling, no heating, no electric water heater" in notes(
         found
@@ -69,9 +71,9 @@ def test_a_spreadsheet_of_loads_needs_no_other_file(tmp_path: Path) -> None:
 def test_every_column_of_a_home_without_devices_is_finite(tmp_path: Path) -> None:
     loads("2024-07-13", 8).to_csv(tmp_path / "homes.csv", index=False)
     found = scene(tmp_path)
-    for name, column in found.homes._asdict().items():
-        if name not in {"home_id", "quality", "calibration_error", "owned"}:
-            assert np.isfinite(np.asarray(column, float)).all(), name
+    assert not sound.homes(found.homes, 1, "")
+    for name, column in vars(found.homes.owned["hvac"]).items():
+        assert name == "fit_error" or np.isfinite(np.asarray(column, float)).all(), name
 
 
 def test_the_same_weekday_nearest_in_the_file_is_taken(tmp_path: Path) -> None:
@@ -179,13 +181,14 @@ def test_cars_take_the_energy_of_their_file(tmp_path: Path) -> None:
         "homes.ev_daily_share=1",
     )
     found = scene(tmp_path, LOADS, *sets)
-    assert found.homes.ev_need_kwh.tolist() == [20.0] * 3
-    assert "charging sessions ask for less" not in notes(found)
+    assert found.homes.owned["ev"].need_kwh.tolist() == [20.0] * 3
+    assert "ask for less" not in notes(found)
     (tmp_path / "cars.csv").write_text("arrive,depart,energy_kwh\n12:00,22:00,70\n")
     found = scene(tmp_path, LOADS, *sets)
-    assert np.allclose(found.homes.ev_need_kwh, 0.95 * 64.8)
-    assert "3 of 3 charging sessions ask for less than their file says, by 25 of 210 kWh" in notes(
-        found
+    assert np.allclose(found.homes.owned["ev"].need_kwh, 0.95 * 64.8)
+    assert (
+        "3 charging sessions, of which 3 ask for less than their file says, by 25 of 210 kWh"
+        in notes(found)
     )
 
 
@@ -194,7 +197,7 @@ def test_no_file_of_cars_is_opened_without_cars(
 ) -> None:
     monkeypatch.setenv("GRIDAGORA_DATA", str(tmp_path / "absent"))
     loads("2024-07-13", 8).to_csv(tmp_path / "homes.csv", index=False)
-    assert not scene(tmp_path).homes.ev_home.size
+    assert not scene(tmp_path).homes.owned["ev"].home.size
     with pytest.raises(InputError, match="no data folder"):
         scene(tmp_path, LOADS, "homes.ev_share=0.5")
 
@@ -208,7 +211,7 @@ def test_every_source_of_sessions_is_a_key(
     found = scene(
         tmp_path, LOADS, "homes.ev_share=1", f"homes.ev_source={source}", "homes.ev_daily_share=1"
     )
-    assert found.homes.ev_home.size == 3
+    assert found.homes.owned["ev"].home.size == 3
 
 
 HOUSES = """
@@ -257,7 +260,9 @@ def test_right_weather_passes_and_wrong_weather_is_refused(
     """The same homes dated a week later, and half a year later, stand in weather that is not theirs."""
     six.to_parquet(tmp_path / "homes.parquet")
     assert (
-        np.nanmedian(scene(tmp_path, HOUSES, f"scenario.start={start}").homes.calibration_error)
+        np.nanmedian(
+            scene(tmp_path, HOUSES, f"scenario.start={start}").homes.owned["hvac"].fit_error
+        )
         < 0.5
     )
     for hours in (168, 4380):
@@ -299,14 +304,15 @@ def test_homes_may_run_in_another_weather_than_they_were_measured_in(
     """Under a synthetic sky the fitted houses keep their size, but for the air that it blows in, and heat follows that sky."""
     six.to_parquet(tmp_path / "homes.parquet")
     own, other = scene(tmp_path, HOUSES), scene(tmp_path, HOUSES, "weather.source=synthetic")
-    assert np.array_equal(own.homes.hm_kw_k, other.homes.hm_kw_k)
-    assert np.array_equal(own.homes.cm_kwh_k, other.homes.cm_kwh_k)
-    assert np.allclose(own.homes.ua_kw_k, other.homes.ua_kw_k, rtol=0.2)
+    here, there = own.homes.owned["hvac"], other.homes.owned["hvac"]
+    assert np.array_equal(here.hm_kw_k, there.hm_kw_k)
+    assert np.array_equal(here.cm_kwh_k, there.cm_kwh_k)
+    assert np.allclose(here.ua_kw_k, there.ua_kw_k, rtol=0.2)
     assert np.array_equal(own.homes.load_kw, other.homes.load_kw)
-    assert not np.allclose(own.homes.q_air_kw, other.homes.q_air_kw)
+    assert not np.allclose(here.q_air_kw, there.q_air_kw)
     warmer = other.weather.t_out_degc.mean() - own.weather.t_out_degc.mean()
     assert abs(warmer) > 0.1
-    assert np.isfinite(other.homes.q_air_kw).all()
+    assert np.isfinite(there.q_air_kw).all()
 
 
 def test_homes_without_cooling_or_heating_are_built(six: pd.DataFrame, tmp_path: Path) -> None:
@@ -317,11 +323,11 @@ def test_homes_without_cooling_or_heating_are_built(six: pd.DataFrame, tmp_path:
     table.loc[table["home"] == ids[2], "heat"] = 0.0
     table.to_parquet(tmp_path / "homes.parquet")
     for start in ("2024-07-15", "2024-01-15"):
-        homes = scene(tmp_path, HOUSES, f"scenario.start={start}").homes
+        homes = scene(tmp_path, HOUSES, f"scenario.start={start}").homes.owned["hvac"]
         assert (homes.cool_kw[:2] == 0.0).all()
         assert homes.heat_kw[0] == homes.heat_kw[2] == 0.0
         assert (homes.cool_kw[2:] > 0).all()
-        assert np.isnan(homes.calibration_error[0])
+        assert np.isnan(homes.fit_error[0])
         for name in ("ua_kw_k", "hm_kw_k", "cm_kwh_k", "q_air_kw", "q_mass_kw", "cop"):
             assert np.isfinite(getattr(homes, name)).all(), name
         assert (homes.hm_kw_k > 0).all()
@@ -332,16 +338,18 @@ def test_ratings_of_equipment_are_keys(tmp_path: Path) -> None:
     synthetic = LOADS.replace('source = "profiles"', 'source = "synthetic"').replace(
         'file = "homes.csv"', ""
     )
-    plain = scene(tmp_path, synthetic).homes
+    plain = scene(tmp_path, synthetic, "homes.battery_share=1").homes.owned
     sets = (
+        "homes.battery_share=1",
         "homes.tank_l=378",
         "homes.tank_kw=3",
         "homes.battery_efficiency=0.9",
         "homes.ev_share=1",
         "homes.ev_daily_share=1",
     )
-    other = scene(tmp_path, synthetic, *sets).homes
-    assert np.allclose(other.tank_kwh_k, 2 * plain.tank_kwh_k)
-    assert (other.tank_kw == 3.0).all()
-    assert (other.battery_efficiency == 0.9).all()
-    assert np.unique(other.ev_home).size == 3
+    other = scene(tmp_path, synthetic, *sets).homes.owned
+    assert np.allclose(other["water_heater"].cap_kwh_k, 2 * plain["water_heater"].cap_kwh_k)
+    assert (other["water_heater"].rated_kw == 3.0).all()
+    assert (other["battery"].efficiency == 0.9).all()
+    assert len(other["battery"].home) == 3
+    assert np.unique(other["ev"].home).size == 3

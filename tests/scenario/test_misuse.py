@@ -4,10 +4,11 @@ from datetime import date
 
 import numpy as np
 import pytest
+from home_columns import changed
 
 import gridagora
 from gridagora.core.errors import InputError
-from gridagora.core.tables import Homes, Weather
+from gridagora.core.tables import Weather
 from gridagora.scenario.schema import Scenario
 
 TEXT = ["scenario.days=1", "homes.count=3", "homes.ev_share=1", 'scenario.architectures=["flat"]']
@@ -45,21 +46,26 @@ LOSSLESS = {
 
 @pytest.mark.parametrize("how", LOSSLESS)
 def test_columns_that_say_the_same_are_the_same_to_the_bit(scene, how: str) -> None:
-    names = [
-        name
-        for name in Homes._fields
-        if isinstance(getattr(scene.homes, name), np.ndarray) and name != "calibration_error"
-    ]
-    changed = {
-        name: LOSSLESS[how](getattr(scene.homes, name))
-        for name in names
-        if getattr(scene.homes, name).dtype != bool
-    }
-    found = again(scene, homes=scene.homes._replace(**changed)).homes
-    for name in names:
-        before, after = getattr(scene.homes, name), getattr(found, name)
-        assert after.dtype == before.dtype
-        assert np.array_equal(after, before)
+    homes = scene.homes._replace(load_kw=LOSSLESS[how](scene.homes.load_kw))
+    for kind, table in scene.homes.owned.items():
+        columns = {
+            name: each
+            for name, each in vars(table).items()
+            if isinstance(each, np.ndarray) and name != "fit_error"
+        }
+        homes = changed(
+            homes,
+            kind,
+            **{name: LOSSLESS[how](each) for name, each in columns.items() if each.dtype != bool},
+        )
+    found = again(scene, homes=homes).homes
+    assert np.array_equal(found.load_kw, scene.homes.load_kw)
+    for kind, table in scene.homes.owned.items():
+        for name, before in vars(table).items():
+            after = vars(found.owned[kind])[name]
+            if isinstance(before, np.ndarray):
+                assert after.dtype == before.dtype
+                assert np.array_equal(after, before, equal_nan=before.dtype == float)
 
 
 def test_whole_numbers_stand_for_figures_and_whole_figures_for_rows(scene) -> None:
@@ -67,9 +73,8 @@ def test_whole_numbers_stand_for_figures_and_whole_figures_for_rows(scene) -> No
         scene, homes=scene.homes._replace(load_kw=np.ones(scene.homes.load_kw.shape, int))
     ).homes.load_kw
     assert loads.dtype == np.float64
-    cars = again(
-        scene, homes=scene.homes._replace(ev_home=scene.homes.ev_home.astype(float))
-    ).homes.ev_home
+    homes = changed(scene.homes, "ev", home=scene.homes.owned["ev"].home.astype(float))
+    cars = again(scene, homes=homes).homes.owned["ev"].home
     assert cars.dtype == np.int64
     assert again(scene, home_meter=[2, 1, 0]).home_meter.tolist() == [2, 1, 0]
 
@@ -95,21 +100,29 @@ COLUMNS = {
 
 
 @pytest.mark.parametrize("how", COLUMNS)
-@pytest.mark.parametrize("name", ["load_kw", "pv_kw", "draw_kwh"])
-def test_a_column_of_homes_that_is_none_is_refused_by_name(scene, name: str, how: str) -> None:
+def test_a_column_of_homes_that_is_none_is_refused_by_name(scene, how: str) -> None:
     change, word = COLUMNS[how]
     said = refused(
-        lambda: again(
-            scene, homes=scene.homes._replace(**{name: change(getattr(scene.homes, name))})
-        )
+        lambda: again(scene, homes=scene.homes._replace(load_kw=change(scene.homes.load_kw)))
     )
-    assert f"homes.{name}" in said
+    assert "homes.load_kw" in said
+    assert word in said
+
+
+@pytest.mark.parametrize("how", [how for how in COLUMNS if how != "nothing"])
+@pytest.mark.parametrize(("kind", "name"), [("pv", "available_kw"), ("water_heater", "draw_kwh")])
+def test_a_column_of_devices_that_is_none_is_refused_by_name(
+    scene, kind: str, name: str, how: str
+) -> None:
+    change, word = COLUMNS[how]
+    own = vars(scene.homes.owned[kind])[name]
+    said = refused(lambda: again(scene, homes=changed(scene.homes, kind, **{name: change(own)})))
+    assert f"{kind}.{name}" in said
     assert word in said
 
 
 UNITS = {
     "kelvin outdoors": ("weather", "t_out_degc", lambda c: c + 273.15),
-    "kelvin indoors": ("homes", "t_set_degc", lambda c: c + 273.15),
     "light below zero": ("weather", "ghi_w_m2", lambda c: c - 50.0),
     "watts for kilowatts": ("homes", "load_kw", lambda c: 1000.0 * c),
     "prices a megawatt-hour, day ahead": ("prices", "day_ahead_per_kwh", lambda c: 1000.0 * c),
@@ -122,6 +135,11 @@ def test_figures_of_another_unit_are_refused(scene, how: str) -> None:
     table, name, change = UNITS[how]
     wrong = getattr(scene, table)._replace(**{name: change(getattr(getattr(scene, table), name))})
     assert f"{table}.{name}: got" in refused(lambda: again(scene, **{table: wrong}))
+
+
+def test_a_set_point_in_kelvin_is_refused(scene) -> None:
+    kelvin = changed(scene.homes, "hvac", t_set_degc=scene.homes.owned["hvac"].t_set_degc + 273.15)
+    assert "hvac.t_set_degc: got" in refused(lambda: again(scene, homes=kelvin))
 
 
 def test_faults_of_all_tables_are_told_together(scene) -> None:

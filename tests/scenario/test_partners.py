@@ -105,7 +105,7 @@ def test_a_scenario_finds_its_file_beside_it(tmp_path):
         (("preference.green_per_kwh=0.02",), "expected both above 0, or neither: who cares pays"),
         (
             ("preference.green_share=0.5", "preference.green_per_kwh=0.02", "homes.pv_share=0.0"),
-            r"0.5 while \[homes\] pv_share = 0, expected homes with panels",
+            r"0.5 while no home makes any, expected homes with panels",
         ),
         (
             (
@@ -137,7 +137,9 @@ def test_green_homes_are_counted_exactly_and_stay_when_the_share_grows(scene):
     few, many = wants(scene, 0.25), wants(scene, 0.75)
     assert (few.green.sum(), many.green.sum()) == (round(0.25 * count), round(0.75 * count))
     assert not (few.green & ~many.green).any()
-    np.testing.assert_array_equal(few.panels, scene.homes.pv_kw.any(axis=1))
+    np.testing.assert_array_equal(
+        few.panels, np.isin(np.arange(count), scene.homes.owned["pv"].home)
+    )
     assert draw.preference(read.parse(""), scene.homes) is None
 
 

@@ -441,7 +441,7 @@ def weather(request):
 @register("source", "homes.source=mine")
 def homes(request):
     """Homes."""
-    return synthetic.homes(request.seed, request.weather, request.days, request.home_count, synthetic.NORMAL)
+    return synthetic.homes(request.seed, request.weather, request.days, request.home_count)
 '''
     (tmp_path / "sky.txt").write_text("sun")
     named = '[feeder]\nsource = "mine"\n[weather]\nsource = "mine"\nfile = "sky.txt"\n'

@@ -125,14 +125,8 @@ def test_all_problems_come_at_once() -> None:
         ("[homes]\ncount = 2.5", "[homes] count", "2.5", "a whole number", ""),
         ("[homes]\nwater_heaters = 1", "[homes] water_heaters", "1", "true or false", ""),
         ("[homes]\nsource = 'travs'", "[homes] source", "'travs'", "'travis'", "'travis'"),
-        (
-            "[homes]\nbattery_kwh = 0",
-            "[homes] battery_kwh",
-            "0 kWh",
-            "above 0",
-            "battery_share = 0",
-        ),
-        ("[homes]\nbattery_kw = 0", "[homes] battery_kw", "0 kW", "above 0", "battery_share = 0"),
+        ("[homes]\nbattery_kwh = 0", "[homes] battery_kwh", "0", "above 0", "battery_share = 0"),
+        ("[homes]\nbattery_kw = 0", "[homes] battery_kw", "0", "above 0", "battery_share = 0"),
         ("[scenario]\ndays = 0", "[scenario] days", "0", "at least 1", ""),
         ("[scenario]\ndays = -3", "[scenario] days", "-3", "at least 1", ""),
         (

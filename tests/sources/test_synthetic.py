@@ -7,16 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gridagora.core.tables import LEAD_H, TAIL_H, Quality
-from gridagora.population.charging import Charging, check
+from gridagora.core.device import People
+from gridagora.core.tables import LEAD_H, TAIL_H, Homes, bytes_of
+from gridagora.population.charging import check
+from gridagora.scenario import populate as draw
+from gridagora.scenario import validate as sound
 from gridagora.sources import synthetic, weather
 
 SUMMER, WINTER = (int(pd.Timestamp(f"2024-{month:02d}-15T06:00Z").timestamp()) for month in (7, 1))
 
 
 def _same(left: object, right: object) -> bool:
-    if isinstance(left, Quality) and isinstance(right, Quality):
-        return all(_same(a, b) for a, b in zip(left, right, strict=True))
     return (
         np.array_equal(left, right, equal_nan=True)
         if isinstance(left, np.ndarray) and left.dtype == float
@@ -32,25 +33,18 @@ def test_tables_have_the_promised_shapes(start_s: int) -> None:
     assert price.day_ahead_per_kwh.shape == (LEAD_H + hours,)
     assert price.real_time_per_kwh.shape == (4 * (LEAD_H + hours),)
     assert sky.start_s == price.start_s == start_s
-    wide = {"load_kw", "draw_kwh", "t_set_degc", "heating", "q_air_kw", "q_mass_kw", "cop", "pv_kw"}
-    for name, column in homes._asdict().items():
-        if name == "owned":  # tables of further kinds, by kind
-            continue
-        if name in wide:
-            assert column.shape == (30, hours), name
-        elif name not in {"home_id", "draw_set_kwh", "quality"} and not name.startswith("ev_"):
-            assert column.shape == (30,), name
-        if name not in {"home_id", "calibration_error", "quality"}:
-            assert np.isfinite(column).all(), name
-    assert homes.draw_set_kwh.shape == (30, 28, 24)
-    assert (homes.load_kw >= 0).all()
-    assert (homes.pv_kw >= 0).all()
-    assert homes.heating.all() == (start_s == WINTER)
+    assert homes.load_kw.shape == (30, hours)
+    assert set(homes.owned) == {"hvac", "water_heater"}, "what comes with a house"
+    assert not sound.homes(homes, 2, "")
+    assert homes.owned["water_heater"].draw_set_kwh.shape == (30, 28, 24)
+    assert homes.owned["hvac"].heating.all() == (start_s == WINTER)
 
 
 def test_the_seed_gives_the_world() -> None:
     one, same, other = (synthetic.texas(seed, SUMMER, 2, 20) for seed in (4, 4, 5))
-    for table, again, changed in zip(one, same, other, strict=True):
+    assert isinstance(one.homes, Homes)
+    assert bytes_of(one.homes.owned) == bytes_of(same.homes.owned) != bytes_of(other.homes.owned)
+    for table, again, changed in zip(one[:2], same[:2], other[:2], strict=True):
         assert all(_same(a, b) for a, b in zip(table, again, strict=True))
         assert not all(_same(a, b) for a, b in zip(table, changed, strict=True))
 
@@ -59,22 +53,30 @@ def test_a_longer_run_and_a_larger_street_begin_with_the_same() -> None:
     short, long = synthetic.weather(3, SUMMER, 2), synthetic.weather(3, SUMMER, 5)
     assert np.array_equal(short.ghi_w_m2, long.ghi_w_m2[: len(short.ghi_w_m2)])
     few, many = synthetic.homes(3, short, 2, 10), synthetic.homes(3, short, 2, 25)
-    for name in ("load_kw", "draw_kwh", "q_air_kw", "t_set_degc", "cool_kw"):
-        assert np.array_equal(getattr(few, name), getattr(many, name)[:10]), name
+    assert np.array_equal(few.load_kw, many.load_kw[:10])
+    for kind, name in (
+        ("water_heater", "draw_kwh"),
+        ("hvac", "q_air_kw"),
+        ("hvac", "t_set_degc"),
+        ("hvac", "cool_kw"),
+    ):
+        assert np.array_equal(vars(few.owned[kind])[name], vars(many.owned[kind])[name][:10]), name
 
 
 def test_shares_are_whole_homes_and_sessions_are_feasible() -> None:
-    equipment = synthetic.NORMAL._replace(pv_share=0.5, battery_share=0.25, ev_share=0.6)
-    homes = synthetic.texas(2, SUMMER, 3, 20, equipment).homes
-    assert (homes.pv_kw.max(axis=1) > 0).sum() == 10
-    assert (homes.battery_kwh > 0).sum() == 5
-    assert len(np.unique(homes.ev_home)) <= 12
-    check(Charging(*(getattr(homes, name) for name in Charging._fields)), homes.home_id)
-    none = synthetic.texas(
-        2, SUMMER, 3, 20, synthetic.Equipment(pv_share=0, battery_share=0, ev_share=0)
-    ).homes
-    assert none.pv_kw.max() == 0.0
-    assert len(none.ev_home) == 0
+    world = synthetic.texas(2, SUMMER, 3, 20)
+    people = People(
+        world.homes, world.weather, 2, {"ev": synthetic.sessions(2)}, synthetic.AUSTIN[0]
+    )
+    owned = draw.devices(
+        {"pv": {"share": 0.5}, "battery": {"share": 0.25}, "ev": {"share": 0.6}}, people
+    ).owned
+    assert len(owned["pv"].home) == 10
+    assert len(owned["battery"].home) == 5
+    assert 0 < len(np.unique(owned["ev"].home)) <= 12
+    assert not check(owned["ev"], world.homes.home_id)
+    none = draw.devices({kind: {"share": 0.0} for kind in ("pv", "battery", "ev")}, people).owned
+    assert not any(len(none[kind].home) for kind in ("pv", "battery", "ev"))
 
 
 def test_the_house_of_the_published_table() -> None:
@@ -90,7 +92,7 @@ def test_the_house_of_the_published_table() -> None:
 
 def test_units_can_hold_the_set_point() -> None:
     for start_s in (SUMMER, WINTER):
-        homes = synthetic.texas(1, start_s, 7, 60).homes
+        homes = synthetic.texas(1, start_s, 7, 60).homes.owned["hvac"]
         steady = homes.q_air_kw + homes.q_mass_kw - homes.ua_kw_k[:, None] * homes.t_set_degc
         need = np.where(homes.heating, -steady, steady)
         capacity = np.where(homes.heating, homes.heat_kw[:, None], homes.cool_kw[:, None])

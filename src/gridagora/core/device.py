@@ -1,9 +1,10 @@
 """What a run and its device groups tell each other: how a group is made, what it is asked, what it answers.
 
-A group holds all devices of one kind in a run, a row each, with their true state. It is a `core.ports.DeviceGroup`.
+Homes own a table of devices of each kind; a group holds all devices of one kind in a run, a row each, with their true state. It
+is a `core.ports.DeviceGroup`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gridagora.core.errors import InputError, Problem
+from gridagora.core.registry import find
 from gridagora.core.tables import Col, Flag, Homes, Index, Weather
 from gridagora.kernels.coordination.dual import Answer
 from gridagora.kernels.stores.table import Stores, stores
@@ -22,6 +24,18 @@ REFERENCE_PER_KWH = (
 )
 NONE: Mapping[str, Col] = MappingProxyType({})
 NO_STORE = 1e9  # beyond any state that a row without a store comes to
+# Families of kinds: what homes have of them, whatever the device. Metrics and sentences ask for a family, not for a kind.
+RENEWABLE = "renewable generation"
+STORAGE = "storage"
+THERMAL = "thermal comfort"
+HOT_WATER = "hot water"
+MOBILITY = "mobility"
+# What columns of the table of homes count towards, beside money; kinds of a family add up.
+DISCOMFORT_K_H = "discomfort"
+HOT_WATER_K_H = "hot-water shortfall"
+CHARGE_KWH = "charge missing"
+STARTS = "starts"
+HOURLY, ANY = -1, -2  # axes of a column: the hours of the run, any number
 
 
 class Turn(IntEnum):
@@ -38,17 +52,59 @@ class NoKeys:
 
 
 class People(NamedTuple):
-    """Who may own a device: the homes so far, the weather of the run, and the seed of every draw."""
+    """Who may own a device: the homes so far, the weather of the run, and the seed of every draw.
+
+    `observed` holds what was measured of devices of a kind, to draw from; `latitude_deg` is nan where nobody says.
+    """
 
     homes: Homes
     weather: Weather
     seed: int
+    observed: Mapping[str, Any] = NONE
+    latitude_deg: float = np.nan
 
 
 def as_they_are(keys: Any, people: People) -> Homes:
     """Return the homes as they are: no key gives them more."""
     del keys
     return people.homes
+
+
+@dataclass(frozen=True)
+class NoTable:
+    """The table of a kind that says nothing of it."""
+
+
+class Column(NamedTuple):
+    """What a column of a table of devices holds: its axes after the rows, and its range; `is_open` leaves `least` itself out."""
+
+    name: str
+    axes: tuple[int, ...] = ()
+    least: float = -np.inf
+    most: float = np.inf
+    is_open: bool = False
+    unit: str = ""
+
+
+class Item(NamedTuple):
+    """A cost of devices beside energy: its name in tables, what figures call it, and whether the table of homes has a column."""
+
+    name: str
+    label: str
+    color: str
+    is_by_home: bool = False
+
+
+def find_nothing(table: Any, home_id: Sequence[str], where: str) -> list[Problem]:
+    """Return no problem."""
+    del table, home_id, where
+    return []
+
+
+def say_nothing(table: Any, hours: int) -> str:
+    """Return no words."""
+    del table, hours
+    return ""
 
 
 class DeviceKind(NamedTuple):
@@ -73,6 +129,17 @@ class DeviceKind(NamedTuple):
     draw: Callable[[Any, People], Homes] = (
         as_they_are  # homes with the devices of this kind that its keys give them
     )
+    family: str = ""  # what homes have of it
+    table: type[Any] = NoTable  # dataclass of what homes own, a row each, with a column `home`
+    columns: tuple[Column, ...] = ()  # of that table
+    check: Callable[[Any, Sequence[str], str], list[Problem]] = (
+        find_nothing  # what is wrong between columns of a table
+    )
+    describe: Callable[[Any, int], str] = (
+        say_nothing  # more to say of a table and the hours of a run, beside who owns it
+    )
+    items: tuple[Item, ...] = ()  # costs of `feel` that figures name
+    measures: Mapping[str, str] = NONE  # columns of `feel` by what they count towards
 
 
 class Setting(NamedTuple):
@@ -170,14 +237,15 @@ class DeviceOutcome(NamedTuple):
 
     `device_usd` is what using it cost beside energy, "wear", and what service it did not give was worth, by item of the costs.
     `felt` are columns of the table of homes; `series` (n, t) columns of the table of intervals, as means over homes; both in
-    the [unit] of their names.
-    `left_kwh` is the electricity that what is left in the stores displaces.
+    the [unit] of their names. `left_kwh` is the electricity that what is left in the stores displaces. `available_kw` (n, t) is
+    what generation that may be curtailed could have given; None of any other kind.
     """
 
     left_kwh: Col
     device_usd: Mapping[str, Col] = NONE
     felt: Mapping[str, Col] = NONE
     series: Mapping[str, Col] = NONE
+    available_kw: Col | None = None
 
 
 class Blocks(NamedTuple):
@@ -214,6 +282,34 @@ class BoundPart(NamedTuple):
 def own(homes: Homes, kind: str, table: Any) -> Homes:
     """Return the homes with a table of devices of one kind, in place of one that they had."""
     return homes._replace(owned={**homes.owned, kind: table})
+
+
+def homes_of_family(homes: Homes, family: str) -> Flag:
+    """Return which homes own a device of a family, shape (n,)."""
+    return _owners(
+        homes, [kind for kind in homes.owned if find("device", kind).about.family == family]
+    )
+
+
+def homes_with_inverter(homes: Homes) -> Flag:
+    """Return which homes own a device with an inverter, shape (n,)."""
+    return _owners(homes, [kind for kind in homes.owned if find("device", kind).about.has_inverter])
+
+
+def _owners(homes: Homes, kinds: Sequence[str]) -> Flag:
+    own = np.zeros(len(homes.home_id), dtype=np.bool_)
+    for kind in kinds:
+        own[homes.owned[kind].home] = True
+    return own
+
+
+def spread(values: Col, home: Index, count: int) -> Col:
+    """Return the sums of series (r, t) of devices over those of each home, shape (count, t)."""
+    if np.array_equal(home, np.arange(count)):
+        return values
+    wide = np.zeros((count, values.shape[1]))
+    np.add.at(wide, home, values)
+    return wide
 
 
 def storeless(count: int, dt_h: Col, **columns: ArrayLike) -> Stores:

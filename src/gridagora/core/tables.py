@@ -73,45 +73,13 @@ def bytes_of(column: Any) -> bytes:
 
 
 class Homes(NamedTuple):
-    """n homes over H hours from the start; m electric-vehicle sessions.
+    """n homes over H hours from the start: what they draw beside their devices, and what service is worth to them.
 
-    The house has two states, air and mass [degC]:
-
-        ca Ta' = q_air - (ua + hm) Ta + hm Tm - heat removed by cooling + heat added by heating
-        cm Tm' = q_mass + hm (Ta - Tm)
-
-    so that q_air already holds ua times the outdoor temperature, the lagged part, and half the gains.
+    `owned` holds a table of devices of each kind that any of them has, whose column `home` is a row of this one. The meter of a
+    home is that of the scene.
     """
 
     home_id: tuple[str, ...]
     load_kw: Col  # (n, H) appliances, withdrawal
-    draw_kwh: Col  # (n, H) heat drawn as hot water in each hour
-    draw_set_kwh: Col  # (n, S, 24) S equally likely draws of each local hour of day
-    t_set_degc: Col  # (n, H)
-    heating: Flag  # (n, H) True where the unit heats, False where it cools
-    ua_kw_k: Col  # (n,)
-    hm_kw_k: Col  # (n,)
-    ca_kwh_k: Col  # (n,)
-    cm_kwh_k: Col  # (n,)
-    q_air_kw: Col  # (n, H)
-    q_mass_kw: Col  # (n, H)
-    cool_kw: Col  # (n,) thermal capacity
-    heat_kw: Col  # (n,) thermal capacity
-    cop: Col  # (n, H) of the mode of that hour
-    pv_kw: Col  # (n, H) AC power available; 0 where no PV
-    battery_kwh: Col  # (n,) 0 where none
-    battery_kw: Col  # (n,)
-    battery_efficiency: Col  # (n,) one way
-    tank_kwh_k: Col  # (n,) heat capacity; 0 where there is no electric tank
-    tank_ua_kw_k: Col  # (n,)
-    tank_kw: Col  # (n,) element
-    ev_home: Index  # (m,) row of the home
-    ev_arrive_s: Index  # (m,) seconds after start_s, ascending within a home
-    ev_depart_s: Index  # (m,)
-    ev_need_kwh: Col  # (m,) energy to store by departure
-    ev_kw: Col  # (m,) charger at the meter
-    calibration_error: Col  # (n,) |energy error| share on held-out data; nan where not calibrated
     quality: Quality = ALIKE
-    owned: Mapping[str, Any] = (
-        NOTHING  # tables of further devices, by kind, as the device draws them
-    )
+    owned: Mapping[str, Any] = NOTHING  # by kind of device

@@ -1,6 +1,6 @@
 """Home battery: one-way efficiency, power and energy limits, wear per kWh through the port (theory 1.6)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -8,13 +8,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gridagora.core.device import (
+    RENEWABLE,
+    STORAGE,
     Beside,
     Blocks,
     BoundPart,
+    Column,
     DeviceKind,
     DeviceOutcome,
     DeviceRecord,
     GroupBelief,
+    Item,
     Metered,
     Moment,
     People,
@@ -25,11 +29,11 @@ from gridagora.core.device import (
     check_not_below_zero,
     check_share,
     held_kw,
+    homes_of_family,
     own,
     refuse,
     total_by_home,
 )
-from gridagora.core.errors import Problem
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Flag, Homes, Index
 from gridagora.kernels.coordination.dual import Answer
@@ -45,7 +49,7 @@ END_UPPER_SHARE = (
 
 @dataclass(frozen=True)
 class BatteryKeys:
-    """`[homes.battery]`: batteries by keys of their own, in place of those of `[homes]`; some homes may own several."""
+    """`[homes.battery]`: batteries, all of one size; some homes may own several."""
 
     share: float = 0.15  # of homes with any
     each: int = 1  # how many such a home has
@@ -55,12 +59,11 @@ class BatteryKeys:
     wear_per_kwh: float = WEAR_PER_KWH  # of energy through its port
 
     def __post_init__(self) -> None:
-        """Refuse a share or efficiency outside 0 to 1, none of something, a wear below zero."""
+        """Refuse a share or efficiency outside 0 to 1, a wear below zero, none of something while any home has one."""
+        some = (("each", self.each), ("kwh", self.kwh), ("kw", self.kw)) if self.share > 0 else ()
         refuse(
             check_share("homes.battery.share", self.share),
-            check_above_zero("homes.battery.each", self.each),
-            check_above_zero("homes.battery.kwh", self.kwh),
-            check_above_zero("homes.battery.kw", self.kw),
+            *(check_above_zero(f"homes.battery.{name}", value) for name, value in some),
             check_share("homes.battery.efficiency", self.efficiency),
             check_above_zero("homes.battery.efficiency", self.efficiency),
             check_not_below_zero("homes.battery.wear_per_kwh", self.wear_per_kwh),
@@ -68,19 +71,19 @@ class BatteryKeys:
 
 
 @dataclass(frozen=True)
-class OwnedBatteries:
-    """n batteries as homes own them, some of them several."""
+class Batteries:
+    """n batteries; a home may have several."""
 
     home: Index  # (n,) row of the home
-    cap_kwh: Col  # (n,)
-    rated_kw: Col  # (n,)
+    cap_kwh: Col  # (n,) usable energy
+    rated_kw: Col  # (n,) both ways
     efficiency: Col  # (n,) one way
-    wear_per_kwh: float
+    wear_per_kwh: float = WEAR_PER_KWH  # of energy through the port
 
 
 @dataclass(frozen=True)
 class Battery:
-    """n batteries, only of homes that have one."""
+    """n batteries of a run."""
 
     home: Index  # (n,) row of the home
     cap_kwh: Col  # (n,)
@@ -92,64 +95,21 @@ class Battery:
 
 
 def draw(keys: BatteryKeys, people: People) -> Homes:
-    """Return the homes with the batteries that some of them own, a draw of the seed keyed by the home; others are taken away."""
+    """Return the homes with the batteries that some of them own, a draw of the seed keyed by the home."""
     homes = people.homes
     rows = np.repeat(owners(people.seed, "battery", homes.home_id, keys.share), keys.each)
     cap, rated, efficiency = (
         np.full(len(rows), value) for value in (keys.kwh, keys.kw, keys.efficiency)
     )
-    none = np.zeros(len(homes.home_id))
-    table = OwnedBatteries(rows, cap, rated, efficiency, keys.wear_per_kwh)
-    return own(homes._replace(battery_kwh=none, battery_kw=none), "battery", table)
+    return own(homes, "battery", Batteries(rows, cap, rated, efficiency, keys.wear_per_kwh))
 
 
-def of(homes: Homes, wear_per_kwh: float = WEAR_PER_KWH, short_h: float = 1 / 12) -> Battery:
-    """Batteries that homes own, in a table of their own or in a column of the homes."""
-    owned = homes.owned.get("battery")
-    if owned is None:
-        rows = np.flatnonzero(homes.battery_kwh > 0)
-        columns = (homes.battery_kwh[rows], homes.battery_kw[rows], homes.battery_efficiency[rows])
-    else:
-        rows, columns = owned.home, (owned.cap_kwh, owned.rated_kw, owned.efficiency)
-        wear_per_kwh = owned.wear_per_kwh
-    full = np.stack([np.zeros(len(rows)), columns[0]], 1)
-    resting = _stores(*columns, wear_per_kwh, full[:, 0], [short_h], full, (0.0, 0.0))
-    return Battery(rows, *columns, wear_per_kwh, short_h, resting)
-
-
-def check(
-    home_id: Sequence[str], battery_kwh: Col, battery_kw: Col, battery_efficiency: Col
-) -> list[Problem]:
-    """Return every fault of the battery columns of n homes, (n,) each [kWh], [kW], before they become a table.
-
-    No battery is 0 kW and 0 kWh; efficiency is one way.
-    """
-    found = []
-    for name, e, p, eff in zip(home_id, battery_kwh, battery_kw, battery_efficiency, strict=True):
-        where = f"battery of home '{name}'"
-        if p > 0 and not e > 0:
-            hint = (
-                "Give it an energy capacity, or set its power to 0 kW for a home without a battery."
-            )
-            found.append(
-                Problem(
-                    where,
-                    f"an energy capacity of {e:g} kWh with {p:g} kW of power",
-                    "more than 0 kWh",
-                    hint,
-                )
-            )
-        elif e > 0 and not p > 0:
-            hint = "Remove the battery or give it a power."
-            found.append(
-                Problem(where, f"a power of {p:g} kW with {e:g} kWh", "more than 0 kW", hint)
-            )
-        if e > 0 and not 0 < eff <= 1:
-            expected = "a share above 0 and at most 1"
-            found.append(
-                Problem(where, f"a one-way efficiency of {eff:g}", expected, "95 % is written .95.")
-            )
-    return found
+def of(owned: Batteries, short_h: float = 1 / 12) -> Battery:
+    """Batteries of a run whose real-time intervals are so long."""
+    columns = (owned.cap_kwh, owned.rated_kw, owned.efficiency)
+    full = np.stack([np.zeros(len(owned.home)), owned.cap_kwh], 1)
+    resting = _stores(*columns, owned.wear_per_kwh, full[:, 0], [short_h], full, (0.0, 0.0))
+    return Battery(owned.home, *columns, owned.wear_per_kwh, short_h, resting)
 
 
 def threshold_per_kwh(efficiency: float, wear_per_kwh: float) -> float:
@@ -234,7 +194,7 @@ def step(
 @register("device", "battery")
 @dataclass(frozen=True)
 class BatteryGroup:
-    """The batteries of a run; without orders one makes up for its home's load less what its panels give."""
+    """The batteries of a run; without orders one makes up for its home's load less what its home makes."""
 
     about: ClassVar[DeviceKind] = DeviceKind(
         "battery",
@@ -247,16 +207,29 @@ class BatteryGroup:
         series=("each_battery_kw",),
         keys=BatteryKeys,
         draw=draw,
+        family=STORAGE,
+        table=Batteries,
+        columns=(
+            Column("cap_kwh", (), 0.0, is_open=True),
+            Column("rated_kw", (), 0.0, is_open=True),
+            Column("efficiency", (), 0.0, 1.0, is_open=True),
+        ),
+        items=(Item("wear", "Battery wear", "#2f8f5b", is_by_home=True),),
     )
     table: Battery
     e_kwh: Col  # (r,) stored
-    has_panels: Flag  # (r,) whether the home has panels to follow
+    has_own_energy: (
+        Flag  # (r,) whether the home makes renewable energy, which the battery then follows
+    )
 
     @classmethod
-    def of(cls, setting: Setting) -> "BatteryGroup":
+    def of(cls, setting: Setting) -> "BatteryGroup | None":
         """Return half-full batteries."""
-        table = of(setting.homes, short_h=setting.dt_h)
-        return cls(table, start(table), setting.homes.pv_kw.max(1)[table.home] > 0)
+        owned = setting.homes.owned.get("battery")
+        if owned is None:
+            return None
+        table = of(owned, setting.dt_h)
+        return cls(table, start(table), homes_of_family(setting.homes, RENEWABLE)[table.home])
 
     @property
     def home(self) -> Index:
@@ -285,7 +258,7 @@ class BatteryGroup:
         cover = (
             -beside.meter_kw[self.home] / alike
         )  # several batteries of a home share what is to be made up for
-        following = np.where(self.has_panels, cover, 0.0)
+        following = np.where(self.has_own_energy, cover, 0.0)
         if p_target_kw is None:
             asked = following
         else:

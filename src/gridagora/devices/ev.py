@@ -1,6 +1,6 @@
 """Electric-vehicle sessions: arrival, departure, energy needed; missing energy at departure is paid for (theory 1.7)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -8,36 +8,65 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gridagora.core.device import (
+    CHARGE_KWH,
+    MOBILITY,
     Beside,
     Blocks,
     BoundPart,
+    Column,
     DeviceKind,
     DeviceOutcome,
     DeviceRecord,
     GroupBelief,
+    Item,
     Metered,
     Moment,
+    People,
     Setting,
     Window,
+    check_above_zero,
+    check_share,
+    own,
+    refuse,
     total_by_home,
 )
-from gridagora.core.errors import Problem
+from gridagora.core.errors import InputError, Problem
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
 from gridagora.kernels.coordination.dual import Answer
 from gridagora.kernels.physics.fleet import car_step
 from gridagora.kernels.stores.value import Stores, stores
+from gridagora.population import charging
+from gridagora.population.charging import ChargingSessions, owners
 from gridagora.population.quality import denied_ratio
 
 EV_VALUE_PER_KWH = 1.0  # worth of each kWh stored by departure [$/kWh]
-EV_EFFICIENCY = 0.9
+EV_EFFICIENCY = charging.EFFICIENCY
 HOUR_S = 3600.0
-MINUTE_S = 60.0
+
+
+@dataclass(frozen=True)
+class EvKeys:
+    """`[homes.ev]`: electric vehicles, whose sessions are drawn from those that the scenario names."""
+
+    share: float = 0.3  # of homes with a car
+    kw: float = 7.2  # charger at the meter
+    daily_share: float | None = (
+        None  # chance that a car plugs in on a day; left out: that of the sessions drawn from
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse shares outside 0 to 1, a charger that is not above zero."""
+        refuse(
+            check_share("homes.ev.share", self.share),
+            check_above_zero("homes.ev.kw", self.kw),
+            check_share("homes.ev.daily_share", self.daily_share or 0.0),
+        )
 
 
 @dataclass(frozen=True)
 class Ev:
-    """m sessions; times in seconds after the start of the run."""
+    """m sessions of a run; times in seconds after its start."""
 
     home: Index  # (m,) row of the home
     arrive_s: Index  # (m,)
@@ -50,67 +79,80 @@ class Ev:
     resting: Stores  # what does not change from bid to bid, one short step
 
 
+def draw(keys: EvKeys, people: People) -> Homes:
+    """Return the homes with the sessions of the cars that some of them own, draws of the seed keyed by the home.
+
+    Raises
+    ------
+    InputError
+        No sessions to draw from, or one that cannot be served.
+    """
+    homes, observed = people.homes, people.observed.get("ev")
+    if observed is None:
+        hint = "Give the scene a table ChargingSessions, or leave out [homes.ev]."
+        raise InputError(
+            [
+                Problem(
+                    "[homes.ev]",
+                    "no charging sessions to draw from",
+                    "homes of a source that names some",
+                    hint,
+                )
+            ]
+        )
+    rows = owners(people.seed, "ev owner", homes.home_id, keys.share)
+    daily, days = (
+        (observed.daily_share if keys.daily_share is None else keys.daily_share),
+        len(people.weather.t_out_degc) // 24 - 1,
+    )
+    table = charging.place(
+        observed, homes.home_id, rows, days, people.seed, daily_share=daily, charger_kw=keys.kw
+    )
+    if problems := charging.check(table, homes.home_id):
+        raise InputError(problems)
+    return own(homes, "ev", table if observed.is_measured else replace(table, asked_kwh=None))
+
+
+def check(table: ChargingSessions, home_id: Sequence[str], where: str) -> list[Problem]:
+    """Return every session that no charging can serve."""
+    return charging.check(table, home_id, where)
+
+
+def describe(table: ChargingSessions, hours: int) -> str:
+    """Return how many sessions there are, and how many were cut to what their stay allows, in words."""
+    del hours
+    said, asked = f"{len(table.home)} charging sessions", table.asked_kwh
+    if asked is None or not (less := table.need_kwh < asked - 1e-9).any():
+        return said
+    lost_kwh = float((asked - table.need_kwh).sum())
+    return (
+        f"{said}, of which {int(less.sum())} ask for less than their file says, by {lost_kwh:,.0f} of {asked.sum():,.0f} kWh: "
+        f"no more than 95 % of what the charger gives before the car leaves or the run ends"
+    )
+
+
 def of(
     homes: Homes,
     efficiency: float = EV_EFFICIENCY,
     missing_per_kwh: float = EV_VALUE_PER_KWH,
     short_h: float = 1 / 12,
 ) -> Ev:
-    """Sessions of all homes; `missing_per_kwh` is that of a standard home, the tier of a home multiplies it."""
-    need = homes.ev_need_kwh
-    missing = missing_per_kwh * denied_ratio(homes)[homes.ev_home]
+    """Sessions of the homes, which own some; `missing_per_kwh` is that of a standard home, the tier of a home multiplies it."""
+    owned: ChargingSessions = homes.owned["ev"]
+    need = owned.need_kwh
+    missing = missing_per_kwh * denied_ratio(homes)[owned.home]
     resting = _stores(need, efficiency, missing, np.zeros_like(need), [short_h], 0.0)
     return Ev(
-        homes.ev_home,
-        homes.ev_arrive_s,
-        homes.ev_depart_s,
+        owned.home,
+        owned.arrive_s,
+        owned.depart_s,
         need,
-        homes.ev_kw,
+        owned.rated_kw,
         efficiency,
         missing,
         short_h,
         resting,
     )
-
-
-def check(table: Ev, home_id: tuple[str, ...]) -> list[Problem]:
-    """Every session that no charging can serve, as a sentence; empty where all are feasible.
-
-    A session is infeasible when it leaves before it arrives, needs more than its charger can store, or begins before the
-    home's previous session has ended.
-    """
-    found = []
-    stay_h = (table.depart_s - table.arrive_s) / HOUR_S
-    most = np.maximum(stay_h, 0) * table.rated_kw * table.efficiency
-    last: dict[int, tuple[int, int]] = {}
-    for j, home in enumerate(table.home.tolist()):
-        where = f"session {j + 1} of the car of home '{home_id[home]}'"
-        if stay_h[j] <= 0:
-            found.append(
-                Problem(
-                    where,
-                    f"a departure {-stay_h[j]:.2f} h before its arrival",
-                    "a departure after the arrival",
-                )
-            )
-        elif table.need_kwh[j] > most[j] * (1 + 1e-9):
-            got = f"{table.need_kwh[j]:.1f} kWh needed in a stay of {stay_h[j]:.2f} h"
-            charger = f"what a charger of {table.rated_kw[j]:g} kW stores at efficiency {table.efficiency:g}"
-            expected = f"at most {most[j]:.1f} kWh, {charger}"
-            found.append(
-                Problem(
-                    where,
-                    got,
-                    expected,
-                    "Let it leave later, need less, or give it a larger charger.",
-                )
-            )
-        if home in last and table.arrive_s[j] < last[home][1]:
-            early_min = (last[home][1] - table.arrive_s[j]) / MINUTE_S
-            got = f"an arrival {early_min:.0f} min before session {last[home][0] + 1} has left"
-            found.append(Problem(where, got, "sessions of one car that do not overlap"))
-        last[home] = (j, int(table.depart_s[j]))
-    return found
 
 
 def take(table: Ev, rows: Index) -> Ev:
@@ -227,14 +269,35 @@ class EvGroup:
     """The charging sessions of a run; without orders a car charges at full power from its arrival."""
 
     about: ClassVar[DeviceKind] = DeviceKind(
-        "ev", "Electric vehicles", "#aa4499", "cars", rank=3, is_prosumer=True
+        "ev",
+        "Electric vehicles",
+        "#aa4499",
+        "cars",
+        rank=3,
+        is_prosumer=True,
+        keys=EvKeys,
+        draw=draw,
+        family=MOBILITY,
+        table=ChargingSessions,
+        columns=(
+            Column("arrive_s"),
+            Column("depart_s"),
+            Column("need_kwh", (), 0.0),
+            Column("rated_kw", (), 0.0, is_open=True),
+        ),
+        check=check,
+        describe=describe,
+        items=(Item("ev unmet", "Vehicle charge missing", "#aa4499"),),
+        measures={"ev_unmet_kwh": CHARGE_KWH},
     )
     table: Ev
     e_kwh: Col  # (m,) stored since arrival
 
     @classmethod
-    def of(cls, setting: Setting) -> "EvGroup":
+    def of(cls, setting: Setting) -> "EvGroup | None":
         """Return the sessions, nothing stored yet."""
+        if "ev" not in setting.homes.owned:
+            return None
         table = of(setting.homes, short_h=setting.dt_h)
         return cls(table, np.zeros(len(table.home)))
 

@@ -11,7 +11,10 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from gridagora.core.device import (
+    DISCOMFORT_K_H,
     REFERENCE_PER_KWH,
+    STARTS,
+    THERMAL,
     Beside,
     Blocks,
     BoundPart,
@@ -19,11 +22,14 @@ from gridagora.core.device import (
     DeviceOutcome,
     DeviceRecord,
     GroupBelief,
+    Item,
     Metered,
     Moment,
     Setting,
     Window,
     held_kw,
+    spread,
+    total_by_home,
 )
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Flag, Homes, Index
@@ -41,6 +47,7 @@ from gridagora.kernels.physics.fleet import (
 )
 from gridagora.kernels.physics.tcl import ACCOUNT, CONTINUOUS, PRIORITY, THERMOSTAT
 from gridagora.kernels.stores.value import Stores, stores
+from gridagora.population.heat_pump import COLUMNS, HeatPumps, describe
 from gridagora.population.quality import comfort_ratio
 
 T_REF_DEGC = 24.0  # the stored coolth or warmth is counted from here
@@ -109,12 +116,12 @@ def of(
     reference_per_kwh: float = REFERENCE_PER_KWH,
     short_h: float = 1 / 12,
 ) -> Hvac:
-    """Every home's unit; at the bliss temperature an optimised home takes the thermostat's energy at the reference price.
+    """Units that homes own; at the bliss temperature an optimised home takes the thermostat's energy at the reference price.
 
     Parameters
     ----------
     homes
-        n homes over H hours.
+        n homes over H hours, of which some own a unit.
     comfort_per_k2_h
         k of the disutility k/2 (T - bliss)^2 of a standard home, one value or (n,) [$/(K2 h)]; slider and tier multiply it.
     reference_per_kwh
@@ -122,31 +129,32 @@ def of(
     short_h
         Length of a real-time interval [h].
     """
-    n = len(homes.home_id)
-    k = np.asarray(comfort_per_k2_h, float) * comfort_ratio(homes)
-    side = np.where(homes.heating, 1.0, -1.0)
-    shift = reference_per_kwh * homes.ua_kw_k[:, None] / (homes.cop * k[:, None])
-    best = homes.t_set_degc + side * shift
-    capacity = np.where(homes.heating, homes.heat_kw[:, None], homes.cool_kw[:, None])
-    shell = (homes.ua_kw_k, homes.hm_kw_k, homes.ca_kwh_k, homes.cm_kwh_k)
+    owned: HeatPumps = homes.owned["hvac"]
+    n = len(owned.home)
+    k = (np.asarray(comfort_per_k2_h, float) * comfort_ratio(homes))[owned.home]
+    side = np.where(owned.heating, 1.0, -1.0)
+    shift = reference_per_kwh * owned.ua_kw_k[:, None] / (owned.cop * k[:, None])
+    best = owned.t_set_degc + side * shift
+    capacity = np.where(owned.heating, owned.heat_kw[:, None], owned.cool_kw[:, None])
+    shell = (owned.ua_kw_k, owned.hm_kw_k, owned.ca_kwh_k, owned.cm_kwh_k)
     mode = modes(*shell)
-    hourly, settled = _belief(homes, best, side, 1.0)
-    short, _ = _belief(homes, best, side, short_h)
+    hourly, settled = _belief(owned, best, side, 1.0)
+    short, _ = _belief(owned, best, side, short_h)
     return Hvac(
-        home=np.arange(n),
+        home=owned.home,
         comfort_per_k2_h=k,
-        set_degc=homes.t_set_degc,
+        set_degc=owned.t_set_degc,
         best_degc=best,
-        heating=homes.heating,
-        q_air_kw=homes.q_air_kw,
-        q_mass_kw=homes.q_mass_kw,
+        heating=owned.heating,
+        q_air_kw=owned.q_air_kw,
+        q_mass_kw=owned.q_mass_kw,
         unit_kw=side * capacity,
-        rated_kw=capacity / homes.cop,
-        cop=homes.cop,
-        ua_kw_k=homes.ua_kw_k,
-        hm_kw_k=homes.hm_kw_k,
-        ca_kwh_k=homes.ca_kwh_k,
-        cm_kwh_k=homes.cm_kwh_k,
+        rated_kw=capacity / owned.cop,
+        cop=owned.cop,
+        ua_kw_k=owned.ua_kw_k,
+        hm_kw_k=owned.hm_kw_k,
+        ca_kwh_k=owned.ca_kwh_k,
+        cm_kwh_k=owned.cm_kwh_k,
         coef=step_coefficients(*shell, 1 / 60),
         slow_air=mode.air_share,
         slow_mass=mode.mass_share,
@@ -167,22 +175,22 @@ def of(
     )
 
 
-def _belief(homes: Homes, best: Col, side: Col, step_h: float) -> tuple[Belief, Col]:
+def _belief(owned: HeatPumps, best: Col, side: Col, step_h: float) -> tuple[Belief, Col]:
     """Belief over steps of one length, and the settled fast part of the air without power."""
-    mode = modes(homes.ua_kw_k, homes.hm_kw_k, homes.ca_kwh_k, homes.cm_kwh_k)
+    mode = modes(owned.ua_kw_k, owned.hm_kw_k, owned.ca_kwh_k, owned.cm_kwh_k)
     leak = np.exp(mode.slow_per_h * step_h)
-    ca, cm = homes.ca_kwh_k[:, None], homes.cm_kwh_k[:, None]
+    ca, cm = owned.ca_kwh_k[:, None], owned.cm_kwh_k[:, None]
     slow_air, slow_mass = mode.air_share[:, None], mode.mass_share[:, None]
     slow_h = (np.expm1(mode.slow_per_h * step_h) / mode.slow_per_h)[:, None]
     fast_h = (-1 / mode.fast_per_h)[:, None]
     heat_air = (
-        homes.q_air_kw - homes.ua_kw_k[:, None] * T_REF_DEGC
+        owned.q_air_kw - owned.ua_kw_k[:, None] * T_REF_DEGC
     ) / ca  # K/h, about the reference temperature
-    heat_mass = homes.q_mass_kw / cm
-    gain = slow_h * slow_air * homes.cop / ca
+    heat_mass = owned.q_mass_kw / cm
+    gain = slow_h * slow_air * owned.cop / ca
     drift = side * slow_h * (slow_air * heat_air + slow_mass * heat_mass)
     settled = side * fast_h * ((1 - slow_air) * heat_air - slow_mass * heat_mass)
-    c_p = fast_h * (1 - slow_air) * homes.cop / ca + gain / 2
+    c_p = fast_h * (1 - slow_air) * owned.cop / ca + gain / 2
     c_0 = side * (T_REF_DEGC - best) + settled + drift / 2
     return Belief(leak, gain, drift, (1 + leak) / 2, c_p, c_0), settled
 
@@ -310,10 +318,20 @@ def step(
 @register("device", "hvac")
 @dataclass(frozen=True)
 class HvacGroup:
-    """The heating and cooling of every home, with both temperatures of its house; without orders a thermostat switches it."""
+    """The heating and cooling of homes, with both temperatures of each house; without orders a thermostat switches it."""
 
     about: ClassVar[DeviceKind] = DeviceKind(
-        "hvac", "Heating and cooling", "#6bb5dd", rank=0, series=("t_air_degc",)
+        "hvac",
+        "Heating and cooling",
+        "#6bb5dd",
+        rank=0,
+        series=("t_air_degc",),
+        family=THERMAL,
+        table=HeatPumps,
+        columns=COLUMNS,
+        describe=describe,
+        items=(Item("comfort", "Discomfort", "#cc6677", is_by_home=True),),
+        measures={"discomfort_k_h": DISCOMFORT_K_H, "hvac_starts": STARTS},
     )
     table: Hvac
     houses: HouseStates
@@ -322,12 +340,13 @@ class HvacGroup:
     control: Control
 
     @classmethod
-    def of(cls, setting: Setting) -> "HvacGroup":
+    def of(cls, setting: Setting) -> "HvacGroup | None":
         """Return units at rest, air at its set point."""
-        homes = setting.homes
-        table = of(homes, setting.comfort_per_k2_h, setting.reference_per_kwh, setting.dt_h)
-        air = homes.t_set_degc[:, 0]
-        mass = air + np.where(homes.heating[:, 0], -MASS_ABOVE_AIR_K, MASS_ABOVE_AIR_K)
+        if "hvac" not in setting.homes.owned:
+            return None
+        table = of(setting.homes, setting.comfort_per_k2_h, setting.reference_per_kwh, setting.dt_h)
+        air = table.set_degc[:, 0]
+        mass = air + np.where(table.heating[:, 0], -MASS_ABOVE_AIR_K, MASS_ABOVE_AIR_K)
         control = Control(hold_min=setting.rest_min)
         return cls(
             table, houses(air, mass), np.zeros(len(air)), DISPATCH[setting.dispatch], control
@@ -410,11 +429,16 @@ class HvacGroup:
         quarter = dev.reshape(len(dev), -1, max(1, round(QUARTER_H / dt))).mean(2)
         away = (np.abs(air - usual) - BAND_K).clip(min=0) * served
         side = np.where(t.heating[:, hours - 1], 1.0, -1.0)
+        n = len(lived.home_kw)
+
+        def by_home(values: Col) -> Col:
+            return total_by_home(values, self.home, n)
+
         return DeviceOutcome(
-            side * self.stored_kwh() / t.cop[:, hours - 1],
-            {"comfort": t.comfort_per_k2_h / 2 * (quarter**2).sum(1) * QUARTER_H},
-            {"discomfort_k_h": away.sum(1) * dt, "hvac_starts": self.starts},
-            {"comfort_dev_k": dev},
+            by_home(side * self.stored_kwh() / t.cop[:, hours - 1]),
+            {"comfort": by_home(t.comfort_per_k2_h / 2 * (quarter**2).sum(1) * QUARTER_H)},
+            {"discomfort_k_h": by_home(away.sum(1) * dt), "hvac_starts": by_home(self.starts)},
+            {"comfort_dev_k": spread(dev, self.home, n)},
         )
 
     def bound(self, blocks: Blocks) -> BoundPart:

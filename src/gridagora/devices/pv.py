@@ -7,18 +7,28 @@ from typing import ClassVar
 import numpy as np
 
 from gridagora.core.device import (
+    HOURLY,
+    RENEWABLE,
     Beside,
     Blocks,
     BoundPart,
+    Column,
     DeviceKind,
     DeviceOutcome,
     DeviceRecord,
     GroupBelief,
     Metered,
     Moment,
+    People,
     Setting,
     Turn,
     Window,
+    check_above_zero,
+    check_not_below_zero,
+    check_share,
+    own,
+    refuse,
+    spread,
     storeless,
 )
 from gridagora.core.registry import register
@@ -26,6 +36,8 @@ from gridagora.core.tables import Col, Homes, Index
 from gridagora.kernels.coordination.dual import Answer
 from gridagora.kernels.curves.curve import Curves
 from gridagora.kernels.stores.value import Stores
+from gridagora.population import photovoltaic
+from gridagora.population.charging import owners
 
 REACTIVE_SHARE = 0.44  # of rated apparent power, category B
 VOLT_VAR = ((0.92, 0.98, 1.02, 1.08), (0.44, 0.0, 0.0, -0.44))
@@ -37,22 +49,61 @@ WHOLE_KW = 1e-6  # panels within this of all or nothing are not curtailed in par
 
 
 @dataclass(frozen=True)
-class Pv:
-    """n arrays, only of homes that have one."""
+class PvKeys:
+    """`[homes.pv]`: solar panels, all of one rating and orientation."""
+
+    share: float = 0.4  # of homes with panels
+    kw: float = 5.0  # DC rating
+    tilt_deg: float = 25.0  # 0 is flat, 90 a wall
+    azimuth_deg: float | None = None  # where they face, clockwise from north; left out: the equator
+
+    def __post_init__(self) -> None:
+        """Refuse a share outside 0 to 1, a rating that is not above zero, a tilt or azimuth that no panel has."""
+        refuse(
+            check_share("homes.pv.share", self.share),
+            check_above_zero("homes.pv.kw", self.kw),
+            check_not_below_zero("homes.pv.tilt_deg", self.tilt_deg),
+            check_not_below_zero("homes.pv.azimuth_deg", self.azimuth_deg or 0.0),
+        )
+
+
+@dataclass(frozen=True)
+class PvArrays:
+    """n arrays."""
 
     home: Index  # (n,) row of the home
     available_kw: Col  # (n, H) AC power that could be made
 
 
-def of(homes: Homes) -> Pv:
-    """Arrays of the homes with any AC power."""
-    rows = np.flatnonzero((homes.pv_kw > 0).any(axis=1))
-    return Pv(rows, homes.pv_kw[rows])
+def draw(keys: PvKeys, people: People) -> Homes:
+    """Return the homes with the panels that some of them own, a draw of the seed keyed by the home."""
+    sky, homes = people.weather, people.homes
+    facing = keys.azimuth_deg
+    if facing is None:
+        facing = (
+            photovoltaic.towards_sun_deg(sky)
+            if np.isnan(people.latitude_deg)
+            else photovoltaic.towards_equator_deg(people.latitude_deg)
+        )
+    panel = photovoltaic.available_kw(sky, keys.kw, keys.tilt_deg, facing)
+    rows = owners(people.seed, "pv", homes.home_id, keys.share)
+    if not (panel > 0).any():
+        rows = rows[:0]  # a run without a sun
+    return own(homes, "pv", PvArrays(rows, np.tile(panel, (len(rows), 1))))
 
 
-def take(table: Pv, rows: Index) -> Pv:
-    """Return the arrays of some rows (k,)."""
-    return Pv(table.home[rows], table.available_kw[rows])
+def describe(table: PvArrays, hours: int) -> str:
+    """Return what the panels could make in the hours of a run, in words."""
+    return (
+        f"panels could make {table.available_kw[:, :hours].sum():,.0f} kWh in the run"
+        if len(table.home)
+        else ""
+    )
+
+
+def take(table: PvArrays, rows: Index) -> PvArrays:
+    """Return the arrays of some rows."""
+    return PvArrays(table.home[rows], table.available_kw[rows])
 
 
 def volt_var_share(v_pu: Col | float) -> Col:
@@ -87,12 +138,12 @@ def reactive_limit_kvar(rated_kva: Col, p_kw: Col) -> Col:
     return limit
 
 
-def spec(table: Pv, hour: int, hours: int = 24) -> Stores:
+def spec(table: PvArrays, hour: int, hours: int = 24) -> Stores:
     """Rows that inject up to the available power and may curtail, over a window of hours."""
     return _stores(table.available_kw[:, hour : hour + hours], np.ones(hours))
 
 
-def tender(table: Pv, hour: int) -> Curves:
+def tender(table: PvArrays, hour: int) -> Curves:
     """Curve of every array for an interval: all that is available down to a price of nil, and nothing below it."""
     most = table.available_kw[:, hour]
     ends = np.stack([most, np.zeros_like(most)], axis=1)
@@ -107,7 +158,7 @@ def _stores(available_kw: Col, dt_h: Col) -> Stores:
     return storeless(len(available_kw), dt_h, p_min_kw=-available_kw)
 
 
-def step(table: Pv, hour: int, p_target_kw: Col | None = None) -> Col:
+def step(table: PvArrays, hour: int, p_target_kw: Col | None = None) -> Col:
     """Power at the meter, shape (n,) [kW], negative: all that is available, or the target cut to it."""
     most = table.available_kw[:, hour]
     return -most if p_target_kw is None else -np.clip(-p_target_kw, 0.0, most)
@@ -128,13 +179,20 @@ class PvGroup:
         is_prosumer=True,
         has_inverter=True,
         is_generation=True,
+        keys=PvKeys,
+        draw=draw,
+        family=RENEWABLE,
+        table=PvArrays,
+        columns=(Column("available_kw", (HOURLY,), 0.0),),
+        describe=describe,
     )
-    table: Pv
+    table: PvArrays
 
     @classmethod
-    def of(cls, setting: Setting) -> "PvGroup":
-        """Return the arrays of the homes."""
-        return cls(of(setting.homes))
+    def of(cls, setting: Setting) -> "PvGroup | None":
+        """Return the arrays that homes own."""
+        table = setting.homes.owned.get("pv")
+        return None if table is None else cls(table)
 
     @property
     def home(self) -> Index:
@@ -181,8 +239,11 @@ class PvGroup:
         return np.zeros(len(self.home))
 
     def feel(self, lived: DeviceRecord) -> DeviceOutcome:
-        """Return nothing felt."""
-        return DeviceOutcome(np.zeros(len(lived.home_kw)))
+        """Return nothing felt, and what the arrays could have given."""
+        n, t = lived.home_kw.shape
+        per = round(1 / lived.dt_h)
+        could_kw = np.repeat(self.table.available_kw[:, : t // per], per, axis=1)
+        return DeviceOutcome(np.zeros(n), available_kw=spread(could_kw, self.home, n))
 
     def bound(self, blocks: Blocks) -> BoundPart:
         """Return one row for all arrays that give anything in the horizon: anything from nothing to what the sun allows."""

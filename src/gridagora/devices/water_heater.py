@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gridagora.core.device import (
+    HOT_WATER,
+    HOT_WATER_K_H,
     Beside,
     Blocks,
     BoundPart,
@@ -15,6 +17,7 @@ from gridagora.core.device import (
     DeviceOutcome,
     DeviceRecord,
     GroupBelief,
+    Item,
     Metered,
     Moment,
     Setting,
@@ -35,6 +38,7 @@ from gridagora.kernels.physics.fleet import (
     tank_step,
 )
 from gridagora.kernels.stores.value import Stores, best_response, rows, stores
+from gridagora.population.hot_water import COLUMNS, WaterHeaterKeys, WaterHeaters, draw
 from gridagora.population.quality import denied_ratio
 
 KWH_PER_GALLON_K = 3.785 * 4.183 / 3600
@@ -48,7 +52,7 @@ COLDEST_DEGC = 25.0  # the belief stops here: no price is put on colder water
 
 @dataclass(frozen=True)
 class WaterHeater:
-    """n tanks, only of homes that have one."""
+    """n tanks of a run."""
 
     home: Index  # (n,) row of the home
     cap_kwh_k: Col  # (n,)
@@ -73,28 +77,25 @@ def of(
     control: TankControl = TankControl(),
     short_h: float = 1 / 12,
 ) -> WaterHeater:
-    """Tanks of the homes that have one; `local_hour` (H,) is the local hour of day of each hour of the homes.
+    """Tanks of the homes, some of which own one; `local_hour` (H,) is the local hour of day of each hour of the homes.
 
     `discomfort_per_k2_h` is that of a standard home; the tier of a home multiplies it.
     """
-    rows = np.flatnonzero(homes.tank_kwh_k > 0)
-    per_k2_h = discomfort_per_k2_h * denied_ratio(homes)[rows]
-    n, likely = (
-        len(rows),
-        homes.draw_set_kwh if len(rows) == len(homes.home_id) else homes.draw_set_kwh[rows],
-    )
-    size = (homes.tank_kwh_k[rows], homes.tank_ua_kw_k[rows], homes.tank_kw[rows])
+    owned: WaterHeaters = homes.owned["water_heater"]
+    per_k2_h = discomfort_per_k2_h * denied_ratio(homes)[owned.home]
+    n, likely = len(owned.home), owned.draw_set_kwh
+    size = (owned.cap_kwh_k, owned.ua_kw_k, owned.rated_kw)
     fields = _common(*size, per_k2_h, control, short_h)
     resting = stores(
         np.full(n, set_degc), [short_h], **fields, end_x=(COLDEST_DEGC, control.t_max_degc)
     )
     return WaterHeater(
-        home=rows,
+        home=owned.home,
         cap_kwh_k=size[0],
         ua_kw_k=size[1],
         rated_kw=size[2],
         set_degc=np.full(n, set_degc),
-        draw_kw=homes.draw_kwh[rows],
+        draw_kw=owned.draw_kwh,
         draw_set_kwh=likely,
         local_hour=np.asarray(local_hour, np.int64),
         likely_kw=likely.mean(1),
@@ -288,7 +289,19 @@ def step(
 class WaterHeaterGroup:
     """The electric tanks of a run; without orders a thermostat switches the element."""
 
-    about: ClassVar[DeviceKind] = DeviceKind("water_heater", "Water heaters", "#cc6677", rank=1)
+    about: ClassVar[DeviceKind] = DeviceKind(
+        "water_heater",
+        "Water heaters",
+        "#cc6677",
+        rank=1,
+        keys=WaterHeaterKeys,
+        draw=draw,
+        family=HOT_WATER,
+        table=WaterHeaters,
+        columns=COLUMNS,
+        items=(Item("hot water", "Hot water", "#e2a08f"),),
+        measures={"hot_water_k_h": HOT_WATER_K_H},
+    )
     table: WaterHeater
     tanks: Tanks
     short_k_h: Col  # (r,) shortfall below the least temperature so far [K h]
@@ -296,8 +309,10 @@ class WaterHeaterGroup:
     are_draws_known: bool
 
     @classmethod
-    def of(cls, setting: Setting) -> "WaterHeaterGroup":
+    def of(cls, setting: Setting) -> "WaterHeaterGroup | None":
         """Return tanks at their set point."""
+        if "water_heater" not in setting.homes.owned:
+            return None
         table = of(setting.homes, setting.local_hour, short_h=setting.dt_h)
         none = np.zeros((2, len(table.home)))
         return cls(table, start(table), none[0], none[1], setting.are_draws_known)

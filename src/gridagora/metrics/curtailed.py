@@ -1,7 +1,7 @@
 """P7, PV curtailed (theory 8.2)."""
 
 from gridagora.results.metric import POWER, Reference, metric
-from gridagora.results.outcome import Outcome
+from gridagora.results.outcome import Outcome, has_renewables
 
 ROUNDING_KWH = 1e-6
 
@@ -14,8 +14,12 @@ ROUNDING_KWH = 1e-6
     explanation="Solar output that was available and not used.",
     family=POWER,
     order=7,
+    applies=has_renewables,
 )
 def curtailed(outcome: Outcome, _: Reference) -> float:
-    """Energy that panels could have made and did not; what is below a milliwatt-hour in all is rounding."""
-    kwh = float((outcome.home_pv_kw.sum(0) + outcome.device_kw["pv"]).sum() * outcome.dt_h)
+    """Energy that could have been made and was not; what is below a milliwatt-hour in all is rounding."""
+    left_kw = (
+        could_kw.sum(0) + outcome.device_kw[kind] for kind, could_kw in outcome.available_kw.items()
+    )
+    kwh = float(sum(each.sum() for each in left_kw) * outcome.dt_h)
     return kwh if abs(kwh) > ROUNDING_KWH else 0.0

@@ -1,6 +1,7 @@
 """C1v, value of discomfort (theory 8.4)."""
 
-from gridagora.results.metric import COMFORT, Reference, metric
+from gridagora.core.device import DISCOMFORT_K_H
+from gridagora.results.metric import COMFORT, Reference, measures, metric
 from gridagora.results.outcome import Outcome
 
 
@@ -12,6 +13,7 @@ from gridagora.results.outcome import Outcome
     explanation="What that discomfort is worth to the household, in dollars.",
     family=COMFORT,
     order=1.1,
+    applies=measures(DISCOMFORT_K_H),
 )
 def discomfort_value(outcome: Outcome, _: Reference) -> float:
     """Mean worth of the discomfort of a home."""

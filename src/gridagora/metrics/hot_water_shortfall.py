@@ -1,6 +1,7 @@
 """C2, hot-water shortfall (theory 8.4)."""
 
-from gridagora.results.metric import COMFORT, Reference, metric
+from gridagora.core.device import HOT_WATER_K_H
+from gridagora.results.metric import COMFORT, Reference, measures, metric
 from gridagora.results.outcome import Outcome
 
 
@@ -12,7 +13,8 @@ from gridagora.results.outcome import Outcome
     explanation="Hot water below the temperature of use, times hours.",
     family=COMFORT,
     order=2,
+    applies=measures(HOT_WATER_K_H),
 )
 def hot_water_shortfall(outcome: Outcome, _: Reference) -> float:
     """Mean shortfall of hot water of a home."""
-    return float(outcome.felt["hot_water_k_h"].mean())
+    return float(outcome.measures[HOT_WATER_K_H].mean())

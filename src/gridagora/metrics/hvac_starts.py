@@ -1,6 +1,7 @@
 """C3, HVAC starts (theory 8.4)."""
 
-from gridagora.results.metric import COMFORT, Reference, metric
+from gridagora.core.device import STARTS
+from gridagora.results.metric import COMFORT, Reference, measures, metric
 from gridagora.results.outcome import Outcome
 
 
@@ -12,7 +13,8 @@ from gridagora.results.outcome import Outcome
     explanation="Starts of heating and cooling units.",
     family=COMFORT,
     order=3,
+    applies=measures(STARTS),
 )
 def hvac_starts(outcome: Outcome, _: Reference) -> float:
     """Mean starts of a unit a day."""
-    return float(outcome.felt["hvac_starts"].mean() / (len(outcome.start_s) * outcome.dt_h / 24))
+    return float(outcome.measures[STARTS].mean() / (len(outcome.start_s) * outcome.dt_h / 24))

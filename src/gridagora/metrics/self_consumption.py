@@ -3,7 +3,7 @@
 import numpy as np
 
 from gridagora.results.metric import POWER, Reference, metric
-from gridagora.results.outcome import Outcome
+from gridagora.results.outcome import Outcome, has_renewables
 
 
 @metric(
@@ -14,9 +14,11 @@ from gridagora.results.outcome import Outcome
     explanation="Share of solar output used behind the meter of its own home.",
     family=POWER,
     order=6,
+    applies=has_renewables,
 )
 def self_consumption(outcome: Outcome, _: Reference) -> float:
     """Share of PV output used behind the home's own meter."""
-    made = -outcome.device_kw["pv"].sum()
-    exported = np.minimum(outcome.home_pv_kw, (-outcome.home_kw).clip(min=0)).sum()
+    made = -sum(outcome.device_kw[kind].sum() for kind in outcome.available_kw)
+    could_kw = sum(outcome.available_kw.values(), np.zeros((1, 1)))
+    exported = np.minimum(could_kw, (-outcome.home_kw).clip(min=0)).sum()
     return float(1 - exported / made) if made > 0 else float("nan")

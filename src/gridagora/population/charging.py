@@ -1,11 +1,12 @@
 """Charging sessions of electric vehicles: drawn from a table of observed ones, laid on homes and days, and checked."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.core.errors import InputError, Problem
+from gridagora.core.errors import Problem
 from gridagora.core.rng import stream
 from gridagora.core.tables import Col, Index
 
@@ -15,31 +16,35 @@ FEASIBLE = (
     0.95  # of the energy that fits into a stay, the most that is asked: some time is left to choose
 )
 SHORTEST_S = 1800
+EFFICIENCY = 0.9  # energy stored over energy bought
+DAILY_SHARE = 0.24  # days with a session in the EV WATTS record of 26 Texas cars, of all their days
 
 
 class Sessions(NamedTuple):
-    """Observed sessions, shape (r,) each: local second of the day of plug-in, seconds plugged in, energy stored [kWh]."""
+    """Observed sessions, shape (r,) each: local second of the day of plug-in, seconds plugged in, energy stored [kWh].
+
+    `daily_share` is the chance that a car plugs in on a day, where no key says it; `is_measured` whether a file holds them.
+    """
 
     arrive_s: Index
     duration_s: Index
     charge_kwh: Col
+    daily_share: float = DAILY_SHARE
+    is_measured: bool = True
 
 
-class Charging(NamedTuple):
-    """Sessions laid on homes, shape (m,) each; the columns of `Homes` of the same names."""
+@dataclass(frozen=True)
+class ChargingSessions:
+    """m sessions of the cars of homes, by home and then by arrival; one car a home."""
 
-    ev_home: Index
-    ev_arrive_s: Index
-    ev_depart_s: Index
-    ev_need_kwh: Col
-    ev_kw: Col
-
-
-class PlacedSessions(NamedTuple):
-    """Sessions laid on homes, and the energy that the table has for each [kWh], shape (m,)."""
-
-    charging: Charging
-    asked_kwh: Col
+    home: Index  # (m,) row of the home
+    arrive_s: Index  # (m,) seconds after the start of the run
+    depart_s: Index  # (m,)
+    need_kwh: Col  # (m,) energy to store by departure
+    rated_kw: Col  # (m,) charger at the meter
+    asked_kwh: Col | None = (
+        None  # (m,) energy that the table has that they were drawn from, where it is known
+    )
 
 
 def owners(seed: int, purpose: str, homes: Sequence[str | int], share: float) -> Index:
@@ -60,8 +65,8 @@ def place(
     *,
     daily_share: float = 0.5,
     charger_kw: float = 7.2,
-    efficiency: float = 0.9,
-) -> PlacedSessions:
+    efficiency: float = EFFICIENCY,
+) -> ChargingSessions:
     """Draw the sessions of every day for the homes in `rows`; a car still plugged in skips its draw.
 
     A session asks for the energy of the table, and for no more than its charger gives in `FEASIBLE` of its stay.
@@ -85,7 +90,7 @@ def place(
 
     Returns
     -------
-    Placed
+    ChargingSessions
         Sorted by home, then arrival.
     """
     found: list[tuple[int, int, int, float, float]] = []
@@ -107,47 +112,42 @@ def place(
             free_s = depart
     table = np.array(found, dtype=float).reshape(-1, 5)
     whole = table[:, :3].astype(np.int64)
-    laid = Charging(
-        whole[:, 0], whole[:, 1], whole[:, 2], table[:, 3].copy(), np.full(len(table), charger_kw)
+    rated = np.full(len(table), charger_kw)
+    return ChargingSessions(
+        whole[:, 0], whole[:, 1], whole[:, 2], table[:, 3].copy(), rated, table[:, 4].copy()
     )
-    return PlacedSessions(laid, table[:, 4].copy())
 
 
-def check(charging: Charging, homes: Sequence[str], efficiency: float = 0.9) -> None:
-    """Refuse sessions that cannot be served, all at once.
+def check(
+    table: ChargingSessions, homes: Sequence[str], where: str = "", efficiency: float = EFFICIENCY
+) -> list[Problem]:
+    """Return every session that cannot be served.
 
-    Raises
-    ------
-    InputError
-        A departure at or before arrival, an energy that does not fit between the two, or a car that arrives twice.
+    That is a departure at or before arrival, an energy that does not fit between the two, or a car that arrives twice.
     """
     problems = []
-    hours = (charging.ev_depart_s - charging.ev_arrive_s) / 3600.0
-    most_kwh = charging.ev_kw * efficiency * hours
+    hours = (table.depart_s - table.arrive_s) / 3600.0
+    most_kwh = table.rated_kw * efficiency * hours
+    within = f"{where}: " if where else ""
     for m, (home, length_h, need, most) in enumerate(
-        zip(charging.ev_home, hours, charging.ev_need_kwh, most_kwh, strict=True)
+        zip(table.home, hours, table.need_kwh, most_kwh, strict=True)
     ):
-        where = f"EV session {m} of home {homes[home]}, arriving {charging.ev_arrive_s[m] / 3600:.2f} h after the start"
+        where = f"{within}EV session {m} of home {homes[home]}, arriving {table.arrive_s[m] / 3600:.2f} h after the start"
         if length_h <= 0:
             problems.append(
                 Problem(where, f"a stay of {length_h:.2f} h", "a departure after the arrival")
             )
         elif not need <= most * (1 + 1e-9):
-            limit = f"at most {most:.2f} kWh, which is {charging.ev_kw[m]:g} kW x {efficiency:g} x {length_h:.2f} h"
+            limit = f"at most {most:.2f} kWh, which is {table.rated_kw[m]:g} kW x {efficiency:g} x {length_h:.2f} h"
             problems.append(
                 Problem(
                     where, f"{need:.2f} kWh", limit, "Ask for less energy or a later departure."
                 )
             )
-        if (
-            m
-            and charging.ev_home[m - 1] == home
-            and charging.ev_arrive_s[m] < charging.ev_depart_s[m - 1]
-        ):
+        if m and table.home[m - 1] == home and table.arrive_s[m] < table.depart_s[m - 1]:
             problems.append(
                 Problem(
                     where, "an arrival before the last departure", "one session at a time in a home"
                 )
             )
-    if problems:
-        raise InputError(problems)
+    return problems

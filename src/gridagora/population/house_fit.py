@@ -74,7 +74,7 @@ class Drivers(NamedTuple):
 class Drive(NamedTuple):
     """Heat on the air and on the mass of n houses held at their set points, and what a degree of the air changes of it.
 
-    air_kw, mass_kw (n, t) and ua_kw_k (n,) are the `q_air_kw`, `q_mass_kw` and `ua_kw_k` of `core.tables.Homes`.
+    air_kw, mass_kw (n, t) and ua_kw_k (n,) are the `q_air_kw`, `q_mass_kw` and `ua_kw_k` of `population.heat_pump.HeatPumps`.
     """
 
     ua_kw_k: Col

@@ -134,6 +134,12 @@ def available_kw(
     return ac_kw(beam * beam_through_glass(cosine) + diffuse, dc_kw, cell, dc_per_ac)
 
 
+def towards_sun_deg(weather: Weather) -> float:
+    """Return the azimuth of panels that face the equator where only the sun tells which side that is: south or north [deg]."""
+    noon = int(np.argmin(weather.zenith_deg))
+    return 180.0 if 90.0 <= weather.azimuth_deg[noon] % 360.0 <= 270.0 else 0.0
+
+
 def towards_equator_deg(latitude_deg: float) -> float:
     """Return the azimuth of panels that face the equator: south in the north, north in the south [deg]."""
     return 180.0 if latitude_deg >= 0 else 0.0

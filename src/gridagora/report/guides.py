@@ -8,7 +8,7 @@ from gridagora.report.facts import ComparisonView, baseline, bound_usd, frame, o
 from gridagora.report.findings import Digest, digests, join, leader, plain
 from gridagora.report.place_figures import LISTED, spoken, with_own_price
 from gridagora.report.rows import rows_of
-from gridagora.report.style import COST_LABELS, number
+from gridagora.report.style import cost_label, number
 
 SEEN_KWH = 0.5  # less is not shown
 
@@ -38,7 +38,7 @@ GUIDES = {
         "expensive spell, where homes heat and cool ahead, and after it, where they catch up."
     ),
     "devices": (
-        "Above zero is consumption, below zero solar output and battery discharge; the line is the sum, without losses."
+        "Above zero is consumption, below zero what homes generate and discharge; the line is the sum, without losses."
     ),
     "places": (
         "Every place has a price. It is that of the place above it, plus what the place's own limit adds while it binds. Upper "
@@ -142,7 +142,7 @@ def _extra_costs(result: ComparisonView, held: dict[str, Digest]) -> str:
     if gap.empty or not gap.min() < 0:
         return ""
     item, saved = str(gap.idxmin()), number(-float(gap.min()), 0)
-    return f"Most of what {plain(best.design)} saves comes from “{COST_LABELS.get(item, item.capitalize())}” (${saved})."
+    return f"Most of what {plain(best.design)} saves comes from “{cost_label(item)}” (${saved})."
 
 
 def _extra_places(result: ComparisonView, held: dict[str, Digest]) -> str:

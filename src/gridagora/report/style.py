@@ -37,21 +37,14 @@ DESIGN_LABELS: Mapping[str, str] = {
 # Tol, Colour schemes (SRON/EPS/TN/09-002, 2021), scheme "muted"; kinds of device bring their own.
 OTHER_COLOURS: Mapping[str, str] = {"other_kw": "#d5d9e0", "fixed_kw": "#b4bac4"}
 OTHER_LABELS: Mapping[str, str] = {"other_kw": "Other customers", "fixed_kw": "Appliances"}
-COST_LABELS: Mapping[str, str] = {
-    "ev unmet": "Vehicle charge missing",
+COST_LABELS: Mapping[str, str] = {  # beside those of devices, which bring their own
     "losses": "Network losses",
     "over limit": "Over the limit",
-    "wear": "Battery wear",
-    "comfort": "Discomfort",
     "reactive": "Reactive energy",
 }
 COST_COLOURS: Mapping[str, str] = {
     "energy": "#7fa7c9",
     "losses": "#5d6b82",
-    "wear": "#2f8f5b",
-    "comfort": "#cc6677",
-    "hot water": "#e2a08f",
-    "ev unmet": "#aa4499",
     "over limit": "#7a2230",
     "left in stores": "#b4bac4",
     "reactive": "#d9bf55",
@@ -107,6 +100,26 @@ class DeviceColumn(NamedTuple):
     label: str
     colour: str
     is_generation: bool = False
+
+
+def cost_items() -> Mapping[str, tuple[str, str]]:
+    """Return label and colour of the costs that are named, those of every kind of device among them; a colour may be empty."""
+    own = {
+        each.name: (each.label, each.color)
+        for name in names_of("device")
+        for each in find("device", name).about.items
+    }
+    named = dict.fromkeys([*COST_LABELS, *COST_COLOURS])
+    shared = {
+        item: (COST_LABELS.get(item, item.capitalize()), COST_COLOURS.get(item, ""))
+        for item in named
+    }
+    return own | shared
+
+
+def cost_label(item: str) -> str:
+    """Return the name of a cost as a reader sees it."""
+    return cost_items().get(item, (item.capitalize(), ""))[0]
 
 
 def device_columns(names: Sequence[str]) -> list[DeviceColumn]:

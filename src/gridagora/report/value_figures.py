@@ -17,8 +17,6 @@ from gridagora.report.facts import (
     present,
 )
 from gridagora.report.style import (
-    COST_COLOURS,
-    COST_LABELS,
     FIRM,
     LIMIT,
     QUIET,
@@ -26,6 +24,8 @@ from gridagora.report.style import (
     below,
     calm,
     colours,
+    cost_items,
+    cost_label,
     decimals,
     figure,
     label,
@@ -146,16 +146,15 @@ def costs(result: ComparisonView) -> go.Figure | None:
         views[f"Difference from {label(reference).lower()}"] = wide.sub(wide[reference], axis=0)
     fig = figure(460, barmode="relative", bargap=0.5, hovermode="x unified")
     text = [label(name) for name in names]
-    spare = [item for item in wide.index if item not in COST_COLOURS]
+    named = {item: color for item, (_, color) in cost_items().items() if color}
+    spare = [item for item in wide.index if item not in named]
     for place, view in enumerate(views.values()):
         for item, row in view.iterrows():
-            tone = (
-                COST_COLOURS.get(str(item)) or SPARE_COLOURS[spare.index(item) % len(SPARE_COLOURS)]
-            )
+            tone = named.get(str(item)) or SPARE_COLOURS[spare.index(item) % len(SPARE_COLOURS)]
             fig.add_bar(
                 x=text,
                 y=row.to_numpy(float),
-                name=escape(COST_LABELS.get(str(item), str(item).capitalize())),
+                name=escape(cost_label(str(item))),
                 marker={"color": tone},
                 visible=place == 0,
                 hovertemplate="$%{y:,.2f}",

@@ -46,6 +46,11 @@ def always(_: Outcome) -> bool:
     return True
 
 
+def measures(name: str) -> Callable[[Outcome], bool]:
+    """Return whether a run has devices that count towards a measure of `core.device`."""
+    return lambda outcome: name in outcome.measures
+
+
 @dataclass(frozen=True)
 class Metric:
     """One row of the comparison table and what is said of it. `compute` returns nan where the yardstick it needs is missing.

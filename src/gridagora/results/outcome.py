@@ -105,13 +105,18 @@ class Outcome(NamedTuple):
     fixed_kw: Col  # (t,)
     device_kw: Mapping[str, Col]  # (t,) by kind of device, withdrawal positive
     home_kw: Col  # (n, t)
-    home_pv_kw: Col  # (n, t) what panels could give
+    available_kw: Mapping[
+        str, Col
+    ]  # (n, t) by kind of generation that may be curtailed: what it could have given
     device_usd: Mapping[
         str, Col
     ]  # (n,) by item: "wear" of use, then the worth of service not given
     felt: Mapping[
         str, Col
     ]  # (n,) what else homes felt of their devices, by column of the table of homes [unit of its name]
+    measures: Mapping[
+        str, Col
+    ]  # (n,) the same by what it counts towards (`core.device`), whatever the kind [unit of the column]
     series: Mapping[
         str, Col
     ]  # (n, t) the same by column of the table of intervals [unit of its name]
@@ -148,6 +153,11 @@ def settlement_period(outcome: Outcome) -> Product:
     """Return the real-time product of active power that covers the whole run: the period its ledger settles."""
     duration_s = round(HOUR_S * outcome.dt_h * len(outcome.start_s))
     return Product(Commodity.P, int(outcome.start_s[0]), duration_s, Horizon.REAL_TIME)
+
+
+def has_renewables(outcome: Outcome) -> bool:
+    """Return whether homes own generation that may be curtailed."""
+    return bool(outcome.available_kw)
 
 
 def agrees_power_factor(outcome: Outcome) -> bool:
@@ -205,7 +215,7 @@ def costs_usd(outcome: Outcome) -> dict[str, float]:
     return {
         "energy": energy_cost_usd(outcome),
         "losses": losses_usd(outcome),
-        "wear": float(outcome.device_usd["wear"].sum()),
+        "wear": float(outcome.device_usd["wear"].sum()) if "wear" in outcome.device_usd else 0.0,
         **{item: float(usd.sum()) for item, usd in outcome.device_usd.items() if item != "wear"},
         "over limit": float(
             soft_cost_usd(substation_row(outcome), outcome.load_kw[None], outcome.dt_h)[0]

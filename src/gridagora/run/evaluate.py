@@ -3,12 +3,11 @@
 Theory 1.8.
 """
 
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from gridagora.core.device import DeviceOutcome, DeviceRecord
+from gridagora.core.device import DeviceKind, DeviceOutcome, DeviceRecord
 from gridagora.core.ports import DeviceGroup
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.rules import Residual
@@ -90,10 +89,15 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
             about.kind: power.sum(0) for about, power in zip(kinds(fleet), by_kind, strict=True)
         },
         home_kw=meter_kw,
-        home_pv_kw=fine(homes.pv_kw),
-        device_usd=device_usd(felt),
-        felt=dict(chain.from_iterable(each.felt.items() for each in felt)),
-        series=dict(chain.from_iterable(each.series.items() for each in felt)),
+        available_kw={
+            group.about.kind: each.available_kw
+            for group, each in zip(fleet.groups, felt, strict=True)
+            if each.available_kw is not None
+        },
+        device_usd=add_up([each.device_usd for each in felt]),
+        felt=add_up([each.felt for each in felt]),
+        measures=measured(kinds(fleet), felt),
+        series=add_up([each.series for each in felt]),
         kept=kept_series(ran, study.keep),
         owned={
             group.about.kind: homes_with(group, n)
@@ -153,13 +157,23 @@ def homes_with(group: DeviceGroup, count: int) -> Flag:
     return np.bincount(group.home, minlength=count) > 0
 
 
-def device_usd(felt: Sequence[DeviceOutcome]) -> dict[str, Col]:
-    """Return what devices cost beside energy, by item, of all groups that name it, shape (n,) each [$]."""
+def add_up(columns: Iterable[Mapping[str, Col]]) -> dict[str, Col]:
+    """Return the columns of all groups by name, the sum where several name one."""
     found: dict[str, Col] = {}
-    for each in felt:
-        for item, usd in each.device_usd.items():
-            found[item] = found[item] + usd if item in found else usd
+    for each in columns:
+        for name, values in each.items():
+            found[name] = found[name] + values if name in found else values
     return found
+
+
+def measured(about: Sequence[DeviceKind], felt: Sequence[DeviceOutcome]) -> dict[str, Col]:
+    """Return what homes felt by what it counts towards, of all groups whose kind says so, shape (n,) each."""
+    pairs = zip(about, felt, strict=True)
+    return add_up(
+        {measure: each.felt[column]}
+        for kind, each in pairs
+        for column, measure in kind.measures.items()
+    )
 
 
 def left_usd(felt: Sequence[DeviceOutcome], ran: FinishedRun, study: Setup) -> Col:

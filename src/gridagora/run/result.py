@@ -4,6 +4,7 @@ import hashlib
 import math
 import platform
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -37,7 +38,6 @@ from gridagora.settlement.ledger import UUSD_PER_USD, UWH_PER_KWH, only, paid_uu
 from gridagora.settlement.parties import Role, row_of
 
 QUARTERS = 4
-HOME_ITEMS = ("comfort", "wear")  # costs of devices that the table of homes shows
 SAME_PER_KWH = 1e-9  # prices closer than this are one price
 PACKAGES = (
     "gridagora",
@@ -265,6 +265,14 @@ def is_generation(kind: str) -> bool:
     return bool(find("device", kind).about.is_generation)
 
 
+def items_by_home(kinds: Iterable[str]) -> list[str]:
+    """Return the costs of kinds of device that the table of homes shows."""
+    found = [
+        item.name for kind in kinds for item in find("device", kind).about.items if item.is_by_home
+    ]
+    return list(dict.fromkeys(found))
+
+
 def _homes(scene: Scene, o: Outcome) -> pd.DataFrame:
     h, net = scene.homes, o.network
     buses = scene.feeder.meter_bus[scene.home_meter]
@@ -280,7 +288,7 @@ def _homes(scene: Scene, o: Outcome) -> pd.DataFrame:
             "v_min_pu": np.nan if net is None else net.home_v_pu.min(1),
             "v_max_pu": np.nan if net is None else net.home_v_pu.max(1),
         }
-        | {f"{item}_usd": o.device_usd[item] for item in HOME_ITEMS}
+        | {f"{item}_usd": o.device_usd[item] for item in items_by_home(o.device_kw)}
         | dict(o.felt)
         | dict(o.owned)
         | _quality(h, o)

@@ -22,7 +22,8 @@ from gridagora.core.session import Clearing, MessageCount, drive
 from gridagora.core.tables import Col
 from gridagora.results.outcome import Outcome
 from gridagora.run.compare import add_power_flow, prepare
-from gridagora.run.evaluate import device_usd, evaluate
+from gridagora.run.evaluate import add_up, evaluate
+from gridagora.run.home_series import AIR
 from gridagora.run.opening import hour_product, interval_product, open_clear, open_plan
 from gridagora.run.orders import NO_BIDS, NOTHING, Bids, Orders, Powers, check, reach
 from gridagora.run.realtime import moment_of
@@ -204,7 +205,7 @@ class Run:
             dict(zip(kinds, done.delivered.kind_kw, strict=True)),
             self._meter_kw(i),
             track.award_kw[i].copy(),
-            done.delivered.series["t_air_degc"],
+            self._air_degc(done.delivered.series),
             usd,
             felt,
             done.clearing,
@@ -245,6 +246,14 @@ class Run:
             + self.desk.track.kind_kw[:, i].sum(0)
         )
 
+    def _air_degc(self, series: Mapping[str, Col]) -> Col:
+        """Return the mean air temperature of every home in an interval, shape (n,); nan where nothing heats or cools."""
+        air = np.full(len(self.home_id), np.nan)
+        for group in self.desk.fleet.groups:
+            if AIR in group.about.series:
+                air[group.home] = series[AIR]
+        return air
+
     def _felt_usd(self) -> Col:
         """Return what devices cost beside energy so far, to the end of an hour, shape (n,)."""
         track, t = self.desk.track, self.desk.interval
@@ -252,7 +261,9 @@ class Run:
         for group, power in zip(self.desk.fleet.groups, track.kind_kw[:, :t], strict=True):
             series = {name: track.series[name][:t].T for name in group.about.series}
             found.append(group.feel(DeviceRecord(power.T, series, self.study.dt_h)))
-        return np.asarray(sum(device_usd(found).values(), np.zeros(len(self.home_id))))
+        return np.asarray(
+            sum(add_up(each.device_usd for each in found).values(), np.zeros(len(self.home_id)))
+        )
 
     def _energy_usd(self, i: int) -> Col:
         """Return what homes pay for the energy of an interval, shape (n,): what they agreed before, traded, and the rest."""

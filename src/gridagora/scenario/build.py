@@ -1,10 +1,12 @@
 """From a scenario to a scene: the feeder, the homes on it, the weather, the prices, checked and ready to run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
+from gridagora.core.device import People
 from gridagora.core.errors import InputError, Problem, attempt
 from gridagora.core.feeder import Feeder
 from gridagora.core.ports import Market
@@ -135,7 +137,7 @@ def build(scenario: Scenario, progress: Callable[[str], None] | None = None) -> 
         raise InputError(
             dict.fromkeys(problems)
         )  # weather that homes and run share is at fault once
-    scene = assemble(feeder, found.homes, sky.weather, prices, scenario)
+    scene = _joined(Parts(feeder, found.homes, sky.weather, prices), scenario, None, None)
     return replace(scene, notes=found.notes, weather_note=sky.note)
 
 
@@ -147,6 +149,7 @@ def assemble(
     scenario: Scenario | None = None,
     home_meter: Index | None = None,
     other_kw: Col | None = None,
+    devices: Sequence[Any] = (),
 ) -> Scene:
     """Return a scene of parts made in code, checked as a file's would be.
 
@@ -159,6 +162,9 @@ def assemble(
         Meter of each home, shape (n,).
     other_kw
         Load that is no home's, by hour and meter, shape (h, j) [kW].
+    devices
+        Tables of devices, such as `gridagora.Batteries`, one of each kind: what homes own beside the tables of `homes.owned`, or
+        in their place. A number stands for all rows of a column. A `[homes.KIND]` of the scenario draws its owners in addition.
 
     Raises
     ------
@@ -168,10 +174,37 @@ def assemble(
     scenario = Scenario() if scenario is None else scenario
     columns.require(scenario, Scenario, "scenario", "a gridagora.Scenario")
     columns.require(feeder, Feeder, "feeder", "a gridagora.Feeder")
-    where = scenario.file or "scene"
     scenario = _checked(scenario)
-    case = scenario.scenario
-    start_s = midnight_s(case.start, case.timezone)
+    return _joined(
+        Parts(feeder, homes, weather, prices),
+        scenario,
+        home_meter,
+        other_kw,
+        devices,
+        scenario.devices,
+    )
+
+
+class Parts(NamedTuple):
+    """The tables of a scene."""
+
+    feeder: Feeder
+    homes: Homes
+    weather: Weather
+    prices: Prices
+
+
+def _joined(
+    parts: Parts,
+    scenario: Scenario,
+    home_meter: Index | None,
+    other_kw: Col | None,
+    devices: Sequence[Any] = (),
+    drawn: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> Scene:
+    """Return a scene of checked tables; devices of the keys `drawn` are drawn for its homes."""
+    feeder, homes, weather, prices = parts
+    case, where = scenario.scenario, scenario.file or "scene"
     faulty: list[Problem] = []
     population = columns.settled(homes, Homes, f"{where}: homes", faulty)
     sky = columns.settled(weather, Weather, f"{where}: weather", faulty)
@@ -180,9 +213,12 @@ def assemble(
         home_meter = columns.array(home_meter, Index, f"{where}: home_meter", faulty)
     if other_kw is not None:
         other_kw = columns.array(other_kw, Col, f"{where}: other_kw", faulty)
+    if population is not None:
+        population = columns.owning(population, devices, drawn, where, faulty)
     if faulty or population is None or sky is None or wholesale is None:
         raise InputError(faulty)
     homes, weather, prices = population, sky, wholesale
+    start_s = midnight_s(case.start, case.timezone)
     problems = [
         *sound.feeder(feeder, where),
         *sound.prices(prices, start_s, case.days, where),
@@ -207,7 +243,7 @@ def assemble(
         problems += sound.placing(home_meter, homes, feeder, where)
     if problems or home_meter is None:
         raise InputError(problems)
-    homes = draw.devices(scenario, homes, weather)
+    homes = draw.devices(drawn, People(homes, weather, case.seed))
     pairs = (
         partners.read(Path(scenario.layers.partners_file), homes.home_id)
         if scenario.layers.partners_file

@@ -1,11 +1,15 @@
 """Tables made in code: each column becomes an array of its kind, or the problem of it is told by name."""
 
-from typing import Any, NamedTuple, TypeVar, get_type_hints
+from collections.abc import Collection, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 import numpy as np
 
+from gridagora.core.device import NoTable
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.tables import Col, Flag, Index, Quality
+from gridagora.core.registry import find, names
+from gridagora.core.tables import Col, Flag, Homes, Index, Quality
 
 Made = TypeVar("Made", bound=NamedTuple)
 KINDS = {
@@ -47,6 +51,86 @@ def settled(table: Any, kind: type[Made], where: str, problems: list[Problem]) -
         return None
     changed = {name: value for name, value in made.items() if value is not getattr(table, name)}
     return table._replace(**changed) if changed else table
+
+
+def owning(
+    homes: Homes,
+    devices: Sequence[Any],
+    drawn: Collection[str],
+    where: str,
+    problems: list[Problem],
+) -> Homes:
+    """Return the homes with tables of devices beside their own or in their place, all columns arrays of their kinds.
+
+    `drawn` are the kinds whose owners the scenario draws: a table of one beside that is a problem.
+    """
+    tables, kinds = (
+        dict(homes.owned),
+        {find("device", kind).about.table: kind for kind in names("device")},
+    )
+    given: list[str] = []
+    for table in devices:
+        kind = kinds.get(type(table), "") if type(table) is not NoTable else ""
+        if not kind:
+            known = ", ".join(sorted(each.__name__ for each in kinds if each is not NoTable))
+            problems.append(
+                Problem(f"{where}: devices", type(table).__name__, f"a table of devices: {known}")
+            )
+        elif kind in given:
+            hint = "Join them: a home may have several rows."
+            problems.append(
+                Problem(
+                    f"{where}: devices",
+                    f"two tables {type(table).__name__}",
+                    "one of each kind",
+                    hint,
+                )
+            )
+        elif kind in drawn:
+            got = f"a table {type(table).__name__} beside [homes.{kind}] of the scenario"
+            problems.append(Problem(f"{where}: devices", got, "one of the two", "Leave one out."))
+        given.append(kind)
+        tables[kind] = table
+    made = {
+        kind: _device_table(table, kind, where, problems) for kind, table in tables.items() if kind
+    }
+    same = len(made) == len(homes.owned) and all(
+        table is homes.owned[kind] for kind, table in made.items()
+    )
+    return homes if same else homes._replace(owned=made)
+
+
+def _device_table(table: Any, kind: str, where: str, problems: list[Problem]) -> Any:
+    """Return a table of devices whose columns are arrays of their kinds; one number stands for all rows."""
+    known = names("device")
+    wanted = find("device", kind).about.table if kind in known else None
+    if (
+        wanted is None
+        or not is_dataclass(table)
+        or (wanted is not NoTable and not isinstance(table, wanted))
+    ):
+        expected = (
+            f"a kind of device: {', '.join(known)}"
+            if wanted is None
+            else f"a table {wanted.__name__}"
+        )
+        problems.append(Problem(f"{where}: homes.owned['{kind}']", type(table).__name__, expected))
+        return table
+    hints, changed = get_type_hints(type(table)), {}
+    for field in fields(table):
+        value = vars(table)[field.name]
+        hint = next(
+            (each for each in (hints[field.name], *get_args(hints[field.name])) if each in KINDS),
+            None,
+        )
+        if hint is None or value is None:
+            continue
+        made = array(value, hint, f"{where}: {kind}.{field.name}", problems)
+        if field.name != "home" and np.ndim(made) == 0 and isinstance(made, np.ndarray):
+            made = np.full(np.shape(vars(table)["home"])[:1], made)
+        if made is not value:
+            changed[field.name] = made
+    return replace(table, **changed) if changed else table
 
 
 def array(value: Any, kind: Any, where: str, problems: list[Problem]) -> Any:

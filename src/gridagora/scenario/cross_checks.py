@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfoNotFoundError
 from gridagora.core.errors import Problem
 from gridagora.mechanisms import reactive
 from gridagora.scenario import key_checks as faults
-from gridagora.scenario import unread
+from gridagora.scenario import short_keys, unread
 from gridagora.scenario.calendar import midnight_s
 from gridagora.scenario.key_checks import Got
 from gridagora.scenario.schema import (
@@ -35,7 +35,9 @@ READ_A_FILE = (
 )
 
 
-def check(tables: Mapping[str, Table], parts: Mapping[str, Any], got: Got) -> list[Problem]:
+def check(
+    tables: Mapping[str, Table], parts: Mapping[str, Any], devices: Mapping[str, Any], got: Got
+) -> list[Problem]:
     """Return the problems between the keys of a scenario whose keys are valid one by one."""
     case = cast(ScenarioKeys, tables["scenario"])
     homes = cast(HomesKeys, tables["homes"])
@@ -46,12 +48,12 @@ def check(tables: Mapping[str, Table], parts: Mapping[str, Any], got: Got) -> li
         *unread.check(tables, parts, got),
         *_substation(cast(SubstationKeys, tables["substation"]), got),
         *_reactive(cast(ReactiveKeys, tables["reactive"]), got),
-        *_battery(homes, got),
         *_weather(homes, cast(WeatherKeys, tables["weather"]), got),
         *_sliders(cast(ComfortKeys, tables["comfort"]), got),
         *_tiers(cast(QualityKeys, tables["quality"]), got),
         *_partners(cast(LayersKeys, tables["layers"]), parts, got),
-        *_preference(cast(PreferenceKeys, tables["preference"]), homes, parts, got),
+        *_preference(cast(PreferenceKeys, tables["preference"]), parts, got),
+        *_green(cast(PreferenceKeys, tables["preference"]), homes, devices, got),
     ]
 
 
@@ -125,22 +127,6 @@ def _reactive(keys: ReactiveKeys, got: Got) -> list[Problem]:
     ]
 
 
-def _battery(keys: HomesKeys, got: Got) -> list[Problem]:
-    if keys.battery_share == 0:
-        return []
-    hint = "Set battery_share = 0 for homes without batteries."
-    return [
-        Problem(
-            got.where("homes", key),
-            f"a battery of 0 {unit}",
-            f"a {word} above 0 while battery_share is {keys.battery_share:g}",
-            hint,
-        )
-        for key, unit, word in (("battery_kwh", "kWh", "capacity"), ("battery_kw", "kW", "rating"))
-        if getattr(keys, key) == 0
-    ]
-
-
 def _sliders(keys: ComfortKeys, got: Got) -> list[Problem]:
     if keys.slider_low <= keys.slider_high:
         return []
@@ -173,9 +159,26 @@ def _partners(keys: LayersKeys, parts: Mapping[str, Any], got: Got) -> list[Prob
     ]
 
 
-def _preference(
-    keys: PreferenceKeys, homes: HomesKeys, parts: Mapping[str, Any], got: Got
+def _green(
+    keys: PreferenceKeys, homes: HomesKeys, devices: Mapping[str, Any], got: Got
 ) -> list[Problem]:
+    if (
+        not keys.green_share
+        or homes.source == "profiles"
+        or short_keys.own_renewables(homes, devices)
+    ):
+        return []
+    expected = "homes with panels: nobody else sells green energy"
+    return [
+        Problem(
+            got.where("preference", "green_share"),
+            f"{keys.green_share:g} while no home makes any",
+            expected,
+        )
+    ]
+
+
+def _preference(keys: PreferenceKeys, parts: Mapping[str, Any], got: Got) -> list[Problem]:
     peer, cares = parts.get("peer", {}), keys.green_share > 0
     own = peer.get("local_per_kwh", 0.0)
     both = keys.local_per_kwh > 0 and isinstance(own, int | float) and own > 0
@@ -187,12 +190,6 @@ def _preference(
             cares != (keys.green_per_kwh > 0),
             shown,
             "both above 0, or neither: who cares pays, and who pays cares",
-        ),
-        (
-            "green_share",
-            cares and homes.pv_share == 0 and homes.source != "profiles",
-            f"{keys.green_share:g} while [homes] pv_share = 0",
-            "homes with panels: nobody else sells green energy",
         ),
         (
             "green_share",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gridagora.core.device import homes_with_inverter
 from gridagora.core.errors import InputError
 from gridagora.core.feeder import Feeder
 from gridagora.core.registry import find
@@ -185,12 +186,6 @@ def prices_line(prices: Prices, days: int, source: str) -> str:
 
 def _homes(scene: Scene) -> str:
     homes = scene.homes
-    error = homes.calibration_error[np.isfinite(homes.calibration_error)]
-    fit = (
-        f"; houses fitted to their hourly series, median energy error {np.median(error):.1%} on days held out"
-        if error.size
-        else ""
-    )
     paired = scene.scenario.homes.start
     lived = f"; home data from {paired:%d %B %Y}" if paired else ""
     own = sum(
@@ -199,27 +194,15 @@ def _homes(scene: Scene) -> str:
     )
     named = f", {own} of them on the meter of their own name" if own else ""
     meters = np.unique(scene.home_meter).size
-    return f"{len(homes.home_id)} on {meters} meters{named}, source '{scene.scenario.homes.source}'{lived}{fit}"
+    return f"{len(homes.home_id)} on {meters} meters{named}, source '{scene.scenario.homes.source}'{lived}"
 
 
 def _equipment(scene: Scene) -> str:
-    homes = scene.homes
-    owners = {
-        "solar": np.count_nonzero(homes.pv_kw.any(axis=1)),
-        "electric vehicles": np.unique(homes.ev_home).size,
-        "batteries": np.count_nonzero(homes.battery_kwh > 0),
-        "electric water heaters": np.count_nonzero(homes.tank_kwh_k > 0),
-    }
-    for kind, table in homes.owned.items():
-        owners[find("device", kind).about.label.lower()] = np.unique(table.home).size
-    said = (
-        ", ".join(f"{many} with {what}" for what, many in owners.items())
-        + f"; {homes.ev_home.size} charging sessions"
-    )
-    if not owners["solar"]:
-        return said
-    sun_kwh = homes.pv_kw[:, : 24 * scene.scenario.scenario.days].sum()
-    return f"{said}; panels could make {sun_kwh:,.0f} kWh in the run"
+    tables = [(find("device", kind).about, table) for kind, table in scene.homes.owned.items()]
+    tables = sorted(tables, key=lambda each: (-each[0].rank, each[0].kind))
+    owners = [f"{np.unique(table.home).size} with {about.label.lower()}" for about, table in tables]
+    more = [about.describe(table, 24 * scene.scenario.scenario.days) for about, table in tables]
+    return "; ".join(said for said in (", ".join(owners), *more) if said)
 
 
 def _export(credit_per_kwh: float | None) -> str:
@@ -234,7 +217,7 @@ def _reactive(scene: Scene) -> str:
     keys, homes = scene.scenario.reactive, scene.homes
     if keys.power_factor is None:
         return "no power factor is agreed, so nobody asks for it"
-    able = int(np.count_nonzero(homes.pv_kw.any(axis=1) | (homes.battery_kw > 0)))
+    able = int(np.count_nonzero(homes_with_inverter(homes)))
     return (
         f"power factor {keys.power_factor:g} agreed at the substation; what it lacks costs {keys.cap_per_kvarh:g} $/kvarh "
         f"elsewhere, or less from the inverters of {able} homes under a design that asks them"

@@ -1,20 +1,22 @@
 """The homes of a scenario: read with the weather they lived in, paired with the days of the run, given cars by the seed."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from gridagora.core.device import People
 from gridagora.core.errors import InputError, Problem, attempt
 from gridagora.core.tables import TAIL_H, Homes, Weather
 from gridagora.files.weather_year import WeatherYear
 from gridagora.files.weather_year import rows as rows_of
-from gridagora.population.charging import PlacedSessions, Sessions
-from gridagora.population.equipment import charging
+from gridagora.population.charging import Sessions
 from gridagora.population.outdoors import Exposure
 from gridagora.population.profiles import HOUR_S, Profiles, has_unit, hours_of
-from gridagora.scenario import plugin_sources
+from gridagora.scenario import plugin_sources, short_keys
 from gridagora.scenario import populate as draw
 from gridagora.scenario.calendar import midnight_s
 from gridagora.scenario.schema import Scenario, from_outside
@@ -36,6 +38,14 @@ class Population(NamedTuple):
 
     homes: Homes
     notes: tuple[str, ...]
+
+
+def given(scenario: Scenario) -> Mapping[str, Mapping[str, Any]]:
+    """Return the keys of every kind of device; homes of a plugin keep what they came with unless a key says otherwise."""
+    outside = plugin_sources.names_one(scenario, "homes")
+    return MappingProxyType(
+        short_keys.device_keys(scenario.homes, scenario.devices, set_only=outside)
+    )
 
 
 def measured(scenario: Scenario, start_s: int) -> draw.Measured | None:
@@ -68,7 +78,7 @@ def measured(scenario: Scenario, start_s: int) -> draw.Measured | None:
     )
     cars = (
         attempt(lambda: _sessions(scenario, start_s), problems)
-        if keys.ev_share > 0
+        if cars_share(scenario) > 0
         else NO_SESSIONS
     )
     if problems or found is None or cars is None:
@@ -88,36 +98,37 @@ def homes(
     scenario: Scenario, start_s: int, count: int, outdoors: Sky, lived: draw.Measured | None
 ) -> Population:
     """Return the population: so many homes, what they own, and when their cars come and go."""
-    keys, case, sky = scenario.homes, scenario.scenario, outdoors.weather
-    if plugin_sources.names_one(scenario, "homes"):
-        table = plugin_sources.homes(scenario, start_s, count, sky)
-        return Population(table if keys.water_heaters else draw.without_tanks(table), ())
-    owned = _owned(scenario) | draw.facing(scenario, outdoors.latitude_deg)
-    if lived is None:
-        equipment = synthetic.NORMAL._replace(**owned)
-        table = synthetic.homes(case.seed, sky, case.days, count, equipment)
-        return Population(table if keys.water_heaters else draw.without_tanks(table), ())
-    equipment = houses.NORMAL._replace(**owned)
-    placed = charging(
-        equipment, houses.named(lived.profiles, count), lived.sessions, case.days, case.seed
+    table, notes = _houses(scenario, start_s, count, outdoors.weather, lived)
+    observed = {
+        "ev": synthetic.sessions(scenario.scenario.seed) if lived is None else lived.sessions
+    }
+    people = People(
+        table, outdoors.weather, scenario.scenario.seed, observed, outdoors.latitude_deg
     )
+    return Population(draw.devices(given(scenario), people), notes)
+
+
+def _houses(
+    scenario: Scenario, start_s: int, count: int, sky: Weather, lived: draw.Measured | None
+) -> tuple[Homes, tuple[str, ...]]:
+    """Return homes with what their source knows of them, and what was taken for granted."""
+    case = scenario.scenario
+    if plugin_sources.names_one(scenario, "homes"):
+        return plugin_sources.homes(scenario, start_s, count, sky), ()
+    if lived is None:
+        return synthetic.homes(case.seed, sky, case.days, count), ()
     table = houses.travis(
         lived.profiles,
         lived.year,
-        placed.charging,
         start_s,
         case.days,
         count=count,
-        seed=case.seed,
         homes_start_s=lived.from_s,
-        equipment=equipment,
         sky=sky if lived.apart else None,
         exposure=lived.exposure,
-        fit_r2_least=keys.fit_r2_least,
+        fit_r2_least=scenario.homes.fit_r2_least,
     )
-    return Population(
-        table if keys.water_heaters else draw.without_tanks(table), (*lived.notes, *_cut(placed))
-    )
+    return table, lived.notes
 
 
 def _weather_of_homes(scenario: Scenario) -> tuple[str, str, str]:
@@ -312,37 +323,16 @@ def _sessions(scenario: Scenario, start_s: int) -> Sessions:
     path = Path(keys.ev_file)
     match keys.ev_source:
         case "evwatts":
-            return ev.evwatts(path, keys.ev_kw)
+            return ev.evwatts(path, given(scenario)["ev"].get("kw", keys.ev_kw))
         case "sessions":
             return ev.sessions(path, scenario.scenario.timezone, unit)
         case _:
             return ev.evipro(path, unit)
 
 
-def _cut(placed: PlacedSessions) -> tuple[str, ...]:
-    need, asked = placed.charging.ev_need_kwh, placed.asked_kwh
-    less = need < asked - 1e-9
-    if not less.any():
-        return ()
-    lost = float((asked - need).sum())
-    return (
-        f"{int(less.sum())} of {len(need)} charging sessions ask for less than their file says, by {lost:,.0f} of "
-        f"{asked.sum():,.0f} kWh: no more than 95 % of what the charger gives before the car leaves or the run ends",
-    )
-
-
-def _owned(scenario: Scenario) -> dict[str, float]:
-    shares, sizes = (
-        ("pv_share", "ev_share", "battery_share"),
-        ("pv_kw", "ev_kw", "battery_kwh", "battery_kw"),
-    )
-    names = (*shares, *sizes, "battery_efficiency", "tank_l", "tank_kw")
-    owned = {name: getattr(scenario.homes, name) for name in names}
-    return (
-        owned
-        if scenario.homes.ev_daily_share is None
-        else owned | {"ev_daily_share": scenario.homes.ev_daily_share}
-    )
+def cars_share(scenario: Scenario) -> float:
+    """Return the share of homes with a car."""
+    return float(given(scenario).get("ev", {}).get("share", scenario.homes.ev_share))
 
 
 def _day(time_s: int, zone: str) -> str:

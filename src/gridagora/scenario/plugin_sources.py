@@ -96,7 +96,7 @@ def sessions(scenario: Scenario, start_s: int) -> Sessions:
     request = _request(scenario, "homes", start_s)._replace(file=scenario.homes.ev_file, folder="")
 
     def check(found: Sessions, where: str) -> list[Problem]:
-        columns = [np.asarray(column, dtype=float) for column in found]
+        columns = [np.asarray(column, dtype=float) for column in found[:3]]
         if (
             any(column.shape != columns[0].shape or column.ndim != 1 for column in columns)
             or not columns[0].size
@@ -109,7 +109,7 @@ def sessions(scenario: Scenario, start_s: int) -> Sessions:
             ]
         rows = [
             name
-            for name, column in zip(Sessions._fields, columns, strict=True)
+            for name, column in zip(Sessions._fields[:3], columns, strict=True)
             if not (column >= 0).all()
         ]
         return [

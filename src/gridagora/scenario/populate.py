@@ -1,12 +1,12 @@
 """Each table of a scenario from the source it names: files are read, or everything is drawn from the seed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from gridagora.core.device import People
+from gridagora.core.device import RENEWABLE, People, homes_of_family
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.feeder import Feeder
 from gridagora.core.registry import find
@@ -14,7 +14,6 @@ from gridagora.core.rng import stream
 from gridagora.core.session import Preference
 from gridagora.core.tables import Homes, Prices, Quality, Weather
 from gridagora.files.weather_year import WeatherYear
-from gridagora.population import photovoltaic
 from gridagora.population.charging import Sessions
 from gridagora.population.outdoors import Exposure
 from gridagora.population.profiles import Profiles
@@ -108,12 +107,12 @@ def sky(scenario: Scenario, start_s: int, measured: Measured | None = None) -> S
     return Sky(found, year.site.latitude_deg, skies.told(year, from_s, case.days))
 
 
-def devices(scenario: Scenario, homes: Homes, weather: Weather) -> Homes:
-    """Return the homes with the devices that `[homes.KIND]` gives them, kind by kind, each drawn by the kind itself."""
-    for kind, values in sorted(scenario.devices.items()):
+def devices(keys: Mapping[str, Mapping[str, Any]], people: People) -> Homes:
+    """Return the homes with the devices that keys give them, kind by kind, each drawn by the kind itself."""
+    for kind, values in sorted(keys.items()):
         about = find("device", kind).about
-        homes = about.draw(about.keys(**values), People(homes, weather, scenario.scenario.seed))
-    return homes
+        people = people._replace(homes=about.draw(about.keys(**values), people))
+    return people.homes
 
 
 def quality(scenario: Scenario, home_id: Sequence[str]) -> Quality:
@@ -156,7 +155,7 @@ def preference(scenario: Scenario, table: Homes) -> Preference | None:
     green = np.zeros(len(rank), dtype=np.bool_)
     green[rank[: round(keys.green_share * len(rank))]] = True
     return Preference(
-        keys.local_per_kwh, keys.green_per_kwh, green, np.asarray(table.pv_kw.any(axis=1))
+        keys.local_per_kwh, keys.green_per_kwh, green, homes_of_family(table, RENEWABLE)
     )
 
 
@@ -166,18 +165,6 @@ def draws_quality(scenario: Scenario) -> bool:
     return (
         sliders != (ComfortKeys().slider_low, ComfortKeys().slider_high)
         or scenario.quality != QualityKeys()
-    )
-
-
-def without_tanks(table: Homes) -> Homes:
-    """Return the same homes with hot water from gas: no tank, no draw."""
-    none = np.zeros(len(table.home_id))
-    return table._replace(
-        tank_kwh_k=none,
-        tank_ua_kw_k=none,
-        tank_kw=none,
-        draw_kwh=np.zeros_like(table.draw_kwh),
-        draw_set_kwh=np.zeros_like(table.draw_set_kwh),
     )
 
 
@@ -192,17 +179,6 @@ def year_of(source: str, file: str, folder: str) -> WeatherYear:
             return skies.nsrdb(Path(file))
         case _:
             return skies.amy(Path(folder))
-
-
-def facing(scenario: Scenario, latitude_deg: float) -> dict[str, float]:
-    """Return tilt and azimuth of the panels: as said, or towards the equator."""
-    keys = scenario.homes
-    azimuth = (
-        photovoltaic.towards_equator_deg(latitude_deg)
-        if keys.azimuth_deg is None
-        else keys.azimuth_deg
-    )
-    return {"pv_tilt_deg": keys.tilt_deg, "pv_azimuth_deg": azimuth}
 
 
 def _check_zone(scenario: Scenario, start_s: int, year: WeatherYear) -> None:

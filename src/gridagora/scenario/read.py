@@ -11,7 +11,7 @@ from gridagora.core.errors import InputError, Problem, attempt
 from gridagora.scenario import cross_checks as together
 from gridagora.scenario import key_checks as faults
 from gridagora.scenario import paths as places
-from gridagora.scenario import plugins
+from gridagora.scenario import plugins, short_keys
 from gridagora.scenario.key_checks import Got
 from gridagora.scenario.plugins import Plugin
 from gridagora.scenario.schema import TABLES, HomesKeys, Scenario, Table
@@ -97,7 +97,8 @@ def parse(
     raw = _sort(values, got, problems)
     outside = _plugins(raw, folder, problems)  # first: what follows asks for the parts by name
     tables = {table: _table(table, raw, problems) for table in TABLES}
-    problems += together.check(tables, raw.parts, got)
+    problems += together.check(tables, raw.parts, raw.devices, got)
+    problems += short_keys.check(tables["homes"], raw.devices, got)
     tables = places.resolve(tables, folder, got, problems)
     parts = faults.parts(raw.parts, got, problems)
     devices = faults.devices(raw.devices, got, problems)

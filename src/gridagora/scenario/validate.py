@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from gridagora.core.errors import InputError, PartError, Problem
+from gridagora.core.device import ANY, HOURLY, Column
+from gridagora.core.errors import PartError, Problem
 from gridagora.core.feeder import Feeder
+from gridagora.core.registry import find
 from gridagora.core.tables import LEAD_H, TAIL_H, Col, Homes, Index, Prices, Weather
 from gridagora.grid.flow import solve
-from gridagora.population.charging import Charging, check
 from gridagora.population.customers import customers_of
 from gridagora.population.quality import TIERS
 from gridagora.scenario.schema import Scenario
@@ -17,32 +18,7 @@ from gridagora.settlement.parties import SINGLE
 
 HOUR_S = 3600
 SHOWN = 3  # rows named of one fault before the rest is counted
-PER_HOME = (
-    "ua_kw_k",
-    "hm_kw_k",
-    "ca_kwh_k",
-    "cm_kwh_k",
-    "cool_kw",
-    "heat_kw",
-    "battery_kwh",
-    "battery_kw",
-    "battery_efficiency",
-)
 QUALITY = ("slider_ratio", "tier_ratio", "deviation_per_kwh")
-TANK = ("tank_kwh_k", "tank_ua_kw_k", "tank_kw")
-HOURLY = ("load_kw", "draw_kwh", "t_set_degc", "q_air_kw", "q_mass_kw", "cop", "pv_kw")
-ABOVE_ZERO = ("hm_kw_k", "ca_kwh_k", "cm_kwh_k", "cop")
-NOT_BELOW_ZERO = (
-    "ua_kw_k",
-    "cool_kw",
-    "heat_kw",
-    "battery_kwh",
-    "battery_kw",
-    "load_kw",
-    "draw_kwh",
-    "pv_kw",
-    *TANK,
-)
 # What no place and no market has: a figure beyond was written in another unit.
 MOST = {
     "t_out_degc": (-90.0, 60.0, "degC"),
@@ -52,8 +28,8 @@ MOST = {
     "wind_m_s": (0.0, 120.0, "m/s"),
     "day_ahead_per_kwh": (-10.0, 10.0, "$/kWh"),
     "real_time_per_kwh": (-10.0, 10.0, "$/kWh"),
-    "t_set_degc": (-10.0, 60.0, "degC"),
 }
+LOAD = Column("load_kw", (HOURLY,), 0.0)
 
 
 def hours(days: int) -> int:
@@ -122,7 +98,7 @@ def weather(table: Weather, start_s: int, days: int, where: str) -> list[Problem
 
 
 def homes(table: Homes, days: int, where: str, load_max_kw: float = np.inf) -> list[Problem]:
-    """Return the problems of a population: shapes, not a number, ranges, batteries, electric vehicles."""
+    """Return the problems of a population: shapes, not a number, ranges, and those of what it owns."""
     count = len(table.home_id)
     if not count:
         return [Problem(f"{where}: homes", "no home", "at least one")]
@@ -135,12 +111,10 @@ def homes(table: Homes, days: int, where: str, load_max_kw: float = np.inf) -> l
         Problem(f"{where}: homes.home_id", f"a home called '{name}'", "another name", hint)
         for name in sorted(set(table.home_id) & {role.value for role in SINGLE})
     ]
-    shapes = {name: (count, hours(days)) for name in HOURLY}
-    shapes |= dict.fromkeys((*PER_HOME, *TANK), (count,)) | {
-        "draw_set_kwh": (count, *table.draw_set_kwh.shape[1:2], 24)
-    }
-    for name, shape in shapes.items():
-        found += _rows(getattr(table, name), shape, f"{where}: homes.{name}", table.home_id)
+    found += _column(LOAD, table.load_kw, f"{where}: homes", table.home_id, hours(days))
+    found += [
+        each for kind in sorted(table.owned) for each in owned(kind, table, hours(days), where)
+    ]
     if found:
         return found
     found = [
@@ -151,12 +125,71 @@ def homes(table: Homes, days: int, where: str, load_max_kw: float = np.inf) -> l
         )
         for at in np.argwhere(table.load_kw > load_max_kw)[:1]
     ]
+    return [*found, *_quality(table, where)]
+
+
+def owned(kind: str, homes: Homes, hours: int, where: str) -> list[Problem]:
+    """Return the problems of a table of devices: rows of no home, shapes, not a number, ranges, and what its kind finds."""
+    about, table = find("device", kind).about, homes.owned[kind]
+    columns = vars(table)
+    rows, count = columns["home"], len(homes.home_id)
+    long = {
+        name: len(column)
+        for name, column in columns.items()
+        if isinstance(column, np.ndarray) and column.ndim
+    }
+    if len(set(long.values())) > 1:
+        return [
+            Problem(
+                f"{where}: {kind}",
+                f"columns of different lengths, {long}",
+                "one value a row in every column",
+            )
+        ]
+    found = [
+        Problem(f"{where}: {kind}, row {row}", f"home {home}", f"a home, 0 to {count - 1}")
+        for row, home in enumerate(rows)
+        if not 0 <= home < count
+    ]
+    if found:
+        return _cut(found)
+    names = tuple(homes.home_id[row] for row in rows)
+    for column in about.columns:
+        found += _column(column, columns[column.name], f"{where}: {kind}", names, hours)
+    return found or _cut(about.check(table, homes.home_id, where))
+
+
+def _column(
+    column: Column, values: Col, where: str, names: tuple[str, ...], hours: int
+) -> list[Problem]:
+    """Return the problem of a column: its shape, not a number, its range."""
+    axes = values.shape[1:] if len(values.shape) == 1 + len(column.axes) else ()
+    wanted = tuple(
+        {HOURLY: hours, ANY: own}.get(axis, axis)
+        for axis, own in zip(column.axes, axes, strict=False)
+    )
+    place, shape = f"{where}.{column.name}", (len(names), *wanted)
+    if len(wanted) < len(column.axes) or values.shape != shape:
+        shape = (len(names), *({HOURLY: hours}.get(axis, axis) for axis in column.axes))
+        said = str(shape).replace(str(ANY), "any")
+        return [Problem(place, f"shape {values.shape}", f"shape {said}: rows first, then hours")]
+    found = _numbers(values, place, names)
+    if found:
+        return found
+    low, high = column.least, column.most
+    bad = np.argwhere((values < low) | (values > high) | ((values == low) & column.is_open))
+    if high < np.inf:
+        expected = f"{'above ' if column.is_open else ''}{low:g} to {high:g} {column.unit}".strip()
+    else:
+        expected = f"a number {'above' if column.is_open else 'of at least'} {low:g}"
     return [
-        *found,
-        *_ranges(table, where),
-        *_batteries(table, where),
-        *_vehicles(table, where),
-        *_quality(table, where),
+        Problem(
+            place,
+            f"{values[tuple(at)]:g} for home '{names[at[0]]}'{_hour(at)}",
+            expected,
+            _rest(len(bad), "values"),
+        )
+        for at in bad[:1]
     ]
 
 
@@ -304,9 +337,7 @@ def _beyond(values: Col, where: str, place: Callable[[Index], str]) -> list[Prob
     ]
 
 
-def _rows(values: Col, shape: tuple[int, ...], where: str, names: tuple[str, ...]) -> list[Problem]:
-    if values.shape != shape:
-        return [Problem(where, f"shape {values.shape}", f"shape {shape}: homes first, then hours")]
+def _numbers(values: Col, where: str, names: tuple[str, ...]) -> list[Problem]:
     bad = np.argwhere(~np.isfinite(values))
     return [
         Problem(
@@ -316,7 +347,7 @@ def _rows(values: Col, shape: tuple[int, ...], where: str, names: tuple[str, ...
             _rest(len(bad), "values"),
         )
         for at in bad[:1]
-    ] or _beyond(values, where, lambda at: f" for home '{names[at[0]]}'{_hour(at)}")
+    ]
 
 
 def _hour(at: Index) -> str:
@@ -325,59 +356,6 @@ def _hour(at: Index) -> str:
 
 def _rest(many: int, what: str) -> str:
     return f"{many} {what} are wrong in all." if many > 1 else ""
-
-
-def _ranges(table: Homes, where: str) -> list[Problem]:
-    found: list[Problem] = []
-    for names, floor, word in (
-        (ABOVE_ZERO, np.nextafter(0.0, 1.0), "above"),
-        (NOT_BELOW_ZERO, 0.0, "of at least"),
-    ):
-        for name in names:
-            values = getattr(table, name)
-            bad = np.argwhere(values < floor)
-            found += [
-                Problem(
-                    f"{where}: homes.{name}",
-                    f"{values[tuple(at)]:g} for home '{table.home_id[at[0]]}'{_hour(at)}",
-                    f"a number {word} 0",
-                    _rest(len(bad), "values"),
-                )
-                for at in bad[:1]
-            ]
-    return found
-
-
-def _batteries(table: Homes, where: str) -> list[Problem]:
-    found: list[Problem] = []
-    for row, home in enumerate(table.home_id):
-        kwh, kw, efficiency = (
-            table.battery_kwh[row],
-            table.battery_kw[row],
-            table.battery_efficiency[row],
-        )
-        place = f"{where}: battery of home '{home}'"
-        if kw > 0 and kwh == 0:
-            found.append(
-                Problem(
-                    place,
-                    f"0 kWh behind {kw:g} kW",
-                    "a capacity above 0, or 0 kW where there is no battery",
-                )
-            )
-        if kwh > 0 and kw == 0:
-            found.append(
-                Problem(
-                    place,
-                    f"0 kW for {kwh:g} kWh",
-                    "a rating above 0, or 0 kWh where there is no battery",
-                )
-            )
-        if kwh > 0 and not 0 < efficiency <= 1:
-            found.append(
-                Problem(place, f"a one-way efficiency of {efficiency:g}", "above 0 and at most 1")
-            )
-    return _cut(found)
 
 
 def _quality(table: Homes, where: str) -> list[Problem]:
@@ -404,52 +382,6 @@ def _quality(table: Homes, where: str) -> list[Problem]:
         expected = f"0 to {len(TIERS) - 1}: {', '.join(TIERS)}"
         found.append(Problem(f"{where}: homes.quality.tier", f"tier {own.tier.max()}", expected))
     return found
-
-
-def _vehicles(table: Homes, where: str) -> list[Problem]:
-    sessions = Charging(
-        table.ev_home, table.ev_arrive_s, table.ev_depart_s, table.ev_need_kwh, table.ev_kw
-    )
-    if len({column.shape for column in sessions}) > 1:
-        return [
-            Problem(
-                f"{where}: electric vehicles",
-                "columns of different lengths",
-                "one value a session in every column",
-            )
-        ]
-    found = [
-        Problem(
-            f"{where}: EV session {row}", f"home {home}", f"a home, 0 to {len(table.home_id) - 1}"
-        )
-        for row, home in enumerate(table.ev_home)
-        if not 0 <= home < len(table.home_id)
-    ]
-    bad = np.flatnonzero(
-        ~(
-            np.isfinite(table.ev_need_kwh)
-            & np.isfinite(table.ev_kw)
-            & (table.ev_need_kwh >= 0)
-            & (table.ev_kw > 0)
-        )
-    )
-    found += [
-        Problem(
-            f"{where}: EV session {row}",
-            f"{table.ev_need_kwh[row]:g} kWh at {table.ev_kw[row]:g} kW",
-            "a need >= 0 and a charger > 0",
-        )
-        for row in bad
-    ]
-    if not found:
-        try:
-            check(sessions, table.home_id)
-        except InputError as fault:
-            found += [
-                Problem(f"{where}: {each.where}", each.got, each.expected, each.hint)
-                for each in fault.problems
-            ]
-    return _cut(found)
 
 
 def _cut(found: list[Problem]) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""The homes of Travis County, Texas: hourly demand of 2018, a calibrated house each, and equipment laid on them by seed."""
+"""The homes of Travis County, Texas: hourly demand of 2018, and a calibrated house each."""
 
 from typing import NamedTuple
 
@@ -9,8 +9,7 @@ from gridagora.core.errors import InputError
 from gridagora.core.registry import register
 from gridagora.core.tables import TAIL_H, Col, Flag, Homes, Index, Weather
 from gridagora.population import heat_pump, house_fit
-from gridagora.population.charging import Charging
-from gridagora.population.equipment import PAST_DAYS, Equipment, draw_set, lay
+from gridagora.population.hot_water import PAST_DAYS, tanks
 from gridagora.population.outdoors import Exposure, Outdoors, elsewhere, outdoors
 from gridagora.population.profiles import FIT_R2_LEAST, Profiles, has_unit, judge, rows_of
 
@@ -31,9 +30,6 @@ COOL_PEAK_H, HEAT_PEAK_H, PEAK_MARGIN = (
     10.8,
     1.15,
 )  # capacity above the demand exceeded in so many hours of a year
-NORMAL = Equipment(
-    ev_daily_share=0.24
-)  # days with a session in the EV WATTS record of 26 Texas cars, of all their days
 
 
 class CalibratedHouses(NamedTuple):
@@ -86,14 +82,11 @@ def fit_homes(
 def travis(
     profiles: Profiles,
     year: Weather,
-    vehicles: Charging,
     start_s: int,
     days: int,
     *,
     count: int = 186,
-    seed: int = 1,
     homes_start_s: int | None = None,
-    equipment: Equipment = NORMAL,
     sky: Weather | None = None,
     exposure: Exposure | None = None,
     fit_r2_least: float = FIT_R2_LEAST,
@@ -109,14 +102,10 @@ def travis(
         Hourly homes (`sources.profiles.read_profiles`) over whole days. Past their end they start again.
     year
         Weather of the same hours: what the homes were exposed to.
-    vehicles
-        Charging sessions laid on the homes of `named`.
-    start_s, days, count, seed
-        The run, in the year of its prices [s UTC]; its first hour is local midnight. Homes wanted; seed of the equipment.
+    start_s, days, count
+        The run, in the year of its prices [s UTC]; its first hour is local midnight. Homes wanted.
     homes_start_s
         Where in the year of the homes the run starts; by default the nearest date on the same weekday (`paired_start`).
-    equipment
-        Shares of homes with panels, cars and batteries, rounded to whole homes, and their ratings.
     sky
         Weather of the run, if it is not that of the homes.
     exposure
@@ -127,7 +116,8 @@ def travis(
     Returns
     -------
     Homes
-        H = 24 days + 25 hours; `calibration_error` is the held-out error over the days of the run.
+        H = 24 days + 25 hours, with what comes with a house: heating and cooling, and hot water where the file has some. The
+        `fit_error` of a house is the held-out error over the days of the run.
 
     Raises
     ------
@@ -145,13 +135,8 @@ def travis(
     heating, on, house = _houses(
         fitted, profiles, seen, elsewhere(sky, seen) if sky else None, at, lived, first
     )
-    home_id = named(profiles, count)
-    columns = lay(equipment, home_id, profiles.draw_kwh.sum(axis=1)[at] > 0, there, seed)
-    return Homes(
-        home_id=home_id,
-        load_kw=profiles.load_kw[rows, lived],
-        draw_kwh=profiles.draw_kwh[rows, lived],
-        draw_set_kwh=draw_set(profiles.draw_kwh[rows, past]),
+    units = heat_pump.HeatPumps(
+        home=np.arange(count),
         t_set_degc=profiles.t_in_degc[rows, lived],
         heating=heating,
         ua_kw_k=on.ua_kw_k,
@@ -167,9 +152,17 @@ def travis(
             heat_pump.heating_cop(there.t_out_degc),
             heat_pump.cooling_cop(there.t_out_degc),
         ),
-        **columns._asdict(),
-        **vehicles._asdict(),
-        calibration_error=np.abs(fitted.held_out_error[at]),
+        fit_error=np.abs(fitted.held_out_error[at]),
+    )
+    heaters = tanks(
+        profiles.draw_kwh.sum(axis=1)[at] > 0,
+        profiles.draw_kwh[rows, lived],
+        profiles.draw_kwh[rows, past],
+    )
+    return Homes(
+        named(profiles, count),
+        profiles.load_kw[rows, lived],
+        owned={"hvac": units, "water_heater": heaters},
     )
 
 

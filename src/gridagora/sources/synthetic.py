@@ -9,14 +9,13 @@ from gridagora.core.rng import stream
 from gridagora.core.tables import LEAD_H, TAIL_H, Col, Flag, Homes, Index, Prices, Weather
 from gridagora.population import heat_pump, sun
 from gridagora.population.charging import Sessions
-from gridagora.population.equipment import PAST_DAYS, Equipment, charging, draw_set, lay
+from gridagora.population.hot_water import PAST_DAYS, tanks
 
 HOUR_S, DAY_H = 3600, 24
 AUSTIN, UTC_H = (30.3, -97.7), -6
 SPIN_UP_H = 240
 YEAR_H = 365.2422 * 24
 YEAR_START_S = 1514764800  # 1 January 2018, the phase of the seasons
-NORMAL = Equipment()
 
 # Sky: three hourly states of the ratio of light to a clear sky; transitions, means, spreads and persistence fitted to the
 # hours with the sun 6 degrees up of the Austin Mueller TMY3 year.
@@ -216,8 +215,10 @@ class _Houses(NamedTuple):
     heat_kw: Col
 
 
-def texas(seed: int, start_s: int, days: int, count: int, equipment: Equipment = NORMAL) -> World:
+def texas(seed: int, start_s: int, days: int, count: int) -> World:
     """Draw a week, or any number of days, of a Texan neighbourhood; the same seed gives the same world.
+
+    Its homes own what comes with a house: heating and cooling, and hot water.
 
     Parameters
     ----------
@@ -227,11 +228,9 @@ def texas(seed: int, start_s: int, days: int, count: int, equipment: Equipment =
         Local midnight that opens the run [s UTC].
     days, count
         Length of the run and number of homes.
-    equipment
-        Shares of homes with panels, cars and batteries, and ratings.
     """
     sky = weather(seed, start_s, days)
-    return World(sky, prices(seed, start_s, days), homes(seed, sky, days, count, equipment))
+    return World(sky, prices(seed, start_s, days), homes(seed, sky, days, count))
 
 
 @register("source", "weather.source=synthetic")
@@ -381,8 +380,8 @@ def _decay(jump: Col) -> Col:
 
 
 @register("source", "homes.source=synthetic")
-def homes(seed: int, sky: Weather, days: int, count: int, equipment: Equipment = NORMAL) -> Homes:
-    """Draw homes under a given weather: house levels of GridLAB-D, appliances, hot water, set points and equipment.
+def homes(seed: int, sky: Weather, days: int, count: int) -> Homes:
+    """Draw homes under a given weather: house levels of GridLAB-D, appliances, hot water and set points.
 
     Parameters
     ----------
@@ -420,11 +419,8 @@ def homes(seed: int, sky: Weather, days: int, count: int, equipment: Equipment =
     cop = np.where(
         heating, heat_pump.heating_cop(sky.t_out_degc), heat_pump.cooling_cop(sky.t_out_degc)
     )
-    return Homes(
-        home_id=home_id,
-        load_kw=load,
-        draw_kwh=taps[:, past:],
-        draw_set_kwh=draw_set(taps[:, :past]),
+    units = heat_pump.HeatPumps(
+        home=np.arange(count),
         t_set_degc=t_set,
         heating=heating,
         ua_kw_k=house.ua_kw_k,
@@ -436,10 +432,10 @@ def homes(seed: int, sky: Weather, days: int, count: int, equipment: Equipment =
         cool_kw=house.cool_kw,
         heat_kw=house.heat_kw,
         cop=cop,
-        **lay(equipment, home_id, np.ones(count, dtype=bool), sky, seed)._asdict(),
-        **charging(equipment, home_id, _sessions(seed), days, seed).charging._asdict(),
-        calibration_error=np.full(count, np.nan),
+        fit_error=np.full(count, np.nan),
     )
+    heaters = tanks(np.ones(count, dtype=np.bool_), taps[:, past:], taps[:, :past])
+    return Homes(home_id, load, owned={"hvac": units, "water_heater": heaters})
 
 
 def _houses(draws: Col) -> _Houses:
@@ -514,12 +510,16 @@ def _set_points(draws: Col, sky: Weather, of_day: Index) -> tuple[Flag, Col]:
     return np.broadcast_to(cold, t_set.shape).copy(), t_set
 
 
-def _sessions(seed: int) -> Sessions:
+def sessions(seed: int) -> Sessions:
     """Draw evening plug-ins for a night, 4 to 40 kWh."""
     pick = stream(seed, "sessions")
     arrive = np.clip(pick.normal(17.6, 2.6, 400), 6.0, 23.5) * HOUR_S
     stay = np.clip(pick.normal(12.3, 2.8, 400), 4.0, 20.0) * HOUR_S
     energy = np.clip(pick.gamma(2.4, 5.0, 400), 3.0, 40.0)
     return Sessions(
-        arrive.astype(np.int64), stay.astype(np.int64), np.minimum(energy, 6.0 * stay / HOUR_S)
+        arrive.astype(np.int64),
+        stay.astype(np.int64),
+        np.minimum(energy, 6.0 * stay / HOUR_S),
+        0.5,
+        is_measured=False,
     )
