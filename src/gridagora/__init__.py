@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from gridagora.core.feeder import Feeder
     from gridagora.core.registry import find, names, register
     from gridagora.core.tables import Homes, Prices, Weather
+    from gridagora.devices.battery import Batteries
+    from gridagora.devices.pv import PvArrays
     from gridagora.mechanisms.layers import lift_space, lift_time
+    from gridagora.population.charging import ChargingSessions
+    from gridagora.population.heat_pump import HeatPumps
+    from gridagora.population.hot_water import WaterHeaters
     from gridagora.report.figures import figures
     from gridagora.report.table import table
     from gridagora.run.step import Run
@@ -36,16 +41,21 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Batteries",
+    "ChargingSessions",
     "Feeder",
+    "HeatPumps",
     "Homes",
     "InputError",
     "PartError",
     "Prices",
     "Problem",
+    "PvArrays",
     "Result",
     "Run",
     "Scenario",
     "Scene",
+    "WaterHeaters",
     "Weather",
     "assemble",
     "build",
@@ -65,16 +75,21 @@ __all__ = [
 
 _PLACES = MappingProxyType(
     {
+        "Batteries": ("devices.battery", "Batteries"),
+        "ChargingSessions": ("population.charging", "ChargingSessions"),
         "Feeder": ("core.feeder", "Feeder"),
+        "HeatPumps": ("population.heat_pump", "HeatPumps"),
         "Homes": ("core.tables", "Homes"),
         "InputError": ("core.errors", "InputError"),
         "PartError": ("core.errors", "PartError"),
         "Prices": ("core.tables", "Prices"),
         "Problem": ("core.errors", "Problem"),
+        "PvArrays": ("devices.pv", "PvArrays"),
         "Result": ("api", "Result"),
         "Run": ("run.step", "Run"),
         "Scenario": ("scenario.schema", "Scenario"),
         "Scene": ("scenario.build", "Scene"),
+        "WaterHeaters": ("population.hot_water", "WaterHeaters"),
         "Weather": ("core.tables", "Weather"),
         "assemble": ("scenario.build", "assemble"),
         "build": ("scenario.build", "build"),

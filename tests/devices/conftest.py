@@ -89,7 +89,7 @@ def rows_of():
 def plain_homes(n=2, hours=50, **columns):
     """Homes alike and at rest: 1 kW of load, nothing owned but a unit that heats and cools, all at 24 degC."""
     wide, one, no = np.ones((n, hours)), np.ones(n), np.zeros(0)
-    made = Homes(
+    made = HomeColumns(
         home_id=tuple(f"home-{i}" for i in range(n)),
         load_kw=wide,
         draw_kwh=0 * wide,
@@ -117,9 +117,8 @@ def plain_homes(n=2, hours=50, **columns):
         ev_depart_s=no.astype(np.int64),
         ev_need_kwh=no,
         ev_kw=no,
-        calibration_error=np.full(n, np.nan),
     )
-    return made._replace(**columns)
+    return homes_of(made._replace(**columns))
 
 
 @pytest.fixture(scope="session")

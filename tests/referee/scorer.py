@@ -1,7 +1,7 @@
 """An independent scorer: what a run costs, from its inputs and the power that flowed, by matrix exponentials and plain sums.
 
-Written from docs/why/yardstick.md, docs/reference/results.md and the docstring of `population.heat_pump.HeatPumps`. It imports nothing
-of the package: a rule that is wrong there is not wrong here as well.
+Written from docs/why/yardstick.md, docs/reference/results.md and the docstring of `population.heat_pump.HeatPumps`. It imports
+nothing of the package: a rule that is wrong there is not wrong here as well.
 """
 
 from typing import Any, NamedTuple

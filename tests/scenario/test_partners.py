@@ -138,7 +138,7 @@ def test_green_homes_are_counted_exactly_and_stay_when_the_share_grows(scene):
     assert (few.green.sum(), many.green.sum()) == (round(0.25 * count), round(0.75 * count))
     assert not (few.green & ~many.green).any()
     np.testing.assert_array_equal(
-        few.panels, np.isin(np.arange(count), scene.homes.owned["pv"].home)
+        few.renewable, np.isin(np.arange(count), scene.homes.owned["pv"].home)
     )
     assert draw.preference(read.parse(""), scene.homes) is None
 

@@ -23,6 +23,7 @@ REFERENCE_PER_KWH = (
     0.072  # import price at which homes chose their set points, where nothing says another
 )
 NONE: Mapping[str, Col] = MappingProxyType({})
+NO_WORDS: Mapping[str, str] = MappingProxyType({})
 NO_STORE = 1e9  # beyond any state that a row without a store comes to
 # Families of kinds: what homes have of them, whatever the device. Metrics and sentences ask for a family, not for a kind.
 RENEWABLE = "renewable generation"
@@ -139,7 +140,7 @@ class DeviceKind(NamedTuple):
         say_nothing  # more to say of a table and the hours of a run, beside who owns it
     )
     items: tuple[Item, ...] = ()  # costs of `feel` that figures name
-    measures: Mapping[str, str] = NONE  # columns of `feel` by what they count towards
+    measures: Mapping[str, str] = NO_WORDS  # columns of `feel` by what they count towards
 
 
 class Setting(NamedTuple):

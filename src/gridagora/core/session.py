@@ -56,7 +56,7 @@ class Preference(NamedTuple):
         float  # what a green home would pay more for a kWh of a partner with sun to spare
     )
     green: Flag  # (n,) who cares
-    panels: Flag  # (n,) who has solar panels
+    renewable: Flag  # (n,) who owns renewable generation
 
 
 class Topology(NamedTuple):

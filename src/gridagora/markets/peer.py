@@ -353,11 +353,13 @@ def minded(site: Topology) -> Col:
 
 
 def spare(site: Topology, p_kw: Col) -> Flag:
-    """Return which homes have panels and sun to spare, shape (n,), where they would take p_kw (n,) [kW] at the import price."""
+    """Return which homes make renewable energy and have some to spare, shape (n,), where they would take p_kw (n,) [kW] at the
+    import price.
+    """
     return (
         np.full(len(site.place), False)
         if site.prefers is None
-        else site.prefers.panels & (p_kw < 0)
+        else site.prefers.renewable & (p_kw < 0)
     )
 
 

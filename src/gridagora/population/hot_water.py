@@ -53,8 +53,10 @@ def tanks(has: Flag, draw_kwh: Col, past_kwh: Col) -> WaterHeaters:
     """
     home = np.flatnonzero(has)
     likely = np.ascontiguousarray(past_kwh[home].reshape(len(home), PAST_DAYS, 24))
-    size = (np.full(len(home), value) for value in (TANK_KWH_K, TANK_UA_KW_K, TANK_KW))
-    return WaterHeaters(home, *size, draw_kwh[home], likely)
+    capacity, loss, rated = (
+        np.full(len(home), value) for value in (TANK_KWH_K, TANK_UA_KW_K, TANK_KW)
+    )
+    return WaterHeaters(home, capacity, loss, rated, draw_kwh[home], likely)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,6 @@ from gridagora.results.outcome import Outcome
     order=2.1,
     applies=measures(CHARGE_KWH),
 )
-def ev_charge_missing(outcome: Outcome, _: Reference) -> float:
+def charge_missing(outcome: Outcome, _: Reference) -> float:
     """Charge missing in the cars of all homes."""
     return float(outcome.measures[CHARGE_KWH].sum())

@@ -15,6 +15,6 @@ from gridagora.results.outcome import Outcome
     order=3,
     applies=measures(STARTS),
 )
-def hvac_starts(outcome: Outcome, _: Reference) -> float:
+def unit_starts(outcome: Outcome, _: Reference) -> float:
     """Mean starts of a unit a day."""
     return float(outcome.measures[STARTS].mean() / (len(outcome.start_s) * outcome.dt_h / 24))
