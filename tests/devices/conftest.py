@@ -86,7 +86,7 @@ def rows_of():
     return same_rows
 
 
-def plain_homes(n=2, hours=50, **columns):
+def plain_homes(n=2, hours=50, owned=None, **columns):
     """Homes alike and at rest: 1 kW of load, nothing owned but a unit that heats and cools, all at 24 degC."""
     wide, one, no = np.ones((n, hours)), np.ones(n), np.zeros(0)
     made = HomeColumns(
@@ -118,7 +118,8 @@ def plain_homes(n=2, hours=50, **columns):
         ev_need_kwh=no,
         ev_kw=no,
     )
-    return homes_of(made._replace(**columns))
+    homes = homes_of(made._replace(**columns))
+    return homes._replace(owned={**homes.owned, **(owned or {})})
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 from gridagora.core.device import Beside, Blocks, DeviceRecord, Moment, People, Window
 from gridagora.core.errors import InputError
 from gridagora.core.tables import Weather
-from gridagora.devices.battery import BatteryGroup, BatteryKeys, OwnedBatteries, draw, of
+from gridagora.devices.battery import Batteries, BatteryGroup, BatteryKeys, draw
 from gridagora.population.charging import owners
 
 DT_H = 1 / 12
@@ -37,7 +37,7 @@ def beside(meter_kw, way=None, outside=None) -> Beside:
 def test_batteries_begin_half_full_in_the_homes_that_have_them(group):
     assert group.home.tolist() == [0, 2]
     assert group.e_kwh.tolist() == [5.0, 3.0]
-    assert group.has_panels.tolist() == [False, True]
+    assert group.has_own_energy.tolist() == [False, True]
     assert group.rated_kva().tolist() == [4.0, 3.0]
     assert group.observe(NOW)["stored_share"].tolist() == [0.5, 0.5]
     assert group.stored_kwh() is not group.e_kwh
@@ -115,9 +115,7 @@ def test_a_battery_without_an_order_follows_its_panels_among_others(group):
 
 
 def test_batteries_of_one_home_share_what_is_to_be_made_up_for(plain, setting_of):
-    table = OwnedBatteries(
-        np.array([1, 1, 0]), np.full(3, 10.0), np.full(3, 5.0), np.full(3, 0.9), 0.02
-    )
+    table = Batteries(np.array([1, 1, 0]), np.full(3, 10.0), np.full(3, 5.0), np.full(3, 0.9), 0.02)
     group = BatteryGroup.of(setting_of(plain(2, pv_kw=np.ones((2, 50)), owned={"battery": table})))
     assert group.step(None, NOW, beside([-1.0, -3.0])).p_kw == pytest.approx([1.5, 1.5, 1.0])
     got = group.step(np.array([5.0, 5.0, 5.0]), NOW, beside([-1.0, -3.0], [0, 0]))
@@ -126,7 +124,7 @@ def test_batteries_of_one_home_share_what_is_to_be_made_up_for(plain, setting_of
 
 
 def test_a_run_is_felt_as_wear_by_home_and_what_is_left_as_what_it_would_give(plain, setting_of):
-    table = OwnedBatteries(
+    table = Batteries(
         np.array([1, 1]), np.full(2, 10.0), np.full(2, 5.0), np.array([0.9, 0.8]), 0.02
     )
     group = BatteryGroup.of(setting_of(plain(2, owned={"battery": table})))
@@ -187,14 +185,13 @@ def people(homes) -> People:
     return People(homes, Weather(0, *(np.zeros(1) for _ in range(7))), 5)
 
 
-def test_a_table_of_its_own_gives_batteries_to_a_share_of_homes_and_takes_those_of_the_columns(
+def test_keys_give_batteries_to_a_share_of_homes_in_place_of_those_they_had(
     plain,
 ):
     homes = plain(4, battery_kwh=np.full(4, 5.0), battery_kw=np.full(4, 2.0))
+    assert len(homes.owned["battery"].home) == 4
     keys = BatteryKeys(share=0.5, each=2, kwh=8.0, kw=3.0, efficiency=0.8, wear_per_kwh=0.03)
-    drawn = draw(keys, people(homes))
-    assert not drawn.battery_kwh.any() and not drawn.battery_kw.any()
-    table = of(drawn)
+    table = draw(keys, people(homes)).owned["battery"]
     assert (
         len(table.home) == 4 and len(set(table.home.tolist())) == 2
     )  # two homes of four, two each

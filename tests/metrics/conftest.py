@@ -55,7 +55,7 @@ def build(home_kw=HOME_KW, dt_h=0.25, other_kw=OTHER_KW, **changed) -> Outcome:
         "fixed_kw": np.zeros(t),
         "device_kw": {"pv": -MADE_KW, "ev": CAR_KW} if plain else {"pv": np.zeros(t)},
         "home_kw": home_kw,
-        "home_pv_kw": pv_kw,
+        "available_kw": {"pv": pv_kw},
         "device_usd": {
             "wear": np.array([0.1, 0.2, 0.3]),
             "comfort": np.array([1.0, 0.0, 2.0]),
@@ -66,6 +66,12 @@ def build(home_kw=HOME_KW, dt_h=0.25, other_kw=OTHER_KW, **changed) -> Outcome:
             "hot_water_k_h": np.array([0.0, 0.5, 1.0]),
             "ev_unmet_kwh": np.array([0.0, 0.0, 0.6]),
             "hvac_starts": np.array([1.0, 2.0, 0.0]),
+        },
+        "measures": {
+            "discomfort": np.array([1.0, 2.0, 6.0]),
+            "hot-water shortfall": np.array([0.0, 0.5, 1.0]),
+            "charge missing": np.array([0.0, 0.0, 0.6]),
+            "starts": np.array([1.0, 2.0, 0.0]),
         },
         "series": {},
         "owned": {"pv": np.array([False, True, False]), "ev": np.array([False, False, True])},

@@ -64,7 +64,7 @@ def test_comfort_is_a_mean_over_homes_and_a_missing_charge_a_sum(make, metric_va
     """Twice as many homes of the same kind feel the same each; their cars miss twice as much."""
     one = make()
     twice = one._replace(
-        felt={name: np.tile(column, 2) for name, column in one.felt.items()},
+        measures={name: np.tile(column, 2) for name, column in one.measures.items()},
         device_usd={name: np.tile(column, 2) for name, column in one.device_usd.items()},
     )
     for metric_id in ("C1", "C1v", "C2", "C3"):
@@ -83,7 +83,7 @@ def test_starts_are_by_the_day(make, metric_value):
     """Two starts in a run of 24 hours are two a day, however long the intervals are."""
     for per, dt_h in ((24, 1.0), (96, 0.25), (288, 1 / 12)):
         day = make(home_kw=np.ones((3, per)), dt_h=dt_h)
-        day = day._replace(felt=dict(day.felt) | {"hvac_starts": np.array([2.0, 2.0, 2.0])})
+        day = day._replace(measures=dict(day.measures) | {"starts": np.array([2.0, 2.0, 2.0])})
         assert metric_value("C3", day) == pytest.approx(2.0), dt_h
 
 

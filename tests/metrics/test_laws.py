@@ -54,7 +54,7 @@ def scaled(outcome, power=1.0, money=1.0):
     price = money / power
     columns = {
         name: getattr(outcome, name) * power
-        for name in ("load_kw", "other_kw", "home_kw", "home_pv_kw", "award_kw", "limit_kw")
+        for name in ("load_kw", "other_kw", "home_kw", "award_kw", "limit_kw")
     }
     for name in (
         "over_per_kwh",
@@ -71,7 +71,10 @@ def scaled(outcome, power=1.0, money=1.0):
     }
     columns["device_kw"] = {kind: column * power for kind, column in outcome.device_kw.items()}
     columns["device_usd"] = {item: column * money for item, column in outcome.device_usd.items()}
+    columns["available_kw"] = {kind: one * power for kind, one in outcome.available_kw.items()}
     columns["felt"] = dict(outcome.felt) | {"ev_unmet_kwh": outcome.felt["ev_unmet_kwh"] * power}
+    missing = {"charge missing": outcome.measures["charge missing"] * power}
+    columns["measures"] = dict(outcome.measures) | missing
     columns["ledger"] = outcome.ledger._replace(
         amount_uusd=np.rint(outcome.ledger.amount_uusd * money).astype(np.int64)
     )
@@ -154,10 +157,11 @@ def halved(outcome):
     columns = {
         name: twice(getattr(outcome, name))
         for name in outcome._fields
-        if name not in ("felt", "device_usd", "owned")
+        if name not in ("felt", "measures", "device_usd", "owned")
     }
     columns["start_s"] = outcome.start_s[0] + np.arange(2 * t) * round(1800 * outcome.dt_h)
-    columns["device_kw"] = {kind: twice(column) for kind, column in outcome.device_kw.items()}
+    for name in ("device_kw", "available_kw"):
+        columns[name] = {kind: twice(one) for kind, one in getattr(outcome, name).items()}
     columns["network"] = type(outcome.network)(*map(twice, outcome.network))
     if outcome.reactive is not None:
         columns["reactive"] = type(outcome.reactive)(*map(twice, outcome.reactive))
@@ -177,11 +181,8 @@ def test_intervals_told_in_two_halves_change_no_figure(whole, metric_id):
 def turned(outcome, order):
     """Return the outcome with its homes in another order."""
     n = len(outcome.bill_usd)
-    columns = {
-        name: getattr(outcome, name)[order]
-        for name in ("home_kw", "home_pv_kw", "award_kw", "bill_usd")
-    }
-    for name in ("device_usd", "felt", "owned"):
+    columns = {name: getattr(outcome, name)[order] for name in ("home_kw", "award_kw", "bill_usd")}
+    for name in ("available_kw", "device_usd", "felt", "measures", "owned"):
         columns[name] = {key: column[order] for key, column in getattr(outcome, name).items()}
     back = np.concatenate([np.argsort(order), np.arange(n, len(outcome.parties.id))])
     book = outcome.ledger
@@ -203,7 +204,7 @@ def test_the_order_of_homes_changes_no_figure(whole, metric_id, order):
 
 def doubled(outcome):
     """Return twice as many homes of the same kind on twice the feeder."""
-    of_homes = ("home_kw", "home_pv_kw", "award_kw", "bill_usd")
+    of_homes = ("home_kw", "award_kw", "bill_usd")
     columns = {name: np.concatenate([getattr(outcome, name)] * 2) for name in of_homes}
     columns |= {
         name: 2 * getattr(outcome, name)
@@ -211,7 +212,7 @@ def doubled(outcome):
     }
     columns["imbalance_uusd"] = 2 * outcome.imbalance_uusd
     columns["device_kw"] = {kind: 2 * column for kind, column in outcome.device_kw.items()}
-    for name in ("device_usd", "felt", "owned"):
+    for name in ("available_kw", "device_usd", "felt", "measures", "owned"):
         columns[name] = {
             key: np.concatenate([column] * 2) for key, column in getattr(outcome, name).items()
         }
@@ -292,11 +293,11 @@ WORSE = {
     "P2r": {"load_kw": np.array([20.0, 0, 0, 0, 0, 0, 0, 0])},
     "P5": {"limit_kw": 2.0},
     "P7": {"device_kw": {"pv": np.zeros(8), "ev": np.zeros(8)}},
-    "C1": {"felt": {"discomfort_k_h": np.full(3, 9.0)}},
+    "C1": {"measures": {"discomfort": np.full(3, 9.0)}},
     "C1v": {"device_usd": {"comfort": np.full(3, 9.0)}},
-    "C2": {"felt": {"hot_water_k_h": np.full(3, 9.0)}},
-    "C2e": {"felt": {"ev_unmet_kwh": np.full(3, 9.0)}},
-    "C3": {"felt": {"hvac_starts": np.full(3, 9.0)}},
+    "C2": {"measures": {"hot-water shortfall": np.full(3, 9.0)}},
+    "C2e": {"measures": {"charge missing": np.full(3, 9.0)}},
+    "C3": {"measures": {"starts": np.full(3, 9.0)}},
     "I3": {"wall_s": 60.0},
 }
 

@@ -173,9 +173,9 @@ def test_one_price_for_all_is_the_mean_price(make, make_reactive, metric_value):
 
 def pv(make, home_kw, sun_kw, made_kw):
     """Return three homes of which the first has panels."""
-    home_pv_kw = np.zeros((3, 8))
-    home_pv_kw[0] = sun_kw
-    return make(home_kw=home_kw, home_pv_kw=home_pv_kw, device_kw={"pv": -np.asarray(made_kw)})
+    sun = np.zeros((3, 8))
+    sun[0] = sun_kw
+    return make(home_kw=home_kw, available_kw={"pv": sun}, device_kw={"pv": -np.asarray(made_kw)})
 
 
 def test_self_consumption_is_by_home(make, metric_value):

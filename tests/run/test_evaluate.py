@@ -57,6 +57,7 @@ class Devices:
             usd,
             {f"{self.about.kind}_k_h": left + 2.0},
             {f"{self.about.kind}_mean_k": record.home_kw},
+            fine(PV_KW) if self.about.kind == "pv" else None,
         )
 
 
@@ -74,19 +75,24 @@ class Still:
 
 PANELS = Devices(DeviceKind("pv", "Panels"), np.array([0]))
 STORES = Devices(
-    DeviceKind("store", "Stores", is_prosumer=True, series=("store_kwh",)), np.array([2, 1])
+    DeviceKind(
+        "store",
+        "Stores",
+        is_prosumer=True,
+        series=("store_kwh",),
+        measures={"store_k_h": "store felt"},
+    ),
+    np.array([2, 1]),
 )
 FLEET = Fleet((PANELS, STORES), N, DT)
 
 
 def homes(**changed):
     plain = np.ones(1)
-    columns = dict.fromkeys(Homes._fields, np.zeros(0))
     quality = Quality(plain, np.zeros(1, int), plain, np.zeros(1), 0.0)
-    columns |= {
+    columns = {
         "home_id": ("a", "b", "c"),
         "load_kw": LOAD_KW,
-        "pv_kw": PV_KW,
         "quality": quality,
         "owned": {},
     }
@@ -161,7 +167,8 @@ def test_power_is_load_and_devices_and_the_substation_has_all_meters(outcome):
     np.testing.assert_allclose(outcome.other_kw, fine(OTHER_KW), atol=0)
     np.testing.assert_allclose(outcome.load_kw, HOME_KW.sum(0) + fine(OTHER_KW), atol=1e-12)
     np.testing.assert_allclose(outcome.fixed_kw, fine(LOAD_KW).sum(0), atol=1e-12)
-    np.testing.assert_allclose(outcome.home_pv_kw, fine(PV_KW), atol=0)
+    assert list(outcome.available_kw) == ["pv"]
+    np.testing.assert_allclose(outcome.available_kw["pv"], fine(PV_KW), atol=0)
     assert list(outcome.device_kw) == ["pv", "store"]
     np.testing.assert_allclose(outcome.device_kw["pv"], PANELS_KW.sum(1), atol=1e-12)
     np.testing.assert_allclose(outcome.device_kw["store"], STORE_KW.sum(1), atol=1e-12)
@@ -209,6 +216,8 @@ def test_what_homes_felt_is_told_by_home_and_by_interval(outcome):
     assert sorted(outcome.felt) == ["pv_k_h", "store_k_h"]
     np.testing.assert_allclose(outcome.felt["store_k_h"], LEFT_KWH + 2, atol=1e-12)
     np.testing.assert_allclose(outcome.felt["pv_k_h"], 2.0, atol=1e-12)
+    np.testing.assert_allclose(outcome.measures["store felt"], LEFT_KWH + 2, atol=1e-12)
+    assert list(outcome.measures) == ["store felt"]
     assert sorted(outcome.series) == ["pv_mean_k", "store_mean_k"]
     np.testing.assert_array_equal(outcome.series["store_mean_k"], STORE_KW.T)
 
@@ -360,7 +369,7 @@ def crowd_kw():
 @pytest.mark.parametrize(("awarded", "said"), [(False, 1), (True, 0)])
 def test_devices_that_start_at_once_are_told_where_nobody_was_awarded(awarded, said):
     """Five homes follow a posted price; where a market awards, their power was meant."""
-    five = homes(home_id=tuple("abcde"), load_kw=np.ones((5, 26)), pv_kw=np.zeros((5, 26)))
+    five = homes(home_id=tuple("abcde"), load_kw=np.ones((5, 26)))
     awards = np.full((T, 5), 1.0 if awarded else math.nan)
     plain = DeviceOutcome(np.zeros(5), {"wear": np.zeros(5)})
     fleet = Fleet((Still(PANELS.about, np.arange(5), plain),), 5, DT)

@@ -60,7 +60,7 @@ class BatteryKeys:
 
     def __post_init__(self) -> None:
         """Refuse a share or efficiency outside 0 to 1, a wear below zero, none of something while any home has one."""
-        some = (("each", self.each), ("kwh", self.kwh), ("kw", self.kw)) if self.share > 0 else ()
+        some = (("each", self.each), ("kwh", self.kwh), ("kw", self.kw)) if self.share != 0 else ()
         refuse(
             check_share("homes.battery.share", self.share),
             *(check_above_zero(f"homes.battery.{name}", value) for name, value in some),

@@ -102,7 +102,7 @@ def describe(table: PvArrays, hours: int) -> str:
 
 
 def take(table: PvArrays, rows: Index) -> PvArrays:
-    """Return the arrays of some rows."""
+    """Return the arrays of some rows (k,)."""
     return PvArrays(table.home[rows], table.available_kw[rows])
 
 

@@ -353,9 +353,7 @@ def minded(site: Topology) -> Col:
 
 
 def spare(site: Topology, p_kw: Col) -> Flag:
-    """Return which homes make renewable energy and have some to spare, shape (n,), where they would take p_kw (n,) [kW] at the
-    import price.
-    """
+    """Return which homes make renewable energy to spare, shape (n,), where they would take p_kw (n,) [kW] at the import price."""
     return (
         np.full(len(site.place), False)
         if site.prefers is None

@@ -98,5 +98,5 @@ def draw(keys: WaterHeaterKeys, people: People) -> Homes:
 
 
 def take(table: WaterHeaters, rows: Index) -> WaterHeaters:
-    """Return the tanks of some rows."""
+    """Return the tanks of some rows (k,)."""
     return WaterHeaters(*(column[rows] for column in vars(table).values()))

@@ -158,7 +158,7 @@ def homes_with(group: DeviceGroup, count: int) -> Flag:
 
 
 def add_up(columns: Iterable[Mapping[str, Col]]) -> dict[str, Col]:
-    """Return the columns of all groups by name, the sum where several name one."""
+    """Return the columns of all groups by name, (n,) or (n, t) each [unit of its name], the sum where several name one."""
     found: dict[str, Col] = {}
     for each in columns:
         for name, values in each.items():
@@ -167,7 +167,7 @@ def add_up(columns: Iterable[Mapping[str, Col]]) -> dict[str, Col]:
 
 
 def measured(about: Sequence[DeviceKind], felt: Sequence[DeviceOutcome]) -> dict[str, Col]:
-    """Return what homes felt by what it counts towards, of all groups whose kind says so, shape (n,) each."""
+    """Return what homes felt by what it counts towards, of all groups whose kind says so, (n,) each [unit of its column]."""
     pairs = zip(about, felt, strict=True)
     return add_up(
         {measure: each.felt[column]}

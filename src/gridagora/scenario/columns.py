@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
+from typing import Any, NamedTuple, TypeVar, cast, get_args, get_type_hints
 
 import numpy as np
 
@@ -130,7 +130,7 @@ def _device_table(table: Any, kind: str, where: str, problems: list[Problem]) ->
             made = np.full(np.shape(vars(table)["home"])[:1], made)
         if made is not value:
             changed[field.name] = made
-    return replace(table, **changed) if changed else table
+    return replace(cast(Any, table), **changed) if changed else table
 
 
 def array(value: Any, kind: Any, where: str, problems: list[Problem]) -> Any:

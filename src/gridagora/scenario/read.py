@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from gridagora.core.errors import InputError, Problem, attempt
 from gridagora.scenario import cross_checks as together
@@ -98,7 +98,7 @@ def parse(
     outside = _plugins(raw, folder, problems)  # first: what follows asks for the parts by name
     tables = {table: _table(table, raw, problems) for table in TABLES}
     problems += together.check(tables, raw.parts, raw.devices, got)
-    problems += short_keys.check(tables["homes"], raw.devices, got)
+    problems += short_keys.check(cast(HomesKeys, tables["homes"]), raw.devices, got)
     tables = places.resolve(tables, folder, got, problems)
     parts = faults.parts(raw.parts, got, problems)
     devices = faults.devices(raw.devices, got, problems)
