@@ -304,9 +304,9 @@ def test_talks_side_by_side_last_as_long_as_the_longest():
     )
 
 
-def test_a_posted_forecast_is_one_message_to_each_home():
-    assert posted(opening([0, 0, 0]), np.zeros(4), np.zeros(2)) == PeerMessages(
-        3, 3 * (HEADER.size + NUMBER_BYTES * 7), 1, 0
+def test_a_posted_forecast_is_one_message_to_each_home_with_both_prices_of_every_hour():
+    assert posted(opening([0, 0, 0], hours=4)) == PeerMessages(
+        3, 3 * (HEADER.size + NUMBER_BYTES * 9), 1, 0
     )
 
 

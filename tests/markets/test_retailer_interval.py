@@ -28,7 +28,7 @@ from gridagora.markets.retailer import (
     told,
 )
 from gridagora.mechanisms.retail.game import Demand
-from gridagora.mechanisms.retail.protocol import Broadcast, GameResult, ProsumerOffer
+from gridagora.mechanisms.retail.protocol import GameResult
 from gridagora.settlement.tariff import Tariff
 
 BUY, SELL, OVER, OUTSIDE = 0.20, 0.10, 1.0, 0.40
@@ -370,16 +370,14 @@ def test_what_a_game_made_parties_say_is_terms_once_and_prices_and_offers_in_eve
     columns = dict.fromkeys(GameResult._fields, nothing)
     played = GameResult(**{**columns, "rounds": 4, "inner_rounds": 7, "retail_per_kwh": nothing})
     known = 3 + 5 * hours  # a triangle of the response, and five rows of prices and powers
-    numbers = (
-        count * known
-        + 12 * (len(Broadcast._fields) + len(ProsumerOffer._fields)) * hours
-        + 2 * 35 * hours
-    )
+    # each message names its party; an answer of end-users repeats the price
+    outer, inner = (1 + 5 * hours) + (1 + 2 * hours), (1 + hours) + (1 + 2 * hours)
+    numbers = count * (1 + known) + 12 * outer + 35 * inner
     messages = count + 24 + 70
     said = told(played, count, ends)
     assert said == PeerMessages(
         messages,
         messages * HEADER.size + numbers * NUMBER_BYTES,
         11,
-        12 * len(ProsumerOffer._fields) * hours + 35 * hours,
+        12 * 2 * hours + 35 * hours,
     )
