@@ -387,3 +387,23 @@ def test_what_is_kept_of_each_home_is_told(outcome):
     assert outcome.kept == {}
     got = run.evaluate("kept", finished(), setup(keep=("device_power",)))
     np.testing.assert_array_equal(got.kept["device_power"]["store_kw"], STORE_KW.T)
+
+
+def test_homes_without_devices_take_their_load_by_the_hour():
+    """Hourly intervals, no groups: nothing is felt, worn or left, and an interval begins every 3600 s."""
+    hourly = record(
+        kind_kw=np.zeros((0, 24, N)),
+        series={},
+        price_per_kwh=np.full(24, 0.2),
+        credit_per_kwh=np.full(24, 0.2),
+        award_kw=np.full((24, N), math.nan),
+        import_per_kwh=np.full((24, 1), 0.2),
+        export_per_kwh=np.full((24, 1), 0.2),
+    )
+    ran = finished(hourly, fleet=Fleet((), N, 1.0), wholesale_per_kwh=np.full(24, 0.1))
+    got = run.evaluate("bare", ran, setup(dt_h=1.0))
+    assert got.start_s.tolist() == [START_S + 3600 * i for i in range(24)]
+    np.testing.assert_array_equal(got.home_kw, LOAD_KW[:, :24])
+    np.testing.assert_allclose(got.bill_usd, 0.2 * LOAD_KW[:, :24].sum(1), atol=1e-6)
+    assert (got.device_kw, got.device_usd, got.felt, got.owned) == ({}, {}, {}, {})
+    assert got.left_usd == 0.0

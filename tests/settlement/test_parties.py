@@ -29,6 +29,8 @@ def test_a_run_may_have_no_homes():
     parties = run_parties([])
     assert parties.id == tuple(NAMES)
     assert rows_of(parties, Role.HOME).tolist() == []
+    with pytest.raises(PartError, match=r"^parties: 0 of role 'home', expected one$"):
+        row_of(parties, Role.HOME)
 
 
 def test_names_are_kept_as_text():

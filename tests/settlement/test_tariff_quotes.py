@@ -79,13 +79,13 @@ def test_a_credit_at_the_cheapest_price_is_allowed_and_never_above_the_price():
 
 def test_a_refused_credit_says_what_would_do():
     with pytest.raises(InputError) as fault:
-        neutral_per_kwh(np.ones(2), COST, LOAD_KW, EXPORT_KW, 0.5)
+        neutral_per_kwh(np.array([1.0, 2.0]), COST, LOAD_KW, EXPORT_KW, 0.5)
     (problem,) = fault.value.problems
     assert problem.where == "[tariff] credit_per_kwh"
     assert problem.got == "0.5 $/kWh"
     assert (
         problem.expected
-        == f"0 to at most the cheapest import price of the design, here {(6 + 2.5) / 35:.4f} $/kWh"
+        == f"0 to at most the cheapest import price of the design, here {(6 + 2.5) / 55:.4f} $/kWh"
     )
     assert "net metering" in problem.hint
 
