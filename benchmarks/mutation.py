@@ -274,7 +274,7 @@ def run_fault(
         path.write_bytes(source)
         os.utime(path, ns=(dates.st_atime_ns, dates.st_mtime_ns))
     return {"verdict": verdict, "seconds": round(took, 1)} | {
-        key: getattr(fault, key) for key in ("file", "line", "kind", "change")
+        key: getattr(fault, key) for key in ("file", "line", "start", "kind", "change")
     }
 
 
@@ -314,10 +314,10 @@ def main() -> None:
     faults = [fault for file in sorted(tests) for fault in draw_faults(file, drawn)]
     before = json.loads(out.read_text()) if told.again else []
     left = {
-        (row["file"], row["line"], row["change"]) for row in before if row["verdict"] != "killed"
+        (row["file"], row["start"], row["change"]) for row in before if row["verdict"] != "killed"
     }
     rows = [row for row in before if row["verdict"] == "killed"]
-    sample = [fault for fault in faults if (fault.file, fault.line, fault.change) in left]
+    sample = [fault for fault in faults if (fault.file, fault.start, fault.change) in left]
     sample = sorted(sample if told.again else drawn.sample(faults, min(told.count, len(faults))))
     print(
         f"{len(sample)} mutants of {len(faults)} places in {len(tests)} files; a copy of the tree in {WORK}",
