@@ -134,11 +134,12 @@ def test_the_plan_can_be_played_and_costs_what_it_says():
     parts, load, buy, sell = case(6, 3)
     plan = solve_meter(parts, load, buy, sell, rounds=10)
     total = 0.0
-    for part, p in zip(parts, plan.p_kw, strict=True):
+    each = plan.p_kw.reshape(len(parts), *load.shape)
+    for part, p in zip(parts, each, strict=True):
         played = best_response(part._replace(p_min_kw=p, p_max_kw=p), np.zeros(H), np.zeros(H))
         assert played.missing.max() < 1e-9
         total = total + played.cost_usd
-    net = load + plan.p_kw.sum(0)
+    net = load + each.sum(0)
     meter = (buy * np.maximum(net, 0) - sell * np.maximum(-net, 0)).sum(1)
     assert np.allclose(plan.cost_usd, total + meter, atol=1e-9)
 
@@ -159,7 +160,7 @@ def test_a_home_does_not_depend_on_its_neighbours(rounds):
     whole = solve_meter(parts, load, buy, sell, rounds=rounds)
     one = [type(part)(*(f if k == 1 else f[2:3] for k, f in enumerate(part))) for part in parts]
     alone = solve_meter(one, load[2:3], buy[2:3], sell[2:3], rounds=rounds)
-    assert np.array_equal(alone.p_kw[:, 0], whole.p_kw[:, 2])
+    assert np.array_equal(alone.p_kw, whole.p_kw[2::4])
     assert np.array_equal(alone.price_per_kwh[0], whole.price_per_kwh[2])
 
 
@@ -178,7 +179,7 @@ def test_an_earlier_plan_saves_rounds():
     """An hour later, with a load somewhat off its forecast: 6 rounds from the earlier price, and its powers, against 6 anew."""
     parts, load, buy, sell = case(12, 7)
     before = solve_meter(parts, load, buy, sell)
-    first = before.p_kw[:, :, 0]
+    first = before.p_kw.reshape(len(parts), *load.shape)[:, :, 0]
     moved = [
         np.where(p >= 0, p * s.gain_in[:, 0], p / s.gain_out[:, 0])
         for s, p in zip(parts, first, strict=True)
@@ -192,7 +193,7 @@ def test_an_earlier_plan_saves_rounds():
     ]
     load, buy, sell = (np.roll(column, -1, axis=1) for column in (load, buy, sell))
     load = load + 0.1 * np.random.default_rng(1).standard_normal(load.shape)
-    price, p_kw = np.roll(before.price_per_kwh, -1, axis=1), np.roll(before.p_kw, -1, axis=2)
+    price, p_kw = np.roll(before.price_per_kwh, -1, axis=1), np.roll(before.p_kw, -1, axis=1)
     anew = solve_meter(later, load, buy, sell, rounds=6)
     priced = solve_meter(later, load, buy, sell, rounds=6, start_per_kwh=price)
     both = solve_meter(later, load, buy, sell, rounds=6, start_per_kwh=price, start_kw=p_kw)

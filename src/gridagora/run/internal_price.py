@@ -51,26 +51,21 @@ def find_internal_prices(
     start = np.tile(0.5 * (buy_per_kwh + sell_per_kwh), (n, 1))
     if before is not None:
         start[:, :-1] = np.broadcast_to(before, (n, h))[:, 1:]
-    owned = np.stack([np.bincount(at, minlength=n) for at in home], axis=1)
     gap_usd, cost_usd = 0.0, 0.0
-    for has in np.unique(owned[exports], axis=0):
-        alike = np.flatnonzero(exports & (owned == has).all(1))
-        tables = [
-            rows(spec, row)
-            for spec, at, many in zip(specs, home, has, strict=True)
-            for row in _nth(at, alike, many)
-        ]
+    if exports.any():
+        among = np.cumsum(exports) - 1
         found = solve_meter(
-            tables,
-            net_kw[alike],
+            [rows(spec, exports[at]) for spec, at in zip(specs, home, strict=True)],
+            net_kw[exports],
             buy_per_kwh,
             sell_per_kwh,
+            home=[among[at[exports[at]]] for at in home],
             rounds=ROUNDS,
-            start_per_kwh=start[alike],
+            start_per_kwh=start[exports],
         )
-        price[alike] = found.price_per_kwh
-        gap_usd += float(found.gap_usd.sum())
-        cost_usd += float(np.abs(found.cost_usd).sum())
+        price[exports] = found.price_per_kwh
+        gap_usd = float(found.gap_usd.sum())
+        cost_usd = float(np.abs(found.cost_usd).sum())
     return InternalPrices(price, gap_usd / max(cost_usd, 1e-9))
 
 
@@ -91,10 +86,3 @@ def quote_devices(
     price = found.price_per_kwh[home, None]
     way = (found.price_per_kwh >= buy).astype(np.int64) - (found.price_per_kwh <= sell)
     return meter._replace(buy_per_kwh=price, sell_per_kwh=price, share=found.share[home, None]), way
-
-
-def _nth(home: Index, wanted: Index, many: int) -> list[Index]:
-    """Rows of `many` devices of one kind in each wanted home: first, second, ..."""
-    order = np.argsort(home, kind="stable")
-    first = np.searchsorted(home[order], wanted)
-    return [order[first + k] for k in range(many)]

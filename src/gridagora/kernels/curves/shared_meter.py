@@ -10,31 +10,40 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numba import njit, types
+from numpy.typing import ArrayLike, NDArray
 
-from gridagora.kernels.stores.value import Stores, best_response
+from gridagora.kernels.stores.bellman import LOAD, P_REF, PROX, gather
+from gridagora.kernels.stores.polyline import JIT, LEAF
+from gridagora.kernels.stores.table import (
+    COLUMNS,
+    INDEX,
+    READ1,
+    READ2,
+    Stores,
+    join_rows,
+    prices,
+    ready,
+    spans,
+)
+from gridagora.kernels.stores.value import respond_row, scratch
 
 Col = NDArray[np.float64]
+Index = NDArray[np.int64]
 
 RHO = 0.02  # $/kWh for each kW a store moves in a round; larger bends the cost of charging until it is no longer convex
 OVER = 1.8  # over-relaxation
 LATE = 10  # rounds whose mean price is tried as a lower bound, beside the latest
 CHECK = 10  # rounds from one sweep and proof to the next: together they cost as much as a round and a half
-
-
-class Meter(NamedTuple):
-    """What homes see of the world: other load (n, h) [kW], import and export price (n, h) [$/kWh]."""
-
-    load_kw: Col
-    buy_per_kwh: Col
-    sell_per_kwh: Col
+_WRITE1 = types.Array(types.float64, 1, "C")
+_WRITE2 = types.Array(types.float64, 2, "C")
 
 
 class MeteredHomes(NamedTuple):
-    """Plan of n homes with m stores each.
+    """Plan of n homes with r stores.
 
-    p_kw (m, n, h); cost_usd (n,) at the meter with wear, comfort and end value; bound_usd (n,) below every plan; gap_usd
-    (n,); price_per_kwh (n, h) inside the home.
+    p_kw (r, h), rows as the tables one after another; cost_usd (n,) at the meter with wear, comfort and end value;
+    bound_usd (n,) below every plan; gap_usd (n,); price_per_kwh (n, h) inside the home.
     """
 
     p_kw: Col
@@ -47,9 +56,10 @@ class MeteredHomes(NamedTuple):
 def solve_meter(
     stores: Sequence[Stores],
     load_kw: Col,
-    buy_per_kwh: Col,
-    sell_per_kwh: Col,
+    buy_per_kwh: ArrayLike,
+    sell_per_kwh: ArrayLike,
     *,
+    home: Sequence[Index] | None = None,
     rounds: int = 80,
     tolerance: float = 1e-3,
     threads: int = 1,
@@ -62,18 +72,24 @@ def solve_meter(
     Parameters
     ----------
     stores
-        m tables of n rows over the same h steps; row i belongs to home i. Their own `load_kw`, `prox` and `p_ref_kw` are not
-        read.
+        Tables over the same h steps, r rows in all. Their own `load_kw`, `prox` and `p_ref_kw` are not read.
     load_kw
-        Everything else behind the meter, shape (n, h).
+        Everything else behind the meter, shape (n, h) [kW].
     buy_per_kwh, sell_per_kwh
         Import and export price, sell <= buy, broadcast to (n, h) [$/kWh].
+    home
+        Home of every row of each table, 0..n-1; where left out, row i of every table belongs to home i.
     rounds, tolerance
         A home has at most so many rounds of ADMM; it leaves at a multiple of `CHECK` once its gap is at most `tolerance` of
         its cost, or of a dollar. No home depends on another.
     start_per_kwh, start_kw
-        Price inside each home, broadcast to (n, h), and powers of the stores, (m, n, h), to begin with: those of an earlier
-        plan, moved on by the time that has passed. 6 rounds from both leave the excess of 20 from nothing.
+        Price inside each home, broadcast to (n, h) [$/kWh], and powers of the stores, (r, h) [kW], to begin with: those of an
+        earlier plan, moved on by the time that has passed. 6 rounds from both leave the excess of 20 from nothing.
+
+    Raises
+    ------
+    ValueError
+        Prices of another length, not finite, or sell above buy.
 
     References
     ----------
@@ -81,141 +97,252 @@ def solve_meter(
     7.3, doi 10.1561/2200000016.
     """
     n, h = load_kw.shape
-    buy, sell = (
-        np.ascontiguousarray(np.broadcast_to(price, (n, h)), float)
-        for price in (buy_per_kwh, sell_per_kwh)
-    )
-    p = np.zeros((len(stores), n, h)) if start_kw is None else np.array(start_kw, float)
-    inside = (
-        0.5 * (buy + sell)
-        if start_per_kwh is None
-        else np.clip(np.broadcast_to(start_per_kwh, (n, h)), sell, buy)
-    )
+    checked = prices(buy_per_kwh, sell_per_kwh, np.zeros(0, np.int64), 0, h)[:2]
+    buy, sell = (np.broadcast_to(price, (n, h)) for price in checked)
+    middle = 0.5 * (buy + sell) if start_per_kwh is None else np.broadcast_to(start_per_kwh, (n, h))
+    table = join_rows(stores)
+    owner = np.concatenate([np.arange(n)] * len(stores) if home is None else list(home))
+    member = np.argsort(owner, kind="stable")
+    offset = np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=n))))
     plan = MeteredHomes(
-        p.copy(), np.full(n, np.inf), np.full(n, -np.inf), np.full(n, np.inf), inside.copy()
+        np.zeros((len(owner), h)) if start_kw is None else np.array(start_kw, np.float64),
+        np.full(n, np.inf),
+        np.full(n, -np.inf),
+        np.empty(n),
+        np.array(np.clip(middle, sell, buy)),
     )
-    mean, past, live, meter = p.mean(0), [inside], np.arange(n), Meter(load_kw, buy, sell)
-    for turn in range(1, max(rounds, 1) + 1):
-        p, inside, mean = _round(stores, p, inside, mean, meter, rho, threads)
-        past.append(inside)
-        if turn % CHECK and turn != rounds:
-            continue
-        _keep(plan, live, *_sweep(stores, p.copy(), meter, threads))
-        for tried in (np.mean(past[-LATE:], axis=0), inside):
-            _prove(plan, live, tried, stores, meter.load_kw, threads)
-        stay = plan.cost_usd[live] - plan.bound_usd[live] > tolerance * np.maximum(
-            np.abs(plan.cost_usd[live]), 1.0
-        )
-        live = live[stay]
-        if not len(live):
-            break
-        if not stay.all():
-            stores, meter = (
-                [_rows(table, stay) for table in stores],
-                Meter(*(column[stay] for column in meter)),
-            )
-            p, inside, mean, past = (
-                p[:, stay],
-                inside[stay],
-                mean[stay],
-                [price[stay] for price in past[-LATE:]],
-            )
+    reads = (INDEX, INDEX, COLUMNS, READ1, READ2, READ2, READ2, READ2, READ2, READ1)
+    writes = (_WRITE2, _WRITE1, _WRITE1, _WRITE2)
+    settings = (types.int64, types.float64, types.float64)
+    entry = ready(_plan_homes, types.int64, types.int64, *reads, *settings, *writes)
+    spans(
+        n,
+        lambda first, last: entry(
+            first,
+            last,
+            offset,
+            member,
+            tuple(table[2:21]),
+            table.dt_h,
+            load_kw,
+            buy,
+            sell,
+            table.end_x,
+            table.end_mu,
+            table.x0,
+            max(rounds, 1),
+            tolerance,
+            rho,
+            plan.p_kw,
+            plan.cost_usd,
+            plan.bound_usd,
+            plan.price_per_kwh,
+        ),
+        threads,
+    )
     return plan._replace(gap_usd=plan.cost_usd - plan.bound_usd)
 
 
-def _rows(table: Stores, chosen: NDArray[np.bool_]) -> Stores:
-    """Chosen rows of a table; what is one value for all rows stays a view."""
-    count = int(chosen.sum())
-    columns = {
-        name: np.broadcast_to(column[:1], (count, *column.shape[1:]))
-        if column.strides[0] == 0
-        else column[chosen]
-        for name, column in table._asdict().items()
-        if name != "dt_h"
-    }
-    return Stores(dt_h=table.dt_h, **columns)
+@njit(**LEAF)
+def _sum(row):  # type: ignore[no-untyped-def]
+    """Sum of a row in eight lanes, as sums of arrays are taken elsewhere."""
+    n = row.shape[0]
+    if n < 8:
+        total = 0.0
+        for t in range(n):
+            total += row[t]
+        return total
+    a, b, c, d = row[0], row[1], row[2], row[3]
+    e, f, g, h = row[4], row[5], row[6], row[7]
+    last = n - n % 8
+    for t in range(8, last, 8):
+        a += row[t]
+        b += row[t + 1]
+        c += row[t + 2]
+        d += row[t + 3]
+        e += row[t + 4]
+        f += row[t + 5]
+        g += row[t + 6]
+        h += row[t + 7]
+    total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    for t in range(last, n):
+        total += row[t]
+    return total
 
 
-def _round(
-    stores: Sequence[Stores], p: Col, inside: Col, mean: Col, meter: Meter, rho: float, threads: int
-) -> tuple[Col, Col, Col]:
-    """One round of sharing: return the powers, the inside price and the mean power of a store as the meter wants it."""
-    m, row, toward = len(stores), np.arange(len(inside)), mean - p.mean(0)
-    p = np.stack(
-        [
-            best_response(
-                _with(table, rho, p[j] + toward), inside, inside, row=row, threads=threads
-            ).p_kw
-            for j, table in enumerate(stores)
-        ]
-    )
-    relaxed = OVER * p.mean(0) + (1.0 - OVER) * mean
-    crossing = _cross(meter, m * (inside / rho + relaxed), m / rho)
-    price = np.clip(inside + rho * (relaxed - crossing / m), meter.sell_per_kwh, meter.buy_per_kwh)
-    return p, price, crossing / m
+@njit(**LEAF)
+def _add_up(p, m, load, out):  # type: ignore[no-untyped-def]
+    """Write the power of m stores of a home by step, and with `load` what its meter sees."""
+    for t in range(out.shape[0]):
+        total = p[0, t]
+        for j in range(1, m):
+            total += p[j, t]
+        out[t] = load[t] + total
 
 
-def _with(table: Stores, prox: float, aim: Col, load_kw: Col | float = 0.0) -> Stores:
-    """The table with another proximal term and load; fields stay views."""
-    shape = table.p_max_kw.shape
-    prox_table, load = (
-        np.broadcast_to(prox, shape),
-        np.broadcast_to(np.asarray(load_kw, float), shape),
-    )
-    return table._replace(prox=prox_table, p_ref_kw=np.broadcast_to(aim, shape), load_kw=load)
+@njit(**LEAF)
+def _paid_at_meter(net, buy, sell, dt, scratch):  # type: ignore[no-untyped-def]
+    """Cost of net power at the meter [$]."""
+    for t in range(net.shape[0]):
+        scratch[t] = (buy[t] * max(net[t], 0.0) - sell[t] * max(-net[t], 0.0)) * dt[t]
+    return _sum(scratch)
 
 
-def _metered(net_kw: Col, buy: Col, sell: Col) -> Col:
-    """Cost rate [$/h] of net power at the meter."""
-    return buy * np.maximum(net_kw, 0.0) - sell * np.maximum(-net_kw, 0.0)
+@njit(**LEAF)
+def _turn_price(p, m, rho, load, buy, sell, inside, mean):  # type: ignore[no-untyped-def]
+    """Move the inside price and the mean power of a store to what the meter likes: a soft threshold between export and import."""
+    per_price = m / rho
+    for t in range(inside.shape[0]):
+        own = p[0, t]
+        for j in range(1, m):
+            own += p[j, t]
+        relaxed = OVER * (own / m) + (1.0 - OVER) * mean[t]
+        aim = m * (inside[t] / rho + relaxed)
+        imports, exports = aim - per_price * buy[t], aim - per_price * sell[t]
+        crossing = -load[t]
+        if load[t] + imports > 0.0:
+            crossing = imports
+        elif load[t] + exports < 0.0:
+            crossing = exports
+        price = inside[t] + rho * (relaxed - crossing / m)
+        inside[t] = min(max(price, sell[t]), buy[t])
+        mean[t] = crossing / m
 
 
-def _cross(meter: Meter, aim_kw: Col, kw_per_price: float) -> Col:
-    """Sum of stores that the meter likes best near `aim_kw`: a soft threshold between export and import."""
-    imports, exports = (
-        aim_kw - kw_per_price * meter.buy_per_kwh,
-        aim_kw - kw_per_price * meter.sell_per_kwh,
-    )
-    load = meter.load_kw
-    return np.where(load + imports > 0.0, imports, np.where(load + exports < 0.0, exports, -load))
+@njit(**LEAF)
+def _aim(f, prox):  # type: ignore[no-untyped-def]
+    """Give a store a proximal term towards no power, and no load beside it."""
+    for t in range(f.shape[0]):
+        f[t, PROX], f[t, P_REF], f[t, LOAD] = prox, 0.0, 0.0
 
 
-def _sweep(stores: Sequence[Stores], p: Col, meter: Meter, threads: int) -> tuple[Col, Col]:
-    """Let each store in turn answer the meter with the others as its load. Never dearer than before; p is overwritten."""
-    cost, row, (load, buy, sell) = (
-        np.zeros(len(meter.load_kw)),
-        np.arange(len(meter.load_kw)),
-        meter,
-    )
-    for j, table in enumerate(stores):
-        rest = load + p.sum(0) - p[j]
-        answer = best_response(
-            _with(table, 0.0, np.zeros(1), rest), buy, sell, row=row, threads=threads
+@njit(**JIT)
+def _share(f, p, rho, dt, load, buy, sell, inside, mean, end_x, end_mu, x0, work, path):  # type: ignore[no-untyped-def]
+    """One round of sharing in one home: stores answer the inside price near what the meter wants, then the price moves."""
+    m, h = p.shape
+    toward = np.zeros(h)
+    _add_up(p, m, np.zeros(h), toward)
+    for t in range(h):
+        toward[t] = mean[t] - toward[t] / m
+    price = inside.reshape(1, h)
+    for j in range(m):
+        _aim(f[j], rho)
+        for t in range(h):
+            f[j, t, P_REF] = p[j, t] + toward[t]
+        respond_row(f[j], 0, dt, price, price, end_x[j], end_mu[j], x0[j], work, p[j], path)
+    _turn_price(p, m, rho, load, buy, sell, inside, mean)
+
+
+@njit(**JIT)
+def _sweep(f, p, dt, load, buy, sell, end_x, end_mu, x0, work, path):  # type: ignore[no-untyped-def]
+    """Let each store in turn answer the meter with the others as its load; p is overwritten. Returns the cost of the home."""
+    m, h = p.shape
+    net, row, cost = np.empty(h), np.empty(h), 0.0
+    imports, exports = buy.reshape(1, h), sell.reshape(1, h)
+    for j in range(m):
+        _aim(f[j], 0.0)
+        _add_up(p, m, load, net)
+        for t in range(h):
+            f[j, t, LOAD] = net[t] - p[j, t]
+        found = respond_row(
+            f[j], 0, dt, imports, exports, end_x[j], end_mu[j], x0[j], work, p[j], path
         )
-        p[j] = answer.p_kw
-        cost += answer.cost_usd - (_metered(rest + p[j], buy, sell) * table.dt_h).sum(1)
-    return p, cost + (_metered(load + p.sum(0), buy, sell) * stores[0].dt_h).sum(1)
+        for t in range(h):
+            net[t] = f[j, t, LOAD] + p[j, t]
+        cost += found[0] - _paid_at_meter(net, buy, sell, dt, row)
+    _add_up(p, m, load, net)
+    return cost + _paid_at_meter(net, buy, sell, dt, row)
 
 
-def _keep(plan: MeteredHomes, live: NDArray[np.int64], p: Col, cost_usd: Col) -> None:
-    """Take over the plans that are cheaper than those before."""
-    better = cost_usd < plan.cost_usd[live]
-    plan.p_kw[:, live[better]], plan.cost_usd[live[better]] = p[:, better], cost_usd[better]
+@njit(**JIT)
+def _prove(f, p, dt, load, inside, end_x, end_mu, x0, work, path):  # type: ignore[no-untyped-def]
+    """Return a lower bound of the cost of the home, from any inside price (h,); p is scratch."""
+    m, h = p.shape
+    row, price = inside * load * dt, inside.reshape(1, h)
+    low = _sum(row)
+    for j in range(m):
+        _aim(f[j], 0.0)
+        low += respond_row(f[j], 0, dt, price, price, end_x[j], end_mu[j], x0[j], work, p[j], path)[
+            1
+        ]
+    return low
 
 
-def _prove(
-    plan: MeteredHomes,
-    live: NDArray[np.int64],
-    inside: Col,
-    stores: Sequence[Stores],
-    load_kw: Col,
-    threads: int,
-) -> None:
-    """Take over the lower bounds that are above those before, and the inside price that gives them."""
-    bound, row = (inside * load_kw * stores[0].dt_h).sum(1), np.arange(len(load_kw))
-    for table in stores:
-        bound += best_response(
-            _with(table, 0.0, np.zeros(1)), inside, inside, row=row, threads=threads
-        ).bound_usd
-    better = bound > plan.bound_usd[live]
-    plan.bound_usd[live[better]], plan.price_per_kwh[live[better]] = bound[better], inside[better]
+@njit(**LEAF)
+def _mean_rows(past, begin, end, out):  # type: ignore[no-untyped-def]
+    """Write the mean of rows begin..end."""
+    for t in range(out.shape[0]):
+        total = past[begin, t]
+        for k in range(begin + 1, end):
+            total += past[k, t]
+        out[t] = total / (end - begin)
+
+
+@njit(**LEAF)
+def _put(p_kw, rows, swept):  # type: ignore[no-untyped-def]
+    """Write the powers of a home's stores to their rows."""
+    for j in range(len(rows)):
+        for t in range(swept.shape[1]):
+            p_kw[rows[j], t] = swept[j, t]
+
+
+@njit(**JIT)
+def _plan_homes(
+    first,
+    last,
+    offset,
+    member,
+    columns,
+    dt,
+    load_kw,
+    buy_per_kwh,
+    sell_per_kwh,
+    end_x,
+    end_mu,
+    x0,
+    rounds,
+    tolerance,
+    rho,
+    p_kw,
+    cost,
+    bound,
+    price,
+):  # type: ignore[no-untyped-def]
+    """Plan homes first..last: rounds of sharing, and every `CHECK` of them a sweep for a plan and two prices for a bound."""
+    h, work = dt.shape[0], scratch(dt.shape[0], end_x.shape[1])
+    path, late, past = np.empty(h + 1), np.empty(h), np.empty((rounds + 1, h))
+    for i in range(first, last):
+        rows, load = member[offset[i] : offset[i + 1]], np.ascontiguousarray(load_kw[i])
+        buy, sell = np.ascontiguousarray(buy_per_kwh[i]), np.ascontiguousarray(sell_per_kwh[i])
+        m = len(rows)
+        if m == 0:
+            cost[i] = bound[i] = _paid_at_meter(load, buy, sell, dt, late)
+            price[i] = np.where(load < 0.0, sell, buy)
+            continue
+        f, p, swept = np.empty((m, h, len(columns))), np.empty((m, h)), np.empty((m, h))
+        for j in range(m):
+            gather(columns, rows[j], f[j], True)
+        p[:] = p_kw[rows]
+        ends, slopes, begin = end_x[rows], end_mu[rows], x0[rows]
+        inside, mean = price[i].copy(), np.zeros(h)
+        _add_up(p, m, np.zeros(h), mean)
+        mean /= m
+        past[0] = inside
+        for turn in range(1, rounds + 1):
+            _share(f, p, rho, dt, load, buy, sell, inside, mean, ends, slopes, begin, work, path)
+            past[turn] = inside
+            if turn % CHECK > 0 and turn != rounds:
+                continue
+            swept[:] = p
+            found = _sweep(f, swept, dt, load, buy, sell, ends, slopes, begin, work, path)
+            if found < cost[i]:
+                cost[i] = found
+                _put(p_kw, rows, swept)
+            _mean_rows(past, max(0, turn + 1 - LATE), turn + 1, late)
+            for tried in (late, inside):
+                low = _prove(f, swept, dt, load, tried, ends, slopes, begin, work, path)
+                if low > bound[i]:
+                    bound[i] = low
+                    price[i] = tried
+            if cost[i] - bound[i] <= tolerance * max(abs(cost[i]), 1.0):
+                break

@@ -3,7 +3,7 @@
 Theory 1.2.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -172,6 +172,30 @@ def _refuse(name: str, rule: str, broken: NDArray[np.bool_], values: Floats) -> 
         raise ValueError(
             f"stores: row {place[0]}{step}: {name} is {values[tuple(place)]}, expected {rule}"
         )
+
+
+def join_rows(tables: Sequence[Stores]) -> Stores:
+    """Return the rows of several tables over the same steps; a column that holds for all steps stays one number a row.
+
+    End values of fewer points than the longest are filled up with their last point, which changes nothing.
+    """
+    points = max(table.end_x.shape[1] for table in tables)
+
+    def joined(name: str) -> Floats:
+        columns = [getattr(table, name) for table in tables]
+        if name == "x0":
+            return np.concatenate(columns)
+        if name in {"end_x", "end_mu"}:
+            return np.concatenate(
+                [np.pad(each, ((0, 0), (0, points - each.shape[1])), "edge") for each in columns]
+            )
+        if all(each.strides[1] == 0 for each in columns):
+            first = np.concatenate([each[:, :1] for each in columns])
+            return np.broadcast_to(first, (len(first), columns[0].shape[1]))
+        return np.concatenate(columns)
+
+    dt_h = tables[0].dt_h
+    return Stores(*(dt_h if name == "dt_h" else joined(name) for name in Stores._fields))
 
 
 READ2 = types.Array(types.float64, 2, "A", readonly=True)

@@ -86,7 +86,7 @@ _GROWTH = 24  # a step adds fewer points than this
 
 
 @njit(**LEAF)
-def _backward(f, i, r, dt, buy, sell, end_x, end_mu, x0, x, mu, lane, span, note):  # type: ignore[no-untyped-def]
+def _backward(f, r, dt, buy, sell, end_x, end_mu, x0, x, mu, lane, span, note):  # type: ignore[no-untyped-def]
     """Walk from the last step to the first; leave in `note` what the roll-out follows.
 
     span[t] = first point and length of W_t', length of the stage, and whether it was hulled. With lane = 0 all W_t' are
@@ -94,7 +94,7 @@ def _backward(f, i, r, dt, buy, sell, end_x, end_mu, x0, x, mu, lane, span, note
     Returns place and length of V_0', and the number of hulled steps; no length where the arrays are too short.
     """
     last, hulled = dt.shape[0] - 1, 0
-    k = cut(end_x[i], end_mu[i], end_x.shape[1], f[last, X_MIN], f[last, X_MAX], x[1:], mu[1:])
+    k = cut(end_x, end_mu, end_x.shape[0], f[last, X_MIN], f[last, X_MAX], x[1:], mu[1:])
     at = 1
     for t in range(last, -1, -1):
         at, k = dress(x, mu, at, k, dt[t] * f[t, K_X], f[t, X_SET], f[t, DEAD])
@@ -183,42 +183,56 @@ def _sloped(f):  # type: ignore[no-untyped-def]
 
 
 @njit(**JIT)
+def scratch(h, points):  # type: ignore[no-untyped-def]
+    """Return what `respond_row` works in, for h steps and an end value of so many points."""
+    room = 2 * (_GROWTH * (h + 2) + points)
+    return (
+        np.empty(room),
+        np.empty(room),
+        np.empty((h, 4), np.int64),
+        np.empty((h, 5, _STAGE)),
+        np.empty((2, _STAGE)),
+    )
+
+
+@njit(**JIT)
+def respond_row(f, r, dt, buy, sell, end_x, end_mu, x0, work, p_kw, path):  # type: ignore[no-untyped-def]
+    """Write the best schedule of the store f (h, 19) from x0; return cost, bound, slope, missing and hulled steps."""
+    x, mu, span, note, spare = work
+    room = x.shape[0] // 2
+    at, k, hulled, lane = 0, 0, 0, 0 if _sloped(f) else room
+    while k == 0:
+        at, k, hulled = _backward(f, r, dt, buy, sell, end_x, end_mu, x0, x, mu, lane, span, note)
+        if k == 0:
+            x, mu = np.empty(2 * x.shape[0]), np.empty(2 * x.shape[0])
+        elif hulled > 0 and lane > 0:  # the roll-out must look into W' here too
+            lane, k = 0, 0
+    vx, vm = x[at : at + k], mu[at : at + k]
+    # a full store is worth what its last unit is, an empty one its next
+    slope = left_value(vx, vm, k, x0) if x0 >= f[0, X_MAX] else right_value(vx, vm, k, x0)
+    path[0] = x0
+    cost, missing, end = _forward(
+        f, r, dt, buy, sell, x, mu, span, note, spare, x0, p_kw, path, False
+    )
+    cost -= terminal(end_x, end_mu, end)
+    bound = cost
+    if hulled > 0:
+        bound, _, end = _forward(
+            f, r, dt, buy, sell, x, mu, span, note, spare, x0, p_kw, path, True
+        )
+        bound -= terminal(end_x, end_mu, end)
+    return cost, bound, slope, missing, hulled
+
+
+@njit(**JIT)
 def _respond_rows(start, stop, columns, dt, buy, sell, row, end_x, end_mu, x0, p_kw, path, out):  # type: ignore[no-untyped-def]
     """Answer rows start..stop; out columns: cost, bound, slope, missing, hulled."""
-    h, j = dt.shape[0], end_x.shape[1]
-    room = _GROWTH * (h + 2) + j
-    x, mu = np.empty(2 * room), np.empty(2 * room)
-    note, spare = np.empty((h, 5, _STAGE)), np.empty((2, _STAGE))
-    span, f = np.empty((h, 4), np.int64), np.empty((h, len(columns)))
+    f, work = np.empty((dt.shape[0], len(columns))), scratch(dt.shape[0], end_x.shape[1])
     for i in range(start, stop):
-        r = row[i]
         gather(columns, i, f, i == start)
-        at, k, hulled, lane = 0, 0, 0, 0 if _sloped(f) else room
-        while k == 0:
-            at, k, hulled = _backward(
-                f, i, r, dt, buy, sell, end_x, end_mu, x0[i], x, mu, lane, span, note
-            )
-            if k == 0:
-                x, mu = np.empty(2 * x.shape[0]), np.empty(2 * x.shape[0])
-            elif hulled > 0 and lane > 0:  # the roll-out must look into W' here too
-                lane, k = 0, 0
-        vx, vm = x[at : at + k], mu[at : at + k]
-        # a full store is worth what its last unit is, an empty one its next
-        slope = (
-            left_value(vx, vm, k, x0[i]) if x0[i] >= f[0, X_MAX] else right_value(vx, vm, k, x0[i])
+        out[i, 0], out[i, 1], out[i, 2], out[i, 3], out[i, 4] = respond_row(
+            f, row[i], dt, buy, sell, end_x[i], end_mu[i], x0[i], work, p_kw[i], path[i]
         )
-        path[i, 0] = x0[i]
-        cost, missing, end = _forward(
-            f, r, dt, buy, sell, x, mu, span, note, spare, x0[i], p_kw[i], path[i], False
-        )
-        cost -= terminal(end_x[i], end_mu[i], end)
-        bound = cost
-        if hulled > 0:
-            bound, _, end = _forward(
-                f, r, dt, buy, sell, x, mu, span, note, spare, x0[i], p_kw[i], path[i], True
-            )
-            bound -= terminal(end_x[i], end_mu[i], end)
-        out[i, 0], out[i, 1], out[i, 2], out[i, 3], out[i, 4] = cost, bound, slope, missing, hulled
 
 
 @njit(**JIT)
