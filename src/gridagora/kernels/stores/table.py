@@ -206,7 +206,7 @@ COLUMNS = types.UniTuple(READ2, len(FIELDS))
 
 def ready(entry: Any, *signature: Any) -> Any:
     """Compile an entry for one signature of any-layout arrays at its first use, then close it to others."""
-    if not entry.signatures:
+    if not entry.overloads:
         entry.compile(tuple(signature))
         entry.disable_compile()
     return entry
