@@ -218,6 +218,17 @@ def test_the_bound_pays_for_cold_water_step_by_step_and_never_for_warm(plain, se
     assert area.end_mu == pytest.approx(np.full((2, 2), 0.1 * CAP))
 
 
+def test_the_bound_knows_losses_of_every_step(plain, setting_of):
+    """Time constant 2 h, steps of 10 minutes: exp(-1/12) is left, and what is given or drawn evenly is held in part."""
+    group = tanks(plain, setting_of, draw=1.2, ua=0.1)
+    area = tank.stepped(group.table, group.tanks, Blocks(2, np.repeat([0, 1], 2), 3, 0.1))
+    kept = np.exp(-1 / 12)
+    held = (1 - kept) * 12
+    assert area.leak == pytest.approx(np.full((2, 12), kept))
+    assert area.gain_in[0, 0] == pytest.approx(held / CAP)
+    assert area.inflow == pytest.approx(np.full((2, 12), (1 - kept) * 24 - held * 1.2 / 6 / CAP))
+
+
 def test_a_thermostat_may_end_a_step_above_the_limit_switch(plain, setting_of):
     group = tanks(plain, setting_of)
     put(group, 59.0)

@@ -319,6 +319,43 @@ def test_end_users_hear_the_price_agreed_and_prosumers_the_internal_one():
     assert driven.result.state.path.value_per_kwh[1] == pytest.approx([0.31, 0.32])
 
 
+def linear(price):
+    """Prosumers take nothing, end-users 20 kW per $ below .60."""
+    return np.stack([np.zeros(price.shape[1]), 20 * (0.6 - price[1])])
+
+
+@pytest.mark.parametrize("outer", ["damped", "sequential", "price_signal"])
+def test_end_users_are_identified_by_prices_that_are_apart_by_the_probe(outer):
+    market = Retailer(outer=outer, shifting=False, probe_per_kwh=0.04, reserve_share=0.0)
+    opened = opening([True, False], hours=2)
+    session = market.plan(opened._replace(binds=True), remembered())
+    first = next(session)
+    second = session.send(Plans(opened.product, opened.party, linear(first.buy_per_kwh)))
+    assert first.buy_per_kwh[1] == pytest.approx([BUY, BUY])
+    assert second.buy_per_kwh[1] == pytest.approx([BUY + 0.04, BUY + 0.04])
+    assert np.array_equal(first.buy_per_kwh[0], second.buy_per_kwh[0])  # prosumers hear the same
+
+
+def test_a_monopoly_sells_half_of_what_end_users_would_take_at_its_cost():
+    """Identified as price = .6 - q / 20, at a cost of .20: 4 of 8 kW, at .40, whatever the way offers are found."""
+    market = Retailer(outer="damped", shifting=False, rounds_day_ahead=1, outside_ratio=1.0)
+    opened = opening([True, False], hours=2)._replace(binds=True)
+    state = remembered()._replace(outside=Tariff(0, 3600, np.full(48, 9.0), np.full(48, 9.0)))
+    driven, asked = planned(market, opened, linear, state)
+    assert driven.result.price_per_kwh[1] == pytest.approx([0.40, 0.40], abs=1e-4)
+    assert driven.result.p_kw[1] == pytest.approx([4.0, 4.0], abs=1e-3)
+    assert len(asked) == 2 + 2  # two probes, and twice in the inner iteration
+
+
+def test_nobody_pays_more_than_outside():
+    market = Retailer(outer="damped", shifting=False, rounds_day_ahead=1)
+    opened = opening([True, False], hours=2)._replace(binds=True)
+    state = remembered()._replace(outside=Tariff(0, 3600, np.full(48, 0.3), np.full(48, 0.3)))
+    driven, _ = planned(market, opened, linear, state)
+    assert driven.result.price_per_kwh[1] == pytest.approx([0.30, 0.30])
+    assert driven.result.p_kw[1] == pytest.approx([6.0, 6.0])  # all they want there
+
+
 # ------------------------------------------------------------------------------- rounds and what is told
 
 
