@@ -157,8 +157,11 @@ def test_rows_that_believe_are_rows_of_the_group_in_order(name, group):
 
 
 def test_a_window_is_a_day_and_an_interval_five_minutes_unless_told(plain):
-    homes = plain(2, tank_kwh_k=np.full(2, 0.2), battery_kwh=np.ones(2), battery_kw=np.ones(2))
-    homes = homes._replace(
+    homes = plain(
+        2,
+        tank_kwh_k=np.full(2, 0.2),
+        battery_kwh=np.ones(2),
+        battery_kw=np.ones(2),
         pv_kw=np.ones((2, 50)),
         ev_home=np.arange(2),
         ev_arrive_s=np.zeros(2, np.int64),
@@ -166,7 +169,7 @@ def test_a_window_is_a_day_and_an_interval_five_minutes_unless_told(plain):
         ev_need_kwh=np.ones(2),
         ev_kw=np.ones(2),
     )
-    packs, cars, units = battery.of(homes), ev.of(homes), hvac.of(homes)
+    packs, cars, units = battery.of(homes.owned["battery"]), ev.of(homes), hvac.of(homes)
     tanks = water_heater.of(homes, np.arange(50) % 24)
     loads, makers = load.of(homes), generator.of(np.arange(2), np.ones(2), 0.3)
     days = [
@@ -174,7 +177,7 @@ def test_a_window_is_a_day_and_an_interval_five_minutes_unless_told(plain):
         ev.spec(cars, np.zeros(2), 0.0),
         generator.spec(makers),
         load.spec(loads, 0),
-        pv.spec(pv.of(homes), 0),
+        pv.spec(homes.owned["pv"], 0),
         water_heater.spec(tanks, water_heater.start(tanks), 0),
         hvac.spec(units, houses(np.full(2, 24.0)), 0),
     ]
