@@ -125,8 +125,11 @@ def test_a_plan_that_does_not_know_them_is_given_what_is_likely(plain, setting_o
     group = tanks(plain, setting_of, known=False, draw=9.0, likely=1.0)
     believed = group.believe(Window(0, 3, 0.1))
     assert not believed.stores.inflow.any()
-    assert believed.draws.shape == (2, 2, 3)
-    assert believed.draws[0] == pytest.approx(np.array([[-1.5 / CAP] * 3, [-0.5 / CAP] * 3]))
+    drawn = believed.draws[0:2]  # made for some rows at a time
+    assert drawn.shape == (2, 2, 3)
+    assert drawn[0] == pytest.approx(np.array([[-1.5 / CAP] * 3, [-0.5 / CAP] * 3]))
+    assert believed.draws[1:2].shape == (1, 2, 3)
+    assert believed.draws.mean(1) == pytest.approx(np.full((2, 3), -1.0 / CAP))
 
 
 def test_likely_draws_are_those_of_the_local_hour(plain, setting_of):
