@@ -202,3 +202,23 @@ def test_every_fault_is_told_at_once_by_the_name_of_the_row():
         assert said in text
     with pytest.raises(PartError, match=r"low has shape \(1, 1\), expected \(1, 2\)"):
         check_limits(good._replace(low=np.zeros((1, 1))), 2)
+
+
+def test_limits_by_place_are_those_of_their_rows_and_nothing_elsewhere():
+    """A zone of 4 kW that others load with 1, below a substation of 9 kW with 2; a transformer without a limit."""
+    tree = places(["t", "z", "feeder"], [Level.TRANSFORMER, Level.ZONE, Level.FEEDER], [1, 2, -1])
+    place, base = np.zeros(2, np.int64), np.array([[7.0], [1.0], [2.0]])
+    rows = stack(
+        [
+            limit_substation(2, base[2], 9.0, 0.5),
+            limit_places(tree, place, np.array([np.inf, 4.0, np.inf]), base, 0.25),
+        ]
+    )
+    found = bounds_of(rows, tree)
+    assert found.high_kw[:, 0].tolist() == [np.inf, 4.0, 9.0]
+    assert found.low_kw[:, 0].tolist() == [-np.inf, -4.0, -9.0]
+    assert found.base_kw[:, 0].tolist() == [0.0, 1.0, 2.0]
+    assert found.over_per_kwh.tolist() == [0.0, 0.25, 0.5]
+    assert rows.name == ("substation", "z")
+    assert rows.kind.tolist() == [LimitKind.SUBSTATION, LimitKind.ZONE]
+    assert load_of(rows, np.array([[1.5], [2.0]]))[:, 0].tolist() == [5.5, 4.5]

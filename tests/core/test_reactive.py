@@ -269,3 +269,13 @@ def test_what_a_scenario_gets_wrong_is_said_at_once() -> None:
 def test_what_is_no_column_is_refused_with_a_sentence(build, sentence: str) -> None:
     with pytest.raises(PartError, match=sentence):
         build()
+
+
+@pytest.mark.parametrize("price", [0.0, 0.1])
+def test_inverters_that_can_give_nothing_leave_all_unmet_at_the_price_of_elsewhere(price) -> None:
+    """Also where energy is free, of which any share of nothing is nothing."""
+    found = clear(need=(2.0,), q_max=((0.0,),), price=(price,))
+    assert found.q_kvar.tolist() == [[0.0]]
+    assert found.unmet_kvar.tolist() == [2.0]
+    assert found.price_per_kvarh.tolist() == [CAP]
+    assert clear(need=(-2.0,), q_max=((0.0,),), price=(price,)).unmet_kvar.tolist() == [-2.0]

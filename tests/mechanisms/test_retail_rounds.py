@@ -371,6 +371,21 @@ def test_wholesale_that_pays_more_than_it_asks_is_refused_by_its_hour():
         community(USERS, np.zeros((1, 2)), (), (), BUY, np.array([0.1, 0.5]))
 
 
+@pytest.mark.parametrize("owner", [[0, 2], [-1, 0], [0]])
+def test_every_device_has_one_prosumer_that_exists(owner):
+    packs = stores([1.0, 1.0], np.ones(2))
+    with pytest.raises(PartError, match="owners of 2 devices: expected one prosumer of 2 for each"):
+        community(USERS, np.zeros((2, 2)), (packs,), (np.array(owner),), BUY, SELL)
+    community(USERS, np.zeros((2, 2)), (packs,), (np.array([0, 1]),), BUY, SELL)
+
+
+def test_a_session_ends_by_these_tolerances_unless_told():
+    rule = StoppingRule()
+    assert (rule.tolerance_share, rule.tolerance_per_kwh, rule.inner_per_kwh) == (1e-7, 1e-9, 1e-11)
+    assert (rule.most_rounds, rule.most_inner_rounds, rule.balanced_rounds) == (500, 50, 100)
+    assert (rule.device_ratio, rule.relaxed_ratio, rule.most_pull_ratio) == (0.3, 1.3, 1e4)
+
+
 def test_devices_are_of_prosumers_that_exist_and_plan_hours():
     pack = stores([1.0], np.ones(2))
     with pytest.raises(PartError, match="owners of 1 devices: expected one prosumer of 2 for each"):
