@@ -287,7 +287,7 @@ def _put(p_kw, rows, swept):  # type: ignore[no-untyped-def]
 
 
 @njit(**JIT)
-def _plan_homes(
+def _plan_homes(  # type: ignore[no-untyped-def]
     first,
     last,
     offset,
@@ -307,7 +307,7 @@ def _plan_homes(
     cost,
     bound,
     price,
-):  # type: ignore[no-untyped-def]
+):
     """Plan homes first..last: rounds of sharing, and every `CHECK` of them a sweep for a plan and two prices for a bound."""
     h, work = dt.shape[0], scratch(dt.shape[0], end_x.shape[1])
     path, late, past = np.empty(h + 1), np.empty(h), np.empty((rounds + 1, h))
