@@ -196,6 +196,14 @@ def test_what_a_battery_exports_is_not_of_the_panels(make, metric_value):
     assert metric_value("P6", pv(make, home_kw, sun, sun)) == pytest.approx(0.5)
 
 
+def test_a_glimpse_of_the_sun_is_self_consumed_as_any(make, metric_value):
+    """A hundredth of a watt for two hours, half of it used at home: a share knows no least energy."""
+    home_kw = np.zeros((3, 8))
+    home_kw[0] = -0.5e-5
+    glimpse = np.full(8, 1e-5)
+    assert metric_value("P6", pv(make, home_kw, glimpse, glimpse)) == pytest.approx(0.5)
+
+
 def test_without_sun_there_is_no_self_consumption(make, metric_value):
     assert math.isnan(metric_value("P6", pv(make, np.ones((3, 8)), np.zeros(8), np.zeros(8))))
 

@@ -1,6 +1,7 @@
 """How a function becomes a metric, where it stands in the table, and the share of a gain that a design captures."""
 
 import math
+from dataclasses import FrozenInstanceError
 
 import pytest
 
@@ -40,6 +41,11 @@ def test_what_a_plugin_leaves_out():
     )
     assert plain.applies(None) is True
     assert OTHER not in FAMILIES
+
+
+def test_a_metric_is_never_changed():
+    with pytest.raises(FrozenInstanceError):
+        part().unit = "MW"
 
 
 def test_a_reference_may_know_nothing_of_a_run_without_the_limit():
