@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import FrozenInstanceError
+from types import SimpleNamespace
 
 import pytest
 
@@ -95,6 +96,13 @@ def test_families_stand_in_their_order_and_new_ones_after_them_by_name():
     assert [each.id for each in sorted(parts, key=place_in_table)] == list("edfcbga")
     assert place_in_table(parts[3]) == (0, FAMILIES[0], 2.0, "d")
     assert place_in_table(parts[0]) == (len(FAMILIES), "Zoo", 1.0, "a")
+
+
+@pytest.mark.parametrize(
+    ("counted", "expected"), [({"starts": 0}, True), ({"lateness": 1}, False), ({}, False)]
+)
+def test_a_metric_of_a_measure_applies_where_devices_count_towards_it(counted, expected):
+    assert results.measures("starts")(SimpleNamespace(measures=counted)) is expected
 
 
 @pytest.fixture

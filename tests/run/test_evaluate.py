@@ -222,6 +222,27 @@ def test_what_homes_felt_is_told_by_home_and_by_interval(outcome):
     np.testing.assert_array_equal(outcome.series["store_mean_k"], STORE_KW.T)
 
 
+def test_what_several_kinds_count_towards_one_measure_adds_up():
+    kinds = (
+        DeviceKind("a", "A", measures={"a_starts": "starts"}),
+        DeviceKind("b", "B", measures={"b_starts": "starts", "b_late_h": "lateness"}),
+        DeviceKind("c", "C"),
+    )
+    one, two, late = np.array([1.0, 0, 2]), np.array([0.0, 5, 1]), np.array([0.5, 0, 0])
+    felt = (
+        DeviceOutcome(np.zeros(N), felt={"a_starts": one, "a_other": late}),
+        DeviceOutcome(np.zeros(N), felt={"b_starts": two, "b_late_h": late}),
+        DeviceOutcome(np.zeros(N), felt={"c_starts": one}),
+    )
+    got = run.measured(kinds, felt)
+    assert {name: column.tolist() for name, column in got.items()} == {
+        "starts": [1.0, 5.0, 3.0],
+        "lateness": [0.5, 0.0, 0.0],
+    }
+    assert one.tolist() == [1.0, 0.0, 2.0], "what a group told stays as it is"
+    assert run.measured((), ()) == {}
+
+
 def test_what_is_left_is_worth_the_mean_import_price(outcome):
     assert outcome.left_usd == pytest.approx((WHOLESALE_PER_KWH.mean() + 0.05) * LEFT_KWH.sum())
     each = run.left_usd(run.value_devices(finished(), setup()), finished(), setup())
