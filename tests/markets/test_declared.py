@@ -8,6 +8,7 @@ from gridagora.core.errors import InputError
 from gridagora.core.product import Commodity, Horizon
 from gridagora.core.registry import find, names
 from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Residual, Rulebook
+from gridagora.markets import auction, central, layered, peer, retailer
 
 POSTED = Rulebook(
     ("habit", "price_taker"), Bidder.NOBODY, Disclosure.NOTHING, LookAhead.POSTED, Pricing.POSTED
@@ -190,3 +191,14 @@ def test_a_key_is_accepted_up_to_its_ends_and_refused_beyond_them_by_its_name(
             design(**{key: value}, **others)
         problem = caught.value.problems[0]
         assert str(problem).startswith(f"market.{name}.{key}: got {value!r}, expected ")
+
+
+def test_constants_of_designs_that_no_key_reaches():
+    """What stands in the code of a design beside its keys, and moves its results."""
+    assert (retailer.DEVICES, retailer.LEAST_ELASTICITY, retailer.EARLY_ROUNDS) == (4, 0.02, 60)
+    assert (retailer.SHARE, retailer.NEAR_PER_KWH) == (1e-5, 1e-6)
+    assert (retailer.NEAR, retailer.ROUNDS_MAX, retailer.STEEPEST) == (1e-4, 2000, 1e3)
+    assert (layered.REACH_KW, layered.RUN_H, layered.DAY_H) == (1e6, 366 * 24, 24)
+    assert (central.REACH_KW, central.DAY_H, central.OPERATOR) == (1e4, 24, -1)
+    assert (peer.RESOLD, peer.TOLD, peer.DAY_H, peer.SUPPLIER) == (2.0, 2, 24, -1)
+    assert (auction.TICKS_MAX, auction.SUPPLIER) == (1_000_000, -1)
