@@ -77,6 +77,13 @@ def test_a_credit_at_the_cheapest_price_is_allowed_and_never_above_the_price():
     assert neutral_per_kwh(shape, COST, LOAD_KW, EXPORT_KW, 0.0)[0] == pytest.approx(6.0 / 55)
 
 
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+def test_a_credit_above_the_price_is_refused_in_any_currency(scale):
+    cheapest = scale * 6.0 / 50
+    with pytest.raises(InputError):
+        neutral_per_kwh(np.array([1.0, 2.0]), scale * COST, LOAD_KW, EXPORT_KW, 1.001 * cheapest)
+
+
 def test_a_refused_credit_says_what_would_do():
     with pytest.raises(InputError) as fault:
         neutral_per_kwh(np.array([1.0, 2.0]), COST, LOAD_KW, EXPORT_KW, 0.5)
@@ -151,6 +158,12 @@ def test_planning_at_a_price_has_no_credit_of_its_own():
     np.testing.assert_allclose(plan.price_per_kwh, [0.0, 0.4, 0.8])
     assert plan.credit_per_kwh is None
     assert plan.state == "state"
+
+
+def test_a_tariff_may_have_a_single_listener():
+    quotes = tariff_quotes(TARIFF, opening(START_S, 3600, 3)._replace(party=np.array([4])))
+    for plan in (played(plan_on(quotes, None))[1], played(plan_at(quotes, None))[1]):
+        np.testing.assert_allclose(plan.price_per_kwh, [0.0, 0.4, 0.8])
 
 
 def test_posting_binds_nobody():
