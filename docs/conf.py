@@ -9,6 +9,7 @@ from typing import Any
 from plotly.offline import get_plotlyjs
 from pydantic_core import PydanticUndefined
 
+from gridagora import extend
 from gridagora.core.registry import ROOMS, find, names
 from gridagora.scenario.schema import TABLES
 
@@ -72,6 +73,26 @@ def _parts() -> str:
     return "\n".join(lines)
 
 
+def _public() -> str:
+    lines = []
+    for purpose, words in extend.public_names().items():
+        lines += [f"## Names {purpose}", "", "| name | what it is |", "|---|---|"]
+        lines += [f"| `{word}` | {_meaning(getattr(extend, word))} |" for word in sorted(words)]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _meaning(value: Any) -> str:
+    if isinstance(value, str | int | float):
+        return f"`{value!r}`"
+    said = (
+        (getattr(value, "__doc__", None) or "").strip().splitlines()
+        if callable(value) or isinstance(value, type)
+        else []
+    )
+    return said[0].replace("|", "\\|") if said else type(value).__name__
+
+
 def _first_line(kind: str, name: str) -> str:
     part = find(kind, name)
     if kind == "metric":
@@ -104,3 +125,4 @@ _prepare_kernel()
 (WRITTEN / "static" / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
 (WRITTEN / "keys.md").write_text(_keys(), encoding="utf-8")
 (WRITTEN / "parts.md").write_text(_parts(), encoding="utf-8")
+(WRITTEN / "public.md").write_text(_public(), encoding="utf-8")

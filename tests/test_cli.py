@@ -68,7 +68,7 @@ def test_help_is_light() -> None:
 
 def test_help_names_every_verb() -> None:
     text = call("--help").stdout
-    for verb in ("demo", "new", "check", "run", "compare", "study", "report", "list"):
+    for verb in ("demo", "new", "check", "run", "compare", "study", "report", "statement", "list"):
         assert f"\n  {verb} " in text
 
 

@@ -7,17 +7,35 @@ from typing import Any
 
 import pandas as pd
 
+from gridagora.core.errors import require
+from gridagora.files.path import require_path
 from gridagora.report import figures as comparison_figures
 from gridagora.report import page, study_figures, study_page, table
 from gridagora.run import compare as runs
 from gridagora.run import folder as folders
 from gridagora.run.result import Comparison
+from gridagora.run.statement import ledger_of, parties_of, statement_of
 from gridagora.scenario.build import Scene
+from gridagora.settlement.ledger import Ledger
+from gridagora.settlement.parties import Parties
 
 
 @dataclass(frozen=True, eq=False)
 class Result(Comparison):
     """A comparison or a study, as it was run or as it was read from its folder."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no result.
+
+        Raises
+        ------
+        InputError
+            A field of another kind.
+        """
+        hint = "a dictionary, as gridagora.compare makes it"
+        require(self.summary, dict, "Result: summary", hint)
+        require(self.tables, dict, "Result: tables", "data frames by name")
+        require(self.scenario_text, str, "Result: scenario_text", "the text of a scenario")
 
     @property
     def is_study(self) -> bool:
@@ -34,8 +52,21 @@ class Result(Comparison):
         draw = study_figures.figures if self.is_study else comparison_figures.figures
         return draw(self)
 
+    def parties(self, design: str) -> Parties:
+        """Return the parties of a design, homes first; see `run.statement.parties_of`."""
+        return parties_of(self.tables, design)
+
+    def ledger(self, design: str) -> Ledger:
+        """Return every entry of a design to the micro-dollar; see `run.statement.ledger_of`."""
+        return ledger_of(self.tables, design)
+
+    def statement(self, design: str, party: str) -> pd.DataFrame:
+        """Return the bill of a party line by line; see `run.statement.statement_of`."""
+        return statement_of(self.tables, design, party)
+
     def report(self, path: str | Path) -> Path:
         """Write the report as one self-contained page and return its path."""
+        require_path(path, "report", "the path of the file to write")
         write = study_page.write if self.is_study else page.write
         return write(self, Path(path))
 

@@ -25,6 +25,7 @@ from gridagora.terminal import (
     say,
     show_json,
     show_lines,
+    show_records,
     told,
 )
 
@@ -187,6 +188,29 @@ def report(
         say(f"Wrote {path}")
         if json_:
             show_json({"report": str(path)})
+
+
+@app.command()
+def statement(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a result.")],
+    design: Annotated[
+        str, typer.Option("--design", metavar="NAME", help="A design of the result.")
+    ],
+    party: Annotated[
+        str,
+        typer.Option(
+            "--party", metavar="NAME", help="A home, operator, wholesale, wires, other customers."
+        ),
+    ],
+    json_: Json = False,
+) -> None:
+    """Print what one party pays and is paid under a design, line by line; the total is its bill."""
+    with told(json_):
+        from gridagora.run import folder as folders
+        from gridagora.run.statement import statement_of
+
+        lines = statement_of(folders.load(folder).tables, design, party)
+        show_records(lines, json_, f"{party} under '{design}'")
 
 
 @app.command("list")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gridagora.core.errors import InputError, Problem
+from gridagora.core.errors import InputError, Problem, require, shown
 from gridagora.core.tables import Col
 from gridagora.run.compare import prepare
 from gridagora.run.realtime import moment_of
@@ -28,6 +28,9 @@ except ImportError as missing:
         "gridagora.env needs Gymnasium, which is not installed: pip install 'gridagora[rl]'"
     ) from missing
 
+__all__ = ["HomeEnv", "Lever", "numbers"]
+
+ALL = "all"  # homes
 DAY_H = 24
 MOST = 1e6  # bound of what is observed; no power, price or temperature comes near it
 SUMMED = (
@@ -50,8 +53,9 @@ class HomeEnv(gymnasium.Env[Col, Col]):
     Action, shape (d,) of -1 to 1: for each kind of device of each home the power as a share of what it can take now, or below
     zero of what it can give; `levers` names them. A heat pump stands still at 0 and below, a panel gives nothing from 0 on.
     Observation, shape (h f,): for each home the f numbers that `names` lists, 0 where it owns no such device.
-    Reward: minus what the interval added to the bills, wear and discomfort of these homes [$]; an episode sums to their items of
-    the outcome. A run is fixed by its scene: `reset` begins it again, and its seed changes nothing.
+    Reward: minus what the interval added to the bills, wear and discomfort of these homes [$], in the step of that interval; an
+    episode sums to their items of the outcome. A run is fixed by its scene: `reset` begins it again, and its seed changes
+    nothing.
 
     Parameters
     ----------
@@ -60,7 +64,7 @@ class HomeEnv(gymnasium.Env[Col, Col]):
     design
         Name of a market design.
     homes
-        Names of the homes that are played; all where left out.
+        The home that is played, or a list of them; "all", or left out: every home.
     kinds
         Kinds of devices that are played; all where left out. The others of the home follow its own control.
     study
@@ -69,14 +73,14 @@ class HomeEnv(gymnasium.Env[Col, Col]):
     Raises
     ------
     InputError
-        A home or kind that the scene does not have.
+        A home or kind that the scene does not have, or one named twice.
     """
 
     def __init__(
         self,
         scene: Scene,
         design: str,
-        homes: Sequence[str] | None = None,
+        homes: str | Sequence[str] | None = None,
         kinds: Sequence[str] | None = None,
         study: Setup | None = None,
     ) -> None:
@@ -84,14 +88,16 @@ class HomeEnv(gymnasium.Env[Col, Col]):
         self.study = prepare(scene) if study is None else study
         self.run = Run(scene, design, self.study)
         groups = self.run.desk.fleet.groups
-        _refuse_unknown(homes or (), self.run.home_id, "homes")
-        _refuse_unknown(kinds or (), [group.about.kind for group in groups], "kinds")
-        self.rows = [self.run.home_id.index(name) for name in homes or self.run.home_id]
+        played = _listed(
+            None if isinstance(homes, str) and homes == ALL else homes, self.run.home_id, "homes"
+        )
+        kinds = _listed(kinds, tuple(group.about.kind for group in groups), "kinds")
+        self.rows = [self.run.home_id.index(name) for name in played]
         self.levers = tuple(
             Lever(group.about.kind, home)
             for home in self.rows
             for group in groups
-            if home in group.home and (kinds is None or group.about.kind in kinds)
+            if home in group.home and group.about.kind in kinds
         )
         if not self.levers:
             raise InputError(
@@ -123,8 +129,20 @@ class HomeEnv(gymnasium.Env[Col, Col]):
         """Run one interval; an episode is truncated at the end of the run, and no state ends it before.
 
         The information holds the two parts of the reward, "bill_usd" and "device_usd", and "meter_kw" of these homes, shape (h,)
-        each; at the end the `Outcome` of the run as "outcome".
+        each; at the end the `Outcome` of the run as "outcome". Nothing is observed after the end: the last observation is that of
+        the last interval.
+
+        Raises
+        ------
+        InputError
+            An action of another shape or with a number that is none, or an episode that is over.
         """
+        if self.run.is_over:
+            expected = f"at most {self.run.intervals} steps"
+            raise InputError(
+                [Problem("step", "an episode that is over", expected, "Call reset().")]
+            )
+        action = _sound(action, len(self.levers))
         power: dict[str, dict[int, float]] = {}
         reach = self.run.reach_kw()
         for lever, share in zip(self.levers, np.clip(action, -1.0, 1.0).tolist(), strict=True):
@@ -170,9 +188,37 @@ def _names(hours: int, readings: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     return (*head, *(f"{kind}_{name}" for kind, name in readings), *ahead)
 
 
-def _refuse_unknown(asked: Sequence[str], valid: Sequence[str], where: str) -> None:
-    unknown = [name for name in asked if name not in valid]
-    if unknown:
+def _sound(action: Any, levers: int) -> Col:
+    """Return an action as an array of numbers, shape (d,)."""
+    found = np.asarray(action)
+    if found.dtype.kind not in "fiu" or found.shape != (levers,):
+        got = f"an array of {found.dtype.name}, shape {found.shape}"
         raise InputError(
-            [Problem(where, f"'{name}'", "one of " + ", ".join(valid)) for name in unknown]
+            [Problem("action", got, f"numbers of shape {(levers,)}, one for each lever")]
         )
+    if not np.isfinite(found).all():
+        row = int(np.argmin(np.isfinite(found)))
+        raise InputError([Problem("action", f"{found[row]} in row {row}", "numbers from -1 to 1")])
+    return found.astype(np.float64)
+
+
+def _listed(
+    asked: str | Sequence[str] | None, valid: tuple[str, ...], where: str
+) -> tuple[str, ...]:
+    """Return what is named, all where nothing is; a name that is none or that stands twice is refused."""
+    if asked is None:
+        return valid
+    require(asked, (str, list, tuple), where, "names, as a list")
+    names = (asked,) if isinstance(asked, str) else tuple(asked)
+    problems = [
+        Problem(where, shown(name), "one of " + ", ".join(valid))
+        for name in names
+        if name not in valid
+    ]
+    twice = {name for name in names if names.count(name) > 1}
+    problems += [Problem(where, f"'{name}' twice", "each once") for name in sorted(map(str, twice))]
+    if not names:
+        problems.append(Problem(where, "no name", "one at least", "Leave it out for all."))
+    if problems:
+        raise InputError(problems)
+    return names

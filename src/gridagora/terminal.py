@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,8 @@ import typer
 from gridagora.core.errors import InputError, PartError, Problem
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from gridagora.run.result import Comparison
     from gridagora.scenario.build import Scene
     from gridagora.scenario.plugins import Plugin
@@ -165,6 +168,46 @@ def show_lines(lines: Mapping[str, str]) -> None:
     for subject, text in lines.items():
         grid.add_row(Text(subject, style="bold"), Text(text))
     console(stderr=False).print(grid)
+
+
+def show_records(frame: "pd.DataFrame", as_json: bool, title: str) -> None:
+    """Print a data frame on stdout, a row a line; what is missing is left blank."""
+    if as_json:
+        show_json(
+            [
+                {name: _plain(value) for name, value in row.items()}
+                for row in frame.to_dict("records")
+            ]
+        )
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(title=Text(title), title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for name, kind in frame.dtypes.items():
+        grid.add_column(
+            Text(str(name)), justify="right" if kind.kind in "fi" else "left", no_wrap=True
+        )
+    for row in frame.to_dict("records"):
+        cells = (_plain(value) for value in row.values())
+        grid.add_row(
+            *(
+                Text(
+                    "" if cell is None else f"{cell:,.6f}" if isinstance(cell, float) else str(cell)
+                )
+                for cell in cells
+            )
+        )
+    console(stderr=False).print(grid)
+
+
+def _plain(value: Any) -> str | int | float | None:
+    """Return a value of a data frame as JSON knows it: times as text, None where there is none."""
+    from pandas import isna
+
+    if isna(value):
+        return None
+    return value.strftime("%Y-%m-%d %H:%MZ") if isinstance(value, datetime) else value
 
 
 def show_problems(problems: Sequence[Problem]) -> None:

@@ -7,32 +7,36 @@ import numpy as np
 import pytest
 
 from gridagora.core import registry
-from gridagora.core.device import (
+from gridagora.extend import (
+    Answer,
     Beside,
     Blocks,
     BoundPart,
+    Col,
+    DeviceGroup,
     DeviceKind,
     DeviceOutcome,
     DeviceRecord,
     GroupBelief,
+    Homes,
+    Index,
+    InputError,
     Metered,
     Moment,
     People,
     Setting,
+    Stores,
     Window,
+    best_response,
     check_above_zero,
     check_share,
+    draw_owners,
     held_kw,
     own,
     refuse,
+    stores,
     total_by_home,
 )
-from gridagora.core.errors import InputError
-from gridagora.core.ports import DeviceGroup
-from gridagora.core.tables import Col, Homes, Index
-from gridagora.kernels.coordination.dual import Answer
-from gridagora.kernels.stores.value import Stores, best_response, stores
-from gridagora.population.charging import owners
 from gridagora.report.page import write
 from gridagora.run.compare import compare, compute_bound, prepare
 from gridagora.run.evaluate import evaluate
@@ -71,7 +75,7 @@ class PoolPump:
 
 def draw(keys: PoolPumpKeys, people: People) -> Homes:
     """Return the homes with the pumps that some of them own."""
-    rows = owners(people.seed, "pool pump", people.homes.home_id, keys.share)
+    rows = draw_owners(people.seed, "pool pump", people.homes.home_id, keys.share)
     table = PoolPump(rows, np.full(len(rows), keys.kw), np.full(len(rows), keys.day_kwh / 24))
     return own(people.homes, "pool_pump", table)
 

@@ -32,6 +32,18 @@ LAZY = dict.fromkeys(
 )
 
 
+# where code from outside is called, and what is lost when it fails: any error is caught there, and nowhere else
+CALLS_OUTSIDE = {
+    "scenario/plugins.py": "a plugin that cannot be imported",
+    "scenario/fit.py": "a part that its defaults cannot make",
+    "scenario/plugin_sources.py": "the table of a source",
+    "scenario/device_probe.py": "a device that fails its trial",
+    "run/compare.py": "the run of one design",
+    "run/metric_values.py": "one figure",
+    "studies/sweep.py": "one point of a study",
+}
+
+
 def name(path: Path) -> str:
     return path.relative_to(SOURCE).as_posix()
 
@@ -121,6 +133,17 @@ def test_nothing_is_caught_changed_or_loaded_in_secret(path: Path) -> None:
         if isinstance(node, ast.FunctionDef) and name(path) not in LAZY:
             inside = [each.lineno for each in ast.walk(node) if ours(each)]
             assert not inside, f"{name(path)}:{inside} imports ours inside {node.name}"
+
+
+def test_any_error_is_caught_only_where_code_from_outside_is_called() -> None:
+    found = {
+        name(path)
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ExceptHandler)
+        and any(isinstance(each, ast.Name) and each.id == "FAULTS" for each in ast.walk(node.type))
+    }
+    assert found == set(CALLS_OUTSIDE)
 
 
 def test_the_check_reads_the_package() -> None:

@@ -234,7 +234,7 @@ WRONG = [
         "the market Wrong gave a session of type NoneType, expected a generator: a function that yields",
     ),
     (one_row_short, "home", "returned 2 transactions, expected one for each of the 3 parties"),
-    (price_of_nan, "home", r"price_per_kwh of shape \(3, 1\), expected finite numbers"),
+    (price_of_nan, "home", r"price_per_kwh nan in row 0, expected finite numbers"),
     (
         turned_sign,
         "home",
@@ -303,7 +303,7 @@ def test_prices_by_device_are_refused_and_a_plan_of_another_shape(tiny, own):
         simulate(ByDevice(), tiny[1])
     with pytest.raises(
         PartError,
-        match=r"the plan of the market ByDevice holds price_per_kwh of shape \(3,\), expected finite",
+        match=r"the plan of the market ByDevice returned price_per_kwh of shape \(3,\), expected finite",
     ):
         simulate(ByDevice(short=True), tiny[1])
 

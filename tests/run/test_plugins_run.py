@@ -20,15 +20,10 @@ PARTS = '''
 from dataclasses import dataclass
 from typing import ClassVar
 import numpy as np
-from gridagora.core.agents import NoAgents
-from gridagora.core.exchange import Status, Transactions, quote
-from gridagora.results.metric import Metric
-from gridagora.core.registry import register
-from gridagora.core.rules import POSTED_PRICE, Bidder, Disclosure, LookAhead, Pricing, Rulebook
-from gridagora.core.session import Clearing, GateOpen, HourPlan
-from gridagora.core.tables import LEAD_H, Prices
-from gridagora.settlement.tariff import plan_at, post
-from gridagora.kernels.curves.internal_price import at_own
+from gridagora.extend import (
+    LEAD_H, POSTED_PRICE, Bidder, Clearing, Disclosure, GateOpen, LookAhead, Metric, NoAgents, Prices, Pricing, Rulebook,
+    Status, Transactions, plan_at, post, power_at_own, quote, register,
+)
 
 
 @register("market", "plus")
@@ -100,7 +95,7 @@ def takes(name, spoil):
 
         def dispatch(self, behind, clearing):
             quotes = clearing.posted
-            return spoil(at_own(behind.curves, quotes.buy_per_kwh[:, 0], quotes.share[:, 0]))
+            return spoil(power_at_own(behind.curves, quotes.buy_per_kwh[:, 0], quotes.share[:, 0]))
 
 
 takes("mine", lambda power: power)

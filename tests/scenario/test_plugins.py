@@ -20,12 +20,7 @@ HEAD = """
 from dataclasses import dataclass
 from typing import ClassVar
 import numpy as np
-from gridagora.core.agents import NoAgents
-from gridagora.core.exchange import quote
-from gridagora.results.metric import Metric
-from gridagora.core.registry import register
-from gridagora.core.rules import POSTED_PRICE, Bidder, Rulebook
-from gridagora.settlement.tariff import plan_at, post
+from gridagora.extend import Bidder, Metric, NoAgents, POSTED_PRICE, Prices, Rulebook, plan_at, post, quote, register
 """
 MARKET = '''
 @register("market", "{name}")
@@ -78,8 +73,6 @@ DEVICE = (
     .replace("Loads of", "Kettles of")
 )
 PRICES = '''
-from gridagora.core.tables import Prices
-
 @register("source", "prices.source=even")
 def even(request):
     """One price all day."""
@@ -424,13 +417,13 @@ def test_every_table_can_come_from_a_plugin(tmp_path):
     """The tables that the package itself would make, handed over by sources of a plugin, give the same scene."""
     text = '''
 from pathlib import Path
-from gridagora.scenario.sky import Sky
-from gridagora.sources import synthetic, synthetic_feeder
+from gridagora.extend import Sky, make_feeder
+from gridagora.sources import synthetic
 
 @register("source", "feeder.source=mine")
 def feeder(request):
     """A feeder."""
-    return synthetic_feeder.make(request.seed, request.home_count)
+    return make_feeder(request.seed, request.home_count)
 
 @register("source", "weather.source=mine")
 def weather(request):

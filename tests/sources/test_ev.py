@@ -1,5 +1,6 @@
 """Charging sessions: read, laid on homes by seed, and refused where they cannot be served."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,13 @@ def test_departure_before_arrival_and_overlap_are_told_together() -> None:
     )
     assert "a stay of -1.00 h" in text
     assert "one session at a time" in text
+
+
+def test_an_overlap_is_seen_when_another_home_stands_between() -> None:
+    table = _charging([17.0, 17.0, 20.0], [24.0, 24.0, 30.0], [5.0, 5.0, 1.0])
+    (found,) = check(replace(table, home=np.array([0, 1, 0])), HOMES)
+    assert "home h0, arriving 20.00 h" in found.where
+    assert "one session at a time" in found.expected
 
 
 def test_exactly_feasible_is_accepted() -> None:

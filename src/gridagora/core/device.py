@@ -223,14 +223,16 @@ class Metered(NamedTuple):
 
 
 class DeviceRecord(NamedTuple):
-    """A kind over t intervals of a run.
+    """A kind over t intervals from the start of a run; while the run goes on they may end within an hour.
 
     `home_kw` (n, t) power of the kind in every home; `series` (r, t) each, in the [unit] of its name; `dt_h` of a step.
+    `is_over` says whether the run ends with them: what is still due then, as the charge of a car, counts as not given.
     """
 
     home_kw: Col
     series: Mapping[str, Col]
     dt_h: float
+    is_over: bool = True
 
 
 class DeviceOutcome(NamedTuple):

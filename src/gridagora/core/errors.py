@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 Made = TypeVar("Made")
+SHOWN = 60  # letters of a value in a message
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,40 @@ def attempt(make: Callable[[], Made], problems: list[Problem]) -> Made | None:
         return None
 
 
-# What a part that fails may raise: a part from outside has errors of its own kinds. It ends that part's run alone.
+def require(value: object, kind: type | tuple[type, ...], where: str, expected: str) -> None:
+    """Refuse an argument of another kind.
+
+    Raises
+    ------
+    InputError
+        The argument by name, what was got and what was expected.
+    """
+    if not isinstance(value, kind):
+        raise InputError([Problem(where, shown(value), expected)])
+
+
+def require_call(value: object, where: str, expected: str) -> None:
+    """Refuse what cannot be called and is not left out.
+
+    Raises
+    ------
+    InputError
+        The argument by name, what was got and what was expected.
+    """
+    if value is not None and not callable(value):
+        raise InputError([Problem(where, shown(value), expected)])
+
+
+def shown(value: object) -> str:
+    """Return a value of another kind than expected as a message shows it: a plain one as it is, any other by its type."""
+    is_plain = value is None or isinstance(value, bool | int | float | str)
+    said = repr(value) if is_plain else f"an object of type {type(value).__name__}"
+    return said if len(said) <= SHOWN else f"{said[:SHOWN]}..."
+
+
+# What a part that fails may raise. Code from outside has errors of its own kinds, of which no list can be made, so this is every
+# error but those that end a program. It is caught where such code is called and nowhere else, each place names the part, and
+# `told` keeps kind, function, file and line (a test of the shape of the package holds the list of those places).
 FAULTS = (Exception,)
 
 

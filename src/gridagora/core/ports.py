@@ -64,7 +64,7 @@ class DeviceGroup(Protocol):
         """Return the energy in every store, shape (r,) [kWh], as a new array; zero where there is none."""
 
     def feel(self, lived: DeviceRecord) -> DeviceOutcome:
-        """Return what homes felt of the group in the run that now ends."""
+        """Return what homes felt of the group so far; `lived.is_over` says whether the run now ends."""
 
     def bound(self, blocks: Blocks) -> BoundPart:
         """Return what answers for the group in the certified bound of welfare, from its present state on."""

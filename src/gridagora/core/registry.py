@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
-from gridagora.core.errors import InputError, Problem, nearest
+from gridagora.core.errors import InputError, Problem, nearest, require
 from gridagora.core.rules import Rulebook
 
 Part = TypeVar("Part")
@@ -27,6 +27,7 @@ ROOMS = MappingProxyType(
 # What a class of market is, which no scenario can change: class variables, not fields.
 FACTS = ("rules",)
 _parts: dict[tuple[str, str, str], Any] = {}  # by kind, name and the module that registered it
+_again: set[tuple[str, str, str]] = set()  # filed more than once
 _set_aside: set[str] = set()  # modules of plugin files that the scenario at hand does not name
 
 
@@ -54,6 +55,8 @@ def register(kind: str, name: str, module: str = "") -> Callable[[Part], Part]:
     InputError
         A kind that no part has.
     """
+    require(kind, str, "register", f"a kind of part: {', '.join(ROOMS)}")
+    require(name, str, f"register('{kind}')", "the name of the part, as text")
     if kind not in ROOMS:
         raise InputError(
             [
@@ -65,9 +68,19 @@ def register(kind: str, name: str, module: str = "") -> Callable[[Part], Part]:
                 )
             ]
         )
+    if not name.strip():
+        raise InputError(
+            [Problem(f"register('{kind}')", "a name without letters", "the name of the part")]
+        )
     origin = module or sys._getframe(1).f_globals["__name__"]
 
     def file(part: Part) -> Part:
+        if (
+            kind,
+            name,
+            origin,
+        ) in _parts:  # a cell of a notebook that runs again, or a slip of a plugin
+            _again.add((kind, name, origin))
         _parts[kind, name, origin] = part
         return part
 
@@ -82,6 +95,7 @@ def entries(kind: str) -> list[Entry]:
     InputError
         No such kind.
     """
+    require(kind, str, "kind of part", f"one of {', '.join(ROOMS)}")
     if kind not in ROOMS:
         raise InputError(
             [
@@ -113,6 +127,15 @@ def registered(module: str) -> list[Entry]:
     ]
 
 
+def registered_twice(module: str) -> list[tuple[str, str]]:
+    """Return kind and name of what a module, or one below it, filed more than once."""
+    return sorted(
+        (kind, name)
+        for kind, name, origin in _again
+        if origin == module or origin.startswith(f"{module}.")
+    )
+
+
 def modules() -> set[str]:
     """Return the names of every module that registered a part."""
     return {module for _, _, module in _parts}
@@ -122,6 +145,7 @@ def forget(module: str) -> None:
     """Drop what a module registered before its import failed."""
     for entry in registered(module):
         del _parts[entry.kind, entry.name, entry.module]
+        _again.discard((entry.kind, entry.name, entry.module))
 
 
 def set_aside(modules: Collection[str]) -> None:
@@ -180,6 +204,7 @@ def find(kind: str, name: str) -> Any:
         No such part, with the nearest name, or a name that two modules registered.
     """
     known = {entry.name: entry for entry in _single(kind)}
+    require(name, str, kind, f"the name of a {kind}, as text")
     if name not in known:
         raise InputError(
             [Problem(kind, f"'{name}'", f"the name of a {kind}", nearest(name, list(known)))]
@@ -197,7 +222,12 @@ def misfit(market: str, strategy: str, where: str) -> list[Problem]:
     """Return the problem of a strategy that a market cannot run with, or nothing."""
     fit = [name for name in strategies(market) if name in names("strategy")]
     if strategy in fit:
-        return []
+        bids, hears = find("strategy", strategy)().bidder, find("market", market)().rules.bidder
+        if bids is hears:
+            return []
+        got = f"'{strategy}', whose bidder is {bids.name}"
+        expected = f"a strategy whose bidder is {hears.name}, as the rules of the design say"
+        return [Problem(where, got, expected)]
     listed = (
         " or ".join(f"'{name}'" for name in fit) or "a strategy that exists, named by its rules"
     )

@@ -243,6 +243,7 @@ def drive(
     traffic: MessageCount,
     *,
     private: bool = False,
+    accept: Callable[[Any], None] | None = None,
 ) -> Driven[Result]:
     """Run a session to its end and count every row that crosses.
 
@@ -258,6 +259,8 @@ def drive(
     private
         Answers stay with the parties: in one process the generator acts for each of them, and tells in `PeerMessages` what they
         told each other.
+    accept
+        Told the result before it is counted, to refuse it.
 
     Returns
     -------
@@ -267,13 +270,15 @@ def drive(
     Raises
     ------
     PartError
-        A session that does not end, or what the carrier cannot deliver.
+        A session that does not end, a message that holds no table, or what the carrier cannot deliver.
     """
     answer: Any = None
     for _ in range(ROUNDS_MAX):
         try:
             said = session.send(answer)
         except StopIteration as end:
+            if accept is not None:
+                accept(end.value)
             return Driven(end.value, _ended(traffic, end.value))
         answer = None
         if isinstance(said, LayerMessages):
@@ -326,9 +331,11 @@ def _round(traffic: MessageCount) -> MessageCount:
     return traffic._replace(rounds=traffic.rounds + 1)
 
 
-def _counted(
-    traffic: MessageCount, table: Quotes | Tenders | Plans | Proposals | Transactions
-) -> MessageCount:
+def _counted(traffic: MessageCount, table: Any) -> MessageCount:
+    if not isinstance(table, Quotes | Tenders | Plans | Proposals | Transactions):
+        raise PartError(
+            f"a message of a session holds {type(table).__name__}, expected a table such as Quotes"
+        )
     return traffic._replace(
         messages=traffic.messages + count_messages(table), bytes=traffic.bytes + count_bytes(table)
     )

@@ -348,9 +348,10 @@ class EvGroup:
         return self.e_kwh.copy()
 
     def feel(self, lived: DeviceRecord) -> DeviceOutcome:
-        """Return the charge that was missing at departure."""
-        n = len(lived.home_kw)
-        missing = np.maximum(self.table.need_kwh - self.e_kwh, 0)
+        """Return the charge that was missing at departure; at the end of a run that of cars still plugged in too."""
+        n, elapsed_s = len(lived.home_kw), lived.home_kw.shape[1] * lived.dt_h * HOUR_S
+        is_due = lived.is_over | (self.table.depart_s <= elapsed_s)
+        missing = np.maximum(self.table.need_kwh - self.e_kwh, 0) * is_due
         return DeviceOutcome(
             np.zeros(n),
             {"ev unmet": total_by_home(missing * self.table.missing_per_kwh, self.home, n)},

@@ -419,14 +419,20 @@ class HvacGroup:
         Without a unit for the mode of the hour, nothing that anybody does is felt.
         """
         t, air, dt = self.table, lived.series["t_air_degc"], lived.dt_h
-        per, hours = round(1 / dt), round(air.shape[1] * dt)
+        per, steps = round(1 / dt), air.shape[1]
+        hours = -(-steps // per)
         rated, best, usual = (
-            np.repeat(each[:, :hours], per, axis=1)
+            np.repeat(each[:, :hours], per, axis=1)[:, :steps]
             for each in (t.rated_kw, t.best_degc, t.set_degc)
         )
         served = rated > 0
         dev = np.where(served, air - best, 0.0)
-        quarter = dev.reshape(len(dev), -1, max(1, round(QUARTER_H / dt))).mean(2)
+        each = max(1, round(QUARTER_H / dt))
+        whole = steps // each * each
+        quarter = dev[:, :whole].reshape(len(dev), -1, each).mean(2)
+        felt = (quarter**2).sum(1) * QUARTER_H
+        if whole < steps:  # a quarter that is not over yet
+            felt = felt + dev[:, whole:].mean(1) ** 2 * (steps - whole) * dt
         away = (np.abs(air - usual) - BAND_K).clip(min=0) * served
         side = np.where(t.heating[:, hours - 1], 1.0, -1.0)
         n = len(lived.home_kw)
@@ -436,7 +442,7 @@ class HvacGroup:
 
         return DeviceOutcome(
             by_home(side * self.stored_kwh() / t.cop[:, hours - 1]),
-            {"comfort": by_home(t.comfort_per_k2_h / 2 * (quarter**2).sum(1) * QUARTER_H)},
+            {"comfort": by_home(t.comfort_per_k2_h / 2 * felt)},
             {"discomfort_k_h": by_home(away.sum(1) * dt), "hvac_starts": by_home(self.starts)},
             {"comfort_dev_k": spread(dev, self.home, n)},
         )

@@ -10,7 +10,6 @@ from gridagora.core.tables import Col, Flag, Index
 
 # ANSI C84.1 service voltage, 114 to 126 V and 110 to 127 V on 120 V
 RANGE_A_PU = (0.95, 1.05)
-RANGE_B_PU = (110 / 120, 127 / 120)
 
 
 class Band(NamedTuple):

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gridagora.core.errors import PartError
+from gridagora.core.errors import PartError, require
 from gridagora.core.place import Places
 from gridagora.core.tables import Col, Index
 from gridagora.kernels.curves.curve import Curves
@@ -90,9 +90,13 @@ def lift_space(
 
     Raises
     ------
+    InputError
+        Curves or places that are none.
     PartError
         A row without place, limits that cross, a price over the limit that is negative or infinite; the place is named.
     """
+    require(curves, Curves, "lift_space: curves", "Curves, as gridagora.extend.curves makes them")
+    require(tree, Places, "lift_space: tree", "Places, as gridagora.extend.places makes them")
     m = len(tree.name)
     index = np.asarray(place, dtype=np.int64)
     if index.shape != (len(curves.offset) - 1,) or (
@@ -214,9 +218,15 @@ def lift_time(
 
     Raises
     ------
+    InputError
+        Periods that are no stores.
     PartError
         Periods and prices of different number, or no period.
     """
+    for name, column in (("periods", periods), ("price_per_kwh", price_per_kwh)):
+        require(column, (list, tuple), f"lift_time: {name}", "a list, one item a period")
+    for each in periods:
+        require(each, Stores, "lift_time: periods", "Stores, as gridagora.extend.stores makes them")
     if not periods or len(periods) != len(price_per_kwh):
         raise PartError(
             f"lift_time: got {len(periods)} periods and {len(price_per_kwh)} prices, expected one or more of both"

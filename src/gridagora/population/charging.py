@@ -126,6 +126,7 @@ def check(
     That is a departure at or before arrival, an energy that does not fit between the two, or a car that arrives twice.
     """
     problems = []
+    left_s: dict[int, int] = {}  # when the car of a home last departed
     hours = (table.depart_s - table.arrive_s) / 3600.0
     most_kwh = table.rated_kw * efficiency * hours
     within = f"{where}: " if where else ""
@@ -144,10 +145,8 @@ def check(
                     where, f"{need:.2f} kWh", limit, "Ask for less energy or a later departure."
                 )
             )
-        if m and table.home[m - 1] == home and table.arrive_s[m] < table.depart_s[m - 1]:
-            problems.append(
-                Problem(
-                    where, "an arrival before the last departure", "one session at a time in a home"
-                )
-            )
+        if table.arrive_s[m] < left_s.get(int(home), table.arrive_s[m]):
+            expected = "one session at a time in a home, in their order"
+            problems.append(Problem(where, "an arrival before the last departure", expected))
+        left_s[int(home)] = int(table.depart_s[m])
     return problems

@@ -22,7 +22,6 @@ GLASS_INDEX, GLASS_PER_M, GLASS_M = (
     4.0,
     0.002,
 )  # refraction, extinction and thickness of the cover
-TILT_MAX_DEG = 90.0
 
 
 def cell_degc(plane_w_m2: Col, t_out_degc: Col, wind_m_s: Col) -> Col:

@@ -4,11 +4,13 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, tzinfo
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
+
+from gridagora.core.errors import InputError, Problem, shown
 
 BASELINE = "flat"
 ORDER = (
@@ -27,6 +29,7 @@ NOTE_KEYS = ("note", "notes", "description", "provenance", "about", "caveat", "c
 TITLE_KEYS = ("title", "name")
 
 
+@runtime_checkable
 class ComparisonView(Protocol):
     """The part of `gridagora.run.result.Comparison` that a report needs."""
 
@@ -63,6 +66,22 @@ class MetricText(NamedTuple):
     explanation: str = ""
     short_name: str = ""
     in_brief: bool = True
+
+
+def require_comparison(result: object, where: str) -> None:
+    """Refuse what is no comparison of designs.
+
+    Raises
+    ------
+    InputError
+        What was got, by the name of the function that wanted it.
+    """
+    expected = "a gridagora.Result of a comparison, from gridagora.compare or gridagora.open_result"
+    if isinstance(result, type) or not isinstance(result, ComparisonView):
+        raise InputError([Problem(where, shown(result), expected)])
+    if "study" in result.summary:
+        hint = "A study has figures and a report of its own: its `figures`, its `report(path)`."
+        raise InputError([Problem(where, "a study", expected, hint)])
 
 
 def designs(result: ComparisonView) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import plotly.graph_objects as go
 
-from gridagora.report.facts import ComparisonView
+from gridagora.report.facts import ComparisonView, require_comparison
 from gridagora.report.home_figures import bill_change, bills, comfort, feeder, voltage
 from gridagora.report.place_figures import places
 from gridagora.report.time_figures import average_day, devices, load, temperature
@@ -32,6 +32,12 @@ def figures(result: ComparisonView) -> dict[str, go.Figure]:
 
     Names: captured_value, costs, load, average_day, devices, places, bills, bill_change, comfort, temperature, voltage,
     feeder, information.
+
+    Raises
+    ------
+    InputError
+        What is no result of a comparison.
     """
+    require_comparison(result, "figures")
     drawn = {name: draw(result) for name, draw in DRAWINGS.items()}
     return {name: fig for name, fig in drawn.items() if fig is not None}

@@ -12,7 +12,16 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from gridagora.report.facts import ComparisonView, baseline, designs, notes, title, zone
+from gridagora.files.path import require_path
+from gridagora.report.facts import (
+    ComparisonView,
+    baseline,
+    designs,
+    notes,
+    require_comparison,
+    title,
+    zone,
+)
 from gridagora.report.figures import figures
 from gridagora.report.findings import answer, effects, question, span
 from gridagora.report.fragments import cards, certificates, faults, metric_table, origin
@@ -129,9 +138,13 @@ def write(result: ComparisonView, path: str | os.PathLike[str]) -> Path:
 
     Raises
     ------
+    InputError
+        What is no result of a comparison, or no path.
     OSError
         The folder cannot be made or written to.
     """
+    require_comparison(result, "report")
+    require_path(path, "report", "the path of the file to write")
     return put(html(result), path)
 
 

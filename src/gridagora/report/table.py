@@ -18,6 +18,7 @@ from gridagora.report.facts import (
     metric_value,
     metrics,
     not_ranked,
+    require_comparison,
     unranked,
     warned,
 )
@@ -37,7 +38,13 @@ def table(result: ComparisonView) -> pd.DataFrame:
     pandas.DataFrame
         Index `metric_id`; columns `metric`, `unit`, `better` ('higher', 'lower' or '') and one column of floats a design,
         nan where a design does not report the metric.
+
+    Raises
+    ------
+    InputError
+        What is no result of a comparison.
     """
+    require_comparison(result, "table")
     names = designs(result)
     rows = [
         {"metric_id": row.metric_id, "metric": row.name, "unit": row.unit, "better": row.better}

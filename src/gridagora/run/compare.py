@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 
 from gridagora.bound.relaxation import Bound, Worth, bound
-from gridagora.core.errors import FAULTS, InputError, PartError, Problem, told
+from gridagora.core.errors import (
+    FAULTS,
+    InputError,
+    PartError,
+    Problem,
+    require,
+    require_call,
+    told,
+)
 from gridagora.core.ports import Grid, Market
 from gridagora.core.product import Commodity
 from gridagora.core.tables import Col
@@ -34,7 +42,7 @@ from gridagora.run.settle import wire_losses
 from gridagora.run.simulate import simulate
 from gridagora.run.state import FinishedRun, Setup, baseline, wiring_of
 from gridagora.run.topology import place_homes
-from gridagora.scenario import columns, plugins
+from gridagora.scenario import plugins
 from gridagora.scenario.build import Scene
 from gridagora.settlement.ledger import join
 
@@ -59,6 +67,7 @@ def compare(
     InputError
         A design that cannot run, or none that does; more in `gridagora.compare`.
     """
+    require_call(progress, "progress", "a function of (stage, done, total)")
     tell = progress or _silent
     names = _designs(scene, architectures)
     draft = None if out is None else folders.begin(out)
@@ -109,9 +118,9 @@ def compare(
 
 def _designs(scene: Scene, architectures: Sequence[str] | None) -> list[str]:
     """Return the names of the designs to run; one may be given alone."""
-    columns.require(
-        scene, Scene, "scene", "a gridagora.Scene, from gridagora.load or gridagora.build"
-    )
+    require(scene, Scene, "scene", "a gridagora.Scene, from gridagora.load or gridagora.build")
+    if architectures is not None:
+        require(architectures, (str, list, tuple), "architectures", "names of designs, as text")
     asked = (
         [architectures]
         if isinstance(architectures, str)
@@ -120,6 +129,14 @@ def _designs(scene: Scene, architectures: Sequence[str] | None) -> list[str]:
     odd = [name for name in asked if not isinstance(name, str)]
     if odd:
         raise InputError([Problem("architectures", f"{odd[0]!r}", "names of designs, as text")])
+    twice = sorted({name for name in asked if asked.count(name) > 1})
+    if twice:
+        raise InputError(
+            [
+                Problem("architectures", f"'{name}' more than once", "each design once")
+                for name in twice
+            ]
+        )
     return asked
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from gridagora.core.errors import InputError, Problem
 from gridagora.files import parquet
 from gridagora.files.json_text import json_text
+from gridagora.files.path import require_path
 from gridagora.results.outcome import Outcome
 from gridagora.run.result import Comparison
 
@@ -42,6 +43,7 @@ def begin(folder: str | Path) -> Path:
     InputError
         A file in the way, a folder that holds something else than a result, or no right to write there.
     """
+    require_path(folder, "out", "the path of a folder, new or of a result")
     folder = Path(folder).resolve()
     if folder.exists() and not folder.is_dir():
         raise InputError([Problem(f"--out {folder}", "a file", "a folder, new or of a result")])
@@ -138,10 +140,7 @@ def load(folder: str | Path) -> Comparison:
         No manifest, one of another format or of another run, a file that is missing or differs from what was written: all at
         once.
     """
-    if not isinstance(folder, str | Path):
-        raise InputError(
-            [Problem("folder of a result", f"{type(folder).__name__}", "the path of a folder")]
-        )
+    require_path(folder, "folder of a result", "the path of a folder")
     folder = Path(folder)
     manifest = _manifest(folder)
     problems: list[Problem] = []

@@ -17,7 +17,7 @@ from gridagora.run.forecast import energy_per_kwh
 from gridagora.run.opening import hour_product, open_plan
 from gridagora.run.settle import Position
 from gridagora.run.state import DAY_H, HOUR_S, RunState
-from gridagora.run.unsound import check_generator, refuse_unsound_plan
+from gridagora.run.unsound import check_generator, refuse_unsound_answer, refuse_unsound_plan
 from gridagora.settlement.tariff import make_kinked
 
 Specs = tuple[GroupBelief, ...]
@@ -26,22 +26,27 @@ Specs = tuple[GroupBelief, ...]
 def plan_window(desk: RunState, hour: int, last: homes_at.FleetPlan | None) -> homes_at.FleetPlan:
     """Return the value of stored energy in this hour; the design remembers what it will, and positions are written."""
     study, window = desk.study, desk.study.window_h
-    mean_per_kwh = (
-        float(energy_per_kwh(study.wholesale, hour, window).mean())
-        + study.wholesale.delivery_per_kwh
-    )
+    energy = energy_per_kwh(study.wholesale, hour, window)
+    mean_per_kwh = float(energy.mean()) + study.wholesale.delivery_per_kwh
     specs, sessions = homes_at.beliefs(desk.fleet, hour, window, mean_per_kwh)
-    opening = open_plan(desk, hour_product(desk, hour))
+    opening = open_plan(desk, hour_product(desk, hour), energy)
     agents: list[Agents] = []  # made when the design first asks
 
     def ask(message: object) -> object:
         if not agents:
             agents.append(desk.strategy.agents(believe_homes(desk, hour, specs, sessions)))
-        return agents[0].answer(message)
+        answer = agents[0].answer(message)
+        refuse_unsound_answer(desk, answer, opening)
+        return answer
 
     session = check_generator(desk, desk.market.plan(opening, desk.state))
-    plan, desk.traffic = drive(session, ask, desk.traffic, private=desk.private)
-    refuse_unsound_plan(desk, plan, opening)
+    plan, desk.traffic = drive(
+        session,
+        ask,
+        desk.traffic,
+        private=desk.private,
+        accept=lambda found: refuse_unsound_plan(desk, found, opening),
+    )
     desk.state = plan.state
     desk.track.worst[1] = np.fmax(desk.track.worst[1], plan.gap_share)
     game = agents[0].certify(plan.price_per_kwh, plan.p_kw) if agents else None

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gridagora.core.errors import FAULTS, told
-from gridagora.results.metric import Metric, Reference
+from gridagora.results.metric import Metric, Reference, place_in_table
 from gridagora.results.outcome import Outcome
 
 
@@ -25,6 +25,27 @@ def metric_values(
     }
 
 
+def measured_by(metrics: Sequence[Metric], flat: Outcome, faults: dict[str, str]) -> list[Metric]:
+    """Return the metrics that say something in a run, in the order of the table.
+
+    One whose `applies` raises, or answers otherwise than true or false, is left out, and the reason joins `faults`.
+    """
+    kept = []
+    for metric in metrics:
+        try:
+            said: object = metric.applies(flat)
+        except FAULTS as fault:
+            faults[f"metric {metric.id}"] = f"applies: {told(fault)}"
+            continue
+        if not isinstance(said, bool | np.bool_):
+            faults[f"metric {metric.id}"] = (
+                f"applies: it returned {_shape(said)}, expected true or false"
+            )
+        elif said:
+            kept.append(metric)
+    return sorted(kept, key=place_in_table)
+
+
 def _described(metric: Metric) -> dict[str, Any]:
     return {"name": metric.name, "value": None, "unit": metric.unit, "direction": metric.direction}
 
@@ -37,7 +58,8 @@ def _value(
     except FAULTS as fault:
         _blame(metric, outcome, told(fault), faults)
         return None
-    if not isinstance(value, int | float | np.integer | np.floating) or math.isinf(value):
+    is_number = isinstance(value, int | float | np.integer | np.floating)
+    if isinstance(value, bool) or not is_number or math.isinf(value):
         got = f"{value}" if isinstance(value, float | np.floating) else _shape(value)
         _blame(
             metric,

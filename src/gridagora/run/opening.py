@@ -6,6 +6,7 @@ from gridagora.core.limits import Limits, limit_substation, stack, steps_of
 from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
 from gridagora.core.rules import Bidder
 from gridagora.core.session import Opening, SupplyOffer
+from gridagora.core.tables import Col
 from gridagora.run.forecast import energy_per_kwh, offer_supply
 from gridagora.run.state import RunState
 
@@ -23,19 +24,18 @@ def interval_product(desk: RunState, interval: int) -> Product:
     )
 
 
-def open_plan(desk: RunState, product: Product) -> Opening:
+def open_plan(desk: RunState, product: Product, energy: Col | None = None) -> Opening:
     """Return the opening of a look-ahead: the forecast of the window, homes, and whether the gate of the day ahead closes.
 
-    Load that tenders is no part of the base load: where homes bid, that is the load of other customers alone.
+    `energy` (h,) is the forecast of the energy price where it was drawn before [$/kWh]. Load that tenders is no part of the
+    base load: where homes bid, that is the load of other customers alone.
     """
     study = desk.study
     hour, window = (product.start_s - study.start_s) // HOUR_S, study.window_h
     at = slice(hour, hour + window)
     base_kw = study.other_kw[at] + (0.0 if desk.bidder is Bidder.HOME else desk.load_kw[at].sum(1))
-    offered, n = (
-        offer_supply(study.wholesale, energy_per_kwh(study.wholesale, hour, window), base_kw),
-        desk.load_kw.shape[1],
-    )
+    known = energy_per_kwh(study.wholesale, hour, window) if energy is None else energy
+    offered, n = offer_supply(study.wholesale, known, base_kw), desk.load_kw.shape[1]
     return Opening(
         product,
         np.arange(n),

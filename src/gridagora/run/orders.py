@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.core.device import Moment, Window
-from gridagora.core.errors import InputError, Problem, nearest
+from gridagora.core.errors import InputError, Problem, nearest, shown
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.curves.curve import Curves
 from gridagora.population.fleet import Fleet, FleetPlan, Rows
@@ -52,13 +52,22 @@ def check(asked: Orders, fleet: Fleet, home_id: Sequence[str], design: str, *, p
         All at once: a kind that no home owns, a home that is none or owns no such device, a power or bid that is no number,
         points that are not in order, a bid where homes look at no price, a device that is both ordered and bid for.
     """
+    problems = _unordered(asked.power_kw, "power_kw", "{0: 2.0}") + _unordered(
+        asked.bids, "bids", "{0: ((0.0, 2.0), (0.2, 0.1))}"
+    )
+    if problems:
+        raise InputError(problems)
     problems = _unknown(asked.power_kw, "power_kw", fleet, home_id) + _unknown(
         asked.bids, "bids", fleet, home_id
     )
     for kind, powers in asked.power_kw.items():
         for home, power in powers.items():
             where = f"power_kw, {kind} of home {home}"
-            if not np.isfinite(power):
+            if isinstance(power, bool) or not isinstance(
+                power, int | float | np.integer | np.floating
+            ):
+                problems.append(Problem(where, shown(power), "a power, one number [kW]"))
+            elif not np.isfinite(power):
                 problems.append(Problem(where, f"{power} kW", "a finite power"))
             if home in asked.bids.get(kind, {}):
                 problems.append(Problem(where, "a power and a bid", "one of the two"))
@@ -79,6 +88,33 @@ def check(asked: Orders, fleet: Fleet, home_id: Sequence[str], design: str, *, p
         raise InputError(problems)
 
 
+def _unordered(asked: object, name: str, example: str) -> list[Problem]:
+    """Return the problems of what does not stand by kind of device and row of the home."""
+    if not isinstance(asked, Mapping):
+        return [
+            Problem(
+                name, shown(asked), f"a dictionary by kind of device, as {{'battery': {example}}}"
+            )
+        ]
+    rows = [(kind, homes) for kind, homes in asked.items() if not isinstance(homes, Mapping)]
+    found = [
+        Problem(f"{name}, {kind}", shown(homes), f"a dictionary by row of the home, as {example}")
+        for kind, homes in rows
+    ]
+    if found:
+        return found
+    return [
+        Problem(
+            f"{name}, {kind}",
+            f"the home {home!r}",
+            "the row of a home, a whole number; home_id of the run names them in order",
+        )
+        for kind, homes in asked.items()
+        for home in homes
+        if isinstance(home, bool) or not isinstance(home, int | np.integer)
+    ]
+
+
 def _unknown(
     asked: Mapping[str, Mapping[int, object]], name: str, fleet: Fleet, home_id: Sequence[str]
 ) -> list[Problem]:
@@ -90,7 +126,7 @@ def _unknown(
                     name,
                     f"'{kind}'",
                     "a kind of device that a home owns",
-                    nearest(kind, list(kinds)),
+                    nearest(str(kind), list(kinds)),
                 )
             )
             continue
@@ -111,7 +147,13 @@ def _unknown(
 
 
 def _unsound(bid: Bid, where: str) -> list[Problem]:
-    p_kw, price = (np.atleast_1d(np.asarray(column, np.float64)) for column in bid)
+    pair = "two lists, powers [kW] and prices [$/kWh]"
+    if not isinstance(bid, list | tuple) or len(bid) != len(("p_kw", "price_per_kwh")):
+        return [Problem(where, shown(bid), pair)]
+    try:
+        p_kw, price = (np.atleast_1d(np.asarray(column, np.float64)) for column in bid)
+    except (TypeError, ValueError):
+        return [Problem(where, "something else than numbers", pair)]
     if not len(p_kw) or p_kw.shape != price.shape or p_kw.ndim != 1:
         got = f"{p_kw.size} powers and {price.size} prices"
         return [Problem(where, got, "as many of both, one at least")]

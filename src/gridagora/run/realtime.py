@@ -24,7 +24,7 @@ from gridagora.run.power_flow import flow_of_interval
 from gridagora.run.reactive import inverter_kw
 from gridagora.run.settle import record_trades
 from gridagora.run.state import OWN_PRICE, RunState, wiring_of
-from gridagora.run.unsound import check_generator, refuse_unsound
+from gridagora.run.unsound import check_generator, refuse_unsound, refuse_unsound_tenders
 
 NO_CURVES = Curves(np.zeros(1, np.int64), np.zeros(0), np.zeros(0))
 
@@ -109,6 +109,8 @@ def _clear(desk: RunState, i: int, inner: BehindTheMeter) -> Clearing:
         if not isinstance(message, GateOpen | Quotes):
             refuse(message, "GateOpen, Quotes")
         tenders = desk.strategy.tender(opening, inner)
+        if tenders is not None:
+            refuse_unsound_tenders(desk, tenders, len(opening.party))
         if tenders is None or desk.bidder is not Bidder.HOME:
             arrived = tenders
         else:
@@ -119,8 +121,13 @@ def _clear(desk: RunState, i: int, inner: BehindTheMeter) -> Clearing:
         return arrived
 
     session = check_generator(desk, desk.market.clear(opening, desk.state))
-    clearing, desk.traffic = drive(session, ask, desk.traffic, private=desk.private)
-    refuse_unsound(desk, clearing, opening, heard[-1] if heard else None)
+    clearing, desk.traffic = drive(
+        session,
+        ask,
+        desk.traffic,
+        private=desk.private,
+        accept=lambda found: refuse_unsound(desk, found, opening, heard[-1] if heard else None),
+    )
     _record_prices(desk, i, opening, clearing)
     awards = clearing.transactions
     if awards is None:

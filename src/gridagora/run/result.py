@@ -22,12 +22,12 @@ from gridagora.core.registry import find, names
 from gridagora.core.session import Topology
 from gridagora.core.tables import Col, Homes, Prices, Weather, bytes_of
 from gridagora.population.quality import TIERS, deviation_kwh, energy_share, mean_kw, per_home
-from gridagora.results.metric import Metric, Reference, place_in_table
+from gridagora.results.metric import Metric, Reference
 from gridagora.results.outcome import Outcome, costs_usd, welfare_before_losses_usd
 from gridagora.run.evaluate import settlement
 from gridagora.run.home_series import series_tables
 from gridagora.run.home_tables import home_tables
-from gridagora.run.metric_values import metric_values
+from gridagora.run.metric_values import measured_by, metric_values
 from gridagora.run.settle import CHARGE, MeterPrices, settle
 from gridagora.run.state import Setup
 from gridagora.run.topology import by_interval
@@ -81,7 +81,7 @@ def gather(
         for name in outcomes
     }
     known: list[Metric] = [find("metric", name) for name in names("metric")]
-    metrics = sorted((part for part in known if part.applies(flat)), key=place_in_table)
+    metrics = measured_by(known, flat, faults)
     values = {
         name: metric_values(metrics, outcome, measure[name], faults)
         for name, outcome in outcomes.items()

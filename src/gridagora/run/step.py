@@ -16,7 +16,7 @@ import numpy as np
 
 from gridagora.core.agents import refuse
 from gridagora.core.device import DeviceRecord, Window, total_by_home
-from gridagora.core.errors import InputError, Problem
+from gridagora.core.errors import InputError, Problem, require
 from gridagora.core.rules import Pricing
 from gridagora.core.session import Clearing, MessageCount, drive
 from gridagora.core.tables import Col
@@ -56,9 +56,8 @@ class Step(NamedTuple):
     """What one interval did, shape (n,) by home.
 
     `cost_usd` is what the interval added to the bill; what is known at the end alone, as a charge for deviation, falls in the
-    last. `device_usd` is what the hour added to wear and discomfort, in its last interval. Over a run they sum to the outcome's
-    `bill_usd` and to all items of its `device_usd`. The need of a car counts as unmet from the start and is made good as it
-    charges.
+    last. `device_usd` is what the interval added to wear and discomfort; the charge that a car lacks falls in the interval of its
+    departure, or in the last. Over a run they sum to the outcome's `bill_usd` and to all items of its `device_usd`.
     """
 
     interval: int
@@ -94,8 +93,15 @@ class Run:
     """
 
     def __init__(self, scene: Scene, design: str, study: Setup | None = None) -> None:
+        require(
+            scene, Scene, "Run: scene", "a gridagora.Scene, from gridagora.load or gridagora.build"
+        )
+        require(design, str, "Run: design", "the name of a market design")
+        if study is not None:
+            require(study, Setup, "Run: study", "the study of another Run of the scene, or None")
         self.scene, self.design, self.market = scene, design, scene.market(design)
         self.study = prepare(scene) if study is None else study
+        _refuse_study_of_another(scene, self.study)
         self.desk = start_run(self.market, self.study)
         self.intervals = DAY_H * self.study.days * round(1 / self.study.dt_h)
         n = len(scene.homes.home_id)
@@ -122,6 +128,7 @@ class Run:
             A home that is none, or a run that is over.
         """
         self._refuse_over("observe")
+        require(home, (int, np.integer), "observe: home", "the row of a home, a whole number")
         if not 0 <= home < len(self.home_id):
             raise InputError(
                 [Problem("observe", f"home {home}", f"a row from 0 to {len(self.home_id) - 1}")]
@@ -187,10 +194,8 @@ class Run:
         done = advance(desk, asked)
         self._wall_s += perf_counter() - began
         n, track = len(self.home_id), desk.track
-        usd, felt = self._energy_usd(i), np.zeros(n)
-        if self.is_over or moment_of(desk).end_share <= 1.5 * self.study.dt_h:  # the hour is over
-            total = self._felt_usd()
-            felt, self._device_usd = total - self._device_usd, total
+        usd, total = self._energy_usd(i), self._felt_usd()
+        felt, self._device_usd = total - self._device_usd, total
         if (
             self.is_over
         ):  # what is known at the end alone: charges for deviation, margins, and rounding
@@ -255,12 +260,13 @@ class Run:
         return air
 
     def _felt_usd(self) -> Col:
-        """Return what devices cost beside energy so far, to the end of an hour, shape (n,)."""
+        """Return what devices cost beside energy so far, shape (n,)."""
         track, t = self.desk.track, self.desk.interval
         found = []
         for group, power in zip(self.desk.fleet.groups, track.kind_kw[:, :t], strict=True):
             series = {name: track.series[name][:t].T for name in group.about.series}
-            found.append(group.feel(DeviceRecord(power.T, series, self.study.dt_h)))
+            lived = DeviceRecord(power.T, series, self.study.dt_h, self.is_over)
+            found.append(group.feel(lived))
         return np.asarray(
             sum(add_up(each.device_usd for each in found).values(), np.zeros(len(self.home_id)))
         )
@@ -289,6 +295,18 @@ class Run:
         else:
             usd += (price * kw.clip(min=0) - credit * (-kw).clip(min=0)) * dt
         return usd
+
+
+def _refuse_study_of_another(scene: Scene, study: Setup) -> None:
+    if study.homes is not scene.homes or study.start_s != scene.start_s:
+        hint = "Leave it out, or make it of this scene."
+        raise InputError(
+            [
+                Problem(
+                    "Run: study", "one that was found for another scene", "that of the scene", hint
+                )
+            ]
+        )
 
 
 def _nobody(message: object) -> NoReturn:

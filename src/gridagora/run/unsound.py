@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gridagora.core.errors import PartError
-from gridagora.core.exchange import Quotes, Tenders, Transactions
+from gridagora.core.exchange import Plans, Proposals, Quotes, Tenders, Transactions
 from gridagora.core.rules import Bidder, Pricing
 from gridagora.core.session import Clearing, HourPlan, Opening
 from gridagora.run.state import RunState
@@ -53,16 +53,18 @@ def refuse_unsound(desk: RunState, result: object, opening: Opening, heard: Tend
     if desk.bidder is Bidder.NOBODY:
         posted_quotes(desk, result, opening)
         return
-    awards = _clearing(desk, result).transactions
+    found = _clearing(desk, result)
+    awards = found.transactions
+    if awards is not None and not isinstance(awards, Transactions):
+        raise PartError(f"{who} returned {type(awards).__name__}, expected a Transactions")
     if awards is None or not np.array_equal(awards.party, np.arange(parties)):
-        rows = "no" if awards is None else len(awards.party)
+        rows = "no" if awards is None else np.size(awards.party)
         expected = f"one for each of the {parties} parties of the opening in order, as strategy '{desk.market.strategy}' needs"
         raise PartError(f"{who} returned {rows} transactions, expected {expected}")
     for column, values in (("p_kw", awards.p_kw), ("price_per_kwh", awards.price_per_kwh)):
-        if values.shape != (parties, 1) or not np.isfinite(values).all():
-            raise PartError(
-                f"{who} returned {column} of shape {values.shape}, expected finite numbers of shape {(parties, 1)}"
-            )
+        refuse_no_numbers(who, column, values, (parties, 1))
+    refuse_no_numbers(who, "status", awards.status, (parties,))
+    _refuse_beside(who, found, opening)
     _refuse_beyond(who, awards, heard)
     if desk.rules.pricing is Pricing.UNIFORM and parties and np.ptp(awards.price_per_kwh) > 0:
         raise PartError(f"{who} gave parties different prices, but its rules say {Pricing.UNIFORM}")
@@ -94,15 +96,60 @@ def posted_quotes(desk: RunState, result: object, opening: Opening) -> Quotes:
     Raises
     ------
     PartError
-        No clearing, transactions, or no price for each party.
+        No clearing, transactions, no price for each party, or a price that is no number.
     """
     found, parties = _clearing(desk, result), len(opening.party)
-    if found.transactions is not None or found.posted is None or len(found.posted.party) != parties:
+    who, posted = f"the session of {_who(desk)}", found.posted
+    if (
+        found.transactions is not None
+        or not isinstance(posted, Quotes)
+        or len(posted.party) != parties
+    ):
         raise PartError(
-            f"the session of {_who(desk)} quoted no price to all {parties} parties, and by its rules nobody tenders: "
+            f"{who} quoted no price to all {parties} parties, and by its rules nobody tenders: "
             "nothing says what a kWh costs"
         )
-    return found.posted
+    for column in ("buy_per_kwh", "sell_per_kwh", "share"):
+        refuse_no_numbers(who, column, posted._asdict()[column], (parties, 1))
+    return posted
+
+
+def refuse_no_numbers(who: str, column: str, values: Any, *shapes: tuple[int, ...]) -> None:
+    """Refuse a column that is no array of finite numbers of one of the shapes.
+
+    Raises
+    ------
+    PartError
+        What it is, and what was expected.
+    """
+    expected = f"finite numbers of shape {' or '.join(map(str, shapes))}"
+    if not isinstance(values, np.ndarray):
+        raise PartError(
+            f"{who} returned {column} of type {type(values).__name__}, expected {expected}"
+        )
+    if values.shape not in shapes:
+        raise PartError(f"{who} returned {column} of shape {values.shape}, expected {expected}")
+    if values.dtype.kind not in "fiu":
+        raise PartError(f"{who} returned {column} of {values.dtype.name}, expected {expected}")
+    if not np.isfinite(values).all():
+        at = np.argwhere(~np.isfinite(values))[0]
+        raise PartError(
+            f"{who} returned {column} {values[tuple(at)]} in row {at[0]}, expected {expected}"
+        )
+
+
+def _refuse_beside(who: str, result: Clearing, opening: Opening) -> None:
+    """Refuse trades between parties and prices of places that no ledger could book."""
+    local = result.local
+    if local is not None:
+        rows = np.size(local.party)
+        for column in ("p_kw", "price_per_kwh"):
+            refuse_no_numbers(who, f"local {column}", local._asdict()[column], (rows, 1))
+        for column in ("party", "counterparty"):
+            refuse_no_numbers(who, f"local {column}", local._asdict()[column], (rows,))
+    if result.place_per_kwh is not None and opening.site is not None:
+        places = (len(opening.site.tree.parent),)
+        refuse_no_numbers(who, "place_per_kwh", result.place_per_kwh, places)
 
 
 def _clearing(desk: RunState, result: object) -> Clearing:
@@ -131,18 +178,7 @@ def refuse_unsound_plan(desk: RunState, plan: object, opening: Opening) -> None:
         values = plan._asdict()[name]
         if values is None and name != "price_per_kwh":
             continue
-        if (
-            not isinstance(values, np.ndarray)
-            or values.shape not in allowed
-            or not np.isfinite(values).all()
-        ):
-            got = (
-                f"shape {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
-            )
-            expected = " or ".join(map(str, allowed))
-            raise PartError(
-                f"{who} holds {name} of {got}, expected finite numbers of shape {expected}, one for each hour"
-            )
+        refuse_no_numbers(who, name, values, *allowed)
     for bound in plan.commitments:
         product = bound.product
         if (
@@ -151,14 +187,63 @@ def refuse_unsound_plan(desk: RunState, plan: object, opening: Opening) -> None:
         ):
             found = f"{product.commodity.name} for the horizon {product.horizon.name}"
             raise PartError(f"{who} binds {found}, which its rules do not declare")
-        if (
-            len(bound.p_kw) != n
-            or not np.isfinite(bound.p_kw).all()
-            or not np.isfinite(bound.premium_per_kwh).all()
-        ):
-            raise PartError(
-                f"{who} binds power of shape {bound.p_kw.shape}, expected finite numbers of {n} rows"
-            )
+        columns = np.shape(bound.p_kw)[1:2]
+        refuse_no_numbers(who, "a commitment of p_kw", bound.p_kw, (n, *columns))
+        hours = (n, bound.hours), (bound.hours,), (n, *columns), columns, (1,)
+        refuse_no_numbers(who, "a commitment of premium_per_kwh", bound.premium_per_kwh, *hours)
+
+
+def refuse_unsound_tenders(desk: RunState, tenders: Any, parties: int) -> None:
+    """Refuse what a strategy offers unless it is one curve for each party, rising powers at falling prices.
+
+    Raises
+    ------
+    PartError
+        Another type, another number of rows, a number that is none, points out of order.
+    """
+    who = f"tender of the strategy {type(desk.strategy).__name__}"
+    if not isinstance(tenders, Tenders):
+        raise PartError(
+            f"{who} returned {type(tenders).__name__}, expected Tenders, or None where nothing is offered"
+        )
+    refuse_no_numbers(who, "party", tenders.party, (parties,))
+    refuse_no_numbers(who, "offset", tenders.offset, (parties + 1,))
+    points = (int(tenders.offset[-1]),)
+    refuse_no_numbers(who, "p_kw", tenders.p_kw, points)
+    refuse_no_numbers(who, "price_per_kwh", tenders.price_per_kwh, points)
+    begins = np.zeros(points[0] + 1, np.bool_)
+    if not parties:
+        return
+    if tenders.offset[0] != 0 or (np.diff(tenders.offset) < 1).any():
+        raise PartError(
+            f"{who} returned a curve without points, expected one point or more for each party"
+        )
+    begins[tenders.offset] = True
+    inside = ~begins[1:-1]
+    falls = inside & ((np.diff(tenders.p_kw) < 0) | (np.diff(tenders.price_per_kwh) > 0))
+    if falls.any():
+        row = int(np.searchsorted(tenders.offset, int(np.argmax(falls)), side="right")) - 1
+        raise PartError(
+            f"{who} returned points out of order for party {row}, expected rising powers at falling prices"
+        )
+
+
+def refuse_unsound_answer(desk: RunState, answer: Any, opening: Opening) -> None:
+    """Refuse plans of a strategy that are not one power for each party and hour.
+
+    Raises
+    ------
+    PartError
+        Another number of rows or hours, a number that is none.
+    """
+    if not isinstance(answer, Plans | Proposals):
+        return
+    who = f"the agents of the strategy {type(desk.strategy).__name__}"
+    n, h = len(opening.party), len(opening.supply.import_per_kwh)
+    refuse_no_numbers(who, "p_kw", answer.p_kw, (n, h))
+    if isinstance(answer, Proposals):
+        refuse_no_numbers(who, "own_usd", answer.own_usd, (n,))
+        refuse_no_numbers(who, "bound_usd", answer.bound_usd, (n,))
 
 
 def _who(desk: RunState) -> str:

@@ -6,18 +6,31 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from gridagora.core.device import People
-from gridagora.core.errors import InputError, Problem, attempt
+from gridagora.core.errors import InputError, Problem, attempt, require, require_call, shown
 from gridagora.core.feeder import Feeder
 from gridagora.core.ports import Market
 from gridagora.core.registry import find, misfit
 from gridagora.core.tables import Col, Homes, Index, Prices, Weather
 from gridagora.population.customers import customers_of, settled
-from gridagora.scenario import columns, dwellings, households, partners, plugins, read
+from gridagora.scenario import (
+    columns,
+    device_probe,
+    dwellings,
+    feeder_columns,
+    households,
+    partners,
+    plugins,
+    read,
+)
 from gridagora.scenario import populate as draw
 from gridagora.scenario import validate as sound
 from gridagora.scenario.calendar import midnight_s, utc_offset_s
 from gridagora.scenario.schema import Scenario
+
+MAKE = "gridagora.assemble makes a scene of tables, gridagora.load of a file."
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +50,34 @@ class Scene:
     partners: Index | None = None  # (e, 2) pairs of homes that may trade, where a file says so
     notes: tuple[str, ...] = ()  # what was taken of the homes, in words
     weather_note: str = ""  # which rows of a file the weather is, in words
+
+    def __post_init__(self) -> None:
+        """Refuse what is no table; what tables hold is checked by `assemble`.
+
+        Raises
+        ------
+        InputError
+            Every field that holds something else.
+        """
+        kinds = {
+            "scenario": Scenario,
+            "feeder": Feeder,
+            "homes": Homes,
+            "weather": Weather,
+            "prices": Prices,
+        }
+        wrong = [
+            Problem(f"Scene: {name}", shown(vars(self)[name]), f"a gridagora.{kind.__name__}", MAKE)
+            for name, kind in kinds.items()
+            if not isinstance(vars(self)[name], kind)
+        ]
+        wrong += [
+            Problem(f"Scene: {name}", shown(vars(self)[name]), "an array", MAKE)
+            for name in ("home_meter", "other_kw")
+            if not isinstance(vars(self)[name], np.ndarray)
+        ]
+        if wrong:
+            raise InputError(wrong)
 
     @property
     def start_s(self) -> int:
@@ -100,6 +141,7 @@ def load(
     InputError
         Every problem found, each with file, key, what was got, what is expected and what to do.
     """
+    require_call(progress, "progress", "a function of the stage")
     return build(read.load(path, overrides), progress)
 
 
@@ -111,9 +153,10 @@ def build(scenario: Scenario, progress: Callable[[str], None] | None = None) -> 
     InputError
         What the sources and the tables have wrong, all at once.
     """
-    columns.require(
+    require(
         scenario, Scenario, "scenario", "a gridagora.Scenario; gridagora.load reads one from a file"
     )
+    require_call(progress, "progress", "a function of the stage")
     tell = progress or _silent
     scenario = _checked(scenario)
     case = scenario.scenario
@@ -142,10 +185,10 @@ def build(scenario: Scenario, progress: Callable[[str], None] | None = None) -> 
 
 
 def assemble(
-    feeder: Feeder,
-    homes: Homes,
-    weather: Weather,
-    prices: Prices,
+    feeder: Feeder | None = None,
+    homes: Homes | None = None,
+    weather: Weather | None = None,
+    prices: Prices | None = None,
     scenario: Scenario | None = None,
     home_meter: Index | None = None,
     other_kw: Col | None = None,
@@ -169,11 +212,11 @@ def assemble(
     Raises
     ------
     InputError
-        Every problem of the tables.
+        Every problem of the tables, and each that is missing.
     """
     scenario = Scenario() if scenario is None else scenario
-    columns.require(scenario, Scenario, "scenario", "a gridagora.Scenario")
-    columns.require(feeder, Feeder, "feeder", "a gridagora.Feeder")
+    require(scenario, Scenario, "scenario", "a gridagora.Scenario")
+    require(devices, (list, tuple), "devices", "a list of tables of devices")
     scenario = _checked(scenario)
     return _joined(
         Parts(feeder, homes, weather, prices),
@@ -188,10 +231,10 @@ def assemble(
 class Parts(NamedTuple):
     """The tables of a scene."""
 
-    feeder: Feeder
-    homes: Homes
-    weather: Weather
-    prices: Prices
+    feeder: Feeder | None
+    homes: Homes | None
+    weather: Weather | None
+    prices: Prices | None
 
 
 def _joined(
@@ -206,6 +249,7 @@ def _joined(
     feeder, homes, weather, prices = parts
     case, where = scenario.scenario, scenario.file or "scene"
     faulty: list[Problem] = []
+    network = feeder_columns.feeder(feeder, f"{where}: feeder", faulty)
     population = columns.settled(homes, Homes, f"{where}: homes", faulty)
     sky = columns.settled(weather, Weather, f"{where}: weather", faulty)
     wholesale = columns.settled(prices, Prices, f"{where}: prices", faulty)
@@ -215,9 +259,9 @@ def _joined(
         other_kw = columns.array(other_kw, Col, f"{where}: other_kw", faulty)
     if population is not None:
         population = columns.owning(population, devices, drawn, where, faulty)
-    if faulty or population is None or sky is None or wholesale is None:
+    if faulty or network is None or population is None or sky is None or wholesale is None:
         raise InputError(faulty)
-    homes, weather, prices = population, sky, wholesale
+    feeder, homes, weather, prices = network, population, sky, wholesale
     start_s = midnight_s(case.start, case.timezone)
     problems = [
         *sound.feeder(feeder, where),
@@ -244,6 +288,7 @@ def _joined(
     if problems or home_meter is None:
         raise InputError(problems)
     homes = draw.devices(drawn, People(homes, weather, case.seed))
+    _try_devices(homes, start_s, scenario)
     pairs = (
         partners.read(Path(scenario.layers.partners_file), homes.home_id)
         if scenario.layers.partners_file
@@ -259,6 +304,16 @@ def _joined(
         else scenario.model_copy(update={"text": read.write(_plain(scenario))})
     )
     return Scene(full, feeder, homes, weather, prices, home_meter, other_kw, pairs)
+
+
+def _try_devices(homes: Homes, start_s: int, scenario: Scenario) -> None:
+    """Refuse devices of plugins that do not hold what they say."""
+    case = scenario.scenario
+    first_h = (start_s + utc_offset_s(case.start, case.timezone)) // 3600
+    local_hour = (first_h + np.arange(sound.hours(case.days))) % 24
+    setting = device_probe.setting_of(homes, local_hour, scenario)
+    if odd := device_probe.problems(setting, scenario.outside):
+        raise InputError(odd)
 
 
 def _checked(scenario: Scenario) -> Scenario:

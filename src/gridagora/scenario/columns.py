@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, TypeVar, cast, get_args, get_type_hints
 import numpy as np
 
 from gridagora.core.device import NoTable
-from gridagora.core.errors import InputError, Problem
+from gridagora.core.errors import Problem, shown
+from gridagora.core.feeder import Phasors
 from gridagora.core.registry import find, names
 from gridagora.core.tables import Col, Flag, Homes, Index, Quality
 
@@ -16,6 +17,7 @@ KINDS = {
     Col: ("fiu", np.float64, "numbers"),
     Index: ("fiu", np.int64, "whole numbers"),
     Flag: ("b", np.bool_, "true or false"),
+    Phasors: ("fiuc", np.complex128, "complex numbers"),
 }
 
 
@@ -34,10 +36,11 @@ def settled(table: Any, kind: type[Made], where: str, problems: list[Problem]) -
         Grows by the problem of each column that is none.
     """
     if not isinstance(table, kind):
-        got = f"{type(table).__name__}"
         problems.append(
             Problem(
-                where, got, f"a gridagora.{kind.__name__}" if kind is not Quality else "a Quality"
+                where,
+                shown(table),
+                f"a gridagora.{kind.__name__}" if kind is not Quality else "a Quality",
             )
         )
         return None
@@ -123,6 +126,8 @@ def _device_table(table: Any, kind: str, where: str, problems: list[Problem]) ->
             (each for each in (hints[field.name], *get_args(hints[field.name])) if each in KINDS),
             None,
         )
+        if hints[field.name] is float:
+            _refuse_no_number(value, f"{where}: {kind}.{field.name}", problems)
         if hint is None or value is None:
             continue
         made = array(value, hint, f"{where}: {kind}.{field.name}", problems)
@@ -131,6 +136,12 @@ def _device_table(table: Any, kind: str, where: str, problems: list[Problem]) ->
         if made is not value:
             changed[field.name] = made
     return replace(cast(Any, table), **changed) if changed else table
+
+
+def _refuse_no_number(value: object, where: str, problems: list[Problem]) -> None:
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not is_number or not np.isfinite(np.asarray(value, np.float64)):
+        problems.append(Problem(where, shown(value), "one finite number"))
 
 
 def array(value: Any, kind: Any, where: str, problems: list[Problem]) -> Any:
@@ -144,13 +155,14 @@ def array(value: Any, kind: Any, where: str, problems: list[Problem]) -> Any:
         )
         return value
     if found.dtype.kind not in letters:
-        problems.append(Problem(where, f"an array of {found.dtype.name}", f"an array of {words}"))
+        got = f"an array of {found.dtype.name}" if found.ndim else shown(value)
+        problems.append(Problem(where, got, f"an array of {words}"))
         return value
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         problems.append(Problem(where, "an array with masked values", f"an array of {words}"))
         return value
     if (
-        kind is Index
+        kind == Index
         and found.dtype.kind == "f"
         and not (np.isfinite(found) & (found == np.floor(found))).all()
     ):
@@ -183,15 +195,3 @@ def _names(value: Any, where: str, problems: list[Problem]) -> tuple[str, ...]:
             Problem(where, f"{bad[0]!r}", "a name of letters or digits for each home, as text")
         )
     return value if isinstance(value, tuple) else tuple(str(name) for name in value)
-
-
-def require(value: object, kind: type, where: str, expected: str) -> None:
-    """Refuse an argument of another kind.
-
-    Raises
-    ------
-    InputError
-        The argument by name, what was got and what was expected.
-    """
-    if not isinstance(value, kind):
-        raise InputError([Problem(where, f"{type(value).__name__}", expected)])

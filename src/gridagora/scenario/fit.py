@@ -12,8 +12,9 @@ from typing import Any, get_type_hints
 from gridagora.core import ports
 from gridagora.core.device import DeviceKind
 from gridagora.core.errors import FAULTS, Problem, nearest, told
+from gridagora.core.product import Commodity, Horizon
 from gridagora.core.registry import FACTS, Entry
-from gridagora.core.rules import Rulebook
+from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Residual, Rulebook
 from gridagora.results.metric import Metric
 
 DIRECTIONS = ("up", "down", "-")
@@ -174,20 +175,57 @@ def _made(entry: Entry, port: type, where: str) -> list[Problem]:
 
 def _market(entry: Entry, where: str) -> list[Problem]:
     found = _made(entry, ports.Market, where)
-    rules = entry.part().rules if not found else None
-    if found or isinstance(rules, Rulebook):
+    if found:
         return found
-    return [
-        Problem(
-            where,
-            f"rules of type {type(rules).__name__}",
-            "a Rulebook of gridagora.core.rules, as a class variable",
-        )
+    made = entry.part()
+    if not isinstance(made.rules, Rulebook):
+        expected = "a Rulebook of gridagora.extend, as a class variable"
+        return [Problem(where, f"rules of type {type(made.rules).__name__}", expected)]
+    found = _ruled(made.rules, where)
+    if not isinstance(made.strategy, str):
+        got = f"strategy of type {type(made.strategy).__name__}"
+        found.append(Problem(where, got, "the name of a strategy, as text"))
+    return found
+
+
+def _ruled(rules: Rulebook, where: str) -> list[Problem]:
+    """Return the fields of a declaration that hold something else than they declare."""
+    kinds = {
+        "bidder": Bidder,
+        "discloses": Disclosure,
+        "look_ahead": LookAhead,
+        "pricing": Pricing,
+        "residual": Residual,
+        **dict.fromkeys(("sees_limit", "sees_flow", "is_tariff"), bool),
+    }
+    each = {"strategies": str, "commits": Horizon, "commodities": Commodity}
+    values = rules._asdict()
+    found = [
+        Problem(where, f"rules.{name} = {values[name]!r}", f"a {kind.__name__}")
+        for name, kind in kinds.items()
+        if not isinstance(values[name], kind)
     ]
+    found += [
+        Problem(where, f"rules.{name} = {values[name]!r}", f"a tuple of {kind.__name__}")
+        for name, kind in each.items()
+        if not isinstance(values[name], tuple)
+        or not all(isinstance(one, kind) for one in values[name])
+    ]
+    if not found and not rules.strategies:
+        found.append(Problem(where, "rules.strategies without a name", "one strategy or more"))
+    return found
 
 
 def _strategy(entry: Entry, where: str) -> list[Problem]:
-    return _made(entry, ports.Strategy, where)
+    found = _made(entry, ports.Strategy, where)
+    if found:
+        return found
+    made = entry.part()
+    if not isinstance(made.plans, bool):
+        found.append(Problem(where, f"plans = {made.plans!r}", "true or false"))
+    if not isinstance(made.bidder, Bidder):
+        found.append(Problem(where, f"bidder = {made.bidder!r}", "a Bidder"))
+    return found
 
 
 def _device(entry: Entry, where: str) -> list[Problem]:
@@ -210,7 +248,7 @@ def _device(entry: Entry, where: str) -> list[Problem]:
         Problem(
             where,
             f"about = {about}",
-            f"a DeviceKind of gridagora.core.device whose kind is '{entry.name}'",
+            f"a DeviceKind of gridagora.extend whose kind is '{entry.name}'",
         )
     ]
 
@@ -223,10 +261,18 @@ def _metric(entry: Entry, where: str) -> list[Problem]:
             Problem(
                 where,
                 made,
-                "a Metric of gridagora.results.metric",
+                "a Metric of gridagora.extend",
                 "register('metric', m.id)(m) files one.",
             )
         ]
+    texts = ("id", "name", "unit", "direction", "explanation", "family", "short_name")
+    found = [
+        Problem(where, f"{name} of type {type(vars(part)[name]).__name__}", "text")
+        for name in texts
+        if not isinstance(vars(part)[name], str)
+    ]
+    if found:
+        return found
     rules = (
         (part.id != entry.name, f"the id '{part.id}'", "the name it is registered under"),
         (
@@ -246,12 +292,29 @@ def _metric(entry: Entry, where: str) -> list[Problem]:
             "compute",
             "a function compute(outcome, yardstick)",
         ),
+        (
+            not callable(part.applies) or not takes(part.applies, _applies),
+            "applies",
+            "a function applies(outcome) that says true or false",
+        ),
+        (
+            isinstance(part.order, bool)
+            or not isinstance(part.order, int | float)
+            or part.order != part.order,
+            f"the order {part.order}",
+            "a number, the place within the family",
+        ),
+        (not isinstance(part.in_brief, bool), f"in_brief = {part.in_brief!r}", "true or false"),
     )
     return [Problem(where, got, expected) for broken, got, expected in rules if broken]
 
 
 def _computes(outcome: Any, yardstick: Any) -> None:
     """Stand for how a metric is called."""
+
+
+def _applies(outcome: Any) -> None:
+    """Stand for how a metric is asked whether it says something."""
 
 
 def _source(entry: Entry, where: str) -> list[Problem]:

@@ -4,33 +4,14 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from types import MappingProxyType
 from typing import Any, NamedTuple, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 
 from gridagora.core.errors import InputError, Problem, nearest
-from gridagora.core.registry import FACTS, entries, find, misfit, names
+from gridagora.core.registry import FACTS, find, misfit, names
+from gridagora.scenario.key_sentences import expected, sentence, shown
 from gridagora.scenario.schema import TABLES
-
-KINDS = {
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
-    "string_type": "text in quotes",
-    "date_type": "a date such as 2024-07-15, without quotes",
-    "tuple_type": "a list in brackets",
-    "finite_number": "a finite number",
-    "too_short": "at least one name",
-}
-BOUNDS = {
-    "greater_than": ("gt", "above"),
-    "greater_than_equal": ("ge", "of at least"),
-    "less_than": ("lt", "below"),
-    "less_than_equal": ("le", "of at most"),
-}
 
 
 @dataclass(frozen=True)
@@ -50,27 +31,6 @@ class Got:
             if path[:-1]
             else f"{self.name}: [{path[0]}]"
         )
-
-
-MOVED = MappingProxyType(
-    {
-        (
-            "feeder",
-            "homes_on",
-        ): 'It is now the key \'on\' of [homes]: "customers" (before: "residential"), "meters" or "all".'
-    }
-)
-
-
-def shown(value: Any) -> str:
-    """Return a value as a message shows it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Mapping):
-        return "a table"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(shown(item) for item in value) + "]"
-    return f"'{value}'" if isinstance(value, str) else str(value)
 
 
 def full_name(key: str) -> str:
@@ -106,48 +66,15 @@ def keys(table: str, values: Mapping[str, Any], got: Got) -> dict[str, Problem]:
     try:
         TABLES[table].model_validate(values)
     except ValidationError as fault:
-        return {str(error["loc"][0]): _sentence(table, error, got) for error in fault.errors()}
-    return {}
-
-
-def _sentence(table: str, error: ErrorDetails, got: Got) -> Problem:
-    key = str(error["loc"][0])
-    fields = TABLES[table].model_fields
-    where = got.where(table, key)
-    if error["type"] == "extra_forbidden":
-        hint = MOVED.get((table, key)) or nearest(key, list(fields))
-        return Problem(where, f"an unknown key '{key}'", f"a key of [{table}]", hint)
-    hint = ""
-    if error["type"] == "literal_error" and isinstance(error["input"], str):
-        words = (
-            str(error.get("ctx", {})["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
+        fields, bad = (
+            TABLES[table].model_fields,
+            {str(error["loc"][0]): error for error in fault.errors()},
         )
-        hint = _close(error["input"], words + _from_outside(table, key))
-    more = "".join(f" or '{word}'" for word in _from_outside(table, key))
-    return Problem(
-        where, shown(error["input"]), f"{_expected(error)}{more} ({fields[key].description})", hint
-    )
-
-
-def _from_outside(table: str, key: str) -> list[str]:
-    """Return the words of a key that plugins add."""
-    named = [entry.name.partition("=") for entry in entries("source") if entry.outside]
-    return [word for place, _, word in named if place == f"{table}.{key}"]
-
-
-def _close(word: str, words: list[str]) -> str:
-    close = get_close_matches(word, words, n=1, cutoff=0.5)
-    return f"Did you mean '{close[0]}'?" if close else ""
-
-
-def _expected(error: ErrorDetails) -> str:
-    context = error.get("ctx", {})
-    if error["type"] in BOUNDS:
-        bound, words = BOUNDS[error["type"]]
-        return f"a number {words} {context[bound]:g}"
-    if error["type"] == "literal_error":
-        return str(context["expected"])
-    return KINDS.get(error["type"], error["msg"])
+        return {
+            key: sentence(table, key, error, fields, got.where(table, key))
+            for key, error in bad.items()
+        }
+    return {}
 
 
 def architectures(chosen: tuple[str, ...], where: str) -> list[Problem]:
@@ -291,7 +218,7 @@ def _part_value(
             Problem(
                 where,
                 shown(value),
-                " or ".join(dict.fromkeys(_expected(error) for error in fault.errors())),
+                " or ".join(dict.fromkeys(expected(error) for error in fault.errors())),
             )
         )
         return value

@@ -11,7 +11,7 @@ from gridagora.core.registry import find
 from gridagora.core.request import Request
 from gridagora.core.tables import Homes, Prices, Weather
 from gridagora.population.charging import Sessions
-from gridagora.scenario import plugins
+from gridagora.scenario import columns, feeder_columns, plugins
 from gridagora.scenario import validate as sound
 from gridagora.scenario.calendar import utc_offset_s
 from gridagora.scenario.schema import TRAVIS, Scenario, from_outside
@@ -154,12 +154,16 @@ def _asked(
                 Problem(
                     where,
                     f"{type(found).__name__}",
-                    f"a table {wanted.__name__} of {wanted.__module__}",
+                    f"a table {wanted.__name__} of gridagora.extend",
                 )
             ]
         )
+    problems: list[Problem] = []
+    settled: Made = _settled(found, where, problems)
+    if problems:
+        raise InputError(problems)
     try:
-        problems = check(found, where)
+        problems = check(settled, where)
     except FAULTS as fault:  # columns of other types or shapes than a check can read
         problems = [
             Problem(
@@ -170,7 +174,25 @@ def _asked(
         ]
     if problems:
         raise InputError(problems)
-    return found
+    return settled
+
+
+def _settled(found: Any, where: str, problems: list[Problem]) -> Any:
+    """Return a table whose columns are arrays of their kinds; each that cannot be is a problem."""
+    match found:
+        case Feeder():
+            return feeder_columns.feeder(found, where, problems)
+        case Sky():
+            inside: object = found.weather  # `check` says what else a plugin may have put there
+            if not isinstance(inside, Weather):
+                return found
+            weather = columns.settled(found.weather, Weather, f"{where}: weather", problems)
+            return found if weather is None else found._replace(weather=weather)
+        case Homes():
+            homes = columns.settled(found, Homes, f"{where}: homes", problems)
+            return None if homes is None else columns.owning(homes, (), (), where, problems)
+        case _:
+            return columns.settled(found, type(found), where, problems)
 
 
 def _answered(word: str, request: Request, where: str) -> Any:

@@ -104,6 +104,16 @@ def load(plugins: Sequence[Plugin]) -> None:
     show(plugins)
     problems += [problem for kind in ROOMS for problem in _named(registry.clashes(kind), plugins)]
     problems += [
+        Problem(
+            f"{kind} '{name}' of {plugin.label}",
+            "a name that it registers twice",
+            "one part of each name",
+            "Give one of them another name.",
+        )
+        for plugin in plugins
+        for kind, name in registry.registered_twice(plugin.module)
+    ]
+    problems += [
         problem for entry, plugin in own.values() for problem in fit.problems(entry, plugin.label)
     ]
     if problems:
@@ -246,7 +256,7 @@ def _import(plugin: Plugin, problems: list[Problem]) -> list[Entry]:
         return []
     found = [entry for entry in outside() if entry[:3] not in before]
     if not found:
-        hint = "Put @register(kind, name) of gridagora.core.registry on each part."
+        hint = "Put @register(kind, name) of gridagora.extend on each part."
         problems.append(
             Problem(
                 plugin.where, f"{plugin.label}, which registers no part", "one part or more", hint

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from gridagora.core.errors import InputError, Problem, attempt
+from gridagora.files.path import require_path
 from gridagora.scenario import cross_checks as together
 from gridagora.scenario import key_checks as faults
 from gridagora.scenario import paths as places
 from gridagora.scenario import plugins, short_keys
 from gridagora.scenario.key_checks import Got
+from gridagora.scenario.key_sentences import shown
 from gridagora.scenario.plugins import Plugin
 from gridagora.scenario.schema import TABLES, HomesKeys, Scenario, Table
 
@@ -58,8 +60,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     InputError
         Every problem of the file and of the overrides at once.
     """
-    if not isinstance(path, str | Path):
-        raise InputError([Problem("scenario", type(path).__name__, "the path of a scenario file")])
+    require_path(path, "scenario", "the path of a scenario file")
     file = Path(path)
     return parse(_text(file), str(path), file.parent, _listed(overrides))
 
@@ -105,16 +106,7 @@ def parse(
     if problems:
         raise InputError(problems)
     full = write(values) if overrides else text
-    return Scenario.model_validate(
-        {
-            **tables,
-            "parts": parts,
-            "devices": devices,
-            "outside": outside,
-            "file": name,
-            "text": full,
-        }
-    )
+    return Scenario(**tables, parts=parts, devices=devices, outside=outside, file=name, text=full)
 
 
 def plugins_of(path: str | Path, overrides: Sequence[str] = ()) -> list[Plugin]:
@@ -273,9 +265,7 @@ def _sort(values: dict[str, Any], got: Got, problems: list[Problem]) -> Raw:
             problems.append(faults.unknown_table(name, value, got))
         elif not isinstance(value, dict):
             problems.append(
-                Problem(
-                    got.where(name), faults.shown(value), f"a table: keys under a heading [{name}]"
-                )
+                Problem(got.where(name), shown(value), f"a table: keys under a heading [{name}]")
             )
         else:
             tables[name] = value
@@ -290,9 +280,7 @@ def _sort(values: dict[str, Any], got: Got, problems: list[Problem]) -> Raw:
         else:
             problems.append(
                 Problem(
-                    got.where(outer, key),
-                    faults.shown(inner),
-                    f"a table: keys under a heading [{name}]",
+                    got.where(outer, key), shown(inner), f"a table: keys under a heading [{name}]"
                 )
             )
             tables[outer] = {word: value for word, value in tables[outer].items() if word != key}

@@ -5,9 +5,18 @@ from datetime import date
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from gridagora.core import registry
+from gridagora.core.errors import InputError, Problem, shown
+from gridagora.scenario.key_sentences import IN_CODE, in_code
 from gridagora.scenario.plugins import Plugin
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -478,7 +487,15 @@ class MarketKeys(Table):
 
 
 class Scenario(Table):
-    """A whole scenario. Every table and every key has a default, so `Scenario()` is the synthetic case."""
+    """A whole scenario. Every table and every key has a default, so `Scenario()` is the synthetic case.
+
+    Made in code, tables are dictionaries of keys: `Scenario(homes={"count": 6}, parts={"tou": {"peak_ratio": 1.5}})`.
+
+    Raises
+    ------
+    InputError
+        Every unknown table, unknown key and value that no key can hold, at once.
+    """
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -509,6 +526,20 @@ class Scenario(Table):
     )
     file: str = Field("", description="the file it was read from; empty where it was made in code")
     text: str = Field("", description="its TOML text, overrides included")
+
+    def __init__(self, *stray: object, **tables: Any) -> None:
+        if stray:
+            expected = "tables by name, as Scenario(homes={'count': 6})"
+            raise InputError(
+                [
+                    Problem(IN_CODE, shown(each), expected, "gridagora.load reads a file.")
+                    for each in stray
+                ]
+            )
+        try:
+            super().__init__(**tables)
+        except ValidationError as fault:
+            raise InputError(in_code(fault, type(self).model_fields)) from None
 
 
 TABLES: Mapping[str, type[Table]] = MappingProxyType(

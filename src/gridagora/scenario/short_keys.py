@@ -8,8 +8,8 @@ from typing import Any
 from gridagora.core.device import RENEWABLE
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.registry import find, names
-from gridagora.scenario import key_checks as faults
 from gridagora.scenario.key_checks import Got
+from gridagora.scenario.key_sentences import shown
 from gridagora.scenario.schema import HomesKeys
 
 SHORT: Mapping[str, tuple[str, str]] = MappingProxyType(  # kind of device and key of its own
@@ -52,7 +52,7 @@ def check(keys: HomesKeys, devices: Mapping[str, Any], got: Got) -> list[Problem
     found = [
         Problem(
             got.where("homes", name),
-            f"{faults.shown(vars(keys)[name])} beside [homes.{kind}]",
+            f"{shown(vars(keys)[name])} beside [homes.{kind}]",
             f"the key '{own}' of that table in its place",
             "Leave it out.",
         )

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gridagora.core.errors import Problem
-from gridagora.scenario import key_checks as faults
 from gridagora.scenario.key_checks import Got
+from gridagora.scenario.key_sentences import shown
 from gridagora.scenario.schema import HomeColumns, Table, from_outside
 
 OWN_FILES = ("epw", "tmy3", "nsrdb")
@@ -93,7 +93,7 @@ def _unread(each: Readers, key: str, tables: Mapping[str, Table], got: Got) -> P
     noun = "file" if key.endswith("file") else "key"
     readers = " or ".join(f"'{value}'" for value in each.values)
     value = vars(tables[each.table])[key]
-    what = faults.shown(f"{value}" if noun == "file" else value)
+    what = shown(f"{value}" if noun == "file" else value)
     return Problem(
         got.where(each.table, key),
         f"{what}, which {by} = '{vars(tables[outer])[name]}' does not read",
@@ -138,7 +138,7 @@ def _without_a_use(
     return [
         Problem(
             got.where(*path),
-            f"{faults.shown(vars(tables[path[0]])[path[1]])} with {lacks}",
+            f"{shown(vars(tables[path[0]])[path[1]])} with {lacks}",
             expected,
             "Leave it out.",
         )

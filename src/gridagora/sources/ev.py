@@ -18,7 +18,6 @@ SHOWN = 20
 EVIPRO = ("start_time", "duration", "total_charge", "avg_power_kw")
 EVWATTS = ("vehicle_id", "start_datetime", "stop_datetime")
 PLAIN = ("arrive", "depart", "energy_kwh")
-OWNERS = ("home", "vehicle", "home_id", "vehicle_id")
 KILO = {"kWh": 1.0, "Wh": 1e-3}
 SLACK_KWH = 1e-6
 ENERGY_MAX_KWH = 250.0  # the largest battery of a passenger car stores about 210 kWh

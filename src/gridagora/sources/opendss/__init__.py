@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gridagora.core.errors import InputError, Problem, nearest
+from gridagora.core.errors import InputError, Problem, nearest, require
 from gridagora.core.feeder import GROUND, Feeder
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Index
+from gridagora.files.path import require_path
 from gridagora.population.customers import classified
 from gridagora.sources.opendss import bases, elements
 from gridagora.sources.opendss.elements import LoadElement
@@ -73,6 +74,16 @@ def read(path: str | Path, *, taps: Mapping[str, int] | None = None) -> Feeder:
     ----------
     EPRI, OpenDSS manual (load element, system admittance); dss-python 0.15, https://github.com/dss-extensions/dss_python
     """
+    require_path(path, "read_feeder", "the path of the master script of an OpenDSS model")
+    if taps is not None:
+        require(
+            taps,
+            Mapping,
+            "read_feeder: taps",
+            "tap numbers by the name of their regulator, as {'reg1': 4}",
+        )
+        for name, tap in taps.items():
+            require(tap, int, f"read_feeder: tap of {name!r}", "a whole number")
     path = Path(path).absolute()  # the engine works in a folder of its own
     with running() as engine:
         notes = compile_script(engine, path)
