@@ -346,7 +346,9 @@ def test_a_load_that_does_not_bend_takes_its_usual_power_at_any_price(plain, set
     assert load.spec_now(table, 0).dt_h.tolist() == [DT_H]
     assert not load.forgone_per_h(table, np.full((1, 1), 2.0), np.zeros((1, 1))).any()
     part = group.bound(Blocks(1, np.arange(3), 60, 0.1))
-    assert part.least_kw.tolist() == part.most_kw.tolist() == [2.0, 2.0, 2.0]  # a number for each block
+    assert (
+        part.least_kw.tolist() == part.most_kw.tolist() == [2.0, 2.0, 2.0]
+    )  # a number for each block
 
 
 def test_a_part_of_the_load_of_a_share_of_homes_becomes_a_device(plain):

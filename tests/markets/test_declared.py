@@ -1,6 +1,6 @@
 """What every design declares and where its keys end: rules no scenario changes, defaults results stand on, the ends of keys."""
 
-from dataclasses import asdict
+from dataclasses import FrozenInstanceError, asdict
 
 import pytest
 
@@ -135,6 +135,15 @@ def test_what_a_design_is_no_key_changes(name):
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_published_results_stand_on_these_defaults(name):
     assert asdict(find("market", name)()) == DEFAULTS[name]
+
+
+@pytest.mark.parametrize("kind", ["market", "strategy"])
+def test_nothing_changes_a_design_or_a_strategy_once_it_is_made(kind):
+    for name in names(kind):
+        made = find(kind, name)()
+        field = next(iter(asdict(made)), "anything")
+        with pytest.raises(FrozenInstanceError):
+            setattr(made, field, None)
 
 
 # design, key, values at its ends that are accepted, values beyond them that are refused; other keys that go with them

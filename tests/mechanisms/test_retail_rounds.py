@@ -5,6 +5,7 @@ import pytest
 
 from gridagora.core.errors import PartError
 from gridagora.kernels.stores.value import stores
+from gridagora.mechanisms.retail import clearing
 from gridagora.mechanisms.retail.clearing import (
     GameParameters,
     imported_kw,
@@ -88,6 +89,14 @@ def test_offers_and_price_of_cournot_with_two_costs():
         assert last.price_per_kwh == pytest.approx(found.price_per_kwh, abs=1e-6)
     signal = price_signal(USERS, cost)
     assert [next(signal) for _ in range(8)][-1].price_per_kwh == pytest.approx([0.3, 0.3], abs=1e-9)
+
+
+def test_a_price_signal_of_equal_costs_needs_one_price():
+    """Demand and offers are lines between cost and choke price: the first secant is the answer."""
+    cost = np.tile([0.15, 0.2], (2, 1))
+    first = next(price_signal(USERS, cost))
+    assert first.price_per_kwh == pytest.approx(closed_form(USERS, cost).price_per_kwh, abs=1e-12)
+    assert first.offer_kw == pytest.approx(closed_form(USERS, cost).offer_kw, abs=1e-9)
 
 
 def test_who_is_too_dear_offers_nothing_and_the_other_is_a_monopoly():
@@ -393,3 +402,13 @@ def test_devices_are_of_prosumers_that_exist_and_plan_hours():
     short = stores([1.0], np.full(2, 0.5))
     with pytest.raises(PartError, match="expected 2 steps of one hour"):
         community(USERS, np.zeros((2, 2)), (short,), (np.array([0]),), BUY, SELL)
+
+
+def test_prices_that_double_precision_cannot_tell_apart_are_refused(monkeypatch):
+    """Where no step comes close, not even with softer pulls, the sentence says how uneven the day is."""
+    monkeypatch.setattr(clearing, "_close", lambda *_: False)
+    c = GameParameters(USERS, BUY, SELL, 2, 1)
+    with pytest.raises(
+        PartError, match=r"differs by direction by a factor of 2e\+00, .* too uneven"
+    ):
+        solved(c, np.zeros(2), BUY, np.full(2, 0.1), 2)
