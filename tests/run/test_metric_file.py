@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from gridagora.cli import app
 from gridagora.core import registry
 from gridagora.report import page
-from gridagora.report.table import render
+from gridagora.report.table import render, table
 from gridagora.results.metric import POWER, metric
 from gridagora.run import folder as folders
 from gridagora.run.compare import compare
@@ -58,7 +58,7 @@ def result(scene, added):
 
 
 def test_a_metric_of_one_file_is_computed_and_stands_in_its_family(result, added):
-    rows = result.table()
+    rows = table(result)
     assert rows.loc["X9", "flat"] > 0
     assert tuple(rows.loc["X9", ["metric", "unit", "better"]]) == (
         "energy of the morning",
@@ -93,4 +93,4 @@ def test_a_folder_explains_its_metrics_without_the_file_that_made_them(result, t
     registry.forget(__name__)
     again = folders.load(tmp_path / "out")
     assert escape(WHY) in page.html(again)
-    assert list(again.table().index) == list(result.table().index)
+    assert list(table(again).index) == list(table(result).index)
