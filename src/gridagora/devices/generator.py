@@ -11,6 +11,7 @@ from gridagora.core.device import (
     Beside,
     Blocks,
     BoundPart,
+    Column,
     DeviceKind,
     DeviceOutcome,
     DeviceRecord,
@@ -125,6 +126,8 @@ class GeneratorGroup:
         is_valued=False,
         is_generation=True,
         keys=GeneratorKeys,
+        table=Generator,
+        columns=(Column("rated_kw", (), 0.0), Column("cost_per_kwh", (), 0.0)),
         draw=draw,
     )
     table: Generator

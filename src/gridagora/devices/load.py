@@ -7,9 +7,11 @@ from typing import ClassVar
 import numpy as np
 
 from gridagora.core.device import (
+    HOURLY,
     Beside,
     Blocks,
     BoundPart,
+    Column,
     DeviceKind,
     DeviceOutcome,
     DeviceRecord,
@@ -162,7 +164,14 @@ class LoadGroup:
     """
 
     about: ClassVar[DeviceKind] = DeviceKind(
-        "appliances", "Responsive appliances", "#7f8fa6", is_valued=False, keys=LoadKeys, draw=draw
+        "appliances",
+        "Responsive appliances",
+        "#7f8fa6",
+        is_valued=False,
+        keys=LoadKeys,
+        draw=draw,
+        table=Load,
+        columns=(Column("usual_kw", (HOURLY,), 0.0),),
     )
     table: Load
     forgone_usd: Col  # (r,) worth of the energy forgone so far, net of what more was worth

@@ -52,6 +52,10 @@ def find_internal_prices(
     if before is not None:
         start[:, :-1] = np.broadcast_to(before, (n, h))[:, 1:]
     gap_usd, cost_usd = 0.0, 0.0
+    moves: Flag = np.isin(np.arange(n), np.concatenate([*home, np.zeros(0, np.int64)]))
+    still = exports & ~moves  # the side of the meter is that of the load
+    price[still] = np.where(net_kw[still] < 0, sell_per_kwh, buy_per_kwh)
+    exports &= moves
     if exports.any():
         among = np.cumsum(exports) - 1
         found = solve_meter(

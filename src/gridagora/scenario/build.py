@@ -288,6 +288,7 @@ def _joined(
     if problems or home_meter is None:
         raise InputError(problems)
     homes = draw.devices(drawn, People(homes, weather, case.seed))
+    sound.refuse_bare(homes, where)
     _try_devices(homes, start_s, scenario)
     pairs = (
         partners.read(Path(scenario.layers.partners_file), homes.home_id)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from gridagora.core.device import ANY, HOURLY, Column
-from gridagora.core.errors import PartError, Problem
+from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.core.feeder import Feeder
 from gridagora.core.registry import find
 from gridagora.core.tables import LEAD_H, TAIL_H, Col, Homes, Index, Prices, Weather
@@ -191,6 +191,20 @@ def _column(
         )
         for at in bad[:1]
     ]
+
+
+def refuse_bare(homes: Homes, where: str) -> None:
+    """Refuse homes that own nothing: there would be nobody to trade.
+
+    Raises
+    ------
+    InputError
+        No table of devices has a row.
+    """
+    if not any(len(vars(table)["home"]) for table in homes.owned.values()):
+        hint = "Give assemble a table of devices, or the scenario a [homes.KIND]."
+        expected = "at least one that can move"
+        raise InputError([Problem(f"{where}: homes", "no device", expected, hint)])
 
 
 def placing(home_meter: Index, table: Homes, feeder: Feeder, where: str) -> list[Problem]:
