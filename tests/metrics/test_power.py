@@ -188,6 +188,21 @@ def test_self_consumption_is_by_home(make, metric_value):
     assert metric_value("P6", pv(make, np.where(home_kw < 0, -3.0, home_kw), sun, sun)) == 0.0
 
 
+def test_kinds_of_renewables_add_up(make, metric_value):
+    """Half the sun and a turbine of the other half are one array: whatever makes the energy is used and given up alike."""
+    home_kw, sun = np.zeros((3, 8)), np.zeros((3, 8))
+    home_kw[0], sun[0] = -2.0, 4.0
+    one = make(home_kw=home_kw, available_kw={"pv": sun}, device_kw={"pv": np.full(8, -3.0)})
+    two = make(
+        home_kw=home_kw,
+        available_kw={"pv": 0.5 * sun, "turbine": 0.5 * sun},
+        device_kw={"pv": np.full(8, -2.0), "turbine": np.full(8, -1.0)},
+    )
+    for metric_id in ("P6", "P7"):
+        assert metric_value(metric_id, two) == pytest.approx(metric_value(metric_id, one))
+    assert metric_value("P7", two) == pytest.approx(8.0 * two.dt_h)
+
+
 def test_what_a_battery_exports_is_not_of_the_panels(make, metric_value):
     """A home that exports more than its panels give exports all of that, and not more than all."""
     home_kw = np.zeros((3, 8))
