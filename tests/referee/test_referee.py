@@ -90,7 +90,9 @@ def agrees(outcome, ran, given, recorded):
     """Hold every figure of the product against the referee's."""
     own = scorer.score(given, recorded)
     fleet = ran.fleet
-    np.testing.assert_allclose(ran.track.series["t_air_degc"], own.air_degc, atol=K, rtol=0)
+    np.testing.assert_allclose(
+        ran.track.recorder.column("t_air_degc").T, own.air_degc, atol=K, rtol=0
+    )
     houses, tanks = fleet.of_kind("hvac").houses, fleet.of_kind("water_heater").tanks
     stored = (fleet.of_kind("battery").e_kwh, fleet.of_kind("ev").e_kwh)
     ends = (houses.t_air_degc, houses.t_mass_degc, tanks.t_tank_degc, *stored)

@@ -18,8 +18,9 @@ from gridagora.results.outcome import LocalTrades, costs_usd
 from gridagora.run import evaluate as run
 from gridagora.run.comms import BidCache
 from gridagora.run.forecast import WholesaleTerms
+from gridagora.run.record import open_record, write_interval
 from gridagora.run.settle import Position, no_trades
-from gridagora.run.state import FinishedRun, Record, Setup
+from gridagora.run.state import FinishedRun, Setup
 from gridagora.settlement import ledger as books
 from gridagora.settlement.parties import run_parties
 
@@ -117,19 +118,23 @@ def setup(**changed):
     return Setup(**columns | changed)
 
 
-def record(**changed):
+def record(kind_kw=None, series=None, award_kw=None, fleet=FLEET, load_kw=LOAD_KW, **changed):
+    """A run written interval by interval: kinds (g, t, n) and what they tell (t, r) as given, or by hand."""
+    kind_kw = np.stack([PANELS_KW, STORE_KW]) if kind_kw is None else kind_kw
+    series = {"store_kwh": CHARGE_KWH} if series is None else series
     columns = {
-        "kind_kw": np.stack([PANELS_KW, STORE_KW]),
-        "series": {"store_kwh": CHARGE_KWH},
         "price_per_kwh": PRICE_PER_KWH,
         "credit_per_kwh": PRICE_PER_KWH / 2,
-        "place_per_kwh": np.zeros((0, T)),
-        "award_kw": np.full((T, N), math.nan),
         "import_per_kwh": PRICE_PER_KWH[:, None],
         "export_per_kwh": PRICE_PER_KWH[:, None] / 2,
         "worst": np.array([1e-12, 0.003]),
     }
-    return Record(**columns | changed)
+    track = open_record(fleet.groups, len(load_kw), T)._replace(**columns | changed)
+    for i in range(T):
+        told = {name: values[i] for name, values in series.items()}
+        award = None if award_kw is None else award_kw[i]
+        write_interval(track, i, load_kw[:, i // 2], kind_kw[:, i], told, award)
+    return track
 
 
 def finished(track=None, **changed):
@@ -394,7 +399,7 @@ def test_devices_that_start_at_once_are_told_where_nobody_was_awarded(awarded, s
     awards = np.full((T, 5), 1.0 if awarded else math.nan)
     plain = DeviceOutcome(np.zeros(5), {"wear": np.zeros(5)})
     fleet = Fleet((Still(PANELS.about, np.arange(5), plain),), 5, DT)
-    track = record(kind_kw=crowd_kw(), series={}, award_kw=awards)
+    track = record(crowd_kw(), {}, awards, fleet, np.ones((5, 26)))
     got = run.evaluate(
         "crowd",
         finished(track, fleet=fleet, parties=run_parties(tuple("abcde"))),

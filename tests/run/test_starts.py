@@ -94,18 +94,21 @@ def test_the_key_reaches_the_run():
     )
 
 
+def said_of(power_kw):
+    """What is said of power (g, t, n)."""
+    return find_simultaneous_starts(HVAC, power_kw.transpose(0, 2, 1), 1 / 12)
+
+
 def test_the_measure_is_the_largest_rise_over_what_all_can_draw():
     """Six homes of 2 kW: four start in one interval and two later, 67 %; three and three, 50 %, is not above the threshold."""
     power = np.zeros((1, 12, 6))
     power[0, 6:, :4], power[0, 8:, 4:] = 2.0, 2.0
-    (text,) = find_simultaneous_starts(HVAC, power, 1 / 12)
+    (text,) = said_of(power)
     assert (
         "within one interval of 5 minutes starts, by power, 67% of heating and cooling at 00:30;"
         in text
     )
     power[0, 6:, 3], power[0, 8:, 3] = 0.0, 2.0
-    assert find_simultaneous_starts(HVAC, power, 1 / 12) == ()
-    assert find_simultaneous_starts(HVAC, power[:, :, :4], 1 / 12) == ()
-    assert find_simultaneous_starts(HVAC, power - 2.0, 1 / 12) == (), (
-        "batteries that stop giving start nothing"
-    )
+    assert said_of(power) == ()
+    assert said_of(power[:, :, :4]) == ()
+    assert said_of(power - 2.0) == (), "batteries that stop giving start nothing"

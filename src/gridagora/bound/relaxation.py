@@ -161,7 +161,7 @@ def bound(
     found = found._replace(answers=())
     fine = gather(*given)
     top = _score(fine, found, answering(fine, threads)(found.price_per_kwh), mix)
-    del fine, found  # a schedule that is played takes the room of a run
+    del fine, found, fleet, given  # a schedule that is played takes the room of a run
     if play is None:
         return top
     feasible = play(mix)

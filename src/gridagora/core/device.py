@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gridagora.core.errors import InputError, Problem
+from gridagora.core.records import Derived, RunColumn
 from gridagora.core.registry import find
 from gridagora.core.tables import Col, Flag, Homes, Index, Weather
 from gridagora.kernels.coordination.dual import Answer
@@ -229,8 +230,8 @@ class DeviceRecord(NamedTuple):
     `is_over` says whether the run ends with them: what is still due then, as the charge of a car, counts as not given.
     """
 
-    home_kw: Col
-    series: Mapping[str, Col]
+    home_kw: RunColumn
+    series: Mapping[str, RunColumn]
     dt_h: float
     is_over: bool = True
 
@@ -247,8 +248,8 @@ class DeviceOutcome(NamedTuple):
     left_kwh: Col
     device_usd: Mapping[str, Col] = NONE
     felt: Mapping[str, Col] = NONE
-    series: Mapping[str, Col] = NONE
-    available_kw: Col | None = None
+    series: Mapping[str, RunColumn] = NONE
+    available_kw: RunColumn | None = None
 
 
 class Blocks(NamedTuple):
@@ -306,13 +307,30 @@ def _owners(homes: Homes, kinds: Sequence[str]) -> Flag:
     return own
 
 
-def spread(values: Col, home: Index, count: int) -> Col:
-    """Return the sums of series (r, t) of devices over those of each home, shape (count, t)."""
+def held_hours(hourly: Col, intervals: int, dt_h: float) -> RunColumn:
+    """Return hourly values (n, H) in every interval of length dt_h of a run, shape (n, t), laid out when they are read."""
+    per = round(1 / dt_h)
+
+    def read(rows: slice, times: slice) -> Col:
+        return np.repeat(hourly[rows, : intervals // per], per, axis=1)[:, times]
+
+    return Derived((len(hourly), intervals), read)
+
+
+def spread(values: RunColumn, home: Index, count: int) -> RunColumn:
+    """Return the sums of series (r, t) of devices over those of each home, shape (count, t), added up when they are read."""
     if np.array_equal(home, np.arange(count)):
         return values
-    wide = np.zeros((count, values.shape[1]))
-    np.add.at(wide, home, values)
-    return wide
+
+    def read(rows: slice, times: slice) -> Col:
+        own = np.flatnonzero((home >= rows.start) & (home < rows.stop))
+        wide = np.zeros((rows.stop - rows.start, times.stop - times.start))
+        if own.size:
+            some = slice(int(own[0]), int(own[-1]) + 1)
+            np.add.at(wide, home[own] - rows.start, values[some, times][own - own[0]])
+        return wide
+
+    return Derived((count, values.shape[1]), read)
 
 
 def storeless(count: int, dt_h: Col, **columns: ArrayLike) -> Stores:
@@ -361,9 +379,14 @@ def refuse(*problems: list[Problem]) -> None:
         raise InputError(found)
 
 
-def held_kw(block_kw: Col, steps: int) -> Col:
-    """Return the power (k, steps) of rows that hold block_kw (k, b) through each block [kW]."""
-    return block_kw[:, np.arange(steps) * block_kw.shape[1] // steps]
+def held_kw(block_kw: Col, steps: int) -> RunColumn:
+    """Return the power (k, steps) of rows that hold block_kw (k, b) through each block [kW], laid out when it is read."""
+    n, b = block_kw.shape
+
+    def read(rows: slice, times: slice) -> Col:
+        return np.asarray(block_kw[rows][:, np.arange(times.start, times.stop) * b // steps])
+
+    return Derived((n, steps), read)
 
 
 def total_by_home(values: Col, home: Index, count: int) -> Col:

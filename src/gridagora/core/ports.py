@@ -20,6 +20,7 @@ from gridagora.core.device import (
 from gridagora.core.exchange import Tenders
 from gridagora.core.feeder import Feeder
 from gridagora.core.flow import Flow
+from gridagora.core.records import RunColumn
 from gridagora.core.rules import Bidder, Rulebook
 from gridagora.core.session import Baseline, BehindTheMeter, Clearing, Opening, Planning, Session
 from gridagora.core.tables import Col, Index
@@ -69,7 +70,7 @@ class DeviceGroup(Protocol):
     def bound(self, blocks: Blocks) -> BoundPart:
         """Return what answers for the group in the certified bound of welfare, from its present state on."""
 
-    def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> Col:
+    def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> RunColumn:
         """Return the orders (r, steps) of all rows by which a schedule of the bound's rows (k, b) is played [kW]."""
 
 

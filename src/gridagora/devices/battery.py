@@ -34,6 +34,7 @@ from gridagora.core.device import (
     refuse,
     total_by_home,
 )
+from gridagora.core.records import RunColumn, by_rows
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Flag, Homes, Index
 from gridagora.kernels.coordination.dual import Answer
@@ -291,8 +292,10 @@ class BatteryGroup:
     def feel(self, lived: DeviceRecord) -> DeviceOutcome:
         """Return wear, and what discharging would give back of what is left."""
         n = len(lived.home_kw)
-        moved = np.abs(lived.series["each_battery_kw"]).sum(1) * lived.dt_h
-        wear = total_by_home(self.table.wear_per_kwh * moved, self.home, n)
+        each_kw = lived.series["each_battery_kw"]
+        # summed interval by interval: in columns, whichever way the record lies
+        moved = by_rows(lambda at: np.asfortranarray(np.abs(each_kw[at])).sum(1), each_kw.shape)
+        wear = total_by_home(self.table.wear_per_kwh * (moved * lived.dt_h), self.home, n)
         return DeviceOutcome(
             total_by_home(self.table.efficiency * self.e_kwh, self.home, n), {"wear": wear}
         )
@@ -320,7 +323,7 @@ class BatteryGroup:
         least, most = whole.p_min_kw.sum(0), whole.p_max_kw.sum(0)
         return BoundPart(answer, least, most, most, whole.x0, 1, t.efficiency, t.efficiency)
 
-    def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> Col:
+    def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> RunColumn:
         """Return the power of each block."""
         del dt_h
         return held_kw(block_kw, steps)

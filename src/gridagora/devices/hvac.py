@@ -6,7 +6,7 @@ Theory 1.3, 1.4.
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from gridagora.core.device import (
     spread,
     total_by_home,
 )
+from gridagora.core.records import Derived, RunColumn, row_blocks
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Flag, Homes, Index
 from gridagora.kernels.coordination.dual import Answer
@@ -315,6 +316,23 @@ def step(
     return house_step(state, table.coef, now, p_target_kw, rule, control, minutes, out)
 
 
+class Deviation(NamedTuple):
+    """How far the air of n homes was from the bliss temperature, worked out for some at a time; zero without a unit."""
+
+    air_degc: RunColumn  # (n, t)
+    best_degc: Col  # (n, h) by the hour
+    is_served: Flag  # (n, h)
+    dt_h: float
+
+    def of(self, rows: slice, times: slice) -> Col:
+        """Return the deviation of some homes in some intervals, shape (k, c) [K]."""
+        steps = self.air_degc.shape[1]
+        best, served = (
+            _fine(each[rows], self.dt_h)[:, :steps] for each in (self.best_degc, self.is_served)
+        )
+        return np.where(served, self.air_degc[rows] - best, 0.0)[:, times]
+
+
 @register("device", "hvac")
 @dataclass(frozen=True)
 class HvacGroup:
@@ -419,32 +437,28 @@ class HvacGroup:
         Without a unit for the mode of the hour, nothing that anybody does is felt.
         """
         t, air, dt = self.table, lived.series["t_air_degc"], lived.dt_h
-        per, steps = round(1 / dt), air.shape[1]
-        hours = -(-steps // per)
-        rated, best, usual = (
-            np.repeat(each[:, :hours], per, axis=1)[:, :steps]
-            for each in (t.rated_kw, t.best_degc, t.set_degc)
-        )
-        served = rated > 0
-        dev = np.where(served, air - best, 0.0)
-        each = max(1, round(QUARTER_H / dt))
-        whole = steps // each * each
-        quarter = dev[:, :whole].reshape(len(dev), -1, each).mean(2)
-        felt = (quarter**2).sum(1) * QUARTER_H
-        if whole < steps:  # a quarter that is not over yet
-            felt = felt + dev[:, whole:].mean(1) ** 2 * (steps - whole) * dt
-        away = (np.abs(air - usual) - BAND_K).clip(min=0) * served
+        steps, away, felt_k2_h = air.shape[1], [], []
+        hours = -(-steps // round(1 / dt))
+        deviation = Deviation(air, t.best_degc[:, :hours], t.rated_kw[:, :hours] > 0, dt)
+        for rows in row_blocks(air.shape):
+            felt_k2_h.append(_felt_k2_h(deviation.of(rows, slice(None)), dt))
+            usual, served = (
+                _fine(each[rows], dt)[:, :steps]
+                for each in (t.set_degc[:, :hours], deviation.is_served)
+            )
+            away.append(((np.abs(air[rows] - usual) - BAND_K).clip(min=0) * served).sum(1) * dt)
         side = np.where(t.heating[:, hours - 1], 1.0, -1.0)
         n = len(lived.home_kw)
 
         def by_home(values: Col) -> Col:
             return total_by_home(values, self.home, n)
 
+        felt = Derived((air.shape[0], air.shape[1]), deviation.of)
         return DeviceOutcome(
             by_home(side * self.stored_kwh() / t.cop[:, hours - 1]),
-            {"comfort": by_home(t.comfort_per_k2_h / 2 * felt)},
-            {"discomfort_k_h": by_home(away.sum(1) * dt), "hvac_starts": by_home(self.starts)},
-            {"comfort_dev_k": spread(dev, self.home, n)},
+            {"comfort": by_home(t.comfort_per_k2_h / 2 * np.concatenate(felt_k2_h))},
+            {"discomfort_k_h": by_home(np.concatenate(away)), "hvac_starts": by_home(self.starts)},
+            {"comfort_dev_k": spread(felt, self.home, n)},
         )
 
     def bound(self, blocks: Blocks) -> BoundPart:
@@ -470,10 +484,27 @@ class HvacGroup:
         none, most = np.zeros(len(blocks.hour)), t.rated_kw[:, blocks.hour].sum(0)
         return BoundPart(answer, none, most, most, t.cm_kwh_k / t.hm_kw_k, 12, ones, ones)
 
-    def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> Col:
+    def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> RunColumn:
         """Return the power of each block."""
         del dt_h
         return held_kw(block_kw, steps)
+
+
+def _felt_k2_h(deviation_k: Col, dt_h: float) -> Col:
+    """Return the square of the mean of every quarter of an hour over a run, shape (k,) [K2 h], given (k, t) [K]."""
+    k, steps = deviation_k.shape
+    each = max(1, round(QUARTER_H / dt_h))
+    whole = steps // each * each
+    quarter = deviation_k[:, :whole].reshape(k, -1, each).mean(2)
+    felt: Col = (quarter**2).sum(1) * QUARTER_H
+    if whole < steps:  # a quarter that is not over yet
+        felt = felt + deviation_k[:, whole:].mean(1) ** 2 * (steps - whole) * dt_h
+    return felt
+
+
+def _fine(hourly: Any, dt_h: float) -> Any:
+    """Return hourly values (k, h) in every interval of length dt_h, shape (k, t)."""
+    return np.repeat(hourly, round(1 / dt_h), axis=1)
 
 
 def _copied(state: HouseStates, rows: slice) -> HouseStates:

@@ -30,6 +30,7 @@ from gridagora.core.device import (
     storeless,
     total_by_home,
 )
+from gridagora.core.records import RunColumn
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
 from gridagora.kernels.coordination.dual import Answer
@@ -252,7 +253,7 @@ class LoadGroup:
         least, most = np.where(fixed, usual, 0.0).sum(0), np.where(fixed, usual, 2 * usual).sum(0)
         return BoundPart(answer, least, most, most, usual.mean(1), 4, ones, ones)
 
-    def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> Col:
+    def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> RunColumn:
         """Return the power of each block."""
         del dt_h
         return held_kw(block_kw, steps)

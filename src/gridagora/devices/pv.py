@@ -26,6 +26,7 @@ from gridagora.core.device import (
     check_above_zero,
     check_not_below_zero,
     check_share,
+    held_hours,
     own,
     refuse,
     spread,
@@ -241,8 +242,7 @@ class PvGroup:
     def feel(self, lived: DeviceRecord) -> DeviceOutcome:
         """Return nothing felt, and what the arrays could have given."""
         n, t = lived.home_kw.shape
-        per = round(1 / lived.dt_h)
-        could_kw = np.repeat(self.table.available_kw[:, : t // per], per, axis=1)
+        could_kw = held_hours(self.table.available_kw, t, lived.dt_h)
         return DeviceOutcome(np.zeros(n), available_kw=spread(could_kw, self.home, n))
 
     def bound(self, blocks: Blocks) -> BoundPart:

@@ -25,6 +25,7 @@ from gridagora.core.device import (
     held_kw,
     total_by_home,
 )
+from gridagora.core.records import RunColumn
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
 from gridagora.kernels.coordination.dual import Answer
@@ -413,7 +414,7 @@ class WaterHeaterGroup:
             answer, none, most, most, np.concatenate(drift) if drift else np.zeros(0), 4, ones, ones
         )
 
-    def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> Col:
+    def orders_kw(self, block_kw: Col, steps: int, dt_h: float) -> RunColumn:
         """Return the power of each block."""
         del dt_h
         return held_kw(block_kw, steps)

@@ -1,11 +1,15 @@
 """D1i, deviation of a home from its awards, by the interval (theory 8.5)."""
 
-from gridagora.population.quality import mean_deviation_kw
-from gridagora.results.metric import DELIVERY, Reference, metric
+import numpy as np
+
+from gridagora.core.tables import Col
+from gridagora.population.quality import deviation_kwh, mean_kw, mean_of_homes
+from gridagora.results.home_block import HomeBlock
+from gridagora.results.metric import DELIVERY, Reference, home_metric
 from gridagora.results.outcome import Outcome
 
 
-@metric(
+@home_metric(
     "D1i",
     "deviation of a home from its awards, by the interval",
     "kW",
@@ -18,6 +22,18 @@ from gridagora.results.outcome import Outcome
     order=1.1,
     in_brief=False,
 )
-def deviation_interval(outcome: Outcome, _: Reference) -> float:
+class DeviationInterval:
     """Mean deviation of a home, interval by interval."""
-    return mean_deviation_kw(outcome.home_kw, outcome.award_kw, outcome.dt_h, 0.0)
+
+    def __init__(self, outcome: Outcome, _: Reference) -> None:
+        self._dt_h = outcome.dt_h
+        self._each_kw: list[Col] = []
+
+    def add(self, block: HomeBlock) -> None:
+        """Note the deviation of each of some homes."""
+        missed = deviation_kwh(block.home_kw, block.award_kw, self._dt_h, 0.0)
+        self._each_kw.append(mean_kw(missed, block.award_kw, self._dt_h))
+
+    def value(self) -> float:
+        """Return the mean over homes with an award [kW]; nan without awards."""
+        return mean_of_homes(np.concatenate(self._each_kw))

@@ -1,11 +1,12 @@
 """D1si, deviation of homes over energy, by the interval (theory 8.5)."""
 
-from gridagora.population.quality import total_share
-from gridagora.results.metric import DELIVERY, Reference, metric
+from gridagora.population.quality import TotalShare
+from gridagora.results.home_block import HomeBlock
+from gridagora.results.metric import DELIVERY, Reference, home_metric
 from gridagora.results.outcome import Outcome
 
 
-@metric(
+@home_metric(
     "D1si",
     "deviation of homes over energy, by the interval",
     "share",
@@ -15,6 +16,16 @@ from gridagora.results.outcome import Outcome
     order=1.3,
     in_brief=False,
 )
-def deviation_share_interval(outcome: Outcome, _: Reference) -> float:
+class DeviationShareInterval:
     """Deviations of all homes, each by itself and interval by interval, over the energy of all."""
-    return total_share(outcome.home_kw, outcome.award_kw, outcome.dt_h, 0.0)
+
+    def __init__(self, outcome: Outcome, _: Reference) -> None:
+        self._total = TotalShare(outcome.home_kw.shape, outcome.dt_h, 0.0)
+
+    def add(self, block: HomeBlock) -> None:
+        """Add the deviations and the energy of some homes."""
+        self._total.add(block.home_kw, block.award_kw)
+
+    def value(self) -> float:
+        """Return the share; nan without awards."""
+        return self._total.value

@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from gridagora.results.metric import POWER, Reference, metric
+from gridagora.core.records import PairwiseSum
+from gridagora.results.home_block import HomeBlock
+from gridagora.results.metric import POWER, Reference, home_metric
 from gridagora.results.outcome import Outcome, has_renewables
 
 
-@metric(
+@home_metric(
     "P6",
     "PV self-consumption",
     "share",
@@ -16,9 +18,18 @@ from gridagora.results.outcome import Outcome, has_renewables
     order=6,
     applies=has_renewables,
 )
-def self_consumption(outcome: Outcome, _: Reference) -> float:
+class SelfConsumption:
     """Share of PV output used behind the home's own meter."""
-    made = -sum(outcome.device_kw[kind].sum() for kind in outcome.available_kw)
-    could_kw = sum(outcome.available_kw.values(), np.zeros((1, 1)))
-    exported = np.minimum(could_kw, (-outcome.home_kw).clip(min=0)).sum()
-    return float(1 - exported / made) if made > 0 else float("nan")
+
+    def __init__(self, outcome: Outcome, _: Reference) -> None:
+        self._made_kw = -sum(outcome.device_kw[kind].sum() for kind in outcome.available_kw)
+        self._exported_kw = PairwiseSum(outcome.home_kw.shape[0] * outcome.home_kw.shape[1])
+
+    def add(self, block: HomeBlock) -> None:
+        """Add what panels of some homes sent past the meter."""
+        self._exported_kw.add(np.minimum(block.available_kw, (-block.home_kw).clip(min=0)))
+
+    def value(self) -> float:
+        """Return the share; nan without PV."""
+        made = self._made_kw
+        return float(1 - self._exported_kw.value / made) if made > 0 else float("nan")

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gridagora.core.records import PairwiseSum
 from gridagora.core.tables import Col, Homes, Quality
 
 TIERS = ("standard", "firm", "flexible")
@@ -81,21 +82,47 @@ def energy_share(deviation: Col, home_kw: Col, award_kw: Col, dt_h: float) -> Co
     return _over(deviation, np.where(np.isfinite(award_kw), np.abs(home_kw), 0.0).sum(1) * dt_h)
 
 
-def mean_deviation_kw(home_kw: Col, award_kw: Col, dt_h: float, window_h: float) -> float:
-    """Return the mean over homes with an award of the deviation of each, windows of that length [kW]; nan without awards.
-
-    home_kw and award_kw are of shape (n, t) [kW].
-    """
-    each_kw = mean_kw(deviation_kwh(home_kw, award_kw, dt_h, window_h), award_kw, dt_h)
-    held = each_kw[np.isfinite(each_kw)]
+def mean_of_homes(each: Col) -> float:
+    """Return the mean over the homes that have a value, given that of every home (n,), nan where it has none; else nan."""
+    held = each[np.isfinite(each)]
     return float(held.mean()) if held.size else float("nan")
+
+
+class TotalShare:
+    """The deviations of all rows, each by itself, over the energy of all, of rows that come some at a time.
+
+    Parameters
+    ----------
+    shape
+        Rows and intervals that will come.
+    dt_h, window_h
+        Length of an interval and of a window [h], as in `deviation_kwh`.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dt_h: float, window_h: float) -> None:
+        n, t = shape
+        self._dt_h, self._window_h = dt_h, window_h
+        self._missed = PairwiseSum(n * (t // min(t, max(1, round(window_h / dt_h)))))
+        self._moved = PairwiseSum(n * t)
+
+    def add(self, home_kw: Col, award_kw: Col) -> None:
+        """Take in delivered and awarded power of some rows, shape (k, t) [kW]."""
+        missed = deviation_kwh(home_kw, award_kw, self._dt_h, self._window_h)
+        self._missed.add(np.where(np.isnan(missed), 0.0, missed))
+        self._moved.add(np.where(np.isfinite(award_kw), np.abs(home_kw), 0.0))
+
+    @property
+    def value(self) -> float:
+        """The share; nan where no row had an award."""
+        moved = self._moved.value * self._dt_h
+        return float(self._missed.value / moved) if moved > 0 else float("nan")
 
 
 def total_share(home_kw: Col, award_kw: Col, dt_h: float, window_h: float) -> float:
     """Return the deviations of all rows, each by itself, over the energy of all; arrays are of shape (n, t) [kW]."""
-    deviation = deviation_kwh(home_kw, award_kw, dt_h, window_h)
-    rows = [column.reshape(1, -1) for column in (deviation, home_kw, award_kw)]
-    return float(energy_share(rows[0], rows[1], rows[2], dt_h)[0])
+    total = TotalShare(home_kw.shape, dt_h, window_h)
+    total.add(home_kw, award_kw)
+    return total.value
 
 
 def _over(deviation: Col, by: Col) -> Col:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from gridagora.core.registry import register
+from gridagora.results.home_block import HomeBlock, home_blocks
 from gridagora.results.outcome import Outcome, welfare_before_losses_usd
 
 VALUE = "Value and money"
@@ -41,6 +42,20 @@ class Reference(NamedTuple):
 Compute = Callable[[Outcome, Reference], float]
 
 
+class HomeFold(Protocol):
+    """A metric of single homes, while it is worked out: it is shown some homes at a time, in their order, and none twice."""
+
+    def add(self, block: HomeBlock) -> None:
+        """Take some homes in."""
+
+    def value(self) -> float:
+        """Return the metric of the homes that were taken in; nan where it does not apply."""
+
+
+Start = Callable[[Outcome, Reference], HomeFold]
+Fold = TypeVar("Fold", bound=HomeFold)
+
+
 def always(_: Outcome) -> bool:
     """Return that a metric says something in every run."""
     return True
@@ -72,6 +87,9 @@ class Metric:
     )
     applies: Callable[[Outcome], bool] = (
         always  # whether it says something in a run, by the outcome of the flat design
+    )
+    start: Start | None = (
+        None  # of a metric of single homes, which may be too many to read at once; `compute` folds it alone
     )
 
 
@@ -106,6 +124,36 @@ def metric(
         )
         register("metric", metric_id, compute.__module__)(part)
         return compute
+
+    return file
+
+
+def home_metric(
+    metric_id: str,
+    name: str,
+    unit: str,
+    direction: Direction,
+    *,
+    explanation: str,
+    family: str,
+    order: float,
+    short_name: str = "",
+    in_brief: bool = True,
+    applies: Callable[[Outcome], bool] = always,
+) -> Callable[[type[Fold]], type[Fold]]:
+    """Return a decorator that registers a class that folds homes as a metric; it is made with an outcome and the reference."""
+
+    def file(start: type[Fold]) -> type[Fold]:
+        def compute(outcome: Outcome, reference: Reference) -> float:
+            found = start(outcome, reference)  # type: ignore[call-arg]  # a protocol says nothing of how it is made
+            for block in home_blocks(outcome):
+                found.add(block)
+            return found.value()
+
+        said = explanation, family, order, short_name, in_brief, applies
+        part = Metric(metric_id, name, unit, direction, compute, *said, start)
+        register("metric", metric_id, start.__module__)(part)
+        return start
 
     return file
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from gridagora.core.limits import Limits, broken_kwh, limit_substation, soft_cost_usd
 from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
+from gridagora.core.records import RunColumn
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.settlement.ledger import AgreedPositions, Ledger
 from gridagora.settlement.parties import Parties
@@ -22,7 +23,7 @@ class NetworkResult(NamedTuple):
     source_kvar: Col  # (t,)
     v_min_pu: Col  # (t,) lowest home voltage of the interval
     v_max_pu: Col  # (t,)
-    home_v_pu: Col  # (n, t) mean of the home's legs
+    home_v_pu: RunColumn  # (n, t) mean of the home's legs
     bus_v_min_pu: Col  # (b,) over the run
     bus_v_max_pu: Col  # (b,)
     bus_v_at_peak_pu: Col  # (b,) lowest phase at the interval of the peak
@@ -100,13 +101,15 @@ class Outcome(NamedTuple):
     load_kw: Col  # (t,) homes and other customers
     other_kw: Col  # (t,) other customers: the meters that are no homes
     committed_kw: Col  # (t,)
-    award_kw: Col  # (n, t) what each home was awarded, nan where nothing is
+    delivered_kw: Col  # (t,) what homes with an award took
+    awarded_kw: Col  # (t,) what they were awarded, nan where nobody was
+    award_kw: RunColumn  # (n, t) what each home was awarded, nan where nothing is
     place_per_kwh: Col  # (m, t) price at every place of a layered design; no rows elsewhere
     fixed_kw: Col  # (t,)
     device_kw: Mapping[str, Col]  # (t,) by kind of device, withdrawal positive
-    home_kw: Col  # (n, t)
+    home_kw: RunColumn  # (n, t)
     available_kw: Mapping[
-        str, Col
+        str, RunColumn
     ]  # (n, t) by kind of generation that may be curtailed: what it could have given
     device_usd: Mapping[
         str, Col
@@ -118,7 +121,7 @@ class Outcome(NamedTuple):
         str, Col
     ]  # (n,) the same by what it counts towards (`core.device`), whatever the kind [unit of the column]
     series: Mapping[
-        str, Col
+        str, RunColumn
     ]  # (n, t) the same by column of the table of intervals [unit of its name]
     owned: Mapping[str, Flag]  # (n,) which homes own a device, of kinds that make a prosumer
     left_usd: float  # value of what the stores hold at the end

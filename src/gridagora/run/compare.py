@@ -20,6 +20,7 @@ from gridagora.core.errors import (
 )
 from gridagora.core.ports import Grid, Market
 from gridagora.core.product import Commodity
+from gridagora.core.records import Derived, RunColumn
 from gridagora.core.tables import Col
 from gridagora.grid.fixed_point import open_grid
 from gridagora.population import fleet as homes_at
@@ -38,6 +39,7 @@ from gridagora.run.evaluate import evaluate
 from gridagora.run.forecast import WholesaleTerms
 from gridagora.run.played import play_schedule
 from gridagora.run.power_flow import Wiring, solve_run
+from gridagora.run.record import power_of
 from gridagora.run.settle import wire_losses
 from gridagora.run.simulate import simulate
 from gridagora.run.state import FinishedRun, Setup, baseline, wiring_of
@@ -78,8 +80,7 @@ def compare(
     faults: dict[str, str] = {}
     for name, market in markets.items():
         try:
-            ran = simulate(market, study, partial(tell, name))
-            outcomes[name] = add_power_flow(scene, grid, market, ran, evaluate(name, ran, study))
+            outcomes[name] = _run_design(scene, study, market, name, partial(tell, name))
         except FAULTS as fault:
             faults[name] = plugins.blamed(
                 told(fault), name, market.strategy, scene.scenario.outside
@@ -114,6 +115,15 @@ def compare(
     if out is not None:
         folders.save(found, out)
     return found
+
+
+def _run_design(
+    scene: Scene, study: Setup, market: Any, name: str, tell: Callable[[int, int], None]
+) -> Outcome:
+    """Return the outcome of a design, with its power flow; what else its run held ends here."""
+    ran = simulate(market, study, tell)
+    grid = wiring_of(study).grid
+    return add_power_flow(scene, grid, market, ran, evaluate(name, ran, study))
 
 
 def _designs(scene: Scene, architectures: Sequence[str] | None) -> list[str]:
@@ -282,7 +292,7 @@ def _with_reactive(
     scene: Scene, grid: Grid, market: Market[Any], ran: FinishedRun, outcome: Outcome
 ) -> Outcome:
     """Return the outcome with its power flow and the reactive energy that the scenario asks for."""
-    inverter_kw = reactive.inverter_kw(ran.fleet, ran.track.kind_kw)
+    inverter_kw = inverters(ran, outcome.home_kw.shape)
     alone = solve_network(scene, grid, outcome, inverter_kw)
     keys = scene.scenario.reactive
     if keys.power_factor is None:
@@ -308,22 +318,36 @@ def _with_reactive(
     return reactive.join_reactive(outcome._replace(network=seen), given)
 
 
+def inverters(ran: FinishedRun, shape: tuple[int, ...]) -> RunColumn:
+    """Return the power of all inverters of every home over a run, shape (n, t) [kW], added up when it is read."""
+    power = [ran.track.recorder.column(power_of(kind)) for kind in ran.track.kinds]
+
+    def read(rows: slice, times: slice) -> Col:
+        return reactive.inverter_kw(ran.fleet, [column[rows, times] for column in power])
+
+    return Derived((shape[0], shape[1]), read)
+
+
 def solve_network(
     scene: Scene,
     grid: Grid,
     outcome: Outcome,
-    inverter_kw: Col,
+    inverter_kw: RunColumn,
     given: reactive.Provided | None = None,
 ) -> NetworkResult:
     """Return the exact power flow of a run; inverters (n, t) [kW] draw no reactive power but what they are told to."""
-    t = len(outcome.start_s)
-    other = np.repeat(scene.other_kw, round(1 / outcome.dt_h), axis=0)[:t]
+    home_kw = outcome.home_kw
+
+    def rest_kw(rows: slice, times: slice) -> Col:
+        return np.asarray((home_kw[rows, times] - inverter_kw[rows, times]).clip(min=0))
+
     return solve_run(
         grid,
         scene.home_meter,
-        outcome.home_kw if given is None else outcome.home_kw + given.loss_kw,
-        (outcome.home_kw - inverter_kw).clip(min=0),
-        other,
+        home_kw if given is None else np.asarray(home_kw) + given.loss_kw,
+        Derived((home_kw.shape[0], home_kw.shape[1]), rest_kw),
+        scene.other_kw,
+        outcome.dt_h,
         given_kvar=None if given is None else given.q_kvar,
     )
 
@@ -331,22 +355,21 @@ def solve_network(
 def compute_bound(scene: Scene, study: Setup) -> Bound:
     """Return the certified bound of welfare with perfect information on the true physics."""
     w = study.wholesale
-    fleet = homes_at.make_fleet(
-        scene.homes,
-        study.local_hour.astype(np.int64),
-        study.comfort_per_k2_h,
-        study.reference_per_kwh,
-        study.dt_h,
-        rule=study.rule,
-        draws_known=True,
-    )
     worth = Worth(
         delivery_per_kwh=w.delivery_per_kwh,
         export_credit_per_kwh=w.export_credit_per_kwh,
         over_per_kwh=w.over_per_kwh,
     )
     return bound(
-        fleet,
+        homes_at.make_fleet(
+            scene.homes,
+            study.local_hour.astype(np.int64),
+            study.comfort_per_k2_h,
+            study.reference_per_kwh,
+            study.dt_h,
+            rule=study.rule,
+            draws_known=True,
+        ),
         scene.homes.load_kw,
         scene.prices,
         hours=24 * study.days,

@@ -10,23 +10,25 @@ import numpy as np
 from gridagora.core.device import DeviceKind, DeviceOutcome, DeviceRecord
 from gridagora.core.ports import DeviceGroup
 from gridagora.core.product import Commodity, Horizon, Product
+from gridagora.core.records import by_row, sum_rows
 from gridagora.core.rules import Residual
 from gridagora.core.tables import Col, Flag
 from gridagora.mechanisms.retail.agents import certified, warnings
 from gridagora.population.fleet import kinds, prosumers
 from gridagora.results.outcome import Exchange, Outcome, Paid
 from gridagora.run.home_series import kept_series
+from gridagora.run.record import AWARD, HOME, power_of
 from gridagora.run.settle import (
     MeterPrices,
     Settlement,
     book_trades,
     deviation_charge,
+    less_traded,
     retail_margin,
     settle,
-    traded_kw,
 )
 from gridagora.run.starts import find_simultaneous_starts
-from gridagora.run.state import DAY_H, HOUR_S, FinishedRun, Setup, home_kw, other_kw
+from gridagora.run.state import DAY_H, HOUR_S, FinishedRun, Setup, other_kw
 from gridagora.settlement.ledger import AgreedPositions, bill_usd, join, paid_uusd
 from gridagora.settlement.parties import Parties, Role, row_of
 
@@ -41,28 +43,20 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
     homes, w, dt, track, fleet = study.homes, study.wholesale, study.dt_h, ran.track, ran.fleet
     per, hours, n = round(1 / dt), DAY_H * study.days, len(homes.home_id)
 
-    def fine(hourly: Col) -> Col:
-        return np.repeat(hourly[:, :hours], per, axis=1)
-
-    by_kind, meter_kw, others_kw = (
-        track.kind_kw.transpose(0, 2, 1),
-        home_kw(track, study),
-        other_kw(study),
-    )
+    column, others_kw = track.recorder.column, other_kw(study)
+    home_kw, award_kw = column(HOME), column(AWARD)
+    if isinstance(home_kw, np.ndarray):
+        home_kw = by_row(home_kw)
     felt = value_devices(ran, study)
-    award_kw = track.award_kw.T
+    powers = [column(power_of(kind)) for kind in track.kinds]
     s, prices = (
         settlement(ran.parties, study),
         MeterPrices(track.import_per_kwh.T, track.export_per_kwh.T),
     )
-    supplied_kw = (
-        meter_kw - traded_kw(ran.parties, ran.trades, meter_kw.shape)
-        if len(ran.trades.usd)
-        else meter_kw
-    )
+    supplied_kw = less_traded(home_kw, ran.parties, ran.trades)
     energy = settle(s, supplied_kw, prices, ran.wholesale_per_kwh, ran.positions, others_kw)
     ledger = join(
-        [energy, book_trades(s, ran.trades), deviation_charge(s, meter_kw, award_kw, homes.quality)]
+        [energy, book_trades(s, ran.trades), deviation_charge(s, home_kw, award_kw, homes.quality)]
     )
     if ran.residual is Residual.PROSUMERS:
         ledger = join([ledger, retail_margin(s, ledger, prosumers(fleet))])
@@ -79,16 +73,16 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
         wholesale_per_kwh=ran.wholesale_per_kwh,
         price_per_kwh=track.price_per_kwh,
         credit_per_kwh=track.credit_per_kwh,
-        load_kw=meter_kw.sum(0) + others_kw,
+        load_kw=sum_rows(home_kw) + others_kw,
         other_kw=others_kw,
-        committed_kw=track.award_kw.sum(1),
+        committed_kw=track.committed_kw,
+        delivered_kw=track.delivered_kw,
+        awarded_kw=track.awarded_kw,
         award_kw=award_kw,
         place_per_kwh=track.place_per_kwh,
-        fixed_kw=fine(homes.load_kw).sum(0),
-        device_kw={
-            about.kind: power.sum(0) for about, power in zip(kinds(fleet), by_kind, strict=True)
-        },
-        home_kw=meter_kw,
+        fixed_kw=np.repeat(homes.load_kw[:, :hours].sum(0), per),
+        device_kw=dict(zip(track.kinds, track.device_kw, strict=True)),
+        home_kw=home_kw,
         available_kw={
             group.about.kind: each.available_kw
             for group, each in zip(fleet.groups, felt, strict=True)
@@ -126,8 +120,8 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
         warnings=(
             *warnings(ran.games),
             *(
-                find_simultaneous_starts(kinds(fleet), track.kind_kw, dt)
-                if np.isnan(award_kw).all()
+                find_simultaneous_starts(kinds(fleet), powers, dt)
+                if np.isnan(track.awarded_kw).all()
                 else ()
             ),
         ),
@@ -144,11 +138,11 @@ def settlement(parties: Parties, study: Setup) -> Settlement:
 
 def value_devices(ran: FinishedRun, study: Setup) -> tuple[DeviceOutcome, ...]:
     """Return what homes felt of every group of devices over the run."""
-    track = ran.track
-    found = []
-    for group, power in zip(ran.fleet.groups, track.kind_kw, strict=True):
-        series = {name: track.series[name].T for name in group.about.series}
-        found.append(group.feel(DeviceRecord(power.T, series, study.dt_h)))
+    column, found = ran.track.recorder.column, []
+    for group in ran.fleet.groups:
+        series = {name: column(name) for name in group.about.series}
+        power = column(power_of(group.about.kind))
+        found.append(group.feel(DeviceRecord(power, series, study.dt_h)))
     return tuple(found)
 
 
@@ -157,9 +151,9 @@ def homes_with(group: DeviceGroup, count: int) -> Flag:
     return np.bincount(group.home, minlength=count) > 0
 
 
-def add_up(columns: Iterable[Mapping[str, Col]]) -> dict[str, Col]:
+def add_up(columns: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the columns of all groups by name, (n,) or (n, t) each [unit of its name], the sum where several name one."""
-    found: dict[str, Col] = {}
+    found: dict[str, Any] = {}
     for each in columns:
         for name, values in each.items():
             found[name] = found[name] + values if name in found else values

@@ -9,6 +9,7 @@ from gridagora.core.tables import Col
 from gridagora.population.fleet import kinds
 from gridagora.results.outcome import Outcome
 from gridagora.run.home_tables import Names, long_columns
+from gridagora.run.record import power_of
 from gridagora.run.state import FinishedRun
 
 TEMPERATURE, DEVICE_POWER = (
@@ -24,9 +25,11 @@ def kept_series(ran: FinishedRun, keep: Sequence[str]) -> dict[str, Mapping[str,
     if TEMPERATURE in keep:
         found[TEMPERATURE] = {AIR: _air_degc(ran)}
     if DEVICE_POWER in keep:
-        power = zip(kinds(ran.fleet), ran.track.kind_kw, strict=True)
+        power = [
+            (about, ran.track.recorder.column(power_of(about.kind))) for about in kinds(ran.fleet)
+        ]
         found[DEVICE_POWER] = {
-            f"{about.kind}_kw": 0.0 - kw.T if about.is_generation else kw.T.copy()
+            power_of(about.kind): 0.0 - np.asarray(kw) if about.is_generation else np.array(kw)
             for about, kw in power
         }
     return found
@@ -34,10 +37,10 @@ def kept_series(ran: FinishedRun, keep: Sequence[str]) -> dict[str, Mapping[str,
 
 def _air_degc(ran: FinishedRun) -> Col:
     """Return the air temperature of every home, shape (n, t) [degC]."""
-    air = np.full(ran.track.kind_kw.shape[1:], np.nan)
+    air = np.full((ran.track.device_kw.shape[1], ran.fleet.homes), np.nan)
     for group in ran.fleet.groups:
         if AIR in group.about.series:
-            air[:, group.home] = ran.track.series[AIR]
+            air[:, group.home] = np.asarray(ran.track.recorder.column(AIR)).T
     return air.T
 
 

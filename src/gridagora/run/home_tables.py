@@ -46,7 +46,7 @@ def long_columns(names: Names, o: Outcome, start_s: Index) -> dict[str, object]:
 
 def _meters(names: Names, o: Outcome, paid: Paid) -> pd.DataFrame:
     columns = {
-        "net_kw": o.home_kw,
+        "net_kw": np.asarray(o.home_kw),
         "price_per_kwh": np.broadcast_to(paid.price_per_kwh, o.home_kw.shape),
         "credit_per_kwh": np.broadcast_to(paid.credit_per_kwh, o.home_kw.shape),
     }

@@ -1,13 +1,15 @@
 """The figures of one design: what each metric computes; one that fails loses its own figure and nothing else."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gridagora.core.errors import FAULTS, told
-from gridagora.results.metric import Metric, Reference, place_in_table
+from gridagora.results.home_block import home_blocks
+from gridagora.results.metric import HomeFold, Metric, Reference, place_in_table
 from gridagora.results.outcome import Outcome
 
 
@@ -19,10 +21,40 @@ def metric_values(
     A value is None where the metric says nan, not measured here. A metric that raises, or returns what is no finite number, has
     no value either, and the reason joins `faults` under its name.
     """
-    return {
-        metric.id: _described(metric) | {"value": _value(metric, outcome, measure, faults)}
-        for metric in metrics
-    }
+    folds = _fold_homes(metrics, outcome, measure, faults)
+    values = {}
+    for metric in metrics:
+        value = None
+        if metric.start is None:
+            value = _checked(metric, outcome, partial(metric.compute, outcome, measure), faults)
+        elif metric.id in folds:
+            value = _checked(metric, outcome, folds[metric.id].value, faults)
+        values[metric.id] = _described(metric) | {"value": value}
+    return values
+
+
+def _fold_homes(
+    metrics: Sequence[Metric], outcome: Outcome, measure: Reference, faults: dict[str, str]
+) -> dict[str, HomeFold]:
+    """Return the metrics of single homes by identifier, all homes taken in; one that fails is left out, with its reason."""
+    folds: dict[str, HomeFold] = {}
+    own = [metric for metric in metrics if metric.start is not None]
+    for metric, start in ((metric, metric.start) for metric in own):
+        try:
+            if start is not None:
+                folds[metric.id] = start(outcome, measure)
+        except FAULTS as fault:
+            _blame(metric, outcome, told(fault), faults)
+    for block in home_blocks(outcome) if folds else ():
+        for metric in own:
+            if metric.id not in folds:
+                continue
+            try:
+                folds[metric.id].add(block)
+            except FAULTS as fault:
+                _blame(metric, outcome, told(fault), faults)
+                del folds[metric.id]
+    return folds
 
 
 def measured_by(metrics: Sequence[Metric], flat: Outcome, faults: dict[str, str]) -> list[Metric]:
@@ -50,11 +82,11 @@ def _described(metric: Metric) -> dict[str, Any]:
     return {"name": metric.name, "value": None, "unit": metric.unit, "direction": metric.direction}
 
 
-def _value(
-    metric: Metric, outcome: Outcome, measure: Reference, faults: dict[str, str]
+def _checked(
+    metric: Metric, outcome: Outcome, compute: Callable[[], Any], faults: dict[str, str]
 ) -> float | None:
     try:
-        value = metric.compute(outcome, measure)
+        value = compute()
     except FAULTS as fault:
         _blame(metric, outcome, told(fault), faults)
         return None

@@ -3,6 +3,8 @@
 Theory 5.4.
 """
 
+import numpy as np
+
 from gridagora.bound.relaxation import Schedule
 from gridagora.core.registry import find
 from gridagora.population import fleet as homes_at
@@ -27,7 +29,7 @@ def play_schedule(study: Setup, schedule: Schedule) -> Outcome:
         for group, block_kw in zip(fleet.groups, schedule, strict=True)
     ]
     for i in range(t):
-        asked = [power[:, i] for power in orders]
+        asked = [np.ascontiguousarray(power[:, i : i + 1]).ravel() for power in orders]
         record_interval(
             desk,
             i,

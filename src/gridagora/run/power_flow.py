@@ -8,12 +8,15 @@ import numpy as np
 from gridagora.core.feeder import live_nodes
 from gridagora.core.flow import Flow
 from gridagora.core.ports import Grid
+from gridagora.core.records import RunColumn, interval_blocks
 from gridagora.core.tables import Col, Index
-from gridagora.grid.limits import bus_voltages, extremes, wider
+from gridagora.grid.limits import Extremes, bus_voltages, extremes, wider
+from gridagora.kernels.flow.fixed_point import BLOCK
 from gridagora.results.outcome import NetworkResult
+from gridagora.run.record import open_recorder
 
 POWER_FACTOR = 0.95  # of appliances and motors; PV and batteries run at unity where no market asks them for more
-TOGETHER = 48  # intervals that are solved together, a whole number of blocks of the kernel
+VOLTAGE = "home_v_pu"  # name of the column of voltages
 TAN_PHI = float(np.tan(np.arccos(POWER_FACTOR)))
 
 
@@ -53,9 +56,10 @@ def _by_meter(home: Col, home_meter: Index, meters: int) -> Col:
 def solve_run(
     grid: Grid,
     home_meter: Index,
-    home_kw: Col,
-    reactive_kw: Col,
+    home_kw: RunColumn,
+    reactive_kw: RunColumn,
     other_kw: Col,
+    dt_h: float,
     given_kvar: Col | None = None,
 ) -> NetworkResult:
     """Solve the network of a run, some intervals at a time: the voltages of all nodes in all intervals take much room.
@@ -64,8 +68,9 @@ def solve_run(
     ----------
     home_kw, reactive_kw
         Net power of every home and the part of it drawn at `POWER_FACTOR`, shape (n, t) [kW].
-    other_kw
-        Load of everybody else, shape (t, j) [kW]; what feeds in, below zero, gives no reactive power.
+    other_kw, dt_h
+        Load of everybody else by the hour, shape (H, j) [kW]; what feeds in, below zero, gives no reactive power; and the length
+        of an interval [h].
     given_kvar
         Reactive power that inverters of homes are told to draw, below zero to give, shape (n, t) [kvar]; left out: none.
     """
@@ -77,38 +82,24 @@ def solve_run(
     ends = np.stack([feeder.load_from, feeder.load_to], 1)
     nodes = [sorted({int(k) for k in ends[first[int(m)]].flat if k >= 0}) for m in home_meter]
     nodes = [[k for k in group if live[k]] for group in nodes]
-    home_v, found, tops = np.empty(home_kw.shape), [], []
-    for start in range(0, home_kw.shape[1], TOGETHER):
-        at = slice(start, start + TOGETHER)
+    n, t = home_kw.shape
+    record, found = open_recorder(t, {VOLTAGE: n}), []
+    tops: list[Extremes] = []
+    for at in interval_blocks((len(feeder.node_name), t), BLOCK):
+        other = other_kw[np.arange(at.start, at.stop) // round(1 / dt_h)]
         given = None if given_kvar is None else given_kvar[:, at]
-        flow = grid.flow(
-            *meter_powers(home_meter, home_kw[:, at], reactive_kw[:, at], other_kw[at], given)
-        )
-        for row, group in enumerate(nodes):
-            home_v[row, at] = flow.v_pu[:, group].mean(1)
-        tops.append(extremes(flow))
-        found.append(
-            (
-                flow.losses_kw,
-                flow.substation_p_kw,
-                flow.substation_q_kvar,
-                flow.converged,
-                flow.mismatch_kva,
-            )
-        )
-    losses, p_kw, q_kvar, converged, mismatch = (
+        drawn = home_kw[:, at], reactive_kw[:, at]
+        flow = grid.flow(*meter_powers(home_meter, *drawn, other, given))
+        home_v = np.stack([flow.v_pu[:, group].mean(1) for group in nodes])
+        for i in range(home_v.shape[1]):
+            record.write(at.start + i, VOLTAGE, home_v[:, i])
+        tops = [reduce(wider, [*tops, extremes(flow)])]
+        power = flow.losses_kw, flow.substation_p_kw, flow.substation_q_kvar
+        found.append((*power, home_v.min(0), home_v.max(0), flow.converged, flow.mismatch_kva))
+    losses_kw, p_kw, q_kvar, v_min, v_max, converged, mismatch = (
         np.concatenate(column) for column in zip(*found, strict=True)
     )
+    voltages, buses = record.column(VOLTAGE), bus_voltages(feeder, tops[0])
+    seen = losses_kw, p_kw, q_kvar, v_min, v_max, voltages
     failed = int((~converged).sum())
-    v_min, v_max = home_v.min(0), home_v.max(0)
-    return NetworkResult(
-        losses,
-        p_kw,
-        q_kvar,
-        v_min,
-        v_max,
-        home_v,
-        *bus_voltages(feeder, reduce(wider, tops)),
-        failed,
-        float(np.nanmax(mismatch)),
-    )
+    return NetworkResult(*seen, *buses, failed, float(np.nanmax(mismatch)))

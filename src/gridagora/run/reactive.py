@@ -3,6 +3,7 @@
 Left out: one energy price, that of the substation, values the loss of every inverter, wherever it stands.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -158,10 +159,10 @@ def equip_homes(fleet: Fleet, kind_kw: Col) -> InverterFleet:
     )
 
 
-def inverter_kw(fleet: Fleet, kind_kw: Col) -> Col:
-    """Return the power of all inverters of every home over a run, shape (n, t) [kW]; the rest as in `equipped`."""
-    own = [row for row, group in enumerate(fleet.groups) if group.about.has_inverter]
-    return np.asarray(sum(kind_kw[own], np.zeros(kind_kw.shape[1:])).T)
+def inverter_kw(fleet: Fleet, kind_kw: Sequence[Col] | Col) -> Col:
+    """Return the power of all inverters of every home, given that of every group; shape of one of these [kW]."""
+    own = [kind_kw[row] for row, group in enumerate(fleet.groups) if group.about.has_inverter]
+    return np.asarray(sum(own, np.zeros(kind_kw[0].shape)))
 
 
 def equip_nobody(count: int, steps: int) -> InverterFleet:

@@ -22,6 +22,7 @@ from gridagora.run.opening import interval_product, open_clear
 from gridagora.run.orders import NO_ORDERS, Orders, command, place, replace_curves
 from gridagora.run.power_flow import flow_of_interval
 from gridagora.run.reactive import inverter_kw
+from gridagora.run.record import write_interval
 from gridagora.run.settle import record_trades
 from gridagora.run.state import OWN_PRICE, RunState, wiring_of
 from gridagora.run.unsound import check_generator, refuse_unsound, refuse_unsound_tenders
@@ -34,6 +35,8 @@ class Stepped(NamedTuple):
 
     clearing: Clearing
     delivered: homes_at.Delivered
+    home_kw: Col  # (n,) net power of every home
+    award_kw: Col | None  # (n,) what every home was awarded
 
 
 def moment_of(desk: RunState) -> Moment:
@@ -59,7 +62,7 @@ def run_interval(desk: RunState, asked: Orders = NO_ORDERS) -> Stepped:
     placed = place(asked, fleet, plan, moment)
     curves = replace_curves(curves, rows, placed)
     inner = BehindTheMeter(curves, owner, load_kw)
-    clearing, way = _clear(desk, i, inner), None
+    (clearing, award_kw), way = _clear(desk, i, inner), None
     if clearing.posted is not None:
         heard_inside, way = behind.quote_devices(clearing.posted, curves, owner, load_kw)
         clearing = clearing._replace(posted=heard_inside)
@@ -80,26 +83,26 @@ def run_interval(desk: RunState, asked: Orders = NO_ORDERS) -> Stepped:
         fleet, orders, moment.hour, moment.now_s, load_kw, way, outside, curtails=curtails
     )
     desk.metered_kw = homes_at.meter_kw(load_kw, got)
-    record_interval(desk, i, got)
-    if desk.rules.sees_flow:
-        desk.flow = _flow(desk, i, moment.hour)
     if power is not None and desk.bidder is Bidder.DEVICE:
-        desk.track.award_kw[i] = load_kw + total_by_home(power, owner, len(load_kw))
+        award_kw = load_kw + total_by_home(power, owner, len(load_kw))
+    home_kw = record_interval(desk, i, got, award_kw)
+    if desk.rules.sees_flow:
+        desk.flow = _flow(desk, got, moment.hour)
     desk.interval += 1
-    return Stepped(clearing, got)
+    return Stepped(clearing, got, home_kw, award_kw)
 
 
-def _flow(desk: RunState, i: int, hour: int) -> Flow:
+def _flow(desk: RunState, got: homes_at.Delivered, hour: int) -> Flow:
     """Return the power flow of an interval that was just delivered."""
     wiring = wiring_of(desk.study)
-    inverters_kw = inverter_kw(desk.fleet, desk.track.kind_kw[:, i : i + 1])[:, 0]
+    inverters_kw = inverter_kw(desk.fleet, got.kind_kw)
     return flow_of_interval(
         wiring, desk.metered_kw, (desk.metered_kw - inverters_kw).clip(min=0), hour
     )
 
 
-def _clear(desk: RunState, i: int, inner: BehindTheMeter) -> Clearing:
-    """Run the session of one interval; return what homes know of how it ended."""
+def _clear(desk: RunState, i: int, inner: BehindTheMeter) -> tuple[Clearing, Col | None]:
+    """Run the session of one interval; return what homes know of how it ended, and what each was awarded (n,), if they bid."""
     product = interval_product(desk, i)
     opening = open_clear(desk, product, len(inner.home))
     sent: list[Tenders] = []
@@ -131,13 +134,12 @@ def _clear(desk: RunState, i: int, inner: BehindTheMeter) -> Clearing:
     _record_prices(desk, i, opening, clearing)
     awards = clearing.transactions
     if awards is None:
-        return clearing
+        return clearing, None
     desk.unconverged += bool((awards.status == Status.ROUNDS_SPENT).any())
-    if desk.bidder is Bidder.HOME:
-        desk.track.award_kw[i] = awards.p_kw[:, 0]
+    award_kw = awards.p_kw[:, 0] if desk.bidder is Bidder.HOME else None
     if sent and desk.bidder is Bidder.HOME and desk.study.links.loss_share:
-        return clearing._replace(transactions=_known(desk, awards, sent[-1]))
-    return clearing
+        clearing = clearing._replace(transactions=_known(desk, awards, sent[-1]))
+    return clearing, award_kw
 
 
 def _record_prices(desk: RunState, i: int, opening: Opening, clearing: Clearing) -> None:
@@ -189,10 +191,10 @@ def _known(desk: RunState, awarded: Transactions, sent: Tenders) -> Transactions
     )
 
 
-def record_interval(desk: RunState, i: int, got: homes_at.Delivered) -> None:
-    """Write what interval i delivered to the track of the run."""
-    track = desk.track
-    track.kind_kw[:, i] = got.kind_kw
-    for name, values in got.series.items():
-        track.series[name][i] = values
-    track.worst[0] = max(track.worst[0], got.balance_kwh)
+def record_interval(
+    desk: RunState, i: int, got: homes_at.Delivered, award_kw: Col | None = None
+) -> Col:
+    """Write what interval i delivered, and what homes were awarded (n,) [kW], to the record; return their net power (n,) [kW]."""
+    desk.track.worst[0] = max(desk.track.worst[0], got.balance_kwh)
+    load_kw = desk.load_kw[i // round(1 / desk.study.dt_h)]
+    return write_interval(desk.track, i, load_kw, got.kind_kw, got.series, award_kw)

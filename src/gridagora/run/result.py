@@ -18,10 +18,12 @@ from gridagora.core.feeder import Feeder
 from gridagora.core.limits import Limits, bounds_of
 from gridagora.core.place import Level, lift_kw
 from gridagora.core.product import Commodity, Horizon
+from gridagora.core.records import sum_rows
 from gridagora.core.registry import find, names
 from gridagora.core.session import Topology
 from gridagora.core.tables import Col, Homes, Prices, Weather, bytes_of
 from gridagora.population.quality import TIERS, deviation_kwh, energy_share, mean_kw, per_home
+from gridagora.results.home_block import HomeBlock, home_blocks
 from gridagora.results.metric import Metric, Reference
 from gridagora.results.outcome import Outcome, costs_usd, welfare_before_losses_usd
 from gridagora.run.evaluate import settlement
@@ -220,7 +222,8 @@ def _hash(table: Homes | Prices | Weather) -> str:
     digest = hashlib.sha256()
     for name, column in table._asdict().items():
         digest.update(name.encode())
-        digest.update(bytes_of(column))
+        is_array = isinstance(column, np.ndarray)
+        digest.update(np.ascontiguousarray(column).data if is_array else bytes_of(column))
     return digest.hexdigest()
 
 
@@ -256,7 +259,7 @@ def _intervals(_: Scene, o: Outcome) -> pd.DataFrame:
             "reactive_price_per_kvarh": o.reactive.price_per_kvarh,
         }
     columns |= {"limit_kw": o.limit_kw if math.isfinite(o.limit_kw) else np.nan}
-    columns |= {name: values.mean(0) for name, values in o.series.items()}
+    columns |= {name: sum_rows(values) / len(values) for name, values in o.series.items()}
     return pd.DataFrame(columns)
 
 
@@ -274,43 +277,53 @@ def items_by_home(kinds: Iterable[str]) -> list[str]:
 
 
 def _homes(scene: Scene, o: Outcome) -> pd.DataFrame:
-    h, net = scene.homes, o.network
+    h = scene.homes
     buses = scene.feeder.meter_bus[scene.home_meter]
-    energy = o.home_kw.clip(min=0).sum(1) * o.dt_h
+    parts = [_measured(block) for block in home_blocks(o)]
+    measured = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    deviations = {name: measured.pop(name) for name in list(measured) if "deviation" in name}
     return pd.DataFrame(
         {
             "architecture": o.name,
             "home_id": list(h.home_id),
             "bus": [scene.feeder.bus_name[b] for b in buses],
             "bill_usd": o.bill_usd,
-            "energy_kwh": energy,
-            "export_kwh": (-o.home_kw).clip(min=0).sum(1) * o.dt_h,
-            "v_min_pu": np.nan if net is None else net.home_v_pu.min(1),
-            "v_max_pu": np.nan if net is None else net.home_v_pu.max(1),
         }
+        | measured
         | {f"{item}_usd": o.device_usd[item] for item in items_by_home(o.device_kw)}
         | dict(o.felt)
         | dict(o.owned)
         | _quality(h, o)
+        | deviations
     )
 
 
+def _measured(block: HomeBlock) -> dict[str, Col]:
+    """Return columns of what meters of some homes saw and how far they missed awards, by the interval and by the hour."""
+    home_kw, award_kw, dt_h = block.home_kw, block.award_kw, block.outcome.dt_h
+    columns = {
+        "energy_kwh": home_kw.clip(min=0).sum(1) * dt_h,
+        "export_kwh": (-home_kw).clip(min=0).sum(1) * dt_h,
+        "v_min_pu": block.home_v_pu.min(1),
+        "v_max_pu": block.home_v_pu.max(1),
+    }
+    for name, window_h in (("interval", 0.0), ("hour", 1.0)):
+        missed = deviation_kwh(home_kw, award_kw, dt_h, window_h)
+        columns[f"deviation_{name}_kw"] = mean_kw(missed, award_kw, dt_h)
+        columns[f"deviation_{name}_share"] = energy_share(missed, home_kw, award_kw, dt_h)
+    return columns
+
+
 def _quality(h: Homes, o: Outcome) -> dict[str, Any]:
-    """Columns of what service is worth to each home and how far it missed its awards: by the interval and by the hour."""
+    """Columns of what service is worth to each home and what it was charged for missing its awards."""
     own, paid = per_home(h.quality, len(o.bill_usd)), only(o.ledger, CHARGE)
-    columns: dict[str, Any] = {
+    usd = np.bincount(paid.payer, paid.amount_uusd / UUSD_PER_USD, len(o.bill_usd))
+    return {
         "tier": [TIERS[row] for row in own.tier],
         "slider_ratio": own.slider_ratio,
         "tier_ratio": own.tier_ratio,
-        "deviation_charge_usd": np.bincount(
-            paid.payer, paid.amount_uusd / UUSD_PER_USD, len(o.bill_usd)
-        ),
+        "deviation_charge_usd": usd,
     }
-    for name, window_h in (("interval", 0.0), ("hour", 1.0)):
-        missed = deviation_kwh(o.home_kw, o.award_kw, o.dt_h, window_h)
-        columns[f"deviation_{name}_kw"] = mean_kw(missed, o.award_kw, o.dt_h)
-        columns[f"deviation_{name}_share"] = energy_share(missed, o.home_kw, o.award_kw, o.dt_h)
-    return columns
 
 
 def _buses(scene: Scene, o: Outcome) -> pd.DataFrame:
@@ -370,7 +383,7 @@ def place_rows(site: Topology, limits: Limits, other_kw: Col, o: Outcome) -> pd.
     above = price[tree.parent]
     above[root] = np.minimum(price[root], o.wholesale_per_kwh + o.delivery_per_kwh)
     added = price - above
-    load_kw = lift_kw(tree, site.place, o.home_kw)
+    load_kw = lift_kw(tree, site.place, np.asarray(o.home_kw))
     load_kw[root] += o.other_kw
     load_kw += by_interval(other_kw, load_kw.shape[1], o.dt_h)
     per = max(1, round(1 / (QUARTERS * o.dt_h)))

@@ -6,6 +6,7 @@ import numpy as np
 
 from gridagora.core.exchange import NETWORK, Transactions
 from gridagora.core.product import Product
+from gridagora.core.records import Derived, RunColumn, by_row, row_blocks, sum_rows
 from gridagora.core.tables import Col, Flag, Index, Quality
 from gridagora.population.quality import deviation_kwh, per_home
 from gridagora.results.outcome import LocalTrades
@@ -45,7 +46,7 @@ class MeterPrices(NamedTuple):
 
 def settle(
     s: Settlement,
-    home_kw: Col,
+    home_kw: RunColumn,
     prices: MeterPrices,
     wholesale_per_kwh: Col,
     positions: tuple[Position, ...] = (),
@@ -76,37 +77,24 @@ def settle(
         whatever homes do, so that the rest is what homes cost. What is left with the operator is tariff margin and congestion
         rent.
     """
-    load, period, dt_h, w = home_kw.sum(0) + other_kw, s.period, s.dt_h, s.terms
-    homes = rows_of(s.parties, Role.HOME)
+    load, period, dt_h, w = sum_rows(home_kw) + other_kw, s.period, s.dt_h, s.terms
     operator, wholesale, wires = (
         row_of(s.parties, role) for role in (Role.OPERATOR, Role.WHOLESALE, Role.WIRES)
     )
+    energy = [_settle_homes(s, home_kw, prices, positions)]
     if not positions:
         bought = float(load @ wholesale_per_kwh * dt_h)
-        energy = [
-            _metered(s, homes, operator, home_kw, prices),
-            book(operator, wholesale, "wholesale energy", bought, period, float(load.sum() * dt_h)),
-        ]
+        moved = float(load.sum() * dt_h)
+        energy.append(book(operator, wholesale, "wholesale energy", bought, period, moved))
     else:
-        agreed = [AgreedPositions(p.product, p.p_kw, p.price_per_kwh) for p in positions]
         ahead = [
             AgreedPositions(p.product, p.p_kw.sum(0, keepdims=True), p.wholesale_per_kwh)
             for p in positions
         ]
-        energy = [
-            books.settle(
-                homes, operator, agreed, home_kw, prices.import_per_kwh, period, dt_h, s.place
-            ),
-            books.settle(
-                np.array([operator]),
-                wholesale,
-                ahead,
-                load[None, :],
-                wholesale_per_kwh,
-                period,
-                dt_h,
-            ),
-        ]
+        payer = np.array([operator])
+        energy.append(
+            books.settle(payer, wholesale, ahead, load[None, :], wholesale_per_kwh, period, dt_h)
+        )
     if np.any(other_kw):
         others, alone = (
             row_of(s.parties, Role.OTHER_CUSTOMERS),
@@ -215,14 +203,29 @@ def record_trades(parties: Parties, interval: int, local: Transactions, dt_h: fl
     return LocalTrades(np.full(len(usd), interval), buyer, seller, local.p_kw[:, 0], usd, ~moves)
 
 
-def traded_kw(parties: Parties, trades: LocalTrades, shape: tuple[int, int]) -> Col:
-    """Return what each home bought of others less what it sold to them, shape (n, t) [kW]."""
-    bought = np.zeros(shape[::-1])
+def traded_kw(
+    parties: Parties, trades: LocalTrades, shape: tuple[int, int], rows: slice = slice(None)
+) -> Col:
+    """Return what some homes bought of others less what they sold to them, all (n, t) where left out, shape (k, t) [kW]."""
+    first, last, _ = rows.indices(shape[0])
+    bought = np.zeros((shape[1], last - first))
     is_home = np.array([role is Role.HOME for role in parties.role])
     for side, add in ((trades.buyer, np.add), (trades.seller, np.subtract)):
-        own = ~trades.charge & is_home[side]
-        add.at(bought, (trades.interval[own], side[own]), trades.p_kw[own])
+        own = ~trades.charge & is_home[side] & (side >= first) & (side < last)
+        add.at(bought, (trades.interval[own], side[own] - first), trades.p_kw[own])
     return bought.T
+
+
+def less_traded(home_kw: RunColumn, parties: Parties, trades: LocalTrades) -> RunColumn:
+    """Return the net power of homes (n, t) less what they bought of each other [kW]."""
+    if not len(trades.usd):
+        return home_kw
+    shape = home_kw.shape[0], home_kw.shape[1]
+
+    def read(rows: slice, times: slice) -> Col:
+        return np.asarray((home_kw[rows] - traded_kw(parties, trades, shape, rows))[:, times])
+
+    return Derived(shape, read)
 
 
 def book_trades(s: Settlement, trades: LocalTrades) -> Ledger:
@@ -237,7 +240,9 @@ def book_trades(s: Settlement, trades: LocalTrades) -> Ledger:
     return book(pairs[0], pairs[1], "local energy", usd, s.period, moved_kw * s.dt_h)
 
 
-def deviation_charge(s: Settlement, home_kw: Col, award_kw: Col, quality: Quality) -> Ledger:
+def deviation_charge(
+    s: Settlement, home_kw: RunColumn, award_kw: RunColumn, quality: Quality
+) -> Ledger:
     """Book what homes pay the operator for delivering other than awarded; no entries of homes without an award or a charge.
 
     Parameters
@@ -250,32 +255,69 @@ def deviation_charge(s: Settlement, home_kw: Col, award_kw: Col, quality: Qualit
         What a home pays for a kWh of deviation, and the hours over which it is averaged.
     """
     price = per_home(quality, len(home_kw)).deviation_per_kwh
-    rows = np.flatnonzero((price > 0) & np.isfinite(award_kw).any(1))
+    chosen, missed_kwh = [np.zeros(0, np.int64)], [np.zeros(0)]
+    for block in row_blocks(home_kw.shape) if (price > 0).any() else ():
+        delivered, award = by_row(home_kw[block]), np.asarray(award_kw[block])
+        own = np.flatnonzero((price[block] > 0) & np.isfinite(award).any(1))
+        if own.size:
+            missed = deviation_kwh(delivered[own], award[own], s.dt_h, quality.window_h)
+            chosen.append(block.start + own)
+            missed_kwh.append(np.nansum(missed, 1))
+    rows = np.concatenate(chosen)
     if not rows.size:
         return books.open_ledger()
-    missed_kwh = np.nansum(
-        deviation_kwh(home_kw[rows], award_kw[rows], s.dt_h, quality.window_h), 1
-    )
     homes, operator = rows_of(s.parties, Role.HOME)[rows], row_of(s.parties, Role.OPERATOR)
-    return book(homes, operator, CHARGE, price[rows] * missed_kwh, s.period, place=s.place[rows])
+    usd = price[rows] * np.concatenate(missed_kwh)
+    return book(homes, operator, CHARGE, usd, s.period, place=s.place[rows])
+
+
+def _settle_homes(
+    s: Settlement, home_kw: RunColumn, prices: MeterPrices, positions: tuple[Position, ...]
+) -> Ledger:
+    """Book what homes pay the operator for energy, some homes at a time; the entries of an item stand together."""
+    homes, operator = rows_of(s.parties, Role.HOME), row_of(s.parties, Role.OPERATOR)
+    nets = bool(np.array_equal(*prices))
+    parts: list[list[Ledger]] = []
+    for rows in row_blocks(home_kw.shape):
+        power, place = by_row(home_kw[rows]), s.place[rows]
+        at = MeterPrices(*(_rows_of(column, rows) for column in prices))
+        if not positions:
+            parts.append(_metered(s, homes[rows], power, at, place, nets=nets))
+            continue
+        agreed = [
+            AgreedPositions(p.product, p.p_kw[rows], p.price_per_kwh[rows]) for p in positions
+        ]
+        price = at.import_per_kwh
+        found = books.settle(homes[rows], operator, agreed, power, price, s.period, s.dt_h, place)
+        parts.append(_by_item(found, len(power)))
+    return books.join([entries for item in zip(*parts, strict=True) for entries in item])
+
+
+def _rows_of(price_per_kwh: Col, rows: slice) -> Col:
+    """Return the prices of some homes, where each has its own."""
+    alone = price_per_kwh.ndim < 2 or len(price_per_kwh) == 1
+    return price_per_kwh if alone else price_per_kwh[rows]
+
+
+def _by_item(ledger: Ledger, homes: int) -> list[Ledger]:
+    """Return a ledger that holds an entry of every home for each item as one ledger an item."""
+    cuts = range(0, len(ledger.item), homes)
+    return [books.pick(ledger, slice(at, at + homes)) for at in cuts]
 
 
 def _metered(
-    s: Settlement, homes: Index, operator: int, home_kw: Col, prices: MeterPrices
-) -> Ledger:
+    s: Settlement, homes: Index, home_kw: Col, prices: MeterPrices, place: Index, *, nets: bool
+) -> list[Ledger]:
     """Book what homes pay: net where export is paid as import is charged, else import and credit apart."""
-    price_per_kwh, credit_per_kwh = prices
-    if np.array_equal(price_per_kwh, credit_per_kwh):
+    operator, (price_per_kwh, credit_per_kwh) = row_of(s.parties, Role.OPERATOR), prices
+    if nets:
         amount, moved = (home_kw * price_per_kwh).sum(1) * s.dt_h, home_kw.sum(1) * s.dt_h
-        return book(homes, operator, "energy", amount, s.period, moved, s.place)
+        return [book(homes, operator, "energy", amount, s.period, moved, place)]
     bought, sold = home_kw.clip(min=0), (-home_kw).clip(min=0)
-    import_usd, export_usd = (
-        (bought * price_per_kwh).sum(1) * s.dt_h,
-        (sold * credit_per_kwh).sum(1) * s.dt_h,
-    )
-    return books.join(
-        [
-            book(homes, operator, "energy", import_usd, s.period, bought.sum(1) * s.dt_h, s.place),
-            book(operator, homes, "credit", export_usd, s.period, sold.sum(1) * s.dt_h, s.place),
-        ]
-    )
+    import_usd = (bought * price_per_kwh).sum(1) * s.dt_h
+    export_usd = (sold * credit_per_kwh).sum(1) * s.dt_h
+    taken, given = bought.sum(1) * s.dt_h, sold.sum(1) * s.dt_h
+    return [
+        book(homes, operator, "energy", import_usd, s.period, taken, place),
+        book(operator, homes, "credit", export_usd, s.period, given, place),
+    ]

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.core.device import DeviceKind
+from gridagora.core.records import RunColumn, by_row, interval_blocks
 from gridagora.core.rng import stream
 from gridagora.core.tables import Col, Index
 from gridagora.kernels.curves.curve import Curves
@@ -79,19 +80,19 @@ def delay_starts(
 
 
 def find_simultaneous_starts(
-    kinds: Sequence[DeviceKind], kind_kw: Col, dt_h: float
+    kinds: Sequence[DeviceKind], kind_kw: Sequence[RunColumn], dt_h: float
 ) -> tuple[str, ...]:
-    """Say in one sentence of which kinds of device, given their power (g, t, n) [kW], most starts within one interval.
+    """Say in one sentence of which kinds of device, given the power (n, t) of each [kW], most starts within one interval.
 
     The measure is the largest rise of consumption of a kind from one interval to the next, homes that fall left out, over the
     sum of the highest of each home.
     """
     found = []
-    for about, power in zip(kinds, kind_kw.clip(min=0), strict=True):
-        most = power.max(0)
+    for about, power in zip(kinds, kind_kw, strict=True):
+        most, rise_kw = _rises(power)
         if np.count_nonzero(most > STANDS_KW) < FEWEST:
             continue
-        rise = np.diff(power, axis=0).clip(min=0).sum(1) / most.sum()
+        rise = rise_kw / most.sum()
         if rise.max() > TOGETHER:
             hour, minute = divmod(round(60 * dt_h * (int(rise.argmax()) + 1)), 60)
             found.append(
@@ -103,3 +104,15 @@ def find_simultaneous_starts(
         f"plans against the same price act at the same time: within one interval of {60 * dt_h:g} minutes starts, by power, "
         f"{', '.join(found)}; people and timers differ more, and market.start_spread_minutes staggers them",
     )
+
+
+def _rises(power_kw: RunColumn) -> tuple[Col, Col]:
+    """Return the highest consumption of every home (n,), and by how much all that rise do from interval to interval (t - 1,)."""
+    n, t = power_kw.shape
+    most, before, rises = np.zeros(n), np.zeros((0, n)), [np.zeros(0)]
+    for at in interval_blocks((n, t)):
+        drawn = by_row(np.asarray(power_kw[:, at]).T).clip(min=0)
+        most = np.maximum(most, drawn.max(0))
+        rises.append(np.diff(np.concatenate([before, drawn]), axis=0).clip(min=0).sum(1))
+        before = drawn[-1:]
+    return most, np.concatenate(rises)

@@ -11,6 +11,7 @@ from gridagora.core.flow import Flow
 from gridagora.core.limits import Limits
 from gridagora.core.ports import Market, Strategy
 from gridagora.core.product import Horizon
+from gridagora.core.records import RowSum, RunColumn, row_blocks, sum_rows
 from gridagora.core.registry import find
 from gridagora.core.rules import Bidder, Disclosure, Pricing, Residual, Rulebook
 from gridagora.core.session import Baseline, MessageCount, Topology
@@ -22,6 +23,7 @@ from gridagora.run import starts
 from gridagora.run.comms import PERFECT, BidCache, CommsFaults
 from gridagora.run.forecast import WholesaleTerms, real_time_per_kwh
 from gridagora.run.power_flow import Wiring
+from gridagora.run.record import OpenRecorder, Record, open_record, open_recorder
 from gridagora.run.settle import Position, cost_usd_per_h
 from gridagora.settlement.parties import Parties, run_parties
 
@@ -46,7 +48,7 @@ class Setup(NamedTuple):
     window_h: int
     rule: str  # how on/off units follow a dispatch
     baseline_kw: (
-        Col | None
+        RunColumn | None
     )  # (n, t) net power of every home under the flat design, for tariffs that earn what it costs
     other_kw: Col  # (H,) load of other customers: the meters that are no homes
     site: Topology | None = None  # where homes stand; None: all at one root
@@ -66,20 +68,6 @@ class Setup(NamedTuple):
     )
     keep: tuple[str, ...] = ()  # what is kept of each home by interval, words of `[results] keep`
     reference_per_kwh: float = REFERENCE_PER_KWH  # the price at which set points were chosen: it fixes the bliss temperature
-
-
-class Record(NamedTuple):
-    """What a run recorded: power by kind and what homes felt, by interval (t, n); prices and commitments (t,)."""
-
-    kind_kw: Col  # (g, t, n) of every group of the fleet, in its order
-    series: dict[str, Col]  # (t, r) what groups tell of their rows, by name [unit of the name]
-    price_per_kwh: Col  # (t,)
-    credit_per_kwh: Col  # (t,) for what leaves a home
-    place_per_kwh: Col  # (m, t) price at every place; no rows where all homes see one price
-    award_kw: Col  # (t, n) what a home was awarded, nan where nothing is
-    import_per_kwh: Col  # (t, 1) what meters are charged, (t, n) where every home pays the price of its own transactions
-    export_per_kwh: Col  # likewise, what they are credited
-    worst: Col  # (2,) largest energy imbalance [kWh], largest plan gap, nan where none is certified
 
 
 class FinishedRun(NamedTuple):
@@ -143,8 +131,10 @@ class RunState:
         return self.rules.discloses is Disclosure.NOTHING
 
 
-def start_run(market: Market[Any], study: Setup) -> RunState:
-    """Return the desk of a run at its start."""
+def start_run(
+    market: Market[Any], study: Setup, recorder: OpenRecorder = open_recorder
+) -> RunState:
+    """Return the desk of a run at its start; it is recorded where `recorder` says."""
     homes, hours, per = study.homes, DAY_H * study.days, round(1 / study.dt_h)
     n, t = len(homes.home_id), hours * per
     fleet = homes_at.make_fleet(
@@ -162,21 +152,8 @@ def start_run(market: Market[Any], study: Setup) -> RunState:
     places = (
         len(study.site.tree.parent) if study.site is not None and pricing is Pricing.BY_PLACE else 0
     )
-    track = Record(
-        np.zeros((len(fleet.groups), t, n)),
-        {
-            name: np.zeros((t, len(group.home)))
-            for group in fleet.groups
-            for name in group.about.series
-        },
-        np.zeros(t),
-        np.zeros(t),
-        np.zeros((places, t)),
-        np.full((t, n), np.nan),
-        np.zeros((t, n if pricing in OWN_PRICE else 1)),
-        np.zeros((t, n if pricing in OWN_PRICE else 1)),
-        np.array([0.0, np.nan]),
-    )
+    own = n if pricing in OWN_PRICE else 1
+    track = open_record(fleet.groups, n, t, places=places, meter_prices=own, recorder=recorder)
     load_kw = homes.load_kw.T.copy()
     first = np.full(n, wholesale[0] + study.wholesale.delivery_per_kwh)
     return RunState(
@@ -223,17 +200,13 @@ def baseline(study: Setup, wholesale_per_kwh: Col) -> Baseline:
         none = np.zeros(0)
         return Baseline(*begun, none, none, none, study.flat_per_kwh)
     home_kw, wholesale = study.baseline_kw, wholesale_per_kwh[: study.baseline_kw.shape[1]]
-    cost = cost_usd_per_h(home_kw.sum(0), other_kw(study), wholesale, study.wholesale)
-    return Baseline(*begun, cost, home_kw.sum(0), (-home_kw).clip(min=0).sum(0))
+    exported, total_kw = RowSum(), sum_rows(home_kw)
+    for rows in row_blocks(home_kw.shape):
+        exported.add((-home_kw[rows]).clip(min=0))
+    cost = cost_usd_per_h(total_kw, other_kw(study), wholesale, study.wholesale)
+    return Baseline(*begun, cost, total_kw, exported.value)
 
 
 def other_kw(study: Setup) -> Col:
     """Return the load of other customers in every interval of the run, shape (t,) [kW]."""
     return np.repeat(study.other_kw[: DAY_H * study.days], round(1 / study.dt_h))
-
-
-def home_kw(track: Record, study: Setup) -> Col:
-    """Return the net power of every home, shape (n, t) [kW]."""
-    hours = DAY_H * study.days
-    devices_kw: Col = track.kind_kw.transpose(0, 2, 1).sum(0)
-    return np.repeat(study.homes.load_kw[:, :hours], round(1 / study.dt_h), axis=1) + devices_kw

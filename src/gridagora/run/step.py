@@ -17,6 +17,7 @@ import numpy as np
 from gridagora.core.agents import refuse
 from gridagora.core.device import DeviceRecord, Window, total_by_home
 from gridagora.core.errors import InputError, Problem, require
+from gridagora.core.records import MemoryRecorder
 from gridagora.core.rules import Pricing
 from gridagora.core.session import Clearing, MessageCount, drive
 from gridagora.core.tables import Col
@@ -27,6 +28,7 @@ from gridagora.run.home_series import AIR
 from gridagora.run.opening import hour_product, interval_product, open_clear, open_plan
 from gridagora.run.orders import NO_BIDS, NOTHING, Bids, Orders, Powers, check, reach
 from gridagora.run.realtime import moment_of
+from gridagora.run.record import power_of
 from gridagora.run.settle import traded_kw
 from gridagora.run.simulate import advance, finish_run, look_ahead
 from gridagora.run.state import DAY_H, HOUR_S, RunState, Setup, start_run, wiring_of
@@ -102,7 +104,7 @@ class Run:
         self.scene, self.design, self.market = scene, design, scene.market(design)
         self.study = prepare(scene) if study is None else study
         _refuse_study_of_another(scene, self.study)
-        self.desk = start_run(self.market, self.study)
+        self.desk = start_run(self.market, self.study, MemoryRecorder)
         self.intervals = DAY_H * self.study.days * round(1 / self.study.dt_h)
         n = len(scene.homes.home_id)
         self._device_usd, self._bill_usd = np.zeros(n), np.zeros(n)
@@ -194,7 +196,7 @@ class Run:
         done = advance(desk, asked)
         self._wall_s += perf_counter() - began
         n, track = len(self.home_id), desk.track
-        usd, total = self._energy_usd(i), self._felt_usd()
+        usd, total = self._energy_usd(i, done.home_kw), self._felt_usd()
         felt, self._device_usd = total - self._device_usd, total
         if (
             self.is_over
@@ -208,8 +210,8 @@ class Run:
             np.broadcast_to(track.import_per_kwh[i], n),
             np.broadcast_to(track.export_per_kwh[i], n),
             dict(zip(kinds, done.delivered.kind_kw, strict=True)),
-            self._meter_kw(i),
-            track.award_kw[i].copy(),
+            done.home_kw,
+            np.full(n, np.nan) if done.award_kw is None else done.award_kw.copy(),
             self._air_degc(done.delivered.series),
             usd,
             felt,
@@ -244,13 +246,6 @@ class Run:
                 ]
             )
 
-    def _meter_kw(self, i: int) -> Col:
-        """Return the power of every home in an interval, shape (n,) [kW], summed as an outcome sums it."""
-        return np.asarray(
-            self.desk.load_kw[i // round(1 / self.study.dt_h)]
-            + self.desk.track.kind_kw[:, i].sum(0)
-        )
-
     def _air_degc(self, series: Mapping[str, Col]) -> Col:
         """Return the mean air temperature of every home in an interval, shape (n,); nan where nothing heats or cools."""
         air = np.full(len(self.home_id), np.nan)
@@ -261,20 +256,20 @@ class Run:
 
     def _felt_usd(self) -> Col:
         """Return what devices cost beside energy so far, shape (n,)."""
-        track, t = self.desk.track, self.desk.interval
-        found = []
-        for group, power in zip(self.desk.fleet.groups, track.kind_kw[:, :t], strict=True):
-            series = {name: track.series[name][:t].T for name in group.about.series}
-            lived = DeviceRecord(power.T, series, self.study.dt_h, self.is_over)
+        column, at, found = self.desk.track.recorder.column, slice(self.desk.interval), []
+        for group in self.desk.fleet.groups:
+            series = {name: column(name)[:, at] for name in group.about.series}
+            power = column(power_of(group.about.kind))[:, at]
+            lived = DeviceRecord(power, series, self.study.dt_h, self.is_over)
             found.append(group.feel(lived))
         return np.asarray(
             sum(add_up(each.device_usd for each in found).values(), np.zeros(len(self.home_id)))
         )
 
-    def _energy_usd(self, i: int) -> Col:
+    def _energy_usd(self, i: int, home_kw: Col) -> Col:
         """Return what homes pay for the energy of an interval, shape (n,): what they agreed before, traded, and the rest."""
         desk, dt, n = self.desk, self.study.dt_h, len(self.home_id)
-        kw, usd, hour = self._meter_kw(i), np.zeros(n), i // round(1 / dt)
+        kw, usd, hour = home_kw.copy(), np.zeros(n), i // round(1 / dt)
         for trades in (table for table in desk.trades[-1:] if table.interval[0] == i):
             kw -= traded_kw(desk.parties, trades._replace(interval=0 * trades.interval), (n, 1))[
                 :, 0

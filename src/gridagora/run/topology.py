@@ -6,6 +6,7 @@ import numpy as np
 
 from gridagora.core.limits import Limits, limit_places
 from gridagora.core.place import Level, Places, lift_kw, places
+from gridagora.core.records import interval_blocks
 from gridagora.core.session import Topology
 from gridagora.core.tables import Col, Index
 from gridagora.grid.layers import layers
@@ -47,10 +48,10 @@ def place_homes(scene: Scene, flat: Outcome) -> Placement:
     if keys.zone_limit_share_of_flat_peak is not None:
         zone = tree.level == Level.ZONE
         per = max(1, round(1 / (QUARTERS * flat.dt_h)))
-        load_kw = (
-            lift_kw(tree, place, flat.home_kw)
-            + by_interval(base_kw, flat.home_kw.shape[1], flat.dt_h)
-        )[zone]
+        home_kw = flat.home_kw
+        blocks = interval_blocks(home_kw.shape)
+        lifted = np.concatenate([lift_kw(tree, place, home_kw[:, at]) for at in blocks], axis=1)
+        load_kw = (lifted + by_interval(base_kw, home_kw.shape[1], flat.dt_h))[zone]
         quarters = load_kw.reshape(len(load_kw), -1, per).mean(2)
         high_kw[zone] = keys.zone_limit_share_of_flat_peak * np.abs(quarters).max(1)
     rows = limit_places(tree, place, high_kw, base_kw, scene.scenario.substation.over_per_kwh)

@@ -4,14 +4,14 @@ Theory 9.1, 9.2.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridagora.core.errors import PartError
 from gridagora.core.product import Product
-from gridagora.core.tables import Col, Index
+from gridagora.core.tables import Col, Flag, Index
 from gridagora.settlement.parties import Parties
 
 UUSD_PER_USD = 1_000_000
@@ -109,10 +109,15 @@ def join(ledgers: Sequence[Ledger]) -> Ledger:
     )
 
 
+def pick(ledger: Ledger, rows: Flag | slice) -> Ledger:
+    """Return some entries of a ledger, chosen by a mask (m,) or a slice."""
+    columns: tuple[Any, ...] = ledger
+    return Ledger(*(column[rows] for column in columns))
+
+
 def only(ledger: Ledger, item: str) -> Ledger:
     """Return the entries of one item."""
-    rows = ledger.item == item
-    return Ledger(*(column[rows] for column in ledger))
+    return pick(ledger, ledger.item == item)
 
 
 def statement(ledger: Ledger, parties: Parties, party_id: str) -> Ledger:
@@ -128,8 +133,7 @@ def statement(ledger: Ledger, parties: Parties, party_id: str) -> Ledger:
             f"statement of '{party_id}': expected one of the {len(parties.id)} parties, as {parties.id[0]}"
         )
     row = parties.id.index(party_id)
-    own = (ledger.payer == row) | (ledger.payee == row)
-    return Ledger(*(column[own] for column in ledger))
+    return pick(ledger, (ledger.payer == row) | (ledger.payee == row))
 
 
 def paid_uusd(ledger: Ledger, count: int) -> Index:

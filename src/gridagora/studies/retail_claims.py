@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from gridagora.core.errors import InputError, Problem
@@ -89,7 +90,7 @@ def bills(flat: Outcome) -> list[Bills]:
     Three credit export with the wholesale price (feed-in) and differ in the price of import: it recovers all cost, cost and a
     margin, or twice the former. The fourth pays for export what import costs (net metering) and recovers its cost as well.
     """
-    load, dt = flat.home_kw, flat.dt_h
+    load, dt = np.asarray(flat.home_kw), flat.dt_h
     bought, sold = load.clip(min=0).sum(1) * dt, (-load).clip(min=0)
     credit = sold @ (flat.wholesale_per_kwh + flat.export_credit_per_kwh) * dt
     cost, owed, whole = energy_cost_usd(flat), float(credit.sum()), float(bought.sum())
@@ -107,7 +108,7 @@ def effects_of(outcome: Outcome, bill_usd: Col, left: Col, who: Flag, days: int)
     """Return what a run leads to under bills; `left` (n,) [$] is the worth of what stores hold at its end."""
     o = outcome
     worth = (left - bill_usd - sum(o.device_usd.values())) / days
-    energy = float(o.home_kw[~who].sum() * o.dt_h)
+    energy = float(np.asarray(o.home_kw)[~who].sum() * o.dt_h)
     peak = float(quarter_hours_kw(o).max())
     return RetailEffects(
         float(bill_usd[~who].sum()) / energy,

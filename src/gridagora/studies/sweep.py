@@ -93,7 +93,9 @@ def measured(scene: Scene, job: SweepCase) -> Row:
 def over_rating_kwh(scene: Scene, outcome: Outcome) -> float:
     """Energy of all service transformers above their rating at unity power factor [kWh], 0 where none states one."""
     found = layers(scene.feeder, 0)
-    through_kw = lift_kw(found.tree, found.meter_place[scene.home_meter], outcome.home_kw)
+    through_kw = lift_kw(
+        found.tree, found.meter_place[scene.home_meter], np.asarray(outcome.home_kw)
+    )
     rated = np.isfinite(found.rating_kva)
     return float(
         (np.abs(through_kw[rated]) - found.rating_kva[rated, None]).clip(min=0).sum() * outcome.dt_h
