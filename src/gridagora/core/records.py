@@ -5,6 +5,7 @@ numpy sums the whole array, so that the form of a record changes no last bit (de
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -132,7 +133,7 @@ def row_blocks(shape: tuple[int, ...]) -> Iterator[slice]:
     cuts = list(range(0, n, step))
     if len(cuts) > 1 and n - cuts[-1] == 1:
         cuts.pop()
-    yield from (slice(a, b) for a, b in zip(cuts, [*cuts[1:], n], strict=True))
+    yield from (slice(a, b) for a, b in pairwise([*cuts, n]))
 
 
 def interval_blocks(shape: tuple[int, ...], multiple: int = 1) -> Iterator[slice]:

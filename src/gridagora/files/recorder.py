@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
+from weakref import finalize
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -13,6 +15,14 @@ from gridagora.core.tables import Col
 
 WAITING_VALUES = 1 << 17  # numbers of a column that wait in memory for their tiles to be written
 SCHEMA = pa.schema([("value", pa.float64())])
+
+
+class OwnFolder:
+    """A folder for temporary files that is deleted with the last object that holds this one."""
+
+    def __init__(self, beside: Path | None = None) -> None:
+        self.path = Path(mkdtemp(prefix="gridagora-", dir=beside))
+        finalize(self, rmtree, self.path, ignore_errors=True)
 
 
 class ParquetRecorder:
@@ -30,14 +40,14 @@ class ParquetRecorder:
 
     def __init__(self, intervals: int, rows: Mapping[str, int], folder: Path | None = None) -> None:
         self.intervals, self.rows = intervals, dict(rows)
-        self._folder = TemporaryDirectory(prefix="gridagora-", dir=folder)
+        self._folder = OwnFolder(folder)
         self._open: dict[str, TileWriter] = {}
         self._done: dict[str, TileReader] = {}
 
     def write(self, interval: int, name: str, values: Col) -> None:
         """Write the values (n,) of one interval to a column."""
         if name not in self._open:
-            path = Path(self._folder.name) / f"{name}.parquet"
+            path = self._folder.path / f"{name}.parquet"
             self._open[name] = TileWriter(path, (self.rows[name], self.intervals))
         self._open[name].write(interval, values)
 
@@ -90,7 +100,7 @@ class TileWriter:
 class TileReader:
     """A column as it is read: only the tiles that hold what is asked for are."""
 
-    def __init__(self, path: Path, shape: tuple[int, int], folder: TemporaryDirectory[str]) -> None:
+    def __init__(self, path: Path, shape: tuple[int, int], folder: OwnFolder) -> None:
         self.path, self.shape = path, shape
         self._folder = folder  # it is deleted with its last user
         self._blocks, self._step = list(row_blocks(shape)), wait_intervals(shape)

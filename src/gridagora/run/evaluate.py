@@ -4,6 +4,7 @@ Theory 1.8.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 

@@ -192,6 +192,7 @@ TAPS = np.array(
         0.8,
     ]
 )
+DRAWN_AT_ONCE = 256  # homes whose hot water is drawn at a time
 COLD_DAY_DEGC = 17.0  # below this mean of a day a home heats
 
 
@@ -494,9 +495,13 @@ def _hot_water(seed: int, home_id: tuple[str, ...], draws: Col, of_day: Index) -
     """Hourly hot water as heat: few draws, each exponential, with the homes' own daily need of 3 to 9 kWh."""
     daily_kwh = 3.0 + 6.0 * draws[:, 6]
     odds = np.minimum(0.85, TAPS / TAPS.sum() * 5.0)[of_day]
-    both = np.stack([stream(seed, "hot water", home).random((len(of_day), 2)) for home in home_id])
-    size = -np.log1p(-both[:, :, 1]) * (daily_kwh / 5.0)[:, None]
-    return np.where(both[:, :, 0] < odds, size, 0.0)
+    taps, shape = np.empty((len(home_id), len(of_day))), (len(of_day), 2)
+    for start in range(0, len(home_id), DRAWN_AT_ONCE):
+        at = slice(start, start + DRAWN_AT_ONCE)
+        both = np.stack([stream(seed, "hot water", home).random(shape) for home in home_id[at]])
+        size = -np.log1p(-both[:, :, 1]) * (daily_kwh[at] / 5.0)[:, None]
+        taps[at] = np.where(both[:, :, 0] < odds, size, 0.0)
+    return taps
 
 
 def _set_points(draws: Col, sky: Weather, of_day: Index) -> tuple[Flag, Col]:
