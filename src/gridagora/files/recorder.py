@@ -7,8 +7,8 @@ from tempfile import mkdtemp
 from weakref import finalize
 
 import numpy as np
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from gridagora.core.records import Derived, RunColumn, missing, row_blocks
 from gridagora.core.tables import Col
