@@ -129,11 +129,11 @@ def record(kind_kw=None, series=None, award_kw=None, fleet=FLEET, load_kw=LOAD_K
         "export_per_kwh": PRICE_PER_KWH[:, None] / 2,
         "worst": np.array([1e-12, 0.003]),
     }
-    track = open_record(fleet.groups, len(load_kw), T)._replace(**columns | changed)
-    for i in range(T):
+    track = open_record(fleet.groups, len(load_kw), kind_kw.shape[1])._replace(**columns | changed)
+    for i in range(kind_kw.shape[1]):
         told = {name: values[i] for name, values in series.items()}
         award = None if award_kw is None else award_kw[i]
-        write_interval(track, i, load_kw[:, i // 2], kind_kw[:, i], told, award)
+        write_interval(track, i, load_kw[:, i * 24 // kind_kw.shape[1]], kind_kw[:, i], told, award)
     return track
 
 
@@ -420,6 +420,7 @@ def test_homes_without_devices_take_their_load_by_the_hour():
     hourly = record(
         kind_kw=np.zeros((0, 24, N)),
         series={},
+        fleet=Fleet((), N, 1.0),
         price_per_kwh=np.full(24, 0.2),
         credit_per_kwh=np.full(24, 0.2),
         award_kw=np.full((24, N), math.nan),

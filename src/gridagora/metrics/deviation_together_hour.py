@@ -1,6 +1,6 @@
 """D1t, deviation of all homes together over energy, by the hour (theory 8.5)."""
 
-from gridagora.population.quality import HOUR_H, total_share
+from gridagora.population.quality import HOUR_H, together, total_share
 from gridagora.results.metric import DELIVERY, Reference, metric
 from gridagora.results.outcome import Outcome
 
@@ -20,4 +20,4 @@ from gridagora.results.outcome import Outcome
 )
 def deviation_together_hour(outcome: Outcome, _: Reference) -> float:
     """Deviation of the sum of all homes on the mean of each hour, over its energy."""
-    return total_share(outcome.delivered_kw[None], outcome.awarded_kw[None], outcome.dt_h, HOUR_H)
+    return total_share(*together(outcome.home_kw, outcome.award_kw), outcome.dt_h, HOUR_H)

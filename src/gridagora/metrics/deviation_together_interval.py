@@ -1,6 +1,6 @@
 """D1ti, deviation of all homes together over energy, by the interval (theory 8.5)."""
 
-from gridagora.population.quality import total_share
+from gridagora.population.quality import together, total_share
 from gridagora.results.metric import DELIVERY, Reference, metric
 from gridagora.results.outcome import Outcome
 
@@ -19,4 +19,4 @@ from gridagora.results.outcome import Outcome
 )
 def deviation_together_interval(outcome: Outcome, _: Reference) -> float:
     """Deviation of the sum of all homes interval by interval, over its energy."""
-    return total_share(outcome.delivered_kw[None], outcome.awarded_kw[None], outcome.dt_h, 0.0)
+    return total_share(*together(outcome.home_kw, outcome.award_kw), outcome.dt_h, 0.0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gridagora.core.records import PairwiseSum
+from gridagora.core.records import PairwiseSum, RunColumn, by_row, interval_blocks
 from gridagora.core.tables import Col, Homes, Quality
 
 TIERS = ("standard", "firm", "flexible")
@@ -63,13 +63,19 @@ def deviation_kwh(home_kw: Col, award_kw: Col, dt_h: float, window_h: float = 0.
     return np.where(held.any(2), missed, np.nan)
 
 
-def together(home_kw: Col, award_kw: Col) -> tuple[Col, Col]:
-    """Return what all homes with an award delivered and were awarded, shape (1, t) each [kW]; the award is nan where none was."""
-    held = np.isfinite(award_kw)
-    delivered, awarded = (
-        np.where(held, power, 0.0).sum(0, keepdims=True) for power in (home_kw, award_kw)
-    )
-    return delivered, np.where(held.any(0), awarded, np.nan)
+def together(home_kw: RunColumn, award_kw: RunColumn) -> tuple[Col, Col]:
+    """Return what all homes with an award delivered and were awarded, shape (1, t) each [kW]; the award is nan where none was.
+
+    Read some intervals at a time, each summed as numpy sums the whole arrays.
+    """
+    delivered, awarded = [np.zeros(0)], [np.zeros(0)]
+    for at in interval_blocks(home_kw.shape):
+        award = np.asarray(award_kw[:, at])
+        held = np.isfinite(award)
+        delivered.append(np.cumsum(np.where(held, home_kw[:, at], 0.0), axis=0)[-1])
+        total = by_row(np.where(held, award, 0.0).T).sum(1)
+        awarded.append(np.where(held.any(0), total, np.nan))
+    return np.concatenate(delivered)[None], np.concatenate(awarded)[None]
 
 
 def mean_kw(deviation: Col, award_kw: Col, dt_h: float) -> Col:

@@ -101,8 +101,6 @@ class Outcome(NamedTuple):
     load_kw: Col  # (t,) homes and other customers
     other_kw: Col  # (t,) other customers: the meters that are no homes
     committed_kw: Col  # (t,)
-    delivered_kw: Col  # (t,) what homes with an award took
-    awarded_kw: Col  # (t,) what they were awarded, nan where nobody was
     award_kw: RunColumn  # (n, t) what each home was awarded, nan where nothing is
     place_per_kwh: Col  # (m, t) price at every place of a layered design; no rows elsewhere
     fixed_kw: Col  # (t,)

@@ -323,7 +323,8 @@ def inverters(ran: FinishedRun, shape: tuple[int, ...]) -> RunColumn:
     power = [ran.track.recorder.column(power_of(kind)) for kind in ran.track.kinds]
 
     def read(rows: slice, times: slice) -> Col:
-        return reactive.inverter_kw(ran.fleet, [column[rows, times] for column in power])
+        wide = rows.stop - rows.start, times.stop - times.start
+        return reactive.inverter_kw(ran.fleet, [column[rows, times] for column in power], wide)
 
     return Derived((shape[0], shape[1]), read)
 

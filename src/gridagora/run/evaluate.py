@@ -77,8 +77,6 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
         load_kw=sum_rows(home_kw) + others_kw,
         other_kw=others_kw,
         committed_kw=track.committed_kw,
-        delivered_kw=track.delivered_kw,
-        awarded_kw=track.awarded_kw,
         award_kw=award_kw,
         place_per_kwh=track.place_per_kwh,
         fixed_kw=np.repeat(homes.load_kw[:, :hours].sum(0), per),
@@ -122,7 +120,7 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
             *warnings(ran.games),
             *(
                 find_simultaneous_starts(kinds(fleet), powers, dt)
-                if np.isnan(track.awarded_kw).all()
+                if not track.has_award.any()
                 else ()
             ),
         ),

@@ -159,10 +159,10 @@ def equip_homes(fleet: Fleet, kind_kw: Col) -> InverterFleet:
     )
 
 
-def inverter_kw(fleet: Fleet, kind_kw: Sequence[Col] | Col) -> Col:
-    """Return the power of all inverters of every home, given that of every group; shape of one of these [kW]."""
+def inverter_kw(fleet: Fleet, kind_kw: Sequence[Col] | Col, shape: tuple[int, ...]) -> Col:
+    """Return the power of all inverters of every home, given that of every group, of one shape each [kW]."""
     own = [kind_kw[row] for row, group in enumerate(fleet.groups) if group.about.has_inverter]
-    return np.asarray(sum(own, np.zeros(kind_kw[0].shape)))
+    return np.asarray(sum(own, np.zeros(shape)))
 
 
 def equip_nobody(count: int, steps: int) -> InverterFleet:

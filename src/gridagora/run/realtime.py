@@ -95,7 +95,7 @@ def run_interval(desk: RunState, asked: Orders = NO_ORDERS) -> Stepped:
 def _flow(desk: RunState, got: homes_at.Delivered, hour: int) -> Flow:
     """Return the power flow of an interval that was just delivered."""
     wiring = wiring_of(desk.study)
-    inverters_kw = inverter_kw(desk.fleet, got.kind_kw)
+    inverters_kw = inverter_kw(desk.fleet, got.kind_kw, desk.metered_kw.shape)
     return flow_of_interval(
         wiring, desk.metered_kw, (desk.metered_kw - inverters_kw).clip(min=0), hour
     )

@@ -7,7 +7,7 @@ import numpy as np
 
 from gridagora.core.ports import DeviceGroup
 from gridagora.core.records import MemoryRecorder, Recorder
-from gridagora.core.tables import Col
+from gridagora.core.tables import Col, Flag
 from gridagora.files.recorder import ParquetRecorder
 
 HELD_VALUES = (
@@ -27,8 +27,7 @@ class Record(NamedTuple):
     recorder: Recorder  # power of every kind, what groups tell of their rows, net power and awards of homes
     device_kw: Col  # (g, t) of every group, all homes
     committed_kw: Col  # what homes were awarded, nan where nothing is
-    delivered_kw: Col  # what homes with an award took
-    awarded_kw: Col  # what they were awarded, nan where nobody was
+    has_award: Flag  # whether any home was awarded anything
     price_per_kwh: Col
     credit_per_kwh: Col  # for what leaves a home
     place_per_kwh: Col  # (m, t) price at every place; no rows where all homes see one price
@@ -91,8 +90,7 @@ def open_record(
         recorder(t, rows),
         device_kw=np.zeros((len(kinds), t)),
         committed_kw=np.full(t, np.nan),
-        delivered_kw=np.zeros(t),
-        awarded_kw=np.full(t, np.nan),
+        has_award=np.zeros(t, dtype=np.bool_),
         price_per_kwh=np.zeros(t),
         credit_per_kwh=np.zeros(t),
         place_per_kwh=np.zeros((places, t)),
@@ -133,8 +131,5 @@ def write_interval(
     if award_kw is None:
         return home_kw
     track.recorder.write(i, AWARD, award_kw)
-    held = np.isfinite(award_kw)
-    track.committed_kw[i] = award_kw.sum()
-    track.delivered_kw[i] = np.cumsum(np.where(held, home_kw, 0.0))[-1]  # one home after the other
-    track.awarded_kw[i] = np.where(held, award_kw, 0.0).sum() if held.any() else np.nan
+    track.committed_kw[i], track.has_award[i] = award_kw.sum(), np.isfinite(award_kw).any()
     return home_kw
