@@ -376,8 +376,8 @@ def _felt(found: Any, homes: int, intervals: int) -> None:
     _numbers(found.left_kwh, (homes,), "feel(lived): left_kwh")
     for name, column in {**found.device_usd, **found.felt}.items():
         _numbers(column, (homes,), f"feel(lived): {name}", nan=True)
-    for name, column in found.series.items():
-        _numbers(column, (homes, intervals), f"feel(lived): {name}", nan=True)
+    for name, series in found.series.items():
+        _numbers(np.asarray(series), (homes, intervals), f"feel(lived): {name}", nan=True)
 
 
 def setting_of(homes: Homes, local_hour: Index, keys: Any) -> Setting:
