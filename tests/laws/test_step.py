@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from home_columns import columns_of
 
+from gridagora.core.records import Derived
 from gridagora.core.registry import names
 from gridagora.results.outcome import Outcome
 from gridagora.run.step import Run
@@ -19,6 +20,8 @@ APART = {
 
 
 def same(a, b) -> bool:
+    if isinstance(a, Derived):
+        return same(np.asarray(a), np.asarray(b))
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
     if isinstance(a, tuple):

@@ -290,7 +290,7 @@ def _bounded(trial: Trial) -> None:
     if ((total < least - TOLERANCE) | (total > most + TOLERANCE)).any():
         raise Odd("an answer beyond least_kw and most_kw", "power between them in every block")
     _numbers(
-        group.orders_kw(p_kw, len(trial.moments), trial.dt_h),
+        np.asarray(group.orders_kw(p_kw, len(trial.moments), trial.dt_h)),
         (trial.rows, len(trial.moments)),
         "orders_kw",
     )
