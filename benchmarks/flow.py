@@ -35,7 +35,7 @@ def engine_with_shapes(path: Path, feeder: Feeder, share: np.ndarray, tolerance:
     solution.Mode, solution.ControlMode = 0, 0
     solution.Solve()
     solution.ControlMode = -1
-    for j, name in enumerate(feeder.meter_name):
+    for j, name in enumerate(feeder.meters.name):
         values = " ".join(f"{value:.17g}" for value in share[:, j])
         engine.Text.Command = (
             f"New Loadshape.bench_{j} npts={len(share)} minterval=5 useactual=no mult=[{values}]"
@@ -75,10 +75,10 @@ def compare(name: str, path: Path, tolerance: float) -> None:
     """Time both, best of some repeats, and compare the voltages of the last step."""
     feeder = opendss.read(path)
     share = np.random.Generator(np.random.Philox(7)).uniform(
-        0.2, 0.8, (STEPS, len(feeder.meter_name))
+        0.2, 0.8, (STEPS, len(feeder.meters.name))
     )
-    rated_kvar = np.bincount(feeder.load_meter, feeder.load_kvar)
-    p_kw, q_kvar = share * feeder.meter_kw, share * rated_kvar
+    rated_kvar = np.bincount(feeder.loads.meter, feeder.loads.q_kvar)
+    p_kw, q_kvar = share * feeder.meters.p_kw, share * rated_kvar
     engine = engine_with_shapes(path, feeder, share, tolerance)
     flow.solve(feeder, p_kw[:1], q_kvar[:1])
     theirs = min(their_seconds(engine) for _ in range(REPEATS))
@@ -94,9 +94,9 @@ def compare(name: str, path: Path, tolerance: float) -> None:
             strict=True,
         )
     )
-    off = np.abs(got.v[-1] - [v[node] for node in feeder.node_name]) / feeder.node_base_v
+    off = np.abs(got.v[-1] - [v[node] for node in feeder.nodes.name]) / feeder.nodes.base_v
     print(
-        f"{name:9s} {len(feeder.node_name):4d} nodes, tolerance {tolerance:.0e}: ours {STEPS / ours:7.0f}/s, "
+        f"{name:9s} {len(feeder.nodes.name):4d} nodes, tolerance {tolerance:.0e}: ours {STEPS / ours:7.0f}/s, "
         f"OpenDSS {STEPS / theirs:6.0f}/s, ratio {theirs / ours:4.1f}; {STEPS} steps {ours:.3f} s; "
         f"rounds {got.rounds.mean():.1f}; difference {off.max():.1e} pu; mismatch {got.mismatch_kva.max():.1e} kVA"
     )

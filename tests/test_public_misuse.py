@@ -45,12 +45,27 @@ def column(scene, table, name, change):
     values = {name: change(getattr(old, name))}
     return put(
         scene,
-        **{
-            table: dataclasses.replace(old, **values)
-            if table == "feeder"
-            else old._replace(**values)
-        },
+        **{table: old._replace(**values)},
     )
+
+
+def part(scene, table, name, change):
+    """Assemble the scene again with one column of one table of the feeder changed."""
+    old = getattr(scene.feeder, table)
+    new = old._replace(**{name: change(getattr(old, name))})
+    return put(scene, feeder=dataclasses.replace(scene.feeder, **{table: new}))
+
+
+def text_blocks(blocks):
+    return blocks._replace(y_siemens=blocks.y_siemens.astype(str))
+
+
+def nan_blocks(blocks):
+    return blocks._replace(y_siemens=blocks.y_siemens * np.nan)
+
+
+def short_blocks(blocks):
+    return blocks._replace(node=blocks.node[:-1])
 
 
 def batteries(**wrong):
@@ -184,13 +199,15 @@ CALLS = {
         "price word": lambda g: column(g["scene"], "prices", "start_s", lambda c: "monday"),
         "kelvin": lambda g: column(g["scene"], "weather", "t_out_degc", lambda c: c + 273.15),
         "zenith": lambda g: column(g["scene"], "weather", "zenith_deg", lambda c: c * np.nan),
-        "feeder meters": lambda g: column(g["scene"], "feeder", "meter_kw", lambda c: c[:-1]),
-        "feeder nan": lambda g: column(g["scene"], "feeder", "meter_kw", lambda c: c * np.nan),
-        "feeder node": lambda g: column(g["scene"], "feeder", "load_from", lambda c: c + 10_000),
-        "feeder bus": lambda g: column(g["scene"], "feeder", "line_to_bus", lambda c: c - 10_000),
-        "feeder text": lambda g: column(g["scene"], "feeder", "y_data", lambda c: c.astype(str)),
-        "feeder matrix": lambda g: column(g["scene"], "feeder", "y_data", lambda c: c * np.nan),
-        "feeder names": lambda g: column(g["scene"], "feeder", "bus_name", list),
+        "feeder meters": lambda g: part(g["scene"], "meters", "p_kw", lambda c: c[:-1]),
+        "feeder nan": lambda g: part(g["scene"], "meters", "p_kw", lambda c: c * np.nan),
+        "feeder node": lambda g: part(g["scene"], "loads", "from_node", lambda c: c + 10_000),
+        "feeder bus": lambda g: part(g["scene"], "lines", "to_bus", lambda c: c - 10_000),
+        "feeder text": lambda g: part(g["scene"], "lines", "blocks", text_blocks),
+        "feeder matrix": lambda g: part(g["scene"], "lines", "blocks", nan_blocks),
+        "feeder conductors": lambda g: part(g["scene"], "lines", "blocks", short_blocks),
+        "feeder table": lambda g: part(g["scene"], "transformers", "windings", lambda c: None),
+        "feeder names": lambda g: part(g["scene"], "buses", "name", list),
     },
     "build": {
         "a path": lambda g: gridagora.build("x.toml"),

@@ -48,9 +48,9 @@ def read(folder: Path, loads: str) -> Feeder:
 )
 def test_what_a_load_is(tmp_path: Path, load: str, homes: int, why: str) -> None:
     feeder = read(tmp_path, f"New Load.nothing_said {load}\n")
-    assert feeder.meter_customers.tolist() == [homes]
-    assert feeder.meter_is_home.tolist() == [homes > 0]
-    assert feeder.meter_stays == (why,)
+    assert feeder.meters.customers.tolist() == [homes]
+    assert feeder.meters.is_home.tolist() == [homes > 0]
+    assert feeder.meters.stays == (why,)
 
 
 def test_words_of_the_source_are_evidence(tmp_path: Path) -> None:
@@ -60,8 +60,8 @@ def test_words_of_the_source_are_evidence(tmp_path: Path) -> None:
     at = "bus1=h1.1.2 phases=1 kv=.24"
     loads = f"New Load.a {at} kw=30 yearly=res_kw_1\nNew Load.b {at} kw=1 yearly=com_kw_1\nNew Load.industrial_c {at} kw=1\n"
     feeder = read(tmp_path, shapes + loads)
-    assert feeder.meter_is_home.tolist() == [True, False, False]
-    assert feeder.meter_stays[1:] == (customers.NAMED,) * 2
+    assert feeder.meters.is_home.tolist() == [True, False, False]
+    assert feeder.meters.stays[1:] == (customers.NAMED,) * 2
 
 
 def test_two_loads_on_the_legs_of_one_bus_are_one_home_on_both(tmp_path: Path) -> None:
@@ -74,13 +74,13 @@ def test_two_loads_on_the_legs_of_one_bus_are_one_home_on_both(tmp_path: Path) -
     feeder = read(tmp_path, legs + alone)
     assert feeder.leg_pairs.tolist() == [[0, 1]]
     once = customers.settled(feeder, "customers")
-    assert once.meter_name == ("l1+l2", "l3", "l4")
-    assert once.meter_kw.tolist() == [5.0, 3.0, 2.0]
-    assert once.meter_customers.tolist() == [1, 1, 1]
-    assert once.load_meter.tolist() == [0, 0, 1, 2]
-    assert {once.node_name[at] for at in once.load_from[:2]} == {"h1.1", "h1.2"}
-    assert (once.load_to == GROUND).all()
-    assert once.load_kw.sum() == pytest.approx(feeder.load_kw.sum())
+    assert once.meters.name == ("l1+l2", "l3", "l4")
+    assert once.meters.p_kw.tolist() == [5.0, 3.0, 2.0]
+    assert once.meters.customers.tolist() == [1, 1, 1]
+    assert once.loads.meter.tolist() == [0, 0, 1, 2]
+    assert {once.nodes.name[at] for at in once.loads.from_node[:2]} == {"h1.1", "h1.2"}
+    assert (once.loads.to_node == GROUND).all()
+    assert once.loads.p_kw.sum() == pytest.approx(feeder.loads.p_kw.sum())
 
 
 def test_two_large_loads_on_two_legs_are_two(tmp_path: Path) -> None:
@@ -102,8 +102,8 @@ def test_homes_stand_where_the_key_puts_them_and_settling_again_changes_nothing(
         "New Load.mill bus1=a phases=3 kv=12.47 kw=1200\nNew Load.roof bus1=h1.1.2 phases=1 kv=.24 kw=-4\n"
     )
     feeder = customers.settled(read(tmp_path, loads), on)
-    assert feeder.meter_customers.tolist() == homes
+    assert feeder.meters.customers.tolist() == homes
     again = customers.settled(feeder, on)
-    assert again.meter_customers.tolist() == homes
-    assert again.meter_stays == feeder.meter_stays
-    assert np.array_equal(again.load_meter, feeder.load_meter)
+    assert again.meters.customers.tolist() == homes
+    assert again.meters.stays == feeder.meters.stays
+    assert np.array_equal(again.loads.meter, feeder.loads.meter)

@@ -56,7 +56,8 @@ def test_faults_name_the_meter_the_shape_and_the_float(feeder: Feeder) -> None:
         flow.solve(feeder, np.ones(40), np.ones(40))
     with pytest.raises(PartError, match="q_kvar has shape"):
         flow.solve(feeder, np.ones((2, 40)), np.ones((3, 40)))
-    cut = dataclasses.replace(feeder, y_data=np.where(feeder.y_indices == 0, 0.0, feeder.y_data))
+    nothing = feeder.sources.blocks._replace(y_siemens=0 * feeder.sources.blocks.y_siemens)
+    cut = dataclasses.replace(feeder, sources=feeder.sources._replace(blocks=nothing))
     with pytest.raises(PartError, match="floats"):
         flow.factor(cut)
 
@@ -66,7 +67,7 @@ def test_meters_see_their_own_nodes(feeder: Feeder) -> None:
     got = flow.solve(feeder, p_kw, 0 * p_kw)
     band = limits.meter_band(feeder, got)
     for j in (0, 17, 39):
-        legs = got.v_pu[:, feeder.node_bus == feeder.meter_bus[j]]
+        legs = got.v_pu[:, feeder.nodes.bus == feeder.meters.bus[j]]
         assert np.array_equal(band.v_min_pu[:, j], legs.min(axis=1))
         assert np.array_equal(band.v_max_pu[:, j], legs.max(axis=1))
 
@@ -75,13 +76,12 @@ def test_buses_leave_out_neutrals_and_steps_that_failed(feeder: Feeder) -> None:
     p_kw = np.repeat([[1.0], [4.0], [900.0]], 40, axis=1)
     got = flow.solve(feeder, p_kw, 0 * p_kw)
     buses = limits.bus_voltages(feeder, limits.extremes(got))
-    home = feeder.meter_bus[3]
-    assert buses.v_at_peak_pu[home] in got.v_pu[1, feeder.node_bus == home]
-    assert buses.v_min_pu[home] == got.v_pu[1, feeder.node_bus == home].min()
-    dead = dataclasses.replace(
-        feeder, v_no_load=np.where(feeder.node_bus == home, 0.0, feeder.v_no_load)
-    )
-    assert not live_nodes(dead)[feeder.node_bus == home].any()
+    home = feeder.meters.bus[3]
+    assert buses.v_at_peak_pu[home] in got.v_pu[1, feeder.nodes.bus == home]
+    assert buses.v_min_pu[home] == got.v_pu[1, feeder.nodes.bus == home].min()
+    still = np.where(feeder.nodes.bus == home, 0.0, feeder.nodes.v_no_load)
+    dead = dataclasses.replace(feeder, nodes=feeder.nodes._replace(v_no_load=still))
+    assert not live_nodes(dead)[feeder.nodes.bus == home].any()
     assert np.isnan(limits.bus_voltages(dead, limits.extremes(got)).v_min_pu[home])
     failed = flow.solve(feeder, p_kw[2:], 0 * p_kw[2:])
     assert np.isnan(limits.bus_voltages(feeder, limits.extremes(failed)).v_at_peak_pu).all()

@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from gridagora.core.feeder import GROUND, Feeder
+from gridagora.core.components import (
+    GROUND,
+    Buses,
+    Lines,
+    LoadRows,
+    Meters,
+    Nodes,
+    Sources,
+    pi_block,
+    stack_blocks,
+)
+from gridagora.core.feeder import Feeder
 from gridagora.grid import flow
 from gridagora.kernels.flow.fixed_point import BLOCK
 
@@ -12,36 +23,20 @@ SOURCE_V, SOURCE_OHM, LINE_OHM = 240.0, 0.01 + 0.02j, 0.2 + 0.1j
 
 def two_nodes(to: int = GROUND) -> Feeder:
     """A source behind an impedance, a line, and one meter at its far end."""
-    source, line = 1 / SOURCE_OHM, 1 / LINE_OHM
-    one = np.zeros(1, np.int64)
+    one, none, no = np.zeros(1, np.int64), np.zeros(0, np.int64), np.full(1, np.nan)
+    source = np.array([[1 / SOURCE_OHM]], np.complex128)
+    still, ends = np.full(2, SOURCE_V, np.complex128), np.arange(2)
+    line = stack_blocks([(ends, ends, pi_block(np.array([[LINE_OHM]])))])
     return Feeder(
         name="two nodes",
-        node_name=("a.1", "b.1"),
-        node_bus=np.array([0, 1]),
-        node_base_v=np.full(2, SOURCE_V),
-        y_data=np.array([source + line, -line, -line, line]),
-        y_indices=np.array([0, 1, 0, 1]),
-        y_indptr=np.array([0, 2, 4]),
-        source_i=np.array([SOURCE_V * source, 0]),
-        source_y=np.array([source, 0, 0, 0]),
-        v_no_load=np.full(2, SOURCE_V, complex),
-        load_name=("home",),
-        load_from=one + 1,
-        load_to=one + to,
-        load_kw=np.ones(1),
-        load_kvar=np.zeros(1),
-        load_meter=one,
-        meter_name=("home",),
-        meter_bus=one + 1,
-        meter_kw=np.ones(1),
-        meter_is_home=np.ones(1, bool),
-        bus_name=("a", "b"),
-        bus_x=np.zeros(2),
-        bus_y=np.zeros(2),
-        line_from_bus=one,
-        line_to_bus=one + 1,
-        line_kind=("line",),
-        line_kva=np.array([np.nan]),
+        buses=Buses(("a", "b"), np.zeros(2), np.zeros(2), np.full(2, SOURCE_V)),
+        nodes=Nodes(("a.1", "b.1"), ends, np.full(2, SOURCE_V), still),
+        sources=Sources(
+            ("a",), one, np.ones(1), stack_blocks([(one, one, source)]), SOURCE_V * source[0]
+        ),
+        lines=Lines(("a-b",), one, one + 1, one + 1, no, no, no, np.zeros(1, bool), line),
+        loads=LoadRows(("home",), one, one + 1, one + to, np.ones(1), np.zeros(1), one + 1),
+        meters=Meters(("home",), one + 1, np.ones(1), np.ones(1, bool), none, (), none),
     )
 
 
@@ -96,9 +91,10 @@ def test_a_step_alone_equals_the_step_in_its_block() -> None:
 
 def test_the_certificate_is_the_mismatch_of_the_answer_it_comes_with() -> None:
     feeder = two_nodes()
+    source_i = np.array([SOURCE_V / SOURCE_OHM, 0])
     loose = flow.solve(feeder, np.array([[25.0]]), np.array([[5.0]]), 1e-2)
     y = np.array([[1 / SOURCE_OHM + 1 / LINE_OHM, -1 / LINE_OHM], [-1 / LINE_OHM, 1 / LINE_OHM]])
-    off = np.array([0, -25e3 - 5e3j]) - loose.v[0] * np.conj(y @ loose.v[0] - feeder.source_i)
+    off = np.array([0, -25e3 - 5e3j]) - loose.v[0] * np.conj(y @ loose.v[0] - source_i)
     assert loose.mismatch_kva[0] == pytest.approx(1e-3 * np.abs(off).max(), rel=1e-6)
     assert loose.mismatch_kva[0] > 1e-4
     assert flow.solve(feeder, np.array([[25.0]]), np.array([[5.0]]), 1e-12).mismatch_kva[0] < 1e-8

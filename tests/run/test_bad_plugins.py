@@ -308,18 +308,19 @@ SOURCES = {
     "feeder": ("feeder.source", "make_feeder(1, 3).__class__", "expected a table Feeder"),
     "feeder rows": (
         "feeder.source",
-        "__import__('dataclasses').replace(f := make_feeder(1, 3), meter_kw=f.meter_kw[1:])",
-        "meter_kw",
+        "__import__('dataclasses').replace(f := make_feeder(1, 3), meters=f.meters._replace(p_kw=f.meters.p_kw[1:]))",
+        "meters.p_kw",
     ),
     "feeder nan": (
         "feeder.source",
-        "__import__('dataclasses').replace(f := make_feeder(1, 3), y_data=f.y_data * np.nan)",
-        "y_data",
+        "__import__('dataclasses').replace(f := make_feeder(1, 3), lines=f.lines._replace(blocks="
+        "f.lines.blocks._replace(y_siemens=f.lines.blocks.y_siemens * np.nan)))",
+        "lines.blocks.y_siemens",
     ),
     "feeder node": (
         "feeder.source",
-        "__import__('dataclasses').replace(f := make_feeder(1, 3), load_to=f.load_to + 999)",
-        "load_to",
+        "__import__('dataclasses').replace(f := make_feeder(1, 3), loads=f.loads._replace(to_node=f.loads.to_node + 999))",
+        "loads.to_node",
     ),
 }
 

@@ -2,14 +2,26 @@
 
 from dataclasses import replace
 
+import numpy as np
+
+from gridagora.core.components import Regulators
+from gridagora.core.feeder import Feeder
 from gridagora.core.registry import names
 from gridagora.grid.fixed_point import open_grid
 from gridagora.run import compare as runs
 from gridagora.run.unranked import OF_TAPS, SHOWN, unranked
 
 
+def holding(feeder: Feeder, taps: dict[str, int]) -> Feeder:
+    """The feeder with regulators of these names, that hold a tap of a transformer which is not fed."""
+    none, numbers = np.full(len(taps), -1), np.array(list(taps.values()))
+    settings = [np.ones(len(taps)) for _ in Regulators._fields[4:]]
+    regulators = Regulators(tuple(taps), none, np.zeros(len(taps), np.int64), numbers, *settings)
+    return replace(feeder, regulators=regulators)
+
+
 def test_held_taps_are_said_in_the_summary_and_take_voltages_and_losses_out_of_the_ranking(scene):
-    held = replace(scene, feeder=replace(scene.feeder, held_taps=("reg1 10", "reg2 -3")))
+    held = replace(scene, feeder=holding(scene.feeder, {"reg1": 10, "reg2": -3}))
     summary = runs.compare(held, ["flat"]).summary
     assert set(summary["unranked"]) == set(OF_TAPS) == {"V1", "V1h", "V4", "P3", "P3s"}
     assert "2 line regulators" in summary["unranked"]["V1"]
@@ -19,7 +31,7 @@ def test_held_taps_are_said_in_the_summary_and_take_voltages_and_losses_out_of_t
 
 def test_a_feeder_without_regulators_is_ranked_and_many_taps_are_cut(scene):
     assert unranked(scene.feeder, {}) == {}
-    many = replace(scene.feeder, held_taps=tuple(f"r{i} {i}" for i in range(SHOWN + 3)))
+    many = holding(scene.feeder, {f"r{i}": i for i in range(SHOWN + 3)})
     assert "and others" in unranked(many, {})["P3"]
     assert f"r{SHOWN} {SHOWN}" not in unranked(many, {})["P3"]
 

@@ -52,7 +52,7 @@ def test_shapes_and_clock(scene: Scene) -> None:
     assert scene.homes.load_kw.shape == (6, hours)
     assert scene.weather.t_out_degc.shape == (hours,)
     assert scene.prices.real_time_per_kwh.shape == (4 * (LEAD_H + hours),)
-    assert scene.other_kw.shape == (hours, len(scene.feeder.meter_name))
+    assert scene.other_kw.shape == (hours, len(scene.feeder.meters.name))
     assert scene.utc_offset_s == -6 * 3600
     assert (scene.start_s + scene.utc_offset_s) % 86400 == 0
 
@@ -246,14 +246,17 @@ def test_a_home_on_a_meter_that_does_not_exist(scene: Scene) -> None:
 
 
 def test_a_load_on_a_bus_that_does_not_exist(scene: Scene) -> None:
-    feeder = dataclasses.replace(scene.feeder, meter_bus=spoilt(scene.feeder.meter_bus, 0, 10_000))
+    meters = scene.feeder.meters
+    meters = meters._replace(bus=spoilt(meters.bus, 0, 10_000))
+    feeder = dataclasses.replace(scene.feeder, meters=meters)
     problem = only(scene, feeder=feeder)
-    assert f"load '{feeder.meter_name[0]}'" in problem.where
+    assert f"load '{feeder.meters.name[0]}'" in problem.where
     assert "does not exist" in problem.got
 
 
 def test_a_feeder_that_does_not_converge(scene: Scene) -> None:
-    feeder = dataclasses.replace(scene.feeder, meter_kw=1e5 * scene.feeder.meter_kw)
+    meters = scene.feeder.meters
+    feeder = dataclasses.replace(scene.feeder, meters=meters._replace(p_kw=1e5 * meters.p_kw))
     problem = only(scene, feeder=feeder)
     assert "does not converge" in problem.got
     assert "rated loads" in problem.hint
@@ -282,7 +285,7 @@ def test_the_austin_week(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("GRIDAGORA_DATA", str(data_dir))
     austin = build.build(read.load(EXAMPLES / "austin" / "scenario.toml"))
     assert len(austin.homes.home_id) == 186
-    assert austin.feeder.meter_is_home[austin.home_meter].all()
+    assert austin.feeder.meters.is_home[austin.home_meter].all()
     assert np.unique(austin.home_meter).size == 186
     assert not austin.other_kw.any()
     lines = describe.scene_lines(austin)

@@ -32,7 +32,7 @@ def scene(folder: Path, homes: str = "") -> build.Scene:
 
 def test_several_homes_stand_on_one_meter_through_a_whole_run(tmp_path: Path) -> None:
     full = scene(tmp_path)
-    assert full.feeder.meter_name == ("block", "x1+x2", "own", "mill", "roof")
+    assert full.feeder.meters.name == ("block", "x1+x2", "own", "mill", "roof")
     assert np.bincount(full.home_meter, minlength=5).tolist() == [4, 1, 1, 0, 0]
     lines = describe.scene_lines(full)
     assert lines["places for homes"].startswith(

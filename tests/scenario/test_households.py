@@ -144,13 +144,13 @@ def test_homes_stand_on_the_meter_of_their_name(tmp_path: Path) -> None:
     ).feeder
     table = loads("2024-07-13", 8)
     table["home"] = table["home"].map(
-        dict(zip("abc", (names.meter_name[2].upper(), names.meter_name[0], "x"), strict=True))
+        dict(zip("abc", (names.meters.name[2].upper(), names.meters.name[0], "x"), strict=True))
     )
     table.to_csv(tmp_path / "homes.csv", index=False)
     found = scene(tmp_path)
     stands = dict(zip(found.homes.home_id, found.home_meter, strict=True))
-    assert stands[names.meter_name[2].upper()] == 2
-    assert stands[names.meter_name[0]] == 0
+    assert stands[names.meters.name[2].upper()] == 2
+    assert stands[names.meters.name[0]] == 0
     assert stands["x"] == 1
     assert "2 of them on the meter of their own name" in notes(found)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gridagora.core.errors import InputError
-from gridagora.core.feeder import GROUND, Feeder
+from gridagora.core.feeder import GROUND, Feeder, branches
 from gridagora.core.registry import find
 from gridagora.grid import flow, limits
 from gridagora.sources import opendss
@@ -55,8 +55,8 @@ def referee(path: Path, taps: dict[str, int]) -> Any:
 
 def off_pu(feeder: Feeder, circuit: Any) -> float:
     """Largest difference of any node voltage, as phasors, at the rated loads."""
-    q_kvar = np.bincount(feeder.load_meter, feeder.load_kvar)
-    ours = flow.solve(feeder, feeder.meter_kw[None], q_kvar[None], 1e-11)
+    q_kvar = np.bincount(feeder.loads.meter, feeder.loads.q_kvar)
+    ours = flow.solve(feeder, feeder.meters.p_kw[None], q_kvar[None], 1e-11)
     theirs = dict(
         zip(
             (n.lower() for n in circuit.YNodeOrder),
@@ -67,7 +67,9 @@ def off_pu(feeder: Feeder, circuit: Any) -> float:
     assert ours.converged.all()
     assert -circuit.TotalPower[0] == pytest.approx(ours.substation_p_kw[0], rel=1e-6)
     return float(
-        (np.abs(ours.v[0] - [theirs[node] for node in feeder.node_name]) / feeder.node_base_v).max()
+        (
+            np.abs(ours.v[0] - [theirs[node] for node in feeder.nodes.name]) / feeder.nodes.base_v
+        ).max()
     )
 
 
@@ -87,22 +89,23 @@ def test_voltages_are_those_of_opendss(data_dir: Path, master: str, taps: dict[s
 
 def test_austin_has_its_homes_places_and_legs(data_dir: Path) -> None:
     feeder = find("source", "feeder.source=opendss")(data_dir / AUSTIN)
-    assert len(feeder.bus_name) == 476
-    assert len(feeder.meter_name) == 188
-    assert feeder.meter_is_home.sum() == 186
-    assert np.isfinite(feeder.bus_x).all()
-    assert np.isfinite(feeder.bus_y).all()
-    assert feeder.bus_x.min() > 600_000
-    assert len(feeder.load_name) == 2 * 187 + 3
-    assert (feeder.load_to == GROUND).all()
-    assert set(feeder.line_kind) == {"line", "transformer"}
-    assert set(feeder.line_from_bus) | set(feeder.line_to_bus) == set(range(476))
+    assert len(feeder.buses.name) == 476
+    assert len(feeder.meters.name) == 188
+    assert feeder.meters.is_home.sum() == 186
+    assert np.isfinite(feeder.buses.x_m).all()
+    assert np.isfinite(feeder.buses.y_m).all()
+    assert feeder.buses.x_m.min() > 600_000
+    assert len(feeder.loads.name) == 2 * 187 + 3
+    assert (feeder.loads.to_node == GROUND).all()
+    joins = branches(feeder)
+    assert set(joins.kind) == {"line", "transformer"}
+    assert set(joins.from_bus) | set(joins.to_bus) == set(range(476))
     assert feeder.notes == ()
 
 
 def test_a_week_of_five_minutes_converges_with_a_certificate(data_dir: Path) -> None:
     feeder = opendss.read(data_dir / AUSTIN)
-    p_kw = feeder.meter_kw * np.random.Generator(np.random.Philox(1)).uniform(
+    p_kw = feeder.meters.p_kw * np.random.Generator(np.random.Philox(1)).uniform(
         0.05, 0.8, (2016, 188)
     )
     week = flow.solve(feeder, p_kw, 0.2 * p_kw)
@@ -151,9 +154,9 @@ PAIRS = {
 def test_every_connection_of_a_load_is_that_of_opendss(tmp_path: Path) -> None:
     path = write(tmp_path, HEAD + LINE + CONNECTIONS + TAIL)
     feeder = opendss.read(path)
-    rows = np.bincount(feeder.load_meter)
-    assert {name: int(n) for name, n in zip(feeder.meter_name, rows, strict=True)} == PAIRS
-    assert feeder.load_kw.sum() == pytest.approx(feeder.meter_kw.sum())
+    rows = np.bincount(feeder.loads.meter)
+    assert {name: int(n) for name, n in zip(feeder.meters.name, rows, strict=True)} == PAIRS
+    assert feeder.loads.p_kw.sum() == pytest.approx(feeder.meters.p_kw.sum())
     assert any("PVSystem.sun" in note for note in feeder.notes)
     circuit = referee(
         write(tmp_path, HEAD + LINE + CONNECTIONS.partition("New PVSystem")[0] + TAIL, "still.dss"),

@@ -244,8 +244,8 @@ def referee(path: Path, feeder: Feeder) -> Any:
     """
     from dss import DSS
 
-    rows = dict(zip(*np.unique(feeder.load_name, return_counts=True), strict=True))
-    drawing = {name for name, kw in zip(feeder.meter_name, feeder.meter_kw, strict=True) if kw}
+    rows = dict(zip(*np.unique(feeder.loads.name, return_counts=True), strict=True))
+    drawing = {name for name, kw in zip(feeder.meters.name, feeder.meters.p_kw, strict=True) if kw}
 
     engine = DSS.NewContext()
     engine.AllowChangeDir = False
@@ -271,7 +271,7 @@ def referee(path: Path, feeder: Feeder) -> Any:
         for element in circuit.Loads
         if rows.get(element.Name, 0) not in {0, element.Phases}
     ]
-    for at in (at for at, name in enumerate(feeder.load_name) if name in cut):
+    for at in (at for at, name in enumerate(feeder.loads.name) if name in cut):
         for command in one_phase(feeder, at):
             engine.Text.Command = command
     for name in circuit.AllElementNames:
@@ -291,13 +291,17 @@ def referee(path: Path, feeder: Feeder) -> Any:
 
 def one_phase(feeder: Feeder, at: int) -> tuple[str, str]:
     """Return commands that put a load row in the place of its load, at any LoadMult."""
-    bus, start = feeder.node_name[feeder.load_from[at]].split(".")
-    end = feeder.node_name[feeder.load_to[at]].split(".")[1] if feeder.load_to[at] >= 0 else "0"
-    v = np.append(feeder.v_no_load, 0.0)
-    kv = abs(v[feeder.load_from[at]] - v[feeder.load_to[at]]) / 1e3
-    power = f"kw={feeder.load_kw[at]:.12g} kvar={feeder.load_kvar[at]:.12g} status=exempt"
+    bus, start = feeder.nodes.name[feeder.loads.from_node[at]].split(".")
+    end = (
+        feeder.nodes.name[feeder.loads.to_node[at]].split(".")[1]
+        if feeder.loads.to_node[at] >= 0
+        else "0"
+    )
+    v = np.append(feeder.nodes.v_no_load, 0.0)
+    kv = abs(v[feeder.loads.from_node[at]] - v[feeder.loads.to_node[at]]) / 1e3
+    power = f"kw={feeder.loads.p_kw[at]:.12g} kvar={feeder.loads.q_kvar[at]:.12g} status=exempt"
     return (
-        f'Edit "Load.{feeder.load_name[at]}" enabled=no',
+        f'Edit "Load.{feeder.loads.name[at]}" enabled=no',
         f"New Load.row{at} bus1={bus}.{start}.{end} phases=1 kv={kv} {power}",
     )
 
@@ -307,8 +311,8 @@ def far_pu(feeder: Feeder, circuit: Any) -> float:
 
     Behind an open conductor two loads in series may have none; OpenDSS then lets one collapse to an impedance.
     """
-    q_kvar = np.bincount(feeder.load_meter, feeder.load_kvar)
-    ours = flow.solve(feeder, feeder.meter_kw[None], q_kvar[None], 1e-9)
+    q_kvar = np.bincount(feeder.loads.meter, feeder.loads.q_kvar)
+    ours = flow.solve(feeder, feeder.meters.p_kw[None], q_kvar[None], 1e-9)
     theirs = dict(
         zip(
             (n.lower() for n in circuit.YNodeOrder),
@@ -316,18 +320,19 @@ def far_pu(feeder: Feeder, circuit: Any) -> float:
             strict=True,
         )
     )
-    v = np.array([*(theirs[node] for node in feeder.node_name), 0.0])
+    v = np.array([*(theirs[node] for node in feeder.nodes.name), 0.0])
     across_pu = (
-        np.abs(v[feeder.load_from] - v[feeder.load_to]) / feeder.node_base_v[feeder.load_from]
+        np.abs(v[feeder.loads.from_node] - v[feeder.loads.to_node])
+        / feeder.nodes.base_v[feeder.loads.from_node]
     )
     if not ours.converged.all():
         assert not circuit.Solution.Converged or across_pu.min() < COLLAPSED_PU
         assert "does not converge" in str(sound.feeder(feeder, "drawn"))
         return float("nan")
     assert circuit.Solution.Converged
-    far = np.abs(ours.v[0] - v[:-1]) / feeder.node_base_v
+    far = np.abs(ours.v[0] - v[:-1]) / feeder.nodes.base_v
     # a node that only the capacitance of an open line feeds is no better known than its small share of the matrix
-    return float(far[np.abs(feeder.v_no_load) > opendss.DEAD_PU * feeder.node_base_v].max())
+    return float(far[np.abs(feeder.nodes.v_no_load) > opendss.DEAD_PU * feeder.nodes.base_v].max())
 
 
 def held(folder: Path, seed: int) -> float:

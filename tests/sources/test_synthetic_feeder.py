@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from gridagora.core.errors import InputError
+from gridagora.core.feeder import branches
 from gridagora.grid import flow, limits
+from gridagora.grid.admittance import assemble
 from gridagora.sources import opendss, synthetic_feeder
 from gridagora.sources.synthetic_feeder import FeederPlan
 
@@ -77,7 +79,7 @@ def test_voltages_are_those_of_opendss(tmp_path: Path, seed: int, homes: int) ->
         )
     )
     ours = flow.solve(feeder, p_kw[None], 0.25 * p_kw[None], 1e-11)
-    off_pu = np.abs(ours.v[0] - [theirs[node] for node in feeder.node_name]) / feeder.node_base_v
+    off_pu = np.abs(ours.v[0] - [theirs[node] for node in feeder.nodes.name]) / feeder.nodes.base_v
     assert off_pu.max() < 1e-7
     assert -circuit.TotalPower[0] == pytest.approx(ours.substation_p_kw[0], rel=1e-6)
     assert circuit.Losses[0] / 1e3 == pytest.approx(ours.losses_kw[0], rel=1e-5)
@@ -88,7 +90,7 @@ def test_voltages_are_those_of_opendss(tmp_path: Path, seed: int, homes: int) ->
 
 def test_voltages_are_within_the_standard() -> None:
     feeder = synthetic_feeder.make(3, 400)
-    rest = np.abs(feeder.v_no_load) / feeder.node_base_v
+    rest = np.abs(feeder.nodes.v_no_load) / feeder.nodes.base_v
     assert 1.0 <= rest.min() <= rest.max() <= limits.RANGE_A_PU[1]
     p_kw = np.full((1, 400), 3.0)
     loaded = flow.solve(feeder, p_kw, 0.25 * p_kw)
@@ -98,19 +100,19 @@ def test_voltages_are_within_the_standard() -> None:
 @pytest.mark.parametrize("homes", [1, 2, 47, 2600])
 def test_the_network_is_one_tree_with_every_home_on_it(homes: int) -> None:
     feeder = synthetic_feeder.make(9, homes)
-    assert len(feeder.meter_name) == len(set(feeder.meter_name)) == homes
-    assert len(feeder.line_kind) == len(feeder.bus_name) - 1
+    assert len(feeder.meters.name) == len(set(feeder.meters.name)) == homes
+    assert len(branches(feeder).kind) == len(feeder.buses.name) - 1
     reached = {0}
-    for a, b in zip(feeder.line_from_bus.tolist(), feeder.line_to_bus.tolist(), strict=True):
+    for a, b in zip(*(side.tolist() for side in branches(feeder)[:2]), strict=True):
         assert a != b
-    links = set(zip(feeder.line_from_bus.tolist(), feeder.line_to_bus.tolist(), strict=True))
+    links = set(zip(*(side.tolist() for side in branches(feeder)[:2]), strict=True))
     while grown := {b for a, b in links if a in reached} - reached:
         reached |= grown
-    assert len(reached) == len(feeder.bus_name)
-    assert np.isfinite(feeder.bus_x).all()
-    assert np.isfinite(feeder.bus_y).all()
-    assert len(set(zip(feeder.bus_x.tolist(), feeder.bus_y.tolist(), strict=True))) == len(
-        feeder.bus_name
+    assert len(reached) == len(feeder.buses.name)
+    assert np.isfinite(feeder.buses.x_m).all()
+    assert np.isfinite(feeder.buses.y_m).all()
+    assert len(set(zip(feeder.buses.x_m.tolist(), feeder.buses.y_m.tolist(), strict=True))) == len(
+        feeder.buses.name
     )
 
 
@@ -121,7 +123,7 @@ def test_phases_carry_equal_shares() -> None:
     homes = np.bincount(
         [fed[line.start] for line in layout.lines if line.end in set(layout.homes)], minlength=4
     )[1:]
-    assert homes.sum() == len(feeder.meter_name)
+    assert homes.sum() == len(feeder.meters.name)
     assert homes.max() - homes.min() <= 6 * synthetic_feeder.POLES_PER_LATERAL
 
 
@@ -131,9 +133,9 @@ def test_a_seed_is_a_feeder() -> None:
         synthetic_feeder.make(1, 50),
         synthetic_feeder.make(2, 50),
     )
-    assert np.array_equal(one.y_data, same.y_data)
-    assert one.node_name == same.node_name
-    assert not np.array_equal(one.bus_x[:5], other.bus_x[:5])
+    assert np.array_equal(assemble(one).y.data, assemble(same).y.data)
+    assert one.nodes.name == same.nodes.name
+    assert not np.array_equal(one.buses.x_m[:5], other.buses.x_m[:5])
 
 
 @pytest.mark.parametrize("homes", [0, -3, 20_001])

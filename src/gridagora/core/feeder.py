@@ -1,84 +1,169 @@
-"""The feeder as columns: the network is one admittance matrix without loads, the meters hang on pairs of its nodes."""
+"""The feeder as columns of components; meters hang on pairs of its nodes."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gridagora.core.components import (
+    GROUND,
+    Buses,
+    Capacitors,
+    Lines,
+    LoadRows,
+    Meters,
+    Nodes,
+    Others,
+    Phasors,
+    Regulators,
+    Sources,
+    Transformers,
+    no_transformers,
+    stack_blocks,
+    tap_of,
+    tapped,
+)
+from gridagora.core.errors import InputError, Problem, nearest
 from gridagora.core.tables import Col, Flag, Index
 
-Phasors = NDArray[np.complex128]
+__all__ = ["GROUND", "Feeder", "Phasors"]
 
-GROUND = -1  # the `load_to` of a load from a node to earth
 LIVE_PU = 0.5  # a node below this voltage without load is a neutral, not a phase
-
-
-def _none() -> Index:
-    return np.zeros(0, np.int64)
+LINE, TRANSFORMER = "line", "transformer"
 
 
 def _no_pairs() -> Index:
     return np.zeros((0, 2), np.int64)
 
 
+def _no_regulators() -> Regulators:
+    none, empty = np.zeros(0, np.int64), np.zeros(0)
+    return Regulators((), none, none, none, *(empty for _ in Regulators._fields[4:]))
+
+
+def _no_capacitors() -> Capacitors:
+    none, empty = np.zeros(0, np.int64), np.zeros(0)
+    return Capacitors(
+        (), none, none, empty, empty, np.zeros(0, np.bool_), none, none, stack_blocks([])
+    )
+
+
+def _no_others() -> Others:
+    return Others((), (), stack_blocks([]))
+
+
 @dataclass(frozen=True)
 class Feeder:
     """A three-phase network with m nodes, b buses, j meters and k load rows (a meter on several phases has several rows).
 
-    The admittance matrix is in compressed sparse columns and holds everything but the loads, the source's own
-    admittance included; the source is its Norton current. Loads draw constant power, in equal parts on the rows of
-    their meter. Buses without coordinates have nan.
+    Every component has its own primitive admittance, `gridagora.grid` sums them to one matrix; loads draw constant power beside
+    it.
     """
 
     name: str
-    node_name: tuple[str, ...]  # (m,) "bus.phase"
-    node_bus: Index  # (m,) row of the bus
-    node_base_v: Col  # (m,) line to neutral [V]
-    y_data: Phasors  # (z,) [S]
-    y_indices: Index  # (z,) row of each entry
-    y_indptr: Index  # (m + 1,)
-    source_i: Phasors  # (m,) [A]
-    source_y: Phasors  # (z,) the source's share of `y_data`, entry by entry [S]
-    v_no_load: Phasors  # (m,) [V]
-    load_name: tuple[str, ...]  # (k,)
-    load_from: Index  # (k,) node
-    load_to: Index  # (k,) node, or GROUND
-    load_kw: Col  # (k,) rated
-    load_kvar: Col  # (k,) rated
-    load_meter: Index  # (k,) row of the meter
-    meter_name: tuple[str, ...]  # (j,)
-    meter_bus: Index  # (j,) row of the bus
-    meter_kw: Col  # (j,) rated
-    meter_is_home: Flag  # (j,)
-    bus_name: tuple[str, ...]  # (b,)
-    bus_x: Col  # (b,) in the unit of the source's map [m]
-    bus_y: Col  # (b,) likewise [m]
-    line_from_bus: Index  # (l,)
-    line_to_bus: Index  # (l,)
-    line_kind: tuple[str, ...]  # (l,) "line" or "transformer"
-    line_kva: Col  # (l,) rating of a transformer, nan elsewhere
+    buses: Buses
+    nodes: Nodes
+    sources: Sources
+    lines: Lines
+    loads: LoadRows
+    meters: Meters
+    transformers: Transformers = field(default_factory=no_transformers)
+    regulators: Regulators = field(default_factory=_no_regulators)
+    capacitors: Capacitors = field(default_factory=_no_capacitors)
+    others: Others = field(default_factory=_no_others)
     notes: tuple[str, ...] = ()  # what the reader had to assume, one sentence each
-    held_taps: tuple[str, ...] = ()  # regulators whose control is not solved, "name tap" each
-    meter_customers: Index = field(
-        default_factory=_none
-    )  # (j,) homes a meter has room for; empty: one on each home meter
-    meter_stays: tuple[
-        str, ...
-    ] = ()  # (j,) why a meter stays a load, "" for homes; empty where nothing is said
     leg_pairs: Index = field(default_factory=_no_pairs)  # (p, 2) meters on the two legs of one home
-    meter_shape: Index = field(
-        default_factory=_none
-    )  # (j,) row of its load shape, -1 where it has none; empty: none has
     shape_share: tuple[Col, ...] = ()  # (h,) each by hour from 1 January or midnight, of the rating
+
+
+class Branches(NamedTuple):
+    """Pairs of neighbouring buses, each once, for walks and drawings."""
+
+    from_bus: Index  # (l,)
+    to_bus: Index  # (l,)
+    kind: tuple[str, ...]  # (l,) LINE or TRANSFORMER
+    kva: Col  # (l,) rating of the transformers between the two together, nan of lines
+
+
+def branches(feeder: Feeder) -> Branches:
+    """Return the pairs of buses that lines and transformers join, lines first; a transformer joins its first bus to others."""
+    found: dict[tuple[int, int], tuple[str, float]] = {}
+    for a, b in zip(feeder.lines.from_bus.tolist(), feeder.lines.to_bus.tolist(), strict=True):
+        if a >= 0 and b >= 0 and a != b:
+            found.setdefault((a, b), (LINE, np.nan))
+    windings, units = feeder.transformers.windings, feeder.transformers
+    first = np.searchsorted(windings.transformer, np.arange(len(units.name) + 1))
+    for row, kva in enumerate(units.kva.tolist()):
+        start, *others = windings.bus[first[row] : first[row + 1]].tolist()
+        for other in dict.fromkeys(others):
+            if start < 0 or other < 0 or other == start:
+                continue
+            kind, before = found.get((start, other), (TRANSFORMER, 0.0))
+            found[start, other] = kind, before + kva if kind == TRANSFORMER else before
+    pairs = np.array(list(found), np.int64).reshape(-1, 2)
+    kinds = tuple(kind for kind, _ in found.values())
+    return Branches(
+        pairs[:, 0].copy(),
+        pairs[:, 1].copy(),
+        kinds,
+        np.array([kva for _, kva in found.values()], np.float64),
+    )
+
+
+def source_bus(feeder: Feeder) -> int:
+    """Return the bus of the node into which the sources drive most current."""
+    node = feeder.sources.blocks.node[int(np.argmax(np.abs(feeder.sources.current_a)))]
+    return int(feeder.nodes.bus[node])
 
 
 def live_nodes(feeder: Feeder) -> Flag:
     """Mask of the nodes that carry phase voltage, shape (m,); neutrals and dead nodes are False."""
-    return np.abs(feeder.v_no_load) > LIVE_PU * feeder.node_base_v
+    return np.abs(feeder.nodes.v_no_load) > LIVE_PU * feeder.nodes.base_v
 
 
 def row_share(feeder: Feeder) -> Col:
-    """Return the share of its meter's power that each load row draws, (k,): equal parts, adding up to one a meter."""
-    rows = np.bincount(feeder.load_meter, minlength=len(feeder.meter_name))
-    share: Col = 1.0 / rows[feeder.load_meter]
+    """Part of its meter's power that each load row draws, shape (k,) [1]: equal parts, adding up to one per meter."""
+    rows = np.bincount(feeder.loads.meter, minlength=len(feeder.meters.name))
+    share: Col = 1.0 / rows[feeder.loads.meter]
     return share
+
+
+def held_taps(feeder: Feeder) -> tuple[str, ...]:
+    """Return the regulators whose control is not solved, "name tap" each."""
+    pairs = zip(feeder.regulators.name, feeder.regulators.tap_number, strict=True)
+    return tuple(f"{name} {int(tap)}" for name, tap in pairs)
+
+
+def hold_taps(feeder: Feeder, taps: Mapping[str, int]) -> Feeder:
+    """Return the feeder with regulators at other taps, by name and number of steps from the middle.
+
+    Raises
+    ------
+    InputError
+        A regulator that the feeder has not, or a tap beyond its range: all at once.
+    """
+    regulators, units, problems = feeder.regulators, feeder.transformers, list[Problem]()
+    number = regulators.tap_number.copy()
+    for name, tap in taps.items():
+        if name not in regulators.name:
+            hint = nearest(name, list(regulators.name))
+            problems.append(Problem(f"taps.{name}", f"'{name}'", "the name of a regulator", hint))
+            continue
+        at = regulators.name.index(name)
+        row, winding = int(regulators.transformer[at]), int(regulators.winding[at])
+        own = np.flatnonzero(units.windings.transformer == row)
+        if row < 0 or winding >= len(own):
+            problems.append(
+                Problem(f"taps.{name}", f"tap {tap}", "a regulator whose transformer is fed")
+            )
+            continue
+        most = int(units.windings.tap_steps[own[winding]]) // 2
+        if abs(tap) > most:
+            problems.append(Problem(f"taps.{name}", f"tap {tap}", f"a tap of -{most} to {most}"))
+            continue
+        number[at] = tap
+        units = tapped(units, row, winding, tap_of(units.windings, int(own[winding]), tap))
+    if problems:
+        raise InputError(problems)
+    return replace(feeder, transformers=units, regulators=regulators._replace(tap_number=number))

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from gridagora.core.feeder import Phasors
+from gridagora.core.components import Phasors
 from gridagora.core.tables import Col, Flag, Index
 
 
@@ -17,3 +17,5 @@ class Flow(NamedTuple):
     rounds: Index  # (t,) 0 where not converged
     mismatch_kva: Col  # (t,) largest |S - V conj(Y V)| of any node
     v: Phasors  # (t, m) [V]
+    p_kw: Col  # (t, j) what meters draw
+    q_kvar: Col  # (t, j)

@@ -27,6 +27,9 @@ class LimitKind(IntEnum):
     SUBSTATION = 0
     ZONE = 1
     TRANSFORMER = 2
+    VOLTAGE = 3  # of a node [pu]
+    LINE = 4  # current of a conductor [A]
+    LOADING = 5  # apparent power of a transformer [kVA]
 
 
 KIND_OF = {

@@ -20,6 +20,7 @@ from gridagora.core.device import (
 from gridagora.core.exchange import Tenders
 from gridagora.core.feeder import Feeder
 from gridagora.core.flow import Flow
+from gridagora.core.limits import Limits
 from gridagora.core.records import RunColumn
 from gridagora.core.rules import Bidder, Rulebook
 from gridagora.core.session import Baseline, BehindTheMeter, Clearing, Opening, Planning, Session
@@ -142,6 +143,13 @@ class Grid(Protocol):
 
         An interval has the same flow alone and in a batch, within the tolerance of the solver.
         One without solution holds nan and is told in `converged`.
+        """
+
+    def limits(self, at: Flow, horizon: int) -> Limits:
+        """Return what the network can carry as rows over its j meters, linear around a flow of one step.
+
+        Voltages are rows in pu, currents of lines in A, loadings of transformers in kVA; they hold alike for `horizon`
+        steps and have no price. No market uses them yet.
         """
 
 

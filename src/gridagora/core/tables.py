@@ -69,6 +69,8 @@ def bytes_of(column: Any) -> bytes:
         return b"".join(
             field.name.encode() + bytes_of(vars(column)[field.name]) for field in fields(column)
         )
+    if isinstance(column, tuple) and any(isinstance(part, np.ndarray | tuple) for part in column):
+        return b"".join(bytes_of(part) for part in column)
     return repr(column).encode()
 
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from gridagora.core.errors import PartError
 from gridagora.core.feeder import Feeder
 from gridagora.core.flow import Flow
+from gridagora.core.limits import Limits
 from gridagora.core.tables import Col
 from gridagora.grid.flow import Factors, factor, solve
+from gridagora.grid.linear import limit_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,23 @@ class FixedPoint:
             factors=self.factors,
             threads=self.threads if len(p_kw) > 1 else 1,
         )
+
+    def limits(self, at: Flow, horizon: int) -> Limits:
+        """Return what the network can carry as rows over its meters, linear around a flow.
+
+        Parameters
+        ----------
+        at
+            Flow of one step.
+        horizon
+            Steps the rows hold for, alike.
+
+        Raises
+        ------
+        PartError
+            A flow of no or several steps, or one that did not converge; a horizon below one step.
+        """
+        return limit_rows(self.feeder, self.factors.network.y, at, horizon)
 
 
 def open_grid(feeder: Feeder, threads: int = 2) -> FixedPoint:

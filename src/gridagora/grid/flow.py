@@ -4,13 +4,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csc_matrix, csr_array
+from scipy.sparse import csr_array
 from scipy.sparse.linalg import splu
 
+from gridagora.core.components import Phasors
 from gridagora.core.errors import PartError
-from gridagora.core.feeder import Feeder, Phasors, row_share
+from gridagora.core.feeder import Feeder, row_share
 from gridagora.core.flow import Flow
 from gridagora.core.tables import Col, Index
+from gridagora.grid.admittance import Network, assemble
 from gridagora.kernels.flow.fixed_point import (
     BLOCK,
     FlowResult,
@@ -31,6 +33,7 @@ class Factors(NamedTuple):
     rows: Rows
     loads: Loads
     still: Still
+    network: Network
     source_node: Index  # (n,) nodes of the source
     source_i_at_rest: Phasors  # (n,) that the unloaded network draws [A]
     source_y: Phasors  # (n, n) dense, over the source's nodes [S]
@@ -44,8 +47,8 @@ def factor(feeder: Feeder) -> Factors:
     PartError
         The matrix is singular: a part of the network has no path to the source or to earth.
     """
-    m = len(feeder.node_name)
-    y = csc_matrix((feeder.y_data, feeder.y_indices, feeder.y_indptr), shape=(m, m))
+    m, network = len(feeder.nodes.name), assemble(feeder)
+    y = network.y
     try:
         lu = splu(
             y, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.01, options={"SymmetricMode": True}
@@ -75,18 +78,21 @@ def factor(feeder: Feeder) -> Factors:
         by_row.data.real.copy(),
         by_row.data.imag.copy(),
     )
-    inner = csr_array(
-        csc_matrix((feeder.source_y, feeder.y_indices, feeder.y_indptr), shape=(m, m))
-    )
-    source = np.union1d(np.flatnonzero(feeder.source_i), inner.nonzero()[0])
+    inner = csr_array(network.source_y)
+    source = np.union1d(np.flatnonzero(network.source_i), inner.nonzero()[0])
     source_y: Phasors = inner[source][:, source].toarray()
     return Factors(
         triangles=triangles,
         rows=rows,
-        loads=Loads(feeder.load_from, feeder.load_to, feeder.load_meter, row_share(feeder)),
-        still=Still(feeder.v_no_load.real.copy(), feeder.v_no_load.imag.copy(), feeder.node_base_v),
+        loads=Loads(
+            feeder.loads.from_node, feeder.loads.to_node, feeder.loads.meter, row_share(feeder)
+        ),
+        still=Still(
+            network.v_no_load.real.copy(), network.v_no_load.imag.copy(), feeder.nodes.base_v
+        ),
+        network=network,
         source_node=source,
-        source_i_at_rest=feeder.source_i[source] - source_y @ feeder.v_no_load[source],
+        source_i_at_rest=network.source_i[source] - source_y @ network.v_no_load[source],
         source_y=source_y,
     )
 
@@ -126,7 +132,7 @@ def solve(
     """
     p_kw, q_kvar = _powers(feeder, p_kw, q_kvar)
     kept = factors if factors is not None else factor(feeder)
-    t, m = p_kw.shape[0], len(feeder.node_name)
+    t, m = p_kw.shape[0], len(feeder.nodes.name)
     settled = FlowResult(
         np.empty((t, m), complex), np.empty((t, m)), np.zeros(t, np.int64), np.zeros(t)
     )
@@ -153,7 +159,7 @@ def solve(
         cut = np.linspace(0, blocks, threads + 1).astype(int).tolist()
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(part, cut[:-1], cut[1:]))
-    return _flow(feeder, kept, p_kw, settled)
+    return _flow(kept, p_kw, q_kvar, settled)
 
 
 def describe(flow: Flow) -> str:
@@ -189,7 +195,7 @@ def _strict(matrix: csr_array, side: int) -> tuple[Index, Index, Col, Col]:
 
 def _powers(feeder: Feeder, p_kw: Col, q_kvar: Col) -> tuple[Col, Col]:
     p_kw, q_kvar = np.ascontiguousarray(p_kw, float), np.ascontiguousarray(q_kvar, float)
-    meters = len(feeder.meter_name)
+    meters = len(feeder.meters.name)
     for name, power in (("p_kw", p_kw), ("q_kvar", q_kvar)):
         if power.ndim != 2 or power.shape != (p_kw.shape[0], meters):
             raise PartError(
@@ -198,18 +204,18 @@ def _powers(feeder: Feeder, p_kw: Col, q_kvar: Col) -> tuple[Col, Col]:
         bad = np.flatnonzero(~np.isfinite(power).all(axis=0))
         if bad.size:
             raise PartError(
-                f"{name} of meter {feeder.meter_name[bad[0]]} (column {bad[0]}) holds values that are not finite"
+                f"{name} of meter {feeder.meters.name[bad[0]]} (column {bad[0]}) holds values that are not finite"
             )
     return p_kw, q_kvar
 
 
-def _flow(feeder: Feeder, kept: Factors, p_kw: Col, settled: FlowResult) -> Flow:
+def _flow(kept: Factors, p_kw: Col, q_kvar: Col, settled: FlowResult) -> Flow:
     v, converged = settled.v, settled.rounds > 0
     v[~converged] = np.nan
     settled.v_pu[~converged] = np.nan
     at = kept.source_node
     # current at rest and its change apart: the source's own current is a million times that of the feeder
-    change = (v[:, at] - feeder.v_no_load[at]) @ kept.source_y.T
+    change = (v[:, at] - kept.network.v_no_load[at]) @ kept.source_y.T
     power_kva = 1e-3 * (v[:, at] * np.conj(kept.source_i_at_rest - change)).sum(axis=1)
     return Flow(
         v_pu=settled.v_pu,
@@ -220,4 +226,6 @@ def _flow(feeder: Feeder, kept: Factors, p_kw: Col, settled: FlowResult) -> Flow
         rounds=settled.rounds,
         mismatch_kva=settled.mismatch_kva,
         v=v,
+        p_kw=p_kw,
+        q_kvar=q_kvar,
     )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.core.feeder import Feeder
+from gridagora.core.feeder import TRANSFORMER, Branches, Feeder, branches, source_bus
 from gridagora.core.place import Level, Places, places
 from gridagora.core.tables import Col, Index
 
@@ -40,12 +40,13 @@ def layers(feeder: Feeder, zones: int = 0) -> Layers:
     """
     if zones < 0:
         raise ValueError(f"layers: {zones} zones, expected none or more")
-    order, up = _walk(feeder)
-    fed_by = _fed_by(feeder, order, up)
-    rank = np.empty(len(feeder.bus_name), np.int64)
+    lines = branches(feeder)
+    order, up = _walk(feeder, lines)
+    fed_by = _fed_by(feeder, lines, order, up)
+    rank = np.empty(len(feeder.buses.name), np.int64)
     rank[order] = np.arange(len(order))
     head, place = np.unique(
-        rank[fed_by[feeder.meter_bus]], return_inverse=True
+        rank[fed_by[feeder.meters.bus]], return_inverse=True
     )  # places in the order of a walk
     buses = order[head]
     count, parts = len(buses), min(zones, len(buses)) if zones > 1 else 0
@@ -62,26 +63,28 @@ def layers(feeder: Feeder, zones: int = 0) -> Layers:
     )
     level = [Level.TRANSFORMER] * count + [Level.ZONE] * parts + [Level.FEEDER]
     names = [
-        *(feeder.bus_name[b] for b in buses),
+        *(feeder.buses.name[b] for b in buses),
         *(f"zone {z + 1}" for z in range(parts)),
         feeder.name,
     ]
     kva = np.full(top + 1, np.nan)
-    kva[:count] = [_rating(feeder, b, int(up[b])) for b in buses]
+    kva[:count] = [_rating(lines, int(up[b])) for b in buses]
     return Layers(places(names, np.array(level), parent), place, kva)
 
 
-def _walk(feeder: Feeder) -> tuple[Index, Index]:
+def _walk(feeder: Feeder, lines: Branches) -> tuple[Index, Index]:
     """Return the buses in the order of a depth-first walk from the source, and the line that feeds each, -1 at the source."""
-    count = len(feeder.bus_name)
+    count = len(feeder.buses.name)
     neighbours: list[list[tuple[int, int]]] = [[] for _ in range(count)]
-    for line, (a, b) in enumerate(zip(feeder.line_from_bus, feeder.line_to_bus, strict=True)):
+    for line, (a, b) in enumerate(zip(lines.from_bus, lines.to_bus, strict=True)):
         neighbours[a].append((int(b), line))
         neighbours[b].append((int(a), line))
-    source = int(feeder.node_bus[int(np.argmax(np.abs(feeder.source_i)))])
     up = np.full(count, UNSEEN)
     order = []
-    for start in [source, *range(count)]:  # a bus that no line reaches is walked on its own
+    for start in [
+        source_bus(feeder),
+        *range(count),
+    ]:  # a bus that no line reaches is walked on its own
         ahead = deque([(start, -1)])
         while ahead:
             bus, line = ahead.pop()
@@ -93,27 +96,23 @@ def _walk(feeder: Feeder) -> tuple[Index, Index]:
     return np.array(order), up
 
 
-def _fed_by(feeder: Feeder, order: Index, up: Index) -> Index:
+def _fed_by(feeder: Feeder, lines: Branches, order: Index, up: Index) -> Index:
     """Return for every bus the low side of the nearest service transformer above it, itself where there is none.
 
     Transformers and regulators between medium voltages are no service transformers.
     """
     found = np.full(len(order), -1)
     low = np.full(len(order), np.inf)
-    np.minimum.at(low, feeder.node_bus, feeder.node_base_v)
+    np.minimum.at(low, feeder.nodes.bus, feeder.nodes.base_v)
     for bus in order:
         line = int(up[bus])
         if line < 0:
             continue
-        above = int(feeder.line_from_bus[line] + feeder.line_to_bus[line] - bus)
-        service = feeder.line_kind[line] == "transformer" and low[bus] < LOW_VOLTAGE_V
+        above = int(lines.from_bus[line] + lines.to_bus[line] - bus)
+        service = lines.kind[line] == TRANSFORMER and low[bus] < LOW_VOLTAGE_V
         found[bus] = bus if service else found[above]
     return np.where(found < 0, np.arange(len(found)), found)
 
 
-def _rating(feeder: Feeder, bus: int, line: int) -> float:
-    return (
-        float(feeder.line_kva[line])
-        if line >= 0 and feeder.line_kind[line] == "transformer"
-        else np.nan
-    )
+def _rating(lines: Branches, line: int) -> float:
+    return float(lines.kva[line]) if line >= 0 else np.nan

@@ -29,13 +29,13 @@ class BusVoltages(NamedTuple):
 
 def meter_band(feeder: Feeder, flow: Flow) -> Band:
     """Voltages that each meter sees, over the phases it is connected to."""
-    nodes = np.concatenate([feeder.load_from, feeder.load_to])
-    meters = np.concatenate([feeder.load_meter, feeder.load_meter])
+    nodes = np.concatenate([feeder.loads.from_node, feeder.loads.to_node])
+    meters = np.concatenate([feeder.loads.meter, feeder.loads.meter])
     return Band(
         *_reduce(
             flow.v_pu,
             *_groups(meters, nodes, (nodes >= 0) & live_nodes(feeder)[nodes]),
-            len(feeder.meter_name),
+            len(feeder.meters.name),
         )
     )
 
@@ -70,8 +70,8 @@ def bus_voltages(feeder: Feeder, found: Extremes) -> BusVoltages:
 
     A feeder none of whose steps converged has nan everywhere.
     """
-    count = len(feeder.bus_name)
-    groups = _groups(feeder.node_bus, np.arange(len(feeder.node_name)), live_nodes(feeder))
+    count = len(feeder.buses.name)
+    groups = _groups(feeder.nodes.bus, np.arange(len(feeder.nodes.name)), live_nodes(feeder))
     v_min, _ = _reduce(found.low_pu[None], *groups, count)
     _, v_max = _reduce(found.high_pu[None], *groups, count)
     below, above = _reduce(found.at_peak_pu[None], *groups, count)

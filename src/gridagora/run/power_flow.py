@@ -77,15 +77,15 @@ def solve_run(
     feeder = grid.feeder
     live = live_nodes(feeder)
     first: dict[int, list[int]] = {}
-    for row, meter in enumerate(feeder.load_meter):
+    for row, meter in enumerate(feeder.loads.meter):
         first.setdefault(int(meter), []).append(row)
-    ends = np.stack([feeder.load_from, feeder.load_to], 1)
+    ends = np.stack([feeder.loads.from_node, feeder.loads.to_node], 1)
     nodes = [sorted({int(k) for k in ends[first[int(m)]].flat if k >= 0}) for m in home_meter]
     nodes = [[k for k in group if live[k]] for group in nodes]
     n, t = home_kw.shape
     record, found = open_recorder(t, {VOLTAGE: n}), []
     tops: list[Extremes] = []
-    for at in interval_blocks((len(feeder.node_name), t), BLOCK):
+    for at in interval_blocks((len(feeder.nodes.name), t), BLOCK):
         other = other_kw[np.arange(at.start, at.stop) // round(1 / dt_h)]
         given = None if given_kvar is None else given_kvar[:, at]
         drawn = home_kw[:, at], reactive_kw[:, at]

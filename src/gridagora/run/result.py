@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from gridagora.bound.relaxation import Bound
-from gridagora.core.feeder import Feeder
+from gridagora.core.feeder import Feeder, branches, held_taps
 from gridagora.core.limits import Limits, bounds_of
 from gridagora.core.place import Level, lift_kw
 from gridagora.core.product import Commodity, Horizon
@@ -181,7 +181,7 @@ def _manifest(scene: Scene, study: Setup, top: Bound, bound_s: float) -> dict[st
         "timezone": keys.scenario.timezone,
         "homes": len(scene.homes.home_id),
         "feeder": scene.feeder.name,
-        "held_taps": list(scene.feeder.held_taps),
+        "held_taps": list(held_taps(scene.feeder)),
         "limit_kw": _number(study.wholesale.limit_kw),
         "flat_rate_per_kwh": study.flat_per_kwh,
         "bound": {
@@ -278,7 +278,7 @@ def items_by_home(kinds: Iterable[str]) -> list[str]:
 
 def _homes(scene: Scene, o: Outcome) -> pd.DataFrame:
     h = scene.homes
-    buses = scene.feeder.meter_bus[scene.home_meter]
+    buses = scene.feeder.meters.bus[scene.home_meter]
     parts = [_measured(block) for block in home_blocks(o)]
     measured = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     deviations = {name: measured.pop(name) for name in list(measured) if "deviation" in name}
@@ -286,7 +286,7 @@ def _homes(scene: Scene, o: Outcome) -> pd.DataFrame:
         {
             "architecture": o.name,
             "home_id": list(h.home_id),
-            "bus": [scene.feeder.bus_name[b] for b in buses],
+            "bus": [scene.feeder.buses.name[b] for b in buses],
             "bill_usd": o.bill_usd,
         }
         | measured
@@ -328,7 +328,12 @@ def _quality(h: Homes, o: Outcome) -> dict[str, Any]:
 
 def _buses(scene: Scene, o: Outcome) -> pd.DataFrame:
     f, net = scene.feeder, o.network
-    columns = {"architecture": o.name, "bus": list(f.bus_name), "x": f.bus_x, "y": f.bus_y}
+    columns = {
+        "architecture": o.name,
+        "bus": list(f.buses.name),
+        "x": f.buses.x_m,
+        "y": f.buses.y_m,
+    }
     values = (
         (np.nan,) * 3 if net is None else (net.bus_v_min_pu, net.bus_v_max_pu, net.bus_v_at_peak_pu)
     )
@@ -345,16 +350,17 @@ def _costs(_: Scene, o: Outcome) -> pd.DataFrame:
 
 
 def _lines(feeder: Feeder) -> pd.DataFrame:
-    a, b = feeder.line_from_bus, feeder.line_to_bus
+    joins = branches(feeder)
+    a, b = joins.from_bus, joins.to_bus
     return pd.DataFrame(
         {
-            "from_bus": [feeder.bus_name[i] for i in a],
-            "to_bus": [feeder.bus_name[i] for i in b],
-            "x0": feeder.bus_x[a],
-            "y0": feeder.bus_y[a],
-            "x1": feeder.bus_x[b],
-            "y1": feeder.bus_y[b],
-            "kind": list(feeder.line_kind),
+            "from_bus": [feeder.buses.name[i] for i in a],
+            "to_bus": [feeder.buses.name[i] for i in b],
+            "x0": feeder.buses.x_m[a],
+            "y0": feeder.buses.y_m[a],
+            "x1": feeder.buses.x_m[b],
+            "y1": feeder.buses.y_m[b],
+            "kind": list(joins.kind),
         }
     )
 

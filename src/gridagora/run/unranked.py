@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from gridagora.core.feeder import Feeder
+from gridagora.core.feeder import Feeder, held_taps
 from gridagora.core.registry import names
 from gridagora.results.outcome import Outcome
 
@@ -24,9 +24,9 @@ OF_TAPS = ("V1", "V1h", "V4", "P3", "P3s")  # voltages and losses, which taps mo
 
 def of_taps(feeder: Feeder, _: Mapping[str, Outcome]) -> Mapping[str, str]:
     """Return the metrics that regulators would have changed, where their taps are held."""
-    if not feeder.held_taps:
+    held = held_taps(feeder)
+    if not held:
         return {}
-    held = feeder.held_taps
     some = f"{', '.join(held[:SHOWN])}{' and others' if len(held) > SHOWN else ''}"
     who = (
         "the line regulator of this feeder is"

@@ -7,7 +7,7 @@ import numpy as np
 
 from gridagora.core.device import homes_with_inverter
 from gridagora.core.errors import InputError
-from gridagora.core.feeder import Feeder
+from gridagora.core.feeder import LINE, TRANSFORMER, Feeder, branches
 from gridagora.core.registry import find
 from gridagora.core.tables import LEAD_H, Col, Prices
 from gridagora.population.customers import customers_of, settled
@@ -47,19 +47,21 @@ def check(path: str | Path, overrides: Sequence[str] = ()) -> Mapping[str, str]:
 def feeder_lines(network: Feeder, pairs: int = 0) -> dict[str, str]:
     """Return what a feeder holds; `pairs` of its meters were two loads on the two legs of one home."""
     live = np.abs(
-        network.v_no_load[network.node_base_v > 0] / network.node_base_v[network.node_base_v > 0]
+        network.nodes.v_no_load[network.nodes.base_v > 0]
+        / network.nodes.base_v[network.nodes.base_v > 0]
     )
-    levels = sorted({round(float(volts)) for volts in network.node_base_v}, reverse=True)
+    joins = branches(network)
+    levels = sorted({round(float(volts)) for volts in network.nodes.base_v}, reverse=True)
     lines = {
         "feeder": network.name,
-        "network": f"{len(network.bus_name)} buses, {len(network.node_name)} nodes, {network.line_kind.count('line')} lines, "
-        f"{network.line_kind.count('transformer')} transformers",
+        "network": f"{len(network.buses.name)} buses, {len(network.nodes.name)} nodes, {joins.kind.count(LINE)} lines, "
+        f"{joins.kind.count(TRANSFORMER)} transformers",
         "voltage levels": ", ".join(f"{volts:,} V" for volts in levels) + " line to neutral",
-        "loads": f"{len(network.meter_name)} meters, rated {network.meter_kw.sum():,.0f} kW in all",
+        "loads": f"{len(network.meters.name)} meters, rated {network.meters.p_kw.sum():,.0f} kW in all",
         **loads_lines(network, pairs),
         "map": "coordinates on every bus"
-        if np.isfinite(network.bus_x).all()
-        else f"{np.isfinite(network.bus_x).sum()} buses have coordinates",
+        if np.isfinite(network.buses.x_m).all()
+        else f"{np.isfinite(network.buses.x_m).sum()} buses have coordinates",
         "power flow": f"converges at the rated loads; highest voltage without load {live.max():.3f} pu",
     }
     return lines | {f"assumed {number}": note for number, note in enumerate(network.notes, 1)}
@@ -67,7 +69,7 @@ def feeder_lines(network: Feeder, pairs: int = 0) -> dict[str, str]:
 
 def loads_lines(network: Feeder, pairs: int = 0) -> dict[str, str]:
     """Return what became of the loads of a feeder: places for homes, and loads that stay by the reason why."""
-    customers, kw = customers_of(network), network.meter_kw
+    customers, kw = customers_of(network), network.meters.p_kw
     single, block = customers == 1, customers > 1
     parts = (
         [f"{np.count_nonzero(single)} meters of one customer, {kw[single].sum():,.0f} kW"]
@@ -81,11 +83,11 @@ def loads_lines(network: Feeder, pairs: int = 0) -> dict[str, str]:
     if pairs:
         parts.append(f"{pairs} pairs of loads joined, each the two legs of one home")
     lines = {"places for homes": f"{customers.sum()}" + (f": {'; '.join(parts)}" if parts else "")}
-    reasons = np.array(network.meter_stays or [""] * len(customers), dtype=object)
+    reasons = np.array(network.meters.stays or [""] * len(customers), dtype=object)
     reasons[(customers == 0) & (reasons == "")] = "no home in the source"
     for number, reason in enumerate(dict.fromkeys(reasons[customers == 0]), 1):
         rows = np.flatnonzero((customers == 0) & (reasons == reason))
-        names = ", ".join(network.meter_name[at] for at in rows[:NAMES]) + (
+        names = ", ".join(network.meters.name[at] for at in rows[:NAMES]) + (
             " and others" if len(rows) > NAMES else ""
         )
         lines[f"stay loads {number}"] = f"{len(rows)} {reason}, {kw[rows].sum():,.0f} kW: {names}"
@@ -98,13 +100,13 @@ def _left(scene: Scene) -> str:
     rows = np.flatnonzero(share)
     if not rows.size:
         return ""
-    shape = scene.feeder.meter_shape
+    shape = scene.feeder.meters.shape
     own = int(np.count_nonzero(shape[rows] >= 0)) if shape.size else 0
     customers = customers_of(scene.feeder)
     return (
         f"{round(float((share * customers).sum()))} of {customers.sum()} places have no home; their {rows.size} meters keep "
-        f"{float(share @ scene.feeder.meter_kw):,.0f} kW rated, {own} of them by the load shape of the script, the others by a "
-        "residential day with its peak in the evening"
+        f"{float(share @ scene.feeder.meters.p_kw):,.0f} kW rated, {own} of them by the load shape of the script, the others by "
+        "a residential day with its peak in the evening"
     )
 
 
@@ -117,7 +119,7 @@ def scene_lines(scene: Scene) -> dict[str, str]:
     )
     lines["designs"] = ", ".join(case.architectures)
     lines |= {f"plugin {number}": text for number, text in enumerate(_plugins(scene), 1)}
-    lines |= feeder_lines(scene.feeder, sum("+" in name for name in scene.feeder.meter_name))
+    lines |= feeder_lines(scene.feeder, sum("+" in name for name in scene.feeder.meters.name))
     lines["homes"] = _homes(scene)
     lines |= {"loads without a home": left} if (left := _left(scene)) else {}
     lines |= {f"homes read {number}": note for number, note in enumerate(scene.notes, 1)}
@@ -189,7 +191,7 @@ def _homes(scene: Scene) -> str:
     paired = scene.scenario.homes.start
     lived = f"; home data from {paired:%d %B %Y}" if paired else ""
     own = sum(
-        scene.feeder.meter_name[at].lower() == home.lower()
+        scene.feeder.meters.name[at].lower() == home.lower()
         for home, at in zip(homes.home_id, scene.home_meter, strict=True)
     )
     named = f", {own} of them on the meter of their own name" if own else ""

@@ -29,9 +29,9 @@ def places_by_seed(feeder: Feeder, scenario: Scenario) -> Index:
 
 def own_meters(places: Index, home_id: Sequence[str], feeder: Feeder) -> Index:
     """Return the meter of each home, shape (n,): that of its own name where there is one, else the next of the places."""
-    free = {feeder.meter_name[meter].lower(): int(meter) for meter in places}
+    free = {feeder.meters.name[meter].lower(): int(meter) for meter in places}
     own = [free.pop(name.lower(), -1) for name in home_id]
-    taken = np.bincount([meter for meter in own if meter >= 0], minlength=len(feeder.meter_name))
+    taken = np.bincount([meter for meter in own if meter >= 0], minlength=len(feeder.meters.name))
     rest = []
     for meter in places:
         if taken[meter]:
@@ -50,10 +50,10 @@ def other_kw(feeder: Feeder, scenario: Scenario, home_meter: Index, hours: int) 
     """
     start = scenario.scenario.start
     homes = customers_of(feeder) > 0
-    drawing = np.where(homes, 0.0, feeder.meter_kw.clip(min=0))
+    drawing = np.where(homes, 0.0, feeder.meters.p_kw.clip(min=0))
     office = other_load_kw(scenario.feeder.other_peak_share * drawing, hours, start.weekday())
-    feeding = np.where(homes, 0.0, feeder.meter_kw.clip(max=0))
-    left_kw = left_share(feeder, home_meter) * feeder.meter_kw
+    feeding = np.where(homes, 0.0, feeder.meters.p_kw.clip(max=0))
+    left_kw = left_share(feeder, home_meter) * feeder.meters.p_kw
     first_h = 24 * (start.timetuple().tm_yday - 1)
     return office + feeding[None, :] + left_kw[None, :] * _home_shape(feeder, first_h, hours)
 
@@ -69,9 +69,9 @@ def left_share(feeder: Feeder, home_meter: Index) -> Col:
 def _home_shape(feeder: Feeder, first_h: int, hours: int) -> Col:
     """Return the load of each meter over its rating, shape (hours, j): its own shape, or the day of a home."""
     hour = np.arange(first_h, first_h + hours)
-    shape = np.repeat(HOME_DAY[hour % 24][:, None], len(feeder.meter_name), axis=1)
+    shape = np.repeat(HOME_DAY[hour % 24][:, None], len(feeder.meters.name), axis=1)
     for row, share in enumerate(feeder.shape_share):
-        shape[:, feeder.meter_shape == row] = share[hour % len(share)][:, None]
+        shape[:, feeder.meters.shape == row] = share[hour % len(share)][:, None]
     return shape
 
 

@@ -1,57 +1,70 @@
 """A feeder made in code: each column an array of its kind and length whose rows point at what is there, or a problem by name."""
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple, cast, get_type_hints
 
 import numpy as np
 
+from gridagora.core.components import (
+    GROUND,
+    NO_BUS,
+    Buses,
+    Capacitors,
+    Lines,
+    LoadRows,
+    Meters,
+    Nodes,
+    Others,
+    Phasors,
+    PrimitiveBlocks,
+    Regulators,
+    Sources,
+    Transformers,
+    Windings,
+)
 from gridagora.core.errors import Problem, shown
-from gridagora.core.feeder import GROUND, Feeder, Phasors
-from gridagora.core.tables import Col, Flag, Index
+from gridagora.core.feeder import Feeder
+from gridagora.core.tables import Col, Index
 from gridagora.scenario.columns import array
 
-LENGTHS = {  # what there is one of for each: nodes, entries of the matrix, load rows, meters, buses, lines
-    "node": ("node_name", "node_bus", "node_base_v", "source_i", "v_no_load"),
-    "entry of the matrix": ("y_data", "y_indices", "source_y"),
-    "load row": ("load_name", "load_from", "load_to", "load_kw", "load_kvar", "load_meter"),
-    "meter": ("meter_name", "meter_bus", "meter_kw", "meter_is_home"),
-    "bus": ("bus_name", "bus_x", "bus_y"),
-    "line": ("line_from_bus", "line_to_bus", "line_kind", "line_kva"),
+TABLES: dict[str, type[NamedTuple]] = {
+    "buses": Buses,
+    "nodes": Nodes,
+    "sources": Sources,
+    "lines": Lines,
+    "transformers": Transformers,
+    "regulators": Regulators,
+    "capacitors": Capacitors,
+    "others": Others,
+    "loads": LoadRows,
+    "meters": Meters,
 }
-NAMES = (
-    "node_name",
-    "load_name",
-    "meter_name",
-    "bus_name",
-    "line_kind",
-    "notes",
-    "held_taps",
-    "meter_stays",
-)
-KINDS: dict[str, Any] = {
-    **dict.fromkeys(("y_data", "source_i", "source_y", "v_no_load"), Phasors),
-    **dict.fromkeys(
-        ("node_base_v", "load_kw", "load_kvar", "meter_kw", "bus_x", "bus_y", "line_kva"), Col
-    ),
-    **dict.fromkeys(
-        ("node_bus", "y_indices", "y_indptr", "load_from", "load_to", "load_meter", "meter_bus"),
-        Index,
-    ),
-    **dict.fromkeys(
-        ("line_from_bus", "line_to_bus", "meter_customers", "leg_pairs", "meter_shape"), Index
-    ),
-    "meter_is_home": Flag,
+INSIDE: dict[str, type[NamedTuple]] = {"blocks": PrimitiveBlocks, "windings": Windings}
+NAMES = tuple[str, ...]
+MAY_BE_NAN = {
+    "buses.x_m",
+    "buses.y_m",
+    "sources.pu",
+    "lines.length_m",
+    "lines.rating_a",
+    "lines.emergency_a",
+    "transformers.x_share",
 }
-MAY_BE_NAN = ("bus_x", "bus_y", "line_kva")
+MAY_BE_EMPTY = {"meters.customers", "meters.stays", "meters.shape"}
+OF_CONDUCTORS = {"sources.current_a"}  # as long as its blocks have conductors
 POINTS = {  # columns of rows of something else, and the least that they may hold
-    "node_bus": ("bus", 0),
-    "y_indices": ("node", 0),
-    "load_from": ("node", 0),
-    "load_to": ("node", GROUND),
-    "load_meter": ("meter", 0),
-    "line_from_bus": ("bus", 0),
-    "line_to_bus": ("bus", 0),
-    "leg_pairs": ("meter", 0),
+    "nodes.bus": ("buses", 0),
+    "sources.bus": ("buses", NO_BUS),
+    "lines.from_bus": ("buses", NO_BUS),
+    "lines.to_bus": ("buses", NO_BUS),
+    "transformers.windings.bus": ("buses", NO_BUS),
+    "transformers.windings.transformer": ("transformers", 0),
+    "regulators.transformer": ("transformers", -1),
+    "capacitors.bus": ("buses", NO_BUS),
+    "loads.from_node": ("nodes", 0),
+    "loads.to_node": ("nodes", GROUND),
+    "loads.meter": ("meters", 0),
 }
 
 
@@ -72,77 +85,105 @@ def feeder(network: Any, where: str, problems: list[Problem]) -> Feeder | None:
         problems.append(Problem(where, shown(network), "a gridagora.Feeder", hint))
         return None
     found: list[Problem] = []
-    columns = {
-        name: array(vars(network)[name], kind, f"{where}.{name}", found)
-        for name, kind in KINDS.items()
+    tables = {
+        name: _table(vars(network)[name], kind, f"{where}.{name}", found)
+        for name, kind in TABLES.items()
     }
-    found += [
-        Problem(f"{where}.{name}", shown(vars(network)[name]), "a tuple of names")
-        for name in NAMES
-        if not isinstance(vars(network)[name], tuple)
-        or not all(isinstance(each, str) for each in vars(network)[name])
-    ]
+    pairs = array(network.leg_pairs, Index, f"{where}.leg_pairs", found)
     if not found:
-        found += _lengths({**vars(network), **columns}, where) or _numbers(
-            {**vars(network), **columns}, where
-        )
+        found += _lengths(tables, where) or _numbers(tables, where)
     problems += found
-    changed = {
-        name: column for name, column in columns.items() if column is not vars(network)[name]
-    }
-    return None if found else replace(network, **changed) if changed else network
+    if found:
+        return None
+    changed = {name: table for name, table in tables.items() if table is not vars(network)[name]}
+    if pairs is not network.leg_pairs:
+        changed["leg_pairs"] = pairs
+    return replace(network, **changed) if changed else network
 
 
-def _lengths(columns: dict[str, Any], where: str) -> list[Problem]:
+def _table(table: Any, kind: type[NamedTuple], where: str, found: list[Problem]) -> Any:
+    """Return a table whose columns are of their kinds; the same where nothing had to be converted."""
+    if not isinstance(table, kind):
+        expected = f"a table {kind.__name__} of gridagora.core.components"
+        found.append(Problem(where, shown(table), expected))
+        return table
+    changed = {}
+    for name, hint in get_type_hints(kind).items():
+        column, place = cast("Any", table)._asdict()[name], f"{where}.{name}"
+        new = column
+        if name in INSIDE:
+            new = _table(column, INSIDE[name], place, found)
+        elif hint == NAMES:
+            if not isinstance(column, tuple) or not all(isinstance(one, str) for one in column):
+                found.append(Problem(place, shown(column), "a tuple of names"))
+        else:
+            new = array(column, hint, place, found)
+        if new is not column:
+            changed[name] = new
+    return cast("Any", table)._replace(**changed) if changed else table
+
+
+def _columns(tables: dict[str, Any]) -> Iterator[tuple[str, Any, Any, Any]]:
+    """Yield every column by name, with its kind and the table it stands in."""
+    for name, table in tables.items():
+        parts = [(name, table)]
+        parts += [(f"{name}.{k}", v) for k, v in table._asdict().items() if k in INSIDE]
+        for place, part in parts:
+            for column, hint in get_type_hints(type(part)).items():
+                if column not in INSIDE:
+                    yield f"{place}.{column}", part._asdict()[column], hint, part
+
+
+def _lengths(tables: dict[str, Any], where: str) -> list[Problem]:
     found = []
-    for thing, names in LENGTHS.items():
-        count = len(columns[names[0]])
-        for name in names[1:]:
-            if np.shape(columns[name]) != (count,):
-                got = f"shape {np.shape(columns[name])}"
-                found.append(
-                    Problem(
-                        f"{where}.{name}",
-                        got,
-                        f"shape {(count,)}, one for each {thing} as in {names[0]}",
-                    )
-                )
-    ends, entries = len(columns["node_name"]) + 1, len(columns["y_data"])
-    start = columns["y_indptr"]
-    if start.shape != (ends,) or (
-        start.size and (start[0] != 0 or start[-1] != entries or (np.diff(start) < 0).any())
-    ):
-        found.append(
-            Problem(
-                f"{where}.y_indptr",
-                f"shape {start.shape}",
-                f"{ends} rising ends of columns, 0 to {entries}",
-            )
-        )
+    for place, column, _, table in _columns(tables):
+        if isinstance(table, PrimitiveBlocks):
+            continue
+        first = table._fields[0]
+        count = len(table[0])
+        if place in OF_CONDUCTORS:
+            first, count = "blocks.node", len(table.blocks.node)
+        if place in MAY_BE_EMPTY and not len(column):
+            continue
+        if np.shape(column)[:1] != (count,):
+            expected = f"shape {(count,)}, as many as {first} has"
+            found.append(Problem(f"{where}.{place}", f"shape {np.shape(column)}", expected))
+    for name, table in tables.items():
+        if "blocks" in table._fields:
+            found += _blocks(table.blocks, len(table[0]), f"{where}.{name}.blocks")
     return found
 
 
-def _numbers(columns: dict[str, Any], where: str) -> list[Problem]:
+def _blocks(blocks: PrimitiveBlocks, count: int, where: str) -> list[Problem]:
+    start = blocks.start
+    if start.shape != (count + 1,) or start[0] != 0 or (np.diff(start) < 0).any():
+        expected = f"{count + 1} rising ends of components, from 0"
+        return [Problem(f"{where}.start", f"shape {start.shape}", expected)]
+    conductors, entries = int(start[-1]), int((np.diff(start) ** 2).sum())
+    sizes = {"node": conductors, "terminal": conductors, "y_siemens": entries, "order": count}
+    return [
+        Problem(f"{where}.{name}", f"shape {column.shape}", f"shape {(sizes[name],)}")
+        for name, column in blocks._asdict().items()
+        if name in sizes and column.shape != (sizes[name],)
+    ]
+
+
+def _numbers(tables: dict[str, Any], where: str) -> list[Problem]:
     found = []
-    for name, kind in KINDS.items():
-        if (
-            kind in (Col, Phasors)
-            and name not in MAY_BE_NAN
-            and not np.isfinite(columns[name]).all()
-        ):
-            row = int(np.flatnonzero(~np.isfinite(columns[name]))[0])
-            found.append(
-                Problem(f"{where}.{name}", f"{columns[name][row]} in row {row}", "a finite number")
-            )
-    for name, (thing, least) in POINTS.items():
-        count, values = len(columns[LENGTHS[thing][0]]), columns[name]
-        bad = values[(values < least) | (values >= count)]
+    for place, column, hint, table in _columns(tables):
+        if hint in (Col, Phasors) and place not in MAY_BE_NAN and not np.isfinite(column).all():
+            row = int(np.flatnonzero(~np.isfinite(column))[0])
+            said = f"{column.ravel()[row]} in row {row}"
+            found.append(Problem(f"{where}.{place}", said, "a finite number"))
+        to = POINTS.get(place)
+        if isinstance(table, PrimitiveBlocks) and place.endswith(".node"):
+            to = ("nodes", 0)
+        if to is None:
+            continue
+        thing, least = to
+        count = len(tables[thing].name)
+        bad = column[(column < least) | (column >= count)]
         if bad.size:
-            found.append(
-                Problem(
-                    f"{where}.{name}",
-                    f"{thing} {bad[0]}",
-                    f"a {thing} that exists, {least} to {count - 1}",
-                )
-            )
+            expected = f"one that exists, {least} to {count - 1}"
+            found.append(Problem(f"{where}.{place}", f"row {bad[0]} of {thing}", expected))
     return found

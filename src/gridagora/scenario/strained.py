@@ -68,12 +68,14 @@ def _voltages(scene: Scene, base_kw: Col) -> str:
     if not flow.converged.all():
         return f"the power flow has no solution {at}: more than the feeder can carry"
     f, v = scene.feeder, np.append(flow.v[0], 0.0)
-    still = np.append(f.v_no_load, 0.0)
-    across = np.abs(v[f.load_from] - v[f.load_to]) / np.abs(still[f.load_from] - still[f.load_to])
+    still = np.append(f.nodes.v_no_load, 0.0)
+    across = np.abs(v[f.loads.from_node] - v[f.loads.to_node]) / np.abs(
+        still[f.loads.from_node] - still[f.loads.to_node]
+    )
     low = int(across.argmin())
     if across[low] >= COLLAPSED_PU:
         return ""
     return (
-        f"{at}, meter {f.load_name[low]} has {across[low]:.2f} of its voltage without load; "
+        f"{at}, meter {f.loads.name[low]} has {across[low]:.2f} of its voltage without load; "
         f"below {COLLAPSED_PU:g} no appliance runs, and the figures mean little"
     )

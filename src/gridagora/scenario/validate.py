@@ -209,7 +209,7 @@ def refuse_bare(homes: Homes, where: str) -> None:
 
 def placing(home_meter: Index, table: Homes, feeder: Feeder, where: str) -> list[Problem]:
     """Return the problems of where homes stand, shape (n,): a meter the feeder has not, more homes on one than it holds."""
-    meters = len(feeder.meter_name)
+    meters = len(feeder.meters.name)
     if home_meter.shape != (len(table.home_id),):
         return [
             Problem(
@@ -242,21 +242,21 @@ def placing(home_meter: Index, table: Homes, feeder: Feeder, where: str) -> list
 
 def feeder(network: Feeder, where: str) -> list[Problem]:
     """Return the problems of a feeder: meters on unknown buses, loads that are no number, a power flow without solution."""
-    buses = len(network.bus_name)
+    buses = len(network.buses.name)
     found = [
         Problem(
             f"{where}: load '{name}'",
             f"bus {bus}, which does not exist",
             f"a bus of the feeder, 0 to {buses - 1}",
         )
-        for name, bus in zip(network.meter_name, network.meter_bus, strict=True)
+        for name, bus in zip(network.meters.name, network.meters.bus, strict=True)
         if not 0 <= bus < buses
     ]
-    if not np.isfinite(network.meter_kw).all():
-        row = int(np.flatnonzero(~np.isfinite(network.meter_kw))[0])
+    if not np.isfinite(network.meters.p_kw).all():
+        row = int(np.flatnonzero(~np.isfinite(network.meters.p_kw))[0])
         found.append(
             Problem(
-                f"{where}: load '{network.meter_name[row]}'",
+                f"{where}: load '{network.meters.name[row]}'",
                 "a power that is no number",
                 "a number [kW]",
             )
@@ -266,11 +266,11 @@ def feeder(network: Feeder, where: str) -> list[Problem]:
 
 def _flow(network: Feeder, where: str) -> list[Problem]:
     q_kvar = np.asarray(
-        np.bincount(network.load_meter, network.load_kvar, len(network.meter_name)),
+        np.bincount(network.loads.meter, network.loads.q_kvar, len(network.meters.name)),
         dtype=np.float64,
     )
     try:
-        if bool(solve(network, network.meter_kw[None, :], q_kvar[None, :]).converged.all()):
+        if bool(solve(network, network.meters.p_kw[None, :], q_kvar[None, :]).converged.all()):
             return []
     except PartError as fault:
         return [
@@ -289,7 +289,7 @@ def _flow(network: Feeder, where: str) -> list[Problem]:
 
 def other(values: Col, network: Feeder, days: int, where: str) -> list[Problem]:
     """Return the problems of the loads that are no homes, by hour and meter (h, j) [kW]: wrong shape, not a number."""
-    shape = (hours(days), len(network.meter_name))
+    shape = (hours(days), len(network.meters.name))
     if values.shape != shape:
         return [
             Problem(

@@ -8,14 +8,27 @@ transformers and triplex are those of SMART-DS Austin (NREL, doi 10.25984/178845
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_matrix, csc_matrix
-from scipy.sparse.linalg import splu
 
+from gridagora.core.components import (
+    CONSTANT_POWER,
+    Buses,
+    Lines,
+    LoadRows,
+    Meters,
+    Nodes,
+    Phasors,
+    Sources,
+    Transformers,
+    Windings,
+    pi_block,
+    stack_blocks,
+)
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.feeder import Feeder, Phasors
+from gridagora.core.feeder import Feeder
 from gridagora.core.registry import register
 from gridagora.core.rng import stream
-from gridagora.core.tables import Col
+from gridagora.core.tables import Index
+from gridagora.grid.admittance import injected, sum_blocks, unloaded
 
 HOMES_MAX = 20_000
 HOMES_PER_MAIN = 1_000
@@ -42,6 +55,11 @@ MAIN_OHM_M: Phasors = np.divide(MAIN_OHM_MILE, MILE_M, dtype=complex)
 LATERAL_OHM_M: Phasors = np.full((1, 1), (1.3292 + 1.3475j) / MILE_M)
 TRIPLEX_OHM_M: Phasors = np.multiply(TRIPLEX_OHM_KM, 1e-3, dtype=complex)
 TAP_X = (0.024, 0.024, 0.016)  # first to each half, half to half
+SUM_SOURCE, SUM_SUBSTATION, SUM_LINES = (
+    0,
+    (1, 2, 3),
+    4,
+)  # order of the sum; service transformers come last
 RATED_KW, RATED_KVAR = 5.0, 1.25  # of a home
 
 
@@ -232,7 +250,7 @@ def _lateral(
 
 
 def assemble(layout: FeederPlan) -> Feeder:
-    """Build the admittance matrix of a plan; homes draw between their two legs at 240 V.
+    """Return the components of a plan; homes draw between their two legs at 240 V.
 
     References
     ----------
@@ -241,62 +259,166 @@ def assemble(layout: FeederPlan) -> Feeder:
     """
     node = {(bus, phase): 0 for bus, phases in enumerate(layout.bus_phases) for phase in phases}
     node = {key: i for i, key in enumerate(node)}
-    parts = [_source(node), *_substation(layout, node)]
-    parts += [_series(line, node) for line in layout.lines]
-    parts += [_center_tap(unit, node) for unit in layout.transformers]
+    sources, lines, transformers = _source(node), _lines(layout, node), _transformers(layout, node)
     m = len(node)
-    row = np.concatenate([np.repeat(at, len(at)) for at, _ in parts])
-    column = np.concatenate([np.tile(at, len(at)) for at, _ in parts])
-    entry = np.concatenate([block.ravel() for _, block in parts])
-    y = coo_matrix((entry, (row, column)), shape=(m, m)).tocsc()
-    y.sort_indices()
-    at, block = parts[0]
-    inner = coo_matrix((block.ravel(), (np.repeat(at, 3), np.tile(at, 3))), shape=(m, m)).tocsc()
-    by_column = np.repeat(np.arange(m), np.diff(y.indptr))
-    source_i = np.zeros(m, complex)
-    source_i[at] = block @ (SOURCE_PU * HV_V * np.exp(-2j * np.pi * np.arange(3) / 3))
-    return _columns(
-        layout, node, y, np.asarray(inner[y.indices, by_column], complex).ravel(), source_i
+    v = unloaded(
+        sum_blocks([sources.blocks, lines.blocks, transformers.blocks], m), injected(sources, m)
+    )
+    xy, base, home = (
+        np.array(layout.bus_xy),
+        np.array(layout.bus_base_v),
+        np.array(layout.homes, np.int64),
+    )
+    bus, count = np.array([at for at, _ in node], np.int64), len(home)
+    rows, names = np.arange(count), tuple(layout.bus_name[at] for at in home)
+    legs = [np.array([node[at, leg] for at in layout.homes], np.int64) for leg in (1, 2)]
+    rated = np.full(count, RATED_KW), np.full(count, RATED_KVAR)
+    none = np.zeros(0, np.int64)
+    return Feeder(
+        name=f"synthetic feeder of {count} homes",
+        buses=Buses(layout.bus_name, xy[:, 0].copy(), xy[:, 1].copy(), base),
+        nodes=Nodes(
+            tuple(f"{layout.bus_name[at]}.{phase}" for at, phase in node), bus, base[bus], v
+        ),
+        sources=sources,
+        lines=lines,
+        transformers=transformers,
+        loads=LoadRows(
+            names, rows, legs[0], legs[1], rated[0], rated[1], np.full(count, CONSTANT_POWER)
+        ),
+        meters=Meters(names, home, rated[0], np.ones(count, np.bool_), none, (), none),
     )
 
 
-Part = tuple[list[int], Phasors]
-
-
-def _source(node: dict[tuple[int, int], int]) -> Part:
+def _source(node: dict[tuple[int, int], int]) -> Sources:
     first, zero = SOURCE_OHM
     ohm = np.full((3, 3), (zero - first) / 3) + first * np.eye(3)
-    return [node[0, phase] for phase in (1, 2, 3)], np.linalg.inv(ohm)
+    y, at = np.linalg.inv(ohm), np.array([node[0, phase] for phase in (1, 2, 3)])
+    blocks = stack_blocks([(at, np.zeros(3, np.int64), y)], [SUM_SOURCE])
+    current = y @ (SOURCE_PU * HV_V * np.exp(-2j * np.pi * np.arange(3) / 3))
+    return Sources(("grid",), np.zeros(1, np.int64), np.array([SOURCE_PU]), blocks, current)
 
 
-def _series(line: Line, node: dict[tuple[int, int], int]) -> Part:
-    y = np.linalg.inv(line.ohm)
-    return [node[bus, phase] for bus in (line.start, line.end) for phase in line.phases], np.block(
-        [[y, -y], [-y, y]]
+def _lines(layout: FeederPlan, node: dict[tuple[int, int], int]) -> Lines:
+    """Return the lines; their ratings are not part of the public models."""
+    parts = [
+        (
+            np.array([node[bus, phase] for bus in (line.start, line.end) for phase in line.phases]),
+            np.repeat([0, 1], len(line.phases)),
+            pi_block(line.ohm),
+        )
+        for line in layout.lines
+    ]
+    ends = np.array([(line.start, line.end) for line in layout.lines], np.int64)
+    xy = np.array(layout.bus_xy)
+    length_m = np.maximum(np.hypot(*(xy[ends[:, 0]] - xy[ends[:, 1]]).T), 1.0)
+    unknown = np.full(len(ends), np.nan)
+    names = tuple(f"{layout.bus_name[a]}-{layout.bus_name[b]}" for a, b in ends)
+    phases = np.array([len(line.phases) for line in layout.lines], np.int64)
+    switch = np.zeros(len(ends), np.bool_)
+    return Lines(
+        names,
+        ends[:, 0].copy(),
+        ends[:, 1].copy(),
+        phases,
+        length_m,
+        unknown,
+        unknown,
+        switch,
+        stack_blocks(parts, range(SUM_LINES, SUM_LINES + len(parts))),
     )
 
 
-def _substation(layout: FeederPlan, node: dict[tuple[int, int], int]) -> list[Part]:
+def _transformers(layout: FeederPlan, node: dict[tuple[int, int], int]) -> Transformers:
+    """Return the bank of the substation, one unit a phase, and the service transformers."""
+    units = [
+        *(_substation_unit(layout, node, phase) for phase in (1, 2, 3)),
+        *(_center_tap(unit, node) for unit in layout.transformers),
+    ]
+    count = np.array([len(unit.bus) for unit in units])
+    joined = [
+        np.concatenate([np.asarray(getattr(unit, name)) for unit in units])
+        for name in ("bus", "kv", "r")
+    ]
+    kva, w = np.array([unit.kva for unit in units]), int(count.sum())
+    ones, core = np.ones(w), np.array([unit.core for unit in units])
+    bus = joined[0].astype(np.int64)
+    windings = Windings(
+        np.repeat(np.arange(len(units)), count), bus, joined[1], np.repeat(kva, count), np.zeros(w, np.bool_), joined[2],
+        ones, ones, ones, np.ones(w, np.int64),
+    )  # fmt: skip
+    names = (
+        "substation.1",
+        "substation.2",
+        "substation.3",
+        *(layout.bus_name[unit.end] for unit in layout.transformers),
+    )
+    x = np.array([(*unit.x, np.nan, np.nan)[:3] for unit in units])
+    service = len(layout.lines) + np.arange(len(layout.transformers))
+    order = [*SUM_SUBSTATION, *(SUM_LINES + service).tolist()]
+    blocks = stack_blocks([(unit.node, unit.terminal, unit.y) for unit in units], order)
+    return Transformers(
+        names, np.ones(len(units), np.int64), kva, x, core, np.zeros(len(units)), windings, blocks
+    )
+
+
+class Unit(NamedTuple):
+    """A single-phase transformer: where its windings end, and what it is to the flow."""
+
+    bus: tuple[int, ...]  # of each winding
+    kv: tuple[float, ...]
+    kva: float
+    r: tuple[float, ...]
+    x: tuple[float, ...]
+    core: float
+    node: Index  # (c,)
+    terminal: Index  # (c,)
+    y: Phasors  # (c, c) [S]
+
+
+def _substation_unit(layout: FeederPlan, node: dict[tuple[int, int], int], phase: int) -> Unit:
     """Delta at 69 kV, earthed wye at 12.47 kV that lags by 30 degrees: one pair of windings a phase."""
-    parts = []
-    for phase in (1, 2, 3):
-        before = (phase + 1) % 3 + 1
-        at = [node[0, phase], node[0, before], node[1, phase]]
-        turns = np.array(
-            [[1 / (HV_V * np.sqrt(3)), 0], [-1 / (HV_V * np.sqrt(3)), 0], [0, 1 / MV_V]]
-        )
-        y = _windings(
-            1e3 * layout.substation_kva / 3, (SUBSTATION_R, SUBSTATION_R), (SUBSTATION_X,), 0.0
-        )
-        parts.append((at, turns @ y @ turns.T))
-    return parts
+    before = (phase + 1) % 3 + 1
+    at = np.array([node[0, phase], node[0, before], node[1, phase]])
+    turns = np.array([[1 / (HV_V * np.sqrt(3)), 0], [-1 / (HV_V * np.sqrt(3)), 0], [0, 1 / MV_V]])
+    y = _windings(
+        1e3 * layout.substation_kva / 3, (SUBSTATION_R, SUBSTATION_R), (SUBSTATION_X,), 0.0
+    )
+    kv, r = (1e-3 * HV_V * np.sqrt(3), 1e-3 * MV_V), (SUBSTATION_R, SUBSTATION_R)
+    block = np.asarray(turns @ y @ turns.T, np.complex128)
+    return Unit(
+        (0, 1),
+        kv,
+        layout.substation_kva / 3,
+        r,
+        (SUBSTATION_X,),
+        0.0,
+        at,
+        np.array([0, 0, 1]),
+        block,
+    )
 
 
-def _center_tap(unit: Transformer, node: dict[tuple[int, int], int]) -> Part:
-    at = [node[unit.start, unit.phase], node[unit.end, 1], node[unit.end, 2]]
+def _center_tap(unit: Transformer, node: dict[tuple[int, int], int]) -> Unit:
+    at = np.array([node[unit.start, unit.phase], node[unit.end, 1], node[unit.end, 2]])
     turns = np.diag([1 / MV_V, 1 / LV_V, -1 / LV_V])
     y = _windings(1e3 * unit.tap.kva, unit.tap.r, TAP_X, unit.tap.core)
-    return at, turns @ y @ turns.T
+    bus, kv, block = (
+        (unit.start, unit.end, unit.end),
+        (1e-3 * MV_V, 1e-3 * LV_V, 1e-3 * LV_V),
+        turns @ y @ turns.T,
+    )
+    return Unit(
+        bus,
+        kv,
+        unit.tap.kva,
+        unit.tap.r,
+        TAP_X,
+        unit.tap.core,
+        at,
+        np.arange(3),
+        np.asarray(block, np.complex128),
+    )
 
 
 def _windings(s_va: float, r: tuple[float, ...], x: tuple[float, ...], core: float) -> Phasors:
@@ -312,44 +434,3 @@ def _windings(s_va: float, r: tuple[float, ...], x: tuple[float, ...], core: flo
     y: Phasors = np.asarray(s_va * (turns @ np.linalg.inv(ohm) @ turns.T), complex)
     y[1, 1] += s_va * core
     return y
-
-
-def _unloaded(y: csc_matrix, source_i: Phasors) -> Phasors:
-    """Voltages without load [V]."""
-    lu = splu(y)
-    v: Phasors = lu.solve(source_i)
-    # one step of refinement: source admittances are a million times those of the lines
-    v += lu.solve(source_i - y @ v)
-    return v
-
-
-def _columns(
-    layout: FeederPlan,
-    node: dict[tuple[int, int], int],
-    y: csc_matrix,
-    source_y: Phasors,
-    source_i: Phasors,
-) -> Feeder:
-    bus = np.array([at for at, _ in node], np.int64)
-    base: Col = np.array(layout.bus_base_v)
-    home = np.array(layout.homes, np.int64)
-    count = len(home)
-    names = tuple(layout.bus_name[at] for at in home)
-    links = [(line.start, line.end, "line", np.nan) for line in layout.lines]
-    links += [(0, 1, "transformer", layout.substation_kva)]
-    links += [(unit.start, unit.end, "transformer", unit.tap.kva) for unit in layout.transformers]
-    start, end, kind, kva = zip(*links, strict=True)
-    xy = np.array(layout.bus_xy)
-    return Feeder(
-        name=f"synthetic feeder of {count} homes",
-        node_name=tuple(f"{layout.bus_name[at]}.{phase}" for at, phase in node), node_bus=bus, node_base_v=base[bus],
-        y_data=y.data, y_indices=y.indices.astype(np.int64), y_indptr=y.indptr.astype(np.int64),
-        source_i=source_i, source_y=source_y, v_no_load=_unloaded(y, source_i),
-        load_name=names,
-        load_from=np.array([node[at, 1] for at in layout.homes], np.int64),
-        load_to=np.array([node[at, 2] for at in layout.homes], np.int64),
-        load_kw=np.full(count, RATED_KW), load_kvar=np.full(count, RATED_KVAR), load_meter=np.arange(count),
-        meter_name=names, meter_bus=home, meter_kw=np.full(count, RATED_KW), meter_is_home=np.ones(count, bool),
-        bus_name=layout.bus_name, bus_x=xy[:, 0].copy(), bus_y=xy[:, 1].copy(),
-        line_from_bus=np.array(start, np.int64), line_to_bus=np.array(end, np.int64), line_kind=kind, line_kva=np.array(kva),
-    )  # fmt: skip

@@ -136,14 +136,14 @@ def run_cases(
 def fingerprint(scene: Scene) -> str:
     """Return a digest of all that a point depends on: scenario, feeder, homes, weather, prices, plugins and the program."""
     digest = sha256(scene.text.encode())
-    feeder = (
-        scene.feeder.name,
-        scene.feeder.y_data,
-        scene.feeder.meter_kw,
+    for column in (
+        scene.feeder,
         scene.home_meter,
         scene.other_kw,
-    )
-    for column in (*feeder, *scene.homes, *scene.weather, *scene.prices):
+        *scene.homes,
+        *scene.weather,
+        *scene.prices,
+    ):
         digest.update(bytes_of(column))
     for path in sorted(SOURCE.rglob("*.py")):
         digest.update(path.read_bytes())

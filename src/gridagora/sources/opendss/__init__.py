@@ -12,18 +12,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gridagora.core.components import GROUND, Buses, LoadRows, Meters, Nodes
 from gridagora.core.errors import InputError, Problem, nearest, require
-from gridagora.core.feeder import GROUND, Feeder
+from gridagora.core.feeder import Feeder
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Index
 from gridagora.files.path import require_path
 from gridagora.population.customers import classified
 from gridagora.sources.opendss import bases, elements
+from gridagora.sources.opendss.components import components
 from gridagora.sources.opendss.elements import LoadElement
 from gridagora.sources.opendss.engine import compile_script, fault_type, running
 from gridagora.sources.opendss.network import PassiveNetwork, buses_of, network
 from gridagora.sources.opendss.opened import switch_off_open
-from gridagora.sources.opendss.state import HeldState, settle, some
+from gridagora.sources.opendss.state import settle, some
 
 COMMERCIAL = re.compile(r"\b(com|ind)_|commercial|industrial")
 RESIDENTIAL = re.compile(
@@ -33,7 +35,7 @@ DEAD_PU = 0.1  # a pair of nodes that sees less than this without load is not co
 
 
 class PlacedLoads(NamedTuple):
-    """Loads with a live terminal, and the ends of each of their pairs as rows of nodes, GROUND for earth."""
+    """LoadRows with a live terminal, and the ends of each of their pairs as rows of nodes, GROUND for earth."""
 
     loads: list[LoadElement]
     ends: list[list[tuple[int, int]]]
@@ -41,7 +43,7 @@ class PlacedLoads(NamedTuple):
     problems: list[Problem]
 
 
-class BusBases(NamedTuple):
+class PlacedBuses(NamedTuple):
     """The b buses of the nodes: place, base voltage [V] and highest voltage without load [V], shape (b,); notes on the bases."""
 
     name: tuple[str, ...]
@@ -130,9 +132,7 @@ def _feeder(engine: Any, path: Path, taps: Mapping[str, int], notes: tuple[str, 
     if problems:
         raise InputError(problems)
     told = [*notes, *state.notes, *told, *_dead(net), *placed.notes, *places.notes]
-    return _with_homes(
-        _columns(circuit, placed, net, state, places, tuple(told)), circuit, placed.loads
-    )
+    return _with_homes(_columns(circuit, placed, net, places, tuple(told)), circuit, placed.loads)
 
 
 def _dead(net: PassiveNetwork) -> list[str]:
@@ -142,7 +142,7 @@ def _dead(net: PassiveNetwork) -> list[str]:
 
 
 def _placed(
-    places: BusBases, loads: list[LoadElement], net: PassiveNetwork, named: set[str]
+    places: PlacedBuses, loads: list[LoadElement], net: PassiveNetwork, named: set[str]
 ) -> PlacedLoads:
     """Put loads on nodes; those on a dead section are left out by name, those on a bus that nothing names are problems."""
     at = {name: i for i, name in enumerate(net.nodes)}
@@ -189,9 +189,11 @@ def _placed(
         ends.append(live)
     notes = [f"{len(dead)} loads without voltage are left out: {some(dead)}."] if dead else []
     if cut:
-        notes.append(f"Loads of which a phase has no voltage keep the other phases: {some(cut)}.")
+        notes.append(
+            f"LoadRows of which a phase has no voltage keep the other phases: {some(cut)}."
+        )
     if given := [load.name for load in kept if load.p_kw < 0]:
-        notes.append(f"Loads below zero feed power in, all the time: {some(given)}.")
+        notes.append(f"LoadRows below zero feed power in, all the time: {some(given)}.")
     return PlacedLoads(kept, ends, notes, problems)
 
 
@@ -224,8 +226,7 @@ def _columns(
     circuit: Any,
     placed: PlacedLoads,
     net: PassiveNetwork,
-    state: HeldState,
-    places: BusBases,
+    places: PlacedBuses,
     notes: tuple[str, ...],
 ) -> Feeder:
     names, node_bus = places.name, places.of_node
@@ -233,7 +234,7 @@ def _columns(
     loads = placed.loads
     rows = [(i, f, t) for i, ends in enumerate(placed.ends) for f, t in ends]
     count = np.array([len(ends) for ends in placed.ends])
-    start, end, kind, kva = _lines(circuit, bus_at)
+    parts = components(circuit, net, bus_at)
     meter = np.array([i for i, _, _ in rows], np.int64)
     p_kw, q_kvar = (
         np.array([load.p_kw for load in loads]),
@@ -242,21 +243,42 @@ def _columns(
     base = places.base_v[node_bus]
     # buses that the script gave no base voltage take that of the unloaded network
     base = np.where(base > 0, base, np.maximum(np.abs(net.v_no_load), 1.0))
+    none, ends = (
+        np.zeros(0, np.int64),
+        [np.array([row[k] for row in rows], np.int64) for k in (1, 2)],
+    )
+    model = np.array([load.model for load in loads], np.int64)
+    bus = np.array([bus_at[load.bus] for load in loads], np.int64)
     return Feeder(
         name=circuit.Name,
-        node_name=net.nodes, node_bus=node_bus, node_base_v=base,
-        y_data=np.asarray(net.y.data, complex), y_indices=net.y.indices.astype(np.int64),
-        y_indptr=net.y.indptr.astype(np.int64),
-        source_i=net.source_i, source_y=net.source_y, v_no_load=net.v_no_load,
-        load_name=tuple(loads[i].name for i in meter),
-        load_from=np.array([f for _, f, _ in rows], np.int64), load_to=np.array([t for _, _, t in rows], np.int64),
-        load_kw=(p_kw / count)[meter], load_kvar=(q_kvar / count)[meter], load_meter=meter,
-        meter_name=tuple(load.name for load in loads),
-        meter_bus=np.array([bus_at[load.bus] for load in loads], np.int64),
-        meter_kw=p_kw, meter_is_home=np.ones(len(loads), bool),
-        bus_name=names, bus_x=places.x, bus_y=places.y, line_from_bus=start, line_to_bus=end, line_kind=kind, line_kva=kva,
-        notes=notes, held_taps=state.held_taps,
-    )  # fmt: skip
+        buses=Buses(names, places.x, places.y, places.base_v),
+        nodes=Nodes(net.nodes, node_bus, base, net.v_no_load),
+        sources=parts.sources,
+        lines=parts.lines,
+        transformers=parts.transformers,
+        regulators=parts.regulators,
+        capacitors=parts.capacitors,
+        others=parts.others,
+        loads=LoadRows(
+            tuple(loads[i].name for i in meter),
+            meter,
+            ends[0],
+            ends[1],
+            (p_kw / count)[meter],
+            (q_kvar / count)[meter],
+            model[meter],
+        ),
+        meters=Meters(
+            tuple(load.name for load in loads),
+            bus,
+            p_kw,
+            np.ones(len(loads), np.bool_),
+            none,
+            (),
+            none,
+        ),
+        notes=notes,
+    )
 
 
 def _with_homes(feeder: Feeder, circuit: Any, loads: list[LoadElement]) -> Feeder:
@@ -270,15 +292,17 @@ def _with_homes(feeder: Feeder, circuit: Any, loads: list[LoadElement]) -> Feede
     )
     feeder = classified(feeder, customers, phases, commercial, residential)
     wanted = [
-        load.shape if home else "" for load, home in zip(loads, feeder.meter_is_home, strict=True)
+        load.shape if home else "" for load, home in zip(loads, feeder.meters.is_home, strict=True)
     ]
     found = elements.shapes(circuit, set(wanted) - {""})
     row = {name: at for at, name in enumerate(found)}
-    meter_shape = np.array([row.get(name, -1) for name in wanted], np.int64)
-    return replace(feeder, meter_shape=meter_shape, shape_share=tuple(found.values()))
+    shape = np.array([row.get(name, -1) for name in wanted], np.int64)
+    return replace(
+        feeder, meters=feeder.meters._replace(shape=shape), shape_share=tuple(found.values())
+    )
 
 
-def _buses(circuit: Any, net: PassiveNetwork) -> BusBases:
+def _buses(circuit: Any, net: PassiveNetwork) -> PlacedBuses:
     own = [name.rsplit(".", 1)[0] for name in net.nodes]
     names = tuple(dict.fromkeys(own))
     row = {name: at for at, name in enumerate(names)}
@@ -293,26 +317,4 @@ def _buses(circuit: Any, net: PassiveNetwork) -> BusBases:
     still_v = np.zeros(len(names))
     np.maximum.at(still_v, of_node, np.abs(net.v_no_load))
     base_v, notes = bases.mended(names, base_v, still_v, circuit.Settings.VoltageBases)
-    return BusBases(names, of_node, x, y, base_v, still_v, notes)
-
-
-def _lines(circuit: Any, bus_at: dict[str, int]) -> tuple[Index, Index, tuple[str, ...], Col]:
-    """Two-ended elements as pairs of buses; a transformer of three windings appears once for each pair of buses."""
-    ends: dict[tuple[int, int], tuple[str, float]] = {}
-    for kind, branches in (("line", circuit.Lines), ("transformer", circuit.Transformers)):
-        for _ in branches:
-            element = circuit.ActiveCktElement
-            if not element.Enabled:
-                continue
-            kva = float(branches.kVA) if kind == "transformer" else np.nan
-            buses = [bus_at.get(bus.split(".")[0].lower(), -1) for bus in element.BusNames]
-            for other in buses[1:]:
-                if buses[0] >= 0 and other >= 0 and other != buses[0]:
-                    ends.setdefault((buses[0], other), (kind, kva))
-    pairs = np.array(list(ends), np.int64).reshape(-1, 2)
-    return (
-        pairs[:, 0].copy(),
-        pairs[:, 1].copy(),
-        tuple(kind for kind, _ in ends.values()),
-        np.array([kva for _, kva in ends.values()]),
-    )
+    return PlacedBuses(names, of_node, x, y, base_v, still_v, notes)

@@ -19,9 +19,8 @@ OF_INVERTERS = (
 
 
 class HeldState(NamedTuple):
-    """Taps that are held, "name tap" each, notes, problems."""
+    """Notes and problems of the state that is held."""
 
-    held_taps: tuple[str, ...]
     notes: tuple[str, ...]
     problems: list[Problem]
 
@@ -49,7 +48,7 @@ def settle(circuit: Any, taps: Mapping[str, int]) -> HeldState:
     held = tuple(f"{control.Name} {control.TapNumber}" for control in circuit.RegControls)
     if held:
         notes.append(f"Regulators stay at their taps: {some(held, 12)}.")
-    return HeldState(held, (*notes, *_capacitors(circuit)), problems)
+    return HeldState((*notes, *_capacitors(circuit)), problems)
 
 
 def _converged(circuit: Any) -> bool:
