@@ -1,5 +1,7 @@
 """What every kind of device declares, and the constants that plans, comfort and costs of published results stand on."""
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 
@@ -188,3 +190,19 @@ def test_a_window_is_a_day_and_an_interval_five_minutes_unless_told(plain):
     assert [table.short_h for table in (packs, cars, units, tanks)] == short
     assert (packs.wear_per_kwh, tanks.set_degc[0]) == (0.01, 52.0)
     assert (loads.elasticity, loads.reference_per_kwh) == (0.0, 0.072)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_nothing_changes_the_keys_of_a_kind_once_they_are_read(name):
+    keys = find("device", name).about.keys()
+    with pytest.raises(FrozenInstanceError):
+        keys.share = 0.5
+
+
+def test_a_step_of_a_generator_is_five_minutes_unless_told():
+    _, cost_usd = generator.step(generator.of(np.zeros(1), np.full(1, 6.0), 0.2), np.full(1, -6.0))
+    assert cost_usd == pytest.approx([6.0 * 0.2 / 12])
+
+
+def test_a_charger_is_of_seven_kilowatts_unless_told():
+    assert ev.EvKeys().kw == 7.2
