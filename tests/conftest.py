@@ -1,10 +1,13 @@
 """Shared fixtures: the data folder, with a plain reason where it is absent, and a small scene that many tests read."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from gridagora.core.tables import Homes
 from gridagora.run.compare import prepare
 from gridagora.scenario import build, read
 
@@ -50,3 +53,26 @@ def scene():
 def study(scene):
     """Return what all designs share."""
     return prepare(scene)
+
+
+@pytest.fixture(scope="session")
+def part_of():
+    """Return a function that takes some homes, their devices with them."""
+    return take_homes
+
+
+def take_homes(homes, part):
+    assert len(homes.quality.tier) == 1, "homes of unlike quality are not cut here"
+    place = np.full(len(homes.home_id), -1)
+    place[part] = np.arange(len(part))
+    owned = {}
+    for kind, table in homes.owned.items():
+        rows = np.isin(table.home, part)
+        few = {
+            name: column[rows]
+            for name, column in vars(table).items()
+            if isinstance(column, np.ndarray)
+        }
+        owned[kind] = replace(table, **few | {"home": place[few["home"]]})
+    names = tuple(homes.home_id[row] for row in part)
+    return Homes(names, homes.load_kw[part], homes.quality, owned)

@@ -134,6 +134,9 @@ def setting_of():
 
     def setting(homes, *, dispatch="continuous", rest_min=3, known=True, dt_h=1 / 12):
         hours = homes.load_kw.shape[1]
-        return Setting(homes, np.arange(hours) % 24, dt_h, 0.05, 0.072, dispatch, rest_min, known)
+        one = np.zeros(len(homes.home_id), np.int64)
+        return Setting(
+            homes, np.arange(hours) % 24, dt_h, 0.05, 0.072, dispatch, rest_min, known, one
+        )
 
     return setting

@@ -140,11 +140,7 @@ def test_a_home_without_a_unit_for_the_mode_draws_nothing_starts_nothing_and_fee
         ("account", [0.5, 0.5], ACCOUNT),
         ("continuous", [0.5, 0.5], CONTINUOUS),
         ("priority", [0.5, 0.5], PRIORITY),
-        (
-            "priority",
-            [0.5, np.nan],
-            ACCOUNT,
-        ),  # a fleet of which some have no order cannot be ranked
+        ("priority", [0.5, np.nan], PRIORITY),  # who has no order leaves its neighbour on priority
     ],
 )
 def test_units_follow_orders_by_the_rule_of_the_run(plain, setting_of, dispatch, orders, rule):

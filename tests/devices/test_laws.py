@@ -3,15 +3,12 @@
 Kinds whose devices stand in a table of their own are given to homes by `owning`.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from gridagora.core.device import Beside, Blocks, DeviceRecord, Moment, Setting, Turn, Window
 from gridagora.core.registry import find, names
-from gridagora.core.tables import Homes
-from gridagora.devices import generator, load
+from gridagora.devices import generator, hvac, load
 from gridagora.kernels.curves.curve import Curves, at
 from gridagora.kernels.stores.value import best_response, bid, marginal_value
 
@@ -33,9 +30,18 @@ def owning(homes):
     )
 
 
-def setting(homes, dispatch="continuous"):
+def setting(homes, dispatch="continuous", group=None):
+    hours, n = homes.load_kw.shape[1], len(homes.home_id)
     return Setting(
-        homes, np.arange(homes.load_kw.shape[1]) % 24, DT_H, 0.05, 0.072, dispatch, 3, True
+        homes,
+        np.arange(hours) % 24,
+        DT_H,
+        0.05,
+        0.072,
+        dispatch,
+        3,
+        True,
+        np.zeros(n, np.int64) if group is None else group,
     )
 
 
@@ -132,40 +138,65 @@ def test_power_lies_between_nothing_and_the_order(name, people):
     assert (power <= np.maximum(orders, 0.0) + 1e-9).all()
 
 
+SPLITS = {  # which part each of five transformers is given to
+    "halves": (0, 0, 0, 1, 1),
+    "interleaved": (0, 1, 0, 1, 0),
+    "each": (0, 1, 2, 3, 4),
+    "one and the rest": (1, 1, 0, 1, 1),
+}
+
+
+def mixed_orders(group, rng):
+    """Orders of every size and sign, and for one row in eight none."""
+    orders = np.where(
+        rng.random(len(group.home)) < 0.5, rng.uniform(0, 4, len(group.home)), asked(group, rng)
+    )
+    orders[rng.random(len(group.home)) < 0.125] = np.nan
+    return orders
+
+
+def state_of(group):
+    """Every column of a group's state, by name, those in tables of its own too."""
+    found = {}
+    for key, value in vars(group).items():
+        for name, column in (value._asdict() if hasattr(value, "_asdict") else {"": value}).items():
+            if isinstance(column, np.ndarray):
+                found[f"{key} {name}"] = column
+    return found
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("dispatch", hvac.DISPATCH)
 @pytest.mark.parametrize("name", DEVICES)
-def test_a_group_split_in_two_steps_as_one(name, people):
-    """Rows are independent under orders of their own: homes apart step bit for bit as together."""
-    rng, n = np.random.default_rng(3), len(people.home_id)
-    whole, cut = made(name, people), n // 2
-    orders = np.array([asked(whole, rng) for _ in range(36)])
-    power, _, _ = day(whole, n, orders, hours=3)
-    for part in (np.arange(cut), np.arange(cut, n)):
-        few = find("device", name).of(setting(part_of(owning(people), part)))
+def test_parts_of_whole_transformers_step_as_all_homes_do(name, dispatch, split, people, part_of):
+    """Any split along service transformers is bit-equal, whatever rows have orders."""
+    n, rng = len(people.home_id), np.random.default_rng(3)
+    fed_by = np.array([4, 7, 4, 9, 0, 7, 4, 0, 9, 2, 2, 7])  # homes of one are no neighbours
+    kind, owned = find("device", name), owning(people)
+    whole = kind.of(setting(owned, dispatch, fed_by))
+    steps = 60
+    orders = [mixed_orders(whole, rng) for _ in range(steps)]
+    told = [whole.step(orders[i], interval(i), beside(n, i)) for i in range(steps)]
+    given = np.array(SPLITS[split])[np.unique(fed_by, return_inverse=True)[1]]
+    for part in (np.flatnonzero(given == k) for k in range(given.max() + 1)):
+        few = kind.of(setting(part_of(owned, part), dispatch, fed_by[part]))
         rows = np.flatnonzero(np.isin(whole.home, part))
         if few is None or not rows.size:
             continue
-        found = []
-        for i in range(36):
-            own = beside(n, i)
-            own = own._replace(meter_kw=own.meter_kw[part], short_kw=own.short_kw[part])
-            found.append(few.step(orders[i, rows], interval(i), own).p_kw.copy())
-        assert np.array_equal(np.array(found), power[:, rows])
-
-
-def part_of(homes, part):
-    """Return some homes, their devices with them."""
-    place = np.full(len(homes.home_id), -1)
-    place[part] = np.arange(len(part))
-    owned = {}
-    for kind, table in homes.owned.items():
-        rows = np.isin(table.home, part)
-        few = {
-            name: column[rows]
-            for name, column in vars(table).items()
-            if isinstance(column, np.ndarray)
-        }
-        owned[kind] = replace(table, **few | {"home": place[few["home"]]})
-    return Homes(tuple(np.array(homes.home_id)[part]), homes.load_kw[part], homes.quality, owned)
+        for i in range(steps):
+            all_see = beside(n, i)
+            see = all_see._replace(meter_kw=all_see.meter_kw[part], short_kw=all_see.short_kw[part])
+            got, one = few.step(orders[i][rows], interval(i), see), told[i]
+            for mine, ours in zip(
+                (got.p_kw, got.stored_kwh, *got.series.values()),
+                (one.p_kw, one.stored_kwh, *one.series.values()),
+                strict=True,
+            ):
+                assert np.array_equal(mine, ours[rows]), f"interval {i}"
+        full = state_of(whole)
+        for column, mine in state_of(few).items():
+            if len(mine) == len(rows):
+                assert np.array_equal(mine, full[column][rows]), column
 
 
 @pytest.mark.parametrize("name", DEVICES)

@@ -2,7 +2,8 @@
 
 Renew it where a change of results is meant, and say in the commit why they moved:
 
-    python -m gridagora compare tests/golden/scene.toml --out tests/golden/expected && rm tests/golden/expected/report.html
+    python -m gridagora compare tests/golden/scene.toml --out tests/golden/expected
+    cd tests/golden/expected && rm -r report.html finished
 """
 
 import json

@@ -263,6 +263,92 @@ def test_priority_pays_back_what_the_fleet_owes_within_ten_minutes():
     assert state.owed_kwh.sum() == pytest.approx(left_kwh, abs=0.25)
 
 
+def heavy(n, share, rated_kw=3.0):
+    """Houses that never leave their best temperature, at a constant order: what is left of priority is the account."""
+    shell = tuple(np.full(n, value) for value in (0.0, 1.0, 1e9, 1e9))
+    nil = np.zeros(n)
+    now = Hours(nil, nil, np.full(n, -9.0), np.full(n, rated_kw), np.full(n, 24.0))
+    coef = step_coefficients(*shell, 1 / 60)
+    return fleet.houses(np.full(n, 24.0)), coef, now, np.full(n, share * rated_kw)
+
+
+@pytest.mark.parametrize(
+    ("share", "on_min", "off_min"), [(0.5, 10, 10), (0.25, 6, 18), (0.0, 0, 0)]
+)
+def test_a_unit_alone_keeps_to_its_account_within_a_band(share, on_min, off_min):
+    """With a = p / rated and w minutes owed a standing unit starts once w - 3 + 4 (a + w / 10 - 1/2) > 0, a running one stops at
+    w + 3 + 4 (a + w / 10 - 1/2) <= 0: at a = .5 above 15/7 and at most -15/7, at a = .25 above 20/7 and at most -10/7.
+
+    At .5 the account moves by half a minute a minute and so turns at 2.5 and -2.5, ten minutes each way.
+    At .25 it rises by .25 to 3 and falls by .75 to -1.5, where it stops: six minutes on, 18 off.
+    """
+    state, coef, now, p = heavy(1, share)
+    control = Control(hold_min=3)
+    fleet.house_step(state, coef, now, p, PRIORITY, control, minutes=600)
+    ran = []
+    for _ in range(420):
+        out = fleet.house_step(state, coef, now, p, PRIORITY, control, minutes=1)
+        ran.append(bool(out.e_kwh[0] > 0))
+    turn = np.flatnonzero(np.diff(ran)) + 1
+    spans = np.diff(turn)
+    if on_min == 0:
+        assert not any(ran)
+        return
+    on = [int(span) for span, at in zip(spans, turn[:-1], strict=True) if ran[at]]
+    off = [int(span) for span, at in zip(spans, turn[:-1], strict=True) if not ran[at]]
+    assert set(on) == {on_min} and set(off) == {off_min}
+
+
+def test_neighbours_take_turns_and_fill_what_they_were_asked_for_together():
+    """Four units asked for a quarter each: alone they would all run at once, behind one transformer one runs at a time."""
+    spread = {}
+    for name, group in (("alone", np.arange(4)), ("together", np.zeros(4, np.int64))):
+        state, coef, now, p = heavy(4, 0.25)
+        fleet.house_step(state, coef, now, p, PRIORITY, minutes=600, group=group)
+        total = [
+            fleet.house_step(state, coef, now, p, PRIORITY, minutes=1, group=group).e_kwh.sum()
+            for _ in range(240)
+        ]
+        running = np.array(total) * 60 / 3.0
+        assert running.mean() == pytest.approx(1.0, abs=0.05)
+        spread[name] = running.std()
+    assert spread["alone"] == pytest.approx(np.sqrt(3), abs=0.05)  # all four or none
+    assert spread["together"] < 0.5
+
+
+def test_a_group_steps_alike_whatever_stands_beside_it_and_in_whatever_rows():
+    n, rng = 60, np.random.default_rng(5)
+    group = rng.integers(0, 15, n)
+    shell, state, now = shells(n), begin(n), weather(n)
+    coef, control = step_coefficients(*shell, 1 / 60), Control(hold_min=3)
+    own = np.flatnonzero(np.isin(group, [3, 8, 11]))
+    apart = own[
+        np.argsort(group[own] * 7 % 5, kind="stable")
+    ]  # groups in another order, each in its own
+    few = copy(pick(state, apart))
+    for _ in range(40):
+        p = now.rated_kw * rng.random(n)
+        p[rng.random(n) < 0.1] = np.nan
+        whole = fleet.house_step(state, coef, now, p, PRIORITY, control, group=group)
+        part = fleet.house_step(
+            few, coef[apart], pick(now, apart), p[apart], PRIORITY, control, group=group[apart]
+        )
+        for a, b in zip((*state, *whole), (*few, *part), strict=True):
+            assert np.array_equal(a[apart], b)
+
+
+def test_an_order_beyond_a_unit_is_no_debt_of_its_neighbours():
+    n = 6
+    usual, beyond = [], []
+    for found, share in ((usual, 1.0), (beyond, 20.0)):
+        shell, state, now = shells(n), begin(n), weather(n)
+        coef, p = step_coefficients(*shell, 1 / 60), 0.3 * now.rated_kw
+        p[0] = share * now.rated_kw[0]
+        p[1] = (1.0 - share) * now.rated_kw[1]  # nil, or an order to feed in
+        found += [fleet.house_step(state, coef, now, p, PRIORITY).e_kwh for _ in range(24)]
+    assert np.array_equal(usual, beyond)
+
+
 def test_a_unit_without_capacity_never_runs():
     now = weather(3)
     now.unit_kw[1] = now.rated_kw[1] = 0.0

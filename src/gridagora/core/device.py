@@ -155,6 +155,7 @@ class Setting(NamedTuple):
     dispatch: str  # how on/off units follow a dispatch
     rest_min: int  # least minutes between two switches of an on/off unit
     are_draws_known: bool  # whether plans know the hot water to come
+    group: Index  # (n,) service transformer of every home: what is rationed among homes is rationed within it
 
 
 class Window(NamedTuple):

@@ -311,9 +311,10 @@ def step(
     control: Control = Control(),
     minutes: int = 5,
     out: HouseStep | None = None,
+    group: Index | None = None,
 ) -> HouseStep:
     """Step the true houses by their orders (n,) [kW]; see `kernels.physics.fleet.house_step`. `state` is changed in place."""
-    return house_step(state, table.coef, now, p_target_kw, rule, control, minutes, out)
+    return house_step(state, table.coef, now, p_target_kw, rule, control, minutes, out, group)
 
 
 class Deviation(NamedTuple):
@@ -353,6 +354,7 @@ class HvacGroup:
     )
     table: Hvac
     houses: HouseStates
+    group: Index  # (n,) service transformer of the home, within which units are ranked
     starts: Col  # (n,) count of those of the unit so far
     rule: int
     control: Control
@@ -367,7 +369,12 @@ class HvacGroup:
         mass = air + np.where(table.heating[:, 0], -MASS_ABOVE_AIR_K, MASS_ABOVE_AIR_K)
         control = Control(hold_min=setting.rest_min)
         return cls(
-            table, houses(air, mass), np.zeros(len(air)), DISPATCH[setting.dispatch], control
+            table,
+            houses(air, mass),
+            setting.group[table.home],
+            np.zeros(len(air)),
+            DISPATCH[setting.dispatch],
+            control,
         )
 
     @property
@@ -393,16 +400,9 @@ class HvacGroup:
         del beside
         t, hour = self.table, now.hour
         asked = np.full(len(self.home), np.nan) if p_target_kw is None else p_target_kw
-        own = np.isnan(asked)  # a fleet of which some follow no target has none to rank units by
-        rule = ACCOUNT if self.rule == PRIORITY and own.any() else self.rule
+        acting, minutes = hours_now(t, hour, ~np.isnan(asked)), round(60 * now.dt_h)
         got = step(
-            t,
-            self.houses,
-            hours_now(t, hour, ~own),
-            asked,
-            rule,
-            self.control,
-            minutes=round(60 * now.dt_h),
+            t, self.houses, acting, asked, self.rule, self.control, minutes, group=self.group
         )
         np.add(self.starts, got.starts * (t.rated_kw[:, hour] > 0), out=self.starts)
         heat = t.unit_kw[:, hour] / np.where(t.rated_kw[:, hour] > 0, t.rated_kw[:, hour], 1.0)

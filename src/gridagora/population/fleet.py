@@ -75,13 +75,23 @@ def make_fleet(
     rule: str,
     draws_known: bool,
     rest_min: int = REST_MIN,
+    group: Index | None = None,
 ) -> Fleet:
     """Return the fleet of a scene at the start of a run; an on/off unit that was switched rests for `rest_min` minutes.
 
-    `local_hour` (H,) is the local hour of day.
+    `local_hour` (H,) is the local hour of day, `group` (n,) the service transformer of every home; None: one feeds all.
     """
+    fed_by = np.zeros(len(homes.home_id), np.int64) if group is None else group
     setting = Setting(
-        homes, local_hour, dt_h, comfort_per_k2_h, reference_per_kwh, rule, rest_min, draws_known
+        homes,
+        local_hour,
+        dt_h,
+        comfort_per_k2_h,
+        reference_per_kwh,
+        rule,
+        rest_min,
+        draws_known,
+        fed_by,
     )
     made = [find("device", name).of(setting) for name in names("device")]
     groups = sorted(

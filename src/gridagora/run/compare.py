@@ -43,7 +43,7 @@ from gridagora.run.record import power_of
 from gridagora.run.settle import wire_losses
 from gridagora.run.simulate import simulate
 from gridagora.run.state import FinishedRun, Setup, baseline, wiring_of
-from gridagora.run.topology import place_homes
+from gridagora.run.topology import place_homes, service_transformers
 from gridagora.scenario import plugins
 from gridagora.scenario.build import Scene
 from gridagora.settlement.ledger import join
@@ -180,6 +180,7 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Setup:
         keys.market.dispatch,
         None,
         scene.other_kw.sum(1),
+        group=service_transformers(scene),
         rest_min=keys.market.rest_minutes,
         start_spread_min=keys.market.start_spread_minutes,
         reference_per_kwh=keys.comfort.reference_per_kwh,

@@ -28,14 +28,20 @@ class StartDelay(NamedTuple):
     asked_min: tuple[Col | None, ...]
 
 
-def draw_start_delays(fleet: Fleet, spread_min: float, seed: int) -> StartDelay | None:
-    """Return offsets drawn evenly between nil and `spread_min` by the seed, one a home; None where nobody waits."""
+def draw_start_delays(
+    fleet: Fleet, spread_min: float, seed: int, home_id: Sequence[str]
+) -> StartDelay | None:
+    """Return offsets drawn evenly between nil and `spread_min` by the seed and the name of each home.
+
+    Where nobody waits, return None.
+    """
     if spread_min == 0:
         return None
     minutes = tuple(
         np.zeros(len(group.home)) if group.about.is_valued else None for group in fleet.groups
     )
-    return StartDelay(stream(seed, "start spread").uniform(0.0, spread_min, fleet.homes), minutes)
+    drawn = [stream(seed, "start spread", home).random() for home in home_id]
+    return StartDelay(spread_min * np.array(drawn), minutes)
 
 
 def delay_starts(

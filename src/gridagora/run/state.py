@@ -51,6 +51,9 @@ class Setup(NamedTuple):
         RunColumn | None
     )  # (n, t) net power of every home under the flat design, for tariffs that earn what it costs
     other_kw: Col  # (H,) load of other customers: the meters that are no homes
+    group: Index | None = (
+        None  # (n,) service transformer of every home, within which units are ranked; None: one feeds all
+    )
     site: Topology | None = None  # where homes stand; None: all at one root
     limits: Limits | None = (
         None  # of zones and transformers, over n homes and H hours; None: nothing is limited there
@@ -146,6 +149,7 @@ def start_run(
         rule=study.rule,
         rest_min=study.rest_min,
         draws_known=study.wholesale.draws_known,
+        group=study.group,
     )
     wholesale = real_time_per_kwh(study.wholesale, hours + DAY_H, study.dt_h)
     pricing = market.rules.pricing
@@ -172,7 +176,9 @@ def start_run(
             fleet, homes_at.beliefs(fleet, 0, 1, 0.0)[0], Window(0, 1), np.zeros(1)
         )[:, 0],
         homes_at.prosumers(fleet),
-        starts.draw_start_delays(fleet, study.start_spread_min, study.wholesale.seed),
+        starts.draw_start_delays(
+            fleet, study.start_spread_min, study.wholesale.seed, homes.home_id
+        ),
     )
 
 

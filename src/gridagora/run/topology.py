@@ -62,6 +62,14 @@ def place_homes(scene: Scene, flat: Outcome) -> Placement:
     )
 
 
+def service_transformers(scene: Scene) -> Index:
+    """Return what feeds each home, shape (n,), by number: its service transformer, the bus of its meter where there is none.
+
+    It is read off the feeder, whatever layers a market has: units are ranked behind a transformer in every design alike.
+    """
+    return layers(scene.feeder).meter_place[scene.home_meter]
+
+
 def by_interval(hourly_kw: Col, intervals: int, dt_h: float) -> Col:
     """Return hourly power (m, h) in the intervals of a run, shape (m, intervals) [kW]."""
     return np.repeat(hourly_kw, round(1 / dt_h), axis=1)[:, :intervals]

@@ -392,4 +392,5 @@ def setting_of(homes: Homes, local_hour: Index, keys: Any) -> Setting:
         market.dispatch,
         market.rest_minutes,
         market.forecast == "perfect",
+        np.zeros(len(homes.home_id), np.int64),
     )

@@ -473,7 +473,9 @@ class MarketKeys(Table):
         "ERCOT's own prices of 2024 have one of 0.085 [$/kWh]",
     )
     dispatch: Literal["priority", "account", "continuous"] = Field(
-        "priority", description="how on/off units follow a dispatch"
+        "priority",
+        description="how on/off units follow a dispatch: 'priority' by turns among the homes of a service transformer, "
+        "'account' each home by itself, 'continuous' as if they could take any power",
     )
     rest_minutes: int = Field(
         3, ge=1, le=30, description="least time between two switches of an on/off unit [min]"

@@ -2,7 +2,8 @@
 
 Theory 1.3 to 1.7.
 
-Rows are independent, except that PRIORITY turns on the longest-owed units of the whole fleet it is given.
+Rows are independent, except that PRIORITY ranks the units of each group of rows. A group depends on its own rows and their order
+alone: any table of whole groups steps bit for bit as those rows of a larger one.
 """
 
 from typing import NamedTuple
@@ -118,6 +119,7 @@ def house_step(
     control: Control = Control(),
     minutes: int = 5,
     out: HouseStep | None = None,
+    group: Index | None = None,
 ) -> HouseStep:
     """Step n houses by some minutes with constant heat, set point and target; `state` is changed in place.
 
@@ -128,14 +130,17 @@ def house_step(
     coef
         One-minute coefficients of `kernels.physics.etp.step_coefficients`, shape (n, 12).
     p_target_kw
-        Electric power to follow, shape (n,) [kW]; ignored by THERMOSTAT, which also switches units whose target is nan. PRIORITY
-        needs finite targets.
+        Electric power to follow, shape (n,) [kW]; ignored by THERMOSTAT, which also switches units whose target is nan; under
+        PRIORITY these do not count in their group.
     rule
         THERMOSTAT: on/off by set point and dead band. ACCOUNT: on/off so that a running account of energy owed stays within
-        `slack_min`. CONTINUOUS: exactly the target, within the unit's power. PRIORITY: the fleet's target is filled by the
-        longest-owed units. Guards overrule ACCOUNT and PRIORITY; the minimum cycle holds always.
+        `slack_min`. CONTINUOUS: exactly the target, within the unit's power. PRIORITY: units of a group fill its target in the
+        order of what they are owed and of how far their air is off. Guards overrule ACCOUNT and PRIORITY; the minimum cycle
+        holds always.
     out
         Space for the result, from `house_step_space`.
+    group
+        Group of each row, shape (n,), such as the service transformer of the home; read by PRIORITY. None: all are one group.
 
     References
     ----------
@@ -143,13 +148,32 @@ def house_step(
     Aggregate flexibility of thermostatically controlled loads, IEEE Trans. Power Systems 2015, doi 10.1109/TPWRS.2014.2328865.
     """
     out = house_step_space(len(state.t_air_degc)) if out is None else out
+    step_independent(*state, coef, *now, p_target_kw, rule, minutes, *control, *out)
     if rule == PRIORITY:
+        rows, first = _by_group(p_target_kw, group)
         step_priority(
-            *state, coef, *now, p_target_kw, minutes, control.hold_min, control.guard_k, *out
+            rows,
+            first,
+            *state,
+            coef,
+            *now,
+            p_target_kw,
+            minutes,
+            control.hold_min,
+            control.guard_k,
+            *out,
         )
-    else:
-        step_independent(*state, coef, *now, p_target_kw, rule, minutes, *control, *out)
     return out
+
+
+def _by_group(p_target_kw: Col, group: Index | None) -> tuple[Index, Index]:
+    """Return the rows that have a target, those of a group side by side in the order of the table, and the bounds of groups."""
+    rows = np.flatnonzero(~np.isnan(p_target_kw))
+    if group is None:
+        return rows, np.array([0, len(rows)])
+    rows = rows[np.argsort(group[rows], kind="stable")]
+    ends = np.flatnonzero(np.diff(group[rows])) + 1
+    return rows, np.concatenate([[0], ends, [len(rows)]])
 
 
 def house_run(

@@ -1,6 +1,6 @@
-"""Compiled minutes of two-state houses with an on/off or a continuous unit, alone or as a fleet.
+"""Compiled minutes of two-state houses with an on/off or a continuous unit, alone or in groups.
 
-Theory 1.9.
+Called by `kernels.physics.fleet`. Theory 1.9.
 """
 
 from types import MappingProxyType
@@ -13,14 +13,12 @@ THERMOSTAT, ACCOUNT, CONTINUOUS, PRIORITY = 0, 1, 2, 3
 ACCOUNT_MINUTES = (
     6.0  # the energy account holds at most this many minutes of rated power, either way
 )
-STICKY_MINUTES = (
-    6.0  # a running unit ranks this much higher, so that units are not exchanged every minute
+STICKY_MINUTES = 3.0  # a unit alone starts when it is owed so many minutes and stops as far ahead
+WARM_MINUTES_PER_K = (
+    4.0  # and each kelvin beyond the best counts as so many: it goes where it is felt
 )
-WARM_MINUTES_PER_K = 4.0  # and so much for each kelvin of air beyond the best: what is owed should go where it is felt
-OWED_MINUTES = (
-    4.0  # a unit that is ahead by more than this is left off even if the fleet's target is not met
-)
-PAY_BACK_PER_H = 6.0  # what the fleet owes is paid back within ten minutes
+SHORT_MINUTES = 4.0  # and a group short of its target by the unit's whole power as so many
+PAY_BACK_PER_H = 6.0  # what a group owes is paid back within ten minutes
 
 
 @njit(**JIT)
@@ -80,9 +78,14 @@ def _minutes(  # type: ignore[no-untyped-def]
 def step_independent(  # type: ignore[no-untyped-def]
     ta, tm, on, since, owed, c, qa, qm, unit, rated, set_c, p, rule, minutes, half, hold, slack, guard, e, mean, starts
 ):  # fmt: skip
-    """Step every house by some minutes, alone; writes e [kWh], mean air temperature and starts. nan in p: its thermostat."""
+    """Step every house by some minutes, alone; writes e [kWh], mean air temperature and starts. nan in p: its thermostat.
+
+    Under PRIORITY only houses without a target are stepped: `step_priority` steps the others.
+    """
     for i in range(ta.shape[0]):
         own = THERMOSTAT if np.isnan(p[i]) else rule
+        if own == PRIORITY:
+            continue
         ta[i], tm[i], on[i], since[i], owed[i], ran, warmth, starts[i] = _minutes(
             ta[i], tm[i], on[i], since[i], owed[i], minutes, c[i], qa[i], qm[i], unit[i], rated[i], set_c[i], p[i], own, half,
             hold, slack, guard,
@@ -92,34 +95,38 @@ def step_independent(  # type: ignore[no-untyped-def]
 
 
 @njit(**JIT)
-def _choose(ta, on, since, owed, unit, rated, set_c, p, hold, guard, rank, starts):  # type: ignore[no-untyped-def]
-    """Switch the units of a fleet for one minute: the longest owed and farthest off first, until the fleet's target is filled."""
-    n = ta.shape[0]
-    target, running = 0.0, 0.0
-    for i in range(n):
-        owed[i] += p[i] / 60
-        target += p[i] + PAY_BACK_PER_H * owed[i]
-        rank[i] = -1e9
+def _choose(rows, ta, on, since, owed, unit, rated, set_c, p, hold, guard, priority, starts):  # type: ignore[no-untyped-def]
+    """Switch the units of a group for one minute, by priority.
+
+    Priority [min] is what a unit is owed, in minutes of its power, how far its air is off, and whether it runs. A unit runs if
+    its priority and what its group is still short of are together above zero. Alone it so keeps to its account within a band;
+    in a group the band moves until the group fills its target, the closer the more units there are.
+    """
+    short = 0.0  # target of the group less what runs [kW]
+    for k in range(rows.shape[0]):
+        i = rows[k]
+        asked = min(max(p[i], 0.0), rated[i])
+        owed[i] += asked / 60
+        short += asked + PAY_BACK_PER_H * owed[i]
+        priority[k] = -1e9
         if since[i] < hold:
-            running += rated[i] if on[i] else 0.0
+            short -= rated[i] if on[i] else 0.0
         elif rated[i] > 0:
             warm_k = (set_c[i] - ta[i]) if unit[i] > 0 else (ta[i] - set_c[i])
-            rank[i] = (
-                60 * owed[i] / rated[i]
-                + WARM_MINUTES_PER_K * warm_k
-                + (STICKY_MINUTES if on[i] else 0.0)
-            )
-    order = np.argsort(-rank)
-    for j in range(n):
-        i = order[j]
+            band = STICKY_MINUTES if on[i] else -STICKY_MINUTES
+            priority[k] = 60 * owed[i] / rated[i] + WARM_MINUTES_PER_K * warm_k + band
+    order = np.argsort(-priority, kind="mergesort")  # stable: of equals the first row comes first
+    for k in order:
+        i = rows[k]
         if since[i] < hold:
             continue
         warm_k = (set_c[i] - ta[i]) if unit[i] > 0 else (ta[i] - set_c[i])
-        want = running + 0.5 * rated[i] < target and 60 * owed[i] > -OWED_MINUTES * rated[i]
-        if abs(warm_k) > guard:
-            want = warm_k > 0
-        want = want and rated[i] > 0
-        running += rated[i] if want else 0.0
+        want = False
+        if rated[i] > 0:
+            want = priority[k] + SHORT_MINUTES * (short / rated[i] - 0.5) > 0
+            if abs(warm_k) > guard:
+                want = warm_k > 0
+        short -= rated[i] if want else 0.0
         if want != on[i]:
             on[i] = want
             since[i] = 0
@@ -128,27 +135,30 @@ def _choose(ta, on, since, owed, unit, rated, set_c, p, hold, guard, rank, start
 
 @njit(**JIT)
 def step_priority(  # type: ignore[no-untyped-def]
-    ta, tm, on, since, owed, c, qa, qm, unit, rated, set_c, p, minutes, hold, guard, e, mean, starts
+    rows, first, ta, tm, on, since, owed, c, qa, qm, unit, rated, set_c, p, minutes, hold, guard, e, mean, starts
 ):  # fmt: skip
-    """Step a fleet minute by minute, the longest-owed units first; writes e [kWh], mean air temperature and starts."""
-    n = ta.shape[0]
-    rank = np.empty(n)
-    e[:] = 0.0
-    mean[:] = 0.0
-    starts[:] = 0
-    for _ in range(minutes):
-        _choose(ta, on, since, owed, unit, rated, set_c, p, hold, guard, rank, starts)
-        for i in range(n):
-            since[i] += 1
-            u = 1.0 if on[i] else 0.0
-            limit = ACCOUNT_MINUTES * rated[i] / 60
-            owed[i] = min(max(owed[i] - u * rated[i] / 60, -limit), limit)
-            ta[i], tm[i], _, _, _, _, warmth, _ = _minutes(
-                ta[i], tm[i], on[i], 0, 0.0, 1, c[i], qa[i], qm[i], unit[i], rated[i], set_c[i], u * rated[i], CONTINUOUS, 0.0, 0,
-                0.0, 0.0,
-            )  # fmt: skip
-            e[i] += u * rated[i] / 60
-            mean[i] += warmth / minutes
+    """Step groups minute by minute, units by their priority; writes e [kWh], mean air temperature and starts.
+
+    Group g is rows[first[g]:first[g + 1]], each with a target; no other row is touched.
+    """
+    for g in range(first.shape[0] - 1):
+        own = rows[first[g] : first[g + 1]]
+        priority = np.empty(own.shape[0])
+        for i in own:
+            e[i], mean[i], starts[i] = 0.0, 0.0, 0
+        for _ in range(minutes):
+            _choose(own, ta, on, since, owed, unit, rated, set_c, p, hold, guard, priority, starts)
+            for i in own:
+                since[i] += 1
+                u = 1.0 if on[i] else 0.0
+                limit = ACCOUNT_MINUTES * rated[i] / 60
+                owed[i] = min(max(owed[i] - u * rated[i] / 60, -limit), limit)
+                ta[i], tm[i], _, _, _, _, warmth, _ = _minutes(
+                    ta[i], tm[i], on[i], 0, 0.0, 1, c[i], qa[i], qm[i], unit[i], rated[i], set_c[i], u * rated[i], CONTINUOUS,
+                    0.0, 0, 0.0, 0.0,
+                )  # fmt: skip
+                e[i] += u * rated[i] / 60
+                mean[i] += warmth / minutes
 
 
 @njit(**JIT)
