@@ -4,7 +4,7 @@ import os
 import shutil
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from plotly.offline import get_plotlyjs
 from pydantic_core import PydanticUndefined
@@ -83,6 +83,8 @@ def _public() -> str:
 
 
 def _meaning(value: Any) -> str:
+    if get_origin(value) is not None:
+        return f"`{value}`".replace("|", "\\|")
     if isinstance(value, str | int | float):
         return f"`{value!r}`"
     said = (
