@@ -6,9 +6,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from gridagora.core.registry import names
+from gridagora.core.registry import find, names
 from gridagora.metrics.curtailed import curtailed
-from gridagora.metrics.self_consumption import self_consumption
 from gridagora.run.compare import prepare
 from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
@@ -95,7 +94,7 @@ def test_nothing_is_given_up_while_energy_is_worth_something(name):
 def test_what_is_not_made_is_not_used_at_home():
     o = run_at(-0.075, "rtp")
     exported = (-o.home_kw).clip(min=0).sum() / made_kw(o).sum()
-    assert self_consumption(o, None) == pytest.approx(1 - exported)
+    assert find("metric", "P6").compute(o, None) == pytest.approx(1 - exported)
 
 
 @pytest.mark.parametrize("name", sorted(TARIFFS))
