@@ -14,7 +14,7 @@ from gridagora.kernels.coordination.consensus import (
     TradeLinks,
     agree,
 )
-from gridagora.kernels.curves.curve import Curves, at
+from gridagora.kernels.curves.curve import Curves, power_at
 from gridagora.mechanisms.trade_graph import nearest
 
 BUY, SELL = 0.15, 0.05
@@ -40,7 +40,7 @@ def hour(homes: int, seed: int, spare_kw: float) -> Curves:
     p, price = rng.uniform(-4, 4, offset[-1]), rng.uniform(0, 0.5, offset[-1])
     p, price = p[np.lexsort((p, row))], price[np.lexsort((-price, row))]
     found = Curves(offset, p, price)
-    return found._replace(p_kw=p - at(found, (BUY + SELL) / 2, 0.5).mean() - spare_kw)
+    return found._replace(p_kw=p - power_at(found, (BUY + SELL) / 2, 0.5).mean() - spare_kw)
 
 
 def timed(

@@ -12,11 +12,11 @@ import numpy as np
 
 from gridagora.mechanisms.forecast_noise import (
     Lost,
-    case,
-    lost_by_noise,
-    lost_by_samples,
-    optimum,
-    with_bids,
+    draw_case,
+    find_optimum,
+    measure_noise_loss,
+    measure_sampling_loss,
+    simulate_bids,
 )
 from gridagora.report.style import DESIGN_COLOURS
 
@@ -149,9 +149,9 @@ def svg(lost: list[Lost]) -> str:
 
 def main(figure: Path | None) -> None:
     began = time.perf_counter()
-    homes = case(np.random.default_rng(3))
-    best = optimum(homes)
-    exact = with_bids(homes, lambda t: best.price_per_kwh[t + 1 :])
+    homes = draw_case(np.random.default_rng(3))
+    best = find_optimum(homes)
+    exact = simulate_bids(homes, lambda t: best.price_per_kwh[t + 1 :])
     gap, off = (
         best.welfare_usd - exact.welfare_usd,
         np.abs(exact.price_per_kwh - best.price_per_kwh).max(),
@@ -161,7 +161,7 @@ def main(figure: Path | None) -> None:
     )
     print(f"consistent forecasts: lost {gap:.1e} $, largest price difference {off:.1e} $/kWh")
     print("\nnoise $/kWh   bids $   broadcast $   ratio")
-    found = [lost_by_noise(homes, best, noise) for noise in NOISES]
+    found = [measure_noise_loss(homes, best, noise) for noise in NOISES]
     for lost in found:
         ratio = lost.broadcast_usd / lost.bids_usd
         print(
@@ -169,7 +169,7 @@ def main(figure: Path | None) -> None:
         )
     print("\nbids known at K prices   lost $")
     for count in (5, 9, 17, 33):
-        print(f"{count:22d} {lost_by_samples(homes, best, count):8.4f}")
+        print(f"{count:22d} {measure_sampling_loss(homes, best, count):8.4f}")
     if figure is not None:
         figure.write_text(svg(found), encoding="utf-8", newline="\n")
         print(f"\n{figure}")

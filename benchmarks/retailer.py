@@ -16,11 +16,16 @@ import time
 
 import numpy as np
 
-from gridagora.mechanisms.retail.certificate import certificate
-from gridagora.mechanisms.retail.game import demand
-from gridagora.mechanisms.retail.protocol import Community, StoppingRule, community, play
+from gridagora.mechanisms.retail.certificate import certify_offers
+from gridagora.mechanisms.retail.game import make_demand
+from gridagora.mechanisms.retail.protocol import (
+    Community,
+    StoppingRule,
+    make_community,
+    run_protocol,
+)
 from gridagora.studies.claims import batteries, measure_claims
-from gridagora.studies.claims import drawn as drawn_claims
+from gridagora.studies.claims import draw_community as drawn_claims
 
 H, USERS, THREADS, SEEDS = 24, 8, 2, 30
 TARGET_ROUNDS, TARGET_S, TARGET_N = 40, 30.0, 10_000
@@ -41,8 +46,8 @@ def drawn(n: int, seed: int = 0) -> Community:
     made = rng.uniform(15, 60, (n, 1)) * sun - rng.uniform(0.5, 1.5, (n, H))
     full = rng.uniform(5, 15, (n, 1))
     packs = batteries(full, rng.uniform(0, 0.02, (n, 1)))
-    return community(
-        demand(np.linalg.solve(response, pull), response),
+    return make_community(
+        make_demand(np.linalg.solve(response, pull), response),
         made,
         (packs,),
         (np.arange(n),),
@@ -56,15 +61,17 @@ def main(sizes: list[int]) -> None:
     for n in sizes:
         c = drawn(n)
         begin = time.perf_counter()
-        played, held = play(c, StoppingRule(tolerance_share=1e-6, tolerance_per_kwh=1e-7), THREADS)
+        played, held = run_protocol(
+            c, StoppingRule(tolerance_share=1e-6, tolerance_per_kwh=1e-7), THREADS
+        )
         wall = time.perf_counter() - begin
-        close, _ = play(
+        close, _ = run_protocol(
             c,
             StoppingRule(tolerance_share=1e-8, tolerance_per_kwh=1e-10, inner_per_kwh=1e-13),
             THREADS,
         )
         away = np.abs(played.retail_per_kwh - close.retail_per_kwh).max()
-        share = certificate(c, held, played.internal_per_kwh).share
+        share = certify_offers(c, held, played.internal_per_kwh).share
         print(
             f"{n:6d} prosumers: {played.rounds} prices to prosumers, {played.inner_rounds} to end-users, retail price off "
             f"by {away:.0e} $/kWh, largest gain {share:.0e} of profit, {wall:.2f} s"
@@ -82,12 +89,12 @@ def linear(sizes: list[int]) -> None:
         c = drawn(n)
         c = c._replace(stores=(c.stores[0]._replace(prox=np.zeros_like(c.stores[0].prox)),))
         for rounds in range(10, MOST_ROUNDS + 1, 10):
-            played, held = play(
+            played, held = run_protocol(
                 c,
                 StoppingRule(tolerance_share=1e-6, tolerance_per_kwh=1e-7, most_rounds=rounds),
                 THREADS,
             )
-            share = certificate(c, held, played.internal_per_kwh).share
+            share = certify_offers(c, held, played.internal_per_kwh).share
             if share <= 1e-6 or played.converged:
                 break
         off = played.off_kw / np.abs(played.offer_kw.sum(0)).mean()

@@ -22,11 +22,11 @@ from gridagora.terminal import (
     load_scene,
     name_plugins,
     refuse_file,
+    report_errors,
     say,
     show_json,
     show_lines,
     show_records,
-    told,
 )
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def options(
 @app.command()
 def demo(out: Out = None, json_: Json = False) -> None:
     """Run a small synthetic case, all designs; needs no file and no network."""
-    with told(json_):
+    with report_errors(json_):
         folder = out or RESULTS / "demo"
         refuse_file(folder)
         finish(_compare(_demo_scene(), folder), folder, json_)
@@ -77,7 +77,7 @@ def new(
     json_: Json = False,
 ) -> None:
     """Write a scenario file to start from, every key explained."""
-    with told(json_):
+    with report_errors(json_):
         if file.exists():
             raise InputError(
                 [
@@ -108,7 +108,7 @@ def check(
     json_: Json = False,
 ) -> None:
     """Say what is understood of a scenario or a feeder, or everything that is wrong with it."""
-    with told(json_):
+    with report_errors(json_):
         from gridagora.scenario import describe
 
         if file.suffix.lower() != ".dss":
@@ -132,7 +132,7 @@ def run(
     json_: Json = False,
 ) -> None:
     """Run one design on a scenario."""
-    with told(json_):
+    with report_errors(json_):
         if only and "," in only:
             raise InputError(
                 [Problem("--only", f"'{only}'", "one design", "`gridagora compare` runs several.")]
@@ -161,7 +161,7 @@ def compare(
     json_: Json = False,
 ) -> None:
     """Run several designs on one scenario, print one table, write one report."""
-    with told(json_):
+    with report_errors(json_):
         folder = out or default_out(scenario)
         refuse_file(folder)
         chosen = (
@@ -176,7 +176,7 @@ def report(
     json_: Json = False,
 ) -> None:
     """Write report.html of a result again, from its tables."""
-    with told(json_):
+    with report_errors(json_):
         from gridagora.report import page, study_page
         from gridagora.run import folder as folders
 
@@ -205,7 +205,7 @@ def statement(
     json_: Json = False,
 ) -> None:
     """Print what one party pays and is paid under a design, line by line; the total is its bill."""
-    with told(json_):
+    with report_errors(json_):
         from gridagora.run import folder as folders
         from gridagora.run.statement import statement_of
 
@@ -223,7 +223,7 @@ def list_(
     json_: Json = False,
 ) -> None:
     """List the parts: designs, devices, strategies, metrics, and the sources by the key that names each; plugins included."""
-    with told(json_):
+    with report_errors(json_):
         from gridagora.scenario import parts
 
         found = parts.listed(name_plugins(scenario, set_ or []), strict=scenario is not None)

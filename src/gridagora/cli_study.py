@@ -16,7 +16,7 @@ from gridagora.terminal import (
     load_scene,
     name_plugins,
     refuse_file,
-    told,
+    report_errors,
 )
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def aggregation(
     json_: Json = False,
 ) -> None:
     """Sweep layers, blocks, forecast error, lost and late messages of the layered design; what was run is never run again."""
-    with told(json_):
+    with report_errors(json_):
         from gridagora.run import folder as folders
         from gridagora.studies import aggregation as studies
         from gridagora.studies import waterfall as causes
@@ -96,7 +96,7 @@ def losses(
     json_: Json = False,
 ) -> None:
     """Say where the value goes that a design does not capture: forecast, draws, on/off units, the limit, the rest."""
-    with told(json_):
+    with report_errors(json_):
         from gridagora.studies import waterfall as causes
 
         folder = out or default_out(scenario) / "losses"
@@ -124,7 +124,7 @@ def claims(
     json_: Json = False,
 ) -> None:
     """Say against which retailers of today prosumers as the retailer keep what is promised, over draws of homes and days."""
-    with told(json_):
+    with report_errors(json_):
         from gridagora.studies import retail_claims
 
         folder = out or default_out(scenario) / "claims"

@@ -119,9 +119,8 @@ if TYPE_CHECKING:
         Weather,
     )
     from gridagora.kernels.coordination.dual import Answer
-    from gridagora.kernels.curves.curve import Curves, clear, curves
-    from gridagora.kernels.curves.curve import at as power_at
-    from gridagora.kernels.curves.internal_price import at_own as power_at_own
+    from gridagora.kernels.curves.curve import Curves, clear, curves, power_at
+    from gridagora.kernels.curves.internal_price import power_at_own
     from gridagora.kernels.stores.table import Stores, stores
     from gridagora.kernels.stores.value import best_response
     from gridagora.mechanisms.home_bid import bid_home, dispatch_home
@@ -194,14 +193,14 @@ _NAMES = MappingProxyType(
             ("gridagora.settlement.tariff", "NET_METERING Tariff plan_at plan_on post"),
             ("gridagora.settlement.tariff", "select_products set_tariff tariff_quotes"),
             ("gridagora.mechanisms.layers", "descend lift_space lift_time published"),
-            ("gridagora.kernels.curves.curve", "Curves power_at=at clear curves"),
+            ("gridagora.kernels.curves.curve", "Curves power_at clear curves"),
         ),
         "of a strategy": (
             ("gridagora.core.agents", "Believed DeviceAgents HomeAgents NoAgents"),
             ("gridagora.core.agents", "proposals refuse_message=refuse"),
             ("gridagora.mechanisms.home_bid", "bid_home dispatch_home"),
             ("gridagora.core.session", "BehindTheMeter"),
-            ("gridagora.kernels.curves.internal_price", "power_at_own=at_own"),
+            ("gridagora.kernels.curves.internal_price", "power_at_own"),
         ),
         "of a device": (
             ("gridagora.population.charging", "draw_owners=owners"),

@@ -99,7 +99,7 @@ def name_plugins(path: Path | None, overrides: list[str]) -> "list[Plugin]":
 
 
 @contextmanager
-def told(as_json: bool) -> Iterator[None]:
+def report_errors(as_json: bool) -> Iterator[None]:
     """Turn faults into sentences and exit codes: 2 for inputs, 1 for a part that failed."""
     try:
         yield

@@ -73,7 +73,7 @@ def test_two_loads_on_the_legs_of_one_bus_are_one_home_on_both(tmp_path: Path) -
     )
     feeder = read(tmp_path, legs + alone)
     assert feeder.leg_pairs.tolist() == [[0, 1]]
-    once = customers.settled(feeder, "customers")
+    once = customers.apply_pairs(feeder, "customers")
     assert once.meters.name == ("l1+l2", "l3", "l4")
     assert once.meters.p_kw.tolist() == [5.0, 3.0, 2.0]
     assert once.meters.customers.tolist() == [1, 1, 1]
@@ -101,9 +101,9 @@ def test_homes_stand_where_the_key_puts_them_and_settling_again_changes_nothing(
         "New Load.block bus1=a phases=3 kv=12.47 kw=300 numcust=80\nNew Load.home bus1=h1.1.2 phases=1 kv=.24 kw=6\n"
         "New Load.mill bus1=a phases=3 kv=12.47 kw=1200\nNew Load.roof bus1=h1.1.2 phases=1 kv=.24 kw=-4\n"
     )
-    feeder = customers.settled(read(tmp_path, loads), on)
+    feeder = customers.apply_pairs(read(tmp_path, loads), on)
     assert feeder.meters.customers.tolist() == homes
-    again = customers.settled(feeder, on)
+    again = customers.apply_pairs(feeder, on)
     assert again.meters.customers.tolist() == homes
     assert again.meters.stays == feeder.meters.stays
     assert np.array_equal(again.loads.meter, feeder.loads.meter)

@@ -144,7 +144,7 @@ def test_equals_the_clearing_of_curves_on_every_interval(seed: int) -> None:
     far = 1e4
     elsewhere = np.array([-far, 0.0, 0.0, far]), np.array([-CAP, -CAP, CAP, CAP])
     for i in range(T):
-        offers = reactive.offers(table, q_max[:, i], price[i])
+        offers = reactive.make_offers(table, q_max[:, i], price[i])
         curve.curves(
             [(offers.p_kw[a : a + 2], offers.price_per_kwh[a : a + 2]) for a in offers.offset[:-1]]
         )  # monotone or refused
@@ -153,7 +153,7 @@ def test_equals_the_clearing_of_curves_on_every_interval(seed: int) -> None:
         assert found.unmet_kvar[i] == pytest.approx(
             one.q_kw, rel=0, abs=2e-8
         )  # curves add in whole micro-vars
-        own = curve.at(offers, found.price_per_kvarh[i], found.share[i])
+        own = curve.power_at(offers, found.price_per_kvarh[i], found.share[i])
         np.testing.assert_allclose(own, found.q_kvar[:, i], rtol=0, atol=1e-9)
 
 

@@ -10,12 +10,12 @@ from gridagora.mechanisms.retail.agents import (
     GameCertificate,
     GamePlayers,
     certify_game,
+    list_warnings,
     tried_usd,
-    warnings,
 )
 from gridagora.mechanisms.retail.clearing import GameParameters
-from gridagora.mechanisms.retail.game import followers, taken_kw
-from gridagora.mechanisms.retail.protocol import Broadcast, StoppingRule, protocol
+from gridagora.mechanisms.retail.game import aggregate_followers, taken_kw
+from gridagora.mechanisms.retail.protocol import Broadcast, StoppingRule, iterate_rounds
 
 T = 6
 LEADS = np.array([True, False, True, False])
@@ -48,13 +48,13 @@ def seats() -> GamePlayers:
 
 
 def end_users():
-    return followers(np.full((2, T), 0.5), np.full((2, T), 0.1))
+    return aggregate_followers(np.full((2, T), 0.5), np.full((2, T), 0.1))
 
 
 def played(at: GamePlayers, tariff: float = np.inf):
     terms = GameParameters(end_users(), BUY, 0.5 * BUY, 2, 8, 1.0, tariff)
     assert at.hear(terms) is None
-    rounds = protocol(terms, StoppingRule())
+    rounds = iterate_rounds(terms, StoppingRule())
     asked = next(rounds)
     while True:
         answer = (
@@ -104,7 +104,7 @@ def test_hours_at_the_outside_tariff_and_below_the_internal_price_are_counted_an
     assert game.gain_share < 1e-6
     assert game.tariff_hours == (end.retail_per_kwh >= 0.11).sum() > 0
     assert game.loss_hours == (end.internal_per_kwh > 0.11 + 1e-6).sum() > 0
-    said = warnings((game._replace(tried_share=0.0),) * 2)
+    said = list_warnings((game._replace(tried_share=0.0),) * 2)
     assert f"in {2 * game.tariff_hours} of {2 * T} hours" in said[0]
     assert f"in {2 * game.loss_hours} of these hours" in said[1]
     assert len(said) == 2
@@ -121,14 +121,14 @@ def test_a_schedule_or_prices_that_are_no_equilibrium_show_in_the_proof() -> Non
 def test_end_users_who_plan_otherwise_than_identified_are_named(
     unmet: float, said: tuple[str, ...]
 ) -> None:
-    found = warnings((GameCertificate(0.0, 0.0, 0.0, T, 0, 0, 0, unmet, 0.0),))
+    found = list_warnings((GameCertificate(0.0, 0.0, 0.0, T, 0, 0, 0, unmet, 0.0),))
     assert len(found) == len(said)
     assert all(text in line for text, line in zip(said, found, strict=True))
-    assert warnings(()) == ()
+    assert list_warnings(()) == ()
 
 
 def test_rounds_that_were_spent_and_hours_that_are_left_are_named() -> None:
-    spent, left = warnings(
+    spent, left = list_warnings(
         (
             GameCertificate(0.0, 0.0, 0.02, T, 0, 0, 0, 0.0, 0.0),
             GameCertificate(0.0, 0.0, 0.0, T, 0, 0, 2, 0.0, 0.0),
@@ -154,7 +154,7 @@ def test_a_price_move_that_pays_on_the_devices_themselves_is_found_and_named() -
     assert found == pytest.approx(0.01 * T * rest, rel=1e-9)
     assert (
         "up to 2.0% of its profit"
-        in warnings((GameCertificate(0.0, 0.0, 0.0, T, 0, 0, 0, 0.0, 0.02),))[0]
+        in list_warnings((GameCertificate(0.0, 0.0, 0.0, T, 0, 0, 0, 0.0, 0.02),))[0]
     )
     capped = tried_usd(
         at,

@@ -7,18 +7,18 @@ from hypothesis import strategies as st
 
 from gridagora.core.errors import PartError
 from gridagora.kernels.stores.value import stores
-from gridagora.mechanisms.retail.certificate import Users, best_bounded_usd, certificate
+from gridagora.mechanisms.retail.certificate import Users, best_bounded_usd, certify_offers
 from gridagora.mechanisms.retail.game import (
-    boxed,
-    closed_form,
-    demand,
-    followers,
+    aggregate_followers,
+    make_demand,
     offer_at_kw,
     price_per_kwh,
     price_signal,
+    solve_boxed,
+    solve_cournot,
     taken_kw,
 )
-from gridagora.mechanisms.retail.protocol import community, play
+from gridagora.mechanisms.retail.protocol import make_community, run_protocol
 
 T = 4
 
@@ -36,11 +36,11 @@ def test_the_aggregate_takes_what_each_takes() -> None:
     users = drawn(0)
     price = np.array([0.1, 0.2, 0.15, 0.25])
     each = sum(np.linalg.solve(b, a - price) for a, b in zip(*users, strict=True))
-    together = followers(*users)
+    together = aggregate_followers(*users)
     np.testing.assert_allclose(taken_kw(together, price), each, rtol=1e-12)
     np.testing.assert_allclose(price_per_kwh(together, each), price, rtol=1e-12)
     flat = Users(users.worth_per_kwh, np.full((6, T), 0.03))
-    np.testing.assert_allclose(followers(*flat).slope, np.eye(T) * 0.03 / 6, rtol=1e-12)
+    np.testing.assert_allclose(aggregate_followers(*flat).slope, np.eye(T) * 0.03 / 6, rtol=1e-12)
 
 
 @given(seed=st.integers(0, 500))
@@ -50,7 +50,7 @@ def test_a_bounded_quadratic_meets_its_conditions(seed: int) -> None:
     root = rng.normal(size=(6, 6))
     curvature, linear = root @ root.T + 0.1 * np.eye(6), 3 * rng.normal(size=6)
     low, high = -rng.uniform(0, 1, 6), rng.uniform(0, 1, 6)
-    x = boxed(curvature, linear, low, high)
+    x = solve_boxed(curvature, linear, low, high)
     slope = curvature @ x + linear
     assert ((x >= low) & (x <= high)).all()
     np.testing.assert_allclose(np.clip(x - slope, low, high), x, atol=1e-9)
@@ -61,24 +61,24 @@ def test_a_fixed_total_energy_without_outside_option_is_refused_with_the_reason(
     inverse = np.linalg.inv(slope)
     fixed = inverse - inverse @ np.ones((4, 4)) @ inverse / inverse.sum()
     with pytest.raises(PartError, match=r"fixed total energy.*outside tariff"):
-        demand(np.ones(4), fixed)
+        make_demand(np.ones(4), fixed)
     with pytest.raises(PartError, match="fall in every direction"):
-        demand(np.ones(2), np.array([[1.0, 2.0], [2.0, 1.0]]))
+        make_demand(np.ones(2), np.array([[1.0, 2.0], [2.0, 1.0]]))
     with pytest.raises(PartError, match="symmetric"):
-        demand(np.ones(2), np.array([[1.0, 0.5], [0.2, 1.0]]))
+        make_demand(np.ones(2), np.array([[1.0, 0.5], [0.2, 1.0]]))
 
 
 def test_the_closed_form_and_the_secant_say_where_they_do_not_hold() -> None:
-    users = demand(np.array([0.3]), np.array([[500.0]]))
+    users = make_demand(np.array([0.3]), np.array([[500.0]]))
     with pytest.raises(PartError, match="prosumer 1, hour 0"):
-        closed_form(users, np.array([[0.06], [0.29]]))
+        solve_cournot(users, np.array([[0.06], [0.29]]))
     with pytest.raises(PartError, match="shift consumption"):
-        next(price_signal(followers(*drawn(2)), np.full((2, T), 0.1)))
+        next(price_signal(aggregate_followers(*drawn(2)), np.full((2, T), 0.1)))
 
 
 def test_who_is_too_dear_offers_nothing() -> None:
     offer = offer_at_kw(
-        followers(*drawn(3)),
+        aggregate_followers(*drawn(3)),
         np.full(T, 0.2),
         np.array([[0.3] * T, [0.1] * T, [0.1, 0.3, 0.1, 0.1]]),
     )
@@ -124,14 +124,14 @@ def test_below_an_outside_tariff_the_best_response_is_that_of_a_scan(
 def small(users: Users, n: int = 2):
     made = np.ones((n, users.worth_per_kwh.shape[1]))
     flat = np.full(made.shape[1], 0.1)
-    return community(followers(*users), made, (), (), flat, 0.5 * flat)
+    return make_community(aggregate_followers(*users), made, (), (), flat, 0.5 * flat)
 
 
 def test_end_users_who_leave_give_a_warning_and_an_honest_gain() -> None:
     """Some value a kWh so little that they leave: the linear equilibrium would have them sell, so it is none."""
     near = Users(np.full((5, 1), 0.4), np.full((5, 1), 0.02))
-    played, held = play(small(near))
-    fine = certificate(small(near), held, played.internal_per_kwh, near)
+    played, held = run_protocol(small(near))
+    fine = certify_offers(small(near), held, played.internal_per_kwh, near)
     assert fine.proved
     assert fine.warning == ""
     assert fine.share < 1e-6
@@ -140,37 +140,37 @@ def test_end_users_who_leave_give_a_warning_and_an_honest_gain() -> None:
         (0.2, 0.05, "2 prosumers gain by a price"),
     ):
         mixed = Users(np.array([[1.0], [worth]]), np.array([[0.2], [slope]]))
-        played, held = play(small(mixed))
-        proof = certificate(small(mixed), held, played.internal_per_kwh, mixed)
+        played, held = run_protocol(small(mixed))
+        proof = certify_offers(small(mixed), held, played.internal_per_kwh, mixed)
         assert sentence in proof.warning
         assert proof.proved
         assert proof.share > 0.1
     shifting = drawn(4)
-    played, held = play(small(shifting))
-    assert not certificate(small(shifting), held, played.internal_per_kwh, shifting).proved
+    played, held = run_protocol(small(shifting))
+    assert not certify_offers(small(shifting), held, played.internal_per_kwh, shifting).proved
 
 
 def test_a_prosumer_who_takes_the_price_has_no_best_offer_to_certify() -> None:
     c = small(drawn(5))._replace(own_share=0.0)
-    played, held = play(c)
+    played, held = run_protocol(c)
     with pytest.raises(PartError, match="own_share 1"):
-        certificate(c, held, played.internal_per_kwh)
+        certify_offers(c, held, played.internal_per_kwh)
 
 
 def test_a_community_that_cannot_be_is_refused_in_a_sentence() -> None:
-    users, even = followers(*drawn(6)), np.full(T, 0.1)
+    users, even = aggregate_followers(*drawn(6)), np.full(T, 0.1)
     with pytest.raises(PartError, match="nobody has PV"):
-        community(users, np.zeros((0, T)), (), (), even, even)
+        make_community(users, np.zeros((0, T)), (), (), even, even)
     with pytest.raises(PartError, match="as many"):
-        community(users, np.zeros((1, T + 1)), (), (), even, even)
+        make_community(users, np.zeros((1, T + 1)), (), (), even, even)
     with pytest.raises(PartError, match="hour 0: wholesale pays"):
-        community(users, np.zeros((1, T)), (), (), even, 2 * even)
+        make_community(users, np.zeros((1, T)), (), (), even, 2 * even)
     for bad in ({"tariff_per_kwh": np.nan}, {"limit_kw": 0.0}, {"over_per_kwh": -1.0}):
         with pytest.raises(PartError, match="outside tariff, limit and its price"):
-            community(users, np.zeros((1, T)), (), (), even, even, **bad)
+            make_community(users, np.zeros((1, T)), (), (), even, even, **bad)
     half = stores([1.0], np.full(T, 0.5), x_max=2.0)
     with pytest.raises(PartError, match="one hour"):
-        community(users, np.zeros((1, T)), (half,), (np.zeros(1, int),), even, even)
+        make_community(users, np.zeros((1, T)), (half,), (np.zeros(1, int),), even, even)
     whole = stores([1.0], np.ones(T), x_max=2.0)
     with pytest.raises(PartError, match="owners of 1 devices"):
-        community(users, np.zeros((1, T)), (whole,), (np.array([2]),), even, even)
+        make_community(users, np.zeros((1, T)), (whole,), (np.array([2]),), even, even)

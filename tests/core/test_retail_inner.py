@@ -13,10 +13,15 @@ from gridagora.mechanisms.retail.clearing import (
     imported_kw,
     retail_per_kwh,
     solve_inner,
-    solved,
+    solve_prices,
 )
-from gridagora.mechanisms.retail.demand import identified, probes
-from gridagora.mechanisms.retail.game import closed_form, demand, followers, taken_kw
+from gridagora.mechanisms.retail.demand import identify_end_users, make_probes
+from gridagora.mechanisms.retail.game import (
+    aggregate_followers,
+    make_demand,
+    solve_cournot,
+    taken_kw,
+)
 
 T, USERS = 6, 8
 BUY = np.array([0.1, 0.12, 0.2, 0.25, 0.15, 0.1])
@@ -31,7 +36,9 @@ def end_users(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def terms(seed: int = 0, **fields) -> GameParameters:
-    return GameParameters(followers(*end_users(seed)), BUY, 0.5 * BUY, 3, 3)._replace(**fields)
+    return GameParameters(aggregate_followers(*end_users(seed)), BUY, 0.5 * BUY, 3, 3)._replace(
+        **fields
+    )
 
 
 def test_the_retail_price_is_that_of_the_closed_form_and_of_price_takers_the_internal_price() -> (
@@ -40,7 +47,7 @@ def test_the_retail_price_is_that_of_the_closed_form_and_of_price_takers_the_int
     c, mu = terms(), 0.9 * BUY
     np.testing.assert_allclose(
         retail_per_kwh(c, mu, 3),
-        closed_form(c.end_users, np.tile(mu, (3, 1))).price_per_kwh,
+        solve_cournot(c.end_users, np.tile(mu, (3, 1))).price_per_kwh,
         rtol=1e-12,
     )
     np.testing.assert_allclose(retail_per_kwh(c._replace(own_share=0.0), mu, 3), mu, rtol=1e-12)
@@ -95,7 +102,7 @@ def test_prices_are_found_where_all_agree_however_hard_the_pull(
         rng.uniform(0.05, 0.3, T),
         gain * rng.uniform(0.5, 2, T),
     )
-    found = solved(c, made, mu, gains, 3)
+    found = solve_prices(c, made, mu, gains, 3)
     left = found.taken_kw - made - found.wholesale_kw
     np.testing.assert_allclose(found.internal_per_kwh, mu + gains * left, atol=1e-8)
     np.testing.assert_allclose(
@@ -109,7 +116,9 @@ def stiff(seed: int) -> tuple[GameParameters, np.ndarray, np.ndarray, np.ndarray
     own = np.exp(rng.uniform(np.log(0.01), np.log(300), (rng.integers(1, 8), hours)))
     whole = own.sum(1)
     share = (1 - np.exp(rng.uniform(np.log(1e-3), 0, len(own)))) / whole
-    known = demand(np.zeros(hours), np.diag(own.sum(0)) - np.einsum("j,jt,js->ts", share, own, own))
+    known = make_demand(
+        np.zeros(hours), np.diag(own.sum(0)) - np.einsum("j,jt,js->ts", share, own, own)
+    )
     level = rng.uniform(0.03, 0.12)
     known = known._replace(choke_per_kwh=level + known.slope @ rng.uniform(0.5, 6, hours))
     buy, sellers = (
@@ -139,7 +148,7 @@ def stiff(seed: int) -> tuple[GameParameters, np.ndarray, np.ndarray, np.ndarray
 def at_rest(args: tuple[GameParameters, np.ndarray, np.ndarray, np.ndarray, int]) -> None:
     """Hold the prices to the conditions of the problem: all agree, and no hour's retail price would move."""
     c, made, mu, gain, sellers = args
-    found = solved(*args)
+    found = solve_prices(*args)
     left = found.taken_kw - made - found.wholesale_kw
     near = 1e-6 * (1 + np.abs(found.taken_kw).max())
     np.testing.assert_allclose((found.internal_per_kwh - mu) / gain, left, atol=near)
@@ -205,12 +214,12 @@ def test_linear_end_users_need_one_price_and_those_who_bend_a_few() -> None:
 
 def test_end_users_are_identified_by_three_prices() -> None:
     worth, slope = end_users(4)
-    true, base = followers(worth, slope), np.linspace(0.1, 0.2, T)
-    prices = probes(base, 0.02)
+    true, base = aggregate_followers(worth, slope), np.linspace(0.1, 0.2, T)
+    prices = make_probes(base, 0.02)
     taken = np.array(
         [[np.linalg.solve(b, a - p) for a, b in zip(worth, slope, strict=True)] for p in prices]
     )
-    found = identified(taken, prices, 0.0)
+    found = identify_end_users(taken, prices, 0.0)
     np.testing.assert_allclose(found.response, true.response, rtol=1e-6, atol=1e-8)
     np.testing.assert_allclose(found.choke_per_kwh, true.choke_per_kwh, rtol=1e-6)
 
@@ -218,23 +227,23 @@ def test_end_users_are_identified_by_three_prices() -> None:
 def test_end_users_who_hardly_answer_get_the_least_elasticity_and_a_price_exists() -> None:
     """Fixed energy that is shifted, nothing at all, and an answer of the wrong sign: the aggregate falls in every direction."""
     base = np.full(T, 0.1)
-    prices, level = probes(base, 0.02), np.linspace(1, 2, T)
+    prices, level = make_probes(base, 0.02), np.linspace(1, 2, T)
     turns = np.where(np.arange(T) % 2 == 0, 1.0, -1.0)
     shifts = [level, level, level - 0.1 * turns]
     taken = np.array([shifts, [level] * 3, [level, level + 0.1, level + 0.1 * turns]]).transpose(
         1, 0, 2
     )
-    found = identified(taken, prices, 0.02)
+    found = identify_end_users(taken, prices, 0.02)
     assert np.linalg.eigvalsh(found.response)[0] > 0
     elasticity = found.response.sum() * 0.1 / taken[0].sum()
     assert elasticity == pytest.approx(0.02, rel=0.1)
     np.testing.assert_allclose(taken_kw(found, base), taken[0].sum(0), rtol=1e-9)
     with pytest.raises(PartError, match="fixed total energy"):
-        identified(np.array(taken), prices, 0.0)
+        identify_end_users(np.array(taken), prices, 0.0)
 
 
 def test_hours_alone_are_identified_by_two_prices() -> None:
-    prices = probes(np.full(T, 0.1), 0.02, shifting=False)
+    prices = make_probes(np.full(T, 0.1), 0.02, shifting=False)
     taken = np.array([[10 - 20 * p] for p in prices])
-    found = identified(taken, prices, 0.0)
+    found = identify_end_users(taken, prices, 0.0)
     np.testing.assert_allclose(found.response, 20 * np.eye(T), rtol=1e-9)

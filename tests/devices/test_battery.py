@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import linprog
 
 from gridagora.devices import battery
-from gridagora.kernels.curves.curve import at
+from gridagora.kernels.curves.curve import power_at
 from gridagora.kernels.stores.value import best_response, bid, marginal_value
 
 
@@ -61,7 +61,7 @@ def test_an_empty_battery_charges_before_a_peak(homes):
     answer = best_response(battery.spec(table, empty, 24, 0.05), price, price)
     assert answer.p_kw[:, 18] == pytest.approx(-5.0)
     worth = marginal_value(battery.spec(table, empty, 24, 0.05), price)
-    assert (at(bid(battery.spec_now(table, empty), worth), 0.04) > 4.9).all()
+    assert (power_at(bid(battery.spec_now(table, empty), worth), 0.04) > 4.9).all()
 
 
 def test_bid_has_the_idle_band_of_efficiency_and_wear(homes):
@@ -71,9 +71,9 @@ def test_bid_has_the_idle_band_of_efficiency_and_wear(homes):
     worth = marginal_value(battery.spec(table, e, 1, 0.2), np.array([0.2]))
     offer = bid(battery.spec_now(table, e), worth, share=1.0)
     low, high = 0.95 * 0.2 - 0.01, 0.2 / 0.95 + 0.01
-    assert at(offer, low - 1e-6) == pytest.approx(np.full(len(e), 5.0))
-    assert at(offer, (low + high) / 2) == pytest.approx(np.zeros(len(e)))
-    assert at(offer, high + 1e-6) == pytest.approx(np.full(len(e), -5.0))
+    assert power_at(offer, low - 1e-6) == pytest.approx(np.full(len(e), 5.0))
+    assert power_at(offer, (low + high) / 2) == pytest.approx(np.zeros(len(e)))
+    assert power_at(offer, high + 1e-6) == pytest.approx(np.full(len(e), -5.0))
 
 
 def test_take_gives_the_same_rows_bit_for_bit(homes, rows_of):

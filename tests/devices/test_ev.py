@@ -5,7 +5,7 @@ import pytest
 
 from gridagora.core.device import own
 from gridagora.devices import ev
-from gridagora.kernels.curves.curve import at
+from gridagora.kernels.curves.curve import power_at
 from gridagora.kernels.stores.value import best_response, bid, marginal_value
 from gridagora.population.charging import ChargingSessions
 
@@ -33,7 +33,7 @@ def test_a_car_fills_in_the_cheap_hours_and_never_sells(homes):
     price = np.array([0.3, 0.05, 0.4, 0.06, 0.01])
     p = best_response(ev.spec(table, np.zeros(1), 0.0, 5), price, price).p_kw[0]
     assert p == pytest.approx([0, 7.2, 0, 12 / 0.9 - 7.2, 0])
-    asked = at(
+    asked = power_at(
         bid(
             ev.spec_now(table, np.zeros(1), 0.0, np.array([0])),
             marginal_value(ev.spec(table, np.zeros(1), 0.0, 5), price),
@@ -47,8 +47,8 @@ def test_missing_energy_is_worth_its_price_times_the_efficiency(homes):
     table = sessions(homes, [0], [3600], [6.48])
     worth = marginal_value(ev.spec(table, np.zeros(1), 0.0, 1), np.array([0.1]))
     offer = bid(ev.spec_now(table, np.zeros(1), 0.0, np.array([0])), worth, share=1.0)
-    assert at(offer, 0.89) == pytest.approx([7.2])
-    assert at(offer, 0.91) == pytest.approx([0.0])
+    assert power_at(offer, 0.89) == pytest.approx([7.2])
+    assert power_at(offer, 0.91) == pytest.approx([0.0])
 
 
 def test_plug_in_and_charge_meets_every_need_and_the_energy_adds_up(homes):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gridagora.devices import generator
-from gridagora.kernels.curves.curve import at
+from gridagora.kernels.curves.curve import power_at
 from gridagora.kernels.stores.value import best_response, bid, marginal_value
 
 
@@ -14,9 +14,9 @@ def made():
 
 def test_it_bids_its_rating_at_its_cost():
     offer = bid(generator.spec_now(made()), marginal_value(generator.spec(made(), 1), np.zeros(1)))
-    assert at(offer, 0.249) == pytest.approx([0.0, 0.0])
-    assert at(offer, 0.26) == pytest.approx([-8.0, 0.0])
-    assert at(offer, 0.41) == pytest.approx([-8.0, -3.0])
+    assert power_at(offer, 0.249) == pytest.approx([0.0, 0.0])
+    assert power_at(offer, 0.26) == pytest.approx([-8.0, 0.0])
+    assert power_at(offer, 0.41) == pytest.approx([-8.0, -3.0])
 
 
 def test_a_day_costs_what_it_burns():

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from home_columns import changed
 
 from gridagora.devices import hvac
-from gridagora.kernels.curves.curve import at
+from gridagora.kernels.curves.curve import power_at
 from gridagora.kernels.physics import fleet
 from gridagora.kernels.physics.etp import modes
 from gridagora.kernels.physics.fleet import ACCOUNT, CONTINUOUS, THERMOSTAT, Control
@@ -86,7 +86,7 @@ def test_optimised_home_at_the_flat_rate_uses_the_energy_of_its_thermostat(seaso
         if h == warm:
             at_warm = copy_heat(table, state)
         for m in range(12):
-            p = at(bid(hvac.spec_now(table, state, h), worth, share=(m + 1) / 12), FLAT)
+            p = power_at(bid(hvac.spec_now(table, state, h), worth, share=(m + 1) / 12), FLAT)
             out = hvac.step(table, state, hvac.hours_now(table, h, at_bliss=True), p, CONTINUOUS)
             used += out.e_kwh if h >= warm else 0.0
     _, _, _, plain_warm = run_thermostat(table, warm)
@@ -114,7 +114,7 @@ def test_bid_of_five_minutes_solves_the_condition_of_the_half_present_fast_mode(
     )
     hour, price = 14, 0.11
     worth = marginal_value(hvac.spec(table, state, hour, 24, 0.09), 0.05 + 0.08 * rng.random(24))
-    p = at(bid(hvac.spec_now(table, state, hour), worth, share=0.25), price)
+    p = power_at(bid(hvac.spec_now(table, state, hour), worth, share=0.25), price)
     inner = (p > 1e-6) & (p < table.rated_kw[:, hour] - 1e-6)
     assert inner.sum() > 6
     b, x = table.short, hvac.stored_k(table, state, hour)
@@ -142,7 +142,7 @@ def test_fast_mode_makes_a_hot_room_ask_for_more(homes):
     hot = fleet.houses(calm.t_air_degc + 1.0, calm.t_mass_degc - table.slow_air / table.slow_mass)
     assert hvac.stored_k(table, hot, 5) == pytest.approx(hvac.stored_k(table, calm, 5), abs=1e-12)
     worth = marginal_value(hvac.spec(table, calm, 5, 24, FLAT), np.full(24, FLAT))
-    asks = [at(bid(hvac.spec_now(table, state, 5), worth), 0.1) for state in (calm, hot)]
+    asks = [power_at(bid(hvac.spec_now(table, state, 5), worth), 0.1) for state in (calm, hot)]
     assert (asks[1] >= asks[0]).all() and (asks[1] > asks[0] + 0.05).any()
 
 

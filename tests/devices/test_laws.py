@@ -9,7 +9,7 @@ import pytest
 from gridagora.core.device import Beside, Blocks, DeviceRecord, Moment, Setting, Turn, Window
 from gridagora.core.registry import find, names
 from gridagora.devices import generator, hvac, load
-from gridagora.kernels.curves.curve import Curves, at
+from gridagora.kernels.curves.curve import Curves, power_at
 from gridagora.kernels.stores.value import best_response, bid, marginal_value
 
 DEVICES = names("device")
@@ -208,14 +208,14 @@ def test_cheaper_energy_never_means_less_of_it(name, people):
             Moment(hour, hour * 3600.0, DT_H, DT_H), group.believe(Window(hour, 24, 0.1)).rows
         )
         if isinstance(offered, Curves):
-            power = np.array([at(offered, price) for price in np.linspace(-0.5, 3.0, 71)])
+            power = np.array([power_at(offered, price) for price in np.linspace(-0.5, 3.0, 71)])
             assert (np.diff(power, axis=0) <= 1e-9).all()
     believed = group.believe(Window(18, 24, 0.1))
     values = marginal_value(believed.stores, np.full(24, 0.1)) if group.about.is_valued else None
     offered = group.tender(Moment(18, 18 * 3600.0, DT_H, DT_H), believed.rows)
     curve = offered if isinstance(offered, Curves) else bid(offered, values, DT_H)
     assert len(curve.offset) == len(believed.rows) + 1
-    power = np.array([at(curve, price) for price in np.linspace(-0.5, 3.0, 71)])
+    power = np.array([power_at(curve, price) for price in np.linspace(-0.5, 3.0, 71)])
     assert (np.diff(power, axis=0) <= 1e-9).all()
     days = [
         best_response(believed.stores, np.full(24, price), np.full(24, price)).p_kw.sum(1)

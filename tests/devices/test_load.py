@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from gridagora.devices import load
-from gridagora.kernels.curves.curve import at
+from gridagora.kernels.curves.curve import power_at
 from gridagora.kernels.stores.value import bid, marginal_value
 
 
 def answer(table, hour, price):
-    return at(
+    return power_at(
         bid(load.spec_now(table, hour), marginal_value(load.spec(table, hour, 1), np.zeros(1))),
         price,
     )

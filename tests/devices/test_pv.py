@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gridagora.devices import pv
-from gridagora.kernels.curves.curve import at
+from gridagora.kernels.curves.curve import power_at
 from gridagora.kernels.stores.value import best_response
 
 
@@ -26,13 +26,13 @@ def test_an_array_sells_above_zero_and_curtails_below(homes):
     table, hour = homes.owned["pv"], 12
     offer, answer = pv.tender(table, hour), pv.spec(table, hour, 1)
     for price in (0.01, 0.0):
-        assert at(offer, price) == pytest.approx(-table.available_kw[:, hour])
-    assert not at(offer, -0.01).any()
+        assert power_at(offer, price) == pytest.approx(-table.available_kw[:, hour])
+    assert not power_at(offer, -0.01).any()
     assert best_response(answer, [0.01], [0.01]).p_kw[:, 0] == pytest.approx(
         -table.available_kw[:, hour]
     )
     assert not best_response(answer, [-0.01], [-0.01]).p_kw.any()
-    assert not at(pv.tender(table, 0), np.inf).any()  # at night
+    assert not power_at(pv.tender(table, 0), np.inf).any()  # at night
 
 
 def test_step_is_all_there_is_or_the_target_within_it(homes):

@@ -13,7 +13,7 @@ from gridagora.devices.battery import BatteryKeys
 from gridagora.devices.generator import GeneratorGroup, GeneratorKeys
 from gridagora.devices.load import LoadGroup, LoadKeys
 from gridagora.devices.pv import PvGroup
-from gridagora.kernels.curves.curve import at
+from gridagora.kernels.curves.curve import power_at
 from gridagora.kernels.stores.value import best_response
 from gridagora.population.charging import owners
 
@@ -102,8 +102,8 @@ def test_a_panel_ordered_from_outside_does_not_make_up_for_its_home(panels):
 
 def test_sun_is_offered_down_to_a_price_of_nothing(panels):
     curve = panels.tender(NOON, np.array([0, 1]))
-    assert at(curve, 0.0).tolist() == [-4.0, -2.0]
-    assert at(curve, -1e-6).tolist() == [0.0, 0.0]
+    assert power_at(curve, 0.0).tolist() == [-4.0, -2.0]
+    assert power_at(curve, -1e-6).tolist() == [0.0, 0.0]
     dark = panels.tender(NIGHT, np.array([0, 1]))
     assert dark.p_kw.tolist() == [0.0, 0.0] and dark.offset.tolist() == [0, 1, 2]  # one point each
     planned = panels.planned_kw(Window(11, 3), np.array([0.1, 0.0, -0.1]))
@@ -185,9 +185,9 @@ def test_a_generator_runs_by_orders_alone_within_its_rating_and_burns_what_it_ma
 
 def test_a_generator_offers_its_rating_at_its_cost_and_no_more(makers):
     curve = makers.tender(NOON, np.array([1, 0]))  # rows as asked for
-    assert at(curve, 0.39).tolist() == [0.0, -8.0]
-    assert at(curve, 0.41).tolist() == [-3.0, -8.0]
-    assert at(curve, 0.25, 0.25).tolist() == [0.0, -6.0]
+    assert power_at(curve, 0.39).tolist() == [0.0, -8.0]
+    assert power_at(curve, 0.41).tolist() == [-3.0, -8.0]
+    assert power_at(curve, 0.25, 0.25).tolist() == [0.0, -6.0]
     planned = makers.planned_kw(Window(0, 3), np.array([0.25, 0.3, 0.5]))
     assert planned.tolist() == [
         [0.0, -8.0, -8.0],
@@ -286,7 +286,7 @@ def appliances(plain, setting_of):
 )
 def test_demand_falls_in_a_line_from_twice_the_usual_to_nothing(appliances, price, p_kw):
     assert load.demand_kw(appliances.table, 0, price) == pytest.approx([p_kw, 0.0])
-    assert at(appliances.tender(NOON, np.array([0, 1])), price) == pytest.approx(
+    assert power_at(appliances.tender(NOON, np.array([0, 1])), price) == pytest.approx(
         [p_kw, 0.0], abs=1e-12
     )
     assert appliances.planned_kw(Window(3, 2), np.array([price, 0.10])) == pytest.approx(
@@ -340,7 +340,7 @@ def test_a_load_that_does_not_bend_takes_its_usual_power_at_any_price(plain, set
     group = LoadGroup.of(setting_of(plain(3, owned={"appliances": table})))
     assert load.demand_kw(table, 0, 9.0).tolist() == [2.0]
     assert group.step(np.array([0.0]), NOON, beside()).p_kw.tolist() == [2.0]
-    assert at(group.tender(NOON, np.array([0])), 9.0).tolist() == [2.0]
+    assert power_at(group.tender(NOON, np.array([0])), 9.0).tolist() == [2.0]
     rows = load.spec(table, 0, 3)
     assert (rows.p_min_kw == 2.0).all() and (rows.p_max_kw == 2.0).all()
     assert load.spec_now(table, 0).dt_h.tolist() == [DT_H]

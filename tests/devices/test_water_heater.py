@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gridagora.devices import water_heater as tank
-from gridagora.kernels.curves.curve import at
+from gridagora.kernels.curves.curve import power_at
 from gridagora.kernels.physics.fleet import CONTINUOUS, THERMOSTAT, Tanks
 from gridagora.kernels.stores.value import bid, marginal_value
 
@@ -76,7 +76,9 @@ def test_a_colder_tank_bids_more_and_a_draw_to_come_makes_heat_worth_more(homes)
     cold, warm = (Tanks(np.full(n, t), np.zeros(n, np.bool_)) for t in (42.0, 55.0))
     worth = marginal_value(tank.spec(table, warm, 0, 24, 0.08), price, draws=tank.draws(table, 0))
     nothing = marginal_value(tank.spec(table, warm, 0, 24, 0.08), price, draws=np.zeros((n, 1, 24)))
-    asks = [at(bid(tank.spec_now(table, s, 0, share=1 / 12), worth), 0.08) for s in (cold, warm)]
+    asks = [
+        power_at(bid(tank.spec_now(table, s, 0, share=1 / 12), worth), 0.08) for s in (cold, warm)
+    ]
     assert (asks[0] > asks[1]).all()
     likely, never = at_48(worth), at_48(nothing)
     assert (likely >= never - 1e-12).all() and (likely > never).any()
@@ -91,7 +93,7 @@ def test_a_tank_that_feels_a_large_draw_heats_for_the_rest_of_it(homes):
         tank.spec(table, state, hour, 24, 0.08), price, draws=tank.draws(table, hour)
     )
     asks = [
-        at(bid(tank.spec_now(table, state, hour, share=share), worth, share), 0.08)[row]
+        power_at(bid(tank.spec_now(table, state, hour, share=share), worth, share), 0.08)[row]
         for share in (1 / 12, 2 / 12)
     ]
     assert asks[1] > asks[0] + 0.1

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gridagora.kernels.curves.curve import at, curves
-from gridagora.kernels.curves.internal_price import at_own, clear
+from gridagora.kernels.curves.curve import curves, power_at
+from gridagora.kernels.curves.internal_price import clear, power_at_own
 
 SELL, BUY = 0.05, 0.2
 
@@ -28,7 +28,7 @@ def test_no_home_can_do_better():
     offered, home = devices(rng, 300, 3)
     rest = rng.uniform(-8, 8, 300)
     found = clear(offered, home, rest, BUY, SELL)
-    power = at_own(offered, found.price_per_kwh[home], found.share[home])
+    power = power_at_own(offered, found.price_per_kwh[home], found.share[home])
     net = rest + np.bincount(home, power, 300)
     at_buy, at_sell = found.price_per_kwh == BUY, found.price_per_kwh == SELL
     assert np.all((found.price_per_kwh >= SELL) & (found.price_per_kwh <= BUY))
@@ -43,8 +43,8 @@ def test_without_a_kink_devices_hear_the_posted_price():
     rng = np.random.default_rng(6)
     offered, home = devices(rng, 50, 2)
     found = clear(offered, home, rng.uniform(-8, 8, 50), 0.13, 0.13)
-    own = at_own(offered, found.price_per_kwh[home], found.share[home])
-    assert np.array_equal(own, at(offered, 0.13, 1.0))
+    own = power_at_own(offered, found.price_per_kwh[home], found.share[home])
+    assert np.array_equal(own, power_at(offered, 0.13, 1.0))
 
 
 def test_a_battery_takes_just_what_the_roof_has_left():
@@ -60,7 +60,7 @@ def test_two_devices_share_a_ramp():
     found = clear(offered, np.array([0, 0]), np.array([-2.0]), 0.25, 0.01)
     assert found.price_per_kwh[0] == pytest.approx(0.1, abs=1e-15)
     np.testing.assert_allclose(
-        at_own(offered, np.full(2, 0.1), np.zeros(2)), [1.0, 1.0], atol=1e-14
+        power_at_own(offered, np.full(2, 0.1), np.zeros(2)), [1.0, 1.0], atol=1e-14
     )
 
 

@@ -7,8 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from gridagora.kernels.coordination.consensus import ConsensusRule, agree, keep, links, owner, parts
-from gridagora.kernels.curves.curve import Curves, at, clear, curves
+from gridagora.kernels.coordination.consensus import (
+    ConsensusRule,
+    agree,
+    find_components,
+    fix_trades,
+    make_links,
+    party_of_end,
+)
+from gridagora.kernels.curves.curve import Curves, clear, curves, power_at
 from gridagora.mechanisms.trade_graph import complete
 
 FINE = ConsensusRule(1e-6, 1e-7, 3000)
@@ -40,7 +47,7 @@ def central(a, b, low, high):
 
 def bipartite(n):
     first, second = np.meshgrid(np.arange(n // 2), np.arange(n // 2, n))
-    return links(n, first.ravel(), second.ravel())
+    return make_links(n, first.ravel(), second.ravel())
 
 
 @pytest.mark.parametrize("n", [6, 20, 60])
@@ -79,7 +86,7 @@ def test_a_sparse_connected_graph_finds_the_same_dispatch():
     table, columns = producers(np.random.default_rng(3), 24)
     made, _ = central(*columns)
     ring = np.arange(24)
-    graph = links(24, np.append(ring, ring), np.append((ring + 1) % 24, (ring + 7) % 24))
+    graph = make_links(24, np.append(ring, ring), np.append((ring + 1) % 24, (ring + 7) % 24))
     found = agree([table], graph, 0.15, rule=FINE)
     assert found.converged[0]
     assert np.abs(found.p_kw[0] + made).max() <= 1.5 * 4 * 1e-5
@@ -132,7 +139,7 @@ def test_t14_price_difference_fees_reproduce_the_optimal_power_flow():
     assert np.ptp(node) > 0.1
     graph = complete(6)
     fee = (
-        node[owner(graph)] - node[graph.peer]
+        node[party_of_end(graph)] - node[graph.peer]
     ) / 2  # at each end, of a kWh bought; sold, it moves the other way
     found = agree([table], graph, 0.3, costs=(fee, -fee), rule=ConsensusRule(1e-6, 1e-7, 20_000))
     assert found.converged[0]
@@ -148,7 +155,7 @@ def test_t14_price_difference_fees_reproduce_the_optimal_power_flow():
 def test_costs_open_a_band_without_trade():
     """A charge of gamma at each end stops every trade that brings less than 2 gamma (theory 3.6)."""
     table = curves([([-5.0, 0.0], [0.2, 0.1]), ([0.0, 5.0], [0.3, 0.1])])
-    graph = links(2, [0], [1])
+    graph = make_links(2, [0], [1])
     traded = [
         agree([table], graph, 0.2, costs=(g, g), rule=FINE).trade_kw[0, 1]
         for g in (0.0, 0.05, 0.099, 0.101)
@@ -186,7 +193,7 @@ def test_agreements_are_answers_to_their_own_prices(seed, cost):
     trade, price, worth = (
         found.trade_kw[0],
         found.price_per_kwh[0],
-        found.worth_per_kwh[0][owner(graph)],
+        found.worth_per_kwh[0][party_of_end(graph)],
     )
     np.testing.assert_array_equal(trade, -trade[graph.twin])
     np.testing.assert_array_equal(price, price[graph.twin])
@@ -195,8 +202,8 @@ def test_agreements_are_answers_to_their_own_prices(seed, cost):
     smooth = np.isin(np.round(worth, 4), np.round(table.price_per_kwh, 4), invert=True) & inner
     assert (price[buys & smooth] + cost <= worth[buys & smooth] + 1e-4).all()
     assert (price[sells & smooth] - cost >= worth[sells & smooth] - 1e-4).all()
-    own = np.array([at(table, w, 0.0)[i] for i, w in enumerate(found.worth_per_kwh[0])])
-    full = np.array([at(table, w, 1.0)[i] for i, w in enumerate(found.worth_per_kwh[0])])
+    own = np.array([power_at(table, w, 0.0)[i] for i, w in enumerate(found.worth_per_kwh[0])])
+    full = np.array([power_at(table, w, 1.0)[i] for i, w in enumerate(found.worth_per_kwh[0])])
     assert (found.p_kw[0] >= own - 1e-6).all() or np.isclose(found.p_kw[0], full, atol=1e-3).all()
 
 
@@ -221,7 +228,7 @@ def test_order_of_parties_changes_no_bit():
     graph = complete(9)
 
     def run(table: Curves, cost):
-        ends = cost[owner(graph)]
+        ends = cost[party_of_end(graph)]
         return agree(
             [table],
             graph,
@@ -252,7 +259,7 @@ def test_a_party_hears_only_its_partners():
     rng, n, rounds = np.random.default_rng(9), 20, 4
     table = drawn(rng, n)
     ring = np.arange(n)
-    graph = links(n, ring, (ring + 1) % n)
+    graph = make_links(n, ring, (ring + 1) % n)
     other = table._replace(
         p_kw=np.where(ring.repeat(np.diff(table.offset)) == 0, table.p_kw - 3.0, table.p_kw)
     )
@@ -260,7 +267,7 @@ def test_a_party_hears_only_its_partners():
         agree([t], graph, 0.2, rule=ConsensusRule(rounds_max=rounds)) for t in (table, other)
     )
     steps = np.minimum(ring, n - ring)
-    near = np.minimum(steps[owner(graph)], steps[graph.peer])
+    near = np.minimum(steps[party_of_end(graph)], steps[graph.peer])
     same = plain.price_per_kwh[0] == changed.price_per_kwh[0]
     assert same[near >= rounds].all()
     assert not same[near == 0].any()
@@ -292,42 +299,44 @@ def test_a_hopeless_penalty_is_said_and_what_is_left_is_feasible():
         np.maximum(found.p_kw[0], table.p_kw[table.offset[:-1]]), table.p_kw[table.offset[1:] - 1]
     )
     np.testing.assert_array_equal(found.p_kw[0], ends)
-    balance = np.bincount(owner(graph), found.trade_kw[0], 10) + found.outside_kw[0]
+    balance = np.bincount(party_of_end(graph), found.trade_kw[0], 10) + found.outside_kw[0]
     np.testing.assert_allclose(balance, found.p_kw[0], atol=1e-9)
 
 
 def test_what_is_kept_buys_dear_sells_cheap_or_neither():
     table = curves([([0.0, 4.0], [0.4, 0.0])])
-    graph = links(1, [], [])
+    graph = make_links(1, [], [])
     dear, cheap = np.array([0.3]), np.array([0.1])
-    assert keep(table, graph, np.zeros(0), (dear, cheap)).p_kw[0] == pytest.approx(1.0)
-    two = links(2, [0], [1])
+    assert fix_trades(table, graph, np.zeros(0), (dear, cheap)).p_kw[0] == pytest.approx(1.0)
+    two = make_links(2, [0], [1])
     pair = curves([([0.0, 4.0], [0.4, 0.0]), ([-9.0, -9.0], [0.4, 0.0])])
     for traded, power, worth, outside in (
         (0.5, 1.0, 0.3, 0.5),
         (2.0, 2.0, 0.2, 0.0),
         (3.5, 3.0, 0.1, -0.5),
     ):
-        kept = keep(pair, two, np.array([traded, -traded]), (np.full(2, 0.3), np.full(2, 0.1)))
+        kept = fix_trades(
+            pair, two, np.array([traded, -traded]), (np.full(2, 0.3), np.full(2, 0.1))
+        )
         assert (kept.p_kw[0], kept.worth_per_kwh[0], kept.outside_kw[0]) == pytest.approx(
             (power, worth, outside)
         )
 
 
 def test_links_and_parts():
-    graph = links(5, [3, 0, 1, 0], [0, 3, 2, 1])
+    graph = make_links(5, [3, 0, 1, 0], [0, 3, 2, 1])
     assert graph.offset.tolist() == [0, 2, 4, 5, 6, 6]
     assert graph.peer.tolist() == [1, 3, 0, 2, 1, 0]
     np.testing.assert_array_equal(graph.twin[graph.twin], np.arange(6))
-    np.testing.assert_array_equal(graph.peer[graph.twin], owner(graph))
-    assert parts(graph).tolist() == [0, 0, 0, 0, 1]
+    np.testing.assert_array_equal(graph.peer[graph.twin], party_of_end(graph))
+    assert find_components(graph).tolist() == [0, 0, 0, 0, 1]
 
 
 @pytest.mark.parametrize(
     ("call", "words"),
     [
         (
-            lambda: links(3, [0, 1], [1, 3]),
+            lambda: make_links(3, [0, 1], [1, 3]),
             "pair 1: got parties 1 and 3, expected two different ones of 0 to 2",
         ),
         (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gridagora.kernels.curves.curve import Curves, add, at, clear, compress, curves, total
+from gridagora.kernels.curves.curve import Curves, add, clear, compress, curves, power_at, total
 
 FLAT = (np.array([-1000.0, 1000.0]), np.array([0.1, 0.1]))
 STEEP = (np.array([0.0, 0.0, 100.0]), np.array([0.0, 0.05, 0.45]))
@@ -32,11 +32,11 @@ def test_sum_is_exact_at_every_breakpoint_and_beyond() -> None:
     levels = np.concatenate([many.price_per_kwh, rng.uniform(-0.1, 0.6, 100)])
     for price in levels:
         for share in (0.0, 0.4, 1.0):
-            assert at(one, price, share)[0] == pytest.approx(
-                at(many, price, share).sum(), abs=1e-10
+            assert power_at(one, price, share)[0] == pytest.approx(
+                power_at(many, price, share).sum(), abs=1e-10
             )
             assert total(many, price, share) == pytest.approx(
-                at(many, price, share).sum(), abs=1e-7
+                power_at(many, price, share).sum(), abs=1e-7
             )
 
 
@@ -48,7 +48,7 @@ def test_sum_is_associative_and_commutative() -> None:
     parts = [add(curves(rows[:3])), add(curves(rows[3:]))]
     tree = add(curves([(c.p_kw, c.price_per_kwh) for c in parts]))
     for other in (turned, tree):
-        assert np.allclose(at(other, 0.37), at(whole, 0.37), atol=1e-12)
+        assert np.allclose(power_at(other, 0.37), power_at(whole, 0.37), atol=1e-12)
         assert np.array_equal(np.unique(other.price_per_kwh), np.unique(whole.price_per_kwh))
 
 
@@ -61,7 +61,7 @@ def test_cleared_point_lies_on_both_curves(seed: int) -> None:
         seed % 3
     ]
     price, share, q_kw = clear(many, base, *supply)
-    answers = at(many, price, share)
+    answers = power_at(many, price, share)
     if STEEP is supply and not supply[0][0] < q_kw < supply[0][-1]:
         assert (
             q_kw <= 1e-9
@@ -86,7 +86,7 @@ def test_a_tie_is_shared_and_not_overshot() -> None:
     many = curves([(np.array([0.0, 1.0]), np.array([0.2, 0.2]))] * 1000)
     price, share, q_kw = clear(many, 0.0, np.array([300.0]), np.array([0.0]))
     assert (price, share, q_kw) == pytest.approx((0.2, 0.3, 300.0))
-    assert at(many, price, share) == pytest.approx(np.full(1000, 0.3))
+    assert power_at(many, price, share) == pytest.approx(np.full(1000, 0.3))
 
 
 def test_a_linear_market_clears_where_algebra_says() -> None:
@@ -130,11 +130,11 @@ def test_more_blocks_lose_less_and_never_more_than_said() -> None:
     price = np.interp(p, whole.p_kw, whole.price_per_kwh)
     worth = np.concatenate([[0], np.cumsum(0.5 * (price[1:] + price[:-1]) * np.diff(p))])
     for level in (0.2, 0.35, 0.5, 0.64):
-        best, before = surplus(p, worth, at(whole, level)[0], level), np.inf
+        best, before = surplus(p, worth, power_at(whole, level)[0], level), np.inf
         for count in (1, 2, 4, 8, 16, 32):
             small = compress(whole, count)
             assert len(small.curve.p_kw) <= 2 * count
-            loss = best - surplus(p, worth, at(small.curve, level)[0], level)
+            loss = best - surplus(p, worth, power_at(small.curve, level)[0], level)
             assert -1e-6 <= loss <= min(before, small.loss_usd_per_h) + 1e-6
             before = loss
     assert compress(whole, 32).loss_usd_per_h < 0.05 * compress(whole, 1).loss_usd_per_h

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from gridagora.kernels.curves.curve import Curves, add, at, clear, compress, curves
+from gridagora.kernels.curves.curve import Curves, add, clear, compress, curves, power_at
 from gridagora.kernels.curves.groups import (
+    allocate_rows,
     compress_groups,
-    each,
     gather,
     price_at_quantity,
     soft_limit,
@@ -52,8 +52,8 @@ def test_groups_sum_exactly_at_every_breakpoint(seed: int) -> None:
     assert set(sums.price_per_kwh) <= {*many.price_per_kwh, 0.0}
     for price in levels(rng, many):
         for share in (0.0, 0.37, 1.0):
-            parts = np.bincount(group, at(many, price, share), 32) + base
-            assert at(sums, price, share) == pytest.approx(parts, abs=1e-12)
+            parts = np.bincount(group, power_at(many, price, share), 32) + base
+            assert power_at(sums, price, share) == pytest.approx(parts, abs=1e-12)
     assert rows_of(sums)[31] == ([base[31]], [0.0])
 
 
@@ -76,8 +76,12 @@ def test_the_order_of_rows_changes_no_bit_and_the_tree_is_the_flat_sum(seed: int
         assert set(up.price_per_kwh) == set(many.price_per_kwh), "a breakpoint was lost"
     for price in levels(rng, many):
         for share in (0.0, 1.0):
-            assert at(up, price, share) == pytest.approx(at(flat, price, share), abs=1e-11)
-            assert at(up, price, share) == pytest.approx(at(add(many), price, share), abs=1e-11)
+            assert power_at(up, price, share) == pytest.approx(
+                power_at(flat, price, share), abs=1e-11
+            )
+            assert power_at(up, price, share) == pytest.approx(
+                power_at(add(many), price, share), abs=1e-11
+            )
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -99,15 +103,15 @@ def test_answers_at_the_price_that_comes_down_sum_to_what_was_cleared(seed: int)
         root, np.zeros(1, int), np.array([found.q_kw]), found.price_per_kwh, found.share
     )
     assert price[0] == found.price_per_kwh
-    q_zone = each(zones, np.zeros(4, int), price, share, np.array([found.q_kw]))
+    q_zone = allocate_rows(zones, np.zeros(4, int), price, share, np.array([found.q_kw]))
     assert q_zone.sum() == pytest.approx(found.q_kw, abs=1e-9)
     of_zone = price_at_quantity(homes, zone, q_zone, price[0], share[0])
-    q_home = each(homes, zone, *of_zone, q_zone)
+    q_home = allocate_rows(homes, zone, *of_zone, q_zone)
     of_home = price_at_quantity(many, home, q_home, of_zone[0][zone], of_zone[1][zone])
-    p = each(many, home, *of_home, q_home)
+    p = allocate_rows(many, home, *of_home, q_home)
     assert np.all(of_home[0] == found.price_per_kwh)
     assert np.bincount(home, p, 60) == pytest.approx(q_home, abs=1e-12)
-    assert p == pytest.approx(at(many, found.price_per_kwh, share[0]), abs=3e-7)
+    assert p == pytest.approx(power_at(many, found.price_per_kwh, share[0]), abs=3e-7)
 
 
 def test_rows_take_a_given_power_at_the_nearest_price() -> None:
@@ -152,7 +156,7 @@ def test_a_published_curve_is_the_optimum_under_the_penalty(seed: int) -> None:
         assert np.all(np.diff(published.p_kw) >= 0)
         assert np.all(np.diff(published.price_per_kwh) <= 0)
         for price in rng.uniform(-0.2, 0.7, 30):
-            taken = at(published, price)[0]
+            taken = power_at(published, price)[0]
             p = np.sort(
                 np.concatenate(
                     [np.linspace(own.p_kw[0], own.p_kw[-1], 2001), own.p_kw, [low, high, taken]]
@@ -170,7 +174,7 @@ def test_limits_that_do_not_bind_change_nothing_and_hard_ones_hold() -> None:
     hard = soft_limit(many, -1.0, 1.0, 1e3)
     for price in (0.0, 0.2, 0.5):
         lowest, highest = (np.array([p[end] for p, _ in rows_of(many)]) for end in (0, -1))
-        taken = at(hard, price)
+        taken = power_at(hard, price)
         assert np.all((taken <= 1.0) | (lowest > 1.0))
         assert np.all((taken >= -1.0) | (highest < -1.0))
     with pytest.raises(ValueError, match="row 1"):

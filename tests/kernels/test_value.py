@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from gridagora.kernels.stores.polyline import PENALTY, mean_after_draws, right_value, taste
+from gridagora.kernels.stores.polyline import PENALTY, comfort_slope, mean_after_draws, right_value
 from gridagora.kernels.stores.table import FIELDS, MarginalValue, Stores, stores
 from gridagora.kernels.stores.value import best_response, bid, blend, marginal_value
 
@@ -496,7 +496,10 @@ def test_the_mean_after_draws_is_that_of_every_draw_taken_alone() -> None:
     at = np.linspace(lo, hi, 41)
     worth = np.mean(
         [
-            [right_value(x, mu, 9, min(max(y, lo), hi)) + taste(y, 0.2, 4.0, 0.5) for y in at + d]
+            [
+                right_value(x, mu, 9, min(max(y, lo), hi)) + comfort_slope(y, 0.2, 4.0, 0.5)
+                for y in at + d
+            ]
             for d in draws
         ],
         axis=0,

@@ -9,16 +9,16 @@ from gridagora.core.exchange import net, take, tender
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.session import MessageCount, Opening, SupplyOffer, drive
 from gridagora.kernels.coordination.double_auction import trade
-from gridagora.kernels.curves.curve import at, clear, curves
+from gridagora.kernels.curves.curve import clear, curves, power_at
 from gridagora.markets.auction import (
     CONFIRMATION_BYTES,
     ORDER_BYTES,
     SUPPLIER,
     TRADERS,
     Auction,
-    bilateral,
-    settled,
-    trades,
+    list_trades,
+    match_orders,
+    settle_homes,
 )
 from gridagora.settlement.ledger import bill_usd, book, join, paid_uusd
 
@@ -79,8 +79,8 @@ def alone_kw(row: Row, low: float, high: float) -> float:
 def run(auction: Auction, rows: list[Row], start_s: int = 0, low: float = LOW, high: float = HIGH):
     call = opened(len(rows), start_s, low, high)
     offered = tender(call.product, call.party, curves(rows))
-    traded = trades(auction, call, offered)
-    return traded, settled(call, offered, traded)
+    traded = match_orders(auction, call, offered)
+    return traded, settle_homes(call, offered, traded)
 
 
 def paid(traded, n: int) -> np.ndarray:
@@ -105,7 +105,7 @@ def most(rows: list[Row], low: float = LOW, high: float = HIGH) -> float:
     price = np.clip(clear(clipped, 0.0, np.zeros(2), np.array([0.0, 1.0])).price_per_kwh, low, high)
     total = 0.0
     for row in rows:
-        p = float(at(curves([row]), price, 1.0)[0])
+        p = float(power_at(curves([row]), price, 1.0)[0])
         total += (
             gain(row, p, p, low, high)
             - price * p
@@ -207,7 +207,7 @@ def test_money_and_power_of_the_trades_balance_exactly(trader):
     traded, final = run(Auction(trader=trader), rows)
     assert np.rint(traded.net_kw * 1e9).astype(int).sum() == 0
     assert np.array_equal(
-        net(bilateral(opened(40), traded), np.arange(40)).p_kw[:, 0], traded.net_kw
+        net(list_trades(opened(40), traded), np.arange(40)).p_kw[:, 0], traded.net_kw
     )
     product = opened(40).product
     local = book(
@@ -259,7 +259,9 @@ def test_local_trades_lie_between_credit_and_import_price_and_on_both_curves(tra
 
 def _stands(row: Row, traded_kw: float) -> float:
     """Power of a home that traded: no less than it wants at the import price, no more than at the credit."""
-    return float(np.clip(traded_kw, *(at(curves([row]), price, 1.0)[0] for price in (HIGH, LOW))))
+    return float(
+        np.clip(traded_kw, *(power_at(curves([row]), price, 1.0)[0] for price in (HIGH, LOW)))
+    )
 
 
 @pytest.mark.parametrize(
@@ -308,12 +310,13 @@ def test_chance_belongs_to_the_home_and_not_to_its_row(trader):
     call = opened(20)
     offered = tender(call.product, call.party, curves(rows))
     plain, turned = (
-        trades(Auction(trader=trader), call, table) for table in (offered, take(offered, order))
+        match_orders(Auction(trader=trader), call, table)
+        for table in (offered, take(offered, order))
     )
     for name in ("buyer", "seller", "p_kw", "price_per_kwh", "turn"):
         assert np.array_equal(getattr(plain, name), getattr(turned, name)), name
     assert np.array_equal(plain.net_kw[order], turned.net_kw)
-    a, b = settled(call, offered, plain), settled(call, take(offered, order), turned)
+    a, b = settle_homes(call, offered, plain), settle_homes(call, take(offered, order), turned)
     assert np.array_equal(a.p_kw[order], b.p_kw)
     assert a.price_per_kwh[order] == pytest.approx(b.price_per_kwh, abs=1e-15)
 
@@ -366,7 +369,7 @@ def test_orders_and_trades_are_counted_and_curves_are_not(trader):
     call, rows = opened(20), homes(3, 20)
     offered = tender(call.product, call.party, curves(rows))
     auction = Auction(trader=trader)
-    traded = trades(auction, call, offered)
+    traded = match_orders(auction, call, offered)
     driven = drive(auction.clear(call, None), lambda _: offered, MessageCount(), private=True)
     made, rows_out = len(traded.p_kw), 20 * CONFIRMATION_BYTES
     size = traded.orders * ORDER_BYTES + 2 * made * CONFIRMATION_BYTES + rows_out

@@ -7,7 +7,7 @@ from gridagora.core.product import Horizon
 from gridagora.core.registry import find, names
 from gridagora.kernels.coordination.bundle_master import SupplyCost
 from gridagora.kernels.coordination.dual import coordinate, dual_value
-from gridagora.markets.central import Central, answers
+from gridagora.markets.central import Central, find_responses
 from gridagora.run.compare import prepare
 from gridagora.run.lookahead import plan_window
 from gridagora.run.state import start_run
@@ -72,7 +72,7 @@ def problem(opening, specs, usable_kw):
     )
     kind = np.repeat(np.arange(len(specs)), [len(spec.party) for spec in specs])
     found = coordinate(
-        lambda price: answers(specs, price),
+        lambda price: find_responses(specs, price),
         supply,
         kind,
         s.import_per_kwh,
@@ -103,6 +103,6 @@ def test_positions_are_bound_at_the_price_that_the_certificate_proves(tight, nam
     premium = position.price_per_kwh[0] - position.wholesale_per_kwh - w.delivery_per_kwh
     assert np.ptp(position.price_per_kwh, axis=0).max() == 0  # no place has a limit of its own here
     price = opening.supply.import_per_kwh + premium
-    proven = dual_value(answers(specs, price), supply, price)
+    proven = dual_value(find_responses(specs, price), supply, price)
     assert premium.max() > 0.005  # the limit binds
     assert best.low_usd - proven <= (desk.track.worst[1] + 1e-7) * abs(best.low_usd)

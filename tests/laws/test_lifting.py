@@ -10,7 +10,7 @@ from scipy.optimize import linprog
 
 from gridagora.core.errors import PartError
 from gridagora.core.place import Level, Places, places
-from gridagora.kernels.curves.curve import Curves, at, clear, curves
+from gridagora.kernels.curves.curve import Curves, clear, curves, power_at
 from gridagora.kernels.curves.groups import compress_groups, gather, soft_limit
 from gridagora.kernels.stores.value import Stores, best_response, stores
 from gridagora.mechanisms.aggregation import (
@@ -22,11 +22,11 @@ from gridagora.mechanisms.aggregation import (
 )
 from gridagora.mechanisms.forecast_noise import (
     NoiseCase,
-    case,
-    lost_by_noise,
-    lost_by_samples,
-    optimum,
-    with_bids,
+    draw_case,
+    find_optimum,
+    measure_noise_loss,
+    measure_sampling_loss,
+    simulate_bids,
 )
 from gridagora.mechanisms.layers import (
     Lifted,
@@ -163,7 +163,7 @@ def test_without_limits_the_tree_clears_as_the_flat_market(seed: int) -> None:
     below = np.bincount(place, s.p_kw, M) + base
     np.add.at(below, tree.parent[:-1], s.q_kw[:-1])
     assert below == pytest.approx(s.q_kw, abs=2e-9)
-    assert s.p_kw == pytest.approx(at(curves(rows), flat.price_per_kwh, flat.share), abs=1e-6)
+    assert s.p_kw == pytest.approx(power_at(curves(rows), flat.price_per_kwh, flat.share), abs=1e-6)
 
 
 def test_the_order_of_rows_changes_no_bit() -> None:
@@ -386,26 +386,26 @@ def central(c: NoiseCase) -> tuple[float, np.ndarray]:
 @pytest.mark.parametrize("seed", range(3, 7))
 def test_bids_with_consistent_forecasts_reach_the_central_optimum(seed: int) -> None:
     """T8: the interior point gives prices; homes that believe them and bid hour by hour reproduce its welfare and its prices."""
-    c = case(np.random.default_rng(seed))
+    c = draw_case(np.random.default_rng(seed))
     best, price = central(c)
-    played = with_bids(c, lambda t: price[t + 1 :])
+    played = simulate_bids(c, lambda t: price[t + 1 :])
     assert abs(best - played.welfare_usd) <= 1e-6 * abs(best)
     assert np.abs(played.price_per_kwh - price).max() <= 1e-5
-    own = optimum(c)
+    own = find_optimum(c)
     assert own.welfare_usd == pytest.approx(best, rel=1e-8)
     assert own.price_per_kwh == pytest.approx(price, abs=1e-6)
 
 
 def test_noise_costs_bids_a_twentieth_of_what_it_costs_a_broadcast() -> None:
     """T9: the ratio at one noise, nothing lost without noise, and what bids at common prices lose (theory 3.5)."""
-    c = case(np.random.default_rng(3))
-    best = optimum(c)
-    exact = with_bids(c, lambda t: best.price_per_kwh[t + 1 :])
+    c = draw_case(np.random.default_rng(3))
+    best = find_optimum(c)
+    exact = simulate_bids(c, lambda t: best.price_per_kwh[t + 1 :])
     assert abs(best.welfare_usd - exact.welfare_usd) <= 1e-8 * abs(best.welfare_usd)
-    lost = lost_by_noise(c, best, 0.01)
+    lost = measure_noise_loss(c, best, 0.01)
     assert lost.broadcast_usd >= 20 * lost.bids_usd > 0
     assert (lost.bids_usd, lost.broadcast_usd) == pytest.approx((0.0275, 2.242), rel=5e-3)
-    assert [lost_by_samples(c, best, k) for k in (5, 33)] == pytest.approx(
+    assert [measure_sampling_loss(c, best, k) for k in (5, 33)] == pytest.approx(
         [0.109, 0.0067], rel=1e-2
     )
 

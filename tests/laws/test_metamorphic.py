@@ -10,7 +10,7 @@ from gridagora.core.exchange import NETWORK, tender
 from gridagora.core.limits import limit_substation
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.session import MessageCount, Opening, PricePath, SupplyOffer, drive
-from gridagora.kernels.curves.curve import Curves, at
+from gridagora.kernels.curves.curve import Curves, power_at
 from gridagora.markets.auction import Auction
 from gridagora.markets.central import Central
 from gridagora.markets.layered import Layered
@@ -183,11 +183,14 @@ def test_every_award_is_on_the_curve_at_its_price(name, seed):
             curves.price_per_kwh[curves.offset[row] : curves.offset[row + 1]],
         )
         if name == "auction":
-            least, most = at(own, BUY, 0.0)[0], at(own, SELL, 1.0)[0]
+            least, most = power_at(own, BUY, 0.0)[0], power_at(own, SELL, 1.0)[0]
             assert least - 1e-6 <= power[row] <= most + 1e-6
         else:
             slack = 1e-9 if name in UNIFORM else 1e-4
-            least, most = at(own, price[row] + slack, 0.0)[0], at(own, price[row] - slack, 1.0)[0]
+            least, most = (
+                power_at(own, price[row] + slack, 0.0)[0],
+                power_at(own, price[row] - slack, 1.0)[0],
+            )
             assert least - 1e-6 <= power[row] <= most + 1e-6
 
 

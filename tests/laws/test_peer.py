@@ -20,9 +20,9 @@ from gridagora.core.session import (
     Topology,
     drive,
 )
-from gridagora.kernels.coordination.consensus import links, owner, parts
-from gridagora.kernels.curves.curve import Curves, at, clear, curves
-from gridagora.markets.peer import Peer, cost_per_h, talk, trades
+from gridagora.kernels.coordination.consensus import find_components, make_links, party_of_end
+from gridagora.kernels.curves.curve import Curves, clear, curves, power_at
+from gridagora.markets.peer import Peer, cost_per_h, count_offers, list_trades
 from gridagora.mechanisms import trade_graph as graphs
 from gridagora.mechanisms.peer_messages import OFFER_BYTES, REPORT_BYTES
 from gridagora.settlement.ledger import book, paid_uusd
@@ -90,8 +90,8 @@ def value_per_h(table: Curves, p_kw: np.ndarray) -> np.ndarray:
 def alone(table: Curves, opened: Opening) -> tuple[np.ndarray, np.ndarray]:
     """Power and cost of every home that trades with the supplier only."""
     dear, cheap = (
-        at(table, opened.supply.import_per_kwh[0], 1.0),
-        at(table, opened.supply.export_per_kwh[0], 1.0),
+        power_at(table, opened.supply.import_per_kwh[0], 1.0),
+        power_at(table, opened.supply.export_per_kwh[0], 1.0),
     )
     power = np.where(dear > 0, dear, np.where(cheap < 0, cheap, 0.0))
     return power, power * np.where(power > 0, BUY, SELL)
@@ -120,7 +120,7 @@ def test_no_home_is_worse_off_than_with_the_supplier_alone(design, seed):
 def test_energy_and_money_balance(design, seed):
     table, opened = drawn(seed, 14), call(14)
     deal = design.deal(opened, table)
-    ends = owner(deal.graph)
+    ends = party_of_end(deal.graph)
     np.testing.assert_array_equal(deal.trade_kw, -deal.trade_kw[deal.graph.twin])
     np.testing.assert_array_equal(deal.price_per_kwh, deal.price_per_kwh[deal.graph.twin])
     bought = np.bincount(ends, deal.trade_kw, minlength=14)
@@ -137,7 +137,7 @@ def test_energy_and_money_balance(design, seed):
 def test_home_to_home_payments_settle_to_the_micro_dollar():
     table, opened = drawn(3, 14), call(14)
     deal = DESIGNS["uniform"].deal(opened, table)
-    rows = trades(opened, deal)
+    rows = list_trades(opened, deal)
     assert len(rows.party) > 3
     paid = paid_uusd(
         book(
@@ -226,7 +226,7 @@ def test_order_of_homes_changes_no_bit():
 def test_every_offer_is_counted_and_goes_to_a_partner(design):
     table, opened = drawn(3, 14), call(14)
     deal = design.deal(opened, table)
-    said = talk(deal, 14)
+    said = count_offers(deal, 14)
     assert deal.rounds > 0
     offers = deal.rounds * len(deal.graph.peer)
     checks = 0 if design.community else -(-deal.rounds // 5)
@@ -234,7 +234,7 @@ def test_every_offer_is_counted_and_goes_to_a_partner(design):
     assert said.rounds == deal.rounds + 2 * checks
     assert said.bytes == offers * OFFER_BYTES + (14 + 2 * 14 * checks) * REPORT_BYTES
     assert (
-        count_bytes(take(trades(opened, deal), [0])) - 8 == OFFER_BYTES
+        count_bytes(take(list_trades(opened, deal), [0])) - 8 == OFFER_BYTES
     )  # as a transaction, without its status
     driven = drive(
         design.clear(opened, None),
@@ -244,7 +244,7 @@ def test_every_offer_is_counted_and_goes_to_a_partner(design):
     )
     assert driven.traffic.messages == said.messages + count_messages(driven.result.transactions)
     assert driven.traffic.disclosed == said.disclosed  # curves stay at home
-    heard = np.bincount(owner(deal.graph), minlength=14)[:14]
+    heard = np.bincount(party_of_end(deal.graph), minlength=14)[:14]
     if not design.community:
         assert said.disclosed == 2 * (deal.rounds * heard.sum() + 14 * checks)
 
@@ -301,46 +301,49 @@ def test_graphs_reach_everyone_and_know_who_is_near():
     ground = site(60, 20)
     for far, k in ((0, 4), (1, 6), (2, 8)):
         graph = graphs.nearest(ground.tree, ground.place, k, far)
-        assert parts(graph).max() == 0
+        assert find_components(graph).max() == 0
         assert abs(np.diff(graph.offset).mean() - k) < 1.5
     near = graphs.nearest(ground.tree, ground.place, 2)
     count = graphs.hops(ground.tree, ground.place, near)
     np.testing.assert_array_equal(count, count[near.twin])
     assert (
-        np.bincount(owner(near)[count == 1], minlength=60).min() == 2
+        np.bincount(party_of_end(near)[count == 1], minlength=60).min() == 2
     )  # three homes at every transformer
     zone = graphs.zones(ground.tree, ground.place)
     by_zone = graphs.within(zone, ground.tree, ground.place)
-    assert parts(by_zone).max() == 0
-    inside = zone[owner(by_zone)] == zone[by_zone.peer]
+    assert find_components(by_zone).max() == 0
+    inside = zone[party_of_end(by_zone)] == zone[by_zone.peer]
     assert inside.sum() == 2 * (30 * 29)
     rng = np.random.default_rng(1)
     assert (
-        parts(graphs.near(rng.uniform(size=50), np.append(rng.uniform(size=49), 9.0), 3)).max() == 0
+        find_components(
+            graphs.find_near(rng.uniform(size=50), np.append(rng.uniform(size=49), 9.0), 3)
+        ).max()
+        == 0
     )
 
 
 def test_bad_graphs_are_named_all_at_once():
     with pytest.raises(InputError) as caught:
-        graphs.check(links(6, [0, 2], [1, 3]))
+        graphs.check(make_links(6, [0, 2], [1, 3]))
     assert len(caught.value.problems) == 2
     assert "no partner of home 4, 5, expected one or more for every home. Add a pair for it" in str(
         caught.value
     )
     assert "4 parts, the smallest of 2 homes" in str(caught.value)
     assert "Add a pair between home 0 and home 2" in str(caught.value)
-    graphs.check(links(3, [0, 1], [1, 2]))
+    graphs.check(make_links(3, [0, 1], [1, 2]))
 
 
 def test_contradictory_preferences_are_named():
-    graph = links(3, [0, 1, 0], [1, 2, 2])
+    graph = make_links(3, [0, 1, 0], [1, 2, 2])
     nil = np.zeros(6)
     bad = graphs.Costs(np.array([-0.3, 0, 0, 0, 0, 0]), nil + 0.1)
     with pytest.raises(
         InputError, match=r"costs of home 0 with 1: -0.3 \$/kWh to buy and 0.1 to sell"
     ):
         graphs.check(graph, bad)
-    pair = owner(graph) * 3 + graph.peer
+    pair = party_of_end(graph) * 3 + graph.peer
     round_trip = np.isin(
         pair, (0 * 3 + 1, 1 * 3 + 2, 2 * 3 + 0)
     )  # each of them would rather have it from the next
@@ -350,16 +353,16 @@ def test_contradictory_preferences_are_named():
     ):
         graphs.check(graph, loop)
     node = np.array([0.1, 0.3, 0.2])
-    fee = (node[owner(graph)] - node[graph.peer]) / 2
+    fee = (node[party_of_end(graph)] - node[graph.peer]) / 2
     graphs.check(graph, graphs.Costs(fee, -fee))  # differences of nodal prices: no loop pays
 
 
 def test_a_green_preference_pays_green_sellers_more():
-    graph = links(3, [0, 1, 0], [2, 2, 1])
-    costs = graphs.preferring(
+    graph = make_links(3, [0, 1, 0], [2, 2, 1])
+    costs = graphs.preference_costs(
         graph, np.array([0.0, 0.0, 0.04]), np.array([True, False, False]), 0.01
     )
-    at_buyer = owner(graph) == 2
+    at_buyer = party_of_end(graph) == 2
     assert costs.buys_per_kwh[at_buyer].tolist() == pytest.approx([0.005, 0.045])
     assert (costs.buys_per_kwh[~at_buyer] == 0.005).all()
     graphs.check(graph, costs)
@@ -390,7 +393,7 @@ def market_day(sun_kw: float = 4.0, store_kw: float = 4.0) -> Curves:
 def bought(deal, buyer: int) -> np.ndarray:
     """What one home buys of each other one."""
     kw = np.zeros(4)
-    mine = owner(deal.graph) == buyer
+    mine = party_of_end(deal.graph) == buyer
     kw[deal.graph.peer[mine]] = deal.trade_kw[mine]
     return kw
 
@@ -422,8 +425,8 @@ def test_a_short_sun_earns_its_worth_and_is_not_bought_elsewhere_to_be_sold_as_g
     assert (bought(deal, SUN) <= 0).all()
     assert deal.supplier_kw[SUN] == pytest.approx(0.0, abs=1e-4)
     assert bought(deal, GREEN_BUYER)[SUN] == pytest.approx(0.5, abs=1e-3)
-    to_green = (owner(deal.graph) == GREEN_BUYER) & (deal.graph.peer == SUN)
-    to_plain = (owner(deal.graph) == PLAIN_BUYER) & (deal.graph.peer == STORE)
+    to_green = (party_of_end(deal.graph) == GREEN_BUYER) & (deal.graph.peer == SUN)
+    to_plain = (party_of_end(deal.graph) == PLAIN_BUYER) & (deal.graph.peer == STORE)
     assert deal.price_per_kwh[to_green] - deal.price_per_kwh[to_plain] == pytest.approx(
         0.04, abs=1e-3
     )
@@ -436,8 +439,8 @@ def test_homes_that_want_a_low_price_never_pay_more_than_the_supplier_asks(seed)
     table, green, panels = drawn(seed, 14), rng.random(14) < 0.5, rng.random(14) < 0.5
     caring = wanting(call(14), 0.05, list(green), list(panels))
     deal = Peer(graph="complete").deal(caring, table)
-    buyer = np.where(deal.trade_kw > 0, owner(deal.graph), deal.graph.peer)
-    power = at(table, BUY, 1.0)
+    buyer = np.where(deal.trade_kw > 0, party_of_end(deal.graph), deal.graph.peer)
+    power = power_at(table, BUY, 1.0)
     plain = ~green[buyer] & ~(panels & (power < 0))[buyer]
     assert (deal.price_per_kwh[plain] <= BUY).all()
     assert (deal.price_per_kwh <= BUY + 0.05 + 1e-12).all()
@@ -471,4 +474,4 @@ def test_partners_of_a_file_are_the_graph():
 
 def test_homes_that_trade_nothing_hear_the_supplier_and_say_nothing():
     table, opened = curves([([0.0, 3.0], [0.3, 0.0])] * 4), call(4)
-    assert talk(Peer().deal(opened, table), 4) == PeerMessages(4, 4 * REPORT_BYTES, 0, 0)
+    assert count_offers(Peer().deal(opened, table), 4) == PeerMessages(4, 4 * REPORT_BYTES, 0, 0)

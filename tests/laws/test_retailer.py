@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from gridagora.mechanisms.retail.certificate import (
     Users,
-    certificate,
+    certify_offers,
     device_cost_usd,
     potential_usd,
     wholesale_usd,
@@ -18,14 +18,14 @@ from gridagora.mechanisms.retail.certificate import (
 from gridagora.mechanisms.retail.game import (
     Demand,
     Offers,
-    closed_form,
-    demand,
-    followers,
+    aggregate_followers,
+    iterate_sequential,
+    iterate_simultaneous,
+    make_demand,
     offer_at_kw,
     price_per_kwh,
     price_signal,
-    sequential,
-    simultaneous,
+    solve_cournot,
     stiffness,
     surplus_usd,
     taken_kw,
@@ -36,12 +36,12 @@ from gridagora.mechanisms.retail.protocol import (
     Broadcast,
     Community,
     StoppingRule,
-    answered,
-    community,
-    play,
-    protocol,
-    said,
-    terms,
+    answer_prices,
+    iterate_rounds,
+    make_community,
+    make_offers,
+    publish_terms,
+    run_protocol,
 )
 from gridagora.studies.claims import batteries
 
@@ -51,7 +51,7 @@ TIGHT = StoppingRule(tolerance_share=1e-9, tolerance_per_kwh=1e-11, inner_per_kw
 
 
 def one_hour() -> Demand:
-    return demand(np.array([A]), np.array([[1 / B]]))
+    return make_demand(np.array([A]), np.array([[1 / B]]))
 
 
 def end_users(rng: np.random.Generator, count: int) -> Users:
@@ -72,7 +72,9 @@ def prosumers(
     made = rng.uniform(15, 60, (n, 1)) * sun - rng.uniform(0.5, 1.5, (n, HOURS))
     full = rng.uniform(5, 15, (n, 1))
     packs = batteries(full, wear)
-    return community(followers(*users), made, (packs,), (np.arange(n),), buy, 0.6 * buy, own_share)
+    return make_community(
+        aggregate_followers(*users), made, (packs,), (np.arange(n),), buy, 0.6 * buy, own_share
+    )
 
 
 def optimum(c: Community) -> tuple[float, np.ndarray, np.ndarray]:
@@ -135,8 +137,8 @@ def start(n: int) -> np.ndarray:
 def test_t1_offers_and_price_are_the_closed_form(n: int, total: float, price: float) -> None:
     cost = np.full((n, 1), C)
     for found in (
-        closed_form(one_hour(), cost),
-        next(islice(sequential(one_hour(), cost, start(n)), 400, None)),
+        solve_cournot(one_hour(), cost),
+        next(islice(iterate_sequential(one_hour(), cost, start(n)), 400, None)),
         next(islice(price_signal(one_hour(), cost), 60, None)),
     ):
         assert found.offer_kw.sum() == pytest.approx(total, abs=1e-9)
@@ -146,10 +148,10 @@ def test_t1_offers_and_price_are_the_closed_form(n: int, total: float, price: fl
 
 def test_t1_different_costs_and_hours_that_depend_on_each_other() -> None:
     rng = np.random.default_rng(3)
-    users = followers(*end_users(rng, 7))
+    users = aggregate_followers(*end_users(rng, 7))
     cost = rng.uniform(0.05, 0.10, (4, HOURS))
-    found = closed_form(users, cost)
-    again = next(islice(sequential(users, cost, np.zeros_like(cost)), 200, None))
+    found = solve_cournot(users, cost)
+    again = next(islice(iterate_sequential(users, cost, np.zeros_like(cost)), 200, None))
     np.testing.assert_allclose(again.offer_kw, found.offer_kw, atol=1e-9)
     np.testing.assert_allclose(again.price_per_kwh, found.price_per_kwh, atol=1e-9)
 
@@ -157,7 +159,7 @@ def test_t1_different_costs_and_hours_that_depend_on_each_other() -> None:
 @pytest.mark.parametrize("n", [1, 2, 3, 10])
 def test_t2_welfare_share(n: int) -> None:
     users = one_hour()
-    found = closed_form(users, np.full((n, 1), C))
+    found = solve_cournot(users, np.full((n, 1), C))
     total = found.offer_kw.sum(0)
     welfare = surplus_usd(users, total) + (found.price_per_kwh[0] - C) * total[0]
     best = surplus_usd(users, taken_kw(users, np.array([C])))
@@ -168,7 +170,7 @@ def test_t2_welfare_share(n: int) -> None:
 def test_t3_t4_t7_nested_rounds_find_the_optimum_of_the_potential(n: int, wear: float) -> None:
     """Batteries, PV and a wholesale wedge: offers, prices and potential as the one-shot problem; nobody gains alone."""
     c = prosumers(n, 8 * n, wear)
-    played, held = play(c, TIGHT)
+    played, held = run_protocol(c, TIGHT)
     value, offer, internal = optimum(c)
     assert played.converged
     assert potential_usd(c, held) == pytest.approx(value, rel=1e-7)
@@ -177,7 +179,7 @@ def test_t3_t4_t7_nested_rounds_find_the_optimum_of_the_potential(n: int, wear: 
         played.retail_per_kwh, price_per_kwh(c.end_users, offer.sum(0)), atol=1e-6
     )
     np.testing.assert_allclose(played.internal_per_kwh, internal, atol=1e-6)
-    proof = certificate(c, held, played.internal_per_kwh)
+    proof = certify_offers(c, held, played.internal_per_kwh)
     assert proof.proved
     assert proof.share <= 1e-6
     assert min(proof.offer_usd.min(), proof.device_usd.min()) >= -1e-9
@@ -198,13 +200,13 @@ def test_t3_t7_an_outside_tariff_and_a_limit_leave_nobody_a_gain(
 ) -> None:
     """Hours depend on each other; in some the tariff binds, also below the internal price, where all must serve."""
     plain = prosumers(n, 8 * n)
-    free, _ = play(plain, TIGHT)
+    free, _ = run_protocol(plain, TIGHT)
     tariff = float(np.median(free.retail_per_kwh)) if capped else np.inf
     limit = float(np.quantile(free.wholesale_kw, 0.8)) if limited else np.inf
     c = plain._replace(tariff_per_kwh=tariff, limit_kw=limit, over_per_kwh=1.0)
-    played, held = play(c)
+    played, held = run_protocol(c)
     assert played.converged
-    proof = certificate(c, held, played.internal_per_kwh)
+    proof = certify_offers(c, held, played.internal_per_kwh)
     assert proof.share <= 1e-6
     assert (
         min(proof.offer_usd.min(), proof.device_usd.min())
@@ -231,46 +233,46 @@ def test_t3_hours_in_which_end_users_take_nothing_leave_nobody_a_gain(capped: bo
     plain = prosumers()
     choke = plain.end_users.choke_per_kwh - np.where(np.isin(np.arange(HOURS), [3, 19]), 0.4, 0.0)
     plain = plain._replace(end_users=plain.end_users._replace(choke_per_kwh=choke))
-    free, _ = play(plain)
+    free, _ = run_protocol(plain)
     c = (
         plain._replace(tariff_per_kwh=float(np.quantile(free.retail_per_kwh, 0.8)))
         if capped
         else plain
     )
-    played, held = play(c)
+    played, held = run_protocol(c)
     assert played.converged
     np.testing.assert_allclose(held.offer_kw.sum(0)[[3, 19]], 0, atol=1e-6)
     assert (held.offer_kw >= 0).all()
     assert (played.retail_per_kwh == c.tariff_per_kwh).any() == capped
-    assert certificate(c, held, played.internal_per_kwh).share <= 1e-6
+    assert certify_offers(c, held, played.internal_per_kwh).share <= 1e-6
 
 
 def test_t3_who_offers_too_little_at_the_outside_tariff_is_caught() -> None:
     c = prosumers()
-    tariff = float(np.median(play(c)[0].retail_per_kwh))
+    tariff = float(np.median(run_protocol(c)[0].retail_per_kwh))
     c = c._replace(tariff_per_kwh=tariff)
-    played, held = play(c)
-    assert certificate(c, held, played.internal_per_kwh).share <= 1e-6
+    played, held = run_protocol(c)
+    assert certify_offers(c, held, played.internal_per_kwh).share <= 1e-6
     shy = held._replace(offer_kw=held.offer_kw * np.linspace(0.8, 1.2, N)[:, None])
-    assert certificate(c, shy, played.internal_per_kwh).offer_usd.max() > 1e-3
+    assert certify_offers(c, shy, played.internal_per_kwh).offer_usd.max() > 1e-3
 
 
 def test_t3_a_schedule_that_is_no_equilibrium_is_caught() -> None:
     c = prosumers()
-    played, held = play(c)
+    played, held = run_protocol(c)
     more = held._replace(offer_kw=held.offer_kw * np.linspace(1.0, 1.2, N)[:, None])
-    assert certificate(c, more, played.internal_per_kwh).offer_usd.max() > 1e-3
+    assert certify_offers(c, more, played.internal_per_kwh).offer_usd.max() > 1e-3
     still = held._replace(device_kw=(0.5 * held.device_kw[0],))
-    assert certificate(c, still, played.internal_per_kwh).device_usd.max() > 1e-3
+    assert certify_offers(c, still, played.internal_per_kwh).device_usd.max() > 1e-3
 
 
 def test_prosumers_who_take_the_price_find_the_greatest_welfare() -> None:
     c = prosumers(own_share=0.0)
-    played, held = play(c, TIGHT)
+    played, held = run_protocol(c, TIGHT)
     value, *_ = optimum(c)
     assert potential_usd(c, held) == pytest.approx(value, rel=1e-7)
     np.testing.assert_allclose(played.retail_per_kwh, played.internal_per_kwh, atol=1e-7)
-    cournot, offers = play(prosumers(), TIGHT)
+    cournot, offers = run_protocol(prosumers(), TIGHT)
     assert (cournot.retail_per_kwh > played.retail_per_kwh).all()
     assert potential_usd(c, held) > potential_usd(c, offers)
 
@@ -278,42 +280,49 @@ def test_prosumers_who_take_the_price_find_the_greatest_welfare() -> None:
 @pytest.mark.parametrize("n", [2, 3, 4, 10, 100])
 def test_t5_damped_rounds_obey_the_law(n: int) -> None:
     cost = np.full((n, 1), C)
-    target = closed_form(one_hour(), cost).offer_kw
+    target = solve_cournot(one_hour(), cost).offer_kw
     law = int(np.ceil(np.log(1e8) / np.log((n + 2) / n)))
-    linear = rounds_until(simultaneous(one_hour(), cost, start(n), 4 / (n + 2), held=False), target)
+    linear = rounds_until(
+        iterate_simultaneous(one_hour(), cost, start(n), 4 / (n + 2), held=False), target
+    )
     assert abs(linear - law) <= 1
-    assert rounds_until(simultaneous(one_hour(), cost, start(n), 4 / (n + 2)), target) <= linear
+    assert (
+        rounds_until(iterate_simultaneous(one_hour(), cost, start(n), 4 / (n + 2)), target)
+        <= linear
+    )
 
 
 def test_t5_undamped_converges_for_two_cycles_for_three_and_leaves_for_four() -> None:
     for n, expected in ((2, 27), (3, 3000), (4, 3000), (6, 3000)):
         cost = np.full((n, 1), C)
-        target = closed_form(one_hour(), cost).offer_kw
+        target = solve_cournot(one_hour(), cost).offer_kw
         assert (
             abs(
-                rounds_until(simultaneous(one_hour(), cost, start(n), held=False), target)
+                rounds_until(iterate_simultaneous(one_hour(), cost, start(n), held=False), target)
                 - expected
             )
             <= 1
         )
     last = next(
-        islice(simultaneous(one_hour(), np.full((6, 1), C), start(6), held=False), 200, None)
+        islice(
+            iterate_simultaneous(one_hour(), np.full((6, 1), C), start(6), held=False), 200, None
+        )
     )
     assert np.abs(last.offer_kw).max() > 1e12
-    held = next(islice(simultaneous(one_hour(), np.full((6, 1), C), start(6)), 200, None))
+    held = next(islice(iterate_simultaneous(one_hour(), np.full((6, 1), C), start(6)), 200, None))
     assert np.ptp(held.offer_kw) < 1e-9, "held at nil, all swing together"
 
 
 @pytest.mark.parametrize(("n", "sweeps"), [(2, 14), (10, 79), (50, 1287)])
 def test_t5_sequential_always_converges(n: int, sweeps: int) -> None:
     cost = np.full((n, 1), C)
-    target = closed_form(one_hour(), cost).offer_kw
-    assert abs(rounds_until(sequential(one_hour(), cost, start(n)), target) - sweeps) <= 1
+    target = solve_cournot(one_hour(), cost).offer_kw
+    assert abs(rounds_until(iterate_sequential(one_hour(), cost, start(n)), target) - sweeps) <= 1
 
 
 @pytest.mark.parametrize(("times", "most"), [(1.0, 45), (1.9, 230), (2.1, None)])
 def test_t6_the_inner_iteration_has_its_limit(times: float, most: int | None) -> None:
-    users = followers(*end_users(np.random.default_rng(0), M))
+    users = aggregate_followers(*end_users(np.random.default_rng(0), M))
     offered = taken_kw(users, np.linspace(0.1, 0.2, HOURS))
     step = times / stiffness(users)
     prices = islice(tatonnement(users, offered, np.full(HOURS, 0.2), step), 5000)
@@ -348,21 +357,23 @@ def test_the_price_signal_does_not_feel_the_number_of_prosumers(n: int) -> None:
 @pytest.mark.parametrize("n", [10, 100, 1000])
 def test_rounds_with_devices_do_not_feel_it_either(n: int) -> None:
     c = prosumers(n, n)
-    played, held = play(c, StoppingRule(tolerance_share=1e-6, tolerance_per_kwh=1e-7), threads=2)
+    played, held = run_protocol(
+        c, StoppingRule(tolerance_share=1e-6, tolerance_per_kwh=1e-7), threads=2
+    )
     assert played.converged
     assert played.rounds <= 40
-    assert certificate(c, held, played.internal_per_kwh).share <= 1e-6
+    assert certify_offers(c, held, played.internal_per_kwh).share <= 1e-6
 
 
 def test_a_session_that_goes_on_where_the_last_one_ended_has_nothing_left_to_agree_on() -> None:
     c = prosumers()
-    last, held = play(c, TIGHT)
-    rounds = protocol(terms(c), StoppingRule(), last)
+    last, held = run_protocol(c, TIGHT)
+    rounds = iterate_rounds(publish_terms(c), StoppingRule(), last)
     asked, count = next(rounds), 0
     while True:
         if isinstance(asked, Broadcast):
-            count, held = count + 1, answered(c, asked, held)
-            answer = said(c, held)
+            count, held = count + 1, answer_prices(c, asked, held)
+            answer = make_offers(c, held)
         else:
             answer = taken_kw(c.end_users, asked)
         try:
@@ -377,7 +388,7 @@ def test_a_session_that_goes_on_where_the_last_one_ended_has_nothing_left_to_agr
 
 def test_who_falls_silent_is_dropped_and_the_rest_find_their_own_equilibrium() -> None:
     c = prosumers()
-    played, held = play(c, TIGHT, quiet={3: 4})
+    played, held = run_protocol(c, TIGHT, quiet={3: 4})
     assert played.converged
     assert played.silent_party.tolist() == [3]
     assert (played.offer_kw[3] == 0).all()
@@ -386,10 +397,10 @@ def test_who_falls_silent_is_dropped_and_the_rest_find_their_own_equilibrium() -
     fewer = pack._replace(
         **{name: getattr(pack, name)[rest] for name in pack._fields if name != "dt_h"}
     )
-    alone = community(
+    alone = make_community(
         c.end_users, c.made_kw[rest], (fewer,), (np.arange(4),), c.buy_per_kwh, c.sell_per_kwh
     )
-    other, without = play(alone, TIGHT)
+    other, without = run_protocol(alone, TIGHT)
     np.testing.assert_allclose(held.offer_kw[rest], without.offer_kw, atol=1e-5)
     np.testing.assert_allclose(played.retail_per_kwh, other.retail_per_kwh, atol=1e-7)
 
@@ -397,11 +408,11 @@ def test_who_falls_silent_is_dropped_and_the_rest_find_their_own_equilibrium() -
 def test_money_of_the_community_closes() -> None:
     """What end-users pay and wholesale is paid is what prosumers earn besides the cost of their devices."""
     c = prosumers()
-    played, held = play(c, TIGHT)
-    told = said(c, held)
+    played, held = run_protocol(c, TIGHT)
+    told = make_offers(c, held)
     retail = price_per_kwh(c.end_users, told.offer_kw.sum(0))
     earned = retail @ told.offer_kw.sum(0) - wholesale_usd(c, held)
-    proof = certificate(c, held, played.internal_per_kwh)
+    proof = certify_offers(c, held, played.internal_per_kwh)
     assert proof.profit_usd.sum() + device_cost_usd(c, held).sum() == pytest.approx(
         earned, abs=1e-5
     )

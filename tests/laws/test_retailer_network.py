@@ -13,20 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridagora.kernels.stores.value import Stores, stores
-from gridagora.mechanisms.retail.game import demand, followers
+from gridagora.mechanisms.retail.game import aggregate_followers, make_demand
 from gridagora.mechanisms.retail.protocol import (
     Broadcast,
     Community,
     GameResult,
     ProsumerOffer,
     StoppingRule,
-    answered,
-    community,
-    idle,
-    play,
-    protocol,
-    said,
-    terms,
+    answer_prices,
+    iterate_rounds,
+    make_community,
+    make_idle_state,
+    make_offers,
+    publish_terms,
+    run_protocol,
 )
 
 T, N, M = 6, 4, 5
@@ -79,7 +79,12 @@ class Prosumer:
 
     def __init__(self, name: int, own: Community, public, users: int) -> None:
         self.name, self.own, self.users, self.count = name, own, users, public.prosumer_count
-        self.rounds, self.held, self.turn, self.outer = protocol(public, RULE), idle(own), 0, 0
+        self.rounds, self.held, self.turn, self.outer = (
+            iterate_rounds(public, RULE),
+            make_idle_state(own),
+            0,
+            0,
+        )
         self.heard: dict[tuple[type, int, int], Message] = {}
         self.offers: list[Offer] = []  # the last two: nobody can be further behind
         self.waited = 0
@@ -91,8 +96,8 @@ class Prosumer:
         self.asked = asked
         if isinstance(asked, Broadcast):
             self.outer += 1
-            self.held = answered(self.own, asked, self.held)
-            told = said(self.own, self.held)
+            self.held = answer_prices(self.own, asked, self.held)
+            told = make_offers(self.own, self.held)
             offer = Offer(
                 self.turn, self.name, told.offer_kw[0].tobytes(), told.made_kw[0].tobytes()
             )
@@ -178,7 +183,9 @@ def drawn(seed: int = 0) -> tuple[Community, np.ndarray, np.ndarray]:
     )
     made = rng.uniform(-1, 8, (N, T))
     return (
-        community(followers(worth, slope), made, (packs,), (np.arange(N),), buy, 0.6 * buy),
+        make_community(
+            aggregate_followers(worth, slope), made, (packs,), (np.arange(N),), buy, 0.6 * buy
+        ),
         worth,
         slope,
     )
@@ -193,9 +200,9 @@ def row(table: Stores, i: int) -> Stores:
 def apart(c: Community, worth: np.ndarray, slope: np.ndarray) -> list[EndUser | Prosumer]:
     """Return every party with nothing but its own data and the terms."""
     parties: list[EndUser | Prosumer] = [EndUser(j, worth[j], slope[j]) for j in range(M)]
-    public, market = terms(c), (c.end_users, c.buy_per_kwh, c.sell_per_kwh)
+    public, market = publish_terms(c), (c.end_users, c.buy_per_kwh, c.sell_per_kwh)
     for i in range(N):
-        own = community(
+        own = make_community(
             market[0],
             c.made_kw[i : i + 1],
             (row(c.stores[0], i),),
@@ -209,7 +216,7 @@ def apart(c: Community, worth: np.ndarray, slope: np.ndarray) -> list[EndUser | 
 @pytest.mark.parametrize(("loss", "seed"), [(0.0, 0), (0.2, 1), (0.5, 2)])
 def test_parties_alone_end_where_all_in_one_process_do(loss: float, seed: int) -> None:
     c, worth, slope = drawn()
-    together, held = play(c, RULE)
+    together, held = run_protocol(c, RULE)
     net = Network(apart(c, worth, slope), loss, seed)
     net.run()
     prosumers = [party for party in net.parties if isinstance(party, Prosumer)]
@@ -290,12 +297,12 @@ def test_what_does_not_change_an_answer_cannot_be_read_off_a_message(
 
 def offers(c: Community) -> list[ProsumerOffer]:
     """Return everything that prosumers say in a session."""
-    rounds, held, log = protocol(terms(c), RULE), idle(c), []
+    rounds, held, log = iterate_rounds(publish_terms(c), RULE), make_idle_state(c), []
     asked = next(rounds)
     while True:
         if isinstance(asked, Broadcast):
-            held = answered(c, asked, held)
-            log.append(said(c, held))
+            held = answer_prices(c, asked, held)
+            log.append(make_offers(c, held))
             answer = log[-1]
         else:
             answer = c.end_users.response @ (c.end_users.choke_per_kwh - asked)
@@ -309,7 +316,7 @@ def test_two_kinds_of_devices_that_make_the_same_say_the_same() -> None:
     """A battery that is full and idle, and no battery: the same messages to the last bit."""
     c, *_ = drawn(2)
     c = c._replace(
-        end_users=demand(c.end_users.choke_per_kwh, np.diag(np.diag(c.end_users.response)))
+        end_users=make_demand(c.end_users.choke_per_kwh, np.diag(np.diag(c.end_users.response)))
     )
     still = c.stores[0]._replace(p_min_kw=np.zeros((N, T)), p_max_kw=np.zeros((N, T)))
     none = [

@@ -12,7 +12,7 @@ from gridagora.core.exchange import Status, Transactions, quote, take
 from gridagora.core.registry import FACTS, names
 from gridagora.core.rules import POSTED_PRICE, Bidder, Disclosure, LookAhead, Pricing, Rulebook
 from gridagora.core.session import Clearing, Commitment, GateOpen, Posted
-from gridagora.kernels.curves.curve import Curves, at
+from gridagora.kernels.curves.curve import Curves, power_at
 from gridagora.results.outcome import welfare_usd
 from gridagora.run.compare import compare, prepare
 from gridagora.run.evaluate import evaluate
@@ -102,7 +102,7 @@ def mid_market(call, tenders):
     curves, n = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh), len(call.party)
     buy, sell = float(call.supply.import_per_kwh[0]), float(call.supply.export_per_kwh[0])
     middle = (buy + sell) / 2
-    p_kw = at(curves, middle, 1.0)
+    p_kw = power_at(curves, middle, 1.0)
     bought, sold = p_kw.clip(min=0).sum(), (-p_kw).clip(min=0).sum()
     local = min(bought, sold)
     pays = (local * middle + (bought - local) * buy) / max(bought, 1e-9)

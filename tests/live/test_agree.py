@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridagora.core.exchange import encode
-from gridagora.live.agree import Agreement, go_on, note, on_duty, order_of, standing
+from gridagora.live.agree import (
+    Agreement,
+    advance,
+    find_coordinator,
+    order_of,
+    receive_frame,
+    repeat_frames,
+)
 from gridagora.live.wire import FINAL, FIRST_HOUR, Frame, Kind, Size
 from gridagora.mechanisms.retail.messages import MESSAGES, GameOffers
 
@@ -79,16 +86,16 @@ class Round:
             if a.final and frame.kind is Kind.OFFER:
                 self.say(to, frame.sender, Frame(Kind.TABLE, to, a.number, FINAL, a.table))
                 continue
-            note(a, frame)
-            self.to_all(to, go_on(a, self.silent(to)))
+            receive_frame(a, frame)
+            self.to_all(to, advance(a, self.silent(to)))
         self.wire = late
 
     def run(self, ticks: int = 400) -> None:
         for self.tick in range(ticks):
             for i, a in self.parties.items():
                 if i not in self.dead and not a.final:
-                    self.to_all(i, standing(a))
-                    self.to_all(i, go_on(a, self.silent(i)))
+                    self.to_all(i, repeat_frames(a))
+                    self.to_all(i, advance(a, self.silent(i)))
             self.deliver()
             if all(a.final or i in self.dead for i, a in self.parties.items()):
                 return
@@ -127,33 +134,33 @@ def test_a_table_heard_by_one_alone_is_passed_on_by_the_next_on_duty() -> None:
     """Prosumer 0 tells its table, without prosumer 3, to prosumer 1 only, and dies."""
     parties = opened(1)
     for j in (1, 2):
-        note(parties[0], standing(parties[j])[0])
-    table = next(f for f in go_on(parties[0], {3}) if f.kind is Kind.TABLE)
-    note(parties[1], table)
+        receive_frame(parties[0], repeat_frames(parties[j])[0])
+    table = next(f for f in advance(parties[0], {3}) if f.kind is Kind.TABLE)
+    receive_frame(parties[1], table)
     for j in (1, 2):  # prosumer 3, alive after all, is heard by both
-        note(parties[j], standing(parties[3])[0])
-        note(parties[j], standing(parties[3 - j])[0])
-    again = next(f for f in go_on(parties[1], {0}) if f.kind is Kind.TABLE)
-    assert on_duty(parties[1]) == 1
+        receive_frame(parties[j], repeat_frames(parties[3])[0])
+        receive_frame(parties[j], repeat_frames(parties[3 - j])[0])
+    again = next(f for f in advance(parties[1], {0}) if f.kind is Kind.TABLE)
+    assert find_coordinator(parties[1]) == 1
     assert bits(again.table) == bits(table.table), "though it had heard more offers itself"
     fresh = Agreement(SIZE, 1, 2, parties[2].order, offers=dict(parties[2].offers))
-    go_on(fresh, {0, 1})
+    advance(fresh, {0, 1})
     assert fresh.table.party.tolist() == [1, 2, 3], "who heard of no table gathers one"
 
 
 def test_nothing_is_final_before_everybody_alive_heard_the_table() -> None:
     parties = opened(1)
     for j in (1, 2, 3):
-        note(parties[0], standing(parties[j])[0])
-    said = go_on(parties[0], set())
+        receive_frame(parties[0], repeat_frames(parties[j])[0])
+    said = advance(parties[0], set())
     assert [f.kind for f in said] == [Kind.TABLE]
     for j in (1, 2, 3):
         assert not parties[0].final
-        note(parties[j], said[0])
-        answer = go_on(parties[j], set())
+        receive_frame(parties[j], said[0])
+        answer = advance(parties[j], set())
         assert [f.kind for f in answer] == [Kind.HEARD]
-        note(parties[0], answer[0])
-        assert go_on(parties[0], set()) == [], "nothing is said twice"
+        receive_frame(parties[0], answer[0])
+        assert advance(parties[0], set()) == [], "nothing is said twice"
     assert parties[0].final
 
 
@@ -166,6 +173,6 @@ def test_one_that_takes_a_living_one_for_dead_raises_the_ballot_for_all() -> Non
 
 def test_the_last_one_left_agrees_with_itself() -> None:
     alone = opened(1)[2]
-    go_on(alone, {0, 1, 3})
+    advance(alone, {0, 1, 3})
     assert alone.final
     assert alone.table.party.tolist() == [2]

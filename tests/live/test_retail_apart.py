@@ -16,19 +16,19 @@ from gridagora.live.post import (
     Post,
     SessionLimits,
     Tally,
-    opened,
-    received,
+    open_socket,
+    receive_frames,
     send,
     serve,
 )
-from gridagora.live.retail_apart import Apart, compared, main, wanted
+from gridagora.live.retail_apart import Apart, compare_session, main, parse_arguments
 from gridagora.live.retail_party import Waits
 from gridagora.live.retail_process import Silence
 from gridagora.live.retail_start import ProcessNetwork, run_apart
 from gridagora.live.wire import ENVELOPE, Frame, Kind, Size, packed, payload
 from gridagora.mechanisms.retail.messages import MESSAGES, GameOffers, RetailDemand, RetailPrices
 from gridagora.mechanisms.retail.protocol import StoppingRule
-from gridagora.studies.claims import drawn, users
+from gridagora.studies.claims import draw_community, users
 
 N, M = 3, 6
 RULE = StoppingRule(tolerance_share=1e-6, tolerance_per_kwh=1e-7)
@@ -37,8 +37,8 @@ MARGIN = 1e-9
 
 def apart(network: ProcessNetwork, silences: dict[int, Silence] | None = None) -> Apart:
     """Run a session; whatever else is claimed of it, all that ended agree to the last bit, and nothing is left behind."""
-    c, members = drawn(3, N, M), users(3, M)
-    found = compared(c, RULE, run_apart(c, members, RULE, network, silences))
+    c, members = draw_community(3, N, M), users(3, M)
+    found = compare_session(c, RULE, run_apart(c, members, RULE, network, silences))
     assert found.played.converged
     assert found.same_bits
     assert max(found.retail_off_per_kwh, found.internal_off_per_kwh, found.offer_off_kw) < MARGIN
@@ -82,7 +82,7 @@ def test_processes_leave_when_the_parent_is_interrupted(monkeypatch: pytest.Monk
 
     monkeypatch.setattr("gridagora.live.retail_start._until_over", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run_apart(drawn(3, 1, 1), users(3, 1), RULE, ProcessNetwork(groups=1))
+        run_apart(draw_community(3, 1, 1), users(3, 1), RULE, ProcessNetwork(groups=1))
     assert not multiprocessing.active_children()
 
 
@@ -90,7 +90,12 @@ def test_a_process_that_cannot_begin_ends_the_session_with_a_sentence() -> None:
     members = users(3, 2)
     lopsided = members.slope + np.triu(np.full((24, 24), 0.5), 1)
     with pytest.raises(PartError, match="the process of party 1 ended before the session began"):
-        run_apart(drawn(3, 1, 2), members._replace(slope=lopsided), RULE, ProcessNetwork(groups=1))
+        run_apart(
+            draw_community(3, 1, 2),
+            members._replace(slope=lopsided),
+            RULE,
+            ProcessNetwork(groups=1),
+        )
     assert not multiprocessing.active_children()
 
 
@@ -120,7 +125,7 @@ def test_a_pause_does_not_count_as_time_spent_listening() -> None:
     """Else one that was stopped would wake up and take all others for dead."""
     party, size = Sleeper(), Size(1, 1, 24)
     line, other = multiprocessing.Pipe()
-    with opened() as sock, line, other:
+    with open_socket() as sock, line, other:
         serve(
             party,
             Mail(sock, {}, Tally(), 0.0, np.random.default_rng(0)),
@@ -134,7 +139,7 @@ def test_a_pause_does_not_count_as_time_spent_listening() -> None:
 def test_only_well_formed_frames_from_their_own_address_are_let_in() -> None:
     size = Size(2, 1, 24)
     frame = packed(Frame(Kind.HEARD, 0, 1, 0))
-    with opened() as ours, opened() as theirs, opened() as stranger:
+    with open_socket() as ours, open_socket() as theirs, open_socket() as stranger:
         mail = Mail(ours, {0: theirs.getsockname()}, Tally(), 0.0, np.random.default_rng(0))
         for sock, datagram in ((theirs, frame), (stranger, frame), (theirs, b"noise")):
             sock.setblocking(True)
@@ -142,7 +147,7 @@ def test_only_well_formed_frames_from_their_own_address_are_let_in() -> None:
         ours.setblocking(True)
         ours.recvfrom(1, socket.MSG_PEEK)
         ours.setblocking(False)
-        frames = received(mail, size)
+        frames = receive_frames(mail, size)
     assert [f.kind for f in frames] == [Kind.HEARD]
     assert mail.tally.refused == 2
     assert "expected an envelope of 14 bytes" in mail.tally.reason
@@ -180,7 +185,7 @@ def test_what_the_socket_carries_is_what_is_counted() -> None:
     """Byte for byte: an envelope, then `encode` of the table; bytes told are those of `count_bytes`."""
     size = Size(2, 1, 24)
     for frame in every_kind(size):
-        with opened() as ours, opened() as theirs:
+        with open_socket() as ours, open_socket() as theirs:
             mail = Mail(ours, {7: theirs.getsockname()}, Tally(), 0.0, np.random.default_rng(0))
             theirs.setblocking(True)
             send(mail, [(7, frame)])
@@ -227,14 +232,14 @@ def test_bad_arguments_are_told_together(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_arguments_become_a_session() -> None:
-    asked = wanted(["--silent", "1:5", "2:3:4", "--loss", "0.1"])
+    asked = parse_arguments(["--silent", "1:5", "2:3:4", "--loss", "0.1"])
     assert asked.silences == {1: Silence(5), 2: Silence(3, 4.0)}
     assert asked.network.loss_share == 0.1
     assert (asked.prosumers, asked.end_users) == (5, 40)
 
 
 def test_more_than_fits_into_a_datagram_is_refused_before_anything_starts() -> None:
-    c, members = drawn(0, 2, 3), users(0, 3)
+    c, members = draw_community(0, 2, 3), users(0, 3)
     many = c._replace(made_kw=np.zeros((200, 24)))
     with pytest.raises(InputError) as caught:
         run_apart(many, members, RULE, ProcessNetwork(groups=4))

@@ -10,16 +10,22 @@ from hypothesis import strategies as st
 from gridagora.core.errors import PartError
 from gridagora.live.end_users import EndUsers
 from gridagora.live.post import AWAKE_S, Post
-from gridagora.live.retail_apart import compared
+from gridagora.live.retail_apart import compare_session
 from gridagora.live.retail_party import Prosumer, Seat, Waits
 from gridagora.live.retail_process import ProsumerEnd
-from gridagora.live.retail_start import Ended, alone
+from gridagora.live.retail_start import Ended, isolate_prosumer
 from gridagora.live.wire import FINAL, FIRST_HOUR, Frame, Kind, Size
 from gridagora.mechanisms.retail.certificate import Users
-from gridagora.mechanisms.retail.game import followers
+from gridagora.mechanisms.retail.game import aggregate_followers
 from gridagora.mechanisms.retail.messages import GameOffers, RetailDemand, RetailPrices
-from gridagora.mechanisms.retail.protocol import Community, GameResult, StoppingRule, play, terms
-from gridagora.studies.claims import drawn, users
+from gridagora.mechanisms.retail.protocol import (
+    Community,
+    GameResult,
+    StoppingRule,
+    publish_terms,
+    run_protocol,
+)
+from gridagora.studies.claims import draw_community, users
 
 N, GROUPS, TICK_S = 4, 2, 0.005
 WAITS = Waits(patience_s=0.5)
@@ -30,7 +36,7 @@ MARGIN = 1e-9
 
 @cache
 def small() -> tuple[Community, Users]:
-    return drawn(0, N, 6), users(0, 6)
+    return draw_community(0, N, 6), users(0, 6)
 
 
 def bits(played: GameResult) -> bytes:
@@ -53,7 +59,7 @@ class Network:
         self.asleep_until: dict[int, float] = {}
         self.prosumers = {
             i: Prosumer(
-                Seat(i, alone(c, i), terms(c), RULE, SIZE, waits),
+                Seat(i, isolate_prosumer(c, i), publish_terms(c), RULE, SIZE, waits),
                 lambda k, i=i: self.at_round(i, k),
             )
             for i in range(N)
@@ -138,7 +144,7 @@ def check(net: Network) -> dict[int, int]:
     ended = list(net.ended().values())
     assert len({bits(party.end) for party in ended}) == 1
     assert all(party.dropped == ended[0].dropped for party in ended)
-    together, held = play(small()[0], RULE, quiet=ended[0].dropped)
+    together, held = run_protocol(small()[0], RULE, quiet=ended[0].dropped)
     assert together.converged
     assert ended[0].end.rounds == together.rounds
     for name in ("retail_per_kwh", "internal_per_kwh", "offer_kw", "made_kw", "wholesale_kw"):
@@ -310,7 +316,7 @@ def test_messages_hold_prices_and_offers_of_the_right_size() -> None:
 
 def test_a_prosumer_starts_with_nothing_of_the_others() -> None:
     c, _ = small()
-    own = alone(c, 2)
+    own = isolate_prosumer(c, 2)
     assert own.made_kw.base is None
     assert own.made_kw.tolist() == [c.made_kw[2].tolist()]
     for name in own.stores[0]._fields:
@@ -332,7 +338,7 @@ def test_groups_take_together_what_all_end_users_take() -> None:
         for at in (slice(0, 2), slice(2, 6))
     ]
     np.testing.assert_allclose(sum(parts), whole, atol=1e-12)
-    demand = followers(*members)
+    demand = aggregate_followers(*members)
     np.testing.assert_allclose(whole, demand.response @ (demand.choke_per_kwh - price), atol=1e-12)
 
 
@@ -356,4 +362,4 @@ def test_a_session_that_nobody_ended_is_an_error_with_every_reason() -> None:
     with pytest.raises(
         PartError, match="no prosumer came to an end: prosumer 1: end-users are gone"
     ):
-        compared(small()[0], RULE, left)
+        compare_session(small()[0], RULE, left)

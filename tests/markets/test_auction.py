@@ -15,7 +15,14 @@ from gridagora.core.session import (
     drive,
 )
 from gridagora.kernels.curves.curve import curves
-from gridagora.markets.auction import Auction, AuctionTrades, bilateral, settled, told, trades
+from gridagora.markets.auction import (
+    Auction,
+    AuctionTrades,
+    count_messages,
+    list_trades,
+    match_orders,
+    settle_homes,
+)
 
 LOW, HIGH = 0.05, 0.15
 
@@ -43,7 +50,7 @@ def test_a_home_is_settled_at_the_mean_of_its_trades_and_of_its_rest():
     """Home 7 takes 3 kW, two from home 3 at .10 and .12, one at the import price; home 3 gives 5, three at the credit."""
     opened = opening([7, 3])
     traded = agreed([7, 7], [3, 3], [1.0, 1.0], [0.10, 0.12], [2.0, -2.0])
-    found = settled(opened, offered(opened, [([3.0], [0.0]), ([-5.0], [0.0])]), traded)
+    found = settle_homes(opened, offered(opened, [([3.0], [0.0]), ([-5.0], [0.0])]), traded)
     assert found.party.tolist() == [7, 3] and found.counterparty.tolist() == [-1, -1]
     assert found.p_kw[:, 0] == pytest.approx([3.0, -5.0])
     assert found.price_per_kwh[:, 0] == pytest.approx(
@@ -56,7 +63,7 @@ def test_what_a_home_bought_and_sold_again_weighs_alike_in_its_price():
     """Home 1 buys 2 kW at .08 and sells 1 of them at .12, and keeps the other."""
     opened = opening([0, 1, 2])
     traded = agreed([1, 2], [0, 1], [2.0, 1.0], [0.08, 0.12], [-2.0, 1.0, 1.0])
-    found = settled(
+    found = settle_homes(
         opened, offered(opened, [([-2.0], [0.0]), ([1.0], [0.0]), ([1.0], [0.0])]), traded
     )
     assert found.p_kw[:, 0] == pytest.approx([-2.0, 1.0, 1.0])
@@ -95,14 +102,14 @@ def test_the_rest_of_a_home_is_what_its_curve_wants_at_the_suppliers_price(
     traded = agreed(
         *(np.array(side, np.int64) for side in sides), size, [0.10] * len(size), [net_kw, -net_kw]
     )
-    found = settled(opened, offered(opened, [row, ([-net_kw], [0.0])]), traded)
+    found = settle_homes(opened, offered(opened, [row, ([-net_kw], [0.0])]), traded)
     assert found.p_kw[0, 0] == pytest.approx(taken)
     assert found.price_per_kwh[0, 0] == pytest.approx(price)
 
 
 def test_a_trade_is_a_row_of_the_buyer_with_the_seller_as_counterparty():
     traded = agreed([7, 2], [3, 7], [1.0, 0.5], [0.10, 0.12], [0.5, 0, 0])
-    rows = bilateral(opening([2, 3, 7]), traded)
+    rows = list_trades(opening([2, 3, 7]), traded)
     assert rows.party.tolist() == [7, 2] and rows.counterparty.tolist() == [3, 7]
     assert rows.p_kw[:, 0].tolist() == [1.0, 0.5] and rows.price_per_kwh[:, 0].tolist() == [
         0.10,
@@ -112,7 +119,7 @@ def test_a_trade_is_a_row_of_the_buyer_with_the_seller_as_counterparty():
 
 def test_an_order_is_one_message_a_trade_two_and_only_orders_tell_of_a_home():
     size = HEADER.size + 5 * NUMBER_BYTES
-    assert told(agreed([1, 1], [0, 0], [1, 1], [0.1, 0.1], [0, 0])) == PeerMessages(
+    assert count_messages(agreed([1, 1], [0, 0], [1, 1], [0.1, 0.1], [0, 0])) == PeerMessages(
         5 + 4, 9 * size, 3, 10
     )
 
@@ -140,7 +147,7 @@ def test_a_session_opens_the_gate_tells_what_was_said_and_settles():
 def test_no_trade_is_larger_than_a_block(block_kw):
     """A load of 2 kW and sun of 2 kW find each other whatever the blocks, in as many trades as they need."""
     opened = opening([0, 1])
-    found = trades(
+    found = match_orders(
         Auction(block_kw=block_kw), opened, offered(opened, [([2.0], [0.0]), ([-2.0], [0.0])])
     )
     assert found.p_kw.max() <= block_kw + 1e-9
@@ -150,7 +157,7 @@ def test_no_trade_is_larger_than_a_block(block_kw):
 
 def test_one_turn_is_one_order_for_each_home():
     opened = opening([0, 1, 2])
-    found = trades(
+    found = match_orders(
         Auction(turns=1, block_kw=1.0),
         opened,
         offered(opened, [([2.0], [0.0]), ([-2.0], [0.0]), ([2.0], [0.0])]),
@@ -163,7 +170,7 @@ def test_one_turn_is_one_order_for_each_home():
 def test_prices_stand_on_ticks_between_credit_and_import_price():
     opened = opening([0, 1])
     rows = [([0.0, 14.0], [0.14, 0.0]), ([-14.0, 0.0], [0.20, 0.06])]
-    found = trades(Auction(ticks=10), opened, offered(opened, rows))
+    found = match_orders(Auction(ticks=10), opened, offered(opened, rows))
     steps = (found.price_per_kwh - LOW) / (HIGH - LOW) * 10
     assert len(steps) > 0
     assert steps == pytest.approx(np.rint(steps), abs=1e-9)
@@ -174,7 +181,7 @@ def test_who_draws_blindly_among_two_ticks_names_the_middle():
     """Neither end of the window is drawn, where nobody could gain: of two steps of price one price is left."""
     opened = opening([0, 1, 2, 3])
     market = Auction(trader="zero_intelligence", ticks=2)
-    found = trades(market, opened, offered(opened, [([2.0], [0.0]), ([-2.0], [0.0])] * 2))
+    found = match_orders(market, opened, offered(opened, [([2.0], [0.0]), ([-2.0], [0.0])] * 2))
     assert found.p_kw.sum() == pytest.approx(4.0)
     assert found.price_per_kwh == pytest.approx(np.full(len(found.p_kw), (LOW + HIGH) / 2))
 
@@ -182,7 +189,7 @@ def test_who_draws_blindly_among_two_ticks_names_the_middle():
 @pytest.mark.parametrize("trader", ["look_ahead", "zero_intelligence"])
 def test_homes_that_want_the_same_side_do_not_trade(trader):
     opened = opening([0, 1, 2])
-    found = trades(Auction(trader=trader), opened, offered(opened, [([2.0], [0.0])] * 3))
+    found = match_orders(Auction(trader=trader), opened, offered(opened, [([2.0], [0.0])] * 3))
     assert len(found.p_kw) == 0
     assert not found.net_kw.any()
 
@@ -201,7 +208,7 @@ def test_without_a_window_of_distinct_prices_or_a_second_home_nothing_is_posted(
 ):
     opened = opening(party, low, high)
     rows = [([2.0], [0.0]), ([-2.0], [0.0])][: len(party)]
-    found = trades(Auction(ticks=ticks), opened, offered(opened, rows))
+    found = match_orders(Auction(ticks=ticks), opened, offered(opened, rows))
     assert (len(found.p_kw), found.orders, found.turns) == (0, 0, 0)
     assert found.net_kw.tolist() == [0.0] * len(party)
 

@@ -26,7 +26,7 @@ from gridagora.core.session import (
 from gridagora.core.spec import spec
 from gridagora.kernels.curves.curve import curves
 from gridagora.kernels.stores.value import stores
-from gridagora.markets.central import Central, supply_rows
+from gridagora.markets.central import Central, make_supply_row
 
 BUY, SELL, OVER = 0.20, 0.10, 1.0
 FREE = Central(reserve_share=0.0)
@@ -395,10 +395,10 @@ def test_prices_found_in_the_hour_before_are_where_the_next_search_begins():
 
 def test_the_coordinator_reads_the_substation_row_and_what_devices_can_reach():
     opening = window([0.1, 0.2], sell=[0.05, 0.1], limit_kw=7.0, base_kw=1.5)
-    rows = supply_rows(opening.supply, opening.limits, 3)
+    rows = make_supply_row(opening.supply, opening.limits, 3)
     assert rows.base_kw.tolist() == [1.5, 1.5]
     assert rows.low_kw.tolist() == [-7.0, -7.0] and rows.high_kw.tolist() == [7.0, 7.0]
-    free = supply_rows(opening.supply, window([0.1, 0.2]).limits, 3)
+    free = make_supply_row(opening.supply, window([0.1, 0.2]).limits, 3)
     assert free.high_kw.tolist() == [4e4, 4e4] and free.low_kw.tolist() == [-4e4, -4e4]
 
 

@@ -14,7 +14,7 @@ from gridagora.core.session import (
     Topology,
     drive,
 )
-from gridagora.kernels.coordination.consensus import owner
+from gridagora.kernels.coordination.consensus import party_of_end
 from gridagora.kernels.curves.curve import curves
 from gridagora.markets.peer import Peer
 from gridagora.mechanisms.trade_graph import complete
@@ -27,7 +27,7 @@ def test_a_zonal_charge_falls_on_trades_that_leave_the_zone_and_on_no_other():
     )
     site, graph = Topology(tree, np.array([0, 0, 1, 1]), np.full(3, np.inf)), complete(4)
     zone = np.array([0, 0, 1, 1])
-    crosses = zone[owner(graph)] != zone[graph.peer]
+    crosses = zone[party_of_end(graph)] != zone[graph.peer]
     assert crosses.sum() == 8 and (~crosses).sum() == 4
     fee = Peer(network_fee="zonal", fee_per_kwh=0.03).fees(site, graph)
     np.testing.assert_allclose(fee, np.where(crosses, 0.015, 0.0), atol=1e-15)

@@ -26,14 +26,14 @@ from gridagora.kernels.stores.value import stores
 from gridagora.markets.layered import (
     RUN_H,
     Layered,
-    along,
-    begin,
-    below,
-    branches,
-    relayed,
-    settled,
+    announce_result,
+    count_parties,
+    find_branches,
+    relay_plans,
     spread_rows,
-    stacked,
+    stack_rows,
+    start_premiums,
+    sum_premiums,
 )
 
 BUY, SELL, OVER = 0.20, 0.10, 5.0
@@ -226,27 +226,31 @@ def test_a_curve_of_few_blocks_keeps_its_total_and_clears_near_the_exact_one():
 
 def test_premiums_sum_from_the_root_down():
     premium = np.array([[1.0], [2.0], [4.0], [10.0], [20.0], [100.0]])
-    assert along(TREE, premium)[:, 0].tolist() == [111.0, 112.0, 124.0, 110.0, 120.0, 100.0]
+    assert sum_premiums(TREE, premium)[:, 0].tolist() == [111.0, 112.0, 124.0, 110.0, 120.0, 100.0]
 
 
 def test_a_tree_may_begin_with_its_root():
     """Rows of places stand in any order: the root is where no parent is, not at the end."""
     tree = places(["feeder", "z", "t"], [Level.FEEDER, Level.ZONE, Level.TRANSFORMER], [-1, 0, 1])
-    assert along(tree, np.array([[1.0], [10.0], [100.0]]))[:, 0].tolist() == [1.0, 11.0, 111.0]
-    assert branches(tree).tolist() == [0, 1, 1]
-    assert below(Topology(tree, np.array([2, 2, 1]))).tolist() == [3, 3, 2]
+    assert sum_premiums(tree, np.array([[1.0], [10.0], [100.0]]))[:, 0].tolist() == [
+        1.0,
+        11.0,
+        111.0,
+    ]
+    assert find_branches(tree).tolist() == [0, 1, 1]
+    assert count_parties(Topology(tree, np.array([2, 2, 1]))).tolist() == [3, 3, 2]
     site = Topology(tree, np.array([2]))
     told = Proposals(None, np.arange(1), np.ones((1, 2)), np.ones(1), np.ones(1))
-    up = relayed(world([T1]), site, np.ones((3, 2)), told, np.array([1, 2]))
+    up = relay_plans(world([T1]), site, np.ones((3, 2)), told, np.array([1, 2]))
     assert up.party.tolist() == [0, 1, 2, 2]
 
 
 def test_homes_are_counted_at_every_place_above_them():
-    assert below(Topology(TREE, np.array([T1, T1, T3, Z1]))).tolist() == [2, 0, 1, 3, 1, 4]
+    assert count_parties(Topology(TREE, np.array([T1, T1, T3, Z1]))).tolist() == [2, 0, 1, 3, 1, 4]
 
 
 def test_branches_hang_from_the_root():
-    assert branches(TREE).tolist() == [Z1, Z1, Z2, Z1, Z2, ROOT]
+    assert find_branches(TREE).tolist() == [Z1, Z1, Z2, Z1, Z2, ROOT]
 
 
 def test_the_rows_of_a_search_are_the_root_and_then_each_limited_place():
@@ -259,7 +263,7 @@ def test_the_rows_of_a_search_are_the_root_and_then_each_limited_place():
         base_kw=0.7,
     )
     usable = FREE.usable(opening)
-    rows = stacked(opening.supply, usable, ROOT, np.array([T1, Z2]))
+    rows = stack_rows(opening.supply, usable, ROOT, np.array([T1, Z2]))
     assert rows.dt_h.tolist() == [1.0] * 6
     assert rows.base_kw.tolist() == [0.7, 0.7, 0.0, 0.0, 1.5, 1.5]
     assert rows.buy_per_kwh.tolist() == [0.1, 0.3, 0, 0, 0, 0]
@@ -286,7 +290,7 @@ def test_a_limited_place_is_told_again_at_every_further_hop():
         np.array([0.1, 0.2]),
     )
     q_kw = np.array([[1.0, 2], [0, 0], [3, 4], [1, 2], [3, 4], [4, 6]])
-    up = relayed(opening, opening.site, q_kw, told, np.array([T1, Z2]))
+    up = relay_plans(opening, opening.site, q_kw, told, np.array([T1, Z2]))
     assert up.party.tolist() == [T1, T2, T3, Z1, Z2, ROOT, T1]
     assert up.own_usd == pytest.approx([0.5, 0, 0.7, 0.5, 0.7, 1.2, 0.5])
     assert up.bound_usd == pytest.approx([0.1, 0, 0.2, 0.1, 0.2, 0.3, 0.1])
@@ -295,15 +299,17 @@ def test_a_limited_place_is_told_again_at_every_further_hop():
 
 def test_the_end_of_a_search_is_told_to_every_place_and_home():
     opening = world([T1, T2, T3])
-    assert settled(opening, 6, 4) == PeerMessages(9, 9 * (HEADER.size + NUMBER_BYTES * 5), 1, 0)
+    assert announce_result(opening, 6, 4) == PeerMessages(
+        9, 9 * (HEADER.size + NUMBER_BYTES * 5), 1, 0
+    )
 
 
 def test_premiums_begin_at_nil_and_move_on_with_time():
     opening = world([T1], (0.1, 0.1, 0.1))
-    assert not begin(opening, None).any() and begin(opening, None).shape == (6, 3)
+    assert not start_premiums(opening, None).any() and start_premiums(opening, None).shape == (6, 3)
     later = opening._replace(product=opening.product._replace(start_s=7200))
     path = PricePath(0, np.arange(18.0).reshape(6, 3))
-    assert begin(later, path)[:2].tolist() == [[2.0, 0.0, 0.0], [5.0, 0.0, 0.0]]
+    assert start_premiums(later, path)[:2].tolist() == [[2.0, 0.0, 0.0], [5.0, 0.0, 0.0]]
 
 
 # ------------------------------------------------------------------------------- premiums, round by round

@@ -11,7 +11,7 @@ from gridagora.core.place import Level, lift_kw, places
 from gridagora.core.product import Horizon
 from gridagora.core.session import MessageCount, drive
 from gridagora.kernels.stores.value import PENALTY
-from gridagora.markets.layered import Layered, branches
+from gridagora.markets.layered import Layered, find_branches
 from gridagora.population import fleet as homes_at
 from gridagora.run import lookahead as ahead
 from gridagora.run.compare import prepare
@@ -272,4 +272,4 @@ def test_branches_are_the_places_right_below_the_root():
         [Level.TRANSFORMER] * 2 + [Level.ZONE] * 2 + [Level.FEEDER],
         [2, 3, 4, 4, -1],
     )
-    assert branches(tree).tolist() == [2, 3, 2, 3, 4]
+    assert find_branches(tree).tolist() == [2, 3, 2, 3, 4]

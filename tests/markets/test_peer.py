@@ -16,9 +16,9 @@ from gridagora.core.session import (
     Topology,
     drive,
 )
-from gridagora.kernels.coordination.consensus import owner
+from gridagora.kernels.coordination.consensus import party_of_end
 from gridagora.kernels.curves.curve import curves
-from gridagora.markets.peer import Peer, cost_per_h, posted, spare, together
+from gridagora.markets.peer import Peer, cost_per_h, count_posting, has_green_surplus, sum_traffic
 
 BUY, SELL = 0.15, 0.05
 NEAR = {"abs": 2e-3}  # partners stop within .1 W and a thousandth of a cent
@@ -299,19 +299,19 @@ def test_local_energy_is_worth_more_to_all():
 
 
 def test_talks_side_by_side_last_as_long_as_the_longest():
-    assert together([PeerMessages(3, 30, 5, 7), PeerMessages(2, 20, 9, 1)]) == PeerMessages(
+    assert sum_traffic([PeerMessages(3, 30, 5, 7), PeerMessages(2, 20, 9, 1)]) == PeerMessages(
         5, 50, 9, 8
     )
 
 
 def test_a_posted_forecast_is_one_message_to_each_home_with_both_prices_of_every_hour():
-    assert posted(opening([0, 0, 0], hours=4)) == PeerMessages(
+    assert count_posting(opening([0, 0, 0], hours=4)) == PeerMessages(
         3, 3 * (HEADER.size + NUMBER_BYTES * 9), 1, 0
     )
 
 
 def test_nobody_has_sun_to_spare_where_no_preference_asks():
-    assert not spare(Topology(TREE, np.zeros(2, np.int64)), np.array([-5.0, 1.0])).any()
+    assert not has_green_surplus(Topology(TREE, np.zeros(2, np.int64)), np.array([-5.0, 1.0])).any()
 
 
 @pytest.mark.parametrize(
@@ -342,5 +342,5 @@ def test_nobody_has_sun_to_spare_where_no_preference_asks():
 )
 def test_who_may_trade_with_whom(keys, place, pairs):
     graph = Peer(**keys).partners(Topology(TREE, np.asarray(place)))
-    ends = zip(owner(graph).tolist(), graph.peer.tolist(), strict=True)
+    ends = zip(party_of_end(graph).tolist(), graph.peer.tolist(), strict=True)
     assert {tuple(sorted(pair)) for pair in ends} == pairs

@@ -13,19 +13,19 @@ from gridagora.core.session import MessageCount, Opening, PricePath, SupplyOffer
 from gridagora.kernels.curves.curve import curves
 from gridagora.kernels.stores.value import best_response
 from gridagora.markets import retailer
-from gridagora.markets.retailer import Path, Retailer, RetailState, corrected
-from gridagora.mechanisms.retail.certificate import certificate
+from gridagora.markets.retailer import Path, Retailer, RetailState, correct_path
+from gridagora.mechanisms.retail.certificate import certify_offers
 from gridagora.mechanisms.retail.clearing import GameParameters
-from gridagora.mechanisms.retail.game import followers, price_per_kwh
+from gridagora.mechanisms.retail.game import aggregate_followers, price_per_kwh
 from gridagora.mechanisms.retail.protocol import (
     Broadcast,
     Community,
     StoppingRule,
-    answered,
-    community,
-    idle,
-    play,
-    said,
+    answer_prices,
+    make_community,
+    make_idle_state,
+    make_offers,
+    run_protocol,
 )
 from gridagora.settlement.tariff import Tariff
 from gridagora.studies.claims import batteries
@@ -59,9 +59,11 @@ def scene(*, shifting: bool = False, own_share: float = 1.0) -> Scene:
     full = rng.uniform(5, 15, (N, 1))
     packs = batteries(full, prox=0.02)
     buy = 0.08 + 0.10 * np.exp(-((hour - 19) ** 2) / 6.0)
-    users = followers(worth, slope)
+    users = aggregate_followers(worth, slope)
     return Scene(
-        community(users, made, (packs,), (np.arange(N),), buy, 0.6 * buy, own_share), worth, slope
+        make_community(users, made, (packs,), (np.arange(N),), buy, 0.6 * buy, own_share),
+        worth,
+        slope,
     )
 
 
@@ -94,11 +96,11 @@ class Seated:
                 limit_kw=message.limit_kw,
                 over_per_kwh=message.over_per_kwh,
             )
-            self.held = idle(self.community) if self.held is None else self.held
+            self.held = make_idle_state(self.community) if self.held is None else self.held
             return None
         if isinstance(message, Broadcast):
-            self.held = answered(self.community, message, self.held)
-            return said(self.community, self.held)
+            self.held = answer_prices(self.community, message, self.held)
+            return make_offers(self.community, self.held)
         return plans(self.scene, message)
 
 
@@ -124,7 +126,7 @@ def agreed(s: Scene, call: Opening | None = None, state: RetailState | None = No
 def test_the_market_ends_at_the_equilibrium_of_the_game(shifting: bool) -> None:
     """End-users are known only by what they take at three prices, prosumers only by their offers."""
     s = scene(shifting=shifting)
-    played, _ = play(s.community, StoppingRule())
+    played, _ = run_protocol(s.community, StoppingRule())
     found = agreed(s, shifting=shifting).result
     np.testing.assert_allclose(found.price_per_kwh[-1], played.retail_per_kwh, atol=1e-5)
     np.testing.assert_allclose(found.price_per_kwh[0], played.internal_per_kwh, atol=1e-5)
@@ -144,7 +146,7 @@ def test_nobody_gains_alone_from_what_the_market_agreed(limited: bool) -> None:
     seated = Seated(s)
     found = drive(Retailer(game_rounds=300).plan(call, state), seated, MessageCount())
     internal = found.result.price_per_kwh[0]
-    assert certificate(seated.community, seated.held, internal).share <= 1e-5
+    assert certify_offers(seated.community, seated.held, internal).share <= 1e-5
     assert found.traffic.disclosed > 0
     assert found.traffic.bytes > 8 * found.traffic.disclosed
 
@@ -212,7 +214,7 @@ def test_the_internal_price_of_an_hour_stays_between_what_wholesale_pays_and_ask
         np.array([0.15, 0.15, 0.2, 0.2, 0.2, 0.1]),
         np.array([5.0, -5.0, 5.0, 12.0, -5.0, -5.0]),
     )
-    new = corrected(
+    new = correct_path(
         Path(price, price, np.full(6, 10.0)), net, supply, limits, None
     ).internal_per_kwh
     np.testing.assert_allclose(new, [0.2, 0.1, 0.2, 0.4, 0.1, 0.1], atol=1e-12)
@@ -324,7 +326,7 @@ def test_a_game_without_solution_says_what_to_do(monkeypatch):
         )
         yield
 
-    monkeypatch.setattr(retailer, "protocol", stuck)
+    monkeypatch.setattr(retailer, "iterate_rounds", stuck)
     with pytest.raises(
         InputError,
         match=r"too uneven to tell prices apart, expected .* Set market.retailer.shifting = false",

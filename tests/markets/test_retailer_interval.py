@@ -21,11 +21,11 @@ from gridagora.markets.retailer import (
     Path,
     Retailer,
     RetailState,
-    begin,
-    corrected,
-    leaders,
+    correct_path,
+    count_messages,
+    find_leaders,
     retail_per_kwh,
-    told,
+    start_path,
 )
 from gridagora.mechanisms.retail.game import Demand
 from gridagora.mechanisms.retail.protocol import GameResult
@@ -157,10 +157,10 @@ def test_the_retail_price_of_an_interval_is_that_agreed_for_its_hour(state, star
 
 
 def test_everybody_leads_where_nothing_is_said_of_roles():
-    assert leaders(opening(None)).tolist() == [True, True]
-    assert leaders(opening([False, True])).tolist() == [False, True]
+    assert find_leaders(opening(None)).tolist() == [True, True]
+    assert find_leaders(opening([False, True])).tolist() == [False, True]
     with pytest.raises(InputError, match="no home with PV, battery or car, expected prosumers"):
-        leaders(opening([False, False]))
+        find_leaders(opening([False, False]))
 
 
 def test_the_outside_tariff_is_the_given_multiple_of_what_earns_the_cost():
@@ -178,7 +178,7 @@ def test_the_outside_tariff_is_the_given_multiple_of_what_earns_the_cost():
 
 
 def test_a_first_path_stands_at_the_import_price_and_knows_no_retail_price():
-    path = begin(opening([True, False], hours=3), remembered())
+    path = start_path(opening([True, False], hours=3), remembered())
     assert path.internal_per_kwh.tolist() == [BUY] * 3
     assert np.isnan(path.retail_per_kwh).all()
     assert path.steep.tolist() == [0.0] * 3
@@ -190,13 +190,13 @@ def test_a_path_moves_on_with_time_and_the_hour_that_comes_into_sight_is_that_of
         [np.full(hours, -0.05), np.linspace(0.2, 0.44, hours), np.arange(1.0, hours + 1)]
     )
     opened = opening([True, False], hours=hours, start_s=3600)
-    path = begin(opened, remembered(path=PricePath(0, rows)))
+    path = start_path(opened, remembered(path=PricePath(0, rows)))
     assert path.internal_per_kwh[:-1] == pytest.approx(np.full(24, BUY - 0.05))
     assert path.internal_per_kwh[-1] == BUY  # no premium is known there
     assert path.retail_per_kwh[:-1] == pytest.approx(rows[1, 1:])
     assert path.retail_per_kwh[-1] == pytest.approx(rows[1, 1])  # 24 hours before hour 25 is hour 1
     assert path.steep.tolist() == [*range(2, 26), 25.0]  # the steepest of the others
-    short = begin(
+    short = start_path(
         opening([True, False], hours=3, start_s=3600), remembered(path=PricePath(0, rows[:, :3]))
     )
     assert short.retail_per_kwh == pytest.approx([rows[1, 1], rows[1, 2], rows[1, 2]])
@@ -204,7 +204,7 @@ def test_a_path_moves_on_with_time_and_the_hour_that_comes_into_sight_is_that_of
 
 def test_a_path_stays_within_what_wholesale_could_ask_beyond_a_limit():
     rows = np.array([[9.0, -9.0, 0.0], [0.3] * 3, [1.0] * 3])
-    path = begin(opening([True, False], hours=3), remembered(path=PricePath(0, rows)))
+    path = start_path(opening([True, False], hours=3), remembered(path=PricePath(0, rows)))
     assert path.internal_per_kwh == pytest.approx([BUY + OVER, SELL - OVER, BUY])
 
 
@@ -213,7 +213,7 @@ def moved(price, net, *, limit_kw=10.0, steep=10.0, before=None):
     supply = SupplyOffer(np.full(hours, BUY), np.full(hours, SELL), np.zeros(hours))
     limits = limit_substation(2, supply.base_kw, limit_kw, OVER)
     path = Path(np.array(price, float), np.array(price, float), np.full(hours, steep))
-    return corrected(path, np.array(net, float), supply, limits, before)
+    return correct_path(path, np.array(net, float), supply, limits, before)
 
 
 @pytest.mark.parametrize(
@@ -411,7 +411,7 @@ def test_what_a_game_made_parties_say_is_terms_once_and_prices_and_offers_in_eve
     outer, inner = (1 + 5 * hours) + (1 + 2 * hours), (1 + hours) + (1 + 2 * hours)
     numbers = count * (1 + known) + 12 * outer + 35 * inner
     messages = count + 24 + 70
-    said = told(played, count, ends)
+    said = count_messages(played, count, ends)
     assert said == PeerMessages(
         messages,
         messages * HEADER.size + numbers * NUMBER_BYTES,

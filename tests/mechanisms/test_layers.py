@@ -5,7 +5,7 @@ import pytest
 
 from gridagora.core.errors import PartError
 from gridagora.core.place import Level, places
-from gridagora.kernels.curves.curve import at, curves
+from gridagora.kernels.curves.curve import curves, power_at
 from gridagora.kernels.stores.value import best_response, stores
 from gridagora.mechanisms.layers import descend, fixed_energy, lift_space, lift_time, published
 
@@ -38,14 +38,14 @@ def lifted(**limits):
     ],
 )
 def test_every_place_passes_up_the_sum_of_all_below_it(price, power):
-    assert at(published(lifted(), np.arange(4)), price, 0.0) == pytest.approx(power)
+    assert power_at(published(lifted(), np.arange(4)), price, 0.0) == pytest.approx(power)
 
 
 def test_without_places_the_curves_of_the_roots_are_returned_in_the_order_of_the_tree():
     roots = published(lifted())
     assert len(roots.offset) == 3
-    assert at(roots, 0.5) == pytest.approx([-1.0, 2.5])
-    assert np.array_equal(at(published(lifted(), np.array([OTHER, T1])), 0.5), [2.5, 2.0])
+    assert power_at(roots, 0.5) == pytest.approx([-1.0, 2.5])
+    assert np.array_equal(power_at(published(lifted(), np.array([OTHER, T1])), 0.5), [2.5, 2.0])
 
 
 def test_points_are_counted_for_every_place():
@@ -60,24 +60,24 @@ def test_beyond_its_limit_a_place_wants_power_only_for_less_by_the_price_of_it()
     curve = published(
         lifted(high_kw=np.array([2.5, INF, INF, INF]), over_per_kwh=0.15), np.array([T1])
     )
-    assert at(curve, 0.5).tolist() == [2.0]
-    assert at(curve, 0.3).tolist() == [2.5]
-    assert at(curve, 0.2).tolist() == [3.0]
+    assert power_at(curve, 0.5).tolist() == [2.0]
+    assert power_at(curve, 0.3).tolist() == [2.5]
+    assert power_at(curve, 0.2).tolist() == [3.0]
 
 
 def test_export_beyond_the_limit_is_kept_back_until_it_earns_the_price_more():
     curve = published(
         lifted(low_kw=np.array([-INF, -1.0, -INF, -INF]), over_per_kwh=0.15), np.array([T2])
     )
-    assert at(curve, 0.3).tolist() == [-1.0]
-    assert at(curve, 0.36).tolist() == [-3.0]
+    assert power_at(curve, 0.3).tolist() == [-1.0]
+    assert power_at(curve, 0.36).tolist() == [-3.0]
 
 
 def test_fixed_power_stands_beside_the_curves_and_takes_its_part_of_the_limit():
     high = np.array([4.0, INF, INF, INF])
     found = lifted(base_kw=np.array([1.5, 0, 0, 0]), high_kw=high, over_per_kwh=9.0)
-    assert at(published(found, np.array([T1])), 0.5).tolist() == [3.5]
-    assert at(published(found, np.array([T1])), 0.3).tolist() == [4.0]
+    assert power_at(published(found, np.array([T1])), 0.5).tolist() == [3.5]
+    assert power_at(published(found, np.array([T1])), 0.3).tolist() == [4.0]
 
 
 def test_what_comes_down_is_the_price_of_the_parent_within_limits_and_an_own_one_beyond():

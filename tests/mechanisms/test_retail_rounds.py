@@ -11,20 +11,20 @@ from gridagora.mechanisms.retail.clearing import (
     imported_kw,
     outside_usd,
     retail_per_kwh,
-    solved,
+    solve_prices,
 )
-from gridagora.mechanisms.retail.demand import by_turns, identified, probes
+from gridagora.mechanisms.retail.demand import alternate_signs, identify_end_users, make_probes
 from gridagora.mechanisms.retail.game import (
-    apart,
     best_offer_kw,
-    boxed,
-    closed_form,
-    demand,
+    is_diagonal,
+    iterate_sequential,
+    iterate_simultaneous,
+    make_demand,
     offer_at_kw,
-    positive,
     price_signal,
-    sequential,
-    simultaneous,
+    solve_boxed,
+    solve_cournot,
+    solve_nonnegative,
     stiffness,
     surplus_usd,
     taken_kw,
@@ -36,28 +36,28 @@ from gridagora.mechanisms.retail.protocol import (
     PrivateState,
     ProsumerOffer,
     StoppingRule,
-    answered,
-    asking,
-    community,
-    hearing,
-    idle,
-    met,
+    answer_prices,
+    drop_silent,
+    is_converged,
+    make_broadcast,
+    make_community,
+    make_idle_state,
+    make_offers,
     off_kw,
-    opened,
-    play,
-    said,
-    terms,
-    without,
+    open_protocol,
+    publish_terms,
+    receive_offers,
+    run_protocol,
 )
 
 BUY, SELL = np.array([0.3, 0.2]), np.array([0.1, 0.1])
 # price = .6 - .05 q in the first hour and .5 - .1 q in the second
-USERS = demand(np.array([0.6, 0.5]), np.diag([20.0, 10.0]))
+USERS = make_demand(np.array([0.6, 0.5]), np.diag([20.0, 10.0]))
 
 
 def game(made=((4.0, 0.0), (0.0, 0.0)), *, own_share=1.0, **more):
     """Return two prosumers without devices who make so much."""
-    return community(USERS, np.array(made), (), (), BUY, SELL, own_share, **more)
+    return make_community(USERS, np.array(made), (), (), BUY, SELL, own_share, **more)
 
 
 # ------------------------------------------------------------------------------- end-users
@@ -68,21 +68,21 @@ def test_demand_and_price_are_each_others_inverse_and_surplus_is_the_triangle():
     assert taken == pytest.approx([4.0, 2.0])
     assert surplus_usd(USERS, taken) == pytest.approx((0.2 * 4 + 0.2 * 2) / 2)
     assert stiffness(USERS) == pytest.approx(20.0)
-    assert apart(USERS.slope) and not apart(np.array([[1.0, 0.1], [0.1, 1.0]]))
+    assert is_diagonal(USERS.slope) and not is_diagonal(np.array([[1.0, 0.1], [0.1, 1.0]]))
 
 
 def test_offers_and_price_of_cournot_with_two_costs():
     """Costs of .1 and .2 in the first hour: price (.6 + .3) / 3 = .3, offers 20 (.3 - c) = 4 and 2."""
     cost = np.array([[0.1, 0.2], [0.2, 0.2]])
-    found = closed_form(USERS, cost)
+    found = solve_cournot(USERS, cost)
     assert found.price_per_kwh == pytest.approx([0.3, 0.3])
     assert found.offer_kw == pytest.approx(np.array([[4.0, 1.0], [2.0, 1.0]]))
     # at that price nobody would offer anything else, and each is the best answer to the other
     assert offer_at_kw(USERS, found.price_per_kwh, cost) == pytest.approx(found.offer_kw)
     assert best_offer_kw(USERS, found.offer_kw[::-1], cost) == pytest.approx(found.offer_kw)
     for rounds in (
-        sequential(USERS, cost, np.zeros((2, 2))),
-        simultaneous(USERS, cost, np.zeros((2, 2)), 0.9),
+        iterate_sequential(USERS, cost, np.zeros((2, 2))),
+        iterate_simultaneous(USERS, cost, np.zeros((2, 2)), 0.9),
     ):
         last = [next(rounds) for _ in range(60)][-1]
         assert last.offer_kw == pytest.approx(found.offer_kw, abs=1e-6)
@@ -95,15 +95,15 @@ def test_a_price_signal_of_equal_costs_needs_one_price():
     """Demand and offers are lines between cost and choke price: the first secant is the answer."""
     cost = np.tile([0.15, 0.2], (2, 1))
     first = next(price_signal(USERS, cost))
-    assert first.price_per_kwh == pytest.approx(closed_form(USERS, cost).price_per_kwh, abs=1e-12)
-    assert first.offer_kw == pytest.approx(closed_form(USERS, cost).offer_kw, abs=1e-9)
+    assert first.price_per_kwh == pytest.approx(solve_cournot(USERS, cost).price_per_kwh, abs=1e-12)
+    assert first.offer_kw == pytest.approx(solve_cournot(USERS, cost).offer_kw, abs=1e-9)
 
 
 def test_who_is_too_dear_offers_nothing_and_the_other_is_a_monopoly():
     cost = np.array([[0.1, 0.1], [0.9, 0.9]])
     with pytest.raises(PartError, match="prosumer 1, hour 0: too dear to offer"):
-        closed_form(USERS, cost)
-    rounds = sequential(USERS, cost, np.zeros((2, 2)))
+        solve_cournot(USERS, cost)
+    rounds = iterate_sequential(USERS, cost, np.zeros((2, 2)))
     assert [next(rounds) for _ in range(3)][-1].offer_kw == pytest.approx(
         np.array([[5.0, 2.0], [0.0, 0.0]])
     )
@@ -128,21 +128,21 @@ def test_a_price_that_follows_excess_demand_comes_to_rest_where_offers_are_absor
 def test_a_quadratic_in_a_box_stands_at_its_bounds_or_where_it_is_flat():
     square = np.array([[2.0, 1.0], [1.0, 2.0]])
     low, high = np.zeros(2), np.full(2, 1.0)
-    assert boxed(square, np.array([-1.0, -1.0]), low, high) == pytest.approx([1 / 3, 1 / 3])
-    assert boxed(square, np.array([-9.0, 0.0]), low, high) == pytest.approx([1.0, 0.0])
-    assert boxed(square, np.array([-2.0, 1.0]), low, high) == pytest.approx([1.0, 0.0])
+    assert solve_boxed(square, np.array([-1.0, -1.0]), low, high) == pytest.approx([1 / 3, 1 / 3])
+    assert solve_boxed(square, np.array([-9.0, 0.0]), low, high) == pytest.approx([1.0, 0.0])
+    assert solve_boxed(square, np.array([-2.0, 1.0]), low, high) == pytest.approx([1.0, 0.0])
     # held at nothing in the second, the first is best alone: 1/2, not the 1 of both free
     gain = np.array([[1.0, -1.0], [1.0, 1.0]])
-    assert positive(square, np.linalg.inv(square), gain) == pytest.approx(
+    assert solve_nonnegative(square, np.linalg.inv(square), gain) == pytest.approx(
         np.array([[0.5, 0.0], [1 / 3, 1 / 3]])
     )
 
 
 def test_probes_are_the_base_one_up_in_all_hours_and_one_by_turns():
     base, turns = np.array([0.3, 0.4, 0.5]), np.array([1, -1, 1])
-    assert np.array_equal(by_turns(3), turns)
-    assert probes(base, 0.1) == pytest.approx(np.array([base, base + 0.1, base + 0.1 * turns]))
-    assert probes(base, 0.1, shifting=False) == pytest.approx(np.array([base, base + 0.1]))
+    assert np.array_equal(alternate_signs(3), turns)
+    assert make_probes(base, 0.1) == pytest.approx(np.array([base, base + 0.1, base + 0.1 * turns]))
+    assert make_probes(base, 0.1, shifting=False) == pytest.approx(np.array([base, base + 0.1]))
 
 
 @pytest.mark.parametrize("shifting", [True, False])
@@ -154,11 +154,11 @@ def test_linear_end_users_are_identified_exactly(shifting):
     )
     choke = np.array([[0.6, 0.5, 0.7], [0.8, 0.6, 0.5]])
     each = [np.diag(row) - share * np.outer(row, row) for row, share in zip(b, g, strict=True)]
-    prices = probes(np.array([0.3, 0.3, 0.3]), 0.02, shifting=shifting)
+    prices = make_probes(np.array([0.3, 0.3, 0.3]), 0.02, shifting=shifting)
     taken = np.array(
         [[r @ (a - price) for r, a in zip(each, choke, strict=True)] for price in prices]
     )
-    found = identified(taken, prices, 1e-9)
+    found = identify_end_users(taken, prices, 1e-9)
     assert found.response == pytest.approx(each[0] + each[1], abs=1e-6)
     assert taken_kw(found, np.full(3, 0.25)) == pytest.approx(
         sum(r @ (a - 0.25) for r, a in zip(each, choke, strict=True)), abs=1e-6
@@ -168,7 +168,7 @@ def test_linear_end_users_are_identified_exactly(shifting):
 def test_end_users_who_do_not_answer_are_taken_to_answer_a_little():
     """Of 4 kW at .3 with an elasticity of .02: .2667 kW per $/kWh."""
     taken = np.full((2, 1, 2), 4.0)
-    found = identified(taken, probes(np.full(2, 0.3), 0.02, shifting=False), 0.02)
+    found = identify_end_users(taken, make_probes(np.full(2, 0.3), 0.02, shifting=False), 0.02)
     assert found.response == pytest.approx(np.diag([0.02 * 4 / 0.3] * 2))
 
 
@@ -226,7 +226,7 @@ def test_what_other_customers_take_is_bought_too_and_counts_for_the_limit():
 def test_prices_of_a_round_agree_with_what_is_made_and_bought():
     """Nobody makes anything: all is bought, inside at the import price, retail a third of the way from it to the choke price."""
     c = GameParameters(USERS, BUY, SELL, 2, 1)
-    found = solved(c, np.zeros(2), BUY, np.full(2, 0.1), 2)
+    found = solve_prices(c, np.zeros(2), BUY, np.full(2, 0.1), 2)
     retail = (BUY + 0.5 * USERS.choke_per_kwh) / 1.5
     assert found.retail_per_kwh == pytest.approx(retail)
     assert found.taken_kw == pytest.approx(taken_kw(USERS, retail))
@@ -239,8 +239,8 @@ def test_prices_of_a_round_agree_with_what_is_made_and_bought():
 
 
 def test_a_session_opens_between_the_wholesale_prices_with_nothing_offered():
-    c, rule = terms(game()), StoppingRule()
-    board = opened(c, rule, None)
+    c, rule = publish_terms(game()), StoppingRule()
+    board = open_protocol(c, rule, None)
     mid = np.array([0.2, 0.15])
     assert board.inside.internal_per_kwh == pytest.approx(mid)
     assert board.inside.retail_per_kwh == pytest.approx((mid + 0.5 * USERS.choke_per_kwh) / 1.5)
@@ -249,19 +249,19 @@ def test_a_session_opens_between_the_wholesale_prices_with_nothing_offered():
     assert board.pull_per_kwh_kw == pytest.approx(
         np.full(2, 0.3 * 2 * 0.075)
     )  # times the mean slope of an hour
-    asked = asking(c, board)
+    asked = make_broadcast(c, board)
     assert asked.internal_per_kwh == pytest.approx(mid)
     assert not asked.part_kw.any()
 
 
 def test_what_is_short_moves_the_internal_price_that_is_broadcast():
-    c, rule = terms(game()), StoppingRule()
-    begun = opened(c, rule, None)
+    c, rule = publish_terms(game()), StoppingRule()
+    begun = open_protocol(c, rule, None)
     inside = begun.inside._replace(taken_kw=np.array([6.0, 2.0]), wholesale_kw=np.array([1.0, 2.0]))
     board = begun._replace(
         inside=inside, relaxed_kw=np.array([4.0, 1.0]), pull_per_kwh_kw=np.array([0.1, 0.2])
     )
-    asked = asking(c, board)
+    asked = make_broadcast(c, board)
     assert asked.internal_per_kwh - begun.inside.internal_per_kwh == pytest.approx(
         [0.1 * 1.0, 0.2 * -1.0]
     )
@@ -277,11 +277,13 @@ def test_a_prosumer_offers_what_is_best_at_the_margin_and_its_part_at_the_outsid
         np.array([9.0, 3.0]),
         np.ones(2),
     )
-    assert answered(c, asked, idle(c)).offer_kw == pytest.approx(np.array([[3.0, 3.0], [3.0, 3.0]]))
+    assert answer_prices(c, asked, make_idle_state(c)).offer_kw == pytest.approx(
+        np.array([[3.0, 3.0], [3.0, 3.0]])
+    )
     dear = asked._replace(margin_per_kwh=np.array([-0.1, 0.0]))
-    assert answered(c, dear, idle(c)).offer_kw[:, 0].tolist() == [0.0, 0.0]
+    assert answer_prices(c, dear, make_idle_state(c)).offer_kw[:, 0].tolist() == [0.0, 0.0]
     taking = game(own_share=0.0)
-    assert answered(taking, asked, idle(taking)).offer_kw == pytest.approx(
+    assert answer_prices(taking, asked, make_idle_state(taking)).offer_kw == pytest.approx(
         np.array([[9.0, 3.0]] * 2)
     )
 
@@ -289,31 +291,34 @@ def test_a_prosumer_offers_what_is_best_at_the_margin_and_its_part_at_the_outsid
 def test_devices_stay_near_their_last_answer_by_the_pull():
     """A store without worth or loss, of quadratic cost .1 p^2 / 2: the price -.2 alone would make it take 2 kW."""
     pack = stores([50.0], np.ones(2), p_min_kw=-9.0, p_max_kw=9.0, x_max=100.0, prox=0.1)
-    c = community(USERS, np.zeros((2, 2)), (pack,), (np.array([1]),), BUY, SELL)
+    c = make_community(USERS, np.zeros((2, 2)), (pack,), (np.array([1]),), BUY, SELL)
     asked = Broadcast(np.ones(2), np.zeros(2), np.full(2, -0.2), np.zeros(2), np.full(2, 0.1))
     held = PrivateState(np.zeros((2, 2)), (np.array([[1.0, 4.0]]),))
-    assert answered(c, asked, held).device_kw[0] == pytest.approx(
+    assert answer_prices(c, asked, held).device_kw[0] == pytest.approx(
         np.array([[1.5, 3.0]])
     )  # half of the way, with equal weights
-    told = said(c, held)
+    told = make_offers(c, held)
     assert told.made_kw.tolist() == [
         [0.0, 0.0],
         [-1.0, -4.0],
     ]  # what a device takes its owner makes less
-    assert terms(c).store_count == 1 and terms(c).prosumer_count == 2
+    assert publish_terms(c).store_count == 1 and publish_terms(c).prosumer_count == 2
 
 
 def test_who_does_not_answer_is_counted_out():
     heard = ProsumerOffer(
         np.array([[1.0, 2.0], [np.nan, np.nan]]), np.array([[3.0, 4.0], [np.nan, np.nan]])
     )
-    kept = without(heard, np.array([False, True]))
+    kept = drop_silent(heard, np.array([False, True]))
     assert kept.offer_kw.tolist() == [[1.0, 2.0], [0.0, 0.0]] and kept.made_kw.tolist() == [
         [3.0, 4.0],
         [0.0, 0.0],
     ]
-    board = hearing(
-        opened(terms(game()), StoppingRule(), None), kept, np.array([False, True]), StoppingRule()
+    board = receive_offers(
+        open_protocol(publish_terms(game()), StoppingRule(), None),
+        kept,
+        np.array([False, True]),
+        StoppingRule(),
     )
     assert board.sellers == 1
     assert board.offered_kw.tolist() == [1.0, 2.0] and board.made_kw.tolist() == [3.0, 4.0]
@@ -321,10 +326,10 @@ def test_who_does_not_answer_is_counted_out():
 
 
 def test_after_the_first_round_prices_answer_to_more_than_was_made():
-    begun = opened(terms(game()), StoppingRule(), None)
+    begun = open_protocol(publish_terms(game()), StoppingRule(), None)
     inside = begun.inside._replace(taken_kw=np.array([6.0, 2.0]), wholesale_kw=np.array([1.0, 0.0]))
     heard = ProsumerOffer(np.ones((2, 2)), np.full((2, 2), 3.0))
-    board = hearing(
+    board = receive_offers(
         begun._replace(inside=inside, rounds=1),
         heard,
         np.zeros(2, bool),
@@ -332,13 +337,13 @@ def test_after_the_first_round_prices_answer_to_more_than_was_made():
     )
     assert board.relaxed_kw == pytest.approx([1.5 * 6 - 0.5 * 5, 1.5 * 6 - 0.5 * 2])
     assert off_kw(board) == pytest.approx(4.0)  # of offers 6 - 2, of needs 2 - 6
-    assert not met(board, StoppingRule())
+    assert not is_converged(board, StoppingRule())
 
 
 def test_two_prosumers_without_devices_end_at_the_closed_form():
     """One has 4 kW of sun in the first hour, just what both sell at the import price: inside it is worth that in both hours."""
-    result, held = play(game())
-    expected = closed_form(USERS, np.tile(BUY, (2, 1)))
+    result, held = run_protocol(game())
+    expected = solve_cournot(USERS, np.tile(BUY, (2, 1)))
     assert result.converged
     assert result.internal_per_kwh == pytest.approx(BUY, abs=1e-6)
     assert result.retail_per_kwh == pytest.approx(expected.price_per_kwh, abs=1e-6)
@@ -349,14 +354,14 @@ def test_two_prosumers_without_devices_end_at_the_closed_form():
 
 
 def test_where_nobody_answers_the_session_ends_without_agreement():
-    result, _ = play(game(), quiet={0: 1, 1: 1})
+    result, _ = run_protocol(game(), quiet={0: 1, 1: 1})
     assert not result.converged
     assert result.silent_party.tolist() == [0, 1]
     assert result.rounds == 0
 
 
 def test_rounds_that_are_spent_are_said():
-    result, _ = play(game(), StoppingRule(most_rounds=2))
+    result, _ = run_protocol(game(), StoppingRule(most_rounds=2))
     assert result.rounds == 2 and not result.converged
 
 
@@ -377,15 +382,15 @@ def test_a_community_that_cannot_be_is_refused(world, says):
 
 def test_wholesale_that_pays_more_than_it_asks_is_refused_by_its_hour():
     with pytest.raises(PartError, match=r"hour 1: wholesale pays 0.5 \$/kWh and asks 0.2"):
-        community(USERS, np.zeros((1, 2)), (), (), BUY, np.array([0.1, 0.5]))
+        make_community(USERS, np.zeros((1, 2)), (), (), BUY, np.array([0.1, 0.5]))
 
 
 @pytest.mark.parametrize("owner", [[0, 2], [-1, 0], [0]])
 def test_every_device_has_one_prosumer_that_exists(owner):
     packs = stores([1.0, 1.0], np.ones(2))
     with pytest.raises(PartError, match="owners of 2 devices: expected one prosumer of 2 for each"):
-        community(USERS, np.zeros((2, 2)), (packs,), (np.array(owner),), BUY, SELL)
-    community(USERS, np.zeros((2, 2)), (packs,), (np.array([0, 1]),), BUY, SELL)
+        make_community(USERS, np.zeros((2, 2)), (packs,), (np.array(owner),), BUY, SELL)
+    make_community(USERS, np.zeros((2, 2)), (packs,), (np.array([0, 1]),), BUY, SELL)
 
 
 def test_a_session_ends_by_these_tolerances_unless_told():
@@ -398,10 +403,10 @@ def test_a_session_ends_by_these_tolerances_unless_told():
 def test_devices_are_of_prosumers_that_exist_and_plan_hours():
     pack = stores([1.0], np.ones(2))
     with pytest.raises(PartError, match="owners of 1 devices: expected one prosumer of 2 for each"):
-        community(USERS, np.zeros((2, 2)), (pack,), (np.array([2]),), BUY, SELL)
+        make_community(USERS, np.zeros((2, 2)), (pack,), (np.array([2]),), BUY, SELL)
     short = stores([1.0], np.full(2, 0.5))
     with pytest.raises(PartError, match="expected 2 steps of one hour"):
-        community(USERS, np.zeros((2, 2)), (short,), (np.array([0]),), BUY, SELL)
+        make_community(USERS, np.zeros((2, 2)), (short,), (np.array([0]),), BUY, SELL)
 
 
 def test_prices_that_double_precision_cannot_tell_apart_are_refused(monkeypatch):
@@ -411,4 +416,4 @@ def test_prices_that_double_precision_cannot_tell_apart_are_refused(monkeypatch)
     with pytest.raises(
         PartError, match=r"differs by direction by a factor of 2e\+00, .* too uneven"
     ):
-        solved(c, np.zeros(2), BUY, np.full(2, 0.1), 2)
+        solve_prices(c, np.zeros(2), BUY, np.full(2, 0.1), 2)

@@ -5,7 +5,7 @@ import pytest
 
 from gridagora.core.errors import InputError
 from gridagora.core.place import Level, places
-from gridagora.kernels.coordination.consensus import links, owner
+from gridagora.kernels.coordination.consensus import make_links, party_of_end
 from gridagora.mechanisms import trade_graph as graphs
 
 # two transformers below the first zone, one below the second; one home hangs from a zone, one from the feeder
@@ -18,7 +18,7 @@ TREE = places(
 
 
 def pairs(graph) -> list[tuple[int, int]]:
-    ends = np.column_stack([owner(graph), graph.peer])
+    ends = np.column_stack([party_of_end(graph), graph.peer])
     return sorted((int(a), int(b)) for a, b in ends if a < b)
 
 
@@ -40,7 +40,7 @@ def test_hops_are_the_places_on_the_way():
     found = {
         pair: int(count)
         for pair, count in zip(
-            zip(owner(graph).tolist(), graph.peer.tolist(), strict=True),
+            zip(party_of_end(graph).tolist(), graph.peer.tolist(), strict=True),
             graphs.hops(TREE, place, graph),
             strict=True,
         )
@@ -96,9 +96,9 @@ def test_two_homes_have_one_pair_whatever_is_asked():
 
 def test_homes_by_coordinates_have_their_nearest_and_clusters_are_joined_from_west_to_east():
     x = np.array([10.0, 0.0, 0.1, 10.1])
-    assert pairs(graphs.near(x, np.zeros(4), 1)) == [(0, 2), (0, 3), (1, 2)]
-    assert pairs(graphs.near(np.zeros(3), np.array([0.0, 3.0, 1.0]), 1)) == [(0, 2), (1, 2)]
-    assert pairs(graphs.near(x, np.zeros(4), 99)) == pairs(graphs.complete(4))
+    assert pairs(graphs.find_near(x, np.zeros(4), 1)) == [(0, 2), (0, 3), (1, 2)]
+    assert pairs(graphs.find_near(np.zeros(3), np.array([0.0, 3.0, 1.0]), 1)) == [(0, 2), (1, 2)]
+    assert pairs(graphs.find_near(x, np.zeros(4), 99)) == pairs(graphs.complete(4))
 
 
 def test_homes_of_a_group_all_trade_and_each_has_one_of_the_next():
@@ -116,13 +116,13 @@ def test_groups_follow_each_other_along_the_feeder_whatever_they_are_called():
 
 def test_homes_that_prefer_nothing_pay_half_of_the_charge_at_each_end():
     graph = graphs.complete(3)
-    costs = graphs.preferring(graph, np.zeros(3), np.full(3, False), 0.03)
+    costs = graphs.preference_costs(graph, np.zeros(3), np.full(3, False), 0.03)
     assert (costs.buys_per_kwh == 0.015).all() and (costs.sells_per_kwh == 0.015).all()
 
 
 def test_energy_that_is_not_green_is_minded_by_its_buyer_alone():
-    graph = links(2, [0], [1])
-    costs = graphs.preferring(graph, np.array([0.04, 0.0]), np.array([True, False]))
+    graph = make_links(2, [0], [1])
+    costs = graphs.preference_costs(graph, np.array([0.04, 0.0]), np.array([True, False]))
     assert costs.buys_per_kwh.tolist() == [0.04, 0.0]  # home 0 buys of 1, which is not green
     assert costs.sells_per_kwh.tolist() == [0.0, 0.0]
 
@@ -153,7 +153,7 @@ def test_a_graph_of_one_part_and_fair_costs_is_accepted():
     ],
 )
 def test_what_a_graph_must_not_be_is_told_with_a_way_out(n, first, second, says):
-    graph = links(n, np.array(first, np.int64), np.array(second, np.int64))
+    graph = make_links(n, np.array(first, np.int64), np.array(second, np.int64))
     with pytest.raises(InputError) as caught:
         graphs.check(graph, where="partners")
     for sentence in says:
@@ -164,13 +164,13 @@ def test_what_a_graph_must_not_be_is_told_with_a_way_out(n, first, second, says)
 
 def test_homes_alone_beside_one_part_are_no_second_fault():
     with pytest.raises(InputError) as caught:
-        graphs.check(links(3, [0], [1]))
+        graphs.check(make_links(3, [0], [1]))
     assert len(caught.value.problems) == 1
 
 
 @pytest.mark.parametrize(("sum_per_kwh", "fair"), [(0.0, True), (-1e-10, True), (-1e-6, False)])
 def test_buying_and_selling_back_must_not_pay(sum_per_kwh, fair):
-    graph = links(2, [0], [1])
+    graph = make_links(2, [0], [1])
     costs = graphs.Costs(np.array([0.1 + sum_per_kwh, 0.1]), np.array([-0.1, -0.1]))
     if fair:
         graphs.check(graph, costs)
@@ -184,7 +184,7 @@ def test_buying_and_selling_back_must_not_pay(sum_per_kwh, fair):
 def test_a_round_trip_that_pays_names_its_homes():
     """Home 0 pays .2 more for energy of 1, which pays .1 more for that of 2, which minds that of 0 by .05: .25 a round."""
     graph = graphs.complete(3)
-    ends = list(zip(owner(graph).tolist(), graph.peer.tolist(), strict=True))
+    ends = list(zip(party_of_end(graph).tolist(), graph.peer.tolist(), strict=True))
     buys = {(0, 1): -0.2, (1, 2): -0.1, (2, 0): 0.05}
     costs = graphs.Costs(
         np.array([buys.get(end, 0.5) for end in ends]),

@@ -5,17 +5,17 @@ import pytest
 
 from gridagora.core.errors import PartError
 from gridagora.kernels.stores.value import best_response
-from gridagora.mechanisms.retail.game import demand, taken_kw
+from gridagora.mechanisms.retail.game import make_demand, taken_kw
 from gridagora.studies.claims import (
-    as_retailer,
     claim,
     cost_plus_flat_per_kwh,
-    drawn,
-    feed_in,
+    draw_community,
     measure_claims,
     monopoly_flat_per_kwh,
     regulated_flat_per_kwh,
-    under_retailer,
+    settle_feed_in,
+    simulate_game,
+    simulate_retailer,
 )
 
 
@@ -25,7 +25,7 @@ def margin_usd(c, price: float, owed: float = 1.0) -> float:
 
 
 def test_flat_prices_are_the_roots_and_the_top_of_their_margins() -> None:
-    c = drawn(0)
+    c = draw_community(0)
     top = monopoly_flat_per_kwh(c.end_users, c.buy_per_kwh)
     prices = np.linspace(0.05, 0.4, 20_001)
     assert prices[np.argmax([margin_usd(c, p) for p in prices])] == pytest.approx(top, abs=2e-5)
@@ -37,12 +37,12 @@ def test_flat_prices_are_the_roots_and_the_top_of_their_margins() -> None:
     assert margin_usd(c, regulated) == pytest.approx(0, abs=1e-9)
     assert regulated < plus < top
     with pytest.raises(PartError, match="value energy too little"):
-        cost_plus_flat_per_kwh(demand(np.array([0.1]), np.eye(1)), np.array([0.2]))
+        cost_plus_flat_per_kwh(make_demand(np.array([0.1]), np.eye(1)), np.array([0.2]))
 
 
 def test_feed_in_is_what_a_home_does_alone_behind_its_meter() -> None:
-    c = drawn(1)
-    earned, net_kw = feed_in(c, 0.2)
+    c = draw_community(1)
+    earned, net_kw = settle_feed_in(c, 0.2)
     table, sell = c.stores[0], np.minimum(c.sell_per_kwh, 0.2)
     alone = [
         best_response(_row(table, i, -c.made_kw[i]), np.full(24, 0.2), sell)
@@ -52,7 +52,7 @@ def test_feed_in_is_what_a_home_does_alone_behind_its_meter() -> None:
     np.testing.assert_allclose(net_kw, sum(r.p_kw[0] for r in alone) - c.made_kw.sum(0), atol=1e-9)
     twice = c._replace(stores=(table, table), home=(c.home[0], c.home[0]))
     with pytest.raises(PartError, match="one device each"):
-        feed_in(twice, 0.2)
+        settle_feed_in(twice, 0.2)
 
 
 def _row(table, i: int, load_kw: np.ndarray):
@@ -63,9 +63,9 @@ def _row(table, i: int, load_kw: np.ndarray):
 def test_prosumers_together_earn_more_than_alone_and_leave_less_on_the_table_than_a_monopoly() -> (
     None
 ):
-    c = drawn(2)
-    together = as_retailer(c)
-    monopoly = under_retailer(c, monopoly_flat_per_kwh(c.end_users, c.buy_per_kwh))
+    c = draw_community(2)
+    together = simulate_game(c)
+    monopoly = simulate_retailer(c, monopoly_flat_per_kwh(c.end_users, c.buy_per_kwh))
     assert together.prosumers_usd > monopoly.prosumers_usd
     assert together.welfare_usd > monopoly.welfare_usd
     assert together.end_users_usd > monopoly.end_users_usd
@@ -87,7 +87,7 @@ def test_with_many_prosumers_the_price_beats_cost_plus_too() -> None:
     """As their number grows the retail price falls to the internal one: 30 sell cheaper than cost plus a fifth."""
     found = {
         (c.baseline, c.quantity): c
-        for c in measure_claims(range(4), lambda seed: drawn(seed, 30, 240))
+        for c in measure_claims(range(4), lambda seed: draw_community(seed, 30, 240))
     }
     assert found["cost plus 20 %, flat", "price_per_kwh"].change < 0
     assert found["cost plus 20 %, flat", "end_users_usd"].change > 0

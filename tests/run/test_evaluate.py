@@ -239,13 +239,13 @@ def test_what_several_kinds_count_towards_one_measure_adds_up():
         DeviceOutcome(np.zeros(N), felt={"b_starts": two, "b_late_h": late}),
         DeviceOutcome(np.zeros(N), felt={"c_starts": one}),
     )
-    got = run.measured(kinds, felt)
+    got = run.sum_measures(kinds, felt)
     assert {name: column.tolist() for name, column in got.items()} == {
         "starts": [1.0, 5.0, 3.0],
         "lateness": [0.5, 0.0, 0.0],
     }
     assert one.tolist() == [1.0, 0.0, 2.0], "what a group told stays as it is"
-    assert run.measured((), ()) == {}
+    assert run.sum_measures((), ()) == {}
 
 
 def test_what_is_left_is_worth_the_mean_import_price(outcome):

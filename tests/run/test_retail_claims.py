@@ -22,7 +22,7 @@ from gridagora.studies.retail_claims import (
     MARGIN,
     OUTSIDE,
     bills,
-    draw,
+    draw_scene,
     effects_of,
     judge_claims,
     study_claims,
@@ -120,9 +120,9 @@ def test_felt_is_the_mean_of_each_kind_of_home(scene, flat):
 
 
 def test_a_draw_moves_the_days_and_draws_the_homes_anew(path):
-    one, other = draw(path, (), 0), draw(path, (), 15)
+    one, other = draw_scene(path, (), 0), draw_scene(path, (), 15)
     assert (other.scenario.scenario.start - one.scenario.scenario.start).days == 1
-    sun, moved, again = (each.homes.owned["pv"] for each in (one, other, draw(path, (), 0)))
+    sun, moved, again = (each.homes.owned["pv"] for each in (one, other, draw_scene(path, (), 0)))
     assert not np.array_equal(sun.available_kw, moved.available_kw)
     np.testing.assert_array_equal(sun.available_kw, again.available_kw)
 

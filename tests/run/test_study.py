@@ -14,8 +14,8 @@ from gridagora.run.forecast import energy_per_kwh
 from gridagora.run.state import start_run
 from gridagora.studies import aggregation as studies
 from gridagora.studies import sweep as runs
-from gridagora.studies.aggregation import DialGrid, Point, front, spread
-from gridagora.studies.aggregation import settings as keys_of
+from gridagora.studies.aggregation import DialGrid, Point, pareto_front, spread
+from gridagora.studies.aggregation import scenario_keys as keys_of
 from gridagora.studies.sweep import BOUND, SweepCase, override, run_cases
 
 SMALL = DialGrid(
@@ -141,7 +141,7 @@ def test_the_folder_holds_table_summary_and_scenario(swept, scene):
 
 def test_a_rerun_takes_finished_points_from_the_folder(swept, scene, monkeypatch):
     result, folder = swept
-    monkeypatch.setattr(runs, "measured", lambda *_: pytest.fail("a finished point was run again"))
+    monkeypatch.setattr(runs, "run_case", lambda *_: pytest.fail("a finished point was run again"))
     again = studies.study_aggregation(scene, SMALL, folder)
     assert again.summary["points"] == result.summary["points"]
 
@@ -157,7 +157,7 @@ def test_what_is_finished_is_kept_and_a_fault_is_tried_again(scene, tmp_path, mo
             {"fault": "no price"} if job.design in fails else {"welfare_usd": 0.0, "limit_kw": None}
         )
 
-    monkeypatch.setattr(runs, "measured", stand_in)
+    monkeypatch.setattr(runs, "run_case", stand_in)
     jobs = [SweepCase(BOUND), SweepCase("flat"), SweepCase("rtp"), SweepCase("central")]
     with pytest.raises(KeyboardInterrupt):
         run_cases(scene, jobs, tmp_path, None, 1)
@@ -170,7 +170,7 @@ def test_what_is_finished_is_kept_and_a_fault_is_tried_again(scene, tmp_path, mo
 def test_a_changed_scene_runs_again(scene, tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        runs, "measured", lambda _, job: asked.append(job) or {"welfare_usd": 0.0, "limit_kw": None}
+        runs, "run_case", lambda _, job: asked.append(job) or {"welfare_usd": 0.0, "limit_kw": None}
     )
     run_cases(scene, [SweepCase(BOUND)], tmp_path, None, 1)
     monkeypatch.setattr(runs, "fingerprint", lambda _: "another")
@@ -180,14 +180,14 @@ def test_a_changed_scene_runs_again(scene, tmp_path, monkeypatch):
 
 def test_a_point_above_the_bound_stops_the_study(scene, monkeypatch):
     monkeypatch.setattr(
-        runs, "measured", lambda _, job: {"welfare_usd": 2.0 if job.design == "flat" else 1.0}
+        runs, "run_case", lambda _, job: {"welfare_usd": 2.0 if job.design == "flat" else 1.0}
     )
     with pytest.raises(PartError, match="exceeds the bound"):
         run_cases(scene, [SweepCase(BOUND), SweepCase("flat")], None, None, 1)
 
 
 def test_a_part_that_refuses_is_a_fault_of_its_point(scene):
-    row = runs.measured(scene, SweepCase("layered", (("market.layered.blocks", -1),)))
+    row = runs.run_case(scene, SweepCase("layered", (("market.layered.blocks", -1),)))
     assert "blocks" in row["fault"]
 
 
@@ -196,5 +196,5 @@ def test_a_part_that_refuses_is_a_fault_of_its_point(scene):
 def test_front_holds_exactly_what_nothing_beats(pairs):
     cost, lost = (np.array(column, dtype=float) for column in zip(*pairs, strict=True))
     expected = [not any(c <= a and w <= b and (c, w) != (a, b) for c, w in pairs) for a, b in pairs]
-    assert front(cost, lost).tolist() == expected
-    assert front(cost, lost).any()
+    assert pareto_front(cost, lost).tolist() == expected
+    assert pareto_front(cost, lost).any()

@@ -12,7 +12,7 @@ from scipy.optimize import nnls
 
 from gridagora.core.tables import Homes, Weather
 from gridagora.devices import hvac
-from gridagora.kernels.curves.curve import at
+from gridagora.kernels.curves.curve import power_at
 from gridagora.kernels.physics import fleet
 from gridagora.kernels.physics.fleet import CONTINUOUS, THERMOSTAT, Control
 from gridagora.kernels.stores.value import bid, marginal_value
@@ -305,7 +305,7 @@ def planned_usd(table: Homes, price: np.ndarray, days: int) -> float:
         worth = marginal_value(hvac.spec(units, state, hour, 24, float(ahead.mean())), ahead)
         now = hvac.hours_now(units, hour)
         for part in range(4):
-            p_kw = at(
+            p_kw = power_at(
                 bid(hvac.spec_now(units, state, hour), worth, share=(part + 1) / 4), price[hour]
             )
             done = fleet.house_step(state, units.coef, now, p_kw, CONTINUOUS, minutes=15)

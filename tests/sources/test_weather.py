@@ -154,5 +154,7 @@ def test_the_half_hourly_file_of_2016_is_read_by_date(data_dir: Path) -> None:
     leap_day = int(pd.Timestamp("2024-02-29T06:00Z").timestamp())
     day, before = weather.window(year, leap_day, 24), weather.window(year, leap_day - 86400, 24)
     assert np.array_equal(day.t_out_degc, before.t_out_degc)
-    assert "29 February is not in the file: 28 February again" in weather.told(year, leap_day, 1)
+    assert "29 February is not in the file: 28 February again" in weather.describe_rows(
+        year, leap_day, 1
+    )
     _lit_at_noon(year.weather)

@@ -19,7 +19,7 @@ from gridagora.core.session import (
     SpecRequest,
     SupplyOffer,
 )
-from gridagora.kernels.curves.curve import Curves, at, curves
+from gridagora.kernels.curves.curve import Curves, curves, power_at
 from gridagora.kernels.stores.value import stores
 from gridagora.strategies.habit import Thermostat
 from gridagora.strategies.home import HomeBid
@@ -83,7 +83,7 @@ def test_a_home_tenders_the_sum_of_its_devices_and_of_its_load_less_pv(strategy,
     tenders = strategy.tender(opening(3), behind())
     assert tenders.product == PRODUCT
     assert tenders.party.tolist() == [0, 1, 2]
-    assert at(offered(tenders), price) == pytest.approx(taken_kw, abs=1e-12)
+    assert power_at(offered(tenders), price) == pytest.approx(taken_kw, abs=1e-12)
 
 
 @AS_A_WHOLE
@@ -91,7 +91,7 @@ def test_a_tie_of_a_device_is_a_tie_of_the_home(strategy):
     """At just .20 the generator gives anything between nothing and its rating, and so the home."""
     curve = offered(strategy.tender(opening(3), behind()))
     for share in (0.0, 0.25, 1.0):
-        assert at(curve, 0.20, share)[0] == pytest.approx(0.5 + 1.0 - 1.0 + share, abs=1e-12)
+        assert power_at(curve, 0.20, share)[0] == pytest.approx(0.5 + 1.0 - 1.0 + share, abs=1e-12)
 
 
 @AS_A_WHOLE
@@ -99,7 +99,7 @@ def test_a_home_without_devices_tenders_one_point(strategy):
     tenders = strategy.tender(opening(3), behind())
     own = slice(tenders.offset[2], tenders.offset[3])
     assert tenders.p_kw[own].tolist() == [0.7]
-    assert at(offered(tenders), 1e3)[2] == at(offered(tenders), -1e3)[2] == 0.7
+    assert power_at(offered(tenders), 1e3)[2] == power_at(offered(tenders), -1e3)[2] == 0.7
 
 
 @AS_A_WHOLE
@@ -134,9 +134,9 @@ def test_who_is_not_asked_offers_nothing(strategy):
 @AS_A_WHOLE
 @pytest.mark.parametrize("price", [0.40, 0.25, 0.18, 0.12, 0.00])
 def test_devices_take_their_own_answer_to_the_price_and_add_up_to_what_was_bought(strategy, price):
-    total = at(offered(strategy.tender(opening(3), behind())), price)
+    total = power_at(offered(strategy.tender(opening(3), behind())), price)
     power = strategy.dispatch(behind(), bought(total.tolist(), [price] * 3))
-    assert power == pytest.approx(at(behind().curves, price), abs=2e-9)
+    assert power == pytest.approx(power_at(behind().curves, price), abs=2e-9)
     assert np.bincount(HOME, power, 3) + NET_KW == pytest.approx(total, abs=2e-9)
 
 

@@ -82,11 +82,11 @@ def shown(value: object) -> str:
 
 # What a part that fails may raise. Code from outside has errors of its own kinds, of which no list can be made, so this is every
 # error but those that end a program. It is caught where such code is called and nowhere else, each place names the part, and
-# `told` keeps kind, function, file and line (a test of the shape of the package holds the list of those places).
+# `describe_error` keeps kind, function, file and line (a test of the shape of the package holds the list of those places).
 FAULTS = (Exception,)
 
 
-def told(fault: BaseException) -> str:
+def describe_error(fault: BaseException) -> str:
     """Return what a fault says: the sentence of a refusal, else the kind of error and the line of the program it comes from."""
     if isinstance(fault, InputError | PartError):
         return str(fault)

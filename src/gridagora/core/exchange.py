@@ -308,7 +308,7 @@ def decode(
     for i, row in enumerate(rows):
         _refuse(kind, layout, (i, row), rows[0], steps)
     columns: list[Any] = [
-        _stacked(letter, [row[k] for row in rows], steps or 1, ragged=ragged)
+        _stack_column(letter, [row[k] for row in rows], steps or 1, ragged=ragged)
         for k, letter in enumerate(layout)
     ]
     if ragged:
@@ -339,7 +339,7 @@ def _refuse(
         )
 
 
-def _stacked(letter: str, rows: list[Any], steps: int, *, ragged: bool) -> Any:
+def _stack_column(letter: str, rows: list[Any], steps: int, *, ragged: bool) -> Any:
     """Return a column of all rows: (n, h) of what has a number for each product, (n,) or the points of all else."""
     wide = letter in (WIDE, TRIANGLE) and not ragged
     if wide:

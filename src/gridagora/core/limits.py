@@ -93,7 +93,7 @@ def limit_substation(parties: int, base_kw: Col, limit_kw: float, over_per_kwh: 
     price, kind = np.array([float(over_per_kwh)]), np.array([LimitKind.SUBSTATION])
     made = Limits(
         every,
-        _empty(1),
+        _make_empty(1),
         base_kw[None],
         -high,
         high,
@@ -130,7 +130,15 @@ def limit_places(
     kind = np.array([KIND_OF[Level(level)] for level in tree.level[at]], dtype=np.int64)
     names, price = tuple(tree.name[row] for row in at), np.full(len(at), float(over_per_kwh))
     made = Limits(
-        _below(tree, place, at), _empty(len(at)), base_kw[at], -high, high, price, names, kind, at
+        _mark_below(tree, place, at),
+        _make_empty(len(at)),
+        base_kw[at],
+        -high,
+        high,
+        price,
+        names,
+        kind,
+        at,
     )
     check_limits(made, len(place))
     return made
@@ -139,8 +147,8 @@ def limit_places(
 def stack(limits: Sequence[Limits]) -> Limits:
     """Return the rows of all, in order."""
     return Limits(
-        _stacked([one.a for one in limits]),
-        _stacked([one.b for one in limits]),
+        _stack([one.a for one in limits]),
+        _stack([one.b for one in limits]),
         np.concatenate([one.c for one in limits]),
         np.concatenate([one.low for one in limits]),
         np.concatenate([one.high for one in limits]),
@@ -199,8 +207,8 @@ def load_of(limits: Limits, p_kw: Col, q_kvar: Col | None = None) -> Col:
     Col
         Shape (k, h). Powers are summed in whole micro-watts, so that the order of parties does not matter.
     """
-    load = _times(limits.a, p_kw) + limits.c
-    return load if q_kvar is None else load + _times(limits.b, q_kvar)
+    load = _multiply(limits.a, p_kw) + limits.c
+    return load if q_kvar is None else load + _multiply(limits.b, q_kvar)
 
 
 def beyond_kw(limits: Limits, load_kw: Col) -> Col:
@@ -282,7 +290,7 @@ def _faults(limits: Limits, i: int, parties: int) -> list[str]:
     return said
 
 
-def _times(part: Coefficients, power: Col) -> Col:
+def _multiply(part: Coefficients, power: Col) -> Col:
     """Return a sparse matrix times power (n, h), shape (k, h).
 
     Whole micro-watts stay whole in doubles up to 9 GW: sums with coefficients of one are exact.
@@ -293,7 +301,7 @@ def _times(part: Coefficients, power: Col) -> Col:
     return total / UW_PER_KW
 
 
-def _below(tree: Places, place: Index, at: Index) -> Coefficients:
+def _mark_below(tree: Places, place: Index, at: Index) -> Coefficients:
     """Return ones for the parties below each of the places `at`."""
     row_of = np.full(len(tree.name), NOWHERE)
     row_of[at] = np.arange(len(at))
@@ -310,11 +318,11 @@ def _below(tree: Places, place: Index, at: Index) -> Coefficients:
     return Coefficients(start, parties[order], np.ones(len(order)))
 
 
-def _empty(rows: int) -> Coefficients:
+def _make_empty(rows: int) -> Coefficients:
     return Coefficients(np.zeros(rows + 1, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
 
-def _stacked(parts: Sequence[Coefficients]) -> Coefficients:
+def _stack(parts: Sequence[Coefficients]) -> Coefficients:
     before = np.cumsum([0, *(part.start[-1] for part in parts)])
     start = [part.start[1:] + shift for part, shift in zip(parts, before[:-1], strict=True)]
     party, value = (

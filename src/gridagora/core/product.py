@@ -53,7 +53,7 @@ def following(product: Product, count: int = 1) -> Product:
     return product._replace(start_s=product.start_s + count * product.duration_s)
 
 
-def inside(
+def split_product(
     product: Product, duration_s: int, horizon: Horizon = Horizon.REAL_TIME
 ) -> tuple[Product, ...]:
     """Return the shorter products that tile an interval, as the five-minute products of a day-ahead hour.

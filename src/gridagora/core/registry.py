@@ -218,7 +218,7 @@ def strategies(market: str) -> tuple[str, ...]:
     return rules.strategies
 
 
-def misfit(market: str, strategy: str, where: str) -> list[Problem]:
+def find_mismatch(market: str, strategy: str, where: str) -> list[Problem]:
     """Return the problem of a strategy that a market cannot run with, or nothing."""
     fit = [name for name in strategies(market) if name in names("strategy")]
     if strategy in fit:

@@ -279,36 +279,38 @@ def drive(
         except StopIteration as end:
             if accept is not None:
                 accept(end.value)
-            return Driven(end.value, _ended(traffic, end.value))
+            return Driven(end.value, _count_result(traffic, end.value))
         answer = None
         if isinstance(said, LayerMessages):
-            traffic = _counted(_counted(traffic, said.up), said.down)
+            traffic = _count_table(_count_table(traffic, said.up), said.down)
         elif isinstance(said, PeerMessages):
             traffic = MessageCount(
                 *(before + more for before, more in zip(traffic, said, strict=True))
             )
         elif isinstance(said, Posted):
-            traffic = _round(_counted(traffic, said.quotes))
+            traffic = _count_round(_count_table(traffic, said.quotes))
         else:
-            traffic = _asked(traffic, said)
+            traffic = _count_request(traffic, said)
             answer = ask(said)
-            traffic = traffic if private else _answered(traffic, answer)
+            traffic = traffic if private else _count_answer(traffic, answer)
     raise PartError(f"a market session did not end within {ROUNDS_MAX} rounds")
 
 
-def _asked(traffic: MessageCount, said: Any) -> MessageCount:
+def _count_request(traffic: MessageCount, said: Any) -> MessageCount:
     if isinstance(said, GateOpen):
-        return _round(traffic)
+        return _count_round(traffic)
     if isinstance(said, Quotes | Costed):
-        return _round(_counted(traffic, said.quotes if isinstance(said, Costed) else said))
+        return _count_round(
+            _count_table(traffic, said.quotes if isinstance(said, Costed) else said)
+        )
     return traffic
 
 
-def _answered(traffic: MessageCount, answer: Any) -> MessageCount:
+def _count_answer(traffic: MessageCount, answer: Any) -> MessageCount:
     """Count an answer, and the numbers about a home that it discloses."""
     if isinstance(answer, Tenders | Plans | Proposals):
-        traffic = _counted(traffic, answer)
-        return traffic._replace(disclosed=traffic.disclosed + _numbers(answer))
+        traffic = _count_table(traffic, answer)
+        return traffic._replace(disclosed=traffic.disclosed + _count_disclosed(answer))
     for table in answer if isinstance(answer, tuple) else ():
         if isinstance(table, Spec):
             messages, size = (
@@ -321,17 +323,17 @@ def _answered(traffic: MessageCount, answer: Any) -> MessageCount:
     return traffic
 
 
-def _ended(traffic: MessageCount, result: Any) -> MessageCount:
+def _count_result(traffic: MessageCount, result: Any) -> MessageCount:
     if isinstance(result, Clearing) and result.transactions is not None:
-        return _counted(traffic, result.transactions)
+        return _count_table(traffic, result.transactions)
     return traffic
 
 
-def _round(traffic: MessageCount) -> MessageCount:
+def _count_round(traffic: MessageCount) -> MessageCount:
     return traffic._replace(rounds=traffic.rounds + 1)
 
 
-def _counted(traffic: MessageCount, table: Any) -> MessageCount:
+def _count_table(traffic: MessageCount, table: Any) -> MessageCount:
     if not isinstance(table, Quotes | Tenders | Plans | Proposals | Transactions):
         raise PartError(
             f"a message of a session holds {type(table).__name__}, expected a table such as Quotes"
@@ -341,7 +343,7 @@ def _counted(traffic: MessageCount, table: Any) -> MessageCount:
     )
 
 
-def _numbers(answer: Tenders | Plans | Proposals) -> int:
+def _count_disclosed(answer: Tenders | Plans | Proposals) -> int:
     """Numbers about a home that an answer discloses: power and price of every point, or the powers of a plan and its costs."""
     if isinstance(answer, Tenders):
         return 2 * len(answer.p_kw)

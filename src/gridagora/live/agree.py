@@ -46,12 +46,12 @@ def order_of(number: int, size: Size, dropped: Set[int]) -> tuple[int, ...]:
     return tuple(j for j in turned if j not in dropped)
 
 
-def on_duty(a: Agreement) -> int:
+def find_coordinator(a: Agreement) -> int:
     """Return who is on duty now."""
     return a.order[a.ballot % len(a.order)]
 
 
-def note(a: Agreement, frame: Frame) -> None:
+def receive_frame(a: Agreement, frame: Frame) -> None:
     """Take in a frame of this round."""
     if frame.step == FINAL:
         if isinstance(frame.table, GameOffers) and frame.kind is Kind.TABLE and not a.final:
@@ -71,13 +71,13 @@ def note(a: Agreement, frame: Frame) -> None:
         a.heard[a.adopted].add(a.me)
 
 
-def go_on(a: Agreement, silent: Set[int]) -> list[Frame]:
+def advance(a: Agreement, silent: Set[int]) -> list[Frame]:
     """Take every step that can be taken; return what is to be said to all because of it."""
-    while not a.final and on_duty(a) in silent:
+    while not a.final and find_coordinator(a) in silent:
         a.ballot += 1
     if (
         not a.final
-        and on_duty(a) == a.me
+        and find_coordinator(a) == a.me
         and a.adopted < a.ballot
         and (a.table is not None or _all_offered(a, silent))
     ):
@@ -89,7 +89,7 @@ def go_on(a: Agreement, silent: Set[int]) -> list[Frame]:
     if a.adopted != a.ballot or a.adopted <= a.told:
         return []
     a.told = a.adopted
-    return standing(a)[1:]
+    return repeat_frames(a)[1:]
 
 
 def _all_offered(a: Agreement, silent: Set[int]) -> bool:
@@ -100,10 +100,10 @@ def _gathered(a: Agreement) -> GameOffers:
     return join([a.offers[j] for j in range(a.size.prosumers) if j in a.order and j in a.offers])
 
 
-def standing(a: Agreement) -> list[Frame]:
+def repeat_frames(a: Agreement) -> list[Frame]:
     """Return what to say again until the table is final: the own offer, and the table or that it was heard."""
     frames = [Frame(Kind.OFFER, a.me, a.number, a.ballot, a.offers[a.me])]
     if a.adopted == a.ballot and a.table is not None:
-        kind, table = (Kind.TABLE, a.table) if on_duty(a) == a.me else (Kind.HEARD, None)
+        kind, table = (Kind.TABLE, a.table) if find_coordinator(a) == a.me else (Kind.HEARD, None)
         frames.append(Frame(kind, a.me, a.number, a.ballot, table))
     return frames

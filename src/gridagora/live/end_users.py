@@ -11,7 +11,7 @@ import numpy as np
 from gridagora.core.tables import Col
 from gridagora.live.post import Post, SessionLimits, live
 from gridagora.live.wire import Frame, Kind, Size
-from gridagora.mechanisms.retail.game import followers, taken_kw
+from gridagora.mechanisms.retail.game import aggregate_followers, taken_kw
 from gridagora.mechanisms.retail.messages import RetailDemand, RetailPrices
 
 
@@ -19,7 +19,7 @@ class EndUsers:
     """Members' own worth and slopes; `me` counts on from the prosumers."""
 
     def __init__(self, me: int, worth_per_kwh: Col, slope: Col, size: Size) -> None:
-        self.me, self.size, self.demand = me, size, followers(worth_per_kwh, slope)
+        self.me, self.size, self.demand = me, size, aggregate_followers(worth_per_kwh, slope)
         self.answers: dict[int, Frame] = {}  # by turn
 
     def hear(self, frame: Frame) -> Post:

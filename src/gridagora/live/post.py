@@ -69,7 +69,7 @@ class Tally:
     reason: str = ""
 
 
-def opened() -> socket.socket:
+def open_socket() -> socket.socket:
     """Return a socket at a free port of this machine."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM_BYTES)
@@ -101,7 +101,7 @@ def send(mail: Mail, post: Post) -> None:
             mail.sock.sendto(datagram, mail.book[to])
 
 
-def received(mail: Mail, size: Size) -> list[Frame]:
+def receive_frames(mail: Mail, size: Size) -> list[Frame]:
     """Return the frames that wait, of parties of this session that send them from their own address."""
     frames = []
     for _ in range(BATCH):
@@ -135,7 +135,7 @@ def serve(party: Party, mail: Mail, line: Connection, limits: SessionLimits) -> 
             line.send(told)
         if line in wait([mail.sock, line], TICK_S):
             break
-        for frame in received(mail, limits.size):
+        for frame in receive_frames(mail, limits.size):
             send(mail, party.hear(frame))
         now = monotonic()
         if now - last >= TICK_S:
@@ -150,7 +150,7 @@ def live(
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # who interrupts the parent ends the line, and so all parties
-    with line, opened() as sock, suppress(EOFError, BrokenPipeError, ConnectionResetError):
+    with line, open_socket() as sock, suppress(EOFError, BrokenPipeError, ConnectionResetError):
         line.send(sock.getsockname())
         if not line.poll(limits.limit_s):
             return

@@ -15,8 +15,8 @@ from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.live.retail_process import Silence
 from gridagora.live.retail_start import Ended, ProcessNetwork, run_apart
 from gridagora.live.wire import ENVELOPE, Kind
-from gridagora.mechanisms.retail.protocol import Community, GameResult, StoppingRule, play
-from gridagora.studies.claims import drawn, users
+from gridagora.mechanisms.retail.protocol import Community, GameResult, StoppingRule, run_protocol
+from gridagora.studies.claims import draw_community, users
 
 MOST_PROSUMERS = 32  # processes of a demonstration on one machine
 MOST_LOSS = 0.5
@@ -46,8 +46,8 @@ class Apart(NamedTuple):
     offer_off_kw: float
 
 
-def compared(c: Community, rule: StoppingRule, left: Ended) -> Apart:
-    """Return how a session ended, next to `play` in one process with the same prosumers silent from the same rounds on.
+def compare_session(c: Community, rule: StoppingRule, left: Ended) -> Apart:
+    """Return how a session ended, next to `run_protocol` in one process with the same prosumers silent from the same rounds on.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def compared(c: Community, rule: StoppingRule, left: Ended) -> Apart:
         raise PartError(f"no prosumer came to an end: {reasons}")
     first = min(found)
     played, dropped = found[first], left.outcome[first].dropped
-    together, _ = play(c, rule, quiet=dropped)
+    together, _ = run_protocol(c, rule, quiet=dropped)
     tallies = left.tally.values()
     return Apart(
         played,
@@ -95,7 +95,7 @@ def _bits(played: GameResult) -> bytes:
     return b"".join(np.asarray(part).tobytes() for part in played)
 
 
-def account(apart: Apart, groups: int) -> str:
+def describe_session(apart: Apart, groups: int) -> str:
     """Return a session in sentences."""
     p = apart.played
     lines = [
@@ -135,7 +135,7 @@ class Wanted(NamedTuple):
     silences: dict[int, Silence]
 
 
-def wanted(argv: Sequence[str] | None) -> Wanted:
+def parse_arguments(argv: Sequence[str] | None) -> Wanted:
     """Return what the arguments ask for.
 
     Raises
@@ -222,19 +222,22 @@ def _silence(problems: list[Problem], text: str, prosumers: int) -> tuple[int, S
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a demonstration and print its account; 2 where arguments are wrong, 1 where no end was found."""
     try:
-        asked = wanted(argv)
-        c, rule = drawn(asked.network.seed, asked.prosumers, asked.end_users), StoppingRule()
+        asked = parse_arguments(argv)
+        c, rule = (
+            draw_community(asked.network.seed, asked.prosumers, asked.end_users),
+            StoppingRule(),
+        )
         left = run_apart(
             c, users(asked.network.seed, asked.end_users), rule, asked.network, asked.silences
         )
-        apart = compared(c, rule, left)
+        apart = compare_session(c, rule, left)
     except InputError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     except PartError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(account(apart, asked.network.groups))
+    sys.stdout.write(describe_session(apart, asked.network.groups))
     return 0 if apart.played.converged and apart.same_bits else 1
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from gridagora.core.errors import PartError
 from gridagora.core.exchange import encode
 from gridagora.core.tables import Col
-from gridagora.live.agree import Agreement, go_on, note, order_of, standing
+from gridagora.live.agree import Agreement, advance, order_of, receive_frame, repeat_frames
 from gridagora.live.post import Post
 from gridagora.live.wire import FINAL, Frame, Kind, Size
 from gridagora.mechanisms.retail.clearing import GameParameters
@@ -23,10 +23,10 @@ from gridagora.mechanisms.retail.protocol import (
     GameResult,
     ProsumerOffer,
     StoppingRule,
-    answered,
-    idle,
-    protocol,
-    said,
+    answer_prices,
+    iterate_rounds,
+    make_idle_state,
+    make_offers,
 )
 
 OFFERS = MESSAGES[GameOffers]
@@ -57,7 +57,7 @@ class Prosumer:
 
     def __init__(self, seat: Seat, at_round: Callable[[int], None] | None = None) -> None:
         self.seat, self.at_round = seat, at_round
-        self.rounds, self.held = protocol(seat.terms, seat.rule), idle(seat.own)
+        self.rounds, self.held = iterate_rounds(seat.terms, seat.rule), make_idle_state(seat.own)
         self.tables: dict[int, GameOffers] = {}  # final ones, by round: who comes late needs them
         self.dropped: dict[int, int] = {}  # prosumer: round
         self.taken: dict[tuple[int, int], RetailDemand] = {}  # by turn and group
@@ -84,7 +84,7 @@ class Prosumer:
         if frame.round in self.tables:
             return self._tell_late(frame)
         if frame.round == self.agreement.number:
-            note(self.agreement, frame)
+            receive_frame(self.agreement, frame)
         elif frame.round == self.agreement.number + 1:
             self.early[frame.sender, frame.kind] = frame
         return self._go_on()
@@ -110,7 +110,7 @@ class Prosumer:
         if self.said_s >= self.seat.waits.again_s:
             self.said_s, a = 0.0, self.agreement
             alive = Frame(Kind.HEARD, self.seat.me, a.number, FINAL)
-            post += self._to_all([alive] if a.number in self.tables else standing(a))
+            post += self._to_all([alive] if a.number in self.tables else repeat_frames(a))
         if self._is_asking() and self.stuck_s >= self.ask_at_s:
             self.ask_at_s = self.stuck_s + min(
                 max(self.stuck_s, self.seat.waits.ask_s), self.seat.waits.again_s
@@ -159,7 +159,7 @@ class Prosumer:
         while self.end is None and not self.stopped:
             answer: ProsumerOffer | Col | None
             if isinstance(self.asked, Broadcast):
-                post += self._to_all(go_on(self.agreement, self._silent()))
+                post += self._to_all(advance(self.agreement, self._silent()))
                 answer = self._agreed()
             else:
                 answer = self._taken()
@@ -239,8 +239,8 @@ class Prosumer:
         number = len(self.tables) + 1
         if self.at_round is not None:
             self.at_round(number)
-        self.held = answered(self.seat.own, asked, self.held)
-        told, me = said(self.seat.own, self.held), self.seat.me
+        self.held = answer_prices(self.seat.own, asked, self.held)
+        told, me = make_offers(self.seat.own, self.held), self.seat.me
         own = GameOffers(
             self.seat.size.product, np.array([me]), told.offer_kw[:1], told.made_kw[:1]
         )
@@ -250,6 +250,6 @@ class Prosumer:
         self.agreement = Agreement(self.seat.size, number, me, order, offers={me: own})
         self.silent_s[:] = self.said_s = 0.0
         for frame in self.early.values():
-            note(self.agreement, frame)
+            receive_frame(self.agreement, frame)
         self.early.clear()
-        return self._to_all(standing(self.agreement))
+        return self._to_all(repeat_frames(self.agreement))

@@ -10,7 +10,13 @@ from typing import NamedTuple
 
 from gridagora.live.post import SessionLimits, live
 from gridagora.live.retail_party import Prosumer, Seat
-from gridagora.mechanisms.retail.protocol import Broadcast, GameResult, answered, idle, protocol
+from gridagora.mechanisms.retail.protocol import (
+    Broadcast,
+    GameResult,
+    answer_prices,
+    iterate_rounds,
+    make_idle_state,
+)
 
 
 class Silence(NamedTuple):
@@ -32,10 +38,10 @@ def run(
     line: Connection, seat: Seat, limits: SessionLimits, silence: Silence | None = None
 ) -> None:
     """Be the process of a prosumer."""
-    asked = next(protocol(seat.terms, seat.rule))
+    asked = next(iterate_rounds(seat.terms, seat.rule))
     if isinstance(asked, Broadcast):
-        answered(
-            seat.own, asked, idle(seat.own)
+        answer_prices(
+            seat.own, asked, make_idle_state(seat.own)
         )  # loads what is compiled, before others begin to wait
     party = Prosumer(seat, None if silence is None else partial(_fall_silent, silence))
     live(line, seat.me, party, limits, lambda: ProsumerEnd(party.end, party.stopped, party.dropped))

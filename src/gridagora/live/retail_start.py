@@ -19,7 +19,7 @@ from gridagora.live.retail_party import Seat, Waits
 from gridagora.live.retail_process import ProsumerEnd, Silence
 from gridagora.live.wire import ENVELOPE, MOST_BYTES, Kind, Size, most_bytes
 from gridagora.mechanisms.retail.certificate import Users
-from gridagora.mechanisms.retail.protocol import Community, StoppingRule, terms
+from gridagora.mechanisms.retail.protocol import Community, StoppingRule, publish_terms
 
 START_S = 60.0  # for all processes to load
 LEAVE_S = 3.0  # for a process to leave, before it is ended
@@ -57,7 +57,7 @@ class Child:
     line: Connection
 
 
-def alone(c: Community, i: int) -> Community:
+def isolate_prosumer(c: Community, i: int) -> Community:
     """Return the community of prosumer i alone: its own PV, load and devices, and nothing of the others."""
     own = [at == i for at in c.home]
     devices = tuple(rows(table, mine) for table, mine in zip(c.stores, own, strict=True))
@@ -88,7 +88,7 @@ def run_apart(
     began = time.monotonic()
     with _children() as start:
         for i in range(size.prosumers):
-            seat = Seat(i, alone(c, i), terms(c), rule, size, network.waits)
+            seat = Seat(i, isolate_prosumer(c, i), publish_terms(c), rule, size, network.waits)
             start(retail_process.run, (seat, limits, (silences or {}).get(i)))
         for g, part in enumerate(parts):
             start(

@@ -25,7 +25,7 @@ from gridagora.core.session import (
 )
 from gridagora.core.tables import Col, Index
 from gridagora.kernels.coordination.double_auction import Dealt, trade
-from gridagora.kernels.curves.curve import Curves, at
+from gridagora.kernels.curves.curve import Curves, power_at
 from gridagora.settlement.tariff import plan_at
 
 SUPPLIER = -1
@@ -144,13 +144,13 @@ class Auction:
     def clear(self, opening: Opening, state: None) -> Session:
         """Open the gate, let homes trade until it closes, and settle the rest of each with the supplier."""
         del state
-        tenders = (yield GateOpen(opening.product)) or _refused()
-        traded = trades(self, opening, tenders)
-        yield told(traded)
-        return Clearing(settled(opening, tenders, traded), local=bilateral(opening, traded))
+        tenders = (yield GateOpen(opening.product)) or _refuse_no_tenders()
+        traded = match_orders(self, opening, tenders)
+        yield count_messages(traded)
+        return Clearing(settle_homes(opening, tenders, traded), local=list_trades(opening, traded))
 
 
-def _refused() -> NoReturn:
+def _refuse_no_tenders() -> NoReturn:
     raise InputError(
         [
             Problem(
@@ -162,7 +162,7 @@ def _refused() -> NoReturn:
     )
 
 
-def trades(auction: Auction, opening: Opening, tenders: Tenders) -> AuctionTrades:
+def match_orders(auction: Auction, opening: Opening, tenders: Tenders) -> AuctionTrades:
     """Return what homes agree with each other in the one interval of an opening.
 
     Parameters
@@ -179,9 +179,9 @@ def trades(auction: Auction, opening: Opening, tenders: Tenders) -> AuctionTrade
         float(price[0]) for price in (opening.supply.export_per_kwh, opening.supply.import_per_kwh)
     )
     count, none = len(tenders.party), np.zeros(0, np.int64)
-    if not _apart(low, high, auction.ticks) or count < 2:
+    if not _are_distinct(low, high, auction.ticks) or count < 2:
         return AuctionTrades(none, none, np.zeros(0), np.zeros(0), none, np.zeros(count), 0, 0)
-    arrival, draw = _chance(auction, opening, tenders.party)
+    arrival, draw = _draw_arrivals(auction, opening, tenders.party)
     curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)
     found: Dealt = trade(
         curves, low, high, auction.ticks, arrival, draw, auction.block_kw, auction.shade
@@ -202,12 +202,12 @@ def trades(auction: Auction, opening: Opening, tenders: Tenders) -> AuctionTrade
     )
 
 
-def _apart(low: float, high: float, ticks: int) -> bool:
+def _are_distinct(low: float, high: float, ticks: int) -> bool:
     """Say whether every tick between two prices is a price of its own."""
     return bool(high - low > 4 * ticks * np.spacing(max(abs(low), abs(high))))
 
 
-def _chance(auction: Auction, opening: Opening, party: Index) -> tuple[Index, Index]:
+def _draw_arrivals(auction: Auction, opening: Opening, party: Index) -> tuple[Index, Index]:
     """Return the rows in order of arrival (turns, n) and the ticks drawn (turns, n), no rows where none are; by party number."""
     by_party = np.argsort(party, kind="stable")
     draws = stream(auction.seed, "auction", opening.product.start_s)
@@ -220,20 +220,20 @@ def _chance(auction: Auction, opening: Opening, party: Index) -> tuple[Index, In
     return arrival, ticks
 
 
-def bilateral(opening: Opening, traded: AuctionTrades) -> Transactions:
+def list_trades(opening: Opening, traded: AuctionTrades) -> Transactions:
     """Return one row a trade: the buyer as party, the seller as counterparty; `exchange.net` of them is the net purchase."""
     rows = (traded.buyer, traded.seller, traded.p_kw[:, None], traded.price_per_kwh[:, None])
     return Transactions(opening.product, *rows, np.full(len(traded.buyer), Status.FILLED))
 
 
-def told(traded: AuctionTrades) -> PeerMessages:
+def count_messages(traded: AuctionTrades) -> PeerMessages:
     """Return what crossed: one message an order and two a trade; a home tells price and quantity of its orders, unnamed."""
     made = len(traded.p_kw)
     size = traded.orders * ORDER_BYTES + 2 * made * CONFIRMATION_BYTES
     return PeerMessages(traded.orders + 2 * made, size, traded.turns, 2 * traded.orders)
 
 
-def settled(opening: Opening, tenders: Tenders, traded: AuctionTrades) -> Transactions:
+def settle_homes(opening: Opening, tenders: Tenders, traded: AuctionTrades) -> Transactions:
     """Return one row a home: its whole power, and the volume-weighted price of its trades and of the rest with the supplier.
 
     A home buys the rest that it wants at the import price, or sells the rest that it would keep only below the export credit.
@@ -242,7 +242,9 @@ def settled(opening: Opening, tenders: Tenders, traded: AuctionTrades) -> Transa
     """
     low, high = float(opening.supply.export_per_kwh[0]), float(opening.supply.import_per_kwh[0])
     curves, count = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh), len(tenders.party)
-    p_kw = np.maximum(np.minimum(traded.net_kw, at(curves, low, 1.0)), at(curves, high, 1.0))
+    p_kw = np.maximum(
+        np.minimum(traded.net_kw, power_at(curves, low, 1.0)), power_at(curves, high, 1.0)
+    )
     rest_kw = p_kw - traded.net_kw
     base = np.where(rest_kw < 0, low, high)
     volume_kw, above = np.abs(rest_kw), np.zeros(count)

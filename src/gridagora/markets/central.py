@@ -35,7 +35,7 @@ from gridagora.core.spec import Spec
 from gridagora.core.tables import Col
 from gridagora.kernels.coordination.bundle_master import SupplyCost
 from gridagora.kernels.coordination.dual import Answer, Coordination, coordinate, recover
-from gridagora.kernels.curves.curve import Curves, at, clear
+from gridagora.kernels.curves.curve import Curves, clear, power_at
 from gridagora.kernels.stores.value import best_response
 
 THREADS = 2  # for rows of one kind; results do not depend on it
@@ -96,7 +96,7 @@ class Central:
 
     def plan(self, opening: Opening, state: PricePath | None) -> Planning[PricePath | None]:
         """Ask for every spec, find the prices of the window, and at the gate of the day ahead the power they bind."""
-        specs = (yield SpecRequest(opening.product)) or _refused("specs")
+        specs = (yield SpecRequest(opening.product)) or _refuse("specs")
         path = self.prices(opening, specs, state)
         # the certificate holds at the price it was found with and at no other: homes are bound and plan at that one
         found = self.schedule(opening, specs, path) if opening.binds else None
@@ -128,7 +128,7 @@ class Central:
         """
         supply, usable = opening.supply, self.usable(opening)
         cost = supply.import_per_kwh
-        answer = answers(specs, cost)
+        answer = find_responses(specs, cost)
         q = supply.base_kw + answer.p_kw.sum(0)
         if (q <= usable.high[0]).all() and q.min() >= 0:
             return cost
@@ -156,8 +156,8 @@ class Central:
         """Return what the coordinator finds from a first price (h,) [$/kWh]; each kind of resource is a group of similar rows."""
         group = np.repeat(np.arange(len(specs)), [len(spec.party) for spec in specs])
         return coordinate(
-            lambda price: answers(specs, price),
-            supply_rows(opening.supply, self.usable(opening), len(group)),
+            lambda price: find_responses(specs, price),
+            make_supply_row(opening.supply, self.usable(opening), len(group)),
             group,
             start_per_kwh,
             homes=len(group),
@@ -170,12 +170,12 @@ class Central:
         """Hear every curve, clear once at the substation, award each device its own answer."""
         del state
         supply = opening.supply
-        tenders = (yield GateOpen(opening.product)) or _refused("tenders")
+        tenders = (yield GateOpen(opening.product)) or _refuse("tenders")
         curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)
         cleared = clear(
             curves, float(supply.base_kw[0]), *supply_curve(supply, self.usable(opening))
         )
-        power = at(curves, cleared.price_per_kwh, cleared.share)[:, None]
+        power = power_at(curves, cleared.price_per_kwh, cleared.share)[:, None]
         n = len(opening.party)
         price, filled = np.full((n, 1), cleared.price_per_kwh), np.full(n, Status.FILLED)
         return Clearing(
@@ -187,7 +187,7 @@ class Central:
         return keep_reserve(limits_of(opening), self.reserve_share)
 
 
-def supply_rows(s: Tendered, limits: Limits, devices: int) -> SupplyCost:
+def make_supply_row(s: Tendered, limits: Limits, devices: int) -> SupplyCost:
     """Return the supply and the substation's row as the coordinator of so many devices reads them."""
     h = len(s.base_kw)
     reach = REACH_KW * (1 + devices)
@@ -205,13 +205,13 @@ def supply_rows(s: Tendered, limits: Limits, devices: int) -> SupplyCost:
     )
 
 
-def _refused(what: str) -> NoReturn:
+def _refuse(what: str) -> NoReturn:
     raise InputError(
         [Problem("market.central", f"no {what}", "a strategy that tenders, such as 'look_ahead'")]
     )
 
 
-def answers(specs: Specs, price_per_kwh: Col) -> Answer:
+def find_responses(specs: Specs, price_per_kwh: Col) -> Answer:
     """Return the best response of every spec to a price (h,) [$/kWh], as the operator computes it from what it was told."""
     found = [
         best_response(spec.stores, price_per_kwh, price_per_kwh, threads=THREADS) for spec in specs

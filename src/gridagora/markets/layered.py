@@ -134,7 +134,7 @@ class Layered:
 
     def plan(self, opening: Opening, state: PricePath | None) -> Planning[PricePath | None]:
         """Quote a price path to every home and hear their plans; at the gate of the day ahead, until both are proven to fit."""
-        premium = begin(opening, state)
+        premium = start_premiums(opening, state)
         plan = yield from (
             self.agreed(opening, premium) if opening.binds else self.walked(opening, premium)
         )
@@ -173,12 +173,12 @@ class Layered:
     def walked(self, opening: Opening, premium: Col) -> Planning[PricePath | None]:
         """Let each layer correct its own premium (m, h) [$/kWh] after each round, for the next path; nothing is bound."""
         site, supply, usable = site_of(opening), opening.supply, self.usable(opening)
-        homes = below(site)
+        homes = count_parties(site)
         kept, total_kw = 0, np.zeros((len(opening.party), premium.shape[1]))
         for turn in range(self.rounds):
-            path = supply.import_per_kwh + along(site.tree, premium)
+            path = supply.import_per_kwh + sum_premiums(site.tree, premium)
             quoted = quote(opening.product, opening.party, path[site.place])
-            plans = (yield quoted) or _refused("plans")
+            plans = (yield quoted) or _refuse("plans")
             q_kw = lift_kw(site.tree, site.place, plans.p_kw) + usable.base_kw
             every = np.arange(len(homes))
             yield LayerMessages(
@@ -209,12 +209,12 @@ class Layered:
         limited = np.flatnonzero((tree.parent >= 0) & np.isfinite(usable.high_kw).any(1))
         root = np.flatnonzero(tree.parent < 0)
         branch = (
-            branches(tree) if len(limited) else np.zeros_like(tree.parent)
+            find_branches(tree) if len(limited) else np.zeros_like(tree.parent)
         )  # one sum tells enough where no place has a limit
         every, place_branch = np.arange(len(tree.parent)), branch[limited]
         groups, home_group = np.unique(branch[site.place], return_inverse=True)
         start = np.concatenate([premium[root[0]] + supply.import_per_kwh, premium[limited].ravel()])
-        rows = stacked(supply, usable, root[0], limited)
+        rows = stack_rows(supply, usable, root[0], limited)
         search = coordinating(
             rows,
             np.arange(len(groups)),
@@ -227,25 +227,26 @@ class Layered:
         price = next(search)
         while True:
             premium = spread_rows(price, supply, root[0], limited, premium.shape)
-            path = supply.import_per_kwh + along(tree, premium)
+            path = supply.import_per_kwh + sum_premiums(tree, premium)
             told = (
                 yield Costed(quote(opening.product, opening.party, path[site.place]))
-            ) or _refused("plans")
+            ) or _refuse("plans")
             if not isinstance(told, Proposals):
-                _refused("costs of plans")
+                _refuse("costs of plans")
             heard.append(told.p_kw)
             q_kw = lift_kw(tree, site.place, told.p_kw)
             own, bound = (
-                _sums(home_group, column, len(groups)) for column in (told.own_usd, told.bound_usd)
+                _sum_groups(home_group, column, len(groups))
+                for column in (told.own_usd, told.bound_usd)
             )
             yield LayerMessages(
-                relayed(opening, site, q_kw, told, limited), quote(opening.product, every, path)
+                relay_plans(opening, site, q_kw, told, limited), quote(opening.product, every, path)
             )
             inner = np.where(
                 groups[:, None, None] == place_branch[:, None], q_kw[limited], 0.0
             ).reshape(len(groups), -1)
             whole = np.stack(
-                [_sums(home_group, column, len(groups)) for column in told.p_kw.T], axis=1
+                [_sum_groups(home_group, column, len(groups)) for column in told.p_kw.T], axis=1
             )
             try:
                 price = search.send(Answer(np.concatenate([whole, inner], axis=1), own, bound))
@@ -253,10 +254,10 @@ class Layered:
                 found: Coordination = end.value
                 break
         if found.rounds > 1:
-            yield settled(opening, len(every), found.rounds)
+            yield announce_result(opening, len(every), found.rounds)
         p_kw = np.einsum("kn,knh->nh", found.weight[:, home_group], np.array(heard))
         premium = spread_rows(found.price_per_kwh, supply, root[0], limited, premium.shape)
-        path = supply.import_per_kwh + along(tree, premium)
+        path = supply.import_per_kwh + sum_premiums(tree, premium)
         share = max(0.0, found.gap_usd) / max(1e-9, abs(found.high_usd))
         return HourPlan(
             path[site.place],
@@ -301,7 +302,7 @@ class Layered:
             opening.supply,
             keep_reserve(limits_of(opening), self.reserve_share),
         )
-        tenders = (yield GateOpen(opening.product)) or _refused("tenders")
+        tenders = (yield GateOpen(opening.product)) or _refuse("tenders")
         usable = bounds_of(limits, site.tree)
         every, root = np.arange(len(site.tree.parent)), site.tree.parent < 0
         # the supply holds limit and base load of the root
@@ -349,7 +350,7 @@ class Layered:
         )
 
 
-def _refused(what: str) -> NoReturn:
+def _refuse(what: str) -> NoReturn:
     raise InputError(
         [
             Problem(
@@ -361,11 +362,11 @@ def _refused(what: str) -> NoReturn:
     )
 
 
-def _sums(group: Index, column: Col, count: int) -> Col:
+def _sum_groups(group: Index, column: Col, count: int) -> Col:
     return np.bincount(group, column, count).astype(np.float64)
 
 
-def begin(opening: Opening, before: PricePath | None) -> Col:
+def start_premiums(opening: Opening, before: PricePath | None) -> Col:
     """Return the premiums of the opening before, shape (m, h) [$/kWh]; none at first and in hours not yet priced."""
     hours = len(opening.supply.import_per_kwh)
     if before is None:
@@ -374,7 +375,7 @@ def begin(opening: Opening, before: PricePath | None) -> Col:
     return np.where(np.isfinite(premium), premium, 0.0)
 
 
-def branches(tree: Places) -> Index:
+def find_branches(tree: Places) -> Index:
     """Return the place right below the root that each place hangs from, shape (m,); the root itself for the root."""
     top = np.arange(len(tree.parent))
     up = tree.parent[top]
@@ -384,7 +385,7 @@ def branches(tree: Places) -> Index:
     return top
 
 
-def stacked(supply: SupplyOffer, usable: Bounds, root: int, limited: Index) -> Rows:
+def stack_rows(supply: SupplyOffer, usable: Bounds, root: int, limited: Index) -> Rows:
     """Return what the root and each limited place ask for power, one row an hour, the root first; every field ((1 + k) h,).
 
     A place asks nothing within its limit either way and its price beyond; other customers take room.
@@ -408,7 +409,7 @@ def stacked(supply: SupplyOffer, usable: Bounds, root: int, limited: Index) -> R
 def spread_rows(
     price_per_kwh: Col, supply: SupplyOffer, root: int, limited: Index, shape: tuple[int, int]
 ) -> Col:
-    """Return the premiums (m, h) [$/kWh] that stand in the rows of `stacked`."""
+    """Return the premiums (m, h) [$/kWh] that stand in the rows of `stack_rows`."""
     hours = shape[1]
     premium = np.zeros(shape)
     premium[root] = price_per_kwh[:hours] - supply.import_per_kwh
@@ -416,7 +417,7 @@ def spread_rows(
     return premium
 
 
-def relayed(
+def relay_plans(
     opening: Opening, site: Topology, q_kw: Col, told: Proposals, limited: Index
 ) -> Proposals:
     """Return what places hand up in a round: each its own sums (m, h) [kW], and those of limited places (k,) at every hop."""
@@ -432,13 +433,13 @@ def relayed(
     return Proposals(opening.product, rows, q_kw[rows], own[rows], bound[rows])
 
 
-def settled(opening: Opening, places: int, rounds: int) -> PeerMessages:
+def announce_result(opening: Opening, places: int, rounds: int) -> PeerMessages:
     """Return what ends a search: every place and home hears which prices hold and the share of each round in its plan."""
     many = places + len(opening.party)
     return PeerMessages(many, many * message_bytes(MESSAGES[RoundShares], rounds), 1, 0)
 
 
-def along(tree: Places, premium_per_kwh: Col) -> Col:
+def sum_premiums(tree: Places, premium_per_kwh: Col) -> Col:
     """Return the premiums (m, h) [$/kWh] summed from the root down to each place, shape (m, h)."""
     total = premium_per_kwh.copy()
     above = tree.parent.copy()
@@ -448,6 +449,6 @@ def along(tree: Places, premium_per_kwh: Col) -> Col:
     return total
 
 
-def below(site: Topology) -> Col:
+def count_parties(site: Topology) -> Col:
     """Return the count of parties below each place, shape (m,)."""
     return lift_kw(site.tree, site.place, np.ones(len(site.place)))

@@ -31,14 +31,14 @@ from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.coordination.consensus import (
     CHECK_EVERY,
     ConsensusRule,
-    Kept,
+    FixedTrades,
     TradeLinks,
     agree,
-    keep,
-    links,
-    owner,
+    fix_trades,
+    make_links,
+    party_of_end,
 )
-from gridagora.kernels.curves.curve import Curves, at
+from gridagora.kernels.curves.curve import Curves, power_at
 from gridagora.mechanisms import trade_graph as graphs
 from gridagora.mechanisms.peer_messages import MESSAGES, OFFER_BYTES, REPORT_BYTES, SupplierPrices
 
@@ -162,17 +162,18 @@ class Peer:
         come; nothing is said then but the supplier's forecast. Trades bind in real time only.
         """
         supply, site = opening.supply, site_of(opening)
-        dear = supply.import_per_kwh + (self.local(site) + minded(site))[:, None]
+        dear = supply.import_per_kwh + (self.local(site) + green_premium(site))[:, None]
         cheap = np.broadcast_to(supply.export_per_kwh, dear.shape)
         p_kw = None
         if opening.binds or state is None:
-            at_dear = (yield quote(opening.product, opening.party, dear)) or _refused()
-            at_cheap = (yield quote(opening.product, opening.party, cheap)) or _refused()
+            at_dear = (yield quote(opening.product, opening.party, dear)) or _refuse_no_tenders()
+            at_cheap = (yield quote(opening.product, opening.party, cheap)) or _refuse_no_tenders()
             ends = zip(at_dear.p_kw.T, at_cheap.p_kw.T, dear.T, cheap.T, strict=True)
             deals = [
-                self.deal(_hour(opening, t), _line(*columns)) for t, columns in enumerate(ends)
+                self.deal(_select_hour(opening, t), _make_curves(*columns))
+                for t, columns in enumerate(ends)
             ]
-            yield together([talk(deal, len(opening.party)) for deal in deals])
+            yield sum_traffic([count_offers(deal, len(opening.party)) for deal in deals])
             p_kw = np.stack([deal.p_kw for deal in deals], axis=1)
             above = np.stack([deal.worth_per_kwh for deal in deals], axis=1) - cheap
             share = np.divide(above, dear - cheap, out=np.ones_like(dear), where=dear > cheap).clip(
@@ -180,7 +181,7 @@ class Peer:
             )
         else:
             share = shift_path(state, opening)[:, :-1]
-            yield posted(opening)
+            yield count_posting(opening)
         hours_known = share.shape[1]
         next_day = share[:, [hours_known - DAY_H if hours_known >= DAY_H else hours_known - 1]]
         after = PricePath(opening.product.start_s, np.append(share, next_day, axis=1))
@@ -193,16 +194,18 @@ class Peer:
             opening.product
         )  # at these prices alone homes would plan to cover themselves: nobody is quoted
         if tenders is None:
-            _refused()
+            _refuse_no_tenders()
         deal = self.deal(opening, Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh))
-        yield talk(deal, len(opening.party))
+        yield count_offers(deal, len(opening.party))
         n = len(opening.party)
         status = np.full(n, Status.FILLED if deal.converged else Status.ROUNDS_SPENT)
         worth = deal.worth_per_kwh[:, None]
         awards = Transactions(
             opening.product, opening.party, np.full(n, SUPPLIER), deal.p_kw[:, None], worth, status
         )
-        return Clearing(awards, local=join([trades(opening, deal), charges(opening, deal)]))
+        return Clearing(
+            awards, local=join([list_trades(opening, deal), list_charges(opening, deal)])
+        )
 
     def deal(self, opening: Opening, curves: Curves) -> Deal:
         """Return what homes with these curves agree on in the first interval of a opening.
@@ -217,12 +220,16 @@ class Peer:
             float(opening.supply.export_per_kwh[0]),
         )
         dear = float(opening.supply.import_per_kwh[0]) + self.local(site)
-        extra = minded(site)
+        extra = green_premium(site)
         top = dear + float(extra.max(initial=0.0))
-        if n < 2 or (at(curves, top, 1.0) >= 0).all() or (at(curves, cheap, 0.0) <= 0).all():
+        if (
+            n < 2
+            or (power_at(curves, top, 1.0) >= 0).all()
+            or (power_at(curves, cheap, 0.0) <= 0).all()
+        ):
             none = np.zeros(0, np.int64)
-            alone, nil = links(n, none, none), np.zeros(0)
-            kept = keep(curves, alone, nil, (dear + extra, np.full(n, cheap)))
+            alone, nil = make_links(n, none, none), np.zeros(0)
+            kept = fix_trades(curves, alone, nil, (dear + extra, np.full(n, cheap)))
             return Deal(alone, nil, nil, nil, *kept, 0, converged=True)
         return (
             self.pooled(site, curves, dear, cheap)
@@ -236,17 +243,17 @@ class Peer:
         A home is a green partner while it would export even at that price: its panels give more than it takes. It would buy
         other energy then only to sell that on as green, so it is taken to mind such energy more than any green home does.
         """
-        graph, extra = self.partners(site), minded(site)
+        graph, extra = self.partners(site), green_premium(site)
         fee, low = self.fees(site, graph), np.full(len(site.place), cheap)
-        sunny = spare(site, at(curves, dear, 1.0))
+        sunny = has_green_surplus(site, power_at(curves, dear, 1.0))
         grey = np.where(sunny, RESOLD * extra.max(), extra)
-        high, costs = dear + grey, graphs.preferring(graph, grey, sunny, 2 * fee)
+        high, costs = dear + grey, graphs.preference_costs(graph, grey, sunny, 2 * fee)
         graphs.check(graph, costs, where="market.peer.graph")
         found = agree([curves], graph, dear, outside=(high, low), costs=costs, rule=self.rule())
         trade = found.trade_kw[0]
-        buyer = np.where(trade > 0, owner(graph), graph.peer)
+        buyer = np.where(trade > 0, party_of_end(graph), graph.peer)
         price = np.clip(found.price_per_kwh[0], cheap, dear + np.minimum(grey, extra.max())[buyer])
-        kept = keep(curves, graph, trade, (high, low))
+        kept = fix_trades(curves, graph, trade, (high, low))
         return Deal(graph, trade, price, fee, *kept, int(found.rounds[0]), bool(found.converged[0]))
 
     def pooled(self, site: Topology, curves: Curves, dear: float, cheap: float) -> Deal:
@@ -257,8 +264,8 @@ class Peer:
             return_inverse=True,
         )
         count = int(pool.max()) + 1
-        graph = links(n + count, np.arange(n), n + pool)
-        home, member = owner(graph), np.minimum(owner(graph), graph.peer)
+        graph = make_links(n + count, np.arange(n), n + pool)
+        home, member = party_of_end(graph), np.minimum(party_of_end(graph), graph.peer)
         fee = np.where(home < n, self.fee_per_kwh if self.network_fee == "uniform" else 0.0, 0.0)
         managed = Curves(
             np.append(curves.offset, curves.offset[-1] + np.arange(1, count + 1)),
@@ -271,9 +278,9 @@ class Peer:
             [managed], graph, dear, outside=outside, costs=(fee / 2, fee / 2), rule=self.rule()
         )
         price = self.one_price(found.price_per_kwh[0], pool[member], home < n)
-        trade = _even(found.trade_kw[0], pool[member], home < n)
-        kept = keep(managed, graph, trade, outside)
-        homes = Kept(*(column[:n] for column in kept))
+        trade = _balance_pools(found.trade_kw[0], pool[member], home < n)
+        kept = fix_trades(managed, graph, trade, outside)
+        homes = FixedTrades(*(column[:n] for column in kept))
         return Deal(
             graph,
             trade,
@@ -293,7 +300,7 @@ class Peer:
         """Return the trade graph of the homes of a site."""
         n = len(site.place)
         if self.graph == "file":
-            return links(n, *(_no_file() if site.partners is None else site.partners).T)
+            return make_links(n, *(_refuse_no_file() if site.partners is None else site.partners).T)
         if self.graph == "complete" or (self.graph == "nearest" and n <= self.neighbours + 1):
             return graphs.complete(n)
         if self.graph == "zone":
@@ -309,7 +316,7 @@ class Peer:
             times += graphs.hops(site.tree, site.place, graph)
         elif self.network_fee == "zonal":
             zone = graphs.zones(site.tree, site.place)
-            times += zone[owner(graph)] != zone[graph.peer]
+            times += zone[party_of_end(graph)] != zone[graph.peer]
         return times * (self.fee_per_kwh / 2)
 
     def local(self, site: Topology) -> float:
@@ -323,7 +330,7 @@ class Peer:
         )
 
 
-def _refused() -> NoReturn:
+def _refuse_no_tenders() -> NoReturn:
     raise InputError(
         [
             Problem(
@@ -335,14 +342,14 @@ def _refused() -> NoReturn:
     )
 
 
-def _no_file() -> NoReturn:
+def _refuse_no_file() -> NoReturn:
     hint = "Set partners_file in [layers]."
     raise InputError(
         [Problem("market.peer.graph", "'file' and no file", "a file of partners", hint)]
     )
 
 
-def minded(site: Topology) -> Col:
+def green_premium(site: Topology) -> Col:
     """Return what each home would pay more for a kWh of a green partner than for any other, shape (n,) [$/kWh]."""
     wants = site.prefers
     return (
@@ -352,7 +359,7 @@ def minded(site: Topology) -> Col:
     )
 
 
-def spare(site: Topology, p_kw: Col) -> Flag:
+def has_green_surplus(site: Topology, p_kw: Col) -> Flag:
     """Return which homes make renewable energy to spare, shape (n,), where they would take p_kw (n,) [kW] at the import price."""
     return (
         np.full(len(site.place), False)
@@ -361,7 +368,7 @@ def spare(site: Topology, p_kw: Col) -> Flag:
     )
 
 
-def _even(trade_kw: Col, pool: Index, of_home: Flag) -> Col:
+def _balance_pools(trade_kw: Col, pool: Index, of_home: Flag) -> Col:
     """Return the trades of each pool with the longer side cut in proportion: its manager keeps nothing."""
     bought = np.bincount(pool[of_home], trade_kw[of_home].clip(min=0))
     sold = np.bincount(pool[of_home], (-trade_kw[of_home]).clip(min=0))
@@ -373,7 +380,7 @@ def _even(trade_kw: Col, pool: Index, of_home: Flag) -> Col:
     return np.asarray(trade_kw * np.where((trade_kw > 0) == of_home, buys, sells))
 
 
-def _hour(opening: Opening, t: int) -> Opening:
+def _select_hour(opening: Opening, t: int) -> Opening:
     """Return the opening as it would be if only hour t of it were open."""
     supply, step = opening.supply, slice(t, t + 1)
     one = supply._replace(
@@ -384,7 +391,9 @@ def _hour(opening: Opening, t: int) -> Opening:
     return opening._replace(supply=one)
 
 
-def _line(at_dear_kw: Col, at_cheap_kw: Col, dear_per_kwh: Col, cheap_per_kwh: Col) -> Curves:
+def _make_curves(
+    at_dear_kw: Col, at_cheap_kw: Col, dear_per_kwh: Col, cheap_per_kwh: Col
+) -> Curves:
     """Return curves through two plans; the mean of both where a home that moves energy in time takes less at the lower price."""
     mean = (at_dear_kw + at_cheap_kw) / 2
     falls = at_dear_kw <= at_cheap_kw
@@ -393,19 +402,19 @@ def _line(at_dear_kw: Col, at_cheap_kw: Col, dear_per_kwh: Col, cheap_per_kwh: C
     return Curves(2 * np.arange(len(mean) + 1), p_kw.ravel(), price.ravel())
 
 
-def together(talks: list[PeerMessages]) -> PeerMessages:
+def sum_traffic(talks: list[PeerMessages]) -> PeerMessages:
     """Return the sum of what was said side by side: rounds are those of the longest."""
     columns = list(zip(*talks, strict=True))
     return PeerMessages(sum(columns[0]), sum(columns[1]), max(columns[2]), sum(columns[3]))
 
 
-def posted(opening: Opening) -> PeerMessages:
+def count_posting(opening: Opening) -> PeerMessages:
     """Return what the supplier says when it posts the path of its two prices to all homes."""
     homes, steps = len(opening.party), len(opening.supply.import_per_kwh)
     return PeerMessages(homes, homes * message_bytes(MESSAGES[SupplierPrices], steps), 1, 0)
 
 
-def talk(deal: Deal, homes: int) -> PeerMessages:
+def count_offers(deal: Deal, homes: int) -> PeerMessages:
     """Return what n homes told each other: an offer from every end of a pair in every round.
 
     Before, the supplier posts its two prices to all. Every few rounds each home also reports its largest residuals and hears the
@@ -425,13 +434,13 @@ def talk(deal: Deal, homes: int) -> PeerMessages:
     )
 
 
-def trades(opening: Opening, deal: Deal) -> Transactions:
+def list_trades(opening: Opening, deal: Deal) -> Transactions:
     """Return one row for every pair that trades: the buyer, the seller, what is bought and its price before network charges.
 
     Parties above the homes of the opening are managers of pools.
     """
     rows = np.flatnonzero(deal.trade_kw > 0)
-    buyer, n = owner(deal.graph), len(opening.party)
+    buyer, n = party_of_end(deal.graph), len(opening.party)
     names = np.append(opening.party, n + np.arange(len(deal.graph.offset) - 1 - n))
     status = np.full(len(rows), Status.FILLED if deal.converged else Status.ROUNDS_SPENT)
     column = (deal.trade_kw[rows, None], deal.price_per_kwh[rows, None])
@@ -440,10 +449,10 @@ def trades(opening: Opening, deal: Deal) -> Transactions:
     )
 
 
-def charges(opening: Opening, deal: Deal) -> Transactions:
+def list_charges(opening: Opening, deal: Deal) -> Transactions:
     """Return one row for every end of a pair that owes the network: what it moves, at its charge."""
     n = len(opening.party)
-    ends = owner(deal.graph)
+    ends = party_of_end(deal.graph)
     rows = np.flatnonzero((deal.fee_per_kwh > 0) & (deal.trade_kw != 0) & (ends < n))
     column = (np.abs(deal.trade_kw[rows, None]), deal.fee_per_kwh[rows, None])
     status = np.full(len(rows), Status.FILLED if deal.converged else Status.ROUNDS_SPENT)
@@ -454,7 +463,7 @@ def charges(opening: Opening, deal: Deal) -> Transactions:
 
 def cost_per_h(opening: Opening, deal: Deal) -> Col:
     """Return what every home pays in money, shape (n,) [$/h]: partners, network charges, and the supplier for the rest."""
-    ends, n = owner(deal.graph), len(opening.party)
+    ends, n = party_of_end(deal.graph), len(opening.party)
     moved = deal.trade_kw * deal.price_per_kwh + np.abs(deal.trade_kw) * deal.fee_per_kwh
     rest, supply = deal.supplier_kw, opening.supply
     supplier = (

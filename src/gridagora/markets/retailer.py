@@ -32,16 +32,16 @@ from gridagora.core.session import (
 )
 from gridagora.core.tables import Col, Flag
 from gridagora.kernels.curves.curve import Curves, clear
-from gridagora.kernels.curves.internal_price import at_own
+from gridagora.kernels.curves.internal_price import power_at_own
 from gridagora.mechanisms.retail.clearing import GameParameters
-from gridagora.mechanisms.retail.demand import identified, probes
+from gridagora.mechanisms.retail.demand import identify_end_users, make_probes
 from gridagora.mechanisms.retail.game import (
     Demand,
     Offers,
-    positive,
+    iterate_sequential,
+    iterate_simultaneous,
     price_per_kwh,
-    sequential,
-    simultaneous,
+    solve_nonnegative,
     taken_kw,
 )
 from gridagora.mechanisms.retail.messages import (
@@ -52,7 +52,7 @@ from gridagora.mechanisms.retail.messages import (
     RetailDemand,
     RetailPrices,
 )
-from gridagora.mechanisms.retail.protocol import Broadcast, GameResult, StoppingRule, protocol
+from gridagora.mechanisms.retail.protocol import Broadcast, GameResult, StoppingRule, iterate_rounds
 from gridagora.mechanisms.retail.protocol import ProsumerOffer as Offered
 from gridagora.settlement.tariff import Tariff, select_products, set_tariff
 
@@ -166,8 +166,8 @@ class Retailer:
         The retail price is agreed where positions follow and stands until then; in other hours only prosumers plan anew.
         """
         leads, path, supply, usable = (
-            leaders(opening),
-            begin(opening, state),
+            find_leaders(opening),
+            start_path(opening, state),
             opening.supply,
             self.usable(opening),
         )
@@ -188,14 +188,14 @@ class Retailer:
         before: tuple[Col, Col] | None = None
         for turn in range(rounds):
             if users is None:
-                plans = yield from _asked(opening, leads, path)
+                plans = yield from _query_plans(opening, leads, path)
             else:
                 offered_kw = yield from self.offered(users, path, int(leads.sum()))
                 users, path, plans = yield from self.absorbed(
                     opening, outside, leads, users, path, offered_kw
                 )
             quoted, net_kw = path, supply.base_kw + plans.p_kw.sum(0)
-            path = corrected(path, net_kw, supply, usable, before)
+            path = correct_path(path, net_kw, supply, usable, before)
             before = quoted.internal_per_kwh, net_kw
             if turn >= rounds // 2:
                 kept, total_kw = kept + 1, total_kw + plans.p_kw
@@ -203,7 +203,7 @@ class Retailer:
             [path.internal_per_kwh - supply.import_per_kwh, quoted.retail_per_kwh, path.steep]
         )
         after = RetailState(state.outside, PricePath(opening.product.start_s, carry))
-        return HourPlan(_rows(leads, quoted), after, p_kw=total_kw / kept)
+        return HourPlan(_spread_prices(leads, quoted), after, p_kw=total_kw / kept)
 
     def usable(self, opening: Opening) -> Limits:
         """Return the limits less the reserve."""
@@ -238,13 +238,13 @@ class Retailer:
         InputError
             End-users who do not take less when the price rises.
         """
-        prices = probes(path.retail_per_kwh, apart_per_kwh, shifting=self.shifting)
+        prices = make_probes(path.retail_per_kwh, apart_per_kwh, shifting=self.shifting)
         taken = []
         for price in prices:
-            plans = yield from _asked(opening, leads, path._replace(retail_per_kwh=price))
+            plans = yield from _query_plans(opening, leads, path._replace(retail_per_kwh=price))
             taken.append(plans.p_kw[~leads])
         try:
-            return identified(np.array(taken), prices, LEAST_ELASTICITY)
+            return identify_end_users(np.array(taken), prices, LEAST_ELASTICITY)
         except PartError as error:
             raise InputError(
                 [
@@ -268,7 +268,7 @@ class Retailer:
         InputError
             End-users whose answer does not tell one retail price from another.
         """
-        supply, usable, leads = opening.supply, self.usable(opening), leaders(opening)
+        supply, usable, leads = opening.supply, self.usable(opening), find_leaders(opening)
         count, ends = int(leads.sum()), int((~leads).sum())
         own = 1.0 if self.conduct == "cournot" else 0.0
         prices = supply.import_per_kwh, supply.export_per_kwh, count, DEVICES * count, own, outside
@@ -279,21 +279,21 @@ class Retailer:
         )
         yield terms
         try:
-            played = yield from _played(
+            played = yield from _run_protocol(
                 terms, StoppingRule(SHARE, NEAR_PER_KWH, most_rounds=rounds), last
             )
         except PartError as error:
             hint = "Set market.retailer.shifting = false, which takes the hours of end-users as independent."
             expected = "end-users whose answer to the price tells one retail price from another"
             raise InputError([Problem("market.retailer", str(error), expected, hint)]) from error
-        yield told(played, count, ends)
+        yield count_messages(played, count, ends)
         return played
 
     def offered(self, users: Demand, path: Path, count: int) -> Generator[Any, Any, Col]:
         """Outer: prosumers find their retail offers at the internal price; return their sum, shape (h,) [kW]."""
         hours, rounds, cost = len(path.internal_per_kwh), 1, path.internal_per_kwh
         own = 1.0 / count if self.conduct == "cournot" else 0.0
-        best = positive(
+        best = solve_nonnegative(
             (1.0 + own) * users.slope,
             users.response / (1.0 + own),
             (users.choke_per_kwh - cost)[None],
@@ -301,9 +301,11 @@ class Retailer:
         if own:
             each, start = np.tile(cost, (count, 1)), np.zeros((count, hours))
             if self.outer == "damped":
-                best, rounds = _settled(simultaneous(users, each, start, 4.0 / (count + 2)))
+                best, rounds = _find_fixed_point(
+                    iterate_simultaneous(users, each, start, 4.0 / (count + 2))
+                )
             else:
-                best, rounds = _settled(sequential(users, each, start))
+                best, rounds = _find_fixed_point(iterate_sequential(users, each, start))
         told = 2 * count * rounds  # a price to each, an offer of each
         size = message_bytes(MESSAGES[RetailPrices], hours) + message_bytes(LAYOUT[Plans], hours)
         yield PeerMessages(told, told // 2 * size, rounds, count * rounds * hours)
@@ -330,7 +332,7 @@ class Retailer:
                 np.maximum(retail, path.internal_per_kwh), outside
             )  # nobody sells for less than inside
             path = path._replace(retail_per_kwh=retail)
-            plans = yield from _asked(opening, leads, path)
+            plans = yield from _query_plans(opening, leads, path)
             taken = plans.p_kw[~leads].sum(0)
             users = users._replace(choke_per_kwh=retail + users.slope @ taken)
         return users, path, plans
@@ -343,7 +345,7 @@ class Retailer:
         InputError
             Homes that tender nothing.
         """
-        leads, supply = leaders(opening), opening.supply
+        leads, supply = find_leaders(opening), opening.supply
         tenders = yield GateOpen(opening.product)
         if tenders is None:
             raise InputError(
@@ -356,7 +358,7 @@ class Retailer:
         n, agreed = len(opening.party), retail_per_kwh(opening, state)
         own = take(tenders, np.flatnonzero(leads))
         curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)
-        taken = at_own(curves, np.where(leads, np.inf, agreed), np.ones(n))[~leads]
+        taken = power_at_own(curves, np.where(leads, np.inf, agreed), np.ones(n))[~leads]
         base_kw = float(supply.base_kw[0]) + float(
             np.rint(taken * 1e9).astype(np.int64).sum() / 1e9
         )
@@ -366,7 +368,7 @@ class Retailer:
             *supply_curve(supply, self.usable(opening)),
         )
         price = np.where(leads, cleared.price_per_kwh, agreed)
-        power = at_own(curves, price, np.where(leads, cleared.share, 1.0))
+        power = power_at_own(curves, price, np.where(leads, cleared.share, 1.0))
         filled = np.full(n, Status.FILLED)
         awards = Transactions(
             opening.product,
@@ -379,7 +381,7 @@ class Retailer:
         return Clearing(awards)
 
 
-def leaders(opening: Opening) -> Flag:
+def find_leaders(opening: Opening) -> Flag:
     """Return who leads, shape (n,): who the opening says has PV, a battery or a car, everybody where it does not say.
 
     Raises
@@ -419,7 +421,7 @@ def retail_per_kwh(opening: Opening, state: RetailState) -> float:
     return float(outside_per_kwh(opening, state)[0])
 
 
-def begin(opening: Opening, state: RetailState) -> Path:
+def start_path(opening: Opening, state: RetailState) -> Path:
     """Return the path of the opening before, the internal price as a premium on import; no retail price at first."""
     supply, over = opening.supply, limits_of(opening).over_per_kwh[0]
     hours = len(supply.import_per_kwh)
@@ -438,7 +440,7 @@ def begin(opening: Opening, state: RetailState) -> Path:
     )
 
 
-def corrected(
+def correct_path(
     path: Path, net_kw: Col, supply: SupplyOffer, usable: Limits, before: tuple[Col, Col] | None
 ) -> Path:
     """Return the path whose internal price of each hour has moved by what all together are out of place.
@@ -471,7 +473,7 @@ def corrected(
     return path._replace(internal_per_kwh=np.clip(new, floor, ceiling), steep=steep)
 
 
-def told(played: GameResult, count: int, ends: int) -> PeerMessages:
+def count_messages(played: GameResult, count: int, ends: int) -> PeerMessages:
     """Return what a game made prosumers and end-users say: terms once, then prices and offers in every round."""
     hours, outer, inside = (
         len(played.retail_per_kwh),
@@ -490,11 +492,11 @@ def told(played: GameResult, count: int, ends: int) -> PeerMessages:
     return PeerMessages(sum(sent.values()), size, played.rounds + played.inner_rounds, told_up)
 
 
-def _played(
+def _run_protocol(
     terms: GameParameters, rule: StoppingRule, last: GameResult | None
 ) -> Generator[Any, Any, GameResult]:
     """Carry prices to prosumers and their offers back; end-users, who were identified, answer here."""
-    rounds = protocol(terms, rule, last)
+    rounds = iterate_rounds(terms, rule, last)
     asked = next(rounds)
     while True:
         answer: Offered | Col | None = (
@@ -510,13 +512,13 @@ def _played(
             return GameResult(*end.value)
 
 
-def _rows(leads: Flag, path: Path) -> Col:
+def _spread_prices(leads: Flag, path: Path) -> Col:
     return np.where(leads[:, None], path.internal_per_kwh, path.retail_per_kwh)
 
 
-def _asked(opening: Opening, leads: Flag, path: Path) -> Generator[Any, Any, Plans]:
+def _query_plans(opening: Opening, leads: Flag, path: Path) -> Generator[Any, Any, Plans]:
     """Quote the internal price to prosumers and the retail price to end-users, and hear what they would take."""
-    plans: Plans | None = yield quote(opening.product, opening.party, _rows(leads, path))
+    plans: Plans | None = yield quote(opening.product, opening.party, _spread_prices(leads, path))
     if plans is None:
         raise InputError(
             [Problem("market.retailer", "no plans", "a strategy that looks ahead, such as 'home'")]
@@ -524,7 +526,7 @@ def _asked(opening: Opening, leads: Flag, path: Path) -> Generator[Any, Any, Pla
     return plans
 
 
-def _settled(rounds: Iterator[Offers]) -> tuple[Col, int]:
+def _find_fixed_point(rounds: Iterator[Offers]) -> tuple[Col, int]:
     """Return offers that no longer move, and after how many rounds."""
     last = next(rounds).offer_kw
     for count, (offer, _) in enumerate(rounds, 2):

@@ -46,7 +46,7 @@ class NoiseResult(NamedTuple):
     state: Col
 
 
-def case(rng: np.random.Generator, homes: int = 8, hours: int = 12) -> NoiseCase:
+def draw_case(rng: np.random.Generator, homes: int = 8, hours: int = 12) -> NoiseCase:
     """Return a random case: batteries of 4 to 8 kWh that end half full, loads worth .2 to .4 $/kWh, a supply of .03 $/kWh/kW."""
     fixed = rng.uniform(0.5, 1.5, (homes, hours))
     size = rng.uniform(4, 8, homes)
@@ -69,7 +69,7 @@ def case(rng: np.random.Generator, homes: int = 8, hours: int = 12) -> NoiseCase
     return NoiseCase(fixed, value, bend, battery, supply, 0.03)
 
 
-def rest(table: Stores, start: int, stop: int | None = None) -> Stores:
+def select_steps(table: Stores, start: int, stop: int | None = None) -> Stores:
     """Return the steps start..stop-1 of a table of stores."""
     fields = {name: getattr(table, name)[:, start:stop] for name in Stores._fields[2:21]}
     return table._replace(dt_h=table.dt_h[start:stop], **fields)
@@ -81,7 +81,7 @@ def load_kw(c: NoiseCase, start: int, price_per_kwh: Col) -> Col:
     return np.maximum((c.value_per_kwh[:, start:stop] - price_per_kwh) / c.bend[:, None], 0.0)
 
 
-def optimum(c: NoiseCase, rounds_max: int = 100, tolerance_kw: float = 1e-10) -> NoiseResult:
+def find_optimum(c: NoiseCase, rounds_max: int = 100, tolerance_kw: float = 1e-10) -> NoiseResult:
     """Return the central optimum: the prices at which all homes together take what the supply offers at them.
 
     Raises
@@ -134,7 +134,7 @@ def optimum(c: NoiseCase, rounds_max: int = 100, tolerance_kw: float = 1e-10) ->
     return NoiseResult(float(dual), price, reply.x)
 
 
-def with_bids(
+def simulate_bids(
     c: NoiseCase, forecast: Callable[[int], Col], prices: Col | None = None
 ) -> NoiseResult:
     """Clear hour by hour on the homes' own curves.
@@ -152,7 +152,7 @@ def with_bids(
 
     def answer(t: int, x: Col) -> tuple[Col, Col]:
         lifted = lift_space(
-            _bids(c, t, x, forecast(t)), place, tree, base_kw=np.append(c.fixed_kw[:, t], 0.0)
+            _make_bids(c, t, x, forecast(t)), place, tree, base_kw=np.append(c.fixed_kw[:, t], 0.0)
         )
         whole, (base, rise) = published(lifted), (c.supply_per_kwh[t], c.supply_rise)
         if prices is None:
@@ -166,15 +166,15 @@ def with_bids(
             price, share = float(np.interp(0.0, -over, prices)), 0.0
         return descend(lifted, price, share).p_kw[:n], np.array([price])
 
-    return _play(c, len(c.supply_per_kwh), answer)
+    return _simulate(c, len(c.supply_per_kwh), answer)
 
 
-def _bids(c: NoiseCase, t: int, x: Col, ahead: Col) -> Curves:
+def _make_bids(c: NoiseCase, t: int, x: Col, ahead: Col) -> Curves:
     """Curves of all batteries, then of all elastic loads."""
     values = marginal_value(
-        rest(c.battery, t), np.concatenate([[0.0], ahead]), keep=1
+        select_steps(c.battery, t), np.concatenate([[0.0], ahead]), keep=1
     )  # V' at the end of this hour: its own price is moot
-    offer = bid(rest(c.battery, t, t + 1)._replace(x0=x), values, t0=1)
+    offer = bid(select_steps(c.battery, t, t + 1)._replace(x0=x), values, t0=1)
     value, n = c.value_per_kwh[:, t], len(x)
     return Curves(
         np.concatenate([offer.offset, offer.offset[-1] + 2 * np.arange(1, n + 1)]),
@@ -185,18 +185,18 @@ def _bids(c: NoiseCase, t: int, x: Col, ahead: Col) -> Curves:
     )
 
 
-def with_broadcast(c: NoiseCase, forecast: Callable[[int], Col]) -> NoiseResult:
+def simulate_broadcast(c: NoiseCase, forecast: Callable[[int], Col]) -> NoiseResult:
     """Let every home act on a price vector for this hour and all later ones, `forecast(t)`; nobody asks about other prices."""
 
     def answer(t: int, x: Col) -> tuple[Col, Col]:
         price = forecast(t)
-        reply = best_response(rest(c.battery, t)._replace(x0=x), price, price)
+        reply = best_response(select_steps(c.battery, t)._replace(x0=x), price, price)
         return reply.p_kw[:, 0], price[:1]
 
-    return _play(c, len(c.supply_per_kwh), answer)
+    return _simulate(c, len(c.supply_per_kwh), answer)
 
 
-def _play(c: NoiseCase, hours: int, answer: Answer) -> NoiseResult:
+def _simulate(c: NoiseCase, hours: int, answer: Answer) -> NoiseResult:
     """Play the hours and count the welfare."""
     path, prices, welfare = [c.battery.x0], [], 0.0
     wear = 0.5 * c.battery.prox
@@ -222,7 +222,7 @@ class Lost(NamedTuple):
     broadcast_usd: float
 
 
-def lost_by_noise(
+def measure_noise_loss(
     c: NoiseCase, best: NoiseResult, noise_per_kwh: float, seeds: tuple[int, ...] = (100, 101)
 ) -> Lost:
     """Return what the noise of the outlook costs: independent for each hour and each hour ahead, the same for both ways."""
@@ -231,8 +231,8 @@ def lost_by_noise(
         believed = best.price_per_kwh + noise_per_kwh * np.random.default_rng(seed).normal(
             0, 1, (hours, hours)
         )
-        bids = with_bids(c, partial(_row, believed, 1))
-        broadcast = with_broadcast(c, partial(_row, believed, 0))
+        bids = simulate_bids(c, partial(_row, believed, 1))
+        broadcast = simulate_broadcast(c, partial(_row, believed, 0))
         lost += best.welfare_usd - np.array([bids.welfare_usd, broadcast.welfare_usd])
     return Lost(noise_per_kwh, *(lost / len(seeds)))
 
@@ -241,8 +241,8 @@ def _row(believed: Col, skip: int, t: int) -> Col:
     return believed[t, t + skip :]
 
 
-def lost_by_samples(c: NoiseCase, best: NoiseResult, count: int) -> float:
+def measure_sampling_loss(c: NoiseCase, best: NoiseResult, count: int) -> float:
     """Return what is lost [$] where the market knows bids at `count` common prices only, .1 $/kWh beyond those of the optimum."""
     price = best.price_per_kwh
     known = np.linspace(max(float(price.min()) - 0.1, 0.0), float(price.max()) + 0.1, count)
-    return best.welfare_usd - with_bids(c, lambda t: price[t + 1 :], known).welfare_usd
+    return best.welfare_usd - simulate_bids(c, lambda t: price[t + 1 :], known).welfare_usd

@@ -3,7 +3,7 @@
 from gridagora.core.exchange import Tenders, tender
 from gridagora.core.session import BehindTheMeter, Clearing, Opening
 from gridagora.core.tables import Col
-from gridagora.kernels.curves.groups import each, gather, price_at_quantity
+from gridagora.kernels.curves.groups import allocate_rows, gather, price_at_quantity
 
 
 def bid_home(opening: Opening, behind: BehindTheMeter) -> Tenders:
@@ -23,4 +23,4 @@ def dispatch_home(behind: BehindTheMeter, clearing: Clearing) -> Col | None:
     price, share = price_at_quantity(
         behind.curves, behind.home, bought_kw, trades.price_per_kwh[:, 0], 1.0
     )
-    return each(behind.curves, behind.home, price, share, bought_kw)
+    return allocate_rows(behind.curves, behind.home, price, share, bought_kw)

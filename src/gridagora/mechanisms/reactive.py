@@ -163,7 +163,7 @@ def need(p_kw: Col, q_kvar: Col, power_factor: float) -> Col:
     return np.asarray(np.sign(q) * np.maximum(np.abs(q) - free, 0.0))
 
 
-def offers(table: Inverters, q_max_kvar: Col, energy_per_kwh: float) -> Curves:
+def make_offers(table: Inverters, q_max_kvar: Col, energy_per_kwh: float) -> Curves:
     """Return the offer of every inverter for one interval, power [kvar] over price [$/kvarh].
 
     The loss costs energy_per_kwh loss_share q^2 / S an hour, so a line through the origin is its marginal cost, cut at the
@@ -201,7 +201,7 @@ def clear(
     Returns
     -------
     Reactive
-        The price and share of an interval tell each inverter its own q from its own offer: `kernels.curves.curve.at` of `offers`.
+        The price and share of an interval tell each inverter its own q from its own offer: `power_at` of `make_offers`.
         The order of inverters changes no bit of it.
 
     Raises
@@ -230,7 +230,9 @@ def clear(
     price = np.where(at_cap, cap, np.minimum(2 * value * np.where(at_cap, 0.0, margin), cap))
     free = (value == 0) & (total > 0)
     part = np.minimum(np.divide(wanted, total, out=np.zeros(t), where=free), 1.0)
-    given = np.where(free, part * q_max_kvar, _given(np.minimum(margin, reach), table, q_max_kvar))
+    given = np.where(
+        free, part * q_max_kvar, _respond(np.minimum(margin, reach), table, q_max_kvar)
+    )
     unmet = np.zeros(t)
     unmet[at_cap] = np.maximum(wanted[at_cap] - np.sort(given[:, at_cap], axis=0).sum(axis=0), 0.0)
     sign = np.sign(need_kvar)
@@ -238,7 +240,7 @@ def clear(
     return Reactive(0.0 - sign * given, sign * price, share, sign * unmet)
 
 
-def _given(margin: Col, table: Inverters, q_max_kvar: Col) -> Col:
+def _respond(margin: Col, table: Inverters, q_max_kvar: Col) -> Col:
     """Return what each inverter gives at a marginal loss [kW/kvar, halved], (n, t)."""
     return np.minimum(margin * (table.rating_kva / table.loss_share)[:, None], q_max_kvar)
 

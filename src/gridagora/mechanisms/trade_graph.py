@@ -8,7 +8,12 @@ import numpy as np
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.place import Level, Places, ancestor, depth
 from gridagora.core.tables import Col, Flag, Index
-from gridagora.kernels.coordination.consensus import TradeLinks, links, owner, parts
+from gridagora.kernels.coordination.consensus import (
+    TradeLinks,
+    find_components,
+    make_links,
+    party_of_end,
+)
 
 LEAST_PER_KWH = 1e-9  # costs are told apart from zero beyond this
 EVERYONE = "one that ties every home in"
@@ -23,7 +28,7 @@ class Costs(NamedTuple):
 
 def complete(n: int) -> TradeLinks:
     """Return the graph in which all n homes trade with each other; its pairs grow as n^2 / 2."""
-    return links(n, *np.triu_indices(n, 1))
+    return make_links(n, *np.triu_indices(n, 1))
 
 
 def nearest(tree: Places, place: Index, k: int, far: int = 0) -> TradeLinks:
@@ -65,7 +70,7 @@ def nearest(tree: Places, place: Index, k: int, far: int = 0) -> TradeLinks:
     return _joined(np.concatenate(first), np.concatenate(second), row)
 
 
-def near(x: Col, y: Col, k: int) -> TradeLinks:
+def find_near(x: Col, y: Col, k: int) -> TradeLinks:
     """Return the graph in which every home trades with its k nearest by coordinates (n,) [m], clusters joined west to east."""
     at, n = np.column_stack([x, y]), len(x)
     reach = min(k, n - 1)
@@ -97,7 +102,7 @@ def within(group: Index, tree: Places, place: Index) -> TradeLinks:
         turn = np.arange(max(len(m), len(after)))
         first.append(m[turn % len(m)])
         second.append(after[turn % len(after)])
-    return links(len(row), np.concatenate(first), np.concatenate(second))
+    return make_links(len(row), np.concatenate(first), np.concatenate(second))
 
 
 def zones(tree: Places, place: Index) -> Index:
@@ -108,10 +113,10 @@ def zones(tree: Places, place: Index) -> Index:
 
 def hops(tree: Places, place: Index, graph: TradeLinks) -> Index:
     """Return how many places stand on the way between the two ends of every pair, (2e,): 1 for homes at one transformer."""
-    return _hops(_paths(tree, place), owner(graph), graph.peer)
+    return _hops(_paths(tree, place), party_of_end(graph), graph.peer)
 
 
-def preferring(
+def preference_costs(
     graph: TradeLinks, grey_per_kwh: Col, green: Flag, fee_per_kwh: Col | float = 0.0
 ) -> Costs:
     """Return the costs of homes that mind energy of partners that are not green, half of every network charge at each end.
@@ -126,7 +131,9 @@ def preferring(
         Network charge of the whole trade, anything that spreads to (2e,) [$/kWh], alike at both ends.
     """
     half = np.broadcast_to(np.asarray(fee_per_kwh, np.float64) / 2, graph.peer.shape)
-    return Costs(half + np.where(green[graph.peer], 0.0, grey_per_kwh[owner(graph)]), half.copy())
+    return Costs(
+        half + np.where(green[graph.peer], 0.0, grey_per_kwh[party_of_end(graph)]), half.copy()
+    )
 
 
 def check(graph: TradeLinks, costs: Costs | None = None, where: str = "graph") -> None:
@@ -138,7 +145,7 @@ def check(graph: TradeLinks, costs: Costs | None = None, where: str = "graph") -
         Homes without a partner, a graph in several parts, costs that pay a home for buying and selling back, or a round trip of
         several homes that pays for itself; all at once.
     """
-    degree, part = np.diff(graph.offset), parts(graph)
+    degree, part = np.diff(graph.offset), find_components(graph)
     problems = []
     lonely = np.flatnonzero(degree == 0)
     if lonely.size:
@@ -169,7 +176,7 @@ def check(graph: TradeLinks, costs: Costs | None = None, where: str = "graph") -
 
 
 def _contradictions(graph: TradeLinks, costs: Costs, where: str) -> list[Problem]:
-    party, (buys, sells) = owner(graph), costs
+    party, (buys, sells) = party_of_end(graph), costs
     bad = np.flatnonzero(buys + sells < -LEAST_PER_KWH)
     if bad.size:
         h = int(bad[0])
@@ -199,7 +206,7 @@ def _contradictions(graph: TradeLinks, costs: Costs, where: str) -> list[Problem
 
 def _loop(graph: TradeLinks, costs: Costs) -> list[int]:
     """Return homes of a loop of negative cost (Bellman and Ford), none where there is none."""
-    buyer, seller = owner(graph), graph.peer
+    buyer, seller = party_of_end(graph), graph.peer
     weight = costs.buys_per_kwh + costs.sells_per_kwh[graph.twin]
     n = len(graph.offset) - 1
     if not (weight < -LEAST_PER_KWH).any():
@@ -255,11 +262,11 @@ def _hops(path: Index, a: Index, b: Index) -> Index:
 
 
 def _joined(first: Index, second: Index, row: Index) -> TradeLinks:
-    graph = links(len(row), first, second)
-    part = parts(graph)[row]
+    graph = make_links(len(row), first, second)
+    part = find_components(graph)[row]
     gap = np.flatnonzero(part[1:] != part[:-1])
     if not gap.size:
         return graph
-    return links(
+    return make_links(
         len(row), np.concatenate([first, row[gap]]), np.concatenate([second, row[gap + 1]])
     )

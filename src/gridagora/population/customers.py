@@ -29,7 +29,7 @@ POWER = f"above {HOME_KW:g} kW a customer ({SERVICE_KW:g} kW where called reside
 MANY = "several customers on one meter"
 
 
-def classified(
+def classify_meters(
     feeder: Feeder, customers: Index, phases: Index, commercial: Flag, residential: Flag
 ) -> Feeder:
     """Return the feeder with its homes: customers of each meter, why the others stay loads, pairs of legs of one home.
@@ -67,13 +67,13 @@ def classified(
     return replace(feeder, meters=meters, leg_pairs=_leg_pairs(feeder, homes))
 
 
-def settled(feeder: Feeder, on: str) -> Feeder:
+def apply_pairs(feeder: Feeder, on: str) -> Feeder:
     """Return the feeder with pairs of legs joined to one meter, and homes where `on` puts them.
 
     'customers' puts a home for each customer of a residential load, 'meters' only on loads of one customer, 'all' on every
     load that draws power. Doing it again changes nothing.
     """
-    feeder = joined(feeder)
+    feeder = join_legs(feeder)
     customers = customers_of(feeder)
     stays = np.array(feeder.meters.stays or [""] * len(customers), dtype=object)
     if on == "meters":
@@ -97,7 +97,7 @@ def customers_of(feeder: Feeder) -> Index:
     return said if said.size else np.where(feeder.meters.is_home, 1, 0).astype(np.int64)
 
 
-def joined(feeder: Feeder) -> Feeder:
+def join_legs(feeder: Feeder) -> Feeder:
     """Return the feeder in which the two loads of a customer, one on each leg, are one meter on both legs."""
     if not len(feeder.leg_pairs):
         return feeder

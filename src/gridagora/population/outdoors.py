@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.core.tables import Col, Index, Weather
-from gridagora.kernels.stores.lag import follow
+from gridagora.kernels.stores.lag import filter_lag
 from gridagora.population import sun
 
 STEFAN_BOLTZMANN = 5.670374e-8  # W/(m2 K4)
@@ -49,7 +49,9 @@ def low_pass(x: Col, tau_h: Col | float) -> Col:
     series = np.ascontiguousarray(np.broadcast_to(x, rows + x.shape[-1:]), dtype=float).reshape(
         -1, x.shape[-1]
     )
-    followed: Col = follow(series, np.broadcast_to(keep, rows).ravel()).reshape(rows + x.shape[-1:])
+    followed: Col = filter_lag(series, np.broadcast_to(keep, rows).ravel()).reshape(
+        rows + x.shape[-1:]
+    )
     return followed
 
 
@@ -82,7 +84,7 @@ def outdoors(year: Weather, exposure: Exposure | None = None) -> Outdoors:
     )
 
 
-def elsewhere(sky: Weather, seen: Outdoors) -> Outdoors:
+def replace_unknown(sky: Weather, seen: Outdoors) -> Outdoors:
     """Return the drives of a weather of which wind and sky radiation are not known: they are those of `seen`, in the mean."""
     about, hours = outdoors(sky), len(sky.t_out_degc)
     wind = np.sqrt(np.mean(seen.wind_m_s**2))

@@ -54,7 +54,7 @@ class Profiles(NamedTuple):
     draw_kwh: Col
 
 
-def in_kw(
+def convert_columns(
     start_s: int,
     step_s: int,
     home_id: tuple[str, ...],
@@ -76,7 +76,8 @@ def in_kw(
     """
     shape = (len(home_id), next(iter(columns.values())).size // len(home_id))
     found = {
-        name: kilo(name, column.reshape(shape), units, step_s) for name, column in columns.items()
+        name: scale_column(name, column.reshape(shape), units, step_s)
+        for name, column in columns.items()
     }
     found.setdefault("t_in_degc", np.full(shape, T_IN_DEGC))
     return Profiles(
@@ -117,7 +118,7 @@ def hourly(rows: Profiles, step_s: int, path: str, origin_s: int) -> Profiles:
     return Profiles(rows.start_s + skip * step_s, rows.home_id, *means)
 
 
-def kilo(name: str, values: Col, units: Mapping[str, str], step_s: int) -> Col:
+def scale_column(name: str, values: Col, units: Mapping[str, str], step_s: int) -> Col:
     """Return a column (n, r) in [kW] or [degC]: energy of a row over its length, power as it stands."""
     named = units.get(UNIT_OF.get(name, ""), "")
     if named == "degF":
@@ -125,7 +126,7 @@ def kilo(name: str, values: Col, units: Mapping[str, str], step_s: int) -> Col:
     return values * KILO.get(named, 1.0) * (HOUR_S / step_s if named in {"kWh", "Wh"} else 1.0)
 
 
-def unsaid(
+def find_open_units(
     path: str, columns: Iterable[str], units: Mapping[str, str], step_s: int
 ) -> list[Problem]:
     """Return a problem for each unit that rows finer than an hour leave open: a number may be power, or the energy of its row."""
@@ -209,11 +210,11 @@ def _negative(profiles: Profiles, place: Callable[[int, int], str]) -> list[Prob
         found += [
             Problem(
                 place(home, hour),
-                f"{words(name)} of {values[home, hour]:g}{unit(name)}{_more(bad[home], 'rows')}",
+                f"{label_column(name)} of {values[home, hour]:g}{unit(name)}{_more(bad[home], 'rows')}",
                 "at least 0",
                 hint.get(name, ""),
             )
-            for home, hour in first_of(bad)
+            for home, hour in list_first(bad)
         ]
     return found
 
@@ -227,18 +228,20 @@ def _large(
         return []
     key = f"[homes.units] {UNIT_OF[name]}"
     if bad.any(axis=1).mean() > 0.5:
-        got = f"a {words(name)} of up to {values.max():,.0f} kW in {int(bad.any(axis=1).sum())} of {len(values)} homes"
+        got = f"a {label_column(name)} of up to {values.max():,.0f} kW in {int(bad.any(axis=1).sum())} of {len(values)} homes"
         return [
-            Problem(f"{path}, {words(name)}", got, f"at most {most:g} kW a home", _unit_hint(key))
+            Problem(
+                f"{path}, {label_column(name)}", got, f"at most {most:g} kW a home", _unit_hint(key)
+            )
         ]
     return [
         Problem(
             place(home, hour),
-            f"a {words(name)} of {values[home, hour]:,.1f} kW{_more(bad[home], 'rows')}",
+            f"a {label_column(name)} of {values[home, hour]:,.1f} kW{_more(bad[home], 'rows')}",
             f"at most {most:g} kW, what the largest service of a home carries",
             f"Mend the row, raise load_max_kw in [homes], or name the unit: {key}.",
         )
-        for home, hour in first_of(bad)
+        for home, hour in list_first(bad)
     ]
 
 
@@ -268,7 +271,7 @@ def _spikes(
             f"at most {SPIKE_RATIO:g} times that, or {SPIKE_SHARE * load_max_kw:g} kW",
             "Mend the row, or raise load_max_kw in [homes] if it is true.",
         )
-        for home, hour in first_of(bad)
+        for home, hour in list_first(bad)
     ]
 
 
@@ -299,7 +302,7 @@ def _indoor(profiles: Profiles, path: str) -> list[Problem]:
     ]
 
 
-def judge(r2: Col, held_out_error: Col, r2_least: float = FIT_R2_LEAST) -> list[Problem]:
+def check_fit(r2: Col, held_out_error: Col, r2_least: float = FIT_R2_LEAST) -> list[Problem]:
     """Return the problem of houses that explain little of what their homes took: most often the weather is not theirs.
 
     Parameters
@@ -324,12 +327,12 @@ def judge(r2: Col, held_out_error: Col, r2_least: float = FIT_R2_LEAST) -> list[
     return [Problem("homes and the weather they were measured in", got, expected, hint)]
 
 
-def first_of(bad: Flag) -> list[tuple[int, int]]:
+def list_first(bad: Flag) -> list[tuple[int, int]]:
     """Return home and first hour of up to `SHOWN` homes with a fault, from a mask (n, t)."""
     return [(int(i), int(np.argmax(bad[i]))) for i in np.flatnonzero(bad.any(axis=1))[:SHOWN]]
 
 
-def words(name: str) -> str:
+def label_column(name: str) -> str:
     """Return how people call a column."""
     return {
         "load_kw": "load",

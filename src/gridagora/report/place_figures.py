@@ -76,7 +76,7 @@ def places(result: ComparisonView) -> go.Figure | None:
             y=rows[f"from_{name}"].to_numpy(np.float32),
             name=f"{LAYER_LABELS[name]} limit",
             marker={"color": LAYER_COLOURS[name]},
-            text=[_told(row) for row in rows_of(rows)],
+            text=[_describe(row) for row in rows_of(rows)],
             textposition="none",
             hovertemplate=f"%{{text}}<extra>{LAYER_LABELS[name]} limit: %{{y:.3f}} ct/kWh</extra>",
         )
@@ -108,7 +108,7 @@ def _loads(fig: go.Figure, rows: pd.DataFrame, axis: str) -> None:
         name="Highest load",
         showlegend=False,
         marker={"color": "#8b929c"},
-        text=[_told(row) for row in rows_of(rows)],
+        text=[_describe(row) for row in rows_of(rows)],
         textposition="none",
         hovertemplate="%{text}<extra>%{y:.0f} % of the limit</extra>",
     )
@@ -121,7 +121,7 @@ def spoken(row: Row) -> str:
     return LAYER_LABELS["feeder"] if row.level == "feeder" else str(row.place)
 
 
-def _told(row: Row) -> str:
+def _describe(row: Row) -> str:
     limit = getattr(row, "limit_kw", float("nan"))
     side = f" of {limit:,.0f}" if np.isfinite(limit) else ""
     hours = f"limit bound {row.bound_h:,.1f} h" + (

@@ -163,7 +163,7 @@ def _dots(rows: pd.DataFrame, name: str, symbol: str, tone: str, size: int) -> d
         "color": tone,
         "line": {"width": np.where(rows.beyond, 1.6, 1), "color": tone},
     }
-    told = {"customdata": _told(rows), "hovertemplate": "%{customdata}<extra></extra>"}
+    told = {"customdata": _describe(rows), "hovertemplate": "%{customdata}<extra></extra>"}
     return {"x": rows.x, "y": rows.y, "mode": "markers", "name": name, "marker": marker, **told}
 
 
@@ -182,7 +182,7 @@ def ceiling(table: pd.DataFrame) -> float:
     return 1.25 * max(flat, 1.0)
 
 
-def _told(rows: pd.DataFrame) -> list[str]:
+def _describe(rows: pd.DataFrame) -> list[str]:
     return [
         f"<b>{label(row.design)}</b>{_setting(row)}<br>captured {number(100 * row.captured_share, 1)} %, lost "
         f"{number(row.lost_usd, 2)} $<br>{number(row.bytes_home_day / 1000, 1)} kB and "
@@ -228,7 +228,7 @@ def dial(result: ComparisonView, name: str) -> go.Figure | None:
         text=[f"{number(value, 1)} %" for value in share],
         textposition="outside",
         cliponaxis=False,
-        customdata=_told(rows.iloc[order]),
+        customdata=_describe(rows.iloc[order]),
         hovertemplate="%{customdata}<extra></extra>",
     )
     low, high = min(0.0, 100 * float(every.lost_share.min())), top

@@ -14,9 +14,9 @@ from gridagora.core.errors import (
     InputError,
     PartError,
     Problem,
+    describe_error,
     require,
     require_call,
-    told,
 )
 from gridagora.core.ports import Grid, Market
 from gridagora.core.product import Commodity
@@ -83,7 +83,7 @@ def compare(
             outcomes[name] = _run_design(scene, study, market, name, partial(tell, name))
         except FAULTS as fault:
             faults[name] = plugins.blamed(
-                told(fault), name, market.strategy, scene.scenario.outside
+                describe_error(fault), name, market.strategy, scene.scenario.outside
             )
             continue
         if draft is not None:
@@ -242,7 +242,7 @@ def without_limit(
                 ):  # part of welfare then, and known from the network alone
                     alone = add_power_flow(scene, grid, market, ran, alone)
             except FAULTS as fault:
-                faults[stage] = told(fault)
+                faults[stage] = describe_error(fault)
                 continue
             runs[name] = alone
         else:

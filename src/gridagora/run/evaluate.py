@@ -14,7 +14,7 @@ from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.records import by_row, sum_rows
 from gridagora.core.rules import Residual
 from gridagora.core.tables import Col, Flag
-from gridagora.mechanisms.retail.agents import certified, warnings
+from gridagora.mechanisms.retail.agents import list_warnings, summarise_certificates
 from gridagora.population.fleet import kinds, prosumers
 from gridagora.results.outcome import Exchange, Outcome, Paid
 from gridagora.run.home_series import kept_series
@@ -89,7 +89,7 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
         },
         device_usd=add_up([each.device_usd for each in felt]),
         felt=add_up([each.felt for each in felt]),
-        measures=measured(kinds(fleet), felt),
+        measures=sum_measures(kinds(fleet), felt),
         series=add_up([each.series for each in felt]),
         kept=kept_series(ran, study.keep),
         owned={
@@ -117,14 +117,14 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
             ran.trades,
         ),
         warnings=(
-            *warnings(ran.games),
+            *list_warnings(ran.games),
             *(
                 find_simultaneous_starts(kinds(fleet), powers, dt)
                 if not track.has_award.any()
                 else ()
             ),
         ),
-        **certified(ran.games),
+        **summarise_certificates(ran.games),
     )
 
 
@@ -159,7 +159,7 @@ def add_up(columns: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def measured(about: Sequence[DeviceKind], felt: Sequence[DeviceOutcome]) -> dict[str, Col]:
+def sum_measures(about: Sequence[DeviceKind], felt: Sequence[DeviceOutcome]) -> dict[str, Col]:
     """Return what homes felt by what it counts towards, of all groups whose kind says so, (n,) each [unit of its column]."""
     pairs = zip(about, felt, strict=True)
     return add_up(

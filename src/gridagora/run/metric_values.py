@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gridagora.core.errors import FAULTS, told
+from gridagora.core.errors import FAULTS, describe_error
 from gridagora.results.home_block import home_blocks
 from gridagora.results.metric import HomeFold, Metric, Reference, place_in_table
 from gridagora.results.outcome import Outcome
@@ -44,7 +44,7 @@ def _fold_homes(
             if start is not None:
                 folds[metric.id] = start(outcome, measure)
         except FAULTS as fault:
-            _blame(metric, outcome, told(fault), faults)
+            _blame(metric, outcome, describe_error(fault), faults)
     for block in home_blocks(outcome) if folds else ():
         for metric in own:
             if metric.id not in folds:
@@ -52,7 +52,7 @@ def _fold_homes(
             try:
                 folds[metric.id].add(block)
             except FAULTS as fault:
-                _blame(metric, outcome, told(fault), faults)
+                _blame(metric, outcome, describe_error(fault), faults)
                 del folds[metric.id]
     return folds
 
@@ -67,7 +67,7 @@ def measured_by(metrics: Sequence[Metric], flat: Outcome, faults: dict[str, str]
         try:
             said: object = metric.applies(flat)
         except FAULTS as fault:
-            faults[f"metric {metric.id}"] = f"applies: {told(fault)}"
+            faults[f"metric {metric.id}"] = f"applies: {describe_error(fault)}"
             continue
         if not isinstance(said, bool | np.bool_):
             faults[f"metric {metric.id}"] = (
@@ -88,7 +88,7 @@ def _checked(
     try:
         value = compute()
     except FAULTS as fault:
-        _blame(metric, outcome, told(fault), faults)
+        _blame(metric, outcome, describe_error(fault), faults)
         return None
     is_number = isinstance(value, int | float | np.integer | np.floating)
     if isinstance(value, bool) or not is_number or math.isinf(value):

@@ -258,7 +258,9 @@ def reactive_tables(
     duration_s = round(HOUR_S * dt_h)
     product = Product(Commodity.Q, start_s + step * duration_s, duration_s, Horizon.REAL_TIME, 0)
     up = tender(
-        product, table.home, market.offers(table, q_max_kvar[:, step], float(energy_per_kwh[step]))
+        product,
+        table.home,
+        market.make_offers(table, q_max_kvar[:, step], float(energy_per_kwh[step])),
     )
     one = slice(step, step + 1)
     return up, quote(product, table.home, found.price_per_kvarh[one], share=found.share[one])

@@ -12,7 +12,7 @@ from gridagora.core.rules import Bidder, Pricing
 from gridagora.core.session import BehindTheMeter, Clearing, GateOpen, Opening, drive
 from gridagora.core.tables import Col
 from gridagora.kernels.curves.curve import Curves
-from gridagora.kernels.curves.internal_price import at_own
+from gridagora.kernels.curves.internal_price import power_at_own
 from gridagora.population import fleet as homes_at
 from gridagora.run import internal_price as behind
 from gridagora.run import starts
@@ -182,7 +182,7 @@ def _known(desk: RunState, awarded: Transactions, sent: Tenders) -> Transactions
     """Return the awards as homes know them: who does not hear the award keeps to its curve at the last price it heard."""
     hears = hears_award(desk.study.links, len(awarded.party), awarded.product.start_s)
     desk.heard_per_kwh = np.where(hears, awarded.price_per_kwh[:, 0], desk.heard_per_kwh)
-    alone: Col = at_own(
+    alone: Col = power_at_own(
         Curves(sent.offset, sent.p_kw, sent.price_per_kwh), desk.heard_per_kwh, np.ones(len(hears))
     )
     return awarded._replace(

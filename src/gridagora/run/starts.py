@@ -10,7 +10,7 @@ from gridagora.core.records import RunColumn, by_row, interval_blocks
 from gridagora.core.rng import stream
 from gridagora.core.tables import Col, Index
 from gridagora.kernels.curves.curve import Curves
-from gridagora.kernels.curves.internal_price import at_own
+from gridagora.kernels.curves.internal_price import power_at_own
 from gridagora.population.fleet import Fleet, Rows
 
 TOGETHER = 0.5  # share of the power of a kind that rises within one interval, above which a warning says so
@@ -74,7 +74,7 @@ def delay_starts(
         [np.zeros(len(own)) if minutes is None else minutes[own] for minutes, own in pairs]
     )
     may_wait = np.concatenate([np.full(len(own), minutes is not None) for minutes, own in pairs])
-    needed = at_own(curves, dearest_per_kwh[home], np.zeros(len(home)))
+    needed = power_at_own(curves, dearest_per_kwh[home], np.zeros(len(home)))
     asked = np.where(p_kw > STANDS_KW, asked + 60.0 * dt_h, 0.0)
     asked[needed > STANDS_KW] = np.inf
     ends = np.cumsum([len(own) for own in rows])[:-1]

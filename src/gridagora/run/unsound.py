@@ -64,7 +64,7 @@ def refuse_unsound(desk: RunState, result: object, opening: Opening, heard: Tend
     for column, values in (("p_kw", awards.p_kw), ("price_per_kwh", awards.price_per_kwh)):
         refuse_no_numbers(who, column, values, (parties, 1))
     refuse_no_numbers(who, "status", awards.status, (parties,))
-    _refuse_beside(who, found, opening)
+    _refuse_trades(who, found, opening)
     _refuse_beyond(who, awards, heard)
     if desk.rules.pricing is Pricing.UNIFORM and parties and np.ptp(awards.price_per_kwh) > 0:
         raise PartError(f"{who} gave parties different prices, but its rules say {Pricing.UNIFORM}")
@@ -138,7 +138,7 @@ def refuse_no_numbers(who: str, column: str, values: Any, *shapes: tuple[int, ..
         )
 
 
-def _refuse_beside(who: str, result: Clearing, opening: Opening) -> None:
+def _refuse_trades(who: str, result: Clearing, opening: Opening) -> None:
     """Refuse trades between parties and prices of places that no ledger could book."""
     local = result.local
     if local is not None:

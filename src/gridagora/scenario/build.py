@@ -12,9 +12,9 @@ from gridagora.core.device import People
 from gridagora.core.errors import InputError, Problem, attempt, require, require_call, shown
 from gridagora.core.feeder import Feeder
 from gridagora.core.ports import Market
-from gridagora.core.registry import find, misfit
+from gridagora.core.registry import find, find_mismatch
 from gridagora.core.tables import Col, Homes, Index, Prices, Weather
-from gridagora.population.customers import customers_of, settled
+from gridagora.population.customers import apply_pairs, customers_of
 from gridagora.scenario import (
     columns,
     device_probe,
@@ -123,7 +123,7 @@ class Scene:
         pays_credit = "credit_per_kwh" in {field.name for field in fields(design)}
         shared = {"credit_per_kwh": credit} if credit is not None and pays_credit else {}
         made: Market[Any] = design(**{**shared, **self.scenario.parts.get(name, {})})
-        problems = misfit(name, made.strategy, f"market.{name}.strategy")
+        problems = find_mismatch(name, made.strategy, f"market.{name}.strategy")
         if problems:
             raise InputError(problems)
         return made
@@ -163,7 +163,9 @@ def build(scenario: Scenario, progress: Callable[[str], None] | None = None) -> 
     start_s = midnight_s(case.start, case.timezone)
     problems: list[Problem] = []
     tell("feeder")
-    feeder = attempt(lambda: settled(draw.feeder(scenario, start_s), scenario.homes.on), problems)
+    feeder = attempt(
+        lambda: apply_pairs(draw.feeder(scenario, start_s), scenario.homes.on), problems
+    )
     tell("prices")
     prices = attempt(lambda: draw.prices(scenario, start_s), problems)
     tell("weather")
@@ -250,9 +252,9 @@ def _joined(
     case, where = scenario.scenario, scenario.file or "scene"
     faulty: list[Problem] = []
     network = feeder_columns.feeder(feeder, f"{where}: feeder", faulty)
-    population = columns.settled(homes, Homes, f"{where}: homes", faulty)
-    sky = columns.settled(weather, Weather, f"{where}: weather", faulty)
-    wholesale = columns.settled(prices, Prices, f"{where}: prices", faulty)
+    population = columns.convert_table(homes, Homes, f"{where}: homes", faulty)
+    sky = columns.convert_table(weather, Weather, f"{where}: weather", faulty)
+    wholesale = columns.convert_table(prices, Prices, f"{where}: prices", faulty)
     if home_meter is not None:
         home_meter = columns.array(home_meter, Index, f"{where}: home_meter", faulty)
     if other_kw is not None:
@@ -271,7 +273,7 @@ def _joined(
         *sound.homes(homes, case.days, where, scenario.homes.load_max_kw),
         *([] if other_kw is None else sound.other(other_kw, feeder, case.days, where)),
     ]
-    feeder = feeder if home_meter is not None else settled(feeder, scenario.homes.on)
+    feeder = feeder if home_meter is not None else apply_pairs(feeder, scenario.homes.on)
     standing = dwellings.places_by_seed(feeder, scenario)
     if home_meter is None and len(homes.home_id) <= standing.size:
         home_meter = dwellings.own_meters(standing, homes.home_id, feeder)

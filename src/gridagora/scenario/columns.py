@@ -21,7 +21,7 @@ KINDS = {
 }
 
 
-def settled(table: Any, kind: type[Made], where: str, problems: list[Problem]) -> Made | None:
+def convert_table(table: Any, kind: type[Made], where: str, problems: list[Problem]) -> Made | None:
     """Return a table whose columns are arrays of its kinds, None where that cannot be; numbers of another width are converted.
 
     Parameters
@@ -176,7 +176,7 @@ def _column(value: Any, hint: Any, where: str, problems: list[Problem]) -> Any:
     if hint in KINDS:
         return array(value, hint, where, problems)
     if hint is Quality:
-        return settled(value, Quality, where, problems)
+        return convert_table(value, Quality, where, problems)
     if hint is int:
         if isinstance(value, int | np.integer) and not isinstance(value, bool):
             return int(value)

@@ -10,7 +10,7 @@ from gridagora.core.errors import InputError
 from gridagora.core.feeder import LINE, TRANSFORMER, Feeder, branches
 from gridagora.core.registry import find
 from gridagora.core.tables import LEAD_H, Col, Prices
-from gridagora.population.customers import customers_of, settled
+from gridagora.population.customers import apply_pairs, customers_of
 from gridagora.population.quality import TIERS, per_home
 from gridagora.scenario import plugins, strained
 from gridagora.scenario import populate as draw
@@ -41,7 +41,7 @@ def check(path: str | Path, overrides: Sequence[str] = ()) -> Mapping[str, str]:
     problems = sound.feeder(network, str(path))
     if problems:
         raise InputError(problems)
-    return feeder_lines(settled(network, "customers"), pairs=len(network.leg_pairs))
+    return feeder_lines(apply_pairs(network, "customers"), pairs=len(network.leg_pairs))
 
 
 def feeder_lines(network: Feeder, pairs: int = 0) -> dict[str, str]:

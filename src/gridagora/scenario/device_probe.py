@@ -23,7 +23,7 @@ from gridagora.core.device import (
     Setting,
     Window,
 )
-from gridagora.core.errors import FAULTS, Problem, told
+from gridagora.core.errors import FAULTS, Problem, describe_error
 from gridagora.core.ports import DeviceGroup
 from gridagora.core.registry import Entry, entries
 from gridagora.core.tables import Col, Homes, Index
@@ -83,7 +83,7 @@ def problems(setting: Setting, plugged: Sequence[Plugin]) -> list[Problem]:
 def _tried(entry: Entry, setting: Setting, where: str) -> list[Problem]:
     """Return the first problem of a kind of device: what follows one would follow from it."""
     made: list[DeviceGroup] = []
-    first = _asked(where, "of(setting)", lambda: made.extend(_group(entry.part.of(setting))))
+    first = _probe(where, "of(setting)", lambda: made.extend(_group(entry.part.of(setting))))
     if first or not made:
         return first
     trial = Trial(made[0], len(setting.homes.home_id), setting.dt_h)
@@ -99,19 +99,21 @@ def _tried(entry: Entry, setting: Setting, where: str) -> list[Problem]:
         "step(p_target_kw, now, beside)": lambda t: _lived(t, entry.part.of(setting)),
     }
     for method, check in checks.items():
-        if found := _asked(where, method, lambda check=check: check(trial)):  # type: ignore[misc]
+        if found := _probe(where, method, lambda check=check: check(trial)):  # type: ignore[misc]
             return found
     return []
 
 
-def _asked(where: str, method: str, call: Callable[[], object]) -> list[Problem]:
+def _probe(where: str, method: str, call: Callable[[], object]) -> list[Problem]:
     place = f"{where}: {method}"
     try:
         call()
     except Odd as odd:
         return [Problem(place, odd.got, odd.expected)]
     except FAULTS as fault:  # code of a plugin may raise anything
-        return [Problem(place, f"an error, {told(fault)}", "what the port DeviceGroup says")]
+        return [
+            Problem(place, f"an error, {describe_error(fault)}", "what the port DeviceGroup says")
+        ]
     return []
 
 
@@ -327,7 +329,7 @@ def _lived(trial: Trial, free: DeviceGroup) -> None:
                 home_kw = np.zeros((trial.homes, len(power)))
                 np.add.at(home_kw, group.home, np.array(power).T)
                 lived = DeviceRecord(home_kw, columns, trial.dt_h, is_over)
-                _felt(group.feel(lived), trial.homes, len(power))
+                _probe_outcome(group.feel(lived), trial.homes, len(power))
 
 
 def _offered(group: DeviceGroup, now: Moment, asked: Col) -> tuple[Col, Col]:
@@ -370,7 +372,7 @@ def _stepped(
     return got
 
 
-def _felt(found: Any, homes: int, intervals: int) -> None:
+def _probe_outcome(found: Any, homes: int, intervals: int) -> None:
     if not isinstance(found, DeviceOutcome):
         raise Odd(f"feel(lived) of {type(found).__name__}", "a DeviceOutcome")
     _numbers(found.left_kwh, (homes,), "feel(lived): left_kwh")

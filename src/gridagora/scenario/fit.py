@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 
 from gridagora.core import ports
 from gridagora.core.device import DeviceKind
-from gridagora.core.errors import FAULTS, Problem, nearest, told
+from gridagora.core.errors import FAULTS, Problem, describe_error, nearest
 from gridagora.core.product import Commodity, Horizon
 from gridagora.core.registry import FACTS, Entry
 from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Residual, Rulebook
@@ -167,7 +167,7 @@ def _made(entry: Entry, port: type, where: str) -> list[Problem]:
         return [
             Problem(
                 where,
-                f"a class that its defaults cannot make: {told(fault)}",
+                f"a class that its defaults cannot make: {describe_error(fault)}",
                 "defaults that are legal values",
             )
         ]

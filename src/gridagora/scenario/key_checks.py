@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_type_hints
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from gridagora.core.errors import InputError, Problem, nearest
-from gridagora.core.registry import FACTS, find, misfit, names
+from gridagora.core.registry import FACTS, find, find_mismatch, names
 from gridagora.scenario.key_sentences import expected, sentence, shown
 from gridagora.scenario.schema import TABLES
 
@@ -178,7 +178,7 @@ def _made(name: str, values: Mapping[str, Any], got: Got) -> list[Problem]:
             Problem(f"{got.name}: {each.where}", each.got, each.expected, each.hint)
             for each in fault.problems
         ]
-    return misfit(name, made.strategy, got.where("market", name, "strategy"))
+    return find_mismatch(name, made.strategy, got.where("market", name, "strategy"))
 
 
 def part_keys(name: str) -> dict[str, Any]:

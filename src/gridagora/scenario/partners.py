@@ -9,7 +9,7 @@ import numpy as np
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.tables import Index
 from gridagora.files.text_table import mark_of, read_rows, read_text
-from gridagora.kernels.coordination.consensus import links, parts
+from gridagora.kernels.coordination.consensus import find_components, make_links
 
 SHOWN = 5  # homes named of one fault before the rest is counted
 LINES_SHOWN = 10
@@ -98,7 +98,7 @@ def _apart(where: str, pairs: Index, home_id: Sequence[str]) -> list[Problem]:
                 hint,
             )
         )
-    part = parts(links(len(home_id), *pairs.T))
+    part = find_components(make_links(len(home_id), *pairs.T))
     groups = [np.flatnonzero(part == k) for k in np.setdiff1d(np.unique(part), part[lonely])]
     if len(groups) > 1:
         groups.sort(key=len)

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from gridagora.core.errors import FAULTS, InputError, Problem, told
+from gridagora.core.errors import FAULTS, InputError, Problem, describe_error
 from gridagora.core.feeder import Feeder
 from gridagora.core.registry import find
 from gridagora.core.request import Request
@@ -34,13 +34,13 @@ def feeder(scenario: Scenario, start_s: int) -> Feeder:
         As for every function of this file: an error of the source, a table of another type, and each row that is unsound.
     """
     request = _request(scenario, "feeder", start_s)._replace(home_count=scenario.homes.count)
-    return _asked(scenario, "feeder", Feeder, request, sound.feeder)
+    return _call_plugin(scenario, "feeder", Feeder, request, sound.feeder)
 
 
 def prices(scenario: Scenario, start_s: int) -> Prices:
     """Return the wholesale prices that a plugin gives."""
     days, request = scenario.scenario.days, _request(scenario, "prices", start_s)
-    return _asked(
+    return _call_plugin(
         scenario,
         "prices",
         Prices,
@@ -69,7 +69,7 @@ def sky(scenario: Scenario, start_s: int) -> Sky:
             return [Problem(where, f"the latitude {found.latitude_deg}", "degrees, -90 to 90")]
         return sound.weather(found.weather, start_s, days, where)
 
-    return _asked(scenario, "weather", Sky, request, check)
+    return _call_plugin(scenario, "weather", Sky, request, check)
 
 
 def homes(scenario: Scenario, start_s: int, count: int, weather: Weather) -> Homes:
@@ -88,7 +88,7 @@ def homes(scenario: Scenario, start_s: int, count: int, weather: Weather) -> Hom
             ]
         return sound.homes(found, days, where)
 
-    return _asked(scenario, "homes", Homes, request, check)
+    return _call_plugin(scenario, "homes", Homes, request, check)
 
 
 def sessions(scenario: Scenario, start_s: int) -> Sessions:
@@ -117,7 +117,7 @@ def sessions(scenario: Scenario, start_s: int) -> Sessions:
             for name in rows
         ]
 
-    return _asked(scenario, "homes", Sessions, request, check, "ev_source")
+    return _call_plugin(scenario, "homes", Sessions, request, check, "ev_source")
 
 
 def _request(scenario: Scenario, table: str, start_s: int) -> Request:
@@ -136,7 +136,7 @@ def _request(scenario: Scenario, table: str, start_s: int) -> Request:
     )
 
 
-def _asked(
+def _call_plugin(
     scenario: Scenario,
     table: str,
     wanted: type[Made],
@@ -147,7 +147,7 @@ def _asked(
     word = f"{table}.{key}={vars(getattr(scenario, table))[key]}"
     plugins.use(scenario.outside)
     where = f"source '{word}'"
-    found = _answered(word, request, where)
+    found = _check_answer(word, request, where)
     if not isinstance(found, wanted):
         raise InputError(
             [
@@ -159,7 +159,7 @@ def _asked(
             ]
         )
     problems: list[Problem] = []
-    settled: Made = _settled(found, where, problems)
+    settled: Made = _convert_table(found, where, problems)
     if problems:
         raise InputError(problems)
     try:
@@ -168,7 +168,7 @@ def _asked(
         problems = [
             Problem(
                 where,
-                f"columns that no check can read: {told(fault)}",
+                f"columns that no check can read: {describe_error(fault)}",
                 f"the columns of {wanted.__name__}",
             )
         ]
@@ -177,7 +177,7 @@ def _asked(
     return settled
 
 
-def _settled(found: Any, where: str, problems: list[Problem]) -> Any:
+def _convert_table(found: Any, where: str, problems: list[Problem]) -> Any:
     """Return a table whose columns are arrays of their kinds; each that cannot be is a problem."""
     match found:
         case Feeder():
@@ -186,19 +186,21 @@ def _settled(found: Any, where: str, problems: list[Problem]) -> Any:
             inside: object = found.weather  # `check` says what else a plugin may have put there
             if not isinstance(inside, Weather):
                 return found
-            weather = columns.settled(found.weather, Weather, f"{where}: weather", problems)
+            weather = columns.convert_table(found.weather, Weather, f"{where}: weather", problems)
             return found if weather is None else found._replace(weather=weather)
         case Homes():
-            homes = columns.settled(found, Homes, f"{where}: homes", problems)
+            homes = columns.convert_table(found, Homes, f"{where}: homes", problems)
             return None if homes is None else columns.owning(homes, (), (), where, problems)
         case _:
-            return columns.settled(found, type(found), where, problems)
+            return columns.convert_table(found, type(found), where, problems)
 
 
-def _answered(word: str, request: Request, where: str) -> Any:
+def _check_answer(word: str, request: Request, where: str) -> Any:
     try:
         return find("source", word)(request)
     except InputError:
         raise
     except FAULTS as fault:
-        raise InputError([Problem(where, f"an error, {told(fault)}", "a table")]) from fault
+        raise InputError(
+            [Problem(where, f"an error, {describe_error(fault)}", "a table")]
+        ) from fault

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from gridagora.core import registry
-from gridagora.core.errors import FAULTS, InputError, Problem, told
+from gridagora.core.errors import FAULTS, InputError, Problem, describe_error
 from gridagora.core.registry import ROOMS, Entry
 from gridagora.scenario import fit
 
@@ -49,7 +49,7 @@ class Plugin:
         return f"{self.module} ({self.package})" if self.package else self.module
 
 
-def asked(
+def find_plugins(
     keys: Any, folder: Path, where: Callable[[str], str], problems: list[Problem]
 ) -> list[Plugin]:
     """Return the plugins that the keys of `[plugins]` and the installed packages name; nothing is imported.
@@ -294,7 +294,9 @@ def _failed(plugin: Plugin, fault: BaseException) -> Problem:
             OFF if plugin.package else hint,
         )
     said = (
-        f"SyntaxError: {fault}" if isinstance(fault, SyntaxError) else " ".join(told(fault).split())
+        f"SyntaxError: {fault}"
+        if isinstance(fault, SyntaxError)
+        else " ".join(describe_error(fault).split())
     )
     hint = OFF if plugin.package else ALONE if missing and plugin.file else ""
     return Problem(plugin.where, f"{plugin.label}, whose import ends in {said}", expected, hint)

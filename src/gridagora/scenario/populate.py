@@ -104,7 +104,7 @@ def sky(scenario: Scenario, start_s: int, measured: Measured | None = None) -> S
     elif scenario.homes.source == "synthetic" and scenario.homes.start is not None:
         from_s = midnight_s(scenario.homes.start, case.timezone)
     found = skies.window(year, from_s, hours(case.days), start_s)
-    return Sky(found, year.site.latitude_deg, skies.told(year, from_s, case.days))
+    return Sky(found, year.site.latitude_deg, skies.describe_rows(year, from_s, case.days))
 
 
 def devices(keys: Mapping[str, Mapping[str, Any]], people: People) -> Homes:

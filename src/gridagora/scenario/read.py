@@ -120,21 +120,21 @@ def plugins_of(path: str | Path, overrides: Sequence[str] = ()) -> list[Plugin]:
     file = Path(path)
     values, got, problems = _toml(_text(file), str(path)), Got(str(path)), list[Problem]()
     list(_override(values, overrides, got))
-    found = _asked(_sort(values, got, []), file.parent, problems)
+    found = _read_plugins(_sort(values, got, []), file.parent, problems)
     if problems:
         raise InputError(problems)
     return found
 
 
-def _asked(raw: Raw, folder: Path, problems: list[Problem]) -> list[Plugin]:
+def _read_plugins(raw: Raw, folder: Path, problems: list[Problem]) -> list[Plugin]:
     keys = _table("plugins", raw, problems)
-    return plugins.asked(keys, folder, lambda key: raw.got.where("plugins", key), problems)
+    return plugins.find_plugins(keys, folder, lambda key: raw.got.where("plugins", key), problems)
 
 
 def _plugins(raw: Raw, folder: Path, problems: list[Problem]) -> tuple[Plugin, ...]:
     """Import the plugins of a scenario and return them; one that fails ends the reading, since no name of its is known."""
     faulty: list[Problem] = []
-    found = _asked(raw, folder, faulty)
+    found = _read_plugins(raw, folder, faulty)
     if not faulty:
         attempt(lambda: plugins.load(found), faulty)
     if faulty:

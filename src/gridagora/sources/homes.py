@@ -10,8 +10,8 @@ from gridagora.core.registry import register
 from gridagora.core.tables import TAIL_H, Col, Flag, Homes, Index, Weather
 from gridagora.population import heat_pump, house_fit
 from gridagora.population.hot_water import PAST_DAYS, tanks
-from gridagora.population.outdoors import Exposure, Outdoors, elsewhere, outdoors
-from gridagora.population.profiles import FIT_R2_LEAST, Profiles, has_unit, judge, rows_of
+from gridagora.population.outdoors import Exposure, Outdoors, outdoors, replace_unknown
+from gridagora.population.profiles import FIT_R2_LEAST, Profiles, check_fit, has_unit, rows_of
 
 HOUR_S, DAY_S, WEEK_H, YEAR_H = 3600, 86400, 168, 8760
 APART_H = 7 * 24  # left out of a calibration on each side of the days it is judged on
@@ -60,7 +60,7 @@ def fit_homes(
     Raises
     ------
     InputError
-        Houses that explain little of what their homes took (`population.profiles.judge`).
+        Houses that explain little of what their homes took (`population.profiles.check_fit`).
     """
     has, count = has_unit(profiles), len(profiles.home_id)
     fitted = calibrate(rows_of(profiles, has), about, first, hours) if has.any() else None
@@ -72,7 +72,7 @@ def fit_homes(
             (*houses, heating, error, cool, heat), (*fitted.houses, *fitted[1:]), strict=True
         ):
             column[has] = found
-    poor = judge(houses[-1], error, r2_least)
+    poor = check_fit(houses[-1], error, r2_least)
     if poor:
         raise InputError(poor)
     return CalibratedHouses(house_fit.FittedHouses(*houses), heating, error, cool, heat)
@@ -111,7 +111,7 @@ def travis(
     exposure
         Wind and sky radiation of the hours of `year`; a run in another weather has their means.
     fit_r2_least
-        What the median home must reach (`population.profiles.judge`).
+        What the median home must reach (`population.profiles.check_fit`).
 
     Returns
     -------
@@ -133,7 +133,7 @@ def travis(
     there = sky or Weather(start_s, *(column[now] for column in year[1:]))
     fitted = fit_homes(profiles, seen, first, 24 * days, fit_r2_least)
     heating, on, house = _houses(
-        fitted, profiles, seen, elsewhere(sky, seen) if sky else None, at, lived, first
+        fitted, profiles, seen, replace_unknown(sky, seen) if sky else None, at, lived, first
     )
     units = heat_pump.HeatPumps(
         home=np.arange(count),

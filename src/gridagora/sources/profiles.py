@@ -18,10 +18,10 @@ from gridagora.population.profiles import (
     LOAD_MAX_KW,
     Profiles,
     check,
+    convert_columns,
+    find_open_units,
     has_unit,
     hourly,
-    in_kw,
-    unsaid,
 )
 
 SHOWN = 5  # rows named of one fault before the rest is counted
@@ -129,12 +129,14 @@ def read_profiles(
     order = np.lexsort((times.start_s, home))
     if not times.bad.any():
         problems += _grid(where, times, order)
-        problems += unsaid(str(path), (FIELD[role] for role in numbers), layout.units, times.step_s)
+        problems += find_open_units(
+            str(path), (FIELD[role] for role in numbers), layout.units, times.step_s
+        )
     if problems:
         raise InputError(problems)
     ids = tuple(map(str, np.unique(home)))
     columns = {FIELD[role]: numbers[role][order] for role in numbers}
-    rows = in_kw(int(times.start_s[order[0]]), times.step_s, ids, columns, layout.units)
+    rows = convert_columns(int(times.start_s[order[0]]), times.step_s, ids, columns, layout.units)
     count = rows.load_kw.shape[1]
     problems = check(
         rows,

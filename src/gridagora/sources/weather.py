@@ -255,7 +255,7 @@ def window(year: WeatherYear, from_s: int, hours: int, start_s: int | None = Non
     )
 
 
-def told(year: WeatherYear, from_s: int, days: int) -> str:
+def describe_rows(year: WeatherYear, from_s: int, days: int) -> str:
     """Say which rows of a file a run of so many days reads, and by which rules."""
     _, again = weather_year.rows(year, from_s, 24 * days)
     local_s = from_s + round(year.site.utc_h * HOUR_S)

@@ -8,7 +8,7 @@ from gridagora.core.registry import register
 from gridagora.core.rules import Bidder
 from gridagora.core.session import BehindTheMeter, Clearing, Opening
 from gridagora.core.tables import Col
-from gridagora.kernels.curves.internal_price import at_own
+from gridagora.kernels.curves.internal_price import power_at_own
 
 
 @register("strategy", "price_taker")
@@ -34,5 +34,5 @@ class PriceTaker:
         return (
             None
             if quotes is None
-            else at_own(behind.curves, quotes.buy_per_kwh[:, 0], quotes.share[:, 0])
+            else power_at_own(behind.curves, quotes.buy_per_kwh[:, 0], quotes.share[:, 0])
         )

@@ -10,7 +10,7 @@ from gridagora.core.rules import Bidder
 from gridagora.core.session import BehindTheMeter, Clearing, Opening
 from gridagora.core.tables import Col
 from gridagora.mechanisms.home_bid import bid_home, dispatch_home
-from gridagora.mechanisms.retail.agents import ProsumerAgents, prosumers
+from gridagora.mechanisms.retail.agents import ProsumerAgents, make_agents
 
 
 @register("strategy", "retail_offer")
@@ -23,7 +23,7 @@ class RetailOffer:
 
     def agents(self, believed: Believed) -> ProsumerAgents:
         """Return homes that answer prices with plans, and prosumers who play the game."""
-        return prosumers(believed)
+        return make_agents(believed)
 
     def tender(self, opening: Opening, behind: BehindTheMeter) -> Tenders:
         """Return one curve for each home."""

@@ -145,16 +145,16 @@ def study_aggregation(
     conditions = dict.fromkeys(
         (point.forecast, point.noise_per_kwh) for point in [grid.base, *points]
     )
-    jobs = {SweepCase("layered", settings(point, scene)): point for point in points}
+    jobs = {SweepCase("layered", scenario_keys(point, scene)): point for point in points}
     for name, (forecast, noise) in product(REFERENCES, conditions):
         if name != "flat" or (forecast, noise) == (grid.base.forecast, grid.base.noise_per_kwh):
             point = grid.base._replace(forecast=forecast, noise_per_kwh=noise)
-            jobs[SweepCase(name, settings(point, scene))] = point
+            jobs[SweepCase(name, scenario_keys(point, scene))] = point
     found = run_cases(scene, [SweepCase(BOUND), *jobs], out, progress, processes)
     rows = [{"design": job.design} | point._asdict() | found[job] for job, point in jobs.items()]
     top = found[SweepCase(BOUND)]
     table = rate_points(rows, top, grid.base, len(scene.homes.home_id), scene.days)
-    summary: Row = {"study": "aggregation"} | near_optimal(table, grid.base)
+    summary: Row = {"study": "aggregation"} | find_near_optimal(table, grid.base)
     summary |= {
         "points": json.loads(table.to_json(orient="records")),
         "manifest": manifest(scene, top),
@@ -200,7 +200,7 @@ def spread(grid: DialGrid) -> list[Point]:
     return list(dict.fromkeys([*alone, *corners]))
 
 
-def settings(point: Point, scene: Scene) -> Keys:
+def scenario_keys(point: Point, scene: Scene) -> Keys:
     """Return the keys of the scenario that make a point."""
     zones = scene.scenario.layers.zones if scene.scenario.layers.zones > 1 else LayersKeys().zones
     return (
@@ -259,11 +259,11 @@ def _fronts(table: pd.DataFrame, cost: str) -> Flag:
     conditions = table[CONDITIONS].apply(tuple, axis=1)
     for condition in conditions.unique():
         rows = np.flatnonzero((conditions == condition) & table.lost_usd.notna())
-        flag[rows] = front(table[cost].to_numpy()[rows], table.lost_usd.to_numpy()[rows])
+        flag[rows] = pareto_front(table[cost].to_numpy()[rows], table.lost_usd.to_numpy()[rows])
     return flag
 
 
-def front(cost: Col, lost: Col) -> Flag:
+def pareto_front(cost: Col, lost: Col) -> Flag:
     """Return which points (n,) no other beats in [any unit]: none costs as little and loses less, or loses as little for less."""
     better = (
         (cost[:, None] <= cost)
@@ -273,7 +273,7 @@ def front(cost: Col, lost: Col) -> Flag:
     return np.asarray(~better.any(0))
 
 
-def near_optimal(table: pd.DataFrame, base: Point) -> Row:
+def find_near_optimal(table: pd.DataFrame, base: Point) -> Row:
     """Return the point under the conditions of the base with least bytes among those within `NEAR` of the best, and the best."""
     same = np.logical_and.reduce([table[name] == getattr(base, name) for name in CONDITIONS])
     rows = table[same & table.captured_share.notna()]
@@ -300,11 +300,11 @@ def manifest(scene: Scene, top: Row) -> Row:
         "limit_kw": top["limit_kw"],
         "bound_usd": top["welfare_usd"],
         "fingerprint_sha256": fingerprint(scene),
-        **origin(),
+        **record_origin(),
     }
 
 
-def origin() -> Row:
+def record_origin() -> Row:
     """Return what a study was made with: the program, the machine, the command."""
     return {
         "versions": {name: metadata.version(name) for name in ("gridagora", "numpy", "numba")}

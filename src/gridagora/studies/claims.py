@@ -18,12 +18,24 @@ from gridagora.core.tables import Col
 from gridagora.kernels.stores.value import Stores, best_response, stores
 from gridagora.mechanisms.retail.certificate import (
     Users,
-    certificate,
+    certify_offers,
     device_cost_usd,
     wholesale_usd,
 )
-from gridagora.mechanisms.retail.game import Demand, followers, price_per_kwh, surplus_usd, taken_kw
-from gridagora.mechanisms.retail.protocol import Community, StoppingRule, community, play, said
+from gridagora.mechanisms.retail.game import (
+    Demand,
+    aggregate_followers,
+    price_per_kwh,
+    surplus_usd,
+    taken_kw,
+)
+from gridagora.mechanisms.retail.protocol import (
+    Community,
+    StoppingRule,
+    make_community,
+    make_offers,
+    run_protocol,
+)
 
 HOURS = 24
 MARGIN = 0.2  # of cost plus
@@ -117,7 +129,7 @@ def _sums(end_users: Demand, cost_per_kwh: Col) -> tuple[float, float, float]:
     return float(even @ end_users.choke_per_kwh), float(even.sum()), float(even @ cost_per_kwh)
 
 
-def feed_in(c: Community, import_per_kwh: float) -> tuple[float, Col]:
+def settle_feed_in(c: Community, import_per_kwh: float) -> tuple[float, Col]:
     """Return what prosumers earn alone [$] and their net power (T,) [kW]: they import at a flat price, wholesale credits export.
 
     Raises
@@ -139,11 +151,11 @@ def feed_in(c: Community, import_per_kwh: float) -> tuple[float, Col]:
     return -float(usd.sum()), net_kw.sum(0)
 
 
-def under_retailer(c: Community, flat_per_kwh: float) -> DayEffects:
+def simulate_retailer(c: Community, flat_per_kwh: float) -> DayEffects:
     """Return what a retailer with a flat price leads to; its profit counts in welfare and nowhere else."""
     price = np.full_like(c.buy_per_kwh, flat_per_kwh)
     taken = taken_kw(c.end_users, price)
-    earned, own_kw = feed_in(c, flat_per_kwh)
+    earned, own_kw = settle_feed_in(c, flat_per_kwh)
     net = taken + own_kw
     paid = flat_per_kwh * (taken.sum() + own_kw.clip(min=0).sum()) - c.sell_per_kwh @ (
         -own_kw
@@ -160,7 +172,7 @@ def under_retailer(c: Community, flat_per_kwh: float) -> DayEffects:
     )
 
 
-def as_retailer(c: Community, rule: StoppingRule | None = None) -> DayEffects:
+def simulate_game(c: Community, rule: StoppingRule | None = None) -> DayEffects:
     """Return what prosumers who are the retailer lead to.
 
     Raises
@@ -168,13 +180,13 @@ def as_retailer(c: Community, rule: StoppingRule | None = None) -> DayEffects:
     PartError
         Rounds that did not end, or somebody who could gain alone more than a millionth of the mean profit.
     """
-    played, held = play(c, rule)
-    proof = certificate(c, held, played.internal_per_kwh)
+    played, held = run_protocol(c, rule)
+    proof = certify_offers(c, held, played.internal_per_kwh)
     if not played.converged or proof.share > 1e-6:
         raise PartError(
             f"no equilibrium after {played.rounds} rounds: somebody gains {proof.share:.1e} of the mean profit"
         )
-    told = said(c, held)
+    told = make_offers(c, held)
     taken = told.offer_kw.sum(0)
     retail = price_per_kwh(c.end_users, taken)
     earned = float(retail @ taken - wholesale_usd(c, held) - device_cost_usd(c, held).sum())
@@ -214,15 +226,15 @@ def batteries(full_kwh: Col, wear_per_kwh: Col | float = 0.0, prox: float = 0.01
     )
 
 
-def drawn(seed: int, prosumers: int = 5, end_users: int = 40) -> Community:
+def draw_community(seed: int, prosumers: int = 5, end_users: int = 40) -> Community:
     """Return a random community of a day: PV, load and a battery each, wholesale that peaks in the evening."""
     rng, hour = stream(seed, "retail prosumers"), np.arange(HOURS)
     buy = 0.08 + rng.uniform(0.06, 0.14) * np.exp(-((hour - rng.uniform(18, 20)) ** 2) / 6.0)
     sun = np.maximum(0, np.sin((hour - 6) / 12 * np.pi)) * (hour >= 6) * (hour <= 18)
     made = rng.uniform(15, 60, (prosumers, 1)) * sun - rng.uniform(0.5, 1.5, (prosumers, HOURS))
     full = rng.uniform(5, 15, (prosumers, 1))
-    return community(
-        followers(*users(seed, end_users)),
+    return make_community(
+        aggregate_followers(*users(seed, end_users)),
         made,
         (batteries(full),),
         (np.arange(prosumers),),
@@ -231,7 +243,7 @@ def drawn(seed: int, prosumers: int = 5, end_users: int = 40) -> Community:
     )
 
 
-def measure_claims(seeds: Sequence[int], instance: Instance = drawn) -> list[Claim]:
+def measure_claims(seeds: Sequence[int], instance: Instance = draw_community) -> list[Claim]:
     """Return every claim against every retailer, over paired draws: mean change and its bootstrap interval.
 
     Parameters
@@ -242,11 +254,11 @@ def measure_claims(seeds: Sequence[int], instance: Instance = drawn) -> list[Cla
         Community of a seed.
     """
     communities = [instance(seed) for seed in seeds]
-    after = np.array([as_retailer(c) for c in communities])
+    after = np.array([simulate_game(c) for c in communities])
     found = []
     for name, retailer in RETAILERS.items():
         before = np.array(
-            [under_retailer(c, retailer(c.end_users, c.buy_per_kwh)) for c in communities]
+            [simulate_retailer(c, retailer(c.end_users, c.buy_per_kwh)) for c in communities]
         )
         for quantity, better in BETTER.items():
             k = DayEffects._fields.index(quantity)

@@ -30,7 +30,7 @@ from gridagora.scenario import build, read
 from gridagora.scenario.build import Scene
 from gridagora.scenario.read import literal
 from gridagora.studies import checkpoint as kept
-from gridagora.studies.aggregation import StudyResult, origin
+from gridagora.studies.aggregation import StudyResult, record_origin
 from gridagora.studies.claims import Claim, claim
 from gridagora.studies.parallel import map_cases
 from gridagora.studies.sweep import Keys, Told, fingerprint, override
@@ -118,7 +118,7 @@ def effects_of(outcome: Outcome, bill_usd: Col, left: Col, who: Flag, days: int)
     )
 
 
-def draw(path: Path, overrides: Sequence[str], seed: int) -> Scene:
+def draw_scene(path: Path, overrides: Sequence[str], seed: int) -> Scene:
     """Return the scene of a seed: it owns and lives by the seed, on days that move with it."""
     keys, away = read.load(path, overrides), timedelta(days=seed % SPREAD_DAYS)
     moved = [f"scenario.seed={seed}", f"scenario.start={keys.scenario.start + away}"]
@@ -129,15 +129,15 @@ def draw(path: Path, overrides: Sequence[str], seed: int) -> Scene:
 
 def measure_claim(path: Path, overrides: Sequence[str], seed: int) -> list[dict[str, Any]]:
     """Return what every case of a seed leads to, before under each retailer and after: one row for each pair."""
-    plain, rows = draw(path, overrides, seed), []
+    plain, rows = draw_scene(path, overrides, seed), []
     for case, keys in CASES.items():
         redrawn = [f"{name}={literal(value)}" for name, value in keys if name.startswith("homes.")]
-        scene = draw(path, [*overrides, *redrawn], seed) if redrawn else plain
-        rows += compared(override(scene, keys), {"case": case, "seed": seed})
+        scene = draw_scene(path, [*overrides, *redrawn], seed) if redrawn else plain
+        rows += compare_retailers(override(scene, keys), {"case": case, "seed": seed})
     return rows
 
 
-def compared(scene: Scene, named: Mapping[str, Any]) -> list[dict[str, Any]]:
+def compare_retailers(scene: Scene, named: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Run a scene under its flat tariff and with prosumers as the retailer; return one row for each retailer of today.
 
     Raises
@@ -226,7 +226,7 @@ def study_claims(
                 )
             ]
         )
-    scene = draw(path, overrides, seeds[0])
+    scene = draw_scene(path, overrides, seeds[0])
     mark, folder = fingerprint(scene), None if out is None else Path(out) / "draws"
     before = (
         {}
@@ -283,7 +283,7 @@ def manifest(scene: Scene, seeds: int) -> dict[str, Any]:
         "homes": len(scene.homes.home_id),
         "feeder": scene.feeder.name,
         "fingerprint_sha256": fingerprint(scene),
-        **origin(),
+        **record_origin(),
     }
 
 

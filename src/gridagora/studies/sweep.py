@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gridagora.core.errors import FAULTS, PartError, told
+from gridagora.core.errors import FAULTS, PartError, describe_error
 from gridagora.core.place import lift_kw
 from gridagora.core.tables import bytes_of
 from gridagora.grid.layers import layers
@@ -58,7 +58,7 @@ def override(scene: Scene, keys: Keys) -> Scene:
     return replace(scene, scenario=scenario)
 
 
-def measured(scene: Scene, job: SweepCase) -> Row:
+def run_case(scene: Scene, job: SweepCase) -> Row:
     """Run one job and return what it did: welfare, load above limits, what crossed, what was lost, or the fault it ended in."""
     text = " ".join(f"--set {name}={literal(value)}" for name, value in job.keys)
     try:
@@ -73,7 +73,7 @@ def measured(scene: Scene, job: SweepCase) -> Row:
         ran = simulate(here.market(job.design), study)
         outcome = evaluate(job.design, ran, study)
     except FAULTS as fault:
-        return {"fault": told(fault), "settings": text}
+        return {"fault": describe_error(fault), "settings": text}
     crossed = outcome.exchange
     return {
         "welfare_usd": welfare_usd(outcome),
@@ -119,7 +119,7 @@ def run_cases(
     found: dict[SweepCase, Row] = {job: one["row"] for job, one in held.items() if one}
     left = [job for job in dict.fromkeys(jobs) if job not in found]
     total = len(left) + len(found)
-    for job, row in map_cases(measured, left, processes, scene):
+    for job, row in map_cases(run_case, left, processes, scene):
         found[job] = row
         if folder is not None and "fault" not in row:
             kept.write(

@@ -18,7 +18,7 @@ from numba import njit, types
 from numpy.typing import ArrayLike, NDArray
 
 from gridagora.kernels.stores.polyline import INLINE, JIT, LEAF
-from gridagora.kernels.stores.table import INDEX, ready
+from gridagora.kernels.stores.table import INDEX, compile_entry
 
 Ints = NDArray[np.int64]
 BUY, SELL, CANCEL = 1, -1, 0
@@ -54,7 +54,7 @@ class BookTrades(NamedTuple):
 
 
 @njit(**JIT)
-def opened(levels, orders):  # type: ignore[no-untyped-def]
+def open_book(levels, orders):  # type: ignore[no-untyped-def]
     """Return an empty book with room for `orders` order numbers."""
     return Book(
         np.full(levels, -1, np.int32),
@@ -162,7 +162,7 @@ def place(b, order, side, tick, quantity, party, trades, n):  # type: ignore[no-
 @njit(**JIT)
 def _stream(side, tick, quantity, party, levels, left):  # type: ignore[no-untyped-def]
     orders = side.shape[0]
-    b = opened(levels, orders)
+    b = open_book(levels, orders)
     trades, n = np.empty((2 * orders, 4), np.int64), 0  # a trade ends an order, or two
     for order in range(orders):
         if side[order] == CANCEL:
@@ -229,7 +229,7 @@ def match(
             row = int(np.argmax(broken))
             raise ValueError(f"order {row}: {name} {column[row]}, expected {expected}")
     left = np.empty(len(sides), np.int64)
-    rows = ready(_stream, _READ8, INDEX, INDEX, INDEX, types.int64, _WRITE)(
+    rows = compile_entry(_stream, _READ8, INDEX, INDEX, INDEX, types.int64, _WRITE)(
         sides, ticks, quantities, parties, levels, left
     )
     return BookTrades(*rows.T), left

@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gridagora.kernels.curves.curve import Curves, _range
 from gridagora.kernels.stores.polyline import JIT, LEAF
-from gridagora.kernels.stores.table import INDEX, READ1, ready
+from gridagora.kernels.stores.table import INDEX, READ1, compile_entry
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -85,7 +85,7 @@ class ConsensusResult(NamedTuple):
     converged: NDArray[np.bool_]  # (H,)
 
 
-class Kept(NamedTuple):
+class FixedTrades(NamedTuple):
     """What parties take once trades are fixed, (n,) each, as in `Agreed`."""
 
     p_kw: Floats
@@ -373,7 +373,7 @@ _CURVES: tuple[Any, ...] = (INDEX, READ1, READ1)
 _KEEP: tuple[Any, ...] = (*_CURVES, INDEX, *(READ1,) * 3, *(_WRITE,) * 3)
 
 
-def links(n: int, first: ArrayLike, second: ArrayLike) -> TradeLinks:
+def make_links(n: int, first: ArrayLike, second: ArrayLike) -> TradeLinks:
     """Return the graph of n parties with each pair (first[k], second[k]) once.
 
     Raises
@@ -397,15 +397,15 @@ def links(n: int, first: ArrayLike, second: ArrayLike) -> TradeLinks:
     return TradeLinks(offset, peer[order], place[(order + len(one)) % max(1, len(order))])
 
 
-def owner(graph: TradeLinks) -> Ints:
+def party_of_end(graph: TradeLinks) -> Ints:
     """Return the party at each end of a pair, (2e,)."""
     return np.repeat(np.arange(len(graph.offset) - 1), np.diff(graph.offset))
 
 
-def parts(graph: TradeLinks) -> Ints:
+def find_components(graph: TradeLinks) -> Ints:
     """Return the connected part that each party belongs to, (n,), numbered from 0 by their first party."""
     part = np.full(len(graph.offset) - 1, -1)
-    ready(_parts, INDEX, INDEX, _WRITE_INT, _WRITE_INT)(
+    compile_entry(_parts, INDEX, INDEX, _WRITE_INT, _WRITE_INT)(
         graph.offset, graph.peer, part, np.empty_like(part)
     )
     return part
@@ -463,7 +463,7 @@ def agree(
     if len(bad):
         got = f"costs of {buys[bad[0]]} $/kWh to buy and {sells[bad[0]]} to sell"
         raise ValueError(
-            f"party {owner(graph)[bad[0]]} with {graph.peer[bad[0]]}: got {got}, expected a finite sum of 0 or more"
+            f"party {party_of_end(graph)[bad[0]]} with {graph.peer[bad[0]]}: got {got}, expected a finite sum of 0 or more"
         )
     dear, cheap = (np.array(np.broadcast_to(np.asarray(c, np.float64), (h, n))) for c in outside)
     paid = np.array(np.broadcast_to(np.asarray(start_per_kwh, np.float64), (h, ends)))
@@ -473,11 +473,11 @@ def agree(
             "a start price or trade is not finite: every pair needs a number to start from"
         )
     out, numbers = np.zeros((h, 4)), np.array([float(value) for value in rule])
-    run = ready(_rounds, *_CURVES, *(INDEX,) * 3, *(READ1,) * 5, *(_WRITE,) * 4)
+    run = compile_entry(_rounds, *_CURVES, *(INDEX,) * 3, *(READ1,) * 5, *(_WRITE,) * 4)
 
-    ready(_left, *_KEEP)  # here, not on several threads at once
+    compile_entry(_left, *_KEEP)  # here, not on several threads at once
 
-    def one(k: int) -> Kept:
+    def one(k: int) -> FixedTrades:
         worth = np.clip(
             np.append(paid[k], 0.0)[graph.offset[:-1]], cheap[k], dear[k]
         )  # only a guess to begin with
@@ -494,7 +494,7 @@ def agree(
             worth,
             out[k],
         )
-        return keep(curves[k], graph, trade[k], (dear[k], cheap[k]))
+        return fix_trades(curves[k], graph, trade[k], (dear[k], cheap[k]))
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         kept = [np.stack(column) for column in zip(*pool.map(one, range(h)), strict=True)]
@@ -511,10 +511,10 @@ def agree(
     )
 
 
-def keep(
+def fix_trades(
     curves: Curves, graph: TradeLinks, trade_kw: Floats, outside: tuple[Floats, Floats]
-) -> Kept:
+) -> FixedTrades:
     """Return what every party takes once its trades (2e,) are fixed and it may buy and sell outside at prices (n,) each."""
-    kept = Kept(*np.empty((3, len(graph.offset) - 1)))
-    ready(_left, *_KEEP)(*curves, graph.offset, trade_kw, *outside, *kept)
+    kept = FixedTrades(*np.empty((3, len(graph.offset) - 1)))
+    compile_entry(_left, *_KEEP)(*curves, graph.offset, trade_kw, *outside, *kept)
     return kept

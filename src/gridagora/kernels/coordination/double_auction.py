@@ -15,10 +15,10 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
-from gridagora.kernels.coordination.book import BUY, SELL, cancel, opened, place
+from gridagora.kernels.coordination.book import BUY, SELL, cancel, open_book, place
 from gridagora.kernels.curves.curve import MICROWATTS, Curves, _range
-from gridagora.kernels.stores.polyline import JIT, LEAF, after, not_before
-from gridagora.kernels.stores.table import INDEX, READ1, ready
+from gridagora.kernels.stores.polyline import JIT, LEAF, first_after, first_not_before
+from gridagora.kernels.stores.table import INDEX, READ1, compile_entry
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -68,7 +68,7 @@ def _ceil_tick(price, top, low, high):  # type: ignore[no-untyped-def]
 @njit(**LEAF)
 def _worth(p, c, a, b, at, upper):  # type: ignore[no-untyped-def]
     """Return what the kW just below a power is worth (`upper`), or the kW just above it; without end beyond the curve."""
-    i = not_before(p, a, b, at) if upper else after(p, a, b, at)
+    i = first_not_before(p, a, b, at) if upper else first_after(p, a, b, at)
     if i == a:
         return np.inf
     if i == b:
@@ -77,16 +77,16 @@ def _worth(p, c, a, b, at, upper):  # type: ignore[no-untyped-def]
 
 
 @njit(**LEAF)
-def _wanted(p, c, a, b, price):  # type: ignore[no-untyped-def]
+def _find_volume(p, c, a, b, price):  # type: ignore[no-untyped-def]
     """Return the least and the most power wanted at a price, rounded inwards [microwatts]."""
     low, high = _range(p, c, a, b, price)
     return np.int64(np.ceil(low * MICROWATTS)), np.int64(np.floor(high * MICROWATTS))
 
 
 @njit(**LEAF)
-def _by_chance(p, c, a, b, at, tick, price, most):  # type: ignore[no-untyped-def]
+def _draw_price(p, c, a, b, at, tick, price, most):  # type: ignore[no-untyped-def]
     """Return side and quantity at a price drawn blindly: a bid where more is worth it, an ask where less is, nothing between."""
-    low, high = _wanted(p, c, a, b, price)
+    low, high = _find_volume(p, c, a, b, price)
     if low > at:
         return BUY, tick, min(low - at, most)
     if high < at:
@@ -95,28 +95,30 @@ def _by_chance(p, c, a, b, at, tick, price, most):  # type: ignore[no-untyped-de
 
 
 @njit(**LEAF)
-def _taken(p, c, a, b, at, best, top, low, high, most):  # type: ignore[no-untyped-def]
+def _take_order(p, c, a, b, at, best, top, low, high, most):  # type: ignore[no-untyped-def]
     """Return side, tick and quantity of what pays at the best price shown by others; quantity 0 where nothing does."""
     if best[1] < top:
-        least = _wanted(p, c, a, b, _price(best[1], top, low, high))[0]
+        least = _find_volume(p, c, a, b, _price(best[1], top, low, high))[0]
         if least > at:
             return BUY, best[1], min(least - at, most)
     if best[0] > 0:
-        least = _wanted(p, c, a, b, _price(best[0], top, low, high))[1]
+        least = _find_volume(p, c, a, b, _price(best[0], top, low, high))[1]
         if least < at:
             return SELL, best[0], min(at - least, most)
     return BUY, np.int64(0), np.int64(0)
 
 
 @njit(**LEAF)
-def _offered(p, c, a, b, at, top, low, high, block, shade):  # type: ignore[no-untyped-def]
+def _place_order(p, c, a, b, at, top, low, high, block, shade):  # type: ignore[no-untyped-def]
     """Return side, tick and quantity to show to others: the side with more to gain, at the worth of the last kW of the block."""
     here = at / MICROWATTS
     bid, ask = _worth(p, c, a, b, here, False), _worth(p, c, a, b, here, True)
     side = BUY if min(max(bid, low), high) - low >= high - min(max(ask, low), high) else SELL
     block = min(
         block,
-        _wanted(p, c, a, b, low)[1] - at if side == BUY else at - _wanted(p, c, a, b, high)[0],
+        _find_volume(p, c, a, b, low)[1] - at
+        if side == BUY
+        else at - _find_volume(p, c, a, b, high)[0],
     )
     while block >= LEAST:
         end = at + side * block
@@ -152,7 +154,7 @@ def _deal(offset, p, c, low, high, top, order, draw, most, shade):  # type: igno
     turns, n = order.shape
     room = turns * n
     book, trades, log = (
-        opened(top + 1, room),
+        open_book(top + 1, room),
         np.empty((2 * room, 4), np.int64),
         np.empty((2 * room, 5), np.int64),
     )
@@ -167,11 +169,11 @@ def _deal(offset, p, c, low, high, top, order, draw, most, shade):  # type: igno
             rests = book.left[old] if old >= 0 else 0
             if draw.shape[0] > 0:
                 tick = draw[turn, i]
-                side, tick, much = _by_chance(
+                side, tick, much = _draw_price(
                     p, c, a, b, at, tick, _price(tick, top, low, high), most
                 )
             else:
-                side, tick, much = _taken(p, c, a, b, at, book.best, top, low, high, most)
+                side, tick, much = _take_order(p, c, a, b, at, book.best, top, low, high, most)
                 if much == 0:
                     block[i] = (
                         most
@@ -180,7 +182,7 @@ def _deal(offset, p, c, low, high, top, order, draw, most, shade):  # type: igno
                         if rests > 0
                         else block[i]
                     )
-                    side, tick, much = _offered(p, c, a, b, at, top, low, high, block[i], still)
+                    side, tick, much = _place_order(p, c, a, b, at, top, low, high, block[i], still)
                 if rests > 0 and book.side[old] == side and book.tick[old] == tick:
                     continue  # what is wanted already waits in the queue, and keeps its place
             if much == 0:
@@ -259,7 +261,7 @@ def trade(
     if not high_per_kwh > low_per_kwh:
         raise ValueError(f"deal: nothing lies between {low_per_kwh} and {high_per_kwh} $/kWh")
     most = max(round(block_kw * MICROWATTS), LEAST)
-    entry = ready(_deal, *_ENTRY)
+    entry = compile_entry(_deal, *_ENTRY)
     net, log, orders, turns = entry(
         curves.offset,
         curves.p_kw,

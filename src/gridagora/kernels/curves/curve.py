@@ -12,7 +12,7 @@ from numba import njit, types
 from numpy.typing import ArrayLike, NDArray
 
 from gridagora.kernels.stores.polyline import JIT, LEAF, append, between
-from gridagora.kernels.stores.table import INDEX, READ1, ready
+from gridagora.kernels.stores.table import INDEX, READ1, compile_entry
 
 Floats = NDArray[np.float64]
 MICROWATTS = (
@@ -305,10 +305,10 @@ _F = types.float64
 _CURVES: tuple[Any, ...] = (INDEX, READ1, READ1)
 
 
-def at(curves: Curves, price_per_kwh: float, share: float = 0.0) -> Floats:
+def power_at(curves: Curves, price_per_kwh: float, share: float = 0.0) -> Floats:
     """Return the power of every row at a price, (n,) [kW]; `share` of each block at just that price is served."""
     out = np.empty(len(curves.offset) - 1)
-    ready(_at_rows, *_CURVES, _F, _F, _WRITE)(
+    compile_entry(_at_rows, *_CURVES, _F, _F, _WRITE)(
         curves.offset, curves.p_kw, curves.price_per_kwh, price_per_kwh, share, out
     )
     return out
@@ -316,7 +316,7 @@ def at(curves: Curves, price_per_kwh: float, share: float = 0.0) -> Floats:
 
 def total(curves: Curves, price_per_kwh: float, share: float = 0.0) -> float:
     """Return the sum of all powers at a price [kW]; the order of rows changes no bit."""
-    above, below = ready(_total_range, *_CURVES, _F)(
+    above, below = compile_entry(_total_range, *_CURVES, _F)(
         curves.offset, curves.p_kw, curves.price_per_kwh, price_per_kwh
     )
     return float((above + share * (below - above)) / MICROWATTS)
@@ -332,7 +332,7 @@ def add(curves: Curves) -> Curves:
     """
     if len(curves.offset) < 2:
         raise ValueError("add: no curve to add")
-    p_kw, price = ready(_add, *_CURVES)(curves.offset, curves.p_kw, curves.price_per_kwh)
+    p_kw, price = compile_entry(_add, *_CURVES)(curves.offset, curves.p_kw, curves.price_per_kwh)
     return Curves(np.array([0, len(p_kw)]), p_kw, price)
 
 
@@ -346,7 +346,7 @@ def clear(
     breakpoint is returned with share 0, if supply exceeds demand at every price the lowest with share 1; `q_kw` is then what
     the demand side takes. Powers are summed as integer microwatts.
     """
-    entry = ready(_clear, *_CURVES, _F, READ1, READ1)
+    entry = compile_entry(_clear, *_CURVES, _F, READ1, READ1)
     price, share, q_kw = entry(
         curves.offset, curves.p_kw, curves.price_per_kwh, base_kw, supply_p_kw, supply_price_per_kwh
     )
@@ -371,7 +371,7 @@ def compress(curve: Curves, blocks: int) -> Compressed:
     room = max(2 * blocks, 1)
     p_kw, price, cuts = np.empty(room), np.empty(room), np.empty(blocks + 1, np.int64)
     p, c = np.append(curve.p_kw, 0.0), np.append(curve.price_per_kwh, 0.0)  # room for one point
-    length, loss = ready(
+    length, loss = compile_entry(
         _blocks, *(_WRITE,) * 2, _I, _I, _I, types.Array(_I, 1, "C"), *(_WRITE,) * 2, _I
     )(p, c, 0, len(p) - 1, blocks, cuts, p_kw, price, 0)
     return Compressed(Curves(np.array([0, length]), p_kw[:length], price[:length]), loss)

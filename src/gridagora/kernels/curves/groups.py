@@ -17,9 +17,16 @@ from numba import njit, types
 from numpy.typing import ArrayLike, NDArray
 
 from gridagora.kernels.curves.curve import MICROWATTS, Curves, _blocks, _integer, _range
-from gridagora.kernels.curves.merge import allocate, members, point, settle, sum_up, toll_one
+from gridagora.kernels.curves.merge import (
+    allocate,
+    limit_curve,
+    list_members,
+    point_rows,
+    settle,
+    sum_up,
+)
 from gridagora.kernels.stores.polyline import JIT
-from gridagora.kernels.stores.table import INDEX, READ1, ready
+from gridagora.kernels.stores.table import INDEX, READ1, compile_entry
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -40,8 +47,8 @@ def _gather(offset, p_kw, price, group, base, out_offset):  # type: ignore[no-un
     ra, rb, key = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n)
     p, c, one, two = p_kw.copy(), price.copy(), np.empty((2, points)), np.empty((2, points))
     q, d, end = np.empty(points + count), np.empty(points + count), 0
-    members(group, first, who)
-    point(offset[:-1], offset[1:], who, 0, n, ra, rb)
+    list_members(group, first, who)
+    point_rows(offset[:-1], offset[1:], who, 0, n, ra, rb)
     for g in range(count):
         end = sum_up(p, c, ra, rb, key, first[g], first[g + 1], base[g], one, two, q, d, end)
         out_offset[g + 1] = end
@@ -53,7 +60,7 @@ def _toll_rows(offset, p_kw, price, low, high, over, out_offset):  # type: ignor
     p, c, n = p_kw.copy(), price.copy(), 0
     q, d = np.empty(p.shape[0] + 4 * low.shape[0]), np.empty(p.shape[0] + 4 * low.shape[0])
     for i in range(low.shape[0]):
-        n = toll_one(p, c, offset[i], offset[i + 1], low[i], high[i], over[i], q, d, n)
+        n = limit_curve(p, c, offset[i], offset[i + 1], low[i], high[i], over[i], q, d, n)
         out_offset[i + 1] = n
     return q[:n].copy(), d[:n].copy()
 
@@ -78,8 +85,8 @@ def _inside_groups(offset, p_kw, price, group, q_kw, level, share, out_level, ou
     count, n = q_kw.shape[0], group.shape[0]
     first, who = np.empty(count + 1, np.int64), np.empty(n, np.int64)
     ra, rb, found = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(p_kw.shape[0])
-    members(group, first, who)
-    point(offset[:-1], offset[1:], who, 0, n, ra, rb)
+    list_members(group, first, who)
+    point_rows(offset[:-1], offset[1:], who, 0, n, ra, rb)
     for g in range(count):
         out_level[g], out_share[g] = settle(
             p_kw,
@@ -100,8 +107,8 @@ def _each_row(offset, p_kw, price, group, level, share, q_kw, exact, out):  # ty
     count, n = level.shape[0], group.shape[0]
     first, who = np.empty(count + 1, np.int64), np.empty(n, np.int64)
     ra, rb, taken = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
-    members(group, first, who)
-    point(offset[:-1], offset[1:], who, 0, n, ra, rb)
+    list_members(group, first, who)
+    point_rows(offset[:-1], offset[1:], who, 0, n, ra, rb)
     for i in range(n):
         low, high = _range(p_kw, price, offset[i], offset[i + 1], level[group[i]])
         taken[i] = _integer(low + share[group[i]] * (high - low))
@@ -154,7 +161,7 @@ def gather(curves: Curves, group: Ints, count: int, base_kw: ArrayLike = 0.0) ->
     """
     index = _checked(curves, group, count)
     offset = np.zeros(count + 1, np.int64)
-    entry = ready(_gather, *_CURVES, INDEX, READ1, _WRITE_INT)
+    entry = compile_entry(_gather, *_CURVES, INDEX, READ1, _WRITE_INT)
     p_kw, price = entry(
         curves.offset, curves.p_kw, curves.price_per_kwh, index, _spread(base_kw, count), offset
     )
@@ -175,7 +182,7 @@ def soft_limit(
     low, high, over = _spread(low_kw, n), _spread(high_kw, n), _spread(over_per_kwh, n)
     _limits(low, high, over)
     offset = np.zeros(n + 1, np.int64)
-    entry = ready(_toll_rows, *_CURVES, READ1, READ1, READ1, _WRITE_INT)
+    entry = compile_entry(_toll_rows, *_CURVES, READ1, READ1, READ1, _WRITE_INT)
     p_kw, price = entry(curves.offset, curves.p_kw, curves.price_per_kwh, low, high, over, offset)
     return Curves(offset, p_kw, price)
 
@@ -204,7 +211,7 @@ def compress_groups(curves: Curves, blocks: int) -> Shrunk:
         raise ValueError(f"shrink: got {blocks} blocks, expected one or more")
     n = len(curves.offset) - 1
     offset, loss = np.zeros(n + 1, np.int64), np.zeros(n)
-    entry = ready(_shrink_rows, *_CURVES, types.int64, _WRITE_INT, _WRITE)
+    entry = compile_entry(_shrink_rows, *_CURVES, types.int64, _WRITE_INT, _WRITE)
     p_kw, price = entry(curves.offset, curves.p_kw, curves.price_per_kwh, blocks, offset, loss)
     return Shrunk(Curves(offset, p_kw, price), loss)
 
@@ -221,7 +228,7 @@ def price_at_quantity(
     count = len(q_kw)
     index = _checked(curves, group, count)
     level, part = np.empty(count), np.empty(count)
-    entry = ready(_inside_groups, *_CURVES, INDEX, READ1, READ1, READ1, _WRITE, _WRITE)
+    entry = compile_entry(_inside_groups, *_CURVES, INDEX, READ1, READ1, READ1, _WRITE, _WRITE)
     given = _spread(price_per_kwh, count), _spread(share, count)
     entry(
         curves.offset,
@@ -236,7 +243,7 @@ def price_at_quantity(
     return level, part
 
 
-def each(
+def allocate_rows(
     curves: Curves, group: Ints, price_per_kwh: Floats, share: Floats, q_kw: Floats | None = None
 ) -> Floats:
     """Return the power of every row, (n,) [kW] in whole microwatts, at the price and tie share (count,) of its group.
@@ -247,7 +254,7 @@ def each(
     count = len(price_per_kwh)
     index = _checked(curves, group, count)
     out = np.empty(len(index))
-    entry = ready(_each_row, *_CURVES, INDEX, READ1, READ1, READ1, types.boolean, _WRITE)
+    entry = compile_entry(_each_row, *_CURVES, INDEX, READ1, READ1, READ1, types.boolean, _WRITE)
     level, part = _spread(price_per_kwh, count), _spread(share, count)
     target = _spread(0.0 if q_kw is None else q_kw, count)
     entry(

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gridagora.kernels.curves.curve import Curves, _range
 from gridagora.kernels.stores.polyline import JIT, LEAF
-from gridagora.kernels.stores.table import INDEX, READ1, ready
+from gridagora.kernels.stores.table import INDEX, READ1, compile_entry
 
 Floats = NDArray[np.float64]
 
@@ -120,13 +120,13 @@ def clear(
     order = np.argsort(home, kind="stable")
     first = np.concatenate([[0], np.cumsum(np.bincount(home, minlength=n))])
     inside, share = np.empty(n), np.empty(n)
-    entry = ready(_clear_homes, *_CURVES, INDEX, INDEX, READ1, READ1, READ1, _WRITE, _WRITE)
+    entry = compile_entry(_clear_homes, *_CURVES, INDEX, INDEX, READ1, READ1, READ1, _WRITE, _WRITE)
     entry(*curves, order, first, rest_kw, buy, sell, inside, share)
     return InsidePrice(inside, share)
 
 
-def at_own(curves: Curves, price_per_kwh: Floats, share: Floats) -> Floats:
+def power_at_own(curves: Curves, price_per_kwh: Floats, share: Floats) -> Floats:
     """Return the power of every row at its own price and tie share, all (r,) [kW]."""
     out = np.empty(len(curves.offset) - 1)
-    ready(_at_own, *_CURVES, READ1, READ1, _WRITE)(*curves, price_per_kwh, share, out)
+    compile_entry(_at_own, *_CURVES, READ1, READ1, _WRITE)(*curves, price_per_kwh, share, out)
     return out

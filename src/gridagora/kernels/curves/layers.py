@@ -11,9 +11,16 @@ from numba import njit, types
 from numpy.typing import NDArray
 
 from gridagora.kernels.curves.curve import MICROWATTS, Curves, _blocks, _integer, _range
-from gridagora.kernels.curves.merge import allocate, members, point, settle, sum_up, toll_one
+from gridagora.kernels.curves.merge import (
+    allocate,
+    limit_curve,
+    list_members,
+    point_rows,
+    settle,
+    sum_up,
+)
 from gridagora.kernels.stores.polyline import JIT, LEAF
-from gridagora.kernels.stores.table import INDEX, READ1, ready
+from gridagora.kernels.stores.table import INDEX, READ1, compile_entry
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -53,7 +60,7 @@ class LayerResult(NamedTuple):
 def _room(offset, group, order, blocks, first, who, size):  # type: ignore[no-untyped-def]
     """List the rows at every place; return the most points that all curves have, and the most that any sum has."""
     n = offset.shape[0] - 1
-    members(group, first, who)
+    list_members(group, first, who)
     for i in range(n):
         size[i] = offset[i + 1] - offset[i]
     points, most = offset[n], np.int64(0)
@@ -100,14 +107,14 @@ def _up(  # type: ignore[no-untyped-def]
     ra, rb, one, two, q, d = ref[0], ref[1], work[0:2], work[2:4], work[4], work[5]
     for k in order:
         s, e = first[k], first[k + 1]
-        point(begin, end, who, s, e, ra, rb)
+        point_rows(begin, end, who, s, e, ra, rb)
         length = sum_up(p, c, ra, rb, key, s, e, base[k], one, two, q, d, 0)
         begin[n + k] = at
         if blocks[k] > 0:
             length, loss[k] = _blocks(q, d, 0, length, blocks[k], cuts, one[0], one[1], 0)
-            at = toll_one(one[0], one[1], 0, length, low[k], high[k], over[k], p, c, at)
+            at = limit_curve(one[0], one[1], 0, length, low[k], high[k], over[k], p, c, at)
         else:
-            at = toll_one(q, d, 0, length, low[k], high[k], over[k], p, c, at)
+            at = limit_curve(q, d, 0, length, low[k], high[k], over[k], p, c, at)
         end[n + k] = at
     return at
 
@@ -138,7 +145,7 @@ def _down(  # type: ignore[no-untyped-def]
             price[k] -= over[k]
         if e > s:
             q -= _integer(base[k])
-            point(begin, end, who, s, e, ra, rb)
+            point_rows(begin, end, who, s, e, ra, rb)
             price[k], share[k] = settle(p, c, ra, rb, s, e, q, price[k], share[k], found)
             allocate(p, c, ra, rb, who, s, e, price[k], share[k], q, taken)
     for i in range(n):
@@ -163,7 +170,7 @@ def up(
     begin, end, who, size = (np.empty(n + m, np.int64) for _ in range(4))
     first, loss = np.empty(m + 2, np.int64), np.zeros(m)
     group = np.concatenate([place, np.where(parent < 0, m, parent)])
-    room = ready(_room, *(INDEX,) * 4, *(_WRITE_INT,) * 3)
+    room = compile_entry(_room, *(INDEX,) * 4, *(_WRITE_INT,) * 3)
     points, most = room(curves.offset, group, order, blocks, first, who, size)
     p, c, work = np.empty(points), np.empty(points), np.empty((6, most))
     ref, key, cuts = (
@@ -171,7 +178,7 @@ def up(
         np.empty(n + m),
         np.empty(int(blocks.max(initial=0)) + 2, np.int64),
     )
-    entry = ready(
+    entry = compile_entry(
         _up,
         INDEX,
         *(READ1,) * 2,
@@ -204,7 +211,7 @@ def down(
     n = len(rungs.who) - m
     level, part = np.array(price_per_kwh, np.float64), np.array(share, np.float64)
     q_kw, p_kw = np.empty(m), np.empty(n)
-    entry = ready(_down, *(_WRITE,) * 2, *(INDEX,) * 6, *(READ1,) * 4, *(_WRITE,) * 4)
+    entry = compile_entry(_down, *(_WRITE,) * 2, *(INDEX,) * 6, *(READ1,) * 4, *(_WRITE,) * 4)
     entry(
         rungs.p_kw,
         rungs.price_per_kwh,

@@ -14,7 +14,7 @@ KEY = 0.6180339887498949
 
 
 @njit(**LEAF)
-def put(p, c, start, n, p_new, c_new):  # type: ignore[no-untyped-def]
+def append_point(p, c, start, n, p_new, c_new):  # type: ignore[no-untyped-def]
     """Append a point to the curve that begins at `start`; return the new end. Middles of flats and gaps are dropped."""
     if n > start:
         p_new, c_new = (
@@ -57,7 +57,7 @@ def merge(p, c, a, a_end, b, b_end, q, d, n):  # type: ignore[no-untyped-def]
         if step_b:
             at_b, from_b, j = p[j], price, j + 1
             rise_b = _rise(p, c, j, b_end)
-        n = put(
+        n = append_point(
             q,
             d,
             start,
@@ -164,7 +164,7 @@ def _copy(p, c, i, end, most, over, q, d, n):  # type: ignore[no-untyped-def]
 
 
 @njit(**LEAF)
-def toll_one(p, c, a, b, low, high, over, q, d, n):  # type: ignore[no-untyped-def]
+def limit_curve(p, c, a, b, low, high, over, q, d, n):  # type: ignore[no-untyped-def]
     """Append the published curve of [a, b) under its limits to (q, d); at most four points more. Returns the new end."""
     i = a
     if p[a] < low:
@@ -184,7 +184,7 @@ def toll_one(p, c, a, b, low, high, over, q, d, n):  # type: ignore[no-untyped-d
 
 
 @njit(**LEAF)
-def both(p, c, ra, rb, s, e, level):  # type: ignore[no-untyped-def]
+def sum_sides(p, c, ra, rb, s, e, level):  # type: ignore[no-untyped-def]
     """Return the summed powers of the references just above and just below a price [integer microwatts]."""
     above, below = np.int64(0), np.int64(0)
     for r in range(s, e):
@@ -226,7 +226,7 @@ def _nearest(p, c, ra, rb, s, e, q, level, low, high, slack, found):  # type: ig
     n = _beyond(c, ra, rb, s, e, lo, hi, found)
     while n > 0:  # one end of (lo, hi) passes, the other does not
         at = _pivot(found, n)
-        low, high = both(p, c, ra, rb, s, e, at)
+        low, high = sum_sides(p, c, ra, rb, s, e, at)
         passed = low <= q + slack if up else high >= q - slack
         if passed:
             met, m_low, m_high = at, low, high
@@ -247,7 +247,7 @@ def _nearest(p, c, ra, rb, s, e, q, level, low, high, slack, found):  # type: ig
 def settle(p, c, ra, rb, s, e, q, level, share, found):  # type: ignore[no-untyped-def]
     """Return the price and tie share at which the references s..e-1 take q [integer microwatts]; see `tree.inside`."""
     slack = np.int64((e - s) // 2 + 2)
-    low, high = both(p, c, ra, rb, s, e, level)
+    low, high = sum_sides(p, c, ra, rb, s, e, level)
     if abs(low + share * (high - low) - q) <= slack:
         return level, share
     if low - slack <= q <= high + slack:
@@ -276,7 +276,7 @@ def allocate(p, c, ra, rb, who, s, e, level, share, q, out):  # type: ignore[no-
 
 
 @njit(**LEAF)
-def members(group, first, who):  # type: ignore[no-untyped-def]
+def list_members(group, first, who):  # type: ignore[no-untyped-def]
     """List the rows of every group in row order: who[first[g]:first[g + 1]]."""
     first[:] = 0
     for g in group:
@@ -293,7 +293,7 @@ def members(group, first, who):  # type: ignore[no-untyped-def]
 
 
 @njit(**LEAF)
-def point(begin, end, who, s, e, ra, rb):  # type: ignore[no-untyped-def]
+def point_rows(begin, end, who, s, e, ra, rb):  # type: ignore[no-untyped-def]
     """Point the references s..e-1 to the curves of the rows `who`, row i being begin[i]..end[i]-1."""
     for r in range(s, e):
         ra[r], rb[r] = begin[who[r]], end[who[r]]

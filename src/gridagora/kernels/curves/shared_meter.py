@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import ArrayLike, NDArray
 
-from gridagora.kernels.stores.bellman import LOAD, P_REF, PROX, gather
+from gridagora.kernels.stores.bellman import LOAD, P_REF, PROX, copy_row
 from gridagora.kernels.stores.polyline import JIT, LEAF
 from gridagora.kernels.stores.table import (
     COLUMNS,
@@ -21,10 +21,10 @@ from gridagora.kernels.stores.table import (
     READ1,
     READ2,
     Stores,
+    broadcast_prices,
+    compile_entry,
     join_rows,
-    prices,
-    ready,
-    spans,
+    run_blocks,
 )
 from gridagora.kernels.stores.value import respond_row, scratch
 
@@ -97,7 +97,7 @@ def solve_meter(
     7.3, doi 10.1561/2200000016.
     """
     n, h = load_kw.shape
-    checked = prices(buy_per_kwh, sell_per_kwh, np.zeros(0, np.int64), 0, h)[:2]
+    checked = broadcast_prices(buy_per_kwh, sell_per_kwh, np.zeros(0, np.int64), 0, h)[:2]
     buy, sell = (np.broadcast_to(price, (n, h)) for price in checked)
     middle = 0.5 * (buy + sell) if start_per_kwh is None else np.broadcast_to(start_per_kwh, (n, h))
     table = join_rows(stores)
@@ -114,8 +114,8 @@ def solve_meter(
     reads = (INDEX, INDEX, COLUMNS, READ1, READ2, READ2, READ2, READ2, READ2, READ1)
     writes = (_WRITE2, _WRITE1, _WRITE1, _WRITE2)
     settings = (types.int64, types.float64, types.float64)
-    entry = ready(_plan_homes, types.int64, types.int64, *reads, *settings, *writes)
-    spans(
+    entry = compile_entry(_plan_homes, types.int64, types.int64, *reads, *settings, *writes)
+    run_blocks(
         n,
         lambda first, last: entry(
             first,
@@ -321,7 +321,7 @@ def _plan_homes(  # type: ignore[no-untyped-def]
             continue
         f, p, swept = np.empty((m, h, len(columns))), np.empty((m, h)), np.empty((m, h))
         for j in range(m):
-            gather(columns, rows[j], f[j], True)
+            copy_row(columns, rows[j], f[j], True)
         p[:] = p_kw[rows]
         ends, slopes, begin = end_x[rows], end_mu[rows], x0[rows]
         inside, mean = price[i].copy(), np.zeros(h)

@@ -22,7 +22,7 @@ PAY_BACK_PER_H = 6.0  # what a group owes is paid back within ten minutes
 
 
 @njit(**JIT)
-def _wants(rule, warm_k, on, owed_min, half_band_k, slack_min, guard_k):  # type: ignore[no-untyped-def]
+def _is_due(rule, warm_k, on, owed_min, half_band_k, slack_min, guard_k):  # type: ignore[no-untyped-def]
     """Whether a unit wants to run; warm_k is how far the air is on the side the unit works against."""
     if rule == THERMOSTAT:
         return warm_k > (-half_band_k if on else half_band_k)
@@ -48,7 +48,7 @@ def _minutes(  # type: ignore[no-untyped-def]
             if rule == ACCOUNT and rated > 0:
                 owed += p / 60
                 owed_min = owed / rated_min
-            want = _wants(rule, -side * (ta - set_c), on, owed_min, half, slack, guard)
+            want = _is_due(rule, -side * (ta - set_c), on, owed_min, half, slack, guard)
             if since >= hold and want != on:
                 on = want
                 since = 0

@@ -11,12 +11,12 @@ from numba import njit
 from gridagora.kernels.stores.polyline import (
     INLINE,
     LEAF,
-    after,
     area,
     between,
+    first_after,
+    first_not_before,
     left_value,
     mirror,
-    not_before,
     right_value,
 )
 
@@ -30,7 +30,7 @@ S, G, AT, Y, EDGE = range(5)
 
 
 @njit(**LEAF)
-def gather(columns, i, f, anew):  # type: ignore[no-untyped-def]
+def copy_row(columns, i, f, anew):  # type: ignore[no-untyped-def]
     """Copy row i of all columns (n, h) to the table f (h, 19): one array is cheap to hand on, nineteen are not.
 
     Columns that are the same for all rows are copied only `anew`.
@@ -56,7 +56,7 @@ def power(s, gain_in, gain_out, dt):  # type: ignore[no-untyped-def]
 
 
 @njit(**INLINE)
-def pieces(f, t, buy, sell, dt, s, g):  # type: ignore[no-untyped-def]
+def marginal_cost(f, t, buy, sell, dt, s, g):  # type: ignore[no-untyped-def]
     """Write the marginal cost (s, g) of step t; return its length and the index of the first point with p >= 0."""
     lo, hi, load = f[t, P_MIN], f[t, P_MAX], f[t, LOAD]
     gain_in, gain_out, wear, prox, p_ref = (
@@ -144,14 +144,14 @@ def hull(s, g, n, zero):  # type: ignore[no-untyped-def]
 @njit(**INLINE)
 def convex_pieces(f, t, buy, sell, dt, s, g):  # type: ignore[no-untyped-def]
     """Write the marginal cost, hulled where needed; return its length and whether it was hulled."""
-    n, zero = pieces(f, t, buy, sell, dt, s, g)
+    n, zero = marginal_cost(f, t, buy, sell, dt, s, g)
     if zero > 0 and g[zero - 1] > g[zero]:
         return hull(s, g, n, zero), True
     return n, False
 
 
 @njit(**INLINE)
-def paid(f, t, x, p, buy, sell, dt):  # type: ignore[no-untyped-def]
+def step_cost(f, t, x, p, buy, sell, dt):  # type: ignore[no-untyped-def]
     """Return the cost of power p in state x: meter, wear, proximal term and comfort felt at once."""
     net = f[t, LOAD] + p
     felt = f[t, C_X] * x + f[t, C_P] * p + f[t, C_0]
@@ -305,8 +305,8 @@ def _step_back(x, mu, o, k, leak, inflow, cross, own, level, note, t, n, lo, hi,
 @njit(**INLINE)
 def _trim(x, mu, first, c, lo, hi, first_value, last_value, own):  # type: ignore[no-untyped-def]
     """Cut points first:c to [lo, hi] in place, W' constant beyond both ends; return the new first place and the length."""
-    a = after(x, first, c, lo)
-    b = not_before(x, a, c, hi)
+    a = first_after(x, first, c, lo)
+    b = first_not_before(x, a, c, hi)
     low, high = last_value - own * lo, first_value - own * hi
     if a == first:
         low = first_value - own * lo
@@ -359,7 +359,7 @@ def best(x, mu, k, z, s, g, n, extra):  # type: ignore[no-untyped-def]
     return _root(
         x[:k],
         mu[:k],
-        after(x, 0, k, z + s[lo - 1]),
+        first_after(x, 0, k, z + s[lo - 1]),
         k,
         z,
         s[lo - 1],
@@ -404,7 +404,7 @@ def exclusive(x, mu, k, z, s, g, n, zero, state, f, t, buy, sell, dt, extra):  #
     down = best(x, mu, k, z, s, g, zero, extra)
     up = best(x, mu, k, z, s[zero:], g[zero:], n - zero, extra)
     gain = area(x, mu, k, z + down, z + up) if up > down else 0.0
-    more = paid(f, t, state, power(up, gain_in, gain_out, dt), buy, sell, dt) - paid(
+    more = step_cost(f, t, state, power(up, gain_in, gain_out, dt), buy, sell, dt) - step_cost(
         f, t, state, power(down, gain_in, gain_out, dt), buy, sell, dt
     )
     return up if gain > more else down

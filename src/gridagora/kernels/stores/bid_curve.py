@@ -23,7 +23,7 @@ from gridagora.kernels.stores.bellman import (
     X_MAX,
     X_MIN,
     X_SET,
-    gather,
+    copy_row,
     hull,
 )
 from gridagora.kernels.stores.polyline import (
@@ -32,19 +32,26 @@ from gridagora.kernels.stores.polyline import (
     PENALTY,
     append,
     between,
+    comfort_slope,
+    first_not_before,
     left_value,
-    not_before,
     right_value,
-    taste,
 )
-from gridagora.kernels.stores.table import COLUMNS, INDEX, READ1, MarginalValue, Stores, ready
+from gridagora.kernels.stores.table import (
+    COLUMNS,
+    INDEX,
+    READ1,
+    MarginalValue,
+    Stores,
+    compile_entry,
+)
 
 
 @njit(**LEAF)
 def _mix(ax, am, bx, bm, share, lo, hi, x, mu):  # type: ignore[no-untyped-def]
     """Write (1-share) A + share B on [lo, hi], exact on the points of both; return its length."""
     na, nb = ax.shape[0], bx.shape[0]
-    i, j = not_before(ax, 0, na, lo), not_before(bx, 0, nb, lo)
+    i, j = first_not_before(ax, 0, na, lo), first_not_before(bx, 0, nb, lo)
     first = (1.0 - share) * right_value(ax, am, na, lo) + share * right_value(bx, bm, nb, lo)
     n = append(x, mu, 0, lo, first)
     while i < na or j < nb:
@@ -112,13 +119,16 @@ def _side(f, lo_p, hi_p, per_kw, wear, z, state, dt, ax, am, bx, bm, share, x, m
                         level = (
                             pm
                             + (mu[v] - pm) * ((kink - px) / (x[v] - px))
-                            + taste(kink, k, mid, dead)
+                            + comfort_slope(kink, k, mid, dead)
                         )
                         p = min(max((kink - z) / per_kw, lo_p), hi_p)
                         p_kw[c], cost[c] = p, base + steep * p - worth * level
                         c += 1
             p = min(max((x[v] - z) / per_kw, lo_p), hi_p)
-            p_kw[c], cost[c] = p, base + steep * p - worth * (mu[v] + taste(x[v], k, mid, dead))
+            p_kw[c], cost[c] = (
+                p,
+                base + steep * p - worth * (mu[v] + comfort_slope(x[v], k, mid, dead)),
+            )
             px, pm = x[v], mu[v]
             c += 1
     if y1 > hi:
@@ -142,7 +152,7 @@ def _bid_rows(columns, dt_h, x0, offset, x, mu, keep, t0, t1, share, out_offset,
     dt, n = dt_h[0], 0
     f = np.empty((1, len(columns)))
     for i in range(x0.shape[0]):
-        gather(columns, i, f, True)
+        copy_row(columns, i, f, True)
         a, b = i * (keep + 1) + t0, i * (keep + 1) + t1
         ax, am = x[offset[a] : offset[a + 1]], mu[offset[a] : offset[a + 1]]
         bx, bm = x[offset[b] : offset[b + 1]], mu[offset[b] : offset[b + 1]]
@@ -219,7 +229,7 @@ def blend(values: MarginalValue, t0: int, t1: int, share: float) -> MarginalValu
         np.empty(2 * len(values.x) + 4 * n),
         np.empty(2 * len(values.x) + 4 * n),
     )
-    entry = ready(
+    entry = compile_entry(
         _blend_rows, INDEX, READ1, READ1, _I, _I, _I, _F, _F, _F, _WRITE_INT, _WRITE, _WRITE
     )
     used = entry(
@@ -241,7 +251,7 @@ def bid(
     n = len(table.x0)
     room = 2 * len(values.x) + 24 * n
     offset, p_kw, price = np.zeros(n + 1, np.int64), np.empty(room), np.empty(room)
-    entry = ready(
+    entry = compile_entry(
         _bid_rows,
         COLUMNS,
         READ1,

@@ -7,7 +7,7 @@ from numba import njit, types
 from numpy.typing import NDArray
 
 from gridagora.kernels.stores.polyline import JIT, LEAF
-from gridagora.kernels.stores.table import READ1, READ2, ready
+from gridagora.kernels.stores.table import READ1, READ2, compile_entry
 
 Floats = NDArray[np.float64]
 
@@ -72,7 +72,7 @@ def envelope(slope: Floats, intercept: Floats, lo: Floats, hi: Floats) -> Envelo
     n, cuts = slope.shape
     end_x, end_mu, cost = np.empty((n, 2 * cuts)), np.empty((n, 2 * cuts)), np.empty(n)
     write = types.Array(types.float64, 2, "C")
-    entry = ready(
+    entry = compile_entry(
         _envelope, READ2, READ2, READ1, READ1, write, write, types.Array(types.float64, 1, "C")
     )
     entry(slope, intercept, lo, hi, end_x, end_mu, cost)

@@ -8,7 +8,7 @@ Col = NDArray[np.float64]
 
 
 @njit(cache=True)
-def follow(x: Col, keep: Col) -> Col:
+def filter_lag(x: Col, keep: Col) -> Col:
     """Return y of y[t] = keep y[t - 1] + (1 - keep) x[t] for r series, shape (r, t); y starts at x[0].
 
     x (r, t) [any unit]; keep (r,) is the share that a step leaves of the state.

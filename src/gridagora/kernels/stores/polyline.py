@@ -39,7 +39,7 @@ def append(x, mu, n, x_new, mu_new):  # type: ignore[no-untyped-def]
 
 
 @njit(**LEAF)
-def after(x, lo, n, at):  # type: ignore[no-untyped-def]
+def first_after(x, lo, n, at):  # type: ignore[no-untyped-def]
     """Return the first index in [lo, n) whose x exceeds `at`, else n."""
     count = n - lo
     while count > 0:  # no branch inside: the outcome is not predictable
@@ -51,7 +51,7 @@ def after(x, lo, n, at):  # type: ignore[no-untyped-def]
 
 
 @njit(**LEAF)
-def not_before(x, lo, n, at):  # type: ignore[no-untyped-def]
+def first_not_before(x, lo, n, at):  # type: ignore[no-untyped-def]
     """Return the first index in [lo, n) whose x is at least `at`, else n."""
     count = n - lo
     while count > 0:
@@ -75,20 +75,20 @@ def between(x, mu, n, i, at):  # type: ignore[no-untyped-def]
 @njit(**LEAF)
 def right_value(x, mu, n, at):  # type: ignore[no-untyped-def]
     """Return the value just right of `at`."""
-    return between(x, mu, n, after(x, 0, n, at), at)
+    return between(x, mu, n, first_after(x, 0, n, at), at)
 
 
 @njit(**LEAF)
 def left_value(x, mu, n, at):  # type: ignore[no-untyped-def]
     """Return the value just left of `at`."""
-    return between(x, mu, n, not_before(x, 0, n, at), at)
+    return between(x, mu, n, first_not_before(x, 0, n, at), at)
 
 
 @njit(**LEAF)
 def area(x, mu, n, start, end):  # type: ignore[no-untyped-def]
     """Return the integral from `start` to `end`, start <= end."""
     total, px, pm = 0.0, start, right_value(x, mu, n, start)
-    for i in range(after(x, 0, n, start), n):
+    for i in range(first_after(x, 0, n, start), n):
         if x[i] >= end:
             break
         total += 0.5 * (pm + mu[i]) * (x[i] - px)
@@ -97,7 +97,7 @@ def area(x, mu, n, start, end):  # type: ignore[no-untyped-def]
 
 
 @njit(**LEAF)
-def taste(x, k, x_set, dead):  # type: ignore[no-untyped-def]
+def comfort_slope(x, k, x_set, dead):  # type: ignore[no-untyped-def]
     """Return the slope of -k/2 max(0, |x - x_set| - dead)^2."""
     away = x - x_set
     if away > dead:
@@ -110,18 +110,22 @@ def taste(x, k, x_set, dead):  # type: ignore[no-untyped-def]
 @njit(**LEAF)
 def cut(zx, zm, c, lo, hi, x, mu):  # type: ignore[no-untyped-def]
     """Copy the polyline (zx, zm) on [lo, hi] to (x, mu), constant where it does not reach; return its length."""
-    i = after(zx, 0, c, lo)
+    i = first_after(zx, 0, c, lo)
     n = append(x, mu, 0, lo, between(zx, zm, c, i, lo))
     while i < c and zx[i] < hi:
         n = append(x, mu, n, zx[i], zm[i])
         i += 1
-    return append(x, mu, n, hi, between(zx, zm, c, not_before(zx, 0, c, hi), hi)) if hi > lo else n
+    return (
+        append(x, mu, n, hi, between(zx, zm, c, first_not_before(zx, 0, c, hi), hi))
+        if hi > lo
+        else n
+    )
 
 
 @njit(**LEAF)
 def _insert(x, mu, first, n, at):  # type: ignore[no-untyped-def]
     """Add a point on the edge around `at`, if there is one; return the new length."""
-    i = after(x, first, first + n, at)
+    i = first_after(x, first, first + n, at)
     if i == first or i == first + n or x[i - 1] == at:
         return n
     level = between(x, mu, first + n, i, at)
@@ -132,7 +136,7 @@ def _insert(x, mu, first, n, at):  # type: ignore[no-untyped-def]
 
 
 @njit(**INLINE)
-def dress(x, mu, first, n, k, x_set, dead):  # type: ignore[no-untyped-def]
+def add_comfort(x, mu, first, n, k, x_set, dead):  # type: ignore[no-untyped-def]
     """Add the comfort slope and vertical ends at the penalty to points first:first+n; return the new first and length.
 
     One place before them and three behind are overwritten.
@@ -216,7 +220,7 @@ def mean_after_draws(zx, zm, c, lo, hi, k, x_set, dead, draws, points, x, mu):  
 
 
 @njit(**JIT)
-def roomier(x, mu, need):  # type: ignore[no-untyped-def]
+def enlarge(x, mu, need):  # type: ignore[no-untyped-def]
     """Return the pair of arrays with room for `need` entries, their content kept."""
     if need <= x.shape[0]:
         return x, mu

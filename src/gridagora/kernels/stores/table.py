@@ -204,7 +204,7 @@ INDEX = types.Array(types.int64, 1, "A", readonly=True)
 COLUMNS = types.UniTuple(READ2, len(FIELDS))
 
 
-def ready(entry: Any, *signature: Any) -> Any:
+def compile_entry(entry: Any, *signature: Any) -> Any:
     """Compile an entry for one signature of any-layout arrays at its first use, then close it to others."""
     if not entry.overloads:
         entry.compile(tuple(signature))
@@ -212,7 +212,7 @@ def ready(entry: Any, *signature: Any) -> Any:
     return entry
 
 
-def prices(
+def broadcast_prices(
     buy: ArrayLike, sell: ArrayLike, row: ArrayLike | None, n: int, h: int
 ) -> tuple[Floats, Floats, Ints]:
     """Return both prices with shape (R, h) and the price row of every store.
@@ -252,7 +252,9 @@ def prices(
 ALONE = 96  # so few rows are done before threads have started
 
 
-def spans(n: int, work: Callable[[int, int], Any], threads: int, block: int = 256) -> list[Any]:
+def run_blocks(
+    n: int, work: Callable[[int, int], Any], threads: int, block: int = 256
+) -> list[Any]:
     """Run work(start, stop) over blocks of rows on `threads` threads; results in row order."""
     block = min(block, max(1, -(-n // max(1, threads))))
     cuts = [(i, min(i + block, n)) for i in range(0, n, block)]

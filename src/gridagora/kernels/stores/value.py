@@ -32,25 +32,25 @@ from gridagora.kernels.stores.bellman import (
     S,
     bellman_step,
     convex_pieces,
+    copy_row,
     cross_terms,
     exclusive,
     follow,
-    gather,
-    paid,
-    pieces,
+    marginal_cost,
     power,
+    step_cost,
 )
 from gridagora.kernels.stores.bid_curve import bid, blend
 from gridagora.kernels.stores.polyline import (
     JIT,
     LEAF,
     PENALTY,
+    add_comfort,
     cut,
-    dress,
+    enlarge,
     left_value,
     mean_after_draws,
     right_value,
-    roomier,
     terminal,
 )
 from gridagora.kernels.stores.table import (
@@ -62,9 +62,9 @@ from gridagora.kernels.stores.table import (
     MarginalValue,
     Response,
     Stores,
-    prices,
-    ready,
-    spans,
+    broadcast_prices,
+    compile_entry,
+    run_blocks,
     stores,
 )
 
@@ -97,7 +97,7 @@ def _backward(f, r, dt, buy, sell, end_x, end_mu, x0, x, mu, lane, span, note): 
     k = cut(end_x, end_mu, end_x.shape[0], f[last, X_MIN], f[last, X_MAX], x[1:], mu[1:])
     at = 1
     for t in range(last, -1, -1):
-        at, k = dress(x, mu, at, k, dt[t] * f[t, K_X], f[t, X_SET], f[t, DEAD])
+        at, k = add_comfort(x, mu, at, k, dt[t] * f[t, K_X], f[t, X_SET], f[t, DEAD])
         n, bent = convex_pieces(f, t, buy[r, t], sell[r, t], dt[t], note[t, S], note[t, G])
         span[t, 0], span[t, 1], span[t, 2], span[t, 3] = at, k, n, bent
         hulled += bent
@@ -117,7 +117,7 @@ def _backward(f, r, dt, buy, sell, end_x, end_mu, x0, x, mu, lane, span, note): 
 @njit(**LEAF)
 def _hull_cost(f, t, x, s_best, buy, sell, dt, s, g, n, extra):  # type: ignore[no-untyped-def]
     """Return the hulled cost of s: the cost at the left end plus the integral of gamma."""
-    total = paid(f, t, x, power(s[0], f[t, GAIN_IN], f[t, GAIN_OUT], dt), buy, sell, dt)
+    total = step_cost(f, t, x, power(s[0], f[t, GAIN_IN], f[t, GAIN_OUT], dt), buy, sell, dt)
     for j in range(1, n):
         if s_best > s[j - 1] and s[j] > s[j - 1]:
             end = min(s_best, s[j])
@@ -136,7 +136,7 @@ def _forward(f, r, dt, buy, sell, x, mu, span, note, spare, state, p_kw, path, r
         z = f[t, LEAK] * state + f[t, INFLOW]
         extra = cross_terms(f, t, h)[0] * state
         if bent and not relaxed:
-            n, zero = pieces(f, t, b, c, h, spare[0], spare[1])
+            n, zero = marginal_cost(f, t, b, c, h, spare[0], spare[1])
             move = exclusive(
                 x[at : at + k],
                 mu[at : at + k],
@@ -161,7 +161,7 @@ def _forward(f, r, dt, buy, sell, x, mu, span, note, spare, state, p_kw, path, r
         if bent and relaxed:
             cost += _hull_cost(f, t, state, move, b, c, h, note[t, S], note[t, G], n, extra)
         else:
-            cost += paid(f, t, state, p, b, c, h)
+            cost += step_cost(f, t, state, p, b, c, h)
         state = min(max(z + move, f[t, X_MIN]), f[t, X_MAX])
         slack = abs(state - z - move)
         if slack > 1e-11 * (1.0 + abs(state)):
@@ -229,7 +229,7 @@ def _respond_rows(start, stop, columns, dt, buy, sell, row, end_x, end_mu, x0, p
     """Answer rows start..stop; out columns: cost, bound, slope, missing, hulled."""
     f, work = np.empty((dt.shape[0], len(columns))), scratch(dt.shape[0], end_x.shape[1])
     for i in range(start, stop):
-        gather(columns, i, f, i == start)
+        copy_row(columns, i, f, i == start)
         out[i, 0], out[i, 1], out[i, 2], out[i, 3], out[i, 4] = respond_row(
             f, row[i], dt, buy, sell, end_x[i], end_mu[i], x0[i], work, p_kw[i], path[i]
         )
@@ -253,7 +253,7 @@ def _slope_rows(start, stop, columns, dt, price, row, end_x, end_mu, draws, keep
         0,
     )
     for i in range(start, stop):
-        gather(columns, i, f, i == start)
+        copy_row(columns, i, f, i == start)
         at, k = (
             1,
             cut(
@@ -281,7 +281,7 @@ def _slope_rows(start, stop, columns, dt, price, row, end_x, end_mu, draws, keep
                         mu[to:],
                     )
                     at, taste_k, free = to, 0.0, lane - free
-                at, k = dress(x, mu, at, k, taste_k, mid, dead)
+                at, k = add_comfort(x, mu, at, k, taste_k, mid, dead)
                 lo, hi = f[max(t - 1, 0), X_MIN], f[max(t - 1, 0), X_MAX]
                 n, _ = convex_pieces(
                     f, t, price[row[i], t], price[row[i], t], dt[t], note[t, S], note[t, G]
@@ -290,7 +290,7 @@ def _slope_rows(start, stop, columns, dt, price, row, end_x, end_mu, draws, keep
             if t <= keep:
                 kept[t], kx[t, :k], km[t, :k] = k, x[at : at + k], mu[at : at + k]
         for t in range(keep + 1):
-            out_x, out_mu = roomier(out_x, out_mu, total + kept[t])
+            out_x, out_mu = enlarge(out_x, out_mu, total + kept[t])
             out_x[total : total + kept[t]], out_mu[total : total + kept[t]] = (
                 kx[t, : kept[t]],
                 km[t, : kept[t]],
@@ -367,9 +367,9 @@ def best_response(
         Prices of another length, not finite, or sell above buy.
     """
     n, h = len(table.x0), len(table.dt_h)
-    buy, sell, index = prices(buy_per_kwh, sell_per_kwh, row, n, h)
+    buy, sell, index = broadcast_prices(buy_per_kwh, sell_per_kwh, row, n, h)
     p_kw, path, out = np.empty((n, h)), np.empty((n, h + 1)), np.empty((n, 5))
-    entry = ready(
+    entry = compile_entry(
         _respond_rows,
         _I,
         _I,
@@ -386,7 +386,7 @@ def best_response(
         _WRITE2,
     )
     columns = tuple(table[2:21])
-    spans(
+    run_blocks(
         n,
         lambda i, j: entry(
             i,
@@ -429,7 +429,7 @@ def marginal_value(
         As for `best_response`, and where `keep` or `draws` do not fit the table.
     """
     n, h = len(table.x0), len(table.dt_h)
-    price, _, index = prices(price_per_kwh, price_per_kwh, row, n, h)
+    price, _, index = broadcast_prices(price_per_kwh, price_per_kwh, row, n, h)
     if not 0 <= keep <= h:
         raise ValueError(f"keep is {keep}, expected 0..{h}")
     if draws is not None and (
@@ -440,11 +440,11 @@ def marginal_value(
         )
     chances = np.empty((n, 0, h)) if draws is None else np.asarray(draws, np.float64)
     offset = np.zeros(n * (keep + 1) + 1, np.int64)
-    entry = ready(
+    entry = compile_entry(
         _slope_rows, _I, _I, COLUMNS, READ1, READ2, INDEX, READ2, READ2, _READ3, _I, _I, _WRITE_INT
     )
     columns, block = tuple(table[2:21]), min(256, max(1, -(-n // max(1, threads))))
-    found = spans(
+    found = run_blocks(
         n,
         lambda i, j: entry(
             i,

@@ -13,18 +13,18 @@ from gridagora.core.exchange import Plans, Proposals, Quotes
 from gridagora.core.session import Costed
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.stores.value import Stores, best_response, rows
-from gridagora.mechanisms.retail.certificate import certificate
+from gridagora.mechanisms.retail.certificate import certify_offers
 from gridagora.mechanisms.retail.clearing import GameParameters
-from gridagora.mechanisms.retail.demand import by_turns
+from gridagora.mechanisms.retail.demand import alternate_signs
 from gridagora.mechanisms.retail.protocol import (
     Broadcast,
     Community,
     PrivateState,
     ProsumerOffer,
-    answered,
-    community,
-    idle,
-    said,
+    answer_prices,
+    make_community,
+    make_idle_state,
+    make_offers,
 )
 
 AT_TARIFF_PER_KWH = 1e-9
@@ -75,13 +75,13 @@ class GamePlayers:
         Each knows its own devices and the terms.
         """
         if isinstance(message, GameParameters):
-            begun, self.community = self.community is not None, seated(self, message)
-            self.held = self.held if begun else idle(self.community)
+            begun, self.community = self.community is not None, seat_players(self, message)
+            self.held = self.held if begun else make_idle_state(self.community)
             return None
         if self.community is None:
             return None
-        self.held = answered(self.community, message, self.held, self.threads)
-        return said(self.community, self.held)
+        self.held = answer_prices(self.community, message, self.held, self.threads)
+        return make_offers(self.community, self.held)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class ProsumerAgents:
         return None if p_kw is None else certify_game(self.seats, price_per_kwh, p_kw)
 
 
-def prosumers(believed: Believed) -> ProsumerAgents:
+def make_agents(believed: Believed) -> ProsumerAgents:
     """Return homes and their prosumers at the start of an opening."""
     seats = GamePlayers(
         believed.net_kw, believed.stores, believed.home, believed.is_prosumer, believed.threads
@@ -118,7 +118,7 @@ def prosumers(believed: Believed) -> ProsumerAgents:
     return ProsumerAgents(HomeAgents(believed), seats)
 
 
-def seated(seats: GamePlayers, c: GameParameters) -> Community:
+def seat_players(seats: GamePlayers, c: GameParameters) -> Community:
     """Return the community of the prosumers, who play by the terms."""
     place = np.cumsum(seats.leads) - 1
     own = [seats.leads[home] for home in seats.home]
@@ -133,7 +133,7 @@ def seated(seats: GamePlayers, c: GameParameters) -> Community:
         c.over_per_kwh,
         c.base_kw,
     )
-    return community(c.end_users, -seats.net_kw[seats.leads], tables, owner, *outside)
+    return make_community(c.end_users, -seats.net_kw[seats.leads], tables, owner, *outside)
 
 
 def certify_game(seats: GamePlayers, price_per_kwh: Col, p_kw: Col) -> GameCertificate | None:
@@ -150,7 +150,7 @@ def certify_game(seats: GamePlayers, price_per_kwh: Col, p_kw: Col) -> GameCerti
         return None
     c, held = seats.community._replace(own_share=1.0), seats.held
     internal, retail = price_per_kwh[seats.leads][0], price_per_kwh[~seats.leads][0]
-    proof = certificate(c, held, internal)
+    proof = certify_offers(c, held, internal)
     gain = float(max(proof.offer_usd.max(), proof.device_usd.max()))
     follower = max(
         (_left_usd(table, retail, seats.threads) for table in _followers(seats)), default=0.0
@@ -186,7 +186,7 @@ def tried_usd(
     It offers what makes the price move, others offer what they did. Tried are `MOVES_PER_KWH` up and down, in all hours and by
     turns, and the internal price; never above the outside tariff. Both prices have shape (T,).
     """
-    turns = by_turns(len(retail_per_kwh))
+    turns = alternate_signs(len(retail_per_kwh))
     moves = [
         move * way
         for move in MOVES_PER_KWH
@@ -220,7 +220,7 @@ def _left_usd(table: Stores, price_per_kwh: Col, threads: int) -> float:
     return float((found.cost_usd - found.bound_usd).max())
 
 
-def certified(games: tuple[GameCertificate, ...]) -> dict[str, Any]:
+def summarise_certificates(games: tuple[GameCertificate, ...]) -> dict[str, Any]:
     """Return what an outcome says of the games of a run: the largest gains, nan where none was played."""
     return {
         "leader_gain_usd": max((game.gain_usd for game in games), default=np.nan),
@@ -230,7 +230,7 @@ def certified(games: tuple[GameCertificate, ...]) -> dict[str, Any]:
     }
 
 
-def warnings(games: tuple[GameCertificate, ...]) -> tuple[str, ...]:
+def list_warnings(games: tuple[GameCertificate, ...]) -> tuple[str, ...]:
     """Return in words which conditions of a proof did not hold in the games of a run (theory 10.6)."""
     if not games:
         return ()

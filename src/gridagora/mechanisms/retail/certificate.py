@@ -12,9 +12,9 @@ import numpy as np
 from gridagora.core.errors import PartError
 from gridagora.core.tables import Col
 from gridagora.kernels.stores.value import Stores, best_response
-from gridagora.mechanisms.retail.clearing import bought, outside_usd
-from gridagora.mechanisms.retail.game import Demand, best_offer_kw, boxed, price_per_kwh
-from gridagora.mechanisms.retail.protocol import Community, PrivateState, said, terms
+from gridagora.mechanisms.retail.clearing import outside_usd, restrict_response
+from gridagora.mechanisms.retail.game import Demand, best_offer_kw, price_per_kwh, solve_boxed
+from gridagora.mechanisms.retail.protocol import Community, PrivateState, make_offers, publish_terms
 
 CORNER = 1e-9  # relative: what rounding can make of the same peak
 OFFER_DIGITS = 9  # of a kW, to which offers count as alike
@@ -58,8 +58,8 @@ def _at(table: Stores, p_kw: Col) -> Stores:
 
 def wholesale_usd(c: Community, held: PrivateState) -> float:
     """Return what wholesale is paid for what is offered but not made, less what it pays for the rest [$]."""
-    told = said(c, held)
-    return outside_usd(terms(c), (told.offer_kw - told.made_kw).sum(0))
+    told = make_offers(c, held)
+    return outside_usd(publish_terms(c), (told.offer_kw - told.made_kw).sum(0))
 
 
 def potential_usd(c: Community, held: PrivateState) -> float:
@@ -78,14 +78,14 @@ def retail_at(c: Community, offered_kw: Col) -> Col:
 
 def profit_usd(c: Community, held: PrivateState, internal_per_kwh: Col) -> Col:
     """Return the profit of every prosumer at the retail price that absorbs all offers, shape (N,) [$]."""
-    told = said(c, held)
+    told = make_offers(c, held)
     margin = retail_at(c, told.offer_kw.sum(0)) - internal_per_kwh
     return np.asarray(
         told.offer_kw @ margin + told.made_kw @ internal_per_kwh - device_cost_usd(c, held)
     )
 
 
-def certificate(
+def certify_offers(
     c: Community, held: PrivateState, internal_per_kwh: Col, users: Users | None = None
 ) -> EquilibriumCertificate:
     """Return what every party could gain by itself, others and the internal price given (theory 10.6).
@@ -118,7 +118,7 @@ def certificate(
     for table, at in zip(c.stores, c.home, strict=True):
         np.add.at(least, at, best_response(table, internal_per_kwh, internal_per_kwh).bound_usd)
     profit = profit_usd(c, held, internal_per_kwh)
-    short = total - said(c, held).made_kw.sum(0)
+    short = total - make_offers(c, held).made_kw.sum(0)
     apart = (internal_per_kwh - c.buy_per_kwh).clip(min=0) + (
         c.sell_per_kwh - internal_per_kwh
     ).clip(min=0)
@@ -127,8 +127,8 @@ def certificate(
     follower, proved, warning = np.zeros(0), True, ""
     if users is not None:
         follower = _follower_usd(users, retail)
-        gain, proved, warning = _bounded(
-            users, Told(others, internal_per_kwh, retail, c.tariff_per_kwh, now), gain
+        gain, proved, warning = _bound_gains(
+            users, PlayerMarket(others, internal_per_kwh, retail, c.tariff_per_kwh, now), gain
         )
     parts = np.concatenate([gain, own - least, follower])
     share = float(np.max(parts, initial=0.0) / max(float(np.abs(profit).mean()), 1e-12))
@@ -168,9 +168,9 @@ def _below_tariff_usd(
     """
     mu, hours, highest = internal_per_kwh, np.ones(len(choke_per_kwh), np.bool_), np.inf
     while True:
-        sold = bought(end_users.response, hours)
+        sold = restrict_response(end_users.response, hours)
         choke, low = choke_per_kwh[hours], np.full(int(hours.sum()), -np.inf)
-        price = boxed(
+        price = solve_boxed(
             2.0 * sold.response, -sold.response @ (choke + mu[hours]), low, top_per_kwh[hours]
         )
         offer = np.zeros(len(mu))
@@ -205,7 +205,7 @@ def _follower_usd(users: Users, retail_per_kwh: Col) -> Col:
         slope = np.diag(users.slope[j]) if users.slope.ndim == 2 else users.slope[j]
         free = np.linalg.solve(slope, worth - retail_per_kwh)
         if (free < 0).any():
-            best = boxed(
+            best = solve_boxed(
                 slope, retail_per_kwh - worth, np.zeros(len(worth)), np.full(len(worth), np.inf)
             )
             away = best - np.maximum(free, 0.0)
@@ -213,7 +213,7 @@ def _follower_usd(users: Users, retail_per_kwh: Col) -> Col:
     return gain
 
 
-class Told(NamedTuple):
+class PlayerMarket(NamedTuple):
     """What prosumers are judged by: others' offers (N, T), internal and retail price, outside tariff (T,), margin now (N,)."""
 
     others_kw: Col
@@ -223,7 +223,7 @@ class Told(NamedTuple):
     now_usd: Col
 
 
-def _bounded(users: Users, told: Told, linear: Col) -> tuple[Col, bool, str]:
+def _bound_gains(users: Users, told: PlayerMarket, linear: Col) -> tuple[Col, bool, str]:
     """Return the gain of each prosumer against end-users who may leave an hour, whether it is proved, and a warning."""
     retail = told.retail_per_kwh
     if users.slope.ndim == 3:

@@ -14,7 +14,7 @@ import numpy as np
 
 from gridagora.core.errors import PartError
 from gridagora.core.tables import Col, Flag
-from gridagora.mechanisms.retail.game import Demand, apart, boxed
+from gridagora.mechanisms.retail.game import Demand, is_diagonal, solve_boxed
 
 NEWTON_ROUNDS = 100
 HALVINGS = 40
@@ -65,11 +65,11 @@ def retail_per_kwh(c: GameParameters, internal_per_kwh: Col, sellers: int) -> Co
     own, choke = c.own_share / sellers, c.end_users.choke_per_kwh
     top = np.broadcast_to(c.tariff_per_kwh, choke.shape)
     free: Col = (internal_per_kwh + own * choke) / (1.0 + own)
-    if (free <= top).all() or apart(c.end_users.slope):
+    if (free <= top).all() or is_diagonal(c.end_users.slope):
         return np.asarray(np.minimum(free, top))
     response = c.end_users.response
     pull = response @ (internal_per_kwh + own * choke)
-    return boxed((1.0 + own) * response, -pull, np.full(len(top), -np.inf), top)
+    return solve_boxed((1.0 + own) * response, -pull, np.full(len(top), -np.inf), top)
 
 
 def imported_kw(
@@ -115,7 +115,7 @@ class Sold(NamedTuple):
     drawn: Col
 
 
-def solved(
+def solve_prices(
     c: GameParameters, made_kw: Col, internal_per_kwh: Col, gain_per_kwh_kw: Col, sellers: int
 ) -> InnerState:
     """Return the prices at which end-users, as they are known, agree with wholesale and with what prosumers make.
@@ -130,17 +130,17 @@ def solved(
     """
     hours = np.ones(len(made_kw), np.bool_)
     while True:
-        sold = bought(c.end_users.response, hours)
-        found, off = _settled(c, sold, made_kw, internal_per_kwh, gain_per_kwh_kw, sellers)
+        sold = restrict_response(c.end_users.response, hours)
+        found, off = _solve_retail(c, sold, made_kw, internal_per_kwh, gain_per_kwh_kw, sellers)
         if not _close(found, off):
-            found = _softly(c, sold, made_kw, internal_per_kwh, gain_per_kwh_kw, sellers)
+            found = _solve_proximal(c, sold, made_kw, internal_per_kwh, gain_per_kwh_kw, sellers)
         left = hours & (found.taken_kw < -CLOSE * (1.0 + np.abs(found.taken_kw).max()))
         if not left.any():
             return found
         hours = hours & ~left
 
 
-def bought(response: Col, hours: Flag) -> Sold:
+def restrict_response(response: Col, hours: Flag) -> Sold:
     """Return end-users of a response (T, T) [kW per $/kWh] who take nothing in the other hours, whatever it costs."""
     if hours.all():
         return Sold(hours, response, np.zeros((0, len(hours))))
@@ -153,7 +153,7 @@ def _close(found: InnerState, off_kw: float) -> bool:
     return off_kw <= CLOSE * (1.0 + float(np.abs(found.taken_kw).max()))
 
 
-def _softly(
+def _solve_proximal(
     c: GameParameters,
     sold: Sold,
     made_kw: Col,
@@ -184,7 +184,7 @@ def _softly(
         around = np.where(
             stiff, gain * (internal_per_kwh / gain_per_kwh_kw + internal / soft), internal_per_kwh
         )
-        found, off = _settled(c, sold, made_kw, around, gain, sellers)
+        found, off = _solve_retail(c, sold, made_kw, around, gain, sellers)
         if not _close(found, off):
             break
         added = np.where(stiff, (found.internal_per_kwh - internal) / soft, 0.0)
@@ -198,7 +198,7 @@ def _softly(
     )
 
 
-def _settled(
+def _solve_retail(
     c: GameParameters,
     sold: Sold,
     made_kw: Col,
@@ -250,14 +250,14 @@ def _settled(
         ) @ sold.response
         move = np.zeros_like(price)
         move[free] = -np.linalg.solve(steep[np.ix_(free, free)], here.slope_kw[free])
-        closer = _closer(tried, here, price, move, top)
+        closer = _search_line(tried, here, price, move, top)
         if closer is None:  # as close as rounding allows
             break
         price, here = closer
     return here.inside, _off_kw(here, price, top)
 
 
-def _closer(
+def _search_line(
     tried: Callable[[Col], _Trial], here: _Trial, price: Col, move: Col, top: Col
 ) -> tuple[Col, _Trial] | None:
     """Return the first of ever shorter moves that lowers the value enough; None where none does.
@@ -311,7 +311,7 @@ def solve_inner(
     """
     count = 0
     while True:
-        found = solved(c, made_kw, internal_per_kwh, gain_per_kwh_kw, sellers)
+        found = solve_prices(c, made_kw, internal_per_kwh, gain_per_kwh_kw, sellers)
         taken: Col = np.asarray((yield found.retail_per_kwh))
         count, off = count + 1, c.end_users.slope @ (taken - found.taken_kw)
         if count == most or np.abs(off).max() <= stand_per_kwh:

@@ -32,7 +32,7 @@ class Demand(NamedTuple):
     response: Col  # (T, T) its inverse [kW per $/kWh]
 
 
-def followers(worth_per_kwh: Col, slope: Col) -> Demand:
+def aggregate_followers(worth_per_kwh: Col, slope: Col) -> Demand:
     """Return the aggregate of M end-users.
 
     Parameters
@@ -53,10 +53,10 @@ def followers(worth_per_kwh: Col, slope: Col) -> Demand:
     else:
         inverse = np.linalg.inv(slope)
         response, pull = inverse.sum(0), np.einsum("jts,js->t", inverse, worth_per_kwh)
-    return demand(np.linalg.solve(response, pull), response)
+    return make_demand(np.linalg.solve(response, pull), response)
 
 
-def demand(choke_per_kwh: Col, response: Col) -> Demand:
+def make_demand(choke_per_kwh: Col, response: Col) -> Demand:
     """Return end-users by choke price (T,) [$/kWh] and response of their demand to price, -dD/dr, (T, T) [kW per $/kWh].
 
     Raises
@@ -106,7 +106,7 @@ class Offers(NamedTuple):
     price_per_kwh: Col
 
 
-def closed_form(end_users: Demand, cost_per_kwh: Col) -> Offers:
+def solve_cournot(end_users: Demand, cost_per_kwh: Col) -> Offers:
     """Return the Cournot equilibrium of N prosumers with constant marginal costs (N, T) [$/kWh], where every offer is above nil.
 
     Theory 10.3: r = (a + sum c_i) / (N + 1) and s_i = B^-1 (r - c_i).
@@ -142,7 +142,7 @@ def best_offer_kw(
     gain = end_users.choke_per_kwh - others_kw @ end_users.slope - cost_per_kwh
     if not held:
         return np.asarray(gain @ (0.5 * end_users.response))
-    return positive(2.0 * end_users.slope, 0.5 * end_users.response, gain)
+    return solve_nonnegative(2.0 * end_users.slope, 0.5 * end_users.response, gain)
 
 
 def offer_at_kw(end_users: Demand, price: Col, cost_per_kwh: Col) -> Col:
@@ -151,10 +151,10 @@ def offer_at_kw(end_users: Demand, price: Col, cost_per_kwh: Col) -> Col:
     Offers in [kW], price (T,) and costs (k, T) in [$/kWh]. The second half of the curvature is the price that its own offer has
     moved; at the equilibrium both agree.
     """
-    return positive(end_users.slope, end_users.response, price - cost_per_kwh)
+    return solve_nonnegative(end_users.slope, end_users.response, price - cost_per_kwh)
 
 
-def simultaneous(
+def iterate_simultaneous(
     end_users: Demand, cost_per_kwh: Col, start_kw: Col, damping: float = 1.0, *, held: bool = True
 ) -> Iterator[Offers]:
     """Yield the rounds in which all answer at once and move by `damping` towards the answer; damping 1 is undamped.
@@ -172,7 +172,7 @@ def simultaneous(
         yield Offers(offer, price_per_kwh(end_users, offer.sum(0)))
 
 
-def sequential(end_users: Demand, cost_per_kwh: Col, start_kw: Col) -> Iterator[Offers]:
+def iterate_sequential(end_users: Demand, cost_per_kwh: Col, start_kw: Col) -> Iterator[Offers]:
     """Yield the sweeps in which prosumers answer one after the other; each raises the potential, so it always converges.
 
     Costs [$/kWh] and first offers [kW] have shape (N, T).
@@ -206,27 +206,29 @@ def stiffness(end_users: Demand) -> float:
     return float(np.linalg.eigvalsh(end_users.response)[-1])
 
 
-def positive(curvature: Col, inverse: Col, gain: Col) -> Col:
+def solve_nonnegative(curvature: Col, inverse: Col, gain: Col) -> Col:
     """Return s >= 0, (k, T) [kW], of most gain's - s'Qs/2 for each row of gain (k, T) [$/kWh], given Q (T, T) and inverse."""
     free = np.asarray(gain @ inverse)
-    if apart(curvature):
+    if is_diagonal(curvature):
         return np.maximum(free, 0.0)
     rows = np.flatnonzero((free < 0).any(1))
     if rows.size:
         alike, which = np.unique(gain[rows], axis=0, return_inverse=True)
         low, high = np.zeros(gain.shape[1]), np.full(gain.shape[1], np.inf)
-        free[rows] = np.array([boxed(curvature, -row, low, high) for row in alike])[which.ravel()]
+        free[rows] = np.array([solve_boxed(curvature, -row, low, high) for row in alike])[
+            which.ravel()
+        ]
     return free
 
 
-def apart(curvature: Col) -> bool:
+def is_diagonal(curvature: Col) -> bool:
     """Return whether no hour depends on another in a matrix of hours (T, T) [any unit]."""
     return bool(
         np.abs(curvature - np.diag(np.diag(curvature))).max() <= FIXED * np.abs(curvature).max()
     )
 
 
-def boxed(curvature: Col, linear: Col, low: Col, high: Col) -> Col:
+def solve_boxed(curvature: Col, linear: Col, low: Col, high: Col) -> Col:
     """Return the x (T,) in [low, high] of least x'Qx/2 + linear'x, Q (T, T) positive definite, by projected Newton steps.
 
     All in [any unit] that x'Qx and linear'x share.
@@ -269,7 +271,7 @@ def price_signal(end_users: Demand, cost_per_kwh: Col) -> Iterator[Offers]:
     PartError
         End-users whose hours depend on each other: excess demand of one hour then moves with the price of another.
     """
-    if not apart(end_users.slope):
+    if not is_diagonal(end_users.slope):
         raise PartError(
             "end-users shift consumption between hours: find prices by the rounds of `mechanisms.retail.protocol`"
         )

@@ -140,7 +140,7 @@ class StoppingRule(NamedTuple):
     most_pull_ratio: float = 1e4
 
 
-def community(
+def make_community(
     end_users: Demand,
     made_kw: Col,
     devices: tuple[Stores, ...],
@@ -207,7 +207,9 @@ def community(
     return Community(end_users, made_kw, devices, owner, *outside)
 
 
-def answered(c: Community, asked: Broadcast, held: PrivateState, threads: int = 1) -> PrivateState:
+def answer_prices(
+    c: Community, asked: Broadcast, held: PrivateState, threads: int = 1
+) -> PrivateState:
     """Return what each prosumer holds after prices: an offer, and a schedule of its devices close to its last answer.
 
     An offer is best at the margin, or the part of all that are alike where nobody's offer moves the price.
@@ -232,7 +234,7 @@ def _near(table: Stores, p_kw: Col, weight: Col) -> Stores:
     return table._replace(prox=both, p_ref_kw=(table.prox * table.p_ref_kw + weight * p_kw) / both)
 
 
-def said(c: Community, held: PrivateState) -> ProsumerOffer:
+def make_offers(c: Community, held: PrivateState) -> ProsumerOffer:
     """Return what prosumers tell: offers, and what each makes in all."""
     made = c.made_kw.copy()
     for at, p_kw in zip(c.home, held.device_kw, strict=True):
@@ -240,7 +242,7 @@ def said(c: Community, held: PrivateState) -> ProsumerOffer:
     return ProsumerOffer(held.offer_kw, made)
 
 
-def idle(c: Community) -> PrivateState:
+def make_idle_state(c: Community) -> PrivateState:
     """Return nothing offered and devices at rest."""
     return PrivateState(
         np.zeros_like(c.made_kw),
@@ -248,7 +250,7 @@ def idle(c: Community) -> PrivateState:
     )
 
 
-def terms(c: Community) -> GameParameters:
+def publish_terms(c: Community) -> GameParameters:
     """Return what is public of a community."""
     count = len(c.made_kw), max(1, sum(len(at) for at in c.home))
     known = GameParameters(
@@ -264,7 +266,7 @@ def terms(c: Community) -> GameParameters:
     return known._replace(base_kw=c.base_kw)
 
 
-def opened(c: GameParameters, rule: StoppingRule, last: GameResult | None) -> ProtocolState:
+def open_protocol(c: GameParameters, rule: StoppingRule, last: GameResult | None) -> ProtocolState:
     """Return the board before the first round: at the prices of the last session, or between the wholesale prices inside."""
     zero, mid = np.zeros_like(c.buy_per_kwh), 0.5 * (c.buy_per_kwh + c.sell_per_kwh)
     first = first_pull_per_kwh_kw(c, rule)
@@ -296,7 +298,7 @@ def short_kw(board: ProtocolState) -> Col:
     return board.inside.taken_kw - board.inside.wholesale_kw - board.relaxed_kw
 
 
-def asking(c: GameParameters, board: ProtocolState) -> Broadcast:
+def make_broadcast(c: GameParameters, board: ProtocolState) -> Broadcast:
     """Return what is broadcast; the internal price is moved by what the last answers left over."""
     here = board.inside
     internal = here.internal_per_kwh + gain_per_kwh_kw(c, board) * short_kw(board)
@@ -306,7 +308,7 @@ def asking(c: GameParameters, board: ProtocolState) -> Broadcast:
     )
 
 
-def turned(
+def adjust_pulls(
     c: GameParameters, board: ProtocolState, rule: StoppingRule, moved_kw: Col
 ) -> ProtocolState:
     """Return the board with pulls that follow the residuals: more where answers disagree, less where prosumers still move.
@@ -327,7 +329,7 @@ def turned(
     return board._replace(pull_per_kwh_kw=pull, rounds=board.rounds + 1, moved_per_kwh=far)
 
 
-def hearing(
+def receive_offers(
     board: ProtocolState, heard: ProsumerOffer, silent: Flag, rule: StoppingRule
 ) -> ProtocolState:
     """Return the board with the sums of what was heard, in an order that no party can change; `silent` (N,)."""
@@ -350,13 +352,13 @@ def off_kw(board: ProtocolState) -> float:
     return float(max(np.abs(here.taken_kw - board.offered_kw).max(), np.abs(short).max()))
 
 
-def met(board: ProtocolState, rule: StoppingRule) -> bool:
+def is_converged(board: ProtocolState, rule: StoppingRule) -> bool:
     """Return whether offers and schedules stand still to within the tolerances."""
     close = off_kw(board) <= rule.tolerance_share * np.abs(board.inside.taken_kw).mean()
     return bool(close and board.moved_per_kwh <= rule.tolerance_per_kwh)
 
 
-def protocol(c: GameParameters, rule: StoppingRule, last: GameResult | None = None) -> Rounds:
+def iterate_rounds(c: GameParameters, rule: StoppingRule, last: GameResult | None = None) -> Rounds:
     """Yield what is broadcast each outer round, hear prosumers; inside it yield retail prices, hear what end-users take.
 
     Whoever has heard the offers can run it: nothing but prices and offers goes in or out, so no entity is needed that knows more.
@@ -364,19 +366,19 @@ def protocol(c: GameParameters, rule: StoppingRule, last: GameResult | None = No
     heard again; the others go on as the sellers that are left. Where nobody is left the session ends without agreement. A
     session may go on where the `last` of the same prosumers ended, who still hold their last answers.
     """
-    board, silent, done = opened(c, rule, last), np.zeros(c.prosumer_count, np.bool_), False
+    board, silent, done = open_protocol(c, rule, last), np.zeros(c.prosumer_count, np.bool_), False
     none = np.zeros((c.prosumer_count, len(c.buy_per_kwh)))
     heard = (
         ProsumerOffer(none, none) if last is None else ProsumerOffer(last.offer_kw, last.made_kw)
     )
     while not done and board.rounds < rule.most_rounds:
-        before, heard = heard, ProsumerOffer(*(yield asking(c, board)))
+        before, heard = heard, ProsumerOffer(*(yield make_broadcast(c, board)))
         silent = silent | np.isnan(heard.offer_kw).any(1) | np.isnan(heard.made_kw).any(1)
         if silent.all():
             heard = before
             break
-        heard = without(heard, silent)
-        board = hearing(board, heard, silent, rule)
+        heard = drop_silent(heard, silent)
+        board = receive_offers(board, heard, silent, rule)
         known, gain = c._replace(end_users=board.end_users), gain_per_kwh_kw(c, board)
         made, mu = board.relaxed_kw, board.inside.internal_per_kwh
         inside, users, count = yield from solve_inner(
@@ -385,8 +387,8 @@ def protocol(c: GameParameters, rule: StoppingRule, last: GameResult | None = No
         board = board._replace(
             inside=inside, end_users=users, inner_rounds=board.inner_rounds + count
         )
-        board = turned(c, board, rule, np.abs(heard.made_kw - before.made_kw))
-        done = met(board, rule)
+        board = adjust_pulls(c, board, rule, np.abs(heard.made_kw - before.made_kw))
+        done = is_converged(board, rule)
     here = board.inside
     return GameResult(
         here.retail_per_kwh,
@@ -403,12 +405,12 @@ def protocol(c: GameParameters, rule: StoppingRule, last: GameResult | None = No
     )
 
 
-def without(heard: ProsumerOffer, silent: Flag) -> ProsumerOffer:
+def drop_silent(heard: ProsumerOffer, silent: Flag) -> ProsumerOffer:
     """Return what was heard, with nothing offered and made by who fell silent, (N,)."""
     return ProsumerOffer(*(np.where(silent[:, None], 0.0, column) for column in heard))
 
 
-def play(
+def run_protocol(
     c: Community,
     rule: StoppingRule | None = None,
     threads: int = 1,
@@ -418,14 +420,18 @@ def play(
 
     Returns how it ended, and what prosumers hold, which nobody else sees.
     """
-    rounds, held, count = protocol(terms(c), StoppingRule() if rule is None else rule), idle(c), 0
+    rounds, held, count = (
+        iterate_rounds(publish_terms(c), StoppingRule() if rule is None else rule),
+        make_idle_state(c),
+        0,
+    )
     asked = next(rounds)
     while True:
         answer: ProsumerOffer | Col
         if isinstance(asked, Broadcast):
             count += 1
-            held = answered(c, asked, held, threads)
-            answer = said(c, held)
+            held = answer_prices(c, asked, held, threads)
+            answer = make_offers(c, held)
             for row in (row for row, since in (quiet or {}).items() if count >= since):
                 answer.offer_kw[row], answer.made_kw[row] = np.nan, np.nan
         else:

@@ -18,7 +18,7 @@ from gridagora.core.feeder import Feeder
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Index
 from gridagora.files.path import require_path
-from gridagora.population.customers import classified
+from gridagora.population.customers import classify_meters
 from gridagora.sources.opendss import bases, elements
 from gridagora.sources.opendss.components import components
 from gridagora.sources.opendss.elements import LoadElement
@@ -109,7 +109,7 @@ def _feeder(engine: Any, path: Path, taps: Mapping[str, int], notes: tuple[str, 
     loads, told = elements.loads(circuit)
     switch_off_open(circuit)
     state = settle(circuit, taps)
-    told += [] if state.problems else elements.drawn(circuit, loads)
+    told += [] if state.problems else elements.describe_solution(circuit, loads)
     told += elements.leave_out(circuit)
     elements.switch_off_loads(circuit)
     named = buses_of(circuit)
@@ -290,7 +290,7 @@ def _with_homes(feeder: Feeder, circuit: Any, loads: list[LoadElement]) -> Feede
         np.array([load.customers for load in loads]),
         np.array([load.phases for load in loads]),
     )
-    feeder = classified(feeder, customers, phases, commercial, residential)
+    feeder = classify_meters(feeder, customers, phases, commercial, residential)
     wanted = [
         load.shape if home else "" for load, home in zip(loads, feeder.meters.is_home, strict=True)
     ]

@@ -102,7 +102,7 @@ def _pairs(nodes: Iterable[int], phases: int, *, delta: bool) -> list[tuple[int,
     return [(node, neutral) for node in order[:phases]]
 
 
-def drawn(circuit: Any, found: list[LoadElement]) -> list[str]:
+def describe_solution(circuit: Any, found: list[LoadElement]) -> list[str]:
     """Say what the engine's own solution draws, where models or voltage limits of loads part it from constant power."""
     v = dict(
         zip(
