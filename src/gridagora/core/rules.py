@@ -1,4 +1,4 @@
-"""What a market design is, declared: who bids, what is told, how prices form, what binds. A scenario cannot change it."""
+"""Declaration of a market design: who bids, what is disclosed, how prices form, what binds. A scenario cannot change it."""
 
 from enum import Enum
 from typing import NamedTuple
@@ -17,7 +17,7 @@ class Bidder(Enum):
 class Disclosure(Enum):
     """What leaves a home for the market or its partners."""
 
-    NOTHING = "nothing"  # curves and plans stay inside; what is agreed is told
+    NOTHING = "nothing"  # curves and plans stay inside; only what is agreed leaves the home
     CURVES = "curves"  # tenders and plans
     SPECS = "specs"  # the specification of every device
 
@@ -25,7 +25,7 @@ class Disclosure(Enum):
 class LookAhead(Enum):
     """How the prices that homes plan on are found."""
 
-    POSTED = "posted"  # known or forecast, nobody is asked
+    POSTED = "posted"  # known or forecast, without a message from the homes
     NEGOTIATED = "negotiated"  # prices down, plans up
     OPTIMISED = "optimised"  # by an operator from specifications
 

@@ -44,18 +44,18 @@ class SupplyOffer(NamedTuple):
 
 
 class Preference(NamedTuple):
-    """What homes mind, beside the price, of energy they would rather have from elsewhere.
+    """What homes would pay more for local or renewable energy.
 
-    A home that is not `green` looks only at the price, and at `local_per_kwh` as all do.
+    A home that is not `green` looks at the price and at `local_per_kwh` only.
     """
 
     local_per_kwh: (
         float  # what any home would pay more for a kWh of a partner than for one of the supplier
     )
     green_per_kwh: (
-        float  # what a green home would pay more for a kWh of a partner with sun to spare
+        float  # what a green home would pay more for a kWh of a partner with a renewable surplus
     )
-    green: Flag  # (n,) who cares
+    green: Flag  # (n,) which homes prefer renewable energy
     renewable: Flag  # (n,) who owns renewable generation
 
 
@@ -118,7 +118,7 @@ class GateOpen(NamedTuple):
 
 
 class Posted(NamedTuple):
-    """Prices that nobody answers."""
+    """Prices that need no answer."""
 
     quotes: Quotes
 
@@ -136,14 +136,14 @@ class SpecRequest(NamedTuple):
 
 
 class LayerMessages(NamedTuple):
-    """What layers told each other while parties waited: curves or plans up, prices down. Nobody answers; it is counted."""
+    """Messages between layers: curves or plans up, prices down. They need no answer and are counted."""
 
     up: Tenders | Plans | Proposals
     down: Quotes
 
 
 class PeerMessages(NamedTuple):
-    """What parties told each other directly in some rounds of a session, already counted; nobody answers.
+    """Count of the messages that parties exchanged directly in some rounds of a session; needs no answer.
 
     `disclosed` are the numbers that all homes together sent about themselves.
     """
