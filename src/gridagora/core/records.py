@@ -1,7 +1,7 @@
 """What a run records of homes and devices by interval: columns (n, t) that are read some homes or some intervals at a time.
 
 A column is an array where there is room, else what reads it from where it was written. Sums are folded in the order in which
-numpy sums the whole array, so that the form of a record changes no last bit (decision 0012).
+numpy sums the whole array, so that the form of a record changes no last bit (decision 0013).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -84,7 +84,7 @@ class Recorder(Protocol):
     """Where the loop of a run writes, interval by interval."""
 
     def write(self, interval: int, name: str, values: Col) -> None:
-        """Write the values (n,) of one interval to a column; intervals only rise, and those left out stay nan."""
+        """Write the values (n,) [any unit] of one interval to a column; intervals only rise, and those left out stay nan."""
 
     def column(self, name: str) -> RunColumn:
         """Return a column as far as it was written, shape (n, t)."""
@@ -106,7 +106,7 @@ class MemoryRecorder:
         self.arrays: dict[str, Col] = {}
 
     def write(self, interval: int, name: str, values: Col) -> None:
-        """Write the values (n,) of one interval to a column."""
+        """Write the values (n,) [any unit] of one interval to a column."""
         if name not in self.arrays:
             self.arrays[name] = np.full((self.intervals, self.rows[name]), np.nan)
         self.arrays[name][interval] = values
@@ -144,18 +144,18 @@ def interval_blocks(shape: tuple[int, ...], multiple: int = 1) -> Iterator[slice
 
 
 def by_rows(work: Callable[[slice], Col], shape: tuple[int, ...]) -> Col:
-    """Return what some work says of every row of a column (n, t), done for some rows at a time, shape (n, ...)."""
+    """Return what some work says of every row of a column (n, t), done for some rows at a time, shape (n, ...) [any unit]."""
     found = [work(rows) for rows in row_blocks(shape)]
     return np.concatenate(found) if found else np.zeros(0)
 
 
 def by_row(values: Col) -> Col:
-    """Return an array that lies in memory row by row, as numpy sums it best; a copy where it did not."""
+    """Return an array of any shape [any unit] that lies in memory row by row, as numpy sums it best; a copy where it did not."""
     return np.ascontiguousarray(values)
 
 
 def sum_rows(column: RunColumn) -> Col:
-    """Return the sum over the rows of a column (n, t), shape (t,), one row after the other; zeros where there are none."""
+    """Return the sum over the rows of a column (n, t), shape (t,) [any unit], row after row; zeros where there are none."""
     if not len(column):
         return np.zeros(column.shape[1])
     total = RowSum()
@@ -171,7 +171,7 @@ class RowSum:
         self.value: Col = np.zeros(0)
 
     def add(self, block: Col) -> None:
-        """Add rows (k, t)."""
+        """Add rows (k, t) [any unit]."""
         rows = (
             np.concatenate([self.value[None], block])
             if len(self.value)
@@ -200,7 +200,7 @@ class PairwiseSum:
         self._rest: Col = np.zeros(0)
 
     def add(self, values: Col) -> None:
-        """Add numbers in the order of the array they are part of."""
+        """Add numbers of any shape [any unit] in the order of the array they are part of."""
         part = np.concatenate([self._rest, np.asarray(values, np.float64).ravel()])
         at = 0
         while self._todo:

@@ -45,7 +45,7 @@ class ParquetRecorder:
         self._done: dict[str, TileReader] = {}
 
     def write(self, interval: int, name: str, values: Col) -> None:
-        """Write the values (n,) of one interval to a column."""
+        """Write the values (n,) [any unit] of one interval to a column."""
         if name not in self._open:
             path = self._folder.path / f"{name}.parquet"
             self._open[name] = TileWriter(path, (self.rows[name], self.intervals))
@@ -76,7 +76,7 @@ class TileWriter:
         )
 
     def write(self, interval: int, values: Col) -> None:
-        """Write the values (n,) of one interval; intervals only rise."""
+        """Write the values (n,) [any unit] of one interval; intervals only rise."""
         while interval >= self._from + len(self._wait):
             self._flush()
         self._wait[interval - self._from] = values
@@ -106,7 +106,7 @@ class TileReader:
         self._blocks, self._step = list(row_blocks(shape)), wait_intervals(shape)
 
     def read(self, rows: slice, times: slice) -> Col:
-        """Return some intervals of some rows, shape (k, c)."""
+        """Return some intervals of some rows, shape (k, c) [any unit]."""
         found = np.empty((max(0, rows.stop - rows.start), max(0, times.stop - times.start)))
         if not found.size:
             return found

@@ -160,7 +160,7 @@ def equip_homes(fleet: Fleet, kind_kw: Col) -> InverterFleet:
 
 
 def inverter_kw(fleet: Fleet, kind_kw: Sequence[Col] | Col, shape: tuple[int, ...]) -> Col:
-    """Return the power of all inverters of every home, given that of every group, of one shape each [kW]."""
+    """Return the power of all inverters of every home, given that of every group, each of shape (n,) or (n, t) [kW]."""
     own = [kind_kw[row] for row, group in enumerate(fleet.groups) if group.about.has_inverter]
     return np.asarray(sum(own, np.zeros(shape)))
 
