@@ -84,7 +84,9 @@ def test_a_step_is_rewarded_with_what_its_own_interval_cost(scene, study):
         hour = i // 12
         served = houses.rated_kw[:, hour] > 0
         quarter.append(
-            np.where(served, track.recorder.column("t_air_degc")[:, i] - houses.best_degc[:, hour], 0.0)
+            np.where(
+                served, track.recorder.column("t_air_degc")[:, i] - houses.best_degc[:, hour], 0.0
+            )
         )
         felt = houses.comfort_per_k2_h / 2 * np.mean(quarter, 0) ** 2 * len(quarter) * dt
         left = np.flatnonzero(departs == i + 1)

@@ -48,9 +48,7 @@ class Probe:
         """Replay each minute on a copy, so that the power of every minute is known; the copy ends where the run does."""
         copy = HouseStates(*(column.copy() for column in state))
         self.kept.hvac += [
-            self.real.hvac(
-                table, copy, now, target_kw, rule, control, minutes=1, group=group
-            ).e_kwh
+            self.real.hvac(table, copy, now, target_kw, rule, control, minutes=1, group=group).e_kwh
             * 60
             for _ in range(minutes)
         ]

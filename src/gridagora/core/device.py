@@ -309,7 +309,7 @@ def _owners(homes: Homes, kinds: Sequence[str]) -> Flag:
 
 
 def held_hours(hourly: Col, intervals: int, dt_h: float) -> RunColumn:
-    """Return hourly values (n, H) [any unit] in every interval of length dt_h of a run, shape (n, t), laid out when they are read."""
+    """Return hourly values (n, H) [any unit] in every interval of length dt_h of a run, (n, t), laid out when they are read."""
     per = round(1 / dt_h)
 
     def read(rows: slice, times: slice) -> Col:

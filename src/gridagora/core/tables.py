@@ -1,6 +1,6 @@
 """The tables that cross rooms: prices, weather and homes, as columns. Time runs in hours from `start_s` (UTC seconds)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 
@@ -59,19 +59,28 @@ NOTHING: Mapping[
 ALIKE = Quality(np.ones(1), np.zeros(1, np.int64), np.ones(1), np.zeros(1), 1.0)
 
 
-def bytes_of(column: Any) -> bytes:
-    """Return bytes that stand for all that a column holds: arrays, tables of devices by kind, or what prints in full."""
+BLOCK_BYTES = 1 << 20
+
+
+def blocks_of(column: Any) -> Iterator[bytes]:
+    """Yield bytes that stand for all that a column holds, some at a time: arrays, tables of devices, or what prints in full."""
     if isinstance(column, np.ndarray):
-        return column.tobytes()
-    if isinstance(column, Mapping):
-        return b"".join(str(key).encode() + bytes_of(column[key]) for key in sorted(column))
-    if is_dataclass(column) and not isinstance(column, type):
-        return b"".join(
-            field.name.encode() + bytes_of(vars(column)[field.name]) for field in fields(column)
-        )
-    if isinstance(column, tuple) and any(isinstance(part, np.ndarray | tuple) for part in column):
-        return b"".join(bytes_of(part) for part in column)
-    return repr(column).encode()
+        rows = np.atleast_1d(column)
+        step = max(1, BLOCK_BYTES * len(rows) // max(1, rows.nbytes))
+        yield from (rows[at : at + step].tobytes() for at in range(0, len(rows), step))
+    elif isinstance(column, Mapping):
+        for key in sorted(column):
+            yield str(key).encode()
+            yield from blocks_of(column[key])
+    elif is_dataclass(column) and not isinstance(column, type):
+        for field in fields(column):
+            yield field.name.encode()
+            yield from blocks_of(vars(column)[field.name])
+    elif isinstance(column, tuple) and any(isinstance(part, np.ndarray | tuple) for part in column):
+        for part in column:
+            yield from blocks_of(part)
+    else:
+        yield repr(column).encode()
 
 
 class Homes(NamedTuple):

@@ -89,7 +89,7 @@ def energy_share(deviation: Col, home_kw: Col, award_kw: Col, dt_h: float) -> Co
 
 
 def mean_of_homes(each: Col) -> float:
-    """Return the mean over the homes that have a value, given that of every home (n,) [any unit], nan where it has none; else nan."""
+    """Return the mean over homes that have a value, given that of every home (n,) [any unit], nan where it has none; else nan."""
     held = each[np.isfinite(each)]
     return float(held.mean()) if held.size else float("nan")
 

@@ -21,7 +21,7 @@ from gridagora.core.product import Commodity, Horizon
 from gridagora.core.records import sum_rows
 from gridagora.core.registry import find, names
 from gridagora.core.session import Topology
-from gridagora.core.tables import Col, Homes, Prices, Weather, bytes_of
+from gridagora.core.tables import Col, Homes, Prices, Weather, blocks_of
 from gridagora.population.quality import TIERS, deviation_kwh, energy_share, mean_kw, per_home
 from gridagora.results.home_block import HomeBlock, home_blocks
 from gridagora.results.metric import Metric, Reference
@@ -222,8 +222,8 @@ def _hash(table: Homes | Prices | Weather) -> str:
     digest = hashlib.sha256()
     for name, column in table._asdict().items():
         digest.update(name.encode())
-        is_array = isinstance(column, np.ndarray)
-        digest.update(np.ascontiguousarray(column).data if is_array else bytes_of(column))
+        for block in blocks_of(column):
+            digest.update(block)
     return digest.hexdigest()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from gridagora.core.errors import FAULTS, PartError, describe_error
 from gridagora.core.place import lift_kw
-from gridagora.core.tables import bytes_of
+from gridagora.core.tables import blocks_of
 from gridagora.grid.layers import layers
 from gridagora.results.outcome import Outcome, over_limit_kwh, welfare_usd
 from gridagora.run.compare import compute_bound, prepare
@@ -144,7 +144,8 @@ def fingerprint(scene: Scene) -> str:
         *scene.weather,
         *scene.prices,
     ):
-        digest.update(bytes_of(column))
+        for block in blocks_of(column):
+            digest.update(block)
     for path in sorted(SOURCE.rglob("*.py")):
         digest.update(path.read_bytes())
     for plugin in scene.scenario.outside:
