@@ -12,6 +12,7 @@ from gridagora.kernels.curves.shared_meter import solve_meter
 from gridagora.kernels.stores.value import Stores, rows
 from gridagora.settlement.tariff import make_kinked
 
+THREADS = 2  # results do not depend on it
 ROUNDS = 10  # of sharing an hour, begun at the price found the hour before
 
 
@@ -65,6 +66,7 @@ def find_internal_prices(
             sell_per_kwh,
             home=[among[at[exports[at]]] for at in home],
             rounds=ROUNDS,
+            threads=THREADS,
             start_per_kwh=start[exports],
         )
         price[exports] = found.price_per_kwh

@@ -34,6 +34,7 @@ Index = NDArray[np.int64]
 RHO = 0.02  # $/kWh for each kW a store moves in a round; larger bends the cost of charging until it is no longer convex
 OVER = 1.8  # over-relaxation
 LATE = 10  # rounds whose mean price is tried as a lower bound, beside the latest
+ALONE = 8  # so few homes are done before threads have started
 CHECK = 10  # rounds from one sweep and proof to the next: together they cost as much as a round and a half
 _WRITE1 = types.Array(types.float64, 1, "C")
 _WRITE2 = types.Array(types.float64, 2, "C")
@@ -139,6 +140,7 @@ def solve_meter(
             plan.price_per_kwh,
         ),
         threads,
+        alone=ALONE,
     )
     return plan._replace(gap_usd=plan.cost_usd - plan.bound_usd)
 

@@ -253,12 +253,16 @@ ALONE = 96  # so few rows are done before threads have started
 
 
 def run_blocks(
-    n: int, work: Callable[[int, int], Any], threads: int, block: int = 256
+    n: int,
+    work: Callable[[int, int], Any],
+    threads: int,
+    block: int = 256,
+    alone: int = ALONE,
 ) -> list[Any]:
-    """Run work(start, stop) over blocks of rows on `threads` threads; results in row order."""
+    """Run work(start, stop) over blocks of rows on `threads` threads, fewer rows than `alone` on one; results in row order."""
     block = min(block, max(1, -(-n // max(1, threads))))
     cuts = [(i, min(i + block, n)) for i in range(0, n, block)]
-    if threads <= 1 or len(cuts) <= 1 or n < ALONE:
+    if threads <= 1 or len(cuts) <= 1 or n < alone:
         return [work(*cut) for cut in cuts]
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(lambda span: work(*span), cuts))
