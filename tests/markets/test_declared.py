@@ -209,5 +209,5 @@ def test_constants_of_designs_that_no_key_reaches():
     assert (retailer.NEAR, retailer.ROUNDS_MAX, retailer.STEEPEST) == (1e-4, 2000, 1e3)
     assert (layered.REACH_KW, layered.RUN_H, layered.DAY_H) == (1e6, 366 * 24, 24)
     assert (central.REACH_KW, central.DAY_H, central.OPERATOR) == (1e4, 24, -1)
-    assert (peer.RESOLD, peer.TOLD, peer.DAY_H, peer.SUPPLIER) == (2.0, 2, 24, -1)
+    assert (peer.RESOLD, peer.DISCLOSED, peer.DAY_H, peer.SUPPLIER) == (2.0, 2, 24, -1)
     assert (auction.TICKS_MAX, auction.SUPPLIER) == (1_000_000, -1)

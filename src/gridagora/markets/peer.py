@@ -1,4 +1,4 @@
-"""Peer to peer: homes agree on bilateral trades and prices with their partners; a supplier stands ready; no operator decides.
+"""Peer to peer: homes agree on bilateral trades and prices with their partners; a supplier covers the rest; there is no operator.
 
 Theory 3.6.
 """
@@ -46,8 +46,8 @@ GRAPHS = ("complete", "nearest", "zone", "file")
 FEES = ("none", "uniform", "distance", "zonal")
 DAY_H = 24
 SUPPLIER = -1  # the counterparty of what a home does not trade with its partners
-RESOLD = 2.0  # times the most that a green home pays more: what would make grey energy dearer than what green energy earns
-TOLD = 2  # numbers about itself that a home sends in an offer or a report
+RESOLD = 2.0  # times the largest green premium: non-green energy then costs more than its resale as green energy would earn
+DISCLOSED = 2  # numbers about itself that a home sends in an offer or a report
 
 
 class Deal(NamedTuple):
@@ -59,10 +59,10 @@ class Deal(NamedTuple):
     graph: TradeLinks
     trade_kw: Col  # (2e,)
     price_per_kwh: Col  # (2e,)
-    fee_per_kwh: Col  # (2e,) network charge of that end: what it pays beside the price
+    fee_per_kwh: Col  # (2e,) network charge of that end: paid in addition to the price
     p_kw: Col  # (n,)
-    worth_per_kwh: Col  # (n,) marginal worth of a kWh at p_kw
-    supplier_kw: Col  # (n,) the rest, with the supplier
+    worth_per_kwh: Col  # (n,) marginal value of a kWh at p_kw
+    supplier_kw: Col  # (n,) residual, traded with the supplier
     rounds: int
     converged: bool
 
@@ -75,12 +75,12 @@ class Peer:
     Partners are all homes ("complete"), about `neighbours` on the feeder of which `far` are called across it ("nearest"), those
     of the same zone ("zone"), or those of `layers.partners_file` ("file"). With `community` a manager stands between the homes
     and one price holds in each pool: a zone, or all homes. A trade pays `fee_per_kwh` to the network once ("uniform"), for every
-    place on the way ("distance") or where it leaves the zone ("zonal"), half at each end. `local_per_kwh` is what a home would
-    pay more for a kWh of its partners than for one of the supplier; `[preference]` says the same and what green homes want. The
-    supplier sells and buys any quantity at its import and export price; peers know no limit of the network. Sessions end when
+    place on the path ("distance") or where it leaves the zone ("zonal"), half at each end. `local_per_kwh` is the premium that a
+    home would pay for a kWh of its partners over one of the supplier; `[preference]` sets the same and the green premium. The
+    supplier sells and buys any quantity at its import and export price; peers do not see network limits. Sessions end when
     partners agree within `tolerance_kw` and `tolerance_per_kwh`, or after `rounds_max`: then what both ends offered last is
-    traded, the rest stays with the supplier, and the status is ROUNDS_SPENT. The day ahead is agreed at midnight to find what
-    energy will be worth, not to hold it: there are no positions, and trades bind in real time.
+    traded, the rest stays with the supplier, and the status is ROUNDS_SPENT. The day-ahead negotiation at midnight only finds
+    the expected value of energy: it creates no positions, and trades bind in real time.
 
     References
     ----------
@@ -110,7 +110,7 @@ class Peer:
     strategy: str = "home"
 
     def __post_init__(self) -> None:
-        """Refuse what no peer could follow."""
+        """Refuse parameters outside their range."""
         rules = (
             ("graph", self.graph in GRAPHS, "one of " + ", ".join(GRAPHS)),
             ("network_fee", self.network_fee in FEES, "one of " + ", ".join(FEES)),
@@ -150,49 +150,69 @@ class Peer:
             raise InputError(broken)
 
     def start(self, baseline: Baseline) -> None:
-        """Remember nothing."""
+        """Return no state: the design carries none at the start."""
         del baseline
 
     def plan(self, opening: Opening, state: PricePath | None) -> Planning[PricePath | None]:
-        """Agree at midnight, hour by hour, on the day ahead, and find what a kWh of each hour is worth to each home.
+        """Negotiate the day ahead at midnight, hour by hour, and find the value of a kWh of each hour to each home.
 
-        A home plans twice, at what the supplier is forecast to ask and at what it is forecast to pay; a line between the two
-        plans is its curve in each hour. What partners agree on there is not held: it finds the worth, between the two forecasts,
-        that homes plan on. In other hours it keeps its place between them as forecasts move, that of the day before in hours to
-        come; nothing is said then but the supplier's forecast. Trades bind in real time only.
+        A home plans twice, at the forecast import price and at the forecast export price; the line between the two plans is its
+        curve in each hour. The trades of this negotiation do not bind: they set the planning price of each home, which lies
+        between the two forecasts. In other hours this price keeps its relative position between the forecasts as they change;
+        hours beyond the window take the position of the day before. Then only the supplier's forecast is sent. Trades bind in
+        real time only.
         """
         supply, site = opening.supply, site_of(opening)
-        dear = supply.import_per_kwh + (self.local(site) + green_premium(site))[:, None]
-        cheap = np.broadcast_to(supply.export_per_kwh, dear.shape)
+        import_price_per_kwh = (
+            supply.import_per_kwh + (self.local(site) + green_premium(site))[:, None]
+        )
+        export_price_per_kwh = np.broadcast_to(supply.export_per_kwh, import_price_per_kwh.shape)
         p_kw = None
         if opening.binds or state is None:
-            at_dear = (yield quote(opening.product, opening.party, dear)) or _refuse_no_tenders()
-            at_cheap = (yield quote(opening.product, opening.party, cheap)) or _refuse_no_tenders()
-            ends = zip(at_dear.p_kw.T, at_cheap.p_kw.T, dear.T, cheap.T, strict=True)
+            at_import = (
+                yield quote(opening.product, opening.party, import_price_per_kwh)
+            ) or _refuse_no_tenders()
+            at_export = (
+                yield quote(opening.product, opening.party, export_price_per_kwh)
+            ) or _refuse_no_tenders()
+            ends = zip(
+                at_import.p_kw.T,
+                at_export.p_kw.T,
+                import_price_per_kwh.T,
+                export_price_per_kwh.T,
+                strict=True,
+            )
             deals = [
                 self.deal(_select_hour(opening, t), _make_curves(*columns))
                 for t, columns in enumerate(ends)
             ]
             yield sum_traffic([count_offers(deal, len(opening.party)) for deal in deals])
             p_kw = np.stack([deal.p_kw for deal in deals], axis=1)
-            above = np.stack([deal.worth_per_kwh for deal in deals], axis=1) - cheap
-            share = np.divide(above, dear - cheap, out=np.ones_like(dear), where=dear > cheap).clip(
-                0, 1
-            )
+            above = np.stack([deal.worth_per_kwh for deal in deals], axis=1) - export_price_per_kwh
+            share = np.divide(
+                above,
+                import_price_per_kwh - export_price_per_kwh,
+                out=np.ones_like(import_price_per_kwh),
+                where=import_price_per_kwh > export_price_per_kwh,
+            ).clip(0, 1)
         else:
             share = shift_path(state, opening)[:, :-1]
             yield count_posting(opening)
         hours_known = share.shape[1]
         next_day = share[:, [hours_known - DAY_H if hours_known >= DAY_H else hours_known - 1]]
         after = PricePath(opening.product.start_s, np.append(share, next_day, axis=1))
-        return HourPlan(cheap + share * (dear - cheap), after, p_kw=p_kw)
+        return HourPlan(
+            export_price_per_kwh + share * (import_price_per_kwh - export_price_per_kwh),
+            after,
+            p_kw=p_kw,
+        )
 
     def clear(self, opening: Opening, state: PricePath | None) -> Session:
-        """Let partners agree, each knowing the prices that the supplier posts, and tell the supplier what is left."""
+        """Negotiate trades at the prices that the supplier posts, and leave the residual to the supplier."""
         del state
         tenders = yield GateOpen(
             opening.product
-        )  # at these prices alone homes would plan to cover themselves: nobody is quoted
+        )  # no prices are quoted: at the supplier's prices alone homes would plan to cover themselves
         if tenders is None:
             _refuse_no_tenders()
         deal = self.deal(opening, Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh))
@@ -208,56 +228,89 @@ class Peer:
         )
 
     def deal(self, opening: Opening, curves: Curves) -> Deal:
-        """Return what homes with these curves agree on in the first interval of a opening.
+        """Return the trades that homes with these curves agree on in the first interval of an opening.
 
-        Where no home would sell even at the highest price another could offer, or none would buy even at the lowest, the
-        supplier's price clears every pair at no trade, so nothing is offered: a buyer would pay no more than the supplier asks
-        (and what it prefers local energy for), a seller asks no less than the supplier pays.
+        Where no home would sell at the highest possible bid, or none would buy at the lowest possible ask, no pair can trade
+        and no offer is sent: a buyer pays at most the import price and its premium, a seller asks at least the export price.
         """
-        n, site, cheap = (
+        n, site, export_price_per_kwh = (
             len(opening.party),
             site_of(opening),
             float(opening.supply.export_per_kwh[0]),
         )
-        dear = float(opening.supply.import_per_kwh[0]) + self.local(site)
+        import_price_per_kwh = float(opening.supply.import_per_kwh[0]) + self.local(site)
         extra = green_premium(site)
-        top = dear + float(extra.max(initial=0.0))
+        top = import_price_per_kwh + float(extra.max(initial=0.0))
         if (
             n < 2
             or (power_at(curves, top, 1.0) >= 0).all()
-            or (power_at(curves, cheap, 0.0) <= 0).all()
+            or (power_at(curves, export_price_per_kwh, 0.0) <= 0).all()
         ):
             none = np.zeros(0, np.int64)
-            alone, nil = make_links(n, none, none), np.zeros(0)
-            kept = fix_trades(curves, alone, nil, (dear + extra, np.full(n, cheap)))
-            return Deal(alone, nil, nil, nil, *kept, 0, converged=True)
+            alone, zero = make_links(n, none, none), np.zeros(0)
+            kept = fix_trades(
+                curves,
+                alone,
+                zero,
+                (import_price_per_kwh + extra, np.full(n, export_price_per_kwh)),
+            )
+            return Deal(alone, zero, zero, zero, *kept, 0, converged=True)
         return (
-            self.pooled(site, curves, dear, cheap)
+            self.pooled(site, curves, import_price_per_kwh, export_price_per_kwh)
             if self.community
-            else self.bilateral(site, curves, dear, cheap)
+            else self.bilateral(site, curves, import_price_per_kwh, export_price_per_kwh)
         )
 
-    def bilateral(self, site: Topology, curves: Curves, dear: float, cheap: float) -> Deal:
-        """Return what partners agree on, pair by pair, where the supplier's energy is worth `dear` to a home that is not green.
+    def bilateral(
+        self,
+        site: Topology,
+        curves: Curves,
+        import_price_per_kwh: float,
+        export_price_per_kwh: float,
+    ) -> Deal:
+        """Return the trades that partners agree on, pair by pair.
 
-        A home is a green partner while it would export even at that price: its panels give more than it takes. It would buy
-        other energy then only to sell that on as green, so it is taken to mind such energy more than any green home does.
+        `import_price_per_kwh` is the import price with the local premium, `export_price_per_kwh` the export price [$/kWh].
+
+        A home is a green partner while it would export even at the import price: its PV generates more than it consumes. It
+        would then buy non-green energy only to resell it as green, so its cost of non-green energy is set above the premium of
+        every green home.
         """
         graph, extra = self.partners(site), green_premium(site)
-        fee, low = self.fees(site, graph), np.full(len(site.place), cheap)
-        sunny = has_green_surplus(site, power_at(curves, dear, 1.0))
-        grey = np.where(sunny, RESOLD * extra.max(), extra)
-        high, costs = dear + grey, graphs.preference_costs(graph, grey, sunny, 2 * fee)
+        fee, low = self.fees(site, graph), np.full(len(site.place), export_price_per_kwh)
+        has_surplus = has_green_surplus(site, power_at(curves, import_price_per_kwh, 1.0))
+        non_green_cost = np.where(has_surplus, RESOLD * extra.max(), extra)
+        high, costs = (
+            import_price_per_kwh + non_green_cost,
+            graphs.preference_costs(graph, non_green_cost, has_surplus, 2 * fee),
+        )
         graphs.check(graph, costs, where="market.peer.graph")
-        found = agree([curves], graph, dear, outside=(high, low), costs=costs, rule=self.rule())
+        found = agree(
+            [curves],
+            graph,
+            import_price_per_kwh,
+            outside=(high, low),
+            costs=costs,
+            rule=self.rule(),
+        )
         trade = found.trade_kw[0]
         buyer = np.where(trade > 0, party_of_end(graph), graph.peer)
-        price = np.clip(found.price_per_kwh[0], cheap, dear + np.minimum(grey, extra.max())[buyer])
+        price = np.clip(
+            found.price_per_kwh[0],
+            export_price_per_kwh,
+            import_price_per_kwh + np.minimum(non_green_cost, extra.max())[buyer],
+        )
         kept = fix_trades(curves, graph, trade, (high, low))
         return Deal(graph, trade, price, fee, *kept, int(found.rounds[0]), bool(found.converged[0]))
 
-    def pooled(self, site: Topology, curves: Curves, dear: float, cheap: float) -> Deal:
-        """Return what each pool agrees on: one price, and no more bought in it than sold."""
+    def pooled(
+        self,
+        site: Topology,
+        curves: Curves,
+        import_price_per_kwh: float,
+        export_price_per_kwh: float,
+    ) -> Deal:
+        """Return the trades of each pool: one price, and purchases equal to sales."""
         n = len(site.place)
         _, pool = np.unique(
             graphs.zones(site.tree, site.place) if self.graph == "zone" else np.zeros(n),
@@ -273,9 +326,17 @@ class Peer:
             np.append(curves.price_per_kwh, np.zeros(count)),
         )
         inf = np.full(count, np.inf)
-        outside = np.append(np.full(n, dear), inf), np.append(np.full(n, cheap), -inf)
+        outside = (
+            np.append(np.full(n, import_price_per_kwh), inf),
+            np.append(np.full(n, export_price_per_kwh), -inf),
+        )
         found = agree(
-            [managed], graph, dear, outside=outside, costs=(fee / 2, fee / 2), rule=self.rule()
+            [managed],
+            graph,
+            import_price_per_kwh,
+            outside=outside,
+            costs=(fee / 2, fee / 2),
+            rule=self.rule(),
         )
         price = self.one_price(found.price_per_kwh[0], pool[member], home < n)
         trade = _balance_pools(found.trade_kw[0], pool[member], home < n)
@@ -284,7 +345,7 @@ class Peer:
         return Deal(
             graph,
             trade,
-            np.clip(price, cheap, dear),
+            np.clip(price, export_price_per_kwh, import_price_per_kwh),
             fee / 2,
             *homes,
             int(found.rounds[0]),
@@ -320,11 +381,11 @@ class Peer:
         return times * (self.fee_per_kwh / 2)
 
     def local(self, site: Topology) -> float:
-        """What a home minds of a kWh of the supplier, as this design or the scenario has it [$/kWh]."""
+        """Return the local premium: the cost that a home attaches to a kWh of the supplier, by design and scenario [$/kWh]."""
         return self.local_per_kwh + (0.0 if site.prefers is None else site.prefers.local_per_kwh)
 
     def rule(self) -> ConsensusRule:
-        """When a session ends."""
+        """Return the stopping rule and the penalty of a session."""
         return ConsensusRule(
             self.tolerance_kw, self.tolerance_per_kwh, self.rounds_max, self.penalty
         )
@@ -350,7 +411,7 @@ def _refuse_no_file() -> NoReturn:
 
 
 def green_premium(site: Topology) -> Col:
-    """Return what each home would pay more for a kWh of a green partner than for any other, shape (n,) [$/kWh]."""
+    """Return the premium that each home would pay for a kWh of a green partner over any other, shape (n,) [$/kWh]."""
     wants = site.prefers
     return (
         np.zeros(len(site.place))
@@ -360,7 +421,7 @@ def green_premium(site: Topology) -> Col:
 
 
 def has_green_surplus(site: Topology, p_kw: Col) -> Flag:
-    """Return which homes make renewable energy to spare, shape (n,), where they would take p_kw (n,) [kW] at the import price."""
+    """Return which homes have a renewable surplus, shape (n,), given their net power p_kw (n,) [kW] at the import price."""
     return (
         np.full(len(site.place), False)
         if site.prefers is None
@@ -381,7 +442,7 @@ def _balance_pools(trade_kw: Col, pool: Index, of_home: Flag) -> Col:
 
 
 def _select_hour(opening: Opening, t: int) -> Opening:
-    """Return the opening as it would be if only hour t of it were open."""
+    """Return the opening restricted to hour t."""
     supply, step = opening.supply, slice(t, t + 1)
     one = supply._replace(
         import_per_kwh=supply.import_per_kwh[step],
@@ -392,33 +453,35 @@ def _select_hour(opening: Opening, t: int) -> Opening:
 
 
 def _make_curves(
-    at_dear_kw: Col, at_cheap_kw: Col, dear_per_kwh: Col, cheap_per_kwh: Col
+    p_at_import_kw: Col, p_at_export_kw: Col, import_price_per_kwh: Col, export_price_per_kwh: Col
 ) -> Curves:
-    """Return curves through two plans; the mean of both where a home that moves energy in time takes less at the lower price."""
-    mean = (at_dear_kw + at_cheap_kw) / 2
-    falls = at_dear_kw <= at_cheap_kw
-    p_kw = np.column_stack([np.where(falls, at_dear_kw, mean), np.where(falls, at_cheap_kw, mean)])
-    price = np.column_stack([dear_per_kwh, cheap_per_kwh])
+    """Return curves through two plans; their mean where load shifting makes power lower at the lower price."""
+    mean = (p_at_import_kw + p_at_export_kw) / 2
+    falls = p_at_import_kw <= p_at_export_kw
+    p_kw = np.column_stack(
+        [np.where(falls, p_at_import_kw, mean), np.where(falls, p_at_export_kw, mean)]
+    )
+    price = np.column_stack([import_price_per_kwh, export_price_per_kwh])
     return Curves(2 * np.arange(len(mean) + 1), p_kw.ravel(), price.ravel())
 
 
 def sum_traffic(talks: list[PeerMessages]) -> PeerMessages:
-    """Return the sum of what was said side by side: rounds are those of the longest."""
+    """Return the message counts of sessions held in parallel: sums, and the rounds of the longest."""
     columns = list(zip(*talks, strict=True))
     return PeerMessages(sum(columns[0]), sum(columns[1]), max(columns[2]), sum(columns[3]))
 
 
 def count_posting(opening: Opening) -> PeerMessages:
-    """Return what the supplier says when it posts the path of its two prices to all homes."""
+    """Return the messages by which the supplier posts the path of its two prices to all homes."""
     homes, steps = len(opening.party), len(opening.supply.import_per_kwh)
     return PeerMessages(homes, homes * message_bytes(MESSAGES[SupplierPrices], steps), 1, 0)
 
 
 def count_offers(deal: Deal, homes: int) -> PeerMessages:
-    """Return what n homes told each other: an offer from every end of a pair in every round.
+    """Return the messages exchanged by n homes: an offer from every end of a pair in every round.
 
-    Before, the supplier posts its two prices to all. Every few rounds each home also reports its largest residuals and hears the
-    largest of all, to know when to stop; the manager of a pool knows them from the offers, which it answers one by one.
+    The supplier first posts its two prices to all. Every few rounds each home also reports its largest residuals and receives
+    the largest of all, as the stopping test; the manager of a pool reads them from the offers, which it answers one by one.
     """
     offers = deal.rounds * len(deal.graph.peer)
     own = deal.rounds * int(deal.graph.offset[homes])
@@ -430,7 +493,7 @@ def count_offers(deal: Deal, homes: int) -> PeerMessages:
         + homes * message_bytes(MESSAGES[SupplierPrices], 1)
     )
     return PeerMessages(
-        offers + 2 * reports + homes, size, deal.rounds + 2 * checks, TOLD * (own + reports)
+        offers + 2 * reports + homes, size, deal.rounds + 2 * checks, DISCLOSED * (own + reports)
     )
 
 
@@ -450,7 +513,7 @@ def list_trades(opening: Opening, deal: Deal) -> Transactions:
 
 
 def list_charges(opening: Opening, deal: Deal) -> Transactions:
-    """Return one row for every end of a pair that owes the network: what it moves, at its charge."""
+    """Return one row for every end of a pair that pays a network charge: the power traded and its charge."""
     n = len(opening.party)
     ends = party_of_end(deal.graph)
     rows = np.flatnonzero((deal.fee_per_kwh > 0) & (deal.trade_kw != 0) & (ends < n))
