@@ -7,7 +7,7 @@ from gridagora.kernels.coordination.bundle_master import SupplyCost
 from gridagora.kernels.coordination.dual import Answer, coordinate
 from gridagora.kernels.curves.shared_meter import solve_meter
 from gridagora.kernels.stores.table import FIELDS
-from gridagora.kernels.stores.value import best_response, stores
+from gridagora.kernels.stores.value import best_response, rows, stores
 
 H = 24
 T = np.arange(H)
@@ -200,3 +200,101 @@ def test_an_earlier_plan_saves_rounds():
     assert np.median(priced.gap_usd) < 0.7 * np.median(anew.gap_usd)
     assert np.median(both.gap_usd) < 0.3 * np.median(anew.gap_usd)
     assert both.cost_usd.sum() < priced.cost_usd.sum() < anew.cost_usd.sum()
+
+
+def owned(counts, seed=11):
+    """Homes with so many stores of each kind, as tables and the home of every row."""
+    rng = np.random.default_rng(seed)
+    counts = np.array(counts)
+    home = [np.repeat(np.arange(len(counts)), counts[:, kind]) for kind in range(3)]
+    made = [make(rng, len(at)) for make, at in zip((battery, house, tank), home, strict=True)]
+    load = rng.uniform(0.3, 2.0, (len(counts), H))
+    load -= 5.0 * np.maximum(0.0, np.cos((T - 13) / 12 * np.pi))
+    buy = 0.12 + 0.08 * np.sin((T - 12) / 12 * np.pi)
+    return made, home, load, np.tile(buy, (len(counts), 1)), np.tile(0.3 * buy, (len(counts), 1))
+
+
+COUNTS = [[1, 1, 1], [0, 1, 0], [2, 1, 1], [0, 0, 0], [1, 0, 0], [0, 2, 1]]
+
+
+def test_homes_may_own_different_stores_and_do_not_depend_on_each_other():
+    made, home, load, buy, sell = owned(COUNTS)
+    whole = solve_meter(made, load, buy, sell, home=home, rounds=20)
+    assert whole.p_kw.shape == (sum(map(sum, COUNTS)), H)
+    every = np.concatenate(home)
+    for i in range(len(COUNTS)):
+        if not any(COUNTS[i]):
+            continue
+        own = [rows(part, at == i) for part, at in zip(made, home, strict=True)]
+        at = slice(i, i + 1)
+        none = [np.zeros(len(part.x0), np.int64) for part in own]
+        alone = solve_meter(own, load[at], buy[at], sell[at], home=none, rounds=20)
+        assert np.array_equal(alone.p_kw, whole.p_kw[every == i])
+        assert alone.cost_usd[0] == whole.cost_usd[i]
+        assert alone.bound_usd[0] == whole.bound_usd[i]
+        assert np.array_equal(alone.price_per_kwh[0], whole.price_per_kwh[i])
+
+
+def test_a_home_without_stores_pays_for_its_load():
+    made, home, load, buy, sell = owned(COUNTS)
+    whole = solve_meter(made, load, buy, sell, home=home, rounds=5)
+    i = COUNTS.index([0, 0, 0])
+    paid = (buy[i] * np.maximum(load[i], 0) - sell[i] * np.maximum(-load[i], 0)).sum()
+    assert whole.cost_usd[i] == pytest.approx(paid, rel=1e-12)
+    assert whole.gap_usd[i] == 0.0
+    assert np.array_equal(whole.price_per_kwh[i], np.where(load[i] < 0, sell[i], buy[i]))
+
+
+def test_threads_change_nothing():
+    made, home, load, buy, sell = owned(COUNTS * 4)
+    one = solve_meter(made, load, buy, sell, home=home, rounds=12)
+    two = solve_meter(made, load, buy, sell, home=home, rounds=12, threads=2)
+    for name in one._fields:
+        assert np.array_equal(getattr(one, name), getattr(two, name)), name
+
+
+def test_prices_inside_lie_between_credit_and_import():
+    made, home, load, buy, sell = owned(COUNTS)
+    found = solve_meter(made, load, buy, sell, home=home, rounds=30)
+    assert np.all(found.price_per_kwh >= sell - 1e-15)
+    assert np.all(found.price_per_kwh <= buy + 1e-15)
+    assert np.all(found.gap_usd >= -1e-9)
+
+
+def test_a_start_beyond_the_two_prices_is_moved_between_them():
+    made, home, load, buy, sell = owned(COUNTS)
+    high = solve_meter(made, load, buy, sell, home=home, rounds=8, start_per_kwh=9.0 * buy)
+    at_buy = solve_meter(made, load, buy, sell, home=home, rounds=8, start_per_kwh=buy)
+    assert np.array_equal(high.p_kw, at_buy.p_kw)
+    assert np.array_equal(high.price_per_kwh, at_buy.price_per_kwh)
+
+
+def test_a_battery_alone_plans_as_behind_its_own_meter():
+    """With one store the sweep is the whole problem: its plan is the best response to both prices, load included."""
+    made, home, load, buy, sell = owned([[1, 0, 0]] * 5)
+    found = solve_meter(made, load, buy, sell, home=home, rounds=10)
+    own = best_response(made[0]._replace(load_kw=load), buy, sell, row=np.arange(5))
+    assert found.p_kw == pytest.approx(own.p_kw, abs=1e-9)
+    assert found.cost_usd == pytest.approx(own.cost_usd, abs=1e-9)
+
+
+def test_load_prox_and_aim_of_the_tables_are_not_read():
+    made, home, load, buy, sell = owned(COUNTS)
+    other = [part._replace(load_kw=part.load_kw + 3.0, prox=part.prox + 1.0) for part in made]
+    one = solve_meter(made, load, buy, sell, home=home, rounds=6)
+    two = solve_meter(other, load, buy, sell, home=home, rounds=6)
+    assert np.array_equal(one.p_kw, two.p_kw)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda buy, sell: (buy, 2.0 * buy), "sell price exceeds buy price"),
+        (lambda buy, sell: (np.where(buy > 0.15, np.nan, buy), sell), "not a finite number"),
+        (lambda buy, sell: (buy[:, :5], sell[:, :5]), "prices have 5 steps, expected 24"),
+    ],
+)
+def test_prices_that_do_not_fit_are_refused(change, said):
+    made, home, load, buy, sell = owned(COUNTS)
+    with pytest.raises(ValueError, match=said):
+        solve_meter(made, load, *change(buy, sell), home=home)

@@ -108,11 +108,14 @@ def save(result: Saved, folder: str | Path) -> None:
     result.summary["manifest"]["format"] = FORMAT
     result.summary["manifest"]["tables_sha256"] = {path.name: sha256(path) for path in tables}
     (draft / "scenario.toml").write_text(result.scenario_text, encoding="utf-8")
-    (draft / "summary.json").write_text(json_text(result.summary), encoding="utf-8")
+    (draft / "summary.json").write_text(
+        json_text(result.summary, sort_keys=False), encoding="utf-8"
+    )
     listed = [draft / "scenario.toml", draft / "summary.json", *tables]
     hashes = {path.relative_to(draft).as_posix(): sha256(path) for path in listed}
     (draft / "manifest.json").write_text(
-        json_text(result.summary["manifest"] | {"files_sha256": hashes}), encoding="utf-8"
+        json_text(result.summary["manifest"] | {"files_sha256": hashes}, sort_keys=False),
+        encoding="utf-8",
     )
     replace(folder, draft)
 
