@@ -262,7 +262,7 @@ def test_the_rows_of_a_search_are_the_root_and_then_each_limited_place():
         others=[(Z2, 1.5)],
         base_kw=0.7,
     )
-    usable = FREE.usable(opening)
+    usable = FREE.available_limits(opening)
     rows = stack_rows(opening.supply, usable, ROOT, np.array([T1, Z2]))
     assert rows.dt_h.tolist() == [1.0] * 6
     assert rows.base_kw.tolist() == [0.7, 0.7, 0.0, 0.0, 1.5, 1.5]

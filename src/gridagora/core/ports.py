@@ -1,4 +1,4 @@
-"""The seams: what a part must offer to be used by the rooms above. A part inherits from none of these, it only fits."""
+"""Interfaces that a part must implement to be used by the packages above. Parts conform by structure, not by inheritance."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -66,7 +66,7 @@ class DeviceGroup(Protocol):
         """Return the energy in every store, shape (r,) [kWh], as a new array; zero where there is none."""
 
     def feel(self, lived: DeviceRecord) -> DeviceOutcome:
-        """Return what homes felt of the group so far; `lived.is_over` says whether the run now ends."""
+        """Return the comfort and other outcomes of the group so far; `lived.is_over` says whether the run now ends."""
 
     def bound(self, blocks: Blocks) -> BoundPart:
         """Return what answers for the group in the certified bound of welfare, from its present state on."""
@@ -79,7 +79,7 @@ class Market(Protocol[State]):
     """A market design: a declaration, and two generators that read like its algorithm.
 
     What they yield is a message of `core.session`, or of the design's own that its strategy answers. `State` is what the design
-    remembers between openings; it holds no home's secrets.
+    remembers between openings; it holds no private data of homes.
     """
 
     @property
@@ -97,7 +97,7 @@ class Market(Protocol[State]):
         """Find the prices that homes plan on over the window, and what binds before delivery."""
 
     def clear(self, opening: Opening, state: State) -> Session:
-        """Clear one interval: hear tenders and return transactions, or post a price."""
+        """Clear one interval: receive tenders and return transactions, or post a price."""
 
 
 class Agents(Protocol):
@@ -132,7 +132,7 @@ class Strategy(Protocol):
 
 
 class Grid(Protocol):
-    """A network that answers with its exact state; it knows meters, neither homes nor prices."""
+    """A network that answers with its exact state; it sees meters, neither homes nor prices."""
 
     @property
     def feeder(self) -> Feeder:
@@ -142,7 +142,7 @@ class Grid(Protocol):
         """Return the flow of what every meter draws, shape (j,) of one interval or (t, j) of a batch [kW], [kvar].
 
         An interval has the same flow alone and in a batch, within the tolerance of the solver.
-        One without solution holds nan and is told in `converged`.
+        One without solution holds nan, and `converged` is false for it.
         """
 
     def limits(self, at: Flow, horizon: int) -> Limits:

@@ -17,7 +17,7 @@ class Bidder(Enum):
 class Disclosure(Enum):
     """What leaves a home for the market or its partners."""
 
-    NOTHING = "nothing"  # curves and plans stay inside; only what is agreed leaves the home
+    NOTHING = "nothing"  # curves and plans stay inside; only agreed trades leave the home
     CURVES = "curves"  # tenders and plans
     SPECS = "specs"  # the specification of every device
 
@@ -35,13 +35,13 @@ class Pricing(Enum):
 
     POSTED = "posted"  # the quoted import price, and the quoted credit for export
     UNIFORM = "uniform"  # one clearing price for all
-    BY_PLACE = "by place"  # the clearing price of the place the home stands at
+    BY_PLACE = "by place"  # the clearing price at the place of the home
     BY_PARTY = "by party"  # that of its own transaction
     BILATERAL = "bilateral"  # that of each trade with a partner, the supplier's for the rest
 
 
 class Residual(Enum):
-    """Who keeps what homes paid beyond the cost of their energy."""
+    """Who keeps the payments of homes in excess of the cost of their energy."""
 
     OPERATOR = "operator"
     PROSUMERS = "prosumers"  # who are the retailer, in equal parts
@@ -51,7 +51,7 @@ class Rulebook(NamedTuple):
     """The declaration of one design.
 
     Every design plans before it clears; `commits` are the horizons whose positions bind before delivery, `commodities` what it
-    clears. `sees_limit` says whether the substation limit changes what the design does; `sees_flow` whether it is told
+    clears. `sees_limit` says whether the substation limit changes what the design does; `sees_flow` whether it receives
     the power flow of the interval before; `is_tariff` whether its prices are set before the run to
     earn what the baseline costs, and so cannot ask panels to stop in an hour.
     """

@@ -27,7 +27,7 @@ from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.curves.curve import Curves
 
 ROUNDS_MAX = 10_000
-REACH_KW = 1e7  # what a substation can carry where nobody limits it
+REACH_KW = 1e7  # what a substation can carry without a limit
 State = TypeVar("State")
 
 
@@ -44,17 +44,13 @@ class SupplyOffer(NamedTuple):
 
 
 class Preference(NamedTuple):
-    """What homes would pay more for local or renewable energy.
+    """Premiums of homes for local or renewable energy.
 
     A home that is not `green` looks at the price and at `local_per_kwh` only.
     """
 
-    local_per_kwh: (
-        float  # what any home would pay more for a kWh of a partner than for one of the supplier
-    )
-    green_per_kwh: (
-        float  # what a green home would pay more for a kWh of a partner with a renewable surplus
-    )
+    local_per_kwh: float  # premium of any home for a kWh of a partner over one of the supplier
+    green_per_kwh: float  # premium of a green home for a kWh of a partner with a renewable surplus
     green: Flag  # (n,) which homes prefer renewable energy
     renewable: Flag  # (n,) who owns renewable generation
 
@@ -155,7 +151,7 @@ class PeerMessages(NamedTuple):
 
 
 class Commitment(NamedTuple):
-    """Positions that bind before delivery, h consecutive products from the first on; delivery is owed at their price.
+    """Positions that bind before delivery, h consecutive products from the first on; they oblige to deliver at their price.
 
     Of the commodity E it is the mean power of the hours together. `premium_per_kwh` is what a kWh costs beyond wholesale and
     delivery, (h,), (n, h) or (1,). Where devices bid, p_kw is theirs and the home's load comes on top at the same price.
@@ -185,7 +181,7 @@ class HourPlan(NamedTuple, Generic[State]):
 class Clearing(NamedTuple):
     """How an interval ends: one transaction for each party that tendered, or the price that was posted to all.
 
-    `local` are the trades of parties with each other and what they owe the network; `place_per_kwh` (m,) the price at every
+    `local` are the trades of parties with each other and their network charges; `place_per_kwh` (m,) the price at every
     place of the site.
     """
 
@@ -252,15 +248,15 @@ def drive(
     session
         The market's generator.
     ask
-        The carrier: takes a message to the parties and brings their answer, or None where nobody answers. It also carries the
+        The carrier: takes a message to the parties and brings their answer, or None without an answer. It also carries the
         design's own messages, which the design counts itself in `PeerMessages`.
     traffic
         The count so far.
     private
-        Answers stay with the parties: in one process the generator acts for each of them, and tells in `PeerMessages` what they
-        told each other.
+        Answers stay with the parties: in one process the generator acts for each of them, and reports their exchange
+        in `PeerMessages`.
     accept
-        Told the result before it is counted, to refuse it.
+        Receives the result before it is counted, and may refuse it.
 
     Returns
     -------

@@ -50,7 +50,7 @@ CONFIRMATION_BYTES = message_bytes(LAYOUT[Transactions], 1)  # it goes to both h
 
 
 class AuctionTrades(NamedTuple):
-    """What homes agreed with each other, in that order, and where it left each of them; power is above zero in every trade.
+    """Trades between homes, in the order of matching, and the net purchase of each home; power is above zero in every trade.
 
     What a home pays for them is sum(price p dt) as buyer less the same as seller. `net_kw` less its power is what it gives the
     supplier, at the export credit, or takes where that is below zero, at the import price.
@@ -69,14 +69,15 @@ class AuctionTrades(NamedTuple):
 @register("market", "auction")
 @dataclass(frozen=True)
 class Auction:
-    """Price-time priority in one anonymous book; the supplier stands ready at import price and export credit throughout.
+    """Price-time priority in one anonymous book; the supplier trades at import price and export credit throughout.
 
     The gate is open for `turns`. In each, homes arrive in random order, drawn by `seed`, and may replace their order, at most
-    `block_kw` at one of `ticks` prices between credit and import price. A `look_ahead` trader takes what pays at the best price
-    in the book; else it shows a block at the worth of its last kW and halves a block that nobody touched. It may ask for `shade`
-    of the gain for itself at first, falling to nothing at gate closure. A `zero_intelligence` trader draws any of the prices and
-    bids there if more power is worth it, or asks if less is (ZI-C: never at a loss). What is left at gate closure goes to the
-    supplier: a home ends where its curve wants to be at the supplier's price for the rest.
+    `block_kw` at one of `ticks` prices between credit and import price. A `look_ahead` trader accepts the best price in
+    the book where it gains; else it posts a block at the marginal value of its last kW and halves a block that stayed unmatched.
+    It may keep the share `shade` of the gain for itself at first, falling to zero at gate closure. A `zero_intelligence` trader
+    draws one of the prices at random and posts a bid if more power has a higher value, or an ask if less power has a lower one
+    (ZI-C: never at a loss). The residual at gate closure is traded with the supplier: the final power of a home lies on its
+    curve at the supplier's price for the residual.
 
     References
     ----------
@@ -87,7 +88,7 @@ class Auction:
     rules: ClassVar[Rulebook] = Rulebook(
         strategies=("home",),
         bidder=Bidder.HOME,
-        discloses=Disclosure.NOTHING,  # curves stay with the homes: only orders and trades are told
+        discloses=Disclosure.NOTHING,  # curves stay with the homes: only orders and trades are published
         look_ahead=LookAhead.POSTED,
         pricing=Pricing.BILATERAL,
     )
@@ -101,7 +102,7 @@ class Auction:
     strategy: str = "home"
 
     def __post_init__(self) -> None:
-        """Refuse what no book could do."""
+        """Refuse parameters outside their range."""
         rules = (
             ("turns", self.turns >= 1, "one turn or more: without one nobody can post an order"),
             ("block_kw", self.block_kw >= 0.001, "0.001 kW or more"),
@@ -131,18 +132,18 @@ class Auction:
             raise InputError(broken)
 
     def start(self, baseline: Baseline) -> None:
-        """Remember nothing."""
+        """Return no state: the design carries none."""
         del baseline
 
     def plan(self, opening: Opening, state: None) -> Planning[None]:
-        """Let homes plan on the forecast of the import price: no local trade is dearer, and a later one is not known.
+        """Let homes plan on the forecast of the import price: no local trade has a higher price, and later trades are unknown.
 
-        Exact where export earns what import costs. Else homes that export then value stored energy too high.
+        Exact where the export and the import price are equal. Otherwise homes that export overvalue stored energy.
         """
         return plan_at(quote(opening.product, opening.party, opening.supply.import_per_kwh), state)
 
     def clear(self, opening: Opening, state: None) -> Session:
-        """Open the gate, let homes trade until it closes, and settle the rest of each with the supplier."""
+        """Match orders until gate closure, and settle the residual of each home with the supplier."""
         del state
         tenders = (yield GateOpen(opening.product)) or _refuse_no_tenders()
         traded = match_orders(self, opening, tenders)
@@ -163,7 +164,7 @@ def _refuse_no_tenders() -> NoReturn:
 
 
 def match_orders(auction: Auction, opening: Opening, tenders: Tenders) -> AuctionTrades:
-    """Return what homes agree with each other in the one interval of an opening.
+    """Return the trades between homes in the single interval of an opening.
 
     Parameters
     ----------
@@ -173,7 +174,7 @@ def match_orders(auction: Auction, opening: Opening, tenders: Tenders) -> Auctio
     Returns
     -------
     Trades
-        None where export earns what import costs: then nobody can do better than with the supplier.
+        None where the export and the import price are equal: no trade can then improve on the supplier's price.
     """
     low, high = (
         float(price[0]) for price in (opening.supply.export_per_kwh, opening.supply.import_per_kwh)
@@ -227,7 +228,7 @@ def list_trades(opening: Opening, traded: AuctionTrades) -> Transactions:
 
 
 def count_messages(traded: AuctionTrades) -> PeerMessages:
-    """Return what crossed: one message an order and two a trade; a home tells price and quantity of its orders, unnamed."""
+    """Return the messages sent: one per order, two per trade; a home discloses price and quantity of its anonymous orders."""
     made = len(traded.p_kw)
     size = traded.orders * ORDER_BYTES + 2 * made * CONFIRMATION_BYTES
     return PeerMessages(traded.orders + 2 * made, size, traded.turns, 2 * traded.orders)

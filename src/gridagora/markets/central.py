@@ -1,4 +1,4 @@
-"""The central market: an operator that is told every spec finds prices that keep the feeder within its limit at least cost.
+"""The central market: from all specifications an operator finds prices that keep the feeder within its limit at least cost.
 
 Theory 3.4.
 """
@@ -40,7 +40,7 @@ from gridagora.kernels.stores.value import best_response
 
 THREADS = 2  # for rows of one kind; results do not depend on it
 OPERATOR = -1  # the counterparty of every transaction
-REACH_KW = 1e4  # per resource: more than any can take
+REACH_KW = 1e4  # per resource: above the power of any
 DAY_H = 24
 Specs = tuple[Spec, ...]  # one table for each kind of device
 
@@ -80,7 +80,7 @@ class Central:
     strategy: str = "look_ahead"
 
     def __post_init__(self) -> None:
-        """Refuse a reserve that leaves nothing to sell."""
+        """Refuse a reserve share outside [0, 1)."""
         if not 0 <= self.reserve_share < 1:
             raise InputError(
                 [
@@ -91,14 +91,14 @@ class Central:
             )
 
     def start(self, baseline: Baseline) -> None:
-        """Remember nothing: prices start from cost."""
+        """Return no state: prices start from the supply cost."""
         del baseline
 
     def plan(self, opening: Opening, state: PricePath | None) -> Planning[PricePath | None]:
         """Ask for every spec, find the prices of the window, and at the gate of the day ahead the power they bind."""
         specs = (yield SpecRequest(opening.product)) or _refuse("specs")
         path = self.prices(opening, specs, state)
-        # the certificate holds at the price it was found with and at no other: homes are bound and plan at that one
+        # the certificate is valid only at the price it was found with: positions and plans use that price
         found = self.schedule(opening, specs, path) if opening.binds else None
         path = path if found is None else found.price_per_kwh
         yield Posted(quote(opening.product, opening.party, path))
@@ -126,20 +126,20 @@ class Central:
         ----------
         Price decomposition with a certified gap: `kernels.coordination.dual`.
         """
-        supply, usable = opening.supply, self.usable(opening)
+        supply, limits = opening.supply, self.available_limits(opening)
         cost = supply.import_per_kwh
         answer = find_responses(specs, cost)
         q = supply.base_kw + answer.p_kw.sum(0)
-        if (q <= usable.high[0]).all() and q.min() >= 0:
+        if (q <= limits.high[0]).all() and q.min() >= 0:
             return cost
-        least = supply.export_per_kwh - usable.over_per_kwh[0]
+        least = supply.export_per_kwh - limits.over_per_kwh[0]
         last = np.full_like(cost, np.nan) if before is None else shift_path(before, opening)
         start = np.where(np.isfinite(last), np.maximum(last, least), cost)
         found = self.coordinated(opening, specs, start, self.rounds_max, hard=False)
         return found.price_per_kwh
 
     def schedule(self, opening: Opening, specs: Specs, price_per_kwh: Col) -> Schedule:
-        """Return the power every resource is bound to day ahead, and at which price: answers, mixed where they alone overshoot.
+        """Return the day-ahead power and price of every resource: responses, combined where a single one exceeds the limit.
 
         `price_per_kwh` (h,) [$/kWh] is where the search begins. The gap is certified: no schedule of the specs costs less than
         the bound that the answers to the returned price prove.
@@ -157,7 +157,7 @@ class Central:
         group = np.repeat(np.arange(len(specs)), [len(spec.party) for spec in specs])
         return coordinate(
             lambda price: find_responses(specs, price),
-            make_supply_row(opening.supply, self.usable(opening), len(group)),
+            make_supply_row(opening.supply, self.available_limits(opening), len(group)),
             group,
             start_per_kwh,
             homes=len(group),
@@ -167,13 +167,13 @@ class Central:
         )
 
     def clear(self, opening: Opening, state: PricePath | None) -> Session:
-        """Hear every curve, clear once at the substation, award each device its own answer."""
+        """Receive every curve, clear once at the substation, and award each device its power on its own curve."""
         del state
         supply = opening.supply
         tenders = (yield GateOpen(opening.product)) or _refuse("tenders")
         curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)
         cleared = clear(
-            curves, float(supply.base_kw[0]), *supply_curve(supply, self.usable(opening))
+            curves, float(supply.base_kw[0]), *supply_curve(supply, self.available_limits(opening))
         )
         power = power_at(curves, cleared.price_per_kwh, cleared.share)[:, None]
         n = len(opening.party)
@@ -182,13 +182,13 @@ class Central:
             Transactions(opening.product, opening.party, np.full(n, OPERATOR), power, price, filled)
         )
 
-    def usable(self, opening: Opening) -> Limits:
+    def available_limits(self, opening: Opening) -> Limits:
         """Return the limits less the reserve."""
         return keep_reserve(limits_of(opening), self.reserve_share)
 
 
 def make_supply_row(s: Tendered, limits: Limits, devices: int) -> SupplyCost:
-    """Return the supply and the substation's row as the coordinator of so many devices reads them."""
+    """Return the supply and the substation limit as input of the coordinator of this number of devices."""
     h = len(s.base_kw)
     reach = REACH_KW * (1 + devices)
     return SupplyCost(
@@ -212,7 +212,7 @@ def _refuse(what: str) -> NoReturn:
 
 
 def find_responses(specs: Specs, price_per_kwh: Col) -> Answer:
-    """Return the best response of every spec to a price (h,) [$/kWh], as the operator computes it from what it was told."""
+    """Return the best response of every spec to a price (h,) [$/kWh], as computed by the operator from the specifications."""
     found = [
         best_response(spec.stores, price_per_kwh, price_per_kwh, threads=THREADS) for spec in specs
     ]

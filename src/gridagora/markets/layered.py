@@ -92,7 +92,7 @@ class Layered:
     strategy: str = "home"
 
     def __post_init__(self) -> None:
-        """Refuse what no layer could do."""
+        """Refuse parameters outside their range."""
         rules = (
             ("blocks", self.blocks >= 0, "0 for exact curves, or a number of blocks"),
             ("rounds", self.rounds >= 1, "one round an hour or more"),
@@ -129,21 +129,23 @@ class Layered:
         )
 
     def start(self, baseline: Baseline) -> None:
-        """Remember no premium."""
+        """Return no state: premiums start at zero."""
         del baseline
 
     def plan(self, opening: Opening, state: PricePath | None) -> Planning[PricePath | None]:
-        """Quote a price path to every home and hear their plans; at the gate of the day ahead, until both are proven to fit."""
+        """Quote a price path to every home and receive plans; at the day-ahead gate, until the gap is certified."""
         premium = start_premiums(opening, state)
         plan = yield from (
-            self.agreed(opening, premium) if opening.binds else self.walked(opening, premium)
+            self.negotiate_day_ahead(opening, premium)
+            if opening.binds
+            else self.update_premiums(opening, premium)
         )
         return plan._replace(commitments=self.commitments(opening, plan, first=state is None))
 
     def commitments(
         self, opening: Opening, plan: HourPlan[PricePath | None], *, first: bool
     ) -> tuple[Commitment, ...]:
-        """Return what is bound by a plan: its hours at the gate of the day ahead; energy of the run and of each day by key.
+        """Return the positions that a plan binds: hours at the day-ahead gate; energy of the run and of each day by key.
 
         An energy product holds no premium: a limit binds in hours, and even power leaves room in each of them.
         """
@@ -170,51 +172,52 @@ class Layered:
             bound.append(Commitment(opening.product, DAY_H, plan.p_kw, premium))
         return tuple(bound)
 
-    def walked(self, opening: Opening, premium: Col) -> Planning[PricePath | None]:
-        """Let each layer correct its own premium (m, h) [$/kWh] after each round, for the next path; nothing is bound."""
-        site, supply, usable = site_of(opening), opening.supply, self.usable(opening)
+    def update_premiums(self, opening: Opening, premium: Col) -> Planning[PricePath | None]:
+        """Update the premium (m, h) [$/kWh] of each layer after each round, for the next path; nothing binds."""
+        site, supply, bounds = site_of(opening), opening.supply, self.available_limits(opening)
         homes = count_parties(site)
         kept, total_kw = 0, np.zeros((len(opening.party), premium.shape[1]))
         for turn in range(self.rounds):
             path = supply.import_per_kwh + sum_premiums(site.tree, premium)
             quoted = quote(opening.product, opening.party, path[site.place])
             plans = (yield quoted) or _refuse("plans")
-            q_kw = lift_kw(site.tree, site.place, plans.p_kw) + usable.base_kw
+            q_kw = lift_kw(site.tree, site.place, plans.p_kw) + bounds.base_kw
             every = np.arange(len(homes))
             yield LayerMessages(
                 Plans(opening.product, every, q_kw), quote(opening.product, every, path)
             )
-            premium = self.corrected(premium, q_kw, site, usable, homes, supply)
+            premium = self.corrected(premium, q_kw, site, bounds, homes, supply)
             if turn >= self.rounds // 2:
                 kept, total_kw = kept + 1, total_kw + plans.p_kw
         return HourPlan(
             quoted.buy_per_kwh, PricePath(opening.product.start_s, premium), p_kw=total_kw / kept
         )
 
-    def agreed(self, opening: Opening, premium: Col) -> Planning[PricePath | None]:
-        """Return the price path that proves most, and for each home the mean of its plans that keeps every limit.
+    def negotiate_day_ahead(self, opening: Opening, premium: Col) -> Planning[PricePath | None]:
+        """Return the price path with the best bound, and for each home the weighted mean of its plans that keeps every limit.
 
         The search starts from a premium (m, h) [$/kWh].
 
-        The feeder weighs the plans it has heard by a bundle: a mix of them that fits at least cost is the best known plan, its
-        multipliers are the next prices. Homes tell what a plan costs them, which makes both ends certain: no plan costs less than
-        the bounds of the homes sum up to, and the mix costs what it costs. It ends where the two meet within `gap`.
+        The feeder combines the plans received by a bundle method: the least-cost feasible combination is the best known plan,
+        and its multipliers are the next prices. Homes report the cost of each plan, which certifies both sides: the sum of their
+        bounds is a lower bound of the least cost, and the cost of the combination an upper bound. The search ends where the two
+        are within `gap` of each other.
 
         References
         ----------
         `kernels.coordination.dual.coordinate`; here with one row for each hour of the root and of every place with its own limit.
         """
-        site, supply, usable = site_of(opening), opening.supply, self.usable(opening)
+        site, supply, bounds = site_of(opening), opening.supply, self.available_limits(opening)
         tree = site.tree
-        limited = np.flatnonzero((tree.parent >= 0) & np.isfinite(usable.high_kw).any(1))
+        limited = np.flatnonzero((tree.parent >= 0) & np.isfinite(bounds.high_kw).any(1))
         root = np.flatnonzero(tree.parent < 0)
         branch = (
             find_branches(tree) if len(limited) else np.zeros_like(tree.parent)
-        )  # one sum tells enough where no place has a limit
+        )  # a single sum is enough where no place has a limit
         every, place_branch = np.arange(len(tree.parent)), branch[limited]
         groups, home_group = np.unique(branch[site.place], return_inverse=True)
         start = np.concatenate([premium[root[0]] + supply.import_per_kwh, premium[limited].ravel()])
-        rows = stack_rows(supply, usable, root[0], limited)
+        rows = stack_rows(supply, bounds, root[0], limited)
         search = coordinating(
             rows,
             np.arange(len(groups)),
@@ -223,30 +226,32 @@ class Layered:
             rounds_max=self.rounds_day_ahead,
             tolerance=self.gap,
         )
-        heard: list[Col] = []
+        plans_kw: list[Col] = []
         price = next(search)
         while True:
             premium = spread_rows(price, supply, root[0], limited, premium.shape)
             path = supply.import_per_kwh + sum_premiums(tree, premium)
-            told = (
+            proposals = (
                 yield Costed(quote(opening.product, opening.party, path[site.place]))
             ) or _refuse("plans")
-            if not isinstance(told, Proposals):
+            if not isinstance(proposals, Proposals):
                 _refuse("costs of plans")
-            heard.append(told.p_kw)
-            q_kw = lift_kw(tree, site.place, told.p_kw)
+            plans_kw.append(proposals.p_kw)
+            q_kw = lift_kw(tree, site.place, proposals.p_kw)
             own, bound = (
                 _sum_groups(home_group, column, len(groups))
-                for column in (told.own_usd, told.bound_usd)
+                for column in (proposals.own_usd, proposals.bound_usd)
             )
             yield LayerMessages(
-                relay_plans(opening, site, q_kw, told, limited), quote(opening.product, every, path)
+                relay_plans(opening, site, q_kw, proposals, limited),
+                quote(opening.product, every, path),
             )
             inner = np.where(
                 groups[:, None, None] == place_branch[:, None], q_kw[limited], 0.0
             ).reshape(len(groups), -1)
             whole = np.stack(
-                [_sum_groups(home_group, column, len(groups)) for column in told.p_kw.T], axis=1
+                [_sum_groups(home_group, column, len(groups)) for column in proposals.p_kw.T],
+                axis=1,
             )
             try:
                 price = search.send(Answer(np.concatenate([whole, inner], axis=1), own, bound))
@@ -255,7 +260,7 @@ class Layered:
                 break
         if found.rounds > 1:
             yield announce_result(opening, len(every), found.rounds)
-        p_kw = np.einsum("kn,knh->nh", found.weight[:, home_group], np.array(heard))
+        p_kw = np.einsum("kn,knh->nh", found.weight[:, home_group], np.array(plans_kw))
         premium = spread_rows(found.price_per_kwh, supply, root[0], limited, premium.shape)
         path = supply.import_per_kwh + sum_premiums(tree, premium)
         share = max(0.0, found.gap_usd) / max(1e-9, abs(found.high_usd))
@@ -271,21 +276,21 @@ class Layered:
         premium: Col,
         q_kw: Col,
         site: Topology,
-        usable: Bounds,
+        bounds: Bounds,
         homes: Col,
         supply: SupplyOffer,
     ) -> Col:
-        """Return the premium (m, h) [$/kWh] after plans (m, h) [kW]: up where they break a limit, back to nil elsewhere.
+        """Return the premium (m, h) [$/kWh] after plans (m, h) [kW]: raised where they exceed a limit, back to zero elsewhere.
 
-        At the root exports earn less than imports cost: between, its premium moves until nothing crosses the substation.
-        Elsewhere the two are one price.
+        At the root the export price is below the import price: between the two, the premium moves until net power at the
+        substation is zero. At other places there is one price for both directions.
         """
         root = (site.tree.parent < 0)[:, None]
         step = self.learning_per_kwh / np.maximum(homes, 1.0)[:, None]
         high, low, over = (
-            usable.high_kw.clip(max=REACH_KW),
-            usable.low_kw.clip(min=-REACH_KW),
-            usable.over_per_kwh[:, None],
+            bounds.high_kw.clip(max=REACH_KW),
+            bounds.low_kw.clip(min=-REACH_KW),
+            bounds.over_per_kwh[:, None],
         )
         up, even, down = (premium + step * (q_kw - at_kw) for at_kw in (high, 0.0, low))
         wedge = np.where(root, supply.export_per_kwh - supply.import_per_kwh, 0.0)
@@ -295,7 +300,7 @@ class Layered:
         return np.asarray(np.clip(new, wedge - over, over))
 
     def clear(self, opening: Opening, state: PricePath | None) -> Session:
-        """Hear one curve of each home, sum layer by layer, clear once at the top, and bring price and power down again."""
+        """Receive one curve of each home, sum layer by layer, clear once at the root, and pass price and power down."""
         del state
         site, supply, limits = (
             site_of(opening),
@@ -303,13 +308,13 @@ class Layered:
             keep_reserve(limits_of(opening), self.reserve_share),
         )
         tenders = (yield GateOpen(opening.product)) or _refuse("tenders")
-        usable = bounds_of(limits, site.tree)
+        bounds = bounds_of(limits, site.tree)
         every, root = np.arange(len(site.tree.parent)), site.tree.parent < 0
         # the supply holds limit and base load of the root
-        taken = np.where(root, 0.0, usable.base_kw[:, 0])
+        taken = np.where(root, 0.0, bounds.base_kw[:, 0])
         low_kw, high_kw = (
-            np.where(root, -np.inf, usable.low_kw[:, 0]),
-            np.where(root, np.inf, usable.high_kw[:, 0]),
+            np.where(root, -np.inf, bounds.low_kw[:, 0]),
+            np.where(root, np.inf, bounds.high_kw[:, 0]),
         )
         bids = self.plausible(tenders.price_per_kwh, supply, float(limits.over_per_kwh[0]))
         curves = Curves(tenders.offset, tenders.p_kw, bids)
@@ -319,7 +324,7 @@ class Layered:
             site.tree,
             high_kw - taken,
             low_kw - taken,
-            usable.over_per_kwh,
+            bounds.over_per_kwh,
             self.blocks,
         )
         cleared = clear(published(lifted), float(supply.base_kw[0]), *supply_curve(supply, limits))
@@ -334,7 +339,7 @@ class Layered:
         return Clearing(awards, place_per_kwh=found.price_per_kwh)
 
     def plausible(self, price_per_kwh: Col, supply: SupplyOffer, over_per_kwh: float) -> Col:
-        """Return prices (points,) [$/kWh] within what can clear where curves are shortened, not what nobody will ever pay."""
+        """Return prices (points,) [$/kWh] limited to the range of possible clearing prices where curves are shortened."""
         if not self.blocks:
             return price_per_kwh
         return np.clip(
@@ -343,8 +348,8 @@ class Layered:
             supply.import_per_kwh[0] + over_per_kwh,
         )
 
-    def usable(self, opening: Opening) -> Bounds:
-        """Return what every place may carry, less the reserve."""
+    def available_limits(self, opening: Opening) -> Bounds:
+        """Return the limits of every place, less the reserve."""
         return bounds_of(
             keep_reserve(limits_of(opening), self.reserve_share), site_of(opening).tree
         )
@@ -385,21 +390,21 @@ def find_branches(tree: Places) -> Index:
     return top
 
 
-def stack_rows(supply: SupplyOffer, usable: Bounds, root: int, limited: Index) -> Rows:
-    """Return what the root and each limited place ask for power, one row an hour, the root first; every field ((1 + k) h,).
+def stack_rows(supply: SupplyOffer, bounds: Bounds, root: int, limited: Index) -> Rows:
+    """Return the supply cost of the root and of each limited place, one row an hour, the root first; every field ((1 + k) h,).
 
-    A place asks nothing within its limit either way and its price beyond; other customers take room.
+    A place costs nothing within its limit in either direction and its penalty beyond; base load of other customers counts.
     """
     h, k = len(supply.import_per_kwh), len(limited)
     zero, at = np.zeros(k * h), np.concatenate([[root], limited])
     return Rows(
         np.ones((1 + k) * h),
-        np.concatenate([supply.base_kw, usable.base_kw[limited].ravel()]),
+        np.concatenate([supply.base_kw, bounds.base_kw[limited].ravel()]),
         np.concatenate([supply.import_per_kwh, zero]),
         np.concatenate([supply.export_per_kwh, zero]),
-        np.concatenate([usable.low_kw[root].clip(min=-REACH_KW), usable.low_kw[limited].ravel()]),
-        np.concatenate([usable.high_kw[root].clip(max=REACH_KW), usable.high_kw[limited].ravel()]),
-        np.repeat(usable.over_per_kwh[at], h),
+        np.concatenate([bounds.low_kw[root].clip(min=-REACH_KW), bounds.low_kw[limited].ravel()]),
+        np.concatenate([bounds.high_kw[root].clip(max=REACH_KW), bounds.high_kw[limited].ravel()]),
+        np.repeat(bounds.over_per_kwh[at], h),
         np.zeros((1 + k) * h),
         np.full((1 + k) * h, -REACH_KW),
         np.full((1 + k) * h, REACH_KW),
@@ -418,11 +423,12 @@ def spread_rows(
 
 
 def relay_plans(
-    opening: Opening, site: Topology, q_kw: Col, told: Proposals, limited: Index
+    opening: Opening, site: Topology, q_kw: Col, proposals: Proposals, limited: Index
 ) -> Proposals:
-    """Return what places hand up in a round: each its own sums (m, h) [kW], and those of limited places (k,) at every hop."""
+    """Return the plans that places pass up in a round: own sums (m, h) [kW], and those of limited places (k,) at every hop."""
     own, bound = (
-        lift_kw(site.tree, site.place, column) for column in (told.own_usd, told.bound_usd)
+        lift_kw(site.tree, site.place, column)
+        for column in (proposals.own_usd, proposals.bound_usd)
     )
     hop, again = site.tree.parent[limited], []
     while (hop >= 0).any():
@@ -434,7 +440,7 @@ def relay_plans(
 
 
 def announce_result(opening: Opening, places: int, rounds: int) -> PeerMessages:
-    """Return what ends a search: every place and home hears which prices hold and the share of each round in its plan."""
+    """Return the final messages of a search: every place and home receives the final prices and the share of each round."""
     many = places + len(opening.party)
     return PeerMessages(many, many * message_bytes(MESSAGES[RoundShares], rounds), 1, 0)
 

@@ -89,17 +89,17 @@ class Path(NamedTuple):
 @register("market", "retailer")
 @dataclass(frozen=True)
 class Retailer:
-    """Homes with PV, a battery or a car lead, the others follow; nobody stands between them.
+    """Homes with PV, a battery or a car lead, the others follow; there is no intermediary.
 
     Day ahead, end-users are identified by what they would take at prices `probe_per_kwh` apart: by own hours and total energy
     where they are `shifting`, else by hours alone. Then the retail game is played: with `outer` "price_signal" retail price and
-    internal price go down, offers come up, until nobody would do otherwise, for `game_rounds` at most. Both are done `games`
+    internal price go down, offers come up, until no party changes its answer, for `game_rounds` at most. Both are done `games`
     times, each time around the prices found and with probes half as far apart. With "damped" or "sequential" offers answer each
     other in each of `rounds_day_ahead` internal prices. Under `conduct` "cournot" prosumers know that offers move the price,
-    under "price_taking" they sell at the internal price. Nobody pays more than the outside tariff, `outside_ratio` times the rate
-    that recovers its cost; what end-users take at it, prosumers serve. In real time end-users buy at the retail price agreed for
-    the hour; prosumers trade what is left at the internal price, between what wholesale pays and asks. `reserve_share` of the
-    limit is kept free for on/off units.
+    under "price_taking" they sell at the internal price. No end-user pays more than the outside tariff, `outside_ratio` times the
+    rate that recovers its cost; prosumers serve the demand of end-users at it. In real time end-users buy at the retail price
+    set for the hour; prosumers trade the residual at the internal price, between the wholesale export and import price.
+    `reserve_share` of the limit is kept free for on/off units.
 
     References
     ----------
@@ -163,13 +163,13 @@ class Retailer:
     def plan(self, opening: Opening, state: RetailState) -> Planning[RetailState]:
         """Nest two iterations: prosumers find offers and an internal price, inside it end-users find what they take.
 
-        The retail price is agreed where positions follow and stands until then; in other hours only prosumers plan anew.
+        The retail price is set at the day-ahead gate and stays until the next one; in other hours only prosumers plan again.
         """
-        leads, path, supply, usable = (
+        leads, path, supply, limits = (
             find_leaders(opening),
             start_path(opening, state),
             opening.supply,
-            self.usable(opening),
+            self.available_limits(opening),
         )
         outside = outside_per_kwh(opening, state)
         agrees = not leads.all() and (opening.binds or not np.isfinite(path.retail_per_kwh).all())
@@ -195,7 +195,7 @@ class Retailer:
                     opening, outside, leads, users, path, offered_kw
                 )
             quoted, net_kw = path, supply.base_kw + plans.p_kw.sum(0)
-            path = correct_path(path, net_kw, supply, usable, before)
+            path = correct_path(path, net_kw, supply, limits, before)
             before = quoted.internal_per_kwh, net_kw
             if turn >= rounds // 2:
                 kept, total_kw = kept + 1, total_kw + plans.p_kw
@@ -205,7 +205,7 @@ class Retailer:
         after = RetailState(state.outside, PricePath(opening.product.start_s, carry))
         return HourPlan(_spread_prices(leads, quoted), after, p_kw=total_kw / kept)
 
-    def usable(self, opening: Opening) -> Limits:
+    def available_limits(self, opening: Opening) -> Limits:
         """Return the limits less the reserve."""
         return keep_reserve(limits_of(opening), self.reserve_share)
 
@@ -268,14 +268,18 @@ class Retailer:
         InputError
             End-users whose answer does not tell one retail price from another.
         """
-        supply, usable, leads = opening.supply, self.usable(opening), find_leaders(opening)
+        supply, limits, leads = (
+            opening.supply,
+            self.available_limits(opening),
+            find_leaders(opening),
+        )
         count, ends = int(leads.sum()), int((~leads).sum())
         own = 1.0 if self.conduct == "cournot" else 0.0
         prices = supply.import_per_kwh, supply.export_per_kwh, count, DEVICES * count, own, outside
         # the game knows one limit, for import and export and in all hours: the tightest
-        tightest_kw = float(np.minimum(usable.high[0], -usable.low[0]).min())
+        tightest_kw = float(np.minimum(limits.high[0], -limits.low[0]).min())
         terms = GameParameters(
-            users, *prices, tightest_kw, float(usable.over_per_kwh[0]), supply.base_kw
+            users, *prices, tightest_kw, float(limits.over_per_kwh[0]), supply.base_kw
         )
         yield terms
         try:
@@ -306,9 +310,9 @@ class Retailer:
                 )
             else:
                 best, rounds = _find_fixed_point(iterate_sequential(users, each, start))
-        told = 2 * count * rounds  # a price to each, an offer of each
+        messages = 2 * count * rounds  # a price to each, an offer of each
         size = message_bytes(MESSAGES[RetailPrices], hours) + message_bytes(LAYOUT[Plans], hours)
-        yield PeerMessages(told, told // 2 * size, rounds, count * rounds * hours)
+        yield PeerMessages(messages, messages // 2 * size, rounds, count * rounds * hours)
         total: Col = best.sum(0)
         return total
 
@@ -330,7 +334,7 @@ class Retailer:
             retail = price_per_kwh(users, offered_kw)
             retail = np.fmin(
                 np.maximum(retail, path.internal_per_kwh), outside
-            )  # nobody sells for less than inside
+            )  # no prosumer sells below the internal price
             path = path._replace(retail_per_kwh=retail)
             plans = yield from _query_plans(opening, leads, path)
             taken = plans.p_kw[~leads].sum(0)
@@ -338,7 +342,7 @@ class Retailer:
         return users, path, plans
 
     def clear(self, opening: Opening, state: RetailState) -> Session:
-        """Let end-users take what they want at the agreed price, and prosumers trade what is left until net power clears.
+        """Serve the demand of end-users at the retail price, and clear the curves of prosumers for the residual.
 
         Raises
         ------
@@ -355,19 +359,21 @@ class Retailer:
                     )
                 ]
             )
-        n, agreed = len(opening.party), retail_per_kwh(opening, state)
+        n, retail_price_per_kwh = len(opening.party), retail_per_kwh(opening, state)
         own = take(tenders, np.flatnonzero(leads))
         curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)
-        taken = power_at_own(curves, np.where(leads, np.inf, agreed), np.ones(n))[~leads]
+        taken = power_at_own(curves, np.where(leads, np.inf, retail_price_per_kwh), np.ones(n))[
+            ~leads
+        ]
         base_kw = float(supply.base_kw[0]) + float(
             np.rint(taken * 1e9).astype(np.int64).sum() / 1e9
         )
         cleared = clear(
             Curves(own.offset, own.p_kw, own.price_per_kwh),
             base_kw,
-            *supply_curve(supply, self.usable(opening)),
+            *supply_curve(supply, self.available_limits(opening)),
         )
-        price = np.where(leads, cleared.price_per_kwh, agreed)
+        price = np.where(leads, cleared.price_per_kwh, retail_price_per_kwh)
         power = power_at_own(curves, price, np.where(leads, cleared.share, 1.0))
         filled = np.full(n, Status.FILLED)
         awards = Transactions(
@@ -382,12 +388,12 @@ class Retailer:
 
 
 def find_leaders(opening: Opening) -> Flag:
-    """Return who leads, shape (n,): who the opening says has PV, a battery or a car, everybody where it does not say.
+    """Return who leads, shape (n,): who the opening says has PV, a battery or a car, all homes where it does not say.
 
     Raises
     ------
     InputError
-        Nobody does.
+        No home does.
     """
     leads = opening.is_prosumer
     found = np.ones(len(opening.party), np.bool_) if leads is None else np.asarray(leads, np.bool_)
@@ -412,12 +418,12 @@ def outside_per_kwh(opening: Opening, state: RetailState) -> Col:
 
 
 def retail_per_kwh(opening: Opening, state: RetailState) -> float:
-    """Return the retail price of the interval [$/kWh]: what was agreed, else the outside tariff."""
+    """Return the retail price of the interval [$/kWh]: the negotiated one, else the outside tariff."""
     if state.path is not None:
         hour = (opening.product.start_s - state.path.start_s) // HOUR_S
-        agreed = float(state.path.value_per_kwh[1, hour])
-        if np.isfinite(agreed):
-            return agreed
+        retail_price_per_kwh = float(state.path.value_per_kwh[1, hour])
+        if np.isfinite(retail_price_per_kwh):
+            return retail_price_per_kwh
     return float(outside_per_kwh(opening, state)[0])
 
 
@@ -441,16 +447,16 @@ def start_path(opening: Opening, state: RetailState) -> Path:
 
 
 def correct_path(
-    path: Path, net_kw: Col, supply: SupplyOffer, usable: Limits, before: tuple[Col, Col] | None
+    path: Path, net_kw: Col, supply: SupplyOffer, limits: Limits, before: tuple[Col, Col] | None
 ) -> Path:
-    """Return the path whose internal price of each hour has moved by what all together are out of place.
+    """Return the path with the internal price of each hour corrected by the imbalance of net power.
 
-    Between export and import price nothing may cross the substation; at one of them any power in its direction may, up to the
-    limit, beyond which the price rises, or falls for export, by at most what wholesale asks there. A secant says how steeply net
-    power (h,) [kW] falls; `before` are price and net power of the last turn.
+    Between export and import price net power at the substation is zero; at either price any power in its direction is allowed
+    up to the limit. Beyond it the price rises, or falls for export, by at most the penalty. A secant estimates
+    the slope of net power (h,) [kW]; `before` are price and net power of the last round.
     """
     price, low, high = path.internal_per_kwh, supply.export_per_kwh, supply.import_per_kwh
-    top, least = high + usable.over_per_kwh[0], low - usable.over_per_kwh[0]
+    top, least = high + limits.over_per_kwh[0], low - limits.over_per_kwh[0]
     steep = np.where(
         path.steep > 0, path.steep, np.maximum(np.abs(net_kw), 1.0) / np.maximum(high, 1e-3)
     )
@@ -461,20 +467,24 @@ def correct_path(
         steep = np.where(
             seen, np.clip(rate, steep / 2, STEEPEST * np.maximum(np.abs(net_kw), 1.0)), steep
         )
-    over, under = net_kw - usable.high[0], net_kw - usable.low[0]
-    dear, cheap = (
+    over, under = net_kw - limits.high[0], net_kw - limits.low[0]
+    import_limited, export_limited = (
         (price > high) | ((price == high) & (over > 0)),
         (price < low) | ((price == low) & (under < 0)),
     )
-    held = ((price == high) & (net_kw >= 0)) | ((price == low) & (net_kw <= 0))
-    new = price + np.select([dear, cheap, held], [over, under, 0.0], net_kw) / steep
+    at_wholesale = ((price == high) & (net_kw >= 0)) | ((price == low) & (net_kw <= 0))
+    new = (
+        price
+        + np.select([import_limited, export_limited, at_wholesale], [over, under, 0.0], net_kw)
+        / steep
+    )
     floor = np.where(price > high, high, np.where(price > low, low, least))
     ceiling = np.where(price < low, low, np.where(price < high, high, top))
     return path._replace(internal_per_kwh=np.clip(new, floor, ceiling), steep=steep)
 
 
 def count_messages(played: GameResult, count: int, ends: int) -> PeerMessages:
-    """Return what a game made prosumers and end-users say: terms once, then prices and offers in every round."""
+    """Return the messages of a game between prosumers and end-users: terms once, then prices and offers in every round."""
     hours, outer, inside = (
         len(played.retail_per_kwh),
         count * played.rounds,
@@ -488,14 +498,14 @@ def count_messages(played: GameResult, count: int, ends: int) -> PeerMessages:
         RetailDemand: inside,
     }
     size = sum(many * message_bytes(MESSAGES[kind], hours) for kind, many in sent.items())
-    told_up = outer * len(Offered._fields) * hours + inside * hours
-    return PeerMessages(sum(sent.values()), size, played.rounds + played.inner_rounds, told_up)
+    disclosed = outer * len(Offered._fields) * hours + inside * hours
+    return PeerMessages(sum(sent.values()), size, played.rounds + played.inner_rounds, disclosed)
 
 
 def _run_protocol(
     terms: GameParameters, rule: StoppingRule, last: GameResult | None
 ) -> Generator[Any, Any, GameResult]:
-    """Carry prices to prosumers and their offers back; end-users, who were identified, answer here."""
+    """Send prices to prosumers and return their offers; the identified demand of end-users is evaluated here."""
     rounds = iterate_rounds(terms, rule, last)
     asked = next(rounds)
     while True:
@@ -517,7 +527,7 @@ def _spread_prices(leads: Flag, path: Path) -> Col:
 
 
 def _query_plans(opening: Opening, leads: Flag, path: Path) -> Generator[Any, Any, Plans]:
-    """Quote the internal price to prosumers and the retail price to end-users, and hear what they would take."""
+    """Quote the internal price to prosumers and the retail price to end-users, and receive their plans."""
     plans: Plans | None = yield quote(opening.product, opening.party, _spread_prices(leads, path))
     if plans is None:
         raise InputError(

@@ -7,8 +7,8 @@ limit and passes one curve up. With exact curves the prices and powers that come
 places together; where no limit binds, those of one flat market. Prices of transformers, zones and the area come from the same
 pass.
 
-In time the slow layer knows of a fast period only cuts: for the energy x that a period starts with its cost from there on is
-at least intercept + slope x. One price would leave a linear device without an answer to how much; a set of cuts does not. Any
+In time the slow layer knows a fast period only through cuts: for the energy x that a period starts with its cost from there on is
+at least intercept + slope x. A single price does not determine the quantity of a linear device; a set of cuts does. Any
 cuts bound the cost from below, any schedule of energy from above; both meet after finitely many cuts of a linear problem.
 
 References
@@ -37,7 +37,7 @@ FLOOR_USD = 1e6  # nothing costs less than minus this: where a period has no cut
 
 
 class Lifted(NamedTuple):
-    """What every layer published and all it takes to come down again; n curves, m places.
+    """Published curves of every layer with the data to pass prices down again; n curves, m places.
 
     `loss_usd_per_h` (m,) is the most that the blocks of a place can lose.
     """
@@ -149,7 +149,7 @@ def published(lifted: Lifted, places: Index | None = None) -> Curves:
 
 
 def descend(lifted: Lifted, price_per_kwh: ArrayLike, share: ArrayLike = 0.0) -> LayerResult:
-    """Return what a price and tie share at the roots (scalar, or one a root) mean below.
+    """Return prices and powers below from a price and tie share at the roots (scalar, or one a root).
 
     Returns
     -------
@@ -164,9 +164,9 @@ def descend(lifted: Lifted, price_per_kwh: ArrayLike, share: ArrayLike = 0.0) ->
 
 
 class Cuts(NamedTuple):
-    """Bounds of the cost from one moment on: at least intercept + slope x for a state x, (n, K) each; -slope is the worth of x.
+    """Lower bounds of the cost from one moment on: intercept + slope x for a state x, (n, K) each.
 
-    Slope in [$] per unit of x, intercept in [$].
+    The marginal value of x is -slope. Slope in [$] per unit of x, intercept in [$].
     """
 
     slope: Col
@@ -190,7 +190,7 @@ class LiftedTime(NamedTuple):
 
     @property
     def gap_usd(self) -> Col:
-        """What the schedule can at most lose, (n,) [$]."""
+        """Largest possible loss of the schedule, (n,) [$]."""
         return self.upper_usd - self.lower_usd
 
 
@@ -214,12 +214,12 @@ def lift_time(
     price_per_kwh
         Prices of the steps of each period, (h,) or (n, h) [$/kWh].
     rounds_max, tolerance_usd
-        The end: so many rounds, or upper - lower within the tolerance for every row.
+        Stopping test: this number of rounds, or upper - lower within the tolerance for every row.
 
     Raises
     ------
     InputError
-        Periods that are no stores.
+        Periods that are not of type Stores.
     PartError
         Periods and prices of different number, or no period.
     """
@@ -260,12 +260,12 @@ def _next(periods: Sequence[Stores], cuts: Sequence[Cuts], h: int) -> Cuts | Non
 def _plan(
     period: Stores, price_per_kwh: Col, x0: Col, cuts: Cuts | None
 ) -> tuple[Col, Response, Col]:
-    """Answer of one period that starts in x0. Returns its own cost, the answer, and the later cost that the answer leaves out."""
+    """Solve one period that starts in x0. Returns its own cost, the response, and the later cost not in the response."""
     if cuts is None:
         reply = best_response(period._replace(x0=x0), price_per_kwh, price_per_kwh)
         return reply.cost_usd, reply, np.zeros(len(x0))
     lo, hi = period.x_min[:, -1], period.x_max[:, -1]
-    if cuts.slope.shape[1] == 0:  # nothing is known yet: what is left costs and is worth nothing
+    if cuts.slope.shape[1] == 0:  # no cut yet: energy has no value
         cuts = Cuts(np.zeros((len(x0), 1)), np.full((len(x0), 1), -FLOOR_USD))
     end = envelope(cuts.slope, cuts.intercept_usd, lo, hi)
     reply = best_response(
@@ -278,7 +278,7 @@ def _plan(
 def _forward(
     periods: Sequence[Stores], price_per_kwh: Sequence[Col], cuts: Sequence[Cuts]
 ) -> tuple[Col, Col, Col, Col]:
-    """Pass along the periods. Returns path (n, H + 1), its cost (n,), the lower bound (n,) and the worth of x (n, H)."""
+    """Pass along the periods. Returns path (n, H + 1), its cost (n,), the lower bound (n,) and the marginal value of x (n, H)."""
     path, worth = [periods[0].x0], []
     cost = np.zeros(len(periods[0].x0))
     lower = cost
@@ -294,17 +294,17 @@ def _forward(
 def fixed_energy(
     periods: Sequence[Stores], price_per_kwh: Sequence[Col], x: Col
 ) -> tuple[Col, Col]:
-    """Cost of a schedule of energy x (n, H + 1) that is held at the ends of all periods: an upper bound of the least cost.
+    """Cost of a schedule of energy x (n, H + 1) imposed at the ends of all periods: an upper bound of the least cost.
 
-    Returns cost (n,) [$], and what the schedule asks beyond reach (n,) [unit of x], zero where the cost is a bound.
+    Returns cost (n,) [$], and the unreachable part of the schedule (n,) [unit of x], zero where the cost is a bound.
     """
     cost, beyond = np.zeros(len(x)), np.zeros(len(x))
     for h, (period, price) in enumerate(zip(periods, price_per_kwh, strict=True)):
         low, high = np.array(period.x_min), np.array(period.x_max)
         low[:, -1] = high[:, -1] = x[:, h + 1]
-        held = period._replace(x0=x[:, h], x_min=low, x_max=high)
+        fixed = period._replace(x0=x[:, h], x_min=low, x_max=high)
         if h < len(periods) - 1:
-            held = held._replace(end_x=np.zeros((len(x), 1)), end_mu=np.zeros((len(x), 1)))
-        reply = best_response(held, price, price)
+            fixed = fixed._replace(end_x=np.zeros((len(x), 1)), end_mu=np.zeros((len(x), 1)))
+        reply = best_response(fixed, price, price)
         cost, beyond = cost + reply.cost_usd, beyond + reply.missing
     return cost, beyond

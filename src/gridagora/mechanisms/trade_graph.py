@@ -1,4 +1,4 @@
-"""Who may trade with whom: trade graphs on a tree of places, what stands between two homes, and what a graph must not be."""
+"""Who may trade with whom: trade graphs on a tree of places, places between two homes, and checks of a graph."""
 
 from itertools import pairwise
 from typing import NamedTuple
@@ -15,12 +15,12 @@ from gridagora.kernels.coordination.consensus import (
     party_of_end,
 )
 
-LEAST_PER_KWH = 1e-9  # costs are told apart from zero beyond this
+LEAST_PER_KWH = 1e-9  # costs below this count as zero
 EVERYONE = "one that ties every home in"
 
 
 class Costs(NamedTuple):
-    """What each end of a pair minds of a kWh it buys and of one it sells, (2e,) each [$/kWh], beside the price."""
+    """Cost of each end of a pair for a kWh it buys and for one it sells, (2e,) each [$/kWh], in addition to the price."""
 
     buys_per_kwh: Col
     sells_per_kwh: Col
@@ -36,15 +36,15 @@ def nearest(tree: Places, place: Index, k: int, far: int = 0) -> TradeLinks:
 
     `place` (n,) is the place right above each home.
 
-    Near is few places on the way, then few homes between in a walk along the feeder. Of the k, `far` are homes 2, 4, 8, ... on
-    in the walk that it calls, and as many call it: offers then cross the feeder in some hops. With none a thousand homes stand
-    on a line hundreds of hops long, and consensus needs as many rounds. Where clusters stay apart, homes that follow each other
-    in the walk join them: the graph is connected.
+    Distance is the number of places on the path, then the number of homes between in a traversal of the feeder. Of the k
+    partners, `far` are chosen 2, 4, 8, ... homes further on in the traversal, and as many choose this home: offers then cross
+    the feeder in a few hops. Without them a thousand homes form a line hundreds of hops long, and consensus needs as many
+    rounds. Separate clusters are joined by homes that follow each other in the traversal: the graph is connected.
 
     Raises
     ------
     ValueError
-        No near partner is left.
+        `far` leaves no near partner.
     """
     if k - 2 * far < 1 or far < 0:
         raise ValueError(
@@ -87,8 +87,8 @@ def within(group: Index, tree: Places, place: Index) -> TradeLinks:
 
     `group` and `place`, (n,) each, are the group of every home and the place right above it.
 
-    Groups follow each other, and homes within them, as in a walk along the feeder. One pair between groups would have to carry
-    all that they exchange, which takes consensus hundreds of rounds.
+    Groups, and homes within them, are ordered as in a traversal of the feeder. A single pair between groups would have to carry
+    their whole exchange, for which consensus needs hundreds of rounds.
     """
     row = _walk(tree, place)
     _, rank, label = np.unique(np.asarray(group)[row], return_index=True, return_inverse=True)
@@ -112,27 +112,27 @@ def zones(tree: Places, place: Index) -> Index:
 
 
 def hops(tree: Places, place: Index, graph: TradeLinks) -> Index:
-    """Return how many places stand on the way between the two ends of every pair, (2e,): 1 for homes at one transformer."""
+    """Return the number of places on the path between the two ends of every pair, (2e,): 1 for homes at one transformer."""
     return _hops(_paths(tree, place), party_of_end(graph), graph.peer)
 
 
 def preference_costs(
-    graph: TradeLinks, grey_per_kwh: Col, green: Flag, fee_per_kwh: Col | float = 0.0
+    graph: TradeLinks, non_green_per_kwh: Col, green: Flag, fee_per_kwh: Col | float = 0.0
 ) -> Costs:
-    """Return the costs of homes that mind energy of partners that are not green, half of every network charge at each end.
+    """Return the costs of homes that prefer green partners, with half of every network charge at each end.
 
     Parameters
     ----------
-    grey_per_kwh
-        What each home would pay to get a kWh from a green partner instead, shape (n,) [$/kWh]; zero looks only at the price.
+    non_green_per_kwh
+        Premium of each home for a kWh from a green partner, shape (n,) [$/kWh]; with zero only the price counts.
     green
         Whether energy of a home counts as green, shape (n,).
     fee_per_kwh
-        Network charge of the whole trade, anything that spreads to (2e,) [$/kWh], alike at both ends.
+        Network charge of the whole trade, broadcast to (2e,) [$/kWh], equal at both ends.
     """
     half = np.broadcast_to(np.asarray(fee_per_kwh, np.float64) / 2, graph.peer.shape)
     return Costs(
-        half + np.where(green[graph.peer], 0.0, grey_per_kwh[party_of_end(graph)]), half.copy()
+        half + np.where(green[graph.peer], 0.0, non_green_per_kwh[party_of_end(graph)]), half.copy()
     )
 
 
@@ -142,8 +142,8 @@ def check(graph: TradeLinks, costs: Costs | None = None, where: str = "graph") -
     Raises
     ------
     InputError
-        Homes without a partner, a graph in several parts, costs that pay a home for buying and selling back, or a round trip of
-        several homes that pays for itself; all at once.
+        Homes without a partner, a graph in several parts, costs that pay a home for buying and selling back, or a round trip
+        through several homes at negative cost; all reported at once.
     """
     degree, part = np.diff(graph.offset), find_components(graph)
     problems = []
@@ -248,7 +248,7 @@ def _paths(tree: Places, place: Index) -> Index:
 
 
 def _walk(tree: Places, place: Index) -> Index:
-    """Return the homes in the order of a walk along the feeder: by their way from the root."""
+    """Return the homes in the order of a traversal of the feeder: by their path from the root."""
     path = _paths(tree, place)
     return np.lexsort((np.arange(path.shape[1]), *path[::-1]))
 
