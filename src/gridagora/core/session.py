@@ -32,9 +32,9 @@ State = TypeVar("State")
 
 
 class SupplyOffer(NamedTuple):
-    """The substation's tender, shape (h,) each: import and export price [$/kWh], and what is already taken [kW].
+    """The substation's tender, shape (h,) each: import and export price [$/kWh], and base load [kW].
 
-    `base_kw` is the load that does not tender, that of other customers first. What the substation may carry is a row of the
+    `base_kw` is the load that does not tender, mainly that of other customers. The capacity of the substation is a row of the
     limits. `export_per_kwh` never exceeds `import_per_kwh`.
     """
 
@@ -46,7 +46,7 @@ class SupplyOffer(NamedTuple):
 class Preference(NamedTuple):
     """Premiums of homes for local or renewable energy.
 
-    A home that is not `green` looks at the price and at `local_per_kwh` only.
+    A home that is not `green` considers only the price and `local_per_kwh`.
     """
 
     local_per_kwh: float  # premium of any home for a kWh of a partner over one of the supplier
@@ -56,9 +56,9 @@ class Preference(NamedTuple):
 
 
 class Topology(NamedTuple):
-    """Where the parties stand: a tree of m places, and the place of each party.
+    """Location of the parties: a tree of m places, and the place of each party.
 
-    Who may trade with whom and what homes prefer is None where a scenario does not say.
+    `partners` and `prefers` are None where the scenario does not set them.
     """
 
     tree: Places
@@ -68,7 +68,7 @@ class Topology(NamedTuple):
 
 
 class Baseline(NamedTuple):
-    """The homes of the flat design, by interval: what a tariff is set on before a run.
+    """The homes of the flat design, by interval: the basis on which a tariff is set before a run.
 
     The first run has no baseline yet: its tariffs are `fixed_per_kwh`.
     """
@@ -83,24 +83,24 @@ class Baseline(NamedTuple):
 
 
 class Opening(NamedTuple):
-    """One opening of a market: the first of h products, who takes part, where they stand, the substation's tender, the limits."""
+    """One opening of a market: the first of h products, the parties, their places, the substation's tender, the limits."""
 
     product: Product
     party: Index  # (n,) homes; in real time devices where devices tender
     supply: SupplyOffer
-    site: Topology | None = None  # None: every party stands at the root
+    site: Topology | None = None  # None: every party is at the root
     binds: bool = False  # whether the gate of the day ahead closes with this opening
     is_prosumer: Flag | None = (
         None  # (n,) homes with PV, a battery or a car, where parties are homes
     )
-    limits: Limits | None = None  # None: nothing is limited
+    limits: Limits | None = None  # None: no limit
     flow: Flow | None = (
         None  # of the interval before, in real time, for a design that sees it; None before there is one
     )
 
 
 class BehindTheMeter(NamedTuple):
-    """What stands behind the meters: one curve for each of r resources, the home of each, and the rest of every home."""
+    """Resources behind the meters: one curve for each of r resources, its home, and the remaining load of every home."""
 
     curves: Curves
     home: Index  # (r,)
@@ -108,7 +108,7 @@ class BehindTheMeter(NamedTuple):
 
 
 class GateOpen(NamedTuple):
-    """The gate is open, as all know by the clock: no message. Parties answer with `Tenders`."""
+    """The gate opens at a fixed time, which needs no message. Parties answer with `Tenders`."""
 
     product: Product
 
@@ -120,7 +120,7 @@ class Posted(NamedTuple):
 
 
 class Costed(NamedTuple):
-    """Quotes which parties answer with `Proposals`: a plan, and what it costs them. Quotes alone are answered with `Plans`."""
+    """Quotes which parties answer with `Proposals`: a plan and its cost. Quotes alone are answered with `Plans`."""
 
     quotes: Quotes
 
@@ -153,7 +153,7 @@ class PeerMessages(NamedTuple):
 class Commitment(NamedTuple):
     """Positions that bind before delivery, h consecutive products from the first on; they oblige to deliver at their price.
 
-    Of the commodity E it is the mean power of the hours together. `premium_per_kwh` is what a kWh costs beyond wholesale and
+    For commodity E, `p_kw` is the mean power over the hours. `premium_per_kwh` is the price of a kWh above wholesale and
     delivery, (h,), (n, h) or (1,). Where devices bid, p_kw is theirs and the home's load comes on top at the same price.
     """
 
@@ -164,10 +164,10 @@ class Commitment(NamedTuple):
 
 
 class HourPlan(NamedTuple, Generic[State]):
-    """What a look-ahead leads to: the prices that homes plan on, what is bound, and what the design itself remembers.
+    """Result of a look-ahead: the prices that homes plan on, the binding positions, and the state of the design.
 
-    `credit_per_kwh` is what export earns where that is not the price; `p_kw` what parties mean to take, where they said so.
-    `gap_share` is the certified gap of the plan over its cost, nan where none is.
+    `credit_per_kwh` is the export price where it differs from `price_per_kwh`; `p_kw` the plans that parties report.
+    `gap_share` is the certified gap of the plan over its cost, nan without a certificate.
     """
 
     price_per_kwh: Col  # (h,) for all, or (n, h) by home
@@ -179,7 +179,7 @@ class HourPlan(NamedTuple, Generic[State]):
 
 
 class Clearing(NamedTuple):
-    """How an interval ends: one transaction for each party that tendered, or the price that was posted to all.
+    """Result of an interval: one transaction for each party that tendered, or the price that was posted to all.
 
     `local` are the trades of parties with each other and their network charges; `place_per_kwh` (m,) the price at every
     place of the site.
@@ -192,7 +192,7 @@ class Clearing(NamedTuple):
 
 
 class MessageCount(NamedTuple):
-    """What crossed the seam so far."""
+    """Messages between market and parties so far."""
 
     messages: int = 0
     bytes: int = 0
@@ -227,7 +227,7 @@ def supply_curve(supply: SupplyOffer, limits: Limits, step: int = 0) -> tuple[Co
 
 
 class Driven(NamedTuple, Generic[Result]):
-    """How a session ended: its result and the new count."""
+    """Result of a session and the new message count."""
 
     result: Result
     traffic: MessageCount
@@ -347,7 +347,7 @@ def _count_disclosed(answer: Tenders | Plans | Proposals) -> int:
 
 
 def site_of(opening: Opening) -> Topology:
-    """Return where the parties stand: at one root, unless the opening says otherwise."""
+    """Return the location of the parties: a single root, unless the opening sets one."""
     if opening.site is not None:
         return opening.site
     root = places(["feeder"], [Level.FEEDER], [-1])
@@ -355,14 +355,14 @@ def site_of(opening: Opening) -> Topology:
 
 
 def limits_of(opening: Opening) -> Limits:
-    """Return what the substation and the places can carry: anything, unless the opening says otherwise."""
+    """Return the limits of the substation and the places: none, unless the opening sets them."""
     if opening.limits is not None:
         return opening.limits
     return limit_substation(len(opening.party), opening.supply.base_kw, np.inf, 0.0)
 
 
 class PricePath(NamedTuple):
-    """Prices or premiums of consecutive intervals from a time on, as a design remembers them from one opening to the next."""
+    """Prices or premiums of consecutive intervals from a time on, as a design carries them from one opening to the next."""
 
     start_s: int
     value_per_kwh: Col  # (..., h)

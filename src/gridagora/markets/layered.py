@@ -414,7 +414,7 @@ def stack_rows(supply: SupplyOffer, bounds: Bounds, root: int, limited: Index) -
 def spread_rows(
     price_per_kwh: Col, supply: SupplyOffer, root: int, limited: Index, shape: tuple[int, int]
 ) -> Col:
-    """Return the premiums (m, h) [$/kWh] that stand in the rows of `stack_rows`."""
+    """Return the premiums (m, h) [$/kWh] of the rows of `stack_rows`."""
     hours = shape[1]
     premium = np.zeros(shape)
     premium[root] = price_per_kwh[:hours] - supply.import_per_kwh

@@ -73,8 +73,8 @@ class Peer:
     """Every pair of partners holds a trade and a price, moved by both offers in each round until all pairs agree.
 
     Partners are all homes ("complete"), about `neighbours` on the feeder of which `far` are called across it ("nearest"), those
-    of the same zone ("zone"), or those of `layers.partners_file` ("file"). With `community` a manager stands between the homes
-    and one price holds in each pool: a zone, or all homes. A trade pays `fee_per_kwh` to the network once ("uniform"), for every
+    of the same zone ("zone"), or those of `layers.partners_file` ("file"). With `community` homes trade through a manager
+    at one price in each pool: a zone, or all homes. A trade pays `fee_per_kwh` to the network once ("uniform"), for every
     place on the path ("distance") or where it leaves the zone ("zonal"), half at each end. `local_per_kwh` is the premium that a
     home would pay for a kWh of its partners over one of the supplier; `[preference]` sets the same and the green premium. The
     supplier sells and buys any quantity at its import and export price; peers do not see network limits. Sessions end when

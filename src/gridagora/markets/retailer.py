@@ -327,7 +327,7 @@ class Retailer:
     ) -> Generator[Any, Any, tuple[Demand, Path, Plans]]:
         """Inner: find the retail price at which end-users take what is offered, or all they want at the outside tariff.
 
-        Each answer moves the choke price of the linear demand that stands for them, so that a demand with curves is met too.
+        Each answer corrects the choke price of the linear demand model of end-users, so that nonlinear demand is met too.
         Outside tariff (h,) [$/kWh], offers together (h,) [kW]; `leads` (n,) are the prosumers.
         """
         for _ in range(self.inner_rounds):
