@@ -184,6 +184,7 @@ def test_a_street_of_panels_in_april_is_a_street_that_exports():
     assert result.summary["manifest"]["limit_kw"] == pytest.approx(0.85 * noon)
     assert rows["flat"]["P5"] == pytest.approx((np.abs(load) - 0.85 * noon).clip(min=0).sum() / 12)
     assert rows["flat"]["P5"] > 1.0
+    # on/off units are ranked behind their transformer, and one of them is much of what six homes may pass
     assert rows["central"]["P5"] < 0.12 * rows["flat"]["P5"]
     assert abs(rows["flat"]["E6m"]) <= ROUNDING_USD * (6 + 4)
     assert rows["flat"]["E5p"] == pytest.approx(6 * rows["flat"]["E5"] / bought_kwh(result, "flat"))

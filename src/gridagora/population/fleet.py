@@ -25,7 +25,7 @@ from gridagora.kernels.stores.bid_curve import bid
 from gridagora.kernels.stores.value import MarginalValue, Stores, join_slopes, marginal_value
 from gridagora.kernels.stores.value import rows as some_rows
 
-THREADS = 2
+THREADS = 2  # for rows of one kind, and for homes behind kinked meters; results do not depend on it
 CHANCE_ROWS = 1024  # rows whose likely inflows are held at a time
 REST_MIN = 3  # compressor timers commonly keep a unit as it is for three to five minutes
 

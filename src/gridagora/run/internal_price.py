@@ -10,9 +10,9 @@ from gridagora.kernels.curves.curve import Curves
 from gridagora.kernels.curves.internal_price import clear
 from gridagora.kernels.curves.shared_meter import solve_meter
 from gridagora.kernels.stores.value import Stores, rows
+from gridagora.population.fleet import THREADS
 from gridagora.settlement.tariff import make_kinked
 
-THREADS = 2  # results do not depend on it
 ROUNDS = 10  # of sharing an hour, begun at the price found the hour before
 
 

@@ -173,11 +173,11 @@ def _sum(row):  # type: ignore[no-untyped-def]
 
 
 @njit(**LEAF)
-def _add_up(p, m, load, out):  # type: ignore[no-untyped-def]
-    """Write the power of m stores of a home by step, and with `load` what its meter sees."""
+def _add_up(p, load, out):  # type: ignore[no-untyped-def]
+    """Write what the meter of a home sees by step: `load` and the power of its stores; `out` may be `load` itself."""
     for t in range(out.shape[0]):
         total = p[0, t]
-        for j in range(1, m):
+        for j in range(1, p.shape[0]):
             total += p[j, t]
         out[t] = load[t] + total
 
@@ -223,7 +223,7 @@ def _share(f, p, rho, dt, load, buy, sell, inside, mean, end_x, end_mu, x0, work
     """One round of sharing in one home: stores answer the inside price near what the meter wants, then the price moves."""
     m, h = p.shape
     toward = np.zeros(h)
-    _add_up(p, m, np.zeros(h), toward)
+    _add_up(p, toward, toward)
     for t in range(h):
         toward[t] = mean[t] - toward[t] / m
     price = inside.reshape(1, h)
@@ -243,7 +243,7 @@ def _sweep(f, p, dt, load, buy, sell, end_x, end_mu, x0, work, path):  # type: i
     imports, exports = buy.reshape(1, h), sell.reshape(1, h)
     for j in range(m):
         _aim(f[j], 0.0)
-        _add_up(p, m, load, net)
+        _add_up(p, load, net)
         for t in range(h):
             f[j, t, LOAD] = net[t] - p[j, t]
         found = respond_row(
@@ -252,7 +252,7 @@ def _sweep(f, p, dt, load, buy, sell, end_x, end_mu, x0, work, path):  # type: i
         for t in range(h):
             net[t] = f[j, t, LOAD] + p[j, t]
         cost += found[0] - _paid_at_meter(net, buy, sell, dt, row)
-    _add_up(p, m, load, net)
+    _add_up(p, load, net)
     return cost + _paid_at_meter(net, buy, sell, dt, row)
 
 
@@ -327,7 +327,7 @@ def _plan_homes(  # type: ignore[no-untyped-def]
         p[:] = p_kw[rows]
         ends, slopes, begin = end_x[rows], end_mu[rows], x0[rows]
         inside, mean = price[i].copy(), np.zeros(h)
-        _add_up(p, m, np.zeros(h), mean)
+        _add_up(p, mean, mean)
         mean /= m
         past[0] = inside
         for turn in range(1, rounds + 1):
