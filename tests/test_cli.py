@@ -446,3 +446,16 @@ def test_compiled_kernels_of_other_sources_are_not_used(
     monkeypatch.delenv("NUMBA_CACHE_DIR")
     assert folders[0] == folders[2] != folders[1]
     assert folders[0].parent == tmp_path / "kernels" / "__pycache__"
+
+
+def test_study_refuses_an_address_without_ray_and_one_where_nobody_answers(tmp_path: Path) -> None:
+    file, out = tmp_path / "case.toml", tmp_path / "out"
+    file.write_text("[homes]\ncount = 3\n")
+    where = ("--address", "127.0.0.1:9", "--out", str(out))
+    told = call("study", "losses", str(file), *where)
+    assert told.exit_code == 2
+    assert "Add --on ray" in told.stderr
+    told = call("study", "losses", str(file), "--on", "ray", *where)
+    assert told.exit_code == 2
+    assert "ray" in told.stderr.lower()
+    assert not out.exists()

@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gridagora.terminal import (
+    Address,
+    Jobs,
     Json,
+    On,
     Out,
+    RunOn,
     Scenario,
     Set,
     bar,
@@ -15,6 +19,7 @@ from gridagora.terminal import (
     finish,
     load_scene,
     name_plugins,
+    open_workers,
     refuse_file,
     report_errors,
 )
@@ -40,9 +45,6 @@ Days = Annotated[
         help="Days from the start; left out: the first two, or all where --full is given.",
     ),
 ]
-Jobs = Annotated[
-    int, typer.Option("--jobs", metavar="N", min=1, help="Points that run at the same time.")
-]
 
 
 @study.command()
@@ -55,11 +57,13 @@ def aggregation(
     ] = False,
     set_: Set = None,
     out: Out = None,
-    jobs: Jobs = 2,
+    jobs: Jobs = None,
+    on: On = RunOn.LOCAL,
+    address: Address = None,
     json_: Json = False,
 ) -> None:
     """Sweep layers, blocks, forecast error, lost and late messages of the layered design; what was run is never run again."""
-    with report_errors(json_):
+    with report_errors(json_), open_workers(on, address, jobs) as workers:
         from gridagora.run import folder as folders
         from gridagora.studies import aggregation as studies
         from gridagora.studies import waterfall as causes
@@ -69,14 +73,14 @@ def aggregation(
         scene = _short(scenario, days, set_ or [], whole=full)
         with bar() as advance:
             swept = studies.study_aggregation(
-                scene, studies.DialGrid(full=full), folder, advance, jobs
+                scene, studies.DialGrid(full=full), folder, advance, workers
             )
             rest = causes.study_losses(
                 scene,
                 "layered",
                 folder,
                 lambda _, done, total: advance("losses", done, total),
-                jobs,
+                workers,
             )
         found = swept.beside(rest)
         folders.save(found, folder)
@@ -92,18 +96,20 @@ def losses(
     days: Days = None,
     set_: Set = None,
     out: Out = None,
-    jobs: Jobs = 2,
+    jobs: Jobs = None,
+    on: On = RunOn.LOCAL,
+    address: Address = None,
     json_: Json = False,
 ) -> None:
     """Say where the value goes that a design does not capture: forecast, draws, on/off units, the limit, the rest."""
-    with report_errors(json_):
+    with report_errors(json_), open_workers(on, address, jobs) as workers:
         from gridagora.studies import waterfall as causes
 
         folder = out or default_out(scenario) / "losses"
         refuse_file(folder)
         scene = _short(scenario, days, set_ or [], whole=False)
         with bar() as advance:
-            found = causes.study_losses(scene, design, folder, advance, jobs)
+            found = causes.study_losses(scene, design, folder, advance, workers)
         finish(found, folder, json_)
 
 
@@ -120,11 +126,13 @@ def claims(
     ] = SEEDS,
     set_: Set = None,
     out: Out = None,
-    jobs: Jobs = 2,
+    jobs: Jobs = None,
+    on: On = RunOn.LOCAL,
+    address: Address = None,
     json_: Json = False,
 ) -> None:
     """Say against which retailers of today prosumers as the retailer keep what is promised, over draws of homes and days."""
-    with report_errors(json_):
+    with report_errors(json_), open_workers(on, address, jobs) as workers:
         from gridagora.studies import retail_claims
 
         folder = out or default_out(scenario) / "claims"
@@ -132,7 +140,7 @@ def claims(
         name_plugins(scenario, set_ or [])
         with bar() as advance:
             found = retail_claims.study_claims(
-                scenario, range(seeds), set_ or (), folder, advance, jobs
+                scenario, range(seeds), set_ or (), folder, advance, workers
             )
         finish(found, folder, json_)
 

@@ -4,8 +4,10 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from gridagora.scenario.build import Scene
     from gridagora.scenario.plugins import Plugin
     from gridagora.studies.aggregation import StudyResult
+    from gridagora.studies.parallel import Workers
 
 FAILED, BAD_INPUT, STOPPED = 1, 2, 130
 RESULTS = Path("gridagora-out")
@@ -36,6 +39,36 @@ Set = Annotated[
 Json = Annotated[
     bool,
     typer.Option("--json", help="Print the machine-readable result, and nothing else, on stdout."),
+]
+
+
+class RunOn(StrEnum):
+    """Where the cases of a study run."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+LOCAL_JOBS = 2
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        metavar="N",
+        min=1,
+        help="Cases that run at the same time; left out: two here, all cores of a cluster at an address.",
+    ),
+]
+On = Annotated[
+    RunOn, typer.Option("--on", help="Where cases run: processes of this machine, or Ray.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT",
+        help="Ray cluster to run on, of which this machine is a node; left out: one is started here.",
+    ),
 ]
 
 
@@ -86,6 +119,33 @@ def load_scene(path: Path, only: list[str] | None, overrides: list[str]) -> "Sce
             for each in fault.problems
         ]
         raise InputError(said) from None
+
+
+@contextmanager
+def open_workers(on: RunOn, address: str | None, jobs: int | None) -> "Iterator[Workers]":
+    """Yield what runs the cases of a study; a cluster is checked before anything else is done.
+
+    Raises
+    ------
+    InputError
+        An address without Ray, Ray that is not installed, or a cluster that cannot be used.
+    """
+    if on is RunOn.LOCAL:
+        if address is not None:
+            hint = "Add --on ray, or leave --address out."
+            expected = "no address where cases run on processes of this machine"
+            raise InputError([Problem("--address", f"'{address}'", expected, hint)])
+        yield LOCAL_JOBS if jobs is None else jobs
+        return
+    if find_spec("ray") is None:
+        hint = "pip install 'gridagora[cluster]'"
+        raise InputError([Problem("--on ray", "no Ray installed", "the extra 'cluster'", hint)])
+    from gridagora.studies import ray_cluster
+
+    with ExitStack() as opened:
+        with busy("starting Ray" if address is None else f"connecting to Ray at {address}"):
+            workers = opened.enter_context(ray_cluster.connect(address, jobs, say))
+        yield workers
 
 
 def name_plugins(path: Path | None, overrides: list[str]) -> "list[Plugin]":

@@ -24,6 +24,7 @@ from gridagora.core.tables import Col, Flag
 from gridagora.run import folder as folders
 from gridagora.scenario.build import Scene
 from gridagora.scenario.schema import LayersKeys
+from gridagora.studies.parallel import Workers
 from gridagora.studies.sweep import BOUND, Keys, Row, SweepCase, Told, fingerprint, run_cases
 
 REFERENCES = ("flat", "rtp", "central")
@@ -112,7 +113,7 @@ def study_aggregation(
     grid: DialGrid | None = None,
     out: str | Path | None = None,
     progress: Told | None = None,
-    processes: int = 1,
+    processes: Workers = 1,
 ) -> StudyResult:
     """Sweep the layered design over the grid, with `flat`, `rtp` and `central` beside it on every forecast.
 
@@ -125,7 +126,7 @@ def study_aggregation(
     progress
         Told (stage, points done, points in all).
     processes
-        Points that run at the same time; their `wall_s` is then longer than alone.
+        Points that run at the same time, or an executor such as a Ray cluster; their `wall_s` is then longer than alone.
 
     Returns
     -------

@@ -1,52 +1,50 @@
-"""Jobs on several processes: results as they come, and no process left behind."""
+"""Many cases at once: on processes of this machine, or on any other executor, such as a Ray cluster.
 
-import os
+Results do not depend on where a case runs: every case is given the same bytes, and returns its result as bytes.
+"""
+
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
-from threading import Thread
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from gridagora.core.errors import PartError
+from gridagora.studies.local_processes import LocalProcesses
 
 Job = TypeVar("Job")
 Found = TypeVar("Found")
 
 
+class Executor(Protocol):
+    """Where cases run."""
+
+    def run(
+        self, do: Callable[..., Found], jobs: Sequence[Job], *first: Any
+    ) -> Iterator[tuple[Job, Found]]:
+        """Yield every job and what `do(*first, job)` returned, in the order in which they finish."""
+        ...
+
+
+Workers = int | Executor  # processes of this machine by their number, or an executor
+
+
 def map_cases(
-    do: Callable[..., Found], jobs: Sequence[Job], processes: int, *first: Any
+    do: Callable[..., Found], jobs: Sequence[Job], workers: Workers, *first: Any
 ) -> Iterator[tuple[Job, Found]]:
     """Yield every job and what `do(*first, job)` returned, in the order in which they finish.
+
+    Parameters
+    ----------
+    do
+        A function of a module, so that other processes can import it.
+    jobs
+        What it is called with, one case each.
+    workers
+        Number of processes of this machine, or an executor such as `studies.ray_cluster.RayCluster`.
+    first
+        What every case is given beside its job.
 
     Raises
     ------
     PartError
         A process was ended from outside; what is yielded until then stands.
     """
-    if processes < 2 or len(jobs) < 2:
-        yield from ((job, do(*first, job)) for job in jobs)
-        return
-    pool = ProcessPoolExecutor(min(processes, len(jobs)), get_context("spawn"), _leave_with_parent)
-    try:
-        futures = {pool.submit(do, *first, job): job for job in jobs}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    except BrokenProcessPool:
-        raise PartError(
-            "a process of the study was ended from outside; what it finished is kept, run it again"
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _leave_with_parent() -> None:
-    """End this process when its parent is gone: one that is killed cannot tell its workers."""
-    Thread(target=_wait_for_parent, daemon=True).start()
-
-
-def _wait_for_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    executor = LocalProcesses(workers) if isinstance(workers, int) else workers
+    yield from executor.run(do, jobs, *first)

@@ -32,7 +32,7 @@ from gridagora.scenario.read import literal
 from gridagora.studies import checkpoint as kept
 from gridagora.studies.aggregation import StudyResult, record_origin
 from gridagora.studies.claims import Claim, claim
-from gridagora.studies.parallel import map_cases
+from gridagora.studies.parallel import Workers, map_cases
 from gridagora.studies.sweep import Keys, Told, fingerprint, override
 
 LEAST_SEEDS = 2
@@ -185,7 +185,7 @@ def study_claims(
     overrides: Sequence[str] = (),
     out: Path | None = None,
     progress: Told | None = None,
-    processes: int = 1,
+    processes: Workers = 1,
 ) -> StudyResult:
     """Measure every claim against every retailer in every case, over paired draws.
 
@@ -200,7 +200,7 @@ def study_claims(
     progress
         Told (stage, draws done, draws in all).
     processes
-        Draws that run at the same time.
+        Draws that run at the same time, or an executor such as a Ray cluster.
 
     Returns
     -------

@@ -21,7 +21,7 @@ from gridagora.scenario.plugins import digest_of
 from gridagora.scenario.read import literal
 from gridagora.scenario.schema import Scenario
 from gridagora.studies import checkpoint as kept
-from gridagora.studies.parallel import map_cases
+from gridagora.studies.parallel import Workers, map_cases
 
 BOUND = "bound"  # the one job that is no design: the certified bound of the scene
 SOURCE = Path(__file__).parents[1]
@@ -107,7 +107,7 @@ def run_cases(
     jobs: Sequence[SweepCase],
     out: str | Path | None,
     progress: Told | None,
-    processes: int,
+    processes: Workers,
 ) -> dict[SweepCase, Row]:
     """Return what every job did; one that the folder holds from before, of the same scene and program, is not run again."""
     folder, mark = (None, "") if out is None else (Path(out) / "points", fingerprint(scene))

@@ -22,6 +22,7 @@ from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.run import folder as folders
 from gridagora.scenario.build import Scene
 from gridagora.studies.aggregation import StudyResult, manifest
+from gridagora.studies.parallel import Workers
 from gridagora.studies.sweep import BOUND, Keys, Row, SweepCase, Told, run_cases
 
 LINKS: Keys = (
@@ -56,7 +57,7 @@ def study_losses(
     design: str = "layered",
     out: str | Path | None = None,
     progress: Told | None = None,
-    processes: int = 1,
+    processes: Workers = 1,
 ) -> StudyResult:
     """Measure where the attainable gain of a design goes.
 

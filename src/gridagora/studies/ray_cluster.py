@@ -1,0 +1,247 @@
+"""Cases as tasks of a Ray cluster: one that is started on this machine and ends with the program, or one at an address.
+
+The extra `cluster` installs Ray. A worker or a node that is lost costs the cases it was at, which run again elsewhere.
+
+References
+----------
+P. Moritz et al., Ray: A distributed framework for emerging AI applications, OSDI 2018, doi 10.48550/arXiv.1712.05889.
+"""
+
+import logging
+import os
+import pickle
+import socket
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from platform import python_version
+from typing import Any, TypeVar
+
+from gridagora.core.errors import InputError, PartError, Problem
+
+try:
+    import ray
+    from ray import exceptions
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+except ImportError as missing:
+    raise ImportError(
+        "cases on Ray need Ray, which is not installed: pip install 'gridagora[cluster]'"
+    ) from missing
+
+Job = TypeVar("Job")
+Found = TypeVar("Found")
+
+REACH_S = 3.0  # to open a connection to the head of a cluster
+SETTINGS = 4
+HTTP2_OPENING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, SETTINGS, 0, 0, 0, 0, 0])
+PROBE_S = 60.0  # for every node to say what it runs: a worker process starts in seconds
+TRIES = 3  # of a case whose worker is lost, before it is the case that ends its worker
+FLYING_A_CPU = 4  # tasks handed to the cluster at a time, so that it is never without work
+QUIET = {  # what Ray reads when it starts: it reports to nobody and takes over no output
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_gcs_rpc_server_connect_timeout_s": "3",
+}
+LOST = (
+    exceptions.WorkerCrashedError,
+    exceptions.NodeDiedError,
+    exceptions.LocalRayletDiedError,
+    exceptions.OutOfMemoryError,
+    exceptions.ObjectLostError,
+)
+
+
+@dataclass(frozen=True)
+class RayCluster:
+    """A cluster that this program is connected to; `tell` hears of every worker that is lost."""
+
+    cpus: int
+    tell: Callable[[str], None]
+
+    def run(
+        self, do: Callable[..., Found], jobs: Sequence[Job], *first: Any
+    ) -> Iterator[tuple[Job, Found]]:
+        """Yield every job and what `do(*first, job)` returned, in the order in which they finish.
+
+        Raises
+        ------
+        PartError
+            A case that ended its worker time and again.
+        """
+        task = ray.remote(num_cpus=1, max_retries=0)(_do_case)
+        shared = ray.put(pickle.dumps((do, first)))
+        left, lost = deque(range(len(jobs))), Counter[int]()
+        flying: dict[Any, int] = {}
+        try:
+            while left or flying:
+                while left and len(flying) < FLYING_A_CPU * self.cpus:
+                    row = left.popleft()
+                    flying[task.remote(shared, pickle.dumps(jobs[row]))] = row
+                done = ray.wait(list(flying), num_returns=1)[0][0]
+                row = flying.pop(done)
+                try:
+                    found = pickle.loads(ray.get(done))
+                except LOST as fault:
+                    lost[row] += 1
+                    self._tell_of_loss(lost[row], fault)
+                    left.append(row)
+                    continue
+                except exceptions.RayTaskError as fault:
+                    raise fault.cause from None
+                yield jobs[row], found
+        finally:
+            for each in flying:
+                ray.cancel(each, force=True)
+
+    def _tell_of_loss(self, times: int, fault: Exception) -> None:
+        kind = type(fault).__name__
+        if times >= TRIES:
+            raise PartError(
+                f"a case of the study ended its worker {times} times ({kind}); what is finished is kept"
+            )
+        nodes = sum(bool(node["Alive"]) for node in ray.nodes())
+        self.tell(
+            f"A worker was lost ({kind}); its case runs again, and the study goes on with {nodes} "
+            f"node{'s' if nodes != 1 else ''}."
+        )
+
+
+def _do_case(shared: bytes, job: bytes) -> bytes:
+    """Run a case in a worker; bytes in and out, for arrays that Ray hands over itself cannot be written."""
+    do, first = pickle.loads(shared)
+    return pickle.dumps(do(*first, pickle.loads(job)))
+
+
+@contextmanager
+def connect(
+    address: str | None = None, cpus: int | None = None, tell: Callable[[str], None] | None = None
+) -> Iterator[RayCluster]:
+    """Yield a cluster whose every node runs the program that runs here, and leave it at the end.
+
+    Parameters
+    ----------
+    address
+        HOST:PORT of the head of a cluster that this machine is a node of; left out, a cluster is started here.
+    cpus
+        Cores of a cluster that is started here, two where left out; the most of one at an address, all where left out.
+    tell
+        Told, in a sentence, of every worker that is lost.
+
+    Raises
+    ------
+    InputError
+        No cluster at the address, or nodes that run another program, all of them at once.
+    """
+    if address is not None:
+        refuse_unreachable(address)
+    _start(address, cpus)
+    try:
+        refuse_others(address or "local")
+        whole = int(ray.cluster_resources().get("CPU", 1))
+        yield RayCluster(max(1, min(whole, cpus or whole)), tell or _silent)
+    finally:
+        ray.shutdown()
+
+
+def refuse_unreachable(address: str) -> None:
+    """Refuse an address at which nothing answers as a cluster does: by gRPC, which opens as HTTP/2 (RFC 9113, section 3.4).
+
+    Raises
+    ------
+    InputError
+        An address of another form, or one that opens no connection within seconds.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16 or "/" in host:
+        hint = (
+            "It is what 'ray start --head' says it listens on; this machine must be a node of it."
+        )
+        raise InputError(
+            [Problem("--address", f"'{address}'", "HOST:PORT, as 10.0.0.1:6379", hint)]
+        )
+    try:
+        with socket.create_connection((host, int(port)), REACH_S) as line:
+            line.settimeout(REACH_S)
+            line.sendall(HTTP2_OPENING)
+            heard = line.recv(9)
+    except OSError as fault:
+        raise InputError([_no_cluster(address, str(fault.strerror or fault))]) from None
+    if len(heard) < 9 or heard[3] != SETTINGS:
+        raise InputError([_no_cluster(address, "what answers there is none")])
+
+
+def _no_cluster(address: str, reason: str) -> Problem:
+    return Problem(
+        f"--address {address}",
+        f"no cluster ({reason})",
+        "a Ray cluster that this machine is a node of",
+        "Start one with 'ray start --head', or leave --address out.",
+    )
+
+
+def _start(address: str | None, cpus: int | None) -> None:
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    shared = {"log_to_driver": False, "configure_logging": False}
+    if address is None:
+        ray.init(address="local", num_cpus=cpus or 2, include_dashboard=False, **shared)
+        return
+    try:
+        ray.init(address=address, **shared)
+    except (ConnectionError, RuntimeError, ValueError, exceptions.RayError) as fault:
+        reason = str(fault).strip().splitlines()[0] if str(fault).strip() else type(fault).__name__
+        raise InputError([_no_cluster(address, reason)]) from None
+
+
+def refuse_others(where: str) -> None:
+    """Refuse nodes of the cluster at `where` that run another program than this one, before any case starts.
+
+    Raises
+    ------
+    InputError
+        Every such node, and each that does not answer.
+    """
+    tell_program = _program_of_worker()
+    here = tell_program()
+    ask = ray.remote(num_cpus=0, max_retries=1)(tell_program)
+    asked = {}
+    for node in (each for each in ray.nodes() if each["Alive"]):
+        stay = NodeAffinitySchedulingStrategy(node_id=node["NodeID"], soft=False)
+        asked[ask.options(scheduling_strategy=stay).remote()] = node["NodeManagerAddress"]
+    answered, _ = ray.wait(list(asked), num_returns=len(asked), timeout=PROBE_S)
+    problems = []
+    for answer, node in asked.items():
+        there = ray.get(answer) if answer in answered else f"no answer within {PROBE_S:.0f} s"
+        if there != here:
+            hint = "Install the same versions on every node."
+            problems.append(Problem(f"Ray cluster {where}: node {node}", there, here, hint))
+    if problems:
+        raise InputError(problems)
+
+
+def _program_of_worker() -> Callable[[], str]:
+    """Return a function that tells what a worker computes with; it travels whole, for a node may have no gridagora to load."""
+
+    def tell_program() -> str:
+        spec = find_spec("gridagora")
+        if spec is None or spec.origin is None:
+            return "no gridagora"
+        digest = sha256()
+        for path in sorted(Path(spec.origin).parent.rglob("*.py")):
+            digest.update(path.read_bytes())
+        beside = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba"))
+        return f"gridagora of source {digest.hexdigest()[:12]}, python {python_version()}, {beside}"
+
+    return tell_program
+
+
+def _silent(text: str) -> None:
+    """Tell nobody."""
+    del text
