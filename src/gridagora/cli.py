@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gridagora import __version__
-from gridagora.cli_study import study
+from gridagora.cli_study import ensemble, study, sweep
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.terminal import (
     RESULTS,
@@ -168,6 +168,10 @@ def compare(
             [name.strip() for name in only.split(",") if name.strip()] if only is not None else None
         )
         finish(_compare(load_scene(scenario, chosen, set_ or []), folder), folder, json_)
+
+
+app.command()(ensemble)
+app.command()(sweep)
 
 
 @app.command()

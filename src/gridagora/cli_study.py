@@ -1,11 +1,14 @@
 """The study verbs: a sweep of a design, where the rest of the value goes, and whether a design keeps its promise."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gridagora.core.errors import InputError, Problem
 from gridagora.terminal import (
+    FAILED,
     Address,
     Jobs,
     Json,
@@ -15,6 +18,8 @@ from gridagora.terminal import (
     Scenario,
     Set,
     bar,
+    busy,
+    countdown,
     default_out,
     finish,
     load_scene,
@@ -22,13 +27,21 @@ from gridagora.terminal import (
     open_workers,
     refuse_file,
     report_errors,
+    say,
+    show_json,
+    show_records,
 )
 
 if TYPE_CHECKING:
     from gridagora.scenario.build import Scene
+    from gridagora.studies.ensemble import EnsemblePlan
+    from gridagora.studies.parallel import Workers
 
 STUDY_DAYS = 2  # a sweep runs a scene forty times and more
 SEEDS = 30
+WORLDS, SWEEP_WORLDS = 100, 10
+SPREAD_DAYS = 21  # the season stays
+LATIN_SEED = 0
 
 study = typer.Typer(
     help="Sweep a design, say where the rest goes, or hold one to its promise.",
@@ -143,6 +156,158 @@ def claims(
                 scenario, range(seeds), set_ or (), folder, advance, workers
             )
         finish(found, folder, json_)
+
+
+Seeds = Annotated[
+    int,
+    typer.Option(
+        "--seeds",
+        metavar="N",
+        help="Worlds, the first with the seed of the scenario; 100 or more for a tail.",
+    ),
+]
+Designs = Annotated[
+    str | None,
+    typer.Option("--designs", metavar="NAME,...", help="Left out: those of the scenario."),
+]
+Spread = Annotated[
+    int,
+    typer.Option(
+        "--spread-days",
+        metavar="N",
+        min=0,
+        help="Most days by which a run on files moves, either way; all its series move together.",
+    ),
+]
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        "--processes",
+        "--jobs",
+        metavar="P",
+        min=1,
+        help="Worlds at the same time; left out: two here, all cores of a cluster at an address.",
+    ),
+]
+Folder = Annotated[
+    Path | None, typer.Argument(metavar="OUT", help="Folder; the same one goes on where it was.")
+]
+
+
+def ensemble(
+    scenario: Scenario,
+    place: Folder = None,
+    seeds: Seeds = WORLDS,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option("--vary", metavar="KEY=a,b,c", help="Run all worlds with each value, too."),
+    ] = None,
+    designs: Designs = None,
+    days: Annotated[
+        int | None, typer.Option("--days", metavar="D", min=1, help="Days of each world.")
+    ] = None,
+    spread: Spread = SPREAD_DAYS,
+    processes: Processes = None,
+    on: On = RunOn.LOCAL,
+    address: Address = None,
+    set_: Set = None,
+    out: Out = None,
+    json_: Json = False,
+) -> None:
+    """Run every design in many worlds: seeds that redraw homes, weather, prices, cars; a stopped one goes on where it was."""
+    with report_errors(json_), open_workers(on, address, processes) as workers:
+        from gridagora.studies import ensemble as studies
+        from gridagora.studies import variations
+
+        dials = variations.parse_dials(vary or [], "--vary")
+        folder = _one_folder(place, out) or default_out(scenario) / "ensemble"
+        points = variations.grid(dials)
+        name_plugins(scenario, set_ or [])
+        with busy(f"reading {scenario}"):
+            keys = world_keys(designs, days, set_ or [])
+            plan = studies.make_plan(scenario, keys, points, "--vary", seeds, spread)
+        _run_worlds(plan, folder, workers, json_)
+
+
+def sweep(
+    scenario: Scenario,
+    place: Folder = None,
+    over: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--over", metavar="KEY=VALUES", help="low:high:count, or a,b,c; may be given again."
+        ),
+    ] = None,
+    latin: Annotated[
+        int | None,
+        typer.Option("--latin", metavar="N", help="N combinations in place of all of them."),
+    ] = None,
+    seeds: Seeds = SWEEP_WORLDS,
+    designs: Designs = None,
+    days: Annotated[
+        int | None, typer.Option("--days", metavar="D", min=1, help="Days of each world.")
+    ] = None,
+    spread: Spread = SPREAD_DAYS,
+    processes: Processes = None,
+    on: On = RunOn.LOCAL,
+    address: Address = None,
+    set_: Set = None,
+    out: Out = None,
+    json_: Json = False,
+) -> None:
+    """Run every design over ranges of keys, the same worlds at each point, and show where the best design changes."""
+    with report_errors(json_), open_workers(on, address, processes) as workers:
+        from gridagora.studies import ensemble as studies
+        from gridagora.studies import variations
+
+        dials = variations.parse_dials(over or [], "--over")
+        if not dials:
+            raise InputError([Problem("--over", "nothing", "a key and its values to sweep over")])
+        folder = _one_folder(place, out) or default_out(scenario) / "sweep"
+        points = (
+            variations.grid(dials)
+            if latin is None
+            else variations.latin_hypercube(dials, latin, LATIN_SEED)
+        )
+        name_plugins(scenario, set_ or [])
+        with busy(f"reading {scenario}"):
+            keys = world_keys(designs, days, set_ or [])
+            plan = studies.make_plan(scenario, keys, points, "--over", seeds, spread)
+        _run_worlds(plan, folder, workers, json_)
+
+
+def _one_folder(place: Path | None, out: Path | None) -> Path | None:
+    if place is not None and out is not None:
+        raise InputError([Problem("--out", f"{out} beside {place}", "one folder")])
+    return place or out
+
+
+def world_keys(designs: str | None, days: int | None, overrides: list[str]) -> list[str]:
+    """Return the overrides of all worlds: those given, days, and designs in place of those of the scenario."""
+    named = [name.strip() for name in (designs or "").split(",") if name.strip()]
+    own = [f"scenario.architectures={json.dumps(named)}"] if designs is not None else []
+    return [*overrides, *([] if days is None else [f"scenario.days={days}"]), *own]
+
+
+def _run_worlds(plan: "EnsemblePlan", folder: Path, workers: "Workers", as_json: bool) -> None:
+    """Run worlds, show how designs did in the mean, and say where the tables lie."""
+    from gridagora.studies import ensemble as studies
+    from gridagora.studies import world_means
+
+    for line in studies.lines_of(plan):
+        say(line)
+    with countdown() as advance:
+        manifest = studies.run_ensemble(plan, folder, advance, workers)
+    if as_json:
+        show_json(manifest)
+    else:
+        means = world_means.mean_values(folder / studies.WORLDS_FILE, world_means.MAIN)
+        show_records(means, as_json, f"{plan.seeds} worlds, means and 95 % intervals")
+    say(f"Tables in {folder}")
+    for name, reason in manifest["failed"].items():
+        say(f"{name} failed: {reason.rstrip('.')}. What the others found is kept.")
+    if manifest["failed"]:
+        raise typer.Exit(FAILED)
 
 
 def _short(path: Path, days: int | None, overrides: list[str], *, whole: bool) -> "Scene":

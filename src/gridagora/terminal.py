@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 FAILED, BAD_INPUT, STOPPED = 1, 2, 130
 RESULTS = Path("gridagora-out")
 PIPED_COLUMNS = 140
+LINE_EVERY_S = 60.0  # of progress where nobody watches
 
 Scenario = Annotated[Path, typer.Argument(metavar="SCENARIO", help="Scenario file (TOML).")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder of the result.")]
@@ -318,3 +320,49 @@ def bar() -> Iterator[Callable[[str, int, int], None]]:
             progress.update(tasks[stage], completed=done, total=total)
 
         yield advance
+
+
+@contextmanager
+def countdown() -> Iterator[Callable[[str, int, int], None]]:
+    """Show on stderr how much is done and how long the rest will take; where that is no terminal, a line a minute.
+
+    Yields the callback (stage, done, total), whose first call says what was done before.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    stderr = console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    began, said = monotonic(), -LINE_EVERY_S
+    first = -1
+    with Progress(
+        *columns, console=stderr, transient=True, disable=not stderr.is_terminal
+    ) as shown:
+        task = shown.add_task("", total=None, left="")
+
+        def advance(stage: str, done: int, total: int) -> None:
+            nonlocal said, first
+            now = monotonic()
+            first = done if first < 0 else first
+            left = _time_left(now - began, done - first, total - done)
+            shown.update(task, description=stage, completed=done, total=total, left=left)
+            if not stderr.is_terminal and (now - said >= LINE_EVERY_S or done == total):
+                said = now
+                say(f"{stage}: {done} of {total}{left and f', {left}'}")
+
+        yield advance
+
+
+def _time_left(elapsed_s: float, done: int, left: int) -> str:
+    """Return how long what is left will take, in words; empty as long as nothing is known."""
+    if done <= 0 or left <= 0:
+        return ""
+    whole = round(elapsed_s / done * left)
+    hours, minutes, seconds = whole // 3600, whole // 60 % 60, whole % 60
+    if hours:
+        return f"{hours} h {minutes} min left"
+    return f"{minutes} min {seconds:02d} s left"

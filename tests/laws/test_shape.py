@@ -41,6 +41,7 @@ CALLS_OUTSIDE = {
     "run/compare.py": "the run of one design",
     "run/metric_values.py": "one figure",
     "studies/sweep.py": "one point of a study",
+    "studies/worlds.py": "one world of an ensemble",
 }
 
 

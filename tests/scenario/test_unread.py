@@ -13,6 +13,7 @@ BEFORE = {  # what the other keys of a scenario must be for the key `by` to have
     "homes.ev_source": dict.fromkeys(("evipro", "sessions"), "homes.source=profiles"),
 }
 WORDS = {
+    "feeder.seed": "3",
     "homes.on": "all",
     "homes.time_names": "end",
     "homes.step_minutes": "15",

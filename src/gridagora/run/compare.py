@@ -71,7 +71,7 @@ def compare(
     """
     require_call(progress, "progress", "a function of (stage, done, total)")
     tell = progress or _silent
-    names = _designs(scene, architectures)
+    names = require_designs(scene, architectures)
     draft = None if out is None else folders.begin(out)
     markets = {name: scene.market(name) for name in dict.fromkeys(["flat", *names])}
     study = prepare(scene, tell)
@@ -126,8 +126,14 @@ def _run_design(
     return add_power_flow(scene, grid, market, ran, evaluate(name, ran, study))
 
 
-def _designs(scene: Scene, architectures: Sequence[str] | None) -> list[str]:
-    """Return the names of the designs to run; one may be given alone."""
+def require_designs(scene: Scene, architectures: Sequence[str] | None) -> list[str]:
+    """Return the names of the designs to run, those of the scenario where none are given; one may be given alone.
+
+    Raises
+    ------
+    InputError
+        What is no scene, a name that is no text, or one given twice.
+    """
     require(scene, Scene, "scene", "a gridagora.Scene, from gridagora.load or gridagora.build")
     if architectures is not None:
         require(architectures, (str, list, tuple), "architectures", "names of designs, as text")

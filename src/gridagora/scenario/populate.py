@@ -57,7 +57,9 @@ def feeder(scenario: Scenario, start_s: int) -> Feeder:
         return plugin_sources.feeder(scenario, start_s)
     if scenario.feeder.source == "opendss":
         return opendss.read(scenario.feeder.file)
-    return synthetic_feeder.make(scenario.scenario.seed, scenario.homes.count or DEFAULT_HOMES)
+    own = scenario.feeder.seed
+    seed = scenario.scenario.seed if own is None else own
+    return synthetic_feeder.make(seed, scenario.homes.count or DEFAULT_HOMES)
 
 
 def prices(scenario: Scenario, start_s: int) -> Prices:

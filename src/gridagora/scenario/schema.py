@@ -113,6 +113,11 @@ class FeederKeys(Table):
         "synthetic", description="where the network comes from"
     )
     file: str = Field("", description="OpenDSS master file, for source 'opendss'")
+    seed: int | None = Field(
+        None,
+        ge=0,
+        description="seed of the synthetic network alone; left out: that of [scenario]",
+    )
     other_peak_share: Share = Field(
         0.6,
         description="what its other loads draw in office hours, of their rating; 0: left out [0..1]",

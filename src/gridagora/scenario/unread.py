@@ -24,6 +24,7 @@ class Readers(NamedTuple):
 
 READERS = (
     Readers("feeder", ("file", "other_peak_share"), "feeder.source", ("opendss",)),
+    Readers("feeder", ("seed",), "feeder.source", ("synthetic",)),
     Readers("weather", ("file",), "weather.source", OWN_FILES),
     Readers("weather", ("folder",), "weather.source", ("travis",)),
     Readers("prices", ("file",), "prices.source", ("ercot_zone",)),

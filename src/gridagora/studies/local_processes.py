@@ -39,7 +39,7 @@ class LocalProcesses:
         try:
             futures = {pool.submit(do, *first, job): job for job in jobs}
             for future in as_completed(futures):
-                yield futures[future], future.result()
+                yield futures.pop(future), future.result()  # what is taken is not held
         except BrokenProcessPool:
             raise PartError(
                 "a process of the study was ended from outside; what it finished is kept, run it again"

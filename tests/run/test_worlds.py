@@ -1,0 +1,231 @@
+"""Worlds: what a seed redraws and what it leaves, equal for every design; an ensemble that goes on where it was stopped."""
+
+import json
+from importlib.resources import files
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from gridagora.cli import app
+from gridagora.core.errors import InputError
+from gridagora.core.tables import blocks_of
+from gridagora.studies import ensemble, variations, world_means, worlds
+from gridagora.studies.worlds import WorldCase, WorldOutcome
+
+SMALL = ("homes.count=4", "scenario.days=1", "layers.zones=1")
+DESIGNS = ("flat", "rtp")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    path = tmp_path_factory.mktemp("scenario") / "demo.toml"
+    path.write_text(files("gridagora.scenario").joinpath("demo.toml").read_text())
+    return path
+
+
+@pytest.fixture(scope="module")
+def draws(demo):
+    return worlds.open_draws(demo, SMALL, 21)
+
+
+def plan_of(demo, seeds, *points, designs=DESIGNS):
+    named = f"scenario.architectures={json.dumps(designs)}"
+    return ensemble.make_plan(demo, [*SMALL, named], points or ((),), "--vary", seeds, 21)
+
+
+@pytest.fixture(scope="module")
+def finished(demo, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("out") / "worlds"
+    manifest = ensemble.run_ensemble(plan_of(demo, 3), folder)
+    return folder, manifest
+
+
+def content(table) -> bytes:
+    return b"".join(block for column in table for block in blocks_of(column))
+
+
+@pytest.mark.parametrize("table", ["homes", "weather", "prices"])
+def test_another_seed_redraws_what_is_outside_the_designs_and_the_same_one_nothing(draws, table):
+    first, again, other = (worlds.draw_scene(draws, WorldCase(seed)) for seed in (5, 5, 6))
+    assert content(getattr(first, table)) == content(getattr(again, table))
+    assert content(getattr(first, table)) != content(getattr(other, table))
+
+
+def test_the_network_stays_that_of_the_scenario(draws):
+    first, other = (worlds.draw_scene(draws, WorldCase(seed)) for seed in (1, 6))
+    assert b"".join(blocks_of(first.feeder)) == b"".join(blocks_of(other.feeder))
+    assert (first.home_meter != other.home_meter).any()
+
+
+def test_a_variation_changes_its_own_draws_alone(draws):
+    plain = worlds.draw_scene(draws, WorldCase(5))
+    more = worlds.draw_scene(draws, WorldCase(5, 1, ("homes.pv_share=1",)))
+    assert content(plain.weather) == content(more.weather)
+    assert content(plain.prices) == content(more.prices)
+    assert set(plain.homes.owned["pv"].home) < set(more.homes.owned["pv"].home)
+    assert (plain.homes.owned["ev"].arrive_s == more.homes.owned["ev"].arrive_s).all()
+
+
+def test_a_scenario_without_files_keeps_its_dates(draws):
+    assert (draws.least_days, draws.most_days) == (0, 0)
+    assert worlds.draw_scene(draws, WorldCase(9)).scenario.scenario.start.day == 15
+
+
+def test_days_move_within_their_bounds_and_differ():
+    draws = worlds.WorldDraws("x.toml", (), None, -12, 21)
+    moved = [worlds.moved_days(draws, seed) for seed in range(500)]
+    assert (min(moved), max(moved)) == (-12, 21)
+    assert abs(np.mean(moved) - 4.5) < 4 * 9.8 / 500**0.5
+
+
+def test_a_table_has_one_row_for_each_world_design_and_metric(finished):
+    folder, manifest = finished
+    table = pd.read_parquet(folder / "worlds.parquet")
+    assert [str(kind) for kind in table.dtypes[["seed", "variation", "value"]]] == [
+        "int64",
+        "int64",
+        "float64",
+    ]
+    assert not table.duplicated(["seed", "variation", "design", "metric"]).any()
+    assert set(table.seed) == {1, 2, 3}
+    assert set(table.design) == {"", *DESIGNS}
+    assert manifest["worlds"] == 3
+    assert "I3" not in set(table.metric)  # the time that a machine took
+
+
+def test_costs_are_those_of_the_ledger(finished):
+    table = pd.read_parquet(finished[0] / "worlds.parquet")
+    wide = table[table.design == "rtp"].pivot(index="seed", columns="metric", values="value")
+    assert np.allclose(wide["cost.system"], -wide["E1"], atol=1e-9)
+    assert np.allclose(wide["cost.mean_home"], -wide["E6"])
+    assert np.allclose(wide["cost.operator"], -wide["E6m"], atol=1e-6)
+    parties = ["operator", "supplier", "wires", "other_customers"]
+    paid = sum(wide[f"cost.{name}"] for name in parties) + 4 * wide["E5"]
+    assert np.allclose(paid, 0.0, atol=1e-5)
+
+
+def test_a_stopped_ensemble_ends_with_the_same_bytes(demo, finished, tmp_path):
+    """Two worlds, then a line that a stop cut off, then all three: no table can tell."""
+    folder = tmp_path / "again"
+    ensemble.run_ensemble(plan_of(demo, 2), folder)
+    whole = (folder / "journal.jsonl").read_bytes()
+    (folder / "journal.jsonl").write_bytes(whole + whole.splitlines()[-1][:100])
+    (folder / "manifest.json").unlink()
+    manifest = ensemble.run_ensemble(plan_of(demo, 3), folder)
+    assert manifest["files_sha256"] == finished[1]["files_sha256"]
+    for name in ("worlds.parquet", "variations.parquet"):
+        assert (folder / name).read_bytes() == (finished[0] / name).read_bytes()
+
+
+def test_what_is_finished_is_not_run_again(demo, finished, monkeypatch):
+    monkeypatch.setattr(ensemble, "run_cases", None)
+    again = ensemble.run_ensemble(plan_of(demo, 3), finished[0])
+    assert again["files_sha256"] == finished[1]["files_sha256"]
+
+
+def test_a_folder_of_another_scenario_or_of_other_designs_is_refused(demo, finished, tmp_path):
+    before = (finished[0] / "journal.jsonl").read_bytes()
+    other = ensemble.make_plan(demo, ["homes.count=5", "scenario.days=1"], ((),), "", 3, 21)
+    with pytest.raises(InputError, match="another scenario, data, designs"):
+        ensemble.run_ensemble(other, finished[0])
+    assert (finished[0] / "journal.jsonl").read_bytes() == before
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"holds notes.txt and no ensemble"):
+        ensemble.run_ensemble(plan_of(demo, 2), tmp_path)
+
+
+def test_a_folder_of_another_version_is_refused(demo, finished, monkeypatch):
+    monkeypatch.setattr(ensemble.metadata, "version", lambda _: "0.0.9")
+    with pytest.raises(InputError, match="another version"):
+        ensemble.run_ensemble(plan_of(demo, 3), finished[0])
+
+
+def test_a_folder_that_cannot_be_made_is_refused(demo, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written to"):
+        ensemble.run_ensemble(plan_of(demo, 2), tmp_path / "file" / "out")
+
+
+def test_a_world_in_which_nothing_runs_costs_that_world_alone(demo, tmp_path, monkeypatch):
+    def failing(draws, designs, cases):
+        done = WorldOutcome({"flat": {"E1": 1.0}}, {}, {})
+        return [WorldOutcome({}, {}, {"": "no sun"}) if case.seed == 2 else done for case in cases]
+
+    monkeypatch.setattr(ensemble, "run_cases", failing)
+    manifest = ensemble.run_ensemble(plan_of(demo, 3), tmp_path / "out")
+    assert manifest["failed"] == {"seed 2, variation 0": "no sun"}
+    assert manifest["worlds"] == 2
+
+
+def test_a_mean_has_the_interval_of_student():
+    found = world_means.mean_interval(np.array([1.0, 2.0, 3.0, np.nan]))
+    assert found.mean == 2.0
+    assert found.high - 2.0 == pytest.approx(4.302653 / 3**0.5)  # t table, two degrees of freedom
+    assert np.isnan(world_means.mean_interval(np.array([1.0])).low)
+
+
+def test_differences_are_of_the_same_world(finished):
+    means = world_means.mean_values(finished[0] / "worlds.parquet", ["E1"])
+    assert list(means.design) == list(DESIGNS)
+    assert means.difference[0] == means.difference_low[0] == 0.0
+    assert means.difference[1] == pytest.approx(means["mean"][1] - means["mean"][0])
+
+
+def test_dials_are_lists_and_ranges():
+    dials = variations.parse_dials(
+        ["homes.pv_share=0:1:3", "market.dispatch=priority,account"], "--over"
+    )
+    points = variations.grid(dials)
+    assert points[0] == ("homes.pv_share=0", "market.dispatch=priority")
+    assert len(points) == len(set(points)) == 6
+    assert points[2][0] == "homes.pv_share=0.5"
+    assert variations.grid([]) == ((),)
+
+
+def test_a_latin_hypercube_draws_each_part_of_a_range_once():
+    dials = variations.parse_dials(["homes.pv_share=0:1:2", "homes.ev_share=0:0.5:2"], "--over")
+    points = variations.latin_hypercube(dials, 8, 0)
+    for at, width in enumerate((1.0, 0.5)):
+        values = [float(point[at].split("=")[1]) for point in points]
+        assert sorted(int(value / width * 8) for value in values) == list(range(8))
+    assert points == variations.latin_hypercube(dials, 8, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "homes.pv_share", "homes.pv_share=", "a.b=1,,2", "a.b=1,1", "a.b=1:0:3", "a.b=0:1:1.5"],
+)
+def test_what_varies_nothing_is_refused(text):
+    with pytest.raises(InputError, match="KEY=a,b,c"):
+        variations.parse_dials([text], "--over")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--seeds", "0"], "2 or more"),
+        (["--seeds", "-1"], "2 or more"),
+        (["--seeds", "many"], "valid integer"),
+        (["--vary", "homes.pv_shar=0.1,0.2"], "Did you mean"),
+        (["--vary", "homes.pv_share=0.1,2"], "--vary homes.pv_share=2"),
+        (["--vary", "homes.pv_share"], "KEY=a,b,c"),
+        (["--designs", "flatt"], "flat"),
+        (["--days", "0"], "1"),
+        (["out1", "--out", "out2"], "one folder"),
+    ],
+)
+def test_a_wrong_word_is_a_sentence_before_any_world(demo, words, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ensemble, "run_ensemble", None)
+    found = CliRunner().invoke(app, ["ensemble", str(demo), *words])
+    assert found.exit_code == 2
+    assert said in " ".join(found.stderr.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_without_a_key_is_refused(demo):
+    found = CliRunner().invoke(app, ["sweep", str(demo)])
+    assert found.exit_code == 2
+    assert "a key and its values" in found.stderr
