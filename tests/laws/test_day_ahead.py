@@ -32,7 +32,7 @@ REACH_KW = 1e5  # more than the homes can draw
 def midnight(market, study):
     """Return the desk of a run after its first midnight."""
     desk = start_run(market, study)
-    plan_window(desk, 0, None)
+    plan_window(desk.demand, 0)
     return desk
 
 

@@ -51,9 +51,9 @@ def midnight(study, market):
     specs, sessions = homes_at.beliefs(
         desk.fleet, 0, study.window_h, float(energy.mean()) + study.wholesale.delivery_per_kwh
     )
-    believed = ahead.believe_homes(desk, 0, specs, sessions)
+    believed = ahead.believe_homes(desk.demand, 0, 0, specs, sessions)
     plan = drive(market.plan(opening, None), HomeAgents(believed).answer, MessageCount()).result
-    ahead.plan_window(desk, 0, None)
+    ahead.plan_window(desk.demand, 0)
     return opening, believed, plan.price_per_kwh[0], desk
 
 

@@ -138,9 +138,9 @@ def test_the_plan_states_its_gap_and_stays_between_credit_and_price(low, low_stu
     can = (net_kw < 0).any(1) | (own.battery_kwh > 0)
     assert np.array_equal(found.price_per_kwh[~can], np.tile(buy, ((~can).sum(), 1)))
     assert np.any(found.price_per_kwh[can] < buy - 1e-6)
-    assert 0 <= found.gap_share < 0.1
+    assert 0 <= found.gap_usd.sum() < 0.1 * found.cost_usd.sum()
     later = behind.find_internal_prices(specs, home, net_kw, buy, sell, found.price_per_kwh)
-    assert later.gap_share < 0.1
+    assert later.gap_usd.sum() < 0.1 * later.cost_usd.sum()
 
 
 def test_a_plan_that_knows_the_credit_costs_homes_less(low, low_study, monkeypatch):
@@ -151,7 +151,9 @@ def test_a_plan_that_knows_the_credit_costs_homes_less(low, low_study, monkeypat
     monkeypatch.setattr(
         behind,
         "find_internal_prices",
-        lambda specs, home, net, buy, *_: behind.InternalPrices(np.tile(buy, (len(net), 1)), 0.0),
+        lambda specs, home, net, buy, *_: behind.InternalPrices(
+            np.tile(buy, (len(net), 1)), np.zeros(len(net)), np.zeros(len(net))
+        ),
     )
     blind = cost_usd(run(low, study, "tou"))
     assert aware < blind

@@ -9,6 +9,7 @@ import pytest
 from gridagora.core.device import DeviceKind, DeviceOutcome, DeviceRecord
 from gridagora.core.place import Level, places
 from gridagora.core.product import Commodity, Horizon, Product
+from gridagora.core.records import MemoryRecorder
 from gridagora.core.rules import Residual
 from gridagora.core.session import MessageCount, Topology
 from gridagora.core.tables import Homes, Quality
@@ -18,8 +19,15 @@ from gridagora.results.outcome import LocalTrades, costs_usd
 from gridagora.run import evaluate as run
 from gridagora.run.comms import BidCache
 from gridagora.run.forecast import WholesaleTerms
-from gridagora.run.record import open_record, write_interval
+from gridagora.run.record import (
+    columns_of_record,
+    open_record,
+    power_of,
+    sum_interval,
+    write_interval,
+)
 from gridagora.run.settle import Position, no_trades
+from gridagora.run.simulate import live_through
 from gridagora.run.state import FinishedRun, Setup
 from gridagora.settlement import ledger as books
 from gridagora.settlement.parties import run_parties
@@ -129,18 +137,33 @@ def record(kind_kw=None, series=None, award_kw=None, fleet=FLEET, load_kw=LOAD_K
         "export_per_kwh": PRICE_PER_KWH[:, None] / 2,
         "worst": np.array([1e-12, 0.003]),
     }
-    track = open_record(fleet.groups, len(load_kw), kind_kw.shape[1])._replace(**columns | changed)
+    groups, t = fleet.groups, kind_kw.shape[1]
+    held = MemoryRecorder(t, columns_of_record(groups, len(load_kw)))
+    track = open_record(groups, range(len(groups)), held, t)._replace(**columns | changed)
     for i in range(kind_kw.shape[1]):
         told = {name: values[i] for name, values in series.items()}
         award = None if award_kw is None else award_kw[i]
-        write_interval(track, i, load_kw[:, i * 24 // kind_kw.shape[1]], kind_kw[:, i], told, award)
+        load = load_kw[:, i * 24 // t]
+        write_interval(held, i, groups, load, kind_kw[:, i], told, award)
+        sum_interval(track, i, kind_kw[:, i], award)
     return track
 
 
-def finished(track=None, **changed):
+def lived_of(track, fleet):
+    """What the groups of a fleet went through, by the record of a run."""
+    column, found = track.recorder.column, []
+    for group in fleet.groups:
+        series = {name: column(name) for name in group.about.series}
+        felt = group.feel(DeviceRecord(column(power_of(group.about.kind)), series, DT))
+        found.append(live_through(group, felt, slice(0, fleet.homes)))
+    return tuple(found)
+
+
+def finished(track=None, fleet=FLEET, **changed):
+    track = record() if track is None else track
     columns = {
-        "track": record() if track is None else track,
-        "fleet": FLEET,
+        "track": track,
+        "lived": lived_of(track, fleet),
         "wholesale_per_kwh": WHOLESALE_PER_KWH,
         "traffic": MessageCount(messages=11, bytes=222, rounds=33, disclosed=20),
         "inbox": BidCache(),
@@ -250,7 +273,7 @@ def test_what_several_kinds_count_towards_one_measure_adds_up():
 
 def test_what_is_left_is_worth_the_mean_import_price(outcome):
     assert outcome.left_usd == pytest.approx((WHOLESALE_PER_KWH.mean() + 0.05) * LEFT_KWH.sum())
-    each = run.left_usd(run.value_devices(finished(), setup()), finished(), setup())
+    each = run.left_usd(finished(), setup())
     np.testing.assert_allclose(each, (WHOLESALE_PER_KWH.mean() + 0.05) * LEFT_KWH)
 
 

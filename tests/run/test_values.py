@@ -7,7 +7,7 @@ from home_columns import columns_of
 from gridagora.core.session import Baseline
 from gridagora.core.tables import LEAD_H
 from gridagora.markets.tou import TimeOfUse
-from gridagora.run.evaluate import evaluate, left_usd, value_devices
+from gridagora.run.evaluate import evaluate, left_usd
 from gridagora.run.forecast import energy_per_kwh
 from gridagora.run.simulate import simulate
 
@@ -36,7 +36,7 @@ def test_what_stores_hold_is_worth_what_it_displaces(study, runs):
     heat = homes.cm_kwh_k * houses.t_mass_degc + homes.ca_kwh_k * houses.t_air_degc
     sign = np.where(homes.heating[:, 23], 1.0, -1.0)
     np.testing.assert_allclose(
-        left_usd(value_devices(ran, study), ran, study),
+        left_usd(ran, study),
         price * (packs + tank + sign * heat / homes.cop[:, 23]),
         rtol=1e-12,
     )

@@ -159,11 +159,16 @@ class Setting(NamedTuple):
 
 
 class Window(NamedTuple):
-    """Hours of a plan: the first, how many, and the mean price that it expects."""
+    """Hours of a plan: the first, how many, and the mean price that it expects, (n,) by home where homes of several runs plan."""
 
     hour: int
     hours: int
-    value_per_kwh: float = 0.0
+    value_per_kwh: float | Col = 0.0
+
+    def value_of(self, home: Index) -> float | Col:
+        """Return the mean price that the devices of some homes (r,) expect, one number or (r,) [$/kWh]."""
+        value = self.value_per_kwh
+        return value[home] if isinstance(value, np.ndarray) else value
 
 
 class Draws(Protocol):

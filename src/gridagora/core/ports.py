@@ -48,7 +48,7 @@ class DeviceGroup(Protocol):
         """Return what the rows that take part in the first hour of a window believe of it."""
 
     def planned_kw(self, window: Window, price_per_kwh: Col) -> Col:
-        """Return what the rows of `believe` take at a price path (h,), shape (k, h) [kW]; asked of kinds that no plan values."""
+        """Return what the rows of `believe` take at a price path (h,) or (k, h), shape (k, h) [kW]; of kinds not planned."""
 
     def tender(self, now: Moment, rows: Index) -> Stores | Curves:
         """Return what rows (k,) believe of the next interval, to be bid by the plan; their curves where no plan values them."""

@@ -53,7 +53,8 @@ class Rulebook(NamedTuple):
     Every design plans before it clears; `commits` are the horizons whose positions bind before delivery, `commodities` what it
     clears. `sees_limit` says whether the substation limit changes what the design does; `sees_flow` whether it receives
     the power flow of the interval before; `is_tariff` whether its prices are set before the run to
-    earn what the baseline costs, and so cannot ask panels to stop in an hour.
+    earn what the baseline costs, and so cannot ask panels to stop in an hour. `posts_hours` says that an opening over several
+    intervals is posted each its own price, so that a run may ask for those of an hour at once.
     """
 
     strategies: tuple[str, ...]  # those of homes that it can run with
@@ -67,6 +68,7 @@ class Rulebook(NamedTuple):
     sees_flow: bool = False
     is_tariff: bool = False
     residual: Residual = Residual.OPERATOR
+    posts_hours: bool = False
 
 
 POSTED_PRICE = Rulebook(

@@ -284,12 +284,17 @@ def drive(
                 *(before + more for before, more in zip(traffic, said, strict=True))
             )
         elif isinstance(said, Posted):
-            traffic = _count_round(_count_table(traffic, said.quotes))
+            traffic = count_posted(traffic, said.quotes)
         else:
             traffic = _count_request(traffic, said)
             answer = ask(said)
             traffic = traffic if private else _count_answer(traffic, answer)
     raise PartError(f"a market session did not end within {ROUNDS_MAX} rounds")
+
+
+def count_posted(traffic: MessageCount, quotes: Quotes) -> MessageCount:
+    """Return the count with quotes that were posted: one message to each party, in a round of their own."""
+    return _count_round(_count_table(traffic, quotes))
 
 
 def _count_request(traffic: MessageCount, said: Any) -> MessageCount:

@@ -141,13 +141,14 @@ def start(table: Battery) -> Col:
     return table.cap_kwh / 2
 
 
-def spec(table: Battery, e_kwh: Col, hours: int = 24, value_per_kwh: float = 0.0) -> Stores:
+def spec(table: Battery, e_kwh: Col, hours: int = 24, value_per_kwh: float | Col = 0.0) -> Stores:
     """Return the hourly belief of n batteries over a window, from what they hold (n,) [kWh].
 
-    What is left at the end is worth the mean forecast price, less when full.
+    What is left at the end is worth the mean forecast price, one or (n,) [$/kWh], less when full.
     """
     half, full = table.cap_kwh / 2, table.cap_kwh
-    worth = max(value_per_kwh, 0.0) * np.array([1.0, 1.0, END_UPPER_SHARE, END_UPPER_SHARE])
+    value = np.atleast_1d(np.maximum(value_per_kwh, 0.0))[:, None]
+    worth = value * np.array([1.0, 1.0, END_UPPER_SHARE, END_UPPER_SHARE])
     end_x = np.stack([np.zeros_like(full), half, half, full], 1)
     columns = (table.cap_kwh, table.rated_kw, table.efficiency)
     return _stores(*columns, table.wear_per_kwh, e_kwh, np.ones(hours), end_x, worth)
@@ -241,7 +242,7 @@ class BatteryGroup:
         """Return what the batteries believe of a window."""
         return GroupBelief(
             np.arange(len(self.home)),
-            spec(self.table, self.e_kwh, window.hours, window.value_per_kwh),
+            spec(self.table, self.e_kwh, window.hours, window.value_of(self.home)),
         )
 
     def planned_kw(self, window: Window, price_per_kwh: Col) -> Col:

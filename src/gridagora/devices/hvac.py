@@ -223,7 +223,7 @@ def stored_k(table: Hvac, state: HouseStates, hour: int) -> Col:
 
 
 def spec(
-    table: Hvac, state: HouseStates, hour: int, hours: int = 24, value_per_kwh: float = 0.0
+    table: Hvac, state: HouseStates, hour: int, hours: int = 24, value_per_kwh: float | Col = 0.0
 ) -> Stores:
     """Hourly belief of n units over a window of h hours, for a plan.
 
@@ -234,7 +234,7 @@ def spec(
     hour, hours
         First hour of the window and its length.
     value_per_kwh
-        Mean of the forecast price; half of it values the energy left in the house at the end.
+        Mean of the forecast price, one or (n,) [$/kWh]; half of it values the energy left in the house at the end.
 
     Notes
     -----
@@ -246,7 +246,12 @@ def spec(
     heating, served = table.heating[:, t], table.rated_kw[:, t] > 0
     turns = np.diff(heating, axis=1, prepend=heating[:, :1])
     way = np.where(turns, -1.0, 1.0) if turns.any() else np.ones((1, 1))
-    end = END_SHARE * max(value_per_kwh, 0.0) * served[:, -1] / b.gain_k_kw[:, hour + hours - 1]
+    end = (
+        END_SHARE
+        * np.maximum(value_per_kwh, 0.0)
+        * served[:, -1]
+        / b.gain_k_kw[:, hour + hours - 1]
+    )
     return stores(
         stored_k(table, state, hour),
         np.ones(hours),
@@ -384,7 +389,16 @@ class HvacGroup:
 
     def believe(self, window: Window) -> GroupBelief:
         """Return what the units believe of a window."""
-        return GroupBelief(np.arange(len(self.home)), spec(self.table, self.houses, *window))
+        return GroupBelief(
+            np.arange(len(self.home)),
+            spec(
+                self.table,
+                self.houses,
+                window.hour,
+                window.hours,
+                window.value_of(self.home),
+            ),
+        )
 
     def planned_kw(self, window: Window, price_per_kwh: Col) -> Col:
         """Return no power: when a unit runs is up to the plan."""

@@ -190,20 +190,22 @@ def spec(
     state: Tanks,
     hour: int,
     hours: int = 24,
-    value_per_kwh: float = 0.0,
+    value_per_kwh: float | Col = 0.0,
     *,
     known_draws: bool = False,
 ) -> Stores:
     """Hourly belief of n tanks over a window; state x is the water temperature [degC].
 
     With `known_draws` the true draws flow in; otherwise none do, and the plan must be given `draws(table, hour, hours)`, whose
-    expectation it takes inside the recursion. Heat left below `FULL_ENOUGH_DEGC` is worth the mean forecast price.
+    expectation it takes inside the recursion. Heat left below `FULL_ENOUGH_DEGC` is worth the mean forecast price,
+    one or (n,) [$/kWh].
     """
     drawn = (
         table.draw_kw[:, hour : hour + hours] if known_draws else np.zeros((len(table.home), hours))
     )
     size = (table.cap_kwh_k, table.ua_kw_k, table.rated_kw)
-    worth = max(value_per_kwh, 0.0) * table.cap_kwh_k[:, None] * np.array([1.0, 1.0, 0.0, 0.0])
+    value = np.maximum(value_per_kwh, 0.0) * table.cap_kwh_k
+    worth = value[:, None] * np.array([1.0, 1.0, 0.0, 0.0])
     return stores(
         np.maximum(state.t_tank_degc, COLDEST_DEGC),
         np.ones(hours),
@@ -325,7 +327,7 @@ class WaterHeaterGroup:
 
     def believe(self, window: Window) -> GroupBelief:
         """Return what the tanks believe of a window."""
-        hour, hours, value = window
+        hour, hours, value = window.hour, window.hours, window.value_of(self.home)
         likely = None if self.are_draws_known else LikelyInflows(self.table, hour, hours)
         stores = spec(self.table, self.tanks, hour, hours, value, known_draws=self.are_draws_known)
         return GroupBelief(np.arange(len(self.home)), stores, likely)

@@ -23,7 +23,7 @@ from gridagora.settlement.tariff import (
 class Flat:
     """Today's default: homes keep their thermostats and charge when they plug in; a battery only follows its own PV."""
 
-    rules: ClassVar[Rulebook] = POSTED_PRICE._replace(is_tariff=True)
+    rules: ClassVar[Rulebook] = POSTED_PRICE._replace(is_tariff=True, posts_hours=True)
 
     credit_per_kwh: float = NET_METERING
     strategy: str = "habit"

@@ -26,7 +26,7 @@ from gridagora.settlement.tariff import (
 class FlatOptimised:
     """The price of `flat`, answered by homes that look ahead instead of by thermostats."""
 
-    rules: ClassVar[Rulebook] = POSTED_PRICE._replace(is_tariff=True)
+    rules: ClassVar[Rulebook] = POSTED_PRICE._replace(is_tariff=True, posts_hours=True)
 
     credit_per_kwh: float = NET_METERING
     strategy: str = "price_taker"

@@ -22,7 +22,7 @@ class RealTimePrice:
     is what it is worth at the substation, or "net_metering", the import price, so that delivery is paid back with it.
     """
 
-    rules: ClassVar[Rulebook] = POSTED_PRICE
+    rules: ClassVar[Rulebook] = POSTED_PRICE._replace(posts_hours=True)
 
     export: str = "wholesale"
     strategy: str = "price_taker"

@@ -29,7 +29,7 @@ class TimeOfUse:
     peak_ratio is the dear price over the cheap one; the window [peak_start_h, peak_end_h) is in local hours of day.
     """
 
-    rules: ClassVar[Rulebook] = POSTED_PRICE._replace(is_tariff=True)
+    rules: ClassVar[Rulebook] = POSTED_PRICE._replace(is_tariff=True, posts_hours=True)
 
     peak_ratio: float = 3.0
     peak_start_h: float = 14.0

@@ -57,12 +57,12 @@ class Delivered(NamedTuple):
     """Metered outcome of one interval.
 
     `kind_kw` (g, n) is the power of every group in every home, `series` (r,) what groups tell of their rows by name, which ends
-    in the [unit], `balance_kwh` the largest violation of the energy balance of any store.
+    in the [unit], `balance_kwh` (n,) the largest violation of the energy balance of any store of each home.
     """
 
     kind_kw: Col
     series: Mapping[str, Col]
-    balance_kwh: float
+    balance_kwh: Col
 
 
 def make_fleet(
@@ -121,9 +121,12 @@ def prosumer_homes(homes: Homes) -> Flag:
 
 
 def beliefs(
-    fleet: Fleet, hour: int, hours: int, value_per_kwh: float
+    fleet: Fleet, hour: int, hours: int, value_per_kwh: float | Col
 ) -> tuple[tuple[GroupBelief, ...], Rows]:
-    """Return what every group believes of the window, and the rows that take part in its first hour."""
+    """Return what every group believes of the window, and the rows that take part in its first hour.
+
+    `value_per_kwh` is the mean price that homes expect, one for all or (n,) by home [$/kWh].
+    """
     found = tuple(group.believe(Window(hour, hours, value_per_kwh)) for group in fleet.groups)
     return found, tuple(each.rows for each in found)
 
@@ -171,11 +174,13 @@ def _value(believed: GroupBelief, price_per_kwh: Col, row: Index | None) -> Marg
 def unvalued_kw(
     fleet: Fleet, believed: Sequence[GroupBelief], window: Window, price_per_kwh: Col
 ) -> Col:
-    """Return what devices that no plan values take of every home at a price path (h,), shape (n, h) [kW]."""
-    taken = np.zeros((fleet.homes, len(price_per_kwh)))
+    """Return what devices that no plan values take of every home at a price path (h,) or (n, h), shape (n, h) [kW]."""
+    taken = np.zeros((fleet.homes, price_per_kwh.shape[-1]))
     for group, each in zip(fleet.groups, believed, strict=True):
         if not group.about.is_valued:
-            np.add.at(taken, group.home[each.rows], group.planned_kw(window, price_per_kwh))
+            home = group.home[each.rows]
+            path = price_per_kwh if price_per_kwh.ndim == 1 else price_per_kwh[home]
+            np.add.at(taken, home, group.planned_kw(window, path))
     return taken
 
 
@@ -278,7 +283,7 @@ def step_groups(
         Whether generation follows its order; if not it gives all it can, as under a tariff that does not know the hour.
     """
     n, now = fleet.homes, Moment(hour, now_s, fleet.dt_h, 1.0)
-    kind_kw, balance_kwh = np.zeros((len(fleet.groups), n)), 0.0
+    kind_kw, balance_kwh = np.zeros((len(fleet.groups), n)), np.zeros(n)
     series: dict[str, Col] = {}
     drawn, ordered = np.zeros(n), np.zeros(n)
     for turn in Turn:
@@ -294,9 +299,8 @@ def step_groups(
             drawn = drawn + kind_kw[row]
             ordered = ordered + (0.0 if orders is None else total_by_home(orders, group.home, n))
             series |= got.series
-            balance_kwh = max(
-                balance_kwh,
-                float(np.abs(group.stored_kwh() - before - got.stored_kwh).max(initial=0.0)),
+            np.maximum.at(
+                balance_kwh, group.home, np.abs(group.stored_kwh() - before - got.stored_kwh)
             )
     return Delivered(kind_kw, series, balance_kwh)
 

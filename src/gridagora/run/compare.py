@@ -311,7 +311,7 @@ def _with_reactive(
     n, t = outcome.home_kw.shape
     clears = Commodity.Q in market.rules.commodities
     given = reactive.provide_reactive(
-        reactive.equip_homes(ran.fleet, ran.track.kind_kw)
+        reactive.equip_homes(ran.lived, n, ran.track.kind_kw)
         if clears
         else reactive.equip_nobody(n, t),
         alone.source_kw,
@@ -328,10 +328,11 @@ def _with_reactive(
 def inverters(ran: FinishedRun, shape: tuple[int, ...]) -> RunColumn:
     """Return the power of all inverters of every home over a run, shape (n, t) [kW], added up when it is read."""
     power = [ran.track.recorder.column(power_of(kind)) for kind in ran.track.kinds]
+    about = [group.about for group in ran.lived]
 
     def read(rows: slice, times: slice) -> Col:
         wide = rows.stop - rows.start, times.stop - times.start
-        return reactive.inverter_kw(ran.fleet, [column[rows, times] for column in power], wide)
+        return reactive.inverter_kw(about, [column[rows, times] for column in power], wide)
 
     return Derived((shape[0], shape[1]), read)
 

@@ -8,14 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from gridagora.core.device import DeviceKind, DeviceOutcome, DeviceRecord
-from gridagora.core.ports import DeviceGroup
+from gridagora.core.device import DeviceKind, DeviceOutcome
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.records import by_row, sum_rows
 from gridagora.core.rules import Residual
 from gridagora.core.tables import Col, Flag
 from gridagora.mechanisms.retail.agents import list_warnings, summarise_certificates
-from gridagora.population.fleet import kinds, prosumers
 from gridagora.results.outcome import Exchange, Outcome, Paid
 from gridagora.run.home_series import kept_series
 from gridagora.run.record import AWARD, HOME, power_of
@@ -29,7 +27,7 @@ from gridagora.run.settle import (
     settle,
 )
 from gridagora.run.starts import find_simultaneous_starts
-from gridagora.run.state import DAY_H, HOUR_S, FinishedRun, Setup, other_kw
+from gridagora.run.state import DAY_H, HOUR_S, FinishedRun, Lived, Setup, other_kw
 from gridagora.settlement.ledger import AgreedPositions, bill_usd, join, paid_uusd
 from gridagora.settlement.parties import Parties, Role, row_of
 
@@ -41,14 +39,14 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
     ----------
     Comfort k/2 (T - bliss)^2 on 15-minute means, the same bliss for all designs: docs/why.
     """
-    homes, w, dt, track, fleet = study.homes, study.wholesale, study.dt_h, ran.track, ran.fleet
+    homes, w, dt, track, lived = study.homes, study.wholesale, study.dt_h, ran.track, ran.lived
     per, hours, n = round(1 / dt), DAY_H * study.days, len(homes.home_id)
 
     column, others_kw = track.recorder.column, other_kw(study)
     home_kw, award_kw = column(HOME), column(AWARD)
     if isinstance(home_kw, np.ndarray):
         home_kw = by_row(home_kw)
-    felt = value_devices(ran, study)
+    felt, about = [group.outcome for group in lived], [group.about for group in lived]
     powers = [column(power_of(kind)) for kind in track.kinds]
     s, prices = (
         settlement(ran.parties, study),
@@ -60,7 +58,7 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
         [energy, book_trades(s, ran.trades), deviation_charge(s, home_kw, award_kw, homes.quality)]
     )
     if ran.residual is Residual.PROSUMERS:
-        ledger = join([ledger, retail_margin(s, ledger, prosumers(fleet))])
+        ledger = join([ledger, retail_margin(s, ledger, prosumers(lived, n))])
     paid = paid_uusd(ledger, len(ran.parties.id))
     t = hours * per
     return Outcome(
@@ -84,20 +82,18 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
         home_kw=home_kw,
         available_kw={
             group.about.kind: each.available_kw
-            for group, each in zip(fleet.groups, felt, strict=True)
+            for group, each in zip(lived, felt, strict=True)
             if each.available_kw is not None
         },
         device_usd=add_up([each.device_usd for each in felt]),
         felt=add_up([each.felt for each in felt]),
-        measures=sum_measures(kinds(fleet), felt),
+        measures=sum_measures(about, felt),
         series=add_up([each.series for each in felt]),
         kept=kept_series(ran, study.keep),
         owned={
-            group.about.kind: homes_with(group, n)
-            for group in fleet.groups
-            if group.about.is_prosumer
+            group.about.kind: homes_with(group, n) for group in lived if group.about.is_prosumer
         },
-        left_usd=float(left_usd(felt, ran, study).sum()),
+        left_usd=float(left_usd(ran, study).sum()),
         bill_usd=bill_usd(ledger, len(ran.parties.id))[:n],
         parties=ran.parties,
         ledger=ledger,
@@ -118,11 +114,7 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
         ),
         warnings=(
             *list_warnings(ran.games),
-            *(
-                find_simultaneous_starts(kinds(fleet), powers, dt)
-                if not track.has_award.any()
-                else ()
-            ),
+            *(find_simultaneous_starts(about, powers, dt) if not track.has_award.any() else ()),
         ),
         **summarise_certificates(ran.games),
     )
@@ -135,17 +127,15 @@ def settlement(parties: Parties, study: Setup) -> Settlement:
     return Settlement(parties, period, study.dt_h, study.wholesale, place)
 
 
-def value_devices(ran: FinishedRun, study: Setup) -> tuple[DeviceOutcome, ...]:
-    """Return what homes felt of every group of devices over the run."""
-    column, found = ran.track.recorder.column, []
-    for group in ran.fleet.groups:
-        series = {name: column(name) for name in group.about.series}
-        power = column(power_of(group.about.kind))
-        found.append(group.feel(DeviceRecord(power, series, study.dt_h)))
-    return tuple(found)
+def prosumers(lived: Sequence[Lived], count: int) -> Flag:
+    """Return which of `count` homes own a device that makes a prosumer, shape (n,)."""
+    own = np.zeros(count, dtype=np.bool_)
+    for group in lived:
+        own |= homes_with(group, count) & group.about.is_prosumer
+    return own
 
 
-def homes_with(group: DeviceGroup, count: int) -> Flag:
+def homes_with(group: Lived, count: int) -> Flag:
     """Return which of `count` homes own a device of a group, shape (n,)."""
     return np.bincount(group.home, minlength=count) > 0
 
@@ -169,7 +159,7 @@ def sum_measures(about: Sequence[DeviceKind], felt: Sequence[DeviceOutcome]) -> 
     )
 
 
-def left_usd(felt: Sequence[DeviceOutcome], ran: FinishedRun, study: Setup) -> Col:
+def left_usd(ran: FinishedRun, study: Setup) -> Col:
     """Value of what the stores of a home hold at the end, shape (n,) [$]: at the mean import price, heat and cold by the COP."""
     price = float(ran.wholesale_per_kwh.mean()) + study.wholesale.delivery_per_kwh
-    return np.asarray(price * sum(each.left_kwh for each in reversed(felt)))
+    return np.asarray(price * sum(group.outcome.left_kwh for group in reversed(ran.lived)))

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 
 from gridagora.core.tables import Col
-from gridagora.population.fleet import kinds
 from gridagora.results.outcome import Outcome
 from gridagora.run.home_tables import Names, long_columns
-from gridagora.run.record import power_of
+from gridagora.run.record import HOME, power_of
 from gridagora.run.state import FinishedRun
 
 TEMPERATURE, DEVICE_POWER = (
@@ -26,7 +25,8 @@ def kept_series(ran: FinishedRun, keep: Sequence[str]) -> dict[str, Mapping[str,
         found[TEMPERATURE] = {AIR: _air_degc(ran)}
     if DEVICE_POWER in keep:
         power = [
-            (about, ran.track.recorder.column(power_of(about.kind))) for about in kinds(ran.fleet)
+            (group.about, ran.track.recorder.column(power_of(group.about.kind)))
+            for group in ran.lived
         ]
         found[DEVICE_POWER] = {
             power_of(about.kind): 0.0 - np.asarray(kw) if about.is_generation else np.array(kw)
@@ -37,8 +37,8 @@ def kept_series(ran: FinishedRun, keep: Sequence[str]) -> dict[str, Mapping[str,
 
 def _air_degc(ran: FinishedRun) -> Col:
     """Return the air temperature of every home, shape (n, t) [degC]."""
-    air = np.full((ran.track.device_kw.shape[1], ran.fleet.homes), np.nan)
-    for group in ran.fleet.groups:
+    air = np.full((ran.track.device_kw.shape[1], len(ran.track.recorder.column(HOME))), np.nan)
+    for group in ran.lived:
         if AIR in group.about.series:
             air[:, group.home] = np.asarray(ran.track.recorder.column(AIR)).T
     return air.T

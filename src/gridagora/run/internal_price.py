@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gridagora.core.errors import PartError
 from gridagora.core.exchange import Quotes
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.curves.curve import Curves
@@ -17,10 +18,11 @@ ROUNDS = 10  # of sharing an hour, begun at the price found the hour before
 
 
 class InternalPrices(NamedTuple):
-    """Price inside each home over a window (n, h) [$/kWh], and the certified gap of the plans that set it over their cost."""
+    """Price inside each home over a window (n, h) [$/kWh]; certified gap and cost of the plans that set it, (n,) [$]."""
 
     price_per_kwh: Col
-    gap_share: float
+    gap_usd: Col
+    cost_usd: Col
 
 
 def find_internal_prices(
@@ -40,7 +42,7 @@ def find_internal_prices(
     net_kw
         Load less PV of every home, shape (n, h) [kW].
     buy_per_kwh, sell_per_kwh
-        Import price and export credit, shape (h,) [$/kWh].
+        Import price and export credit, shape (h,) or (n, h) [$/kWh].
     before
         Prices of the window that began an hour before, shape (h,) or (n, h), or None.
     """
@@ -48,31 +50,35 @@ def find_internal_prices(
     exports: Flag = np.asarray((net_kw < 0).any(1))
     for spec, at in zip(specs, home, strict=True):
         exports[at[(spec.p_min_kw < 0).any(1)]] = True
-    price = np.tile(buy_per_kwh, (n, 1))
-    start = np.tile(0.5 * (buy_per_kwh + sell_per_kwh), (n, 1))
+    buy, sell = (np.broadcast_to(each, (n, h)) for each in (buy_per_kwh, sell_per_kwh))
+    price, start = buy.copy(), 0.5 * (buy + sell)
     if before is not None:
         start[:, :-1] = np.broadcast_to(before, (n, h))[:, 1:]
-    gap_usd, cost_usd = 0.0, 0.0
+    gap_usd, cost_usd = np.zeros(n), np.zeros(n)
     moves: Flag = np.isin(np.arange(n), np.concatenate([*home, np.zeros(0, np.int64)]))
     still = exports & ~moves  # the side of the meter is that of the load
-    price[still] = np.where(net_kw[still] < 0, sell_per_kwh, buy_per_kwh)
+    price[still] = np.where(net_kw[still] < 0, sell[still], buy[still])
     exports &= moves
     if exports.any():
         among = np.cumsum(exports) - 1
         found = solve_meter(
             [rows(spec, exports[at]) for spec, at in zip(specs, home, strict=True)],
             net_kw[exports],
-            buy_per_kwh,
-            sell_per_kwh,
+            _of_rows(buy, exports),
+            _of_rows(sell, exports),
             home=[among[at[exports[at]]] for at in home],
             rounds=ROUNDS,
             threads=THREADS,
             start_per_kwh=start[exports],
         )
         price[exports] = found.price_per_kwh
-        gap_usd = float(found.gap_usd.sum())
-        cost_usd = float(np.abs(found.cost_usd).sum())
-    return InternalPrices(price, gap_usd / max(cost_usd, 1e-9))
+        gap_usd[exports], cost_usd[exports] = found.gap_usd, np.abs(found.cost_usd)
+    return InternalPrices(price, gap_usd, cost_usd)
+
+
+def _of_rows(price: Col, chosen: Flag) -> Col:
+    """Return the prices of chosen homes, (k, h) [$/kWh]; one row alone where all homes see it."""
+    return price[:1] if price.strides[0] == 0 else price[chosen]
 
 
 def quote_devices(
@@ -80,15 +86,32 @@ def quote_devices(
 ) -> tuple[Quotes, Index | None]:
     """Return what each device is quoted inside its home, and which way each home trades (n,): 1 imports, -1 exports, 0 neither.
 
-    Devices stand in homes `home` (r,), whose load without them is `net_kw` (n,) [kW]. The quotes at the meters hold one price
-    pair for all. Where it has no kink, or nothing is planned, devices hear it as it is and the second answer is None.
+    Devices stand in homes `home` (r,), whose load without them is `net_kw` (n,) [kW]; what they are quoted at the meter is the
+    same for all of a home. Where it has no kink, or nothing is planned, they hear it as it is and the second answer is None.
+
+    Raises
+    ------
+    PartError
+        Prices with a kink at some meters and without one at others.
     """
     if not len(meter.party) or len(curves.offset) == 1:
         return meter, None
-    buy, sell = float(meter.buy_per_kwh[0, 0]), float(meter.sell_per_kwh[0, 0])
-    if not make_kinked(buy, sell):
+    buy, sell = (_at_meters(column[:, 0], home, len(net_kw)) for column in meter[2:4])
+    kinked = make_kinked(buy, sell)
+    if not kinked.any():
         return meter, None
+    if not kinked.all():
+        raise PartError(
+            "export earns less than import costs at some meters and not at others, expected one of the two at all"
+        )
     found = clear(curves, home, net_kw, buy, sell)
     price = found.price_per_kwh[home, None]
     way = (found.price_per_kwh >= buy).astype(np.int64) - (found.price_per_kwh <= sell)
     return meter._replace(buy_per_kwh=price, sell_per_kwh=price, share=found.share[home, None]), way
+
+
+def _at_meters(quoted_per_kwh: Col, home: Index, homes: int) -> Col:
+    """Return the price at every meter, (n,) [$/kWh], from what its devices (r,) are quoted; a home without any sees the first."""
+    price = np.full(homes, quoted_per_kwh[0])
+    price[home] = quoted_per_kwh
+    return price

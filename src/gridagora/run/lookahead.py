@@ -1,40 +1,73 @@
 """The look-ahead: the design plans, homes answer, positions are bound, and stored energy gets its value against the prices."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from gridagora.core.agents import Believed
 from gridagora.core.device import GroupBelief, Window
+from gridagora.core.errors import PartError
 from gridagora.core.ports import Agents
 from gridagora.core.product import Commodity
 from gridagora.core.rules import Bidder
 from gridagora.core.session import Commitment, HourPlan, drive
 from gridagora.core.tables import LEAD_H, Col
+from gridagora.kernels.stores.value import rows as some_rows
 from gridagora.population import fleet as homes_at
 from gridagora.run import internal_price as behind
 from gridagora.run.forecast import energy_per_kwh
 from gridagora.run.opening import hour_product, open_plan
+from gridagora.run.record import device_rows
 from gridagora.run.settle import Position
-from gridagora.run.state import DAY_H, HOUR_S, RunState
+from gridagora.run.state import DAY_H, HOUR_S, DemandSide, RunState
 from gridagora.run.unsound import check_generator, refuse_unsound_answer, refuse_unsound_plan
 from gridagora.settlement.tariff import make_kinked
 
 Specs = tuple[GroupBelief, ...]
 
 
-def plan_window(desk: RunState, hour: int, last: homes_at.FleetPlan | None) -> homes_at.FleetPlan:
-    """Return the value of stored energy in this hour; the design remembers what it will, and positions are written."""
-    study, window = desk.study, desk.study.window_h
-    energy = energy_per_kwh(study.wholesale, hour, window)
-    mean_per_kwh = float(energy.mean()) + study.wholesale.delivery_per_kwh
-    specs, sessions = homes_at.beliefs(desk.fleet, hour, window, mean_per_kwh)
+def plan_window(demand: DemandSide, hour: int) -> homes_at.FleetPlan:
+    """Return the value of stored energy in this hour; each design remembers what it will, and positions are written."""
+    runs, window = demand.runs, demand.runs[0].study.window_h
+    energy = [energy_per_kwh(desk.study.wholesale, hour, window) for desk in runs]
+    mean_per_kwh = np.array(
+        [
+            known.mean() + desk.study.wholesale.delivery_per_kwh
+            for known, desk in zip(energy, runs, strict=True)
+        ]
+    )
+    value = float(mean_per_kwh[0]) if len(runs) == 1 else by_home(demand, mean_per_kwh)
+    specs, sessions = homes_at.beliefs(demand.fleet, hour, window, value)
+    plans = [
+        plan_run(demand, run, hour, specs, sessions, energy=energy[run]) for run in range(len(runs))
+    ]
+    inside = find_inside(demand, hour, specs, sessions, plans)
+    return homes_at.plan(demand.fleet, specs, inside)
+
+
+def by_home(demand: DemandSide, values: Col) -> Col:
+    """Return a value (w,) or path (w, h) of every run [any unit] for each of its homes, shape (n,) or (n, h)."""
+    return np.repeat(values, np.diff(demand.first_home), axis=0)
+
+
+def plan_run(
+    demand: DemandSide,
+    run: int,
+    hour: int,
+    specs: Specs,
+    sessions: homes_at.Rows,
+    *,
+    energy: Col,
+) -> HourPlan[Any]:
+    """Return the plan of the design of one run, given what homes believe and the energy price that it expects (h,) [$/kWh]."""
+    desk = demand.runs[run]
     opening = open_plan(desk, hour_product(desk, hour), energy)
     agents: list[Agents] = []  # made when the design first asks
 
     def ask(message: object) -> object:
         if not agents:
-            agents.append(desk.strategy.agents(believe_homes(desk, hour, specs, sessions)))
+            agents.append(desk.strategy.agents(believe_homes(demand, run, hour, specs, sessions)))
         answer = agents[0].answer(message)
         refuse_unsound_answer(desk, answer, opening)
         return answer
@@ -53,17 +86,21 @@ def plan_window(desk: RunState, hour: int, last: homes_at.FleetPlan | None) -> h
     desk.games += [] if game is None else [game]
     for commitment in plan.commitments:
         bind_commitment(desk, commitment)
-    inside = _inside(desk, hour, specs, sessions, plan, last)
-    return homes_at.plan(desk.fleet, specs, inside)
+    return plan
 
 
-def believe_homes(desk: RunState, hour: int, specs: Specs, sessions: homes_at.Rows) -> Believed:
-    """Return what homes believe of the window that begins with an hour."""
-    window = desk.study.window_h
-    told, home = homes_at.disclosed_specs(specs), homes_at.homes_of(desk.fleet, sessions)
-    return Believed(
-        desk.load_kw[hour : hour + window].T, told, home, desk.is_prosumer, homes_at.THREADS
-    )
+def believe_homes(
+    demand: DemandSide, run: int, hour: int, specs: Specs, sessions: homes_at.Rows
+) -> Believed:
+    """Return what the homes of a run believe of the window that begins with an hour."""
+    desk, own = demand.runs[run], demand.homes_of_run(run)
+    net_kw = desk.load_kw[hour : hour + desk.study.window_h].T
+    told, home = homes_at.disclosed_specs(specs), homes_at.homes_of(demand.fleet, sessions)
+    if len(demand.runs) > 1:
+        rows = [device_rows(at, own) for at in home]
+        told = tuple(some_rows(each, at) for each, at in zip(told, rows, strict=True))
+        home = tuple(at[some] - own.start for at, some in zip(home, rows, strict=True))
+    return Believed(net_kw, told, home, desk.is_prosumer, homes_at.THREADS)
 
 
 def bind_commitment(desk: RunState, commitment: Commitment) -> None:
@@ -95,29 +132,64 @@ def bind_commitment(desk: RunState, commitment: Commitment) -> None:
     position.wholesale_per_kwh[hours] = energy
 
 
-def _inside(
-    desk: RunState,
+def find_inside(
+    demand: DemandSide,
     hour: int,
     specs: Specs,
     sessions: homes_at.Rows,
-    plan: HourPlan[Any],
-    last: homes_at.FleetPlan | None,
+    plans: Sequence[HourPlan[Any]],
 ) -> Col:
-    """Return the price path homes plan on: the market's, or their own (n, h) where export earns less than import costs."""
-    path, credit = plan.price_per_kwh, plan.credit_per_kwh
-    if credit is None or not make_kinked(path, credit).any():
+    """Return the path homes plan on [$/kWh]: the market's, or their own (n, h) where export earns less than import costs.
+
+    Raises
+    ------
+    PartError
+        Runs of which some have such a kink and others do not.
+    """
+    paths = [plan.price_per_kwh for plan in plans]
+    kinked = [
+        plan.credit_per_kwh is not None
+        and bool(make_kinked(plan.price_per_kwh, plan.credit_per_kwh).any())
+        for plan in plans
+    ]
+    path = paths[0] if len(plans) == 1 else _join_paths(demand, paths)
+    if not any(kinked):
         return path
-    fleet, before = desk.fleet, None if last is None else last.price_per_kwh
+    if not all(kinked):
+        raise PartError(
+            "runs in step: export earns less than import costs in some and not in others, expected one of the two in all"
+        )
+    fleet, last = demand.fleet, demand.plan
+    before, rules = None if last is None else last.price_per_kwh, demand.runs[0].rules
+    earned = [
+        np.minimum(plan.credit_per_kwh.clip(min=0), plan.price_per_kwh)
+        for plan in plans
+        if plan.credit_per_kwh is not None
+    ]
+    credit = earned[0] if len(plans) == 1 else _join_paths(demand, earned)
     # panels are given up before energy is worth less than nothing inside: no export is worth less, and no sun is used below nil
-    seen = np.zeros_like(path) if desk.rules.is_tariff else path
-    taken_kw = homes_at.unvalued_kw(fleet, specs, Window(hour, len(path)), seen)
-    net_kw, credit = (
-        desk.load_kw[hour : hour + len(path)].T + taken_kw,
-        np.minimum(credit.clip(min=0), path),
+    seen = np.zeros_like(path) if rules.is_tariff else path
+    window = Window(hour, path.shape[-1])
+    net_kw = demand.load_kw[hour : hour + window.hours].T + homes_at.unvalued_kw(
+        fleet, specs, window, seen
     )
     told, rows = homes_at.keep_valued(
         fleet, homes_at.disclosed_specs(specs), homes_at.homes_of(fleet, sessions)
     )
     found = behind.find_internal_prices(told, rows, net_kw, path, credit, before)
-    desk.track.worst[1] = np.fmax(desk.track.worst[1], found.gap_share)
+    for run, desk in enumerate(demand.runs):
+        own = demand.homes_of_run(run)
+        share = found.gap_usd[own].sum() / max(found.cost_usd[own].sum(), 1e-9)
+        desk.track.worst[1] = np.fmax(desk.track.worst[1], share)
     return found.price_per_kwh
+
+
+def _join_paths(demand: DemandSide, paths: Sequence[Col]) -> Col:
+    """Return the price path of every home of all runs, (n, h) [$/kWh], from those of each run, (h,) or by home."""
+    sizes = np.diff(demand.first_home)
+    return np.concatenate(
+        [
+            np.broadcast_to(path, (size, path.shape[-1]))
+            for path, size in zip(paths, sizes, strict=True)
+        ]
+    )

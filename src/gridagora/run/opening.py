@@ -47,14 +47,16 @@ def open_plan(desk: RunState, product: Product, energy: Col | None = None) -> Op
     )
 
 
-def open_clear(desk: RunState, product: Product, devices: int) -> Opening:
-    """Return the opening of an interval, in which homes or so many devices take part."""
+def open_clear(desk: RunState, product: Product, devices: int, steps: int = 1) -> Opening:
+    """Return the opening of an interval, or of several of one hour, in which homes or so many devices take part."""
     study, homes = desk.study, desk.bidder is Bidder.HOME
     interval = (product.start_s - study.start_s) // product.duration_s
     hour = (product.start_s - study.start_s) // HOUR_S
     base_kw = study.other_kw[hour] + (0.0 if homes else desk.load_kw[hour].sum())
     offered = offer_supply(
-        study.wholesale, desk.wholesale_per_kwh[interval : interval + 1], np.array([base_kw])
+        study.wholesale,
+        desk.wholesale_per_kwh[interval : interval + steps],
+        np.full(steps, base_kw),
     )
     n = desk.load_kw.shape[1] if homes else devices
     return Opening(

@@ -11,7 +11,7 @@ from gridagora.population import fleet as homes_at
 from gridagora.results.outcome import Outcome
 from gridagora.run.evaluate import evaluate
 from gridagora.run.realtime import record_interval
-from gridagora.run.simulate import finish_run
+from gridagora.run.simulate import finish_runs
 from gridagora.run.state import DAY_H, Setup, start_run
 
 
@@ -31,8 +31,8 @@ def play_schedule(study: Setup, schedule: Schedule) -> Outcome:
     for i in range(t):
         asked = [np.ascontiguousarray(power[:, i : i + 1]).ravel() for power in orders]
         record_interval(
-            desk,
+            desk.demand,
             i,
             homes_at.step_groups(fleet, asked, i // per, 3600.0 * i * dt, desk.load_kw[i // per]),
         )
-    return evaluate("bound", finish_run(desk, 0.0), study)
+    return evaluate("bound", finish_runs(desk.demand, 0.0)[0], study)

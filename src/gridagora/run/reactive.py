@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.core.device import total_by_home
+from gridagora.core.device import DeviceKind, total_by_home
 from gridagora.core.errors import InputError, PartError
 from gridagora.core.exchange import (
     Quotes,
@@ -24,8 +24,8 @@ from gridagora.core.session import MessageCount
 from gridagora.core.tables import Col, Index
 from gridagora.mechanisms import reactive as market
 from gridagora.mechanisms.reactive import Inverters, Reactive
-from gridagora.population.fleet import Fleet
 from gridagora.results.outcome import Compensation, Outcome, settlement_period
+from gridagora.run.state import Lived
 from gridagora.settlement.ledger import Ledger, bill_usd, book, join, paid_uusd
 from gridagora.settlement.parties import Parties, Role, row_of, rows_of
 
@@ -139,29 +139,28 @@ def provide_reactive(
     )
 
 
-def equip_homes(fleet: Fleet, kind_kw: Col) -> InverterFleet:
+def equip_homes(lived: Sequence[Lived], homes: int, kind_kw: Col) -> InverterFleet:
     """Return the inverters of homes, each rated for what it must carry.
 
     Parameters
     ----------
-    fleet
-        The devices of the run.
+    lived
+        The groups of the run.
+    homes
+        How many there are.
     kind_kw
         Power of every group in every home over the run, shape (g, t, n) [kW].
     """
-    own = [row for row, group in enumerate(fleet.groups) if group.about.has_inverter][::-1]
-    rated = [
-        total_by_home(fleet.groups[row].rated_kva(), fleet.groups[row].home, fleet.homes)
-        for row in own
-    ]
-    return InverterFleet(
-        np.array(rated).reshape(len(own), fleet.homes), kind_kw[own].transpose(0, 2, 1)
-    )
+    own = [row for row, group in enumerate(lived) if group.about.has_inverter][::-1]
+    rated = [total_by_home(lived[row].rated_kva, lived[row].home, homes) for row in own]
+    return InverterFleet(np.array(rated).reshape(len(own), homes), kind_kw[own].transpose(0, 2, 1))
 
 
-def inverter_kw(fleet: Fleet, kind_kw: Sequence[Col] | Col, shape: tuple[int, ...]) -> Col:
+def inverter_kw(
+    about: Sequence[DeviceKind], kind_kw: Sequence[Col] | Col, shape: tuple[int, ...]
+) -> Col:
     """Return the power of all inverters of every home, given that of every group, each of shape (n,) or (n, t) [kW]."""
-    own = [kind_kw[row] for row, group in enumerate(fleet.groups) if group.about.has_inverter]
+    own = [kind_kw[row] for row, kind in enumerate(about) if kind.has_inverter]
     return np.asarray(sum(own, np.zeros(shape)))
 
 

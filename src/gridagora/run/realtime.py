@@ -6,25 +6,28 @@ import numpy as np
 
 from gridagora.core.agents import refuse
 from gridagora.core.device import Moment, total_by_home
+from gridagora.core.errors import PartError
 from gridagora.core.exchange import Quotes, Status, Tenders, Transactions
 from gridagora.core.flow import Flow
 from gridagora.core.rules import Bidder, Pricing
-from gridagora.core.session import BehindTheMeter, Clearing, GateOpen, Opening, drive
-from gridagora.core.tables import Col
+from gridagora.core.session import BehindTheMeter, Clearing, GateOpen, SupplyOffer, drive
+from gridagora.core.tables import Col, Index
 from gridagora.kernels.curves.curve import Curves
 from gridagora.kernels.curves.internal_price import power_at_own
 from gridagora.population import fleet as homes_at
 from gridagora.run import internal_price as behind
 from gridagora.run import starts
+from gridagora.run.by_run import DevicesByRun, join_quotes, split_devices
 from gridagora.run.comms import deliver
 from gridagora.run.comms import draw_heard as hears_award
 from gridagora.run.opening import interval_product, open_clear
 from gridagora.run.orders import NO_ORDERS, Orders, command, place, replace_curves
+from gridagora.run.posted import post_interval
 from gridagora.run.power_flow import flow_of_interval
 from gridagora.run.reactive import inverter_kw
-from gridagora.run.record import write_interval
+from gridagora.run.record import sum_interval, write_interval
 from gridagora.run.settle import record_trades
-from gridagora.run.state import OWN_PRICE, RunState, wiring_of
+from gridagora.run.state import OWN_PRICE, DemandSide, RunState, wiring_of
 from gridagora.run.unsound import check_generator, refuse_unsound, refuse_unsound_tenders
 
 NO_CURVES = Curves(np.zeros(1, np.int64), np.zeros(0), np.zeros(0))
@@ -39,70 +42,128 @@ class Stepped(NamedTuple):
     award_kw: Col | None  # (n,) what every home was awarded
 
 
-def moment_of(desk: RunState) -> Moment:
-    """Return the interval that a desk is at."""
-    per = round(1 / desk.study.dt_h)
+def moment_of(desk: RunState | DemandSide) -> Moment:
+    """Return the interval that a run is at."""
+    study = desk.study if isinstance(desk, RunState) else desk.runs[0].study
+    per = round(1 / study.dt_h)
     hour, within = divmod(desk.interval, per)
-    return Moment(
-        hour, 3600.0 * (hour + within * desk.study.dt_h), desk.study.dt_h, (within + 1) / per
-    )
+    return Moment(hour, 3600.0 * (hour + within * study.dt_h), study.dt_h, (within + 1) / per)
 
 
-def run_interval(desk: RunState, asked: Orders = NO_ORDERS) -> Stepped:
-    """Clear and deliver the interval that the desk is at; a controller may ask devices otherwise than their homes do."""
-    moment, fleet, plan, i = moment_of(desk), desk.fleet, desk.plan, desk.interval
-    load_kw = desk.load_kw[moment.hour]
+def run_interval(demand: DemandSide, asked: Orders = NO_ORDERS) -> list[Stepped]:
+    """Clear and deliver the interval that a demand side is at, with the market of each of its runs.
+
+    A controller may ask devices otherwise than their homes do. Homes of all runs bid, respond and step together; each market
+    hears its own.
+    """
+    moment, fleet, plan, i = moment_of(demand), demand.fleet, demand.plan, demand.interval
+    load_kw, n = demand.load_kw[moment.hour], demand.load_kw.shape[1]
     rows = () if plan is None else plan.rows
-    owner = np.arange(len(load_kw)) if plan is None else homes_at.home_of_device(fleet, rows)
+    owner = np.arange(n) if plan is None else homes_at.home_of_device(fleet, rows)
     curves = (
         NO_CURVES
         if plan is None
         else homes_at.tender(fleet, plan, moment.hour, moment.end_share, moment.now_s)
     )
     placed = place(asked, fleet, plan, moment)
-    curves = replace_curves(curves, rows, placed)
-    inner = BehindTheMeter(curves, owner, load_kw)
-    (clearing, award_kw), way = _clear(desk, i, inner), None
-    if clearing.posted is not None:
-        heard_inside, way = behind.quote_devices(clearing.posted, curves, owner, load_kw)
-        clearing = clearing._replace(posted=heard_inside)
-    power = desk.strategy.dispatch(inner, clearing)
-    if (
-        desk.wait is not None
-        and plan is not None
-        and power is not None
-        and clearing.posted is not None
-    ):
-        dearest = np.broadcast_to(
-            plan.price_per_kwh, (len(load_kw), plan.price_per_kwh.shape[-1])
-        ).max(1)
-        power = starts.delay_starts(desk.wait, power, curves, owner, rows, dearest, desk.study.dt_h)
+    inner = BehindTheMeter(replace_curves(curves, rows, placed), owner, load_kw)
+    among = split_devices(inner, demand.first_home)
+    closed = [
+        _clear(desk, i, part, demand.metered_kw[demand.homes_of_run(run)])
+        for run, (desk, part) in enumerate(zip(demand.runs, among.parts, strict=True))
+    ]
+    power, way = _dispatch(demand, inner, among, [clearing for clearing, _ in closed])
+    if demand.wait is not None and plan is not None and power is not None and _is_posted(demand):
+        power = _delay_starts(demand.wait, power, inner, plan, moment.dt_h)
     orders, outside = command(homes_at.by_group(fleet, power, rows), fleet, placed)
-    curtails = not desk.rules.is_tariff
+    curtails = not demand.runs[0].rules.is_tariff
     got = homes_at.step_groups(
         fleet, orders, moment.hour, moment.now_s, load_kw, way, outside, curtails=curtails
     )
-    desk.metered_kw = homes_at.meter_kw(load_kw, got)
-    if power is not None and desk.bidder is Bidder.DEVICE:
-        award_kw = load_kw + total_by_home(power, owner, len(load_kw))
-    home_kw = record_interval(desk, i, got, award_kw)
-    if desk.rules.sees_flow:
-        desk.flow = _flow(desk, got, moment.hour)
-    desk.interval += 1
-    return Stepped(clearing, got, home_kw, award_kw)
+    demand.metered_kw = homes_at.meter_kw(load_kw, got)
+    award_kw = _awards_kw(demand, power, owner, load_kw, [award for _, award in closed])
+    home_kw = record_interval(demand, i, got, award_kw)
+    for run, desk in enumerate(demand.runs):
+        if desk.rules.sees_flow:
+            own = demand.homes_of_run(run)
+            desk.flow = _flow(desk, fleet, got.kind_kw[:, own], demand.metered_kw[own], moment.hour)
+    demand.interval += 1
+    return [
+        Stepped(
+            clearing,
+            got,
+            home_kw[demand.homes_of_run(run)],
+            None if award_kw is None else award_kw[demand.homes_of_run(run)],
+        )
+        for run, (clearing, _) in enumerate(closed)
+    ]
 
 
-def _flow(desk: RunState, got: homes_at.Delivered, hour: int) -> Flow:
+def _is_posted(demand: DemandSide) -> bool:
+    return demand.runs[0].rules.pricing is Pricing.POSTED
+
+
+def _dispatch(
+    demand: DemandSide, inner: BehindTheMeter, among: DevicesByRun, clearings: list[Clearing]
+) -> tuple[Col | None, Index | None]:
+    """Return what every device takes, (r,) [kW], or None where each follows its own switch, and which way homes trade (n,)."""
+    strategy = demand.runs[0].strategy
+    if clearings[0].posted is not None:
+        posted = join_quotes([_posted(clearing) for clearing in clearings], among)
+        heard_inside, way = behind.quote_devices(posted, inner.curves, inner.home, inner.net_kw)
+        return strategy.dispatch(inner, Clearing(posted=heard_inside)), way
+    answers = [
+        strategy.dispatch(part, clearing)
+        for part, clearing in zip(among.parts, clearings, strict=True)
+    ]
+    return among.join(answers), None
+
+
+def _posted(clearing: Clearing) -> Quotes:
+    if clearing.posted is None:
+        raise PartError("runs in step: one design posted a price and another did not")
+    return clearing.posted
+
+
+def _delay_starts(
+    wait: starts.StartDelay,
+    power: Col,
+    inner: BehindTheMeter,
+    plan: homes_at.FleetPlan,
+    dt_h: float,
+) -> Col:
+    """Return the power of every device, (r,) [kW], where a start waits for the offset of its home."""
+    path = plan.price_per_kwh
+    dearest = np.broadcast_to(path, (len(inner.net_kw), path.shape[-1])).max(1)
+    return starts.delay_starts(wait, power, inner.curves, inner.home, plan.rows, dearest, dt_h)
+
+
+def _awards_kw(
+    demand: DemandSide, power: Col | None, owner: Index, load_kw: Col, awarded: list[Col | None]
+) -> Col | None:
+    """Return what every home was awarded, (n,) [kW]: itself, or through its devices; None where nothing is."""
+    if demand.runs[0].bidder is Bidder.DEVICE:
+        return None if power is None else load_kw + total_by_home(power, owner, len(load_kw))
+    found = [award for award in awarded if award is not None]
+    if not found:
+        return None
+    return found[0] if len(demand.runs) == 1 else np.concatenate(found)
+
+
+def _flow(desk: RunState, fleet: homes_at.Fleet, kind_kw: Col, metered_kw: Col, hour: int) -> Flow:
     """Return the power flow of an interval that was just delivered."""
-    wiring = wiring_of(desk.study)
-    inverters_kw = inverter_kw(desk.fleet, got.kind_kw, desk.metered_kw.shape)
+    inverters_kw = inverter_kw([group.about for group in fleet.groups], kind_kw, metered_kw.shape)
     return flow_of_interval(
-        wiring, desk.metered_kw, (desk.metered_kw - inverters_kw).clip(min=0), hour
+        wiring_of(desk.study), metered_kw, (metered_kw - inverters_kw).clip(min=0), hour
     )
 
 
-def _clear(desk: RunState, i: int, inner: BehindTheMeter) -> tuple[Clearing, Col | None]:
+def _clear(
+    desk: RunState, i: int, inner: BehindTheMeter, metered_kw: Col
+) -> tuple[Clearing, Col | None]:
     """Run the session of one interval; return what homes know of how it ended, and what each was awarded (n,), if they bid."""
+    if desk.rules.posts_hours and not desk.rules.sees_flow:
+        return post_interval(desk, i, len(inner.home)), None
     product = interval_product(desk, i)
     opening = open_clear(desk, product, len(inner.home))
     sent: list[Tenders] = []
@@ -117,7 +178,7 @@ def _clear(desk: RunState, i: int, inner: BehindTheMeter) -> tuple[Clearing, Col
         if tenders is None or desk.bidder is not Bidder.HOME:
             arrived = tenders
         else:
-            desk.inbox, arrived = deliver(desk.study.links, desk.inbox, tenders, desk.metered_kw)
+            desk.inbox, arrived = deliver(desk.study.links, desk.inbox, tenders, metered_kw)
         if tenders is not None and arrived is not None:
             sent.append(tenders)
             heard.append(arrived)
@@ -131,7 +192,7 @@ def _clear(desk: RunState, i: int, inner: BehindTheMeter) -> tuple[Clearing, Col
         private=desk.private,
         accept=lambda found: refuse_unsound(desk, found, opening, heard[-1] if heard else None),
     )
-    _record_prices(desk, i, opening, clearing)
+    _record_prices(desk, i, opening.supply, clearing)
     awards = clearing.transactions
     if awards is None:
         return clearing, None
@@ -142,7 +203,7 @@ def _clear(desk: RunState, i: int, inner: BehindTheMeter) -> tuple[Clearing, Col
     return clearing, award_kw
 
 
-def _record_prices(desk: RunState, i: int, opening: Opening, clearing: Clearing) -> None:
+def _record_prices(desk: RunState, i: int, supply: SupplyOffer, clearing: Clearing) -> None:
     """Write import price and export credit of an interval as the pricing rule of the design has them."""
     track, awards, posted = desk.track, clearing.transactions, clearing.posted
     pricing = desk.rules.pricing
@@ -157,8 +218,8 @@ def _record_prices(desk: RunState, i: int, opening: Opening, clearing: Clearing)
         if clearing.local is not None and len(clearing.local.party):
             desk.trades.append(record_trades(desk.parties, i, clearing.local, desk.study.dt_h))
         track.price_per_kwh[i], track.credit_per_kwh[i] = (
-            opening.supply.import_per_kwh[0],
-            opening.supply.export_per_kwh[0],
+            supply.import_per_kwh[0],
+            supply.export_per_kwh[0],
         )
     elif awards is not None and pricing is Pricing.UNIFORM:
         track.price_per_kwh[i] = track.credit_per_kwh[i] = awards.price_per_kwh[0, 0]
@@ -192,9 +253,17 @@ def _known(desk: RunState, awarded: Transactions, sent: Tenders) -> Transactions
 
 
 def record_interval(
-    desk: RunState, i: int, got: homes_at.Delivered, award_kw: Col | None = None
+    demand: DemandSide, i: int, got: homes_at.Delivered, award_kw: Col | None = None
 ) -> Col:
     """Write what interval i delivered, and what homes were awarded (n,) [kW], to the record; return their net power (n,) [kW]."""
-    desk.track.worst[0] = max(desk.track.worst[0], got.balance_kwh)
-    load_kw = desk.load_kw[i // round(1 / desk.study.dt_h)]
-    return write_interval(desk.track, i, load_kw, got.kind_kw, got.series, award_kw)
+    load_kw = demand.load_kw[i // round(1 / demand.runs[0].study.dt_h)]
+    home_kw = write_interval(
+        demand.recorder, i, demand.fleet.groups, load_kw, got.kind_kw, got.series, award_kw
+    )
+    for run, desk in enumerate(demand.runs):
+        own = demand.homes_of_run(run)
+        desk.track.worst[0] = max(desk.track.worst[0], got.balance_kwh[own].max(initial=0.0))
+        sum_interval(
+            desk.track, i, got.kind_kw[:, own], None if award_kw is None else award_kw[own]
+        )
+    return home_kw

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gridagora.core.errors import PartError
 from gridagora.core.ports import DeviceGroup
-from gridagora.core.records import MemoryRecorder, Recorder
-from gridagora.core.tables import Col, Flag
+from gridagora.core.records import Derived, MemoryRecorder, Recorder, RunColumn
+from gridagora.core.tables import Col, Flag, Index
 from gridagora.files.recorder import ParquetRecorder
 
 HELD_VALUES = (
@@ -23,7 +24,8 @@ OpenRecorder = Callable[[int, Mapping[str, int]], Recorder]
 class Record(NamedTuple):
     """What a run recorded: homes and devices in a recorder, sums over them and prices by interval, shape (t,) unless stated."""
 
-    kinds: tuple[str, ...]  # of the groups of the fleet, in its order
+    kinds: tuple[str, ...]  # of the groups of the fleet that have rows in the run, in its order
+    group: Index  # (g,) row of each among the groups of the fleet
     recorder: Recorder  # power of every kind, what groups tell of their rows, net power and awards of homes
     device_kw: Col  # (g, t) of every group, all homes
     committed_kw: Col  # what homes were awarded, nan where nothing is
@@ -58,14 +60,21 @@ def open_recorder(intervals: int, rows: Mapping[str, int]) -> Recorder:
     return ParquetRecorder(intervals, rows)
 
 
+def columns_of_record(groups: Sequence[DeviceGroup], homes: int) -> dict[str, int]:
+    """Return the number of rows of every column that the homes and groups of a demand side write, by name."""
+    rows = {name: len(group.home) for group in groups for name in group.about.series}
+    powers = [power_of(group.about.kind) for group in groups]
+    return rows | dict.fromkeys([*powers, HOME, AWARD], homes)
+
+
 def open_record(
     groups: Sequence[DeviceGroup],
-    homes: int,
+    own: Sequence[int],
+    recorder: Recorder,
     intervals: int,
     *,
     places: int = 0,
     meter_prices: int = 1,
-    recorder: OpenRecorder = open_recorder,
 ) -> Record:
     """Return an empty record of a run.
 
@@ -73,22 +82,23 @@ def open_record(
     ----------
     groups
         Of the fleet, in its order.
-    homes, intervals
+    own
+        Rows of the groups that the run has.
+    recorder
+        Holds the columns of these homes.
+    intervals
         How many there are.
     places
         Places with a price of their own.
     meter_prices
         Prices of an interval at meters: one, or one for each home.
-    recorder
-        Where homes and devices are recorded.
     """
-    t, kinds = intervals, tuple(group.about.kind for group in groups)
-    rows = {name: len(group.home) for group in groups for name in group.about.series}
-    rows |= dict.fromkeys([*map(power_of, kinds), HOME, AWARD], homes)
+    t = intervals
     return Record(
-        kinds,
-        recorder(t, rows),
-        device_kw=np.zeros((len(kinds), t)),
+        tuple(groups[row].about.kind for row in own),
+        np.array(own, np.int64),
+        recorder,
+        device_kw=np.zeros((len(own), t)),
         committed_kw=np.full(t, np.nan),
         has_award=np.zeros(t, dtype=np.bool_),
         price_per_kwh=np.zeros(t),
@@ -100,18 +110,77 @@ def open_record(
     )
 
 
+def device_rows(home: Index, rows: slice) -> slice:
+    """Return the rows of a group, whose homes (r,) stand run by run, that belong to some homes; 0 to 0 where none does."""
+    own = np.flatnonzero((home >= rows.start) & (home < rows.stop))
+    return slice(int(own[0]), int(own[-1]) + 1) if own.size else slice(0, 0)
+
+
+class RowsRecorder:
+    """Some rows of every column of another recorder, to be read.
+
+    Parameters
+    ----------
+    whole
+        The recorder that holds all rows.
+    rows
+        Those of each column, by its name.
+    """
+
+    def __init__(self, whole: Recorder, rows: Mapping[str, slice]) -> None:
+        self.whole, self.rows = whole, dict(rows)
+
+    def write(self, interval: int, name: str, values: Col) -> None:
+        """Refuse values (n,) [any unit]: all rows are written at once.
+
+        Raises
+        ------
+        PartError
+            Always.
+        """
+        raise PartError(
+            f"interval {interval} of {name}, {len(values)} rows: write to the whole recorder"
+        )
+
+    def column(self, name: str) -> RunColumn:
+        """Return the rows of a column, shape (n, t)."""
+        whole, own = self.whole.column(name), self.rows[name]
+        if isinstance(whole, np.ndarray):
+            return whole[own]
+
+        def read(rows: slice, times: slice) -> Col:
+            return np.asarray(whole[own.start + rows.start : own.start + rows.stop, times])
+
+        return Derived((own.stop - own.start, whole.shape[1]), read)
+
+
+def record_rows(
+    whole: Recorder, groups: Sequence[DeviceGroup], rows: slice, homes: int
+) -> Recorder:
+    """Return what is recorded of some of so many homes and of their devices; the recorder itself where that is all of them."""
+    if rows == slice(0, homes):
+        return whole
+    own = dict.fromkeys(columns_of_record(groups, homes), rows)
+    for group in groups:
+        own |= dict.fromkeys(group.about.series, device_rows(group.home, rows))
+    return RowsRecorder(whole, own)
+
+
 def write_interval(
-    track: Record,
+    recorder: Recorder,
     i: int,
+    groups: Sequence[DeviceGroup],
     load_kw: Col,
     kind_kw: Col,
     series: Mapping[str, Col],
     award_kw: Col | None = None,
 ) -> Col:
-    """Write an interval to the record of a run and return the net power of homes, shape (n,) [kW].
+    """Write an interval of all homes to a recorder and return their net power, shape (n,) [kW].
 
     Parameters
     ----------
+    groups
+        Of the fleet.
     load_kw
         Load of homes without devices, shape (n,) [kW].
     kind_kw
@@ -122,14 +191,19 @@ def write_interval(
         What homes were awarded, shape (n,) [kW], nan where nothing is; left out: nobody was.
     """
     home_kw: Col = load_kw + kind_kw.sum(0)
-    track.recorder.write(i, HOME, home_kw)
-    for row, kind in enumerate(track.kinds):
-        track.recorder.write(i, power_of(kind), kind_kw[row])
-        track.device_kw[row, i] = kind_kw[row].sum()
+    recorder.write(i, HOME, home_kw)
+    for group, power in zip(groups, kind_kw, strict=True):
+        recorder.write(i, power_of(group.about.kind), power)
     for name, values in series.items():
-        track.recorder.write(i, name, values)
-    if award_kw is None:
-        return home_kw
-    track.recorder.write(i, AWARD, award_kw)
-    track.committed_kw[i], track.has_award[i] = award_kw.sum(), np.isfinite(award_kw).any()
+        recorder.write(i, name, values)
+    if award_kw is not None:
+        recorder.write(i, AWARD, award_kw)
     return home_kw
+
+
+def sum_interval(track: Record, i: int, kind_kw: Col, award_kw: Col | None) -> None:
+    """Write the sums of an interval over the homes of a run: power of all groups (g, n) and awards (n,) [kW], None: no awards."""
+    for row, group in enumerate(track.group):
+        track.device_kw[row, i] = kind_kw[group].sum()
+    if award_kw is not None:
+        track.committed_kw[i], track.has_award[i] = award_kw.sum(), np.isfinite(award_kw).any()

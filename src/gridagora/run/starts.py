@@ -29,9 +29,9 @@ class StartDelay(NamedTuple):
 
 
 def draw_start_delays(
-    fleet: Fleet, spread_min: float, seed: int, home_id: Sequence[str]
+    fleet: Fleet, spread_min: float, seeds: Sequence[int], home_id: Sequence[Sequence[str]]
 ) -> StartDelay | None:
-    """Return offsets drawn evenly between nil and `spread_min` by the seed and the name of each home.
+    """Return offsets drawn evenly between nil and `spread_min` by the seed of a run and the name of each of its homes.
 
     Where nobody waits, return None.
     """
@@ -40,7 +40,11 @@ def draw_start_delays(
     minutes = tuple(
         np.zeros(len(group.home)) if group.about.is_valued else None for group in fleet.groups
     )
-    drawn = [stream(seed, "start spread", home).random() for home in home_id]
+    drawn = [
+        stream(seed, "start spread", home).random()
+        for seed, homes in zip(seeds, home_id, strict=True)
+        for home in homes
+    ]
     return StartDelay(spread_min * np.array(drawn), minutes)
 
 

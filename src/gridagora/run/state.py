@@ -1,29 +1,40 @@
 """Where a design meets its homes: what all designs of a study share, the desk of one run, and what the run records."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from gridagora.core.device import REFERENCE_PER_KWH, Window
+from gridagora.core.device import REFERENCE_PER_KWH, DeviceKind, DeviceOutcome, Window
 from gridagora.core.errors import PartError
+from gridagora.core.exchange import Quotes
 from gridagora.core.flow import Flow
 from gridagora.core.limits import Limits
 from gridagora.core.ports import Market, Strategy
 from gridagora.core.product import Horizon
-from gridagora.core.records import RowSum, RunColumn, row_blocks, sum_rows
+from gridagora.core.records import Recorder, RowSum, RunColumn, row_blocks, sum_rows
 from gridagora.core.registry import find
 from gridagora.core.rules import Bidder, Disclosure, Pricing, Residual, Rulebook
 from gridagora.core.session import Baseline, MessageCount, Topology
 from gridagora.core.tables import Col, Flag, Homes, Index
 from gridagora.mechanisms.retail.agents import GameCertificate
 from gridagora.population import fleet as homes_at
+from gridagora.population.join_homes import join_homes
 from gridagora.results.outcome import LocalTrades
 from gridagora.run import starts
 from gridagora.run.comms import PERFECT, BidCache, CommsFaults
 from gridagora.run.forecast import WholesaleTerms, real_time_per_kwh
 from gridagora.run.power_flow import Wiring
-from gridagora.run.record import OpenRecorder, Record, open_record, open_recorder
+from gridagora.run.record import (
+    OpenRecorder,
+    Record,
+    columns_of_record,
+    device_rows,
+    open_record,
+    open_recorder,
+    record_rows,
+)
 from gridagora.run.settle import Position, cost_usd_per_h
 from gridagora.settlement.parties import Parties, run_parties
 
@@ -73,11 +84,20 @@ class Setup(NamedTuple):
     reference_per_kwh: float = REFERENCE_PER_KWH  # the price at which set points were chosen: it fixes the bliss temperature
 
 
+class Lived(NamedTuple):
+    """What the devices of one group went through in a run: r rows of n homes."""
+
+    about: DeviceKind
+    home: Index  # (r,)
+    rated_kva: Col  # (r,) of every inverter; no rows where the kind has none
+    outcome: DeviceOutcome
+
+
 class FinishedRun(NamedTuple):
     """A finished run, before it is scored."""
 
     track: Record
-    fleet: homes_at.Fleet
+    lived: tuple[Lived, ...]  # of every group of devices
     wholesale_per_kwh: Col  # (t,)
     traffic: MessageCount
     inbox: BidCache
@@ -88,25 +108,50 @@ class FinishedRun(NamedTuple):
     games: tuple[GameCertificate, ...]
     wall_s: float
     residual: Residual = Residual.OPERATOR  # who keeps what is left over
+    fleet: homes_at.Fleet | None = None  # devices at the end; None of a run among others
+
+
+@dataclass
+class DemandSide:
+    """Homes and devices of one run, or of several runs in step, whose homes follow each other as rows of the same tables.
+
+    What a device does depends on its own row, so a run does the same alone and beside others. A step changes the state in place.
+    """
+
+    fleet: homes_at.Fleet
+    load_kw: Col  # (H, n) of homes without their devices
+    metered_kw: Col  # (n,) in the interval before
+    recorder: Recorder
+    first_home: Index  # (w + 1,) homes of run k are rows first_home[k] to first_home[k + 1]
+    wait: starts.StartDelay | None = None  # where starts are staggered
+    interval: int = 0  # the next one
+    plan: homes_at.FleetPlan | None = None  # of the hour that was planned last
+    planned_h: int = -1
+    runs: list["RunState"] = field(default_factory=list)
+
+    def homes_of_run(self, run: int) -> slice:
+        """Return the rows of the homes of a run."""
+        return slice(int(self.first_home[run]), int(self.first_home[run + 1]))
 
 
 @dataclass
 class RunState:
-    """One run in progress; `traffic`, `inbox`, `positions` and the arrays of the track change as it goes."""
+    """The market of one run in progress and what it remembers; `demand` holds its homes and devices.
+
+    `traffic`, `inbox`, `positions` and the arrays of the track change as it goes.
+    """
 
     market: Market[Any]
     strategy: Strategy
     state: Any  # what the market remembers
     study: Setup
     parties: Parties
-    fleet: homes_at.Fleet
+    demand: DemandSide
     load_kw: Col  # (H, n) of homes without their devices
     wholesale_per_kwh: Col  # (t + 24 h,)
     track: Record
     heard_per_kwh: Col  # (n,) last price that each home heard
-    metered_kw: Col  # (n,) in the interval before
     is_prosumer: Flag  # (n,)
-    wait: starts.StartDelay | None = None  # where starts are staggered
     traffic: MessageCount = field(default_factory=MessageCount)
     inbox: BidCache = field(default_factory=BidCache)
     positions: dict[Horizon, Position] = field(default_factory=dict)
@@ -114,9 +159,7 @@ class RunState:
     flow: Flow | None = None  # of the interval before, where the design sees it
     unconverged: int = 0  # sessions that spent their rounds
     games: list[GameCertificate] = field(default_factory=list)  # of prosumers who are the retailer
-    interval: int = 0  # the next one
-    plan: homes_at.FleetPlan | None = None  # of the hour that was planned last
-    planned_h: int = -1
+    posted: Quotes | None = None  # of every interval of the present hour, where the rules say so
 
     @property
     def rules(self) -> Rulebook:
@@ -133,53 +176,147 @@ class RunState:
         """Whether curves and plans stay inside homes."""
         return self.rules.discloses is Disclosure.NOTHING
 
+    @property
+    def fleet(self) -> homes_at.Fleet:
+        """The devices that step with the run."""
+        return self.demand.fleet
+
+    @property
+    def plan(self) -> homes_at.FleetPlan | None:
+        """The plan of the hour that was planned last."""
+        return self.demand.plan
+
+    @property
+    def interval(self) -> int:
+        """The next interval."""
+        return self.demand.interval
+
 
 def start_run(
     market: Market[Any], study: Setup, recorder: OpenRecorder = open_recorder
 ) -> RunState:
-    """Return the desk of a run at its start; it is recorded where `recorder` says."""
-    homes, hours, per = study.homes, DAY_H * study.days, round(1 / study.dt_h)
-    n, t = len(homes.home_id), hours * per
+    """Return a run at its start; it is recorded where `recorder` says."""
+    return start_runs([market], [study], recorder).runs[0]
+
+
+def start_runs(
+    markets: Sequence[Market[Any]], studies: Sequence[Setup], recorder: OpenRecorder = open_recorder
+) -> DemandSide:
+    """Return the demand side of several runs in step at their start, one market and one study each.
+
+    Raises
+    ------
+    PartError
+        Studies that cannot be stepped together: another length, step, window, hour of day or rule of dispatch.
+    """
+    first, homes = studies[0], join_homes([study.homes for study in studies])
+    for study in studies[1:]:
+        _refuse_other_pace(study, first)
+    hours, per = DAY_H * first.days, round(1 / first.dt_h)
+    t, sizes = hours * per, [len(study.homes.home_id) for study in studies]
+    first_home = np.cumsum([0, *sizes])
     fleet = homes_at.make_fleet(
         homes,
-        study.local_hour,
-        study.comfort_per_k2_h,
-        study.reference_per_kwh,
-        study.dt_h,
-        rule=study.rule,
-        rest_min=study.rest_min,
-        draws_known=study.wholesale.draws_known,
-        group=study.group,
+        first.local_hour,
+        first.comfort_per_k2_h,
+        first.reference_per_kwh,
+        first.dt_h,
+        rule=first.rule,
+        rest_min=first.rest_min,
+        draws_known=first.wholesale.draws_known,
+        group=_join_groups(studies),
     )
-    wholesale = real_time_per_kwh(study.wholesale, hours + DAY_H, study.dt_h)
-    pricing = market.rules.pricing
-    places = (
-        len(study.site.tree.parent) if study.site is not None and pricing is Pricing.BY_PLACE else 0
-    )
-    own = n if pricing in OWN_PRICE else 1
-    track = open_record(fleet.groups, n, t, places=places, meter_prices=own, recorder=recorder)
     load_kw = homes.load_kw.T.copy()
-    first = np.full(n, wholesale[0] + study.wholesale.delivery_per_kwh)
-    return RunState(
-        market,
-        find("strategy", market.strategy)(),
-        market.start(baseline(study, wholesale)),
-        study,
-        run_parties(homes.home_id),
+    writes = recorder(t, columns_of_record(fleet.groups, len(homes.home_id)))
+    unvalued_kw = homes_at.unvalued_kw(
+        fleet, homes_at.beliefs(fleet, 0, 1, 0.0)[0], Window(0, 1), np.zeros(1)
+    )[:, 0]
+    demand = DemandSide(
         fleet,
         load_kw,
-        wholesale,
-        track,
-        first,
-        load_kw[0]
-        + homes_at.unvalued_kw(
-            fleet, homes_at.beliefs(fleet, 0, 1, 0.0)[0], Window(0, 1), np.zeros(1)
-        )[:, 0],
-        homes_at.prosumers(fleet),
+        load_kw[0] + unvalued_kw,
+        writes,
+        first_home,
         starts.draw_start_delays(
-            fleet, study.start_spread_min, study.wholesale.seed, homes.home_id
+            fleet,
+            first.start_spread_min,
+            [study.wholesale.seed for study in studies],
+            [study.homes.home_id for study in studies],
         ),
     )
+    is_prosumer = homes_at.prosumers(fleet)
+    for run, (market, study) in enumerate(zip(markets, studies, strict=True)):
+        rows = demand.homes_of_run(run)
+        wholesale = real_time_per_kwh(study.wholesale, hours + DAY_H, study.dt_h)
+        pricing, n = market.rules.pricing, sizes[run]
+        by_place = study.site is not None and pricing is Pricing.BY_PLACE
+        track = open_record(
+            fleet.groups,
+            _groups_of(fleet, study.homes, rows, whole=len(studies) == 1),
+            record_rows(writes, fleet.groups, rows, len(homes.home_id)),
+            t,
+            places=len(study.site.tree.parent) if study.site is not None and by_place else 0,
+            meter_prices=n if pricing in OWN_PRICE else 1,
+        )
+        demand.runs.append(
+            RunState(
+                market,
+                find("strategy", market.strategy)(),
+                market.start(baseline(study, wholesale)),
+                study,
+                run_parties(study.homes.home_id),
+                demand,
+                load_kw[:, rows],
+                wholesale,
+                track,
+                np.full(n, wholesale[0] + study.wholesale.delivery_per_kwh),
+                is_prosumer[rows],
+            )
+        )
+    return demand
+
+
+def _groups_of(fleet: homes_at.Fleet, homes: Homes, rows: slice, *, whole: bool) -> list[int]:
+    """Return the rows of the groups that a run has: kinds that its homes have a table of, be it empty, or that hold rows."""
+    return [
+        row
+        for row, group in enumerate(fleet.groups)
+        if whole or group.about.kind in homes.owned or device_rows(group.home, rows) != slice(0, 0)
+    ]
+
+
+def _join_groups(studies: Sequence[Setup]) -> Index:
+    """Return the service transformer of every home of all runs, (n,): runs share none."""
+    found, before = [], 0
+    for study in studies:
+        own = np.zeros(len(study.homes.home_id), np.int64) if study.group is None else study.group
+        found.append(own + before)
+        before += int(own.max(initial=-1)) + 1
+    return np.concatenate(found)
+
+
+def _refuse_other_pace(study: Setup, first: Setup) -> None:
+    names = (
+        "days",
+        "dt_h",
+        "window_h",
+        "rule",
+        "rest_min",
+        "start_spread_min",
+        "comfort_per_k2_h",
+        "reference_per_kwh",
+    )
+    for name in names:
+        if getattr(study, name) != getattr(first, name):
+            raise PartError(
+                f"runs in step: {name} is {getattr(study, name)} in one and {getattr(first, name)} in another, expected one value"
+            )
+    if not np.array_equal(study.local_hour, first.local_hour):
+        raise PartError("runs in step: they begin at different local hours, expected one")
+    if study.wholesale.draws_known != first.wholesale.draws_known:
+        raise PartError(
+            "runs in step: draws of hot water are known to some plans, expected to all or none"
+        )
 
 
 def wiring_of(study: Setup) -> Wiring:

@@ -30,7 +30,7 @@ from gridagora.run.orders import NO_BIDS, NOTHING, Bids, Orders, Powers, check, 
 from gridagora.run.realtime import moment_of
 from gridagora.run.record import power_of
 from gridagora.run.settle import traded_kw
-from gridagora.run.simulate import advance, finish_run, look_ahead
+from gridagora.run.simulate import advance, finish_runs, look_ahead
 from gridagora.run.state import DAY_H, HOUR_S, RunState, Setup, start_run, wiring_of
 from gridagora.run.unsound import check_generator, posted_quotes
 from gridagora.scenario.build import Scene
@@ -136,7 +136,7 @@ class Run:
                 [Problem("observe", f"home {home}", f"a row from 0 to {len(self.home_id) - 1}")]
             )
         desk, study = self.desk, self.study
-        look_ahead(desk)
+        look_ahead(desk.demand)
         moment = moment_of(desk)
         price, credit = _known_prices(desk)
         devices = {}
@@ -163,7 +163,7 @@ class Run:
     def reach_kw(self) -> dict[str, tuple[Col, Col]]:
         """Return the least and the most power that each kind of device can take in every home now, shape (n,) each [kW]."""
         self._refuse_over("reach_kw")
-        look_ahead(self.desk)
+        look_ahead(self.desk.demand)
         moment, n, found = moment_of(self.desk), len(self.home_id), {}
         for index, group in enumerate(self.desk.fleet.groups):
             rows, least, most = reach(self.desk.fleet, self.desk.plan, index, moment)
@@ -193,7 +193,7 @@ class Run:
         asked, desk, i = Orders(power_kw, bids), self.desk, self.desk.interval
         check(asked, desk.fleet, self.home_id, self.design, plans=desk.strategy.plans)
         began = perf_counter()
-        done = advance(desk, asked)
+        done = advance(desk.demand, asked)[0]
         self._wall_s += perf_counter() - began
         n, track = len(self.home_id), desk.track
         usd, total = self._energy_usd(i, done.home_kw), self._felt_usd()
@@ -224,8 +224,8 @@ class Run:
         if self._outcome is None:
             began = perf_counter()
             while not self.is_over:
-                advance(self.desk)
-            ran = finish_run(self.desk, self._wall_s + perf_counter() - began)
+                advance(self.desk.demand)
+            ran = finish_runs(self.desk.demand, self._wall_s + perf_counter() - began)[0]
             outcome = evaluate(self.design, ran, self.study)
             self._outcome = add_power_flow(
                 self.scene, wiring_of(self.study).grid, self.market, ran, outcome

@@ -110,7 +110,8 @@ def posted_quotes(desk: RunState, result: object, opening: Opening) -> Quotes:
             "nothing says what a kWh costs"
         )
     for column in ("buy_per_kwh", "sell_per_kwh", "share"):
-        refuse_no_numbers(who, column, posted._asdict()[column], (parties, 1))
+        steps = len(opening.supply.import_per_kwh)
+        refuse_no_numbers(who, column, posted._asdict()[column], (parties, steps))
     return posted
 
 

@@ -23,7 +23,7 @@ from gridagora.results.load_shape import quarter_hours_kw
 from gridagora.results.outcome import Outcome, energy_cost_usd
 from gridagora.run import folder as folders
 from gridagora.run.compare import prepare
-from gridagora.run.evaluate import evaluate, left_usd, value_devices
+from gridagora.run.evaluate import evaluate, left_usd
 from gridagora.run.simulate import simulate
 from gridagora.run.state import Setup
 from gridagora.scenario import build, read
@@ -176,7 +176,7 @@ def compare_retailers(scene: Scene, named: Mapping[str, Any]) -> list[dict[str, 
 def _ran(scene: Scene, study: Setup, design: str) -> tuple[Outcome, Col, float]:
     ran = simulate(scene.market(design), study)
     outcome = evaluate(design, ran, study)
-    return outcome, left_usd(value_devices(ran, study), ran, study), outcome.leader_gain_share
+    return outcome, left_usd(ran, study), outcome.leader_gain_share
 
 
 def study_claims(

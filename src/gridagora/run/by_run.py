@@ -1,0 +1,79 @@
+"""What stands behind the meters of each of several runs in step: devices run by run, and back in the order of their groups."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from gridagora.core.exchange import Quotes
+from gridagora.core.session import BehindTheMeter
+from gridagora.core.tables import Col, Index
+from gridagora.kernels.curves.curve import Curves
+
+
+class DevicesByRun(NamedTuple):
+    """Devices of every run; `order` (r,) are their rows run by run, None where there is one run, whose order is that of all."""
+
+    parts: tuple[BehindTheMeter, ...]
+    order: Index | None
+
+    def join(self, values: Sequence[Col | None]) -> Col | None:
+        """Return the values of the devices of each run in the order of all, (r,) [any unit]; None where a run has none."""
+        found = [each for each in values if each is not None]
+        if len(found) < len(values):
+            return None
+        if self.order is None:
+            return found[0]
+        joined = np.empty(len(self.order))
+        joined[self.order] = np.concatenate(found)
+        return joined
+
+
+def split_devices(behind: BehindTheMeter, first_home: Index) -> DevicesByRun:
+    """Return what each run has behind its meters; its homes are first_home[k] to first_home[k + 1], (w + 1,), numbered anew."""
+    if len(first_home) == 2:
+        return DevicesByRun((behind,), None)
+    run = np.searchsorted(first_home, behind.home, side="right") - 1
+    order = np.argsort(run, kind="stable")
+    curves = take_curves(behind.curves, order) if len(behind.curves.offset) > 1 else behind.curves
+    ends = np.cumsum(np.bincount(run, minlength=len(first_home) - 1))
+    home, parts, start = behind.home[order], [], 0
+    for at, stop in enumerate(ends.tolist()):
+        first, last = first_home[at], first_home[at + 1]
+        net_kw = behind.net_kw[first:last]
+        parts.append(BehindTheMeter(_some(curves, start, stop), home[start:stop] - first, net_kw))
+        start = stop
+    return DevicesByRun(tuple(parts), order)
+
+
+def take_curves(curves: Curves, rows: Index) -> Curves:
+    """Return the curves of some rows (k,), in that order."""
+    length = np.diff(curves.offset)[rows]
+    offset = np.concatenate([[0], np.cumsum(length)])
+    point = np.repeat(curves.offset[rows] - offset[:-1], length) + np.arange(offset[-1])
+    return Curves(offset, curves.p_kw[point], curves.price_per_kwh[point])
+
+
+def _some(curves: Curves, start: int, stop: int) -> Curves:
+    """Return neighbouring rows; none where there are no curves at all."""
+    if len(curves.offset) == 1:
+        return curves
+    offset = curves.offset[start : stop + 1]
+    points = slice(int(offset[0]), int(offset[-1]))
+    return Curves(offset - offset[0], curves.p_kw[points], curves.price_per_kwh[points])
+
+
+def join_quotes(quotes: Sequence[Quotes], among: DevicesByRun) -> Quotes:
+    """Return the quotes to the devices of each run as those to all, in the order of all."""
+    if among.order is None:
+        return quotes[0]
+    first, rows = quotes[0], len(among.order)
+    columns = [
+        among.join([getattr(each, name)[:, 0] for each in quotes])
+        for name in ("buy_per_kwh", "sell_per_kwh", "share")
+    ]
+    return Quotes(
+        first.product,
+        np.arange(rows),
+        *(np.zeros((rows, 1)) + each[:, None] for each in columns if each is not None),
+    )

@@ -1,0 +1,77 @@
+"""Runs in step are rows of the same tables: each ends as it would alone, to the last bit."""
+
+import numpy as np
+import pytest
+
+from gridagora.core.registry import names
+from gridagora.run.compare import prepare
+from gridagora.run.evaluate import evaluate
+from gridagora.run.simulate import simulate, simulate_runs
+from gridagora.scenario import build, read
+
+SEEDS = (3, 4, 5)
+STREET = """
+[scenario]
+seed = {seed}
+days = 1
+[homes]
+count = 12
+{homes}
+"""
+PANELS = "pv_share = 0.9\n[tariff]\ncredit_per_kwh = 0.02\n"
+
+
+def street(seed, homes=""):
+    """A street of twelve homes for a day; the seed draws homes, weather, cars and prices."""
+    scene = build.build(read.parse(STREET.format(seed=seed, homes=homes), "street.toml"))
+    return scene, prepare(scene)
+
+
+@pytest.fixture(scope="module")
+def worlds():
+    return [street(seed) for seed in SEEDS]
+
+
+@pytest.fixture(scope="module")
+def kinked():
+    return [street(seed, PANELS) for seed in SEEDS]
+
+
+def same(one, other, where):
+    """Hold two values to each other bit for bit, in tuples, tables and arrays."""
+    if isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for key in one:
+            same(one[key], other[key], f"{where}.{key}")
+    elif hasattr(one, "_fields"):
+        for name in one._fields:
+            same(getattr(one, name), getattr(other, name), f"{where}.{name}")
+    elif isinstance(one, tuple):
+        assert len(one) == len(other), where
+        for at, (first, second) in enumerate(zip(one, other, strict=True)):
+            same(first, second, f"{where}[{at}]")
+    elif hasattr(one, "shape"):
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(other), err_msg=where)
+    elif isinstance(one, float):
+        assert one == other or (np.isnan(one) and np.isnan(other)), where
+    else:
+        assert one == other, where
+
+
+def hold_alike(name, worlds):
+    scenes, studies = zip(*worlds, strict=True)
+    together = simulate_runs([scene.market(name) for scene in scenes], studies)
+    for scene, study, ran in zip(scenes, studies, together, strict=True):
+        alone = evaluate(name, simulate(scene.market(name), study), study)
+        among = evaluate(name, ran, study)
+        same(alone._replace(wall_s=0.0), among._replace(wall_s=0.0), name)
+
+
+@pytest.mark.parametrize("name", sorted(names("market")))
+def test_a_run_among_others_ends_as_alone(name, worlds):
+    hold_alike(name, worlds)
+
+
+@pytest.mark.parametrize("name", ["tou", "flat_optimised", "rtp", "layered", "retailer"])
+def test_also_where_export_earns_less_than_import_costs(name, kinked):
+    hold_alike(name, kinked)
