@@ -9,6 +9,7 @@ from gridagora.core.device import Blocks, DeviceRecord, Turn, Window
 from gridagora.core.registry import find, names
 from gridagora.devices import battery, ev, generator, hvac, load, pv, water_heater
 from gridagora.kernels.physics.fleet import houses
+from gridagora.population import comfort
 
 # in tables: rank; in an interval: turn; valued by a plan, makes a prosumer, inverter, shown as generation; series of a step
 KINDS = {
@@ -58,7 +59,7 @@ def test_constants_of_theory():
         40.0,
         0.5,
     )
-    assert (hvac.DEFAULT_K, hvac.MASS_ABOVE_AIR_K, hvac.BAND_K, hvac.QUARTER_H) == (
+    assert (hvac.DEFAULT_K, hvac.MASS_ABOVE_AIR_K, hvac.BAND_K, comfort.QUARTER_H) == (
         0.05,
         0.5,
         1.0,

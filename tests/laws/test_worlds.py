@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gridagora.core.errors import PartError
 from gridagora.core.registry import names
 from gridagora.run.compare import prepare
 from gridagora.run.evaluate import evaluate
@@ -75,3 +76,23 @@ def test_a_run_among_others_ends_as_alone(name, worlds):
 @pytest.mark.parametrize("name", ["tou", "flat_optimised", "rtp", "layered", "retailer"])
 def test_also_where_export_earns_less_than_import_costs(name, kinked):
     hold_alike(name, kinked)
+
+
+ERRORS = """
+[forecast]
+load_error_share = 0.4
+sun_error_share = 0.3
+temperature_error_k = 2.0
+draws_error_share = 0.2
+"""
+
+
+@pytest.mark.parametrize("name", ["rtp", "central", "layered"])
+def test_also_where_plans_err_each_in_its_own_way(name):
+    hold_alike(name, [street(seed, PANELS + ERRORS) for seed in SEEDS])
+
+
+def test_errors_of_two_sizes_are_not_stepped_together():
+    one, two = (street(3, ERRORS), street(4, ERRORS.replace("2.0", "1.0")))
+    with pytest.raises(PartError, match="differ in size"):
+        simulate_runs([one[0].market("rtp")] * 2, [one[1], two[1]])

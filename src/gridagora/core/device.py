@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gridagora.core.errors import InputError, Problem
+from gridagora.core.forecast_error import NO_ERRORS, ForecastErrors
 from gridagora.core.records import Derived, RunColumn
 from gridagora.core.registry import find
 from gridagora.core.tables import Col, Flag, Homes, Index, Weather
@@ -156,6 +157,7 @@ class Setting(NamedTuple):
     rest_min: int  # least minutes between two switches of an on/off unit
     are_draws_known: bool  # whether plans know the hot water to come
     group: Index  # (n,) service transformer of every home: what is rationed among homes is rationed within it
+    errors: ForecastErrors = NO_ERRORS  # of what plans believe; what happens knows none of it
 
 
 class Window(NamedTuple):

@@ -6,7 +6,7 @@ Theory 1.3, 1.4.
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from gridagora.core.device import (
     spread,
     total_by_home,
 )
+from gridagora.core.forecast_error import ForecastError
 from gridagora.core.records import Derived, RunColumn, row_blocks
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Flag, Homes, Index
@@ -48,6 +49,7 @@ from gridagora.kernels.physics.fleet import (
 )
 from gridagora.kernels.physics.tcl import ACCOUNT, CONTINUOUS, PRIORITY, THERMOSTAT
 from gridagora.kernels.stores.value import Stores, stores
+from gridagora.population.comfort import ComfortDeviation, felt_in_quarters_k2_h, in_intervals
 from gridagora.population.heat_pump import COLUMNS, HeatPumps, describe
 from gridagora.population.quality import comfort_ratio
 
@@ -61,7 +63,6 @@ DEFAULT_K = 0.05  # $/(K2 h)
 MASS_ABOVE_AIR_K = 0.5  # the run starts at the set point, the mass a little warmer while cooling, cooler while heating
 BAND_K = 1.0  # discomfort counts beyond this distance from the set point
 CHUNK = 1024  # houses of a bound answered at a time: their blocks take memory
-QUARTER_H = 0.25  # comfort is felt as the mean of a quarter of an hour (theory 1.8)
 DISPATCH = MappingProxyType(
     {"thermostat": THERMOSTAT, "account": ACCOUNT, "continuous": CONTINUOUS, "priority": PRIORITY}
 )
@@ -270,6 +271,21 @@ def spec(
     )
 
 
+def misjudge(table: Hvac, believed: Stores, warmer_k: Col, hour: int) -> Stores:
+    """Return the belief of a window that expects the outdoors to be warmer than it will be by (n, h) [K].
+
+    The heat that so comes through the shell acts on the air as that of the unit does when it draws `like_kw`, so that drift and
+    departure move by what that power moves them by. What the unit draws for its heat is taken as known.
+    """
+    t, b = slice(hour, hour + warmer_k.shape[1]), table.hourly
+    side = np.where(table.heating[:, t], 1.0, -1.0)
+    like_kw = side * table.ua_kw_k[:, None] * warmer_k / table.cop[:, t]
+    return believed._replace(
+        inflow=believed.inflow + b.gain_k_kw[:, t] * like_kw,
+        c_0=believed.c_0 + b.c_p[:, t] * like_kw,
+    )
+
+
 def spec_now(table: Hvac, state: HouseStates, hour: int) -> Stores:
     """Belief of the next real-time interval, for a bid: half of the fast mode is present, half has settled.
 
@@ -322,23 +338,6 @@ def step(
     return house_step(state, table.coef, now, p_target_kw, rule, control, minutes, out, group)
 
 
-class Deviation(NamedTuple):
-    """How far the air of n homes was from the bliss temperature, worked out for some at a time; zero without a unit."""
-
-    air_degc: RunColumn  # (n, t)
-    best_degc: Col  # (n, h) by the hour
-    is_served: Flag  # (n, h)
-    dt_h: float
-
-    def of(self, rows: slice, times: slice) -> Col:
-        """Return the deviation of some homes in some intervals, shape (k, c) [K]."""
-        steps = self.air_degc.shape[1]
-        best, served = (
-            _fine(each[rows], self.dt_h)[:, :steps] for each in (self.best_degc, self.is_served)
-        )
-        return np.where(served, self.air_degc[rows] - best, 0.0)[:, times]
-
-
 @register("device", "hvac")
 @dataclass(frozen=True)
 class HvacGroup:
@@ -363,6 +362,7 @@ class HvacGroup:
     starts: Col  # (n,) count of those of the unit so far
     rule: int
     control: Control
+    error: ForecastError | None = None  # of the outdoor temperature that plans believe in
 
     @classmethod
     def of(cls, setting: Setting) -> "HvacGroup | None":
@@ -380,6 +380,7 @@ class HvacGroup:
             np.zeros(len(air)),
             DISPATCH[setting.dispatch],
             control,
+            setting.errors.outdoor,
         )
 
     @property
@@ -389,16 +390,12 @@ class HvacGroup:
 
     def believe(self, window: Window) -> GroupBelief:
         """Return what the units believe of a window."""
-        return GroupBelief(
-            np.arange(len(self.home)),
-            spec(
-                self.table,
-                self.houses,
-                window.hour,
-                window.hours,
-                window.value_of(self.home),
-            ),
-        )
+        hour, hours, value = window.hour, window.hours, window.value_of(self.home)
+        believed = spec(self.table, self.houses, hour, hours, value)
+        if self.error is not None:
+            warmer_k = self.error.offset(self.home, hour, hour, hours)
+            believed = misjudge(self.table, believed, warmer_k, hour)
+        return GroupBelief(np.arange(len(self.home)), believed)
 
     def planned_kw(self, window: Window, price_per_kwh: Col) -> Col:
         """Return no power: when a unit runs is up to the plan."""
@@ -453,11 +450,11 @@ class HvacGroup:
         t, air, dt = self.table, lived.series["t_air_degc"], lived.dt_h
         steps, away, felt_k2_h = air.shape[1], [], []
         hours = -(-steps // round(1 / dt))
-        deviation = Deviation(air, t.best_degc[:, :hours], t.rated_kw[:, :hours] > 0, dt)
+        deviation = ComfortDeviation(air, t.best_degc[:, :hours], t.rated_kw[:, :hours] > 0, dt)
         for rows in row_blocks(air.shape):
-            felt_k2_h.append(_felt_k2_h(deviation.of(rows, slice(None)), dt))
+            felt_k2_h.append(felt_in_quarters_k2_h(deviation.of(rows, slice(None)), dt))
             usual, served = (
-                _fine(each[rows], dt)[:, :steps]
+                in_intervals(each[rows], dt)[:, :steps]
                 for each in (t.set_degc[:, :hours], deviation.is_served)
             )
             away.append(((np.abs(air[rows] - usual) - BAND_K).clip(min=0) * served).sum(1) * dt)
@@ -502,23 +499,6 @@ class HvacGroup:
         """Return the power of each block."""
         del dt_h
         return held_kw(block_kw, steps)
-
-
-def _felt_k2_h(deviation_k: Col, dt_h: float) -> Col:
-    """Return the square of the mean of every quarter of an hour over a run, shape (k,) [K2 h], given (k, t) [K]."""
-    k, steps = deviation_k.shape
-    each = max(1, round(QUARTER_H / dt_h))
-    whole = steps // each * each
-    quarter = deviation_k[:, :whole].reshape(k, -1, each).mean(2)
-    felt: Col = (quarter**2).sum(1) * QUARTER_H
-    if whole < steps:  # a quarter that is not over yet
-        felt = felt + deviation_k[:, whole:].mean(1) ** 2 * (steps - whole) * dt_h
-    return felt
-
-
-def _fine(hourly: Any, dt_h: float) -> Any:
-    """Return hourly values (k, h) in every interval of length dt_h, shape (k, t)."""
-    return np.repeat(hourly, round(1 / dt_h), axis=1)
 
 
 def _copied(state: HouseStates, rows: slice) -> HouseStates:

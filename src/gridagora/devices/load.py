@@ -30,6 +30,7 @@ from gridagora.core.device import (
     storeless,
     total_by_home,
 )
+from gridagora.core.forecast_error import ForecastError
 from gridagora.core.records import RunColumn
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
@@ -107,9 +108,15 @@ def take(table: Load, rows: Index) -> Load:
     return Load(table.home[rows], table.usual_kw[rows], table.elasticity, table.reference_per_kwh)
 
 
-def spec(table: Load, hour: int, hours: int = 24) -> Stores:
+def spec(table: Load, hour: int, hours: int = 24, error: ForecastError | None = None) -> Stores:
     """Rows without a store over a window of hours: fixed power, or a linear demand between none and twice the usual."""
-    return _stores(table, table.usual_kw[:, hour : hour + hours], np.ones(hours))
+    return _stores(table, believed_kw(table, hour, hours, error), np.ones(hours))
+
+
+def believed_kw(table: Load, hour: int, hours: int, error: ForecastError | None) -> Col:
+    """Return the usual power believed of a window, shape (n, hours) [kW]; the truth where there is no error."""
+    truth_kw = table.usual_kw[:, hour : hour + hours]
+    return truth_kw if error is None else truth_kw * error.factor(table.home, hour, hour, hours)
 
 
 def spec_now(table: Load, hour: int, short_h: float = 1 / 12) -> Stores:
@@ -138,7 +145,10 @@ def _stores(table: Load, usual_kw: Col, dt_h: Col) -> Stores:
 
 def demand_kw(table: Load, hour: int, price_per_kwh: float) -> Col:
     """Power at a price, shape (n,) [kW]: the answer of the rows of `spec_now`, in closed form."""
-    usual = table.usual_kw[:, hour]
+    return _demand_kw(table, table.usual_kw[:, hour], price_per_kwh)
+
+
+def _demand_kw(table: Load, usual: Col, price_per_kwh: float | Col) -> Col:
     share = (
         1 - table.elasticity * (price_per_kwh / table.reference_per_kwh - 1)
         if table.elasticity > 0
@@ -176,12 +186,15 @@ class LoadGroup:
     )
     table: Load
     forgone_usd: Col  # (r,) worth of the energy forgone so far, net of what more was worth
+    error: ForecastError | None = None  # of the usual power that plans believe in
 
     @classmethod
     def of(cls, setting: Setting) -> "LoadGroup | None":
         """Return the loads that answer to price; a load that does not is part of the load of its home."""
         table = setting.homes.owned.get("appliances")
-        return None if table is None else cls(table, np.zeros(len(table.home)))
+        if table is None:
+            return None
+        return cls(table, np.zeros(len(table.home)), setting.errors.load)
 
     @property
     def home(self) -> Index:
@@ -190,13 +203,15 @@ class LoadGroup:
 
     def believe(self, window: Window) -> GroupBelief:
         """Return what the loads believe of a window."""
-        return GroupBelief(np.arange(len(self.home)), spec(self.table, window.hour, window.hours))
+        stores = spec(self.table, window.hour, window.hours, self.error)
+        return GroupBelief(np.arange(len(self.home)), stores)
 
     def planned_kw(self, window: Window, price_per_kwh: Col) -> Col:
         """Return the demand at the price of each hour."""
-        hours = range(window.hour, window.hour + window.hours)
-        pairs = zip(hours, price_per_kwh.tolist(), strict=True)
-        return np.stack([demand_kw(self.table, hour, price) for hour, price in pairs], axis=1)
+        usual_kw = believed_kw(self.table, window.hour, window.hours, self.error)
+        price = np.broadcast_to(price_per_kwh, usual_kw.shape)
+        pairs = zip(usual_kw.T, price.T, strict=True)
+        return np.stack([_demand_kw(self.table, usual, price) for usual, price in pairs], axis=1)
 
     def tender(self, now: Moment, rows: Index) -> Curves:
         """Return the demand curves: from nothing at the highest price to twice the usual power, linear."""

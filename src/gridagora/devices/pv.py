@@ -32,6 +32,7 @@ from gridagora.core.device import (
     spread,
     storeless,
 )
+from gridagora.core.forecast_error import ForecastError
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
 from gridagora.kernels.coordination.dual import Answer
@@ -139,9 +140,15 @@ def reactive_limit_kvar(rated_kva: Col, p_kw: Col) -> Col:
     return limit
 
 
-def spec(table: PvArrays, hour: int, hours: int = 24) -> Stores:
-    """Rows that inject up to the available power and may curtail, over a window of hours."""
-    return _stores(table.available_kw[:, hour : hour + hours], np.ones(hours))
+def spec(table: PvArrays, hour: int, hours: int = 24, error: ForecastError | None = None) -> Stores:
+    """Rows that inject up to the power believed to be available and may curtail, over a window of hours."""
+    return _stores(believed_kw(table, hour, hours, error), np.ones(hours))
+
+
+def believed_kw(table: PvArrays, hour: int, hours: int, error: ForecastError | None) -> Col:
+    """Return the power believed to be available in a window, shape (n, hours) [kW]; the truth where there is no error."""
+    truth_kw = table.available_kw[:, hour : hour + hours]
+    return truth_kw if error is None else truth_kw * error.factor(table.home, hour, hour, hours)
 
 
 def tender(table: PvArrays, hour: int) -> Curves:
@@ -188,12 +195,13 @@ class PvGroup:
         describe=describe,
     )
     table: PvArrays
+    error: ForecastError | None = None  # of the sun that plans believe in
 
     @classmethod
     def of(cls, setting: Setting) -> "PvGroup | None":
         """Return the arrays that homes own."""
         table = setting.homes.owned.get("pv")
-        return None if table is None else cls(table)
+        return None if table is None else cls(table, setting.errors.sun)
 
     @property
     def home(self) -> Index:
@@ -201,12 +209,13 @@ class PvGroup:
         return self.table.home
 
     def believe(self, window: Window) -> GroupBelief:
-        """Return what the arrays could give in a window; the sun is known."""
-        return GroupBelief(np.arange(len(self.home)), spec(self.table, window.hour, window.hours))
+        """Return what the arrays are believed to be able to give in a window."""
+        stores = spec(self.table, window.hour, window.hours, self.error)
+        return GroupBelief(np.arange(len(self.home)), stores)
 
     def planned_kw(self, window: Window, price_per_kwh: Col) -> Col:
         """Return all that is available where the price is not below zero."""
-        available_kw = self.table.available_kw[:, window.hour : window.hour + window.hours]
+        available_kw = believed_kw(self.table, window.hour, window.hours, self.error)
         return np.asarray(-available_kw * (price_per_kwh >= 0))
 
     def tender(self, now: Moment, rows: Index) -> Curves:

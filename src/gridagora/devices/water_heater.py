@@ -25,6 +25,7 @@ from gridagora.core.device import (
     held_kw,
     total_by_home,
 )
+from gridagora.core.forecast_error import ForecastError
 from gridagora.core.records import RunColumn
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
@@ -193,15 +194,18 @@ def spec(
     value_per_kwh: float | Col = 0.0,
     *,
     known_draws: bool = False,
+    factor: Col | float = 1.0,
 ) -> Stores:
     """Hourly belief of n tanks over a window; state x is the water temperature [degC].
 
-    With `known_draws` the true draws flow in; otherwise none do, and the plan must be given `draws(table, hour, hours)`, whose
-    expectation it takes inside the recursion. Heat left below `FULL_ENOUGH_DEGC` is worth the mean forecast price,
-    one or (n,) [$/kWh].
+    With `known_draws` the true draws flow in, times `factor` (n, h) [1]; otherwise none do, and the plan must be given
+    `draws(table, hour, hours)`, whose expectation it takes inside the recursion. Heat left below `FULL_ENOUGH_DEGC` is worth the
+    mean forecast price, one or (n,) [$/kWh].
     """
     drawn = (
-        table.draw_kw[:, hour : hour + hours] if known_draws else np.zeros((len(table.home), hours))
+        table.draw_kw[:, hour : hour + hours] * factor
+        if known_draws
+        else np.zeros((len(table.home), hours))
     )
     size = (table.cap_kwh_k, table.ua_kw_k, table.rated_kw)
     value = np.maximum(value_per_kwh, 0.0) * table.cap_kwh_k
@@ -231,10 +235,15 @@ class LikelyInflows:
     table: WaterHeater
     hour: int
     hours: int
+    error: ForecastError | None = None
 
     def __getitem__(self, rows: slice) -> Col:
         """Return the draws of some tanks, shape (k, S, h) [K]."""
-        return draws(take(self.table, rows), self.hour, self.hours)
+        likely = draws(take(self.table, rows), self.hour, self.hours)
+        if self.error is None:
+            return likely
+        home = self.table.home[rows]
+        return likely * self.error.factor(home, self.hour, self.hour, self.hours)[:, None, :]
 
     def mean(self, axis: int) -> Col:
         """Return the mean of the draws of every tank, shape (n, h) [K]; axis 1."""
@@ -310,6 +319,7 @@ class WaterHeaterGroup:
     short_k_h: Col  # (r,) shortfall below the least temperature so far [K h]
     short_k2_h: Col  # (r,) its square [K2 h]
     are_draws_known: bool
+    error: ForecastError | None = None  # of the draws that plans believe in
 
     @classmethod
     def of(cls, setting: Setting) -> "WaterHeaterGroup | None":
@@ -318,7 +328,8 @@ class WaterHeaterGroup:
             return None
         table = of(setting.homes, setting.local_hour, short_h=setting.dt_h)
         none = np.zeros((2, len(table.home)))
-        return cls(table, start(table), none[0], none[1], setting.are_draws_known)
+        known, error = setting.are_draws_known, setting.errors.draws
+        return cls(table, start(table), none[0], none[1], known, error)
 
     @property
     def home(self) -> Index:
@@ -328,8 +339,10 @@ class WaterHeaterGroup:
     def believe(self, window: Window) -> GroupBelief:
         """Return what the tanks believe of a window."""
         hour, hours, value = window.hour, window.hours, window.value_of(self.home)
-        likely = None if self.are_draws_known else LikelyInflows(self.table, hour, hours)
-        stores = spec(self.table, self.tanks, hour, hours, value, known_draws=self.are_draws_known)
+        known, error = self.are_draws_known, self.error
+        likely = None if known else LikelyInflows(self.table, hour, hours, error)
+        factor = 1.0 if error is None else error.factor(self.home, hour, hour, hours)
+        stores = spec(self.table, self.tanks, hour, hours, value, known_draws=known, factor=factor)
         return GroupBelief(np.arange(len(self.home)), stores, likely)
 
     def planned_kw(self, window: Window, price_per_kwh: Col) -> Col:

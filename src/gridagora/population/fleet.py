@@ -17,6 +17,7 @@ from gridagora.core.device import (
     total_by_home,
 )
 from gridagora.core.errors import PartError
+from gridagora.core.forecast_error import NO_ERRORS, ForecastErrors
 from gridagora.core.ports import DeviceGroup
 from gridagora.core.registry import find, names
 from gridagora.core.tables import Col, Flag, Homes, Index
@@ -76,6 +77,7 @@ def make_fleet(
     draws_known: bool,
     rest_min: int = REST_MIN,
     group: Index | None = None,
+    errors: ForecastErrors = NO_ERRORS,
 ) -> Fleet:
     """Return the fleet of a scene at the start of a run; an on/off unit that was switched rests for `rest_min` minutes.
 
@@ -92,6 +94,7 @@ def make_fleet(
         rest_min,
         draws_known,
         fed_by,
+        errors,
     )
     made = [find("device", name).of(setting) for name in names("device")]
     groups = sorted(

@@ -36,7 +36,7 @@ from gridagora.run import reactive
 from gridagora.run import result as results
 from gridagora.run.comms import CommsFaults
 from gridagora.run.evaluate import evaluate
-from gridagora.run.forecast import WholesaleTerms
+from gridagora.run.forecast import WholesaleTerms, draw_errors
 from gridagora.run.played import play_schedule
 from gridagora.run.power_flow import Wiring, solve_run
 from gridagora.run.record import power_of
@@ -190,6 +190,7 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Setup:
         rest_min=keys.market.rest_minutes,
         start_spread_min=keys.market.start_spread_minutes,
         reference_per_kwh=keys.comfort.reference_per_kwh,
+        errors=draw_errors(keys.forecast, keys.scenario.seed, scene.homes.load_kw.shape),
     )
     flat = scene.market("flat")
     first = evaluate(

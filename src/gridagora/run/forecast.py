@@ -4,9 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gridagora.core.forecast_error import ForecastError, ForecastErrors, draw_error, log_spread
 from gridagora.core.rng import stream
 from gridagora.core.session import SupplyOffer
 from gridagora.core.tables import LEAD_H, Col, Prices
+from gridagora.scenario.schema import ForecastKeys
 
 DAY_AHEAD_OUT_H = 13  # tomorrow's day-ahead prices are known from this local hour
 GAP_HOLD = 0.6  # of the last gap between real time and day ahead, an hour later (theory 3.1)
@@ -25,6 +27,34 @@ class WholesaleTerms(NamedTuple):
     draws_known: bool = False
     noise_per_kwh: float = 0.0
     seed: int = 0
+
+
+def draw_errors(keys: ForecastKeys, seed: int, shape: tuple[int, ...]) -> ForecastErrors:
+    """Return the errors of what plans believe, draws of the seed that all designs share; `shape` is of n homes by H hours."""
+    n, hours = shape
+    size, lasts_h = (n, hours), keys.correlation_hours
+
+    def factor(purpose: str, share: float, common_share: float) -> ForecastError | None:
+        spread = log_spread(share)
+        return draw_error(seed, purpose, size, lasts_h, spread, common_share)
+
+    return ForecastErrors(
+        factor("load", keys.load_error_share, keys.load_common_share),
+        factor("sun", keys.sun_error_share, keys.sun_common_share),
+        factor("draws", keys.draws_error_share, 0.0),
+        draw_error(seed, "outdoor", size, lasts_h, keys.temperature_error_k, 1.0),
+    )
+
+
+def believed_load_kw(
+    load_kw: Col, error: ForecastError | None, issued_h: int, first_h: int, hours: int
+) -> Col:
+    """Return the load of homes as plans of an hour believe it, shape (hours, n) [kW], given the truth (H, n) [kW]."""
+    truth_kw = load_kw[first_h : first_h + hours]
+    if error is None:
+        return truth_kw
+    home = np.arange(load_kw.shape[1])
+    return np.asarray(truth_kw * error.factor(home, issued_h, first_h, len(truth_kw)).T)
 
 
 def real_time_per_kwh(w: WholesaleTerms, hours: int, dt_h: float) -> Col:

@@ -16,7 +16,7 @@ from gridagora.core.tables import LEAD_H, Col
 from gridagora.kernels.stores.value import rows as some_rows
 from gridagora.population import fleet as homes_at
 from gridagora.run import internal_price as behind
-from gridagora.run.forecast import energy_per_kwh
+from gridagora.run.forecast import believed_load_kw, energy_per_kwh
 from gridagora.run.opening import hour_product, open_plan
 from gridagora.run.record import device_rows
 from gridagora.run.settle import Position
@@ -94,7 +94,8 @@ def believe_homes(
 ) -> Believed:
     """Return what the homes of a run believe of the window that begins with an hour."""
     desk, own = demand.runs[run], demand.homes_of_run(run)
-    net_kw = desk.load_kw[hour : hour + desk.study.window_h].T
+    error, window = desk.study.errors.load, desk.study.window_h
+    net_kw = believed_load_kw(desk.load_kw, error, hour, hour, window).T
     told, home = homes_at.disclosed_specs(specs), homes_at.homes_of(demand.fleet, sessions)
     if len(demand.runs) > 1:
         rows = [device_rows(at, own) for at in home]
@@ -118,7 +119,9 @@ def bind_commitment(desk: RunState, commitment: Commitment) -> None:
     else:
         hours = slice(first, min(first + commitment.hours, first + p_kw.shape[1], total))
         if desk.bidder is Bidder.DEVICE:
-            p_kw = p_kw + desk.load_kw[first : first + p_kw.shape[1]].T
+            issued_h, error = desk.interval // round(1 / study.dt_h), study.errors.load
+            load_kw = believed_load_kw(desk.load_kw, error, issued_h, first, p_kw.shape[1])
+            p_kw = p_kw + load_kw.T
         energy = study.wholesale.prices.day_ahead_per_kwh[LEAD_H + first : LEAD_H + hours.stop]
         p_kw, premium = p_kw[:, : hours.stop - first], premium[..., : hours.stop - first]
     if product.horizon not in desk.positions:
@@ -170,9 +173,8 @@ def find_inside(
     # panels are given up before energy is worth less than nothing inside: no export is worth less, and no sun is used below nil
     seen = np.zeros_like(path) if rules.is_tariff else path
     window = Window(hour, path.shape[-1])
-    net_kw = demand.load_kw[hour : hour + window.hours].T + homes_at.unvalued_kw(
-        fleet, specs, window, seen
-    )
+    load_kw = believed_load_kw(demand.load_kw, demand.errors.load, hour, hour, window.hours)
+    net_kw = load_kw.T + homes_at.unvalued_kw(fleet, specs, window, seen)
     told, rows = homes_at.keep_valued(
         fleet, homes_at.disclosed_specs(specs), homes_at.homes_of(fleet, sessions)
     )

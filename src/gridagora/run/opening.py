@@ -7,7 +7,7 @@ from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
 from gridagora.core.rules import Bidder
 from gridagora.core.session import Opening, SupplyOffer
 from gridagora.core.tables import Col
-from gridagora.run.forecast import energy_per_kwh, offer_supply
+from gridagora.run.forecast import believed_load_kw, energy_per_kwh, offer_supply
 from gridagora.run.state import RunState
 
 
@@ -32,8 +32,11 @@ def open_plan(desk: RunState, product: Product, energy: Col | None = None) -> Op
     """
     study = desk.study
     hour, window = (product.start_s - study.start_s) // HOUR_S, study.window_h
-    at = slice(hour, hour + window)
-    base_kw = study.other_kw[at] + (0.0 if desk.bidder is Bidder.HOME else desk.load_kw[at].sum(1))
+    own_kw: Col | float = 0.0
+    if desk.bidder is not Bidder.HOME:
+        error = study.errors.load
+        own_kw = believed_load_kw(desk.load_kw, error, hour, hour, window).sum(1)
+    base_kw = study.other_kw[hour : hour + window] + own_kw
     known = energy_per_kwh(study.wholesale, hour, window) if energy is None else energy
     offered, n = offer_supply(study.wholesale, known, base_kw), desk.load_kw.shape[1]
     return Opening(

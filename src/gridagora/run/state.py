@@ -10,6 +10,7 @@ from gridagora.core.device import REFERENCE_PER_KWH, DeviceKind, DeviceOutcome, 
 from gridagora.core.errors import PartError
 from gridagora.core.exchange import Quotes
 from gridagora.core.flow import Flow
+from gridagora.core.forecast_error import NO_ERRORS, ForecastErrors, join_errors
 from gridagora.core.limits import Limits
 from gridagora.core.ports import Market, Strategy
 from gridagora.core.product import Horizon
@@ -81,6 +82,7 @@ class Setup(NamedTuple):
         0.0  # homes that follow a posted price wait up to so long before a device starts
     )
     keep: tuple[str, ...] = ()  # what is kept of each home by interval, words of `[results] keep`
+    errors: ForecastErrors = NO_ERRORS  # of what plans believe
     reference_per_kwh: float = REFERENCE_PER_KWH  # the price at which set points were chosen: it fixes the bliss temperature
 
 
@@ -127,6 +129,7 @@ class DemandSide:
     interval: int = 0  # the next one
     plan: homes_at.FleetPlan | None = None  # of the hour that was planned last
     planned_h: int = -1
+    errors: ForecastErrors = NO_ERRORS  # of what plans believe, all homes
     runs: list["RunState"] = field(default_factory=list)
 
     def homes_of_run(self, run: int) -> slice:
@@ -214,7 +217,7 @@ def start_runs(
         _refuse_other_pace(study, first)
     hours, per = DAY_H * first.days, round(1 / first.dt_h)
     t, sizes = hours * per, [len(study.homes.home_id) for study in studies]
-    first_home = np.cumsum([0, *sizes])
+    first_home, errors = np.cumsum([0, *sizes]), join_errors([s.errors for s in studies], sizes)
     fleet = homes_at.make_fleet(
         homes,
         first.local_hour,
@@ -225,6 +228,7 @@ def start_runs(
         rest_min=first.rest_min,
         draws_known=first.wholesale.draws_known,
         group=_join_groups(studies),
+        errors=errors,
     )
     load_kw = homes.load_kw.T.copy()
     writes = recorder(t, columns_of_record(fleet.groups, len(homes.home_id)))
@@ -243,6 +247,7 @@ def start_runs(
             [study.wholesale.seed for study in studies],
             [study.homes.home_id for study in studies],
         ),
+        errors=errors,
     )
     is_prosumer = homes_at.prosumers(fleet)
     for run, (market, study) in enumerate(zip(markets, studies, strict=True)):

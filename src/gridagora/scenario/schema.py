@@ -403,6 +403,42 @@ class LinksKeys(Table):
     )
 
 
+class ForecastKeys(Table):
+    """`[forecast]`: what plans get wrong of the hours to come; nothing of what is measured, and nothing in the mean."""
+
+    load_error_share: float = Field(
+        0.0,
+        ge=0.0,
+        le=2.0,
+        description="standard deviation of the forecast of the load of a home, a day ahead, over the load [share]",
+    )
+    load_common_share: Share = Field(
+        0.005,
+        description="share of the variance of that error that all homes have in common [0..1]",
+    )
+    sun_error_share: float = Field(
+        0.0, ge=0.0, le=2.0, description="the same of the power of solar panels [share]"
+    )
+    sun_common_share: Share = Field(
+        0.9, description="share of the variance of that error that all panels have in common [0..1]"
+    )
+    temperature_error_k: float = Field(
+        0.0,
+        ge=0.0,
+        le=20.0,
+        description="standard deviation of the forecast of the outdoor temperature, a day ahead, for all homes alike [K]",
+    )
+    draws_error_share: float = Field(
+        0.0,
+        ge=0.0,
+        le=2.0,
+        description="the same as for loads of what plans know of hot water [share]",
+    )
+    correlation_hours: float = Field(
+        6.0, gt=0.0, le=240.0, description="time in which an error loses its memory [h]"
+    )
+
+
 class ReactiveKeys(Table):
     """`[reactive]`: what is agreed of reactive power at the substation."""
 
@@ -520,6 +556,7 @@ class Scenario(Table):
     layers: LayersKeys = LayersKeys()
     preference: PreferenceKeys = PreferenceKeys()
     links: LinksKeys = LinksKeys()
+    forecast: ForecastKeys = ForecastKeys()
     reactive: ReactiveKeys = ReactiveKeys()
     comfort: ComfortKeys = ComfortKeys()
     quality: QualityKeys = QualityKeys()
@@ -565,6 +602,7 @@ TABLES: Mapping[str, type[Table]] = MappingProxyType(
         "layers": LayersKeys,
         "preference": PreferenceKeys,
         "links": LinksKeys,
+        "forecast": ForecastKeys,
         "reactive": ReactiveKeys,
         "comfort": ComfortKeys,
         "quality": QualityKeys,

@@ -109,7 +109,7 @@ def _without_a_use(
     """Return keys that another one of the scenario must give a use."""
     homes, weather = vars(tables["homes"]), vars(tables["weather"])
     graph = parts.get("peer", {}).get("graph")
-    limit = vars(tables["substation"])
+    limit, errors = vars(tables["substation"]), vars(tables["forecast"])
     rules = (
         (
             ("homes", "start"),
@@ -128,6 +128,21 @@ def _without_a_use(
             vars(tables["reactive"])["power_factor"] is None,
             "no power_factor agreed",
             "a price only where power_factor is agreed",
+        ),
+        *(
+            (
+                ("forecast", f"{what}_common_share"),
+                not errors[f"{what}_error_share"],
+                f"no {what}_error_share",
+                "a share only of an error",
+            )
+            for what in ("load", "sun")
+        ),
+        (
+            ("forecast", "correlation_hours"),
+            not any(value for key, value in errors.items() if "_error_" in key),
+            "no error",
+            "a time only of an error",
         ),
         (
             ("substation", "also_without_limit"),
