@@ -41,7 +41,7 @@ from gridagora.run.played import play_schedule
 from gridagora.run.power_flow import Wiring, solve_run
 from gridagora.run.record import power_of
 from gridagora.run.settle import wire_losses
-from gridagora.run.simulate import simulate
+from gridagora.run.simulate import simulate, simulate_runs
 from gridagora.run.state import FinishedRun, Setup, baseline, wiring_of
 from gridagora.run.topology import place_homes, service_transformers
 from gridagora.scenario import plugins
@@ -158,6 +158,29 @@ def require_designs(scene: Scene, architectures: Sequence[str] | None) -> list[s
 
 def prepare(scene: Scene, tell: Progress | None = None) -> Setup:
     """Return what all designs share: a first run of thermostats fixes the flat rate, the limit and the baseline load."""
+    return prepare_runs([scene], tell)[0]
+
+
+def prepare_runs(scenes: Sequence[Scene], tell: Progress | None = None) -> list[Setup]:
+    """Return what all designs share in each of several scenes, whose first runs are made in step.
+
+    Raises
+    ------
+    PartError
+        Scenes that cannot be stepped together, as `simulate_runs` says.
+    """
+    studies, flats = [begin(scene) for scene in scenes], [scene.market("flat") for scene in scenes]
+    ran = simulate_runs(
+        flats, studies, lambda done, total: (tell or _silent)("baseline", done, total)
+    )
+    return [
+        base_on(scene, study, flat, evaluate("flat", first, study))
+        for scene, study, flat, first in zip(scenes, studies, flats, ran, strict=True)
+    ]
+
+
+def begin(scene: Scene) -> Setup:
+    """Return what the first run of a scene needs: no limit yet, no baseline, a rate that thermostats do not hear."""
     keys = scene.scenario
     hours = scene.homes.load_kw.shape[1]
     local_hour = ((scene.start_s + scene.utc_offset_s) // 3600 + np.arange(hours)) % 24
@@ -173,7 +196,7 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Setup:
         keys.market.forecast_noise_per_kwh,
         keys.scenario.seed,
     )
-    study = Setup(
+    return Setup(
         scene.homes,
         scene.days,
         scene.start_s,
@@ -192,12 +215,11 @@ def prepare(scene: Scene, tell: Progress | None = None) -> Setup:
         reference_per_kwh=keys.comfort.reference_per_kwh,
         errors=draw_errors(keys.forecast, keys.scenario.seed, scene.homes.load_kw.shape),
     )
-    flat = scene.market("flat")
-    first = evaluate(
-        "flat",
-        simulate(flat, study, lambda done, total: (tell or _silent)("baseline", done, total)),
-        study,
-    )
+
+
+def base_on(scene: Scene, study: Setup, flat: Market[Any], first: Outcome) -> Setup:
+    """Return what all designs of a scene share, given the outcome of its first run."""
+    keys, w = scene.scenario, study.wholesale
     study = study._replace(baseline_kw=first.home_kw)
     where = place_homes(scene, first)
     return study._replace(
