@@ -46,6 +46,8 @@ TABLES = ("worlds", "variations")
 OWN = frozenset(
     {JOURNAL, "manifest.json", "scenario.toml", "report.html", *(f"{t}.parquet" for t in TABLES)}
 )
+HOME_INTERVALS_IN_STEP = 1_000_000  # of worlds in step: some 10 numbers are recorded of each
+WORLDS_IN_STEP = 32  # lost at most of each process when a run is stopped
 WORLDS_A_BLOCK = 64  # of a table that are held at a time
 WORLDS = pa.schema(
     [
@@ -164,7 +166,8 @@ def run_ensemble(
     tell("worlds", total - len(left), total)
     faults: dict[str, str] = {}
     done = total - len(left)
-    jobs = [(case,) for case in left]
+    size = worlds_in_step(scene)
+    jobs = [left[at : at + size] for at in range(0, len(left), size)]
     for job, worlds in map_cases(run_cases, jobs, workers, plan.draws, plan.designs):
         for case, world in zip(job, worlds, strict=True):
             if "" in world.faults:  # nothing ran: it is tried again next time
@@ -176,6 +179,13 @@ def run_ensemble(
     if not any(journal.holds(case) for case in cases_of(plan)):
         raise PartError(f"no world ran: {next(iter(faults.values()))}")
     return write_tables(plan, journal, scene, Path(out), faults)
+
+
+def worlds_in_step(scene: Scene) -> int:
+    """Return how many worlds of the size of a scene run in step, so that what they record takes bounded memory."""
+    intervals = round(24 * scene.days * 60 / scene.scenario.market.interval_minutes)
+    room = HOME_INTERVALS_IN_STEP // (max(1, len(scene.homes.home_id)) * intervals)
+    return max(1, min(room, WORLDS_IN_STEP))
 
 
 def open_ensemble_folder(plan: EnsemblePlan, folder: Path) -> tuple[Journal, Scene]:

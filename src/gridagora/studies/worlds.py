@@ -11,26 +11,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from gridagora.core.errors import FAULTS, InputError, describe_error
 from gridagora.core.rng import stream
 from gridagora.core.tables import LEAD_H
-from gridagora.run.compare import compare
-from gridagora.run.result import Comparison
 from gridagora.scenario import build, read
 from gridagora.scenario.build import Scene
 from gridagora.scenario.plugin_sources import names_one
 from gridagora.scenario.schema import Scenario
-from gridagora.settlement.ledger import UUSD_PER_USD
-from gridagora.settlement.parties import SINGLE, Role
+from gridagora.studies.step_worlds import run_in_step
 
-UNREPEATABLE = frozenset({"I3"})  # of the machine and not of the world
 SPIKE_PER_KWH = 0.25  # a quarter of an hour dearer than this is a spike
 QUARTERS = 4
 DAY_H = 24
 FILE_TABLES = ("homes", "weather", "prices")
-SURPLUS = "E6"  # of the mean home: minus its bill and what it bears
 
 
 class WorldCase(NamedTuple):
@@ -44,7 +38,8 @@ class WorldCase(NamedTuple):
 class WorldDraws(NamedTuple):
     """How worlds are drawn from a scenario: its file, overrides of all worlds, the seed of the network, days to move by.
 
-    `least_days` and `most_days` bound by how much the start of a run moves, both 0 where it stays.
+    `least_days` and `most_days` bound by how much the start of a run moves, both 0 where it stays. `with_bound` says whether the
+    certified bound of every world is found, for the metrics that need it; it takes longer than a design.
     """
 
     path: str
@@ -52,6 +47,7 @@ class WorldDraws(NamedTuple):
     network_seed: int | None
     least_days: int = 0
     most_days: int = 0
+    with_bound: bool = False
 
 
 class WorldOutcome(NamedTuple):
@@ -108,9 +104,15 @@ def moved_days(draws: WorldDraws, seed: int) -> int:
     return int(stream(seed, "world days").integers(draws.least_days, draws.most_days + 1))
 
 
-def run_worlds(scenes: Sequence[Scene], designs: Sequence[str]) -> list[WorldOutcome]:
+def run_worlds(
+    scenes: Sequence[Scene], designs: Sequence[str], *, with_bound: bool = False
+) -> list[WorldOutcome]:
     """Return what every design did in every scene; a scene in which nothing ran has one fault, under an empty name."""
-    return [_run_world(scene, designs) for scene in scenes]
+    found = run_in_step(scenes, designs, with_bound=with_bound)
+    return [
+        WorldOutcome(each.values, measure_drivers(scene), each.faults)
+        for scene, each in zip(scenes, found, strict=True)
+    ]
 
 
 def run_cases(
@@ -118,7 +120,13 @@ def run_cases(
 ) -> list[WorldOutcome]:
     """Return what came of some worlds, drawn and run in this process; one that cannot be drawn has one fault."""
     drawn = [_draw(draws, case) for case in cases]
-    ran = iter(run_worlds([each for each in drawn if isinstance(each, Scene)], designs))
+    ran = iter(
+        run_worlds(
+            [each for each in drawn if isinstance(each, Scene)],
+            designs,
+            with_bound=draws.with_bound,
+        )
+    )
     return [next(ran) if isinstance(each, Scene) else each for each in drawn]
 
 
@@ -127,53 +135,6 @@ def _draw(draws: WorldDraws, case: WorldCase) -> Scene | WorldOutcome:
         return draw_scene(draws, case)
     except FAULTS as fault:
         return WorldOutcome({}, {}, {"": describe_error(fault)})
-
-
-def _run_world(scene: Scene, designs: Sequence[str]) -> WorldOutcome:
-    drivers = measure_drivers(scene)
-    try:
-        found = compare(scene, designs)
-    except FAULTS as fault:
-        return WorldOutcome({}, drivers, {"": describe_error(fault)})
-    values = {name: values_of(found, name) for name in found.summary["architectures"]}
-    return WorldOutcome(values, drivers, found.summary.get("failed", {}))
-
-
-def values_of(found: Comparison, design: str) -> dict[str, float | None]:
-    """Return the metrics of a design, and as `cost.NAME` what it costs a stakeholder [$], by name.
-
-    A cost is what a party pays less what it is paid; homes bear discomfort beside their bills. `cost.worst_home` is the largest
-    bill with discomfort of the air alone, for what else a home bears is known for all homes together. `cost.system` is welfare
-    with its sign turned.
-    """
-    metrics = found.summary["architectures"][design]["metrics"]
-    values = {name: each["value"] for name, each in metrics.items() if name not in UNREPEATABLE}
-    homes, costs = found.tables["homes"], found.tables["costs"]
-    own = homes[homes.architecture == design]
-    felt = own.comfort_usd if "comfort_usd" in own else 0.0
-    mean_usd = -values[SURPLUS]
-    return values | {
-        "cost.system": float(costs.cost_usd[costs.architecture == design].sum()),
-        "cost.homes": mean_usd * len(own),
-        "cost.mean_home": mean_usd,
-        "cost.worst_home": float((own.bill_usd + felt).max()),
-        **_paid_usd(found.tables["ledger"], design),
-    }
-
-
-def _paid_usd(ledger: pd.DataFrame, design: str) -> dict[str, float]:
-    """Return what each party that is no home pays less what it is paid [$], by name."""
-    own = ledger[ledger.architecture == design]
-    out = own.groupby("payer").amount_uusd.sum()
-    into = own.groupby("payee").amount_uusd.sum()
-    return {
-        _name(role): (int(out.get(role.value, 0)) - int(into.get(role.value, 0))) / UUSD_PER_USD
-        for role in SINGLE
-    }
-
-
-def _name(role: Role) -> str:
-    return "cost.supplier" if role is Role.WHOLESALE else f"cost.{role.value.replace(' ', '_')}"
 
 
 def measure_drivers(scene: Scene) -> dict[str, float]:
