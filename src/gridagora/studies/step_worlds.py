@@ -37,7 +37,7 @@ class WorldValues(NamedTuple):
     faults: Mapping[str, str]
 
 
-class World(NamedTuple):
+class PreparedScene(NamedTuple):
     """A scene and what its designs share."""
 
     scene: Scene
@@ -63,9 +63,12 @@ def run_in_step(
         Whether the certified bound of each world is found, for the metrics that need it.
     """
     found = _together(_prepare, scenes)
-    worlds = [each for each in found if isinstance(each, World)]
+    worlds = [each for each in found if isinstance(each, PreparedScene)]
     ran = iter(_run_designs(worlds, designs, with_bound=with_bound))
-    return [next(ran) if isinstance(each, World) else WorldValues({}, {"": each}) for each in found]
+    return [
+        next(ran) if isinstance(each, PreparedScene) else WorldValues({}, {"": each})
+        for each in found
+    ]
 
 
 def _together(
@@ -80,12 +83,12 @@ def _together(
     return [made for each in some for made in _together(do, [each])]
 
 
-def _prepare(scenes: Sequence[Scene]) -> list[World]:
-    return [World(*pair) for pair in zip(scenes, prepare_runs(scenes), strict=True)]
+def _prepare(scenes: Sequence[Scene]) -> list[PreparedScene]:
+    return [PreparedScene(*pair) for pair in zip(scenes, prepare_runs(scenes), strict=True)]
 
 
 def _run_designs(
-    worlds: Sequence[World], designs: Sequence[str], *, with_bound: bool
+    worlds: Sequence[PreparedScene], designs: Sequence[str], *, with_bound: bool
 ) -> list[WorldValues]:
     """Return what every design did in every world, one design after the other."""
     bounds = [
@@ -113,7 +116,7 @@ def _run_designs(
     ]
 
 
-def _run_design(name: str, worlds: Sequence[World]) -> list[Outcome]:
+def _run_design(name: str, worlds: Sequence[PreparedScene]) -> list[Outcome]:
     """Return the outcome of a design in every world, with its power flow."""
     markets = [world.scene.market(name) for world in worlds]
     ran = simulate_runs(markets, [world.study for world in worlds])
@@ -123,7 +126,7 @@ def _run_design(name: str, worlds: Sequence[World]) -> list[Outcome]:
     ]
 
 
-def _score(world: World, market: Market[Any], name: str, ran: FinishedRun) -> Outcome:
+def _score(world: PreparedScene, market: Market[Any], name: str, ran: FinishedRun) -> Outcome:
     grid = wiring_of(world.study).grid
     return add_power_flow(world.scene, grid, market, ran, evaluate(name, ran, world.study))
 
