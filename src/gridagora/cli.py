@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gridagora import __version__
-from gridagora.cli_study import ensemble, study, sweep
+from gridagora.cli_study import compare_worlds, ensemble, study, sweep
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.terminal import (
     RESULTS,
@@ -156,12 +156,24 @@ def compare(
             "--only", metavar="NAME,...", help="Designs to run; those of the scenario if left out."
         ),
     ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            "--seeds",
+            metavar="N",
+            help="Run N worlds in place of one, and show every metric with its interval.",
+        ),
+    ] = None,
     set_: Set = None,
     out: Out = None,
     json_: Json = False,
 ) -> None:
     """Run several designs on one scenario, print one table, write one report."""
     with report_errors(json_):
+        if seeds is not None:
+            place = out or default_out(scenario) / "seeds"
+            compare_worlds(scenario, place, seeds, only, set_ or [], json_)
+            return
         folder = out or default_out(scenario)
         refuse_file(folder)
         chosen = (

@@ -9,6 +9,7 @@ import typer
 from gridagora.core.errors import InputError, Problem
 from gridagora.terminal import (
     FAILED,
+    LOCAL_JOBS,
     Address,
     Jobs,
     Json,
@@ -289,8 +290,25 @@ def world_keys(designs: str | None, days: int | None, overrides: list[str]) -> l
     return [*overrides, *([] if days is None else [f"scenario.days={days}"]), *own]
 
 
-def _run_worlds(plan: "EnsemblePlan", folder: Path, workers: "Workers", as_json: bool) -> None:
-    """Run worlds, show how designs did in the mean, and say where the tables lie."""
+def compare_worlds(
+    scenario: Path, folder: Path, seeds: int, only: str | None, overrides: list[str], as_json: bool
+) -> None:
+    """Run every design in many worlds as the scenario has them, and show the mean of every metric with its interval."""
+    from gridagora.studies import ensemble as studies
+
+    name_plugins(scenario, overrides)
+    with busy(f"reading {scenario}"):
+        keys = world_keys(only, None, overrides)
+        plan = studies.make_plan(
+            scenario, keys, ((),), "--seeds", seeds, SPREAD_DAYS, assumes=False
+        )
+    _run_worlds(plan, folder, LOCAL_JOBS, as_json, whole=True)
+
+
+def _run_worlds(
+    plan: "EnsemblePlan", folder: Path, workers: "Workers", as_json: bool, *, whole: bool = False
+) -> None:
+    """Run worlds, show how designs did in the mean, by every metric or the main ones, and say where the tables lie."""
     from gridagora.studies import ensemble as studies
     from gridagora.studies import world_means
 
@@ -301,7 +319,8 @@ def _run_worlds(plan: "EnsemblePlan", folder: Path, workers: "Workers", as_json:
     if as_json:
         show_json(manifest)
     else:
-        means = world_means.mean_values(folder / studies.WORLDS_FILE, world_means.MAIN)
+        chosen = None if whole else world_means.MAIN
+        means = world_means.mean_values(folder / studies.WORLDS_FILE, chosen)
         show_records(means, as_json, f"{plan.seeds} worlds, means and 95 % intervals")
     say(f"Tables in {folder}")
     for name, reason in manifest["failed"].items():

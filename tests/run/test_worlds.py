@@ -159,11 +159,21 @@ def test_a_world_in_which_nothing_runs_costs_that_world_alone(demo, tmp_path, mo
     assert manifest["worlds"] == 2
 
 
-def test_a_mean_has_the_interval_of_student():
-    found = world_means.mean_interval(np.array([1.0, 2.0, 3.0, np.nan]))
-    assert found.mean == 2.0
-    assert found.high - 2.0 == pytest.approx(4.302653 / 3**0.5)  # t table, two degrees of freedom
-    assert np.isnan(world_means.mean_interval(np.array([1.0])).low)
+def test_a_mean_has_the_interval_of_student(tmp_path):
+    """Values 1, 2, 3 against 4, 4, 4; t table, two degrees of freedom."""
+    values = {"a": [1.0, 2.0, 3.0], "b": [4.0, 4.0, 4.0]}
+    rows = [
+        (seed, 0, design, "E1", value)
+        for design, column in values.items()
+        for seed, value in enumerate(column)
+    ]
+    columns = ["seed", "variation", "design", "metric", "value"]
+    pd.DataFrame(rows, columns=columns).to_parquet(tmp_path / "worlds.parquet")
+    found = world_means.mean_values(tmp_path / "worlds.parquet")
+    assert found["mean"].tolist() == [2.0, 4.0]
+    assert found.high[0] - 2.0 == pytest.approx(4.302653 / 3**0.5)
+    assert found.difference[1] == 2.0
+    assert found.difference_high[1] - 2.0 == pytest.approx(4.302653 / 3**0.5)
 
 
 def test_differences_are_of_the_same_world(finished):
@@ -223,6 +233,36 @@ def test_a_wrong_word_is_a_sentence_before_any_world(demo, words, said, tmp_path
     assert found.exit_code == 2
     assert said in " ".join(found.stderr.split())
     assert not list(tmp_path.iterdir())
+
+
+def test_worlds_of_a_comparison_assume_nothing_and_those_of_an_ensemble_say_what(demo):
+    keys = [*SMALL, "forecast.sun_error_share=0.1"]
+    asked = (demo, keys, ((),), "--vary", 2, 21)
+    plain, assumed = (ensemble.make_plan(*asked, assumes=assumes) for assumes in (False, True))
+    assert not plain.assumed
+    assert list(assumed.assumed) == ["forecast.load_error_share", "forecast.temperature_error_k"]
+    errors = worlds.draw_scene(assumed.draws, WorldCase(1)).scenario.forecast
+    assert (errors.load_error_share, errors.sun_error_share) == (0.45, 0.1)
+    assert worlds.draw_scene(plain.draws, WorldCase(1)).scenario.forecast.load_error_share == 0
+    assert all("doi" in line for line in ensemble.lines_of(assumed)[3:])
+    perfect = ensemble.make_plan(demo, [*SMALL, "market.forecast=perfect"], ((),), "", 2, 21)
+    assert not perfect.assumed
+
+
+def test_compare_over_seeds_shows_every_metric_with_its_interval(demo, tmp_path):
+    words = ["compare", str(demo), "--seeds", "2", "--only", "flat", "--out", str(tmp_path / "out")]
+    keys = [word for key in SMALL for word in ("--set", key)]
+    found = CliRunner().invoke(app, [*words, *keys])
+    assert found.exit_code == 0, found.output
+    shown = {line.split()[1] for line in found.stdout.splitlines() if line.split()[:1] == ["0"]}
+    assert {"E1", "P1", "V1", "C1", "I1"} <= shown
+
+
+@pytest.mark.parametrize("seeds", ["0", "1"])
+def test_compare_over_too_few_seeds_is_refused(demo, seeds):
+    found = CliRunner().invoke(app, ["compare", str(demo), "--seeds", seeds])
+    assert found.exit_code == 2
+    assert "2 or more" in found.stderr
 
 
 def test_a_sweep_without_a_key_is_refused(demo):

@@ -25,6 +25,7 @@ from gridagora.run.folder import sha256
 from gridagora.scenario import read
 from gridagora.scenario.build import Scene
 from gridagora.scenario.plugins import digest_of
+from gridagora.studies.assumptions import assume_errors
 from gridagora.studies.journal import Journal, open_journal
 from gridagora.studies.parallel import Workers, map_cases
 from gridagora.studies.sweep import SOURCE, Told
@@ -83,6 +84,8 @@ def make_plan(
     option: str,
     seeds: int,
     spread_days: int,
+    *,
+    assumes: bool = True,
 ) -> EnsemblePlan:
     """Return the plan of an ensemble: worlds numbered from the seed of the scenario on.
 
@@ -98,6 +101,8 @@ def make_plan(
         Worlds of each variation.
     spread_days
         Most days by which a run on files moves.
+    assumes
+        Whether plans err by published figures where the scenario says nothing of forecasts.
 
     Raises
     ------
@@ -109,9 +114,12 @@ def make_plan(
         raise InputError([Problem("--seeds", str(seeds), expected)])
     keys = read.load(path, overrides)
     require_variations(str(path), overrides, variations, option)
-    draws = open_draws(path, overrides, spread_days)
+    assumed = assume_errors(keys) if assumes else {}
+    own = [f"{key}={each.value}" for key, each in assumed.items()]
+    draws = open_draws(path, [*own, *overrides], spread_days)
+    said = {key: f"{each.value:g}, {each.source}" for key, each in assumed.items()}
     designs = keys.scenario.architectures
-    return EnsemblePlan(draws, keys.scenario.seed, seeds, tuple(variations), designs, {})
+    return EnsemblePlan(draws, keys.scenario.seed, seeds, tuple(variations), designs, said)
 
 
 def lines_of(plan: EnsemblePlan) -> list[str]:
@@ -120,7 +128,7 @@ def lines_of(plan: EnsemblePlan) -> list[str]:
     many = len(plan.variations)
     worlds = f"{plan.seeds} worlds" + (f" of {many} variations" if many > 1 else "")
     last = plan.first_seed + plan.seeds - 1
-    assumed = [f"Assumed: {key}: {source}" for key, source in plan.assumed.items()]
+    assumed = [f"Assumed: {key} = {source}." for key, source in plan.assumed.items()]
     return [
         f"{worlds}, seeds {plan.first_seed} to {last}, {len(plan.designs)} designs.",
         f"Redrawn: {'; '.join(said['redrawn'])}.",

@@ -2,37 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from scipy.special import stdtrit
 
-from gridagora.core.tables import Col
+from gridagora.studies.risk.intervals import mean_interval
 
-LEVEL = 0.95
 MAIN = ("E1", "E2", "cost.mean_home", "P1")  # what a terminal shows of an ensemble
-
-
-class MeanInterval(NamedTuple):
-    """A mean and the ends of its interval [unit of the values]; nan where there are too few."""
-
-    mean: float
-    low: float
-    high: float
-
-
-def mean_interval(values: Col) -> MeanInterval:
-    """Return the mean of draws (n,) [any unit] and its interval by Student's t; draws that are nan are left out."""
-    known = np.sort(values[np.isfinite(values)])
-    n = len(known)
-    if n < 2:
-        return MeanInterval(float(known.mean()) if n else np.nan, np.nan, np.nan)
-    mean = float(known.mean())
-    half = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * float(known.std(ddof=1)) / n**0.5
-    return MeanInterval(mean, mean - half, mean + half)
 
 
 def mean_values(path: Path, metrics: Sequence[str] | None = None) -> pd.DataFrame:
@@ -69,10 +47,10 @@ def _of_metric(source: ds.Dataset, metric: str) -> pd.DataFrame:
         base = wide[designs[0]].to_numpy(np.float64)
         for design in designs:
             own = wide[design].to_numpy(np.float64)
-            mean, apart = mean_interval(own), mean_interval(own - base)
-            rows.append(
-                (variation, metric, design, *mean, designs[0], *apart, int(np.isfinite(own).sum()))
-            )
+            known = np.isfinite(own)
+            mean = mean_interval(own[known])
+            apart = mean_interval((own - base)[known & np.isfinite(base)])
+            rows.append((variation, metric, design, *mean, designs[0], *apart, int(known.sum())))
     columns = ["variation", "metric", "design", "mean", "low", "high"]
     columns += ["against", "difference", "difference_low", "difference_high", "worlds"]
     return pd.DataFrame(rows, columns=columns)
