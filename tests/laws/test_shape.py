@@ -40,7 +40,7 @@ CALLS_OUTSIDE = {
     "scenario/device_probe.py": "a device that fails its trial",
     "run/compare.py": "the run of one design",
     "run/metric_values.py": "one figure",
-    "studies/step_worlds.py",
+    "studies/step_worlds.py": "one design in one world",
     "studies/sweep.py": "one point of a study",
     "studies/worlds.py": "one world of an ensemble",
 }
