@@ -96,3 +96,9 @@ def test_errors_of_two_sizes_are_not_stepped_together():
     one, two = (street(3, ERRORS), street(4, ERRORS.replace("2.0", "1.0")))
     with pytest.raises(PartError, match="differ in size"):
         simulate_runs([one[0].market("rtp")] * 2, [one[1], two[1]])
+
+
+@pytest.mark.parametrize("name", ["rtp", "central", "layered"])
+def test_also_where_agents_are_offline_each_in_its_own_hours(name):
+    outages = PANELS + "[links]\noutages_per_day = 6\n"
+    hold_alike(name, [street(seed, outages) for seed in SEEDS])

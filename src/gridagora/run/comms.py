@@ -13,6 +13,7 @@ from gridagora.core.exchange import Tenders, join, take, tender
 from gridagora.core.rng import stream
 from gridagora.core.tables import Col, Flag
 from gridagora.kernels.curves.curve import Curves
+from gridagora.run.outages import Outages
 
 
 class CommsFaults(NamedTuple):
@@ -22,6 +23,12 @@ class CommsFaults(NamedTuple):
     duplicate_share: float = 0.0
     delay: int = 0
     seed: int = 0
+    outages: Outages | None = None  # of the agents of homes, at both ends of a message
+
+    @property
+    def lose_awards(self) -> bool:
+        """Whether any award is not heard."""
+        return self.loss_share > 0.0 or self.outages is not None
 
 
 class BidCache(NamedTuple):
@@ -49,11 +56,12 @@ def deliver(
     metered_kw
         Power of each party in the interval before, shape (n,) [kW].
     """
-    if not (links.loss_share or links.duplicate_share or links.delay):
+    if not (links.loss_share or links.duplicate_share or links.delay or links.outages):
         return inbox, sent
     n = len(sent.party)
     draw = stream(links.seed, "links", sent.product.start_s)
-    arrives = np.flatnonzero(draw.random(n) >= links.loss_share)
+    kept = draw.random(n) >= links.loss_share
+    arrives = np.flatnonzero(kept & _online(links, n, sent.product.start_s))
     twice = arrives[draw.random(len(arrives)) < links.duplicate_share]
     under_way = (*inbox.under_way, take(sent, np.concatenate([arrives, twice])))
     heard, under_way = (
@@ -79,7 +87,14 @@ def deliver(
 
 def draw_heard(links: CommsFaults, n: int, start_s: int) -> Flag:
     """Return which of n parties hear the award of the interval that starts at `start_s`, shape (n,)."""
-    return stream(links.seed, "awards", start_s).random(n) >= links.loss_share
+    kept = stream(links.seed, "awards", start_s).random(n) >= links.loss_share
+    return np.asarray(kept & _online(links, n, start_s))
+
+
+def _online(links: CommsFaults, n: int, start_s: int) -> Flag:
+    if links.outages is None:
+        return np.ones(n, np.bool_)
+    return ~links.outages.offline(start_s)
 
 
 def _newest(tenders: Tenders) -> Tenders:

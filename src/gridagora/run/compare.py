@@ -37,6 +37,7 @@ from gridagora.run import result as results
 from gridagora.run.comms import CommsFaults
 from gridagora.run.evaluate import evaluate
 from gridagora.run.forecast import WholesaleTerms, draw_errors
+from gridagora.run.outages import Outages, draw_outages
 from gridagora.run.played import play_schedule
 from gridagora.run.power_flow import Wiring, solve_run
 from gridagora.run.record import power_of
@@ -235,8 +236,16 @@ def base_on(scene: Scene, study: Setup, flat: Market[Any], first: Outcome) -> Se
             keys.links.duplicate_share,
             keys.links.delay_intervals,
             keys.scenario.seed,
+            outages_of(scene),
         ),
     )
+
+
+def outages_of(scene: Scene) -> Outages | None:
+    """Return when agents of homes are offline, the same for all designs; None where they never are."""
+    links, homes = scene.scenario.links, len(scene.homes.home_id)
+    often, long_h = links.outages_per_day, links.outage_hours
+    return draw_outages(scene.seed, homes, scene.start_s, scene.days, often, long_h)
 
 
 def without_limit(

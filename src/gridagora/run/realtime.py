@@ -11,7 +11,7 @@ from gridagora.core.exchange import Quotes, Status, Tenders, Transactions
 from gridagora.core.flow import Flow
 from gridagora.core.rules import Bidder, Pricing
 from gridagora.core.session import BehindTheMeter, Clearing, GateOpen, SupplyOffer, drive
-from gridagora.core.tables import Col, Index
+from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.curves.curve import Curves
 from gridagora.kernels.curves.internal_price import power_at_own
 from gridagora.population import fleet as homes_at
@@ -22,6 +22,7 @@ from gridagora.run.comms import deliver
 from gridagora.run.comms import draw_heard as hears_award
 from gridagora.run.opening import interval_product, open_clear
 from gridagora.run.orders import NO_ORDERS, Orders, command, place, replace_curves
+from gridagora.run.outages import hear_quotes, release_devices
 from gridagora.run.posted import post_interval
 from gridagora.run.power_flow import flow_of_interval
 from gridagora.run.reactive import inverter_kw
@@ -72,10 +73,14 @@ def run_interval(demand: DemandSide, asked: Orders = NO_ORDERS) -> list[Stepped]
         _clear(desk, i, part, demand.metered_kw[demand.homes_of_run(run)])
         for run, (desk, part) in enumerate(zip(demand.runs, among.parts, strict=True))
     ]
-    power, way = _dispatch(demand, inner, among, [clearing for clearing, _ in closed])
+    offline = _offline(demand)
+    power, way = _dispatch(demand, inner, among, [clearing for clearing, _ in closed], offline)
     if demand.wait is not None and plan is not None and power is not None and _is_posted(demand):
         power = _delay_starts(demand.wait, power, inner, plan, moment.dt_h)
-    orders, outside = command(homes_at.by_group(fleet, power, rows), fleet, placed)
+    told = homes_at.by_group(fleet, power, rows)
+    if offline is not None and demand.runs[0].bidder is Bidder.DEVICE and not _is_posted(demand):
+        told = release_devices(told, fleet, offline)
+    orders, outside = command(told, fleet, placed)
     curtails = not demand.runs[0].rules.is_tariff
     got = homes_at.step_groups(
         fleet, orders, moment.hour, moment.now_s, load_kw, way, outside, curtails=curtails
@@ -103,13 +108,33 @@ def _is_posted(demand: DemandSide) -> bool:
     return demand.runs[0].rules.pricing is Pricing.POSTED
 
 
+def _offline(demand: DemandSide) -> Flag | None:
+    """Return the homes whose agent is offline in the next interval, (n,); None where no agent ever is."""
+    links = [desk.study.links for desk in demand.runs]
+    if all(each.outages is None for each in links):
+        return None
+    found = []
+    for run, (desk, each) in enumerate(zip(demand.runs, links, strict=True)):
+        own, now_s = demand.homes_of_run(run), interval_product(desk, demand.interval).start_s
+        none = np.zeros(own.stop - own.start, np.bool_)
+        found.append(none if each.outages is None else each.outages.offline(now_s))
+    return np.concatenate(found)
+
+
 def _dispatch(
-    demand: DemandSide, inner: BehindTheMeter, among: DevicesByRun, clearings: list[Clearing]
+    demand: DemandSide,
+    inner: BehindTheMeter,
+    among: DevicesByRun,
+    clearings: list[Clearing],
+    offline: Flag | None,
 ) -> tuple[Col | None, Index | None]:
     """Return what every device takes, (r,) [kW], or None where each follows its own switch, and which way homes trade (n,)."""
     strategy = demand.runs[0].strategy
     if clearings[0].posted is not None:
         posted = join_quotes([_posted(clearing) for clearing in clearings], among)
+        if offline is not None and not demand.runs[0].rules.is_tariff and len(inner.home):
+            last = demand.heard
+            posted, demand.heard = hear_quotes(posted, inner.home, offline, last)
         heard_inside, way = behind.quote_devices(posted, inner.curves, inner.home, inner.net_kw)
         return strategy.dispatch(inner, Clearing(posted=heard_inside)), way
     answers = [
@@ -198,7 +223,7 @@ def _clear(
         return clearing, None
     desk.unconverged += bool((awards.status == Status.ROUNDS_SPENT).any())
     award_kw = awards.p_kw[:, 0] if desk.bidder is Bidder.HOME else None
-    if sent and desk.bidder is Bidder.HOME and desk.study.links.loss_share:
+    if sent and desk.bidder is Bidder.HOME and desk.study.links.lose_awards:
         clearing = clearing._replace(transactions=_known(desk, awards, sent[-1]))
     return clearing, award_kw
 

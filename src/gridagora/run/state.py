@@ -26,6 +26,7 @@ from gridagora.results.outcome import LocalTrades
 from gridagora.run import starts
 from gridagora.run.comms import PERFECT, BidCache, CommsFaults
 from gridagora.run.forecast import WholesaleTerms, real_time_per_kwh
+from gridagora.run.outages import HeardPrices
 from gridagora.run.power_flow import Wiring
 from gridagora.run.record import (
     OpenRecorder,
@@ -130,6 +131,7 @@ class DemandSide:
     plan: homes_at.FleetPlan | None = None  # of the hour that was planned last
     planned_h: int = -1
     errors: ForecastErrors = NO_ERRORS  # of what plans believe, all homes
+    heard: HeardPrices | None = None  # where agents may be offline and a price is posted
     runs: list["RunState"] = field(default_factory=list)
 
     def homes_of_run(self, run: int) -> slice:

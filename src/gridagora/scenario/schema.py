@@ -390,7 +390,7 @@ class PreferenceKeys(Table):
 
 
 class LinksKeys(Table):
-    """`[links]`: how messages between homes and a layered market fail."""
+    """`[links]`: how messages between homes and a layered market fail, and how often agents of homes are offline."""
 
     loss_share: float = Field(
         0.0, ge=0.0, lt=1.0, description="share of messages that never arrive [0..1)"
@@ -400,6 +400,12 @@ class LinksKeys(Table):
     )
     delay_intervals: int = Field(
         0, ge=0, le=288, description="real-time intervals that a tender is late"
+    )
+    outages_per_day: float = Field(
+        0.0, ge=0.0, le=24.0, description="how often a day the agent of a home goes offline [1/day]"
+    )
+    outage_hours: float = Field(
+        2.0, gt=0.0, le=240.0, description="how long it stays offline in the mean [h]"
     )
 
 

@@ -139,6 +139,12 @@ def _without_a_use(
             for what in ("load", "sun")
         ),
         (
+            ("links", "outage_hours"),
+            not vars(tables["links"])["outages_per_day"],
+            "no outages_per_day",
+            "a time only of outages",
+        ),
+        (
             ("forecast", "correlation_hours"),
             not any(value for key, value in errors.items() if "_error_" in key),
             "no error",

@@ -15,6 +15,8 @@ import numpy as np
 from gridagora.core.errors import FAULTS, InputError, describe_error
 from gridagora.core.rng import stream
 from gridagora.core.tables import LEAD_H
+from gridagora.run.compare import outages_of
+from gridagora.run.outages import offline_hours
 from gridagora.scenario import build, read
 from gridagora.scenario.build import Scene
 from gridagora.scenario.plugin_sources import names_one
@@ -140,7 +142,8 @@ def _draw(draws: WorldDraws, case: WorldCase) -> Scene | WorldOutcome:
 def measure_drivers(scene: Scene) -> dict[str, float]:
     """Return what makes a world a good or a bad one whatever the design, by name; units stand last in the name.
 
-    `spike_h` counts quarters of an hour above `SPIKE_PER_KWH`; `gap` is real time less day ahead; `KIND_homes` own a device.
+    `spike_h` counts quarters of an hour above `SPIKE_PER_KWH`; `gap` is real time less day ahead; `KIND_homes` own a device;
+    `offline_h` adds up the hours of all homes, where agents may be offline.
     """
     hours, sky, prices = DAY_H * scene.days, scene.weather, scene.prices
     air = sky.t_out_degc[:hours]
@@ -158,6 +161,9 @@ def measure_drivers(scene: Scene) -> dict[str, float]:
         "gap_mean_per_kwh": float(real.mean() - ahead.mean()),
         "load_kwh": float(scene.homes.load_kw[:, :hours].sum()),
     }
+    if (outages := outages_of(scene)) is not None:
+        dt_h = scene.scenario.market.interval_minutes / 60
+        drivers["offline_h"] = offline_hours(outages, scene.start_s, scene.days, dt_h)
     owned = {kind: len(np.unique(table.home)) for kind, table in scene.homes.owned.items()}
     return drivers | {f"{kind}_homes": float(count) for kind, count in sorted(owned.items())}
 
