@@ -6,8 +6,8 @@ from xml.sax.saxutils import escape
 
 from benchmarks.row import Row, ratios, times
 
-LEFT, RIGHT, LINE, TOP, BOTTOM = 330, 110, 26, 44, 40
-WIDTH = 900
+LEFT, RIGHT, LINE, TOP, BOTTOM = 400, 90, 26, 44, 40
+WIDTH, LABEL = 940, 70  # px, letters
 INK, BAR, MARK, RULE = "#1f2933", "#2f6f9f", "#b4442a", "#d5dbe1"
 
 
@@ -45,13 +45,9 @@ def svg(rows: Sequence[Row], title: str) -> str:
         )
     for place, (row, values) in enumerate(found):
         y = TOP + LINE * place
-        name = (
-            f"{row.case} | {row.peer}"
-            if len(row.case) + len(row.peer) < 52
-            else f"{row.case} | {row.peer.split()[0]}"
-        )
+        name = f"{row.case.replace('`', '')}, {row.peer.split(',')[0]}"
         parts.append(
-            f'<text x="{LEFT - 8}" y="{y + 12}" text-anchor="end" font-size="11">{escape(name[:58])}</text>'
+            f'<text x="{LEFT - 8}" y="{y + 12}" text-anchor="end" font-size="11">{escape(name[:LABEL])}</text>'
         )
         if values:
             low, high = across(values[0]), across(values[-1])

@@ -25,7 +25,8 @@ CONDITIONS = (
     "of July, Austin TMY3 without interpolation; same parameters, schedules, dead bands and wires. Both step houses and tanks by "
     "the minute; GridLAB-D solves its feeder whenever something changes, ours every five minutes on mean power. GridLAB-D's draw "
     "of hot water follows the temperature of the tank and its elements follow the voltage, ours do not; its latent heat, fan and "
-    "capacity curve are switched off. Timed: its run() without recorders; ours the run, bills and scores and the power flow. "
+    "capacity curve are switched off, and reactive power is that of each program. Timed: its run() without recorders; ours the "
+    "run, bills and scores and the power flow. "
     "GridLAB-D has no market: its homes do the same beside every design of ours, whose homes plan and trade besides"
 )
 
