@@ -258,6 +258,11 @@ CALLS = {
         "progress": lambda g: gridagora.load("nowhere.toml", (), 3),
         "folder": lambda g: gridagora.load("."),
     },
+    "open_ensemble": {
+        "nowhere": lambda g: gridagora.open_ensemble("nowhere"),
+        "empty": lambda g: gridagora.open_ensemble(""),
+        "none": lambda g: gridagora.open_ensemble(__file__),
+    },
     "open_result": {
         "nowhere": lambda g: gridagora.open_result("nowhere"),
         "empty": lambda g: gridagora.open_result(""),
@@ -277,6 +282,7 @@ ONE_ARGUMENT = (
     "compare",
     "figures",
     "load",
+    "open_ensemble",
     "open_result",
     "read_feeder",
     "table",

@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gridagora.api import Result, compare, open_result
+    from gridagora.api import Result, compare, open_ensemble, open_result
     from gridagora.core.errors import InputError, PartError, Problem
     from gridagora.core.feeder import Feeder
     from gridagora.core.registry import find, names, register
@@ -67,6 +67,7 @@ __all__ = [
     "lift_time",
     "load",
     "names",
+    "open_ensemble",
     "open_result",
     "read_feeder",
     "register",
@@ -101,6 +102,7 @@ _PLACES = MappingProxyType(
         "lift_time": ("mechanisms.layers", "lift_time"),
         "load": ("scenario.build", "load"),
         "names": ("core.registry", "names"),
+        "open_ensemble": ("api", "open_ensemble"),
         "open_result": ("api", "open_result"),
         "read_feeder": ("sources.opendss", "read"),
         "register": ("core.registry", "register"),

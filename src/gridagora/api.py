@@ -1,4 +1,4 @@
-"""What a program calls: comparisons of designs, with their table, figures and report."""
+"""What a program calls: comparisons of designs, with their table, figures and report, and the risk of an ensemble."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +18,10 @@ from gridagora.run.statement import ledger_of, parties_of, statement_of
 from gridagora.scenario.build import Scene
 from gridagora.settlement.ledger import Ledger
 from gridagora.settlement.parties import Parties
+from gridagora.studies.risk.assess import RiskAssessment, assess
+from gridagora.studies.risk.question import RiskQuestion
+from gridagora.studies.risk.tail import LEVEL
+from gridagora.studies.risk.worlds import read_worlds
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +109,53 @@ def compare(
     """
     found = runs.compare(scene, architectures, out, progress)
     return Result(found.summary, found.tables, found.scenario_text)
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Many worlds of one scenario, as they were read from their folder.
+
+    `worlds` has columns seed, variation, design, metric and value, a row each; `manifest` says how they were drawn.
+    """
+
+    worlds: pd.DataFrame
+    manifest: Mapping[str, Any]
+
+    def assess(
+        self,
+        level: float = LEVEL,
+        metric: str | None = None,
+        width: float | None = None,
+    ) -> RiskAssessment:
+        """Return the risk of every design as tables, `tables["pairs"]` and so on; see `studies.risk.assess`.
+
+        Parameters
+        ----------
+        level
+            Of the tail: .95 is the worst 5 % of worlds.
+        metric
+            What ranks designs; the cost of the system where left out.
+        width
+            Half the width of an interval, in the unit of the metric, at which drawing may stop.
+
+        Raises
+        ------
+        InputError
+            Too few worlds for the tail, a level outside 0..1, an unknown metric.
+        """
+        return assess(self.worlds, RiskQuestion(level, metric, width), manifest=self.manifest)
+
+
+def open_ensemble(folder: str | Path) -> Ensemble:
+    """Read an ensemble from its folder, as `gridagora ensemble` wrote it.
+
+    Raises
+    ------
+    InputError
+        A folder that holds none, or a table that is none of worlds.
+    """
+    require_path(folder, "open_ensemble", "the path of a folder of an ensemble")
+    return Ensemble(*read_worlds(Path(folder)))
 
 
 def open_result(folder: str | Path) -> Result:

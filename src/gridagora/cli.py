@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gridagora import __version__
-from gridagora.cli_study import compare_worlds, ensemble, study, sweep
+from gridagora.cli_study import compare_worlds, ensemble, risk, study, sweep
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.terminal import (
     RESULTS,
@@ -184,6 +184,7 @@ def compare(
 
 app.command()(ensemble)
 app.command()(sweep)
+app.command()(risk)
 
 
 @app.command()

@@ -20,6 +20,7 @@ from gridagora.terminal import (
     Set,
     bar,
     busy,
+    console,
     countdown,
     default_out,
     finish,
@@ -43,6 +44,7 @@ SEEDS = 30
 WORLDS, SWEEP_WORLDS = 100, 10
 SPREAD_DAYS = 21  # the season stays
 LATIN_SEED = 0
+LEVEL = 0.95
 
 study = typer.Typer(
     help="Sweep a design, say where the rest goes, or hold one to its promise.",
@@ -309,6 +311,7 @@ def _run_worlds(
     plan: "EnsemblePlan", folder: Path, workers: "Workers", as_json: bool, *, whole: bool = False
 ) -> None:
     """Run worlds, show how designs did in the mean, by every metric or the main ones, and say where the tables lie."""
+    from gridagora.report import risk_page
     from gridagora.studies import ensemble as studies
     from gridagora.studies import world_means
 
@@ -322,11 +325,54 @@ def _run_worlds(
         chosen = None if whole else world_means.MAIN
         means = world_means.mean_values(folder / studies.WORLDS_FILE, chosen)
         show_records(means, as_json, f"{plan.seeds} worlds, means and 95 % intervals")
-    say(f"Tables in {folder}")
+    with busy("writing the report"):
+        risk_page.write_risk(folder, needs_tail=False)
+    say(f"Tables in {folder}; the report is {folder / risk_page.PAGE}")
     for name, reason in manifest["failed"].items():
         say(f"{name} failed: {reason.rstrip('.')}. What the others found is kept.")
     if manifest["failed"]:
         raise typer.Exit(FAILED)
+
+
+def risk(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of an ensemble.")],
+    level: Annotated[
+        float,
+        typer.Option("--level", metavar="SHARE", help="Of the tail: .95 is the worst 5 %."),
+    ] = LEVEL,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--metric", metavar="ID", help="What ranks; the cost of the system if left out."
+        ),
+    ] = None,
+    width: Annotated[
+        float | None,
+        typer.Option(
+            "--width",
+            metavar="W",
+            help="Say after how many worlds differences are known to plus or minus W.",
+        ),
+    ] = None,
+    variation: Annotated[
+        int | None,
+        typer.Option("--variation", metavar="K", help="Shown; the first if left out."),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Say which design is best over many worlds, on average and in bad ones, and how sure that is; write page and tables."""
+    with report_errors(json_):
+        from gridagora.report import risk_page, risk_table
+        from gridagora.studies.risk.question import RiskQuestion
+
+        with busy(f"assessing {folder}"):
+            asked = RiskQuestion(level, metric, width)
+            view = risk_page.write_risk(folder, asked, variation)
+        if json_:
+            show_json(risk_table.summary(view))
+        else:
+            risk_table.render(view, console(stderr=False))
+        say(f"Tables in {folder / risk_page.TABLES}; the report is {folder / risk_page.PAGE}")
 
 
 def _short(path: Path, days: int | None, overrides: list[str], *, whole: bool) -> "Scene":

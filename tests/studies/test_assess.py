@@ -7,9 +7,12 @@ import pandas as pd
 import pytest
 
 from gridagora.core.errors import InputError
-from gridagora.studies.risk.assess import RiskQuestion, assess, judge
+from gridagora.studies.risk.assess import assess
 from gridagora.studies.risk.intervals import Estimate
-from gridagora.studies.risk.worlds import arrange, describe_metric, read_worlds
+from gridagora.studies.risk.mean_rows import judge
+from gridagora.studies.risk.names import describe_metric
+from gridagora.studies.risk.question import RiskQuestion
+from gridagora.studies.risk.worlds import arrange, read_worlds
 
 
 def pair(found, metric, first, second, name="pairs"):

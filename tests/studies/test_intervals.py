@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 
 from gridagora.core.rng import stream
+from gridagora.studies.risk.distribution_free import (
+    exact_proportion_interval,
+    least_draws,
+    proportion_interval,
+    quantile_interval,
+)
 from gridagora.studies.risk.drivers import driver_effect, rank_correlation, ranks
 from gridagora.studies.risk.intervals import (
     adjust_holm,
     bootstrap_mean_intervals,
-    exact_proportion_interval,
-    least_draws,
     mean_interval,
     p_value,
-    proportion_interval,
-    quantile_interval,
 )
 from gridagora.studies.risk.stopping import draws_for, find_stop, half_widths
 

@@ -45,7 +45,8 @@ LEAST_SEEDS = 2  # for a spread at all
 JOURNAL, WORLDS_FILE = "journal.jsonl", "worlds.parquet"
 TABLES = ("worlds", "variations")
 OWN = frozenset(
-    {JOURNAL, "manifest.json", "scenario.toml", "report.html", *(f"{t}.parquet" for t in TABLES)}
+    {JOURNAL, "manifest.json", "scenario.toml", "report.html", "risk"}
+    | {f"{t}.parquet" for t in TABLES}
 )
 HOME_INTERVALS_IN_STEP = 1_000_000  # of worlds in step: some 10 numbers are recorded of each
 WORLDS_IN_STEP = 32  # lost at most of each process when a run is stopped

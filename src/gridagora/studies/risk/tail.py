@@ -6,7 +6,8 @@ import numpy as np
 
 from gridagora.core.tables import Col, Index
 from gridagora.kernels.statistics.resample import resampled_tails, weighted_tail
-from gridagora.studies.risk.intervals import CONFIDENCE, NAN, Estimate, quantile_interval
+from gridagora.studies.risk.distribution_free import quantile_interval
+from gridagora.studies.risk.intervals import CONFIDENCE, NAN, Estimate
 from gridagora.studies.risk.resamples import canonical_order, index_blocks
 
 LEVEL = 0.95  # of the tail

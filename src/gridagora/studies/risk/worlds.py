@@ -13,28 +13,21 @@ import numpy as np
 import pandas as pd
 
 from gridagora.core.errors import InputError, Problem, nearest
-from gridagora.core.registry import find, names
 from gridagora.core.tables import Col, Index
 from gridagora.files import parquet
 
 TABLE, MANIFEST = "worlds.parquet", "manifest.json"
+
 COLUMNS = ("seed", "variation", "design", "metric", "value")
-COST, DRIVER = "cost.", "driver."
+DRIVER = "driver."
 WORLD = ""  # the design of a row that belongs to the world
+
 # what stands in for the money of a stakeholder where an ensemble holds none: a metric, and its sign as a loss
 DERIVED: Mapping[str, tuple[str, float]] = {
     "cost.system": ("E1", -1.0),
     "cost.mean_home": ("E6", -1.0),
     "cost.operator": ("E6m", -1.0),
 }
-
-
-class MeasureText(NamedTuple):
-    """What is said of a metric: its name, its unit, and in which direction it is better: "up", "down" or "-"."""
-
-    name: str
-    unit: str
-    direction: str
 
 
 class WorldSample(NamedTuple):
@@ -165,39 +158,6 @@ def arrange(table: pd.DataFrame, variation: int) -> WorldSample:
         tuple(str(drivers[at]).removeprefix(DRIVER) for at in kept),
         driver[:, kept],
     )
-
-
-def describe_metric(metric: str, said: Mapping[str, Any] | None = None) -> MeasureText:
-    """Return what is said of a metric: by the manifest of its ensemble, else by the part that is registered."""
-    if metric.startswith(COST):
-        return MeasureText(f"cost of {stakeholder_name(metric)}", "$", "down")
-    if said and metric in said:
-        row = said[metric]
-        return MeasureText(
-            *(
-                str(row.get(key, rest))
-                for key, rest in zip(MeasureText._fields, (metric, "", "-"), strict=True)
-            )
-        )
-    if metric in names("metric"):
-        part = find("metric", metric)
-        return MeasureText(part.name, part.unit, part.direction)
-    return MeasureText(metric, "", "-")
-
-
-STAKEHOLDERS: Mapping[str, str] = {
-    "cost.system": "the system",
-    "cost.homes": "all homes",
-    "cost.mean_home": "the mean home",
-    "cost.worst_home": "the worst home",
-    "cost.operator": "the operator",
-    "cost.supplier": "the supplier",
-}
-
-
-def stakeholder_name(metric: str) -> str:
-    """Return who bears a loss, in words: 'the mean home' for `cost.mean_home`."""
-    return STAKEHOLDERS.get(metric, metric.removeprefix(COST).replace("_", " "))
 
 
 def require_name(name: str, known: Sequence[str], where: str, expected: str) -> None:
