@@ -570,6 +570,81 @@ def test_known_draws_equal_an_inflow_and_uncertain_ones_are_worth_more_in_a_low_
     assert np.all(np.diff(drawn.mu[: drawn.offset[1]]) <= 0)
 
 
+def drawn_tanks(rng: np.random.Generator, n: int, h: int) -> tuple[Stores, np.ndarray]:
+    """Tanks of one taste, and rare draws that may empty them."""
+    size = rng.uniform(5, 9, (n, 1))
+    table = stores(
+        0.6 * size[:, 0],
+        np.ones(h),
+        leak=0.99,
+        inflow=rng.uniform(-0.2, 0.0, (n, h)),
+        p_max_kw=rng.uniform(1, 4, (n, 1)),
+        x_max=size,
+        gain_in=0.9,
+        wear_per_kwh=0.01,
+        k_x=0.2,
+        x_set=0.7 * size,
+        dead=0.2 * size,
+        end_x=np.zeros((1, 2)) + size * np.array([0.0, 1.0]),
+        end_mu=(0.2, 0.05),
+    )
+    return table, -rng.exponential(2.0, (n, 9, h)) * (rng.random((n, 9, h)) < 0.4)
+
+
+def test_a_slope_on_even_points_is_the_walk_on_lines_to_the_width_of_a_point() -> None:
+    """A taste that changes by nothing to speak of in one late step sends the same rows the long way."""
+    rng = np.random.default_rng(21)
+    n, h = 30, 24
+    table, draws = drawn_tanks(rng, n, h)
+    price = rng.uniform(-0.03, 0.4, (n, h))
+    k_x = np.array(table.k_x)
+    k_x[:, -1] *= 1 + 1e-12
+    even = marginal_value(table, price, draws=draws)
+    lines = marginal_value(table._replace(k_x=k_x), price, draws=draws)
+    assert not np.array_equal(even.mu, lines.mu)
+    worst = 0.0
+    for row in range(2 * n):
+        a, b = (slice(v.offset[row], v.offset[row + 1]) for v in (even, lines))
+        x = np.linspace(0, table.x_max[row // 2, 0], 200)
+        on, off = (np.interp(x, v.x[own], v.mu[own]) for v, own in ((even, a), (lines, b)))
+        assert np.all(np.diff(even.mu[a]) <= 0)
+        worst = max(worst, np.abs(on - off).mean() / np.abs(off).mean())
+    assert worst < 5e-3
+
+
+def test_a_slope_on_even_points_is_exact_where_every_step_is_whole_points() -> None:
+    """Without leak, draws, charge and inflow of whole points, and prices that slopes at points never meet within an edge."""
+    h, points = 6, 41
+    draws = -np.array([[[0, 3, 0, 2, 0, 1], [5, 3, 0, 0, 1, 1], [0, 0, 9, 0, 60, 1]]], float)
+    levels = -np.round(np.linspace(0, 40, points)).cumsum() / 820
+    own = {"p_min_kw": 1.0, "p_max_kw": 6.0, "x_max": 40.0, "k_x": 0.01, "x_set": 30.0, "dead": 5.0}
+    ends = {"end_x": np.arange(points, dtype=float), "end_mu": levels}
+    table = stores([20.0], np.ones(h), inflow=-2.0, **own, **ends)
+    price = np.array([-2.0, 9.0, -2.0, 9.0, -2.0, 9.0])  # in full, or not at all
+    k_x = np.array(table.k_x)
+    k_x[:, -1] *= 1 + 1e-15
+    even, lines = (
+        marginal_value(each, price, draws=draws) for each in (table, table._replace(k_x=k_x))
+    )
+    x = np.linspace(12, 28, 200)  # no bound is felt within the steps from here
+    for row in range(2):
+        a, b = (slice(v.offset[row], v.offset[row + 1]) for v in (even, lines))
+        assert np.interp(x, even.x[a], even.mu[a]) == pytest.approx(
+            np.interp(x, lines.x[b], lines.mu[b]), abs=1e-9
+        )
+
+
+def test_draws_far_beyond_the_range_are_worked_out_on_lines() -> None:
+    """A draw of more points than the grid has room for, which the taste is still charged for in full."""
+    table, draws = drawn_tanks(np.random.default_rng(22), 2, 12)
+    far = draws.copy()
+    far[0, 0, 0] = -1e3 * table.x_max[0, 0]
+    near, deep = (marginal_value(table, np.full(12, 0.2), draws=each) for each in (draws, far))
+    assert deep.mu[: deep.offset[1]].max() > near.mu[: near.offset[1]].max() + 1.0
+    own = slice(near.offset[2], None), slice(deep.offset[2], None)
+    assert np.array_equal(near.mu[own[0]], deep.mu[own[1]])
+
+
 @pytest.mark.parametrize(
     ("fault", "said"),
     [

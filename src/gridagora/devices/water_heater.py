@@ -222,10 +222,15 @@ def spec(
 
 def draws(table: WaterHeater, hour: int, hours: int = 24) -> Col:
     """Equally likely extra inflows of each hour of a window, shape (n, S, h) [K], negative."""
-    per_kwh = held_share(table.cap_kwh_k, table.ua_kw_k, 1.0) / table.cap_kwh_k
+    per_kwh = _rise_per_kwh(table)
     return np.ascontiguousarray(
         -per_kwh[:, None, None] * table.draw_set_kwh[:, :, table.local_hour[hour : hour + hours]]
     )
+
+
+def _rise_per_kwh(table: WaterHeater) -> Col:
+    """Rise of a tank by the heat of an hour, shape (n,) [K/kWh]."""
+    return held_share(table.cap_kwh_k, table.ua_kw_k, 1.0) / table.cap_kwh_k
 
 
 @dataclass(frozen=True)
@@ -247,12 +252,9 @@ class LikelyInflows:
 
     def mean(self, axis: int) -> Col:
         """Return the mean of the draws of every tank, shape (n, h) [K]; axis 1."""
-        return np.concatenate(
-            [
-                self[at : at + CHUNK].mean(axis)
-                for at in range(0, max(1, len(self.table.home)), CHUNK)
-            ]
-        )
+        del axis
+        clock = self.table.local_hour[self.hour : self.hour + self.hours]
+        return -_rise_per_kwh(self.table)[:, None] * self.table.likely_kw[:, clock]
 
 
 def spec_now(

@@ -28,6 +28,9 @@ K_X, X_SET, DEAD, K_C, C_X, C_P, C_0, LOAD, PROX, P_REF = range(9, 19)
 # y where it arrives, and the point of W' that ends the edge there
 S, G, AT, Y, EDGE = range(5)
 
+STAGE = 8  # room for the points of one stage
+GROWTH = 24  # a step adds fewer points than this
+
 
 @njit(**LEAF)
 def copy_row(columns, i, f, anew):  # type: ignore[no-untyped-def]

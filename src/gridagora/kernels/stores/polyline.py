@@ -219,6 +219,27 @@ def mean_after_draws(zx, zm, c, lo, hi, k, x_set, dead, draws, points, x, mu):  
     return n
 
 
+@njit(**LEAF)
+def read_even(x, mu, n, lo, step, out):  # type: ignore[no-untyped-def]
+    """Write a polyline of n points at even points from lo on, constant beyond its ends."""
+    i = 0
+    for v in range(out.shape[0]):
+        at = lo + step * v
+        while i < n and x[i] <= at:
+            i += 1
+        out[v] = between(x, mu, n, i, at)
+
+
+@njit(**LEAF)
+def write_even(mu, lo, hi, x, to_mu):  # type: ignore[no-untyped-def]
+    """Write even points of [lo, hi] as a polyline, the middle ones of a flat left out; return its length."""
+    last, n = mu.shape[0] - 1, 0
+    step = (hi - lo) / last
+    for v in range(last):
+        n = append(x, to_mu, n, lo + step * v, mu[v])
+    return append(x, to_mu, n, hi, mu[last])
+
+
 @njit(**JIT)
 def enlarge(x, mu, need):  # type: ignore[no-untyped-def]
     """Return the pair of arrays with room for `need` entries, their content kept."""

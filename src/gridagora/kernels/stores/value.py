@@ -20,11 +20,13 @@ from gridagora.kernels.stores.bellman import (
     DEAD,
     GAIN_IN,
     GAIN_OUT,
+    GROWTH,
     INFLOW,
     K_C,
     K_X,
     LEAK,
     PROX,
+    STAGE,
     X_MAX,
     X_MIN,
     X_SET,
@@ -47,12 +49,11 @@ from gridagora.kernels.stores.polyline import (
     PENALTY,
     add_comfort,
     cut,
-    enlarge,
     left_value,
-    mean_after_draws,
     right_value,
     terminal,
 )
+from gridagora.kernels.stores.slope_rows import slope_rows
 from gridagora.kernels.stores.table import (
     COLUMNS,
     INDEX,
@@ -81,9 +82,6 @@ __all__ = [
     "stores",
 ]
 
-_STAGE = 8  # room for the points of one stage
-_GROWTH = 24  # a step adds fewer points than this
-
 
 @njit(**LEAF)
 def _backward(f, r, dt, buy, sell, end_x, end_mu, x0, x, mu, lane, span, note):  # type: ignore[no-untyped-def]
@@ -108,7 +106,7 @@ def _backward(f, r, dt, buy, sell, end_x, end_mu, x0, x, mu, lane, span, note): 
         free = 0 if at >= lane else lane
         if lane == 0:
             free = at + k
-            if free + k + _GROWTH > x.shape[0]:
+            if free + k + GROWTH > x.shape[0]:
                 return 0, 0, 0
         at, k = bellman_step(x, mu, at, k, f, t, dt[t], note, n, lo, hi, free)
     return at, k, hulled
@@ -185,13 +183,13 @@ def _sloped(f):  # type: ignore[no-untyped-def]
 @njit(**JIT)
 def scratch(h, points):  # type: ignore[no-untyped-def]
     """Return what `respond_row` works in, for h steps and an end value of so many points."""
-    room = 2 * (_GROWTH * (h + 2) + points)
+    room = 2 * (GROWTH * (h + 2) + points)
     return (
         np.empty(room),
         np.empty(room),
         np.empty((h, 4), np.int64),
-        np.empty((h, 5, _STAGE)),
-        np.empty((2, _STAGE)),
+        np.empty((h, 5, STAGE)),
+        np.empty((2, STAGE)),
     )
 
 
@@ -233,71 +231,6 @@ def _respond_rows(start, stop, columns, dt, buy, sell, row, end_x, end_mu, x0, p
         out[i, 0], out[i, 1], out[i, 2], out[i, 3], out[i, 4] = respond_row(
             f, row[i], dt, buy, sell, end_x[i], end_mu[i], x0[i], work, p_kw[i], path[i]
         )
-
-
-@njit(**JIT)
-def _slope_rows(start, stop, columns, dt, price, row, end_x, end_mu, draws, keep, count, offset):  # type: ignore[no-untyped-def]
-    """Return V_t' of t = 0..keep for rows start..stop, one after another; offset is filled relative to this block."""
-    h = dt.shape[0]
-    lane = _GROWTH * (h + 2) + end_x.shape[1] + count
-    x, mu, f = np.empty(2 * lane), np.empty(2 * lane), np.empty((h, len(columns)))
-    note = np.empty((h, 5, _STAGE))
-    kept, kx, km = (
-        np.empty(keep + 1, np.int64),
-        np.empty((keep + 1, lane)),
-        np.empty((keep + 1, lane)),
-    )
-    out_x, out_mu, total = (
-        np.empty(64 * (stop - start) * (keep + 1)),
-        np.empty(64 * (stop - start) * (keep + 1)),
-        0,
-    )
-    for i in range(start, stop):
-        copy_row(columns, i, f, i == start)
-        at, k = (
-            1,
-            cut(
-                end_x[i], end_mu[i], end_x.shape[1], f[h - 1, X_MIN], f[h - 1, X_MAX], x[1:], mu[1:]
-            ),
-        )
-        for t in range(h, -1, -1):
-            if t < h:
-                lo, hi, free = f[t, X_MIN], f[t, X_MAX], 0 if at >= lane else lane
-                taste_k, mid, dead = dt[t] * f[t, K_X], f[t, X_SET], f[t, DEAD]
-                if draws.shape[1] > 0:
-                    to = free + 1
-                    k = mean_after_draws(
-                        x[at : at + k],
-                        mu[at : at + k],
-                        k,
-                        lo,
-                        hi,
-                        taste_k,
-                        mid,
-                        dead,
-                        draws[i, :, t],
-                        count,
-                        x[to:],
-                        mu[to:],
-                    )
-                    at, taste_k, free = to, 0.0, lane - free
-                at, k = add_comfort(x, mu, at, k, taste_k, mid, dead)
-                lo, hi = f[max(t - 1, 0), X_MIN], f[max(t - 1, 0), X_MAX]
-                n, _ = convex_pieces(
-                    f, t, price[row[i], t], price[row[i], t], dt[t], note[t, S], note[t, G]
-                )
-                at, k = bellman_step(x, mu, at, k, f, t, dt[t], note, n, lo, hi, free)
-            if t <= keep:
-                kept[t], kx[t, :k], km[t, :k] = k, x[at : at + k], mu[at : at + k]
-        for t in range(keep + 1):
-            out_x, out_mu = enlarge(out_x, out_mu, total + kept[t])
-            out_x[total : total + kept[t]], out_mu[total : total + kept[t]] = (
-                kx[t, : kept[t]],
-                km[t, : kept[t]],
-            )
-            total += kept[t]
-            offset[i * (keep + 1) + t + 1] = total
-    return out_x[:total], out_mu[:total]
 
 
 _WRITE2 = types.Array(types.float64, 2, "C")
@@ -421,7 +354,8 @@ def marginal_value(
     """Return V_t'(x), the worth of one more unit of x at the start of steps t = 0..keep, of every row.
 
     `draws` (n, S, h) [unit of x]: S equally likely additional inflows of a step, known only after its power is chosen;
-    the slope is then resampled at 41 points of [x_min, x_max] a step. A draw beyond a bound costs comfort, no penalty.
+    the slope is then resampled at 41 points of [x_min, x_max] a step. A draw beyond a bound costs comfort, no penalty. Rows
+    that only charge, within one range and to one taste, stay on these points in every step after `keep` (theory 2.6).
 
     Raises
     ------
@@ -441,7 +375,7 @@ def marginal_value(
     chances = np.empty((n, 0, h)) if draws is None else np.asarray(draws, np.float64)
     offset = np.zeros(n * (keep + 1) + 1, np.int64)
     entry = compile_entry(
-        _slope_rows, _I, _I, COLUMNS, READ1, READ2, INDEX, READ2, READ2, _READ3, _I, _I, _WRITE_INT
+        slope_rows, _I, _I, COLUMNS, READ1, READ2, INDEX, READ2, READ2, _READ3, _I, _WRITE_INT
     )
     columns, block = tuple(table[2:21]), min(256, max(1, -(-n // max(1, threads))))
     found = run_blocks(
@@ -457,7 +391,6 @@ def marginal_value(
             table.end_mu,
             chances,
             keep,
-            41,
             offset,
         ),
         threads,
