@@ -51,7 +51,7 @@ def midnight(study, market):
     specs, sessions = homes_at.beliefs(
         desk.fleet, 0, study.window_h, float(energy.mean()) + study.wholesale.delivery_per_kwh
     )
-    believed = ahead.believe_homes(desk.demand, 0, 0, specs, sessions)
+    believed = ahead.believe_homes(ahead.DisclosedBeliefs(desk.demand, 0, specs, sessions), 0)
     plan = drive(market.plan(opening, None), HomeAgents(believed).answer, MessageCount()).result
     ahead.plan_window(desk.demand, 0)
     return opening, believed, plan.price_per_kwh[0], desk

@@ -162,17 +162,20 @@ def quote(
     """
     buy = np.atleast_1d(np.asarray(buy_per_kwh, dtype=np.float64))
     shape = (len(party), buy.shape[-1])
-    sell = buy if sell_per_kwh is None else sell_per_kwh
-    columns = [
-        np.broadcast_to(np.asarray(column, dtype=np.float64), shape)
-        for column in (buy, sell, share)
-    ]
-    for name, column in zip(Quotes._fields[2:], columns, strict=True):
-        if not np.isfinite(column).all():
-            row, step = np.argwhere(~np.isfinite(column))[0]
+    given = (buy, buy if sell_per_kwh is None else sell_per_kwh, share)
+    columns: list[Col] = []
+    for name, column in zip(Quotes._fields[2:], given, strict=True):
+        if column is buy and columns:  # the credit is the price
+            columns.append(columns[0])
+            continue
+        values = np.asarray(column, dtype=np.float64)
+        spread = values if values.shape == shape else np.broadcast_to(values, shape)
+        if not np.isfinite(values).all() and spread.size:
+            row, step = np.argwhere(~np.isfinite(spread))[0]
             raise PartError(
-                f"quote to party {party[row]}, interval {step}: {name} {column[row, step]}, expected a finite number"
+                f"quote to party {party[row]}, interval {step}: {name} {spread[row, step]}, expected a finite number"
             )
+        columns.append(spread)
     return Quotes(product, np.asarray(party, dtype=np.int64), *columns)
 
 
@@ -359,7 +362,7 @@ def count_messages(table: Any) -> int:
 def count_bytes(table: Any) -> int:
     """Return the bytes of `encode(table)` without encoding it (metric I1b)."""
     rows = len(table.party)
-    numbers = sum(int(getattr(table, name).size) for name in table._fields[1:])
+    numbers = sum(int(column.size) for column in table[1:])
     if isinstance(table, Tenders):
         numbers -= len(table.offset)  # the length of a message says how many points it holds
     return rows * HEADER.size + numbers * NUMBER_BYTES

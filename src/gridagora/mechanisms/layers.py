@@ -105,15 +105,17 @@ def lift_space(
         raise PartError(
             f"place of curves: expected {len(curves.offset) - 1} rows of 0 to {m - 1}, got shape {index.shape}"
         )
-    columns = (
-        np.broadcast_to(np.asarray(x, np.float64), (m,))
-        for x in (low_kw, high_kw, over_per_kwh, base_kw)
-    )
-    limits = LayerLimits(*columns)
+    limits = LayerLimits(*(_spread(x, m) for x in (low_kw, high_kw, over_per_kwh, base_kw)))
     _refuse(tree, limits)
     order = np.argsort(tree.level, kind="stable")
     count = np.ascontiguousarray(np.broadcast_to(np.asarray(blocks, np.int64), (m,)))
     return Lifted(tree, order, limits, up(curves, index, tree.parent, order, limits, count))
+
+
+def _spread(value: ArrayLike, count: int) -> Col:
+    """Return a value for each place, (count,) [any unit]."""
+    column = np.asarray(value, np.float64)
+    return column if column.shape == (count,) else np.broadcast_to(column, (count,))
 
 
 def _refuse(tree: Places, limits: LayerLimits) -> None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.core.exchange import Quotes
+from gridagora.core.exchange import Quotes, Transactions
 from gridagora.core.session import BehindTheMeter
 from gridagora.core.tables import Col, Index
 from gridagora.kernels.curves.curve import Curves
@@ -77,3 +77,14 @@ def join_quotes(quotes: Sequence[Quotes], among: DevicesByRun) -> Quotes:
         np.arange(rows),
         *(np.zeros((rows, 1)) + each[:, None] for each in columns if each is not None),
     )
+
+
+def join_awards(awards: Sequence[Transactions]) -> Transactions:
+    """Return what the homes of each run were awarded as awards of all homes, numbered on."""
+    if len(awards) == 1:
+        return awards[0]
+    columns = (
+        np.concatenate(column) for column in zip(*(each[2:] for each in awards), strict=True)
+    )
+    homes = np.arange(sum(len(each.party) for each in awards))
+    return Transactions(awards[0].product, homes, *columns)

@@ -1,6 +1,8 @@
 """The look-ahead: the design plans, homes answer, positions are bound, and stored energy gets its value against the prices."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,8 @@ from gridagora.core.ports import Agents
 from gridagora.core.product import Commodity
 from gridagora.core.rules import Bidder
 from gridagora.core.session import Commitment, HourPlan, drive
-from gridagora.core.tables import LEAD_H, Col
+from gridagora.core.tables import LEAD_H, Col, Index
+from gridagora.kernels.stores.value import Stores
 from gridagora.kernels.stores.value import rows as some_rows
 from gridagora.population import fleet as homes_at
 from gridagora.run import internal_price as behind
@@ -39,10 +42,9 @@ def plan_window(demand: DemandSide, hour: int) -> homes_at.FleetPlan:
     )
     value = float(mean_per_kwh[0]) if len(runs) == 1 else by_home(demand, mean_per_kwh)
     specs, sessions = homes_at.beliefs(demand.fleet, hour, window, value)
-    plans = [
-        plan_run(demand, run, hour, specs, sessions, energy=energy[run]) for run in range(len(runs))
-    ]
-    inside = find_inside(demand, hour, specs, sessions, plans)
+    disclosed = DisclosedBeliefs(demand, hour, specs, sessions)
+    plans = [plan_run(disclosed, run, energy[run]) for run in range(len(runs))]
+    inside = find_inside(disclosed, plans)
     return homes_at.plan(demand.fleet, specs, inside)
 
 
@@ -51,23 +53,35 @@ def by_home(demand: DemandSide, values: Col) -> Col:
     return np.repeat(values, np.diff(demand.first_home), axis=0)
 
 
-def plan_run(
-    demand: DemandSide,
-    run: int,
-    hour: int,
-    specs: Specs,
-    sessions: homes_at.Rows,
-    *,
-    energy: Col,
-) -> HourPlan[Any]:
+@dataclass
+class DisclosedBeliefs:
+    """What homes of all runs believe of the window that begins with an hour, and what of it an operator may be told."""
+
+    demand: DemandSide
+    hour: int
+    specs: Specs
+    sessions: homes_at.Rows
+
+    @cached_property
+    def told(self) -> tuple[Stores, ...]:
+        """The stores of every group, a mean in place of what is uncertain, worked out when somebody asks."""
+        return homes_at.disclosed_specs(self.specs)
+
+    @cached_property
+    def home(self) -> tuple[Index, ...]:
+        """Home of every row, (k,) by group."""
+        return homes_at.homes_of(self.demand.fleet, self.sessions)
+
+
+def plan_run(disclosed: DisclosedBeliefs, run: int, energy: Col) -> HourPlan[Any]:
     """Return the plan of the design of one run, given what homes believe and the energy price that it expects (h,) [$/kWh]."""
-    desk = demand.runs[run]
+    desk, hour = disclosed.demand.runs[run], disclosed.hour
     opening = open_plan(desk, hour_product(desk, hour), energy)
     agents: list[Agents] = []  # made when the design first asks
 
     def ask(message: object) -> object:
         if not agents:
-            agents.append(desk.strategy.agents(believe_homes(demand, run, hour, specs, sessions)))
+            agents.append(desk.strategy.agents(believe_homes(disclosed, run)))
         answer = agents[0].answer(message)
         refuse_unsound_answer(desk, answer, opening)
         return answer
@@ -89,14 +103,13 @@ def plan_run(
     return plan
 
 
-def believe_homes(
-    demand: DemandSide, run: int, hour: int, specs: Specs, sessions: homes_at.Rows
-) -> Believed:
+def believe_homes(disclosed: DisclosedBeliefs, run: int) -> Believed:
     """Return what the homes of a run believe of the window that begins with an hour."""
+    demand, hour = disclosed.demand, disclosed.hour
     desk, own = demand.runs[run], demand.homes_of_run(run)
     error, window = desk.study.errors.load, desk.study.window_h
     net_kw = believed_load_kw(desk.load_kw, error, hour, hour, window).T
-    told, home = homes_at.disclosed_specs(specs), homes_at.homes_of(demand.fleet, sessions)
+    told, home = disclosed.told, disclosed.home
     if len(demand.runs) > 1:
         rows = [device_rows(at, own) for at in home]
         told = tuple(some_rows(each, at) for each, at in zip(told, rows, strict=True))
@@ -135,13 +148,7 @@ def bind_commitment(desk: RunState, commitment: Commitment) -> None:
     position.wholesale_per_kwh[hours] = energy
 
 
-def find_inside(
-    demand: DemandSide,
-    hour: int,
-    specs: Specs,
-    sessions: homes_at.Rows,
-    plans: Sequence[HourPlan[Any]],
-) -> Col:
+def find_inside(disclosed: DisclosedBeliefs, plans: Sequence[HourPlan[Any]]) -> Col:
     """Return the path homes plan on [$/kWh]: the market's, or their own (n, h) where export earns less than import costs.
 
     Raises
@@ -149,7 +156,7 @@ def find_inside(
     PartError
         Runs of which some have such a kink and others do not.
     """
-    paths = [plan.price_per_kwh for plan in plans]
+    demand, hour, paths = disclosed.demand, disclosed.hour, [plan.price_per_kwh for plan in plans]
     kinked = [
         plan.credit_per_kwh is not None
         and bool(make_kinked(plan.price_per_kwh, plan.credit_per_kwh).any())
@@ -174,10 +181,8 @@ def find_inside(
     seen = np.zeros_like(path) if rules.is_tariff else path
     window = Window(hour, path.shape[-1])
     load_kw = believed_load_kw(demand.load_kw, demand.errors.load, hour, hour, window.hours)
-    net_kw = load_kw.T + homes_at.unvalued_kw(fleet, specs, window, seen)
-    told, rows = homes_at.keep_valued(
-        fleet, homes_at.disclosed_specs(specs), homes_at.homes_of(fleet, sessions)
-    )
+    net_kw = load_kw.T + homes_at.unvalued_kw(fleet, disclosed.specs, window, seen)
+    told, rows = homes_at.keep_valued(fleet, disclosed.told, disclosed.home)
     found = behind.find_internal_prices(told, rows, net_kw, path, credit, before)
     for run, desk in enumerate(demand.runs):
         own = demand.homes_of_run(run)

@@ -8,7 +8,7 @@ from gridagora.core.rules import Bidder
 from gridagora.core.session import Opening, SupplyOffer
 from gridagora.core.tables import Col
 from gridagora.run.forecast import believed_load_kw, energy_per_kwh, offer_supply
-from gridagora.run.state import RunState
+from gridagora.run.state import HourLimits, RunState
 
 
 def hour_product(desk: RunState, hour: int) -> Product:
@@ -68,7 +68,7 @@ def open_clear(desk: RunState, product: Product, devices: int, steps: int = 1) -
         offered,
         study.site if homes else None,
         is_prosumer=desk.is_prosumer if homes else None,
-        limits=open_limits(desk, offered, n, hour),
+        limits=_limits_of_hour(desk, offered, n, hour),
         flow=desk.flow,
     )
 
@@ -80,3 +80,11 @@ def open_limits(desk: RunState, offered: SupplyOffer, parties: int, hour: int) -
     if inner is None or desk.bidder is not Bidder.HOME:
         return top
     return stack([top, steps_of(inner, hour, len(offered.base_kw))])
+
+
+def _limits_of_hour(desk: RunState, offered: SupplyOffer, parties: int, hour: int) -> Limits:
+    """Return the limits of the intervals of an hour, which are made when its first one opens."""
+    key, held = (hour, parties, len(offered.base_kw)), desk.limits
+    if held is None or held[:3] != key:
+        desk.limits = held = HourLimits(*key, open_limits(desk, offered, parties, hour))
+    return held.limits

@@ -17,7 +17,7 @@ from gridagora.kernels.curves.internal_price import power_at_own
 from gridagora.population import fleet as homes_at
 from gridagora.run import internal_price as behind
 from gridagora.run import starts
-from gridagora.run.by_run import DevicesByRun, join_quotes, split_devices
+from gridagora.run.by_run import DevicesByRun, join_awards, join_quotes, split_devices
 from gridagora.run.comms import deliver
 from gridagora.run.comms import draw_heard as hears_award
 from gridagora.run.opening import interval_product, open_clear
@@ -137,6 +137,9 @@ def _dispatch(
             posted, demand.heard = hear_quotes(posted, inner.home, offline, last)
         heard_inside, way = behind.quote_devices(posted, inner.curves, inner.home, inner.net_kw)
         return strategy.dispatch(inner, Clearing(posted=heard_inside)), way
+    awards = [each.transactions for each in clearings if each.transactions is not None]
+    if demand.runs[0].bidder is Bidder.HOME and len(awards) == len(clearings):
+        return strategy.dispatch(inner, Clearing(join_awards(awards))), None
     answers = [
         strategy.dispatch(part, clearing)
         for part, clearing in zip(among.parts, clearings, strict=True)

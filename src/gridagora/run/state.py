@@ -139,6 +139,15 @@ class DemandSide:
         return slice(int(self.first_home[run]), int(self.first_home[run + 1]))
 
 
+class HourLimits(NamedTuple):
+    """Limits of the intervals of an hour, and what they were made for: the hour, so many parties and steps."""
+
+    hour: int
+    parties: int
+    steps: int
+    limits: Limits
+
+
 @dataclass
 class RunState:
     """The market of one run in progress and what it remembers; `demand` holds its homes and devices.
@@ -147,6 +156,7 @@ class RunState:
     """
 
     market: Market[Any]
+    rules: Rulebook  # what the design is
     strategy: Strategy
     state: Any  # what the market remembers
     study: Setup
@@ -165,11 +175,7 @@ class RunState:
     unconverged: int = 0  # sessions that spent their rounds
     games: list[GameCertificate] = field(default_factory=list)  # of prosumers who are the retailer
     posted: Quotes | None = None  # of every interval of the present hour, where the rules say so
-
-    @property
-    def rules(self) -> Rulebook:
-        """What the design is."""
-        return self.market.rules
+    limits: HourLimits | None = None  # that hold in the present hour
 
     @property
     def bidder(self) -> Bidder:
@@ -268,6 +274,7 @@ def start_runs(
         demand.runs.append(
             RunState(
                 market,
+                market.rules,
                 find("strategy", market.strategy)(),
                 market.start(baseline(study, wholesale)),
                 study,

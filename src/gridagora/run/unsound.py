@@ -9,6 +9,7 @@ from gridagora.core.errors import PartError
 from gridagora.core.exchange import Plans, Proposals, Quotes, Tenders, Transactions
 from gridagora.core.rules import Bidder, Pricing
 from gridagora.core.session import Clearing, HourPlan, Opening
+from gridagora.kernels.curves.curve import is_in_order
 from gridagora.run.state import RunState
 
 Ended = TypeVar("Ended")
@@ -207,6 +208,8 @@ def refuse_unsound_tenders(desk: RunState, tenders: Any, parties: int) -> None:
         raise PartError(
             f"{who} returned {type(tenders).__name__}, expected Tenders, or None where nothing is offered"
         )
+    if _is_plain(tenders, parties) and is_in_order(*tenders[2:]):
+        return
     refuse_no_numbers(who, "party", tenders.party, (parties,))
     refuse_no_numbers(who, "offset", tenders.offset, (parties + 1,))
     points = (int(tenders.offset[-1]),)
@@ -227,6 +230,13 @@ def refuse_unsound_tenders(desk: RunState, tenders: Any, parties: int) -> None:
         raise PartError(
             f"{who} returned points out of order for party {row}, expected rising powers at falling prices"
         )
+
+
+def _is_plain(tenders: Tenders, parties: int) -> bool:
+    """Return whether the columns have the types and lengths that a compiled check reads."""
+    whole = [np.shape(tenders.party), np.shape(tenders.offset)] == [(parties,), (parties + 1,)]
+    types = [getattr(column, "dtype", None) for column in tenders[1:]]
+    return whole and types == [np.int64, np.int64, np.float64, np.float64]
 
 
 def refuse_unsound_answer(desk: RunState, answer: Any, opening: Opening) -> None:

@@ -143,6 +143,21 @@ def _shrink(found, n, lo, hi):  # type: ignore[no-untyped-def]
 
 
 @njit(**JIT)
+def _in_order(offset, p_kw, price):  # type: ignore[no-untyped-def]
+    if offset[0] != 0 or offset[-1] != p_kw.shape[0] or p_kw.shape[0] != price.shape[0]:
+        return False
+    for i in range(offset.shape[0] - 1):
+        if offset[i + 1] <= offset[i]:
+            return False
+        for j in range(offset[i], offset[i + 1]):
+            if not (np.isfinite(p_kw[j]) and np.isfinite(price[j])):
+                return False
+            if j > offset[i] and not (p_kw[j] >= p_kw[j - 1] and price[j] <= price[j - 1]):
+                return False
+    return True
+
+
+@njit(**JIT)
 def _pivot(found, n):  # type: ignore[no-untyped-def]
     """Return the median of nine entries spread over the list: few rounds without sorting."""
     few = np.empty(9)
@@ -334,6 +349,15 @@ def add(curves: Curves) -> Curves:
         raise ValueError("add: no curve to add")
     p_kw, price = compile_entry(_add, *_CURVES)(curves.offset, curves.p_kw, curves.price_per_kwh)
     return Curves(np.array([0, len(p_kw)]), p_kw, price)
+
+
+def is_in_order(offset: NDArray[np.int64], p_kw: Floats, price_per_kwh: Floats) -> bool:
+    """Return whether every row has a point, and its points are finite, power rising and price falling.
+
+    Offsets (n + 1,) and points, power [kW] and price [$/kWh], are those of `Curves`.
+    """
+    entry = compile_entry(_in_order, INDEX, READ1, READ1)
+    return bool(entry(offset, p_kw, price_per_kwh))
 
 
 def clear(

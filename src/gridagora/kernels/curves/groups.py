@@ -137,7 +137,8 @@ _CURVES: tuple[Any, ...] = (INDEX, READ1, READ1)
 
 
 def _spread(value: ArrayLike, count: int) -> Floats:
-    return np.broadcast_to(np.asarray(value, np.float64), (count,))
+    column = np.asarray(value, np.float64)
+    return column if column.shape == (count,) else np.broadcast_to(column, (count,))
 
 
 def gather(curves: Curves, group: Ints, count: int, base_kw: ArrayLike = 0.0) -> Curves:

@@ -244,6 +244,9 @@ def rows(table: Stores, chosen: NDArray[np.bool_] | NDArray[np.int64] | slice) -
 
     A column that holds for all steps stays one number a row.
     """
+    if isinstance(chosen, slice):
+        first, dt_h, *rest = table
+        return Stores(first[chosen], dt_h, *(column[chosen] for column in rest))
 
     def pick(column: Floats) -> Floats:
         if column.ndim == 2 and column.strides[1] == 0:
