@@ -14,10 +14,10 @@ POSTED = Rulebook(
     ("habit", "price_taker"), Bidder.NOBODY, Disclosure.NOTHING, LookAhead.POSTED, Pricing.POSTED
 )
 RULES = {
-    "flat": POSTED._replace(is_tariff=True),
-    "flat_optimised": POSTED._replace(is_tariff=True),
-    "tou": POSTED._replace(is_tariff=True),
-    "rtp": POSTED,
+    "flat": POSTED._replace(is_tariff=True, posts_hours=True),
+    "flat_optimised": POSTED._replace(is_tariff=True, posts_hours=True),
+    "tou": POSTED._replace(is_tariff=True, posts_hours=True),
+    "rtp": POSTED._replace(posts_hours=True),
     "central": Rulebook(
         ("look_ahead",),
         Bidder.DEVICE,
