@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -35,6 +35,8 @@ from gridagora.terminal import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gridagora.scenario.build import Scene
     from gridagora.studies.ensemble import EnsemblePlan
     from gridagora.studies.parallel import Workers
@@ -182,6 +184,10 @@ Spread = Annotated[
         help="Most days by which a run on files moves, either way; all its series move together.",
     ),
 ]
+WithBound = Annotated[
+    bool,
+    typer.Option("--bound", help="Find the bound of each world, too: captured value needs it."),
+]
 Processes = Annotated[
     int | None,
     typer.Option(
@@ -210,6 +216,7 @@ def ensemble(
         int | None, typer.Option("--days", metavar="D", min=1, help="Days of each world.")
     ] = None,
     spread: Spread = SPREAD_DAYS,
+    bound: WithBound = False,
     processes: Processes = None,
     on: On = RunOn.LOCAL,
     address: Address = None,
@@ -228,8 +235,10 @@ def ensemble(
         name_plugins(scenario, set_ or [])
         with busy(f"reading {scenario}"):
             keys = world_keys(designs, days, set_ or [])
-            plan = studies.make_plan(scenario, keys, points, "--vary", seeds, spread)
-        _run_worlds(plan, folder, workers, json_)
+            plan = studies.make_plan(
+                scenario, keys, points, "--vary", seeds, spread, with_bound=bound
+            )
+        _leave_failed(_run_worlds(plan, folder, workers, json_))
 
 
 def sweep(
@@ -245,12 +254,16 @@ def sweep(
         int | None,
         typer.Option("--latin", metavar="N", help="N combinations in place of all of them."),
     ] = None,
+    metric: Annotated[
+        str, typer.Option("--metric", metavar="ID", help="What designs are ranked by.")
+    ] = "E1",
     seeds: Seeds = SWEEP_WORLDS,
     designs: Designs = None,
     days: Annotated[
         int | None, typer.Option("--days", metavar="D", min=1, help="Days of each world.")
     ] = None,
     spread: Spread = SPREAD_DAYS,
+    bound: WithBound = False,
     processes: Processes = None,
     on: On = RunOn.LOCAL,
     address: Address = None,
@@ -275,8 +288,13 @@ def sweep(
         name_plugins(scenario, set_ or [])
         with busy(f"reading {scenario}"):
             keys = world_keys(designs, days, set_ or [])
-            plan = studies.make_plan(scenario, keys, points, "--over", seeds, spread)
-        _run_worlds(plan, folder, workers, json_)
+            plan = studies.make_plan(
+                scenario, keys, points, "--over", seeds, spread, with_bound=bound
+            )
+        require_ranked(metric)
+        manifest = _run_worlds(plan, folder, workers, json_, quiet=True)
+        _show_ranking(folder, metric, manifest, json_)
+        _leave_failed(manifest)
 
 
 def _one_folder(place: Path | None, out: Path | None) -> Path | None:
@@ -302,15 +320,28 @@ def compare_worlds(
     with busy(f"reading {scenario}"):
         keys = world_keys(only, None, overrides)
         plan = studies.make_plan(
-            scenario, keys, ((),), "--seeds", seeds, SPREAD_DAYS, assumes=False
+            scenario,
+            keys,
+            ((),),
+            "--seeds",
+            seeds,
+            SPREAD_DAYS,
+            assumes=False,
+            with_bound=True,
         )
-    _run_worlds(plan, folder, LOCAL_JOBS, as_json, whole=True)
+    _leave_failed(_run_worlds(plan, folder, LOCAL_JOBS, as_json, whole=True))
 
 
 def _run_worlds(
-    plan: "EnsemblePlan", folder: Path, workers: "Workers", as_json: bool, *, whole: bool = False
-) -> None:
-    """Run worlds, show how designs did in the mean, by every metric or the main ones, and say where the tables lie."""
+    plan: "EnsemblePlan",
+    folder: Path,
+    workers: "Workers",
+    as_json: bool,
+    *,
+    whole: bool = False,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Run worlds and return the manifest; show how designs did in the mean, by every metric or the main ones, unless `quiet`."""
     from gridagora.report import risk_page
     from gridagora.studies import ensemble as studies
     from gridagora.studies import world_means
@@ -321,13 +352,56 @@ def _run_worlds(
         manifest = studies.run_ensemble(plan, folder, advance, workers)
     if as_json:
         show_json(manifest)
-    else:
+    elif not quiet:
         chosen = None if whole else world_means.MAIN
         means = world_means.mean_values(folder / studies.WORLDS_FILE, chosen)
         show_records(means, as_json, f"{plan.seeds} worlds, means and 95 % intervals")
     with busy("writing the report"):
         risk_page.write_risk(folder, needs_tail=False)
     say(f"Tables in {folder}; the report is {folder / risk_page.PAGE}")
+    return manifest
+
+
+def _show_ranking(folder: Path, metric: str, manifest: "Mapping[str, Any]", as_json: bool) -> None:
+    """Show the best design at each point of a sweep, and write its table and its page."""
+    from gridagora.files import parquet
+    from gridagora.report import sweep_page
+    from gridagora.studies import ensemble as studies
+    from gridagora.studies import ranking
+    from gridagora.studies.risk.worlds import describe_metric
+
+    found = ranking.rank_designs(folder / studies.WORLDS_FILE, metric)
+    ranking.write_ranking(folder, found)
+    points = parquet.read_parquet(folder / "variations.parquet", "the variations of a sweep")
+    words = describe_metric(metric)
+    if not as_json:
+        keys = points.pivot(index="variation", columns="key", values="value").reset_index()
+        show_records(keys.merge(found, on="variation"), as_json, f"Best by {words.name}")
+    path = sweep_page.write(
+        folder / "sweep.html", found, points, manifest, (words.name, words.unit)
+    )
+    say(f"The map of the best design is {path}")
+
+
+def require_ranked(metric: str) -> None:
+    """Refuse a metric that designs cannot be ranked by, before any world runs.
+
+    Raises
+    ------
+    InputError
+        One that is not known, with the nearest name, or that is better in no direction.
+    """
+    from gridagora.core.registry import names
+    from gridagora.studies.risk.worlds import STAKEHOLDERS, describe_metric, require_name
+
+    require_name(metric, [*names("metric"), *STAKEHOLDERS], "--metric", "a metric or a cost")
+    if describe_metric(metric).direction == "-":
+        expected = "a metric that is better the higher, or the lower, it is"
+        raise InputError([Problem("--metric", f"'{metric}'", expected)])
+
+
+def _leave_failed(manifest: "Mapping[str, Any]") -> None:
+    """Say which worlds or designs failed, and leave with the code of a fault where any did."""
     for name, reason in manifest["failed"].items():
         say(f"{name} failed: {reason.rstrip('.')}. What the others found is kept.")
     if manifest["failed"]:

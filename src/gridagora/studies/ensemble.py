@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from importlib import metadata
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,8 +46,16 @@ LEAST_SEEDS = 2  # for a spread at all
 JOURNAL, WORLDS_FILE = "journal.jsonl", "worlds.parquet"
 TABLES = ("worlds", "variations")
 OWN = frozenset(
-    {JOURNAL, "manifest.json", "scenario.toml", "report.html", "risk"}
-    | {f"{t}.parquet" for t in TABLES}
+    {
+        JOURNAL,
+        "manifest.json",
+        "scenario.toml",
+        "report.html",
+        "risk",
+        "sweep.html",
+        "ranking.parquet",
+        *(f"{t}.parquet" for t in TABLES),
+    }
 )
 HOME_INTERVALS_IN_STEP = 1_000_000  # of worlds in step: some 10 numbers are recorded of each
 WORLDS_IN_STEP = 32  # lost at most of each process when a run is stopped
@@ -87,6 +96,7 @@ def make_plan(
     spread_days: int,
     *,
     assumes: bool = True,
+    with_bound: bool = False,
 ) -> EnsemblePlan:
     """Return the plan of an ensemble: worlds numbered from the seed of the scenario on.
 
@@ -104,6 +114,8 @@ def make_plan(
         Most days by which a run on files moves.
     assumes
         Whether plans err by published figures where the scenario says nothing of forecasts.
+    with_bound
+        Whether the certified bound of every world is found, for captured value.
 
     Raises
     ------
@@ -117,7 +129,7 @@ def make_plan(
     require_variations(str(path), overrides, variations, option)
     assumed = assume_errors(keys) if assumes else {}
     own = [f"{key}={each.value}" for key, each in assumed.items()]
-    draws = open_draws(path, [*own, *overrides], spread_days)
+    draws = open_draws(path, [*own, *overrides], spread_days)._replace(with_bound=with_bound)
     said = {key: f"{each.value:g}, {each.source}" for key, each in assumed.items()}
     designs = keys.scenario.architectures
     return EnsemblePlan(draws, keys.scenario.seed, seeds, tuple(variations), designs, said)
@@ -175,8 +187,7 @@ def run_ensemble(
     tell("worlds", total - len(left), total)
     faults: dict[str, str] = {}
     done = total - len(left)
-    size = worlds_in_step(scene)
-    jobs = [left[at : at + size] for at in range(0, len(left), size)]
+    jobs = batch_cases(left, worlds_in_step(scene), workers if isinstance(workers, int) else 1)
     for job, worlds in map_cases(run_cases, jobs, workers, plan.draws, plan.designs):
         for case, world in zip(job, worlds, strict=True):
             if "" in world.faults:  # nothing ran: it is tried again next time
@@ -188,6 +199,16 @@ def run_ensemble(
     if not any(journal.holds(case) for case in cases_of(plan)):
         raise PartError(f"no world ran: {next(iter(faults.values()))}")
     return write_tables(plan, journal, scene, Path(out), faults)
+
+
+def batch_cases(
+    cases: Sequence[WorldCase], size: int, processes: int
+) -> list[tuple[WorldCase, ...]]:
+    """Return worlds in batches that step together: of one variation each, and enough of them for all processes."""
+    most = max(1, min(size, -(-len(cases) // processes)))
+    own = groupby(cases, key=lambda case: case.variation)
+    parts = [tuple(group) for _, group in own]
+    return [part[at : at + most] for part in parts for at in range(0, len(part), most)]
 
 
 def worlds_in_step(scene: Scene) -> int:
