@@ -368,7 +368,7 @@ def _show_ranking(folder: Path, metric: str, manifest: "Mapping[str, Any]", as_j
     from gridagora.report import sweep_page
     from gridagora.studies import ensemble as studies
     from gridagora.studies import ranking
-    from gridagora.studies.risk.worlds import describe_metric
+    from gridagora.studies.risk.names import describe_metric
 
     found = ranking.rank_designs(folder / studies.WORLDS_FILE, metric)
     ranking.write_ranking(folder, found)
@@ -392,7 +392,8 @@ def require_ranked(metric: str) -> None:
         One that is not known, with the nearest name, or that is better in no direction.
     """
     from gridagora.core.registry import names
-    from gridagora.studies.risk.worlds import STAKEHOLDERS, describe_metric, require_name
+    from gridagora.studies.risk.names import STAKEHOLDERS, describe_metric
+    from gridagora.studies.risk.worlds import require_name
 
     require_name(metric, [*names("metric"), *STAKEHOLDERS], "--metric", "a metric or a cost")
     if describe_metric(metric).direction == "-":

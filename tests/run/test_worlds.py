@@ -265,6 +265,45 @@ def test_compare_over_too_few_seeds_is_refused(demo, seeds):
     assert "2 or more" in found.stderr
 
 
+def test_worlds_that_step_together_are_of_one_variation_and_leave_no_process_idle():
+    cases = [WorldCase(seed, variation) for variation in (0, 1) for seed in range(5)]
+    parts = ensemble.batch_cases(cases, 32, 4)
+    assert [len(part) for part in parts] == [3, 2, 3, 2]
+    assert [case for part in parts for case in part] == cases
+    assert ensemble.batch_cases([], 32, 4) == []
+    assert {len(part) for part in ensemble.batch_cases(cases, 2, 1)} == {2, 1}
+
+
+def test_a_sweep_shows_and_keeps_the_best_design_of_each_point(demo, tmp_path):
+    folder = tmp_path / "out"
+    words = ["sweep", str(demo), str(folder), "--over", "homes.pv_share=0,1", "--seeds", "2"]
+    keys = [word for key in SMALL for word in ("--set", key)]
+    found = CliRunner().invoke(app, [*words, *keys, "--designs", "flat,rtp"])
+    assert found.exit_code == 0, found.output
+    ranking = pd.read_parquet(folder / "ranking.parquet")
+    assert set(ranking.best) <= {"flat", "rtp"}
+    assert "homes.pv_share" in (folder / "sweep.html").read_text()
+    again = CliRunner().invoke(app, [*words, *keys, "--designs", "flat,rtp"])
+    assert again.exit_code == 0, again.output  # nothing in the folder is a stranger to it
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--metric", "cost.sytem"], "Did you mean"),
+        (["--metric", "E4"], "the higher, or the lower"),
+        (["--latin", "1"], "2 to 10000"),
+        (["--over", "homes.pv_share=0,1"], "each key once"),
+    ],
+)
+def test_a_wrong_word_of_a_sweep_is_a_sentence_before_any_world(demo, words, said, monkeypatch):
+    monkeypatch.setattr(ensemble, "run_ensemble", None)
+    asked = ["sweep", str(demo), "--over", "homes.pv_share=0:1:3", "--seeds", "2", *words]
+    found = CliRunner().invoke(app, asked)
+    assert found.exit_code == 2, found.output
+    assert said in " ".join(found.stderr.split())
+
+
 def test_a_sweep_without_a_key_is_refused(demo):
     found = CliRunner().invoke(app, ["sweep", str(demo)])
     assert found.exit_code == 2

@@ -9,7 +9,7 @@ import pyarrow.dataset as ds
 
 from gridagora.core.errors import InputError, Problem, nearest
 from gridagora.studies.risk.intervals import mean_interval
-from gridagora.studies.risk.worlds import describe_metric
+from gridagora.studies.risk.names import describe_metric
 
 TABLE = "ranking.parquet"
 WELFARE = "E1"
