@@ -13,6 +13,7 @@ from gridagora.studies.parallel import map_cases
 from gridagora.studies.sweep import BOUND, SweepCase, run_cases
 
 ray_cluster = pytest.importorskip("gridagora.studies.ray_cluster", exc_type=ImportError)
+ray_checks = pytest.importorskip("gridagora.studies.ray_checks", exc_type=ImportError)
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -97,7 +98,7 @@ def test_rows_are_those_of_one_process_to_the_last_bit(cluster: ray_cluster.RayC
 @pytest.mark.parametrize("address", ["here", "10.0.0.1", "ray://10.0.0.1:1", "host:0", "host:x"])
 def test_an_address_of_another_form_is_refused(address: str) -> None:
     with pytest.raises(InputError, match="HOST:PORT"):
-        ray_cluster.refuse_unreachable(address)
+        ray_checks.refuse_unreachable(address)
 
 
 def test_nobody_at_an_address_is_told_within_seconds() -> None:
@@ -115,4 +116,4 @@ def test_a_port_that_speaks_something_else_is_told_within_seconds() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(InputError, match="no cluster"):
-            ray_cluster.refuse_unreachable(f"127.0.0.1:{port}")
+            ray_checks.refuse_unreachable(f"127.0.0.1:{port}")

@@ -97,6 +97,7 @@ class Opening(NamedTuple):
     flow: Flow | None = (
         None  # of the interval before, in real time, for a design that sees it; None before there is one
     )
+    homes: Index | None = None  # (n,) homes that each party stands for; None: one each
 
 
 class BehindTheMeter(NamedTuple):
@@ -167,7 +168,8 @@ class HourPlan(NamedTuple, Generic[State]):
     """Result of a look-ahead: the prices that homes plan on, the binding positions, and the state of the design.
 
     `credit_per_kwh` is the export price where it differs from `price_per_kwh`; `p_kw` the plans that parties report.
-    `gap_share` is the certified gap of the plan over its cost, nan without a certificate.
+    `gap_share` is the certified gap of the plan over its cost, nan without a certificate. Where plans are combined, a party
+    that keeps its own needs only `round_share`.
     """
 
     price_per_kwh: Col  # (h,) for all, or (n, h) by home
@@ -176,6 +178,7 @@ class HourPlan(NamedTuple, Generic[State]):
     p_kw: Col | None = None  # (n, h)
     commitments: tuple[Commitment, ...] = ()
     gap_share: float = float("nan")
+    round_share: Col | None = None  # (n, r) weight of each plan that a party made in `p_kw`, 0..1
 
 
 class Clearing(NamedTuple):

@@ -175,7 +175,7 @@ class Layered:
     def update_premiums(self, opening: Opening, premium: Col) -> Planning[PricePath | None]:
         """Update the premium (m, h) [$/kWh] of each layer after each round, for the next path; nothing binds."""
         site, supply, bounds = site_of(opening), opening.supply, self.available_limits(opening)
-        homes = count_parties(site)
+        homes = count_parties(site, opening.homes)
         kept, total_kw = 0, np.zeros((len(opening.party), premium.shape[1]))
         for turn in range(self.rounds):
             path = supply.import_per_kwh + sum_premiums(site.tree, premium)
@@ -222,7 +222,7 @@ class Layered:
             rows,
             np.arange(len(groups)),
             start,
-            homes=len(opening.party),
+            homes=len(opening.party) if opening.homes is None else int(opening.homes.sum()),
             rounds_max=self.rounds_day_ahead,
             tolerance=self.gap,
         )
@@ -269,6 +269,7 @@ class Layered:
             PricePath(opening.product.start_s, premium),
             p_kw=p_kw,
             gap_share=share,
+            round_share=found.weight[:, home_group].T,
         )
 
     def corrected(
@@ -455,6 +456,7 @@ def sum_premiums(tree: Places, premium_per_kwh: Col) -> Col:
     return total
 
 
-def count_parties(site: Topology) -> Col:
-    """Return the count of parties below each place, shape (m,)."""
-    return lift_kw(site.tree, site.place, np.ones(len(site.place)))
+def count_parties(site: Topology, homes: Index | None = None) -> Col:
+    """Return the count of homes below each place, shape (m,): one a party, or `homes` (n,) that each party stands for."""
+    each = np.ones(len(site.place)) if homes is None else homes.astype(np.float64)
+    return lift_kw(site.tree, site.place, each)

@@ -150,8 +150,18 @@ def published(lifted: Lifted, places: Index | None = None) -> Curves:
     return Curves(offset, lifted.rungs.p_kw[point], lifted.rungs.price_per_kwh[point])
 
 
-def descend(lifted: Lifted, price_per_kwh: ArrayLike, share: ArrayLike = 0.0) -> LayerResult:
+def descend(
+    lifted: Lifted,
+    price_per_kwh: ArrayLike,
+    share: ArrayLike = 0.0,
+    given_kw: ArrayLike | None = None,
+) -> LayerResult:
     """Return prices and powers below from a price and tie share at the roots (scalar, or one a root).
+
+    Parameters
+    ----------
+    given_kw
+        What each root takes, where it was settled as a place of a larger tree [kW]; price and share are then those above it.
 
     Returns
     -------
@@ -162,7 +172,11 @@ def descend(lifted: Lifted, price_per_kwh: ArrayLike, share: ArrayLike = 0.0) ->
     roots = lifted.tree.parent < 0
     level, part = np.zeros(len(roots)), np.zeros(len(roots))
     level[roots], part[roots] = price_per_kwh, share
-    return down(lifted.rungs, lifted.tree.parent, lifted.order, lifted.limits, level, part)
+    given = None
+    if given_kw is not None:
+        given = np.full(len(roots), np.nan)
+        given[roots] = given_kw
+    return down(lifted.rungs, lifted.tree.parent, lifted.order, lifted.limits, level, part, given)
 
 
 class Cuts(NamedTuple):

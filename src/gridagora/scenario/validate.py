@@ -1,5 +1,6 @@
 """Faults of the tables a scenario is built from, whether they were read or made in code; each sentence names the row."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -104,7 +105,8 @@ def homes(table: Homes, days: int, where: str, load_max_kw: float = np.inf) -> l
         return [Problem(f"{where}: homes", "no home", "at least one")]
     found = [
         Problem(f"{where}: homes.home_id", f"'{name}' more than once", "each home once")
-        for name in sorted({name for name in table.home_id if table.home_id.count(name) > 1})
+        for name, times in sorted(Counter(table.home_id).items())
+        if times > 1
     ]
     hint = "It is the name of a party in the ledger."
     found += [

@@ -121,7 +121,23 @@ def _up(  # type: ignore[no-untyped-def]
 
 @njit(**JIT)
 def _down(  # type: ignore[no-untyped-def]
-    p, c, begin, end, first, who, parent, order, low, high, over, base, price, share, q_kw, p_kw
+    p,
+    c,
+    begin,
+    end,
+    first,
+    who,
+    parent,
+    order,
+    low,
+    high,
+    over,
+    base,
+    given,
+    price,
+    share,
+    q_kw,
+    p_kw,
 ):
     """Settle the places from the roots down; price and share hold those of the roots and are overwritten."""
     m, rows = order.shape[0], who.shape[0]
@@ -131,7 +147,9 @@ def _down(  # type: ignore[no-untyped-def]
     for j in range(m - 1, -1, -1):
         k = order[j]
         up, s, e = parent[k], first[k], first[k + 1]
-        if up < 0:
+        if up < 0 and not np.isnan(given[k]):
+            taken[n + k] = _integer(given[k])
+        elif up < 0:
             least, most = _range(p, c, begin[n + k], end[n + k], price[k])
             taken[n + k] = _integer(least + share[k] * (most - least))
         else:
@@ -201,17 +219,21 @@ def down(
     limits: LayerLimits,
     price_per_kwh: Floats,
     share: Floats,
+    given_kw: Floats | None = None,
 ) -> LayerResult:
     """Return price, tie share and power of every place and the power of every leaf.
 
-    `price_per_kwh` and `share` (m,) are read at the roots. A place beyond its limit has the price of its parent plus (minus)
-    `over_per_kwh`; one at its limit the price nearest to the parent's at which its rows take that; any other the parent's.
+    `price_per_kwh` and `share` (m,) are read at the roots, where `given_kw` (m,) [kW], if it is no nan, is what a root takes at
+    them: the part of a larger tree that hangs below a place is settled as that place was. A place beyond its limit has the price
+    of its parent plus (minus) `over_per_kwh`; one at its limit the price nearest to the parent's at which its rows take that;
+    any other the parent's.
     """
     m = len(parent)
     n = len(rungs.who) - m
     level, part = np.array(price_per_kwh, np.float64), np.array(share, np.float64)
     q_kw, p_kw = np.empty(m), np.empty(n)
-    entry = compile_entry(_down, *(_WRITE,) * 2, *(INDEX,) * 6, *(READ1,) * 4, *(_WRITE,) * 4)
+    given = np.full(m, np.nan) if given_kw is None else np.array(given_kw, np.float64)
+    entry = compile_entry(_down, *(_WRITE,) * 2, *(INDEX,) * 6, *(READ1,) * 5, *(_WRITE,) * 4)
     entry(
         rungs.p_kw,
         rungs.price_per_kwh,
@@ -219,6 +241,7 @@ def down(
         parent,
         order,
         *limits,
+        given,
         level,
         part,
         q_kw,

@@ -1,0 +1,235 @@
+"""An area run shard by shard: the same to the last bit in any split, the same as all homes in one run, and limits that hold."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from gridagora.core.errors import InputError, PartError
+from gridagora.core.limits import limit_places
+from gridagora.core.place import Level, Places
+from gridagora.core.session import Topology
+from gridagora.markets.layered import Layered
+from gridagora.population.archetypes import draw_homes, make_homes, trim_homes
+from gridagora.run.area import area_of
+from gridagora.run.area_run import quantiles, run_area
+from gridagora.run.area_tree import AreaShape, cut_feeders, place_shard, upper_tree
+from gridagora.run.shard import open_shard
+from gridagora.run.simulate import advance
+from gridagora.run.state import Setup, start_runs
+from gridagora.studies.local_shards import open_local
+from gridagora.studies.process_shards import open_processes
+
+HOURS = 2
+
+
+def summary(found):
+    """Return all that a run of an area did, homes in one row."""
+    cents, watt_hours = {}, {}
+    for shard in found.shards:
+        for total, part in ((cents, shard.bill_cents), (watt_hours, shard.import_wh)):
+            for value, homes in part.items():
+                total[value] = total.get(value, 0) + homes
+    return {
+        "load": found.load_kw.tobytes(),
+        "award": found.award_kw.tobytes(),
+        "missed": found.missed_kw.tobytes(),
+        "price": found.price_per_kwh.tobytes(),
+        "kinds": {kind: kw.tobytes() for kind, kw in found.kind_kw.items()},
+        "bills": sum(shard.bill_uusd for shard in found.shards),
+        "cents": cents,
+        "watt_hours": watt_hours,
+        "sample": np.concatenate([shard.sample_kw for shard in found.shards]).tobytes(),
+        "air": np.concatenate([shard.sample_degc for shard in found.shards]).tobytes(),
+        "names": sum((shard.sample for shard in found.shards), ()),
+        "traffic": found.traffic,
+        "rounds": found.rounds,
+    }
+
+
+CASES = {
+    "free": {},
+    "limited": {"limit_kw": 200.0},
+    "zones and transformers": {"limit_kw": 200.0, "zone_kw": 90.0, "transformer_kw": 12.0},
+    "blocks": {"limit_kw": 200.0, "blocks": 16},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_any_number_of_shards_is_the_same_run(make_streets, case):
+    area = make_streets(**CASES[case])
+    assert area.shape.feeders == 8
+    one, two, seven = (
+        summary(run_area(area, open_local(area, shards), hours=HOURS)) for shards in (1, 2, 7)
+    )
+    assert one == two
+    assert one == seven
+
+
+def test_shards_in_processes_are_the_same_run(make_streets):
+    area = make_streets(limit_kw=200.0)
+    here = summary(run_area(area, open_local(area, 1), hours=1))
+    with open_processes(area, 3) as host:
+        assert host.feeders == (2, 3, 3)
+        assert summary(run_area(area, host, hours=1)) == here
+
+
+def whole_run(area, hours):
+    """Run the same homes as one table under one tree, as any run does; return power (t, n), price (t,)."""
+    shape, terms, n = area.shape, area.terms, area.shape.homes
+    homes = make_homes(area.archetypes, area.drawn, 0, n)
+    units, feeders, zones = -(-n // shape.homes_per_transformer), shape.feeders, shape.zones
+    unit = np.arange(n) // shape.homes_per_transformer
+    above = units + np.arange(units) // shape.transformers_per_feeder
+    zone = units + feeders + np.arange(feeders) // shape.feeders_per_zone
+    top = units + feeders + zones
+    parent = np.concatenate([above, zone, np.full(zones, top), [-1]])
+    level = np.repeat(
+        [Level.HOME, Level.TRANSFORMER, Level.ZONE, Level.AREA], [units, feeders, zones, 1]
+    )
+    tree = Places(tuple(map(str, parent)), level, parent)
+    high = np.full(top + 1, np.inf)
+    high[units + feeders : top] = terms.zone_kw
+    nobody = np.zeros((top + 1, len(terms.local_hour)))
+    limits = limit_places(tree, unit, high, nobody, terms.wholesale.over_per_kwh)
+    setup = Setup(
+        homes,
+        terms.days,
+        terms.start_s,
+        terms.local_hour,
+        terms.wholesale,
+        terms.comfort_per_k2_h,
+        0.07,
+        terms.dt_h,
+        terms.window_h,
+        terms.rule,
+        None,
+        nobody[0],
+        group=unit,
+        site=Topology(tree, unit),
+        limits=limits,
+        rest_min=terms.rest_min,
+        reference_per_kwh=terms.reference_per_kwh,
+    )
+    demand = start_runs([Layered()], [setup])
+    steps = [advance(demand)[0] for _ in range(hours * round(1 / terms.dt_h))]
+    price = demand.runs[0].track.price_per_kwh[: len(steps)]
+    return np.array([step.home_kw for step in steps]), price
+
+
+def test_without_a_limit_it_is_the_run_of_all_homes_in_one_table(make_streets):
+    area = make_streets()
+    home_kw, price = whole_run(area, HOURS)
+    found = run_area(area, open_local(area, 3), hours=HOURS)
+    assert np.array_equal(found.price_per_kwh, price)
+    assert found.load_kw == pytest.approx(home_kw.sum(1), abs=1e-6)
+    sample = np.concatenate([shard.sample_kw for shard in found.shards])[:, : len(home_kw)]
+    assert np.array_equal(sample, home_kw[:, ::15].T)
+
+
+@pytest.mark.parametrize("zone_kw", [np.inf, 90.0])
+def test_with_limits_it_plans_as_all_homes_in_one_table(make_streets, zone_kw):
+    """The sums that a search hears differ in their rounding; its prices, and the first interval, agree within that."""
+    area = make_streets(limit_kw=200.0, zone_kw=zone_kw)
+    home_kw, price = whole_run(area, 1)
+    found = run_area(area, open_local(area, 3), hours=1)
+    assert found.price_per_kwh[0] == pytest.approx(price[0], rel=1e-5)
+    assert found.load_kw[0] == pytest.approx(home_kw[0].sum(), rel=1e-3)
+    assert found.rounds > 1
+
+
+def test_awards_keep_the_limit_of_the_area(make_streets):
+    area = make_streets(limit_kw=100.0)
+    found = run_area(area, open_local(area, 2), hours=1)
+    free = run_area(make_streets(), open_local(make_streets(), 2), hours=1)
+    assert free.award_kw.max() > 100.0
+    assert found.award_kw.max() <= 100.0 + 1e-6
+
+
+def test_what_is_kept_of_single_homes_adds_up(make_streets):
+    area = make_streets()
+    found = run_area(area, open_local(area, 2), hours=1)
+    assert sum(shard.homes for shard in found.shards) == area.shape.homes
+    assert sum(sum(shard.bill_cents.values()) for shard in found.shards) == area.shape.homes
+    cents = sum(cent * homes for shard in found.shards for cent, homes in shard.bill_cents.items())
+    assert cents / 100 == pytest.approx(sum(s.bill_uusd for s in found.shards) / 1e6, abs=0.75)
+    power = sum(found.kind_kw.values())
+    assert (found.load_kw - power > 0).all()  # the rest is what homes draw without devices
+
+
+def test_homes_of_a_part_are_those_of_the_whole(streets):
+    drawn, more = draw_homes(1, 12, 100), draw_homes(1, 12, 70_000)
+    for few, many in zip(drawn, more, strict=True):
+        assert np.array_equal(few, many[:100])
+    whole = make_homes(streets.homes, drawn, 0, 100)
+    part = make_homes(streets.homes, drawn, 40, 60)
+    assert np.array_equal(part.load_kw, whole.load_kw[40:60])
+    assert part.home_id == whole.home_id[40:60]
+    for kind, table in part.owned.items():
+        other = whole.owned[kind]
+        rows = (other.home >= 40) & (other.home < 60)
+        assert np.array_equal(table.home + 40, other.home[rows])
+        for field in fields(table):
+            column = getattr(table, field.name)
+            if field.name != "home" and isinstance(column, np.ndarray):
+                assert column.tobytes() == getattr(other, field.name)[rows].tobytes(), field.name
+
+
+def test_a_home_owns_what_its_archetype_owns(streets):
+    drawn = draw_homes(5, 12, 60)
+    found = make_homes(streets.homes, drawn, 0, 60)
+    for kind, table in streets.homes.owned.items():
+        each = np.bincount(table.home, minlength=12)
+        assert np.array_equal(
+            np.bincount(found.owned[kind].home, minlength=60), each[drawn.archetype]
+        )
+
+
+def test_trimmed_homes_hold_fewer_hours_and_draws(streets):
+    few = trim_homes(streets.homes, 30, 7)
+    assert few.load_kw.shape[1] == 30
+    assert few.owned["hvac"].cop.shape[1] == 30
+    assert few.owned["water_heater"].draw_set_kwh.shape[1:] == (7, 24)
+
+
+def test_feeders_are_cut_into_even_parts():
+    shape = AreaShape(150, 5, 4, 3)
+    assert cut_feeders(shape, 1) == [(0, 8)]
+    assert cut_feeders(shape, 3) == [(0, 2), (2, 5), (5, 8)]
+    assert len(cut_feeders(shape, 50)) == 8
+    with pytest.raises(InputError, match="at least 1"):
+        cut_feeders(shape, 0)
+    where = place_shard(shape, (6, 8))  # the last feeder has ten homes
+    assert len(where.place) == 30
+    assert where.tree.parent.tolist() == [6, 6, 6, 6, 7, 7, -1, -1]
+    tree, above = upper_tree(shape)
+    assert tree.parent.tolist() == [3, 3, 3, -1]
+    assert above.tolist() == [0, 0, 0, 1, 1, 1, 2, 2]
+
+
+def test_quantiles_are_those_of_all_homes():
+    assert quantiles([{1: 2, 5: 1}, {5: 1, 9: 6}], [0.1, 0.2, 0.35, 0.4, 0.5, 1.0]) == [
+        1,
+        1,
+        5,
+        5,
+        9,
+        9,
+    ]
+
+
+def test_what_cannot_be_is_refused(streets):
+    with pytest.raises(InputError) as found:
+        area_of(streets, AreaShape(0, 5, 0, 3))
+    assert [problem.where for problem in found.value.problems] == [
+        "area: homes",
+        "area: transformers_per_feeder",
+    ]
+
+
+def test_a_shard_refuses_calls_out_of_turn(make_streets):
+    shard = open_shard(make_streets(), (0, 1))
+    with pytest.raises(PartError, match="before its hour was opened"):
+        shard.answer(np.zeros((1, 24)), keep=False)
+    with pytest.raises(PartError, match="before its hour was planned"):
+        shard.tender(0, -1.0, 1.0)
