@@ -89,6 +89,8 @@ def test_every_pair_stands_on_the_page_from_both_sides(view):
         assert pair.difference == -other.difference
         assert pair.low == -other.high
         assert pair.share == pytest.approx(1.0 - other.share)
+        assert pair.share_low == pytest.approx(1.0 - other.share_high)
+        assert pair.share_low <= pair.share <= pair.share_high
         assert {pair.verdict, other.verdict} in ({"tie"}, {"better", "worse"})
 
 
@@ -208,7 +210,8 @@ def test_a_width_is_said_to_be_reached_or_how_far_it_is():
     [
         ("air_max_degc", "highest temperature [°C]"),
         ("price_mean_per_kwh", "mean price [$/kWh]"),
-        ("pump_homes", "homes that own: pump [homes]"),
+        ("heat_pump_homes", "homes with heat pump"),
+        ("ev_homes", "homes with electric vehicles"),
         ("wind_speed", "wind speed"),
         ("night_kwh", "night [kWh]"),
     ],

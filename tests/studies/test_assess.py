@@ -38,6 +38,17 @@ def test_designs_are_compared_in_the_same_worlds(worlds):
     assert welfare.first_better_share == better.first_better_share
 
 
+def test_worlds_in_which_both_are_the_same_count_half(worlds, make_rows):
+    one = np.zeros(120)
+    one[:30] = 1.0
+    own = pd.concat(
+        [make_rows(0, name, "P1", value) for name, value in (("flat", one), ("rtp", 0.0 * one))]
+    )
+    row = pair(assess(own), "P1", "flat", "rtp")
+    assert row.first_better_share == 0.5 * 90 / 120
+    assert row.verdict == "worse"
+
+
 def test_designs_alike_in_the_mean_are_told_apart_by_their_tails(worlds):
     found = assess(worlds)
     tails = found.tables["tails"].set_index(["metric", "design"])

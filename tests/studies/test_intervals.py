@@ -142,6 +142,8 @@ def test_the_rule_stops_where_the_interval_is_narrow_and_never_at_once():
     assert find_stop(x[: found.draws - 1], 0.1).draws is None
     assert find_stop(np.zeros(5), 0.1).draws is None
     assert find_stop(np.zeros(50), 0.1).draws == 10
+    # draws that are alike by chance do not end it at once: t_3 = 3.18 is below 4, t_2 = 4.30 is not below 3
+    assert find_stop(np.zeros(50), 0.1, least=2).draws == 4
 
 
 def test_intervals_where_the_rule_stopped_cover():

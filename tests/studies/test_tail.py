@@ -122,6 +122,16 @@ def test_a_design_against_itself_differs_by_nothing():
     assert shortfall_difference(x, x.copy()) == (0.0, 0.0, 0.0)
 
 
+def test_what_two_designs_share_drops_out_of_their_difference():
+    draw = stream(1, "shared")
+    x = 100.0 * draw.standard_normal(200)
+    assert shortfall_difference(x + 5.0, x) == pytest.approx((5.0, 5.0, 5.0), abs=1e-9)
+    apart = shortfall_interval(x)
+    paired = shortfall_difference(x + 5.0 + draw.standard_normal(200), x)
+    assert paired.high - paired.low < 0.05 * (apart.high - apart.low)
+    assert 2.0 < paired.low < paired.high < 8.0
+
+
 @settings(deadline=None)
 @given(st.sampled_from([0.5, 3.0]))
 def test_an_interval_scales_and_moves_with_its_losses(factor):

@@ -1,6 +1,6 @@
 """What bad worlds have in common, and what more worlds would tell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,6 @@ from gridagora.report.style import (
     figure,
     label,
     number,
-    translucent,
 )
 from gridagora.studies.risk.stopping import LEAST, half_widths
 
@@ -28,7 +27,7 @@ DRAWS_PX = 340
 POINTS = 120  # of a line
 DRIVERS_SHOWN = 10
 MARKS = ("circle", "square", "diamond", "triangle-up", "pentagon", "star", "cross", "x", "hexagon")
-GLYPHS = "●■◆▲⬟★✚✖⬢"  # the same marks as letters
+GLYPHS = "○□◇△⬠☆✛✕⬡"  # the same marks as letters
 
 
 def drivers(view: RiskView) -> RiskFigure | None:
@@ -52,9 +51,9 @@ def drivers(view: RiskView) -> RiskFigure | None:
             name=label(name),
             marker={
                 "size": 9,
-                "symbol": MARKS[at % len(MARKS)],
-                "color": translucent(tones[name], 0.85),
-                "line": {"width": 1, "color": tones[name]},
+                "symbol": f"{MARKS[at % len(MARKS)]}-open",  # what lies behind shows
+                "color": tones[name],
+                "line": {"width": 2, "color": tones[name]},
             },
             customdata=[
                 f"{number(row.tail_mean, 3)} against {number(row.rest_mean, 3)}; rank correlation "
@@ -132,7 +131,11 @@ def draws(view: RiskView) -> RiskFigure | None:
         fig.add_hline(y=width, line={"color": LIMIT, "width": 1.6, "dash": "dash"})
     fig = calm(fig)
     fig.update_xaxes(title="Worlds", type="log", **_ticks(len(view.sample.seeds)))
-    fig.update_yaxes(title=f"Half width of the interval [{view.unit or '–'}]", type="log", nticks=6)
+    fig.update_yaxes(
+        title=f"Half width of the interval [{view.unit or '–'}]",
+        type="log",
+        **_powers(lines.values()),
+    )
     last = max(float(line[-1]) for line in lines.values())
     return RiskFigure(
         "draws",
@@ -165,6 +168,16 @@ def _ticks(count: int) -> Mapping[str, Any]:
         "tickvals": [each for each in steps if each <= count],
         "range": [np.log10(min(LEAST, count - 1)), np.log10(max(count, 3))],
     }
+
+
+def _powers(lines: Iterable[Col]) -> Mapping[str, Any]:
+    """Return the marks of a logarithmic axis over some lines: 1, 2 and 5 of every power of ten."""
+    shown = np.concatenate([line[min(LEAST, len(line) - 1) - 1 :] for line in lines])
+    shown = shown[shown > 0]
+    if not len(shown):
+        return {}
+    powers = range(int(np.floor(np.log10(shown.min()))), int(np.ceil(np.log10(shown.max()))) + 1)
+    return {"tickvals": [step * 10.0**power for power in powers for step in (1, 2, 5)]}
 
 
 def _place(text: str) -> str:

@@ -104,7 +104,10 @@ def burdens_html(view: RiskView) -> str:
         [
             (label(name), ""),
             *(
-                (f"{number(row.mean, places)} → <b>{number(row.in_tail, places)}</b>", "n")
+                (
+                    f"{number(round(row.mean, places), places)} → <b>{number(round(row.in_tail, places), places)}</b>",
+                    "n",
+                )
                 if (row := held.get((name, cost))) is not None
                 else ("–", "n")
                 for cost in costs

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from gridagora.core.registry import find, names
 from gridagora.report.style import DESIGN_LABELS, number
 from gridagora.studies.risk.events import EVENTS
 
@@ -28,7 +29,7 @@ UNITS: Mapping[str, str] = {
     "kwh": "kWh",
     "kw": "kW",
     "h": "h",
-    "homes": "homes",
+    "homes": "",
 }
 
 READ: Mapping[str, str] = {
@@ -62,7 +63,9 @@ def driver_name(driver: str) -> str:
 
 def _without_unit(driver: str) -> str:
     if driver.endswith("_homes"):
-        return f"homes that own: {driver.removesuffix('_homes').replace('_', ' ')}"
+        kind = driver.removesuffix("_homes")
+        known = kind in names("device")
+        return f"homes with {find('device', kind).about.label.lower() if known else kind.replace('_', ' ')}"
     for end in UNITS:
         if driver.endswith(f"_{end}"):
             return driver.removesuffix(f"_{end}").replace("_", " ")

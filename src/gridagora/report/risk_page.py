@@ -18,7 +18,15 @@ from gridagora.report.risk_drawing import RiskFigure
 from gridagora.report.risk_figures import risk_figures
 from gridagora.report.risk_names import READ, event_words
 from gridagora.report.risk_view import RiskView, view_of
-from gridagora.report.risk_words import answer, effects, extent, in_words, question, stopping_words
+from gridagora.report.risk_words import (
+    answer,
+    effects,
+    extent,
+    in_words,
+    question,
+    stopping_words,
+    tail_words,
+)
 from gridagora.run.result import Comparison
 from gridagora.studies.risk.assess import assess
 from gridagora.studies.risk.question import RiskQuestion
@@ -97,8 +105,9 @@ def write_risk(
     scenario = place / "scenario.toml"
     text = scenario.read_text(encoding="utf-8") if scenario.is_file() else ""
     view = view_of(found, manifest, variation, text)
+    page = html(view)
     keep_tables(found.tables, place / TABLES)
-    put(html(view), place / PAGE)
+    put(page, place / PAGE)
     return view
 
 
@@ -171,8 +180,8 @@ def _beats(view: RiskView) -> str:
     return risk_matrix.matrix_html(view, of_shares=True) if shown else ""
 
 
-def _too_few(view: RiskView) -> str:
-    return _notice(view.found.too_few)
+def _tail(view: RiskView) -> str:
+    return _notice(tail_words(view))
 
 
 def _events(view: RiskView) -> str:
@@ -252,7 +261,7 @@ def _origin(view: RiskView) -> str:
 BODIES: Mapping[str, Callable[[RiskView], str]] = {
     "words": _words,
     "designs": _designs,
-    "tails": _too_few,
+    "tails": _tail,
     "pairs": _pairs,
     "beats": _beats,
     "events": _events,

@@ -10,6 +10,8 @@ from gridagora.report.rows import rows_of
 from gridagora.report.style import decimals, number
 from gridagora.studies.risk.names import stakeholder_name
 
+FEW = 10  # worlds in a tail
+
 
 def metric_name(view: RiskView) -> str:
     """Return the metric that ranks, in words."""
@@ -139,14 +141,18 @@ def _by_stakeholder(view: RiskView) -> list[str]:
         own = rows[rows.metric == metric].sort_values(["shortfall", "design"], kind="stable")
         best, worst = own.iloc[0], own.iloc[-1]
         places = decimals(own.shortfall)
+        if worst.shortfall < 0:  # who is paid even then
+            verb, sign, first, last = "bring", -1.0, "most", "least"
+        else:
+            verb, sign, first, last = "cost", 1.0, "least", "most"
         text = (
-            f"For {stakeholder_name(metric)} the worst {view.percent} of worlds cost "
-            f"{amount(best.shortfall, '$', places)} under {plain(best.design)}"
+            f"For {stakeholder_name(metric)} the worst {view.percent} of worlds {verb} "
+            f"{amount(sign * best.shortfall, '$', places)} under {plain(best.design)}"
         )
         if len(own) > 1:
             text += (
-                f", the least, and {amount(worst.shortfall, '$', places)} under "
-                f"{plain(worst.design)}, the most"
+                f", the {first}, and {amount(sign * worst.shortfall, '$', places)} under "
+                f"{plain(worst.design)}, the {last}"
             )
         said.append(f"{text}.")
     return said
@@ -159,6 +165,16 @@ def _missing(view: RiskView) -> list[str]:
         for row in view.means().values()
         if row.missing
     ]
+
+
+def tail_words(view: RiskView) -> str:
+    """Return how many worlds the tail holds, or why there is none."""
+    if view.found.too_few:
+        return view.found.too_few
+    count = len(view.sample.seeds)
+    inside = count * (1.0 - view.found.question.level)
+    few = " Intervals of so few are wide." if inside < FEW else ""
+    return f"The worst {view.percent} are {inside:.3g} of {count} worlds.{few}"
 
 
 def stopping_words(view: RiskView) -> str:
