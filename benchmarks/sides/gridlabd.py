@@ -1,6 +1,10 @@
-"""Homes and feeder against GridLAB-D: the same 300 homes with tanks on the same split-phase feeder, one day, four designs."""
+"""Homes and feeder against GridLAB-D: the same 300 homes with tanks on the same split-phase feeder, one day, four designs.
+
+Each design runs alone, and once more with other worlds in step: the same feeder with homes of other seeds, as an ensemble runs.
+"""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +12,18 @@ import numpy as np
 
 from benchmarks import homes, peer, twin
 from benchmarks.row import Row, cpu_seconds
-from benchmarks.setting import Site, absent, data_file
+from benchmarks.setting import Site, data_file
 from gridagora.results.outcome import Outcome
-from gridagora.run.compare import add_power_flow, prepare
+from gridagora.run.compare import add_power_flow, prepare_runs
 from gridagora.run.evaluate import evaluate
-from gridagora.run.simulate import simulate
+from gridagora.run.simulate import simulate_runs
 from gridagora.run.state import FinishedRun, Setup, wiring_of
 from gridagora.scenario.build import Scene
 
-NAME, UNIT, HOMES, DAYS = "gridlabd", "home-minute", 300, 1
+NAME, UNIT, HOMES, DAYS, WORLDS = "gridlabd", "home-minute", 300, 1, 8
 ASKED = {"flat": 500.0, "rtp": 120.0, "layered": 100.0, "central": 50.0}
 WEATHER = "weather/TX-Austin_Mueller_Municipal_Ap.tmy3"
+SAID = ("homes follow prices: nothing to compare", "as alone, to the last bit")
 SETTLED = 24  # intervals of five minutes at the start that the comparison leaves out: two hours
 CONDITIONS = (
     f"{HOMES} homes with two-state house, cooling unit, tank and appliances on {HOMES // 5} centre-tapped transformers, one day "
@@ -27,17 +32,20 @@ CONDITIONS = (
     "of hot water follows the temperature of the tank and its elements follow the voltage, ours do not; its latent heat, fan and "
     "capacity curve are switched off, and reactive power is that of each program. Timed: its run() without recorders; ours the "
     "run, bills and scores and the power flow. "
-    "GridLAB-D has no market: its homes do the same beside every design of ours, whose homes plan and trade besides"
+    "GridLAB-D has no market: its homes do the same beside every design of ours, whose homes plan and trade besides. Worlds in "
+    "step are the feeder with homes of other seeds, as an ensemble runs them; GridLAB-D runs one in a process, so its time for "
+    "one counts"
 )
 
 
-def settle(scene: Scene, study: Setup, name: str) -> tuple[FinishedRun, Outcome]:
-    """Return a design that has run, with its bills and its power flow."""
-    market = scene.market(name)
-    ran = simulate(market, study)
-    return ran, add_power_flow(
-        scene, wiring_of(study).grid, market, ran, evaluate(name, ran, study)
-    )
+def settle(worlds: Sequence[tuple[Scene, Setup]], name: str) -> list[tuple[FinishedRun, Outcome]]:
+    """Return a design that has run in every world, with its bills and its power flow."""
+    markets = [scene.market(name) for scene, _ in worlds]
+    runs = simulate_runs(markets, [study for _, study in worlds])
+    return [
+        (ran, add_power_flow(scene, wiring_of(study).grid, market, ran, evaluate(name, ran, study)))
+        for (scene, study), market, ran in zip(worlds, markets, runs, strict=True)
+    ]
 
 
 def read_sky(site: Site, work: dict[str, Any]) -> np.ndarray:
@@ -90,44 +98,51 @@ def describe(apart: dict[str, float]) -> str:
 
 
 def run(site: Site) -> list[Row]:
-    """Return a row for each design."""
-    cases = {name: f"{HOMES} homes, a day, `{name}` with power flow" for name in ASKED}
+    """Return two rows for each design: alone, and with other worlds in step."""
+    rows = [
+        Row(NAME, f"{HOMES} homes, a day, `{name}` with power flow", "GridLAB-D", UNIT)
+        for name in ASKED
+    ]
+    rows = [row._replace(asked=asked) for row, asked in zip(rows, ASKED.values(), strict=True)]
+    rows += [row._replace(case=f"{row.case}, {WORLDS} worlds in step", asked=None) for row in rows]
     try:
         peer.interpreter(site.peers, NAME)
-        return _race(site, cases, data_file(site.data, WEATHER))
+        return _race(site, rows, data_file(site.data, WEATHER))
     except peer.PeerError as fault:
-        return [
-            absent(NAME, case, "GridLAB-D", UNIT, fault)._replace(asked=ASKED[name])
-            for name, case in cases.items()
-        ]
+        return [row._replace(missing=str(fault)) for row in rows]
 
 
-def _race(site: Site, cases: dict[str, str], weather: Path) -> list[Row]:
-    drawn = homes.draw(HOMES)
-    work: dict[str, Any] = {"homes": drawn, "appliances": homes.APPLIANCES, "taps": homes.TAPS}
-    work |= {
-        "weather": str(weather.absolute()),
-        "stop": f"2017-07-{10 + DAYS} 00:00:00",
+def _race(site: Site, rows: list[Row], weather: Path) -> list[Row]:
+    work: dict[str, Any] = {
+        "homes": homes.draw(HOMES),
+        "appliances": homes.APPLIANCES,
+        "taps": homes.TAPS,
     }
+    work |= {"weather": str(weather.absolute()), "stop": f"2017-07-{10 + DAYS} 00:00:00"}
     sky = read_sky(site, work)
     told = peer.run(site.peers, NAME, "run_gridlabd.py", {**work, "record": True})
     with tempfile.TemporaryDirectory() as folder:
-        scene = twin.scene(drawn, sky, Path(folder), DAYS)
-        study = prepare(scene)
-    accuracy = describe(compare(told, *settle(scene, study, "flat")))
-    for name in cases:
-        settle(scene, study, name)  # compiles
-    pairs: dict[str, list[tuple[float, float]]] = {name: [] for name in cases}
+        seeds = [homes.draw(HOMES, 1 + world) for world in range(WORLDS)]
+        scenes = [twin.scene(drawn, sky, Path(folder), DAYS) for drawn in seeds]
+        worlds = list(zip(scenes, prepare_runs(scenes), strict=True))
+    accuracy = describe(compare(told, *settle(worlds[:1], "flat")[0]))
+    cases = [(name, count) for count in (1, WORLDS) for name in ASKED]
+    for name, count in cases:
+        settle(worlds[:count], name)  # compiles
+    pairs: list[list[tuple[float, float]]] = [[] for _ in cases]
     for _ in range(site.repeats):
         theirs = peer.run(site.peers, NAME, "run_gridlabd.py", work)["cpu_s"]
-        for name in cases:
-            pairs[name].append((cpu_seconds(lambda n=name: settle(scene, study, n)), theirs))
+        for seen, (name, count) in zip(pairs, cases, strict=True):
+            seen.append((cpu_seconds(lambda n=name, c=count: settle(worlds[:c], n)), theirs))
     steps = HOMES * 1440.0 * DAYS
-    version = f"GridLAB-D {told['version']}"
     return [
-        Row(NAME, case, version, UNIT, steps, steps, tuple(pairs[name]), ASKED[name])._replace(
-            accuracy=accuracy if name == "flat" else "homes follow prices: nothing to compare",
+        row._replace(
+            peer=f"GridLAB-D {told['version']}",
+            ours=count * steps,
+            theirs=steps,
+            pairs=tuple(seen),
+            accuracy=accuracy if name == "flat" and count == 1 else SAID[name == "flat"],
             conditions=CONDITIONS,
         )
-        for name, case in cases.items()
+        for row, seen, (name, count) in zip(rows, pairs, cases, strict=True)
     ]

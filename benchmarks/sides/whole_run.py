@@ -62,10 +62,10 @@ def against_citylearn(site: Site) -> Row:
     load = np.random.default_rng(6).uniform(0.3, 2.0, (HOMES, hours + 25))
     scene = resting_scene(load)
     study = prepare(scene)
-    _, seen = settle(scene, study, "flat")
+    _, seen = settle([(scene, study)], "flat")[0]
     pairs, told = [], {}
     for _ in range(site.repeats):
-        mine = cpu_seconds(lambda: settle(scene, study, "flat"), 3)
+        mine = cpu_seconds(lambda: settle([(scene, study)], "flat"), 3)
         told = peer.run(
             site.peers, "citylearn", "run_citylearn.py", {"load_kwh": load[:, : hours + 1].tolist()}
         )
@@ -95,10 +95,10 @@ def against_ochre(site: Site) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         scene = twin.scene(drawn, np.stack([warm, *[light] * 4], 1), Path(folder), 1)
         study = prepare(scene)
-    settle(scene, study, "flat")
+    settle([(scene, study)], "flat")
     pairs, told = [], {}
     for _ in range(site.repeats):
-        mine = cpu_seconds(lambda: settle(scene, study, "flat"), 3)
+        mine = cpu_seconds(lambda: settle([(scene, study)], "flat"), 3)
         told = peer.run(site.peers, "ochre", "run_ochre.py", {"minutes": 1, "days": 1})
         pairs.append((mine, told["cpu_s"]))
     return Row(
