@@ -217,6 +217,12 @@ def ensemble(
     ] = None,
     spread: Spread = SPREAD_DAYS,
     bound: WithBound = False,
+    level: Annotated[
+        float | None,
+        typer.Option(
+            "--level", metavar="L", help="Refuse fewer seeds than the tail at this level needs."
+        ),
+    ] = None,
     processes: Processes = None,
     on: On = RunOn.LOCAL,
     address: Address = None,
@@ -236,7 +242,14 @@ def ensemble(
         with busy(f"reading {scenario}"):
             keys = world_keys(designs, days, set_ or [])
             plan = studies.make_plan(
-                scenario, keys, points, "--vary", seeds, spread, with_bound=bound
+                scenario,
+                keys,
+                points,
+                "--vary",
+                seeds,
+                spread,
+                with_bound=bound,
+                tail_level=level,
             )
         _leave_failed(_run_worlds(plan, folder, workers, json_))
 

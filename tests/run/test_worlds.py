@@ -73,6 +73,14 @@ def test_a_scenario_without_files_keeps_its_dates(draws):
     assert worlds.draw_scene(draws, WorldCase(9)).scenario.scenario.start.day == 15
 
 
+def test_what_is_redrawn_is_said(demo):
+    plain = worlds.open_draws(demo, SMALL, 21)
+    assert "errors of forecasts" not in worlds.describe_draws(plain)["redrawn"]
+    keys = [*SMALL, "links.outages_per_day=1", "forecast.sun_error_share=0.1"]
+    said = worlds.describe_draws(worlds.open_draws(demo, keys, 21))["redrawn"]
+    assert {"weather", "prices", "agents that are offline", "errors of forecasts"} <= set(said)
+
+
 def test_days_move_within_their_bounds_and_differ():
     draws = worlds.WorldDraws("x.toml", (), None, -12, 21)
     moved = [worlds.moved_days(draws, seed) for seed in range(500)]
@@ -218,6 +226,8 @@ def test_what_varies_nothing_is_refused(text):
         (["--seeds", "0"], "2 or more"),
         (["--seeds", "-1"], "2 or more"),
         (["--seeds", "many"], "valid integer"),
+        (["--seeds", "71", "--level", "0.95"], "72 or more"),
+        (["--level", "1"], "between 0 and 1"),
         (["--vary", "homes.pv_shar=0.1,0.2"], "Did you mean"),
         (["--vary", "homes.pv_share=0.1,2"], "--vary homes.pv_share=2"),
         (["--vary", "homes.pv_share"], "KEY=a,b,c"),

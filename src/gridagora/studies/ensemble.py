@@ -29,6 +29,7 @@ from gridagora.scenario.plugins import digest_of
 from gridagora.studies.assumptions import assume_errors
 from gridagora.studies.journal import Journal, open_journal
 from gridagora.studies.parallel import Workers, map_cases
+from gridagora.studies.risk.distribution_free import least_draws
 from gridagora.studies.sweep import SOURCE, Told
 from gridagora.studies.variations import require_variations
 from gridagora.studies.worlds import (
@@ -97,6 +98,7 @@ def make_plan(
     *,
     assumes: bool = True,
     with_bound: bool = False,
+    tail_level: float | None = None,
 ) -> EnsemblePlan:
     """Return the plan of an ensemble: worlds numbered from the seed of the scenario on.
 
@@ -116,15 +118,15 @@ def make_plan(
         Whether plans err by published figures where the scenario says nothing of forecasts.
     with_bound
         Whether the certified bound of every world is found, for captured value.
+    tail_level
+        Level of a tail that the worlds must suffice for; None: any two will do.
 
     Raises
     ------
     InputError
         Too few seeds, and whatever the scenario or a variation has wrong.
     """
-    if seeds < LEAST_SEEDS:
-        expected = f"{LEAST_SEEDS} or more: a spread between worlds needs them"
-        raise InputError([Problem("--seeds", str(seeds), expected)])
+    _require_seeds(seeds, tail_level)
     keys = read.load(path, overrides)
     require_variations(str(path), overrides, variations, option)
     assumed = assume_errors(keys) if assumes else {}
@@ -133,6 +135,19 @@ def make_plan(
     said = {key: f"{each.value:g}, {each.source}" for key, each in assumed.items()}
     designs = keys.scenario.architectures
     return EnsemblePlan(draws, keys.scenario.seed, seeds, tuple(variations), designs, said)
+
+
+def _require_seeds(seeds: int, tail_level: float | None) -> None:
+    if tail_level is not None and not 0.0 < tail_level < 1.0:
+        hint = "The worst 5 % of worlds are the tail at level 0.95."
+        raise InputError([Problem("--level", f"{tail_level:g}", "a level between 0 and 1", hint)])
+    if seeds < LEAST_SEEDS:
+        expected = f"{LEAST_SEEDS} or more: a spread between worlds needs them"
+        raise InputError([Problem("--seeds", str(seeds), expected)])
+    least = LEAST_SEEDS if tail_level is None else least_draws(tail_level)
+    if seeds < least:
+        expected = f"{least} or more: the tail at level {tail_level:g} needs them"
+        raise InputError([Problem("--seeds", str(seeds), expected)])
 
 
 def lines_of(plan: EnsemblePlan) -> list[str]:

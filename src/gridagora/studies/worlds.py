@@ -182,6 +182,15 @@ def describe_draws(draws: WorldDraws) -> dict[str, list[str]]:
         else:
             kept.append(f"what the file of {table} holds")
     kept.append("the network")
+    links = keys.links
+    said = {
+        "messages that are lost or sent twice": links.loss_share or links.duplicate_share,
+        "agents that are offline": links.outages_per_day,
+        "errors of forecasts": any(
+            value for name, value in vars(keys.forecast).items() if "_error_" in name
+        ),
+    }
+    redrawn += [name for name, drawn in said.items() if drawn]
     if draws.least_days < draws.most_days:
         span = f"{-draws.least_days} days before to {draws.most_days} days after the scenario"
         redrawn.append(f"the first day, {span}; weather, homes and prices move together")
