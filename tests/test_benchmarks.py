@@ -12,6 +12,7 @@ from benchmarks import __main__ as command
 from benchmarks import homes, peer, picture, row, twin
 from benchmarks.setting import Site, absent
 from benchmarks.sides import clearing, gridlabd, opendss, power_grid_model, solvers, whole_run
+from gridagora.run.compare import prepare
 from gridagora.sources.opendss import read
 
 RACE = row.Row(
@@ -256,3 +257,30 @@ def test_a_ratio_below_one_is_drawn_inside_the_figure():
         if bar.get("fill") == picture.BAR
     ]
     assert picture.LEFT - 2 <= float(bars[0].get("x")) < picture.WIDTH - picture.RIGHT
+
+
+def test_a_simulator_that_did_what_ours_does_is_nowhere_apart_and_a_kelvin_is_told_as_one(tmp_path):
+    drawn = homes.draw(5)
+    sky = np.column_stack([np.full(49, 95.0), np.full((49, 4), 10.0)])
+    scene = twin.scene(drawn, sky, tmp_path, 1)
+    ran, seen = gridlabd.settle([(scene, prepare(scene))], "flat")[0]
+    column = ran.track.recorder.column
+    warmer_k = 1.0
+    told = {
+        "air": ((np.asarray(column("t_air_degc")) - warmer_k) * 1.8 + 32).T,
+        "hvac": np.repeat(np.asarray(column("hvac_kw")).T, 5, 0),
+        "heater": np.repeat(np.asarray(column("water_heater_kw")).T, 5, 0) / 1.02,
+        "head": 1e3 * np.repeat(np.asarray(seen.network.source_kw)[:, None], 5, 0),
+        "volt": 240 * np.asarray(seen.network.home_v_pu).T,
+    }
+    apart = gridlabd.compare(told, ran, seen)
+    assert apart["air_fleet_k"] == pytest.approx(warmer_k)
+    assert apart["air_home_k"] == pytest.approx(warmer_k)
+    assert apart["tank_share"] == pytest.approx(0.02)
+    rest = {
+        name: value
+        for name, value in apart.items()
+        if name in ("hvac_share", "head_share", "volt_mean_pu")
+    }
+    assert rest == pytest.approx(dict.fromkeys(rest, 0.0), abs=1e-12)
+    assert "indoor air of the fleet 1.000 K rms" in gridlabd.describe(apart)
