@@ -196,8 +196,10 @@ def report(
     with report_errors(json_):
         from gridagora.report import page, study_page
         from gridagora.run import folder as folders
+        from gridagora.studies.risk.worlds import refuse_ensemble
 
         with busy("writing the report"):
+            refuse_ensemble(folder)
             result = folders.load(folder)
             path = (study_page if "study" in result.summary else page).write(
                 result, folder / "report.html"

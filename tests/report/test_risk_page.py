@@ -198,6 +198,22 @@ def test_a_design_that_failed_in_some_worlds_is_said_to():
     assert any("no figure in 5 worlds" in text for text in risk_words.in_words(view))
 
 
+def test_a_run_that_failed_is_said_to():
+    told = {"failed": {"flat, seed 3, variation 0": "it stopped.", "rtp, seed 4, variation 0": ""}}
+    (said,) = [
+        text
+        for text in risk_words.in_words(view_of(assess(made_worlds()), told))
+        if "failed" in text
+    ]
+    assert said == ("2 runs failed and have no figures, flat, seed 3, variation 0: it stopped.")
+
+
+def test_the_report_of_one_world_is_not_that_of_an_ensemble(folder):
+    done = CliRunner().invoke(app, ["report", str(folder)])
+    assert done.exit_code == 2
+    assert "`gridagora risk` writes its page" in " ".join(done.output.split())
+
+
 def test_a_width_is_said_to_be_reached_or_how_far_it_is():
     reached = view_of(assess(made_worlds(), RiskQuestion(width=5.0)), {})
     assert "drawing may stop" in risk_words.stopping_words(reached)

@@ -187,8 +187,21 @@ def test_a_folder_is_read_or_refused(worlds, tmp_path):
     table, manifest = read_worlds(tmp_path)
     assert len(table) == len(worlds)
     assert manifest == {"days": 3}
+    told = {"files_sha256": {"worlds.parquet": "0"}}
+    (tmp_path / "manifest.json").write_text(json.dumps(told))
+    with pytest.raises(InputError, match="the one the ensemble wrote"):
+        read_worlds(tmp_path)
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(InputError, match="no JSON"):
+        read_worlds(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "said"), [("journal.jsonl", "not finished"), ("summary.json", "gridagora report")]
+)
+def test_a_folder_of_something_like_it_is_named(tmp_path, file, said):
+    (tmp_path / file).write_text("{}")
+    with pytest.raises(InputError, match=said):
         read_worlds(tmp_path)
 
 

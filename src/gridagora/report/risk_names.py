@@ -19,7 +19,7 @@ DRIVERS: Mapping[str, str] = {
     "spike_h": "hours of price spikes",
     "gap_mean_per_kwh": "real time less day ahead",
     "load_kwh": "load of appliances",
-    "outage_home_h": "outages",
+    "offline_h": "hours of agents offline",
 }
 
 UNITS: Mapping[str, str] = {

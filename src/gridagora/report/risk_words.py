@@ -115,7 +115,7 @@ def _events(view: RiskView) -> str:
 
 def in_words(view: RiskView) -> list[str]:
     """Return what follows from the numbers, a sentence each: means, tails by stakeholder, what differs in the tail alone."""
-    return [*_against_reference(view), *_by_stakeholder(view), *_missing(view)]
+    return [*_against_reference(view), *_by_stakeholder(view), *_missing(view), *_failed(view)]
 
 
 def _against_reference(view: RiskView) -> list[str]:
@@ -165,6 +165,15 @@ def _missing(view: RiskView) -> list[str]:
         for row in view.means().values()
         if row.missing
     ]
+
+
+def _failed(view: RiskView) -> list[str]:
+    failed = view.manifest.get("failed", {})
+    if not failed:
+        return []
+    name, reason = next(iter(failed.items()))
+    more = f"{len(failed)} runs failed and have no figures" if len(failed) > 1 else "A run failed"
+    return [f"{more}, {name}: {str(reason).rstrip('.')}."]
 
 
 def tail_words(view: RiskView) -> str:

@@ -15,11 +15,17 @@ import pandas as pd
 from gridagora.core.errors import InputError, Problem, nearest
 from gridagora.core.tables import Col, Index
 from gridagora.files import parquet
+from gridagora.run.folder import sha256
 
 TABLE, MANIFEST = "worlds.parquet", "manifest.json"
 
 COLUMNS = ("seed", "variation", "design", "metric", "value")
 DRIVER = "driver."
+# what a folder without the table may be, by a file that it holds
+OTHERS: Mapping[str, str] = {
+    "summary.json": "This is the result of one world; `gridagora report` reads it.",
+    "journal.jsonl": "The ensemble is not finished; run it again and it goes on where it was.",
+}
 WORLD = ""  # the design of a row that belongs to the world
 
 # what stands in for the money of a stakeholder where an ensemble holds none: a metric, and its sign as a loss
@@ -61,12 +67,29 @@ def read_worlds(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         raise InputError([Problem(str(folder), got, expected)])
     path = folder / TABLE
     if not path.is_file():
-        compared = (folder / "summary.json").is_file()
-        hint = "This is the result of one world; `gridagora report` reads it." if compared else ""
+        hint = next((text for name, text in OTHERS.items() if (folder / name).is_file()), "")
         raise InputError([Problem(str(folder), f"a folder without {TABLE}", expected, hint)])
+    manifest = _manifest(folder / MANIFEST)
+    digest = manifest.get("files_sha256", {}).get(TABLE)
+    if digest is not None and sha256(path) != digest:
+        hint = "It was changed after the run; run the ensemble again."
+        raise InputError([Problem(str(path), "another file", "the one the ensemble wrote", hint)])
     table = parquet.read_parquet(path, "the table of an ensemble")
     require_worlds(table, str(path))
-    return table, _manifest(folder / MANIFEST)
+    return table, manifest
+
+
+def refuse_ensemble(folder: Path) -> None:
+    """Refuse the folder of an ensemble where that of a result of one world is meant.
+
+    Raises
+    ------
+    InputError
+        A folder that holds the table of an ensemble.
+    """
+    if (folder / TABLE).is_file():
+        got, hint = "the folder of an ensemble", "`gridagora risk` writes its page."
+        raise InputError([Problem(str(folder), got, "the folder of a result", hint)])
 
 
 def require_worlds(table: pd.DataFrame, where: str) -> None:
