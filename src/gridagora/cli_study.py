@@ -368,7 +368,8 @@ def _run_worlds(
     elif not quiet:
         chosen = None if whole else world_means.MAIN
         means = world_means.mean_values(folder / studies.WORLDS_FILE, chosen)
-        show_records(means, as_json, f"{plan.seeds} worlds, means and 95 % intervals")
+        shown = means[means.worlds > 0]  # captured value has figures where bounds were asked for
+        show_records(shown, as_json, f"{plan.seeds} worlds, means and 95 % intervals")
     with busy("writing the report"):
         risk_page.write_risk(folder, needs_tail=False)
     say(f"Tables in {folder}; the report is {folder / risk_page.PAGE}")

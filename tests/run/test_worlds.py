@@ -278,7 +278,8 @@ def test_compare_over_too_few_seeds_is_refused(demo, seeds):
 def test_worlds_that_step_together_are_of_one_variation_and_leave_no_process_idle():
     cases = [WorldCase(seed, variation) for variation in (0, 1) for seed in range(5)]
     parts = ensemble.batch_cases(cases, 32, 4)
-    assert [len(part) for part in parts] == [3, 2, 3, 2]
+    assert [len(part) for part in parts] == [1] * 10
+    assert [len(part) for part in ensemble.batch_cases(cases, 32, 1)] == [3, 2, 3, 2]
     assert [case for part in parts for case in part] == cases
     assert ensemble.batch_cases([], 32, 4) == []
     assert {len(part) for part in ensemble.batch_cases(cases, 2, 1)} == {2, 1}

@@ -59,6 +59,7 @@ OWN = frozenset(
     }
 )
 HOME_INTERVALS_IN_STEP = 1_000_000  # of worlds in step: some 10 numbers are recorded of each
+ROUNDS = 4  # of batches on each process, at least
 WORLDS_IN_STEP = 32  # lost at most of each process when a run is stopped
 WORLDS_A_BLOCK = 64  # of a table that are held at a time
 WORLDS = pa.schema(
@@ -219,8 +220,8 @@ def run_ensemble(
 def batch_cases(
     cases: Sequence[WorldCase], size: int, processes: int
 ) -> list[tuple[WorldCase, ...]]:
-    """Return worlds in batches that step together: of one variation each, and enough of them for all processes."""
-    most = max(1, min(size, -(-len(cases) // processes)))
+    """Return worlds in batches that step together: of one variation each, and some for each process, so that a stop costs one."""
+    most = max(1, min(size, -(-len(cases) // (ROUNDS * processes))))
     own = groupby(cases, key=lambda case: case.variation)
     parts = [tuple(group) for _, group in own]
     return [part[at : at + most] for part in parts for at in range(0, len(part), most)]
