@@ -141,6 +141,19 @@ def test_the_plan_states_its_gap_and_stays_between_credit_and_price(low, low_stu
     assert 0 <= found.gap_usd.sum() < 0.1 * found.cost_usd.sum()
     later = behind.find_internal_prices(specs, home, net_kw, buy, sell, found.price_per_kwh)
     assert later.gap_usd.sum() < 0.1 * later.cost_usd.sum()
+    begun = [each.copy() for each in found.p_kw]
+    near = behind.find_internal_prices(specs, home, net_kw, buy, sell, found.price_per_kwh, begun)
+    assert near.gap_usd.sum() < 5e-3 * near.cost_usd.sum()
+    for power, at, was in zip(near.p_kw, home, begun, strict=True):
+        assert not power[~can[at]].any()
+        assert np.array_equal(power[~can[at]], was[~can[at]])
+
+
+def test_powers_of_an_hour_ago_go_to_the_rows_that_take_part_again():
+    p_kw = np.arange(12.0).reshape(4, 3)
+    moved = behind.shift_powers(p_kw, np.array([0, 2, 5, 9]), np.array([1, 2, 9]))
+    assert moved.tolist() == [[0, 0, 0], [4, 5, 0], [10, 11, 0]]
+    assert behind.shift_powers(p_kw[:0], np.zeros(0, int), np.array([3])).tolist() == [[0, 0, 0]]
 
 
 def test_a_plan_that_knows_the_credit_costs_homes_less(low, low_study, monkeypatch):

@@ -52,6 +52,9 @@ class FleetPlan(NamedTuple):
     values: tuple[MarginalValue | None, ...]
     rows: Rows
     price_per_kwh: Col  # (h,), or (n, h) where every home has its own
+    inside_kw: tuple[
+        Col, ...
+    ] = ()  # (k, h) [kW] of each group that is valued: plans that set the homes' own prices
 
 
 class Delivered(NamedTuple):
@@ -144,8 +147,16 @@ def disclosed_specs(believed: Sequence[GroupBelief]) -> tuple[Stores, ...]:
     )
 
 
-def plan(fleet: Fleet, believed: Sequence[GroupBelief], price_per_kwh: Col) -> FleetPlan:
-    """Return the value of stored energy at the start and the end of the hour, against a price path (h,) or (n, h) [$/kWh]."""
+def plan(
+    fleet: Fleet,
+    believed: Sequence[GroupBelief],
+    price_per_kwh: Col,
+    inside_kw: tuple[Col, ...] = (),
+) -> FleetPlan:
+    """Return the value of stored energy at the start and the end of the hour, against a price path (h,) or (n, h) [$/kWh].
+
+    `inside_kw` (k, h) [kW] by group, the plans that set the homes' own prices, is kept for the hour after.
+    """
     rows = tuple(each.rows for each in believed)
     own: Sequence[Index | None] = (
         homes_of(fleet, rows) if price_per_kwh.ndim > 1 else (None,) * len(believed)
@@ -154,7 +165,7 @@ def plan(fleet: Fleet, believed: Sequence[GroupBelief], price_per_kwh: Col) -> F
         _value(each, price_per_kwh, row) if group.about.is_valued else None
         for group, each, row in zip(fleet.groups, believed, own, strict=True)
     ]
-    return FleetPlan(tuple(values), rows, price_per_kwh)
+    return FleetPlan(tuple(values), rows, price_per_kwh, inside_kw)
 
 
 def _value(believed: GroupBelief, price_per_kwh: Col, row: Index | None) -> MarginalValue:

@@ -1,5 +1,6 @@
 """Homes behind a meter that buys dear and sells cheap: the price each plans on, and the one its devices see in an interval."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,15 +15,22 @@ from gridagora.kernels.stores.value import Stores, rows
 from gridagora.population.fleet import THREADS
 from gridagora.settlement.tariff import make_kinked
 
-ROUNDS = 10  # of sharing an hour, begun at the price found the hour before
+ROUNDS_FIRST = 12  # of sharing at most, begun from no power
+ROUNDS = 6  # begun at the price and the powers found the hour before
+CHECK = 2  # rounds from one proof to the next: homes that are near leave early
+NEAR = 2e-3  # of its cost: the gap at which a home leaves
 
 
 class InternalPrices(NamedTuple):
-    """Price inside each home over a window (n, h) [$/kWh]; certified gap and cost of the plans that set it, (n,) [$]."""
+    """Price inside each home over a window (n, h) [$/kWh]; certified gap and cost of the plans that set it, (n,) [$].
+
+    p_kw: powers of these plans by kind of device, (k, h) each [kW], nil in homes that cannot export.
+    """
 
     price_per_kwh: Col
     gap_usd: Col
     cost_usd: Col
+    p_kw: tuple[Col, ...] = ()
 
 
 def find_internal_prices(
@@ -32,6 +40,7 @@ def find_internal_prices(
     buy_per_kwh: Col,
     sell_per_kwh: Col,
     before: Col | None,
+    begin_kw: Sequence[Col] = (),
 ) -> InternalPrices:
     """Return the price that each home plans on, between the credit and the import price; the latter where it cannot export.
 
@@ -45,6 +54,8 @@ def find_internal_prices(
         Import price and export credit, shape (h,) or (n, h) [$/kWh].
     before
         Prices of the window that began an hour before, shape (h,) or (n, h), or None.
+    begin_kw
+        Powers to begin with by kind of device, (k, h) each [kW]; none: nobody takes any.
     """
     n, h = net_kw.shape
     exports: Flag = np.asarray((net_kw < 0).any(1))
@@ -59,21 +70,42 @@ def find_internal_prices(
     still = exports & ~moves  # the side of the meter is that of the load
     price[still] = np.where(net_kw[still] < 0, sell[still], buy[still])
     exports &= moves
+    p_kw = tuple(np.zeros((len(at), h)) for at in home)
     if exports.any():
+        chosen = [exports[at] for at in home]
         among = np.cumsum(exports) - 1
         found = solve_meter(
-            [rows(spec, exports[at]) for spec, at in zip(specs, home, strict=True)],
+            [rows(spec, own) for spec, own in zip(specs, chosen, strict=True)],
             net_kw[exports],
             _of_rows(buy, exports),
             _of_rows(sell, exports),
-            home=[among[at[exports[at]]] for at in home],
-            rounds=ROUNDS,
+            home=[among[at[own]] for at, own in zip(home, chosen, strict=True)],
+            rounds=ROUNDS if begin_kw else ROUNDS_FIRST,
+            tolerance=NEAR,
+            check=CHECK,
             threads=THREADS,
             start_per_kwh=start[exports],
+            start_kw=np.concatenate([p[own] for p, own in zip(begin_kw, chosen, strict=True)])
+            if begin_kw
+            else None,
         )
+        ends = np.cumsum([own.sum() for own in chosen])[:-1]
+        for power, own, part in zip(p_kw, chosen, np.split(found.p_kw, ends), strict=True):
+            power[own] = part
         price[exports] = found.price_per_kwh
         gap_usd[exports], cost_usd[exports] = found.gap_usd, np.abs(found.cost_usd)
-    return InternalPrices(price, gap_usd, cost_usd)
+    return InternalPrices(price, gap_usd, cost_usd, p_kw)
+
+
+def shift_powers(p_kw: Col, before: Index, rows: Index) -> Col:
+    """Return powers of rows (k,) over a window, (k, h) [kW], from those of rows `before` (b,) an hour earlier, (b, h) [kW].
+
+    Nil in the last hour, and in rows that did not take part then.
+    """
+    found = np.zeros((len(rows), p_kw.shape[1]))
+    _, now, then = np.intersect1d(rows, before, assume_unique=True, return_indices=True)
+    found[now, :-1] = p_kw[then, 1:]
+    return found
 
 
 def _of_rows(price: Col, chosen: Flag) -> Col:

@@ -44,8 +44,7 @@ def plan_window(demand: DemandSide, hour: int) -> homes_at.FleetPlan:
     specs, sessions = homes_at.beliefs(demand.fleet, hour, window, value)
     disclosed = DisclosedBeliefs(demand, hour, specs, sessions)
     plans = [plan_run(disclosed, run, energy[run]) for run in range(len(runs))]
-    inside = find_inside(disclosed, plans)
-    return homes_at.plan(demand.fleet, specs, inside)
+    return homes_at.plan(demand.fleet, specs, *find_inside(disclosed, plans))
 
 
 def by_home(demand: DemandSide, values: Col) -> Col:
@@ -148,8 +147,12 @@ def bind_commitment(desk: RunState, commitment: Commitment) -> None:
     position.wholesale_per_kwh[hours] = energy
 
 
-def find_inside(disclosed: DisclosedBeliefs, plans: Sequence[HourPlan[Any]]) -> Col:
+def find_inside(
+    disclosed: DisclosedBeliefs, plans: Sequence[HourPlan[Any]]
+) -> tuple[Col, tuple[Col, ...]]:
     """Return the path homes plan on [$/kWh]: the market's, or their own (n, h) where export earns less than import costs.
+
+    With their own come the powers (k, h) [kW] that set them, by group.
 
     Raises
     ------
@@ -164,7 +167,7 @@ def find_inside(disclosed: DisclosedBeliefs, plans: Sequence[HourPlan[Any]]) -> 
     ]
     path = paths[0] if len(plans) == 1 else _join_paths(demand, paths)
     if not any(kinked):
-        return path
+        return path, ()
     if not all(kinked):
         raise PartError(
             "runs in step: export earns less than import costs in some and not in others, expected one of the two in all"
@@ -183,12 +186,17 @@ def find_inside(disclosed: DisclosedBeliefs, plans: Sequence[HourPlan[Any]]) -> 
     load_kw = believed_load_kw(demand.load_kw, demand.errors.load, hour, hour, window.hours)
     net_kw = load_kw.T + homes_at.unvalued_kw(fleet, disclosed.specs, window, seen)
     told, rows = homes_at.keep_valued(fleet, disclosed.told, disclosed.home)
-    found = behind.find_internal_prices(told, rows, net_kw, path, credit, before)
+    begin_kw: tuple[Col, ...] = ()
+    if last is not None and last.inside_kw:
+        _, sessions = homes_at.keep_valued(fleet, disclosed.told, disclosed.sessions)
+        _, earlier = homes_at.keep_valued(fleet, disclosed.told, last.rows)
+        begin_kw = tuple(map(behind.shift_powers, last.inside_kw, earlier, sessions))
+    found = behind.find_internal_prices(told, rows, net_kw, path, credit, before, begin_kw)
     for run, desk in enumerate(demand.runs):
         own = demand.homes_of_run(run)
         share = found.gap_usd[own].sum() / max(found.cost_usd[own].sum(), 1e-9)
         desk.track.worst[1] = np.fmax(desk.track.worst[1], share)
-    return found.price_per_kwh
+    return found.price_per_kwh, found.p_kw
 
 
 def _join_paths(demand: DemandSide, paths: Sequence[Col]) -> Col:

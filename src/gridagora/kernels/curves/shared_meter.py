@@ -63,6 +63,7 @@ def solve_meter(
     home: Sequence[Index] | None = None,
     rounds: int = 80,
     tolerance: float = 1e-3,
+    check: int = CHECK,
     threads: int = 1,
     rho: float = RHO,
     start_per_kwh: Col | None = None,
@@ -80,8 +81,8 @@ def solve_meter(
         Import and export price, sell <= buy, broadcast to (n, h) [$/kWh].
     home
         Home of every row of each table, 0..n-1; where left out, row i of every table belongs to home i.
-    rounds, tolerance
-        A home has at most so many rounds of ADMM; it leaves at a multiple of `CHECK` once its gap is at most `tolerance` of
+    rounds, tolerance, check
+        A home has at most so many rounds of ADMM; it leaves at a multiple of `check` once its gap is at most `tolerance` of
         its cost, or of a dollar. No home depends on another.
     start_per_kwh, start_kw
         Price inside each home, broadcast to (n, h) [$/kWh], and powers of the stores, (r, h) [kW], to begin with: those of an
@@ -114,7 +115,7 @@ def solve_meter(
     )
     reads = (INDEX, INDEX, COLUMNS, READ1, READ2, READ2, READ2, READ2, READ2, READ1)
     writes = (_WRITE2, _WRITE1, _WRITE1, _WRITE2)
-    settings = (types.int64, types.float64, types.float64)
+    settings = (types.int64, types.int64, types.float64, types.float64)
     entry = compile_entry(_plan_homes, types.int64, types.int64, *reads, *settings, *writes)
     run_blocks(
         n,
@@ -132,6 +133,7 @@ def solve_meter(
             table.end_mu,
             table.x0,
             max(rounds, 1),
+            max(check, 1),
             tolerance,
             rho,
             plan.p_kw,
@@ -303,6 +305,7 @@ def _plan_homes(  # type: ignore[no-untyped-def]
     end_mu,
     x0,
     rounds,
+    check,
     tolerance,
     rho,
     p_kw,
@@ -310,7 +313,7 @@ def _plan_homes(  # type: ignore[no-untyped-def]
     bound,
     price,
 ):
-    """Plan homes first..last: rounds of sharing, and every `CHECK` of them a sweep for a plan and two prices for a bound."""
+    """Plan homes first..last: rounds of sharing, and every `check` of them a sweep for a plan and two prices for a bound."""
     h, work = dt.shape[0], scratch(dt.shape[0], end_x.shape[1])
     path, late, past = np.empty(h + 1), np.empty(h), np.empty((rounds + 1, h))
     for i in range(first, last):
@@ -333,7 +336,7 @@ def _plan_homes(  # type: ignore[no-untyped-def]
         for turn in range(1, rounds + 1):
             _share(f, p, rho, dt, load, buy, sell, inside, mean, ends, slopes, begin, work, path)
             past[turn] = inside
-            if turn % CHECK > 0 and turn != rounds:
+            if turn % check > 0 and turn != rounds:
                 continue
             swept[:] = p
             found = _sweep(f, swept, dt, load, buy, sell, ends, slopes, begin, work, path)
