@@ -459,3 +459,53 @@ def test_study_refuses_an_address_without_ray_and_one_where_nobody_answers(tmp_p
     assert told.exit_code == 2
     assert "ray" in told.stderr.lower()
     assert not out.exists()
+
+
+AREA = """
+[scenario]
+days = 1
+[homes]
+count = 6
+[substation]
+limit_kw = 90.0
+"""
+
+
+def test_study_area_writes_sums_and_a_sample_and_any_split_is_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "case.toml"
+    file.write_text(AREA)
+    told = []
+    for shards in ("1", "2"):
+        out = tmp_path / shards
+        keys = ("--homes", "600", "--shards", shards, "--hours", "1", "--sample", "3")
+        done = call("study", "area", str(file), *keys, "--out", str(out), "--json")
+        assert done.exit_code == 0, done.stderr
+        told.append(done.stdout)
+        assert {path.name for path in out.iterdir()} == {
+            "summary.json",
+            "intervals.parquet",
+            "sample.parquet",
+        }
+    assert told[0] == told[1]
+    assert json.loads(told[0])["homes"] == 600
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (("--hours", "25"), "at most 24"),
+        (("--shards", "0"), "--shards"),
+        (("--homes", "many"), "--homes"),
+        (("--checkpoint", "here"), "Add --on ray"),
+        (("--set", "substation.limit_share_of_flat_peak=0.8"), "Set limit_kw"),
+    ],
+)
+def test_study_area_refuses_what_it_cannot_run(
+    tmp_path: Path, keys: tuple[str, ...], said: str
+) -> None:
+    file, out = tmp_path / "case.toml", tmp_path / "out"
+    file.write_text(AREA.replace("limit_kw = 90.0", ""))
+    told = call("study", "area", str(file), "--homes", "100", *keys, "--out", str(out))
+    assert told.exit_code == 2
+    assert said in told.stderr
+    assert not out.exists()

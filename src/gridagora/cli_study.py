@@ -1,6 +1,7 @@
 """The study verbs: a sweep of a design, where the rest of the value goes, and whether a design keeps its promise."""
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,12 +32,15 @@ from gridagora.terminal import (
     report_errors,
     say,
     show_json,
+    show_lines,
     show_records,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from gridagora.run.area import AreaCase
+    from gridagora.run.area_market import ShardHost
     from gridagora.scenario.build import Scene
     from gridagora.studies.ensemble import EnsemblePlan
     from gridagora.studies.parallel import Workers
@@ -47,6 +51,8 @@ WORLDS, SWEEP_WORLDS = 100, 10
 SPREAD_DAYS = 21  # the season stays
 LATIN_SEED = 0
 LEVEL = 0.95
+AREA_HOMES = 10_000
+LIKELY_DRAWS = 7  # of hot water that a home of an area holds for likely: a week instead of four
 
 study = typer.Typer(
     help="Sweep a design, say where the rest goes, or hold one to its promise.",
@@ -129,6 +135,128 @@ def losses(
         with bar() as advance:
             found = causes.study_losses(scene, design, folder, advance, workers)
         finish(found, folder, json_)
+
+
+@study.command()
+def area(
+    scenario: Scenario,
+    homes: Annotated[
+        int,
+        typer.Option(
+            "--homes", metavar="N", min=1, help="Homes, drawn from those of the scenario."
+        ),
+    ] = AREA_HOMES,
+    shards: Annotated[
+        int,
+        typer.Option(
+            "--shards", metavar="N", min=1, help="Parts of the area; results do not depend on it."
+        ),
+    ] = 1,
+    blocks: Annotated[
+        int,
+        typer.Option(
+            "--blocks", metavar="N", min=0, help="Of the curve a place passes up; 0: exact."
+        ),
+    ] = 64,
+    hours: Annotated[
+        int | None, typer.Option("--hours", metavar="N", min=1, help="To run; left out: all days.")
+    ] = None,
+    sample: Annotated[
+        int, typer.Option("--sample", metavar="N", min=0, help="Homes kept in every interval.")
+    ] = 100,
+    processes: Annotated[
+        bool, typer.Option("--processes", help="Every shard in a process of its own.")
+    ] = False,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", metavar="DIR", help="Shared by the nodes of a cluster."),
+    ] = None,
+    set_: Set = None,
+    out: Out = None,
+    on: On = RunOn.LOCAL,
+    address: Address = None,
+    json_: Json = False,
+) -> None:
+    """Run the layered design over an area of many feeders, whose homes are drawn from those of a scenario, shard by shard."""
+    asked = shards if on is RunOn.RAY and address is None else None
+    with report_errors(json_), open_workers(on, address, asked) as workers:
+        from gridagora.run.area import area_of
+        from gridagora.run.area_tree import AreaShape
+        from gridagora.studies import area_study
+
+        folder = out or default_out(scenario) / "area"
+        refuse_file(folder)
+        _refuse_hosts(on, checkpoint, processes=processes)
+        scene = load_scene(scenario, ["layered"], set_ or [])
+        _refuse_hours(hours, 24 * scene.days)
+        case = area_of(
+            scene, AreaShape(homes), blocks=blocks, sample=sample, likely=LIKELY_DRAWS, hours=hours
+        )
+        with (
+            _open_shards(case, shards, workers, checkpoint, processes=processes) as host,
+            bar() as tell,
+        ):
+            told = area_study.study_area(
+                case,
+                host,
+                scene.market("layered"),
+                folder,
+                lambda done, total: tell("hours", done, total),
+                hours,
+            )
+        if json_:
+            show_json(told)
+        else:
+            show_lines({name: str(value) for name, value in told.items()})
+        say(f"Result in {folder}")
+
+
+@contextmanager
+def _open_shards(
+    case: "AreaCase",
+    shards: int,
+    workers: "Workers",
+    checkpoint: Path | None,
+    *,
+    processes: bool,
+) -> "Iterator[ShardHost]":
+    """Yield the shards of an area where they were asked for."""
+    if not isinstance(workers, int):
+        from gridagora.studies.ray_cluster import RayCluster
+        from gridagora.studies.shard_actors import open_actors
+
+        if isinstance(workers, RayCluster):
+            with open_actors(workers, case, shards, checkpoint) as actors:
+                yield actors
+            return
+    if processes:
+        from gridagora.studies.process_shards import open_processes
+
+        with open_processes(case, shards) as apart:
+            yield apart
+        return
+    from gridagora.studies.local_shards import open_local
+
+    yield open_local(case, shards)
+
+
+def _refuse_hosts(on: RunOn, checkpoint: Path | None, *, processes: bool) -> None:
+    problems = []
+    if processes and on is RunOn.RAY:
+        problems.append(Problem("--processes", "--on ray as well", "one of the two"))
+    if checkpoint is not None and on is not RunOn.RAY:
+        expected = "none where shards are on this machine"
+        problems.append(Problem("--checkpoint", str(checkpoint), expected, "Add --on ray."))
+    if problems:
+        raise InputError(problems)
+
+
+def _refuse_hours(hours: int | None, most: int) -> None:
+    if hours is not None and hours > most:
+        hint = "Set scenario.days to run longer."
+        raise InputError(
+            [Problem("--hours", str(hours), f"at most {most}, those of the run", hint)]
+        )
 
 
 @study.command()

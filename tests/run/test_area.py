@@ -146,6 +146,16 @@ def test_awards_keep_the_limit_of_the_area(make_streets):
     assert found.award_kw.max() <= 100.0 + 1e-6
 
 
+def test_tables_that_end_after_the_run_change_nothing(make_streets):
+    """A run of some hours reads nothing beyond its last look-ahead."""
+    area, few = make_streets(limit_kw=200.0), make_streets(limit_kw=200.0, hours=1)
+    assert few.archetypes.load_kw.shape[1] == 26
+    whole, part = (summary(run_area(each, open_local(each, 2), hours=1)) for each in (area, few))
+    assert {key: value for key, value in whole.items() if key not in {"sample", "air"}} == {
+        key: value for key, value in part.items() if key not in {"sample", "air"}
+    }
+
+
 def test_what_is_kept_of_single_homes_adds_up(make_streets):
     area = make_streets()
     found = run_area(area, open_local(area, 2), hours=1)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.tables import Homes, Index
+from gridagora.core.tables import TAIL_H, Homes, Index
 from gridagora.population.archetypes import DrawnHomes, draw_homes, make_homes, trim_homes
 from gridagora.run.area_tree import AreaShape, ShardPlace
 from gridagora.run.forecast import WholesaleTerms
@@ -54,6 +54,7 @@ def area_of(
     zone_kw: float = np.inf,
     sample: int = 0,
     likely: int = 28,
+    hours: int | None = None,
 ) -> AreaCase:
     """Return an area whose archetypes are the homes of a scene, under its weather, prices and keys.
 
@@ -69,6 +70,8 @@ def area_of(
         Homes of which every interval is kept.
     likely
         Draws of hot water that a home holds for likely, at most 28; fewer take less memory.
+    hours
+        That are run, from the start; tables end a look-ahead after them. Left out: all days.
 
     Raises
     ------
@@ -81,7 +84,8 @@ def area_of(
         hint = "Set limit_kw, or leave both out for no limit."
         got = str(keys.substation.limit_share_of_flat_peak)
         raise InputError([Problem(where, got, "a limit in kW: an area has no run before", hint)])
-    hours = scene.homes.load_kw.shape[1]
+    whole = scene.homes.load_kw.shape[1]
+    held = whole if hours is None else min(whole, hours + max(TAIL_H, keys.market.horizon_hours))
     limit_kw = keys.substation.limit_kw
     wholesale = WholesaleTerms(
         scene.prices,
@@ -96,7 +100,7 @@ def area_of(
     )
     terms = AreaTerms(
         wholesale,
-        ((scene.start_s + scene.utc_offset_s) // 3600 + np.arange(hours)) % 24,
+        ((scene.start_s + scene.utc_offset_s) // 3600 + np.arange(held)) % 24,
         scene.start_s,
         scene.days,
         keys.market.interval_minutes / 60,
@@ -110,7 +114,7 @@ def area_of(
         zone_kw,
         sample,
     )
-    return make_area(terms, shape, trim_homes(scene.homes, hours, likely), scene.seed)
+    return make_area(terms, shape, trim_homes(scene.homes, held, likely), scene.seed)
 
 
 def make_area(terms: AreaTerms, shape: AreaShape, archetypes: Homes, seed: int) -> AreaCase:

@@ -50,7 +50,7 @@ def no_cluster(address: str, reason: str) -> Problem:
         f"--address {address}",
         f"no cluster ({reason})",
         "a Ray cluster that this machine is a node of",
-        "Start one with 'ray start --head', or leave --address out.",
+        "Start one with 'ray start --head', or leave --address out; where it asks for a token, set RAY_AUTH_MODE=token.",
     )
 
 
