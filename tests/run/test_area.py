@@ -243,3 +243,18 @@ def test_a_shard_refuses_calls_out_of_turn(make_streets):
         shard.answer(np.zeros((1, 24)), keep=False)
     with pytest.raises(PartError, match="before its hour was planned"):
         shard.tender(0, -1.0, 1.0)
+
+
+def test_a_process_that_ends_is_told_in_a_sentence(make_streets):
+    area = make_streets()
+
+    def end_one(done, total):
+        host.workers[1].kill()
+        host.workers[1].join()
+
+    with (
+        open_processes(area, 2) as host,
+        pytest.raises(PartError, match="ended from outside"),
+    ):
+        run_area(area, host, hours=2, progress=end_one)
+    assert not any(worker.is_alive() for worker in host.workers)
