@@ -254,7 +254,10 @@ class LikelyInflows:
         """Return the mean of the draws of every tank, shape (n, h) [K]; axis 1."""
         del axis
         clock = self.table.local_hour[self.hour : self.hour + self.hours]
-        return -_rise_per_kwh(self.table)[:, None] * self.table.likely_kw[:, clock]
+        likely: Col = -_rise_per_kwh(self.table)[:, None] * self.table.likely_kw[:, clock]
+        if self.error is None:
+            return likely
+        return likely * self.error.factor(self.table.home, self.hour, self.hour, self.hours)
 
 
 def spec_now(
