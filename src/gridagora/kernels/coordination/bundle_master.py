@@ -13,7 +13,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
+
+from gridagora.kernels.stores.polyline import LEAF
+from gridagora.kernels.stores.table import READ1, compile_entry
 
 Col = NDArray[np.float64]
 
@@ -228,11 +232,18 @@ def _newton(c: _Problem, at: _Point) -> tuple[_Point, float]:
 
 def _reach(at: _Point, d: _Point) -> float:
     """Longest step that keeps every bounded variable positive."""
+    pairs = ((at.w, d.w), (at.z, d.z), (at.u, d.u), (at.v, d.v), (at.a, d.a), (at.b, d.b))
+    least = compile_entry(_least_ratio, READ1, READ1)
+    return float(min(least(x.ravel(), dx.ravel()) for x, dx in pairs))
+
+
+@njit(**LEAF)
+def _least_ratio(x, dx):  # type: ignore[no-untyped-def]
+    """Least step at which some entry is nil that falls: a loop, since numpy is called some thousand times a day for it."""
     far = np.inf
-    for x, dx in ((at.w, d.w), (at.z, d.z), (at.u, d.u), (at.v, d.v), (at.a, d.a), (at.b, d.b)):
-        down = dx < 0.0
-        if down.any():
-            far = min(far, float(np.min(-x[down] / dx[down])))
+    for i in range(x.shape[0]):
+        if dx[i] < 0.0:
+            far = min(far, -x[i] / dx[i])
     return far
 
 
@@ -249,11 +260,11 @@ def _factor(
     sum_u = du.sum(0)
     damp = 1.0 + c.dt * c.slope * sum_u
     h = scaled.T @ scaled
-    h[np.diag_indices_from(h)] += c.step / c.dt + sum_u / damp
+    h.flat[:: len(h) + 1] += c.step / c.dt + sum_u / damp
     try:
         inverse = np.linalg.inv(h)
     except np.linalg.LinAlgError:  # a step at which nothing is left to move: it stays where it is
-        h[np.diag_indices_from(h)] += RIDGE * np.diag(h).max()
+        h.flat[:: len(h) + 1] += RIDGE * np.diag(h).max()
         inverse = np.linalg.inv(h)
 
     def solve(r_w: Col, r_u: Col, r_y: Col, r_l: Col, aim: tuple[Col, Col, Col]) -> _Point:
