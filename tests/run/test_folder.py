@@ -243,3 +243,9 @@ def test_a_folder_is_read_whole_while_others_write_it(tmp_path: Path) -> None:
         stop.set()
         writer.join()
     assert whole > 0
+
+
+@pytest.mark.parametrize("name", ["study", "ensemble", "sweep", "seeds"])
+def test_a_study_inside_the_folder_of_its_scenario_is_no_stranger(name, tmp_path):
+    (tmp_path / "out" / name).mkdir(parents=True)
+    assert folders.begin(tmp_path / "out").is_dir()

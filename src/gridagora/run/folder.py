@@ -22,7 +22,7 @@ OWN = frozenset(
     {"tables", "finished", "scenario.toml", "manifest.json", "summary.json", "report.html"}
 )
 KEPT = frozenset(
-    {"points", "draws", "study", "losses", "claims"}
+    {"points", "draws", "study", "losses", "claims", "ensemble", "sweep", "seeds"}
 )  # of studies, inside the folder of their scenario
 FORMAT = 1  # of a result folder; another number where names or meaning of what it holds change
 LISTED = re.compile(r"scenario\.toml|summary\.json|tables/\w+\.parquet")
