@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridagora.kernels.coordination import bundle_master as master
+from gridagora.kernels.coordination import interior_point
 from gridagora.kernels.coordination.bundle_master import (
     SupplyCost,
     blocks,
@@ -284,14 +284,25 @@ def test_master_is_the_quadratic_programme(slope, limit):
     assert np.allclose(np.add.reduceat(found.weight, start), 1.0, atol=1e-12)
 
 
-def test_a_step_with_nothing_left_to_move_does_not_end_the_search():
-    """Blocks are all at an end and two columns move the steps one way only: the Newton matrix is singular to rounding."""
-    h, two = 3, np.ones(2)
-    p = np.array([[1.0, 0.0, 2.0], [2.0, 0.0, 1.0]])
+def test_a_newton_matrix_that_is_singular_gets_a_ridge_and_one_without_any_is_left():
+    """Two columns move the steps one way only, and no block is free: a matrix of rank one, then one that is no matrix."""
+    p = np.array([[0.5, 0.0, -0.5], [-0.5, 0.0, 0.5]])
+    factor, whole = interior_point._factor(p.T @ p)
+    assert whole
+    x = np.array([1.0, 0.0, -1.0])
+    interior_point._substitute(factor, x)
+    assert p.T @ p @ x == pytest.approx(np.array([1.0, 0.0, -1.0]), abs=1e-3)
+    _, whole = interior_point._factor(np.full((3, 3), np.nan))
+    assert not whole
+
+
+def test_a_problem_with_nothing_to_choose_has_the_price_of_the_block_it_ends_in():
+    h = 3
     flat, block = np.ones(h), np.ones((4, h))
-    problem = master._Problem(
-        p, two, np.array([0]), np.array([2]), flat, flat, flat, block, block, 0.0 * flat, flat, 0.0
+    terms = (flat, 0.5 * flat, -2.0 * flat, np.arange(4.0)[:, None] * block, block, 0.0 * flat)
+    w, lam, left = interior_point.solve_master(
+        np.zeros((1, h)), np.zeros(1), np.array([0, 1]), terms, flat, 0.0, 40, 1e-10
     )
-    at = master._Point(two / 2, two, 1e-30 * block, block, block, block, np.ones(1), flat)
-    step = master._factor(problem, at)(two, block, np.ones(1), flat, (two, block, block))
-    assert all(np.isfinite(column).all() for column in (step.w, step.lam, step.y))
+    assert left < 1e-10
+    assert w == pytest.approx(1.0)
+    assert lam == pytest.approx(2.0 * flat)  # half of the third block is bought

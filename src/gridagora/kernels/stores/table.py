@@ -222,9 +222,9 @@ def broadcast_prices(
     ValueError
         Prices or rows that do not fit, that are no numbers, or that buy for less than they sell.
     """
-    both = np.broadcast_arrays(
-        np.atleast_2d(np.asarray(buy, np.float64)), np.atleast_2d(np.asarray(sell, np.float64))
-    )
+    dear = np.atleast_2d(np.asarray(buy, np.float64))
+    cheap = dear if sell is buy else np.atleast_2d(np.asarray(sell, np.float64))
+    both = (dear, cheap) if dear.shape == cheap.shape else np.broadcast_arrays(dear, cheap)
     count, steps = both[0].shape
     if steps != h:
         raise ValueError(f"prices have {steps} steps, expected {h}")
@@ -237,12 +237,12 @@ def broadcast_prices(
     index = np.ascontiguousarray(row, np.int64)
     if index.shape != (n,) or (n and (index.min() < 0 or index.max() >= count)):
         raise ValueError(f"row must have shape ({n},) and values in 0..{count - 1}")
-    for name, price in zip(("buy", "sell"), both, strict=True):
+    for name, price in (("buy", both[0]), ("sell", both[1]))[: 1 if cheap is dear else 2]:
         if not np.isfinite(price).all():
             raise ValueError(
                 f"{name} price, row and step {tuple(np.argwhere(~np.isfinite(price))[0])}: not a finite number"
             )
-    if np.any(both[1] > both[0]):
+    if cheap is not dear and np.any(both[1] > both[0]):
         raise ValueError(
             f"sell price exceeds buy price in row and step {tuple(np.argwhere(both[1] > both[0])[0])}"
         )
