@@ -6,8 +6,8 @@ from xml.sax.saxutils import escape
 
 from benchmarks.row import Row, ratios, times
 
-LEFT, RIGHT, LINE, TOP, BOTTOM = 400, 90, 26, 44, 40
-WIDTH, LABEL = 940, 70  # px, letters
+LEFT, RIGHT, LINE, TOP, BOTTOM = 450, 90, 26, 44, 40
+WIDTH, LABEL = 990, 80  # px, letters
 INK, BAR, MARK, RULE = "#1f2933", "#2f6f9f", "#b4442a", "#d5dbe1"
 
 
