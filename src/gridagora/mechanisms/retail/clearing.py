@@ -7,21 +7,17 @@ those who take the price as given. At the outside tariff end-users take what the
 Nobody offers less than nothing: where end-users would take less at any price that pays, nothing is offered.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import NamedTuple
 
 import numpy as np
 
 from gridagora.core.errors import PartError
 from gridagora.core.tables import Col, Flag
+from gridagora.kernels.coordination.retail_newton import net_import, solve_retail
 from gridagora.mechanisms.retail.game import Demand, is_diagonal, solve_boxed
 
-NEWTON_ROUNDS = 100
-HALVINGS = 40
-ARMIJO = 1e-4
-GRAIN = 1e-15
 CLOSE = 1e-7  # of what is taken
-ROUNDING = 1e-13
 SOFT = 1.0  # times the end-users' slope: a pull that Newton steps stand
 SOFT_ROUNDS = 1000
 SOFT_CLOSE = 1e-9  # of what is taken
@@ -80,28 +76,15 @@ def imported_kw(
     It is the closed form of its own small problem: of net import and other customers together, buy up to the limit or beyond it,
     sell up to the limit or beyond it, or neither. Need [kW], internal price [$/kWh] and gain [$/kWh per kW] have shape (T,).
     """
-    at = short_kw + c.base_kw + internal_per_kwh / gain_per_kwh_kw
-    buying, selling = at - c.buy_per_kwh / gain_per_kwh_kw, at - c.sell_per_kwh / gain_per_kwh_kw
-    beyond = at - (c.buy_per_kwh + c.over_per_kwh) / gain_per_kwh_kw
-    below = at - (c.sell_per_kwh - c.over_per_kwh) / gain_per_kwh_kw
-    within = np.where(
-        buying > 0, np.minimum(buying, c.limit_kw), np.clip(selling, -c.limit_kw, 0.0)
+    base = np.broadcast_to(c.base_kw, short_kw.shape)
+    outside = (
+        np.broadcast_to(c.buy_per_kwh, short_kw.shape),
+        np.broadcast_to(c.sell_per_kwh, short_kw.shape),
+        base,
     )
-    through = np.select([beyond > c.limit_kw, below < -c.limit_kw], [beyond, below], within)
-    full = (
-        (buying >= c.limit_kw) & (beyond <= c.limit_kw),
-        (selling <= -c.limit_kw) & (below >= -c.limit_kw),
+    return net_import(
+        short_kw, (internal_per_kwh, gain_per_kwh_kw), outside, c.limit_kw, c.over_per_kwh
     )
-    return through - c.base_kw, full[0] | full[1] | ((buying <= 0) & (selling >= 0))
-
-
-class _Trial(NamedTuple):
-    """A retail price: what follows from it, the value that is least at the solution, its slope, and where net import stands."""
-
-    inside: InnerState
-    value_usd: float
-    slope_kw: Col
-    still: Flag
 
 
 class Sold(NamedTuple):
@@ -206,80 +189,24 @@ def _solve_retail(
     gain_per_kwh_kw: Col,
     sellers: int,
 ) -> tuple[InnerState, float]:
-    """Solve for the retail price of the hours sold: a convex problem, smooth and piecewise quadratic, below the outside tariff.
+    """Solve for the retail price of the hours sold, below the outside tariff.
 
     Returns where it stands, and how far that is from a solution [kW]: far where kinks between hard pulls stop every step.
-
-    References
-    ----------
-    D. P. Bertsekas, Projected Newton methods for optimization problems with simple constraints, SIAM J. Control Optim. 20 (1982).
     """
-    own, at, whole = c.own_share / sellers, sold.hours, c.end_users.choke_per_kwh
-    choke, top = whole[at], np.broadcast_to(c.tariff_per_kwh, whole.shape)[at]
-
-    def tried(price: Col) -> _Trial:
-        taken, margin, retail = np.zeros(len(whole)), np.zeros(len(whole)), whole.copy()
-        taken[at] = sold.response @ (choke - price)
-        net, still = imported_kw(c, taken - made_kw, internal_per_kwh, gain_per_kwh_kw)
-        left = taken - made_kw - net
-        internal = internal_per_kwh + gain_per_kwh_kw * left
-        margin[at], retail[at] = price - internal[at], price
-        margin[~at], retail[~at] = (
-            -sold.drawn @ margin[at],
-            whole[~at] + sold.drawn @ (choke - price),
-        )
-        worth = choke @ taken[at] - 0.5 * (1.0 + own) * (choke - price) @ taken[at]
-        value = outside_usd(c, net) + 0.5 * (internal_per_kwh + internal) @ left - worth
-        slope = sold.response @ (margin[at] - own * (choke - price))
-        return _Trial(
-            InnerState(internal, retail, margin, taken, net), float(value), slope, still[at]
-        )
-
-    price = np.minimum((internal_per_kwh[at] + own * choke) / (1.0 + own), top)
-    here = tried(price)
-    size = np.abs(sold.response).sum(1)
-    grain = GRAIN * (
-        1.0 + size * np.abs(choke).max(initial=0.0) * (1.0 + gain_per_kwh_kw[at] * size)
+    choke = c.end_users.choke_per_kwh
+    tariff, base = (np.broadcast_to(each, choke.shape) for each in (c.tariff_per_kwh, c.base_kw))
+    *inside, off = solve_retail(
+        sold.response,
+        sold.drawn,
+        sold.hours,
+        (choke, tariff),
+        (made_kw, internal_per_kwh, gain_per_kwh_kw),
+        (c.buy_per_kwh, c.sell_per_kwh, base),
+        c.limit_kw,
+        c.over_per_kwh,
+        c.own_share / sellers,
     )
-    for _ in range(NEWTON_ROUNDS):
-        free = np.flatnonzero((price < top) | (here.slope_kw > 0))
-        if not (np.abs(here.slope_kw[free]) > grain[free]).any():
-            break
-        steep = (1.0 + own) * sold.response + (
-            sold.response * (gain_per_kwh_kw[at] * here.still)
-        ) @ sold.response
-        move = np.zeros_like(price)
-        move[free] = -np.linalg.solve(steep[np.ix_(free, free)], here.slope_kw[free])
-        closer = _search_line(tried, here, price, move, top)
-        if closer is None:  # as close as rounding allows
-            break
-        price, here = closer
-    return here.inside, _off_kw(here, price, top)
-
-
-def _search_line(
-    tried: Callable[[Col], _Trial], here: _Trial, price: Col, move: Col, top: Col
-) -> tuple[Col, _Trial] | None:
-    """Return the first of ever shorter moves that lowers the value enough; None where none does.
-
-    Where the value no longer tells two prices apart, the slope does.
-    """
-    step, same = 1.0, ROUNDING * (1.0 + abs(here.value_usd))
-    for _ in range(HALVINGS):
-        new = np.minimum(price + step * move, top)
-        there = tried(new)
-        fall = here.value_usd - there.value_usd
-        if abs(fall) <= same and _off_kw(there, new, top) < _off_kw(here, price, top):
-            return new, there
-        if fall > same and fall >= -ARMIJO * float(here.slope_kw @ (new - price)):
-            return new, there
-        step *= 0.5
-    return None
-
-
-def _off_kw(here: _Trial, price: Col, top: Col) -> float:
-    """Return the largest slope in hours whose price may move that way."""
-    return float(np.abs(here.slope_kw[(price < top) | (here.slope_kw > 0)]).max(initial=0.0))
+    return InnerState(*inside), off
 
 
 def outside_usd(c: GameParameters, net_kw: Col) -> float:
