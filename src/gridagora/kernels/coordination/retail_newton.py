@@ -27,7 +27,7 @@ GRAIN = 1e-15
 ROUNDING = 1e-13
 
 
-class RetailPrices(NamedTuple):
+class SoldPrices(NamedTuple):
     """Internal and retail price, margin [$/kWh], what is taken and net import [kW], (T,) each; how far off a solution [kW]."""
 
     internal_per_kwh: Floats
@@ -192,7 +192,7 @@ def solve_retail(
     limit_kw: float,
     over_per_kwh: float,
     own_share: float,
-) -> RetailPrices:
+) -> SoldPrices:
     """Return the prices at which f of T hours are sold.
 
     Parameters
@@ -237,4 +237,4 @@ def solve_retail(
         inside,
     )
     internal, retail, margin, taken, net = inside
-    return RetailPrices(internal, retail, margin, taken, net, float(off))
+    return SoldPrices(internal, retail, margin, taken, net, float(off))
