@@ -496,8 +496,12 @@ def agree(
         )
         return fix_trades(curves[k], graph, trade[k], (dear[k], cheap[k]))
 
-    with ThreadPoolExecutor(max(1, threads)) as pool:
-        kept = [np.stack(column) for column in zip(*pool.map(one, range(h)), strict=True)]
+    if min(threads, h) > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            found = list(pool.map(one, range(h)))
+    else:  # a thread takes longer to start than one product to agree on
+        found = [one(k) for k in range(h)]
+    kept = [np.stack(column) for column in zip(*found, strict=True)]
     return ConsensusResult(
         trade,
         paid,
