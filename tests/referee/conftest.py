@@ -36,6 +36,7 @@ class Probe:
             car=ev.step,
             step=fleet.step_groups,
             drive=interval.drive,
+            post=interval.post_interval,
         )
         patch.setattr(hvac, "step", self.hvac)
         patch.setattr(water_heater, "step", self.tank)
@@ -43,6 +44,7 @@ class Probe:
         patch.setattr(ev, "step", self.car)
         patch.setattr(fleet, "step_groups", self.step)
         patch.setattr(interval, "drive", self.drive)
+        patch.setattr(interval, "post_interval", self.post)
 
     def hvac(self, table, state, now, target_kw, rule, control, minutes, group):
         """Replay each minute on a copy, so that the power of every minute is known; the copy ends where the run does."""
@@ -85,6 +87,11 @@ class Probe:
     def drive(self, *args, **keys):
         got = self.real.drive(*args, **keys)
         self.kept.driven.append(got)
+        return got
+
+    def post(self, *args):
+        got = self.real.post(*args)
+        self.kept.driven.append(SimpleNamespace(result=got))
         return got
 
 
