@@ -264,8 +264,14 @@ def test_compare_over_seeds_shows_every_metric_with_its_interval(demo, tmp_path)
     keys = [word for key in SMALL for word in ("--set", key)]
     found = CliRunner().invoke(app, [*words, *keys])
     assert found.exit_code == 0, found.output
-    shown = {line.split()[1] for line in found.stdout.splitlines() if line.split()[:1] == ["0"]}
-    assert {"E1", "P1", "V1", "C1", "I1"} <= shown
+    words = (
+        "social welfare [$]",
+        "lowest home voltage [pu]",
+        "messages [count]",
+        "cost of wires [$]",
+    )
+    assert all(each in found.stdout for each in words)
+    assert "2 worlds: means with 95 % intervals" in found.stdout
 
 
 @pytest.mark.parametrize("seeds", ["0", "1"])
@@ -319,3 +325,23 @@ def test_a_sweep_without_a_key_is_refused(demo):
     found = CliRunner().invoke(app, ["sweep", str(demo)])
     assert found.exit_code == 2
     assert "a key and its values" in found.stderr
+
+
+def test_means_are_spelt_to_two_digits_of_their_half_width_and_ties_are_marked():
+    columns = ["variation", "metric", "design", "mean", "low", "high"]
+    columns += ["against", "difference", "difference_low", "difference_high", "worlds"]
+    rows = [
+        (0, "E1", "flat", -473.08, -502.4, -443.76, "flat", 0.0, 0.0, 0.0, 24),
+        (0, "E1", "rtp", -735.6, -780.9, -690.3, "flat", -262.5, -294.2, -230.9, 24),
+        (0, "cost.mean_home", "flat", 8.4184, 7.884, 8.9528, "flat", 0.0, 0.0, 0.0, 24),
+        (0, "cost.mean_home", "rtp", 8.2125, 7.8134, 8.6116, "flat", -0.2, -0.42, 0.01, 24),
+    ]
+    said = {"E1": {"name": "social welfare", "unit": "$", "direction": "up"}}
+    text = world_means.spell_means(pd.DataFrame(rows, columns=columns), said)
+    assert text.to_dict("list") == {
+        "design": ["flat", "rtp"],
+        "social welfare [$]": ["-473 ±29", "-736 ±45"],
+        "cost of the mean home [$]": ["8.42 ±0.53", "8.21 ±0.40 ="],
+    }
+    twice = pd.DataFrame([*rows, (1, *rows[0][1:])], columns=columns)
+    assert world_means.spell_means(twice, said).variation.tolist() == [0, 0, 1]

@@ -1,7 +1,10 @@
 """Means over worlds, with the interval of each and that of its difference from the first design in the same worlds."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,7 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from gridagora.studies.risk.intervals import mean_interval
+from gridagora.studies.risk.names import MeasureText, describe_metric
 
+MOST_DIGITS = 4  # after the point
 MAIN = ("E1", "E2", "cost.mean_home", "P1")  # what a terminal shows of an ensemble
 
 
@@ -27,6 +32,49 @@ def mean_values(path: Path, metrics: Sequence[str] | None = None) -> pd.DataFram
     frames = [_of_metric(source, metric) for metric in wanted]
     found = pd.concat(frames, ignore_index=True)
     return found.sort_values("variation", kind="stable", ignore_index=True)
+
+
+def spell_means(means: pd.DataFrame, said: Mapping[str, Any]) -> pd.DataFrame:
+    """Return means in words, `mean ±half width`, to two digits of the half width; `=` marks a tie with the first design.
+
+    Parameters
+    ----------
+    means
+        From `mean_values`.
+    said
+        What the manifest of the ensemble says of its metrics.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each variation, where there are several, and design, a column for each metric.
+    """
+    names = {name: _with_unit(describe_metric(name, said)) for name in dict.fromkeys(means.metric)}
+    rows = {
+        "variation": means.variation,
+        "design": means.design,
+        "metric": means.metric.map(names),
+        "text": [_spell(row) for row in means.itertuples()],
+    }
+    wide = pd.DataFrame(rows).pivot(index=["variation", "design"], columns="metric", values="text")
+    designs = dict.fromkeys(means.design)
+    there = [key for key in product(means.variation.unique(), designs) if key in wide.index]
+    index = pd.MultiIndex.from_tuples(there, names=["variation", "design"])
+    found = wide.reindex(index)[list(names.values())].reset_index()
+    return found if means.variation.nunique() > 1 else found.drop(columns="variation")
+
+
+def _with_unit(said: MeasureText) -> str:
+    return f"{said.name} [{said.unit}]" if said.unit not in ("", "1") else said.name
+
+
+def _spell(row: Any) -> str:
+    half = (row.high - row.low) / 2
+    if not np.isfinite(half):
+        return f"{row.mean:,.4g}"
+    digits = min(max(0, 1 - math.floor(math.log10(half))), MOST_DIGITS) if half > 0 else 2
+    ties = row.design != row.against and row.difference_low <= 0 <= row.difference_high
+    return f"{row.mean:,.{digits}f} ±{half:,.{digits}f}{' =' if ties else ''}"
 
 
 def _metrics(source: ds.Dataset) -> list[str]:
