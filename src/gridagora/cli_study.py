@@ -190,6 +190,9 @@ def area(
         _refuse_hosts(on, checkpoint, processes=processes)
         scene = load_scene(scenario, ["layered"], set_ or [])
         _refuse_hours(hours, 24 * scene.days)
+        if address is None:
+            at_once = processes or on is RunOn.RAY
+            area_study.require_memory(homes, scene.days, shards, at_once=at_once)
         case = area_of(
             scene, AreaShape(homes), blocks=blocks, sample=sample, likely=LIKELY_DRAWS, hours=hours
         )

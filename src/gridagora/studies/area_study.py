@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gridagora.core.errors import PartError
+from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.core.ports import Market
+from gridagora.core.tables import TAIL_H
 from gridagora.files.json_text import json_text
+from gridagora.files.memory import available_bytes
 from gridagora.markets.layered import Layered
 from gridagora.run.area import AreaCase
 from gridagora.run.area_market import ShardHost
@@ -17,6 +19,9 @@ from gridagora.run.area_run import AreaResult, quantiles, run_area
 
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 HOUR_S = 3600
+GIB = 1 << 30
+# measured with a million homes for a day: what a home takes, what it takes while its shard plans, and the program
+HOME_BYTES, PLAN_BYTES, BASE_BYTES = 10_300, 5_000, 400_000_000
 
 
 def study_area(
@@ -43,6 +48,36 @@ def study_area(
     sample(area, found).to_parquet(out / "sample.parquet", index=False)
     (out / "summary.json").write_text(json_text(told, 2, sort_keys=False), encoding="utf-8")
     return told
+
+
+def require_memory(homes: int, days: int, shards: int, *, at_once: bool) -> None:
+    """Refuse an area that does not fit this machine; shards on other machines are not its concern.
+
+    Parameters
+    ----------
+    homes, days
+        Of the area.
+    shards
+        Into how many parts it is cut.
+    at_once
+        Whether all shards plan at the same time, as processes do, or one after the other.
+
+    Raises
+    ------
+    InputError
+        With how many homes would fit, and what else helps.
+    """
+    free = available_bytes()
+    hours = 24 * days + TAIL_H
+    plan = PLAN_BYTES if at_once else PLAN_BYTES / shards
+    each = (HOME_BYTES + plan) * hours / (24 + TAIL_H)
+    if free is None or BASE_BYTES + homes * each <= free:
+        return
+    fits = max(0, int((free - BASE_BYTES) / each))
+    got = f"{homes:,} homes, some {(BASE_BYTES + homes * each) / GIB:,.0f} GiB in {shards} shard{'' if shards == 1 else 's'}"
+    hint = "Cut it into more shards, which plan one after the other, or spread them over machines: --on ray --address HOST:PORT."
+    expected = f"at most {fits:,} in the {free / GIB:,.1f} GiB that are free here"
+    raise InputError([Problem("--homes", got, expected, hint)])
 
 
 def summarize(area: AreaCase, found: AreaResult) -> dict[str, Any]:
