@@ -284,3 +284,18 @@ def test_a_program_reads_an_ensemble_and_asks_for_its_risk(folder):
         found.assess(level=0.99)
     with pytest.raises(InputError, match="open_ensemble"):
         gridagora.open_ensemble(3)
+
+
+@pytest.mark.parametrize(
+    ("ends", "places", "text"),
+    [
+        ((844.2, 871.0), 0, "[844, 871]"),
+        ((-0.38, 0.401), 0, "[−0.38, 0.40]"),
+        ((-0.2, 5.0), 0, "[0, 5]"),
+        ((float("nan"), 3.0), 0, "[–, 3]"),
+        ((0.0, 0.0), 0, "[0, 0]"),
+        ((-0.00012, 0.0004), 2, "[−0.00012, 0.00040]"),
+    ],
+)
+def test_an_interval_near_nil_keeps_two_digits_and_no_powers_of_ten(ends, places, text):
+    assert risk_names.span(*ends, places) == text

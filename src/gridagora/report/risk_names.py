@@ -1,5 +1,6 @@
 """How the page of risk names designs, drivers and figures, and the words that explain it."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -8,6 +9,7 @@ from gridagora.core.registry import find, names
 from gridagora.report.style import DESIGN_LABELS, number
 from gridagora.studies.risk.events import EVENTS
 
+MOST_PLACES = 6  # after the point
 DRIVERS: Mapping[str, str] = {
     "air_max_degc": "highest temperature",
     "air_mean_degc": "mean temperature",
@@ -78,8 +80,15 @@ def amount(value: float, unit: str, places: int) -> str:
 
 
 def span(low: float, high: float, places: int) -> str:
-    """Return an interval: '[844, 871]', with a dash for an end that too few worlds leave open."""
-    return f"[{number(low, places)}, {number(high, places)}]"
+    """Return an interval: '[844, 871]', with a dash for an end that too few worlds leave open.
+
+    One whose ends are both below one of the last place has two digits of the larger: '[−0.38, 0.40]'.
+    """
+    most = max((abs(end) for end in (low, high) if np.isfinite(end)), default=0.0)
+    if 0 < most < 10.0**-places:
+        places = min(1 - math.floor(math.log10(most)), MOST_PLACES)
+    ends = (number(round(end, places) if np.isfinite(end) else end, places) for end in (low, high))
+    return f"[{', '.join(ends)}]"
 
 
 def share(value: float) -> str:
