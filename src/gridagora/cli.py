@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gridagora import __version__
-from gridagora.cli_study import compare_worlds, ensemble, risk, study, sweep
+from gridagora.cli_study import compare_worlds, ensemble, risk, run_area, study, sweep
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.terminal import (
     RESULTS,
@@ -131,7 +131,7 @@ def run(
     out: Out = None,
     json_: Json = False,
 ) -> None:
-    """Run one design on a scenario."""
+    """Run one design on a scenario, or an area of feeders where it has [area] homes."""
     with report_errors(json_):
         if only and "," in only:
             raise InputError(
@@ -140,6 +140,9 @@ def run(
         folder = out or default_out(scenario)
         refuse_file(folder)
         scene = load_scene(scenario, [only] if only else None, set_ or [])
+        if scene.scenario.area.homes is not None:
+            run_area(scene, scene.scenario.area, folder, as_json=json_)
+            return
         finish(
             _compare(scene, folder, [only or scene.scenario.scenario.architectures[0]]),
             folder,
@@ -283,6 +286,7 @@ def _demo_scene() -> "Scene":
 def _compare(scene: "Scene", folder: Path, architectures: list[str] | None = None) -> "Comparison":
     from gridagora.run import compare as runs
 
+    runs.require_designs(scene, architectures)
     try:
         with bar() as advance:
             return runs.compare(scene, architectures, out=folder, progress=advance)

@@ -3,7 +3,7 @@
 import json
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from gridagora.run.area import AreaCase
     from gridagora.run.area_market import ShardHost
     from gridagora.scenario.build import Scene
+    from gridagora.scenario.schema import AreaKeys
     from gridagora.studies.ensemble import EnsemblePlan
     from gridagora.studies.parallel import Workers
 
@@ -142,29 +143,33 @@ def losses(
 def area(
     scenario: Scenario,
     homes: Annotated[
-        int,
+        int | None,
         typer.Option(
-            "--homes", metavar="N", min=1, help="Homes, drawn from those of the scenario."
+            "--homes",
+            metavar="N",
+            min=1,
+            help=f"Homes, drawn from those of the scenario; left out: [area] homes, or {AREA_HOMES}.",
         ),
-    ] = AREA_HOMES,
+    ] = None,
     shards: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--shards", metavar="N", min=1, help="Parts of the area; results do not depend on it."
         ),
-    ] = 1,
+    ] = None,
     blocks: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--blocks", metavar="N", min=0, help="Of the curve a place passes up; 0: exact."
         ),
-    ] = 64,
+    ] = None,
     hours: Annotated[
         int | None, typer.Option("--hours", metavar="N", min=1, help="To run; left out: all days.")
     ] = None,
     sample: Annotated[
-        int, typer.Option("--sample", metavar="N", min=0, help="Homes kept in every interval.")
-    ] = 100,
+        int | None,
+        typer.Option("--sample", metavar="N", min=0, help="Homes kept in every interval."),
+    ] = None,
     processes: Annotated[
         bool, typer.Option("--processes", help="Every shard in a process of its own.")
     ] = False,
@@ -179,40 +184,72 @@ def area(
     json_: Json = False,
 ) -> None:
     """Run the layered design over an area of many feeders, whose homes are drawn from those of a scenario, shard by shard."""
-    asked = shards if on is RunOn.RAY and address is None else None
-    with report_errors(json_), open_workers(on, address, asked) as workers:
-        from gridagora.run.area import area_of
-        from gridagora.run.area_tree import AreaShape
-        from gridagora.studies import area_study
-
+    with report_errors(json_):
         folder = out or default_out(scenario) / "area"
         refuse_file(folder)
         _refuse_hosts(on, checkpoint, processes=processes)
         scene = load_scene(scenario, ["layered"], set_ or [])
-        _refuse_hours(hours, 24 * scene.days)
-        if address is None:
-            at_once = processes or on is RunOn.RAY
-            area_study.require_memory(homes, scene.days, shards, at_once=at_once)
+        named = {"homes": homes, "shards": shards, "blocks": blocks, "sample": sample}
+        size = scene.scenario.area.model_copy(
+            update={key: value for key, value in named.items() if value is not None}
+        )
+        where = ShardOptions(on, address, checkpoint, processes)
+        run_area(scene, size, folder, where, hours=hours, as_json=json_)
+
+
+class ShardOptions(NamedTuple):
+    """Where shards are worked out: here, one after the other or in processes, or on Ray at an address, with checkpoints."""
+
+    on: RunOn = RunOn.LOCAL
+    address: str | None = None
+    checkpoint: Path | None = None
+    processes: bool = False
+
+
+def run_area(
+    scene: "Scene",
+    size: "AreaKeys",
+    folder: Path,
+    where: ShardOptions = ShardOptions(),  # noqa: B008  # a tuple of constants
+    *,
+    hours: int | None = None,
+    as_json: bool = False,
+) -> None:
+    """Run an area, write its folder and show its figures."""
+    from gridagora.run.area import area_of
+    from gridagora.run.area_tree import AreaShape
+    from gridagora.studies import area_study
+
+    homes, shards = size.homes or AREA_HOMES, size.shards
+    _refuse_hours(hours, 24 * scene.days)
+    if where.address is None:
+        at_once = where.processes or where.on is RunOn.RAY
+        area_study.require_memory(homes, scene.days, shards, at_once=at_once)
+    market = area_study.require_layered(scene)
+    asked = shards if where.on is RunOn.RAY and where.address is None else None
+    with open_workers(where.on, where.address, asked) as workers:
         case = area_of(
-            scene, AreaShape(homes), blocks=blocks, sample=sample, likely=LIKELY_DRAWS, hours=hours
+            scene,
+            AreaShape(homes),
+            blocks=size.blocks,
+            sample=size.sample,
+            likely=LIKELY_DRAWS,
+            hours=hours,
         )
         with (
-            _open_shards(case, shards, workers, checkpoint, processes=processes) as host,
+            _open_shards(
+                case, shards, workers, where.checkpoint, processes=where.processes
+            ) as host,
             bar() as tell,
         ):
             told = area_study.study_area(
-                case,
-                host,
-                scene.market("layered"),
-                folder,
-                lambda done, total: tell("hours", done, total),
-                hours,
+                case, host, market, folder, lambda done, total: tell("hours", done, total), hours
             )
-        if json_:
-            show_json(told)
-        else:
-            show_lines({name: str(value) for name, value in told.items()})
-        say(f"Result in {folder}")
+    if as_json:
+        show_json(told)
+    else:
+        show_lines({name: str(value) for name, value in told.items()})
+    say(f"Result in {folder}")
 
 
 @contextmanager

@@ -30,7 +30,23 @@ RESULTS = Path("gridagora-out")
 PIPED_COLUMNS = 140
 LINE_EVERY_S = 60.0  # of progress where nobody watches
 
-Scenario = Annotated[Path, typer.Argument(metavar="SCENARIO", help="Scenario file (TOML).")]
+SCENARIO_FILE = "scenario.toml"
+
+
+def _scenario_file(path: Path) -> Path:
+    """Return the scenario file of a folder that holds one; any other path as it is."""
+    inside = path / SCENARIO_FILE
+    return inside if inside.is_file() else path
+
+
+Scenario = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SCENARIO",
+        help="Scenario file (TOML), or a folder with scenario.toml.",
+        callback=_scenario_file,
+    ),
+]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder of the result.")]
 Set = Annotated[
     list[str] | None,

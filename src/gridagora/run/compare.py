@@ -133,9 +133,13 @@ def require_designs(scene: Scene, architectures: Sequence[str] | None) -> list[s
     Raises
     ------
     InputError
-        What is no scene, a name that is no text, or one given twice.
+        What is no scene or an area, a name that is no text, or one given twice.
     """
     require(scene, Scene, "scene", "a gridagora.Scene, from gridagora.load or gridagora.build")
+    if scene.scenario.area.homes is not None:
+        got = f"{scene.scenario.area.homes:,} homes of an area"
+        hint = "`gridagora run` and `gridagora study area` run it; leave [area] out to run the homes of [homes] alone."
+        raise InputError([Problem("[area] homes", got, "the homes of [homes] alone", hint)])
     if architectures is not None:
         require(architectures, (str, list, tuple), "architectures", "names of designs, as text")
     asked = (

@@ -409,6 +409,21 @@ class LinksKeys(Table):
     )
 
 
+class AreaKeys(Table):
+    """`[area]`: an area of many feeders, whose homes are drawn from those of `[homes]` as archetypes; it runs `layered`."""
+
+    homes: int | None = Field(
+        None, ge=1, description="homes of the area; left out: the scenario is that of its own homes"
+    )
+    shards: int = Field(
+        1, ge=1, description="parts that are worked out one after the other; results are the same"
+    )
+    blocks: int = Field(
+        64, ge=0, description="blocks of the curve that a place passes up; 0: every breakpoint"
+    )
+    sample: int = Field(100, ge=0, description="homes that are kept in every interval")
+
+
 class ForecastKeys(Table):
     """`[forecast]`: what plans get wrong of the hours to come; nothing of what is measured, and nothing in the mean."""
 
@@ -563,6 +578,7 @@ class Scenario(Table):
     preference: PreferenceKeys = PreferenceKeys()
     links: LinksKeys = LinksKeys()
     forecast: ForecastKeys = ForecastKeys()
+    area: AreaKeys = AreaKeys()
     reactive: ReactiveKeys = ReactiveKeys()
     comfort: ComfortKeys = ComfortKeys()
     quality: QualityKeys = QualityKeys()
@@ -609,6 +625,7 @@ TABLES: Mapping[str, type[Table]] = MappingProxyType(
         "preference": PreferenceKeys,
         "links": LinksKeys,
         "forecast": ForecastKeys,
+        "area": AreaKeys,
         "reactive": ReactiveKeys,
         "comfort": ComfortKeys,
         "quality": QualityKeys,

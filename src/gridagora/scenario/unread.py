@@ -138,6 +138,15 @@ def _without_a_use(
             )
             for what in ("load", "sun")
         ),
+        *(
+            (
+                ("area", key),
+                vars(tables["area"])["homes"] is None,
+                "no homes of an area",
+                "a value only beside [area] homes",
+            )
+            for key in ("shards", "blocks", "sample")
+        ),
         (
             ("links", "outage_hours"),
             not vars(tables["links"])["outages_per_day"],

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gridagora.core.errors import InputError, PartError, Problem
-from gridagora.core.ports import Market
+from gridagora.core.errors import InputError, Problem
 from gridagora.core.tables import TAIL_H
 from gridagora.files.json_text import json_text
 from gridagora.files.memory import available_bytes
@@ -16,31 +15,25 @@ from gridagora.markets.layered import Layered
 from gridagora.run.area import AreaCase
 from gridagora.run.area_market import ShardHost
 from gridagora.run.area_run import AreaResult, quantiles, run_area
+from gridagora.scenario.build import Scene
 
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 HOUR_S = 3600
 GIB = 1 << 30
-# measured with a million homes for a day: what a home takes, what it takes while its shard plans, and the program
-HOME_BYTES, PLAN_BYTES, BASE_BYTES = 10_300, 5_000, 400_000_000
+# of a home in a run of a day, of a home while its shard plans, of the program: a million homes in 20 shards peaked at 10.9 GB in
+# two hours, from which a day is extrapolated to 15 GB
+HOME_BYTES, PLAN_BYTES, BASE_BYTES = 14_500, 5_000, 400_000_000
 
 
 def study_area(
     area: AreaCase,
     host: ShardHost,
-    market: Market[Any],
+    market: Layered,
     out: Path,
     progress: Callable[[int, int], None] | None = None,
     hours: int | None = None,
 ) -> dict[str, Any]:
-    """Run an area, write `summary.json`, `intervals.parquet` and `sample.parquet`, and return the summary.
-
-    Raises
-    ------
-    PartError
-        Another design than the layered one.
-    """
-    if not isinstance(market, Layered):
-        raise PartError(f"an area runs the layered design, got {type(market).__name__}")
+    """Run an area, write `summary.json`, `intervals.parquet` and `sample.parquet`, and return the summary."""
     found = run_area(area, host, market, progress, hours)
     told = summarize(area, found)
     out.mkdir(parents=True, exist_ok=True)
@@ -48,6 +41,22 @@ def study_area(
     sample(area, found).to_parquet(out / "sample.parquet", index=False)
     (out / "summary.json").write_text(json_text(told, 2, sort_keys=False), encoding="utf-8")
     return told
+
+
+def require_layered(scene: Scene) -> Layered:
+    """Return the layered design of a scene, the only one that an area runs.
+
+    Raises
+    ------
+    InputError
+        A scenario that names another one first.
+    """
+    name = scene.scenario.scenario.architectures[0]
+    market = scene.market(name)
+    if isinstance(market, Layered):
+        return market
+    hint = 'Set scenario.architectures = ["layered"], or leave [area] out.'
+    raise InputError([Problem("[area]", f"the design '{name}'", "'layered'", hint)])
 
 
 def require_memory(homes: int, days: int, shards: int, *, at_once: bool) -> None:
