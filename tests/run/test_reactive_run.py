@@ -16,7 +16,6 @@ from gridagora.metrics.reactive_bought import reactive_bought
 from gridagora.metrics.reactive_elsewhere import reactive_elsewhere
 from gridagora.metrics.reactive_price import reactive_price
 from gridagora.metrics.weighted_power_factor import weighted_power_factor
-from gridagora.population.fleet import kinds
 from gridagora.results.outcome import costs_usd, welfare_before_losses_usd, welfare_usd
 from gridagora.run import compare as runs
 from gridagora.run.evaluate import evaluate
@@ -178,7 +177,7 @@ def test_neither_batteries_nor_panels_draw_reactive_power(scene, factors, ran, b
     runs.solve_network(scene, factors, bare, ran.track.kind_kw[[2, 4]].sum(0).T)
     fixed = np.repeat(scene.homes.load_kw[:, :24], 12, axis=1)
     np.testing.assert_allclose(seen[0][3], fixed + ran.track.kind_kw[[0, 1, 3]].sum(0).T, atol=1e-9)
-    assert [about.kind for about in kinds(ran.fleet)] == [
+    assert [group.about.kind for group in ran.fleet.groups] == [
         "hvac",
         "water_heater",
         "battery",

@@ -203,6 +203,13 @@ class Moment(NamedTuple):
     end_share: float
 
 
+def moment_at(interval: int, dt_h: float) -> Moment:
+    """Return an interval of a run, counted from 0, of length dt_h [h]."""
+    per = round(1 / dt_h)
+    hour, within = divmod(interval, per)
+    return Moment(hour, 3600.0 * (hour + within * dt_h), dt_h, (within + 1) / per)
+
+
 class Beside(NamedTuple):
     """What a group sees of its homes in an interval.
 

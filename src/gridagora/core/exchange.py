@@ -29,7 +29,7 @@ from gridagora.core.encoding import (
 from gridagora.core.errors import PartError
 from gridagora.core.product import Product
 from gridagora.core.tables import Col, Index
-from gridagora.kernels.curves.curve import Curves
+from gridagora.kernels.curves.curve import Curves, take_rows
 
 NETWORK = (
     -2
@@ -225,12 +225,7 @@ def take(table: AnyTable, rows: Sequence[int] | Index) -> AnyTable:
             "AnyTable",
             whole._replace(**{name: getattr(table, name)[rows] for name in whole._fields[1:]}),
         )
-    length = np.diff(table.offset)[rows]
-    offset = np.concatenate([[0], np.cumsum(length)])
-    point = np.repeat(table.offset[rows] - offset[:-1], length) + np.arange(offset[-1])
-    taken = Tenders(
-        table.product, table.party[rows], offset, table.p_kw[point], table.price_per_kwh[point]
-    )
+    taken = Tenders(table.product, table.party[rows], *take_rows(Curves(*table[2:]), rows))
     return cast("AnyTable", taken)
 
 

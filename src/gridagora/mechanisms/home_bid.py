@@ -19,8 +19,11 @@ def dispatch_home(behind: BehindTheMeter, clearing: Clearing) -> Col | None:
     trades = clearing.transactions
     if trades is None:
         return None
-    bought_kw = trades.p_kw[:, 0] - behind.net_kw
-    price, share = price_at_quantity(
-        behind.curves, behind.home, bought_kw, trades.price_per_kwh[:, 0], 1.0
-    )
+    return share_inside(behind, trades.p_kw[:, 0], trades.price_per_kwh[:, 0])
+
+
+def share_inside(behind: BehindTheMeter, p_kw: Col, price_per_kwh: Col) -> Col:
+    """Return the power of every device, shape (r,) [kW], of homes that take p_kw (n,) [kW] at a price (n,) [$/kWh]."""
+    bought_kw = p_kw - behind.net_kw
+    price, share = price_at_quantity(behind.curves, behind.home, bought_kw, price_per_kwh, 1.0)
     return allocate_rows(behind.curves, behind.home, price, share, bought_kw)

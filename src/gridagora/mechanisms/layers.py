@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike
 from gridagora.core.errors import PartError, require
 from gridagora.core.place import Places
 from gridagora.core.tables import Col, Index
-from gridagora.kernels.curves.curve import Curves
+from gridagora.kernels.curves.curve import Curves, list_points
 from gridagora.kernels.curves.layers import LayerLimits, LayerResult, Rungs, down, up
 from gridagora.kernels.stores.cuts import envelope
 from gridagora.kernels.stores.value import Response, Stores, best_response
@@ -145,8 +145,7 @@ def published(lifted: Lifted, places: Index | None = None) -> Curves:
     )
     row = len(lifted.rungs.begin) - len(lifted.tree.parent) + chosen
     begin, length = lifted.rungs.begin[row], lifted.rungs.end[row] - lifted.rungs.begin[row]
-    offset = np.concatenate([[0], np.cumsum(length)])
-    point = np.repeat(begin - offset[:-1], length) + np.arange(offset[-1])
+    offset, point = list_points(begin, length)
     return Curves(offset, lifted.rungs.p_kw[point], lifted.rungs.price_per_kwh[point])
 
 

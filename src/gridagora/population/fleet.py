@@ -8,7 +8,6 @@ import numpy as np
 
 from gridagora.core.device import (
     Beside,
-    DeviceKind,
     GroupBelief,
     Moment,
     Setting,
@@ -105,11 +104,6 @@ def make_fleet(
         key=lambda group: (group.about.rank, group.about.kind),
     )
     return Fleet(tuple(groups), len(homes.home_id), dt_h)
-
-
-def kinds(fleet: Fleet) -> tuple[DeviceKind, ...]:
-    """Return what the groups of a fleet are, in their order."""
-    return tuple(group.about for group in fleet.groups)
 
 
 def prosumers(fleet: Fleet) -> Flag:

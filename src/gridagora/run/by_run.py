@@ -8,7 +8,7 @@ import numpy as np
 from gridagora.core.exchange import Quotes, Transactions
 from gridagora.core.session import BehindTheMeter
 from gridagora.core.tables import Col, Index
-from gridagora.kernels.curves.curve import Curves
+from gridagora.kernels.curves.curve import Curves, take_rows
 
 
 class DevicesByRun(NamedTuple):
@@ -35,7 +35,7 @@ def split_devices(behind: BehindTheMeter, first_home: Index) -> DevicesByRun:
         return DevicesByRun((behind,), None)
     run = np.searchsorted(first_home, behind.home, side="right") - 1
     order = np.argsort(run, kind="stable")
-    curves = take_curves(behind.curves, order) if len(behind.curves.offset) > 1 else behind.curves
+    curves = take_rows(behind.curves, order) if len(behind.curves.offset) > 1 else behind.curves
     ends = np.cumsum(np.bincount(run, minlength=len(first_home) - 1))
     home, parts, start = behind.home[order], [], 0
     for at, stop in enumerate(ends.tolist()):
@@ -44,14 +44,6 @@ def split_devices(behind: BehindTheMeter, first_home: Index) -> DevicesByRun:
         parts.append(BehindTheMeter(_some(curves, start, stop), home[start:stop] - first, net_kw))
         start = stop
     return DevicesByRun(tuple(parts), order)
-
-
-def take_curves(curves: Curves, rows: Index) -> Curves:
-    """Return the curves of some rows (k,), in that order."""
-    length = np.diff(curves.offset)[rows]
-    offset = np.concatenate([[0], np.cumsum(length)])
-    point = np.repeat(curves.offset[rows] - offset[:-1], length) + np.arange(offset[-1])
-    return Curves(offset, curves.p_kw[point], curves.price_per_kwh[point])
 
 
 def _some(curves: Curves, start: int, stop: int) -> Curves:

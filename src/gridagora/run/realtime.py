@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.core.agents import refuse
-from gridagora.core.device import Moment, total_by_home
+from gridagora.core.device import Moment, moment_at, total_by_home
 from gridagora.core.errors import PartError
 from gridagora.core.exchange import Quotes, Status, Tenders, Transactions
 from gridagora.core.flow import Flow
@@ -46,9 +46,7 @@ class Stepped(NamedTuple):
 def moment_of(desk: RunState | DemandSide) -> Moment:
     """Return the interval that a run is at."""
     study = desk.study if isinstance(desk, RunState) else desk.runs[0].study
-    per = round(1 / study.dt_h)
-    hour, within = divmod(desk.interval, per)
-    return Moment(hour, 3600.0 * (hour + within * study.dt_h), study.dt_h, (within + 1) / per)
+    return moment_at(desk.interval, study.dt_h)
 
 
 def run_interval(demand: DemandSide, asked: Orders = NO_ORDERS) -> list[Stepped]:

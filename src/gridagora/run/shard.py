@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gridagora.core.agents import Believed, proposals
-from gridagora.core.device import GroupBelief, Moment
+from gridagora.core.device import GroupBelief, Moment, moment_at
 from gridagora.core.errors import PartError
 from gridagora.core.exchange import Quotes, quanta_uw
 from gridagora.core.product import Commodity, Horizon, Product
+from gridagora.core.session import BehindTheMeter
 from gridagora.core.tables import Col, Index
 from gridagora.kernels.curves.curve import Curves
-from gridagora.kernels.curves.groups import allocate_rows, gather, price_at_quantity
+from gridagora.kernels.curves.groups import gather
+from gridagora.mechanisms.home_bid import share_inside
 from gridagora.mechanisms.layers import Lifted, descend, lift_space, published
 from gridagora.population import fleet as homes_at
 from gridagora.run.area import AreaCase, AreaTerms, homes_of_shard
@@ -121,7 +123,7 @@ class Shard:
         PartError
             The hour was not planned.
         """
-        now = self.moment(interval)
+        now = moment_at(interval, self.terms.dt_h)
         if self.plan is None:
             raise PartError("a shard is asked for curves before its hour was planned")
         fleet, load_kw, m = self.fleet, self.load_kw[now.hour], len(self.where.tree.parent)
@@ -145,15 +147,14 @@ class Shard:
         PartError
             The shard did not tender.
         """
-        now, fleet = self.moment(interval), self.fleet
+        now, fleet = moment_at(interval, self.terms.dt_h), self.fleet
         if self.lifted is None or self.curves is None or self.owner is None or self.plan is None:
             raise PartError("a shard is told a price before it tendered")
         load_kw = self.load_kw[now.hour]
         found = descend(self.lifted, prices.price_per_kwh, prices.share, prices.p_kw)
         price = found.price_per_kwh[self.where.place]
-        bought_kw = found.p_kw - load_kw
-        level, share = price_at_quantity(self.curves, self.owner, bought_kw, price, 1.0)
-        power = allocate_rows(self.curves, self.owner, level, share, bought_kw)
+        inside = BehindTheMeter(self.curves, self.owner, load_kw)
+        power = share_inside(inside, found.p_kw, price)
         orders = homes_at.by_group(fleet, power, self.plan.rows)
         got = homes_at.step_groups(fleet, orders, now.hour, now.now_s, load_kw, curtails=True)
         home_kw: Col = load_kw + got.kind_kw.sum(0)
@@ -184,14 +185,6 @@ class Shard:
                 air = np.full(len(home_kw), np.nan)
                 air[group.home] = series[AIR]
                 self.sample_degc[:, interval] = air[self.sample]
-
-    def moment(self, interval: int) -> Moment:
-        """Return an interval as devices know it."""
-        per = round(1 / self.terms.dt_h)
-        hour, within = divmod(interval, per)
-        return Moment(
-            hour, HOUR_S * (hour + within * self.terms.dt_h), self.terms.dt_h, (within + 1) / per
-        )
 
     def finish(self) -> ShardResult:
         """Return what homes had of the run."""

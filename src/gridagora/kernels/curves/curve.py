@@ -351,6 +351,23 @@ def add(curves: Curves) -> Curves:
     return Curves(np.array([0, len(p_kw)]), p_kw, price)
 
 
+def list_points(
+    begin: NDArray[np.int64], length: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the offsets (k + 1,) of rows of some lengths (k,) one after another, and where each of their points stands.
+
+    A row begins at `begin` (k,), of the same length, in the table that it is taken from.
+    """
+    offset = np.concatenate([[0], np.cumsum(length)])
+    return offset, np.repeat(begin - offset[:-1], length) + np.arange(offset[-1])
+
+
+def take_rows(curves: Curves, rows: NDArray[np.int64]) -> Curves:
+    """Return the curves of some rows (k,), in that order."""
+    offset, point = list_points(curves.offset[rows], np.diff(curves.offset)[rows])
+    return Curves(offset, curves.p_kw[point], curves.price_per_kwh[point])
+
+
 def is_in_order(offset: NDArray[np.int64], p_kw: Floats, price_per_kwh: Floats) -> bool:
     """Return whether every row has a point, and its points are finite, power rising and price falling.
 
