@@ -144,7 +144,7 @@ def run(
             run_area(scene, scene.scenario.area, folder, as_json=json_)
             return
         finish(
-            _compare(scene, folder, [only or scene.scenario.scenario.architectures[0]]),
+            _compare(scene, folder, [only or scene.scenario.compared[0]]),
             folder,
             json_,
         )

@@ -85,9 +85,14 @@ def require_comparison(result: object, where: str) -> None:
 
 
 def designs(result: ComparisonView) -> tuple[str, ...]:
-    """Return the names of the compared designs: known ones from tariffs to markets, then the others as they came."""
-    names = tuple(result.summary.get("architectures", {}))
-    return tuple(sorted(names, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER)))
+    """Return the names of the compared designs: from tariffs to markets, each before its variants, then others as they came."""
+    entries = result.summary.get("architectures", {})
+    markets = {name: str(entry.get("market", name)) for name, entry in entries.items()}
+    return tuple(sorted(markets, key=lambda name: (_place(markets[name]), name != markets[name])))
+
+
+def _place(market: str) -> int:
+    return ORDER.index(market) if market in ORDER else len(ORDER)
 
 
 def failed(result: ComparisonView) -> dict[str, str]:

@@ -81,7 +81,8 @@ def below() -> dict[str, Any]:
 
 def label(design: str) -> str:
     """Return the name of a design as a reader sees it, safe to put into HTML and into Plotly text."""
-    return escape(DESIGN_LABELS.get(design, design.replace("_", " ").capitalize()))
+    plain = design.replace("_", " ")
+    return escape(DESIGN_LABELS.get(design, plain[:1].upper() + plain[1:]))
 
 
 def colours(names: Sequence[str]) -> dict[str, str]:

@@ -145,7 +145,7 @@ def require_designs(scene: Scene, architectures: Sequence[str] | None) -> list[s
     asked = (
         [architectures]
         if isinstance(architectures, str)
-        else list(architectures or scene.scenario.scenario.architectures)
+        else list(architectures or scene.scenario.compared)
     )
     odd = [name for name in asked if not isinstance(name, str)]
     if odd:

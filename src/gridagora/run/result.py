@@ -89,7 +89,9 @@ def gather(
         for name, outcome in outcomes.items()
     }
     architectures = {
-        name: _entry(outcome, values[name], top, study) for name, outcome in outcomes.items()
+        name: {"market": scene.scenario.market_of(name)}
+        | _entry(outcome, values[name], top, study, is_tariff=scene.market(name).rules.is_tariff)
+        for name, outcome in outcomes.items()
     }
     frames = {
         kind: pd.concat([make(scene, o) for o in outcomes.values()], ignore_index=True)
@@ -131,7 +133,9 @@ def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _entry(outcome: Outcome, values: dict[str, Any], top: Bound, study: Setup) -> dict[str, Any]:
+def _entry(
+    outcome: Outcome, values: dict[str, Any], top: Bound, study: Setup, *, is_tariff: bool
+) -> dict[str, Any]:
     net = outcome.network
     return {
         "metrics": values,
@@ -143,7 +147,7 @@ def _entry(outcome: Outcome, values: dict[str, Any], top: Bound, study: Setup) -
             "energy_balance_kwh": outcome.energy_balance_kwh,
             "flow_mismatch_kva": None if net is None else net.mismatch_kva,
             "flow_failed_intervals": None if net is None else net.failed,
-            "revenue_gap_usd": revenue_gap_usd(outcome, study),
+            "revenue_gap_usd": revenue_gap_usd(outcome, study) if is_tariff else None,
             "unconverged_sessions": outcome.unconverged_sessions,
             "leader_gain_usd": _number(outcome.leader_gain_usd),
             "leader_gain_share": _number(outcome.leader_gain_share),
@@ -158,9 +162,9 @@ def _entry(outcome: Outcome, values: dict[str, Any], top: Bound, study: Setup) -
 def revenue_gap_usd(outcome: Outcome, study: Setup) -> float | None:
     """What the ledger leaves with the operator if homes take the baseline at a tariff [$]: zero but for rounding each bill.
 
-    None without a tariff.
+    None where the study has no baseline.
     """
-    if study.baseline_kw is None or not find("market", outcome.name)().rules.is_tariff:
+    if study.baseline_kw is None:
         return None
     parties, prices = outcome.parties, MeterPrices(outcome.price_per_kwh, outcome.credit_per_kwh)
     s = settlement(parties, study)

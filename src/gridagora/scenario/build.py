@@ -111,7 +111,7 @@ class Scene:
         return self.scenario.file
 
     def market(self, name: str) -> Market[Any]:
-        """Return the design of that name, its fields set by `[market.NAME]` and, where it pays a credit, by `[tariff]`.
+        """Return the design of that name, set by `[market.NAME]`, by `[[design]]` and, where it pays a credit, by `[tariff]`.
 
         Raises
         ------
@@ -119,11 +119,12 @@ class Scene:
             No such design, with the nearest name, a strategy that does not fit it, with those that do, or a plugin that changed.
         """
         plugins.use(self.scenario.outside)
-        design, credit = find("market", name), self.scenario.tariff.credit_per_kwh
+        market, credit = self.scenario.market_of(name), self.scenario.tariff.credit_per_kwh
+        design = find("market", market)
         pays_credit = "credit_per_kwh" in {field.name for field in fields(design)}
         shared = {"credit_per_kwh": credit} if credit is not None and pays_credit else {}
-        made: Market[Any] = design(**{**shared, **self.scenario.parts.get(name, {})})
-        problems = find_mismatch(name, made.strategy, f"market.{name}.strategy")
+        made: Market[Any] = design(**{**shared, **self.scenario.keys_of(name)})
+        problems = find_mismatch(market, made.strategy, f"market.{name}.strategy")
         if problems:
             raise InputError(problems)
         return made
@@ -331,8 +332,12 @@ def _checked(scenario: Scenario) -> Scenario:
 
 def _plain(scenario: Scenario) -> dict[str, Any]:
     values = scenario.model_dump(
-        exclude={"parts", "devices", "outside", "file", "text"}, exclude_none=True
+        exclude={"parts", "devices", "designs", "outside", "file", "text"}, exclude_none=True
     )
+    values["scenario"]["architectures"] = scenario.compared
+    values["design"] = [
+        {"name": own.name, "market": own.market, **own.keys} for own in scenario.designs
+    ]
     for inner in ("home_columns", "home_units"):
         values["homes"][inner.removeprefix("home_")] = values.pop(inner)
     values["market"] |= {name: dict(keys) for name, keys in scenario.parts.items()}

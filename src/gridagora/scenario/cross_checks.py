@@ -1,6 +1,6 @@
 """Faults that lie between keys: each key is fine, the set of them is not."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, cast
 from zoneinfo import ZoneInfoNotFoundError
@@ -36,13 +36,17 @@ READ_A_FILE = (
 
 
 def check(
-    tables: Mapping[str, Table], parts: Mapping[str, Any], devices: Mapping[str, Any], got: Got
+    tables: Mapping[str, Table],
+    parts: Mapping[str, Any],
+    devices: Mapping[str, Any],
+    designs: Sequence[str],
+    got: Got,
 ) -> list[Problem]:
-    """Return the problems between the keys of a scenario whose keys are valid one by one."""
+    """Return the problems between the keys of a scenario whose keys are valid one by one; `designs` are names of its own."""
     case = cast(ScenarioKeys, tables["scenario"])
     homes = cast(HomesKeys, tables["homes"])
     return [
-        *faults.architectures(case.architectures, got.where("scenario", "architectures")),
+        *faults.architectures(case.architectures, designs, got.where("scenario", "architectures")),
         *_calendar(case, got),
         *_files(tables, got),
         *unread.check(tables, parts, got),

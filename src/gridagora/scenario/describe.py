@@ -17,6 +17,8 @@ from gridagora.scenario import populate as draw
 from gridagora.scenario import validate as sound
 from gridagora.scenario.build import Scene, load
 from gridagora.scenario.dwellings import left_share
+from gridagora.scenario.read import literal
+from gridagora.scenario.schema import Design, Scenario
 from gridagora.sources import opendss
 
 NAMES = 6  # of loads told before the rest is cut
@@ -110,6 +112,21 @@ def _left(scene: Scene) -> str:
     )
 
 
+def _designs(keys: Scenario) -> str:
+    """Return the designs to compare, each of the scenario's own with what it is."""
+    own = {each.name: each for each in keys.designs}
+    said = ", ".join(_spell_design(own.get(name), name) for name in keys.compared)
+    rest = [name for name in own if name not in keys.compared]
+    return said + (f"; not compared: {', '.join(rest)}" if rest else "")
+
+
+def _spell_design(own: Design | None, name: str) -> str:
+    if own is None:
+        return name
+    keys = ", ".join(f"{key} = {literal(value)}" for key, value in own.keys.items())
+    return f"{name} ({own.market}{': ' if keys else ''}{keys})"
+
+
 def scene_lines(scene: Scene) -> dict[str, str]:
     """Return what a scene holds."""
     case, keys = scene.scenario.scenario, scene.scenario
@@ -117,7 +134,7 @@ def scene_lines(scene: Scene) -> dict[str, str]:
     lines["time"] = (
         f"{case.days} days from {case.start:%A %d %B %Y}, {case.timezone}, every {keys.market.interval_minutes} minutes"
     )
-    lines["designs"] = ", ".join(case.architectures)
+    lines["designs"] = _designs(keys)
     lines |= {f"plugin {number}": text for number, text in enumerate(_plugins(scene), 1)}
     lines |= feeder_lines(scene.feeder, sum("+" in name for name in scene.feeder.meters.name))
     lines["homes"] = _homes(scene)

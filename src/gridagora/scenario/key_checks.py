@@ -1,7 +1,7 @@
 """Faults of single keys, told in sentences: unknown names, wrong types, values out of range."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, NamedTuple, get_type_hints
@@ -26,6 +26,8 @@ class Got:
         path = tuple(".".join(path).split("."))
         if path in self.set_by:
             return f"--set {self.set_by[path]}"
+        if path[0] == "design":
+            return f"{self.name}: [[design]] {' '.join(path[1:])}"
         return (
             f"{self.name}: [{'.'.join(path[:-1])}] {path[-1]}"
             if path[:-1]
@@ -77,12 +79,15 @@ def keys(table: str, values: Mapping[str, Any], got: Got) -> dict[str, Problem]:
     return {}
 
 
-def architectures(chosen: tuple[str, ...], where: str) -> list[Problem]:
-    """Return the problems of a list of designs: unknown or repeated names."""
-    known = names("market")
+def architectures(chosen: tuple[str, ...], own: Collection[str], where: str) -> list[Problem]:
+    """Return the problems of a list of designs, given the names of `[[design]]`: unknown or repeated names."""
+    known = [*names("market"), *own]
     found = [
         Problem(
-            where, f"an unknown architecture '{name}'", "the name of a market", nearest(name, known)
+            where,
+            f"an unknown architecture '{name}'",
+            "the name of a market or a [[design]]",
+            nearest(name, known),
         )
         for name in chosen
         if name not in known
@@ -118,6 +123,38 @@ def parts(raw: Mapping[str, Any], got: Got, problems: list[Problem]) -> dict[str
         if len(problems) == before:
             problems += _made(name, checked[name], got)
     return checked
+
+
+def design_keys(
+    name: str,
+    market: str,
+    own: Mapping[str, Any],
+    shared: Mapping[str, Any],
+    got: Got,
+    problems: list[Problem],
+) -> dict[str, Any]:
+    """Return the checked keys of one `[[design]]` over those of its market; problems are added to the list."""
+    types, before = part_keys(market), len(problems)
+    whose = Whose("design", name, f"the market '{market}'")
+    checked = {
+        key: _part_value(whose, key, value, types, got, problems) for key, value in own.items()
+    }
+    if len(problems) == before:
+        problems += _refused_design(name, market, {**shared, **checked}, got)
+    return checked
+
+
+def _refused_design(name: str, market: str, values: Mapping[str, Any], got: Got) -> list[Problem]:
+    """Return what a market refuses of the keys of a design, each under the name of the design."""
+    try:
+        made = find("market", market)(**values)
+    except InputError as fault:
+        keys = [each.where.removeprefix(f"market.{market}").lstrip(".") for each in fault.problems]
+        return [
+            dataclasses.replace(each, where=got.where("design", name, *([key] if key else [])))
+            for each, key in zip(fault.problems, keys, strict=True)
+        ]
+    return find_mismatch(market, made.strategy, got.where("design", name, "strategy"))
 
 
 def devices(raw: Mapping[str, Any], got: Got, problems: list[Problem]) -> dict[str, dict[str, Any]]:

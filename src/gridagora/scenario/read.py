@@ -7,12 +7,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from gridagora.core.errors import InputError, Problem, attempt
+from gridagora.core.errors import InputError, Problem, attempt, nearest
 from gridagora.files.path import require_path
 from gridagora.scenario import cross_checks as together
 from gridagora.scenario import key_checks as faults
 from gridagora.scenario import paths as places
 from gridagora.scenario import plugins, short_keys
+from gridagora.scenario.designs import find_designs
 from gridagora.scenario.key_checks import Got
 from gridagora.scenario.key_sentences import shown
 from gridagora.scenario.plugins import Plugin
@@ -32,6 +33,10 @@ REMEDIES = (
         "A number has a point, as in 0.5, where it has a comma here.",
     ),
     (re.compile(r"=\s*[-+]?[\d.]+\s*%"), "A share is written as a number, 0.5 for 50 %."),
+    (
+        re.compile(r"^\[\s*design\b"),
+        "Each design stands under a [[design]] of its own, in two brackets.",
+    ),
     (re.compile(r"=\s*(True|False)\b"), "Truth is written in small letters: true or false."),
 )
 
@@ -42,6 +47,7 @@ class Raw(NamedTuple):
     tables: dict[str, dict[str, Any]]
     parts: dict[str, dict[str, Any]]
     devices: dict[str, dict[str, Any]]
+    designs: list[dict[str, Any]]
     got: Got
 
 
@@ -98,15 +104,25 @@ def parse(
     raw = _sort(values, got, problems)
     outside = _plugins(raw, folder, problems)  # first: what follows asks for the parts by name
     tables = {table: _table(table, raw, problems) for table in TABLES}
-    problems += together.check(tables, raw.parts, raw.devices, got)
+    own = list(_named(raw.designs))
+    problems += together.check(tables, raw.parts, raw.devices, own, got)
     problems += short_keys.check(cast(HomesKeys, tables["homes"]), raw.devices, got)
     tables = places.resolve(tables, folder, got, problems)
     parts = faults.parts(raw.parts, got, problems)
+    designs = find_designs(raw.designs, parts, got, problems)
     devices = faults.devices(raw.devices, got, problems)
     if problems:
         raise InputError(problems)
     full = write(values) if overrides else text
-    return Scenario(**tables, parts=parts, devices=devices, outside=outside, file=name, text=full)
+    return Scenario(
+        **tables,
+        parts=parts,
+        devices=devices,
+        designs=designs,
+        outside=outside,
+        file=name,
+        text=full,
+    )
 
 
 def plugins_of(path: str | Path, overrides: Sequence[str] = ()) -> list[Plugin]:
@@ -150,13 +166,27 @@ def write(values: Mapping[str, Any]) -> str:
 
 
 def _lines(values: Mapping[str, Any], name: str, lines: list[str]) -> None:
-    plain = {key: value for key, value in values.items() if not isinstance(value, Mapping)}
+    below = {key: value for key, value in values.items() if _is_table(value)}
+    plain = {key: value for key, value in values.items() if key not in below}
     if name and (plain or not values):
         lines += ["", f"[{name}]"]
     lines += [f"{key} = {literal(value)}" for key, value in plain.items()]
-    for key, value in values.items():
+    for key, value in below.items():
+        path = f"{name}.{key}" if name else key
         if isinstance(value, Mapping):
-            _lines(value, f"{name}.{key}" if name else key, lines)
+            _lines(value, path, lines)
+        else:
+            for entry in value:
+                lines += ["", f"[[{path}]]"]
+                lines += [f"{inner} = {literal(each)}" for inner, each in entry.items()]
+
+
+def _is_table(value: Any) -> bool:
+    """Return whether a value is a table, or a list of tables."""
+    if isinstance(value, Mapping):
+        return True
+    entries = isinstance(value, list | tuple) and bool(value)
+    return entries and all(isinstance(entry, Mapping) for entry in value)
 
 
 def literal(value: Any) -> str:
@@ -233,34 +263,49 @@ def _override(values: dict[str, Any], overrides: Iterable[str], got: Got) -> Ite
     for item in overrides:
         key, sign, text = item.partition("=")
         path = tuple(part.strip() for part in key.split("."))
-        if (
-            not sign
-            or len(path) not in {2, 3}
-            or not all(path)
-            or (
-                len(path) == 3
-                and path[0] not in {"market", "homes"}
-                and ".".join(path[:2]) not in INNER
-            )
-        ):
-            yield Problem(
-                f"--set {item}",
-                f"'{item}'",
-                "TABLE.KEY=VALUE, as in homes.pv_share=0.5",
-                faults.full_name(path[-1]),
-            )
+        if not sign or not all(path) or not _is_key(path):
+            expected = "TABLE.KEY=VALUE, as in homes.pv_share=0.5"
+            hint = faults.full_name(path[-1])
+            yield Problem(f"--set {item}", f"'{item}'", expected, hint)
             continue
-        inner = values
-        for part in path[:-1]:
+        inner: dict[str, Any] = values
+        if path[0] == "design":
+            own = _named(values.get("design"))
+            if path[1] not in own:
+                hint = nearest(path[1], list(own)) if own else "It has none."
+                expected = "the name of a [[design]] of the scenario"
+                yield Problem(f"--set {item}", f"'{path[1]}'", expected, hint)
+                continue
+            inner = own[path[1]]
+        for part in () if path[0] == "design" else path[:-1]:
             below = inner.setdefault(part, {})
             inner = below if isinstance(below, dict) else inner
         inner[path[-1]] = _value(text.strip())
         got.set_by[path] = item
 
 
+def _is_key(path: tuple[str, ...]) -> bool:
+    """Return whether a path has as many parts as its table has levels."""
+    nested = path[0] in {"market", "homes"} or ".".join(path[:2]) in INNER
+    return len(path) == 3 if path[0] == "design" else len(path) == 2 or (len(path) == 3 and nested)
+
+
+def _named(designs: Any) -> dict[str, dict[str, Any]]:
+    """Return the entries of `[[design]]` by name."""
+    entries = designs if isinstance(designs, list) else []
+    return {
+        each["name"]: each
+        for each in entries
+        if isinstance(each, dict) and isinstance(each.get("name"), str)
+    }
+
+
 def _sort(values: dict[str, Any], got: Got, problems: list[Problem]) -> Raw:
     tables: dict[str, dict[str, Any]] = {}
+    designs = _sort_designs(values.get("design", []), got, problems)
     for name, value in values.items():
+        if name == "design":
+            continue
         if name not in TABLES or name in INNER:
             problems.append(faults.unknown_table(name, value, got))
         elif not isinstance(value, dict):
@@ -294,7 +339,17 @@ def _sort(values: dict[str, Any], got: Got, problems: list[Problem]) -> Raw:
         if isinstance(value, dict) and key not in HomesKeys.model_fields
     }
     tables["homes"] = {key: value for key, value in homes.items() if key not in devices}
-    return Raw(tables, parts, devices, got)
+    return Raw(tables, parts, devices, designs, got)
+
+
+def _sort_designs(value: Any, got: Got, problems: list[Problem]) -> list[dict[str, Any]]:
+    """Return the entries of `[[design]]`; anything else under that name is a problem."""
+    if isinstance(value, list) and all(isinstance(entry, dict) for entry in value):
+        return value
+    expected = "[[design]] in two brackets above each design, then its name and market"
+    found = "a table [design]" if isinstance(value, dict) else shown(value)
+    problems.append(Problem(got.name, found, expected))
+    return []
 
 
 def _table(name: str, raw: Raw, problems: list[Problem]) -> Table:

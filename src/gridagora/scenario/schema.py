@@ -550,6 +550,19 @@ class MarketKeys(Table):
     )
 
 
+class Design(Table):
+    """`[[design]]`: a design of the scenario's own, a market under another name and with keys that differ."""
+
+    name: str = Field(description="what tables show, and lists of designs call it")
+    market: str = Field(
+        description="the market that it is; it starts from the keys of `[market.MARKET]`"
+    )
+    keys: Mapping[str, Any] = Field(
+        default_factory=dict,
+        description="keys of the market that differ; in a file beside name and market",
+    )
+
+
 class Scenario(Table):
     """A whole scenario. Every table and every key has a default, so `Scenario()` is the synthetic case.
 
@@ -586,6 +599,7 @@ class Scenario(Table):
     parts: Mapping[str, Mapping[str, Any]] = Field(
         default_factory=dict, description="keys of `[market.NAME]`, by NAME"
     )
+    designs: tuple[Design, ...] = Field((), strict=False, description="every `[[design]]`")
     outside: tuple[Plugin, ...] = Field((), description="the plugins that were imported for it")
     devices: Mapping[str, Mapping[str, Any]] = Field(
         default_factory=dict, description="keys of `[homes.KIND]`, by KIND"
@@ -606,6 +620,23 @@ class Scenario(Table):
             super().__init__(**tables)
         except ValidationError as fault:
             raise InputError(in_code(fault, type(self).model_fields)) from None
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The designs to compare, in the order shown: those listed, or where no list is written the usual ones and its own."""
+        listed = self.scenario.architectures
+        if "architectures" in self.scenario.model_fields_set:
+            return listed
+        return listed + tuple(design.name for design in self.designs)
+
+    def market_of(self, design: str) -> str:
+        """Return the market that a design is: that of `[[design]]`, or the market of that name."""
+        return {own.name: own.market for own in self.designs}.get(design, design)
+
+    def keys_of(self, design: str) -> Mapping[str, Any]:
+        """Return the keys of a design: those of its market, and its own over them."""
+        own = {each.name: each.keys for each in self.designs}.get(design, {})
+        return {**self.parts.get(self.market_of(design), {}), **own}
 
 
 TABLES: Mapping[str, type[Table]] = MappingProxyType(

@@ -51,7 +51,7 @@ def require_layered(scene: Scene) -> Layered:
     InputError
         A scenario that names another one first.
     """
-    name = scene.scenario.scenario.architectures[0]
+    name = scene.scenario.compared[0]
     market = scene.market(name)
     if isinstance(market, Layered):
         return market

@@ -134,7 +134,7 @@ def make_plan(
     own = [f"{key}={each.value}" for key, each in assumed.items()]
     draws = open_draws(path, [*own, *overrides], spread_days)._replace(with_bound=with_bound)
     said = {key: f"{each.value:g}, {each.source}" for key, each in assumed.items()}
-    designs = keys.scenario.architectures
+    designs = keys.compared
     return EnsemblePlan(draws, keys.scenario.seed, seeds, tuple(variations), designs, said)
 
 

@@ -1,0 +1,71 @@
+"""Designs of a scenario's own: `[[design]]` names a market with keys that differ, so a comparison may hold it several times."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gridagora.core.errors import Problem, nearest, shown
+from gridagora.core.registry import names
+from gridagora.scenario import key_checks as faults
+from gridagora.scenario.key_checks import Got
+from gridagora.scenario.schema import Design
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _+-]{0,38}[A-Za-z0-9+]|[A-Za-z0-9]")
+NAMING = "up to 40 letters, digits, blanks, '-', '_' or '+', a letter or digit first"
+RESERVED = ("bound", "manifest")  # what tables and folders call something else
+
+
+def find_designs(
+    raw: Sequence[Mapping[str, Any]],
+    parts: Mapping[str, Mapping[str, Any]],
+    got: Got,
+    problems: list[Problem],
+) -> tuple[Design, ...]:
+    """Return the checked designs of a scenario's own; problems are added to the list.
+
+    `parts` are the checked keys of every `[market.NAME]`, which a design of that market starts from.
+    """
+    found, seen = [], list[str]()
+    for row, values in enumerate(raw):
+        name, market = values.get("name"), values.get("market")
+        where = got.where("design", name if isinstance(name, str) else str(row + 1))
+        wrong = [*_check_name(name, seen, where), *_check_market(market, where)]
+        problems += wrong
+        if isinstance(name, str):
+            seen.append(name.casefold())
+        if wrong or not isinstance(name, str) or not isinstance(market, str):
+            continue
+        own = {key: value for key, value in values.items() if key not in Design.model_fields}
+        checked = faults.design_keys(name, market, own, parts.get(market, {}), got, problems)
+        found.append(Design(name=name, market=market, keys=checked))
+    return tuple(found)
+
+
+def _check_name(name: object, seen: Sequence[str], where: str) -> list[Problem]:
+    """Return what is wrong with the name of a design, given those before it in small letters."""
+    if name is None:
+        hint = 'Write name = "..." below [[design]].'
+        return [Problem(where, "no name", "the name that tables show", hint)]
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        return [Problem(where, shown(name), f"a name of {NAMING}")]
+    if name in names("market"):
+        hint = f"The keys of '{name}' itself stand under [market.{name}]."
+        return [Problem(where, f"'{name}', the name of a market", "a name of its own", hint)]
+    if name.casefold() in RESERVED:
+        return [Problem(where, f"'{name}', which results use", "another name")]
+    if name.casefold() in seen:
+        return [Problem(where, f"'{name}' for two designs", "names that differ")]
+    return []
+
+
+def _check_market(market: object, where: str) -> list[Problem]:
+    known = names("market")
+    if market is None:
+        hint = 'Write market = "..." below [[design]].'
+        return [Problem(where, "no market", f"one of {', '.join(known)}", hint)]
+    if not isinstance(market, str):
+        return [Problem(where, shown(market), f"a market: one of {', '.join(known)}")]
+    if market not in known:
+        hint = nearest(market, known)
+        return [Problem(where, f"an unknown market '{market}'", "the name of a market", hint)]
+    return []
