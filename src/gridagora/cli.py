@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gridagora import __version__
-from gridagora.cli_study import compare_worlds, ensemble, risk, run_area, study, sweep
+from gridagora.commands.area import run_area
+from gridagora.commands.ensemble import ensemble
+from gridagora.commands.over_seeds import compare_worlds
+from gridagora.commands.risk import risk
+from gridagora.commands.study import study
+from gridagora.commands.sweep import sweep
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.terminal import (
     RESULTS,

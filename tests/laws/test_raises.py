@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "gridagora"
-VERBS = {"cli.py", "cli_study.py"}  # their docstrings are the help that a user reads
+VERBS = {"cli.py"}  # their docstrings are the help that a user reads
 FILES = sorted(path for path in SOURCE.rglob("*.py") if path.name not in VERBS)
 
 

@@ -27,9 +27,12 @@ SILENT = {
     tokenize.DEDENT,
     tokenize.ENDMARKER,
 }
-LAZY = dict.fromkeys(
-    ("cli.py", "cli_study.py", "terminal.py"), "what a verb does not need stays unloaded"
-)
+# what a verb does not need stays unloaded
+LAZY = {
+    "cli.py",
+    "terminal.py",
+    *(f"commands/{p.name}" for p in (SOURCE / "commands").glob("*.py")),
+}
 
 
 # where code from outside is called, and what is lost when it fails: any error is caught there, and nowhere else

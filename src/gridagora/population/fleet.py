@@ -1,13 +1,14 @@
 """Every device of a scene, by group: beliefs for a plan, curves for an interval, and the step of the physics."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from gridagora.core.device import (
     Beside,
+    DeviceKind,
     GroupBelief,
     Moment,
     Setting,
@@ -43,6 +44,20 @@ class Fleet:
     def of_kind(self, kind: str) -> DeviceGroup:
         """Return the group of a kind; raises KeyError where no home owns such a device."""
         return {group.about.kind: group for group in self.groups}[kind]
+
+
+class OwnedDevices(Protocol):
+    """Devices of one kind and the homes that own them, before, in or after a run."""
+
+    @property
+    def about(self) -> DeviceKind:
+        """What all devices of the kind are."""
+        ...
+
+    @property
+    def home(self) -> Index:
+        """Home of every device, (r,)."""
+        ...
 
 
 class FleetPlan(NamedTuple):
@@ -108,8 +123,13 @@ def make_fleet(
 
 def prosumers(fleet: Fleet) -> Flag:
     """Return which homes own a device that makes a prosumer, shape (n,)."""
-    own = np.zeros(fleet.homes, dtype=np.bool_)
-    for group in fleet.groups:
+    return prosumers_among(fleet.groups, fleet.homes)
+
+
+def prosumers_among(groups: Iterable[OwnedDevices], homes: int) -> Flag:
+    """Return which of so many homes own a device that makes a prosumer, shape (n,)."""
+    own = np.zeros(homes, dtype=np.bool_)
+    for group in groups:
         own[group.home] |= group.about.is_prosumer
     return own
 

@@ -14,6 +14,7 @@ from gridagora.core.records import by_row, sum_rows
 from gridagora.core.rules import Residual
 from gridagora.core.tables import Col, Flag
 from gridagora.mechanisms.retail.agents import list_warnings, summarise_certificates
+from gridagora.population.fleet import prosumers_among
 from gridagora.results.outcome import Exchange, Outcome, Paid
 from gridagora.run.home_series import kept_series
 from gridagora.run.record import AWARD, HOME, power_of
@@ -58,7 +59,7 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
         [energy, book_trades(s, ran.trades), deviation_charge(s, home_kw, award_kw, homes.quality)]
     )
     if ran.residual is Residual.PROSUMERS:
-        ledger = join([ledger, retail_margin(s, ledger, prosumers(lived, n))])
+        ledger = join([ledger, retail_margin(s, ledger, prosumers_among(lived, n))])
     paid = paid_uusd(ledger, len(ran.parties.id))
     t = hours * per
     return Outcome(
@@ -125,14 +126,6 @@ def settlement(parties: Parties, study: Setup) -> Settlement:
     period = Product(Commodity.P, study.start_s, DAY_H * HOUR_S * study.days, Horizon.REAL_TIME)
     place = np.zeros(len(study.homes.home_id), np.int64) if study.site is None else study.site.place
     return Settlement(parties, period, study.dt_h, study.wholesale, place)
-
-
-def prosumers(lived: Sequence[Lived], count: int) -> Flag:
-    """Return which of `count` homes own a device that makes a prosumer, shape (n,)."""
-    own = np.zeros(count, dtype=np.bool_)
-    for group in lived:
-        own |= homes_with(group, count) & group.about.is_prosumer
-    return own
 
 
 def homes_with(group: Lived, count: int) -> Flag:

@@ -1,0 +1,162 @@
+"""Commands of `gridagora study`: a sweep of a design, where the rest of the value goes, whether a design keeps its promise."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gridagora.commands.area import area
+from gridagora.terminal import (
+    Address,
+    Jobs,
+    Json,
+    On,
+    Out,
+    RunOn,
+    Scenario,
+    Set,
+    bar,
+    default_out,
+    finish,
+    load_scene,
+    name_plugins,
+    open_workers,
+    refuse_file,
+    report_errors,
+)
+
+if TYPE_CHECKING:
+    from gridagora.scenario.build import Scene
+
+STUDY_DAYS = 2  # a sweep runs a scene forty times and more
+SEEDS = 30
+
+study = typer.Typer(
+    help="Sweep a design, say where the rest goes, or hold one to its promise.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Days = Annotated[
+    int | None,
+    typer.Option(
+        "--days",
+        metavar="N",
+        min=1,
+        help="Days from the start; left out: the first two, or all where --full is given.",
+    ),
+]
+
+
+@study.command()
+def aggregation(
+    scenario: Scenario,
+    days: Days = None,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Every combination of every dial, over the whole scenario."),
+    ] = False,
+    set_: Set = None,
+    out: Out = None,
+    jobs: Jobs = None,
+    on: On = RunOn.LOCAL,
+    address: Address = None,
+    json_: Json = False,
+) -> None:
+    """Sweep layers, blocks, forecast error, lost and late messages of the layered design; what was run is never run again."""
+    with report_errors(json_), open_workers(on, address, jobs) as workers:
+        from gridagora.run import folder as folders
+        from gridagora.studies import aggregation as studies
+        from gridagora.studies import waterfall as causes
+
+        folder = out or default_out(scenario) / "study"
+        refuse_file(folder)
+        scene = _short(scenario, days, set_ or [], whole=full)
+        with bar() as advance:
+            swept = studies.study_aggregation(
+                scene, studies.DialGrid(full=full), folder, advance, workers
+            )
+            rest = causes.study_losses(
+                scene,
+                "layered",
+                folder,
+                lambda _, done, total: advance("losses", done, total),
+                workers,
+            )
+        found = swept.beside(rest)
+        folders.save(found, folder)
+        finish(found, folder, json_)
+
+
+@study.command()
+def losses(
+    scenario: Scenario,
+    design: Annotated[
+        str, typer.Option("--design", metavar="NAME", help="A design whose homes look ahead.")
+    ] = "layered",
+    days: Days = None,
+    set_: Set = None,
+    out: Out = None,
+    jobs: Jobs = None,
+    on: On = RunOn.LOCAL,
+    address: Address = None,
+    json_: Json = False,
+) -> None:
+    """Say where the value goes that a design does not capture: forecast, draws, on/off units, the limit, the rest."""
+    with report_errors(json_), open_workers(on, address, jobs) as workers:
+        from gridagora.studies import waterfall as causes
+
+        folder = out or default_out(scenario) / "losses"
+        refuse_file(folder)
+        scene = _short(scenario, days, set_ or [], whole=False)
+        with bar() as advance:
+            found = causes.study_losses(scene, design, folder, advance, workers)
+        finish(found, folder, json_)
+
+
+study.command()(area)
+
+
+@study.command()
+def claims(
+    scenario: Scenario,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            "--seeds",
+            metavar="N",
+            help="Draws of homes and days; 30 or more for intervals worth the name.",
+        ),
+    ] = SEEDS,
+    set_: Set = None,
+    out: Out = None,
+    jobs: Jobs = None,
+    on: On = RunOn.LOCAL,
+    address: Address = None,
+    json_: Json = False,
+) -> None:
+    """Say against which retailers of today prosumers as the retailer keep what is promised, over draws of homes and days."""
+    with report_errors(json_), open_workers(on, address, jobs) as workers:
+        from gridagora.studies import retail_claims
+
+        folder = out or default_out(scenario) / "claims"
+        refuse_file(folder)
+        name_plugins(scenario, set_ or [])
+        with bar() as advance:
+            found = retail_claims.study_claims(
+                scenario, range(seeds), set_ or (), folder, advance, workers
+            )
+        finish(found, folder, json_)
+
+
+def _short(path: Path, days: int | None, overrides: list[str], *, whole: bool) -> "Scene":
+    """Return the scene of a study: the first days of the scenario, unless all are asked for."""
+    from gridagora.scenario import read
+
+    name_plugins(path, overrides)
+    all_days = read.load(path, overrides).scenario.days
+    return load_scene(
+        path,
+        None,
+        [*overrides, f"scenario.days={days or (all_days if whole else min(STUDY_DAYS, all_days))}"],
+    )
