@@ -321,6 +321,20 @@ def test_a_wrong_word_of_a_sweep_is_a_sentence_before_any_world(demo, words, sai
     assert said in " ".join(found.stderr.split())
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--seeds", "1000000000"], "at most 1,000,000 worlds"),
+        (["--seeds", "600000", "--vary", "homes.pv_share=0,1"], "600000 of each of 2 variations"),
+        (["--seeds", "3", "--set", f"scenario.seed={2**63 - 1}"], f"at most {2**63 - 3}"),
+    ],
+)
+def test_more_worlds_than_anybody_runs_and_seeds_that_no_table_holds(demo, words, said):
+    found = CliRunner().invoke(app, ["ensemble", str(demo), *words])
+    assert found.exit_code == 2, found.output
+    assert said in " ".join(found.stderr.split())
+
+
 def test_a_sweep_without_a_key_is_refused(demo):
     found = CliRunner().invoke(app, ["sweep", str(demo)])
     assert found.exit_code == 2

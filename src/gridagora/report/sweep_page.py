@@ -11,11 +11,16 @@ import pandas as pd
 
 from gridagora.report.page import asset
 from gridagora.report.style import colours, label
+from gridagora.report.sweep_map import PANELS, SweepMap, SweepScatter, map_of, words_of_changes
+from gridagora.report.sweep_svg import as_file, draw
 
 CSS = """
 .map td{border-left:7px solid var(--tone);min-width:104px;vertical-align:top}
 .map td small{display:block;color:var(--soft);font-size:12.5px}
 .map th{white-space:nowrap}
+.drawn{margin:0 0 18px;overflow-x:auto}
+.drawn svg{max-width:100%;height:auto;min-width:520px}
+.drawn figcaption{color:var(--soft);font-size:13.5px}
 main{padding-top:8px}
 @media print{.scroll{overflow:visible}}
 """
@@ -33,7 +38,7 @@ def write(
     manifest: Mapping[str, Any],
     metric: tuple[str, str],
 ) -> Path:
-    """Write the page and return its path.
+    """Write the page, and its map beside it as SVG, and return the path of the page.
 
     Parameters
     ----------
@@ -51,10 +56,13 @@ def write(
     keys = list(dict.fromkeys(variations.key))
     points = variations.pivot(index="variation", columns="key", values="value")[keys]
     tones = colours(list(manifest["designs"]))
-    is_grid = (
-        len(keys) == 2 and len(points) == points[keys[0]].nunique() * points[keys[1]].nunique()
+    shown = map_of(ranking, points, list(manifest["designs"]))
+    drawing = draw(shown, tones, metric[0])
+    path.with_suffix(".svg").write_text(as_file(drawing), encoding="utf-8")
+    whole = isinstance(shown, SweepMap) and len(keys) == 2
+    body = _drawn(shown, drawing, metric[0]) + (_map if whole else _list)(
+        ranking, points, tones, metric[1]
     )
-    body = (_map if is_grid else _list)(ranking, points, tones, metric[1])
     title = escape(str(manifest["title"]))
     page = f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
@@ -106,6 +114,25 @@ def _field(row: Mapping[Any, Any] | None, tones: Mapping[str, str], unit: str) -
     tied = f"ties: {ties}" if ties else "no tie"
     tone = tones[row["best"]]
     return f'<td style="--tone:{tone}">{label(row["best"])}{lead}<small>{tied}</small></td>'
+
+
+def _drawn(shown: SweepMap | SweepScatter, drawing: str, metric: str) -> str:
+    """Return the drawing with what it does not show of the points, and where the best design changes."""
+    told = [f"Best design by {metric}."]
+    if isinstance(shown, SweepMap):
+        told = [words_of_changes(shown)]
+        if any(field.points > 1 for panel in shown.panels for field in panel.fields):
+            told.append(
+                f"More than {PANELS} maps would be needed for the other keys: a field names the design that is best at most "
+                "of its points, and at how many. These two keys tell most about the best design."
+            )
+        elif len(shown.panels) > 1:
+            told.append("The keys on the axes are the two that tell most about the best design.")
+    else:
+        told.append("Of several keys, those are drawn that tell most about the best design.")
+    return (
+        f'<figure class="drawn">{drawing}<figcaption>{escape(" ".join(told))}</figcaption></figure>'
+    )
 
 
 def _map(ranking: pd.DataFrame, points: pd.DataFrame, tones: Mapping[str, str], unit: str) -> str:

@@ -44,6 +44,8 @@ from gridagora.studies.worlds import (
 
 FORMAT = 1  # of an ensemble folder; another number where names or meaning of what it holds change
 LEAST_SEEDS = 2  # for a spread at all
+MOST_WORLDS = 1_000_000  # of one ensemble; more is a slip of the hand
+LAST_SEED = 2**63 - 1  # that a table holds
 JOURNAL, WORLDS_FILE = "journal.jsonl", "worlds.parquet"
 TABLES = ("worlds", "variations")
 OWN = frozenset(
@@ -54,6 +56,7 @@ OWN = frozenset(
         "report.html",
         "risk",
         "sweep.html",
+        "sweep.svg",
         "ranking.parquet",
         *(f"{t}.parquet" for t in TABLES),
     }
@@ -125,10 +128,11 @@ def make_plan(
     Raises
     ------
     InputError
-        Too few seeds, and whatever the scenario or a variation has wrong.
+        Too few seeds or too many, and whatever the scenario or a variation has wrong.
     """
     _require_seeds(seeds, tail_level)
     keys = read.load(path, overrides)
+    _require_room(seeds, len(variations), keys.scenario.seed)
     require_variations(str(path), overrides, variations, option)
     assumed = assume_errors(keys) if assumes else {}
     own = [f"{key}={each.value}" for key, each in assumed.items()]
@@ -149,6 +153,20 @@ def _require_seeds(seeds: int, tail_level: float | None) -> None:
     if seeds < least:
         expected = f"{least} or more: the tail at level {tail_level:g} needs them"
         raise InputError([Problem("--seeds", str(seeds), expected)])
+
+
+def _require_room(seeds: int, variations: int, first_seed: int) -> None:
+    problems = []
+    if seeds * variations > MOST_WORLDS:
+        several = f" of each of {variations} variations" if variations > 1 else ""
+        expected = f"at most {MOST_WORLDS:,} worlds in all"
+        hint = "Intervals shrink with the root of the number of worlds: 100 times as many, a tenth."
+        problems.append(Problem("--seeds", f"{seeds}{several}", expected, hint))
+    elif first_seed + seeds - 1 > LAST_SEED:
+        expected = f"at most {LAST_SEED - seeds + 1}, so that {seeds} seeds follow"
+        problems.append(Problem("scenario.seed", str(first_seed), expected))
+    if problems:
+        raise InputError(problems)
 
 
 def lines_of(plan: EnsemblePlan) -> list[str]:
