@@ -124,19 +124,18 @@ def load_scene(path: Path, only: list[str] | None, overrides: list[str]) -> "Sce
         with busy(f"reading {path}") as tell:
             return build.build(read.load(path, [*overrides, *chosen]), tell)
     except InputError as fault:
-        if not chosen:
-            raise
-        typed = f"--only {','.join(only or ())}"
-        said = [
-            Problem(
-                typed if each.where == f"--set {chosen[0]}" else each.where,
-                each.got,
-                each.expected,
-                each.hint,
-            )
+        raise as_typed(fault, {key: f"--only {','.join(only or ())}" for key in chosen}) from None
+
+
+def as_typed(fault: InputError, typed: Mapping[str, str]) -> InputError:
+    """Return a fault whose problems name options as they were typed, by the override KEY=VALUE that each stands for."""
+    named = {f"--set {key}": text for key, text in typed.items()}
+    return InputError(
+        [
+            Problem(named.get(each.where, each.where), each.got, each.expected, each.hint)
             for each in fault.problems
         ]
-        raise InputError(said) from None
+    )
 
 
 @contextmanager

@@ -1,6 +1,9 @@
 """Worlds: what a seed redraws and what it leaves, equal for every design; an ensemble that goes on where it was stopped."""
 
+import errno
 import json
+import os
+import shutil
 from importlib.resources import files
 
 import numpy as np
@@ -9,8 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from gridagora.cli import app
-from gridagora.core.errors import InputError
+from gridagora.core.errors import InputError, PartError
 from gridagora.core.tables import blocks_of
+from gridagora.files.folder_lock import lock_folder
 from gridagora.studies import ensemble, variations, world_means, worlds
 from gridagora.studies.worlds import WorldCase, WorldOutcome
 
@@ -333,6 +337,72 @@ def test_more_worlds_than_anybody_runs_and_seeds_that_no_table_holds(demo, words
     found = CliRunner().invoke(app, ["ensemble", str(demo), *words])
     assert found.exit_code == 2, found.output
     assert said in " ".join(found.stderr.split())
+
+
+def test_a_folder_is_written_by_one_run_at_a_time(demo, finished, tmp_path):
+    folder = tmp_path / "worlds"
+    shutil.copytree(finished[0], folder)
+    with lock_folder(folder), pytest.raises(InputError, match="another run is writing"):
+        ensemble.run_ensemble(plan_of(demo, 4), folder)
+    assert ensemble.run_ensemble(plan_of(demo, 3), folder) == finished[1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[]",
+        "5",
+        '{"variation": 0, "seed": 2, "values": {}}',
+        '{"variation": [], "seed": {}, "values": {}, "drivers": {}, "faults": {}}',
+        '{"variation": 0, "seed": 2, "values": 1, "drivers": {}, "faults": {}}',
+        "\x00\x00\x00",
+    ],
+)
+def test_a_spoilt_line_of_the_journal_is_run_again(demo, finished, tmp_path, line):
+    folder = tmp_path / "worlds"
+    shutil.copytree(finished[0], folder)
+    journal = folder / ensemble.JOURNAL
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join([*lines[:3], line + "\n", *lines[3:]]))
+    ensemble.run_ensemble(plan_of(demo, 3), folder)
+    assert (folder / "worlds.parquet").read_bytes() == (finished[0] / "worlds.parquet").read_bytes()
+
+
+def test_a_disk_that_is_full_is_a_sentence_and_the_run_goes_on_from_there(
+    demo, finished, tmp_path, monkeypatch
+):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    folder = tmp_path / "worlds"
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(PartError, match=r"No space left.*goes on where it was"):
+            ensemble.run_ensemble(plan_of(demo, 3), folder)
+    ensemble.run_ensemble(plan_of(demo, 3), folder)
+    assert (folder / "worlds.parquet").read_bytes() == (finished[0] / "worlds.parquet").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--vary", "scenario.seed=1,2"], "--seeds says how many"),
+        (["--vary", 'scenario.architectures=["flat"],["rtp"]'], "--designs names them"),
+        (["--vary", "homes.pv_share=0.5,.50"], "values that differ"),
+        (["--designs", "flat,rtpp"], "--designs flat,rtpp: got an unknown"),
+        (["--days", "100000"], "--days 100000: got"),
+    ],
+)
+def test_a_problem_names_what_was_typed(demo, words, said):
+    found = CliRunner().invoke(app, ["ensemble", str(demo), "--seeds", "3", *words])
+    assert found.exit_code == 2, found.output
+    assert said in " ".join(found.stderr.split())
+
+
+def test_a_varied_start_moves_as_every_other_does(demo):
+    draws = worlds.open_draws(demo, SMALL, 0)._replace(least_days=3, most_days=3)
+    scene = worlds.draw_scene(draws, WorldCase(1, 1, ("scenario.start=2024-08-01",)))
+    assert str(scene.scenario.scenario.start) == "2024-08-04"
 
 
 def test_a_sweep_without_a_key_is_refused(demo):

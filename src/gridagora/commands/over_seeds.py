@@ -10,6 +10,8 @@ def compare_worlds(
     scenario: Path, folder: Path, seeds: int, only: str | None, overrides: list[str], as_json: bool
 ) -> None:
     """Run every design in many worlds as the scenario has them, and show the mean of every metric with its interval."""
-    options = WorldOptions(scenario, overrides, seeds, only, with_bound=True)
+    options = WorldOptions(
+        scenario, overrides, seeds, only, with_bound=True, designs_option="--only"
+    )
     plan = read_plan(options, ((),), "--seeds", assumes=False)
     leave_failed(run_worlds(plan, folder, LOCAL_JOBS, as_json, whole=True))

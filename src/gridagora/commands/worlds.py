@@ -9,6 +9,7 @@ import typer
 from gridagora.core.errors import InputError, Problem
 from gridagora.terminal import (
     FAILED,
+    as_typed,
     busy,
     countdown,
     name_plugins,
@@ -70,7 +71,10 @@ WorldDays = Annotated[
 
 
 class WorldOptions(NamedTuple):
-    """What was typed of the worlds of a scenario: designs by name, days of each, days by which it moves, whether bounded."""
+    """What was typed of the worlds of a scenario: designs by name, days of each, days by which it moves, whether bounded.
+
+    `designs_option` is what the command calls its designs.
+    """
 
     scenario: Path
     overrides: list[str]
@@ -79,6 +83,7 @@ class WorldOptions(NamedTuple):
     days: int | None = None
     spread_days: int = SPREAD_DAYS
     with_bound: bool = False
+    designs_option: str = "--designs"
 
 
 def read_plan(
@@ -92,30 +97,35 @@ def read_plan(
     """Return the plan that options make of worlds; `option` named the variations, for messages."""
     from gridagora.studies import ensemble as studies
 
+    typed = _typed(options)
     name_plugins(options.scenario, options.overrides)
-    with busy(f"reading {options.scenario}"):
-        return studies.make_plan(
-            options.scenario,
-            _world_keys(options),
-            variations,
-            option,
-            options.seeds,
-            options.spread_days,
-            assumes=assumes,
-            with_bound=options.with_bound,
-            tail_level=tail_level,
-        )
+    try:
+        with busy(f"reading {options.scenario}"):
+            return studies.make_plan(
+                options.scenario,
+                [*options.overrides, *typed],
+                variations,
+                option,
+                options.seeds,
+                options.spread_days,
+                assumes=assumes,
+                with_bound=options.with_bound,
+                tail_level=tail_level,
+            )
+    except InputError as fault:
+        raise as_typed(fault, typed) from None
 
 
-def _world_keys(options: WorldOptions) -> list[str]:
-    """Return the overrides of all worlds: those given, days, and designs in place of those of the scenario."""
-    keys = list(options.overrides)
+def _typed(options: WorldOptions) -> dict[str, str]:
+    """Return the overrides that options stand for, days and designs of all worlds, each with the option as it was typed."""
+    typed = {}
     if options.days is not None:
-        keys.append(f"scenario.days={options.days}")
+        typed[f"scenario.days={options.days}"] = f"--days {options.days}"
     if options.designs is not None:
         named = [name.strip() for name in options.designs.split(",") if name.strip()]
-        keys.append(f"scenario.architectures={json.dumps(named)}")
-    return keys
+        key = f"scenario.architectures={json.dumps(named)}"
+        typed[key] = f"{options.designs_option} {options.designs}"
+    return typed
 
 
 def one_folder(place: Path | None, out: Path | None) -> Path | None:

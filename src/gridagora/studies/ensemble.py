@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from gridagora.core.errors import InputError, PartError, Problem, attempt
 from gridagora.core.registry import find, names
 from gridagora.core.tables import blocks_of
+from gridagora.files.folder_lock import LOCK, lock_folder
 from gridagora.files.json_text import json_text
 from gridagora.results.metric import Metric
 from gridagora.run.compare import require_designs
@@ -28,7 +29,7 @@ from gridagora.scenario.build import Scene
 from gridagora.scenario.plugins import digest_of
 from gridagora.studies.assumptions import assume_errors
 from gridagora.studies.journal import Journal, open_journal
-from gridagora.studies.parallel import Workers, map_cases
+from gridagora.studies.parallel import Workers, map_cases, width_of
 from gridagora.studies.risk.distribution_free import least_draws
 from gridagora.studies.sweep import SOURCE, Told
 from gridagora.studies.variations import require_variations
@@ -51,6 +52,7 @@ TABLES = ("worlds", "variations")
 OWN = frozenset(
     {
         JOURNAL,
+        LOCK,
         "manifest.json",
         "scenario.toml",
         "report.html",
@@ -212,16 +214,33 @@ def run_ensemble(
     InputError
         Too few seeds, a scene that cannot be made, a design that it does not have, a folder of something else.
     PartError
-        No world ran, or a process ended from outside.
+        No world ran, a process ended from outside, or the folder could not be written to any more.
     """
-    journal, scene = open_ensemble_folder(plan, Path(out))
+    folder = Path(out).resolve()
+    scene = first_scene(plan)
+    make_folder(folder)
+    with lock_folder(folder):
+        try:
+            return _run_left(plan, folder, scene, progress or _silent, workers)
+        except OSError as fault:
+            got = fault.strerror or str(fault)
+            hint = (
+                "make room or give access, then run the same command again: it goes on where it was"
+            )
+            raise PartError(f"{folder} could not be written to any more ({got}); {hint}") from fault
+
+
+def _run_left(
+    plan: EnsemblePlan, folder: Path, scene: Scene, tell: Told, workers: Workers
+) -> dict[str, Any]:
+    """Run the worlds that the folder does not hold and write the tables."""
+    journal = open_journal(folder / JOURNAL, identity(plan, scene))
     left = [case for case in cases_of(plan) if not journal.holds(case)]
     total = plan.seeds * len(plan.variations)
-    tell = progress or _silent
     tell("worlds", total - len(left), total)
     faults: dict[str, str] = {}
     done = total - len(left)
-    jobs = batch_cases(left, worlds_in_step(scene), workers if isinstance(workers, int) else 1)
+    jobs = batch_cases(left, worlds_in_step(scene), width_of(workers))
     for job, worlds in map_cases(run_cases, jobs, workers, plan.draws, plan.designs):
         for case, world in zip(job, worlds, strict=True):
             if "" in world.faults:  # nothing ran: it is tried again next time
@@ -232,7 +251,7 @@ def run_ensemble(
             tell("worlds", done, total)
     if not any(journal.holds(case) for case in cases_of(plan)):
         raise PartError(f"no world ran: {next(iter(faults.values()))}")
-    return write_tables(plan, journal, scene, Path(out), faults)
+    return write_tables(plan, journal, scene, folder, faults)
 
 
 def batch_cases(
@@ -252,13 +271,13 @@ def worlds_in_step(scene: Scene) -> int:
     return max(1, min(room, WORLDS_IN_STEP))
 
 
-def open_ensemble_folder(plan: EnsemblePlan, folder: Path) -> tuple[Journal, Scene]:
-    """Return the journal of a folder and the first scene; everything that can be refused is refused before a world runs.
+def first_scene(plan: EnsemblePlan) -> Scene:
+    """Return the scene of the first world, with markets for all designs of the plan.
 
     Raises
     ------
     InputError
-        As `run_ensemble`.
+        A scene that cannot be made, or a design that it does not have.
     """
     scene = draw_scene(plan.draws, next(cases_of(plan)))
     problems: list[Problem] = []
@@ -266,7 +285,17 @@ def open_ensemble_folder(plan: EnsemblePlan, folder: Path) -> tuple[Journal, Sce
         attempt(partial(scene.market, name), problems)
     if problems:
         raise InputError(problems)
-    folder = folder.resolve()
+    return scene
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of an ensemble where there is none.
+
+    Raises
+    ------
+    InputError
+        A file, a folder of something else, or a place that cannot be written to.
+    """
     if folder.exists() and not folder.is_dir():
         raise InputError([Problem(f"{folder}", "a file", "a folder, new or of an ensemble")])
     strange = folder.is_dir() and {entry.name for entry in folder.iterdir()} - OWN
@@ -276,13 +305,20 @@ def open_ensemble_folder(plan: EnsemblePlan, folder: Path) -> tuple[Journal, Sce
         raise InputError([Problem(f"{folder}", got, "a new folder, or one of an ensemble", hint)])
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        journal = open_journal(folder / JOURNAL, identity(plan, scene))
-        with journal.path.open("ab"):
-            pass
+        for name in (LOCK, JOURNAL):
+            _require_writable(folder / name)
     except OSError as fault:
         got = f"a place that cannot be written to ({fault.strerror})"
         raise InputError([Problem(f"{folder}", got, "a folder that can be written to")]) from fault
-    return journal, scene
+
+
+def _require_writable(path: Path) -> None:
+    """Open a file to write to it; one that this makes is gone again."""
+    is_new = not path.exists()
+    with path.open("ab"):
+        pass
+    if is_new:
+        path.unlink()
 
 
 def identity(plan: EnsemblePlan, scene: Scene) -> dict[str, str]:

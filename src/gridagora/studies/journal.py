@@ -70,12 +70,19 @@ def open_journal(path: Path, of: Mapping[str, str]) -> Journal:
         whole = begins = file.tell()
         for line in file:
             held = _parsed(line) if line.endswith(b"\n") else {}
-            if not {"variation", "seed", "values"} <= set(held):
+            if not _is_world(held):
                 break
             at[held["variation"], held["seed"]] = begins
             whole = begins = begins + len(line)
     os.truncate(path, whole)
     return Journal(path, at)
+
+
+def _is_world(held: Mapping[str, Any]) -> bool:
+    """Return whether a line holds what `Journal.add` writes."""
+    return all(isinstance(held.get(name), int) for name in ("variation", "seed")) and all(
+        isinstance(held.get(name), dict) for name in WorldOutcome._fields
+    )
 
 
 def _parsed(line: bytes) -> dict[str, Any]:

@@ -15,6 +15,11 @@ Found = TypeVar("Found")
 class Executor(Protocol):
     """Where cases run."""
 
+    @property
+    def cpus(self) -> int:
+        """Cases that run at the same time."""
+        ...
+
     def run(
         self, do: Callable[..., Found], jobs: Sequence[Job], *first: Any
     ) -> Iterator[tuple[Job, Found]]:
@@ -23,6 +28,11 @@ class Executor(Protocol):
 
 
 Workers = int | Executor  # processes of this machine by their number, or an executor
+
+
+def width_of(workers: Workers) -> int:
+    """Return how many cases run at the same time."""
+    return workers if isinstance(workers, int) else workers.cpus
 
 
 def map_cases(

@@ -12,6 +12,10 @@ from gridagora.scenario import read
 
 MANY = 10_000  # variations of one call; more is a slip of the hand
 LATIN = "--latin"
+TAKEN = {  # keys that say which worlds and designs there are, and what sets them
+    "scenario.seed": "Every world has a seed of its own; --seeds says how many there are.",
+    "scenario.architectures": "Every design runs in every world; --designs names them.",
+}
 
 
 class Dial(NamedTuple):
@@ -48,10 +52,19 @@ def _parsed(text: str, option: str, problems: list[Problem]) -> Dial:
     ends = None
     if key and rest.count(":") == 2 and "," not in rest:
         ends, values = _range(rest)
-    if not key or not rest or not all(values) or not values or len(set(values)) < len(values):
+    apart = {_as_number(value) for value in values}
+    if not key or not rest or not all(values) or not values or len(apart) < len(values):
         expected = "KEY=a,b,c with values that differ, or KEY=low:high:count with low below high"
         problems.append(Problem(f"{option} {text}", f"'{text}'", expected))
     return Dial(key, values, ends)
+
+
+def _as_number(value: str) -> str | float:
+    """Return a value by which it is told from others: a number however it is written, else its text."""
+    try:
+        return float(value)
+    except ValueError:
+        return value
 
 
 def _range(text: str) -> tuple[tuple[float, float] | None, tuple[str, ...]]:
@@ -133,7 +146,12 @@ def require_variations(
     InputError
         Every problem of every variation, each said once.
     """
-    problems: dict[Problem, None] = {}
+    keys = dict.fromkeys(item.partition("=")[0] for each in variations for item in each)
+    problems = {
+        Problem(f"{option} {key}", "a key that no variation sets", "another key", TAKEN[key]): None
+        for key in keys
+        if key in TAKEN
+    }
     for variation in variations:
         try:
             read.load(path, [*overrides, *variation])

@@ -95,8 +95,8 @@ def draw_scene(draws: WorldDraws, case: WorldCase) -> Scene:
     keys = read.load(draws.path, [*draws.overrides, *case.overrides])
     moved = _moved(keys, moved_days(draws, case.seed))
     own = [] if draws.network_seed is None else [f"feeder.seed={draws.network_seed}"]
-    seeded = [f"scenario.seed={case.seed}", *own, *moved]
-    return build.load(draws.path, [*draws.overrides, *seeded, *case.overrides])
+    seeded = [f"scenario.seed={case.seed}", *moved]
+    return build.load(draws.path, [*draws.overrides, *own, *case.overrides, *seeded])
 
 
 def moved_days(draws: WorldDraws, seed: int) -> int:
