@@ -10,12 +10,13 @@ from gridagora.core.registry import find, names
 from gridagora.core.rules import Bidder
 from gridagora.core.session import Baseline, MessageCount, Opening, SupplyOffer, drive
 from gridagora.kernels.curves.curve import Curves, curves
-from gridagora.results.outcome import welfare_usd
+from gridagora.results.gain import balanced_bill_usd, break_even_per_kwh
+from gridagora.results.outcome import over_limit_kwh, welfare_usd
 from gridagora.run.compare import compute_bound
 from gridagora.run.evaluate import evaluate
 from gridagora.run.result import revenue_gap_usd
 from gridagora.run.simulate import simulate
-from gridagora.settlement.ledger import UWH_PER_KWH, bill_usd, statement
+from gridagora.settlement.ledger import UWH_PER_KWH, bill_usd, paid_uusd, statement
 from gridagora.settlement.parties import Role, row_of
 
 EVERY = pytest.mark.parametrize("name", names("market"))
@@ -53,6 +54,39 @@ def test_a_statement_of_a_home_is_its_bill(outcomes, name):
             bill_usd(statement(o.ledger, o.parties, home), len(o.parties.id))[row]
             == o.bill_usd[row]
         )
+
+
+@EVERY
+def test_balanced_bills_are_the_cost_of_all_homes_to_the_micro_dollar(outcomes, name):
+    """What leaves homes and operator together is what wholesale, wires and other customers receive, and nothing is lost of it."""
+    o = outcomes[name]
+    paid = paid_uusd(o.ledger, len(o.parties.id))
+    received = sum(
+        int(-paid[row_of(o.parties, role)])
+        for role in (Role.WHOLESALE, Role.WIRES, Role.OTHER_CUSTOMERS)
+    )
+    balanced = np.rint(balanced_bill_usd(o) * 1e6).astype(np.int64)
+    assert int(balanced.sum()) == received
+    moved = np.rint(o.bill_usd * 1e6).astype(np.int64) - balanced
+    assert np.ptp(moved) <= 1, "the margin goes back in equal parts"
+
+
+@EVERY
+def test_at_the_break_even_price_of_overload_a_design_is_worth_what_flat_is(outcomes, name):
+    """The score is taken again at that price; what was done stays as it was."""
+    flat = outcomes["flat"]
+    price = break_even_per_kwh(outcomes[name], flat)
+    if over_limit_kwh(outcomes[name]) == over_limit_kwh(flat):
+        assert np.isnan(price)
+        return
+    own, other = (welfare_usd(each._replace(over_per_kwh=price)) for each in (outcomes[name], flat))
+    assert own == pytest.approx(other, abs=1e-6)
+
+
+def test_most_designs_break_even_at_some_price(outcomes):
+    flat = outcomes["flat"]
+    found = [break_even_per_kwh(o, flat) for name, o in outcomes.items() if name != "flat"]
+    assert np.isfinite(found).sum() > len(found) // 2
 
 
 @EVERY

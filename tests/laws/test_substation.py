@@ -12,7 +12,6 @@ from gridagora.run.compare import compare, compute_bound, prepare
 from gridagora.run.evaluate import evaluate
 from gridagora.run.result import revenue_gap_usd
 from gridagora.run.simulate import simulate
-from gridagora.run.unranked import unranked
 from gridagora.scenario import build, read
 from gridagora.settlement.ledger import only, paid_uusd
 from gridagora.settlement.parties import Role, row_of
@@ -189,21 +188,10 @@ def test_a_street_of_panels_in_april_is_a_street_that_exports():
     assert abs(rows["flat"]["E6m"]) <= ROUNDING_USD * (6 + 4)
     assert rows["flat"]["E5p"] == pytest.approx(6 * rows["flat"]["E5"] / bought_kwh(result, "flat"))
     assert rows["flat"]["E5p"] > 0
-    assert ("E5p" in result.summary.get("unranked", {})) == any(
-        row["E5p"] < 0 for row in rows.values()
-    )
     told = result.summary["architectures"]["flat"]["warnings"]
     assert any("rate below zero" in text for text in told) == (
         result.summary["manifest"]["flat_rate_per_kwh"] < 0
     )
-
-
-def test_an_average_price_below_zero_is_shown_and_not_ranked(sunny, played):
-    """Homes that are paid more than they pay have no lowest price; which designs pay them is said."""
-    rich = played["rtp"]._replace(bill_usd=played["rtp"].bill_usd - 10.0)
-    assert "rtp" in unranked(sunny.feeder, {"flat": played["flat"], "rtp": rich})["E5p"]
-    poor = {"flat": played["flat"]._replace(bill_usd=abs(played["flat"].bill_usd))}
-    assert "E5p" not in unranked(sunny.feeder, poor)
 
 
 def bought_kwh(result, name):

@@ -15,7 +15,7 @@ EVERY = pytest.mark.parametrize("metric_id", sorted(PARTS))
 DELIVERY = {"D1", "D1i", "D1s", "D1si", "D1t", "D1ti"}
 FLOW = {"P3", "P3s", "P4", "P4f", "P4w", "V1", "V1h", "V4"}
 REACTIVE = {"P4h", "P4p", "P4x"}
-AGAINST = {"E2", "E2u", "P1r"}
+AGAINST = {"E1o", "E1s", "E1y", "E2", "E2u", "P1r"}
 TOTALS = {"E1", "E3", "E4", "E6m", "E7", "E8", "C2e", "I1", "I1b"}  # they grow with the feeder
 TOTALS |= {"P3", "P4", "P4h", "P4x", "P5", "P7", "V4"}
 
@@ -281,9 +281,8 @@ WORSE = {
     "E1": {"left_usd": -5.0},
     "E2": {"left_usd": -5.0},
     "E3": {"wholesale_per_kwh": np.full(8, 0.4)},
-    "E5": {"bill_usd": np.full(3, 4.0)},
-    "E5p": {"bill_usd": np.full(3, 4.0)},
-    "E6": {"bill_usd": np.full(3, 4.0)},
+    "E1y": {"left_usd": -5.0},
+    "E5b": {"bill_usd": np.full(3, 4.0)},
     "E8": {"imbalance_uusd": 5},
     "E10": {"price_per_kwh": np.tile([0.0, 1.0], 4)},
     "P1": {"load_kw": np.array([20.0, 0, 0, 0, 0, 0, 0, 0])},
@@ -311,8 +310,9 @@ def test_what_is_worse_moves_against_the_direction(whole, metric_id):
 
 # Identifier, unit and direction of every metric, in the order of the table: what other programs read.
 TABLE = """
-E1 $ up, E2 share up, E2u share up, E3 $ down, E4 MWh -, E5 $/home down, E5p $/kWh down,
-E6 $/home up, E6m $ -, E7 kWh -, E8 $ down, E10 $/kWh down,
+E1y $/home/year up, E1s $/home/year -, E1o $/kWh -,
+E1 $ up, E2 share up, E2u share up, E3 $ down, E4 MWh -, E5 $/home -, E5b $/home down, E5p $/kWh -,
+E6 $/home -, E6m $ -, E7 kWh -, E8 $ down, E10 $/kWh down,
 P1 kW down, P1e kW down, P1r share up, P2 share up, P2r kW/h down, P3 kWh down, P3s share down,
 P4 kvarh down, P4f share up, P4w share up, P4h kvarh -, P4p $/kvarh -, P4x kvarh down,
 P5 kWh down, P6 share up, P7 kWh down,

@@ -5,12 +5,14 @@ import math
 import numpy as np
 import pytest
 
+from gridagora.results.gain import warn_of_stores
 from gridagora.results.outcome import (
     costs_usd,
     settlement_period,
     welfare_before_losses_usd,
     welfare_usd,
 )
+from gridagora.settlement.balanced import balance_bills
 from gridagora.settlement.ledger import book, join, paid_uusd
 
 # Of the load 5.5, 4.5, -0.5, 0.5, 2.5, 3.5, 11.5, 2.5 at wholesale prices of 0.1 (four times), 0.2 (three times) and -0.1.
@@ -70,6 +72,69 @@ def test_reactive_energy_that_inverters_lose_and_that_is_bought_elsewhere_costs(
 ):
     less = metric_value("E1", make()) - metric_value("E1", make(reactive=make_reactive()))
     assert less == pytest.approx(0.125 + 0.375, abs=1e-12)
+
+
+def test_a_gain_is_stated_of_a_home_and_a_year_of_such_days(make, metric_value):
+    """Four dollars more than flat, of three homes in two hours: a twelfth of a day."""
+    flat = make(left_usd=-3.75)
+    assert metric_value("E1y", make(), flat=flat) == pytest.approx(4.0 / 3 * 12 * 365, rel=1e-12)
+    assert metric_value("E1y", flat, flat=flat) == 0.0
+    assert math.isnan(metric_value("E1y", make()))
+
+
+def test_of_a_gain_what_stores_hold_is_told_apart(make, metric_value):
+    """Five dollars of comfort lost and four of stores gained: one is lost, and stores count four the other way."""
+    flat = make(left_usd=-3.75)
+    cold = make(device_usd={"comfort": np.array([5.0, 3.0, 0.6])})  # 8.6 in place of 4.2
+    more = welfare_usd(cold) - welfare_usd(flat)
+    assert more == pytest.approx(4.0 - 4.4, abs=1e-12)
+    assert metric_value("E1s", cold, flat=flat) == pytest.approx(4.0 / 3 * 12 * 365, rel=1e-12)
+    (told,) = warn_of_stores(cold, flat)
+    assert "+4.00 $ towards a loss of 0.40 $" in told
+
+
+@pytest.mark.parametrize(
+    ("more_usd", "warns"),
+    [(0.0, False), (0.24, False), (0.26, True), (-0.16, False), (-0.18, True)],
+)
+def test_stores_are_warned_of_above_a_fifth_of_the_gain(make, more_usd, warns):
+    """The design gains a dollar, and what its stores hold more than those of flat: a fifth of 1.25 is .25, of .833 is .167."""
+    flat = make(device_usd={"comfort": np.array([5.2, 0.0, 0.0])})  # in place of 4.2
+    assert bool(warn_of_stores(make(left_usd=0.25 + more_usd), flat)) == warns
+    assert warn_of_stores(flat, flat) == ()
+
+
+@pytest.mark.parametrize(
+    ("more_kwh", "saved_usd", "expected"),
+    [(0.375, 0.75, 2.0), (0.375, -0.75, -2.0), (-0.3, 0.6, -2.0), (-0.3, -0.6, 2.0)],
+)
+def test_break_even_is_what_is_saved_over_the_overload_it_takes(
+    make, metric_value, more_kwh, saved_usd, expected
+):
+    """One interval of a quarter of an hour is beyond 10 kW by 1.5 kW; the limit of flat moves its own overload."""
+    flat = make(limit_kw=10.0 + 4.0 * more_kwh, left_usd=0.25 - saved_usd)
+    assert metric_value("E1o", make(), flat=flat) == pytest.approx(expected, rel=1e-9)
+
+
+def test_break_even_is_no_number_where_both_overload_alike(make, metric_value):
+    assert math.isnan(metric_value("E1o", make(), flat=make(left_usd=-3.75)))
+    assert math.isnan(metric_value("E1o", make(limit_kw=math.inf), flat=make(limit_kw=math.inf)))
+
+
+@pytest.mark.parametrize(
+    ("bills_uusd", "margin_uusd", "expected"),
+    [
+        ([10, 20, 30], 6, [8, 18, 28]),
+        ([10, 20, 30], -6, [12, 22, 32]),
+        ([10, 20, 30], 7, [7, 18, 28]),  # what does not divide goes to the first homes
+        ([10, 20, 30], -7, [12, 22, 33]),
+        ([], 0, []),
+    ],
+)
+def test_a_margin_goes_back_in_equal_parts_to_the_micro_dollar(bills_uusd, margin_uusd, expected):
+    found = balance_bills(np.array(bills_uusd, dtype=np.int64), margin_uusd)
+    assert found.tolist() == expected
+    assert found.sum() == sum(bills_uusd) - margin_uusd
 
 
 def test_captured_value_is_the_share_of_the_gain_to_the_bound(make, metric_value):
@@ -148,6 +213,8 @@ def test_captured_value_without_the_limit_reads_the_run_without_it(make, metric_
         ("E5p", {"bill_usd": np.array([-1.0, -2.0, -4.5])}, -1.0),
         ("E6", {}, -(4.5 + 0.6 + 3.0 + 0.6) / 3),
         ("E6", {"bill_usd": np.array([-9.0, -9.0, -9.0])}, 9.0 - 4.2 / 3),
+        ("E5b", {}, (4.5 - 1.5) / 3),
+        ("E5b", {"surplus_uusd": -3_000_000}, 2.5),
         ("E6m", {}, 1.5),
         ("E6m", {"surplus_uusd": -250_001}, -0.250001),
         ("E7", {}, (7.5 + 8.0) * 0.25),

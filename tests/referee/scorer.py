@@ -205,6 +205,7 @@ def score(g: Given, r: Recorded) -> Scored:
         "E4": float(load.sum() * g.dt_h / 1000),
         "E5": float(by_home["bill"].mean()),
         "E5p": float(by_home["bill"].sum() / (np.maximum(home, 0.0).sum() * g.dt_h)),
+        "E5b": float((by_home["bill"].sum() + paid(ledger, n + OPERATOR)) / n),
         "E6m": -paid(ledger, n + OPERATOR),
         "P1": float(np.abs(demand).max()),
         "P1e": float(max(-demand.min(), 0.0)),

@@ -22,6 +22,9 @@ WELFARE_USD = {
     "central": -3740.9,
     "layered": -3772.2,
 }
+OVER_KWH = {"flat": 455.2, "tou": 673.3, "rtp": 635.4, "central": 235.2, "layered": 242.9}
+LEFT_USD = {"flat": 107.3, "tou": 119.9, "rtp": 105.0, "central": 121.3, "layered": 120.5}
+MARGIN_USD = {"flat": 0.0, "tou": -166.8, "rtp": -0.3, "central": 6.6, "layered": 39.6}
 SCENARIO = """title = "Austin, one summer week <script>alert(1)</script>"
 time_zone = "America/Chicago"
 note = "Homes are of 2018 (Travis County), wholesale prices of 2024 (ERCOT hub average); paired by weekday."
@@ -59,7 +62,7 @@ def make_result(homes: int = 60, days: int = 3, seed: int = 7) -> FakeResult:
         "costs": _costs(days),
         "places": places(),
     }
-    return FakeResult(_summary(intervals, days), tables)
+    return FakeResult(_summary(intervals, homes, days), tables)
 
 
 def _intervals(name: str, homes: int, days: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -137,7 +140,9 @@ def _homes(homes: int, days: int, rng: np.random.Generator) -> pd.DataFrame:
     parts = []
     for name in DESIGNS:
         factor = {"flat": 1.0, "tou": 1.0, "rtp": 0.9, "central": 0.86, "layered": 0.87}[name]
+        own = rng.standard_normal(homes)
         energy = days * 36.0 * size * (1 + 0.25 * ev) - days * 19.0 * pv
+        bill = 0.118 * energy * factor * (1 + 0.08 * own)
         stretch = {"flat": 1.0, "tou": 1.15, "rtp": 1.45, "central": 0.97, "layered": 1.02}[name]
         parts.append(
             pd.DataFrame(
@@ -145,7 +150,8 @@ def _homes(homes: int, days: int, rng: np.random.Generator) -> pd.DataFrame:
                     "architecture": name,
                     "home_id": [f"home_{row:04d}" for row in range(homes)],
                     "bus": [f"house_{row}" for row in range(homes)],
-                    "bill_usd": 0.118 * energy * factor * (1 + 0.08 * rng.standard_normal(homes)),
+                    "bill_usd": bill,
+                    "balanced_bill_usd": bill - MARGIN_USD[name] / homes,
                     "energy_kwh": energy,
                     "export_kwh": 9.0 * days * pv,
                     "discomfort_k_h": days * stretch * rng.gamma(3.0, 1.1, homes),
@@ -267,23 +273,40 @@ def places() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).assign(architecture="layered", bound_export_h=0.0)
 
 
-def _summary(intervals: pd.DataFrame, days: int) -> dict[str, Any]:
+def _summary(intervals: pd.DataFrame, homes: int, days: int) -> dict[str, Any]:
     summary: dict[str, Any] = {"architectures": {}}
     for rank, name in enumerate(DESIGNS):
         load = intervals.loc[intervals["architecture"] == name, "load_kw"]
         captured = (WELFARE_USD[name] - WELFARE_USD["flat"]) / (BOUND_USD - WELFARE_USD["flat"])
+        more_usd, more_kwh = (
+            WELFARE_USD[name] - WELFARE_USD["flat"],
+            OVER_KWH[name] - OVER_KWH["flat"],
+        )
+        a_year, even = 365 / days / homes, (more_usd / more_kwh + 1.0 if more_kwh else np.nan)
+        left_usd = LEFT_USD[name] - LEFT_USD["flat"]
         cells = {
+            "E1y": ("Gain over the flat rate", more_usd * a_year, "$/home/year", "higher"),
+            "E1s": ("Of the gain, left in stores", left_usd * a_year, "$/home/year", ""),
+            "E1o": ("Overload price at break-even", even, "$/kWh", ""),
             "E1": ("Social welfare", WELFARE_USD[name], "$", "higher"),
             "E2": ("Captured value", captured, "-", "higher"),
             "E3": ("Wholesale purchase cost", 3521.3 - 60 * rank, "$", "lower"),
             "E4": ("Wholesale energy", load.sum() / 12e3, "MWh", ""),
-            "E5": ("Mean bill", 31.2 - 1.3 * rank, "$", "lower"),
+            "E5": ("Mean bill", 31.2 - 1.3 * rank, "$", ""),
+            "E5b": (
+                "Mean bill, budget balanced",
+                31.2 - 1.3 * rank - MARGIN_USD[name] / homes,
+                "$",
+                "lower",
+            ),
+            "E6m": ("Operator margin", MARGIN_USD[name], "$", ""),
             "E8": ("Budget imbalance", 0.0, "$", "lower"),
             "E10": ("Price volatility", 0.02 * rank, "$/kWh", "lower"),
             "P1": ("Peak load", load.max(), "kW", "lower"),
             "P2": ("Load factor", load.mean() / load.max(), "-", "higher"),
             "P4x": ("Reactive energy from elsewhere", 80.0, "kvarh", "lower"),
             "P4w": ("Power factor by energy", 0.93, "share", "higher"),
+            "P5": ("Over the limit", OVER_KWH[name], "kWh", "lower"),
             "P3": ("Losses", 850.0 + 41 * rank, "kWh", "lower"),
             "V1": ("Lowest voltage", 0.955 - 0.004 * rank, "pu", "higher"),
             "V4": ("Time outside ANSI range A", 900.0 * rank, "s", "lower"),

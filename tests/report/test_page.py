@@ -124,13 +124,20 @@ def test_figures_of_the_page_parse(own, read):
 
 
 def test_answer_is_computed_from_the_numbers(result):
-    assert "central market captures 84 %" in answer(result)
+    told = answer(result)
+    assert told.startswith(
+        "In one draw, over the flat rate and in a year of such days, a home gains: "
+    )
+    assert "the central market $1,481 (84 %) and the layered market $1,418 (80 %)" in told
+    assert (
+        "it loses: real-time pricing $514 (−29 %) and time-of-use pricing $1,034 (−58 %)." in told
+    )
     assert "60 homes over 3 days" in question(result)
     assert (
-        "time-of-use pricing (−58 %) and real-time pricing (−29 %) do worse than the flat rate"
-        in answer(result)
+        "time-of-use pricing and real-time pricing are worse at any price; the central market and the layered market are "
+        "better at any price" in effects(result)
     )
-    assert "the mean bill falls from" in effects(result)
+    assert "the mean bill, budget balanced, falls from" in effects(result)
     assert "homes together miss their awards by 4.4 % of their energy" in effects(result)
     peak = result.summary["architectures"]["rtp"]["metrics"] | {
         "P1": {"name": "Peak", "value": 400.0, "unit": "kW", "direction": "down"}
@@ -150,13 +157,17 @@ def test_answer_is_computed_from_the_numbers(result):
     )
 
 
-def test_answer_without_bound_names_no_winner(result):
+def test_answer_without_gain_and_bound_names_no_winner(result):
     designs = {
-        name: {"metrics": {key: cell for key, cell in entry["metrics"].items() if key != "E2"}}
+        name: {
+            "metrics": {
+                key: cell for key, cell in entry["metrics"].items() if key not in {"E2", "E1y"}
+            }
+        }
         for name, entry in result.summary["architectures"].items()
     }
     bare = replace(result, summary={"architectures": designs})
-    assert "no captured value" in answer(bare)
+    assert "no gain over the flat rate" in answer(bare)
     got = page.html(bare)
     assert "No welfare bound was computed" in got
     assert "reports no certificate" in got
@@ -217,12 +228,17 @@ def test_designs_and_metrics_keep_their_order_when_a_summary_was_sorted(result, 
     shuffled = json.loads(json.dumps(result.summary, sort_keys=True))
     assert designs(replace(result, summary=shuffled)) == designs(result)
     assert metrics(replace(result, summary=shuffled)) == metrics(result)
-    assert [row.metric_id for row in metrics(result)][:7] == [
+    assert [row.metric_id for row in metrics(result)][:12] == [
+        "E1y",
+        "E1s",
+        "E1o",
         "E1",
         "E2",
         "E3",
         "E4",
         "E5",
+        "E5b",
+        "E6m",
         "E8",
         "E10",
     ]

@@ -1,18 +1,17 @@
-"""The metric table: every number of the summary, none invented, the best marked."""
+"""The metric table: every number of the summary, none invented, and in one draw none marked as the best."""
 
 import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.console import Console
 
 from gridagora.report.facts import direction
 from gridagora.report.fragments import metric_table
+from gridagora.report.gains import Gain, in_words
 from gridagora.report.style import change, decimals, number
-from gridagora.report.table import best, render, shown, table
+from gridagora.report.table import render, shown, table
 
 
 def test_table_holds_every_metric_of_the_summary(result):
@@ -35,26 +34,6 @@ def test_a_metric_that_one_design_lacks_is_nan_there_and_not_elsewhere(result):
     assert np.isfinite(got.loc["P1", "rtp"])
 
 
-@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=6), st.sampled_from(["higher", "lower"]))
-def test_nothing_beats_what_is_marked_best(values, better):
-    column = np.array(values)
-    marked = best(column, better)
-    if marked.any():
-        top = column[marked]
-        others = column[~marked]
-        assert np.ptp(top) <= 2e-9 * max(1.0, np.abs(column).max())
-        assert np.all(others < top.min()) if better == "higher" else np.all(others > top.max())
-    else:
-        assert np.ptp(column) <= 1e-9 * max(1.0, np.abs(column).max())
-
-
-def test_no_best_without_direction_choice_or_difference():
-    assert not best(np.array([1.0, 2.0]), "").any()
-    assert not best(np.array([1.0, np.nan]), "higher").any()
-    assert not best(np.array([3.0, 3.0, 3.0]), "lower").any()
-    assert best(np.array([3.0, np.nan, 3.0, 4.0]), "lower").tolist() == [True, False, True, False]
-
-
 @pytest.mark.parametrize(
     ("word", "expected"),
     [
@@ -70,7 +49,7 @@ def test_direction_words(word, expected):
     assert direction(word) == expected
 
 
-def test_render_stars_the_best_and_prints_markup_as_text(result):
+def test_render_of_one_draw_says_so_stars_nothing_and_prints_markup_as_text(result):
     designs = dict(result.summary["architectures"])
     designs["flat"] = {
         "metrics": designs["flat"]["metrics"]
@@ -83,8 +62,13 @@ def test_render_stars_the_best_and_prints_markup_as_text(result):
     )
     line = next(text for text in out.getvalue().splitlines() if text.lstrip().startswith("E1 "))
     assert "[red]welfare[/red]" in line
-    assert "−3,741*" in line
-    assert line.count("*") == 1
+    assert "−3,741" in line
+    assert "*" not in out.getvalue()
+    assert out.getvalue().startswith("One draw (seed 7), so no design is marked as the best;")
+    said = (
+        "against flat: tou worse at any price, rtp worse at any price, central better at any price"
+    )
+    assert said in out.getvalue().replace("\n", " ")
 
 
 def test_render_of_nothing_is_a_sentence():
@@ -113,13 +97,40 @@ def test_numbers_are_written_alike():
     assert change(18.4, 1.0) == "×18"
 
 
-def test_a_difference_that_cannot_be_seen_crowns_nobody():
-    assert not shown(np.array([0.03701, 0.03702]), "lower")[2].any()
-    assert shown(np.array([1.0331, 1.0321, 1.0319]), "lower")[2].tolist() == [False, True, True]
-    clean, places, marks = shown(np.array([1e-16, 3e-13, 0.0]), "lower")
+def test_noise_of_sums_is_shown_as_nothing():
+    clean, places = shown(np.array([1e-16, 3e-13, 0.0]))
     assert clean.tolist() == [0.0, 0.0, 0.0]
     assert places == 0
-    assert not marks.any()
+
+
+def test_gains_come_first_and_the_printed_bill_has_no_better_side(result):
+    out = io.StringIO()
+    render(result, Console(file=out, width=200, no_color=True))
+    lines = [text.split() for text in out.getvalue().splitlines() if text.strip()]
+    ids = [words[0] for words in lines]
+    at = ids.index("E1y")
+    assert ids[at : at + 5] == ["E1y", "E1s", "E1o", "E1", "E2"]
+    arrows = {words[0]: {"▲", "▼"} & set(words) for words in lines}
+    assert arrows["E5"] == arrows["E6m"] == arrows["E1o"] == set()
+    assert arrows["E5b"] == {"▼"}
+
+
+@pytest.mark.parametrize(
+    ("gain", "price", "more_kwh", "words"),
+    [
+        (5.0, 0.137, 40.0, "better below $0.137/kWh"),
+        (5.0, -0.137, -40.0, "better at any price"),
+        (-5.0, 0.137, -40.0, "better above $0.137/kWh"),
+        (-5.0, -0.137, 40.0, "worse at any price"),
+        (5.0, 0.0, -40.0, "better at any price"),
+        (5.0, np.nan, 0.0, "better at any price"),
+        (-5.0, np.nan, 0.0, "worse at any price"),
+        (0.0, np.nan, 0.0, "equal at any price"),
+        (np.nan, np.nan, 0.0, ""),
+    ],
+)
+def test_the_signs_of_break_even_have_words(gain, price, more_kwh, words):
+    assert in_words(Gain("any", gain, 0.0, price, more_kwh)) == words
 
 
 def test_the_terminal_leaves_out_near_relatives_and_rows_without_a_number(result):
@@ -163,7 +174,7 @@ def test_sessions_without_agreement_are_said_in_a_sentence(result, many, words):
     )
 
 
-def test_a_metric_that_is_not_ranked_has_its_number_and_its_reason_and_no_star(result):
+def test_a_metric_that_is_not_ranked_has_its_number_its_reason_and_no_better_side(result):
     plain, told = io.StringIO(), io.StringIO()
     unranked = {"V1": "taps are held", "P3": "taps are held", "P1": "an interval is missing"}
     render(result, Console(file=plain, width=200))
@@ -178,24 +189,18 @@ def test_a_metric_that_is_not_ranked_has_its_number_and_its_reason_and_no_star(r
         )
 
     for name in unranked:
-        assert "*" in row(plain, name)
-        assert "*" not in row(told, name)
-        assert row(told, name).split()[-3:] == row(plain, name).replace("*", " ").split()[-3:]
+        assert {"▲", "▼"} & set(row(plain, name))
+        assert not {"▲", "▼"} & set(row(told, name))
+        assert row(told, name).split()[-3:] == row(plain, name).split()[-3:]
     assert row(told, "E1") == row(plain, "E1")
     assert "Not ranked: V1, P3; taps are held." in told.getvalue()
     assert "Not ranked: P1; an interval is missing." in told.getvalue()
     assert "Not ranked" not in plain.getvalue()
 
 
-def test_the_page_marks_no_best_of_what_is_not_ranked(result):
+def test_the_page_marks_no_best_in_one_draw(result):
     page = metric_table(
         replace(result, summary=result.summary | {"unranked": {"V1": "taps are <held>"}})
     )
-
-    def marked(text, name):
-        return 'class="n best"' in text.split(f'data-key="{name}"')[1].split("</tr>")[0]
-
-    assert marked(metric_table(result), "V1")
-    assert not marked(page, "V1")
-    assert marked(page, "P1")
+    assert "best" not in page.replace("no best of a row", "")
     assert "Not ranked: V1; taps are &lt;held&gt;." in page

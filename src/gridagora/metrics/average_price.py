@@ -10,7 +10,7 @@ from gridagora.results.outcome import Outcome
     "E5p",
     "average retail price",
     "$/kWh",
-    "down",
+    "-",
     explanation="All bills, credit for export taken off, over all energy that homes withdraw.",
     family=VALUE,
     order=5.1,

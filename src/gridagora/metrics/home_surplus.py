@@ -8,7 +8,7 @@ from gridagora.results.outcome import Outcome
     "E6",
     "home surplus: minus bill and discomfort",
     "$/home",
-    "up",
+    "-",
     explanation=(
         "What homes are left with: minus the bill, discomfort, cold water, battery wear and charge missing, mean over homes."
     ),

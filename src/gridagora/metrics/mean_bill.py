@@ -8,8 +8,8 @@ from gridagora.results.outcome import Outcome
     "E5",
     "mean bill",
     "$/home",
-    "down",
-    explanation="What homes pay under the tariff or market of the design.",
+    "-",  # of two bills the lower may be paid by somebody else
+    explanation="What homes pay under the tariff or market of the design; somebody else may owe the rest of their cost.",
     family=VALUE,
     order=5,
 )

@@ -15,11 +15,12 @@ from gridagora.report.facts import (
     of,
     step_s,
 )
+from gridagora.report.gains import Gain, gains, in_words, usd
 from gridagora.report.home_figures import ANSI_A_V, ANSI_BASE_V, bill_delta_usd
 from gridagora.report.style import change, number
 from gridagora.report.value_figures import captured_share
 
-LOSS = -0.005  # a captured share below this is a loss against the reference
+SHARE = "In brackets is the share of what a certified bound allows at all."
 SPOKEN = {
     "flat": "the flat rate",
     "flat_optimised": "the flat rate with optimised homes",
@@ -37,13 +38,16 @@ class Digest(NamedTuple):
     """A few figures of one design, nan where not measured."""
 
     design: str
+    gain: Gain
     captured: float  # share of the attainable value
     bill_usd: float  # mean over homes
+    margin_usd: float  # of the operator, all homes
+    balanced_usd: float  # mean bill if that went back to homes
     peak_kw: float
     over_limit_h: float
     discomfort_k_h: float  # mean over homes
     homes_outside_a: float  # count of homes whose voltage ever leaves ANSI range A
-    better_off: float  # share of homes whose bill is below that of the reference
+    better_off: float  # share of homes whose balanced bill is below that of the reference
     missed: float  # what all homes together deliver other than awarded, share of their energy
 
 
@@ -56,8 +60,11 @@ def _digest(result: ComparisonView, name: str) -> Digest:
     peak_kw, over_h = _peak(result, name)
     return Digest(
         name,
+        gains(result)[name],
         captured_share(result, name),
         _home_mean(result, name, "bill_usd"),
+        metric_value(result, name, "E6m"),
+        metric_value(result, name, "E5b"),
         peak_kw,
         over_h,
         _home_mean(result, name, "discomfort_k_h"),
@@ -97,7 +104,7 @@ def _outside_a(result: ComparisonView, name: str) -> float:
 
 
 def _better_off(result: ComparisonView, name: str) -> float:
-    table = frame(result, "homes", "bill_usd", "home_id")
+    table = frame(result, "homes", "balanced_bill_usd", "home_id")
     if table is None or name == baseline(result):
         return float("nan")
     delta = bill_delta_usd(table, name, baseline(result))
@@ -138,53 +145,69 @@ def question(result: ComparisonView) -> str:
 
 
 def answer(result: ComparisonView) -> str:
-    """Return the answer in one sentence, computed from the numbers."""
+    """Return the answer in one sentence, computed from the numbers: what each design gains a home and year."""
     held = digests(result)
     if not held:
         return "The run compared no design."
-    best = leader(held)
-    if best is None:
-        return "This run reports no captured value, so no design is named the best; table and figures show where they differ."
-    if best.design == BASELINE:
-        return f"{_cap(plain(best.design))} is not beaten: no other design captures more value."
-    rest = [row for row in held.values() if _compares(row, best, baseline(result))]
-    ahead = sorted((row for row in rest if row.captured >= LOSS), key=lambda row: -row.captured)
-    behind = [f"{plain(row.design)} {number(100 * row.captured, 0)} %" for row in ahead]
-    losing = [
-        f"{plain(row.design)} ({number(100 * row.captured, 0)} %)"
-        for row in rest
-        if row.captured < LOSS
-    ]
-    share = number(100 * best.captured, 0)
-    parts = [
-        f"{_cap(plain(best.design))} captures {share} % of the value that a certified bound allows",
-        *behind,
-    ]
-    if losing:
+    rest = [row for name, row in held.items() if name != baseline(result)]
+    known = sorted(
+        (row for row in rest if np.isfinite(row.gain.gain)), key=lambda row: -row.gain.gain
+    )
+    if not known:
+        return "This run reports no gain over the flat rate; table and figures show where the designs differ."
+    ahead, behind = (
+        [f"{plain(row.design)} {_gained(row)}" for row in known if (row.gain.gain > 0) == more]
+        for more in (True, False)
+    )
+    parts = [f"{_cap(plain(BASELINE))} is not beaten"] if not ahead else []
+    if ahead:
         parts.append(
-            f"{join(losing)} {'does' if len(losing) == 1 else 'do'} worse than {plain(BASELINE)}"
+            f"In one draw, over {plain(BASELINE)} and in a year of such days, a home gains: {join(ahead)}"
         )
+    if behind:
+        parts.append(f"it loses: {join(behind)}")
     return "; ".join(parts) + "."
 
 
-def _compares(row: Digest, best: Digest, reference: str) -> bool:
-    return row.design not in {best.design, reference} and bool(np.isfinite(row.captured))
+def _gained(row: Digest) -> str:
+    """Return what a design gains or loses a home and year, and the share of the bound that this is."""
+    amount = usd(abs(row.gain.gain))
+    return f"{amount} ({number(100 * row.captured, 0)} %)" if np.isfinite(row.captured) else amount
 
 
 def effects(result: ComparisonView) -> str:
-    """Return what the best design does to bills, peak and comfort, and which design harms; '' where nothing is known."""
+    """Return at which price of overload designs gain nothing, what the first does to bills, peak and comfort, which one harms."""
     held = digests(result)
-    best = leader(held)
-    if best is None:
+    first = leader(held)
+    if first is None:
         return ""
     reference = held[baseline(result)]
-    told = _effects(best, reference) if best.design != reference.design else []
-    first = (
-        [f"Against {plain(reference.design)}, {join(told)} under {plain(best.design)}."]
+    told = _effects(first, reference) if first.design != reference.design else []
+    moved = (
+        [f"Against {plain(reference.design)}, {join(told)} under {plain(first.design)}."]
         if told
         else []
     )
-    return " ".join([*first, *_delivery(best), *_warnings(result, held, reference)])
+    share = [SHARE] if np.isfinite(first.captured) else []
+    return " ".join(
+        [*share, *_overload(held), *moved, *_delivery(first), *_warnings(result, held, reference)]
+    )
+
+
+def _overload(held: dict[str, Digest]) -> list[str]:
+    """Return at which prices of overload designs are better than the reference, all of one answer together."""
+    by_answer: dict[str, list[str]] = {}
+    for row in held.values():
+        if row.gain.gain and (text := in_words(row.gain)):
+            by_answer.setdefault(text, []).append(plain(row.design))
+    known = any(row.over_limit_h > 0 for row in held.values())
+    if not by_answer or not known:
+        return []
+    told = [
+        f"{join(names)} {'is' if len(names) == 1 else 'are'} {text}"
+        for text, names in by_answer.items()
+    ]
+    return [f"At another price of overload: {'; '.join(told)}."]
 
 
 def _delivery(best: Digest) -> list[str]:
@@ -197,20 +220,23 @@ def _delivery(best: Digest) -> list[str]:
 
 
 def leader(held: dict[str, Digest]) -> Digest | None:
-    """Return the design that captures the most value, or None where none reports it."""
+    """Return the design that gains most in this draw, or captures most where no gain is told; None where neither is."""
+    gained = [row for row in held.values() if np.isfinite(row.gain.gain)]
+    if gained:
+        return max(gained, key=lambda row: row.gain.gain)
     known = [row for row in held.values() if np.isfinite(row.captured)]
     return max(known, key=lambda row: row.captured) if known else None
 
 
 def _effects(best: Digest, reference: Digest) -> list[str]:
     told = []
-    if moved := change(best.bill_usd, reference.bill_usd):
+    if moved := change(best.balanced_usd, reference.balanced_usd):
         verb, before, after = (
-            _verb(best.bill_usd, reference.bill_usd),
-            number(reference.bill_usd, 2),
-            number(best.bill_usd, 2),
+            _verb(best.balanced_usd, reference.balanced_usd),
+            number(reference.balanced_usd, 2),
+            number(best.balanced_usd, 2),
         )
-        told.append(f"the mean bill {verb} from ${before} to ${after} ({moved})")
+        told.append(f"the mean bill, budget balanced, {verb} from ${before} to ${after} ({moved})")
     if moved := change(best.peak_kw, reference.peak_kw):
         verb, before, after = (
             _verb(best.peak_kw, reference.peak_kw),

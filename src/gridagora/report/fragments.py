@@ -20,6 +20,7 @@ from gridagora.report.facts import (
     warned,
 )
 from gridagora.report.findings import Digest, digests
+from gridagora.report.gains import in_words, usd
 from gridagora.report.rows import rows_of
 from gridagora.report.style import change, colours, decimals, label, number
 from gridagora.report.table import ARROWS, measured, shown, table
@@ -48,7 +49,7 @@ SMALL = 1e-2  # residuals below this are written in powers of ten
 
 
 def cards(result: ComparisonView) -> str:
-    """Return one card a design: captured value, bill, peak, comfort, voltage, each against the reference."""
+    """Return one card a design: gain, captured value, bills, peak, comfort, voltage, each against the reference."""
     held, tones = digests(result), colours(designs(result))
     reference = baseline(result)
     return "".join(
@@ -58,15 +59,16 @@ def cards(result: ComparisonView) -> str:
 
 
 def _card(row: Digest, reference: Digest, tone: str, *, is_reference: bool) -> str:
-    captured = f"{number(100 * row.captured, 0)} %" if np.isfinite(row.captured) else "–"
-    told = (
-        "by definition"
-        if is_reference and row.captured == 0
-        else "of the attainable value captured"
-    )
     chip = "<small>reference</small>" if is_reference else ""
+    big, told = _gain(row, is_reference=is_reference)
+    stores = row.gain.left if not is_reference else np.nan
     lines = [
-        _line("Mean bill", row.bill_usd, reference.bill_usd, "${}", 2),
+        _words("Overload", "" if is_reference else in_words(row.gain)),
+        _line("Left in stores", stores, np.nan, "{}", 0, versus=False, money=True),
+        _line("Mean bill", row.bill_usd, np.nan, "${}", 2, versus=False),
+        _line("Operator margin", row.margin_usd, np.nan, "{}", 2, versus=False, money=True),
+        _line("Bill, balanced", row.balanced_usd, reference.balanced_usd, "${}", 2),
+        _line("Pay less, balanced", 100 * row.better_off, np.nan, "{} % of homes", 0, versus=False),
         _line("Peak", row.peak_kw, reference.peak_kw, "{} kW", 0),
         _line("Over limit", row.over_limit_h, reference.over_limit_h, "{} h", 1, versus=False),
         _line("Discomfort", row.discomfort_k_h, reference.discomfort_k_h, "{} K h", 2),
@@ -78,23 +80,44 @@ def _card(row: Digest, reference: Digest, tone: str, *, is_reference: bool) -> s
             0,
             versus=False,
         ),
-        _line("Pay less", 100 * row.better_off, np.nan, "{} % of homes", 0, versus=False),
     ]
     return (
-        f'<article class="card" style="--tone:{tone}"><h3>{label(row.design)}{chip}</h3><p class="big">{captured}</p>'
-        f"<p>{told if np.isfinite(row.captured) else 'captured value not reported'}</p><dl>{''.join(lines)}</dl></article>"
+        f'<article class="card" style="--tone:{tone}"><h3>{label(row.design)}{chip}</h3><p class="big">{big}</p>'
+        f"<p>{told}</p><dl>{''.join(lines)}</dl></article>"
     )
 
 
+def _gain(row: Digest, *, is_reference: bool) -> tuple[str, str]:
+    """Return the figure of a card and what it is: the gain where there is one, else the share that is captured."""
+    captured = f"{number(100 * row.captured, 0)} %" if np.isfinite(row.captured) else ""
+    if not np.isfinite(row.gain.gain):
+        return captured or "–", "of the attainable value" if captured else "gain not reported"
+    if is_reference and row.gain.gain == 0:
+        return usd(0.0), "by definition"
+    of_bound = f"; {captured} of the attainable" if captured else ""
+    return usd(row.gain.gain), f"gained a home and year{of_bound}"
+
+
+def _words(name: str, text: str) -> str:
+    return f'<dt>{escape(name)}</dt><dd class="both">{escape(text)}</dd>' if text else ""
+
+
 def _line(
-    name: str, value: float, against: float, pattern: str, places: int, *, versus: bool = True
+    name: str,
+    value: float,
+    against: float,
+    pattern: str,
+    places: int,
+    *,
+    versus: bool = True,
+    money: bool = False,
 ) -> str:
     if not np.isfinite(value):
         return ""
     moved = change(value, against) if versus and value != against else ""
     side = "down" if value < against else "up"
     told = f"<dt>{escape(name)}</dt>"
-    amount = pattern.format(number(value, places))
+    amount = usd(value) if money else pattern.format(number(value, places))
     return told + (
         f'<dd>{amount}</dd><dd class="{side}">{moved}</dd>'
         if moved
@@ -107,7 +130,7 @@ def _dot(tone: str) -> str:
 
 
 def metric_table(result: ComparisonView) -> str:
-    """Return the metric table: grouped, best in row marked, explanations on hover or focus, sortable by any column."""
+    """Return the metric table: grouped, explanations on hover or focus, sortable by any column."""
     rows, names = measured(table(result)), designs(result)
     if rows.empty:
         return '<p class="absent">No metric was reported by this run.</p>'
@@ -136,7 +159,7 @@ def metric_table(result: ComparisonView) -> str:
             for row in members
         )
     lead = (
-        "Green is the best of its row. Point at a name for its meaning, at a number for the change against the reference; "
+        "One draw marks no best of a row. Point at a name for its meaning, at a number for the change against the reference; "
         "click a heading to sort: by a design, its strongest metrics come first."
     )
     grid = f'<table class="sortable"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
@@ -149,13 +172,10 @@ def _row(result: ComparisonView, metric: MetricRow, values: np.ndarray) -> str:
     metric_id, name, unit, better = metric
     ranked = metric_id not in unranked(result)
     better = better if ranked else ""
-    values, places, marks = shown(values, better)
+    values, places = shown(values)
     names = designs(result)
     against = values[names.index(baseline(result))]
-    cells = [
-        _cell(value, against, places, is_best=bool(mark), rank=_rank(value, values, better))
-        for value, mark in zip(values, marks, strict=True)
-    ]
+    cells = [_cell(value, against, places, rank=_rank(value, values, better)) for value in values]
     told = metric_text(result, metric_id).explanation
     told = told if ranked else f"{told} Not ranked in this run."
     tip = f' class="tip" tabindex="0" data-tip="{escape(told)}"' if told else ""
@@ -170,10 +190,10 @@ def _row(result: ComparisonView, metric: MetricRow, values: np.ndarray) -> str:
     )
 
 
-def _cell(value: float, against: float, places: int, *, is_best: bool, rank: float) -> str:
+def _cell(value: float, against: float, places: int, *, rank: float) -> str:
     moved = change(value, against)
     tip = f' data-tip="{escape(moved)} against the reference"' if moved and value != against else ""
-    return f'<td class="n{" best" if is_best else ""}" data-key="{rank:.6g}"{tip}><span>{number(value, places)}</span></td>'
+    return f'<td class="n" data-key="{rank:.6g}"{tip}><span>{number(value, places)}</span></td>'
 
 
 def _rank(value: float, values: np.ndarray, better: str) -> float:
@@ -233,7 +253,7 @@ def _slack(result: ComparisonView) -> str:
 def _proof_name(key: str) -> str:
     told = next((text for word, text in PROOFS.items() if word in key.lower()), "")
     tip = f' class="tip" tabindex="0" data-tip="{escape(told)}"' if told else ""
-    return f'<th scope="row"><span{tip}>{escape(_words(key))}</span></th>'
+    return f'<th scope="row"><span{tip}>{escape(_key_words(key))}</span></th>'
 
 
 def _proof_cell(value: object) -> str:
@@ -259,7 +279,7 @@ _UNITS = {
 }
 
 
-def _words(key: str) -> str:
+def _key_words(key: str) -> str:
     """Return 'Energy balance [kWh]' for 'energy_balance_kwh'."""
     *parts, last = key.replace(".", "_").split("_")
     if parts and last in _UNITS:
@@ -292,7 +312,7 @@ def origin(result: ComparisonView, remarks: tuple[str, ...]) -> str:
     """Return remarks on the data, the manifest, and the scenario as it was written."""
     told = "".join(f"<p>{escape(text)}</p>" for text in remarks)
     pairs = "".join(
-        f"<dt>{escape(key if '.' in key else _words(key))}</dt><dd>{escape(_plain(value))}</dd>"
+        f"<dt>{escape(key if '.' in key else _key_words(key))}</dt><dd>{escape(_plain(value))}</dd>"
         for key, value in flat(result.summary.get("manifest", {}))
     )
     manifest = (

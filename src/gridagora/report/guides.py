@@ -6,11 +6,12 @@ import pandas as pd
 from gridagora.report import dear_hours
 from gridagora.report.facts import ComparisonView, baseline, bound_usd, frame, of
 from gridagora.report.findings import Digest, digests, join, leader, plain
+from gridagora.report.gains import usd
 from gridagora.report.place_figures import LISTED, spoken, with_own_price
 from gridagora.report.rows import rows_of
 from gridagora.report.style import cost_label, number
 
-SEEN_KWH = 0.5  # less is not shown
+SEEN_KWH, SEEN_USD = 0.5, 0.005  # less is not shown
 
 
 def guide(result: ComparisonView, name: str) -> str:
@@ -46,10 +47,11 @@ GUIDES = {
     ),
     "bills": (
         "The wider the shape, the more homes have such a bill; box from the lower to the upper quartile, line at the "
-        "median, dashes at the mean."
+        "median, dashes at the mean. A bill below cost is paid by somebody else."
     ),
     "bill_change": (
-        "Where a curve crosses zero is the share of homes that pay less; the further it leans left, the more they save."
+        "On balanced bills: what is left with the operator, or lacks there, goes back to homes in equal parts. Where a curve "
+        "crosses zero is the share of homes that pay less; the further it leans left, the more they save."
     ),
     "comfort": "Degrees beyond the comfort band times hours, home by home; the same wish for every design.",
     "temperature": "How far indoor air departs from what households would choose at the reference price, mean over homes.",
@@ -105,7 +107,7 @@ def _extra_bills(result: ComparisonView, held: dict[str, Digest]) -> str:
         if np.isfinite(row.better_off)
     ]
     return (
-        f"Homes that pay less than under {plain(baseline(result))}: {join(better)}."
+        f"Homes that pay less than under {plain(baseline(result))}, budgets balanced: {join(better)}."
         if better
         else ""
     )
@@ -163,7 +165,17 @@ def _extra_places(result: ComparisonView, held: dict[str, Digest]) -> str:
     )
 
 
+def _extra_margins(result: ComparisonView, held: dict[str, Digest]) -> str:
+    told = [
+        f"{usd(row.margin_usd)} under {plain(row.design)}"
+        for row in held.values()
+        if abs(row.margin_usd) >= SEEN_USD
+    ]
+    return f"Left with the operator: {join(told)}." if told else ""
+
+
 _EXTRA = {
+    "bills": _extra_margins,
     "places": _extra_places,
     "load": _extra_load,
     "average_day": _extra_average_day,

@@ -29,7 +29,7 @@ MAP_MEASURES = {
 
 def bills(result: ComparisonView) -> go.Figure | None:
     """Distribution of the bill over homes, one shape a design."""
-    return _violins(result, "bill_usd", "Bill of a home over the run [$]", "$%{y:,.2f}")
+    return _violins(result, "bill_usd", "Bill of a home over the run, as printed [$]", "$%{y:,.2f}")
 
 
 def comfort(result: ComparisonView) -> go.Figure | None:
@@ -63,8 +63,8 @@ def _violins(result: ComparisonView, column: str, axis: str, hover: str) -> go.F
 
 
 def bill_change(result: ComparisonView) -> go.Figure | None:
-    """Share of homes whose bill falls or rises by how much against the reference design."""
-    table = frame(result, "homes", "bill_usd", "home_id")
+    """Share of homes whose balanced bill falls or rises by how much against the reference design."""
+    table = frame(result, "homes", "balanced_bill_usd", "home_id")
     reference = baseline(result)
     names = (
         () if table is None else tuple(name for name in present(result, table) if name != reference)
@@ -107,17 +107,17 @@ def bill_change(result: ComparisonView) -> go.Figure | None:
             opacity=0.75,
         )
     fig.update_layout(
-        xaxis={"title": f"Change of the bill against {label(reference).lower()} [$]"},
+        xaxis={"title": f"Change of the balanced bill against {label(reference).lower()} [$]"},
         yaxis={"title": "Homes [%]", "range": [0, 101]},
     )
     return calm(fig)
 
 
 def bill_delta_usd(table: pd.DataFrame, name: str, reference: str) -> np.ndarray:
-    """Return the change of each home's bill against the reference design, shape (n,) of the homes in both [$]."""
+    """Return the change of each home's balanced bill against the reference design, shape (n,) of the homes in both [$]."""
     bill = (
-        of(table, name).set_index("home_id")["bill_usd"]
-        - of(table, reference).set_index("home_id")["bill_usd"]
+        of(table, name).set_index("home_id")["balanced_bill_usd"]
+        - of(table, reference).set_index("home_id")["balanced_bill_usd"]
     )
     return bill.dropna().to_numpy(float)
 

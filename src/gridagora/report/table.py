@@ -22,11 +22,11 @@ from gridagora.report.facts import (
     unranked,
     warned,
 )
+from gridagora.report.gains import one_draw, overload_words
 from gridagora.report.rows import rows_of
 from gridagora.report.style import DESIGN_LABELS, decimals, number
 
 ARROWS = {"higher": "▲", "lower": "▼", "": ""}
-TIE = 1e-9  # relative: values this close share the first place
 NOISE = 1e-9  # a metric smaller than this is rounding error of a sum, shown as zero
 
 
@@ -56,35 +56,13 @@ def table(result: ComparisonView) -> pd.DataFrame:
     )
 
 
-def best(values: np.ndarray, better: str) -> np.ndarray:
-    """Return which of the values (n,), in [any unit], are the best; none without a direction, a choice or a difference."""
-    held = values[np.isfinite(values)]
-    if (
-        better not in {"higher", "lower"}
-        or held.size < 2
-        or np.ptp(held) <= TIE * max(1.0, float(np.abs(held).max()))
-    ):
-        return np.zeros(values.shape, dtype=bool)
-    top = held.max() if better == "higher" else held.min()
-    near: np.ndarray = np.isfinite(values) & (
-        np.abs(values - top) <= TIE * max(1.0, abs(float(top)))
-    )
-    return near
-
-
 LABEL_COLUMNS, DESIGN_COLUMNS = 52, 13  # of the console: for what a row is, and for one design
 
 
-def shown(
-    values: np.ndarray, better: str, *, ranked: bool = True
-) -> tuple[np.ndarray, int, np.ndarray]:
-    """Return a row (n,) without rounding noise, its decimals, and which values (n,) are best as far as those decimals tell.
-
-    Values keep the unit of their metric, in [any unit]. A row that is not `ranked` has no best.
-    """
+def shown(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return a row (n,) without rounding noise, and its decimals; values keep the unit of their metric, in [any unit]."""
     clean = np.where(np.abs(values) < NOISE, 0.0, values)
-    places = decimals(clean)
-    return clean, places, best(np.round(clean, places), better if ranked else "")
+    return clean, decimals(clean)
 
 
 def measured(rows: pd.DataFrame) -> pd.DataFrame:
@@ -93,7 +71,7 @@ def measured(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def render(result: ComparisonView, console: Console) -> None:
-    """Print the comparison on a console, grouped, with the best design of each row emphasised and starred.
+    """Print the comparison on a console, grouped; one draw tells no design from chance, so none is marked as the best.
 
     Left out are rows without a number and those that say nearly the same as a row that is shown; the report has them all.
     """
@@ -103,10 +81,13 @@ def render(result: ComparisonView, console: Console) -> None:
         console.print("No metric was reported by this run.")
         return
     room = max(2, (console.width - LABEL_COLUMNS) // max(DESIGN_COLUMNS, 2 + max(map(len, names))))
+    console.print(Text(one_draw(result), style="bold"))
     for first in range(0, len(names), room):
         chosen = range(first, min(first + room, len(names)))
-        note = f"* best of all designs   ▲ more is better   ▼ less is better   reference: {baseline(result)}   more rows: report"
+        note = f"▲ more is better   ▼ less is better   reference: {baseline(result)}   more rows: report"
         console.print(_grid(result, rows, chosen, note if chosen[-1] == len(names) - 1 else None))
+    if told := overload_words(result):
+        console.print(Text(told))
     for told in not_ranked(result):
         console.print(Text(told, style="yellow"))
     for name, many in unconverged(result).items():
@@ -165,7 +146,7 @@ def _grid(result: ComparisonView, rows: pd.DataFrame, chosen: range, note: str |
         for row in members:
             name = metric_text(result, str(row.Index)).short_name or str(row.metric)
             ranked = str(row.Index) not in unordered
-            values = _values(np.array(row[4:], dtype=float), str(row.better), ranked=ranked)
+            values = _values(np.array(row[4:], dtype=float))
             label = (
                 Text(str(row.Index)),
                 Text(name),
@@ -177,9 +158,6 @@ def _grid(result: ComparisonView, rows: pd.DataFrame, chosen: range, note: str |
     return grid
 
 
-def _values(values: np.ndarray, better: str, *, ranked: bool) -> list[Text]:
-    values, places, marks = shown(values, better, ranked=ranked)
-    return [
-        Text(f"{number(value, places)}{'*' if mark else ' '}", style="bold green" if mark else "")
-        for value, mark in zip(values, marks, strict=True)
-    ]
+def _values(values: np.ndarray) -> list[Text]:
+    values, places = shown(values)
+    return [Text(number(value, places)) for value in values]

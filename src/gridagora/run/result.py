@@ -23,6 +23,7 @@ from gridagora.core.registry import find, names
 from gridagora.core.session import Topology
 from gridagora.core.tables import Col, Homes, Prices, Weather, blocks_of
 from gridagora.population.quality import TIERS, deviation_kwh, energy_share, mean_kw, per_home
+from gridagora.results.gain import balanced_bill_usd, warn_of_stores
 from gridagora.results.home_block import HomeBlock, home_blocks
 from gridagora.results.metric import Metric, Reference
 from gridagora.results.outcome import Outcome, costs_usd, welfare_before_losses_usd
@@ -90,7 +91,9 @@ def gather(
     }
     architectures = {
         name: {"market": scene.scenario.market_of(name)}
-        | _entry(outcome, values[name], top, study, is_tariff=scene.market(name).rules.is_tariff)
+        | _entry(
+            outcome, flat, values[name], top, study, is_tariff=scene.market(name).rules.is_tariff
+        )
         for name, outcome in outcomes.items()
     }
     frames = {
@@ -134,7 +137,13 @@ def _number(value: float) -> float | None:
 
 
 def _entry(
-    outcome: Outcome, values: dict[str, Any], top: Bound, study: Setup, *, is_tariff: bool
+    outcome: Outcome,
+    flat: Outcome,
+    values: dict[str, Any],
+    top: Bound,
+    study: Setup,
+    *,
+    is_tariff: bool,
 ) -> dict[str, Any]:
     net = outcome.network
     return {
@@ -154,7 +163,7 @@ def _entry(
             "leader_tried_share": _number(outcome.leader_tried_share),
             "follower_gain_usd": _number(outcome.follower_gain_usd),
         },
-        "warnings": list(outcome.warnings),
+        "warnings": [*outcome.warnings, *warn_of_stores(outcome, flat)],
         "wall_s": outcome.wall_s,
     }
 
@@ -292,6 +301,7 @@ def _homes(scene: Scene, o: Outcome) -> pd.DataFrame:
             "home_id": list(h.home_id),
             "bus": [scene.feeder.buses.name[b] for b in buses],
             "bill_usd": o.bill_usd,
+            "balanced_bill_usd": balanced_bill_usd(o),
         }
         | measured
         | {f"{item}_usd": o.device_usd[item] for item in items_by_home(o.device_kw)}

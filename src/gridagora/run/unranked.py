@@ -10,6 +10,8 @@ Rule = Callable[[Feeder, Mapping[str, Outcome]], Mapping[str, str]]
 SHOWN = 6  # taps named before the rest is counted
 OF_FLOW = (
     "E1",
+    "E1y",
+    "E1o",
     "P3",
     "P3s",
     "P4",
@@ -53,18 +55,6 @@ def of_failed(_: Feeder, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
     )
 
 
-def of_credit(_: Feeder, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
-    """Return the average price, where homes of a design together are paid more than they pay."""
-    paid = [name for name, o in outcomes.items() if o.bill_usd.sum() < 0]
-    return (
-        {
-            "E5p": f"homes are paid more for export than they pay ({', '.join(paid)}), so no price is the lowest"
-        }
-        if paid
-        else {}
-    )
-
-
 def of_no_feeder(_: Feeder, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
     """Return every metric, where a design has no interval with a power flow: such loads are not those of this feeder."""
     lost = [
@@ -81,7 +71,7 @@ def of_no_feeder(_: Feeder, outcomes: Mapping[str, Outcome]) -> Mapping[str, str
     return dict.fromkeys(names("metric"), reason)
 
 
-RULES: tuple[Rule, ...] = (of_taps, of_failed, of_credit, of_no_feeder)
+RULES: tuple[Rule, ...] = (of_taps, of_failed, of_no_feeder)
 
 
 def unranked(feeder: Feeder, outcomes: Mapping[str, Outcome]) -> dict[str, str]:

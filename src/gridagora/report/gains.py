@@ -1,0 +1,80 @@
+"""What each design gains over the flat one, and at which price of overload it would gain nothing, in numbers and in words."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gridagora.report.facts import ComparisonView, baseline, designs, metric_value
+from gridagora.report.style import decimals, number
+
+
+class Gain(NamedTuple):
+    """Of one design, nan where not measured; money in $ a home and year, `price` in $/kWh of overload."""
+
+    design: str
+    gain: float
+    left: float  # the part of it that stores hold at the end
+    price: float  # of overload, at which the gain is nothing
+    more_kwh: float  # overload beyond that of the reference
+
+
+def gains(result: ComparisonView) -> dict[str, Gain]:
+    """Return the gain of every design, in the order of the run."""
+    base_kwh = metric_value(result, baseline(result), "P5")
+    return {
+        name: Gain(
+            name,
+            metric_value(result, name, "E1y"),
+            metric_value(result, name, "E1s"),
+            metric_value(result, name, "E1o"),
+            metric_value(result, name, "P5") - base_kwh,
+        )
+        for name in designs(result)
+    }
+
+
+def usd(value: float) -> str:
+    """Return an amount of money with its sign before the unit, whole dollars from ten on."""
+    places = 0 if abs(value) >= 10 else 2  # two digits at least
+    return f"{'−' if value < 0 else ''}${number(abs(value), places)}"
+
+
+def in_words(row: Gain) -> str:
+    """Return at which prices of overload a design is better than the reference; '' where that is not known.
+
+    A design that overloads more is better as long as overload is cheap, one that overloads less as soon as it is dear; where its
+    gain without overload has the sign of what it saves of it, no price above zero changes anything.
+    """
+    if not np.isfinite(row.gain) or not np.isfinite(row.more_kwh):
+        return ""
+    if row.more_kwh == 0:
+        side = "better" if row.gain > 0 else "worse"
+        return f"{side} at any price" if row.gain else "equal at any price"
+    if not np.isfinite(row.price):
+        return ""
+    if row.price <= 0:
+        return f"{'worse' if row.more_kwh > 0 else 'better'} at any price"
+    side = "below" if row.more_kwh > 0 else "above"
+    return f"better {side} ${number(row.price, max(decimals([row.price]), 2))}/kWh"
+
+
+def overload_words(result: ComparisonView) -> str:
+    """Return at which prices of overload each design is better than the reference, as one sentence; '' where none overloads."""
+    found, reference = gains(result), baseline(result)
+    if not any(metric_value(result, name, "P5") > 0 for name in found):
+        return ""
+    told = [
+        f"{name} {text}"
+        for name, row in found.items()
+        if name != reference and (text := in_words(row))
+    ]
+    return (
+        f"If overload cost another price, against {reference}: {', '.join(told)}." if told else ""
+    )
+
+
+def one_draw(result: ComparisonView) -> str:
+    """Return that a comparison is one draw of homes, weather and prices, and what tells differences from chance."""
+    seed = result.summary.get("manifest", {}).get("seed")
+    which = "" if seed is None else f" (seed {seed})"
+    return f"One draw{which}, so no design is marked as the best; gridagora compare SCENARIO --seeds 20 tells chance apart."
