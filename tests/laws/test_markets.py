@@ -79,8 +79,17 @@ def test_at_the_break_even_price_of_overload_a_design_is_worth_what_flat_is(outc
     if over_limit_kwh(outcomes[name]) == over_limit_kwh(flat):
         assert np.isnan(price)
         return
-    own, other = (welfare_usd(each._replace(over_per_kwh=price)) for each in (outcomes[name], flat))
+    own, other = (_welfare_at(each, price) for each in (outcomes[name], flat))
     assert own == pytest.approx(other, abs=1e-6)
+    if price >= 0:
+        again = welfare_usd(outcomes[name]._replace(over_per_kwh=price))
+        assert again == pytest.approx(own, abs=1e-9)
+
+
+def _welfare_at(outcome, over_per_kwh):
+    """Return welfare at a price of overload, which may be below zero here: no scene may have such a one."""
+    free = outcome._replace(over_per_kwh=0.0)
+    return welfare_usd(free) - over_per_kwh * over_limit_kwh(outcome)
 
 
 def test_most_designs_break_even_at_some_price(outcomes):
