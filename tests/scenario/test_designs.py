@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 
+import numpy as np
 import pytest
 
 import gridagora
@@ -9,8 +10,11 @@ from gridagora.core.errors import InputError
 from gridagora.core.registry import find, names
 from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
-from gridagora.scenario import read
+from gridagora.run.step import Run
+from gridagora.scenario import build, read
+from gridagora.scenario.describe import scene_lines
 from gridagora.scenario.schema import Scenario
+from gridagora.studies.step_worlds import run_in_step
 
 SMALL = """
 [scenario]
@@ -90,6 +94,7 @@ WRONG = {
     "value": ('export = "net_metering"', 'export = "gift"', "'gift'"),
     "refused by the market": ("peak_ratio = 1.5", "peak_ratio = -1.0", "-1"),
     "strategy": ("peak_ratio = 1.5", 'strategy = "home"', "'home'"),
+    "inner table": ("peak_ratio = 1.5", "keys = { peak_ratio = 1.5 }", "unknown key 'keys'"),
     "one bracket": ('[[design]]\nname = "net metered"', '[design]\nname = "net metered"', "TOML"),
 }
 
@@ -102,6 +107,79 @@ def test_a_wrong_design_is_named(case):
         read.parse(text, "s.toml")
     said = [f"{each.where}: {each.got}" for each in fault.value.problems]
     assert any(words in each for each in said), said
+
+
+SPREAD = """
+[market]
+start_spread_minutes = 30
+[[design]]
+name = "own"
+market = "tou"
+start_spread_minutes = {own}
+[[design]]
+name = "shared"
+market = "tou"
+"""
+
+
+def test_a_design_may_spread_starts_for_itself_and_no_other():
+    made = read.parse(SPREAD.format(own=10))
+    assert [made.start_spread_of(name) for name in ("own", "shared", "tou")] == [10, None, None]
+    assert read.parse(SPREAD.format(own=0)).start_spread_of("own") == 0
+    again = read.parse(SPREAD.format(own=10), overrides=["design.own.start_spread_minutes=15"])
+    assert again.start_spread_of("own") == read.parse(again.text).start_spread_of("own") == 15
+    entry = {"name": "own", "market": "rtp", "start_spread_minutes": 12}
+    scene = gridagora.build(
+        Scenario(scenario={"days": 1}, homes={"count": 2, "ev_share": 0.0}, designs=(entry,))
+    )
+    assert scene.scenario.start_spread_of("own") == 12
+    assert "start_spread_minutes = 12" in scene_lines(scene)["designs"]
+
+
+@pytest.mark.parametrize(
+    ("own", "market", "words"),
+    [
+        ("121", "tou", "121"),
+        ("-1", "tou", "-1"),
+        ("2.5", "tou", "2.5"),
+        ('"some"', "tou", "'some'"),
+        ("10", "central", "10 with strategy 'look_ahead'"),
+        ("10", "flat", "10 with strategy 'habit'"),
+        ("0", "auction", "0 with strategy 'home'"),
+    ],
+)
+def test_a_spread_that_is_none_or_that_nobody_follows_is_refused(own, market, words):
+    text = SPREAD.format(own=own).replace('"own"\nmarket = "tou"', f'"own"\nmarket = "{market}"')
+    with pytest.raises(InputError) as fault:
+        read.parse(text, "s.toml")
+    (problem,) = fault.value.problems
+    assert problem.where == "s.toml: [[design]] own start_spread_minutes"
+    assert words in problem.got
+
+
+def test_a_spread_of_its_own_is_that_of_the_market_for_one_design():
+    """In a comparison, step by step and in worlds in step, the design does what it would under the shared key."""
+    case = "[scenario]\ndays = 1\nseed = 4\n[homes]\ncount = 6\n"
+    own = build.build(read.parse(case + SPREAD.format(own=20).replace("= 30", "= 0")))
+    every = build.build(read.parse(case + "[market]\nstart_spread_minutes = 20\n"))
+    plain = build.build(read.parse(case))
+    loads = {
+        name: gridagora.compare(scene, [design]).tables["intervals"].load_kw.to_numpy()
+        for name, scene, design in (
+            ("own", own, "own"),
+            ("shared", own, "shared"),
+            ("every", every, "tou"),
+            ("plain", plain, "tou"),
+        )
+    }
+    np.testing.assert_array_equal(loads["own"], loads["every"])
+    np.testing.assert_array_equal(loads["shared"], loads["plain"])
+    assert not np.array_equal(loads["own"], loads["plain"])
+    np.testing.assert_array_equal(Run(own, "own").finish().load_kw, loads["own"])
+    world, _ = run_in_step([own, own], ["own", "shared"])
+    (alone,) = run_in_step([every], ["tou"])
+    assert world.values["own"] == alone.values["tou"]
+    assert world.values["shared"] != alone.values["tou"]
 
 
 def test_a_table_in_one_bracket_is_refused_with_the_form():

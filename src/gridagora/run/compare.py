@@ -122,9 +122,16 @@ def _run_design(
     scene: Scene, study: Setup, market: Any, name: str, tell: Callable[[int, int], None]
 ) -> Outcome:
     """Return the outcome of a design, with its power flow; what else its run held ends here."""
-    ran = simulate(market, study, tell)
+    own = study_of(scene, study, name)
+    ran = simulate(market, own, tell)
     grid = wiring_of(study).grid
-    return add_power_flow(scene, grid, market, ran, evaluate(name, ran, study))
+    return add_power_flow(scene, grid, market, ran, evaluate(name, ran, own))
+
+
+def study_of(scene: Scene, study: Setup, design: str) -> Setup:
+    """Return what all designs share as one design has it: with the spread of starts that it sets for itself."""
+    spread_min = scene.scenario.start_spread_of(design)
+    return study if spread_min is None else study._replace(start_spread_min=spread_min)
 
 
 def require_designs(scene: Scene, architectures: Sequence[str] | None) -> list[str]:
@@ -277,8 +284,9 @@ def without_limit(
         market = markets[name]
         if market.rules.sees_limit:
             try:
-                ran = simulate(market, free, partial(tell, stage))
-                alone = evaluate(name, ran, free)
+                own = study_of(scene, free, name)
+                ran = simulate(market, own, partial(tell, stage))
+                alone = evaluate(name, ran, own)
                 if (
                     scene.scenario.reactive.power_factor is not None
                 ):  # part of welfare then, and known from the network alone

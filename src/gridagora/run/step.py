@@ -22,7 +22,7 @@ from gridagora.core.rules import Pricing
 from gridagora.core.session import Clearing, MessageCount, drive
 from gridagora.core.tables import Col
 from gridagora.results.outcome import Outcome
-from gridagora.run.compare import add_power_flow, prepare
+from gridagora.run.compare import add_power_flow, prepare, study_of
 from gridagora.run.evaluate import add_up, evaluate
 from gridagora.run.home_series import AIR
 from gridagora.run.opening import hour_product, interval_product, open_clear, open_plan
@@ -104,7 +104,8 @@ class Run:
         self.scene, self.design, self.market = scene, design, scene.market(design)
         self.study = prepare(scene) if study is None else study
         _refuse_study_of_another(scene, self.study)
-        self.desk = start_run(self.market, self.study, MemoryRecorder)
+        own = study_of(scene, self.study, design)
+        self.desk = start_run(self.market, own, MemoryRecorder)
         self.intervals = DAY_H * self.study.days * round(1 / self.study.dt_h)
         n = len(scene.homes.home_id)
         self._device_usd, self._bill_usd = np.zeros(n), np.zeros(n)

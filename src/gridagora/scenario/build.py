@@ -336,7 +336,8 @@ def _plain(scenario: Scenario) -> dict[str, Any]:
     )
     values["scenario"]["architectures"] = scenario.compared
     values["design"] = [
-        {"name": own.name, "market": own.market, **own.keys} for own in scenario.designs
+        own.model_dump(exclude={"keys"}, exclude_none=True) | dict(own.keys)
+        for own in scenario.designs
     ]
     for inner in ("home_columns", "home_units"):
         values["homes"][inner.removeprefix("home_")] = values.pop(inner)

@@ -123,7 +123,9 @@ def _designs(keys: Scenario) -> str:
 def _spell_design(own: Design | None, name: str) -> str:
     if own is None:
         return name
-    keys = ", ".join(f"{key} = {literal(value)}" for key, value in own.keys.items())
+    spread = own.start_spread_minutes
+    every = dict(own.keys) | ({} if spread is None else {"start_spread_minutes": spread})
+    keys = ", ".join(f"{key} = {literal(value)}" for key, value in every.items())
     return f"{name} ({own.market}{': ' if keys else ''}{keys})"
 
 

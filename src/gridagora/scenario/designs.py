@@ -2,16 +2,21 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gridagora.core.errors import Problem, nearest, shown
-from gridagora.core.registry import names
+from gridagora.core.ports import Market
+from gridagora.core.registry import find, names
+from gridagora.core.rules import Pricing
 from gridagora.scenario import key_checks as faults
 from gridagora.scenario.key_checks import Got
 from gridagora.scenario.schema import Design
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _+-]{0,38}[A-Za-z0-9+]|[A-Za-z0-9]")
 NAMING = "up to 40 letters, digits, blanks, '-', '_' or '+', a letter or digit first"
+SPREAD = "start_spread_minutes"  # a key of `[market]` that a design may set for itself
+OWN = ("name", "market", SPREAD)  # keys of a `[[design]]` that are not of its market
 RESERVED = ("bound", "manifest")  # what tables and folders call something else
 
 
@@ -35,10 +40,28 @@ def find_designs(
             seen.append(name.casefold())
         if wrong or not isinstance(name, str) or not isinstance(market, str):
             continue
-        own = {key: value for key, value in values.items() if key not in Design.model_fields}
-        checked = faults.design_keys(name, market, own, parts.get(market, {}), got, problems)
-        found.append(Design(name=name, market=market, keys=checked))
+        own = {key: value for key, value in values.items() if key not in OWN}
+        before, shared = len(problems), parts.get(market, {})
+        checked = faults.design_keys(name, market, own, shared, got, problems)
+        spread = values.get(SPREAD)
+        if spread is not None and len(problems) == before:
+            made = find("market", market)(**{**shared, **checked})
+            problems += _check_spread(spread, made, got.where("design", name, SPREAD))
+        if len(problems) > before:
+            continue
+        found.append(Design(name=name, market=market, keys=checked, start_spread_minutes=spread))
     return tuple(found)
+
+
+def _check_spread(spread: object, made: Market[Any], where: str) -> list[Problem]:
+    """Return what is wrong with the spread of starts of a design: no such number, or homes that follow no posted price."""
+    bad = faults.keys("market", {SPREAD: spread}, Got(""))
+    if bad:
+        return [replace(each, where=where) for each in bad.values()]
+    if made.rules.pricing is Pricing.POSTED and find("strategy", made.strategy).plans:
+        return []
+    expected = "a spread only of a design whose homes plan against a posted price, such as 'tou'"
+    return [Problem(where, f"{spread} with strategy '{made.strategy}'", expected, "Leave it out.")]
 
 
 def _check_name(name: object, seen: Sequence[str], where: str) -> list[Problem]:

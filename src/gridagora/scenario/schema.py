@@ -518,6 +518,10 @@ class QualityKeys(Table):
     )
 
 
+SPREAD_MAX_MIN = 120
+SPREAD = "homes that follow a posted price wait up to so long before a device starts [min]"
+
+
 class MarketKeys(Table):
     """`[market]`: what all designs share; `[market.NAME]` holds the keys of one."""
 
@@ -542,12 +546,7 @@ class MarketKeys(Table):
     rest_minutes: int = Field(
         3, ge=1, le=30, description="least time between two switches of an on/off unit [min]"
     )
-    start_spread_minutes: int = Field(
-        0,
-        ge=0,
-        le=120,
-        description="homes that follow a posted price wait up to so long before a device starts [min]",
-    )
+    start_spread_minutes: int = Field(0, ge=0, le=SPREAD_MAX_MIN, description=SPREAD)
 
 
 class Design(Table):
@@ -556,6 +555,9 @@ class Design(Table):
     name: str = Field(description="what tables show, and lists of designs call it")
     market: str = Field(
         description="the market that it is; it starts from the keys of `[market.MARKET]`"
+    )
+    start_spread_minutes: int | None = Field(
+        None, ge=0, le=SPREAD_MAX_MIN, description=f"{SPREAD}; left out: that of `[market]`"
     )
     keys: Mapping[str, Any] = Field(
         default_factory=dict,
@@ -637,6 +639,10 @@ class Scenario(Table):
         """Return the keys of a design: those of its market, and its own over them."""
         own = {each.name: each.keys for each in self.designs}.get(design, {})
         return {**self.parts.get(self.market_of(design), {}), **own}
+
+    def start_spread_of(self, design: str) -> int | None:
+        """Return how long a design spreads starts by itself [min], None where it does as `[market]` says."""
+        return {each.name: each.start_spread_minutes for each in self.designs}.get(design)
 
 
 TABLES: Mapping[str, type[Table]] = MappingProxyType(

@@ -22,7 +22,7 @@ from gridagora.population.fleet import prosumer_homes
 from gridagora.results.load_shape import quarter_hours_kw
 from gridagora.results.outcome import Outcome, energy_cost_usd
 from gridagora.run import folder as folders
-from gridagora.run.compare import prepare
+from gridagora.run.compare import prepare, study_of
 from gridagora.run.evaluate import evaluate, left_usd
 from gridagora.run.simulate import simulate
 from gridagora.run.state import Setup
@@ -174,7 +174,7 @@ def compare_retailers(scene: Scene, named: Mapping[str, Any]) -> list[dict[str, 
 
 
 def _ran(scene: Scene, study: Setup, design: str) -> tuple[Outcome, Col, float]:
-    ran = simulate(scene.market(design), study)
+    ran = simulate(scene.market(design), study_of(scene, study, design))
     outcome = evaluate(design, ran, study)
     return outcome, left_usd(ran, study), outcome.leader_gain_share
 

@@ -15,7 +15,7 @@ from gridagora.core.ports import Market
 from gridagora.core.registry import find, names
 from gridagora.results.metric import Reference
 from gridagora.results.outcome import Outcome, costs_usd
-from gridagora.run.compare import add_power_flow, compute_bound, prepare_runs
+from gridagora.run.compare import add_power_flow, compute_bound, prepare_runs, study_of
 from gridagora.run.evaluate import evaluate
 from gridagora.run.metric_values import measured_by, metric_values
 from gridagora.run.simulate import simulate_runs
@@ -119,7 +119,7 @@ def _run_designs(
 def _run_design(name: str, worlds: Sequence[PreparedScene]) -> list[Outcome]:
     """Return the outcome of a design in every world, with its power flow."""
     markets = [world.scene.market(name) for world in worlds]
-    ran = simulate_runs(markets, [world.study for world in worlds])
+    ran = simulate_runs(markets, [study_of(world.scene, world.study, name) for world in worlds])
     return [
         _score(world, market, name, each)
         for world, market, each in zip(worlds, markets, ran, strict=True)

@@ -13,7 +13,7 @@ from gridagora.core.place import lift_kw
 from gridagora.core.tables import blocks_of
 from gridagora.grid.layers import layers
 from gridagora.results.outcome import Outcome, over_limit_kwh, welfare_usd
-from gridagora.run.compare import compute_bound, prepare
+from gridagora.run.compare import compute_bound, prepare, study_of
 from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
 from gridagora.scenario.build import Scene
@@ -70,7 +70,8 @@ def run_case(scene: Scene, job: SweepCase) -> Row:
                 "welfare_usd": compute_bound(here, study).welfare_usd,
                 "limit_kw": limit if np.isfinite(limit) else None,
             }
-        ran = simulate(here.market(job.design), study)
+        own = study_of(here, study, job.design)
+        ran = simulate(here.market(job.design), own)
         outcome = evaluate(job.design, ran, study)
     except FAULTS as fault:
         return {"fault": describe_error(fault), "settings": text}
