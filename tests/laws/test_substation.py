@@ -115,7 +115,10 @@ def test_a_tariff_earns_its_cost_on_the_baseline_where_the_feeder_exports(terms,
 def test_the_certificate_of_revenue_is_the_margin_that_was_booked(terms, played):
     """A tariff one cent too high leaves a cent for each kWh of net load: the figure is read from entries, not from the rate."""
     o = played["flat"]
-    dear = o._replace(price_per_kwh=o.price_per_kwh + 0.01, credit_per_kwh=o.credit_per_kwh + 0.01)
+    paid = o.paid._replace(
+        price_per_kwh=o.paid.price_per_kwh + 0.01, credit_per_kwh=o.paid.credit_per_kwh + 0.01
+    )
+    dear = o._replace(paid=paid)
     assert revenue_gap_usd(played["flat"], terms) == pytest.approx(o.surplus_uusd / 1e6, abs=1e-9)
     assert revenue_gap_usd(dear, terms) == pytest.approx(0.01 * o.home_kw.sum() / 12, abs=1e-5)
 

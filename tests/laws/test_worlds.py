@@ -5,7 +5,7 @@ import pytest
 
 from gridagora.core.errors import PartError
 from gridagora.core.registry import names
-from gridagora.run.compare import prepare
+from gridagora.run.compare import prepare, study_of
 from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate, simulate_runs
 from gridagora.scenario import build, read
@@ -102,3 +102,24 @@ def test_errors_of_two_sizes_are_not_stepped_together():
 def test_also_where_agents_are_offline_each_in_its_own_hours(name):
     outages = PANELS + "[links]\noutages_per_day = 6\n"
     hold_alike(name, [street(seed, outages) for seed in SEEDS])
+
+
+OWN = """
+[market.tou]
+groups = 3
+stagger_hours = 4
+[[design]]
+name = "spread"
+market = "tou"
+start_spread_minutes = 30
+"""
+
+
+@pytest.mark.parametrize("homes", ["", PANELS], ids=["net metering", "credit"])
+def test_also_where_each_group_of_homes_has_a_window_of_its_own(homes):
+    hold_alike("tou", [street(seed, homes + OWN) for seed in SEEDS])
+
+
+def test_also_where_a_design_spreads_starts_for_itself():
+    made = [street(seed, OWN) for seed in SEEDS]
+    hold_alike("spread", [(scene, study_of(scene, study, "spread")) for scene, study in made])

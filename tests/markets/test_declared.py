@@ -61,6 +61,8 @@ DEFAULTS = {
         "peak_ratio": 3.0,
         "peak_start_h": 14.0,
         "peak_end_h": 20.0,
+        "groups": 1,
+        "stagger_hours": 0,
         "credit_per_kwh": INF,
         "strategy": "price_taker",
     },
@@ -185,6 +187,10 @@ ENDS = [
     ("retailer", "outside_ratio", (1e-9,), (0.0,), {}),
     ("rtp", "export", ("wholesale", "net_metering"), ("retail",), {}),
     ("tou", "peak_ratio", (1e-9,), (0.0,), {}),
+    ("tou", "groups", (2, 24), (0, -1), {"stagger_hours": 1}),
+    ("tou", "stagger_hours", (1, 23, -23), (0, 24, -24), {"groups": 2}),
+    ("tou", "stagger_hours", (-7, 7), (8, -8), {"groups": 4}),
+    ("tou", "stagger_hours", (0,), (1,), {}),
 ]
 
 

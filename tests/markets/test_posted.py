@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 
-from gridagora.core.errors import InputError
+from gridagora.core.errors import InputError, PartError
 from gridagora.core.exchange import HEADER, NUMBER_BYTES
 from gridagora.core.product import Commodity, Horizon, Product
+from gridagora.core.records import Derived
 from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing
 from gridagora.core.session import Baseline, MessageCount, Opening, Posted, SupplyOffer, drive
 from gridagora.markets.flat import Flat
 from gridagora.markets.flat_optimised import FlatOptimised
 from gridagora.markets.rtp import RealTimePrice
 from gridagora.markets.tou import TimeOfUse
-from gridagora.settlement.tariff import Tariff
+from gridagora.settlement.tariff import Tariff, sum_groups
 
 DAY_S, HOUR_S, STEP_S = 86400, 3600, 900
 FLATS = pytest.mark.parametrize("design", [Flat, FlatOptimised])
@@ -109,6 +110,82 @@ def test_the_window_begins_with_its_first_hour_and_ends_before_its_last():
     tariff = TimeOfUse(peak_ratio=2.0, peak_start_h=12.5, peak_end_h=13.0).start(baseline())
     dear = np.flatnonzero(tariff.import_per_kwh > tariff.import_per_kwh.min() * 1.5)
     assert dear.tolist() == [50, 51, 146, 147]  # 12:30 and 12:45 of both days
+
+
+def test_staggered_windows_have_one_low_price_in_closed_form():
+    """Two homes: one takes 1 kW all day, the other 3 more from noon to six. Group 1's window is 18 to 24, of six cheap kWh less.
+
+    Revenue low x (18 + 3 x 6) + low x (3 x 0 + 18) = 3.96 $: home 0 has 24 kWh, 6 of them in its window, home 1 all its 18 kWh
+    outside.
+    """
+    made = baseline()
+    load = np.array([np.ones(96), made.load_kw - 1.0])
+    design = TimeOfUse(peak_ratio=3.0, peak_start_h=12, peak_end_h=18, groups=2, stagger_hours=6)
+    tariff = design.start(made._replace(home_kw=load))
+    low = 3.96 / (18 + 3 * 6 + 18)
+    hour = made.local_hour
+    windows = np.array([(hour >= 12) & (hour < 18), hour >= 18])
+    assert tariff.import_per_kwh == pytest.approx(np.where(windows, 3 * low, low), rel=1e-14)
+    with_credit = TimeOfUse(
+        peak_ratio=3.0,
+        peak_start_h=12,
+        peak_end_h=18,
+        groups=2,
+        stagger_hours=6,
+        credit_per_kwh=0.04,
+    ).start(made._replace(home_kw=np.array([[1.0] * 96, [-0.5] * 96])))
+    # home 1 exports 12 kWh, and imports nothing: load net of export and export cancel in its windows
+    low = (3.96 + 0.04 * 12) / (18 + 3 * 6)
+    assert with_credit.import_per_kwh.min() == pytest.approx(low, rel=1e-14)
+    assert (with_credit.credit_per_kwh == 0.04).all()
+
+
+def test_a_staggered_window_goes_round_the_clock():
+    """Group 1's window, 22 to 28 h, is 22 to 24 and 0 to 4; earlier ones are hours before."""
+    later, earlier = (
+        TimeOfUse(peak_start_h=16, peak_end_h=22, groups=2, stagger_hours=shift)
+        .start(baseline(fixed_per_kwh=None, home_kw=np.ones((2, 96))))
+        .import_per_kwh[1]
+        for shift in (6, -18)
+    )
+    hour = baseline().local_hour
+    dear = later > 2 * later.min()
+    assert np.array_equal(dear, (hour >= 22) | (hour < 4))
+    assert np.array_equal(earlier, later)
+
+
+def test_groups_before_there_is_a_baseline_have_the_fixed_rate_and_need_homes_after():
+    design = TimeOfUse(groups=3, stagger_hours=2)
+    assert (
+        design.start(baseline(fixed_per_kwh=0.1)).import_per_kwh == np.full((3, 192), 0.1)
+    ).all()
+    with pytest.raises(PartError, match="what each home takes"):
+        design.start(baseline())
+
+
+def test_homes_in_blocks_sum_to_the_same_groups():
+    """A baseline that is read some homes at a time is summed by group as the whole is."""
+    rng = np.random.default_rng(3)
+    homes = rng.integers(-4, 9, (2500, 288)).astype(float)
+    made = baseline(home_kw=Derived(homes.shape, lambda rows, times: homes[rows, times]))
+    load, exported = sum_groups(made, 7)
+    for group in range(7):
+        assert np.array_equal(load[group], homes[group::7].sum(0))
+        assert np.array_equal(exported[group], (-homes[group::7]).clip(min=0).sum(0))
+
+
+def test_a_staggered_tariff_is_quoted_and_planned_home_by_home():
+    design = TimeOfUse(groups=2, stagger_hours=3)
+    state = Tariff(
+        0, HOUR_S, np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[0.1, 0.2], [0.3, 0.4]])
+    )
+    call = opened(0, 2, HOUR_S, parties=3)
+    plan = drive(design.plan(call, state), nobody, MessageCount()).result
+    assert plan.price_per_kwh.tolist() == [[1.0, 2.0], [3.0, 4.0], [1.0, 2.0]]
+    assert plan.credit_per_kwh.tolist() == [[0.1, 0.2], [0.3, 0.4], [0.1, 0.2]]
+    posted = drive(design.clear(opened(HOUR_S, 1), state), nobody, MessageCount()).result.posted
+    assert posted.buy_per_kwh[:, 0].tolist() == [2.0, 4.0, 2.0]
+    assert posted.sell_per_kwh[:, 0].tolist() == [0.2, 0.4, 0.2]
 
 
 def test_a_ratio_of_one_is_the_flat_tariff_and_one_below_turns_the_window_cheap():

@@ -54,7 +54,7 @@ class Rulebook(NamedTuple):
     clears. `sees_limit` says whether the substation limit changes what the design does; `sees_flow` whether it receives
     the power flow of the interval before; `is_tariff` whether its prices are set before the run to
     earn what the baseline costs, and so cannot ask panels to stop in an hour. `posts_hours` says that an opening over several
-    intervals is posted each its own price, so that a run may ask for those of an hour at once.
+    intervals is posted each its own price, and each home its own, so that a run may ask for those of an hour at once.
     """
 
     strategies: tuple[str, ...]  # those of homes that it can run with

@@ -19,6 +19,7 @@ from gridagora.core.flow import Flow
 from gridagora.core.limits import Limits, limit_substation
 from gridagora.core.place import Level, Places, places
 from gridagora.core.product import Product
+from gridagora.core.records import RunColumn
 from gridagora.core.spec import Spec
 from gridagora.core.spec import count_bytes as spec_bytes
 from gridagora.core.spec import count_messages as spec_messages
@@ -80,6 +81,7 @@ class Baseline(NamedTuple):
     load_kw: Col  # (t,) of all homes together, net
     exported_kw: Col  # (t,) of those that export
     fixed_per_kwh: float | None = None
+    home_kw: RunColumn | None = None  # (n, t) net power of every home, read some homes at a time
 
 
 class Opening(NamedTuple):
@@ -174,7 +176,7 @@ class HourPlan(NamedTuple, Generic[State]):
 
     price_per_kwh: Col  # (h,) for all, or (n, h) by home
     state: State
-    credit_per_kwh: Col | None = None  # (h,)
+    credit_per_kwh: Col | None = None  # (h,), or (n, h) by home
     p_kw: Col | None = None  # (n, h)
     commitments: tuple[Commitment, ...] = ()
     gap_share: float = float("nan")

@@ -12,6 +12,7 @@ from gridagora.core.session import Baseline, Opening, Planning, Session
 from gridagora.settlement.tariff import (
     NET_METERING,
     Tariff,
+    plan_each,
     plan_on,
     post,
     set_tariff,
@@ -26,7 +27,14 @@ DAY_H = 24
 class TimeOfUse:
     """Two prices a day, known to all: homes plan against them and move together, ahead of the window and when it ends.
 
-    peak_ratio is the dear price over the cheap one; the window [peak_start_h, peak_end_h) is in local hours of day.
+    peak_ratio is the dear price over the cheap one; the window [peak_start_h, peak_end_h) is in local hours of day. Homes may be
+    in `groups`, home r in group r % groups, whose window is stagger_hours later than that of the group before it, round the
+    clock: what a window loses at midnight it has in the morning. All groups have the same two prices. So do hours of French
+    customers differ by design: eight cheap ones each, set by the grid operator customer by customer.
+
+    References
+    ----------
+    Enedis, "Enedis met en oeuvre la reforme des heures creuses", press release of 15 October 2025, enedis.fr/presse.
     """
 
     rules: ClassVar[Rulebook] = POSTED_PRICE._replace(is_tariff=True, posts_hours=True)
@@ -34,6 +42,8 @@ class TimeOfUse:
     peak_ratio: float = 3.0
     peak_start_h: float = 14.0
     peak_end_h: float = 20.0
+    groups: int = 1
+    stagger_hours: int = 0
     credit_per_kwh: float = NET_METERING
     strategy: str = "price_taker"
 
@@ -52,18 +62,37 @@ class TimeOfUse:
             problems.append(
                 Problem("market.tou.peak_ratio", str(self.peak_ratio), "a number above 0")
             )
+        if self.groups < 1:
+            problems.append(Problem("market.tou.groups", str(self.groups), "1 or more"))
+        problems += self._check_stagger()
         if problems:
             raise InputError(problems)
 
+    def _check_stagger(self) -> list[Problem]:
+        """Return what is wrong with the hours between groups."""
+        got, where = str(self.stagger_hours), "market.tou.stagger_hours"
+        if self.groups == 1 and self.stagger_hours:
+            hint = "Set groups to 2 or more, or leave stagger_hours out."
+            return [Problem(where, got, "0 where all homes are one group", hint)]
+        if self.groups > 1 and not self.stagger_hours:
+            hint = "Windows that are all the same are those of one group."
+            return [Problem(where, got, f"hours between windows of {self.groups} groups", hint)]
+        if abs(self.stagger_hours) * (self.groups - 1) >= DAY_H:
+            expected = f"windows of {self.groups} groups that begin within one day"
+            return [Problem(where, got, expected)]
+        return []
+
     def start(self, baseline: Baseline) -> Tariff:
         """Set both prices: their ratio is given, and revenue on the baseline is its cost (theory 3.2)."""
-        hour = baseline.local_hour
-        in_window = (hour >= self.peak_start_h) & (hour < self.peak_end_h)
-        return set_tariff(baseline, np.where(in_window, self.peak_ratio, 1.0), self.credit_per_kwh)
+        first_h = self.peak_start_h + self.stagger_hours * np.arange(self.groups)[:, None]
+        since_h = (baseline.local_hour - first_h) % DAY_H
+        shape = np.where(since_h < self.peak_end_h - self.peak_start_h, self.peak_ratio, 1.0)
+        return set_tariff(baseline, shape if self.groups > 1 else shape[0], self.credit_per_kwh)
 
     def plan(self, opening: Opening, state: Tariff) -> Planning[Tariff]:
         """Post the tariff of the window."""
-        return plan_on(tariff_quotes(state, opening), state)
+        post_window = plan_on if self.groups == 1 else plan_each
+        return post_window(tariff_quotes(state, opening), state)
 
     def clear(self, opening: Opening, state: Tariff) -> Session:
         """Post the tariff of the interval; nobody answers."""

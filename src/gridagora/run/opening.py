@@ -51,7 +51,10 @@ def open_plan(desk: RunState, product: Product, energy: Col | None = None) -> Op
 
 
 def open_clear(desk: RunState, product: Product, devices: int, steps: int = 1) -> Opening:
-    """Return the opening of an interval, or of several of one hour, in which homes or so many devices take part."""
+    """Return the opening of an interval, or of several of one hour, in which homes or so many devices take part.
+
+    A price that is posted for an hour at once is posted to homes, which are then as many.
+    """
     study, homes = desk.study, desk.bidder is Bidder.HOME
     interval = (product.start_s - study.start_s) // product.duration_s
     hour = (product.start_s - study.start_s) // HOUR_S

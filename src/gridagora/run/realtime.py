@@ -29,7 +29,12 @@ from gridagora.run.reactive import inverter_kw
 from gridagora.run.record import sum_interval, write_interval
 from gridagora.run.settle import record_trades
 from gridagora.run.state import OWN_PRICE, DemandSide, RunState, wiring_of
-from gridagora.run.unsound import check_generator, refuse_unsound, refuse_unsound_tenders
+from gridagora.run.unsound import (
+    check_generator,
+    refuse_unlike,
+    refuse_unsound,
+    refuse_unsound_tenders,
+)
 
 NO_CURVES = Curves(np.zeros(1, np.int64), np.zeros(0), np.zeros(0))
 
@@ -189,7 +194,7 @@ def _clear(
 ) -> tuple[Clearing, Col | None]:
     """Run the session of one interval; return what homes know of how it ended, and what each was awarded (n,), if they bid."""
     if desk.rules.posts_hours and not desk.rules.sees_flow:
-        return post_interval(desk, i, len(inner.home)), None
+        return post_interval(desk, i, inner.home), None
     product = interval_product(desk, i)
     opening = open_clear(desk, product, len(inner.home))
     sent: list[Tenders] = []
@@ -234,6 +239,7 @@ def _record_prices(desk: RunState, i: int, supply: SupplyOffer, clearing: Cleari
     track, awards, posted = desk.track, clearing.transactions, clearing.posted
     pricing = desk.rules.pricing
     if posted is not None:
+        refuse_unlike(desk, posted)
         track.price_per_kwh[i], track.credit_per_kwh[i] = (
             posted.buy_per_kwh[0, 0],
             posted.sell_per_kwh[0, 0],

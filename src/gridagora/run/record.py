@@ -110,6 +110,13 @@ def open_record(
     )
 
 
+def price_meters(track: Record, homes: int) -> Record:
+    """Return a record that holds a price of each of so many homes, where one of all stood so far."""
+    columns = (track.import_per_kwh, track.export_per_kwh)
+    each, credit = (np.repeat(column, homes, axis=1) for column in columns)
+    return track._replace(import_per_kwh=each, export_per_kwh=credit)
+
+
 def device_rows(home: Index, rows: slice) -> slice:
     """Return the rows of a group, whose homes (r,) stand run by run, that belong to some homes; 0 to 0 where none does."""
     own = np.flatnonzero((home >= rows.start) & (home < rows.stop))

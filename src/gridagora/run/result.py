@@ -171,11 +171,12 @@ def _entry(
 def revenue_gap_usd(outcome: Outcome, study: Setup) -> float | None:
     """What the ledger leaves with the operator if homes take the baseline at a tariff [$]: zero but for rounding each bill.
 
-    None where the study has no baseline.
+    None where the study has no baseline, or the outcome does not say what meters were charged.
     """
-    if study.baseline_kw is None:
+    paid = outcome.paid
+    if study.baseline_kw is None or paid is None:
         return None
-    parties, prices = outcome.parties, MeterPrices(outcome.price_per_kwh, outcome.credit_per_kwh)
+    parties, prices = outcome.parties, MeterPrices(paid.price_per_kwh, paid.credit_per_kwh)
     s = settlement(parties, study)
     ledger = settle(
         s, study.baseline_kw, prices, outcome.wholesale_per_kwh, other_kw=outcome.other_kw

@@ -361,7 +361,7 @@ def baseline(study: Setup, wholesale_per_kwh: Col) -> Baseline:
     for rows in row_blocks(home_kw.shape):
         exported.add((-home_kw[rows]).clip(min=0))
     cost = cost_usd_per_h(total_kw, other_kw(study), wholesale, study.wholesale)
-    return Baseline(*begun, cost, total_kw, exported.value)
+    return Baseline(*begun, cost, total_kw, exported.value, home_kw=home_kw)
 
 
 def other_kw(study: Setup) -> Col:

@@ -317,7 +317,7 @@ def _known_prices(desk: RunState) -> tuple[Col, Col]:
         session = check_generator(desk, desk.market.clear(opening, desk.state))
         clearing = drive(session, _nobody, MessageCount()).result
         posted = posted_quotes(desk, clearing, opening)
-        return posted.buy_per_kwh[:1, 0], posted.sell_per_kwh[:1, 0]
+        return posted.buy_per_kwh[:, 0], posted.sell_per_kwh[:, 0]
     if i:
         return track.import_per_kwh[i - 1], track.export_per_kwh[i - 1]
     first = _forecast(desk)[..., 0].ravel()

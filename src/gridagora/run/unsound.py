@@ -116,6 +116,22 @@ def posted_quotes(desk: RunState, result: object, opening: Opening) -> Quotes:
     return posted
 
 
+def refuse_unlike(desk: RunState, posted: Quotes) -> None:
+    """Refuse prices that differ between the devices of an interval: bills could not tell whose is whose.
+
+    Raises
+    ------
+    PartError
+        A price or a credit that differs.
+    """
+    columns = posted.buy_per_kwh, posted.sell_per_kwh
+    if any(len(column) and np.ptp(column) > 0 for column in columns):
+        raise PartError(
+            f"the session of {_who(desk)} posted different prices to devices: a design whose rules say posts_hours "
+            "is opened for homes and may post to each its own"
+        )
+
+
 def refuse_no_numbers(who: str, column: str, values: Any, *shapes: tuple[int, ...]) -> None:
     """Refuse a column that is no array of finite numbers of one of the shapes.
 
@@ -175,7 +191,7 @@ def refuse_unsound_plan(desk: RunState, plan: object, opening: Opening) -> None:
     if not isinstance(plan, HourPlan):
         raise PartError(f"{who} returned {type(plan).__name__}, expected a Plan")
     n, h = len(opening.party), len(opening.supply.import_per_kwh)
-    shapes = {"price_per_kwh": ((h,), (n, h)), "credit_per_kwh": ((h,),), "p_kw": ((n, h),)}
+    shapes = {"price_per_kwh": ((h,), (n, h)), "credit_per_kwh": ((h,), (n, h)), "p_kw": ((n, h),)}
     for name, allowed in shapes.items():
         values = plan._asdict()[name]
         if values is None and name != "price_per_kwh":
