@@ -188,6 +188,34 @@ def test_a_mean_has_the_interval_of_student(tmp_path):
     assert found.difference_high[1] - 2.0 == pytest.approx(4.302653 / 3**0.5)
 
 
+@pytest.mark.parametrize(
+    ("metric", "b", "c", "marks"),
+    [
+        ("E1", [4.0, 5.1, 6.0], [1.0, 2.5, 3.1], ["", "*", ""]),  # three more in every world
+        (
+            "P1",
+            [4.0, 5.1, 6.0],
+            [1.0, 2.5, 2.9],
+            ["~", "", "~"],
+        ),  # less is better: the first and the third
+        ("E1", [1.0, 2.4, 2.7], [1.1, 1.9, 3.0], ["", "", ""]),  # nobody is told apart
+        ("E5", [4.0, 5.1, 6.0], [1.0, 2.5, 3.1], ["", "", ""]),  # no direction
+        ("cost.mean_home", [4.0, 5.1, 6.0], [9.0, 9.5, 9.1], ["", "", ""]),  # of bills as printed
+    ],
+)
+def test_only_what_is_told_apart_in_the_same_worlds_is_marked_best(tmp_path, metric, b, c, marks):
+    columns = {"a": [1.0, 2.0, 3.0], "b": b, "c": c}
+    rows = [
+        (seed, 0, design, metric, value)
+        for design, column in columns.items()
+        for seed, value in enumerate(column)
+    ]
+    names = ["seed", "variation", "design", "metric", "value"]
+    pd.DataFrame(rows, columns=names).to_parquet(tmp_path / "worlds.parquet")
+    found = world_means.mean_values(tmp_path / "worlds.parquet")
+    assert found.mark.tolist() == marks
+
+
 def test_differences_are_of_the_same_world(finished):
     means = world_means.mean_values(finished[0] / "worlds.parquet", ["E1"])
     assert list(means.design) == list(DESIGNS)
@@ -413,18 +441,18 @@ def test_a_sweep_without_a_key_is_refused(demo):
 
 def test_means_are_spelt_to_two_digits_of_their_half_width_and_ties_are_marked():
     columns = ["variation", "metric", "design", "mean", "low", "high"]
-    columns += ["against", "difference", "difference_low", "difference_high", "worlds"]
+    columns += ["against", "difference", "difference_low", "difference_high", "worlds", "mark"]
     rows = [
-        (0, "E1", "flat", -473.08, -502.4, -443.76, "flat", 0.0, 0.0, 0.0, 24),
-        (0, "E1", "rtp", -735.6, -780.9, -690.3, "flat", -262.5, -294.2, -230.9, 24),
-        (0, "cost.mean_home", "flat", 8.4184, 7.884, 8.9528, "flat", 0.0, 0.0, 0.0, 24),
-        (0, "cost.mean_home", "rtp", 8.2125, 7.8134, 8.6116, "flat", -0.2, -0.42, 0.01, 24),
+        (0, "E1", "flat", -473.08, -502.4, -443.76, "flat", 0.0, 0.0, 0.0, 24, "*"),
+        (0, "E1", "rtp", -735.6, -780.9, -690.3, "flat", -262.5, -294.2, -230.9, 24, ""),
+        (0, "cost.mean_home", "flat", 8.4184, 7.884, 8.9528, "flat", 0.0, 0.0, 0.0, 24, ""),
+        (0, "cost.mean_home", "rtp", 8.2125, 7.8134, 8.6116, "flat", -0.2, -0.42, 0.01, 24, ""),
     ]
     said = {"E1": {"name": "social welfare", "unit": "$", "direction": "up"}}
     text = world_means.spell_means(pd.DataFrame(rows, columns=columns), said)
     assert text.to_dict("list") == {
         "design": ["flat", "rtp"],
-        "social welfare [$]": ["-473 ±29", "-736 ±45"],
+        "social welfare [$]": ["-473 ±29 *", "-736 ±45"],
         "cost of the mean home [$]": ["8.42 ±0.53", "8.21 ±0.40 ="],
     }
     twice = pd.DataFrame([*rows, (1, *rows[0][1:])], columns=columns)

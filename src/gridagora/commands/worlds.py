@@ -170,7 +170,9 @@ def run_worlds(
             part = shown[shown.metric.isin(wanted[at : at + SIDE_BY_SIDE])]
             text = world_means.spell_means(part, manifest["metrics"])
             show_records(text, as_json, f"{plan.seeds} worlds: means with 95 % intervals")
-        say(f"= : not told apart from {plan.designs[0]} in the same worlds.")
+        say(
+            f"* better than every other design in the same worlds, ~ best and not told apart, = not told from {plan.designs[0]}."
+        )
     with busy("writing the report"):
         risk_page.write_risk(folder, needs_tail=False)
     say(f"Tables in {folder}; the report is {folder / risk_page.PAGE}")

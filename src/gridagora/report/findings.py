@@ -149,7 +149,7 @@ def answer(result: ComparisonView) -> str:
     held = digests(result)
     if not held:
         return "The run compared no design."
-    rest = [row for name, row in held.items() if name != baseline(result)]
+    rest = [row for name, row in held.items() if name != BASELINE]
     known = sorted(
         (row for row in rest if np.isfinite(row.gain.gain)), key=lambda row: -row.gain.gain
     )

@@ -63,7 +63,7 @@ def _card(row: Digest, reference: Digest, tone: str, *, is_reference: bool) -> s
     big, told = _gain(row, is_reference=is_reference)
     stores = row.gain.left if not is_reference else np.nan
     lines = [
-        _words("Overload", "" if is_reference else in_words(row.gain)),
+        _words("Overload", "" if is_reference else in_words(row.gain).removesuffix("/kWh")),
         _line("Left in stores", stores, np.nan, "{}", 0, versus=False, money=True),
         _line("Mean bill", row.bill_usd, np.nan, "${}", 2, versus=False),
         _line("Operator margin", row.margin_usd, np.nan, "{}", 2, versus=False, money=True),

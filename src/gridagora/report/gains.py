@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.report.facts import ComparisonView, baseline, designs, metric_value
+from gridagora.report.facts import BASELINE, ComparisonView, designs, metric_value
 from gridagora.report.style import decimals, number
 
 
@@ -15,12 +15,14 @@ class Gain(NamedTuple):
     gain: float
     left: float  # the part of it that stores hold at the end
     price: float  # of overload, at which the gain is nothing
-    more_kwh: float  # overload beyond that of the reference
+    more_kwh: float  # overload beyond that of the flat design, nan where that is none of the run
 
 
 def gains(result: ComparisonView) -> dict[str, Gain]:
     """Return the gain of every design, in the order of the run."""
-    base_kwh = metric_value(result, baseline(result), "P5")
+    base_kwh = metric_value(
+        result, BASELINE, "P5"
+    )  # gains are over the flat design, whatever else is the reference
     return {
         name: Gain(
             name,
@@ -33,14 +35,18 @@ def gains(result: ComparisonView) -> dict[str, Gain]:
     }
 
 
+CENT = 0.005  # less is nothing
+
+
 def usd(value: float) -> str:
     """Return an amount of money with its sign before the unit, whole dollars from ten on."""
-    places = 0 if abs(value) >= 10 else 2  # two digits at least
+    value = value if abs(value) >= CENT else 0.0
+    places = 0 if abs(value) >= 10 else 2
     return f"{'−' if value < 0 else ''}${number(abs(value), places)}"
 
 
 def in_words(row: Gain) -> str:
-    """Return at which prices of overload a design is better than the reference; '' where that is not known.
+    """Return at which prices of overload a design is better than the flat one; '' where that is not known.
 
     A design that overloads more is better as long as overload is cheap, one that overloads less as soon as it is dear; where its
     gain without overload has the sign of what it saves of it, no price above zero changes anything.
@@ -59,18 +65,16 @@ def in_words(row: Gain) -> str:
 
 
 def overload_words(result: ComparisonView) -> str:
-    """Return at which prices of overload each design is better than the reference, as one sentence; '' where none overloads."""
-    found, reference = gains(result), baseline(result)
+    """Return at which prices of overload each design is better than the flat one, as one sentence; '' where none overloads."""
+    found = gains(result)
     if not any(metric_value(result, name, "P5") > 0 for name in found):
         return ""
     told = [
         f"{name} {text}"
         for name, row in found.items()
-        if name != reference and (text := in_words(row))
+        if name != BASELINE and (text := in_words(row))
     ]
-    return (
-        f"If overload cost another price, against {reference}: {', '.join(told)}." if told else ""
-    )
+    return f"If overload cost another price, against {BASELINE}: {', '.join(told)}." if told else ""
 
 
 def one_draw(result: ComparisonView) -> str:

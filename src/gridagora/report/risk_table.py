@@ -88,7 +88,8 @@ def render(view: RiskView, console: Console) -> None:
     for at, text in enumerate(heads(view)):
         grid.add_column(Text(text.replace(" [", "\n[")), justify="right" if at else "left")
     for row in cells(view):
-        style = {"best mean": "bold green", "tie": "green"}.get(row[5], "")
+        first = "green" if view.ties()[1:] else "bold green"  # bold is told from every other
+        style = {"best mean": first, "tie": "green"}.get(row[5], "")
         grid.add_row(Text(row[0], style=style), *map(Text, row[1:]))
     if any(row[5].endswith("*") for row in cells(view)):
         grid.caption, grid.caption_justify = Text("* may be chance among so many pairs"), "left"

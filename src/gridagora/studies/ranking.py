@@ -1,6 +1,8 @@
 """Which design is best at each point of a sweep, and which others cannot be told from it in the worlds that were run."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -8,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from gridagora.core.errors import InputError, Problem, nearest
-from gridagora.studies.risk.intervals import mean_interval
+from gridagora.studies.risk.intervals import Estimate, mean_interval
 from gridagora.studies.risk.names import describe_metric
 
 TABLE = "ranking.parquet"
@@ -51,19 +53,39 @@ def rank_designs(path: Path, metric: str = WELFARE) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*columns, "worlds"])
 
 
-def _ranked(variation: int, part: pd.DataFrame, sign: float) -> tuple[object, ...]:
-    wide = part.pivot(index="seed", columns="design", values="value").dropna(axis=1, how="all")
+class Ranked(NamedTuple):
+    """The best design by its mean over worlds; `leads` say by how much it is better than each other, the next best first."""
+
+    best: str
+    leads: Mapping[str, Estimate]
+
+    @property
+    def ties(self) -> list[str]:
+        """The designs that cannot be told from the best: the interval of their difference holds zero."""
+        return [name for name, lead in self.leads.items() if not lead.low > 0.0]
+
+
+def rank_by_mean(wide: pd.DataFrame, sign: float) -> Ranked:
+    """Return the best of designs, columns of a table of worlds, and its lead over the others in the same worlds.
+
+    `sign` is 1 where more is better, else -1. Every design has a figure in one world at least.
+    """
     means = (sign * wide.mean()).sort_values(ascending=False, kind="stable")
     best = str(means.index[0])
     leads = {
         str(name): mean_interval((sign * (wide[best] - wide[name])).dropna().to_numpy(np.float64))
         for name in means.index[1:]
     }
-    ties = [name for name, lead in leads.items() if not lead.low > 0.0]
-    runner_up = str(means.index[1]) if len(means) > 1 else ""
-    lead = leads[runner_up] if runner_up else (np.nan, np.nan, np.nan)
-    mean = float(wide[best].mean())
-    return (variation, best, mean, ", ".join(ties), runner_up, *lead, len(wide))
+    return Ranked(best, leads)
+
+
+def _ranked(variation: int, part: pd.DataFrame, sign: float) -> tuple[object, ...]:
+    wide = part.pivot(index="seed", columns="design", values="value").dropna(axis=1, how="all")
+    found = rank_by_mean(wide, sign)
+    runner_up = next(iter(found.leads), "")
+    lead = found.leads[runner_up] if runner_up else (np.nan, np.nan, np.nan)
+    mean = float(wide[found.best].mean())
+    return (variation, found.best, mean, ", ".join(found.ties), runner_up, *lead, len(wide))
 
 
 def write_ranking(folder: Path, ranking: pd.DataFrame) -> None:

@@ -11,11 +11,18 @@ import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from gridagora.studies.ranking import rank_by_mean
 from gridagora.studies.risk.intervals import mean_interval
 from gridagora.studies.risk.names import MeasureText, describe_metric
 
 MOST_DIGITS = 4  # after the point
-MAIN = ("E1", "E2", "cost.mean_home", "P1")  # what a terminal shows of an ensemble
+MAIN = ("E1y", "E2", "E5b", "P1")  # what a terminal shows of an ensemble
+BEST, TIED = "*", "~"  # better than every other design in the same worlds; best and not told apart
+UNPAID = (
+    "cost.homes",
+    "cost.mean_home",
+    "cost.worst_home",
+)  # of bills as printed: what one does not pay, another does
 
 
 def mean_values(path: Path, metrics: Sequence[str] | None = None) -> pd.DataFrame:
@@ -25,7 +32,8 @@ def mean_values(path: Path, metrics: Sequence[str] | None = None) -> pd.DataFram
     -------
     pandas.DataFrame
         A row for each variation, metric and design: mean, ends of its interval, the difference from the first
-        design, `against`, in the same worlds, ends of its interval, and the number of worlds.
+        design, `against`, in the same worlds, ends of its interval, the number of worlds, and `mark`: `*` of the one that is
+        better than every other in the same worlds, `~` of the best and of those not told from it, unless no two are told apart.
     """
     source = ds.dataset(path)
     wanted = list(metrics) if metrics is not None else _metrics(source)
@@ -35,7 +43,9 @@ def mean_values(path: Path, metrics: Sequence[str] | None = None) -> pd.DataFram
 
 
 def spell_means(means: pd.DataFrame, said: Mapping[str, Any]) -> pd.DataFrame:
-    """Return means in words, `mean ±half width`, to two digits of the half width; `=` marks a tie with the first design.
+    """Return means in words, `mean ±half width`, to two digits of the half width, with the mark of the best.
+
+    `=` marks a tie with the first design.
 
     Parameters
     ----------
@@ -74,7 +84,22 @@ def _spell(row: Any) -> str:
         return f"{row.mean:,.4g}"
     digits = min(max(0, 1 - math.floor(math.log10(half))), MOST_DIGITS) if half > 0 else 2
     ties = row.design != row.against and row.difference_low <= 0 <= row.difference_high
-    return f"{row.mean:,.{digits}f} ±{half:,.{digits}f}{' =' if ties else ''}"
+    marks = "".join(f" {mark}" for mark in ("=" if ties else "", row.mark) if mark)
+    return f"{row.mean:,.{digits}f} ±{half:,.{digits}f}{marks}"
+
+
+def _marks(wide: pd.DataFrame, metric: str) -> dict[str, str]:
+    """Return the mark of each design of a table of worlds; none of a metric without a better direction."""
+    direction = describe_metric(metric).direction
+    told = wide.dropna(axis=1, how="all")
+    if direction not in {"up", "down"} or metric in UNPAID or len(told.columns) < 2:
+        return {}
+    found = rank_by_mean(told, 1.0 if direction == "up" else -1.0)
+    if len(found.ties) == len(found.leads):
+        return {}
+    return (
+        {found.best: TIED} | dict.fromkeys(found.ties, TIED) if found.ties else {found.best: BEST}
+    )
 
 
 def _metrics(source: ds.Dataset) -> list[str]:
@@ -93,12 +118,14 @@ def _of_metric(source: ds.Dataset, metric: str) -> pd.DataFrame:
         wide = part.pivot(index="seed", columns="design", values="value")
         designs = list(dict.fromkeys(part.design))
         base = wide[designs[0]].to_numpy(np.float64)
+        marks = _marks(wide, metric)
         for design in designs:
             own = wide[design].to_numpy(np.float64)
             known = np.isfinite(own)
             mean = mean_interval(own[known])
             apart = mean_interval((own - base)[known & np.isfinite(base)])
-            rows.append((variation, metric, design, *mean, designs[0], *apart, int(known.sum())))
+            told = int(known.sum()), marks.get(design, "")
+            rows.append((variation, metric, design, *mean, designs[0], *apart, *told))
     columns = ["variation", "metric", "design", "mean", "low", "high"]
-    columns += ["against", "difference", "difference_low", "difference_high", "worlds"]
+    columns += ["against", "difference", "difference_low", "difference_high", "worlds", "mark"]
     return pd.DataFrame(rows, columns=columns)

@@ -21,7 +21,7 @@ from gridagora.studies.risk.worlds import (
     variations,
 )
 
-MAIN = ("cost.system", "E1", "cost.homes", "E5")  # what designs are ranked by, the first there is
+MAIN = ("cost.system", "E1", "E5b", "cost.homes")  # what designs are ranked by, the first there is
 
 Rows = Iterable[dict[str, Any]]
 
