@@ -240,3 +240,10 @@ def test_events_are_counted_by_world(worlds, make_rows):
     for days, hits in ((1, 120), (3, 0)):
         table = assess(long, manifest={"days": days}).tables["events"]
         assert table[table.event == "comfort lost"].hits.tolist() == [hits]
+
+
+@pytest.mark.parametrize(("short_k_h", "hits"), [(0.79, 0), (0.81, 120)])
+def test_cold_water_is_a_shower_at_the_tap_and_no_single_minute(worlds, make_rows, short_k_h, hits):
+    long = pd.concat([worlds, make_rows(0, "flat", "C2", np.full(120, short_k_h))])
+    table = assess(long, manifest={"days": 2}).tables["events"]
+    assert table[table.event == "cold water"].hits.tolist() == [hits]

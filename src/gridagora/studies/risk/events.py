@@ -7,6 +7,9 @@ import numpy as np
 from gridagora.core.tables import Flag
 from gridagora.studies.risk.worlds import WorldSample
 
+# K h a day of hot water below 43 degC: ten minutes, about a shower, at the 105 F (40.6 degC) below which water mixed at the tap
+# counts as not served in OCHRE (M. Blonsky et al., Applied Energy 290, 116732, 2021, doi 10.1016/j.apenergy.2021.116732)
+COLD_K_H = (43.0 - 40.6) * 10 / 60
 SEEN = 1e-6  # of a unit of the metric: less is rounding
 
 
@@ -28,7 +31,13 @@ EVENTS = (
         1.0,
         is_per_day=True,
     ),
-    Event("cold water", "water in some home falls below its least temperature", "C2"),
+    Event(
+        "cold water",
+        "water of the mean home falls short as much as by ten minutes a day, or more, at 40.6 °C (105 °F) in place of 43 °C",
+        "C2",
+        COLD_K_H,
+        is_per_day=True,
+    ),
     Event("charge missing", "some car leaves with less charge than it asked for", "C2e"),
     Event("limit broken", "the load at the substation exceeds its limit at some time", "P5"),
     Event(
