@@ -39,6 +39,7 @@ from gridagora.kernels.physics.fleet import (
     TankTable,
     tank_step,
 )
+from gridagora.kernels.stores.table import FIELDS
 from gridagora.kernels.stores.value import Stores, best_response, rows, stores
 from gridagora.population.hot_water import COLUMNS, WaterHeaterKeys, WaterHeaters, draw
 from gridagora.population.quality import denied_ratio
@@ -48,7 +49,9 @@ UA_KW_K_50_GALLON = 2.0 * 0.000293071 * 1.8  # 2 Btu/(h F)
 DEFAULT_K = 0.01  # $/(K2 h)
 FULL_ENOUGH_DEGC = 46.0  # at the end of a window heat above this is worth nothing
 ABOVE_K = 1e3  # in the bound the taste is switched off above the least temperature: nobody pays for warm water
-CHUNK = 256  # tanks of a bound answered at a time: their steps take memory
+CHUNK = 128  # tanks of a bound answered at a time: their steps take memory
+NEAR_K = 3.0  # water of a tank that may change its power every step, from that of one that holds it through a block
+CLEAR_K = 1e-6  # water nearer to a bound may be kept by it
 COLDEST_DEGC = 25.0  # the belief stops here: no price is put on colder water
 
 
@@ -484,8 +487,10 @@ def _risen(table: WaterHeater, blocks: Blocks) -> Col:
 def heat(area: Stores, price_per_kwh: Col, sub: int, threads: int = 1) -> Answer:
     """Return the best answer of every tank to a price (b,) [$/kWh] of blocks of `sub` steps.
 
-    The problem is convex, so a schedule that keeps clear of a floor is best without the floor too: the near floor serves all
-    tanks whose best water stays above it, and the others answer again with a floor that no schedule reaches.
+    The problem is convex, so a schedule that keeps clear of a floor, or of any other bound, is best without it too. A tank
+    that holds its power through a block is quick to answer, and its water near that of one that does not: bounds around it
+    serve all tanks whose best water keeps clear of them, as a near floor does. The others answer again with a floor that no
+    schedule reaches.
     """
     n = len(area.x0)
     spans = [np.arange(i, min(i + CHUNK, n)) for i in range(0, n, CHUNK)]
@@ -495,16 +500,47 @@ def heat(area: Stores, price_per_kwh: Col, sub: int, threads: int = 1) -> Answer
 
 def _heat(table: Stores, price_per_kwh: Col, sub: int, threads: int) -> Answer:
     price = np.repeat(price_per_kwh, sub)
-    near = table._replace(
-        x_min=np.broadcast_to(np.maximum(table.x_min[:, :1], COLDEST_DEGC), table.x_min.shape)
-    )
-    found = best_response(near, price, price, threads=threads)
+    floor, most = np.maximum(table.x_min[:, :1], COLDEST_DEGC), table.x_max[:, :1]
+    low, high = np.broadcast_to(floor, table.x_min.shape), table.x_max
+    if sub > 1:
+        slow = _held(table, floor, sub)
+        held = best_response(slow, price_per_kwh, price_per_kwh, threads=threads)
+        step = np.arange(1, len(price) + 1)
+        near = np.array([np.interp(step, np.arange(0, len(price) + 1, sub), x) for x in held.x])
+        low, high = np.maximum(floor, near - NEAR_K), np.minimum(most, near + NEAR_K)
+    found = best_response(table._replace(x_min=low, x_max=high), price, price, threads=threads)
     p, cost, least = found.p_kw, found.cost_usd, found.bound_usd
-    deep = np.flatnonzero((found.x.min(1) <= COLDEST_DEGC + 1e-6) | (found.missing > 0.0))
+    x = found.x[:, 1:]
+    met = (x <= low + CLEAR_K) | (x >= high - CLEAR_K) & (high < most)
+    deep = np.flatnonzero(met.any(1) | (found.missing > 0.0))
     if len(deep):
         again = best_response(rows(table, deep), price, price, threads=threads)
         p[deep], cost[deep], least[deep] = again.p_kw, again.cost_usd, again.bound_usd
     return Answer(p.reshape(len(p), -1, sub).mean(2), cost - p @ price * table.dt_h[0], least)
+
+
+def _held(table: Stores, floor: Col, sub: int) -> Stores:
+    """Return tanks that hold their power through blocks of `sub` steps, cold water paid for at the end of a block."""
+    n, blocks = len(table.x0), table.inflow.shape[1] // sub
+    leak, inflow = table.leak[:, 0], table.inflow.reshape(n, blocks, sub)
+    later = leak[:, None] ** np.arange(sub - 1, -1, -1)  # (n, sub) what is left of each step's rise
+
+    def wide(column: Col) -> Col:
+        return np.broadcast_to(column, (n, blocks))
+
+    held = {
+        name: wide(column[:, :1])
+        for name, column in table._asdict().items()
+        if name in FIELDS and name not in {"leak", "inflow", "gain_in", "x_min"}
+    }
+    return table._replace(
+        **held,
+        dt_h=np.full(blocks, sub * table.dt_h[0]),
+        leak=wide((leak**sub)[:, None]),
+        inflow=np.einsum("rbs,rs->rb", inflow, later),
+        gain_in=wide(table.gain_in[:, :1] * later.mean(1, keepdims=True)),
+        x_min=wide(floor),
+    )
 
 
 def _unheated(start_degc: Col, leak: Col, inflow: Col) -> Col:

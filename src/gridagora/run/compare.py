@@ -298,7 +298,7 @@ def without_limit(
         else:
             runs[name] = outcome._replace(limit_kw=np.inf)
     tell("bound, no limit", 0, 1)
-    top = compute_bound(scene, free)
+    top = compute_bound(scene, free, is_played=False)
     tell("bound, no limit", 1, 1)
     _refuse_above(runs, top)
     return runs, top.welfare_usd
@@ -405,8 +405,8 @@ def solve_network(
     )
 
 
-def compute_bound(scene: Scene, study: Setup) -> Bound:
-    """Return the certified bound of welfare with perfect information on the true physics."""
+def compute_bound(scene: Scene, study: Setup, *, is_played: bool = True) -> Bound:
+    """Return the certified bound of welfare with perfect information on the true physics; its schedule is played for the gap."""
     w = study.wholesale
     worth = Worth(
         delivery_per_kwh=w.delivery_per_kwh,
@@ -429,7 +429,9 @@ def compute_bound(scene: Scene, study: Setup) -> Bound:
         limit_kw=w.limit_kw,
         other_kw=study.other_kw,
         worth=worth,
-        play=lambda schedule: welfare_before_losses_usd(play_schedule(study, schedule)),
+        play=(lambda schedule: welfare_before_losses_usd(play_schedule(study, schedule)))
+        if is_played
+        else None,
     )
 
 

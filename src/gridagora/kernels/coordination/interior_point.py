@@ -14,8 +14,10 @@ from gridagora.kernels.stores.table import compile_entry
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+SUMS = JIT | {"fastmath": {"reassoc", "contract", "nsz"}}  # sums of which no order is the right one
 NEAR = 0.995  # share of the way to the boundary
 RIDGE = 1e-13  # of the largest diagonal entry, where a Newton matrix is singular
+PANEL = 4  # columns of a matrix that are factored before the rest hears of them
 RIDGES = 6  # times that a ridge grows a hundredfold before the point stays where it is
 
 
@@ -29,20 +31,39 @@ def _longest(x, dx, far):  # type: ignore[no-untyped-def]
 
 
 @njit(**LEAF)
-def _cholesky(a, ridge):  # type: ignore[no-untyped-def]
-    """Factor a matrix in its lower half, in place, with a ridge on the diagonal; return whether it is positive."""
+def _factor_panel(a, start, end, columns, ridge):  # type: ignore[no-untyped-def]
+    """Factor columns start:end of a matrix, in place, and copy them to the rows of `columns`; return whether it is positive."""
     n = a.shape[0]
-    for i in range(n):
-        for j in range(i + 1):
-            rest = a[i, j]
-            for k in range(j):
-                rest -= a[i, k] * a[j, k]
-            if j < i:
-                a[i, j] = rest / a[j, j]
-            elif rest + ridge > 0.0:
-                a[i, i] = np.sqrt(rest + ridge)
-            else:
-                return False
+    for k in range(start, end):
+        if not a[k, k] + ridge > 0.0:
+            return False
+        a[k, k] = np.sqrt(a[k, k] + ridge)
+        for i in range(k + 1, n):
+            a[i, k] /= a[k, k]
+            columns[k - start, i] = a[i, k]
+        for i in range(k + 1, n):
+            for j in range(k + 1, min(i + 1, end)):
+                a[i, j] -= a[i, k] * columns[k - start, j]
+    return True
+
+
+@njit(**JIT)
+def _cholesky(a, ridge):  # type: ignore[no-untyped-def]
+    """Factor a matrix in its lower half, in place, with a ridge on the diagonal; return whether it is positive.
+
+    What a panel of four columns takes off the rest is taken off in one pass over it, term by term in the order of the columns.
+    """
+    n = a.shape[0]
+    columns = np.empty((PANEL, n))
+    for start in range(0, n, PANEL):
+        end = min(n, start + PANEL)
+        if not _factor_panel(a, start, end, columns, ridge):
+            return False
+        for i in range(end, n):
+            row, c = a[i, end : i + 1], columns[:, end : i + 1]
+            l0, l1, l2, l3 = a[i, start], a[i, start + 1], a[i, start + 2], a[i, start + 3]
+            for j in range(row.shape[0]):
+                row[j] = (((row[j] - l0 * c[0, j]) - l1 * c[1, j]) - l2 * c[2, j]) - l3 * c[3, j]
     return True
 
 
@@ -81,6 +102,51 @@ def _mean_column(p, weight, total, first):  # type: ignore[no-untyped-def]
     return mean
 
 
+@njit(**SUMS)
+def _times(p, x):  # type: ignore[no-untyped-def]
+    """Return p x, a sum for every row of p. A library's threads would take longer to meet than the sums take."""
+    total = np.empty(p.shape[0])
+    for i in range(p.shape[0]):
+        row, one = p[i], 0.0
+        for t in range(row.shape[0]):
+            one += row[t] * x[t]
+        total[i] = one
+    return total
+
+
+@njit(**JIT)
+def _sum_rows(weight, p):  # type: ignore[no-untyped-def]
+    """Return the weighted sum of the rows of p."""
+    total = np.zeros(p.shape[1])
+    for i in range(p.shape[0]):
+        row, share = p[i], weight[i]
+        for t in range(row.shape[0]):
+            total[t] += share * row[t]
+    return total
+
+
+@njit(**SUMS)
+def _newton_matrix(apart, diagonal):  # type: ignore[no-untyped-def]
+    """Return the lower half of apart' apart and a diagonal; zeros above. Four rows at a time go into every sum."""
+    m, n = apart.shape
+    matrix = np.zeros((n, n))
+    whole = m - m % PANEL
+    for i in range(0, whole, PANEL):
+        for j in range(n):
+            row, c = matrix[j, : j + 1], apart[i : i + PANEL, : j + 1]
+            l0, l1, l2, l3 = apart[i, j], apart[i + 1, j], apart[i + 2, j], apart[i + 3, j]
+            for k in range(j + 1):
+                row[k] += l0 * c[0, k] + l1 * c[1, k] + l2 * c[2, k] + l3 * c[3, k]
+    for i in range(whole, m):
+        for j in range(n):
+            row, c, one = matrix[j, : j + 1], apart[i, : j + 1], apart[i, j]
+            for k in range(j + 1):
+                row[k] += one * c[k]
+    for j in range(n):
+        matrix[j, j] += diagonal[j]
+    return matrix
+
+
 @njit(**JIT)
 def _factor(matrix):  # type: ignore[no-untyped-def]
     """Return the factor of a Newton matrix, and whether there is one; a ridge is added where it is singular."""
@@ -106,10 +172,10 @@ def _direction(p, first, of, dt, slope, point, parts, residuals, aims):  # type:
     drawn = (du * g_u).sum(axis=0)
     # weights: d_w = -dw (g_w + p lam + y), y from each simplex
     push = (_by_group(dw * g_w, first) - r_y) / total
-    lam = r_l + np.dot(-dw * (g_w - push[of]), p) + drawn / damp
+    lam = r_l + _sum_rows(-dw * (g_w - push[of]), p) + drawn / damp
     _substitute(factor, lam)
-    y = -(push + np.dot(mean, lam))
-    d_w = -dw * (g_w + np.dot(p, lam) + y[of])
+    y = -(push + _times(mean, lam))
+    d_w = -dw * (g_w + _times(p, lam) + y[of])
     both = (du.sum(axis=0) * lam - drawn) / damp
     d_u = du * (lam - g_u - dt * slope * both)
     return (
@@ -146,7 +212,7 @@ def _solve_master(p, f, first, dt, base, q_min, marginal, length, slope, centre,
     gain = dt * marginal - lam
     a = np.maximum(gain, 0.0) + 0.1 * dt
     b = a - gain
-    reduced = f + np.dot(p, lam)
+    reduced = f + _times(p, lam)
     y = np.empty(size.shape[0])
     for g in range(size.shape[0]):
         y[g] = -np.min(reduced[first[g] : first[g + 1]])
@@ -158,15 +224,15 @@ def _solve_master(p, f, first, dt, base, q_min, marginal, length, slope, centre,
         if mu < tolerance:
             break
         q = q_min + u.sum(axis=0)
-        r_w = f + np.dot(p, lam) - z + y[of]
+        r_w = f + _times(p, lam) - z + y[of]
         r_u = dt * (marginal + slope * q) - lam - a + b
         r_y = _by_group(w, first) - 1.0
-        r_l = base + np.dot(w, p) - q - step * (lam / dt - centre)
+        r_l = base + _sum_rows(w, p) - q - step * (lam / dt - centre)
         dw, du = w / z, 1.0 / (a / u + b / v)
         total, sum_u = _by_group(dw, first), du.sum(axis=0)
         mean, damp = _mean_column(p, dw, total, first), 1.0 + dt * slope * sum_u
         apart = np.sqrt(dw).reshape(m, 1) * (p - mean[of])
-        factor, whole = _factor(np.dot(apart.T, apart) + np.diag(step / dt + sum_u / damp))
+        factor, whole = _factor(_newton_matrix(apart, step / dt + sum_u / damp))
         if not whole:  # nothing is left to move: it stays where it is
             break
         point, parts = (w, z, u, v, a, b), (factor, dw, total, mean, du, damp)

@@ -19,11 +19,21 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from gridagora.kernels.physics.riccati import (
+    JIT,
+    duty_gradient,
+    factor_newton,
+    roll_out,
+    roll_states,
+    sweep_back,
+)
+
 Col = NDArray[np.float64]
-JIT = {"nogil": True, "cache": True, "error_model": "numpy"}
+FAST = JIT | {"fastmath": {"reassoc", "contract", "nnan", "nsz"}}  # sums and maxima over steps
 
 ROUNDS_MAX = 40  # Newton steps
 NEAR = 0.995  # share of the way to the boundary
+TOLERANCE = 1e-7  # mean complementarity at which to stop, of the mean worth of a step's duty
 
 
 class TwoStateHouses(NamedTuple):
@@ -165,7 +175,7 @@ def _steer(  # type: ignore[no-untyped-def]
     h = price.shape[0]
     steps = h * sub
     a, b, v, c = np.empty((2, 3)), np.empty((h, 3)), np.empty((h, 3)), np.empty(h)
-    s, z = np.empty((8, steps)), np.empty((steps + 1, 3))
+    s, z = np.empty((11, steps)), np.empty((steps + 1, 3))
     g, gains = np.empty(steps), np.empty((steps, 4))
     for i in range(first, last):
         for j in range(2):
@@ -182,8 +192,8 @@ def _steer(  # type: ignore[no-untyped-def]
             ) / sub
             c[t] = price[t] * power[i, t] * dt / sub
         rounds[i] = _interior(a, b, v, c, weight[i], start[i], end[i], sub, s, z, g, gains)
-        cost = _forward(a, b, v, weight[i], start[i], end[i], sub, s[0], z)
-        _gradient(a, b, c, weight[i], end[i], sub, z, g)
+        cost = roll_states(a, b, v, weight[i], start[i], end[i], sub, s[0], z)
+        duty_gradient(a, b, c, weight[i], end[i], sub, z, g)
         slack, paid = 0.0, 0.0
         for t in range(steps):
             slack += max(g[t] * s[0, t], -g[t] * (1.0 - s[0, t]))
@@ -196,97 +206,68 @@ def _steer(  # type: ignore[no-untyped-def]
             p_kw[i, t] = duty / sub * power[i, t]
 
 
-@njit(**JIT)
-def _forward(a, b, v, weight, start, end, sub, s, z):  # type: ignore[no-untyped-def]
-    """States z (steps + 1, 3) under duty s; returns comfort and end cost."""
-    x, y, r, cost = start[0], start[1], 0.0, 0.0
-    z[0, 0], z[0, 1], z[0, 2] = x, y, r
-    for t in range(s.shape[0]):
-        k = t // sub
-        if t % sub == 0:
-            r = 0.0
-        r += a[0, 2] * x + a[1, 2] * y + b[k, 2] * s[t] + v[k, 2]
-        x, y = (
-            a[0, 0] * x + a[0, 1] * y + b[k, 0] * s[t] + v[k, 0],
-            a[1, 0] * x + a[1, 1] * y + b[k, 1] * s[t] + v[k, 1],
-        )
-        z[t + 1, 0], z[t + 1, 1], z[t + 1, 2] = x, y, r
-        if (t + 1) % sub == 0:
-            cost += 0.5 * weight[k] * r * r
-    return cost + end[0] * x + end[1] * y
+@njit(**FAST)
+def _weigh(x, low, high, g, into, out, e):  # type: ignore[no-untyped-def]
+    """Write 1/x, 1/(1 - x) and the barrier's diagonal e; return the mean complementarity and the largest residual."""
+    mu, rest = 0.0, 0.0
+    for t in range(x.shape[0]):
+        into[t], out[t] = 1.0 / x[t], 1.0 / (1.0 - x[t])
+        e[t] = low[t] * into[t] + high[t] * out[t]
+        mu += low[t] * x[t] + high[t] * (1.0 - x[t])
+    for t in range(x.shape[0]):
+        apart = g[t] - low[t] + high[t]
+        rest = max(rest, apart, -apart)
+    return mu / (2 * x.shape[0]), rest
+
+
+@njit(**FAST)
+def _predict(x, low, high, d, into, out, dl, dh):  # type: ignore[no-untyped-def]
+    """Write the multipliers' step for duty step d that aims at no barrier; return the complementarity at the boundary."""
+    most, ahead = 1.0, 0.0
+    for t in range(x.shape[0]):
+        down, up = d[t] * into[t], d[t] * out[t]
+        dl[t], dh[t] = -low[t] * (1.0 + down), -high[t] * (1.0 - up)
+        most = max(most, -down, up, 1.0 + down, 1.0 - up)
+    far = 1.0 / most
+    for t in range(x.shape[0]):
+        ahead += (low[t] + far * dl[t]) * (x[t] + far * d[t])
+        ahead += (high[t] + far * dh[t]) * (1.0 - x[t] - far * d[t])
+    return ahead / (2 * x.shape[0])
+
+
+@njit(**FAST)
+def _correct(d, g, aim, into, out, dl, dh, r):  # type: ignore[no-untyped-def]
+    """Write the right-hand side r that aims at a complementarity, and what the step so far leaves of it in dl, dh."""
+    for t in range(d.shape[0]):
+        dl[t], dh[t] = (aim - dl[t] * d[t]) * into[t], (aim + dh[t] * d[t]) * out[t]
+        r[t] = g[t] - dl[t] + dh[t]
+
+
+@njit(**FAST)
+def _advance(x, low, high, d, into, out, dl, dh, g, r, e):  # type: ignore[no-untyped-def]
+    """Go along the step as far as all stays positive; the gradient g moves by what the Newton matrix says of d."""
+    most = NEAR
+    for t in range(x.shape[0]):
+        down, up = d[t] * into[t], d[t] * out[t]
+        dl[t] -= low[t] * (1.0 + down)
+        dh[t] -= high[t] * (1.0 - up)
+        most = max(most, -down, up, -dl[t] / low[t], -dh[t] / high[t])
+    far = NEAR / most
+    for t in range(x.shape[0]):
+        g[t] -= far * (r[t] + e[t] * d[t])
+        x[t] += far * d[t]
+        low[t] += far * dl[t]
+        high[t] += far * dh[t]
 
 
 @njit(**JIT)
-def _gradient(a, b, c, weight, end, sub, z, g):  # type: ignore[no-untyped-def]
-    """Gradient of the whole cost in every duty, by one sweep back."""
-    x, y, r = end[0], end[1], 0.0
-    for t in range(g.shape[0] - 1, -1, -1):
-        k = t // sub
-        if (t + 1) % sub == 0:
-            r = weight[k] * z[t + 1, 2]
-        g[t] = c[k] + b[k, 0] * x + b[k, 1] * y + b[k, 2] * r
-        x, y = a[0, 0] * x + a[1, 0] * y + a[0, 2] * r, a[0, 1] * x + a[1, 1] * y + a[1, 2] * r
-
-
-@njit(**JIT)
-def _factor(a, b, weight, sub, d, gains):  # type: ignore[no-untyped-def]
-    """Riccati recursion of the Newton matrix: gains (steps, 4) hold the feedback on the three states and 1 / pivot."""
-    p00 = p01 = p02 = p11 = p12 = p22 = 0.0
-    e00, e01, e10, e11, e20, e21 = a[0, 0], a[0, 1], a[1, 0], a[1, 1], a[0, 2], a[1, 2]
-    for t in range(gains.shape[0] - 1, -1, -1):
-        k = t // sub
-        if (t + 1) % sub == 0:  # the mean of a new block forgets the old one
-            p02, p12, p22 = 0.0, 0.0, weight[k]
-        b0, b1, b2 = b[k, 0], b[k, 1], b[k, 2]
-        h0, h1, h2 = (
-            p00 * b0 + p01 * b1 + p02 * b2,
-            p01 * b0 + p11 * b1 + p12 * b2,
-            p02 * b0 + p12 * b1 + p22 * b2,
-        )
-        one = 1.0 / (d[t] + b0 * h0 + b1 * h1 + b2 * h2)
-        f0, f1, f2 = h0 * e00 + h1 * e10 + h2 * e20, h0 * e01 + h1 * e11 + h2 * e21, h2
-        q00, q01 = p00 * e00 + p01 * e10 + p02 * e20, p00 * e01 + p01 * e11 + p02 * e21
-        q10, q11 = p01 * e00 + p11 * e10 + p12 * e20, p01 * e01 + p11 * e11 + p12 * e21
-        q20, q21 = p02 * e00 + p12 * e10 + p22 * e20, p02 * e01 + p12 * e11 + p22 * e21
-        p00 = e00 * q00 + e10 * q10 + e20 * q20 - f0 * f0 * one
-        p01 = e00 * q01 + e10 * q11 + e20 * q21 - f0 * f1 * one
-        p11 = e01 * q01 + e11 * q11 + e21 * q21 - f1 * f1 * one
-        p02, p12, p22 = q20 - f0 * f2 * one, q21 - f1 * f2 * one, p22 - f2 * f2 * one
-        gains[t, 0], gains[t, 1], gains[t, 2], gains[t, 3] = f0 * one, f1 * one, f2 * one, one
-
-
-@njit(**JIT)
-def _solve(a, b, sub, gains, r, d):  # type: ignore[no-untyped-def]
-    """Newton step d of the right-hand side r (overwritten) with the factor at hand."""
-    x = y = w = 0.0
-    for t in range(r.shape[0] - 1, -1, -1):
-        k = t // sub
-        if (t + 1) % sub == 0:
-            w = 0.0
-        f = r[t] + b[k, 0] * x + b[k, 1] * y + b[k, 2] * w
-        r[t] = f * gains[t, 3]
-        up = a[0, 0] * x + a[1, 0] * y + a[0, 2] * w - gains[t, 0] * f
-        y = a[0, 1] * x + a[1, 1] * y + a[1, 2] * w - gains[t, 1] * f
-        x, w = up, w - gains[t, 2] * f
-    x = y = w = 0.0
-    for t in range(r.shape[0]):
-        k = t // sub
-        if t % sub == 0:
-            w = 0.0
-        e = -gains[t, 0] * x - gains[t, 1] * y - gains[t, 2] * w - r[t]
-        d[t] = e
-        w += a[0, 2] * x + a[1, 2] * y + b[k, 2] * e
-        x, y = a[0, 0] * x + a[0, 1] * y + b[k, 0] * e, a[1, 0] * x + a[1, 1] * y + b[k, 1] * e
-
-
-@njit(**JIT)
-def _interior(a, b, v, c, weight, start, end, sub, s, z, g, gains):  # type: ignore[no-untyped-def]  # noqa: C901
+def _interior(a, b, v, c, weight, start, end, sub, s, z, g, gains):  # type: ignore[no-untyped-def]
     """Leave the best duty in s[0]; returns the Newton steps taken. s[1], s[2]: multipliers of s >= 0 and s <= 1."""
     n = g.shape[0]
-    x, low, high, d, r, e, dl, dh = s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]
+    x, low, high, d, r, e, dl, dh, into, out, f = s
     x[:] = 0.5
-    _forward(a, b, v, weight, start, end, sub, x, z)
-    _gradient(a, b, c, weight, end, sub, z, g)
+    roll_states(a, b, v, weight, start, end, sub, x, z)
+    duty_gradient(a, b, c, weight, end, sub, z, g)
     scale = 0.0
     for t in range(n):
         scale += abs(g[t]) / n
@@ -295,57 +276,14 @@ def _interior(a, b, v, c, weight, start, end, sub, s, z, g, gains):  # type: ign
     for t in range(n):
         low[t], high[t] = max(g[t], 0.0) + 0.1 * scale, max(-g[t], 0.0) + 0.1 * scale
     for turn in range(ROUNDS_MAX):
-        mu, rest = 0.0, 0.0
-        for t in range(n):
-            mu += (low[t] * x[t] + high[t] * (1.0 - x[t])) / (2 * n)
-            rest = max(rest, abs(g[t] - low[t] + high[t]))
-            e[t] = low[t] / x[t] + high[t] / (1.0 - x[t])
-        if mu < 1e-8 * scale and rest < 1e-6 * scale:
+        mu, rest = _weigh(x, low, high, g, into, out, e)
+        if mu < TOLERANCE * scale and rest < 100.0 * TOLERANCE * scale:
             return turn
-        _factor(a, b, weight, sub, e, gains)
-        for t in range(n):
-            r[t] = g[t]
-        _solve(a, b, sub, gains, r, d)
-        far = 1.0
-        for t in range(n):
-            dl[t], dh[t] = -low[t] - low[t] * d[t] / x[t], -high[t] + high[t] * d[t] / (1.0 - x[t])
-            far = min(
-                far,
-                _room(x[t], d[t]),
-                _room(1.0 - x[t], -d[t]),
-                _room(low[t], dl[t]),
-                _room(high[t], dh[t]),
-            )
-        ahead = 0.0
-        for t in range(n):
-            ahead += (low[t] + far * dl[t]) * (x[t] + far * d[t]) / (2 * n)
-            ahead += (high[t] + far * dh[t]) * (1.0 - x[t] - far * d[t]) / (2 * n)
-        aim = mu * (ahead / mu) ** 3
-        for t in range(n):
-            dl[t], dh[t] = (aim - dl[t] * d[t]) / x[t], (aim + dh[t] * d[t]) / (1.0 - x[t])
-            r[t] = g[t] - dl[t] + dh[t]
-        _solve(a, b, sub, gains, r, d)
-        far = 1.0
-        for t in range(n):
-            dl[t] += -low[t] - low[t] * d[t] / x[t]
-            dh[t] += -high[t] + high[t] * d[t] / (1.0 - x[t])
-            room = min(
-                _room(x[t], d[t]),
-                _room(1.0 - x[t], -d[t]),
-                _room(low[t], dl[t]),
-                _room(high[t], dh[t]),
-            )
-            far = min(far, NEAR * room)
-        for t in range(n):
-            x[t] += far * d[t]
-            low[t] += far * dl[t]
-            high[t] += far * dh[t]
-        _forward(a, b, v, weight, start, end, sub, x, z)
-        _gradient(a, b, c, weight, end, sub, z, g)
+        factor_newton(a, b, weight, sub, e, gains, g, r)
+        roll_out(a, b, sub, gains, r, d)
+        ahead = _predict(x, low, high, d, into, out, dl, dh)
+        _correct(d, g, mu * (ahead / mu) ** 3, into, out, dl, dh, r)
+        sweep_back(a, b, sub, gains, r, f)
+        roll_out(a, b, sub, gains, f, d)
+        _advance(x, low, high, d, into, out, dl, dh, g, r, e)
     return ROUNDS_MAX
-
-
-@njit(**JIT)
-def _room(x, d):  # type: ignore[no-untyped-def]
-    """How far x can move along d and stay positive."""
-    return -x / d if d < 0.0 else 1e300
