@@ -9,7 +9,14 @@ import scipy.sparse as sp
 
 from gridagora.kernels.stores.polyline import PENALTY, comfort_slope, mean_after_draws, right_value
 from gridagora.kernels.stores.table import FIELDS, MarginalValue, Stores, stores
-from gridagora.kernels.stores.value import best_response, bid, blend, marginal_value
+from gridagora.kernels.stores.value import (
+    best_response,
+    bid,
+    blend,
+    marginal_value,
+    respond_row,
+    scratch,
+)
 
 Table = dict[str, Any]
 
@@ -481,6 +488,43 @@ def test_both_ways_to_roll_out_agree(kind: str) -> None:
     )
     assert long.cost_usd == pytest.approx(short.cost_usd, abs=1e-9)
     assert long.slope == pytest.approx(short.slope, abs=1e-6)
+
+
+def strongly_felt(h: int, points: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A house whose power is felt so soon that the walk along W' turns back; its end value has many points."""
+    fields = {"leak": 0.6, "gain_in": 1.95, "p_max_kw": 5.85, "x_min": -40.0, "x_max": 40.0}
+    felt_now = {"k_c": 0.16, "c_x": 0.93, "c_p": 0.32}
+    end_x = np.linspace(-12.0, 12.0, points)
+    end_mu = -0.0022 * end_x
+    house = stores(np.zeros(1), np.ones(h), **fields, **felt_now, end_x=end_x, end_mu=end_mu)
+    return np.stack([column[0] for column in house[2:21]], 1), house.end_x[0], house.end_mu[0]
+
+
+@pytest.mark.parametrize("room", [650, 800, 1500, 20_000])
+def test_points_that_a_walk_passes_again_stay_within_their_arrays(room: int) -> None:
+    """A response worked out in arrays that are too short writes nothing behind them, and is the same."""
+    h, points = 3, 300
+    row, end_x, end_mu = strongly_felt(h, points)
+    price, dt, work = np.full((1, h), 0.05), np.ones(h), scratch(h, points)
+    p_kw, path, guarded = np.empty((2, h)), np.empty(h + 1), np.full((2, room + 2000), 7.25)
+    whole = respond_row(row, 0, dt, price, price, end_x, end_mu, 0.1, work, p_kw[0], path)
+    assert np.diff(work[2][:, 1]).min() < -200  # a step adds more points than one walk does
+    short = (guarded[0, :room], guarded[1, :room], *work[2:])
+    found = respond_row(row, 0, dt, price, price, end_x, end_mu, 0.1, short, p_kw[1], path)
+    assert np.all(guarded[:, room:] == 7.25)
+    assert found == whole
+    assert np.array_equal(*p_kw)
+
+
+def test_slopes_of_a_walk_that_turns_back_are_those_of_its_response() -> None:
+    h, points = 6, 1000
+    row, end_x, end_mu = strongly_felt(h, points)
+    columns = dict(zip(FIELDS, row.T, strict=True))
+    house = stores(np.array([0.1]), np.ones(h), **columns, end_x=end_x, end_mu=end_mu)
+    found = marginal_value(house, np.full(h, 0.05), keep=h)
+    x, mu = (part[: found.offset[1]] for part in (found.x, found.mu))
+    answer = best_response(house, np.full(h, 0.05), np.full(h, 0.05))
+    assert right_value(x, mu, len(x), 0.1) == pytest.approx(answer.slope[0], abs=1e-12)
 
 
 def test_the_mean_after_draws_is_that_of_every_draw_taken_alone() -> None:

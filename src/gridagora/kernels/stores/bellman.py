@@ -30,6 +30,7 @@ S, G, AT, Y, EDGE = range(5)
 
 STAGE = 8  # room for the points of one stage
 GROWTH = 24  # a step adds fewer points than this
+FOLDS = 7  # where comfort feels the power at once: walks along W' in a step, one down each of three pieces and back
 
 
 @njit(**LEAF)
@@ -44,6 +45,12 @@ def copy_row(columns, i, f, anew):  # type: ignore[no-untyped-def]
             continue
         for t in range(f.shape[0]):
             f[t, c] = column[i, t]
+
+
+@njit(**INLINE)
+def room_after(f, t, k):  # type: ignore[no-untyped-def]
+    """Return the room that step t takes at most, given k points of W': a walk that turns back carries points again."""
+    return k + GROWTH if f[t, K_C] == 0.0 else FOLDS * (k + GROWTH)
 
 
 @njit(**LEAF)

@@ -20,6 +20,7 @@ from gridagora.kernels.stores.bellman import (
     bellman_step,
     convex_pieces,
     copy_row,
+    room_after,
 )
 from gridagora.kernels.stores.even_grid import walk_grid
 from gridagora.kernels.stores.grid_mean import POINTS, REACH, mean_on_grid
@@ -108,10 +109,20 @@ def _step_slopes(x, mu, at, k, f, t, price, dt, note, lane, draws, grid, is_even
 
 
 @njit(**JIT)
+def _widen(x, mu, at, k, kx, km, need):  # type: ignore[no-untyped-def]
+    """Return both lanes and the rows kept with room for `need` points each, and where the k points at `at` now stand."""
+    wide_x, wide_mu = np.empty(4 * need), np.empty(4 * need)
+    wide_x[1 : k + 1], wide_mu[1 : k + 1] = x[at : at + k], mu[at : at + k]
+    all_x, all_mu = np.empty((len(kx), 2 * need)), np.empty((len(km), 2 * need))
+    all_x[:, : kx.shape[1]], all_mu[:, : km.shape[1]] = kx, km
+    return wide_x, wide_mu, 1, all_x, all_mu
+
+
+@njit(**JIT)
 def slope_rows(start, stop, columns, dt, price, row, end_x, end_mu, draws, keep, offset):  # type: ignore[no-untyped-def]
     """Return V_t' of t = 0..keep for rows start..stop, one after another; offset is filled relative to this block."""
     h = dt.shape[0]
-    lane = GROWTH * (h + 2) + end_x.shape[1] + POINTS
+    lane = 4 * (GROWTH * (h + 2) + end_x.shape[1] + POINTS)
     x, mu, f = np.empty(2 * lane), np.empty(2 * lane), np.empty((h, len(columns)))
     note, even = np.empty((h, 5, STAGE)), np.empty(POINTS)
     grid = _grid_scratch(h if draws.shape[1] > 0 else 0)
@@ -140,6 +151,9 @@ def slope_rows(start, stop, columns, dt, price, row, end_x, end_mu, draws, keep,
             k = cut(end_x[i], end_mu[i], end_x.shape[1], lo, hi, x[1:], mu[1:])
         for t in range(last, -1, -1):
             if t < last:
+                if room_after(f, t, k) > lane:
+                    x, mu, at, kx, km = _widen(x, mu, at, k, kx, km, room_after(f, t, k))
+                    lane = kx.shape[1]
                 at, k = _step_slopes(
                     x, mu, at, k, f, t, price[row[i], t], dt[t], note, lane, own, grid, is_even
                 )

@@ -40,6 +40,7 @@ from gridagora.kernels.stores.bellman import (
     follow,
     marginal_cost,
     power,
+    room_after,
     step_cost,
 )
 from gridagora.kernels.stores.bid_curve import bid, blend
@@ -106,8 +107,8 @@ def _backward(f, r, dt, buy, sell, end_x, end_mu, x0, x, mu, lane, span, note): 
         free = 0 if at >= lane else lane
         if lane == 0:
             free = at + k
-            if free + k + GROWTH > x.shape[0]:
-                return 0, 0, 0
+        if room_after(f, t, k) > (lane if lane > 0 else x.shape[0] - free):
+            return 0, 0, 0
         at, k = bellman_step(x, mu, at, k, f, t, dt[t], note, n, lo, hi, free)
     return at, k, hulled
 
@@ -183,7 +184,7 @@ def _sloped(f):  # type: ignore[no-untyped-def]
 @njit(**JIT)
 def scratch(h, points):  # type: ignore[no-untyped-def]
     """Return what `respond_row` works in, for h steps and an end value of so many points."""
-    room = 2 * (GROWTH * (h + 2) + points)
+    room = 8 * (GROWTH * (h + 2) + points)
     return (
         np.empty(room),
         np.empty(room),
@@ -203,6 +204,7 @@ def respond_row(f, r, dt, buy, sell, end_x, end_mu, x0, work, p_kw, path):  # ty
         at, k, hulled = _backward(f, r, dt, buy, sell, end_x, end_mu, x0, x, mu, lane, span, note)
         if k == 0:
             x, mu = np.empty(2 * x.shape[0]), np.empty(2 * x.shape[0])
+            lane = x.shape[0] // 2 if lane > 0 else 0
         elif hulled > 0 and lane > 0:  # the roll-out must look into W' here too
             lane, k = 0, 0
     vx, vm = x[at : at + k], mu[at : at + k]
