@@ -14,6 +14,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, TypeVar
 
 from gridagora.core.errors import InputError, PartError
@@ -25,6 +26,10 @@ Found = TypeVar("Found")
 
 TRIES = 3  # of a case whose worker is lost, before it is the case that ends its worker
 FLYING_A_CPU = 4  # tasks handed to the cluster at a time, so that it is never without work
+LOADED = (
+    "gridagora.studies.worlds",
+    "gridagora.scenario.build",
+)  # seconds of import in a new worker
 QUIET = {  # what Ray reads when it starts: it reports to nobody and takes over no output
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -127,7 +132,9 @@ def connect(
     try:
         refuse_others(address or "local")
         whole = int(ray.cluster_resources().get("CPU", 1))
-        yield RayCluster(max(1, min(whole, cpus or whole)), tell or _silent)
+        found = RayCluster(max(1, min(whole, cpus or whole)), tell or _silent)
+        _load_workers(found.cpus)
+        yield found
     finally:
         ray.shutdown()
 
@@ -145,6 +152,18 @@ def _start(address: str | None, cpus: int | None) -> None:
     except (ConnectionError, RuntimeError, ValueError, exceptions.RayError) as fault:
         reason = str(fault).strip().splitlines()[0] if str(fault).strip() else type(fault).__name__
         raise InputError([no_cluster(address, reason)]) from None
+
+
+def _load_workers(count: int) -> None:
+    """Let so many workers import what cases need while the program that asks still reads its scenario; nobody waits for it."""
+    task = ray.remote(num_cpus=1, max_retries=0)(_load)
+    for _ in range(count):
+        task.remote()
+
+
+def _load() -> None:
+    for name in LOADED:
+        import_module(name)
 
 
 def _silent(text: str) -> None:
