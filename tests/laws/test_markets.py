@@ -20,7 +20,7 @@ from gridagora.settlement.ledger import UWH_PER_KWH, bill_usd, paid_uusd, statem
 from gridagora.settlement.parties import Role, row_of
 
 EVERY = pytest.mark.parametrize("name", names("market"))
-TARIFFS = ("flat", "flat_optimised", "tou")
+TARIFFS = ("flat", "flat_optimised", "tou", "critical_peak")
 
 
 @EVERY

@@ -7,7 +7,9 @@ from gridagora.core.errors import PartError
 from gridagora.core.registry import names
 from gridagora.run.compare import prepare, study_of
 from gridagora.run.evaluate import evaluate
+from gridagora.run.forecast import real_time_per_kwh
 from gridagora.run.simulate import simulate, simulate_runs
+from gridagora.run.state import baseline
 from gridagora.scenario import build, read
 
 SEEDS = (3, 4, 5)
@@ -123,3 +125,25 @@ def test_also_where_each_group_of_homes_has_a_window_of_its_own(homes):
 def test_also_where_a_design_spreads_starts_for_itself():
     made = [street(seed, OWN) for seed in SEEDS]
     hold_alike("spread", [(scene, study_of(scene, study, "spread")) for scene, study in made])
+
+
+CRITICAL = """
+[substation]
+limit_share_of_flat_peak = 0.6
+[[design]]
+name = "premium"
+market = "critical_peak"
+base = "wholesale"
+"""
+
+
+@pytest.mark.parametrize("name", ["critical_peak", "premium"])
+def test_also_where_each_operator_names_its_own_critical_hours(name):
+    made = [street(seed, CRITICAL) for seed in SEEDS]
+    hours = [scene.market(name).start(baseline_of(study)).import_per_kwh for scene, study in made]
+    assert all(np.ptp(prices) > 0 for prices in hours)
+    hold_alike(name, made)
+
+
+def baseline_of(study):
+    return baseline(study, real_time_per_kwh(study.wholesale, 48, study.dt_h))

@@ -40,8 +40,8 @@ def played(street, name, *, at_once):
     return desk
 
 
-def test_four_designs_post_hours():
-    assert AT_ONCE == ["flat", "flat_optimised", "rtp", "tou"]
+def test_five_designs_post_hours():
+    assert AT_ONCE == ["critical_peak", "flat", "flat_optimised", "rtp", "tou"]
 
 
 @pytest.mark.parametrize("name", AT_ONCE)

@@ -12,6 +12,7 @@ from gridagora.devices.water_heater import WaterHeaterGroup
 from gridagora.grid.fixed_point import FixedPoint
 from gridagora.markets.auction import Auction
 from gridagora.markets.central import Central
+from gridagora.markets.critical_peak import CriticalPeak
 from gridagora.markets.flat import Flat
 from gridagora.markets.flat_optimised import FlatOptimised
 from gridagora.markets.layered import Layered
@@ -26,7 +27,7 @@ from gridagora.strategies.look_ahead import DeviceBids
 from gridagora.strategies.price_taker import PriceTaker
 from gridagora.strategies.retail_offer import RetailOffer
 
-tariffs: list[Market[Tariff]] = [Flat(), FlatOptimised(), TimeOfUse()]
+tariffs: list[Market[Tariff]] = [Flat(), FlatOptimised(), TimeOfUse(), CriticalPeak()]
 without_memory: list[Market[None]] = [RealTimePrice(), Auction()]
 on_a_path: list[Market[PricePath | None]] = [Central(), Layered(), Peer()]
 retail: Market[RetailState] = Retailer()

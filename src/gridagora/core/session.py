@@ -82,6 +82,8 @@ class Baseline(NamedTuple):
     exported_kw: Col  # (t,) of those that export
     fixed_per_kwh: float | None = None
     home_kw: RunColumn | None = None  # (n, t) net power of every home, read some homes at a time
+    other_kw: Col | None = None  # (t,) of other customers; None: there are none
+    limit_kw: float = float("inf")  # of the substation
 
 
 class Opening(NamedTuple):

@@ -17,6 +17,7 @@ ORDER = (
     "flat",
     "flat_optimised",
     "tou",
+    "critical_peak",
     "rtp",
     "central",
     "layered",

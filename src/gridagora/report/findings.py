@@ -25,6 +25,7 @@ SPOKEN = {
     "flat": "the flat rate",
     "flat_optimised": "the flat rate with optimised homes",
     "tou": "time-of-use pricing",
+    "critical_peak": "critical-peak pricing",
     "rtp": "real-time pricing",
     "central": "the central market",
     "layered": "the layered market",

@@ -361,7 +361,15 @@ def baseline(study: Setup, wholesale_per_kwh: Col) -> Baseline:
     for rows in row_blocks(home_kw.shape):
         exported.add((-home_kw[rows]).clip(min=0))
     cost = cost_usd_per_h(total_kw, other_kw(study), wholesale, study.wholesale)
-    return Baseline(*begun, cost, total_kw, exported.value, home_kw=home_kw)
+    return Baseline(
+        *begun,
+        cost,
+        total_kw,
+        exported.value,
+        home_kw=home_kw,
+        other_kw=other_kw(study),
+        limit_kw=study.wholesale.limit_kw,
+    )
 
 
 def other_kw(study: Setup) -> Col:

@@ -322,7 +322,7 @@ class PricesKeys(Table):
 
 
 class TariffKeys(Table):
-    """`[tariff]`: what the tariff designs `flat`, `flat_optimised` and `tou` have in common."""
+    """`[tariff]`: what the tariff designs `flat`, `flat_optimised`, `tou` and `critical_peak` have in common."""
 
     credit_per_kwh: NotNegative | None = Field(
         None,
