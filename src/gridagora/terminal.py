@@ -124,15 +124,16 @@ def load_scene(path: Path, only: list[str] | None, overrides: list[str]) -> "Sce
         with busy(f"reading {path}") as tell:
             return build.build(read.load(path, [*overrides, *chosen]), tell)
     except InputError as fault:
-        raise as_typed(fault, {key: f"--only {','.join(only or ())}" for key in chosen}) from None
+        raise as_typed(
+            fault, {f"--set {key}": f"--only {','.join(only or ())}" for key in chosen}
+        ) from None
 
 
 def as_typed(fault: InputError, typed: Mapping[str, str]) -> InputError:
-    """Return a fault whose problems name options as they were typed, by the override KEY=VALUE that each stands for."""
-    named = {f"--set {key}": text for key, text in typed.items()}
+    """Return a fault whose problems name options as they were typed, by the place that each problem names now."""
     return InputError(
         [
-            Problem(named.get(each.where, each.where), each.got, each.expected, each.hint)
+            Problem(typed.get(each.where, each.where), each.got, each.expected, each.hint)
             for each in fault.problems
         ]
     )

@@ -341,6 +341,9 @@ def test_a_sweep_shows_and_keeps_the_best_design_of_each_point(demo, tmp_path):
     [
         (["--metric", "cost.sytem"], "Did you mean"),
         (["--metric", "E4"], "the higher, or the lower"),
+        (["--metric", "E2"], "or --bound"),
+        (["--metric", "E2u"], "got 'E2u', expected a metric"),
+        (["--metric", "I3"], "got 'I3', expected a metric"),
         (["--latin", "1"], "2 to 10000"),
         (["--over", "homes.pv_share=0,1"], "each key once"),
     ],

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
-from gridagora.terminal import Json, busy, console, report_errors, say, show_json
+from gridagora.core.errors import InputError
+from gridagora.terminal import Json, as_typed, busy, console, report_errors, say, show_json
 
 LEVEL = 0.95
+OPTIONS = ("level", "metric", "width", "variation")
 
 
 def risk(
@@ -41,9 +43,12 @@ def risk(
         from gridagora.report import risk_page, risk_table
         from gridagora.studies.risk.question import RiskQuestion
 
-        with busy(f"assessing {folder}"):
-            asked = RiskQuestion(level, metric, width)
-            view = risk_page.write_risk(folder, asked, variation)
+        try:
+            with busy(f"assessing {folder}"):
+                asked = RiskQuestion(level, metric, width)
+                view = risk_page.write_risk(folder, asked, variation)
+        except InputError as fault:
+            raise as_typed(fault, {name: f"--{name}" for name in OPTIONS}) from None
         if json_:
             show_json(risk_table.summary(view))
         else:

@@ -73,11 +73,11 @@ def sweep(
 ) -> None:
     """Run every design over ranges of keys, the same worlds at each point, and show where the best design changes."""
     with report_errors(json_), open_workers(on, address, processes) as workers:
+        require_ranked(metric, with_bound=bound)
         points = _points_of(over or [], latin)
         folder = one_folder(place, out) or default_out(scenario) / "sweep"
         options = WorldOptions(scenario, set_ or [], seeds, designs, days, spread, bound)
         plan = read_plan(options, points, "--over")
-        require_ranked(metric)
         manifest = run_worlds(plan, folder, workers, json_, quiet=True)
         _show_ranking(folder, metric, manifest, json_)
         leave_failed(manifest)
@@ -95,19 +95,24 @@ def _points_of(over: list[str], latin: int | None) -> "Sequence[tuple[str, ...]]
     return variations.latin_hypercube(dials, latin, LATIN_SEED)
 
 
-def require_ranked(metric: str) -> None:
+def require_ranked(metric: str, *, with_bound: bool) -> None:
     """Refuse a metric that designs cannot be ranked by, before any world runs.
 
     Raises
     ------
     InputError
-        One that is not known, with the nearest name, or that is better in no direction.
+        One that worlds do not hold, with the nearest name, or that is better in no direction.
     """
     from gridagora.core.registry import names
     from gridagora.studies.risk.names import STAKEHOLDERS, describe_metric
     from gridagora.studies.risk.worlds import require_name
+    from gridagora.studies.step_worlds import NOT_RUN, OF_BOUND, UNREPEATABLE
 
-    require_name(metric, [*names("metric"), *STAKEHOLDERS], "--metric", "a metric or a cost")
+    held = [name for name in names("metric") if name not in {*UNREPEATABLE, *NOT_RUN}]
+    require_name(metric, [*held, *STAKEHOLDERS], "--metric", "a metric or a cost of worlds")
+    if metric in OF_BOUND and not with_bound:
+        expected = "a metric that needs no bound, or --bound"
+        raise InputError([Problem("--metric", f"'{metric}'", expected, "--bound finds the bound.")])
     if describe_metric(metric).direction == "-":
         expected = "a metric that is better the higher, or the lower, it is"
         raise InputError([Problem("--metric", f"'{metric}'", expected)])

@@ -113,7 +113,8 @@ def read_plan(
                 tail_level=tail_level,
             )
     except InputError as fault:
-        raise as_typed(fault, typed) from None
+        named = {f"--set {key}": text for key, text in typed.items()}
+        raise as_typed(fault, named) from None
 
 
 def _typed(options: WorldOptions) -> dict[str, str]:

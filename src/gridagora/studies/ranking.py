@@ -39,7 +39,9 @@ def rank_designs(path: Path, metric: str = WELFARE) -> pd.DataFrame:
     table = source.to_table(["seed", "variation", "design", "value"], filter=asked).to_pandas()
     if table.empty or table.value.isna().all():
         known = source.to_table(["metric"]).column("metric").unique().to_pylist()
-        hint = nearest(metric, [name for name in known if not name.startswith("driver.")])
+        hint = "No design has a figure of it in these worlds; name another."
+        if metric not in known:
+            hint = nearest(metric, [name for name in known if not name.startswith("driver.")])
         raise InputError([Problem("--metric", f"'{metric}'", "a metric with figures", hint)])
     if direction not in {"up", "down"}:
         expected = "a metric that is better the higher, or the lower, it is"

@@ -26,6 +26,8 @@ from gridagora.settlement.ledger import UUSD_PER_USD, paid_uusd
 from gridagora.settlement.parties import SINGLE, Role, row_of
 
 UNREPEATABLE = frozenset({"I3"})  # of the machine and not of the world
+OF_BOUND = ("E2",)  # metrics that need the bound of each world
+NOT_RUN = ("E2u",)  # that need every design once more, without the limit
 SURPLUS = "E6"  # of the mean home: minus its bill and what it bears
 COMFORT = "comfort"  # item of discomfort of the air
 
