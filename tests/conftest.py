@@ -23,6 +23,7 @@ ev_share = 0.5
 battery_share = 0.4
 [substation]
 limit_share_of_flat_peak = 0.8
+over_per_kwh = 1.0
 """
 
 

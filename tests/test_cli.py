@@ -468,6 +468,7 @@ days = 1
 count = 6
 [substation]
 limit_kw = 90.0
+over_per_kwh = 1.0
 """
 
 

@@ -22,6 +22,7 @@ ev_share = {ev}
 battery_share = {battery}
 [substation]
 limit_share_of_flat_peak = 0.8
+over_per_kwh = 1.0
 """
 HAVE = {"tank": "true", "pv": 1, "ev": 1, "battery": 1}
 NONE = {"tank": "false", "pv": 0, "ev": 0, "battery": 0}

@@ -35,7 +35,7 @@ def test_quantities_of_the_ledger_are_what_meters_read(outcomes, name):
     o = outcomes[name]
     book, n = o.ledger, len(o.home_kw)
     delivery = ~np.isin(
-        book.item, ["delivery", "export credit", "losses", "other customers"]
+        book.item, ["delivery", "export credit", "losses", "other customers", "overload"]
     )  # beside the energy itself
     active = (book.commodity != Commodity.Q) & delivery
     moved = np.zeros(len(o.parties.id))

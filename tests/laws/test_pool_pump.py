@@ -219,6 +219,7 @@ share = 0.5
 kw = 1.2
 [substation]
 limit_share_of_flat_peak = 0.9
+over_per_kwh = 1.0
 """
 
 

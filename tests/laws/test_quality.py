@@ -30,6 +30,7 @@ ev_share = 0.5
 battery_share = 0.25
 [substation]
 limit_share_of_flat_peak = 0.6
+over_per_kwh = 1.0
 [comfort]
 slider_low = 0.5
 slider_high = 2.0

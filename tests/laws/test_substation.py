@@ -7,11 +7,13 @@ import pytest
 
 from gridagora.core.registry import find, names
 from gridagora.results.metric import Reference
-from gridagora.results.outcome import over_limit_kwh, welfare_usd
+from gridagora.results.outcome import costs_usd, over_limit_kwh, welfare_usd
 from gridagora.run.compare import compare, compute_bound, prepare
 from gridagora.run.evaluate import evaluate
 from gridagora.run.result import revenue_gap_usd
+from gridagora.run.settle import OVERLOAD
 from gridagora.run.simulate import simulate
+from gridagora.run.state import baseline
 from gridagora.scenario import build, read
 from gridagora.settlement.ledger import only, paid_uusd
 from gridagora.settlement.parties import Role, row_of
@@ -99,7 +101,32 @@ def test_wires_earn_delivery_of_import_and_nothing_for_export(played, name):
     delivered = only(o.ledger, "delivery").amount_uusd.sum() / 1e6
     assert delivered == pytest.approx(0.045 * o.load_kw.clip(min=0).sum() / 12, abs=ROUNDING_USD)
     assert delivered > 0
-    assert paid_usd(o, "wires") == pytest.approx(-delivered, abs=ROUNDING_USD)
+    beyond = only(o.ledger, OVERLOAD).amount_uusd.sum() / 1e6
+    assert paid_usd(o, "wires") == pytest.approx(-delivered - beyond, abs=ROUNDING_USD)
+
+
+@EVERY
+def test_what_is_beyond_the_limit_is_billed_in_every_design(terms, played, name):
+    """The operator pays the wires the price of each kWh; a retail game without an operator leaves it to the prosumers."""
+    o, entry = played[name], only(played[name].ledger, OVERLOAD)
+    assert entry.payer.tolist() == [row_of(o.parties, Role.OPERATOR)]
+    assert entry.payee.tolist() == [row_of(o.parties, Role.WIRES)]
+    price = terms.wholesale.over_per_kwh
+    assert price == pytest.approx(57.03 / 250)
+    assert entry.quantity_uwh[0] / 1e9 == pytest.approx(over_limit_kwh(o), abs=1e-8)
+    owed = price * over_limit_kwh(o)
+    assert entry.amount_uusd[0] / 1e6 == pytest.approx(owed, abs=ROUNDING_USD)
+    assert costs_usd(o)["over limit"] == pytest.approx(owed)
+
+
+def test_the_baseline_has_an_overload_that_the_flat_rate_earns(terms, played):
+    """A tariff earns what its own overload costs: without that the rate is lower by as much a kWh."""
+    o = played["flat"]
+    assert over_limit_kwh(o) > 0
+    free = terms._replace(wholesale=terms.wholesale._replace(limit_kw=np.inf))
+    wholesale = o.wholesale_per_kwh
+    dear, cheap = (baseline(each, wholesale).cost_usd_per_h.sum() / 12 for each in (terms, free))
+    assert dear - cheap == pytest.approx(terms.wholesale.over_per_kwh * over_limit_kwh(o))
 
 
 def test_a_flat_rate_earns_its_cost_where_the_feeder_exports(played):

@@ -267,7 +267,12 @@ def settle(
         (whole * energy_price).sum() * dt,
     )
     beside = np.where(other > 0, g.delivery_per_kwh, g.export_credit_per_kwh)
-    book.add(n + OTHERS, operator, "other customers", (other * (energy_price + beside)).sum() * dt)
+    alone = np.maximum(np.abs(other) - g.limit_kw, 0.0) * g.over_per_kwh
+    owed_by_others = (other * (energy_price + beside) + alone).sum() * dt
+    book.add(n + OTHERS, operator, "other customers", owed_by_others)
+    if np.isfinite(g.limit_kw):
+        beyond = np.maximum(np.abs(load) - g.limit_kw, 0.0).sum() * dt
+        book.add(operator, n + WIRES, "overload", beyond * g.over_per_kwh)
     book.add(operator, n + WIRES, "delivery", np.maximum(load, 0).sum() * g.delivery_per_kwh * dt)
     book.add(
         wholesale,

@@ -22,6 +22,7 @@ battery_share = 0.4
 ev_share = 0.4
 [substation]
 limit_kw = 10
+over_per_kwh = 1.0
 [comfort]
 slider_low = 0.6
 slider_high = 1.7
@@ -72,6 +73,7 @@ ITEMS = {
     "delivery",
     "export credit",
     "other customers",
+    "overload",
     "losses",
     "local energy",
 } | {

@@ -31,7 +31,7 @@ def make_streets(streets):
 
     def make(homes=150, limit_kw=np.inf, **keys):
         found = area_of(streets, AreaShape(homes, 5, 4, 3), sample=10, **keys)
-        limited = found.terms.wholesale._replace(limit_kw=limit_kw)
+        limited = found.terms.wholesale._replace(limit_kw=limit_kw, over_per_kwh=1.0)
         return found._replace(terms=found.terms._replace(wholesale=limited))
 
     return make

@@ -24,6 +24,7 @@ pv_share = 0.5
 battery_share = 0.5
 [substation]
 limit_share_of_flat_peak = 0.8
+over_per_kwh = 1.0
 [quality]
 deviation_per_kwh = 0.05
 [tariff]

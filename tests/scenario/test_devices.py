@@ -25,6 +25,7 @@ part_share = 0.4
 elasticity = 0.3
 [substation]
 limit_share_of_flat_peak = 0.7
+over_per_kwh = 1.0
 """
 
 

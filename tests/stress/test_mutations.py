@@ -39,6 +39,7 @@ ev_share = 0.5
 delivery_per_kwh = 0.045
 [substation]
 limit_share_of_flat_peak = 0.85
+over_per_kwh = 1.0
 [market]
 interval_minutes = 5
 [market.layered]

@@ -82,3 +82,9 @@ def one_draw(result: ComparisonView) -> str:
     seed = result.summary.get("manifest", {}).get("seed")
     which = "" if seed is None else f" (seed {seed})"
     return f"One draw{which}, so no design is marked as the best; gridagora compare SCENARIO --seeds 20 tells chance apart."
+
+
+def limit_words(result: ComparisonView) -> str:
+    """Return the limit of the substation, what is beyond it costs and where both come from, as one sentence; '' where unknown."""
+    told = str(result.summary.get("manifest", {}).get("limit_source", ""))
+    return f"Substation: {told}." if told else ""

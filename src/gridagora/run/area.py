@@ -15,6 +15,7 @@ from gridagora.population.archetypes import DrawnHomes, draw_homes, make_homes, 
 from gridagora.run.area_tree import AreaShape, ShardPlace
 from gridagora.run.forecast import WholesaleTerms
 from gridagora.scenario.build import Scene
+from gridagora.scenario.overload import price_overload
 
 
 class AreaTerms(NamedTuple):
@@ -79,11 +80,13 @@ def area_of(
         A limit of the substation as a share of a peak that no run has found, or what `make_area` refuses.
     """
     keys = scene.scenario
-    if keys.substation.limit_share_of_flat_peak is not None:
-        where = f"{keys.file or 'scene'}: [substation] limit_share_of_flat_peak"
-        hint = "Set limit_kw, or leave both out for no limit."
-        got = str(keys.substation.limit_share_of_flat_peak)
-        raise InputError([Problem(where, got, "a limit in kW: an area has no run before", hint)])
+    stated = keys.substation
+    if stated.limit_share_of_flat_peak is not None or stated.limit_by_rating:
+        name = "limit_by_rating" if stated.limit_by_rating else "limit_share_of_flat_peak"
+        hint = "Set limit_kw, or leave them out for no limit."
+        expected = "a limit in kW: an area has many feeders, and no run before"
+        where = f"{keys.file or 'scene'}: [substation] {name}"
+        raise InputError([Problem(where, str(vars(stated)[name]), expected, hint)])
     whole = scene.homes.load_kw.shape[1]
     held = whole if hours is None else min(whole, hours + max(TAIL_H, keys.market.horizon_hours))
     limit_kw = keys.substation.limit_kw
@@ -92,7 +95,7 @@ def area_of(
         keys.prices.delivery_per_kwh,
         keys.prices.export_credit_per_kwh,
         np.inf if limit_kw is None else limit_kw,
-        keys.substation.over_per_kwh,
+        price_overload(keys.substation).value,
         keys.market.forecast != "persistence",
         keys.market.forecast == "perfect",
         keys.market.forecast_noise_per_kwh,

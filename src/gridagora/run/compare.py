@@ -47,6 +47,7 @@ from gridagora.run.state import FinishedRun, Setup, baseline, wiring_of
 from gridagora.run.topology import place_homes, service_transformers
 from gridagora.scenario import plugins
 from gridagora.scenario.build import Scene
+from gridagora.scenario.overload import limit_by_rating, price_overload
 from gridagora.settlement.ledger import join
 
 FIRST_FLAT_PER_KWH = 0.072  # of the run that finds the flat rate; thermostats do not hear it
@@ -202,7 +203,7 @@ def begin(scene: Scene) -> Setup:
         keys.prices.delivery_per_kwh,
         keys.prices.export_credit_per_kwh,
         np.inf,
-        keys.substation.over_per_kwh,
+        price_overload(keys.substation).value,
         keys.market.forecast != "persistence",
         keys.market.forecast == "perfect",
         keys.market.forecast_noise_per_kwh,
@@ -231,13 +232,12 @@ def begin(scene: Scene) -> Setup:
 
 def base_on(scene: Scene, study: Setup, flat: Market[Any], first: Outcome) -> Setup:
     """Return what all designs of a scene share, given the outcome of its first run."""
-    keys, w = scene.scenario, study.wholesale
-    study = study._replace(baseline_kw=first.home_kw)
+    keys, w = scene.scenario, study.wholesale._replace(limit_kw=limit_kw(scene, first))
+    study = study._replace(baseline_kw=first.home_kw, wholesale=w)
     where = place_homes(scene, first)
     return study._replace(
         keep=keys.results.keep,
         flat_per_kwh=float(flat.start(baseline(study, first.wholesale_per_kwh)).import_per_kwh[0]),
-        wholesale=w._replace(limit_kw=limit_kw(scene, first)),
         site=where.site,
         limits=where.limits,
         place_other_kw=where.other_kw,
@@ -305,10 +305,18 @@ def without_limit(
 
 
 def limit_kw(scene: Scene, flat: Outcome) -> float:
-    """Return the substation limit [kW]: as stated, or as a share of the 15-minute peak of the flat design, or none."""
+    """Return the substation limit [kW]: of a contract, of the feeder, a share of the 15-minute peak of the flat design, or none.
+
+    Raises
+    ------
+    InputError
+        A feeder that states no rating where the limit is to be one.
+    """
     keys = scene.scenario.substation
     if keys.limit_kw is not None:
         return keys.limit_kw
+    if keys.limit_by_rating:
+        return limit_by_rating(scene).value
     if keys.limit_share_of_flat_peak is None:
         return float("inf")
     return float(keys.limit_share_of_flat_peak * peak_kw(flat))

@@ -37,6 +37,7 @@ from gridagora.run.topology import by_interval
 from gridagora.run.unranked import unranked
 from gridagora.scenario import plugins
 from gridagora.scenario.build import Scene
+from gridagora.scenario.overload import spell_limit
 from gridagora.settlement.ledger import UUSD_PER_USD, UWH_PER_KWH, only, paid_uusd
 from gridagora.settlement.parties import Role, row_of
 
@@ -197,6 +198,7 @@ def _manifest(scene: Scene, study: Setup, top: Bound, bound_s: float) -> dict[st
         "feeder": scene.feeder.name,
         "held_taps": list(held_taps(scene.feeder)),
         "limit_kw": _number(study.wholesale.limit_kw),
+        "limit_source": spell_limit(scene, study.wholesale.limit_kw),
         "flat_rate_per_kwh": study.flat_per_kwh,
         "bound": {
             "welfare_usd": top.welfare_usd,

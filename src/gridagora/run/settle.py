@@ -16,6 +16,7 @@ from gridagora.settlement.ledger import AgreedPositions, Ledger, book
 from gridagora.settlement.parties import Parties, Role, row_of, rows_of
 
 CHARGE = "deviation charge"
+OVERLOAD = "overload"  # energy beyond the limit of the substation, by its price
 
 
 class Settlement(NamedTuple):
@@ -73,9 +74,9 @@ def settle(
     -------
     Ledger
         Homes pay the operator; the operator pays wholesale and, for import, the wires. With a position both settle it at
-        day-ahead prices and the deviation in real time. Other customers pay the operator what their energy costs by itself,
-        whatever homes do, so that the rest is what homes cost. What is left with the operator is tariff margin and congestion
-        rent.
+        day-ahead prices and the deviation in real time. The operator pays the wires for what is beyond the limit as well, and
+        whoever keeps what is left with it bears that. Other customers pay the operator what they cost by themselves, whatever
+        homes do, so that the rest is what homes cost. What is left with the operator is tariff margin and congestion rent.
     """
     load, period, dt_h, w = sum_rows(home_kw) + other_kw, s.period, s.dt_h, s.terms
     operator, wholesale, wires = (
@@ -111,6 +112,9 @@ def settle(
             )
         )
     imported, exported = float(load.clip(min=0).sum()), float((-load).clip(min=0).sum())
+    if np.isfinite(w.limit_kw):
+        beyond = float((np.abs(load) - w.limit_kw).clip(min=0).sum() * dt_h)
+        energy.append(book(operator, wires, OVERLOAD, beyond * w.over_per_kwh, period, beyond))
     return books.join(
         [
             *energy,
@@ -137,10 +141,11 @@ def settle(
 def alone_usd_per_h(load_kw: Col | float, wholesale_per_kwh: Col, w: WholesaleTerms) -> Col:
     """Return what a load costs that stands alone at the substation, shape (t,) [$/h].
 
-    Import pays wholesale and delivery, export earns wholesale and the credit.
+    Import pays wholesale and delivery, export earns wholesale and the credit; what is beyond the limit pays its price.
     """
     beside = np.where(np.asarray(load_kw) > 0, w.delivery_per_kwh, w.export_credit_per_kwh)
-    return np.asarray(load_kw * (wholesale_per_kwh + beside))
+    energy = load_kw * (wholesale_per_kwh + beside)
+    return np.asarray(energy + w.over_per_kwh * (np.abs(load_kw) - w.limit_kw).clip(min=0))
 
 
 def cost_usd_per_h(home_kw: Col, other_kw: Col, wholesale_per_kwh: Col, w: WholesaleTerms) -> Col:

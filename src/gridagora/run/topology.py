@@ -13,6 +13,7 @@ from gridagora.grid.layers import layers
 from gridagora.results.outcome import Outcome
 from gridagora.scenario import populate as draw
 from gridagora.scenario.build import Scene
+from gridagora.scenario.overload import price_overload
 
 QUARTERS = 4
 
@@ -54,7 +55,9 @@ def place_homes(scene: Scene, flat: Outcome) -> Placement:
         load_kw = (lifted + by_interval(base_kw, home_kw.shape[1], flat.dt_h))[zone]
         quarters = load_kw.reshape(len(load_kw), -1, per).mean(2)
         high_kw[zone] = keys.zone_limit_share_of_flat_peak * np.abs(quarters).max(1)
-    rows = limit_places(tree, place, high_kw, base_kw, scene.scenario.substation.over_per_kwh)
+    rows = limit_places(
+        tree, place, high_kw, base_kw, price_overload(scene.scenario.substation).value
+    )
     return Placement(
         Topology(tree, place, scene.partners, draw.preference(scene.scenario, scene.homes)),
         rows,

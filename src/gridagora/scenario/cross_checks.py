@@ -25,6 +25,7 @@ from gridagora.scenario.schema import (
 )
 
 SLACK = 1e-9  # shares of .7 and .3 add up to one, whatever their last bit says
+UPGRADE = ("upgrade_per_kw_year", "upgrade_hours")  # keys of one price
 READ_A_FILE = (
     ("feeder", "opendss", "file"),
     ("weather", "epw", "file"),
@@ -108,14 +109,34 @@ def _files(tables: Mapping[str, Table], got: Got) -> list[Problem]:
 
 
 def _substation(keys: SubstationKeys, got: Got) -> list[Problem]:
-    if keys.limit_kw is None or keys.limit_share_of_flat_peak is None:
-        return []
-    both = f"both limit_kw = {keys.limit_kw:g} and limit_share_of_flat_peak = {keys.limit_share_of_flat_peak:g}"
+    limits = {
+        "limit_kw": keys.limit_kw,
+        "limit_by_rating": keys.limit_by_rating or None,
+        "limit_share_of_flat_peak": keys.limit_share_of_flat_peak,
+    }
+    prices = {
+        "over_per_kwh": keys.over_per_kwh,
+        "transformer_per_kva": keys.transformer_per_kva,
+    }
+    upgrade = [name for name in UPGRADE if name in keys.model_fields_set]
+    prices |= {name: vars(keys)[name] for name in upgrade[:1]}
     return [
-        Problem(
-            got.where("substation", "limit_kw"), both, "one of the two, or neither for no limit"
-        )
+        *_one_of(limits, "one of them, or none for no limit", got),
+        *_one_of(prices, "one of them; with none an overload costs what an upgrade does", got),
     ]
+
+
+def _one_of(values: Mapping[str, float | None], expected: str, got: Got) -> list[Problem]:
+    """Return the problem of keys of `[substation]` that exclude each other, where more than one is set."""
+    said = [name for name, value in values.items() if value is not None]
+    if len(said) < 2:
+        return []
+    both = " and ".join(f"{name} = {_spell(values[name])}" for name in said)
+    return [Problem(got.where("substation", said[0]), f"both {both}", expected)]
+
+
+def _spell(value: float | None) -> str:
+    return "true" if value is True else f"{value:g}"
 
 
 def _reactive(keys: ReactiveKeys, got: Got) -> list[Problem]:

@@ -17,6 +17,7 @@ from gridagora.scenario import populate as draw
 from gridagora.scenario import validate as sound
 from gridagora.scenario.build import Scene, load
 from gridagora.scenario.dwellings import left_share
+from gridagora.scenario.overload import spell_limit
 from gridagora.scenario.read import literal
 from gridagora.scenario.schema import Design, Scenario
 from gridagora.sources import opendss
@@ -158,7 +159,7 @@ def scene_lines(scene: Scene) -> dict[str, str]:
         f"delivery {keys.prices.delivery_per_kwh:g} $/kWh, export credit {keys.prices.export_credit_per_kwh:+g} $/kWh"
     )
     lines["export of homes"] = _export(keys.tariff.credit_per_kwh)
-    lines["substation"] = _limit(scene)
+    lines["substation"] = spell_limit(scene)
     lines["reactive power"] = _reactive(scene)
     lines["comfort"] = _comfort(scene)
     lines["quality of service"] = _quality(scene)
@@ -272,12 +273,3 @@ def _tier(name: str, ratio: Col) -> str:
         else ""
     )
     return f"{ratio.size} {name} homes{worth}"
-
-
-def _limit(scene: Scene) -> str:
-    keys = scene.scenario.substation
-    if keys.limit_kw is not None:
-        return f"limit {keys.limit_kw:g} kW, {keys.over_per_kwh:g} $/kWh above it"
-    if keys.limit_share_of_flat_peak is not None:
-        return f"limit {keys.limit_share_of_flat_peak:.0%} of the peak under 'flat', {keys.over_per_kwh:g} $/kWh above it"
-    return "no limit"

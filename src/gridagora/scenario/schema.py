@@ -18,6 +18,7 @@ from gridagora.core import registry
 from gridagora.core.errors import InputError, Problem, shown
 from gridagora.scenario.key_sentences import IN_CODE, in_code
 from gridagora.scenario.plugins import Plugin
+from gridagora.settlement.overload import UPGRADE_HOURS, UPGRADE_PER_KW_YEAR
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
@@ -331,17 +332,45 @@ class TariffKeys(Table):
 
 
 class SubstationKeys(Table):
-    """`[substation]`: what it can carry; both limits left out: no limit."""
+    """`[substation]`: what it can carry, and what more costs, which is billed in every design; no limit where none is stated."""
 
-    limit_share_of_flat_peak: float | None = Field(
-        None, gt=0.0, le=2.0, description="limit as a share of the peak under 'flat'"
+    limit_kw: float | None = Field(None, gt=0.0, description="limit, of a contract [kW]")
+    limit_by_rating: bool = Field(
+        False,
+        description="whether the limit is the rating of what all power of the feeder passes, at the power factor of its loads",
     )
-    limit_kw: float | None = Field(None, gt=0.0, description="limit [kW]")
+    limit_share_of_flat_peak: float | None = Field(
+        None,
+        gt=0.0,
+        le=2.0,
+        description="limit as a share of the peak under 'flat': a stress case, no limit of a real grid",
+    )
     also_without_limit: bool = Field(
         False, description="whether captured value is reported without the limit as well"
     )
-    over_per_kwh: float = Field(
-        1.0, ge=0.0, le=100.0, description="cost of energy above the limit [$/kWh]"
+    over_per_kwh: float | None = Field(
+        None,
+        ge=0.0,
+        le=100.0,
+        description="cost of energy above the limit, of a contract or a stress case; left out: that of an upgrade [$/kWh]",
+    )
+    transformer_per_kva: float | None = Field(
+        None,
+        gt=0.0,
+        le=1000.0,
+        description="to replace the transformer: energy above its rating costs the life it loses, IEEE C57.91 [$/kVA]",
+    )
+    upgrade_per_kw_year: float = Field(
+        UPGRADE_PER_KW_YEAR,
+        ge=0.0,
+        le=2000.0,
+        description="cost of a kW more; the default is what PG&E avoided in distribution, CPUC decision 10-12-024 [$/kW/year]",
+    )
+    upgrade_hours: float = Field(
+        UPGRADE_HOURS,
+        gt=0.0,
+        le=8784.0,
+        description="hours a year that cause an upgrade, on which its cost is laid [h]",
     )
 
 

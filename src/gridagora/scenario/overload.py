@@ -1,0 +1,65 @@
+"""The limit of the substation and the price of an overload, as a scenario states them, each with its source in words."""
+
+from typing import NamedTuple
+
+from gridagora.core.errors import InputError, Problem
+from gridagora.grid.head_rating import find_head_rating
+from gridagora.scenario.build import Scene
+from gridagora.scenario.schema import SubstationKeys
+from gridagora.settlement.overload import price_by_ageing, price_by_upgrade
+
+
+class Stated(NamedTuple):
+    """A figure and where it comes from."""
+
+    value: float
+    source: str
+
+
+def price_overload(keys: SubstationKeys) -> Stated:
+    """Return the price of a kWh beyond the limit [$/kWh]: as stated, by the ageing of a transformer, or by an upgrade."""
+    if keys.over_per_kwh is not None:
+        return Stated(keys.over_per_kwh, "as stated in the scenario")
+    if keys.transformer_per_kva is not None:
+        said = f"ageing of a transformer of {keys.transformer_per_kva:g} $/kVA by IEEE C57.91, 20 % over its rating at 30 degC"
+        return Stated(price_by_ageing(keys.transformer_per_kva), said)
+    cost, hours = keys.upgrade_per_kw_year, keys.upgrade_hours
+    said = f"an upgrade at {cost:g} $/kW and year, laid on {hours:g} hours a year"
+    return Stated(price_by_upgrade(cost, hours), said)
+
+
+def limit_by_rating(scene: Scene) -> Stated:
+    """Return the limit [kW] that the rating of the head of the feeder sets, at the power factor of its rated loads.
+
+    Raises
+    ------
+    InputError
+        A feeder that states no rating of what all of its power passes.
+    """
+    head = find_head_rating(scene.feeder)
+    if head is None:
+        where = f"{scene.file or 'scene'}: [substation] limit_by_rating"
+        got = f"true for the feeder '{scene.feeder.name}', which states no rating of what all its power passes"
+        hint = "Set limit_kw to what it may carry."
+        raise InputError([Problem(where, got, "a feeder with a rating at its head", hint)])
+    said = (
+        f"rating of {head.name}, {head.kva:,.0f} kVA at a power factor of {head.power_factor:.2f}"
+    )
+    return Stated(head.kva * head.power_factor, said)
+
+
+def spell_limit(scene: Scene, limit_kw: float | None = None) -> str:
+    """Return the limit of a scene in a sentence, with what more costs and where both come from; `limit_kw` once it is known."""
+    keys = scene.scenario.substation
+    if keys.limit_kw is not None:
+        limit = f"limit {keys.limit_kw:g} kW, of a contract"
+    elif keys.limit_by_rating:
+        rated = limit_by_rating(scene)
+        limit = f"limit {rated.value:,.0f} kW, {rated.source}"
+    elif keys.limit_share_of_flat_peak is not None:
+        known = "" if limit_kw is None else f"{limit_kw:,.0f} kW, "
+        limit = f"limit {known}{keys.limit_share_of_flat_peak:.0%} of the peak under 'flat', a stress case"
+    else:
+        return "no limit"
+    price = price_overload(keys)
+    return f"{limit}; {price.value:.3g} $/kWh above it, {price.source}"
