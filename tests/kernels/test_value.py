@@ -697,6 +697,7 @@ def test_draws_far_beyond_the_range_are_worked_out_on_lines() -> None:
         ({"gain_in": [[1.0], [0.0]]}, "row 1, step 0: gain_in"),
         ({"x_min": [[0.0, 0.0, 5.0], [0.0, 0.0, 0.0]], "x_max": 4.0}, "row 0, step 2: x_min"),
         ({"k_x": -1.0}, "k_x is -1"),
+        ({"k_c": [[0.0], [1.0]], "c_p": [1.0, 1.0, -1.0]}, "row 1, step 2: c_p"),
         ({"colour": 1.0}, "unknown field colour"),
         ({"wear_per_kwh": np.zeros((2, 7))}, "does not broadcast"),
         ({"end_mu": (0.0, 1.0)}, "end_mu"),

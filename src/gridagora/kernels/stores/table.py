@@ -148,9 +148,10 @@ def stores(
         for name, value in (("end_x", end_x), ("end_mu", end_mu))
     ]
     for name, values in (*table.items(), ("x0", start), ("end_x", ends[0]), ("end_mu", ends[1])):
-        _refuse(name, "a finite number", ~np.isfinite(values), values)
+        _refuse(name, "a finite number", ~np.isfinite(_said_once(values)), values)
+    said = {name: _said_once(values) for name, values in table.items()}
     for name, rule, broken in _RULES:
-        _refuse(name, rule, broken(table), table[name])
+        _refuse(name, rule, broken(said), table[name])
     _refuse("end_x", "rising along the row", np.diff(ends[0], axis=1) < 0, ends[0])
     _refuse("end_mu", "falling along the row", np.diff(ends[1], axis=1) > 0, ends[1])
     return Stores(start, dt, **table, end_x=ends[0], end_mu=ends[1])
@@ -163,6 +164,12 @@ def _spread(name: str, value: ArrayLike, shape: tuple[int, int]) -> Floats:
         raise ValueError(
             f"stores: {name} has shape {np.shape(value)}, which does not broadcast to {shape}"
         ) from None
+
+
+def _said_once(values: Floats) -> Floats:
+    """Return what a spread column says, once: its first row or step stands for all where they are the same number."""
+    once = tuple(slice(1) if stride == 0 else slice(None) for stride in values.strides)
+    return values[once]
 
 
 def _refuse(name: str, rule: str, broken: NDArray[np.bool_], values: Floats) -> None:
