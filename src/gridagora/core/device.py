@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -224,6 +224,24 @@ class Beside(NamedTuple):
     way: Index | None
     curtails: bool
     outside: Flag | None = None
+
+
+T = TypeVar("T")
+
+
+@dataclass
+class LastHour(Generic[T]):
+    """What a group works out once an hour for all its intervals: the hour and rows asked for last, and the answer."""
+
+    hour: int = -1
+    rows: Index | None = None  # (k,)
+    held: T | None = None
+
+    def of(self, hour: int, make: Callable[[int], T], rows: Index | None = None) -> T:
+        """Return the answer of an hour for all rows, or for the very array `rows` (k,), made when it is first asked for."""
+        if self.held is None or hour != self.hour or rows is not self.rows:
+            self.hour, self.rows, self.held = hour, rows, make(hour)
+        return self.held
 
 
 class Metered(NamedTuple):

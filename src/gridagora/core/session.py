@@ -28,6 +28,7 @@ from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.curves.curve import Curves
 
 ROUNDS_MAX = 10_000
+TABLES = (Quotes, Tenders, Plans, Proposals, Transactions)
 REACH_KW = 1e7  # what a substation can carry without a limit
 State = TypeVar("State")
 
@@ -342,7 +343,7 @@ def _count_round(traffic: MessageCount) -> MessageCount:
 
 
 def _count_table(traffic: MessageCount, table: Any) -> MessageCount:
-    if not isinstance(table, Quotes | Tenders | Plans | Proposals | Transactions):
+    if not isinstance(table, TABLES):
         raise PartError(
             f"a message of a session holds {type(table).__name__}, expected a table such as Quotes"
         )

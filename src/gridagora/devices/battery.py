@@ -256,26 +256,32 @@ class BatteryGroup:
 
     def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
         """Step the batteries; where export earns less than import costs they keep the meter on the side that its home means."""
+        if p_target_kw is None or beside.way is not None or np.isnan(p_target_kw).any():
+            asked = self._keep_side(p_target_kw, beside)
+        else:
+            asked = p_target_kw
+        p_kw, eta = step(self.table, self.e_kwh, asked, now.dt_h), self.table.efficiency
+        stored_kwh = np.where(p_kw > 0, p_kw * eta, p_kw / eta) * now.dt_h
+        return Metered(p_kw, stored_kwh, {"each_battery_kw": p_kw})
+
+    def _keep_side(self, p_target_kw: Col | None, beside: Beside) -> Col:
+        """Return the orders (r,) [kW] that keep the meter on its side; who has none makes up for the home, if it makes energy."""
         alike = np.bincount(self.home, minlength=len(beside.meter_kw))[self.home]
         cover = (
             -beside.meter_kw[self.home] / alike
         )  # several batteries of a home share what is to be made up for
         following = np.where(self.has_own_energy, cover, 0.0)
         if p_target_kw is None:
-            asked = following
-        else:
-            asked = p_target_kw
-            if beside.way is not None:
-                way, kept = beside.way[self.home], np.minimum(p_target_kw, cover)
-                asked = np.where(
-                    way > 0, np.maximum(p_target_kw, cover), np.where(way < 0, kept, cover)
-                )
-            if beside.outside is not None:
-                asked = np.where(beside.outside, p_target_kw, asked)
-            asked = np.where(np.isnan(p_target_kw), following, asked)
-        p_kw, eta = step(self.table, self.e_kwh, asked, now.dt_h), self.table.efficiency
-        stored_kwh = np.where(p_kw > 0, p_kw * eta, p_kw / eta) * now.dt_h
-        return Metered(p_kw, stored_kwh, {"each_battery_kw": p_kw})
+            return following
+        asked = p_target_kw
+        if beside.way is not None:
+            way, kept = beside.way[self.home], np.minimum(p_target_kw, cover)
+            asked = np.where(
+                way > 0, np.maximum(p_target_kw, cover), np.where(way < 0, kept, cover)
+            )
+        if beside.outside is not None:
+            asked = np.where(beside.outside, p_target_kw, asked)
+        return np.where(np.isnan(p_target_kw), following, asked)
 
     def observe(self, now: Moment) -> Mapping[str, Col]:
         """Return what is stored, as a share of the capacity."""

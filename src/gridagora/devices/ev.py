@@ -1,8 +1,8 @@
 """Electric-vehicle sessions: arrival, departure, energy needed; missing energy at departure is paid for (theory 1.7)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +19,7 @@ from gridagora.core.device import (
     DeviceRecord,
     GroupBelief,
     Item,
+    LastHour,
     Metered,
     Moment,
     People,
@@ -34,7 +35,7 @@ from gridagora.core.errors import InputError, Problem
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
 from gridagora.kernels.coordination.dual import Answer
-from gridagora.kernels.physics.fleet import car_step
+from gridagora.kernels.physics.fleet import car_step, share_of_step
 from gridagora.kernels.stores.value import Stores, stores
 from gridagora.population import charging
 from gridagora.population.charging import ChargingSessions, owners
@@ -166,8 +167,12 @@ def take(table: Ev, rows: Index) -> Ev:
 
 
 def _rows(table: Stores, rows: Index) -> Stores:
+    """Return some sessions of a table; what is the same for all is not gathered."""
+    shared = slice(0, len(rows))
     return Stores(
-        *(column if name == "dt_h" else column[rows] for name, column in table._asdict().items())
+        table.x0[rows],
+        table.dt_h,
+        *(column[rows if column.strides[0] else shared] for column in table[2:]),
     )
 
 
@@ -210,18 +215,34 @@ def spec(
     )
 
 
-def spec_now(table: Ev, e_kwh: Col, from_s: float, rows: Index) -> Stores:
+class SessionsNow(NamedTuple):
+    """Some sessions (k,) that bid, and what does not change from bid to bid."""
+
+    arrive_s: Index
+    depart_s: Index
+    need_kwh: Col
+    rated_kw: Col
+    resting: Stores
+
+
+def sessions_now(table: Ev, rows: Index) -> SessionsNow:
+    """Return some sessions (k,) for their bids."""
+    resting = _rows(table.resting, rows)._replace(end_mu=np.zeros((len(rows), 2)))
+    stay = table.arrive_s[rows], table.depart_s[rows]
+    return SessionsNow(*stay, table.need_kwh[rows], table.rated_kw[rows], resting)
+
+
+def spec_now(
+    table: Ev, e_kwh: Col, from_s: float, rows: Index, chosen: SessionsNow | None = None
+) -> Stores:
     """Return the belief of the next real-time interval of some sessions (k,) (see `active`), for a bid.
 
-    They hold e_kwh (m,) [kWh]; the end value is the plan's: nil here.
+    They hold e_kwh (m,) [kWh]; the end value is the plan's: nil here. `chosen` are these sessions, where the caller has them.
     """
-    begin, length = from_s, table.short_h * HOUR_S
-    overlap = np.minimum(table.depart_s[rows], begin + length) - np.maximum(
-        table.arrive_s[rows], begin
-    )
-    power = table.rated_kw[rows] * np.clip(overlap / length, 0.0, 1.0)
-    x0, nil = np.minimum(e_kwh[rows], table.need_kwh[rows]), np.zeros((len(rows), 2))
-    return _rows(table.resting, rows)._replace(x0=x0, p_max_kw=power[:, None], end_mu=nil)
+    some = sessions_now(table, rows) if chosen is None else chosen
+    share = share_of_step(some.arrive_s, some.depart_s, from_s, table.short_h * HOUR_S)
+    power, x0 = some.rated_kw * share, np.minimum(e_kwh[rows], some.need_kwh)
+    return some.resting._replace(x0=x0, p_max_kw=power[:, None])
 
 
 def _stores(
@@ -257,7 +278,7 @@ def step(
     out: Col | None = None,
 ) -> Col:
     """Charge the cars and return the mean power at the meter, shape (m,) [kW]; `e_kwh` is changed in place."""
-    share = plugged_share(table, from_s, step_h * HOUR_S)[:, 0]
+    share = share_of_step(table.arrive_s, table.depart_s, from_s, step_h * HOUR_S)
     return car_step(
         e_kwh, table.need_kwh, table.rated_kw, share, table.efficiency, p_target_kw, step_h, out
     )
@@ -292,6 +313,7 @@ class EvGroup:
     )
     table: Ev
     e_kwh: Col  # (m,) stored since arrival
+    chosen: LastHour[SessionsNow] = field(default_factory=LastHour, init=False, compare=False)
 
     @classmethod
     def of(cls, setting: Setting) -> "EvGroup | None":
@@ -319,14 +341,18 @@ class EvGroup:
 
     def tender(self, now: Moment, rows: Index) -> Stores:
         """Return what some sessions believe of the next interval."""
-        return spec_now(self.table, self.e_kwh, now.now_s, rows)
+        chosen = self.chosen.of(now.hour, lambda _: sessions_now(self.table, rows), rows)
+        return spec_now(self.table, self.e_kwh, now.now_s, rows, chosen)
 
     def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
         """Charge the cars."""
         del beside
-        asked = plug_in_and_charge(self.table, self.e_kwh)
-        if p_target_kw is not None:
-            asked = np.where(np.isnan(p_target_kw), asked, p_target_kw)
+        if p_target_kw is None:
+            asked = plug_in_and_charge(self.table, self.e_kwh)
+        else:
+            asked, free = p_target_kw, np.isnan(p_target_kw)
+            if free.any():
+                asked = np.where(free, plug_in_and_charge(self.table, self.e_kwh), asked)
         p_kw = step(self.table, self.e_kwh, now.now_s, asked, now.dt_h)
         return Metered(p_kw, p_kw * self.table.efficiency * now.dt_h)
 

@@ -4,7 +4,7 @@ Theory 1.3, 1.4.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 
@@ -23,6 +23,7 @@ from gridagora.core.device import (
     DeviceRecord,
     GroupBelief,
     Item,
+    LastHour,
     Metered,
     Moment,
     Setting,
@@ -49,6 +50,7 @@ from gridagora.kernels.physics.fleet import (
 )
 from gridagora.kernels.physics.tcl import ACCOUNT, CONTINUOUS, PRIORITY, THERMOSTAT
 from gridagora.kernels.stores.value import Stores, stores
+from gridagora.population.acting_hour import ActingHour, goal_of, make_acting_hour
 from gridagora.population.comfort import ComfortDeviation, felt_in_quarters_k2_h, in_intervals
 from gridagora.population.heat_pump import COLUMNS, HeatPumps, describe
 from gridagora.population.quality import comfort_ratio
@@ -66,6 +68,15 @@ CHUNK = 1024  # houses of a bound answered at a time: their blocks take memory
 DISPATCH = MappingProxyType(
     {"thermostat": THERMOSTAT, "account": ACCOUNT, "continuous": CONTINUOUS, "priority": PRIORITY}
 )
+
+
+class HourBelief(NamedTuple):
+    """What bids of an hour take from the belief: columns of a table of stores, and what its state is found with."""
+
+    side: Col  # (n,) 1 while heating, -1 while cooling [1]
+    c_0: Col  # (n,) departure without power, of a fast part that is nil [K]
+    settled_k: Col  # (n,)
+    columns: Mapping[str, Col]  # (n, 1) each [unit of the field]
 
 
 class Belief(NamedTuple):
@@ -286,29 +297,35 @@ def misjudge(table: Hvac, believed: Stores, warmer_k: Col, hour: int) -> Stores:
     )
 
 
-def spec_now(table: Hvac, state: HouseStates, hour: int) -> Stores:
+def spec_now(
+    table: Hvac, state: HouseStates, hour: int, believed: HourBelief | None = None
+) -> Stores:
     """Belief of the next real-time interval, for a bid: half of the fast mode is present, half has settled.
 
     With f = `FAST_PRESENT` and s the settled response of the fast mode to a kW, the departure from bliss that follows is
     c_x x + c_0 + f (fast part now less its settled value without power) + (1 - f) s p, and a kW counts with its full
     effect s. The gradient k s (...) is that of a row with k_c = k / (1 - f) and c_p = (1 - f) s. The end value is the plan's:
-    nil here.
+    nil here. `believed` is what bids of the hour have in common, where the caller has it.
     """
-    b, x = table.short, stored_k(table, state, hour)
-    air = state.t_air_degc - T_REF_DEGC
-    fast = np.where(table.heating[:, hour], air, -air) - x
-    c_0 = b.c_0[:, hour] + FAST_PRESENT * (fast - table.settled_k[:, hour])
-    gain = b.gain_k_kw[:, hour]
-    changed = {
-        "inflow": b.drift_k[:, hour],
-        "p_max_kw": table.rated_kw[:, hour],
+    held = belief_of(table, hour) if believed is None else believed
+    air, mass = state.t_air_degc - T_REF_DEGC, state.t_mass_degc - T_REF_DEGC
+    x = held.side * (table.slow_air * air + table.slow_mass * mass)
+    fast = held.side * air - x
+    c_0 = held.c_0 + FAST_PRESENT * (fast - held.settled_k)
+    return table.resting._replace(x0=x, c_0=c_0[:, None], **held.columns)
+
+
+def belief_of(table: Hvac, hour: int) -> HourBelief:
+    """Return what bids of an hour have in common."""
+    b, gain = table.short, table.short.gain_k_kw[:, hour, None]
+    columns = {
+        "inflow": b.drift_k[:, hour, None],
+        "p_max_kw": table.rated_kw[:, hour, None],
         "gain_in": gain / table.short_h,
-        "c_p": (1 - FAST_PRESENT) * (b.c_p[:, hour] - gain / 2),
-        "c_0": c_0,
+        "c_p": (1 - FAST_PRESENT) * (b.c_p[:, hour, None] - gain / 2),
     }
-    return table.resting._replace(
-        x0=x, **{name: column[:, None] for name, column in changed.items()}
-    )
+    side = np.where(table.heating[:, hour], 1.0, -1.0)
+    return HourBelief(side, b.c_0[:, hour], table.settled_k[:, hour], columns)
 
 
 def hours_now(table: Hvac, hour: int, at_bliss: Flag | bool = False) -> Hours:  # noqa: FBT001, FBT002
@@ -333,9 +350,12 @@ def step(
     minutes: int = 5,
     out: HouseStep | None = None,
     group: Index | None = None,
+    order: Index | None = None,
 ) -> HouseStep:
     """Step the true houses by their orders (n,) [kW]; see `kernels.physics.fleet.house_step`. `state` is changed in place."""
-    return house_step(state, table.coef, now, p_target_kw, rule, control, minutes, out, group)
+    return house_step(
+        state, table.coef, now, p_target_kw, rule, control, minutes, out, group, order
+    )
 
 
 @register("device", "hvac")
@@ -363,6 +383,8 @@ class HvacGroup:
     rule: int
     control: Control
     error: ForecastError | None = None  # of the outdoor temperature that plans believe in
+    acting: LastHour[ActingHour] = field(default_factory=LastHour, init=False, compare=False)
+    believed: LastHour[HourBelief] = field(default_factory=LastHour, init=False, compare=False)
 
     @classmethod
     def of(cls, setting: Setting) -> "HvacGroup | None":
@@ -404,24 +426,37 @@ class HvacGroup:
     def tender(self, now: Moment, rows: Index) -> Stores:
         """Return what the units believe of the next interval."""
         del rows
-        return spec_now(self.table, self.houses, now.hour)
+        believed = self.believed.of(now.hour, lambda hour: belief_of(self.table, hour))
+        return spec_now(self.table, self.houses, now.hour, believed)
 
     def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
         """Step the houses by the minute."""
         del beside
-        t, hour = self.table, now.hour
-        asked = np.full(len(self.home), np.nan) if p_target_kw is None else p_target_kw
-        acting, minutes = hours_now(t, hour, ~np.isnan(asked)), round(60 * now.dt_h)
+        acting = self.acting.of(now.hour, self._act)
+        asked = np.full_like(self.starts, np.nan) if p_target_kw is None else p_target_kw
         got = step(
-            t, self.houses, acting, asked, self.rule, self.control, minutes, group=self.group
+            self.table,
+            self.houses,
+            goal_of(acting, asked),
+            asked,
+            self.rule,
+            self.control,
+            round(60 * now.dt_h),
+            group=self.group,
+            order=acting.order,
         )
-        np.add(self.starts, got.starts * (t.rated_kw[:, hour] > 0), out=self.starts)
-        heat = t.unit_kw[:, hour] / np.where(t.rated_kw[:, hour] > 0, t.rated_kw[:, hour], 1.0)
-        drift = (t.q_air_kw + t.q_mass_kw)[
-            :, hour
-        ] * now.dt_h - t.ua_kw_k * got.t_air_degc * now.dt_h
+        np.add(self.starts, got.starts * acting.is_served, out=self.starts)
+        drift = acting.gain_kw * now.dt_h - self.table.ua_kw_k * got.t_air_degc * now.dt_h
         return Metered(
-            got.e_kwh / now.dt_h, drift + heat * got.e_kwh, {"t_air_degc": got.t_air_degc}
+            got.e_kwh / now.dt_h,
+            drift + acting.heat_per_kwh * got.e_kwh,
+            {"t_air_degc": got.t_air_degc},
+        )
+
+    def _act(self, hour: int) -> ActingHour:
+        """Return what acts in an hour."""
+        return make_acting_hour(
+            hours_now(self.table, hour), self.table.best_degc[:, hour], self.group
         )
 
     def observe(self, now: Moment) -> Mapping[str, Col]:

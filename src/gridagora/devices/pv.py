@@ -1,7 +1,7 @@
 """Rooftop photovoltaics: a curtailable row without a store, and the reactive capability of its inverter (theory 1.10)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from gridagora.core.device import (
     DeviceOutcome,
     DeviceRecord,
     GroupBelief,
+    LastHour,
     Metered,
     Moment,
     People,
@@ -196,6 +197,8 @@ class PvGroup:
     )
     table: PvArrays
     error: ForecastError | None = None  # of the sun that plans believe in
+    offered: LastHour[Curves] = field(default_factory=LastHour, init=False, compare=False)
+    all_kw: LastHour[Col] = field(default_factory=LastHour, init=False, compare=False)  # (n,)
 
     @classmethod
     def of(cls, setting: Setting) -> "PvGroup | None":
@@ -221,14 +224,17 @@ class PvGroup:
     def tender(self, now: Moment, rows: Index) -> Curves:
         """Return the curves of the arrays."""
         del rows
-        return tender(self.table, now.hour)
+        return self.offered.of(now.hour, lambda hour: tender(self.table, hour))
 
     def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
         """Give what is available, or what is ordered; an inverter curtailed in part holds what the meter was to read."""
-        none, most = np.zeros(len(self.home)), step(self.table, now.hour)
-        outside = np.zeros(len(self.home), np.bool_) if beside.outside is None else beside.outside
-        if p_target_kw is None:
+        none = np.zeros(len(self.home))
+        most = self.all_kw.of(now.hour, lambda hour: step(self.table, hour))
+        if p_target_kw is None or (
+            beside.outside is None and not beside.curtails and not np.isnan(p_target_kw).any()
+        ):
             return Metered(most, none)
+        outside = np.zeros(len(self.home), np.bool_) if beside.outside is None else beside.outside
         made = np.where(np.isnan(p_target_kw), most, step(self.table, now.hour, p_target_kw))
         if not beside.curtails:
             return Metered(np.where(outside, made, most), none)

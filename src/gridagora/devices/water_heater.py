@@ -43,6 +43,7 @@ from gridagora.kernels.stores.table import FIELDS
 from gridagora.kernels.stores.value import Stores, best_response, rows, stores
 from gridagora.population.hot_water import COLUMNS, WaterHeaterKeys, WaterHeaters, draw
 from gridagora.population.quality import denied_ratio
+from gridagora.population.tank_keeping import Keeping, held_share, keep
 
 KWH_PER_GALLON_K = 3.785 * 4.183 / 3600
 UA_KW_K_50_GALLON = 2.0 * 0.000293071 * 1.8  # 2 Btu/(h F)
@@ -72,6 +73,7 @@ class WaterHeater:
     control: TankControl
     short_h: float  # length of a real-time interval
     resting: Stores  # what does not change from bid to bid, one short step
+    keeping: Keeping  # over a real-time interval
 
 
 def of(
@@ -108,6 +110,7 @@ def of(
         control=control,
         short_h=short_h,
         resting=resting,
+        keeping=keep(size[0], size[1], control.t_room_degc, short_h),
     )
 
 
@@ -141,18 +144,14 @@ def take(table: WaterHeater, rows: Index | slice) -> WaterHeater:
             for name, column in table.resting._asdict().items()
         )
     )
-    return replace(table, **{name: getattr(table, name)[rows] for name in own}, resting=resting)
+    keeping = Keeping(*(column[rows] for column in table.keeping))
+    picked = {name: getattr(table, name)[rows] for name in own}
+    return replace(table, **picked, resting=resting, keeping=keeping)
 
 
 def start(table: WaterHeater) -> Tanks:
     """Tanks at their set point, elements off."""
     return Tanks(table.set_degc.copy(), np.zeros(len(table.home), np.bool_))
-
-
-def held_share(cap_kwh_k: Col, ua_kw_k: Col, step_h: float) -> Col:
-    """Mean share that a kW of a step still holds at its end, losses taken off, shape (n,)."""
-    z = ua_kw_k * step_h / cap_kwh_k
-    return np.where(z > 0, -np.expm1(-z) / np.where(z > 0, z, 1.0), 1.0)
 
 
 def _common(
@@ -177,16 +176,10 @@ def _common(
     }
 
 
-def _inflow(table: WaterHeater, draw_kw: Col, step_h: float) -> Col:
+def _inflow(table: WaterHeater, keeping: Keeping, draw_kw: Col, step_h: float) -> Col:
     """Rise of a step without power, from the room and the draw, shape of the draw (n, h) [K]."""
-    kept = -np.expm1(-table.ua_kw_k * step_h / table.cap_kwh_k)[:, None] * table.control.t_room_degc
-    return (
-        kept
-        - held_share(table.cap_kwh_k, table.ua_kw_k, step_h)[:, None]
-        * draw_kw
-        * step_h
-        / table.cap_kwh_k[:, None]
-    )
+    lost = keeping.held[:, None] * draw_kw * step_h / table.cap_kwh_k[:, None]
+    return keeping.from_room_k[:, None] - lost
 
 
 def spec(
@@ -216,19 +209,18 @@ def spec(
     return stores(
         np.maximum(state.t_tank_degc, COLDEST_DEGC),
         np.ones(hours),
-        inflow=_inflow(table, drawn, 1.0),
+        inflow=_inflow(table, keep(*size[:2], table.control.t_room_degc, 1.0), drawn, 1.0),
         end_x=(COLDEST_DEGC, FULL_ENOUGH_DEGC, FULL_ENOUGH_DEGC, table.control.t_max_degc),
         end_mu=worth,
         **_common(*size, table.discomfort_per_k2_h, table.control, 1.0),
     )
 
 
-def draws(table: WaterHeater, hour: int, hours: int = 24) -> Col:
-    """Equally likely extra inflows of each hour of a window, shape (n, S, h) [K], negative."""
-    per_kwh = _rise_per_kwh(table)
-    return np.ascontiguousarray(
-        -per_kwh[:, None, None] * table.draw_set_kwh[:, :, table.local_hour[hour : hour + hours]]
-    )
+def draws(table: WaterHeater, hour: int, hours: int = 24, rows: slice = slice(None)) -> Col:
+    """Equally likely extra inflows of each hour of a window, some tanks or all, shape (k, S, h) [K], negative."""
+    clock, per_kwh = table.local_hour[hour : hour + hours], _rise_per_kwh(table)[rows]
+    drawn = table.draw_set_kwh[rows].take(clock, axis=2)
+    return np.asarray(-per_kwh[:, None, None] * drawn)
 
 
 def _rise_per_kwh(table: WaterHeater) -> Col:
@@ -247,7 +239,7 @@ class LikelyInflows:
 
     def __getitem__(self, rows: slice) -> Col:
         """Return the draws of some tanks, shape (k, S, h) [K]."""
-        likely = draws(take(self.table, rows), self.hour, self.hours)
+        likely = draws(self.table, self.hour, self.hours, rows)
         if self.error is None:
             return likely
         home = self.table.home[rows]
@@ -276,7 +268,8 @@ def spec_now(
     felt = known_draws or share > 1.5 * table.short_h
     drawn = table.draw_kw[:, hour] if felt else mean
     to_come = 0.0 if known_draws else (drawn - mean) * (1 - share)
-    inflow = _inflow(table, (drawn + to_come / table.short_h)[:, None], table.short_h)
+    felt_kw = drawn + to_come / table.short_h
+    inflow = _inflow(table, table.keeping, felt_kw[:, None], table.short_h)
     return table.resting._replace(x0=np.maximum(state.t_tank_degc, COLDEST_DEGC), inflow=inflow)
 
 
@@ -367,14 +360,14 @@ class WaterHeaterGroup:
     def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
         """Step the tanks and add up the shortfall."""
         del beside
-        table, free = self.table, p_target_kw is None
-        asked = np.full(len(self.home), np.nan) if p_target_kw is None else p_target_kw
+        table = self.table
+        asked = np.full_like(self.short_k_h, np.nan) if p_target_kw is None else p_target_kw
         got = step(
             table,
             self.tanks,
             now.hour,
             asked,
-            THERMOSTAT if free else CONTINUOUS,
+            THERMOSTAT if p_target_kw is None else CONTINUOUS,
             round(60 * now.dt_h),
         )
         np.add(self.short_k_h, got.short_k_h, out=self.short_k_h)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -14,14 +15,14 @@ from gridagora.core.device import (
     Setting,
     Turn,
     Window,
-    total_by_home,
 )
 from gridagora.core.errors import PartError
 from gridagora.core.forecast_error import NO_ERRORS, ForecastErrors
 from gridagora.core.ports import DeviceGroup
 from gridagora.core.registry import find, names
 from gridagora.core.tables import Col, Flag, Homes, Index
-from gridagora.kernels.curves.curve import Curves
+from gridagora.kernels.curves.curve import Curves, join_curves
+from gridagora.kernels.physics.homes import add_group, no_sums
 from gridagora.kernels.stores.bid_curve import bid
 from gridagora.kernels.stores.value import MarginalValue, Stores, join_slopes, marginal_value
 from gridagora.kernels.stores.value import rows as some_rows
@@ -40,6 +41,13 @@ class Fleet:
     groups: tuple[DeviceGroup, ...]
     homes: int
     dt_h: float
+
+    @cached_property
+    def by_turn(self) -> tuple[tuple[int, ...], ...]:
+        """Rows of the groups that step together, one turn after another."""
+        turns = [group.about.turn for group in self.groups]
+        together = (tuple(row for row, own in enumerate(turns) if own == turn) for turn in Turn)
+        return tuple(rows for rows in together if rows)
 
     def of_kind(self, kind: str) -> DeviceGroup:
         """Return the group of a kind; raises KeyError where no home owns such a device."""
@@ -65,6 +73,7 @@ class FleetPlan(NamedTuple):
 
     values: tuple[MarginalValue | None, ...]
     rows: Rows
+    home: Index  # (r,) of every device that takes part, in the order of `tender`
     price_per_kwh: Col  # (h,), or (n, h) where every home has its own
     inside_kw: tuple[
         Col, ...
@@ -172,14 +181,13 @@ def plan(
     `inside_kw` (k, h) [kW] by group, the plans that set the homes' own prices, is kept for the hour after.
     """
     rows = tuple(each.rows for each in believed)
-    own: Sequence[Index | None] = (
-        homes_of(fleet, rows) if price_per_kwh.ndim > 1 else (None,) * len(believed)
-    )
+    home = homes_of(fleet, rows)
+    own: Sequence[Index | None] = home if price_per_kwh.ndim > 1 else (None,) * len(believed)
     values = [
         _value(each, price_per_kwh, row) if group.about.is_valued else None
         for group, each, row in zip(fleet.groups, believed, own, strict=True)
     ]
-    return FleetPlan(tuple(values), rows, price_per_kwh, inside_kw)
+    return FleetPlan(tuple(values), rows, np.concatenate(home), price_per_kwh, inside_kw)
 
 
 def _value(believed: GroupBelief, price_per_kwh: Col, row: Index | None) -> MarginalValue:
@@ -241,15 +249,7 @@ def tender(fleet: Fleet, found: FleetPlan, hour: int, share: float, now_s: float
             raise PartError(
                 f"device '{kind}' tenders stores, but no plan values it: return curves, or set is_valued in its class"
             )
-    starts = np.cumsum([0, *(len(r.p_kw) for r in curves)])
-    offset = np.concatenate(
-        [[0], *(r.offset[1:] + at for r, at in zip(curves, starts[:-1], strict=True))]
-    )
-    return Curves(
-        offset,
-        np.concatenate([r.p_kw for r in curves]),
-        np.concatenate([r.price_per_kwh for r in curves]),
-    )
+    return join_curves(curves)
 
 
 def _refuse_unsound(p_kw: Col, devices: int) -> None:
@@ -273,13 +273,12 @@ def by_group(fleet: Fleet, p_kw: Col | None, rows: Rows) -> tuple[Col | None, ..
     if p_kw is None:
         return (None,) * len(fleet.groups)
     _refuse_unsound(p_kw, sum(map(len, rows)))
-    asked = []
-    for group, own, power in zip(
-        fleet.groups, rows, np.split(p_kw, np.cumsum([len(own) for own in rows])[:-1]), strict=True
-    ):
-        orders = np.zeros(len(group.home))
-        orders[own] = power
+    asked, first = [], 0
+    for group, own in zip(fleet.groups, rows, strict=True):
+        orders, last = np.zeros(len(group.home)), first + len(own)
+        orders[own] = p_kw[first:last]
         asked.append(orders)
+        first = last
     return tuple(asked)
 
 
@@ -311,36 +310,26 @@ def step_groups(
         Whether generation follows its order; if not it gives all it can, as under a tariff that does not know the hour.
     """
     n, now = fleet.homes, Moment(hour, now_s, fleet.dt_h, 1.0)
-    kind_kw, balance_kwh = np.zeros((len(fleet.groups), n)), np.zeros(n)
+    kind_kw, sums = np.empty((len(fleet.groups), n)), no_sums(n)
     series: dict[str, Col] = {}
-    drawn, ordered = np.zeros(n), np.zeros(n)
-    for turn in Turn:
-        beside = Beside(load_kw + drawn, ordered - drawn, way, curtails)
-        for row, (group, orders) in enumerate(zip(fleet.groups, asked_kw, strict=True)):
-            if group.about.turn != turn:
-                continue
+    for rows in fleet.by_turn:
+        short_kw = sums.ordered_kw - sums.drawn_kw
+        beside = Beside(load_kw + sums.drawn_kw, short_kw, way, curtails)
+        for row in rows:
+            group, orders = fleet.groups[row], asked_kw[row]
             before = group.stored_kwh()
             got = group.step(
                 orders, now, beside if outside is None else beside._replace(outside=outside[row])
             )
-            kind_kw[row] = total_by_home(got.p_kw, group.home, n)
-            drawn = drawn + kind_kw[row]
-            ordered = ordered + (0.0 if orders is None else total_by_home(orders, group.home, n))
+            stores_kwh = before, group.stored_kwh(), got.stored_kwh
+            add_group(sums, group.home, got.p_kw, orders, stores_kwh, kind_kw[row])
             series |= got.series
-            np.maximum.at(
-                balance_kwh, group.home, np.abs(group.stored_kwh() - before - got.stored_kwh)
-            )
-    return Delivered(kind_kw, series, balance_kwh)
+    return Delivered(kind_kw, series, sums.widest_kwh)
 
 
 def meter_kw(load_kw: Col, got: Delivered) -> Col:
     """Return the power of every home, shape (n,) [kW]: its load and its devices."""
     return np.asarray(sum(got.kind_kw, load_kw))
-
-
-def home_of_device(fleet: Fleet, rows: Rows) -> Index:
-    """Return the home of every device, (r,), in the order of `tender`."""
-    return np.concatenate(homes_of(fleet, rows))
 
 
 def homes_of(fleet: Fleet, rows: Rows) -> tuple[Index, ...]:

@@ -128,11 +128,11 @@ def quote_devices(
     """
     if not len(meter.party) or len(curves.offset) == 1:
         return meter, None
-    buy, sell = (_at_meters(column[:, 0], home, len(net_kw)) for column in meter[2:4])
-    kinked = make_kinked(buy, sell)
+    kinked = make_kinked(_once(meter.buy_per_kwh), _once(meter.sell_per_kwh))
     if not kinked.any():
         return meter, None
-    if not kinked.all():
+    buy, sell = (_at_meters(column[:, 0], home, len(net_kw)) for column in meter[2:4])
+    if not make_kinked(buy, sell).all():
         raise PartError(
             "export earns less than import costs at some meters and not at others, expected one of the two at all"
         )
@@ -140,6 +140,11 @@ def quote_devices(
     price = found.price_per_kwh[home, None]
     way = (found.price_per_kwh >= buy).astype(np.int64) - (found.price_per_kwh <= sell)
     return meter._replace(buy_per_kwh=price, sell_per_kwh=price, share=found.share[home, None]), way
+
+
+def _once(quoted_per_kwh: Col) -> Col:
+    """Return a column (r, 1) of quotes [$/kWh]; one row alone where all devices hear it."""
+    return quoted_per_kwh[:1] if quoted_per_kwh.strides[0] == 0 else quoted_per_kwh
 
 
 def _at_meters(quoted_per_kwh: Col, home: Index, homes: int) -> Col:

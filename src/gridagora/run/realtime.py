@@ -63,7 +63,7 @@ def run_interval(demand: DemandSide, asked: Orders = NO_ORDERS) -> list[Stepped]
     moment, fleet, plan, i = moment_of(demand), demand.fleet, demand.plan, demand.interval
     load_kw, n = demand.load_kw[moment.hour], demand.load_kw.shape[1]
     rows = () if plan is None else plan.rows
-    owner = np.arange(n) if plan is None else homes_at.home_of_device(fleet, rows)
+    owner = np.arange(n) if plan is None else plan.home
     curves = (
         NO_CURVES
         if plan is None

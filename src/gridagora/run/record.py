@@ -210,7 +210,6 @@ def write_interval(
 
 def sum_interval(track: Record, i: int, kind_kw: Col, award_kw: Col | None) -> None:
     """Write the sums of an interval over the homes of a run: power of all groups (g, n) and awards (n,) [kW], None: no awards."""
-    for row, group in enumerate(track.group):
-        track.device_kw[row, i] = kind_kw[group].sum()
+    track.device_kw[:, i] = kind_kw.sum(1)[track.group]
     if award_kw is not None:
         track.committed_kw[i], track.has_award[i] = award_kw.sum(), np.isfinite(award_kw).any()

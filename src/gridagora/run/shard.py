@@ -128,7 +128,7 @@ class Shard:
             raise PartError("a shard is asked for curves before its hour was planned")
         fleet, load_kw, m = self.fleet, self.load_kw[now.hour], len(self.where.tree.parent)
         self.curves = homes_at.tender(fleet, self.plan, now.hour, now.end_share, now.now_s)
-        self.owner = homes_at.home_of_device(fleet, self.plan.rows)
+        self.owner = self.plan.home
         bids = gather(self.curves, self.owner, len(load_kw), load_kw)
         bids = bids._replace(price_per_kwh=np.clip(bids.price_per_kwh, least_per_kwh, most_per_kwh))
         limit = np.full(m, np.inf)

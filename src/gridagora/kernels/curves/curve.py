@@ -5,6 +5,7 @@ indifferent, two at one power a gap in price. Beyond its ends the power stays at
 `share` in [0, 1]: the part of every block at that price which is served.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -366,6 +367,21 @@ def take_rows(curves: Curves, rows: NDArray[np.int64]) -> Curves:
     """Return the curves of some rows (k,), in that order."""
     offset, point = list_points(curves.offset[rows], np.diff(curves.offset)[rows])
     return Curves(offset, curves.p_kw[point], curves.price_per_kwh[point])
+
+
+def join_curves(tables: Sequence[Curves]) -> Curves:
+    """Return the rows of several tables one after another."""
+    rows = sum(len(each.offset) - 1 for each in tables)
+    offset, row, point = np.zeros(rows + 1, np.int64), 1, 0
+    for each in tables:
+        last = row + len(each.offset) - 1
+        np.add(each.offset[1:], point, out=offset[row:last])
+        row, point = last, point + len(each.p_kw)
+    return Curves(
+        offset,
+        np.concatenate([each.p_kw for each in tables]),
+        np.concatenate([each.price_per_kwh for each in tables]),
+    )
 
 
 def is_in_order(offset: NDArray[np.int64], p_kw: Floats, price_per_kwh: Floats) -> bool:

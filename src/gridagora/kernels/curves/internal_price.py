@@ -113,10 +113,8 @@ def clear(
     Where a tie leaves a choice the most power is used, but none is imported to be used at the credit.
     """
     n = len(rest_kw)
-    buy, sell = (
-        np.broadcast_to(np.asarray(price, np.float64), (n,))
-        for price in (buy_per_kwh, sell_per_kwh)
-    )
+    given = (np.asarray(price, np.float64) for price in (buy_per_kwh, sell_per_kwh))
+    buy, sell = (each if each.shape == (n,) else np.broadcast_to(each, (n,)) for each in given)
     order = np.argsort(home, kind="stable")
     first = np.concatenate([[0], np.cumsum(np.bincount(home, minlength=n))])
     inside, share = np.empty(n), np.empty(n)

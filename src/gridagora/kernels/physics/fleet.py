@@ -42,6 +42,7 @@ __all__ = [
     "house_step",
     "house_step_space",
     "houses",
+    "share_of_step",
     "tank_once",
     "tank_step",
     "tank_step_space",
@@ -120,6 +121,7 @@ def house_step(
     minutes: int = 5,
     out: HouseStep | None = None,
     group: Index | None = None,
+    order: Index | None = None,
 ) -> HouseStep:
     """Step n houses by some minutes with constant heat, set point and target; `state` is changed in place.
 
@@ -141,6 +143,8 @@ def house_step(
         Space for the result, from `house_step_space`.
     group
         Group of each row, shape (n,), such as the service transformer of the home; read by PRIORITY. None: all are one group.
+    order
+        The rows by group, those of a group in their order, shape (n,), where that was worked out before.
 
     References
     ----------
@@ -150,7 +154,7 @@ def house_step(
     out = house_step_space(len(state.t_air_degc)) if out is None else out
     step_independent(*state, coef, *now, p_target_kw, rule, minutes, *control, *out)
     if rule == PRIORITY:
-        rows, first = _by_group(p_target_kw, group)
+        rows, first = _by_group(p_target_kw, group, order)
         step_priority(
             rows,
             first,
@@ -166,14 +170,32 @@ def house_step(
     return out
 
 
-def _by_group(p_target_kw: Col, group: Index | None) -> tuple[Index, Index]:
+@njit(**JIT)
+def _list_groups(p, group, order, rows, first):  # type: ignore[no-untyped-def]
+    """Write the rows that have a target and where groups begin and end; return how many of both there are."""
+    n, groups = 0, 0
+    first[0] = 0
+    for i in order:
+        if np.isnan(p[i]):
+            continue
+        if n > 0 and group[i] != group[rows[n - 1]]:
+            groups += 1
+            first[groups] = n
+        rows[n] = i
+        n += 1
+    first[groups + 1] = n
+    return n, groups + 1
+
+
+def _by_group(p_target_kw: Col, group: Index | None, order: Index | None) -> tuple[Index, Index]:
     """Return the rows that have a target, those of a group side by side in the order of the table, and the bounds of groups."""
-    rows = np.flatnonzero(~np.isnan(p_target_kw))
     if group is None:
+        rows = np.flatnonzero(~np.isnan(p_target_kw))
         return rows, np.array([0, len(rows)])
-    rows = rows[np.argsort(group[rows], kind="stable")]
-    ends = np.flatnonzero(np.diff(group[rows])) + 1
-    return rows, np.concatenate([[0], ends, [len(rows)]])
+    order = np.argsort(group, kind="stable") if order is None else order
+    rows, first = np.empty(len(group), np.int64), np.empty(len(group) + 2, np.int64)
+    n, groups = _list_groups(p_target_kw, group, order, rows, first)
+    return rows[:n], first[: groups + 1]
 
 
 def house_run(
@@ -367,6 +389,20 @@ def battery_step(
         return p_kw
     _batteries(e_kwh, cap_kwh, rated_kw, efficiency, p_target_kw, step_h, p_kw)
     return p_kw
+
+
+@njit(**JIT)
+def _shares(arrive_s, depart_s, begin_s, step_s, share):  # type: ignore[no-untyped-def]
+    for i in range(share.shape[0]):
+        overlap = min(float(depart_s[i]), begin_s + step_s) - max(float(arrive_s[i]), begin_s)
+        share[i] = min(max(overlap / step_s, 0.0), 1.0)
+
+
+def share_of_step(arrive_s: Index, depart_s: Index, begin_s: float, step_s: float) -> Col:
+    """Return the share of a step that m cars are plugged in, (m,) [1], by arrival and departure (m,) [s]."""
+    share = np.empty(len(arrive_s))
+    _shares(arrive_s, depart_s, float(begin_s), float(step_s), share)
+    return share
 
 
 @njit(**JIT)

@@ -219,6 +219,7 @@ def _bid_rows(columns, dt_h, x0, offset, x, mu, keep, t0, t1, share, out_offset,
 _WRITE = types.Array(types.float64, 1, "C")
 _WRITE_INT = types.Array(types.int64, 1, "C")
 _I, _F = types.int64, types.float64
+_BID = (COLUMNS, READ1, READ1, INDEX, READ1, READ1, *(_I,) * 3, _F, _WRITE_INT, _WRITE, _WRITE)
 
 
 def blend(values: MarginalValue, t0: int, t1: int, share: float) -> MarginalValue:
@@ -251,24 +252,8 @@ def bid(
     n = len(table.x0)
     room = 2 * len(values.x) + 24 * n
     offset, p_kw, price = np.zeros(n + 1, np.int64), np.empty(room), np.empty(room)
-    entry = compile_entry(
-        _bid_rows,
-        COLUMNS,
-        READ1,
-        READ1,
-        INDEX,
-        READ1,
-        READ1,
-        _I,
-        _I,
-        _I,
-        _F,
-        _WRITE_INT,
-        _WRITE,
-        _WRITE,
-    )
-    used = entry(
-        tuple(table[2:21]),
+    used = compile_entry(_bid_rows, *_BID)(
+        table[2:21],
         table.dt_h,
         table.x0,
         values.offset,

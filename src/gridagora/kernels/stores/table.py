@@ -11,6 +11,8 @@ import numpy as np
 from numba import types
 from numpy.typing import ArrayLike, NDArray
 
+from gridagora.kernels.stores.sound import is_sound
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -75,7 +77,9 @@ class MarginalValue(NamedTuple):
 
 
 FIELDS = Stores._fields[2:21]
-_DEFAULTS = dict.fromkeys(FIELDS, 0.0) | {"leak": 1.0, "gain_in": 1.0, "gain_out": 1.0}
+_DEFAULTS = {
+    name: np.float64(1.0 if name in {"leak", "gain_in", "gain_out"} else 0.0) for name in FIELDS
+}
 _RULES: tuple[tuple[str, str, Callable[[dict[str, Floats]], NDArray[np.bool_]]], ...] = (
     (
         "leak",
@@ -147,29 +151,47 @@ def stores(
         _spread(name, value, (shape[0], points))
         for name, value in (("end_x", end_x), ("end_mu", end_mu))
     ]
-    for name, values in (*table.items(), ("x0", start), ("end_x", ends[0]), ("end_mu", ends[1])):
-        _refuse(name, "a finite number", ~np.isfinite(_said_once(values)), values)
-    said = {name: _said_once(values) for name, values in table.items()}
-    for name, rule, broken in _RULES:
-        _refuse(name, rule, broken(said), table[name])
-    _refuse("end_x", "rising along the row", np.diff(ends[0], axis=1) < 0, ends[0])
-    _refuse("end_mu", "falling along the row", np.diff(ends[1], axis=1) > 0, ends[1])
+    check = compile_entry(is_sound, COLUMNS, READ1, READ2, READ2)
+    if not check(tuple(table.values()), start, *ends):
+        _refuse_first(table, start, *ends)
     return Stores(start, dt, **table, end_x=ends[0], end_mu=ends[1])
 
 
 def _spread(name: str, value: ArrayLike, shape: tuple[int, int]) -> Floats:
+    """Return a column of a table as a view (n, h) that takes no memory for what all rows or all steps share."""
+    column = np.asarray(value, dtype=np.float64)
+    if column.shape == shape and 1 not in shape:
+        return column
+    strides = _strides(column, shape)
+    if strides is not None:
+        return np.ndarray(shape, np.float64, column, 0, strides)
     try:
-        return np.broadcast_to(np.asarray(value, dtype=np.float64), shape)
+        return np.broadcast_to(column, shape)
     except ValueError:
         raise ValueError(
             f"stores: {name} has shape {np.shape(value)}, which does not broadcast to {shape}"
         ) from None
 
 
-def _said_once(values: Floats) -> Floats:
-    """Return what a spread column says, once: its first row or step stands for all where they are the same number."""
-    once = tuple(slice(1) if stride == 0 else slice(None) for stride in values.strides)
-    return values[once]
+def _strides(column: Floats, shape: tuple[int, int]) -> tuple[int, int] | None:
+    """Return the strides of a scalar, or of one number a row or a step, spread to (n, h); None of anything else."""
+    if column.ndim == 0:
+        return 0, 0
+    if column.shape == shape[1:] and column.flags.c_contiguous and shape[1] > 1:
+        return 0, column.itemsize
+    if column.shape == (shape[0], 1) and column.flags.c_contiguous:
+        return (0 if shape[0] == 1 else column.itemsize), 0
+    return None
+
+
+def _refuse_first(table: dict[str, Floats], start: Floats, end_x: Floats, end_mu: Floats) -> None:
+    """Refuse the first number of a table that cannot be, by field, row and step."""
+    for name, values in (*table.items(), ("x0", start), ("end_x", end_x), ("end_mu", end_mu)):
+        _refuse(name, "a finite number", ~np.isfinite(values), values)
+    for name, rule, broken in _RULES:
+        _refuse(name, rule, broken(table), table[name])
+    _refuse("end_x", "rising along the row", np.diff(end_x, axis=1) < 0, end_x)
+    _refuse("end_mu", "falling along the row", np.diff(end_mu, axis=1) > 0, end_mu)
 
 
 def _refuse(name: str, rule: str, broken: NDArray[np.bool_], values: Floats) -> None:

@@ -237,6 +237,7 @@ def _respond_rows(start, stop, columns, dt, buy, sell, row, end_x, end_mu, x0, p
 
 _WRITE2 = types.Array(types.float64, 2, "C")
 _WRITE_INT = types.Array(types.int64, 1, "C")
+ROWS_ALONE = 256  # rows of marginal values that take less time than threads take to start
 _READ3 = types.Array(types.float64, 3, "A", readonly=True)
 _I = types.int64
 
@@ -400,6 +401,7 @@ def marginal_value(
         ),
         threads,
         block,
+        alone=ROWS_ALONE,
     )
     before = 0
     for start, (x, _) in zip(range(0, n, block), found, strict=True):
