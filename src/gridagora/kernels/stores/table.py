@@ -279,6 +279,7 @@ def broadcast_prices(
 
 
 ALONE = 96  # so few rows are done before threads have started
+ALONE_STEPS = 12_000  # so few steps of rows cost less than the threads that would share them
 
 
 def run_blocks(

@@ -56,6 +56,8 @@ from gridagora.kernels.stores.polyline import (
 )
 from gridagora.kernels.stores.slope_rows import slope_rows
 from gridagora.kernels.stores.table import (
+    ALONE,
+    ALONE_STEPS,
     COLUMNS,
     INDEX,
     READ1,
@@ -343,6 +345,7 @@ def best_response(
             out,
         ),
         threads,
+        alone=max(ALONE, ALONE_STEPS // max(h, 1)),
     )
     return Response(
         p_kw, path, out[:, 0], out[:, 1], out[:, 2], out[:, 3], out[:, 4].astype(np.int64)
