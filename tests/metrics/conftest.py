@@ -85,7 +85,7 @@ def build(home_kw=HOME_KW, dt_h=0.25, other_kw=OTHER_KW, **changed) -> Outcome:
         "imbalance_uusd": 0,
         "plan_gap_share": float("nan"),
         "energy_balance_kwh": 0.0,
-        "exchange": Exchange(messages=24, bytes=3_000_000, rounds=16, disclosed=7),
+        "exchange": Exchange(messages=24, bytes=3_000_000, rounds=16, disclosed=7, lean_bits=900),
         "network": flow() if plain else None,
         "wall_s": 1.25,
     }

@@ -320,7 +320,8 @@ V1 pu up, V1h pu down, V4 h down,
 C1 K_h/home down, C1v $/home down, C2 K_h/home down, C2e kWh down, C3 1/day down,
 D1 kW down, D1i kW down, D1s share down, D1si share down, D1t share down, D1ti share down,
 D1u $/home down,
-I1 count down, I1b MB down, I1r count down, I2 count down, I3 s down
+I1 count down, I1b MB down, I1r count down, I2 count down,
+I2b bit/home/day down, I3 s down
 """
 
 

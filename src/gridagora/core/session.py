@@ -16,6 +16,7 @@ from gridagora.core.exchange import (
     count_messages,
 )
 from gridagora.core.flow import Flow
+from gridagora.core.lean import LeanCount
 from gridagora.core.limits import Limits, limit_substation
 from gridagora.core.place import Level, Places, places
 from gridagora.core.product import Product
@@ -147,13 +148,15 @@ class LayerMessages(NamedTuple):
 class PeerMessages(NamedTuple):
     """Count of the messages that parties exchanged directly in some rounds of a session; needs no answer.
 
-    `disclosed` are the numbers that all homes together sent about themselves.
+    `disclosed` are the numbers that all homes together sent about themselves. `lean` is the leanest form of the same: curves that
+    each home broadcasts once, or a number of bits; None takes every number as it is (`core.lean`).
     """
 
     messages: int
     bytes: int
     rounds: int
     disclosed: int
+    lean: Tenders | int | None = None
 
 
 class Commitment(NamedTuple):
@@ -248,6 +251,7 @@ def drive(
     *,
     private: bool = False,
     accept: Callable[[Any], None] | None = None,
+    lean: LeanCount | None = None,
 ) -> Driven[Result]:
     """Run a session to its end and count every row that crosses.
 
@@ -265,6 +269,8 @@ def drive(
         in `PeerMessages`.
     accept
         Receives the result before it is counted, and may refuse it.
+    lean
+        Hears what homes send about themselves, and counts its leanest form.
 
     Returns
     -------
@@ -288,15 +294,19 @@ def drive(
         if isinstance(said, LayerMessages):
             traffic = _count_table(_count_table(traffic, said.up), said.down)
         elif isinstance(said, PeerMessages):
-            traffic = MessageCount(
-                *(before + more for before, more in zip(traffic, said, strict=True))
-            )
+            counts = zip(traffic, said[:-1], strict=True)
+            traffic = MessageCount(*(before + more for before, more in counts))
+            if lean is not None:
+                lean.hear_exchange(said.lean, said.disclosed)
         elif isinstance(said, Posted):
             traffic = count_posted(traffic, said.quotes)
         else:
             traffic = _count_request(traffic, said)
             answer = ask(said)
-            traffic = traffic if private else _count_answer(traffic, answer)
+            if not private:
+                traffic = _count_answer(traffic, answer)
+                if lean is not None:
+                    lean.hear(answer)
     raise PartError(f"a market session did not end within {ROUNDS_MAX} rounds")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from gridagora.core.encoding import message_bytes
 from gridagora.core.errors import InputError, Problem, nearest
 from gridagora.core.exchange import LAYOUT, UW_PER_KW, Status, Tenders, Transactions, quote
+from gridagora.core.lean import NUMBER_BITS
 from gridagora.core.product import Product
 from gridagora.core.registry import register
 from gridagora.core.rng import stream
@@ -147,7 +148,7 @@ class Auction:
         del state
         tenders = (yield GateOpen(opening.product)) or _refuse_no_tenders()
         traded = match_orders(self, opening, tenders)
-        yield count_messages(traded)
+        yield count_messages(traded)._replace(lean=traded.orders * lean_order_bits(self.ticks))
         return Clearing(settle_homes(opening, tenders, traded), local=list_trades(opening, traded))
 
 
@@ -232,6 +233,11 @@ def count_messages(traded: AuctionTrades) -> PeerMessages:
     made = len(traded.p_kw)
     size = traded.orders * ORDER_BYTES + 2 * made * CONFIRMATION_BYTES
     return PeerMessages(traded.orders + 2 * made, size, traded.turns, 2 * traded.orders)
+
+
+def lean_order_bits(ticks: int) -> int:
+    """Return the bits of an order in its leanest form: the side, one of so many prices and the supplier's two, a quantity."""
+    return 1 + ticks.bit_length() + NUMBER_BITS
 
 
 def settle_homes(opening: Opening, tenders: Tenders, traded: AuctionTrades) -> Transactions:

@@ -11,6 +11,7 @@ import numpy as np
 from gridagora.core.encoding import message_bytes
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.exchange import NETWORK, Status, Transactions, join, quote
+from gridagora.core.lean import NUMBER_BITS
 from gridagora.core.registry import register
 from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Rulebook
 from gridagora.core.session import (
@@ -186,7 +187,8 @@ class Peer:
                 self.deal(_select_hour(opening, t), _make_curves(*columns))
                 for t, columns in enumerate(ends)
             ]
-            yield sum_traffic([count_offers(deal, len(opening.party)) for deal in deals])
+            talks = sum_traffic([count_offers(deal, len(opening.party)) for deal in deals])
+            yield talks._replace(lean=DISCLOSED * NUMBER_BITS * at_import.p_kw.size)
             p_kw = np.stack([deal.p_kw for deal in deals], axis=1)
             above = np.stack([deal.worth_per_kwh for deal in deals], axis=1) - export_price_per_kwh
             share = np.divide(
@@ -216,7 +218,9 @@ class Peer:
         if tenders is None:
             _refuse_no_tenders()
         deal = self.deal(opening, Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh))
-        yield count_offers(deal, len(opening.party))
+        # all follows from the curves: each home may say its own once, to all, or where nobody can trade that it has none to say
+        lean = tenders if deal.rounds else len(opening.party)
+        yield count_offers(deal, len(opening.party))._replace(lean=lean)
         n = len(opening.party)
         status = np.full(n, Status.FILLED if deal.converged else Status.ROUNDS_SPENT)
         worth = deal.worth_per_kwh[:, None]
@@ -467,7 +471,7 @@ def _make_curves(
 
 def sum_traffic(talks: list[PeerMessages]) -> PeerMessages:
     """Return the message counts of sessions held in parallel: sums, and the rounds of the longest."""
-    columns = list(zip(*talks, strict=True))
+    columns = list(zip(*(talk[:-1] for talk in talks), strict=True))
     return PeerMessages(sum(columns[0]), sum(columns[1]), max(columns[2]), sum(columns[3]))
 
 

@@ -52,6 +52,9 @@ class Exchange(NamedTuple):
     bytes: int
     rounds: int
     disclosed: int  # numbers that describe one home to another party, whole run
+    lean_bits: float = (
+        math.nan
+    )  # of a mean home about itself in the leanest form, whole run; nan where nobody counted
 
 
 class LocalTrades(NamedTuple):

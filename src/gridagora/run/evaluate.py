@@ -103,7 +103,11 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
         plan_gap_share=float(track.worst[1]),
         energy_balance_kwh=float(track.worst[0]),
         exchange=Exchange(
-            ran.traffic.messages, ran.traffic.bytes, ran.traffic.rounds, ran.traffic.disclosed // n
+            ran.traffic.messages,
+            ran.traffic.bytes,
+            ran.traffic.rounds,
+            ran.traffic.disclosed // n,
+            ran.lean_bits / n,
         ),
         network=None,
         wall_s=ran.wall_s,

@@ -91,6 +91,7 @@ def plan_run(disclosed: DisclosedBeliefs, run: int, energy: Col) -> HourPlan[Any
         ask,
         desk.traffic,
         private=desk.private,
+        lean=desk.lean,
         accept=lambda found: refuse_unsound_plan(desk, found, opening),
     )
     desk.state = plan.state

@@ -19,6 +19,7 @@ from gridagora.core.exchange import (
     sum_kw,
     tender,
 )
+from gridagora.core.lean import NUMBER_BITS
 from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
 from gridagora.core.session import MessageCount
 from gridagora.core.tables import Col, Index
@@ -210,6 +211,7 @@ def join_reactive(outcome: Outcome, given: Provided) -> Outcome:
             bytes=crossed.bytes + more.bytes,
             rounds=crossed.rounds + more.rounds,
             disclosed=crossed.disclosed + more.disclosed // n,
+            lean_bits=crossed.lean_bits + NUMBER_BITS * more.disclosed / n,
         ),
         reactive=Compensation(
             given.need_kvar,

@@ -221,6 +221,7 @@ def _clear(
         ask,
         desk.traffic,
         private=desk.private,
+        lean=desk.lean,
         accept=lambda found: refuse_unsound(desk, found, opening, heard[-1] if heard else None),
     )
     _record_prices(desk, i, opening.supply, clearing)

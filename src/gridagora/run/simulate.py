@@ -113,6 +113,7 @@ def finish_run(
         wall_s,
         desk.rules.residual,
         demand.fleet if whole else None,
+        desk.lean.bits,
     )
 
 

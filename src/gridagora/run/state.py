@@ -11,6 +11,7 @@ from gridagora.core.errors import PartError
 from gridagora.core.exchange import Quotes
 from gridagora.core.flow import Flow
 from gridagora.core.forecast_error import NO_ERRORS, ForecastErrors, join_errors
+from gridagora.core.lean import LeanCount
 from gridagora.core.limits import Limits
 from gridagora.core.ports import Market, Strategy
 from gridagora.core.product import Horizon
@@ -112,6 +113,7 @@ class FinishedRun(NamedTuple):
     wall_s: float
     residual: Residual = Residual.OPERATOR  # who keeps what is left over
     fleet: homes_at.Fleet | None = None  # devices at the end; None of a run among others
+    lean_bits: int = 0  # of all homes about themselves in the leanest form
 
 
 @dataclass
@@ -168,6 +170,7 @@ class RunState:
     heard_per_kwh: Col  # (n,) last price that each home heard
     is_prosumer: Flag  # (n,)
     traffic: MessageCount = field(default_factory=MessageCount)
+    lean: LeanCount = field(default_factory=LeanCount)  # of what homes say of themselves
     inbox: BidCache = field(default_factory=BidCache)
     positions: dict[Horizon, Position] = field(default_factory=dict)
     trades: list[LocalTrades] = field(default_factory=list)  # home to home, one table an interval
