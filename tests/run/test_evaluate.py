@@ -174,6 +174,7 @@ def finished(track=None, fleet=FLEET, **changed):
         "games": (),
         "wall_s": 1.5,
         "residual": Residual.OPERATOR,
+        "lean_bits": 750,
     }
     return FinishedRun(**columns | changed)
 
@@ -220,7 +221,7 @@ def test_prices_and_counts_are_those_of_the_run(outcome):
     np.testing.assert_array_equal(outcome.price_per_kwh, PRICE_PER_KWH)
     np.testing.assert_array_equal(outcome.credit_per_kwh, PRICE_PER_KWH / 2)
     assert outcome.place_per_kwh.shape == (0, T)
-    assert tuple(outcome.exchange) == (11, 222, 33, 20 // 3)
+    assert tuple(outcome.exchange) == (11, 222, 33, 20 // 3, 750 / 3)
     assert (outcome.unconverged_sessions, outcome.wall_s) == (4, 1.5)
     assert (outcome.energy_balance_kwh, outcome.plan_gap_share) == (1e-12, 0.003)
     assert outcome.network is None
@@ -296,6 +297,7 @@ def test_bills_are_import_at_the_price_less_export_at_the_credit(outcome):
         "delivery",
         "export credit",
         "other customers",
+        "overload",
     }
     assert outcome.parties == PARTIES
 
@@ -305,6 +307,8 @@ def test_the_operator_keeps_bills_and_others_less_wholesale_and_wires(outcome):
     costs = (
         load * WHOLESALE_PER_KWH + load.clip(min=0) * 0.05 - (-load).clip(min=0) * 0.02
     ).sum() * DT
+    beyond, own = ((np.abs(each) - 4.0).clip(min=0).sum() * DT for each in (load, other))
+    costs += 1.5 * (beyond - own)  # other customers pay what they would bring about alone
     kept = outcome.bill_usd.sum() + (other * (WHOLESALE_PER_KWH + 0.05)).sum() * DT - costs
     assert outcome.surplus_uusd / 1e6 == pytest.approx(kept, abs=1e-5)
     assert outcome.surplus_uusd == -books.paid_uusd(outcome.ledger, N + 4)[OPERATOR]
