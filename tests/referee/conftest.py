@@ -46,16 +46,18 @@ class Probe:
         patch.setattr(interval, "drive", self.drive)
         patch.setattr(interval, "post_interval", self.post)
 
-    def hvac(self, table, state, now, target_kw, rule, control, minutes, group):
+    def hvac(self, table, state, now, target_kw, rule, control, minutes, group, order=None):
         """Replay each minute on a copy, so that the power of every minute is known; the copy ends where the run does."""
         copy = HouseStates(*(column.copy() for column in state))
         self.kept.hvac += [
-            self.real.hvac(table, copy, now, target_kw, rule, control, minutes=1, group=group).e_kwh
+            self.real.hvac(
+                table, copy, now, target_kw, rule, control, minutes=1, group=group, order=order
+            ).e_kwh
             * 60
             for _ in range(minutes)
         ]
         got = self.real.hvac(
-            table, state, now, target_kw, rule, control, minutes=minutes, group=group
+            table, state, now, target_kw, rule, control, minutes=minutes, group=group, order=order
         )
         np.testing.assert_allclose(copy.t_air_degc, state.t_air_degc, atol=1e-9)
         return got
