@@ -32,6 +32,7 @@ from gridagora.core.session import (
     SupplyOffer,
     Topology,
     drive,
+    drive_together,
     limits_of,
     shift_path,
     site_of,
@@ -206,3 +207,37 @@ def test_a_path_is_read_from_the_start_of_an_opening_on(hours, expected):
     assert found.shape == (2, 3)
     assert [None if np.isnan(value) else value for value in found[0]] == expected
     assert [None if np.isnan(value) else value / 10 for value in found[1]] == expected
+
+
+def asking(times):
+    """A session that opens its gate so often and returns how often it heard something."""
+    heard = 0
+    for _ in range(times):
+        heard += (yield GateOpen(Product(Commodity.P, 0, 300, Horizon.REAL_TIME))) is not None
+    return heard
+
+
+def test_sessions_in_step_are_counted_as_alone_and_wait_until_they_are_answered():
+    """The carrier answers one run at a time here: the others wait, and every run still ends by itself."""
+    waited = []
+
+    def one_by_one(asked):
+        waited.append(sorted(asked))
+        run = max(asked)
+        return {run: "tenders"}
+
+    together = drive_together(
+        [asking(times) for times in (2, 0, 1)], one_by_one, [MessageCount(rounds=5)] * 3
+    )
+    alone = [
+        drive(asking(times), lambda _: "tenders", MessageCount(rounds=5)) for times in (2, 0, 1)
+    ]
+    assert together == alone
+    assert waited == [[0, 2], [0], [0]]
+
+
+def test_a_result_is_refused_by_the_number_of_its_run():
+    seen = []
+    accept = lambda run, found: seen.append((run, found))  # noqa: E731
+    drive_together([asking(0), asking(1)], dict, [MessageCount()] * 2, accept=accept)
+    assert seen == [(0, 0), (1, 1)]

@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from gridagora.kernels.curves.curve import Curves, add, clear, compress, curves, power_at, total
+from gridagora.kernels.curves.awards import are_within, clear_some
+from gridagora.kernels.curves.curve import (
+    Curves,
+    add,
+    clear,
+    compress,
+    curves,
+    power_at,
+    take_rows,
+    total,
+)
 
 FLAT = (np.array([-1000.0, 1000.0]), np.array([0.1, 0.1]))
 STEEP = (np.array([0.0, 0.0, 100.0]), np.array([0.0, 0.05, 0.45]))
@@ -147,3 +157,38 @@ def test_faulty_curves_are_named() -> None:
         add(curves([]))
     with pytest.raises(ValueError, match="0 blocks"):
         compress(curves([FLAT]), 0)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_some_rows_clear_for_what_the_others_leave_as_if_alone(seed: int) -> None:
+    """The others take what they want at a fixed price; the rest is the market of the chosen rows, to the last bit."""
+    rng = np.random.default_rng(seed)
+    many, chosen = random_curves(rng, 30), rng.random(30) < 0.4
+    supply = np.array([-300.0, 0.0, 40.0, 300.0]), np.array([0.0, 0.1, 0.1, 0.4])
+    price, power = clear_some(many, chosen, 0.2, 1.5, *supply)
+    others = take_rows(many, np.flatnonzero(~chosen))
+    own = take_rows(many, np.flatnonzero(chosen))
+    served = power_at(others, 0.2, 1.0)
+    left = 1.5 + float(np.rint(served * 1e9).astype(np.int64).sum() / 1e9)
+    found = clear(own, left, *supply)
+    np.testing.assert_array_equal(price, np.where(chosen, found.price_per_kwh, 0.2))
+    np.testing.assert_array_equal(power[~chosen], served)
+    np.testing.assert_array_equal(power[chosen], power_at(own, found.price_per_kwh, found.share))
+
+
+@pytest.mark.parametrize(
+    ("party", "power", "price", "good"),
+    [
+        ([0, 1], [1.0, -2.0], [0.1, 0.2], True),
+        ([0, 1], [2.0 + 5e-7, 0.0], [0.1, 0.2], True),
+        ([0, 1], [2.0 + 5e-6, 0.0], [0.1, 0.2], False),
+        ([0, 1], [-1e-5, 0.0], [0.1, 0.2], False),
+        ([1, 0], [1.0, -2.0], [0.1, 0.2], False),
+        ([0, 1], [np.nan, -2.0], [0.1, 0.2], False),
+        ([0, 1], [1.0, -2.0], [np.inf, 0.2], False),
+    ],
+)
+def test_awards_are_within_the_ends_of_their_curves(party, power, price, good) -> None:
+    rows = curves([(np.array([0.0, 2.0]), np.array([0.3, 0.1])), ([-2.0, 0.0], [0.2, 0.2])])
+    columns = np.array(power)[:, None], np.array(price)[:, None]
+    assert are_within(rows, np.array(party), *columns, 1e-6) is good

@@ -179,7 +179,8 @@ def test_where_nothing_is_offered_consensus_would_trade_nothing(seed, way):
     assert deal.rounds == 0
     start = BUY if way > 0 else SELL
     fine = Peer(graph="complete", tolerance_kw=1e-6, tolerance_per_kwh=1e-8, rounds_max=3000)
-    long = fine.bilateral(site(10), table, BUY, SELL)
+    partners = fine.partnership(opened, None)
+    long = fine.bilateral(site(10), table, partners, BUY, SELL)
     assert long.converged
     gain = [value_per_h(table, each.p_kw) - cost_per_h(opened, each) for each in (deal, long)]
     np.testing.assert_allclose(*gain, atol=1e-4)

@@ -18,7 +18,14 @@ from gridagora.core.session import (
 )
 from gridagora.kernels.coordination.consensus import party_of_end
 from gridagora.kernels.curves.curve import curves
-from gridagora.markets.peer import Peer, cost_per_h, count_posting, has_green_surplus, sum_traffic
+from gridagora.markets.peer import (
+    Peer,
+    PeerState,
+    cost_per_h,
+    count_posting,
+    has_green_surplus,
+    sum_traffic,
+)
 
 BUY, SELL = 0.15, 0.05
 NEAR = {"abs": 2e-3}  # partners stop within .1 W and a thousandth of a cent
@@ -246,8 +253,10 @@ def test_a_home_alone_plans_on_the_price_of_the_side_that_it_stands_on():
     assert plan.p_kw == pytest.approx(np.array([[1.0, -2.0, 0.0]]), abs=1e-9)
     assert plan.commitments == () and plan.credit_per_kwh is None
     # what is remembered is the place between both forecasts; the hour after the window is as its last, for want of a day
-    assert plan.state.start_s == 0
-    assert plan.state.value_per_kwh == pytest.approx(np.array([[1.0, 0.0, 0.5, 0.5]]), abs=1e-9)
+    assert plan.state.path.start_s == 0
+    assert plan.state.path.value_per_kwh == pytest.approx(
+        np.array([[1.0, 0.0, 0.5, 0.5]]), abs=1e-9
+    )
 
 
 def test_a_home_that_takes_less_where_it_is_cheaper_is_a_fixed_power_of_the_mean():
@@ -260,7 +269,7 @@ def test_a_home_that_takes_less_where_it_is_cheaper_is_a_fixed_power_of_the_mean
 def test_where_export_earns_what_import_costs_the_place_between_is_the_upper():
     opened = opening([0], hours=2, binds=True, buy=0.1, sell=0.1)
     driven, _ = ahead(Peer(), opened, [[1.0, -1.0]], [[1.0, -1.0]])
-    assert (driven.result.state.value_per_kwh == 1.0).all()
+    assert (driven.result.state.path.value_per_kwh == 1.0).all()
     assert (driven.result.price_per_kwh == 0.1).all()
 
 
@@ -279,14 +288,14 @@ def test_in_other_hours_a_home_keeps_its_place_and_hears_the_forecast_alone():
     """A window of 25 hours: the hour that comes into sight is like that of the day before."""
     opened = opening([0, 0], hours=25)
     share = np.linspace(0, 1, 26)
-    path = PricePath(-3600, np.stack([share, share[::-1]]))
+    path = PeerState(PricePath(-3600, np.stack([share, share[::-1]])), None)
     driven, asked = ahead(Peer(), opened, None, None, path)
     assert asked == []
     kept = np.stack([share, share[::-1]])[:, 1:]
     assert driven.result.price_per_kwh == pytest.approx(SELL + kept * (BUY - SELL))
     assert driven.result.p_kw is None
-    assert driven.result.state.value_per_kwh[:, :-1] == pytest.approx(kept)
-    assert driven.result.state.value_per_kwh[:, -1] == pytest.approx(
+    assert driven.result.state.path.value_per_kwh[:, :-1] == pytest.approx(kept)
+    assert driven.result.state.path.value_per_kwh[:, -1] == pytest.approx(
         kept[:, 1]
     )  # hour 25 of the window is hour 1 of it
     assert driven.traffic == MessageCount(2, 2 * (HEADER.size + NUMBER_BYTES * 51), 1, 0)

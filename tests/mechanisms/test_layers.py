@@ -4,10 +4,18 @@ import numpy as np
 import pytest
 
 from gridagora.core.errors import PartError
+from gridagora.core.limits import Bounds
 from gridagora.core.place import Level, places
-from gridagora.kernels.curves.curve import curves, power_at
+from gridagora.kernels.curves.curve import clear, curves, power_at
 from gridagora.kernels.stores.value import best_response, stores
-from gridagora.mechanisms.layers import descend, fixed_energy, lift_space, lift_time, published
+from gridagora.mechanisms.layers import (
+    clear_space,
+    descend,
+    fixed_energy,
+    lift_space,
+    lift_time,
+    published,
+)
 
 T1, T2, ROOT, OTHER = range(4)
 TREE = places(
@@ -126,6 +134,52 @@ def test_a_tree_that_cannot_be_is_refused_by_the_name_of_the_place(world, says):
 
 
 # ------------------------------------------------------------------------------- in time
+
+
+SUPPLY = np.array([-9.0, 0.0, 0.0, 9.0]), np.array([0.1, 0.1, 0.3, 0.35])
+
+
+def limited(high_kw, base_kw=0.0, over=0.2):
+    high = np.array([high_kw, INF, 7.0, INF])[:, None]
+    return Bounds(-high, high, np.array([base_kw, 0.0, 2.0, 0.0])[:, None], np.full(4, over))
+
+
+@pytest.mark.parametrize("blocks", [0, 1])
+@pytest.mark.parametrize("high_kw", [INF, 1.5, 0.4])
+def test_a_tree_is_cleared_in_one_call_as_step_by_step(high_kw, blocks):
+    """Limits less the reserve and the load of others; a root has those of the supply. The same to the last bit."""
+    bounds, one = limited(high_kw, 0.25), np.array([0, 1, 2, 3])
+    found = clear_space(curves(ROWS), PLACE, TREE, bounds, 0.9, blocks, (0.5, *SUPPLY))
+    room = np.where(TREE.parent < 0, INF, bounds.high_kw[:, 0] * 0.9)
+    base = np.where(TREE.parent < 0, 0.0, bounds.base_kw[:, 0])
+    steps = lifted(
+        high_kw=room - base,
+        low_kw=-room - base,
+        over_per_kwh=bounds.over_per_kwh,
+        blocks=blocks,
+    )
+    cleared = clear(published(steps), 0.5, *SUPPLY)
+    down = descend(steps, cleared.price_per_kwh, cleared.share)
+    for got, expected in (
+        (found.price_per_kwh, down.price_per_kwh),
+        (found.q_kw, down.q_kw),
+        (found.p_kw, down.p_kw),
+        *zip(found.passed, published(steps, one), strict=True),
+    ):
+        np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize(
+    ("place", "bounds", "says"),
+    [
+        (np.array([0, 0, 1, 4]), limited(1.0), "rows of 0 to 3"),
+        (PLACE, limited(1.0, over=-1.0), "finite price of zero or more"),
+        (PLACE, limited(-1.0), "low <= high"),
+    ],
+)
+def test_a_tree_that_cannot_be_cleared_is_refused_as_one_that_cannot_be_lifted(place, bounds, says):
+    with pytest.raises(PartError, match=says):
+        clear_space(curves(ROWS), place, TREE, bounds, 1.0, 0, (0.0, *SUPPLY))
 
 
 def days(x0=0.0, worth=0.0, steps=2, **more):

@@ -16,7 +16,7 @@ from gridagora.markets.critical_peak import CriticalPeak
 from gridagora.markets.flat import Flat
 from gridagora.markets.flat_optimised import FlatOptimised
 from gridagora.markets.layered import Layered
-from gridagora.markets.peer import Peer
+from gridagora.markets.peer import Peer, PeerState
 from gridagora.markets.retailer import Retailer, RetailState
 from gridagora.markets.rtp import RealTimePrice
 from gridagora.markets.tou import TimeOfUse
@@ -29,7 +29,8 @@ from gridagora.strategies.retail_offer import RetailOffer
 
 tariffs: list[Market[Tariff]] = [Flat(), FlatOptimised(), TimeOfUse(), CriticalPeak()]
 without_memory: list[Market[None]] = [RealTimePrice(), Auction()]
-on_a_path: list[Market[PricePath | None]] = [Central(), Layered(), Peer()]
+on_a_path: list[Market[PricePath | None]] = [Central(), Layered()]
+between_partners: Market[PeerState | None] = Peer()
 retail: Market[RetailState] = Retailer()
 strategies: list[Strategy] = [Thermostat(), PriceTaker(), DeviceBids(), HomeBid(), RetailOffer()]
 devices: list[type[DeviceGroup]] = [

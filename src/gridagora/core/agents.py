@@ -1,5 +1,6 @@
 """The parties' half of a look-ahead: what homes and devices answer to a market from what they alone know."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -90,6 +91,30 @@ class HomeAgents(NamedTuple):
         del price_per_kwh, p_kw
 
 
+def answer_together(
+    asked: Sequence[Quotes | Costed], believed: Believed
+) -> list[Plans | Proposals]:
+    """Return what homes of several runs answer, run by run, from what all of them believe; each as `HomeAgents` alone does.
+
+    Homes of the runs follow each other as rows of what is believed.
+    """
+    quotes = [each.quotes if isinstance(each, Costed) else each for each in asked]
+    homes = np.arange(len(believed.net_kw))
+    columns = (np.concatenate([each[k] for each in quotes]) for k in range(2, len(Quotes._fields)))
+    found = proposals(Quotes(quotes[0].product, homes, *columns), believed)
+    answers: list[Plans | Proposals] = []
+    start = 0
+    for message, quoted in zip(asked, quotes, strict=True):
+        rows = slice(start, start + len(quoted.party))
+        start = rows.stop
+        plans = Plans(quoted.product, quoted.party, found.p_kw[rows])
+        costed = isinstance(message, Costed)
+        answers.append(
+            Proposals(*plans, found.own_usd[rows], found.bound_usd[rows]) if costed else plans
+        )
+    return answers
+
+
 def refuse(message: Any, expected: str) -> NoReturn:
     """Refuse a message that these parties cannot answer.
 
@@ -111,7 +136,7 @@ def proposals(quotes: Quotes, believed: Believed) -> Proposals:
     """
     price, net_kw = quotes.buy_per_kwh, believed.net_kw
     p_kw, own_usd = net_kw.copy(), np.zeros(len(net_kw))
-    bound_usd = (net_kw * price).sum(1)
+    bound_usd = (p_kw * price).sum(1)
     for stores, home in zip(believed.stores, believed.home, strict=True):
         found = best_response(stores, price, price, row=home, threads=believed.threads)
         np.add.at(p_kw, home, found.p_kw)

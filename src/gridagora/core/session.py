@@ -1,6 +1,7 @@
 """The market contract: what a design knows when it opens, what it may say, what it returns, and how a session is driven."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -17,7 +18,7 @@ from gridagora.core.exchange import (
 )
 from gridagora.core.flow import Flow
 from gridagora.core.lean import LeanCount
-from gridagora.core.limits import Limits, limit_substation
+from gridagora.core.limits import Bounds, Limits, bounds_of, limit_substation
 from gridagora.core.place import Level, Places, places
 from gridagora.core.product import Product
 from gridagora.core.records import RunColumn
@@ -104,6 +105,7 @@ class Opening(NamedTuple):
         None  # of the interval before, in real time, for a design that sees it; None before there is one
     )
     homes: Index | None = None  # (n,) homes that each party stands for; None: one each
+    bounds: Bounds | None = None  # what `limits` say of every place of the site, where it is known
 
 
 class BehindTheMeter(NamedTuple):
@@ -282,6 +284,80 @@ def drive(
     PartError
         A session that does not end, a message that holds no table, or what the carrier cannot deliver.
     """
+    talk = _converse(session, traffic, private=private, accept=accept, lean=lean)
+    answer: Any = None
+    while True:
+        try:
+            said = talk.send(answer)
+        except StopIteration as end:
+            found: Driven[Result] = end.value
+            return found
+        answer = ask(said)
+
+
+def drive_together(
+    sessions: Sequence[Generator[Any, Any, Result]],
+    ask: Callable[[Mapping[int, Any]], Mapping[int, Any]],
+    traffic: Sequence[MessageCount],
+    *,
+    private: bool = False,
+    accept: Callable[[int, Any], None] | None = None,
+    lean: Sequence[LeanCount] = (),
+) -> list[Driven[Result]]:
+    """Run the sessions of several runs to their ends in step; each goes and is counted as by `drive`.
+
+    Parameters
+    ----------
+    sessions, traffic
+        The market's generator and the count so far of each run.
+    ask
+        The carrier of all: takes what the sessions of runs ask, by run, and brings answers to one of them or more; the others
+        wait.
+    private
+        As for `drive`.
+    accept
+        Receives the number of a run and its result, and may refuse it.
+    lean
+        Hears what homes of each run send about themselves; nobody does where it is left out.
+
+    Raises
+    ------
+    PartError
+        As `drive`.
+    """
+    talks = [
+        _converse(
+            session,
+            count,
+            private=private,
+            accept=None if accept is None else partial(accept, run),
+            lean=lean[run] if lean else None,
+        )
+        for run, (session, count) in enumerate(zip(sessions, traffic, strict=True))
+    ]
+    found: dict[int, Driven[Result]] = {}
+    asked: dict[int, Any] = {}
+    told: Mapping[int, Any] = dict.fromkeys(range(len(talks)))
+    while told:
+        for run, answer in told.items():
+            try:
+                asked[run] = talks[run].send(answer)
+            except StopIteration as end:
+                found[run] = end.value
+                asked.pop(run, None)
+        told = ask(asked) if asked else {}
+    return [found[run] for run in range(len(talks))]
+
+
+def _converse(
+    session: Generator[Any, Any, Result],
+    traffic: MessageCount,
+    *,
+    private: bool,
+    accept: Callable[[Any], None] | None,
+    lean: LeanCount | None,
+) -> Generator[Any, Any, Driven[Result]]:
+    """Run a session to its end and count every row that crosses; yields what needs an answer alone."""
     answer: Any = None
     for _ in range(ROUNDS_MAX):
         try:
@@ -302,7 +378,7 @@ def drive(
             traffic = count_posted(traffic, said.quotes)
         else:
             traffic = _count_request(traffic, said)
-            answer = ask(said)
+            answer = yield said
             if not private:
                 traffic = _count_answer(traffic, answer)
                 if lean is not None:
@@ -327,17 +403,17 @@ def _count_request(traffic: MessageCount, said: Any) -> MessageCount:
 
 def _count_answer(traffic: MessageCount, answer: Any) -> MessageCount:
     """Count an answer, and the numbers about a home that it discloses."""
-    if isinstance(answer, Tenders | Plans | Proposals):
+    if isinstance(answer, (Tenders, Plans, Proposals)):
         traffic = _count_table(traffic, answer)
         return traffic._replace(disclosed=traffic.disclosed + _count_disclosed(answer))
     for table in answer if isinstance(answer, tuple) else ():
         if isinstance(table, Spec):
-            messages, size = (
-                traffic.messages + spec_messages(table),
-                traffic.bytes + spec_bytes(table),
-            )
+            numbers = spec_numbers(table)
             traffic = MessageCount(
-                messages, size, traffic.rounds, traffic.disclosed + int(spec_numbers(table).sum())
+                traffic.messages + spec_messages(table),
+                traffic.bytes + spec_bytes(table, numbers),
+                traffic.rounds,
+                traffic.disclosed + int(numbers.sum()),
             )
     return traffic
 
@@ -357,8 +433,9 @@ def _count_table(traffic: MessageCount, table: Any) -> MessageCount:
         raise PartError(
             f"a message of a session holds {type(table).__name__}, expected a table such as Quotes"
         )
-    return traffic._replace(
-        messages=traffic.messages + count_messages(table), bytes=traffic.bytes + count_bytes(table)
+    messages, size, rounds, disclosed = traffic
+    return MessageCount(
+        messages + count_messages(table), size + count_bytes(table), rounds, disclosed
     )
 
 
@@ -382,6 +459,13 @@ def limits_of(opening: Opening) -> Limits:
     if opening.limits is not None:
         return opening.limits
     return limit_substation(len(opening.party), opening.supply.base_kw, np.inf, 0.0)
+
+
+def bounds_at_places(opening: Opening) -> Bounds:
+    """Return the limits of the opening that are net powers of places, by place of its site."""
+    if opening.bounds is not None:
+        return opening.bounds
+    return bounds_of(limits_of(opening), site_of(opening).tree)
 
 
 class PricePath(NamedTuple):

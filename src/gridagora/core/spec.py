@@ -178,11 +178,10 @@ def count_messages(table: Spec) -> int:
     return len(table.party)
 
 
-def count_bytes(table: Spec) -> int:
-    """Return the bytes of `encode(table)` without encoding it (metric I1)."""
-    return len(table.party) * (HEADER.size + SHAPE.size) + NUMBER_BYTES * int(
-        disclosed(table).sum()
-    )
+def count_bytes(table: Spec, numbers: Index | None = None) -> int:
+    """Return the bytes of `encode(table)` without encoding it (metric I1), given what is `disclosed`, (n,), where known."""
+    told = disclosed(table) if numbers is None else numbers
+    return len(table.party) * (HEADER.size + SHAPE.size) + NUMBER_BYTES * int(told.sum())
 
 
 def disclosed(table: Spec) -> Index:
@@ -194,5 +193,9 @@ def disclosed(table: Spec) -> Index:
 
 def _varies(stores: Stores) -> NDArray[np.bool_]:
     """Say of each row and timed column whether it differs between steps, shape (n, columns)."""
-    columns = (getattr(stores, name) for name in TIMED)
-    return np.stack([(column != column[:, :1]).any(axis=1) for column in columns], axis=1)
+    found = np.zeros((len(stores.x0), len(TIMED)), np.bool_)
+    for at, name in enumerate(TIMED):
+        column = getattr(stores, name)
+        if column.strides[1]:  # else one number holds for all steps
+            found[:, at] = (column != column[:, :1]).any(axis=1)
+    return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import ClassVar, NamedTuple, NoReturn
 
@@ -25,11 +26,12 @@ from gridagora.core.session import (
     Session,
 )
 from gridagora.core.tables import Col, Index
-from gridagora.kernels.coordination.double_auction import Dealt, trade
-from gridagora.kernels.curves.curve import Curves, power_at
+from gridagora.kernels.coordination.double_auction import Dealt, settle, trade
+from gridagora.kernels.curves.curve import Curves
 from gridagora.settlement.tariff import plan_at
 
 SUPPLIER = -1
+FILLED = int(Status.FILLED)
 TRADERS = ("look_ahead", "zero_intelligence")
 TICKS_MAX = 1_000_000
 
@@ -211,21 +213,35 @@ def _are_distinct(low: float, high: float, ticks: int) -> bool:
 
 def _draw_arrivals(auction: Auction, opening: Opening, party: Index) -> tuple[Index, Index]:
     """Return the rows in order of arrival (turns, n) and the ticks drawn (turns, n), no rows where none are; by party number."""
+    count = len(party)
+    ticks = 0 if auction.trader == "look_ahead" else auction.ticks
+    order, drawn = _draw(auction.seed, opening.product.start_s, auction.turns, count, ticks)
+    if np.array_equal(party, np.arange(count)):
+        return order, drawn
     by_party = np.argsort(party, kind="stable")
-    draws = stream(auction.seed, "auction", opening.product.start_s)
-    shape = (auction.turns, len(party))
-    arrival = draws.permuted(np.broadcast_to(by_party, shape), axis=1)
-    if auction.trader == "look_ahead":
-        return arrival, np.zeros((0, len(party)), np.int64)
-    ticks = np.empty(shape, np.int64)
-    ticks[:, by_party] = draws.integers(1, auction.ticks, shape)
-    return arrival, ticks
+    mixed = np.empty_like(drawn)
+    mixed[:, by_party] = drawn
+    return by_party[order], mixed
+
+
+@lru_cache(maxsize=1)
+def _draw(seed: int, start_s: int, turns: int, count: int, ticks: int) -> tuple[Index, Index]:
+    """Return the order in which so many parties arrive, (turns, n), and the ticks drawn (turns, n), no rows of 0 ticks.
+
+    Runs in step open the same interval one after the other, and the draws of one serve all.
+    """
+    draws = stream(seed, "auction", start_s)
+    order = draws.permuted(np.broadcast_to(np.arange(count), (turns, count)), axis=1)
+    drawn = draws.integers(1, ticks, (turns, count)) if ticks else np.zeros((0, count), np.int64)
+    for table in (order, drawn):
+        table.setflags(write=False)
+    return order, drawn
 
 
 def list_trades(opening: Opening, traded: AuctionTrades) -> Transactions:
     """Return one row a trade: the buyer as party, the seller as counterparty; `exchange.net` of them is the net purchase."""
     rows = (traded.buyer, traded.seller, traded.p_kw[:, None], traded.price_per_kwh[:, None])
-    return Transactions(opening.product, *rows, np.full(len(traded.buyer), Status.FILLED))
+    return Transactions(opening.product, *rows, np.full(len(traded.buyer), FILLED))
 
 
 def count_messages(traded: AuctionTrades) -> PeerMessages:
@@ -248,24 +264,7 @@ def settle_homes(opening: Opening, tenders: Tenders, traded: AuctionTrades) -> T
     credit and import price; what the home pays is in the trades, not in this one price.
     """
     low, high = float(opening.supply.export_per_kwh[0]), float(opening.supply.import_per_kwh[0])
-    curves, count = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh), len(tenders.party)
-    p_kw = np.maximum(
-        np.minimum(traded.net_kw, power_at(curves, low, 1.0)), power_at(curves, high, 1.0)
-    )
-    rest_kw = p_kw - traded.net_kw
-    base = np.where(rest_kw < 0, low, high)
-    volume_kw, above = np.abs(rest_kw), np.zeros(count)
-    rank = np.argsort(tenders.party, kind="stable")
-    for side in (traded.buyer, traded.seller):
-        row = rank[np.searchsorted(tenders.party[rank], side)]
-        volume_kw = volume_kw + np.bincount(row, traded.p_kw, count)
-        above = above + np.bincount(row, traded.p_kw * (traded.price_per_kwh - base[row]), count)
-    price = base + np.divide(above, volume_kw, out=np.zeros(count), where=volume_kw > 0)
-    rows = (
-        tenders.party,
-        np.full(count, SUPPLIER),
-        p_kw[:, None],
-        price[:, None],
-        np.full(count, Status.FILLED),
-    )
-    return Transactions(opening.product, *rows)
+    count = len(tenders.party)
+    power, price = settle(Curves(*tenders[2:]), tenders.party, traded[:4], traded.net_kw, low, high)
+    rows = tenders.party, np.full(count, SUPPLIER), power[:, None], price[:, None]
+    return Transactions(opening.product, *rows, np.full(count, FILLED))

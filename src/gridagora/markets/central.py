@@ -39,6 +39,7 @@ from gridagora.kernels.curves.curve import Curves, clear, power_at
 from gridagora.kernels.stores.value import best_response
 
 THREADS = 2  # for rows of one kind; results do not depend on it
+FILLED = int(Status.FILLED)
 OPERATOR = -1  # the counterparty of every transaction
 REACH_KW = 1e4  # per resource: above the power of any
 DAY_H = 24
@@ -177,7 +178,7 @@ class Central:
         )
         power = power_at(curves, cleared.price_per_kwh, cleared.share)[:, None]
         n = len(opening.party)
-        price, filled = np.full((n, 1), cleared.price_per_kwh), np.full(n, Status.FILLED)
+        price, filled = np.full((n, 1), cleared.price_per_kwh), np.full(n, FILLED)
         return Clearing(
             Transactions(opening.product, opening.party, np.full(n, OPERATOR), power, price, filled)
         )

@@ -33,6 +33,7 @@ from gridagora.core.session import (
     Session,
     SupplyOffer,
     Topology,
+    bounds_at_places,
     limits_of,
     shift_path,
     site_of,
@@ -41,9 +42,10 @@ from gridagora.core.session import (
 from gridagora.core.tables import Col, Index
 from gridagora.kernels.coordination.bundle_master import SupplyCost as Rows
 from gridagora.kernels.coordination.dual import Answer, Coordination, coordinating
-from gridagora.kernels.curves.curve import Curves, clear
-from gridagora.mechanisms.layers import descend, lift_space, published
+from gridagora.kernels.curves.curve import Curves
+from gridagora.mechanisms.layers import clear_space
 
+FILLED = int(Status.FILLED)
 REACH_KW = 1e6  # more than any feeder can take: it keeps bounds finite at any price
 DAY_H = 24
 RUN_H = 366 * DAY_H  # a long-term product holds to the end of the run
@@ -303,36 +305,24 @@ class Layered:
     def clear(self, opening: Opening, state: PricePath | None) -> Session:
         """Receive one curve of each home, sum layer by layer, clear once at the root, and pass price and power down."""
         del state
-        site, supply, limits = (
-            site_of(opening),
-            opening.supply,
-            keep_reserve(limits_of(opening), self.reserve_share),
-        )
+        site, supply = site_of(opening), opening.supply
+        limits = keep_reserve(limits_of(opening), self.reserve_share)
         tenders = (yield GateOpen(opening.product)) or _refuse("tenders")
-        bounds = bounds_of(limits, site.tree)
-        every, root = np.arange(len(site.tree.parent)), site.tree.parent < 0
-        # the supply holds limit and base load of the root
-        taken = np.where(root, 0.0, bounds.base_kw[:, 0])
-        low_kw, high_kw = (
-            np.where(root, -np.inf, bounds.low_kw[:, 0]),
-            np.where(root, np.inf, bounds.high_kw[:, 0]),
-        )
-        bids = self.plausible(tenders.price_per_kwh, supply, float(limits.over_per_kwh[0]))
-        curves = Curves(tenders.offset, tenders.p_kw, bids)
-        lifted = lift_space(
-            curves,
+        over = float(limits.over_per_kwh[0])
+        bids = self.plausible(tenders.price_per_kwh, supply, over)
+        found = clear_space(
+            Curves(tenders.offset, tenders.p_kw, bids),
             site.place,
             site.tree,
-            high_kw - taken,
-            low_kw - taken,
-            bounds.over_per_kwh,
+            bounds_at_places(opening),
+            1 - self.reserve_share,
             self.blocks,
+            (float(supply.base_kw[0]), *supply_curve(supply, limits)),
         )
-        cleared = clear(published(lifted), float(supply.base_kw[0]), *supply_curve(supply, limits))
-        found = descend(lifted, cleared.price_per_kwh, cleared.share)
+        every = np.arange(len(site.tree.parent))
         prices = quote(opening.product, every, found.price_per_kwh[:, None])
-        yield LayerMessages(tender(opening.product, every, published(lifted, every)), prices)
-        filled = np.full(len(opening.party), Status.FILLED)
+        yield LayerMessages(tender(opening.product, every, found.passed), prices)
+        filled = np.full(len(opening.party), FILLED)
         price = found.price_per_kwh[site.place, None]
         awards = Transactions(
             opening.product, opening.party, site.place, found.p_kw[:, None], price, filled

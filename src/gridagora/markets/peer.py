@@ -46,6 +46,7 @@ from gridagora.mechanisms.peer_messages import MESSAGES, OFFER_BYTES, REPORT_BYT
 GRAPHS = ("complete", "nearest", "zone", "file")
 FEES = ("none", "uniform", "distance", "zonal")
 DAY_H = 24
+FILLED, SPENT = int(Status.FILLED), int(Status.ROUNDS_SPENT)
 SUPPLIER = -1  # the counterparty of what a home does not trade with its partners
 RESOLD = 2.0  # times the largest green premium: non-green energy then costs more than its resale as green energy would earn
 DISCLOSED = 2  # numbers about itself that a home sends in an offer or a report
@@ -66,6 +67,21 @@ class Deal(NamedTuple):
     supplier_kw: Col  # (n,) residual, traded with the supplier
     rounds: int
     converged: bool
+
+
+class Partnership(NamedTuple):
+    """Who trades with whom on a site, which does not change in a run, and what the network charges at each end."""
+
+    site: Topology | None  # as the opening had it
+    graph: TradeLinks
+    fee_per_kwh: Col  # (2e,)
+
+
+class PeerState(NamedTuple):
+    """What is remembered: where prices stood between the forecasts, and the partners; None in pools."""
+
+    path: PricePath
+    partners: Partnership | None
 
 
 @register("market", "peer")
@@ -154,7 +170,7 @@ class Peer:
         """Return no state: the design carries none at the start."""
         del baseline
 
-    def plan(self, opening: Opening, state: PricePath | None) -> Planning[PricePath | None]:
+    def plan(self, opening: Opening, state: PeerState | None) -> Planning[PeerState | None]:
         """Negotiate the day ahead at midnight, hour by hour, and find the value of a kWh of each hour to each home.
 
         A home plans twice, at the forecast import price and at the forecast export price; the line between the two plans is its
@@ -168,7 +184,7 @@ class Peer:
             supply.import_per_kwh + (self.local(site) + green_premium(site))[:, None]
         )
         export_price_per_kwh = np.broadcast_to(supply.export_per_kwh, import_price_per_kwh.shape)
-        p_kw = None
+        p_kw, known = None, self.partnership(opening, state)
         if opening.binds or state is None:
             at_import = (
                 yield quote(opening.product, opening.party, import_price_per_kwh)
@@ -184,7 +200,7 @@ class Peer:
                 strict=True,
             )
             deals = [
-                self.deal(_select_hour(opening, t), _make_curves(*columns))
+                self.deal(_select_hour(opening, t), _make_curves(*columns), known)
                 for t, columns in enumerate(ends)
             ]
             talks = sum_traffic([count_offers(deal, len(opening.party)) for deal in deals])
@@ -198,31 +214,31 @@ class Peer:
                 where=import_price_per_kwh > export_price_per_kwh,
             ).clip(0, 1)
         else:
-            share = shift_path(state, opening)[:, :-1]
+            share = shift_path(state.path, opening)[:, :-1]
             yield count_posting(opening)
         hours_known = share.shape[1]
         next_day = share[:, [hours_known - DAY_H if hours_known >= DAY_H else hours_known - 1]]
-        after = PricePath(opening.product.start_s, np.append(share, next_day, axis=1))
+        path = PricePath(opening.product.start_s, np.append(share, next_day, axis=1))
         return HourPlan(
             export_price_per_kwh + share * (import_price_per_kwh - export_price_per_kwh),
-            after,
+            PeerState(path, known),
             p_kw=p_kw,
         )
 
-    def clear(self, opening: Opening, state: PricePath | None) -> Session:
+    def clear(self, opening: Opening, state: PeerState | None) -> Session:
         """Negotiate trades at the prices that the supplier posts, and leave the residual to the supplier."""
-        del state
         tenders = yield GateOpen(
             opening.product
         )  # no prices are quoted: at the supplier's prices alone homes would plan to cover themselves
         if tenders is None:
             _refuse_no_tenders()
-        deal = self.deal(opening, Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh))
+        curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)
+        deal = self.deal(opening, curves, self.partnership(opening, state))
         # all follows from the curves: each home may say its own once, to all, or where nobody can trade that it has none to say
         lean = tenders if deal.rounds else len(opening.party)
         yield count_offers(deal, len(opening.party))._replace(lean=lean)
         n = len(opening.party)
-        status = np.full(n, Status.FILLED if deal.converged else Status.ROUNDS_SPENT)
+        status = np.full(n, status_of(deal))
         worth = deal.worth_per_kwh[:, None]
         awards = Transactions(
             opening.product, opening.party, np.full(n, SUPPLIER), deal.p_kw[:, None], worth, status
@@ -231,7 +247,20 @@ class Peer:
             awards, local=join([list_trades(opening, deal), list_charges(opening, deal)])
         )
 
-    def deal(self, opening: Opening, curves: Curves) -> Deal:
+    def partnership(self, opening: Opening, state: PeerState | None) -> Partnership | None:
+        """Return the partners of an opening, as remembered where it has the same site; None in pools and for homes alone."""
+        n = len(opening.party)
+        if self.community or n < 2:
+            return None
+        known = None if state is None else state.partners
+        if known is not None and known.site is opening.site and len(known.graph.offset) == n + 1:
+            return known
+        site = site_of(opening)
+        graph = self.partners(site)
+        graphs.check(graph, where="market.peer.graph")
+        return Partnership(opening.site, graph, self.fees(site, graph))
+
+    def deal(self, opening: Opening, curves: Curves, partners: Partnership | None = None) -> Deal:
         """Return the trades that homes with these curves agree on in the first interval of an opening.
 
         Where no home would sell at the highest possible bid, or none would buy at the lowest possible ask, no pair can trade
@@ -259,16 +288,16 @@ class Peer:
                 (import_price_per_kwh + extra, np.full(n, export_price_per_kwh)),
             )
             return Deal(alone, zero, zero, zero, *kept, 0, converged=True)
-        return (
-            self.pooled(site, curves, import_price_per_kwh, export_price_per_kwh)
-            if self.community
-            else self.bilateral(site, curves, import_price_per_kwh, export_price_per_kwh)
-        )
+        known = self.partnership(opening, None) if partners is None else partners
+        if known is None:
+            return self.pooled(site, curves, import_price_per_kwh, export_price_per_kwh)
+        return self.bilateral(site, curves, known, import_price_per_kwh, export_price_per_kwh)
 
     def bilateral(
         self,
         site: Topology,
         curves: Curves,
+        partners: Partnership,
         import_price_per_kwh: float,
         export_price_per_kwh: float,
     ) -> Deal:
@@ -280,15 +309,15 @@ class Peer:
         would then buy non-green energy only to resell it as green, so its cost of non-green energy is set above the premium of
         every green home.
         """
-        graph, extra = self.partners(site), green_premium(site)
-        fee, low = self.fees(site, graph), np.full(len(site.place), export_price_per_kwh)
+        _, graph, fee = partners
+        extra, low = green_premium(site), np.full(len(site.place), export_price_per_kwh)
         has_surplus = has_green_surplus(site, power_at(curves, import_price_per_kwh, 1.0))
         non_green_cost = np.where(has_surplus, RESOLD * extra.max(), extra)
         high, costs = (
             import_price_per_kwh + non_green_cost,
             graphs.preference_costs(graph, non_green_cost, has_surplus, 2 * fee),
         )
-        graphs.check(graph, costs, where="market.peer.graph")
+        graphs.check_costs(graph, costs, where="market.peer.graph")
         found = agree(
             [curves],
             graph,
@@ -469,6 +498,11 @@ def _make_curves(
     return Curves(2 * np.arange(len(mean) + 1), p_kw.ravel(), price.ravel())
 
 
+def status_of(deal: Deal) -> int:
+    """Return the status of the transactions of a deal."""
+    return FILLED if deal.converged else SPENT
+
+
 def sum_traffic(talks: list[PeerMessages]) -> PeerMessages:
     """Return the message counts of sessions held in parallel: sums, and the rounds of the longest."""
     columns = list(zip(*(talk[:-1] for talk in talks), strict=True))
@@ -509,7 +543,7 @@ def list_trades(opening: Opening, deal: Deal) -> Transactions:
     rows = np.flatnonzero(deal.trade_kw > 0)
     buyer, n = party_of_end(deal.graph), len(opening.party)
     names = np.append(opening.party, n + np.arange(len(deal.graph.offset) - 1 - n))
-    status = np.full(len(rows), Status.FILLED if deal.converged else Status.ROUNDS_SPENT)
+    status = np.full(len(rows), status_of(deal))
     column = (deal.trade_kw[rows, None], deal.price_per_kwh[rows, None])
     return Transactions(
         opening.product, names[buyer[rows]], names[deal.graph.peer[rows]], *column, status
@@ -522,7 +556,7 @@ def list_charges(opening: Opening, deal: Deal) -> Transactions:
     ends = party_of_end(deal.graph)
     rows = np.flatnonzero((deal.fee_per_kwh > 0) & (deal.trade_kw != 0) & (ends < n))
     column = (np.abs(deal.trade_kw[rows, None]), deal.fee_per_kwh[rows, None])
-    status = np.full(len(rows), Status.FILLED if deal.converged else Status.ROUNDS_SPENT)
+    status = np.full(len(rows), status_of(deal))
     return Transactions(
         opening.product, opening.party[ends[rows]], np.full(len(rows), NETWORK), *column, status
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from gridagora.core.encoding import message_bytes
 from gridagora.core.errors import InputError, PartError, Problem
-from gridagora.core.exchange import LAYOUT, Plans, Status, Transactions, quote, take
+from gridagora.core.exchange import LAYOUT, Plans, Status, Transactions, quote
 from gridagora.core.limits import Limits, keep_reserve
 from gridagora.core.registry import register
 from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Residual, Rulebook
@@ -31,8 +31,8 @@ from gridagora.core.session import (
     supply_curve,
 )
 from gridagora.core.tables import Col, Flag
-from gridagora.kernels.curves.curve import Curves, clear
-from gridagora.kernels.curves.internal_price import power_at_own
+from gridagora.kernels.curves.awards import clear_some
+from gridagora.kernels.curves.curve import Curves
 from gridagora.mechanisms.retail.clearing import GameParameters
 from gridagora.mechanisms.retail.demand import identify_end_users, make_probes
 from gridagora.mechanisms.retail.game import (
@@ -59,6 +59,7 @@ from gridagora.settlement.tariff import Tariff, select_products, set_tariff
 PRICE_SIGNAL = "price_signal"
 OUTER = (PRICE_SIGNAL, "damped", "sequential")
 CONDUCT = ("cournot", "price_taking")
+FILLED = int(Status.FILLED)
 COMMUNITY = -1  # the counterparty of every transaction
 DEVICES = 4  # that a prosumer may have: heating and cooling, hot water, a battery, a car
 LEAST_ELASTICITY = 0.02  # of end-users in an hour and in all, where probing finds less
@@ -359,32 +360,16 @@ class Retailer:
                     )
                 ]
             )
-        n, retail_price_per_kwh = len(opening.party), retail_per_kwh(opening, state)
-        own = take(tenders, np.flatnonzero(leads))
-        curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)
-        taken = power_at_own(curves, np.where(leads, np.inf, retail_price_per_kwh), np.ones(n))[
-            ~leads
-        ]
-        base_kw = float(supply.base_kw[0]) + float(
-            np.rint(taken * 1e9).astype(np.int64).sum() / 1e9
-        )
-        cleared = clear(
-            Curves(own.offset, own.p_kw, own.price_per_kwh),
-            base_kw,
+        n = len(opening.party)
+        price, power = clear_some(
+            Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh),
+            leads,
+            retail_per_kwh(opening, state),
+            float(supply.base_kw[0]),
             *supply_curve(supply, self.available_limits(opening)),
         )
-        price = np.where(leads, cleared.price_per_kwh, retail_price_per_kwh)
-        power = power_at_own(curves, price, np.where(leads, cleared.share, 1.0))
-        filled = np.full(n, Status.FILLED)
-        awards = Transactions(
-            opening.product,
-            opening.party,
-            np.full(n, COMMUNITY),
-            power[:, None],
-            price[:, None],
-            filled,
-        )
-        return Clearing(awards)
+        sides = opening.party, np.full(n, COMMUNITY), power[:, None], price[:, None]
+        return Clearing(Transactions(opening.product, *sides, np.full(n, FILLED)))
 
 
 def find_leaders(opening: Opening) -> Flag:

@@ -26,10 +26,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gridagora.core.errors import PartError, require
+from gridagora.core.limits import Bounds
 from gridagora.core.place import Places
 from gridagora.core.tables import Col, Index
 from gridagora.kernels.curves.curve import Curves, list_points
-from gridagora.kernels.curves.layers import LayerLimits, LayerResult, Rungs, down, up
+from gridagora.kernels.curves.layers import (
+    LayerLimits,
+    LayerResult,
+    Rungs,
+    TreeCleared,
+    clear_tree,
+    down,
+    up,
+)
 from gridagora.kernels.stores.cuts import envelope
 from gridagora.kernels.stores.value import Response, Stores, best_response
 
@@ -176,6 +185,57 @@ def descend(
         given = np.full(len(roots), np.nan)
         given[roots] = given_kw
     return down(lifted.rungs, lifted.tree.parent, lifted.order, lifted.limits, level, part, given)
+
+
+def clear_space(
+    curves: Curves,
+    place: Index,
+    tree: Places,
+    bounds: Bounds,
+    kept_share: float,
+    blocks: int,
+    supply: tuple[float, Col, Col],
+) -> TreeCleared:
+    """Lift curves up a tree, clear them at its root and pass price and power down, for the first step of the bounds.
+
+    Parameters
+    ----------
+    curves, place, tree
+        As for `lift_space`.
+    bounds
+        Of m places; those of a root are not read, for they are the supply's.
+    kept_share
+        Share of each limit that may be used.
+    blocks
+        Most blocks of a published curve; 0 keeps every breakpoint.
+    supply
+        Fixed power at the root [kW], and a rising polyline of power (k,) [kW] and price (k,) [$/kWh].
+
+    Raises
+    ------
+    PartError
+        As `lift_space`.
+    """
+    low, high, base = bounds.low_kw[:, 0], bounds.high_kw[:, 0], bounds.base_kw[:, 0]
+    load_kw, *offered = supply
+    found = clear_tree(
+        curves,
+        (place, tree.parent, tree.level),
+        LayerLimits(low, high, bounds.over_per_kwh, base),
+        kept_share,
+        blocks,
+        load_kw,
+        (offered[0], offered[1]),
+    )
+    if found is None:
+        inner = tree.parent >= 0
+        least, most = (
+            np.where(inner, limit * kept_share - base, far)
+            for limit, far in ((low, -np.inf), (high, np.inf))
+        )
+        lift_space(curves, place, tree, most, least, bounds.over_per_kwh, blocks)
+        raise PartError("lift_space: a tree without a root, expected one place or more that is")
+    return found
 
 
 class Cuts(NamedTuple):

@@ -175,6 +175,19 @@ def check(graph: TradeLinks, costs: Costs | None = None, where: str = "graph") -
         raise InputError(problems)
 
 
+def check_costs(graph: TradeLinks, costs: Costs, where: str = "graph") -> None:
+    """Refuse costs on which homes cannot agree, on a graph that was checked.
+
+    Raises
+    ------
+    InputError
+        Costs that pay a home for buying and selling back, or a round trip through several homes at negative cost.
+    """
+    problems = _contradictions(graph, costs, where)
+    if problems:
+        raise InputError(problems)
+
+
 def _contradictions(graph: TradeLinks, costs: Costs, where: str) -> list[Problem]:
     party, (buys, sells) = party_of_end(graph), costs
     bad = np.flatnonzero(buys + sells < -LEAST_PER_KWH)

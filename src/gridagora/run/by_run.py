@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.core.exchange import Quotes, Transactions
+from gridagora.core.exchange import Quotes, Tenders, Transactions
+from gridagora.core.product import Product
 from gridagora.core.session import BehindTheMeter
 from gridagora.core.tables import Col, Index
 from gridagora.kernels.curves.curve import Curves, take_rows
@@ -69,6 +70,27 @@ def join_quotes(quotes: Sequence[Quotes], among: DevicesByRun) -> Quotes:
         np.arange(rows),
         *(np.zeros((rows, 1)) + each[:, None] for each in columns if each is not None),
     )
+
+
+def split_tenders(
+    tenders: Tenders, first_home: Index, products: Sequence[Product]
+) -> list[Tenders]:
+    """Return the tenders of the homes of all runs as those of each, for a product each; homes are numbered anew.
+
+    Those of run k are rows first_home[k] to first_home[k + 1], (w + 1,).
+    """
+    ends = first_home.tolist()
+    points = tenders.offset[first_home].tolist()
+    return [
+        Tenders(
+            product,
+            np.arange(ends[k + 1] - ends[k]),
+            tenders.offset[ends[k] : ends[k + 1] + 1] - points[k],
+            tenders.p_kw[points[k] : points[k + 1]],
+            tenders.price_per_kwh[points[k] : points[k + 1]],
+        )
+        for k, product in enumerate(products)
+    ]
 
 
 def join_awards(awards: Sequence[Transactions]) -> Transactions:

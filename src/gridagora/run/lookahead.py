@@ -1,6 +1,6 @@
 """The look-ahead: the design plans, homes answer, positions are bound, and stored energy gets its value against the prices."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,12 +13,14 @@ from gridagora.core.errors import PartError
 from gridagora.core.ports import Agents
 from gridagora.core.product import Commodity
 from gridagora.core.rules import Bidder
-from gridagora.core.session import Commitment, HourPlan, drive
+from gridagora.core.session import Commitment, HourPlan, drive_together
 from gridagora.core.tables import LEAD_H, Col, Index
+from gridagora.kernels.stores.table import join_rows
 from gridagora.kernels.stores.value import Stores
 from gridagora.kernels.stores.value import rows as some_rows
 from gridagora.population import fleet as homes_at
 from gridagora.run import internal_price as behind
+from gridagora.run.answers import PartiesInStep
 from gridagora.run.forecast import believed_load_kw, energy_per_kwh
 from gridagora.run.opening import hour_product, open_plan
 from gridagora.run.record import device_rows
@@ -43,7 +45,7 @@ def plan_window(demand: DemandSide, hour: int) -> homes_at.FleetPlan:
     value = float(mean_per_kwh[0]) if len(runs) == 1 else by_home(demand, mean_per_kwh)
     specs, sessions = homes_at.beliefs(demand.fleet, hour, window, value)
     disclosed = DisclosedBeliefs(demand, hour, specs, sessions)
-    plans = [plan_run(disclosed, run, energy[run]) for run in range(len(runs))]
+    plans = plan_runs(disclosed, energy)
     return homes_at.plan(demand.fleet, specs, *find_inside(disclosed, plans))
 
 
@@ -72,35 +74,71 @@ class DisclosedBeliefs:
         return homes_at.homes_of(self.demand.fleet, self.sessions)
 
 
-def plan_run(disclosed: DisclosedBeliefs, run: int, energy: Col) -> HourPlan[Any]:
-    """Return the plan of the design of one run, given what homes believe and the energy price that it expects (h,) [$/kWh]."""
-    desk, hour = disclosed.demand.runs[run], disclosed.hour
-    opening = open_plan(desk, hour_product(desk, hour), energy)
-    agents: list[Agents] = []  # made when the design first asks
+def plan_runs(disclosed: DisclosedBeliefs, energy: Sequence[Col]) -> list[HourPlan[Any]]:
+    """Return the plan of the design of every run, given what homes believe and the energy prices expected, (h,) each [$/kWh].
 
-    def ask(message: object) -> object:
-        if not agents:
-            agents.append(desk.strategy.agents(believe_homes(disclosed, run)))
-        answer = agents[0].answer(message)
-        refuse_unsound_answer(desk, answer, opening)
-        return answer
-
-    session = check_generator(desk, desk.market.plan(opening, desk.state))
-    plan, desk.traffic = drive(
-        session,
-        ask,
-        desk.traffic,
-        private=desk.private,
-        lean=desk.lean,
-        accept=lambda found: refuse_unsound_plan(desk, found, opening),
+    Sessions go in step, so that homes of all runs that are asked alike answer together.
+    """
+    runs, hour = disclosed.demand.runs, disclosed.hour
+    openings = [
+        open_plan(desk, hour_product(desk, hour), known)
+        for desk, known in zip(runs, energy, strict=True)
+    ]
+    parties = PartiesInStep(
+        lambda run: runs[run].strategy.agents(believe_homes(disclosed, run)),
+        lambda chosen: believe_together(disclosed, chosen),
     )
+
+    def ask(asked: Mapping[int, Any]) -> Mapping[int, Any]:
+        answers = parties.answer(asked)
+        for run, answer in answers.items():
+            refuse_unsound_answer(runs[run], answer, openings[run])
+        return answers
+
+    driven = drive_together(
+        [
+            check_generator(desk, desk.market.plan(opening, desk.state))
+            for desk, opening in zip(runs, openings, strict=True)
+        ],
+        ask,
+        [desk.traffic for desk in runs],
+        private=runs[0].private,
+        lean=[desk.lean for desk in runs],
+        accept=lambda run, found: refuse_unsound_plan(runs[run], found, openings[run]),
+    )
+    for run, (desk, found) in enumerate(zip(runs, driven, strict=True)):
+        desk.traffic = found.traffic
+        _keep_plan(desk, found.result, parties.agents.get(run))
+    return [found.result for found in driven]
+
+
+def _keep_plan(desk: RunState, plan: HourPlan[Any], agents: Agents | None) -> None:
+    """Write what a run remembers of a plan, what its parties prove of it, and what it binds."""
     desk.state = plan.state
     desk.track.worst[1] = np.fmax(desk.track.worst[1], plan.gap_share)
-    game = agents[0].certify(plan.price_per_kwh, plan.p_kw) if agents else None
+    game = None if agents is None else agents.certify(plan.price_per_kwh, plan.p_kw)
     desk.games += [] if game is None else [game]
     for commitment in plan.commitments:
         bind_commitment(desk, commitment)
-    return plan
+
+
+def believe_together(disclosed: DisclosedBeliefs, runs: Sequence[int]) -> Believed:
+    """Return what the homes of some runs believe, numbered on from run to run."""
+    demand, own = disclosed.demand, [believe_homes(disclosed, run) for run in runs]
+    before = np.cumsum([0, *(len(each.net_kw) for each in own)])
+    home = tuple(
+        np.concatenate([at + first for at, first in zip(parts, before[:-1], strict=True)])
+        for parts in zip(*(each.home for each in own), strict=True)
+    )
+    every = len(runs) == len(demand.runs)
+    told = (
+        disclosed.told
+        if every
+        else tuple(join_rows(parts) for parts in zip(*(each.stores for each in own), strict=True))
+    )
+    net_kw = np.concatenate([each.net_kw for each in own])
+    leads = np.concatenate([each.is_prosumer for each in own])
+    return Believed(net_kw, told, home, leads)  # one thread: runs in step fill their core
 
 
 def believe_homes(disclosed: DisclosedBeliefs, run: int) -> Believed:

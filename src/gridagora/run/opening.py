@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from gridagora.core.limits import Limits, limit_substation, stack, steps_of
+from gridagora.core.limits import Limits, bounds_of, limit_substation, stack, steps_of
 from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
 from gridagora.core.rules import Bidder
-from gridagora.core.session import Opening, SupplyOffer
+from gridagora.core.session import Opening
 from gridagora.core.tables import Col
 from gridagora.run.forecast import believed_load_kw, energy_per_kwh, offer_supply
-from gridagora.run.state import HourLimits, RunState
+from gridagora.run.state import HourOpening, RunState
 
 
 def hour_product(desk: RunState, hour: int) -> Product:
@@ -46,7 +46,7 @@ def open_plan(desk: RunState, product: Product, energy: Col | None = None) -> Op
         study.site,
         binds=int(study.local_hour[hour]) == 0,
         is_prosumer=desk.is_prosumer,
-        limits=open_limits(desk, offered, n, hour),
+        limits=open_limits(desk, offered.base_kw, n, hour),
     )
 
 
@@ -56,38 +56,43 @@ def open_clear(desk: RunState, product: Product, devices: int, steps: int = 1) -
     A price that is posted for an hour at once is posted to homes, which are then as many.
     """
     study, homes = desk.study, desk.bidder is Bidder.HOME
-    interval = (product.start_s - study.start_s) // product.duration_s
-    hour = (product.start_s - study.start_s) // HOUR_S
-    base_kw = study.other_kw[hour] + (0.0 if homes else desk.load_kw[hour].sum())
-    offered = offer_supply(
-        study.wholesale,
-        desk.wholesale_per_kwh[interval : interval + steps],
-        np.full(steps, base_kw),
-    )
+    since_s = product.start_s - study.start_s
+    first = since_s // product.duration_s
     n = desk.load_kw.shape[1] if homes else devices
+    known = _open_hour(desk, n, steps, since_s // HOUR_S)
+    energy = desk.wholesale_per_kwh[first : first + steps]
     return Opening(
         product,
-        np.arange(n),
-        offered,
+        known.party,
+        offer_supply(study.wholesale, energy, known.base_kw),
         study.site if homes else None,
         is_prosumer=desk.is_prosumer if homes else None,
-        limits=_limits_of_hour(desk, offered, n, hour),
+        limits=known.limits,
         flow=desk.flow,
+        bounds=known.bounds,
     )
 
 
-def open_limits(desk: RunState, offered: SupplyOffer, parties: int, hour: int) -> Limits:
-    """Return what the substation can carry from an hour on, and, where homes bid, every zone and transformer."""
+def open_limits(desk: RunState, base_kw: Col, parties: int, hour: int) -> Limits:
+    """Return what the substation can carry from an hour on, and, where homes bid, every zone and transformer.
+
+    `base_kw` (h,) does not tender [kW].
+    """
     w, inner = desk.study.wholesale, desk.study.limits
-    top = limit_substation(parties, offered.base_kw, w.limit_kw, w.over_per_kwh)
+    top = limit_substation(parties, base_kw, w.limit_kw, w.over_per_kwh)
     if inner is None or desk.bidder is not Bidder.HOME:
         return top
-    return stack([top, steps_of(inner, hour, len(offered.base_kw))])
+    return stack([top, steps_of(inner, hour, len(base_kw))])
 
 
-def _limits_of_hour(desk: RunState, offered: SupplyOffer, parties: int, hour: int) -> Limits:
-    """Return the limits of the intervals of an hour, which are made when its first one opens."""
-    key, held = (hour, parties, len(offered.base_kw)), desk.limits
+def _open_hour(desk: RunState, parties: int, steps: int, hour: int) -> HourOpening:
+    """Return what openings of the intervals of an hour share, made when its first one opens."""
+    key, held = (hour, parties, steps), desk.opened
     if held is None or held[:3] != key:
-        desk.limits = held = HourLimits(*key, open_limits(desk, offered, parties, hour))
-    return held.limits
+        own_kw = 0.0 if desk.bidder is Bidder.HOME else desk.load_kw[hour].sum()
+        base_kw = np.full(steps, desk.study.other_kw[hour] + own_kw)
+        limits = open_limits(desk, base_kw, parties, hour)
+        site = desk.study.site if desk.bidder is Bidder.HOME else None
+        bounds = None if site is None else bounds_of(limits, site.tree)
+        desk.opened = held = HourOpening(*key, np.arange(parties), base_kw, limits, bounds)
+    return held

@@ -4,37 +4,26 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.core.agents import refuse
 from gridagora.core.device import Moment, moment_at, total_by_home
 from gridagora.core.errors import PartError
-from gridagora.core.exchange import Quotes, Status, Tenders, Transactions
+from gridagora.core.exchange import Quotes
 from gridagora.core.flow import Flow
 from gridagora.core.rules import Bidder, Pricing
-from gridagora.core.session import BehindTheMeter, Clearing, GateOpen, SupplyOffer, drive
+from gridagora.core.session import BehindTheMeter, Clearing
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.curves.curve import Curves
-from gridagora.kernels.curves.internal_price import power_at_own
 from gridagora.population import fleet as homes_at
 from gridagora.run import internal_price as behind
 from gridagora.run import starts
 from gridagora.run.by_run import DevicesByRun, join_awards, join_quotes, split_devices
-from gridagora.run.comms import deliver
-from gridagora.run.comms import draw_heard as hears_award
-from gridagora.run.opening import interval_product, open_clear
+from gridagora.run.clearing import clear_runs
+from gridagora.run.opening import interval_product
 from gridagora.run.orders import NO_ORDERS, Orders, command, place, replace_curves
 from gridagora.run.outages import hear_quotes, release_devices
-from gridagora.run.posted import post_interval
 from gridagora.run.power_flow import flow_of_interval
 from gridagora.run.reactive import inverter_kw
 from gridagora.run.record import sum_interval, write_interval
-from gridagora.run.settle import record_trades
-from gridagora.run.state import OWN_PRICE, DemandSide, RunState, wiring_of
-from gridagora.run.unsound import (
-    check_generator,
-    refuse_unlike,
-    refuse_unsound,
-    refuse_unsound_tenders,
-)
+from gridagora.run.state import DemandSide, RunState, wiring_of
 
 NO_CURVES = Curves(np.zeros(1, np.int64), np.zeros(0), np.zeros(0))
 
@@ -72,10 +61,7 @@ def run_interval(demand: DemandSide, asked: Orders = NO_ORDERS) -> list[Stepped]
     placed = place(asked, fleet, plan, moment)
     inner = BehindTheMeter(replace_curves(curves, rows, placed), owner, load_kw)
     among = split_devices(inner, demand.first_home)
-    closed = [
-        _clear(desk, i, part, demand.metered_kw[demand.homes_of_run(run)])
-        for run, (desk, part) in enumerate(zip(demand.runs, among.parts, strict=True))
-    ]
+    closed = clear_runs(demand, i, inner, among)
     offline = _offline(demand)
     power, way = _dispatch(demand, inner, among, [clearing for clearing, _ in closed], offline)
     if demand.wait is not None and plan is not None and power is not None and _is_posted(demand):
@@ -186,102 +172,6 @@ def _flow(desk: RunState, fleet: homes_at.Fleet, kind_kw: Col, metered_kw: Col, 
     inverters_kw = inverter_kw([group.about for group in fleet.groups], kind_kw, metered_kw.shape)
     return flow_of_interval(
         wiring_of(desk.study), metered_kw, (metered_kw - inverters_kw).clip(min=0), hour
-    )
-
-
-def _clear(
-    desk: RunState, i: int, inner: BehindTheMeter, metered_kw: Col
-) -> tuple[Clearing, Col | None]:
-    """Run the session of one interval; return what homes know of how it ended, and what each was awarded (n,), if they bid."""
-    if desk.rules.posts_hours and not desk.rules.sees_flow:
-        return post_interval(desk, i, inner.home), None
-    product = interval_product(desk, i)
-    opening = open_clear(desk, product, len(inner.home))
-    sent: list[Tenders] = []
-    heard: list[Tenders] = []  # by the market: older curves where messages are late or lost
-
-    def ask(message: object) -> Tenders | None:
-        if not isinstance(message, GateOpen | Quotes):
-            refuse(message, "GateOpen, Quotes")
-        tenders = desk.strategy.tender(opening, inner)
-        if tenders is not None:
-            refuse_unsound_tenders(desk, tenders, len(opening.party))
-        if tenders is None or desk.bidder is not Bidder.HOME:
-            arrived = tenders
-        else:
-            desk.inbox, arrived = deliver(desk.study.links, desk.inbox, tenders, metered_kw)
-        if tenders is not None and arrived is not None:
-            sent.append(tenders)
-            heard.append(arrived)
-        return arrived
-
-    session = check_generator(desk, desk.market.clear(opening, desk.state))
-    clearing, desk.traffic = drive(
-        session,
-        ask,
-        desk.traffic,
-        private=desk.private,
-        lean=desk.lean,
-        accept=lambda found: refuse_unsound(desk, found, opening, heard[-1] if heard else None),
-    )
-    _record_prices(desk, i, opening.supply, clearing)
-    awards = clearing.transactions
-    if awards is None:
-        return clearing, None
-    desk.unconverged += bool((awards.status == Status.ROUNDS_SPENT).any())
-    award_kw = awards.p_kw[:, 0] if desk.bidder is Bidder.HOME else None
-    if sent and desk.bidder is Bidder.HOME and desk.study.links.lose_awards:
-        clearing = clearing._replace(transactions=_known(desk, awards, sent[-1]))
-    return clearing, award_kw
-
-
-def _record_prices(desk: RunState, i: int, supply: SupplyOffer, clearing: Clearing) -> None:
-    """Write import price and export credit of an interval as the pricing rule of the design has them."""
-    track, awards, posted = desk.track, clearing.transactions, clearing.posted
-    pricing = desk.rules.pricing
-    if posted is not None:
-        refuse_unlike(desk, posted)
-        track.price_per_kwh[i], track.credit_per_kwh[i] = (
-            posted.buy_per_kwh[0, 0],
-            posted.sell_per_kwh[0, 0],
-        )
-    elif (
-        pricing is Pricing.BILATERAL
-    ):  # what homes do not trade with each other is the supplier's, at its prices
-        if clearing.local is not None and len(clearing.local.party):
-            desk.trades.append(record_trades(desk.parties, i, clearing.local, desk.study.dt_h))
-        track.price_per_kwh[i], track.credit_per_kwh[i] = (
-            supply.import_per_kwh[0],
-            supply.export_per_kwh[0],
-        )
-    elif awards is not None and pricing is Pricing.UNIFORM:
-        track.price_per_kwh[i] = track.credit_per_kwh[i] = awards.price_per_kwh[0, 0]
-    elif awards is not None:
-        track.price_per_kwh[i] = track.credit_per_kwh[i] = _mean_per_kwh(awards)
-        if clearing.place_per_kwh is not None and len(track.place_per_kwh):
-            track.place_per_kwh[:, i] = clearing.place_per_kwh
-            track.price_per_kwh[i] = track.credit_per_kwh[i] = clearing.place_per_kwh[-1]
-    own = awards.price_per_kwh[:, 0] if awards is not None and pricing in OWN_PRICE else None
-    track.import_per_kwh[i] = track.price_per_kwh[i] if own is None else own
-    track.export_per_kwh[i] = track.credit_per_kwh[i] if own is None else own
-
-
-def _mean_per_kwh(result: Transactions) -> float:
-    """Return the mean price of what homes buy and sell [$/kWh], weighted by quantity."""
-    moved = np.abs(result.p_kw[:, 0])
-    return float((result.price_per_kwh[:, 0] * moved).sum() / max(moved.sum(), 1e-9))
-
-
-def _known(desk: RunState, awarded: Transactions, sent: Tenders) -> Transactions:
-    """Return the awards as homes know them: who does not hear the award keeps to its curve at the last price it heard."""
-    hears = hears_award(desk.study.links, len(awarded.party), awarded.product.start_s)
-    desk.heard_per_kwh = np.where(hears, awarded.price_per_kwh[:, 0], desk.heard_per_kwh)
-    alone: Col = power_at_own(
-        Curves(sent.offset, sent.p_kw, sent.price_per_kwh), desk.heard_per_kwh, np.ones(len(hears))
-    )
-    return awarded._replace(
-        p_kw=np.where(hears, awarded.p_kw[:, 0], alone)[:, None],
-        price_per_kwh=desk.heard_per_kwh[:, None],
     )
 
 

@@ -12,7 +12,7 @@ from gridagora.core.exchange import Quotes
 from gridagora.core.flow import Flow
 from gridagora.core.forecast_error import NO_ERRORS, ForecastErrors, join_errors
 from gridagora.core.lean import LeanCount
-from gridagora.core.limits import Limits
+from gridagora.core.limits import Bounds, Limits
 from gridagora.core.ports import Market, Strategy
 from gridagora.core.product import Horizon
 from gridagora.core.records import Recorder, RowSum, RunColumn, row_blocks, sum_rows
@@ -141,13 +141,16 @@ class DemandSide:
         return slice(int(self.first_home[run]), int(self.first_home[run + 1]))
 
 
-class HourLimits(NamedTuple):
-    """Limits of the intervals of an hour, and what they were made for: the hour, so many parties and steps."""
+class HourOpening(NamedTuple):
+    """What the openings of an hour's intervals share, and what it was made for: the hour, so many parties and steps."""
 
     hour: int
     parties: int
     steps: int
+    party: Index  # (n,)
+    base_kw: Col  # (h,) load that does not tender
     limits: Limits
+    bounds: Bounds | None  # of the places of the site, where homes bid and stand somewhere
 
 
 @dataclass
@@ -178,7 +181,7 @@ class RunState:
     unconverged: int = 0  # sessions that spent their rounds
     games: list[GameCertificate] = field(default_factory=list)  # of prosumers who are the retailer
     posted: Quotes | None = None  # of every interval of the present hour, where the rules say so
-    limits: HourLimits | None = None  # that hold in the present hour
+    opened: HourOpening | None = None  # of the present hour
 
     @property
     def bidder(self) -> Bidder:

@@ -399,7 +399,7 @@ def make_links(n: int, first: ArrayLike, second: ArrayLike) -> TradeLinks:
 
 def party_of_end(graph: TradeLinks) -> Ints:
     """Return the party at each end of a pair, (2e,)."""
-    return np.repeat(np.arange(len(graph.offset) - 1), np.diff(graph.offset))
+    return np.repeat(np.arange(len(graph.offset) - 1), graph.offset[1:] - graph.offset[:-1])
 
 
 def find_components(graph: TradeLinks) -> Ints:

@@ -199,7 +199,48 @@ def _deal(offset, p, c, low, high, top, order, draw, most, shade):  # type: igno
     return net, log[:made].copy(), number, turn
 
 
+@njit(**JIT)
+def _rows(party, side, out):  # type: ignore[no-untyped-def]
+    """Write the row of the party at one side of every trade."""
+    plain = True
+    for i in range(party.shape[0]):
+        plain &= party[i] == i
+    if plain:
+        out[:] = side
+        return
+    rank = np.argsort(party)
+    ranked = party[rank]
+    for k in range(side.shape[0]):
+        out[k] = rank[np.searchsorted(ranked, side[k])]
+
+
+@njit(**JIT)
+def _settle(offset, p, c, party, buyer, seller, p_kw, price, net, low, high, power, mean):  # type: ignore[no-untyped-def]
+    n, made = net.shape[0], p_kw.shape[0]
+    volume, above, base = np.empty(n), np.zeros(n), np.empty(n)
+    for i in range(n):
+        first, last = _range(p, c, offset[i], offset[i + 1], low)
+        most = first + (last - first)
+        first, last = _range(p, c, offset[i], offset[i + 1], high)
+        power[i] = max(min(net[i], most), first + (last - first))
+        rest = power[i] - net[i]
+        base[i] = low if rest < 0.0 else high
+        volume[i] = abs(rest)
+    row, moved, gained = np.empty(made, np.int64), np.empty(n), np.empty(n)
+    for side in (buyer, seller):
+        _rows(party, side, row)
+        moved[:], gained[:] = 0.0, 0.0
+        for k in range(made):
+            moved[row[k]] += p_kw[k]
+            gained[row[k]] += p_kw[k] * (price[k] - base[row[k]])
+        volume += moved
+        above += gained
+    for i in range(n):
+        mean[i] = base[i] + (above[i] / volume[i] if volume[i] > 0.0 else 0.0)
+
+
 _READ2 = types.Array(types.int64, 2, "A", readonly=True)
+_WRITE = types.Array(types.float64, 1, "C")
 _ENTRY = (
     INDEX,
     READ1,
@@ -276,3 +317,41 @@ def trade(
     )
     buyer, seller, p_uw, tick, turn = log.T
     return Dealt(net, buyer, seller, p_uw, tick, turn, orders, turns)
+
+
+class Settled(NamedTuple):
+    """What n homes take in all, (n,) [kW], and the mean price of what each traded and of the rest, (n,) [$/kWh]."""
+
+    p_kw: Floats
+    price_per_kwh: Floats
+
+
+def settle(
+    curves: Curves,
+    party: Ints,
+    trades: tuple[Ints, Ints, Floats, Floats],
+    net_kw: Floats,
+    low_per_kwh: float,
+    high_per_kwh: float,
+) -> Settled:
+    """Return what homes take once they have traded: the rest is the supplier's, where a curve wants it at its price.
+
+    Parameters
+    ----------
+    curves, party
+        Demand of n homes and who they are, shape (n,).
+    trades
+        Buyer and seller of each trade, its power above zero [kW] and price [$/kWh], shape (m,) each.
+    net_kw
+        Bought of other homes less sold to them, shape (n,) [kW].
+    low_per_kwh, high_per_kwh
+        What the supplier pays and takes [$/kWh].
+    """
+    power, mean = np.empty(len(net_kw)), np.empty(len(net_kw))
+    entry = compile_entry(
+        _settle,
+        *(INDEX, READ1, READ1, INDEX, INDEX, INDEX, READ1, READ1, READ1),
+        *(types.float64, types.float64, _WRITE, _WRITE),
+    )
+    entry(*curves, party, *trades, net_kw, low_per_kwh, high_per_kwh, power, mean)
+    return Settled(power, mean)

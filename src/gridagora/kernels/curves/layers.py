@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
-from gridagora.kernels.curves.curve import MICROWATTS, Curves, _blocks, _integer, _range
+from gridagora.kernels.curves.curve import MICROWATTS, Curves, _blocks, _clear, _integer, _range
 from gridagora.kernels.curves.merge import (
     allocate,
     limit_curve,
@@ -170,6 +170,123 @@ def _down(  # type: ignore[no-untyped-def]
         p_kw[i] = taken[i] / MICROWATTS
 
 
+@njit(**JIT)
+def _publish(begin, end, n, chosen, p, c):  # type: ignore[no-untyped-def]
+    """Return the curves that chosen places passed up, one after another."""
+    offset = np.zeros(chosen.shape[0] + 1, np.int64)
+    for j in range(chosen.shape[0]):
+        k = n + chosen[j]
+        offset[j + 1] = offset[j] + end[k] - begin[k]
+    power, price = np.empty(offset[-1]), np.empty(offset[-1])
+    for j in range(chosen.shape[0]):
+        k = n + chosen[j]
+        power[offset[j] : offset[j + 1]] = p[begin[k] : end[k]]
+        price[offset[j] : offset[j + 1]] = c[begin[k] : end[k]]
+    return offset, power, price
+
+
+@njit(**JIT)
+def _clear_tree(  # type: ignore[no-untyped-def]
+    offset,
+    p_kw,
+    price,
+    place,
+    parent,
+    level,
+    low,
+    high,
+    over,
+    base,
+    kept,
+    most_blocks,
+    load,
+    supply_kw,
+    supply_price,
+    worth,
+    q_kw,
+    out,
+):
+    """Write price and power of every place and the power of every row; return whether limits hold, and what places passed up."""
+    n, m = place.shape[0], parent.shape[0]
+    root, every = np.flatnonzero(parent < 0), np.arange(m)
+    lower, upper, fixed = np.full(m, -np.inf), np.full(m, np.inf), np.zeros(m)
+    group, blocks, good = np.empty(n + m, np.int64), np.full(m, most_blocks), root.shape[0] > 0
+    for i in range(n):
+        group[i] = place[i]
+        good &= 0 <= place[i] < m
+    for k in range(m):
+        group[n + k] = parent[k] if parent[k] >= 0 else m
+        if parent[k] >= 0:
+            lower[k], upper[k] = low[k] * kept - base[k], high[k] * kept - base[k]
+        good &= lower[k] <= upper[k] and lower[k] < np.inf and upper[k] > -np.inf
+        good &= 0.0 <= over[k] < np.inf
+    if not good:
+        return False, (np.zeros(1, np.int64), np.zeros(0), np.zeros(0))
+    order = np.argsort(level, kind="mergesort")
+    first, who, size = (
+        np.empty(m + 2, np.int64),
+        np.empty(n + m, np.int64),
+        np.empty(n + m, np.int64),
+    )
+    points, most = _room(offset, group, order, blocks, first, who, size)
+    p, c, work, loss = np.empty(points), np.empty(points), np.empty((6, most)), np.zeros(m)
+    begin, end = np.empty(n + m, np.int64), np.empty(n + m, np.int64)
+    ref, key, cuts = (
+        np.empty((2, n + m), np.int64),
+        np.empty(n + m),
+        np.empty(most_blocks + 2, np.int64),
+    )
+    at = _up(
+        offset,
+        p_kw,
+        price,
+        order,
+        lower,
+        upper,
+        over,
+        fixed,
+        blocks,
+        first,
+        who,
+        begin,
+        end,
+        loss,
+        p,
+        c,
+        work,
+        ref,
+        key,
+        cuts,
+    )
+    p, c = p[:at], c[:at]
+    own, own_kw, own_price = _publish(begin, end, n, root, p, c)
+    cleared, part, _ = _clear(own, own_kw, own_price, load, supply_kw, supply_price)
+    share, given = np.zeros(m), np.full(m, np.nan)
+    worth[:] = 0.0
+    for top in root:
+        worth[top], share[top] = cleared, part
+    _down(
+        p,
+        c,
+        begin,
+        end,
+        first[:-1],
+        who,
+        parent,
+        order,
+        lower,
+        upper,
+        over,
+        fixed,
+        given,
+        worth,
+        share,
+        q_kw,
+        out,
+    )
+    return True, _publish(begin, end, n, every, p, c)
+
+
 _WRITE = types.Array(types.float64, 1, "C")
 _WRITE_INT = types.Array(types.int64, 1, "C")
 _TABLE, _TABLE_INT = types.Array(types.float64, 2, "C"), types.Array(types.int64, 2, "C")
@@ -248,3 +365,71 @@ def down(
         p_kw,
     )
     return LayerResult(level, part, q_kw, p_kw)
+
+
+class TreeCleared(NamedTuple):
+    """A tree that was cleared at its root: curves that m places passed up, their price and power, and the power of n rows."""
+
+    passed: Curves
+    price_per_kwh: Floats  # (m,)
+    q_kw: Floats  # (m,)
+    p_kw: Floats  # (n,)
+
+
+def clear_tree(
+    curves: Curves,
+    tree: tuple[Ints, Ints, Ints],
+    limits: LayerLimits,
+    kept_share: float,
+    blocks: int,
+    load_kw: float,
+    supply: tuple[Floats, Floats],
+) -> TreeCleared | None:
+    """Return what `up`, one clearing at the roots and `down` find, in one call; None where `up` would have to be refused.
+
+    Parameters
+    ----------
+    curves
+        Demand of n rows.
+    tree
+        The place of every row, (n,), and the place above and the level of every place, (m,) each.
+    limits
+        Of every place, of which `kept_share` may be used, less its fixed power; those of a root are the supply's and not read.
+    blocks
+        Most blocks of a curve that a place passes up; 0 keeps every breakpoint.
+    load_kw, supply
+        Fixed power at the roots [kW], and the supply as a rising polyline, power [kW] and price [$/kWh], (k,) each.
+    """
+    place, parent, level = tree
+    low, high, over, base = limits
+    price, q_kw, p_kw = np.empty(len(parent)), np.empty(len(parent)), np.empty(len(place))
+    entry = compile_entry(
+        _clear_tree,
+        INDEX,
+        *(READ1,) * 2,
+        *(INDEX,) * 3,
+        *(READ1,) * 4,
+        types.float64,
+        types.int64,
+        types.float64,
+        *(READ1,) * 2,
+        *(_WRITE,) * 3,
+    )
+    good, passed = entry(
+        *curves,
+        place,
+        parent,
+        level,
+        low,
+        high,
+        over,
+        base,
+        kept_share,
+        blocks,
+        load_kw,
+        *supply,
+        price,
+        q_kw,
+        p_kw,
+    )
+    return TreeCleared(Curves(*passed), price, q_kw, p_kw) if good else None

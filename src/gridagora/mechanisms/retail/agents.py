@@ -3,12 +3,14 @@
 Theory 10.6.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gridagora.core.agents import Believed, HomeAgents, refuse
+from gridagora.core.errors import PartError
 from gridagora.core.exchange import Plans, Proposals, Quotes
 from gridagora.core.session import Costed
 from gridagora.core.tables import Col, Flag, Index
@@ -19,9 +21,12 @@ from gridagora.mechanisms.retail.demand import alternate_signs
 from gridagora.mechanisms.retail.protocol import (
     Broadcast,
     Community,
+    JoinedDevices,
     PrivateState,
     ProsumerOffer,
     answer_prices,
+    answer_together,
+    join_devices,
     make_community,
     make_idle_state,
     make_offers,
@@ -108,6 +113,41 @@ class ProsumerAgents:
     def certify(self, price_per_kwh: Col, p_kw: Col | None) -> GameCertificate | None:
         """Return what is proved of the game of this opening; None where none was played."""
         return None if p_kw is None else certify_game(self.seats, price_per_kwh, p_kw)
+
+
+def seated(seats: Sequence[GamePlayers]) -> JoinedDevices:
+    """Return the devices of all who sit down, in one table a kind.
+
+    Raises
+    ------
+    PartError
+        Seats at which nobody sits.
+    """
+    return join_devices([_community_of(each) for each in seats])
+
+
+def hear_together(
+    seats: Sequence[GamePlayers], devices: JoinedDevices, asked: Sequence[Broadcast]
+) -> list[ProsumerOffer]:
+    """Answer prices at the seats of several runs, each as it does alone; `devices` are those of `seated`.
+
+    Raises
+    ------
+    PartError
+        Seats at which nobody sits.
+    """
+    communities = [_community_of(each) for each in seats]
+    before = [each.held for each in seats]
+    found = answer_together(devices, communities, asked, before)
+    for each, held in zip(seats, found, strict=True):
+        each.held = held
+    return [make_offers(c, held) for c, held in zip(communities, found, strict=True)]
+
+
+def _community_of(seats: GamePlayers) -> Community:
+    if seats.community is None:
+        raise PartError("prices of a game without terms: expected GameParameters before them")
+    return seats.community
 
 
 def make_agents(believed: Believed) -> ProsumerAgents:

@@ -12,7 +12,7 @@ Sharing by ADMM: S. Boyd and others, Distributed optimization and statistical le
 multipliers (2011), 7.3; relative residuals: B. Wohlberg, arXiv 1704.06209. The game: `mechanisms.retail.game` and theory 10.4.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +20,7 @@ import numpy as np
 from gridagora.core.errors import PartError
 from gridagora.core.exchange import sum_kw
 from gridagora.core.tables import Col, Flag, Index
+from gridagora.kernels.stores.table import join_rows
 from gridagora.kernels.stores.value import Stores, best_response
 from gridagora.mechanisms.retail.clearing import (
     GameParameters,
@@ -220,13 +221,59 @@ def answer_prices(
         for table, p_kw in zip(c.stores, held.device_kw, strict=True)
     )
     device_kw = tuple(best_response(table, price, price, threads=threads).p_kw for table in near)
+    return PrivateState(_best_offers(c, asked), device_kw)
+
+
+def _best_offers(c: Community, asked: Broadcast) -> Col:
+    """Return what each prosumer would sell at retail, shape (N, T) [kW]."""
     offer = asked.part_kw
     if c.own_share:
         best = c.end_users.response @ asked.margin_per_kwh / c.own_share
         offer = np.where(
             asked.retail_per_kwh >= c.tariff_per_kwh, asked.part_kw, np.maximum(best, 0.0)
         )
-    return PrivateState(np.tile(offer, (len(c.made_kw), 1)), device_kw)
+    return np.tile(offer, (len(c.made_kw), 1))
+
+
+class JoinedDevices(NamedTuple):
+    """Devices of the prosumers of several communities as rows of one table a kind, community by community."""
+
+    stores: tuple[Stores, ...]
+    community: tuple[Index, ...]  # (r,) of each row, table by table
+
+
+def join_devices(communities: Sequence[Community]) -> JoinedDevices:
+    """Return the devices of several communities, which have as many kinds."""
+    kinds = range(len(communities[0].stores))
+    count = np.arange(len(communities))
+    return JoinedDevices(
+        tuple(join_rows([c.stores[kind] for c in communities]) for kind in kinds),
+        tuple(np.repeat(count, [len(c.home[kind]) for c in communities]) for kind in kinds),
+    )
+
+
+def answer_together(
+    devices: JoinedDevices,
+    communities: Sequence[Community],
+    asked: Sequence[Broadcast],
+    held: Sequence[PrivateState],
+) -> list[PrivateState]:
+    """Return what the prosumers of several communities hold after prices, each as `answer_prices` has it."""
+    price = np.stack([each.internal_per_kwh for each in asked])
+    pull = np.stack([each.pull_per_kwh_kw for each in asked])
+    answers: list[list[Col]] = [[] for _ in communities]
+    for kind, (table, at) in enumerate(zip(*devices, strict=True)):
+        before = np.concatenate([each.device_kw[kind] for each in held])
+        near = _near(table, before, pull[at])
+        p_kw = best_response(near, price, price, row=at).p_kw
+        start = 0
+        for own, c in zip(answers, communities, strict=True):
+            own.append(p_kw[start : start + len(c.home[kind])])
+            start += len(c.home[kind])
+    return [
+        PrivateState(_best_offers(c, each), tuple(own))
+        for c, each, own in zip(communities, asked, answers, strict=True)
+    ]
 
 
 def _near(table: Stores, p_kw: Col, weight: Col) -> Stores:
