@@ -93,7 +93,7 @@ class Probe:
 
     def post(self, *args):
         got = self.real.post(*args)
-        self.kept.driven.append(SimpleNamespace(result=got))
+        self.kept.driven.append(SimpleNamespace(result=got, home=args[2]))
         return got
 
 
@@ -127,7 +127,10 @@ def recorded(study: Setup, kept, ran, losses_kw) -> Recorded:
             own = result.price_per_kwh[:, 0]
             buy[i] = sell[i] = own if len(own) == n else own[0]
         else:
+            home = getattr(got, "home", np.zeros(1, np.int64))  # of every device that hears
             buy[i], sell[i] = quotes.buy_per_kwh[0, 0], quotes.sell_per_kwh[0, 0]
+            buy[i, home] = quotes.buy_per_kwh[: len(home), 0]
+            sell[i, home] = quotes.sell_per_kwh[: len(home), 0]
         if local is not None:
             trades += [
                 (i, *row)

@@ -161,6 +161,20 @@ def test_the_referee_comes_to_the_same_figures(refereed, case, name):
     agrees(*refereed(text.format(seed=4), name, others_kw))
 
 
+OF_ITS_OWN = {
+    "a window for each group": ("tou", "[market.tou]\ngroups = 3\nstagger_hours = 4\n"),
+    "a premium on wholesale": ("critical_peak", '[market.critical_peak]\nbase = "wholesale"\n'),
+}
+
+
+@pytest.mark.parametrize("case", SCENES)
+@pytest.mark.parametrize("what", OF_ITS_OWN)
+def test_the_referee_bills_every_home_at_what_its_devices_were_told(refereed, case, what):
+    text, others_kw = SCENES[case]
+    name, keys = OF_ITS_OWN[what]
+    agrees(*refereed(text.format(seed=4) + keys, name, others_kw))
+
+
 @pytest.mark.long
 @EACH
 @pytest.mark.parametrize("case", SCENES)
