@@ -458,5 +458,8 @@ def test_means_are_spelt_to_two_digits_of_their_half_width_and_ties_are_marked()
         "social welfare [$]": ["-473 ±29 *", "-736 ±45"],
         "cost of the mean home [$]": ["8.42 ±0.53", "8.21 ±0.40 ="],
     }
+    long = {"E1": {"name": "what all of them gain over the other one", "unit": "$"}}
+    head = world_means.spell_means(pd.DataFrame(rows[:2], columns=columns), long).columns[1]
+    assert head == "what all of them gain over\nthe other one [$]"
     twice = pd.DataFrame([*rows, (1, *rows[0][1:])], columns=columns)
     assert world_means.spell_means(twice, said).variation.tolist() == [0, 0, 1]

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from gridagora.studies.risk.intervals import mean_interval
 from gridagora.studies.risk.names import MeasureText, describe_metric
 
 MOST_DIGITS = 4  # after the point
+HEAD_WIDTH = 26  # of a heading, so that several columns stand side by side
 MAIN = ("E1y", "E2", "E5b", "P1")  # what a terminal shows of an ensemble
 BEST, TIED = "*", "~"  # better than every other design in the same worlds; best and not told apart
 UNPAID = (
@@ -75,7 +77,9 @@ def spell_means(means: pd.DataFrame, said: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _with_unit(said: MeasureText) -> str:
-    return f"{said.name} [{said.unit}]" if said.unit not in ("", "1") else said.name
+    """Return the heading of a column, on several lines where it is long."""
+    whole = f"{said.name} [{said.unit}]" if said.unit not in ("", "1") else said.name
+    return fill(whole, HEAD_WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _spell(row: Any) -> str:
