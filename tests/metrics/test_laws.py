@@ -15,7 +15,7 @@ EVERY = pytest.mark.parametrize("metric_id", sorted(PARTS))
 DELIVERY = {"D1", "D1i", "D1s", "D1si", "D1t", "D1ti"}
 FLOW = {"P3", "P3s", "P4", "P4f", "P4w", "V1", "V1h", "V4"}
 REACTIVE = {"P4h", "P4p", "P4x"}
-AGAINST = {"E1o", "E1s", "E1y", "E2", "E2u", "P1r"}
+AGAINST = {"E1m", "E1o", "E1s", "E1y", "E2", "E2u", "P1r"}
 TOTALS = {"E1", "E3", "E4", "E6m", "E7", "E8", "C2e", "I1", "I1b"}  # they grow with the feeder
 TOTALS |= {"P3", "P4", "P4h", "P4x", "P5", "P7", "V4"}
 
@@ -35,7 +35,10 @@ def whole(make, make_reactive):
     outcome = make(award_kw=award_kw, reactive=make_reactive(), imbalance_uusd=2)
     flat = make(left_usd=-9.0, load_kw=1.5 * outcome.load_kw)
     top = welfare_before_losses_usd(outcome) + 3.0
-    return Scene(outcome, Reference(flat, top, outcome._replace(limit_kw=math.inf), top + 2.0))
+    free = outcome._replace(limit_kw=math.inf)
+    automated = flat._replace(name="flat_optimised", left_usd=-7.0)
+    flat = flat._replace(name="flat")
+    return Scene(outcome, Reference(flat, top, free, top + 2.0, automated))
 
 
 def value(metric_id, scene):
@@ -45,8 +48,9 @@ def value(metric_id, scene):
 def changed(scene, change):
     """Return the scene with both outcomes changed, and the flat one likewise."""
     against = scene.against
-    flat, free = change(against.flat), change(against.unlimited)
-    return Scene(change(scene.outcome), against._replace(flat=flat, unlimited=free))
+    flat, free, own = map(change, (against.flat, against.unlimited, against.automated))
+    held = against._replace(flat=flat, unlimited=free, automated=own)
+    return Scene(change(scene.outcome), held)
 
 
 def scaled(outcome, power=1.0, money=1.0):
@@ -282,6 +286,7 @@ WORSE = {
     "E2": {"left_usd": -5.0},
     "E3": {"wholesale_per_kwh": np.full(8, 0.4)},
     "E1y": {"left_usd": -5.0},
+    "E1m": {"left_usd": -5.0},
     "E5b": {"bill_usd": np.full(3, 4.0)},
     "E8": {"imbalance_uusd": 5},
     "E10": {"price_per_kwh": np.tile([0.0, 1.0], 4)},
@@ -310,7 +315,7 @@ def test_what_is_worse_moves_against_the_direction(whole, metric_id):
 
 # Identifier, unit and direction of every metric, in the order of the table: what other programs read.
 TABLE = """
-E1y $/home/year up, E1s $/home/year -, E1o $/kWh -,
+E1y $/home/year up, E1m $/home/year up, E1s $/home/year -, E1o $/kWh -,
 E1 $ up, E2 share up, E2u share up, E3 $ down, E4 MWh -, E5 $/home -, E5b $/home down, E5p $/kWh -,
 E6 $/home -, E6m $ -, E7 kWh -, E8 $ down, E10 $/kWh down,
 P1 kW down, P1e kW down, P1r share up, P2 share up, P2r kW/h down, P3 kWh down, P3s share down,

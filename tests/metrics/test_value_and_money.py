@@ -82,6 +82,18 @@ def test_a_gain_is_stated_of_a_home_and_a_year_of_such_days(make, metric_value):
     assert math.isnan(metric_value("E1y", make()))
 
 
+def test_the_market_adds_what_automation_at_a_flat_rate_does_not(make, metric_value):
+    """Of a gain of 4 $ automation gives 3 $: the market adds 1 $; the flat design itself has no automation to add to."""
+    flat = make(left_usd=make().left_usd - 4.0)._replace(name="flat")
+    automated = make(left_usd=make().left_usd - 1.0)._replace(name="flat_optimised")
+    own = make()._replace(name="rtp")
+    added = metric_value("E1m", own, flat=flat, automated=automated)
+    assert added == pytest.approx(1.0 / 3 * 12 * 365, rel=1e-12)
+    assert metric_value("E1m", automated, flat=flat, automated=automated) == 0.0
+    assert math.isnan(metric_value("E1m", flat, flat=flat, automated=automated))
+    assert math.isnan(metric_value("E1m", own, flat=flat))
+
+
 def test_of_a_gain_what_stores_hold_is_told_apart(make, metric_value):
     """Five dollars of comfort lost and four of stores gained: one is lost, and stores count four the other way."""
     flat = make(left_usd=-3.75)

@@ -50,7 +50,7 @@ def test_a_metric_is_never_changed():
 
 
 def test_a_reference_may_know_nothing_of_a_run_without_the_limit():
-    assert Reference(None, None) == (None, None, None, None)
+    assert Reference(None, None) == (None, None, None, None, None)
 
 
 def test_the_decorator_files_a_metric_and_leaves_the_function():

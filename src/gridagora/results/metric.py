@@ -31,12 +31,17 @@ class Reference(NamedTuple):
     """What a metric may compare with: the flat design of the same scene and the certified bound of welfare [$].
 
     `unlimited` is the same design run where the substation has no limit, with the bound of that case; None where not asked for.
+    `automated` is the design `flat_optimised`, whose homes look ahead at a flat rate; None where it is not compared.
     """
 
     flat: Outcome | None
     bound_usd: float | None
     unlimited: Outcome | None = None
     unlimited_bound_usd: float | None = None
+    automated: Outcome | None = None
+
+
+AUTOMATED = "flat_optimised"  # the design of automation without a market
 
 
 Compute = Callable[[Outcome, Reference], float]

@@ -25,7 +25,7 @@ from gridagora.core.tables import Col, Homes, Prices, Weather, blocks_of
 from gridagora.population.quality import TIERS, deviation_kwh, energy_share, mean_kw, per_home
 from gridagora.results.gain import balanced_bill_usd, warn_of_stores
 from gridagora.results.home_block import HomeBlock, home_blocks
-from gridagora.results.metric import Metric, Reference
+from gridagora.results.metric import AUTOMATED, Metric, Reference
 from gridagora.results.outcome import Outcome, costs_usd, welfare_before_losses_usd
 from gridagora.run.evaluate import settlement
 from gridagora.run.home_series import series_tables
@@ -81,7 +81,13 @@ def gather(
     `faults` names the designs that failed; metrics that fail on a design join it.
     """
     measure = {
-        name: Reference(flat, top.welfare_usd, unlimited.get(name), unlimited_bound_usd)
+        name: Reference(
+            flat,
+            top.welfare_usd,
+            unlimited.get(name),
+            unlimited_bound_usd,
+            outcomes.get(AUTOMATED),
+        )
         for name in outcomes
     }
     known: list[Metric] = [find("metric", name) for name in names("metric")]

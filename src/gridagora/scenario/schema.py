@@ -74,7 +74,7 @@ class ScenarioKeys(Table):
         description="IANA name of the local time; the default is Central Standard Time all year",
     )
     architectures: tuple[str, ...] = Field(
-        ("flat", "tou", "rtp", "central"),
+        ("flat", "flat_optimised", "tou", "rtp", "central"),
         min_length=1,
         strict=False,
         description="designs to compare, in the order shown",

@@ -13,7 +13,7 @@ import numpy as np
 from gridagora.core.errors import FAULTS, describe_error
 from gridagora.core.ports import Market
 from gridagora.core.registry import find, names
-from gridagora.results.metric import Reference
+from gridagora.results.metric import AUTOMATED, Reference
 from gridagora.results.outcome import Outcome, costs_usd
 from gridagora.run.compare import add_power_flow, compute_bound, prepare_runs, study_of
 from gridagora.run.evaluate import evaluate
@@ -100,7 +100,8 @@ def _run_designs(
     values: list[dict[str, Mapping[str, float | None]]] = [{} for _ in worlds]
     faults: list[dict[str, str]] = [{} for _ in worlds]
     flat: list[Outcome | None] = [None for _ in worlds]
-    for name in dict.fromkeys(["flat", *designs]):
+    automated: list[Outcome | None] = [None for _ in worlds]
+    for name in dict.fromkeys(["flat", *(set(designs) & {AUTOMATED}), *designs]):
         for at, made in enumerate(_together(partial(_run_design, name), worlds) if worlds else ()):
             scene, measure = worlds[at].scene, flat[at]
             if isinstance(made, str):
@@ -109,8 +110,9 @@ def _run_designs(
                 faults[at]["" if name == "flat" else name] = told
                 continue
             flat[at] = measure = made if name == "flat" else measure
+            automated[at] = made if name == AUTOMATED else automated[at]
             if name in designs and measure is not None:
-                reference = Reference(measure, bounds[at])
+                reference = Reference(measure, bounds[at], automated=automated[at])
                 values[at][name] = measure_outcome(made, reference, faults[at])
     return [
         WorldValues({}, {"": failed[""]}) if "" in failed else WorldValues(own, failed)
