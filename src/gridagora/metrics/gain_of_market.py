@@ -11,7 +11,7 @@ from gridagora.results.outcome import Outcome
     "$/home/year",
     "up",
     explanation=(
-        "Welfare less that of the same homes automated at a flat rate (flat_optimised): the rest of the gain is automation's, and "
+        "Welfare less that of the same homes automated at a flat rate (flat_optimised): the rest is automation's and "
         "needs no market."
     ),
     family=VALUE,
