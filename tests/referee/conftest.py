@@ -14,7 +14,7 @@ from gridagora.devices import battery, ev, hvac, water_heater
 from gridagora.grid.fixed_point import open_grid
 from gridagora.kernels.physics.fleet import HouseStates, Tanks
 from gridagora.population import fleet
-from gridagora.run import realtime as interval
+from gridagora.run import clearing as interval
 from gridagora.run.compare import add_power_flow, prepare
 from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
@@ -35,7 +35,7 @@ class Probe:
             battery=battery.step,
             car=ev.step,
             step=fleet.step_groups,
-            drive=interval.drive,
+            drive=interval.drive_together,
             post=interval.post_interval,
         )
         patch.setattr(hvac, "step", self.hvac)
@@ -43,7 +43,7 @@ class Probe:
         patch.setattr(battery, "step", self.battery)
         patch.setattr(ev, "step", self.car)
         patch.setattr(fleet, "step_groups", self.step)
-        patch.setattr(interval, "drive", self.drive)
+        patch.setattr(interval, "drive_together", self.drive)
         patch.setattr(interval, "post_interval", self.post)
 
     def hvac(self, table, state, now, target_kw, rule, control, minutes, group, order=None):
@@ -88,7 +88,7 @@ class Probe:
 
     def drive(self, *args, **keys):
         got = self.real.drive(*args, **keys)
-        self.kept.driven.append(got)
+        self.kept.driven += got  # of one run
         return got
 
     def post(self, *args):

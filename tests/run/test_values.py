@@ -23,7 +23,7 @@ def runs(scene, study):
 
 def test_what_stores_hold_is_worth_what_it_displaces(study, runs):
     """A battery gives back its efficiency times what it holds, a tank all of it, a house its heat by the COP, cold below zero."""
-    ran, outcome = runs["tou"]
+    ran, outcome = runs["central"]
     homes, fleet = columns_of(study.homes), ran.fleet
     price = outcome.wholesale_per_kwh.mean() + DELIVERY
     packs = np.zeros(len(homes.home_id))
