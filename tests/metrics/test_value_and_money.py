@@ -102,7 +102,7 @@ def test_of_a_gain_what_stores_hold_is_told_apart(make, metric_value):
     assert more == pytest.approx(4.0 - 4.4, abs=1e-12)
     assert metric_value("E1s", cold, flat=flat) == pytest.approx(4.0 / 3 * 12 * 365, rel=1e-12)
     (told,) = warn_of_stores(cold, flat)
-    assert "+4.00 $ towards a loss of 0.40 $" in told
+    assert "of a gain of -0.40 $ over flat, +4.00 $ is what stores hold" in told
 
 
 @pytest.mark.parametrize(

@@ -63,12 +63,11 @@ def _card(row: Digest, reference: Digest, tone: str, *, is_reference: bool) -> s
     big, told = _gain(row, is_reference=is_reference)
     stores = row.gain.left if not is_reference else np.nan
     lines = [
-        _words("Overload", "" if is_reference else in_words(row.gain).removesuffix("/kWh")),
         _line("Left in stores", stores, np.nan, "{}", 0, versus=False, money=True),
         _line("Mean bill", row.bill_usd, np.nan, "${}", 2, versus=False),
         _line("Operator margin", row.margin_usd, np.nan, "{}", 2, versus=False, money=True),
         _line("Bill, balanced", row.balanced_usd, reference.balanced_usd, "${}", 2),
-        _line("Pay less, balanced", 100 * row.better_off, np.nan, "{} % of homes", 0, versus=False),
+        _line("Pay less, balanced", 100 * row.better_off, np.nan, "{} %", 0, versus=False),
         _line("Peak", row.peak_kw, reference.peak_kw, "{} kW", 0),
         _line("Over limit", row.over_limit_h, reference.over_limit_h, "{} h", 1, versus=False),
         _line("Discomfort", row.discomfort_k_h, reference.discomfort_k_h, "{} K h", 2),
@@ -95,11 +94,8 @@ def _gain(row: Digest, *, is_reference: bool) -> tuple[str, str]:
     if is_reference and row.gain.gain == 0:
         return usd(0.0), "by definition"
     of_bound = f"; {captured} of the attainable" if captured else ""
-    return usd(row.gain.gain), f"gained a home and year{of_bound}"
-
-
-def _words(name: str, text: str) -> str:
-    return f'<dt>{escape(name)}</dt><dd class="both">{escape(text)}</dd>' if text else ""
+    overload = f"; overload: {text}" if (text := in_words(row.gain)) else ""
+    return usd(row.gain.gain), escape(f"gained a home and year{of_bound}{overload}")
 
 
 def _line(

@@ -55,7 +55,7 @@ def warn_of_stores(outcome: Outcome, flat: Outcome) -> tuple[str, ...]:
     gain, left = gain_usd(outcome, flat), left_gain_usd(outcome, flat)
     if not abs(left) > MUCH_LEFT * abs(gain):
         return ()
-    whole = f"{'gain' if gain >= 0 else 'loss'} of {abs(gain):.2f} $ over flat"
     return (
-        f"stores at the end count {left:+.2f} $ towards a {whole}, at the mean price of energy; more days make that part smaller",
+        f"of a gain of {gain:+.2f} $ over flat, {left:+.2f} $ is what stores hold at the end, at the mean price of energy; more "
+        "days make that part smaller",
     )
