@@ -173,10 +173,13 @@ class Window(NamedTuple):
         return value[home] if isinstance(value, np.ndarray) else value
 
 
+SomeRows = slice | Index  # of a table, by place
+
+
 class Draws(Protocol):
     """Equally likely extra inflows (k, S, h): an array, or what makes those of some rows when they are asked for."""
 
-    def __getitem__(self, rows: slice, /) -> Col:
+    def __getitem__(self, rows: SomeRows, /) -> Col:
         """Return those of some rows."""
 
     def mean(self, axis: int, /) -> Col:
@@ -187,11 +190,13 @@ class GroupBelief(NamedTuple):
     """What a group believes of a window: k rows that take part in plans and bids of its first hour, an hour a step.
 
     `draws` are equally likely extra inflows (k, S, h) in the [unit of the store] an hour, None where nothing is left to chance.
+    `every` are the rows that would take part if all homes did, None where all do; a group need not set it.
     """
 
     rows: Index
     stores: Stores
     draws: Draws | None = None
+    every: Index | None = None
 
 
 class Moment(NamedTuple):

@@ -21,6 +21,7 @@ from gridagora.core.device import (
     Metered,
     Moment,
     Setting,
+    SomeRows,
     Window,
     held_kw,
     total_by_home,
@@ -216,7 +217,7 @@ def spec(
     )
 
 
-def draws(table: WaterHeater, hour: int, hours: int = 24, rows: slice = slice(None)) -> Col:
+def draws(table: WaterHeater, hour: int, hours: int = 24, rows: SomeRows = slice(None)) -> Col:
     """Equally likely extra inflows of each hour of a window, some tanks or all, shape (k, S, h) [K], negative."""
     clock, per_kwh = table.local_hour[hour : hour + hours], _rise_per_kwh(table)[rows]
     drawn = table.draw_set_kwh[rows].take(clock, axis=2)
@@ -237,7 +238,7 @@ class LikelyInflows:
     hours: int
     error: ForecastError | None = None
 
-    def __getitem__(self, rows: slice) -> Col:
+    def __getitem__(self, rows: SomeRows) -> Col:
         """Return the draws of some tanks, shape (k, S, h) [K]."""
         likely = draws(self.table, self.hour, self.hours, rows)
         if self.error is None:

@@ -161,7 +161,7 @@ class Central:
             make_supply_row(opening.supply, self.available_limits(opening), len(group)),
             group,
             start_per_kwh,
-            homes=len(group),
+            homes=max(1, len(group)),
             rounds_max=rounds,
             tolerance=self.gap,
             hard=hard,

@@ -10,6 +10,7 @@ import numpy as np
 from gridagora.core.device import (
     Beside,
     DeviceKind,
+    Draws,
     GroupBelief,
     Moment,
     Setting,
@@ -21,7 +22,7 @@ from gridagora.core.forecast_error import NO_ERRORS, ForecastErrors
 from gridagora.core.ports import DeviceGroup
 from gridagora.core.registry import find, names
 from gridagora.core.tables import Col, Flag, Homes, Index
-from gridagora.kernels.curves.curve import Curves, join_curves
+from gridagora.kernels.curves.curve import Curves, join_curves, take_rows
 from gridagora.kernels.physics.homes import add_group, no_sums
 from gridagora.kernels.stores.bid_curve import bid
 from gridagora.kernels.stores.value import MarginalValue, Stores, join_slopes, marginal_value
@@ -150,14 +151,43 @@ def prosumer_homes(homes: Homes) -> Flag:
 
 
 def beliefs(
-    fleet: Fleet, hour: int, hours: int, value_per_kwh: float | Col
+    fleet: Fleet,
+    hour: int,
+    hours: int,
+    value_per_kwh: float | Col,
+    automated: Flag | None = None,
 ) -> tuple[tuple[GroupBelief, ...], Rows]:
     """Return what every group believes of the window, and the rows that take part in its first hour.
 
-    `value_per_kwh` is the mean price that homes expect, one for all or (n,) by home [$/kWh].
+    `value_per_kwh` is the mean price that homes expect, one for all or (n,) by home [$/kWh]; `automated` (n,) are the homes that
+    take part, None for all.
     """
     found = tuple(group.believe(Window(hour, hours, value_per_kwh)) for group in fleet.groups)
+    if automated is not None:
+        pairs = zip(fleet.groups, found, strict=True)
+        found = tuple(_keep_rows(each, automated[group.home[each.rows]]) for group, each in pairs)
     return found, tuple(each.rows for each in found)
+
+
+@dataclass(frozen=True)
+class _DrawsOfSome:
+    """Likely inflows of some rows, made when they are asked for."""
+
+    draws: Draws
+    at: Index
+
+    def __getitem__(self, rows: slice | Index) -> Col:
+        return self.draws[self.at[rows]]
+
+    def mean(self, axis: int) -> Col:
+        return self.draws.mean(axis)[self.at]
+
+
+def _keep_rows(believed: GroupBelief, kept: Flag) -> GroupBelief:
+    """Return the belief of some of the rows that take part."""
+    at = np.flatnonzero(kept)
+    draws = None if believed.draws is None else _DrawsOfSome(believed.draws, at)
+    return GroupBelief(believed.rows[at], some_rows(believed.stores, at), draws, believed.rows)
 
 
 def disclosed_specs(believed: Sequence[GroupBelief]) -> tuple[Stores, ...]:
@@ -214,9 +244,11 @@ def unvalued_kw(
     taken = np.zeros((fleet.homes, price_per_kwh.shape[-1]))
     for group, each in zip(fleet.groups, believed, strict=True):
         if not group.about.is_valued:
-            home = group.home[each.rows]
+            every = each.rows if each.every is None else each.every
+            home = group.home[every]
             path = price_per_kwh if price_per_kwh.ndim == 1 else price_per_kwh[home]
-            np.add.at(taken, home, group.planned_kw(window, path))
+            planned_kw, kept = group.planned_kw(window, path), np.isin(every, each.rows)
+            np.add.at(taken, home[kept], planned_kw[kept])
     return taken
 
 
@@ -239,7 +271,7 @@ def tender(fleet: Fleet, found: FleetPlan, hour: int, share: float, now_s: float
     now = Moment(hour, now_s, fleet.dt_h, share)
     curves = []
     for group, rows, value in zip(fleet.groups, found.rows, found.values, strict=True):
-        offered = group.tender(now, rows)
+        offered = _offered(group, now, rows)
         if isinstance(offered, Curves):
             curves.append(offered)
         elif value is not None:
@@ -250,6 +282,14 @@ def tender(fleet: Fleet, found: FleetPlan, hour: int, share: float, now_s: float
                 f"device '{kind}' tenders stores, but no plan values it: return curves, or set is_valued in its class"
             )
     return join_curves(curves)
+
+
+def _offered(group: DeviceGroup, now: Moment, rows: Index) -> Stores | Curves:
+    """Return what rows of a group believe of the next interval; a group may answer for all of its rows."""
+    offered, k = group.tender(now, rows), len(rows)
+    if isinstance(offered, Curves):
+        return offered if len(offered.offset) == k + 1 else take_rows(offered, rows)
+    return offered if len(offered.x0) == k else some_rows(offered, rows)
 
 
 def _refuse_unsound(p_kw: Col, devices: int) -> None:

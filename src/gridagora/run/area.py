@@ -87,6 +87,10 @@ def area_of(
         expected = "a limit in kW: an area has many feeders, and no run before"
         where = f"{keys.file or 'scene'}: [substation] {name}"
         raise InputError([Problem(where, str(vars(stated)[name]), expected, hint)])
+    if keys.homes.participation_share < 1:
+        where = f"{keys.file or 'scene'}: [homes] participation_share"
+        expected = "1: all homes of an area take part"
+        raise InputError([Problem(where, f"{keys.homes.participation_share:g}", expected)])
     whole = scene.homes.load_kw.shape[1]
     held = whole if hours is None else min(whole, hours + max(TAIL_H, keys.market.horizon_hours))
     limit_kw = keys.substation.limit_kw

@@ -172,7 +172,8 @@ def _record_prices(desk: RunState, i: int, supply: SupplyOffer, clearing: Cleari
             supply.export_per_kwh[0],
         )
     elif awards is not None and pricing is Pricing.UNIFORM:
-        track.price_per_kwh[i] = track.credit_per_kwh[i] = awards.price_per_kwh[0, 0]
+        price = awards.price_per_kwh[:, 0] if len(awards.party) else supply.import_per_kwh
+        track.price_per_kwh[i] = track.credit_per_kwh[i] = price[0]
     elif awards is not None:
         track.price_per_kwh[i] = track.credit_per_kwh[i] = _mean_per_kwh(awards)
         if clearing.place_per_kwh is not None and len(track.place_per_kwh):

@@ -38,6 +38,7 @@ from gridagora.run.comms import CommsFaults
 from gridagora.run.evaluate import evaluate
 from gridagora.run.forecast import WholesaleTerms, draw_errors
 from gridagora.run.outages import Outages, draw_outages
+from gridagora.run.participation import draw_participation
 from gridagora.run.played import play_schedule
 from gridagora.run.power_flow import Wiring, solve_run
 from gridagora.run.record import power_of
@@ -130,9 +131,14 @@ def _run_design(
 
 
 def study_of(scene: Scene, study: Setup, design: str) -> Setup:
-    """Return what all designs share as one design has it: with the spread of starts that it sets for itself."""
-    spread_min = scene.scenario.start_spread_of(design)
-    return study if spread_min is None else study._replace(start_spread_min=spread_min)
+    """Return what all designs share as one design has it: with the spread of starts and the homes that take part in it."""
+    keys = scene.scenario
+    spread_min, share = keys.start_spread_of(design), keys.participation_of(design)
+    if spread_min is not None:
+        study = study._replace(start_spread_min=spread_min)
+    if share == keys.homes.participation_share:
+        return study
+    return study._replace(automated=draw_participation(scene.seed, scene.homes.home_id, share))
 
 
 def require_designs(scene: Scene, architectures: Sequence[str] | None) -> list[str]:
@@ -227,6 +233,9 @@ def begin(scene: Scene) -> Setup:
         start_spread_min=keys.market.start_spread_minutes,
         reference_per_kwh=keys.comfort.reference_per_kwh,
         errors=draw_errors(keys.forecast, keys.scenario.seed, scene.homes.load_kw.shape),
+        automated=draw_participation(
+            keys.scenario.seed, scene.homes.home_id, keys.homes.participation_share
+        ),
     )
 
 

@@ -59,7 +59,10 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
         [energy, book_trades(s, ran.trades), deviation_charge(s, home_kw, award_kw, homes.quality)]
     )
     if ran.residual is Residual.PROSUMERS:
-        ledger = join([ledger, retail_margin(s, ledger, prosumers_among(lived, n))])
+        sellers = prosumers_among(lived, n)
+        if study.automated is not None:
+            sellers &= study.automated
+        ledger = join([ledger, retail_margin(s, ledger, sellers)])
     paid = paid_uusd(ledger, len(ran.parties.id))
     t = hours * per
     return Outcome(

@@ -43,7 +43,7 @@ def plan_window(demand: DemandSide, hour: int) -> homes_at.FleetPlan:
         ]
     )
     value = float(mean_per_kwh[0]) if len(runs) == 1 else by_home(demand, mean_per_kwh)
-    specs, sessions = homes_at.beliefs(demand.fleet, hour, window, value)
+    specs, sessions = homes_at.beliefs(demand.fleet, hour, window, value, demand.automated)
     disclosed = DisclosedBeliefs(demand, hour, specs, sessions)
     plans = plan_runs(disclosed, energy)
     return homes_at.plan(demand.fleet, specs, *find_inside(disclosed, plans))
@@ -146,7 +146,7 @@ def believe_homes(disclosed: DisclosedBeliefs, run: int) -> Believed:
     demand, hour = disclosed.demand, disclosed.hour
     desk, own = demand.runs[run], demand.homes_of_run(run)
     error, window = desk.study.errors.load, desk.study.window_h
-    net_kw = believed_load_kw(desk.load_kw, error, hour, hour, window).T
+    net_kw = believed_load_kw(desk.expected_kw, error, hour, hour, window).T
     told, home = disclosed.told, disclosed.home
     if len(demand.runs) > 1:
         rows = [device_rows(at, own) for at in home]
@@ -161,7 +161,7 @@ def bind_commitment(desk: RunState, commitment: Commitment) -> None:
     That is the day-ahead price of each hour, or for energy the mean of the forecast.
     """
     product, p_kw, premium = commitment.product, commitment.p_kw, commitment.premium_per_kwh
-    study, n, total = desk.study, desk.load_kw.shape[1], DAY_H * desk.study.days
+    study, n, total = desk.study, desk.expected_kw.shape[1], DAY_H * desk.study.days
     first = (product.start_s - study.start_s) // HOUR_S
     if product.commodity is Commodity.E:
         hours = slice(first, min(first + commitment.hours, total))
@@ -171,7 +171,7 @@ def bind_commitment(desk: RunState, commitment: Commitment) -> None:
         hours = slice(first, min(first + commitment.hours, first + p_kw.shape[1], total))
         if desk.bidder is Bidder.DEVICE:
             issued_h, error = desk.interval // round(1 / study.dt_h), study.errors.load
-            load_kw = believed_load_kw(desk.load_kw, error, issued_h, first, p_kw.shape[1])
+            load_kw = believed_load_kw(desk.expected_kw, error, issued_h, first, p_kw.shape[1])
             p_kw = p_kw + load_kw.T
         energy = study.wholesale.prices.day_ahead_per_kwh[LEAD_H + first : LEAD_H + hours.stop]
         p_kw, premium = p_kw[:, : hours.stop - first], premium[..., : hours.stop - first]
@@ -222,7 +222,7 @@ def find_inside(
     # panels are given up before energy is worth less than nothing inside: no export is worth less, and no sun is used below nil
     seen = np.zeros_like(path) if rules.is_tariff else path
     window = Window(hour, path.shape[-1])
-    load_kw = believed_load_kw(demand.load_kw, demand.errors.load, hour, hour, window.hours)
+    load_kw = believed_load_kw(demand.expected_kw, demand.errors.load, hour, hour, window.hours)
     net_kw = load_kw.T + homes_at.unvalued_kw(fleet, disclosed.specs, window, seen)
     told, rows = homes_at.keep_valued(fleet, disclosed.told, disclosed.home)
     begin_kw: tuple[Col, ...] = ()

@@ -35,10 +35,10 @@ def open_plan(desk: RunState, product: Product, energy: Col | None = None) -> Op
     own_kw: Col | float = 0.0
     if desk.bidder is not Bidder.HOME:
         error = study.errors.load
-        own_kw = believed_load_kw(desk.load_kw, error, hour, hour, window).sum(1)
+        own_kw = believed_load_kw(desk.expected_kw, error, hour, hour, window).sum(1)
     base_kw = study.other_kw[hour : hour + window] + own_kw
     known = energy_per_kwh(study.wholesale, hour, window) if energy is None else energy
-    offered, n = offer_supply(study.wholesale, known, base_kw), desk.load_kw.shape[1]
+    offered, n = offer_supply(study.wholesale, known, base_kw), desk.expected_kw.shape[1]
     return Opening(
         product,
         np.arange(n),
@@ -58,7 +58,7 @@ def open_clear(desk: RunState, product: Product, devices: int, steps: int = 1) -
     study, homes = desk.study, desk.bidder is Bidder.HOME
     since_s = product.start_s - study.start_s
     first = since_s // product.duration_s
-    n = desk.load_kw.shape[1] if homes else devices
+    n = desk.expected_kw.shape[1] if homes else devices
     known = _open_hour(desk, n, steps, since_s // HOUR_S)
     energy = desk.wholesale_per_kwh[first : first + steps]
     return Opening(
@@ -89,7 +89,7 @@ def _open_hour(desk: RunState, parties: int, steps: int, hour: int) -> HourOpeni
     """Return what openings of the intervals of an hour share, made when its first one opens."""
     key, held = (hour, parties, steps), desk.opened
     if held is None or held[:3] != key:
-        own_kw = 0.0 if desk.bidder is Bidder.HOME else desk.load_kw[hour].sum()
+        own_kw = 0.0 if desk.bidder is Bidder.HOME else desk.expected_kw[hour].sum()
         base_kw = np.full(steps, desk.study.other_kw[hour] + own_kw)
         limits = open_limits(desk, base_kw, parties, hour)
         site = desk.study.site if desk.bidder is Bidder.HOME else None

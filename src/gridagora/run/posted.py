@@ -51,7 +51,7 @@ def _record_posted(desk: RunState, i: int, buy: Col, sell: Col) -> None:
 
 
 def _post_hour(desk: RunState, first: int, per: int) -> Quotes:
-    opening = open_clear(desk, interval_product(desk, first), desk.load_kw.shape[1], per)
+    opening = open_clear(desk, interval_product(desk, first), desk.expected_kw.shape[1], per)
     session = check_generator(desk, desk.market.clear(opening, desk.state))
     found = drive(
         session, lambda message: refuse(message, "a price that is Posted"), MessageCount()

@@ -51,6 +51,7 @@ def run_interval(demand: DemandSide, asked: Orders = NO_ORDERS) -> list[Stepped]
     """
     moment, fleet, plan, i = moment_of(demand), demand.fleet, demand.plan, demand.interval
     load_kw, n = demand.load_kw[moment.hour], demand.load_kw.shape[1]
+    expected_kw = demand.expected_kw[moment.hour]
     rows = () if plan is None else plan.rows
     owner = np.arange(n) if plan is None else plan.home
     curves = (
@@ -59,7 +60,7 @@ def run_interval(demand: DemandSide, asked: Orders = NO_ORDERS) -> list[Stepped]
         else homes_at.tender(fleet, plan, moment.hour, moment.end_share, moment.now_s)
     )
     placed = place(asked, fleet, plan, moment)
-    inner = BehindTheMeter(replace_curves(curves, rows, placed), owner, load_kw)
+    inner = BehindTheMeter(replace_curves(curves, rows, placed), owner, expected_kw)
     among = split_devices(inner, demand.first_home)
     closed = clear_runs(demand, i, inner, among)
     offline = _offline(demand)
@@ -69,13 +70,15 @@ def run_interval(demand: DemandSide, asked: Orders = NO_ORDERS) -> list[Stepped]
     told = homes_at.by_group(fleet, power, rows)
     if offline is not None and demand.runs[0].bidder is Bidder.DEVICE and not _is_posted(demand):
         told = release_devices(told, fleet, offline)
+    if demand.automated is not None:
+        told = release_devices(told, fleet, ~demand.automated)
     orders, outside = command(told, fleet, placed)
     curtails = not demand.runs[0].rules.is_tariff
     got = homes_at.step_groups(
         fleet, orders, moment.hour, moment.now_s, load_kw, way, outside, curtails=curtails
     )
     demand.metered_kw = homes_at.meter_kw(load_kw, got)
-    award_kw = _awards_kw(demand, power, owner, load_kw, [award for _, award in closed])
+    award_kw = _awards_kw(demand, power, owner, expected_kw, [award for _, award in closed])
     home_kw = record_interval(demand, i, got, award_kw)
     for run, desk in enumerate(demand.runs):
         if desk.rules.sees_flow:

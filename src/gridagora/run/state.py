@@ -28,6 +28,7 @@ from gridagora.run import starts
 from gridagora.run.comms import PERFECT, BidCache, CommsFaults
 from gridagora.run.forecast import WholesaleTerms, real_time_per_kwh
 from gridagora.run.outages import HeardPrices
+from gridagora.run.participation import expect_load_kw
 from gridagora.run.power_flow import Wiring
 from gridagora.run.record import (
     OpenRecorder,
@@ -85,6 +86,7 @@ class Setup(NamedTuple):
     )
     keep: tuple[str, ...] = ()  # what is kept of each home by interval, words of `[results] keep`
     errors: ForecastErrors = NO_ERRORS  # of what plans believe
+    automated: Flag | None = None  # (n,) homes that take part; None: all do
     reference_per_kwh: float = REFERENCE_PER_KWH  # the price at which set points were chosen: it fixes the bliss temperature
 
 
@@ -125,6 +127,9 @@ class DemandSide:
 
     fleet: homes_at.Fleet
     load_kw: Col  # (H, n) of homes without their devices
+    expected_kw: (
+        Col  # (H, n) what no plan or bid moves: that, with their devices in homes that take no part
+    )
     metered_kw: Col  # (n,) in the interval before
     recorder: Recorder
     first_home: Index  # (w + 1,) homes of run k are rows first_home[k] to first_home[k + 1]
@@ -133,6 +138,7 @@ class DemandSide:
     plan: homes_at.FleetPlan | None = None  # of the hour that was planned last
     planned_h: int = -1
     errors: ForecastErrors = NO_ERRORS  # of what plans believe, all homes
+    automated: Flag | None = None  # (n,) homes that take part; None: all do
     heard: HeardPrices | None = None  # where agents may be offline and a price is posted
     runs: list["RunState"] = field(default_factory=list)
 
@@ -168,6 +174,7 @@ class RunState:
     parties: Parties
     demand: DemandSide
     load_kw: Col  # (H, n) of homes without their devices
+    expected_kw: Col  # (H, n) what no plan or bid of its homes moves
     wholesale_per_kwh: Col  # (t + 24 h,)
     track: Record
     heard_per_kwh: Col  # (n,) last price that each home heard
@@ -252,6 +259,7 @@ def start_runs(
     demand = DemandSide(
         fleet,
         load_kw,
+        _expect(studies, first_home, load_kw),
         load_kw[0] + unvalued_kw,
         writes,
         first_home,
@@ -262,8 +270,11 @@ def start_runs(
             [study.homes.home_id for study in studies],
         ),
         errors=errors,
+        automated=_join_automated(studies),
     )
     is_prosumer = homes_at.prosumers(fleet)
+    if demand.automated is not None:
+        is_prosumer &= demand.automated
     for run, (market, study) in enumerate(zip(markets, studies, strict=True)):
         rows = demand.homes_of_run(run)
         wholesale = real_time_per_kwh(study.wholesale, hours + DAY_H, study.dt_h)
@@ -287,6 +298,7 @@ def start_runs(
                 run_parties(study.homes.home_id),
                 demand,
                 load_kw[:, rows],
+                demand.expected_kw[:, rows],
                 wholesale,
                 track,
                 np.full(n, wholesale[0] + study.wholesale.delivery_per_kwh),
@@ -303,6 +315,31 @@ def _groups_of(fleet: homes_at.Fleet, homes: Homes, rows: slice, *, whole: bool)
         for row, group in enumerate(fleet.groups)
         if whole or group.about.kind in homes.owned or device_rows(group.home, rows) != slice(0, 0)
     ]
+
+
+def _expect(studies: Sequence[Setup], first_home: Index, load_kw: Col) -> Col:
+    """Return what no plan or bid of all runs moves, shape (H, n) [kW]."""
+    if all(study.automated is None for study in studies):
+        return load_kw
+    parts = np.split(load_kw, first_home[1:-1], axis=1)
+    return np.concatenate(
+        [
+            expect_load_kw(part, study.automated, study.baseline_kw, study.days)
+            for study, part in zip(studies, parts, strict=True)
+        ],
+        axis=1,
+    )
+
+
+def _join_automated(studies: Sequence[Setup]) -> Flag | None:
+    """Return which homes of all runs take part, (n,); None where all do."""
+    if all(study.automated is None for study in studies):
+        return None
+    every = [
+        np.ones(len(study.homes.home_id), np.bool_) if study.automated is None else study.automated
+        for study in studies
+    ]
+    return np.concatenate(every)
 
 
 def _join_groups(studies: Sequence[Setup]) -> Index:

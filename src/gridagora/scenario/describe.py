@@ -124,8 +124,8 @@ def _designs(keys: Scenario) -> str:
 def _spell_design(own: Design | None, name: str) -> str:
     if own is None:
         return name
-    spread = own.start_spread_minutes
-    every = dict(own.keys) | ({} if spread is None else {"start_spread_minutes": spread})
+    beside = own.model_dump(exclude={"name", "market", "keys"}, exclude_none=True)
+    every = dict(own.keys) | beside
     keys = ", ".join(f"{key} = {literal(value)}" for key, value in every.items())
     return f"{name} ({own.market}{': ' if keys else ''}{keys})"
 
@@ -224,7 +224,11 @@ def _equipment(scene: Scene) -> str:
     tables = sorted(tables, key=lambda each: (-each[0].rank, each[0].kind))
     owners = [f"{np.unique(table.home).size} with {about.label.lower()}" for about, table in tables]
     more = [about.describe(table, 24 * scene.scenario.scenario.days) for about, table in tables]
-    return "; ".join(said for said in (", ".join(owners), *more) if said)
+    share = scene.scenario.homes.participation_share
+    idle = (
+        "" if share >= 1 else f"{share:.0%} of homes take part, the others keep to their switches"
+    )
+    return "; ".join(said for said in (", ".join(owners), *more, idle) if said)
 
 
 def _export(credit_per_kwh: float | None) -> str:

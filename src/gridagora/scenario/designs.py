@@ -16,7 +16,8 @@ from gridagora.scenario.schema import Design
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _+-]{0,38}[A-Za-z0-9+]|[A-Za-z0-9]")
 NAMING = "up to 40 letters, digits, blanks, '-', '_' or '+', a letter or digit first"
 SPREAD = "start_spread_minutes"  # a key of `[market]` that a design may set for itself
-OWN = ("name", "market", SPREAD)  # keys of a `[[design]]` that are not of its market
+PARTICIPATION = "participation_share"  # a key of `[homes]` that it may
+OWN = ("name", "market", SPREAD, PARTICIPATION)  # keys of a `[[design]]` that are not of its market
 RESERVED = ("bound", "manifest")  # what tables and folders call something else
 
 
@@ -47,9 +48,14 @@ def find_designs(
         if spread is not None and len(problems) == before:
             made = find("market", market)(**{**shared, **checked})
             problems += _check_spread(spread, made, got.where("design", name, SPREAD))
+        share = values.get(PARTICIPATION)
+        bad = {} if share is None else faults.keys("homes", {PARTICIPATION: share}, Got(""))
+        at = got.where("design", name, PARTICIPATION)
+        problems += [replace(each, where=at) for each in bad.values()]
         if len(problems) > before:
             continue
-        found.append(Design(name=name, market=market, keys=checked, start_spread_minutes=spread))
+        beside = {SPREAD: spread, PARTICIPATION: share}
+        found.append(Design(name=name, market=market, keys=checked, **beside))
     return tuple(found)
 
 

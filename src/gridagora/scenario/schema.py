@@ -125,6 +125,9 @@ class FeederKeys(Table):
     )
 
 
+PARTICIPATION = "share of homes whose devices follow prices and markets by themselves; others keep to their switches [0..1]"
+
+
 class HomesKeys(Table):
     """`[homes]`: who lives on it and what they own."""
 
@@ -197,6 +200,7 @@ class HomesKeys(Table):
         None,
         description="day of the home data that meets the first day of the run; left out: same weekday",
     )
+    participation_share: Share = Field(1.0, description=PARTICIPATION)
     pv_share: Share = Field(0.4, description="share of homes with solar panels [0..1]")
     pv_kw: float = Field(
         5.0, gt=0.0, le=PV_MAX_KW, description="rating of the panels of such a home [kW DC]"
@@ -588,6 +592,9 @@ class Design(Table):
     start_spread_minutes: int | None = Field(
         None, ge=0, le=SPREAD_MAX_MIN, description=f"{SPREAD}; left out: that of `[market]`"
     )
+    participation_share: Share | None = Field(
+        None, description=f"{PARTICIPATION}; left out: that of `[homes]`"
+    )
     keys: Mapping[str, Any] = Field(
         default_factory=dict,
         description="keys of the market that differ; in a file beside name and market",
@@ -672,6 +679,11 @@ class Scenario(Table):
     def start_spread_of(self, design: str) -> int | None:
         """Return how long a design spreads starts by itself [min], None where it does as `[market]` says."""
         return {each.name: each.start_spread_minutes for each in self.designs}.get(design)
+
+    def participation_of(self, design: str) -> float:
+        """Return the share of homes that take part in a design: its own, or that of `[homes]`."""
+        own = {each.name: each.participation_share for each in self.designs}.get(design)
+        return self.homes.participation_share if own is None else own
 
 
 TABLES: Mapping[str, type[Table]] = MappingProxyType(
