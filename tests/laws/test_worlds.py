@@ -127,6 +127,15 @@ def test_also_where_a_design_spreads_starts_for_itself():
     hold_alike("spread", [(scene, study_of(scene, study, "spread")) for scene, study in made])
 
 
+HALF = "participation_share = 0.5\n" + PANELS
+
+
+@pytest.mark.parametrize("name", ["rtp", "central", "layered", "peer", "retailer"])
+def test_also_where_some_homes_take_no_part_and_in_one_world_all_do(name):
+    some = [street(seed, HALF) for seed in SEEDS[:2]]
+    hold_alike(name, [*some, street(SEEDS[2], PANELS)])
+
+
 CRITICAL = """
 [substation]
 limit_share_of_flat_peak = 0.6
