@@ -2,8 +2,9 @@
 
 Run: python benchmarks/growth.py [--homes 100,1000,10000,100000] [--hours 2] [--blocks 64]. Time is that of the processor, of all
 shards together, in one process after a first run that compiles; the first hour holds the search of the day ahead. A layer is
-fitted as a power of homes over the last decade measured: a slope above one is what ends a larger run. What homes do splits over
-shards; what is above the feeders does not, and is the floor of any number of machines.
+fitted as a power of homes over the last decade measured: a slope above one is what ends a larger run, and one below is not
+continued, for what homes of one pattern share is worked out once. What homes do splits over shards; what is above the feeders
+does not, and is the floor of any number of machines.
 """
 
 import argparse
@@ -72,7 +73,7 @@ def main():
     far = {}
     for name in rows[-1]:
         slope = np.log(rows[-1][name] / rows[-2][name]) / np.log(last / first)
-        far[name] = rows[-1][name] * (FAR / last) ** slope
+        far[name] = rows[-1][name] * (FAR / last) ** max(1.0, slope)
         print(f"{name:8s} grows with homes to the {slope:.2f}; at {FAR:,} homes {far[name]:,.0f} s")
     slowest = max((name for name in far if name != "open"), key=far.get)
     print(f"most processor time at {FAR:,} homes: {slowest} ({LAYERS[slowest]})")

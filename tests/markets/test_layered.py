@@ -29,6 +29,7 @@ from gridagora.markets.layered import (
     announce_result,
     count_parties,
     find_branches,
+    find_reach_kw,
     relay_plans,
     spread_rows,
     stack_rows,
@@ -530,3 +531,9 @@ def test_parties_that_do_not_say_what_is_asked_are_refused(verb, hours, binds, a
         InputError, match=f"market.layered: got {what}, expected a strategy that looks ahead"
     ):
         session.send(answer)
+
+
+def test_a_limit_above_a_gigawatt_is_that_of_its_homes():
+    """A million homes may take two of them: no fixed number stands for more than anybody takes."""
+    assert find_reach_kw(100) == 1e6
+    assert find_reach_kw(10**6) == 1e8

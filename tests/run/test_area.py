@@ -9,8 +9,18 @@ from gridagora.core.errors import InputError, PartError
 from gridagora.core.limits import limit_places
 from gridagora.core.place import Level, Places
 from gridagora.core.session import Topology
+from gridagora.devices.battery import BatteryGroup
 from gridagora.markets.layered import Layered
-from gridagora.population.archetypes import draw_homes, make_homes, trim_homes
+from gridagora.population.archetypes import (
+    at_hour,
+    draw_homes,
+    list_devices,
+    list_patterns,
+    make_homes,
+    take_devices,
+    trim_homes,
+)
+from gridagora.run import shard
 from gridagora.run.area import area_of
 from gridagora.run.area_run import quantiles, run_area
 from gridagora.run.area_tree import AreaShape, cut_feeders, place_shard, upper_tree
@@ -26,8 +36,8 @@ HOURS = 2
 def summary(found):
     """Return all that a run of an area did, homes in one row."""
     cents, watt_hours = {}, {}
-    for shard in found.shards:
-        for total, part in ((cents, shard.bill_cents), (watt_hours, shard.import_wh)):
+    for told in found.shards:
+        for total, part in ((cents, told.bill_cents), (watt_hours, told.import_wh)):
             for value, homes in part.items():
                 total[value] = total.get(value, 0) + homes
     return {
@@ -36,12 +46,12 @@ def summary(found):
         "missed": found.missed_kw.tobytes(),
         "price": found.price_per_kwh.tobytes(),
         "kinds": {kind: kw.tobytes() for kind, kw in found.kind_kw.items()},
-        "bills": sum(shard.bill_uusd for shard in found.shards),
+        "bills": sum(part.bill_uusd for part in found.shards),
         "cents": cents,
         "watt_hours": watt_hours,
-        "sample": np.concatenate([shard.sample_kw for shard in found.shards]).tobytes(),
-        "air": np.concatenate([shard.sample_degc for shard in found.shards]).tobytes(),
-        "names": sum((shard.sample for shard in found.shards), ()),
+        "sample": np.concatenate([part.sample_kw for part in found.shards]).tobytes(),
+        "air": np.concatenate([part.sample_degc for part in found.shards]).tobytes(),
+        "names": sum((part.sample for part in found.shards), ()),
         "traffic": found.traffic,
         "rounds": found.rounds,
     }
@@ -123,7 +133,7 @@ def test_without_a_limit_it_is_the_run_of_all_homes_in_one_table(make_streets):
     found = run_area(area, open_local(area, 3), hours=HOURS)
     assert np.array_equal(found.price_per_kwh, price)
     assert found.load_kw == pytest.approx(home_kw.sum(1), abs=1e-6)
-    sample = np.concatenate([shard.sample_kw for shard in found.shards])[:, : len(home_kw)]
+    sample = np.concatenate([part.sample_kw for part in found.shards])[:, : len(home_kw)]
     assert np.array_equal(sample, home_kw[:, ::15].T)
 
 
@@ -159,9 +169,9 @@ def test_tables_that_end_after_the_run_change_nothing(make_streets):
 def test_what_is_kept_of_single_homes_adds_up(make_streets):
     area = make_streets()
     found = run_area(area, open_local(area, 2), hours=1)
-    assert sum(shard.homes for shard in found.shards) == area.shape.homes
-    assert sum(sum(shard.bill_cents.values()) for shard in found.shards) == area.shape.homes
-    cents = sum(cent * homes for shard in found.shards for cent, homes in shard.bill_cents.items())
+    assert sum(part.homes for part in found.shards) == area.shape.homes
+    assert sum(sum(part.bill_cents.values()) for part in found.shards) == area.shape.homes
+    cents = sum(cent * homes for part in found.shards for cent, homes in part.bill_cents.items())
     assert cents / 100 == pytest.approx(sum(s.bill_uusd for s in found.shards) / 1e6, abs=0.75)
     power = sum(found.kind_kw.values())
     assert (found.load_kw - power > 0).all()  # the rest is what homes draw without devices
@@ -193,6 +203,62 @@ def test_a_home_owns_what_its_archetype_owns(streets):
         assert np.array_equal(
             np.bincount(found.owned[kind].home, minlength=60), each[drawn.archetype]
         )
+
+
+def test_homes_of_one_pattern_own_the_same(streets):
+    drawn = draw_homes(5, 12, 200)
+    assert np.array_equal(np.unique(drawn.set_offset_k), [-1.0, -0.5, 0.0, 0.5, 1.0])
+    found, pattern = list_patterns(drawn)
+    assert len(found.archetype) < len(pattern) == 200
+    homes = make_homes(streets.homes, drawn, 0, 200)
+    alike = make_homes(streets.homes, found, 0, len(found.archetype))
+    for kind, table in homes.owned.items():
+        device, home = list_devices(alike.owned[kind].home, pattern, len(found.archetype))
+        assert np.array_equal(home, table.home)
+        again = take_devices(alike.owned[kind], device, home)
+        for field in fields(table):
+            np.testing.assert_array_equal(getattr(again, field.name), getattr(table, field.name))
+
+
+def test_homes_at_an_hour_are_those_of_a_run_that_begins_with_it(streets):
+    now = at_hour(streets.homes, 5)
+    assert now.load_kw.shape == (12, 1)
+    for kind in ("hvac", "water_heater", "ev"):
+        table, whole = now.owned[kind], streets.homes.owned[kind]
+        if kind == "hvac":
+            assert np.array_equal(table.t_set_degc[:, 0], whole.t_set_degc[:, 5])
+        elif kind == "ev":
+            assert np.array_equal(table.arrive_s, whole.arrive_s - 5 * 3600)
+            assert np.array_equal(table.need_kwh, whole.need_kwh)
+        else:
+            assert np.array_equal(table.draw_kwh[:, 0], whole.draw_kwh[:, 5])
+            assert table.draw_set_kwh[:, 0] == pytest.approx(whole.draw_set_kwh.mean(1))
+
+
+def test_a_device_that_keeps_what_it_owns_elsewhere_is_refused(make_streets, monkeypatch):
+    """What a group holds outside its table must be its state: the tables of an area are those of an hour."""
+    area = make_streets()
+
+    class Hidden:
+        about = BatteryGroup.about
+
+        def __init__(self, home):
+            self.home = home
+
+    monkeypatch.setattr(
+        BatteryGroup, "of", lambda setting: Hidden(setting.homes.owned["battery"].home)
+    )
+    with pytest.raises(PartError, match=r"'battery' in an area: expected .* a field 'table'"):
+        open_shard(area, (0, 1))
+
+
+def test_feeders_of_a_shard_in_blocks_are_the_same_run(make_streets, monkeypatch):
+    area = make_streets(limit_kw=200.0)
+    monkeypatch.setattr(shard, "BLOCK_HOMES", 10**6)
+    whole = summary(run_area(area, open_local(area, 1), hours=1))
+    monkeypatch.setattr(shard, "BLOCK_HOMES", 40)
+    assert len(open_local(area, 1).shards[0].blocks) == 4
+    assert summary(run_area(area, open_local(area, 1), hours=1)) == whole
 
 
 def test_trimmed_homes_hold_fewer_hours_and_draws(streets):
@@ -238,11 +304,11 @@ def test_what_cannot_be_is_refused(streets):
 
 
 def test_a_shard_refuses_calls_out_of_turn(make_streets):
-    shard = open_shard(make_streets(), (0, 1))
+    part = open_shard(make_streets(), (0, 1))
     with pytest.raises(PartError, match="before its hour was opened"):
-        shard.answer(np.zeros((1, 24)), keep=False)
+        part.answer(np.zeros((1, 24)), keep=False)
     with pytest.raises(PartError, match="before its hour was planned"):
-        shard.tender(0, -1.0, 1.0)
+        part.tender(0, -1.0, 1.0)
 
 
 def test_a_process_that_ends_is_told_in_a_sentence(make_streets):

@@ -20,26 +20,26 @@ def sixteen(monkeypatch):
     monkeypatch.setattr(area_study, "available_bytes", lambda: 16 * GIB)
 
 
-def test_a_million_homes_in_twenty_shards_fit_sixteen_gibibytes(sixteen):
-    area_study.require_memory(1_000_000, 1, 20, at_once=False)
+def test_a_million_homes_in_two_processes_fit_sixteen_gibibytes(sixteen):
+    area_study.require_memory(1_000_000, 1000, 1, 2, at_once=True)
 
 
 @pytest.mark.parametrize(
     ("homes", "days", "shards", "at_once"),
-    [(1_000_000, 1, 20, True), (1_000_000, 1, 1, False), (1_000_000, 3, 20, False)],
+    [(8_000_000, 1, 2, True), (7_000_000, 1, 1, False), (6_000_000, 60, 2, False)],
 )
 def test_more_than_fits_is_refused_with_how_many_would(sixteen, homes, days, shards, at_once):
     with pytest.raises(InputError, match=r"at most [\d,]+ in the 16.0 GiB") as found:
-        area_study.require_memory(homes, days, shards, at_once=at_once)
+        area_study.require_memory(homes, 1000, days, shards, at_once=at_once)
     fits = int(str(found.value).split("at most ")[1].split(" in the")[0].replace(",", ""))
-    area_study.require_memory(fits, days, shards, at_once=at_once)
+    area_study.require_memory(fits, 1000, days, shards, at_once=at_once)
     with pytest.raises(InputError):
-        area_study.require_memory(fits + 2, days, shards, at_once=at_once)
+        area_study.require_memory(fits + 2, 1000, days, shards, at_once=at_once)
 
 
 def test_where_nobody_says_how_much_there_is_nothing_is_refused(monkeypatch):
     monkeypatch.setattr(area_study, "available_bytes", lambda: None)
-    area_study.require_memory(10**9, 1, 1, at_once=True)
+    area_study.require_memory(10**9, 1000, 1, 1, at_once=True)
 
 
 def test_memory_is_that_of_the_machine_or_of_its_container(tmp_path):

@@ -120,10 +120,12 @@ def run_area(
     from gridagora.studies import area_study
 
     homes, shards = size.homes or AREA_HOMES, size.shards
+    processes = where.on is RunOn.LOCAL and (where.processes or size.processes)
     _refuse_hours(hours, 24 * scene.days)
     if where.address is None:
-        at_once = where.processes or where.on is RunOn.RAY
-        area_study.require_memory(homes, scene.days, shards, at_once=at_once)
+        at_once = processes or where.on is RunOn.RAY
+        archetypes = len(scene.homes.home_id)
+        area_study.require_memory(homes, archetypes, scene.days, shards, at_once=at_once)
     market = area_study.require_layered(scene)
     asked = shards if where.on is RunOn.RAY and where.address is None else None
     with open_workers(where.on, where.address, asked) as workers:
@@ -136,9 +138,7 @@ def run_area(
             hours=hours,
         )
         with (
-            _open_shards(
-                case, shards, workers, where.checkpoint, processes=where.processes
-            ) as host,
+            _open_shards(case, shards, workers, where.checkpoint, processes=processes) as host,
             bar() as tell,
         ):
             told = area_study.study_area(

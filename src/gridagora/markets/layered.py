@@ -47,6 +47,7 @@ from gridagora.mechanisms.layers import clear_space
 
 FILLED = int(Status.FILLED)
 REACH_KW = 1e6  # more than any feeder can take: it keeps bounds finite at any price
+REACH_HOME_KW = 100.0  # and so much for each home where they are more
 DAY_H = 24
 RUN_H = 366 * DAY_H  # a long-term product holds to the end of the run
 
@@ -219,12 +220,13 @@ class Layered:
         every, place_branch = np.arange(len(tree.parent)), branch[limited]
         groups, home_group = np.unique(branch[site.place], return_inverse=True)
         start = np.concatenate([premium[root[0]] + supply.import_per_kwh, premium[limited].ravel()])
-        rows = stack_rows(supply, bounds, root[0], limited)
+        homes = len(opening.party) if opening.homes is None else int(opening.homes.sum())
+        rows = stack_rows(supply, bounds, root[0], limited, find_reach_kw(homes))
         search = coordinating(
             rows,
             np.arange(len(groups)),
             start,
-            homes=len(opening.party) if opening.homes is None else int(opening.homes.sum()),
+            homes=homes,
             rounds_max=self.rounds_day_ahead,
             tolerance=self.gap,
         )
@@ -290,9 +292,10 @@ class Layered:
         """
         root = (site.tree.parent < 0)[:, None]
         step = self.learning_per_kwh / np.maximum(homes, 1.0)[:, None]
+        reach_kw = find_reach_kw(homes.max())
         high, low, over = (
-            bounds.high_kw.clip(max=REACH_KW),
-            bounds.low_kw.clip(min=-REACH_KW),
+            bounds.high_kw.clip(max=reach_kw),
+            bounds.low_kw.clip(min=-reach_kw),
             bounds.over_per_kwh[:, None],
         )
         up, even, down = (premium + step * (q_kw - at_kw) for at_kw in (high, 0.0, low))
@@ -381,10 +384,18 @@ def find_branches(tree: Places) -> Index:
     return top
 
 
-def stack_rows(supply: SupplyOffer, bounds: Bounds, root: int, limited: Index) -> Rows:
+def find_reach_kw(homes: float) -> float:
+    """Return a power that so many homes and their feeders never take [kW]."""
+    return max(REACH_KW, REACH_HOME_KW * homes)
+
+
+def stack_rows(
+    supply: SupplyOffer, bounds: Bounds, root: int, limited: Index, reach_kw: float = REACH_KW
+) -> Rows:
     """Return the supply cost of the root and of each limited place, one row an hour, the root first; every field ((1 + k) h,).
 
-    A place costs nothing within its limit in either direction and its penalty beyond; base load of other customers counts.
+    A place costs nothing within its limit in either direction and its penalty beyond; base load of other customers counts. No
+    power is beyond `reach_kw` in either direction.
     """
     h, k = len(supply.import_per_kwh), len(limited)
     zero, at = np.zeros(k * h), np.concatenate([[root], limited])
@@ -393,12 +404,12 @@ def stack_rows(supply: SupplyOffer, bounds: Bounds, root: int, limited: Index) -
         np.concatenate([supply.base_kw, bounds.base_kw[limited].ravel()]),
         np.concatenate([supply.import_per_kwh, zero]),
         np.concatenate([supply.export_per_kwh, zero]),
-        np.concatenate([bounds.low_kw[root].clip(min=-REACH_KW), bounds.low_kw[limited].ravel()]),
-        np.concatenate([bounds.high_kw[root].clip(max=REACH_KW), bounds.high_kw[limited].ravel()]),
+        np.concatenate([bounds.low_kw[root].clip(min=-reach_kw), bounds.low_kw[limited].ravel()]),
+        np.concatenate([bounds.high_kw[root].clip(max=reach_kw), bounds.high_kw[limited].ravel()]),
         np.repeat(bounds.over_per_kwh[at], h),
         np.zeros((1 + k) * h),
-        np.full((1 + k) * h, -REACH_KW),
-        np.full((1 + k) * h, REACH_KW),
+        np.full((1 + k) * h, -reach_kw),
+        np.full((1 + k) * h, reach_kw),
     )
 
 

@@ -79,6 +79,7 @@ class FleetPlan(NamedTuple):
     inside_kw: tuple[
         Col, ...
     ] = ()  # (k, h) [kW] of each group that is valued: plans that set the homes' own prices
+    of_value: Rows = ()  # of each of `rows`, by group, its row in `values`; none: each its own
 
 
 class Delivered(NamedTuple):
@@ -270,12 +271,13 @@ def tender(fleet: Fleet, found: FleetPlan, hour: int, share: float, now_s: float
     """
     now = Moment(hour, now_s, fleet.dt_h, share)
     curves = []
-    for group, rows, value in zip(fleet.groups, found.rows, found.values, strict=True):
+    shared: Sequence[Index | None] = found.of_value or (None,) * len(found.rows)
+    for group, rows, value, row in zip(fleet.groups, found.rows, found.values, shared, strict=True):
         offered = _offered(group, now, rows)
         if isinstance(offered, Curves):
             curves.append(offered)
         elif value is not None:
-            curves.append(bid(offered, value, share))
+            curves.append(bid(offered, value, share, row=row))
         else:
             kind = group.about.kind
             raise PartError(

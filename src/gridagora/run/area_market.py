@@ -32,7 +32,7 @@ from gridagora.core.session import (
     supply_curve,
 )
 from gridagora.core.tables import LEAD_H, Col
-from gridagora.kernels.curves.curve import Curves, clear
+from gridagora.kernels.curves.curve import clear, join_curves
 from gridagora.markets.layered import Layered
 from gridagora.mechanisms.layers import descend, lift_space, published
 from gridagora.run.area import AreaCase
@@ -194,14 +194,3 @@ class AreaMarket:
         self.cpu_s["clear"] += settled - tendered
         self.cpu_s["deliver"] += process_time() - settled
         return float(found.price_per_kwh[-1]), totals
-
-
-def join_curves(parts: Sequence[Curves]) -> Curves:
-    """Return the curves of several tables as one, in their order."""
-    starts = np.cumsum([0, *(len(each.p_kw) for each in parts)])
-    offset = [each.offset[1:] + at for each, at in zip(parts, starts[:-1], strict=True)]
-    return Curves(
-        np.concatenate([[0], *offset]),
-        np.concatenate([each.p_kw for each in parts]),
-        np.concatenate([each.price_per_kwh for each in parts]),
-    )

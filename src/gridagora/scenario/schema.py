@@ -449,7 +449,10 @@ class AreaKeys(Table):
         None, ge=1, description="homes of the area; left out: the scenario is that of its own homes"
     )
     shards: int = Field(
-        1, ge=1, description="parts that are worked out one after the other; results are the same"
+        1, ge=1, description="parts that the homes are cut into; results are the same"
+    )
+    processes: bool = Field(
+        False, description="every part in a process of its own, instead of one after the other"
     )
     blocks: int = Field(
         64, ge=0, description="blocks of the curve that a place passes up; 0: every breakpoint"

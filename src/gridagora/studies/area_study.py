@@ -12,6 +12,7 @@ from gridagora.core.tables import TAIL_H
 from gridagora.files.json_text import json_text
 from gridagora.files.memory import available_bytes
 from gridagora.markets.layered import Layered
+from gridagora.population.archetypes import SETS
 from gridagora.run.area import AreaCase
 from gridagora.run.area_market import ShardHost
 from gridagora.run.area_run import AreaResult, quantiles, run_area
@@ -20,9 +21,9 @@ from gridagora.scenario.build import Scene
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 HOUR_S = 3600
 GIB = 1 << 30
-# of a home in a run of a day, of a home while its shard plans, of the program: a million homes in 20 shards peaked at 10.9 GB in
-# two hours, from which a day is extrapolated to 15 GB
-HOME_BYTES, PLAN_BYTES, BASE_BYTES = 14_500, 5_000, 400_000_000
+# of a home, of a pattern and of an hour of it in each shard, of each process: a million homes of 4 914 patterns peaked at 2.8 GiB
+# in two processes
+HOME_BYTES, PATTERN_BYTES, PATTERN_HOUR_BYTES, BASE_BYTES = 2_500, 6_000, 200, 300_000_000
 
 
 def study_area(
@@ -59,17 +60,17 @@ def require_layered(scene: Scene) -> Layered:
     raise InputError([Problem("[area]", f"the design '{name}'", "'layered'", hint)])
 
 
-def require_memory(homes: int, days: int, shards: int, *, at_once: bool) -> None:
+def require_memory(homes: int, archetypes: int, days: int, shards: int, *, at_once: bool) -> None:
     """Refuse an area that does not fit this machine; shards on other machines are not its concern.
 
     Parameters
     ----------
-    homes, days
+    homes, archetypes, days
         Of the area.
     shards
-        Into how many parts it is cut.
+        Into how many parts it is cut; each holds tables of the patterns of its homes.
     at_once
-        Whether all shards plan at the same time, as processes do, or one after the other.
+        Whether each shard has a process of its own.
 
     Raises
     ------
@@ -77,14 +78,17 @@ def require_memory(homes: int, days: int, shards: int, *, at_once: bool) -> None
         With how many homes would fit, and what else helps.
     """
     free = available_bytes()
-    hours = 24 * days + TAIL_H
-    plan = PLAN_BYTES if at_once else PLAN_BYTES / shards
-    each = (HOME_BYTES + plan) * hours / (24 + TAIL_H)
-    if free is None or BASE_BYTES + homes * each <= free:
+    pattern = PATTERN_BYTES + PATTERN_HOUR_BYTES * (24 * days + TAIL_H)
+    programs = BASE_BYTES * (1 + shards * at_once)
+    tables = shards * pattern * min(homes, SETS * archetypes)
+    need = programs + tables + homes * HOME_BYTES
+    if free is None or need <= free:
         return
-    fits = max(0, int((free - BASE_BYTES) / each))
-    got = f"{homes:,} homes, some {(BASE_BYTES + homes * each) / GIB:,.0f} GiB in {shards} shard{'' if shards == 1 else 's'}"
-    hint = "Cut it into more shards, which plan one after the other, or spread them over machines: --on ray --address HOST:PORT."
+    fits = max(0, int((free - programs - tables) / HOME_BYTES))
+    got = (
+        f"{homes:,} homes, some {need / GIB:,.1f} GiB in {shards} shard{'' if shards == 1 else 's'}"
+    )
+    hint = "Cut it into fewer shards, or spread them over machines: --on ray --address HOST:PORT."
     expected = f"at most {fits:,} in the {free / GIB:,.1f} GiB that are free here"
     raise InputError([Problem("--homes", got, expected, hint)])
 

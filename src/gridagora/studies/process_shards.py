@@ -63,6 +63,7 @@ def open_processes(area: AreaCase, shards: int) -> Iterator[ProcessShards]:
         for worker in workers:
             worker.join(5)
             worker.terminate()
+            worker.join()
 
 
 def _taken(line: Connection) -> Any:
@@ -78,9 +79,9 @@ def _serve(line: Connection, part: tuple[int, int]) -> None:
     while True:
         try:
             method, given = line.recv()
+            line.send(_answer(getattr(shard, method), given))
         except (EOFError, OSError):
             return
-        line.send(_answer(getattr(shard, method), given))
 
 
 def _answer(do: Callable[..., Any], given: tuple[Any, ...]) -> tuple[Exception | None, Any]:

@@ -23,24 +23,26 @@ from gridagora.kernels.stores.bellman import (
     X_MAX,
     X_MIN,
     X_SET,
-    copy_row,
     hull,
 )
 from gridagora.kernels.stores.polyline import (
+    INLINE,
     JIT,
     LEAF,
     PENALTY,
     append,
     between,
     comfort_slope,
+    first_after,
     first_not_before,
     left_value,
     right_value,
 )
 from gridagora.kernels.stores.table import (
-    COLUMNS,
     INDEX,
     READ1,
+    READ2,
+    Ints,
     MarginalValue,
     Stores,
     compile_entry,
@@ -52,8 +54,9 @@ def _mix(ax, am, bx, bm, share, lo, hi, x, mu):  # type: ignore[no-untyped-def]
     """Write (1-share) A + share B on [lo, hi], exact on the points of both; return its length."""
     na, nb = ax.shape[0], bx.shape[0]
     i, j = first_not_before(ax, 0, na, lo), first_not_before(bx, 0, nb, lo)
-    first = (1.0 - share) * right_value(ax, am, na, lo) + share * right_value(bx, bm, nb, lo)
-    n = append(x, mu, 0, lo, first)
+    a = between(ax, am, na, first_after(ax, i, na, lo), lo)
+    b = between(bx, bm, nb, first_after(bx, j, nb, lo), lo)
+    n = append(x, mu, 0, lo, (1.0 - share) * a + share * b)
     while i < na or j < nb:
         at = min(ax[i] if i < na else np.inf, bx[j] if j < nb else np.inf)
         if at >= hi:
@@ -67,14 +70,9 @@ def _mix(ax, am, bx, bm, share, lo, hi, x, mu):  # type: ignore[no-untyped-def]
             b, j = bm[j], j + 1
         if at > lo:
             n = append(x, mu, n, at, (1.0 - share) * a + share * b)
-    if hi > lo:
-        n = append(
-            x,
-            mu,
-            n,
-            hi,
-            (1.0 - share) * left_value(ax, am, na, hi) + share * left_value(bx, bm, nb, hi),
-        )
+    if hi > lo:  # the points before i and j are those below hi
+        a, b = between(ax, am, na, i, hi), between(bx, bm, nb, j, hi)
+        n = append(x, mu, n, hi, (1.0 - share) * a + share * b)
     return n
 
 
@@ -91,7 +89,7 @@ def _blend_rows(offset, x, mu, keep, t0, t1, share, lo, hi, out_offset, out_x, o
     return n
 
 
-@njit(**LEAF)
+@njit(**INLINE)
 def _side(f, lo_p, hi_p, per_kw, wear, z, state, dt, ax, am, bx, bm, share, x, mu, p_kw, cost, c):  # type: ignore[no-untyped-def]
     """Append the points of one sign of power, lo_p < hi_p; cost = minus price, rising. Returns the new length."""
     lo, hi = f[0, X_MIN], f[0, X_MAX]
@@ -141,19 +139,25 @@ def _side(f, lo_p, hi_p, per_kw, wear, z, state, dt, ax, am, bx, bm, share, x, m
 
 
 @njit(**JIT)
-def _bid_rows(columns, dt_h, x0, offset, x, mu, keep, t0, t1, share, out_offset, out_p, out_price):  # type: ignore[no-untyped-def]
-    """Write the curve of every row; return the number of points."""
+def _bid_rows(  # type: ignore[no-untyped-def]
+    shared, varied, own, dt_h, x0, row, offset, x, mu, keep, t0, t1, share, out_offset, out_p, out_price
+):  # fmt: skip
+    """Write the curve of every row; return the number of points.
+
+    `shared` (1, 19) holds what is the same for all rows, `own` (m, n) the columns `varied` (m,) of the others.
+    """
     room = 0
     for i in range(x0.shape[0]):
-        a = i * (keep + 1)
+        a = row[i] * (keep + 1)
         room = max(room, offset[a + keep + 1] - offset[a])
     room = 2 * room + 32
     wx, wm, p_kw, cost = np.empty(room), np.empty(room), np.empty(2 * room), np.empty(2 * room)
     dt, n = dt_h[0], 0
-    f = np.empty((1, len(columns)))
+    f = shared.copy()
     for i in range(x0.shape[0]):
-        copy_row(columns, i, f, True)
-        a, b = i * (keep + 1) + t0, i * (keep + 1) + t1
+        for c in range(varied.shape[0]):
+            f[0, varied[c]] = own[c, i]
+        a, b = row[i] * (keep + 1) + t0, row[i] * (keep + 1) + t1
         ax, am = x[offset[a] : offset[a + 1]], mu[offset[a] : offset[a + 1]]
         bx, bm = x[offset[b] : offset[b + 1]], mu[offset[b] : offset[b + 1]]
         z = f[0, LEAK] * x0[i] + f[0, INFLOW]
@@ -219,7 +223,12 @@ def _bid_rows(columns, dt_h, x0, offset, x, mu, keep, t0, t1, share, out_offset,
 _WRITE = types.Array(types.float64, 1, "C")
 _WRITE_INT = types.Array(types.int64, 1, "C")
 _I, _F = types.int64, types.float64
-_BID = (COLUMNS, READ1, READ1, INDEX, READ1, READ1, *(_I,) * 3, _F, _WRITE_INT, _WRITE, _WRITE)
+_BID = (
+    *(READ2, INDEX, READ2, READ1, READ1, INDEX, INDEX, READ1, READ1),
+    *(_I,) * 3,
+    _F,
+    *(_WRITE_INT, _WRITE, _WRITE),
+)
 
 
 def blend(values: MarginalValue, t0: int, t1: int, share: float) -> MarginalValue:
@@ -240,22 +249,37 @@ def blend(values: MarginalValue, t0: int, t1: int, share: float) -> MarginalValu
 
 
 def bid(
-    table: Stores, values: MarginalValue, share: float = 0.0, t0: int = 0, t1: int | None = None
+    table: Stores,
+    values: MarginalValue,
+    share: float = 0.0,
+    t0: int = 0,
+    t1: int | None = None,
+    row: Ints | None = None,
 ) -> Curves:
     """Return the exact bid of every row for its one step, each price answered by the best power.
 
     `table` has h = 1; the worth of the state at the end of the step is V_t0' + share (V_t1' - V_t0') of `values`
-    (t1 = the last kept by default), plus the step's own comfort. Nothing is checked here: the call is meant for every
+    (t1 = the last kept by default), plus the step's own comfort; `row` (n,) is the row of `values` that holds for each store,
+    left out where each has its own. Nothing is checked here: the call is meant for every
     five minutes of a run, with `table._replace(x0=...)` of a table that `stores` has checked.
     """
     last = values.keep if t1 is None else t1
-    n = len(table.x0)
-    room = 2 * len(values.x) + 24 * n
+    n, columns = len(table.x0), table[2:21]
+    varied = [c for c, column in enumerate(columns) if column.strides[0] != 0]
+    if row is None:
+        index, room = np.arange(n), 2 * len(values.x) + 24 * n
+    else:
+        index = row
+        points = values.offset[:: values.keep + 1]
+        room = 2 * int(np.diff(points)[row].sum()) + 24 * n
     offset, p_kw, price = np.zeros(n + 1, np.int64), np.empty(room), np.empty(room)
     used = compile_entry(_bid_rows, *_BID)(
-        table[2:21],
+        np.array([[column[0, 0] if n else 0.0 for column in columns]]),
+        np.array(varied, np.int64),
+        np.array([columns[c][:, 0] for c in varied]).reshape(len(varied), n),
         table.dt_h,
         table.x0,
+        index,
         values.offset,
         values.x,
         values.mu,

@@ -197,8 +197,8 @@ def scratch(h, points):  # type: ignore[no-untyped-def]
 
 
 @njit(**JIT)
-def respond_row(f, r, dt, buy, sell, end_x, end_mu, x0, work, p_kw, path):  # type: ignore[no-untyped-def]
-    """Write the best schedule of the store f (h, 19) from x0; return cost, bound, slope, missing and hulled steps."""
+def walk_back(f, r, dt, buy, sell, end_x, end_mu, x0, work):  # type: ignore[no-untyped-def]
+    """Note what roll-outs of the store f (h, 19) follow; return the scratch, enlarged where needed, hulled steps and V_0'."""
     x, mu, span, note, spare = work
     room = x.shape[0] // 2
     at, k, hulled, lane = 0, 0, 0, 0 if _sloped(f) else room
@@ -209,9 +209,13 @@ def respond_row(f, r, dt, buy, sell, end_x, end_mu, x0, work, p_kw, path):  # ty
             lane = x.shape[0] // 2 if lane > 0 else 0
         elif hulled > 0 and lane > 0:  # the roll-out must look into W' here too
             lane, k = 0, 0
-    vx, vm = x[at : at + k], mu[at : at + k]
-    # a full store is worth what its last unit is, an empty one its next
-    slope = left_value(vx, vm, k, x0) if x0 >= f[0, X_MAX] else right_value(vx, vm, k, x0)
+    return (x, mu, span, note, spare), hulled, at, k
+
+
+@njit(**JIT)
+def roll_out(f, r, dt, buy, sell, end_x, end_mu, x0, work, hulled, p_kw, path):  # type: ignore[no-untyped-def]
+    """Write the best schedule from x0 by what `walk_back` noted; return cost, bound and missing."""
+    x, mu, span, note, spare = work
     path[0] = x0
     cost, missing, end = _forward(
         f, r, dt, buy, sell, x, mu, span, note, spare, x0, p_kw, path, False
@@ -223,6 +227,19 @@ def respond_row(f, r, dt, buy, sell, end_x, end_mu, x0, work, p_kw, path):  # ty
             f, r, dt, buy, sell, x, mu, span, note, spare, x0, p_kw, path, True
         )
         bound -= terminal(end_x, end_mu, end)
+    return cost, bound, missing
+
+
+@njit(**JIT)
+def respond_row(f, r, dt, buy, sell, end_x, end_mu, x0, work, p_kw, path):  # type: ignore[no-untyped-def]
+    """Write the best schedule of the store f (h, 19) from x0; return cost, bound, slope, missing and hulled steps."""
+    work, hulled, at, k = walk_back(f, r, dt, buy, sell, end_x, end_mu, x0, work)
+    vx, vm = work[0][at : at + k], work[1][at : at + k]
+    # a full store is worth what its last unit is, an empty one its next
+    slope = left_value(vx, vm, k, x0) if x0 >= f[0, X_MAX] else right_value(vx, vm, k, x0)
+    cost, bound, missing = roll_out(
+        f, r, dt, buy, sell, end_x, end_mu, x0, work, hulled, p_kw, path
+    )
     return cost, bound, slope, missing, hulled
 
 
