@@ -68,9 +68,16 @@ def test_homes_pay_for_import_and_are_paid_for_export_to_the_micro_dollar(outcom
     assert {"energy", "credit"} <= set(o.ledger.item)
 
 
+def cost_usd_per_h(o):
+    """Energy, delivery and what is beyond the limit."""
+    beyond_kw = (np.abs(o.load_kw) - o.limit_kw).clip(min=0).sum()
+    energy = o.load_kw @ (o.wholesale_per_kwh + o.delivery_per_kwh)
+    return energy + o.over_per_kwh * beyond_kw
+
+
 def test_the_flat_tariff_earns_its_cost_from_homes_that_do_not_answer(outcomes):
     o = outcomes["flat"]
-    cost = o.load_kw @ (o.wholesale_per_kwh + o.delivery_per_kwh) * o.dt_h
+    cost = cost_usd_per_h(o) * o.dt_h
     assert o.bill_usd.sum() == pytest.approx(cost, abs=1e-6 * len(o.bill_usd))
 
 
@@ -82,14 +89,15 @@ def test_time_of_use_earns_the_cost_of_the_baseline(low, low_study, outcomes):
         low.market("tou").start(baseline(low_study, wholesale)).import_per_kwh[: len(flat.start_s)]
     )
     revenue = (flat.home_kw.clip(min=0) @ price).sum() - CREDIT * (-flat.home_kw).clip(min=0).sum()
-    cost = flat.load_kw @ (flat.wholesale_per_kwh + flat.delivery_per_kwh)
+    cost = cost_usd_per_h(flat)
     assert revenue == pytest.approx(cost, abs=1e-9)
     np.testing.assert_array_equal(price, outcomes["tou"].price_per_kwh)
 
 
 def test_a_credit_a_hair_below_the_price_costs_homes_what_net_metering_does(scene, study):
     """What a battery holds at the end may differ, for it is worth what it cost; the sum does not. Units run continuously."""
-    smooth = study._replace(rule="continuous")
+    free = study.wholesale._replace(limit_kw=np.inf)  # the rate is then what stores count at
+    smooth = study._replace(rule="continuous", wholesale=free)
     plain = run(scene, smooth, "flat_optimised")
     near = run(with_credit(scene, plain.price_per_kwh[0] * (1 - 1e-9)), smooth, "flat_optimised")
     assert cost_usd(near) == pytest.approx(cost_usd(plain), rel=5e-3)
