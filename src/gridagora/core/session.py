@@ -31,7 +31,7 @@ from gridagora.kernels.curves.curve import Curves
 
 ROUNDS_MAX = 10_000
 TABLES = (Quotes, Tenders, Plans, Proposals, Transactions)
-REACH_KW = 1e7  # what a substation can carry without a limit
+REACH_KW = 1e9  # what a substation can carry without a limit: more than any area takes
 State = TypeVar("State")
 
 
