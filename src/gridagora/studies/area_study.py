@@ -21,7 +21,7 @@ from gridagora.scenario.build import Scene
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 HOUR_S = 3600
 GIB = 1 << 30
-# of a home, of a pattern and of an hour of it in each shard, of each process: a million homes of 4 914 patterns peaked at 2.8 GiB
+# of a home, of a pattern and of an hour of it in each shard, of each process: a million homes of 4 914 patterns peaked at 2.9 GiB
 # in two processes
 HOME_BYTES, PATTERN_BYTES, PATTERN_HOUR_BYTES, BASE_BYTES = 2_500, 6_000, 200, 300_000_000
 
