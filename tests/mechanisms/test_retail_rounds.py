@@ -6,6 +6,7 @@ import pytest
 from gridagora.core.errors import PartError
 from gridagora.kernels.stores.value import stores
 from gridagora.mechanisms.retail import clearing
+from gridagora.mechanisms.retail.certificate import _below_tariff_usd
 from gridagora.mechanisms.retail.clearing import (
     GameParameters,
     imported_kw,
@@ -15,6 +16,7 @@ from gridagora.mechanisms.retail.clearing import (
 )
 from gridagora.mechanisms.retail.demand import alternate_signs, identify_end_users, make_probes
 from gridagora.mechanisms.retail.game import (
+    aggregate_followers,
     best_offer_kw,
     is_diagonal,
     iterate_sequential,
@@ -136,6 +138,15 @@ def test_a_quadratic_in_a_box_stands_at_its_bounds_or_where_it_is_flat():
     assert solve_nonnegative(square, np.linalg.inv(square), gain) == pytest.approx(
         np.array([[0.5, 0.0], [1 / 3, 1 / 3]])
     )
+
+
+def test_who_cannot_sell_above_cost_in_any_hour_gains_nothing_by_offers():
+    """No hour is left to offer in: the best margin is none, with hours that depend on each other and without."""
+    none, mu, top = np.zeros(0), np.array([0.3, 0.4]), np.array([0.5, 0.5])
+    assert solve_boxed(np.zeros((0, 0)), none, none, none).shape == (0,)
+    for own in (np.array([[0.1, 0.05]]), np.array([[[0.1, 0.02], [0.02, 0.05]]])):
+        users = aggregate_followers(np.array([[0.2, 0.25]]), own)
+        assert _below_tariff_usd(users, users.choke_per_kwh, mu, top) == 0.0
 
 
 def test_probes_are_the_base_one_up_in_all_hours_and_one_by_turns():

@@ -238,7 +238,7 @@ def solve_boxed(curvature: Col, linear: Col, low: Col, high: Col) -> Col:
     D. P. Bertsekas, Projected Newton methods for optimization problems with simple constraints, SIAM J. Control Optim. 20 (1982).
     """
     x = np.clip(np.linalg.solve(curvature, -linear), low, high)
-    grain = 1e-13 * (1.0 + np.abs(linear).max())
+    grain = 1e-13 * (1.0 + np.abs(linear).max(initial=0.0))
     for _ in range(QP_ROUNDS):
         slope = curvature @ x + linear
         held = ((x <= low) & (slope > 0)) | ((x >= high) & (slope < 0))
