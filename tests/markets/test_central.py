@@ -12,6 +12,7 @@ from gridagora.core.exchange import Status, tender
 from gridagora.core.limits import limit_substation
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.session import (
+    REACH_KW,
     Clearing,
     GateOpen,
     MessageCount,
@@ -205,10 +206,10 @@ def test_a_reserve_that_leaves_nothing_to_sell_is_refused(share):
 @pytest.mark.parametrize(
     ("limit_kw", "power", "price"),
     [
-        (np.inf, [-1e7, 0, 0, 1e7], [SELL, SELL, BUY, BUY]),
+        (np.inf, [-REACH_KW, 0, 0, REACH_KW], [SELL, SELL, BUY, BUY]),
         (
             4.0,
-            [-1e7, -4, -4, 0, 0, 4, 4, 1e7],
+            [-REACH_KW, -4, -4, 0, 0, 4, 4, REACH_KW],
             [SELL - OVER, SELL - OVER, SELL, SELL, BUY, BUY, BUY + OVER, BUY + OVER],
         ),
     ],
@@ -225,7 +226,7 @@ def test_the_supply_of_a_later_step_is_that_of_its_own_prices_and_limits():
     limits = limit_substation(1, supply.base_kw, 5.0, 1.0)
     limits = limits._replace(high=np.array([[5.0, np.inf]]), low=np.array([[-5.0, -2.0]]))
     power, price = supply_curve(supply, limits, 1)
-    assert power.tolist() == [-1e7, -2.0, -2.0, 0.0, 0.0, 1e7]
+    assert power.tolist() == [-REACH_KW, -2.0, -2.0, 0.0, 0.0, REACH_KW]
     assert price == pytest.approx([-0.8, -0.8, 0.2, 0.2, 0.3, 0.3])
 
 

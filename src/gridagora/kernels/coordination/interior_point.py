@@ -14,9 +14,9 @@ from gridagora.kernels.stores.table import compile_entry
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-SUMS = JIT | {"fastmath": {"reassoc", "contract", "nsz"}}  # sums of which no order is the right one
 NEAR = 0.995  # share of the way to the boundary
 RIDGE = 1e-13  # of the largest diagonal entry, where a Newton matrix is singular
+LANES = 8  # sums side by side, in an order that no compiler chooses
 PANEL = 4  # columns of a matrix that are factored before the rest hears of them
 RIDGES = 6  # times that a ridge grows a hundredfold before the point stays where it is
 
@@ -102,13 +102,25 @@ def _mean_column(p, weight, total, first):  # type: ignore[no-untyped-def]
     return mean
 
 
-@njit(**SUMS)
+@njit(**JIT)
 def _times(p, x):  # type: ignore[no-untyped-def]
     """Return p x, a sum for every row of p. A library's threads would take longer to meet than the sums take."""
-    total = np.empty(p.shape[0])
+    total, n = np.empty(p.shape[0]), p.shape[1]
+    whole = n - n % LANES
     for i in range(p.shape[0]):
-        row, one = p[i], 0.0
-        for t in range(row.shape[0]):
+        row = p[i]
+        a = b = c = d = e = f = g = h = 0.0
+        for t in range(0, whole, LANES):
+            a += row[t] * x[t]
+            b += row[t + 1] * x[t + 1]
+            c += row[t + 2] * x[t + 2]
+            d += row[t + 3] * x[t + 3]
+            e += row[t + 4] * x[t + 4]
+            f += row[t + 5] * x[t + 5]
+            g += row[t + 6] * x[t + 6]
+            h += row[t + 7] * x[t + 7]
+        one = ((a + b) + (c + d)) + ((e + f) + (g + h))
+        for t in range(whole, n):
             one += row[t] * x[t]
         total[i] = one
     return total
@@ -125,7 +137,7 @@ def _sum_rows(weight, p):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(**SUMS)
+@njit(**JIT)
 def _newton_matrix(apart, diagonal):  # type: ignore[no-untyped-def]
     """Return the lower half of apart' apart and a diagonal; zeros above. Four rows at a time go into every sum."""
     m, n = apart.shape

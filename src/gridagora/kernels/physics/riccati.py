@@ -9,10 +9,9 @@ from typing import Any
 from numba import njit
 
 JIT: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
-FUSED = JIT | {"fastmath": {"contract"}}  # a product and a sum in one instruction
 
 
-@njit(**FUSED)
+@njit(**JIT)
 def roll_states(a, b, v, weight, start, end, sub, s, z):  # type: ignore[no-untyped-def]
     """States z (steps + 1, 3) under duty s; returns comfort and end cost."""
     x, y, cost = start[0], start[1], 0.0
@@ -29,7 +28,7 @@ def roll_states(a, b, v, weight, start, end, sub, s, z):  # type: ignore[no-unty
     return cost + end[0] * x + end[1] * y
 
 
-@njit(**FUSED)
+@njit(**JIT)
 def duty_gradient(a, b, c, weight, end, sub, z, g):  # type: ignore[no-untyped-def]
     """Gradient of the whole cost in every duty, by one sweep back."""
     x, y = end[0], end[1]
@@ -43,7 +42,7 @@ def duty_gradient(a, b, c, weight, end, sub, z, g):  # type: ignore[no-untyped-d
             x, y = e00 * x + e10 * y + r0, e01 * x + e11 * y + r1
 
 
-@njit(**FUSED)
+@njit(**JIT)
 def factor_newton(a, b, weight, sub, d, gains, r, f_r):  # type: ignore[no-untyped-def]
     """Riccati recursion of the Newton matrix, and its sweep back over a right-hand side r.
 
@@ -79,7 +78,7 @@ def factor_newton(a, b, weight, sub, d, gains, r, f_r):  # type: ignore[no-untyp
             )
 
 
-@njit(**FUSED)
+@njit(**JIT)
 def sweep_back(a, b, sub, gains, r, f_r):  # type: ignore[no-untyped-def]
     """Write the feedforward f_r of a right-hand side r with the factor at hand."""
     e00, e01, e10, e11, e20, e21 = a[0, 0], a[0, 1], a[1, 0], a[1, 1], a[0, 2], a[1, 2]
@@ -96,7 +95,7 @@ def sweep_back(a, b, sub, gains, r, f_r):  # type: ignore[no-untyped-def]
             )
 
 
-@njit(**FUSED)
+@njit(**JIT)
 def roll_out(a, b, sub, gains, f_r, d):  # type: ignore[no-untyped-def]
     """Write the Newton step d of a feedforward."""
     e00, e01, e10, e11, e20, e21 = a[0, 0], a[0, 1], a[1, 0], a[1, 1], a[0, 2], a[1, 2]
