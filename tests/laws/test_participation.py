@@ -14,6 +14,7 @@ from gridagora.run.participation import draw_participation, expect_load_kw
 from gridagora.run.simulate import simulate
 from gridagora.scenario import build, read
 from gridagora.scenario.describe import scene_lines
+from gridagora.studies.step_worlds import PreparedScene, _run_design
 
 FEW = """
 [scenario]
@@ -123,3 +124,12 @@ def test_what_is_no_share_is_refused(share):
 
 def test_check_says_who_takes_part(half):
     assert "50% of homes take part" in scene_lines(half[0])["equipment"]
+
+
+def test_a_world_in_step_is_scored_with_the_share_of_its_design():
+    own = '[[design]]\nname = "half sell"\nmarket = "retailer"\nparticipation_share = 0.5\n'
+    scene = build.build(read.parse(FEW.format(1.0) + own, "few.toml"))
+    study = study_of(scene, prepare(scene), "half sell")
+    alone = evaluate("half sell", simulate(scene.market("half sell"), study), study)
+    (among,) = _run_design("half sell", [PreparedScene(scene, prepare(scene))])
+    np.testing.assert_array_equal(among.bill_usd, alone.bill_usd)

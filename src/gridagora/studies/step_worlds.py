@@ -123,10 +123,11 @@ def _run_designs(
 def _run_design(name: str, worlds: Sequence[PreparedScene]) -> list[Outcome]:
     """Return the outcome of a design in every world, with its power flow."""
     markets = [world.scene.market(name) for world in worlds]
-    ran = simulate_runs(markets, [study_of(world.scene, world.study, name) for world in worlds])
+    own = [world._replace(study=study_of(world.scene, world.study, name)) for world in worlds]
+    ran = simulate_runs(markets, [world.study for world in own])
     return [
         _score(world, market, name, each)
-        for world, market, each in zip(worlds, markets, ran, strict=True)
+        for world, market, each in zip(own, markets, ran, strict=True)
     ]
 
 
