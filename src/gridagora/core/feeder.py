@@ -1,6 +1,6 @@
 """The feeder as columns of components; meters hang on pairs of its nodes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -92,15 +92,10 @@ def branches(feeder: Feeder) -> Branches:
     for a, b in zip(feeder.lines.from_bus.tolist(), feeder.lines.to_bus.tolist(), strict=True):
         if a >= 0 and b >= 0 and a != b:
             found.setdefault((a, b), (LINE, np.nan))
-    windings, units = feeder.transformers.windings, feeder.transformers
-    first = np.searchsorted(windings.transformer, np.arange(len(units.name) + 1))
-    for row, kva in enumerate(units.kva.tolist()):
-        start, *others = windings.bus[first[row] : first[row + 1]].tolist()
-        for other in dict.fromkeys(others):
-            if start < 0 or other < 0 or other == start:
-                continue
-            kind, before = found.get((start, other), (TRANSFORMER, 0.0))
-            found[start, other] = kind, before + kva if kind == TRANSFORMER else before
+    for row, start, other in transformer_spans(feeder.transformers):
+        kind, before = found.get((start, other), (TRANSFORMER, 0.0))
+        kva = float(feeder.transformers.kva[row])
+        found[start, other] = kind, before + kva if kind == TRANSFORMER else before
     pairs = np.array(list(found), np.int64).reshape(-1, 2)
     kinds = tuple(kind for kind, _ in found.values())
     return Branches(
@@ -109,6 +104,16 @@ def branches(feeder: Feeder) -> Branches:
         kinds,
         np.array([kva for _, kva in found.values()], np.float64),
     )
+
+
+def transformer_spans(units: Transformers) -> Iterator[tuple[int, int, int]]:
+    """Yield the row of each transformer with its first bus and each other bus that it joins to it; ends not fed are left out."""
+    first = np.searchsorted(units.windings.transformer, np.arange(len(units.name) + 1))
+    for row in range(len(units.name)):
+        start, *others = units.windings.bus[first[row] : first[row + 1]].tolist()
+        for other in dict.fromkeys(others):
+            if start >= 0 and other >= 0 and other != start:
+                yield row, start, other
 
 
 def source_bus(feeder: Feeder) -> int:

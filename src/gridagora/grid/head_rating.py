@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.core.feeder import Feeder, source_bus
+from gridagora.core.feeder import Feeder, source_bus, transformer_spans
 from gridagora.core.tables import Flag
 
 VA_PER_KVA = 1e3
@@ -73,17 +73,11 @@ def _lines(feeder: Feeder) -> list[Span]:
 
 
 def _transformers(feeder: Feeder) -> list[Span]:
-    units, windings = feeder.transformers, feeder.transformers.windings
-    first = np.searchsorted(windings.transformer, np.arange(len(units.name) + 1))
-    found = []
-    for row, name in enumerate(units.name):
-        start, *others = windings.bus[first[row] : first[row + 1]].tolist()
-        found += [
-            Span(f"transformer {name}", start, other, float(units.kva[row]))
-            for other in dict.fromkeys(others)
-            if start >= 0 and other >= 0 and other != start
-        ]
-    return found
+    units = feeder.transformers
+    return [
+        Span(f"transformer {units.name[row]}", start, other, float(units.kva[row]))
+        for row, start, other in transformer_spans(units)
+    ]
 
 
 def _power_factor(feeder: Feeder) -> float:

@@ -248,8 +248,11 @@ def unvalued_kw(
             every = each.rows if each.every is None else each.every
             home = group.home[every]
             path = price_per_kwh if price_per_kwh.ndim == 1 else price_per_kwh[home]
-            planned_kw, kept = group.planned_kw(window, path), np.isin(every, each.rows)
-            np.add.at(taken, home[kept], planned_kw[kept])
+            planned_kw = group.planned_kw(window, path)
+            if each.every is not None:
+                kept = np.isin(every, each.rows)
+                home, planned_kw = home[kept], planned_kw[kept]
+            np.add.at(taken, home, planned_kw)
     return taken
 
 

@@ -113,7 +113,7 @@ def settle(
         )
     imported, exported = float(load.clip(min=0).sum()), float((-load).clip(min=0).sum())
     if np.isfinite(w.limit_kw):
-        beyond = float((np.abs(load) - w.limit_kw).clip(min=0).sum() * dt_h)
+        beyond = float(_beyond_kw(load, w).sum() * dt_h)
         energy.append(book(operator, wires, OVERLOAD, beyond * w.over_per_kwh, period, beyond))
     return books.join(
         [
@@ -145,7 +145,12 @@ def alone_usd_per_h(load_kw: Col | float, wholesale_per_kwh: Col, w: WholesaleTe
     """
     beside = np.where(np.asarray(load_kw) > 0, w.delivery_per_kwh, w.export_credit_per_kwh)
     energy = load_kw * (wholesale_per_kwh + beside)
-    return np.asarray(energy + w.over_per_kwh * (np.abs(load_kw) - w.limit_kw).clip(min=0))
+    return np.asarray(energy + w.over_per_kwh * _beyond_kw(load_kw, w))
+
+
+def _beyond_kw(load_kw: Col | float, w: WholesaleTerms) -> Col:
+    """Return what of a load is beyond the limit of the substation, either way, shape (t,) [kW]."""
+    return np.asarray((np.abs(load_kw) - w.limit_kw).clip(min=0))
 
 
 def cost_usd_per_h(home_kw: Col, other_kw: Col, wholesale_per_kwh: Col, w: WholesaleTerms) -> Col:

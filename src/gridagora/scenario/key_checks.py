@@ -1,7 +1,7 @@
 """Faults of single keys, told in sentences: unknown names, wrong types, values out of range."""
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, NamedTuple, get_type_hints
@@ -121,7 +121,8 @@ def parts(raw: Mapping[str, Any], got: Got, problems: list[Problem]) -> dict[str
             for key, value in values.items()
         }
         if len(problems) == before:
-            problems += _made(name, checked[name], got)
+            strategy = got.where("market", name, "strategy")
+            problems += _made(name, checked[name], lambda where: f"{got.name}: {where}", strategy)
     return checked
 
 
@@ -140,21 +141,14 @@ def design_keys(
         key: _part_value(whose, key, value, types, got, problems) for key, value in own.items()
     }
     if len(problems) == before:
-        problems += _refused_design(name, market, {**shared, **checked}, got)
+
+        def place(where: str) -> str:
+            key = where.removeprefix(f"market.{market}").lstrip(".")
+            return got.where("design", name, *([key] if key else []))
+
+        strategy = got.where("design", name, "strategy")
+        problems += _made(market, {**shared, **checked}, place, strategy)
     return checked
-
-
-def _refused_design(name: str, market: str, values: Mapping[str, Any], got: Got) -> list[Problem]:
-    """Return what a market refuses of the keys of a design, each under the name of the design."""
-    try:
-        made = find("market", market)(**values)
-    except InputError as fault:
-        keys = [each.where.removeprefix(f"market.{market}").lstrip(".") for each in fault.problems]
-        return [
-            dataclasses.replace(each, where=got.where("design", name, *([key] if key else [])))
-            for each, key in zip(fault.problems, keys, strict=True)
-        ]
-    return find_mismatch(market, made.strategy, got.where("design", name, "strategy"))
 
 
 def devices(raw: Mapping[str, Any], got: Got, problems: list[Problem]) -> dict[str, dict[str, Any]]:
@@ -206,16 +200,18 @@ class Whose(NamedTuple):
     words: str
 
 
-def _made(name: str, values: Mapping[str, Any], got: Got) -> list[Problem]:
-    """Return what the design itself refuses: values that are fine one by one and not together, a strategy that does not fit."""
+def _made(
+    market: str, values: Mapping[str, Any], place: Callable[[str], str], strategy_place: str
+) -> list[Problem]:
+    """Return what a market itself refuses: values that are fine one by one and not together, a strategy that does not fit.
+
+    `place` says where a key was written, from where the market says it is; `strategy_place` the same of its strategy.
+    """
     try:
-        made = find("market", name)(**values)
+        made = find("market", market)(**values)
     except InputError as fault:
-        return [
-            Problem(f"{got.name}: {each.where}", each.got, each.expected, each.hint)
-            for each in fault.problems
-        ]
-    return find_mismatch(name, made.strategy, got.where("market", name, "strategy"))
+        return [dataclasses.replace(each, where=place(each.where)) for each in fault.problems]
+    return find_mismatch(market, made.strategy, strategy_place)
 
 
 def part_keys(name: str) -> dict[str, Any]:

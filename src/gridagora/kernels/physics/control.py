@@ -20,13 +20,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from gridagora.kernels.physics.riccati import (
-    JIT,
     duty_gradient,
     factor_newton,
     roll_out,
     roll_states,
     sweep_back,
 )
+from gridagora.kernels.stores.polyline import JIT
 
 Col = NDArray[np.float64]
 # For maxima. Sums keep their order and products their rounding: a kernel gives the same bits wherever it is compiled.

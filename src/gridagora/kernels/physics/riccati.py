@@ -4,11 +4,9 @@ Theory 5.3. Matrices of a step: a (2, 3) the state's part in air, mass and the m
 and of sources in every block; h blocks of `sub` steps each.
 """
 
-from typing import Any
-
 from numba import njit
 
-JIT: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
+from gridagora.kernels.stores.polyline import JIT
 
 
 @njit(**JIT)
