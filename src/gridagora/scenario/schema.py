@@ -670,28 +670,31 @@ class Scenario(Table):
             return listed
         return listed + tuple(design.name for design in self.designs)
 
-    def design_of(self, name: str) -> Design:
-        """Return a design by name: that of `[[design]]`, or the market of that name with nothing of its own."""
-        own = (each for each in self.designs if each.name == name)
-        return next(own, Design(name=name, market=name))
+    def design_of(self, name: str) -> Design | None:
+        """Return the `[[design]]` of that name; None of a market itself."""
+        return next((each for each in self.designs if each.name == name), None)
 
     def market_of(self, design: str) -> str:
         """Return the market that a design is: that of `[[design]]`, or the market of that name."""
-        return self.design_of(design).market
+        own = self.design_of(design)
+        return design if own is None else own.market
 
     def keys_of(self, design: str) -> Mapping[str, Any]:
         """Return the keys of a design: those of its market, and its own over them."""
         own = self.design_of(design)
-        return {**self.parts.get(own.market, {}), **own.keys}
+        shared = self.parts.get(self.market_of(design), {})
+        return shared if own is None else {**shared, **own.keys}
 
     def start_spread_of(self, design: str) -> int | None:
         """Return how long a design spreads starts by itself [min], None where it does as `[market]` says."""
-        return self.design_of(design).start_spread_minutes
+        own = self.design_of(design)
+        return None if own is None else own.start_spread_minutes
 
     def participation_of(self, design: str) -> float:
         """Return the share of homes that take part in a design: its own, or that of `[homes]`."""
-        own = self.design_of(design).participation_share
-        return self.homes.participation_share if own is None else own
+        own = self.design_of(design)
+        share = None if own is None else own.participation_share
+        return self.homes.participation_share if share is None else share
 
 
 TABLES: Mapping[str, type[Table]] = MappingProxyType(
