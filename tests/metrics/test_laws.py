@@ -9,6 +9,7 @@ import pytest
 from gridagora.core.registry import find, names
 from gridagora.results.metric import FAMILIES, Reference, place_in_table
 from gridagora.results.outcome import Outcome, welfare_before_losses_usd
+from gridagora.settlement.transformer_life import LoadedTransformer
 
 PARTS = {name: find("metric", name) for name in names("metric")}
 EVERY = pytest.mark.parametrize("metric_id", sorted(PARTS))
@@ -33,6 +34,7 @@ def whole(make, make_reactive):
     award_kw = make().home_kw - np.linspace(-1, 1, 24).reshape(3, 8)
     award_kw[2, :4] = math.nan
     outcome = make(award_kw=award_kw, reactive=make_reactive(), imbalance_uusd=2)
+    outcome = outcome._replace(transformer=LoadedTransformer(10.0, np.linspace(20.0, 34.0, 8)))
     flat = make(left_usd=-9.0, load_kw=1.5 * outcome.load_kw)
     top = welfare_before_losses_usd(outcome) + 3.0
     free = outcome._replace(limit_kw=math.inf)
@@ -53,6 +55,11 @@ def changed(scene, change):
     return Scene(change(scene.outcome), held)
 
 
+def rerated(transformer, times):
+    """Return a transformer of another size, None where there is none."""
+    return transformer and transformer._replace(rated_kw=times * transformer.rated_kw)
+
+
 def scaled(outcome, power=1.0, money=1.0):
     """Return the outcome in other units: powers times one factor, amounts times another."""
     price = money / power
@@ -69,6 +76,7 @@ def scaled(outcome, power=1.0, money=1.0):
         "credit_per_kwh",
     ):
         columns[name] = getattr(outcome, name) * price
+    columns["transformer"] = rerated(outcome.transformer, power)
     columns |= {name: getattr(outcome, name) * money for name in ("left_usd", "bill_usd")}
     columns |= {
         name: round(getattr(outcome, name) * money) for name in ("surplus_uusd", "imbalance_uusd")
@@ -169,6 +177,8 @@ def halved(outcome):
     columns["network"] = type(outcome.network)(*map(twice, outcome.network))
     if outcome.reactive is not None:
         columns["reactive"] = type(outcome.reactive)(*map(twice, outcome.reactive))
+    if outcome.transformer is not None:
+        columns["transformer"] = type(outcome.transformer)(*map(twice, outcome.transformer))
     columns["exchange"] = outcome.exchange._replace(rounds=2 * outcome.exchange.rounds)
     columns["dt_h"] = outcome.dt_h / 2
     return outcome._replace(**columns)
@@ -214,6 +224,7 @@ def doubled(outcome):
         name: 2 * getattr(outcome, name)
         for name in ("load_kw", "other_kw", "limit_kw", "left_usd", "surplus_uusd")
     }
+    columns["transformer"] = rerated(outcome.transformer, 2)
     columns["imbalance_uusd"] = 2 * outcome.imbalance_uusd
     columns["device_kw"] = {kind: 2 * column for kind, column in outcome.device_kw.items()}
     for name in ("available_kw", "device_usd", "felt", "measures", "owned"):
@@ -260,6 +271,7 @@ def test_twice_the_feeder_doubles_totals_and_leaves_the_rest(whole, metric_id):
     [
         ({"network": None}, FLOW),
         ({"reactive": None}, REACTIVE),
+        ({"transformer": None}, {"P5a"}),
         ({"award_kw": np.full((3, 8), math.nan)}, DELIVERY),
         ({}, set()),
     ],
@@ -296,6 +308,7 @@ WORSE = {
     "P2": {"load_kw": np.array([20.0, 0, 0, 0, 0, 0, 0, 0])},
     "P2r": {"load_kw": np.array([20.0, 0, 0, 0, 0, 0, 0, 0])},
     "P5": {"limit_kw": 2.0},
+    "P5a": {"transformer": LoadedTransformer(1.0, np.full(8, 30.0))},
     "P7": {"device_kw": {"pv": np.zeros(8), "ev": np.zeros(8)}},
     "C1": {"measures": {"discomfort": np.full(3, 9.0)}},
     "C1v": {"device_usd": {"comfort": np.full(3, 9.0)}},
@@ -320,7 +333,7 @@ E1 $ up, E2 share up, E2u share up, E3 $ down, E4 MWh -, E5 $/home -, E5b $/home
 E6 $/home -, E6m $ -, E7 kWh -, E8 $ down, E10 $/kWh down,
 P1 kW down, P1e kW down, P1r share up, P2 share up, P2r kW/h down, P3 kWh down, P3s share down,
 P4 kvarh down, P4f share up, P4w share up, P4h kvarh -, P4p $/kvarh -, P4x kvarh down,
-P5 kWh down, P6 share up, P7 kWh down,
+P5 kWh down, P5a h/h down, P6 share up, P7 kWh down,
 V1 pu up, V1h pu down, V4 h down,
 C1 K_h/home down, C1v $/home down, C2 K_h/home down, C2e kWh down, C3 1/day down,
 D1 kW down, D1i kW down, D1s share down, D1si share down, D1t share down, D1ti share down,
@@ -344,6 +357,7 @@ def test_the_terminal_leaves_out_what_another_figure_says_already():
         "D1ti",
         "P3s",
         "P4f",
+        "P5a",
     }
 
 

@@ -5,7 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from gridagora.settlement.transformer_life import LoadedTransformer
+
 FIVE_MIN_H = 1 / 12
+OF_12_KW = LoadedTransformer(12.0, np.full(8, 30.0))
 
 
 @pytest.mark.parametrize(
@@ -34,6 +37,8 @@ FIVE_MIN_H = 1 / 12
         ("P5", {"limit_kw": 11.5}, 0.0),
         ("P5", {"limit_kw": 0.25}, (31.0 - 8 * 0.25) * 0.25),
         ("P5", {"load_kw": np.full(8, -12.0)}, 4.0),
+        ("P5a", {"load_kw": np.full(8, 12.0), "transformer": OF_12_KW}, 1.0),
+        ("P5a", {"load_kw": np.full(8, -12.0), "transformer": OF_12_KW}, 1.0),
         ("P6", {}, 1 - 4 / 7.5),
         ("P7", {}, 0.5 * 0.25),
     ],

@@ -1,4 +1,4 @@
-"""What a kWh beyond a limit costs: published ageing, closed forms, and what is refused."""
+"""What a kWh beyond a limit costs: closed forms, and what is refused."""
 
 import math
 
@@ -9,33 +9,10 @@ from gridagora.settlement.overload import (
     LIFE_H,
     UPGRADE_HOURS,
     UPGRADE_PER_KW_YEAR,
-    ThermalDesign,
-    ageing_rate,
     price_by_ageing,
     price_by_upgrade,
-    steady_hot_spot_c,
 )
-
-# IEEE C57.91-2011, table of the ageing acceleration factor by the temperature of the hottest spot
-PUBLISHED = {
-    90: 0.1156,
-    100: 0.3499,
-    110: 1.0,
-    120: 2.7089,
-    130: 6.9842,
-    140: 17.1995,
-    150: 40.5890,
-}
-
-
-@pytest.mark.parametrize("hot_spot_c", PUBLISHED)
-def test_ageing_is_that_of_the_standard(hot_spot_c):
-    assert ageing_rate(hot_spot_c) == pytest.approx(PUBLISHED[hot_spot_c], rel=5e-4)
-
-
-def test_rated_load_in_thirty_degrees_is_the_temperature_of_the_rated_life():
-    assert steady_hot_spot_c(1.0, 30.0) == pytest.approx(110.0)
-    assert steady_hot_spot_c(0.0, 30.0) == pytest.approx(30.0 + 55.0 * (1 / 6) ** 0.8)
+from gridagora.settlement.transformer_life import ThermalDesign
 
 
 def test_a_linear_transformer_loses_what_a_hand_computes():

@@ -27,12 +27,13 @@ class Span(NamedTuple):
     kva: float  # nan where unknown
 
 
-def find_head_rating(feeder: Feeder) -> HeadRating | None:
+def find_head_rating(feeder: Feeder, transformer_pu: float = 1.0) -> HeadRating | None:
     """Return the smallest known rating on the way from the source to the first fork or meter; None where none is known.
 
-    Spans side by side between two buses carry together what their ratings add up to; one of them unknown leaves the sum unknown.
+    Transformers count `transformer_pu` times their nameplate. Spans side by side between two buses carry together what their
+    ratings add up to; one of them unknown leaves the sum unknown.
     """
-    spans = [*_lines(feeder), *_transformers(feeder)]
+    spans = [*_lines(feeder), *_transformers(feeder, transformer_pu)]
     metered = np.zeros(len(feeder.buses.name), np.bool_)
     metered[feeder.meters.bus] = True
     found: HeadRating | None = None
@@ -72,10 +73,10 @@ def _lines(feeder: Feeder) -> list[Span]:
     ]
 
 
-def _transformers(feeder: Feeder) -> list[Span]:
+def _transformers(feeder: Feeder, transformer_pu: float) -> list[Span]:
     units = feeder.transformers
     return [
-        Span(f"transformer {units.name[row]}", start, other, float(units.kva[row]))
+        Span(f"transformer {units.name[row]}", start, other, transformer_pu * float(units.kva[row]))
         for row, start, other in transformer_spans(units)
     ]
 

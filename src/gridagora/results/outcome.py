@@ -13,6 +13,7 @@ from gridagora.core.records import RunColumn
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.settlement.ledger import AgreedPositions, Ledger
 from gridagora.settlement.parties import Parties
+from gridagora.settlement.transformer_life import LoadedTransformer
 
 
 class NetworkResult(NamedTuple):
@@ -151,6 +152,7 @@ class Outcome(NamedTuple):
     follower_gain_usd: float = math.nan  # what any end-user could
     warnings: tuple[str, ...] = ()  # conditions that do not hold, in words
     paid: Paid | None = None  # what bills are made of
+    transformer: LoadedTransformer | None = None  # that the limit stands for; None without a limit
 
 
 def settlement_period(outcome: Outcome) -> Product:

@@ -16,6 +16,7 @@ from gridagora.run.area_tree import AreaShape, ShardPlace
 from gridagora.run.forecast import WholesaleTerms
 from gridagora.scenario.build import Scene
 from gridagora.scenario.overload import price_overload
+from gridagora.scenario.schema import LIMIT_KEYS
 
 
 class AreaTerms(NamedTuple):
@@ -81,8 +82,8 @@ def area_of(
     """
     keys = scene.scenario
     stated = keys.substation
-    if stated.limit_share_of_flat_peak is not None or stated.limit_by_rating:
-        name = "limit_by_rating" if stated.limit_by_rating else "limit_share_of_flat_peak"
+    name = next((key for key in LIMIT_KEYS if key != "limit_kw" and vars(stated)[key]), None)
+    if name is not None:
         hint = "Set limit_kw, or leave them out for no limit."
         expected = "a limit in kW: an area has many feeders, and no run before"
         where = f"{keys.file or 'scene'}: [substation] {name}"

@@ -48,8 +48,14 @@ from gridagora.run.state import FinishedRun, Setup, baseline, wiring_of
 from gridagora.run.topology import place_homes, service_transformers
 from gridagora.scenario import plugins
 from gridagora.scenario.build import Scene
-from gridagora.scenario.overload import limit_by_rating, price_overload
+from gridagora.scenario.overload import (
+    limit_by_load_cycle,
+    limit_by_rating,
+    outdoor_c,
+    price_overload,
+)
 from gridagora.settlement.ledger import join
+from gridagora.settlement.transformer_life import LoadedTransformer
 
 FIRST_FLAT_PER_KWH = 0.072  # of the run that finds the flat rate; thermostats do not hear it
 BELOW_ZERO = (
@@ -241,8 +247,12 @@ def begin(scene: Scene) -> Setup:
 
 def base_on(scene: Scene, study: Setup, flat: Market[Any], first: Outcome) -> Setup:
     """Return what all designs of a scene share, given the outcome of its first run."""
-    keys, w = scene.scenario, study.wholesale._replace(limit_kw=limit_kw(scene, first))
-    study = study._replace(baseline_kw=first.home_kw, wholesale=w)
+    keys, limit = scene.scenario, limit_kw(scene, first)
+    study = study._replace(
+        baseline_kw=first.home_kw,
+        wholesale=study.wholesale._replace(limit_kw=limit),
+        transformer=_loaded_transformer(scene, limit, len(first.load_kw)),
+    )
     where = place_homes(scene, first)
     return study._replace(
         keep=keys.results.keep,
@@ -326,9 +336,23 @@ def limit_kw(scene: Scene, flat: Outcome) -> float:
         return keys.limit_kw
     if keys.limit_by_rating:
         return limit_by_rating(scene).value
+    if keys.limit_by_load_cycle:
+        return limit_by_load_cycle(scene, flat.load_kw, flat.dt_h).value
     if keys.limit_share_of_flat_peak is None:
         return float("inf")
     return float(keys.limit_share_of_flat_peak * peak_kw(flat))
+
+
+def _loaded_transformer(scene: Scene, limit_kw: float, intervals: int) -> LoadedTransformer | None:
+    """Return the transformer that a limit stands for, in the air of the run; None without a limit.
+
+    It is rated at the limit or, where that is a load cycle, as the feeder says.
+    """
+    if not np.isfinite(limit_kw):
+        return None
+    by_cycle = scene.scenario.substation.limit_by_load_cycle
+    rated_kw = limit_by_rating(scene).value if by_cycle else limit_kw
+    return LoadedTransformer(rated_kw, outdoor_c(scene, intervals))
 
 
 def add_power_flow(

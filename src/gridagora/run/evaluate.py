@@ -115,6 +115,7 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
         network=None,
         wall_s=ran.wall_s,
         unconverged_sessions=ran.unconverged,
+        transformer=study.transformer,
         paid=Paid(
             *prices,
             tuple(AgreedPositions(p.product, p.p_kw, p.price_per_kwh) for p in ran.positions),

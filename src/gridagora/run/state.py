@@ -41,6 +41,7 @@ from gridagora.run.record import (
 )
 from gridagora.run.settle import Position, cost_usd_per_h
 from gridagora.settlement.parties import Parties, run_parties
+from gridagora.settlement.transformer_life import LoadedTransformer
 
 DAY_H = 24
 HOUR_S = 3600
@@ -87,6 +88,7 @@ class Setup(NamedTuple):
     keep: tuple[str, ...] = ()  # what is kept of each home by interval, words of `[results] keep`
     errors: ForecastErrors = NO_ERRORS  # of what plans believe
     automated: Flag | None = None  # (n,) homes that take part; None: all do
+    transformer: LoadedTransformer | None = None  # that the limit stands for; None without a limit
     reference_per_kwh: float = REFERENCE_PER_KWH  # the price at which set points were chosen: it fixes the bliss temperature
 
 

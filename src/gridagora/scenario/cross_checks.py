@@ -112,6 +112,7 @@ def _substation(keys: SubstationKeys, got: Got) -> list[Problem]:
     limits = {
         "limit_kw": keys.limit_kw,
         "limit_by_rating": keys.limit_by_rating or None,
+        "limit_by_load_cycle": keys.limit_by_load_cycle or None,
         "limit_share_of_flat_peak": keys.limit_share_of_flat_peak,
     }
     prices = {

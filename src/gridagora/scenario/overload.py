@@ -2,11 +2,18 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from gridagora.core.errors import InputError, Problem
+from gridagora.core.tables import Col
 from gridagora.grid.head_rating import find_head_rating
 from gridagora.scenario.build import Scene
 from gridagora.scenario.schema import SubstationKeys
 from gridagora.settlement.overload import price_by_ageing, price_by_upgrade
+from gridagora.settlement.transformer_life import rate_load_cycle
+
+HOURS = 24
+LEAST_PU = 1e-3  # of its rating: less is no load that a limit could be
 
 
 class Stated(NamedTuple):
@@ -28,15 +35,17 @@ def price_overload(keys: SubstationKeys) -> Stated:
     return Stated(price_by_upgrade(cost, hours), said)
 
 
-def limit_by_rating(scene: Scene) -> Stated:
+def limit_by_rating(scene: Scene, transformer_pu: float = 1.0) -> Stated:
     """Return the limit [kW] that the rating of the head of the feeder sets, at the power factor of its rated loads.
+
+    Transformers carry `transformer_pu` times their nameplate.
 
     Raises
     ------
     InputError
         A feeder that states no rating of what all of its power passes.
     """
-    head = find_head_rating(scene.feeder)
+    head = find_head_rating(scene.feeder, transformer_pu)
     if head is None:
         where = f"{scene.file or 'scene'}: [substation] limit_by_rating"
         got = f"true for the feeder '{scene.feeder.name}', which states no rating of what all its power passes"
@@ -48,16 +57,50 @@ def limit_by_rating(scene: Scene) -> Stated:
     return Stated(head.kva * head.power_factor, said)
 
 
+def limit_by_load_cycle(scene: Scene, load_kw: Col, dt_h: float) -> Stated:
+    """Return the limit [kW] of the head of the feeder where its transformers carry a load of this shape at normal ageing.
+
+    A line counts with its rating: its conductor follows the load within minutes.
+
+    Parameters
+    ----------
+    load_kw
+        Of the whole run, shape (t,) [kW].
+    dt_h
+        Length of an interval [h].
+
+    Raises
+    ------
+    InputError
+        A feeder that states no rating of what all of its power passes, or air in which a transformer ages too fast unloaded.
+    """
+    carried_pu = rate_load_cycle(load_kw, outdoor_c(scene, len(load_kw)), dt_h)
+    if carried_pu < LEAST_PU:
+        where = f"{scene.file or 'scene'}: [substation] limit_by_load_cycle"
+        got = f"true in air of up to {scene.weather.t_out_degc.max():.0f} degC"
+        raise InputError([Problem(where, got, "air that cools a transformer to its normal ageing")])
+    return limit_by_rating(scene, carried_pu)
+
+
+def outdoor_c(scene: Scene, intervals: int) -> Col:
+    """Return the temperature of the air of a run in every interval [degC]."""
+    hours = HOURS * scene.days
+    return np.repeat(scene.weather.t_out_degc[:hours], intervals // hours)
+
+
 def spell_limit(scene: Scene, limit_kw: float | None = None) -> str:
     """Return the limit of a scene in a sentence, with what more costs and where both come from; `limit_kw` once it is known."""
     keys = scene.scenario.substation
+    known = "" if limit_kw is None else f"{limit_kw:,.0f} kW, "
     if keys.limit_kw is not None:
         limit = f"limit {keys.limit_kw:g} kW, of a contract"
     elif keys.limit_by_rating:
         rated = limit_by_rating(scene)
         limit = f"limit {rated.value:,.0f} kW, {rated.source}"
+    elif keys.limit_by_load_cycle:
+        source = limit_by_rating(scene).source
+        limit = f"limit {known}the load cycle of IEEE C57.91 at normal ageing behind the {source}"
     elif keys.limit_share_of_flat_peak is not None:
-        known = "" if limit_kw is None else f"{limit_kw:,.0f} kW, "
         limit = f"limit {known}{keys.limit_share_of_flat_peak:.0%} of the peak under 'flat', a stress case"
     else:
         return "no limit"

@@ -335,6 +335,9 @@ class TariffKeys(Table):
     )
 
 
+LIMIT_KEYS = ("limit_kw", "limit_by_rating", "limit_by_load_cycle", "limit_share_of_flat_peak")
+
+
 class SubstationKeys(Table):
     """`[substation]`: what it can carry, and what more costs, which is billed in every design; no limit where none is stated."""
 
@@ -342,6 +345,11 @@ class SubstationKeys(Table):
     limit_by_rating: bool = Field(
         False,
         description="whether the limit is the rating of what all power of the feeder passes, at the power factor of its loads",
+    )
+    limit_by_load_cycle: bool = Field(
+        False,
+        description="whether the limit is that rating, for a transformer the peak that the shape of the load under 'flat' may "
+        "have in the air of the run at normal ageing, IEEE C57.91",
     )
     limit_share_of_flat_peak: float | None = Field(
         None,
@@ -376,6 +384,11 @@ class SubstationKeys(Table):
         le=8784.0,
         description="hours a year that cause an upgrade, on which its cost is laid [h]",
     )
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether any key states a limit."""
+        return any(vars(self)[key] for key in LIMIT_KEYS)
 
 
 class LayersKeys(Table):

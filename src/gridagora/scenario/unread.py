@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from gridagora.core.errors import Problem
 from gridagora.scenario.key_checks import Got
 from gridagora.scenario.key_sentences import shown
-from gridagora.scenario.schema import HomeColumns, Table, from_outside
+from gridagora.scenario.schema import LIMIT_KEYS, HomeColumns, Table, from_outside
 
 OWN_FILES = ("epw", "tmy3", "nsrdb")
 PRICE_FILES = ("ercot_files",)
@@ -161,7 +161,7 @@ def _without_a_use(
         ),
         (
             ("substation", "also_without_limit"),
-            limit["limit_kw"] is None and limit["limit_share_of_flat_peak"] is None,
+            not any(limit[key] for key in LIMIT_KEYS),
             "no limit",
             "true only beside a limit",
         ),

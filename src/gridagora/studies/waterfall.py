@@ -21,6 +21,7 @@ import pandas as pd
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.run import folder as folders
 from gridagora.scenario.build import Scene
+from gridagora.scenario.schema import LIMIT_KEYS, SubstationKeys
 from gridagora.studies.aggregation import StudyResult, manifest
 from gridagora.studies.parallel import Workers
 from gridagora.studies.sweep import BOUND, Keys, Row, SweepCase, Told, run_cases
@@ -31,7 +32,9 @@ LINKS: Keys = (
     ("links.delay_intervals", 0),
 )
 QUIET: Keys = (("market.forecast_noise_per_kwh", 0.0), *LINKS)
-FREE: Keys = (("substation.limit_kw", None), ("substation.limit_share_of_flat_peak", None))
+FREE: Keys = tuple(
+    (f"substation.{key}", SubstationKeys.model_fields[key].default) for key in LIMIT_KEYS
+)
 UNDER: Keys = (*QUIET, ("market.forecast", "perfect"), ("market.dispatch", "continuous"))
 STEPS: dict[str, Keys] = {
     "captured": (*QUIET, ("market.forecast", "persistence")),
@@ -93,9 +96,11 @@ def study_losses(
         SweepCase("flat", LINKS),
         {name: SweepCase(design, keys) for name, keys in STEPS.items()},
     )
-    keys = scene.scenario.substation
-    limited = keys.limit_kw is not None or keys.limit_share_of_flat_peak is not None
-    apart = (SweepCase(design, (*UNDER, *FREE)), SweepCase(BOUND, FREE)) if limited else ()
+    apart = (
+        (SweepCase(design, (*UNDER, *FREE)), SweepCase(BOUND, FREE))
+        if scene.scenario.substation.is_limited
+        else ()
+    )
     found = run_cases(
         scene, [SweepCase(BOUND), flat, *steps.values(), *apart], out, progress, processes
     )
