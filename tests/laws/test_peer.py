@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridagora.core.errors import InputError
-from gridagora.core.exchange import Status, count_bytes, count_messages, take, tender
+from gridagora.core.exchange import WIRES, Status, count_bytes, count_messages, take, tender
 from gridagora.core.place import Level, places
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.session import (
@@ -22,12 +22,13 @@ from gridagora.core.session import (
 )
 from gridagora.kernels.coordination.consensus import find_components, make_links, party_of_end
 from gridagora.kernels.curves.curve import Curves, clear, curves, power_at
-from gridagora.markets.peer import Peer, cost_per_h, count_offers, list_trades
+from gridagora.markets.peer import Peer
 from gridagora.mechanisms import trade_graph as graphs
+from gridagora.mechanisms.peer_deal import cost_per_h, count_offers, list_owed, list_trades
 from gridagora.mechanisms.peer_messages import OFFER_BYTES, REPORT_BYTES
 from gridagora.settlement.ledger import book, paid_uusd
 
-BUY, SELL = 0.15, 0.05
+BUY, SELL, DELIVERY = 0.15, 0.05, 0.04
 DESIGNS = {
     "nearest": Peer(neighbours=4),
     "complete": Peer(graph="complete"),
@@ -132,6 +133,43 @@ def test_energy_and_money_balance(design, seed):
     fees = (np.abs(deal.trade_kw) * deal.fee_per_kwh).sum()
     assert cost_per_h(opened, deal).sum() == pytest.approx(supplier + fees, abs=1e-9)
     assert fees >= 0
+
+
+@EVERY
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 10_000), share=st.sampled_from([0.43, 1.0]))
+def test_with_delivery_nobody_loses_and_the_wires_get_it_for_every_kwh_bought(design, seed, share):
+    table, opened = drawn(seed, 14), call(14)
+    opened = opened._replace(supply=opened.supply._replace(delivery_per_kwh=DELIVERY))
+    deal = replace(design, delivery_share=share).deal(opened, table)
+    due, owed = share * DELIVERY, list_owed(opened, deal)
+    bought = np.bincount(party_of_end(deal.graph), deal.trade_kw.clip(min=0), minlength=14)[:14]
+    by_home = np.bincount(owed.party, owed.p_kw[:, 0] * owed.price_per_kwh[:, 0], minlength=14)
+    np.testing.assert_allclose(by_home, due * bought, atol=1e-12)
+    assert (owed.counterparty == WIRES).all()
+    assert ((deal.price_per_kwh >= SELL) & (deal.price_per_kwh <= BUY - due)).all()
+    rest = deal.supplier_kw
+    supplier = (rest.clip(min=0) * BUY + rest.clip(max=0) * SELL).sum()
+    fees = (np.abs(deal.trade_kw) * deal.fee_per_kwh).sum()
+    cost = cost_per_h(opened, deal)
+    assert cost.sum() == pytest.approx(supplier + fees + due * bought.sum(), abs=1e-9)
+    power, before = alone(table, opened)
+    gain = value_per_h(table, deal.p_kw) - cost - (value_per_h(table, power) - before)
+    if deal.converged:
+        assert gain.min() >= -14 * 8 * design.tolerance_kw * (BUY - SELL)
+
+
+def test_delivery_in_full_leaves_nothing_to_trade_where_export_earns_what_energy_costs():
+    table, opened = drawn(3, 14), call(14)
+    supply, design = opened.supply, Peer(graph="complete")
+    traded = []
+    for due in (0.0, 0.06, BUY - SELL):
+        opened = opened._replace(supply=supply._replace(delivery_per_kwh=due))
+        deal = design.deal(opened, table)
+        traded.append(np.abs(deal.trade_kw).sum() / 2)
+    assert traded[0] > traded[1] > traded[2] == 0
+    assert deal.rounds == 0
+    np.testing.assert_array_equal(deal.p_kw, alone(table, opened)[0])
 
 
 def test_home_to_home_payments_settle_to_the_micro_dollar():

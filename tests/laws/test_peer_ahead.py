@@ -119,7 +119,7 @@ def with_sun(study):
 
 def test_looking_ahead_together_pays_where_homes_have_more_sun_than_they_take(scene, study):
     sunny = with_sun(study)
-    outcome = evaluate("peer", simulate(scene.market("peer"), sunny), sunny)
+    outcome = evaluate("peer", simulate(Peer(delivery_share=0.0), sunny), sunny)
     alone = evaluate("rtp", simulate(scene.market("rtp"), sunny), sunny)
     assert outcome.imbalance_uusd == 0
     assert outcome.surplus_uusd + only(outcome.ledger, OVERLOAD).amount_uusd.sum() >= 0
@@ -129,7 +129,8 @@ def test_looking_ahead_together_pays_where_homes_have_more_sun_than_they_take(sc
 
 
 def test_sessions_that_spent_their_rounds_are_counted_and_their_money_balances(study):
-    outcome = evaluate("peer", simulate(Peer(rounds_max=2), with_sun(study)), with_sun(study))
+    hasty = Peer(rounds_max=2, delivery_share=0.0)
+    outcome = evaluate("peer", simulate(hasty, with_sun(study)), with_sun(study))
     assert 10 < outcome.unconverged_sessions < len(outcome.start_s)
     assert outcome.imbalance_uusd == 0
     assert outcome.surplus_uusd + only(outcome.ledger, OVERLOAD).amount_uusd.sum() >= 0

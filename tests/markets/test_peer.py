@@ -18,9 +18,8 @@ from gridagora.core.session import (
 )
 from gridagora.kernels.coordination.consensus import party_of_end
 from gridagora.kernels.curves.curve import curves
-from gridagora.markets.peer import (
-    Peer,
-    PeerState,
+from gridagora.markets.peer import Peer, PeerState
+from gridagora.mechanisms.peer_deal import (
     cost_per_h,
     count_posting,
     has_green_surplus,
@@ -267,10 +266,23 @@ def test_a_home_that_takes_less_where_it_is_cheaper_is_a_fixed_power_of_the_mean
 
 
 def test_where_export_earns_what_import_costs_the_place_between_is_the_upper():
-    opened = opening([0], hours=2, binds=True, buy=0.1, sell=0.1)
-    driven, _ = ahead(Peer(), opened, [[1.0, -1.0]], [[1.0, -1.0]])
+    opened = opening([0], hours=2, binds=True)
+    even = opened.supply._replace(export_per_kwh=np.array([SELL, BUY]))
+    driven, _ = ahead(Peer(), opened._replace(supply=even), [[1.0, -1.0]], [[1.0, -1.0]])
     assert (driven.result.state.path.value_per_kwh == 1.0).all()
-    assert (driven.result.price_per_kwh == 0.1).all()
+    assert (driven.result.price_per_kwh == BUY).all()
+
+
+def test_where_no_trade_can_pay_homes_plan_on_the_two_prices_of_the_supplier_and_are_asked_nothing():
+    opened = opening([0, 0], hours=2, binds=True)
+    supply = opened.supply._replace(delivery_per_kwh=BUY - SELL)
+    driven, asked = ahead(
+        Peer(), opened._replace(supply=supply), [[0.0, 1.0]] * 2, [[5.0, 1.0]] * 2
+    )
+    assert asked == []
+    np.testing.assert_array_equal(driven.result.price_per_kwh, supply.import_per_kwh)
+    np.testing.assert_array_equal(driven.result.credit_per_kwh, supply.export_per_kwh)
+    assert driven.traffic.messages == 2
 
 
 def test_partners_find_what_an_hour_will_be_worth_to_both():

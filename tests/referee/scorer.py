@@ -17,6 +17,7 @@ TANK_SET_DEGC, TANK_LEAST_DEGC, ROOM_DEGC = 52.0, 43.0, 24.0
 COLD_WATER_PER_K2_H, WEAR_PER_KWH, MISSING_PER_KWH, CAR_EFFICIENCY = 0.01, 0.01, 1.0, 0.9
 LEAD_H = 48
 NETWORK = -2
+DELIVERY = -3  # of energy of another home, owed to the wires
 OPERATOR, WHOLESALE, WIRES, OTHERS = range(4)  # after the homes
 
 
@@ -305,6 +306,9 @@ def between_homes(r: Recorded, book: Book, shape: tuple[int, int], dt_h: float) 
     n, bought = shape[1], np.zeros(shape)
     for at, party, counterparty, power, price in r.trades:
         payee = n if counterparty == NETWORK else min(int(counterparty), n)
+        if counterparty == DELIVERY:
+            book.add(int(party), n + WIRES, "delivery", power * price * dt_h)
+            continue
         book.add(min(int(party), n), payee, "local energy", power * price * dt_h)
         if counterparty == NETWORK:
             continue

@@ -50,6 +50,7 @@ credit_per_kwh = 0.02
 [market.layered]
 energy_products = true
 [market.peer]
+delivery_share = 0.3
 network_fee = "zonal"
 fee_per_kwh = 0.013
 [quality]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gridagora.core.exchange import NETWORK, Status, Transactions
+from gridagora.core.exchange import WIRES as OF_WIRES
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.tables import Quality
 from gridagora.results.outcome import LocalTrades
@@ -308,14 +309,29 @@ def local(rows):
 
 def test_trades_become_rows_of_parties():
     """Home a buys of b; c owes the network; b buys of a pool, whose manager stands after the homes."""
-    rows = [(0, 1, 2.0, 0.3), (2, NETWORK, 2.0, 0.01), (1, N, 4.0, 0.1), (N, 2, 1.0, 0.2)]
+    rows = [
+        (0, 1, 2.0, 0.3),
+        (2, NETWORK, 2.0, 0.01),
+        (1, N, 4.0, 0.1),
+        (N, 2, 1.0, 0.2),
+        (0, OF_WIRES, 2.0, 0.05),
+    ]
     got = run.record_trades(PARTIES, 5, local(rows), DT)
-    assert got.interval.tolist() == [5] * 4
-    assert got.buyer.tolist() == [0, 2, 1, OPERATOR]
-    assert got.seller.tolist() == [1, OPERATOR, OPERATOR, 2]
-    assert got.p_kw.tolist() == [2.0, 2.0, 4.0, 1.0]
-    assert got.usd.tolist() == pytest.approx([0.3, 0.01, 0.2, 0.1])
-    assert got.charge.tolist() == [False, True, False, False]
+    assert got.interval.tolist() == [5] * 5
+    assert got.buyer.tolist() == [0, 2, 1, OPERATOR, 0]
+    assert got.seller.tolist() == [1, OPERATOR, OPERATOR, 2, WIRES]
+    assert got.p_kw.tolist() == [2.0, 2.0, 4.0, 1.0, 2.0]
+    assert got.usd.tolist() == pytest.approx([0.3, 0.01, 0.2, 0.1, 0.05])
+    assert got.charge.tolist() == [False, True, False, False, True]
+
+
+def test_delivery_of_local_energy_is_an_item_of_its_own_that_moves_none():
+    local_kwh = local([(0, 1, 2.0, 0.3), (0, OF_WIRES, 2.0, 0.05), (0, OF_WIRES, 1.0, 0.05)])
+    trades = run.record_trades(PARTIES, 0, local_kwh, DT)
+    assert run.traded_kw(PARTIES, trades, (N, 1)).tolist() == [[2.0], [-2.0], [0.0]]
+    ledger = run.book_trades(S, trades)
+    assert entries(ledger, "local energy") == [(0, 1, pytest.approx(0.3), 1.0)]
+    assert entries(ledger, "delivery") == [(0, WIRES, pytest.approx(0.075), 1.5)]
 
 
 def test_joining_trades_keeps_rows_and_kinds():

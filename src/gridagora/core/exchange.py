@@ -34,6 +34,7 @@ from gridagora.kernels.curves.curve import Curves, take_rows
 NETWORK = (
     -2
 )  # counterparty of a charge for using the network: it pays for a quantity and moves none
+WIRES = -3  # counterparty of delivery owed for energy of another home: likewise
 UW_PER_KW = 1_000_000_000
 
 

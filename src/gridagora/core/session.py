@@ -39,12 +39,13 @@ class SupplyOffer(NamedTuple):
     """The substation's tender, shape (h,) each: import and export price [$/kWh], and base load [kW].
 
     `base_kw` is the load that does not tender, mainly that of other customers. The capacity of the substation is a row of the
-    limits. `export_per_kwh` never exceeds `import_per_kwh`.
+    limits. `export_per_kwh` never exceeds `import_per_kwh`, which holds the network charge `delivery_per_kwh` [$/kWh].
     """
 
     import_per_kwh: Col
     export_per_kwh: Col
     base_kw: Col
+    delivery_per_kwh: float = 0.0
 
 
 class Preference(NamedTuple):

@@ -8,9 +8,8 @@ from typing import ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 
-from gridagora.core.encoding import message_bytes
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.exchange import NETWORK, Status, Transactions, join, quote
+from gridagora.core.exchange import Transactions, join, quote
 from gridagora.core.lean import NUMBER_BITS
 from gridagora.core.registry import register
 from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Rulebook
@@ -20,7 +19,6 @@ from gridagora.core.session import (
     GateOpen,
     HourPlan,
     Opening,
-    PeerMessages,
     Planning,
     PricePath,
     Session,
@@ -30,7 +28,6 @@ from gridagora.core.session import (
 )
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.coordination.consensus import (
-    CHECK_EVERY,
     ConsensusRule,
     FixedTrades,
     TradeLinks,
@@ -41,32 +38,26 @@ from gridagora.kernels.coordination.consensus import (
 )
 from gridagora.kernels.curves.curve import Curves, power_at
 from gridagora.mechanisms import trade_graph as graphs
-from gridagora.mechanisms.peer_messages import MESSAGES, OFFER_BYTES, REPORT_BYTES, SupplierPrices
+from gridagora.mechanisms.local_delivery import leaves_gain, local_delivery_per_kwh
+from gridagora.mechanisms.peer_deal import (
+    DISCLOSED,
+    Deal,
+    count_offers,
+    count_posting,
+    green_premium,
+    has_green_surplus,
+    list_charges,
+    list_owed,
+    list_trades,
+    status_of,
+    sum_traffic,
+)
 
 GRAPHS = ("complete", "nearest", "zone", "file")
 FEES = ("none", "uniform", "distance", "zonal")
 DAY_H = 24
-FILLED, SPENT = int(Status.FILLED), int(Status.ROUNDS_SPENT)
 SUPPLIER = -1  # the counterparty of what a home does not trade with its partners
 RESOLD = 2.0  # times the largest green premium: non-green energy then costs more than its resale as green energy would earn
-DISCLOSED = 2  # numbers about itself that a home sends in an offer or a report
-
-
-class Deal(NamedTuple):
-    """What homes agreed on in one interval; trades by end of pair, positive where the party buys.
-
-    In a pool the parties after the n homes are its managers, who trade with every member and keep nothing.
-    """
-
-    graph: TradeLinks
-    trade_kw: Col  # (2e,)
-    price_per_kwh: Col  # (2e,)
-    fee_per_kwh: Col  # (2e,) network charge of that end: paid in addition to the price
-    p_kw: Col  # (n,)
-    worth_per_kwh: Col  # (n,) marginal value of a kWh at p_kw
-    supplier_kw: Col  # (n,) residual, traded with the supplier
-    rounds: int
-    converged: bool
 
 
 class Partnership(NamedTuple):
@@ -92,7 +83,11 @@ class Peer:
     Partners are all homes ("complete"), about `neighbours` on the feeder of which `far` are called across it ("nearest"), those
     of the same zone ("zone"), or those of `layers.partners_file` ("file"). With `community` homes trade through a manager
     at one price in each pool: a zone, or all homes. A trade pays `fee_per_kwh` to the network once ("uniform"), for every
-    place on the path ("distance") or where it leaves the zone ("zonal"), half at each end. `local_per_kwh` is the premium that a
+    place on the path ("distance") or where it leaves the zone ("zonal"), half at each end. Its buyer also owes the wires the
+    share `delivery_share` (0 to 1) of the delivery that the supplier's energy pays: all of it in most places, .43 within a local
+    energy community of Austria, .72 within a regional one. Where that leaves no price at which both ends gain over the supplier,
+    as where exports earn wholesale and delivery is due in full, no offer is sent, and homes plan on the supplier's two prices.
+    `local_per_kwh` is the premium that a
     home would pay for a kWh of its partners over one of the supplier; `[preference]` sets the same and the green premium. The
     supplier sells and buys any quantity at its import and export price; peers do not see network limits. Sessions end when
     partners agree within `tolerance_kw` and `tolerance_per_kwh`, or after `rounds_max`: then what both ends offered last is
@@ -103,6 +98,7 @@ class Peer:
     ----------
     Sorin, Bobo, Pinson, arXiv 1804.03521; Moret, Pinson, Energy collectives, IEEE Trans. Power Systems 34 (2019); charges:
     Baroche and others, Exogenous cost allocation in peer-to-peer electricity markets, IEEE Trans. Power Systems 34 (2019).
+    Delivery on local energy: `mechanisms.local_delivery`.
     """
 
     rules: ClassVar[Rulebook] = Rulebook(
@@ -119,6 +115,7 @@ class Peer:
     community: bool = False
     network_fee: str = "none"
     fee_per_kwh: float = 0.0
+    delivery_share: float = 1.0
     local_per_kwh: float = 0.0
     tolerance_kw: float = 1e-4
     tolerance_per_kwh: float = 1e-5
@@ -138,6 +135,7 @@ class Peer:
                 "none or more, below half of neighbours: the rest are near",
             ),
             ("fee_per_kwh", self.fee_per_kwh >= 0, "a charge of 0 or more"),
+            ("delivery_share", 0 <= self.delivery_share <= 1, "a share from 0 to 1"),
             (
                 "local_per_kwh",
                 self.local_per_kwh >= 0,
@@ -180,6 +178,9 @@ class Peer:
         real time only.
         """
         supply, site = opening.supply, site_of(opening)
+        if not self.may_trade(opening):
+            yield count_posting(opening)
+            return HourPlan(supply.import_per_kwh, state, supply.export_per_kwh)
         import_price_per_kwh = (
             supply.import_per_kwh + (self.local(site) + green_premium(site))[:, None]
         )
@@ -243,9 +244,14 @@ class Peer:
         awards = Transactions(
             opening.product, opening.party, np.full(n, SUPPLIER), deal.p_kw[:, None], worth, status
         )
-        return Clearing(
-            awards, local=join([list_trades(opening, deal), list_charges(opening, deal)])
-        )
+        owed = [list(opening, deal) for list in (list_trades, list_charges, list_owed)]
+        return Clearing(awards, local=join(owed))
+
+    def may_trade(self, opening: Opening) -> bool:
+        """Say whether there is a price, in the first interval of an opening, at which two homes both gain by a trade."""
+        site = site_of(opening)
+        premium = self.local(site) + float(green_premium(site).max(initial=0.0))
+        return leaves_gain(opening.supply, self.delivery_share, premium_per_kwh=premium)
 
     def partnership(self, opening: Opening, state: PeerState | None) -> Partnership | None:
         """Return the partners of an opening, as remembered where it has the same site; None in pools and for homes alone."""
@@ -264,7 +270,8 @@ class Peer:
         """Return the trades that homes with these curves agree on in the first interval of an opening.
 
         Where no home would sell at the highest possible bid, or none would buy at the lowest possible ask, no pair can trade
-        and no offer is sent: a buyer pays at most the import price and its premium, a seller asks at least the export price.
+        and no offer is sent: a buyer pays at most the import price and its premium less delivery, a seller asks at least the
+        export price.
         """
         n, site, export_price_per_kwh = (
             len(opening.party),
@@ -272,12 +279,16 @@ class Peer:
             float(opening.supply.export_per_kwh[0]),
         )
         import_price_per_kwh = float(opening.supply.import_per_kwh[0]) + self.local(site)
-        extra = green_premium(site)
-        top = import_price_per_kwh + float(extra.max(initial=0.0))
+        extra, delivery = (
+            green_premium(site),
+            local_delivery_per_kwh(opening.supply, self.delivery_share),
+        )
+        top = import_price_per_kwh + float(extra.max(initial=0.0)) - delivery
         if (
             n < 2
+            or not self.may_trade(opening)
             or (power_at(curves, top, 1.0) >= 0).all()
-            or (power_at(curves, export_price_per_kwh, 0.0) <= 0).all()
+            or (power_at(curves, export_price_per_kwh + delivery, 0.0) <= 0).all()
         ):
             none = np.zeros(0, np.int64)
             alone, zero = make_links(n, none, none), np.zeros(0)
@@ -290,8 +301,10 @@ class Peer:
             return Deal(alone, zero, zero, zero, *kept, 0, converged=True)
         known = self.partnership(opening, None) if partners is None else partners
         if known is None:
-            return self.pooled(site, curves, import_price_per_kwh, export_price_per_kwh)
-        return self.bilateral(site, curves, known, import_price_per_kwh, export_price_per_kwh)
+            return self.pooled(site, curves, import_price_per_kwh, export_price_per_kwh, delivery)
+        return self.bilateral(
+            site, curves, known, import_price_per_kwh, export_price_per_kwh, delivery
+        )
 
     def bilateral(
         self,
@@ -300,10 +313,12 @@ class Peer:
         partners: Partnership,
         import_price_per_kwh: float,
         export_price_per_kwh: float,
+        delivery_per_kwh: float = 0.0,
     ) -> Deal:
         """Return the trades that partners agree on, pair by pair.
 
-        `import_price_per_kwh` is the import price with the local premium, `export_price_per_kwh` the export price [$/kWh].
+        `import_price_per_kwh` is the import price with the local premium, `export_price_per_kwh` the export price, and
+        `delivery_per_kwh` what the buyer of a trade pays beside [$/kWh].
 
         A home is a green partner while it would export even at the import price: its PV generates more than it consumes. It
         would then buy non-green energy only to resell it as green, so its cost of non-green energy is set above the premium of
@@ -317,24 +332,27 @@ class Peer:
             import_price_per_kwh + non_green_cost,
             graphs.preference_costs(graph, non_green_cost, has_surplus, 2 * fee),
         )
+        costs = costs._replace(buys_per_kwh=costs.buys_per_kwh + delivery_per_kwh)
         graphs.check_costs(graph, costs, where="market.peer.graph")
         found = agree(
             [curves],
             graph,
-            import_price_per_kwh,
+            import_price_per_kwh - delivery_per_kwh,
             outside=(high, low),
             costs=costs,
             rule=self.rule(),
         )
         trade = found.trade_kw[0]
         buyer = np.where(trade > 0, party_of_end(graph), graph.peer)
+        most = import_price_per_kwh + np.minimum(non_green_cost, extra.max()) - delivery_per_kwh
         price = np.clip(
             found.price_per_kwh[0],
             export_price_per_kwh,
-            import_price_per_kwh + np.minimum(non_green_cost, extra.max())[buyer],
+            most[buyer].clip(min=export_price_per_kwh),
         )
         kept = fix_trades(curves, graph, trade, (high, low))
-        return Deal(graph, trade, price, fee, *kept, int(found.rounds[0]), bool(found.converged[0]))
+        ended = int(found.rounds[0]), bool(found.converged[0])
+        return Deal(graph, trade, price, fee, *kept, *ended, delivery_per_kwh)
 
     def pooled(
         self,
@@ -342,8 +360,9 @@ class Peer:
         curves: Curves,
         import_price_per_kwh: float,
         export_price_per_kwh: float,
+        delivery_per_kwh: float = 0.0,
     ) -> Deal:
-        """Return the trades of each pool: one price, and purchases equal to sales."""
+        """Return the trades of each pool: one price, and purchases equal to sales; prices [$/kWh] as for `bilateral`."""
         n = len(site.place)
         _, pool = np.unique(
             graphs.zones(site.tree, site.place) if self.graph == "zone" else np.zeros(n),
@@ -366,9 +385,9 @@ class Peer:
         found = agree(
             [managed],
             graph,
-            import_price_per_kwh,
+            import_price_per_kwh - delivery_per_kwh,
             outside=outside,
-            costs=(fee / 2, fee / 2),
+            costs=(fee / 2 + np.where(home < n, delivery_per_kwh, 0.0), fee / 2),
             rule=self.rule(),
         )
         price = self.one_price(found.price_per_kwh[0], pool[member], home < n)
@@ -378,11 +397,12 @@ class Peer:
         return Deal(
             graph,
             trade,
-            np.clip(price, export_price_per_kwh, import_price_per_kwh),
+            np.clip(price, export_price_per_kwh, import_price_per_kwh - delivery_per_kwh),
             fee / 2,
             *homes,
             int(found.rounds[0]),
             bool(found.converged[0]),
+            delivery_per_kwh,
         )
 
     def one_price(self, price_per_kwh: Col, pool: Index, of_home: Flag) -> Col:
@@ -443,25 +463,6 @@ def _refuse_no_file() -> NoReturn:
     )
 
 
-def green_premium(site: Topology) -> Col:
-    """Return the premium that each home would pay for a kWh of a green partner over any other, shape (n,) [$/kWh]."""
-    wants = site.prefers
-    return (
-        np.zeros(len(site.place))
-        if wants is None
-        else np.where(wants.green, wants.green_per_kwh, 0.0)
-    )
-
-
-def has_green_surplus(site: Topology, p_kw: Col) -> Flag:
-    """Return which homes have a renewable surplus, shape (n,), given their net power p_kw (n,) [kW] at the import price."""
-    return (
-        np.full(len(site.place), False)
-        if site.prefers is None
-        else site.prefers.renewable & (p_kw < 0)
-    )
-
-
 def _balance_pools(trade_kw: Col, pool: Index, of_home: Flag) -> Col:
     """Return the trades of each pool with the longer side cut in proportion: its manager keeps nothing."""
     bought = np.bincount(pool[of_home], trade_kw[of_home].clip(min=0))
@@ -496,78 +497,3 @@ def _make_curves(
     )
     price = np.column_stack([import_price_per_kwh, export_price_per_kwh])
     return Curves(2 * np.arange(len(mean) + 1), p_kw.ravel(), price.ravel())
-
-
-def status_of(deal: Deal) -> int:
-    """Return the status of the transactions of a deal."""
-    return FILLED if deal.converged else SPENT
-
-
-def sum_traffic(talks: list[PeerMessages]) -> PeerMessages:
-    """Return the message counts of sessions held in parallel: sums, and the rounds of the longest."""
-    columns = list(zip(*(talk[:-1] for talk in talks), strict=True))
-    return PeerMessages(sum(columns[0]), sum(columns[1]), max(columns[2]), sum(columns[3]))
-
-
-def count_posting(opening: Opening) -> PeerMessages:
-    """Return the messages by which the supplier posts the path of its two prices to all homes."""
-    homes, steps = len(opening.party), len(opening.supply.import_per_kwh)
-    return PeerMessages(homes, homes * message_bytes(MESSAGES[SupplierPrices], steps), 1, 0)
-
-
-def count_offers(deal: Deal, homes: int) -> PeerMessages:
-    """Return the messages exchanged by n homes: an offer from every end of a pair in every round.
-
-    The supplier first posts its two prices to all. Every few rounds each home also reports its largest residuals and receives
-    the largest of all, as the stopping test; the manager of a pool reads them from the offers, which it answers one by one.
-    """
-    offers = deal.rounds * len(deal.graph.peer)
-    own = deal.rounds * int(deal.graph.offset[homes])
-    checks = -(-deal.rounds // CHECK_EVERY) if len(deal.graph.offset) == homes + 1 else 0
-    reports = checks * homes
-    size = (
-        offers * OFFER_BYTES
-        + 2 * reports * REPORT_BYTES
-        + homes * message_bytes(MESSAGES[SupplierPrices], 1)
-    )
-    return PeerMessages(
-        offers + 2 * reports + homes, size, deal.rounds + 2 * checks, DISCLOSED * (own + reports)
-    )
-
-
-def list_trades(opening: Opening, deal: Deal) -> Transactions:
-    """Return one row for every pair that trades: the buyer, the seller, what is bought and its price before network charges.
-
-    Parties above the homes of the opening are managers of pools.
-    """
-    rows = np.flatnonzero(deal.trade_kw > 0)
-    buyer, n = party_of_end(deal.graph), len(opening.party)
-    names = np.append(opening.party, n + np.arange(len(deal.graph.offset) - 1 - n))
-    status = np.full(len(rows), status_of(deal))
-    column = (deal.trade_kw[rows, None], deal.price_per_kwh[rows, None])
-    return Transactions(
-        opening.product, names[buyer[rows]], names[deal.graph.peer[rows]], *column, status
-    )
-
-
-def list_charges(opening: Opening, deal: Deal) -> Transactions:
-    """Return one row for every end of a pair that pays a network charge: the power traded and its charge."""
-    n = len(opening.party)
-    ends = party_of_end(deal.graph)
-    rows = np.flatnonzero((deal.fee_per_kwh > 0) & (deal.trade_kw != 0) & (ends < n))
-    column = (np.abs(deal.trade_kw[rows, None]), deal.fee_per_kwh[rows, None])
-    status = np.full(len(rows), status_of(deal))
-    return Transactions(
-        opening.product, opening.party[ends[rows]], np.full(len(rows), NETWORK), *column, status
-    )
-
-
-def cost_per_h(opening: Opening, deal: Deal) -> Col:
-    """Return what every home pays in money, shape (n,) [$/h]: partners, network charges, and the supplier for the rest."""
-    ends, n = party_of_end(deal.graph), len(opening.party)
-    moved = deal.trade_kw * deal.price_per_kwh + np.abs(deal.trade_kw) * deal.fee_per_kwh
-    rest, supply = deal.supplier_kw, opening.supply
-    supplier = (
-        rest.clip(min=0) * supply.import_per_kwh[0] + rest.clip(max=0) * supply.export_per_kwh[0]
-    )
-    return np.asarray(np.bincount(ends, moved, minlength=n)[:n] + supplier)

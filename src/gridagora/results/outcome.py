@@ -62,7 +62,7 @@ class LocalTrades(NamedTuple):
     """What homes agreed with each other, a row each: interval, buyer, seller, power and what the buyer pays.
 
     Shape (r,) each. Buyer and seller are rows of the parties of the run. The operator keeps the accounts of pools; `charge` rows
-    are owed to the network and move no energy.
+    are owed to the network or, as delivery, to the wires, and move no energy.
     """
 
     interval: Index

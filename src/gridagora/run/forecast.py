@@ -99,4 +99,5 @@ def offer_supply(w: WholesaleTerms, energy: Col, base_kw: Col) -> SupplyOffer:
     `base_kw` (h,) [kW] is the load of other customers.
     """
     buy = energy + w.delivery_per_kwh
-    return SupplyOffer(buy, np.minimum(energy + w.export_credit_per_kwh, buy), base_kw)
+    sell = np.minimum(energy + w.export_credit_per_kwh, buy)
+    return SupplyOffer(buy, sell, base_kw, w.delivery_per_kwh)

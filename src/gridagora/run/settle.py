@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.core.exchange import NETWORK, Transactions
+from gridagora.core.exchange import NETWORK, WIRES, Transactions
 from gridagora.core.product import Product
 from gridagora.core.records import Derived, RunColumn, by_row, row_blocks, sum_rows
 from gridagora.core.tables import Col, Flag, Index, Quality
@@ -16,6 +16,7 @@ from gridagora.settlement.ledger import AgreedPositions, Ledger, book
 from gridagora.settlement.parties import Parties, Role, row_of, rows_of
 
 CHARGE = "deviation charge"
+DELIVERY = "delivery"  # network charges of energy from the public grid
 OVERLOAD = "overload"  # energy beyond the limit of the substation, by its price
 
 
@@ -121,7 +122,7 @@ def settle(
             book(
                 operator,
                 wires,
-                "delivery",
+                DELIVERY,
                 imported * w.delivery_per_kwh * dt_h,
                 period,
                 imported * dt_h,
@@ -202,13 +203,14 @@ def join_trades(trades: list[LocalTrades]) -> LocalTrades:
 def record_trades(parties: Parties, interval: int, local: Transactions, dt_h: float) -> LocalTrades:
     """Return what homes agreed with each other in an interval as rows of the parties of the run.
 
-    What is owed to the network is the operator's, who also keeps the accounts of pools: their managers are parties after the
-    homes and come out even.
+    Delivery is owed to the wires. What is owed to the network is the operator's, who also keeps the accounts of pools: their
+    managers are parties after the homes and come out even.
     """
     n, operator = len(rows_of(parties, Role.HOME)), row_of(parties, Role.OPERATOR)
-    moves = local.counterparty != NETWORK
+    moves = (local.counterparty != NETWORK) & (local.counterparty != WIRES)
     buyer = np.where(local.party < n, local.party, operator)
     seller = np.where(moves & (local.counterparty < n), local.counterparty, operator)
+    seller[local.counterparty == WIRES] = row_of(parties, Role.WIRES)
     usd = local.p_kw[:, 0] * local.price_per_kwh[:, 0] * dt_h
     return LocalTrades(np.full(len(usd), interval), buyer, seller, local.p_kw[:, 0], usd, ~moves)
 
@@ -239,15 +241,28 @@ def less_traded(home_kw: RunColumn, parties: Parties, trades: LocalTrades) -> Ru
 
 
 def book_trades(s: Settlement, trades: LocalTrades) -> Ledger:
-    """Book what homes paid each other: one entry for each pair of buyer and seller, rounded once."""
+    """Book what homes paid each other and the wires: one entry for each pair of buyer and seller, rounded once."""
+    due = trades.charge & (trades.seller == row_of(s.parties, Role.WIRES))
+    between, delivery = (LocalTrades(*(column[some] for column in trades)) for some in (~due, due))
+    moved_kw = np.where(between.charge, 0.0, between.p_kw)
+    return books.join(
+        [
+            _book_pairs(s, between, moved_kw, "local energy"),
+            _book_pairs(s, delivery, delivery.p_kw, DELIVERY),
+        ]
+    )
+
+
+def _book_pairs(s: Settlement, trades: LocalTrades, moved_kw: Col, item: str) -> Ledger:
+    """Book what each pair of buyer and seller paid for an item, with what it counts (r,) [kW]."""
     if not len(trades.usd):
         return books.open_ledger()
     pairs, row = np.unique(np.stack([trades.buyer, trades.seller]), axis=1, return_inverse=True)
-    usd, moved_kw = (
+    usd, counted_kw = (
         np.asarray(np.bincount(row.ravel(), column, pairs.shape[1]), np.float64)
-        for column in (trades.usd, np.where(trades.charge, 0.0, trades.p_kw))
+        for column in (trades.usd, moved_kw)
     )
-    return book(pairs[0], pairs[1], "local energy", usd, s.period, moved_kw * s.dt_h)
+    return book(pairs[0], pairs[1], item, usd, s.period, counted_kw * s.dt_h)
 
 
 def deviation_charge(
