@@ -110,7 +110,7 @@ def test_a_design_may_have_a_share_of_its_own():
     assert study_of(scene, study, "half tou").automated.sum() == 3
     assert study_of(scene, study, "tou") is study
     assert "participation_share = 0.5" in scene_lines(scene)["designs"]
-    assert read.parse(scene.text).participation_of("half tou") == 0.5
+    assert read.parse(scene.text).shares_of("half tou") == (0.5, 0.0)
 
 
 @pytest.mark.parametrize("share", ["1.5", "-0.1", '"half"'])

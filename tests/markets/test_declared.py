@@ -16,8 +16,10 @@ POSTED = Rulebook(
 RULES = {
     "flat": POSTED._replace(is_tariff=True, posts_hours=True),
     "flat_optimised": POSTED._replace(is_tariff=True, posts_hours=True),
-    "tou": POSTED._replace(is_tariff=True, posts_hours=True),
-    "critical_peak": POSTED._replace(is_tariff=True, posts_hours=True, sees_limit=True),
+    "tou": POSTED._replace(is_tariff=True, posts_hours=True, posts_windows=True),
+    "critical_peak": POSTED._replace(
+        is_tariff=True, posts_hours=True, sees_limit=True, posts_windows=True
+    ),
     "rtp": POSTED._replace(posts_hours=True),
     "central": Rulebook(
         ("look_ahead",),

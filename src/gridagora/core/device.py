@@ -145,6 +145,20 @@ class DeviceKind(NamedTuple):
     measures: Mapping[str, str] = NO_WORDS  # columns of `feel` by what they count towards
 
 
+class DearWindows(NamedTuple):
+    """Dear windows of a posted price, as people know them who act on it by hand: in which hour the one ends that an hour lies in.
+
+    `row` (n,) is the row of each home in `end_h` (g, H), hours of the run; what lies in no window ends with itself.
+    """
+
+    row: Index
+    end_h: Index
+
+    def end_of(self, home: Index, hour: int) -> Index:
+        """Return the hour in which the window of some homes (r,) ends, (r,); `hour` itself where it lies in none."""
+        return np.asarray(self.end_h[self.row[home], hour])
+
+
 class Setting(NamedTuple):
     """What a group is made of at the start of a run."""
 
@@ -158,6 +172,7 @@ class Setting(NamedTuple):
     are_draws_known: bool  # whether plans know the hot water to come
     group: Index  # (n,) service transformer of every home: what is rationed among homes is rationed within it
     errors: ForecastErrors = NO_ERRORS  # of what plans believe; what happens knows none of it
+    dear: DearWindows | None = None  # what people know who act by hand; None: nobody does
 
 
 class Window(NamedTuple):

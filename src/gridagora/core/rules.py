@@ -55,6 +55,8 @@ class Rulebook(NamedTuple):
     the power flow of the interval before; `is_tariff` whether its prices are set before the run to
     earn what the baseline costs, and so cannot ask panels to stop in an hour. `posts_hours` says that an opening over several
     intervals is posted each its own price, and each home its own, so that a run may ask for those of an hour at once.
+    `posts_windows` says that its prices are dear in windows known long before, so that people can act on them by hand; its
+    state is then a `Tariff`.
     """
 
     strategies: tuple[str, ...]  # those of homes that it can run with
@@ -69,6 +71,7 @@ class Rulebook(NamedTuple):
     is_tariff: bool = False
     residual: Residual = Residual.OPERATOR
     posts_hours: bool = False
+    posts_windows: bool = False
 
 
 POSTED_PRICE = Rulebook(

@@ -14,6 +14,7 @@ from gridagora.core.device import (
     Blocks,
     BoundPart,
     Column,
+    DearWindows,
     DeviceKind,
     DeviceOutcome,
     DeviceRecord,
@@ -269,6 +270,20 @@ def plug_in_and_charge(table: Ev, e_kwh: Col) -> Col:
     return np.where(e_kwh < table.need_kwh, table.rated_kw, 0.0)
 
 
+def charge_by_hand(table: Ev, e_kwh: Col, now: Moment, dear: DearWindows | None) -> Col:
+    """Return what cars take that nothing controls, shape (m,) [kW]: full power, but none in a dear window.
+
+    Who sees that the whole charge would not fit between the end of the window and the departure does not wait for that end.
+    """
+    full_kw = plug_in_and_charge(table, e_kwh)
+    if dear is None:
+        return full_kw
+    end_h = dear.end_of(table.home, now.hour)
+    most_kwh = table.rated_kw * table.efficiency * (table.depart_s / HOUR_S - end_h)
+    waits = (end_h > now.hour) & (most_kwh >= table.need_kwh)
+    return np.where(waits, 0.0, full_kw)
+
+
 def step(
     table: Ev,
     e_kwh: Col,
@@ -287,7 +302,7 @@ def step(
 @register("device", "ev")
 @dataclass(frozen=True)
 class EvGroup:
-    """The charging sessions of a run; without orders a car charges at full power from its arrival."""
+    """The charging sessions of a run; without orders a car charges at full power, from its arrival or by hand later."""
 
     about: ClassVar[DeviceKind] = DeviceKind(
         "ev",
@@ -313,6 +328,7 @@ class EvGroup:
     )
     table: Ev
     e_kwh: Col  # (m,) stored since arrival
+    dear: DearWindows | None = None  # in which people who act by hand do not charge
     chosen: LastHour[SessionsNow] = field(default_factory=LastHour, init=False, compare=False)
 
     @classmethod
@@ -321,7 +337,7 @@ class EvGroup:
         if "ev" not in setting.homes.owned:
             return None
         table = of(setting.homes, short_h=setting.dt_h)
-        return cls(table, np.zeros(len(table.home)))
+        return cls(table, np.zeros(len(table.home)), setting.dear)
 
     @property
     def home(self) -> Index:
@@ -347,12 +363,10 @@ class EvGroup:
     def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
         """Charge the cars."""
         del beside
-        if p_target_kw is None:
-            asked = plug_in_and_charge(self.table, self.e_kwh)
-        else:
-            asked, free = p_target_kw, np.isnan(p_target_kw)
-            if free.any():
-                asked = np.where(free, plug_in_and_charge(self.table, self.e_kwh), asked)
+        asked = np.full_like(self.e_kwh, np.nan) if p_target_kw is None else p_target_kw
+        if (free := np.isnan(asked)).any():
+            alone = charge_by_hand(self.table, self.e_kwh, now, self.dear)
+            asked = np.where(free, alone, asked)
         p_kw = step(self.table, self.e_kwh, now.now_s, asked, now.dt_h)
         return Metered(p_kw, p_kw * self.table.efficiency * now.dt_h)
 

@@ -6,7 +6,7 @@ Theory 1.3, 1.4.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from gridagora.core.device import (
     Beside,
     Blocks,
     BoundPart,
+    DearWindows,
     DeviceKind,
     DeviceOutcome,
     DeviceRecord,
@@ -51,8 +52,10 @@ from gridagora.kernels.physics.fleet import (
 from gridagora.kernels.physics.tcl import ACCOUNT, CONTINUOUS, PRIORITY, THERMOSTAT
 from gridagora.kernels.stores.value import Stores, stores
 from gridagora.population.acting_hour import ActingHour, goal_of, make_acting_hour
+from gridagora.population.by_hand import set_back
 from gridagora.population.comfort import ComfortDeviation, felt_in_quarters_k2_h, in_intervals
 from gridagora.population.heat_pump import COLUMNS, HeatPumps, describe
+from gridagora.population.house_belief import Belief, HourBelief
 from gridagora.population.quality import comfort_ratio
 
 T_REF_DEGC = 24.0  # the stored coolth or warmth is counted from here
@@ -68,31 +71,6 @@ CHUNK = 1024  # houses of a bound answered at a time: their blocks take memory
 DISPATCH = MappingProxyType(
     {"thermostat": THERMOSTAT, "account": ACCOUNT, "continuous": CONTINUOUS, "priority": PRIORITY}
 )
-
-
-class HourBelief(NamedTuple):
-    """What bids of an hour take from the belief: columns of a table of stores, and what its state is found with."""
-
-    side: Col  # (n,) 1 while heating, -1 while cooling [1]
-    c_0: Col  # (n,) departure without power, of a fast part that is nil [K]
-    settled_k: Col  # (n,)
-    columns: Mapping[str, Col]  # (n, 1) each [unit of the field]
-
-
-class Belief(NamedTuple):
-    """One-state house over steps of one length, n rows and H hours.
-
-    State x [K] is the slow part of the air, as coolth while cooling and warmth while heating. x' = leak x + gain p + drift, and
-    the mean departure from the bliss temperature over the step, positive on the side of too much, is
-    c_x x + c_p p + c_0, the fast mode taken as settled.
-    """
-
-    leak: Col  # (n,)
-    gain_k_kw: Col  # (n, H)
-    drift_k: Col  # (n, H)
-    c_x: Col  # (n,)
-    c_p: Col  # (n, H)
-    c_0: Col  # (n, H)
 
 
 @dataclass(frozen=True)
@@ -383,6 +361,7 @@ class HvacGroup:
     rule: int
     control: Control
     error: ForecastError | None = None  # of the outdoor temperature that plans believe in
+    dear: DearWindows | None = None  # in which people who act by hand set the thermostat back
     acting: LastHour[ActingHour] = field(default_factory=LastHour, init=False, compare=False)
     believed: LastHour[HourBelief] = field(default_factory=LastHour, init=False, compare=False)
 
@@ -403,6 +382,7 @@ class HvacGroup:
             DISPATCH[setting.dispatch],
             control,
             setting.errors.outdoor,
+            setting.dear,
         )
 
     @property
@@ -455,9 +435,8 @@ class HvacGroup:
 
     def _act(self, hour: int) -> ActingHour:
         """Return what acts in an hour."""
-        return make_acting_hour(
-            hours_now(self.table, hour), self.table.best_degc[:, hour], self.group
-        )
+        now = set_back(hours_now(self.table, hour), self.dear, self.home, hour)
+        return make_acting_hour(now, self.table.best_degc[:, hour], self.group)
 
     def observe(self, now: Moment) -> Mapping[str, Col]:
         """Return the temperature of the air and its set point; that of the mass no one measures."""

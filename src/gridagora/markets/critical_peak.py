@@ -47,7 +47,9 @@ class CriticalPeak:
     Electric, SmartRate, schedule E-RSMART.
     """
 
-    fixed: ClassVar[Rulebook] = POSTED_PRICE._replace(sees_limit=True, posts_hours=True)
+    fixed: ClassVar[Rulebook] = POSTED_PRICE._replace(
+        sees_limit=True, posts_hours=True, posts_windows=True
+    )
 
     base: str = "flat"
     critical_ratio: float = 6.0

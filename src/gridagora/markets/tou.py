@@ -37,7 +37,9 @@ class TimeOfUse:
     Enedis, "Enedis met en oeuvre la reforme des heures creuses", press release of 15 October 2025, enedis.fr/presse.
     """
 
-    rules: ClassVar[Rulebook] = POSTED_PRICE._replace(is_tariff=True, posts_hours=True)
+    rules: ClassVar[Rulebook] = POSTED_PRICE._replace(
+        is_tariff=True, posts_hours=True, posts_windows=True
+    )
 
     peak_ratio: float = 3.0
     peak_start_h: float = 14.0

@@ -9,6 +9,7 @@ import numpy as np
 
 from gridagora.core.device import (
     Beside,
+    DearWindows,
     DeviceKind,
     Draws,
     GroupBelief,
@@ -106,10 +107,12 @@ def make_fleet(
     rest_min: int = REST_MIN,
     group: Index | None = None,
     errors: ForecastErrors = NO_ERRORS,
+    dear: DearWindows | None = None,
 ) -> Fleet:
     """Return the fleet of a scene at the start of a run; an on/off unit that was switched rests for `rest_min` minutes.
 
-    `local_hour` (H,) is the local hour of day, `group` (n,) the service transformer of every home; None: one feeds all.
+    `local_hour` (H,) is the local hour of day, `group` (n,) the service transformer of every home; None: one feeds all. `dear`
+    are the windows that people know who act by hand; None: nobody does.
     """
     fed_by = np.zeros(len(homes.home_id), np.int64) if group is None else group
     setting = Setting(
@@ -123,6 +126,7 @@ def make_fleet(
         draws_known,
         fed_by,
         errors,
+        dear,
     )
     made = [find("device", name).of(setting) for name in names("device")]
     groups = sorted(

@@ -15,7 +15,7 @@ from gridagora.report.facts import (
     of,
     step_s,
 )
-from gridagora.report.gains import Gain, gains, in_words, limit_words, usd
+from gridagora.report.gains import Gain, gains, in_words, limit_words, shares_words, usd
 from gridagora.report.home_figures import ANSI_A_V, ANSI_BASE_V, bill_delta_usd
 from gridagora.report.style import change, number
 from gridagora.report.value_figures import captured_share
@@ -143,7 +143,7 @@ def question(result: ComparisonView) -> str:
     same = f"Same feeder, homes, weather and wholesale prices{across}"
     who = "what does one market design" if count == 1 else f"what do {count} market designs"
     asked = f"{same}: {who} do to value, bills, peak, comfort and voltage?"
-    return f"{asked} {limit_words(result)}".rstrip()
+    return " ".join(filter(None, (asked, limit_words(result), shares_words(result))))
 
 
 def answer(result: ComparisonView) -> str:

@@ -84,6 +84,12 @@ def one_draw(result: ComparisonView) -> str:
     return f"One draw{which}, so no design is marked as the best; gridagora compare SCENARIO --seeds 20 tells chance apart."
 
 
+def shares_words(result: ComparisonView) -> str:
+    """Return which homes take part and which act by hand, as one sentence; '' where all take part or nothing is known."""
+    told = str(result.summary.get("manifest", {}).get("participation", ""))
+    return f"Homes: {told}." if told else ""
+
+
 def limit_words(result: ComparisonView) -> str:
     """Return the limit of the substation, what is beyond it costs and where both come from, as one sentence; '' where unknown."""
     told = str(result.summary.get("manifest", {}).get("limit_source", ""))

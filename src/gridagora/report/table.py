@@ -22,7 +22,7 @@ from gridagora.report.facts import (
     unranked,
     warned,
 )
-from gridagora.report.gains import limit_words, one_draw, overload_words
+from gridagora.report.gains import limit_words, one_draw, overload_words, shares_words
 from gridagora.report.rows import rows_of
 from gridagora.report.style import DESIGN_LABELS, decimals, number
 
@@ -82,7 +82,7 @@ def render(result: ComparisonView, console: Console) -> None:
         return
     room = max(2, (console.width - LABEL_COLUMNS) // max(DESIGN_COLUMNS, 2 + max(map(len, names))))
     console.print(Text(one_draw(result), style="bold"))
-    if told := limit_words(result):
+    for told in filter(None, (limit_words(result), shares_words(result))):
         console.print(Text(told))
     for first in range(0, len(names), room):
         chosen = range(first, min(first + room, len(names)))

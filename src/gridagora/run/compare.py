@@ -38,7 +38,7 @@ from gridagora.run.comms import CommsFaults
 from gridagora.run.evaluate import evaluate
 from gridagora.run.forecast import WholesaleTerms, draw_errors
 from gridagora.run.outages import Outages, draw_outages
-from gridagora.run.participation import draw_participation
+from gridagora.run.participation import draw_by_hand, draw_participation
 from gridagora.run.played import play_schedule
 from gridagora.run.power_flow import Wiring, solve_run
 from gridagora.run.record import power_of
@@ -139,12 +139,15 @@ def _run_design(
 def study_of(scene: Scene, study: Setup, design: str) -> Setup:
     """Return what all designs share as one design has it: with the spread of starts and the homes that take part in it."""
     keys = scene.scenario
-    spread_min, share = keys.start_spread_of(design), keys.participation_of(design)
+    spread_min, shares = keys.start_spread_of(design), keys.shares_of(design)
     if spread_min is not None:
         study = study._replace(start_spread_min=spread_min)
-    if share == keys.homes.participation_share:
+    if shares == keys.homes.shares:
         return study
-    return study._replace(automated=draw_participation(scene.seed, scene.homes.home_id, share))
+    return study._replace(
+        automated=draw_participation(scene.seed, scene.homes.home_id, shares.automated),
+        by_hand=draw_by_hand(scene.seed, scene.homes.home_id, *shares),
+    )
 
 
 def require_designs(scene: Scene, architectures: Sequence[str] | None) -> list[str]:
@@ -242,6 +245,7 @@ def begin(scene: Scene) -> Setup:
         automated=draw_participation(
             keys.scenario.seed, scene.homes.home_id, keys.homes.participation_share
         ),
+        by_hand=draw_by_hand(keys.scenario.seed, scene.homes.home_id, *keys.homes.shares),
     )
 
 

@@ -1,4 +1,7 @@
-"""Homes that take no part: their devices keep to their own switches in every design, and others count on what they then take."""
+"""Homes that take no part: their devices keep to their own switches in every design, and others count on what they then take.
+
+Some of them act by hand where a design posts dear windows; those who plan still count on what they take under the flat design.
+"""
 
 from collections.abc import Sequence
 
@@ -6,7 +9,7 @@ import numpy as np
 
 from gridagora.core.records import RunColumn, row_blocks
 from gridagora.core.rng import stream
-from gridagora.core.tables import Col, Flag
+from gridagora.core.tables import Col, Flag, Index
 
 DAY_H = 24
 
@@ -18,10 +21,33 @@ def draw_participation(seed: int, home_id: Sequence[str], share: float) -> Flag 
     """
     if share >= 1.0:
         return None
-    order = np.argsort([stream(seed, "participation", home).random() for home in home_id])
+    order = _order(seed, home_id)
     chosen: Flag = np.zeros(len(home_id), np.bool_)
     chosen[order[: round(share * len(home_id))]] = True
     return chosen
+
+
+def draw_by_hand(
+    seed: int, home_id: Sequence[str], participation_share: float, share: float
+) -> Flag | None:
+    """Return which of the homes that take no part act by hand on dear windows, shape (n,), a share of all; None where none does.
+
+    They are the last to take part, so that a larger share of either kind has the homes of a smaller one.
+    """
+    if share <= 0.0:
+        return None
+    order = _order(seed, home_id)
+    most, automated = (
+        round(each * len(order)) for each in (participation_share + share, participation_share)
+    )
+    chosen: Flag = np.zeros(len(order), np.bool_)
+    chosen[order[::-1][: min(most, len(order)) - automated]] = True
+    return chosen
+
+
+def _order(seed: int, home_id: Sequence[str]) -> Index:
+    """Return the rows of homes in the order in which they come to take part, shape (n,)."""
+    return np.argsort([stream(seed, "participation", home).random() for home in home_id])
 
 
 def expect_load_kw(

@@ -38,6 +38,7 @@ from gridagora.run.unranked import unranked
 from gridagora.scenario import plugins
 from gridagora.scenario.build import Scene
 from gridagora.scenario.overload import spell_limit
+from gridagora.scenario.shares import spell_shares
 from gridagora.settlement.ledger import UUSD_PER_USD, UWH_PER_KWH, only, paid_uusd
 from gridagora.settlement.parties import Role, row_of
 
@@ -205,6 +206,7 @@ def _manifest(scene: Scene, study: Setup, top: Bound, bound_s: float) -> dict[st
         "held_taps": list(held_taps(scene.feeder)),
         "limit_kw": _number(study.wholesale.limit_kw),
         "limit_source": spell_limit(scene, study.wholesale.limit_kw),
+        "participation": spell_shares(scene),
         "flat_rate_per_kwh": study.flat_per_kwh,
         "bound": {
             "welfare_usd": top.welfare_usd,

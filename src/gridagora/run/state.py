@@ -26,6 +26,7 @@ from gridagora.population.join_homes import join_homes
 from gridagora.results.outcome import LocalTrades
 from gridagora.run import starts
 from gridagora.run.comms import PERFECT, BidCache, CommsFaults
+from gridagora.run.dear_windows import find_windows, join_windows
 from gridagora.run.forecast import WholesaleTerms, real_time_per_kwh
 from gridagora.run.outages import HeardPrices
 from gridagora.run.participation import expect_load_kw
@@ -89,6 +90,9 @@ class Setup(NamedTuple):
     errors: ForecastErrors = NO_ERRORS  # of what plans believe
     automated: Flag | None = None  # (n,) homes that take part; None: all do
     transformer: LoadedTransformer | None = None  # that the limit stands for; None without a limit
+    by_hand: Flag | None = (
+        None  # (n,) of the others those that act on dear windows; None: none does
+    )
     reference_per_kwh: float = REFERENCE_PER_KWH  # the price at which set points were chosen: it fixes the bliss temperature
 
 
@@ -241,6 +245,15 @@ def start_runs(
     hours, per = DAY_H * first.days, round(1 / first.dt_h)
     t, sizes = hours * per, [len(study.homes.home_id) for study in studies]
     first_home, errors = np.cumsum([0, *sizes]), join_errors([s.errors for s in studies], sizes)
+    wholesale = [real_time_per_kwh(s.wholesale, hours + DAY_H, s.dt_h) for s in studies]
+    begun = [
+        market.start(baseline(study, prices))
+        for market, study, prices in zip(markets, studies, wholesale, strict=True)
+    ]
+    dear = [
+        find_windows(market, state, study.local_hour, study.by_hand)
+        for market, state, study in zip(markets, begun, studies, strict=True)
+    ]
     fleet = homes_at.make_fleet(
         homes,
         first.local_hour,
@@ -252,6 +265,7 @@ def start_runs(
         draws_known=first.wholesale.draws_known,
         group=_join_groups(studies),
         errors=errors,
+        dear=join_windows(dear, sizes),
     )
     load_kw = homes.load_kw.T.copy()
     writes = recorder(t, columns_of_record(fleet.groups, len(homes.home_id)))
@@ -279,7 +293,6 @@ def start_runs(
         is_prosumer &= demand.automated
     for run, (market, study) in enumerate(zip(markets, studies, strict=True)):
         rows = demand.homes_of_run(run)
-        wholesale = real_time_per_kwh(study.wholesale, hours + DAY_H, study.dt_h)
         pricing, n = market.rules.pricing, sizes[run]
         by_place = study.site is not None and pricing is Pricing.BY_PLACE
         track = open_record(
@@ -295,15 +308,15 @@ def start_runs(
                 market,
                 market.rules,
                 find("strategy", market.strategy)(),
-                market.start(baseline(study, wholesale)),
+                begun[run],
                 study,
                 run_parties(study.homes.home_id),
                 demand,
                 load_kw[:, rows],
                 demand.expected_kw[:, rows],
-                wholesale,
+                wholesale[run],
                 track,
-                np.full(n, wholesale[0] + study.wholesale.delivery_per_kwh),
+                np.full(n, wholesale[run][0] + study.wholesale.delivery_per_kwh),
                 is_prosumer[rows],
             )
         )

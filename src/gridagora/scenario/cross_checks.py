@@ -12,6 +12,7 @@ from gridagora.scenario import short_keys, unread
 from gridagora.scenario.calendar import midnight_s
 from gridagora.scenario.key_checks import Got
 from gridagora.scenario.schema import (
+    SLACK,
     ComfortKeys,
     HomesKeys,
     LayersKeys,
@@ -24,7 +25,6 @@ from gridagora.scenario.schema import (
     WeatherKeys,
 )
 
-SLACK = 1e-9  # shares of .7 and .3 add up to one, whatever their last bit says
 UPGRADE = ("upgrade_per_kw_year", "upgrade_hours")  # keys of one price
 READ_A_FILE = (
     ("feeder", "opendss", "file"),
@@ -53,6 +53,7 @@ def check(
         *unread.check(tables, parts, got),
         *_substation(cast(SubstationKeys, tables["substation"]), got),
         *_reactive(cast(ReactiveKeys, tables["reactive"]), got),
+        *homes.shares.check(got.where("homes", "by_hand_share")),
         *_weather(homes, cast(WeatherKeys, tables["weather"]), got),
         *_sliders(cast(ComfortKeys, tables["comfort"]), got),
         *_tiers(cast(QualityKeys, tables["quality"]), got),

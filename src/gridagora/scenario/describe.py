@@ -20,6 +20,7 @@ from gridagora.scenario.dwellings import left_share
 from gridagora.scenario.overload import spell_limit
 from gridagora.scenario.read import literal
 from gridagora.scenario.schema import Design, Scenario
+from gridagora.scenario.shares import spell_shares
 from gridagora.sources import opendss
 
 NAMES = 6  # of loads told before the rest is cut
@@ -224,11 +225,7 @@ def _equipment(scene: Scene) -> str:
     tables = sorted(tables, key=lambda each: (-each[0].rank, each[0].kind))
     owners = [f"{np.unique(table.home).size} with {about.label.lower()}" for about, table in tables]
     more = [about.describe(table, 24 * scene.scenario.scenario.days) for about, table in tables]
-    share = scene.scenario.homes.participation_share
-    idle = (
-        "" if share >= 1 else f"{share:.0%} of homes take part, the others keep to their switches"
-    )
-    return "; ".join(said for said in (", ".join(owners), *more, idle) if said)
+    return "; ".join(said for said in (", ".join(owners), *more, spell_shares(scene)) if said)
 
 
 def _export(credit_per_kwh: float | None) -> str:

@@ -11,25 +11,27 @@ from gridagora.core.registry import find, names
 from gridagora.core.rules import Pricing
 from gridagora.scenario import key_checks as faults
 from gridagora.scenario.key_checks import Got
-from gridagora.scenario.schema import Design
+from gridagora.scenario.schema import Design, HomeShares, HomesKeys
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _+-]{0,38}[A-Za-z0-9+]|[A-Za-z0-9]")
 NAMING = "up to 40 letters, digits, blanks, '-', '_' or '+', a letter or digit first"
 SPREAD = "start_spread_minutes"  # a key of `[market]` that a design may set for itself
-PARTICIPATION = "participation_share"  # a key of `[homes]` that it may
-OWN = ("name", "market", SPREAD, PARTICIPATION)  # keys of a `[[design]]` that are not of its market
+SHARES = ("participation_share", "by_hand_share")  # keys of `[homes]` that it may
+OWN = ("name", "market", SPREAD, *SHARES)  # keys of a `[[design]]` that are not of its market
 RESERVED = ("bound", "manifest")  # what tables and folders call something else
 
 
 def find_designs(
     raw: Sequence[Mapping[str, Any]],
     parts: Mapping[str, Mapping[str, Any]],
+    homes: HomesKeys,
     got: Got,
     problems: list[Problem],
 ) -> tuple[Design, ...]:
     """Return the checked designs of a scenario's own; problems are added to the list.
 
-    `parts` are the checked keys of every `[market.NAME]`, which a design of that market starts from.
+    `parts` are the checked keys of every `[market.NAME]`, which a design of that market starts from; `homes` has the shares of
+    homes that it shares with all others where it states none.
     """
     found, seen = [], list[str]()
     for row, values in enumerate(raw):
@@ -48,15 +50,26 @@ def find_designs(
         if spread is not None and len(problems) == before:
             made = find("market", market)(**{**shared, **checked})
             problems += _check_spread(spread, made, got.where("design", name, SPREAD))
-        share = values.get(PARTICIPATION)
-        bad = {} if share is None else faults.keys("homes", {PARTICIPATION: share}, Got(""))
-        at = got.where("design", name, PARTICIPATION)
-        problems += [replace(each, where=at) for each in bad.values()]
+        shares = {key: values[key] for key in SHARES if values.get(key) is not None}
+        problems += _check_shares(shares, homes, name, got)
         if len(problems) > before:
             continue
-        beside = {SPREAD: spread, PARTICIPATION: share}
+        beside = {SPREAD: spread, **shares}
         found.append(Design(name=name, market=market, keys=checked, **beside))
     return tuple(found)
+
+
+def _check_shares(
+    shares: Mapping[str, Any], homes: HomesKeys, name: str, got: Got
+) -> list[Problem]:
+    """Return what is wrong with the shares of homes that a design states for itself: no share, or more than all homes."""
+    bad = faults.keys("homes", shares, Got(""))
+    if bad:
+        wheres = ((key, got.where("design", name, key)) for key in bad)
+        return [replace(bad[key], where=where) for key, where in wheres]
+    usual = homes.shares
+    own = HomeShares(*(shares.get(key, usual[row]) for row, key in enumerate(SHARES)))
+    return own.check(got.where("design", name, list(shares)[-1])) if shares else []
 
 
 def _check_spread(spread: object, made: Market[Any], where: str) -> list[Problem]:

@@ -109,7 +109,7 @@ def parse(
     problems += short_keys.check(cast(HomesKeys, tables["homes"]), raw.devices, got)
     tables = places.resolve(tables, folder, got, problems)
     parts = faults.parts(raw.parts, got, problems)
-    designs = find_designs(raw.designs, parts, got, problems)
+    designs = find_designs(raw.designs, parts, cast(HomesKeys, tables["homes"]), got, problems)
     devices = faults.devices(raw.devices, got, problems)
     if problems:
         raise InputError(problems)

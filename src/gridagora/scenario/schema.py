@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
     BaseModel,
@@ -20,6 +20,7 @@ from gridagora.scenario.key_sentences import IN_CODE, in_code
 from gridagora.scenario.plugins import Plugin
 from gridagora.settlement.overload import UPGRADE_HOURS, UPGRADE_PER_KW_YEAR
 
+SLACK = 1e-9  # shares of .7 and .3 add up to one, whatever their last bit says
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
 # Twice the offer cap of ERCOT, 5 $/kWh: what is above was written in another unit.
@@ -128,6 +129,26 @@ class FeederKeys(Table):
 PARTICIPATION = "share of homes whose devices follow prices and markets by themselves; others keep to their switches [0..1]"
 
 
+BY_HAND = (
+    "share of homes that take no part and act by hand where a design posts dear windows [0..1]"
+)
+
+
+class HomeShares(NamedTuple):
+    """Shares of homes [0..1]: those whose devices follow prices and markets by themselves, and those that act by hand."""
+
+    automated: float
+    by_hand: float
+
+    def check(self, where: str) -> list[Problem]:
+        """Return the problem of shares of more than all homes, or nothing."""
+        if sum(self) <= 1 + SLACK:
+            return []
+        got = f"participation_share = {self.automated:g} and by_hand_share = {self.by_hand:g}"
+        hint = f"A home that takes part does not act by hand: set participation_share to at most {1 - self.by_hand:g}."
+        return [Problem(where, got, "shares that add up to at most 1", hint)]
+
+
 class HomesKeys(Table):
     """`[homes]`: who lives on it and what they own."""
 
@@ -201,6 +222,7 @@ class HomesKeys(Table):
         description="day of the home data that meets the first day of the run; left out: same weekday",
     )
     participation_share: Share = Field(1.0, description=PARTICIPATION)
+    by_hand_share: Share = Field(0.0, description=BY_HAND)
     pv_share: Share = Field(0.4, description="share of homes with solar panels [0..1]")
     pv_kw: float = Field(
         5.0, gt=0.0, le=PV_MAX_KW, description="rating of the panels of such a home [kW DC]"
@@ -236,6 +258,11 @@ class HomesKeys(Table):
     )
     tank_kw: float = Field(4.5, gt=0.0, le=METER_MAX_KW, description="rating of its element [kW]")
     water_heaters: bool = Field(True, description="whether homes heat water with electricity")
+
+    @property
+    def shares(self) -> HomeShares:
+        """The shares of homes that take part in all designs that state none of their own."""
+        return HomeShares(self.participation_share, self.by_hand_share)
 
 
 class HomeColumns(Table):
@@ -611,6 +638,7 @@ class Design(Table):
     participation_share: Share | None = Field(
         None, description=f"{PARTICIPATION}; left out: that of `[homes]`"
     )
+    by_hand_share: Share | None = Field(None, description=f"{BY_HAND}; left out: that of `[homes]`")
     keys: Mapping[str, Any] = Field(
         default_factory=dict,
         description="keys of the market that differ; in a file beside name and market",
@@ -703,11 +731,12 @@ class Scenario(Table):
         own = self.design_of(design)
         return None if own is None else own.start_spread_minutes
 
-    def participation_of(self, design: str) -> float:
-        """Return the share of homes that take part in a design: its own, or that of `[homes]`."""
-        own = self.design_of(design)
-        share = None if own is None else own.participation_share
-        return self.homes.participation_share if share is None else share
+    def shares_of(self, design: str) -> HomeShares:
+        """Return the shares of homes that take part in a design and that act by hand: its own, or those of `[homes]`."""
+        own, every = self.design_of(design), self.homes.shares
+        said = (None, None) if own is None else (own.participation_share, own.by_hand_share)
+        pairs = zip(every, said, strict=True)
+        return HomeShares(*(usual if share is None else share for usual, share in pairs))
 
 
 TABLES: Mapping[str, type[Table]] = MappingProxyType(
