@@ -58,6 +58,18 @@ class Quotes(NamedTuple):
     share: Col  # (n, h) of the tie at the price, 0..1
 
 
+class MeterLimits(NamedTuple):
+    """Market to party: what a party imports beyond a limit, on the mean of each interval, costs more than the quoted price.
+
+    A party that is not listed has no limit.
+    """
+
+    product: Product
+    party: Index  # (n,) each listener is one message
+    limit_kw: Col  # (n, h) of import at the meter, zero or more
+    over_per_kwh: Col  # (n, h) what a kWh beyond it costs more [$/kWh], zero or more
+
+
 class Tenders(NamedTuple):
     """Party to market: one curve a row, linear blocks between neighbouring points (a step where the two prices are equal)."""
 
@@ -117,7 +129,7 @@ class Deliveries(NamedTuple):
     p_kw: Col  # (n, h)
 
 
-Table = Quotes | Tenders | Plans | Proposals | Transactions | Positions | Deliveries
+Table = Quotes | MeterLimits | Tenders | Plans | Proposals | Transactions | Positions | Deliveries
 AnyTable = TypeVar(
     "AnyTable"
 )  # a table of this file, or a named tuple `product, party, ...` of a market's own
@@ -126,6 +138,7 @@ AnyTable = TypeVar(
 LAYOUT: Mapping[type[NamedTuple], str] = MappingProxyType(
     {
         Quotes: "iwww",
+        MeterLimits: "iww",
         Tenders: "iww",
         Plans: "iw",
         Proposals: "iwoo",

@@ -8,6 +8,7 @@ import numpy as np
 
 from gridagora.core.errors import PartError
 from gridagora.core.exchange import (
+    MeterLimits,
     Plans,
     Proposals,
     Quotes,
@@ -30,7 +31,7 @@ from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.curves.curve import Curves
 
 ROUNDS_MAX = 10_000
-TABLES = (Quotes, Tenders, Plans, Proposals, Transactions)
+TABLES = (Quotes, MeterLimits, Tenders, Plans, Proposals, Transactions)
 REACH_KW = 1e9  # what a substation can carry without a limit: more than any area takes
 State = TypeVar("State")
 
@@ -110,11 +111,16 @@ class Opening(NamedTuple):
 
 
 class BehindTheMeter(NamedTuple):
-    """Resources behind the meters: one curve for each of r resources, its home, and the remaining load of every home."""
+    """Resources behind the meters: one curve for each of r resources, its home, and the remaining load of every home.
+
+    What a home imports beyond `limit_kw` costs `over_per_kwh` more than its price; both are None where no home has a limit.
+    """
 
     curves: Curves
     home: Index  # (r,)
     net_kw: Col  # (n,) load without devices
+    limit_kw: Col | None = None  # (n,)
+    over_per_kwh: Col | None = None  # (n,)
 
 
 class GateOpen(NamedTuple):
@@ -124,9 +130,9 @@ class GateOpen(NamedTuple):
 
 
 class Posted(NamedTuple):
-    """Prices that need no answer."""
+    """Prices, or limits of meters and their price, that need no answer."""
 
-    quotes: Quotes
+    quotes: Quotes | MeterLimits
 
 
 class Costed(NamedTuple):
@@ -178,7 +184,8 @@ class Commitment(NamedTuple):
 class HourPlan(NamedTuple, Generic[State]):
     """Result of a look-ahead: the prices that homes plan on, the binding positions, and the state of the design.
 
-    `credit_per_kwh` is the export price where it differs from `price_per_kwh`; `p_kw` the plans that parties report.
+    `credit_per_kwh` is the export price where it differs from `price_per_kwh`; `p_kw` the plans that parties report. Import of
+    a home beyond its row of `limits` costs more: it plans on that, and keeps to the first column in the intervals of the hour.
     `gap_share` is the certified gap of the plan over its cost, nan without a certificate. Where plans are combined, a party
     that keeps its own needs only `round_share`.
     """
@@ -190,6 +197,7 @@ class HourPlan(NamedTuple, Generic[State]):
     commitments: tuple[Commitment, ...] = ()
     gap_share: float = float("nan")
     round_share: Col | None = None  # (n, r) weight of each plan that a party made in `p_kw`, 0..1
+    limits: MeterLimits | None = None  # over the h products; None: no meter has one
 
 
 class Clearing(NamedTuple):
@@ -387,8 +395,8 @@ def _converse(
     raise PartError(f"a market session did not end within {ROUNDS_MAX} rounds")
 
 
-def count_posted(traffic: MessageCount, quotes: Quotes) -> MessageCount:
-    """Return the count with quotes that were posted: one message to each party, in a round of their own."""
+def count_posted(traffic: MessageCount, quotes: Quotes | MeterLimits) -> MessageCount:
+    """Return the count with quotes or limits that were posted: one message to each party, in a round of their own."""
     return _count_round(_count_table(traffic, quotes))
 
 

@@ -1,17 +1,23 @@
 """A whole home as one party: the curve it tenders, and how what it bought is shared out inside."""
 
+import numpy as np
+
 from gridagora.core.exchange import Tenders, tender
 from gridagora.core.session import BehindTheMeter, Clearing, Opening
 from gridagora.core.tables import Col
-from gridagora.kernels.curves.groups import allocate_rows, gather, price_at_quantity
+from gridagora.kernels.curves.groups import allocate_rows, gather, price_at_quantity, soft_limit
 
 
 def bid_home(opening: Opening, behind: BehindTheMeter) -> Tenders:
-    """Return one curve for each home: the exact sum of those of its devices and of its load less PV."""
+    """Return one curve for each home: the exact sum of those of its devices and of its load less PV.
+
+    Beyond a limit of its meter it bids as much less as a kWh there costs more.
+    """
     parties = len(opening.party)
-    return tender(
-        opening.product, opening.party, gather(behind.curves, behind.home, parties, behind.net_kw)
-    )
+    curves = gather(behind.curves, behind.home, parties, behind.net_kw)
+    if behind.limit_kw is not None and behind.over_per_kwh is not None:
+        curves = soft_limit(curves, -np.inf, behind.limit_kw, behind.over_per_kwh)
+    return tender(opening.product, opening.party, curves)
 
 
 def dispatch_home(behind: BehindTheMeter, clearing: Clearing) -> Col | None:

@@ -42,7 +42,9 @@ def split_devices(behind: BehindTheMeter, first_home: Index) -> DevicesByRun:
     for at, stop in enumerate(ends.tolist()):
         first, last = first_home[at], first_home[at + 1]
         net_kw = behind.net_kw[first:last]
-        parts.append(BehindTheMeter(_some(curves, start, stop), home[start:stop] - first, net_kw))
+        limits = (None if each is None else each[first:last] for each in behind[3:])
+        own = _some(curves, start, stop), home[start:stop] - first
+        parts.append(BehindTheMeter(*own, net_kw, *limits))
         start = stop
     return DevicesByRun(tuple(parts), order)
 

@@ -7,12 +7,13 @@ import numpy as np
 
 from gridagora.core.errors import PartError
 from gridagora.core.exchange import Quotes
+from gridagora.core.session import BehindTheMeter
 from gridagora.core.tables import Col, Flag, Index
-from gridagora.kernels.curves.curve import Curves
 from gridagora.kernels.curves.internal_price import clear
 from gridagora.kernels.curves.shared_meter import solve_meter
 from gridagora.kernels.stores.value import Stores, rows
 from gridagora.population.fleet import THREADS
+from gridagora.run.home_limits import HomeLimits
 from gridagora.settlement.tariff import make_kinked
 
 ROUNDS_FIRST = 12  # of sharing at most, begun from no power
@@ -41,8 +42,11 @@ def find_internal_prices(
     sell_per_kwh: Col,
     before: Col | None,
     begin_kw: Sequence[Col] = (),
+    limits: HomeLimits | None = None,
 ) -> InternalPrices:
     """Return the price that each home plans on, between the credit and the import price; the latter where it cannot export.
+
+    A home that can import more than its limit plans on up to what import beyond it costs.
 
     Parameters
     ----------
@@ -56,19 +60,25 @@ def find_internal_prices(
         Prices of the window that began an hour before, shape (h,) or (n, h), or None.
     begin_kw
         Powers to begin with by kind of device, (k, h) each [kW]; none: nobody takes any.
+    limits
+        Of all homes, over the h steps; None: no home has one.
     """
     n, h = net_kw.shape
     exports: Flag = np.asarray((net_kw < 0).any(1))
     for spec, at in zip(specs, home, strict=True):
         exports[at[(spec.p_min_kw < 0).any(1)]] = True
+    limit, over = (np.inf, 0.0) if limits is None else limits
+    may_exceed = _may_exceed(specs, home, net_kw, limit)
     buy, sell = (np.broadcast_to(each, (n, h)) for each in (buy_per_kwh, sell_per_kwh))
+    if limits is not None:  # export may earn what import costs, so that only the limit is a kink
+        exports = (exports & make_kinked(buy, sell).any(1)) | may_exceed.any(1)
     price, start = buy.copy(), 0.5 * (buy + sell)
     if before is not None:
         start[:, :-1] = np.broadcast_to(before, (n, h))[:, 1:]
     gap_usd, cost_usd = np.zeros(n), np.zeros(n)
     moves: Flag = np.isin(np.arange(n), np.concatenate([*home, np.zeros(0, np.int64)]))
     still = exports & ~moves  # the side of the meter is that of the load
-    price[still] = np.where(net_kw[still] < 0, sell[still], buy[still])
+    price[still] = np.where(net_kw[still] < 0, sell[still], (buy + over * may_exceed)[still])
     exports &= moves
     p_kw = tuple(np.zeros((len(at), h)) for at in home)
     if exports.any():
@@ -88,6 +98,8 @@ def find_internal_prices(
             start_kw=np.concatenate([p[own] for p, own in zip(begin_kw, chosen, strict=True)])
             if begin_kw
             else None,
+            limit_kw=limit if limits is None else limits.limit_kw[exports],
+            over_per_kwh=over if limits is None else limits.over_per_kwh[exports],
         )
         ends = np.cumsum([own.sum() for own in chosen])[:-1]
         for power, own, part in zip(p_kw, chosen, np.split(found.p_kw, ends), strict=True):
@@ -95,6 +107,18 @@ def find_internal_prices(
         price[exports] = found.price_per_kwh
         gap_usd[exports], cost_usd[exports] = found.gap_usd, np.abs(found.cost_usd)
     return InternalPrices(price, gap_usd, cost_usd, p_kw)
+
+
+def _may_exceed(
+    specs: tuple[Stores, ...], home: tuple[Index, ...], net_kw: Col, limit_kw: Col | float
+) -> Flag:
+    """Return where a home with all its devices at their most imports more than its limit, (n, h)."""
+    if np.all(np.isinf(limit_kw)):
+        return np.zeros(net_kw.shape, np.bool_)
+    most_kw = net_kw.copy()
+    for spec, at in zip(specs, home, strict=True):
+        np.add.at(most_kw, at, spec.p_max_kw.clip(min=0))
+    return np.asarray(most_kw > limit_kw)
 
 
 def shift_powers(p_kw: Col, before: Index, rows: Index) -> Col:
@@ -113,32 +137,36 @@ def _of_rows(price: Col, chosen: Flag) -> Col:
     return price[:1] if price.strides[0] == 0 else price[chosen]
 
 
-def quote_devices(
-    meter: Quotes, curves: Curves, home: Index, net_kw: Col
-) -> tuple[Quotes, Index | None]:
+def quote_devices(meter: Quotes, inner: BehindTheMeter) -> tuple[Quotes, Index | None]:
     """Return what each device is quoted inside its home, and which way each home trades (n,): 1 imports, -1 exports, 0 neither.
 
-    Devices stand in homes `home` (r,), whose load without them is `net_kw` (n,) [kW]; what they are quoted at the meter is the
-    same for all of a home. Where it has no kink, or nothing is planned, they hear it as it is and the second answer is None.
+    What devices are quoted at the meter is the same for all of a home. Where it has no kink and no limit, or nothing is planned,
+    they hear it as it is; the second answer is None where export earns what import costs.
 
     Raises
     ------
     PartError
         Prices with a kink at some meters and without one at others.
     """
+    curves, home, net_kw, limit_kw, over_per_kwh = inner
     if not len(meter.party) or len(curves.offset) == 1:
         return meter, None
     kinked = make_kinked(_once(meter.buy_per_kwh), _once(meter.sell_per_kwh))
-    if not kinked.any():
+    beyond = () if limit_kw is None or over_per_kwh is None else (limit_kw, over_per_kwh)
+    if not kinked.any() and not beyond:
         return meter, None
     buy, sell = (_at_meters(column[:, 0], home, len(net_kw)) for column in meter[2:4])
-    if not make_kinked(buy, sell).all():
+    if kinked.any() and not make_kinked(buy, sell).all():
         raise PartError(
             "export earns less than import costs at some meters and not at others, expected one of the two at all"
         )
-    found = clear(curves, home, net_kw, buy, sell)
+    found = clear(curves, home, net_kw, buy, sell, *beyond)
     price = found.price_per_kwh[home, None]
-    way = (found.price_per_kwh >= buy).astype(np.int64) - (found.price_per_kwh <= sell)
+    way = (
+        None
+        if not kinked.any()
+        else (found.price_per_kwh >= buy).astype(np.int64) - (found.price_per_kwh <= sell)
+    )
     return meter._replace(buy_per_kwh=price, sell_per_kwh=price, share=found.share[home, None]), way
 
 

@@ -22,6 +22,7 @@ from gridagora.population import fleet as homes_at
 from gridagora.run import internal_price as behind
 from gridagora.run.answers import PartiesInStep
 from gridagora.run.forecast import believed_load_kw, energy_per_kwh
+from gridagora.run.home_limits import join_limits
 from gridagora.run.opening import hour_product, open_plan
 from gridagora.run.record import device_rows
 from gridagora.run.settle import Position
@@ -46,6 +47,9 @@ def plan_window(demand: DemandSide, hour: int) -> homes_at.FleetPlan:
     specs, sessions = homes_at.beliefs(demand.fleet, hour, window, value, demand.automated)
     disclosed = DisclosedBeliefs(demand, hour, specs, sessions)
     plans = plan_runs(disclosed, energy)
+    sizes = np.diff(demand.first_home).tolist()
+    demand.limits = join_limits(plans, sizes, window)
+    demand.used_kwh = np.zeros(sum(sizes))
     return homes_at.plan(demand.fleet, specs, *find_inside(disclosed, plans))
 
 
@@ -191,6 +195,8 @@ def find_inside(
 ) -> tuple[Col, tuple[Col, ...]]:
     """Return the path homes plan on [$/kWh]: the market's, or their own (n, h) where export earns less than import costs.
 
+    Homes plan on a price of their own too where their meters have limits.
+
     With their own come the powers (k, h) [kW] that set them, by group.
 
     Raises
@@ -205,18 +211,19 @@ def find_inside(
         for plan in plans
     ]
     path = paths[0] if len(plans) == 1 else _join_paths(demand, paths)
-    if not any(kinked):
+    if not any(kinked) and demand.limits is None:
         return path, ()
-    if not all(kinked):
+    if any(kinked) and not all(kinked):
         raise PartError(
             "runs in step: export earns less than import costs in some and not in others, expected one of the two in all"
         )
     fleet, last = demand.fleet, demand.plan
     before, rules = None if last is None else last.price_per_kwh, demand.runs[0].rules
     earned = [
-        np.minimum(plan.credit_per_kwh.clip(min=0), plan.price_per_kwh)
+        plan.price_per_kwh
+        if plan.credit_per_kwh is None
+        else np.minimum(plan.credit_per_kwh.clip(min=0), plan.price_per_kwh)
         for plan in plans
-        if plan.credit_per_kwh is not None
     ]
     credit = earned[0] if len(plans) == 1 else _join_paths(demand, earned)
     # panels are given up before energy is worth less than nothing inside: no export is worth less, and no sun is used below nil
@@ -230,7 +237,9 @@ def find_inside(
         _, sessions = homes_at.keep_valued(fleet, disclosed.told, disclosed.sessions)
         _, earlier = homes_at.keep_valued(fleet, disclosed.told, last.rows)
         begin_kw = tuple(map(behind.shift_powers, last.inside_kw, earlier, sessions))
-    found = behind.find_internal_prices(told, rows, net_kw, path, credit, before, begin_kw)
+    found = behind.find_internal_prices(
+        told, rows, net_kw, path, credit, before, begin_kw, demand.limits
+    )
     for run, desk in enumerate(demand.runs):
         own = demand.homes_of_run(run)
         share = found.gap_usd[own].sum() / max(found.cost_usd[own].sum(), 1e-9)

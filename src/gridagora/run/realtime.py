@@ -17,6 +17,7 @@ from gridagora.run import internal_price as behind
 from gridagora.run import starts
 from gridagora.run.by_run import DevicesByRun, join_awards, join_quotes, split_devices
 from gridagora.run.clearing import clear_runs
+from gridagora.run.home_limits import limit_interval
 from gridagora.run.opening import interval_product
 from gridagora.run.orders import NO_ORDERS, Orders, command, place, replace_curves
 from gridagora.run.outages import hear_quotes, release_devices
@@ -60,7 +61,13 @@ def run_interval(demand: DemandSide, asked: Orders = NO_ORDERS) -> list[Stepped]
         else homes_at.tender(fleet, plan, moment.hour, moment.end_share, moment.now_s)
     )
     placed = place(asked, fleet, plan, moment)
-    inner = BehindTheMeter(replace_curves(curves, rows, placed), owner, expected_kw)
+    passed_h = moment.end_share - moment.dt_h
+    inner = BehindTheMeter(
+        replace_curves(curves, rows, placed),
+        owner,
+        expected_kw,
+        *limit_interval(demand.limits, demand.used_kwh, passed_h),
+    )
     among = split_devices(inner, demand.first_home)
     closed = clear_runs(demand, i, inner, among)
     offline = _offline(demand)
@@ -78,6 +85,8 @@ def run_interval(demand: DemandSide, asked: Orders = NO_ORDERS) -> list[Stepped]
         fleet, orders, moment.hour, moment.now_s, load_kw, way, outside, curtails=curtails
     )
     demand.metered_kw = homes_at.meter_kw(load_kw, got)
+    if demand.limits is not None:
+        demand.used_kwh = demand.used_kwh + demand.metered_kw * moment.dt_h
     award_kw = _awards_kw(demand, power, owner, expected_kw, [award for _, award in closed])
     home_kw = record_interval(demand, i, got, award_kw)
     for run, desk in enumerate(demand.runs):
@@ -127,7 +136,7 @@ def _dispatch(
         if offline is not None and not demand.runs[0].rules.is_tariff and len(inner.home):
             last = demand.heard
             posted, demand.heard = hear_quotes(posted, inner.home, offline, last)
-        heard_inside, way = behind.quote_devices(posted, inner.curves, inner.home, inner.net_kw)
+        heard_inside, way = behind.quote_devices(posted, inner)
         return strategy.dispatch(inner, Clearing(posted=heard_inside)), way
     awards = [each.transactions for each in clearings if each.transactions is not None]
     if demand.runs[0].bidder is Bidder.HOME and len(awards) == len(clearings):

@@ -28,6 +28,7 @@ from gridagora.run import starts
 from gridagora.run.comms import PERFECT, BidCache, CommsFaults
 from gridagora.run.dear_windows import find_windows, join_windows
 from gridagora.run.forecast import WholesaleTerms, real_time_per_kwh
+from gridagora.run.home_limits import HomeLimits
 from gridagora.run.outages import HeardPrices
 from gridagora.run.participation import expect_load_kw
 from gridagora.run.power_flow import Wiring
@@ -146,6 +147,8 @@ class DemandSide:
     errors: ForecastErrors = NO_ERRORS  # of what plans believe, all homes
     automated: Flag | None = None  # (n,) homes that take part; None: all do
     heard: HeardPrices | None = None  # where agents may be offline and a price is posted
+    limits: HomeLimits | None = None  # of meters, from the hour that was planned last on
+    used_kwh: Col = field(default_factory=lambda: np.zeros(1))  # (n,) net import since then
     runs: list["RunState"] = field(default_factory=list)
 
     def homes_of_run(self, run: int) -> slice:

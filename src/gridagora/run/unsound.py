@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gridagora.core.errors import PartError
-from gridagora.core.exchange import Plans, Proposals, Quotes, Tenders, Transactions
+from gridagora.core.exchange import MeterLimits, Plans, Proposals, Quotes, Tenders, Transactions
 from gridagora.core.rules import Bidder, Pricing
 from gridagora.core.session import Clearing, HourPlan, Opening
 from gridagora.kernels.curves.awards import are_within
@@ -230,6 +230,8 @@ def refuse_unsound_plan(desk: RunState, plan: object, opening: Opening) -> None:
         if values is None and name != "price_per_kwh":
             continue
         refuse_no_numbers(who, name, values, *allowed)
+    if plan.limits is not None:
+        _refuse_unsound_limits(who, plan.limits, n, h)
     for bound in plan.commitments:
         product = bound.product
         if (
@@ -242,6 +244,29 @@ def refuse_unsound_plan(desk: RunState, plan: object, opening: Opening) -> None:
         refuse_no_numbers(who, "a commitment of p_kw", bound.p_kw, (n, *columns))
         hours = (n, bound.hours), (bound.hours,), (n, *columns), columns, (1,)
         refuse_no_numbers(who, "a commitment of premium_per_kwh", bound.premium_per_kwh, *hours)
+
+
+def _refuse_unsound_limits(who: str, limits: object, parties: int, hours: int) -> None:
+    """Refuse limits of meters that are not of parties of the opening, each once, or that no home could keep to."""
+    if not isinstance(limits, MeterLimits):
+        raise PartError(
+            f"{who} returned limits of type {type(limits).__name__}, expected MeterLimits"
+        )
+    rows = np.size(limits.party)
+    refuse_no_numbers(who, "limits of party", limits.party, (rows,))
+    known = (limits.party >= 0) & (limits.party < parties)
+    if not known.all() or np.unique(limits.party).size < rows:
+        expected = f"each at most once, of 0 to {parties - 1}"
+        raise PartError(
+            f"{who} returned limits of parties {limits.party.tolist()}, expected {expected}"
+        )
+    for column in ("limit_kw", "over_per_kwh"):
+        values = getattr(limits, column)
+        refuse_no_numbers(who, f"limits of {column}", values, (rows, hours))
+        if (values < 0).any():
+            at = np.argwhere(values < 0)[0]
+            got = f"{column} {values[tuple(at)]} in row {at[0]}"
+            raise PartError(f"{who} returned limits of {got}, expected 0 or more")
 
 
 def refuse_unsound_tenders(desk: RunState, tenders: Any, parties: int) -> None:

@@ -3,7 +3,9 @@
 Theory 2.9.
 
 A home that still imports at the import price pays it, one that still exports at the credit earns it; between the two lies
-one price at which nothing crosses the meter, and flat pieces at that price are shared.
+one price at which nothing crosses the meter, and flat pieces at that price are shared. Where import beyond a limit costs more,
+one that would take more than that at the import price sees a price at which it takes just the limit, and that of import
+beyond it where it still takes more.
 """
 
 from typing import NamedTuple
@@ -13,6 +15,7 @@ from numba import njit, types
 from numpy.typing import ArrayLike, NDArray
 
 from gridagora.kernels.curves.curve import Curves, _range
+from gridagora.kernels.curves.meter_limits import spread_limits
 from gridagora.kernels.stores.polyline import JIT, LEAF
 from gridagora.kernels.stores.table import INDEX, READ1, compile_entry
 
@@ -61,13 +64,32 @@ def _idle(offset, p_kw, price, own, rest, lo, hi, over, under):  # type: ignore[
     return min(max(level, np.nextafter(lo, hi)), np.nextafter(hi, lo)), 0.0
 
 
+@njit(**LEAF)
+def _beyond(offset, p_kw, price, own, rest, buy, limit, over):  # type: ignore[no-untyped-def]
+    """Return price and share in a home that takes more than its limit at the import price, or may at a tie."""
+    above, under = _net(offset, p_kw, price, own, rest, buy)
+    if above <= limit:
+        return buy, (limit - above) / (under - above)
+    top = buy + over
+    under = _net(offset, p_kw, price, own, rest, top)[1]
+    if under >= limit:
+        return top, 1.0
+    return _idle(offset, p_kw, price, own, rest - limit, buy, top, above - limit, under - limit)
+
+
 @njit(**JIT)
-def _clear_homes(offset, p_kw, price, order, first, rest, buy, sell, inside, share):  # type: ignore[no-untyped-def]
+def _clear_homes(  # type: ignore[no-untyped-def]
+    offset, p_kw, price, order, first, rest, buy, sell, limit, more, inside, share
+):
     for home in range(rest.shape[0]):
         own = order[first[home] : first[home + 1]]
         under = _net(offset, p_kw, price, own, rest[home], buy[home])[1]
         over, most = _net(offset, p_kw, price, own, rest[home], sell[home])
-        if under >= 0.0:
+        if under > limit[home]:
+            inside[home], share[home] = _beyond(
+                offset, p_kw, price, own, rest[home], buy[home], limit[home], more[home]
+            )
+        elif under >= 0.0:
             inside[home], share[home] = buy[home], 1.0
         elif over <= 0.0:
             inside[home], share[home] = sell[home], (1.0 if most <= 0.0 else -over / (most - over))
@@ -94,6 +116,8 @@ def clear(
     rest_kw: Floats,
     buy_per_kwh: ArrayLike,
     sell_per_kwh: ArrayLike,
+    limit_kw: ArrayLike = np.inf,
+    over_per_kwh: ArrayLike = 0.0,
 ) -> InsidePrice:
     """Return the price inside each home and its tie share.
 
@@ -107,6 +131,8 @@ def clear(
         Everything else behind each meter, load less generation, shape (n,) [kW].
     buy_per_kwh, sell_per_kwh
         Price of import and credit for export, anything that spreads to (n,), sell <= buy [$/kWh].
+    limit_kw, over_per_kwh
+        Import beyond the first [kW] costs the second more [$/kWh], both zero or more, anything that spreads to (n,).
 
     Notes
     -----
@@ -115,11 +141,12 @@ def clear(
     n = len(rest_kw)
     given = (np.asarray(price, np.float64) for price in (buy_per_kwh, sell_per_kwh))
     buy, sell = (each if each.shape == (n,) else np.broadcast_to(each, (n,)) for each in given)
+    limit, over = spread_limits(limit_kw, over_per_kwh, (n,))
     order = np.argsort(home, kind="stable")
     first = np.concatenate([[0], np.cumsum(np.bincount(home, minlength=n))])
     inside, share = np.empty(n), np.empty(n)
-    entry = compile_entry(_clear_homes, *_CURVES, INDEX, INDEX, READ1, READ1, READ1, _WRITE, _WRITE)
-    entry(*curves, order, first, rest_kw, buy, sell, inside, share)
+    entry = compile_entry(_clear_homes, *_CURVES, INDEX, INDEX, *(READ1,) * 5, _WRITE, _WRITE)
+    entry(*curves, order, first, rest_kw, buy, sell, limit, over, inside, share)
     return InsidePrice(inside, share)
 
 

@@ -1,7 +1,8 @@
 """Several stores of one home behind a meter whose import price exceeds its export price (theory 2.8).
 
-Inside the home one price lies in [sell, buy], strictly between them while nothing crosses the meter. Sharing ADMM finds it:
-every store answers with a proximal term, the meter by a soft threshold. One sweep of block descent then lets each store see
+Inside the home one price lies in [sell, buy], strictly between them while nothing crosses the meter. Where import beyond a
+limit costs more, it lies between buy and that price while the meter stands at the limit. Sharing ADMM finds it: every store
+answers with a proximal term, the meter by a soft threshold. One sweep of block descent then lets each store see
 the others as its load; alone it would stop at the kink, where no single store can move. Any inside price bounds the home's
 cost from below, so each home gets its own gap, and leaves once that is small.
 """
@@ -13,7 +14,8 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import ArrayLike, NDArray
 
-from gridagora.kernels.stores.bellman import LOAD, P_REF, PROX, copy_row
+from gridagora.kernels.curves.meter_limits import spread_limits
+from gridagora.kernels.stores.bellman import LIMIT, LOAD, OVER, P_REF, PROX, copy_row
 from gridagora.kernels.stores.polyline import JIT, LEAF
 from gridagora.kernels.stores.table import (
     COLUMNS,
@@ -32,7 +34,7 @@ Col = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 RHO = 0.02  # $/kWh for each kW a store moves in a round; larger bends the cost of charging until it is no longer convex
-OVER = 1.8  # over-relaxation
+RELAXED = 1.8  # over-relaxation
 LATE = 10  # rounds whose mean price is tried as a lower bound, beside the latest
 ALONE = 8  # so few homes are done before threads have started
 CHECK = 10  # rounds from one sweep and proof to the next: together they cost as much as a round and a half
@@ -68,6 +70,8 @@ def solve_meter(
     rho: float = RHO,
     start_per_kwh: Col | None = None,
     start_kw: Col | None = None,
+    limit_kw: ArrayLike = np.inf,
+    over_per_kwh: ArrayLike = 0.0,
 ) -> MeteredHomes:
     """Plan the stores of n homes behind one kinked meter each.
 
@@ -87,11 +91,14 @@ def solve_meter(
     start_per_kwh, start_kw
         Price inside each home, broadcast to (n, h) [$/kWh], and powers of the stores, (r, h) [kW], to begin with: those of an
         earlier plan, moved on by the time that has passed. 6 rounds from both leave the excess of 20 from nothing.
+    limit_kw, over_per_kwh
+        Import beyond the first [kW] costs the second more [$/kWh], each zero or more and broadcast to (n, h). Without a limit
+        all is to the bit as if the second were zero.
 
     Raises
     ------
     ValueError
-        Prices of another length, not finite, or sell above buy.
+        Prices of another length, not finite, or sell above buy; a limit or a premium that is below zero or no number.
 
     References
     ----------
@@ -101,6 +108,7 @@ def solve_meter(
     n, h = load_kw.shape
     checked = broadcast_prices(buy_per_kwh, sell_per_kwh, np.zeros(0, np.int64), 0, h)[:2]
     buy, sell = (np.broadcast_to(price, (n, h)) for price in checked)
+    limit, over = spread_limits(limit_kw, over_per_kwh, (n, h))
     middle = 0.5 * (buy + sell) if start_per_kwh is None else np.broadcast_to(start_per_kwh, (n, h))
     table = join_rows(stores)
     owner = np.concatenate([np.arange(n)] * len(stores) if home is None else list(home))
@@ -111,9 +119,9 @@ def solve_meter(
         np.full(n, np.inf),
         np.full(n, -np.inf),
         np.empty(n),
-        np.array(np.clip(middle, sell, buy)),
+        np.array(np.clip(middle, sell, buy + over)),
     )
-    reads = (INDEX, INDEX, COLUMNS, READ1, READ2, READ2, READ2, READ2, READ2, READ1)
+    reads = (INDEX, INDEX, COLUMNS, READ1, *(READ2,) * 7, READ1)
     writes = (_WRITE2, _WRITE1, _WRITE1, _WRITE2)
     settings = (types.int64, types.int64, types.float64, types.float64)
     entry = compile_entry(_plan_homes, types.int64, types.int64, *reads, *settings, *writes)
@@ -129,6 +137,8 @@ def solve_meter(
             load_kw,
             buy,
             sell,
+            limit,
+            over,
             table.end_x,
             table.end_mu,
             table.x0,
@@ -185,43 +195,52 @@ def _add_up(p, load, out):  # type: ignore[no-untyped-def]
 
 
 @njit(**LEAF)
-def _paid_at_meter(net, buy, sell, dt, scratch):  # type: ignore[no-untyped-def]
+def _paid_at_meter(net, buy, sell, limit, over, dt, scratch):  # type: ignore[no-untyped-def]
     """Cost of net power at the meter [$]."""
     for t in range(net.shape[0]):
-        scratch[t] = (buy[t] * max(net[t], 0.0) - sell[t] * max(-net[t], 0.0)) * dt[t]
+        paid = buy[t] * max(net[t], 0.0) - sell[t] * max(-net[t], 0.0)
+        if net[t] > limit[t]:
+            paid += over[t] * (net[t] - limit[t])
+        scratch[t] = paid * dt[t]
     return _sum(scratch)
 
 
 @njit(**LEAF)
-def _turn_price(p, m, rho, load, buy, sell, inside, mean):  # type: ignore[no-untyped-def]
-    """Move the inside price and the mean power of a store to what the meter likes: a soft threshold between export and import."""
+def _turn_price(p, m, rho, load, buy, sell, limit, over, inside, mean):  # type: ignore[no-untyped-def]
+    """Move the inside price and the mean power of a store to what the meter likes, by soft thresholds at zero and the limit."""
     per_price = m / rho
     for t in range(inside.shape[0]):
         own = p[0, t]
         for j in range(1, m):
             own += p[j, t]
-        relaxed = OVER * (own / m) + (1.0 - OVER) * mean[t]
+        relaxed = RELAXED * (own / m) + (1.0 - RELAXED) * mean[t]
         aim = m * (inside[t] / rho + relaxed)
         imports, exports = aim - per_price * buy[t], aim - per_price * sell[t]
         crossing = -load[t]
-        if load[t] + imports > 0.0:
+        if load[t] + imports > limit[t]:
+            crossing = max(limit[t] - load[t], imports - per_price * over[t])
+        elif load[t] + imports > 0.0:
             crossing = imports
         elif load[t] + exports < 0.0:
             crossing = exports
         price = inside[t] + rho * (relaxed - crossing / m)
-        inside[t] = min(max(price, sell[t]), buy[t])
+        inside[t] = min(max(price, sell[t]), buy[t] + over[t])
         mean[t] = crossing / m
 
 
 @njit(**LEAF)
 def _aim(f, prox):  # type: ignore[no-untyped-def]
-    """Give a store a proximal term towards no power, and no load beside it."""
+    """Give a store a proximal term towards no power, and neither a load beside it nor a limit."""
     for t in range(f.shape[0]):
         f[t, PROX], f[t, P_REF], f[t, LOAD] = prox, 0.0, 0.0
+        if f.shape[1] > LIMIT:
+            f[t, LIMIT], f[t, OVER] = np.inf, 0.0
 
 
 @njit(**JIT)
-def _share(f, p, rho, dt, load, buy, sell, inside, mean, end_x, end_mu, x0, work, path):  # type: ignore[no-untyped-def]
+def _share(  # type: ignore[no-untyped-def]
+    f, p, rho, dt, load, buy, sell, limit, over, inside, mean, end_x, end_mu, x0, work, path
+):
     """One round of sharing in one home: stores answer the inside price near what the meter wants, then the price moves."""
     m, h = p.shape
     toward = np.zeros(h)
@@ -234,11 +253,11 @@ def _share(f, p, rho, dt, load, buy, sell, inside, mean, end_x, end_mu, x0, work
         for t in range(h):
             f[j, t, P_REF] = p[j, t] + toward[t]
         respond_row(f[j], 0, dt, price, price, end_x[j], end_mu[j], x0[j], work, p[j], path)
-    _turn_price(p, m, rho, load, buy, sell, inside, mean)
+    _turn_price(p, m, rho, load, buy, sell, limit, over, inside, mean)
 
 
 @njit(**JIT)
-def _sweep(f, p, dt, load, buy, sell, end_x, end_mu, x0, work, path):  # type: ignore[no-untyped-def]
+def _sweep(f, p, dt, load, buy, sell, limit, over, end_x, end_mu, x0, work, path):  # type: ignore[no-untyped-def]
     """Let each store in turn answer the meter with the others as its load; p is overwritten. Returns the cost of the home."""
     m, h = p.shape
     net, row, cost = np.empty(h), np.empty(h), 0.0
@@ -248,21 +267,28 @@ def _sweep(f, p, dt, load, buy, sell, end_x, end_mu, x0, work, path):  # type: i
         _add_up(p, load, net)
         for t in range(h):
             f[j, t, LOAD] = net[t] - p[j, t]
+            if f.shape[2] > LIMIT:
+                f[j, t, LIMIT], f[j, t, OVER] = limit[t], over[t]
         found = respond_row(
             f[j], 0, dt, imports, exports, end_x[j], end_mu[j], x0[j], work, p[j], path
         )
         for t in range(h):
             net[t] = f[j, t, LOAD] + p[j, t]
-        cost += found[0] - _paid_at_meter(net, buy, sell, dt, row)
+        cost += found[0] - _paid_at_meter(net, buy, sell, limit, over, dt, row)
     _add_up(p, load, net)
-    return cost + _paid_at_meter(net, buy, sell, dt, row)
+    return cost + _paid_at_meter(net, buy, sell, limit, over, dt, row)
 
 
 @njit(**JIT)
-def _prove(f, p, dt, load, inside, end_x, end_mu, x0, work, path):  # type: ignore[no-untyped-def]
+def _prove(f, p, dt, load, buy, limit, inside, end_x, end_mu, x0, work, path):  # type: ignore[no-untyped-def]
     """Return a lower bound of the cost of the home, from any inside price (h,); p is scratch."""
     m, h = p.shape
     row, price = inside * load * dt, inside.reshape(1, h)
+    for t in range(h):
+        if (
+            inside[t] > buy[t] and limit[t] < np.inf
+        ):  # the meter then takes the limit, for less than it is worth
+            row[t] -= (inside[t] - buy[t]) * limit[t] * dt[t]
     low = _sum(row)
     for j in range(m):
         _aim(f[j], 0.0)
@@ -301,6 +327,8 @@ def _plan_homes(  # type: ignore[no-untyped-def]
     load_kw,
     buy_per_kwh,
     sell_per_kwh,
+    limit_kw,
+    over_per_kwh,
     end_x,
     end_mu,
     x0,
@@ -319,12 +347,14 @@ def _plan_homes(  # type: ignore[no-untyped-def]
     for i in range(first, last):
         rows, load = member[offset[i] : offset[i + 1]], np.ascontiguousarray(load_kw[i])
         buy, sell = np.ascontiguousarray(buy_per_kwh[i]), np.ascontiguousarray(sell_per_kwh[i])
+        limit, over = np.ascontiguousarray(limit_kw[i]), np.ascontiguousarray(over_per_kwh[i])
         m = len(rows)
         if m == 0:
-            cost[i] = bound[i] = _paid_at_meter(load, buy, sell, dt, late)
-            price[i] = np.where(load < 0.0, sell, buy)
+            cost[i] = bound[i] = _paid_at_meter(load, buy, sell, limit, over, dt, late)
+            price[i] = np.where(load < 0.0, sell, np.where(load > limit, buy + over, buy))
             continue
-        f, p, swept = np.empty((m, h, len(columns))), np.empty((m, h)), np.empty((m, h))
+        width = len(columns) + (2 if np.any(limit < np.inf) else 0)
+        f, p, swept = np.empty((m, h, width)), np.empty((m, h)), np.empty((m, h))
         for j in range(m):
             copy_row(columns, rows[j], f[j], True)
         p[:] = p_kw[rows]
@@ -334,18 +364,37 @@ def _plan_homes(  # type: ignore[no-untyped-def]
         mean /= m
         past[0] = inside
         for turn in range(1, rounds + 1):
-            _share(f, p, rho, dt, load, buy, sell, inside, mean, ends, slopes, begin, work, path)
+            _share(
+                f,
+                p,
+                rho,
+                dt,
+                load,
+                buy,
+                sell,
+                limit,
+                over,
+                inside,
+                mean,
+                ends,
+                slopes,
+                begin,
+                work,
+                path,
+            )
             past[turn] = inside
             if turn % check > 0 and turn != rounds:
                 continue
             swept[:] = p
-            found = _sweep(f, swept, dt, load, buy, sell, ends, slopes, begin, work, path)
+            found = _sweep(
+                f, swept, dt, load, buy, sell, limit, over, ends, slopes, begin, work, path
+            )
             if found < cost[i]:
                 cost[i] = found
                 _put(p_kw, rows, swept)
             _mean_rows(past, max(0, turn + 1 - LATE), turn + 1, late)
             for tried in (late, inside):
-                low = _prove(f, swept, dt, load, tried, ends, slopes, begin, work, path)
+                low = _prove(f, swept, dt, load, buy, limit, tried, ends, slopes, begin, work, path)
                 if low > bound[i]:
                     bound[i] = low
                     price[i] = tried

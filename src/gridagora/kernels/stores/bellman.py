@@ -1,13 +1,14 @@
 """Cost of one step of a store as a function of s, the change of state that its power causes (theory 2.2).
 
-gamma(s, x) = G(s) + cross x is the marginal cost per unit of s: a polyline (S, G), both rising, at most three pieces
-(power below and above zero, net load below and above zero), plus a term in the state x at the start of the step where
-comfort feels the power at once. Where gamma falls at p = 0 (a negative price) the convex hull takes its place.
+gamma(s, x) = G(s) + cross x is the marginal cost per unit of s: a polyline (S, G), both rising, at most four pieces
+(power below and above zero, net load below and above zero and beyond a limit), plus a term in the state x at the start of
+the step where comfort feels the power at once. Where gamma falls at p = 0 (a negative price) the convex hull takes its place.
 """
 
 import numpy as np
 from numba import njit
 
+from gridagora.kernels.stores.hull import hull
 from gridagora.kernels.stores.polyline import (
     INLINE,
     LEAF,
@@ -23,6 +24,10 @@ from gridagora.kernels.stores.polyline import (
 # columns of the table of a row, in the order of `stores.FIELDS`
 LEAK, INFLOW, P_MIN, P_MAX, X_MIN, X_MAX, GAIN_IN, GAIN_OUT, WEAR = range(9)
 K_X, X_SET, DEAD, K_C, C_X, C_P, C_0, LOAD, PROX, P_REF = range(9, 19)
+LIMIT, OVER = (
+    19,
+    20,
+)  # of a meter with a limit alone: net load beyond LIMIT costs OVER more a kWh; no other table has them
 
 # what a step back notes of its stage, point by point: the stage itself, then the x at which the best s leaves the point, the
 # y where it arrives, and the point of W' that ends the edge there
@@ -30,7 +35,7 @@ S, G, AT, Y, EDGE = range(5)
 
 STAGE = 8  # room for the points of one stage
 GROWTH = 24  # a step adds fewer points than this
-FOLDS = 7  # where comfort feels the power at once: walks along W' in a step, one down each of three pieces and back
+FOLDS = 9  # where comfort feels the power at once: walks along W' in a step, one down each of four pieces and back
 
 
 @njit(**LEAF)
@@ -66,6 +71,16 @@ def power(s, gain_in, gain_out, dt):  # type: ignore[no-untyped-def]
 
 
 @njit(**INLINE)
+def _bend(part, load, limit):  # type: ignore[no-untyped-def]
+    """Return the power at which a piece ends: zero, no net load and the limit of it, the least first."""
+    if part == 0:
+        return min(0.0, -load)
+    if part == 1:
+        return max(min(0.0, limit - load), -load)
+    return max(0.0, limit - load)
+
+
+@njit(**INLINE)
 def marginal_cost(f, t, buy, sell, dt, s, g):  # type: ignore[no-untyped-def]
     """Write the marginal cost (s, g) of step t; return its length and the index of the first point with p >= 0."""
     lo, hi, load = f[t, P_MIN], f[t, P_MAX], f[t, LOAD]
@@ -79,15 +94,16 @@ def marginal_cost(f, t, buy, sell, dt, s, g):  # type: ignore[no-untyped-def]
     felt = f[t, K_C] * f[t, C_P]
     steep, level = prox + felt * f[t, C_P], felt * f[t, C_0] - prox * p_ref
     n, zero, p = 0, -1, lo
-    for part in range(3):
-        end = hi
-        if part == 0:
-            end = min(max(min(0.0, -load), lo), hi)
-        elif part == 1:
-            end = min(max(0.0, -load, lo), hi)
+    parts, limit, over = 3, np.inf, 0.0
+    if f.shape[1] > LIMIT:
+        parts, limit, over = 4, f[t, LIMIT], f[t, OVER]
+    for part in range(parts):
+        end = hi if part == parts - 1 else min(max(_bend(part, load, limit), lo), hi)
         if end <= p:
             continue
         price = buy if 0.5 * (p + end) + load >= 0.0 else sell
+        if 0.5 * (p + end) + load > limit:
+            price += over
         if p >= 0.0:
             if zero < 0:
                 zero = n
@@ -111,46 +127,6 @@ def cross_terms(f, t, dt):  # type: ignore[no-untyped-def]
     return kc * f[t, C_P] / (f[t, GAIN_IN] * dt), kc * f[t, C_X], kc * f[t, C_0]
 
 
-@njit(**LEAF)
-def hull(s, g, n, zero):  # type: ignore[no-untyped-def]
-    """Replace a marginal cost that falls at point `zero` by that of the convex hull; return the length.
-
-    The common tangent has the slope at which the area between contact points is zero; Newton's steps find it.
-    """
-    level = 0.5 * (g[zero - 1] + g[zero])
-    left, right, i, j = s[zero], s[zero], zero - 1, zero
-    for _ in range(200):
-        i, j, total = zero - 1, zero, 0.0
-        left, right = s[i], s[j]
-        while i > 0 and g[i - 1] >= level:
-            total += 0.5 * (g[i] + g[i - 1]) * (s[i] - s[i - 1])
-            i -= 1
-            left = s[i]
-        if i > 0 and g[i] > level:
-            left = s[i] - (g[i] - level) / (g[i] - g[i - 1]) * (s[i] - s[i - 1])
-            total += 0.5 * (g[i] + level) * (s[i] - left)
-        while j < n - 1 and g[j + 1] <= level:
-            total += 0.5 * (g[j] + g[j + 1]) * (s[j + 1] - s[j])
-            j += 1
-            right = s[j]
-        if j < n - 1 and g[j] < level:
-            right = s[j] + (level - g[j]) / (g[j + 1] - g[j]) * (s[j + 1] - s[j])
-            total += 0.5 * (g[j] + level) * (right - s[j])
-        if (
-            right <= left
-        ):  # both sides touch at one power: a full or an empty store; any level between them is a tangent
-            break
-        new = total / (right - left)
-        if abs(new - level) <= 1e-15 * (1.0 + abs(level)):
-            break
-        level = new
-    tail = n - 1 - j
-    for q in range(tail):  # i + 2 <= j + 1: the copy never overtakes its source
-        s[i + 2 + q], g[i + 2 + q] = s[j + 1 + q], g[j + 1 + q]
-    s[i], g[i], s[i + 1], g[i + 1] = left, level, right, level
-    return i + 2 + tail
-
-
 @njit(**INLINE)
 def convex_pieces(f, t, buy, sell, dt, s, g):  # type: ignore[no-untyped-def]
     """Write the marginal cost, hulled where needed; return its length and whether it was hulled."""
@@ -166,6 +142,8 @@ def step_cost(f, t, x, p, buy, sell, dt):  # type: ignore[no-untyped-def]
     net = f[t, LOAD] + p
     felt = f[t, C_X] * x + f[t, C_P] * p + f[t, C_0]
     meter = (buy if net >= 0.0 else sell) * net + f[t, WEAR] * abs(p)
+    if f.shape[1] > LIMIT and net > f[t, LIMIT]:
+        meter += f[t, OVER] * (net - f[t, LIMIT])
     return dt * (meter + 0.5 * f[t, PROX] * (p - f[t, P_REF]) ** 2 + 0.5 * f[t, K_C] * felt * felt)
 
 

@@ -23,8 +23,8 @@ from gridagora.kernels.stores.bellman import (
     X_MAX,
     X_MIN,
     X_SET,
-    hull,
 )
+from gridagora.kernels.stores.hull import hull
 from gridagora.kernels.stores.polyline import (
     INLINE,
     JIT,
