@@ -116,6 +116,8 @@ DEFAULTS = {
         "ticks": 1000,
         "shade": 0.0,
         "seed": 0,
+        "look_ahead_prices": "import",
+        "learning_share": 0.5,
         "strategy": "home",
     },
     "retailer": {
@@ -185,6 +187,8 @@ ENDS = [
     ("auction", "ticks", (2, 1_000_000), (1, 1_000_001), {}),
     ("auction", "shade", (0.0, 0.999), (-1e-9, 1.0), {}),
     ("auction", "trader", ("look_ahead", "zero_intelligence"), ("clairvoyant",), {}),
+    ("auction", "look_ahead_prices", ("import", "trades"), ("export",), {}),
+    ("auction", "learning_share", (1e-9, 1.0), (0.0, 1.001), {}),
     ("retailer", "outer", ("price_signal", "damped", "sequential"), ("jacobi",), {}),
     ("retailer", "conduct", ("cournot", "price_taking"), ("kind",), {}),
     ("retailer", "rounds", (1,), (0,), {}),

@@ -20,6 +20,7 @@ from gridagora.markets.peer import Peer, PeerState
 from gridagora.markets.retailer import Retailer, RetailState
 from gridagora.markets.rtp import RealTimePrice
 from gridagora.markets.tou import TimeOfUse
+from gridagora.mechanisms.expected_prices import ExpectedPrices
 from gridagora.settlement.tariff import Tariff
 from gridagora.strategies.habit import Thermostat
 from gridagora.strategies.home import HomeBid
@@ -28,7 +29,8 @@ from gridagora.strategies.price_taker import PriceTaker
 from gridagora.strategies.retail_offer import RetailOffer
 
 tariffs: list[Market[Tariff]] = [Flat(), FlatOptimised(), TimeOfUse(), CriticalPeak()]
-without_memory: list[Market[None]] = [RealTimePrice(), Auction()]
+without_memory: list[Market[None]] = [RealTimePrice()]
+of_past_trades: Market[ExpectedPrices | None] = Auction()
 on_a_path: list[Market[PricePath | None]] = [Central(), Layered()]
 between_partners: Market[PeerState | None] = Peer()
 retail: Market[RetailState] = Retailer()

@@ -97,7 +97,10 @@ class Market(Protocol[State]):
         """Find the prices that homes plan on over the window, and what binds before delivery."""
 
     def clear(self, opening: Opening, state: State) -> Session:
-        """Clear one interval: receive tenders and return transactions, or post a price."""
+        """Clear one interval: receive tenders and return transactions, or post a price.
+
+        A design whose homes bid may remember what it cleared: `Clearing.state` is then the state of the next opening.
+        """
 
 
 class Agents(Protocol):

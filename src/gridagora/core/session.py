@@ -204,13 +204,14 @@ class Clearing(NamedTuple):
     """Result of an interval: one transaction for each party that tendered, or the price that was posted to all.
 
     `local` are the trades of parties with each other and their network charges; `place_per_kwh` (m,) the price at every
-    place of the site.
+    place of the site. `state` is what the design remembers from now on, where it learns from what it cleared; None: what it did.
     """
 
     transactions: Transactions | None = None
     posted: Quotes | None = None
     local: Transactions | None = None
     place_per_kwh: Col | None = None
+    state: Any = None
 
 
 class MessageCount(NamedTuple):

@@ -28,11 +28,19 @@ from gridagora.core.session import (
 from gridagora.core.tables import Col, Index
 from gridagora.kernels.coordination.double_auction import Dealt, settle, trade
 from gridagora.kernels.curves.curve import Curves
-from gridagora.settlement.tariff import plan_at
+from gridagora.mechanisms.expected_prices import (
+    ExpectedPrices,
+    expect_import_price,
+    expected_per_kwh,
+    learn_hour,
+    observe_trades,
+)
+from gridagora.settlement.tariff import plan_at, plan_on
 
 SUPPLIER = -1
 FILLED = int(Status.FILLED)
 TRADERS = ("look_ahead", "zero_intelligence")
+PRICES = ("import", "trades")
 TICKS_MAX = 1_000_000
 
 
@@ -82,10 +90,15 @@ class Auction:
     (ZI-C: never at a loss). The residual at gate closure is traded with the supplier: the final power of a home lies on its
     curve at the supplier's price for the residual.
 
+    `look_ahead_prices` are those that homes plan on. With "import" it is the supplier's import price, for what they sell too: no
+    local price is above it. With "trades" a kWh is expected to cost a buyer, and to earn a seller, the mean of its side in that
+    hour of the days before, trades and supplier together, held as a position between credit and import price; the day that has
+    passed weighs `learning_share`, and before the first trade all expect the import price.
+
     References
     ----------
     D. K. Gode, S. Sunder, Allocative efficiency of markets with zero-intelligence traders, J. Political Economy 101 (1993),
-    doi 10.1086/261868; theory 3.7.
+    doi 10.1086/261868; theory 3.7. Expectations: M. Nerlove, Quarterly J. Economics 72 (1958), doi 10.2307/1880597.
     """
 
     rules: ClassVar[Rulebook] = Rulebook(
@@ -102,6 +115,8 @@ class Auction:
     ticks: int = 1000
     shade: float = 0.0
     seed: int = 0
+    look_ahead_prices: str = "import"
+    learning_share: float = 0.5
     strategy: str = "home"
 
     def __post_init__(self) -> None:
@@ -115,43 +130,59 @@ class Auction:
                 f"2 to {TICKS_MAX} steps of price between export credit and import price",
             ),
             ("shade", 0 <= self.shade < 1, "a share in [0, 1): 0 shows what a kWh is worth"),
+            ("learning_share", 0 < self.learning_share <= 1, "the weight of a day, in (0, 1]"),
         )
         broken = [
             Problem(f"market.auction.{key}", str(getattr(self, key)), rule)
             for key, good, rule in rules
             if not good
         ]
-        if self.trader not in TRADERS:
-            hint = nearest(self.trader, TRADERS)
-            broken.append(
-                Problem(
-                    "market.auction.trader",
-                    f"'{self.trader}'",
-                    "how homes trade: " + " or ".join(TRADERS),
-                    hint,
-                )
-            )
+        words = (
+            ("trader", TRADERS, "how homes trade"),
+            ("look_ahead_prices", PRICES, "what homes plan on"),
+        )
+        for key, known, what in words:
+            got = getattr(self, key)
+            if got not in known:
+                expected = f"{what}: {' or '.join(known)}"
+                hint = nearest(got, known)
+                broken.append(Problem(f"market.auction.{key}", f"'{got}'", expected, hint))
         if broken:
             raise InputError(broken)
 
-    def start(self, baseline: Baseline) -> None:
-        """Return no state: the design carries none."""
-        del baseline
+    def start(self, baseline: Baseline) -> ExpectedPrices | None:
+        """Return what homes expect before the first trade, or no state where they plan on the import price."""
+        return expect_import_price(baseline) if self.look_ahead_prices == "trades" else None
 
-    def plan(self, opening: Opening, state: None) -> Planning[None]:
-        """Let homes plan on the forecast of the import price: no local trade has a higher price, and later trades are unknown.
+    def plan(
+        self, opening: Opening, state: ExpectedPrices | None
+    ) -> Planning[ExpectedPrices | None]:
+        """Let homes plan on the forecast of the import price, or on what local trades of the days before let them expect.
 
-        Exact where the export and the import price are equal. Otherwise homes that export overvalue stored energy.
+        The import price is exact where export and import price are equal, or where neighbours take at it all that homes could
+        export. Otherwise homes that export overvalue stored energy.
         """
-        return plan_at(quote(opening.product, opening.party, opening.supply.import_per_kwh), state)
+        product, party, supply = opening.product, opening.party, opening.supply
+        if state is None:
+            return plan_at(quote(product, party, supply.import_per_kwh), state)
+        known = learn_hour(state, product, self.learning_share)
+        return plan_on(quote(product, party, *expected_per_kwh(known, product, supply)), known)
 
-    def clear(self, opening: Opening, state: None) -> Session:
+    def clear(self, opening: Opening, state: ExpectedPrices | None) -> Session:
         """Match orders until gate closure, and settle the residual of each home with the supplier."""
-        del state
         tenders = (yield GateOpen(opening.product)) or _refuse_no_tenders()
         traded = match_orders(self, opening, tenders)
         yield count_messages(traded)._replace(lean=traded.orders * lean_order_bits(self.ticks))
-        return Clearing(settle_homes(opening, tenders, traded), local=list_trades(opening, traded))
+        awards = settle_homes(opening, tenders, traded)
+        if state is not None:
+            state = observe_trades(
+                learn_hour(state, opening.product, self.learning_share),
+                opening.product,
+                opening.supply,
+                (traded.p_kw, traded.price_per_kwh),
+                awards.p_kw[:, 0] - traded.net_kw,
+            )
+        return Clearing(awards, local=list_trades(opening, traded), state=state)
 
 
 def _refuse_no_tenders() -> NoReturn:

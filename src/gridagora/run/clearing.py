@@ -141,6 +141,8 @@ def clear_runs(
 def _close(gate: Gate, run: int, i: int, clearing: Clearing) -> tuple[Clearing, Col | None]:
     """Record the clearing of a run; return it as homes know it, and what each was awarded, (n,) [kW], if they bid."""
     desk = gate.demand.runs[run]
+    if clearing.state is not None:
+        desk.state = clearing.state
     _record_prices(desk, i, gate.openings[run].supply, clearing)
     awards = clearing.transactions
     if awards is None:
