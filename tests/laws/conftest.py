@@ -5,11 +5,13 @@ import pytest
 from gridagora.core.registry import names
 from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
+from tests.laws.variants import VARIANTS, market_of
 
 
 @pytest.fixture(scope="session")
 def outcomes(scene, study):
-    """Return the outcome of every registered design."""
+    """Return the outcome of every registered design and of every variant."""
     return {
-        name: evaluate(name, simulate(scene.market(name), study), study) for name in names("market")
+        name: evaluate(name, simulate(market_of(scene, name), study), study)
+        for name in (*names("market"), *VARIANTS)
     }

@@ -18,8 +18,9 @@ from gridagora.run.result import revenue_gap_usd
 from gridagora.run.simulate import simulate
 from gridagora.settlement.ledger import UWH_PER_KWH, bill_usd, paid_uusd, statement
 from gridagora.settlement.parties import Role, row_of
+from tests.laws.variants import VARIANTS, market_of
 
-EVERY = pytest.mark.parametrize("name", names("market"))
+EVERY = pytest.mark.parametrize("name", [*names("market"), *VARIANTS])
 TARIFFS = ("flat", "flat_optimised", "tou", "critical_peak")
 
 
@@ -125,7 +126,7 @@ def test_exogenous_paths_are_bit_identical_in_every_design(outcomes, name):
 
 @EVERY
 def test_a_run_replays_bit_for_bit(scene, study, outcomes, name):
-    again = evaluate(name, simulate(scene.market(name), study), study)
+    again = evaluate(name, simulate(market_of(scene, name), study), study)
     for column in ("home_kw", "price_per_kwh", "bill_usd"):
         assert np.array_equal(getattr(again, column), getattr(outcomes[name], column))
     assert np.array_equal(again.series["comfort_dev_k"], outcomes[name].series["comfort_dev_k"])
@@ -166,7 +167,7 @@ def _call(n: int, limit_kw: float) -> Opening:
 
 def _trade(scene, name: str, offered: Curves, limit_kw: float):
     call = _call(len(offered.offset) - 1, limit_kw)
-    market = scene.market(name)
+    market = market_of(scene, name)
     begun = market.start(Baseline(0, 300, np.zeros(1), *(np.zeros(0),) * 3, 0.12))
     return drive(
         market.clear(call, begun),
@@ -176,7 +177,9 @@ def _trade(scene, name: str, offered: Curves, limit_kw: float):
 
 
 TRADING = pytest.mark.parametrize(
-    "name", [n for n in names("market") if find("market", n)().rules.bidder is not Bidder.NOBODY]
+    "name",
+    [n for n in names("market") if find("market", n)().rules.bidder is not Bidder.NOBODY]
+    + [n for n, market in VARIANTS.items() if market.rules.bidder is not Bidder.NOBODY],
 )
 
 
@@ -202,7 +205,7 @@ def test_order_of_rows_changes_no_price_and_no_award(scene, name):
     turned = take(tender(_call(4, 6.0).product, np.arange(4), offered), order)
     plain = _trade(scene, name, offered, 6.0)
     other = _trade(scene, name, Curves(turned.offset, turned.p_kw, turned.price_per_kwh), 6.0)
-    if scene.market(name).rules.bidder is Bidder.NOBODY:
+    if market_of(scene, name).rules.bidder is Bidder.NOBODY:
         assert plain.transactions is None and other.transactions is None
         assert np.array_equal(plain.posted.buy_per_kwh, other.posted.buy_per_kwh)
     else:

@@ -17,6 +17,7 @@ from gridagora.run.state import baseline
 from gridagora.scenario import build, read
 from gridagora.settlement.ledger import only, paid_uusd
 from gridagora.settlement.parties import Role, row_of
+from tests.laws.variants import VARIANTS, market_of
 
 SUNNY = """
 [scenario]
@@ -32,7 +33,7 @@ ev_share = 0.4
 [substation]
 limit_share_of_flat_peak = 0.8
 """
-EVERY = pytest.mark.parametrize("name", names("market"))
+EVERY = pytest.mark.parametrize("name", [*names("market"), *VARIANTS])
 ROUNDING_USD = 0.5e-6  # of each entry
 
 
@@ -56,7 +57,8 @@ def terms(sunny):
 def played(sunny, terms):
     """Return every design there."""
     return {
-        name: evaluate(name, simulate(sunny.market(name), terms), terms) for name in names("market")
+        name: evaluate(name, simulate(market_of(sunny, name), terms), terms)
+        for name in (*names("market"), *VARIANTS)
     }
 
 
@@ -97,9 +99,15 @@ def test_other_customers_pay_for_their_own_energy_whatever_homes_do(sunny, playe
 
 @EVERY
 def test_wires_earn_delivery_of_import_and_nothing_for_export(played, name):
+    """Of what the substation imports, and the share of it that is due on what homes buy of each other."""
     o = played[name]
     delivered = only(o.ledger, "delivery").amount_uusd.sum() / 1e6
-    assert delivered == pytest.approx(0.045 * o.load_kw.clip(min=0).sum() / 12, abs=ROUNDING_USD)
+    trades, share = o.paid.trades, getattr(VARIANTS.get(name), "delivery_share", 1.0)
+    local_kw = trades.p_kw[~trades.charge & (trades.buyer < len(o.home_kw))].sum()
+    if name == "auction":
+        share = 0.0
+    due_kw = o.load_kw.clip(min=0).sum() + share * local_kw
+    assert delivered == pytest.approx(0.045 * due_kw / 12, abs=len(o.ledger.item) * 1e-6)
     assert delivered > 0
     beyond = only(o.ledger, OVERLOAD).amount_uusd.sum() / 1e6
     assert paid_usd(o, "wires") == pytest.approx(-delivered - beyond, abs=ROUNDING_USD)

@@ -11,6 +11,7 @@ from gridagora.run.forecast import real_time_per_kwh
 from gridagora.run.simulate import simulate, simulate_runs
 from gridagora.run.state import baseline
 from gridagora.scenario import build, read
+from tests.laws.variants import VARIANTS, market_of
 
 SEEDS = (3, 4, 5)
 STREET = """
@@ -63,19 +64,21 @@ def same(one, other, where):
 
 def hold_alike(name, worlds):
     scenes, studies = zip(*worlds, strict=True)
-    together = simulate_runs([scene.market(name) for scene in scenes], studies)
+    together = simulate_runs([market_of(scene, name) for scene in scenes], studies)
     for scene, study, ran in zip(scenes, studies, together, strict=True):
-        alone = evaluate(name, simulate(scene.market(name), study), study)
+        alone = evaluate(name, simulate(market_of(scene, name), study), study)
         among = evaluate(name, ran, study)
         same(alone._replace(wall_s=0.0), among._replace(wall_s=0.0), name)
 
 
-@pytest.mark.parametrize("name", sorted(names("market")))
+@pytest.mark.parametrize("name", [*sorted(names("market")), *VARIANTS])
 def test_a_run_among_others_ends_as_alone(name, worlds):
     hold_alike(name, worlds)
 
 
-@pytest.mark.parametrize("name", ["tou", "flat_optimised", "rtp", "layered", "retailer"])
+@pytest.mark.parametrize(
+    "name", ["tou", "flat_optimised", "rtp", "layered", "retailer", "peer", "peer, network price"]
+)
 def test_also_where_export_earns_less_than_import_costs(name, kinked):
     hold_alike(name, kinked)
 

@@ -204,7 +204,9 @@ class Clearing(NamedTuple):
     """Result of an interval: one transaction for each party that tendered, or the price that was posted to all.
 
     `local` are the trades of parties with each other and their network charges; `place_per_kwh` (m,) the price at every
-    place of the site. `state` is what the design remembers from now on, where it learns from what it cleared; None: what it did.
+    place of the site; `network_per_kwh` what the network operator adds to both prices of the supplier [$/kWh], where homes
+    trade with it and each other.
+    `state` is what the design remembers from now on, where it learns from what it cleared; None: what it did.
     """
 
     transactions: Transactions | None = None
@@ -212,6 +214,7 @@ class Clearing(NamedTuple):
     local: Transactions | None = None
     place_per_kwh: Col | None = None
     state: Any = None
+    network_per_kwh: float = 0.0
 
 
 class MessageCount(NamedTuple):

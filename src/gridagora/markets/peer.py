@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple, NoReturn
 import numpy as np
 
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.exchange import Transactions, join, quote
+from gridagora.core.exchange import Transactions, join, quote, sum_kw
 from gridagora.core.lean import NUMBER_BITS
 from gridagora.core.registry import register
 from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Rulebook
@@ -39,9 +39,17 @@ from gridagora.kernels.coordination.consensus import (
 from gridagora.kernels.curves.curve import Curves, power_at
 from gridagora.mechanisms import trade_graph as graphs
 from gridagora.mechanisms.local_delivery import leaves_gain, local_delivery_per_kwh
+from gridagora.mechanisms.network_price import (
+    NetworkTerms,
+    carry_network_price,
+    count_rounds,
+    move_opening,
+    price_interval,
+)
 from gridagora.mechanisms.peer_deal import (
     DISCLOSED,
     Deal,
+    add_traffic,
     count_offers,
     count_posting,
     green_premium,
@@ -55,6 +63,7 @@ from gridagora.mechanisms.peer_deal import (
 
 GRAPHS = ("complete", "nearest", "zone", "file")
 FEES = ("none", "uniform", "distance", "zonal")
+NETWORKS = ("none", "price")
 DAY_H = 24
 SUPPLIER = -1  # the counterparty of what a home does not trade with its partners
 RESOLD = 2.0  # times the largest green premium: non-green energy then costs more than its resale as green energy would earn
@@ -69,10 +78,11 @@ class Partnership(NamedTuple):
 
 
 class PeerState(NamedTuple):
-    """What is remembered: where prices stood between the forecasts, and the partners; None in pools."""
+    """What is remembered: where prices stood between the forecasts, the partners, None in pools, and the network price."""
 
-    path: PricePath
+    path: PricePath | None
     partners: Partnership | None
+    network: PricePath | None = None
 
 
 @register("market", "peer")
@@ -89,8 +99,11 @@ class Peer:
     as where exports earn wholesale and delivery is due in full, no offer is sent, and homes plan on the supplier's two prices.
     `local_per_kwh` is the premium that a
     home would pay for a kWh of its partners over one of the supplier; `[preference]` sets the same and the green premium. The
-    supplier sells and buys any quantity at its import and export price; peers do not see network limits. Sessions end when
-    partners agree within `tolerance_kw` and `tolerance_per_kwh`, or after `rounds_max`: then what both ends offered last is
+    supplier sells and buys any quantity at its import and export price. Without a network operator (`network` "none") peers do
+    not see its limit. With "price" it moves both prices in hours whose load would exceed the limit of the substation less
+    `reserve_share`: in a plan by the prices at which plans, told in total, keep it; in an interval by at most `network_rounds`
+    rounds of posting; never by more than a kWh beyond costs. What that earns is the operator's, as congestion rent. Sessions end
+    when partners agree within `tolerance_kw` and `tolerance_per_kwh`, or after `rounds_max`: then what both ends offered last is
     traded, the rest stays with the supplier, and the status is ROUNDS_SPENT. The day-ahead negotiation at midnight only finds
     the expected value of energy: it creates no positions, and trades bind in real time.
 
@@ -101,7 +114,7 @@ class Peer:
     Delivery on local energy: `mechanisms.local_delivery`.
     """
 
-    rules: ClassVar[Rulebook] = Rulebook(
+    fixed: ClassVar[Rulebook] = Rulebook(
         strategies=("home",),
         bidder=Bidder.HOME,
         discloses=Disclosure.NOTHING,  # no home shows its curve to another
@@ -121,7 +134,15 @@ class Peer:
     tolerance_per_kwh: float = 1e-5
     rounds_max: int = 300
     penalty: float = 0.03
+    network: str = "none"
+    network_rounds: int = 12
+    reserve_share: float = 0.03
     strategy: str = "home"
+
+    @property
+    def rules(self) -> Rulebook:
+        """Trades pair by pair; the limit is seen where the network operator takes part."""
+        return self.fixed._replace(sees_limit=self.network != "none")
 
     def __post_init__(self) -> None:
         """Refuse parameters outside their range."""
@@ -145,6 +166,9 @@ class Peer:
             ("tolerance_per_kwh", self.tolerance_per_kwh > 0, "a price above 0"),
             ("rounds_max", self.rounds_max >= 1, "one round or more"),
             ("penalty", self.penalty > 0, "a price per kW above 0"),
+            ("network", self.network in NETWORKS, "one of " + ", ".join(NETWORKS)),
+            ("network_rounds", self.network_rounds >= 1, "one round or more"),
+            ("reserve_share", 0 <= self.reserve_share < 1, "a share in [0, 1)"),
             (
                 "network_fee",
                 not (self.community and self.network_fee in FEES[2:]),
@@ -177,16 +201,24 @@ class Peer:
         hours beyond the window take the position of the day before. Then only the supplier's forecast is sent. Trades bind in
         real time only.
         """
-        supply, site = opening.supply, site_of(opening)
+        network, site = None, site_of(opening)
+        if self.network == "price":
+            network = yield from carry_network_price(
+                opening, self.network_terms(), None if state is None else state.network
+            )
+            opening = move_opening(opening, network.value_per_kwh)
+        supply = opening.supply
         if not self.may_trade(opening):
             yield count_posting(opening)
-            return HourPlan(supply.import_per_kwh, state, supply.export_per_kwh)
+            kept = PeerState(None, None, network)
+            return HourPlan(supply.import_per_kwh, kept, supply.export_per_kwh)
         import_price_per_kwh = (
             supply.import_per_kwh + (self.local(site) + green_premium(site))[:, None]
         )
         export_price_per_kwh = np.broadcast_to(supply.export_per_kwh, import_price_per_kwh.shape)
         p_kw, known = None, self.partnership(opening, state)
-        if opening.binds or state is None:
+        before = None if state is None else state.path
+        if opening.binds or before is None:
             at_import = (
                 yield quote(opening.product, opening.party, import_price_per_kwh)
             ) or _refuse_no_tenders()
@@ -215,14 +247,14 @@ class Peer:
                 where=import_price_per_kwh > export_price_per_kwh,
             ).clip(0, 1)
         else:
-            share = shift_path(state.path, opening)[:, :-1]
+            share = shift_path(before, opening)[:, :-1]
             yield count_posting(opening)
         hours_known = share.shape[1]
         next_day = share[:, [hours_known - DAY_H if hours_known >= DAY_H else hours_known - 1]]
         path = PricePath(opening.product.start_s, np.append(share, next_day, axis=1))
         return HourPlan(
             export_price_per_kwh + share * (import_price_per_kwh - export_price_per_kwh),
-            PeerState(path, known),
+            PeerState(path, known, network),
             p_kw=p_kw,
         )
 
@@ -234,18 +266,29 @@ class Peer:
         if tenders is None:
             _refuse_no_tenders()
         curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)
-        deal = self.deal(opening, curves, self.partnership(opening, state))
+        partners, n = self.partnership(opening, state), len(opening.party)
+
+        def take(network_per_kwh: float) -> tuple[float, Deal]:
+            deal = self.deal(move_opening(opening, network_per_kwh), curves, partners)
+            return float(sum_kw(deal.p_kw)), deal
+
+        if self.network == "price":
+            network, deal, tried = price_interval(opening, self.network_terms(), take)
+            yield count_rounds(opening, len(tried))
+        else:
+            network, deal = 0.0, self.deal(opening, curves, partners)
+            tried = (deal,)
         # all follows from the curves: each home may say its own once, to all, or where nobody can trade that it has none to say
-        lean = tenders if deal.rounds else len(opening.party)
-        yield count_offers(deal, len(opening.party))._replace(lean=lean)
-        n = len(opening.party)
+        lean = tenders if any(each.rounds for each in tried) else n
+        talks = [count_offers(each, n) for each in tried]
+        yield add_traffic(talks)._replace(lean=lean)
         status = np.full(n, status_of(deal))
         worth = deal.worth_per_kwh[:, None]
         awards = Transactions(
             opening.product, opening.party, np.full(n, SUPPLIER), deal.p_kw[:, None], worth, status
         )
         owed = [list(opening, deal) for list in (list_trades, list_charges, list_owed)]
-        return Clearing(awards, local=join(owed))
+        return Clearing(awards, local=join(owed), network_per_kwh=network)
 
     def may_trade(self, opening: Opening) -> bool:
         """Say whether there is a price, in the first interval of an opening, at which two homes both gain by a trade."""
@@ -436,6 +479,10 @@ class Peer:
     def local(self, site: Topology) -> float:
         """Return the local premium: the cost that a home attaches to a kWh of the supplier, by design and scenario [$/kWh]."""
         return self.local_per_kwh + (0.0 if site.prefers is None else site.prefers.local_per_kwh)
+
+    def network_terms(self) -> NetworkTerms:
+        """Return how the network operator searches."""
+        return NetworkTerms(self.reserve_share, self.network_rounds)
 
     def rule(self) -> ConsensusRule:
         """Return the stopping rule and the penalty of a session."""

@@ -67,6 +67,12 @@ def sum_traffic(talks: list[PeerMessages]) -> PeerMessages:
     return PeerMessages(sum(columns[0]), sum(columns[1]), max(columns[2]), sum(columns[3]))
 
 
+def add_traffic(talks: list[PeerMessages]) -> PeerMessages:
+    """Return the message counts of sessions held one after the other: sums."""
+    columns = list(zip(*(talk[:-1] for talk in talks), strict=True))
+    return PeerMessages(*(sum(column) for column in columns))
+
+
 def count_posting(opening: Opening) -> PeerMessages:
     """Return the messages by which the supplier posts the path of its two prices to all homes."""
     homes, steps = len(opening.party), len(opening.supply.import_per_kwh)

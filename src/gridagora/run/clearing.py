@@ -169,10 +169,9 @@ def _record_prices(desk: RunState, i: int, supply: SupplyOffer, clearing: Cleari
     ):  # what homes do not trade with each other is the supplier's, at its prices
         if clearing.local is not None and len(clearing.local.party):
             desk.trades.append(record_trades(desk.parties, i, clearing.local, desk.study.dt_h))
-        track.price_per_kwh[i], track.credit_per_kwh[i] = (
-            supply.import_per_kwh[0],
-            supply.export_per_kwh[0],
-        )
+        track.network_per_kwh[i] = added = clearing.network_per_kwh
+        track.price_per_kwh[i] = supply.import_per_kwh[0] + added
+        track.credit_per_kwh[i] = supply.export_per_kwh[0] + added
     elif awards is not None and pricing is Pricing.UNIFORM:
         price = awards.price_per_kwh[:, 0] if len(awards.party) else supply.import_per_kwh
         track.price_per_kwh[i] = track.credit_per_kwh[i] = price[0]

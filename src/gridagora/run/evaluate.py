@@ -22,6 +22,7 @@ from gridagora.run.settle import (
     MeterPrices,
     Settlement,
     book_trades,
+    congestion_rent,
     deviation_charge,
     less_traded,
     retail_margin,
@@ -54,9 +55,16 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
         MeterPrices(track.import_per_kwh.T, track.export_per_kwh.T),
     )
     supplied_kw = less_traded(home_kw, ran.parties, ran.trades)
-    energy = settle(s, supplied_kw, prices, ran.wholesale_per_kwh, ran.positions, others_kw)
+    added = np.zeros(1) if ran.positions else track.network_per_kwh  # else in what deviations cost
+    without = MeterPrices(*(column - added for column in prices))
+    energy = settle(s, supplied_kw, without, ran.wholesale_per_kwh, ran.positions, others_kw)
     ledger = join(
-        [energy, book_trades(s, ran.trades), deviation_charge(s, home_kw, award_kw, homes.quality)]
+        [
+            energy,
+            congestion_rent(s, supplied_kw, added),
+            book_trades(s, ran.trades),
+            deviation_charge(s, home_kw, award_kw, homes.quality),
+        ]
     )
     if ran.residual is Residual.PROSUMERS:
         sellers = prosumers_among(lived, n)

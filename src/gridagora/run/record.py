@@ -35,6 +35,7 @@ class Record(NamedTuple):
     place_per_kwh: Col  # (m, t) price at every place; no rows where all homes see one price
     import_per_kwh: Col  # (t, 1) what meters are charged, (t, n) where every home pays the price of its own transactions
     export_per_kwh: Col  # likewise, what they are credited
+    network_per_kwh: Col  # the network operator's part of both
     worst: Col  # (2,) largest energy imbalance [kWh], largest plan gap, nan where none is certified
 
     @property
@@ -106,6 +107,7 @@ def open_record(
         place_per_kwh=np.zeros((places, t)),
         import_per_kwh=np.zeros((t, meter_prices)),
         export_per_kwh=np.zeros((t, meter_prices)),
+        network_per_kwh=np.zeros(t),
         worst=np.array([0.0, np.nan]),
     )
 

@@ -16,6 +16,7 @@ from gridagora.settlement.ledger import AgreedPositions, Ledger, book
 from gridagora.settlement.parties import Parties, Role, row_of, rows_of
 
 CHARGE = "deviation charge"
+RENT = "congestion rent"  # the network operator's part of the price of energy
 DELIVERY = "delivery"  # network charges of energy from the public grid
 OVERLOAD = "overload"  # energy beyond the limit of the substation, by its price
 
@@ -263,6 +264,21 @@ def _book_pairs(s: Settlement, trades: LocalTrades, moved_kw: Col, item: str) ->
         for column in (trades.usd, moved_kw)
     )
     return book(pairs[0], pairs[1], item, usd, s.period, counted_kw * s.dt_h)
+
+
+def congestion_rent(s: Settlement, home_kw: RunColumn, network_per_kwh: Col) -> Ledger:
+    """Book what homes pay the operator for the network price, (t,) [$/kWh], of what they take from the supplier, (n, t) [kW].
+
+    It is paid back for what they give; no entries where the price is nil throughout.
+    """
+    if not network_per_kwh.any():
+        return books.open_ledger()
+    homes, operator = rows_of(s.parties, Role.HOME), row_of(s.parties, Role.OPERATOR)
+    parts = []
+    for rows in row_blocks(home_kw.shape):
+        usd = by_row(home_kw[rows]) @ network_per_kwh * s.dt_h
+        parts.append(book(homes[rows], operator, RENT, usd, s.period, place=s.place[rows]))
+    return books.join(parts)
 
 
 def deviation_charge(

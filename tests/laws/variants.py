@@ -1,0 +1,20 @@
+"""Designs that the laws of markets hold beside the registered ones: markets with keys that change who pays or what is known."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gridagora.core.ports import Market
+from gridagora.markets.peer import Peer
+from gridagora.scenario.build import Scene
+
+VARIANTS: Mapping[str, Market[Any]] = {
+    "peer, reduced delivery": Peer(delivery_share=0.43),
+    "peer, pools without delivery": Peer(community=True, delivery_share=0.0),
+    "peer, network price": Peer(network="price"),
+    "peer, network price, no delivery": Peer(network="price", delivery_share=0.0),
+}
+
+
+def market_of(scene: Scene, name: str) -> Market[Any]:
+    """Return a variant, or the design of that name in a scene."""
+    return VARIANTS[name] if name in VARIANTS else scene.market(name)
