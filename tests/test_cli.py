@@ -321,7 +321,7 @@ def test_help_of_the_studies_is_there() -> None:
     told = call("study", "claims", "--help").stdout
     for option in ("SCENARIO", "--seeds", "--set", "--out", "--jobs", "--json"):
         assert option in told
-    assert "[default: 30]" in told
+    assert "[default: 16]" in told
 
 
 def test_study_claims_hands_on_what_was_asked_and_writes_the_page(
@@ -372,7 +372,7 @@ def test_study_claims_hands_on_what_was_asked_and_writes_the_page(
     assert done.exit_code == 0, done.stderr
     assert "outside tariff at cost" in done.stdout
     assert (
-        "The peak falls against a regulated tariff with feed-in: open in every case."
+        "The peak falls against a regulated tariff with feed-in: not shown in every case."
         in " ".join(done.stdout.split())
     )
     path, seeds, overrides, folder, _, jobs = asked[0]

@@ -11,7 +11,7 @@ import pytest
 from plotly.offline import get_plotlyjs
 from rich.console import Console
 
-from gridagora.report import study_page, study_table
+from gridagora.report import claims_table, study_page, study_table
 from gridagora.report.claims_figures import ALL, DRAWINGS, edge, one_for_all
 from gridagora.report.claims_words import (
     CASES,
@@ -23,11 +23,12 @@ from gridagora.report.claims_words import (
     terms,
 )
 from gridagora.report.study_figures import figures
+from gridagora.studies.claims import NOT_SHOWN
 from gridagora.studies.retail_claims import BETTER, CLAIMS
 
 HOSTILE = "<script>alert(1)</script>"
 COST, LIMIT = "outside tariff at cost", "substation limit, tariff at cost"
-PLUS, NET = "cost plus 20 %", "regulated, net metering"
+PLUS, NET = "cost plus 20 %", "flat"
 PRICE, PROSUMER, END_USER, PEAK = BETTER
 HELD = {
     (COST, PLUS): ((0.0823, -0.0155), (-3.88, 0.68), (-4.58, 0.72), (575.0, 176.0)),
@@ -40,7 +41,7 @@ HELD = {
 def row(case, baseline, quantity, before, change):
     half = {PRICE: 0.001, PROSUMER: 0.02, END_USER: 0.05, PEAK: 9.0}[quantity]
     low, high, better = change - half, change + half, BETTER[quantity]
-    verdict = "open" if low < 0 < high else "holds" if better * change > 0 else "fails"
+    verdict = NOT_SHOWN if low < 0 < high else "holds" if better * change > 0 else "fails"
     told = {
         "case": case,
         "baseline": baseline,
@@ -140,22 +141,21 @@ def test_one_case_far_out_is_an_arrow_at_the_edge():
 def test_answer_names_where_all_promises_hold_together(study):
     found = study.tables["claims"]
     assert answer(found) == (
-        "All four promises are kept together with a substation limit and a tariff at cost against a retailer at cost plus 20 %. "
+        "All promises are kept together with a substation limit and a tariff at cost against a retailer at cost plus 20 %. "
         "Elsewhere at least one is not."
     )
-    assert "in every case, against every retailer" in answer(found.assign(verdict="holds"))
-    assert answer(found.assign(verdict="open")).startswith("In no case")
+    assert "in every case, against every design" in answer(found.assign(verdict="holds"))
+    assert answer(found.assign(verdict=NOT_SHOWN)).startswith("In no case")
     held = found.assign(verdict=found.verdict.where(found.case == COST, "holds"))
-    assert (
-        "with a substation limit and a tariff at cost against every retailer of today."
-        in answer(held)
+    assert "with a substation limit and a tariff at cost against every design of today." in answer(
+        held
     )
 
 
 def test_effects_count_each_promise(study):
     assert effects(study.tables["claims"]) == (
-        "One by one, of 4 pairings of a case and a retailer of today, the retail price falls in 4, prosumers earn more in 2, "
-        "end-users are better off in 4 and the peak falls in 2; 1 of 16 claims stays open."
+        "One by one, of 4 pairings of a case and a design of today, the retail price falls in 4, prosumers earn more in 2, "
+        "end-users are better off in 4 and the peak falls in 2; 1 of 16 claims is not shown."
     )
 
 
@@ -180,7 +180,12 @@ def test_every_case_and_retailer_of_the_study_is_explained(study):
 
 
 def test_sentences_name_the_cases_of_each_verdict():
-    verdicts = {"outside tariff at cost": "holds", "two": "fails", "three": "open", "four": "holds"}
+    verdicts = {
+        "outside tariff at cost": "holds",
+        "two": "fails",
+        "three": NOT_SHOWN,
+        "four": "holds",
+    }
     table = pd.DataFrame(
         [
             {
@@ -200,7 +205,7 @@ def test_sentences_name_the_cases_of_each_verdict():
     )
     assert told[3] == (
         "The peak falls against a retailer at cost plus 20 %: "
-        "yes with an outside tariff at cost, four; no with two; open with three."
+        "yes with an outside tariff at cost, four; no with two; not shown with three."
     )
 
 
@@ -216,11 +221,11 @@ def test_page_shows_tables_sentences_terms_and_origin(own, study):
     assert "Every point" not in own
     assert own.count('class="verdict holds"') == 12
     assert own.count('class="verdict fails"') == 3
+    assert own.count('class="verdict open">not shown</i>') == 1
+    assert own.count("<td>lower price, more for all, lower peak</td>") == 1
     assert "8.23 → 6.68" in own
     assert "<b>−1.55</b> [−1.65, −1.45]" in own
-    assert (
-        "40 homes over 2 days · 30 draws of homes and days · 2 cases · 2 retailers of today" in own
-    )
+    assert "40 homes over 2 days · 30 draws of homes and days · 2 cases · 2 designs of today" in own
     assert all(
         sentence.replace(" %", "\u00a0%") in own for sentence in in_words(study.tables["claims"])
     )
@@ -253,13 +258,15 @@ def test_same_result_same_bytes(study, own):
     assert study_page.html(study).replace(get_plotlyjs(), "") == own
 
 
-@pytest.mark.parametrize("width", [80, 110])
+@pytest.mark.parametrize("width", [80, 130])
 def test_table_on_the_terminal(study, width):
     console = Console(width=width, record=True, file=io.StringIO())
     study_table.render(study, console)
     text = console.export_text()
     assert "…" not in text
-    assert text.count("holds") >= 12
+    assert text.count("✓") == 12 + 1
+    assert text.count("✗") == 3 + 1
+    assert "✓ holds, ✗ fails, · not shown." in text
     assert "[ct/kWh]" in text
     folded = " ".join(text.split())
     assert (
@@ -267,8 +274,8 @@ def test_table_on_the_terminal(study, width):
         in folded
     )
     if width > 100:
-        assert "holds 8.23 → 6.68" in text
-        assert "−1.55 [−1.65, −1.45]" in text
+        assert "✓ −1.55 ±0.10" in text
+        assert text.count("[ct/kWh]") == 1, "one table"
 
 
 def test_verdicts_are_coloured(study):
@@ -282,6 +289,34 @@ def test_verdicts_are_coloured(study):
     )
     study_table.render(study, console)
     text = console.export_text(styles=True)
-    assert re.search(r"\x1b\[32m *holds", text)
-    assert re.search(r"\x1b\[31m *fails", text)
-    assert re.search(r"\x1b\[2m *open", text)
+    assert re.search(r"\x1b\[32m *✓", text)
+    assert re.search(r"\x1b\[31m *✗", text)
+    assert re.search(r"\x1b\[2m *·", text)
+
+
+def test_a_claim_of_all_holds_where_both_sides_gain(study):
+    """Of the four pairs, prosumers lose in one and their gain is not shown in another."""
+    text = claims_table.markdown(study.tables["claims"])
+    held = [line.split("|")[-2].strip() for line in text.splitlines() if line.startswith("| ")]
+    both = "lower price, more for all"
+    assert held == [
+        "claims that hold",
+        "---",
+        both,
+        "lower price",
+        f"{both}, lower peak",
+        "lower price, lower peak",
+    ]
+    assert "| holds −1.55 ±0.10 | holds +0.68 ±0.02 |" in text
+    assert "| not shown 0.00 ±0.02 |" in text
+
+
+def test_no_claim_that_is_lost_from_the_table_is_said_to_hold(study):
+    held = study.tables["claims"].query("quantity == @PROSUMER")
+    assert claims_table.markdown(held).count("| – | – | – |") == len(held)
+
+
+def test_a_name_breaks_no_table():
+    held = table().replace({PLUS: "a|b\nc"})
+    lines = [line for line in claims_table.markdown(held).splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in lines} == {8}

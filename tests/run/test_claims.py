@@ -94,9 +94,21 @@ def test_with_many_prosumers_the_price_beats_cost_plus_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("draws", "verdict"), [(3, "open"), (19, "open"), (20, "holds"), (30, "holds")]
+    ("draws", "verdict"), [(3, "not shown"), (7, "not shown"), (8, "holds"), (30, "holds")]
 )
 def test_few_draws_give_no_verdict(draws: int, verdict: str) -> None:
     """Every draw is for the better; an interval of so few says little all the same."""
     before = np.linspace(10.0, 12.0, draws)
     assert claim("any", "price_per_kwh", -1, before, before - 1.0).verdict == verdict
+
+
+def test_the_interval_is_that_of_student_and_holds_only_beyond_zero():
+    """Eight differences 1 to 8: mean 4.5, half width 2.365 times the standard error .866 (table of t, 7 degrees of freedom)."""
+    before, moved = np.full(8, 100.0), np.arange(1.0, 9.0)
+    found = claim("any", "peak_kw", -1, before, before - moved)
+    assert found.change == pytest.approx(-4.5)
+    assert found.high - found.change == pytest.approx(2.3646 * 0.8660, abs=2e-4)
+    assert found.verdict == "holds"
+    assert claim("any", "peak_kw", -1, before, before + moved).verdict == "fails"
+    shifted = moved - 4.5 + 0.5 * 2.3646 * 0.8660
+    assert claim("any", "peak_kw", 1, before, before + shifted).verdict == "not shown"

@@ -1,4 +1,4 @@
-"""Commands of `gridagora study`: a sweep of a design, where the rest of the value goes, whether a design keeps its promise."""
+"""Commands of `gridagora study`: a sweep of a design, where the rest of the value goes, promises, the price of overload."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +16,7 @@ from gridagora.terminal import (
     Scenario,
     Set,
     bar,
+    busy,
     default_out,
     finish,
     load_scene,
@@ -23,13 +24,15 @@ from gridagora.terminal import (
     open_workers,
     refuse_file,
     report_errors,
+    show_json,
+    show_lines,
 )
 
 if TYPE_CHECKING:
     from gridagora.scenario.build import Scene
 
 STUDY_DAYS = 2  # a sweep runs a scene forty times and more
-SEEDS = 30
+SEEDS = 16
 
 study = typer.Typer(
     help="Sweep a design, say where the rest goes, or hold one to its promise.",
@@ -125,7 +128,7 @@ def claims(
         typer.Option(
             "--seeds",
             metavar="N",
-            help="Draws of homes and days; 30 or more for intervals worth the name.",
+            help="Draws of homes and days; eight or more for a verdict.",
         ),
     ] = SEEDS,
     set_: Set = None,
@@ -135,8 +138,9 @@ def claims(
     address: Address = None,
     json_: Json = False,
 ) -> None:
-    """Say against which retailers of today prosumers as the retailer keep what is promised, over draws of homes and days."""
+    """Say against which designs of today prosumers as the retailer keep what is promised, over draws of homes and days."""
     with report_errors(json_), open_workers(on, address, jobs) as workers:
+        from gridagora.report import claims_table
         from gridagora.studies import retail_claims
 
         folder = out or default_out(scenario) / "claims"
@@ -146,7 +150,32 @@ def claims(
             found = retail_claims.study_claims(
                 scenario, range(seeds), set_ or (), folder, advance, workers
             )
+        text = claims_table.markdown(found.tables["claims"])
+        (folder / "claims.md").write_text(text, encoding="utf-8")
         finish(found, folder, json_)
+
+
+@study.command(name="break-even")
+def break_even(
+    scenario: Scenario,
+    design: Annotated[
+        str, typer.Option("--design", metavar="NAME", help="Held against the flat design.")
+    ],
+    set_: Set = None,
+    json_: Json = False,
+) -> None:
+    """Find the price of overload at which a design is worth what the flat one is, both played anew at every price."""
+    with report_errors(json_):
+        from gridagora.studies import break_even as studies
+
+        scene = load_scene(scenario, [design], set_ or [])
+        with busy(f"playing '{design}' at other prices of overload"):
+            found = studies.find_break_even(scene, design)
+        if json_:
+            tried = [each._asdict() for each in found.tried]
+            show_json(found._asdict() | {"tried": tried})
+        else:
+            show_lines({"break-even": studies.spell_break_even(found)})
 
 
 def _short(path: Path, days: int | None, overrides: list[str], *, whole: bool) -> "Scene":

@@ -1,4 +1,4 @@
-"""The figures of a study of claims: the change of each quantity with its interval, by retailer of today and by case."""
+"""The figures of a study of claims: the change of each quantity with its interval, by design of today and by case."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -12,17 +12,18 @@ from gridagora.report.claims_table import QUANTITIES, interval, pair, shown
 from gridagora.report.facts import ComparisonView
 from gridagora.report.rows import rows_of
 from gridagora.report.style import FIRM, QUIET, below, calm, figure
+from gridagora.studies.claims import NOT_SHOWN
 from gridagora.studies.retail_claims import BETTER
 
 # Tol, Colour schemes (SRON/EPS/TN/09-002, 2021), scheme "bright"; the marks part the cases for who sees no colour.
-CASE_COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")
-CASE_MARKS = ("circle", "square", "diamond", "triangle-up", "pentagon", "star")
+CASE_COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
+CASE_MARKS = ("circle", "square", "diamond", "triangle-up", "pentagon", "star", "hexagon")
 GOOD = "rgba(0,158,115,0.08)"
 BAND = 0.7  # of the height of a retailer, taken by its cases
 ROW_PX, FRAME_PX = 15, 150  # height of one interval; of axis, legend and margins
 ROOM = 0.06  # of the span, at both ends
 FAR = 3.0  # a case that many times further from zero than the next lies beyond the edge
-ALL = "every retailer of today"
+ALL = "every design of today"
 
 
 def _panel(result: ComparisonView, quantity: str) -> go.Figure | None:
@@ -79,7 +80,7 @@ def edge(rows: pd.DataFrame) -> float:
 
 
 def _dots(part: pd.DataFrame, quantity: str, at: int, top: float) -> dict[str, object]:
-    """Return one case as dots with their intervals: hollow where the draws leave a claim open, an arrow beyond the edge."""
+    """Return one case as dots with their intervals: hollow where the draws do not show a claim, an arrow beyond the edge."""
     beyond, signed = part.change.abs() > top, partial(shown, quantity=quantity, signed=True)
     scale, tone = QUANTITIES[quantity].scale, CASE_COLOURS[at % len(CASE_COLOURS)]
     mark = CASE_MARKS[at % len(CASE_MARKS)]
@@ -103,7 +104,7 @@ def _dots(part: pd.DataFrame, quantity: str, at: int, top: float) -> dict[str, o
                 ("triangle-right" if value > 0 else "triangle-left")
                 if far
                 else f"{mark}-open"
-                if verdict == "open"
+                if verdict == NOT_SHOWN
                 else mark
                 for value, verdict, far in zip(part.change, part.verdict, beyond, strict=True)
             ],

@@ -1,4 +1,4 @@
-"""What a study of claims found, in sentences computed from its numbers, and what its retailers and cases are."""
+"""What a study of claims found, in sentences computed from its numbers, and what its designs and cases are."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -7,16 +7,32 @@ import pandas as pd
 
 from gridagora.report.facts import ComparisonView
 from gridagora.report.style import number
-from gridagora.studies.claims import VERDICT_DRAWS
+from gridagora.studies.claims import NOT_SHOWN, VERDICT_DRAWS
 from gridagora.studies.retail_claims import CAP_RATIO, CASES, CLAIMS, MARGIN, OUTSIDE
 
 QUESTION = "When do prosumers as the retailer keep what is promised?"
 AFTER = (
     "Prosumers as the retailer",
     "Homes with solar panels, a battery or a car sell to the homes without, at a retail price agreed for the day, and share one "
-    "access to the wholesale market. What selling leaves over goes to them in equal parts.",
+    "access to the wholesale market. What selling leaves over goes to them in equal parts. Who takes no part buys, too.",
 )
+BALANCED = " What the operator would be left with goes back to all homes in equal parts."
 RETAILERS: Mapping[str, tuple[str, str]] = {
+    "flat": ("a flat rate", "One price that earns what homes with thermostats cost." + BALANCED),
+    "flat_optimised": (
+        "a flat rate with automated homes",
+        "The same price; homes that take part plan against it." + BALANCED,
+    ),
+    "tou": (
+        "a time-of-use tariff",
+        "A price by hour of day that earns the same; homes that take part plan against it."
+        + BALANCED,
+    ),
+    "rtp": (
+        "a real-time price",
+        "The wholesale price and delivery; homes that take part plan against its forecast."
+        + BALANCED,
+    ),
     "incumbent with market power": (
         "an incumbent with market power",
         f"A flat price {CAP_RATIO:g} times that at cost: homes do not answer the level of a flat price, so it asks as much "
@@ -31,19 +47,18 @@ RETAILERS: Mapping[str, tuple[str, str]] = {
         "a regulated tariff with feed-in",
         "A flat price that earns the cost of energy and delivery and no more. Export is credited at the wholesale price.",
     ),
-    "regulated, net metering": (
-        "a regulated tariff with net metering",
-        "A flat price that earns the same cost; export is paid what import costs.",
-    ),
 }
 PHRASES: Mapping[str, str] = {
     "outside tariff at cost": "an outside tariff at cost",
     "outside tariff a fifth dearer": "an outside tariff a fifth dearer",
     "outside tariff twice as dear": "an outside tariff twice as dear",
+    "three homes in five take part": "three homes in five taking part",
+    "three homes in ten take part": "three homes in ten taking part",
     "few prosumers, tariff twice as dear": "few prosumers and a tariff twice as dear",
     "substation limit, tariff at cost": "a substation limit and a tariff at cost",
 }
 KEYS: Mapping[str, str] = {
+    "homes.participation_share": "{:.0%} of the homes take part, in every design; the others keep to their switches and buy.",
     "homes.pv_share": "Solar panels on {:.0%} of the homes.",
     "homes.ev_share": "Cars at {:.0%}.",
     "homes.battery_share": "Batteries in {:.0%}.",
@@ -52,7 +67,7 @@ KEYS: Mapping[str, str] = {
 
 
 def answer(found: pd.DataFrame) -> str:
-    """Return in which cases and against whom all promises hold together, in one sentence."""
+    """Return in which cases and against what all promises hold together, in one sentence."""
     draws = int(found.draws.max()) if "draws" in found else VERDICT_DRAWS
     if draws < VERDICT_DRAWS:
         return f"{draws} draws are too few to judge a promise by; {VERDICT_DRAWS} or more give a verdict."
@@ -63,24 +78,24 @@ def answer(found: pd.DataFrame) -> str:
     )
     pairs = kept[kept].reset_index()
     if pairs.empty:
-        return "In no case, and against no retailer of today, are all four promises kept together."
+        return "In no case, and against no design of today, are all promises kept together."
     if len(pairs) == len(kept):
-        return "All four promises are kept together in every case, against every retailer of today."
+        return "All promises are kept together in every case, against every design of today."
     retailers = found.baseline.nunique()
     told = [
         _against(str(case), list(part.baseline), retailers)
         for case, part in pairs.groupby("case", sort=False)
     ]
-    return f"All four promises are kept together {'; '.join(told)}. Elsewhere at least one is not."
+    return f"All promises are kept together {'; '.join(told)}. Elsewhere at least one is not."
 
 
 def in_words(found: pd.DataFrame) -> list[str]:
-    """Return for each claim and retailer in which cases it holds, fails or stays open, one sentence each."""
+    """Return for each claim and design in which cases it holds, fails or is not shown, one sentence each."""
     sentences = []
     for quantity, name in CLAIMS.items():
         for baseline, part in found[found.quantity == quantity].groupby("baseline", sort=False):
             told = []
-            for verdict, word in (("holds", "yes"), ("fails", "no"), ("open", "open")):
+            for verdict, word in (("holds", "yes"), ("fails", "no"), (NOT_SHOWN, NOT_SHOWN)):
                 cases = [PHRASES.get(case, case) for case in part.case[part.verdict == verdict]]
                 if cases:
                     told.append(
@@ -95,22 +110,24 @@ def in_words(found: pd.DataFrame) -> list[str]:
 
 
 def effects(found: pd.DataFrame) -> str:
-    """Return how often each promise is kept by itself, how often it is broken, and how often the draws leave it open."""
+    """Return how often each promise is kept by itself, how often it is broken, and how often the draws do not show it."""
     count = (
         found.groupby(["quantity", "verdict"])
         .size()
         .unstack(fill_value=0)
-        .reindex(columns=["holds", "fails", "open"])
+        .reindex(columns=["holds", "fails", NOT_SHOWN])
     )
     pairs = found.groupby(["case", "baseline"]).ngroups
     parts = [
         f"{_uncapped(CLAIMS[str(name)])} in {row.holds:.0f}"
         for name, row in _ordered(count).iterrows()
     ]
-    left = int(count["open"].fillna(0).sum())
-    told = f"One by one, of {pairs} pairings of a case and a retailer of today, {_joined(parts)}"
+    left = int(count[NOT_SHOWN].fillna(0).sum())
+    told = f"One by one, of {pairs} pairings of a case and a design of today, {_joined(parts)}"
     return told + (
-        f"; {left} of {len(found)} claims {'stays' if left == 1 else 'stay'} open." if left else "."
+        f"; {left} of {len(found)} claims {'is' if left == 1 else 'are'} not shown."
+        if left
+        else "."
     )
 
 
@@ -123,13 +140,13 @@ def extent(found: pd.DataFrame, manifest: Mapping[str, Any]) -> str:
         else "",
         f"{seeds} draws of homes and days" if seeds else "",
         _many(found.case.nunique(), "case"),
-        f"{_many(found.baseline.nunique(), 'retailer')} of today",
+        f"{_many(found.baseline.nunique(), 'design')} of today",
     ]
     return " · ".join(part for part in parts if part)
 
 
 def terms(result: ComparisonView) -> list[tuple[str, str]]:
-    """Return name and definition of the arrangement, of each retailer of today and of each case in the table."""
+    """Return name and definition of the arrangement, of each design of today and of each case in the table."""
     found = result.tables["claims"]
     retailers = [
         (_cap(str(name)), RETAILERS[name][1])
@@ -153,7 +170,7 @@ def _key(name: str, value: Any) -> str:
 
 def _against(case: str, retailers: Sequence[str], every: int) -> str:
     named = [RETAILERS[name][0] if name in RETAILERS else name for name in retailers]
-    whom = "every retailer of today" if len(retailers) == every else _joined(named)
+    whom = "every design of today" if len(retailers) == every else _joined(named)
     return f"with {PHRASES.get(case, case)} against {whom}"
 
 

@@ -74,7 +74,11 @@ def overload_words(result: ComparisonView) -> str:
         for name, row in found.items()
         if name != BASELINE and (text := in_words(row))
     ]
-    return f"If overload cost another price, against {BASELINE}: {', '.join(told)}." if told else ""
+    return (
+        f"If overload cost another price and all did the same, against {BASELINE}: {', '.join(told)}."
+        if told
+        else ""
+    )
 
 
 def one_draw(result: ComparisonView) -> str:

@@ -49,8 +49,8 @@ DIAL_CAPTIONS = {
     "delay": "A tender is late by this many real-time intervals; the market clears on the one before.",
 }
 LEADS = {
-    "claims": "Mean change over the draws from a retailer of today to prosumers as the retailer, with its 95 % interval. The "
-    "shaded side is better. A hollow mark leaves the sign open, an arrow lies beyond the edge.",
+    "claims": "Mean change over the draws from a design of today to prosumers as the retailer, with its 95 % interval. The "
+    "shaded side is better. A hollow mark does not show the claim, an arrow lies beyond the edge.",
 }
 PANELS = (
     StudyPanel(
@@ -90,26 +90,26 @@ PANELS = (
         "claims",
         "claims_price_per_kwh",
         "Does the retail price fall?",
-        "What end-users pay for a kilowatt-hour, on average.",
+        "What homes without panels, battery or car pay for a kilowatt-hour, on average.",
     ),
     StudyPanel(
         "claims",
         "claims_prosumer_usd_day",
         "Do prosumers earn more?",
-        "Of one prosumer: what it is paid, less wear, discomfort and charge missing.",
+        "Of one that sells: what it is paid, less wear, discomfort and charge missing.",
     ),
     StudyPanel(
         "claims",
         "claims_end_user_usd_day",
         "Are end-users better off?",
-        "Of one end-user: what is left after the bill, discomfort and cold water.",
+        "Of one home that does not sell: what is left after the bill, discomfort and cold water.",
     ),
     StudyPanel(
         "claims",
         "claims_peak_kw",
         "Does the peak fall?",
-        "Of all homes. At a flat price homes keep to their "
-        "thermostats whoever sells, so all retailers of today have one peak.",
+        "Of all homes. At a flat price without automation homes keep to their "
+        "thermostats whoever sells, so those retailers have one peak.",
     ),
 )
 

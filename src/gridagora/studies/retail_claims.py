@@ -1,14 +1,17 @@
 """Whether prosumers as the retailer keep what is promised: retail price, revenue, surplus and peak on simulated homes.
 
-Every seed draws what homes own and on which days they live; each draw is run under a flat tariff and with prosumers as the
-retailer, and the same draw is compared under four retailers of today. At a flat price homes keep to their thermostats, so one run
-stands for all four, who differ in the price alone. An incumbent with market power asks as much as it may, since homes do not
-answer the level of a flat price: `CAP_RATIO` times the regulated rate. Prosumers are as free as the outside tariff leaves them.
+Every seed draws what homes own and on which days they live; each draw is run under the designs `BASELINES` and with prosumers as
+the retailer, and the difference is taken within the draw. Bills of the designs are balanced: what an operator would be left with
+goes back to the homes, as prosumers keep what selling leaves over. Three retailers of today stand beside them. At a flat price
+homes keep to their thermostats, so one run stands for all three, who differ in the price alone. An incumbent with market power
+asks as much as it may, since homes do not answer the level of a flat price: `CAP_RATIO` times the regulated rate. Prosumers
+are as free as the outside tariff leaves them, and as many as take part.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -19,11 +22,13 @@ import pandas as pd
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.tables import Col, Flag
 from gridagora.population.fleet import prosumer_homes
+from gridagora.results.gain import balanced_bill_usd
 from gridagora.results.load_shape import quarter_hours_kw
-from gridagora.results.outcome import Outcome, energy_cost_usd
+from gridagora.results.outcome import Outcome
 from gridagora.run import folder as folders
 from gridagora.run.compare import prepare, study_of
 from gridagora.run.evaluate import evaluate, left_usd
+from gridagora.run.participation import draw_participation
 from gridagora.run.simulate import simulate
 from gridagora.run.state import Setup
 from gridagora.scenario import build, read
@@ -31,7 +36,7 @@ from gridagora.scenario.build import Scene
 from gridagora.scenario.read import literal
 from gridagora.studies import checkpoint as kept
 from gridagora.studies.aggregation import StudyResult, record_origin
-from gridagora.studies.claims import Claim, claim
+from gridagora.studies.claims import VERDICT_DRAWS, Claim, claim
 from gridagora.studies.parallel import Workers, map_cases
 from gridagora.studies.sweep import Keys, Told, fingerprint, override
 
@@ -39,13 +44,22 @@ LEAST_SEEDS = 2
 SPREAD_DAYS = 14  # draws begin on so many days, one after the other
 MARGIN = 0.2  # of cost plus
 CAP_RATIO = 2.0
-OUTSIDE = "market.retailer.outside_ratio"
+BASELINES = (
+    "flat",
+    "flat_optimised",
+    "tou",
+    "rtp",
+)  # designs that prosumers as the retailer are held against
+OUTSIDE, SHARE = "market.retailer.outside_ratio", "homes.participation_share"
+PLAYED = (OUTSIDE, SHARE)  # keys that change what is played and not the homes
 FEW: Keys = (("homes.pv_share", 0.08), ("homes.ev_share", 0.04), ("homes.battery_share", 0.04))
 CASES: MappingProxyType[str, Keys] = MappingProxyType(
     {
         "outside tariff at cost": ((OUTSIDE, 1.0),),
         "outside tariff a fifth dearer": ((OUTSIDE, 1.2),),
         "outside tariff twice as dear": ((OUTSIDE, CAP_RATIO),),
+        "three homes in five take part": ((OUTSIDE, 1.0), (SHARE, 0.6)),
+        "three homes in ten take part": ((OUTSIDE, 1.0), (SHARE, 0.3)),
         "few prosumers, tariff twice as dear": ((OUTSIDE, CAP_RATIO), *FEW),
         "substation limit, tariff at cost": (
             (OUTSIDE, 1.0),
@@ -69,12 +83,19 @@ CLAIMS = MappingProxyType(
 class RetailEffects(NamedTuple):
     """What one arrangement leads to."""
 
-    price_per_kwh: float  # average paid by end-users
+    price_per_kwh: float  # average paid by homes that own no panels, battery or car
     prosumer_usd_day: (
-        float  # of one prosumer: what it is paid, less wear, discomfort and charge missing
+        float  # of one who sells: what it is paid, less wear, discomfort and charge missing
     )
-    end_user_usd_day: float  # of one end-user, likewise
+    end_user_usd_day: float  # of one other home, likewise
     peak_kw: float  # of all homes, mean of a quarter of an hour
+
+
+class Sides(NamedTuple):
+    """Which homes (n,) are prosumers, and which of them sell, since they take part."""
+
+    owns: Flag
+    sells: Flag
 
 
 class Bills(NamedTuple):
@@ -84,36 +105,47 @@ class Bills(NamedTuple):
     bill_usd: Col
 
 
+class DrawnCase(NamedTuple):
+    """A draw of homes and days, what its designs share, and its run under the flat tariff."""
+
+    scene: Scene
+    study: Setup
+    flat: Outcome
+    left_usd: Col  # (n,) [$] what stores of each home hold at its end
+
+
 def bills(flat: Outcome) -> list[Bills]:
     """Return what homes that do not answer a flat price pay to each retailer of today.
 
-    Three credit export with the wholesale price (feed-in) and differ in the price of import: it recovers all cost, cost and a
-    margin, or twice the former. The fourth pays for export what import costs (net metering) and recovers its cost as well.
+    All credit export with the wholesale price (feed-in) and differ in the price of import: it recovers all cost, cost and a
+    margin, or twice the former. Net metering is the design `flat`, unless its scenario states a credit.
     """
     load, dt = np.asarray(flat.home_kw), flat.dt_h
     bought, sold = load.clip(min=0).sum(1) * dt, (-load).clip(min=0)
     credit = sold @ (flat.wholesale_per_kwh + flat.export_credit_per_kwh) * dt
-    cost, owed, whole = energy_cost_usd(flat), float(credit.sum()), float(bought.sum())
+    cost = float(balanced_bill_usd(flat).sum())  # of energy, delivery and overload
+    owed, whole = float(credit.sum()), float(bought.sum())
     rate = (cost + owed) / whole
-    plus, net = ((1 + MARGIN) * cost + owed) / whole, cost / float(load.sum() * dt)
+    plus = ((1 + MARGIN) * cost + owed) / whole
     return [
         Bills("incumbent with market power", CAP_RATIO * rate * bought - credit),
         Bills("cost plus 20 %", plus * bought - credit),
         Bills("regulated, feed-in", rate * bought - credit),
-        Bills("regulated, net metering", net * load.sum(1) * dt),
     ]
 
 
-def effects_of(outcome: Outcome, bill_usd: Col, left: Col, who: Flag, days: int) -> RetailEffects:
+def effects_of(
+    outcome: Outcome, bill_usd: Col, left: Col, sides: Sides, days: int
+) -> RetailEffects:
     """Return what a run leads to under bills; `left` (n,) [$] is the worth of what stores hold at its end."""
-    o = outcome
+    o, plain, sells = outcome, ~sides.owns, sides.sells
     worth = (left - bill_usd - sum(o.device_usd.values())) / days
-    energy = float(np.asarray(o.home_kw)[~who].sum() * o.dt_h)
+    energy = float(np.asarray(o.home_kw)[plain].sum() * o.dt_h)
     peak = float(quarter_hours_kw(o).max())
     return RetailEffects(
-        float(bill_usd[~who].sum()) / energy,
-        float(worth[who].mean()),
-        float(worth[~who].mean()),
+        float(bill_usd[plain].sum()) / energy,
+        float(worth[sells].mean()),
+        float(worth[~sells].mean()),
         peak,
     )
 
@@ -128,49 +160,96 @@ def draw_scene(path: Path, overrides: Sequence[str], seed: int) -> Scene:
 
 
 def measure_claim(path: Path, overrides: Sequence[str], seed: int) -> list[dict[str, Any]]:
-    """Return what every case of a seed leads to, before under each retailer and after: one row for each pair."""
-    plain, rows = draw_scene(path, overrides, seed), []
+    """Return what every case of a seed leads to, before under each retailer and after: one row for each pair.
+
+    A draw is made once for all cases that change what is played alone, and a design is run once for all that play it alike.
+    """
+    scenes: dict[Keys, Scene] = {}
+    cases = []
     for case, keys in CASES.items():
-        redrawn = [f"{name}={literal(value)}" for name, value in keys if name.startswith("homes.")]
-        scene = draw_scene(path, [*overrides, *redrawn], seed) if redrawn else plain
-        rows += compare_retailers(override(scene, keys), {"case": case, "seed": seed})
+        made = tuple(pair for pair in keys if pair[0] not in PLAYED)
+        if made not in scenes:
+            scenes[made] = draw_case(path, overrides, seed, made)
+        here = override(scenes[made], tuple(pair for pair in keys if pair[0] in PLAYED))
+        cases.append((case, made, here, find_sides(here, f"case '{case}', seed {seed}")))
+    drawn = {made: run_flat(scene) for made, scene in scenes.items()}
+    before: dict[tuple[Keys, float], dict[str, RetailEffects]] = {}
+    rows = []
+    for case, made, here, sides in cases:
+        found = partial(_ran, here, _played(drawn[made].study, here))
+        point = made, here.scenario.homes.participation_share
+        if point not in before:
+            before[point] = measure_baselines(drawn[made], found, sides)
+        after, left, game = found("retailer")
+        now = effects_of(after, balanced_bill_usd(after), left, sides, here.days)
+        rows += [
+            {
+                "case": case,
+                "seed": seed,
+                "baseline": name,
+                "prosumers": int(sides.sells.sum()),
+                "end_users": int((~sides.sells).sum()),
+                "before": was._asdict(),
+                "after": now._asdict(),
+                "gain_share": game,
+            }
+            for name, was in before[point].items()
+        ]
     return rows
 
 
-def compare_retailers(scene: Scene, named: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Run a scene under its flat tariff and with prosumers as the retailer; return one row for each retailer of today.
+def draw_case(path: Path, overrides: Sequence[str], seed: int, keys: Keys) -> Scene:
+    """Return the scene of a seed under keys that change its homes or its limit."""
+    redrawn = [f"{name}={literal(value)}" for name, value in keys if name.startswith("homes.")]
+    return override(draw_scene(path, [*overrides, *redrawn], seed), keys)
+
+
+def run_flat(scene: Scene) -> DrawnCase:
+    """Return a scene with what its designs share and its run under the flat tariff."""
+    study = prepare(scene)
+    flat, left, _ = _ran(scene, study, "flat")
+    return DrawnCase(scene, study, flat, left)
+
+
+def find_sides(scene: Scene, where: str) -> Sides:
+    """Return who owns what makes a prosumer, and who of them sells, since they take part.
 
     Raises
     ------
     InputError
-        Only prosumers, or none.
+        Nobody sells, or nobody buys without owning any such device.
     """
-    who = prosumer_homes(scene.homes)
-    if who.all() or not who.any():
-        where = f"homes, {', '.join(f'{name} {value}' for name, value in named.items())}"
-        raise InputError(
-            [
-                Problem(
-                    where, f"{who.sum()} prosumers of {len(who)} homes", "some homes of both kinds"
-                )
-            ]
-        )
-    study = prepare(scene)
-    before, left, _ = _ran(scene, study, "flat")
-    after, left_after, game = _ran(scene, study, "retailer")
-    now = effects_of(after, after.bill_usd, left_after, who, scene.days)
-    return [
-        {
-            **named,
-            "baseline": each.retailer,
-            "prosumers": int(who.sum()),
-            "end_users": int((~who).sum()),
-            "before": effects_of(before, each.bill_usd, left, who, scene.days)._asdict(),
-            "after": now._asdict(),
-            "gain_share": game,
-        }
-        for each in bills(before)
-    ]
+    owns, part = prosumer_homes(scene.homes), _participants(scene)
+    sides = Sides(owns, owns if part is None else owns & part)
+    if sides.sells.any() and not owns.all():
+        return sides
+    got = f"{sides.sells.sum()} prosumers of {len(owns)} homes take part, {(~owns).sum()} homes own no device"
+    hint = "Take more homes, or change the shares that own panels, cars and batteries."
+    raise InputError([Problem(f"homes, {where}", got, "some homes of both kinds", hint)])
+
+
+def measure_baselines(
+    drawn: DrawnCase, run: Callable[[str], tuple[Outcome, Col, float]], sides: Sides
+) -> dict[str, RetailEffects]:
+    """Return what every design and retailer that prosumers are held against leads to; `run` plays a design by name."""
+    days = drawn.scene.days
+    found = {}
+    for name in BASELINES:
+        outcome, left, _ = (drawn.flat, drawn.left_usd, 0.0) if name == "flat" else run(name)
+        found[name] = effects_of(outcome, balanced_bill_usd(outcome), left, sides, days)
+    for each in bills(drawn.flat):
+        found[each.retailer] = effects_of(drawn.flat, each.bill_usd, drawn.left_usd, sides, days)
+    return found
+
+
+def _played(study: Setup, scene: Scene) -> Setup:
+    """Return what designs share with the homes of a scene that take part: the baseline stays, since nobody is automated in it."""
+    return study._replace(automated=_participants(scene))
+
+
+def _participants(scene: Scene) -> Flag | None:
+    share = scene.scenario.homes.participation_share
+    return draw_participation(scene.seed, scene.homes.home_id, share)
 
 
 def _ran(scene: Scene, study: Setup, design: str) -> tuple[Outcome, Col, float]:
@@ -194,7 +273,7 @@ def study_claims(
     path, overrides
         Scenario file, and keys to change.
     seeds
-        One draw each; 30 or more for intervals worth the name.
+        One draw each; eight or more for a verdict.
     out
         Folder to write; a draw is kept there as soon as it is finished, and taken from there by a later study.
     progress
@@ -215,14 +294,14 @@ def study_claims(
     PartError
         A run that failed, or a process ended from outside.
     """
-    seeds = sorted(set(seeds))  # the bootstrap and the folder tell draws apart by their place
+    seeds = sorted(set(seeds))  # the folder tells draws apart by their seed
     if len(seeds) < LEAST_SEEDS:
         raise InputError(
             [
                 Problem(
                     "--seeds",
                     str(len(seeds)),
-                    f"{LEAST_SEEDS} or more, 30 for an interval worth the name",
+                    f"{LEAST_SEEDS} or more, {VERDICT_DRAWS} for a verdict",
                 )
             ]
         )
