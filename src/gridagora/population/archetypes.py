@@ -132,6 +132,17 @@ def list_devices(owner: Index, rows: Index, patterns: int) -> tuple[Index, Index
     return device, np.repeat(np.arange(len(rows)), count)
 
 
+def take_homes(homes: Homes, rows: Index) -> Homes:
+    """Return some homes (k,) with their devices, in that order; a home may come more than once."""
+    count = len(homes.home_id)
+    return Homes(
+        tuple(homes.home_id[row] for row in rows),
+        homes.load_kw[rows],
+        take_quality(homes.quality, rows),
+        {kind: _take_owned(table, rows, count) for kind, table in homes.owned.items()},
+    )
+
+
 def _take_owned(table: Any, rows: Index, archetypes: int) -> Any:
     """Return the devices of homes (n,) given the archetype of each, home by home."""
     return take_devices(table, *list_devices(table.home, rows, archetypes))

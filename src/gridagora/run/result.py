@@ -310,6 +310,7 @@ def _homes(scene: Scene, o: Outcome) -> pd.DataFrame:
         {
             "architecture": o.name,
             "home_id": list(h.home_id),
+            **({"class": list(scene.home_class)} if any(scene.home_class) else {}),
             "bus": [scene.feeder.buses.name[b] for b in buses],
             "bill_usd": o.bill_usd,
             "balanced_bill_usd": balanced_bill_usd(o),

@@ -28,6 +28,7 @@ from gridagora.scenario import (
 from gridagora.scenario import populate as draw
 from gridagora.scenario import validate as sound
 from gridagora.scenario.calendar import midnight_s, utc_offset_s
+from gridagora.scenario.membership import count_members, find_meters, members_of, say_places
 from gridagora.scenario.schema import Scenario
 
 MAKE = "gridagora.assemble makes a scene of tables, gridagora.load of a file."
@@ -49,6 +50,9 @@ class Scene:
     other_kw: Col
     partners: Index | None = None  # (e, 2) pairs of homes that may trade, where a file says so
     notes: tuple[str, ...] = ()  # what was taken of the homes, in words
+    home_class: tuple[
+        str, ...
+    ] = ()  # (n,) of a table of members, '' where it has none; () without a table
     weather_note: str = ""  # which rows of a file the weather is, in words
 
     def __post_init__(self) -> None:
@@ -163,6 +167,8 @@ def build(scenario: Scenario, progress: Callable[[str], None] | None = None) -> 
     case = scenario.scenario
     start_s = midnight_s(case.start, case.timezone)
     problems: list[Problem] = []
+    members = attempt(lambda: members_of(scenario), problems)
+    scenario = count_members(scenario, members)
     tell("feeder")
     feeder = attempt(
         lambda: apply_pairs(draw.feeder(scenario, start_s), scenario.homes.on), problems
@@ -175,7 +181,7 @@ def build(scenario: Scenario, progress: Callable[[str], None] | None = None) -> 
     tell("homes")
     count = _count(scenario, feeder, problems)
     found = (
-        attempt(lambda: households.homes(scenario, start_s, count, sky, lived), problems)
+        attempt(lambda: households.homes(scenario, start_s, count, sky, lived, members), problems)
         if sky and not problems
         else None
     )
@@ -183,8 +189,11 @@ def build(scenario: Scenario, progress: Callable[[str], None] | None = None) -> 
         raise InputError(
             dict.fromkeys(problems)
         )  # weather that homes and run share is at fault once
-    scene = _joined(Parts(feeder, found.homes, sky.weather, prices), scenario, None, None)
-    return replace(scene, notes=found.notes, weather_note=sky.note)
+    stand = None if members is None else find_meters(members, feeder)
+    scene = _joined(Parts(feeder, found.homes, sky.weather, prices), scenario, stand, None)
+    notes = (*found.notes, *say_places(members, scene.home_meter, scene.feeder, scenario))
+    known = () if members is None else members.home_class
+    return replace(scene, notes=notes, weather_note=sky.note, home_class=known)
 
 
 def assemble(

@@ -53,6 +53,7 @@ def check(
         *unread.check(tables, parts, got),
         *_substation(cast(SubstationKeys, tables["substation"]), got),
         *_reactive(cast(ReactiveKeys, tables["reactive"]), got),
+        *_members(homes, got),
         *homes.shares.check(got.where("homes", "by_hand_share")),
         *_weather(homes, cast(WeatherKeys, tables["weather"]), got),
         *_sliders(cast(ComfortKeys, tables["comfort"]), got),
@@ -61,6 +62,14 @@ def check(
         *_preference(cast(PreferenceKeys, tables["preference"]), parts, got),
         *_green(cast(PreferenceKeys, tables["preference"]), homes, devices, got),
     ]
+
+
+def _members(keys: HomesKeys, got: Got) -> list[Problem]:
+    if not keys.table or keys.count is None:
+        return []
+    got_count = f"{keys.count} beside a table of homes"
+    hint = "A row is a home; leave count out."
+    return [Problem(got.where("homes", "count"), got_count, "one of them", hint)]
 
 
 def _calendar(case: ScenarioKeys, got: Got) -> list[Problem]:

@@ -16,7 +16,7 @@ from gridagora.files.weather_year import rows as rows_of
 from gridagora.population.charging import Sessions
 from gridagora.population.outdoors import Exposure
 from gridagora.population.profiles import HOUR_S, Profiles, has_unit, hours_of
-from gridagora.scenario import plugin_sources, short_keys
+from gridagora.scenario import membership, plugin_sources, short_keys
 from gridagora.scenario import populate as draw
 from gridagora.scenario.calendar import midnight_s
 from gridagora.scenario.schema import Scenario, from_outside
@@ -24,6 +24,7 @@ from gridagora.scenario.sky import Sky
 from gridagora.sources import ev, synthetic
 from gridagora.sources import homes as houses
 from gridagora.sources.exposure import exposure
+from gridagora.sources.members import Members
 from gridagora.sources.profiles import Layout, read_profiles
 from gridagora.sources.weather import window
 
@@ -95,30 +96,48 @@ def measured(scenario: Scenario, start_s: int) -> draw.Measured | None:
 
 
 def homes(
-    scenario: Scenario, start_s: int, count: int, outdoors: Sky, lived: draw.Measured | None
+    scenario: Scenario,
+    start_s: int,
+    count: int,
+    outdoors: Sky,
+    lived: draw.Measured | None,
+    members: Members | None = None,
 ) -> Population:
     """Return the population: so many homes, what they own, and when their cars come and go."""
-    table, notes = _houses(scenario, start_s, count, outdoors.weather, lived)
+    table, notes = _houses(scenario, start_s, count, outdoors.weather, lived, members)
     observed = {
         "ev": synthetic.sessions(scenario.scenario.seed) if lived is None else lived.sessions
     }
     people = People(
         table, outdoors.weather, scenario.scenario.seed, observed, outdoors.latitude_deg
     )
-    return Population(draw.devices(given(scenario), people), notes)
+    if members is None:
+        return Population(draw.devices(given(scenario), people), notes)
+    return Population(
+        membership.give_devices(members, given(scenario), people), (*members.notes, *notes)
+    )
 
 
 def _houses(
-    scenario: Scenario, start_s: int, count: int, sky: Weather, lived: draw.Measured | None
+    scenario: Scenario,
+    start_s: int,
+    count: int,
+    sky: Weather,
+    lived: draw.Measured | None,
+    members: Members | None,
 ) -> tuple[Homes, tuple[str, ...]]:
     """Return homes with what their source knows of them, and what was taken for granted."""
     case = scenario.scenario
     if plugin_sources.names_one(scenario, "homes"):
         return plugin_sources.homes(scenario, start_s, count, sky), ()
     if lived is None:
-        return synthetic.homes(case.seed, sky, case.days, count), ()
+        named = {} if members is None else members._asdict()
+        own = {key: named[key] for key in ("home_id", "floor_m2") if key in named}
+        return synthetic.homes(case.seed, sky, case.days, count, **own), ()
     table = houses.travis(
-        lived.profiles,
+        lived.profiles
+        if members is None
+        else membership.profiles_of(members, lived.profiles, scenario),
         lived.year,
         start_s,
         case.days,
@@ -128,6 +147,8 @@ def _houses(
         exposure=lived.exposure,
         fit_r2_least=scenario.homes.fit_r2_least,
     )
+    if members is not None:
+        table = table._replace(home_id=members.home_id)
     return table, lived.notes
 
 

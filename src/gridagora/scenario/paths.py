@@ -16,6 +16,7 @@ USED = (
     ("homes", "file", ("profiles",)),
     ("homes", "weather_file", ("profiles",)),
     ("homes", "weather_folder", ("profiles",)),
+    ("homes", "table", ()),
     ("homes", "ev_file", ("travis", "profiles")),
     ("weather", "file", ("epw", "tmy3", "nsrdb")),
     ("weather", "folder", ("travis",)),

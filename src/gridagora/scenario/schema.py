@@ -221,6 +221,11 @@ class HomesKeys(Table):
         None,
         description="day of the home data that meets the first day of the run; left out: same weekday",
     )
+    table: str = Field(
+        "",
+        description="table of the homes, CSV, XLSX or Parquet, a row a home: name, meter, class, what it owns; what it lacks is "
+        "drawn",
+    )
     participation_share: Share = Field(1.0, description=PARTICIPATION)
     by_hand_share: Share = Field(0.0, description=BY_HAND)
     pv_share: Share = Field(0.4, description="share of homes with solar panels [0..1]")

@@ -1,5 +1,6 @@
 """A seeded Texas without files: weather, ERCOT-like prices and a population of homes."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -134,6 +135,7 @@ LEVELS = np.array(
     ]
 )
 BTU_H_KW, F_K = 1 / 3412.142, 1.8  # kW per Btu/h; one kelvin is 1.8 F
+M2_PER_SQFT = 0.09290304
 UA_UNIT = BTU_H_KW * F_K  # kW/K per Btu/(h F)
 # Shapes of a day by local hour: appliances (mean 1) and hot-water taps (relative).
 APPLIANCES = np.array(
@@ -229,6 +231,10 @@ def texas(seed: int, start_s: int, days: int, count: int) -> World:
         Local midnight that opens the run [s UTC].
     days, count
         Length of the run and number of homes.
+    home_id
+        Their names, which key their streams; left out: home-0001 and so on.
+    floor_m2
+        Their floor area, shape (count,) [m2]; one that is nan is drawn.
     """
     sky = weather(seed, start_s, days)
     return World(sky, prices(seed, start_s, days), homes(seed, sky, days, count))
@@ -381,7 +387,15 @@ def _decay(jump: Col) -> Col:
 
 
 @register("source", "homes.source=synthetic")
-def homes(seed: int, sky: Weather, days: int, count: int) -> Homes:
+def homes(
+    seed: int,
+    sky: Weather,
+    days: int,
+    count: int,
+    *,
+    home_id: Sequence[str] | None = None,
+    floor_m2: Col | None = None,
+) -> Homes:
     """Draw homes under a given weather: house levels of GridLAB-D, appliances, hot water and set points.
 
     Parameters
@@ -398,9 +412,9 @@ def homes(seed: int, sky: Weather, days: int, count: int) -> Homes:
     GridLAB-D residential module, house_e (D. Chassin et al., 2008, doi 10.1109/TDC.2008.4517254): levels and formulas.
     """
     hours = len(sky.t_out_degc)
-    home_id = tuple(f"home-{row + 1:04d}" for row in range(count))
+    home_id = tuple(home_id or (f"home-{row + 1:04d}" for row in range(count)))
     draws = np.stack([stream(seed, "house", home).random(12) for home in home_id])
-    house = _houses(draws)
+    house = _houses(draws, floor_m2)
     of_day = (
         np.arange(hours) % DAY_H
     )  # people live by the clock, and the run opens at their midnight
@@ -439,13 +453,15 @@ def homes(seed: int, sky: Weather, days: int, count: int) -> Homes:
     return Homes(home_id, load, owned={"hvac": units, "water_heater": heaters})
 
 
-def _houses(draws: Col) -> _Houses:
+def _houses(draws: Col, floor_m2: Col | None = None) -> _Houses:
     """Floor area, integrity level and the formulas of house_e, in SI."""
     level = LEVELS[
         np.minimum(np.searchsorted(np.cumsum(LEVELS[:, 6]), draws[:, 0]), len(LEVELS) - 1)
     ]
     roof, wall, floor, door, window, changes = level[:, :6].T
     area = 1200.0 + 1800.0 * draws[:, 1]  # sf, one storey
+    if floor_m2 is not None:
+        area = np.where(np.isfinite(floor_m2), floor_m2 / M2_PER_SQFT, area)
     side = np.sqrt(area / 1.5)
     walls = 2.0 * 2.5 * side * 8.0
     doors = 4.0 * 19.5

@@ -1,0 +1,217 @@
+"""Small tables that people keep by hand, CSV, workbook or Parquet: cells as text by heading, with the row in which each stands.
+
+Numbers may be written as people write them: with a decimal comma where no other reading is possible, a unit or a currency behind
+or before them. What can be read in two ways is refused.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+from zipfile import BadZipFile
+
+import pandas as pd
+
+from gridagora.core.errors import InputError, Problem
+from gridagora.files import parquet
+from gridagora.files.text_table import read_csv
+
+WORKBOOKS = (".xlsx", ".xlsm")
+TABLE = "a table: CSV (.csv), a workbook (.xlsx) or Parquet (.parquet)"
+HEADING = re.compile(r"^(?P<name>.*?)\s*(?:[\[(]\s*(?P<unit>[^\])]*?)\s*[\])])?$", re.DOTALL)
+NUMBER = re.compile(
+    r"^(?P<before>[^\d+\-.,]*)(?P<number>[+\-]?[\d.,'\u00a0\u202f ]*\d)\s*(?P<after>[^\d]*)$"
+)
+GROUPED = re.compile(r"^\d{1,3}(?:([.,' ])\d{3})(?:\1\d{3})*$")
+YES = frozenset({"yes", "y", "true", "x", "1", "1.0", "ja", "oui", "si", "sí", "sim"})
+NO = frozenset({"no", "n", "false", "0", "0.0", "nein", "non", "não", "none", "-", ""})
+NAMES_SHOWN = 4
+
+
+class Heading(NamedTuple):
+    """A heading without its unit, in small letters with underscores, and that unit, '' where none stands there."""
+
+    name: str
+    unit: str
+
+
+class Sheet(NamedTuple):
+    """A table of text: cells of each column by its heading as it is written, '' where empty, and the row of each in the file."""
+
+    path: Path
+    cells: Mapping[str, tuple[str, ...]]
+    row: tuple[int, ...]
+    notes: tuple[str, ...]
+
+    def at(self, row: int) -> str:
+        """Return where a row of the table stands, for a message."""
+        return f"{self.path}, row {self.row[row]}"
+
+
+def split_heading(written: str) -> Heading:
+    """Return the heading and the unit in it: "PV size (kWp)" is pv_size in kwp."""
+    found = HEADING.match(written.strip())
+    name, unit = (found["name"], found["unit"] or "") if found else (written, "")
+    return Heading(re.sub(r"[\s\-./]+", "_", name.strip().lower()).strip("_"), unit.lower())
+
+
+def read_sheet(path: Path) -> Sheet:
+    """Read a table as text; rows without any cell are left out.
+
+    Raises
+    ------
+    InputError
+        A file that is none of the three, is no table or has no rows, cells that are merged, a heading that stands twice.
+    """
+    path = Path(path)
+    read = READERS.get(path.suffix.lower(), _read_text)
+    sheet = read(path)
+    problems = []
+    if not sheet.row:
+        problems.append(Problem(str(path), "a table without rows", "a heading and a row each"))
+    slugs: dict[Heading, str] = {}
+    for name in sheet.cells:
+        heading = split_heading(name)
+        if heading in slugs:
+            got = f"the headings '{slugs[heading]}' and '{name}'"
+            problems.append(Problem(str(path), got, "each heading once"))
+        slugs[heading] = name
+    if problems:
+        raise InputError(problems)
+    return sheet
+
+
+def parse_number(text: str) -> float | None:
+    """Return the number that a cell holds, None where it holds none or one that can be read in two ways.
+
+    "13,5", "1 234.5", "1.234,5", "5 kW" and "€ 0,25" are read; "1,234" is not: it may be 1.234 or 1234.
+    """
+    found = NUMBER.match(text.strip())
+    if found is None:
+        return None
+    written = re.sub(r"[\u00a0\u202f]", " ", found["number"]).strip()
+    sign = -1.0 if written.startswith("-") else 1.0
+    size = _parse_size(written.lstrip("+-"))
+    return None if size is None else sign * size
+
+
+def unit_of(text: str) -> str:
+    """Return what stands behind the number of a cell, in small letters; '' where nothing does."""
+    found = NUMBER.match(text.strip())
+    return "" if found is None else found["after"].strip().lower()
+
+
+def parse_yes(text: str) -> bool | None:
+    """Return whether a cell says yes, None where it says neither yes nor no; an empty one says no."""
+    word = text.strip().lower()
+    if word in YES:
+        return True
+    return False if word in NO else None
+
+
+def _parse_size(written: str) -> float | None:
+    points, commas = written.count("."), written.count(",")
+    if GROUPED.match(written):
+        if written[-4] in "' ":
+            return float(re.sub(r"[' ]", "", written))
+        if points + commas > 1:
+            return float(re.sub(r"[.,]", "", written))
+        if commas or written[0] == "0":
+            return None if written[0] != "0" else float(written.replace(",", "."))
+        return float(written)
+    written = re.sub(r"[' ]", "", written)
+    if points and commas:
+        decimal = max(".,", key=written.rfind)
+        other = "," if decimal == "." else "."
+        if written.count(decimal) > 1:
+            return None
+        written = written.replace(other, "").replace(decimal, ".")
+    elif commas == 1:
+        written = written.replace(",", ".")
+    try:
+        return float(written)
+    except ValueError:
+        return None
+
+
+def _read_text(path: Path) -> Sheet:
+    if not path.exists():
+        raise InputError([Problem(str(path), "no such file", TABLE)])
+    table = read_csv(path)
+    return _sheet(path, table.astype(object), [int(row) + 2 for row in table.index], ())
+
+
+def _read_parquet(path: Path) -> Sheet:
+    table = parquet.read_parquet(path, TABLE)
+    return _sheet(path, table, [row + 1 for row in range(len(table))], ())
+
+
+def _read_workbook(path: Path) -> Sheet:
+    """Read the first sheet of a workbook that holds anything; the others are named."""
+    from openpyxl import load_workbook  # noqa: PLC0415 (200 ms, for workbooks alone)
+
+    if not path.exists():
+        raise InputError([Problem(str(path), "no such file", TABLE)])
+    try:
+        book = load_workbook(path, data_only=True)
+    except (BadZipFile, KeyError, ValueError, OSError) as fault:
+        raise InputError([Problem(str(path), f"no workbook ({fault})", TABLE)]) from fault
+    filled = [
+        sheet
+        for sheet in book.worksheets
+        if any(cell is not None for row in sheet.iter_rows(values_only=True) for cell in row)
+    ]
+    if not filled:
+        raise InputError([Problem(str(path), "a workbook without a cell", TABLE)])
+    sheet, others = filled[0], [each.title for each in filled[1:]]
+    if merged := [str(cells) for cells in sheet.merged_cells.ranges]:
+        where = f"{path}, sheet '{sheet.title}'"
+        got = f"merged cells {', '.join(sorted(merged)[:NAMES_SHOWN])}"
+        hint = "A merged cell says its value in one row only: unmerge it and fill each row."
+        raise InputError([Problem(where, got, "a value in each cell", hint)])
+    rows = [
+        (number, cells)
+        for number, cells in enumerate(sheet.iter_rows(values_only=True), 1)
+        if any(cell is not None for cell in cells)
+    ]
+    (_, heading), body = rows[0], rows[1:]
+    names = ["" if name is None else str(name) for name in heading]
+    table = pd.DataFrame([cells for _, cells in body], columns=pd.Index(names), dtype=object)
+    said = (f"{path.name}: sheet '{sheet.title}' is read, not {', '.join(others)}",)
+    return _sheet(path, table, [number for number, _ in body], said if others else ())
+
+
+def _sheet(path: Path, table: pd.DataFrame, rows: list[int], notes: tuple[str, ...]) -> Sheet:
+    names = [str(name).strip() for name in table.columns]
+    doubled = sorted({name for name in names if name and names.count(name) > 1})
+    problems = [Problem(str(path), f"two columns '{name}'", "one") for name in doubled]
+    cells: dict[str, tuple[str, ...]] = {}
+    for at, name in enumerate(names):
+        column = tuple("" if _is_empty(cell) else _text(cell) for cell in table.iloc[:, at])
+        if name:
+            cells[name] = column
+        elif any(column):
+            row = next(row for row, cell in zip(rows, column, strict=True) if cell)
+            got = f"'{next(filter(None, column))}' below an empty heading"
+            problems.append(Problem(f"{path}, row {row}", got, "a heading above each column"))
+    if problems:
+        raise InputError(problems)
+    return Sheet(path, MappingProxyType(cells), tuple(rows), notes)
+
+
+def _is_empty(cell: object) -> bool:
+    return cell is None or cell is pd.NaT or (isinstance(cell, float) and math.isnan(cell))
+
+
+def _text(cell: object) -> str:
+    """Return a cell as text; a number without digits behind its point as a whole one."""
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
+        return str(int(cell))
+    return str(cell).strip()
+
+
+READERS: Mapping[str, Callable[[Path], Sheet]] = MappingProxyType(
+    {".parquet": _read_parquet, **dict.fromkeys(WORKBOOKS, _read_workbook)}
+)
