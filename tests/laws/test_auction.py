@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import linprog
 
 from gridagora.core.errors import InputError
-from gridagora.core.exchange import net, take, tender
+from gridagora.core.exchange import WIRES, net, take, tender
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.session import MessageCount, Opening, SupplyOffer, drive
 from gridagora.kernels.coordination.double_auction import trade
@@ -27,10 +27,12 @@ BOTH = pytest.mark.parametrize("trader", TRADERS)
 Row = tuple[np.ndarray, np.ndarray]
 
 
-def opened(n: int, start_s: int = 0, low: float = LOW, high: float = HIGH) -> Opening:
+def opened(
+    n: int, start_s: int = 0, low: float = LOW, high: float = HIGH, delivery: float = 0.0
+) -> Opening:
     """Return the opening of one interval."""
     product = Product(Commodity.P, start_s, 300, Horizon.REAL_TIME, 0)
-    supply = SupplyOffer(np.array([high]), np.array([low]), np.zeros(1))
+    supply = SupplyOffer(np.array([high]), np.array([low]), np.zeros(1), delivery)
     return Opening(product, np.arange(n), supply)
 
 
@@ -76,8 +78,15 @@ def alone_kw(row: Row, low: float, high: float) -> float:
     return max(tries, key=lambda p: gain(row, 0.0, p, low, high))
 
 
-def run(auction: Auction, rows: list[Row], start_s: int = 0, low: float = LOW, high: float = HIGH):
-    call = opened(len(rows), start_s, low, high)
+def run(
+    auction: Auction,
+    rows: list[Row],
+    start_s: int = 0,
+    low: float = LOW,
+    high: float = HIGH,
+    delivery: float = 0.0,
+):
+    call = opened(len(rows), start_s, low, high, delivery)
     offered = tender(call.product, call.party, curves(rows))
     traded = match_orders(auction, call, offered)
     return traded, settle_homes(call, offered, traded)
@@ -112,6 +121,60 @@ def most(rows: list[Row], low: float = LOW, high: float = HIGH) -> float:
             - gain(row, 0.0, alone_kw(row, low, high), low, high)
         )
     return total
+
+
+@BOTH
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("share", [0.43, 1.0])
+def test_with_delivery_nobody_loses_and_no_price_is_above_what_it_leaves(trader, seed, share):
+    """A buyer's gain is after the delivery that it owes; the most that all can gain is less by no less than the wires get."""
+    rows, due = homes(seed, 30), share * 0.06
+    auction = Auction(trader=trader, delivery_share=share)
+    traded, final = run(auction, rows, 300 * seed, delivery=0.06)
+    assert traded.due_per_kwh == pytest.approx(due)
+    assert len(traded.p_kw) > 0
+    assert (traded.price_per_kwh >= LOW).all()
+    assert (traded.price_per_kwh <= HIGH - due).all()
+    owed = np.bincount(traded.buyer, traded.p_kw * due, len(rows))
+    each = gains(rows, traded, final) - owed
+    assert each.min() >= -1e-9
+    assert each.sum() + owed.sum() <= most(rows) + 1e-9
+    free, _ = run(Auction(trader=trader), rows, 300 * seed)
+    assert traded.p_kw.sum() < free.p_kw.sum()
+
+
+def test_delivery_is_owed_to_the_wires_by_the_buyer_of_every_trade():
+    call, rows = opened(20, delivery=0.06), homes(3, 20)
+    offered = tender(call.product, call.party, curves(rows))
+    auction = Auction(delivery_share=0.5)
+    session = auction.clear(call, None)
+    local = drive(session, lambda _: offered, MessageCount()).result.local
+    owed = local.counterparty == WIRES
+    assert owed.sum() == (~owed).sum() > 0
+    assert np.array_equal(local.party[owed], local.party[~owed])
+    assert np.array_equal(local.p_kw[owed], local.p_kw[~owed])
+    np.testing.assert_allclose(local.price_per_kwh[owed], 0.03, rtol=1e-15)
+
+
+@BOTH
+def test_where_delivery_takes_the_whole_gain_no_order_is_sent(trader):
+    rows = homes(0, 10)
+    traded, final = run(Auction(trader=trader), rows, delivery=HIGH - LOW)
+    assert (len(traded.p_kw), traded.orders) == (0, 0)
+    assert final.p_kw[:, 0] == pytest.approx([alone_kw(row, LOW, HIGH) for row in rows])
+
+
+def test_delivery_is_a_wedge_between_the_curves_of_buyer_and_seller():
+    """v = .14 - .01 t less .04 and .06 + .01 t cross at 2 kW and .08 $/kWh; the buyer's mean price holds what it owes."""
+    rows = [
+        (np.array([0.0, 14.0]), np.array([0.14, 0.0])),
+        (np.array([-14.0, 0.0]), np.array([0.20, 0.06])),
+    ]
+    traded, final = run(Auction(), rows, delivery=0.04)
+    assert traded.net_kw == pytest.approx([2.0, -2.0], abs=0.02)
+    assert traded.price_per_kwh[-1] == pytest.approx(0.08, abs=5e-4)
+    mean = paid(traded, 2)[0] / traded.net_kw[0]
+    assert final.price_per_kwh[:, 0] == pytest.approx([mean + 0.04, mean])
 
 
 @BOTH
@@ -408,6 +471,12 @@ def test_a_shade_asks_for_a_part_of_the_gain_and_gives_way():
         ({"block_kw": 0.0}, "market.auction.block_kw.*0.001 kW or more"),
         ({"ticks": 1}, "market.auction.ticks.*2 to 1000000 steps of price"),
         ({"shade": 1.0}, r"market.auction.shade.*a share in \[0, 1\)"),
+        ({"delivery_share": 1.1}, "market.auction.delivery_share.*got 1.1.*a share from 0 to 1"),
+        (
+            {"learning_share": 0.0},
+            r"market.auction.learning_share.*the weight of a day, in \(0, 1\]",
+        ),
+        ({"look_ahead_prices": "trade"}, "market.auction.look_ahead_prices.*mean 'trades'"),
     ],
 )
 def test_what_no_book_could_do_is_refused_in_a_sentence(keys, sentence):

@@ -95,6 +95,14 @@ def test_what_a_buyer_owes_beside_the_price_is_expected_by_buyers_alone():
     assert (owing[1] == without[1]).all()
 
 
+def test_a_seller_expects_no_more_than_the_import_price_less_delivery():
+    start = expect_import_price(baseline())
+    for due, most in ((0.04, BUY - 0.04), (BUY - SELL, SELL), (1.0, SELL)):
+        buyer, seller = expected_per_kwh(start, hour(0), offer(DAY_H), due)
+        np.testing.assert_allclose(seller, most, rtol=1e-12)
+        np.testing.assert_allclose(buyer, BUY, rtol=1e-12)
+
+
 def test_a_day_moves_its_hours_by_the_learning_share_of_the_way():
     """Days that are all alike are learned geometrically, and one day is that share of what is expected."""
     for rate in (0.25, 0.5, 1.0):
@@ -203,11 +211,14 @@ battery_share = 0.4
 name = "learned"
 market = "auction"
 look_ahead_prices = "trades"
+[market.auction]
+delivery_share = {share}
 """
 
 
-def street(seed, pv=1.0, days=2):
-    scene = build.build(read.parse(STREET.format(seed=seed, pv=pv, days=days), "street.toml"))
+def street(seed, pv=1.0, days=2, share=0.0):
+    keys = {"seed": seed, "pv": pv, "days": days, "share": share}
+    scene = build.build(read.parse(STREET.format(**keys), "street.toml"))
     return scene, prepare(scene)
 
 
@@ -262,3 +273,22 @@ def test_where_all_export_at_noon_learning_is_worth_more_than_the_import_price()
     assert welfare_usd(learned) > welfare_usd(plain)
     out = [-np.minimum(each.load_kw, 0).sum() for each in (learned, plain)]
     assert out[0] < out[1]
+
+
+def test_where_delivery_leaves_nothing_to_trade_both_plan_on_the_two_prices_of_the_supplier():
+    scene, study = street(3, days=2, share=1.0)
+    learned, plain = outcome(scene, study), outcome(scene, study, "auction")
+    assert len(learned.paid.trades.usd) == len(plain.paid.trades.usd) == 0
+    assert np.array_equal(np.asarray(learned.home_kw), np.asarray(plain.home_kw))
+
+
+def test_with_half_of_delivery_money_balances_and_the_wires_get_their_part():
+    scene, study = street(3, share=0.5)
+    found = outcome(scene, study)
+    trades, delivery = found.paid.trades, scene.scenario.prices.delivery_per_kwh
+    owed = trades.charge
+    assert owed.sum() == (~owed).sum() > 0
+    assert trades.usd[owed].sum() == pytest.approx(
+        0.5 * delivery * trades.p_kw[~owed].sum() * found.dt_h
+    )
+    assert found.imbalance_uusd == 0

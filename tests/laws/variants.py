@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gridagora.core.ports import Market
+from gridagora.markets.auction import Auction
 from gridagora.markets.peer import Peer
 from gridagora.scenario.build import Scene
 
@@ -12,6 +13,8 @@ VARIANTS: Mapping[str, Market[Any]] = {
     "peer, pools without delivery": Peer(community=True, delivery_share=0.0),
     "peer, network price": Peer(network="price"),
     "peer, network price, no delivery": Peer(network="price", delivery_share=0.0),
+    "auction, reduced delivery": Auction(delivery_share=0.43),
+    "auction, learned prices": Auction(delivery_share=0.43, look_ahead_prices="trades"),
 }
 
 

@@ -49,6 +49,8 @@ export_credit_per_kwh = 0.01
 credit_per_kwh = 0.02
 [market.layered]
 energy_products = true
+[market.auction]
+delivery_share = 0.6
 [market.peer]
 delivery_share = 0.3
 network_fee = "zonal"

@@ -17,7 +17,8 @@ ITEMS = (
 def audited(scene):
     """Return a comparison of every design that keeps what bills are made of."""
     case = scene.scenario.scenario.model_copy(update={"per_home": True})
-    local = {"peer": {"delivery_share": 0.4}}  # so that homes trade and owe delivery
+    due = {"delivery_share": 0.4}  # so that homes trade and owe delivery
+    local = {"peer": due, "auction": due}
     keys = scene.scenario.model_copy(update={"scenario": case, "parts": local})
     return compare(replace(scene, scenario=keys), names("market"))
 

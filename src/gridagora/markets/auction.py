@@ -10,7 +10,7 @@ import numpy as np
 
 from gridagora.core.encoding import message_bytes
 from gridagora.core.errors import InputError, Problem, nearest
-from gridagora.core.exchange import LAYOUT, UW_PER_KW, Status, Tenders, Transactions, quote
+from gridagora.core.exchange import LAYOUT, UW_PER_KW, Status, Tenders, Transactions, join, quote
 from gridagora.core.lean import NUMBER_BITS
 from gridagora.core.product import Product
 from gridagora.core.registry import register
@@ -34,6 +34,11 @@ from gridagora.mechanisms.expected_prices import (
     expected_per_kwh,
     learn_hour,
     observe_trades,
+)
+from gridagora.mechanisms.local_delivery import (
+    leaves_gain,
+    list_delivery,
+    local_delivery_per_kwh,
 )
 from gridagora.settlement.tariff import plan_at, plan_on
 
@@ -63,8 +68,8 @@ CONFIRMATION_BYTES = message_bytes(LAYOUT[Transactions], 1)  # it goes to both h
 class AuctionTrades(NamedTuple):
     """Trades between homes, in the order of matching, and the net purchase of each home; power is above zero in every trade.
 
-    What a home pays for them is sum(price p dt) as buyer less the same as seller. `net_kw` less its power is what it gives the
-    supplier, at the export credit, or takes where that is below zero, at the import price.
+    What a home pays for them is sum((price + due) p dt) as buyer less sum(price p dt) as seller. `net_kw` less its power is what
+    it gives the supplier, at the export credit, or takes where that is below zero, at the import price.
     """
 
     buyer: Index  # (m,) party
@@ -75,6 +80,7 @@ class AuctionTrades(NamedTuple):
     net_kw: Col  # (n,) bought from other homes less sold to them, in the order of the tenders
     orders: int
     turns: int
+    due_per_kwh: float = 0.0  # delivery that each buyer owes beside the price of a trade
 
 
 @register("market", "auction")
@@ -83,22 +89,27 @@ class Auction:
     """Price-time priority in one anonymous book; the supplier trades at import price and export credit throughout.
 
     The gate is open for `turns`. In each, homes arrive in random order, drawn by `seed`, and may replace their order, at most
-    `block_kw` at one of `ticks` prices between credit and import price. A `look_ahead` trader accepts the best price in
-    the book where it gains; else it posts a block at the marginal value of its last kW and halves a block that stayed unmatched.
-    It may keep the share `shade` of the gain for itself at first, falling to zero at gate closure. A `zero_intelligence` trader
-    draws one of the prices at random and posts a bid if more power has a higher value, or an ask if less power has a lower one
-    (ZI-C: never at a loss). The residual at gate closure is traded with the supplier: the final power of a home lies on its
-    curve at the supplier's price for the residual.
+    `block_kw` at one of `ticks` prices between credit and import price, less delivery. A `look_ahead` trader accepts the best
+    price in the book where it gains; else it posts a block at the marginal value of its last kW and halves a block that stayed
+    unmatched. It may keep the share `shade` of the gain for itself at first, falling to zero at gate closure. A
+    `zero_intelligence` trader draws one of the prices at random and posts a bid if more power has a higher value, or an ask if
+    less power has a lower one (ZI-C: never at a loss). The residual at gate closure is traded with the supplier: the final power
+    of a home lies on its curve at the supplier's price for the residual.
 
-    `look_ahead_prices` are those that homes plan on. With "import" it is the supplier's import price, for what they sell too: no
-    local price is above it. With "trades" a kWh is expected to cost a buyer, and to earn a seller, the mean of its side in that
-    hour of the days before, trades and supplier together, held as a position between credit and import price; the day that has
-    passed weighs `learning_share`, and before the first trade all expect the import price.
+    The buyer of a trade also owes the wires the share `delivery_share` (0 to 1) of the delivery that the supplier's energy pays,
+    as in `peer`. Where that leaves no price at which both gain over the supplier, as where exports earn wholesale and delivery is
+    due in full, no order is sent.
+
+    `look_ahead_prices` are those that homes plan on. With "import" it is the supplier's import price, and for what they sell the
+    same less delivery: no local price is above it. With "trades" a kWh is expected to cost a buyer, and to earn a seller, the
+    mean of its side in that hour of the days before, trades and supplier together, held as a position between credit and import
+    price; the day that has passed weighs `learning_share`, and before the first trade all expect what "import" says.
 
     References
     ----------
     D. K. Gode, S. Sunder, Allocative efficiency of markets with zero-intelligence traders, J. Political Economy 101 (1993),
-    doi 10.1086/261868; theory 3.7. Expectations: M. Nerlove, Quarterly J. Economics 72 (1958), doi 10.2307/1880597.
+    doi 10.1086/261868; theory 3.7. Expectations: M. Nerlove, Quarterly J. Economics 72 (1958), doi 10.2307/1880597. Delivery on
+    local energy: `mechanisms.local_delivery`.
     """
 
     rules: ClassVar[Rulebook] = Rulebook(
@@ -115,6 +126,7 @@ class Auction:
     ticks: int = 1000
     shade: float = 0.0
     seed: int = 0
+    delivery_share: float = 1.0
     look_ahead_prices: str = "import"
     learning_share: float = 0.5
     strategy: str = "home"
@@ -130,6 +142,7 @@ class Auction:
                 f"2 to {TICKS_MAX} steps of price between export credit and import price",
             ),
             ("shade", 0 <= self.shade < 1, "a share in [0, 1): 0 shows what a kWh is worth"),
+            ("delivery_share", 0 <= self.delivery_share <= 1, "a share from 0 to 1"),
             ("learning_share", 0 < self.learning_share <= 1, "the weight of a day, in (0, 1]"),
         )
         broken = [
@@ -163,10 +176,15 @@ class Auction:
         export. Otherwise homes that export overvalue stored energy.
         """
         product, party, supply = opening.product, opening.party, opening.supply
-        if state is None:
+        due_per_kwh = local_delivery_per_kwh(supply, self.delivery_share)
+        if state is not None:
+            known = learn_hour(state, product, self.learning_share)
+            expected = expected_per_kwh(known, product, supply, due_per_kwh)
+            return plan_on(quote(product, party, *expected), known)
+        if not due_per_kwh:
             return plan_at(quote(product, party, supply.import_per_kwh), state)
-        known = learn_hour(state, product, self.learning_share)
-        return plan_on(quote(product, party, *expected_per_kwh(known, product, supply)), known)
+        saved_per_kwh = np.maximum(supply.import_per_kwh - due_per_kwh, supply.export_per_kwh)
+        return plan_on(quote(product, party, supply.import_per_kwh, saved_per_kwh), state)
 
     def clear(self, opening: Opening, state: ExpectedPrices | None) -> Session:
         """Match orders until gate closure, and settle the residual of each home with the supplier."""
@@ -174,6 +192,10 @@ class Auction:
         traded = match_orders(self, opening, tenders)
         yield count_messages(traded)._replace(lean=traded.orders * lean_order_bits(self.ticks))
         awards = settle_homes(opening, tenders, traded)
+        trades = list_trades(opening, traded)
+        owed = list_delivery(
+            opening.product, trades.party, traded.p_kw, traded.due_per_kwh, trades.status
+        )
         if state is not None:
             state = observe_trades(
                 learn_hour(state, opening.product, self.learning_share),
@@ -181,8 +203,9 @@ class Auction:
                 opening.supply,
                 (traded.p_kw, traded.price_per_kwh),
                 awards.p_kw[:, 0] - traded.net_kw,
+                traded.due_per_kwh,
             )
-        return Clearing(awards, local=list_trades(opening, traded), state=state)
+        return Clearing(awards, local=join([trades, owed]), state=state)
 
 
 def _refuse_no_tenders() -> NoReturn:
@@ -208,22 +231,22 @@ def match_orders(auction: Auction, opening: Opening, tenders: Tenders) -> Auctio
     Returns
     -------
     Trades
-        None where the export and the import price are equal: no trade can then improve on the supplier's price.
+        None where the export price and the import price less delivery are equal: no trade can then improve on the supplier's.
     """
-    low, high = (
-        float(price[0]) for price in (opening.supply.export_per_kwh, opening.supply.import_per_kwh)
-    )
+    supply, ticks = opening.supply, auction.ticks
+    low, high = float(supply.export_per_kwh[0]), float(supply.import_per_kwh[0])
+    due_per_kwh = local_delivery_per_kwh(supply, auction.delivery_share)
+    top = high - due_per_kwh
     count, none = len(tenders.party), np.zeros(0, np.int64)
-    if not _are_distinct(low, high, auction.ticks) or count < 2:
+    gains = leaves_gain(supply, auction.delivery_share) and _are_distinct(low, top, ticks)
+    if not gains or count < 2:
         return AuctionTrades(none, none, np.zeros(0), np.zeros(0), none, np.zeros(count), 0, 0)
     arrival, draw = _draw_arrivals(auction, opening, tenders.party)
     curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)
     found: Dealt = trade(
-        curves, low, high, auction.ticks, arrival, draw, auction.block_kw, auction.shade
+        curves, low, high, ticks, arrival, draw, auction.block_kw, auction.shade, due_per_kwh
     )
-    price = np.where(
-        found.tick == auction.ticks, high, low + (high - low) * (found.tick / auction.ticks)
-    )
+    price = np.where(found.tick == ticks, top, low + (top - low) * (found.tick / ticks))
     party = tenders.party
     sides = party[found.buyer], party[found.seller]
     return AuctionTrades(
@@ -234,6 +257,7 @@ def match_orders(auction: Auction, opening: Opening, tenders: Tenders) -> Auctio
         found.net_uw / UW_PER_KW,
         found.orders,
         found.turns,
+        due_per_kwh,
     )
 
 
@@ -291,11 +315,14 @@ def settle_homes(opening: Opening, tenders: Tenders, traded: AuctionTrades) -> T
     """Return one row a home: its whole power, and the volume-weighted price of its trades and of the rest with the supplier.
 
     A home buys the rest that it wants at the import price, or sells the rest that it would keep only below the export credit.
-    Between the two it takes just what it traded. The price weighs what a home bought and what it sold alike, so it lies between
-    credit and import price; what the home pays is in the trades, not in this one price.
+    Between the two it takes just what it traded. The price, with the delivery that a buyer owes, weighs what a home bought and
+    what it sold alike, so it lies between credit and import price; what the home pays is in the trades, not in this one price.
     """
     low, high = float(opening.supply.export_per_kwh[0]), float(opening.supply.import_per_kwh[0])
     count = len(tenders.party)
-    power, price = settle(Curves(*tenders[2:]), tenders.party, traded[:4], traded.net_kw, low, high)
+    curves, trades = Curves(*tenders[2:]), traded[:4]
+    power, price = settle(
+        curves, tenders.party, trades, traded.net_kw, low, high, traded.due_per_kwh
+    )
     rows = tenders.party, np.full(count, SUPPLIER), power[:, None], price[:, None]
     return Transactions(opening.product, *rows, np.full(count, FILLED))

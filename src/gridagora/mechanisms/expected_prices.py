@@ -120,16 +120,18 @@ def learn_hour(known: ExpectedPrices, product: Product, learning_share: float) -
 
 
 def expected_per_kwh(
-    known: ExpectedPrices, product: Product, supply: SupplyOffer
+    known: ExpectedPrices, product: Product, supply: SupplyOffer, due_per_kwh: float = 0.0
 ) -> tuple[Col, Col]:
     """Return what a kWh is expected to cost a buyer and to earn a seller in each hour of a window, (h,) each [$/kWh].
 
-    Both lie between the credit and the import price forecast by the supplier, the buyer's a little above the seller's.
+    Both lie between the credit and the import price forecast by the supplier, the buyer's a little above the seller's. A seller
+    expects no more than the import price less what a buyer owes beside the price of a trade, `due_per_kwh` [$/kWh].
     """
     low, range_per_kwh = supply.export_per_kwh, supply.import_per_kwh - supply.export_per_kwh
+    due = np.divide(due_per_kwh, range_per_kwh, out=np.ones(len(low)), where=range_per_kwh > 0)
     first = _hour_of(known, product)
     at = known.local_hour[first : first + len(low)]
-    seller = known.seller_share[at].clip(0, 1 - APART)
+    seller = known.seller_share[at].clip(0, (1 - due.clip(APART, 1)))
     buyer = known.buyer_share[at].clip(seller + APART, 1)
     return low + buyer * range_per_kwh, low + seller * range_per_kwh
 

@@ -7,6 +7,9 @@ block is worth less than (a bid) or costs more than (an ask). So each trade leav
 of what they gain is at most that of the uniform-price auction.
 
 A home has one order in the book; a new one replaces it. It may sell again what it bought, where that pays.
+
+A buyer may owe a charge beside the price of a trade. It then bids the worth of a kW less the charge, and no price is above the
+import price less the charge.
 """
 
 from typing import NamedTuple
@@ -84,21 +87,22 @@ def _find_volume(p, c, a, b, price):  # type: ignore[no-untyped-def]
 
 
 @njit(**LEAF)
-def _draw_price(p, c, a, b, at, tick, price, most):  # type: ignore[no-untyped-def]
+def _draw_price(p, c, a, b, at, tick, price, due, most):  # type: ignore[no-untyped-def]
     """Return side and quantity at a price drawn blindly: a bid where more is worth it, an ask where less is, nothing between."""
-    low, high = _find_volume(p, c, a, b, price)
-    if low > at:
-        return BUY, tick, min(low - at, most)
-    if high < at:
-        return SELL, tick, min(at - high, most)
+    least = _find_volume(p, c, a, b, price + due)[0]
+    if least > at:
+        return BUY, tick, min(least - at, most)
+    most_wanted = _find_volume(p, c, a, b, price)[1]
+    if most_wanted < at:
+        return SELL, tick, min(at - most_wanted, most)
     return BUY, tick, np.int64(0)
 
 
 @njit(**LEAF)
-def _take_order(p, c, a, b, at, best, top, low, high, most):  # type: ignore[no-untyped-def]
+def _take_order(p, c, a, b, at, best, top, low, high, due, most):  # type: ignore[no-untyped-def]
     """Return side, tick and quantity of what pays at the best price shown by others; quantity 0 where nothing does."""
     if best[1] < top:
-        least = _find_volume(p, c, a, b, _price(best[1], top, low, high))[0]
+        least = _find_volume(p, c, a, b, _price(best[1], top, low, high) + due)[0]
         if least > at:
             return BUY, best[1], min(least - at, most)
     if best[0] > 0:
@@ -109,20 +113,21 @@ def _take_order(p, c, a, b, at, best, top, low, high, most):  # type: ignore[no-
 
 
 @njit(**LEAF)
-def _place_order(p, c, a, b, at, top, low, high, block, shade):  # type: ignore[no-untyped-def]
+def _place_order(p, c, a, b, at, top, low, high, due, block, shade):  # type: ignore[no-untyped-def]
     """Return side, tick and quantity to show to others: the side with more to gain, at the worth of the last kW of the block."""
     here = at / MICROWATTS
-    bid, ask = _worth(p, c, a, b, here, False), _worth(p, c, a, b, here, True)
+    bid, ask = _worth(p, c, a, b, here, False) - due, _worth(p, c, a, b, here, True)
     side = BUY if min(max(bid, low), high) - low >= high - min(max(ask, low), high) else SELL
     block = min(
         block,
-        _find_volume(p, c, a, b, low)[1] - at
+        _find_volume(p, c, a, b, low + due)[1] - at
         if side == BUY
         else at - _find_volume(p, c, a, b, high)[0],
     )
     while block >= LEAST:
         end = at + side * block
-        worth = min(max(_worth(p, c, a, b, end / MICROWATTS, side == BUY), low), high)
+        worth = _worth(p, c, a, b, end / MICROWATTS, side == BUY) - (due if side == BUY else 0.0)
+        worth = min(max(worth, low), high)
         worth += shade * ((low if side == BUY else high) - worth)
         tick = (
             _floor_tick(worth, top, low, high) if side == BUY else _ceil_tick(worth, top, low, high)
@@ -150,7 +155,7 @@ def _sign(trades, n, turn, who, net, log):  # type: ignore[no-untyped-def]
 
 
 @njit(**JIT)
-def _deal(offset, p, c, low, high, top, order, draw, most, shade):  # type: ignore[no-untyped-def]
+def _deal(offset, p, c, low, high, due, top, order, draw, most, shade):  # type: ignore[no-untyped-def]
     turns, n = order.shape
     room = turns * n
     book, trades, log = (
@@ -170,10 +175,10 @@ def _deal(offset, p, c, low, high, top, order, draw, most, shade):  # type: igno
             if draw.shape[0] > 0:
                 tick = draw[turn, i]
                 side, tick, much = _draw_price(
-                    p, c, a, b, at, tick, _price(tick, top, low, high), most
+                    p, c, a, b, at, tick, _price(tick, top, low, high), due, most
                 )
             else:
-                side, tick, much = _take_order(p, c, a, b, at, book.best, top, low, high, most)
+                side, tick, much = _take_order(p, c, a, b, at, book.best, top, low, high, due, most)
                 if much == 0:
                     block[i] = (
                         most
@@ -182,7 +187,9 @@ def _deal(offset, p, c, low, high, top, order, draw, most, shade):  # type: igno
                         if rests > 0
                         else block[i]
                     )
-                    side, tick, much = _place_order(p, c, a, b, at, top, low, high, block[i], still)
+                    side, tick, much = _place_order(
+                        p, c, a, b, at, top, low, high, due, block[i], still
+                    )
                 if rests > 0 and book.side[old] == side and book.tick[old] == tick:
                     continue  # what is wanted already waits in the queue, and keeps its place
             if much == 0:
@@ -215,7 +222,7 @@ def _rows(party, side, out):  # type: ignore[no-untyped-def]
 
 
 @njit(**JIT)
-def _settle(offset, p, c, party, buyer, seller, p_kw, price, net, low, high, power, mean):  # type: ignore[no-untyped-def]
+def _settle(offset, p, c, party, buyer, seller, p_kw, price, due, net, low, high, power, mean):  # type: ignore[no-untyped-def]
     n, made = net.shape[0], p_kw.shape[0]
     volume, above, base = np.empty(n), np.zeros(n), np.empty(n)
     for i in range(n):
@@ -227,12 +234,12 @@ def _settle(offset, p, c, party, buyer, seller, p_kw, price, net, low, high, pow
         base[i] = low if rest < 0.0 else high
         volume[i] = abs(rest)
     row, moved, gained = np.empty(made, np.int64), np.empty(n), np.empty(n)
-    for side in (buyer, seller):
+    for side, more in ((buyer, due), (seller, 0.0)):
         _rows(party, side, row)
         moved[:], gained[:] = 0.0, 0.0
         for k in range(made):
             moved[row[k]] += p_kw[k]
-            gained[row[k]] += p_kw[k] * (price[k] - base[row[k]])
+            gained[row[k]] += p_kw[k] * (price[k] + more - base[row[k]])
         volume += moved
         above += gained
     for i in range(n):
@@ -245,6 +252,7 @@ _ENTRY = (
     INDEX,
     READ1,
     READ1,
+    types.float64,
     types.float64,
     types.float64,
     types.int64,
@@ -264,6 +272,7 @@ def trade(
     draw: Ints,
     block_kw: float,
     shade: float,
+    due_per_kwh: float = 0.0,
 ) -> Dealt:
     """Return what homes agree in some turns.
 
@@ -274,7 +283,7 @@ def trade(
     low_per_kwh, high_per_kwh
         What the supplier pays and takes [$/kWh].
     ticks
-        Steps of price between the two; tick 0 is the one, tick `ticks` the other.
+        Steps of price from what the supplier pays to what it takes less `due_per_kwh`: tick 0 is the one, tick `ticks` the other.
     arrival
         Rows in the order they arrive, shape (turns, n), each row 0 .. n - 1 once a turn.
     draw
@@ -283,6 +292,8 @@ def trade(
         Largest quantity of an order.
     shade
         Part of the gain that a home asks for itself in the first turn, falling to nothing in the last; not read with `draw`.
+    due_per_kwh
+        What a buyer owes beside the price of a trade, 0 or more [$/kWh].
 
     Raises
     ------
@@ -299,8 +310,9 @@ def trade(
             raise ValueError(
                 f"deal: a {name} from {table.min()} to {table.max()}, expected 0..{end - 1}"
             )
-    if not high_per_kwh > low_per_kwh:
-        raise ValueError(f"deal: nothing lies between {low_per_kwh} and {high_per_kwh} $/kWh")
+    top_per_kwh = high_per_kwh - due_per_kwh
+    if not top_per_kwh > low_per_kwh:
+        raise ValueError(f"deal: nothing lies between {low_per_kwh} and {top_per_kwh} $/kWh")
     most = max(round(block_kw * MICROWATTS), LEAST)
     entry = compile_entry(_deal, *_ENTRY)
     net, log, orders, turns = entry(
@@ -308,7 +320,8 @@ def trade(
         curves.p_kw,
         curves.price_per_kwh,
         low_per_kwh,
-        high_per_kwh,
+        top_per_kwh,
+        due_per_kwh,
         ticks,
         arrival,
         draw,
@@ -333,6 +346,7 @@ def settle(
     net_kw: Floats,
     low_per_kwh: float,
     high_per_kwh: float,
+    due_per_kwh: float = 0.0,
 ) -> Settled:
     """Return what homes take once they have traded: the rest is the supplier's, where a curve wants it at its price.
 
@@ -346,12 +360,15 @@ def settle(
         Bought of other homes less sold to them, shape (n,) [kW].
     low_per_kwh, high_per_kwh
         What the supplier pays and takes [$/kWh].
+    due_per_kwh
+        What a buyer owes beside the price of a trade [$/kWh]; it is part of its mean price.
     """
     power, mean = np.empty(len(net_kw)), np.empty(len(net_kw))
     entry = compile_entry(
         _settle,
-        *(INDEX, READ1, READ1, INDEX, INDEX, INDEX, READ1, READ1, READ1),
+        *(INDEX, READ1, READ1, INDEX, INDEX, INDEX, READ1, READ1, types.float64, READ1),
         *(types.float64, types.float64, _WRITE, _WRITE),
     )
-    entry(*curves, party, *trades, net_kw, low_per_kwh, high_per_kwh, power, mean)
+    prices = low_per_kwh, high_per_kwh
+    entry(*curves, party, *trades, due_per_kwh, net_kw, *prices, power, mean)
     return Settled(power, mean)
