@@ -43,7 +43,7 @@ def test_rated_load_in_thirty_degrees_is_the_temperature_of_the_rated_life():
 def test_a_load_that_lasts_holds_its_steady_temperature():
     heat = trace_heat(np.full(DAY, 1.2), np.full(DAY, 25.0), DT_H)
     assert heat.hot_spot_c == pytest.approx(np.full(DAY, steady_hot_spot_c(1.2, 25.0)))
-    assert heat.ageing == pytest.approx(np.full(DAY, ageing_rate(steady_hot_spot_c(1.2, 25.0))))
+    assert heat.ageing_pu == pytest.approx(np.full(DAY, ageing_rate(steady_hot_spot_c(1.2, 25.0))))
 
 
 def test_oil_and_spot_follow_a_step_by_their_time_constants():
@@ -62,11 +62,11 @@ def test_the_step_of_the_trace_does_not_matter():
     fine = trace_heat(np.repeat([0.4, 1.3, 0.7], 96), np.full(288, 30.0), DT_H)
     coarse = trace_heat(np.repeat([0.4, 1.3, 0.7], 8), np.full(24, 30.0), 1.0)
     assert fine.hot_spot_c[11::12] == pytest.approx(coarse.hot_spot_c, rel=1e-12)
-    assert fine.ageing.mean() == pytest.approx(coarse.ageing.mean(), rel=1e-4)
+    assert fine.ageing_pu.mean() == pytest.approx(coarse.ageing_pu.mean(), rel=1e-4)
     dense = trace_heat(np.repeat([0.4, 1.3, 0.7], 96 * 60), np.full(288 * 60, 30.0), DT_H / 60)
     rates = [ageing_rate(spot) for spot in dense.hot_spot_c]
-    assert fine.ageing.mean() == pytest.approx(np.mean(rates), rel=1e-3)
-    assert fine.ageing.mean() == pytest.approx(dense.ageing.mean(), rel=1e-10)
+    assert fine.ageing_pu.mean() == pytest.approx(np.mean(rates), rel=1e-3)
+    assert fine.ageing_pu.mean() == pytest.approx(dense.ageing_pu.mean(), rel=1e-10)
 
 
 def test_export_heats_as_import_does():
@@ -90,7 +90,7 @@ def test_a_load_cycle_is_rated_at_one_of_its_limits(outdoor_c, hours):
     of_its_limits = (
         heat.hot_spot_c.max() / SPOT_MAX_C,
         heat.top_oil_c.max() / OIL_MAX_C,
-        max(heat.ageing[:DAY].mean(), heat.ageing[DAY:].mean()),
+        max(heat.ageing_pu[:DAY].mean(), heat.ageing_pu[DAY:].mean()),
         peak_pu / LOAD_MAX_PU,
     )
     assert max(of_its_limits) == pytest.approx(1.0, abs=1e-6)

@@ -24,4 +24,4 @@ def transformer_ageing(outcome: Outcome, _: Reference) -> float:
     if unit is None:
         return float("nan")
     heat = trace_heat(outcome.load_kw / unit.rated_kw, unit.outdoor_c, outcome.dt_h)
-    return float(heat.ageing.mean())
+    return float(heat.ageing_pu.mean())

@@ -83,7 +83,7 @@ def limit_by_load_cycle(scene: Scene, load_kw: Col, dt_h: float) -> Stated:
 
 
 def outdoor_c(scene: Scene, intervals: int) -> Col:
-    """Return the temperature of the air of a run in every interval [degC]."""
+    """Return the temperature of the air of a run in every interval, shape (t,) [degC]."""
     hours = HOURS * scene.days
     return np.repeat(scene.weather.t_out_degc[:hours], intervals // hours)
 

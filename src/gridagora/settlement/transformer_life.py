@@ -45,11 +45,11 @@ TYPICAL = ThermalDesign()
 
 
 class TransformerHeat(NamedTuple):
-    """Temperatures at the end of every interval, and the hours of life that an hour of it takes in the mean; shape (t,) each."""
+    """Temperatures at the end of every interval, and the life that it takes."""
 
-    top_oil_c: Col
-    hot_spot_c: Col
-    ageing: Col
+    top_oil_c: Col  # (t,) [degC]
+    hot_spot_c: Col  # (t,) [degC]
+    ageing_pu: Col  # (t,) hours of life that an hour takes in the mean of the interval [pu]
 
 
 class LoadedTransformer(NamedTuple):
@@ -149,9 +149,9 @@ def rate_load_cycle(
 def _lives_normally(heat: TransformerHeat, dt_h: float) -> bool:
     if heat.hot_spot_c.max() > SPOT_MAX_C or heat.top_oil_c.max() > OIL_MAX_C:
         return False
-    first = np.arange(0, len(heat.ageing), _day(dt_h))
-    length = np.diff(np.append(first, len(heat.ageing)))
-    return bool((np.add.reduceat(heat.ageing, first) <= length).all())
+    first = np.arange(0, len(heat.ageing_pu), _day(dt_h))
+    length = np.diff(np.append(first, len(heat.ageing_pu)))
+    return bool((np.add.reduceat(heat.ageing_pu, first) <= length).all())
 
 
 def _ageing_rates(hot_spot_c: Col) -> Col:

@@ -231,10 +231,6 @@ def texas(seed: int, start_s: int, days: int, count: int) -> World:
         Local midnight that opens the run [s UTC].
     days, count
         Length of the run and number of homes.
-    home_id
-        Their names, which key their streams; left out: home-0001 and so on.
-    floor_m2
-        Their floor area, shape (count,) [m2]; one that is nan is drawn.
     """
     sky = weather(seed, start_s, days)
     return World(sky, prices(seed, start_s, days), homes(seed, sky, days, count))
@@ -406,6 +402,10 @@ def homes(
         Weather of H = 24 days + 25 hours.
     days, count
         Length of the run and number of homes.
+    home_id
+        Their names, (count,), which key their streams; left out: home-0001 and so on.
+    floor_m2
+        Their floor area, shape (count,) [m2]; one that is nan is drawn.
 
     References
     ----------
