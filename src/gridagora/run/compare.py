@@ -48,12 +48,14 @@ from gridagora.run.state import FinishedRun, Setup, baseline, wiring_of
 from gridagora.run.topology import place_homes, service_transformers
 from gridagora.scenario import plugins
 from gridagora.scenario.build import Scene
+from gridagora.scenario.holdable import require_holdable
 from gridagora.scenario.overload import (
     limit_by_load_cycle,
     limit_by_rating,
     outdoor_c,
     price_overload,
 )
+from gridagora.scenario.schema import LIMIT_KEYS
 from gridagora.settlement.ledger import join
 from gridagora.settlement.transformer_life import LoadedTransformer
 
@@ -252,6 +254,8 @@ def begin(scene: Scene) -> Setup:
 def base_on(scene: Scene, study: Setup, flat: Market[Any], first: Outcome) -> Setup:
     """Return what all designs of a scene share, given the outcome of its first run."""
     keys, limit = scene.scenario, limit_kw(scene, first)
+    stated = next((key for key in LIMIT_KEYS if getattr(keys.substation, key)), "")
+    require_holdable(keys, scene.homes, scene.other_kw, limit, stated)
     study = study._replace(
         baseline_kw=first.home_kw,
         wholesale=study.wholesale._replace(limit_kw=limit),

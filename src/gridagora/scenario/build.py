@@ -28,6 +28,7 @@ from gridagora.scenario import (
 from gridagora.scenario import populate as draw
 from gridagora.scenario import validate as sound
 from gridagora.scenario.calendar import midnight_s, utc_offset_s
+from gridagora.scenario.holdable import require_holdable
 from gridagora.scenario.membership import count_members, find_meters, members_of, say_places
 from gridagora.scenario.schema import Scenario
 
@@ -316,6 +317,8 @@ def _joined(
         if scenario.text
         else scenario.model_copy(update={"text": read.write(_plain(scenario))})
     )
+    stated_kw = scenario.substation.limit_kw or np.inf
+    require_holdable(scenario, homes, other_kw, stated_kw, "limit_kw")
     return Scene(full, feeder, homes, weather, prices, home_meter, other_kw, pairs)
 
 

@@ -8,6 +8,7 @@ from gridagora.core.errors import InputError, Problem
 from gridagora.core.tables import Col
 from gridagora.grid.head_rating import find_head_rating
 from gridagora.scenario.build import Scene
+from gridagora.scenario.holdable import warn_of_limit
 from gridagora.scenario.schema import SubstationKeys
 from gridagora.settlement.overload import price_by_ageing, price_by_upgrade
 from gridagora.settlement.transformer_life import rate_load_cycle
@@ -105,4 +106,7 @@ def spell_limit(scene: Scene, limit_kw: float | None = None) -> str:
     else:
         return "no limit"
     price = price_overload(keys)
-    return f"{limit}; {price.value:.3g} $/kWh above it, {price.source}"
+    told = f"{limit}; {price.value:.3g} $/kWh above it, {price.source}"
+    known_kw = keys.limit_kw or limit_kw
+    beyond = known_kw and warn_of_limit(scene.scenario, scene.homes, scene.other_kw, known_kw)
+    return f"{told}; {beyond}" if beyond else told
