@@ -205,3 +205,29 @@ def test_homes_that_are_named_as_another_party_or_twice_are_refused():
         "'a' for two parties",
         "'operator' for two parties",
     ]
+
+
+@given(st.lists(st.floats(-5, 5), min_size=2, max_size=2), st.floats(-5, 5), st.floats(0, 0.2))
+def test_with_a_credit_the_deviation_is_what_delivery_costs_less_what_the_position_would(
+    delivered: list[float], held: float, credit: float
+) -> None:
+    price, power = 0.2, np.array([delivered])
+
+    def cost(kw: np.ndarray) -> float:
+        return float((0.2 * kw.clip(min=0) + credit * kw.clip(max=0)).sum())
+
+    found = ledger.settle(
+        np.array([0]),
+        1,
+        [AgreedPositions(DAY_AHEAD, np.array([[held]]), np.array([0.3]))],
+        power,
+        np.array([price]),
+        PERIOD,
+        0.5,
+        credit_per_kwh=np.array([credit]),
+    )
+    amount = ledger.only(found, "deviation").amount_uusd.sum() / 1e6
+    expected = 0.5 * (cost(power) - cost(np.full((1, 2), held)))
+    assert amount == pytest.approx(expected, abs=1e-6)
+    moved = found.quantity_uwh.sum() / 1e9
+    assert moved == pytest.approx(power.sum() * 0.5, abs=1e-8)

@@ -13,6 +13,11 @@ VARIANTS: Mapping[str, Market[Any]] = {
     "peer, pools without delivery": Peer(community=True, delivery_share=0.0),
     "peer, network price": Peer(network="price"),
     "peer, network price, no delivery": Peer(network="price", delivery_share=0.0),
+    "peer, envelopes": Peer(network="envelope"),
+    "peer, binding day ahead": Peer(day_ahead_binds=True, delivery_share=0.0),
+    "peer, binding, network price": Peer(
+        day_ahead_binds=True, network="price", delivery_share=0.43
+    ),
     "auction, reduced delivery": Auction(delivery_share=0.43),
     "auction, learned prices": Auction(delivery_share=0.43, look_ahead_prices="trades"),
 }

@@ -342,7 +342,8 @@ def test_a_position_is_settled_and_told():
     awards = np.full((T, N), 1.0)
     got = run.evaluate("ahead", finished(record(award_kw=awards), positions=(ahead,)), setup())
     assert {"day-ahead", "deviation"} <= set(got.ledger.item)
-    by_hand = 0.2 * 24 + ((HOME_KW - 1.0) * PRICE_PER_KWH).sum(1) * DT
+    cost = (HOME_KW.clip(min=0) + HOME_KW.clip(max=0) / 2) * PRICE_PER_KWH
+    by_hand = 0.2 * 24 + (cost - 1.0 * PRICE_PER_KWH).sum(1) * DT
     np.testing.assert_allclose(got.bill_usd, by_hand, atol=3e-6)
     np.testing.assert_array_equal(got.award_kw, awards.T)
     np.testing.assert_array_equal(got.committed_kw, np.full(T, 3.0))

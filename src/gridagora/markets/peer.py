@@ -3,23 +3,27 @@
 Theory 3.6.
 """
 
+from collections.abc import Generator
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, NoReturn
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.exchange import Transactions, join, quote, sum_kw
+from gridagora.core.exchange import MeterLimits, Transactions, join, quote, sum_kw
 from gridagora.core.lean import NUMBER_BITS
+from gridagora.core.product import Horizon
 from gridagora.core.registry import register
 from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Rulebook
 from gridagora.core.session import (
     Baseline,
     Clearing,
+    Commitment,
     GateOpen,
     HourPlan,
     Opening,
     Planning,
+    Posted,
     PricePath,
     Session,
     Topology,
@@ -38,6 +42,14 @@ from gridagora.kernels.coordination.consensus import (
 )
 from gridagora.kernels.curves.curve import Curves, power_at
 from gridagora.mechanisms import trade_graph as graphs
+from gridagora.mechanisms.forward_trades import (
+    DAY_H,
+    ForwardTrades,
+    commit_residuals,
+    find_forward,
+    net_trade_kw,
+    shift_curves,
+)
 from gridagora.mechanisms.local_delivery import leaves_gain, local_delivery_per_kwh
 from gridagora.mechanisms.network_price import (
     NetworkTerms,
@@ -46,6 +58,7 @@ from gridagora.mechanisms.network_price import (
     move_opening,
     price_interval,
 )
+from gridagora.mechanisms.operating_envelope import SHARES, post_envelope, share_limit
 from gridagora.mechanisms.peer_deal import (
     DISCLOSED,
     Deal,
@@ -60,11 +73,11 @@ from gridagora.mechanisms.peer_deal import (
     status_of,
     sum_traffic,
 )
+from gridagora.mechanisms.peer_plan import make_curves, place_between, select_hour
 
 GRAPHS = ("complete", "nearest", "zone", "file")
 FEES = ("none", "uniform", "distance", "zonal")
-NETWORKS = ("none", "price")
-DAY_H = 24
+NETWORKS = ("none", "price", "envelope")
 SUPPLIER = -1  # the counterparty of what a home does not trade with its partners
 RESOLD = 2.0  # times the largest green premium: non-green energy then costs more than its resale as green energy would earn
 
@@ -78,11 +91,16 @@ class Partnership(NamedTuple):
 
 
 class PeerState(NamedTuple):
-    """What is remembered: where prices stood between the forecasts, the partners, None in pools, and the network price."""
+    """What is remembered: where prices stood between the forecasts, the partners, None in pools, and what the network said.
 
-    path: PricePath | None
-    partners: Partnership | None
+    That is its price of the hours to come, or the part of its limit that each home gets.
+    """
+
+    path: PricePath | None = None
+    partners: Partnership | None = None
     network: PricePath | None = None
+    envelope_share: Col | None = None  # (n,)
+    forward: ForwardTrades | None = None  # where the day ahead binds
 
 
 @register("market", "peer")
@@ -102,10 +120,14 @@ class Peer:
     supplier sells and buys any quantity at its import and export price. Without a network operator (`network` "none") peers do
     not see its limit. With "price" it moves both prices in hours whose load would exceed the limit of the substation less
     `reserve_share`: in a plan by the prices at which plans, told in total, keep it; in an interval by at most `network_rounds`
-    rounds of posting; never by more than a kWh beyond costs. What that earns is the operator's, as congestion rent. Sessions end
-    when partners agree within `tolerance_kw` and `tolerance_per_kwh`, or after `rounds_max`: then what both ends offered last is
-    traded, the rest stays with the supplier, and the status is ROUNDS_SPENT. The day-ahead negotiation at midnight only finds
-    the expected value of energy: it creates no positions, and trades bind in real time.
+    rounds of posting; never by more than a kWh beyond costs. What that earns is the operator's, as congestion rent. With
+    "envelope" it gives each home a limit of its import for every hour of the day, its part of that limit, `envelope` "equal" or
+    by its import in the "baseline"; beyond it a kWh costs as much more.
+
+    Sessions end when partners agree within `tolerance_kw` and `tolerance_per_kwh`, or after `rounds_max`: then what both ends
+    offered last is traded, the rest stays with the supplier, and the status is ROUNDS_SPENT. The day-ahead negotiation at
+    midnight only finds the expected value of energy, unless `day_ahead_binds`: then its trades are delivered at their price, what
+    they leave with the supplier are positions at its day-ahead price, and real time trades and settles what changes.
 
     References
     ----------
@@ -136,13 +158,16 @@ class Peer:
     penalty: float = 0.03
     network: str = "none"
     network_rounds: int = 12
+    envelope: str = "baseline"
     reserve_share: float = 0.03
+    day_ahead_binds: bool = False
     strategy: str = "home"
 
     @property
     def rules(self) -> Rulebook:
-        """Trades pair by pair; the limit is seen where the network operator takes part."""
-        return self.fixed._replace(sees_limit=self.network != "none")
+        """Trades pair by pair; the limit is seen where the network operator takes part, and the day ahead binds by its key."""
+        commits = (Horizon.DAY_AHEAD,) if self.day_ahead_binds else ()
+        return self.fixed._replace(sees_limit=self.network != "none", commits=commits)
 
     def __post_init__(self) -> None:
         """Refuse parameters outside their range."""
@@ -167,6 +192,7 @@ class Peer:
             ("rounds_max", self.rounds_max >= 1, "one round or more"),
             ("penalty", self.penalty > 0, "a price per kW above 0"),
             ("network", self.network in NETWORKS, "one of " + ", ".join(NETWORKS)),
+            ("envelope", self.envelope in SHARES, "one of " + ", ".join(SHARES)),
             ("network_rounds", self.network_rounds >= 1, "one round or more"),
             ("reserve_share", 0 <= self.reserve_share < 1, "a share in [0, 1)"),
             (
@@ -188,75 +214,86 @@ class Peer:
         if broken:
             raise InputError(broken)
 
-    def start(self, baseline: Baseline) -> None:
-        """Return no state: the design carries none at the start."""
-        del baseline
+    def start(self, baseline: Baseline) -> PeerState | None:
+        """Share the limit among homes where they get envelopes; else the design carries nothing at the start."""
+        if self.network != "envelope" or not np.isfinite(baseline.limit_kw):
+            return None
+        return PeerState(envelope_share=share_limit(baseline, self.envelope))
 
     def plan(self, opening: Opening, state: PeerState | None) -> Planning[PeerState | None]:
         """Negotiate the day ahead at midnight, hour by hour, and find the value of a kWh of each hour to each home.
 
         A home plans twice, at the forecast import price and at the forecast export price; the line between the two plans is its
-        curve in each hour. The trades of this negotiation do not bind: they set the planning price of each home, which lies
-        between the two forecasts. In other hours this price keeps its relative position between the forecasts as they change;
-        hours beyond the window take the position of the day before. Then only the supplier's forecast is sent. Trades bind in
-        real time only.
+        curve in each hour. The trades of this negotiation set the planning price of each home, which lies between the two
+        forecasts; they bind where `day_ahead_binds`. In other hours this price keeps its relative position between the forecasts
+        as they change; hours beyond the window take the position of the day before. Then only the supplier's forecast is sent.
         """
-        network, site = None, site_of(opening)
+        asked = opening
+        kept = PeerState() if state is None else state
+        limits = self.post_limits(opening, kept)
+        if limits is not None and opening.binds:
+            yield Posted(limits)
         if self.network == "price":
-            network = yield from carry_network_price(
-                opening, self.network_terms(), None if state is None else state.network
-            )
+            network = yield from carry_network_price(opening, self.network_terms(), kept.network)
             opening = move_opening(opening, network.value_per_kwh)
-        supply = opening.supply
-        if not self.may_trade(opening):
+            kept = kept._replace(network=network)
+        supply, site, trades = opening.supply, site_of(opening), self.may_trade(opening)
+        binds = self.day_ahead_binds and opening.binds
+        if not trades and not binds:
             yield count_posting(opening)
-            kept = PeerState(None, None, network)
-            return HourPlan(supply.import_per_kwh, kept, supply.export_per_kwh)
-        import_price_per_kwh = (
-            supply.import_per_kwh + (self.local(site) + green_premium(site))[:, None]
-        )
-        export_price_per_kwh = np.broadcast_to(supply.export_per_kwh, import_price_per_kwh.shape)
-        p_kw, known = None, self.partnership(opening, state)
-        before = None if state is None else state.path
-        if opening.binds or before is None:
-            at_import = (
-                yield quote(opening.product, opening.party, import_price_per_kwh)
-            ) or _refuse_no_tenders()
-            at_export = (
-                yield quote(opening.product, opening.party, export_price_per_kwh)
-            ) or _refuse_no_tenders()
-            ends = zip(
-                at_import.p_kw.T,
-                at_export.p_kw.T,
-                import_price_per_kwh.T,
-                export_price_per_kwh.T,
-                strict=True,
-            )
-            deals = [
-                self.deal(_select_hour(opening, t), _make_curves(*columns), known)
-                for t, columns in enumerate(ends)
-            ]
-            talks = sum_traffic([count_offers(deal, len(opening.party)) for deal in deals])
-            yield talks._replace(lean=DISCLOSED * NUMBER_BITS * at_import.p_kw.size)
-            p_kw = np.stack([deal.p_kw for deal in deals], axis=1)
-            above = np.stack([deal.worth_per_kwh for deal in deals], axis=1) - export_price_per_kwh
-            share = np.divide(
-                above,
-                import_price_per_kwh - export_price_per_kwh,
-                out=np.ones_like(import_price_per_kwh),
-                where=import_price_per_kwh > export_price_per_kwh,
-            ).clip(0, 1)
+            return HourPlan(supply.import_per_kwh, kept, supply.export_per_kwh, limits=limits)
+        highest_per_kwh = supply.import_per_kwh + (self.local(site) + green_premium(site))[:, None]
+        lowest_per_kwh = np.broadcast_to(supply.export_per_kwh, highest_per_kwh.shape)
+        kept = kept._replace(partners=self.partnership(opening, state))
+        deals, commitments = tuple[Deal, ...](), tuple[Commitment, ...]()
+        if opening.binds or kept.path is None:
+            deals = yield from self.negotiate(opening, kept, highest_per_kwh, lowest_per_kwh)
+            share = place_between(deals, highest_per_kwh, lowest_per_kwh)
         else:
-            share = shift_path(before, opening)[:, :-1]
+            share = shift_path(kept.path, opening)[:, :-1]
             yield count_posting(opening)
+        if binds:
+            commitments = (commit_residuals(asked, supply, deals),)
+            kept = kept._replace(forward=ForwardTrades(opening.product.start_s, deals[:DAY_H]))
+        p_kw = np.stack([deal.p_kw for deal in deals], axis=1) if deals else None
+        if not trades:
+            price, credit = supply.import_per_kwh, supply.export_per_kwh
+            return HourPlan(price, kept, credit, p_kw, commitments, limits=limits)
         hours_known = share.shape[1]
         next_day = share[:, [hours_known - DAY_H if hours_known >= DAY_H else hours_known - 1]]
         path = PricePath(opening.product.start_s, np.append(share, next_day, axis=1))
         return HourPlan(
-            export_price_per_kwh + share * (import_price_per_kwh - export_price_per_kwh),
-            PeerState(path, known, network),
+            lowest_per_kwh + share * (highest_per_kwh - lowest_per_kwh),
+            kept._replace(path=path),
             p_kw=p_kw,
+            commitments=commitments,
+            limits=limits,
         )
+
+    def negotiate(
+        self, opening: Opening, state: PeerState, highest_per_kwh: Col, lowest_per_kwh: Col
+    ) -> Generator[Any, Any, tuple[Deal, ...]]:
+        """Return what homes agree on for each of h hours, given plans at two prices, (n, h) each [$/kWh]."""
+        at_highest = (
+            yield quote(opening.product, opening.party, highest_per_kwh)
+        ) or _refuse_no_tenders()
+        at_lowest = (
+            yield quote(opening.product, opening.party, lowest_per_kwh)
+        ) or _refuse_no_tenders()
+        ends = at_highest.p_kw.T, at_lowest.p_kw.T, highest_per_kwh.T, lowest_per_kwh.T
+        deals = tuple(
+            self.deal(select_hour(opening, t), make_curves(*columns), state.partners)
+            for t, columns in enumerate(zip(*ends, strict=True))
+        )
+        talks = sum_traffic([count_offers(deal, len(opening.party)) for deal in deals])
+        yield talks._replace(lean=DISCLOSED * NUMBER_BITS * at_highest.p_kw.size)
+        return deals
+
+    def post_limits(self, opening: Opening, state: PeerState) -> MeterLimits | None:
+        """Return the envelopes of homes over the hours of a plan; None where they get none."""
+        if state.envelope_share is None:
+            return None
+        return post_envelope(opening, state.envelope_share, self.reserve_share)
 
     def clear(self, opening: Opening, state: PeerState | None) -> Session:
         """Negotiate trades at the prices that the supplier posts, and leave the residual to the supplier."""
@@ -267,10 +304,14 @@ class Peer:
             _refuse_no_tenders()
         curves = Curves(tenders.offset, tenders.p_kw, tenders.price_per_kwh)
         partners, n = self.partnership(opening, state), len(opening.party)
+        forward = None if state is None else find_forward(state.forward, opening)
+        bought_kw = net_trade_kw(forward, n)
+        if forward is not None:
+            curves = shift_curves(curves, bought_kw)
 
         def take(network_per_kwh: float) -> tuple[float, Deal]:
             deal = self.deal(move_opening(opening, network_per_kwh), curves, partners)
-            return float(sum_kw(deal.p_kw)), deal
+            return float(sum_kw(deal.p_kw + bought_kw)), deal
 
         if self.network == "price":
             network, deal, tried = price_interval(opening, self.network_terms(), take)
@@ -284,10 +325,13 @@ class Peer:
         yield add_traffic(talks)._replace(lean=lean)
         status = np.full(n, status_of(deal))
         worth = deal.worth_per_kwh[:, None]
+        power = (deal.p_kw + bought_kw)[:, None]
         awards = Transactions(
-            opening.product, opening.party, np.full(n, SUPPLIER), deal.p_kw[:, None], worth, status
+            opening.product, opening.party, np.full(n, SUPPLIER), power, worth, status
         )
-        owed = [list(opening, deal) for list in (list_trades, list_charges, list_owed)]
+        agreed = [deal] if forward is None else [forward, deal]
+        lists = (list_trades, list_charges, list_owed)
+        owed = [rows(opening, each) for each in agreed for rows in lists]
         return Clearing(awards, local=join(owed), network_per_kwh=network)
 
     def may_trade(self, opening: Opening) -> bool:
@@ -520,27 +564,3 @@ def _balance_pools(trade_kw: Col, pool: Index, of_home: Flag) -> Col:
         for side in (bought, sold)
     )
     return np.asarray(trade_kw * np.where((trade_kw > 0) == of_home, buys, sells))
-
-
-def _select_hour(opening: Opening, t: int) -> Opening:
-    """Return the opening restricted to hour t."""
-    supply, step = opening.supply, slice(t, t + 1)
-    one = supply._replace(
-        import_per_kwh=supply.import_per_kwh[step],
-        export_per_kwh=supply.export_per_kwh[step],
-        base_kw=supply.base_kw[step],
-    )
-    return opening._replace(supply=one)
-
-
-def _make_curves(
-    p_at_import_kw: Col, p_at_export_kw: Col, import_price_per_kwh: Col, export_price_per_kwh: Col
-) -> Curves:
-    """Return curves through two plans; their mean where load shifting makes power lower at the lower price."""
-    mean = (p_at_import_kw + p_at_export_kw) / 2
-    falls = p_at_import_kw <= p_at_export_kw
-    p_kw = np.column_stack(
-        [np.where(falls, p_at_import_kw, mean), np.where(falls, p_at_export_kw, mean)]
-    )
-    price = np.column_stack([import_price_per_kwh, export_price_per_kwh])
-    return Curves(2 * np.arange(len(mean) + 1), p_kw.ravel(), price.ravel())

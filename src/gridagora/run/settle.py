@@ -328,8 +328,10 @@ def _settle_homes(
         agreed = [
             AgreedPositions(p.product, p.p_kw[rows], p.price_per_kwh[rows]) for p in positions
         ]
-        price = at.import_per_kwh
-        found = books.settle(homes[rows], operator, agreed, power, price, s.period, s.dt_h, place)
+        price, credit = at.import_per_kwh, None if nets else at.export_per_kwh
+        found = books.settle(
+            homes[rows], operator, agreed, power, price, s.period, s.dt_h, place, credit
+        )
         parts.append(_by_item(found, len(power)))
     return books.join([entries for item in zip(*parts, strict=True) for entries in item])
 

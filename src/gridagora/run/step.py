@@ -286,10 +286,8 @@ class Run:
         for position in desk.positions.values():
             usd += position.price_per_kwh[:, hour] * (position.p_kw[:, hour] - held) * dt
             held = position.p_kw[:, hour]
-        if desk.positions:
-            usd += price * (kw - held) * dt
-        else:
-            usd += (price * kw.clip(min=0) - credit * (-kw).clip(min=0)) * dt
+        more_kw = kw.clip(min=0) - held.clip(min=0)
+        usd += (price * more_kw + credit * (kw - held - more_kw)) * dt
         return usd
 
 

@@ -182,6 +182,7 @@ def settle(
     period: Product,
     dt_h: float,
     place: Index | None = None,
+    credit_per_kwh: Col | None = None,
 ) -> Ledger:
     """Book a sequence of settlements: each market settles what it changes of the position before, real time the deviation.
 
@@ -199,6 +200,9 @@ def settle(
         Length of a real-time interval [h].
     place
         Places of the meters, shape (n,).
+    credit_per_kwh
+        What a kWh earns in real time that is given on the whole, shaped as its price, where it is less: the deviation is then
+        what the delivery costs less what the position would have cost. None: the price.
 
     Returns
     -------
@@ -234,8 +238,14 @@ def settle(
             )
         )
         held_kw = p_kw
-    deviation_kw = delivered_kw - np.repeat(last, inside, axis=1)
-    amount = (real_time_per_kwh * deviation_kw).sum(axis=1) * dt_h
+    held_kw = np.repeat(last, inside, axis=1)
+    deviation_kw = delivered_kw - held_kw
+    if credit_per_kwh is None:
+        amount = (real_time_per_kwh * deviation_kw).sum(axis=1) * dt_h
+    else:
+        more_kw = delivered_kw.clip(min=0) - held_kw.clip(min=0)
+        paid = real_time_per_kwh * more_kw + credit_per_kwh * (deviation_kw - more_kw)
+        amount = paid.sum(axis=1) * dt_h
     entries.append(
         book(payer, payee, "deviation", amount, period, deviation_kw.sum(axis=1) * dt_h, place)
     )

@@ -1,0 +1,67 @@
+"""Operating envelopes: each home gets a limit of its import for every hour, its share of what the substation can carry.
+
+Homes that all keep to their envelope together keep the limit, whatever they do within it. A kWh beyond the envelope costs a home
+what a kWh beyond the limit of the substation costs. Envelopes are posted a day ahead and need no word from a home. They bound
+import, not export.
+
+References
+----------
+Dynamic operating envelopes, by equal or weighted shares of a limit: A. Wickramasinghe and others, A review of dynamic operating
+envelopes, Modelling 6(2) 29 (2025), doi 10.3390/modelling6020029; M. Z. Liu and others, Using OPF-based operating envelopes to
+facilitate residential DER services, IEEE Trans. Smart Grid 13 (2022), doi 10.1109/TSG.2022.3188927.
+"""
+
+import numpy as np
+
+from gridagora.core.errors import PartError
+from gridagora.core.exchange import MeterLimits
+from gridagora.core.records import row_blocks
+from gridagora.core.session import Baseline, Opening
+from gridagora.core.tables import Col
+from gridagora.mechanisms.network_price import substation_of
+
+SHARES = ("equal", "baseline")
+
+
+def share_limit(baseline: Baseline, by: str) -> Col:
+    """Return the part of the substation's limit that each home gets, shape (n,) [1], a sum of one.
+
+    Parameters
+    ----------
+    baseline
+        Of homes under the flat rate.
+    by
+        "equal": parts alike; "baseline": by what each imports there.
+
+    Raises
+    ------
+    PartError
+        A baseline that does not say what each home takes.
+    """
+    homes = baseline.home_kw
+    if homes is None:
+        raise PartError(
+            "operating envelopes: the baseline does not say what each home takes, expected their power"
+        )
+    n = homes.shape[0]
+    even = np.full(n, 1.0 / max(n, 1))
+    if by == "equal":
+        return even
+    imported = np.concatenate(
+        [np.asarray(homes[rows]).clip(min=0).sum(1) for rows in row_blocks(homes.shape)]
+    )
+    total = imported.sum()
+    return np.asarray(imported / total) if total > 0 else even
+
+
+def post_envelope(opening: Opening, share: Col, reserve_share: float) -> MeterLimits | None:
+    """Return the limit of import of each home in every hour of a plan, from its part (n,) of the substation's limit.
+
+    Other customers come first, and the share `reserve_share` of the limit stays free. None where the substation has no limit.
+    """
+    room = substation_of(opening, reserve_share)
+    if not np.isfinite(room.high_kw).all():
+        return None
+    limit_kw = share[:, None] * room.high_kw.clip(min=0)
+    over = np.full(limit_kw.shape, room.over_per_kwh)
+    return MeterLimits(opening.product, opening.party, limit_kw, over)
