@@ -21,7 +21,14 @@ from gridagora.settlement.parties import Role, row_of
 from tests.laws.variants import VARIANTS, market_of
 
 EVERY = pytest.mark.parametrize("name", [*names("market"), *VARIANTS])
-TARIFFS = ("flat", "flat_optimised", "tou", "critical_peak")
+TARIFFS = (
+    "flat",
+    "flat_optimised",
+    "tou",
+    "critical_peak",
+    "demand_subscription",
+    "demand_charge",
+)
 
 
 @EVERY

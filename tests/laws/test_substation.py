@@ -142,7 +142,10 @@ def test_a_flat_rate_earns_its_cost_where_the_feeder_exports(played):
     assert abs(o.surplus_uusd) <= 0.5 * len(o.parties.id)
 
 
-@pytest.mark.parametrize("name", ["flat", "flat_optimised", "tou", "critical_peak"])
+@pytest.mark.parametrize(
+    "name",
+    ["flat", "flat_optimised", "tou", "critical_peak", "demand_subscription", "demand_charge"],
+)
 def test_a_tariff_earns_its_cost_on_the_baseline_where_the_feeder_exports(terms, played, name):
     assert abs(revenue_gap_usd(played[name], terms)) <= ROUNDING_USD * len(played[name].parties.id)
 

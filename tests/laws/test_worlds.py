@@ -77,7 +77,18 @@ def test_a_run_among_others_ends_as_alone(name, worlds):
 
 
 @pytest.mark.parametrize(
-    "name", ["tou", "flat_optimised", "rtp", "layered", "retailer", "peer", "peer, network price"]
+    "name",
+    [
+        "tou",
+        "flat_optimised",
+        "demand_subscription",
+        "demand_charge",
+        "rtp",
+        "layered",
+        "retailer",
+        "peer",
+        "peer, network price",
+    ],
 )
 def test_also_where_export_earns_less_than_import_costs(name, kinked):
     hold_alike(name, kinked)

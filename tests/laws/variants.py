@@ -5,10 +5,16 @@ from typing import Any
 
 from gridagora.core.ports import Market
 from gridagora.markets.auction import Auction
+from gridagora.markets.demand_charge import DemandCharge
+from gridagora.markets.demand_subscription import DemandSubscription
 from gridagora.markets.peer import Peer
 from gridagora.scenario.build import Scene
 
 VARIANTS: Mapping[str, Market[Any]] = {
+    "demand_subscription, 2 kW and a window": DemandSubscription(
+        subscription="same", subscribed_kw=2.0, peak_ratio=1.5
+    ),
+    "demand_charge, in the window": DemandCharge(counted="peak", charge_per_kw_month=10.0),
     "peer, reduced delivery": Peer(delivery_share=0.43),
     "peer, pools without delivery": Peer(community=True, delivery_share=0.0),
     "peer, network price": Peer(network="price"),

@@ -160,7 +160,16 @@ def recorded(study: Setup, kept, ran, losses_kw) -> Recorded:
         for p in ran.positions
     ]
     return Recorded(
-        *devices, np.array(kept.pv), buy, sell, award, rows, positions, losses_kw, sellers
+        *devices,
+        np.array(kept.pv),
+        buy,
+        sell,
+        award,
+        rows,
+        positions,
+        losses_kw,
+        sellers,
+        () if ran.capacity is None else (study.local_hour, *ran.capacity),
     )
 
 

@@ -54,6 +54,7 @@ class Recorded(NamedTuple):
     sellers: (
         np.ndarray
     )  # (n,) homes that share what the supplier has left over; none where the supplier keeps it
+    power: tuple = ()  # local hours, subscribed kW (n,), its price, that beyond it, that of the largest hour, hours that count
 
 
 class Scored(NamedTuple):
@@ -292,10 +293,36 @@ def settle(
     )
     for row, price in enumerate(np.broadcast_to(quality.deviation_per_kwh, n)):
         book.add(row, operator, "deviation charge", missed[row] * price)
+    for item, each in charges_for_power(r.power, home.reshape(-1, per, n).mean(1)).items():
+        for row in range(n):
+            book.add(row, operator, item, each[row])
     left = -paid(book.owed, operator) / max(1, r.sellers.sum())
     for row in np.flatnonzero(r.sellers):
         book.add(operator, int(row), "retail margin", left)
     return book.owed
+
+
+def charges_for_power(power: tuple, hourly: np.ndarray) -> dict[str, list[float]]:
+    """Return what homes owe for power by item [$], from their mean power of every hour (H, n) [kW]."""
+    if not power:
+        return {}
+    local_hour, subscribed, price, over, demand, counted = power
+    hours, homes = hourly.shape
+    found: dict[str, list[float]] = {
+        "subscribed power": [],
+        "excess energy": [],
+        "demand charge": [],
+    }
+    for row in range(homes):
+        own, most, beyond = subscribed[row], 0.0, 0.0
+        for at in range(hours):
+            beyond += max(hourly[at, row] - own, 0.0) if np.isfinite(own) else 0.0
+            if counted[local_hour[at]]:
+                most = max(most, hourly[at, row])
+        found["subscribed power"].append(price * own if np.isfinite(own) else 0.0)
+        found["excess energy"].append(over * beyond)
+        found["demand charge"].append(demand * most)
+    return found
 
 
 def between_homes(r: Recorded, book: Book, shape: tuple[int, int], dt_h: float) -> np.ndarray:

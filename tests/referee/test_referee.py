@@ -86,6 +86,8 @@ ITEMS = {
         "deviation",
         "deviation charge",
         "retail margin",
+        "subscribed power",
+        "demand charge",
     )  # short-term changes nothing in a day
 }
 ITEM = {"credit": "energy"}  # paid back for what leaves a home

@@ -40,8 +40,16 @@ def played(street, name, *, at_once):
     return desk
 
 
-def test_five_designs_post_hours():
-    assert AT_ONCE == ["critical_peak", "flat", "flat_optimised", "rtp", "tou"]
+def test_seven_designs_post_hours():
+    assert AT_ONCE == [
+        "critical_peak",
+        "demand_charge",
+        "demand_subscription",
+        "flat",
+        "flat_optimised",
+        "rtp",
+        "tou",
+    ]
 
 
 @pytest.mark.parametrize("name", AT_ONCE)

@@ -1,5 +1,6 @@
 """Every part of the package, assigned to the port it must fit: read by the type checker, which fails where one does not."""
 
+from gridagora.core.capacity import CapacityMarket
 from gridagora.core.ports import DeviceGroup, Grid, Market, Strategy
 from gridagora.core.session import PricePath
 from gridagora.devices.battery import BatteryGroup
@@ -13,6 +14,8 @@ from gridagora.grid.fixed_point import FixedPoint
 from gridagora.markets.auction import Auction
 from gridagora.markets.central import Central
 from gridagora.markets.critical_peak import CriticalPeak
+from gridagora.markets.demand_charge import DemandCharge, DemandTariff
+from gridagora.markets.demand_subscription import DemandSubscription, Subscriptions
 from gridagora.markets.flat import Flat
 from gridagora.markets.flat_optimised import FlatOptimised
 from gridagora.markets.layered import Layered
@@ -29,6 +32,8 @@ from gridagora.strategies.price_taker import PriceTaker
 from gridagora.strategies.retail_offer import RetailOffer
 
 tariffs: list[Market[Tariff]] = [Flat(), FlatOptimised(), TimeOfUse(), CriticalPeak()]
+of_power: tuple[Market[Subscriptions], Market[DemandTariff]] = DemandSubscription(), DemandCharge()
+charging: list[CapacityMarket] = [DemandSubscription(), DemandCharge()]
 without_memory: list[Market[None]] = [RealTimePrice()]
 of_past_trades: Market[ExpectedPrices | None] = Auction()
 on_a_path: list[Market[PricePath | None]] = [Central(), Layered()]

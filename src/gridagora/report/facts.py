@@ -18,6 +18,8 @@ ORDER = (
     "flat_optimised",
     "tou",
     "critical_peak",
+    "demand_subscription",
+    "demand_charge",
     "rtp",
     "central",
     "layered",

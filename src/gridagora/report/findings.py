@@ -26,6 +26,8 @@ SPOKEN = {
     "flat_optimised": "the flat rate with optimised homes",
     "tou": "time-of-use pricing",
     "critical_peak": "critical-peak pricing",
+    "demand_subscription": "demand subscription",
+    "demand_charge": "the demand charge",
     "rtp": "real-time pricing",
     "central": "the central market",
     "layered": "the layered market",

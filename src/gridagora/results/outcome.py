@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gridagora.core.capacity import CapacityTerms
 from gridagora.core.limits import Limits, broken_kwh, limit_substation, soft_cost_usd
 from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
 from gridagora.core.records import RunColumn
@@ -84,6 +85,7 @@ class Paid(NamedTuple):
     credit_per_kwh: Col
     positions: tuple[AgreedPositions, ...]
     trades: LocalTrades
+    capacity: CapacityTerms | None = None  # charges for power; None: there are none
 
 
 class Outcome(NamedTuple):

@@ -10,17 +10,19 @@ import numpy as np
 
 from gridagora.core.device import DeviceKind, DeviceOutcome
 from gridagora.core.product import Commodity, Horizon, Product
-from gridagora.core.records import by_row, sum_rows
+from gridagora.core.records import RunColumn, by_row, sum_rows
 from gridagora.core.rules import Residual
-from gridagora.core.tables import Col, Flag
+from gridagora.core.tables import Col, Flag, Index
 from gridagora.mechanisms.retail.agents import list_warnings, summarise_certificates
 from gridagora.population.fleet import prosumers_among
 from gridagora.results.outcome import Exchange, Outcome, Paid
 from gridagora.run.home_series import kept_series
 from gridagora.run.record import AWARD, HOME, power_of
 from gridagora.run.settle import (
+    BEYOND,
     MeterPrices,
     Settlement,
+    book_charges,
     book_trades,
     congestion_rent,
     deviation_charge,
@@ -30,6 +32,7 @@ from gridagora.run.settle import (
 )
 from gridagora.run.starts import find_simultaneous_starts
 from gridagora.run.state import DAY_H, HOUR_S, FinishedRun, Lived, Setup, other_kw
+from gridagora.settlement.capacity import capacity_usd
 from gridagora.settlement.ledger import AgreedPositions, bill_usd, join, paid_uusd
 from gridagora.settlement.parties import Parties, Role, row_of
 
@@ -58,12 +61,14 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
     added = np.zeros(1) if ran.positions else track.network_per_kwh  # else in what deviations cost
     without = MeterPrices(*(column - added for column in prices))
     energy = settle(s, supplied_kw, without, ran.wholesale_per_kwh, ran.positions, others_kw)
+    charged = power_usd(ran, home_kw, per, study.local_hour)
     ledger = join(
         [
             energy,
             congestion_rent(s, supplied_kw, added),
             book_trades(s, ran.trades),
             deviation_charge(s, home_kw, award_kw, homes.quality),
+            book_charges(s, charged),
         ]
     )
     if ran.residual is Residual.PROSUMERS:
@@ -128,6 +133,7 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
             *prices,
             tuple(AgreedPositions(p.product, p.p_kw, p.price_per_kwh) for p in ran.positions),
             ran.trades,
+            ran.capacity,
         ),
         warnings=(
             *list_warnings(ran.games),
@@ -135,6 +141,20 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
         ),
         **summarise_certificates(ran.games),
     )
+
+
+def power_usd(
+    ran: FinishedRun, home_kw: RunColumn, per: int, local_hour: Index
+) -> Mapping[str, Col]:
+    """Return what homes pay for power by item, shape (n,) each [$]: by the terms of the design, else beyond posted limits.
+
+    Net power of homes is `home_kw` (n, t) [kW], `per` intervals an hour, whose local hours of day are `local_hour` (H,).
+    """
+    if ran.capacity is not None:
+        return capacity_usd(ran.capacity, home_kw, per, local_hour)
+    if ran.beyond_usd is None or not ran.beyond_usd.any():
+        return {}
+    return {BEYOND: ran.beyond_usd}
 
 
 def settlement(parties: Parties, study: Setup) -> Settlement:

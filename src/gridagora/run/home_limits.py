@@ -1,13 +1,14 @@
 """Limits of import at the meters of homes: those of a window, and what an hour leaves to each of its intervals."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gridagora.core.errors import PartError
 from gridagora.core.session import HourPlan
-from gridagora.core.tables import Col
+from gridagora.core.tables import Col, Flag
 from gridagora.kernels.curves.meter_limits import spread_limits
 
 
@@ -16,6 +17,42 @@ class HomeLimits(NamedTuple):
 
     limit_kw: Col  # (n, h)
     over_per_kwh: Col  # (n, h) [$/kWh]
+
+
+@dataclass
+class HourMeters:
+    """What the meters of n homes count by the hour, for limits and charges of power; a step changes it in place."""
+
+    used_kwh: Col  # (n,) import less export since the hour began
+    beyond_usd: Col  # (n,) of import beyond posted limits, so far
+    peak_kw: Col  # (n,) largest hour so far in which demand counts
+    cap_kw: Col  # (n,) up to which homes let their import go under a demand charge
+    posted: HomeLimits | None = None  # by the design, from the present hour on
+    limits: HomeLimits | None = None  # that homes keep to: posted, or their own
+
+    def begin_hour(self, posted: HomeLimits | None) -> None:
+        """Begin an hour with the limits that the design posted."""
+        self.posted = self.limits = posted
+        self.used_kwh = np.zeros(len(self.used_kwh))
+
+    def count(self, metered_kw: Col, dt_h: float, end_share: float) -> None:
+        """Count an interval that ends at a share of the hour, in which homes took `metered_kw` (n,) [kW]."""
+        self.used_kwh += metered_kw * dt_h
+        if end_share < 1.0 or self.posted is None:
+            return
+        beyond_kwh = (self.used_kwh - self.posted.limit_kw[:, 0]).clip(min=0)
+        self.beyond_usd += self.posted.over_per_kwh[:, 0] * beyond_kwh
+
+    def count_demand(self, counts: Flag) -> None:
+        """Take the hour that ended for the largest so far where it is, in homes for which it counts (n,)."""
+        largest = np.maximum(self.peak_kw, self.used_kwh)
+        self.peak_kw = np.where(counts, largest, self.peak_kw)
+
+
+def open_meters(homes: int) -> HourMeters:
+    """Return meters that have counted nothing."""
+    used_kwh, beyond_usd, peak_kw, cap_kw = (np.zeros(homes) for _ in range(4))
+    return HourMeters(used_kwh, beyond_usd, peak_kw, cap_kw)
 
 
 def join_limits(

@@ -17,7 +17,7 @@ Names = NDArray[np.str_]
 def home_tables(home_id: Sequence[str], outcomes: Sequence[Outcome]) -> dict[str, pd.DataFrame]:
     """Return the tables `meters`, `positions` and `trades` of all designs.
 
-    A bill is the sum of three parts, before deviation charges, reactive energy and a retail margin, which the ledger holds.
+    A bill is the sum of three parts, before charges for power, deviations and reactive energy and a retail margin.
     A home pays its net power less what it bought of other homes, by interval: import at the price, export at the credit. A
     position settles what it changes of the one before at its price, and real time the deviation. Trades are paid to whom they
     name; rows with `charge` are owed to the network and move no energy.

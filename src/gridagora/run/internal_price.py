@@ -22,6 +22,18 @@ CHECK = 2  # rounds from one proof to the next: homes that are near leave early
 NEAR = 2e-3  # of its cost: the gap at which a home leaves
 
 
+class Effort(NamedTuple):
+    """Rounds of sharing at most, rounds from one proof to the next, and the gap over its cost at which a home leaves."""
+
+    rounds: int
+    check: int
+    near: float
+
+
+ANEW = Effort(ROUNDS_FIRST, CHECK, NEAR)
+AFTER = Effort(ROUNDS, CHECK, NEAR)
+
+
 class InternalPrices(NamedTuple):
     """Price inside each home over a window (n, h) [$/kWh]; certified gap and cost of the plans that set it, (n,) [$].
 
@@ -43,6 +55,7 @@ def find_internal_prices(
     before: Col | None,
     begin_kw: Sequence[Col] = (),
     limits: HomeLimits | None = None,
+    effort: Effort | None = None,
 ) -> InternalPrices:
     """Return the price that each home plans on, between the credit and the import price; the latter where it cannot export.
 
@@ -62,8 +75,11 @@ def find_internal_prices(
         Powers to begin with by kind of device, (k, h) each [kW]; none: nobody takes any.
     limits
         Of all homes, over the h steps; None: no home has one.
+    effort
+        None: what is usual, less where powers to begin with are given.
     """
     n, h = net_kw.shape
+    rounds, check, near = effort or (AFTER if begin_kw else ANEW)
     exports: Flag = np.asarray((net_kw < 0).any(1))
     for spec, at in zip(specs, home, strict=True):
         exports[at[(spec.p_min_kw < 0).any(1)]] = True
@@ -90,9 +106,9 @@ def find_internal_prices(
             _of_rows(buy, exports),
             _of_rows(sell, exports),
             home=[among[at[own]] for at, own in zip(home, chosen, strict=True)],
-            rounds=ROUNDS if begin_kw else ROUNDS_FIRST,
-            tolerance=NEAR,
-            check=CHECK,
+            rounds=rounds,
+            tolerance=near,
+            check=check,
             threads=THREADS,
             start_per_kwh=start[exports],
             start_kw=np.concatenate([p[own] for p, own in zip(begin_kw, chosen, strict=True)])

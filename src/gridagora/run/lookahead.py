@@ -21,6 +21,8 @@ from gridagora.kernels.stores.value import rows as some_rows
 from gridagora.population import fleet as homes_at
 from gridagora.run import internal_price as behind
 from gridagora.run.answers import PartiesInStep
+from gridagora.run.demand_caps import WELL, MeterProblem, choose_caps, limit_by_caps
+from gridagora.run.demand_terms import charge_demand
 from gridagora.run.forecast import believed_load_kw, energy_per_kwh
 from gridagora.run.home_limits import join_limits
 from gridagora.run.opening import hour_product, open_plan
@@ -47,9 +49,7 @@ def plan_window(demand: DemandSide, hour: int) -> homes_at.FleetPlan:
     specs, sessions = homes_at.beliefs(demand.fleet, hour, window, value, demand.automated)
     disclosed = DisclosedBeliefs(demand, hour, specs, sessions)
     plans = plan_runs(disclosed, energy)
-    sizes = np.diff(demand.first_home).tolist()
-    demand.limits = join_limits(plans, sizes, window)
-    demand.used_kwh = np.zeros(sum(sizes))
+    demand.meters.begin_hour(join_limits(plans, np.diff(demand.first_home).tolist(), window))
     return homes_at.plan(demand.fleet, specs, *find_inside(disclosed, plans))
 
 
@@ -211,7 +211,8 @@ def find_inside(
         for plan in plans
     ]
     path = paths[0] if len(plans) == 1 else _join_paths(demand, paths)
-    if not any(kinked) and demand.limits is None:
+    terms = charge_demand(demand, hour, disclosed.demand.runs[0].study.window_h)
+    if not any(kinked) and terms is None and demand.meters.limits is None:
         return path, ()
     if any(kinked) and not all(kinked):
         raise PartError(
@@ -237,8 +238,15 @@ def find_inside(
         _, sessions = homes_at.keep_valued(fleet, disclosed.told, disclosed.sessions)
         _, earlier = homes_at.keep_valued(fleet, disclosed.told, last.rows)
         begin_kw = tuple(map(behind.shift_powers, last.inside_kw, earlier, sessions))
+    effort = None if terms is None else WELL
+    if terms is not None:
+        buy, sell = (np.broadcast_to(each, net_kw.shape) for each in (path, credit))
+        then = None if before is None else np.broadcast_to(before, net_kw.shape)
+        problem = MeterProblem(told, rows, net_kw, buy, sell, then, begin_kw)
+        demand.meters.cap_kw = choose_caps(problem, terms, demand.meters.cap_kw)
+        demand.meters.limits = limit_by_caps(terms, demand.meters.cap_kw)
     found = behind.find_internal_prices(
-        told, rows, net_kw, path, credit, before, begin_kw, demand.limits
+        told, rows, net_kw, path, credit, before, begin_kw, demand.meters.limits, effort
     )
     for run, desk in enumerate(demand.runs):
         own = demand.homes_of_run(run)

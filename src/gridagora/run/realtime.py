@@ -17,6 +17,7 @@ from gridagora.run import internal_price as behind
 from gridagora.run import starts
 from gridagora.run.by_run import DevicesByRun, join_awards, join_quotes, split_devices
 from gridagora.run.clearing import clear_runs
+from gridagora.run.demand_terms import counts_demand
 from gridagora.run.home_limits import limit_interval
 from gridagora.run.opening import interval_product
 from gridagora.run.orders import NO_ORDERS, Orders, command, place, replace_curves
@@ -66,7 +67,7 @@ def run_interval(demand: DemandSide, asked: Orders = NO_ORDERS) -> list[Stepped]
         replace_curves(curves, rows, placed),
         owner,
         expected_kw,
-        *limit_interval(demand.limits, demand.used_kwh, passed_h),
+        *limit_interval(demand.meters.limits, demand.meters.used_kwh, passed_h),
     )
     among = split_devices(inner, demand.first_home)
     closed = clear_runs(demand, i, inner, among)
@@ -85,8 +86,9 @@ def run_interval(demand: DemandSide, asked: Orders = NO_ORDERS) -> list[Stepped]
         fleet, orders, moment.hour, moment.now_s, load_kw, way, outside, curtails=curtails
     )
     demand.metered_kw = homes_at.meter_kw(load_kw, got)
-    if demand.limits is not None:
-        demand.used_kwh = demand.used_kwh + demand.metered_kw * moment.dt_h
+    demand.meters.count(demand.metered_kw, moment.dt_h, moment.end_share)
+    if moment.end_share == 1.0:
+        demand.meters.count_demand(counts_demand(demand, moment.hour)[:, 0])
     award_kw = _awards_kw(demand, power, owner, expected_kw, [award for _, award in closed])
     home_kw = record_interval(demand, i, got, award_kw)
     for run, desk in enumerate(demand.runs):

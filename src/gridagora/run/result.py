@@ -31,7 +31,7 @@ from gridagora.run.evaluate import settlement
 from gridagora.run.home_series import series_tables
 from gridagora.run.home_tables import home_tables
 from gridagora.run.metric_values import measured_by, metric_values
-from gridagora.run.settle import CHARGE, MeterPrices, settle
+from gridagora.run.settle import CHARGE, MeterPrices, book_charges, settle
 from gridagora.run.state import Setup
 from gridagora.run.topology import by_interval
 from gridagora.run.unranked import unranked
@@ -39,7 +39,8 @@ from gridagora.scenario import plugins
 from gridagora.scenario.build import Scene
 from gridagora.scenario.overload import spell_limit
 from gridagora.scenario.shares import spell_shares
-from gridagora.settlement.ledger import UUSD_PER_USD, UWH_PER_KWH, only, paid_uusd
+from gridagora.settlement.capacity import capacity_usd
+from gridagora.settlement.ledger import UUSD_PER_USD, UWH_PER_KWH, join, only, paid_uusd
 from gridagora.settlement.parties import Role, row_of
 
 QUARTERS = 4
@@ -189,6 +190,10 @@ def revenue_gap_usd(outcome: Outcome, study: Setup) -> float | None:
     ledger = settle(
         s, study.baseline_kw, prices, outcome.wholesale_per_kwh, other_kw=outcome.other_kw
     )
+    if paid.capacity is not None:
+        per = round(1 / outcome.dt_h)
+        charged = capacity_usd(paid.capacity, study.baseline_kw, per, study.local_hour)
+        ledger = join([ledger, book_charges(s, charged)])
     return float(-paid_uusd(ledger, len(parties.id))[row_of(parties, Role.OPERATOR)] / UUSD_PER_USD)
 
 

@@ -1,5 +1,6 @@
 """Who pays whom: homes pay the operator, the operator pays wholesale and wires; every entry is double and rounded once."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from gridagora.settlement.parties import Parties, Role, row_of, rows_of
 CHARGE = "deviation charge"
 RENT = "congestion rent"  # the network operator's part of the price of energy
 DELIVERY = "delivery"  # network charges of energy from the public grid
+BEYOND = "beyond limit"  # import of a home beyond the limit of its meter
 OVERLOAD = "overload"  # energy beyond the limit of the substation, by its price
 
 
@@ -279,6 +281,17 @@ def congestion_rent(s: Settlement, home_kw: RunColumn, network_per_kwh: Col) -> 
         usd = by_row(home_kw[rows]) @ network_per_kwh * s.dt_h
         parts.append(book(homes[rows], operator, RENT, usd, s.period, place=s.place[rows]))
     return books.join(parts)
+
+
+def book_charges(s: Settlement, charged_usd: Mapping[str, Col]) -> Ledger:
+    """Book what homes pay the operator for power, by item, (n,) each [$]; it moves no energy."""
+    homes, operator = rows_of(s.parties, Role.HOME), row_of(s.parties, Role.OPERATOR)
+    return books.join(
+        [
+            book(homes, operator, item, usd, s.period, place=s.place)
+            for item, usd in charged_usd.items()
+        ]
+    )
 
 
 def deviation_charge(

@@ -114,6 +114,8 @@ def finish_run(
         desk.rules.residual,
         demand.fleet if whole else None,
         desk.lean.bits,
+        desk.capacity,
+        demand.meters.beyond_usd[own],
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gridagora.core.capacity import CapacityMarket, CapacityTerms
 from gridagora.core.device import REFERENCE_PER_KWH, DeviceKind, DeviceOutcome, Window
 from gridagora.core.errors import PartError
 from gridagora.core.exchange import Quotes
@@ -28,7 +29,7 @@ from gridagora.run import starts
 from gridagora.run.comms import PERFECT, BidCache, CommsFaults
 from gridagora.run.dear_windows import find_windows, join_windows
 from gridagora.run.forecast import WholesaleTerms, real_time_per_kwh
-from gridagora.run.home_limits import HomeLimits
+from gridagora.run.home_limits import HourMeters, open_meters
 from gridagora.run.outages import HeardPrices
 from gridagora.run.participation import expect_load_kw
 from gridagora.run.power_flow import Wiring
@@ -123,6 +124,8 @@ class FinishedRun(NamedTuple):
     residual: Residual = Residual.OPERATOR  # who keeps what is left over
     fleet: homes_at.Fleet | None = None  # devices at the end; None of a run among others
     lean_bits: int = 0  # of all homes about themselves in the leanest form
+    capacity: CapacityTerms | None = None  # what the design charges for power
+    beyond_usd: Col | None = None  # (n,) what homes pay for import beyond posted limits
 
 
 @dataclass
@@ -139,6 +142,7 @@ class DemandSide:
     )
     metered_kw: Col  # (n,) in the interval before
     recorder: Recorder
+    meters: HourMeters
     first_home: Index  # (w + 1,) homes of run k are rows first_home[k] to first_home[k + 1]
     wait: starts.StartDelay | None = None  # where starts are staggered
     interval: int = 0  # the next one
@@ -147,8 +151,6 @@ class DemandSide:
     errors: ForecastErrors = NO_ERRORS  # of what plans believe, all homes
     automated: Flag | None = None  # (n,) homes that take part; None: all do
     heard: HeardPrices | None = None  # where agents may be offline and a price is posted
-    limits: HomeLimits | None = None  # of meters, from the hour that was planned last on
-    used_kwh: Col = field(default_factory=lambda: np.zeros(1))  # (n,) net import since then
     runs: list["RunState"] = field(default_factory=list)
 
     def homes_of_run(self, run: int) -> slice:
@@ -198,6 +200,7 @@ class RunState:
     games: list[GameCertificate] = field(default_factory=list)  # of prosumers who are the retailer
     posted: Quotes | None = None  # of every interval of the present hour, where the rules say so
     opened: HourOpening | None = None  # of the present hour
+    capacity: CapacityTerms | None = None  # what the design charges for power
 
     @property
     def bidder(self) -> Bidder:
@@ -281,6 +284,7 @@ def start_runs(
         _expect(studies, first_home, load_kw),
         load_kw[0] + unvalued_kw,
         writes,
+        open_meters(len(homes.home_id)),
         first_home,
         starts.draw_start_delays(
             fleet,
@@ -321,6 +325,9 @@ def start_runs(
                 track,
                 np.full(n, wholesale[run][0] + study.wholesale.delivery_per_kwh),
                 is_prosumer[rows],
+                capacity=market.capacity(begun[run])
+                if isinstance(market, CapacityMarket)
+                else None,
             )
         )
     return demand

@@ -359,7 +359,7 @@ class PricesKeys(Table):
 
 
 class TariffKeys(Table):
-    """`[tariff]`: what the tariff designs `flat`, `flat_optimised`, `tou` and `critical_peak` have in common."""
+    """`[tariff]`: what tariffs, as `flat`, `tou`, `critical_peak` and `demand_charge`, have in common."""
 
     credit_per_kwh: NotNegative | None = Field(
         None,
