@@ -192,7 +192,7 @@ def test_a_session_hands_on_what_it_saw_and_the_book_is_that_of_homes_that_do_no
     assert np.array_equal(plain.transactions.p_kw, learns.transactions.p_kw)
     assert (learns.transactions.status == int(Status.FILLED)).all()
     traded, price = learns.local.p_kw[:, 0], learns.local.price_per_kwh[:, 0]
-    known = learn_hour(learns.state, hour(NOON + 1), 1.0)
+    known = learn_hour(learns.state.expected, hour(NOON + 1), 1.0)
     earned = (traded @ price + 3 * SELL) / 4
     assert known.seller_share[NOON] == pytest.approx((earned - SELL) / (BUY - SELL))
     assert known.buyer_share[NOON] == pytest.approx((traded @ price / 1 - SELL) / (BUY - SELL))

@@ -25,6 +25,10 @@ VARIANTS: Mapping[str, Market[Any]] = {
         day_ahead_binds=True, network="price", delivery_share=0.43
     ),
     "auction, reduced delivery": Auction(delivery_share=0.43),
+    "auction, network price": Auction(network="price"),
+    "auction, network price, learned prices": Auction(
+        network="price", delivery_share=0.43, look_ahead_prices="trades"
+    ),
     "auction, learned prices": Auction(delivery_share=0.43, look_ahead_prices="trades"),
 }
 

@@ -11,7 +11,7 @@ from gridagora.devices.load import LoadGroup
 from gridagora.devices.pv import PvGroup
 from gridagora.devices.water_heater import WaterHeaterGroup
 from gridagora.grid.fixed_point import FixedPoint
-from gridagora.markets.auction import Auction
+from gridagora.markets.auction import Auction, AuctionState
 from gridagora.markets.central import Central
 from gridagora.markets.critical_peak import CriticalPeak
 from gridagora.markets.demand_charge import DemandCharge, DemandTariff
@@ -23,7 +23,6 @@ from gridagora.markets.peer import Peer, PeerState
 from gridagora.markets.retailer import Retailer, RetailState
 from gridagora.markets.rtp import RealTimePrice
 from gridagora.markets.tou import TimeOfUse
-from gridagora.mechanisms.expected_prices import ExpectedPrices
 from gridagora.settlement.tariff import Tariff
 from gridagora.strategies.habit import Thermostat
 from gridagora.strategies.home import HomeBid
@@ -35,7 +34,7 @@ tariffs: list[Market[Tariff]] = [Flat(), FlatOptimised(), TimeOfUse(), CriticalP
 of_power: tuple[Market[Subscriptions], Market[DemandTariff]] = DemandSubscription(), DemandCharge()
 charging: list[CapacityMarket] = [DemandSubscription(), DemandCharge()]
 without_memory: list[Market[None]] = [RealTimePrice()]
-of_past_trades: Market[ExpectedPrices | None] = Auction()
+in_a_book: Market[AuctionState | None] = Auction()
 on_a_path: list[Market[PricePath | None]] = [Central(), Layered()]
 between_partners: Market[PeerState | None] = Peer()
 retail: Market[RetailState] = Retailer()

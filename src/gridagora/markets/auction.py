@@ -10,7 +10,16 @@ import numpy as np
 
 from gridagora.core.encoding import message_bytes
 from gridagora.core.errors import InputError, Problem, nearest
-from gridagora.core.exchange import LAYOUT, UW_PER_KW, Status, Tenders, Transactions, join, quote
+from gridagora.core.exchange import (
+    LAYOUT,
+    UW_PER_KW,
+    Status,
+    Tenders,
+    Transactions,
+    join,
+    quote,
+    sum_kw,
+)
 from gridagora.core.lean import NUMBER_BITS
 from gridagora.core.product import Product
 from gridagora.core.registry import register
@@ -20,9 +29,12 @@ from gridagora.core.session import (
     Baseline,
     Clearing,
     GateOpen,
+    HourPlan,
     Opening,
     PeerMessages,
     Planning,
+    Posted,
+    PricePath,
     Session,
 )
 from gridagora.core.tables import Col, Index
@@ -40,12 +52,21 @@ from gridagora.mechanisms.local_delivery import (
     list_delivery,
     local_delivery_per_kwh,
 )
-from gridagora.settlement.tariff import plan_at, plan_on
+from gridagora.mechanisms.network_price import (
+    NetworkTerms,
+    carry_network_price,
+    count_rounds,
+    move_opening,
+    move_supply,
+    price_interval,
+)
+from gridagora.mechanisms.peer_deal import add_traffic
 
 SUPPLIER = -1
 FILLED = int(Status.FILLED)
 TRADERS = ("look_ahead", "zero_intelligence")
 PRICES = ("import", "trades")
+NETWORKS = ("none", "price")
 TICKS_MAX = 1_000_000
 
 
@@ -83,6 +104,20 @@ class AuctionTrades(NamedTuple):
     due_per_kwh: float = 0.0  # delivery that each buyer owes beside the price of a trade
 
 
+class ClosedBook(NamedTuple):
+    """How a book ended: the trades between homes, and what each takes in all."""
+
+    traded: AuctionTrades
+    awards: Transactions  # (n,)
+
+
+class AuctionState(NamedTuple):
+    """What is remembered: what homes expect of local trade, where they plan on it, and the network price of the hours to come."""
+
+    expected: ExpectedPrices | None = None
+    network: PricePath | None = None
+
+
 @register("market", "auction")
 @dataclass(frozen=True)
 class Auction:
@@ -105,6 +140,10 @@ class Auction:
     mean of its side in that hour of the days before, trades and supplier together, held as a position between credit and import
     price; the day that has passed weighs `learning_share`, and before the first trade all expect what "import" says.
 
+    Without a network operator (`network` "none") nobody sees the limit of the substation. With "price" it moves both prices of
+    the supplier as in `peer`: in a plan until plans keep the limit less `reserve_share`, in an interval over at most
+    `network_rounds` books, each opened at the prices that were posted, of which the one at the least price that holds is traded.
+
     References
     ----------
     D. K. Gode, S. Sunder, Allocative efficiency of markets with zero-intelligence traders, J. Political Economy 101 (1993),
@@ -112,7 +151,7 @@ class Auction:
     local energy: `mechanisms.local_delivery`.
     """
 
-    rules: ClassVar[Rulebook] = Rulebook(
+    fixed: ClassVar[Rulebook] = Rulebook(
         strategies=("home",),
         bidder=Bidder.HOME,
         discloses=Disclosure.NOTHING,  # curves stay with the homes: only orders and trades are published
@@ -129,7 +168,15 @@ class Auction:
     delivery_share: float = 1.0
     look_ahead_prices: str = "import"
     learning_share: float = 0.5
+    network: str = "none"
+    network_rounds: int = 12
+    reserve_share: float = 0.03
     strategy: str = "home"
+
+    @property
+    def rules(self) -> Rulebook:
+        """Trades order by order; the limit is seen where the network operator takes part."""
+        return self.fixed._replace(sees_limit=self.network != "none")
 
     def __post_init__(self) -> None:
         """Refuse parameters outside their range."""
@@ -144,6 +191,8 @@ class Auction:
             ("shade", 0 <= self.shade < 1, "a share in [0, 1): 0 shows what a kWh is worth"),
             ("delivery_share", 0 <= self.delivery_share <= 1, "a share from 0 to 1"),
             ("learning_share", 0 < self.learning_share <= 1, "the weight of a day, in (0, 1]"),
+            ("network_rounds", self.network_rounds >= 1, "one round or more"),
+            ("reserve_share", 0 <= self.reserve_share < 1, "a share in [0, 1)"),
         )
         broken = [
             Problem(f"market.auction.{key}", str(getattr(self, key)), rule)
@@ -153,6 +202,7 @@ class Auction:
         words = (
             ("trader", TRADERS, "how homes trade"),
             ("look_ahead_prices", PRICES, "what homes plan on"),
+            ("network", NETWORKS, "what the network operator does"),
         )
         for key, known, what in words:
             got = getattr(self, key)
@@ -163,49 +213,79 @@ class Auction:
         if broken:
             raise InputError(broken)
 
-    def start(self, baseline: Baseline) -> ExpectedPrices | None:
-        """Return what homes expect before the first trade, or no state where they plan on the import price."""
-        return expect_import_price(baseline) if self.look_ahead_prices == "trades" else None
+    def start(self, baseline: Baseline) -> AuctionState | None:
+        """Return what homes expect before the first trade, where they plan on trades; else nothing is carried at the start."""
+        if self.look_ahead_prices != "trades":
+            return None
+        return AuctionState(expect_import_price(baseline))
 
-    def plan(
-        self, opening: Opening, state: ExpectedPrices | None
-    ) -> Planning[ExpectedPrices | None]:
+    def plan(self, opening: Opening, state: AuctionState | None) -> Planning[AuctionState | None]:
         """Let homes plan on the forecast of the import price, or on what local trades of the days before let them expect.
 
         The import price is exact where export and import price are equal, or where neighbours take at it all that homes could
         export. Otherwise homes that export overvalue stored energy.
         """
-        product, party, supply = opening.product, opening.party, opening.supply
-        due_per_kwh = local_delivery_per_kwh(supply, self.delivery_share)
-        if state is not None:
-            known = learn_hour(state, product, self.learning_share)
-            expected = expected_per_kwh(known, product, supply, due_per_kwh)
-            return plan_on(quote(product, party, *expected), known)
-        if not due_per_kwh:
-            return plan_at(quote(product, party, supply.import_per_kwh), state)
-        saved_per_kwh = np.maximum(supply.import_per_kwh - due_per_kwh, supply.export_per_kwh)
-        return plan_on(quote(product, party, supply.import_per_kwh, saved_per_kwh), state)
+        kept = AuctionState() if state is None else state
+        if self.network == "price":
+            network = yield from carry_network_price(opening, self.network_terms(), kept.network)
+            opening = move_opening(opening, network.value_per_kwh)
+            kept = kept._replace(network=network)
+        if kept.expected is not None:
+            known = learn_hour(kept.expected, opening.product, self.learning_share)
+            kept = kept._replace(expected=known)
+        buy_per_kwh, sell_per_kwh = self.planning_prices(opening, kept.expected)
+        yield Posted(quote(opening.product, opening.party, buy_per_kwh, sell_per_kwh))
+        return HourPlan(buy_per_kwh, kept, sell_per_kwh)
 
-    def clear(self, opening: Opening, state: ExpectedPrices | None) -> Session:
+    def planning_prices(
+        self, opening: Opening, expected: ExpectedPrices | None
+    ) -> tuple[Col, Col | None]:
+        """Return what homes plan to pay and to earn, (h,) each [$/kWh]; no second where it is the first."""
+        supply = opening.supply
+        due_per_kwh = local_delivery_per_kwh(supply, self.delivery_share)
+        if expected is not None:
+            return expected_per_kwh(expected, opening.product, supply, due_per_kwh)
+        if not due_per_kwh:
+            return supply.import_per_kwh, None
+        saved_per_kwh = np.maximum(supply.import_per_kwh - due_per_kwh, supply.export_per_kwh)
+        return supply.import_per_kwh, saved_per_kwh
+
+    def clear(self, opening: Opening, state: AuctionState | None) -> Session:
         """Match orders until gate closure, and settle the residual of each home with the supplier."""
         tenders = (yield GateOpen(opening.product)) or _refuse_no_tenders()
-        traded = match_orders(self, opening, tenders)
-        yield count_messages(traded)._replace(lean=traded.orders * lean_order_bits(self.ticks))
-        awards = settle_homes(opening, tenders, traded)
-        trades = list_trades(opening, traded)
-        owed = list_delivery(
-            opening.product, trades.party, traded.p_kw, traded.due_per_kwh, trades.status
-        )
-        if state is not None:
-            state = observe_trades(
-                learn_hour(state, opening.product, self.learning_share),
-                opening.product,
-                opening.supply,
+
+        def take(network_per_kwh: float) -> tuple[float, ClosedBook]:
+            closed = close_book(self, move_opening(opening, network_per_kwh), tenders)
+            return float(sum_kw(closed.awards.p_kw[:, 0])), closed
+
+        if self.network == "price":
+            network, closed, tried = price_interval(opening, self.network_terms(), take)
+            yield count_rounds(opening, len(tried))
+        else:
+            network, (_, closed) = 0.0, take(0.0)
+            tried = (closed,)
+        talks = add_traffic([count_messages(each.traded) for each in tried])
+        orders = sum(each.traded.orders for each in tried)
+        yield talks._replace(lean=orders * lean_order_bits(self.ticks))
+        traded, awards = closed
+        local = list_trades(opening, traded)
+        due_per_kwh, product = traded.due_per_kwh, opening.product
+        owed = list_delivery(product, local.party, traded.p_kw, due_per_kwh, local.status)
+        if state is not None and state.expected is not None:
+            known = observe_trades(
+                learn_hour(state.expected, product, self.learning_share),
+                product,
+                move_supply(opening.supply, network),
                 (traded.p_kw, traded.price_per_kwh),
                 awards.p_kw[:, 0] - traded.net_kw,
-                traded.due_per_kwh,
+                due_per_kwh,
             )
-        return Clearing(awards, local=join([trades, owed]), state=state)
+            state = state._replace(expected=known)
+        return Clearing(awards, local=join([local, owed]), state=state, network_per_kwh=network)
+
+    def network_terms(self) -> NetworkTerms:
+        """Return how the network operator searches."""
+        return NetworkTerms(self.reserve_share, self.network_rounds)
 
 
 def _refuse_no_tenders() -> NoReturn:
@@ -218,6 +298,12 @@ def _refuse_no_tenders() -> NoReturn:
             )
         ]
     )
+
+
+def close_book(auction: Auction, opening: Opening, tenders: Tenders) -> ClosedBook:
+    """Return how a book ends in which homes with these tenders trade until gate closure."""
+    traded = match_orders(auction, opening, tenders)
+    return ClosedBook(traded, settle_homes(opening, tenders, traded))
 
 
 def match_orders(auction: Auction, opening: Opening, tenders: Tenders) -> AuctionTrades:
