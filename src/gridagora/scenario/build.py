@@ -51,6 +51,7 @@ class Scene:
     other_kw: Col
     partners: Index | None = None  # (e, 2) pairs of homes that may trade, where a file says so
     notes: tuple[str, ...] = ()  # what was taken of the homes, in words
+    price_notes: tuple[str, ...] = ()  # what was taken of a table of prices, in words
     home_class: tuple[
         str, ...
     ] = ()  # (n,) of a table of members, '' where it has none; () without a table
@@ -191,10 +192,12 @@ def build(scenario: Scenario, progress: Callable[[str], None] | None = None) -> 
             dict.fromkeys(problems)
         )  # weather that homes and run share is at fault once
     stand = None if members is None else find_meters(members, feeder)
-    scene = _joined(Parts(feeder, found.homes, sky.weather, prices), scenario, stand, None)
+    scene = _joined(Parts(feeder, found.homes, sky.weather, prices.prices), scenario, stand, None)
     notes = (*found.notes, *say_places(members, scene.home_meter, scene.feeder, scenario))
     known = () if members is None else members.home_class
-    return replace(scene, notes=notes, weather_note=sky.note, home_class=known)
+    return replace(
+        scene, notes=notes, weather_note=sky.note, home_class=known, price_notes=prices.notes
+    )
 
 
 def assemble(

@@ -33,6 +33,7 @@ READ_A_FILE = (
     ("weather", "nsrdb", "file"),
     ("prices", "ercot_files", "day_ahead_file"),
     ("prices", "ercot_files", "real_time_file"),
+    ("prices", "table", "file"),
 )
 
 

@@ -155,6 +155,7 @@ def scene_lines(scene: Scene) -> dict[str, str]:
     )
     if scene.weather_note:
         lines["weather read"] = scene.weather_note
+    lines |= {f"prices read {number}": note for number, note in enumerate(scene.price_notes, 1)}
     lines["prices"] = prices_line(scene.prices, case.days, keys.prices.source)
     lines["tariff"] = (
         f"delivery {keys.prices.delivery_per_kwh:g} $/kWh, export credit {keys.prices.export_credit_per_kwh:+g} $/kWh"

@@ -21,7 +21,7 @@ USED = (
     ("weather", "file", ("epw", "tmy3", "nsrdb")),
     ("weather", "folder", ("travis",)),
     ("prices", "folder", ("ercot_hub_average", "ercot_zone", "ercot_hb_south_2016")),
-    ("prices", "file", ("ercot_zone",)),
+    ("prices", "file", ("ercot_zone", "table")),
     ("prices", "day_ahead_file", ("ercot_files",)),
     ("prices", "real_time_file", ("ercot_files",)),
     ("layers", "partners_file", ()),  # whatever the source

@@ -26,6 +26,7 @@ from gridagora.scenario.validate import hours
 from gridagora.sources import opendss, synthetic, synthetic_feeder
 from gridagora.sources import prices as ercot
 from gridagora.sources import weather as skies
+from gridagora.sources.price_table import TablePrices, read_price_table
 
 
 class Measured(NamedTuple):
@@ -62,8 +63,16 @@ def feeder(scenario: Scenario, start_s: int) -> Feeder:
     return synthetic_feeder.make(seed, scenario.homes.count or DEFAULT_HOMES)
 
 
-def prices(scenario: Scenario, start_s: int) -> Prices:
-    """Return the wholesale prices around the run."""
+def prices(scenario: Scenario, start_s: int) -> TablePrices:
+    """Return the wholesale prices around the run, and what was taken of a table of them, in words."""
+    keys, case = scenario.prices, scenario.scenario
+    if keys.source == "table":
+        path = Path(keys.file)
+        return read_price_table(path, start_s, case.days, case.timezone, keys.unit)
+    return TablePrices(_prices(scenario, start_s), ())
+
+
+def _prices(scenario: Scenario, start_s: int) -> Prices:
     keys, case = scenario.prices, scenario.scenario
     if plugin_sources.names_one(scenario, "prices"):
         return plugin_sources.prices(scenario, start_s)
@@ -76,7 +85,7 @@ def prices(scenario: Scenario, start_s: int) -> Prices:
             return ercot.zone(Path(keys.file or keys.folder), start_s, case.days, keys.unit)
         case "ercot_hb_south_2016":
             return ercot.hb_south(Path(keys.folder), start_s, case.days)
-        case "ercot_files":
+        case _:
             files = Path(keys.day_ahead_file), Path(keys.real_time_file)
             return ercot.ercot_files(
                 *files, start_s, case.days, keys.point or None, keys.point_type or None, keys.unit

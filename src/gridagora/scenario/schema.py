@@ -47,7 +47,7 @@ def _or_from_outside(key: str) -> WrapValidator:
 
 
 PriceSource = Literal[
-    "synthetic", "ercot_hub_average", "ercot_zone", "ercot_hb_south_2016", "ercot_files"
+    "synthetic", "ercot_hub_average", "ercot_zone", "ercot_hb_south_2016", "ercot_files", "table"
 ]
 EnergyUnit = Literal["kW", "kWh", "W", "Wh"]
 DAYS_MAX = 366
@@ -334,7 +334,7 @@ class PricesKeys(Table):
     )
     file: str = Field(
         "",
-        description="file of hourly prices of one load zone, for source 'ercot_zone'; left out: that of the folder",
+        description="file of hourly prices of one load zone, for source 'ercot_zone', or of columns time and price, for 'table'",
     )
     point: str = Field(
         "", description="settlement point in ERCOT's own files; left out where they hold one"
@@ -343,9 +343,10 @@ class PricesKeys(Table):
         "",
         description="its type in the real-time file, such as 'LZ' or 'LZEW'; left out: the one not weighted by energy",
     )
-    unit: Literal["", "$/MWh", "$/kWh", "ct/kWh"] = Field(
+    unit: Literal["", "$/MWh", "$/kWh", "ct/kWh", "EUR/MWh", "EUR/kWh"] = Field(
         "",
-        description="unit of the prices of these files; left out: $/MWh, and refused where they look like another",
+        description="unit of the prices of these files; left out: $/MWh, and refused where they look like another; of a table "
+        "that of its heading",
     )
     delivery_per_kwh: float = Field(
         0.045, ge=0.0, le=1.0, description="network cost added to every kWh imported [$/kWh]"

@@ -27,7 +27,7 @@ READERS = (
     Readers("feeder", ("seed",), "feeder.source", ("synthetic",)),
     Readers("weather", ("file",), "weather.source", OWN_FILES),
     Readers("weather", ("folder",), "weather.source", ("travis",)),
-    Readers("prices", ("file",), "prices.source", ("ercot_zone",)),
+    Readers("prices", ("file",), "prices.source", ("ercot_zone", "table")),
     Readers(
         "prices",
         ("day_ahead_file", "real_time_file", "point", "point_type"),
@@ -40,7 +40,7 @@ READERS = (
         "prices.source",
         ("ercot_hub_average", "ercot_zone", "ercot_hb_south_2016"),
     ),
-    Readers("prices", ("unit",), "prices.source", ("ercot_zone", "ercot_files")),
+    Readers("prices", ("unit",), "prices.source", ("ercot_zone", "ercot_files", "table")),
     Readers(
         "homes",
         ("file", "time_names", "step_minutes", "load_max_kw"),
