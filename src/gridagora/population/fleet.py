@@ -28,6 +28,7 @@ from gridagora.kernels.physics.homes import add_group, no_sums
 from gridagora.kernels.stores.bid_curve import bid
 from gridagora.kernels.stores.value import MarginalValue, Stores, join_slopes, marginal_value
 from gridagora.kernels.stores.value import rows as some_rows
+from gridagora.population.store_ends import StoreEnds, end_bids, end_plans
 
 THREADS = 2  # for rows of one kind, and for homes behind kinked meters; results do not depend on it
 CHANCE_ROWS = 1024  # rows whose likely inflows are held at a time
@@ -43,6 +44,7 @@ class Fleet:
     groups: tuple[DeviceGroup, ...]
     homes: int
     dt_h: float
+    ends: StoreEnds | None = None  # that plans reach; None: stores end as they do
 
     @cached_property
     def by_turn(self) -> tuple[tuple[int, ...], ...]:
@@ -171,6 +173,8 @@ def beliefs(
     if automated is not None:
         pairs = zip(fleet.groups, found, strict=True)
         found = tuple(_keep_rows(each, automated[group.home[each.rows]]) for group, each in pairs)
+    pairs = zip(fleet.groups, found, strict=True)
+    found = tuple(end_plans(each, group, fleet.ends, hour) for group, each in pairs)
     return found, tuple(each.rows for each in found)
 
 
@@ -284,7 +288,8 @@ def tender(fleet: Fleet, found: FleetPlan, hour: int, share: float, now_s: float
         if isinstance(offered, Curves):
             curves.append(offered)
         elif value is not None:
-            curves.append(bid(offered, value, share, row=row))
+            closed = end_bids(offered, group, rows, fleet.ends, hour)
+            curves.append(bid(closed, value, share, row=row))
         else:
             kind = group.about.kind
             raise PartError(

@@ -57,5 +57,5 @@ def warn_of_stores(outcome: Outcome, flat: Outcome) -> tuple[str, ...]:
         return ()
     return (
         f"of a gain of {gain:+.2f} $ over flat, {left:+.2f} $ is what stores hold at the end, at the mean price of energy; more "
-        "days make that part smaller",
+        "days make that part smaller, market.closes_stores next to nothing",
     )

@@ -92,6 +92,10 @@ def area_of(
         where = f"{keys.file or 'scene'}: [homes] participation_share"
         expected = "1: all homes of an area take part"
         raise InputError([Problem(where, f"{keys.homes.participation_share:g}", expected)])
+    if keys.market.closes_stores:
+        where = f"{keys.file or 'scene'}: [market] closes_stores"
+        expected = "false: an area has no run before that says where stores end"
+        raise InputError([Problem(where, "true", expected)])
     whole = scene.homes.load_kw.shape[1]
     held = whole if hours is None else min(whole, hours + max(TAIL_H, keys.market.horizon_hours))
     limit_kw = keys.substation.limit_kw

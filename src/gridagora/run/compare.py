@@ -204,7 +204,7 @@ def prepare_runs(scenes: Sequence[Scene], tell: Progress | None = None) -> list[
         flats, studies, lambda done, total: (tell or _silent)("baseline", done, total)
     )
     return [
-        base_on(scene, study, flat, evaluate("flat", first, study))
+        base_on(scene, study._replace(end_x=first.end_x), flat, evaluate("flat", first, study))
         for scene, study, flat, first in zip(scenes, studies, flats, ran, strict=True)
     ]
 
@@ -248,6 +248,7 @@ def begin(scene: Scene) -> Setup:
             keys.scenario.seed, scene.homes.home_id, keys.homes.participation_share
         ),
         by_hand=draw_by_hand(keys.scenario.seed, scene.homes.home_id, *keys.homes.shares),
+        closes_stores=keys.market.closes_stores,
     )
 
 

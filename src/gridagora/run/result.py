@@ -23,7 +23,7 @@ from gridagora.core.registry import find, names
 from gridagora.core.session import Topology
 from gridagora.core.tables import Col, Homes, Prices, Weather, blocks_of
 from gridagora.population.quality import TIERS, deviation_kwh, energy_share, mean_kw, per_home
-from gridagora.results.gain import balanced_bill_usd, warn_of_stores
+from gridagora.results.gain import MUCH_LEFT, balanced_bill_usd, warn_of_stores
 from gridagora.results.home_block import HomeBlock, home_blocks
 from gridagora.results.metric import AUTOMATED, Metric, Reference
 from gridagora.results.outcome import Outcome, costs_usd, welfare_before_losses_usd
@@ -113,7 +113,8 @@ def gather(
     summary = {
         "architectures": architectures,
         "metrics": said,
-        "manifest": _manifest(scene, study, top, bound_s),
+        "manifest": _manifest(scene, study, top, bound_s)
+        | {"left_in_stores": _left_in_stores(study, flat, outcomes)},
     }
     if faults:
         summary["failed"] = faults
@@ -237,6 +238,12 @@ def _manifest(scene: Scene, study: Setup, top: Bound, bound_s: float) -> dict[st
         if Path(sys.argv[0]).name == "gridagora"
         else "python",
     }
+
+
+def _left_in_stores(study: Setup, flat: Outcome, outcomes: dict[str, Outcome]) -> dict[str, Any]:
+    """Return whether stores end as the flat design leaves them, and the designs of whose gain much is what they hold."""
+    much = [name for name, outcome in outcomes.items() if warn_of_stores(outcome, flat)]
+    return {"are_closed": study.closes_stores, "much_share": MUCH_LEFT, "designs": much}
 
 
 def _version(name: str) -> str:

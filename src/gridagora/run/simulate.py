@@ -1,6 +1,6 @@
 """One design on one scene, or on several in step: plan every hour, clear every interval, step the true physics every minute."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -8,6 +8,8 @@ import numpy as np
 
 from gridagora.core.device import DeviceOutcome, DeviceRecord
 from gridagora.core.ports import DeviceGroup, Market
+from gridagora.core.tables import Col
+from gridagora.population.store_ends import find_states
 from gridagora.run.lookahead import plan_window
 from gridagora.run.orders import NO_ORDERS, Orders
 from gridagora.run.realtime import Stepped, moment_of, run_interval
@@ -73,9 +75,21 @@ def look_ahead(demand: DemandSide) -> None:
 
 def finish_runs(demand: DemandSide, wall_s: float) -> list[FinishedRun]:
     """Return the runs of a demand side at their end; each is charged an even part of the time."""
-    felt = value_devices(demand)
+    felt, study = value_devices(demand), demand.runs[0].study
     share_s = wall_s / len(demand.runs)
-    return [finish_run(demand, run, felt, share_s) for run in range(len(demand.runs))]
+    found = [finish_run(demand, run, felt, share_s) for run in range(len(demand.runs))]
+    if not study.closes_stores:
+        return found
+    states = find_states(demand.fleet.groups, DAY_H * study.days - 1)
+    ends = [_states_of(demand, states, run) for run in range(len(found))]
+    return [ran._replace(end_x=own) for ran, own in zip(found, ends, strict=True)]
+
+
+def _states_of(demand: DemandSide, states: Mapping[str, Col], run: int) -> dict[str, Col]:
+    """Return the states of the stores of one run by kind, (r, s) each [unit of the store]."""
+    homes = demand.homes_of_run(run)
+    rows = {kind: device_rows(demand.fleet.of_kind(kind).home, homes) for kind in states}
+    return {kind: states[kind][own] for kind, own in rows.items()}
 
 
 def value_devices(demand: DemandSide) -> tuple[DeviceOutcome, ...]:

@@ -1,7 +1,7 @@
 """Where a design meets its homes: what all designs of a study share, the desk of one run, and what the run records."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ from gridagora.core.tables import Col, Flag, Homes, Index
 from gridagora.mechanisms.retail.agents import GameCertificate
 from gridagora.population import fleet as homes_at
 from gridagora.population.join_homes import join_homes
+from gridagora.population.store_ends import SPREAD_H, StoreEnds, draw_hours
 from gridagora.results.outcome import LocalTrades
 from gridagora.run import starts
 from gridagora.run.comms import PERFECT, BidCache, CommsFaults
@@ -96,6 +97,8 @@ class Setup(NamedTuple):
         None  # (n,) of the others those that act on dear windows; None: none does
     )
     reference_per_kwh: float = REFERENCE_PER_KWH  # the price at which set points were chosen: it fixes the bliss temperature
+    closes_stores: bool = False  # whether stores end where the first run left them
+    end_x: Mapping[str, Col] | None = None  # (r, s) that state by kind [unit of the store]
 
 
 class Lived(NamedTuple):
@@ -126,6 +129,9 @@ class FinishedRun(NamedTuple):
     lean_bits: int = 0  # of all homes about themselves in the leanest form
     capacity: CapacityTerms | None = None  # what the design charges for power
     beyond_usd: Col | None = None  # (n,) what homes pay for import beyond posted limits
+    end_x: Mapping[str, Col] | None = (
+        None  # (r, s) end states by kind, if asked for [unit of the store]
+    )
 
 
 @dataclass
@@ -273,6 +279,7 @@ def start_runs(
         errors=errors,
         dear=join_windows(dear, sizes),
     )
+    fleet = replace(fleet, ends=_join_ends(studies, hours))
     load_kw = homes.load_kw.T.copy()
     writes = recorder(t, columns_of_record(fleet.groups, len(homes.home_id)))
     unvalued_kw = homes_at.unvalued_kw(
@@ -377,6 +384,18 @@ def _join_groups(studies: Sequence[Setup]) -> Index:
     return np.concatenate(found)
 
 
+def _join_ends(studies: Sequence[Setup], hours: int) -> StoreEnds | None:
+    """Return where the stores of all runs are to end; None where they end as they do."""
+    known = [study.end_x for study in studies if study.end_x is not None]
+    if len(known) < len(studies):
+        return None
+    kinds = dict.fromkeys(kind for each in known for kind in each)
+    none = np.zeros((0, SPREAD_H))
+    x = {kind: np.concatenate([each.get(kind, none) for each in known]) for kind in kinds}
+    since = [draw_hours(s.wholesale.seed, s.homes.home_id, hours - 1) for s in studies]
+    return StoreEnds(hours - 1, np.concatenate(since), x)
+
+
 def _refuse_other_pace(study: Setup, first: Setup) -> None:
     names = (
         "days",
@@ -387,6 +406,7 @@ def _refuse_other_pace(study: Setup, first: Setup) -> None:
         "start_spread_min",
         "comfort_per_k2_h",
         "reference_per_kwh",
+        "closes_stores",
     )
     for name in names:
         if getattr(study, name) != getattr(first, name):

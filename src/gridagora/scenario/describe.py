@@ -137,6 +137,7 @@ def scene_lines(scene: Scene) -> dict[str, str]:
     lines = {"title": case.title} | ({"note": case.note} if case.note else {})
     lines["time"] = (
         f"{case.days} days from {case.start:%A %d %B %Y}, {case.timezone}, every {keys.market.interval_minutes} minutes"
+        + ("; stores end as 'flat' leaves them" if keys.market.closes_stores else "")
     )
     lines["designs"] = _designs(keys)
     lines |= {f"plugin {number}": text for number, text in enumerate(_plugins(scene), 1)}

@@ -629,6 +629,10 @@ class MarketKeys(Table):
         3, ge=1, le=30, description="least time between two switches of an on/off unit [min]"
     )
     start_spread_minutes: int = Field(0, ge=0, le=SPREAD_MAX_MIN, description=SPREAD)
+    closes_stores: bool = Field(
+        False,
+        description="whether plans end the run with stores as 'flat' leaves them, so that little of a gain is what they hold",
+    )
 
 
 class Design(Table):
