@@ -6,7 +6,7 @@ import pytest
 from gridagora.core.exchange import tender
 from gridagora.core.limits import limit_substation
 from gridagora.core.product import Commodity, Horizon, Product
-from gridagora.core.session import MessageCount, Opening, SupplyOffer, drive
+from gridagora.core.session import Baseline, MessageCount, Opening, SupplyOffer, drive
 from gridagora.kernels.curves.curve import curves
 from gridagora.markets.auction import Auction, AuctionState
 from gridagora.results.outcome import over_limit_kwh, welfare_usd
@@ -53,16 +53,56 @@ def test_congestion_rent_is_the_network_price_of_what_the_supplier_sells_and_the
 
 def test_without_a_limit_a_network_operator_changes_nothing(study):
     free = study._replace(wholesale=study.wholesale._replace(limit_kw=np.inf))
-    plain, same = (
-        run(Auction(delivery_share=0.4, network=network), free) for network in ("none", "price")
+    plain, *others = (
+        run(Auction(delivery_share=0.4, network=network), free)
+        for network in ("none", "price", "envelope")
     )
-    np.testing.assert_array_equal(same.home_kw, plain.home_kw)
-    np.testing.assert_array_equal(same.bill_usd, plain.bill_usd)
+    for same in others:
+        np.testing.assert_array_equal(same.home_kw, plain.home_kw)
+        np.testing.assert_array_equal(same.bill_usd, plain.bill_usd)
+
+
+@pytest.mark.parametrize("keys", [{}, {"delivery_share": 0.0}, {"look_ahead_prices": "trades"}])
+def test_envelopes_lower_what_is_beyond_the_limit(alone, study, keys):
+    for envelope in ("equal", "baseline"):
+        held = run(Auction(network="envelope", envelope=envelope, **keys), study)
+        assert over_limit_kwh(held) < 0.6 * over_limit_kwh(alone)
+        assert held.imbalance_uusd == 0
+
+
+def test_envelopes_are_parts_of_the_limit_that_are_posted_once_a_day():
+    """All parts are the limit less its reserve and other customers; midnight alone posts them, every hour plans on them."""
+    baseline = Baseline(
+        0,
+        3600,
+        np.arange(48) % 24,
+        np.zeros(24),
+        np.zeros(24),
+        np.zeros(24),
+        home_kw=np.array([[3.0] * 24, [1.0] * 24, [-2.0] * 24]),
+        limit_kw=12.0,
+    )
+    for envelope, parts in (("equal", [1 / 3] * 3), ("baseline", [0.75, 0.25, 0.0])):
+        design = Auction(network="envelope", envelope=envelope, reserve_share=0.0)
+        state = design.start(baseline)
+        product = Product(Commodity.P, 0, 3600, Horizon.DAY_AHEAD, 0)
+        supply = SupplyOffer(np.full(24, BUY), np.full(24, SELL), np.full(24, 2.0))
+        limits = limit_substation(3, supply.base_kw, 12.0, OVER)
+        for binds in (True, False):
+            opening = Opening(product, np.arange(3), supply, binds=binds, limits=limits)
+            driven = drive(design.plan(opening, state), pytest.fail, MessageCount(), private=True)
+            found = driven.result.limits
+            np.testing.assert_allclose(
+                found.limit_kw, 10.0 * np.array(parts)[:, None] + np.zeros(24)
+            )
+            assert (found.over_per_kwh == OVER).all()
+            assert driven.traffic.messages == (6 if binds else 3)
 
 
 def test_only_who_sees_the_limit_says_so():
     assert not Auction().rules.sees_limit
     assert Auction(network="price").rules.sees_limit
+    assert Auction(network="envelope").rules.sees_limit
 
 
 def closed(design, rows, limit_kw):

@@ -29,6 +29,10 @@ VARIANTS: Mapping[str, Market[Any]] = {
     "auction, network price, learned prices": Auction(
         network="price", delivery_share=0.43, look_ahead_prices="trades"
     ),
+    "auction, envelopes": Auction(network="envelope", delivery_share=0.43),
+    "auction, equal envelopes, learned prices": Auction(
+        network="envelope", envelope="equal", delivery_share=0.0, look_ahead_prices="trades"
+    ),
     "auction, learned prices": Auction(delivery_share=0.43, look_ahead_prices="trades"),
 }
 

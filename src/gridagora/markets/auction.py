@@ -60,13 +60,14 @@ from gridagora.mechanisms.network_price import (
     move_supply,
     price_interval,
 )
+from gridagora.mechanisms.operating_envelope import SHARES, post_envelope, share_limit
 from gridagora.mechanisms.peer_deal import add_traffic
 
 SUPPLIER = -1
 FILLED = int(Status.FILLED)
 TRADERS = ("look_ahead", "zero_intelligence")
 PRICES = ("import", "trades")
-NETWORKS = ("none", "price")
+NETWORKS = ("none", "price", "envelope")
 TICKS_MAX = 1_000_000
 
 
@@ -112,10 +113,14 @@ class ClosedBook(NamedTuple):
 
 
 class AuctionState(NamedTuple):
-    """What is remembered: what homes expect of local trade, where they plan on it, and the network price of the hours to come."""
+    """What is remembered: what homes expect of local trade, where they plan on it, and what the network said.
+
+    That is its price of the hours to come, or the part of its limit that each home gets.
+    """
 
     expected: ExpectedPrices | None = None
     network: PricePath | None = None
+    envelope_share: Col | None = None  # (n,)
 
 
 @register("market", "auction")
@@ -143,6 +148,7 @@ class Auction:
     Without a network operator (`network` "none") nobody sees the limit of the substation. With "price" it moves both prices of
     the supplier as in `peer`: in a plan until plans keep the limit less `reserve_share`, in an interval over at most
     `network_rounds` books, each opened at the prices that were posted, of which the one at the least price that holds is traded.
+    With "envelope" each home gets a limit of its import for every hour of the day, as in `peer`, by its `envelope`.
 
     References
     ----------
@@ -170,6 +176,7 @@ class Auction:
     learning_share: float = 0.5
     network: str = "none"
     network_rounds: int = 12
+    envelope: str = "baseline"
     reserve_share: float = 0.03
     strategy: str = "home"
 
@@ -203,6 +210,7 @@ class Auction:
             ("trader", TRADERS, "how homes trade"),
             ("look_ahead_prices", PRICES, "what homes plan on"),
             ("network", NETWORKS, "what the network operator does"),
+            ("envelope", SHARES, "how the limit is shared"),
         )
         for key, known, what in words:
             got = getattr(self, key)
@@ -214,10 +222,15 @@ class Auction:
             raise InputError(broken)
 
     def start(self, baseline: Baseline) -> AuctionState | None:
-        """Return what homes expect before the first trade, where they plan on trades; else nothing is carried at the start."""
-        if self.look_ahead_prices != "trades":
+        """Return what homes expect before the first trade, where they plan on trades, and their parts of the limit, if any."""
+        learns = self.look_ahead_prices == "trades"
+        bounded = self.network == "envelope" and bool(np.isfinite(baseline.limit_kw))
+        if not learns and not bounded:
             return None
-        return AuctionState(expect_import_price(baseline))
+        return AuctionState(
+            expect_import_price(baseline) if learns else None,
+            envelope_share=share_limit(baseline, self.envelope) if bounded else None,
+        )
 
     def plan(self, opening: Opening, state: AuctionState | None) -> Planning[AuctionState | None]:
         """Let homes plan on the forecast of the import price, or on what local trades of the days before let them expect.
@@ -225,7 +238,11 @@ class Auction:
         The import price is exact where export and import price are equal, or where neighbours take at it all that homes could
         export. Otherwise homes that export overvalue stored energy.
         """
-        kept = AuctionState() if state is None else state
+        kept, limits = AuctionState() if state is None else state, None
+        if kept.envelope_share is not None:
+            limits = post_envelope(opening, kept.envelope_share, self.reserve_share)
+        if limits is not None and opening.binds:
+            yield Posted(limits)
         if self.network == "price":
             network = yield from carry_network_price(opening, self.network_terms(), kept.network)
             opening = move_opening(opening, network.value_per_kwh)
@@ -235,7 +252,7 @@ class Auction:
             kept = kept._replace(expected=known)
         buy_per_kwh, sell_per_kwh = self.planning_prices(opening, kept.expected)
         yield Posted(quote(opening.product, opening.party, buy_per_kwh, sell_per_kwh))
-        return HourPlan(buy_per_kwh, kept, sell_per_kwh)
+        return HourPlan(buy_per_kwh, kept, sell_per_kwh, limits=limits)
 
     def planning_prices(
         self, opening: Opening, expected: ExpectedPrices | None
