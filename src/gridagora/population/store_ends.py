@@ -21,12 +21,12 @@ SPREAD_H = 4
 class StoreEnds(NamedTuple):
     """The last hour of a run, from which hour on the stores of each home are to be where they end (n,), and where that is.
 
-    `x` holds the states by kind of device as each of the last s = `SPREAD_H` hours counts them, (r, s) [unit of the store].
+    `end_x` holds the states by kind of device as each of the last s = `SPREAD_H` hours counts them, (r, s) [unit of the store].
     """
 
     last_hour: int
     since: Index
-    x: Mapping[str, Col]
+    end_x: Mapping[str, Col]
 
 
 def draw_hours(seed: int, home_id: Sequence[str], last_hour: int) -> Index:
@@ -72,14 +72,14 @@ def _want(
     table: Stores, group: DeviceGroup, rows: Index, ends: StoreEnds | None, hours: Index
 ) -> Stores:
     """Return stores (n, h) that pay for ending a step in one of the hours (h,) off the state that is wanted by then."""
-    if ends is None or group.about.kind not in ends.x:
+    if ends is None or group.about.kind not in ends.end_x:
         return table
     known = (hours > ends.last_hour - SPREAD_H) & (hours <= ends.last_hour)
     if not known.any():
         return table
     wanted = np.full((len(rows), len(hours)), np.nan)
     column = hours[known] - ends.last_hour + SPREAD_H - 1
-    wanted[:, known] = ends.x[group.about.kind][rows][:, column]
+    wanted[:, known] = ends.end_x[group.about.kind][rows][:, column]
     due = np.isfinite(wanted) & (hours >= ends.since[group.home[rows], None])
     worth = OFF_PER_KWH2 / table.gain_in**2 / table.dt_h
     return table._replace(
