@@ -18,7 +18,9 @@ from gridagora.mechanisms.network_price import (
 
 BUY, SELL, OVER = 0.15, 0.05, 0.4
 SLOPE = 40.0  # kW that homes together take less for each $/kWh
-FINE = NetworkTerms(reserve_share=0.0, rounds=24, day_ahead_rounds=60, gap_share=1e-9)
+FINE = NetworkTerms(
+    reserve_share=0.0, rounds=24, day_ahead_rounds=60, gap_share=1e-9, near_share=0.0
+)
 
 
 def opening(hours=1, limit_kw=6.0, base_kw=0.0, horizon=Horizon.REAL_TIME):
@@ -45,6 +47,35 @@ def test_the_price_is_where_demand_meets_the_limit(load_kw, base_kw, limit_kw):
     assert found.tried[0] == 0.0
     if abs(expected) < OVER:
         assert low <= load_kw - SLOPE * found.network_per_kwh <= high
+
+
+def test_who_is_indifferent_takes_what_the_limit_leaves():
+    """A block of 5 kW that all want up to .1 $/kWh, beside 4 kW that stay: 2 kW of it fit below 6 kW."""
+
+    def take(price):
+        taken = 9.0 if price < 0.1 else 4.0
+        return taken, (price, taken)
+
+    def mix(within, beyond, share):
+        return min(within[0], beyond[0]), within[1] + share * (beyond[1] - within[1])
+
+    alone = price_interval(opening(), FINE, take)
+    assert alone.found[1] == 4.0
+    found = price_interval(opening(), FINE, take, mix)
+    assert found.found[1] == pytest.approx(6.0)
+    assert found.network_per_kwh == found.found[0] == pytest.approx(0.1, abs=1e-6)
+    assert found.network_per_kwh < 0.1 <= alone.network_per_kwh
+    down = price_interval(
+        opening(), FINE, lambda price: (-take(-price)[0], take(-price)[1]), lambda *a: a[2]
+    )
+    assert down.found == pytest.approx(0.4)
+
+
+def test_a_search_ends_where_little_of_the_limit_is_left_unused():
+    soon = price_interval(opening(), FINE._replace(near_share=0.1), line(7.1))
+    late = price_interval(opening(), FINE, line(7.1))
+    assert len(soon.tried) < len(late.tried)
+    assert 0.9 * 6.0 <= 7.1 - SLOPE * soon.network_per_kwh <= 6.0
 
 
 def test_a_reserve_of_the_limit_stays_free():

@@ -70,6 +70,7 @@ from gridagora.mechanisms.peer_deal import (
     list_charges,
     list_owed,
     list_trades,
+    mix_deals,
     status_of,
     sum_traffic,
 )
@@ -234,12 +235,19 @@ class Peer:
         if limits is not None and opening.binds:
             yield Posted(limits)
         if self.network == "price":
-            network = yield from carry_network_price(opening, self.network_terms(), kept.network)
+            below: Col | float = 0.0
+            if kept.path is not None:
+                share = np.nan_to_num(shift_path(kept.path, opening)[:, :-1], nan=1.0)
+                wedge = opening.supply.import_per_kwh - opening.supply.export_per_kwh
+                below = (1 - share) * wedge
+            network = yield from carry_network_price(
+                opening, self.network_terms(), kept.network, below
+            )
             opening = move_opening(opening, network.value_per_kwh)
             kept = kept._replace(network=network)
         supply, site, trades = opening.supply, site_of(opening), self.may_trade(opening)
         binds = self.day_ahead_binds and opening.binds
-        if not trades and not binds:
+        if not trades and not binds and self.network != "price":
             yield count_posting(opening)
             return HourPlan(supply.import_per_kwh, kept, supply.export_per_kwh, limits=limits)
         highest_per_kwh = supply.import_per_kwh + (self.local(site) + green_premium(site))[:, None]
@@ -256,12 +264,13 @@ class Peer:
             commitments = (commit_residuals(asked, supply, deals),)
             kept = kept._replace(forward=ForwardTrades(opening.product.start_s, deals[:DAY_H]))
         p_kw = np.stack([deal.p_kw for deal in deals], axis=1) if deals else None
-        if not trades:
-            price, credit = supply.import_per_kwh, supply.export_per_kwh
-            return HourPlan(price, kept, credit, p_kw, commitments, limits=limits)
         hours_known = share.shape[1]
         next_day = share[:, [hours_known - DAY_H if hours_known >= DAY_H else hours_known - 1]]
         path = PricePath(opening.product.start_s, np.append(share, next_day, axis=1))
+        if not trades:
+            price, credit = supply.import_per_kwh, supply.export_per_kwh
+            kept = kept._replace(path=path)
+            return HourPlan(price, kept, credit, p_kw, commitments, limits=limits)
         return HourPlan(
             lowest_per_kwh + share * (highest_per_kwh - lowest_per_kwh),
             kept._replace(path=path),
@@ -314,7 +323,7 @@ class Peer:
             return float(sum_kw(deal.p_kw + bought_kw)), deal
 
         if self.network == "price":
-            network, deal, tried = price_interval(opening, self.network_terms(), take)
+            network, deal, tried = price_interval(opening, self.network_terms(), take, mix_deals)
             yield count_rounds(opening, len(tried))
         else:
             network, deal = 0.0, self.deal(opening, curves, partners)

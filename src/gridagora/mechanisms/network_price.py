@@ -41,7 +41,8 @@ Found = TypeVar("Found")
 class NetworkTerms(NamedTuple):
     """How the operator searches: share of the limit that it keeps free, rounds of an interval, of an hour's plan and of midnight.
 
-    `gap_share` is the certified share of the cost at which a search of plans ends earlier.
+    `gap_share` is the certified share of the cost at which a search of plans ends earlier, `near_share` the part of the limit
+    that the search of an interval may leave unused.
     """
 
     reserve_share: float = 0.03
@@ -49,6 +50,7 @@ class NetworkTerms(NamedTuple):
     plan_rounds: int = 6
     day_ahead_rounds: int = 20
     gap_share: float = 1e-4
+    near_share: float = 0.005
 
 
 class Substation(NamedTuple):
@@ -88,9 +90,15 @@ def move_opening(opening: Opening, network_per_kwh: Col | float) -> Opening:
 
 
 def price_interval(
-    opening: Opening, terms: NetworkTerms, take: Callable[[float], tuple[float, Found]]
+    opening: Opening,
+    terms: NetworkTerms,
+    take: Callable[[float], tuple[float, Found]],
+    mix: Callable[[Found, Found, float], Found] | None = None,
 ) -> PricedInterval[Found]:
     """Return the least network price of an interval that keeps its load within the limit, by bisection; at most the price beyond.
+
+    Many homes may be indifferent at one price, for they plan on the same: just above it they leave the limit unused, just below
+    they exceed it. The operator then posts the lower of the two with the share of the difference that homes may take.
 
     Parameters
     ----------
@@ -101,35 +109,40 @@ def price_interval(
     take
         Returns the power of all homes together [kW] at a network price [$/kWh], and what they agreed on; the power never rises
         with the price.
+    mix
+        Returns what homes take between what they agreed on within the limit and beyond it, for a share of the difference; left
+        out: they keep to the first, at its price.
     """
     low, high, over = substation_of(opening, terms.reserve_share)
     load_kw, found = take(0.0)
     tried = [found]
     if low[0] <= load_kw <= high[0] or over <= 0:
         return PricedInterval(0.0, found, (found,))
-    sign = 1.0 if load_kw > high[0] else -1.0
-    near, within, price, best = 0.0, over, over, found
+    sign, limit_kw = (1.0, high[0]) if load_kw > high[0] else (-1.0, low[0])
+    beyond, within = (0.0, load_kw, found), (over, load_kw, found)
+    price = over
     for _ in range(
         terms.rounds
     ):  # the dearest price first: where the load stays beyond, it is the one
         load_kw, found = take(sign * price)
         tried.append(found)
-        if not _is_beyond(load_kw, sign, low[0], high[0]):
-            within, best = price, found
+        if sign * load_kw <= sign * limit_kw:
+            within = price, load_kw, found
         elif price < over:
-            near = price
+            beyond = price, load_kw, found
         else:
             return PricedInterval(sign * over, found, tuple(tried))
-        price = 0.5 * (near + within)
-    return PricedInterval(sign * within, best, tuple(tried))
-
-
-def _is_beyond(load_kw: float, sign: float, low_kw: float, high_kw: float) -> bool:
-    return load_kw > high_kw if sign > 0 else load_kw < low_kw
+        price = 0.5 * (beyond[0] + within[0])
+        if sign * (limit_kw - within[1]) <= terms.near_share * abs(limit_kw):
+            break
+    if mix is None or within[1] == limit_kw:
+        return PricedInterval(sign * within[0], within[2], tuple(tried))
+    share = (limit_kw - within[1]) / (beyond[1] - within[1])
+    return PricedInterval(sign * beyond[0], mix(within[2], beyond[2], share), tuple(tried))
 
 
 def price_window(
-    opening: Opening, terms: NetworkTerms, start_per_kwh: Col
+    opening: Opening, terms: NetworkTerms, start_per_kwh: Col, below_per_kwh: Col | float = 0.0
 ) -> Generator[Any, Any, Col]:
     """Find the network price of every hour of a plan, (h,) [$/kWh]: nil where plans at the supplier's prices keep the limit.
 
@@ -143,6 +156,9 @@ def price_window(
         Reserve and rounds; more of these where the opening binds.
     start_per_kwh
         Where the search begins, shape (h,) [$/kWh].
+    below_per_kwh
+        How much less than the import price an hour is worth inside each home, (n, h) or one number [$/kWh]: a home plans on that,
+        and its plan costs it the difference.
 
     References
     ----------
@@ -152,7 +168,7 @@ def price_window(
     h, n = len(supply.base_kw), len(opening.party)
     if not (np.isfinite(room.high_kw).any() or np.isfinite(room.low_kw).any()):
         return np.zeros(h)
-    total = yield from _hear_total(opening, supply.import_per_kwh)
+    total = yield from _hear_total(opening, supply.import_per_kwh, below_per_kwh)
     load_kw = total.p_kw[0]
     if (load_kw <= room.high_kw).all() and (load_kw >= room.low_kw).all():
         return np.zeros(h)
@@ -167,7 +183,7 @@ def price_window(
     )
     price = next(search)
     while True:
-        answer = yield from _hear_total(opening, price)
+        answer = yield from _hear_total(opening, price, below_per_kwh)
         try:
             price = search.send(answer)
         except StopIteration as end:
@@ -179,13 +195,19 @@ def price_window(
 
 
 def carry_network_price(
-    opening: Opening, terms: NetworkTerms, before: PricePath | None
+    opening: Opening,
+    terms: NetworkTerms,
+    before: PricePath | None,
+    below_per_kwh: Col | float = 0.0,
 ) -> Generator[Any, Any, PricePath]:
-    """Find the network price of a plan, (h,) [$/kWh], from that of the opening before; nil in hours that it did not have."""
+    """Find the network price of a plan, (h,) [$/kWh], from that of the opening before; nil in hours that it did not have.
+
+    `below_per_kwh` (n, h) [$/kWh] as for `price_window`.
+    """
     start = np.zeros(len(opening.supply.base_kw))
     if before is not None:
         start = np.nan_to_num(shift_path(before, opening))
-    path = yield from price_window(opening, terms, start)
+    path = yield from price_window(opening, terms, start, below_per_kwh)
     return PricePath(opening.product.start_s, path)
 
 
@@ -206,14 +228,17 @@ def make_supply_cost(supply: SupplyOffer, room: Substation, homes: int) -> Suppl
     )
 
 
-def _hear_total(opening: Opening, price_per_kwh: Col) -> Generator[Any, Any, Answer]:
-    """Post a price path (h,) [$/kWh] and return what homes answer together, as one row."""
-    heard = yield Costed(quote(opening.product, opening.party, price_per_kwh))
+def _hear_total(
+    opening: Opening, price_per_kwh: Col, below_per_kwh: Col | float
+) -> Generator[Any, Any, Answer]:
+    """Post a price path (h,) [$/kWh] and return what homes answer together, as one row, each at so much below it."""
+    heard = yield Costed(quote(opening.product, opening.party, price_per_kwh - below_per_kwh))
     if not isinstance(heard, Proposals):
         _refuse_no_plans()
     yield count_reports(opening, len(price_per_kwh))
-    own, bound = (np.array([column.sum()]) for column in (heard.own_usd, heard.bound_usd))
-    return Answer(sum_kw(heard.p_kw)[None], own, bound)
+    own_usd = heard.own_usd.sum() - (below_per_kwh * heard.p_kw).sum()
+    bound = np.array([heard.bound_usd.sum()])
+    return Answer(sum_kw(heard.p_kw)[None], np.array([own_usd]), bound)
 
 
 def _refuse_no_plans() -> NoReturn:

@@ -37,6 +37,19 @@ class Deal(NamedTuple):
     delivery_per_kwh: float = 0.0  # what the buyer of a trade owes to the wires beside
 
 
+def mix_deals(deal: Deal, other: Deal, share: float) -> Deal:
+    """Return a deal whose homes take a share (0..1) of what another adds from the supplier, where they hardly prefer either.
+
+    `other` is at the lower price: what a kWh is worth is taken from there.
+    """
+    more_kw = share * (other.p_kw - deal.p_kw)
+    return deal._replace(
+        p_kw=deal.p_kw + more_kw,
+        supplier_kw=deal.supplier_kw + more_kw,
+        worth_per_kwh=np.minimum(deal.worth_per_kwh, other.worth_per_kwh),
+    )
+
+
 def green_premium(site: Topology) -> Col:
     """Return the premium that each home would pay for a kWh of a green partner over any other, shape (n,) [$/kWh]."""
     wants = site.prefers
