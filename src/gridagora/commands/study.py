@@ -168,7 +168,7 @@ def break_even(
     with report_errors(json_):
         from gridagora.studies import break_even as studies
 
-        scene = load_scene(scenario, [design], set_ or [])
+        scene = load_scene(scenario, None, set_ or [])
         with busy(f"playing '{design}' at other prices of overload"):
             found = studies.find_break_even(scene, design)
         if json_:

@@ -383,12 +383,12 @@ def find_leaders(opening: Opening) -> Flag:
     leads = opening.is_prosumer
     found = np.ones(len(opening.party), np.bool_) if leads is None else np.asarray(leads, np.bool_)
     if not found.any():
-        hint = "Give homes PV, batteries or cars, or compare with a tariff instead."
+        hint = "Give homes PV, batteries or cars, let more of them take part, or compare with a tariff."
         raise InputError(
             [
                 Problem(
                     "market.retailer",
-                    "no home with PV, battery or car",
+                    "no home with PV, battery or car that takes part",
                     "prosumers, who are the retailer",
                     hint,
                 )

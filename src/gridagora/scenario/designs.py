@@ -16,7 +16,8 @@ from gridagora.scenario.schema import Design, HomeShares, HomesKeys
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _+-]{0,38}[A-Za-z0-9+]|[A-Za-z0-9]")
 NAMING = "up to 40 letters, digits, blanks, '-', '_' or '+', a letter or digit first"
 SPREAD = "start_spread_minutes"  # a key of `[market]` that a design may set for itself
-SHARES = ("participation_share", "by_hand_share")  # keys of `[homes]` that it may
+PART = "participation_share"
+SHARES = (PART, "by_hand_share")  # keys of `[homes]` that it may
 OWN = ("name", "market", SPREAD, *SHARES)  # keys of a `[[design]]` that are not of its market
 RESERVED = ("bound", "manifest")  # what tables and folders call something else
 
@@ -40,17 +41,18 @@ def find_designs(
         wrong = [*_check_name(name, seen, where), *_check_market(market, where)]
         problems += wrong
         if isinstance(name, str):
-            seen.append(name.casefold())
+            seen.append(_folded(name))
         if wrong or not isinstance(name, str) or not isinstance(market, str):
             continue
         own = {key: value for key, value in values.items() if key not in OWN}
         before, shared = len(problems), parts.get(market, {})
         checked = faults.design_keys(name, market, own, shared, got, problems)
         spread = values.get(SPREAD)
-        if spread is not None and len(problems) == before:
+        shares = {key: values[key] for key in SHARES if values.get(key) is not None}
+        if len(problems) == before:
             made = find("market", market)(**{**shared, **checked})
             problems += _check_spread(spread, made, got.where("design", name, SPREAD))
-        shares = {key: values[key] for key in SHARES if values.get(key) is not None}
+            problems += _check_part(shares.get(PART), made, got.where("design", name, PART))
         problems += _check_shares(shares, homes, name, got)
         if len(problems) > before:
             continue
@@ -72,8 +74,18 @@ def _check_shares(
     return own.check(got.where("design", name, list(shares)[-1])) if shares else []
 
 
+def _check_part(share: object, made: Market[Any], where: str) -> list[Problem]:
+    """Return what is wrong with homes that take part in a design in which no home does anything but keep to its switches."""
+    if not share or find("strategy", made.strategy).plans:
+        return []
+    expected = "a share only of a design whose homes plan, such as 'flat_optimised'"
+    return [Problem(where, f"{share} with strategy '{made.strategy}'", expected, "Leave it out.")]
+
+
 def _check_spread(spread: object, made: Market[Any], where: str) -> list[Problem]:
     """Return what is wrong with the spread of starts of a design: no such number, or homes that follow no posted price."""
+    if spread is None:
+        return []
     bad = faults.keys("market", {SPREAD: spread}, Got(""))
     if bad:
         return [replace(each, where=where) for each in bad.values()]
@@ -90,14 +102,19 @@ def _check_name(name: object, seen: Sequence[str], where: str) -> list[Problem]:
         return [Problem(where, "no name", "the name that tables show", hint)]
     if not isinstance(name, str) or not NAME.fullmatch(name):
         return [Problem(where, shown(name), f"a name of {NAMING}")]
-    if name in names("market"):
-        hint = f"The keys of '{name}' itself stand under [market.{name}]."
+    if _folded(name) in names("market"):
+        hint = f"The keys of '{_folded(name)}' itself stand under [market.{_folded(name)}]."
         return [Problem(where, f"'{name}', the name of a market", "a name of its own", hint)]
-    if name.casefold() in RESERVED:
+    if _folded(name) in RESERVED:
         return [Problem(where, f"'{name}', which results use", "another name")]
-    if name.casefold() in seen:
+    if _folded(name) in seen:
         return [Problem(where, f"'{name}' for two designs", "names that differ")]
     return []
+
+
+def _folded(name: str) -> str:
+    """Return what is left of a name for who reads it in a table: letters of either size are one, and so are several blanks."""
+    return " ".join(name.casefold().split())
 
 
 def _check_market(market: object, where: str) -> list[Problem]:

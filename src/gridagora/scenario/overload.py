@@ -17,6 +17,9 @@ HOURS = 24
 LEAST_PU = 1e-3  # of its rating: less is no load that a limit could be
 
 
+PRICE_KEYS = {"over_per_kwh", "transformer_per_kva", "upgrade_per_kw_year", "upgrade_hours"}
+
+
 class Stated(NamedTuple):
     """A figure and where it comes from."""
 
@@ -104,7 +107,12 @@ def spell_limit(scene: Scene, limit_kw: float | None = None) -> str:
     elif keys.limit_share_of_flat_peak is not None:
         limit = f"limit {known}{keys.limit_share_of_flat_peak:.0%} of the peak under 'flat', a stress case"
     else:
-        return "no limit"
+        unread = sorted(keys.model_fields_set & PRICE_KEYS)
+        return (
+            f"no limit, so {' and '.join(unread)} price{'' if len(unread) > 1 else 's'} nothing"
+            if unread
+            else "no limit"
+        )
     price = price_overload(keys)
     told = f"{limit}; {price.value:.3g} $/kWh above it, {price.source}"
     known_kw = keys.limit_kw or limit_kw

@@ -19,6 +19,7 @@ from gridagora.run.simulate import simulate
 from gridagora.run.state import wiring_of
 from gridagora.scenario.build import Scene
 from gridagora.scenario.overload import price_overload
+from gridagora.scenario.schema import LIMIT_KEYS
 from gridagora.studies.sweep import override
 
 OVER = "substation.over_per_kwh"
@@ -67,12 +68,16 @@ def find_break_even(scene: Scene, design: str, runs_max: int = RUNS_MAX) -> Brea
     Raises
     ------
     InputError
-        A design that the scene does not have, or the flat one itself.
+        A design that the scene does not have, or the flat one itself, or a scene without a limit.
     """
     if design == "flat":
         got, expected = "'flat', which every design is held against", "another design"
         raise InputError([Problem("--design", got, expected)])
     scene.market(design)
+    if not any(getattr(scene.scenario.substation, key) for key in LIMIT_KEYS):
+        where = f"{scene.file or 'scene'}: [substation]"
+        hint = "A limit is one of " + ", ".join(LIMIT_KEYS) + "."
+        raise InputError([Problem(where, "no limit", "a limit that loads may exceed", hint)])
     start = price_overload(scene.scenario.substation).value
     return search_break_even(design, lambda price: play_at(scene, design, price), start, runs_max)
 

@@ -31,6 +31,7 @@ from gridagora.studies.assumptions import assume_errors
 from gridagora.studies.journal import Journal, open_journal
 from gridagora.studies.parallel import Workers, map_cases, width_of
 from gridagora.studies.risk.distribution_free import least_draws
+from gridagora.studies.risk.intervals import widen_by
 from gridagora.studies.sweep import SOURCE, Told
 from gridagora.studies.variations import require_variations
 from gridagora.studies.worlds import (
@@ -45,6 +46,7 @@ from gridagora.studies.worlds import (
 
 FORMAT = 1  # of an ensemble folder; another number where names or meaning of what it holds change
 LEAST_SEEDS = 2  # for a spread at all
+FEW_SEEDS = 8  # fewer make intervals of Student's t much wider than those of a known spread
 MOST_WORLDS = 1_000_000  # of one ensemble; more is a slip of the hand
 LAST_SEED = 2**63 - 1  # that a table holds
 JOURNAL, WORLDS_FILE = "journal.jsonl", "worlds.parquet"
@@ -177,12 +179,17 @@ def lines_of(plan: EnsemblePlan) -> list[str]:
     many = len(plan.variations)
     worlds = f"{plan.seeds} worlds" + (f" of {many} variations" if many > 1 else "")
     last = plan.first_seed + plan.seeds - 1
+    few = (
+        f"Few worlds: a 95 % interval from {plan.seeds} is {widen_by(plan.seeds):.1f} times as wide as the spread alone makes "
+        f"it, from {FEW_SEEDS} {widen_by(FEW_SEEDS):.1f} times; one that holds zero says little."
+    )
     assumed = [f"Assumed: {key} = {source}." for key, source in plan.assumed.items()]
     return [
         f"{worlds}, seeds {plan.first_seed} to {last}, {len(plan.designs)} designs.",
         f"Redrawn: {'; '.join(said['redrawn'])}.",
         f"The same in all: {'; '.join(said['kept'])}.",
         *assumed,
+        *([few] if plan.seeds < FEW_SEEDS else []),
     ]
 
 

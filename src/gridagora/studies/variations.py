@@ -9,6 +9,7 @@ from scipy.stats import qmc
 
 from gridagora.core.errors import InputError, Problem
 from gridagora.scenario import read
+from gridagora.scenario.schema import Scenario
 
 MANY = 10_000  # variations of one call; more is a slip of the hand
 LATIN = "--latin"
@@ -136,6 +137,21 @@ def _at(dial: Dial, share: float) -> str:
     return _number(round(low + share * (high - low), 6))
 
 
+def _read_by_none(keys: Scenario, variation: Sequence[str], option: str) -> list[Problem]:
+    """Return the problem of every key of a variation that is of a market or design not compared: it would vary nothing."""
+    compared = ["flat", *keys.compared]  # flat is run in every world
+    known = {"design": compared, "market": [keys.market_of(name) for name in compared]}
+    problems = []
+    for item in variation:
+        key = item.partition("=")[0]
+        table, *inner = key.split(".")
+        if table in known and len(inner) > 1 and inner[0] not in known[table]:
+            got = f"a key of the {table} '{inner[0]}', which no design compared reads"
+            expected = f"a key that changes something; compared are {', '.join(keys.compared)}"
+            problems.append(Problem(f"{option} {key}", got, expected))
+    return problems
+
+
 def require_variations(
     path: str, overrides: Sequence[str], variations: Sequence[tuple[str, ...]], option: str
 ) -> None:
@@ -154,7 +170,8 @@ def require_variations(
     }
     for variation in variations:
         try:
-            read.load(path, [*overrides, *variation])
+            found = read.load(path, [*overrides, *variation])
+            problems |= dict.fromkeys(_read_by_none(found, variation, option))
         except InputError as fault:
             for each in fault.problems:
                 own = any(each.where == f"--set {item}" for item in variation)

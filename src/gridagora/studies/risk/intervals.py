@@ -48,6 +48,15 @@ def mean_interval(values: Col, confidence: float = CONFIDENCE) -> Estimate:
     return Estimate(mean, mean - half, mean + half)
 
 
+def widen_by(draws: int, confidence: float = CONFIDENCE) -> float:
+    """Return how many times wider the interval of a mean is from so few draws, two or more, than where their spread is known [1].
+
+    It is Student's t over the normal quantile: 6.5 with two draws, 1.2 with eight.
+    """
+    at = (1.0 + confidence) / 2.0
+    return float(stdtrit(draws - 1, at)) / float(ndtri(at))
+
+
 def p_value(values: Col) -> float:
     """Return how likely a mean of draws (n,) [any unit] this far from zero is where the true mean is zero: two-sided t test.
 
