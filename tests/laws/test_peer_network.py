@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from gridagora.markets.peer import Peer
+from gridagora.mechanisms.operating_envelope import share_limit
 from gridagora.results.outcome import over_limit_kwh, welfare_usd
 from gridagora.run.evaluate import evaluate
-from gridagora.run.settle import RENT
+from gridagora.run.settle import BEYOND, RENT
 from gridagora.run.simulate import simulate
+from gridagora.run.state import baseline
 from gridagora.settlement.ledger import only, paid_uusd
 from gridagora.settlement.parties import Role, row_of
 
@@ -66,6 +68,20 @@ def test_envelopes_lower_what_is_beyond_the_limit(alone, study):
         held = run(Peer(network="envelope", envelope=envelope), study)
         assert over_limit_kwh(held) < 0.6 * over_limit_kwh(alone)
         assert held.imbalance_uusd == 0
+
+
+def test_import_beyond_an_envelope_costs_what_it_costs_beyond_the_limit(study):
+    ran = simulate(Peer(network="envelope"), study)
+    o, w = evaluate("peer", ran, study), study.wholesale
+    share = share_limit(baseline(study, ran.wholesale_per_kwh), "baseline")
+    hours, per = o.home_kw.shape[1] * o.dt_h, round(1 / o.dt_h)
+    room_kw = 0.97 * w.limit_kw - o.other_kw.reshape(int(hours), per).mean(1)
+    mean_kw = np.asarray(o.home_kw).reshape(len(share), -1, per).mean(2)
+    beyond_kwh = (mean_kw - share[:, None] * room_kw).clip(min=0).sum(1)
+    due = only(o.ledger, BEYOND)
+    by_home = np.bincount(due.payer, due.amount_uusd * UUSD, minlength=len(share))[: len(share)]
+    np.testing.assert_allclose(by_home, beyond_kwh * w.over_per_kwh, atol=2 * UUSD)
+    assert by_home.sum() > 0
 
 
 def test_only_who_sees_the_limit_says_so():
