@@ -10,7 +10,11 @@ from gridagora.run.compare import compare
 ITEMS = (
     "deviation charge",
     "retail margin",
-)  # by the ledger: charges for misses, and what prosumers share as the retailer
+    "subscribed power",
+    "excess energy",
+    "demand charge",
+    "beyond limit",
+)  # by the ledger: charges for misses and for power, and what prosumers share as the retailer
 
 
 @pytest.fixture(scope="module")

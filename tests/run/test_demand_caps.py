@@ -85,7 +85,7 @@ def test_a_cap_costs_what_the_linear_program_with_the_largest_hour_says(charge, 
     for i in range(N):
         best, at = least_cost(problem, i, charge, peak)
         own, _ = least_cost(problem, i, charge, peak, cap_kw[i] + 1e-9)
-        assert np.isinf(own) or best - 1e-9 <= own <= best + 2e-3 * abs(best)
+        assert np.isinf(own) or best - 1e-9 <= own <= best + 3e-3 * abs(best)
         assert cap_kw[i] == pytest.approx(at, abs=0.2)
 
 

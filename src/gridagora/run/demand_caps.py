@@ -20,8 +20,9 @@ WIDTH_KW = 0.05  # of the range that is left: a charge of 5 $/kW and month then 
 NEAR = 0.1  # of the charge: so near a cap of the hour before stands, the price inside being no better known
 
 
-# prices inside must be known well for their sum to say what a kW saves: 12 rounds miss the best cap by .3 kW, these by .05
-WELL = Effort(60, 10, 1e-4)
+# prices inside must be known well for their sum to say what a kW saves: 12 rounds miss the best cap by .3 kW, these by .05; they
+# rise to the charge, some dollars, and so in larger steps
+WELL = Effort(60, 10, 1e-4, 0.1)
 
 
 class MeterProblem(NamedTuple):

@@ -10,7 +10,7 @@ from gridagora.core.exchange import Quotes
 from gridagora.core.session import BehindTheMeter
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.curves.internal_price import clear
-from gridagora.kernels.curves.shared_meter import solve_meter
+from gridagora.kernels.curves.shared_meter import RHO, solve_meter
 from gridagora.kernels.stores.value import Stores, rows
 from gridagora.population.fleet import THREADS
 from gridagora.run.home_limits import HomeLimits
@@ -23,11 +23,12 @@ NEAR = 2e-3  # of its cost: the gap at which a home leaves
 
 
 class Effort(NamedTuple):
-    """Rounds of sharing at most, rounds from one proof to the next, and the gap over its cost at which a home leaves."""
+    """How long homes share, and in which steps."""
 
-    rounds: int
-    check: int
-    near: float
+    rounds: int  # at most
+    check: int  # from one proof to the next
+    near: float  # the gap over its cost at which a home leaves
+    rho: float = RHO  # $/kWh for each kW that a store moves in a round
 
 
 ANEW = Effort(ROUNDS_FIRST, CHECK, NEAR)
@@ -79,7 +80,7 @@ def find_internal_prices(
         None: what is usual, less where powers to begin with are given.
     """
     n, h = net_kw.shape
-    rounds, check, near = effort or (AFTER if begin_kw else ANEW)
+    rounds, check, near, rho = effort or (AFTER if begin_kw else ANEW)
     exports: Flag = np.asarray((net_kw < 0).any(1))
     for spec, at in zip(specs, home, strict=True):
         exports[at[(spec.p_min_kw < 0).any(1)]] = True
@@ -110,6 +111,7 @@ def find_internal_prices(
             tolerance=near,
             check=check,
             threads=THREADS,
+            rho=rho,
             start_per_kwh=start[exports],
             start_kw=np.concatenate([p[own] for p, own in zip(begin_kw, chosen, strict=True)])
             if begin_kw
