@@ -219,19 +219,22 @@ def _seconds(stamps: pd.Series) -> Index:
 
 
 def _read_column(sheet: Sheet, written: str, problems: list[Problem]) -> TimeColumn:
-    cells, values = sheet.cells[written], np.full(len(sheet.row), np.nan)
+    cells = sheet.cells[written]
+    values = np.array(pd.to_numeric(pd.Series(cells), errors="coerce"), np.float64)
     wrong = []
-    for row, cell in enumerate(cells):
+    for row in np.flatnonzero(~np.isfinite(values)):
+        cell = cells[row]
+        values[row] = np.nan
         if not cell or cell.lower() in EMPTY:
             continue
         number = parse_number(cell)
         if number is None:
-            wrong.append(row)
+            wrong.append(int(row))
         else:
             values[row] = number
-    for row in wrong[:SHOWN]:
-        more = f"So in {len(wrong)} rows." if len(wrong) > 1 and row == wrong[0] else ""
-        problems.append(Problem(sheet.at(row), f"'{cells[row]}' in '{written}'", "a number", more))
+    for at in wrong[:SHOWN]:
+        more = f"So in {len(wrong)} rows." if len(wrong) > 1 and at == wrong[0] else ""
+        problems.append(Problem(sheet.at(at), f"'{cells[at]}' in '{written}'", "a number", more))
     behind = next((unit for cell in cells if (unit := unit_of(cell))), "")
     return TimeColumn(written, split_heading(written).unit or behind, values)
 

@@ -29,7 +29,8 @@ from gridagora.scenario import populate as draw
 from gridagora.scenario import validate as sound
 from gridagora.scenario.calendar import midnight_s, utc_offset_s
 from gridagora.scenario.holdable import require_holdable
-from gridagora.scenario.membership import count_members, find_meters, members_of, say_places
+from gridagora.scenario.measured_loads import loads_of
+from gridagora.scenario.membership import count_homes, find_meters, members_of, say_places
 from gridagora.scenario.schema import Scenario
 
 MAKE = "gridagora.assemble makes a scene of tables, gridagora.load of a file."
@@ -170,7 +171,9 @@ def build(scenario: Scenario, progress: Callable[[str], None] | None = None) -> 
     start_s = midnight_s(case.start, case.timezone)
     problems: list[Problem] = []
     members = attempt(lambda: members_of(scenario), problems)
-    scenario = count_members(scenario, members)
+    loads = attempt(lambda: loads_of(scenario, start_s), problems)
+    named = households.Named(members, loads)
+    scenario = count_homes(scenario, named.home_id)
     tell("feeder")
     feeder = attempt(
         lambda: apply_pairs(draw.feeder(scenario, start_s), scenario.homes.on), problems
@@ -183,7 +186,7 @@ def build(scenario: Scenario, progress: Callable[[str], None] | None = None) -> 
     tell("homes")
     count = _count(scenario, feeder, problems)
     found = (
-        attempt(lambda: households.homes(scenario, start_s, count, sky, lived, members), problems)
+        attempt(lambda: households.homes(scenario, start_s, count, sky, lived, named), problems)
         if sky and not problems
         else None
     )

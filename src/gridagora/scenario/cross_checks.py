@@ -66,11 +66,16 @@ def check(
 
 
 def _members(keys: HomesKeys, got: Got) -> list[Problem]:
-    if not keys.table or keys.count is None:
-        return []
-    got_count = f"{keys.count} beside a table of homes"
-    hint = "A row is a home; leave count out."
-    return [Problem(got.where("homes", "count"), got_count, "one of them", hint)]
+    problems = []
+    if (keys.table or keys.loads) and keys.count is not None:
+        said = f"{keys.count} beside a {'table' if keys.table else 'file of loads'} of homes"
+        hint = "It says how many there are; leave count out."
+        problems.append(Problem(got.where("homes", "count"), said, "one of them", hint))
+    if keys.loads and keys.source != "synthetic":
+        said = f"a file beside source '{keys.source}', which has loads of its own"
+        hint = "Leave source out, or read the file as source 'profiles'."
+        problems.append(Problem(got.where("homes", "loads"), said, "one of them", hint))
+    return problems
 
 
 def _calendar(case: ScenarioKeys, got: Got) -> list[Problem]:

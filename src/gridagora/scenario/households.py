@@ -6,7 +6,6 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from gridagora.core.device import People
 from gridagora.core.errors import InputError, Problem, attempt
@@ -19,17 +18,19 @@ from gridagora.population.profiles import HOUR_S, Profiles, has_unit, hours_of
 from gridagora.scenario import membership, plugin_sources, short_keys
 from gridagora.scenario import populate as draw
 from gridagora.scenario.calendar import midnight_s
+from gridagora.scenario.measured_loads import order_loads, put_loads
+from gridagora.scenario.pairing import pair_start_s, spell_day
 from gridagora.scenario.schema import Scenario, from_outside
 from gridagora.scenario.sky import Sky
 from gridagora.sources import ev, synthetic
 from gridagora.sources import homes as houses
 from gridagora.sources.exposure import exposure
+from gridagora.sources.loads import MeasuredLoads
 from gridagora.sources.members import Members
 from gridagora.sources.profiles import Layout, read_profiles
 from gridagora.sources.weather import window
 
-DAY_S, WEEK_S = 86400, 7 * 86400
-SEASON_S = 31 * DAY_S  # homes of another season are taken only where the scenario says so
+DAY_S = 86400
 HOURLY = "loads are means over an hour: within it they do not move, and a 15-minute peak of theirs is the hour's mean"
 NO_SESSIONS = Sessions(np.zeros(1, np.int64), np.full(1, DAY_S // 2, np.int64), np.zeros(1))
 
@@ -39,6 +40,22 @@ class Population(NamedTuple):
 
     homes: Homes
     notes: tuple[str, ...]
+
+
+class Named(NamedTuple):
+    """Homes that a scenario names one by one: in a table of members, in a file of their measured loads, in both or in neither."""
+
+    members: Members | None
+    loads: MeasuredLoads | None
+
+    @property
+    def home_id(self) -> tuple[str, ...] | None:
+        """Their names, those of members first; None where nobody is named."""
+        known = self.members or self.loads
+        return None if known is None else known.home_id
+
+
+NOBODY = Named(None, None)
 
 
 def given(scenario: Scenario) -> Mapping[str, Mapping[str, Any]]:
@@ -85,7 +102,7 @@ def measured(scenario: Scenario, start_s: int) -> draw.Measured | None:
     if problems or found is None or cars is None:
         raise InputError(problems)
     profiles, sky, notes = _over_the_same_hours(scenario, found.profiles, year)
-    from_s = _from_s(scenario, start_s, profiles)
+    from_s = pair_start_s(scenario, start_s, profiles.start_s, profiles.load_kw.shape[1])
     said = (
         ()
         if keys.source == "travis"
@@ -101,10 +118,11 @@ def homes(
     count: int,
     outdoors: Sky,
     lived: draw.Measured | None,
-    members: Members | None = None,
+    named: Named = NOBODY,
 ) -> Population:
     """Return the population: so many homes, what they own, and when their cars come and go."""
-    table, notes = _houses(scenario, start_s, count, outdoors.weather, lived, members)
+    table, notes = _houses(scenario, start_s, count, outdoors.weather, lived, named)
+    members = named.members
     observed = {
         "ev": synthetic.sessions(scenario.scenario.seed) if lived is None else lived.sessions
     }
@@ -124,16 +142,22 @@ def _houses(
     count: int,
     sky: Weather,
     lived: draw.Measured | None,
-    members: Members | None,
+    named: Named,
 ) -> tuple[Homes, tuple[str, ...]]:
     """Return homes with what their source knows of them, and what was taken for granted."""
-    case = scenario.scenario
+    case, members = scenario.scenario, named.members
     if plugin_sources.names_one(scenario, "homes"):
         return plugin_sources.homes(scenario, start_s, count, sky), ()
     if lived is None:
-        named = {} if members is None else members._asdict()
-        own = {key: named[key] for key in ("home_id", "floor_m2") if key in named}
-        return synthetic.homes(case.seed, sky, case.days, count, **own), ()
+        floor_m2 = None if members is None else members.floor_m2
+        drawn = synthetic.homes(
+            case.seed, sky, case.days, count, home_id=named.home_id, floor_m2=floor_m2
+        )
+        if named.loads is None:
+            return drawn, ()
+        loads = order_loads(named.loads, members)
+        drawn, said = put_loads(drawn, loads, scenario, start_s)
+        return drawn, (*loads.notes, said)
     table = houses.travis(
         lived.profiles
         if members is None
@@ -239,10 +263,8 @@ def _over_the_same_hours(
     if shared <= 0:
         if not has_unit(profiles).any():
             return profiles, _nowhere(profiles), ()
-        span = (
-            f"{_day(profiles.start_s, zone)} to {_day(profiles.start_s + HOUR_S * hours - 1, zone)}"
-        )
-        other = f"{_day(year.first_s, zone)} to {_day(last_s - 1, zone)}"
+        span = f"{spell_day(profiles.start_s, zone)} to {spell_day(profiles.start_s + HOUR_S * hours - 1, zone)}"
+        other = f"{spell_day(year.first_s, zone)} to {spell_day(last_s - 1, zone)}"
         hint = "Name the weather that the homes were measured in: weather_source and weather_file in [homes]."
         where = f"{_path(scenario)} and its weather"
         raise InputError(
@@ -266,64 +288,6 @@ def _nowhere(profiles: Profiles) -> Weather:
         *(np.zeros(hours) for _ in range(4)),
         *(np.full(hours, each) for each in (90.0, 180.0, 2.0)),
     )
-
-
-def _from_s(scenario: Scenario, start_s: int, profiles: Profiles) -> int:
-    """Return the start of the run in the time of the homes: `homes.start`, or the nearest date of the same weekday [s UTC].
-
-    Raises
-    ------
-    InputError
-        The file does not cover the run from there.
-    """
-    case, hours = scenario.scenario, profiles.load_kw.shape[1]
-    last_s = profiles.start_s + HOUR_S * (hours - 24 * case.days)
-    asked = scenario.homes.start
-    from_s = (
-        _paired_s(start_s, profiles.start_s, last_s)
-        if asked is None
-        else midnight_s(asked, case.timezone)
-    )
-    whole = hours >= 8760  # a year goes round
-    if profiles.start_s <= from_s <= last_s or (
-        whole and profiles.start_s <= from_s < profiles.start_s + HOUR_S * hours
-    ):
-        return from_s
-    first, end = (
-        _day(profiles.start_s, case.timezone),
-        _day(profiles.start_s + HOUR_S * hours - 1, case.timezone),
-    )
-    near = f"no {case.start:%A} near {case.start:%d %B} with {case.days} days after it"
-    got = f"{asked} and a run of {case.days} days" if asked else near
-    hint = "Set [homes] start to a day of the file; where it numbers its hours, first to the day of hour 0."
-    raise InputError(
-        [
-            Problem(
-                f"{scenario.file or 'scene'}: [homes] start",
-                got,
-                f"days of the file, {first} to {end}",
-                hint,
-            )
-        ]
-    )
-
-
-def _paired_s(start_s: int, first_s: int, last_s: int) -> int:
-    """Return the date nearest in the year, on the same weekday, from which the file covers the run; `first_s` - 1 if none."""
-    there = pd.Timestamp(start_s, unit="s", tz="UTC")
-    middle = pd.Timestamp((first_s + last_s) // 2, unit="s", tz="UTC")
-    day = 28 if (there.month, there.day) == (2, 29) else there.day
-    years = [there.replace(year=year, day=day) for year in range(middle.year - 1, middle.year + 2)]
-    inside = [each for each in years if first_s <= each.timestamp() <= last_s]
-    wanted = min(inside or years, key=lambda each: abs((each - middle).total_seconds()))
-    if abs(wanted.timestamp() - min(max(wanted.timestamp(), first_s), last_s)) > SEASON_S:
-        return first_s - 1
-    moved = start_s - round((there - wanted).total_seconds() / WEEK_S) * WEEK_S
-    if moved < first_s:
-        moved += -(-(first_s - moved) // WEEK_S) * WEEK_S
-    if moved > last_s:
-        moved -= -(-(moved - last_s) // WEEK_S) * WEEK_S
-    return moved if moved >= first_s else first_s - 1
 
 
 def _edges(profiles: Profiles, from_s: int, days: int) -> tuple[str, ...]:
@@ -354,7 +318,3 @@ def _sessions(scenario: Scenario, start_s: int) -> Sessions:
 def cars_share(scenario: Scenario) -> float:
     """Return the share of homes with a car."""
     return float(given(scenario).get("ev", {}).get("share", scenario.homes.ev_share))
-
-
-def _day(time_s: int, zone: str) -> str:
-    return f"{pd.Timestamp(time_s, unit='s', tz='UTC').tz_convert(zone):%d %B %Y}"

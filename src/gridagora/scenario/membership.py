@@ -49,11 +49,11 @@ def members_of(scenario: Scenario) -> Members | None:
     return members
 
 
-def count_members(scenario: Scenario, members: Members | None) -> Scenario:
-    """Return the scenario with a home for every member."""
-    if members is None:
+def count_homes(scenario: Scenario, home_id: Sequence[str] | None) -> Scenario:
+    """Return the scenario with a home for every name, as it is without names."""
+    if home_id is None:
         return scenario
-    homes = scenario.homes.model_copy(update={"count": len(members.home_id)})
+    homes = scenario.homes.model_copy(update={"count": len(home_id)})
     return scenario.model_copy(update={"homes": homes})
 
 

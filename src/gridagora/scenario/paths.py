@@ -17,6 +17,7 @@ USED = (
     ("homes", "weather_file", ("profiles",)),
     ("homes", "weather_folder", ("profiles",)),
     ("homes", "table", ()),
+    ("homes", "loads", ()),
     ("homes", "ev_file", ("travis", "profiles")),
     ("weather", "file", ("epw", "tmy3", "nsrdb")),
     ("weather", "folder", ("travis",)),

@@ -226,6 +226,14 @@ class HomesKeys(Table):
         description="table of the homes, CSV, XLSX or Parquet, a row a home: name, meter, class, what it owns; what it lacks is "
         "drawn",
     )
+    loads: str = Field(
+        "",
+        description="file of measured loads, CSV, XLSX or Parquet: a column of time and one a home, or columns home, time, load",
+    )
+    loads_hold: Literal["all", "appliances"] = Field(
+        "all",
+        description="what measured loads hold: all that homes draw, or all but heating, cooling and hot water, which are drawn",
+    )
     participation_share: Share = Field(1.0, description=PARTICIPATION)
     by_hand_share: Share = Field(0.0, description=BY_HAND)
     pv_share: Share = Field(0.4, description="share of homes with solar panels [0..1]")

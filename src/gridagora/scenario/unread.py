@@ -65,16 +65,22 @@ READERS = (
 )
 
 
+# What a file of measured loads reads, whatever the source of houses.
+OF_LOADS = frozenset({("homes", "first"), ("homes", "load_max_kw"), ("homes.units", "load")})
+
+
 def check(tables: Mapping[str, Table], parts: Mapping[str, Any], got: Got) -> list[Problem]:
     """Return the problem of each key that is set, to something else than its default, while nothing reads it."""
     found: dict[tuple[str, str], Problem] = {}
+    used = OF_LOADS if vars(tables["homes"])["loads"] else frozenset()
     for each in READERS:
         outer, _, name = each.by.rpartition(".")
         value = vars(tables[outer])[name]
         if value in each.values:
             continue
         for key in each.keys:
-            if _set(tables[each.table], key) and not _plugin_reads(each.by, value, key):
+            read = _plugin_reads(each.by, value, key) or (each.table, key) in used
+            if _set(tables[each.table], key) and not read:
                 found.setdefault((each.table, key), _unread(each, key, tables, got))
     return [*found.values(), *_without_a_use(tables, parts, got)]
 
@@ -113,9 +119,17 @@ def _without_a_use(
     rules = (
         (
             ("homes", "start"),
-            homes["source"] == "synthetic" and weather["source"] == "synthetic",
+            homes["source"] == "synthetic"
+            and weather["source"] == "synthetic"
+            and not homes["loads"],
             "homes and weather of no file",
             "a day of a file of homes or of weather",
+        ),
+        (
+            ("homes", "loads_hold"),
+            not homes["loads"],
+            "no file of loads",
+            "a word only beside [homes] loads",
         ),
         (
             ("layers", "partners_file"),

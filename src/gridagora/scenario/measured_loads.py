@@ -1,0 +1,93 @@
+"""Homes whose load was measured: the series of each in place of a drawn one, in the hours of the run."""
+
+from pathlib import Path
+
+import numpy as np
+
+from gridagora.core.errors import InputError, Problem, nearest
+from gridagora.core.tables import TAIL_H, Homes
+from gridagora.scenario.calendar import midnight_s
+from gridagora.scenario.pairing import pair_start_s
+from gridagora.scenario.schema import Scenario
+from gridagora.sources.loads import MeasuredLoads, read_loads
+from gridagora.sources.members import Members
+
+HOUR_S, DAY_H, YEAR_H = 3600, 24, 8760
+
+
+def loads_of(scenario: Scenario, start_s: int) -> MeasuredLoads | None:
+    """Return the measured loads of a scenario, None where it names no file.
+
+    Raises
+    ------
+    InputError
+        What is wrong with the file.
+    """
+    keys = scenario.homes
+    if not keys.loads:
+        return None
+    first = keys.first or scenario.scenario.start.replace(month=1, day=1)
+    zone, unit = scenario.scenario.timezone, scenario.home_units.load or ""
+    return read_loads(Path(keys.loads), midnight_s(first, zone), zone, unit, keys.load_max_kw)
+
+
+def order_loads(loads: MeasuredLoads, members: Members | None) -> MeasuredLoads:
+    """Return the loads of members, in their order; all of them where there is no table of members.
+
+    Raises
+    ------
+    InputError
+        Members whose load nobody measured.
+    """
+    if members is None:
+        return loads
+    row_of = {name.lower(): row for row, name in enumerate(loads.home_id)}
+    problems = [
+        Problem(
+            f"{members.path}, row {members.row[at]}",
+            f"'{name}', of whom the file of loads says nothing",
+            "the name of a home there",
+            nearest(name, loads.home_id),
+        )
+        for at, name in enumerate(members.home_id)
+        if name.lower() not in row_of
+    ]
+    if problems:
+        raise InputError(problems)
+    rows = [row_of[name.lower()] for name in members.home_id]
+    left = len(loads.home_id) - len(rows)
+    said = (f"{left} homes of the file of loads are no members and left out",) if left else ()
+    return MeasuredLoads(members.home_id, loads.start_s, loads.load_kw[rows], (*loads.notes, *said))
+
+
+def put_loads(
+    homes: Homes, loads: MeasuredLoads, scenario: Scenario, start_s: int
+) -> tuple[Homes, str]:
+    """Return the homes with their measured loads, and which hours these are, in words.
+
+    A load that holds all that a home draws leaves no heating, cooling or hot water beside it.
+
+    Raises
+    ------
+    InputError
+        Loads that do not cover the run.
+    """
+    hours = DAY_H * scenario.scenario.days
+    from_s = pair_start_s(scenario, start_s, loads.start_s, loads.load_kw.shape[1])
+    first = (from_s - loads.start_s) // HOUR_S
+    at = first + np.arange(hours + TAIL_H)
+    count = loads.load_kw.shape[1]
+    beyond = at >= count
+    if count >= YEAR_H:  # a year goes round
+        beyond, at = np.zeros(len(at), np.bool_), at % count
+    at[beyond] -= DAY_H * -(-(at[beyond] - count + 1) // DAY_H)
+    day = np.datetime64(from_s, "s").astype("datetime64[D]")
+    said = "" if from_s == start_s else f"loads from {day} on stand for the days of the run; "
+    said += (
+        "the day after the run is the last before it that the file has; " if beyond.any() else ""
+    )
+    if scenario.homes.loads_hold == "all":
+        said += "measured loads hold all that a home draws: nothing of it is moved, devices of [homes] stand beside it"
+        return homes._replace(load_kw=loads.load_kw[:, at], owned={}), said
+    said += "heating, cooling and hot water are drawn beside measured loads, which hold the rest"
+    return homes._replace(load_kw=loads.load_kw[:, at]), said

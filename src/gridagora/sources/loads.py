@@ -1,0 +1,135 @@
+"""Measured loads as a user brings them: a column of time and a column for each home, or a row a home and hour."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from gridagora.core.errors import InputError, Problem
+from gridagora.core.registry import register
+from gridagora.core.tables import Col
+from gridagora.files.sheet import read_sheet, split_heading
+from gridagora.files.time_table import TimeTable, mean_over, read_time_table
+from gridagora.population.profiles import LOAD_MAX_KW
+from gridagora.sources.profiles import KNOWN, Layout, read_profiles
+
+HOUR_S = 3600
+SHOWN = 5  # homes named of one fault before the rest is counted
+POWER = {"kw": 1.0, "w": 1e-3}
+ENERGY = {"kwh": 1.0, "wh": 1e-3}  # of a row
+LEAST_MEAN_KW = 0.005  # of a home over the file; less is another unit
+
+
+class MeasuredLoads(NamedTuple):
+    """Hourly loads of n homes from `start_s` [s UTC], shape (n, t) [kW], and what was taken of the file, in words."""
+
+    home_id: tuple[str, ...]
+    start_s: int
+    load_kw: Col  # (n, t)
+    notes: tuple[str, ...]
+
+
+@register("source", "homes.loads")
+def read_loads(
+    path: Path, origin_s: int, timezone: str, unit: str = "", load_max_kw: float = LOAD_MAX_KW
+) -> MeasuredLoads:
+    """Read measured loads, hour by hour; finer rows are averaged to hours.
+
+    Parameters
+    ----------
+    path
+        CSV, workbook or Parquet. Wide: a column `time` and a column for each home, headed by its name. Long: columns `home`,
+        `time` and `load`, in CSV or Parquet.
+    origin_s
+        Start of hour 0 of numbered hours [s UTC].
+    timezone
+        IANA name of the zone of time stamps without an offset.
+    unit
+        kW, W, or kWh and Wh of a row; left out: that of the headings, or kW of hourly rows.
+    load_max_kw
+        Largest hourly load of a home that is believed [kW].
+
+    Raises
+    ------
+    InputError
+        All faults of the file at once; rows finer than an hour without a unit; loads below zero, of no home, or none at all.
+    """
+    if _is_long(path):
+        layout = Layout(units={"load": unit} if unit else {}, load_max_kw=load_max_kw)
+        found = read_profiles(path, origin_s, timezone, layout)
+        return MeasuredLoads(
+            found.profiles.home_id, found.profiles.start_s, found.profiles.load_kw, found.notes
+        )
+    table = read_time_table(path, timezone, origin_s)
+    starts, rows = np.zeros(0, np.int64), []
+    for column in table.columns.values():
+        factor = _factor(table, column.written, unit or column.unit)
+        starts, load = mean_over(table, column.values * factor, HOUR_S)
+        rows.append(load)
+    load_kw = np.array(rows)
+    whole = np.asarray(np.isfinite(load_kw).any(axis=0))
+    first, last = int(np.argmax(whole)), len(whole) - int(np.argmax(whole[::-1]))
+    names = tuple(_name(column.written) for column in table.columns.values())
+    load_kw, start_s = load_kw[:, first:last], int(starts[first])
+    if problems := _check(table, names, load_kw, start_s, load_max_kw):
+        raise InputError(problems)
+    said = f"{table.notes[-1]}; a column for each of {len(names)} homes"
+    return MeasuredLoads(names, start_s, load_kw, (*table.notes[:-1], said))
+
+
+def _is_long(path: Path) -> bool:
+    """Return whether a table has a column of homes beside that of their load."""
+    names = {split_heading(name).name for name in read_sheet(path).cells}
+    return bool(names & set(KNOWN["home"])) and bool(names & set(KNOWN["load"]))
+
+
+def _name(written: str) -> str:
+    """Return the name of a home out of the heading of its column, without a unit behind it."""
+    unit = split_heading(written).unit
+    return written[: written.lower().rindex(unit) - 1].strip() if unit else written.strip()
+
+
+def _factor(table: TimeTable, written: str, unit: str) -> float:
+    """Return what turns the numbers of a column into kW."""
+    said, where = unit.lower(), f"{table.path}, '{written}'"
+    if said in POWER:
+        return POWER[said]
+    if said in ENERGY:
+        return ENERGY[said] * HOUR_S / table.step_s
+    if said:
+        raise InputError([Problem(where, f"the unit '{said}'", "kW, W, kWh or Wh")])
+    if table.step_s < HOUR_S:
+        minutes = table.step_s // 60
+        got = f"rows of {minutes} minutes without a unit"
+        hint = f'Set load in [homes.units] to "kW", or to "kWh", the energy of {minutes} minutes.'
+        raise InputError([Problem(where, got, "kW, W, kWh or Wh", hint)])
+    return 1.0
+
+
+def _check(
+    table: TimeTable, names: tuple[str, ...], load_kw: Col, start_s: int, load_max_kw: float
+) -> list[Problem]:
+    """Return what no load of a home is: hours without a number, below zero, beyond its service, next to nothing."""
+    problems: list[Problem] = []
+    kinds = (
+        (~np.isfinite(load_kw), "no number", "a load in every hour between the first and the last"),
+        (load_kw < 0, "a load below 0", "consumption alone: panels stand in [homes] or its table"),
+        (load_kw > load_max_kw, f"a load above {load_max_kw:g} kW", "a load of a home in kW"),
+    )
+    for mask, got, expected in kinds:
+        homes = np.flatnonzero(mask.any(1))
+        for at, row in enumerate(homes[:SHOWN]):
+            hour = int(np.argmax(mask[row]))
+            when = np.datetime64(start_s + HOUR_S * hour, "s")
+            more = f"So in {homes.size} homes." if homes.size > 1 and at == 0 else ""
+            where = f"{table.path}, '{names[row]}', {when} UTC"
+            problems.append(Problem(where, got, expected, more))
+    if problems:
+        return problems
+    mean_kw = load_kw.mean(1)
+    low = np.flatnonzero(mean_kw < LEAST_MEAN_KW)
+    if low.size == len(names):
+        hint = "Are they MWh? Set load in [homes.units]."
+        got = f"loads of {float(mean_kw.mean()):.2g} kW in the mean"
+        return [Problem(str(table.path), got, f"homes of {LEAST_MEAN_KW:g} kW or more", hint)]
+    return []
