@@ -103,8 +103,11 @@ def test_positions_with_the_supplier_move_money_and_no_power(alone, study):
     moved = (ahead - in_real_time).sum(1) * bound.dt_h
     np.testing.assert_allclose(bound.bill_usd - alone.bill_usd, moved, atol=5 * UUSD)
     wedge = price.delivery_per_kwh - price.export_credit_per_kwh
-    spread = np.ptp(position.price_per_kwh, axis=0)
-    assert ((spread < 1e-9) | (np.abs(spread - wedge) < 1e-9)).all()
+    exports = position.p_kw < 0
+    both = exports.any(0) & ~exports.all(0)
+    assert both.any()
+    least = np.where(exports, position.price_per_kwh + wedge, position.price_per_kwh)[:, both]
+    np.testing.assert_allclose(np.ptp(least, axis=0), 0.0, atol=1e-9)
 
 
 def test_forward_trades_are_delivered_at_their_price_in_every_interval_of_their_hour(study):

@@ -118,14 +118,14 @@ def planned(level_kw, opened):
 
 
 def test_every_hour_of_a_plan_has_the_price_that_its_demand_meets_the_limit_at():
-    level = np.array([3.0, 8.0, 7.0, 40.0, -9.0])
-    found, asked = planned(level, opening(5, horizon=Horizon.DAY_AHEAD))
+    level = np.array([3.0, 8.0, 7.0, 40.0, -9.0, -14.0])
+    found, asked = planned(level, opening(6, horizon=Horizon.DAY_AHEAD))
     # where homes export 9 kW at the import price, they see the export price, and there the limit is kept
-    expected = [0.0, 2.0 / SLOPE, 1.0 / SLOPE, OVER, 0.0]
+    expected = [0.0, 2.0 / SLOPE, 1.0 / SLOPE, OVER, 0.0, -4.0 / SLOPE]
     np.testing.assert_allclose(found.result, expected, atol=2e-3)
     assert len(asked) > 2
     reports = found.traffic.disclosed
-    assert reports == 3 * (5 + 2) * len(asked)
+    assert reports == 3 * (6 + 2) * len(asked)
 
 
 def test_plans_within_the_limit_are_asked_for_once():
