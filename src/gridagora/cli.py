@@ -9,6 +9,7 @@ import typer
 from gridagora import __version__
 from gridagora.commands.area import run_area
 from gridagora.commands.ensemble import ensemble
+from gridagora.commands.flips import WithMap
 from gridagora.commands.over_seeds import compare_worlds
 from gridagora.commands.risk import risk
 from gridagora.commands.study import study
@@ -172,6 +173,7 @@ def compare(
             help="Run N worlds in place of one, and show every metric with its interval.",
         ),
     ] = None,
+    map_: WithMap = False,
     set_: Set = None,
     out: Out = None,
     json_: Json = False,
@@ -180,8 +182,11 @@ def compare(
     with report_errors(json_):
         if seeds is not None:
             place = out or default_out(scenario) / "seeds"
-            compare_worlds(scenario, place, seeds, only, set_ or [], json_)
+            compare_worlds(scenario, place, seeds, only, set_ or [], json_, with_map=map_)
             return
+        if map_:
+            expected = "--map beside --seeds: a map shows what many worlds tell apart"
+            raise InputError([Problem("--map", "one world", expected)])
         folder = out or default_out(scenario)
         refuse_file(folder)
         chosen = (

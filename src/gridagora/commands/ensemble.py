@@ -1,9 +1,11 @@
 """The command for many worlds of a scenario."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
+from gridagora.commands.flips import WithMap, run_maps
 from gridagora.commands.worlds import (
     SPREAD_DAYS,
     Designs,
@@ -47,6 +49,7 @@ def ensemble(
     days: WorldDays = None,
     spread: Spread = SPREAD_DAYS,
     bound: WithBound = False,
+    map_: WithMap = False,
     level: Annotated[
         float | None,
         typer.Option(
@@ -69,4 +72,5 @@ def ensemble(
         points = variations.grid(dials)
         options = WorldOptions(scenario, set_ or [], seeds, designs, days, spread, bound)
         plan = read_plan(options, points, "--vary", tail_level=level)
-        leave_failed(run_worlds(plan, folder, workers, json_))
+        maps = partial(run_maps, options, plan, folder, workers, as_json=json_) if map_ else None
+        leave_failed(run_worlds(plan, folder, workers, json_, before_report=maps))

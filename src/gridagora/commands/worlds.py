@@ -1,6 +1,7 @@
 """What commands over many worlds share: their options, the plan that options make, and how worlds are run and shown."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -150,8 +151,12 @@ def run_worlds(
     *,
     whole: bool = False,
     quiet: bool = False,
+    before_report: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
-    """Run worlds and return the manifest; show how designs did in the mean, by every metric or the main ones, unless `quiet`."""
+    """Run worlds and return the manifest; show how designs did in the mean, by every metric or the main ones, unless `quiet`.
+
+    `before_report` adds to the folder what the report shows, too.
+    """
     from gridagora.report import risk_page
     from gridagora.studies import ensemble as studies
     from gridagora.studies import world_means
@@ -174,6 +179,8 @@ def run_worlds(
         say(
             f"* better than every other design in the same worlds, ~ best and not told apart, = not told from {plan.designs[0]}."
         )
+    if before_report is not None:
+        before_report()
     with busy("writing the report"):
         risk_page.write_risk(folder, needs_tail=False)
     say(f"Tables in {folder}; the report is {folder / risk_page.PAGE}")

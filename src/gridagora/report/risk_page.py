@@ -12,6 +12,7 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from gridagora.report import risk_matrix, risk_table
+from gridagora.report.flip_figures import flips_html
 from gridagora.report.fragments import origin
 from gridagora.report.page import asset, payload, put, script_hash, unbroken
 from gridagora.report.risk_drawing import RiskFigure
@@ -28,6 +29,7 @@ from gridagora.report.risk_words import (
     tail_words,
 )
 from gridagora.run.result import Comparison
+from gridagora.studies.flip_map import load_flips
 from gridagora.studies.risk.assess import assess
 from gridagora.studies.risk.question import RiskQuestion
 from gridagora.studies.risk.worlds import read_worlds
@@ -105,7 +107,7 @@ def write_risk(
     scenario = place / "scenario.toml"
     text = scenario.read_text(encoding="utf-8") if scenario.is_file() else ""
     view = view_of(found, manifest, variation, text)
-    page = html(view)
+    page = html(view, flips_html(load_flips(place)))
     keep_tables(found.tables, place / TABLES)
     put(page, place / PAGE)
     return view
@@ -123,8 +125,8 @@ def keep_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
     draft.replace(folder)
 
 
-def html(view: RiskView) -> str:
-    """Return the page as the text of one HTML file; the same assessment gives the same bytes."""
+def html(view: RiskView, maps: str = "") -> str:
+    """Return the page as the text of one HTML file, with maps below its answer; the same assessment gives the same bytes."""
     drawn = risk_figures(view)
     plotly, script = get_plotlyjs(), asset("page.js")
     parts = {key: _section(view, key, drawn) for key in SECTIONS}
@@ -138,6 +140,7 @@ def html(view: RiskView) -> str:
         answer=_unbroken(escape(answer(view))),
         effects=_unbroken(escape(effects(view))),
         extent=escape(extent(view)),
+        maps=maps,
         sections="\n".join(parts.values()),
         origin=_origin(view),
         data="\n".join(payload(name, each.drawing) for name, each in drawn.items()),

@@ -15,7 +15,13 @@ SCATTER_HIGH = 380
 DOT = 7
 
 
-def draw(shown: SweepMap | SweepScatter, tones: Mapping[str, str], metric: str) -> str:
+def draw(
+    shown: SweepMap | SweepScatter,
+    tones: Mapping[str, str],
+    metric: str,
+    name: str = "map",
+    width: int = WIDTH,
+) -> str:
     """Return the drawing as part of a page.
 
     Parameters
@@ -26,22 +32,26 @@ def draw(shown: SweepMap | SweepScatter, tones: Mapping[str, str], metric: str) 
         Colour of each design.
     metric
         Name of what designs are ranked by.
+    name
+        Of the drawing, the only one of a page that has it.
+    width
+        Of the drawing of a map [px].
     """
     names = {name: unescape(label(name)) for name in tones}
     keys = names
     if isinstance(shown, SweepMap):
-        if _needs_letters(shown, names):
+        if _needs_letters(shown, names, width):
             names = {name: LETTERS[row % len(LETTERS)] for row, name in enumerate(tones)}
             keys = {name: f"{names[name]} {keys[name]}" for name in tones}
-        body, high = _maps(shown, tones, names)
+        body, high = _maps(shown, tones, names, width)
     else:
         body, high = _scatter(shown, tones)
-    legend, below = _legend(shown, tones, keys, high)
+    legend, below = _legend(shown, tones, keys, high, width)
     told = escape(alternative(shown, metric))
     return (
-        f'<svg viewBox="0 0 {WIDTH} {below}" width="{WIDTH}" height="{below}" role="img" '
-        f'aria-labelledby="map-title map-told" font-family="{escape(FONT)}" font-size="12" fill="currentColor">'
-        f'<title id="map-title">Best design by {escape(metric)}</title><desc id="map-told">{told}</desc>'
+        f'<svg viewBox="0 0 {width} {below}" width="{width}" height="{below}" role="img" '
+        f'aria-labelledby="{name}-title {name}-told" font-family="{escape(FONT)}" font-size="12" fill="currentColor">'
+        f'<title id="{name}-title">Best design by {escape(metric)}</title><desc id="{name}-told">{told}</desc>'
         f"<defs>{''.join(_hatches(tones))}</defs>{''.join(body)}{''.join(legend)}</svg>\n"
     )
 
@@ -71,10 +81,10 @@ def _short(text: str, room: float) -> str:
 
 
 def _maps(
-    shown: SweepMap, tones: Mapping[str, str], names: Mapping[str, str]
+    shown: SweepMap, tones: Mapping[str, str], names: Mapping[str, str], width: int
 ) -> tuple[list[str], int]:
     """Return all panels, as many abreast as there is room for, and the height that they take."""
-    room, (wide, tall) = _room(shown), _size(shown)
+    room, (wide, tall) = _room(shown, width), _size(shown, width)
     abreast, high = _abreast(shown), LINE * 4 + len(shown.rows) * tall
     body: list[str] = []
     for at, panel in enumerate(shown.panels):
@@ -83,7 +93,7 @@ def _maps(
     return body, high * -(-len(shown.panels) // abreast)
 
 
-def _needs_letters(shown: SweepMap, names: Mapping[str, str]) -> bool:
+def _needs_letters(shown: SweepMap, names: Mapping[str, str], width: int) -> bool:
     """Return whether some name, with at how many points it leads, is longer than a field is wide."""
     shares = [
         len(f" {field.leads}/{field.points}")
@@ -92,7 +102,7 @@ def _needs_letters(shown: SweepMap, names: Mapping[str, str]) -> bool:
         if field.points > 1
     ]
     longest = max((len(names[name]) for name in shown.designs), default=0)
-    return LETTER_PX * (longest + max(shares, default=0)) > _size(shown)[0] - 6
+    return LETTER_PX * (longest + max(shares, default=0)) > _size(shown, width)[0] - 6
 
 
 def _abreast(shown: SweepMap) -> int:
@@ -100,16 +110,16 @@ def _abreast(shown: SweepMap) -> int:
     return min(len(shown.panels), 3 if columns <= 4 else 2 if columns <= 8 else 1)
 
 
-def _room(shown: SweepMap) -> float:
+def _room(shown: SweepMap, width: int) -> float:
     """Return the width of a panel without its labels [px]."""
     abreast = _abreast(shown)
-    return (WIDTH - abreast * (LEFT + GAP)) / abreast
+    return (width - abreast * (LEFT + GAP)) / abreast
 
 
-def _size(shown: SweepMap) -> tuple[float, int]:
+def _size(shown: SweepMap, width: int) -> tuple[float, int]:
     """Return width and height of a field [px]."""
     tall = FIELD_HIGH if len(shown.panels) == 1 and len(shown.rows) <= 12 else FIELD_LEAST
-    return min(_room(shown) / len(shown.columns), FIELD_MOST), tall
+    return min(_room(shown, width) / len(shown.columns), FIELD_MOST), tall
 
 
 def _panel(
@@ -229,17 +239,23 @@ def _mark(x: float, y: float, row: int, tone: str, *, is_open: bool) -> str:
 
 
 def _legend(
-    shown: SweepMap | SweepScatter, tones: Mapping[str, str], keys: Mapping[str, str], top: float
+    shown: SweepMap | SweepScatter,
+    tones: Mapping[str, str],
+    keys: Mapping[str, str],
+    top: float,
+    width: int,
 ) -> tuple[list[str], int]:
     """Return the names of what is shown, and how ties are marked, and where the drawing ends."""
     ties = "hatched: ties with the design of that colour, which the 95 % interval cannot part"
+    if LEFT + LETTER_PX * len(ties) > width:
+        ties = "hatched: the 95 % interval does not part it from that one"
     if isinstance(shown, SweepScatter):
         ties = "open: another design ties with it"
     x, y, body = float(LEFT), top + LINE, []
     for name in shown.designs:
         text = keys[name]
         wide = LETTER_PX * len(text) + 2 * LINE + 8
-        if x + wide > WIDTH and x > LEFT:
+        if x + wide > width and x > LEFT:
             x, y = float(LEFT), y + LINE
         if isinstance(shown, SweepScatter):
             body.append(_mark(x + 7, y - 4, list(tones).index(name), tones[name], is_open=False))

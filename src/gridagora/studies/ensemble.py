@@ -59,6 +59,7 @@ OWN = frozenset(
         "scenario.toml",
         "report.html",
         "risk",
+        "map",
         "sweep.html",
         "sweep.svg",
         "ranking.parquet",

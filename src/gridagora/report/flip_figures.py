@@ -1,0 +1,35 @@
+"""The small maps of where the ranking of designs flips, as they stand on the first screen of an ensemble."""
+
+from collections.abc import Sequence
+from html import escape
+
+from gridagora.report.style import colours
+from gridagora.report.sweep_map import SweepMap, map_of, words_of_changes
+from gridagora.report.sweep_svg import draw
+from gridagora.studies.flip_map import FlipMap
+
+HEADINGS = {
+    "limit": "Where the limit and its price change the best design",
+    "homes": "Where panels and participation change the best design",
+}
+METRIC = "social welfare"
+WIDTH = 520  # px, so that two stand side by side
+
+
+def flips_html(maps: Sequence[FlipMap]) -> str:
+    """Return the maps side by side, each with its words and the sample it was run on; '' where none was."""
+    drawn = "".join(_figure(each) for each in maps)
+    return f'<div class="flips">{drawn}</div>' if drawn else ""
+
+
+def _figure(each: FlipMap) -> str:
+    tones = colours(list(each.designs))
+    shown = map_of(each.ranking, each.points, list(each.designs))
+    name = f"flip-{each.name}"
+    drawing = draw(shown, tones, METRIC, name, WIDTH)
+    for mark in ('id="', "url(#"):  # of hatches, which both maps have
+        drawing = drawing.replace(f"{mark}tie-", f"{mark}{name}-tie-")
+    told = f"{words_of_changes(shown)} " if isinstance(shown, SweepMap) else ""
+    caption = f"{told}From {each.sample}. With so few worlds many designs tie."
+    heading = escape(HEADINGS.get(each.name, each.name))
+    return f"<figure><h3>{heading}</h3>{drawing}<figcaption>{escape(caption)}</figcaption></figure>"
