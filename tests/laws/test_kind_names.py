@@ -24,6 +24,7 @@ NAMED = {
     "mechanisms/forecast_noise.py": "a battery stands for any store in the case of its theory",
     "studies/claims.py": "the random communities of the theory of retail own batteries",
     "studies/retail_claims.py": "keys of [homes] that its cases vary",
+    "studies/flip_map.py": "the same of its maps",
     "report/claims_words.py": "sentences of these keys",
     "scenario/schema.py": "keys of [homes], older than [homes.KIND], with their bounds and sentences",
     "scenario/short_keys.py": "which key of [homes] stands for which of [homes.KIND]",
