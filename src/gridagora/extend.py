@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gridagora.core.agents import Believed, DeviceAgents, HomeAgents, NoAgents, proposals
     from gridagora.core.agents import refuse as refuse_message
+    from gridagora.core.capacity import CapacityTerms, share_of_month
     from gridagora.core.device import (
         ANY,
         CHARGE_KWH,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from gridagora.core.errors import InputError, PartError, Problem
     from gridagora.core.exchange import (
         NETWORK,
+        MeterLimits,
         Plans,
         Proposals,
         Quotes,
@@ -176,7 +178,9 @@ _NAMES = MappingProxyType(
             ("gridagora.core.ports", "Agents DeviceGroup Grid Market Source Strategy"),
         ),
         "of a market": (
-            ("gridagora.core.exchange", "NETWORK Plans Proposals Quotes Status Tenders"),
+            ("gridagora.core.capacity", "CapacityTerms share_of_month"),
+            ("gridagora.core.exchange", "NETWORK MeterLimits Plans Proposals Quotes Status"),
+            ("gridagora.core.exchange", "Tenders"),
             ("gridagora.core.exchange", "Transactions join_tables=join quote sum_kw take"),
             ("gridagora.core.exchange", "tender"),
             ("gridagora.core.limits", "Bounds Limits bounds_of keep_reserve"),
@@ -268,6 +272,7 @@ __all__ = [
     "Blocks",
     "BoundPart",
     "Bounds",
+    "CapacityTerms",
     "Clearing",
     "Col",
     "Column",
@@ -299,6 +304,7 @@ __all__ = [
     "Limits",
     "LookAhead",
     "Market",
+    "MeterLimits",
     "Metered",
     "Metric",
     "Moment",
@@ -392,6 +398,7 @@ __all__ = [
     "register",
     "select_products",
     "set_tariff",
+    "share_of_month",
     "shift_path",
     "site_of",
     "storeless",

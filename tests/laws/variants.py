@@ -11,8 +11,8 @@ from gridagora.markets.peer import Peer
 from gridagora.scenario.build import Scene
 
 VARIANTS: Mapping[str, Market[Any]] = {
-    "demand_subscription, 2 kW and a window": DemandSubscription(
-        subscription="same", subscribed_kw=2.0, peak_ratio=1.5
+    "demand_subscription, share and a window": DemandSubscription(
+        subscription="share", subscribed_share=0.6, peak_ratio=1.5
     ),
     "demand_charge, in the window": DemandCharge(counted="peak", charge_per_kw_month=10.0),
     "peer, reduced delivery": Peer(delivery_share=0.43),
