@@ -77,7 +77,8 @@ def test_import_beyond_an_envelope_costs_what_it_costs_beyond_the_limit(study):
     hours, per = o.home_kw.shape[1] * o.dt_h, round(1 / o.dt_h)
     room_kw = 0.97 * w.limit_kw - o.other_kw.reshape(int(hours), per).mean(1)
     mean_kw = np.asarray(o.home_kw).reshape(len(share), -1, per).mean(2)
-    beyond_kwh = (mean_kw - share[:, None] * room_kw).clip(min=0).sum(1)
+    hour = (o.start_s[::per] // 3600) % 24
+    beyond_kwh = (mean_kw - share[:, hour] * room_kw).clip(min=0).sum(1)
     due = only(o.ledger, BEYOND)
     by_home = np.bincount(due.payer, due.amount_uusd * UUSD, minlength=len(share))[: len(share)]
     np.testing.assert_allclose(by_home, beyond_kwh * w.over_per_kwh, atol=2 * UUSD)

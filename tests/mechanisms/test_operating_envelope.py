@@ -26,9 +26,13 @@ def opening(limit_kw=10.0, other_kw=(0.0, 4.0, 12.0)):
 
 def test_parts_are_alike_or_as_homes_imported_and_sum_to_one():
     assert share_limit(baseline(HOME_KW), "equal").tolist() == [pytest.approx(1 / 3)] * 3
-    assert share_limit(baseline(HOME_KW), "baseline").tolist() == [0.5, 0.0, 0.5]
-    nobody = share_limit(baseline(-np.abs(HOME_KW)), "baseline")
-    assert nobody.tolist() == [pytest.approx(1 / 3)] * 3
+    by_hour = share_limit(baseline(HOME_KW), "baseline")
+    assert by_hour.shape == (3, 24)
+    np.testing.assert_allclose(by_hour[:, 0], [1 / 3, 0.0, 2 / 3])
+    np.testing.assert_allclose(by_hour[:, 1], [3 / 5, 0.0, 2 / 5])
+    np.testing.assert_allclose(by_hour[:, 2:], 1 / 3)  # nobody imports then
+    later = baseline(HOME_KW)._replace(start_s=23 * 3600)
+    np.testing.assert_allclose(share_limit(later, "baseline")[:, 23], [1 / 3, 0.0, 2 / 3])
     with pytest.raises(PartError, match="does not say what each home takes"):
         share_limit(baseline(None), "equal")
 
@@ -40,6 +44,18 @@ def test_envelopes_sum_to_what_other_customers_leave_of_the_limit_less_its_reser
     np.testing.assert_allclose(posted.limit_kw[:, 0], 9.0 * share)
     assert (posted.over_per_kwh == 0.4).all()
     assert posted.party.tolist() == [0, 1, 2]
+
+
+def test_parts_by_hour_of_day_follow_the_clock():
+    share = np.zeros((3, 24))
+    share[0, :12], share[1, 12:] = 1.0, 1.0
+    noon = opening(other_kw=(0.0, 0.0, 0.0))
+    noon = noon._replace(product=noon.product._replace(start_s=86400 * 3 + 11 * 3600))
+    assert (post_envelope(noon, share, 0.0).limit_kw > 0).tolist() == [
+        [True, False, False],
+        [False, True, True],
+        [False, False, False],
+    ]
 
 
 def test_without_a_limit_there_is_no_envelope():

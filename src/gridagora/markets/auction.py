@@ -120,7 +120,7 @@ class AuctionState(NamedTuple):
 
     expected: ExpectedPrices | None = None
     network: PricePath | None = None
-    envelope_share: Col | None = None  # (n,)
+    envelope_share: Col | None = None  # (n,) or by hour of day (n, 24)
 
 
 @register("market", "auction")

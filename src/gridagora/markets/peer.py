@@ -100,7 +100,7 @@ class PeerState(NamedTuple):
     path: PricePath | None = None
     partners: Partnership | None = None
     network: PricePath | None = None
-    envelope_share: Col | None = None  # (n,)
+    envelope_share: Col | None = None  # (n,) or by hour of day (n, 24)
     forward: ForwardTrades | None = None  # where the day ahead binds
 
 
@@ -123,7 +123,7 @@ class Peer:
     `reserve_share`: in a plan by the prices at which plans, told in total, keep it; in an interval by at most `network_rounds`
     rounds of posting; never by more than a kWh beyond costs. What that earns is the operator's, as congestion rent. With
     "envelope" it gives each home a limit of its import for every hour of the day, its part of that limit, `envelope` "equal" or
-    by its import in the "baseline"; beyond it a kWh costs as much more.
+    by its import in the same hours of the "baseline"; beyond it a kWh costs as much more.
 
     Sessions end when partners agree within `tolerance_kw` and `tolerance_per_kwh`, or after `rounds_max`: then what both ends
     offered last is traded, the rest stays with the supplier, and the status is ROUNDS_SPENT. The day-ahead negotiation at

@@ -15,23 +15,25 @@ import numpy as np
 
 from gridagora.core.errors import PartError
 from gridagora.core.exchange import MeterLimits
+from gridagora.core.product import HOUR_S
 from gridagora.core.records import row_blocks
 from gridagora.core.session import Baseline, Opening
 from gridagora.core.tables import Col
 from gridagora.mechanisms.network_price import substation_of
 
 SHARES = ("equal", "baseline")
+DAY_H = 24
 
 
 def share_limit(baseline: Baseline, by: str) -> Col:
-    """Return the part of the substation's limit that each home gets, shape (n,) [1], a sum of one.
+    """Return the part of the substation's limit that each home gets, (n,) or by hour of day in UTC (n, 24) [1], sums of one.
 
     Parameters
     ----------
     baseline
         Of homes under the flat rate.
     by
-        "equal": parts alike; "baseline": by what each imports there.
+        "equal": parts alike; "baseline": by what each imports there in the same hour of day, alike in hours without import.
 
     Raises
     ------
@@ -47,21 +49,29 @@ def share_limit(baseline: Baseline, by: str) -> Col:
     even = np.full(n, 1.0 / max(n, 1))
     if by == "equal":
         return even
+    hour = (baseline.start_s + baseline.duration_s * np.arange(homes.shape[1])) // HOUR_S % DAY_H
+    of_hour = (hour[:, None] == np.arange(DAY_H)).astype(np.float64)
     imported = np.concatenate(
-        [np.asarray(homes[rows]).clip(min=0).sum(1) for rows in row_blocks(homes.shape)]
+        [np.asarray(homes[rows]).clip(min=0) @ of_hour for rows in row_blocks(homes.shape)]
     )
-    total = imported.sum()
-    return np.asarray(imported / total) if total > 0 else even
+    total = imported.sum(0)
+    return np.where(total > 0, imported / np.where(total > 0, total, 1.0), even[:, None])
 
 
 def post_envelope(opening: Opening, share: Col, reserve_share: float) -> MeterLimits | None:
-    """Return the limit of import of each home in every hour of a plan, from its part (n,) of the substation's limit.
+    """Return the limit of import of each home in every hour of a plan, from its part of the substation's limit.
 
-    Other customers come first, and the share `reserve_share` of the limit stays free. None where the substation has no limit.
+    Parts are (n,) or (n, 24) [1] as `share_limit` returns them. Other customers come first, and the share `reserve_share` of the
+    limit stays free. None where the substation has no limit.
     """
     room = substation_of(opening, reserve_share)
     if not np.isfinite(room.high_kw).all():
         return None
-    limit_kw = share[:, None] * room.high_kw.clip(min=0)
+    if share.ndim > 1:
+        first = opening.product.start_s // HOUR_S
+        of_hour = share[:, (first + np.arange(len(room.high_kw))) % DAY_H]
+    else:
+        of_hour = share[:, None]
+    limit_kw = of_hour * room.high_kw.clip(min=0)
     over = np.full(limit_kw.shape, room.over_per_kwh)
     return MeterLimits(opening.product, opening.party, limit_kw, over)
