@@ -11,6 +11,7 @@ from gridagora.core.errors import require
 from gridagora.files.path import require_path
 from gridagora.report import figures as comparison_figures
 from gridagora.report import page, study_figures, study_page, table
+from gridagora.report.answers import write_answers
 from gridagora.run import compare as runs
 from gridagora.run import folder as folders
 from gridagora.run.result import Comparison
@@ -67,6 +68,17 @@ class Result(Comparison):
     def statement(self, design: str, party: str) -> pd.DataFrame:
         """Return the bill of a party line by line; see `run.statement.statement_of`."""
         return statement_of(self.tables, design, party)
+
+    def export(self, folder: str | Path) -> Path:
+        """Write the tables of a comparison into a folder as CSV and as one workbook, and return its path.
+
+        Raises
+        ------
+        InputError
+            What is no path, or a study.
+        """
+        require_path(folder, "export", "the path of a folder")
+        return write_answers(self, Path(folder))
 
     def report(self, path: str | Path) -> Path:
         """Write the report as one self-contained page and return its path."""

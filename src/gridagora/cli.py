@@ -12,6 +12,7 @@ from gridagora.commands.ensemble import ensemble
 from gridagora.commands.flips import WithMap
 from gridagora.commands.over_seeds import compare_worlds
 from gridagora.commands.risk import risk
+from gridagora.commands.show import show
 from gridagora.commands.study import study
 from gridagora.commands.sweep import sweep
 from gridagora.core.errors import InputError, PartError, Problem
@@ -198,6 +199,7 @@ def compare(
 app.command()(ensemble)
 app.command()(sweep)
 app.command()(risk)
+app.command()(show)
 
 
 @app.command()
@@ -220,6 +222,25 @@ def report(
         say(f"Wrote {path}")
         if json_:
             show_json({"report": str(path)})
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a result.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the files.")],
+    json_: Json = False,
+) -> None:
+    """Write the tables of a result as CSV and as one workbook: bills, statements, voltages, hours, assumptions."""
+    with report_errors(json_):
+        from gridagora.report.answers import write_answers
+        from gridagora.run import folder as folders
+
+        refuse_file(out)
+        with busy("writing the tables"):
+            path = write_answers(folders.load(folder), out)
+        say(f"Wrote {path}")
+        if json_:
+            show_json({"tables": str(path)})
 
 
 @app.command()

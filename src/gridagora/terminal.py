@@ -202,6 +202,7 @@ def report_errors(as_json: bool) -> Iterator[None]:
 def finish(result: "Comparison | StudyResult", folder: Path, as_json: bool) -> None:
     """Show a result or a study, say where it lies, and exit 1 where a design failed."""
     from gridagora.report import page, study_page, study_table, table
+    from gridagora.report.answers import write_answers
 
     swept = "study" in result.summary
     if as_json:
@@ -210,7 +211,9 @@ def finish(result: "Comparison | StudyResult", folder: Path, as_json: bool) -> N
         (study_table if swept else table).render(result, console(stderr=False))
     with busy("writing the report"):
         path = (study_page if swept else page).write(result, folder / "report.html")
-    say(f"Result in {folder}; the report is {path}")
+        answers = None if swept else write_answers(result, folder / "results")
+    said = "" if answers is None else f", tables for a spreadsheet are in {answers}"
+    say(f"Result in {folder}; the report is {path}{said}")
     failed = failures(result.summary)
     for name, reason in failed.items():
         say(f"{name} failed: {reason.rstrip('.')}. What the others found is kept.")

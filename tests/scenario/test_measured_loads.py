@@ -33,6 +33,15 @@ def test_measured_loads_are_all_that_homes_draw_and_devices_stand_beside(tmp_pat
     assert len(scene.homes.owned["battery"].home) == 3
 
 
+def test_a_row_a_home_and_hour_is_the_same(tmp_path):
+    by_column = load(tmp_path)
+    table = pd.read_csv(tmp_path / "loads.csv").melt("time", var_name="home", value_name="load")
+    table.to_csv(tmp_path / "loads.csv", index=False)
+    by_row = gridagora.load(tmp_path / "s.toml")
+    assert by_row.homes.home_id == by_column.homes.home_id
+    assert (by_row.homes.load_kw == by_column.homes.load_kw).all()
+
+
 def test_houses_are_drawn_beside_appliances(tmp_path):
     scene = load(tmp_path, 'loads_hold = "appliances"\n')
     assert {"hvac", "water_heater"} <= set(scene.homes.owned)

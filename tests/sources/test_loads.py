@@ -1,4 +1,4 @@
-"""Measured loads: wide and long, units and steps, and every fault by home and hour."""
+"""Measured loads: units and steps, and every fault by home and hour."""
 
 import numpy as np
 import pandas as pd
@@ -48,22 +48,6 @@ def test_power_and_energy_of_a_row_are_told_by_the_unit(tmp_path, heading, unit,
     found = read_loads(path, START_S, "UTC", unit)
     assert found.home_id == ("Ada",)
     assert found.load_kw[0] == pytest.approx(one(np.arange(48)))
-
-
-def test_long_and_wide_are_one(tmp_path):
-    hours = pd.date_range("2024-07-15", periods=48, freq="1h")
-    rows = [
-        {"home": home, "time": hour, "load": ratio * one(at)}
-        for home, ratio in (("Ada", 1), ("Bob", 2))
-        for at, hour in enumerate(hours)
-    ]
-    path = tmp_path / "long.csv"
-    pd.DataFrame(rows).to_csv(path, index=False)
-    found = read_loads(path, START_S, "UTC")
-    other = read_loads(wide(tmp_path, {"Ada": one, "Bob": lambda at: 2 * one(at)}), START_S, "UTC")
-    assert found.home_id == other.home_id
-    assert found.start_s == other.start_s
-    assert found.load_kw == pytest.approx(other.load_kw)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,15 @@ from gridagora.results.outcome import Outcome
 from gridagora.run.result import Comparison
 
 OWN = frozenset(
-    {"tables", "finished", "scenario.toml", "manifest.json", "summary.json", "report.html"}
+    {
+        "tables",
+        "finished",
+        "scenario.toml",
+        "manifest.json",
+        "summary.json",
+        "report.html",
+        "results",
+    }
 )
 KEPT = frozenset(
     {"points", "draws", "study", "losses", "claims", "ensemble", "sweep", "seeds"}

@@ -6,11 +6,13 @@ import numpy as np
 
 from gridagora.core.errors import InputError, Problem, nearest
 from gridagora.core.tables import TAIL_H, Homes
+from gridagora.files.sheet import read_sheet, split_heading
 from gridagora.scenario.calendar import midnight_s
 from gridagora.scenario.pairing import pair_start_s
 from gridagora.scenario.schema import Scenario
 from gridagora.sources.loads import MeasuredLoads, read_loads
 from gridagora.sources.members import Members
+from gridagora.sources.profiles import KNOWN, Layout, read_profiles
 
 HOUR_S, DAY_H, YEAR_H = 3600, 24, 8760
 
@@ -28,7 +30,19 @@ def loads_of(scenario: Scenario, start_s: int) -> MeasuredLoads | None:
         return None
     first = keys.first or scenario.scenario.start.replace(month=1, day=1)
     zone, unit = scenario.scenario.timezone, scenario.home_units.load or ""
-    return read_loads(Path(keys.loads), midnight_s(first, zone), zone, unit, keys.load_max_kw)
+    path, origin_s = Path(keys.loads), midnight_s(first, zone)
+    if not _is_long(path):
+        return read_loads(path, origin_s, zone, unit, keys.load_max_kw)
+    layout = Layout(units={"load": unit} if unit else {}, load_max_kw=keys.load_max_kw)
+    found = read_profiles(path, origin_s, zone, layout)
+    profiles = found.profiles
+    return MeasuredLoads(profiles.home_id, profiles.start_s, profiles.load_kw, found.notes)
+
+
+def _is_long(path: Path) -> bool:
+    """Return whether a table has a column of homes beside that of their load."""
+    names = {split_heading(name).name for name in read_sheet(path).cells}
+    return bool(names & set(KNOWN["home"])) and bool(names & set(KNOWN["load"]))
 
 
 def order_loads(loads: MeasuredLoads, members: Members | None) -> MeasuredLoads:

@@ -1,4 +1,4 @@
-"""Measured loads as a user brings them: a column of time and a column for each home, or a row a home and hour."""
+"""Measured loads as a user brings them: a column of time, and a column for each home."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -8,10 +8,9 @@ import numpy as np
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.registry import register
 from gridagora.core.tables import Col
-from gridagora.files.sheet import read_sheet, split_heading
+from gridagora.files.sheet import split_heading
 from gridagora.files.time_table import TimeTable, mean_over, read_time_table
 from gridagora.population.profiles import LOAD_MAX_KW
-from gridagora.sources.profiles import KNOWN, Layout, read_profiles
 
 HOUR_S = 3600
 SHOWN = 5  # homes named of one fault before the rest is counted
@@ -38,8 +37,7 @@ def read_loads(
     Parameters
     ----------
     path
-        CSV, workbook or Parquet. Wide: a column `time` and a column for each home, headed by its name. Long: columns `home`,
-        `time` and `load`, in CSV or Parquet.
+        CSV, workbook or Parquet: a column `time` and a column for each home, headed by its name.
     origin_s
         Start of hour 0 of numbered hours [s UTC].
     timezone
@@ -54,12 +52,6 @@ def read_loads(
     InputError
         All faults of the file at once; rows finer than an hour without a unit; loads below zero, of no home, or none at all.
     """
-    if _is_long(path):
-        layout = Layout(units={"load": unit} if unit else {}, load_max_kw=load_max_kw)
-        found = read_profiles(path, origin_s, timezone, layout)
-        return MeasuredLoads(
-            found.profiles.home_id, found.profiles.start_s, found.profiles.load_kw, found.notes
-        )
     table = read_time_table(path, timezone, origin_s)
     starts, rows = np.zeros(0, np.int64), []
     for column in table.columns.values():
@@ -75,12 +67,6 @@ def read_loads(
         raise InputError(problems)
     said = f"{table.notes[-1]}; a column for each of {len(names)} homes"
     return MeasuredLoads(names, start_s, load_kw, (*table.notes[:-1], said))
-
-
-def _is_long(path: Path) -> bool:
-    """Return whether a table has a column of homes beside that of their load."""
-    names = {split_heading(name).name for name in read_sheet(path).cells}
-    return bool(names & set(KNOWN["home"])) and bool(names & set(KNOWN["load"]))
 
 
 def _name(written: str) -> str:
