@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 import gridagora
 from gridagora import cli
 from gridagora.core.errors import PartError
-from gridagora.report import page
+from gridagora.report import answers, page
 
 BAD = "[homes]\npv_shar = 0.3\nev_share = 2.0\n[scenario]\narchitectures = ['flta']\n"
 DSS = """Clear
@@ -54,6 +54,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     monkeypatch.setattr(cli, "_compare", stand_in)
     monkeypatch.setattr(page, "write", lambda _, path: path)
+    monkeypatch.setattr(answers, "write_answers", lambda _, path: path)
     return asked
 
 
@@ -192,6 +193,7 @@ def test_a_failed_design_is_told_and_the_rest_is_kept(
     broken = SUMMARY | {"failed": {"central": "the substation tender was empty"}}
     monkeypatch.setattr(cli, "_compare", lambda *_: SimpleNamespace(summary=broken))
     monkeypatch.setattr(page, "write", lambda _, path: path)
+    monkeypatch.setattr(answers, "write_answers", lambda _, path: path)
     done = call("demo", "--out", str(tmp_path), "--json")
     assert done.exit_code == 1
     assert "central failed: the substation tender was empty" in done.stderr

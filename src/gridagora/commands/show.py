@@ -48,11 +48,7 @@ def show(
         from gridagora.run import folder as folders
 
         result = folders.load(folder)
-        asked = {"--metric": metric, "--design": design, "--home": home}
-        told = [name for name, value in asked.items() if value is not None]
-        if len(told) > 1:
-            got, expected = " and ".join(told), "one of them, or none for the whole table"
-            raise InputError([Problem("show", got, expected)])
+        told = _asked({"--metric": metric, "--design": design, "--home": home})
         if not told:
             _show_all(result, json_)
         elif home is not None:
@@ -61,6 +57,15 @@ def show(
             show_records(_of_design(result, design), json_, f"every metric of '{design}'")
         else:
             show_records(_of_metric(result, str(metric)), json_, f"{metric}, by design")
+
+
+def _asked(options: dict[str, str | None]) -> list[str]:
+    """Return which options were given; more than one is refused."""
+    told = [name for name, value in options.items() if value is not None]
+    if len(told) > 1:
+        expected = "one of them, or none for the whole table"
+        raise InputError([Problem("show", " and ".join(told), expected)])
+    return told
 
 
 def _show_all(result: "Comparison", as_json: bool) -> None:
@@ -85,7 +90,8 @@ def _of_metric(result: "Comparison", wanted: str) -> "pd.DataFrame":
     row = rows.loc[known[wanted.lower()]]
     designs = row.drop(["metric", "unit", "better"])
     found = designs.rename_axis("design").rename("value").reset_index()
-    return found.assign(metric=row["metric"], unit=row["unit"])
+    whole: pd.DataFrame = found.assign(metric=row["metric"], unit=row["unit"])
+    return whole
 
 
 def _of_design(result: "Comparison", wanted: str) -> "pd.DataFrame":
