@@ -1,11 +1,14 @@
 """At the price of overload that E1o names a design is worth what `flat` is; where it does something else there, by reruns."""
 
+import json
 import math
 from functools import cache
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from gridagora.cli import app
 from gridagora.core.errors import InputError
 from gridagora.core.registry import names
 from gridagora.results.gain import break_even_per_kwh
@@ -99,6 +102,21 @@ def test_the_flat_design_is_not_held_against_itself():
         find_break_even(case(PRICE)[0], "flat")
     with pytest.raises(InputError, match="layerd"):
         find_break_even(case(PRICE)[0], "layerd")
+
+
+def test_the_command_says_the_price_and_refuses_in_sentences(tmp_path):
+    file = tmp_path / "few.toml"
+    file.write_text(FEW.format(PRICE))
+    call = CliRunner().invoke
+    done = call(app, ["study", "break-even", str(file), "--design", "rtp"])
+    assert done.exit_code == 0, done.stderr
+    assert "it does the same at both prices" in " ".join(done.stdout.split())
+    done = call(app, ["study", "break-even", str(file), "--design", "rtp", "--json"])
+    told = json.loads(done.stdout)
+    assert told["price_per_kwh"] == told["tried"][0]["told_per_kwh"]
+    done = call(app, ["study", "break-even", str(file), "--design", "rtpp"])
+    assert done.exit_code == 2
+    assert "--design rtpp" in done.stderr
 
 
 def planned(gain, more_kwh):

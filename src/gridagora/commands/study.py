@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gridagora.commands.area import area
+from gridagora.core.errors import InputError
 from gridagora.terminal import (
     Address,
     Jobs,
@@ -15,6 +16,7 @@ from gridagora.terminal import (
     RunOn,
     Scenario,
     Set,
+    as_typed,
     bar,
     busy,
     default_out,
@@ -169,8 +171,11 @@ def break_even(
         from gridagora.studies import break_even as studies
 
         scene = load_scene(scenario, None, set_ or [])
-        with busy(f"playing '{design}' at other prices of overload"):
-            found = studies.find_break_even(scene, design)
+        try:
+            with busy(f"playing '{design}' at other prices of overload"):
+                found = studies.find_break_even(scene, design)
+        except InputError as fault:
+            raise as_typed(fault, {"market": f"--design {design}"}) from None
         if json_:
             tried = [each._asdict() for each in found.tried]
             show_json(found._asdict() | {"tried": tried})
