@@ -7,6 +7,7 @@ from scipy.optimize import linprog
 from gridagora.core.capacity import CapacityTerms
 from gridagora.kernels.stores.value import stores
 from gridagora.run.demand_caps import (
+    WELL,
     DemandTerms,
     MeterProblem,
     choose_caps,
@@ -80,7 +81,7 @@ def least_cost(problem, i, charge, peak, cap=None):
 def test_a_cap_costs_what_the_linear_program_with_the_largest_hour_says(charge, peak):
     problem = street()
     terms = DemandTerms(np.full(N, charge), np.ones((N, H), np.bool_), np.full(N, peak))
-    cap_kw = choose_caps(problem, terms, np.zeros(N))
+    cap_kw = choose_caps(problem, terms, np.zeros(N))[0]
     assert np.all(cap_kw >= peak)
     for i in range(N):
         best, at = least_cost(problem, i, charge, peak)
@@ -93,8 +94,10 @@ def test_plans_keep_to_their_caps_and_cost_little_more_than_the_best():
     """The plan of the last round is within the gap at which a home leaves, of the linear program."""
     problem, charge = street(2), 0.5
     terms = DemandTerms(np.full(N, charge), np.ones((N, H), np.bool_), np.zeros(N))
-    cap_kw = choose_caps(problem, terms, np.zeros(N))
-    found = find_internal_prices(*problem, limit_by_caps(terms, cap_kw))
+    cap_kw, found = choose_caps(problem, terms, np.zeros(N))
+    again = find_internal_prices(*problem, limit_by_caps(terms, cap_kw), WELL)
+    for one, other in zip((*found[:3], *found.p_kw), (*again[:3], *again.p_kw), strict=True):
+        assert np.array_equal(one, other)  # as all homes plan together under their caps
     net_kw = problem.net_kw + sum(found.p_kw)
     assert (net_kw - cap_kw[:, None]).max() < 0.1
     best = np.array([least_cost(problem, i, charge, 0.0)[0] for i in range(N)])
@@ -106,19 +109,19 @@ def test_what_is_spent_is_spent():
     """Below a largest hour so far that no plan reaches nothing is to be gained, and without a charge nothing is searched."""
     problem = street(3)
     terms = DemandTerms(np.full(N, 1.0), np.ones((N, H), np.bool_), np.full(N, 30.0))
-    assert np.array_equal(choose_caps(problem, terms, np.zeros(N)), np.full(N, 30.0))
+    assert np.array_equal(choose_caps(problem, terms, np.zeros(N))[0], np.full(N, 30.0))
     free = terms._replace(charge_per_kw=np.zeros(N), peak_kw=np.zeros(N))
-    assert np.array_equal(choose_caps(problem, free, np.zeros(N)), np.zeros(N))
+    assert np.array_equal(choose_caps(problem, free, np.zeros(N))[0], np.zeros(N))
 
 
 def test_hours_that_do_not_count_have_no_limit():
     problem, counted = street(4), np.tile((T >= 14) & (T < 20), (N, 1))
     terms = DemandTerms(np.full(N, 1.0), counted, np.zeros(N))
-    limits = limit_by_caps(terms, choose_caps(problem, terms, np.zeros(N)))
+    limits = limit_by_caps(terms, choose_caps(problem, terms, np.zeros(N))[0])
     assert np.isinf(limits.limit_kw[~counted]).all() and np.isfinite(limits.limit_kw[counted]).all()
     every = limit_by_caps(
         terms._replace(counted=~(counted & False)),
-        choose_caps(problem, terms._replace(counted=np.ones((N, H), np.bool_)), np.zeros(N)),
+        choose_caps(problem, terms._replace(counted=np.ones((N, H), np.bool_)), np.zeros(N))[0],
     )
     assert limits.limit_kw[:, 15].mean() < every.limit_kw[:, 15].mean()
 
@@ -126,19 +129,19 @@ def test_hours_that_do_not_count_have_no_limit():
 def test_a_home_alone_finds_the_cap_that_it_finds_among_others():
     problem = street(5)
     terms = DemandTerms(np.full(N, 0.4), np.ones((N, H), np.bool_), np.zeros(N))
-    whole = choose_caps(problem, terms, np.zeros(N))
+    whole = choose_caps(problem, terms, np.zeros(N))[0]
     for rows in (np.array([3]), np.array([7, 2])):
         some = DemandTerms(*(column[rows] for column in terms))
         assert np.array_equal(
-            choose_caps(take_problem(problem, rows), some, np.zeros(len(rows))), whole[rows]
+            choose_caps(take_problem(problem, rows), some, np.zeros(len(rows)))[0], whole[rows]
         )
 
 
 def test_a_cap_of_the_hour_before_stands_where_it_fits():
     problem = street(6)
     terms = DemandTerms(np.full(N, 0.4), np.ones((N, H), np.bool_), np.zeros(N))
-    first = choose_caps(problem, terms, np.zeros(N))
-    again = choose_caps(problem, terms, first)
+    first = choose_caps(problem, terms, np.zeros(N))[0]
+    again = choose_caps(problem, terms, first)[0]
     assert np.all(np.abs(again - first) < 0.15)
 
 

@@ -14,7 +14,7 @@ from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.stores.value import Stores
 from gridagora.kernels.stores.value import rows as some_rows
 from gridagora.run.home_limits import HomeLimits
-from gridagora.run.internal_price import Effort, find_internal_prices
+from gridagora.run.internal_price import Effort, InternalPrices, find_internal_prices
 
 WIDTH_KW = 0.05  # of the range that is left: a charge of 5 $/kW and month then costs less than a cent a day too much
 NEAR = 0.1  # of the charge: so near a cap of the hour before stands, the price inside being no better known
@@ -69,8 +69,8 @@ def limit_by_caps(terms: DemandTerms, cap_kw: Col) -> HomeLimits:
 
 def choose_caps(
     problem: MeterProblem, terms: DemandTerms, last_kw: Col, width_kw: float = WIDTH_KW
-) -> Col:
-    """Return the cap of every home, shape (n,) [kW], at least its largest hour so far.
+) -> tuple[Col, InternalPrices]:
+    """Return the cap of every home, shape (n,) [kW], at least its largest hour so far, and the prices it plans on under it.
 
     Parameters
     ----------
@@ -81,31 +81,51 @@ def choose_caps(
     width_kw
         How near the best cap is found.
     """
-
-    def saved(homes: Index, cap_kw: Col) -> Col:
-        charge, counted, peak = terms
-        some = DemandTerms(charge[homes], counted[homes], peak[homes])
-        part = take_problem(problem, homes)
-        found = find_internal_prices(*part, limit_by_caps(some, cap_kw), WELL)
-        more = (found.price_per_kwh - part.buy_per_kwh).clip(min=0)
-        return np.asarray(np.where(some.counted, more, 0.0).sum(1))
-
-    cap_kw = np.maximum(terms.peak_kw, last_kw)
-    homes = np.flatnonzero(terms.charge_per_kw > 0)
-    slope, charge = saved(homes, cap_kw[homes]), terms.charge_per_kw[homes]
-    spent = cap_kw[homes] <= terms.peak_kw[homes]
+    charge, cap_kw = terms.charge_per_kw, np.maximum(terms.peak_kw, last_kw)
+    found = _plan(problem, terms, cap_kw)
+    slope = _saved(found, problem.buy_per_kwh, terms.counted)
+    spent = cap_kw <= terms.peak_kw
     stands = (slope <= (1.0 + NEAR) * charge) & (spent | (slope >= (1.0 - NEAR) * charge))
-    rises = slope > charge
-    low = np.where(rises, cap_kw[homes], terms.peak_kw[homes])
-    high = np.where(rises, _most_kw(problem)[homes], cap_kw[homes])
-    searched = np.flatnonzero(~stands)
-    cap_kw[homes[searched]] = _halve(
-        lambda rows, cap: saved(homes[searched[rows]], cap),
-        charge[searched],
-        (low[searched], np.maximum(low, high)[searched]),
-        width_kw,
-    )
-    return cap_kw
+    homes = np.flatnonzero(~stands & (charge > 0))
+    if not homes.size:
+        return cap_kw, found
+    part, some = take_problem(problem, homes), _take_terms(terms, homes)
+    rises = slope[homes] > some.charge_per_kw
+    low = np.where(rises, cap_kw[homes], some.peak_kw)
+    high = np.maximum(low, np.where(rises, _most_kw(part), cap_kw[homes]))
+
+    def saved(rows: Index, cap: Col) -> Col:
+        own, those = take_problem(part, rows), _take_terms(some, rows)
+        return _saved(_plan(own, those, cap), own.buy_per_kwh, those.counted)
+
+    cap_kw[homes] = _halve(saved, some.charge_per_kw, (low, high), width_kw)
+    return cap_kw, _put(found, _plan(part, some, cap_kw[homes]), problem.home, homes)
+
+
+def _take_terms(terms: DemandTerms, homes: Index) -> DemandTerms:
+    charge, counted, peak = terms
+    return DemandTerms(charge[homes], counted[homes], peak[homes])
+
+
+def _plan(problem: MeterProblem, terms: DemandTerms, cap_kw: Col) -> InternalPrices:
+    return find_internal_prices(*problem, limit_by_caps(terms, cap_kw), WELL)
+
+
+def _saved(found: InternalPrices, buy_per_kwh: Col, counted: Flag) -> Col:
+    """Return what one kW more of its cap would save each home, shape (n,) [$/kW]."""
+    more = (found.price_per_kwh - buy_per_kwh).clip(min=0)
+    return np.asarray(np.where(counted, more, 0.0).sum(1))
+
+
+def _put(
+    whole: InternalPrices, part: InternalPrices, home: tuple[Index, ...], homes: Index
+) -> InternalPrices:
+    """Write the plans of some homes (k,) into those of all, whose rows belong to `home` (r,) by table."""
+    for column, own in zip(whole[:3], part[:3], strict=True):
+        column[homes] = own
+    for p_kw, own_kw, at in zip(whole.p_kw, part.p_kw, home, strict=True):
+        p_kw[np.isin(at, homes)] = own_kw
+    return whole
 
 
 def _halve(

@@ -21,7 +21,7 @@ from gridagora.kernels.stores.value import rows as some_rows
 from gridagora.population import fleet as homes_at
 from gridagora.run import internal_price as behind
 from gridagora.run.answers import PartiesInStep
-from gridagora.run.demand_caps import WELL, MeterProblem, choose_caps, limit_by_caps
+from gridagora.run.demand_caps import MeterProblem, choose_caps, limit_by_caps
 from gridagora.run.demand_terms import charge_demand
 from gridagora.run.forecast import believed_load_kw, energy_per_kwh
 from gridagora.run.home_limits import join_limits
@@ -238,16 +238,16 @@ def find_inside(
         _, sessions = homes_at.keep_valued(fleet, disclosed.told, disclosed.sessions)
         _, earlier = homes_at.keep_valued(fleet, disclosed.told, last.rows)
         begin_kw = tuple(map(behind.shift_powers, last.inside_kw, earlier, sessions))
-    effort = None if terms is None else WELL
-    if terms is not None:
+    if terms is None:
+        found = behind.find_internal_prices(
+            told, rows, net_kw, path, credit, before, begin_kw, demand.meters.limits
+        )
+    else:
         buy, sell = (np.broadcast_to(each, net_kw.shape) for each in (path, credit))
         then = None if before is None else np.broadcast_to(before, net_kw.shape)
         problem = MeterProblem(told, rows, net_kw, buy, sell, then, begin_kw)
-        demand.meters.cap_kw = choose_caps(problem, terms, demand.meters.cap_kw)
+        demand.meters.cap_kw, found = choose_caps(problem, terms, demand.meters.cap_kw)
         demand.meters.limits = limit_by_caps(terms, demand.meters.cap_kw)
-    found = behind.find_internal_prices(
-        told, rows, net_kw, path, credit, before, begin_kw, demand.meters.limits, effort
-    )
     for run, desk in enumerate(demand.runs):
         own = demand.homes_of_run(run)
         share = found.gap_usd[own].sum() / max(found.cost_usd[own].sum(), 1e-9)
