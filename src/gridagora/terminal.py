@@ -205,13 +205,13 @@ def finish(result: "Comparison | StudyResult", folder: Path, as_json: bool) -> N
     from gridagora.report.answers import write_answers
 
     swept = "study" in result.summary
+    with busy("writing the report"):
+        path = (study_page if swept else page).write(result, folder / "report.html")
+        answers = None if swept else write_answers(result, folder / "results")
     if as_json:
         show_json(result.summary)
     else:
         (study_table if swept else table).render(result, console(stderr=False))
-    with busy("writing the report"):
-        path = (study_page if swept else page).write(result, folder / "report.html")
-        answers = None if swept else write_answers(result, folder / "results")
     said = "" if answers is None else f", tables for a spreadsheet are in {answers}"
     say(f"Result in {folder}; the report is {path}{said}")
     failed = failures(result.summary)

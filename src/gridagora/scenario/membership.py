@@ -19,6 +19,7 @@ from gridagora.scenario.schema import Scenario
 from gridagora.scenario.short_keys import SHORT
 from gridagora.sources.members import Members, read_members
 
+MADE = frozenset({"synthetic", "busbar"})  # sources of feeders that are made for the homes
 MANY = 2000  # meters, beyond which none is proposed
 
 
@@ -166,7 +167,7 @@ def say_places(
 
     `home_meter` is the meter of each home, shape (n,).
     """
-    made = scenario.feeder.source == "synthetic"  # for these homes, with meters of no name
+    made = scenario.feeder.source in MADE  # for these homes, with meters of no name
     if members is None or any(members.meter) or made:
         return ()
     names = [feeder.meters.name[meter].lower() for meter in home_meter]

@@ -26,6 +26,7 @@ from gridagora.scenario.validate import hours
 from gridagora.sources import opendss, synthetic, synthetic_feeder
 from gridagora.sources import prices as ercot
 from gridagora.sources import weather as skies
+from gridagora.sources.busbar import make_busbar
 from gridagora.sources.price_table import TablePrices, read_price_table
 
 
@@ -53,11 +54,13 @@ DEFAULT_HOMES = 40  # of a synthetic feeder whose scenario does not say
 
 
 def feeder(scenario: Scenario, start_s: int) -> Feeder:
-    """Return the network; a synthetic one has a meter for every home."""
+    """Return the network; a synthetic one and a busbar have a meter for every home."""
     if plugin_sources.names_one(scenario, "feeder"):
         return plugin_sources.feeder(scenario, start_s)
     if scenario.feeder.source == "opendss":
         return opendss.read(scenario.feeder.file)
+    if scenario.feeder.source == "busbar":
+        return make_busbar(scenario.homes.count or DEFAULT_HOMES)
     own = scenario.feeder.seed
     seed = scenario.scenario.seed if own is None else own
     return synthetic_feeder.make(seed, scenario.homes.count or DEFAULT_HOMES)

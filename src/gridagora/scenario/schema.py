@@ -111,8 +111,11 @@ class PluginsKeys(Table):
 class FeederKeys(Table):
     """`[feeder]`: the network."""
 
-    source: Annotated[Literal["synthetic", "opendss"], _or_from_outside("feeder.source")] = Field(
-        "synthetic", description="where the network comes from"
+    source: Annotated[
+        Literal["synthetic", "opendss", "busbar"], _or_from_outside("feeder.source")
+    ] = Field(
+        "synthetic",
+        description="where the network comes from; busbar: none is known, all meters stand on one bus without losses",
     )
     file: str = Field("", description="OpenDSS master file, for source 'opendss'")
     seed: int | None = Field(
