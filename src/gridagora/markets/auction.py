@@ -147,7 +147,8 @@ class Auction:
 
     Without a network operator (`network` "none") nobody sees the limit of the substation. With "price" it moves both prices of
     the supplier as in `peer`: in a plan until plans keep the limit less `reserve_share`, in an interval over at most
-    `network_rounds` books, each opened at the prices that were posted, of which the one at the least price that holds is traded.
+    `network_rounds` books, each opened at the prices that were posted, of which the one at the least price that holds is traded;
+    of what all would add just below it, homes take such a share that the limit is used.
     With "envelope" each home gets a limit of its import for every hour of the day, as in `peer`, by its `envelope`.
 
     References
@@ -243,13 +244,19 @@ class Auction:
             limits = post_envelope(opening, kept.envelope_share, self.reserve_share)
         if limits is not None and opening.binds:
             yield Posted(limits)
-        if self.network == "price":
-            network = yield from carry_network_price(opening, self.network_terms(), kept.network)
-            opening = move_opening(opening, network.value_per_kwh)
-            kept = kept._replace(network=network)
         if kept.expected is not None:
             known = learn_hour(kept.expected, opening.product, self.learning_share)
             kept = kept._replace(expected=known)
+        if self.network == "price":
+            buy_per_kwh, _ = self.planning_prices(opening, kept.expected)
+            network = yield from carry_network_price(
+                opening,
+                self.network_terms(),
+                kept.network,
+                opening.supply.import_per_kwh - buy_per_kwh,
+            )
+            opening = move_opening(opening, network.value_per_kwh)
+            kept = kept._replace(network=network)
         buy_per_kwh, sell_per_kwh = self.planning_prices(opening, kept.expected)
         yield Posted(quote(opening.product, opening.party, buy_per_kwh, sell_per_kwh))
         return HourPlan(buy_per_kwh, kept, sell_per_kwh, limits=limits)
@@ -276,7 +283,7 @@ class Auction:
             return float(sum_kw(closed.awards.p_kw[:, 0])), closed
 
         if self.network == "price":
-            network, closed, tried = price_interval(opening, self.network_terms(), take)
+            network, closed, tried = price_interval(opening, self.network_terms(), take, mix_books)
             yield count_rounds(opening, len(tried))
         else:
             network, (_, closed) = 0.0, take(0.0)
@@ -301,8 +308,8 @@ class Auction:
         return Clearing(awards, local=join([local, owed]), state=state, network_per_kwh=network)
 
     def network_terms(self) -> NetworkTerms:
-        """Return how the network operator searches."""
-        return NetworkTerms(self.reserve_share, self.network_rounds)
+        """Return how the network operator searches: to the last round, as trades stand at the price of theirs."""
+        return NetworkTerms(self.reserve_share, self.network_rounds, near_share=0.0)
 
 
 def _refuse_no_tenders() -> NoReturn:
@@ -321,6 +328,17 @@ def close_book(auction: Auction, opening: Opening, tenders: Tenders) -> ClosedBo
     """Return how a book ends in which homes with these tenders trade until gate closure."""
     traded = match_orders(auction, opening, tenders)
     return ClosedBook(traded, settle_homes(opening, tenders, traded))
+
+
+def mix_books(closed: ClosedBook, other: ClosedBook, share: float) -> ClosedBook:
+    """Return a book whose homes take a share (0..1) of what another adds from the supplier, where they hardly prefer either.
+
+    Trades stand as they are; the mean price of a home is the lower of the two.
+    """
+    awards, also = closed.awards, other.awards
+    p_kw = awards.p_kw + share * (also.p_kw - awards.p_kw)
+    price = np.minimum(awards.price_per_kwh, also.price_per_kwh)
+    return ClosedBook(closed.traded, awards._replace(p_kw=p_kw, price_per_kwh=price))
 
 
 def match_orders(auction: Auction, opening: Opening, tenders: Tenders) -> AuctionTrades:
