@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from gridagora.core.errors import InputError, PartError, Problem
     from gridagora.core.exchange import (
         NETWORK,
+        WIRES,
         MeterLimits,
         Plans,
         Proposals,
@@ -179,8 +180,8 @@ _NAMES = MappingProxyType(
         ),
         "of a market": (
             ("gridagora.core.capacity", "CapacityTerms share_of_month"),
-            ("gridagora.core.exchange", "NETWORK MeterLimits Plans Proposals Quotes Status"),
-            ("gridagora.core.exchange", "Tenders"),
+            ("gridagora.core.exchange", "NETWORK WIRES MeterLimits Plans Proposals Quotes"),
+            ("gridagora.core.exchange", "Status Tenders"),
             ("gridagora.core.exchange", "Transactions join_tables=join quote sum_kw take"),
             ("gridagora.core.exchange", "tender"),
             ("gridagora.core.limits", "Bounds Limits bounds_of keep_reserve"),
@@ -262,6 +263,7 @@ __all__ = [
     "THERMAL",
     "VALUE",
     "VOLTAGE",
+    "WIRES",
     "Agents",
     "Answer",
     "Baseline",

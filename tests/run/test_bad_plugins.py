@@ -507,6 +507,22 @@ MARKETS = {
         },
         "local p_kw nan",
     ),
+    "nan_network": (
+        BIDS,
+        {
+            "clear": HEARD
+            + "Clearing(Transactions(t.product, n, n, np.clip(p, *ends(t)), price, n), network_per_kwh=np.nan)"
+        },
+        "network_per_kwh nan, expected a finite price",
+    ),
+    "other_network": (
+        BIDS,
+        {
+            "clear": HEARD
+            + "Clearing(Transactions(t.product, n, n, np.clip(p, *ends(t)), price, n), network_per_kwh=0.1)"
+        },
+        "network_per_kwh 0.1, expected none",
+    ),
     "undeclared": (
         POSTED,
         {

@@ -60,7 +60,7 @@ def refuse_unsound(desk: RunState, result: object, opening: Opening, heard: Tend
     if awards is not None and not isinstance(awards, Transactions):
         raise PartError(f"{who} returned {type(awards).__name__}, expected a Transactions")
     if awards is not None and heard is not None and _are_plain(awards, heard, parties):
-        _refuse_trades(who, found, opening)
+        _refuse_trades(desk, found, opening)
         _refuse_two_prices(desk, awards)
         return
     if awards is None or not np.array_equal(awards.party, np.arange(parties)):
@@ -70,7 +70,7 @@ def refuse_unsound(desk: RunState, result: object, opening: Opening, heard: Tend
     for column, values in (("p_kw", awards.p_kw), ("price_per_kwh", awards.price_per_kwh)):
         refuse_no_numbers(who, column, values, (parties, 1))
     refuse_no_numbers(who, "status", awards.status, (parties,))
-    _refuse_trades(who, found, opening)
+    _refuse_trades(desk, found, opening)
     _refuse_beyond(who, awards, heard)
     _refuse_two_prices(desk, awards)
 
@@ -189,9 +189,14 @@ def refuse_no_numbers(who: str, column: str, values: Any, *shapes: tuple[int, ..
         )
 
 
-def _refuse_trades(who: str, result: Clearing, opening: Opening) -> None:
-    """Refuse trades between parties and prices of places that no ledger could book."""
-    local = result.local
+def _refuse_trades(desk: RunState, result: Clearing, opening: Opening) -> None:
+    """Refuse trades between parties, prices of places and of the network that no ledger could book."""
+    who, local, added = f"the session of {_who(desk)}", result.local, result.network_per_kwh
+    if not isinstance(added, int | float | np.floating) or not np.isfinite(added):
+        raise PartError(f"{who} returned network_per_kwh {added!r}, expected a finite price")
+    if added and desk.rules.pricing is not Pricing.BILATERAL:
+        expected = f"none, for its rules say {desk.rules.pricing}"
+        raise PartError(f"{who} returned network_per_kwh {added:g}, expected {expected}")
     if local is not None:
         rows = np.size(local.party)
         for column in ("p_kw", "price_per_kwh"):
