@@ -27,7 +27,7 @@ from gridagora.report.rows import rows_of
 from gridagora.report.style import DESIGN_LABELS, decimals, number
 
 ARROWS = {"higher": "▲", "lower": "▼", "": ""}
-NOISE = 1e-9  # a metric smaller than this is rounding error of a sum, shown as zero
+NOISE = 1e-6  # a metric smaller than this is rounding error of a sum, shown as zero
 
 
 def table(result: ComparisonView) -> pd.DataFrame:
