@@ -171,8 +171,9 @@ def test_the_thermostat_takes_less_where_it_cools_and_where_it_heats():
 
 def test_windows_of_runs_in_step_are_those_of_each():
     one = DearWindows(np.array([0, 1]), np.array([[0, 1], [1, 1]]))
-    joined = join_windows([one, None, one], [2, 3, 2])
-    assert joined.end_of(np.arange(7), 0).tolist() == [0, 1, 0, 0, 0, 0, 1]
+    other = DearWindows(np.array([1, 0]), np.array([[0, 1], [2, 2]]))
+    joined = join_windows([one, None, other], [2, 3, 2])
+    assert joined.end_of(np.arange(7), 0).tolist() == [0, 1, 0, 0, 0, 2, 0]
     assert join_windows([None, None], [1, 2]) is None
 
 
