@@ -184,6 +184,14 @@ def test_off_by_a_little_costs_what_is_said():
     np.testing.assert_allclose(5.0 - x, 0.4 * 0.9**2, rtol=1e-9)
 
 
+def test_each_hour_wants_the_state_as_it_counts_it():
+    states = np.arange(2.0 * SPREAD_H).reshape(2, SPREAD_H)
+    ends = StoreEnds(LAST, np.full(2, LAST - SPREAD_H + 1), {"battery": states})
+    for column, hour in enumerate(range(LAST - SPREAD_H + 1, LAST + 1)):
+        table = end_bids(battery(1), GROUP, np.arange(2), ends, hour)
+        np.testing.assert_array_equal(table.x_set[:, 0], states[:, column])
+
+
 def test_other_hours_and_other_kinds_are_the_very_same_table():
     ends = StoreEnds(LAST, np.array([44, 46]), {"battery": np.full((2, SPREAD_H), 5.0)})
     table, rows = battery(1), np.arange(2)
