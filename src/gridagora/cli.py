@@ -81,9 +81,31 @@ def demo(out: Out = None, json_: Json = False) -> None:
 @app.command()
 def new(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")],
+    feeder: Annotated[
+        Path | None, typer.Option("--feeder", metavar="FILE", help="An OpenDSS model (.dss).")
+    ] = None,
+    homes: Annotated[
+        Path | None,
+        typer.Option("--homes", metavar="FILE", help="A table of homes: CSV, XLSX or Parquet."),
+    ] = None,
+    loads: Annotated[
+        Path | None,
+        typer.Option(
+            "--loads", metavar="FILE", help="Measured loads: a column of time, one a home."
+        ),
+    ] = None,
+    prices: Annotated[
+        Path | None,
+        typer.Option(
+            "--prices", metavar="FILE", help="Prices: a column of time, one of the price."
+        ),
+    ] = None,
+    timezone: Annotated[
+        str, typer.Option("--timezone", metavar="ZONE", help="IANA name of local time.")
+    ] = "Etc/GMT+6",
     json_: Json = False,
 ) -> None:
-    """Write a scenario file to start from, every key explained."""
+    """Write a scenario file to start from: of the files at hand, or a small case that needs none."""
     with report_errors(json_):
         if file.exists():
             raise InputError(
@@ -100,7 +122,9 @@ def new(
             raise InputError(
                 [Problem(str(file), f"no folder {file.parent}", "a folder that exists")]
             )
-        file.write_text(_demo_text(), encoding="utf-8")
+        file.write_text(
+            _first_text(file, (feeder, homes, loads, prices), timezone), encoding="utf-8"
+        )
         say(f"Wrote {file}. Next: gridagora check {file}, then gridagora compare {file}")
         if json_:
             show_json({"file": str(file)})
@@ -298,6 +322,15 @@ def list_(
 def main() -> None:
     """Run the command line."""
     app()
+
+
+def _first_text(file: Path, given: tuple[Path | None, ...], timezone: str) -> str:
+    """Return the text of a new scenario: of the files that are given, else the demo."""
+    if not any(given):
+        return _demo_text()
+    from gridagora.scenario.own_case import OwnFiles, write_case
+
+    return write_case(OwnFiles(*given), file.parent, timezone, file.stem.replace("_", " "))
 
 
 def _demo_text() -> str:

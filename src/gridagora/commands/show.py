@@ -22,8 +22,6 @@ OF_HOME = (
     "export_kwh",
     "comfort_usd",
     "discomfort_k_h",
-    "hot_water_k_h",
-    "ev_unmet_kwh",
     "v_min_pu",
 )
 

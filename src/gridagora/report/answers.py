@@ -13,7 +13,6 @@ from gridagora.report.table import table
 WORKBOOK = "results.xlsx"
 WIDTH_MAX, WIDTH_MIN = 60, 9  # of a column, in letters
 LIST_MAX = 12  # entries of a list that are written out
-OWNED = ("pv", "battery", "ev")
 OUT_OF_ASSUMPTIONS = frozenset({"tables_sha256", "files_sha256", "inputs_sha256", "command"})
 
 
@@ -64,9 +63,14 @@ def write_answers(result: ComparisonView, folder: Path) -> Path:
 def _bills(homes: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """Return a row a home: its class, what it owns, and its bill under each design, printed and with the budget balanced."""
     first = homes[homes["architecture"] == names[0]]
-    kept = ["home_id", *(name for name in ("class", "bus", *OWNED) if name in homes)]
+    kept = ["home_id", *(name for name in ("class", "bus", *_owned(homes)) if name in homes)]
     wide = _pivot(homes, ["bill_usd", "balanced_bill_usd", "energy_kwh", "export_kwh"], names)
     return first[kept].merge(wide, on="home_id")
+
+
+def _owned(homes: pd.DataFrame) -> list[str]:
+    """Return the columns that say whether a home owns a kind of device."""
+    return [str(name) for name in homes.columns if homes[name].dtype == bool]
 
 
 def _pivot(homes: pd.DataFrame, columns: list[str], names: list[str]) -> pd.DataFrame:
@@ -81,7 +85,7 @@ def _pivot(homes: pd.DataFrame, columns: list[str], names: list[str]) -> pd.Data
 
 def _bills_by_group(homes: pd.DataFrame) -> pd.DataFrame:
     """Return means over homes of one class, and of those that own the same, by design."""
-    owned = homes[[name for name in OWNED if name in homes]].astype(bool)
+    owned = homes[_owned(homes)]
     having = owned.apply(lambda row: " + ".join(owned.columns[row]) or "nothing of these", axis=1)
     groups = {"owns": having} | ({"class": homes["class"]} if "class" in homes else {})
     values = ["bill_usd", "balanced_bill_usd", "energy_kwh", "comfort_usd", "discomfort_k_h"]

@@ -204,7 +204,10 @@ def refuse_bare(homes: Homes, where: str) -> None:
         No table of devices has a row.
     """
     if not any(len(vars(table)["home"]) for table in homes.owned.values()):
-        hint = "Give assemble a table of devices, or the scenario a [homes.KIND]."
+        hint = (
+            "Give [homes] a share of panels, batteries or cars, or a table in which homes own some; measured loads also "
+            'loads_hold = "appliances"; assemble a table of devices.'
+        )
         expected = "at least one that can move"
         raise InputError([Problem(f"{where}: homes", "no device", expected, hint)])
 

@@ -1,0 +1,79 @@
+"""A scenario written for files at hand: it is read back, covers days that the files share, and says what is wrong with them."""
+
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import gridagora
+from gridagora.cli import app
+from gridagora.core.errors import InputError
+from gridagora.scenario.own_case import OwnFiles, find_span, write_case
+
+COMMUNITY = Path(__file__).parents[2] / "examples" / "community" / "members.csv"
+
+
+def series(path, name, first, hours, value=0.03):
+    time = pd.date_range(first, periods=hours, freq="1h")
+    pd.DataFrame({"time": time, name: value}).to_csv(path, index=False)
+    return path
+
+
+def test_a_spreadsheet_of_members_is_a_case_that_runs(tmp_path):
+    file = tmp_path / "my_street.toml"
+    made = CliRunner().invoke(app, ["new", str(file), "--homes", str(COMMUNITY)])
+    assert made.exit_code == 0, made.stderr
+    scene = gridagora.load(file, ["scenario.days=1"])
+    assert scene.feeder.name == "busbar of 12 homes"
+    assert scene.home_class[-1] == "shop"
+    found = gridagora.compare(scene, ["flat", "layered"])
+    assert found.table().loc["E2", "layered"] > 0
+
+
+@pytest.mark.parametrize(
+    ("loads", "prices", "span"),
+    [
+        (("2024-07-15", 72), ("2024-07-01", 24 * 40), (date(2024, 7, 15), 3)),
+        (("2024-07-15 06:00", 24 * 20), ("2024-07-01", 24 * 40), (date(2024, 7, 16), 7)),
+        (("2024-07-15", 24 * 20), ("2024-07-18", 24 * 40), (date(2024, 7, 18), 7)),
+        (None, ("2024-02-01", 24 * 5), (date(2024, 2, 1), 5)),
+        (None, None, (date(2024, 7, 15), 7)),
+    ],
+)
+def test_a_run_covers_days_that_loads_and_prices_share(tmp_path, loads, prices, span):
+    files = OwnFiles(
+        loads=loads and series(tmp_path / "l.csv", "Ada", *loads, value=1.0),
+        prices=prices and series(tmp_path / "p.csv", "price ($/kWh)", *prices),
+    )
+    assert find_span(files, "Etc/GMT+6") == span
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    series(tmp_path / "l.csv", "Ada", "2024-07-15", 72, value=1.0)
+    series(tmp_path / "p.csv", "price ($/kWh)", "2024-07-13", 24 * 6)
+    files = OwnFiles(loads=tmp_path / "l.csv", prices=tmp_path / "p.csv")
+    text = write_case(files, tmp_path, "Etc/GMT+6", "two files")
+    (tmp_path / "s.toml").write_text(text)
+    scene = gridagora.load(tmp_path / "s.toml", ["homes.battery_share=1"])
+    assert scene.homes.home_id == ("Ada",)
+    assert scene.days == 3
+    assert scene.prices.real_time_per_kwh == pytest.approx(0.03)
+
+
+def test_what_is_wrong_with_the_files_is_told_before_anything_is_written(tmp_path):
+    (tmp_path / "m.csv").write_text("home,pv_kw\na,x\n")
+    files = OwnFiles(
+        homes=tmp_path / "m.csv",
+        loads=series(tmp_path / "l.csv", "Ada", "2024-07-15", 72, value=1.0),
+        prices=series(tmp_path / "p.csv", "price ($/kWh)", "2024-08-15", 72),
+    )
+    with pytest.raises(InputError, match="'x' in 'pv_kw'") as caught:
+        write_case(files, tmp_path, "UTC", "t")
+    assert "at least one local day in both" in str(caught.value)
+    with pytest.raises(InputError, match=r"--feeder.*a file that exists"):
+        write_case(OwnFiles(feeder=tmp_path / "no.dss"), tmp_path, "UTC", "t")
+    bad = CliRunner().invoke(app, ["new", str(tmp_path / "s.toml"), "--homes", "nowhere.csv"])
+    assert bad.exit_code == 2
+    assert not (tmp_path / "s.toml").exists()
