@@ -91,7 +91,7 @@ def new(
     loads: Annotated[
         Path | None,
         typer.Option(
-            "--loads", metavar="FILE", help="Measured loads: a column of time, one a home."
+            "--loads", metavar="FILE", help="Metered loads: a column of time, one a home."
         ),
     ] = None,
     prices: Annotated[

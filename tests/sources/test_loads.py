@@ -1,4 +1,4 @@
-"""Measured loads: units and steps, and every fault by home and hour."""
+"""Metered loads: units and steps, and every fault by home and hour."""
 
 import numpy as np
 import pandas as pd

@@ -29,8 +29,8 @@ from gridagora.scenario import populate as draw
 from gridagora.scenario import validate as sound
 from gridagora.scenario.calendar import midnight_s, utc_offset_s
 from gridagora.scenario.holdable import require_holdable
-from gridagora.scenario.measured_loads import loads_of
 from gridagora.scenario.membership import count_homes, find_meters, members_of, say_places
+from gridagora.scenario.metered_loads import loads_of
 from gridagora.scenario.schema import Scenario
 
 MAKE = "gridagora.assemble makes a scene of tables, gridagora.load of a file."

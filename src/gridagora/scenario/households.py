@@ -18,14 +18,14 @@ from gridagora.population.profiles import HOUR_S, Profiles, has_unit, hours_of
 from gridagora.scenario import membership, plugin_sources, short_keys
 from gridagora.scenario import populate as draw
 from gridagora.scenario.calendar import midnight_s
-from gridagora.scenario.measured_loads import order_loads, put_loads
+from gridagora.scenario.metered_loads import order_loads, put_loads
 from gridagora.scenario.pairing import pair_start_s, spell_day
 from gridagora.scenario.schema import Scenario, from_outside
 from gridagora.scenario.sky import Sky
 from gridagora.sources import ev, synthetic
 from gridagora.sources import homes as houses
 from gridagora.sources.exposure import exposure
-from gridagora.sources.loads import MeasuredLoads
+from gridagora.sources.loads import MeteredLoads
 from gridagora.sources.members import Members
 from gridagora.sources.profiles import Layout, read_profiles
 from gridagora.sources.weather import window
@@ -43,10 +43,10 @@ class Population(NamedTuple):
 
 
 class Named(NamedTuple):
-    """Homes that a scenario names one by one: in a table of members, in a file of their measured loads, in both or in neither."""
+    """Homes that a scenario names one by one: in a table of members, in a file of their metered loads, in both or in neither."""
 
     members: Members | None
-    loads: MeasuredLoads | None
+    loads: MeteredLoads | None
 
     @property
     def home_id(self) -> tuple[str, ...] | None:

@@ -1,4 +1,4 @@
-"""A scenario for what somebody has: a feeder, a table of homes, measured loads, prices; what is lacking is drawn and said."""
+"""A scenario for what somebody has: a feeder, a table of homes, metered loads, prices; what is lacking is drawn and said."""
 
 import os
 from datetime import date, timedelta
@@ -27,7 +27,7 @@ class OwnFiles(NamedTuple):
     prices: Path | None = None
 
 
-class Span(NamedTuple):
+class RunSpan(NamedTuple):
     """Days of a run: the first, and how many."""
 
     first: date
@@ -69,7 +69,7 @@ def write_case(files: OwnFiles, folder: Path, timezone: str, title: str) -> str:
     return "\n".join(part.replace("\\", "/") for part in parts)
 
 
-def find_span(files: OwnFiles, timezone: str) -> Span:
+def find_span(files: OwnFiles, timezone: str) -> RunSpan:
     """Return the first local day that loads and prices both have, and up to a week from it; a day in July where neither is given.
 
     Raises
@@ -87,17 +87,17 @@ def find_span(files: OwnFiles, timezone: str) -> Span:
         begin = max(begin, float(table.start_s[0]))
         end = min(end, float(table.start_s[-1] + table.step_s))
     if not np.isfinite(begin):
-        return Span(SUMMER, DAYS)
+        return RunSpan(SUMMER, DAYS)
     first = pd.Timestamp(begin, unit="s", tz="UTC").tz_convert(timezone)
     day = first.date() if first == first.normalize() else first.date() + timedelta(days=1)
     days = int((end - midnight_s(day, timezone)) // DAY_S)
     if days < 1:
         got = f"loads and prices that both hold {max(end - begin, 0.0) / 3600:g} hours"
         raise InputError([Problem("--loads, --prices", got, "at least one local day in both")])
-    return Span(day, min(days, DAYS))
+    return RunSpan(day, min(days, DAYS))
 
 
-def _head(title: str, span: Span, timezone: str) -> str:
+def _head(title: str, span: RunSpan, timezone: str) -> str:
     designs = '["flat", "flat_optimised", "tou", "rtp", "central", "layered", "peer"]'
     return _lines(
         ("# Written from files at hand. `gridagora check FILE` tells how each was read,", ""),

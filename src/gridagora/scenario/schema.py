@@ -231,11 +231,11 @@ class HomesKeys(Table):
     )
     loads: str = Field(
         "",
-        description="file of measured loads, CSV, XLSX or Parquet: a column of time and one a home, or columns home, time, load",
+        description="file of metered loads, CSV, XLSX or Parquet: a column of time and one a home, or columns home, time, load",
     )
     loads_hold: Literal["all", "appliances"] = Field(
         "all",
-        description="what measured loads hold: all that homes draw, or all but heating, cooling and hot water, which are drawn",
+        description="what metered loads hold: all that homes draw, or all but heating, cooling and hot water, which are drawn",
     )
     participation_share: Share = Field(1.0, description=PARTICIPATION)
     by_hand_share: Share = Field(0.0, description=BY_HAND)

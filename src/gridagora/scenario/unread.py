@@ -65,7 +65,7 @@ READERS = (
 )
 
 
-# What a file of measured loads reads, whatever the source of houses.
+# What a file of metered loads reads, whatever the source of houses.
 OF_LOADS = frozenset({("homes", "first"), ("homes", "load_max_kw"), ("homes.units", "load")})
 
 

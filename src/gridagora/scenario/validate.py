@@ -205,7 +205,7 @@ def refuse_bare(homes: Homes, where: str) -> None:
     """
     if not any(len(vars(table)["home"]) for table in homes.owned.values()):
         hint = (
-            "Give [homes] a share of panels, batteries or cars, or a table in which homes own some; measured loads also "
+            "Give [homes] a share of panels, batteries or cars, or a table in which homes own some; metered loads also "
             'loads_hold = "appliances"; assemble a table of devices.'
         )
         expected = "at least one that can move"

@@ -1,4 +1,4 @@
-"""Measured loads as a user brings them: a column of time, and a column for each home."""
+"""Metered loads as a user brings them: a column of time, and a column for each home."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +19,7 @@ ENERGY = {"kwh": 1.0, "wh": 1e-3}  # of a row
 LEAST_MEAN_KW = 0.005  # of a home over the file; less is another unit
 
 
-class MeasuredLoads(NamedTuple):
+class MeteredLoads(NamedTuple):
     """Hourly loads of n homes from `start_s` [s UTC], shape (n, t) [kW], and what was taken of the file, in words."""
 
     home_id: tuple[str, ...]
@@ -31,8 +31,8 @@ class MeasuredLoads(NamedTuple):
 @register("source", "homes.loads")
 def read_loads(
     path: Path, origin_s: int, timezone: str, unit: str = "", load_max_kw: float = LOAD_MAX_KW
-) -> MeasuredLoads:
-    """Read measured loads, hour by hour; finer rows are averaged to hours.
+) -> MeteredLoads:
+    """Read metered loads, hour by hour; finer rows are averaged to hours.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def read_loads(
     if problems := _check(table, names, load_kw, start_s, load_max_kw):
         raise InputError(problems)
     said = f"{table.notes[-1]}; a column for each of {len(names)} homes"
-    return MeasuredLoads(names, start_s, load_kw, (*table.notes[:-1], said))
+    return MeteredLoads(names, start_s, load_kw, (*table.notes[:-1], said))
 
 
 def _name(written: str) -> str:

@@ -1,4 +1,4 @@
-"""Homes of measured loads in a scenario: their own hours, what stands beside them, members and meters."""
+"""Homes of metered loads in a scenario: their own hours, what stands beside them, members and meters."""
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ def load(tmp_path, keys="", table="", first="2024-07-15", days=2, names=("Ada", 
 DAY_KW = np.arange(24) + 1.0
 
 
-def test_measured_loads_are_all_that_homes_draw_and_devices_stand_beside(tmp_path):
+def test_metered_loads_are_all_that_homes_draw_and_devices_stand_beside(tmp_path):
     scene = load(tmp_path, "battery_share = 1.0\n")
     assert scene.homes.home_id == ("Ada", "Bob", "Cid")
     assert (scene.homes.load_kw[0, :24] == DAY_KW).all()
@@ -83,7 +83,7 @@ def test_what_does_not_meet_is_refused(tmp_path, keys, table, more, said):
         load(tmp_path, keys, table, **more)
 
 
-def test_a_run_of_measured_loads_keeps_their_energy(tmp_path):
+def test_a_run_of_metered_loads_keeps_their_energy(tmp_path):
     scene = load(tmp_path, "pv_share = 0\nev_share = 0\nbattery_share = 0.4\n")
     found = gridagora.compare(scene, ["flat"])
     energy = found.tables["homes"].set_index("home_id")["energy_kwh"]

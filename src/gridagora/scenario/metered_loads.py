@@ -10,15 +10,15 @@ from gridagora.files.sheet import read_sheet, split_heading
 from gridagora.scenario.calendar import midnight_s
 from gridagora.scenario.pairing import pair_start_s
 from gridagora.scenario.schema import Scenario
-from gridagora.sources.loads import MeasuredLoads, read_loads
+from gridagora.sources.loads import MeteredLoads, read_loads
 from gridagora.sources.members import Members
 from gridagora.sources.profiles import KNOWN, Layout, read_profiles
 
 HOUR_S, DAY_H, YEAR_H = 3600, 24, 8760
 
 
-def loads_of(scenario: Scenario, start_s: int) -> MeasuredLoads | None:
-    """Return the measured loads of a scenario, None where it names no file.
+def loads_of(scenario: Scenario, start_s: int) -> MeteredLoads | None:
+    """Return the metered loads of a scenario, None where it names no file.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def loads_of(scenario: Scenario, start_s: int) -> MeasuredLoads | None:
     layout = Layout(units={"load": unit} if unit else {}, load_max_kw=keys.load_max_kw)
     found = read_profiles(path, origin_s, zone, layout)
     profiles = found.profiles
-    return MeasuredLoads(profiles.home_id, profiles.start_s, profiles.load_kw, found.notes)
+    return MeteredLoads(profiles.home_id, profiles.start_s, profiles.load_kw, found.notes)
 
 
 def _is_long(path: Path) -> bool:
@@ -45,7 +45,7 @@ def _is_long(path: Path) -> bool:
     return bool(names & set(KNOWN["home"])) and bool(names & set(KNOWN["load"]))
 
 
-def order_loads(loads: MeasuredLoads, members: Members | None) -> MeasuredLoads:
+def order_loads(loads: MeteredLoads, members: Members | None) -> MeteredLoads:
     """Return the loads of members, in their order; all of them where there is no table of members.
 
     Raises
@@ -71,13 +71,13 @@ def order_loads(loads: MeasuredLoads, members: Members | None) -> MeasuredLoads:
     rows = [row_of[name.lower()] for name in members.home_id]
     left = len(loads.home_id) - len(rows)
     said = (f"{left} homes of the file of loads are no members and left out",) if left else ()
-    return MeasuredLoads(members.home_id, loads.start_s, loads.load_kw[rows], (*loads.notes, *said))
+    return MeteredLoads(members.home_id, loads.start_s, loads.load_kw[rows], (*loads.notes, *said))
 
 
 def put_loads(
-    homes: Homes, loads: MeasuredLoads, scenario: Scenario, start_s: int
+    homes: Homes, loads: MeteredLoads, scenario: Scenario, start_s: int
 ) -> tuple[Homes, str]:
-    """Return the homes with their measured loads, and which hours these are, in words.
+    """Return the homes with their metered loads, and which hours these are, in words.
 
     A load that holds all that a home draws leaves no heating, cooling or hot water beside it.
 
@@ -101,7 +101,7 @@ def put_loads(
         "the day after the run is the last before it that the file has; " if beyond.any() else ""
     )
     if scenario.homes.loads_hold == "all":
-        said += "measured loads hold all that a home draws: nothing of it is moved, devices of [homes] stand beside it"
+        said += "metered loads hold all that a home draws: nothing of it is moved, devices of [homes] stand beside it"
         return homes._replace(load_kw=loads.load_kw[:, at], owned={}), said
-    said += "heating, cooling and hot water are drawn beside measured loads, which hold the rest"
+    said += "heating, cooling and hot water are drawn beside metered loads, which hold the rest"
     return homes._replace(load_kw=loads.load_kw[:, at]), said
