@@ -92,6 +92,8 @@ def test_a_home_stands_on_the_meter_that_it_names(tmp_path):
     table = "home,meter\na,p3\nb,p1\n"
     found = scene(tmp_path, table, f'on = "all"\n{FEEDER}', m_dss=feeder("p1", "p2", "p3"))
     assert [found.feeder.meters.name[row] for row in found.home_meter] == ["p3", "p1"]
+    assert list(found.feeder.meters.customers) == [1, 1, 1]
+    assert (found.other_kw.max(0) > 0).tolist() == [False, True, False]
 
 
 def test_a_home_with_the_name_of_a_meter_stands_on_it_and_a_lot_is_said(tmp_path):

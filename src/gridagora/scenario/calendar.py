@@ -15,6 +15,11 @@ def midnight_s(day: date, timezone: str) -> int:
     )
 
 
+def standard_offset_s(year: int, timezone: str) -> int:
+    """Return the standard time of a zone minus UTC [s]: the smaller offset of January and July."""
+    return min(utc_offset_s(date(year, month, 1), timezone) for month in (1, 7))
+
+
 def utc_offset_s(day: date, timezone: str) -> int:
     """Return local time minus UTC at the start of a local day [s]."""
     return midnight_s(day, "UTC") - midnight_s(day, timezone)

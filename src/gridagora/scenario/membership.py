@@ -104,7 +104,7 @@ def find_meters(members: Members, feeder: Feeder) -> Index | None:
     if not any(members.meter):
         return None
     row_of = {name.lower(): row for row, name in enumerate(feeder.meters.name)}
-    free = customers_of(feeder)
+    free = customers_of(feeder).copy()
     problems: list[Problem] = []
     found = np.zeros(len(members.home_id), np.int64)
     for row, name in enumerate(members.meter):

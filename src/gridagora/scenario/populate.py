@@ -19,7 +19,7 @@ from gridagora.population.outdoors import Exposure
 from gridagora.population.profiles import Profiles
 from gridagora.population.quality import TIERS
 from gridagora.scenario import plugin_sources
-from gridagora.scenario.calendar import midnight_s, utc_offset_s
+from gridagora.scenario.calendar import midnight_s, standard_offset_s, utc_offset_s
 from gridagora.scenario.schema import ComfortKeys, PreferenceKeys, QualityKeys, Scenario
 from gridagora.scenario.sky import Sky
 from gridagora.scenario.validate import hours
@@ -81,7 +81,8 @@ def _prices(scenario: Scenario, start_s: int) -> Prices:
         return plugin_sources.prices(scenario, start_s)
     match keys.source:
         case "synthetic":
-            return synthetic.prices(case.seed, start_s, case.days)
+            there_s = start_s + _clock_shift_s(scenario)
+            return synthetic.prices(case.seed, there_s, case.days)._replace(start_s=start_s)
         case "ercot_hub_average":
             return ercot.ercot(Path(keys.folder), start_s, case.days)
         case "ercot_zone":
@@ -107,7 +108,10 @@ def sky(scenario: Scenario, start_s: int, measured: Measured | None = None) -> S
     if plugin_sources.names_one(scenario, "weather"):
         return plugin_sources.sky(scenario, start_s)
     if keys.source == "synthetic":
-        return Sky(synthetic.weather(case.seed, start_s, case.days), synthetic.AUSTIN[0])
+        shift_s = _clock_shift_s(scenario)
+        drawn = synthetic.weather(case.seed, start_s + shift_s, case.days)
+        said = f"drawn as in Austin, by the clock of {case.timezone}" if shift_s else ""
+        return Sky(drawn._replace(start_s=start_s), synthetic.AUSTIN[0], said)
     shared = measured is not None and not measured.apart
     year = measured.file if measured is not None and shared else None
     year = year or year_of(keys.source, keys.file, keys.folder)
@@ -119,6 +123,12 @@ def sky(scenario: Scenario, start_s: int, measured: Measured | None = None) -> S
         from_s = midnight_s(scenario.homes.start, case.timezone)
     found = skies.window(year, from_s, hours(case.days), start_s)
     return Sky(found, year.site.latitude_deg, skies.describe_rows(year, from_s, case.days))
+
+
+def _clock_shift_s(scenario: Scenario) -> int:
+    """Return by how much the clock of a scenario is ahead of Austin's [s]: what is drawn for Austin follows the local day."""
+    case = scenario.scenario
+    return standard_offset_s(case.start.year, case.timezone) - synthetic.UTC_H * HOUR_S
 
 
 def devices(keys: Mapping[str, Mapping[str, Any]], people: People) -> Homes:
