@@ -12,6 +12,7 @@ from rich.text import Text
 
 from gridagora.report.claims_words import in_words
 from gridagora.report.rows import Row, rows_of
+from gridagora.report.scroll_table import scroll_table
 from gridagora.report.style import number
 from gridagora.studies.claims import NOT_SHOWN
 
@@ -160,7 +161,7 @@ def html(found: pd.DataFrame) -> str:
     body = "".join(_group(str(case), part) for case, part in found.groupby("case", sort=False))
     return (
         f'<p class="lead">{escape(NOTE)}</p>'
-        f'<div class="scroll"><table class="claims"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f"{scroll_table('Cases of the study', head, body, 'claims')}"
     )
 
 

@@ -22,6 +22,7 @@ from gridagora.report.facts import (
 from gridagora.report.findings import Digest, digests
 from gridagora.report.gains import in_words, usd
 from gridagora.report.rows import rows_of
+from gridagora.report.scroll_table import scroll_table
 from gridagora.report.style import change, colours, decimals, label, number
 from gridagora.report.table import ARROWS, measured, shown, table
 
@@ -158,10 +159,10 @@ def metric_table(result: ComparisonView) -> str:
         "One draw marks no best of a row. Point at a name for its meaning, at a number for the change against the reference; "
         "click a heading to sort: by a design, its strongest metrics come first."
     )
-    grid = f'<table class="sortable"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
+    grid = scroll_table("All metrics of every design", head, "".join(body), "sortable")
     said = "".join(f"<p>{escape(text)}</p>" for text in not_ranked(result))
     noted = f'<div class="notes">{said}</div>' if said else ""
-    return f'<p class="lead">{lead}</p>{noted}<div class="scroll">{grid}</div>'
+    return f'<p class="lead">{lead}</p>{noted}{grid}'
 
 
 def _row(result: ComparisonView, metric: MetricRow, values: np.ndarray) -> str:
@@ -225,10 +226,7 @@ def certificates(result: ComparisonView) -> tuple[str, str]:
     )
     said = "".join(f"<p><b>{label(name)}</b>: {escape(text)}.</p>" for name, text in warned(result))
     noted = f'<div class="notes">{said}</div>' if said else ""
-    return (
-        lead,
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{noted}',
-    )
+    return lead, f"{scroll_table('Proofs of every design', head, body)}{noted}"
 
 
 def _slack(result: ComparisonView) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from gridagora.report.facts import ComparisonView, baseline, frame, of, present
+from gridagora.report.panel import ACROSS
 from gridagora.report.style import FIRM, calm, colours, figure, label, menu, translucent
 
 ANSI_BASE_V = 120.0
@@ -82,6 +83,7 @@ def bill_change(result: ComparisonView) -> go.Figure | None:
             mode="lines",
             name=label(name),
             line={"color": tones[name], "width": 2.4, "shape": "hv"},
+            meta=ACROSS,
             hovertemplate="%{y:.0f} % of homes change by at most $%{x:,.2f}",
         )
     fig.add_shape(
@@ -236,7 +238,10 @@ def feeder(result: ComparisonView) -> go.Figure | None:
     ]
     left = {"x": 0.0, "xanchor": "left", "y": 1.02, "pad": {"b": 0}}
     fig.update_layout(
-        updatemenus=[menu(by_design, active=start, **left), menu(by_measure, y=1.02, pad={"b": 0})]
+        updatemenus=[
+            menu("Design", by_design, active=start, **left),
+            menu("Voltage", by_measure, y=1.02, pad={"b": 0}),
+        ]
     )
     fig.update_xaxes(visible=False, range=x)
     fig.update_yaxes(visible=False, range=y, scaleanchor="x", scaleratio=1)

@@ -6,13 +6,8 @@
 
   function tone(name) { return getComputedStyle(root).getPropertyValue(name).trim(); }
 
-  function dressed(layout) {
-    var change = { "font.color": tone("--ink"), "hoverlabel.bgcolor": tone("--card"), "hoverlabel.font.color": tone("--ink") };
-    (layout.updatemenus || []).forEach(function (_, at) {
-      change["updatemenus[" + at + "].bgcolor"] = tone("--wash");
-      change["updatemenus[" + at + "].bordercolor"] = tone("--rule");
-    });
-    return change;
+  function dressed() {
+    return { "font.color": tone("--ink"), "hoverlabel.bgcolor": tone("--card"), "hoverlabel.font.color": tone("--ink") };
   }
 
   function inked(node) {
@@ -26,18 +21,47 @@
       layout.margin = Object.assign({}, layout.margin, { l: Math.min(layout.margin.l, 44), r: Math.min(layout.margin.r, 10) });
       layout.font = Object.assign({}, layout.font, { size: 11 });
       layout.legend = Object.assign({}, layout.legend, { y: 0, yanchor: "bottom", yref: "container", font: { size: 11 } });
-      (layout.updatemenus || []).forEach(function (menu) { menu.font = { size: 11 }; menu.pad = { b: 8 }; });
-      if ((layout.updatemenus || []).length) { layout.margin.t = 50; }
     }
     return layout;
   }
 
+  function plain(text) { return new DOMParser().parseFromString(text, "text/html").documentElement.textContent; }
+
+  function heading(node) { return node.closest("figure").querySelector("h3").firstChild.textContent; }
+
+  // a drawn menu is reached by a mouse alone: what it chooses is offered as a select above the figure
+  function select(node, menu) {
+    var label = document.createElement("label"), box = document.createElement("select");
+    label.textContent = menu.name;
+    box.setAttribute("aria-label", menu.name + ", " + heading(node));
+    menu.buttons.forEach(function (button, place) { box.add(new Option(plain(button.label), place)); });
+    box.value = menu.active || 0;
+    box.addEventListener("change", function () {
+      var button = menu.buttons[box.value];
+      Plotly[button.method].apply(Plotly, [node].concat(JSON.parse(JSON.stringify(button.args))));
+    });
+    label.appendChild(box);
+    return label;
+  }
+
+  function offer(node, layout) {
+    var menus = layout.updatemenus || [];
+    delete layout.updatemenus;
+    if (!menus.length) { return; }
+    var row = document.createElement("div");
+    row.className = "choose";
+    menus.forEach(function (menu) { row.appendChild(select(node, menu)); });
+    node.before(row);
+    layout.margin.t = Math.max(16, layout.margin.t - 30);
+  }
+
   function draw(node) {
     var spec = JSON.parse(document.getElementById("data-" + node.id).textContent);
+    offer(node, spec.layout);
     var config = { responsive: false, displaylogo: false, displayModeBar: false };
     spec.layout.width = node.clientWidth;
     watch(node);
-    return Plotly.newPlot(node, spec.data, fit(spec.layout, node.clientWidth), config).then(function () { return Plotly.relayout(node, dressed(node.layout)); }).then(function () { return inked(node); });
+    return Plotly.newPlot(node, spec.data, fit(spec.layout, node.clientWidth), config).then(function () { return Plotly.relayout(node, dressed()); }).then(function () { return inked(node); });
   }
 
   var widths = new Map();
@@ -53,7 +77,7 @@
 
   function dress(isDark) {
     root.dataset.theme = isDark ? "dark" : "light";
-    plots.forEach(function (node) { if (node.layout) { Plotly.relayout(node, dressed(node.layout)); inked(node); } });
+    plots.forEach(function (node) { if (node.layout) { Plotly.relayout(node, dressed()); inked(node); } });
   }
 
   root.dataset.theme = dark ? "dark" : "light";
@@ -75,6 +99,7 @@
   function show(event) {
     var owner = event.target.closest && event.target.closest("[data-tip]");
     if (!owner) { tip.hidden = true; return; }
+    owner.setAttribute("aria-describedby", "tip");
     tip.textContent = owner.dataset.tip;
     tip.hidden = false;
     var box = owner.getBoundingClientRect();
@@ -85,6 +110,7 @@
   }
   document.addEventListener("mouseover", show);
   document.addEventListener("focusin", show);
+  document.addEventListener("keydown", function (event) { if (event.key === "Escape") { tip.hidden = true; } });
   document.addEventListener("scroll", function () { tip.hidden = true; }, true);
 
   Array.prototype.forEach.call(document.querySelectorAll("table.sortable"), function (table) {

@@ -26,6 +26,7 @@ from gridagora.report.figures import figures
 from gridagora.report.findings import answer, effects, question, span
 from gridagora.report.fragments import cards, certificates, faults, metric_table, origin
 from gridagora.report.guides import guide
+from gridagora.report.panel import absent_panel, panel
 
 
 class Panel(NamedTuple):
@@ -230,11 +231,11 @@ def _nav() -> str:
 
 def _section(result: ComparisonView, key: str, heading: str, drawn: dict[str, go.Figure]) -> str:
     panels = "".join(
-        _panel(result, panel, drawn.get(panel.name))
-        for panel in PANELS
-        if panel.section == key
+        _panel(result, each, drawn.get(each.name))
+        for each in PANELS
+        if each.section == key
         and (
-            panel.name != "places" or "places" in result.tables
+            each.name != "places" or "places" in result.tables
         )  # else no design of the run has layers
     )
     return (
@@ -242,17 +243,11 @@ def _section(result: ComparisonView, key: str, heading: str, drawn: dict[str, go
     )
 
 
-def _panel(result: ComparisonView, panel: Panel, fig: go.Figure | None) -> str:
-    kind = ' class="wide"' if panel.wide else ""
+def _panel(result: ComparisonView, shown: Panel, fig: go.Figure | None) -> str:
     if fig is None:
-        return f'<figure{kind}><h3>{escape(panel.heading)}</h3><p class="absent">{escape(panel.needs)}</p></figure>'
-    height = int(fig.layout.height or 400)
-    return (
-        f'<figure{kind}><h3>{escape(panel.heading)}<button type="button" class="save" data-save="figure-{panel.name}" '
-        f'data-tip="Save this figure as SVG" aria-label="Save as SVG">↓</button></h3>'
-        f"<figcaption>{unbroken(escape(guide(result, panel.name)))}</figcaption>"
-        f'<div class="plot" id="figure-{panel.name}" style="height:{height}px"></div></figure>'
-    )
+        return absent_panel(shown.heading, shown.needs, wide=shown.wide)
+    caption = unbroken(escape(guide(result, shown.name)))
+    return panel(shown.name, shown.heading, caption, fig, wide=shown.wide)
 
 
 def payload(name: str, fig: go.Figure) -> str:

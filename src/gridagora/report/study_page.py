@@ -14,7 +14,9 @@ from gridagora.report import claims_table, claims_words
 from gridagora.report.facts import ComparisonView
 from gridagora.report.fragments import origin
 from gridagora.report.page import asset, payload, put, script_hash, unbroken
+from gridagora.report.panel import panel
 from gridagora.report.rows import Row, rows_of
+from gridagora.report.scroll_table import scroll_table
 from gridagora.report.study_figures import DIALS, figures
 from gridagora.report.study_table import NOTES, cells, heads
 from gridagora.report.study_words import answer, effects, extent, question
@@ -151,9 +153,9 @@ def _section(result: ComparisonView, key: str, drawn: dict[str, go.Figure]) -> s
         body = BODIES[key](result)
     else:
         panels = "".join(
-            _panel(panel, drawn[panel.name])
-            for panel in PANELS
-            if panel.section == key and panel.name in drawn
+            panel(each.name, each.heading, escape(each.caption), drawn[each.name], wide=each.wide)
+            for each in PANELS
+            if each.section == key and each.name in drawn
         )
         body = f'<div class="grid">{panels}</div>' if panels else ""
     lead = f'<p class="lead">{unbroken(escape(LEADS[key]))}</p>' if key in LEADS else ""
@@ -161,16 +163,6 @@ def _section(result: ComparisonView, key: str, drawn: dict[str, go.Figure]) -> s
         f'<section id="{key}"><h2>{escape(SECTIONS[key])}</h2>{lead}{body}</section>'
         if body
         else ""
-    )
-
-
-def _panel(panel: StudyPanel, fig: go.Figure) -> str:
-    kind = ' class="wide"' if panel.wide else ""
-    return (
-        f'<figure{kind}><h3>{escape(panel.heading)}<button type="button" class="save" data-save="figure-{panel.name}" '
-        f'data-tip="Save this figure as SVG" aria-label="Save as SVG">↓</button></h3>'
-        f"<figcaption>{escape(panel.caption)}</figcaption>"
-        f'<div class="plot" id="figure-{panel.name}" style="height:{int(fig.layout.height or 400)}px"></div></figure>'
     )
 
 
@@ -186,8 +178,8 @@ def _points(result: ComparisonView) -> str:
     rows = "".join(_row(row) for row in rows_of(table[table.welfare_usd.notna()]))
     told = "".join(f"<p>{escape(text)}</p>" for text in NOTES)
     return (
-        f'<div class="notes">{told}</div><div class="scroll"><table class="sortable points"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
+        f'<div class="notes">{told}</div>'
+        f"{scroll_table('Every point of the study', head, rows, 'sortable points')}"
     )
 
 

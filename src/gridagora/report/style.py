@@ -204,9 +204,13 @@ def calm(fig: go.Figure) -> go.Figure:
     return fig
 
 
-def menu(buttons: Sequence[Mapping[str, Any]], **place: Any) -> dict[str, Any]:
-    """Return a drop-down of Plotly buttons in the house style, at the upper right unless placed elsewhere."""
+def menu(name: str, buttons: Sequence[Mapping[str, Any]], **place: Any) -> dict[str, Any]:
+    """Return a drop-down of Plotly buttons in the house style, at the upper right unless placed elsewhere.
+
+    `name` says what is chosen; the page writes it beside the menu.
+    """
     return {
+        "name": name,
         "buttons": list(buttons),
         "direction": "down",
         "showactive": True,

@@ -75,7 +75,7 @@ def load(result: ComparisonView) -> go.Figure | None:
         },
         yaxis={"title": "Load at the substation [kW]", "domain": [0.36, 1.0]},
         yaxis2={"title": "Price [$/kWh]", "domain": [0.0, 0.29], "range": price_range(table)},
-        updatemenus=[menu(_day_buttons(result, table))],
+        updatemenus=[menu("Days", _day_buttons(result, table))],
         margin={"t": MENU_TOP_PX},
     )
     if len(names) > ONE_LINE:
@@ -115,7 +115,7 @@ def average_day(result: ComparisonView) -> go.Figure | None:
     fig.update_layout(
         xaxis=_clock_axis(),
         yaxis={"title": "Load [kW]"},
-        updatemenus=[menu(buttons, pad={"b": 8})],
+        updatemenus=[menu("Day", buttons, pad={"b": 8})],
         margin={"t": 46},
         legend=below(),
     )
@@ -204,7 +204,7 @@ def devices(result: ComparisonView) -> go.Figure | None:
     fig.update_layout(
         xaxis={"type": "date", "tickformatstops": _TICKS, "hoverformat": "%a %d %b, %H:%M"},
         yaxis={"title": "Power [kW]"},
-        updatemenus=[menu(buttons, active=start, pad={"b": 8})],
+        updatemenus=[menu("Design", buttons, active=start, pad={"b": 8})],
         margin={"t": 46},
         legend=below(),
     )
@@ -323,7 +323,7 @@ def _add_limit(fig: go.Figure, table: pd.DataFrame) -> None:
         xanchor="left",
         yanchor="bottom",
         showarrow=False,
-        font={"color": LIMIT, "size": 12},
+        font={"size": 12},
     )
 
 

@@ -104,7 +104,7 @@ def captured_value(result: ComparisonView) -> go.Figure | None:
         y=1.0,
         yanchor="bottom",
         showarrow=False,
-        font={"color": LIMIT, "size": 12},
+        font={"size": 12},
     )
     room = 0.14 * (high - low)
     span = [low - room if low < 0 else -0.02 * high, high + room]
@@ -201,7 +201,7 @@ def costs(result: ComparisonView) -> go.Figure | None:
     ]
     fig.update_layout(
         yaxis={"title": "Cost over the run [$]"},
-        updatemenus=[menu(buttons, pad={"b": 14})],
+        updatemenus=[menu("View", buttons, pad={"b": 14})],
         margin={"t": 54},
         legend=below(),
     )

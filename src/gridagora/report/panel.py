@@ -1,0 +1,92 @@
+"""A figure on a page: heading, caption, drawing, and what the drawing shows in words for who does not see it."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from html import escape, unescape
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from gridagora.report.style import decimals, number
+
+SPOKEN = 40  # entries of an alternative text; more are counted, not read out
+FIGURE_PX = 400
+ACROSS = "across"  # the mark of a trace whose values lie on the axis below, not beside
+
+
+def panel(name: str, heading: str, caption: str, fig: go.Figure, *, wide: bool) -> str:
+    """Return a figure as HTML; `caption` is HTML already, and drawn by the script of the page at `figure-{name}`."""
+    told = escape(heading)
+    height = int(fig.layout.height or FIGURE_PX)
+    return (
+        f'<figure{_width(wide=wide)}><h3>{told}<button type="button" class="save" '
+        f'data-save="figure-{name}" data-tip="Save this figure as SVG" '
+        f'aria-label="Save the figure {told} as SVG"><span aria-hidden="true">↓</span></button></h3>'
+        f"<figcaption>{caption}</figcaption>"
+        f'<div class="plot" id="figure-{name}" role="img" '
+        f'aria-label="{escape(alternative(heading, fig))}" style="height:{height}px"></div></figure>'
+    )
+
+
+def absent_panel(heading: str, needs: str, *, wide: bool) -> str:
+    """Return the place of a figure that has nothing to draw, with the reason."""
+    return (
+        f"<figure{_width(wide=wide)}><h3>{escape(heading)}</h3>"
+        f'<p class="absent">{escape(needs)}</p></figure>'
+    )
+
+
+def alternative(heading: str, fig: go.Figure) -> str:
+    """Return what a figure shows in words: its axis, and every series that is seen, from its lowest to its highest value."""
+    held: dict[str, list[np.ndarray]] = defaultdict(list)
+    for trace in fig.data:
+        if trace.visible is False or getattr(trace, "mode", None) == "text":
+            continue
+        for name, values in _series(fig, trace):
+            held[name].append(values[np.isfinite(values)])
+    spans = {name: np.concatenate(parts) for name, parts in held.items()}
+    told = [f"{name} {_span(values)}" for name, values in spans.items() if values.size]
+    more = f"; and {len(told) - SPOKEN} more" if len(told) > SPOKEN else ""
+    across = any(trace.meta == ACROSS for trace in fig.data)
+    axis = _plain(("" if across else fig.layout.yaxis.title.text) or fig.layout.xaxis.title.text)
+    return f"{heading}. {axis and axis + ': '}{'; '.join(told[:SPOKEN])}{more}."
+
+
+def _width(*, wide: bool) -> str:
+    return ' class="wide"' if wide else ""
+
+
+def _series(fig: go.Figure, trace: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """Return the values (n,) [unit of the axis] of a trace by name; bars across have one name each."""
+    if trace.type == "bar" and trace.orientation == "h":
+        axis = trace.xaxis or "x"
+        title = _plain(fig.layout[f"xaxis{axis[1:]}"].title.text) + ", " if trace.xaxis else ""
+        for name, value in zip(trace.y, _numbers(trace.x), strict=True):
+            yield title + _plain(str(name)), np.array([value])
+        return
+    marker = getattr(trace, "marker", None)
+    shade = None if marker is None else marker.color
+    mapped = trace.type == "scatter" and isinstance(shade, tuple | list | np.ndarray)
+    name = trace.name or (str(trace.x[0]) if trace.x is not None and len(trace.x) else "")
+    if name and trace.hoverinfo != "skip":
+        yield (
+            _plain(name),
+            _numbers(shade if mapped else trace.x if trace.meta == ACROSS else trace.y),
+        )
+
+
+def _numbers(values: Any) -> np.ndarray:
+    held = () if values is None else values
+    return np.array([np.nan if value is None else value for value in held], dtype=float)
+
+
+def _span(values: np.ndarray) -> str:
+    ends = [float(values.min()), float(values.max())]
+    places = max(0, decimals(ends) - 1)
+    first, last = (number(round(value, places), places) for value in ends)
+    return first if first == last else f"{first} to {last}"
+
+
+def _plain(text: str | None) -> str:
+    return unescape((text or "").replace("<br>", " "))
