@@ -16,9 +16,16 @@ from gridagora.studies.ranking import rank_by_mean
 from gridagora.studies.risk.intervals import mean_interval
 from gridagora.studies.risk.names import MeasureText, describe_metric
 
+COLUMNS = [
+    *("variation", "metric", "design", "mean", "low", "high"),
+    *("against", "difference", "difference_low", "difference_high", "worlds", "mark"),
+]
 MOST_DIGITS = 4  # after the point
 HEAD_WIDTH = 26  # of a heading, so that several columns stand side by side
 MAIN = ("E1y", "E2", "E5b", "P1")  # what a terminal shows of an ensemble
+# A ratio whose lower part may change its sign has no mean over worlds: it is the sum of the upper parts over that of the lower
+# ones, which are differences of another metric from the first design.
+RATIO_BY = {"E1o": "P5"}
 BEST, TIED = "*", "~"  # better than every other design in the same worlds; best and not told apart
 UNPAID = (
     "cost.homes",
@@ -39,7 +46,12 @@ def mean_values(path: Path, metrics: Sequence[str] | None = None) -> pd.DataFram
     """
     source = ds.dataset(path)
     wanted = list(metrics) if metrics is not None else _metrics(source)
-    frames = [_of_metric(source, metric) for metric in wanted]
+    frames = [
+        _of_ratio(source, metric, RATIO_BY[metric])
+        if metric in RATIO_BY
+        else _of_metric(source, metric)
+        for metric in wanted
+    ]
     found = pd.concat(frames, ignore_index=True)
     return found.sort_values("variation", kind="stable", ignore_index=True)
 
@@ -114,13 +126,50 @@ def _metrics(source: ds.Dataset) -> list[str]:
     return list(names)
 
 
-def _of_metric(source: ds.Dataset, metric: str) -> pd.DataFrame:
+def _by_variation(source: ds.Dataset, metric: str) -> list[tuple[int, list[str], pd.DataFrame]]:
+    """Return the designs of each variation, and their values of a metric, a row a world and a column a design."""
     asked = (pc.field("metric") == metric) & (pc.field("design") != "")
     table = source.to_table(["seed", "variation", "design", "value"], filter=asked).to_pandas()
+    return [
+        (
+            int(variation),
+            list(dict.fromkeys(part.design)),
+            part.pivot(index="seed", columns="design", values="value"),
+        )
+        for variation, part in table.groupby("variation", sort=True)
+    ]
+
+
+def _of_ratio(source: ds.Dataset, metric: str, lower: str) -> pd.DataFrame:
+    """Return a ratio of every design over all worlds together, without an interval."""
+    below = {variation: wide for variation, _, wide in _by_variation(source, lower)}
     rows = []
-    for variation, part in table.groupby("variation", sort=True):
-        wide = part.pivot(index="seed", columns="design", values="value")
-        designs = list(dict.fromkeys(part.design))
+    for variation, designs, wide in _by_variation(source, metric):
+        for design in designs:
+            apart = below[variation][design] - below[variation][designs[0]]
+            known = wide[design].notna() & apart.notna()
+            upper, down = (wide[design] * apart)[known].sum(), apart[known].sum()
+            value = upper / down if down else math.nan
+            told = (math.nan,) * 5
+            rows.append(
+                (
+                    variation,
+                    metric,
+                    design,
+                    value,
+                    *told[:2],
+                    designs[0],
+                    *told[2:],
+                    int(known.sum()),
+                    "",
+                )
+            )
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _of_metric(source: ds.Dataset, metric: str) -> pd.DataFrame:
+    rows = []
+    for variation, designs, wide in _by_variation(source, metric):
         base = wide[designs[0]].to_numpy(np.float64)
         marks = _marks(wide, metric)
         for design in designs:
@@ -130,6 +179,4 @@ def _of_metric(source: ds.Dataset, metric: str) -> pd.DataFrame:
             apart = mean_interval((own - base)[known & np.isfinite(base)])
             told = int(known.sum()), marks.get(design, "")
             rows.append((variation, metric, design, *mean, designs[0], *apart, *told))
-    columns = ["variation", "metric", "design", "mean", "low", "high"]
-    columns += ["against", "difference", "difference_low", "difference_high", "worlds", "mark"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=COLUMNS)
