@@ -71,7 +71,7 @@ def options(
 
 @app.command()
 def demo(out: Out = None, json_: Json = False) -> None:
-    """Run a small synthetic case, all designs; needs no file and no network."""
+    """Run a small synthetic case. It compares five designs, and needs no file and no network."""
     with report_errors(json_):
         folder = out or RESULTS / "demo"
         refuse_file(folder)
@@ -91,21 +91,28 @@ def new(
     loads: Annotated[
         Path | None,
         typer.Option(
-            "--loads", metavar="FILE", help="Metered loads: a column of time, one a home."
+            "--loads",
+            metavar="FILE",
+            help="Metered loads: a column of time, then one for each home.",
         ),
     ] = None,
     prices: Annotated[
         Path | None,
         typer.Option(
-            "--prices", metavar="FILE", help="Prices: a column of time, one of the price."
+            "--prices", metavar="FILE", help="Wholesale prices: a column of time and one of prices."
         ),
     ] = None,
     timezone: Annotated[
-        str, typer.Option("--timezone", metavar="ZONE", help="IANA name of local time.")
+        str,
+        typer.Option(
+            "--timezone",
+            metavar="ZONE",
+            help="Time zone of the files, as Europe/Berlin (an IANA name).",
+        ),
     ] = "Etc/GMT+6",
     json_: Json = False,
 ) -> None:
-    """Write a scenario file to start from: of the files at hand, or a small case that needs none."""
+    """Write a scenario file to start from. It uses the files that you name, or is a small case that needs none."""
     with report_errors(json_):
         if file.exists():
             raise InputError(
@@ -138,7 +145,7 @@ def check(
     set_: Set = None,
     json_: Json = False,
 ) -> None:
-    """Say what is understood of a scenario or a feeder, or everything that is wrong with it."""
+    """Check a scenario or a feeder model. Tells how it was read, or everything that is wrong with it."""
     with report_errors(json_):
         from gridagora.scenario import describe
 
@@ -162,7 +169,7 @@ def run(
     out: Out = None,
     json_: Json = False,
 ) -> None:
-    """Run one design on a scenario, or an area of feeders where it has [area] homes."""
+    """Run one design on a scenario. Runs an area of many feeders where the scenario has [area] homes."""
     with report_errors(json_):
         if only and "," in only:
             raise InputError(
@@ -195,7 +202,7 @@ def compare(
         typer.Option(
             "--seeds",
             metavar="N",
-            help="Run N worlds in place of one, and show every metric with its interval.",
+            help="Repeat it in N random draws; show means with 95 % intervals.",
         ),
     ] = None,
     map_: WithMap = False,
@@ -203,7 +210,7 @@ def compare(
     out: Out = None,
     json_: Json = False,
 ) -> None:
-    """Run several designs on one scenario, print one table, write one report."""
+    """Compare several designs on one scenario. Prints one table, and writes a report and tables for a spreadsheet."""
     with report_errors(json_):
         if seeds is not None:
             place = out or default_out(scenario) / "seeds"
@@ -231,7 +238,7 @@ def report(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a result.")],
     json_: Json = False,
 ) -> None:
-    """Write report.html of a result again, from its tables."""
+    """Write the report of a result again. Reads its tables; nothing is run."""
     with report_errors(json_):
         from gridagora.report import page, study_page
         from gridagora.run import folder as folders
@@ -254,7 +261,7 @@ def export(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the files.")],
     json_: Json = False,
 ) -> None:
-    """Write the tables of a result as CSV and as one workbook: bills, statements, voltages, hours, assumptions."""
+    """Write a result for a spreadsheet. Makes CSV files and a workbook: bills, statements, voltages, hours, assumptions."""
     with report_errors(json_):
         from gridagora.report.answers import write_answers
         from gridagora.run import folder as folders
@@ -281,7 +288,7 @@ def statement(
     ],
     json_: Json = False,
 ) -> None:
-    """Print what one party pays and is paid under a design, line by line; the total is its bill."""
+    """Print the bill of one party, line by line. The total is its bill."""
     with report_errors(json_):
         from gridagora.run import folder as folders
         from gridagora.run.statement import statement_of
@@ -299,7 +306,7 @@ def list_(
     set_: Set = None,
     json_: Json = False,
 ) -> None:
-    """List the parts: designs, devices, strategies, metrics, and the sources by the key that names each; plugins included."""
+    """List designs, devices, metrics and sources. Sources stand under the key that names them; plugins are included."""
     with report_errors(json_):
         from gridagora.scenario import parts
 

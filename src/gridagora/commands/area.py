@@ -82,7 +82,7 @@ def area(
     address: Address = None,
     json_: Json = False,
 ) -> None:
-    """Run the layered design over an area of many feeders, whose homes are drawn from those of a scenario, shard by shard."""
+    """Run `layered` over many feeders. The homes of the area are drawn from those of a scenario, shard by shard."""
     with report_errors(json_):
         folder = out or default_out(scenario) / "area"
         refuse_file(folder)

@@ -63,7 +63,7 @@ def ensemble(
     out: Out = None,
     json_: Json = False,
 ) -> None:
-    """Run every design in many worlds: seeds that redraw homes, weather, prices, cars; a stopped one goes on where it was."""
+    """Run every design in many random draws. Seeds redraw homes, weather, prices and cars; a stopped run goes on where it was."""
     with report_errors(json_), open_workers(on, address, processes) as workers:
         from gridagora.studies import variations
 

@@ -38,7 +38,7 @@ def risk(
     ] = None,
     json_: Json = False,
 ) -> None:
-    """Say which design is best over many worlds, on average and in bad ones, and how sure that is; write page and tables."""
+    """Say which design is best over many draws. On average and in bad ones, and how sure that is; writes a page and tables."""
     with report_errors(json_):
         from gridagora.report import risk_page, risk_table
         from gridagora.studies.risk.question import RiskQuestion

@@ -41,7 +41,7 @@ def show(
     ] = None,
     json_: Json = False,
 ) -> None:
-    """Print a result again from its folder: the whole table, or one metric, design or home of it."""
+    """Print a result again from its folder. The whole table, or one metric, design or home of it."""
     with report_errors(json_):
         from gridagora.run import folder as folders
 

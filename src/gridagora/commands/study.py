@@ -37,7 +37,7 @@ STUDY_DAYS = 2  # a sweep runs a scene forty times and more
 SEEDS = 16
 
 study = typer.Typer(
-    help="Sweep a design, say where the rest goes, or hold one to its promise.",
+    help="Answer one question by many runs. What a design needs, where value is lost, which claims hold.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -68,7 +68,7 @@ def aggregation(
     address: Address = None,
     json_: Json = False,
 ) -> None:
-    """Sweep layers, blocks, forecast error, lost and late messages of the layered design; what was run is never run again."""
+    """Vary what `layered` exchanges and knows. Layers, blocks, forecast error, lost and late messages; finished runs are kept."""
     with report_errors(json_), open_workers(on, address, jobs) as workers:
         from gridagora.run import folder as folders
         from gridagora.studies import aggregation as studies
@@ -107,7 +107,7 @@ def losses(
     address: Address = None,
     json_: Json = False,
 ) -> None:
-    """Say where the value goes that a design does not capture: forecast, draws, on/off units, the limit, the rest."""
+    """Say where the value is lost in a design. Forecast, unknown draws, on/off units, the limit, and the rest."""
     with report_errors(json_), open_workers(on, address, jobs) as workers:
         from gridagora.studies import waterfall as causes
 
@@ -140,7 +140,7 @@ def claims(
     address: Address = None,
     json_: Json = False,
 ) -> None:
-    """Say against which designs of today prosumers as the retailer keep what is promised, over draws of homes and days."""
+    """Test what is claimed for `retailer`. Against which designs of today it keeps that, over draws of homes and days."""
     with report_errors(json_), open_workers(on, address, jobs) as workers:
         from gridagora.report import claims_table
         from gridagora.studies import retail_claims
@@ -166,7 +166,7 @@ def break_even(
     set_: Set = None,
     json_: Json = False,
 ) -> None:
-    """Find the price of overload at which a design is worth what the flat one is, both played anew at every price."""
+    """Find the break-even price of overload. At it a design is worth what the flat one is; both are run anew at every price."""
     with report_errors(json_):
         from gridagora.studies import break_even as studies
 

@@ -71,7 +71,7 @@ def sweep(
     out: Out = None,
     json_: Json = False,
 ) -> None:
-    """Run every design over ranges of keys, the same worlds at each point, and show where the best design changes."""
+    """Run every design over ranges of keys. Shows where the best design changes, in the same random draws at each point."""
     with report_errors(json_), open_workers(on, address, processes) as workers:
         require_ranked(metric, with_bound=bound)
         points = _points_of(over or [], latin)

@@ -196,7 +196,7 @@ def step(
 @register("device", "battery")
 @dataclass(frozen=True)
 class BatteryGroup:
-    """The batteries of a run; without orders one makes up for its home's load less what its home makes."""
+    """Batteries; without orders one stores what its home's panels exceed the load by, and covers the load from it."""
 
     about: ClassVar[DeviceKind] = DeviceKind(
         "battery",

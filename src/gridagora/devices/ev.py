@@ -302,7 +302,7 @@ def step(
 @register("device", "ev")
 @dataclass(frozen=True)
 class EvGroup:
-    """The charging sessions of a run; without orders a car charges at full power, from its arrival or by hand later."""
+    """Electric vehicles; without orders a car charges at full power, from its arrival or by hand later."""
 
     about: ClassVar[DeviceKind] = DeviceKind(
         "ev",

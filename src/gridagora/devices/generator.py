@@ -118,7 +118,7 @@ def step(table: Generator, p_target_kw: Col, step_h: float = 1 / 12) -> tuple[Co
 @register("device", "generator")
 @dataclass(frozen=True)
 class GeneratorGroup:
-    """The back-up generators of a run; without orders they stand still, for the grid is there."""
+    """Back-up generators; without orders they stand still, for the grid is there."""
 
     about: ClassVar[DeviceKind] = DeviceKind(
         "generator",

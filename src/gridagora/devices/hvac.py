@@ -339,7 +339,7 @@ def step(
 @register("device", "hvac")
 @dataclass(frozen=True)
 class HvacGroup:
-    """The heating and cooling of homes, with both temperatures of each house; without orders a thermostat switches it."""
+    """Air conditioners and heat pumps, with the two temperatures of each house; without orders a thermostat switches them."""
 
     about: ClassVar[DeviceKind] = DeviceKind(
         "hvac",

@@ -168,7 +168,7 @@ def step(table: Load, hour: int, p_target_kw: Col | None = None) -> Col:
 @register("device", "appliances")
 @dataclass(frozen=True)
 class LoadGroup:
-    """The loads of a run that answer to price; without orders they take their usual power.
+    """Appliances whose load responds to price; without orders they take their usual power.
 
     What a home takes otherwise than usual is worth the area under its demand curve: p_ref is the power at a price of zero, so
     prox/2 (p - p_ref)^2 less that of the usual power is what giving up energy costs it.

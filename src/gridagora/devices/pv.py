@@ -176,7 +176,7 @@ def step(table: PvArrays, hour: int, p_target_kw: Col | None = None) -> Col:
 @register("device", "pv")
 @dataclass(frozen=True)
 class PvGroup:
-    """The arrays of a run; without orders they give all they can."""
+    """Solar panels; without orders they give all they can."""
 
     about: ClassVar[DeviceKind] = DeviceKind(
         "pv",

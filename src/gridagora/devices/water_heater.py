@@ -301,7 +301,7 @@ def step(
 @register("device", "water_heater")
 @dataclass(frozen=True)
 class WaterHeaterGroup:
-    """The electric tanks of a run; without orders a thermostat switches the element."""
+    """Electric hot-water tanks; without orders a thermostat switches the element."""
 
     about: ClassVar[DeviceKind] = DeviceKind(
         "water_heater",

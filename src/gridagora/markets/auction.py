@@ -126,7 +126,7 @@ class AuctionState(NamedTuple):
 @register("market", "auction")
 @dataclass(frozen=True)
 class Auction:
-    """Price-time priority in one anonymous book; the supplier trades at import price and export credit throughout.
+    """A double auction: one anonymous book, best price first, then time; the supplier trades at import price and export credit.
 
     The gate is open for `turns`. In each, homes arrive in random order, drawn by `seed`, and may replace their order, at most
     `block_kw` at one of `ticks` prices between credit and import price, less delivery. A `look_ahead` trader accepts the best

@@ -57,7 +57,7 @@ class Schedule(NamedTuple):
 @register("market", "central")
 @dataclass(frozen=True)
 class Central:
-    """Today's wholesale market, brought to the home: multi-period welfare maximum by price, then one clearing an interval.
+    """An operator that knows every device plans all homes for the most welfare, as wholesale markets do, then clears intervals.
 
     reserve_share keeps that share of the limit free for on/off units that cannot follow exactly (theory 3.4); rounds_max
     bounds the prices the operator tries each hour, rounds_day_ahead those of midnight, on which positions settle; gap is the

@@ -28,7 +28,7 @@ BASES = ("flat", "wholesale")
 @register("market", "critical_peak")
 @dataclass(frozen=True)
 class CriticalPeak:
-    """An operator that knows its limit names critical hours a day ahead, and homes plan against the premium in them.
+    """An operator that knows its limit names critical hours a day ahead; homes plan against the premium in them.
 
     Critical are the hours of day, at most hours_max, in which the mean day of the baseline, other customers included, takes more
     than the substation can carry: the fullest first. Without a limit there are none. A flat tariff then has two prices, the

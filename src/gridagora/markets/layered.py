@@ -66,7 +66,7 @@ MESSAGES: Mapping[type, str] = MappingProxyType({RoundShares: "iw"})  # as in `c
 @register("market", "layered")
 @dataclass(frozen=True)
 class Layered:
-    """Homes, transformers, zones and the feeder each sum the curves below them, keep their limit and pass one curve up.
+    """Homes, transformers, zones and the feeder each sum the curves below them, keep their limit, and pass one curve up.
 
     Look-ahead stays inside the entities: an interval is cleared on its own, on curves that hold the value of what comes later.
     `blocks` shortens the curve of every layer above the home (0 passes every breakpoint). Each hour `rounds` price paths go down

@@ -107,7 +107,7 @@ class PeerState(NamedTuple):
 @register("market", "peer")
 @dataclass(frozen=True)
 class Peer:
-    """Every pair of partners holds a trade and a price, moved by both offers in each round until all pairs agree.
+    """Homes trade in pairs: both partners' offers move the quantity and price of a pair, round by round, until all agree.
 
     Partners are all homes ("complete"), about `neighbours` on the feeder of which `far` are called across it ("nearest"), those
     of the same zone ("zone"), or those of `layers.partners_file` ("file"). With `community` homes trade through a manager

@@ -90,7 +90,7 @@ class Path(NamedTuple):
 @register("market", "retailer")
 @dataclass(frozen=True)
 class Retailer:
-    """Homes with PV, a battery or a car lead, the others follow; there is no intermediary.
+    """Homes with PV, a battery or a car set the retail price by their offers, the others respond; there is no intermediary.
 
     Day ahead, end-users are identified by what they would take at prices `probe_per_kwh` apart: by own hours and total energy
     where they are `shifting`, else by hours alone. Then the retail game is played: with `outer` "price_signal" retail price and

@@ -16,7 +16,7 @@ EXPORTS = ("wholesale", "net_metering")
 @register("market", "rtp")
 @dataclass(frozen=True)
 class RealTimePrice:
-    """Every home sees the same price and plans alone; where all move together the load rises in the same cheap hours.
+    """Every home sees the same real-time price and plans alone; where all move together, load rises in the same cheap hours.
 
     export says what a kWh that leaves a home earns: "wholesale", the wholesale price and the export credit of `[prices]`, which
     is what it is worth at the substation, or "net_metering", the import price, so that delivery is paid back with it.

@@ -12,7 +12,7 @@ from gridagora.core.session import BehindTheMeter, Clearing, Opening
 @register("strategy", "habit")
 @dataclass(frozen=True)
 class Thermostat:
-    """Nothing is planned, offered or answered."""
+    """Homes plan and offer nothing: thermostats and chargers run as people set them."""
 
     plans: ClassVar[bool] = False
     bidder: ClassVar[Bidder] = Bidder.NOBODY

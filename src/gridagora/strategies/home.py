@@ -15,7 +15,7 @@ from gridagora.mechanisms.home_bid import bid_home, dispatch_home
 @register("strategy", "home")
 @dataclass(frozen=True)
 class HomeBid:
-    """The exact sum of the curves of the home's resources and of its load less PV; what is bought is shared out inside."""
+    """A home bids the exact sum of the curves of its devices and of its load less PV, and shares out what it buys."""
 
     plans: ClassVar[bool] = True
     bidder: ClassVar[Bidder] = Bidder.HOME

@@ -14,7 +14,7 @@ from gridagora.core.tables import Col
 @register("strategy", "look_ahead")
 @dataclass(frozen=True)
 class DeviceBids:
-    """The constraints that link intervals stay inside the resource; the market sees one interval."""
+    """Every device plans ahead by itself and bids for one interval; what links intervals stays inside it."""
 
     plans: ClassVar[bool] = True
     bidder: ClassVar[Bidder] = Bidder.DEVICE

@@ -14,7 +14,7 @@ from gridagora.kernels.curves.internal_price import power_at_own
 @register("strategy", "price_taker")
 @dataclass(frozen=True)
 class PriceTaker:
-    """The best response of every resource to the price of the interval, by its value of stored energy."""
+    """Every device takes its best response to the price of the interval, by the value of its stored energy."""
 
     plans: ClassVar[bool] = True
     bidder: ClassVar[Bidder] = Bidder.NOBODY

@@ -16,7 +16,7 @@ from gridagora.mechanisms.retail.agents import ProsumerAgents, make_agents
 @register("strategy", "retail_offer")
 @dataclass(frozen=True)
 class RetailOffer:
-    """In real time as a home that bids; ahead, prosumers answer prices with offers and keep to themselves what these cost."""
+    """Prosumers answer prices with offers ahead, and keep to themselves what these cost; in real time homes bid as in `home`."""
 
     plans: ClassVar[bool] = True
     bidder: ClassVar[Bidder] = Bidder.HOME
