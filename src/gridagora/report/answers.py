@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from gridagora.report.facts import ComparisonView, designs, require_comparison
+from gridagora.report.input_files import spell_inputs
 from gridagora.report.table import table
 
 WORKBOOK = "results.xlsx"
@@ -127,7 +128,8 @@ def _hours(intervals: pd.DataFrame, names: list[str], zone: str) -> pd.DataFrame
 def _assumptions(result: ComparisonView) -> Iterator[tuple[str, str]]:
     """Yield what the run took for granted: its manifest, and every key of its scenario as it was written."""
     manifest = result.summary.get("manifest", {})
-    yield from _flat({key: manifest[key] for key in manifest if key not in OUT_OF_ASSUMPTIONS}, "")
+    told = manifest | {"inputs": spell_inputs(manifest.get("inputs", ()))}
+    yield from _flat({key: told[key] for key in told if key not in OUT_OF_ASSUMPTIONS}, "")
     yield from _flat(tomllib.loads(result.scenario_text), "scenario file: ")
 
 

@@ -21,6 +21,7 @@ from gridagora.report.facts import (
 )
 from gridagora.report.findings import Digest, digests
 from gridagora.report.gains import in_words, usd
+from gridagora.report.input_files import spell_inputs
 from gridagora.report.rows import rows_of
 from gridagora.report.scroll_table import scroll_table
 from gridagora.report.style import change, colours, decimals, label, number
@@ -307,7 +308,7 @@ def origin(result: ComparisonView, remarks: tuple[str, ...]) -> str:
     told = "".join(f"<p>{escape(text)}</p>" for text in remarks)
     pairs = "".join(
         f"<dt>{escape(key if '.' in key else _key_words(key))}</dt><dd>{escape(_plain(value))}</dd>"
-        for key, value in flat(result.summary.get("manifest", {}))
+        for key, value in flat(_told(result.summary.get("manifest", {})))
     )
     manifest = (
         f'<dl class="kv">{pairs}</dl>'
@@ -321,6 +322,12 @@ def origin(result: ComparisonView, remarks: tuple[str, ...]) -> str:
         else ""
     )
     return (f'<div class="notes">{told}</div>' if told else "") + manifest + scenario
+
+
+def _told(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a manifest with its inputs in words, a line each key."""
+    inputs = manifest.get("inputs")
+    return manifest if inputs is None else {**manifest, "inputs": spell_inputs(inputs)}
 
 
 def _plain(value: object) -> str:

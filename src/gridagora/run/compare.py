@@ -37,6 +37,7 @@ from gridagora.run import result as results
 from gridagora.run.comms import CommsFaults
 from gridagora.run.evaluate import evaluate
 from gridagora.run.forecast import WholesaleTerms, draw_errors
+from gridagora.run.origin import describe_origin
 from gridagora.run.outages import Outages, draw_outages
 from gridagora.run.participation import draw_by_hand, draw_participation
 from gridagora.run.played import play_schedule
@@ -84,6 +85,7 @@ def compare(
     tell = progress or _silent
     names = require_designs(scene, architectures)
     draft = None if out is None else folders.begin(out)
+    origin = describe_origin(scene, names)
     markets = {name: scene.market(name) for name in dict.fromkeys(["flat", *names])}
     study = prepare(scene, tell)
     grid = wiring_of(study).grid
@@ -122,6 +124,7 @@ def compare(
         faults,
         unlimited,
         unlimited_bound_usd,
+        origin,
     )
     if out is not None:
         folders.save(found, out)

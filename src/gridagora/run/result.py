@@ -77,10 +77,11 @@ def gather(
     faults: dict[str, str],
     unlimited: dict[str, Outcome],
     unlimited_bound_usd: float | None,
+    origin: dict[str, Any],
 ) -> Comparison:
     """Return the result of finished designs; `unlimited` holds the runs without the limit.
 
-    `faults` names the designs that failed; metrics that fail on a design join it.
+    `faults` names the designs that failed; metrics that fail on a design join it. `origin` is what the manifest says of files.
     """
     measure = {
         name: Reference(
@@ -114,7 +115,8 @@ def gather(
         "architectures": architectures,
         "metrics": said,
         "manifest": _manifest(scene, study, top, bound_s)
-        | {"left_in_stores": _left_in_stores(study, flat, outcomes)},
+        | {"left_in_stores": _left_in_stores(study, flat, outcomes)}
+        | origin,
     }
     if faults:
         summary["failed"] = faults

@@ -33,6 +33,7 @@ from gridagora.scenario.membership import count_homes, find_meters, members_of, 
 from gridagora.scenario.metered_loads import loads_of
 from gridagora.scenario.schema import Scenario
 
+OF_READING = {"parts", "devices", "designs", "outside", "file", "text", "folder", "written"}
 MAKE = "gridagora.assemble makes a scene of tables, gridagora.load of a file."
 
 
@@ -349,9 +350,7 @@ def _checked(scenario: Scenario) -> Scenario:
 
 
 def _plain(scenario: Scenario) -> dict[str, Any]:
-    values = scenario.model_dump(
-        exclude={"parts", "devices", "designs", "outside", "file", "text"}, exclude_none=True
-    )
+    values = scenario.model_dump(exclude=OF_READING, exclude_none=True)
     values["scenario"]["architectures"] = scenario.compared
     values["design"] = [
         own.model_dump(exclude={"keys"}, exclude_none=True) | dict(own.keys)

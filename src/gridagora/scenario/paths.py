@@ -1,5 +1,6 @@
 """Where files of a scenario lie: relative to it, or in the data folder that `{data}` stands for."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,6 +57,27 @@ def data_folder() -> Path:
     return beside if beside.is_dir() and not here.is_dir() else here
 
 
+def locate(text: str, folder: Path) -> Path:
+    """Return the absolute path of one that is written in a scenario whose relative paths start at `folder`."""
+    return (folder / text.replace(HOLDER, str(data_folder()))).resolve()
+
+
+def start_of_paths(file: Path) -> Path:
+    """Return the folder at which relative paths of a scenario file start: its own, or that of the run whose result it lies in.
+
+    The manifest beside the scenario of a result names the folder of the scenario that was run. Where that is gone, paths start
+    at the folder of the file.
+    """
+    try:
+        told = json.loads((file.parent / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return file.parent
+    if not isinstance(told, dict) or file.name not in (told.get("files_sha256") or ()):
+        return file.parent
+    named = told.get("scenario_folder")
+    return Path(named) if isinstance(named, str) and Path(named).is_dir() else file.parent
+
+
 def resolve(
     tables: Mapping[str, Table], folder: Path, got: Got, problems: list[Problem]
 ) -> dict[str, Table]:
@@ -63,8 +85,8 @@ def resolve(
     data = data_folder()
     full = dict(tables)
     absent: list[str] = []
-    for place in _used(tables):
-        path = (folder / place.text.replace(HOLDER, str(data))).resolve()
+    for place in used_paths(tables):
+        path = locate(place.text, folder)
         full[place.table] = full[place.table].model_copy(update={place.key: str(path)})
         if path.exists():
             continue
@@ -84,7 +106,8 @@ def resolve(
     return full
 
 
-def _used(tables: Mapping[str, Table]) -> list[Place]:
+def used_paths(tables: Mapping[str, Table]) -> list[Place]:
+    """Return the paths that the sources of a scenario will open, as they are written."""
     found = []
     for table, key, sources in USED:
         values = vars(tables[table])

@@ -57,7 +57,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     Parameters
     ----------
     path
-        TOML file.
+        TOML file; paths in that of a result start where those of the scenario did that was run.
     overrides
         Each `TABLE.KEY=VALUE` or `market.NAME.KEY=VALUE`; VALUE as TOML writes it, quotes of a word optional.
 
@@ -68,7 +68,10 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     """
     require_path(path, "scenario", "the path of a scenario file")
     file = Path(path)
-    return parse(_text(file), str(path), file.parent, _listed(overrides))
+    text, folder = _text(file), places.start_of_paths(file)
+    found = parse(text, str(path), folder, _listed(overrides))
+    own = file.name if folder == file.parent else str(file.resolve())
+    return found.model_copy(update={"written": {"scenario": own, **found.written}})
 
 
 def _listed(overrides: Sequence[str]) -> Sequence[str]:
@@ -107,6 +110,7 @@ def parse(
     own = list(_named(raw.designs))
     problems += together.check(tables, raw.parts, raw.devices, own, got)
     problems += short_keys.check(cast(HomesKeys, tables["homes"]), raw.devices, got)
+    written = {f"{each.table}.{each.key}": each.text for each in places.used_paths(tables)}
     tables = places.resolve(tables, folder, got, problems)
     parts = faults.parts(raw.parts, got, problems)
     designs = find_designs(raw.designs, parts, cast(HomesKeys, tables["homes"]), got, problems)
@@ -122,6 +126,8 @@ def parse(
         outside=outside,
         file=name,
         text=full,
+        folder=str(folder.resolve()),
+        written=written,
     )
 
 
@@ -136,7 +142,7 @@ def plugins_of(path: str | Path, overrides: Sequence[str] = ()) -> list[Plugin]:
     file = Path(path)
     values, got, problems = _toml(_text(file), str(path)), Got(str(path)), list[Problem]()
     list(_override(values, overrides, got))
-    found = _read_plugins(_sort(values, got, []), file.parent, problems)
+    found = _read_plugins(_sort(values, got, []), places.start_of_paths(file), problems)
     if problems:
         raise InputError(problems)
     return found

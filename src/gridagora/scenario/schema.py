@@ -709,6 +709,11 @@ class Scenario(Table):
     )
     file: str = Field("", description="the file it was read from; empty where it was made in code")
     text: str = Field("", description="its TOML text, overrides included")
+    folder: str = Field("", description="the folder at which its relative paths start")
+    written: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="the paths that its sources open, as written, by TABLE.KEY",
+    )
 
     def __init__(self, *stray: object, **tables: Any) -> None:
         if stray:

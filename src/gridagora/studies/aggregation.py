@@ -300,6 +300,7 @@ def manifest(scene: Scene, top: Row) -> Row:
         "feeder": scene.feeder.name,
         "limit_kw": top["limit_kw"],
         "bound_usd": top["welfare_usd"],
+        "scenario_folder": scene.scenario.folder,
         "fingerprint_sha256": fingerprint(scene),
         **record_origin(),
     }

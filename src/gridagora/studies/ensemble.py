@@ -401,6 +401,7 @@ def describe_plan(plan: EnsemblePlan, scene: Scene, worlds: int) -> dict[str, An
         "start": str(case.start),
         "homes": len(scene.homes.home_id),
         "feeder": scene.feeder.name,
+        "scenario_folder": scene.scenario.folder,
         "first_seed": plan.first_seed,
         "seeds": plan.seeds,
         "worlds": worlds,

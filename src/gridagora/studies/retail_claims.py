@@ -361,6 +361,7 @@ def manifest(scene: Scene, seeds: int) -> dict[str, Any]:
         "seeds": seeds,
         "homes": len(scene.homes.home_id),
         "feeder": scene.feeder.name,
+        "scenario_folder": scene.scenario.folder,
         "fingerprint_sha256": fingerprint(scene),
         **record_origin(),
     }

@@ -86,7 +86,7 @@ def compile_script(engine: Any, path: Path) -> tuple[str, ...]:
                 )
             ]
         )
-    scripts, missing = _scan(path.resolve())
+    scripts, missing = scan_scripts(path.resolve())
     try:
         notes = _run(engine, path.resolve(), scripts)
     except fault_type() as fault:
@@ -143,7 +143,7 @@ def _execute(engine: Any, script: Path, scripts: Scripts, changed: Scripts) -> N
         return
     held: list[str] = []
     for at, line in enumerate([*changed.get(script, scripts[script]), None], 1):
-        target = None if line is None else _target(script, line)
+        target = None if line is None else target_of(script, line)
         inner = target is not None and target in scripts and _leads(target, scripts, changed)
         solves = line is not None and SOLVES.match(line) is not None
         if line is not None and not inner and not solves:
@@ -177,7 +177,7 @@ def _leads(script: Path, scripts: Scripts, changed: Scripts) -> bool:
     onward = {
         target
         for line in scripts[script]
-        if (target := _target(script, line)) is not None and target != script
+        if (target := target_of(script, line)) is not None and target != script
     }
     return any(_leads(target, scripts, changed) for target in onward if target in scripts)
 
@@ -195,7 +195,7 @@ def _with_endings(script: Path, lines: list[str]) -> list[str]:
     """Lines in which a file named without its ending .dss has it, as EPRI's engine takes it."""
     ended = []
     for line in lines:
-        target = _target(script, line)
+        target = target_of(script, line)
         short = target is not None and target.stem == Path(_name(line).replace("\\", "/")).name
         ended.append(f'{line.split(maxsplit=1)[0]} "{target}"' if short else line)
     return ended
@@ -246,7 +246,7 @@ def _lines(script: Path) -> list[str]:
     return kept
 
 
-def _scan(path: Path) -> tuple[Scripts, list[Problem]]:
+def scan_scripts(path: Path) -> tuple[Scripts, list[Problem]]:
     """Return the scripts that a master script leads to, and every file that one of them names and that is not there.
 
     Only the engine decides what is read; this names all missing files at once where it stops at the first.
@@ -260,7 +260,7 @@ def _scan(path: Path) -> tuple[Scripts, list[Problem]]:
             match = REFERS.match(line)
             if match is None:
                 continue
-            target = _target(script, line)
+            target = target_of(script, line)
             if target is None:
                 looked = f"Looked for {script.parent / _name(line)}."
                 problems.append(
@@ -284,7 +284,7 @@ def _name(line: str) -> str:
     return "" if match is None else next(group for group in match.groups()[1:] if group).strip()
 
 
-def _target(script: Path, line: str) -> Path | None:
+def target_of(script: Path, line: str) -> Path | None:
     """Return the file that a line leads to, None where there is none or it does not exist."""
     if REFERS.match(line) is None:
         return None
