@@ -15,6 +15,7 @@ from gridagora.commands.risk import risk
 from gridagora.commands.show import show
 from gridagora.commands.study import study
 from gridagora.commands.sweep import sweep
+from gridagora.commands.verify import reproduce, verify
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.terminal import (
     RESULTS,
@@ -231,6 +232,8 @@ app.command()(ensemble)
 app.command()(sweep)
 app.command()(risk)
 app.command()(show)
+app.command()(verify)
+app.command()(reproduce)
 
 
 @app.command()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gridagora.core import registry
 from gridagora.core.tables import blocks_of
 from gridagora.run.origin import describe_origin, find_commit
 from gridagora.scenario import build, read
@@ -93,8 +94,20 @@ def test_a_case_that_is_drawn_read_no_file():
     assert hash_inputs(read.parse("[scenario]\ndays = 1\n")) == ()
 
 
-def test_a_plugin_file_is_listed(tmp_path):
-    (tmp_path / "mine.py").write_text('"""A plugin that registers nothing."""\n')
+PLUGIN = """
+from gridagora.extend import metric
+
+@metric("X9", "nothing", "1", "up", explanation="Nothing.", family="I", order=9)
+def nothing(outcome, _):
+    return 0.0
+"""
+
+
+def test_a_plugin_file_is_listed(tmp_path, monkeypatch):
+    for kind in registry.ROOMS:
+        registry.entries(kind)
+    monkeypatch.setattr(registry, "_parts", dict(registry._parts))
+    (tmp_path / "mine.py").write_text(PLUGIN)
     (tmp_path / "scenario.toml").write_text('[plugins]\nfiles = ["mine.py"]\ninstalled = false\n')
     found = hash_inputs(read.load(tmp_path / "scenario.toml"))
     assert [each.key for each in found] == ["scenario", "plugins.files"]

@@ -153,7 +153,7 @@ def load(folder: str | Path) -> Comparison:
     """
     require_path(folder, "folder of a result", "the path of a folder")
     folder = Path(folder)
-    manifest = _manifest(folder)
+    manifest = read_manifest(folder)
     problems: list[Problem] = []
     raw = {
         name: _written(folder, name, wanted, problems)
@@ -195,8 +195,14 @@ def load(folder: str | Path) -> Comparison:
     return Comparison(summary, tables, raw["scenario.toml"].decode("utf-8"))
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
-    """Return the manifest of a folder, its list of files checked name by name."""
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a folder, its list of files checked name by name.
+
+    Raises
+    ------
+    InputError
+        No manifest, one of another format, or a list of what is no file of a result.
+    """
     path = folder / "manifest.json"
     try:
         manifest = _json(path.read_bytes())

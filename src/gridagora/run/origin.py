@@ -24,6 +24,7 @@ def describe_origin(scene: Scene, designs: Sequence[str]) -> dict[str, Any]:
         "program": {"sha256": hash_program(), **find_commit(SOURCE)},
         "scenario_folder": scene.scenario.folder,
         "data_folder": str(data_folder()),
+        "is_assembled": scene.is_assembled,
         "inputs": [each._asdict() for each in hash_inputs(scene.scenario)],
     }
 

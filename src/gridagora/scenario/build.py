@@ -58,6 +58,7 @@ class Scene:
         str, ...
     ] = ()  # (n,) of a table of members, '' where it has none; () without a table
     weather_note: str = ""  # which rows of a file the weather is, in words
+    is_assembled: bool = False  # of tables made in code, of which the scenario says nothing
 
     def __post_init__(self) -> None:
         """Refuse what is no table; what tables hold is checked by `assemble`.
@@ -238,7 +239,7 @@ def assemble(
     require(scenario, Scenario, "scenario", "a gridagora.Scenario")
     require(devices, (list, tuple), "devices", "a list of tables of devices")
     scenario = _checked(scenario)
-    return _joined(
+    scene = _joined(
         Parts(feeder, homes, weather, prices),
         scenario,
         home_meter,
@@ -246,6 +247,7 @@ def assemble(
         devices,
         scenario.devices,
     )
+    return replace(scene, is_assembled=True)
 
 
 class Parts(NamedTuple):

@@ -71,7 +71,8 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     text, folder = _text(file), places.start_of_paths(file)
     found = parse(text, str(path), folder, _listed(overrides))
     own = file.name if folder == file.parent else str(file.resolve())
-    return found.model_copy(update={"written": {"scenario": own, **found.written}})
+    origin = {"folder": str(folder.resolve()), "written": {"scenario": own, **found.written}}
+    return found.model_copy(update=origin)
 
 
 def _listed(overrides: Sequence[str]) -> Sequence[str]:
@@ -126,7 +127,7 @@ def parse(
         outside=outside,
         file=name,
         text=full,
-        folder=str(folder.resolve()),
+        folder=str(folder.resolve()) if written or outside else "",
         written=written,
     )
 
