@@ -157,6 +157,21 @@ def test_answer_is_computed_from_the_numbers(result):
     )
 
 
+def test_without_a_limit_no_design_is_better_at_any_price_of_overload(result):
+    intervals = result.tables["intervals"].assign(limit_kw=np.nan)
+    free = replace(result, tables=result.tables | {"intervals": intervals})
+    assert "at any price" in page.html(result).replace(get_plotlyjs(), "")
+    assert "at any price" not in page.html(free).replace(get_plotlyjs(), "")
+
+
+def test_awards_that_are_kept_are_not_said_to_be_missed(result):
+    told = json.loads(json.dumps(result.summary))
+    for entry in told["architectures"].values():
+        if "D1t" in entry["metrics"]:
+            entry["metrics"]["D1t"]["value"] = 6e-11
+    assert "miss their awards" not in effects(replace(result, summary=told))
+
+
 def test_answer_without_gain_and_bound_names_no_winner(result):
     designs = {
         name: {

@@ -20,6 +20,7 @@ from gridagora.report.home_figures import ANSI_A_V, ANSI_BASE_V, bill_delta_usd
 from gridagora.report.style import change, number
 from gridagora.report.value_figures import captured_share
 
+SEEN_SHARE = 5e-4  # less is shown as zero
 SHARE = "In brackets is the share of what a certified bound allows at all."
 SPOKEN = {
     "flat": "the flat rate",
@@ -215,8 +216,8 @@ def _overload(held: dict[str, Digest]) -> list[str]:
 
 
 def _delivery(best: Digest) -> list[str]:
-    """Return how well the awards were kept; nothing where nothing is awarded."""
-    if not np.isfinite(best.missed):
+    """Return how well the awards were kept; nothing where nothing is awarded, or nothing is missed."""
+    if not best.missed >= SEEN_SHARE:
         return []
     return [
         f"Hour by hour all homes together miss their awards by {number(100 * best.missed, 1)} % of their energy."

@@ -20,9 +20,8 @@ class Gain(NamedTuple):
 
 def gains(result: ComparisonView) -> dict[str, Gain]:
     """Return the gain of every design, in the order of the run."""
-    base_kwh = metric_value(
-        result, BASELINE, "P5"
-    )  # gains are over the flat design, whatever else is the reference
+    # gains are over the flat design, whatever else is the reference
+    base_kwh = metric_value(result, BASELINE, "P5") if _has_limit(result) else np.nan
     return {
         name: Gain(
             name,
@@ -33,6 +32,14 @@ def gains(result: ComparisonView) -> dict[str, Gain]:
         )
         for name in designs(result)
     }
+
+
+def _has_limit(result: ComparisonView) -> bool:
+    """Return whether the substation has a limit, as far as is known: without one no price of overload means anything."""
+    rows = result.tables.get("intervals")
+    if rows is None or "limit_kw" not in rows:
+        return True
+    return bool(np.isfinite(rows["limit_kw"].to_numpy(np.float64)).any())
 
 
 CENT = 0.005  # less is nothing
