@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gridagora.studies.parallel import Workers
 
 SIDE_BY_SIDE = 4  # metrics of a table
+GAIN = "E1y"  # what ranks designs of a comparison
 SPREAD_DAYS = 21  # the season stays
 
 Seeds = Annotated[
@@ -160,6 +161,7 @@ def run_worlds(
     from gridagora.report import risk_page
     from gridagora.studies import ensemble as studies
     from gridagora.studies import world_means
+    from gridagora.studies.risk.question import RiskQuestion
 
     for line in studies.lines_of(plan):
         say(line)
@@ -182,7 +184,8 @@ def run_worlds(
     if before_report is not None:
         before_report()
     with busy("writing the report"):
-        risk_page.write_risk(folder, needs_tail=False)
+        ranked = RiskQuestion(metric=GAIN if whole else None)
+        risk_page.write_risk(folder, ranked, needs_tail=False)
     say(f"Tables in {folder}; the report is {folder / risk_page.PAGE}")
     return manifest
 

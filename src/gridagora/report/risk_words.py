@@ -42,8 +42,15 @@ def answer(view: RiskView) -> str:
 
 
 def effects(view: RiskView) -> str:
-    """Return what else the reader should know: who is best in the tail, what makes bad worlds, what goes wrong how often."""
-    return " ".join(text for text in (_tail(view), _causes(view), _events(view)) if text)
+    """Return what else the reader should know: what limits, who is best in the tail, what makes bad worlds, what goes wrong."""
+    told = (_terms(view), _tail(view), _causes(view), _events(view))
+    return " ".join(text for text in told if text)
+
+
+def _terms(view: RiskView) -> str:
+    """Return the limit of the substation with what more costs, and which homes take part, where the ensemble says so."""
+    limit, shares = (str(view.manifest.get(key, "")) for key in ("limit_source", "participation"))
+    return " ".join(f"{text}." for text in (limit and f"Substation: {limit}", shares) if text)
 
 
 def extent(view: RiskView) -> str:

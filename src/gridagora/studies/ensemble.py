@@ -26,7 +26,9 @@ from gridagora.run.compare import require_designs
 from gridagora.run.folder import sha256
 from gridagora.scenario import read
 from gridagora.scenario.build import Scene
+from gridagora.scenario.overload import spell_limit
 from gridagora.scenario.plugins import digest_of
+from gridagora.scenario.shares import spell_shares
 from gridagora.studies.assumptions import assume_errors
 from gridagora.studies.journal import Journal, open_journal
 from gridagora.studies.parallel import Workers, map_cases, width_of
@@ -401,6 +403,8 @@ def describe_plan(plan: EnsemblePlan, scene: Scene, worlds: int) -> dict[str, An
         "start": str(case.start),
         "homes": len(scene.homes.home_id),
         "feeder": scene.feeder.name,
+        "limit_source": spell_limit(scene),
+        "participation": spell_shares(scene),
         "scenario_folder": scene.scenario.folder,
         "first_seed": plan.first_seed,
         "seeds": plan.seeds,
