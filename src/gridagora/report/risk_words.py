@@ -42,8 +42,8 @@ def answer(view: RiskView) -> str:
 
 
 def effects(view: RiskView) -> str:
-    """Return what else the reader should know: what limits, who is best in the tail, what makes bad worlds, what goes wrong."""
-    told = (_terms(view), _tail(view), _causes(view), _events(view))
+    """Return what else the reader should know: who is best in the tail, what makes bad worlds, what goes wrong, what limits."""
+    told = (_tail(view), _causes(view), _events(view), _terms(view))
     return " ".join(text for text in told if text)
 
 
