@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gridagora.core.errors import InputError, PartError, Problem
+from gridagora.files.stop import NOTHING, kept_of, note_on_stop
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -189,13 +191,12 @@ def report_errors(as_json: bool) -> Iterator[None]:
     except PartError as fault:
         say(f"The run stopped: {fault}")
         raise typer.Exit(FAILED) from None
-    except KeyboardInterrupt:
-        say(
-            "Stopped from the keyboard; no result was written, and one that was there before is as it was."
-        )
+    except KeyboardInterrupt as fault:
+        say(f"Stopped from the keyboard. {kept_of(fault) or NOTHING}")
         raise typer.Exit(STOPPED) from None
     except OSError as fault:
-        say(f"Could not read or write {fault.filename or 'a file'}: {fault.strerror or fault}")
+        said = f"Could not read or write {fault.filename or 'a file'}: {fault.strerror or fault}"
+        say(f"{said}. {kept_of(fault)}".rstrip())
         raise typer.Exit(FAILED) from None
 
 
@@ -205,7 +206,7 @@ def finish(result: "Comparison | StudyResult", folder: Path, as_json: bool) -> N
     from gridagora.report.answers import write_answers
 
     swept = "study" in result.summary
-    with busy("writing the report"):
+    with busy("writing the report"), note_on_stop(partial(_spell_result, folder)):
         path = (study_page if swept else page).write(result, folder / "report.html")
         answers = None if swept else write_answers(result, folder / "results")
     if as_json:
@@ -219,6 +220,10 @@ def finish(result: "Comparison | StudyResult", folder: Path, as_json: bool) -> N
         say(f"{name} failed: {reason.rstrip('.')}. What the others found is kept.")
     if failed:
         raise typer.Exit(FAILED)
+
+
+def _spell_result(folder: Path) -> str:
+    return f"The result is in {folder}; `gridagora report` writes its page and `gridagora export` its tables."
 
 
 def failures(summary: Mapping[str, Any]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from gridagora.core.errors import InputError, Problem
+from gridagora.files.stop import note_on_stop
 from gridagora.terminal import (
     FAILED,
     as_typed,
@@ -181,11 +182,12 @@ def run_worlds(
         say(
             f"* better than every other design in the same worlds, ~ best and not told apart, = not told from {plan.designs[0]}."
         )
-    if before_report is not None:
-        before_report()
-    with busy("writing the report"):
-        ranked = RiskQuestion(metric=GAIN if whole else None)
-        risk_page.write_risk(folder, ranked, needs_tail=False)
+    with note_on_stop(lambda: f"All worlds are kept in {folder}; the same command goes on there."):
+        if before_report is not None:
+            before_report()
+        with busy("writing the report"):
+            ranked = RiskQuestion(metric=GAIN if whole else None)
+            risk_page.write_risk(folder, ranked, needs_tail=False)
     say(f"Tables in {folder}; the report is {folder / risk_page.PAGE}")
     return manifest
 

@@ -22,6 +22,7 @@ from gridagora.core.ports import Grid, Market
 from gridagora.core.product import Commodity
 from gridagora.core.records import Derived, RunColumn
 from gridagora.core.tables import Col
+from gridagora.files.stop import note_on_stop
 from gridagora.grid.fixed_point import open_grid
 from gridagora.population import fleet as homes_at
 from gridagora.results.load_shape import peak_kw
@@ -85,6 +86,17 @@ def compare(
     tell = progress or _silent
     names = require_designs(scene, architectures)
     draft = None if out is None else folders.begin(out)
+    with note_on_stop(partial(folders.spell_kept, draft)):
+        found = _compare_designs(scene, names, draft, tell)
+        if out is not None:
+            folders.save(found, out)
+    return found
+
+
+def _compare_designs(
+    scene: Scene, names: list[str], draft: Path | None, tell: Progress
+) -> results.Comparison:
+    """Return the result of designs on one scene; what each did is written into the draft as soon as it is finished."""
     origin = describe_origin(scene, names)
     markets = {name: scene.market(name) for name in dict.fromkeys(["flat", *names])}
     study = prepare(scene, tell)
@@ -114,7 +126,7 @@ def compare(
     unlimited, unlimited_bound_usd = without_limit(
         scene, study, grid, markets, outcomes, faults, tell
     )
-    found = results.gather(
+    return results.gather(
         scene,
         study,
         {name: outcomes[name] for name in names if name in outcomes},
@@ -126,9 +138,6 @@ def compare(
         unlimited_bound_usd,
         origin,
     )
-    if out is not None:
-        folders.save(found, out)
-    return found
 
 
 def _run_design(

@@ -15,6 +15,7 @@ from gridagora.core.errors import InputError, Problem
 from gridagora.files import parquet
 from gridagora.files.json_text import json_text
 from gridagora.files.path import require_path
+from gridagora.files.stop import NOTHING
 from gridagora.results.outcome import Outcome
 from gridagora.run.result import Comparison
 
@@ -77,7 +78,23 @@ def keep(outcome: Outcome, draft: Path) -> None:
     (draft / "finished").mkdir(parents=True, exist_ok=True)
     columns = {name: getattr(outcome, name) for name in COLUMNS}
     columns |= {f"{kind}_kw": power for kind, power in outcome.device_kw.items()}
-    pd.DataFrame(columns).to_parquet(draft / "finished" / f"{outcome.name}.parquet", index=False)
+    part = draft / "finished" / f"{outcome.name}.part"
+    pd.DataFrame(columns).to_parquet(part, index=False)
+    part.replace(part.with_suffix(".parquet"))
+
+
+def spell_kept(draft: Path | None) -> str:
+    """Return in one sentence what a comparison that ends early keeps; a draft without a finished design is gone after it."""
+    finished = [] if draft is None else sorted((draft / "finished").glob("*.parquet"))
+    if draft is None or not finished:
+        if draft is not None:
+            shutil.rmtree(draft, ignore_errors=True)
+        return NOTHING
+    names = ", ".join(path.stem for path in finished)
+    return (
+        f"What finished designs did by interval ({names}) is kept in {draft / 'finished'}, and the same command starts again; "
+        "a result that was there before is as it was."
+    )
 
 
 class Saved(Protocol):

@@ -21,6 +21,7 @@ from gridagora.core.registry import find, names
 from gridagora.core.tables import blocks_of
 from gridagora.files.folder_lock import LOCK, lock_folder
 from gridagora.files.json_text import json_text
+from gridagora.files.stop import note_on_stop, spell_progress
 from gridagora.results.metric import Metric
 from gridagora.run.compare import require_designs
 from gridagora.run.folder import sha256
@@ -251,17 +252,24 @@ def _run_left(
     faults: dict[str, str] = {}
     done = total - len(left)
     jobs = batch_cases(left, worlds_in_step(scene), width_of(workers))
-    for job, worlds in map_cases(run_cases, jobs, workers, plan.draws, plan.designs):
-        for case, world in zip(job, worlds, strict=True):
-            if "" in world.faults:  # nothing ran: it is tried again next time
-                faults[f"seed {case.seed}, variation {case.variation}"] = world.faults[""]
-            else:
-                journal.add(case, world)
-            done += 1
-            tell("worlds", done, total)
+    with note_on_stop(lambda: _spell_kept(plan, journal, folder)):
+        for job, worlds in map_cases(run_cases, jobs, workers, plan.draws, plan.designs):
+            for case, world in zip(job, worlds, strict=True):
+                if "" in world.faults:  # nothing ran: it is tried again next time
+                    faults[f"seed {case.seed}, variation {case.variation}"] = world.faults[""]
+                else:
+                    journal.add(case, world)
+                done += 1
+                tell("worlds", done, total)
     if not any(journal.holds(case) for case in cases_of(plan)):
         raise PartError(f"no world ran: {next(iter(faults.values()))}")
     return write_tables(plan, journal, scene, folder, faults)
+
+
+def _spell_kept(plan: EnsemblePlan, journal: Journal, folder: Path) -> str:
+    """Return in one sentence which worlds of a plan a run that ends early keeps."""
+    held = sum(journal.holds(case) for case in cases_of(plan))
+    return spell_progress(held, plan.seeds * len(plan.variations), "worlds", folder)
 
 
 def batch_cases(

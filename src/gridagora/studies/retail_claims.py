@@ -21,6 +21,7 @@ import pandas as pd
 
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.tables import Col, Flag
+from gridagora.files.stop import note_on_stop, spell_progress
 from gridagora.population.fleet import prosumer_homes
 from gridagora.results.gain import balanced_bill_usd
 from gridagora.results.load_shape import quarter_hours_kw
@@ -315,14 +316,14 @@ def study_claims(
     held: dict[int, list[dict[str, Any]]] = {
         seed: one["rows"] for seed, one in before.items() if one
     }
-    for seed, rows in map_cases(
-        measure_claim, [seed for seed in seeds if seed not in held], processes, path, overrides
-    ):
-        held[seed] = rows
-        if folder is not None:
-            kept.write(folder / f"seed-{seed}.json", mark, {"rows": rows})
-        if progress is not None:
-            progress("draws", len(held), len(seeds))
+    left = [seed for seed in seeds if seed not in held]
+    with note_on_stop(lambda: spell_progress(len(held), len(seeds), "draws", folder)):
+        for seed, rows in map_cases(measure_claim, left, processes, path, overrides):
+            held[seed] = rows
+            if folder is not None:
+                kept.write(folder / f"seed-{seed}.json", mark, {"rows": rows})
+            if progress is not None:
+                progress("draws", len(held), len(seeds))
     draws = pd.DataFrame([_flat(row) for seed in seeds for row in held[seed]])
     found = judge_claims(draws)
     summary = {

@@ -11,6 +11,7 @@ import numpy as np
 from gridagora.core.errors import FAULTS, PartError, describe_error
 from gridagora.core.place import lift_kw
 from gridagora.core.tables import blocks_of
+from gridagora.files.stop import note_on_stop, spell_progress
 from gridagora.grid.layers import layers
 from gridagora.results.outcome import Outcome, over_limit_kwh, welfare_usd
 from gridagora.run.compare import compute_bound, prepare, study_of
@@ -120,18 +121,24 @@ def run_cases(
     found: dict[SweepCase, Row] = {job: one["row"] for job, one in held.items() if one}
     left = [job for job in dict.fromkeys(jobs) if job not in found]
     total = len(left) + len(found)
-    for job, row in map_cases(run_case, left, processes, scene):
-        found[job] = row
-        if folder is not None and "fault" not in row:
-            kept.write(
-                folder / f"{job.name}.json",
-                mark,
-                {"design": job.design, "keys": dict(job.keys), "row": row},
-            )
-        if progress is not None:
-            progress("points", len(found), total)
+    with note_on_stop(lambda: spell_progress(_count_sound(found), total, "points", folder)):
+        for job, row in map_cases(run_case, left, processes, scene):
+            found[job] = row
+            if folder is not None and "fault" not in row:
+                kept.write(
+                    folder / f"{job.name}.json",
+                    mark,
+                    {"design": job.design, "keys": dict(job.keys), "row": row},
+                )
+            if progress is not None:
+                progress("points", len(found), total)
     _refuse(found)
     return found
+
+
+def _count_sound(found: Mapping[SweepCase, Row]) -> int:
+    """Return how many points ended without a fault, which are those that are kept."""
+    return sum("fault" not in row for row in found.values())
 
 
 def fingerprint(scene: Scene) -> str:
