@@ -233,3 +233,44 @@ def test_many_places_are_named_by_level(result):
     fig = figures(replace(result, tables=result.tables | {"places": table}))["places"]
     assert list(fig.layout.xaxis.ticktext) == ["Substation", "Zones", "Service transformers"]
     assert len(fig.data[0].x) == LISTED
+
+
+def with_designs(result, count):
+    """Return the comparison with more designs, copies of its last one; the later of them gain the more."""
+    held = dict(result.summary["architectures"])
+    tables = {name: [frame] for name, frame in result.tables.items()}
+    for at in range(count - len(held)):
+        cells = held["layered"]["metrics"]
+        gain = cells["E1y"] | {"value": 2000.0 + at}
+        held[f"own_{at}"] = held["layered"] | {"metrics": cells | {"E1y": gain}}
+        for name in ("intervals", "homes"):
+            frame = result.tables[name]
+            own = frame[frame["architecture"] == "layered"].assign(architecture=f"own_{at}")
+            tables[name].append(own)
+    joined = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
+    return replace(result, summary=result.summary | {"architectures": held}, tables=joined)
+
+
+@pytest.mark.parametrize("name", ["load", "average_day", "temperature", "bill_change"])
+def test_of_many_designs_the_reference_and_those_that_gain_most_are_seen_at_first(result, name):
+    lines = [trace for trace in DRAWINGS[name](with_designs(result, 9)).data if trace.legendgroup]
+    seen = {trace.legendgroup for trace in lines if trace.visible != "legendonly"}
+    reference = set() if name == "bill_change" else {"flat"}
+    assert seen == {"own_0", "own_1", "own_2", "own_3", "central", *reference} | (
+        {"layered"} - reference if name == "bill_change" else set()
+    )
+    hidden = {trace.legendgroup for trace in lines} - seen
+    assert hidden >= {"tou", "rtp"}
+
+
+def test_of_six_designs_all_are_seen(result):
+    fig = DRAWINGS["load"](with_designs(result, 6))
+    assert all(trace.visible is not False and trace.visible != "legendonly" for trace in fig.data)
+
+
+def test_the_menu_of_the_average_day_holds_the_highest_of_every_design(result, drawn):
+    menu = drawn["average_day"].layout.updatemenus[0]
+    mean, highest = (np.array(button.args[0]["y"]) for button in menu.buttons)
+    np.testing.assert_allclose(mean, [values(t.y) for t in drawn["average_day"].data], atol=0.01)
+    assert (highest >= mean - 0.01).all()
+    assert (highest > mean).any()

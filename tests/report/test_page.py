@@ -321,3 +321,14 @@ def test_prices_by_layer_are_one_sentence_where_no_place_can_differ(result):
 )
 def test_cards_stand_in_rows_that_are_full(count, across):
     assert page._across(count) == across
+
+
+def test_keys_of_the_manifest_are_written_in_words(result):
+    manifest = {
+        "bound": {"welfare_usd": -3.5},
+        "hashes": {"a.toml": "9f"},
+        "versions": {"numpy": "2"},
+    }
+    got = page.html(replace(result, tables={}, summary=result.summary | {"manifest": manifest}))
+    for words in ("Bound: Welfare [$]", "Hashes: a.toml", "Versions: numpy"):
+        assert f"<dt>{words}</dt>" in got

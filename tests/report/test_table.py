@@ -10,7 +10,7 @@ from rich.console import Console
 from gridagora.report.facts import direction
 from gridagora.report.fragments import metric_table
 from gridagora.report.gains import Gain, in_words
-from gridagora.report.style import change, decimals, number
+from gridagora.report.style import change, decimals, in_row, number
 from gridagora.report.table import render, shown, table
 
 
@@ -204,3 +204,10 @@ def test_the_page_marks_no_best_in_one_draw(result):
     )
     assert "best" not in page.replace("no best of a row", "")
     assert "Not ranked: V1; taps are &lt;held&gt;." in page
+
+
+def test_a_number_too_small_for_its_row_is_about_nothing():
+    assert in_row(-5e-6, 0) == in_row(3.6e-4, 3) == "≈ 0"
+    assert in_row(0.0, 3) == "0.000"
+    assert in_row(-0.0005, 3) == number(-0.0005, 3)
+    assert in_row(float("nan"), 2) == "–"

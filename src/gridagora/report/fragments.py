@@ -24,7 +24,7 @@ from gridagora.report.gains import in_words, usd
 from gridagora.report.input_files import spell_inputs
 from gridagora.report.rows import rows_of
 from gridagora.report.scroll_table import scroll_table
-from gridagora.report.style import change, colours, decimals, label, number
+from gridagora.report.style import change, colours, decimals, in_row, label, number
 from gridagora.report.table import ARROWS, measured, shown, table
 
 PROOFS = {
@@ -146,7 +146,7 @@ def metric_table(result: ComparisonView) -> str:
         rows_of(rows), key=lambda row: metric_text(result, str(row.Index)).family
     ):
         body.append(
-            f'<tr class="group"><th scope="rowgroup" colspan="{4 + len(names)}">{escape(heading)}</th></tr>'
+            f'<tr class="group"><th scope="rowgroup" colspan="{4 + len(names)}"><span>{escape(heading)}</span></th></tr>'
         )
         body.extend(
             _row(
@@ -191,7 +191,7 @@ def _row(result: ComparisonView, metric: MetricRow, values: np.ndarray) -> str:
 def _cell(value: float, against: float, places: int, *, rank: float) -> str:
     moved = change(value, against)
     tip = f' data-tip="{escape(moved)} against the reference"' if moved and value != against else ""
-    return f'<td class="n" data-key="{rank:.6g}"{tip}><span>{number(value, places)}</span></td>'
+    return f'<td class="n" data-key="{rank:.6g}"{tip}><span>{in_row(value, places)}</span></td>'
 
 
 def _rank(value: float, values: np.ndarray, better: str) -> float:
@@ -274,12 +274,24 @@ _UNITS = {
 }
 
 
+_NAMED_AS_THEY_ARE = {"hashes", "inputs", "versions"}
+
+
 def _key_words(key: str) -> str:
     """Return 'Energy balance [kWh]' for 'energy_balance_kwh'."""
     *parts, last = key.replace(".", "_").split("_")
     if parts and last in _UNITS:
         return f"{' '.join(parts).capitalize()} [{_UNITS[last]}]"
     return " ".join([*parts, last]).capitalize()
+
+
+def _manifest_words(key: str) -> str:
+    """Return 'Bound: welfare [$]' for 'bound.welfare_usd'; names of files and packages stay as they are."""
+    group, _, own = key.partition(".")
+    if not own:
+        return _key_words(key)
+    words = own if group in _NAMED_AS_THEY_ARE or "." in own else _key_words(own)
+    return f"{_key_words(group)}: {words}"
 
 
 def flat(node: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, object]]:
@@ -307,7 +319,7 @@ def origin(result: ComparisonView, remarks: tuple[str, ...]) -> str:
     """Return remarks on the data, the manifest, and the scenario as it was written."""
     told = "".join(f"<p>{escape(text)}</p>" for text in remarks)
     pairs = "".join(
-        f"<dt>{escape(key if '.' in key else _key_words(key))}</dt><dd>{escape(_plain(value))}</dd>"
+        f"<dt>{escape(_manifest_words(key))}</dt><dd>{escape(_plain(value))}</dd>"
         for key, value in flat(_told(result.summary.get("manifest", {})))
     )
     manifest = (

@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from gridagora.report.facts import ComparisonView, baseline, frame, of, present
+from gridagora.report.first_seen import first_seen, show_first
 from gridagora.report.panel import ACROSS
 from gridagora.report.style import FIRM, calm, colours, figure, label, menu, translucent
 
@@ -82,6 +83,7 @@ def bill_change(result: ComparisonView) -> go.Figure | None:
             y=share.astype(np.float32),
             mode="lines",
             name=label(name),
+            legendgroup=name,
             line={"color": tones[name], "width": 2.4, "shape": "hv"},
             meta=ACROSS,
             hovertemplate="%{y:.0f} % of homes change by at most $%{x:,.2f}",
@@ -112,7 +114,7 @@ def bill_change(result: ComparisonView) -> go.Figure | None:
         xaxis={"title": f"Change of the balanced bill against {label(reference).lower()} [$]"},
         yaxis={"title": "Homes [%]", "range": [0, 101]},
     )
-    return calm(fig)
+    return calm(show_first(fig, first_seen(result, names)))
 
 
 def bill_delta_usd(table: pd.DataFrame, name: str, reference: str) -> np.ndarray:

@@ -55,9 +55,60 @@
     layout.margin.t = Math.max(16, layout.margin.t - 30);
   }
 
+  // a figure that shows some of many designs at first lets the reader choose which
+  function choose(node, data, layout) {
+    var held = new Map();
+    data.forEach(function (trace, at) {
+      if (!trace.legendgroup) { return; }
+      if (!held.has(trace.legendgroup)) { held.set(trace.legendgroup, { at: [], name: trace.name, tone: trace.line.color, on: trace.visible !== "legendonly" }); }
+      held.get(trace.legendgroup).at.push(at);
+    });
+    if (!data.some(function (trace) { return trace.visible === "legendonly"; })) { return; }
+    data.forEach(function (trace) { if (trace.visible === "legendonly") { trace.visible = false; } });
+    layout.legend = Object.assign({}, layout.legend, { itemclick: false, itemdoubleclick: false });
+    var box = document.createElement("details"), told = document.createElement("summary"), list = document.createElement("div");
+    var boxes = [], every = tick("All designs", null);
+    function count() {
+      var on = boxes.filter(function (each) { return each.checked; }).length;
+      told.textContent = "Designs shown: " + on + " of " + boxes.length;
+      every.checked = on === boxes.length;
+      every.indeterminate = on > 0 && on < boxes.length;
+    }
+    function tick(name, tone) {
+      var label = document.createElement("label"), input = document.createElement("input"), dot = document.createElement("i");
+      input.type = "checkbox";
+      label.appendChild(input);
+      if (tone) { dot.className = "dot"; dot.style.setProperty("--tone", tone); label.appendChild(dot); }
+      label.append(name);
+      list.appendChild(label);
+      return input;
+    }
+    held.forEach(function (design) {
+      var input = tick(plain(design.name), design.tone);
+      input.checked = design.on;
+      boxes.push(input);
+      input.addEventListener("change", function () { count(); Plotly.restyle(node, { visible: input.checked }, design.at); });
+    });
+    every.addEventListener("change", function () {
+      var all = every.checked, at = [];
+      boxes.forEach(function (each) { each.checked = all; });
+      held.forEach(function (design) { at = at.concat(design.at); });
+      count();
+      Plotly.restyle(node, { visible: all }, at);
+    });
+    count();
+    list.className = "designs";
+    list.setAttribute("role", "group");
+    list.setAttribute("aria-label", "Designs shown, " + heading(node));
+    box.className = "chooser";
+    box.append(told, list);
+    node.before(box);
+  }
+
   function draw(node) {
     var spec = JSON.parse(document.getElementById("data-" + node.id).textContent);
     offer(node, spec.layout);
+    choose(node, spec.data, spec.layout);
     var config = { responsive: false, displaylogo: false, displayModeBar: false };
     spec.layout.width = node.clientWidth;
     watch(node);
@@ -91,9 +142,39 @@
     Plotly.downloadImage(node, { format: "svg", filename: "gridagora-" + node.id, width: node.clientWidth, height: node.clientHeight });
   });
 
+  // paper does not scroll: a table of many designs is printed as several, each with the columns that say what a row is
+  var ACROSS = 8, printed = [];
+  function part(table, from, to, many) {
+    var copy = table.cloneNode(true);
+    copy.caption.classList.remove("heard");
+    copy.caption.textContent += ", " + (from + 1) + " to " + to;
+    Array.prototype.forEach.call(copy.rows, function (row) {
+      if (row.classList.contains("group")) { row.cells[0].colSpan += to - from - many; return; }
+      Array.prototype.forEach.call(row.querySelectorAll(".n"), function (cell, at) { if (at < from || at >= to) { cell.remove(); } });
+    });
+    return copy;
+  }
+  function split() {
+    if (printed.length) { return; }
+    Array.prototype.forEach.call(document.querySelectorAll(".scroll>table"), function (table) {
+      var many = table.tHead.rows[0].querySelectorAll(".n").length, box = document.createElement("div");
+      if (many <= ACROSS || table.matches(".points,.claims,.matrix")) { return; }
+      var blocks = Math.ceil(many / ACROSS), each = Math.ceil(many / blocks);
+      for (var from = 0; from < many; from += each) { box.appendChild(part(table, from, Math.min(from + each, many), many)); }
+      box.className = "printed";
+      table.parentNode.before(box);
+      table.parentNode.hidden = true;
+      printed.push([box, table.parentNode]);
+    });
+  }
+  function join() {
+    printed.forEach(function (pair) { pair[0].remove(); pair[1].hidden = false; });
+    printed = [];
+  }
+
   var wasDark = dark;
-  window.addEventListener("beforeprint", function () { wasDark = dark; dress(false); });
-  window.addEventListener("afterprint", function () { dress(wasDark); });
+  window.addEventListener("beforeprint", function () { wasDark = dark; dress(false); split(); });
+  window.addEventListener("afterprint", function () { dress(wasDark); join(); });
 
   var tip = document.getElementById("tip");
   function show(event) {

@@ -40,6 +40,7 @@ class Panel(NamedTuple):
 
 
 CARDS_ACROSS = 5
+SIDE_BY_SIDE = 8  # designs that a figure of half the width has room for
 SECTIONS = {
     "value": "Value and cost",
     "load": "Load and price",
@@ -244,10 +245,11 @@ def _section(result: ComparisonView, key: str, heading: str, drawn: dict[str, go
 
 
 def _panel(result: ComparisonView, shown: Panel, fig: go.Figure | None) -> str:
+    wide = shown.wide or len(designs(result)) > SIDE_BY_SIDE
     if fig is None:
-        return absent_panel(shown.heading, shown.needs, wide=shown.wide)
+        return absent_panel(shown.heading, shown.needs, wide=wide)
     caption = unbroken(escape(guide(result, shown.name)))
-    return panel(shown.name, shown.heading, caption, fig, wide=shown.wide)
+    return panel(shown.name, shown.heading, caption, fig, wide=wide)
 
 
 def payload(name: str, fig: go.Figure) -> str:

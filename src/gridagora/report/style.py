@@ -245,6 +245,11 @@ def number(value: float, places: int, missing: str = "–") -> str:
     return f"−{text}" if value < 0 else text
 
 
+def in_row(value: float, places: int) -> str:
+    """Return a number of a row with the decimals of that row: one too small for them is '≈ 0' and no power of ten."""
+    return "≈ 0" if 0 < abs(value) < 0.5 * 10.0**-places else number(value, places)
+
+
 def change(value: float, against: float) -> str:
     """Return a relative change in words such as '−12 %', '×18' from tenfold on, or '' where it has no meaning."""
     if not (np.isfinite(value) and np.isfinite(against)) or abs(against) < 1e-9:

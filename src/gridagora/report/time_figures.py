@@ -16,6 +16,7 @@ from gridagora.report.facts import (
     step_s,
     zone,
 )
+from gridagora.report.first_seen import first_seen, show_first
 from gridagora.report.style import (
     LIMIT,
     MENU_TOP_PX,
@@ -80,7 +81,7 @@ def load(result: ComparisonView) -> go.Figure | None:
     )
     if len(names) > ONE_LINE:
         fig.update_layout(legend=below())
-    return calm(fig)
+    return calm(show_first(fig, first_seen(result, names)))
 
 
 def average_day(result: ComparisonView) -> go.Figure | None:
@@ -91,26 +92,28 @@ def average_day(result: ComparisonView) -> go.Figure | None:
     names = present(result, table)
     tones = colours(names)
     fig = figure(500, hovermode="x unified")
-    for kind in ("mean", "max"):
-        for name in names:
-            day = by_time_of_day(of(table, name), result, "load_kw", kind)
-            fig.add_scatter(
-                x=day.index.to_numpy(),
-                y=day.to_numpy(np.float32),
-                mode="lines",
-                name=label(name),
-                line={"color": tones[name], "width": 2.4},
-                visible=kind == "mean",
-                hovertemplate="%{y:,.0f} kW",
-            )
-    _add_limit(fig, table)
-    count = len(names)
-    buttons = [
-        {"label": text, "method": "restyle", "args": [{"visible": flags}, list(range(2 * count))]}
-        for text, flags in (
-            ("Mean of the days", [True] * count + [False] * count),
-            ("Highest of the days", [False] * count + [True] * count),
+    days = {
+        kind: [by_time_of_day(of(table, name), result, "load_kw", kind) for name in names]
+        for kind in ("mean", "max")
+    }
+    for name, day in zip(names, days["mean"], strict=True):
+        fig.add_scatter(
+            x=day.index.to_numpy(),
+            y=day.to_numpy(np.float32),
+            mode="lines",
+            name=label(name),
+            legendgroup=name,
+            line={"color": tones[name], "width": 2.4},
+            hovertemplate="%{y:,.0f} kW",
         )
+    _add_limit(fig, table)
+    buttons = [
+        {
+            "label": text,
+            "method": "restyle",
+            "args": [{"y": [day.round(2).tolist() for day in days[kind]]}, list(range(len(names)))],
+        }
+        for text, kind in (("Mean of the days", "mean"), ("Highest of the days", "max"))
     ]
     fig.update_layout(
         xaxis=_clock_axis(),
@@ -119,7 +122,7 @@ def average_day(result: ComparisonView) -> go.Figure | None:
         margin={"t": 46},
         legend=below(),
     )
-    return calm(fig)
+    return calm(show_first(fig, first_seen(result, names)))
 
 
 def temperature(result: ComparisonView) -> go.Figure | None:
@@ -138,6 +141,7 @@ def temperature(result: ComparisonView) -> go.Figure | None:
             y=day.to_numpy(np.float32),
             mode="lines",
             name=label(name),
+            legendgroup=name,
             line=line,
             hovertemplate="%{y:.2f} K",
         )
@@ -147,7 +151,7 @@ def temperature(result: ComparisonView) -> go.Figure | None:
         legend=below(),
         margin={"t": 16},
     )
-    return calm(fig)
+    return calm(show_first(fig, first_seen(result, names)))
 
 
 def devices(result: ComparisonView) -> go.Figure | None:
