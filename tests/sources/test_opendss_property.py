@@ -249,6 +249,7 @@ def referee(path: Path, feeder: Feeder) -> Any:
 
     engine = DSS.NewContext()
     engine.AllowChangeDir = False
+    engine.Text.Command = f'Set DataPath="{path.parent}"'  # where it writes what a script exports
     plain = path.with_suffix(
         ".plain.dss"
     )  # OpenDSS solves an open load from memory that it never set
