@@ -38,9 +38,11 @@ def test_specifications_sent_once_bring_central_near_designs_of_curves(outcomes)
     """By numbers sent central tells several times as much; in the leanest form they are of one size."""
     central, layered = outcomes["central"].exchange, outcomes["layered"].exchange
     assert central.lean_bits < 2 * layered.lean_bits
-    assert (
-        outcomes["peer"].exchange.lean_bits < SENT_BITS * outcomes["peer"].exchange.disclosed / 10
-    )
+
+
+def test_peers_whom_prices_leave_nothing_to_trade_tell_nothing(outcomes):
+    """Delivery in full and exports at wholesale: no offer is sent."""
+    assert outcomes["peer"].exchange.lean_bits == outcomes["peer"].exchange.disclosed == 0
 
 
 class Recount:

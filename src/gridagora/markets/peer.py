@@ -328,8 +328,10 @@ class Peer:
         else:
             network, deal = 0.0, self.deal(opening, curves, partners)
             tried = (deal,)
-        # all follows from the curves: each home may say its own once, to all, or where nobody can trade that it has none to say
-        lean = tenders if any(each.rounds for each in tried) else n
+        # all follows from the curves: each home may say its own once, to all, or that it has none to say; nothing where the
+        # posted prices leave no trade
+        idle = n if self.may_trade(opening) else 0
+        lean = tenders if any(each.rounds for each in tried) else idle
         talks = [count_offers(each, n) for each in tried]
         yield add_traffic(talks)._replace(lean=lean)
         status = np.full(n, status_of(deal))
