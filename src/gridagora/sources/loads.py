@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.registry import register
 from gridagora.core.tables import Col
 from gridagora.files.sheet import split_heading
 from gridagora.files.time_table import TimeTable, mean_over, read_time_table
@@ -28,7 +27,6 @@ class MeteredLoads(NamedTuple):
     notes: tuple[str, ...]
 
 
-@register("source", "homes.loads")
 def read_loads(
     path: Path, origin_s: int, timezone: str, unit: str = "", load_max_kw: float = LOAD_MAX_KW
 ) -> MeteredLoads:
