@@ -159,7 +159,9 @@ def test_the_retail_price_of_an_interval_is_that_agreed_for_its_hour(state, star
 def test_everybody_leads_where_nothing_is_said_of_roles():
     assert find_leaders(opening(None)).tolist() == [True, True]
     assert find_leaders(opening([False, True])).tolist() == [False, True]
-    with pytest.raises(InputError, match="no home with PV, battery or car, expected prosumers"):
+    with pytest.raises(
+        InputError, match="no home with PV, battery or car that takes part, expected prosumers"
+    ):
         find_leaders(opening([False, False]))
 
 

@@ -180,6 +180,16 @@ def test_a_path_is_taken_from_the_folder_of_the_caller(
     assert Path.cwd() == tmp_path
 
 
+def test_the_folder_of_the_caller_stays_wherever_engines_were_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        assert opendss.read(write(tmp_path, HEAD + LOAD + TAIL)).meters.name == ("x",)
+        assert Path.cwd() == tmp_path / name
+
+
 def test_an_element_defined_twice_is_edited_as_in_eprs_engine(tmp_path: Path) -> None:
     second = "New Load.x bus1=a phases=3 kw=500\n"
     feeder = opendss.read(write(tmp_path, HEAD + LOAD + second + TAIL))

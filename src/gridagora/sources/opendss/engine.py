@@ -51,7 +51,8 @@ def running() -> Iterator[Any]:
     """Yield an engine of our own that opens no editor and whose files go to a folder that vanishes."""
     from dss import DSS  # noqa: PLC0415
 
-    engine = DSS.NewContext()
+    with chdir(Path.cwd()):  # a new engine goes to the folder in which the first one was made
+        engine = DSS.NewContext()
     before = engine.AllowChangeDir
     engine.AllowChangeDir = False
     engine.AllowEditor = False
