@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 import gridagora
 from gridagora.cli import app
+from gridagora.files.hash_file import hash_file
 from gridagora.run import folder as folders
 from gridagora.run.differences import compare_results, compare_tables
 from gridagora.run.result import Comparison
@@ -94,7 +95,7 @@ def test_an_input_that_changed_is_named(own, content, state):
     summary = json.loads((own / "out" / "summary.json").read_text())
     summary["manifest"]["scenario_folder"] = str(own / "case")
     (own / "out" / "summary.json").write_text(json.dumps(summary))
-    manifest["files_sha256"]["summary.json"] = folders.sha256(own / "out" / "summary.json")
+    manifest["files_sha256"]["summary.json"] = hash_file(own / "out" / "summary.json")
     path.write_text(json.dumps(manifest))
     assert verify_result(own / "out").is_whole
     if content is None:
@@ -115,7 +116,7 @@ def test_hashes_written_again_by_hand_are_told(own):
     (own / "out" / "summary.json").write_text(json.dumps(summary))
     path = own / "out" / "manifest.json"
     manifest = json.loads(path.read_text())
-    manifest["files_sha256"]["summary.json"] = folders.sha256(own / "out" / "summary.json")
+    manifest["files_sha256"]["summary.json"] = hash_file(own / "out" / "summary.json")
     path.write_text(json.dumps(manifest))
     found = told("verify", own / "out", code=1)
     assert set(found["files"].values()) == {"same"}

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from gridagora.core.errors import InputError
+from gridagora.files.hash_file import hash_file
 from gridagora.files.json_text import json_text
 from gridagora.run import folder as folders
 from gridagora.run.result import Comparison
@@ -131,7 +132,7 @@ def hashed_again(folder: Path) -> None:
     rewritten(
         folder,
         lambda manifest: manifest.update(
-            files_sha256={name: folders.sha256(folder / name) for name in manifest["files_sha256"]},
+            files_sha256={name: hash_file(folder / name) for name in manifest["files_sha256"]},
         ),
     )
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from gridagora.core.errors import InputError, Problem
 from gridagora.files import parquet
+from gridagora.files.hash_file import hash_file
 from gridagora.files.json_text import json_text
 from gridagora.files.path import require_path
 from gridagora.files.stop import NOTHING
@@ -131,13 +132,13 @@ def save(result: Saved, folder: str | Path) -> None:
         frame.to_parquet(draft / "tables" / f"{name}.parquet", index=False)
     tables = sorted((draft / "tables").glob("*.parquet"))
     result.summary["manifest"]["format"] = FORMAT
-    result.summary["manifest"]["tables_sha256"] = {path.name: sha256(path) for path in tables}
+    result.summary["manifest"]["tables_sha256"] = {path.name: hash_file(path) for path in tables}
     (draft / "scenario.toml").write_text(result.scenario_text, encoding="utf-8")
     (draft / "summary.json").write_text(
         json_text(result.summary, sort_keys=False), encoding="utf-8"
     )
     listed = [draft / "scenario.toml", draft / "summary.json", *tables]
-    hashes = {path.relative_to(draft).as_posix(): sha256(path) for path in listed}
+    hashes = {path.relative_to(draft).as_posix(): hash_file(path) for path in listed}
     (draft / "manifest.json").write_text(
         json_text(result.summary["manifest"] | {"files_sha256": hashes}, sort_keys=False),
         encoding="utf-8",
@@ -299,8 +300,3 @@ def _written(folder: Path, name: str, wanted: str, problems: list[Problem]) -> b
             )
         )
     return content
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

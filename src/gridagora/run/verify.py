@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gridagora.core.errors import InputError
+from gridagora.files.hash_file import hash_file
 from gridagora.run import folder as folders
-from gridagora.scenario.inputs import hash_file
 from gridagora.scenario.paths import locate
 
 

@@ -1,12 +1,12 @@
 """The files that the scene of a scenario is made of, each by its path as written, its size and its SHA-256."""
 
-import hashlib
 import os
 import posixpath
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from gridagora.files.hash_file import hash_file
 from gridagora.scenario.paths import locate
 from gridagora.scenario.schema import Scenario, from_outside
 from gridagora.sources.opendss.named_files import list_files
@@ -43,12 +43,6 @@ def hash_inputs(scenario: Scenario) -> tuple[InputFile, ...]:
             if path not in found and path.is_file():
                 found[path] = InputFile(key, written, path.stat().st_size, hash_file(path))
     return tuple(found.values())
-
-
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal digits; it is read a part at a time."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _named(scenario: Scenario) -> Iterator[tuple[str, str]]:

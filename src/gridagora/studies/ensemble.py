@@ -20,11 +20,11 @@ from gridagora.core.errors import InputError, PartError, Problem, attempt
 from gridagora.core.registry import find, names
 from gridagora.core.tables import blocks_of
 from gridagora.files.folder_lock import LOCK, lock_folder
+from gridagora.files.hash_file import hash_file
 from gridagora.files.json_text import json_text
 from gridagora.files.stop import note_on_stop, spell_progress
 from gridagora.results.metric import Metric
 from gridagora.run.compare import require_designs
-from gridagora.run.folder import sha256
 from gridagora.scenario import read
 from gridagora.scenario.build import Scene
 from gridagora.scenario.overload import spell_limit
@@ -392,7 +392,7 @@ def write_tables(
     (folder / "scenario.toml").write_text(scene.text, encoding="utf-8")
     manifest = describe_plan(plan, scene, len(present)) | {"failed": failed}
     listed = [folder / "scenario.toml", *(folder / f"{name}.parquet" for name in TABLES)]
-    manifest["files_sha256"] = {path.name: sha256(path) for path in listed}
+    manifest["files_sha256"] = {path.name: hash_file(path) for path in listed}
     draft = folder / "manifest.part"
     draft.write_text(json_text(manifest, sort_keys=False), encoding="utf-8")
     draft.replace(folder / "manifest.json")
@@ -463,7 +463,7 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
 def _differs(path: Path, digest: str) -> str:
     if not path.is_file():
         return "no such file"
-    return "" if sha256(path) == digest else "a file that was changed"
+    return "" if hash_file(path) == digest else "a file that was changed"
 
 
 def _rows(case: WorldCase, world: WorldOutcome) -> list[tuple[Any, ...]]:

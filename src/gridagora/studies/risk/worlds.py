@@ -15,7 +15,7 @@ import pandas as pd
 from gridagora.core.errors import InputError, Problem, nearest
 from gridagora.core.tables import Col, Index
 from gridagora.files import parquet
-from gridagora.run.folder import sha256
+from gridagora.files.hash_file import hash_file
 
 TABLE, MANIFEST = "worlds.parquet", "manifest.json"
 
@@ -71,7 +71,7 @@ def read_worlds(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         raise InputError([Problem(str(folder), f"a folder without {TABLE}", expected, hint)])
     manifest = _manifest(folder / MANIFEST)
     digest = manifest.get("files_sha256", {}).get(TABLE)
-    if digest is not None and sha256(path) != digest:
+    if digest is not None and hash_file(path) != digest:
         hint = "It was changed after the run; run the ensemble again."
         raise InputError([Problem(str(path), "another file", "the one the ensemble wrote", hint)])
     table = parquet.read_parquet(path, "the table of an ensemble")
