@@ -83,6 +83,24 @@ def read_sheet(path: Path) -> Sheet:
     return sheet
 
 
+def read_headings(path: Path) -> tuple[str, ...]:
+    """Return the headings of a table, without its rows where the file allows.
+
+    Raises
+    ------
+    InputError
+        A file that is none of the three or no table.
+    """
+    path = Path(path)
+    if path.suffix.lower() in WORKBOOKS:
+        return tuple(read_sheet(path).cells)
+    if not path.exists():
+        raise InputError([Problem(str(path), "no such file", TABLE)])
+    if path.suffix.lower() == ".parquet":
+        return tuple(parquet.names(path, TABLE))
+    return tuple(str(name) for name in read_csv(path, rows=0).columns)
+
+
 def parse_number(text: str) -> float | None:
     """Return the number that a cell holds, None where it holds none or one that can be read in two ways.
 

@@ -139,25 +139,33 @@ def profiles_of(members: Members, profiles: Profiles, scenario: Scenario) -> Pro
         hint = "Leave the column out, or take homes of source 'synthetic'."
         expected = "none: houses of a file have their size"
         problems.append(Problem(str(members.path), "floor areas", expected, hint))
-    row_of = {name.lower(): row for row, name in enumerate(profiles.home_id)}
-    found = [row_of.get(name.lower(), -1) for name in members.home_id]
-    if scenario.homes.source == "profiles":
-        problems += [
-            Problem(
-                f"{members.path}, row {members.row[at]}",
-                f"'{members.home_id[at]}', of whom the file of homes says nothing",
-                "the name of a home there",
-                nearest(members.home_id[at], profiles.home_id) if len(row_of) <= MANY else "",
-            )
-            for at, row in enumerate(found)
-            if row < 0
-        ]
+    named = scenario.homes.source == "profiles"
+    rows, unknown = find_rows(members, profiles.home_id, "the file of homes") if named else ([], [])
+    problems += unknown
     if problems:
         raise InputError(problems)
-    if scenario.homes.source != "profiles":
+    if not named:
         return profiles
-    columns = (column[found] for column in profiles[2:])
+    columns = (column[rows] for column in profiles[2:])
     return Profiles(profiles.start_s, members.home_id, *columns)
+
+
+def find_rows(
+    members: Members, home_id: Sequence[str], what: str
+) -> tuple[list[int], list[Problem]]:
+    """Return the row of each member among the homes of a file, `what` in words, and the problem of each that is none of them."""
+    row_of = {name.lower(): row for row, name in enumerate(home_id)}
+    problems = [
+        Problem(
+            f"{members.path}, row {members.row[at]}",
+            f"'{name}', of whom {what} says nothing",
+            "the name of a home there",
+            nearest(name, home_id) if len(row_of) <= MANY else "",
+        )
+        for at, name in enumerate(members.home_id)
+        if name.lower() not in row_of
+    ]
+    return [row_of.get(name.lower(), -1) for name in members.home_id], problems
 
 
 def say_places(

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gridagora.core.errors import InputError, Problem, nearest
+from gridagora.core.errors import InputError
 from gridagora.core.tables import TAIL_H, Homes
-from gridagora.files.sheet import read_sheet, split_heading
+from gridagora.files.sheet import read_headings, split_heading
 from gridagora.scenario.calendar import midnight_s
+from gridagora.scenario.membership import find_rows
 from gridagora.scenario.pairing import pair_start_s
 from gridagora.scenario.schema import Scenario
 from gridagora.sources.loads import MeteredLoads, read_loads
@@ -41,7 +42,7 @@ def loads_of(scenario: Scenario, start_s: int) -> MeteredLoads | None:
 
 def _is_long(path: Path) -> bool:
     """Return whether a table has a column of homes beside that of their load."""
-    names = {split_heading(name).name for name in read_sheet(path).cells}
+    names = {split_heading(name).name for name in read_headings(path)}
     return bool(names & set(KNOWN["home"])) and bool(names & set(KNOWN["load"]))
 
 
@@ -55,20 +56,9 @@ def order_loads(loads: MeteredLoads, members: Members | None) -> MeteredLoads:
     """
     if members is None:
         return loads
-    row_of = {name.lower(): row for row, name in enumerate(loads.home_id)}
-    problems = [
-        Problem(
-            f"{members.path}, row {members.row[at]}",
-            f"'{name}', of whom the file of loads says nothing",
-            "the name of a home there",
-            nearest(name, loads.home_id),
-        )
-        for at, name in enumerate(members.home_id)
-        if name.lower() not in row_of
-    ]
+    rows, problems = find_rows(members, loads.home_id, "the file of loads")
     if problems:
         raise InputError(problems)
-    rows = [row_of[name.lower()] for name in members.home_id]
     left = len(loads.home_id) - len(rows)
     said = (f"{left} homes of the file of loads are no members and left out",) if left else ()
     return MeteredLoads(members.home_id, loads.start_s, loads.load_kw[rows], (*loads.notes, *said))

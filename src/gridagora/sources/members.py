@@ -12,7 +12,15 @@ import numpy as np
 
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.tables import Col
-from gridagora.files.sheet import Sheet, parse_number, parse_yes, read_sheet, split_heading, unit_of
+from gridagora.files.sheet import (
+    Heading,
+    Sheet,
+    parse_number,
+    parse_yes,
+    read_sheet,
+    split_heading,
+    unit_of,
+)
 
 M2_PER_SQFT = 0.09290304
 SHOWN = 5  # rows named of one fault before the rest is counted
@@ -205,16 +213,11 @@ def _find_role(
     sheet: Sheet, written: str, cells: tuple[str, ...], problems: list[Problem]
 ) -> str | None:
     """Return the role of a column by its heading, its unit and what stands in it; None where it has none."""
-    name, unit = split_heading(written)
+    name, unit = _split_known(written)
     found = [role for role, column in COLUMNS.items() if name in column.names]
-    stem, _, last = name.rpartition("_")
-    whole = name
-    if not found and any(last in known for known in UNITS.values()):
-        name, unit = stem, last
-        found = [role for role, column in COLUMNS.items() if name in column.names]
     if not found:
         every = [known for column in COLUMNS.values() for known in column.names]
-        near = difflib.get_close_matches(whole, every, n=1, cutoff=0.8)
+        near = difflib.get_close_matches(split_heading(written).name, every, n=1, cutoff=0.8)
         if near:
             hint = f"Did you mean '{near[0]}'? A column that is to be left out needs another name."
             problems.append(
@@ -232,6 +235,15 @@ def _find_role(
         got = f"the unit '{unit}' of the column '{written}'"
         problems.append(Problem(str(sheet.path), got, f"one of {known}"))
     return found[0]
+
+
+def _split_known(written: str) -> Heading:
+    """Return a heading and its unit, which may also be its last word, as in "PV size kWp"."""
+    heading = split_heading(written)
+    stem, _, last = heading.name.rpartition("_")
+    is_known = any(heading.name in column.names for column in COLUMNS.values())
+    is_unit = any(last in known for known in UNITS.values())
+    return Heading(stem, last) if is_unit and not is_known else heading
 
 
 def _check_names(sheet: Sheet, roles: Mapping[str, str], problems: list[Problem]) -> None:
@@ -252,9 +264,7 @@ def _check_names(sheet: Sheet, roles: Mapping[str, str], problems: list[Problem]
 
 def _read_numbers(sheet: Sheet, role: str, written: str, problems: list[Problem]) -> Col:
     """Return a column in its unit, (n,), nan where a cell is empty."""
-    column, (name, unit) = COLUMNS[role], split_heading(written)
-    if not unit and name not in column.names:
-        unit = name.rpartition("_")[2]
+    column, unit = COLUMNS[role], _split_known(written).unit
     factors, values = UNITS[column.unit], np.full(len(sheet.row), np.nan)
     wrong = 0
     for row, cell in enumerate(sheet.cells[written]):
