@@ -53,6 +53,7 @@ from gridagora.mechanisms.local_delivery import (
     local_delivery_per_kwh,
 )
 from gridagora.mechanisms.network_price import (
+    NETWORKS,
     NetworkTerms,
     carry_network_price,
     count_rounds,
@@ -60,14 +61,13 @@ from gridagora.mechanisms.network_price import (
     move_supply,
     price_interval,
 )
-from gridagora.mechanisms.operating_envelope import SHARES, post_envelope, share_limit
+from gridagora.mechanisms.operating_envelope import SHARES, post_envelope, share_if_limited
 from gridagora.mechanisms.peer_deal import add_traffic
 
 SUPPLIER = -1
 FILLED = int(Status.FILLED)
 TRADERS = ("look_ahead", "zero_intelligence")
 PRICES = ("import", "trades")
-NETWORKS = ("none", "price", "envelope")
 TICKS_MAX = 1_000_000
 
 
@@ -225,13 +225,10 @@ class Auction:
     def start(self, baseline: Baseline) -> AuctionState | None:
         """Return what homes expect before the first trade, where they plan on trades, and their parts of the limit, if any."""
         learns = self.look_ahead_prices == "trades"
-        bounded = self.network == "envelope" and bool(np.isfinite(baseline.limit_kw))
-        if not learns and not bounded:
+        share = share_if_limited(baseline, self.network, self.envelope)
+        if not learns and share is None:
             return None
-        return AuctionState(
-            expect_import_price(baseline) if learns else None,
-            envelope_share=share_limit(baseline, self.envelope) if bounded else None,
-        )
+        return AuctionState(expect_import_price(baseline) if learns else None, envelope_share=share)
 
     def plan(self, opening: Opening, state: AuctionState | None) -> Planning[AuctionState | None]:
         """Let homes plan on the forecast of the import price, or on what local trades of the days before let them expect.

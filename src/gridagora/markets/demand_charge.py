@@ -5,13 +5,19 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from gridagora.core.capacity import CapacityTerms, share_of_month
+from gridagora.core.capacity import CapacityTerms
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.registry import register
 from gridagora.core.rules import POSTED_PRICE, Rulebook
 from gridagora.core.session import Baseline, Opening, Planning, Session
 from gridagora.core.tables import Flag
-from gridagora.settlement.capacity import check_window, set_energy_rates, window_shape
+from gridagora.settlement.capacity import (
+    charge_of_run,
+    check_not_negative,
+    check_window,
+    set_energy_rates,
+    window_shape,
+)
 from gridagora.settlement.tariff import NET_METERING, Tariff, plan_on, post, tariff_quotes
 
 COUNTED = ("all", "peak")
@@ -61,19 +67,14 @@ class DemandCharge:
         if self.counted not in COUNTED:
             expected = "one of " + ", ".join(COUNTED)
             problems.append(Problem(f"{where}.counted", repr(self.counted), expected))
-        charge = self.charge_per_kw_month
-        if not 0 <= charge < float("inf"):
-            problems.append(
-                Problem(f"{where}.charge_per_kw_month", str(charge), "a number of 0 or more")
-            )
+        problems += check_not_negative(f"{where}.charge_per_kw_month", self.charge_per_kw_month)
         if problems:
             raise InputError(problems)
 
     def start(self, baseline: Baseline) -> DemandTariff:
         """Set the rate of energy that earns what the charge leaves of the cost."""
-        days = len(baseline.cost_usd_per_h) * baseline.duration_s / 86_400
         homes = 0 if baseline.home_kw is None else baseline.home_kw.shape[0]
-        charge = self.charge_per_kw_month * share_of_month(days)
+        charge = charge_of_run(baseline, self.charge_per_kw_month)
         terms = CapacityTerms(np.full(homes, np.inf), 0.0, 0.0, charge, self._counted())
         shape = window_shape(
             baseline.local_hour, self.peak_start_h, self.peak_end_h, self.peak_ratio

@@ -5,7 +5,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from gridagora.core.capacity import CapacityTerms, share_of_month
+from gridagora.core.capacity import CapacityTerms
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.core.exchange import MeterLimits
 from gridagora.core.records import row_blocks
@@ -14,6 +14,8 @@ from gridagora.core.rules import POSTED_PRICE, Rulebook
 from gridagora.core.session import Baseline, HourPlan, Opening, Planning, Posted, Session
 from gridagora.core.tables import Col
 from gridagora.settlement.capacity import (
+    charge_of_run,
+    check_not_negative,
     check_window,
     hours_of,
     mean_by_hour,
@@ -75,9 +77,7 @@ class DemandSubscription:
             expected = "one of " + ", ".join(CHOICES)
             problems.append(Problem(f"{where}.subscription", repr(self.subscription), expected))
         for key in ("subscribed_kw", "subscribed_share", "charge_per_kw_month"):
-            value = getattr(self, key)
-            if not 0 <= value < float("inf"):
-                problems.append(Problem(f"{where}.{key}", str(value), "a number of 0 or more"))
+            problems += check_not_negative(f"{where}.{key}", getattr(self, key))
         if not 0 < self.over_per_kwh < float("inf"):
             problems.append(
                 Problem(f"{where}.over_per_kwh", str(self.over_per_kwh), "a number above 0")
@@ -87,8 +87,7 @@ class DemandSubscription:
 
     def start(self, baseline: Baseline) -> Subscriptions:
         """Subscribe for every home, and set the rate of energy that earns what the charges leave of the cost."""
-        days = len(baseline.cost_usd_per_h) * baseline.duration_s / 86_400
-        charge = self.charge_per_kw_month * share_of_month(days)
+        charge = charge_of_run(baseline, self.charge_per_kw_month)
         terms = CapacityTerms(
             self._subscribe(baseline, charge), charge, self.over_per_kwh, 0.0, ALL_HOURS
         )

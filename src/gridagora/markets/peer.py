@@ -52,13 +52,14 @@ from gridagora.mechanisms.forward_trades import (
 )
 from gridagora.mechanisms.local_delivery import leaves_gain, local_delivery_per_kwh
 from gridagora.mechanisms.network_price import (
+    NETWORKS,
     NetworkTerms,
     carry_network_price,
     count_rounds,
     move_opening,
     price_interval,
 )
-from gridagora.mechanisms.operating_envelope import SHARES, post_envelope, share_limit
+from gridagora.mechanisms.operating_envelope import SHARES, post_envelope, share_if_limited
 from gridagora.mechanisms.peer_deal import (
     DISCLOSED,
     Deal,
@@ -78,7 +79,6 @@ from gridagora.mechanisms.peer_plan import make_curves, place_between, select_ho
 
 GRAPHS = ("complete", "nearest", "zone", "file")
 FEES = ("none", "uniform", "distance", "zonal")
-NETWORKS = ("none", "price", "envelope")
 SUPPLIER = -1  # the counterparty of what a home does not trade with its partners
 RESOLD = 2.0  # times the largest green premium: non-green energy then costs more than its resale as green energy would earn
 
@@ -217,9 +217,8 @@ class Peer:
 
     def start(self, baseline: Baseline) -> PeerState | None:
         """Share the limit among homes where they get envelopes; else the design carries nothing at the start."""
-        if self.network != "envelope" or not np.isfinite(baseline.limit_kw):
-            return None
-        return PeerState(envelope_share=share_limit(baseline, self.envelope))
+        share = share_if_limited(baseline, self.network, self.envelope)
+        return None if share is None else PeerState(envelope_share=share)
 
     def plan(self, opening: Opening, state: PeerState | None) -> Planning[PeerState | None]:
         """Negotiate the day ahead at midnight, hour by hour, and find the value of a kWh of each hour to each home.

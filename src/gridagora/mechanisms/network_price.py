@@ -38,6 +38,9 @@ from gridagora.mechanisms.peer_messages import MESSAGES, SupplierPrices
 Found = TypeVar("Found")
 
 
+NETWORKS = ("none", "price", "envelope")  # what the operator may do beside trade between homes
+
+
 class NetworkTerms(NamedTuple):
     """How the operator searches: share of the limit that it keeps free, rounds of an interval, of an hour's plan and of midnight.
 

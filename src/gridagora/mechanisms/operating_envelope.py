@@ -58,6 +58,13 @@ def share_limit(baseline: Baseline, by: str) -> Col:
     return np.where(total > 0, imported / np.where(total > 0, total, 1.0), even[:, None])
 
 
+def share_if_limited(baseline: Baseline, network: str, by: str) -> Col | None:
+    """Return the parts of the limit as `share_limit`, (n,) or (n, 24) [1]; None where homes get none or nothing is limited."""
+    if network != "envelope" or not np.isfinite(baseline.limit_kw):
+        return None
+    return share_limit(baseline, by)
+
+
 def post_envelope(opening: Opening, share: Col, reserve_share: float) -> MeterLimits | None:
     """Return the limit of import of each home in every hour of a plan, from its part of the substation's limit.
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gridagora.core.capacity import CapacityTerms
+from gridagora.core.capacity import CapacityTerms, share_of_month
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.product import HOUR_S
 from gridagora.core.records import RunColumn, row_blocks
@@ -84,6 +84,19 @@ def set_energy_rates(
         hint = "Lower the charge: what it earns is taken off the rate of energy."
         raise InputError([Problem(where, f"{earned:.2f} $", expected, hint)])
     return set_tariff(left, shape, credit_per_kwh)
+
+
+def charge_of_run(baseline: Baseline, charge_per_kw_month: float) -> float:
+    """Return what a kW costs over the days of a baseline [$], given its price [$/kW and month]."""
+    days = len(baseline.cost_usd_per_h) * baseline.duration_s / 86_400
+    return charge_per_kw_month * share_of_month(days)
+
+
+def check_not_negative(where: str, value: float) -> list[Problem]:
+    """Return what is wrong with a power or a charge, which may be nothing but not less."""
+    if 0 <= value < float("inf"):
+        return []
+    return [Problem(where, str(value), "a number of 0 or more")]
 
 
 def window_shape(
