@@ -1,5 +1,6 @@
 """What a program calls: comparisons of designs, with their table, figures and report, and the risk of an ensemble."""
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,11 +8,20 @@ from typing import Any
 
 import pandas as pd
 
+from gridagora.core.by_name import ByName
 from gridagora.core.errors import require
 from gridagora.files.path import require_path
 from gridagora.report import figures as comparison_figures
 from gridagora.report import page, study_figures, study_page, table
 from gridagora.report.answers import write_answers
+from gridagora.report.facts import designs as design_names
+from gridagora.report.result_frames import (
+    DesignResult,
+    bills_of,
+    data_set_of,
+    result_in_brief,
+    series_of,
+)
 from gridagora.run import compare as runs
 from gridagora.run import folder as folders
 from gridagora.run.result import Comparison
@@ -23,6 +33,8 @@ from gridagora.studies.risk.assess import RiskAssessment, assess
 from gridagora.studies.risk.question import RiskQuestion
 from gridagora.studies.risk.tail import LEVEL
 from gridagora.studies.risk.worlds import read_worlds
+
+HEADLINE = ("E1y", "E2", "E2u", "E5", "E5b", "E6m", "C1", "P1")  # of a result in a notebook
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +64,60 @@ class Result(Comparison):
         return table.table(self)
 
     @property
-    def figures(self) -> Mapping[str, Any]:
+    def figures(self) -> ByName[Any]:
         """Plotly figures by name; each shows itself in a notebook."""
         draw = study_figures.figures if self.is_study else comparison_figures.figures
         return draw(self)
+
+    @property
+    def bills(self) -> pd.DataFrame:
+        """Bill of every home [$]: a row a home, a column a design."""
+        return bills_of(self)
+
+    @property
+    def designs(self) -> ByName[DesignResult]:
+        """Designs by name, each with its `metrics`, `bills`, `intervals`, `warnings`, `certificates` and `series(HOME)`."""
+        names = () if self.is_study else design_names(self)
+        made = {name: DesignResult(self, name) for name in names}
+        return ByName(made, "designs", "a design of this result")
+
+    def series(self, home: str) -> pd.DataFrame:
+        """Return what is kept of a home by time: net power, price, credit, temperature, power of each kind of device.
+
+        Rows are times in the zone of the scenario, columns pairs of a design and a quantity, whose name ends in its unit:
+        `series("home-0001")["flat"]` is the frame of one design.
+
+        Raises
+        ------
+        InputError
+            No such home, with the nearest name, or a result that keeps no series of homes: `keep` in `[results]` says what is.
+        """
+        return series_of(self, home)
+
+    def xarray(self, table: str = "intervals") -> Any:
+        """Return a table with times, as "intervals" or "meters", as an `xarray.Dataset` by design, home and UTC time.
+
+        Raises
+        ------
+        InputError
+            A table that is absent or has no time, or xarray is not installed.
+        """
+        return data_set_of(self, table)
+
+    def __repr__(self) -> str:
+        """Return the result in at most 15 lines."""
+        if self.is_study:
+            return f"Result of the study '{self.summary['study']}': figures, report(path)"
+        return result_in_brief(self)
+
+    def _repr_html_(self) -> str:
+        """Return the headline figures of a comparison for a notebook."""
+        if self.is_study:
+            return f"<p>{html.escape(repr(self))}</p>"
+        table = self.table()
+        rows = [name for name in HEADLINE if name in table.index]
+        heading = html.escape(repr(self).partition("\n")[0])
+        return f"<p>{heading}</p>{table.loc[rows].to_html(float_format='{:.3g}'.format)}"
 
     def parties(self, design: str) -> Parties:
         """Return the parties of a design, homes first; see `run.statement.parties_of`."""
@@ -119,8 +181,7 @@ def compare(
     PartError
         A run whose welfare exceeds the certified bound: a fault of the program, and no report is written.
     """
-    found = runs.compare(scene, architectures, out, progress)
-    return Result(found.summary, found.tables, found.scenario_text)
+    return _result(runs.compare(scene, architectures, out, progress))
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +193,14 @@ class Ensemble:
 
     worlds: pd.DataFrame
     manifest: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        """Return the ensemble in three lines."""
+        designs = ", ".join(name for name in self.worlds.design.drop_duplicates() if name)
+        count = self.worlds[["seed", "variation"]].drop_duplicates().shape[0]
+        return (
+            f"Ensemble of {count} worlds\n  designs: {designs}\n  next: assess(), worlds, manifest"
+        )
 
     def assess(
         self,
@@ -179,5 +248,10 @@ def open_result(folder: str | Path) -> Result:
         No manifest, one of another format or of another run, a file that is missing or differs from what was written: all at
         once.
     """
-    found = folders.load(folder)
-    return Result(found.summary, found.tables, found.scenario_text)
+    return _result(folders.load(folder))
+
+
+def _result(found: Comparison) -> Result:
+    """Return a comparison whose tables say in a sentence what they have not."""
+    tables = ByName(found.tables, "tables", "a table of this result")
+    return Result(found.summary, tables, found.scenario_text)

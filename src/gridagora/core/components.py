@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gridagora.core.brief import brief
 from gridagora.core.errors import PartError
 from gridagora.core.tables import Col, Flag, Index
 
@@ -33,6 +34,10 @@ class PrimitiveBlocks(NamedTuple):
     y_siemens: Phasors  # (z,) with z the sum of c_i^2, row by row
     order: Index  # (k,) place in the sum: by it the last digits of a matrix are those of its source
 
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
+
 
 class Buses(NamedTuple):
     """b buses; one without coordinates has nan."""
@@ -41,6 +46,10 @@ class Buses(NamedTuple):
     x_m: Col  # (b,) in the metres of its source's map
     y_m: Col  # (b,)
     base_v: Col  # (b,) line to neutral, 0 where the source of the feeder states none [V]
+
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
 
 
 class Nodes(NamedTuple):
@@ -51,6 +60,10 @@ class Nodes(NamedTuple):
     base_v: Col  # (m,) line to neutral, above 0 [V]
     v_no_load: Phasors  # (m,) without load [V]
 
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
+
 
 class Sources(NamedTuple):
     """Voltage and current sources as Norton equivalents."""
@@ -60,6 +73,10 @@ class Sources(NamedTuple):
     pu: Col  # (k,) voltage behind the impedance, nan of a current source
     blocks: PrimitiveBlocks
     current_a: Phasors  # (c,) into each conductor of the blocks; sources at one node: the first has the current of all [A]
+
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
 
 
 class Lines(NamedTuple):
@@ -74,6 +91,10 @@ class Lines(NamedTuple):
     emergency_a: Col  # (k,)
     is_switch: Flag  # (k,)
     blocks: PrimitiveBlocks
+
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
 
 
 class Windings(NamedTuple):
@@ -90,6 +111,10 @@ class Windings(NamedTuple):
     tap_max: Col  # (w,) [pu]
     tap_steps: Index  # (w,) between the two
 
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
+
 
 class Transformers(NamedTuple):
     """Transformers; a bank of single-phase units is several rows."""
@@ -102,6 +127,10 @@ class Transformers(NamedTuple):
     magnetising_share: Col  # (k,) magnetising current on that of `kva`
     windings: Windings
     blocks: PrimitiveBlocks
+
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
 
 
 class Regulators(NamedTuple):
@@ -119,6 +148,10 @@ class Regulators(NamedTuple):
     x_v: Col  # (k,)
     delay_s: Col  # (k,)
 
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
+
 
 class Capacitors(NamedTuple):
     """Capacitor banks as they stand; the block of one that is off is empty."""
@@ -133,6 +166,10 @@ class Capacitors(NamedTuple):
     steps_on: Index  # (k,)
     blocks: PrimitiveBlocks
 
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
+
 
 class Others(NamedTuple):
     """Linear elements of other kinds: reactors, faults."""
@@ -140,6 +177,10 @@ class Others(NamedTuple):
     name: tuple[str, ...]  # (k,)
     kind: tuple[str, ...]  # (k,)
     blocks: PrimitiveBlocks
+
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
 
 
 class LoadRows(NamedTuple):
@@ -157,6 +198,10 @@ class LoadRows(NamedTuple):
     q_kvar: Col  # (k,)
     model: Index  # (k,)
 
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
+
 
 class Meters(NamedTuple):
     """j meters: the places where homes and other customers draw."""
@@ -170,6 +215,10 @@ class Meters(NamedTuple):
         str, ...
     ]  # (j,) why a meter stays a load, "" for homes; empty where nothing is said
     shape: Index  # (j,) row of its load shape, -1 where it has none; empty: none has
+
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
 
 
 def no_transformers() -> Transformers:

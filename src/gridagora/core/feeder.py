@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gridagora.core.brief import brief
 from gridagora.core.components import (
     GROUND,
     Buses,
@@ -76,6 +77,10 @@ class Feeder:
     leg_pairs: Index = field(default_factory=_no_pairs)  # (p, 2) meters on the two legs of one home
     shape_share: tuple[Col, ...] = ()  # (h,) each by hour from 1 January or midnight, of the rating
 
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
+
 
 class Branches(NamedTuple):
     """Pairs of neighbouring buses, each once, for walks and drawings."""
@@ -84,6 +89,10 @@ class Branches(NamedTuple):
     to_bus: Index  # (l,)
     kind: tuple[str, ...]  # (l,) LINE or TRANSFORMER
     kva: Col  # (l,) rating of the transformers between the two together, nan of lines
+
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
 
 
 def branches(feeder: Feeder) -> Branches:

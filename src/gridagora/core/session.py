@@ -6,6 +6,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from gridagora.core.brief import brief
 from gridagora.core.errors import PartError
 from gridagora.core.exchange import (
     MeterLimits,
@@ -89,6 +90,10 @@ class Baseline(NamedTuple):
     home_kw: RunColumn | None = None  # (n, t) net power of every home, read some homes at a time
     other_kw: Col | None = None  # (t,) of other customers; None: there are none
     limit_kw: float = float("inf")  # of the substation
+
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
 
 
 class Opening(NamedTuple):

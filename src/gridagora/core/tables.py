@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gridagora.core.brief import brief
+
 Col = NDArray[np.float64]
 Flag = NDArray[np.bool_]
 Index = NDArray[np.int64]
@@ -25,6 +27,10 @@ class Prices(NamedTuple):
     day_ahead_per_kwh: Col
     real_time_per_kwh: Col
 
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
+
 
 class Weather(NamedTuple):
     """Hourly weather, shape (H,) each, interval start; sun angles at the middle of the hour."""
@@ -37,6 +43,10 @@ class Weather(NamedTuple):
     zenith_deg: Col
     azimuth_deg: Col
     wind_m_s: Col
+
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
 
 
 class Quality(NamedTuple):
@@ -51,6 +61,10 @@ class Quality(NamedTuple):
     tier_ratio: Col  # (n,) value of energy of the tier over that of a standard home
     deviation_per_kwh: Col  # (n,) charge on every kWh delivered other than awarded [$/kWh]
     window_h: float  # deviation is the mean over so many hours; 0: over each interval
+
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
 
 
 NOTHING: Mapping[
@@ -94,3 +108,7 @@ class Homes(NamedTuple):
     load_kw: Col  # (n, H) appliances, withdrawal
     quality: Quality = ALIKE
     owned: Mapping[str, Any] = NOTHING  # by kind of device
+
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gridagora.core.brief import brief
 from gridagora.core.device import (
     RENEWABLE,
     STORAGE,
@@ -80,6 +81,10 @@ class Batteries:
     rated_kw: Col  # (n,) both ways
     efficiency: Col  # (n,) one way
     wear_per_kwh: float = WEAR_PER_KWH  # of energy through the port
+
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from gridagora.core.brief import brief
 from gridagora.core.device import (
     HOURLY,
     RENEWABLE,
@@ -76,6 +77,10 @@ class PvArrays:
 
     home: Index  # (n,) row of the home
     available_kw: Col  # (n, H) AC power that could be made
+
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
 
 
 def draw(keys: PvKeys, people: People) -> Homes:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gridagora.core.brief import brief
 from gridagora.core.errors import Problem
 from gridagora.core.rng import stream
 from gridagora.core.tables import Col, Index
@@ -45,6 +46,10 @@ class ChargingSessions:
     asked_kwh: Col | None = (
         None  # (m,) energy that the table has that they were drawn from, where it is known
     )
+
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
 
 
 def owners(seed: int, purpose: str, homes: Sequence[str | int], share: float) -> Index:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gridagora.core.brief import brief
 from gridagora.core.device import HOURLY, Column
 from gridagora.core.tables import Col, Flag, Index
 
@@ -47,6 +48,10 @@ class HeatPumps:
     heat_kw: Col  # (n,) thermal capacity; 0 where it does not heat
     cop: Col  # (n, H) of the mode of that hour
     fit_error: Col  # (n,) |energy error| share on held-out data; nan where the house was not fitted
+
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
 
 
 def describe(table: HeatPumps, hours: int) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gridagora.core.brief import brief
 from gridagora.core.device import (
     ANY,
     HOURLY,
@@ -39,6 +40,10 @@ class WaterHeaters:
     rated_kw: Col  # (n,) element
     draw_kwh: Col  # (n, H) heat drawn as hot water in each hour
     draw_set_kwh: Col  # (n, S, 24) S equally likely draws of each local hour of day
+
+    def __repr__(self) -> str:
+        """Return the columns in brief."""
+        return brief(self)
 
 
 def tanks(has: Flag, draw_kwh: Col, past_kwh: Col) -> WaterHeaters:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import plotly.graph_objects as go
 
+from gridagora.core.by_name import ByName
 from gridagora.report.facts import ComparisonView, require_comparison
 from gridagora.report.home_figures import bill_change, bills, comfort, feeder, voltage
 from gridagora.report.place_figures import places
@@ -27,7 +28,7 @@ DRAWINGS: Mapping[str, Callable[[ComparisonView], go.Figure | None]] = {
 }
 
 
-def figures(result: ComparisonView) -> dict[str, go.Figure]:
+def figures(result: ComparisonView) -> ByName[go.Figure]:
     """Return every figure that the result has numbers for; a figure whose table is absent is left out.
 
     Names: captured_value, costs, load, average_day, devices, places, bills, bill_change, comfort, temperature, voltage,
@@ -40,4 +41,5 @@ def figures(result: ComparisonView) -> dict[str, go.Figure]:
     """
     require_comparison(result, "figures")
     drawn = {name: draw(result) for name, draw in DRAWINGS.items()}
-    return {name: fig for name, fig in drawn.items() if fig is not None}
+    made = {name: fig for name, fig in drawn.items() if fig is not None}
+    return ByName(made, "figures", "a figure of this result")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from gridagora.core.by_name import ByName
 from gridagora.report.claims_figures import DRAWINGS as CLAIMS_DRAWINGS
 from gridagora.report.facts import ComparisonView
 from gridagora.report.rows import Row, rows_of
@@ -59,10 +60,11 @@ SMALL_PX, FRONT_PX = 300, 430
 ROOM = 0.16  # of the span, for the figures beside bars
 
 
-def figures(result: ComparisonView) -> dict[str, go.Figure]:
+def figures(result: ComparisonView) -> ByName[go.Figure]:
     """Return every figure that the study has numbers for: fronts, one a dial, noise, waterfall, one a claim."""
     drawn = {name: draw(result) for name, draw in {**DRAWINGS, **CLAIMS_DRAWINGS}.items()}
-    return {name: fig for name, fig in drawn.items() if fig is not None}
+    made = {name: fig for name, fig in drawn.items() if fig is not None}
+    return ByName(made, "figures", "a figure of this result")
 
 
 def points(result: ComparisonView) -> pd.DataFrame | None:

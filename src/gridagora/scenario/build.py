@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gridagora.core.brief import count_of, in_lines, spell_column
 from gridagora.core.device import People
 from gridagora.core.errors import InputError, Problem, attempt, require, require_call, shown
 from gridagora.core.feeder import Feeder
@@ -31,6 +32,7 @@ from gridagora.scenario.calendar import midnight_s, utc_offset_s
 from gridagora.scenario.holdable import require_holdable
 from gridagora.scenario.membership import count_homes, find_meters, members_of, say_places
 from gridagora.scenario.metered_loads import loads_of
+from gridagora.scenario.scene_tables import SceneTables, tables_of
 from gridagora.scenario.schema import Scenario
 
 OF_READING = {"parts", "devices", "designs", "outside", "file", "text", "folder", "written"}
@@ -118,6 +120,23 @@ class Scene:
     def file(self) -> str:
         """The file the scenario was read from; empty where it was made in code."""
         return self.scenario.file
+
+    @property
+    def tables(self) -> SceneTables:
+        """Every table by name, as `tables.homes`: `frame()` is one of pandas, `xarray()` one with times and units."""
+        return tables_of(self)
+
+    def __repr__(self) -> str:
+        """Return the scene in at most 15 lines."""
+        case = self.scenario.scenario
+        said = {
+            "homes": f"{len(self.homes.home_id)}, with {spell_column(self.homes.owned)}",
+            "feeder": f"'{self.feeder.name}', {len(self.feeder.buses.name)} buses",
+            "time": f"{case.start} for {count_of(case.days, 'day')}, {case.timezone}; seed {case.seed}",
+            "designs": ", ".join(self.scenario.compared),
+            "tables": ", ".join(self.tables),
+        }
+        return in_lines(f"Scene '{case.title}'", said.items())
 
     def market(self, name: str) -> Market[Any]:
         """Return the design of that name, set by `[market.NAME]`, by `[[design]]` and, where it pays a credit, by `[tariff]`.
