@@ -1,5 +1,9 @@
 """A small made-up comparison with the shape of a real one: five designs, a radial feeder, seeded noise."""
 
+import base64
+import json
+import re
+import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +39,27 @@ source = "smart-ds/austin"   # 186 residential loads
 [limit]
 share_of_flat_peak = 0.85
 """
+
+
+def unpack(page: str) -> dict[str, str]:
+    """Return what a page carries packed, by the name of its element: the library and the JSON of the figures."""
+    found = re.findall(r'<script type="application/zlib" id="data-([a-z_-]+)">(.*?)</script>', page)
+    return {name: zlib.decompress(base64.b64decode(text)).decode() for name, text in found}
+
+
+@pytest.fixture(scope="session")
+def unpacked():
+    """The figures of a page by name, as they are drawn."""
+
+    def figures_of(page):
+        held = unpack(page)
+        return {
+            name.removeprefix("figure-"): json.loads(text)
+            for name, text in held.items()
+            if name != "library"
+        }
+
+    return figures_of
 
 
 @dataclass(frozen=True)

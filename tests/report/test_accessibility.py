@@ -72,7 +72,7 @@ def text(result):
 @pytest.fixture(scope="module")
 def spoken(text):
     reader = Spoken()
-    reader.feed(text.replace(get_plotlyjs(), ""))
+    reader.feed(text)
     return reader
 
 

@@ -7,12 +7,12 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
 from gridagora.files.path import require_path
+from gridagora.report.embed import library, packed_library, payload
 from gridagora.report.facts import (
     ComparisonView,
     baseline,
@@ -163,7 +163,7 @@ def put(text: str, path: str | os.PathLike[str]) -> Path:
 def html(result: ComparisonView) -> str:
     """Return the report of a comparison as the text of one HTML page."""
     drawn = figures(result)
-    plotly, script = get_plotlyjs(), asset("page.js")
+    script = asset("page.js")
     lead, body = certificates(result)
     extent = " · ".join(
         part
@@ -176,7 +176,7 @@ def html(result: ComparisonView) -> str:
     )
     return Template(asset("page.html")).substitute(
         title=escape(title(result)),
-        script_hashes=" ".join(script_hash(text) for text in (plotly, script)),
+        script_hashes=" ".join(script_hash(text) for text in (library(), script)),
         css=asset("page.css"),
         nav=_nav(),
         question=escape(question(result)),
@@ -194,7 +194,7 @@ def html(result: ComparisonView) -> str:
         certificates=body,
         origin=origin(result, notes(result)),
         data="\n".join(payload(name, fig) for name, fig in drawn.items()),
-        plotly=plotly,
+        library=packed_library(),
         script=script,
     )
 
@@ -250,10 +250,3 @@ def _panel(result: ComparisonView, shown: Panel, fig: go.Figure | None) -> str:
         return absent_panel(shown.heading, shown.needs, wide=wide)
     caption = unbroken(escape(guide(result, shown.name)))
     return panel(shown.name, shown.heading, caption, fig, wide=wide)
-
-
-def payload(name: str, fig: go.Figure) -> str:
-    """Return a figure as JSON inside the page; the three characters that could end or open markup are escaped."""
-    text: Any = fig.to_json()
-    safe = text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-    return f'<script type="application/json" id="data-figure-{name}">{safe}</script>'

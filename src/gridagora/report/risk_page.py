@@ -9,12 +9,12 @@ from string import Template
 from typing import Any
 
 import pandas as pd
-from plotly.offline import get_plotlyjs
 
 from gridagora.report import risk_matrix, risk_table
+from gridagora.report.embed import library, packed_library, payload
 from gridagora.report.flip_figures import flips_html
 from gridagora.report.fragments import origin
-from gridagora.report.page import asset, payload, put, script_hash, unbroken
+from gridagora.report.page import asset, put, script_hash, unbroken
 from gridagora.report.risk_drawing import RiskFigure
 from gridagora.report.risk_figures import risk_figures
 from gridagora.report.risk_names import READ, event_words
@@ -128,12 +128,12 @@ def keep_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
 def html(view: RiskView, maps: str = "") -> str:
     """Return the page as the text of one HTML file, with maps below its answer; the same assessment gives the same bytes."""
     drawn = risk_figures(view)
-    plotly, script = get_plotlyjs(), asset("page.js")
+    script = asset("page.js")
     parts = {key: _section(view, key, drawn) for key in SECTIONS}
     links = {key: NAV[key] for key, text in parts.items() if text} | {"origin": "Origin"}
     return Template(asset("risk.html")).substitute(
         title=escape(str(view.manifest.get("title") or "Risk of designs")),
-        script_hashes=" ".join(script_hash(text) for text in (plotly, script)),
+        script_hashes=" ".join(script_hash(text) for text in (library(), script)),
         css=asset("page.css") + asset("risk.css"),
         nav="".join(f'<a href="#{key}">{escape(text)}</a>' for key, text in links.items()),
         question=escape(question(view)),
@@ -144,7 +144,7 @@ def html(view: RiskView, maps: str = "") -> str:
         sections="\n".join(parts.values()),
         origin=_origin(view),
         data="\n".join(payload(name, each.drawing) for name, each in drawn.items()),
-        plotly=plotly,
+        library=packed_library(),
         script=script,
     )
 

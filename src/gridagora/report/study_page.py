@@ -8,12 +8,12 @@ from string import Template
 from typing import NamedTuple
 
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
 from gridagora.report import claims_table, claims_words
+from gridagora.report.embed import library, packed_library, payload
 from gridagora.report.facts import ComparisonView
 from gridagora.report.fragments import origin
-from gridagora.report.page import asset, payload, put, script_hash, unbroken
+from gridagora.report.page import asset, put, script_hash, unbroken
 from gridagora.report.panel import panel
 from gridagora.report.rows import Row, rows_of
 from gridagora.report.scroll_table import scroll_table
@@ -127,12 +127,12 @@ def write(result: ComparisonView, path: str | os.PathLike[str]) -> Path:
 def html(result: ComparisonView) -> str:
     """Return the report of a study as the text of one HTML page."""
     drawn = figures(result)
-    plotly, script = get_plotlyjs(), asset("page.js")
+    script = asset("page.js")
     parts = {key: _section(result, key, drawn) for key in SECTIONS}
     links = {key: SECTIONS[key] for key, text in parts.items() if text} | {"origin": "Origin"}
     return Template(asset("study.html")).substitute(
         title=escape(str(result.summary.get("manifest", {}).get("title", "Study"))),
-        script_hashes=" ".join(script_hash(text) for text in (plotly, script)),
+        script_hashes=" ".join(script_hash(text) for text in (library(), script)),
         css=asset("page.css"),
         nav="".join(f'<a href="#{key}">{escape(text)}</a>' for key, text in links.items()),
         question=escape(question(result)),
@@ -143,7 +143,7 @@ def html(result: ComparisonView) -> str:
         sections="\n".join(parts.values()),
         origin=origin(result, ()),
         data="\n".join(payload(name, fig) for name, fig in drawn.items()),
-        plotly=plotly,
+        library=packed_library(),
         script=script,
     )
 
