@@ -62,6 +62,16 @@ def test_what_is_written_is_read_back(tmp_path):
     assert scene.prices.real_time_per_kwh == pytest.approx(0.03)
 
 
+def test_a_row_a_home_and_hour_serves_as_well_as_a_column_a_home(tmp_path):
+    series(tmp_path / "l.csv", "Ada", "2024-07-15", 72, value=1.0)
+    table = pd.read_csv(tmp_path / "l.csv").melt("time", var_name="home", value_name="load")
+    table.to_csv(tmp_path / "l.csv", index=False)
+    text = write_case(OwnFiles(loads=tmp_path / "l.csv"), tmp_path, "Etc/GMT+6", "rows")
+    (tmp_path / "s.toml").write_text(text)
+    scene = gridagora.load(tmp_path / "s.toml", ["homes.battery_share=1"])
+    assert (scene.homes.home_id, scene.days) == (("Ada",), 3)
+
+
 def test_what_is_wrong_with_the_files_is_told_before_anything_is_written(tmp_path):
     (tmp_path / "m.csv").write_text("home,pv_kw\na,x\n")
     files = OwnFiles(

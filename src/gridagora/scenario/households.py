@@ -13,6 +13,7 @@ from gridagora.core.tables import TAIL_H, Homes, Weather
 from gridagora.files.weather_year import WeatherYear
 from gridagora.files.weather_year import rows as rows_of
 from gridagora.population.charging import Sessions
+from gridagora.population.metered import MeteredLoads
 from gridagora.population.outdoors import Exposure
 from gridagora.population.profiles import HOUR_S, Profiles, has_unit, hours_of
 from gridagora.scenario import membership, plugin_sources, short_keys
@@ -25,7 +26,6 @@ from gridagora.scenario.sky import Sky
 from gridagora.sources import ev, synthetic
 from gridagora.sources import homes as houses
 from gridagora.sources.exposure import exposure
-from gridagora.sources.loads import MeteredLoads
 from gridagora.sources.members import Members
 from gridagora.sources.profiles import Layout, read_profiles
 from gridagora.sources.weather import window

@@ -11,6 +11,7 @@ from gridagora.scenario.paths import locate
 from gridagora.scenario.schema import Scenario, from_outside
 from gridagora.sources.opendss.named_files import list_files
 
+GREEN_BUTTON = ("*.xml",)
 HOMES, WEATHER = ("homes_hourly.parquet",), ("weather.csv.gz", "weather.epw")
 PRICES = {
     "ercot_hub_average": ("dam_hourly.parquet", "rtm_15min.parquet"),
@@ -73,6 +74,8 @@ def _inside(scenario: Scenario, key: str, root: Path) -> list[Path]:
     patterns: Sequence[str] = ("*",)
     if name == "weather_folder":
         patterns = WEATHER
+    elif name == "loads":
+        patterns = GREEN_BUTTON
     elif not from_outside(f"{table}.source", source):
         patterns = {"homes": HOMES, "weather": WEATHER}.get(table) or PRICES.get(source, ("*",))
     found = [path for pattern in patterns for path in sorted(root.glob(pattern))]

@@ -4,14 +4,17 @@ from pathlib import Path
 
 import numpy as np
 
-from gridagora.core.errors import InputError
+from gridagora.core.errors import InputError, Problem
 from gridagora.core.tables import TAIL_H, Homes
 from gridagora.files.sheet import read_headings, split_heading
+from gridagora.population.metered import MeteredLoads
+from gridagora.population.profiles import LOAD_MAX_KW
 from gridagora.scenario.calendar import midnight_s
 from gridagora.scenario.membership import find_rows
 from gridagora.scenario.pairing import pair_start_s
 from gridagora.scenario.schema import Scenario
-from gridagora.sources.loads import MeteredLoads, read_loads
+from gridagora.sources.green_button import is_green_button, read_green_button
+from gridagora.sources.loads import read_loads
 from gridagora.sources.members import Members
 from gridagora.sources.profiles import KNOWN, Layout, read_profiles
 
@@ -30,12 +33,44 @@ def loads_of(scenario: Scenario, start_s: int) -> MeteredLoads | None:
     if not keys.loads:
         return None
     first = keys.first or scenario.scenario.start.replace(month=1, day=1)
-    zone, unit = scenario.scenario.timezone, scenario.home_units.load or ""
-    path, origin_s = Path(keys.loads), midnight_s(first, zone)
+    zone, path = scenario.scenario.timezone, Path(keys.loads)
+    unit = scenario.home_units.load or ""
+    if unit and is_green_button(path):
+        where = f"{scenario.file or 'scene'}: [homes.units] load"
+        got = f"'{unit}' beside Green Button files, which say their own"
+        raise InputError([Problem(where, got, "no unit", "Leave it out.")])
+    return read_metered(path, midnight_s(first, zone), zone, unit, keys.load_max_kw)
+
+
+def read_metered(
+    path: Path, origin_s: int, timezone: str, unit: str = "", load_max_kw: float = LOAD_MAX_KW
+) -> MeteredLoads:
+    """Read metered loads as they come: a column a home, a row a home and interval, or Green Button files.
+
+    Parameters
+    ----------
+    path
+        A table, a Green Button file or a folder of these.
+    origin_s
+        Start of hour 0 of numbered hours [s UTC].
+    timezone
+        IANA name of the zone of time stamps without an offset.
+    unit
+        kW, W, or kWh and Wh of a row; left out: that of the file.
+    load_max_kw
+        Largest hourly load of a home that is believed [kW].
+
+    Raises
+    ------
+    InputError
+        What is wrong with the file.
+    """
+    if is_green_button(path):
+        return read_green_button(path, load_max_kw)
     if not _is_long(path):
-        return read_loads(path, origin_s, zone, unit, keys.load_max_kw)
-    layout = Layout(units={"load": unit} if unit else {}, load_max_kw=keys.load_max_kw)
-    found = read_profiles(path, origin_s, zone, layout)
+        return read_loads(path, origin_s, timezone, unit, load_max_kw)
+    layout = Layout(units={"load": unit} if unit else {}, load_max_kw=load_max_kw)
+    found = read_profiles(path, origin_s, timezone, layout)
     profiles = found.profiles
     return MeteredLoads(profiles.home_id, profiles.start_s, profiles.load_kw, found.notes)
 

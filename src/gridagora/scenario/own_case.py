@@ -2,6 +2,7 @@
 
 import os
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,11 +12,12 @@ import pandas as pd
 from gridagora.core.errors import InputError, Problem, attempt
 from gridagora.files.time_table import read_time_table
 from gridagora.scenario.calendar import midnight_s
+from gridagora.scenario.metered_loads import read_metered
 from gridagora.sources.members import read_members
 
 DAYS = 7  # of a run, where the files have so many
 SUMMER = date(2024, 7, 15)  # of what is drawn, where no file says a day
-DAY_S = 86400
+HOUR_S, DAY_S = 3600, 86400
 
 
 class OwnFiles(NamedTuple):
@@ -46,7 +48,7 @@ def write_case(files: OwnFiles, folder: Path, timezone: str, title: str) -> str:
     """
     problems: list[Problem] = []
     for name, path in files._asdict().items():
-        if path is not None and not path.is_file():
+        if path is not None and not (path.is_file() or (name == "loads" and path.is_dir())):
             problems.append(Problem(f"--{name}", f"'{path}'", "a file that exists"))
     if problems:
         raise InputError(problems)
@@ -77,15 +79,17 @@ def find_span(files: OwnFiles, timezone: str) -> RunSpan:
     InputError
         What is wrong with a file, or files that share no whole day.
     """
-    begin, end = -np.inf, np.inf
-    for path in (files.loads, files.prices):
-        if path is None:
-            continue
-        table = read_time_table(
-            path, timezone, midnight_s(SUMMER.replace(month=1, day=1), timezone)
-        )
-        begin = max(begin, float(table.start_s[0]))
-        end = min(end, float(table.start_s[-1] + table.step_s))
+    problems: list[Problem] = []
+    origin_s = midnight_s(SUMMER.replace(month=1, day=1), timezone)
+    found = [
+        attempt(partial(read, path, timezone, origin_s), problems)
+        for read, path in ((_hours_of_loads, files.loads), (_hours_of_prices, files.prices))
+        if path is not None
+    ]
+    if problems:
+        raise InputError(problems)
+    begin = max((each[0] for each in found if each), default=-np.inf)
+    end = min((each[1] for each in found if each), default=np.inf)
     if not np.isfinite(begin):
         return RunSpan(SUMMER, DAYS)
     first = pd.Timestamp(begin, unit="s", tz="UTC").tz_convert(timezone)
@@ -95,6 +99,18 @@ def find_span(files: OwnFiles, timezone: str) -> RunSpan:
         got = f"loads and prices that both hold {max(end - begin, 0.0) / 3600:g} hours"
         raise InputError([Problem("--loads, --prices", got, "at least one local day in both")])
     return RunSpan(day, min(days, DAYS))
+
+
+def _hours_of_loads(path: Path, timezone: str, origin_s: int) -> tuple[float, float]:
+    """Return when the loads of a file begin and end [s UTC]."""
+    found = read_metered(path, origin_s, timezone)
+    return float(found.start_s), float(found.start_s + HOUR_S * found.load_kw.shape[1])
+
+
+def _hours_of_prices(path: Path, timezone: str, origin_s: int) -> tuple[float, float]:
+    """Return when the prices of a file begin and end [s UTC]."""
+    table = read_time_table(path, timezone, origin_s)
+    return float(table.start_s[0]), float(table.start_s[-1] + table.step_s)
 
 
 def _head(title: str, span: RunSpan, timezone: str) -> str:

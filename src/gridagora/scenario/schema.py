@@ -231,7 +231,8 @@ class HomesKeys(Table):
     )
     loads: str = Field(
         "",
-        description="file of metered loads, CSV, XLSX or Parquet: a column of time and one a home, or columns home, time, load",
+        description="metered loads, CSV, XLSX or Parquet: a column of time and one a home, or columns home, time, load; or Green "
+        "Button files, one (.xml) or a folder of them",
     )
     loads_hold: Literal["all", "appliances"] = Field(
         "all",

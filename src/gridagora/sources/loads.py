@@ -1,30 +1,18 @@
 """Metered loads as a user brings them: a column of time, and a column for each home."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from gridagora.core.errors import InputError, Problem
-from gridagora.core.tables import Col
 from gridagora.files.sheet import split_heading
 from gridagora.files.time_table import TimeTable, mean_over, read_time_table
+from gridagora.population.metered import MeteredLoads, check_loads
 from gridagora.population.profiles import LOAD_MAX_KW
 
 HOUR_S = 3600
-SHOWN = 5  # homes named of one fault before the rest is counted
 POWER = {"kw": 1.0, "w": 1e-3}
 ENERGY = {"kwh": 1.0, "wh": 1e-3}  # of a row
-LEAST_MEAN_KW = 0.005  # of a home over the file; less is another unit
-
-
-class MeteredLoads(NamedTuple):
-    """Hourly loads of n homes from `start_s` [s UTC], shape (n, t) [kW], and what was taken of the file, in words."""
-
-    home_id: tuple[str, ...]
-    start_s: int
-    load_kw: Col  # (n, t)
-    notes: tuple[str, ...]
 
 
 def read_loads(
@@ -61,7 +49,7 @@ def read_loads(
     first, last = int(np.argmax(whole)), len(whole) - int(np.argmax(whole[::-1]))
     names = tuple(_name(column.written) for column in table.columns.values())
     load_kw, start_s = load_kw[:, first:last], int(starts[first])
-    if problems := _check(table, names, load_kw, start_s, load_max_kw):
+    if problems := check_loads(str(path), names, load_kw, start_s, load_max_kw):
         raise InputError(problems)
     said = f"{table.notes[-1]}; a column for each of {len(names)} homes"
     return MeteredLoads(names, start_s, load_kw, (*table.notes[:-1], said))
@@ -88,32 +76,3 @@ def _factor(table: TimeTable, written: str, unit: str) -> float:
         hint = f'Set load in [homes.units] to "kW", or to "kWh", the energy of {minutes} minutes.'
         raise InputError([Problem(where, got, "kW, W, kWh or Wh", hint)])
     return 1.0
-
-
-def _check(
-    table: TimeTable, names: tuple[str, ...], load_kw: Col, start_s: int, load_max_kw: float
-) -> list[Problem]:
-    """Return what no load of a home is: hours without a number, below zero, beyond its service, next to nothing."""
-    problems: list[Problem] = []
-    kinds = (
-        (~np.isfinite(load_kw), "no number", "a load in every hour between the first and the last"),
-        (load_kw < 0, "a load below 0", "consumption alone: panels stand in [homes] or its table"),
-        (load_kw > load_max_kw, f"a load above {load_max_kw:g} kW", "a load of a home in kW"),
-    )
-    for mask, got, expected in kinds:
-        homes = np.flatnonzero(mask.any(1))
-        for at, row in enumerate(homes[:SHOWN]):
-            hour = int(np.argmax(mask[row]))
-            when = np.datetime64(start_s + HOUR_S * hour, "s")
-            more = f"So in {homes.size} homes." if homes.size > 1 and at == 0 else ""
-            where = f"{table.path}, '{names[row]}', {when} UTC"
-            problems.append(Problem(where, got, expected, more))
-    if problems:
-        return problems
-    mean_kw = load_kw.mean(1)
-    low = np.flatnonzero(mean_kw < LEAST_MEAN_KW)
-    if low.size == len(names):
-        hint = "Are they MWh? Set load in [homes.units]."
-        got = f"loads of {float(mean_kw.mean()):.2g} kW in the mean"
-        return [Problem(str(table.path), got, f"homes of {LEAST_MEAN_KW:g} kW or more", hint)]
-    return []

@@ -1,0 +1,60 @@
+"""Metered loads of homes, whatever file they come from, and what no load of a home is."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gridagora.core.errors import Problem
+from gridagora.core.tables import Col
+
+HOUR_S = 3600
+SHOWN = 5  # homes named of one fault before the rest is counted
+LEAST_MEAN_KW = 0.005  # of a home over the file; less is another unit
+
+
+class MeteredLoads(NamedTuple):
+    """Hourly loads of n homes from `start_s` [s UTC], shape (n, t) [kW], and what was taken of the file, in words."""
+
+    home_id: tuple[str, ...]
+    start_s: int
+    load_kw: Col  # (n, t)
+    notes: tuple[str, ...]
+
+
+def check_loads(
+    where: str, names: tuple[str, ...], load_kw: Col, start_s: int, load_max_kw: float
+) -> list[Problem]:
+    """Return what no load of a home is: hours without a number, below zero, beyond its service, next to nothing.
+
+    Parameters
+    ----------
+    where
+        The file, for messages.
+    load_kw
+        Hourly loads of homes by name from `start_s` [s UTC], shape (n, t) [kW].
+    load_max_kw
+        Largest hourly load that is believed [kW].
+    """
+    problems: list[Problem] = []
+    kinds = (
+        (~np.isfinite(load_kw), "no number", "a load in every hour between the first and the last"),
+        (load_kw < 0, "a load below 0", "consumption alone: panels stand in [homes] or its table"),
+        (load_kw > load_max_kw, f"a load above {load_max_kw:g} kW", "a load of a home in kW"),
+    )
+    for mask, got, expected in kinds:
+        homes = np.flatnonzero(mask.any(1))
+        for at, row in enumerate(homes[:SHOWN]):
+            hour = int(np.argmax(mask[row]))
+            when = np.datetime64(start_s + HOUR_S * hour, "s")
+            more = f"So in {homes.size} homes." if homes.size > 1 and at == 0 else ""
+            place = f"{where}, '{names[row]}', {when} UTC"
+            problems.append(Problem(place, got, expected, more))
+    if problems:
+        return problems
+    mean_kw = load_kw.mean(1)
+    low = np.flatnonzero(mean_kw < LEAST_MEAN_KW)
+    if low.size == len(names):
+        hint = "Are they MWh? Set load in [homes.units]."
+        got = f"loads of {float(mean_kw.mean()):.2g} kW in the mean"
+        return [Problem(where, got, f"homes of {LEAST_MEAN_KW:g} kW or more", hint)]
+    return []
