@@ -67,8 +67,8 @@ def table():
     )
 
 
-@pytest.fixture(scope="module")
-def study():
+def made_claims():
+    """Return a study of claims, as pages read it."""
     manifest = {
         "title": HOSTILE,
         "homes": 40,
@@ -80,6 +80,11 @@ def study():
     return SimpleNamespace(
         summary=summary, tables={"claims": table()}, scenario_text=f"title = '{HOSTILE}'\n"
     )
+
+
+@pytest.fixture(scope="module")
+def study():
+    return made_claims()
 
 
 @pytest.fixture(scope="module")

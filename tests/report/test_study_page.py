@@ -53,8 +53,8 @@ class FakeStudy:
     scenario_text: str = field(default=f"title = '{HOSTILE}'\n")
 
 
-@pytest.fixture(scope="module")
-def study():
+def made_study():
+    """Return a study of a few points and causes, as pages read it."""
     names = [
         "design",
         "layers",
@@ -95,6 +95,11 @@ def study():
         {"study": "aggregation", "best": best, "near_optimal": lean, "manifest": manifest},
         {"points": table, "losses": losses},
     )
+
+
+@pytest.fixture(scope="module")
+def study():
+    return made_study()
 
 
 @pytest.fixture(scope="module")

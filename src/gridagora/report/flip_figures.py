@@ -19,7 +19,8 @@ WIDTH = 520  # px, so that two stand side by side
 def flips_html(maps: Sequence[FlipMap]) -> str:
     """Return the maps side by side, each with its words and the sample it was run on; '' where none was."""
     drawn = "".join(_figure(each) for each in maps)
-    return f'<div class="flips">{drawn}</div>' if drawn else ""
+    heading = '<h2 class="heard">Where the best design changes</h2>'
+    return f'{heading}<div class="flips">{drawn}</div>' if drawn else ""
 
 
 def _figure(each: FlipMap) -> str:

@@ -197,23 +197,29 @@
   window.addEventListener("beforeprint", function () { wasDark = dark; dress(false); split(); });
   window.addEventListener("afterprint", function () { dress(wasDark); join(); });
 
-  var tip = document.getElementById("tip");
-  function show(event) {
-    var owner = event.target.closest && event.target.closest("[data-tip]");
-    if (!owner) { tip.hidden = true; return; }
-    owner.setAttribute("aria-describedby", "tip");
-    tip.textContent = owner.dataset.tip;
-    tip.hidden = false;
-    var box = owner.getBoundingClientRect();
+  var tip = document.getElementById("tip"), explained = null;
+  function put() {
+    var box = explained.getBoundingClientRect();
     var left = Math.max(8, Math.min(box.left, window.innerWidth - tip.offsetWidth - 8));
     var below = box.bottom + 6 + tip.offsetHeight < window.innerHeight;
     tip.style.left = left + "px";
     tip.style.top = (below ? box.bottom + 6 : box.top - tip.offsetHeight - 6) + "px";
   }
+  function show(event) {
+    explained = event.target.closest && event.target.closest("[data-tip]");
+    if (!explained) { tip.hidden = true; return; }
+    explained.setAttribute("aria-describedby", "tip");
+    tip.textContent = explained.dataset.tip;
+    tip.hidden = false;
+    put();
+  }
   document.addEventListener("mouseover", show);
   document.addEventListener("focusin", show);
   document.addEventListener("keydown", function (event) { if (event.key === "Escape") { tip.hidden = true; } });
-  document.addEventListener("scroll", function () { tip.hidden = true; }, true);
+  // the tab key scrolls to what it comes to: its words go with it, those under a mouse are gone
+  document.addEventListener("scroll", function () {
+    if (!tip.hidden && explained && explained === document.activeElement) { put(); } else { tip.hidden = true; }
+  }, true);
 
   Array.prototype.forEach.call(document.querySelectorAll("table.sortable"), function (table) {
     var body = table.tBodies[0];

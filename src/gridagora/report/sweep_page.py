@@ -130,8 +130,10 @@ def _drawn(shown: SweepMap | SweepScatter, drawing: str, metric: str) -> str:
             told.append("The keys on the axes are the two that tell most about the best design.")
     else:
         told.append("Of several keys, those are drawn that tell most about the best design.")
+    # a map that is wider than the page scrolls, by keys too
     return (
-        f'<figure class="drawn">{drawing}<figcaption>{escape(" ".join(told))}</figcaption></figure>'
+        f'<figure class="drawn" tabindex="0" aria-label="Map of the best design">{drawing}'
+        f"<figcaption>{escape(' '.join(told))}</figcaption></figure>"
     )
 
 

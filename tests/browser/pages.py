@@ -1,0 +1,110 @@
+"""Every kind of page that the program writes, made of made-up results: a new kind of page is one more entry of `PAGES`."""
+
+import json
+from types import SimpleNamespace
+
+import pandas as pd
+
+from gridagora.report import page, risk_page, study_page, sweep_page
+from gridagora.report.flip_figures import flips_html
+from gridagora.report.risk_view import view_of
+from gridagora.studies.flip_map import FlipMap
+from gridagora.studies.ranking import rank_designs
+from gridagora.studies.risk.assess import assess
+from gridagora.studies.risk.question import RiskQuestion
+from tests.report.conftest import make_result
+from tests.report.test_claims_page import made_claims
+from tests.report.test_risk_page import made_worlds
+from tests.report.test_study_page import made_study
+from tests.report.test_sweep_page import MANIFEST, VALUES, table
+
+
+def comparison(folder):
+    """Designs on one scene."""
+    return page.write(make_result(homes=20, days=1), folder / "report.html")
+
+
+def failed(folder):
+    """A comparison of which one design failed, and no table but that of homes is there: nearly every figure is absent."""
+    made = make_result(homes=4, days=1)
+    made.summary["architectures"]["tou"] = {"error": "a price of <none> was posted"}
+    few = SimpleNamespace(
+        summary=made.summary,
+        tables={"homes": made.tables["homes"]},
+        scenario_text=made.scenario_text,
+    )
+    return page.write(few, folder / "failed.html")
+
+
+def ensemble(folder):
+    """Designs over many seeds, as `compare --seeds --map` shows them."""
+    manifest = {"title": "Worlds", "homes": 12, "days": 1, "seeds": 40, "designs": ["flat", "tou"]}
+    found = assess(made_worlds(40), RiskQuestion(), needs_tail=False)
+    text = risk_page.html(view_of(found, manifest), flips_html([flips()]))
+    return page.put(text, folder / "ensemble.html")
+
+
+def risk(folder):
+    """The risk of designs in an ensemble of several variations."""
+    place = folder / "risk"
+    place.mkdir(exist_ok=True)
+    made_worlds(variations=2).to_parquet(place / "worlds.parquet", index=False)
+    (place / "manifest.json").write_text(json.dumps({"title": "Worlds", "days": 1}))
+    risk_page.write_risk(place)
+    return place / risk_page.PAGE
+
+
+def sweep_over(points, folder, name):
+    """Return a page of a sweep over two points."""
+    rows = [(at, key, value) for at, point in enumerate(points) for key, value in point.items()]
+    variations = pd.DataFrame(rows, columns=["variation", "key", "value"])
+    found = rank_designs(table(folder, VALUES))
+    return sweep_page.write(folder / name, found, variations, MANIFEST, ("social welfare", "$"))
+
+
+def sweep_list(folder):
+    """The best design over one key."""
+    return sweep_over([{"homes.pv_share": "0"}, {"homes.pv_share": "1"}], folder, "list.html")
+
+
+def sweep_map(folder):
+    """The best design over two keys."""
+    return sweep_over([{"a.x": "0", "a.y": "1"}, {"a.x": "1", "a.y": "1"}], folder, "map.html")
+
+
+def study(folder):
+    """What a design needs, and where value is lost."""
+    return study_page.write(made_study(), folder / "study.html")
+
+
+def claims(folder):
+    """Which claims hold."""
+    return study_page.write(made_claims(), folder / "claims.html")
+
+
+def flips():
+    """Return a map of two by two points."""
+    points = pd.DataFrame(
+        [("70 %", ".1"), ("70 %", "1"), ("100 %", ".1"), ("100 %", "1")],
+        columns=["limit", "price of overload [$/kWh]"],
+    )
+    ranking = pd.DataFrame(
+        {
+            "variation": [0, 1, 2, 3],
+            "best": ["rtp", "flat", "flat", "flat"],
+            "ties": ["", "", "rtp", "rtp, tou"],
+        }
+    )
+    return FlipMap("limit", points, ranking, ("flat", "tou", "rtp"), "a sample")
+
+
+PAGES = {
+    "comparison": comparison,
+    "failed": failed,
+    "ensemble": ensemble,
+    "risk": risk,
+    "sweep list": sweep_list,
+    "sweep map": sweep_map,
+    "study": study,
+    "claims": claims,
+}
