@@ -11,6 +11,9 @@ from gridagora.core.tables import Homes
 from gridagora.run.compare import prepare
 from gridagora.scenario import build, read
 
+# A worker of pytest-xdist names the width of its terminal; output to a pipe is then wrapped as no user's is.
+os.environ.pop("COLUMNS", None)
+
 SMALL = """
 [scenario]
 title = "Ten homes, a day"
