@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, get_origin
 
 from plotly.offline import get_plotlyjs
-from pydantic_core import PydanticUndefined
 
 from gridagora import extend
 from gridagora.core.registry import ROOMS, find, names
+from gridagora.scenario.key_reference import KeyLine, part_keys, table_keys
 from gridagora.scenario.schema import TABLES
 
 project = "gridagora"
@@ -33,34 +33,20 @@ nb_execution_timeout = 300  # a first run compiles [s]
 nb_output_stderr = "warn"
 
 
-def _value(default: Any) -> str:
-    if default is PydanticUndefined:
-        return "required"
-    return "left out" if default is None else f"`{default}`"
-
-
-def _kind(annotation: Any) -> str:
-    text = str(annotation).removeprefix("typing.").replace("datetime.date", "date")
-    return text.removeprefix("<class '").removesuffix("'>").replace("|", "or")
-
-
 def _keys() -> str:
     parts = []
     for table, model in TABLES.items():
-        parts += [
-            f"## `[{table}]`",
-            "",
-            (model.__doc__ or "").partition(": ")[2],
-            "",
-            "| key | kind | default | meaning |",
-            "|---|---|---|---|",
-        ]
-        for key, field in model.model_fields.items():
-            parts.append(
-                f"| `{key}` | {_kind(field.annotation)} | {_value(field.default)} | {field.description or ''} |"
-            )
-        parts.append("")
+        about = (model.__doc__ or "").partition(": ")[2]
+        parts += [f"## `[{table}]`", "", about, "", *_key_rows(table_keys(table)), ""]
     return "\n".join(parts)
+
+
+def _key_rows(lines: list[KeyLine]) -> list[str]:
+    rows = [
+        f"| `{line.key}` | {line.kind} | {line.unit} | {line.default} | {line.span} | {line.meaning} |"
+        for line in lines
+    ]
+    return ["| key | kind | unit | default | range | meaning |", "|---|---|---|---|---|---|", *rows]
 
 
 def _parts() -> str:
@@ -70,7 +56,16 @@ def _parts() -> str:
             lines += [f"## {kind}", "", "| name | what it is |", "|---|---|"]
             lines += [f"| `{name}` | {_first_line(kind, name)} |" for name in known]
             lines.append("")
+        lines += [line for name in known for line in _part_keys(kind, name)]
     return "\n".join(lines)
+
+
+def _part_keys(kind: str, name: str) -> list[str]:
+    lines = part_keys(kind, name)
+    if not lines:
+        return []
+    heading = f"homes.{name}" if kind == "device" else f"market.{name}"
+    return [f"### `[{heading}]`", "", *_key_rows(lines), ""]
 
 
 def _public() -> str:

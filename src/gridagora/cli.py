@@ -306,15 +306,29 @@ def list_(
         Path | None,
         typer.Argument(metavar="SCENARIO", help="Scenario file whose plugins are listed too."),
     ] = None,
+    keys: Annotated[
+        str | None,
+        typer.Option(
+            "--keys",
+            metavar="NAME",
+            help="Keys of one design, device or table of a scenario, as tou, homes.battery or prices.",
+        ),
+    ] = None,
     set_: Set = None,
     json_: Json = False,
 ) -> None:
     """List designs, devices, metrics and sources. Sources stand under the key that names them; plugins are included."""
     with report_errors(json_):
-        from gridagora.scenario import parts
+        from gridagora.scenario import key_reference, parts
 
         found = parts.listed(name_plugins(scenario, set_ or []), strict=scenario is not None)
-        if json_:
+        if keys is not None:
+            lines = key_reference.keys_of(keys)
+            if json_:
+                show_json([line._asdict() for line in lines])
+            else:
+                show_lines({line.key: key_reference.in_a_line(line) for line in lines})
+        elif json_:
             known = {
                 kind: {row.name: row.text for row in rows} for kind, rows in found.rows.items()
             }

@@ -409,6 +409,13 @@ def check_share(where: str, value: float) -> list[Problem]:
     )
 
 
+def check_within(where: str, value: float, least: float, most: float) -> list[Problem]:
+    """Return the problem of a number outside two others, or nothing."""
+    if least <= value <= most:
+        return []
+    return [Problem(where, f"{value:g}", f"a number from {least:g} to {most:g}")]
+
+
 def check_above_zero(where: str, value: float) -> list[Problem]:
     """Return the problem of a number that is not above zero, or nothing."""
     return [] if value > 0 else [Problem(where, f"{value:g}", "a number above 0")]

@@ -53,12 +53,12 @@ END_UPPER_SHARE = (
 class BatteryKeys:
     """`[homes.battery]`: batteries, all of one size; some homes may own several."""
 
-    share: float = 0.15  # of homes with any
+    share: float = 0.15  # share of homes with any
     each: int = 1  # how many such a home has
     kwh: float = 13.5  # usable energy of one
     kw: float = 5.0  # rating of one, both ways
     efficiency: float = 0.95  # energy out over energy in, one way
-    wear_per_kwh: float = WEAR_PER_KWH  # of energy through its port
+    wear_per_kwh: float = WEAR_PER_KWH  # wear by the energy through its port
 
     def __post_init__(self) -> None:
         """Refuse a share or efficiency outside 0 to 1, a wear below zero, none of something while any home has one."""

@@ -51,8 +51,8 @@ HOUR_S = 3600.0
 class EvKeys:
     """`[homes.ev]`: electric vehicles, whose sessions are drawn from those that the scenario names."""
 
-    share: float = 0.3  # of homes with a car
-    kw: float = 7.2  # charger at the meter
+    share: float = 0.3  # share of homes with a car
+    kw: float = 7.2  # rating of the charger at the meter
     daily_share: float | None = (
         None  # chance that a car plugs in on a day; left out: that of the sessions drawn from
     )

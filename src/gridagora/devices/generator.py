@@ -43,8 +43,8 @@ from gridagora.population.charging import owners
 class GeneratorKeys:
     """`[homes.generator]`: back-up generators that also run for the market."""
 
-    share: float = 0.1  # of homes with one
-    kw: float = 8.0  # rating
+    share: float = 0.1  # share of homes with one
+    kw: float = 8.0  # rating of one
     cost_per_kwh: float = 0.35  # fuel and wear of a kWh made
 
     def __post_init__(self) -> None:

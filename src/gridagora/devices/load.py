@@ -46,10 +46,10 @@ LEAST_KW = 1e-6  # below it a load has no slope
 class LoadKeys:
     """`[homes.appliances]`: appliances that answer to price."""
 
-    share: float = 1.0  # of homes with such
-    part_share: float = 0.2  # of the load of such a home that answers
+    share: float = 1.0  # share of homes with such appliances
+    part_share: float = 0.2  # share of the load of such a home that answers
     elasticity: float = (
-        0.1  # relative fall of power over relative rise of price, about the reference
+        0.1  # relative fall of power over relative rise of price, about the reference [ratio]
     )
     reference_per_kwh: float = 0.072  # price at which it takes its usual power
 

@@ -26,8 +26,8 @@ from gridagora.core.device import (
     Turn,
     Window,
     check_above_zero,
-    check_not_below_zero,
     check_share,
+    check_within,
     held_hours,
     own,
     refuse,
@@ -56,9 +56,9 @@ WHOLE_KW = 1e-6  # panels within this of all or nothing are not curtailed in par
 class PvKeys:
     """`[homes.pv]`: solar panels, all of one rating and orientation."""
 
-    share: float = 0.4  # of homes with panels
-    kw: float = 5.0  # DC rating
-    tilt_deg: float = 25.0  # 0 is flat, 90 a wall
+    share: float = 0.4  # share of homes with panels
+    kw: float = 5.0  # rating of the panels of such a home [kW DC]
+    tilt_deg: float = 25.0  # tilt of the panels; 0 is flat, 90 a wall
     azimuth_deg: float | None = None  # where they face, clockwise from north; left out: the equator
 
     def __post_init__(self) -> None:
@@ -66,8 +66,8 @@ class PvKeys:
         refuse(
             check_share("homes.pv.share", self.share),
             check_above_zero("homes.pv.kw", self.kw),
-            check_not_below_zero("homes.pv.tilt_deg", self.tilt_deg),
-            check_not_below_zero("homes.pv.azimuth_deg", self.azimuth_deg or 0.0),
+            check_within("homes.pv.tilt_deg", self.tilt_deg, 0.0, 90.0),
+            check_within("homes.pv.azimuth_deg", self.azimuth_deg or 0.0, 0.0, 360.0),
         )
 
 

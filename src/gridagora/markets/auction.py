@@ -166,20 +166,33 @@ class Auction:
         pricing=Pricing.BILATERAL,
     )
 
-    turns: int = 50
+    turns: int = 50  # turns of an opening in which homes may replace their order
+    # how homes trade: at what a kWh is worth to them, or at random prices without loss
     trader: str = "look_ahead"
-    block_kw: float = 1.0
-    ticks: int = 1000
+    block_kw: float = 1.0  # largest power of one order
+    ticks: int = 1000  # steps of price between export credit and import price [count]
+    # share of its gain that a trader asks for itself at first, falling to none at gate closure
+    # [share]
     shade: float = 0.0
-    seed: int = 0
+    seed: int = 0  # seed of the order in which homes come and of random prices
+    # share of the delivery that the buyer of a local trade owes, of what energy of the supplier
+    # owes
     delivery_share: float = 1.0
+    # prices that homes plan on: those of the supplier, or what trades of the days before cost and
+    # earned
     look_ahead_prices: str = "import"
+    # weight of the day that has passed in what trades are expected to cost
     learning_share: float = 0.5
+    # what the operator of the network does: nothing, move both prices until the limit is kept, or
+    # give each home a limit
     network: str = "none"
+    # rounds of posting in an interval, at most, where the network operator sets prices
     network_rounds: int = 12
+    # how limits of homes are set: the same in all, or by what each imports in the baseline
     envelope: str = "baseline"
+    # share of the limit that is kept free for on/off units, which cannot follow exactly
     reserve_share: float = 0.03
-    strategy: str = "home"
+    strategy: str = "home"  # how homes act under it, one of the strategies that fit it
 
     @property
     def rules(self) -> Rulebook:

@@ -74,22 +74,29 @@ class Central:
         sees_limit=True,
     )
 
+    # share of the limit that is kept free for on/off units, which cannot follow exactly
     reserve_share: float = 0.03
-    rounds_max: int = 6
+    rounds_max: int = 6  # prices that the operator tries in an hour, at most
+    # prices that it tries at midnight, at most, on which positions settle
     rounds_day_ahead: int = 20
-    gap: float = 1e-4
-    strategy: str = "look_ahead"
+    gap: float = 1e-4  # distance to the least cost at which it stops earlier, of that cost [share]
+    strategy: str = "look_ahead"  # how homes act under it, one of the strategies that fit it
 
     def __post_init__(self) -> None:
-        """Refuse a reserve share outside [0, 1)."""
-        if not 0 <= self.reserve_share < 1:
-            raise InputError(
-                [
-                    Problem(
-                        "market.central.reserve_share", str(self.reserve_share), "a share in [0, 1)"
-                    )
-                ]
-            )
+        """Refuse parameters outside their range."""
+        rules = (
+            ("reserve_share", 0 <= self.reserve_share < 1, "a share in [0, 1)"),
+            ("rounds_max", self.rounds_max >= 1, "one price an hour or more"),
+            ("rounds_day_ahead", self.rounds_day_ahead >= 1, "one price a day or more"),
+            ("gap", self.gap >= 0, "a share of the cost of 0 or more"),
+        )
+        broken = [
+            Problem(f"market.central.{key}", str(getattr(self, key)), rule)
+            for key, good, rule in rules
+            if not good
+        ]
+        if broken:
+            raise InputError(broken)
 
     def start(self, baseline: Baseline) -> None:
         """Return no state: prices start from the supply cost."""

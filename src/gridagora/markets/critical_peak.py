@@ -14,6 +14,7 @@ from gridagora.core.tables import Flag, Index
 from gridagora.settlement.tariff import (
     NET_METERING,
     Tariff,
+    check_credit,
     plan_on,
     post,
     select_products,
@@ -51,11 +52,12 @@ class CriticalPeak:
         sees_limit=True, posts_hours=True, posts_windows=True
     )
 
-    base: str = "flat"
-    critical_ratio: float = 6.0
-    hours_max: int = 5
+    base: str = "flat"  # what homes pay beside the premium: a flat rate, or the real-time price
+    critical_ratio: float = 6.0  # price of critical hours over that of all others
+    hours_max: int = 5  # critical hours of a day, at most [count]
+    # what a kWh earns that homes export; left out: as much as an imported one costs (net metering)
     credit_per_kwh: float = NET_METERING
-    strategy: str = "price_taker"
+    strategy: str = "price_taker"  # how homes act under it, one of the strategies that fit it
 
     @property
     def rules(self) -> Rulebook:
@@ -79,6 +81,7 @@ class CriticalPeak:
             for key, holds, got, expected in rules
             if not holds
         ]
+        problems += check_credit("market.critical_peak", self.credit_per_kwh)
         if problems:
             raise InputError(problems)
 

@@ -18,7 +18,14 @@ from gridagora.settlement.capacity import (
     set_energy_rates,
     window_shape,
 )
-from gridagora.settlement.tariff import NET_METERING, Tariff, plan_on, post, tariff_quotes
+from gridagora.settlement.tariff import (
+    NET_METERING,
+    Tariff,
+    check_credit,
+    plan_on,
+    post,
+    tariff_quotes,
+)
 
 COUNTED = ("all", "peak")
 
@@ -52,13 +59,14 @@ class DemandCharge:
 
     rules: ClassVar[Rulebook] = POSTED_PRICE._replace(is_tariff=True, posts_hours=True)
 
-    charge_per_kw_month: float = 4.75
-    counted: str = "all"
-    peak_ratio: float = 1.0
-    peak_start_h: float = 14.0
-    peak_end_h: float = 20.0
+    charge_per_kw_month: float = 4.75  # charge for the largest hour of a home
+    counted: str = "all"  # hours in which demand counts: all, or those of the window
+    peak_ratio: float = 1.0  # price of energy in the window over that of the other hours
+    peak_start_h: float = 14.0  # local hour of day in which the dear window begins
+    peak_end_h: float = 20.0  # local hour of day before which it ends
+    # what a kWh earns that homes export; left out: as much as an imported one costs (net metering)
     credit_per_kwh: float = NET_METERING
-    strategy: str = "price_taker"
+    strategy: str = "price_taker"  # how homes act under it, one of the strategies that fit it
 
     def __post_init__(self) -> None:
         """Refuse what is no charge, no window and no hours that count."""
@@ -68,6 +76,7 @@ class DemandCharge:
             expected = "one of " + ", ".join(COUNTED)
             problems.append(Problem(f"{where}.counted", repr(self.counted), expected))
         problems += check_not_negative(f"{where}.charge_per_kw_month", self.charge_per_kw_month)
+        problems += check_credit("market.demand_charge", self.credit_per_kwh)
         if problems:
             raise InputError(problems)
 

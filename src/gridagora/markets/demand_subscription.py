@@ -22,7 +22,7 @@ from gridagora.settlement.capacity import (
     set_energy_rates,
     window_shape,
 )
-from gridagora.settlement.tariff import NET_METERING, Tariff, post, tariff_quotes
+from gridagora.settlement.tariff import NET_METERING, Tariff, check_credit, post, tariff_quotes
 
 CHOICES = ("least_cost", "share", "same")
 ALL_HOURS = np.ones(24, np.bool_)
@@ -58,16 +58,21 @@ class DemandSubscription:
 
     rules: ClassVar[Rulebook] = POSTED_PRICE._replace(is_tariff=True, posts_hours=True)
 
+    # how much a home subscribes: what is cheapest in the baseline, a share of its largest hour
+    # there, or the same in all
     subscription: str = "least_cost"
-    subscribed_kw: float = 5.0
+    subscribed_kw: float = 5.0  # power that every home subscribes, for subscription 'same'
+    # part of its largest hour that a home subscribes, for subscription 'share'
     subscribed_share: float = 0.8
-    charge_per_kw_month: float = 4.75
+    charge_per_kw_month: float = 4.75  # price of a kW subscribed
+    # price of a kWh beyond the subscribed power, on top of that of energy
     over_per_kwh: float = 0.228
-    peak_ratio: float = 1.0
-    peak_start_h: float = 14.0
-    peak_end_h: float = 20.0
+    peak_ratio: float = 1.0  # price of energy in the window over that of the other hours
+    peak_start_h: float = 14.0  # local hour of day in which the dear window begins
+    peak_end_h: float = 20.0  # local hour of day before which it ends
+    # what a kWh earns that homes export; left out: as much as an imported one costs (net metering)
     credit_per_kwh: float = NET_METERING
-    strategy: str = "price_taker"
+    strategy: str = "price_taker"  # how homes act under it, one of the strategies that fit it
 
     def __post_init__(self) -> None:
         """Refuse what is no subscription, no charge and no window."""
@@ -82,6 +87,7 @@ class DemandSubscription:
             problems.append(
                 Problem(f"{where}.over_per_kwh", str(self.over_per_kwh), "a number above 0")
             )
+        problems += check_credit("market.demand_subscription", self.credit_per_kwh)
         if problems:
             raise InputError(problems)
 

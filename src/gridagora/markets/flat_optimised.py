@@ -8,12 +8,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from gridagora.core.errors import InputError
 from gridagora.core.registry import register
 from gridagora.core.rules import POSTED_PRICE, Rulebook
 from gridagora.core.session import Baseline, Opening, Planning, Session
 from gridagora.settlement.tariff import (
     NET_METERING,
     Tariff,
+    check_credit,
     plan_on,
     post,
     set_tariff,
@@ -28,8 +30,14 @@ class FlatOptimised:
 
     rules: ClassVar[Rulebook] = POSTED_PRICE._replace(is_tariff=True, posts_hours=True)
 
+    # what a kWh earns that homes export; left out: as much as an imported one costs (net metering)
     credit_per_kwh: float = NET_METERING
-    strategy: str = "price_taker"
+    strategy: str = "price_taker"  # how homes act under it, one of the strategies that fit it
+
+    def __post_init__(self) -> None:
+        """Refuse a credit that homes would pay."""
+        if problems := check_credit("market.flat_optimised", self.credit_per_kwh):
+            raise InputError(problems)
 
     def start(self, baseline: Baseline) -> Tariff:
         """Set one rate for all hours: the mean cost of a kWh of the baseline (theory 3.2)."""

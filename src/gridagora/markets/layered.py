@@ -84,15 +84,20 @@ class Layered:
     doi 10.1109/JPROC.2010.2089478.
     """
 
-    blocks: int = 0
-    rounds: int = 1
-    rounds_day_ahead: int = 20
+    blocks: int = 0  # blocks of the curve that a layer passes up; 0: every breakpoint [count]
+    rounds: int = 1  # rounds of price paths and plans in an hour
+    rounds_day_ahead: int = 20  # rounds at midnight, at most
+    # distance of a plan to its least cost at which rounds at midnight end, of that cost [share]
     gap: float = 1e-4
+    # what a layer raises the price of an hour by for every kW that an average home is too much
+    # [$/kWh]
     learning_per_kwh: float = 0.005
+    # share of the limit that is kept free for on/off units, which cannot follow exactly
     reserve_share: float = 0.03
+    # whether homes also hold energy for the run and for each day, as a hedge
     energy_products: bool = False
-    reactive: bool = True
-    strategy: str = "home"
+    reactive: bool = True  # whether inverters offer reactive power where a power factor is agreed
+    strategy: str = "home"  # how homes act under it, one of the strategies that fit it
 
     def __post_init__(self) -> None:
         """Refuse parameters outside their range."""

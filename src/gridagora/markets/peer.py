@@ -145,24 +145,34 @@ class Peer:
         pricing=Pricing.BILATERAL,
     )
 
+    # who is a partner: all homes, near ones, those of the zone, or those of a file
     graph: str = "nearest"
-    neighbours: int = 8
-    far: int = 1
-    community: bool = False
+    neighbours: int = 8  # partners of a home on a graph of near ones, about so many [count]
+    far: int = 1  # of them, those across the feeder [count]
+    community: bool = False  # whether homes trade through a manager at one price in place of pairs
+    # what a trade pays the network: nothing, the same for all, by the places on its way, or where
+    # it leaves a zone
     network_fee: str = "none"
-    fee_per_kwh: float = 0.0
+    fee_per_kwh: float = 0.0  # that fee
+    # share of the delivery that the buyer of a local trade owes, of what energy of the supplier
+    # owes
     delivery_share: float = 1.0
-    local_per_kwh: float = 0.0
-    tolerance_kw: float = 1e-4
-    tolerance_per_kwh: float = 1e-5
-    rounds_max: int = 300
-    penalty: float = 0.03
+    local_per_kwh: float = 0.0  # premium that a home would pay for a kWh of its partners
+    tolerance_kw: float = 1e-4  # power by which partners may differ when they agree
+    tolerance_per_kwh: float = 1e-5  # price by which they may differ
+    rounds_max: int = 300  # rounds of an opening, at most
+    penalty: float = 0.03  # step of a price for each kW on which partners differ [$/kWh/kW]
+    # what the operator of the network does: nothing, move both prices until the limit is kept, or
+    # give each home a limit
     network: str = "none"
+    # rounds of posting in an interval, at most, where the network operator sets prices
     network_rounds: int = 12
+    # how limits of homes are set: the same in all, or by what each imports in the baseline
     envelope: str = "baseline"
+    # share of the limit that is kept free for on/off units, which cannot follow exactly
     reserve_share: float = 0.03
-    day_ahead_binds: bool = False
-    strategy: str = "home"
+    day_ahead_binds: bool = False  # whether trades agreed at midnight are delivered at their price
+    strategy: str = "home"  # how homes act under it, one of the strategies that fit it
 
     @property
     def rules(self) -> Rulebook:

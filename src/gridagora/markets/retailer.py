@@ -107,18 +107,20 @@ class Retailer:
     Xiao, Wang, Pinson, Wang, IEEE Trans. Smart Grid (2020) for roles and iterations; equations are a reconstruction (theory 10).
     """
 
+    # how offers find prices: prices go down and offers come up, or offers answer each other
     outer: str = PRICE_SIGNAL
-    conduct: str = "cournot"
-    rounds: int = 1
-    games: int = 4
-    game_rounds: int = 100
-    rounds_day_ahead: int = 8
-    inner_rounds: int = 2
-    probe_per_kwh: float = 0.02
+    conduct: str = "cournot"  # what prosumers know: that offers move the price, or nothing
+    rounds: int = 1  # rounds of an hour
+    games: int = 4  # times that the game of a day is played, each around the prices found
+    game_rounds: int = 100  # rounds of a game, at most
+    rounds_day_ahead: int = 8  # internal prices that are tried, where offers answer each other
+    inner_rounds: int = 2  # answers of offers to each other in one of them
+    probe_per_kwh: float = 0.02  # distance of the prices at which demand is asked for
+    # share of the limit that is kept free for on/off units, which cannot follow exactly
     reserve_share: float = 0.03
-    shifting: bool = True
-    outside_ratio: float = 1.0
-    strategy: str = "retail_offer"
+    shifting: bool = True  # whether demand moves between hours, in place of each hour by itself
+    outside_ratio: float = 1.0  # outside tariff over the rate that recovers its cost
+    strategy: str = "retail_offer"  # how homes act under it, one of the strategies that fit it
     rules: ClassVar[Rulebook] = Rulebook(
         strategies=("retail_offer",),
         bidder=Bidder.HOME,

@@ -24,8 +24,9 @@ class RealTimePrice:
 
     rules: ClassVar[Rulebook] = POSTED_PRICE._replace(posts_hours=True)
 
+    # what a kWh that leaves a home earns: the wholesale price, or the import price
     export: str = "wholesale"
-    strategy: str = "price_taker"
+    strategy: str = "price_taker"  # how homes act under it, one of the strategies that fit it
 
     def __post_init__(self) -> None:
         """Refuse a payment for export that is none of the two."""

@@ -12,6 +12,7 @@ from gridagora.core.session import Baseline, Opening, Planning, Session
 from gridagora.settlement.tariff import (
     NET_METERING,
     Tariff,
+    check_credit,
     plan_each,
     plan_on,
     post,
@@ -41,13 +42,15 @@ class TimeOfUse:
         is_tariff=True, posts_hours=True, posts_windows=True
     )
 
-    peak_ratio: float = 3.0
-    peak_start_h: float = 14.0
-    peak_end_h: float = 20.0
-    groups: int = 1
+    peak_ratio: float = 3.0  # dear price over the cheap one
+    peak_start_h: float = 14.0  # local hour of day in which the dear window begins
+    peak_end_h: float = 20.0  # local hour of day before which it ends
+    groups: int = 1  # groups of homes, each with a window of its own [count]
+    # hours by which the window of a group is later than that of the one before [h]
     stagger_hours: int = 0
+    # what a kWh earns that homes export; left out: as much as an imported one costs (net metering)
     credit_per_kwh: float = NET_METERING
-    strategy: str = "price_taker"
+    strategy: str = "price_taker"  # how homes act under it, one of the strategies that fit it
 
     def __post_init__(self) -> None:
         """Refuse a window that is no window and a ratio that is no price."""
@@ -67,6 +70,7 @@ class TimeOfUse:
         if self.groups < 1:
             problems.append(Problem("market.tou.groups", str(self.groups), "1 or more"))
         problems += self._check_stagger()
+        problems += check_credit("market.tou", self.credit_per_kwh)
         if problems:
             raise InputError(problems)
 

@@ -68,8 +68,8 @@ def tanks(has: Flag, draw_kwh: Col, past_kwh: Col) -> WaterHeaters:
 class WaterHeaterKeys:
     """`[homes.water_heater]`: tanks of homes whose hot water is known, of one size; left out: as their source has them."""
 
-    share: float = 1.0  # of these homes with a tank
-    volume_l: float | None = None
+    share: float = 1.0  # share of these homes with a tank
+    volume_l: float | None = None  # size of the tank
     kw: float | None = None  # rating of the element
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ from gridagora.scenario.key_sentences import IN_CODE, in_code
 from gridagora.scenario.plugins import Plugin
 from gridagora.settlement.overload import UPGRADE_HOURS, UPGRADE_PER_KW_YEAR
 
+RANGE = "range"  # of a key that is checked with others, in words
 SLACK = 1e-9  # shares of .7 and .3 add up to one, whatever their last bit says
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
@@ -121,7 +122,7 @@ class FeederKeys(Table):
     seed: int | None = Field(
         None,
         ge=0,
-        description="seed of the synthetic network alone; left out: that of [scenario]",
+        description="seed of the synthetic network alone; left out: that of `[scenario]`",
     )
     other_peak_share: Share = Field(
         0.6,
@@ -195,7 +196,7 @@ class HomesKeys(Table):
     fit_r2_least: float = Field(
         0.8,
         le=1.0,
-        description="share of the variance of heating and cooling that the house of the median home must explain",
+        description="share of the variance of heating and cooling that the house of the median home must explain [share]",
     )
     ev_source: Annotated[
         Literal["evipro", "evwatts", "sessions"], _or_from_outside("homes.ev_source")
@@ -559,10 +560,14 @@ class ReactiveKeys(Table):
 
     power_factor: float | None = Field(
         None,
+        json_schema_extra={
+            RANGE: "above 0 to 1"
+        },  # cross_checks holds it, and says what a value means
         description="agreed at the substation, above 0 and at most 1; left out: nobody asks for reactive power",
     )
     cap_per_kvarh: float = Field(
         0.003,
+        json_schema_extra={RANGE: "above 0"},
         description="what reactive energy costs elsewhere, a capacitor bank or a power-factor charge [$/kvarh]",
     )
 
@@ -583,10 +588,10 @@ class ComfortKeys(Table):
         description="import price at which homes chose their set points: it fixes the temperature they like best [$/kWh]",
     )
     slider_low: Ratio = Field(
-        1.0, description="least that comfort is worth to a home, over a standard home"
+        1.0, description="least that comfort is worth to a home, over a standard home [ratio]"
     )
     slider_high: Ratio = Field(
-        1.0, description="most that it is worth; each home draws its slider between the two"
+        1.0, description="most that it is worth; each home draws its slider between the two [ratio]"
     )
 
 
@@ -601,9 +606,11 @@ class QualityKeys(Table):
         4.0,
         ge=1.0,
         le=100.0,
-        description="value of comfort, hot water and car charge to a firm home, over a standard home",
+        description="value of comfort, hot water and car charge to a firm home, over a standard home [ratio]",
     )
-    flexible_value: float = Field(0.25, gt=0.0, le=1.0, description="the same to a flexible home")
+    flexible_value: float = Field(
+        0.25, gt=0.0, le=1.0, description="the same to a flexible home [ratio]"
+    )
     deviation_per_kwh: Rate = Field(
         0.0, description="what a home pays for a kWh delivered other than awarded [$/kWh]"
     )

@@ -37,6 +37,13 @@ class Tariff(NamedTuple):
     credit_per_kwh: Col  # (T,), or (g, T)
 
 
+def check_credit(where: str, credit_per_kwh: float) -> list[Problem]:
+    """Return what is wrong with an export credit: homes are paid for what they send, or nothing, but do not pay for it."""
+    if credit_per_kwh >= 0:
+        return []
+    return [Problem(f"{where}.credit_per_kwh", f"{credit_per_kwh:g}", "a price of 0 or more")]
+
+
 def set_tariff(baseline: Baseline, shape: Col, credit_per_kwh: float = NET_METERING) -> Tariff:
     """Return the tariff that earns what the baseline costs; export earns credit_per_kwh.
 
