@@ -373,3 +373,14 @@ SERVICE = "New Transformer.t phases=3 buses=[a s] kvs=[12.47 .208] kvas=[75 75] 
 )
 def test_volts_typed_as_kilovolts_are_refused(tmp_path: Path, text: str, said: str) -> None:
     assert said in fault(write(tmp_path, text))
+
+
+def test_without_opendss_a_script_is_refused_with_the_command_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gridagora.sources.opendss.engine.find_spec", lambda _: None)
+    with pytest.raises(InputError) as told_:
+        opendss.read(write(tmp_path, HEAD + LOAD + TAIL))
+    (problem,) = told_.value.problems
+    assert problem.where == str(tmp_path / "Master.dss")
+    assert "pip install 'gridagora[opendss]'" in problem.hint

@@ -22,7 +22,7 @@ from gridagora.population.customers import classify_meters
 from gridagora.sources.opendss import bases, elements
 from gridagora.sources.opendss.components import components
 from gridagora.sources.opendss.elements import LoadElement
-from gridagora.sources.opendss.engine import compile_script, fault_type, running
+from gridagora.sources.opendss.engine import compile_script, fault_type, require_engine, running
 from gridagora.sources.opendss.network import PassiveNetwork, buses_of, network
 from gridagora.sources.opendss.opened import switch_off_open
 from gridagora.sources.opendss.state import settle, some
@@ -69,8 +69,8 @@ def read(path: str | Path, *, taps: Mapping[str, int] | None = None) -> Feeder:
     Raises
     ------
     InputError
-        Missing files, errors of the script, a first solution that does not converge, loads on a bus that nothing names,
-        unknown regulators, a network that floats: all at once.
+        OpenDSS that is not installed, missing files, errors of the script, a first solution that does not converge, loads on a
+        bus that nothing names, unknown regulators, a network that floats: all at once.
 
     References
     ----------
@@ -87,6 +87,7 @@ def read(path: str | Path, *, taps: Mapping[str, int] | None = None) -> Feeder:
         for name, tap in taps.items():
             require(tap, int, f"read_feeder: tap of {name!r}", "a whole number")
     path = Path(path).absolute()  # the engine works in a folder of its own
+    require_engine(path)
     with running() as engine:
         notes = compile_script(engine, path)
         try:

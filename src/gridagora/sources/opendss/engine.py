@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,6 +31,19 @@ TRIES = 50  # elements defined again that are mended before the script is refuse
 Scripts = dict[
     Path, list[str]
 ]  # the lines of every script, in the order in which the engine meets them
+
+
+def require_engine(path: Path) -> None:
+    """Refuse a script where OpenDSS is not installed: its engine is an extra, since it is large and most runs need none.
+
+    Raises
+    ------
+    InputError
+        OpenDSS that is not installed, and the command that installs it.
+    """
+    if find_spec("dss") is None:
+        hint = "pip install 'gridagora[opendss]'; from a clone: pip install '.[opendss]'"
+        raise InputError([Problem(str(path), "no OpenDSS installed", "the extra 'opendss'", hint)])
 
 
 def fault_type() -> type[Exception]:
