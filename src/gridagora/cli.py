@@ -8,6 +8,7 @@ import typer
 
 from gridagora import __version__
 from gridagora.commands.area import run_area
+from gridagora.commands.check import check
 from gridagora.commands.ensemble import ensemble
 from gridagora.commands.flips import WithMap
 from gridagora.commands.over_seeds import compare_worlds
@@ -138,23 +139,7 @@ def new(
             show_json({"file": str(file)})
 
 
-@app.command()
-def check(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Scenario (.toml) or OpenDSS feeder (.dss).")
-    ],
-    set_: Set = None,
-    json_: Json = False,
-) -> None:
-    """Check a scenario or a feeder model. Tells how it was read, or everything that is wrong with it."""
-    with report_errors(json_):
-        from gridagora.scenario import describe
-
-        if file.suffix.lower() != ".dss":
-            name_plugins(file, set_ or [])
-        with busy(f"reading {file}"):
-            lines = describe.check(file, set_ or ())
-        show_json({"understood": dict(lines)}) if json_ else show_lines(lines)
+app.command()(check)
 
 
 @app.command()

@@ -7,7 +7,6 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from plotly.offline import get_plotlyjs
 
 from gridagora.report import page
 from gridagora.report.figures import figures

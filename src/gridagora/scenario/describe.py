@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from gridagora.core.device import homes_with_inverter
+from gridagora.core.device import DeviceKind, homes_with_inverter
 from gridagora.core.errors import InputError
 from gridagora.core.feeder import LINE, TRANSFORMER, Feeder, branches
 from gridagora.core.registry import find
 from gridagora.core.tables import LEAD_H, Col, Prices
+from gridagora.population.charging import ChargingSessions
 from gridagora.population.customers import apply_pairs, customers_of
 from gridagora.population.quality import TIERS, per_home
 from gridagora.scenario import plugins, strained
@@ -26,6 +28,14 @@ from gridagora.sources import opendss
 NAMES = 6  # of loads told before the rest is cut
 
 
+class Understood(NamedTuple):
+    """What was read of a file: a line of text for each subject, the feeder, and the scene where it is a scenario."""
+
+    lines: Mapping[str, str]
+    feeder: Feeder
+    scene: Scene | None
+
+
 def check(path: str | Path, overrides: Sequence[str] = ()) -> Mapping[str, str]:
     """Read a scenario (.toml) or a feeder (.dss) to the point where it could run, and say what was understood.
 
@@ -39,13 +49,26 @@ def check(path: str | Path, overrides: Sequence[str] = ()) -> Mapping[str, str]:
     InputError
         Every problem found.
     """
+    return understand(path, overrides).lines
+
+
+def understand(path: str | Path, overrides: Sequence[str] = ()) -> Understood:
+    """Read a scenario (.toml) or a feeder (.dss) to the point where it could run.
+
+    Raises
+    ------
+    InputError
+        Every problem found.
+    """
     if not isinstance(path, str | Path) or Path(path).suffix.lower() != ".dss":
-        return scene_lines(load(path, overrides))
+        scene = load(path, overrides)
+        return Understood(scene_lines(scene), scene.feeder, scene)
     network = opendss.read(path)
     problems = sound.feeder(network, str(path))
     if problems:
         raise InputError(problems)
-    return feeder_lines(apply_pairs(network, "customers"), pairs=len(network.leg_pairs))
+    feeder = apply_pairs(network, "customers")
+    return Understood(feeder_lines(feeder, pairs=len(network.leg_pairs)), feeder, None)
 
 
 def feeder_lines(network: Feeder, pairs: int = 0) -> dict[str, str]:
@@ -225,9 +248,17 @@ def _homes(scene: Scene) -> str:
 def _equipment(scene: Scene) -> str:
     tables = [(find("device", kind).about, table) for kind, table in scene.homes.owned.items()]
     tables = sorted(tables, key=lambda each: (-each[0].rank, each[0].kind))
-    owners = [f"{np.unique(table.home).size} with {about.label.lower()}" for about, table in tables]
+    owners = [_owners(about, table) for about, table in tables]
     more = [about.describe(table, 24 * scene.scenario.scenario.days) for about, table in tables]
     return "; ".join(said for said in (", ".join(owners), *more, spell_shares(scene)) if said)
+
+
+def _owners(about: DeviceKind, table: Any) -> str:
+    """Return how many homes own a kind of device; of cars, how many plug in during the run."""
+    count = np.unique(table.home).size or "none"
+    if isinstance(table, ChargingSessions):
+        return f"{count} with {about.label.lower()} that plug in"
+    return f"{count} with {about.label.lower()}"
 
 
 def _export(credit_per_kwh: float | None) -> str:

@@ -1,0 +1,98 @@
+"""`gridagora check`: what was understood of a scenario or a feeder, in lines and in a picture."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gridagora.core.errors import InputError, Problem
+from gridagora.terminal import (
+    Json,
+    Set,
+    busy,
+    console,
+    name_plugins,
+    report_errors,
+    say,
+    show_json,
+    show_lines,
+)
+
+if TYPE_CHECKING:
+    from gridagora.scenario.describe import Understood
+
+
+def check(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Scenario (.toml) or OpenDSS feeder (.dss).")
+    ],
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            help="Write a page of it too: map, loads, prices, weather, homes.",
+        ),
+    ] = None,
+    set_: Set = None,
+    json_: Json = False,
+) -> None:
+    """Check a scenario or a feeder model. Tells and draws how it was read, or everything that is wrong with it."""
+    with report_errors(json_):
+        from gridagora.scenario import describe
+
+        if html is not None:
+            _refuse_page(html, file)
+        if file.suffix.lower() != ".dss":
+            name_plugins(file, set_ or [])
+        with busy(f"reading {file}"):
+            found = describe.understand(file, set_ or ())
+        written = {} if html is None else {"html": str(_write_page(found, html))}
+        if json_:
+            show_json({"understood": dict(found.lines), **written})
+            return
+        show_lines(found.lines)
+        _draw(found)
+
+
+def _refuse_page(html: Path, file: Path) -> None:
+    """Refuse a page that cannot be written, before anything is read.
+
+    Raises
+    ------
+    InputError
+        A folder, a place in a folder that is not there, the checked file itself, or a page of a feeder alone.
+    """
+    where = f"--html {html}"
+    if html.is_dir() or not html.parent.is_dir():
+        got = "a folder" if html.is_dir() else f"no folder {html.parent}"
+        raise InputError([Problem(where, got, "the name of a file in a folder that exists")])
+    if html.resolve() == file.resolve():
+        raise InputError([Problem(where, "the file to check", "the name of another file")])
+    if file.suffix.lower() == ".dss":
+        hint = "`gridagora new FILE --feeder MODEL.dss` writes a scenario of it."
+        raise InputError([Problem(where, "a feeder alone", "a scenario (.toml)", hint)])
+
+
+def _write_page(found: "Understood", html: Path) -> Path:
+    from gridagora.report.scene_page import write_scene_page
+
+    if found.scene is not None:
+        write_scene_page(found.scene, found.lines, html)
+        say(f"Wrote {html}")
+    return html
+
+
+def _draw(found: "Understood") -> None:
+    """Print the picture; in plain letters where the terminal has no others."""
+    from gridagora.report.scene_sketch import sketch_feeder, sketch_scene
+
+    shown = console(stderr=False)
+    plain = not shown.encoding.startswith("utf")
+    lines = (
+        sketch_feeder(found.feeder, plain=plain)
+        if found.scene is None
+        else sketch_scene(found.scene, plain=plain)
+    )
+    for line in ("", *lines):
+        shown.print(line, markup=False, highlight=False, soft_wrap=True)
