@@ -1,7 +1,6 @@
 """The command line: exit codes, what goes to which stream, and that nothing is written where the input is bad."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -421,33 +420,6 @@ def test_version_and_module() -> None:
         [sys.executable, "-m", "gridagora", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout == f"gridagora {gridagora.__version__}\n"
-
-
-def test_kernels_compile_where_nothing_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    monkeypatch.setattr(gridagora.os, "access", lambda *_: False)
-    gridagora._give_compiler_a_folder()
-    folder = Path(os.environ["NUMBA_CACHE_DIR"])
-    assert folder.stat().st_mode & 0o077 == 0  # of nobody else
-    folder.rmdir()
-    monkeypatch.delenv("NUMBA_CACHE_DIR")
-
-
-def test_compiled_kernels_of_other_sources_are_not_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A kernel that is compiled into another one is no file that the compiler looks at: the folder tells the states apart."""
-    (tmp_path / "kernels").mkdir()
-    monkeypatch.setattr(gridagora, "__file__", str(tmp_path / "__init__.py"))
-    folders = []
-    for text in ("one", "two", "one"):
-        (tmp_path / "kernels" / "inner.py").write_text(text, encoding="utf-8")
-        monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-        gridagora._give_compiler_a_folder()
-        folders.append(Path(os.environ["NUMBA_CACHE_DIR"]))
-    monkeypatch.delenv("NUMBA_CACHE_DIR")
-    assert folders[0] == folders[2] != folders[1]
-    assert folders[0].parent == tmp_path / "kernels" / "__pycache__"
 
 
 def test_study_refuses_an_address_without_ray_and_one_where_nobody_answers(tmp_path: Path) -> None:

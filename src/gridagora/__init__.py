@@ -9,9 +9,11 @@
 Names are imported when first used, so that `import gridagora` costs nothing.
 """
 
+import atexit
 import hashlib
 import importlib
 import os
+import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
     from gridagora.sources.opendss import read as read_feeder
 
 __version__ = "0.1.0"
+TEMPORARY = (
+    "gridagora-kernels-"  # how a folder of compiled kernels begins that ends with its command
+)
 
 __all__ = [
     "Batteries",
@@ -115,8 +120,9 @@ def _give_compiler_a_folder() -> None:
     """Name the folder in which compiled kernels are kept: one for each state of their sources, where it can be written to.
 
     The compiler looks at the file that holds a kernel and not at those whose kernels it calls, so that an older state would be
-    used after an update. Where neither the package nor the home of the user can be written to, each process has a folder of its
-    own: one that others could write to would let them plant code.
+    used after an update. The cache of the user comes first, since all installations share it. Where neither that nor the package
+    can be written to, each command has a folder of its own, which ends with it: one that others could write to would let them
+    plant code.
     """
     if "NUMBA_CACHE_DIR" in os.environ:
         return
@@ -124,15 +130,19 @@ def _give_compiler_a_folder() -> None:
     digest = hashlib.sha256(
         b"".join(path.read_bytes() for path in sorted(kernels.rglob("*.py")))
     ).hexdigest()[:16]
-    places = [kernels]
+    places = [kernels / "__pycache__"]
     with suppress(RuntimeError):  # a user without a home
-        places.append(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"))
-    for place, folder in zip(places, ("__pycache__", "gridagora"), strict=False):
-        above = place if place.exists() else place.parent
+        user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        if user.parent.is_dir():
+            places.insert(0, user / "gridagora")
+    for place in places:
+        above = next(each for each in (place, *place.parents) if each.exists())
         if os.access(above, os.W_OK):
-            os.environ["NUMBA_CACHE_DIR"] = str(place / folder / digest)
+            os.environ["NUMBA_CACHE_DIR"] = str(place / f"kernels-{digest}")
             return
-    os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="gridagora-")
+    own = tempfile.mkdtemp(prefix=TEMPORARY)
+    atexit.register(shutil.rmtree, own, ignore_errors=True)
+    os.environ["NUMBA_CACHE_DIR"] = str(Path(own) / f"kernels-{digest}")
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -10,11 +11,13 @@ from enum import StrEnum
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from threading import current_thread, main_thread
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from gridagora import TEMPORARY
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.files.stop import NOTHING, kept_of, note_on_stop
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from gridagora.studies.aggregation import StudyResult
     from gridagora.studies.parallel import Workers
 
-FAILED, BAD_INPUT, STOPPED = 1, 2, 130
+FAILED, BAD_INPUT, STOPPED, ENDED = 1, 2, 130, 143
 RESULTS = Path("gridagora-out")
 PIPED_COLUMNS = 140
 LINE_EVERY_S = 60.0  # of progress where nobody watches
@@ -178,11 +181,33 @@ def name_plugins(path: Path | None, overrides: list[str]) -> "list[Plugin]":
     return found
 
 
+class EndAsked(KeyboardInterrupt):
+    """The system asks a command to end, as a queue does at the end of its time: what a stop from the keyboard keeps is kept."""
+
+
 @contextmanager
-def report_errors(as_json: bool) -> Iterator[None]:
-    """Turn faults into sentences and exit codes: 2 for inputs, 1 for a part that failed."""
+def _heed_end() -> Iterator[None]:
+    """Turn a request of the system to end (SIGTERM) into a stop, as one from the keyboard is."""
+    if current_thread() is not main_thread():  # only there handlers can be set
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _end)
     try:
         yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(*_: Any) -> NoReturn:
+    raise EndAsked
+
+
+@contextmanager
+def report_errors(as_json: bool) -> Iterator[None]:
+    """Turn faults into sentences and exit codes: 2 for inputs, 1 for a part that failed, 130 and 143 for a stop."""
+    try:
+        with _heed_end():
+            yield
     except InputError as fault:
         if as_json:
             show_json({"problems": [vars(problem) for problem in fault.problems]})
@@ -192,8 +217,10 @@ def report_errors(as_json: bool) -> Iterator[None]:
         say(f"The run stopped: {fault}")
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt as fault:
-        say(f"Stopped from the keyboard. {kept_of(fault) or NOTHING}")
-        raise typer.Exit(STOPPED) from None
+        ended = isinstance(fault, EndAsked)
+        who = "by the system (SIGTERM)" if ended else "from the keyboard"
+        say(f"Stopped {who}. {kept_of(fault) or NOTHING}")
+        raise typer.Exit(ENDED if ended else STOPPED) from None
     except OSError as fault:
         said = f"Could not read or write {fault.filename or 'a file'}: {fault.strerror or fault}"
         say(f"{said}. {kept_of(fault)}".rstrip())
@@ -326,7 +353,7 @@ def busy(what: str) -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def bar() -> Iterator[Callable[[str, int, int], None]]:
-    """Show progress on stderr; yields the callback (stage, done, total)."""
+    """Show progress on stderr, a line a minute where that is no terminal; yields the callback (stage, done, total)."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
@@ -335,13 +362,22 @@ def bar() -> Iterator[Callable[[str, int, int], None]]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+    _say_kernels_end()
+    stderr, said = console(stderr=True), monotonic()
+    with Progress(
+        *columns, console=stderr, transient=True, disable=not stderr.is_terminal
+    ) as progress:
         tasks: dict[str, Any] = {}
 
         def advance(stage: str, done: int, total: int) -> None:
+            nonlocal said
             if stage not in tasks:
                 tasks[stage] = progress.add_task(stage, total=total)
             progress.update(tasks[stage], completed=done, total=total)
+            now = monotonic()
+            if not stderr.is_terminal and now - said >= LINE_EVERY_S:
+                said = now
+                say(f"{stage}: {done} of {total}")
 
         yield advance
 
@@ -354,6 +390,7 @@ def countdown() -> Iterator[Callable[[str, int, int], None]]:
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+    _say_kernels_end()
     stderr = console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -379,6 +416,16 @@ def countdown() -> Iterator[Callable[[str, int, int], None]]:
                 say(f"{stage}: {done} of {total}{left and f', {left}'}")
 
         yield advance
+
+
+def _say_kernels_end() -> None:
+    """Say where what is about to be compiled is not kept."""
+    folder = Path(os.environ.get("NUMBA_CACHE_DIR", "")).parent
+    if folder.name.startswith(TEMPORARY):
+        say(
+            f"Compiled kernels are in {folder}, which ends with this command: neither ~/.cache nor the package can be written "
+            "to. Set NUMBA_CACHE_DIR to a folder of your own to keep them."
+        )
 
 
 def _time_left(elapsed_s: float, done: int, left: int) -> str:

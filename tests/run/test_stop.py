@@ -1,8 +1,14 @@
 """A run that ends early says in a sentence what is kept of it and where, and what the same command does."""
 
+import os
+import signal
+from time import sleep
+
 import pytest
 import typer
 
+import gridagora
+from gridagora import terminal
 from gridagora.files.stop import NOTHING, kept_of, note_on_stop, spell_progress
 from gridagora.run import compare as runs
 from gridagora.run import folder as folders
@@ -82,3 +88,37 @@ def test_a_stop_after_the_run_names_the_result(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt) as caught:
         finish(result, tmp_path / "out", as_json=False)
     assert f"The result is in {tmp_path / 'out'}" in kept_of(caught.value)
+
+
+def test_an_end_by_the_system_is_a_stop_like_one_from_the_keyboard(tmp_path, capsys):
+    before = signal.getsignal(signal.SIGTERM)
+    noted = note_on_stop(lambda: spell_progress(3, 9, "worlds", tmp_path))
+    with pytest.raises(typer.Exit) as caught, report_errors(as_json=False), noted:
+        os.kill(os.getpid(), signal.SIGTERM)
+        sleep(5)  # of which the first instruction ends
+    assert caught.value.exit_code == 143
+    told = capsys.readouterr().err
+    assert told.startswith("Stopped by the system (SIGTERM). 3 of 9 worlds are kept in")
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_where_nobody_watches_a_line_a_minute_says_how_far_a_run_is(monkeypatch, capsys):
+    now = iter(float(second) for second in range(0, 3000, 15))
+    monkeypatch.setattr(terminal, "monotonic", lambda: next(now))
+    with terminal.bar() as advance:
+        for done in range(1, 11):
+            advance("flat", done, 10)
+    told = capsys.readouterr().err.splitlines()
+    assert told == ["flat: 4 of 10", "flat: 8 of 10"]
+
+
+def test_kernels_that_end_with_their_command_are_told_of_once(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / f"{gridagora.TEMPORARY}x"
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(folder / "kernels-0"))
+    with terminal.bar():
+        pass
+    assert str(folder) in capsys.readouterr().err.replace("\n", "")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "own"))
+    with terminal.bar():
+        pass
+    assert capsys.readouterr().err == ""
