@@ -1,6 +1,5 @@
 """The command line: verbs only. Results go to stdout, everything said on the way to stderr."""
 
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ from gridagora.commands.area import run_area
 from gridagora.commands.check import check
 from gridagora.commands.ensemble import ensemble
 from gridagora.commands.flips import WithMap
+from gridagora.commands.new import demo_text, new
 from gridagora.commands.over_seeds import compare_worlds
 from gridagora.commands.risk import risk
 from gridagora.commands.show import show
@@ -80,65 +80,7 @@ def demo(out: Out = None, json_: Json = False) -> None:
         finish(_compare(_demo_scene(), folder), folder, json_)
 
 
-@app.command()
-def new(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")],
-    feeder: Annotated[
-        Path | None, typer.Option("--feeder", metavar="FILE", help="An OpenDSS model (.dss).")
-    ] = None,
-    homes: Annotated[
-        Path | None,
-        typer.Option("--homes", metavar="FILE", help="A table of homes: CSV, XLSX or Parquet."),
-    ] = None,
-    loads: Annotated[
-        Path | None,
-        typer.Option(
-            "--loads",
-            metavar="FILE",
-            help="Metered loads: a column of time, then one for each home.",
-        ),
-    ] = None,
-    prices: Annotated[
-        Path | None,
-        typer.Option(
-            "--prices", metavar="FILE", help="Wholesale prices: a column of time and one of prices."
-        ),
-    ] = None,
-    timezone: Annotated[
-        str,
-        typer.Option(
-            "--timezone",
-            metavar="ZONE",
-            help="Time zone of the files, as Europe/Berlin (an IANA name).",
-        ),
-    ] = "Etc/GMT+6",
-    json_: Json = False,
-) -> None:
-    """Write a scenario file to start from. It uses the files that you name, or is a small case that needs none."""
-    with report_errors(json_):
-        if file.exists():
-            raise InputError(
-                [
-                    Problem(
-                        str(file),
-                        "a file that exists",
-                        "the name of a new file",
-                        "Nothing was overwritten.",
-                    )
-                ]
-            )
-        if not file.parent.is_dir():
-            raise InputError(
-                [Problem(str(file), f"no folder {file.parent}", "a folder that exists")]
-            )
-        file.write_text(
-            _first_text(file, (feeder, homes, loads, prices), timezone), encoding="utf-8"
-        )
-        say(f"Wrote {file}. Next: gridagora check {file}, then gridagora compare {file}")
-        if json_:
-            show_json({"file": str(file)})
-
-
+app.command()(new)
 app.command()(check)
 
 
@@ -333,26 +275,13 @@ def main() -> None:
     app()
 
 
-def _first_text(file: Path, given: tuple[Path | None, ...], timezone: str) -> str:
-    """Return the text of a new scenario: of the files that are given, else the demo."""
-    if not any(given):
-        return _demo_text()
-    from gridagora.scenario.own_case import OwnFiles, write_case
-
-    return write_case(OwnFiles(*given), file.parent, timezone, file.stem.replace("_", " "))
-
-
-def _demo_text() -> str:
-    return files("gridagora.scenario").joinpath("demo.toml").read_text(encoding="utf-8")
-
-
 def _demo_scene() -> "Scene":
     from gridagora.scenario import build, read
 
     with busy("making the demo") as tell:
         # what ships with the package, whatever else is installed
         return build.build(
-            read.parse(_demo_text(), "demo.toml", overrides=["plugins.installed=false"]), tell
+            read.parse(demo_text(), "demo.toml", overrides=["plugins.installed=false"]), tell
         )
 
 

@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 import gridagora
 from gridagora.cli import app
 from gridagora.core.errors import InputError
-from gridagora.scenario.own_case import OwnFiles, find_span, write_case
+from gridagora.scenario.own_case import OwnCase, OwnFiles, find_span, write_case
 
+CASE = OwnCase("a case", "Etc/GMT+6")
 COMMUNITY = Path(__file__).parents[2] / "examples" / "community" / "members.csv"
 
 
@@ -47,14 +48,14 @@ def test_a_run_covers_days_that_loads_and_prices_share(tmp_path, loads, prices, 
         loads=loads and series(tmp_path / "l.csv", "Ada", *loads, value=1.0),
         prices=prices and series(tmp_path / "p.csv", "price ($/kWh)", *prices),
     )
-    assert find_span(files, "Etc/GMT+6") == span
+    assert find_span(files, CASE) == span
 
 
 def test_what_is_written_is_read_back(tmp_path):
     series(tmp_path / "l.csv", "Ada", "2024-07-15", 72, value=1.0)
     series(tmp_path / "p.csv", "price ($/kWh)", "2024-07-13", 24 * 6)
     files = OwnFiles(loads=tmp_path / "l.csv", prices=tmp_path / "p.csv")
-    text = write_case(files, tmp_path, "Etc/GMT+6", "two files")
+    text = write_case(files, tmp_path, CASE)
     (tmp_path / "s.toml").write_text(text)
     scene = gridagora.load(tmp_path / "s.toml", ["homes.battery_share=1"])
     assert scene.homes.home_id == ("Ada",)
@@ -66,7 +67,7 @@ def test_a_row_a_home_and_hour_serves_as_well_as_a_column_a_home(tmp_path):
     series(tmp_path / "l.csv", "Ada", "2024-07-15", 72, value=1.0)
     table = pd.read_csv(tmp_path / "l.csv").melt("time", var_name="home", value_name="load")
     table.to_csv(tmp_path / "l.csv", index=False)
-    text = write_case(OwnFiles(loads=tmp_path / "l.csv"), tmp_path, "Etc/GMT+6", "rows")
+    text = write_case(OwnFiles(loads=tmp_path / "l.csv"), tmp_path, CASE)
     (tmp_path / "s.toml").write_text(text)
     scene = gridagora.load(tmp_path / "s.toml", ["homes.battery_share=1"])
     assert (scene.homes.home_id, scene.days) == (("Ada",), 3)
@@ -80,10 +81,10 @@ def test_what_is_wrong_with_the_files_is_told_before_anything_is_written(tmp_pat
         prices=series(tmp_path / "p.csv", "price ($/kWh)", "2024-08-15", 72),
     )
     with pytest.raises(InputError, match="'x' in 'pv_kw'") as caught:
-        write_case(files, tmp_path, "UTC", "t")
+        write_case(files, tmp_path, CASE)
     assert "at least one local day in both" in str(caught.value)
     with pytest.raises(InputError, match=r"--feeder.*a file that exists"):
-        write_case(OwnFiles(feeder=tmp_path / "no.dss"), tmp_path, "UTC", "t")
+        write_case(OwnFiles(feeder=tmp_path / "no.dss"), tmp_path, CASE)
     bad = CliRunner().invoke(app, ["new", str(tmp_path / "s.toml"), "--homes", "nowhere.csv"])
     assert bad.exit_code == 2
     assert not (tmp_path / "s.toml").exists()

@@ -11,10 +11,12 @@ import pandas as pd
 
 from gridagora.core.errors import InputError, Problem, attempt
 from gridagora.files.time_table import read_time_table
+from gridagora.scenario.all_keys import add_all_keys
 from gridagora.scenario.calendar import midnight_s
 from gridagora.scenario.metered_loads import read_metered
 from gridagora.sources.members import read_members
 
+HOMES = 12  # where nothing says how many
 DAYS = 7  # of a run, where the files have so many
 SUMMER = date(2024, 7, 15)  # of what is drawn, where no file says a day
 HOUR_S, DAY_S = 3600, 86400
@@ -36,25 +38,39 @@ class RunSpan(NamedTuple):
     days: int
 
 
-def write_case(files: OwnFiles, folder: Path, timezone: str, title: str) -> str:
-    """Return the text of a scenario of these files, as it is read from a folder, with a comment for every key in use.
+class OwnCase(NamedTuple):
+    """What else somebody says of a case: its title and zone, and where known first day, days and number of homes."""
 
-    The run covers up to a week of days that loads and prices both have.
+    title: str
+    timezone: str
+    first: date | None = None
+    days: int | None = None
+    home_count: int | None = None
+
+
+def write_case(files: OwnFiles, folder: Path, case: OwnCase) -> str:
+    """Return the text of a scenario of these files, as it is read from a folder, with a comment for every key.
+
+    The run covers up to a week of days that loads and prices both have, where the case does not say which.
 
     Raises
     ------
     InputError
-        Files that are not there or cannot be read, and loads and prices that share no day: all at once.
+        Files that are not there or cannot be read, loads and prices that share no day or not those of the case, a number of homes
+        beside a file that names them: all at once.
     """
     problems: list[Problem] = []
     for name, path in files._asdict().items():
         if path is not None and not (path.is_file() or (name == "loads" and path.is_dir())):
             problems.append(Problem(f"--{name}", f"'{path}'", "a file that exists"))
+    if case.home_count is not None and (files.homes or files.loads):
+        got = f"{case.home_count} beside a file that names the homes"
+        problems.append(Problem("--count", got, "one of the two"))
     if problems:
         raise InputError(problems)
     if files.homes is not None:
         attempt(lambda: read_members(Path(str(files.homes))), problems)
-    span = attempt(lambda: find_span(files, timezone), problems)
+    span = attempt(lambda: find_span(files, case), problems)
     if problems or span is None:
         raise InputError(problems)
     at = {
@@ -62,23 +78,46 @@ def write_case(files: OwnFiles, folder: Path, timezone: str, title: str) -> str:
         for name, path in files._asdict().items()
     }
     parts = (
-        _head(title, span, timezone),
+        _head(case.title, span, case.timezone),
         _feeder(at["feeder"]),
-        _homes(at["homes"], at["loads"]),
+        _homes(at["homes"], at["loads"], case.home_count or HOMES),
         _prices(at["prices"]),
         _tail(),
     )
-    return "\n".join(part.replace("\\", "/") for part in parts)
+    return add_all_keys("\n".join(part.replace("\\", "/") for part in parts))
 
 
-def find_span(files: OwnFiles, timezone: str) -> RunSpan:
-    """Return the first local day that loads and prices both have, and up to a week from it; a day in July where neither is given.
+def find_span(files: OwnFiles, case: OwnCase) -> RunSpan:
+    """Return the days of a run: those of the case, else the first local day that loads and prices both have and up to a week.
+
+    Where neither loads nor prices are given, that is a day in July.
 
     Raises
     ------
     InputError
-        What is wrong with a file, or files that share no whole day.
+        What is wrong with a file, files that share no whole day, or not the days of the case.
     """
+    begin, end = _shared_hours(files, case.timezone)
+    if not np.isfinite(begin):
+        return RunSpan(case.first or SUMMER, case.days or DAYS)
+    first = pd.Timestamp(begin, unit="s", tz="UTC").tz_convert(case.timezone)
+    day = first.date() if first == first.normalize() else first.date() + timedelta(days=1)
+    whole = int((end - midnight_s(day, case.timezone)) // DAY_S)
+    if whole < 1:
+        got = f"loads and prices that both hold {max(end - begin, 0.0) / HOUR_S:g} hours"
+        raise InputError([Problem("--loads, --prices", got, "at least one local day in both")])
+    start = case.first or day
+    left = whole - (start - day).days
+    days = case.days or min(left, DAYS)
+    if start < day or days > left or left < 1:
+        last = day + timedelta(days=whole - 1)
+        got = f"{days} days from {start}" if case.days else f"{start}"
+        raise InputError([Problem("--start, --days", got, f"days of the files, {day} to {last}")])
+    return RunSpan(start, days)
+
+
+def _shared_hours(files: OwnFiles, timezone: str) -> tuple[float, float]:
+    """Return when the hours begin and end that loads and prices both have [s UTC]; endless where neither is given."""
     problems: list[Problem] = []
     origin_s = midnight_s(SUMMER.replace(month=1, day=1), timezone)
     found = [
@@ -89,16 +128,7 @@ def find_span(files: OwnFiles, timezone: str) -> RunSpan:
     if problems:
         raise InputError(problems)
     begin = max((each[0] for each in found if each), default=-np.inf)
-    end = min((each[1] for each in found if each), default=np.inf)
-    if not np.isfinite(begin):
-        return RunSpan(SUMMER, DAYS)
-    first = pd.Timestamp(begin, unit="s", tz="UTC").tz_convert(timezone)
-    day = first.date() if first == first.normalize() else first.date() + timedelta(days=1)
-    days = int((end - midnight_s(day, timezone)) // DAY_S)
-    if days < 1:
-        got = f"loads and prices that both hold {max(end - begin, 0.0) / 3600:g} hours"
-        raise InputError([Problem("--loads, --prices", got, "at least one local day in both")])
-    return RunSpan(day, min(days, DAYS))
+    return begin, min((each[1] for each in found if each), default=np.inf)
 
 
 def _hours_of_loads(path: Path, timezone: str, origin_s: int) -> tuple[float, float]:
@@ -144,7 +174,7 @@ def _feeder(path: str) -> str:
     )
 
 
-def _homes(table: str, loads: str) -> str:
+def _homes(table: str, loads: str, count: int) -> str:
     rows = [("[homes]", "")]
     if table:
         rows.append((f'table = "{table}"', "a row a home; what it lacks is drawn"))
@@ -154,7 +184,7 @@ def _homes(table: str, loads: str) -> str:
             ('loads_hold = "all"', '"appliances": heating, cooling, hot water are drawn beside')
         )
     if not table and not loads:
-        rows.append(("count = 12", ""))
+        rows.append((f"count = {count}", ""))
     if not table:
         rows += [("pv_share = 0.4", "of homes with panels"), ("battery_share = 0.15", "")]
         rows.append(("ev_share = 0.3", ""))
@@ -177,12 +207,6 @@ def _tail() -> str:
     return _lines(
         ("[weather]", ""),
         ('source = "synthetic"', 'a summer in Texas; or "epw", "tmy3", "nsrdb" with a file'),
-        ("", ""),
-        ("# [substation]", "a limit of the whole, where there is one"),
-        ("# limit_kw = 100", ""),
-        ("", ""),
-        ("[tariff]", ""),
-        ("# credit_per_kwh = 0.05", "what an export earns under a tariff; left out: net metering"),
         ("", ""),
         ("[comfort]", ""),
         ("value_per_k2_h = 0.05", "for an hour one degree away from the best temperature"),
