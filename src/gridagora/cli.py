@@ -12,6 +12,7 @@ from gridagora.commands.ensemble import ensemble
 from gridagora.commands.flips import WithMap
 from gridagora.commands.new import demo_text, new
 from gridagora.commands.over_seeds import compare_worlds
+from gridagora.commands.report import report
 from gridagora.commands.risk import risk
 from gridagora.commands.show import show
 from gridagora.commands.study import study
@@ -161,28 +162,7 @@ app.command()(risk)
 app.command()(show)
 app.command()(verify)
 app.command()(reproduce)
-
-
-@app.command()
-def report(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a result.")],
-    json_: Json = False,
-) -> None:
-    """Write the report of a result again. Reads its tables; nothing is run."""
-    with report_errors(json_):
-        from gridagora.report import page, study_page
-        from gridagora.run import folder as folders
-        from gridagora.studies.risk.worlds import refuse_ensemble
-
-        with busy("writing the report"):
-            refuse_ensemble(folder)
-            result = folders.load(folder)
-            path = (study_page if "study" in result.summary else page).write(
-                result, folder / "report.html"
-            )
-        say(f"Wrote {path}")
-        if json_:
-            show_json({"report": str(path)})
+app.command()(report)
 
 
 @app.command()
