@@ -14,7 +14,15 @@ from gridagora.run.simulate import simulate
 from gridagora.scenario import build, read
 
 SUNNY_H = (10, 15)  # hours of the dip, first and last
-TARIFFS = {"flat", "flat_optimised", "tou", "critical_peak", "demand_subscription", "demand_charge"}
+TARIFFS = {
+    "flat",
+    "flat_optimised",
+    "tou",
+    "critical_peak",
+    "demand_subscription",
+    "demand_charge",
+    "retail_tariff",
+}
 HEARS = sorted(set(names("market")) - TARIFFS)
 TEXT = """
 [scenario]

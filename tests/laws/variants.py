@@ -4,17 +4,35 @@ from collections.abc import Mapping
 from typing import Any
 
 from gridagora.core.ports import Market
+from gridagora.core.retail_tariff import Amount, DemandRate, EnergyRate, RetailTariff, always
 from gridagora.markets.auction import Auction
 from gridagora.markets.demand_charge import DemandCharge
 from gridagora.markets.demand_subscription import DemandSubscription
 from gridagora.markets.peer import Peer
+from gridagora.markets.retail_tariff import FiledTariff
 from gridagora.scenario.build import Scene
+
+PEAK = tuple(tuple(int(14 <= hour < 20) for hour in range(24)) for _ in range(12))
+OWN = RetailTariff(
+    "two periods, two blocks",
+    (
+        EnergyRate("rest", (0.10, 0.14), (500.0,), 0.03),
+        EnergyRate("peak", (0.25, 0.30), (500.0,), 0.03),
+    ),
+    PEAK,
+    always(),
+    Amount(per_month=10.0),
+    Amount(per_month=30.0),
+    (DemandRate("peak", 6.0, PEAK, PEAK), DemandRate("any", 2.0, always(1), always(1))),
+    "rate",
+)
 
 VARIANTS: Mapping[str, Market[Any]] = {
     "demand_subscription, share and a window": DemandSubscription(
         subscription="share", subscribed_share=0.6, peak_ratio=1.5
     ),
     "demand_charge, in the window": DemandCharge(counted="peak", charge_per_kw_month=10.0),
+    "retail_tariff, blocks and demand": FiledTariff(OWN),
     "peer, reduced delivery": Peer(delivery_share=0.43),
     "peer, pools without delivery": Peer(community=True, delivery_share=0.0),
     "peer, network price": Peer(network="price"),

@@ -22,6 +22,7 @@ RULES = {
     ),
     "demand_subscription": POSTED._replace(is_tariff=True, posts_hours=True),
     "demand_charge": POSTED._replace(is_tariff=True, posts_hours=True),
+    "retail_tariff": POSTED._replace(is_tariff=True, posts_hours=True),
     "rtp": POSTED._replace(posts_hours=True),
     "central": Rulebook(
         ("look_ahead",),
@@ -99,6 +100,7 @@ DEFAULTS = {
         "credit_per_kwh": INF,
         "strategy": "price_taker",
     },
+    "retail_tariff": {"file": "", "export": "file", "strategy": "price_taker"},
     "rtp": {"export": "wholesale", "strategy": "price_taker"},
     "central": {
         "reserve_share": 0.03,
@@ -238,6 +240,7 @@ ENDS = [
     ("retailer", "reserve_share", (0.0, 0.999), (-1e-9, 1.0), {}),
     ("retailer", "probe_per_kwh", (1e-9,), (0.0,), {}),
     ("retailer", "outside_ratio", (1e-9,), (0.0,), {}),
+    ("retail_tariff", "export", ("file", "net_metering", "none"), ("wholesale",), {}),
     ("rtp", "export", ("wholesale", "net_metering"), ("retail",), {}),
     ("critical_peak", "base", ("flat", "wholesale"), ("rtp",), {}),
     ("critical_peak", "critical_ratio", (1.0, 100.0), (0.999, INF), {}),

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 import gridagora
 from gridagora.cli import app
 from gridagora.core.errors import InputError
+from gridagora.scenario import read
 from gridagora.scenario.own_case import OwnCase, OwnFiles, find_span, write_case
 
 CASE = OwnCase("a case", "Etc/GMT+6")
@@ -88,3 +89,16 @@ def test_what_is_wrong_with_the_files_is_told_before_anything_is_written(tmp_pat
     bad = CliRunner().invoke(app, ["new", str(tmp_path / "s.toml"), "--homes", "nowhere.csv"])
     assert bad.exit_code == 2
     assert not (tmp_path / "s.toml").exists()
+
+
+def test_a_tariff_is_a_design_of_its_own(tmp_path):
+    tariff = tmp_path / "own.toml"
+    tariff.write_text('name = "own"\n[[energy]]\nper_kwh = 0.2\n')
+    text = write_case(OwnFiles(tariff=tariff), tmp_path, CASE)
+    (tmp_path / "s.toml").write_text(text)
+    keys = read.load(tmp_path / "s.toml")
+    assert "retail_tariff" in keys.compared
+    assert keys.keys_of("retail_tariff") == {"file": str(tariff), "export": "net_metering"}
+    tariff.write_text("[[energy]]\nper_kwh = 20\n")
+    with pytest.raises(InputError, match="12 cents are"):
+        write_case(OwnFiles(tariff=tariff), tmp_path, CASE)

@@ -48,6 +48,14 @@ def new(
             "--prices", metavar="FILE", help="Wholesale prices: a column of time and one of prices."
         ),
     ] = None,
+    tariff: Annotated[
+        Path | None,
+        typer.Option(
+            "--tariff",
+            metavar="FILE",
+            help="A retail tariff: a table of your own (.toml), or a record of the URDB (.json).",
+        ),
+    ] = None,
     timezone: Annotated[
         str,
         typer.Option(
@@ -75,7 +83,7 @@ def new(
     with report_errors(json_):
         from gridagora.scenario.own_case import OwnCase, OwnFiles
 
-        given = OwnFiles(feeder, homes, loads, prices)
+        given = OwnFiles(feeder, homes, loads, prices, tariff)
         first = None if start is None else _day(start)
         if file is None:
             _require_terminal()
@@ -134,6 +142,7 @@ def _ask_all() -> "tuple[Path, OwnFiles, OwnCase]":
         _ask("Table of homes (.csv, .xlsx, .parquet)", "", _old_file),
         _ask("Metered loads, a table or Green Button files (.xml, or a folder)", "", _old_file),
         _ask("Wholesale prices by time (.csv, .xlsx, .parquet)", "", _old_file),
+        _ask("Retail tariff, a table (.toml) or a record of the URDB (.json)", "", _old_file),
     )
     named = given.homes is not None or given.loads is not None
     count = None if named else _ask("Number of homes", "12", lambda text: _whole(text, HOMES_MOST))

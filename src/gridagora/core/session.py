@@ -90,6 +90,7 @@ class Baseline(NamedTuple):
     home_kw: RunColumn | None = None  # (n, t) net power of every home, read some homes at a time
     other_kw: Col | None = None  # (t,) of other customers; None: there are none
     limit_kw: float = float("inf")  # of the substation
+    first_day: int | None = None  # first local day, in days since 1970; None: not known
 
     def __repr__(self) -> str:
         """Return the columns in brief."""

@@ -20,6 +20,7 @@ ORDER = (
     "critical_peak",
     "demand_subscription",
     "demand_charge",
+    "retail_tariff",
     "rtp",
     "central",
     "layered",

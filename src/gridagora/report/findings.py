@@ -29,6 +29,7 @@ SPOKEN = {
     "critical_peak": "critical-peak pricing",
     "demand_subscription": "demand subscription",
     "demand_charge": "the demand charge",
+    "retail_tariff": "the retail tariff",
     "rtp": "real-time pricing",
     "central": "the central market",
     "layered": "the layered market",

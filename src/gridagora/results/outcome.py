@@ -14,6 +14,7 @@ from gridagora.core.records import RunColumn
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.settlement.ledger import AgreedPositions, Ledger
 from gridagora.settlement.parties import Parties
+from gridagora.settlement.retail_terms import RetailTerms
 from gridagora.settlement.transformer_life import LoadedTransformer
 
 
@@ -86,6 +87,7 @@ class Paid(NamedTuple):
     positions: tuple[AgreedPositions, ...]
     trades: LocalTrades
     capacity: CapacityTerms | None = None  # charges for power; None: there are none
+    billing: RetailTerms | None = None  # of a retail tariff, whose first block the prices are
 
 
 class Outcome(NamedTuple):

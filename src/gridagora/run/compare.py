@@ -61,6 +61,7 @@ from gridagora.scenario.schema import LIMIT_KEYS
 from gridagora.settlement.ledger import join
 from gridagora.settlement.transformer_life import LoadedTransformer
 
+DAY_S = 86_400
 FIRST_FLAT_PER_KWH = 0.072  # of the run that finds the flat rate; thermostats do not hear it
 BELOW_ZERO = (
     "homes export more than they take, and at net metering only a rate below zero earns the cost: they are paid to consume; "
@@ -261,6 +262,7 @@ def begin(scene: Scene) -> Setup:
         ),
         by_hand=draw_by_hand(keys.scenario.seed, scene.homes.home_id, *keys.homes.shares),
         closes_stores=keys.market.closes_stores,
+        first_day=(scene.start_s + scene.utc_offset_s) // DAY_S,
     )
 
 

@@ -35,6 +35,8 @@ from gridagora.run.state import DAY_H, HOUR_S, FinishedRun, Lived, Setup, other_
 from gridagora.settlement.capacity import capacity_usd
 from gridagora.settlement.ledger import AgreedPositions, bill_usd, join, paid_uusd
 from gridagora.settlement.parties import Parties, Role, row_of
+from gridagora.settlement.retail_bill import first_block_prices, retail_usd
+from gridagora.settlement.retail_terms import RetailTerms
 
 
 def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
@@ -57,6 +59,8 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
         settlement(ran.parties, study),
         MeterPrices(track.import_per_kwh.T, track.export_per_kwh.T),
     )
+    if ran.billing is not None:  # what homes plan on may be the rate of another block
+        prices = meter_prices(ran.billing, per)
     supplied_kw = less_traded(home_kw, ran.parties, ran.trades)
     added = np.zeros(1) if ran.positions else track.network_per_kwh  # else in what deviations cost
     without = MeterPrices(*(column - added for column in prices))
@@ -134,6 +138,7 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
             tuple(AgreedPositions(p.product, p.p_kw, p.price_per_kwh) for p in ran.positions),
             ran.trades,
             ran.capacity,
+            ran.billing,
         ),
         warnings=(
             *list_warnings(ran.games),
@@ -150,11 +155,18 @@ def power_usd(
 
     Net power of homes is `home_kw` (n, t) [kW], `per` intervals an hour, whose local hours of day are `local_hour` (H,).
     """
+    if ran.billing is not None:
+        return retail_usd(ran.billing, home_kw, per)
     if ran.capacity is not None:
         return capacity_usd(ran.capacity, home_kw, per, local_hour)
     if ran.beyond_usd is None or not ran.beyond_usd.any():
         return {}
     return {BEYOND: ran.beyond_usd}
+
+
+def meter_prices(billing: RetailTerms, per: int) -> MeterPrices:
+    """Return the rate of the first block and what export earns in every interval, `per` an hour, shape (1, t) each [$/kWh]."""
+    return MeterPrices(*(np.repeat(each, per)[None] for each in first_block_prices(billing)))
 
 
 def settlement(parties: Parties, study: Setup) -> Settlement:

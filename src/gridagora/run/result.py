@@ -42,6 +42,7 @@ from gridagora.scenario.shares import spell_shares
 from gridagora.settlement.capacity import capacity_usd
 from gridagora.settlement.ledger import UUSD_PER_USD, UWH_PER_KWH, join, only, paid_uusd
 from gridagora.settlement.parties import Role, row_of
+from gridagora.settlement.retail_bill import retail_usd
 
 QUARTERS = 4
 SAME_PER_KWH = 1e-9  # prices closer than this are one price
@@ -196,6 +197,9 @@ def revenue_gap_usd(outcome: Outcome, study: Setup) -> float | None:
     if paid.capacity is not None:
         per = round(1 / outcome.dt_h)
         charged = capacity_usd(paid.capacity, study.baseline_kw, per, study.local_hour)
+        ledger = join([ledger, book_charges(s, charged)])
+    if paid.billing is not None:
+        charged = retail_usd(paid.billing, study.baseline_kw, round(1 / outcome.dt_h))
         ledger = join([ledger, book_charges(s, charged)])
     return float(-paid_uusd(ledger, len(parties.id))[row_of(parties, Role.OPERATOR)] / UUSD_PER_USD)
 

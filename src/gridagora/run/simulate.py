@@ -130,6 +130,7 @@ def finish_run(
         desk.lean.bits,
         desk.capacity,
         demand.meters.beyond_usd[own],
+        billing=desk.billing,
     )
 
 

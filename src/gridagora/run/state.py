@@ -45,6 +45,7 @@ from gridagora.run.record import (
 )
 from gridagora.run.settle import Position, cost_usd_per_h
 from gridagora.settlement.parties import Parties, run_parties
+from gridagora.settlement.retail_terms import BillingMarket, RetailTerms
 from gridagora.settlement.transformer_life import LoadedTransformer
 
 DAY_H = 24
@@ -99,6 +100,7 @@ class Setup(NamedTuple):
     reference_per_kwh: float = REFERENCE_PER_KWH  # the price at which set points were chosen: it fixes the bliss temperature
     closes_stores: bool = False  # whether stores end where the first run left them
     end_x: Mapping[str, Col] | None = None  # (r, s) that state by kind [unit of the store]
+    first_day: int | None = None  # first local day, in days since 1970
 
 
 class Lived(NamedTuple):
@@ -132,6 +134,7 @@ class FinishedRun(NamedTuple):
     end_x: Mapping[str, Col] | None = (
         None  # (r, s) end states by kind, if asked for [unit of the store]
     )
+    billing: RetailTerms | None = None  # of a retail tariff by which homes are billed
 
 
 @dataclass
@@ -207,6 +210,7 @@ class RunState:
     posted: Quotes | None = None  # of every interval of the present hour, where the rules say so
     opened: HourOpening | None = None  # of the present hour
     capacity: CapacityTerms | None = None  # what the design charges for power
+    billing: RetailTerms | None = None  # of a retail tariff by which homes are billed
 
     @property
     def bidder(self) -> Bidder:
@@ -335,6 +339,7 @@ def start_runs(
                 capacity=market.capacity(begun[run])
                 if isinstance(market, CapacityMarket)
                 else None,
+                billing=market.billing(begun[run]) if isinstance(market, BillingMarket) else None,
             )
         )
     return demand
@@ -443,7 +448,7 @@ def baseline(study: Setup, wholesale_per_kwh: Col) -> Baseline:
     begun = study.start_s, round(HOUR_S * study.dt_h), hours
     if study.baseline_kw is None:
         none = np.zeros(0)
-        return Baseline(*begun, none, none, none, study.flat_per_kwh)
+        return Baseline(*begun, none, none, none, study.flat_per_kwh, first_day=study.first_day)
     home_kw, wholesale = study.baseline_kw, wholesale_per_kwh[: study.baseline_kw.shape[1]]
     exported, total_kw = RowSum(), sum_rows(home_kw)
     for rows in row_blocks(home_kw.shape):
@@ -457,6 +462,7 @@ def baseline(study: Setup, wholesale_per_kwh: Col) -> Baseline:
         home_kw=home_kw,
         other_kw=other_kw(study),
         limit_kw=study.wholesale.limit_kw,
+        first_day=study.first_day,
     )
 
 

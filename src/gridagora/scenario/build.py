@@ -34,6 +34,7 @@ from gridagora.scenario.membership import count_homes, find_meters, members_of, 
 from gridagora.scenario.metered_loads import loads_of
 from gridagora.scenario.scene_tables import SceneTables, tables_of
 from gridagora.scenario.schema import Scenario
+from gridagora.scenario.tariff_files import bill_by_file
 
 OF_READING = {"parts", "devices", "designs", "outside", "file", "text", "folder", "written"}
 MAKE = "gridagora.assemble makes a scene of tables, gridagora.load of a file."
@@ -155,7 +156,7 @@ class Scene:
         problems = find_mismatch(market, made.strategy, f"market.{name}.strategy")
         if problems:
             raise InputError(problems)
-        return made
+        return bill_by_file(made)
 
 
 def load(

@@ -23,6 +23,7 @@ from gridagora.scenario.overload import spell_limit
 from gridagora.scenario.read import literal
 from gridagora.scenario.schema import Design, Scenario
 from gridagora.scenario.shares import spell_shares
+from gridagora.scenario.tariff_files import tariff_lines
 from gridagora.sources import opendss
 
 NAMES = 6  # of loads told before the rest is cut
@@ -185,6 +186,7 @@ def scene_lines(scene: Scene) -> dict[str, str]:
         f"delivery {keys.prices.delivery_per_kwh:g} $/kWh, export credit {keys.prices.export_credit_per_kwh:+g} $/kWh"
     )
     lines["export of homes"] = _export(keys.tariff.credit_per_kwh)
+    lines |= tariff_lines(keys)
     lines["substation"] = spell_limit(scene)
     lines["reactive power"] = _reactive(scene)
     lines["comfort"] = _comfort(scene)

@@ -1,4 +1,4 @@
-"""A scenario for what somebody has: a feeder, a table of homes, metered loads, prices; what is lacking is drawn and said."""
+"""A scenario for what somebody has: a feeder, a table of homes, metered loads, prices, a tariff; what is lacking is drawn."""
 
 import os
 from datetime import date, timedelta
@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from gridagora.core.errors import InputError, Problem, attempt
+from gridagora.core.retail_tariff import RetailTariff
+from gridagora.files.retail_tariff_file import read_tariff
 from gridagora.files.time_table import read_time_table
 from gridagora.scenario.all_keys import add_all_keys
 from gridagora.scenario.calendar import midnight_s
@@ -29,6 +31,7 @@ class OwnFiles(NamedTuple):
     homes: Path | None = None
     loads: Path | None = None
     prices: Path | None = None
+    tariff: Path | None = None
 
 
 class RunSpan(NamedTuple):
@@ -70,6 +73,8 @@ def write_case(files: OwnFiles, folder: Path, case: OwnCase) -> str:
         raise InputError(problems)
     if files.homes is not None:
         attempt(lambda: read_members(Path(str(files.homes))), problems)
+    named = files.tariff
+    tariff = None if named is None else attempt(lambda: read_tariff(named), problems)
     span = attempt(lambda: find_span(files, case), problems)
     if problems or span is None:
         raise InputError(problems)
@@ -78,11 +83,12 @@ def write_case(files: OwnFiles, folder: Path, case: OwnCase) -> str:
         for name, path in files._asdict().items()
     }
     parts = (
-        _head(case.title, span, case.timezone),
+        _head(case.title, span, case.timezone, own_tariff=tariff is not None),
         _feeder(at["feeder"]),
         _homes(at["homes"], at["loads"], case.home_count or HOMES),
         _prices(at["prices"]),
         _tail(),
+        "" if tariff is None else _tariff(at["tariff"], tariff),
     )
     return add_all_keys("\n".join(part.replace("\\", "/") for part in parts))
 
@@ -143,8 +149,9 @@ def _hours_of_prices(path: Path, timezone: str, origin_s: int) -> tuple[float, f
     return float(table.start_s[0]), float(table.start_s[-1] + table.step_s)
 
 
-def _head(title: str, span: RunSpan, timezone: str) -> str:
-    designs = '["flat", "flat_optimised", "tou", "rtp", "central", "layered", "peer"]'
+def _head(title: str, span: RunSpan, timezone: str, *, own_tariff: bool) -> str:
+    own = '"retail_tariff", ' if own_tariff else ""
+    designs = f'["flat", "flat_optimised", "tou", {own}"rtp", "central", "layered", "peer"]'
     return _lines(
         ("# Written from files at hand. `gridagora check FILE` tells how each was read,", ""),
         ("# `gridagora compare FILE` runs the designs.", ""),
@@ -213,6 +220,18 @@ def _tail() -> str:
         ("", ""),
         ("[market]", ""),
         ("interval_minutes = 5", ""),
+    )
+
+
+def _tariff(path: str, tariff: RetailTariff) -> str:
+    said = 'it does not say how export is paid: "net_metering" or "none"'
+    asked = ('# export = "file"', 'as the file says; "net_metering" or "none" in its place')
+    export = asked if tariff.export else ('export = "net_metering"', said)
+    return _lines(
+        ("[market.retail_tariff]", ""),
+        (f'file = "{path}"', "billed as it stands; `gridagora check` tells how it was read"),
+        export,
+        ('# strategy = "price_taker"', "how homes act under it"),
     )
 
 

@@ -17,7 +17,8 @@ from gridagora.scenario.designs import find_designs
 from gridagora.scenario.key_checks import Got
 from gridagora.scenario.key_sentences import shown
 from gridagora.scenario.plugins import Plugin
-from gridagora.scenario.schema import TABLES, HomesKeys, Scenario, Table
+from gridagora.scenario.schema import TABLES, HomesKeys, Scenario, ScenarioKeys, Table
+from gridagora.scenario.tariff_files import place_tariffs, refuse_no_file
 
 BARE_POINT = re.compile(r"(?<![\w.])([-+]?)\.(?=\d)")
 INNER = tuple(name for name in TABLES if "." in name)
@@ -115,20 +116,23 @@ def parse(
     tables = places.resolve(tables, folder, got, problems)
     parts = faults.parts(raw.parts, got, problems)
     designs = find_designs(raw.designs, parts, cast(HomesKeys, tables["homes"]), got, problems)
+    placed = place_tariffs(parts, designs, folder, got, problems)
+    listed = cast(ScenarioKeys, tables["scenario"]).architectures
+    problems += refuse_no_file(listed, parts, designs, got)
     devices = faults.devices(raw.devices, got, problems)
     if problems:
         raise InputError(problems)
     full = write(values) if overrides else text
     return Scenario(
         **tables,
-        parts=parts,
+        parts=placed.parts,
         devices=devices,
-        designs=designs,
+        designs=placed.designs,
         outside=outside,
         file=name,
         text=full,
-        folder=str(folder.resolve()) if written or outside else "",
-        written=written,
+        folder=str(folder.resolve()) if written or placed.written or outside else "",
+        written=written | placed.written,
     )
 
 
