@@ -56,7 +56,7 @@ def unpacked():
         return {
             name.removeprefix("figure-"): json.loads(text)
             for name, text in held.items()
-            if name != "library"
+            if name.startswith("figure-")
         }
 
     return figures_of
@@ -86,6 +86,7 @@ def make_result(homes: int = 60, days: int = 3, seed: int = 7) -> FakeResult:
         "ledger": _ledger(homes),
         "costs": _costs(days),
         "places": places(),
+        "loading": _loading(lines, rng),
     }
     return FakeResult(_summary(intervals, homes, days), tables)
 
@@ -246,6 +247,26 @@ def _bus_rows(
             "v_at_peak_pu": v_min + 0.004,
         }
     )
+
+
+def _loading(lines: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Lines of 200 A and transformers of 25 kVA, the first of each without a known rating and so without a row."""
+    rated = lines[lines.duplicated("kind")]
+    is_line = (rated["kind"] == "line").to_numpy()
+    most = {"flat": 0.9, "tou": 1.3, "rtp": 1.2, "central": 0.8, "layered": 0.8}
+    parts = [
+        rated[["kind", "from_bus", "to_bus"]].assign(
+            architecture=name,
+            name=[f"b{row}" for row in range(len(rated))],
+            rating_a=np.where(is_line, 200.0, np.nan),
+            rating_kva=np.where(is_line, np.nan, 25.0),
+            loading_max_share=share * rng.random(len(rated)),
+            loading_at_peak_share=0.5 * share,
+            over_rating_h=0.0,
+        )
+        for name, share in most.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _ledger(homes: int) -> pd.DataFrame:

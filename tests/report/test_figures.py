@@ -131,7 +131,7 @@ def test_feeder_map_colours_every_bus_with_its_voltage(result, drawn):
     ("absent", "lost"),
     [
         (("intervals",), {"load", "average_day", "devices", "temperature"}),
-        (("homes",), {"bills", "bill_change", "voltage", "comfort"}),
+        (("homes",), {"bills", "bill_change", "group_change", "voltage", "comfort"}),
         (("buses",), {"feeder"}),
         (("costs",), {"costs"}),
         (("lines", "ledger"), set()),

@@ -18,7 +18,7 @@ OUT_OF_ASSUMPTIONS = frozenset({"tables_sha256", "files_sha256", "inputs_sha256"
 
 
 def make_answers(result: ComparisonView) -> dict[str, pd.DataFrame]:
-    """Return the tables by name: summary, bills, bills by group, statements, voltages, hours and assumptions.
+    """Return the tables by name: summary, bills, bills by group, statements, voltages, loading, hours and assumptions.
 
     Money is in the currency of the prices, energy in kWh; columns say their unit. What a result does not hold is left out.
 
@@ -34,6 +34,8 @@ def make_answers(result: ComparisonView) -> dict[str, pd.DataFrame]:
         found["bills"] = _bills(homes, names)
         found["bills by group"] = _bills_by_group(homes)
         found["voltages"] = _pivot(homes, ["v_min_pu", "v_max_pu"], names)
+    if (loading := tables.get("loading")) is not None and len(loading):
+        found["loading"] = loading.rename(columns={"architecture": "design"})
     if (ledger := tables.get("ledger")) is not None and len(ledger):
         found["statements"] = _statements(ledger)
     if (intervals := tables.get("intervals")) is not None and len(intervals):

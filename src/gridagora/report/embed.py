@@ -25,18 +25,19 @@ def library() -> str:
 @cache
 def packed_library() -> str:
     """Return the plotting library as an element of the page that its script unpacks."""
-    return _element(LIBRARY, library())
+    return element(LIBRARY, library())
 
 
 def payload(name: str, fig: go.Figure) -> str:
-    """Return a figure as an element of the page that its script unpacks; base64 holds nothing that could end markup."""
-    return _element(f"data-figure-{name}", json.dumps(rounded(fig.to_plotly_json()), **COMPACT))
+    """Return a figure as an element of the page that its script unpacks."""
+    return element(f"data-figure-{name}", json.dumps(rounded(fig.to_plotly_json()), **COMPACT))
 
 
 COMPACT: dict[str, Any] = {"separators": (",", ":"), "ensure_ascii": False, "allow_nan": False}
 
 
-def _element(name: str, text: str) -> str:
+def element(name: str, text: str) -> str:
+    """Return a text as an element of the page that its script unpacks; base64 holds nothing that could end markup."""
     # zlib format: browsers know it as "deflate" (WHATWG, Compression Standard)
     packed = base64.b64encode(zlib.compress(text.encode(), 9)).decode()
     return f'<script type="application/zlib" id="{name}">{packed}</script>'

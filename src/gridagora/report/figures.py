@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from gridagora.core.by_name import ByName
 from gridagora.report.facts import ComparisonView, require_comparison
+from gridagora.report.group_figures import group_change
 from gridagora.report.home_figures import bill_change, bills, comfort, feeder, voltage
 from gridagora.report.place_figures import places
 from gridagora.report.time_figures import average_day, devices, load, temperature
@@ -20,6 +21,7 @@ DRAWINGS: Mapping[str, Callable[[ComparisonView], go.Figure | None]] = {
     "places": places,
     "bills": bills,
     "bill_change": bill_change,
+    "group_change": group_change,
     "comfort": comfort,
     "temperature": temperature,
     "voltage": voltage,
@@ -31,8 +33,8 @@ DRAWINGS: Mapping[str, Callable[[ComparisonView], go.Figure | None]] = {
 def figures(result: ComparisonView) -> ByName[go.Figure]:
     """Return every figure that the result has numbers for; a figure whose table is absent is left out.
 
-    Names: captured_value, costs, load, average_day, devices, places, bills, bill_change, comfort, temperature, voltage,
-    feeder, information.
+    Names: captured_value, costs, load, average_day, devices, places, bills, bill_change, group_change, comfort,
+    temperature, voltage, feeder, information.
 
     Raises
     ------

@@ -16,6 +16,7 @@ from gridagora.report.facts import (
     step_s,
 )
 from gridagora.report.gains import Gain, gains, in_words, limit_words, shares_words, usd
+from gridagora.report.group_figures import NOTHING, losers, signed
 from gridagora.report.home_figures import ANSI_A_V, ANSI_BASE_V, bill_delta_usd
 from gridagora.report.style import change, number
 from gridagora.report.value_figures import captured_share
@@ -196,7 +197,31 @@ def effects(result: ComparisonView) -> str:
     )
     share = [SHARE] if np.isfinite(first.captured) else []
     return " ".join(
-        [*share, *_overload(held), *moved, *_delivery(first), *_warnings(result, held, reference)]
+        [
+            *share,
+            *_overload(held),
+            *moved,
+            *_lost(result, first),
+            *_delivery(first),
+            *_warnings(result, held, reference),
+        ]
+    )
+
+
+def _lost(result: ComparisonView, first: Digest) -> list[str]:
+    """Return which groups of homes pay more where homes on average pay less; nothing where none does."""
+    told = [
+        f"{_low(each.group)} ({each.homes:,}) {signed(each.mean_usd)} of ${number(each.before_usd, 2)}"
+        for each in losers(result, first.design)
+    ]
+    return [f"Not all win: on average {join(told)} a home."] if told else []
+
+
+def _low(text: str) -> str:
+    return (
+        "homes with none of these devices"
+        if text == NOTHING
+        else f"homes {text[:1].lower()}{text[1:]}"
     )
 
 

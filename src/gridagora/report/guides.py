@@ -53,14 +53,18 @@ GUIDES = {
         "On balanced bills: what is left with the operator, or lacks there, goes back to homes in equal parts. Where a curve "
         "crosses zero is the share of homes that pay less; the further it leans left, the more they save."
     ),
+    "group_change": (
+        "The same change by what homes own: dot at the mean of the group, bar over the middle half of its homes, their number in "
+        "brackets. A home with two kinds of device stands in both groups. Left of zero is a lower bill."
+    ),
     "comfort": "Degrees beyond the comfort band times hours, home by home; the same wish for every design.",
     "temperature": "How far indoor air departs from what households would choose at the reference price, mean over homes.",
     "voltage": (
         "Left half: the lowest voltage each home saw; right half: the highest. Green is the ANSI C84.1 range A, amber range B."
     ),
     "feeder": (
-        "Large dots are buses with homes. Choose the design at the left and the voltage at the right; "
-        "double click shows the whole feeder."
+        "Choose a design, and whether to see voltages of buses or how much of their ratings lines and transformers carry; above "
+        "100 % of a rating is overload. Point at a bus, a line or a square for its numbers; drag to move."
     ),
     "information": "Counted where rows cross the seam between homes and market, not estimated.",
 }

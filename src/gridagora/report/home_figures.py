@@ -211,8 +211,8 @@ def feeder(result: ComparisonView) -> go.Figure | None:
         for name, text in MAP_MEASURES.items()
         if name in table and table[name].notna().any()
     }
-    held = _homes_at(result)
-    x, y, height = _view(table, held)
+    held = homes_at(result)
+    x, y, height = view_of(table, held)
     fig = figure(
         height, showlegend=False, margin={"l": 8, "r": 8, "t": 52, "b": 8}, hovermode="closest"
     )
@@ -250,7 +250,7 @@ def feeder(result: ComparisonView) -> go.Figure | None:
     return fig
 
 
-def _view(table: pd.DataFrame, held: pd.Series) -> tuple[list[float], list[float], int]:
+def view_of(table: pd.DataFrame, held: pd.Series) -> tuple[list[float], list[float], int]:
     """Return the ranges of x and y that show the homes (a substation far off would shrink them), and a fitting height [px]."""
     homes = table[table["bus"].isin(held.index)]
     seen = homes if len(homes) > 1 and np.ptp(homes["x"]) > 0 and np.ptp(homes["y"]) > 0 else table
@@ -265,7 +265,8 @@ def _rounded(values: pd.Series) -> list[float | None]:
     return [None if np.isnan(value) else round(float(value), 5) for value in values.to_numpy(float)]
 
 
-def _homes_at(result: ComparisonView) -> pd.Series:
+def homes_at(result: ComparisonView) -> pd.Series:
+    """Return how many homes stand at each bus that has any, by its name."""
     table = frame(result, "homes", "bus", "home_id")
     return (
         pd.Series(dtype=int)

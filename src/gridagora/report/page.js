@@ -121,7 +121,11 @@
     });
   }
 
-  function draw(node) { return unpack("data-" + node.id).then(function (text) { return drawn(node, JSON.parse(text)); }); }
+  function draw(node) {
+    var map = "data-" + node.id.replace("figure", "map");
+    if (document.getElementById(map)) { return unpack(map).then(function (text) { window.drawMap(node, JSON.parse(text)); }); }
+    return unpack("data-" + node.id).then(function (text) { return drawn(node, JSON.parse(text)); });
+  }
 
   function drawn(node, spec) {
     offer(node, spec.layout);

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+from collections.abc import Callable, Mapping
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -22,11 +23,13 @@ from gridagora.report.facts import (
     title,
     zone,
 )
+from gridagora.report.feeder_map import MAP, MAP_PX, feeder_map
 from gridagora.report.figures import figures
 from gridagora.report.findings import answer, effects, question, span
 from gridagora.report.fragments import cards, certificates, faults, metric_table, origin
+from gridagora.report.group_figures import group_table
 from gridagora.report.guides import guide
-from gridagora.report.panel import absent_panel, panel
+from gridagora.report.panel import absent_panel, frame_of, panel
 
 
 class Panel(NamedTuple):
@@ -96,6 +99,13 @@ PANELS = (
         "Needs the bills of the reference and of at least one other design.",
     ),
     Panel(
+        "bills",
+        "group_change",
+        "Which homes win, which lose",
+        True,
+        "Needs the bills of the reference and of at least one other design.",
+    ),
+    Panel(
         "comfort",
         "comfort",
         "Discomfort of the homes",
@@ -133,6 +143,10 @@ PANELS = (
 )
 
 
+# tables that stand folded under their figures
+NUMBERS: Mapping[str, Callable[[ComparisonView], str]] = {"group_change": group_table}
+
+
 def write(result: ComparisonView, path: str | os.PathLike[str]) -> Path:
     """Write the report of a comparison as one self-contained HTML file and return its path.
 
@@ -163,7 +177,7 @@ def put(text: str, path: str | os.PathLike[str]) -> Path:
 def html(result: ComparisonView) -> str:
     """Return the report of a comparison as the text of one HTML page."""
     drawn = figures(result)
-    script = asset("page.js")
+    script = asset("map.js") + asset("page.js")
     lead, body = certificates(result)
     extent = " · ".join(
         part
@@ -193,10 +207,17 @@ def html(result: ComparisonView) -> str:
         certificates_lead=escape(lead),
         certificates=body,
         origin=origin(result, notes(result)),
-        data="\n".join(payload(name, fig) for name, fig in drawn.items()),
+        data=_data(result, drawn),
         library=packed_library(),
         script=script,
     )
+
+
+def _data(result: ComparisonView, drawn: dict[str, go.Figure]) -> str:
+    """Return what the script draws of: figures of the plotting library, and the map, which it draws itself."""
+    held = feeder_map(result)
+    rest = [payload(name, fig) for name, fig in drawn.items() if name != MAP or held is None]
+    return "\n".join([*rest, *([] if held is None else [held.data])])
 
 
 def _zone_words(name: str) -> str:
@@ -246,7 +267,13 @@ def _section(result: ComparisonView, key: str, heading: str, drawn: dict[str, go
 
 def _panel(result: ComparisonView, shown: Panel, fig: go.Figure | None) -> str:
     wide = shown.wide or len(designs(result)) > SIDE_BY_SIDE
+    if shown.name == MAP and (drawn := feeder_map(result)) is not None:
+        caption = unbroken(escape(guide(result, MAP)))
+        return frame_of(
+            MAP, shown.heading, caption, drawn.words, MAP_PX, wide=True, numbers=drawn.tables
+        )
     if fig is None:
         return absent_panel(shown.heading, shown.needs, wide=wide)
     caption = unbroken(escape(guide(result, shown.name)))
-    return panel(shown.name, shown.heading, caption, fig, wide=wide)
+    numbers = NUMBERS[shown.name](result) if shown.name in NUMBERS else ""
+    return panel(shown.name, shown.heading, caption, fig, wide=wide, numbers=numbers)

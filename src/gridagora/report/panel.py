@@ -15,18 +15,42 @@ FIGURE_PX = 400
 ACROSS = "across"  # the mark of a trace whose values lie on the axis below, not beside
 
 
-def panel(name: str, heading: str, caption: str, fig: go.Figure, *, wide: bool) -> str:
-    """Return a figure as HTML; `caption` is HTML already, and drawn by the script of the page at `figure-{name}`."""
-    told = escape(heading)
+def panel(
+    name: str, heading: str, caption: str, fig: go.Figure, *, wide: bool, numbers: str = ""
+) -> str:
+    """Return a figure as HTML, drawn by the script of the page at `figure-{name}`; caption and numbers are HTML already."""
     height = int(fig.layout.height or FIGURE_PX)
+    return frame_of(
+        name, heading, caption, alternative(heading, fig), height, wide=wide, numbers=numbers
+    )
+
+
+def frame_of(
+    name: str,
+    heading: str,
+    caption: str,
+    words: str,
+    height: int,
+    *,
+    wide: bool,
+    numbers: str = "",
+) -> str:
+    """Return the place of a figure as HTML, `height` in pixels; `words` say what it shows to who does not see it."""
+    told = escape(heading)
     return (
         f'<figure{_width(wide=wide)}><h3>{told}<button type="button" class="save" '
         f'data-save="figure-{name}" data-tip="Save this figure as SVG" '
         f'aria-label="Save the figure {told} as SVG"><span aria-hidden="true">↓</span></button></h3>'
         f"<figcaption>{caption}</figcaption>"
         f'<div class="plot" id="figure-{name}" role="img" '
-        f'aria-label="{escape(alternative(heading, fig))}" style="height:{height}px"></div></figure>'
+        f'aria-label="{escape(words)}" style="height:{height}px"></div>{_folded(numbers)}</figure>'
     )
+
+
+def _folded(numbers: str) -> str:
+    if not numbers:
+        return ""
+    return f'<details class="numbers"><summary>The numbers as a table</summary>{numbers}</details>'
 
 
 def absent_panel(heading: str, needs: str, *, wide: bool) -> str:

@@ -12,6 +12,7 @@ from gridagora.core.limits import Limits, broken_kwh, limit_substation, soft_cos
 from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
 from gridagora.core.records import RunColumn
 from gridagora.core.tables import Col, Flag, Index
+from gridagora.results.loading import BranchLoading
 from gridagora.settlement.ledger import AgreedPositions, Ledger
 from gridagora.settlement.parties import Parties
 from gridagora.settlement.retail_terms import RetailTerms
@@ -32,6 +33,7 @@ class NetworkResult(NamedTuple):
     bus_v_at_peak_pu: Col  # (b,) lowest phase at the interval of the peak
     failed: int  # intervals whose flow did not converge
     mismatch_kva: float  # largest |S - V conj(Y V)|
+    loading: BranchLoading | None = None  # None where no branch has a rating
 
 
 class Compensation(NamedTuple):

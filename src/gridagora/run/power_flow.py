@@ -11,6 +11,7 @@ from gridagora.core.ports import Grid
 from gridagora.core.records import RunColumn, interval_blocks
 from gridagora.core.tables import Col, Index
 from gridagora.grid.limits import Extremes, bus_voltages, extremes, wider
+from gridagora.grid.loading import Loads, branch_loading, heavier, loads, ratings
 from gridagora.kernels.flow.fixed_point import BLOCK
 from gridagora.results.outcome import NetworkResult
 from gridagora.run.record import open_recorder
@@ -85,6 +86,7 @@ def solve_run(
     n, t = home_kw.shape
     record, found = open_recorder(t, {VOLTAGE: n}), []
     tops: list[Extremes] = []
+    rated, heaviest = ratings(feeder), list[Loads]()
     for at in interval_blocks((len(feeder.nodes.name), t), BLOCK):
         other = other_kw[np.arange(at.start, at.stop) // round(1 / dt_h)]
         given = None if given_kvar is None else given_kvar[:, at]
@@ -94,6 +96,8 @@ def solve_run(
         for i in range(home_v.shape[1]):
             record.write(at.start + i, VOLTAGE, home_v[:, i])
         tops = [reduce(wider, [*tops, extremes(flow)])]
+        if rated is not None:
+            heaviest = [reduce(heavier, [*heaviest, loads(rated, flow)])]
         power = flow.losses_kw, flow.substation_p_kw, flow.substation_q_kvar
         found.append((*power, home_v.min(0), home_v.max(0), flow.converged, flow.mismatch_kva))
     losses_kw, p_kw, q_kvar, v_min, v_max, converged, mismatch = (
@@ -102,4 +106,5 @@ def solve_run(
     voltages, buses = record.column(VOLTAGE), bus_voltages(feeder, tops[0])
     seen = losses_kw, p_kw, q_kvar, v_min, v_max, voltages
     failed = int((~converged).sum())
-    return NetworkResult(*seen, *buses, failed, float(np.nanmax(mismatch)))
+    loading = None if rated is None else branch_loading(rated, heaviest[0])
+    return NetworkResult(*seen, *buses, failed, float(np.nanmax(mismatch)), loading)

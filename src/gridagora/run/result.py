@@ -30,6 +30,7 @@ from gridagora.results.outcome import Outcome, costs_usd, welfare_before_losses_
 from gridagora.run.evaluate import settlement
 from gridagora.run.home_series import series_tables
 from gridagora.run.home_tables import home_tables
+from gridagora.run.loading_table import loading_rows
 from gridagora.run.metric_values import measured_by, metric_values
 from gridagora.run.settle import CHARGE, MeterPrices, book_charges, settle
 from gridagora.run.state import Setup
@@ -480,6 +481,7 @@ TABLES = {
     "intervals": _intervals,
     "homes": _homes,
     "buses": _buses,
+    "loading": loading_rows,
     "costs": _costs,
     "ledger": _ledger,
 }

@@ -1,0 +1,139 @@
+"""How much of their ratings lines and transformers carry: currents and apparent powers out of solved voltages.
+
+A line is loaded by its conductor of largest current, a transformer by the apparent power into its first winding, as OpenDSS
+counts its percentages of `normamps` and of the nameplate (R. C. Dugan, Reference Guide: The Open Distribution System
+Simulator, EPRI).
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from gridagora.core.components import Phasors, block_of
+from gridagora.core.feeder import LINE, TRANSFORMER, Feeder, transformer_spans
+from gridagora.core.flow import Flow
+from gridagora.core.tables import Col, Index
+from gridagora.results.loading import BranchLoading
+
+VA_PER_KVA = 1e3
+
+
+class Ratings(NamedTuple):
+    """Currents of c conductors as a matrix over the m nodes, and whose they are: k lines, then transformers."""
+
+    current: csr_array  # (c, m) [S]
+    node: Index  # (c,) that a conductor hangs on
+    first: Index  # (k,) first conductor of each branch
+    lines: int  # of k
+    rating: Col  # (k,) [A], [kVA]
+    name: tuple[str, ...]
+    from_bus: Index
+    to_bus: Index
+
+
+class Loads(NamedTuple):
+    """Loading of k branches over some steps, shape (k,) each, as shares of their ratings [1]."""
+
+    most: Col  # nan where no step converged
+    at_peak: Col
+    over_steps: Index
+    peak_kw: float  # at the source, -inf where no step converged
+
+
+class _Branch(NamedTuple):
+    name: str
+    ends: tuple[int, int]
+    rating: float
+    node: Index  # (a,) of its own conductors at its first end
+    y_siemens: Phasors  # (a, b) over `reach`
+    reach: Index  # (b,)
+
+
+def ratings(feeder: Feeder) -> Ratings | None:
+    """Return what it takes to tell loadings; None where no line and no transformer has a rating."""
+    lines, units = list(_lines(feeder)), list(_transformers(feeder))
+    rows = lines + units
+    if not rows:
+        return None
+    sizes = np.array([len(each.node) for each in rows])
+    row = np.repeat(np.arange(sizes.sum()), np.repeat([len(each.reach) for each in rows], sizes))
+    column = np.concatenate([np.tile(each.reach, len(each.node)) for each in rows])
+    entries = np.concatenate([each.y_siemens.ravel() for each in rows])
+    shape = int(sizes.sum()), len(feeder.nodes.name)
+    return Ratings(
+        csr_array((entries, (row, column)), shape=shape),
+        np.concatenate([each.node for each in rows]),
+        np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64),
+        len(lines),
+        np.array([each.rating for each in rows]),
+        tuple(each.name for each in rows),
+        np.array([each.ends[0] for each in rows], np.int64),
+        np.array([each.ends[1] for each in rows], np.int64),
+    )
+
+
+def _lines(feeder: Feeder) -> Iterator[_Branch]:
+    lines = feeder.lines
+    ends = zip(lines.from_bus.tolist(), lines.to_bus.tolist(), strict=True)
+    for row, (a, b) in enumerate(ends):
+        node, y = block_of(lines.blocks, row)
+        if not lines.rating_a[row] > 0 or not np.isfinite(lines.rating_a[row]) or not len(node):
+            continue
+        terminal = lines.blocks.terminal[lines.blocks.start[row] : lines.blocks.start[row + 1]]
+        own = terminal == terminal.min()
+        yield _Branch(lines.name[row], (a, b), float(lines.rating_a[row]), node[own], y[own], node)
+
+
+def _transformers(feeder: Feeder) -> Iterator[_Branch]:
+    units = feeder.transformers
+    ends = {row: (start, other) for row, start, other in reversed([*transformer_spans(units)])}
+    for row in range(len(units.name)):
+        node, y = block_of(units.blocks, row)
+        own = units.blocks.terminal[units.blocks.start[row] : units.blocks.start[row + 1]] == 0
+        if units.kva[row] > 0 and np.isfinite(units.kva[row]) and own.any():
+            pair = ends.get(row, (-1, -1))
+            yield _Branch(units.name[row], pair, float(units.kva[row]), node[own], y[own], node)
+
+
+def loading_share(of: Ratings, v: Phasors) -> Col:
+    """Return the loading of every branch out of voltages (t, m) [V], as shares of the ratings, shape (t, k) [1]."""
+    current: Phasors = np.asarray((of.current @ v.T).T)
+    size = np.abs(current)
+    share = np.empty((len(v), len(of.rating)))
+    lines, units = of.first[: of.lines], of.first[of.lines :]
+    if of.lines:
+        end = int(units[0]) if len(units) else size.shape[1]
+        share[:, : of.lines] = np.maximum.reduceat(size[:, :end], lines, axis=1)
+    if len(units):
+        power = v[:, of.node[units[0] :]] * np.conj(current[:, units[0] :])
+        total = np.add.reduceat(power, units - units[0], axis=1)
+        share[:, of.lines :] = np.abs(total) / VA_PER_KVA
+    return share / of.rating
+
+
+def loads(of: Ratings, flow: Flow) -> Loads:
+    """Return the loading over the steps of a flow; those that did not converge are left out."""
+    share = loading_share(of, flow.v[flow.converged])
+    if not len(share):
+        none = np.full(len(of.rating), np.nan)
+        return Loads(none, none, np.zeros(len(of.rating), np.int64), -np.inf)
+    power_kw = flow.substation_p_kw[flow.converged]
+    peak = int(np.argmax(power_kw))
+    over: Index = (share > 1.0).sum(0).astype(np.int64)
+    return Loads(share.max(0), share[peak].copy(), over, float(power_kw[peak]))
+
+
+def heavier(before: Loads, after: Loads) -> Loads:
+    """Return the loading over two runs of steps, the second behind the first."""
+    top = after if after.peak_kw > before.peak_kw else before
+    steps = before.over_steps + after.over_steps
+    return Loads(np.fmax(before.most, after.most), top.at_peak, steps, top.peak_kw)
+
+
+def branch_loading(of: Ratings, found: Loads) -> BranchLoading:
+    """Return the loading of every branch by name."""
+    kind = (LINE,) * of.lines + (TRANSFORMER,) * (len(of.rating) - of.lines)
+    ends = of.name, kind, of.from_bus, of.to_bus, of.rating
+    return BranchLoading(*ends, found.most, found.at_peak, found.over_steps)

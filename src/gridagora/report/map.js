@@ -1,0 +1,143 @@
+(function () {
+  "use strict";
+  var GREY = "rgba(128,136,150,0.45)", HIGH = 560, holder = document.createElement("div");
+  holder.innerHTML = "<svg></svg>";
+  var NS = holder.firstChild.namespaceURI;  // an address in the page would look like a request
+
+  function make(tag, held, parent) {
+    var node = document.createElementNS(NS, tag);
+    Object.keys(held).forEach(function (key) { node.setAttribute(key, held[key]); });
+    if (parent) { parent.appendChild(node); }
+    return node;
+  }
+
+  function shade(measure, value) {
+    if (value === null || value === undefined) { return GREY; }
+    var share = (value - measure.scale[0]) / (measure.scale[1] - measure.scale[0]), stops = measure.stops;
+    share = Math.max(0, Math.min(1, share));
+    for (var at = 1; at < stops.length; at++) {
+      if (share <= stops[at][0]) { return mix(stops[at - 1][1], stops[at][1], (share - stops[at - 1][0]) / (stops[at][0] - stops[at - 1][0])); }
+    }
+    return stops[stops.length - 1][1];
+  }
+  function mix(one, other, share) {
+    return "#" + [1, 3, 5].map(function (at) {
+      var a = parseInt(one.slice(at, at + 2), 16), b = parseInt(other.slice(at, at + 2), 16);
+      return Math.round(a + share * (b - a)).toString(16).padStart(2, "0");
+    }).join("");
+  }
+  function told(measure, value) {
+    return value === null || value === undefined ? "not known" : value.toFixed(measure.unit === "%" ? 0 : 4) + "\u00a0" + measure.unit;
+  }
+
+  window.drawMap = function (node, spec) {
+    var heading = node.closest("figure").querySelector("h3").firstChild.textContent;
+    var view = spec.view.slice(), design = spec.first, measure = 0;
+    var row = document.createElement("div"), key = document.createElement("div");
+    row.className = "choose";
+    key.className = "key";
+    function offer(name, words, start, take) {
+      var label = document.createElement("label"), box = document.createElement("select");
+      label.textContent = name;
+      box.setAttribute("aria-label", name + ", " + heading);
+      words.forEach(function (text, place) { box.add(new Option(text, place)); });
+      box.value = start;
+      box.addEventListener("change", function () { take(+box.value); draw(); });
+      label.appendChild(box);
+      row.appendChild(label);
+    }
+    function button(text, name, act) {
+      var made = document.createElement("button");
+      made.type = "button";
+      made.className = "zoom";
+      made.textContent = text;
+      made.setAttribute("aria-label", name + ", " + heading);
+      made.addEventListener("click", function () { act(); draw(); });
+      row.appendChild(made);
+    }
+    function zoom(share) {
+      var x = (view[0] + view[1]) / 2, y = (view[2] + view[3]) / 2, w = share * (view[1] - view[0]) / 2, h = share * (view[3] - view[2]) / 2;
+      view = [x - w, x + w, y - h, y + h];
+    }
+    function whole() {
+      var x = spec.buses.x, y = spec.buses.y, ends = [Math.min.apply(null, x), Math.max.apply(null, x), Math.min.apply(null, y), Math.max.apply(null, y)];
+      var rim = 0.04 * Math.max(ends[1] - ends[0], ends[3] - ends[2]);
+      view = [ends[0] - rim, ends[1] + rim, ends[2] - rim, ends[3] + rim];
+    }
+    offer("Design", spec.designs, design, function (at) { design = at; });
+    offer("Show", spec.measures.map(function (each) { return each.text; }), measure, function (at) { measure = at; });
+    button("+", "Closer", function () { zoom(0.6); });
+    button("−", "Farther", function () { zoom(1 / 0.6); });
+    button("Homes", "Show the homes", function () { view = spec.view.slice(); });
+    button("All", "Show the whole feeder", whole);
+    node.before(row, key);
+
+    function place() {
+      var wide = node.clientWidth, high = HIGH, scale = Math.min(wide / (view[1] - view[0]), high / (view[3] - view[2]));
+      var x = (view[0] + view[1]) / 2, y = (view[2] + view[3]) / 2;
+      return function (bus) { return [(wide / 2 + scale * (spec.buses.x[bus] - x)).toFixed(1), (high / 2 - scale * (spec.buses.y[bus] - y)).toFixed(1)]; };
+    }
+    function draw() {
+      var at = place(), shown = spec.measures[measure], values = shown.values[design], ofBuses = shown.of === "buses";
+      var svg = make("svg", { width: "100%", height: HIGH, "aria-hidden": "true", "class": "map" });
+      spec.lines.forEach(function (ends) {
+        var a = at(ends[0]), b = at(ends[1]);
+        make("line", { x1: a[0], y1: a[1], x2: b[0], y2: b[1], stroke: GREY, "stroke-width": 1.2 }, svg);
+      });
+      if (!ofBuses) { branches(svg, at, shown, values); }
+      spec.buses.name.forEach(function (name, bus) {
+        var homes = spec.buses.homes[bus], p = at(bus);
+        if (!ofBuses) { if (homes) { make("circle", { cx: p[0], cy: p[1], r: 2, fill: GREY }, svg); } return; }
+        make("circle", {
+          cx: p[0], cy: p[1], r: homes ? 4.5 : 2.5, fill: shade(shown, values[bus]), stroke: "rgba(60,66,78,0.6)", "stroke-width": 0.6,
+          "data-tip": name + (homes ? ", homes: " + homes : "") + ". " + shown.text + ": " + told(shown, values[bus])
+        }, svg);
+      });
+      node.replaceChildren(svg);
+      legend(shown);
+    }
+    function branches(svg, at, shown, values) {
+      spec.branches.name.forEach(function (name, branch) {
+        var ends = spec.branches.ends[branch], unit = spec.branches.unit[branch], value = values[branch];
+        if (ends[0] < 0 || ends[1] < 0) { return; }
+        var a = at(ends[0]), b = at(ends[1]);
+        var tip = (unit ? "transformer " : "line ") + name + ", " + spec.branches.rating[branch] + ". " + shown.text + ": " + told(shown, value);
+        if (unit) {
+          make("rect", { x: (+a[0] + +b[0]) / 2 - 4, y: (+a[1] + +b[1]) / 2 - 4, width: 8, height: 8, fill: shade(shown, value), stroke: "rgba(60,66,78,0.6)", "stroke-width": 0.6, "data-tip": tip }, svg);
+        } else {
+          make("line", { x1: a[0], y1: a[1], x2: b[0], y2: b[1], stroke: shade(shown, value), "stroke-width": value > 100 ? 5 : 3, "stroke-linecap": "round", "data-tip": tip }, svg);
+        }
+      });
+    }
+    function legend(shown) {
+      var ends = shown.scale, places = shown.unit === "%" ? 0 : 2, bar = document.createElement("i"), parts = [ends[0], (ends[0] + ends[1]) / 2, ends[1]];
+      bar.style.background = "linear-gradient(90deg," + shown.stops.map(function (stop) { return stop[1] + " " + 100 * stop[0] + "%"; }).join(",") + ")";
+      var words = document.createElement("span");
+      words.append.apply(words, parts.map(function (value) {
+        var each = document.createElement("b");
+        each.textContent = value.toFixed(places) + "\u00a0" + shown.unit;
+        return each;
+      }));
+      var scale = document.createElement("div");
+      scale.append(words, bar);
+      key.replaceChildren(scale);
+      key.append(shown.of === "buses" ? "large dots: buses with homes" : "squares: transformers; grey: no rating known; 100\u00a0%: the rating");
+    }
+    draw();
+    if (window.ResizeObserver) {
+      var was = node.clientWidth;
+      new ResizeObserver(function () { if (node.clientWidth && node.clientWidth !== was) { was = node.clientWidth; draw(); } }).observe(node);
+    }
+    var from = null;
+    node.addEventListener("pointerdown", function (event) { from = [event.clientX, event.clientY]; });
+    window.addEventListener("pointerup", function () { from = null; });
+    node.addEventListener("pointermove", function (event) {
+      if (!from || event.pointerType === "touch") { return; }
+      var scale = Math.min(node.clientWidth / (view[1] - view[0]), HIGH / (view[3] - view[2]));
+      var dx = (event.clientX - from[0]) / scale, dy = (event.clientY - from[1]) / scale;
+      view = [view[0] - dx, view[1] - dx, view[2] + dy, view[3] + dy];
+      from = [event.clientX, event.clientY];
+      draw();
+    });
+  };
+})();

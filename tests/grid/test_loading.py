@@ -1,0 +1,88 @@
+"""Loadings against a circuit solved by hand, against rows of limits, and their laws over the steps of a run."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from gridagora.core.feeder import LINE
+from gridagora.grid import flow
+from gridagora.grid.fixed_point import open_grid
+from gridagora.grid.loading import branch_loading, heavier, loading_share, loads, ratings
+from gridagora.sources import synthetic_feeder
+
+
+@pytest.fixture(scope="module")
+def grid():
+    feeder = synthetic_feeder.make(5, 12)
+    lines = feeder.lines._replace(rating_a=np.full(len(feeder.lines.name), 200.0))
+    return open_grid(dataclasses.replace(feeder, lines=lines))
+
+
+@pytest.fixture(scope="module")
+def solved(grid):
+    rng = np.random.default_rng(2)
+    p_kw = grid.feeder.meters.p_kw * rng.uniform(-0.3, 0.7, (6, len(grid.feeder.meters.name)))
+    return flow.solve(grid.feeder, p_kw, 0.2 * np.abs(p_kw), factors=grid.factors)
+
+
+def test_shares_are_the_rows_of_limits_over_their_ratings(grid, solved):
+    of = ratings(grid.feeder)
+    for step in range(2):
+        at = type(solved)(*(column[step : step + 1] for column in solved))
+        rows = grid.limits(at, 1)
+        held = rows.a.value.reshape(len(rows.name), -1) @ at.p_kw[0]
+        held += rows.b.value.reshape(len(rows.name), -1) @ at.q_kvar[0]
+        value = dict(zip(rows.name, (held + rows.c[:, 0]) / rows.high[:, 0], strict=True))
+        share = loading_share(of, solved.v[step : step + 1])[0]
+        for branch, name in enumerate(of.name):
+            own = [
+                one
+                for text, one in value.items()
+                if text == f"transformer {name}" or text.startswith(f"line {name} at ")
+            ]
+            assert share[branch] == pytest.approx(max(own), rel=1e-6, abs=1e-9)
+
+
+def test_a_transformer_carries_what_hangs_below_it(grid, solved):
+    found = branch_loading(ratings(grid.feeder), loads(ratings(grid.feeder), solved))
+    whole = np.abs(solved.substation_p_kw + 1j * solved.substation_q_kvar)
+    carried = found.most_share * found.rating
+    assert carried[[kind != LINE for kind in found.kind]].max() <= whole.max() * (1 + 1e-9)
+
+
+def test_two_halves_of_a_run_are_the_run(grid, solved):
+    of = ratings(grid.feeder)
+    parts = [type(solved)(*(column[some] for column in solved)) for some in (slice(2), slice(2, 6))]
+    whole, joined = loads(of, solved), heavier(*(loads(of, part) for part in parts))
+    for one, other in zip(whole, joined, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_half_the_rating_is_twice_the_share_and_more_steps_above(grid, solved):
+    of = ratings(grid.feeder)
+    small = of._replace(rating=of.rating / 2)
+    np.testing.assert_allclose(loads(small, solved).most, 2 * loads(of, solved).most)
+    assert (loads(small, solved).over_steps >= loads(of, solved).over_steps).all()
+
+
+def test_steps_that_failed_are_left_out(grid, solved):
+    of, good = ratings(grid.feeder), np.array([True, True, False, True, False, True])
+    spoilt = solved.v.copy()
+    spoilt[~good] = np.nan
+    found = loads(of, solved._replace(v=spoilt, converged=good))
+    np.testing.assert_array_equal(found.most, loading_share(of, solved.v[good]).max(0))
+    none = loads(of, solved._replace(converged=np.zeros(6, np.bool_)))
+    assert np.isnan(none.most).all()
+    assert none.over_steps.sum() == 0
+
+
+def test_a_feeder_without_ratings_has_no_loadings(grid):
+    feeder = grid.feeder
+    units = feeder.transformers
+    bare = dataclasses.replace(
+        feeder,
+        lines=feeder.lines._replace(rating_a=np.full(len(feeder.lines.name), np.nan)),
+        transformers=units._replace(kva=np.full(len(units.name), np.nan)),
+    )
+    assert ratings(bare) is None
