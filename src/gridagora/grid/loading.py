@@ -29,11 +29,11 @@ class Ratings(NamedTuple):
     lines: int  # of k
     rating: Col  # (k,) [A], [kVA]
     name: tuple[str, ...]
-    from_bus: Index
-    to_bus: Index
+    from_bus: Index  # (k,)
+    to_bus: Index  # (k,)
 
 
-class Loads(NamedTuple):
+class BranchLoads(NamedTuple):
     """Loading of k branches over some steps, shape (k,) each, as shares of their ratings [1]."""
 
     most: Col  # nan where no step converged
@@ -113,26 +113,26 @@ def loading_share(of: Ratings, v: Phasors) -> Col:
     return share / of.rating
 
 
-def loads(of: Ratings, flow: Flow) -> Loads:
+def loads(of: Ratings, flow: Flow) -> BranchLoads:
     """Return the loading over the steps of a flow; those that did not converge are left out."""
     share = loading_share(of, flow.v[flow.converged])
     if not len(share):
         none = np.full(len(of.rating), np.nan)
-        return Loads(none, none, np.zeros(len(of.rating), np.int64), -np.inf)
+        return BranchLoads(none, none, np.zeros(len(of.rating), np.int64), -np.inf)
     power_kw = flow.substation_p_kw[flow.converged]
     peak = int(np.argmax(power_kw))
     over: Index = (share > 1.0).sum(0).astype(np.int64)
-    return Loads(share.max(0), share[peak].copy(), over, float(power_kw[peak]))
+    return BranchLoads(share.max(0), share[peak].copy(), over, float(power_kw[peak]))
 
 
-def heavier(before: Loads, after: Loads) -> Loads:
+def heavier(before: BranchLoads, after: BranchLoads) -> BranchLoads:
     """Return the loading over two runs of steps, the second behind the first."""
     top = after if after.peak_kw > before.peak_kw else before
     steps = before.over_steps + after.over_steps
-    return Loads(np.fmax(before.most, after.most), top.at_peak, steps, top.peak_kw)
+    return BranchLoads(np.fmax(before.most, after.most), top.at_peak, steps, top.peak_kw)
 
 
-def branch_loading(of: Ratings, found: Loads) -> BranchLoading:
+def branch_loading(of: Ratings, found: BranchLoads) -> BranchLoading:
     """Return the loading of every branch by name."""
     kind = (LINE,) * of.lines + (TRANSFORMER,) * (len(of.rating) - of.lines)
     ends = of.name, kind, of.from_bus, of.to_bus, of.rating

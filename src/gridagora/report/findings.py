@@ -11,9 +11,12 @@ from gridagora.report.facts import (
     baseline,
     designs,
     frame,
+    local_time,
     metric_value,
     of,
     step_s,
+    title,
+    zone,
 )
 from gridagora.report.gains import Gain, gains, in_words, limit_words, shares_words, usd
 from gridagora.report.group_figures import NOTHING, losers, signed
@@ -21,6 +24,7 @@ from gridagora.report.home_figures import ANSI_A_V, ANSI_BASE_V, bill_delta_usd
 from gridagora.report.style import change, number
 from gridagora.report.value_figures import captured_share
 
+NAMED = 5  # designs that one line has room for
 SEEN_SHARE = 5e-4  # less is shown as zero
 SHARE = "In brackets is the share of what a certified bound allows at all."
 SPOKEN = {
@@ -138,6 +142,25 @@ def span(result: ComparisonView) -> str:
             else f"{days * 24:,.1f} hours"
         )
     return " over ".join(parts)
+
+
+def source_line(result: ComparisonView) -> str:
+    """Return where the numbers of a picture come from: case, designs, dates and version."""
+    manifest = result.summary.get("manifest", {})
+    version = manifest.get("versions", {}).get("gridagora", "")
+    names = [plain(name) for name in designs(result)]
+    told = join(names) if len(names) <= NAMED else f"{len(names)} designs"
+    made = f"gridagora {version}".strip()
+    return " · ".join(filter(None, (title(result), told, _dates(result), span(result), made)))
+
+
+def _dates(result: ComparisonView) -> str:
+    table = frame(result, "intervals", "start_s")
+    if table is None:
+        return ""
+    times = local_time(table["start_s"].iloc[[0, -1]], zone(result)[0])
+    first, last = (f"{each.day} {each:%B %Y}" for each in times)
+    return first if first == last else f"{first} to {last}"
 
 
 def question(result: ComparisonView) -> str:

@@ -68,18 +68,18 @@
     offer("Show", spec.measures.map(function (each) { return each.text; }), measure, function (at) { measure = at; });
     button("+", "Closer", function () { zoom(0.6); });
     button("−", "Farther", function () { zoom(1 / 0.6); });
-    button("Homes", "Show the homes", function () { view = spec.view.slice(); });
-    button("All", "Show the whole feeder", whole);
+    button("Homes", "Homes only", function () { view = spec.view.slice(); });
+    button("All", "All of the feeder", whole);
     node.before(row, key);
 
-    function place() {
-      var wide = node.clientWidth, high = HIGH, scale = Math.min(wide / (view[1] - view[0]), high / (view[3] - view[2]));
+    function place(wide, high) {
+      var scale = Math.min(wide / (view[1] - view[0]), high / (view[3] - view[2]));
       var x = (view[0] + view[1]) / 2, y = (view[2] + view[3]) / 2;
       return function (bus) { return [(wide / 2 + scale * (spec.buses.x[bus] - x)).toFixed(1), (high / 2 - scale * (spec.buses.y[bus] - y)).toFixed(1)]; };
     }
-    function draw() {
-      var at = place(), shown = spec.measures[measure], values = shown.values[design], ofBuses = shown.of === "buses";
-      var svg = make("svg", { width: "100%", height: HIGH, "aria-hidden": "true", "class": "map" });
+    function picture(at, high) {
+      var shown = spec.measures[measure], values = shown.values[design], ofBuses = shown.of === "buses";
+      var svg = make("svg", { width: "100%", height: high, "aria-hidden": "true", "class": "map" });
       spec.lines.forEach(function (ends) {
         var a = at(ends[0]), b = at(ends[1]);
         make("line", { x1: a[0], y1: a[1], x2: b[0], y2: b[1], stroke: GREY, "stroke-width": 1.2 }, svg);
@@ -93,9 +93,27 @@
           "data-tip": name + (homes ? ", homes: " + homes : "") + ". " + shown.text + ": " + told(shown, values[bus])
         }, svg);
       });
-      node.replaceChildren(svg);
-      legend(shown);
+      return svg;
     }
+    function draw() {
+      node.replaceChildren(picture(place(node.clientWidth, HIGH), HIGH));
+      legend(spec.measures[measure]);
+    }
+    // for a slide: the same view, its scale of colours below
+    node.mapOf = function (x, y, wide, high) {
+      var shown = spec.measures[measure], svg = picture(place(wide, high - 60), high), stops = "", at = 0, places = shown.unit === "%" ? 0 : 2;
+      svg.setAttribute("x", x);
+      svg.setAttribute("y", y);
+      svg.setAttribute("width", wide);
+      Array.prototype.forEach.call(svg.querySelectorAll("[data-tip]"), function (each) { each.removeAttribute("data-tip"); });
+      shown.stops.forEach(function (stop) { stops += '<stop offset="' + stop[0] + '" stop-color="' + stop[1] + '"/>'; });
+      var bar = '<defs><linearGradient id="scale">' + stops + '</linearGradient></defs><rect x="0" y="' + (high - 44) + '" width="420" height="14" fill="url(#scale)"/>';
+      [shown.scale[0], (shown.scale[0] + shown.scale[1]) / 2, shown.scale[1]].forEach(function (value) {
+        bar += '<text x="' + 210 * at + '" y="' + (high - 10) + '" font-size="16" fill="#23272f" text-anchor="' + ["start", "middle", "end"][at] + '">' + value.toFixed(places) + " " + shown.unit + "</text>";
+        at += 1;
+      });
+      return new XMLSerializer().serializeToString(svg).replace(/<\/svg>$/, bar + "</svg>");
+    };
     function branches(svg, at, shown, values) {
       spec.branches.name.forEach(function (name, branch) {
         var ends = spec.branches.ends[branch], unit = spec.branches.unit[branch], value = values[branch];

@@ -164,7 +164,7 @@
     var button = event.target.closest && event.target.closest("[data-save]");
     if (!button) { return; }
     var node = document.getElementById(button.dataset.save);
-    Plotly.downloadImage(node, { format: "svg", filename: "gridagora-" + node.id, width: node.clientWidth, height: node.clientHeight });
+    slides.save(node, button.dataset.kind);
   });
 
   // paper does not scroll: a table of many designs is printed as several, each with the columns that say what a row is

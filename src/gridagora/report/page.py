@@ -25,7 +25,7 @@ from gridagora.report.facts import (
 )
 from gridagora.report.feeder_map import MAP, MAP_PX, feeder_map
 from gridagora.report.figures import figures
-from gridagora.report.findings import answer, effects, question, span
+from gridagora.report.findings import answer, effects, question, source_line, span
 from gridagora.report.fragments import cards, certificates, faults, metric_table, origin
 from gridagora.report.group_figures import group_table
 from gridagora.report.guides import guide
@@ -177,7 +177,7 @@ def put(text: str, path: str | os.PathLike[str]) -> Path:
 def html(result: ComparisonView) -> str:
     """Return the report of a comparison as the text of one HTML page."""
     drawn = figures(result)
-    script = asset("map.js") + asset("page.js")
+    script = scripts("map.js")
     lead, body = certificates(result)
     extent = " · ".join(
         part
@@ -190,6 +190,7 @@ def html(result: ComparisonView) -> str:
     )
     return Template(asset("page.html")).substitute(
         title=escape(title(result)),
+        source=escape(source_line(result)),
         script_hashes=" ".join(script_hash(text) for text in (library(), script)),
         css=asset("page.css"),
         nav=_nav(),
@@ -239,6 +240,11 @@ def _across(count: int) -> int:
 def asset(name: str) -> str:
     """Return the text of a file of this room."""
     return (files("gridagora.report") / name).read_text(encoding="utf-8")
+
+
+def scripts(*more: str) -> str:
+    """Return the script of a page: what saves and draws figures, and further files of this room before it."""
+    return "".join(asset(name) for name in (*more, "slide.js", "page.js"))
 
 
 def script_hash(script: str) -> str:

@@ -38,12 +38,20 @@ def frame_of(
     """Return the place of a figure as HTML, `height` in pixels; `words` say what it shows to who does not see it."""
     told = escape(heading)
     return (
-        f'<figure{_width(wide=wide)}><h3>{told}<button type="button" class="save" '
-        f'data-save="figure-{name}" data-tip="Save this figure as SVG" '
-        f'aria-label="Save the figure {told} as SVG"><span aria-hidden="true">↓</span></button></h3>'
+        f'<figure{_width(wide=wide)}><h3>{told}<span class="saves">{_save(name, told)}</span></h3>'
         f"<figcaption>{caption}</figcaption>"
         f'<div class="plot" id="figure-{name}" role="img" '
         f'aria-label="{escape(words)}" style="height:{height}px"></div>{_folded(numbers)}</figure>'
+    )
+
+
+def _save(name: str, heading: str) -> str:
+    """Return a button for each kind of picture that a figure can be saved as."""
+    return "".join(
+        f'<button type="button" class="save" data-save="figure-{name}" data-kind="{kind.lower()}" '
+        f'data-tip="Save this figure for a slide as {kind}" '
+        f'aria-label="Save the figure {heading} as {kind}">{kind}</button>'
+        for kind in ("SVG", "PNG")
     )
 
 

@@ -14,7 +14,7 @@ from gridagora.report import risk_matrix, risk_table
 from gridagora.report.embed import library, packed_library, payload
 from gridagora.report.flip_figures import flips_html
 from gridagora.report.fragments import origin
-from gridagora.report.page import asset, put, script_hash, unbroken
+from gridagora.report.page import asset, put, script_hash, scripts, unbroken
 from gridagora.report.risk_drawing import RiskFigure
 from gridagora.report.risk_figures import risk_figures
 from gridagora.report.risk_names import READ, event_words
@@ -128,7 +128,7 @@ def keep_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
 def html(view: RiskView, maps: str = "") -> str:
     """Return the page as the text of one HTML file, with maps below its answer; the same assessment gives the same bytes."""
     drawn = risk_figures(view)
-    script = asset("page.js")
+    script = scripts()
     parts = {key: _section(view, key, drawn) for key in SECTIONS}
     links = {key: NAV[key] for key, text in parts.items() if text} | {"origin": "Origin"}
     return Template(asset("risk.html")).substitute(

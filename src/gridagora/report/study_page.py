@@ -13,7 +13,7 @@ from gridagora.report import claims_table, claims_words
 from gridagora.report.embed import library, packed_library, payload
 from gridagora.report.facts import ComparisonView
 from gridagora.report.fragments import origin
-from gridagora.report.page import asset, put, script_hash, unbroken
+from gridagora.report.page import asset, put, script_hash, scripts, unbroken
 from gridagora.report.panel import panel
 from gridagora.report.rows import Row, rows_of
 from gridagora.report.scroll_table import scroll_table
@@ -127,7 +127,7 @@ def write(result: ComparisonView, path: str | os.PathLike[str]) -> Path:
 def html(result: ComparisonView) -> str:
     """Return the report of a study as the text of one HTML page."""
     drawn = figures(result)
-    script = asset("page.js")
+    script = scripts()
     parts = {key: _section(result, key, drawn) for key in SECTIONS}
     links = {key: SECTIONS[key] for key, text in parts.items() if text} | {"origin": "Origin"}
     return Template(asset("study.html")).substitute(

@@ -11,7 +11,7 @@ from gridagora.core.ports import Grid
 from gridagora.core.records import RunColumn, interval_blocks
 from gridagora.core.tables import Col, Index
 from gridagora.grid.limits import Extremes, bus_voltages, extremes, wider
-from gridagora.grid.loading import Loads, branch_loading, heavier, loads, ratings
+from gridagora.grid.loading import BranchLoads, branch_loading, heavier, loads, ratings
 from gridagora.kernels.flow.fixed_point import BLOCK
 from gridagora.results.outcome import NetworkResult
 from gridagora.run.record import open_recorder
@@ -86,7 +86,7 @@ def solve_run(
     n, t = home_kw.shape
     record, found = open_recorder(t, {VOLTAGE: n}), []
     tops: list[Extremes] = []
-    rated, heaviest = ratings(feeder), list[Loads]()
+    rated, heaviest = ratings(feeder), list[BranchLoads]()
     for at in interval_blocks((len(feeder.nodes.name), t), BLOCK):
         other = other_kw[np.arange(at.start, at.stop) // round(1 / dt_h)]
         given = None if given_kvar is None else given_kvar[:, at]
