@@ -242,6 +242,9 @@ def finish(result: "Comparison | StudyResult", folder: Path, as_json: bool) -> N
         (study_table if swept else table).render(result, console(stderr=False))
     said = "" if answers is None else f", tables for a spreadsheet are in {answers}"
     say(f"Result in {folder}; the report is {path}{said}")
+    taken = result.summary.get("manifest", {}).get("taken_up")
+    if taken:
+        say(f"Taken up from a run that was stopped, not run again: {', '.join(taken)}.")
     failed = failures(result.summary)
     for name, reason in failed.items():
         say(f"{name} failed: {reason.rstrip('.')}. What the others found is kept.")

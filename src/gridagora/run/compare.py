@@ -47,6 +47,7 @@ from gridagora.run.record import power_of
 from gridagora.run.settle import wire_losses
 from gridagora.run.simulate import simulate, simulate_runs
 from gridagora.run.state import FinishedRun, Setup, baseline, wiring_of
+from gridagora.run.take_up import KeptDesigns, open_kept
 from gridagora.run.topology import place_homes, service_transformers
 from gridagora.scenario import plugins
 from gridagora.scenario.build import Scene
@@ -88,25 +89,35 @@ def compare(
     names = require_designs(scene, architectures)
     draft = None if out is None else folders.begin(out)
     with note_on_stop(partial(folders.spell_kept, draft)):
-        found = _compare_designs(scene, names, draft, tell)
+        origin = describe_origin(scene, names)
+        kept = open_kept(scene, origin, draft)
+        found = _compare_designs(scene, names, origin, draft, kept, tell)
         if out is not None:
             folders.save(found, out)
+            kept.clear(Path(out))
     return found
 
 
 def _compare_designs(
-    scene: Scene, names: list[str], draft: Path | None, tell: Progress
+    scene: Scene,
+    names: list[str],
+    origin: dict[str, Any],
+    draft: Path | None,
+    kept: KeptDesigns,
+    tell: Progress,
 ) -> results.Comparison:
     """Return the result of designs on one scene; what each did is written into the draft as soon as it is finished."""
-    origin = describe_origin(scene, names)
     markets = {name: scene.market(name) for name in dict.fromkeys(["flat", *names])}
     study = prepare(scene, tell)
     grid = wiring_of(study).grid
     outcomes: dict[str, Outcome] = {}
     faults: dict[str, str] = {}
     for name, market in markets.items():
+        earlier = kept.find(name)
+        if earlier is not None:
+            origin.setdefault("taken_up", []).append(name)
         try:
-            outcomes[name] = _run_design(scene, study, market, name, partial(tell, name))
+            outcomes[name] = earlier or _run_design(scene, study, market, name, partial(tell, name))
         except FAULTS as fault:
             faults[name] = plugins.blamed(
                 describe_error(fault), name, market.strategy, scene.scenario.outside
@@ -114,6 +125,7 @@ def _compare_designs(
             continue
         if draft is not None:
             folders.keep(outcomes[name], draft)
+            kept.keep(outcomes[name])
     if "flat" not in outcomes:
         raise InputError([Problem("flat", faults["flat"], "a baseline that runs")])
     if all(name in faults for name in names):

@@ -19,6 +19,7 @@ from gridagora.files.path import require_path
 from gridagora.files.stop import NOTHING
 from gridagora.results.outcome import Outcome
 from gridagora.run.result import Comparison
+from gridagora.run.take_up import ENDING
 
 OWN = frozenset(
     {
@@ -92,8 +93,13 @@ def spell_kept(draft: Path | None) -> str:
             shutil.rmtree(draft, ignore_errors=True)
         return NOTHING
     names = ", ".join(path.stem for path in finished)
+    again = (
+        "starts again"
+        if len(list((draft / "finished").glob(f"*{ENDING}"))) < len(finished)
+        else "goes on with the others"
+    )
     return (
-        f"What finished designs did by interval ({names}) is kept in {draft / 'finished'}, and the same command starts again; "
+        f"What finished designs did ({names}) is kept in {draft / 'finished'}, and the same command {again}; "
         "a result that was there before is as it was."
     )
 
