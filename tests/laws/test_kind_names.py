@@ -29,6 +29,7 @@ NAMED = {
     "scenario/schema.py": "keys of [homes], older than [homes.KIND], with their bounds and sentences",
     "scenario/short_keys.py": "which key of [homes] stands for which of [homes.KIND]",
     "scenario/unread.py": "which source reads [homes] ev_file and ev_source",
+    "scenario/cars_by_home.py": "the file of sessions home by home, and the table that it fills",
     "scenario/paths.py": "the files of charging sessions that ev_file may leave out",
     "scenario/cross_checks.py": "ev_source beside ev_file",
     "scenario/households.py": "reads charging sessions by ev_source",

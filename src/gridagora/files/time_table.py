@@ -88,7 +88,7 @@ def read_time_table(path: Path, timezone: str, first_s: int | None = None) -> Ti
     sheet = read_sheet(Path(path))
     time = _find_time(sheet)
     problems: list[Problem] = []
-    start_s, said = _read_times(sheet, time, timezone, first_s, problems)
+    start_s, said = read_times(sheet, time, timezone, first_s, problems)
     columns = {
         split_heading(written).name: _read_column(sheet, written, problems)
         for written in sheet.cells
@@ -137,10 +137,29 @@ def _find_time(sheet: Sheet) -> str:
     raise InputError([Problem(str(sheet.path), f"the columns {got}", expected)])
 
 
-def _read_times(
+def read_times(
     sheet: Sheet, time: str, timezone: str, first_s: int | None, problems: list[Problem]
 ) -> tuple[Index, str]:
-    """Return the start of every row [s UTC], and how it was read, in words."""
+    """Return the times of a column [s UTC], and how they were read, in words; zeros where some are none, which is a problem.
+
+    Parameters
+    ----------
+    time
+        Heading of the column as it is written.
+    timezone
+        IANA name of the zone of stamps without an offset.
+    first_s
+        Start of hour 0 of numbered hours [s UTC]; None: they are refused.
+    problems
+        Grows by the problem of each row that is none.
+
+    Returns
+    -------
+    start_s
+        Shape (r,) [s UTC].
+    said
+        How they were read.
+    """
     cells = [RANGE.sub("", cell) for cell in sheet.cells[time]]
     heading = split_heading(time)
     timezone = ZONES.get(heading.unit or heading.name.rpartition("_")[2], timezone)

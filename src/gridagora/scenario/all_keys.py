@@ -6,7 +6,7 @@ from typing import Any
 
 from gridagora.scenario.key_reference import LEFT_OUT, KeyLine, part_keys, table_keys
 from gridagora.scenario.schema import TABLES
-from gridagora.scenario.unread import OF_LOADS, READERS
+from gridagora.scenario.unread import READERS, read_beside
 
 SIDE = 34  # column of the comment behind a key
 HEAD = "# Keys behind a # are at their defaults, or left out: take the # away to set one."
@@ -50,7 +50,8 @@ def _table(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _unread(held: Mapping[str, Mapping[str, Any]], table: str) -> set[str]:
     """Return the keys of a table that no source of the scenario reads."""
     found: set[str] = set()
-    kept = {key for of, key in OF_LOADS if of == table and held["homes"].get("loads")}
+    usual = {key: field.default for key, field in TABLES["homes"].model_fields.items()}
+    kept = {key for of, key in read_beside({**usual, **held["homes"]}) if of == table}
     for each in READERS:
         outer, _, name = each.by.rpartition(".")
         value = held[outer].get(name, TABLES[outer].model_fields[name].default)

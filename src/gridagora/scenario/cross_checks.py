@@ -57,6 +57,7 @@ def check(
         *_members(homes, got),
         *homes.shares.check(got.where("homes", "by_hand_share")),
         *_weather(homes, cast(WeatherKeys, tables["weather"]), got),
+        *_sessions(homes, got),
         *_sliders(cast(ComfortKeys, tables["comfort"]), got),
         *_tiers(cast(QualityKeys, tables["quality"]), got),
         *_partners(cast(LayersKeys, tables["layers"]), parts, got),
@@ -76,6 +77,27 @@ def _members(keys: HomesKeys, got: Got) -> list[Problem]:
         hint = "Leave source out, or read the file as source 'profiles'."
         problems.append(Problem(got.where("homes", "loads"), said, "one of them", hint))
     return problems
+
+
+def _sessions(keys: HomesKeys, got: Got) -> list[Problem]:
+    """Return what is wrong with the source of charging sessions: no file of one's own, shares beside sessions by home."""
+    if keys.ev_source not in {"sessions", "by_home"} or keys.ev_share == 0:
+        return []
+    if not keys.ev_file:
+        expected = f"the file that ev_source '{keys.ev_source}' reads"
+        return [Problem(got.where("homes", "ev_file"), "nothing", expected)]
+    written = keys.model_fields_set & {"ev_share", "ev_daily_share"}
+    if keys.ev_source != "by_home":
+        return []
+    return [
+        Problem(
+            got.where("homes", key),
+            f"{vars(keys)[key]} beside sessions by home, which say who has a car and when",
+            "one of them",
+            f"Leave {key} out.",
+        )
+        for key in sorted(written)
+    ]
 
 
 def _calendar(case: ScenarioKeys, got: Got) -> list[Problem]:
@@ -261,10 +283,4 @@ def _weather(homes: HomesKeys, weather: WeatherKeys, got: Got) -> list[Problem]:
     if homes.weather_source in {"epw", "tmy3", "nsrdb"} and not homes.weather_file:
         expected = f"the file that weather_source '{homes.weather_source}' reads"
         problems.append(Problem(got.where("homes", "weather_file"), "nothing", expected))
-    if homes.ev_source == "sessions" and homes.ev_share > 0 and not homes.ev_file:
-        problems.append(
-            Problem(
-                got.where("homes", "ev_file"), "nothing", "the file that ev_source 'sessions' reads"
-            )
-        )
     return problems

@@ -19,6 +19,7 @@ from gridagora.population.profiles import HOUR_S, Profiles, has_unit, hours_of
 from gridagora.scenario import membership, plugin_sources, short_keys
 from gridagora.scenario import populate as draw
 from gridagora.scenario.calendar import midnight_s
+from gridagora.scenario.cars_by_home import BY_HOME, give_cars, read_own_cars
 from gridagora.scenario.metered_loads import order_loads, put_loads
 from gridagora.scenario.pairing import pair_start_s, spell_day
 from gridagora.scenario.schema import Scenario, from_outside
@@ -96,7 +97,7 @@ def measured(scenario: Scenario, start_s: int) -> draw.Measured | None:
     )
     cars = (
         attempt(lambda: _sessions(scenario, start_s), problems)
-        if cars_share(scenario) > 0
+        if cars_share(scenario) > 0 and keys.ev_source != BY_HOME
         else NO_SESSIONS
     )
     if problems or found is None or cars is None:
@@ -122,18 +123,30 @@ def homes(
 ) -> Population:
     """Return the population: so many homes, what they own, and when their cars come and go."""
     table, notes = _houses(scenario, start_s, count, outdoors.weather, lived, named)
-    members = named.members
-    observed = {
-        "ev": synthetic.sessions(scenario.scenario.seed) if lived is None else lived.sessions
-    }
+    cars = read_own_cars(scenario, named.members, given(scenario))
+    members, keys = (named.members, given(scenario)) if cars is None else (cars.members, cars.keys)
+    observed = {"ev": _observed(scenario, start_s, lived)}
     people = People(
         table, outdoors.weather, scenario.scenario.seed, observed, outdoors.latitude_deg
     )
     if members is None:
-        return Population(draw.devices(given(scenario), people), notes)
-    return Population(
-        membership.give_devices(members, given(scenario), people), (*members.notes, *notes)
-    )
+        table = draw.devices(keys, people)
+    else:
+        table = membership.give_devices(members, keys, people)
+        notes = (*members.notes, *notes)
+    if cars is None:
+        return Population(table, notes)
+    table, said = give_cars(table, cars, scenario, start_s)
+    return Population(table, (*notes, *said))
+
+
+def _observed(scenario: Scenario, start_s: int, lived: draw.Measured | None) -> Sessions:
+    """Return the sessions that those of cars are drawn from: of a file where one is named."""
+    if lived is not None:
+        return lived.sessions
+    if scenario.homes.ev_file and scenario.homes.ev_source != BY_HOME and cars_share(scenario) > 0:
+        return _sessions(scenario, start_s)
+    return synthetic.sessions(scenario.scenario.seed)
 
 
 def _houses(

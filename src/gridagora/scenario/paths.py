@@ -19,7 +19,7 @@ USED = (
     ("homes", "weather_folder", ("profiles",)),
     ("homes", "table", ()),
     ("homes", "loads", ()),
-    ("homes", "ev_file", ("travis", "profiles")),
+    ("homes", "ev_file", ()),
     ("weather", "file", ("epw", "tmy3", "nsrdb")),
     ("weather", "folder", ("travis",)),
     ("prices", "folder", ("ercot_hub_average", "ercot_zone", "ercot_hb_south_2016")),
@@ -28,6 +28,7 @@ USED = (
     ("prices", "real_time_file", ("ercot_files",)),
     ("layers", "partners_file", ()),  # whatever the source
 )
+IN_FILES = ("travis", "profiles")  # homes that a file holds
 EV_FILES = {
     "evipro": "{data}/ev/nrel_evipro_home_l2/BEV_level_2.parquet",
     "evwatts": "{data}/ev/texas_evwatts/sessions.csv.gz",
@@ -135,7 +136,8 @@ def _of_homes(values: Mapping[str, Any], key: str) -> str:
     """Return a path of `[homes]`, empty where nothing opens it."""
     named = str(values[key])
     if key == "ev_file":
-        return (named or EV_FILES.get(values["ev_source"], "")) if values["ev_share"] > 0 else ""
+        usual = EV_FILES.get(values["ev_source"], "") if values["source"] in IN_FILES else ""
+        return (named or usual) if values["ev_share"] > 0 else ""
     if key == "folder":
         return "" if values["file"] and values["source"] == "profiles" else named
     opened = {"weather_file": ("epw", "tmy3", "nsrdb"), "weather_folder": ("travis",)}

@@ -199,14 +199,16 @@ class HomesKeys(Table):
         description="share of the variance of heating and cooling that the house of the median home must explain [share]",
     )
     ev_source: Annotated[
-        Literal["evipro", "evwatts", "sessions"], _or_from_outside("homes.ev_source")
+        Literal["evipro", "evwatts", "sessions", "by_home"], _or_from_outside("homes.ev_source")
     ] = Field(
         "evipro",
-        description="layout of ev_file: NREL EVI-Pro, EV WATTS, or columns arrive, depart, energy_kwh and, if known, kw",
+        description="layout of ev_file: NREL EVI-Pro, EV WATTS, columns arrive, depart, energy_kwh and, if known, kw to draw "
+        "from, or sessions by home as they are, with the energy of the charger",
     )
     ev_file: str = Field(
         "",
-        description="charging sessions to draw from, where ev_share is above 0; left out: that of the source in the data folder",
+        description="charging sessions, where ev_share is above 0; left out: of homes of a file that of ev_source in the data "
+        "folder, of synthetic homes those that are drawn",
     )
     ev_daily_share: Share | None = Field(
         None,

@@ -10,6 +10,7 @@ from gridagora.scenario.schema import LIMIT_KEYS, HomeColumns, Table, from_outsi
 
 OWN_FILES = ("epw", "tmy3", "nsrdb")
 PRICE_FILES = ("ercot_files",)
+WITH_UNITS = ("evipro", "sessions")  # sessions whose unit a key says
 IN_FILES = ("travis", "profiles")  # homes that a file holds
 
 
@@ -50,7 +51,7 @@ READERS = (
     Readers("homes", ("weather_source", "weather_folder"), "homes.source", ("profiles",)),
     Readers(
         "homes",
-        ("ev_file", "ev_source", "folder", "first", "fit_r2_least"),
+        ("ev_source", "folder", "first", "fit_r2_least"),
         "homes.source",
         IN_FILES,
     ),
@@ -61,18 +62,29 @@ READERS = (
         "homes.units", ("load", "heat", "hot_water", "temperature"), "homes.source", ("profiles",)
     ),
     Readers("homes.units", ("ev",), "homes.source", IN_FILES),
-    Readers("homes.units", ("ev",), "homes.ev_source", ("evipro", "sessions")),
+    Readers("homes.units", ("ev",), "homes.ev_source", WITH_UNITS),
 )
 
 
 # What a file of metered loads reads, whatever the source of houses.
 OF_LOADS = frozenset({("homes", "first"), ("homes", "load_max_kw"), ("homes.units", "load")})
+OF_SESSIONS = frozenset({("homes", "ev_source"), ("homes.units", "ev")})  # the same of sessions
+
+
+def read_beside(homes: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    """Return table and name of the keys that files of loads or of charging sessions read, whatever the source of houses."""
+    used = OF_LOADS if homes["loads"] else frozenset[tuple[str, str]]()
+    if not homes["ev_file"]:
+        return used
+    return used | OF_SESSIONS - (
+        frozenset() if homes["ev_source"] in WITH_UNITS else {("homes.units", "ev")}
+    )
 
 
 def check(tables: Mapping[str, Table], parts: Mapping[str, Any], got: Got) -> list[Problem]:
     """Return the problem of each key that is set, to something else than its default, while nothing reads it."""
     found: dict[tuple[str, str], Problem] = {}
-    used = OF_LOADS if vars(tables["homes"])["loads"] else frozenset()
+    used = read_beside(vars(tables["homes"]))
     for each in READERS:
         outer, _, name = each.by.rpartition(".")
         value = vars(tables[outer])[name]
