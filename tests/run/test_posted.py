@@ -40,13 +40,14 @@ def played(street, name, *, at_once):
     return desk
 
 
-def test_seven_designs_post_hours():
+def test_eight_designs_post_hours():
     assert AT_ONCE == [
         "critical_peak",
         "demand_charge",
         "demand_subscription",
         "flat",
         "flat_optimised",
+        "retail_tariff",
         "rtp",
         "tou",
     ]

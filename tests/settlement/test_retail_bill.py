@@ -108,6 +108,8 @@ def test_export_is_taken_off_the_month_or_paid_at_its_rate():
     assert bill(net, day(2023, 6), power) == pytest.approx([1.0 + 0.4])
     paid = flat(0.1, 0.2, upto=(300.0,), paid=0.05, export="rate")
     assert bill(paid, day(2023, 6), power) == pytest.approx([1.0 + 14 * 0.2 - 12 * 0.05])
+    least = paid._replace(minimum=Amount(102.0))  # 3.4 of this day, the bill is 3.2
+    assert bill(least, day(2023, 6), power) == pytest.approx([3.4])
     none = flat(0.1, 0.2, upto=(300.0,), export="none")
     assert bill(none, day(2023, 6), power) == pytest.approx([1.0 + 14 * 0.2])
     surplus = flat(0.1, 0.2, upto=(300.0,), minimum=Amount(30.0))
@@ -211,6 +213,21 @@ def test_homes_plan_on_the_block_in_which_their_month_ends():
     assert np.array_equal(own[:, 0], [0.1, 0.2, 0.3, 0.2])
     assert np.array_equal(own[:, -1], own[:, 0]), "hours beyond the run belong to its last month"
     assert (found.credit_per_kwh == 0.05).all()
+
+
+def test_plans_see_two_prices_in_every_hour_where_export_has_a_rate():
+    """Runs in step have two prices in all of them or in none, whatever day of the week each is at."""
+    free = RetailTariff(
+        "free weekends",
+        (EnergyRate("week", (0.2,), (), 0.05), EnergyRate("free", (0.0,), (), 0.0)),
+        always(0),
+        always(1),
+        export="rate",
+    )
+    terms = lay_out_terms(free, day(2024, 6, 29), 24, 48)  # a Saturday
+    _, price, credit = plan_prices(terms, np.ones((1, 24)), 1)
+    assert (credit < price).all()
+    assert bill(free, day(2024, 6, 29), -np.ones((1, 24))) == [0.0]
 
 
 def test_the_highest_demand_charge_of_the_month_is_planned_on():

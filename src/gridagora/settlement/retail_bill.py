@@ -13,6 +13,7 @@ from gridagora.settlement.retail_terms import RetailTerms
 BLOCKS = "energy beyond the first block"
 FIXED = "fixed charge"
 MINIMUM = "up to the minimum bill"
+BELOW_PER_KWH = 1e-9  # plans see export earn so much less at least, in every hour alike
 ITEMS = (BLOCKS, FIXED, DEMAND, MINIMUM)
 
 
@@ -81,7 +82,7 @@ def plan_prices(terms: RetailTerms, home_kw: RunColumn, per: int) -> PlanPrices:
     price = terms.per_kwh[terms.rate, held[:, terms.month]]
     if terms.export_per_kwh is None:
         return PlanPrices(home_class.ravel(), price, price)
-    credit = np.broadcast_to(terms.export_per_kwh[terms.rate], price.shape)
+    credit = np.minimum(terms.export_per_kwh[terms.rate], price - BELOW_PER_KWH)
     return PlanPrices(home_class.ravel(), price, credit)
 
 
