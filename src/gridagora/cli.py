@@ -8,6 +8,7 @@ import typer
 from gridagora import __version__
 from gridagora.commands.area import run_area
 from gridagora.commands.check import check
+from gridagora.commands.complete import complete_design, complete_design_of_result, complete_designs
 from gridagora.commands.ensemble import ensemble
 from gridagora.commands.flips import WithMap
 from gridagora.commands.new import demo_text, new
@@ -47,7 +48,6 @@ app = typer.Typer(
     name="gridagora",
     help="Compare electricity market designs on one feeder: same homes, weather, prices and random draws for all.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -91,7 +91,10 @@ def run(
     only: Annotated[
         str | None,
         typer.Option(
-            "--only", metavar="NAME", help="The design; the scenario's first if left out."
+            "--only",
+            metavar="NAME",
+            help="The design; the scenario's first if left out.",
+            autocompletion=complete_design,
         ),
     ] = None,
     set_: Set = None,
@@ -123,7 +126,10 @@ def compare(
     only: Annotated[
         str | None,
         typer.Option(
-            "--only", metavar="NAME,...", help="Designs to run; those of the scenario if left out."
+            "--only",
+            metavar="NAME,...",
+            help="Designs to run; those of the scenario if left out.",
+            autocompletion=complete_designs,
         ),
     ] = None,
     seeds: Annotated[
@@ -188,7 +194,13 @@ def export(
 def statement(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a result.")],
     design: Annotated[
-        str, typer.Option("--design", metavar="NAME", help="A design of the result.")
+        str,
+        typer.Option(
+            "--design",
+            metavar="NAME",
+            help="A design of the result.",
+            autocompletion=complete_design_of_result,
+        ),
     ],
     party: Annotated[
         str,

@@ -44,6 +44,14 @@ def _scenario_file(path: Path) -> Path:
     return inside if inside.is_file() else path
 
 
+def complete_key(incomplete: str) -> list[str]:
+    """Return the keys of the tables of a scenario, as `homes.pv_share=`, that begin so."""
+    from gridagora.scenario.schema import TABLES
+
+    keys = (f"{table}.{key}=" for table, model in TABLES.items() for key in model.model_fields)
+    return [key for key in keys if key.startswith(incomplete)]
+
+
 Scenario = Annotated[
     Path,
     typer.Argument(
@@ -56,7 +64,10 @@ Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder o
 Set = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="Override a key, as homes.pv_share=0.5; repeatable."
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key, as homes.pv_share=0.5; repeatable.",
+        autocompletion=complete_key,
     ),
 ]
 Json = Annotated[

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gridagora.commands.complete import complete_design_of_result, complete_metric
 from gridagora.core.errors import InputError, Problem, nearest
 from gridagora.terminal import Json, console, report_errors, show_json, show_records
 
@@ -30,10 +31,21 @@ def show(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a result.")],
     metric: Annotated[
         str | None,
-        typer.Option("--metric", metavar="ID", help="One metric by its id or name, such as E5."),
+        typer.Option(
+            "--metric",
+            metavar="ID",
+            help="One metric by its id or name, such as E5.",
+            autocompletion=complete_metric,
+        ),
     ] = None,
     design: Annotated[
-        str | None, typer.Option("--design", metavar="NAME", help="Every metric of one design.")
+        str | None,
+        typer.Option(
+            "--design",
+            metavar="NAME",
+            help="Every metric of one design.",
+            autocompletion=complete_design_of_result,
+        ),
     ] = None,
     home: Annotated[
         str | None,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gridagora.commands.complete import complete_metric
 from gridagora.commands.worlds import (
     SPREAD_DAYS,
     Designs,
@@ -57,7 +58,13 @@ def sweep(
         typer.Option("--latin", metavar="N", help="N combinations in place of all of them."),
     ] = None,
     metric: Annotated[
-        str, typer.Option("--metric", metavar="ID", help="What designs are ranked by.")
+        str,
+        typer.Option(
+            "--metric",
+            metavar="ID",
+            help="What designs are ranked by.",
+            autocompletion=complete_metric,
+        ),
     ] = "E1",
     seeds: Seeds = SWEEP_WORLDS,
     designs: Designs = None,

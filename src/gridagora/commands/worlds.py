@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from gridagora.commands.complete import complete_designs
 from gridagora.core.errors import InputError, Problem
 from gridagora.files.stop import note_on_stop
 from gridagora.terminal import (
@@ -40,7 +41,12 @@ Seeds = Annotated[
 ]
 Designs = Annotated[
     str | None,
-    typer.Option("--designs", metavar="NAME,...", help="Left out: those of the scenario."),
+    typer.Option(
+        "--designs",
+        metavar="NAME,...",
+        help="Left out: those of the scenario.",
+        autocompletion=complete_designs,
+    ),
 ]
 Spread = Annotated[
     int,
