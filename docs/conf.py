@@ -1,7 +1,10 @@
 """Sphinx configuration: the tables of keys and parts are written from the code, the gallery is executed, at every build."""
 
 import os
+import re
 import shutil
+from collections.abc import Iterable
+from importlib import import_module
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any, get_origin
@@ -17,7 +20,12 @@ project = "gridagora"
 author = "the gridagora authors"
 copyright = "2026, the gridagora authors"
 version = release = installed("gridagora")
-extensions = ["myst_nb"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+napoleon_google_docstring = False
+autodoc_typehints = "none"  # signatures carry them
+autodoc_member_order = "bysource"
+python_maximum_signature_line_length = 90
+suppress_warnings = ["ref.python"]  # a class is found under its public name and under its file
 myst_enable_extensions = ["deflist"]  # no dollarmath: here a dollar sign is money
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
@@ -77,6 +85,32 @@ def _public() -> str:
     return "\n".join(lines)
 
 
+API = {
+    "scenes": ("load", "build", "assemble", "check", "Scenario", "Scene", "read_feeder"),
+    "runs": ("compare", "Run"),
+    "results": ("Result", "open_result", "table", "figures", "open_ensemble"),
+    "tables": ("Homes", "Weather", "Prices", "Feeder"),
+    "devices": ("Batteries", "PvArrays", "ChargingSessions", "HeatPumps", "WaterHeaters"),
+    "parts": ("register", "find", "names", "lift_space", "lift_time"),
+    "errors": ("InputError", "PartError", "Problem"),
+}  # every public name of `gridagora`, by the page's headings
+FAMILIAR = {word for words in API.values() for word in words}
+WITHOUT_MEMBERS = {"Scenario"}  # its keys are on a page of their own
+
+
+def _signatures(module: str, words: Iterable[str]) -> str:
+    """Return the directives that write signature and docstring of some names."""
+    lines = ["```{eval-rst}"]
+    for word in words:
+        value = getattr(import_module(module), word)
+        if isinstance(value, type):
+            members = [] if word in WITHOUT_MEMBERS else ["   :members:"]
+            lines += [f".. autoclass:: {module}.{word}", *members, ""]
+        elif callable(value) and get_origin(value) is None:
+            lines += [f".. autofunction:: {module}.{word}", ""]
+    return "\n".join([*lines, "```", ""])
+
+
 def _meaning(value: Any) -> str:
     if get_origin(value) is not None:
         return f"`{value}`".replace("|", "\\|")
@@ -100,6 +134,13 @@ def _first_line(kind: str, name: str) -> str:
 def setup(app):
     """Let pages of the gallery load what draws their figures."""
     app.connect("html-page-context", _load_drawing)
+    app.connect("autodoc-process-docstring", _in_rst)
+
+
+def _in_rst(app, what, name, obj, options, lines):
+    """Write what a docstring has between single backquotes as code; a bar in it is no substitution."""
+    lines[:] = [re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", line) for line in lines]
+    lines[:] = [re.sub(r"\|(?=[^|`]+\|)", r"\\|", line) for line in lines]
 
 
 def _load_drawing(app, pagename, *_):
@@ -123,3 +164,13 @@ _prepare_kernel()
 (WRITTEN / "keys.md").write_text(_keys(), encoding="utf-8")
 (WRITTEN / "parts.md").write_text(_parts(), encoding="utf-8")
 (WRITTEN / "public.md").write_text(_public(), encoding="utf-8")
+for group, members in API.items():
+    (WRITTEN / f"api-{group}.md").write_text(_signatures("gridagora", members), encoding="utf-8")
+(WRITTEN / "api-env.md").write_text(_signatures("gridagora.env", ["HomeEnv"]), encoding="utf-8")
+(WRITTEN / "api-extend.md").write_text(
+    "\n".join(
+        f"## Names {purpose}\n\n{_signatures('gridagora.extend', sorted(set(words) - FAMILIAR))}"
+        for purpose, words in extend.public_names().items()
+    ),
+    encoding="utf-8",
+)

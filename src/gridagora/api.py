@@ -14,6 +14,7 @@ from gridagora.files.path import require_path
 from gridagora.report import figures as comparison_figures
 from gridagora.report import page, study_figures, study_page, table
 from gridagora.report.answers import write_answers
+from gridagora.report.drawn_figures import DrawnFigures
 from gridagora.report.facts import designs as design_names
 from gridagora.report.result_frames import (
     DesignResult,
@@ -64,10 +65,11 @@ class Result(Comparison):
         return table.table(self)
 
     @property
-    def figures(self) -> ByName[Any]:
-        """Plotly figures by name; each shows itself in a notebook."""
-        draw = study_figures.figures if self.is_study else comparison_figures.figures
-        return draw(self)
+    def figures(self) -> DrawnFigures:
+        """Plotly figures by name, each drawn when it is asked for; it shows itself in a notebook."""
+        if self.is_study:
+            return DrawnFigures(study_figures.EVERY_DRAWING, self)
+        return DrawnFigures(comparison_figures.DRAWINGS, self)
 
     @property
     def bills(self) -> pd.DataFrame:

@@ -62,7 +62,7 @@ ROOM = 0.16  # of the span, for the figures beside bars
 
 def figures(result: ComparisonView) -> ByName[go.Figure]:
     """Return every figure that the study has numbers for: fronts, one a dial, noise, waterfall, one a claim."""
-    drawn = {name: draw(result) for name, draw in {**DRAWINGS, **CLAIMS_DRAWINGS}.items()}
+    drawn = {name: draw(result) for name, draw in EVERY_DRAWING.items()}
     made = {name: fig for name, fig in drawn.items() if fig is not None}
     return ByName(made, "figures", "a figure of this result")
 
@@ -385,5 +385,9 @@ DRAWINGS: Mapping[str, Callable[[ComparisonView], go.Figure | None]] = {
     **_dials(),
     "noise": noise,
     "losses": waterfall,
+}
+EVERY_DRAWING: Mapping[str, Callable[[ComparisonView], go.Figure | None]] = {
+    **DRAWINGS,
+    **CLAIMS_DRAWINGS,
 }
 NAMES: Sequence[str] = tuple(DRAWINGS)

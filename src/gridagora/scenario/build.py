@@ -372,16 +372,19 @@ def _checked(scenario: Scenario) -> Scenario:
 
 
 def _plain(scenario: Scenario) -> dict[str, Any]:
-    values = scenario.model_dump(exclude=OF_READING, exclude_none=True)
-    values["scenario"]["architectures"] = scenario.compared
+    """Return the keys that a program wrote, as a file would have them: a default that it left alone is no choice of its own."""
+    values = scenario.model_dump(exclude=OF_READING, exclude_none=True, exclude_unset=True)
     values["design"] = [
         own.model_dump(exclude={"keys"}, exclude_none=True) | dict(own.keys)
         for own in scenario.designs
     ]
     for inner in ("home_columns", "home_units"):
-        values["homes"][inner.removeprefix("home_")] = values.pop(inner)
-    values["market"] |= {name: dict(keys) for name, keys in scenario.parts.items()}
-    values["homes"] |= {kind: dict(keys) for kind, keys in scenario.devices.items()}
+        if inner in values:
+            values.setdefault("homes", {})[inner.removeprefix("home_")] = values.pop(inner)
+    parts = {name: dict(keys) for name, keys in scenario.parts.items()}
+    devices = {kind: dict(keys) for kind, keys in scenario.devices.items()}
+    values["market"] = values.get("market", {}) | parts
+    values["homes"] = values.get("homes", {}) | devices
     return values
 
 
