@@ -22,7 +22,7 @@ RULES = {
     ),
     "demand_subscription": POSTED._replace(is_tariff=True, posts_hours=True),
     "demand_charge": POSTED._replace(is_tariff=True, posts_hours=True),
-    "retail_tariff": POSTED._replace(is_tariff=True, posts_hours=True),
+    "retail_tariff": POSTED._replace(is_tariff=True, posts_hours=True, posts_windows=True),
     "rtp": POSTED._replace(posts_hours=True),
     "central": Rulebook(
         ("look_ahead",),

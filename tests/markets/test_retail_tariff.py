@@ -8,6 +8,7 @@ from gridagora.core.retail_tariff import DemandRate, EnergyRate, RetailTariff, a
 from gridagora.core.session import Baseline
 from gridagora.markets.retail_tariff import FiledTariff, RetailTariffDesign
 from gridagora.run.compare import prepare
+from gridagora.run.dear_windows import find_windows
 from gridagora.run.evaluate import evaluate
 from gridagora.run.result import revenue_gap_usd
 from gridagora.run.simulate import simulate
@@ -164,3 +165,18 @@ def test_what_a_tariff_needs_of_a_baseline_is_asked_for():
         )
     begun = own.start(baseline(fixed_per_kwh=0.2, home_kw=None, first_day=None))
     assert set(begun.tariff.import_per_kwh.ravel()) == {0.2}
+
+
+def test_people_who_act_by_hand_know_the_dear_hours_of_their_day():
+    """Friday 2 January 1970 has an evening rate, the Saturday after it has one rate all day; blocks do not matter."""
+    evening = tuple(tuple(int(17 <= hour < 20) for hour in range(24)) for _ in range(12))
+    rates = (EnergyRate("rest", (0.1, 0.2), (24.0,)), EnergyRate("evening", (0.3, 0.4), (24.0,)))
+    own = FiledTariff(RetailTariff("evening", rates, evening, always(), export="none"))
+    power = np.repeat([[0.01], [3.0]], 24, axis=1)
+    begun = own.start(baseline(first_day=1, home_kw=power))
+    assert begun.home_class.tolist() == [0, 1]
+    found = find_windows(own, begun, np.arange(48) % 24, np.array([True, True]))
+    assert found is not None
+    assert found.end_of(np.arange(2), 18).tolist() == [20, 20]
+    for hour in (12, 42):  # in no window
+        assert found.end_of(np.arange(2), hour).tolist() == [hour, hour]

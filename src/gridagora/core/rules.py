@@ -56,7 +56,7 @@ class Rulebook(NamedTuple):
     earn what the baseline costs, and so cannot ask panels to stop in an hour. `posts_hours` says that an opening over several
     intervals is posted each its own price, and each home its own, so that a run may ask for those of an hour at once.
     `posts_windows` says that its prices are dear in windows known long before, so that people can act on them by hand; its
-    state is then a `Tariff`.
+    state is then a `Tariff`, or holds one by class of homes.
     """
 
     strategies: tuple[str, ...]  # those of homes that it can run with

@@ -27,7 +27,7 @@ from gridagora.settlement.tariff import (
 
 AS_FILED = "file"
 EXPORT = (AS_FILED, NET_METERED, NOT_PAID)
-FILED: Rulebook = POSTED_PRICE._replace(is_tariff=True, posts_hours=True)
+FILED: Rulebook = POSTED_PRICE._replace(is_tariff=True, posts_hours=True, posts_windows=True)
 
 
 class FiledRates(NamedTuple):

@@ -9,6 +9,7 @@ from gridagora.core.device import DearWindows
 from gridagora.core.errors import PartError
 from gridagora.core.ports import Market
 from gridagora.core.tables import Col, Flag, Index
+from gridagora.settlement.retail_terms import RatesByClass
 from gridagora.settlement.tariff import ROUNDING, Tariff
 
 HOUR_S = 3600
@@ -24,7 +25,7 @@ def find_windows(
     Parameters
     ----------
     market, state
-        The design, and what it remembers at the start of a run: of one that posts windows its tariff.
+        The design, and what it remembers at the start of a run: of one that posts windows its tariff, or its rates by class.
     local_hour
         Local hour of day of every hour of the run, shape (H,) [h].
     by_hand
@@ -37,16 +38,20 @@ def find_windows(
     """
     if by_hand is None or not market.rules.posts_windows:
         return None
-    if not isinstance(state, Tariff):
+    tariff = state.tariff if isinstance(state, RatesByClass) else state
+    if not isinstance(tariff, Tariff):
         got = f"{type(market).__name__}.start returned {type(state).__name__}"
         raise PartError(f"{got}, expected a Tariff, for its rules say posts_windows")
-    hourly = state.import_per_kwh[..., :: HOUR_S // state.duration_s]
+    hourly = tariff.import_per_kwh[..., :: HOUR_S // tariff.duration_s]
     is_dear = find_dear_hours(np.atleast_2d(hourly), local_hour)
     if not is_dear.any():
         return None
     groups, hours = is_dear.shape
     never = np.zeros((1, hours), np.bool_)
-    own = 1 + np.arange(len(by_hand)) % groups
+    row = np.arange(len(by_hand)) % groups
+    if isinstance(state, RatesByClass):
+        row = state.home_class
+    own = 1 + row
     return DearWindows(np.where(by_hand, own, 0), find_ends(np.concatenate([never, is_dear])))
 
 

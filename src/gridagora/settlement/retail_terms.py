@@ -11,6 +11,7 @@ import numpy as np
 from gridagora.core.ports import Market
 from gridagora.core.retail_tariff import NET_METERED, Amount, RetailTariff, Schedule
 from gridagora.core.tables import Col, Flag, Index
+from gridagora.settlement.tariff import Tariff
 
 DAY_H = 24
 MONDAY = 3  # 1 January 1970 was a Thursday
@@ -49,6 +50,19 @@ class BillingMarket(Protocol):
 
     def billing(self, state: Any) -> RetailTerms:
         """Return the terms, given what the design remembers at the start of a run."""
+
+
+@runtime_checkable
+class RatesByClass(Protocol):
+    """What a design remembers whose homes plan on prices by class."""
+
+    @property
+    def tariff(self) -> Tariff:
+        """Prices of every interval, a row for each class."""
+
+    @property
+    def home_class(self) -> Index:
+        """The class of every home, shape (n,)."""
 
 
 @runtime_checkable
