@@ -30,6 +30,7 @@ from gridagora.terminal import (
     busy,
     default_out,
     finish,
+    head_money,
     load_scene,
     name_plugins,
     refuse_file,
@@ -215,7 +216,9 @@ def statement(
         from gridagora.run import folder as folders
         from gridagora.run.statement import statement_of
 
-        lines = statement_of(folders.load(folder).tables, design, party)
+        result = folders.load(folder)
+        lines = statement_of(result.tables, design, party)
+        lines = lines if json_ else head_money(lines, result.summary)
         show_records(lines, json_, f"{party} under '{design}'")
 
 

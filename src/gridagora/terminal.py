@@ -297,6 +297,14 @@ def show_lines(lines: Mapping[str, str]) -> None:
     console(stderr=False).print(grid)
 
 
+def head_money(frame: "pd.DataFrame", summary: Mapping[str, Any]) -> "pd.DataFrame":
+    """Return a table of a result whose headings name its currency: `bill_eur` in euros."""
+    from gridagora.core.currency import USD, spell_name
+
+    code = str(summary.get("manifest", {}).get("currency", USD))
+    return frame.rename(columns=lambda name: spell_name(str(name), code))
+
+
 def show_records(frame: "pd.DataFrame", as_json: bool, title: str) -> None:
     """Print a data frame on stdout, a row a line; what is missing is left blank."""
     if as_json:

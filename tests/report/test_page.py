@@ -322,3 +322,18 @@ def test_keys_of_the_manifest_are_written_in_words(result):
     got = page.html(replace(result, tables={}, summary=result.summary | {"manifest": manifest}))
     for words in ("Bound: Welfare [$]", "Hashes: a.toml", "Versions: numpy"):
         assert f"<dt>{words}</dt>" in got
+
+
+def test_a_page_in_euros_names_no_dollar_but_in_what_the_user_wrote(result, unpacked):
+    manifest = result.summary.get("manifest", {}) | {"currency": "EUR"}
+    text = 'note = "A meter costs 5 $."\n'
+    own = replace(result, summary=result.summary | {"manifest": manifest}, scenario_text=text)
+    told = page.html(own)
+    drawn = json.dumps(unpacked(told), ensure_ascii=False, default=str)
+    assert "€/home" in told
+    assert "€" in drawn
+    assert "$" not in drawn
+    pieces = re.split(r"[\n<>]", told[: told.index("<script>")])
+    dollars = {each for each in pieces if "$" in each}
+    assert dollars == {"A meter costs 5 $.", escape(text.strip())}
+    assert "€" not in page.html(result)

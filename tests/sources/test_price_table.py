@@ -106,7 +106,7 @@ def test_a_scenario_reads_it(tmp_path):
     write(tmp_path, {"price (EUR/MWh)": daily})
     path = tmp_path / "s.toml"
     path.write_text(
-        '[scenario]\ndays = 1\ntimezone = "UTC"\n[homes]\ncount = 2\n'
+        '[scenario]\ndays = 1\ntimezone = "UTC"\ncurrency = "EUR"\n[homes]\ncount = 2\n'
         '[prices]\nsource = "table"\nfile = "prices.csv"\n'
     )
     scene = gridagora.load(path)

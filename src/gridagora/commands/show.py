@@ -7,7 +7,7 @@ import typer
 
 from gridagora.commands.complete import complete_design_of_result, complete_metric
 from gridagora.core.errors import InputError, Problem, nearest
-from gridagora.terminal import Json, console, report_errors, show_json, show_records
+from gridagora.terminal import Json, console, head_money, report_errors, show_json, show_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +62,9 @@ def show(
         if not told:
             _show_all(result, json_)
         elif home is not None:
-            show_records(_of_home(result, home), json_, f"{home}, by design")
+            frame = _of_home(result, home)
+            shown = frame if json_ else head_money(frame, result.summary)
+            show_records(shown, json_, f"{home}, by design")
         elif design is not None:
             show_records(_of_design(result, design), json_, f"every metric of '{design}'")
         else:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from gridagora.report.facts import ComparisonView, designs, require_comparison
+from gridagora.core.currency import spell_name
+from gridagora.report.facts import ComparisonView, currency, designs, require_comparison
 from gridagora.report.input_files import spell_inputs
 from gridagora.report.table import table
 
@@ -20,7 +21,7 @@ OUT_OF_ASSUMPTIONS = frozenset({"tables_sha256", "files_sha256", "inputs_sha256"
 def make_answers(result: ComparisonView) -> dict[str, pd.DataFrame]:
     """Return the tables by name: summary, bills, bills by group, statements, voltages, loading, hours and assumptions.
 
-    Money is in the currency of the prices, energy in kWh; columns say their unit. What a result does not hold is left out.
+    Money is in the currency of the scenario, energy in kWh; headings say it. What a result does not hold is left out.
 
     Raises
     ------
@@ -44,7 +45,11 @@ def make_answers(result: ComparisonView) -> dict[str, pd.DataFrame]:
     if (places := tables.get("places")) is not None and len(places):
         found["places"] = places
     found["assumptions"] = pd.DataFrame(_assumptions(result), columns=["key", "value"])
-    return found
+    code = currency(result)
+    return {
+        name: frame.rename(columns=lambda heading: spell_name(str(heading), code))
+        for name, frame in found.items()
+    }
 
 
 def write_answers(result: ComparisonView, folder: Path) -> Path:

@@ -10,6 +10,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from gridagora.core.currency import USD, spell_money
+
 FINE = 5  # digits of the span of a series: an eye parts a thousand steps of an axis
 SHORT = 8  # numbers of a list that is left as it is: places of ticks, ends of an axis
 LIBRARY = "data-library"
@@ -28,9 +30,13 @@ def packed_library() -> str:
     return element(LIBRARY, library())
 
 
-def payload(name: str, fig: go.Figure) -> str:
-    """Return a figure as an element of the page that its script unpacks."""
-    return element(f"data-figure-{name}", json.dumps(rounded(fig.to_plotly_json()), **COMPACT))
+def payload(name: str, fig: go.Figure, currency: str = USD) -> str:
+    """Return a figure, its money in a currency, as an element of the page that its script unpacks.
+
+    Base64 holds nothing that could end markup.
+    """
+    told = json.dumps(rounded(fig.to_plotly_json()), **COMPACT)
+    return element(f"data-figure-{name}", spell_money(told, currency))
 
 
 COMPACT: dict[str, Any] = {"separators": (",", ":"), "ensure_ascii": False, "allow_nan": False}

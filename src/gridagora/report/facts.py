@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 import pandas as pd
 
+from gridagora.core.currency import USD, spell_money
 from gridagora.core.errors import InputError, Problem, shown
 
 BASELINE = "flat"
@@ -88,6 +89,11 @@ def require_comparison(result: object, where: str) -> None:
         raise InputError([Problem(where, "a study", expected, hint)])
 
 
+def currency(result: ComparisonView) -> str:
+    """Return the code of the currency that all money of a result is in, ISO 4217."""
+    return str(result.summary.get("manifest", {}).get("currency", USD))
+
+
 def designs(result: ComparisonView) -> tuple[str, ...]:
     """Return the names of the compared designs: from tariffs to markets, each before its variants, then others as they came."""
     entries = result.summary.get("architectures", {})
@@ -143,11 +149,18 @@ def direction(word: object) -> str:
 
 
 def metrics(result: ComparisonView) -> tuple[MetricRow, ...]:
-    """Return every metric that at least one design reports, in the order of the table whatever that of the summary."""
+    """Return every metric that at least one design reports, in the order of the table whatever that of the summary.
+
+    Units of money are those of the currency of the result.
+    """
+    code = currency(result)
     seen: dict[str, MetricRow] = {}
     for entry in result.summary.get("architectures", {}).values():
         for metric_id, cell in entry.get("metrics", {}).items():
-            name, unit = str(cell.get("name", metric_id)), str(cell.get("unit", ""))
+            name, unit = (
+                str(cell.get("name", metric_id)),
+                spell_money(str(cell.get("unit", "")), code),
+            )
             seen.setdefault(
                 metric_id, MetricRow(metric_id, name, unit, direction(cell.get("direction")))
             )

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from gridagora.core.currency import spell_money
 from gridagora.report.facts import (
     ComparisonView,
     MetricRow,
     as_number,
     baseline,
+    currency,
     designs,
     failed,
     metric_text,
@@ -318,8 +320,9 @@ def faults(result: ComparisonView) -> str:
 def origin(result: ComparisonView, remarks: tuple[str, ...]) -> str:
     """Return remarks on the data, the manifest, and the scenario as it was written."""
     told = "".join(f"<p>{escape(text)}</p>" for text in remarks)
+    code = currency(result)
     pairs = "".join(
-        f"<dt>{escape(_manifest_words(key))}</dt><dd>{escape(_plain(value))}</dd>"
+        f"<dt>{escape(spell_money(_manifest_words(key), code))}</dt><dd>{escape(_plain(value))}</dd>"
         for key, value in flat(_told(result.summary.get("manifest", {})))
     )
     manifest = (

@@ -12,11 +12,13 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
+from gridagora.core.currency import spell_money
 from gridagora.files.path import require_path
 from gridagora.report.embed import library, packed_library, payload
 from gridagora.report.facts import (
     ComparisonView,
     baseline,
+    currency,
     designs,
     notes,
     require_comparison,
@@ -43,6 +45,7 @@ class Panel(NamedTuple):
 
 
 CARDS_ACROSS = 5
+AS_IT_IS = frozenset({"title", "script_hashes", "css", "origin", "data", "library", "script"})
 SIDE_BY_SIDE = 8  # designs that a figure of half the width has room for
 SECTIONS = {
     "value": "Value and cost",
@@ -188,7 +191,10 @@ def html(result: ComparisonView) -> str:
         )
         if part
     )
-    return Template(asset("page.html")).substitute(
+    code = currency(result)
+    return fill(
+        "page.html",
+        code,
         title=escape(title(result)),
         source=escape(source_line(result)),
         script_hashes=" ".join(script_hash(text) for text in (library(), script)),
@@ -217,8 +223,18 @@ def html(result: ComparisonView) -> str:
 def _data(result: ComparisonView, drawn: dict[str, go.Figure]) -> str:
     """Return what the script draws of: figures of the plotting library, and the map, which it draws itself."""
     held = feeder_map(result)
-    rest = [payload(name, fig) for name, fig in drawn.items() if name != MAP or held is None]
+    code = currency(result)
+    rest = [payload(name, fig, code) for name, fig in drawn.items() if name != MAP or held is None]
     return "\n".join([*rest, *([] if held is None else [held.data])])
+
+
+def fill(template: str, currency: str, **parts: object) -> str:
+    """Return a page of its parts with their money in a currency; what the user wrote, and programs, stay as they are."""
+    told = {
+        name: text if name in AS_IT_IS else spell_money(str(text), currency)
+        for name, text in parts.items()
+    }
+    return Template(asset(template)).substitute(told)
 
 
 def _zone_words(name: str) -> str:

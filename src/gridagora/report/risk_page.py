@@ -5,16 +5,16 @@ import shutil
 from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import pandas as pd
 
+from gridagora.core.currency import USD
 from gridagora.report import risk_matrix, risk_table
 from gridagora.report.embed import library, packed_library, payload
 from gridagora.report.flip_figures import flips_html
 from gridagora.report.fragments import origin
-from gridagora.report.page import asset, put, script_hash, scripts, unbroken
+from gridagora.report.page import asset, fill, put, script_hash, scripts, unbroken
 from gridagora.report.risk_drawing import RiskFigure
 from gridagora.report.risk_figures import risk_figures
 from gridagora.report.risk_names import READ, event_words
@@ -131,7 +131,10 @@ def html(view: RiskView, maps: str = "") -> str:
     script = scripts()
     parts = {key: _section(view, key, drawn) for key in SECTIONS}
     links = {key: NAV[key] for key, text in parts.items() if text} | {"origin": "Origin"}
-    return Template(asset("risk.html")).substitute(
+    code = str(view.manifest.get("currency", USD))
+    return fill(
+        "risk.html",
+        code,
         title=escape(str(view.manifest.get("title") or "Risk of designs")),
         script_hashes=" ".join(script_hash(text) for text in (library(), script)),
         css=asset("page.css") + asset("risk.css"),
@@ -143,7 +146,7 @@ def html(view: RiskView, maps: str = "") -> str:
         maps=maps,
         sections="\n".join(parts.values()),
         origin=_origin(view),
-        data="\n".join(payload(name, each.drawing) for name, each in drawn.items()),
+        data="\n".join(payload(name, each.drawing, code) for name, each in drawn.items()),
         library=packed_library(),
         script=script,
     )

@@ -4,16 +4,15 @@ import os
 from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
-from string import Template
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
 from gridagora.report import claims_table, claims_words
 from gridagora.report.embed import library, packed_library, payload
-from gridagora.report.facts import ComparisonView
+from gridagora.report.facts import ComparisonView, currency
 from gridagora.report.fragments import origin
-from gridagora.report.page import asset, put, script_hash, scripts, unbroken
+from gridagora.report.page import asset, fill, put, script_hash, scripts, unbroken
 from gridagora.report.panel import panel
 from gridagora.report.rows import Row, rows_of
 from gridagora.report.scroll_table import scroll_table
@@ -130,7 +129,10 @@ def html(result: ComparisonView) -> str:
     script = scripts()
     parts = {key: _section(result, key, drawn) for key in SECTIONS}
     links = {key: SECTIONS[key] for key, text in parts.items() if text} | {"origin": "Origin"}
-    return Template(asset("study.html")).substitute(
+    code = currency(result)
+    return fill(
+        "study.html",
+        code,
         title=escape(str(result.summary.get("manifest", {}).get("title", "Study"))),
         script_hashes=" ".join(script_hash(text) for text in (library(), script)),
         css=asset("page.css"),
@@ -142,7 +144,7 @@ def html(result: ComparisonView) -> str:
         faults=_faults(result),
         sections="\n".join(parts.values()),
         origin=origin(result, ()),
-        data="\n".join(payload(name, fig) for name, fig in drawn.items()),
+        data="\n".join(payload(name, fig, code) for name, fig in drawn.items()),
         library=packed_library(),
         script=script,
     )

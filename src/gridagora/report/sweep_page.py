@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from gridagora.core.currency import USD, spell_money
 from gridagora.report.page import asset
 from gridagora.report.style import colours, label
 from gridagora.report.sweep_map import PANELS, SweepMap, SweepScatter, map_of, words_of_changes
@@ -63,6 +64,7 @@ def write(
     body = _drawn(shown, drawing, metric[0]) + (_map if whole else _list)(
         ranking, points, tones, metric[1]
     )
+    body = spell_money(body, str(manifest.get("currency", USD)))
     title = escape(str(manifest["title"]))
     page = f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">

@@ -9,9 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gridagora.core.currency import spell_money
 from gridagora.report.facts import (
     ComparisonView,
     baseline,
+    currency,
     designs,
     failed,
     metric_text,
@@ -81,21 +83,22 @@ def render(result: ComparisonView, console: Console) -> None:
         console.print("No metric was reported by this run.")
         return
     room = max(2, (console.width - LABEL_COLUMNS) // max(DESIGN_COLUMNS, 2 + max(map(len, names))))
+    code = currency(result)
     console.print(Text(one_draw(result), style="bold"))
     for told in filter(None, (limit_words(result), shares_words(result))):
-        console.print(Text(told))
+        console.print(Text(spell_money(told, code)))
     for first in range(0, len(names), room):
         chosen = range(first, min(first + room, len(names)))
         note = f"▲ more is better   ▼ less is better   reference: {baseline(result)}   more rows: report"
         console.print(_grid(result, rows, chosen, note if chosen[-1] == len(names) - 1 else None))
     if told := overload_words(result):
-        console.print(Text(told))
+        console.print(Text(spell_money(told, code)))
     for told in not_ranked(result):
         console.print(Text(told, style="yellow"))
     for name, many in unconverged(result).items():
         console.print(Text(f"{name}: {disagreed(many)}", style="yellow"))
     for name, told in warned(result):
-        console.print(Text(f"{name}: {told}.", style="yellow"))
+        console.print(Text(spell_money(f"{name}: {told}.", code), style="yellow"))
     for name, reason in failed(result).items():
         console.print(Text(f"{name} did not finish: {reason}", style="bold red"))
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from gridagora.bound.relaxation import Bound
+from gridagora.core.currency import spell_money
 from gridagora.core.feeder import Feeder, branches, held_taps
 from gridagora.core.limits import Limits, bounds_of
 from gridagora.core.place import Level, lift_kw
@@ -98,7 +99,7 @@ def gather(
     known: list[Metric] = [find("metric", name) for name in names("metric")]
     metrics = measured_by(known, flat, faults)
     values = {
-        name: metric_values(metrics, outcome, measure[name], faults)
+        name: _in_currency(metric_values(metrics, outcome, measure[name], faults), scene)
         for name, outcome in outcomes.items()
     }
     architectures = {
@@ -133,6 +134,12 @@ def gather(
     return Comparison(
         summary, frames | {"lines": _lines(scene.feeder)} | _places(study, made) | own, scene.text
     )
+
+
+def _in_currency(values: dict[str, dict[str, Any]], scene: Scene) -> dict[str, dict[str, Any]]:
+    """Return metrics with units of money in the currency of the scenario."""
+    code = scene.scenario.scenario.currency
+    return {name: each | {"unit": spell_money(each["unit"], code)} for name, each in values.items()}
 
 
 def describe_metric(part: Metric, order: int) -> dict[str, Any]:
@@ -214,11 +221,14 @@ def _manifest(scene: Scene, study: Setup, top: Bound, bound_s: float) -> dict[st
         "start": str(keys.scenario.start),
         "days": keys.scenario.days,
         "timezone": keys.scenario.timezone,
+        "currency": keys.scenario.currency,
         "homes": len(scene.homes.home_id),
         "feeder": scene.feeder.name,
         "held_taps": list(held_taps(scene.feeder)),
         "limit_kw": _number(study.wholesale.limit_kw),
-        "limit_source": spell_limit(scene, study.wholesale.limit_kw),
+        "limit_source": spell_money(
+            spell_limit(scene, study.wholesale.limit_kw), keys.scenario.currency
+        ),
         "participation": spell_shares(scene),
         "flat_rate_per_kwh": study.flat_per_kwh,
         "bound": {

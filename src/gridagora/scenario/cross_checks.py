@@ -11,12 +11,14 @@ from gridagora.scenario import key_checks as faults
 from gridagora.scenario import short_keys, unread
 from gridagora.scenario.calendar import midnight_s
 from gridagora.scenario.key_checks import Got
+from gridagora.scenario.money import check_currency
 from gridagora.scenario.schema import (
     SLACK,
     ComfortKeys,
     HomesKeys,
     LayersKeys,
     PreferenceKeys,
+    PricesKeys,
     QualityKeys,
     ReactiveKeys,
     ScenarioKeys,
@@ -50,6 +52,7 @@ def check(
     return [
         *faults.architectures(case.architectures, designs, got.where("scenario", "architectures")),
         *_calendar(case, got),
+        *check_currency(case, cast(PricesKeys, tables["prices"]), got),
         *_files(tables, got),
         *unread.check(tables, parts, got),
         *_substation(cast(SubstationKeys, tables["substation"]), got),

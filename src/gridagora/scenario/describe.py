@@ -19,6 +19,7 @@ from gridagora.scenario import populate as draw
 from gridagora.scenario import validate as sound
 from gridagora.scenario.build import Scene, load
 from gridagora.scenario.dwellings import left_share
+from gridagora.scenario.money import currency_lines, in_currency
 from gridagora.scenario.overload import spell_limit
 from gridagora.scenario.read import literal
 from gridagora.scenario.schema import Design, Scenario
@@ -195,7 +196,8 @@ def scene_lines(scene: Scene) -> dict[str, str]:
         lines["partners"] = (
             f"{len(np.unique(np.sort(scene.partners, 1), axis=0))} pairs, {keys.layers.partners_file}"
         )
-    return lines | _preference(scene) | strained.lines(scene)
+    lines |= _preference(scene) | strained.lines(scene)
+    return in_currency(lines, keys) | currency_lines(keys)
 
 
 def _plugins(scene: Scene) -> list[str]:

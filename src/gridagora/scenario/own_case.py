@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from gridagora.core.currency import USD
 from gridagora.core.errors import InputError, Problem, attempt
 from gridagora.core.retail_tariff import RetailTariff
 from gridagora.files.retail_tariff_file import read_tariff
@@ -17,6 +18,7 @@ from gridagora.scenario.all_keys import add_all_keys
 from gridagora.scenario.calendar import midnight_s
 from gridagora.scenario.metered_loads import read_metered
 from gridagora.sources.members import read_members
+from gridagora.sources.price_table import find_currency
 
 HOMES = 12  # where nothing says how many
 DAYS = 7  # of a run, where the files have so many
@@ -83,7 +85,13 @@ def write_case(files: OwnFiles, folder: Path, case: OwnCase) -> str:
         for name, path in files._asdict().items()
     }
     parts = (
-        _head(case.title, span, case.timezone, own_tariff=tariff is not None),
+        _head(
+            case.title,
+            span,
+            case.timezone,
+            _find_currency(files.prices, case.timezone),
+            own_tariff=tariff is not None,
+        ),
         _feeder(at["feeder"]),
         _homes(at["homes"], at["loads"], case.home_count or HOMES),
         _prices(at["prices"]),
@@ -149,7 +157,12 @@ def _hours_of_prices(path: Path, timezone: str, origin_s: int) -> tuple[float, f
     return float(table.start_s[0]), float(table.start_s[-1] + table.step_s)
 
 
-def _head(title: str, span: RunSpan, timezone: str, *, own_tariff: bool) -> str:
+def _find_currency(prices: Path | None, timezone: str) -> str:
+    """Return the currency of a file of prices, by its heading; dollars where none says one."""
+    return USD if prices is None else find_currency(read_time_table(prices, timezone)) or USD
+
+
+def _head(title: str, span: RunSpan, timezone: str, currency: str, *, own_tariff: bool) -> str:
     own = '"retail_tariff", ' if own_tariff else ""
     designs = f'["flat", "flat_optimised", "tou", {own}"rtp", "central", "layered", "peer"]'
     return _lines(
@@ -162,6 +175,7 @@ def _head(title: str, span: RunSpan, timezone: str, *, own_tariff: bool) -> str:
         (f"start = {span.first}", "first local day of the run"),
         (f"days = {span.days}", ""),
         (f'timezone = "{timezone}"', "of local time; days have 24 hours all year"),
+        (f'currency = "{currency}"', "of all money below; nothing is converted"),
         (f"architectures = {designs}", ""),
     )
 

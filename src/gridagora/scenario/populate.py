@@ -18,7 +18,7 @@ from gridagora.population.charging import Sessions
 from gridagora.population.outdoors import Exposure
 from gridagora.population.profiles import Profiles
 from gridagora.population.quality import TIERS
-from gridagora.scenario import plugin_sources
+from gridagora.scenario import money, plugin_sources
 from gridagora.scenario.calendar import midnight_s, standard_offset_s, utc_offset_s
 from gridagora.scenario.schema import ComfortKeys, PreferenceKeys, QualityKeys, Scenario
 from gridagora.scenario.sky import Sky
@@ -71,8 +71,8 @@ def prices(scenario: Scenario, start_s: int) -> TablePrices:
     keys, case = scenario.prices, scenario.scenario
     if keys.source == "table":
         path = Path(keys.file)
-        return read_price_table(path, start_s, case.days, case.timezone, keys.unit)
-    return TablePrices(_prices(scenario, start_s), ())
+        return read_price_table(path, start_s, case.days, case.timezone, keys.unit, case.currency)
+    return TablePrices(_prices(scenario, start_s), money.spell_drawn(keys.source, case.currency))
 
 
 def _prices(scenario: Scenario, start_s: int) -> Prices:

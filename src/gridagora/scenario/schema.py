@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from gridagora.core import registry
+from gridagora.core.currency import USD, Currency
 from gridagora.core.errors import InputError, Problem, shown
 from gridagora.scenario.key_sentences import IN_CODE, in_code
 from gridagora.scenario.plugins import Plugin
@@ -50,6 +51,19 @@ def _or_from_outside(key: str) -> WrapValidator:
 PriceSource = Literal[
     "synthetic", "ercot_hub_average", "ercot_zone", "ercot_hb_south_2016", "ercot_files", "table"
 ]
+PriceUnit = Literal[
+    "",
+    "$/MWh",
+    "$/kWh",
+    "ct/kWh",
+    "EUR/MWh",
+    "EUR/kWh",
+    "GBP/MWh",
+    "GBP/kWh",
+    "p/kWh",
+    "CHF/MWh",
+    "CHF/kWh",
+]
 EnergyUnit = Literal["kW", "kWh", "W", "Wh"]
 DAYS_MAX = 366
 METER_MAX_KW = 96.0  # 400 A at 240 V, the largest meter of a home
@@ -74,6 +88,10 @@ class ScenarioKeys(Table):
     timezone: str = Field(
         "Etc/GMT+6",
         description="IANA name of the local time; the default is Central Standard Time all year",
+    )
+    currency: Currency = Field(
+        USD,
+        description="ISO 4217 code of the currency of all money; keys and defaults in $ are in its units, nothing is converted",
     )
     architectures: tuple[str, ...] = Field(
         ("flat", "flat_optimised", "tou", "rtp", "central"),
@@ -358,7 +376,7 @@ class PricesKeys(Table):
         "",
         description="its type in the real-time file, such as 'LZ' or 'LZEW'; left out: the one not weighted by energy",
     )
-    unit: Literal["", "$/MWh", "$/kWh", "ct/kWh", "EUR/MWh", "EUR/kWh"] = Field(
+    unit: PriceUnit = Field(
         "",
         description="unit of the prices of these files; left out: $/MWh, and refused where they look like another; of a table "
         "that of its heading",

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gridagora.core.currency import HUNDREDTHS, SIGNS, name_currency
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.registry import register
 from gridagora.core.tables import LEAD_H, TAIL_H, Col, Index, Prices
@@ -13,10 +14,9 @@ from gridagora.files.time_table import TimeColumn, TimeTable, mean_over, read_ti
 HOUR_S, QUARTER_S, DAY_H = 3600, 900, 24
 REAL_TIME = ("real_time", "price", "rt", "real_time_price", "rtp", "spot", "spot_price", "value")
 DAY_AHEAD = ("day_ahead", "da", "day_ahead_price", "dam", "forward")
-MONEY = ("$", "usd", "€", "eur", "£", "gbp")
-CENTS = ("ct", "c", "cent", "cents", "¢", "p")
+MONEY = tuple(dict.fromkeys(word.lower() for pair in SIGNS.items() for word in pair))
 PER_KWH = {f"{each}/mwh": 1e-3 for each in MONEY} | {f"{each}/kwh": 1.0 for each in MONEY}
-PER_KWH |= {f"{each}/kwh": 1e-2 for each in CENTS}
+PER_KWH |= {f"{each}/kwh": 1e-2 for each in HUNDREDTHS}
 LIKELY_PER_KWH = (0.004, 0.6)  # of the mean of wholesale prices; outside it the unit has to be said
 PRICE_MAX_PER_KWH = 20.0
 
@@ -30,7 +30,7 @@ class TablePrices(NamedTuple):
 
 @register("source", "prices.source=table")
 def read_price_table(
-    path: Path, start_s: int, days: int, timezone: str, unit: str = ""
+    path: Path, start_s: int, days: int, timezone: str, unit: str = "", currency: str = ""
 ) -> TablePrices:
     """Read prices of any step up to an hour; the table has to cover the run.
 
@@ -47,6 +47,8 @@ def read_price_table(
         IANA name of the zone of time stamps without an offset.
     unit
         Of the numbers, such as "$/MWh", "ct/kWh" or "EUR/kWh"; left out: that of the heading, as in "price (EUR/MWh)".
+    currency
+        Of the scenario, ISO 4217: prices whose unit names another are refused, since nothing is converted; left out: any.
 
     Raises
     ------
@@ -61,7 +63,7 @@ def read_price_table(
         hint = "Name the column of prices 'price', and one of day-ahead prices 'day_ahead'."
         raise InputError([Problem(str(path), got, "a column 'price'", hint)])
     used = [each for each in (real, ahead) if each is not None]
-    factors = {each.written: _factor(table, each, unit) for each in used}
+    factors = {each.written: _factor(table, each, unit, currency) for each in used}
     first_s, hours = start_s - LEAD_H * HOUR_S, LEAD_H + DAY_H * days + TAIL_H
     columns = {
         step_s: _cover(
@@ -80,6 +82,13 @@ def read_price_table(
     return TablePrices(Prices(start_s, columns[HOUR_S][0], columns[QUARTER_S][0]), notes)
 
 
+def find_currency(table: TimeTable) -> str:
+    """Return the currency that the headings of a table of prices name, ISO 4217; '' where none does."""
+    units = (each.unit.lower() for each in table.columns.values())
+    named = [name_currency(unit.replace(" ", "").partition("/")[0]) for unit in units]
+    return next(filter(None, named), "")
+
+
 def _find(table: TimeTable, names: tuple[str, ...]) -> TimeColumn | None:
     found = [name for name in table.columns if name in names]
     if len(found) > 1:
@@ -88,12 +97,15 @@ def _find(table: TimeTable, names: tuple[str, ...]) -> TimeColumn | None:
     return table.columns[found[0]] if found else None
 
 
-def _factor(table: TimeTable, column: TimeColumn, unit: str) -> float:
+def _factor(table: TimeTable, column: TimeColumn, unit: str, currency: str) -> float:
     """Return what turns a column into money per kWh, by the unit said, by that of its heading, or by what is likely."""
     said = (unit or column.unit).lower().replace(" ", "")
     where = f"{table.path}, '{column.written}'"
     if said and said not in PER_KWH:
         raise InputError([Problem(where, f"the unit '{said}'", "one of " + ", ".join(PER_KWH))])
+    named = name_currency(said.partition("/")[0])
+    if named and currency:
+        _refuse_other(where, named, currency)
     if not said:
         got = f"numbers of {np.nanmean(column.values):.4g} in the mean without a unit"
         hint = "Write it in the heading, as 'price (EUR/MWh)', or set [prices] unit."
@@ -109,6 +121,13 @@ def _factor(table: TimeTable, column: TimeColumn, unit: str) -> float:
         expected = f"at most {PRICE_MAX_PER_KWH:g} per kWh either way"
         raise InputError([Problem(where, got, expected)])
     return PER_KWH[said]
+
+
+def _refuse_other(where: str, named: str, currency: str) -> None:
+    if named == currency:
+        return
+    hint = f'Set [scenario] currency = "{named}"; nothing is converted.'
+    raise InputError([Problem(where, f"prices in {named}", f"prices in {currency}", hint)])
 
 
 def _cover(

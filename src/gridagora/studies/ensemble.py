@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gridagora.core.currency import spell_money
 from gridagora.core.errors import InputError, PartError, Problem, attempt
 from gridagora.core.registry import find, names
 from gridagora.core.tables import blocks_of
@@ -407,11 +408,12 @@ def describe_plan(plan: EnsemblePlan, scene: Scene, worlds: int) -> dict[str, An
         "format": FORMAT,
         "title": case.title,
         "note": case.note,
+        "currency": case.currency,
         "days": case.days,
         "start": str(case.start),
         "homes": len(scene.homes.home_id),
         "feeder": scene.feeder.name,
-        "limit_source": spell_limit(scene),
+        "limit_source": spell_money(spell_limit(scene), case.currency),
         "participation": spell_shares(scene),
         "scenario_folder": scene.scenario.folder,
         "first_seed": plan.first_seed,
@@ -420,15 +422,18 @@ def describe_plan(plan: EnsemblePlan, scene: Scene, worlds: int) -> dict[str, An
         "designs": list(plan.designs),
         "variations": [list(overrides) for overrides in plan.variations],
         "assumed": dict(plan.assumed),
-        "metrics": {name: _described(find("metric", name)) for name in names("metric")},
+        "metrics": {
+            name: _described(find("metric", name), case.currency) for name in names("metric")
+        },
         **describe_draws(plan.draws),
         "identity": identity(plan, scene),
         "versions": {name: metadata.version(name) for name in PACKAGES},
     }
 
 
-def _described(metric: Metric) -> dict[str, str]:
-    return {"name": metric.name, "unit": metric.unit, "direction": metric.direction}
+def _described(metric: Metric, currency: str) -> dict[str, str]:
+    unit = spell_money(metric.unit, currency)
+    return {"name": metric.name, "unit": unit, "direction": metric.direction}
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gridagora.core.currency import SIGNS
 from gridagora.core.tables import Col
 from gridagora.studies.risk import distribution_free, tail
 from gridagora.studies.risk.drivers import driver_effect
@@ -15,6 +16,8 @@ from gridagora.studies.risk.question import RiskQuestion
 from gridagora.studies.risk.worlds import (
     WorldSample,
 )
+
+MONEY = tuple(SIGNS.values())  # with which a unit of money begins
 
 
 def loss_of(sample: WorldSample, design: str, metric: str, direction: str) -> Col:
@@ -31,7 +34,7 @@ def tail_rows(
     for design in sample.designs:
         for metric in sample.metrics:
             said = texts[metric]
-            if not said.unit.startswith("$") or said.direction not in ("up", "down"):
+            if not said.unit.startswith(MONEY) or said.direction not in ("up", "down"):
                 continue
             loss = loss_of(sample, design, metric, said.direction)
             if len(loss) < distribution_free.least_draws(question.level, question.confidence):
