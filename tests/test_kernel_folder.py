@@ -67,15 +67,25 @@ def test_without_a_home_and_with_read_only_packages_kernels_end_with_their_comma
 ) -> None:
     package, temporary = copied(tmp_path / "one"), tmp_path / "temporary"
     temporary.mkdir()
-    for path in (package, *package.rglob("*")):
-        path.chmod(path.stat().st_mode & ~(stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH))
-    folder, _, misses = compiled(package, HOME="/nonexistent", TMPDIR=str(temporary))
-    assert misses == 1
-    assert folder.parent.parent == temporary
-    assert folder.parent.name.startswith(gridagora.TEMPORARY)
-    assert list(temporary.iterdir()) == []
-    for path in (package, *package.rglob("*")):
-        path.chmod(path.stat().st_mode | stat.S_IWUSR)  # so that it can be deleted
+    built = tmp_path / "built"
+    built.mkdir()
+    compiled(package, XDG_CACHE_HOME=str(built))
+    closed = [tmp_path, built, package, *built.rglob("*"), *package.rglob("*")]
+    try:
+        for path in closed:
+            path.chmod(path.stat().st_mode & ~(stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH))
+        folder, _, misses = compiled(package, HOME="/nonexistent", TMPDIR=str(temporary))
+        assert misses == 1
+        assert folder.parent.parent == temporary
+        assert folder.parent.name.startswith(gridagora.TEMPORARY)
+        assert list(temporary.iterdir()) == []
+        again = compiled(package, XDG_CACHE_HOME=str(built), TMPDIR=str(temporary))
+        assert again[0].parent.parent == temporary
+        assert again[1:] == (1, 0)  # what an image was built with is used
+        assert list(temporary.iterdir()) == []
+    finally:
+        for path in closed:
+            path.chmod(path.stat().st_mode | stat.S_IWUSR)  # so that it can be deleted
 
 
 def test_kernels_of_other_sources_are_not_used(

@@ -121,8 +121,8 @@ def _give_compiler_a_folder() -> None:
 
     The compiler looks at the file that holds a kernel and not at those whose kernels it calls, so that an older state would be
     used after an update. The cache of the user comes first, since all installations share it. Where neither that nor the package
-    can be written to, each command has a folder of its own, which ends with it: one that others could write to would let them
-    plant code.
+    can be written to, each command has a folder of its own, which ends with it and in which stands what lies in the others, as in
+    a container that was built with it: one that others could write to would let them plant code.
     """
     if "NUMBA_CACHE_DIR" in os.environ:
         return
@@ -140,9 +140,14 @@ def _give_compiler_a_folder() -> None:
         if os.access(above, os.W_OK):
             os.environ["NUMBA_CACHE_DIR"] = str(place / f"kernels-{digest}")
             return
-    own = tempfile.mkdtemp(prefix=TEMPORARY)
-    atexit.register(shutil.rmtree, own, ignore_errors=True)
-    os.environ["NUMBA_CACHE_DIR"] = str(Path(own) / f"kernels-{digest}")
+    own = Path(tempfile.mkdtemp(prefix=TEMPORARY)) / f"kernels-{digest}"
+    atexit.register(shutil.rmtree, own.parent, ignore_errors=True)
+    built = next((each / own.name for each in places if (each / own.name).is_dir()), own)
+    for kernel in built.rglob("*.nb?"):
+        place = own / kernel.relative_to(built)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(kernel)
+    os.environ["NUMBA_CACHE_DIR"] = str(own)
 
 
 def __getattr__(name: str) -> Any:

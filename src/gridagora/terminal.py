@@ -445,8 +445,8 @@ def _say_kernels_end() -> None:
     folder = Path(os.environ.get("NUMBA_CACHE_DIR", "")).parent
     if folder.name.startswith(TEMPORARY):
         say(
-            f"Compiled kernels are in {folder}, which ends with this command: neither ~/.cache nor the package can be written "
-            "to. Set NUMBA_CACHE_DIR to a folder of your own to keep them."
+            f"What is compiled in {folder} ends with this command: neither ~/.cache nor the package can be written to. "
+            "Set NUMBA_CACHE_DIR to a folder of your own to keep it."
         )
 
 
