@@ -69,7 +69,7 @@ def test_at_a_terminal_it_asks_and_asks_again(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "_require_terminal", lambda: None)
     file = tmp_path / "my_street.toml"
     (tmp_path / "old.toml").write_text("")
-    answers = [tmp_path / "old.toml", file, "", tmp_path / "no.csv", "", "", "", "", "0", "5"]
+    answers = [tmp_path / "old.toml", file, "", tmp_path / "no.csv", *[""] * 5, "0", "5"]
     answers += ["Mars/Base", "Europe/Berlin", "soon", "2024-03-04", "2"]
     made = CliRunner().invoke(app, ["new"], input="".join(f"{each}\n" for each in answers))
     assert made.exit_code == 0, made.stderr

@@ -11,7 +11,13 @@ import gridagora
 from gridagora.cli import app
 from gridagora.core.errors import InputError
 from gridagora.scenario import read
-from gridagora.scenario.own_case import OwnCase, OwnFiles, find_span, write_case
+from gridagora.scenario.own_case import (
+    OwnCase,
+    OwnFiles,
+    find_span,
+    find_weather_source,
+    write_case,
+)
 
 CASE = OwnCase("a case", "Etc/GMT+6")
 COMMUNITY = Path(__file__).parents[2] / "examples" / "community" / "members.csv"
@@ -72,6 +78,24 @@ def test_a_row_a_home_and_hour_serves_as_well_as_a_column_a_home(tmp_path):
     (tmp_path / "s.toml").write_text(text)
     scene = gridagora.load(tmp_path / "s.toml", ["homes.battery_share=1"])
     assert (scene.homes.home_id, scene.days) == (("Ada",), 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "source"),
+    [
+        ("a.epw", "", "epw"),
+        ("a.csv", "Source,Location ID,City\nNSRDB,1,-\n", "nsrdb"),
+        ("a.csv", "722540,AUSTIN,TX,-6.0,30.2,-97.7,150\nDate (MM/DD/YYYY),Time\n", "tmy3"),
+        ("a.csv", "time,temperature (C),ghi\n", "table"),
+        ("a.xlsx", "", "table"),
+    ],
+)
+def test_a_file_of_weather_is_known_by_how_it_begins(tmp_path, name, text, source):
+    (tmp_path / name).write_text(text)
+    assert find_weather_source(tmp_path / name) == source
+    said = write_case(OwnFiles(weather=tmp_path / name), tmp_path, CASE)
+    assert f'[weather]\nsource = "{source}"\nfile = "{name}"' in said
+    assert ("# latitude_deg" in said) == (source == "table")
 
 
 def test_what_is_wrong_with_the_files_is_told_before_anything_is_written(tmp_path):

@@ -26,6 +26,8 @@ WORDS = {
     "homes.units.temperature": "degF",
     "homes.units.ev": "Wh",
     "prices.unit": "ct/kWh",
+    "weather.latitude_deg": "52.5",
+    "weather.longitude_deg": "13.4",
     "homes.load_max_kw": "50",
     "homes.fit_r2_least": "0.5",
     "feeder.other_peak_share": "0.3",

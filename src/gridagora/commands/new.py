@@ -56,6 +56,14 @@ def new(
             help="A retail tariff: a table of your own (.toml), or a record of the URDB (.json).",
         ),
     ] = None,
+    weather: Annotated[
+        Path | None,
+        typer.Option(
+            "--weather",
+            metavar="FILE",
+            help="Weather: EPW, TMY3, NSRDB, or a table of time, temperature and light.",
+        ),
+    ] = None,
     timezone: Annotated[
         str,
         typer.Option(
@@ -83,7 +91,7 @@ def new(
     with report_errors(json_):
         from gridagora.scenario.own_case import OwnCase, OwnFiles
 
-        given = OwnFiles(feeder, homes, loads, prices, tariff)
+        given = OwnFiles(feeder, homes, loads, prices, tariff, weather)
         first = None if start is None else _day(start)
         if file is None:
             _require_terminal()
@@ -142,7 +150,10 @@ def _ask_all() -> "tuple[Path, OwnFiles, OwnCase]":
         _ask("Table of homes (.csv, .xlsx, .parquet)", "", _old_file),
         _ask("Metered loads, a table or Green Button files (.xml, or a folder)", "", _old_file),
         _ask("Wholesale prices by time (.csv, .xlsx, .parquet)", "", _old_file),
-        _ask("Retail tariff, a table (.toml) or a record of the URDB (.json)", "", _old_file),
+        weather=_ask("Weather (.epw, TMY3, NSRDB, or a table)", "", _old_file),
+        tariff=_ask(
+            "Retail tariff, a table (.toml) or a record of the URDB (.json)", "", _old_file
+        ),
     )
     named = given.homes is not None or given.loads is not None
     count = None if named else _ask("Number of homes", "12", lambda text: _whole(text, HOMES_MOST))

@@ -33,6 +33,7 @@ READ_A_FILE = (
     ("weather", "epw", "file"),
     ("weather", "tmy3", "file"),
     ("weather", "nsrdb", "file"),
+    ("weather", "table", "file"),
     ("prices", "ercot_files", "day_ahead_file"),
     ("prices", "ercot_files", "real_time_file"),
     ("prices", "table", "file"),
@@ -274,7 +275,11 @@ def _preference(keys: PreferenceKeys, parts: Mapping[str, Any], got: Got) -> lis
 
 
 def _weather(homes: HomesKeys, weather: WeatherKeys, got: Got) -> list[Problem]:
-    problems = []
+    problems = [
+        Problem(got.where("weather", key), "nothing", "the place of the table, for its sun [deg]")
+        for key in ("latitude_deg", "longitude_deg")
+        if weather.source == "table" and vars(weather)[key] is None
+    ]
     if homes.source == "travis" and weather.source != "travis":
         hint = "These homes are simulated in the weather of their own year."
         expected = "'travis' with homes of source 'travis'"

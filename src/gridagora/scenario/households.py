@@ -85,7 +85,7 @@ def measured(scenario: Scenario, start_s: int) -> draw.Measured | None:
     source, file, folder = _weather_of_homes(scenario)
     year = (
         None
-        if source == "synthetic" or from_outside("weather.source", source)
+        if source in {"synthetic", "table"} or from_outside("weather.source", source)
         else attempt(lambda: draw.year_of(source, file, folder), problems)
     )
     origin_s = _origin_s(scenario, start_s, year)
@@ -214,7 +214,7 @@ def _apart(scenario: Scenario) -> bool:
     keys, own = scenario.weather, _weather_of_homes(scenario)
     if (
         keys.source != own[0]
-        or keys.source == "synthetic"
+        or keys.source in {"synthetic", "table"}
         or plugin_sources.names_one(scenario, "weather")
     ):
         return True

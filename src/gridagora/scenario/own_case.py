@@ -13,6 +13,7 @@ from gridagora.core.currency import USD
 from gridagora.core.errors import InputError, Problem, attempt
 from gridagora.core.retail_tariff import RetailTariff
 from gridagora.files.retail_tariff_file import read_tariff
+from gridagora.files.text_table import read_text
 from gridagora.files.time_table import read_time_table
 from gridagora.scenario.all_keys import add_all_keys
 from gridagora.scenario.calendar import midnight_s
@@ -34,6 +35,7 @@ class OwnFiles(NamedTuple):
     loads: Path | None = None
     prices: Path | None = None
     tariff: Path | None = None
+    weather: Path | None = None
 
 
 class RunSpan(NamedTuple):
@@ -95,6 +97,7 @@ def write_case(files: OwnFiles, folder: Path, case: OwnCase) -> str:
         _feeder(at["feeder"]),
         _homes(at["homes"], at["loads"], case.home_count or HOMES),
         _prices(at["prices"]),
+        _weather(at["weather"], files.weather),
         _tail(),
         "" if tariff is None else _tariff(at["tariff"], tariff),
     )
@@ -143,6 +146,25 @@ def _shared_hours(files: OwnFiles, timezone: str) -> tuple[float, float]:
         raise InputError(problems)
     begin = max((each[0] for each in found if each), default=-np.inf)
     return begin, min((each[1] for each in found if each), default=np.inf)
+
+
+def find_weather_source(path: Path) -> str:
+    """Return which source reads a file of weather: by its ending, else by how it begins.
+
+    Raises
+    ------
+    InputError
+        Bytes that are no text.
+    """
+    ending = path.suffix.lower().lstrip(".")
+    if ending in {"epw", "tmy3"}:
+        return ending
+    if ending != "csv":
+        return "table"
+    first, second = (*read_text(path).splitlines()[:2], "", "")[:2]
+    if first.startswith("Source,Location ID"):
+        return "nsrdb"
+    return "tmy3" if second.startswith("Date (MM/DD/YYYY)") else "table"
 
 
 def _hours_of_loads(path: Path, timezone: str, origin_s: int) -> tuple[float, float]:
@@ -224,11 +246,16 @@ def _prices(path: str) -> str:
     )
 
 
+def _weather(path: str, file: Path | None) -> str:
+    if file is None:
+        said = 'a summer in Texas; or "epw", "tmy3", "nsrdb", "table" with a file'
+        return _lines(("[weather]", ""), ('source = "synthetic"', said))
+    source = find_weather_source(file)
+    return _lines(("[weather]", ""), (f'source = "{source}"', ""), (f'file = "{path}"', ""))
+
+
 def _tail() -> str:
     return _lines(
-        ("[weather]", ""),
-        ('source = "synthetic"', 'a summer in Texas; or "epw", "tmy3", "nsrdb" with a file'),
-        ("", ""),
         ("[comfort]", ""),
         ("value_per_k2_h = 0.05", "for an hour one degree away from the best temperature"),
         ("", ""),

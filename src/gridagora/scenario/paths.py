@@ -20,7 +20,7 @@ USED = (
     ("homes", "table", ()),
     ("homes", "loads", ()),
     ("homes", "ev_file", ()),
-    ("weather", "file", ("epw", "tmy3", "nsrdb")),
+    ("weather", "file", ("epw", "tmy3", "nsrdb", "table")),
     ("weather", "folder", ("travis",)),
     ("prices", "folder", ("ercot_hub_average", "ercot_zone", "ercot_hb_south_2016")),
     ("prices", "file", ("ercot_zone", "table")),

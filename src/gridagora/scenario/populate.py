@@ -28,6 +28,7 @@ from gridagora.sources import prices as ercot
 from gridagora.sources import weather as skies
 from gridagora.sources.busbar import make_busbar
 from gridagora.sources.price_table import TablePrices, read_price_table
+from gridagora.sources.weather_table import read_weather_table
 
 
 class Measured(NamedTuple):
@@ -112,6 +113,8 @@ def sky(scenario: Scenario, start_s: int, measured: Measured | None = None) -> S
         drawn = synthetic.weather(case.seed, start_s + shift_s, case.days)
         said = f"drawn as in Austin, by the clock of {case.timezone}" if shift_s else ""
         return Sky(drawn._replace(start_s=start_s), synthetic.AUSTIN[0], said)
+    if keys.source == "table":
+        return _sky_of_table(scenario, start_s)
     shared = measured is not None and not measured.apart
     year = measured.file if measured is not None and shared else None
     year = year or year_of(keys.source, keys.file, keys.folder)
@@ -123,6 +126,16 @@ def sky(scenario: Scenario, start_s: int, measured: Measured | None = None) -> S
         from_s = midnight_s(scenario.homes.start, case.timezone)
     found = skies.window(year, from_s, hours(case.days), start_s)
     return Sky(found, year.site.latitude_deg, skies.describe_rows(year, from_s, case.days))
+
+
+def _sky_of_table(scenario: Scenario, start_s: int) -> Sky:
+    """Return the weather of a table of one's own, of the days of the run or of those that `[homes] start` names."""
+    case, keys, paired = scenario.scenario, scenario.weather, scenario.homes.start
+    drawn = scenario.homes.source == "synthetic" and not scenario.homes.loads
+    from_s = midnight_s(paired, case.timezone) if drawn and paired is not None else start_s
+    place = (float(keys.latitude_deg or 0.0), float(keys.longitude_deg or 0.0))
+    found = read_weather_table(Path(keys.file), start_s, case.days, case.timezone, place, from_s)
+    return Sky(found.weather, place[0], "; ".join(found.notes))
 
 
 def _clock_shift_s(scenario: Scenario) -> int:

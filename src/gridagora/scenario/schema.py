@@ -343,10 +343,20 @@ class WeatherKeys(Table):
     """`[weather]`: the outdoors."""
 
     source: Annotated[
-        Literal["synthetic", "travis", "epw", "tmy3", "nsrdb"], _or_from_outside("weather.source")
+        Literal["synthetic", "travis", "epw", "tmy3", "nsrdb", "table"],
+        _or_from_outside("weather.source"),
     ] = Field("synthetic", description="where the weather comes from")
-    file: str = Field("", description="weather file, for sources 'epw', 'tmy3' and 'nsrdb'")
+    file: str = Field(
+        "",
+        description="weather file, for sources 'epw', 'tmy3' and 'nsrdb', or columns of time, temperature and light, for 'table'",
+    )
     folder: str = Field(TRAVIS, description="folder with weather.csv.gz, for source 'travis'")
+    latitude_deg: float | None = Field(
+        None, ge=-90.0, le=90.0, description="place of a table, north above zero [deg]"
+    )
+    longitude_deg: float | None = Field(
+        None, ge=-180.0, le=180.0, description="place of a table, east above zero [deg]"
+    )
 
 
 class PricesKeys(Table):

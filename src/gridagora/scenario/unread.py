@@ -26,7 +26,8 @@ class Readers(NamedTuple):
 READERS = (
     Readers("feeder", ("file", "other_peak_share"), "feeder.source", ("opendss",)),
     Readers("feeder", ("seed",), "feeder.source", ("synthetic",)),
-    Readers("weather", ("file",), "weather.source", OWN_FILES),
+    Readers("weather", ("file",), "weather.source", (*OWN_FILES, "table")),
+    Readers("weather", ("latitude_deg", "longitude_deg"), "weather.source", ("table",)),
     Readers("weather", ("folder",), "weather.source", ("travis",)),
     Readers("prices", ("file",), "prices.source", ("ercot_zone", "table")),
     Readers(
