@@ -85,8 +85,8 @@ def test_render_of_nothing_is_a_sentence():
 def test_numbers_are_written_alike():
     assert number(-1234.5, 1) == "−1,234.5"
     assert number(float("nan"), 2) == "–"
-    assert number(3.2e-12, 3) == "3.2e-12"
-    assert number(-3.2e-12, 3) == "−3.2e-12"
+    assert number(3.2e-12, 3) == "≈ 0"
+    assert number(-3.2e-12, 3) == "≈ 0"
     assert number(0.0, 0) == "0"
     assert decimals([1.0, 250.0]) == 0
     assert decimals([0.83, 0.1]) == 3
@@ -208,6 +208,6 @@ def test_the_page_marks_no_best_in_one_draw(result):
 
 def test_a_number_too_small_for_its_row_is_about_nothing():
     assert in_row(-5e-6, 0) == in_row(3.6e-4, 3) == "≈ 0"
-    assert in_row(0.0, 3) == "0.000"
+    assert in_row(0.0, 3) == "0"
     assert in_row(-0.0005, 3) == number(-0.0005, 3)
     assert in_row(float("nan"), 2) == "–"

@@ -19,6 +19,14 @@ def report(
         ),
     ] = None,
     paper: Annotated[Paper, typer.Option("--paper", help="Of the PDF file.")] = Paper.A4,
+    figures: Annotated[
+        Path | None,
+        typer.Option(
+            "--figures",
+            metavar="DIR",
+            help="Write every figure to it, too, as SVG and PNG for a slide; Chromium or Chrome does so.",
+        ),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Write the report of a result again. Reads its tables; nothing is run."""
@@ -27,7 +35,9 @@ def report(
 
         if pdf is not None:
             _require_pdf(pdf)
-        if pdf is None or not (folder / TABLE).is_file():
+        if figures is not None:
+            _require_figures(figures)
+        if (pdf is None and figures is None) or not (folder / TABLE).is_file():
             refuse_ensemble(folder)
             path = _write_page(folder)
             say(f"Wrote {path}")
@@ -38,6 +48,8 @@ def report(
         written = {"report": str(path)}
         if pdf is not None:
             written["pdf"] = str(_print(path, pdf, paper))
+        if figures is not None:
+            written["figures"] = str(_draw(path, figures))
         if json_:
             show_json(written)
 
@@ -72,6 +84,21 @@ def _require_pdf(path: Path) -> None:
     find_browser()
 
 
+def _require_figures(folder: Path) -> None:
+    """Refuse a place that is no folder, and a machine without a browser, before anything is written.
+
+    Raises
+    ------
+    InputError
+        A file, or no browser.
+    """
+    from gridagora.report.browser_pipe import find_browser
+
+    if folder.exists() and not folder.is_dir():
+        raise InputError([Problem("--figures", f"the file {folder}", "a folder, or a new name")])
+    find_browser("--figures")
+
+
 def _refuse_unwritten(folder: Path) -> NoReturn:
     got, hint = "an ensemble without its page", f"`gridagora risk {folder}` writes it."
     raise InputError([Problem(str(folder), got, "a folder with report.html", hint)])
@@ -88,3 +115,16 @@ def _print(page: Path, pdf: Path, paper: Paper) -> Path:
             raise PartError(f"{fault}. {kept}") from None
     say(f"Wrote {pdf}")
     return pdf
+
+
+def _draw(page: Path, folder: Path) -> Path:
+    from gridagora.report.picture_files import write_pictures
+
+    with busy("drawing the figures"):
+        try:
+            made = write_pictures(page, folder)
+        except PartError as fault:
+            kept = f"{page} is written; its buttons SVG and PNG save each figure."
+            raise PartError(f"{fault}. {kept}") from None
+    say(f"Wrote {len(made)} pictures to {folder}")
+    return folder

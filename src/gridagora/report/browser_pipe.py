@@ -49,8 +49,8 @@ ANSWER_S = 120.0
 CHUNK_BYTES = 1 << 16
 
 
-def find_browser() -> str:
-    """Return the path of Chromium, Chrome or Edge on this machine.
+def find_browser(option: str = "--pdf") -> str:
+    """Return the path of Chromium, Chrome or Edge on this machine; `option` is what needs it.
 
     Raises
     ------
@@ -62,8 +62,9 @@ def find_browser() -> str:
     if found and os.name == "posix":
         return found[0]
     got = "no Chromium, Chrome or Edge on the path" if os.name == "posix" else f"a {os.name} system"
-    hint = "Open report.html in any browser and print it to a file, or install Chromium."
-    raise InputError([Problem("--pdf", got, "a browser that prints", hint)])
+    way = "print it to a file" if option == "--pdf" else "save figures by their buttons SVG and PNG"
+    hint = f"Open report.html in any browser and {way}, or install Chromium."
+    raise InputError([Problem(option, got, "a browser that prints", hint)])
 
 
 class BrowserTab(NamedTuple):

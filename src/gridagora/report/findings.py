@@ -151,7 +151,7 @@ def source_line(result: ComparisonView) -> str:
     names = [plain(name) for name in designs(result)]
     told = join(names) if len(names) <= NAMED else f"{len(names)} designs"
     made = f"gridagora {version}".strip()
-    return " · ".join(filter(None, (title(result), told, _dates(result), span(result), made)))
+    return " · ".join(filter(None, (title(result), _dates(result), span(result), made, told)))
 
 
 def _dates(result: ComparisonView) -> str:

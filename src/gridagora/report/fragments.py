@@ -1,6 +1,7 @@
 """Pieces of the page that are plain HTML: cards, the metric table, certificates, origin. Everything written is escaped."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from html import escape
 from itertools import groupby
 from typing import Any
@@ -28,6 +29,7 @@ from gridagora.report.rows import rows_of
 from gridagora.report.scroll_table import scroll_table
 from gridagora.report.style import change, colours, decimals, in_row, label, number
 from gridagora.report.table import ARROWS, measured, shown, table
+from gridagora.report.terms import card_term
 
 PROOFS = {
     "below": "How far the welfare of this run stays below the bound; a negative figure would be a fault, and no report.",
@@ -49,7 +51,7 @@ PROOFS = {
 }
 
 
-SMALL = 1e-2  # residuals below this are written in powers of ten
+SMALL = 1e-3  # what a proof leaves open below this, in its unit, says nothing more to a reader
 
 
 def cards(result: ComparisonView) -> str:
@@ -66,16 +68,17 @@ def _card(row: Digest, reference: Digest, tone: str, *, is_reference: bool) -> s
     chip = "<small>reference</small>" if is_reference else ""
     big, told = _gain(row, is_reference=is_reference)
     stores = row.gain.left if not is_reference else np.nan
+    line = partial(_line, by_key=is_reference)  # one card is enough for the tab key
     lines = [
-        _line("Left in stores", stores, np.nan, "{}", 0, versus=False, money=True),
-        _line("Mean bill", row.bill_usd, np.nan, "${}", 2, versus=False),
-        _line("Operator margin", row.margin_usd, np.nan, "{}", 2, versus=False, money=True),
-        _line("Bill, balanced", row.balanced_usd, reference.balanced_usd, "${}", 2),
-        _line("Pay less, balanced", 100 * row.better_off, np.nan, "{} %", 0, versus=False),
-        _line("Peak", row.peak_kw, reference.peak_kw, "{} kW", 0),
-        _line("Over limit", row.over_limit_h, reference.over_limit_h, "{} h", 1, versus=False),
-        _line("Discomfort", row.discomfort_k_h, reference.discomfort_k_h, "{} K h", 2),
-        _line(
+        line("Left in stores", stores, np.nan, "{}", 0, versus=False, money=True),
+        line("Mean bill", row.bill_usd, np.nan, "${}", 2, versus=False),
+        line("Operator margin", row.margin_usd, np.nan, "{}", 2, versus=False, money=True),
+        line("Bill, balanced", row.balanced_usd, reference.balanced_usd, "${}", 2),
+        line("Pay less, balanced", 100 * row.better_off, np.nan, "{} %", 0, versus=False),
+        line("Peak", row.peak_kw, reference.peak_kw, "{} kW", 0),
+        line("Over limit", row.over_limit_h, reference.over_limit_h, "{} h", 1, versus=False),
+        line("Discomfort", row.discomfort_k_h, reference.discomfort_k_h, "{} K h", 2),
+        line(
             "Off range A",
             row.homes_outside_a,
             reference.homes_outside_a,
@@ -92,7 +95,7 @@ def _card(row: Digest, reference: Digest, tone: str, *, is_reference: bool) -> s
 
 def _gain(row: Digest, *, is_reference: bool) -> tuple[str, str]:
     """Return the figure of a card and what it is: the gain where there is one, else the share that is captured."""
-    captured = f"{number(100 * row.captured, 0)} %" if np.isfinite(row.captured) else ""
+    captured = f"{number(100 * row.captured, 0)}\u00a0%" if np.isfinite(row.captured) else ""
     if not np.isfinite(row.gain.gain):
         return captured or "–", "of the attainable value" if captured else "gain not reported"
     if is_reference and row.gain.gain == 0:
@@ -111,12 +114,13 @@ def _line(
     *,
     versus: bool = True,
     money: bool = False,
+    by_key: bool = False,
 ) -> str:
     if not np.isfinite(value):
         return ""
     moved = change(value, against) if versus and value != against else ""
     side = "down" if value < against else "up"
-    told = f"<dt>{escape(name)}</dt>"
+    told = f"<dt>{card_term(name, by_key=by_key)}</dt>"
     amount = usd(value) if money else pattern.format(number(value, places))
     return told + (
         f'<dd>{amount}</dd><dd class="{side}">{moved}</dd>'
@@ -257,8 +261,10 @@ def _proof_cell(value: object) -> str:
     amount = as_number(value)
     if isinstance(value, bool):
         text = "yes" if value else "no"
+    elif 0 < abs(amount) < SMALL:
+        text = f"below {SMALL:g}"
     elif np.isfinite(amount):
-        text = number(amount, 0 if 0 < abs(amount) < SMALL else decimals([amount]))
+        text = number(amount, decimals([amount]))
     else:
         text = "–" if value is None or isinstance(value, float) else str(value)
     return f'<td class="n">{escape(text)}</td>'
@@ -282,8 +288,10 @@ _NAMED_AS_THEY_ARE = {"hashes", "inputs", "versions"}
 def _key_words(key: str) -> str:
     """Return 'Energy balance [kWh]' for 'energy_balance_kwh'."""
     *parts, last = key.replace(".", "_").split("_")
-    if parts and last in _UNITS:
+    if parts and parts[-1] != "per" and last in _UNITS:
         return f"{' '.join(parts).capitalize()} [{_UNITS[last]}]"
+    if parts[-1:] == ["per"] and last == "kwh":
+        return f"{' '.join(parts[:-1]).capitalize()} [$/kWh]"
     return " ".join([*parts, last]).capitalize()
 
 
@@ -346,4 +354,9 @@ def _told(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _plain(value: object) -> str:
-    return " ".join(str(item) for item in value) if isinstance(value, list | tuple) else str(value)
+    """Return a value of the manifest as a reader sees it; `summary.json` has all digits."""
+    if isinstance(value, list | tuple):
+        return " ".join(str(item) for item in value) or "none"
+    if isinstance(value, float) and np.isfinite(value):
+        return number(value, decimals([value]))
+    return "yes" if value is True else "no" if value is False else str(value)

@@ -32,6 +32,7 @@ from gridagora.report.fragments import cards, certificates, faults, metric_table
 from gridagora.report.group_figures import group_table
 from gridagora.report.guides import guide
 from gridagora.report.panel import absent_panel, frame_of, panel
+from gridagora.report.terms import explained
 
 
 class Panel(NamedTuple):
@@ -201,8 +202,8 @@ def html(result: ComparisonView) -> str:
         css=asset("page.css"),
         nav=_nav(),
         question=escape(question(result)),
-        answer=unbroken(escape(answer(result))),
-        effects=unbroken(escape(effects(result))),
+        answer=explained(unbroken(escape(answer(result)))),
+        effects=explained(unbroken(escape(effects(result)))),
         extent=escape(extent if designs(result) else "no design was run"),
         faults=faults(result),
         cards=cards(result),

@@ -238,18 +238,18 @@ def decimals(values: Iterable[float]) -> int:
 
 
 def number(value: float, places: int, missing: str = "–") -> str:
-    """Return a number with a fixed count of decimals and a true minus sign; tiny ones in powers of ten, nan as `missing`."""
+    """Return a number with a fixed count of decimals and a true minus sign; one too small for them is '≈ 0', nan is `missing`."""
     if not np.isfinite(value):
         return missing
     if value != 0 and abs(value) < 0.5 * 10.0**-places:
-        return f"{value:.1e}".replace("-", "−", 1) if value < 0 else f"{value:.1e}"
+        return "≈ 0"
     text = f"{abs(value):,.{places}f}"
     return f"−{text}" if value < 0 else text
 
 
 def in_row(value: float, places: int) -> str:
-    """Return a number of a row with the decimals of that row: one too small for them is '≈ 0' and no power of ten."""
-    return "≈ 0" if 0 < abs(value) < 0.5 * 10.0**-places else number(value, places)
+    """Return a number of a row with the decimals of that row; nothing at all is '0'."""
+    return "0" if value == 0 else number(value, places)
 
 
 def change(value: float, against: float) -> str:

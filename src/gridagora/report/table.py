@@ -26,7 +26,7 @@ from gridagora.report.facts import (
 )
 from gridagora.report.gains import limit_words, one_draw, overload_words, shares_words
 from gridagora.report.rows import rows_of
-from gridagora.report.style import DESIGN_LABELS, decimals, number
+from gridagora.report.style import DESIGN_LABELS, decimals, in_row
 
 ARROWS = {"higher": "▲", "lower": "▼", "": ""}
 NOISE = 1e-6  # a metric smaller than this is rounding error of a sum, shown as zero
@@ -165,4 +165,4 @@ def _grid(result: ComparisonView, rows: pd.DataFrame, chosen: range, note: str |
 
 def _values(values: np.ndarray) -> list[Text]:
     values, places = shown(values)
-    return [Text(number(value, places)) for value in values]
+    return [Text(in_row(value, places)) for value in values]
