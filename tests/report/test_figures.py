@@ -274,3 +274,17 @@ def test_the_menu_of_the_average_day_holds_the_highest_of_every_design(result, d
     np.testing.assert_allclose(mean, [values(t.y) for t in drawn["average_day"].data], atol=0.01)
     assert (highest >= mean - 0.01).all()
     assert (highest > mean).any()
+
+
+@pytest.mark.parametrize("name", ["load", "average_day", "temperature", "bill_change"])
+def test_more_than_four_designs_are_shown_each_apart_at_first(result, name):
+    many = figures(result)[name].layout.meta
+    assert many["views"] == ["Each apart", "All together"]
+    assert many["reference"] == "flat"
+    few = {
+        kind: table[table["architecture"] != "rtp"] if "architecture" in table else table
+        for kind, table in result.tables.items()
+    }
+    told = {k: v for k, v in result.summary["architectures"].items() if k != "rtp"}
+    fewer = replace(result, tables=few, summary=result.summary | {"architectures": told})
+    assert figures(fewer)[name].layout.meta is None

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from gridagora.report.facts import ComparisonView, baseline, metric_value
 
 LINES = 6  # that a reader tells apart in one drawing
+TOGETHER = 4  # designs that are shown in one drawing at first
 
 
 def first_seen(result: ComparisonView, names: Sequence[str]) -> frozenset[str]:
@@ -21,8 +22,14 @@ def first_seen(result: ComparisonView, names: Sequence[str]) -> frozenset[str]:
     return frozenset(names[at] for at in order[:LINES])
 
 
-def show_first(fig: go.Figure, seen: frozenset[str]) -> go.Figure:
-    """Leave in the legend alone what is not seen at first, of lines grouped by design, and return the figure."""
+def show_first(fig: go.Figure, seen: frozenset[str], reference: str) -> go.Figure:
+    """Leave in the legend alone what is not seen at first, of lines grouped by design, and return the figure.
+
+    Where designs are more than four, the page shows each in a drawing of its own at first, beside the reference.
+    """
+    groups = {trace.legendgroup for trace in fig.data if trace.legendgroup}
+    if len(groups | {reference}) > TOGETHER:
+        fig.update_layout(meta={"views": ["Each apart", "All together"], "reference": reference})
     for trace in fig.data:
         if trace.legendgroup and trace.legendgroup not in seen:
             trace.visible = "legendonly"

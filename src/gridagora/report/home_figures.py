@@ -114,7 +114,7 @@ def bill_change(result: ComparisonView) -> go.Figure | None:
         xaxis={"title": f"Change of the balanced bill against {label(reference).lower()} [$]"},
         yaxis={"title": "Homes [%]", "range": [0, 101]},
     )
-    return calm(show_first(fig, first_seen(result, names)))
+    return calm(show_first(fig, first_seen(result, names), reference))
 
 
 def bill_delta_usd(table: pd.DataFrame, name: str, reference: str) -> np.ndarray:

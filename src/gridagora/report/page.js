@@ -38,21 +38,22 @@
     box.value = menu.active || 0;
     box.addEventListener("change", function () {
       var button = menu.buttons[box.value];
-      Plotly[button.method].apply(Plotly, [node].concat(JSON.parse(JSON.stringify(button.args))));
+      Plotly[button.method].apply(Plotly, [node].concat(JSON.parse(JSON.stringify(button.args)))).then(function () { multiples.follow(node); });
     });
     label.appendChild(box);
     return label;
   }
 
-  function offer(node, layout) {
+  function offer(node, layout, first) {
     var menus = layout.updatemenus || [];
     delete layout.updatemenus;
-    if (!menus.length) { return; }
+    if (!menus.length && !first.length) { return; }
     var row = document.createElement("div");
     row.className = "choose";
+    first.forEach(function (label) { row.appendChild(label); });
     menus.forEach(function (menu) { row.appendChild(select(node, menu)); });
     node.before(row);
-    layout.margin.t = Math.max(16, layout.margin.t - 30);
+    if (menus.length) { layout.margin.t = Math.max(16, layout.margin.t - 30); }
   }
 
   // a figure that shows some of many designs at first lets the reader choose which
@@ -128,12 +129,37 @@
   }
 
   function drawn(node, spec) {
-    offer(node, spec.layout);
+    var views = spec.layout.meta && spec.layout.meta.views, rows = views ? [view(node, spec)] : [];
+    offer(node, spec.layout, rows);
     choose(node, spec.data, spec.layout);
-    var config = { responsive: false, displaylogo: false, displayModeBar: false };
-    spec.layout.width = node.clientWidth;
     watch(node);
-    return Plotly.newPlot(node, spec.data, fit(spec.layout, node.clientWidth), config).then(function () { return Plotly.relayout(node, dressed()); }).then(function () { return inked(node); });
+    return plot(node, spec, Boolean(views));
+  }
+
+  function plot(node, spec, apart) {
+    var config = { responsive: false, displaylogo: false, displayModeBar: false }, width = node.clientWidth;
+    var shown = apart ? multiples.grid(spec, width) : JSON.parse(JSON.stringify(spec)), box = node.parentNode.querySelector(".chooser");
+    node.gridOf = apart ? shown : null;
+    if (box) { box.hidden = apart; }
+    shown.layout.width = width;
+    node.style.height = shown.layout.height + "px";
+    return Plotly.newPlot(node, shown.data, apart ? shown.layout : fit(shown.layout, width), config).then(function () { return Plotly.relayout(node, dressed()); }).then(function () { return inked(node); });
+  }
+
+  // many designs apart or together; what other menus chose is chosen again
+  function view(node, spec) {
+    var label = document.createElement("label"), box = document.createElement("select");
+    label.textContent = "View";
+    box.setAttribute("aria-label", "View, " + heading(node));
+    spec.layout.meta.views.forEach(function (text, place) { box.add(new Option(text, place)); });
+    box.addEventListener("change", function () {
+      plot(node, spec, box.value === "0").then(function () {
+        node.closest("figure").querySelectorAll(".choose select").forEach(function (other) { if (other !== box) { other.dispatchEvent(new Event("change")); } });
+        node.closest("figure").querySelectorAll(".chooser input").forEach(function (tick, place) { if (place && box.value !== "0") { tick.dispatchEvent(new Event("change")); } });
+      });
+    });
+    label.appendChild(box);
+    return label;
   }
 
   var widths = new Map();

@@ -261,7 +261,7 @@ def asset(name: str) -> str:
 
 def scripts(*more: str) -> str:
     """Return the script of a page: what saves and draws figures, and further files of this room before it."""
-    return "".join(asset(name) for name in (*more, "slide.js", "page.js"))
+    return "".join(asset(name) for name in (*more, "slide.js", "multiples.js", "page.js"))
 
 
 def script_hash(script: str) -> str:

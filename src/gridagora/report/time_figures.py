@@ -81,7 +81,7 @@ def load(result: ComparisonView) -> go.Figure | None:
     )
     if len(names) > ONE_LINE:
         fig.update_layout(legend=below())
-    return calm(show_first(fig, first_seen(result, names)))
+    return calm(show_first(fig, first_seen(result, names), baseline(result)))
 
 
 def average_day(result: ComparisonView) -> go.Figure | None:
@@ -122,7 +122,7 @@ def average_day(result: ComparisonView) -> go.Figure | None:
         margin={"t": 46},
         legend=below(),
     )
-    return calm(show_first(fig, first_seen(result, names)))
+    return calm(show_first(fig, first_seen(result, names), baseline(result)))
 
 
 def temperature(result: ComparisonView) -> go.Figure | None:
@@ -151,7 +151,7 @@ def temperature(result: ComparisonView) -> go.Figure | None:
         legend=below(),
         margin={"t": 16},
     )
-    return calm(show_first(fig, first_seen(result, names)))
+    return calm(show_first(fig, first_seen(result, names), baseline(result)))
 
 
 def devices(result: ComparisonView) -> go.Figure | None:
