@@ -234,17 +234,18 @@ def effects(result: ComparisonView) -> str:
 def _lost(result: ComparisonView, first: Digest) -> list[str]:
     """Return which groups of homes pay more where homes on average pay less; nothing where none does."""
     told = [
-        f"{_low(each.group)} ({each.homes:,}) {signed(each.mean_usd)} of ${number(each.before_usd, 2)}"
+        f"the {each.homes:,} {_low(each.group)} pay {signed(each.mean_usd)[1:]} more "
+        f"(${number(each.before_usd, 2)} before)"
         for each in losers(result, first.design)
     ]
-    return [f"Not all win: on average {join(told)} a home."] if told else []
+    return [f"Not all win: on average {join(told)}."] if told else []
 
 
 def _low(text: str) -> str:
     return (
         "homes with none of these devices"
         if text == NOTHING
-        else f"homes {text[:1].lower()}{text[1:]}"
+        else f"homes {'of c' if text.startswith('Class ') else text[:1].lower()}{text[1:]}"
     )
 
 

@@ -217,6 +217,7 @@ def certificates(result: ComparisonView) -> tuple[str, str]:
         for name in names
     }
     keys = list(dict.fromkeys(key for entry in held.values() for key in entry))
+    keys = [key for key in keys if any(_is_told(entry.get(key)) for entry in held.values())]
     if not keys:
         return "This run reports no certificate: read its figures as estimates.", ""
     tones = colours(names)
@@ -236,6 +237,11 @@ def certificates(result: ComparisonView) -> tuple[str, str]:
     return lead, f"{scroll_table('Proofs of every design', head, body)}{noted}"
 
 
+def _is_told(value: object) -> bool:
+    """Return whether a proof says anything: a figure that is known, a word, or yes or no."""
+    return isinstance(value, bool | str) or bool(np.isfinite(as_number(value)))
+
+
 def _slack(result: ComparisonView) -> str:
     """Return a sentence on how near a schedule that was played comes to the bound; nothing where none was."""
     bound = result.summary.get("manifest", {}).get("bound")
@@ -245,9 +251,10 @@ def _slack(result: ComparisonView) -> str:
     )
     if not (np.isfinite(top) and np.isfinite(played)):
         return ""
+    low, high, apart = (f"{number(each, 2)} $" for each in (played, top, top - played))
     return (
-        f" The best possible welfare lies between {played:.2f} $, which a schedule that knows everything earns with units of any "
-        f"power, and the bound, {top:.2f} $: they are {top - played:.2f} $ apart."
+        f" The best possible welfare lies between {low}, which a schedule that knows everything earns with units of any "
+        f"power, and the bound, {high}: they are {apart} apart."
     )
 
 
@@ -332,6 +339,7 @@ def origin(result: ComparisonView, remarks: tuple[str, ...]) -> str:
     pairs = "".join(
         f"<dt>{escape(spell_money(_manifest_words(key), code))}</dt><dd>{escape(_plain(value))}</dd>"
         for key, value in flat(_told(result.summary.get("manifest", {})))
+        if value != ""
     )
     manifest = (
         f'<dl class="kv">{pairs}</dl>'
