@@ -19,8 +19,10 @@ def commands(page):
     return [shlex.split(line) for line in re.findall(r"^    gridagora (.*)$", text, re.MULTILINE)]
 
 
-@pytest.mark.parametrize("page", ["community", "street"])
-def test_a_page_leads_from_files_to_bills(page, tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", ["community", "street", "european"])
+def test_a_page_leads_from_files_to_bills(page, tmp_path, monkeypatch, request):
+    if page == "european":
+        monkeypatch.setenv("GRIDAGORA_DATA", str(request.getfixturevalue("data_dir")))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(TOP / "examples")
     for arguments in commands(page):
@@ -28,7 +30,9 @@ def test_a_page_leads_from_files_to_bills(page, tmp_path, monkeypatch):
         found = CliRunner().invoke(app, arguments + (few if arguments[0] == "compare" else []))
         assert found.exit_code == 0, found.stderr
     bills = pd.read_csv(tmp_path / "out" / page / "results" / "bills.csv")
-    assert len(bills) == {"community": 12, "street": 50}[page]
+    assert len(bills) == {"community": 12, "street": 50, "european": 55}[page]
+    money = "eur" if page in {"street", "european"} else "usd"
+    assert f"bill_{money} flat" in bills
     assert (tmp_path / "out" / page / "report.html").is_file()
 
 

@@ -10,6 +10,7 @@ from gridagora.commands.area import run_area
 from gridagora.commands.check import check
 from gridagora.commands.complete import complete_design, complete_design_of_result, complete_designs
 from gridagora.commands.ensemble import ensemble
+from gridagora.commands.export import export
 from gridagora.commands.flips import WithMap
 from gridagora.commands.new import demo_text, new
 from gridagora.commands.over_seeds import compare_worlds
@@ -172,23 +173,7 @@ app.command()(reproduce)
 app.command()(report)
 
 
-@app.command()
-def export(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a result.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the files.")],
-    json_: Json = False,
-) -> None:
-    """Write a result for a spreadsheet. Makes CSV files and a workbook: bills, statements, voltages, hours, assumptions."""
-    with report_errors(json_):
-        from gridagora.report.answers import write_answers
-        from gridagora.run import folder as folders
-
-        refuse_file(out)
-        with busy("writing the tables"):
-            path = write_answers(folders.load(folder), out)
-        say(f"Wrote {path}")
-        if json_:
-            show_json({"tables": str(path)})
+app.command()(export)
 
 
 @app.command()

@@ -14,6 +14,7 @@ from gridagora.sources import opendss
 
 AUSTIN = "feeders/smartds_austin/substations/p1uhs23_1247/p1uhs23_1247--p1udt21301/Master.dss"
 IEEE13, IEEE123 = "feeders/ieee/13Bus/IEEE13Nodeckt.dss", "feeders/ieee/123Bus/IEEE123Master.dss"
+EUROPEAN = "feeders/ieee/LVTestCase/Master.dss"
 TAPS13 = {"reg1": 10, "reg2": 8, "reg3": 11}
 TAPS123 = {
     "creg1a": 7,
@@ -80,7 +81,8 @@ def write(folder: Path, text: str, name: str = "master.dss") -> Path:
 
 
 @pytest.mark.parametrize(
-    ("master", "taps"), [(AUSTIN, {}), (IEEE13, TAPS13), (IEEE123, TAPS123), (IEEE123, {})]
+    ("master", "taps"),
+    [(AUSTIN, {}), (IEEE13, TAPS13), (IEEE123, TAPS123), (IEEE123, {}), (EUROPEAN, {})],
 )
 def test_voltages_are_those_of_opendss(data_dir: Path, master: str, taps: dict[str, int]) -> None:
     feeder = opendss.read(data_dir / master, taps=taps)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gridagora.core.currency import spell_money
 from gridagora.core.device import RENEWABLE
 from gridagora.core.feeder import Feeder, branches, source_bus
 from gridagora.core.registry import find
@@ -59,10 +60,11 @@ def series_of(scene: Scene) -> tuple[HourCurve, ...]:
         if isinstance(table, ChargingSessions) and len(table.home):
             here = _plugged(table.arrive_s, table.depart_s, hours)
             found.append(HourCurve(f"{label} plugged in", about.noun, here, about.color))
+    unit = spell_money("$/kWh", scene.scenario.scenario.currency)
     price = scene.prices.day_ahead_per_kwh[LEAD_H : LEAD_H + hours]
     return (
         *found,
-        HourCurve("price of the day ahead", "$/kWh", price, "#b05a00"),
+        HourCurve("price of the day ahead", unit, price, "#b05a00"),
         HourCurve("outdoor temperature", "degC", scene.weather.t_out_degc[:hours], "#a82a1f"),
         HourCurve("sun on the ground", "W/m2", scene.weather.ghi_w_m2[:hours], "#8a6d00"),
     )
