@@ -47,7 +47,8 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Replace the run by one that notes what it was asked."""
     asked: list[Any] = []
 
-    def stand_in(scene: Any, folder: Path, architectures: list[str] | None = None) -> Any:
+    def stand_in(scene: Any, folder: Path, architectures: Any = None, seen: Any = None) -> Any:
+        assert seen is None
         asked.append((scene, folder, architectures))
         return SimpleNamespace(summary=SUMMARY)
 

@@ -20,6 +20,16 @@ from gridagora.commands.show import show
 from gridagora.commands.study import study
 from gridagora.commands.sweep import sweep
 from gridagora.commands.verify import reproduce, verify
+from gridagora.commands.watch import (
+    Port,
+    Watch,
+    both,
+    end_design,
+    progress_of_scene,
+    require_watched,
+    watched,
+)
+from gridagora.commands.worlds import WorldOptions
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.terminal import (
     RESULTS,
@@ -43,6 +53,7 @@ from gridagora.terminal import (
 )
 
 if TYPE_CHECKING:
+    from gridagora.report.progress import RunProgress
     from gridagora.run.result import Comparison
     from gridagora.scenario.build import Scene
 
@@ -143,15 +154,26 @@ def compare(
         ),
     ] = None,
     map_: WithMap = False,
+    watch: Watch = False,
+    port: Port = None,
     set_: Set = None,
     out: Out = None,
     json_: Json = False,
 ) -> None:
     """Compare several designs on one scenario. Prints one table, and writes a report and tables for a spreadsheet."""
     with report_errors(json_):
+        require_watched(port, watch=watch)
         if seeds is not None:
             place = out or default_out(scenario) / "seeds"
-            compare_worlds(scenario, place, seeds, only, set_ or [], json_, with_map=map_)
+            compare_worlds(
+                WorldOptions(
+                    scenario, set_ or [], seeds, only, with_bound=True, designs_option="--only"
+                ),
+                place,
+                json_,
+                with_map=map_,
+                port=(port or 0) if watch else None,
+            )
             return
         if map_:
             expected = "--map beside --seeds: a map shows what many worlds tell apart"
@@ -161,7 +183,10 @@ def compare(
         chosen = (
             [name.strip() for name in only.split(",") if name.strip()] if only is not None else None
         )
-        finish(_compare(load_scene(scenario, chosen, set_ or []), folder), folder, json_)
+        scene = load_scene(scenario, chosen, set_ or [])
+        seen = progress_of_scene(scene, chosen or scene.scenario.compared) if watch else None
+        with watched(seen, port, folder / "report.html"):
+            finish(_compare(scene, folder, seen=seen), folder, json_)
 
 
 app.command()(ensemble)
@@ -265,13 +290,24 @@ def _demo_scene() -> "Scene":
         )
 
 
-def _compare(scene: "Scene", folder: Path, architectures: list[str] | None = None) -> "Comparison":
+def _compare(
+    scene: "Scene",
+    folder: Path,
+    architectures: list[str] | None = None,
+    seen: "RunProgress | None" = None,
+) -> "Comparison":
     from gridagora.run import compare as runs
 
     runs.require_designs(scene, architectures)
     try:
         with bar() as advance:
-            return runs.compare(scene, architectures, out=folder, progress=advance)
+            return runs.compare(
+                scene,
+                architectures,
+                folder,
+                both(advance, seen),
+                None if seen is None else end_design(seen),
+            )
     except InputError as fault:  # the scene was accepted: what fails now fails in the run
         raise PartError(str(fault)) from None
 

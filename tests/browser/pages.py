@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from gridagora.report import page, risk_page, study_page, sweep_page
+from gridagora.report import page, progress_page, risk_page, study_page, sweep_page
 from gridagora.report.flip_figures import flips_html
+from gridagora.report.progress import ProgressColumn, RunProgress
 from gridagora.report.risk_view import view_of
 from gridagora.studies.flip_map import FlipMap
 from gridagora.studies.ranking import rank_designs
@@ -82,6 +83,16 @@ def claims(folder):
     return study_page.write(made_claims(), folder / "claims.html")
 
 
+def progress(folder):
+    """How far a run is."""
+    columns = [ProgressColumn("E1y", "gain over the flat rate", "$/home/year")]
+    seen = RunProgress("Worlds <1>", ["flat", "tou", "rtp"], ["baseline", "flat", "tou"], columns)
+    seen.add("flat", {"E1y": 0.0})
+    seen.fail("rtp", "no price <posted>")
+    seen.tell("tou", 30, 288)
+    return page.put(progress_page.html(seen.document()), folder / "progress.html")
+
+
 def flips():
     """Return a map of two by two points."""
     points = pd.DataFrame(
@@ -107,4 +118,5 @@ PAGES = {
     "sweep map": sweep_map,
     "study": study,
     "claims": claims,
+    "progress": progress,
 }

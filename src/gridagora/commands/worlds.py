@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from gridagora.commands.complete import complete_designs
+from gridagora.commands.watch import both, end_world
 from gridagora.core.errors import InputError, Problem
 from gridagora.files.stop import note_on_stop
 from gridagora.terminal import (
@@ -24,6 +25,7 @@ from gridagora.terminal import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gridagora.report.progress import RunProgress
     from gridagora.studies.ensemble import EnsemblePlan
     from gridagora.studies.parallel import Workers
 
@@ -160,10 +162,11 @@ def run_worlds(
     whole: bool = False,
     quiet: bool = False,
     before_report: Callable[[], None] | None = None,
+    seen: "RunProgress | None" = None,
 ) -> dict[str, Any]:
     """Run worlds and return the manifest; show how designs did in the mean, by every metric or the main ones, unless `quiet`.
 
-    `before_report` adds to the folder what the report shows, too.
+    `before_report` adds to the folder what the report shows, too; `seen` is told how far it is.
     """
     from gridagora.report import risk_page
     from gridagora.studies import ensemble as studies
@@ -173,7 +176,8 @@ def run_worlds(
     for line in studies.lines_of(plan):
         say(line)
     with countdown() as advance:
-        manifest = studies.run_ensemble(plan, folder, advance, workers)
+        ended = None if seen is None else end_world(seen)
+        manifest = studies.run_ensemble(plan, folder, both(advance, seen), workers, ended)
     if as_json:
         show_json(manifest)
     elif not quiet:

@@ -69,6 +69,7 @@ BELOW_ZERO = (
     "set [tariff] credit_per_kwh for a credit of its own"
 )
 Progress = Callable[[str, int, int], None]
+Ended = Callable[[str, Outcome | str], None]  # told what a design did, or why it failed
 
 
 def compare(
@@ -76,8 +77,9 @@ def compare(
     architectures: Sequence[str] | None = None,
     out: str | Path | None = None,
     progress: Progress | None = None,
+    ended: Ended | None = None,
 ) -> results.Comparison:
-    """Run designs on one scene; arguments are those of `gridagora.compare`.
+    """Run designs on one scene; arguments are those of `gridagora.compare`. `ended` is told of every design as it ends.
 
     Raises
     ------
@@ -91,7 +93,7 @@ def compare(
     with note_on_stop(partial(folders.spell_kept, draft)):
         origin = describe_origin(scene, names)
         kept = open_kept(scene, origin, draft)
-        found = _compare_designs(scene, names, origin, draft, kept, tell)
+        found = _compare_designs(scene, names, origin, draft, kept, tell, ended or _untold)
         if out is not None:
             folders.save(found, out)
             kept.clear(Path(out))
@@ -105,6 +107,7 @@ def _compare_designs(
     draft: Path | None,
     kept: KeptDesigns,
     tell: Progress,
+    ended: Ended,
 ) -> results.Comparison:
     """Return the result of designs on one scene; what each did is written into the draft as soon as it is finished."""
     markets = {name: scene.market(name) for name in dict.fromkeys(["flat", *names])}
@@ -122,10 +125,12 @@ def _compare_designs(
             faults[name] = plugins.blamed(
                 describe_error(fault), name, market.strategy, scene.scenario.outside
             )
+            ended(name, faults[name])
             continue
         if draft is not None:
             folders.keep(outcomes[name], draft)
             kept.keep(outcomes[name])
+        ended(name, outcomes[name])
     if "flat" not in outcomes:
         raise InputError([Problem("flat", faults["flat"], "a baseline that runs")])
     if all(name in faults for name in names):
@@ -523,3 +528,8 @@ def _refuse_above(outcomes: dict[str, Outcome], top: Bound) -> None:
 def _silent(stage: str, done: int, total: int) -> None:
     """Tell nobody."""
     del stage, done, total
+
+
+def _untold(design: str, did: Outcome | str) -> None:
+    """Tell nobody."""
+    del design, did

@@ -6,7 +6,7 @@ A folder holds `journal.jsonl`, to which each finished world is appended, and, o
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import metadata
 from itertools import groupby
@@ -85,6 +85,7 @@ WORLDS = pa.schema(
 )
 VARIATIONS = pa.schema([("variation", pa.int64()), ("key", pa.string()), ("value", pa.string())])
 PACKAGES = ("gridagora", "numpy", "scipy", "numba", "pandas", "pyarrow", "clarabel")
+WorldEnded = Callable[[WorldOutcome], None]
 
 
 class EnsemblePlan(NamedTuple):
@@ -206,7 +207,11 @@ def cases_of(plan: EnsemblePlan) -> Iterator[WorldCase]:
 
 
 def run_ensemble(
-    plan: EnsemblePlan, out: str | Path, progress: Told | None = None, workers: Workers = 1
+    plan: EnsemblePlan,
+    out: str | Path,
+    progress: Told | None = None,
+    workers: Workers = 1,
+    ended: WorldEnded | None = None,
 ) -> dict[str, Any]:
     """Run the worlds of a plan that the folder does not hold yet, write the tables, and return the manifest.
 
@@ -220,6 +225,8 @@ def run_ensemble(
         Told (stage, worlds done, worlds in all).
     workers
         Processes of this machine, or another executor, on which worlds run.
+    ended
+        Told what came of each world, those that the folder held first.
 
     Raises
     ------
@@ -233,7 +240,7 @@ def run_ensemble(
     make_folder(folder)
     with lock_folder(folder):
         try:
-            return _run_left(plan, folder, scene, progress or _silent, workers)
+            return _run_left(plan, folder, scene, progress or _silent, workers, ended)
         except OSError as fault:
             got = fault.strerror or str(fault)
             hint = (
@@ -243,13 +250,21 @@ def run_ensemble(
 
 
 def _run_left(
-    plan: EnsemblePlan, folder: Path, scene: Scene, tell: Told, workers: Workers
+    plan: EnsemblePlan,
+    folder: Path,
+    scene: Scene,
+    tell: Told,
+    workers: Workers,
+    ended: WorldEnded | None,
 ) -> dict[str, Any]:
     """Run the worlds that the folder does not hold and write the tables."""
     journal = open_journal(folder / JOURNAL, identity(plan, scene))
     left = [case for case in cases_of(plan) if not journal.holds(case)]
     total = plan.seeds * len(plan.variations)
     tell("worlds", total - len(left), total)
+    if ended is not None:
+        for case in filter(journal.holds, cases_of(plan)):
+            ended(journal.read(case.variation, case.seed))
     faults: dict[str, str] = {}
     done = total - len(left)
     jobs = batch_cases(left, worlds_in_step(scene), width_of(workers))
@@ -260,6 +275,8 @@ def _run_left(
                     faults[f"seed {case.seed}, variation {case.variation}"] = world.faults[""]
                 else:
                     journal.add(case, world)
+                if ended is not None:
+                    ended(world)
                 done += 1
                 tell("worlds", done, total)
     if not any(journal.holds(case) for case in cases_of(plan)):
