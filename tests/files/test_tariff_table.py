@@ -104,6 +104,12 @@ WRONG = [
         "[[energy]]\nhours = '1-5'\nper_kwh = 0.1\nexport_per_kwh = 0.05\n[[energy]]\nper_kwh = 0.1",
         "export_per_kwh in '1' and not in '2'",
     ),
+    ("[[energy]]\nper_kwh = []\n[[energy]]\nper_kwh = 0.1", "energy '1': got no per_kwh"),
+    ("[[energy]]\nper_kwh = inf", "per_kwh: got inf, expected a number"),
+    (
+        "[[energy]]\nper_kwh = 0.1\n[[demand]]\nper_kw_month = 2\nwindow_minutes = 20.5",
+        "a mean over 20.5 minutes",
+    ),
     ("[[energy]\nper_kwh = 0.1", "text that is not TOML"),
 ]
 

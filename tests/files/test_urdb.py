@@ -109,6 +109,9 @@ WRONG = [
     (changed(demandratestructure=[[{"rate": 1, "max": 5}, {"rate": 2}]]), "differ by kW"),
     (changed(demandwindow=7), "a mean over 7 minutes"),
     (changed(fixedchargeunits="$/week"), "fixedchargeunits: got '$/week'"),
+    (changed(demandwindow=20.5), "demandwindow: got a mean over 20.5 minutes"),
+    (tier(rate=float("inf")), "rate: got inf, expected a number"),
+    (changed(energyratestructure="x"), "energyratestructure: got 'x'"),
     (changed(mincharge="some"), "mincharge: got 'some'"),
 ]
 
@@ -126,3 +129,4 @@ def test_what_is_taken_for_granted_is_said(read):
     notes = " ".join(read(record).notes)
     assert "an hour is taken" in notes
     assert "energyattrs" in notes
+    assert "in force from 2023-11-14" in notes

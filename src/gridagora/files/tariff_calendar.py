@@ -3,9 +3,10 @@
 from typing import Any, NamedTuple
 
 from gridagora.core.errors import Problem, shown
-from gridagora.core.retail_tariff import HOURS, MONTHS
+from gridagora.core.retail_tariff import HOURS, MONTHS, WINDOWS
 
 NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+HOUR_MIN = 60
 DAYS = {"all": (True, True), "weekdays": (True, False), "weekends": (False, True)}
 
 
@@ -41,7 +42,19 @@ def read_when(row: dict[str, Any], where: str, problems: list[Problem]) -> When:
     if days is None:
         expected = "one of " + ", ".join(DAYS)
         problems.append(Problem(f"{where} days", shown(row["days"]), expected))
-    return When(months or frozenset(), hours or frozenset(), *(days or (True, True)))
+    every = frozenset(range(MONTHS)), frozenset(range(HOURS)), (True, True)  # of what is told
+    return When(months or every[0], hours or every[1], *(days or every[2]))
+
+
+def read_window(minutes: float | None, where: str, problems: list[Problem]) -> int:
+    """Return over how many minutes demand is a mean, an hour where nothing says; others are added to the problems."""
+    if minutes is None:
+        return HOUR_MIN
+    if minutes in WINDOWS:
+        return int(minutes)
+    expected = "one of " + ", ".join(map(str, WINDOWS))
+    problems.append(Problem(where, f"a mean over {minutes:g} minutes", expected))
+    return HOUR_MIN
 
 
 def _read_spans(value: Any, number: Any, size: int, *, closed: bool) -> frozenset[int] | None:

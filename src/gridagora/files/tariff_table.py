@@ -18,7 +18,7 @@ from gridagora.core.retail_tariff import (
     RetailTariff,
     Schedule,
 )
-from gridagora.files.tariff_calendar import When, read_when
+from gridagora.files.tariff_calendar import When, read_when, read_window
 from gridagora.files.text_table import read_text
 
 NUMBERS = (
@@ -65,7 +65,7 @@ def read_tariff_table(path: Path) -> RetailTariff:
     weekday, weekend = _schedule(whens, where, problems)
     export, rates = _export(top, texts["export"], numbers["export_per_kwh"], rates, where, problems)
     if problems:
-        raise InputError(problems)
+        raise InputError(dict.fromkeys(problems))
     return RetailTariff(
         texts["name"] or path.stem,
         rates,
@@ -100,7 +100,7 @@ def _rows(
 
 def _energy(row: dict[str, Any], where: str, problems: list[Problem]) -> EnergyRate:
     rates = _numbers(row, "per_kwh", where, problems)
-    if not rates and "per_kwh" not in row:
+    if row.get("per_kwh", []) == []:
         problems.append(Problem(where, "no per_kwh", "what a kWh costs"))
     ends = _numbers(row, "blocks_kwh", where, problems)
     name = str(row.get("name", where.rpartition("'")[0].rpartition("'")[2]))
@@ -111,11 +111,12 @@ def _demand(row: dict[str, Any], where: str, problems: list[Problem]) -> DemandR
     charge = _number(row, "per_kw_month", where, problems)
     if charge is None and "per_kw_month" not in row:
         problems.append(Problem(where, "no per_kw_month", "what a kW of the month costs"))
-    window = _number(row, "window_minutes", where, problems)
+    minutes = _number(row, "window_minutes", where, problems)
+    window = read_window(minutes, where, problems)
     when = read_when(row, where, problems)
     name = str(row.get("name", where.rpartition("'")[0].rpartition("'")[2]))
     days = (_mark(when, weekend=False), _mark(when, weekend=True))
-    return DemandRate(name, charge or 0.0, *days, 60 if window is None else int(window))
+    return DemandRate(name, charge or 0.0, *days, window)
 
 
 def _mark(when: When, *, weekend: bool) -> Schedule:
@@ -211,7 +212,7 @@ def _number(row: Mapping[str, Any], key: str, where: str, problems: list[Problem
     value = row.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         problems.append(Problem(f"{where} {key}", shown(value), "a number"))
         return None
     return float(value)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gridagora.core.errors import InputError, Problem, shown
 from gridagora.core.retail_tariff import (
     NET_METERED,
@@ -19,6 +21,7 @@ from gridagora.core.retail_tariff import (
     RetailTariff,
     Schedule,
 )
+from gridagora.files.tariff_calendar import read_window
 from gridagora.files.text_table import read_text
 from gridagora.files.urdb_keys import (
     FixedCharge,
@@ -56,7 +59,7 @@ def read_urdb(path: Path) -> RetailTariff:
     fixed, least = (read_amount(record, each, where, problems) for each in (FIXED, LEAST))
     export = _export(record, energy, where, problems)
     if problems:
-        raise InputError(problems)
+        raise InputError(dict.fromkeys(problems))
     if export != "rate":
         energy = [rate._replace(export_per_kwh=None) for rate in energy]
     named = [str(record[key]) for key in ("utility", "name") if record.get(key)]
@@ -229,8 +232,9 @@ def _demand(
     where: str,
     problems: list[Problem],
 ) -> DemandRate:
-    window = read_number(record, "demandwindow", where, problems)
-    return DemandRate(name, charge, weekday, weekend, 60 if window is None else int(window))
+    minutes = read_number(record, "demandwindow", where, problems)
+    window = read_window(minutes, f"{where}: demandwindow", problems)
+    return DemandRate(name, charge, weekday, weekend, window)
 
 
 def _export(
@@ -258,10 +262,20 @@ def _export(
     return "rate" if sells else ""
 
 
+def _spell_day(value: Any) -> str:
+    """Return a day that a record has in seconds since 1970 as people write it."""
+    is_time = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(np.datetime64(int(value), "s").astype("M8[D]")) if is_time else str(value)
+
+
 def _notes(record: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what a reader should know of a record."""
     has_demand = record.get("flatdemandstructure") or record.get("demandratestructure")
-    notes = [f"{key} {record[key]}" for key in ("startdate", "enddate") if record.get(key)]
+    notes = [
+        f"{word} {_spell_day(record[key])}"
+        for key, word in (("startdate", "in force from"), ("enddate", "to"))
+        if record.get(key)
+    ]
     if has_demand and "demandwindow" not in record:
         notes.append("it does not say over how long demand is a mean: an hour is taken")
     if FIXED.key in record and FIXED.units not in record:

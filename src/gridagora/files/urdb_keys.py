@@ -83,7 +83,7 @@ def read_number(
         return None
     if isinstance(value, str) and value.replace(".", "", 1).lstrip("-").isdigit():
         return float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         problems.append(Problem(f"{where}: {key}", shown(value), "a number"))
         return None
     return float(value)
@@ -111,6 +111,8 @@ def read_schedule(
     """Return the number of the period of every hour by month; what is no such schedule is added to the problems."""
     value = record.get(key)
     none = ((0,) * HOURS,) * MONTHS
+    if last < 0:  # the structure is told
+        return none
     if not isinstance(value, list) or len(value) != MONTHS:
         got = "nothing" if value is None else _first_odd(value, last, MONTHS)
         expected = f"{MONTHS} months of {HOURS} hours"
