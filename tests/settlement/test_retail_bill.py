@@ -12,7 +12,12 @@ from gridagora.core.retail_tariff import (
     RetailTariff,
     always,
 )
-from gridagora.settlement.retail_bill import first_block_prices, plan_prices, retail_usd
+from gridagora.settlement.retail_bill import (
+    first_block_prices,
+    plan_blocks,
+    plan_prices,
+    retail_usd,
+)
 from gridagora.settlement.retail_terms import begins_month, demand_ahead, lay_out_terms
 
 PEAK = tuple(tuple(int(16 <= hour < 21) for hour in range(24)) for _ in range(12))
@@ -207,12 +212,13 @@ def test_homes_plan_on_the_block_in_which_their_month_ends():
     tariff = flat(0.1, 0.2, 0.3, upto=(300.0, 600.0), paid=0.05, export="rate")
     power = np.array([0.2, 0.5, 1.0, 0.5])[:, None] * np.ones((4, 48))
     terms = lay_out_terms(tariff, day(2023, 6, 29), 48, 72)
-    found = plan_prices(terms, power, 1)
-    assert found.import_per_kwh.shape == (3, 72)
-    own = found.import_per_kwh[found.home_class]
+    planned = plan_blocks(terms, power, 1)
+    price, credit = plan_prices(terms, planned.block, np.arange(72))
+    assert price.shape == (3, 72)
+    own = price[planned.home_class]
     assert np.array_equal(own[:, 0], [0.1, 0.2, 0.3, 0.2])
     assert np.array_equal(own[:, -1], own[:, 0]), "hours beyond the run belong to its last month"
-    assert (found.credit_per_kwh == 0.05).all()
+    assert (credit == 0.05).all()
 
 
 def test_plans_see_two_prices_in_every_hour_where_export_has_a_rate():
@@ -225,7 +231,7 @@ def test_plans_see_two_prices_in_every_hour_where_export_has_a_rate():
         export="rate",
     )
     terms = lay_out_terms(free, day(2024, 6, 29), 24, 48)  # a Saturday
-    _, price, credit = plan_prices(terms, np.ones((1, 24)), 1)
+    price, credit = plan_prices(terms, plan_blocks(terms, np.ones((1, 24)), 1).block, np.arange(48))
     assert (credit < price).all()
     assert bill(free, day(2024, 6, 29), -np.ones((1, 24))) == [0.0]
 

@@ -9,18 +9,17 @@ from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.core.exchange import Quotes, quote
 from gridagora.core.product import HOUR_S
 from gridagora.core.registry import register
-from gridagora.core.retail_tariff import NET_METERED, NOT_PAID, RetailTariff
+from gridagora.core.retail_tariff import NET_METERED, NOT_PAID, EnergyRate, RetailTariff, always
 from gridagora.core.rules import POSTED_PRICE, Rulebook
 from gridagora.core.session import Baseline, Opening, Planning, Session
 from gridagora.core.tables import Index
-from gridagora.settlement.retail_bill import plan_prices
+from gridagora.settlement.retail_bill import plan_blocks, plan_prices
 from gridagora.settlement.retail_terms import DAY_H, RetailTerms, lay_out_terms
 from gridagora.settlement.tariff import (
     Tariff,
     plan_each,
     plan_on,
     post,
-    select_products,
     set_tariff,
     tariff_quotes,
 )
@@ -31,11 +30,18 @@ FILED: Rulebook = POSTED_PRICE._replace(is_tariff=True, posts_hours=True, posts_
 
 
 class FiledRates(NamedTuple):
-    """Prices that homes plan on by class, the class of every home (n,), and what they are billed by."""
+    """What homes are billed by from a time on, and the blocks they plan in: of every class (c, m), the class of each (n,)."""
 
-    tariff: Tariff
-    home_class: Index
+    start_s: int
     terms: RetailTerms
+    home_class: Index
+    block: Index
+
+    @property
+    def tariff(self) -> Tariff:
+        """Prices that homes plan on by class, over all hours that plans see."""
+        hour = np.arange(len(self.terms.rate))
+        return Tariff(self.start_s, HOUR_S, *plan_prices(self.terms, self.block, hour))
 
 
 @register("market", "retail_tariff")
@@ -118,11 +124,11 @@ class FiledTariff:
         PartError
             A baseline that does not say its first day.
         """
-        begun = baseline.start_s, baseline.duration_s
         if baseline.fixed_per_kwh is not None:  # there is no baseline yet
-            rate = set_tariff(baseline, np.ones((1, len(baseline.local_hour))))
-            terms = lay_out_terms(self.tariff, 0, DAY_H, DAY_H)
-            return FiledRates(rate, np.zeros(0, np.int64), terms)
+            rate = (EnergyRate(self.tariff.name, (baseline.fixed_per_kwh,)),)
+            one = RetailTariff(self.tariff.name, rate, always(), always(), export=NET_METERED)
+            terms = lay_out_terms(one, 0, DAY_H, max(DAY_H, len(baseline.local_hour)))
+            return FiledRates(baseline.start_s, terms, *plan_blocks(terms, np.zeros((0, DAY_H)), 1))
         if baseline.first_day is None:
             raise PartError(
                 f"tariff '{self.tariff.name}': the baseline does not say its first day, by which months and weekends are told"
@@ -132,9 +138,7 @@ class FiledTariff:
         hours = len(baseline.local_hour) // per
         home_kw = np.zeros((0, hours * per)) if baseline.home_kw is None else baseline.home_kw
         terms = lay_out_terms(self.tariff, baseline.first_day, home_kw.shape[1] // per, hours)
-        planned = plan_prices(terms, home_kw, per)
-        price, credit = (np.repeat(column, per, axis=1) for column in planned[1:])
-        return FiledRates(Tariff(*begun, price, credit), planned.home_class, terms)
+        return FiledRates(baseline.start_s, terms, *plan_blocks(terms, home_kw, per))
 
     def _check_windows(self, duration_s: int) -> None:
         """Refuse demand over minutes that intervals do not tile; over less than an interval it is the mean of that."""
@@ -167,13 +171,15 @@ class FiledTariff:
 
 def _is_one(state: FiledRates) -> bool:
     """Return whether all homes plan on the same rates."""
-    return len(state.tariff.import_per_kwh) == 1
+    return len(state.block) == 1
 
 
 def _quotes(opening: Opening, state: FiledRates) -> Quotes:
     """Return the rates of the products of an opening, by the class of each home."""
-    price, credit = select_products(state.tariff, opening)
+    product, steps = opening.product, np.arange(len(opening.supply.import_per_kwh))
+    hour = (product.start_s - state.start_s + product.duration_s * steps) // HOUR_S
+    price, credit = plan_prices(state.terms, state.block, hour)
     if _is_one(state):
-        return quote(opening.product, opening.party, price[0], credit[0])
+        return quote(product, opening.party, price[0], credit[0])
     own = state.home_class[opening.party]
-    return quote(opening.product, opening.party, price[own], credit[own])
+    return quote(product, opening.party, price[own], credit[own])

@@ -17,12 +17,11 @@ BELOW_PER_KWH = 1e-9  # plans see export earn so much less at least, in every ho
 ITEMS = (BLOCKS, FIXED, DEMAND, MINIMUM)
 
 
-class PlanPrices(NamedTuple):
-    """Prices that homes plan on, by class of homes whose months end in the same blocks, over every hour that plans see."""
+class PlanBlocks(NamedTuple):
+    """Blocks that homes plan in, by class of homes whose months end in the same ones."""
 
-    home_class: Index  # (n,) row of the columns below
-    import_per_kwh: Col  # (c, H)
-    credit_per_kwh: Col  # (c, H)
+    home_class: Index  # (n,) row of the column below
+    block: Index  # (c, m)
 
 
 def first_block_prices(terms: RetailTerms) -> tuple[Col, Col]:
@@ -66,8 +65,8 @@ def retail_usd(terms: RetailTerms, home_kw: RunColumn, per: int) -> Mapping[str,
     return {item: usd for item, usd in found.items() if usd.any()}
 
 
-def plan_prices(terms: RetailTerms, home_kw: RunColumn, per: int) -> PlanPrices:
-    """Return the prices that homes plan on: the rate of the block in which their months end with the net power (n, t) [kW].
+def plan_blocks(terms: RetailTerms, home_kw: RunColumn, per: int) -> PlanBlocks:
+    """Return the blocks in which the months of homes end with the net power (n, t) [kW], `per` intervals an hour.
 
     That is the power of the baseline: a home is taken to know its usual month and not to count it as it goes.
     """
@@ -76,14 +75,22 @@ def plan_prices(terms: RetailTerms, home_kw: RunColumn, per: int) -> PlanPrices:
     for rows in row_blocks(home_kw.shape):
         total = _by_rate(terms, np.asarray(home_kw[rows]), per).sum(2)
         block[rows] = (total[..., None] > terms.upto_kwh).sum(2)
+    if not len(block):
+        return PlanBlocks(np.zeros(0, np.int64), np.zeros((1, months), np.int64))
     held, home_class = np.unique(block, axis=0, return_inverse=True)
-    if not len(held):
-        held = np.zeros((1, months), np.int64)
-    price = terms.per_kwh[terms.rate, held[:, terms.month]]
+    return PlanBlocks(home_class.ravel(), held)
+
+
+def plan_prices(terms: RetailTerms, block: Index, hour: Index) -> tuple[Col, Col]:
+    """Return the prices that homes plan on by class, given its blocks (c, m), in hours (h,) of the run: for import and export.
+
+    They have shape (c, h) each [$/kWh].
+    """
+    rate = terms.rate[hour]
+    price = terms.per_kwh[rate, block[:, terms.month[hour]]]
     if terms.export_per_kwh is None:
-        return PlanPrices(home_class.ravel(), price, price)
-    credit = np.minimum(terms.export_per_kwh[terms.rate], price - BELOW_PER_KWH)
-    return PlanPrices(home_class.ravel(), price, credit)
+        return price, price
+    return price, np.minimum(terms.export_per_kwh[rate], price - BELOW_PER_KWH)
 
 
 def _sum_cells(terms: RetailTerms, hourly_kwh: Col) -> Col:
