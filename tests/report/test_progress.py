@@ -132,7 +132,7 @@ def test_the_server_shows_progress_and_then_the_report(seen):
         seen.close(DONE, "The run is done.")
         assert ask(server, "/report")[1] == ask(server, "/")[1] == server.report
         assert json.loads(ask(server, "/progress.json?again")[1])["state"] == "done"
-        assert server.told_end.is_set()
+        assert server.told_end.wait(5)
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "localhost:1", ""])
