@@ -57,7 +57,7 @@ def test_the_first_row_that_fits_an_hour_applies(read):
     assert held == [0, 17, 18, 19, 22, 23]
     assert not any(demand.weekday[5])
     said = describe_tariff(found)[0]
-    assert said.startswith("Summer peaks: 0.1 to 0.35 USD/kWh in 2 periods, 2 blocks a month")
+    assert said.startswith("Summer peaks: 0.1 to 0.35 $/kWh in 2 periods, 2 blocks a month")
 
 
 def test_a_byte_order_mark_and_spans_round_the_year_are_read(read):

@@ -21,6 +21,7 @@ from gridagora.settlement.retail_bill import FIXED, first_block_prices, retail_u
 
 TEXT = """
 name = "Two periods"
+currency = "usd"
 export_per_kwh = 0.02
 fixed_per_month = 31.0
 [[energy]]
@@ -108,7 +109,7 @@ def test_homes_plan_on_the_rates_and_lower_their_demand(ran):
 def test_check_tells_the_tariff_and_its_file_is_hashed(ran):
     scene = ran[0]
     said = scene_lines(scene)["tariff of retail_tariff"]
-    assert said.startswith("Two periods: 0.1 to 0.4 USD/kWh in 2 periods, 2 blocks a month")
+    assert said.startswith("Two periods: 0.1 to 0.4 $/kWh in 2 periods, 2 blocks a month")
     inputs = {each.key: each.path for each in hash_inputs(scene.scenario)}
     assert inputs["market.retail_tariff.file"] == "own.toml"
     assert scene.market("net metered").tariff.export == "net_metering"
@@ -122,6 +123,7 @@ def scene_folder(scene):
 
 
 WRONG = [
+    ("seed = 6", 'seed = 6\ncurrency = "EUR"', "file: got a tariff in USD, expected one in EUR"),
     ('file = "own.toml"', 'file = "none.toml"', "[market.retail_tariff] file: got 'none.toml'"),
     ('file = "own.toml"', "", "[market.retail_tariff] file: got no tariff"),
     ('file = "own.toml"', 'file = "street.toml"', "an unknown key 'scenario'"),

@@ -123,6 +123,11 @@ def test_a_tariff_is_a_design_of_its_own(tmp_path):
     keys = read.load(tmp_path / "s.toml")
     assert "retail_tariff" in keys.compared
     assert keys.keys_of("retail_tariff") == {"file": str(tariff), "export": "net_metering"}
+    prices = series(tmp_path / "p.csv", "price (EUR/MWh)", "2024-07-15", 72)
+    tariff.write_text('currency = "GBP"\n[[energy]]\nper_kwh = 0.2\n')
+    with pytest.raises(InputError, match="a tariff in GBP beside prices in EUR"):
+        write_case(OwnFiles(prices=prices, tariff=tariff), tmp_path, CASE)
+    assert 'currency = "GBP"' in write_case(OwnFiles(tariff=tariff), tmp_path, CASE)
     tariff.write_text("[[energy]]\nper_kwh = 20\n")
     with pytest.raises(InputError, match="12 cents are"):
         write_case(OwnFiles(tariff=tariff), tmp_path, CASE)

@@ -61,7 +61,7 @@ class RetailTariff(NamedTuple):
     demand: tuple[DemandRate, ...] = ()
     export: str = ""
     blocks_by_day: bool = False
-    currency: str = "USD"
+    currency: str = ""  # ISO 4217 code; empty: that of the scenario
     source: str = ""
     notes: tuple[str, ...] = ()
 
@@ -152,7 +152,7 @@ def describe_tariff(tariff: RetailTariff) -> tuple[str, ...]:
     low, high = min(rates), max(rates)
     span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
     blocks = max(len(rate.per_kwh) for rate in tariff.energy)
-    parts = [f"{span} {tariff.currency}/kWh in {_count(len(tariff.energy), 'period')}"]
+    parts = [f"{span} $/kWh in {_count(len(tariff.energy), 'period')}"]
     if blocks > 1:
         parts.append(f"{blocks} blocks a {'day' if tariff.blocks_by_day else 'month'}")
     parts += [_spell(amount, word) for amount, word in _amounts(tariff) if any(amount)]

@@ -76,7 +76,7 @@ def read_tariff_table(path: Path) -> RetailTariff:
         charges,
         export,
         texts["blocks_per"] == "day",
-        texts["currency"] or "USD",
+        texts["currency"].upper(),
         texts["source"],
     )
 

@@ -34,6 +34,7 @@ from gridagora.files.urdb_keys import (
 
 UNITS = {"kWh": False, "kWh daily": True}  # whether blocks are of a day
 TIER = ("rate", "adj", "max", "unit", "sell")
+DOLLARS = ("USA", "US")  # countries of the database whose money is the dollar
 EXPORT = {"Net Metering": NET_METERED, "Net Billing Instantaneous": "rate", "": ""}
 FIXED = FixedCharge("fixedchargefirstmeter", "fixedchargeunits")
 LEAST = FixedCharge("mincharge", "minchargeunits")
@@ -74,7 +75,7 @@ def read_urdb(path: Path) -> RetailTariff:
         demand,
         export,
         by_day,
-        "USD" if country in {"USA", "US"} else "",
+        "USD" if country in DOLLARS else "",
         str(record.get("source") or record.get("uri") or ""),
         _notes(record),
     )
@@ -278,6 +279,8 @@ def _notes(record: Mapping[str, Any]) -> tuple[str, ...]:
     ]
     if has_demand and "demandwindow" not in record:
         notes.append("it does not say over how long demand is a mean: an hour is taken")
+    if (country := record.get("country")) and str(country) not in DOLLARS:
+        notes.append(f"of {country}: its money is taken for that of the scenario")
     if FIXED.key in record and FIXED.units not in record:
         notes.append("it does not say the units of its fixed charge: $/month are taken")
     attributes = [key for key in ("energyattrs", "demandattrs", "fixedattrs") if record.get(key)]

@@ -91,7 +91,7 @@ def write_case(files: OwnFiles, folder: Path, case: OwnCase) -> str:
             case.title,
             span,
             case.timezone,
-            _find_currency(files.prices, case.timezone),
+            _join_currency(_find_currency(files.prices, case.timezone), tariff),
             own_tariff=tariff is not None,
         ),
         _feeder(at["feeder"]),
@@ -180,8 +180,23 @@ def _hours_of_prices(path: Path, timezone: str, origin_s: int) -> tuple[float, f
 
 
 def _find_currency(prices: Path | None, timezone: str) -> str:
-    """Return the currency of a file of prices, by its heading; dollars where none says one."""
-    return USD if prices is None else find_currency(read_time_table(prices, timezone)) or USD
+    """Return the currency of a file of prices, by its heading; empty where none says one."""
+    return "" if prices is None else find_currency(read_time_table(prices, timezone))
+
+
+def _join_currency(of_prices: str, tariff: RetailTariff | None) -> str:
+    """Return the currency that prices and tariff name; dollars where neither does.
+
+    Raises
+    ------
+    InputError
+        They name two.
+    """
+    own = "" if tariff is None else tariff.currency
+    if own and of_prices and own != of_prices:
+        got = f"a tariff in {own} beside prices in {of_prices}"
+        raise InputError([Problem("--tariff", got, "one currency; nothing is converted")])
+    return of_prices or own or USD
 
 
 def _head(title: str, span: RunSpan, timezone: str, currency: str, *, own_tariff: bool) -> str:

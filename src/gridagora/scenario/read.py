@@ -18,7 +18,7 @@ from gridagora.scenario.key_checks import Got
 from gridagora.scenario.key_sentences import shown
 from gridagora.scenario.plugins import Plugin
 from gridagora.scenario.schema import TABLES, HomesKeys, Scenario, ScenarioKeys, Table
-from gridagora.scenario.tariff_files import place_tariffs, refuse_no_file
+from gridagora.scenario.tariff_files import Start, place_tariffs, refuse_no_file
 
 BARE_POINT = re.compile(r"(?<![\w.])([-+]?)\.(?=\d)")
 INNER = tuple(name for name in TABLES if "." in name)
@@ -116,9 +116,10 @@ def parse(
     tables = places.resolve(tables, folder, got, problems)
     parts = faults.parts(raw.parts, got, problems)
     designs = find_designs(raw.designs, parts, cast(HomesKeys, tables["homes"]), got, problems)
-    placed = place_tariffs(parts, designs, folder, got, problems)
-    listed = cast(ScenarioKeys, tables["scenario"]).architectures
-    problems += refuse_no_file(listed, parts, designs, got)
+    case = cast(ScenarioKeys, tables["scenario"])
+    start = Start(folder, case.currency)
+    placed = place_tariffs(parts, designs, start, got, problems)
+    problems += refuse_no_file(case.architectures, parts, designs, got)
     devices = faults.devices(raw.devices, got, problems)
     if problems:
         raise InputError(problems)

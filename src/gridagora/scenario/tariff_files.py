@@ -19,6 +19,13 @@ KEY = "file"
 Keys = Mapping[str, Any]
 
 
+class Start(NamedTuple):
+    """Where relative paths start, and the currency of the scenario."""
+
+    folder: Path
+    currency: str
+
+
 class Placed(NamedTuple):
     """Keys of markets and of designs with paths of tariffs made absolute, and these paths as written, by key."""
 
@@ -30,28 +37,25 @@ class Placed(NamedTuple):
 def place_tariffs(
     parts: Mapping[str, dict[str, Any]],
     designs: Sequence[Design],
-    folder: Path,
+    start: Start,
     got: Got,
     problems: list[Problem],
 ) -> Placed:
-    """Return the keys with absolute paths of tariffs; one that is not there or cannot be read is added to the problems.
-
-    Relative paths start at `folder`.
-    """
+    """Return the keys with absolute paths of tariffs; one that is not there or cannot be read is added to the problems."""
     written: dict[str, str] = {}
     found_parts = {name: dict(keys) for name, keys in parts.items()}
     for name, keys in found_parts.items():
         if _names_file(name, keys):
             written[f"market.{name}.{KEY}"] = keys[KEY]
             place = ("market", name)
-            keys[KEY] = _place(name, keys, keys[KEY], folder, got, place, problems)
+            keys[KEY] = _place(name, keys, start, got, place, problems)
     found_designs = []
     for design in designs:
         own = dict(design.keys)
         if _names_file(design.market, own):
             written[f"design.{design.name}.{KEY}"] = own[KEY]
             every, place = {**parts.get(design.market, {}), **own}, ("design", design.name)
-            own[KEY] = _place(design.market, every, own[KEY], folder, got, place, problems)
+            own[KEY] = _place(design.market, every, start, got, place, problems)
         found_designs.append(design.model_copy(update={"keys": own}))
     return Placed(found_parts, tuple(found_designs), written)
 
@@ -68,14 +72,14 @@ def _reads_tariff(market: str) -> bool:
 def _place(
     market: str,
     keys: Keys,
-    text: str,
-    folder: Path,
+    start: Start,
     got: Got,
     place: tuple[str, str],
     problems: list[Problem],
 ) -> str:
     """Return the absolute path of a tariff, once it was read and the design can bill by it."""
-    path, where = locate(text, folder), got.where(*place, KEY)
+    text, where = str(keys[KEY]), got.where(*place, KEY)
+    path = locate(text, start.folder)
     if HOLDER in text and not data_folder().is_dir():
         hint = "Set GRIDAGORA_DATA to that folder."
         got_folder = f"no data folder at {data_folder()}"
@@ -84,10 +88,20 @@ def _place(
         problems.append(Problem(where, f"'{text}'", "a file that exists", f"Looked for {path}."))
     else:
         try:
-            find("market", market)(**{**keys, KEY: str(path)}).bill_by(read_tariff(path))
+            tariff = read_tariff(path)
+            find("market", market)(**{**keys, KEY: str(path)}).bill_by(tariff)
+            problems += _check_currency(tariff.currency, start.currency, where)
         except InputError as fault:
             problems += [_at(each, market, got, place) for each in fault.problems]
     return str(path)
+
+
+def _check_currency(own: str, currency: str, where: str) -> list[Problem]:
+    """Return the problem of a tariff that says another currency than the scenario's."""
+    if own in {"", currency}:
+        return []
+    expected = f"one in {currency}, the currency of [scenario]; nothing is converted"
+    return [Problem(where, f"a tariff in {own}", expected)]
 
 
 def _at(problem: Problem, market: str, got: Got, place: tuple[str, str]) -> Problem:
