@@ -147,7 +147,7 @@ def test_shares_of_homes_are_told_by_the_change_of_their_bills(result):
 
 
 def test_tables_have_captions_and_scroll_by_keyboard(spoken):
-    assert spoken.captions == spoken.tables == len(spoken.regions) == 5
+    assert spoken.captions == spoken.tables == len(spoken.regions) == 3 + len(page.PANELS)
     assert all(each["tabindex"] == "0" and each["aria-label"] for each in spoken.regions)
     assert len({each["aria-label"] for each in spoken.regions}) == len(spoken.regions)
 

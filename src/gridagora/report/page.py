@@ -31,6 +31,7 @@ from gridagora.report.findings import answer, effects, question, source_line, sp
 from gridagora.report.fragments import cards, certificates, faults, metric_table, origin
 from gridagora.report.group_figures import group_table
 from gridagora.report.guides import guide
+from gridagora.report.number_table import number_table
 from gridagora.report.panel import absent_panel, frame_of, panel
 from gridagora.report.terms import explained
 
@@ -298,5 +299,6 @@ def _panel(result: ComparisonView, shown: Panel, fig: go.Figure | None) -> str:
     if fig is None:
         return absent_panel(shown.heading, shown.needs, wide=wide)
     caption = unbroken(escape(guide(result, shown.name)))
-    numbers = NUMBERS[shown.name](result) if shown.name in NUMBERS else ""
+    own = NUMBERS.get(shown.name)
+    numbers = number_table(shown.heading, fig) if own is None else own(result)
     return panel(shown.name, shown.heading, caption, fig, wide=wide, numbers=numbers)

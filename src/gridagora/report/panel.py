@@ -71,18 +71,28 @@ def absent_panel(heading: str, needs: str, *, wide: bool) -> str:
 
 def alternative(heading: str, fig: go.Figure) -> str:
     """Return what a figure shows in words: its axis, and every series that is seen, from its lowest to its highest value."""
+    told = [f"{name} {_span(values)}" for name, values in series_of(fig).items()]
+    more = f"; and {len(told) - SPOKEN} more" if len(told) > SPOKEN else ""
+    axis = axis_of(fig)
+    return f"{heading}. {axis and axis + ': '}{'; '.join(told[:SPOKEN])}{more}."
+
+
+def axis_of(fig: go.Figure) -> str:
+    """Return the words of the axis that values lie on, with their unit; '' where it has none."""
+    across = any(trace.meta == ACROSS for trace in fig.data)
+    return _plain(("" if across else fig.layout.yaxis.title.text) or fig.layout.xaxis.title.text)
+
+
+def series_of(fig: go.Figure) -> dict[str, np.ndarray]:
+    """Return the known values (n,) [unit of the axis] of every series that is seen or offered, by name."""
     held: dict[str, list[np.ndarray]] = defaultdict(list)
     for trace in fig.data:
         if trace.visible is False or getattr(trace, "mode", None) == "text":
             continue
         for name, values in _series(fig, trace):
             held[name].append(values[np.isfinite(values)])
-    spans = {name: np.concatenate(parts) for name, parts in held.items()}
-    told = [f"{name} {_span(values)}" for name, values in spans.items() if values.size]
-    more = f"; and {len(told) - SPOKEN} more" if len(told) > SPOKEN else ""
-    across = any(trace.meta == ACROSS for trace in fig.data)
-    axis = _plain(("" if across else fig.layout.yaxis.title.text) or fig.layout.xaxis.title.text)
-    return f"{heading}. {axis and axis + ': '}{'; '.join(told[:SPOKEN])}{more}."
+    joined = {name: np.concatenate(parts) for name, parts in held.items()}
+    return {name: values for name, values in joined.items() if values.size}
 
 
 def _width(*, wide: bool) -> str:
@@ -103,9 +113,15 @@ def _series(fig: go.Figure, trace: Any) -> Iterator[tuple[str, np.ndarray]]:
     name = trace.name or (str(trace.x[0]) if trace.x is not None and len(trace.x) else "")
     if name and trace.hoverinfo != "skip":
         yield (
-            _plain(name),
+            _plain(name) + _other_axis(fig, trace),
             _numbers(shade if mapped else trace.x if trace.meta == ACROSS else trace.y),
         )
+
+
+def _other_axis(fig: go.Figure, trace: Any) -> str:
+    """Return the words of an axis that is not the first of a drawing, as prices have below loads."""
+    axis = getattr(trace, "yaxis", None) or "y"
+    return "" if axis == "y" else ", " + _plain(fig.layout[f"yaxis{axis[1:]}"].title.text)
 
 
 def _numbers(values: Any) -> np.ndarray:
