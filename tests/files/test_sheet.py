@@ -148,3 +148,28 @@ def test_a_workbook_without_a_cell_is_refused(tmp_path):
     write_book(tmp_path / "m.xlsx", [])
     with pytest.raises(InputError, match="without a cell"):
         read_sheet(tmp_path / "m.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("above", "body"),
+    [
+        ("", "home,pv_kw\na,5\nb,6\n"),
+        ("Our street\nas of 1 May\n\n", "home,pv_kw\na,5\nb,6\n"),
+        ("Meldung;\n;;\n", "home;pv_kw;class\na;5,5;x\nb;6,5;x\n"),
+        ('Owner,"J, D"\n', "home,pv_kw,class,\na,5,x,\nb,6,y,\n"),
+    ],
+)
+def test_a_heading_is_found_below_the_lines_of_a_report(tmp_path, above, body):
+    (tmp_path / "t.csv").write_text(above + body)
+    sheet = read_sheet(tmp_path / "t.csv")
+    assert sheet.cells["home"] == ("a", "b")
+    lines = above.count("\n")
+    assert sheet.row == (lines + 2, lines + 3)
+    assert any(f"the {lines} lines above" in note for note in sheet.notes) == bool(lines)
+
+
+@pytest.mark.parametrize("text", ["home,pv_kw\na,5,1\nb,6,1\n", "5,6\n1,2,3\n4,5,6\n"])
+def test_rows_that_are_longer_than_the_heading_are_no_heading(tmp_path, text):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(InputError, match="3 cells, expected 2 as in the heading"):
+        read_sheet(tmp_path / "t.csv")

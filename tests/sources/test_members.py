@@ -75,6 +75,7 @@ def test_what_was_read_and_left_out_is_said(tmp_path):
         ("home,pv_kw\n,5\n", "row 2: got no name"),
         ("home,pv_kw\na,-1\n", "row 2: got '-1' in 'pv_kw', expected a number from 0 to 1000 kw"),
         ("home,pv_kw\na,five\n", "'five' in 'pv_kw'"),
+        ("home,pv_kw\na,$5\n", "'\\$5' in 'pv_kw'"),
         ("home;pv_kw\na;1,500\n", "a thousand or a decimal"),
         ("home,PV (MW)\na,1\n", "the unit 'mw' of the column 'PV \\(MW\\)'"),
         ("home,pv_kw\na,5 kWh\n", "'5 kWh' in 'pv_kw'"),

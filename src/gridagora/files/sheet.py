@@ -4,9 +4,11 @@ Numbers may be written as people write them: with a decimal comma where no other
 or before them. What can be read in two ways is refused.
 """
 
+import csv
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -16,7 +18,7 @@ import pandas as pd
 
 from gridagora.core.errors import InputError, Problem
 from gridagora.files import parquet
-from gridagora.files.text_table import read_csv
+from gridagora.files.text_table import MARKS, mark_of, read_csv, read_rows, read_text
 
 WORKBOOKS = (".xlsx", ".xlsm")
 TABLE = "a table: CSV (.csv), a workbook (.xlsx) or Parquet (.parquet)"
@@ -28,6 +30,7 @@ GROUPED = re.compile(r"^\d{1,3}(?:([.,' ])\d{3})(?:\1\d{3})*$")
 YES = frozenset({"yes", "y", "true", "x", "1", "1.0", "ja", "oui", "si", "sí", "sim"})
 NO = frozenset({"no", "n", "false", "0", "0.0", "nein", "non", "não", "none", "-", ""})
 NAMES_SHOWN = 4
+LOOKED_AT = 40  # lines, for the heading
 
 
 class Heading(NamedTuple):
@@ -98,6 +101,8 @@ def read_headings(path: Path) -> tuple[str, ...]:
         raise InputError([Problem(str(path), "no such file", TABLE)])
     if path.suffix.lower() == ".parquet":
         return tuple(parquet.names(path, TABLE))
+    if find_preamble(read_text(path)).lines:
+        return tuple(read_sheet(path).cells)
     return tuple(str(name) for name in read_csv(path, rows=0).columns)
 
 
@@ -157,8 +162,60 @@ def _parse_size(written: str) -> float | None:
 def _read_text(path: Path) -> Sheet:
     if not path.exists():
         raise InputError([Problem(str(path), "no such file", TABLE)])
+    above = find_preamble(read_text(path))
+    if above.lines:
+        return _below_preamble(path, above)
     table = read_csv(path)
     return _sheet(path, table.astype(object), [int(row) + 2 for row in table.index], ())
+
+
+class Preamble(NamedTuple):
+    """How many lines stand above the heading of a text, and what parts its columns."""
+
+    lines: int
+    mark: str
+
+
+def find_preamble(text: str) -> Preamble:
+    """Return how many lines stand above a heading: lines of fewer filled cells than most have, as reports and exports write."""
+    head = text.splitlines()[:LOOKED_AT]
+    first = mark_of(text)
+    rows = {mark: _filled(head, mark) for mark in MARKS}
+    many = {mark: Counter(len(row) for row in each if row) for mark, each in rows.items()}
+    usual = {mark: each.most_common(1)[0] for mark, each in many.items() if each}
+    if first not in usual or len(rows[first][0]) >= usual[first][0]:
+        return Preamble(0, first)
+    mark = max(usual, key=lambda each: usual[each])
+    width = usual[mark][0]
+    for at, cells in enumerate(rows[mark]):
+        if len(cells) >= width and all(cells) and not any(cell[0].isdigit() for cell in cells):
+            return Preamble(at, mark)
+    return Preamble(0, first)
+
+
+def _filled(lines: Sequence[str], mark: str) -> list[list[str]]:
+    """Return the cells of lines, without empty ones at their ends; none where they are no csv."""
+    try:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=mark)]
+    except csv.Error:
+        return []
+    return [row[: max((at for at, cell in enumerate(row, 1) if cell), default=0)] for row in rows]
+
+
+def _below_preamble(path: Path, above: Preamble) -> Sheet:
+    """Read a text table below lines that are none of it."""
+    rows = [row for row in read_rows(path, above.mark) if row[0] > above.lines]
+    (_, heading), body = rows[0], rows[1:]
+    width = max(at for at, cell in enumerate(heading, 1) if cell.strip())
+    heading = heading[:width]
+    fuller = [line for line, cells in body if any(map(str.strip, cells[width:]))]
+    if fuller:
+        got = f"more cells than the {width} of the heading in row {rows[0][0]}"
+        raise InputError([Problem(f"{path}, row {fuller[0]}", got, f"{width} cells")])
+    cells = [(each + [""] * width)[:width] for _, each in body]
+    table = pd.DataFrame(cells, columns=pd.Index(heading), dtype=object)
+    note = f"{path.name}: the {above.lines} lines above the heading are left out"
+    return _sheet(path, table, [line for line, _ in body], (note,))
 
 
 def _read_parquet(path: Path) -> Sheet:

@@ -5,7 +5,7 @@ by its start. Without an offset they are local time: of an hour that the clock s
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -35,6 +35,14 @@ TIME_NAMES = (
 SHOWN = 5  # rows named of one fault before the rest is counted
 HOUR_S = 3600
 STEPS_MIN = (1, 5, 10, 15, 20, 30, 60)
+DATE_NAMES = ("date", "datum", "day")
+CLOCK_NAMES = ("time", "start_time", "start", "uhrzeit", "zeit", "from", "hour")
+END_NAMES = ("end_time", "end", "stop", "to", "bis")
+CLOCK = re.compile(r"^\s*\d{1,2}:\d\d(?::\d\d)?(?:\s*[AaPp][Mm])?\s*$")
+TWELVE = re.compile(r"\b(\d{1,2}):(\d\d)(:\d\d)?\s*([AaPp])[Mm]\s*$")
+DAYS_OF_SHEETS = (20_000.0, 80_000.0)  # since 30 December 1899: of 1954 to 2119
+DAY_S = 86400
+EPOCH_D = 25_569  # 1 January 1970, in days of spreadsheets
 DAY_FIRST = re.compile(r"^\s*(\d{1,2})([./])(\d{1,2})\2(\d{4})\b")
 YEAR_FIRST = re.compile(r"^\s*(?:19|20|21)\d\d[-/.]?\d\d")
 OFFSET = re.compile(r"\d:\d\d(?::\d\d(?:\.\d+)?)?\s*(?:Z|[+-]\d{2}:?\d{2})$")
@@ -69,7 +77,9 @@ class TimeTable(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read_time_table(path: Path, timezone: str, first_s: int | None = None) -> TimeTable:
+def read_time_table(
+    path: Path, timezone: str, first_s: int | None = None, aside: Collection[str] = ()
+) -> TimeTable:
     """Read series by time.
 
     Parameters
@@ -78,6 +88,8 @@ def read_time_table(path: Path, timezone: str, first_s: int | None = None) -> Ti
         IANA name of the zone of stamps without an offset.
     first_s
         Start of hour 0 of numbered hours [s UTC]; left out: they are refused.
+    aside
+        Names of columns, in small letters with underscores, that are no series and are not read.
 
     Raises
     ------
@@ -85,14 +97,16 @@ def read_time_table(path: Path, timezone: str, first_s: int | None = None) -> Ti
         All faults of the file at once, by row and column: no column of time, stamps that are none or can be read in two ways,
         that come twice or leave gaps, cells that are no numbers.
     """
-    sheet = read_sheet(Path(path))
-    time = _find_time(sheet)
+    sheet = join_date_and_clock(read_sheet(Path(path)))
+    time = find_time(sheet)
     problems: list[Problem] = []
     start_s, said = read_times(sheet, time, timezone, first_s, problems)
+    left = [written for written in sheet.cells if split_heading(written).name in aside]
+    problems += _several_kinds(sheet, left)
     columns = {
-        split_heading(written).name: _read_column(sheet, written, problems)
+        split_heading(written).name: read_column(sheet, written, problems)
         for written in sheet.cells
-        if written != time
+        if written != time and written not in left
     }
     if not columns:
         problems.append(Problem(str(path), f"no column beside '{time}'", "numbers by time"))
@@ -100,10 +114,24 @@ def read_time_table(path: Path, timezone: str, first_s: int | None = None) -> Ti
         raise InputError(problems)
     order = np.argsort(start_s, kind="stable")
     start_s, row = start_s[order], np.array(sheet.row)[order]
-    step_s = _check_grid(sheet, start_s, row)
+    step_s = check_grid(sheet.path, start_s, row)
     taken = {name: column._replace(values=column.values[order]) for name, column in columns.items()}
     notes = (*sheet.notes, f"{sheet.path.name}: rows of {step_s // 60} minutes, {said}")
+    if left:
+        notes = (f"{sheet.path.name}: not read: {', '.join(left)}", *notes)
     return TimeTable(sheet.path, start_s, step_s, MappingProxyType(taken), row, notes)
+
+
+def _several_kinds(sheet: Sheet, left: Sequence[str]) -> list[Problem]:
+    """Return the problem of a column that tells rows apart, as "usage" and "generation", and would not be read."""
+    problems = []
+    for written in left:
+        kinds = sorted({cell for cell in sheet.cells[written] if cell})
+        if split_heading(written).name == "type" and len(kinds) > 1:
+            got = f"rows of '{kinds[0]}' and of '{kinds[1]}' in '{written}'"
+            hint = "Leave the rows of the others out."
+            problems.append(Problem(str(sheet.path), got, "rows of one kind", hint))
+    return problems
 
 
 def mean_over(table: TimeTable, values: Col, step_s: int) -> tuple[Index, Col]:
@@ -123,7 +151,31 @@ def mean_over(table: TimeTable, values: Col, step_s: int) -> tuple[Index, Col]:
     return starts, np.where(whole, total / np.maximum(known, 1), np.nan)
 
 
-def _find_time(sheet: Sheet) -> str:
+def join_date_and_clock(sheet: Sheet) -> Sheet:
+    """Return a table whose day and hour stand in two columns with one in their place; the end of a row is left out."""
+    slugs = {split_heading(written).name: written for written in sheet.cells}
+    date = next((slugs[name] for name in DATE_NAMES if name in slugs), None)
+    clock = next((slugs[name] for name in CLOCK_NAMES if name in slugs), None)
+    if date is None or clock is None or not all(map(CLOCK.match, sheet.cells[clock])):
+        return sheet
+    ends = {slugs[name] for name in END_NAMES if name in slugs}
+    joined = tuple(
+        f"{day} {hour}" for day, hour in zip(sheet.cells[date], sheet.cells[clock], strict=True)
+    )
+    rest = {name: cells for name, cells in sheet.cells.items() if name not in {date, clock, *ends}}
+    note = f"{sheet.path.name}: the time is '{date}' with '{clock}'"
+    cells = MappingProxyType({"time": joined, **rest})
+    return sheet._replace(cells=cells, notes=(*sheet.notes, note))
+
+
+def find_time(sheet: Sheet) -> str:
+    """Return the heading of the column of time.
+
+    Raises
+    ------
+    InputError
+        None, or more than one.
+    """
     known = [written for written in sheet.cells if split_heading(written).name in TIME_NAMES]
     if len(known) == 1:
         return known[0]
@@ -172,7 +224,10 @@ def read_times(
             return none, ""
         hours = np.array([int(float(cell)) for cell in cells])
         return first_s + HOUR_S * (hours - hours.min()), f"numbered from {hours.min()}"
-    iso = _to_iso(sheet, time, cells, problems)
+    if (days := _days_of_sheet(cells)) is not None:
+        said = f"day numbers of a spreadsheet, in {timezone}"
+        return _localize(sheet, days, timezone, problems), said
+    iso = _to_iso(sheet, time, [_to_day(cell) for cell in cells], problems)
     if iso is None:
         return none, ""
     has_offset = np.array([bool(OFFSET.search(cell)) for cell in iso])
@@ -192,6 +247,24 @@ def read_times(
     if has_offset.any():
         return _seconds(stamps), "time stamps with an offset"
     return _localize(sheet, stamps, timezone, problems), f"time stamps in {timezone}"
+
+
+def _days_of_sheet(cells: Sequence[str]) -> pd.Series | None:
+    """Return the times of cells that hold days since 30 December 1899, as spreadsheets count; None where they do not."""
+    days = np.array(pd.to_numeric(pd.Series(cells), errors="coerce"), np.float64)
+    low, high = DAYS_OF_SHEETS
+    if not ((days >= low) & (days <= high)).all() or (days == np.floor(days)).all():
+        return None
+    return pd.Series(pd.to_datetime(np.rint((days - EPOCH_D) * DAY_S).astype(np.int64), unit="s"))
+
+
+def _to_day(cell: str) -> str:
+    """Return a stamp of twelve hours, as "7/15/2024 1:00 PM", by 24 hours; any other as it is."""
+    found = TWELVE.search(cell)
+    if found is None or not 1 <= int(found[1]) <= 12:
+        return cell
+    hour = int(found[1]) % 12 + (12 if found[4].lower() == "p" else 0)
+    return f"{cell[: found.start()]}{hour:02d}:{found[2]}{found[3] or ''}"
 
 
 def _to_iso(
@@ -237,7 +310,8 @@ def _seconds(stamps: pd.Series) -> Index:
     return np.asarray(plain.astype("datetime64[s]").astype(np.int64))
 
 
-def _read_column(sheet: Sheet, written: str, problems: list[Problem]) -> TimeColumn:
+def read_column(sheet: Sheet, written: str, problems: list[Problem]) -> TimeColumn:
+    """Return the numbers of a column, nan where a cell is empty; a cell that is no number is a problem by its row."""
     cells = sheet.cells[written]
     values = np.array(pd.to_numeric(pd.Series(cells), errors="coerce"), np.float64)
     wrong = []
@@ -258,30 +332,43 @@ def _read_column(sheet: Sheet, written: str, problems: list[Problem]) -> TimeCol
     return TimeColumn(written, split_heading(written).unit or behind, values)
 
 
-def _check_grid(sheet: Sheet, start_s: Index, row: Index) -> int:
-    """Return the length of the rows [s]; refuse rows that come twice, at odd times or leave gaps."""
+def check_grid(path: Path, start_s: Index, row: Index) -> int:
+    """Return the length of rows in order of time [s].
+
+    Parameters
+    ----------
+    path
+        The file, for messages.
+    start_s
+        Start of each row, shape (t,) [s UTC].
+    row
+        Row of the file of each, shape (t,).
+
+    Raises
+    ------
+    InputError
+        Rows that come twice, at odd times or leave gaps.
+    """
     apart = np.diff(start_s)
     if (apart == 0).any():
         at = int(np.argmin(apart))
         got = f"the time of row {row[at]} again"
-        raise InputError([Problem(f"{sheet.path}, row {row[at + 1]}", got, "each time once")])
+        raise InputError([Problem(f"{path}, row {row[at + 1]}", got, "each time once")])
     step_s = int(np.median(apart)) if apart.size else HOUR_S
     expected = "rows of " + ", ".join(map(str, STEPS_MIN)) + " minutes"
     if step_s not in {60 * each for each in STEPS_MIN}:
-        raise InputError(
-            [Problem(str(sheet.path), f"rows {step_s / 60:g} minutes apart", expected)]
-        )
+        raise InputError([Problem(str(path), f"rows {step_s / 60:g} minutes apart", expected)])
     if (start_s % step_s).any() or (apart % step_s).any():
         at = int(
             np.flatnonzero(start_s % step_s if (start_s % step_s).any() else apart % step_s)[0]
         )
         got = f"a time off the full {step_s // 60} minutes"
-        raise InputError([Problem(f"{sheet.path}, row {row[at]}", got, expected)])
+        raise InputError([Problem(f"{path}, row {row[at]}", got, expected)])
     gaps = np.flatnonzero(apart != step_s)
     if gaps.size:
         hours = float(apart[gaps[0]] - step_s) / HOUR_S
         got = f"a gap of {hours:g} hours behind it"
         more = f"So {gaps.size} times." if gaps.size > 1 else ""
-        where = f"{sheet.path}, row {row[gaps[0]]}"
+        where = f"{path}, row {row[gaps[0]]}"
         raise InputError([Problem(where, got, "rows without gaps", more)])
     return step_s

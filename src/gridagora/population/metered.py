@@ -4,12 +4,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.core.errors import Problem
+from gridagora.core.errors import InputError, Problem
 from gridagora.core.tables import Col
 
 HOUR_S = 3600
 SHOWN = 5  # homes named of one fault before the rest is counted
 LEAST_MEAN_KW = 0.005  # of a home over the file; less is another unit
+
+
+POWER = {"kw": 1.0, "w": 1e-3}
+ENERGY = {"kwh": 1.0, "wh": 1e-3}  # of a row
 
 
 class MeteredLoads(NamedTuple):
@@ -58,3 +62,26 @@ def check_loads(
         got = f"loads of {float(mean_kw.mean()):.2g} kW in the mean"
         return [Problem(where, got, f"homes of {LEAST_MEAN_KW:g} kW or more", hint)]
     return []
+
+
+def find_factor(where: str, unit: str, step_s: int) -> float:
+    """Return what turns the numbers of rows of `step_s` [s] into kW; `where` they stand is for messages.
+
+    Raises
+    ------
+    InputError
+        Another unit than kW, W, kWh and Wh of a row; none, where rows are finer than an hour.
+    """
+    said = unit.lower()
+    if said in POWER:
+        return POWER[said]
+    if said in ENERGY:
+        return ENERGY[said] * HOUR_S / step_s
+    if said:
+        raise InputError([Problem(where, f"the unit '{said}'", "kW, W, kWh or Wh")])
+    if step_s < HOUR_S:
+        minutes = step_s // 60
+        got = f"rows of {minutes} minutes without a unit"
+        hint = f'Set load in [homes.units] to "kW", or to "kWh", the energy of {minutes} minutes.'
+        raise InputError([Problem(where, got, "kW, W, kWh or Wh", hint)])
+    return 1.0

@@ -6,7 +6,7 @@ import numpy as np
 
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.tables import TAIL_H, Homes
-from gridagora.files.sheet import read_headings, split_heading
+from gridagora.files.sheet import read_headings
 from gridagora.population.metered import MeteredLoads
 from gridagora.population.profiles import LOAD_MAX_KW
 from gridagora.scenario.calendar import midnight_s
@@ -15,8 +15,8 @@ from gridagora.scenario.pairing import pair_start_s
 from gridagora.scenario.schema import Scenario
 from gridagora.sources.green_button import is_green_button, read_green_button
 from gridagora.sources.loads import read_loads
+from gridagora.sources.long_loads import find_long, read_long_loads
 from gridagora.sources.members import Members
-from gridagora.sources.profiles import KNOWN, Layout, read_profiles
 
 HOUR_S, DAY_H, YEAR_H = 3600, 24, 8760
 
@@ -67,18 +67,9 @@ def read_metered(
     """
     if is_green_button(path):
         return read_green_button(path, load_max_kw)
-    if not _is_long(path):
-        return read_loads(path, origin_s, timezone, unit, load_max_kw)
-    layout = Layout(units={"load": unit} if unit else {}, load_max_kw=load_max_kw)
-    found = read_profiles(path, origin_s, timezone, layout)
-    profiles = found.profiles
-    return MeteredLoads(profiles.home_id, profiles.start_s, profiles.load_kw, found.notes)
-
-
-def _is_long(path: Path) -> bool:
-    """Return whether a table has a column of homes beside that of their load."""
-    names = {split_heading(name).name for name in read_headings(path)}
-    return bool(names & set(KNOWN["home"])) and bool(names & set(KNOWN["load"]))
+    if find_long(read_headings(path)) is not None:
+        return read_long_loads(path, origin_s, timezone, unit, load_max_kw)
+    return read_loads(path, origin_s, timezone, unit, load_max_kw)
 
 
 def order_loads(loads: MeteredLoads, members: Members | None) -> MeteredLoads:

@@ -6,13 +6,14 @@ import numpy as np
 
 from gridagora.core.errors import InputError, Problem
 from gridagora.files.sheet import split_heading
-from gridagora.files.time_table import TimeTable, mean_over, read_time_table
-from gridagora.population.metered import MeteredLoads, check_loads
+from gridagora.files.time_table import mean_over, read_time_table
+from gridagora.population.metered import MeteredLoads, check_loads, find_factor
 from gridagora.population.profiles import LOAD_MAX_KW
 
 HOUR_S = 3600
-POWER = {"kw": 1.0, "w": 1e-3}
-ENERGY = {"kwh": 1.0, "wh": 1e-3}  # of a row
+ASIDE = frozenset({"cost", "costs", "amount", "notes", "note", "type", "comment", "currency"})
+TOTALS = frozenset({"total", "sum", "all", "summe", "gesamt"})
+NAMELESS = frozenset({"usage", "consumption", "verbrauch"})  # of one meter, whose home is the file
 
 
 def read_loads(
@@ -38,16 +39,22 @@ def read_loads(
     InputError
         All faults of the file at once; rows finer than an hour without a unit; loads below zero, of no home, or none at all.
     """
-    table = read_time_table(path, timezone, origin_s)
+    table = read_time_table(path, timezone, origin_s, ASIDE)
+    if totals := [each.written for name, each in table.columns.items() if name in TOTALS]:
+        got = f"a column '{totals[0]}' among those of homes"
+        raise InputError([Problem(str(path), got, "homes alone", "Leave the column out.")])
     starts, rows = np.zeros(0, np.int64), []
     for column in table.columns.values():
-        factor = _factor(table, column.written, unit or column.unit)
+        where = f"{table.path}, '{column.written}'"
+        factor = find_factor(where, unit or column.unit, table.step_s)
         starts, load = mean_over(table, column.values * factor, HOUR_S)
         rows.append(load)
     load_kw = np.array(rows)
     whole = np.asarray(np.isfinite(load_kw).any(axis=0))
     first, last = int(np.argmax(whole)), len(whole) - int(np.argmax(whole[::-1]))
     names = tuple(_name(column.written) for column in table.columns.values())
+    if len(names) == 1 and next(iter(table.columns)) in NAMELESS:
+        names = (path.stem,)
     load_kw, start_s = load_kw[:, first:last], int(starts[first])
     if problems := check_loads(str(path), names, load_kw, start_s, load_max_kw):
         raise InputError(problems)
@@ -59,20 +66,3 @@ def _name(written: str) -> str:
     """Return the name of a home out of the heading of its column, without a unit behind it."""
     unit = split_heading(written).unit
     return written[: written.lower().rindex(unit) - 1].strip() if unit else written.strip()
-
-
-def _factor(table: TimeTable, written: str, unit: str) -> float:
-    """Return what turns the numbers of a column into kW."""
-    said, where = unit.lower(), f"{table.path}, '{written}'"
-    if said in POWER:
-        return POWER[said]
-    if said in ENERGY:
-        return ENERGY[said] * HOUR_S / table.step_s
-    if said:
-        raise InputError([Problem(where, f"the unit '{said}'", "kW, W, kWh or Wh")])
-    if table.step_s < HOUR_S:
-        minutes = table.step_s // 60
-        got = f"rows of {minutes} minutes without a unit"
-        hint = f'Set load in [homes.units] to "kW", or to "kWh", the energy of {minutes} minutes.'
-        raise InputError([Problem(where, got, "kW, W, kWh or Wh", hint)])
-    return 1.0
