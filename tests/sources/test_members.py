@@ -73,7 +73,7 @@ def test_what_was_read_and_left_out_is_said(tmp_path):
         ("pv_kw\n5\n", "no column 'home', but 'pv_kw'"),
         ("home\n\na\na\n", "'a', the name of row 3"),
         ("home,pv_kw\n,5\n", "row 2: got no name"),
-        ("home,pv_kw\na,-1\n", "row 2: got '-1' in 'pv_kw', expected a number from 0 to 1000 kw"),
+        ("home,pv_kw\na,-1\n", "row 2: got '-1' in 'pv_kw', expected a number from 0 to 1000 kW"),
         ("home,pv_kw\na,five\n", "'five' in 'pv_kw'"),
         ("home,pv_kw\na,$5\n", "'\\$5' in 'pv_kw'"),
         ("home;pv_kw\na;1,500\n", "a thousand or a decimal"),

@@ -57,8 +57,8 @@ def show(
     with report_errors(json_):
         from gridagora.run import folder as folders
 
-        result = folders.load(folder)
         told = _asked({"--metric": metric, "--design": design, "--home": home})
+        result = folders.load(folder)
         if not told:
             _show_all(result, json_)
         elif home is not None:

@@ -9,7 +9,7 @@ from gridagora.core.errors import Problem
 from gridagora.mechanisms import reactive
 from gridagora.scenario import key_checks as faults
 from gridagora.scenario import short_keys, unread
-from gridagora.scenario.calendar import midnight_s
+from gridagora.scenario.calendar import midnight_s, standard_offset_s
 from gridagora.scenario.key_checks import Got
 from gridagora.scenario.money import check_currency
 from gridagora.scenario.schema import (
@@ -27,6 +27,7 @@ from gridagora.scenario.schema import (
     WeatherKeys,
 )
 
+HOUR_S = 3600
 UPGRADE = ("upgrade_per_kw_year", "upgrade_hours")  # keys of one price
 READ_A_FILE = (
     ("feeder", "opendss", "file"),
@@ -129,7 +130,8 @@ def _calendar(case: ScenarioKeys, got: Got) -> list[Problem]:
         (day, (after - before) / 3600)
         for day, before, after in zip(days, starts, starts[1:], strict=False)
     ]
-    hint = 'Use local standard time all year, such as timezone = "Etc/GMT+6".'
+    west_h = -standard_offset_s(case.start.year, case.timezone) // HOUR_S
+    hint = f'Use local standard time all year, as timezone = "Etc/GMT{west_h:+d}".'
     return [
         Problem(
             got.where("scenario", "timezone"),

@@ -78,9 +78,9 @@ def sentence(
         words = (
             str(error.get("ctx", {})["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
         )
-        close = get_close_matches(
-            error["input"], words + _from_outside(table, key), n=1, cutoff=0.5
-        )
+        known = {word.lower(): word for word in words + _from_outside(table, key)}
+        near = get_close_matches(error["input"].lower(), list(known), n=1, cutoff=0.5)
+        close = [known[word] for word in near]
         hint = f"Did you mean '{close[0]}'?" if close else ""
     more = "".join(f" or '{word}'" for word in _from_outside(table, key))
     return Problem(

@@ -38,7 +38,25 @@ REMEDIES = (
         re.compile(r"^\[\s*design\b"),
         "Each design stands under a [[design]] of its own, in two brackets.",
     ),
-    (re.compile(r"=\s*(True|False)\b"), "Truth is written in small letters: true or false."),
+    (
+        re.compile(r"=\s*(True|False|yes|no|Yes|No|YES|NO|on|off)\s*(#|$)"),
+        "Truth is written true or false, in small letters.",
+    ),
+    (
+        re.compile(r"=\s*\d{1,2}[./-]\d{1,2}[./-]\d{2,4}"),
+        "A date is written year first, as 2024-07-15.",
+    ),
+    (
+        re.compile(r"=\s*\d{4}-\d{2}-\d{2}"),
+        "No calendar has that day; a date is written as 2024-07-15.",
+    ),
+    (re.compile(r"^\s*(;|//)"), "A comment begins with #."),
+    (re.compile(r"^\s*\w+\s*:"), "A key and its value are parted by =, as in days = 3."),
+    (
+        re.compile(r"^\s*[{]"),
+        "It looks like JSON; `gridagora new FILE` writes a scenario to start from.",
+    ),
+    (re.compile(r"^\s*\[\w+\]"), "Each table stands once, with all of its keys below it."),
 )
 
 

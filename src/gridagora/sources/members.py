@@ -226,7 +226,8 @@ def _find_role(
             )
         return None
     of_cells = unit or next((seen for cell in cells if (seen := unit_of(cell))), "")
-    if not unit and all(parse_yes(cell) is not None for cell in cells):
+    is_said = all(parse_yes(cell) is not None for cell in cells)
+    if not unit and (is_said or not any(parse_number(cell) is not None for cell in cells)):
         found = [role for role in found if COLUMNS[role].is_yes_no] or found
     elif len(found) > 1:
         found = [role for role in found if COLUMNS[role].unit] or found
@@ -280,7 +281,8 @@ def _read_numbers(sheet: Sheet, role: str, written: str, problems: list[Problem]
         if value is None or not column.least <= value <= column.most:
             wrong += 1
             if wrong <= SHOWN:
-                expected = f"a number from {column.least:g} to {column.most:g} {column.unit}"
+                spelled = column.unit.replace("kw", "kW")
+                expected = f"a number from {column.least:g} to {column.most:g} {spelled}"
                 hint = TWO_WAYS if TWO_READINGS.match(cell) else ""
                 problems.append(Problem(sheet.at(row), f"'{cell}' in '{written}'", expected, hint))
         else:

@@ -102,7 +102,8 @@ def _factor(table: TimeTable, column: TimeColumn, unit: str, currency: str) -> f
     said = (unit or column.unit).lower().replace(" ", "")
     where = f"{table.path}, '{column.written}'"
     if said and said not in PER_KWH:
-        raise InputError([Problem(where, f"the unit '{said}'", "one of " + ", ".join(PER_KWH))])
+        expected = f"money a kWh or MWh, as EUR/MWh or ct/kWh, in one of {', '.join(SIGNS)}"
+        raise InputError([Problem(where, f"the unit '{said}'", expected)])
     named = name_currency(said.partition("/")[0])
     if named and currency:
         _refuse_other(where, named, currency)
