@@ -1,11 +1,15 @@
 """A tariff of one's own: what its rows mean, and what is refused with the row and key where it stands."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from gridagora.core.errors import InputError
 from gridagora.core.retail_tariff import describe_tariff
 from gridagora.files.retail_tariff_file import read_tariff
 
+TOP = Path(__file__).parents[2]
 OWN = """
 name = "Summer peaks"
 source = "made up"
@@ -139,3 +143,20 @@ def test_a_file_that_is_not_there_or_of_another_kind_is_refused(tmp_path):
         read_tariff(tmp_path / "none.toml")
     with pytest.raises(InputError, match=r"a tariff as \.toml"):
         read_tariff(tmp_path / "tariff.pdf")
+
+
+@pytest.mark.parametrize("place", ["street", "community"])
+def test_the_tariffs_of_the_examples_are_read(place):
+    found = read_tariff(TOP / "examples" / place / "tariff.toml")
+    assert found.export
+    assert found.currency == ("EUR" if place == "street" else "")
+
+
+def test_the_table_of_the_page_is_read_as_it_stands(read):
+    page = (TOP / "docs" / "how-to" / "own-tariff.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    found = read(table)
+    assert [rate.name for rate in found.energy] == ["winter evening", "rest"]
+    street = describe_tariff(read_tariff(TOP / "examples" / "street" / "tariff.toml"))[0]
+    said = " ".join(re.findall(r"^tariff of retail_tariff(.*?)^```", page, re.M | re.S)[0].split())
+    assert said == street.replace("$", "€")

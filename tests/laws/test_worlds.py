@@ -93,6 +93,7 @@ def test_a_run_among_others_ends_as_alone(name, worlds):
         "flat_optimised",
         "demand_subscription",
         "demand_charge",
+        "retail_tariff, blocks and demand",
         "rtp",
         "layered",
         "retailer",
