@@ -117,16 +117,15 @@ def read_profiles(
     have = _columns(path)
     names = _roles(path, have, layout)
     table, line = _table(path, have, names)
-    home = table[names["home"]].astype(str).str.strip().to_numpy(str)
-    times = _times(path, table[names["time"]], home, line, _Clock(origin_s, timezone, layout))
-    where = _Rows(path, home, table[names["time"]].astype(str).to_numpy(str), line)
+    where = _Rows(path, *_homes(table[names["home"]]), table[names["time"]], line)
+    times = _times(where, _Clock(origin_s, timezone, layout))
     problems = list(times.problems) + _nameless(where)
     numbers = {
         role: _numbers(table[names[role]], names[role], where, problems)
         for role in FIELD
         if role in names
     }
-    order = np.lexsort((times.start_s, home))
+    order = np.lexsort((times.start_s, where.home))
     if not times.bad.any():
         problems += _grid(where, times, order)
         problems += find_open_units(
@@ -134,7 +133,7 @@ def read_profiles(
         )
     if problems:
         raise InputError(problems)
-    ids = tuple(map(str, np.unique(home)))
+    ids = tuple(map(str, where.homes))
     columns = {FIELD[role]: numbers[role][order] for role in numbers}
     rows = convert_columns(int(times.start_s[order[0]]), times.step_s, ids, columns, layout.units)
     count = rows.load_kw.shape[1]
@@ -160,12 +159,21 @@ class _Rows(NamedTuple):
     """Words for the rows of a file."""
 
     path: Path
-    home: np.ndarray
-    time: np.ndarray
-    line: Index
+    homes: np.ndarray  # names, in order
+    home: Index  # (rows,) row of its name
+    time: pd.Series  # (rows,)
+    line: Index  # (rows,)
 
     def at(self, row: int) -> str:
-        return f"{self.path}, row {self.line[row]} (home {self.home[row]}, time {self.time[row]})"
+        home = self.homes[self.home[row]]
+        return f"{self.path}, row {self.line[row]} (home {home}, time {self.time.iloc[row]})"
+
+
+def _homes(column: pd.Series) -> tuple[np.ndarray, Index]:
+    """Return the names of homes in order, and of each row that of its name: a row's text would cost more than its numbers."""
+    code, found = pd.factorize(column, use_na_sentinel=False)
+    names, place = np.unique([str(name).strip() for name in found], return_inverse=True)
+    return names, place[code]
 
 
 def _columns(path: Path) -> list[str]:
@@ -259,14 +267,18 @@ def _table(path: Path, have: list[str], names: Mapping[str, str]) -> tuple[pd.Da
         table, first = parquet.read_parquet(path, TABLE, wanted), 1
     else:
         table, first = read_csv(path, wanted)[wanted].fillna(""), 2
-    kept = ~((table == "") | table.isna()).all(axis=1).to_numpy(bool)
+    kept = np.zeros(len(table), np.bool_)
+    for _, column in table.items():
+        is_number = pd.api.types.is_numeric_dtype(column)
+        kept |= (column.notna() if is_number else column.notna() & (column != "")).to_numpy(bool)
     if not kept.any():
         raise InputError([Problem(str(path), "no rows", "one row a home and hour")])
     return table[kept], table.index.to_numpy(np.int64)[kept] + first
 
 
 def _nameless(where: _Rows) -> list[Problem]:
-    bad = np.flatnonzero(np.isin(where.home, ("", "nan", "None", "<NA>")))
+    nameless = np.isin(where.homes, ("", "nan", "None", "<NA>", "NaT"))
+    bad = np.flatnonzero(nameless[where.home])
     return [
         Problem(where.at(row), "no home", "the name of a home", _rest(bad, "rows"))
         for row in bad[:1]
@@ -298,9 +310,9 @@ def _rest(bad: Index, what: str) -> str:
     )
 
 
-def _times(path: Path, column: pd.Series, home: np.ndarray, line: Index, clock: _Clock) -> _Times:
+def _times(where: _Rows, clock: _Clock) -> _Times:
     """Return the start of each row [s UTC] and the length of all [s]."""
-    where = _Rows(path, home, column.astype(str).to_numpy(str), line)
+    column = where.time
     if not pd.api.types.is_datetime64_any_dtype(column):
         hours = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
         if np.isfinite(hours).mean() > 0.5:
@@ -313,7 +325,7 @@ def _numbered(where: _Rows, hours: Col, clock: _Clock) -> _Times:
     problems = [
         Problem(
             where.at(row),
-            f"'{where.time[row]}'",
+            f"'{where.time.iloc[row]}'",
             "an hour counted from 0, or a time stamp as 2018-07-16 01:00",
         )
         for row in np.flatnonzero(bad)[:SHOWN]
@@ -363,7 +375,7 @@ def _stamped(where: _Rows, column: pd.Series, clock: _Clock) -> _Times:
     problems = [
         Problem(
             where.at(row),
-            f"'{where.time[row]}'",
+            f"'{where.time.iloc[row]}'",
             "a time stamp as 2018-07-16 01:00, or an hour counted from 0",
         )
         for row in np.flatnonzero(bad)[:SHOWN]
@@ -413,7 +425,7 @@ def _stamped(where: _Rows, column: pd.Series, clock: _Clock) -> _Times:
     return _Times(start - step_s if ends else start, step_s, bad, note, problems)
 
 
-def _step(home: np.ndarray, start_s: Index) -> int:
+def _step(home: Index, start_s: Index) -> int:
     """Return the usual time between two rows of a home [s]."""
     order = np.lexsort((start_s, home))
     apart = np.diff(start_s[order])[home[order][1:] == home[order][:-1]]
@@ -474,7 +486,7 @@ def _grid(where: _Rows, times: _Times, order: Index) -> list[Problem]:
             Problem(
                 where.at(int(order[row])),
                 f"a home that {word} here",
-                f"as home {home[usual]}: {where.time[order[usual]]}",
+                f"as home {where.homes[home[usual]]}: {where.time.iloc[order[usual]]}",
             )
             for row in odd[:SHOWN]
         ]
