@@ -268,7 +268,8 @@ def _table(path: Path, have: list[str], names: Mapping[str, str]) -> tuple[pd.Da
     else:
         table, first = read_csv(path, wanted)[wanted].fillna(""), 2
     kept = np.zeros(len(table), np.bool_)
-    for _, column in table.items():
+    for name in table:
+        column = table[name]
         is_number = pd.api.types.is_numeric_dtype(column)
         kept |= (column.notna() if is_number else column.notna() & (column != "")).to_numpy(bool)
     if not kept.any():
