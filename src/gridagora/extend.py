@@ -7,6 +7,7 @@ Each name is imported when first used. `docs/reference/extend.md` lists them wit
 """
 
 import importlib
+import inspect
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -168,6 +169,8 @@ if TYPE_CHECKING:
     from gridagora.sources.synthetic import texas as make_world
     from gridagora.sources.synthetic_feeder import make as make_feeder
 
+# Functions that look at the module that calls them; they refuse other kinds themselves.
+ASKS_WHO_CALLS = frozenset({"register"})
 # By what they are for: where each name stands, and after = its name there where that is another.
 _NAMES = MappingProxyType(
     {
@@ -444,6 +447,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'gridagora.extend' has no public name '{name}'")
     module, attribute = places[name]
     value = getattr(importlib.import_module(module), attribute)
+    if inspect.isfunction(value) and name not in ASKS_WHO_CALLS:
+        explain = importlib.import_module("gridagora.core.arguments").explained
+        value = explain(value, __name__, name)
     globals()[name] = value
     return value
 

@@ -232,7 +232,15 @@ def net(transactions: Transactions, party: Index) -> Positions:
 
 
 def take(table: AnyTable, rows: Sequence[int] | Index) -> AnyTable:
-    """Return the given rows (k,) of a table, in that order."""
+    """Return the given rows (k,) of a table, in that order.
+
+    Raises
+    ------
+    PartError
+        What is no table of columns.
+    """
+    if not hasattr(table, "_fields"):
+        raise PartError(f"take: got a {type(table).__name__}, expected a table such as Quotes")
     rows, whole = np.asarray(rows, dtype=np.int64), cast("Any", table)
     if not isinstance(table, Tenders):
         return cast(
