@@ -1,7 +1,6 @@
 """Every kind of page that the program writes, made of made-up results: a new kind of page is one more entry of `PAGES`."""
 
 import json
-from types import SimpleNamespace
 
 import pandas as pd
 
@@ -9,6 +8,8 @@ from gridagora.report import page, progress_page, risk_page, study_page, sweep_p
 from gridagora.report.flip_figures import flips_html
 from gridagora.report.progress import ProgressColumn, RunProgress
 from gridagora.report.risk_view import view_of
+from gridagora.report.scene_page import write_scene_page
+from gridagora.scenario import build, read
 from gridagora.studies.flip_map import FlipMap
 from gridagora.studies.ranking import rank_designs
 from gridagora.studies.risk.assess import assess
@@ -21,20 +22,10 @@ from tests.report.test_sweep_page import MANIFEST, VALUES, table
 
 
 def comparison(folder):
-    """Designs on one scene."""
-    return page.write(make_result(homes=20, days=1), folder / "report.html")
-
-
-def failed(folder):
-    """A comparison of which one design failed, and no table but that of homes is there: nearly every figure is absent."""
-    made = make_result(homes=4, days=1)
-    made.summary["architectures"]["tou"] = {"error": "a price of <none> was posted"}
-    few = SimpleNamespace(
-        summary=made.summary,
-        tables={"homes": made.tables["homes"]},
-        scenario_text=made.scenario_text,
-    )
-    return page.write(few, folder / "failed.html")
+    """Designs on one scene, one of which failed."""
+    made = make_result(homes=20, days=1)
+    made.summary["architectures"]["mine"] = {"error": "a price of <none> was posted"}
+    return page.write(made, folder / "report.html")
 
 
 def ensemble(folder):
@@ -93,6 +84,13 @@ def progress(folder):
     return page.put(progress_page.html(seen.document()), folder / "progress.html")
 
 
+def check(folder):
+    """What was understood of a scenario."""
+    text = "[homes]\ncount = 6\npv_share = 0.5\n[scenario]\ndays = 1\n"
+    scene = build.build(read.parse(text, "few.toml"))
+    return write_scene_page(scene, {"homes": "6 <few>"}, folder / "check.html")
+
+
 def flips():
     """Return a map of two by two points."""
     points = pd.DataFrame(
@@ -111,7 +109,6 @@ def flips():
 
 PAGES = {
     "comparison": comparison,
-    "failed": failed,
     "ensemble": ensemble,
     "risk": risk,
     "sweep list": sweep_list,
@@ -119,4 +116,5 @@ PAGES = {
     "study": study,
     "claims": claims,
     "progress": progress,
+    "check": check,
 }

@@ -12,14 +12,21 @@ OF_COLOURS = ["color-contrast", "link-in-text-block"]
 OF_WIDTH = ["scrollable-region-focusable", "target-size", "label", "select-name", "region"]
 
 
+# pages that share a style sheet with one of these are seen dark, or narrow, by it
+DARK = {"comparison", "sweep map", "progress", "check"}
+NARROW = {"claims", "sweep map", "progress", "check"}
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_no_violation(window, axe, made, name):
     window.open(made(name))
     found = {"light": window.violations(axe)}
-    window.switch_theme()
-    found["dark"] = window.violations(axe, OF_COLOURS)
-    window.narrow()
-    found["narrow"] = window.violations(axe, OF_WIDTH)
+    if name in DARK:
+        window.switch_theme()
+        found["dark"] = window.violations(axe, OF_COLOURS)
+    if name in NARROW:
+        window.narrow()
+        found["narrow"] = window.violations(axe, OF_WIDTH)
     assert {state: rules for state, rules in found.items() if rules} == {}
 
 

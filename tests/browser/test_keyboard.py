@@ -22,7 +22,7 @@ return [box.selectedIndex, box.closest("figure").querySelector(".plot").innerHTM
 """
 
 
-@pytest.mark.parametrize("name", ["comparison", "risk", "sweep map"])
+@pytest.mark.parametrize("name", ["comparison", "sweep map"])
 def test_the_tab_key_comes_by_every_control_in_order_and_seen(window, made, name):
     window.open(made(name))
     count = window.run(WATCH, CONTROLS)
