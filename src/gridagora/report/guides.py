@@ -14,10 +14,13 @@ from gridagora.report.style import cost_label, number
 SEEN_KWH, SEEN_USD = 0.5, 0.005  # less is not shown
 
 
-def guide(result: ComparisonView, name: str) -> str:
-    """Return one or two sentences on how to read a figure, with what it shows in this run where that can be computed."""
-    held = digests(result)
-    extra = _EXTRA[name](result, held) if name in _EXTRA else ""
+def guide(result: ComparisonView, name: str, held: dict[str, Digest] | None = None) -> str:
+    """Return one or two sentences on how to read a figure, with what it shows in this run where that can be computed.
+
+    `held` are the digests of the result where they are at hand.
+    """
+    known = digests(result) if held is None else held
+    extra = _EXTRA[name](result, known) if name in _EXTRA else ""
     return f"{GUIDES.get(name, '')} {extra}".strip()
 
 

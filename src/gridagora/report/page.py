@@ -25,9 +25,17 @@ from gridagora.report.facts import (
     title,
     zone,
 )
-from gridagora.report.feeder_map import MAP, MAP_PX, feeder_map
-from gridagora.report.figures import figures
-from gridagora.report.findings import answer, effects, question, source_line, span
+from gridagora.report.feeder_map import MAP, MAP_PX, FeederMap, feeder_map
+from gridagora.report.figures import DRAWINGS
+from gridagora.report.findings import (
+    Digest,
+    answer,
+    digests,
+    effects,
+    question,
+    source_line,
+    span,
+)
 from gridagora.report.fragments import cards, certificates, faults, metric_table, origin
 from gridagora.report.group_figures import group_table
 from gridagora.report.guides import guide
@@ -181,7 +189,7 @@ def put(text: str, path: str | os.PathLike[str]) -> Path:
 
 def html(result: ComparisonView) -> str:
     """Return the report of a comparison as the text of one HTML page."""
-    drawn = figures(result)
+    drawn = _draw(result)
     script = scripts("map.js")
     lead, body = certificates(result)
     extent = " · ".join(
@@ -222,12 +230,30 @@ def html(result: ComparisonView) -> str:
     )
 
 
-def _data(result: ComparisonView, drawn: dict[str, go.Figure]) -> str:
+class Drawn(NamedTuple):
+    """What is drawn on a page, and the figures in words that captions take, each made once."""
+
+    figures: Mapping[str, go.Figure]
+    map: FeederMap | None
+    held: dict[str, Digest]
+
+
+def _draw(result: ComparisonView) -> Drawn:
+    """Return what the page shows; the map takes the place of the figure of that name, which draws voltages alone."""
+    found = feeder_map(result)
+    made = {
+        name: fig
+        for name, draw in DRAWINGS.items()
+        if (name != MAP or found is None) and (fig := draw(result)) is not None
+    }
+    return Drawn(made, found, digests(result))
+
+
+def _data(result: ComparisonView, drawn: Drawn) -> str:
     """Return what the script draws of: figures of the plotting library, and the map, which it draws itself."""
-    held = feeder_map(result)
     code = currency(result)
-    rest = [payload(name, fig, code) for name, fig in drawn.items() if name != MAP or held is None]
-    return "\n".join([*rest, *([] if held is None else [held.data])])
+    rest = [payload(name, fig, code) for name, fig in drawn.figures.items()]
+    return "\n".join([*rest, *([] if drawn.map is None else [drawn.map.data])])
 
 
 def fill(template: str, currency: str, **parts: object) -> str:
@@ -275,9 +301,9 @@ def _nav() -> str:
     return "".join(f'<a href="#{key}">{escape(text)}</a>' for key, text in links.items())
 
 
-def _section(result: ComparisonView, key: str, heading: str, drawn: dict[str, go.Figure]) -> str:
+def _section(result: ComparisonView, key: str, heading: str, drawn: Drawn) -> str:
     panels = "".join(
-        _panel(result, each, drawn.get(each.name))
+        _panel(result, each, drawn)
         for each in PANELS
         if each.section == key
         and (
@@ -289,16 +315,18 @@ def _section(result: ComparisonView, key: str, heading: str, drawn: dict[str, go
     )
 
 
-def _panel(result: ComparisonView, shown: Panel, fig: go.Figure | None) -> str:
+def _panel(result: ComparisonView, shown: Panel, drawn: Drawn) -> str:
     wide = shown.wide or len(designs(result)) > SIDE_BY_SIDE
-    if shown.name == MAP and (drawn := feeder_map(result)) is not None:
-        caption = unbroken(escape(guide(result, MAP)))
+    if shown.name == MAP and drawn.map is not None:
+        caption = unbroken(escape(guide(result, MAP, drawn.held)))
+        held = drawn.map
         return frame_of(
-            MAP, shown.heading, caption, drawn.words, MAP_PX, wide=True, numbers=drawn.tables
+            MAP, shown.heading, caption, held.words, MAP_PX, wide=True, numbers=held.tables
         )
+    fig = drawn.figures.get(shown.name)
     if fig is None:
         return absent_panel(shown.heading, shown.needs, wide=wide)
-    caption = unbroken(escape(guide(result, shown.name)))
+    caption = unbroken(escape(guide(result, shown.name, drawn.held)))
     own = NUMBERS.get(shown.name)
     numbers = number_table(shown.heading, fig) if own is None else own(result)
     return panel(shown.name, shown.heading, caption, fig, wide=wide, numbers=numbers)
