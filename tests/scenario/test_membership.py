@@ -143,3 +143,13 @@ def test_a_table_in_memory_of_the_scenario_is_the_table_of_the_file(tmp_path):
     keys = {"table": str(tmp_path / "members.csv")}
     made = build.build(read.parse(read.write({"homes": keys, "scenario": {"days": 1}}), "s.toml"))
     assert made.homes.home_id == by_file.homes.home_id
+
+
+def test_without_a_network_meters_of_the_table_are_said_and_not_looked_up(tmp_path):
+    table = "home,MPAN,pv_kw\nada,2100001234567,5\nbob,2100001234567,4\n"
+    (tmp_path / "members.csv").write_text(table)
+    keys = '[scenario]\ndays = 1\n[feeder]\nsource = "busbar"\n[homes]\ntable = "members.csv"\n'
+    (tmp_path / "s.toml").write_text(keys)
+    found = gridagora.load(tmp_path / "s.toml")
+    assert sorted(found.home_meter) == [0, 1]
+    assert any("meters of the table are not looked up" in note for note in found.notes)

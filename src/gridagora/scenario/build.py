@@ -30,7 +30,7 @@ from gridagora.scenario import populate as draw
 from gridagora.scenario import validate as sound
 from gridagora.scenario.calendar import midnight_s, utc_offset_s
 from gridagora.scenario.holdable import require_holdable
-from gridagora.scenario.membership import count_homes, find_meters, members_of, say_places
+from gridagora.scenario.membership import BUSBAR, count_homes, find_meters, members_of, say_places
 from gridagora.scenario.metered_loads import loads_of
 from gridagora.scenario.scene_tables import SceneTables, tables_of
 from gridagora.scenario.schema import Scenario
@@ -216,7 +216,8 @@ def build(scenario: Scenario, progress: Callable[[str], None] | None = None) -> 
         raise InputError(
             dict.fromkeys(problems)
         )  # weather that homes and run share is at fault once
-    stand = None if members is None else find_meters(members, feeder)
+    is_bare = members is None or scenario.feeder.source == BUSBAR
+    stand = None if is_bare or members is None else find_meters(members, feeder)
     scene = _joined(Parts(feeder, found.homes, sky.weather, prices.prices), scenario, stand, None)
     notes = (*found.notes, *say_places(members, scene.home_meter, scene.feeder, scenario))
     known = () if members is None else members.home_class

@@ -20,6 +20,7 @@ from gridagora.scenario.short_keys import SHORT
 from gridagora.sources.members import Members, read_members
 
 MADE = frozenset({"synthetic", "busbar"})  # sources of feeders that are made for the homes
+BUSBAR = "busbar"
 MANY = 2000  # meters, beyond which none is proposed
 
 
@@ -176,6 +177,10 @@ def say_places(
     `home_meter` is the meter of each home, shape (n,).
     """
     made = scenario.feeder.source in MADE  # for these homes, with meters of no name
+    if members is not None and any(members.meter) and scenario.feeder.source == BUSBAR:
+        return (
+            "meters of the table are not looked up: no network is known, all homes stand on one bus",
+        )
     if members is None or any(members.meter) or made:
         return ()
     names = [feeder.meters.name[meter].lower() for meter in home_meter]
