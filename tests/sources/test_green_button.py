@@ -8,6 +8,7 @@ import pytest
 
 import gridagora
 from gridagora.core.errors import InputError
+from gridagora.scenario.inputs import hash_inputs
 from gridagora.sources.green_button import read_green_button
 
 START_S = 1721001600  # 15 July 2024, 00:00 UTC
@@ -178,6 +179,8 @@ def test_a_scenario_reads_epoch_seconds_in_its_own_zone(tmp_path):
     scene = gridagora.load(tmp_path / "s.toml")
     assert scene.homes.home_id == ("Ada", "Bob")
     assert (scene.homes.load_kw[1, :24] == 1 + np.arange(24)).all()
+    read = [each.path for each in hash_inputs(scene.scenario)]
+    assert [each for each in read if each.endswith(".xml")] == ["meters/Ada.xml", "meters/Bob.xml"]
     (tmp_path / "s.toml").write_text(f'{keys}[homes]\nloads = "meters"\n[homes.units]\nload = "W"')
     with pytest.raises(InputError, match="which say their own"):
         gridagora.load(tmp_path / "s.toml")
