@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gridagora.core.errors import InputError, Problem
+from gridagora.core.registry import register
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.files.sheet import Sheet, parse_number, read_sheet, split_heading, unit_of
 from gridagora.files.time_table import read_times
@@ -58,6 +59,7 @@ class HomeSessions(NamedTuple):
     notes: tuple[str, ...]
 
 
+@register("source", "homes.ev_source=by_home")
 def read_home_sessions(path: Path, timezone: str) -> HomeSessions:
     """Read charging sessions by home.
 
