@@ -8,6 +8,11 @@ from gridagora.results.solved_flow import solved_intervals
 RANGE_A = (0.95, 1.05)  # ANSI C84.1 service voltage, 114 to 126 V on a 120 V base
 
 
+def is_american(outcome: Outcome) -> bool:
+    """Return whether voltages are held to ANSI C84.1."""
+    return outcome.network is None or outcome.network.nominal_pu is None
+
+
 @home_metric(
     "V4",
     "home-hours outside range A",
@@ -16,6 +21,7 @@ RANGE_A = (0.95, 1.05)  # ANSI C84.1 service voltage, 114 to 126 V on a 120 V ba
     explanation="Time outside the ANSI C84.1 service range (114 to 126 V on a 120 V base).",
     family=VOLTAGE,
     order=4,
+    applies=is_american,
 )
 class OutsideRangeA:
     """Home-hours outside ANSI C84.1 range A, in the intervals that have a power flow; nan where none has."""

@@ -34,6 +34,7 @@ class NetworkResult(NamedTuple):
     failed: int  # intervals whose flow did not converge
     mismatch_kva: float  # largest |S - V conj(Y V)|
     loading: BranchLoading | None = None  # None where no branch has a rating
+    nominal_pu: Col | None = None  # (n,) 230 V at each home, where voltages are held to EN 50160
 
 
 class Compensation(NamedTuple):

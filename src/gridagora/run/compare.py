@@ -24,6 +24,7 @@ from gridagora.core.records import Derived, RunColumn
 from gridagora.core.tables import Col
 from gridagora.files.stop import note_on_stop
 from gridagora.grid.fixed_point import open_grid
+from gridagora.grid.nominal import EN_50160, nominal_pu
 from gridagora.population import fleet as homes_at
 from gridagora.results.load_shape import peak_kw
 from gridagora.results.outcome import (
@@ -475,7 +476,7 @@ def solve_network(
     def rest_kw(rows: slice, times: slice) -> Col:
         return np.asarray((home_kw[rows, times] - inverter_kw[rows, times]).clip(min=0))
 
-    return solve_run(
+    solved = solve_run(
         grid,
         scene.home_meter,
         home_kw if given is None else np.asarray(home_kw) + given.loss_kw,
@@ -484,6 +485,9 @@ def solve_network(
         outcome.dt_h,
         given_kvar=None if given is None else given.q_kvar,
     )
+    if scene.scenario.feeder.voltage_band != EN_50160:
+        return solved
+    return solved._replace(nominal_pu=nominal_pu(scene.feeder, scene.home_meter))
 
 
 def compute_bound(scene: Scene, study: Setup, *, is_played: bool = True) -> Bound:

@@ -24,7 +24,14 @@ OF_FLOW = (
 OF_TAPS = ("V1", "V1h", "V4", "P3", "P3s")  # voltages and losses, which taps move
 
 
-def of_taps(feeder: Feeder, _: Mapping[str, Outcome]) -> Mapping[str, str]:
+def _with_band(known: tuple[str, ...], outcomes: Mapping[str, Outcome]) -> tuple[str, ...]:
+    """Return metrics, with that of EN 50160 where voltages are held to it."""
+    nets = (each.network for each in outcomes.values())
+    told = any(net is not None and net.nominal_pu is not None for net in nets)
+    return tuple("V5" if name == "V4" and told else name for name in known)
+
+
+def of_taps(feeder: Feeder, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
     """Return the metrics that regulators would have changed, where their taps are held."""
     held = held_taps(feeder)
     if not held:
@@ -36,7 +43,7 @@ def of_taps(feeder: Feeder, _: Mapping[str, Outcome]) -> Mapping[str, str]:
         else f"the {len(held)} line regulators of this feeder are"
     )
     reason = f"{who} held at one tap through the run ({some}), so voltages and losses are not those of a feeder that regulates"
-    return dict.fromkeys(OF_TAPS, reason)
+    return dict.fromkeys(_with_band(OF_TAPS, outcomes), reason)
 
 
 def of_failed(_: Feeder, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
@@ -50,7 +57,7 @@ def of_failed(_: Feeder, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
         return {}
     told = ", ".join(f"{name} {count}" for name, count in failed.items())
     return dict.fromkeys(
-        OF_FLOW,
+        _with_band(OF_FLOW, outcomes),
         f"intervals without a power flow are left out ({told}), so designs are compared on unlike hours",
     )
 

@@ -15,6 +15,7 @@ from gridagora.core.feeder import Feeder
 from gridagora.core.ports import Market
 from gridagora.core.registry import find, find_mismatch
 from gridagora.core.tables import Col, Homes, Index, Prices, Weather
+from gridagora.grid.nominal import check_supply
 from gridagora.population.customers import apply_pairs, customers_of
 from gridagora.scenario import (
     columns,
@@ -327,7 +328,9 @@ def _joined(
             )
         )
     else:
-        problems += sound.placing(home_meter, homes, feeder, where)
+        problems += sound.placing(home_meter, homes, feeder, where) or check_supply(
+            scenario.feeder.voltage_band, feeder, home_meter, where
+        )
     if problems or home_meter is None:
         raise InputError(problems)
     homes = draw.devices(drawn, People(homes, weather, case.seed))

@@ -137,6 +137,10 @@ class FeederKeys(Table):
         description="where the network comes from; busbar: none is known, all meters stand on one bus without losses",
     )
     file: str = Field("", description="OpenDSS master file, for source 'opendss'")
+    voltage_band: Literal["ansi_a", "en_50160"] = Field(
+        "ansi_a",
+        description="what voltages of homes are held to: range A of ANSI C84.1, or EN 50160, 230 V ±10 % in 95 % of a week",
+    )
     seed: int | None = Field(
         None,
         ge=0,
