@@ -186,7 +186,7 @@ MADE = {
         {"substation": {"limit_kw": 5.0, "limit_share_of_flat_peak": 0.5}},
         "both limit_kw",
     ),
-    "an unread file": ({"homes": {"ev_file": "x.csv"}}, "does not read"),
+    "an unread file": ({"weather": {"file": "x.epw"}}, "does not read"),
     "no file": ({"weather": {"source": "epw"}}, "the file that source 'epw' reads"),
     "an unknown design": ({"parts": {"flatt": {}}}, "Did you mean 'flat'?"),
     "an unknown key of a design": ({"parts": {"flat": {"x": 1}}}, "an unknown key 'x'"),
