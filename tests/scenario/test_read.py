@@ -235,9 +235,9 @@ def test_all_problems_come_at_once() -> None:
         ("[prices]\nfile = 'a.csv'", "[prices] file", "'a.csv'", "'ercot_zone'", "source"),
         ("[homes]\nfile = 'a.csv'", "[homes] file", "'a.csv'", "'profiles'", "source"),
         (
-            "[homes]\nev_file = 'a.csv'",
-            "[homes] ev_file",
-            "'a.csv'",
+            "[homes]\nev_source = 'evwatts'",
+            "[homes] ev_source",
+            "'evwatts'",
             "'travis' or 'profiles'",
             "source",
         ),
