@@ -6,7 +6,7 @@ from html import escape, unescape
 import numpy as np
 import plotly.graph_objects as go
 
-from gridagora.report.panel import axis_of, series_of
+from gridagora.report.panel import axis_of, series_of, whole
 from gridagora.report.scroll_table import scroll_table
 from gridagora.report.style import decimals, number
 
@@ -42,9 +42,12 @@ def _bars(fig: go.Figure) -> tuple[list[str], list[tuple[str, np.ndarray]]] | No
         each.orientation == "h" or not isinstance(each.x[0], str) for each in shown
     ):
         return None
-    rows = [(unescape(each.name), np.array(each.y, dtype=float)) for each in shown]
+    columns = [unescape(str(text)) for text in shown[0].x]
+    rows = [(unescape(each.name or "Value"), np.array(whole(each), dtype=float)) for each in shown]
+    if len(rows) == 1 or fig.layout.barmode not in ("stack", "relative"):
+        return columns, rows
     total = np.sum([values for _, values in rows], axis=0)
-    return [unescape(str(text)) for text in shown[0].x], [*rows, ("Sum", total)]
+    return columns, [*rows, ("Sum", total)]
 
 
 def _row(name: str, values: Iterable[float]) -> str:

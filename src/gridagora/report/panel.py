@@ -114,8 +114,13 @@ def _series(fig: go.Figure, trace: Any) -> Iterator[tuple[str, np.ndarray]]:
     if name and trace.hoverinfo != "skip":
         yield (
             _plain(name) + _other_axis(fig, trace),
-            _numbers(shade if mapped else trace.x if trace.meta == ACROSS else trace.y),
+            _numbers(shade if mapped else trace.x if trace.meta == ACROSS else whole(trace)),
         )
+
+
+def whole(trace: Any) -> Any:
+    """Return the values (n,) [unit of the axis] of a trace: those that `meta` holds where the drawing cuts what is too high."""
+    return trace.meta if isinstance(trace.meta, tuple | list) else trace.y
 
 
 def _other_axis(fig: go.Figure, trace: Any) -> str:

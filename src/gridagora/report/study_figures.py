@@ -226,6 +226,7 @@ def dial(result: ComparisonView, name: str) -> go.Figure | None:
     fig.add_bar(
         x=[keys[at][1] for at in order],
         y=share.clip(max=top),
+        meta=share.tolist(),
         marker={"color": [_tone(rows.turned.iloc[at]) for at in order]},
         text=[f"{number(value, 1)} %" for value in share],
         textposition="outside",

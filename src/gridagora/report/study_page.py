@@ -12,6 +12,7 @@ from gridagora.report import claims_table, claims_words
 from gridagora.report.embed import library, packed_library, payload
 from gridagora.report.facts import ComparisonView, currency
 from gridagora.report.fragments import origin
+from gridagora.report.number_table import number_table
 from gridagora.report.page import asset, fill, put, script_hash, scripts, unbroken
 from gridagora.report.panel import panel
 from gridagora.report.rows import Row, rows_of
@@ -155,7 +156,14 @@ def _section(result: ComparisonView, key: str, drawn: dict[str, go.Figure]) -> s
         body = BODIES[key](result)
     else:
         panels = "".join(
-            panel(each.name, each.heading, escape(each.caption), drawn[each.name], wide=each.wide)
+            panel(
+                each.name,
+                each.heading,
+                escape(each.caption),
+                drawn[each.name],
+                wide=each.wide,
+                numbers=number_table(each.heading, drawn[each.name]),
+            )
             for each in PANELS
             if each.section == key and each.name in drawn
         )
