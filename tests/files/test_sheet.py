@@ -39,6 +39,12 @@ from gridagora.files.sheet import (
         ("€ 0,25", 0.25),
         ("$0.30", 0.30),
         ("25 %", 25.0),
+        ("\u22125,5", -5.5),
+        ("(5.5)", -5.5),
+        ("45,5-", -45.5),
+        ("-$5", -5.0),
+        ("EUR 45", 45.0),
+        (".5", 0.5),
     ],
 )
 def test_a_number_is_read_as_people_write_it(text, number):
@@ -47,7 +53,23 @@ def test_a_number_is_read_as_people_write_it(text, number):
 
 @pytest.mark.parametrize(
     "text",
-    ["1,234", "12,345", "", "abc", "5 to 6", "1.2.3", "1,2,3", "2024-07-15", "5/6", "1e400kW"],
+    [
+        *("1,234", "12,345", "", "abc", "5 to 6", "1.2.3", "1,2,3", "2024-07-15", "5/6", "1e400kW"),
+        *(
+            "ca. 5",
+            "~45",
+            "<45",
+            "45*",
+            "45 (est)",
+            "4 5",
+            "12 34",
+            "--5",
+            "(-5)",
+            "-5-",
+            "1'23",
+            "5?",
+        ),
+    ],
 )
 def test_what_is_no_number_or_two_is_none(text):
     assert parse_number(text) is None
@@ -173,3 +195,12 @@ def test_rows_that_are_longer_than_the_heading_are_no_heading(tmp_path, text):
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(InputError, match="3 cells, expected 2 as in the heading"):
         read_sheet(tmp_path / "t.csv")
+
+
+def test_a_formula_that_nobody_counted_is_no_empty_cell(tmp_path):
+    book = Workbook()
+    for cells in (["home", "pv (kWp)"], ["a", 5], ["b", "=2+3"]):
+        book.active.append(cells)
+    book.save(tmp_path / "homes.xlsx")
+    with pytest.raises(InputError, match=r"B3: got a formula without a value.*save it"):
+        read_sheet(tmp_path / "homes.xlsx")

@@ -115,6 +115,8 @@ WRONG = [
         "a mean over 20.5 minutes",
     ),
     ("[[energy]\nper_kwh = 0.1", "text that is not TOML"),
+    ("[[energy]]\nper_kwh = .1", "The line reads: per_kwh = .1 A number needs a digit"),
+    ("[[energy]]\nper_kwh = 0.1\n[[energy]]\nhours = '17-20'\nper_kwh = 0.5", "got row 2, whose"),
 ]
 
 

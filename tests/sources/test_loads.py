@@ -120,13 +120,13 @@ def test_faults_of_rows_are_told_by_row_or_hour(tmp_path, change, said):
 def test_the_hour_that_clocks_show_twice_is_two_hours_of_each_home(tmp_path):
     hours = pd.date_range("2024-10-27", periods=25, freq="1h", tz="Europe/Berlin")
     rows = [
-        f"{name},{each:%Y-%m-%d %H:%M},{at + 1}"
+        f"{name},{each:%Y-%m-%d %H:%M},{25 - at}"
         for name in ("Ada", "Bob")
         for at, each in enumerate(hours)
     ]
     (tmp_path / "l.csv").write_text("\n".join(["home,time,load", *rows]))
     found = read_metered(tmp_path / "l.csv", START_S, "Europe/Berlin")
-    assert found.load_kw.tolist() == [list(range(1, 26))] * 2
+    assert found.load_kw.tolist() == [list(range(25, 0, -1))] * 2
 
 
 @pytest.mark.parametrize(
@@ -143,6 +143,8 @@ def test_the_hour_that_clocks_show_twice_is_two_hours_of_each_home(tmp_path):
         ({"Ada": one}, "15min", "rows of 15 minutes without a unit"),
         ({"Ada (MW)": one}, "1h", "the unit 'mw'"),
         ({"Ada": one, "Total": one}, "1h", "a column 'Total' among those of homes"),
+        ({"Ada": lambda at: at / 10}, "1h", "a load that rises.*Take the difference"),
+        ({"Ada": lambda at: ["\u22120,3"] * len(at)}, "1h", "a load below 0"),
     ],
 )
 def test_what_is_no_load_of_a_home_is_refused(tmp_path, columns, step, said):

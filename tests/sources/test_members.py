@@ -88,6 +88,12 @@ def test_what_was_read_and_left_out_is_said(tmp_path):
         ("home,tilt,pv_kw\na,95,5\n", "0 to 90 deg"),
         ("home,class\na,house\nb,\n", "row 3: got none, expected a class"),
         ("home,azimuth,pv_kw\na,400,5\n", "0 to 360 deg"),
+        ("home,pv_kw\nAda,5\nada ,6\n", "'ada', the name of row 2"),
+        ("home,pv_kw\na,5\nb,7\nTotal,12\n", "a row 'Total' among those of homes"),
+        ("home,pv_kw\na,5\n* as of March,\n", "a row '\\* as of March' among"),
+        ("home,pv_kw,battery_kwh\na,5,4\nb,7,1\nstreet,12,5\n", "row 4: got the sum of all"),
+        ("home,pv_kw\na,ca. 5\n", "'ca. 5' in 'pv_kw'"),
+        ("home,pv_kw\na,\u22125\n", "expected a number from 0"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_row_and_column(tmp_path, text, said):

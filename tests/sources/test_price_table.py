@@ -82,8 +82,11 @@ def test_days_around_the_run_that_are_lacking_are_the_nearest(tmp_path):
     [
         ({"price": daily}, "prices with a unit"),
         ({"price (kr/MWh)": daily}, "the unit 'kr/mwh'"),
-        ({"price ($/kWh)": daily}, "a mean of 41.* per kWh"),
+        ({"price ($/kWh)": daily}, "a mean of 41.* per kWh.*Are they in \\$/mwh, not \\$/kwh"),
         ({"price (ct/kWh)": lambda at: 0.04 + 0.0 * at}, "a mean of 0.0004 per kWh"),
+        ({"price ($/kWh)": lambda at: 0.0 * at}, "All of them are 0"),
+        ({"price ($/MWh)": lambda at: [f"{45 + a} ct" for a in at]}, "'45 ct' in 'price"),
+        ({"price ($/MWh)": lambda at: [f"ca. {a}" for a in at]}, "'ca. 0' in 'price"),
         ({"load": daily}, "a column 'price'"),
         ({"price ($/MWh)": daily, "spot ($/MWh)": daily}, "one of them"),
     ],

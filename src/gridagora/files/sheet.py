@@ -24,9 +24,16 @@ WORKBOOKS = (".xlsx", ".xlsm")
 TABLE = "a table: CSV (.csv), a workbook (.xlsx) or Parquet (.parquet)"
 HEADING = re.compile(r"^(?P<name>.*?)\s*(?:[\[(]\s*(?P<unit>[^\])]*?)\s*[\])])?$", re.DOTALL)
 NUMBER = re.compile(
-    r"^(?P<before>[^\d+\-.,]*)(?P<number>[+\-]?[\d.,'\u00a0\u202f ]*\d)\s*(?P<after>[^\d]*)$"
+    r"^(?P<sign>[+\-]?)\s*(?P<before>[$€£¥¢]|[A-Z]{3}(?=[ \d]))?\s*(?P<inner>[+\-]?)"
+    r"(?P<number>\d[\d.,' ]*|[.,]\d+)(?P<behind>-?)\s*(?P<after>[^\W\d_][^\d()<>*~!?#]*|[%°$€£¥¢][^\d()<>*~!?#]*)?$"
 )
+BRACKETS = re.compile(r"^\((?P<inside>.*)\)$")  # below zero, as accounts write it
+MINUS = str.maketrans({"\u2212": "-", "\u00a0": " ", "\u202f": " "})
 GROUPED = re.compile(r"^\d{1,3}(?:([.,' ])\d{3})(?:\1\d{3})*$")
+SPACED = re.compile(r"^\d{1,3}(?:([' ])\d{3})+(?:[.,]\d+)?$")
+TOTALS = frozenset(
+    {"total", "totals", "sum", "all", "subtotal", "summe", "gesamt", "totale", "somme", "suma"}
+)
 YES = frozenset({"yes", "y", "true", "x", "1", "1.0", "ja", "oui", "si", "sí", "sim"})
 NO = frozenset({"no", "n", "false", "0", "0.0", "nein", "non", "não", "none", "-", ""})
 NAMES_SHOWN = 4
@@ -109,21 +116,30 @@ def read_headings(path: Path) -> tuple[str, ...]:
 def parse_number(text: str) -> float | None:
     """Return the number that a cell holds, None where it holds none or one that can be read in two ways.
 
-    "13,5", "1 234.5", "1.234,5", "5 kW" and "€ 0,25" are read; "1,234" is not: it may be 1.234 or 1234.
+    "13,5", "1 234.5", "1.234,5", "5 kW" and "€ 0,25" are read, and as below zero "-5", "(5)" and "5-"; "1,234" is not: it may
+    be 1.234 or 1234.
     """
-    found = NUMBER.match(text.strip())
+    found, is_below = _match_number(text)
     if found is None:
         return None
-    written = re.sub(r"[\u00a0\u202f]", " ", found["number"]).strip()
-    sign = -1.0 if written.startswith("-") else 1.0
-    size = _parse_size(written.lstrip("+-"))
-    return None if size is None else sign * size
+    signs = found["sign"] + found["inner"] + found["behind"] + "-" * is_below
+    if len(signs) > 1:
+        return None
+    size = _parse_size(found["number"].strip())
+    return None if size is None else -size if signs == "-" else size
 
 
 def unit_of(text: str) -> str:
-    """Return what stands behind the number of a cell, in small letters; '' where nothing does."""
-    found = NUMBER.match(text.strip())
-    return "" if found is None else found["after"].strip().lower()
+    """Return the unit behind the number of a cell, or the money before it, in small letters; '' where nothing stands there."""
+    found, _ = _match_number(text)
+    return "" if found is None else (found["after"] or found["before"] or "").strip().lower()
+
+
+def _match_number(text: str) -> tuple[re.Match[str] | None, bool]:
+    """Return the parts of a cell with a number, and whether it stands in brackets."""
+    plain = text.translate(MINUS).strip()
+    inside = BRACKETS.match(plain)
+    return NUMBER.match(inside["inside"].strip() if inside else plain), inside is not None
 
 
 def parse_yes(text: str) -> bool | None:
@@ -144,6 +160,8 @@ def _parse_size(written: str) -> float | None:
         if commas or written[0] == "0":
             return None if written[0] != "0" else float(written.replace(",", "."))
         return float(written)
+    if re.search(r"[' ]", written) and not SPACED.match(written):
+        return None
     written = re.sub(r"[' ]", "", written)
     if points and commas:
         decimal = max(".,", key=written.rfind)
@@ -251,11 +269,30 @@ def _read_workbook(path: Path) -> Sheet:
         for number, cells in enumerate(sheet.iter_rows(values_only=True), 1)
         if any(cell is not None for cell in cells)
     ]
+    _refuse_uncounted(path, sheet.title, rows)
     (_, heading), body = rows[0], rows[1:]
     names = ["" if name is None else str(name) for name in heading]
     table = pd.DataFrame([cells for _, cells in body], columns=pd.Index(names), dtype=object)
     said = (f"{path.name}: sheet '{sheet.title}' is read, not {', '.join(others)}",)
     return _sheet(path, table, [number for number, _ in body], said if others else ())
+
+
+def _refuse_uncounted(
+    path: Path, title: str, rows: Sequence[tuple[int, tuple[object, ...]]]
+) -> None:
+    """Refuse formulas of which the workbook holds no value, as programs write them that do not count."""
+    from openpyxl import load_workbook  # noqa: PLC0415 (200 ms, for workbooks alone)
+
+    if not any(cell is None for _, cells in rows for cell in cells):
+        return
+    written = load_workbook(path)[title]
+    for number, cells in rows:
+        for at, cell in enumerate(cells, 1):
+            formula = written.cell(number, at)
+            if cell is None and formula.data_type == "f":
+                where = f"{path}, sheet '{title}', {formula.coordinate}"
+                hint = "Open the workbook in a spreadsheet and save it: formulas are then counted."
+                raise InputError([Problem(where, "a formula without a value", "a value", hint)])
 
 
 def _sheet(path: Path, table: pd.DataFrame, rows: list[int], notes: tuple[str, ...]) -> Sheet:

@@ -1,7 +1,6 @@
 """A tariff of one's own, as a TOML file: rows of energy and of demand, each with when it applies, and what a month costs."""
 
 import math
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from gridagora.core.retail_tariff import (
 )
 from gridagora.files.tariff_calendar import When, read_when, read_window
 from gridagora.files.text_table import read_text
+from gridagora.files.toml_text import parse_toml
 
 NUMBERS = (
     "fixed_per_month",
@@ -43,11 +43,8 @@ def read_tariff_table(path: Path) -> RetailTariff:
         Text that is not TOML, keys that are unknown or hold something else, hours that no row covers: all at once.
     """
     where = str(path)
-    try:
-        values = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as fault:
-        expected = "a tariff, as docs/how-to/own-tariff.md shows"
-        raise InputError([Problem(where, f"text that is not TOML: {fault}", expected)]) from None
+    expected = "a tariff, as docs/how-to/own-tariff.md shows"
+    values = parse_toml(read_text(path), where, expected)
     problems: list[Problem] = []
     top = {key: value for key, value in values.items() if key not in {"energy", "demand"}}
     _refuse_unknown(top, (*NUMBERS, *TEXTS), where, problems)
@@ -149,6 +146,11 @@ def _schedule(whens: list[When], where: str, problems: list[Problem]) -> tuple[S
         made.append(tuple(months))
         if missed and whens:
             problems.append(_missed(missed, "weekends" if weekend else "weekdays", where))
+    used = {row for each in made for hours in each for row in hours}
+    for row in sorted(set(range(len(whens))) - used):
+        hint = "The first row that fits applies: put those for some hours above those for all."
+        got = f"row {row + 1}, whose hours all belong to rows above it"
+        problems.append(Problem(f"{where}: energy", got, "a row that applies", hint))
     return made[0], made[1]
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from gridagora.core.currency import name_currency
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.tables import Col, Index
 from gridagora.files.sheet import Sheet, parse_number, read_sheet, split_heading, unit_of
@@ -328,8 +329,31 @@ def read_column(sheet: Sheet, written: str, problems: list[Problem]) -> TimeColu
     for at in wrong[:SHOWN]:
         more = f"So in {len(wrong)} rows." if len(wrong) > 1 and at == wrong[0] else ""
         problems.append(Problem(sheet.at(at), f"'{cells[at]}' in '{written}'", "a number", more))
-    behind = next((unit for cell in cells if (unit := unit_of(cell))), "")
-    return TimeColumn(written, split_heading(written).unit or behind, values)
+    unit = split_heading(written).unit
+    problems += _other_units(sheet, written, unit)
+    behind = next((seen for cell in cells if (seen := unit_of(cell))), "")
+    return TimeColumn(written, unit or behind, values)
+
+
+def _other_units(sheet: Sheet, written: str, unit: str) -> list[Problem]:
+    """Return cells whose number has another unit behind it than the heading or, where it says none, the first cell with one."""
+    first = unit
+    for row, cell in enumerate(sheet.cells[written]):
+        seen = unit_of(cell)
+        first = first or seen
+        if seen and not _is_unit(seen, first):
+            got = f"'{cell}' in '{written}'"
+            return [Problem(sheet.at(row), got, f"numbers in {first} alone")]
+    return []
+
+
+def _is_unit(seen: str, unit: str) -> bool:
+    """Return whether what stands at a number is the unit of its column, or the money of it: "€ 45" below EUR/MWh."""
+    plain = [each.lower().replace(" ", "") for each in (seen, unit)]
+    if plain[0] == plain[1]:
+        return True
+    money = [name_currency(each.partition("/")[0]) for each in plain]
+    return "/" not in plain[0] and bool(money[0]) and money[0] == money[1]
 
 
 def check_grid(path: Path, start_s: Index, row: Index) -> int:

@@ -8,6 +8,7 @@ from gridagora.core.errors import InputError, Problem
 from gridagora.core.tables import Col
 
 HOUR_S = 3600
+DAY_H = 24
 SHOWN = 5  # homes named of one fault before the rest is counted
 LEAST_MEAN_KW = 0.005  # of a home over the file; less is another unit
 
@@ -62,6 +63,26 @@ def check_loads(
         got = f"loads of {float(mean_kw.mean()):.2g} kW in the mean"
         return [Problem(where, got, f"homes of {LEAST_MEAN_KW:g} kW or more", hint)]
     return []
+
+
+def find_register(where: str, names: tuple[str, ...], load_kw: Col) -> list[Problem]:
+    """Return the problem of columns that hold what a meter shows in place of what a home draws: they never fall.
+
+    Parameters
+    ----------
+    where
+        The file, for messages.
+    load_kw
+        Hourly loads of homes by name, shape (n, t) [kW]; a day at least, or nothing is told.
+    """
+    rising = (np.diff(load_kw, axis=1) >= 0).all(1) & (load_kw[:, -1] > load_kw[:, 0])
+    if load_kw.shape[1] < DAY_H or not rising.any():
+        return []
+    name, many = names[int(np.argmax(rising))], int(rising.sum())
+    got = "a load that rises from the first hour to the last"
+    more = f" So in {many} homes." if many > 1 else ""
+    hint = f"Does it hold what the meter shows? Take the difference of its rows.{more}"
+    return [Problem(f"{where}, '{name}'", got, "what a home draws in each row", hint)]
 
 
 def find_factor(where: str, unit: str, step_s: int) -> float:

@@ -1,6 +1,5 @@
 """Scenario files: TOML text to a checked `Scenario`, with every problem found in one reading."""
 
-import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple, cast
 
 from gridagora.core.errors import InputError, Problem, attempt, nearest
 from gridagora.files.path import require_path
+from gridagora.files.toml_text import BARE_POINT, parse_toml
 from gridagora.scenario import cross_checks as together
 from gridagora.scenario import key_checks as faults
 from gridagora.scenario import paths as places
@@ -20,44 +20,10 @@ from gridagora.scenario.plugins import Plugin
 from gridagora.scenario.schema import TABLES, HomesKeys, Scenario, ScenarioKeys, Table
 from gridagora.scenario.tariff_files import Start, place_tariffs, refuse_no_file
 
-BARE_POINT = re.compile(r"(?<![\w.])([-+]?)\.(?=\d)")
 INNER = tuple(name for name in TABLES if "." in name)
 ZERO = r"\g<1>0."
-REMEDIES = (
-    (BARE_POINT, "A number needs a digit before its point, as in 0.5."),
-    (
-        re.compile("[\u201c\u201d\u2018\u2019\u201e\u00ab\u00bb]"),
-        'Text stands in straight quotes, "so".',
-    ),
-    (
-        re.compile(r"=\s*[-+]?\d+,\d+\s*(#|$)"),
-        "A number has a point, as in 0.5, where it has a comma here.",
-    ),
-    (re.compile(r"=\s*[-+]?[\d.]+\s*%"), "A share is written as a number, 0.5 for 50 %."),
-    (
-        re.compile(r"^\[\s*design\b"),
-        "Each design stands under a [[design]] of its own, in two brackets.",
-    ),
-    (
-        re.compile(r"=\s*(True|False|yes|no|Yes|No|YES|NO|on|off)\s*(#|$)"),
-        "Truth is written true or false, in small letters.",
-    ),
-    (
-        re.compile(r"=\s*\d{1,2}[./-]\d{1,2}[./-]\d{2,4}"),
-        "A date is written year first, as 2024-07-15.",
-    ),
-    (
-        re.compile(r"=\s*\d{4}-\d{2}-\d{2}"),
-        "No calendar has that day; a date is written as 2024-07-15.",
-    ),
-    (re.compile(r"^\s*(;|//)"), "A comment begins with #."),
-    (re.compile(r"^\s*\w+\s*:"), "A key and its value are parted by =, as in days = 3."),
-    (
-        re.compile(r"^\s*[{]"),
-        "It looks like JSON; `gridagora new FILE` writes a scenario to start from.",
-    ),
-    (re.compile(r"^\s*\[\w+\]"), "Each table stands once, with all of its keys below it."),
-)
+LINES = "KEY = VALUE lines under [TABLE] headings"
+TABLES_OF_HOMES = frozenset({".csv", ".xlsx", ".xlsm", ".parquet"})
 
 
 class Raw(NamedTuple):
@@ -121,7 +87,7 @@ def parse(
     InputError
         Every problem at once; those of plugins before any other.
     """
-    values = _toml(text, name)
+    values = parse_toml(text, name, LINES)
     got = Got(name)
     problems = [*_override(values, overrides, got)]
     raw = _sort(values, got, problems)
@@ -164,7 +130,11 @@ def plugins_of(path: str | Path, overrides: Sequence[str] = ()) -> list[Plugin]:
         Text that is not TOML, and whatever is wrong with `[plugins]`.
     """
     file = Path(path)
-    values, got, problems = _toml(_text(file), str(path)), Got(str(path)), list[Problem]()
+    values, got, problems = (
+        parse_toml(_text(file), str(path), LINES),
+        Got(str(path)),
+        list[Problem](),
+    )
     list(_override(values, overrides, got))
     found = _read_plugins(_sort(values, got, []), places.start_of_paths(file), problems)
     if problems:
@@ -240,6 +210,9 @@ def literal(value: Any) -> str:
 
 
 def _text(file: Path) -> str:
+    if file.suffix.lower() in TABLES_OF_HOMES and file.is_file():
+        hint = f"Of a table of homes, `gridagora new FILE.toml --homes {file}` makes a scenario."
+        raise InputError([Problem(str(file), "a table", "a scenario file, TOML", hint)])
     try:
         return file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -255,31 +228,6 @@ def _text(file: Path) -> str:
         got = {"IsADirectoryError": "a folder", "PermissionError": "a file that may not be read"}
         word = got.get(type(fault).__name__, "bytes that are not UTF-8 text")
         raise InputError([Problem(str(file), word, "a scenario file, TOML in UTF-8")]) from None
-
-
-def _toml(text: str, name: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
-        message = str(fault)
-        row = message.rpartition("line ")[2].partition(",")[0]
-        line = (
-            text.splitlines()[int(row) - 1].strip()
-            if row.isdigit() and int(row) <= len(text.splitlines())
-            else ""
-        )
-        hint = f"The line reads: {line}" if line else ""
-        hint += "".join(f" {remedy}" for pattern, remedy in REMEDIES if pattern.search(line))
-        raise InputError(
-            [
-                Problem(
-                    name,
-                    f"text that is not TOML: {message}",
-                    "KEY = VALUE lines under [TABLE] headings",
-                    hint,
-                )
-            ]
-        ) from None
 
 
 def _value(text: str) -> Any:

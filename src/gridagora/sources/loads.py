@@ -5,14 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from gridagora.core.errors import InputError, Problem
-from gridagora.files.sheet import split_heading
+from gridagora.files.sheet import TOTALS, split_heading
 from gridagora.files.time_table import mean_over, read_time_table
-from gridagora.population.metered import MeteredLoads, check_loads, find_factor
+from gridagora.population.metered import MeteredLoads, check_loads, find_factor, find_register
 from gridagora.population.profiles import LOAD_MAX_KW
 
 HOUR_S = 3600
 ASIDE = frozenset({"cost", "costs", "amount", "notes", "note", "type", "comment", "currency"})
-TOTALS = frozenset({"total", "sum", "all", "summe", "gesamt"})
 NAMELESS = frozenset({"usage", "consumption", "verbrauch"})  # of one meter, whose home is the file
 
 
@@ -56,7 +55,9 @@ def read_loads(
     if len(names) == 1 and next(iter(table.columns)) in NAMELESS:
         names = (path.stem,)
     load_kw, start_s = load_kw[:, first:last], int(starts[first])
-    if problems := check_loads(str(path), names, load_kw, start_s, load_max_kw):
+    problems = check_loads(str(path), names, load_kw, start_s, load_max_kw)
+    problems = problems or find_register(str(path), names, load_kw)
+    if problems:
         raise InputError(problems)
     said = f"{table.notes[-1]}; a column for each of {len(names)} homes"
     return MeteredLoads(names, start_s, load_kw, (*table.notes[:-1], said))

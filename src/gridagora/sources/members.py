@@ -13,6 +13,7 @@ import numpy as np
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.tables import Col
 from gridagora.files.sheet import (
+    TOTALS,
     Heading,
     Sheet,
     parse_number,
@@ -178,6 +179,7 @@ def read_members(path: Path) -> Members:
         for kind, columns in DEVICES.items()
         if (found := _own(sheet, columns, numbers, words, problems))
     }
+    problems += _find_sum(sheet, numbers)
     if problems:
         raise InputError(problems)
     none = ("",) * len(home_id)
@@ -254,14 +256,28 @@ def _check_names(sheet: Sheet, roles: Mapping[str, str], problems: list[Problem]
     for row, name in enumerate(sheet.cells[roles["home"]]):
         if not name:
             problems.append(Problem(sheet.at(row), "no name", f"a name in '{roles['home']}'"))
-        elif name in first:
-            got = f"'{name}', the name of row {sheet.row[first[name]]}"
+        elif name.casefold() in first:
+            got = f"'{name}', the name of row {sheet.row[first[name.casefold()]]}"
             problems.append(Problem(sheet.at(row), got, "a name of its own"))
-        first.setdefault(name, row)
+        elif name.casefold().strip(": ") in TOTALS or name.startswith(("*", "#")):
+            got = f"a row '{name}' among those of homes"
+            problems.append(Problem(sheet.at(row), got, "homes alone", "Leave the row out."))
+        first.setdefault(name.casefold(), row)
     if "class" in roles and any(cells := sheet.cells[roles["class"]]):
         for row in [row for row, cell in enumerate(cells) if not cell][:SHOWN]:
             expected = f"a class in '{roles['class']}', as the other homes have"
             problems.append(Problem(sheet.at(row), "none", expected))
+
+
+def _find_sum(sheet: Sheet, numbers: Mapping[str, Col]) -> list[Problem]:
+    """Return the problem of a last row that holds the sum of all others in several columns: no home, whatever its name."""
+    table = np.array([np.nan_to_num(column) for column in numbers.values() if np.any(column > 0)])
+    if len(table) < 2 or table.shape[1] < 3 or not (table[:, -1] > 0).all():
+        return []
+    if not np.allclose(table[:, :-1].sum(1), table[:, -1], rtol=1e-6):
+        return []
+    hint = "Leave the row out."
+    return [Problem(sheet.at(-1), "the sum of all rows above", "homes alone", hint)]
 
 
 def _read_numbers(sheet: Sheet, role: str, written: str, problems: list[Problem]) -> Col:

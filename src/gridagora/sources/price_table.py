@@ -116,12 +116,26 @@ def _factor(table: TimeTable, column: TimeColumn, unit: str, currency: str) -> f
         got = f"a mean of {mean:.4g} per kWh"
         low, high = LIKELY_PER_KWH
         expected = f"wholesale prices of {low:g} to {high:g} per kWh in the mean"
-        raise InputError([Problem(where, got, expected, f"Are they in {said}?")])
+        raise InputError([Problem(where, got, expected, _guess_unit(mean, said))])
     if np.nanmax(np.abs(column.values)) * PER_KWH[said] > PRICE_MAX_PER_KWH:
         got = f"{np.nanmax(np.abs(column.values)):g} {said}"
         expected = f"at most {PRICE_MAX_PER_KWH:g} per kWh either way"
         raise InputError([Problem(where, got, expected)])
     return PER_KWH[said]
+
+
+def _guess_unit(mean_per_kwh: float, said: str) -> str:
+    """Return the unit in which a mean would be likely, as a question."""
+    low, high = LIKELY_PER_KWH
+    if mean_per_kwh == 0:
+        return "All of them are 0."
+    fits = [
+        unit
+        for unit, factor in PER_KWH.items()
+        if unit.partition("/")[0] == said.partition("/")[0]
+        and low <= mean_per_kwh / PER_KWH[said] * factor <= high
+    ]
+    return f"Are they in {fits[0]}, not {said}?" if fits else f"Are they in {said}?"
 
 
 def _refuse_other(where: str, named: str, currency: str) -> None:
