@@ -152,6 +152,11 @@ CASES: dict[str, tuple[dict[str, str], list[str], str]] = {
     "seeds below zero": (keys(SMALL), ["compare", "s.toml", "--seeds", "-1"], "seeds"),
     "map of one world": (keys(SMALL), ["compare", "s.toml", "--map"], "--seeds"),
     "out is a file": (keys(SMALL), ["compare", "s.toml", "--out", "s.toml"], "folder"),
+    "out under a file": (
+        keys(SMALL),
+        ["compare", "s.toml", "--out", "s.toml/a"],
+        "inside the file",
+    ),
     "new over a file": (keys(SMALL), ["new", "s.toml"], "exists"),
     "new in no folder": ({}, ["new", "no/s.toml"], "folder"),
     "new of an absent file": ({}, ["new", "s.toml", "--prices", "p.csv"], "--prices"),

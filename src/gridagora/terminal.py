@@ -113,7 +113,7 @@ def default_out(scenario: Path) -> Path:
 
 
 def refuse_file(folder: Path) -> None:
-    """Refuse a folder to write to that is a file.
+    """Refuse a folder to write to that is a file, or lies inside one.
 
     Raises
     ------
@@ -122,6 +122,10 @@ def refuse_file(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise InputError([Problem(f"--out {folder}", "a file", "a folder, new or to write into")])
+    above = next((each for each in folder.absolute().parents if each.exists()), None)
+    if above is not None and not above.is_dir():
+        got = f"a folder inside the file {above}"
+        raise InputError([Problem(f"--out {folder}", got, "a folder, new or to write into")])
 
 
 def load_scene(path: Path, only: list[str] | None, overrides: list[str]) -> "Scene":
