@@ -73,10 +73,10 @@ def find_register(where: str, names: tuple[str, ...], load_kw: Col) -> list[Prob
     where
         The file, for messages.
     load_kw
-        Hourly loads of homes by name, shape (n, t) [kW]; a day at least, or nothing is told.
+        Hourly loads of homes by name, shape (n, t) [kW]; more than a day, or nothing is told.
     """
     rising = (np.diff(load_kw, axis=1) >= 0).all(1) & (load_kw[:, -1] > load_kw[:, 0])
-    if load_kw.shape[1] < DAY_H or not rising.any():
+    if load_kw.shape[1] <= DAY_H or not rising.any():
         return []
     name, many = names[int(np.argmax(rising))], int(rising.sum())
     got = "a load that rises from the first hour to the last"
