@@ -13,6 +13,7 @@ from gridagora.report.input_files import spell_inputs
 from gridagora.report.table import table
 
 WORKBOOK = "results.xlsx"
+DECIMALS = 9  # money is counted in millionths, energy in thousandths of a watt hour; the rest is the rounding of sums
 WIDTH_MAX, WIDTH_MIN = 60, 9  # of a column, in letters
 LIST_MAX = 12  # entries of a list that are written out
 OUT_OF_ASSUMPTIONS = frozenset({"tables_sha256", "files_sha256", "inputs_sha256", "command"})
@@ -61,7 +62,7 @@ def write_answers(result: ComparisonView, folder: Path) -> Path:
         A folder that cannot be written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    found = make_answers(result)
+    found = {name: frame.round(DECIMALS) for name, frame in make_answers(result).items()}
     for name, frame in found.items():
         frame.to_csv(folder / f"{name.replace(' ', '_')}.csv", index=False)
     _write_workbook(found, folder / WORKBOOK)

@@ -234,19 +234,20 @@ def effects(result: ComparisonView) -> str:
 def _lost(result: ComparisonView, first: Digest) -> list[str]:
     """Return which groups of homes pay more where homes on average pay less; nothing where none does."""
     told = [
-        f"the {each.homes:,} {_low(each.group)} pay {signed(each.mean_usd)[1:]} more "
-        f"(${number(each.before_usd, 2)} before)"
+        f"{_low(each.group, each.homes)} {signed(each.mean_usd)[1:]} more "
+        f"({signed(each.before_usd).removeprefix('+')} before)"
         for each in losers(result, first.design)
     ]
     return [f"Not all win: on average {join(told)}."] if told else []
 
 
-def _low(text: str) -> str:
-    return (
-        "homes with none of these devices"
-        if text == NOTHING
-        else f"homes {'of c' if text.startswith('Class ') else text[:1].lower()}{text[1:]}"
-    )
+def _low(group: str, count: int) -> str:
+    """Return the homes of a group as who pays: "the 12 homes with solar pay"."""
+    homes, pays = ("the home", "pays") if count == 1 else (f"the {count:,} homes", "pay")
+    if group == NOTHING:
+        return f"{homes} with none of these devices {pays}"
+    of = f"of c{group[1:]}" if group.startswith("Class ") else f"{group[:1].lower()}{group[1:]}"
+    return f"{homes} {of} {pays}"
 
 
 def _overload(held: dict[str, Digest]) -> list[str]:

@@ -70,6 +70,9 @@ def write_case(files: OwnFiles, folder: Path, case: OwnCase) -> str:
     for name, path in files._asdict().items():
         if path is not None and not (path.is_file() or (name == "loads" and path.is_dir())):
             problems.append(Problem(f"--{name}", f"'{path}'", "a file that exists"))
+    if files.feeder is not None and files.feeder.suffix.lower() != ".dss":
+        expected = "the master script of an OpenDSS model (.dss)"
+        problems.append(Problem("--feeder", f"'{files.feeder}'", expected))
     if case.home_count is not None and (files.homes or files.loads):
         got = f"{case.home_count} beside a file that names the homes"
         problems.append(Problem("--count", got, "one of the two"))
