@@ -89,6 +89,11 @@ CASES: dict[str, tuple[dict[str, str], list[str], str]] = {
         CHECK,
         "in dollars",
     ),
+    "prices of Texas in Europe": (
+        keys('[scenario]\ntimezone = "Etc/GMT-1"\n[prices]\nsource = "ercot_hub_average"\n'),
+        CHECK,
+        "prices of Texas.*Americas.*table",
+    ),
     "design that is none": (keys('[scenario]\narchitectures = ["flat", "tuo"]\n'), CHECK, "tou"),
     "no design": (keys("[scenario]\narchitectures = []\n"), CHECK, "at least one"),
     "design twice": (keys('[scenario]\narchitectures = ["flat", "flat"]\n'), CHECK, "flat"),

@@ -12,6 +12,7 @@ from gridagora.scenario import short_keys, unread
 from gridagora.scenario.calendar import midnight_s, standard_offset_s
 from gridagora.scenario.key_checks import Got
 from gridagora.scenario.money import check_currency
+from gridagora.scenario.price_clock import check_price_clock
 from gridagora.scenario.schema import (
     SLACK,
     ComfortKeys,
@@ -55,6 +56,7 @@ def check(
         *faults.architectures(case.architectures, designs, got.where("scenario", "architectures")),
         *_calendar(case, got),
         *check_currency(case, cast(PricesKeys, tables["prices"]), got),
+        *check_price_clock(case, cast(PricesKeys, tables["prices"]), got),
         *_files(tables, got),
         *unread.check(tables, parts, got),
         *_substation(cast(SubstationKeys, tables["substation"]), got),
