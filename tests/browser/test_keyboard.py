@@ -70,3 +70,17 @@ def test_words_that_are_explained_are_explained_to_the_keyboard_and_escape_hides
     assert window.run("return document.getElementById('tip').checkVisibility()")
     window.press("escape")
     assert not window.run("return document.getElementById('tip').checkVisibility()")
+
+
+def test_a_design_is_pinned_beside_the_names_by_the_enter_key(window, made):
+    window.visit(made("comparison"))
+    told = "return [...document.querySelectorAll('.sortable thead th.n')].map(head => head.textContent)"
+    before = window.run(told)
+    window.run("[...document.querySelectorAll('.pin')].at(-1).focus()")
+    window.press("enter")
+    assert window.run(told) == [before[-1], *before[:-1]]
+    assert window.run("return document.activeElement.getAttribute('aria-pressed')") == "true"
+    first = "return document.querySelector('.sortable tbody tr:not(.group) td.n').className"
+    assert "pinned" in window.run(first)
+    window.press("enter")
+    assert window.run(told) == before

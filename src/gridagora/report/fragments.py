@@ -144,7 +144,8 @@ def metric_table(result: ComparisonView) -> str:
         for text in ("Id", "Metric", "Unit", "Better")
     )
     head += "".join(
-        f'<th scope="col" class="n"><button type="button">{_dot(tones[name])}{label(name)}</button></th>'
+        f'<th scope="col" class="n"><button type="button">{_dot(tones[name])}{label(name)}</button>'
+        f'<button type="button" class="pin" aria-pressed="false" aria-label="Pin {escape(label(name))}">pin</button></th>'
         for name in names
     )
     body = []
@@ -164,7 +165,7 @@ def metric_table(result: ComparisonView) -> str:
         )
     lead = (
         "One draw marks no best of a row. Point at a name for its meaning, at a number for the change against the reference; "
-        "click a heading to sort: by a design, its strongest metrics come first."
+        "click a heading to sort: by a design, its strongest metrics come first; pin a design to keep it beside the names."
     )
     grid = scroll_table("All metrics of every design", head, "".join(body), "sortable")
     said = "".join(f"<p>{escape(text)}</p>" for text in not_ranked(result))

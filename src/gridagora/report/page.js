@@ -255,7 +255,7 @@
     var body = table.tBodies[0];
     var original = Array.prototype.slice.call(body.rows);
     var heads = Array.prototype.slice.call(table.tHead.rows[0].cells);
-    heads.forEach(function (head, column) {
+    heads.forEach(function (head) {
       var button = head.querySelector("button");
       if (!button) { return; }
       button.addEventListener("click", function () {
@@ -267,10 +267,43 @@
         var sign = next === "ascending" ? 1 : -1;
         var rows = original.filter(function (row) { return !row.classList.contains("group"); });
         original.forEach(function (row) { if (row.classList.contains("group")) { row.remove(); } });
-        rows.sort(function (one, two) { return sign * compare(one.cells[column], two.cells[column]); });
+        rows.sort(function (one, two) { return sign * compare(one.cells[head.cellIndex], two.cells[head.cellIndex]); });
         rows.forEach(function (row) { body.appendChild(row); });
       });
     });
+  });
+  // columns of designs: those that are pinned first, in the order of the clicks, and in sight while the others scroll
+  Array.prototype.forEach.call(document.querySelectorAll("table.sortable"), function (table) {
+    var pinned = [];
+    var columns = Array.prototype.slice.call(table.tHead.querySelectorAll("th.n"));
+    var rows = Array.prototype.filter.call(table.rows, function (row) { return !row.classList.contains("group"); });
+    var cells = rows.map(function (row) { return Array.prototype.slice.call(row.querySelectorAll(".n")); });
+    columns.forEach(function (head, at) {
+      var button = head.querySelector(".pin");
+      if (!button) { return; }
+      button.addEventListener("click", function () {
+        var was = pinned.indexOf(at);
+        if (was < 0) { pinned.push(at); } else { pinned.splice(was, 1); }
+        button.setAttribute("aria-pressed", String(was < 0));
+        arrange();
+        button.focus();
+      });
+    });
+    function arrange() {
+      var rest = columns.map(function (_, at) { return at; }).filter(function (at) { return pinned.indexOf(at) < 0; });
+      var order = pinned.concat(rest);
+      rows.forEach(function (row, r) { order.forEach(function (at) { row.appendChild(cells[r][at]); }); });
+      var stays = table.parentNode.clientWidth > 760, name = table.tBodies[0].querySelector("th[scope=row]");
+      var left = name ? name.offsetWidth : 0;
+      order.forEach(function (at, place) {
+        var isPinned = place < pinned.length;
+        cells.forEach(function (row) {
+          row[at].classList.toggle("pinned", isPinned);
+          row[at].style.left = isPinned && stays ? left + "px" : "";
+        });
+        if (isPinned) { left += columns[at].offsetWidth; }
+      });
+    }
   });
   function compare(one, two) {
     var a = one.dataset.key, b = two.dataset.key;
