@@ -169,6 +169,8 @@ CASES: dict[str, tuple[dict[str, str], list[str], str]] = {
     "show of two things": ({}, ["show", ".", "--metric", "E5", "--home", "a"], "one of them"),
     "map of an absent result": ({}, ["export", "none", "out", "--to", "geojson"], "none"),
     "coordinates of a table": ({}, ["export", "none", "out", "--lonlat"], "--to geojson"),
+    "hour of a table": ({}, ["export", "none", "out", "--hour", "3"], "--to pandapower"),
+    "network of an absent result": ({}, ["export", "none", "out", "--to", "pandapower"], "none"),
     # tables of homes
     "members that are absent": (keys('[homes]\ntable = "m.csv"\n'), CHECK, r"m\.csv"),
     "members: empty": (members(""), CHECK, r"m\.csv"),
