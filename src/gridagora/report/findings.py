@@ -20,9 +20,10 @@ from gridagora.report.facts import (
 )
 from gridagora.report.gains import Gain, gains, in_words, limit_words, shares_words, usd
 from gridagora.report.group_figures import NOTHING, losers, signed
-from gridagora.report.home_figures import ANSI_A_V, ANSI_BASE_V, bill_delta_usd
+from gridagora.report.home_figures import bill_delta_usd
 from gridagora.report.style import change, number
 from gridagora.report.value_figures import captured_share
+from gridagora.report.voltage_band import band_of, volts
 
 NAMED = 5  # designs that one line has room for
 SEEN_SHARE = 5e-4  # less is shown as zero
@@ -56,7 +57,7 @@ class Digest(NamedTuple):
     peak_kw: float
     over_limit_h: float
     discomfort_k_h: float  # mean over homes
-    homes_outside_a: float  # count of homes whose voltage ever leaves ANSI range A
+    homes_outside_band: float  # count of homes whose voltage ever leaves the band they are held to
     better_off: float  # share of homes whose balanced bill is below that of the reference
     missed: float  # what all homes together deliver other than awarded, share of their energy
 
@@ -78,7 +79,7 @@ def _digest(result: ComparisonView, name: str) -> Digest:
         peak_kw,
         over_h,
         _home_mean(result, name, "discomfort_k_h"),
-        _outside_a(result, name),
+        _outside_band(result, name),
         _better_off(result, name),
         metric_value(result, name, "D1t"),
     )
@@ -102,14 +103,13 @@ def _peak(result: ComparisonView, name: str) -> tuple[float, float]:
     return told if np.isfinite(told) else float(rows["load_kw"].abs().max()), over
 
 
-def _outside_a(result: ComparisonView, name: str) -> float:
+def _outside_band(result: ComparisonView, name: str) -> float:
     table = frame(result, "homes", "v_min_pu", "v_max_pu")
     if table is None:
         return float("nan")
     rows = of(table, name)
-    outside = (rows["v_min_pu"] * ANSI_BASE_V < ANSI_A_V[0] - 1e-9) | (
-        rows["v_max_pu"] * ANSI_BASE_V > ANSI_A_V[1] + 1e-9
-    )
+    low, high = band_of(rows).inner_v
+    outside = (volts(rows, "v_min_pu") < low - 1e-9) | (volts(rows, "v_max_pu") > high + 1e-9)
     return float(outside.sum()) if len(rows) else float("nan")
 
 

@@ -30,6 +30,7 @@ from gridagora.report.scroll_table import scroll_table
 from gridagora.report.style import change, colours, decimals, in_row, label, number
 from gridagora.report.table import ARROWS, measured, shown, table
 from gridagora.report.terms import card_term
+from gridagora.report.voltage_band import band_of
 
 PROOFS = {
     "below": "How far the welfare of this run stays below the bound; a negative figure would be a fault, and no report.",
@@ -57,14 +58,14 @@ SMALL = 1e-3  # what a proof leaves open below this, in its unit, says nothing m
 def cards(result: ComparisonView) -> str:
     """Return one card a design: gain, captured value, bills, peak, comfort, voltage, each against the reference."""
     held, tones = digests(result), colours(designs(result))
-    reference = baseline(result)
+    reference, off = baseline(result), band_of(result.tables.get("homes")).off
     return "".join(
-        _card(row, held[reference], tones[name], is_reference=name == reference)
+        _card(row, held[reference], tones[name], off, is_reference=name == reference)
         for name, row in held.items()
     )
 
 
-def _card(row: Digest, reference: Digest, tone: str, *, is_reference: bool) -> str:
+def _card(row: Digest, reference: Digest, tone: str, off: str, *, is_reference: bool) -> str:
     chip = "<small>reference</small>" if is_reference else ""
     big, told = _gain(row, is_reference=is_reference)
     stores = row.gain.left if not is_reference else np.nan
@@ -79,9 +80,9 @@ def _card(row: Digest, reference: Digest, tone: str, *, is_reference: bool) -> s
         line("Over limit", row.over_limit_h, reference.over_limit_h, "{} h", 1, versus=False),
         line("Discomfort", row.discomfort_k_h, reference.discomfort_k_h, "{} K h", 2),
         line(
-            "Off range A",
-            row.homes_outside_a,
-            reference.homes_outside_a,
+            off,
+            row.homes_outside_band,
+            reference.homes_outside_band,
             "{} homes",
             0,
             versus=False,

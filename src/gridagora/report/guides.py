@@ -10,6 +10,7 @@ from gridagora.report.gains import usd
 from gridagora.report.place_figures import LISTED, spoken, with_own_price
 from gridagora.report.rows import rows_of
 from gridagora.report.style import cost_label, number
+from gridagora.report.voltage_band import band_of
 
 SEEN_KWH, SEEN_USD = 0.5, 0.005  # less is not shown
 
@@ -62,9 +63,7 @@ GUIDES = {
     ),
     "comfort": "Degrees beyond the comfort band times hours, home by home; the same wish for every design.",
     "temperature": "How far indoor air departs from what households would choose at the reference price, mean over homes.",
-    "voltage": (
-        "Left half: the lowest voltage each home saw; right half: the highest. Green is the ANSI C84.1 range A, amber range B."
-    ),
+    "voltage": "Left half: the lowest voltage each home saw; right half: the highest.",
     "feeder": (
         "Choose a design, and whether to see voltages of buses or how much of their ratings lines and transformers carry; above "
         "100 % of a rating is overload. Point at a bus, a line or a square for its numbers; drag to move."
@@ -122,15 +121,17 @@ def _extra_bills(result: ComparisonView, held: dict[str, Digest]) -> str:
 
 def _extra_voltage(result: ComparisonView, held: dict[str, Digest]) -> str:
     outside = [
-        f"{number(row.homes_outside_a, 0)} under {plain(row.design)}"
+        f"{number(row.homes_outside_band, 0)} under {plain(row.design)}"
         for row in held.values()
-        if row.homes_outside_a > 0
+        if row.homes_outside_band > 0
     ]
-    return (
-        f"Homes that ever leave range A: {join(outside)}."
+    band = band_of(frame(result, "homes", "v_min_pu"))
+    told = (
+        f"Homes that ever leave {band.name}: {join(outside)}."
         if outside
-        else "No home leaves range A in any design."
+        else f"No home leaves {band.name} in any design."
     )
+    return f"{band.caption} {told}"
 
 
 def _extra_value(result: ComparisonView, held: dict[str, Digest]) -> str:

@@ -11,10 +11,8 @@ from gridagora.report.facts import ComparisonView, baseline, frame, of, present
 from gridagora.report.first_seen import first_seen, show_first
 from gridagora.report.panel import ACROSS
 from gridagora.report.style import FIRM, calm, colours, figure, label, menu, translucent
+from gridagora.report.voltage_band import VoltageBand, band_of, volts
 
-ANSI_BASE_V = 120.0
-ANSI_A_V = (114.0, 126.0)  # ANSI C84.1 service voltage, range A
-ANSI_B_V = (110.0, 127.0)  # range B
 LOW_TO_HIGH = [
     [0.0, "#a6401b"],
     [0.25, "#e08a4f"],
@@ -127,11 +125,11 @@ def bill_delta_usd(table: pd.DataFrame, name: str, reference: str) -> np.ndarray
 
 
 def voltage(result: ComparisonView) -> go.Figure | None:
-    """Distribution over homes of the lowest and the highest voltage, against the ranges of ANSI C84.1."""
+    """Distribution over homes of the lowest and the highest voltage, against the limits they are held to."""
     table = frame(result, "homes", "v_min_pu", "v_max_pu")
     if table is None:
         return None
-    names = present(result, table)
+    names, band = present(result, table), band_of(table)
     tones = colours(names)
     fig = figure(440, violinmode="overlay", violingap=0.3)
     for side, column, text in (
@@ -141,7 +139,7 @@ def voltage(result: ComparisonView) -> go.Figure | None:
         for name in names:
             fig.add_violin(
                 x=[label(name)] * len(of(table, name)),
-                y=(ANSI_BASE_V * of(table, name)[column]).to_numpy(np.float32),
+                y=volts(of(table, name), column).astype(np.float32),
                 side=side,
                 showlegend=False,
                 line={"color": tones[name], "width": 1.3},
@@ -152,17 +150,15 @@ def voltage(result: ComparisonView) -> go.Figure | None:
                 hoveron="violins",
                 hovertemplate=f"{text}: %{{y:.1f}} V<extra>{label(name)}</extra>",
             )
-    values = ANSI_BASE_V * table[["v_min_pu", "v_max_pu"]].to_numpy(float)
-    low, high = min(np.nanmin(values), 113.0) - 1.0, max(np.nanmax(values), 126.5) + 1.0
-    _bands(fig, low, high)
+    low = min(np.nanmin(volts(table, "v_min_pu")), band.seen_v[0]) - 1.0
+    high = max(np.nanmax(volts(table, "v_max_pu")), band.seen_v[1]) + 1.0
+    _bands(fig, band, low, high)
     axis = {"type": "category", "range": [-0.55, len(names) - 0.45]}
-    fig.update_layout(
-        xaxis=axis, yaxis={"title": "Voltage on a 120 V base [V]", "range": [low, high]}
-    )
+    fig.update_layout(xaxis=axis, yaxis={"title": band.axis, "range": [low, high]})
     return calm(fig)
 
 
-def _bands(fig: go.Figure, low: float, high: float) -> None:
+def _bands(fig: go.Figure, band: VoltageBand, low: float, high: float) -> None:
     wash: dict[str, Any] = {
         "type": "rect",
         "xref": "paper",
@@ -172,23 +168,20 @@ def _bands(fig: go.Figure, low: float, high: float) -> None:
         "layer": "below",
         "line": {"width": 0},
     }
-    fig.add_shape(y0=ANSI_A_V[0], y1=ANSI_A_V[1], fillcolor="rgba(0,158,115,0.09)", **wash)
+    fig.add_shape(y0=band.inner_v[0], y1=band.inner_v[1], fillcolor="rgba(0,158,115,0.09)", **wash)
     for edge, limit in (
-        (ANSI_A_V[0], max(ANSI_B_V[0], low)),
-        (ANSI_A_V[1], min(ANSI_B_V[1], high)),
+        (band.inner_v[0], max(band.outer_v[0], low)),
+        (band.inner_v[1], min(band.outer_v[1], high)),
     ):
+        if edge == limit:
+            continue
         fig.add_shape(y0=edge, y1=limit, fillcolor="rgba(230,159,0,0.13)", **wash)
     small: dict[str, Any] = {"font": {"size": 10.5}, "opacity": 0.8}
-    for text, y in (
-        ("range A", 114.0),
-        ("range A", 126.0),
-        ("range B", ANSI_B_V[0]),
-        ("range B", ANSI_B_V[1]),
-    ):
+    for text, y in band.marks:
         if low < y < high:
-            side = "top" if y > ANSI_BASE_V else "bottom"
+            side = "top" if y > band.base_v else "bottom"
             fig.add_annotation(
-                text=f"{text} {y:.0f} V",
+                text=f"{text} {y:g} V",
                 xref="paper",
                 x=0.997,
                 xanchor="right",

@@ -55,6 +55,7 @@ CARD_TERMS = {
     "Over limit": "Hours in which the load is above the limit of the substation.",
     "Discomfort": "Kelvin hours: degrees beyond what households wish, times hours, mean of all homes.",
     "Off range A": "Homes whose voltage leaves 114 to 126 V at any time (ANSI C84.1, range A).",
+    "Off 230 V ±10 %": "Homes whose voltage leaves 207 to 253 V at any time; EN 50160 allows it in 5 % of a week.",
 }
 
 

@@ -362,6 +362,9 @@ def _measured(block: HomeBlock) -> dict[str, Col]:
         "v_min_pu": block.home_v_pu.min(1),
         "v_max_pu": block.home_v_pu.max(1),
     }
+    net = block.outcome.network
+    if net is not None and net.nominal_pu is not None:
+        columns["v_nominal_pu"] = net.nominal_pu[block.rows]
     for name, window_h in (("interval", 0.0), ("hour", 1.0)):
         missed = deviation_kwh(home_kw, award_kw, dt_h, window_h)
         columns[f"deviation_{name}_kw"] = mean_kw(missed, award_kw, dt_h)

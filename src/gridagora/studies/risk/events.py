@@ -45,6 +45,7 @@ EVENTS = (
         "some home leaves range A of ANSI C84.1, 95 to 105 % of nominal voltage, at some time",
         "V4",
     ),
+    Event("outside EN 50160", "some home does not keep the voltage limits of EN 50160", "V5"),
 )
 
 
