@@ -103,6 +103,13 @@ def test_what_pandapower_has_no_table_for_is_refused_by_name(tmp_path, more, tol
         network_tables(feeder, nothing, nothing)
 
 
+def test_a_busbar_has_no_network(tmp_path):
+    bus = "Clear\nNew Circuit.one bus1=src basekv=.416 pu=1\nNew Load.a bus1=src phases=3 kv=.416 kw=3\n"
+    feeder = feeder_of(tmp_path, f"{bus}Set VoltageBases=[.416]\nCalcVoltageBases\n")
+    with pytest.raises(InputError, match="a single bus"):
+        network_tables(feeder, np.zeros(1), np.zeros(1))
+
+
 def test_a_network_is_the_json_of_pandapower(street):
     tables = {"bus": street.bus, "line": street.line, "ext_grid": street.ext_grid}
     made = json.loads(net_text("a street", tables))

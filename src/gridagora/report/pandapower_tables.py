@@ -23,7 +23,7 @@ STIFF_MVA = 1e6  # of the source behind its impedance, which is a line of its ow
 SAME_SHARE = 1e-6  # departure from the mean of the phases that counts as none
 GROUPS = {(True, False): "Dyn", (False, False): "YNyn"}  # delta at high and at low voltage
 SHOWN = 3  # names in a sentence
-HINT = "--to geojson and --to tables write results of every feeder."
+HINT = "--to tables writes results of every feeder."
 Rows = list[dict[str, Any]]
 
 
@@ -65,16 +65,16 @@ def network_tables(feeder: Feeder, p_kw: Col, q_kvar: Col) -> PandapowerTables:
         raise InputError(problems)
     lines, notes = _lines(feeder)
     source, ext_grid, behind = _source(feeder)
-    return PandapowerTables(
-        {
-            "bus": pd.DataFrame([*_buses(feeder), behind]),
-            "line": pd.DataFrame([*lines, source]),
-            "trafo": pd.DataFrame(_transformers(feeder)),
-            "asymmetric_load": _loads(feeder, p_kw, q_kvar),
-            "ext_grid": pd.DataFrame([ext_grid]),
-        },
-        (*notes, *_held(feeder)),
-    )
+    made = {
+        "bus": pd.DataFrame([*_buses(feeder), behind]),
+        "line": pd.DataFrame([*lines, source]),
+        "trafo": pd.DataFrame(_transformers(feeder)),
+        "asymmetric_load": _loads(feeder, p_kw, q_kvar),
+        "ext_grid": pd.DataFrame([ext_grid]),
+    }
+    # pandapower makes those that are not there, with the columns that it wants
+    told = {name: table for name, table in made.items() if len(table)}
+    return PandapowerTables(told, (*notes, *_held(feeder)))
 
 
 def phase_of_node(feeder: Feeder) -> Index:
@@ -96,6 +96,8 @@ def mean_sequence(matrix: Phasors) -> PhaseMean:
 
 def _find_problems(feeder: Feeder) -> Iterator[Problem]:
     phase, loads = phase_of_node(feeder), feeder.loads
+    if not _fed(feeder.lines) and not feeder.transformers.name:
+        yield from _refuse([feeder.name], "a single bus", "a network of lines and transformers")
     neutral = [feeder.nodes.name[row] for row in np.flatnonzero((phase < 0) | (phase > 2))]
     yield from _refuse(neutral, "nodes of neutrals", "phases 1, 2 and 3 alone")
     on = feeder.capacitors.steps_on > 0
