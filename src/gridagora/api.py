@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from gridagora.core.by_name import ByName
-from gridagora.core.errors import require
+from gridagora.core.errors import InputError, Problem, require
 from gridagora.files.path import require_path
 from gridagora.report import figures as comparison_figures
 from gridagora.report import page, study_figures, study_page, table
@@ -183,6 +183,9 @@ def compare(
     PartError
         A run whose welfare exceeds the certified bound: a fault of the program, and no report is written.
     """
+    if isinstance(architectures, list | tuple) and not architectures:
+        hint = "Leave it out to run those of the scenario."
+        raise InputError([Problem("architectures", "no design", "names of designs", hint)])
     return _result(runs.compare(scene, architectures, out, progress))
 
 

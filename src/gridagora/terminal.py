@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 FAILED, BAD_INPUT, STOPPED, ENDED = 1, 2, 130, 143
 RESULTS = Path("gridagora-out")
 PIPED_COLUMNS = 140
+ASK_AGAIN_S = 5.0
 LINE_EVERY_S = 60.0  # of progress where nobody watches
 
 SCENARIO_FILE = "scenario.toml"
@@ -120,6 +121,8 @@ def refuse_file(folder: Path) -> None:
     InputError
         A file.
     """
+    if folder == Path():
+        raise InputError([Problem("--out", "the folder you stand in", "a folder of its own")])
     if folder.exists() and not folder.is_dir():
         raise InputError([Problem(f"--out {folder}", "a file", "a folder, new or to write into")])
     above = next((each for each in folder.absolute().parents if each.exists()), None)
@@ -206,14 +209,21 @@ def _heed_end() -> Iterator[None]:
     if current_thread() is not main_thread():  # only there handlers can be set
         yield
         return
-    before = signal.signal(signal.SIGTERM, _end)
+    kinds = [signal.SIGTERM, *([signal.SIGALRM] if hasattr(signal, "setitimer") else [])]
+    before = [signal.signal(kind, _end) for kind in kinds]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)
 
 
 def _end(*_: Any) -> NoReturn:
+    if hasattr(signal, "setitimer"):
+        # a compiler that calls back from C swallows the exception: ask again until it comes through
+        signal.setitimer(signal.ITIMER_REAL, ASK_AGAIN_S)
     raise EndAsked
 
 

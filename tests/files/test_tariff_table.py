@@ -82,6 +82,7 @@ WRONG = [
     ("[[energy]]\nper_kwh = 0.1\nmonths = '1-11'", "no rate on weekdays of month 12 at 0:00"),
     ("[[energy]]\nper_kwh = 0.1\ndays = 'weekdays'", "no rate on weekends of month 1"),
     ("[[energy]]\nper_kwh = 0.1\nmonths = [13]", "energy '1' months: got an object of type list"),
+    ("[[energy]]\nper_kwh = 0.1\nhours = '17-17'", "hours: got '17-17'"),
     ("[[energy]]\nper_kwh = 0.1\nhours = '5-25'", "hours: got '5-25'"),
     ("[[energy]]\nper_kwh = 0.1\ndays = 'sunday'", "days: got 'sunday', expected one of all"),
     ("[[energy]]\nper_kwh = 0.1\nexport_per_kwh = 0.2", "0.2 per kWh for export, expected 0 to"),

@@ -157,4 +157,4 @@ def test_the_command_prints_what_the_function_returns(made) -> None:
     nowhere = CliRunner().invoke(
         cli.app, ["statement", str(folder / "no"), "--design", "peer", "--party", "home-0001"]
     )
-    assert nowhere.exit_code == 2 and "no list of files" in nowhere.stderr
+    assert nowhere.exit_code == 2 and "no such folder" in nowhere.stderr

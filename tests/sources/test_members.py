@@ -92,6 +92,8 @@ def test_what_was_read_and_left_out_is_said(tmp_path):
         ("home,pv_kw\na,5\nb,7\nTotal,12\n", "a row 'Total' among those of homes"),
         ("home,pv_kw\na,5\n* as of March,\n", "a row '\\* as of March' among"),
         ("home,pv_kw,battery_kwh\na,5,4\nb,7,1\nstreet,12,5\n", "row 4: got the sum of all"),
+        ("home,ev\na,2\nb,1\n", "'2' in 'ev', expected yes or no"),
+        ("home,battery_kwh,battery_kw\na,10,5\nb,,5\n", "battery_kw of 5 and no battery_kwh"),
         ("home,pv_kw\na,ca. 5\n", "'ca. 5' in 'pv_kw'"),
         ("home,pv_kw\na,\u22125\n", "expected a number from 0"),
     ],

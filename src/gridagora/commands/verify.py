@@ -126,6 +126,9 @@ def _say_states(found: "Verification") -> None:
             say(f"  {name}: {state}")
     if found.fault:
         say(f"  {found.fault}")
+    say(
+        "Not checked: report.html and results/, which are written from them; export and report do so again."
+    )
     if found.inputs is None:
         say("Inputs: the run did not note what it read.")
         return

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from gridagora.core.errors import Problem
 
 MONTHS, HOURS = 12, 24
+HOUR_MIN = 60
+MONTH_D = 30
 NET_METERED, NOT_PAID = "net_metering", "none"
 CENTS_PER_KWH = 10.0  # a rate above it is taken for cents
 DEAR_PER_KWH = 2.0  # one above it is said
@@ -79,9 +81,10 @@ def check_tariff(tariff: RetailTariff, where: str) -> list[Problem]:
     for demand in tariff.demand:
         problems += _check_demand(demand, f"{where}: demand '{demand.name}'")
     for word, amount in (("fixed charge", tariff.fixed), ("minimum bill", tariff.minimum)):
-        if not all(0 <= value <= AMOUNT_MAX for value in amount):
+        most = (AMOUNT_MAX, AMOUNT_MAX / MONTH_D)
+        if not all(0 <= value <= limit for value, limit in zip(amount, most, strict=True)):
             got = f"{amount.per_month:g} a month and {amount.per_day:g} a day"
-            expected = f"0 to {AMOUNT_MAX:g}"
+            expected = f"0 to {most[0]:,.0f} a month, 0 to {most[1]:.0f} a day"
             problems.append(Problem(f"{where}: {word}", got, expected))
     problems += _check_blocks(tariff, where)
     if not problems and not _charges(tariff):
@@ -159,8 +162,16 @@ def describe_tariff(tariff: RetailTariff) -> tuple[str, ...]:
     parts += [f"demand '{each.name}' {each.per_kw_month:g} per kW" for each in tariff.demand]
     paid = {NET_METERED: "net metered", NOT_PAID: "not paid", "rate": "at a rate of its own"}
     parts.append(f"export {paid.get(tariff.export, 'not said')}")
+    shortest = min((each.window_minutes for each in tariff.demand), default=HOUR_MIN)
+    within = f"demand is of {shortest} minutes, loads of appliances are known by the hour: peaks within it are not charged"
     dear = f"a rate of {high:g} per kWh is above {DEAR_PER_KWH:g}: is it in cents?"
-    return (f"{tariff.name}: {', '.join(parts)}", *tariff.notes, *([dear] * (high > DEAR_PER_KWH)))
+    return (
+        f"{tariff.name}: {', '.join(parts)}",
+        *tariff.notes,
+        *within,
+        *([within] * (shortest < HOUR_MIN)),
+        *([dear] * (high > DEAR_PER_KWH)),
+    )
 
 
 def _amounts(tariff: RetailTariff) -> tuple[tuple[Amount, str], ...]:

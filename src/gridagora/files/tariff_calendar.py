@@ -66,6 +66,8 @@ def _read_spans(value: Any, number: Any, size: int, *, closed: bool) -> frozense
         start, stop = number(first), number(last if mark else first)
         if start is None or stop is None or isinstance(item, bool):
             return None
+        if mark and not closed and start == stop:
+            return None
         if not mark or closed:
             stop += 1
         length = (stop - start) % size or size

@@ -61,6 +61,7 @@ from gridagora.scenario.overload import (
 )
 from gridagora.scenario.schema import LIMIT_KEYS
 from gridagora.settlement.ledger import join
+from gridagora.settlement.retail_terms import charges_within_hour
 from gridagora.settlement.transformer_life import LoadedTransformer
 
 DAY_S = 86_400
@@ -68,6 +69,10 @@ FIRST_FLAT_PER_KWH = 0.072  # of the run that finds the flat rate; thermostats d
 BELOW_ZERO = (
     "homes export more than they take, and at net metering only a rate below zero earns the cost: they are paid to consume; "
     "set [tariff] credit_per_kwh for a credit of its own"
+)
+WITHIN_HOUR = (
+    "demand is charged on means shorter than an hour, and loads of appliances are known by the hour: peaks within it are of "
+    "devices alone, and what they would cost is missing"
 )
 Progress = Callable[[str, int, int], None]
 Ended = Callable[[str, Outcome | str], None]  # told what a design did, or why it failed
@@ -409,6 +414,8 @@ def add_power_flow(
         return seen
     if market.rules.is_tariff and seen.price_per_kwh.min() < 0:
         seen = seen._replace(warnings=(*seen.warnings, BELOW_ZERO))
+    if charges_within_hour(market):
+        seen = seen._replace(warnings=(*seen.warnings, WITHIN_HOUR))
     period = settlement_period(seen)
     losses = wire_losses(seen.parties, period, net.losses_kw, seen.wholesale_per_kwh, seen.dt_h)
     ledger = join([seen.ledger, losses])

@@ -266,6 +266,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _no_list(path: Path) -> Problem:
+    if not path.parent.is_dir():
+        got = "a file" if path.parent.is_file() else "no such folder"
+        hint = "`gridagora compare` writes one."
+        return Problem(str(path.parent), got, "the folder of a result", hint)
     return Problem(
         str(path), "no list of files", "that of a result", "`gridagora compare` writes one."
     )

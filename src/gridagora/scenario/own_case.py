@@ -23,6 +23,7 @@ from gridagora.sources.price_table import find_currency
 
 HOMES = 12  # where nothing says how many
 DAYS = 7  # of a run, where the files have so many
+EUROPEAN = frozenset({"EUR", "GBP", "CHF", "BGN"})  # where voltages are held to EN 50160
 SUMMER = date(2024, 7, 15)  # of what is drawn, where no file says a day
 HOUR_S, DAY_S = 3600, 86400
 
@@ -89,15 +90,11 @@ def write_case(files: OwnFiles, folder: Path, case: OwnCase) -> str:
         name: "" if path is None else os.path.relpath(path.resolve(), folder.resolve())
         for name, path in files._asdict().items()
     }
+    currency = _join_currency(_find_currency(files.prices, case.timezone), tariff)
+    is_european = case.timezone.startswith("Europe/") or currency in EUROPEAN
     parts = (
-        _head(
-            case.title,
-            span,
-            case.timezone,
-            _join_currency(_find_currency(files.prices, case.timezone), tariff),
-            own_tariff=tariff is not None,
-        ),
-        _feeder(at["feeder"]),
+        _head(case.title, span, case.timezone, currency, own_tariff=tariff is not None),
+        _feeder(at["feeder"], is_european=is_european),
         _homes(at["homes"], at["loads"], case.home_count or HOMES),
         _prices(at["prices"]),
         _weather(at["weather"], files.weather),
@@ -220,7 +217,7 @@ def _head(title: str, span: RunSpan, timezone: str, currency: str, *, own_tariff
     )
 
 
-def _feeder(path: str) -> str:
+def _feeder(path: str, *, is_european: bool) -> str:
     if not path:
         said = 'no network is known: no losses, no voltages; or "opendss" with a file'
         return _lines(("[feeder]", ""), ('source = "busbar"', said))
@@ -228,6 +225,7 @@ def _feeder(path: str) -> str:
         ("[feeder]", ""),
         ('source = "opendss"', ""),
         (f'file = "{path}"', ""),
+        *([('voltage_band = "en_50160"', "of a supply of 230 V")] if is_european else []),
         (
             "other_peak_share = 0.6",
             "of their rating, what loads that are no homes draw in office hours",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from gridagora.core.ports import Market
-from gridagora.core.retail_tariff import NET_METERED, Amount, RetailTariff, Schedule
+from gridagora.core.retail_tariff import HOUR_MIN, NET_METERED, Amount, RetailTariff, Schedule
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.settlement.tariff import Tariff
 
@@ -75,6 +75,22 @@ class TariffMarket(Protocol):
 
     def bill_by(self, tariff: RetailTariff) -> Market[Any]:
         """Return the design that bills by a tariff, checked."""
+
+
+@runtime_checkable
+class BilledByFile(Protocol):
+    """A market that holds the tariff that it bills by."""
+
+    @property
+    def tariff(self) -> RetailTariff:
+        """The tariff, checked."""
+
+
+def charges_within_hour(market: object) -> bool:
+    """Return whether a market charges demand over less than an hour, within which loads of appliances are not known."""
+    if not isinstance(market, BilledByFile) or not isinstance(market.tariff, RetailTariff):
+        return False
+    return any(each.window_minutes < HOUR_MIN for each in market.tariff.demand)
 
 
 class _Days(NamedTuple):

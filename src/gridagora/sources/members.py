@@ -231,6 +231,8 @@ def _find_role(
     is_said = all(parse_yes(cell) is not None for cell in cells)
     if not unit and (is_said or not any(parse_number(cell) is not None for cell in cells)):
         found = [role for role in found if COLUMNS[role].is_yes_no] or found
+    elif not of_cells and "ev" in found:
+        found = ["ev"]  # a number without a unit is as well one of cars
     elif len(found) > 1:
         found = [role for role in found if COLUMNS[role].unit] or found
         found = [role for role in found if of_cells in UNITS.get(COLUMNS[role].unit, ())] or found
@@ -334,6 +336,10 @@ def _own(
             if column in numbers and np.isfinite(numbers[column][row])
         }
         of_size = keys.get(columns.keys[size])
+        stray = next((name for name, key in columns.keys.items() if keys.get(key)), "")
+        if said is None and stray and not of_size:
+            got = f"{stray} of {keys[columns.keys[stray]]:g} and no {size}"
+            problems.append(Problem(sheet.at(row), got, "both, or neither"))
         owns = bool(of_size) if said is None else said[row]
         if said is not None and of_size is not None and owns != (of_size > 0):
             got = f"'{columns.owned}' says {'yes' if owns else 'no'}, {size} is {of_size:g}"
