@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterable
 from importlib import import_module
 from importlib.metadata import version as installed
@@ -15,6 +16,9 @@ from gridagora import extend
 from gridagora.core.registry import ROOMS, find, names
 from gridagora.scenario.key_reference import KeyLine, part_keys, table_keys
 from gridagora.scenario.schema import TABLES
+
+# pages run commands as a reader does whose environment is active
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 project = "gridagora"
 author = "the gridagora authors"
