@@ -131,6 +131,19 @@ def refuse_file(folder: Path) -> None:
         raise InputError([Problem(f"--out {folder}", got, "a folder, new or to write into")])
 
 
+def refuse_result(where: str, out: Path, folder: Path, why: str = "") -> None:
+    """Refuse to write into the folder of the result that is read; `where` it was named, and `why` not.
+
+    Raises
+    ------
+    InputError
+        The same folder.
+    """
+    if out.resolve() == folder.resolve():
+        expected = f"another folder than that of the result{why}"
+        raise InputError([Problem(where, "the result itself", expected)])
+
+
 def load_scene(path: Path, only: list[str] | None, overrides: list[str]) -> "Scene":
     """Return the scene of a scenario file; `only` names designs in place of its own, and faults name them as typed.
 

@@ -13,6 +13,7 @@ from gridagora.terminal import (
     busy,
     load_scene,
     refuse_file,
+    refuse_result,
     report_errors,
     say,
     show_json,
@@ -71,7 +72,7 @@ def export(
         from gridagora.run import folder as folders
 
         refuse_file(out)
-        _refuse_result(folder, out)
+        refuse_result(f"OUT {out}", out, folder)
         _refuse_unread(to, {"--lonlat": lonlat}, ExportTo.GEOJSON)
         asked = {"--design": design is not None, "--hour": hour is not None}
         _refuse_unread(to, asked, ExportTo.PANDAPOWER)
@@ -88,12 +89,6 @@ def export(
         say(f"Wrote {path}")
         if json_:
             show_json({str(to): str(path)})
-
-
-def _refuse_result(folder: Path, out: Path) -> None:
-    if out.resolve() == folder.resolve():
-        expected = "another folder than that of the result"
-        raise InputError([Problem(f"OUT {out}", "the result itself", expected)])
 
 
 def _write_net(

@@ -17,6 +17,7 @@ from gridagora.terminal import (
     busy,
     load_scene,
     refuse_file,
+    refuse_result,
     report_errors,
     say,
     show_json,
@@ -59,7 +60,7 @@ def reproduce(folder: Folder, out: Out = None, json_: Json = False) -> None:
         refuse_ensemble(folder)
         if out is not None:
             refuse_file(out)
-            _refuse_same(folder, out)
+            refuse_result(f"--out {out}", out, folder, ", which is held against it")
         before = folders.load(folder)
         designs = _designs_of(before.summary, folder)
         _say_changed(verify_inputs(before.summary["manifest"]) or {})
@@ -83,12 +84,6 @@ def reproduce(folder: Folder, out: Out = None, json_: Json = False) -> None:
             say(f"Result in {out}")
         if found:
             raise typer.Exit(FAILED)
-
-
-def _refuse_same(folder: Path, out: Path) -> None:
-    if out.resolve() == folder.resolve():
-        expected = "another folder than that of the result, which is held against it"
-        raise InputError([Problem(f"--out {out}", "the result itself", expected)])
 
 
 def _designs_of(summary: Mapping[str, Any], folder: Path) -> list[str]:

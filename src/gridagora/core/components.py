@@ -263,6 +263,11 @@ def block_of(blocks: PrimitiveBlocks, row: int) -> tuple[Index, Phasors]:
     return node, blocks.y_siemens[first : first + count**2].reshape(count, count)
 
 
+def terminals_of(blocks: PrimitiveBlocks, row: int) -> Index:
+    """Return the end of the component that each of its conductors belongs to, shape (c,), in the order of `block_of`."""
+    return blocks.terminal[blocks.start[row] : blocks.start[row + 1]]
+
+
 def with_block(blocks: PrimitiveBlocks, row: int, y_siemens: Phasors) -> PrimitiveBlocks:
     """Return the blocks in which one component has another admittance (c, c) over the same conductors [S].
 
@@ -307,7 +312,7 @@ def series_ohm(lines: Lines, row: int) -> Phasors:
         A line of which a conductor stands open, so that it has no impedance from end to end.
     """
     _, y = block_of(lines.blocks, row)
-    at = lines.blocks.terminal[lines.blocks.start[row] : lines.blocks.start[row + 1]]
+    at = terminals_of(lines.blocks, row)
     across = -y[np.ix_(at == 0, at == 1)]
     if across.shape[0] != across.shape[1] or not np.diag(across).all():
         raise PartError(
@@ -348,7 +353,7 @@ def tapped(transformers: Transformers, row: int, winding: int, tap: float) -> Tr
     at = int(own[winding])
     turns = transformers.windings.tap.copy()
     blocks = transformers.blocks
-    terminal = blocks.terminal[blocks.start[row] : blocks.start[row + 1]]
+    terminal = terminals_of(blocks, row)
     ratio = np.where(terminal == winding, turns[at] / tap, 1.0)
     turns[at] = tap
     _, y = block_of(blocks, row)

@@ -315,36 +315,38 @@ def read_column(sheet: Sheet, written: str, problems: list[Problem]) -> TimeColu
     """Return the numbers of a column, nan where a cell is empty; a cell that is no number is a problem by its row."""
     cells = sheet.cells[written]
     values = np.array(pd.to_numeric(pd.Series(cells), errors="coerce"), np.float64)
+    odd = [int(row) for row in np.flatnonzero(~np.isfinite(values)) if cells[row]]
+    values[~np.isfinite(values)] = np.nan
     wrong = []
-    for row in np.flatnonzero(~np.isfinite(values)):
-        cell = cells[row]
-        values[row] = np.nan
-        if not cell or cell.lower() in EMPTY:
+    for row in odd:
+        if cells[row].lower() in EMPTY:
             continue
-        number = parse_number(cell)
+        number = parse_number(cells[row])
         if number is None:
-            wrong.append(int(row))
+            wrong.append(row)
         else:
             values[row] = number
     for at in wrong[:SHOWN]:
         more = f"So in {len(wrong)} rows." if len(wrong) > 1 and at == wrong[0] else ""
         problems.append(Problem(sheet.at(at), f"'{cells[at]}' in '{written}'", "a number", more))
+    return TimeColumn(written, _unit_of_column(sheet, written, odd, problems), values)
+
+
+def _unit_of_column(sheet: Sheet, written: str, odd: Sequence[int], problems: list[Problem]) -> str:
+    """Return the unit of the heading or, where it says none, that of the first of the rows that are no plain numbers.
+
+    A row with another one is a problem.
+    """
     unit = split_heading(written).unit
-    problems += _other_units(sheet, written, unit)
-    behind = next((seen for cell in cells if (seen := unit_of(cell))), "")
-    return TimeColumn(written, unit or behind, values)
-
-
-def _other_units(sheet: Sheet, written: str, unit: str) -> list[Problem]:
-    """Return cells whose number has another unit behind it than the heading or, where it says none, the first cell with one."""
-    first = unit
-    for row, cell in enumerate(sheet.cells[written]):
+    for row in odd:
+        cell = sheet.cells[written][row]
         seen = unit_of(cell)
-        first = first or seen
-        if seen and not _is_unit(seen, first):
+        unit = unit or seen
+        if seen and not _is_unit(seen, unit):
             got = f"'{cell}' in '{written}'"
-            return [Problem(sheet.at(row), got, f"numbers in {first} alone")]
-    return []
+            problems.append(Problem(sheet.at(row), got, f"numbers in {unit} alone"))
+            break
+    return unit
 
 
 def _is_unit(seen: str, unit: str) -> bool:

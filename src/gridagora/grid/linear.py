@@ -13,7 +13,7 @@ import numpy as np
 from scipy.sparse import bmat, csc_matrix, csr_array
 from scipy.sparse.linalg import splu
 
-from gridagora.core.components import GROUND, Phasors, block_of
+from gridagora.core.components import GROUND, Phasors, block_of, terminals_of
 from gridagora.core.errors import PartError
 from gridagora.core.feeder import Feeder, live_nodes, row_share
 from gridagora.core.flow import Flow
@@ -141,7 +141,7 @@ def _currents(feeder: Feeder, v: Phasors, moves: Sensitivity) -> LimitedQuantity
     lines, parts, names, high = feeder.lines, [], list[str](), list[float]()
     for row in np.flatnonzero(np.isfinite(lines.rating_a)):
         node, y = block_of(lines.blocks, int(row))
-        terminal = lines.blocks.terminal[lines.blocks.start[row] : lines.blocks.start[row + 1]]
+        terminal = terminals_of(lines.blocks, int(row))
         own = np.flatnonzero(terminal == terminal.min(initial=2))
         parts.append((y[own] @ v[node], y[own] @ moves.dv_dp[node], y[own] @ moves.dv_dq[node]))
         names += [f"line {lines.name[row]} at {feeder.nodes.name[node[at]]}" for at in own]
@@ -153,7 +153,7 @@ def _loadings(feeder: Feeder, v: Phasors, moves: Sensitivity) -> LimitedQuantity
     units, parts, names, high = feeder.transformers, [], list[str](), list[float]()
     for row in np.flatnonzero(np.isfinite(units.kva)):
         node, y = block_of(units.blocks, int(row))
-        first = units.blocks.terminal[units.blocks.start[row] : units.blocks.start[row + 1]] == 0
+        first = terminals_of(units.blocks, int(row)) == 0
         if not first.any():
             continue
         at, into = node[first], np.conj(y[first] @ v[node])

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-from gridagora.core.components import Phasors, block_of
+from gridagora.core.components import Phasors, block_of, terminals_of
 from gridagora.core.feeder import LINE, TRANSFORMER, Feeder, transformer_spans
 from gridagora.core.flow import Flow
 from gridagora.core.tables import Col, Index
@@ -81,7 +81,7 @@ def _lines(feeder: Feeder) -> Iterator[_Branch]:
         node, y = block_of(lines.blocks, row)
         if not lines.rating_a[row] > 0 or not np.isfinite(lines.rating_a[row]) or not len(node):
             continue
-        terminal = lines.blocks.terminal[lines.blocks.start[row] : lines.blocks.start[row + 1]]
+        terminal = terminals_of(lines.blocks, row)
         own = terminal == terminal.min()
         yield _Branch(lines.name[row], (a, b), float(lines.rating_a[row]), node[own], y[own], node)
 
@@ -91,7 +91,7 @@ def _transformers(feeder: Feeder) -> Iterator[_Branch]:
     ends = {row: (start, other) for row, start, other in reversed([*transformer_spans(units)])}
     for row in range(len(units.name)):
         node, y = block_of(units.blocks, row)
-        own = units.blocks.terminal[units.blocks.start[row] : units.blocks.start[row + 1]] == 0
+        own = terminals_of(units.blocks, row) == 0
         if units.kva[row] > 0 and np.isfinite(units.kva[row]) and own.any():
             pair = ends.get(row, (-1, -1))
             yield _Branch(units.name[row], pair, float(units.kva[row]), node[own], y[own], node)

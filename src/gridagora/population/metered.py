@@ -85,6 +85,30 @@ def find_register(where: str, names: tuple[str, ...], load_kw: Col) -> list[Prob
     return [Problem(f"{where}, '{name}'", got, "what a home draws in each row", hint)]
 
 
+def require_loads(
+    where: str, names: tuple[str, ...], load_kw: Col, start_s: int, load_max_kw: float
+) -> None:
+    """Refuse what no load of a home is, and then what a meter shows in its place.
+
+    Parameters
+    ----------
+    where
+        The file, for messages.
+    load_kw
+        Hourly loads of homes by name from `start_s` [s UTC], shape (n, t) [kW].
+    load_max_kw
+        Largest hourly load that is believed [kW].
+
+    Raises
+    ------
+    InputError
+        What `check_loads` finds or, where that is nothing, `find_register`.
+    """
+    problems = check_loads(where, names, load_kw, start_s, load_max_kw)
+    if problems := problems or find_register(where, names, load_kw):
+        raise InputError(problems)
+
+
 def find_factor(where: str, unit: str, step_s: int) -> float:
     """Return what turns the numbers of rows of `step_s` [s] into kW; `where` they stand is for messages.
 

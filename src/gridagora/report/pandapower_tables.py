@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from gridagora.core.components import GROUND, Lines, Phasors, block_of, series_ohm
+from gridagora.core.components import GROUND, Lines, Phasors, block_of, series_ohm, terminals_of
 from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.core.feeder import Feeder, row_share
 from gridagora.core.tables import Col, Index
@@ -144,7 +144,7 @@ def _odd_lines(feeder: Feeder) -> list[str]:
     phase, lines, found = phase_of_node(feeder), feeder.lines, []
     for row in _fed(lines):
         node, _ = block_of(lines.blocks, row)
-        at = lines.blocks.terminal[lines.blocks.start[row] : lines.blocks.start[row + 1]]
+        at = terminals_of(lines.blocks, row)
         try:
             series_ohm(lines, row)
         except (PartError, np.linalg.LinAlgError):

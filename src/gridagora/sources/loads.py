@@ -7,7 +7,7 @@ import numpy as np
 from gridagora.core.errors import InputError, Problem
 from gridagora.files.sheet import TOTALS, split_heading
 from gridagora.files.time_table import mean_over, read_time_table
-from gridagora.population.metered import MeteredLoads, check_loads, find_factor, find_register
+from gridagora.population.metered import MeteredLoads, find_factor, require_loads
 from gridagora.population.profiles import LOAD_MAX_KW
 
 HOUR_S = 3600
@@ -55,10 +55,7 @@ def read_loads(
     if len(names) == 1 and next(iter(table.columns)) in NAMELESS:
         names = (path.stem,)
     load_kw, start_s = load_kw[:, first:last], int(starts[first])
-    problems = check_loads(str(path), names, load_kw, start_s, load_max_kw)
-    problems = problems or find_register(str(path), names, load_kw)
-    if problems:
-        raise InputError(problems)
+    require_loads(str(path), names, load_kw, start_s, load_max_kw)
     said = f"{table.notes[-1]}; a column for each of {len(names)} homes"
     return MeteredLoads(names, start_s, load_kw, (*table.notes[:-1], said))
 

@@ -17,7 +17,7 @@ from gridagora.files.time_table import (
     read_column,
     read_times,
 )
-from gridagora.population.metered import MeteredLoads, check_loads, find_factor, find_register
+from gridagora.population.metered import MeteredLoads, find_factor, require_loads
 from gridagora.population.profiles import LOAD_MAX_KW
 
 HOUR_S = 3600
@@ -111,10 +111,7 @@ def read_long_loads(
         raise InputError([Problem(str(path), "no hour with a load", "loads of hours")])
     load_kw = load_kw[:, whole[0] : whole[-1] + 1]
     known, begin_s = tuple(map(str, names)), int(starts[whole[0]])
-    problems = check_loads(str(path), known, load_kw, begin_s, load_max_kw)
-    problems = problems or find_register(str(path), known, load_kw)
-    if problems:
-        raise InputError(problems)
+    require_loads(str(path), known, load_kw, begin_s, load_max_kw)
     note = f"{sheet.path.name}: rows of {step_s // 60} minutes, {said}; a row a home and interval, {len(known)} homes"
     return MeteredLoads(known, begin_s, load_kw, (*sheet.notes, note))
 

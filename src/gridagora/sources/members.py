@@ -28,7 +28,6 @@ SHOWN = 5  # rows named of one fault before the rest is counted
 
 
 TWO_READINGS = re.compile(r"^\D*[+-]?\d{1,3},\d{3}\D*$")
-MONEY = re.compile("[$€£¥]")  # no size has one
 TWO_WAYS = "It may be a thousand or a decimal; write it with a point, or without a mark."
 NOTHING = frozenset({"-", "–", "none", "no"})  # as empty: a size that is not there
 
@@ -294,8 +293,7 @@ def _read_numbers(sheet: Sheet, role: str, written: str, problems: list[Problem]
         if value is None:
             value, behind = parse_number(cell), unit_of(cell)
             factor = factors.get(behind or unit)
-            is_money = MONEY.search(cell) is not None
-            value = None if value is None or factor is None or is_money else value * factor
+            value = None if value is None or factor is None else value * factor
         if value is None or not column.least <= value <= column.most:
             wrong += 1
             if wrong <= SHOWN:
