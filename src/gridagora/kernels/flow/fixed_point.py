@@ -84,7 +84,7 @@ class FlowResult(NamedTuple):
 
 
 @intrinsic
-def _less_row(
+def less_row(
     _typing: Any,
     ptr: Any,
     col: Any,
@@ -151,9 +151,9 @@ def _substitute(tri: Triangles, x_re: Col, x_im: Col) -> None:
     """Solve L U x = x in place for a block of right sides, shape (m, BLOCK)."""
     m = x_re.shape[0]
     for i in range(m):
-        _less_row(tri.l_ptr, tri.l_col, tri.l_re, tri.l_im, i, x_re, x_im, x_re, x_im)
+        less_row(tri.l_ptr, tri.l_col, tri.l_re, tri.l_im, i, x_re, x_im, x_re, x_im)
     for i in range(m - 1, -1, -1):
-        _less_row(tri.u_ptr, tri.u_col, tri.u_re, tri.u_im, i, x_re, x_im, x_re, x_im)
+        less_row(tri.u_ptr, tri.u_col, tri.u_re, tri.u_im, i, x_re, x_im, x_re, x_im)
         a, c = tri.u_inv_re[i], tri.u_inv_im[i]
         for b in range(BLOCK):
             re, im = x_re[i, b], x_im[i, b]
@@ -227,7 +227,7 @@ def _leave(
 ) -> None:
     """Write the voltages of a block and the largest |V conj(I - Y (V - V0))| over its nodes; overwrites the currents."""
     for i in range(still.re.size):
-        _less_row(rows.ptr, rows.col, rows.re, rows.im, i, d_re, d_im, i_re, i_im)
+        less_row(rows.ptr, rows.col, rows.re, rows.im, i, d_re, d_im, i_re, i_im)
     for b in range(wide):
         worst = 0.0
         for node in range(still.re.size):
