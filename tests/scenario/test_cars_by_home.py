@@ -120,3 +120,22 @@ def test_a_file_of_many_rows_reads_each_once(tmp_path):
     found = read_home_sessions(tmp_path / "s.csv", "UTC")
     assert len(set(found.home_id)) == 50
     assert (found.energy_kwh == 5).all()
+
+
+DRAWN = 'ev_source = "sessions"\nev_file = "sessions.csv"\n'
+PLAIN = "home,arrive,depart,energy_kwh\nBob,2024-07-15 18:00,2024-07-16 07:00,20\n"
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (1.0, "whatever home 'home' names; ev_source = 'by_home' gives each home its own"),
+        (0.0, "no car plugs in during the run, so no session of it is drawn"),
+    ],
+)
+def test_what_of_a_file_of_sessions_is_not_used_is_said(tmp_path, share, said):
+    (tmp_path / "sessions.csv").write_text(PLAIN)
+    (tmp_path / "s.toml").write_text(
+        f"[scenario]\ndays = 4\n[homes]\ncount = 2\nev_share = {share}\n{DRAWN}"
+    )
+    assert said in " ".join(gridagora.load(tmp_path / "s.toml").notes)

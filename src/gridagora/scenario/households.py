@@ -27,6 +27,7 @@ from gridagora.scenario.sky import Sky
 from gridagora.sources import ev, synthetic
 from gridagora.sources import homes as houses
 from gridagora.sources.exposure import exposure
+from gridagora.sources.home_sessions import find_home_column
 from gridagora.sources.members import Members
 from gridagora.sources.profiles import Layout, read_profiles
 from gridagora.sources.weather import window
@@ -135,9 +136,25 @@ def homes(
         table = membership.give_devices(members, keys, people)
         notes = (*members.notes, *notes)
     if cars is None:
-        return Population(table, notes)
+        return Population(table, (*notes, *_spell_sessions(scenario, table)))
     table, said = give_cars(table, cars, scenario, start_s)
     return Population(table, (*notes, *said))
+
+
+def _spell_sessions(scenario: Scenario, table: Homes) -> list[str]:
+    """Say what of a file of sessions that cars are drawn from is not used: its homes, or all of it."""
+    keys = scenario.homes
+    if not keys.ev_file or plugin_sources.names_one(scenario, "homes", "ev_source"):
+        return []
+    name = Path(keys.ev_file).name
+    if "ev" not in table.owned or not len(table.owned["ev"].home):
+        return [f"{name}: no car plugs in during the run, so no session of it is drawn"]
+    if keys.ev_source != "sessions" or not (column := find_home_column(Path(keys.ev_file))):
+        return []
+    return [
+        f"{name}: sessions are drawn from all rows, whatever home '{column}' names; "
+        "ev_source = 'by_home' gives each home its own"
+    ]
 
 
 def _observed(scenario: Scenario, start_s: int, lived: draw.Measured | None) -> Sessions:

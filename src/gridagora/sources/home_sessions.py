@@ -107,6 +107,12 @@ def read_home_sessions(path: Path, timezone: str) -> HomeSessions:
     )
 
 
+def find_home_column(path: Path) -> str:
+    """Return the heading of the column that names the home of a session, "" where none does."""
+    slugs = {split_heading(written).name: written for written in read_sheet(path).cells}
+    return next((slugs[name] for name in KNOWN["home"] if name in slugs), "")
+
+
 def _find(sheet: Sheet) -> dict[str, str]:
     """Return the heading of each role."""
     slugs = {split_heading(written).name: written for written in sheet.cells}
