@@ -5,9 +5,25 @@ from typing import NamedTuple
 from gridagora.core.components import Phasors
 from gridagora.core.tables import Col, Flag, Index
 
+HUNTING = 100  # actions of one step after which controls hunt, and are left as they stand
+
+
+class ControlState(NamedTuple):
+    """How the controls of a feeder stand between two steps: k regulators, c capacitor banks, b controls of those."""
+
+    tap: Index  # (k,) steps from the middle
+    steps_on: Index  # (c,)
+    is_reversed: Flag  # (k,) regulators that look against their direction
+    opened_s: Col  # (b,) when their bank opened last, on the clock of `time_s` [s]
+    time_s: float = 0.0  # since midnight, at the start of the next step
+
 
 class Flow(NamedTuple):
-    """Voltages and power of t time steps on m nodes; a step that did not converge holds nan."""
+    """Voltages and power of t time steps on m nodes; a step that did not converge holds nan.
+
+    Steps follow each other in time. Those of k regulators and c capacitor banks stand as they do once controls came to
+    rest; a step of which `actions` are `HUNTING` has controls that never do, and holds their last state.
+    """
 
     v_pu: Col  # (t, m) magnitude
     substation_p_kw: Col  # (t,) into the feeder
@@ -19,3 +35,7 @@ class Flow(NamedTuple):
     v: Phasors  # (t, m) [V]
     p_kw: Col  # (t, j) what meters draw
     q_kvar: Col  # (t, j)
+    tap: Index  # (t, k) steps from the middle
+    steps_on: Index  # (t, c)
+    actions: Index  # (t,) times that controls acted before they came to rest
+    after: ControlState  # at the end of the last step

@@ -19,7 +19,7 @@ from gridagora.core.device import (
 )
 from gridagora.core.exchange import Tenders
 from gridagora.core.feeder import Feeder
-from gridagora.core.flow import Flow
+from gridagora.core.flow import ControlState, Flow
 from gridagora.core.limits import Limits
 from gridagora.core.records import RunColumn
 from gridagora.core.rules import Bidder, Rulebook
@@ -141,10 +141,11 @@ class Grid(Protocol):
     def feeder(self) -> Feeder:
         """Nodes, meters and what hangs where."""
 
-    def flow(self, p_kw: Col, q_kvar: Col) -> Flow:
+    def flow(self, p_kw: Col, q_kvar: Col, before: ControlState | None = None) -> Flow:
         """Return the flow of what every meter draws, shape (j,) of one interval or (t, j) of a batch [kW], [kvar].
 
-        An interval has the same flow alone and in a batch, within the tolerance of the solver.
+        Steps follow each other in time, from the state of the controls `before`; left out: as the source of the feeder leaves
+        them. An interval has the same flow alone, after the one before it, and in a batch, within the tolerance of the solver.
         One without solution holds nan, and `converged` is false for it.
         """
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gridagora.core.errors import PartError
 from gridagora.core.feeder import Feeder
-from gridagora.core.flow import Flow
+from gridagora.core.flow import ControlState, Flow
 from gridagora.core.limits import Limits
 from gridagora.core.tables import Col
 from gridagora.grid.flow import Factors, factor, solve
@@ -19,13 +19,15 @@ class FixedPoint:
     factors: Factors
     threads: int = 2  # the result does not depend on it
 
-    def flow(self, p_kw: Col, q_kvar: Col) -> Flow:
+    def flow(self, p_kw: Col, q_kvar: Col, before: ControlState | None = None) -> Flow:
         """Return the flow of one interval or a batch.
 
         Parameters
         ----------
         p_kw, q_kvar
             Withdrawal of each of j meters, shape (j,) of one interval or (t, j) of a batch [kW], [kvar].
+        before
+            State of the controls at the start; nothing moves them yet.
 
         Returns
         -------
@@ -49,6 +51,7 @@ class FixedPoint:
             q_kvar,
             factors=self.factors,
             threads=self.threads if len(p_kw) > 1 else 1,
+            before=before,
         )
 
     def limits(self, at: Flow, horizon: int) -> Limits:

@@ -10,7 +10,7 @@ from scipy.sparse.linalg import splu
 from gridagora.core.components import Phasors
 from gridagora.core.errors import PartError
 from gridagora.core.feeder import Feeder, row_share
-from gridagora.core.flow import Flow
+from gridagora.core.flow import ControlState, Flow
 from gridagora.core.tables import Col, Index
 from gridagora.grid.admittance import Network, assemble
 from gridagora.kernels.flow.fixed_point import (
@@ -105,6 +105,7 @@ def solve(
     *,
     factors: Factors | None = None,
     threads: int = 1,
+    before: ControlState | None = None,
 ) -> Flow:
     """Power flow of every time step at constant meter power.
 
@@ -120,6 +121,8 @@ def solve(
         From `factor`, to save the factorisation on repeated calls.
     threads
         Time blocks are shared among this many threads; the result does not depend on it.
+    before
+        State of the controls, which stay as they are; left out: as the source of the feeder leaves them.
 
     Raises
     ------
@@ -159,7 +162,13 @@ def solve(
         cut = np.linspace(0, blocks, threads + 1).astype(int).tolist()
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(part, cut[:-1], cut[1:]))
-    return _flow(kept, p_kw, q_kvar, settled)
+    return _flow(kept, p_kw, q_kvar, settled, before or held_state(feeder))
+
+
+def held_state(feeder: Feeder) -> ControlState:
+    """Return the state in which the source of a feeder leaves its controls, at midnight."""
+    taps, banks = feeder.regulators.tap_number, feeder.capacitors.steps_on
+    return ControlState(taps, banks, np.zeros(len(taps), np.bool_), np.zeros(0))
 
 
 def describe(flow: Flow) -> str:
@@ -209,7 +218,7 @@ def _powers(feeder: Feeder, p_kw: Col, q_kvar: Col) -> tuple[Col, Col]:
     return p_kw, q_kvar
 
 
-def _flow(kept: Factors, p_kw: Col, q_kvar: Col, settled: FlowResult) -> Flow:
+def _flow(kept: Factors, p_kw: Col, q_kvar: Col, settled: FlowResult, held: ControlState) -> Flow:
     v, converged = settled.v, settled.rounds > 0
     v[~converged] = np.nan
     settled.v_pu[~converged] = np.nan
@@ -228,4 +237,8 @@ def _flow(kept: Factors, p_kw: Col, q_kvar: Col, settled: FlowResult) -> Flow:
         v=v,
         p_kw=p_kw,
         q_kvar=q_kvar,
+        tap=np.repeat(held.tap[None], len(v), axis=0),
+        steps_on=np.repeat(held.steps_on[None], len(v), axis=0),
+        actions=np.zeros(len(v), np.int64),
+        after=held,
     )
