@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gridagora.core.components import Regulators
+from gridagora.core.components import GROUND, plain_regulators
 from gridagora.core.feeder import Feeder
 from gridagora.core.registry import names
 from gridagora.grid.fixed_point import open_grid
@@ -15,8 +15,12 @@ from gridagora.run.unranked import OF_TAPS, SHOWN, unranked
 def holding(feeder: Feeder, taps: dict[str, int]) -> Feeder:
     """The feeder with regulators of these names, that hold a tap of a transformer which is not fed."""
     none, numbers = np.full(len(taps), -1), np.array(list(taps.values()))
-    settings = [np.ones(len(taps)) for _ in Regulators._fields[4:]]
-    regulators = Regulators(tuple(taps), none, np.zeros(len(taps), np.int64), numbers, *settings)
+    settings = [np.ones(len(taps)) for _ in range(7)]
+    ends = np.full((len(taps), 3), GROUND)
+    winding = np.zeros(len(taps), np.int64)
+    regulators = plain_regulators(
+        tuple(taps), none, winding, numbers, *settings, from_node=ends, to_node=ends
+    )
     return replace(feeder, regulators=regulators)
 
 

@@ -42,7 +42,7 @@ def script(seed: int) -> tuple[str, dict[str, str], list[str]]:
     parts += [text for text, _ in low]
     if dice.random() < 0.5:
         parts.append(regulator(dice))
-        words.append("Regulators stay at their taps: rc")
+        words.append("at their taps: rc")
     parts.append(extras(dice, words))
     loads = [
         load(dice, at, dice.choice([*low, ("", ("mv", "b", 7.2))])[1], words)
@@ -136,7 +136,7 @@ def extras(dice: random.Random, words: list[str]) -> str:
         text += f" conn={dice.choice(('wye', 'delta'))}\n"
         if dice.random() < 0.5:
             text += "New CapControl.cc capacitor=cap element=Line.l1 type=kvar onsetting=100 offsetting=-500\n"
-            words.append("Capacitors stay")
+            words.append("Capacitors stand")
     if dice.random() < 0.3:
         states = dice.choice(((1, 0, 1), (1, 1, 0), (0, 0, 0), (1, 1, 1)))
         text += f"New Capacitor.bank bus1=c phases=3 kv=12.47 kvar=[90 60 30] numsteps=3 states=[{' '.join(map(str, states))}]\n"

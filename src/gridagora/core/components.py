@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridagora.core.brief import brief
+from gridagora.core.controls import PHASES, ReverseSettings, no_reverse
 from gridagora.core.errors import PartError
 from gridagora.core.tables import Col, Flag, Index
 
@@ -20,6 +21,7 @@ Phasors = NDArray[np.complex128]
 GROUND = -1  # the node of a conductor at earth, and the `to_node` of a load from a node to earth
 NO_BUS = -1  # the bus of an end that is not fed
 CONSTANT_POWER = 1  # of `LoadRows.model`
+TAPS_AT_ONCE = 16  # one half of the range of most regulators
 
 
 class PrimitiveBlocks(NamedTuple):
@@ -134,12 +136,12 @@ class Transformers(NamedTuple):
 
 
 class Regulators(NamedTuple):
-    """Controls of taps, held at `tap_number`: the flow does not move them. Settings are those of a line drop compensator."""
+    """Controls of taps, by the settings of a line drop compensator; each moves the tap of one winding."""
 
     name: tuple[str, ...]  # (k,)
     transformer: Index  # (k,) row, -1 where it is not fed
     winding: Index  # (k,) of the tap, counted within the transformer from 0
-    tap_number: Index  # (k,) steps from the middle
+    tap_number: Index  # (k,) steps from the middle, as the source of the feeder leaves them
     set_v: Col  # (k,) on the secondary of its voltage transformer [V]
     band_v: Col  # (k,)
     voltage_ratio: Col  # (k,) of the voltage transformer
@@ -147,6 +149,19 @@ class Regulators(NamedTuple):
     r_v: Col  # (k,) compensation at that current [V]
     x_v: Col  # (k,)
     delay_s: Col  # (k,)
+    sensed_winding: Index  # (k,) whose voltage and current are measured
+    from_node: Index  # (k, 3) ends of the phases of it, GROUND from both where it has no more
+    to_node: Index  # (k, 3)
+    sensed_phase: Index  # (k,) phase from 0, or HIGHEST_PHASE or LOWEST_PHASE of all
+    at_once: Index  # (k,) most steps of one action; 0: the tap is held
+    z_v: Col  # (k,) compensation by magnitude in place of r and x, 0: none [V]
+    limit_v: Col  # (k,) highest voltage at the winding, on the secondary, 0: none [V]
+    inverse_time: Flag  # (k,) whether the delay shortens as the voltage is further off
+    tap_delay_s: Col  # (k,) on the way to the middle tap
+    remote_node: Index  # (k,) where the voltage is measured instead, without compensation; GROUND: at the winding
+    remote_to_node: Index  # (k,) or GROUND
+    remote_ratio: Col  # (k,) of the voltage transformer there
+    reverse: ReverseSettings
 
     def __repr__(self) -> str:
         """Return the columns in brief."""
@@ -165,6 +180,8 @@ class Capacitors(NamedTuple):
     steps: Index  # (k,)
     steps_on: Index  # (k,)
     blocks: PrimitiveBlocks
+    step_share: Col  # (k, s) each step's part of `kvar`, 0 beyond the last
+    full: PrimitiveBlocks  # with all steps on, over the same conductors as `blocks` where those are not empty
 
     def __repr__(self) -> str:
         """Return the columns in brief."""
@@ -226,6 +243,63 @@ def no_transformers() -> Transformers:
     none, empty, whole = np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.bool_)
     windings = Windings(none, none, empty, empty, whole, empty, empty, empty, empty, none)
     return Transformers((), none, empty, np.zeros((0, 3)), empty, empty, windings, stack_blocks([]))
+
+
+def no_regulators() -> Regulators:
+    """Return the table of a feeder without regulators."""
+    none, empty = np.zeros(0, np.int64), np.zeros(0)
+    ends = np.zeros((0, PHASES), np.int64)
+    return plain_regulators((), none, none, none, *(empty,) * 7, from_node=ends, to_node=ends)
+
+
+def plain_regulators(
+    name: tuple[str, ...],
+    transformer: Index,
+    winding: Index,
+    tap_number: Index,
+    set_v: Col,
+    band_v: Col,
+    voltage_ratio: Col,
+    current_a: Col,
+    r_v: Col,
+    x_v: Col,
+    delay_s: Col,
+    *,
+    from_node: Index,
+    to_node: Index,
+) -> Regulators:
+    """Return regulators that look forward at the first phase of the winding whose tap they move, up to 16 steps at once.
+
+    All arguments are columns of `Regulators`: the ends of phases of shape (k, 3), others of shape (k,) [V], [A], [s].
+    """
+    k = len(name)
+    none, empty = np.zeros(k, np.int64), np.zeros(k)
+    return Regulators(
+        name, transformer, winding, tap_number, set_v, band_v, voltage_ratio, current_a, r_v, x_v, delay_s,
+        sensed_winding=winding,
+        from_node=from_node,
+        to_node=to_node,
+        sensed_phase=none,
+        at_once=np.full(k, TAPS_AT_ONCE),
+        z_v=empty,
+        limit_v=empty,
+        inverse_time=np.zeros(k, np.bool_),
+        tap_delay_s=empty,
+        remote_node=np.full(k, GROUND),
+        remote_to_node=np.full(k, GROUND),
+        remote_ratio=voltage_ratio,
+        reverse=no_reverse(k),
+    )  # fmt: skip
+
+
+def no_capacitors() -> Capacitors:
+    """Return the table of a feeder without capacitor banks."""
+    none, empty, truth = np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.bool_)
+    blocks = stack_blocks([])
+    shares = np.zeros((0, 1))
+    return Capacitors(
+        (), none, none, empty, empty, truth, none, none, blocks, step_share=shares, full=blocks
+    )
 
 
 def stack_blocks(

@@ -20,11 +20,14 @@ from gridagora.core.components import (
     Regulators,
     Sources,
     Transformers,
+    no_capacitors,
+    no_regulators,
     no_transformers,
     stack_blocks,
     tap_of,
     tapped,
 )
+from gridagora.core.controls import CapacitorControls, no_capacitor_controls
 from gridagora.core.errors import InputError, Problem, nearest
 from gridagora.core.tables import Col, Flag, Index
 
@@ -36,18 +39,6 @@ LINE, TRANSFORMER = "line", "transformer"
 
 def _no_pairs() -> Index:
     return np.zeros((0, 2), np.int64)
-
-
-def _no_regulators() -> Regulators:
-    none, empty = np.zeros(0, np.int64), np.zeros(0)
-    return Regulators((), none, none, none, *(empty for _ in Regulators._fields[4:]))
-
-
-def _no_capacitors() -> Capacitors:
-    none, empty = np.zeros(0, np.int64), np.zeros(0)
-    return Capacitors(
-        (), none, none, empty, empty, np.zeros(0, np.bool_), none, none, stack_blocks([])
-    )
 
 
 def _no_others() -> Others:
@@ -70,8 +61,9 @@ class Feeder:
     loads: LoadRows
     meters: Meters
     transformers: Transformers = field(default_factory=no_transformers)
-    regulators: Regulators = field(default_factory=_no_regulators)
-    capacitors: Capacitors = field(default_factory=_no_capacitors)
+    regulators: Regulators = field(default_factory=no_regulators)
+    capacitors: Capacitors = field(default_factory=no_capacitors)
+    capacitor_controls: CapacitorControls = field(default_factory=no_capacitor_controls)
     others: Others = field(default_factory=_no_others)
     notes: tuple[str, ...] = ()  # what the reader had to assume, one sentence each
     leg_pairs: Index = field(default_factory=_no_pairs)  # (p, 2) meters on the two legs of one home

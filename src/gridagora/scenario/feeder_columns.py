@@ -23,6 +23,7 @@ from gridagora.core.components import (
     Transformers,
     Windings,
 )
+from gridagora.core.controls import CapacitorControls, ReverseSettings
 from gridagora.core.errors import Problem, shown
 from gridagora.core.feeder import Feeder
 from gridagora.core.tables import Col, Index
@@ -36,11 +37,17 @@ TABLES: dict[str, type[NamedTuple]] = {
     "transformers": Transformers,
     "regulators": Regulators,
     "capacitors": Capacitors,
+    "capacitor_controls": CapacitorControls,
     "others": Others,
     "loads": LoadRows,
     "meters": Meters,
 }
-INSIDE: dict[str, type[NamedTuple]] = {"blocks": PrimitiveBlocks, "windings": Windings}
+INSIDE: dict[str, type[NamedTuple]] = {
+    "blocks": PrimitiveBlocks,
+    "full": PrimitiveBlocks,
+    "windings": Windings,
+    "reverse": ReverseSettings,
+}
 NAMES = tuple[str, ...]
 MAY_BE_NAN = {
     "buses.x_m",
@@ -61,7 +68,15 @@ POINTS = {  # columns of rows of something else, and the least that they may hol
     "transformers.windings.bus": ("buses", NO_BUS),
     "transformers.windings.transformer": ("transformers", 0),
     "regulators.transformer": ("transformers", -1),
+    "regulators.from_node": ("nodes", GROUND),
+    "regulators.to_node": ("nodes", GROUND),
+    "regulators.remote_node": ("nodes", GROUND),
+    "regulators.remote_to_node": ("nodes", GROUND),
     "capacitors.bus": ("buses", NO_BUS),
+    "capacitor_controls.bank": ("capacitors", 0),
+    "capacitor_controls.node": ("nodes", GROUND),
+    "capacitor_controls.current_node": ("nodes", GROUND),
+    "capacitor_controls.override_node": ("nodes", GROUND),
     "loads.from_node": ("nodes", 0),
     "loads.to_node": ("nodes", GROUND),
     "loads.meter": ("meters", 0),
@@ -149,8 +164,8 @@ def _lengths(tables: dict[str, Any], where: str) -> list[Problem]:
             expected = f"shape {(count,)}, as many as {first} has"
             found.append(Problem(f"{where}.{place}", f"shape {np.shape(column)}", expected))
     for name, table in tables.items():
-        if "blocks" in table._fields:
-            found += _blocks(table.blocks, len(table[0]), f"{where}.{name}.blocks")
+        for part in {"blocks", "full"} & set(table._fields):
+            found += _blocks(getattr(table, part), len(table[0]), f"{where}.{name}.{part}")
     return found
 
 

@@ -133,7 +133,8 @@ def _feeder(engine: Any, path: Path, taps: Mapping[str, int], notes: tuple[str, 
     if problems:
         raise InputError(problems)
     told = [*notes, *state.notes, *told, *_dead(net), *placed.notes, *places.notes]
-    return _with_homes(_columns(circuit, placed, net, places, tuple(told)), circuit, placed.loads)
+    feeder = _columns(engine, placed, net, places, tuple(told), are_off=state.are_off)
+    return _with_homes(feeder, circuit, placed.loads)
 
 
 def _dead(net: PassiveNetwork) -> list[str]:
@@ -224,18 +225,20 @@ def _across_v(net: PassiveNetwork, start: int, end: int) -> float:
 
 
 def _columns(
-    circuit: Any,
+    engine: Any,
     placed: PlacedLoads,
     net: PassiveNetwork,
     places: PlacedBuses,
     notes: tuple[str, ...],
+    *,
+    are_off: bool,
 ) -> Feeder:
     names, node_bus = places.name, places.of_node
     bus_at = {name: i for i, name in enumerate(names)}
     loads = placed.loads
     rows = [(i, f, t) for i, ends in enumerate(placed.ends) for f, t in ends]
     count = np.array([len(ends) for ends in placed.ends])
-    parts = components(circuit, net, bus_at)
+    circuit, parts = engine.ActiveCircuit, components(engine, net, bus_at, are_off=are_off)
     meter = np.array([i for i, _, _ in rows], np.int64)
     p_kw, q_kvar = (
         np.array([load.p_kw for load in loads]),
@@ -259,6 +262,7 @@ def _columns(
         transformers=parts.transformers,
         regulators=parts.regulators,
         capacitors=parts.capacitors,
+        capacitor_controls=parts.capacitor_controls,
         others=parts.others,
         loads=LoadRows(
             tuple(loads[i].name for i in meter),
@@ -278,7 +282,7 @@ def _columns(
             (),
             none,
         ),
-        notes=notes,
+        notes=(*notes, *parts.notes),
     )
 
 

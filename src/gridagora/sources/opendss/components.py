@@ -1,5 +1,6 @@
 """The components of a circuit as typed columns: what the engine knows of each, beside its primitive admittance."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,13 +11,22 @@ from gridagora.core.components import (
     Capacitors,
     Lines,
     Others,
+    PrimitiveBlocks,
     Regulators,
     Sources,
     Transformers,
     Windings,
 )
-from gridagora.core.tables import Index
-from gridagora.sources.opendss.network import SOURCES, Element, PassiveNetwork, stacked
+from gridagora.core.controls import CapacitorControls
+from gridagora.core.tables import Col, Index
+from gridagora.sources.opendss.controls import capacitor_controls, regulators
+from gridagora.sources.opendss.network import (
+    SOURCES,
+    WHOLE_MATRIX,
+    Element,
+    PassiveNetwork,
+    stacked,
+)
 
 METRES = {
     1: 1609.344,
@@ -39,19 +49,27 @@ class Components(NamedTuple):
     transformers: Transformers
     regulators: Regulators
     capacitors: Capacitors
+    capacitor_controls: CapacitorControls
     others: Others
+    notes: tuple[str, ...]
 
 
-def components(circuit: Any, net: PassiveNetwork, bus_at: Mapping[str, int]) -> Components:
-    """Return all components that are switched on and fed, in the order of the script."""
+def components(
+    engine: Any, net: PassiveNetwork, bus_at: Mapping[str, int], *, are_off: bool
+) -> Components:
+    """Return all components that are switched on and fed, in the order of the script; `are_off` its controls stay as they are."""
+    circuit = engine.ActiveCircuit
     transformers = _transformers(circuit, _of(net, "transformer"), bus_at)
+    controls = capacitor_controls(circuit, net, are_off=are_off)
     return Components(
         _sources(circuit, net, bus_at),
         _lines(circuit, _of(net, "line"), bus_at),
         transformers,
-        _regulators(circuit, transformers),
-        _capacitors(circuit, _of(net, "capacitor"), bus_at),
+        regulators(circuit, transformers, net, are_off=are_off),
+        _capacitors(engine, _of(net, "capacitor"), bus_at),
+        controls.table,
         _others(net),
+        controls.notes,
     )
 
 
@@ -187,36 +205,9 @@ def _windings(unit: Any, at: int, element: Element, bus_at: Mapping[str, int]) -
     return found
 
 
-def _regulators(circuit: Any, transformers: Transformers) -> Regulators:
-    row = {name: at for at, name in enumerate(transformers.name)}
-    names, table = [], []
-    for one in circuit.RegControls:
-        names.append(str(one.Name))
-        held = [
-            row.get(str(one.Transformer).lower(), -1),
-            int(one.TapWinding) - 1,
-            int(one.TapNumber),
-        ]
-        table.append(
-            [
-                *held,
-                one.ForwardVreg,
-                one.ForwardBand,
-                one.PTratio,
-                one.CTPrimary,
-                one.ForwardR,
-                one.ForwardX,
-                one.Delay,
-            ]
-        )
-    columns = np.array(table, np.float64).reshape(-1, 10).T
-    return Regulators(
-        tuple(names), *(column.astype(np.int64) for column in columns[:3]), *columns[3:]
-    )
-
-
-def _capacitors(circuit: Any, elements: Sequence[Element], bus_at: Mapping[str, int]) -> Capacitors:
-    found, on = {}, {}
+def _capacitors(engine: Any, elements: Sequence[Element], bus_at: Mapping[str, int]) -> Capacitors:
+    circuit = engine.ActiveCircuit
+    found, on, shares = {}, {}, {}
     for bank in circuit.Capacitors:
         terminal = circuit.ActiveCktElement
         if terminal.Enabled:
@@ -229,10 +220,14 @@ def _capacitors(circuit: Any, elements: Sequence[Element], bus_at: Mapping[str, 
                 bank.NumSteps,
             ]
             on[name] = sum(int(step) for step in bank.States)
+            shares[name] = _step_shares(terminal)
     phases, kv, kvar, delta, steps = _columns(found, elements, 5)
     names = tuple(element.name for element in elements)
     bus: Index = np.array([_bus(element, 0, bus_at) for element in elements], np.int64)
     closed = np.array([on[name] for name in names], np.int64)
+    step_share = np.zeros((len(names), max([1, *(len(shares[name]) for name in names)])))
+    for row, name in enumerate(names):
+        step_share[row, : len(shares[name])] = shares[name]
     return Capacitors(
         names,
         bus,
@@ -243,7 +238,34 @@ def _capacitors(circuit: Any, elements: Sequence[Element], bus_at: Mapping[str, 
         steps.astype(np.int64),
         closed,
         stacked(elements),
+        step_share,
+        _all_on(engine, elements),
     )
+
+
+def _step_shares(terminal: Any) -> Col:
+    """Return the part of each step of the active bank, (s,) [1]."""
+    each = np.array(
+        [float(word) for word in re.findall(r"[^\s,\[\]()]+", terminal.Properties("kvar").Val)]
+    )
+    return np.asarray(each / each.sum())
+
+
+def _all_on(engine: Any, elements: Sequence[Element]) -> PrimitiveBlocks:
+    """Return the blocks of the banks with all their steps on; the engine keeps them on."""
+    circuit = engine.ActiveCircuit
+    for element in elements:
+        circuit.Capacitors.Name = element.name
+        if not all(circuit.Capacitors.States) or circuit.ActiveCktElement.IsOpen(1, 0):
+            circuit.Capacitors.Close()
+            circuit.Capacitors.States = np.ones(int(circuit.Capacitors.NumSteps), np.int32)
+    engine.YMatrix.BuildYMatrixD(WHOLE_MATRIX, 1)
+    full = []
+    for element in elements:
+        circuit.SetActiveElement(f"capacitor.{element.name}")
+        entries = np.asarray(circuit.ActiveCktElement.Yprim, float).view(complex)
+        full.append(element._replace(y=entries.reshape(element.y.shape)))
+    return stacked(full)
 
 
 def _others(net: PassiveNetwork) -> Others:

@@ -19,8 +19,9 @@ OF_INVERTERS = (
 
 
 class HeldState(NamedTuple):
-    """Notes and problems of the state that is held."""
+    """Notes and problems of the state that is held, and whether the script switches its controls off."""
 
+    are_off: bool
     notes: tuple[str, ...]
     problems: list[Problem]
 
@@ -47,8 +48,9 @@ def settle(circuit: Any, taps: Mapping[str, int]) -> HeldState:
         )
     held = tuple(f"{control.Name} {control.TapNumber}" for control in circuit.RegControls)
     if held:
-        notes.append(f"Regulators stay at their taps: {some(held, 12)}.")
-    return HeldState((*notes, *_capacitors(circuit)), problems)
+        does = "stay, as the script switches controls off, at" if mode == OFF else "start at"
+        notes.append(f"Regulators {does} their taps: {some(held, 12)}.")
+    return HeldState(mode == OFF, (*notes, *_capacitors(circuit)), problems)
 
 
 def _converged(circuit: Any) -> bool:
@@ -113,7 +115,7 @@ def _capacitors(circuit: Any) -> list[str]:
                 f"{bank.Name} {'on' if on else f'{sum(steps)} of {len(steps)} steps' if any(steps) else 'off'}"
             )
     return (
-        [f"Capacitors stay as the script's own solution leaves them: {some(stand, 12)}."]
+        [f"Capacitors stand as the script's own solution leaves them: {some(stand, 12)}."]
         if stand
         else []
     )
