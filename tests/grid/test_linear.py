@@ -18,6 +18,7 @@ from gridagora.core.limits import (
     load_of,
     stack,
 )
+from gridagora.core.network_operator import RowPrices
 from gridagora.core.tables import Col
 from gridagora.grid import flow
 from gridagora.grid.fixed_point import FixedPoint, open_grid
@@ -59,7 +60,7 @@ def solved(grid: FixedPoint, p_kw: Col, q_kvar: Col) -> Flow:
 
 def magnitudes(feeder: Feeder, v: np.ndarray, name: str) -> float:
     """What a row is about, written out once more: by its name, from the voltages of a flow."""
-    kind, _, rest = name.partition(" ")
+    kind, _, rest = name.removesuffix(", reverse").partition(" ")
     if kind == "voltage":
         node = feeder.nodes.name.index(rest)
         return float(abs(v[node]) / feeder.nodes.base_v[node])
@@ -79,7 +80,7 @@ def noise(feeder: Feeder, names: tuple[str, ...]) -> Col:
     """What the last digits of voltages are in the unit of each row."""
     found = []
     for name in names:
-        kind, _, rest = name.partition(" ")
+        kind, _, rest = name.removesuffix(", reverse").partition(" ")
         if kind == "voltage":
             found.append(2 * SHARP)
             continue
@@ -93,7 +94,7 @@ def noise(feeder: Feeder, names: tuple[str, ...]) -> Col:
 @pytest.mark.parametrize("of", ["p", "q"])
 def test_coefficients_are_finite_differences_of_the_exact_flow(grid: FixedPoint, of: str) -> None:
     p_kw, q_kvar = drawn(grid)
-    rows = grid.limits(solved(grid, p_kw, q_kvar), 1)
+    rows = grid.limits(solved(grid, p_kw, q_kvar))
     j = len(p_kw)
     part = rows.a if of == "p" else rows.b
     dense = part.value.reshape(len(rows.name), j)
@@ -125,12 +126,12 @@ def rows_at(rows, p_kw: Col, q_kvar: Col) -> Col:
 
 def test_rows_hold_at_their_point_what_the_flow_has(grid: FixedPoint) -> None:
     p_kw, q_kvar = drawn(grid)
-    at = solved(grid, p_kw, q_kvar)
-    rows = grid.limits(at, 3)
-    here = np.array([magnitudes(grid.feeder, at.v[0], name) for name in rows.name])
-    np.testing.assert_allclose(
-        rows_at(grid.limits(at, 1), p_kw, q_kvar), here, rtol=1e-7, atol=1e-7
-    )
+    both = [np.stack([1.0 * each, 0.6 * each, -0.5 * each]) for each in (p_kw, q_kvar)]
+    at = solved(grid, *both)
+    rows = grid.limits(at)
+    here = np.array([[magnitudes(grid.feeder, v, name) for v in at.v] for name in rows.name])
+    held = load_of(rows, *(each.T for each in both))
+    np.testing.assert_allclose(held, here, rtol=1e-7, atol=1e-6)
     assert rows.c.shape == rows.low.shape == rows.high.shape == (len(here), 3)
     check_limits(rows, len(p_kw))
     kinds = set(rows.kind.tolist())
@@ -138,10 +139,51 @@ def test_rows_hold_at_their_point_what_the_flow_has(grid: FixedPoint) -> None:
     assert set(rows.high[rows.kind == LimitKind.VOLTAGE].ravel()) == {1.05}
 
 
+def test_only_rows_near_their_limit_are_told_and_those_that_are_kept(grid: FixedPoint) -> None:
+    p_kw, q_kvar = drawn(grid)
+    at = solved(grid, np.stack([p_kw, 0.5 * p_kw]), np.stack([q_kvar, 0.5 * q_kvar]))
+    every = grid.limits(at)
+    held = load_of(every, at.p_kw.T, at.q_kvar.T)
+    rating = np.where(np.isfinite(every.high), every.high, 0.0)
+    span = np.where(np.isfinite(every.low), 0.5 * (every.high - every.low), rating)
+    left = np.where(np.isfinite(every.high), every.high - held, np.inf)
+    near = (np.minimum(left, held - every.low) <= 0.5 * span).any(1)
+    some = grid.limits(at, near_share=0.5, kept=every.name[-1:])
+    wanted = [name for name, close in zip(every.name, near, strict=True) if close]
+    assert [name for name in some.name if name != every.name[-1]] == [
+        name for name in wanted if name != every.name[-1]
+    ]
+    assert every.name[-1] in some.name
+    for part in ("c", "low", "high"):
+        rows = [every.name.index(name) for name in some.name]
+        np.testing.assert_allclose(getattr(some, part), getattr(every, part)[rows], atol=1e-9)
+
+
+def test_a_rated_row_holds_for_one_way_of_its_power() -> None:
+    grid = open_grid(rated(synthetic_feeder.make(5, 12)))
+    p_kw = np.stack([np.full(12, 3.0), np.full(12, -3.0)])
+    rows = grid.limits(grid.flow(p_kw, 0 * p_kw), prices=RowPrices(500.0, 0.4))
+    unit = [
+        at
+        for at, name in enumerate(rows.name)
+        if name.startswith("transformer")
+        if f"{name}, reverse" in rows.name or name.removesuffix(", reverse") in rows.name[:at]
+    ]
+    assert len(unit) >= 2
+    for at in unit:
+        slope = rows.a.value[rows.a.start[at] : rows.a.start[at + 1]]
+        back = rows.name[at].endswith(", reverse")
+        assert (slope.sum() < 0) == back
+        assert np.isfinite(rows.high[at]).tolist() == [not back, back]
+        assert rows.over_per_kwh[at] == 0.4
+    volts = rows.kind == LimitKind.VOLTAGE
+    assert (rows.over_per_kwh[volts] == 500.0).all()
+
+
 def test_rows_tell_near_the_point_what_would_break(grid: FixedPoint) -> None:
     """A small move of all meters: the error falls with its square."""
     p_kw, q_kvar = drawn(grid)
-    rows = grid.limits(solved(grid, p_kw, q_kvar), 1)
+    rows = grid.limits(solved(grid, p_kw, q_kvar))
     off = []
     for part in (0.02, 0.01):
         far = solved(grid, p_kw * (1 + part), q_kvar)
@@ -158,7 +200,7 @@ def test_rows_tell_near_the_point_what_would_break(grid: FixedPoint) -> None:
 def test_rows_stand_behind_those_of_a_substation() -> None:
     grid = open_grid(rated(synthetic_feeder.make(5, 12)))
     p_kw = np.full(12, 3.0)
-    rows = grid.limits(grid.flow(p_kw, 0.2 * p_kw), 2)
+    rows = grid.limits(grid.flow(np.stack([p_kw, p_kw]), 0.2 * np.stack([p_kw, p_kw])))
     both = stack([limit_substation(12, np.zeros(2), 30.0, 1.0), rows])
     assert both.kind[0] == LimitKind.SUBSTATION
     load = load_of(
@@ -180,12 +222,10 @@ def test_a_load_lowers_the_voltage_of_its_own_home() -> None:
             assert ((np.conj(at) * dv[own, meter]).real < 0).all()
 
 
-def test_only_one_step_that_converged_is_a_point() -> None:
+def test_only_a_flow_that_converged_is_a_point() -> None:
     grid = open_grid(synthetic_feeder.make(5, 12))
-    p_kw = np.full((2, 12), 1.0)
-    with pytest.raises(PartError, match="limits around a flow of 2 steps, 2 of them converged"):
-        grid.limits(grid.flow(p_kw, 0 * p_kw), 1)
-    with pytest.raises(PartError, match="1 steps, 0 of them converged"):
-        grid.limits(grid.flow(np.full(12, 9000.0), np.zeros(12)), 1)
-    with pytest.raises(PartError, match="limits over 0 steps"):
-        grid.limits(grid.flow(p_kw[0], 0 * p_kw[0]), 0)
+    p_kw = np.stack([np.full(12, 1.0), np.full(12, 9000.0)])
+    with pytest.raises(PartError, match="limits around a flow of 2 steps, 1 of them converged"):
+        grid.limits(grid.flow(p_kw, 0 * p_kw))
+    with pytest.raises(PartError, match="0 steps, 0 of them converged"):
+        grid.limits(grid.flow(p_kw[:0], p_kw[:0]))

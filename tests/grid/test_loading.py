@@ -30,10 +30,11 @@ def test_shares_are_the_rows_of_limits_over_their_ratings(grid, solved):
     of = ratings(grid.feeder)
     for step in range(2):
         at = type(solved)(*(column[step : step + 1] for column in solved))
-        rows = grid.limits(at, 1)
+        rows = grid.limits(at)
         held = rows.a.value.reshape(len(rows.name), -1) @ at.p_kw[0]
         held += rows.b.value.reshape(len(rows.name), -1) @ at.q_kvar[0]
-        value = dict(zip(rows.name, (held + rows.c[:, 0]) / rows.high[:, 0], strict=True))
+        names = [name.removesuffix(", reverse") for name in rows.name]
+        value = dict(zip(names, (held + rows.c[:, 0]) / rows.high[:, 0], strict=True))
         share = loading_share(of, solved.v[step : step + 1])[0]
         for branch, name in enumerate(of.name):
             own = [

@@ -1,6 +1,6 @@
 """Interfaces that a part must implement to be used by the packages above. Parts conform by structure, not by inheritance."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from gridagora.core.agents import Believed
@@ -21,6 +21,7 @@ from gridagora.core.exchange import Tenders
 from gridagora.core.feeder import Feeder
 from gridagora.core.flow import ControlState, Flow
 from gridagora.core.limits import Limits
+from gridagora.core.network_operator import RowPrices
 from gridagora.core.records import RunColumn
 from gridagora.core.rules import Bidder, Rulebook
 from gridagora.core.session import Baseline, BehindTheMeter, Clearing, Opening, Planning, Session
@@ -149,11 +150,18 @@ class Grid(Protocol):
         One without solution holds nan, and `converged` is false for it.
         """
 
-    def limits(self, at: Flow, horizon: int) -> Limits:
-        """Return what the network can carry as rows over its j meters, linear around a flow of one step.
+    def limits(
+        self,
+        at: Flow,
+        near_share: float = ...,
+        kept: Collection[str] = ...,
+        band_pu: tuple[float, float] = ...,
+        prices: RowPrices = ...,
+    ) -> Limits:
+        """Return what the network can carry as rows over its j meters and the steps of a flow, linear around it.
 
-        Voltages are rows in pu, currents of lines in A, loadings of transformers in kVA; they hold alike for `horizon`
-        steps and have no price. No market uses them yet.
+        Voltages are rows in pu, currents of lines in A, loadings of transformers in kVA. Rows further from their limit than a
+        share are left out, unless they are kept by name.
         """
 
 

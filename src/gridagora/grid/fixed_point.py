@@ -1,13 +1,20 @@
 """The feeder as a `Grid`: the exact flow at constant power, by a fixed point on one factored matrix."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
 
 from gridagora.core.errors import PartError
 from gridagora.core.feeder import Feeder
 from gridagora.core.flow import ControlState, Flow
 from gridagora.core.limits import Limits
+from gridagora.core.network_operator import NO_PRICES, RowPrices
 from gridagora.core.tables import Col
 from gridagora.grid.flow import Factors, factor, solve
+from gridagora.grid.limited import LimitedQuantities, limited_quantities
+from gridagora.grid.limits import RANGE_A_PU
 from gridagora.grid.linear import limit_rows
 
 
@@ -54,22 +61,43 @@ class FixedPoint:
             before=before,
         )
 
-    def limits(self, at: Flow, horizon: int) -> Limits:
+    @cached_property
+    def limited(self) -> LimitedQuantities:
+        """Voltages, currents and loadings that the feeder limits."""
+        return limited_quantities(self.feeder)
+
+    def limits(
+        self,
+        at: Flow,
+        near_share: float = np.inf,
+        kept: Collection[str] = (),
+        band_pu: tuple[float, float] = RANGE_A_PU,
+        prices: RowPrices = NO_PRICES,
+    ) -> Limits:
         """Return what the network can carry as rows over its meters, linear around a flow.
 
         Parameters
         ----------
         at
-            Flow of one step.
-        horizon
-            Steps the rows hold for, alike.
+            Flow of t steps.
+        near_share, kept, band_pu, prices
+            Which rows are told, the band of voltages [pu], and what is charged beyond rows, as for `grid.linear.limit_rows`.
 
         Raises
         ------
         PartError
-            A flow of no or several steps, or one that did not converge; a horizon below one step.
+            A flow of no steps, or one that did not converge.
         """
-        return limit_rows(self.feeder, self.factors.network.y, at, horizon)
+        return limit_rows(
+            self.feeder,
+            self.factors.network.y,
+            self.limited,
+            at,
+            near_share=near_share,
+            kept=kept,
+            band_pu=band_pu,
+            prices=prices,
+        )
 
 
 def open_grid(feeder: Feeder, threads: int = 2) -> FixedPoint:

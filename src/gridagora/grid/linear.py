@@ -1,27 +1,33 @@
 """The flow linearised around a point: how voltages, currents and loadings move with what meters draw, as rows of limits.
 
+A row is the gradient of one magnitude, found by one solution with the transposed Jacobian: the rows that are asked for cost,
+not the meters of the feeder.
+
 References
 ----------
 The derivative of the current balance Y v = i(v, s) at constant power, solved exactly; it is the Jacobian of a Newton power flow
 in rectangular coordinates (current injection method: V. M. da Costa and others, IEEE Trans. Power Systems 14 (1999), 1320).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import bmat, csc_matrix, csr_array
+from scipy.sparse import bmat, csc_matrix, csr_array, vstack
 from scipy.sparse.linalg import splu
 
-from gridagora.core.components import GROUND, Phasors, block_of, terminals_of
+from gridagora.core.components import GROUND, Phasors
 from gridagora.core.errors import PartError
-from gridagora.core.feeder import Feeder, live_nodes, row_share
+from gridagora.core.feeder import Feeder, row_share
 from gridagora.core.flow import Flow
 from gridagora.core.limits import NOWHERE, Coefficients, LimitKind, Limits, check_limits
-from gridagora.core.tables import Col, Index
+from gridagora.core.network_operator import NO_PRICES, RowPrices
+from gridagora.core.tables import Col, Flag, Index
+from gridagora.grid.limited import LimitedQuantities, gradients, phasors_of
 from gridagora.grid.limits import RANGE_A_PU
 
 W_PER_KW = 1e3
+ROWS = 256  # gradients that are solved for at a time
 
 
 class Sensitivity(NamedTuple):
@@ -31,72 +37,90 @@ class Sensitivity(NamedTuple):
     dv_dq: Phasors  # (m, j) [V/kvar]
 
 
-class LimitedQuantity(NamedTuple):
-    """Magnitudes at a point, and how they move with what meters draw."""
+class _Chosen(NamedTuple):
+    """Rows among k quantities over t steps: which quantity, which way its power flows, and the step it is linear around."""
 
-    value: Col  # (k,) [pu], [A] or [kVA]
-    by_p: Col  # (k, j) [unit/kW]
-    by_q: Col  # (k, j) [unit/kvar]
-    low: Col  # (k,) in the unit of `value` [pu], [A] or [kVA]
-    high: Col  # (k,) likewise [pu], [A] or [kVA]
-    name: tuple[str, ...]
-    kind: LimitKind
+    quantity: Index  # (r,)
+    back: Flag  # (r,)
+    step: Index  # (r,)
 
 
-def limit_rows(feeder: Feeder, y: csc_matrix, at: Flow, horizon: int) -> Limits:
-    """Return what the network can carry as rows over its j meters, linear around a flow.
+def limit_rows(
+    feeder: Feeder,
+    y: csc_matrix,
+    of: LimitedQuantities,
+    at: Flow,
+    *,
+    near_share: float = np.inf,
+    kept: Collection[str] = (),
+    band_pu: tuple[float, float] = RANGE_A_PU,
+    prices: RowPrices = NO_PRICES,
+) -> Limits:
+    """Return what the network can carry as rows over its j meters and the t steps of a flow, linear around it.
 
-    The voltage of every live node at a meter keeps Range A of ANSI C84.1 [pu], the current of every conductor of a
-    line with a rating stays below it [A], the apparent power into the first winding of a transformer below its rating
-    [kVA]. A magnitude that is zero at the point has a kink there and is taken as not moving. Nobody has priced these
-    rows: `over_per_kwh` is 0, and who stacks them behind the row of a substation sets it.
+    The voltage of every live node at a meter keeps the band [pu], the current of every conductor of a line with a rating
+    stays below it [A], the apparent power into the first winding of a transformer below its rating [kVA]. `load_of` of the
+    rows and the powers of the flow are its exact magnitudes in every step. The coefficients of a row are those of the step in
+    which it is nearest to its limit or furthest beyond: there its price forms. A rated row holds for one way of its power, for
+    what more load does turns with it: a second row, "reverse", stands for the other. A magnitude that is zero at the point
+    has a kink there and is taken as not moving.
 
     Parameters
     ----------
     y
         Admittance matrix of the feeder, (m, m) [S].
+    of
+        What the feeder limits, as `limited_quantities` finds it.
     at
-        Flow of one step.
-    horizon
-        Steps the rows hold for, alike.
+        Flow of t steps.
+    near_share
+        Rows are left out that are further from their limit than this share, in every step: of the rating, or of half the
+        band. Inf: none is.
+    kept
+        Names of rows that stay wherever they are.
+    band_pu
+        Lowest and highest voltage [pu].
+    prices
+        What a row costs beyond its limit.
 
     Raises
     ------
     PartError
-        A flow of no or several steps, or one that did not converge; a horizon below one step.
+        A flow of no steps, or one that did not converge.
     """
-    if len(at.converged) != 1 or not at.converged[0]:
-        said = f"{len(at.converged)} steps, {int(at.converged.sum())} of them converged"
-        raise PartError(f"limits around a flow of {said}: expected one step that converged")
-    if horizon < 1:
-        raise PartError(f"limits over {horizon} steps: expected 1 or more")
-    v, moves = at.v[0], sensitivity(feeder, y, at)
-    found = [_voltages(feeder, v, moves), _currents(feeder, v, moves), _loadings(feeder, v, moves)]
-    value, low, high = (
-        np.concatenate([getattr(one, name) for one in found]) for name in ("value", "low", "high")
-    )
-    by_p, by_q = (
-        np.concatenate([getattr(one, name) for one in found]) for name in ("by_p", "by_q")
-    )
-    fixed = value - by_p @ at.p_kw[0] - by_q @ at.q_kvar[0]
-    c, low, high = (np.repeat(column[:, None], horizon, axis=1) for column in (fixed, low, high))
-    rows = Limits(
+    if not at.converged.size or not at.converged.all():
+        said = f"{at.converged.size} steps, {int(at.converged.sum())} of them converged"
+        raise PartError(f"limits around a flow of {said}: expected one step or more, all converged")
+    found = phasors_of(of, at.v)
+    low, high = of.bounds(band_pu)
+    value = np.abs(found.value)
+    rows = _choose(of, value, found.power_kw < 0, (low, high), near_share, kept)
+    by_p, by_q = _slopes(feeder, y, of, at, rows)
+    exact = value[:, rows.quantity].T
+    fixed = exact - by_p @ at.p_kw.T - by_q @ at.q_kvar.T
+    other_way = (found.power_kw[:, rows.quantity].T < 0) != rows.back[:, None]
+    rated = of.kind[rows.quantity] != LimitKind.VOLTAGE
+    shape = fixed.shape
+    limits = Limits(
         a=_coefficients(by_p),
         b=_coefficients(by_q),
-        c=c,
-        low=low,
-        high=high,
-        over_per_kwh=np.zeros(len(value)),
-        name=tuple(name for one in found for name in one.name),
-        kind=np.concatenate([np.full(len(one.name), int(one.kind)) for one in found]),
-        place=np.full(len(value), NOWHERE),
+        c=fixed,
+        low=np.broadcast_to(low[rows.quantity, None], shape).copy(),
+        high=np.where(rated[:, None] & other_way, np.inf, high[rows.quantity, None]),
+        over_per_kwh=of.over_price(prices)[rows.quantity],
+        name=tuple(
+            of.name[each] + (", reverse" if back else "")
+            for each, back in zip(rows.quantity.tolist(), rows.back.tolist(), strict=True)
+        ),
+        kind=of.kind[rows.quantity],
+        place=np.full(shape[0], NOWHERE),
     )
-    check_limits(rows, len(feeder.meters.name))
-    return rows
+    check_limits(limits, len(feeder.meters.name))
+    return limits
 
 
 def sensitivity(feeder: Feeder, y: csc_matrix, at: Flow) -> Sensitivity:
-    """Return the derivative of all node voltages at a flow of one step, exact at constant power.
+    """Return the derivative of all node voltages at the first step of a flow, exact at constant power.
 
     A load k draws i = conj(s / u) between its two nodes, u the voltage across. So with A the incidence of loads and nodes,
 
@@ -104,6 +128,17 @@ def sensitivity(feeder: Feeder, y: csc_matrix, at: Flow) -> Sensitivity:
 
     which is linear in the real and the imaginary part of dv.
     """
+    m = len(feeder.nodes.name)
+    jacobian, right = _newton_system(feeder, y, at, 0)
+    lu = splu(jacobian)
+    solved = [lu.solve(one.toarray()) for one in right]
+    return Sensitivity(*(one[:m] + 1j * one[m:] for one in solved))
+
+
+def _newton_system(
+    feeder: Feeder, y: csc_matrix, at: Flow, step: int
+) -> tuple[csc_matrix, tuple[csr_array, csr_array]]:
+    """Return the Jacobian of a step, (2m, 2m), and what a kW and a kvar of every meter ask of it, (2m, j) each."""
     loads, m, j = feeder.loads, len(feeder.nodes.name), len(feeder.meters.name)
     rows, share = np.arange(len(loads.meter)), row_share(feeder)
     grounded = loads.to_node == GROUND
@@ -112,82 +147,70 @@ def sensitivity(feeder: Feeder, y: csc_matrix, at: Flow) -> Sensitivity:
     incidence = csr_array(
         (sign, (ends, np.concatenate([rows, rows[~grounded]]))), shape=(m, len(rows))
     )
-    across = np.conj(incidence.T @ at.v[0])
-    drawn = W_PER_KW * share * (at.p_kw[0] - 1j * at.q_kvar[0])[loads.meter]
+    across = np.conj(incidence.T @ at.v[step])
+    drawn = W_PER_KW * share * (at.p_kw[step] - 1j * at.q_kvar[step])[loads.meter]
     turned = csc_matrix((incidence * (drawn / across**2)) @ incidence.T)
     g, b, e, f = y.real, y.imag, turned.real, turned.imag
-    jacobian = bmat([[g - e, -(b + f)], [b - f, g + e]], format="csc")
+    jacobian = csc_matrix(bmat([[g - e, -(b + f)], [b - f, g + e]]))
     by_meter = csr_array((W_PER_KW * share / across, (rows, loads.meter)), shape=(len(rows), j))
-    right = -(incidence @ by_meter).toarray()  # of a kW; of a kvar it is turned by -j
-    lu = splu(jacobian)
-    solved = [lu.solve(np.concatenate([one.real, one.imag])) for one in (right, -1j * right)]
-    return Sensitivity(*(one[:m] + 1j * one[m:] for one in solved))
+    of_kw = csr_array(-(incidence @ by_meter))  # that of a kvar is it, turned by -j
+    of_kvar = -1j * of_kw
+    return jacobian, (_stack_parts(of_kw), _stack_parts(of_kvar))
 
 
-def _voltages(feeder: Feeder, v: Phasors, moves: Sensitivity) -> LimitedQuantity:
-    seen = np.unique(np.concatenate([feeder.loads.from_node, feeder.loads.to_node]))
-    node = seen[(seen != GROUND) & live_nodes(feeder)[seen]]
-    base = feeder.nodes.base_v[node]
-    magnitude, by_p, by_q = _magnitude(v[node], moves.dv_dp[node], moves.dv_dq[node])
-    each = base[:, None]
-    low, high = (np.full(len(node), limit) for limit in RANGE_A_PU)
-    names = tuple(f"voltage {feeder.nodes.name[at]}" for at in node)
-    return LimitedQuantity(
-        magnitude / base, by_p / each, by_q / each, low, high, names, LimitKind.VOLTAGE
+def _stack_parts(matrix: csr_array) -> csr_array:
+    """Return the real part above the imaginary one."""
+    return csr_array(vstack([matrix.real, matrix.imag]))
+
+
+def _choose(
+    of: LimitedQuantities,
+    value: Col,
+    back: Flag,
+    bounds: tuple[Col, Col],
+    near_share: float,
+    kept: Collection[str],
+) -> _Chosen:
+    """Return the rows that are near their limit in some step, or are kept by name; values (t, k), power that flows back."""
+    low, high = bounds
+    span = np.where(np.isfinite(low), 0.5 * (high - low), high)
+    stress = np.maximum(value - high, low - value) / span  # -inf of no bound below
+    names = {each.removesuffix(", reverse") for each in kept}
+    stays = np.array([each in names for each in of.name], np.bool_)
+    rated, parts = of.kind != LimitKind.VOLTAGE, []
+    for way in (False, True):
+        here = np.where(rated & (back != way), -np.inf, stress)
+        step = here.argmax(0)
+        worst = here.max(0)
+        wanted = (worst >= -near_share) | stays
+        wanted &= np.isfinite(worst) & (rated | (not way))
+        at = np.flatnonzero(wanted)
+        parts.append(_Chosen(at, np.full(len(at), way), step[at]))
+    quantity, step = (
+        np.concatenate(list(pair))
+        for pair in ((each.quantity for each in parts), (each.step for each in parts))
     )
+    turned = np.concatenate([each.back for each in parts])
+    order = np.lexsort((turned, quantity))
+    return _Chosen(quantity[order], turned[order], step[order])
 
 
-def _currents(feeder: Feeder, v: Phasors, moves: Sensitivity) -> LimitedQuantity:
-    lines, parts, names, high = feeder.lines, [], list[str](), list[float]()
-    for row in np.flatnonzero(np.isfinite(lines.rating_a)):
-        node, y = block_of(lines.blocks, int(row))
-        terminal = terminals_of(lines.blocks, int(row))
-        own = np.flatnonzero(terminal == terminal.min(initial=2))
-        parts.append((y[own] @ v[node], y[own] @ moves.dv_dp[node], y[own] @ moves.dv_dq[node]))
-        names += [f"line {lines.name[row]} at {feeder.nodes.name[node[at]]}" for at in own]
-        high += [float(lines.rating_a[row])] * len(own)
-    return _rated(parts, names, high, LimitKind.LINE, moves)
-
-
-def _loadings(feeder: Feeder, v: Phasors, moves: Sensitivity) -> LimitedQuantity:
-    units, parts, names, high = feeder.transformers, [], list[str](), list[float]()
-    for row in np.flatnonzero(np.isfinite(units.kva)):
-        node, y = block_of(units.blocks, int(row))
-        first = terminals_of(units.blocks, int(row)) == 0
-        if not first.any():
-            continue
-        at, into = node[first], np.conj(y[first] @ v[node])
-        by = [
-            into @ dv[at] + v[at] @ np.conj(y[first] @ dv[node])
-            for dv in (moves.dv_dp, moves.dv_dq)
-        ]
-        power = np.array([v[at] @ into, *by[0], *by[1]], np.complex128) / W_PER_KW
-        parts.append((power[:1], *power[1:].reshape(2, 1, -1)))
-        names.append(f"transformer {units.name[row]}")
-        high.append(float(units.kva[row]))
-    return _rated(parts, names, high, LimitKind.LOADING, moves)
-
-
-def _rated(
-    parts: Sequence[tuple[Phasors, ...]],
-    names: list[str],
-    high: list[float],
-    kind: LimitKind,
-    moves: Sensitivity,
-) -> LimitedQuantity:
-    """Return magnitudes below ratings out of phasors (c,) and their derivatives (c, j)."""
-    none = np.zeros((0, moves.dv_dp.shape[1]), np.complex128)
-    phasor = np.concatenate([none[:, 0], *(part[0] for part in parts)])
-    by = [np.concatenate([none, *(part[side] for part in parts)]) for side in (1, 2)]
-    low = np.full(len(high), -np.inf)
-    return LimitedQuantity(*_magnitude(phasor, *by), low, np.array(high), tuple(names), kind)
-
-
-def _magnitude(phasor: Phasors, by_p: Phasors, by_q: Phasors) -> tuple[Col, Col, Col]:
-    """Return magnitudes (k,) and their derivatives (k, j)."""
-    size = np.abs(phasor)
-    unit = np.divide(np.conj(phasor), size, out=np.zeros_like(phasor), where=size > 0)[:, None]
-    return size, (unit * by_p).real, (unit * by_q).real
+def _slopes(
+    feeder: Feeder, y: csc_matrix, of: LimitedQuantities, at: Flow, rows: _Chosen
+) -> tuple[Col, Col]:
+    """Return how rows move with a kW and a kvar of every meter, each around its own step, (r, j) each."""
+    j = len(feeder.meters.name)
+    by_p, by_q = np.zeros((len(rows.step), j)), np.zeros((len(rows.step), j))
+    for step in np.unique(rows.step):
+        jacobian, right = _newton_system(feeder, y, at, int(step))
+        lu, mine = splu(csc_matrix(jacobian.T)), np.flatnonzero(rows.step == step)
+        for first in range(0, len(mine), ROWS):
+            some = mine[first : first + ROWS]
+            slope = gradients(of, at.v[step], rows.quantity[some])
+            both = vstack([slope.real.T, -slope.imag.T]).toarray()
+            adjoint = lu.solve(both)
+            by_p[some], by_q[some] = ((one.T @ adjoint).T for one in right)
+    return by_p, by_q
 
 
 def _coefficients(dense: Col) -> Coefficients:

@@ -8,7 +8,7 @@ import numpy as np
 from gridagora.core.exchange import Quotes, Tenders, Transactions
 from gridagora.core.product import Product
 from gridagora.core.session import BehindTheMeter
-from gridagora.core.tables import Col, Index
+from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.curves.curve import Curves, take_rows
 
 
@@ -28,6 +28,13 @@ class DevicesByRun(NamedTuple):
         joined = np.empty(len(self.order))
         joined[self.order] = np.concatenate(found)
         return joined
+
+    def of_run(self, values: Flag, run: int) -> Flag:
+        """Return the values of the devices of a run out of those of all, (r,), in its own order."""
+        if self.order is None:
+            return values
+        first = sum(len(part.home) for part in self.parts[:run])
+        return values[self.order[first : first + len(self.parts[run].home)]]
 
 
 def split_devices(behind: BehindTheMeter, first_home: Index) -> DevicesByRun:

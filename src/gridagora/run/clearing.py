@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from gridagora.kernels.curves.internal_price import power_at_own
 from gridagora.run.by_run import DevicesByRun, split_tenders
 from gridagora.run.comms import deliver
 from gridagora.run.comms import draw_heard as hears_award
+from gridagora.run.network_operator import Askers, answer_network, with_inverter
 from gridagora.run.opening import interval_product, open_clear
 from gridagora.run.posted import post_interval
 from gridagora.run.settle import record_trades
@@ -51,7 +53,7 @@ class Gate:
         default_factory=dict
     )  # by the market: older where late or lost
 
-    def answer(self, asked: Mapping[int, object]) -> Mapping[int, Tenders | None]:
+    def answer(self, asked: Mapping[int, object]) -> Mapping[int, Any]:
         """Return what the market of each run that asks receives; None where nobody tenders.
 
         Raises
@@ -59,11 +61,31 @@ class Gate:
         PartError
             A message that no home answers, or tenders that are unsound.
         """
+        found = answer_network(asked, self.demand.runs, self.askers)
+        if found:
+            return found
         for message in asked.values():
             if not isinstance(message, (GateOpen, Quotes)):
                 refuse(message, "GateOpen, Quotes")
         offered = zip(asked, self._tender(list(asked)), strict=True)
         return {run: self._carry(run, tenders) for run, tenders in offered}
+
+    def askers(self, run: int) -> Askers:
+        """Return who tenders to the market of a run."""
+        demand, desk, part = self.demand, self.demand.runs[run], self.among.parts[run]
+        own_kw, inverters = (
+            part.net_kw[:, None],
+            with_inverter(demand.fleet, demand.homes_of_run(run)),
+        )
+        if desk.bidder is Bidder.HOME:
+            return Askers(np.arange(len(own_kw)), own_kw, None, inverters)
+        rows = () if demand.plan is None else demand.plan.rows
+        motor = [
+            np.full(len(own), not group.about.has_inverter)
+            for group, own in zip(demand.fleet.groups, rows, strict=bool(rows))
+        ]
+        is_motor = np.concatenate([np.zeros(0, np.bool_), *motor])
+        return Askers(part.home, own_kw, self.among.of_run(is_motor, run), inverters)
 
     def _tender(self, runs: list[int]) -> Sequence[Tenders | None]:
         """Return what homes or devices of some runs offer."""

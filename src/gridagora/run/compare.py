@@ -39,6 +39,7 @@ from gridagora.run import result as results
 from gridagora.run.comms import CommsFaults
 from gridagora.run.evaluate import evaluate
 from gridagora.run.forecast import WholesaleTerms, draw_errors
+from gridagora.run.network_rules import hold_network
 from gridagora.run.origin import describe_origin
 from gridagora.run.outages import Outages, draw_outages
 from gridagora.run.participation import draw_by_hand, draw_participation
@@ -307,6 +308,7 @@ def base_on(scene: Scene, study: Setup, flat: Market[Any], first: Outcome) -> Se
         limits=where.limits,
         place_other_kw=where.other_kw,
         wiring=Wiring(open_grid(scene.feeder), scene.home_meter, scene.other_kw),
+        network=hold_network(scene),
         links=CommsFaults(
             keys.links.loss_share,
             keys.links.duplicate_share,

@@ -25,6 +25,7 @@ from gridagora.run.demand_caps import MeterProblem, choose_caps, limit_by_caps
 from gridagora.run.demand_terms import charge_demand
 from gridagora.run.forecast import believed_load_kw, energy_per_kwh
 from gridagora.run.home_limits import join_limits
+from gridagora.run.network_operator import Askers, answer_network, with_inverter
 from gridagora.run.opening import hour_product, open_plan
 from gridagora.run.record import device_rows
 from gridagora.run.settle import Position
@@ -94,6 +95,9 @@ def plan_runs(disclosed: DisclosedBeliefs, energy: Sequence[Col]) -> list[HourPl
     )
 
     def ask(asked: Mapping[int, Any]) -> Mapping[int, Any]:
+        found = answer_network(asked, runs, lambda run: askers_of_plan(disclosed, run))
+        if found:
+            return found
         answers = parties.answer(asked)
         for run, answer in answers.items():
             refuse_unsound_answer(runs[run], answer, openings[run])
@@ -157,6 +161,25 @@ def believe_homes(disclosed: DisclosedBeliefs, run: int) -> Believed:
         told = tuple(some_rows(each, at) for each, at in zip(told, rows, strict=True))
         home = tuple(at[some] - own.start for at, some in zip(home, rows, strict=True))
     return Believed(net_kw, told, home, desk.is_prosumer, homes_at.THREADS)
+
+
+def askers_of_plan(disclosed: DisclosedBeliefs, run: int) -> Askers:
+    """Return who tenders in the look-ahead of a run: homes, or the resources whose specifications were heard."""
+    desk, fleet = disclosed.demand.runs[run], disclosed.demand.fleet
+    believed, own = believe_homes(disclosed, run), disclosed.demand.homes_of_run(run)
+    inverters, homes = with_inverter(fleet, own), len(believed.net_kw)
+    if desk.bidder is Bidder.HOME:
+        return Askers(np.arange(homes), believed.net_kw, None, inverters)
+    about = [group.about for group in fleet.groups]
+    motor = [
+        np.full(len(home), not kind.has_inverter)
+        for kind, home in zip(about, believed.home, strict=True)
+    ]
+    home, is_motor = (
+        np.concatenate([np.zeros(0, dtype), *parts])
+        for dtype, parts in ((np.int64, believed.home), (np.bool_, motor))
+    )
+    return Askers(home, believed.net_kw, is_motor, inverters)
 
 
 def bind_commitment(desk: RunState, commitment: Commitment) -> None:

@@ -14,6 +14,7 @@ from gridagora.core.flow import Flow
 from gridagora.core.forecast_error import NO_ERRORS, ForecastErrors, join_errors
 from gridagora.core.lean import LeanCount
 from gridagora.core.limits import Bounds, Limits
+from gridagora.core.network_operator import NetworkRules
 from gridagora.core.ports import Market, Strategy
 from gridagora.core.product import Horizon
 from gridagora.core.records import Recorder, RowSum, RunColumn, row_blocks, sum_rows
@@ -101,6 +102,7 @@ class Setup(NamedTuple):
     closes_stores: bool = False  # whether stores end where the first run left them
     end_x: Mapping[str, Col] | None = None  # (r, s) that state by kind [unit of the store]
     first_day: int | None = None  # first local day, in days since 1970
+    network: NetworkRules = NetworkRules()  # what meters and ratings are held to
 
 
 class Lived(NamedTuple):

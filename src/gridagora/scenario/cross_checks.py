@@ -24,9 +24,9 @@ from gridagora.scenario.schema import (
     ReactiveKeys,
     ScenarioKeys,
     SubstationKeys,
-    Table,
     WeatherKeys,
 )
+from gridagora.scenario.table_model import Table
 
 HOUR_S = 3600
 UPGRADE = ("upgrade_per_kw_year", "upgrade_hours")  # keys of one price

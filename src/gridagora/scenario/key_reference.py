@@ -20,7 +20,8 @@ from pydantic import ValidationError
 
 from gridagora.core import registry
 from gridagora.core.errors import InputError, Problem, nearest
-from gridagora.scenario.schema import RANGE, TABLES, Table
+from gridagora.scenario.schema import RANGE, TABLES
+from gridagora.scenario.table_model import Table
 
 FAR = 1e12  # a number that no key takes unless it takes any
 FINE = 1e-9

@@ -9,7 +9,8 @@ from gridagora.core.currency import USD, spell_money
 from gridagora.core.errors import Problem
 from gridagora.core.registry import find
 from gridagora.scenario.key_checks import Got
-from gridagora.scenario.schema import PricesKeys, Scenario, ScenarioKeys, Table
+from gridagora.scenario.schema import PricesKeys, Scenario, ScenarioKeys
+from gridagora.scenario.table_model import Table
 
 IN_DOLLARS = ("ercot_hub_average", "ercot_zone", "ercot_hb_south_2016", "ercot_files")
 NO_COST = re.compile(r"^(tolerance|probe|learning)_")  # of an algorithm

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from gridagora.core.errors import Problem
 from gridagora.scenario.key_checks import Got
-from gridagora.scenario.schema import TRAVIS, Table, from_outside
+from gridagora.scenario.schema import TRAVIS, from_outside
+from gridagora.scenario.table_model import Table
 
 HOLDER = "{data}"
 USED = (

@@ -17,7 +17,8 @@ from gridagora.scenario.designs import find_designs
 from gridagora.scenario.key_checks import Got
 from gridagora.scenario.key_sentences import shown
 from gridagora.scenario.plugins import Plugin
-from gridagora.scenario.schema import TABLES, HomesKeys, Scenario, ScenarioKeys, Table
+from gridagora.scenario.schema import TABLES, HomesKeys, Scenario, ScenarioKeys
+from gridagora.scenario.table_model import Table
 from gridagora.scenario.tariff_files import Start, place_tariffs, refuse_no_file
 
 INNER = tuple(name for name in TABLES if "." in name)

@@ -6,7 +6,6 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     ValidationError,
@@ -18,7 +17,9 @@ from gridagora.core import registry
 from gridagora.core.currency import USD, Currency
 from gridagora.core.errors import InputError, Problem, shown
 from gridagora.scenario.key_sentences import IN_CODE, in_code
+from gridagora.scenario.network_keys import NetworkKeys
 from gridagora.scenario.plugins import Plugin
+from gridagora.scenario.table_model import Table
 from gridagora.settlement.overload import UPGRADE_HOURS, UPGRADE_PER_KW_YEAR
 
 RANGE = "range"  # of a key that is checked with others, in words
@@ -69,12 +70,6 @@ DAYS_MAX = 366
 METER_MAX_KW = 96.0  # 400 A at 240 V, the largest meter of a home
 PV_MAX_KW = 100.0  # what such a meter takes, and a little more on the roof
 TRAVIS = "{data}/loads/travis_county_tx_100homes_amy2018"
-
-
-class Table(BaseModel):
-    """A TOML table whose keys are known in advance; nothing is coerced and nothing unknown is let through."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class ScenarioKeys(Table):
@@ -737,6 +732,7 @@ class Scenario(Table):
     links: LinksKeys = LinksKeys()
     forecast: ForecastKeys = ForecastKeys()
     area: AreaKeys = AreaKeys()
+    network: NetworkKeys = NetworkKeys()
     reactive: ReactiveKeys = ReactiveKeys()
     comfort: ComfortKeys = ComfortKeys()
     quality: QualityKeys = QualityKeys()
@@ -825,6 +821,7 @@ TABLES: Mapping[str, type[Table]] = MappingProxyType(
         "links": LinksKeys,
         "forecast": ForecastKeys,
         "area": AreaKeys,
+        "network": NetworkKeys,
         "reactive": ReactiveKeys,
         "comfort": ComfortKeys,
         "quality": QualityKeys,

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from gridagora.core.errors import Problem
 from gridagora.scenario.key_checks import Got
 from gridagora.scenario.key_sentences import shown
-from gridagora.scenario.schema import LIMIT_KEYS, HomeColumns, Table, from_outside
+from gridagora.scenario.schema import LIMIT_KEYS, HomeColumns, from_outside
+from gridagora.scenario.table_model import Table
 
 OWN_FILES = ("epw", "tmy3", "nsrdb")
 PRICE_FILES = ("ercot_files",)

@@ -1,0 +1,30 @@
+"""What the network operator of a scene holds voltages and ratings to, and what it charges beyond."""
+
+from gridagora.core.network_operator import NetworkRules, RowPrices
+from gridagora.grid.limits import RANGE_A_PU
+from gridagora.grid.nominal import EN_50160, nominal_pu
+from gridagora.scenario.build import Scene
+from gridagora.scenario.overload import price_overload
+
+EN_50160_SHARE = (0.9, 1.1)  # of nominal voltage, in 95 % of a week
+# A service transformer of 25 kVA with an impedance of 2.5 % moves the voltage of its meters by 0.001 pu for every kW.
+KWH_PER_PU_H = 1000.0
+
+
+def hold_network(scene: Scene) -> NetworkRules:
+    """Return the rules of a scene: its band, and prices as stated or such as a kWh beyond the substation's limit has.
+
+    References
+    ----------
+    Impedances of distribution transformers: IEEE C57.12.20, 25 kVA and less some 1.5 to 3 %.
+    """
+    keys, over = scene.scenario.network, price_overload(scene.scenario.substation).value
+    band = RANGE_A_PU
+    if scene.scenario.feeder.voltage_band == EN_50160 and len(scene.home_meter):
+        nominal = float(nominal_pu(scene.feeder, scene.home_meter)[0])
+        band = (EN_50160_SHARE[0] * nominal, EN_50160_SHARE[1] * nominal)
+    volts, rated = keys.voltage_over_per_pu_h, keys.rating_over_per_kvah
+    prices = RowPrices(
+        KWH_PER_PU_H * over if volts is None else volts, over if rated is None else rated
+    )
+    return NetworkRules(band, prices)

@@ -1,0 +1,24 @@
+"""`[network]`: what the network operator charges where a market asks it."""
+
+from pydantic import Field
+
+from gridagora.scenario.table_model import Table
+
+
+class NetworkKeys(Table):
+    """`[network]`: soft limits of the network for designs that clear with them, and what is charged beyond."""
+
+    voltage_over_per_pu_h: float | None = Field(
+        None,
+        ge=0.0,
+        le=1e6,
+        description="cost of a node one unit outside the voltage band for an hour; left out: 1,000 kWh above the limit of the "
+        "substation, for a kW moves a service of 25 kVA by some 0.001 [$/pu/h]",
+    )
+    rating_over_per_kvah: float | None = Field(
+        None,
+        ge=0.0,
+        le=100.0,
+        description="cost of energy above the rating of a line or transformer; left out: that above the limit of the "
+        "substation [$/kVAh]",
+    )
