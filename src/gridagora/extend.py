@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from gridagora.core.exchange import (
         NETWORK,
         WIRES,
+        ExportLimits,
         MeterLimits,
         Plans,
         Proposals,
@@ -184,7 +185,10 @@ _NAMES = MappingProxyType(
         ),
         "of a market": (
             ("gridagora.core.capacity", "CapacityTerms share_of_month"),
-            ("gridagora.core.exchange", "NETWORK WIRES MeterLimits Plans Proposals Quotes"),
+            (
+                "gridagora.core.exchange",
+                "NETWORK WIRES ExportLimits MeterLimits Plans Proposals Quotes",
+            ),
             ("gridagora.core.exchange", "Status Tenders"),
             ("gridagora.core.exchange", "Transactions join_tables=join quote sum_kw take"),
             ("gridagora.core.exchange", "tender"),
@@ -292,6 +296,7 @@ __all__ = [
     "DeviceOutcome",
     "DeviceRecord",
     "Disclosure",
+    "ExportLimits",
     "Feeder",
     "Flag",
     "GateOpen",

@@ -10,6 +10,7 @@ from gridagora.core.encoding import HEADER, count_numbers, message_bytes
 from gridagora.core.errors import PartError
 from gridagora.core.exchange import (
     Deliveries,
+    ExportLimits,
     MeterLimits,
     Plans,
     Positions,
@@ -32,7 +33,17 @@ OWN = {
     **layered.MESSAGES,
     **peer_messages.MESSAGES,
 }  # of designs, beside the tables
-KINDS = [Quotes, MeterLimits, Tenders, Plans, Proposals, Transactions, Positions, Deliveries]
+KINDS = [
+    Quotes,
+    MeterLimits,
+    ExportLimits,
+    Tenders,
+    Plans,
+    Proposals,
+    Transactions,
+    Positions,
+    Deliveries,
+]
 
 
 def drawn(kind: type, n: int, h: int = 3, seed: int = 0) -> Table:
@@ -48,8 +59,8 @@ def drawn(kind: type, n: int, h: int = 3, seed: int = 0) -> Table:
     columns = [rng.normal(size=(n, h)) for _ in range(3)]
     if kind is Quotes:
         return Quotes(PRODUCT, party, *columns)
-    if kind is MeterLimits:
-        return MeterLimits(PRODUCT, party, *columns[:2])
+    if kind in (MeterLimits, ExportLimits):
+        return kind(PRODUCT, party, *columns[:2])
     if kind is Transactions:
         return Transactions(
             PRODUCT,

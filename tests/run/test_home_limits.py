@@ -7,13 +7,19 @@ import numpy as np
 import pytest
 
 from gridagora.core.errors import PartError
-from gridagora.core.exchange import MeterLimits
+from gridagora.core.exchange import ExportLimits, MeterLimits
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.rules import POSTED_PRICE
 from gridagora.core.session import HourPlan, MessageCount, Posted, count_posted
 from gridagora.run.compare import prepare
 from gridagora.run.evaluate import evaluate
-from gridagora.run.home_limits import HomeLimits, join_limits, limit_interval
+from gridagora.run.home_limits import (
+    HomeLimits,
+    curtail_first,
+    join_limits,
+    limit_interval,
+    open_meters,
+)
 from gridagora.run.simulate import simulate, simulate_runs
 from gridagora.scenario import build, read
 from gridagora.settlement.tariff import post, set_tariff, tariff_quotes
@@ -42,6 +48,7 @@ class Capped:
     limit_kw: float = 2.0
     over_per_kwh: float = 0.5
     of: tuple[int, ...] | None = None
+    export_kw: float | None = None
     credit_per_kwh: float = float("inf")
     strategy: str = "price_taker"
 
@@ -59,7 +66,13 @@ class Capped:
             *(np.full(shape, each) for each in (self.limit_kw, self.over_per_kwh)),
         )
         yield Posted(limits)
-        return HourPlan(quotes.buy_per_kwh[0], state, quotes.sell_per_kwh[0], limits=limits)
+        plan = HourPlan(quotes.buy_per_kwh[0], state, quotes.sell_per_kwh[0], limits=limits)
+        if self.export_kw is None:
+            return plan
+        kw, less = (np.full(shape, each) for each in (self.export_kw, self.over_per_kwh))
+        exports = ExportLimits(opening.product, party, kw, less)
+        yield Posted(exports)
+        return plan._replace(export_limits=exports, by_interval=True)
 
     def clear(self, opening, state):
         return post(tariff_quotes(state, opening))
@@ -92,6 +105,23 @@ def test_homes_keep_under_a_limit_as_far_as_they_can(more):
     held = play(Capped(credit_per_kwh=credit), study)
     beyond = [(hourly_kw(each) - 2.0).clip(min=0).sum() for each in (free, held)]
     assert beyond[1] < 0.5 * beyond[0]
+
+
+@pytest.mark.parametrize("more", ["", CREDIT])
+def test_homes_keep_under_a_limit_of_export_in_every_interval(more):
+    scene, study = street(3, more)
+    credit = scene.market("flat_optimised").credit_per_kwh
+    free = play(Capped(limit_kw=500.0, credit_per_kwh=credit), study)
+    held = play(Capped(limit_kw=500.0, credit_per_kwh=credit, export_kw=1.0), study)
+    beyond = [(-np.asarray(each.home_kw) - 1.0).clip(min=0).sum() for each in (free, held)]
+    assert beyond[0] > 4 and beyond[1] < 1e-6
+    assert held.imbalance_uusd == 0
+
+
+def test_a_limit_of_export_that_nobody_reaches_moves_nothing(alone):
+    _, study = alone
+    free, wide = play(Capped(limit_kw=500.0), study), play(Capped(500.0, export_kw=500.0), study)
+    assert np.array_equal(free.home_kw, wide.home_kw)
 
 
 def test_a_limit_that_nobody_reaches_moves_nothing(alone):
@@ -141,10 +171,43 @@ def test_runs_with_and_without_limits_are_not_stepped_together():
 def test_the_hour_leaves_what_it_has_not_used():
     """3 kWh of which .5 are gone in a quarter of an hour: 2.5 in the rest; who used all of it may take no more."""
     limits = HomeLimits(np.full((3, 2), 3.0), np.full((3, 2), 0.2))
-    limit_kw, over = limit_interval(limits, np.array([0.5, 3.5, -0.25]), 0.25)
+    limit_kw, over, *exports = limit_interval(limits, np.array([0.5, 3.5, -0.25]), 0.25)
     assert limit_kw == pytest.approx([2.5 / 0.75, 0.0, 3.25 / 0.75])
     assert np.array_equal(over, [0.2] * 3)
-    assert limit_interval(None, np.zeros(1), 0.25) == (None, None)
+    assert exports == [None, None]
+    assert limit_interval(None, np.zeros(1), 0.25) == (None,) * 4
+
+
+def test_the_hour_leaves_what_it_has_not_exported():
+    """2 kWh of export of which .5 are gone in half an hour: 1.5 in the rest; limits of an interval know no hour."""
+    two, none = np.full((1, 1), 2.0), np.full((1, 1), np.inf)
+    limits = HomeLimits(none, 0 * two, two, 0.1 * two)
+    *_, export_kw, under = limit_interval(limits, np.array([-0.5]), 0.5)
+    assert export_kw == pytest.approx([3.0]) and under == pytest.approx([0.2])
+    each = limits._replace(by_interval=True)
+    assert limit_interval(each, np.array([-0.5]), 0.5)[2] == pytest.approx([2.0])
+
+
+@pytest.mark.parametrize(("by_interval", "owed"), [(False, 0.05), (True, 0.1)])
+def test_export_beyond_a_limit_is_owed_on_the_mean_of_the_hour_or_in_each_interval(
+    by_interval, owed
+):
+    """3 kW out and then nothing, of a limit of 1 kW at .1 $/kWh: .5 kWh of the hour, 1 kWh of the half hour at 3 kW."""
+    one = np.ones((1, 1))
+    meters = open_meters(1)
+    meters.begin_hour(HomeLimits(np.inf * one, 0 * one, one, 0.1 * one, by_interval))
+    meters.count(np.array([-3.0]), 0.5, 0.5)
+    meters.count(np.array([0.0]), 0.5, 1.0)
+    assert meters.beyond_usd == pytest.approx([owed])
+
+
+def test_beyond_a_limit_of_export_panels_are_curtailed_and_nothing_is_worth_less_than_nothing():
+    one = np.ones((2, 3))
+    limits = HomeLimits(np.inf * one, 0 * one, one, 0.3 * one)
+    assert np.array_equal(
+        curtail_first(limits, np.array([0.1, 0.5, 0.0])).under_per_kwh[0], [0.1, 0.3, 0.0]
+    )
+    assert curtail_first(None, np.zeros(3)) is None
 
 
 @pytest.mark.parametrize(
@@ -152,6 +215,7 @@ def test_the_hour_leaves_what_it_has_not_used():
     [
         (Capped(limit_kw=-1.0), "limit_kw -1.0 in row 0, expected 0 or more"),
         (Capped(over_per_kwh=float("nan")), "over_per_kwh nan"),
+        (Capped(export_kw=-2.0), "limit_kw -2.0 in row 0, expected 0 or more"),
         (Capped(of=(0, 12)), "each at most once, of 0 to 11"),
         (Capped(of=(1, 1)), "each at most once"),
     ],

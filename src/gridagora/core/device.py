@@ -236,7 +236,8 @@ class Beside(NamedTuple):
     `meter_kw` (n,) is the power of every home so far, its load included, `short_kw` (n,) what groups that stepped before were
     asked for less what they took. `way` (n,) is 1 where a home means to import, -1 to export, 0 neither; None where export
     earns what import costs. `curtails` says whether generation follows its orders or gives all it can. `outside` (r,) marks rows
-    of the group whose orders come from outside the home, and are followed as they are; None: no row.
+    of the group whose orders come from outside the home, and are followed as they are; None: no row. `least_kw` (n,) is the least
+    that groups of this turn may take together for the meter to keep a limit of export, below zero to give; None: no home has one.
     """
 
     meter_kw: Col
@@ -244,6 +245,7 @@ class Beside(NamedTuple):
     way: Index | None
     curtails: bool
     outside: Flag | None = None
+    least_kw: Col | None = None
 
 
 T = TypeVar("T")

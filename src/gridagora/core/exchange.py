@@ -70,6 +70,18 @@ class MeterLimits(NamedTuple):
     over_per_kwh: Col  # (n, h) what a kWh beyond it costs more [$/kWh], zero or more
 
 
+class ExportLimits(NamedTuple):
+    """Market to party: what a party exports beyond a limit earns less than the quoted credit.
+
+    A party that is not listed has no limit.
+    """
+
+    product: Product
+    party: Index  # (n,) each listener is one message
+    limit_kw: Col  # (n, h) of export at the meter, zero or more
+    over_per_kwh: Col  # (n, h) what a kWh beyond it earns less [$/kWh], zero or more
+
+
 class Tenders(NamedTuple):
     """Party to market: one curve a row, linear blocks between neighbouring points (a step where the two prices are equal)."""
 
@@ -129,7 +141,17 @@ class Deliveries(NamedTuple):
     p_kw: Col  # (n, h)
 
 
-Table = Quotes | MeterLimits | Tenders | Plans | Proposals | Transactions | Positions | Deliveries
+Table = (
+    Quotes
+    | MeterLimits
+    | ExportLimits
+    | Tenders
+    | Plans
+    | Proposals
+    | Transactions
+    | Positions
+    | Deliveries
+)
 AnyTable = TypeVar(
     "AnyTable"
 )  # a table of this file, or a named tuple `product, party, ...` of a market's own
@@ -139,6 +161,7 @@ LAYOUT: Mapping[type[NamedTuple], str] = MappingProxyType(
     {
         Quotes: "iwww",
         MeterLimits: "iww",
+        ExportLimits: "iww",
         Tenders: "iww",
         Plans: "iw",
         Proposals: "iwoo",

@@ -9,6 +9,7 @@ import numpy as np
 from gridagora.core.brief import brief
 from gridagora.core.errors import PartError
 from gridagora.core.exchange import (
+    ExportLimits,
     MeterLimits,
     Plans,
     Proposals,
@@ -32,7 +33,7 @@ from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.curves.curve import Curves
 
 ROUNDS_MAX = 10_000
-TABLES = (Quotes, MeterLimits, Tenders, Plans, Proposals, Transactions)
+TABLES = (Quotes, MeterLimits, ExportLimits, Tenders, Plans, Proposals, Transactions)
 REACH_KW = 1e9  # what a substation can carry without a limit: more than any area takes
 State = TypeVar("State")
 
@@ -119,7 +120,8 @@ class Opening(NamedTuple):
 class BehindTheMeter(NamedTuple):
     """Resources behind the meters: one curve for each of r resources, its home, and the remaining load of every home.
 
-    What a home imports beyond `limit_kw` costs `over_per_kwh` more than its price; both are None where no home has a limit.
+    What a home imports beyond `limit_kw` costs `over_per_kwh` more than its price, what it exports beyond `export_kw` earns
+    `under_per_kwh` less; both of a direction are None where no home has a limit of it.
     """
 
     curves: Curves
@@ -127,6 +129,8 @@ class BehindTheMeter(NamedTuple):
     net_kw: Col  # (n,) load without devices
     limit_kw: Col | None = None  # (n,)
     over_per_kwh: Col | None = None  # (n,)
+    export_kw: Col | None = None  # (n,)
+    under_per_kwh: Col | None = None  # (n,)
 
 
 class GateOpen(NamedTuple):
@@ -138,7 +142,7 @@ class GateOpen(NamedTuple):
 class Posted(NamedTuple):
     """Prices, or limits of meters and their price, that need no answer."""
 
-    quotes: Quotes | MeterLimits
+    quotes: Quotes | MeterLimits | ExportLimits
 
 
 class Costed(NamedTuple):
@@ -191,7 +195,8 @@ class HourPlan(NamedTuple, Generic[State]):
     """Result of a look-ahead: the prices that homes plan on, the binding positions, and the state of the design.
 
     `credit_per_kwh` is the export price where it differs from `price_per_kwh`; `p_kw` the plans that parties report. Import of
-    a home beyond its row of `limits` costs more: it plans on that, and keeps to the first column in the intervals of the hour.
+    a home beyond its row of `limits` costs more, export beyond that of `export_limits` earns less: it plans on that, and keeps to
+    the first column in the intervals of the hour, on the mean of them or, with `by_interval`, in each.
     `gap_share` is the certified gap of the plan over its cost, nan without a certificate. Where plans are combined, a party
     that keeps its own needs only `round_share`.
     """
@@ -204,6 +209,8 @@ class HourPlan(NamedTuple, Generic[State]):
     gap_share: float = float("nan")
     round_share: Col | None = None  # (n, r) weight of each plan that a party made in `p_kw`, 0..1
     limits: MeterLimits | None = None  # over the h products; None: no meter has one
+    export_limits: ExportLimits | None = None  # likewise
+    by_interval: bool = False  # whether limits hold in each interval, not on the mean of the hour
 
 
 class Clearing(NamedTuple):
@@ -405,7 +412,9 @@ def _converse(
     raise PartError(f"a market session did not end within {ROUNDS_MAX} rounds")
 
 
-def count_posted(traffic: MessageCount, quotes: Quotes | MeterLimits) -> MessageCount:
+def count_posted(
+    traffic: MessageCount, quotes: Quotes | MeterLimits | ExportLimits
+) -> MessageCount:
     """Return the count with quotes or limits that were posted: one message to each party, in a round of their own."""
     return _count_round(_count_table(traffic, quotes))
 

@@ -260,11 +260,17 @@ class BatteryGroup:
         return spec_now(self.table, self.e_kwh)
 
     def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
-        """Step the batteries; where export earns less than import costs they keep the meter on the side that its home means."""
+        """Step the batteries; where export earns less than import costs they keep the meter on the side that its home means.
+
+        They keep it within a limit of export as far as they can.
+        """
         if p_target_kw is None or beside.way is not None or np.isnan(p_target_kw).any():
             asked = self._keep_side(p_target_kw, beside)
         else:
             asked = p_target_kw
+        if beside.least_kw is not None:
+            alike = np.bincount(self.home, minlength=len(beside.meter_kw))[self.home]
+            asked = np.maximum(asked, beside.least_kw[self.home] / alike)
         p_kw, eta = step(self.table, self.e_kwh, asked, now.dt_h), self.table.efficiency
         stored_kwh = np.where(p_kw > 0, p_kw * eta, p_kw / eta) * now.dt_h
         return Metered(p_kw, stored_kwh, {"each_battery_kw": p_kw})

@@ -232,15 +232,23 @@ class PvGroup:
         return self.offered.of(now.hour, lambda hour: tender(self.table, hour))
 
     def step(self, p_target_kw: Col | None, now: Moment, beside: Beside) -> Metered:
-        """Give what is available, or what is ordered; an inverter curtailed in part holds what the meter was to read."""
+        """Give what is available, or what is ordered; an inverter curtailed in part holds what the meter was to read.
+
+        Behind a limit of export no more is given than it leaves.
+        """
         none = np.zeros(len(self.home))
         most = self.all_kw.of(now.hour, lambda hour: step(self.table, hour))
+        if beside.least_kw is not None:
+            alike = np.bincount(self.home, minlength=len(beside.meter_kw))[self.home]
+            most = np.maximum(most, np.minimum(beside.least_kw[self.home] / alike, 0.0))
         if p_target_kw is None or (
             beside.outside is None and not beside.curtails and not np.isnan(p_target_kw).any()
         ):
             return Metered(most, none)
         outside = np.zeros(len(self.home), np.bool_) if beside.outside is None else beside.outside
         made = np.where(np.isnan(p_target_kw), most, step(self.table, now.hour, p_target_kw))
+        if beside.least_kw is not None:
+            made = np.maximum(made, most)
         if not beside.curtails:
             return Metered(np.where(outside, made, most), none)
         held = step(self.table, now.hour, p_target_kw + beside.short_kw[self.home])

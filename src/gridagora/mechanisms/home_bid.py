@@ -11,12 +11,14 @@ from gridagora.kernels.curves.groups import allocate_rows, gather, price_at_quan
 def bid_home(opening: Opening, behind: BehindTheMeter) -> Tenders:
     """Return one curve for each home: the exact sum of those of its devices and of its load less PV.
 
-    Beyond a limit of its meter it bids as much less as a kWh there costs more.
+    Beyond a limit of its meter it bids as much less as a kWh there costs more, or asks as much more as it earns less.
     """
     parties = len(opening.party)
     curves = gather(behind.curves, behind.home, parties, behind.net_kw)
     if behind.limit_kw is not None and behind.over_per_kwh is not None:
         curves = soft_limit(curves, -np.inf, behind.limit_kw, behind.over_per_kwh)
+    if behind.export_kw is not None and behind.under_per_kwh is not None:
+        curves = soft_limit(curves, -behind.export_kw, np.inf, behind.under_per_kwh)
     return tender(opening.product, opening.party, curves)
 
 

@@ -28,6 +28,7 @@ from gridagora.kernels.physics.homes import add_group, no_sums
 from gridagora.kernels.stores.bid_curve import bid
 from gridagora.kernels.stores.value import MarginalValue, Stores, join_slopes, marginal_value
 from gridagora.kernels.stores.value import rows as some_rows
+from gridagora.population.export_hold import hold_export
 from gridagora.population.store_ends import StoreEnds, end_bids, end_plans
 
 THREADS = 2  # for rows of one kind, and for homes behind kinked meters; results do not depend on it
@@ -346,6 +347,7 @@ def step_groups(
     outside: Sequence[Flag | None] | None = None,
     *,
     curtails: bool = True,
+    export_kw: Col | None = None,
 ) -> Delivered:
     """Step the true physics of one interval.
 
@@ -362,13 +364,18 @@ def step_groups(
         Of every row, whether its order comes from outside the home, which nothing that the home means changes.
     curtails
         Whether generation follows its order; if not it gives all it can, as under a tariff that does not know the hour.
+    export_kw
+        Limit of the export of every home, shape (n,) [kW]; what steps later keeps it for on/off units, unless orders exceed it.
     """
     n, now = fleet.homes, Moment(hour, now_s, fleet.dt_h, 1.0)
     kind_kw, sums = np.empty((len(fleet.groups), n)), no_sums(n)
     series: dict[str, Col] = {}
-    for rows in fleet.by_turn:
+    hold = None if export_kw is None else hold_export(fleet, asked_kw, load_kw, export_kw)
+    for turn, rows in enumerate(fleet.by_turn):
         short_kw = sums.ordered_kw - sums.drawn_kw
         beside = Beside(load_kw + sums.drawn_kw, short_kw, way, curtails)
+        if hold is not None:
+            beside = beside._replace(least_kw=hold.least_kw(turn, beside.meter_kw))
         for row in rows:
             group, orders = fleet.groups[row], asked_kw[row]
             before = group.stored_kwh()

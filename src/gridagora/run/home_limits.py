@@ -1,4 +1,4 @@
-"""Limits of import at the meters of homes: those of a window, and what an hour leaves to each of its intervals."""
+"""Limits of import and export at the meters of homes: those of a window, and what an hour leaves to each of its intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,16 +7,23 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gridagora.core.errors import PartError
+from gridagora.core.exchange import ExportLimits, MeterLimits
 from gridagora.core.session import HourPlan
 from gridagora.core.tables import Col, Flag
 from gridagora.kernels.curves.meter_limits import spread_limits
 
 
 class HomeLimits(NamedTuple):
-    """What n homes may import on the mean of h hours [kW], inf where there is no limit, and what a kWh beyond costs more."""
+    """What n homes may import and export on the mean of h hours [kW], inf where there is no limit, and the price of more.
 
-    limit_kw: Col  # (n, h)
-    over_per_kwh: Col  # (n, h) [$/kWh]
+    The columns of export are None where no home has a limit of it.
+    """
+
+    limit_kw: Col  # (n, h) of import
+    over_per_kwh: Col  # (n, h) what a kWh of import beyond costs more [$/kWh]
+    export_kw: Col | None = None  # (n, h) of export
+    under_per_kwh: Col | None = None  # (n, h) what a kWh of export beyond earns less [$/kWh]
+    by_interval: bool = False  # whether they hold in each interval, not on the mean of the hour
 
 
 @dataclass
@@ -24,7 +31,7 @@ class HourMeters:
     """What the meters of n homes count by the hour, for limits and charges of power; a step changes it in place."""
 
     used_kwh: Col  # (n,) import less export since the hour began
-    beyond_usd: Col  # (n,) of import beyond posted limits, so far
+    beyond_usd: Col  # (n,) of import and export beyond posted limits, so far
     peak_kw: Col  # (n,) largest hour so far in which demand counts
     cap_kw: Col  # (n,) up to which homes let their import go under a demand charge
     posted: HomeLimits | None = None  # by the design, from the present hour on
@@ -38,15 +45,26 @@ class HourMeters:
     def count(self, metered_kw: Col, dt_h: float, end_share: float) -> None:
         """Count an interval that ends at a share of the hour, in which homes took `metered_kw` (n,) [kW]."""
         self.used_kwh += metered_kw * dt_h
-        if end_share < 1.0 or self.posted is None:
+        if self.posted is None:
             return
-        beyond_kwh = (self.used_kwh - self.posted.limit_kw[:, 0]).clip(min=0)
-        self.beyond_usd += self.posted.over_per_kwh[:, 0] * beyond_kwh
+        if self.posted.by_interval:
+            self.beyond_usd += dt_h * _charge_beyond(self.posted, metered_kw)
+        elif end_share == 1.0:
+            self.beyond_usd += _charge_beyond(self.posted, self.used_kwh)
 
     def count_demand(self, counts: Flag) -> None:
         """Take the hour that ended for the largest so far where it is, in homes for which it counts (n,)."""
         largest = np.maximum(self.peak_kw, self.used_kwh)
         self.peak_kw = np.where(counts, largest, self.peak_kw)
+
+
+def _charge_beyond(posted: HomeLimits, mean_kw: Col) -> Col:
+    """Return what homes owe for an hour at a mean power (n,) [kW] beyond the limits of the present hour, (n,) [$]."""
+    owed = posted.over_per_kwh[:, 0] * (mean_kw - posted.limit_kw[:, 0]).clip(min=0)
+    if posted.export_kw is None or posted.under_per_kwh is None:
+        return np.asarray(owed)
+    less = posted.under_per_kwh[:, 0] * (-mean_kw - posted.export_kw[:, 0]).clip(min=0)
+    return np.asarray(owed + less)
 
 
 def open_meters(homes: int) -> HourMeters:
@@ -65,7 +83,23 @@ def join_limits(
     PartError
         Runs of which some have limits and others do not.
     """
-    limited = [plan.limits is not None for plan in plans]
+    imports = _join([plan.limits for plan in plans], sizes, hours)
+    exports = _join([plan.export_limits for plan in plans], sizes, hours)
+    by_interval = any(plan.by_interval for plan in plans)
+    if imports is None and exports is None:
+        return None
+    if imports is None:
+        shape = (sum(sizes), hours)
+        imports = np.broadcast_to(np.inf, shape), np.broadcast_to(0.0, shape)
+    export_kw, under_per_kwh = exports or (None, None)
+    return HomeLimits(*imports, export_kw, under_per_kwh, by_interval)
+
+
+def _join(
+    posted: Sequence[MeterLimits | ExportLimits | None], sizes: Sequence[int], hours: int
+) -> tuple[Col, Col] | None:
+    """Return limits and premiums of one direction of the homes of all runs, (n, h) each; None where no plan has any."""
+    limited = [each is not None for each in posted]
     if not any(limited):
         return None
     if not all(limited):
@@ -74,23 +108,40 @@ def join_limits(
         )
     limit_kw, over_per_kwh = np.full((sum(sizes), hours), np.inf), np.zeros((sum(sizes), hours))
     first = 0
-    for plan, size in zip(plans, sizes, strict=True):
-        if plan.limits is not None:
-            rows = first + plan.limits.party
-            limit_kw[rows], over_per_kwh[rows] = plan.limits.limit_kw, plan.limits.over_per_kwh
+    for each, size in zip(posted, sizes, strict=True):
+        if each is not None:
+            rows = first + each.party
+            limit_kw[rows], over_per_kwh[rows] = each.limit_kw, each.over_per_kwh
         first += size
-    return HomeLimits(*spread_limits(limit_kw, over_per_kwh, limit_kw.shape))
+    return spread_limits(limit_kw, over_per_kwh, limit_kw.shape)
 
 
 def limit_interval(
     limits: HomeLimits | None, used_kwh: Col, passed_h: float
-) -> tuple[Col, Col] | tuple[None, None]:
-    """Return what each home may import in the next interval, and what is beyond costs more, (n,) each [kW], [$/kWh].
+) -> tuple[Col | None, Col | None, Col | None, Col | None]:
+    """Return what each home may import in the next interval and what is beyond costs more, and the same of export.
 
-    The limit is on the mean of the hour: what is left of it after `used_kwh` (n,) in the `passed_h` since the hour began is
-    spread over the rest of the hour.
+    All are (n,) [kW], [$/kWh], or None in a direction without limits. Limits on the mean of the hour: what is left of them
+    after `used_kwh` (n,) in the `passed_h` since the hour began is spread over the rest of the hour.
     """
     if limits is None:
-        return None, None
-    left_kwh = limits.limit_kw[:, 0] - used_kwh
-    return (left_kwh / (1.0 - passed_h)).clip(min=0), limits.over_per_kwh[:, 0]
+        return None, None, None, None
+    over, imports = limits.over_per_kwh[:, 0], limits.limit_kw[:, 0]
+    if not limits.by_interval:
+        imports = ((imports - used_kwh) / (1.0 - passed_h)).clip(min=0)
+    if limits.export_kw is None or limits.under_per_kwh is None:
+        return imports, over, None, None
+    under, exports = limits.under_per_kwh[:, 0], limits.export_kw[:, 0]
+    if not limits.by_interval:
+        exports = ((exports + used_kwh) / (1.0 - passed_h)).clip(min=0)
+    return imports, over, exports, under
+
+
+def curtail_first(limits: HomeLimits | None, credit_per_kwh: Col) -> HomeLimits | None:
+    """Return limits as homes plan on them at a credit of export, (h,) or (n, h) [$/kWh]: beyond, panels are curtailed.
+
+    A kWh that is not generated earns nothing, so export beyond a limit is worth no less than that.
+    """
+    if limits is None or limits.under_per_kwh is None:
+        return limits
+    return limits._replace(under_per_kwh=np.minimum(limits.under_per_kwh, credit_per_kwh))

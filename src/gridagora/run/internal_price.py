@@ -60,7 +60,8 @@ def find_internal_prices(
 ) -> InternalPrices:
     """Return the price that each home plans on, between the credit and the import price; the latter where it cannot export.
 
-    A home that can import more than its limit plans on up to what import beyond it costs.
+    A home that can import more than its limit plans on up to what import beyond it costs, one that can export more than its
+    limit on down to what export beyond it earns.
 
     Parameters
     ----------
@@ -84,18 +85,20 @@ def find_internal_prices(
     exports: Flag = np.asarray((net_kw < 0).any(1))
     for spec, at in zip(specs, home, strict=True):
         exports[at[(spec.p_min_kw < 0).any(1)]] = True
-    limit, over = (np.inf, 0.0) if limits is None else limits
+    limit, over = (np.inf, 0.0) if limits is None else limits[:2]
     may_exceed = _may_exceed(specs, home, net_kw, limit)
+    export, under, beyond = _limit_exports(specs, home, net_kw, limits)
     buy, sell = (np.broadcast_to(each, (n, h)) for each in (buy_per_kwh, sell_per_kwh))
     if limits is not None:  # export may earn what import costs, so that only the limit is a kink
-        exports = (exports & make_kinked(buy, sell).any(1)) | may_exceed.any(1)
+        exports = (exports & make_kinked(buy, sell).any(1)) | may_exceed.any(1) | beyond.any(1)
     price, start = buy.copy(), 0.5 * (buy + sell)
     if before is not None:
         start[:, :-1] = np.broadcast_to(before, (n, h))[:, 1:]
     gap_usd, cost_usd = np.zeros(n), np.zeros(n)
     moves: Flag = np.isin(np.arange(n), np.concatenate([*home, np.zeros(0, np.int64)]))
     still = exports & ~moves  # the side of the meter is that of the load
-    price[still] = np.where(net_kw[still] < 0, sell[still], (buy + over * may_exceed)[still])
+    earned = np.where(net_kw < -export, sell - under, sell)
+    price[still] = np.where(net_kw[still] < 0, earned[still], (buy + over * may_exceed)[still])
     exports &= moves
     p_kw = tuple(np.zeros((len(at), h)) for at in home)
     if exports.any():
@@ -118,6 +121,8 @@ def find_internal_prices(
             else None,
             limit_kw=limit if limits is None else limits.limit_kw[exports],
             over_per_kwh=over if limits is None else limits.over_per_kwh[exports],
+            export_kw=export[exports],
+            under_per_kwh=under[exports],
         )
         ends = np.cumsum([own.sum() for own in chosen])[:-1]
         for power, own, part in zip(p_kw, chosen, np.split(found.p_kw, ends), strict=True):
@@ -137,6 +142,20 @@ def _may_exceed(
     for spec, at in zip(specs, home, strict=True):
         np.add.at(most_kw, at, spec.p_max_kw.clip(min=0))
     return np.asarray(most_kw > limit_kw)
+
+
+def _limit_exports(
+    specs: tuple[Stores, ...], home: tuple[Index, ...], net_kw: Col, limits: HomeLimits | None
+) -> tuple[Col, Col, Flag]:
+    """Return limits of export and what is beyond earns less, (n, h) each, and where a home could export more, (n, h)."""
+    shape = net_kw.shape
+    if limits is None or limits.export_kw is None or limits.under_per_kwh is None:
+        none = np.broadcast_to(np.False_, shape)
+        return np.broadcast_to(np.inf, shape), np.broadcast_to(0.0, shape), none
+    least_kw = net_kw.copy()
+    for spec, at in zip(specs, home, strict=True):
+        np.add.at(least_kw, at, spec.p_min_kw.clip(max=0))
+    return limits.export_kw, limits.under_per_kwh, np.asarray(least_kw < -limits.export_kw)
 
 
 def shift_powers(p_kw: Col, before: Index, rows: Index) -> Col:
@@ -166,19 +185,21 @@ def quote_devices(meter: Quotes, inner: BehindTheMeter) -> tuple[Quotes, Index |
     PartError
         Prices with a kink at some meters and without one at others.
     """
-    curves, home, net_kw, limit_kw, over_per_kwh = inner
+    curves, home, net_kw, *beyond = inner
     if not len(meter.party) or len(curves.offset) == 1:
         return meter, None
     kinked = make_kinked(_once(meter.buy_per_kwh), _once(meter.sell_per_kwh))
-    beyond = () if limit_kw is None or over_per_kwh is None else (limit_kw, over_per_kwh)
-    if not kinked.any() and not beyond:
+    limited = any(each is not None for each in beyond)
+    if not kinked.any() and not limited:
         return meter, None
     buy, sell = (_at_meters(column[:, 0], home, len(net_kw)) for column in meter[2:4])
     if kinked.any() and not make_kinked(buy, sell).all():
         raise PartError(
             "export earns less than import costs at some meters and not at others, expected one of the two at all"
         )
-    found = clear(curves, home, net_kw, buy, sell, *beyond)
+    free = (np.inf, 0.0, np.inf, 0.0)
+    limits = [none if each is None else each for none, each in zip(free, beyond, strict=True)]
+    found = clear(curves, home, net_kw, buy, sell, *limits)
     price = found.price_per_kwh[home, None]
     way = (
         None

@@ -24,7 +24,7 @@ from gridagora.run.answers import PartiesInStep
 from gridagora.run.demand_caps import MeterProblem, choose_caps, limit_by_caps
 from gridagora.run.demand_terms import charge_demand
 from gridagora.run.forecast import believed_load_kw, energy_per_kwh
-from gridagora.run.home_limits import join_limits
+from gridagora.run.home_limits import curtail_first, join_limits
 from gridagora.run.network_operator import Askers, answer_network, with_inverter
 from gridagora.run.opening import hour_product, open_plan
 from gridagora.run.record import device_rows
@@ -262,8 +262,9 @@ def find_inside(
         _, earlier = homes_at.keep_valued(fleet, disclosed.told, last.rows)
         begin_kw = tuple(map(behind.shift_powers, last.inside_kw, earlier, sessions))
     if terms is None:
+        limits = curtail_first(demand.meters.limits, credit)
         found = behind.find_internal_prices(
-            told, rows, net_kw, path, credit, before, begin_kw, demand.meters.limits
+            told, rows, net_kw, path, credit, before, begin_kw, limits
         )
     else:
         buy, sell = (np.broadcast_to(each, net_kw.shape) for each in (path, credit))

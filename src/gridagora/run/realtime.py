@@ -81,9 +81,17 @@ def run_interval(demand: DemandSide, asked: Orders = NO_ORDERS) -> list[Stepped]
     if demand.automated is not None:
         told = release_devices(told, fleet, ~demand.automated)
     orders, outside = command(told, fleet, placed)
-    curtails = not demand.runs[0].rules.is_tariff
+    curtails = not demand.runs[0].rules.is_tariff or inner.export_kw is not None
     got = homes_at.step_groups(
-        fleet, orders, moment.hour, moment.now_s, load_kw, way, outside, curtails=curtails
+        fleet,
+        orders,
+        moment.hour,
+        moment.now_s,
+        load_kw,
+        way,
+        outside,
+        curtails=curtails,
+        export_kw=inner.export_kw,
     )
     demand.metered_kw = homes_at.meter_kw(load_kw, got)
     demand.meters.count(demand.metered_kw, moment.dt_h, moment.end_share)

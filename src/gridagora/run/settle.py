@@ -19,7 +19,7 @@ from gridagora.settlement.parties import Parties, Role, row_of, rows_of
 CHARGE = "deviation charge"
 RENT = "congestion rent"  # the network operator's part of the price of energy
 DELIVERY = "delivery"  # network charges of energy from the public grid
-BEYOND = "beyond limit"  # import of a home beyond the limit of its meter
+BEYOND = "beyond limit"  # import or export of a home beyond the limit of its meter
 OVERLOAD = "overload"  # energy beyond the limit of the substation, by its price
 
 

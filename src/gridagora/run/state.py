@@ -132,7 +132,7 @@ class FinishedRun(NamedTuple):
     fleet: homes_at.Fleet | None = None  # devices at the end; None of a run among others
     lean_bits: int = 0  # of all homes about themselves in the leanest form
     capacity: CapacityTerms | None = None  # what the design charges for power
-    beyond_usd: Col | None = None  # (n,) what homes pay for import beyond posted limits
+    beyond_usd: Col | None = None  # (n,) what homes pay beyond posted limits
     end_x: Mapping[str, Col] | None = (
         None  # (r, s) end states by kind, if asked for [unit of the store]
     )

@@ -6,7 +6,15 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gridagora.core.errors import PartError
-from gridagora.core.exchange import MeterLimits, Plans, Proposals, Quotes, Tenders, Transactions
+from gridagora.core.exchange import (
+    ExportLimits,
+    MeterLimits,
+    Plans,
+    Proposals,
+    Quotes,
+    Tenders,
+    Transactions,
+)
 from gridagora.core.rules import Bidder, Pricing
 from gridagora.core.session import Clearing, HourPlan, Opening
 from gridagora.kernels.curves.awards import are_within
@@ -235,8 +243,9 @@ def refuse_unsound_plan(desk: RunState, plan: object, opening: Opening) -> None:
         if values is None and name != "price_per_kwh":
             continue
         refuse_no_numbers(who, name, values, *allowed)
-    if plan.limits is not None:
-        _refuse_unsound_limits(who, plan.limits, n, h)
+    for limits, kind in ((plan.limits, MeterLimits), (plan.export_limits, ExportLimits)):
+        if limits is not None:
+            _refuse_unsound_limits(who, limits, kind, n, h)
     for bound in plan.commitments:
         product = bound.product
         if (
@@ -251,11 +260,17 @@ def refuse_unsound_plan(desk: RunState, plan: object, opening: Opening) -> None:
         refuse_no_numbers(who, "a commitment of premium_per_kwh", bound.premium_per_kwh, *hours)
 
 
-def _refuse_unsound_limits(who: str, limits: object, parties: int, hours: int) -> None:
+def _refuse_unsound_limits(
+    who: str,
+    limits: object,
+    kind: type[MeterLimits] | type[ExportLimits],
+    parties: int,
+    hours: int,
+) -> None:
     """Refuse limits of meters that are not of parties of the opening, each once, or that no home could keep to."""
-    if not isinstance(limits, MeterLimits):
+    if not isinstance(limits, kind):
         raise PartError(
-            f"{who} returned limits of type {type(limits).__name__}, expected MeterLimits"
+            f"{who} returned limits of type {type(limits).__name__}, expected {kind.__name__}"
         )
     rows = np.size(limits.party)
     refuse_no_numbers(who, "limits of party", limits.party, (rows,))

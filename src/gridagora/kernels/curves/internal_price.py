@@ -5,7 +5,7 @@ Theory 2.9.
 A home that still imports at the import price pays it, one that still exports at the credit earns it; between the two lies
 one price at which nothing crosses the meter, and flat pieces at that price are shared. Where import beyond a limit costs more,
 one that would take more than that at the import price sees a price at which it takes just the limit, and that of import
-beyond it where it still takes more.
+beyond it where it still takes more. Export beyond a limit earns less, likewise: the price falls below the credit.
 """
 
 from typing import NamedTuple
@@ -77,9 +77,21 @@ def _beyond(offset, p_kw, price, own, rest, buy, limit, over):  # type: ignore[n
     return _idle(offset, p_kw, price, own, rest - limit, buy, top, above - limit, under - limit)
 
 
+@njit(**LEAF)
+def _below(offset, p_kw, price, own, rest, sell, floor, less, most):  # type: ignore[no-untyped-def]
+    """Return price and share in a home that gives more than its limit at the credit, at which it takes `most` < floor."""
+    bottom = sell - less
+    above, under = _net(offset, p_kw, price, own, rest, bottom)
+    if under <= floor:
+        return bottom, 1.0
+    if above <= floor:
+        return bottom, (floor - above) / (under - above)
+    return _idle(offset, p_kw, price, own, rest - floor, bottom, sell, above - floor, most - floor)
+
+
 @njit(**JIT)
 def _clear_homes(  # type: ignore[no-untyped-def]
-    offset, p_kw, price, order, first, rest, buy, sell, limit, more, inside, share
+    offset, p_kw, price, order, first, rest, buy, sell, limit, more, floor, less, inside, share
 ):
     for home in range(rest.shape[0]):
         own = order[first[home] : first[home + 1]]
@@ -91,6 +103,10 @@ def _clear_homes(  # type: ignore[no-untyped-def]
             )
         elif under >= 0.0:
             inside[home], share[home] = buy[home], 1.0
+        elif most < floor[home]:
+            inside[home], share[home] = _below(
+                offset, p_kw, price, own, rest[home], sell[home], floor[home], less[home], most
+            )
         elif over <= 0.0:
             inside[home], share[home] = sell[home], (1.0 if most <= 0.0 else -over / (most - over))
         else:
@@ -118,6 +134,8 @@ def clear(
     sell_per_kwh: ArrayLike,
     limit_kw: ArrayLike = np.inf,
     over_per_kwh: ArrayLike = 0.0,
+    export_kw: ArrayLike = np.inf,
+    under_per_kwh: ArrayLike = 0.0,
 ) -> InsidePrice:
     """Return the price inside each home and its tie share.
 
@@ -133,6 +151,8 @@ def clear(
         Price of import and credit for export, anything that spreads to (n,), sell <= buy [$/kWh].
     limit_kw, over_per_kwh
         Import beyond the first [kW] costs the second more [$/kWh], both zero or more, anything that spreads to (n,).
+    export_kw, under_per_kwh
+        Export beyond the first [kW] earns the second less [$/kWh], likewise.
 
     Notes
     -----
@@ -142,11 +162,12 @@ def clear(
     given = (np.asarray(price, np.float64) for price in (buy_per_kwh, sell_per_kwh))
     buy, sell = (each if each.shape == (n,) else np.broadcast_to(each, (n,)) for each in given)
     limit, over = spread_limits(limit_kw, over_per_kwh, (n,))
+    export, under = spread_limits(export_kw, under_per_kwh, (n,))
     order = np.argsort(home, kind="stable")
     first = np.concatenate([[0], np.cumsum(np.bincount(home, minlength=n))])
     inside, share = np.empty(n), np.empty(n)
-    entry = compile_entry(_clear_homes, *_CURVES, INDEX, INDEX, *(READ1,) * 5, _WRITE, _WRITE)
-    entry(*curves, order, first, rest_kw, buy, sell, limit, over, inside, share)
+    entry = compile_entry(_clear_homes, *_CURVES, INDEX, INDEX, *(READ1,) * 7, _WRITE, _WRITE)
+    entry(*curves, order, first, rest_kw, buy, sell, limit, over, -export, under, inside, share)
     return InsidePrice(inside, share)
 
 

@@ -1,4 +1,4 @@
-"""Limits of import at the meters of homes, checked: what is beyond one costs more."""
+"""Limits of import or export at the meters of homes, checked: import beyond one costs more, export beyond one earns less."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,7 +9,7 @@ Col = NDArray[np.float64]
 def spread_limits(
     limit_kw: ArrayLike, over_per_kwh: ArrayLike, shape: tuple[int, ...]
 ) -> tuple[Col, Col]:
-    """Return limits of import [kW] and what a kWh beyond costs more [$/kWh], each of a shape (n,) or (n, h).
+    """Return limits of one direction [kW] and what a kWh beyond costs more [$/kWh], each of a shape (n,) or (n, h).
 
     No premium where there is no limit, and no limit where there is no premium.
 

@@ -1,7 +1,8 @@
 """Several stores of one home behind a meter whose import price exceeds its export price (theory 2.8).
 
 Inside the home one price lies in [sell, buy], strictly between them while nothing crosses the meter. Where import beyond a
-limit costs more, it lies between buy and that price while the meter stands at the limit. Sharing ADMM finds it: every store
+limit costs more, it lies between buy and that price while the meter stands at the limit; likewise below sell where export
+beyond a limit earns less. Sharing ADMM finds it: every store
 answers with a proximal term, the meter by a soft threshold. One sweep of block descent then lets each store see
 the others as its load; alone it would stop at the kink, where no single store can move. Any inside price bounds the home's
 cost from below, so each home gets its own gap, and leaves once that is small.
@@ -15,7 +16,16 @@ from numba import njit, types
 from numpy.typing import ArrayLike, NDArray
 
 from gridagora.kernels.curves.meter_limits import spread_limits
-from gridagora.kernels.stores.bellman import LIMIT, LOAD, OVER, P_REF, PROX, copy_row
+from gridagora.kernels.stores.bellman import (
+    FLOOR,
+    LIMIT,
+    LOAD,
+    OVER,
+    P_REF,
+    PROX,
+    UNDER,
+    copy_row,
+)
 from gridagora.kernels.stores.polyline import JIT, LEAF
 from gridagora.kernels.stores.table import (
     COLUMNS,
@@ -72,6 +82,8 @@ def solve_meter(
     start_kw: Col | None = None,
     limit_kw: ArrayLike = np.inf,
     over_per_kwh: ArrayLike = 0.0,
+    export_kw: ArrayLike = np.inf,
+    under_per_kwh: ArrayLike = 0.0,
 ) -> MeteredHomes:
     """Plan the stores of n homes behind one kinked meter each.
 
@@ -94,6 +106,8 @@ def solve_meter(
     limit_kw, over_per_kwh
         Import beyond the first [kW] costs the second more [$/kWh], each zero or more and broadcast to (n, h). Without a limit
         all is to the bit as if the second were zero.
+    export_kw, under_per_kwh
+        Export beyond the first [kW] earns the second less [$/kWh], likewise.
 
     Raises
     ------
@@ -109,6 +123,8 @@ def solve_meter(
     checked = broadcast_prices(buy_per_kwh, sell_per_kwh, np.zeros(0, np.int64), 0, h)[:2]
     buy, sell = (np.broadcast_to(price, (n, h)) for price in checked)
     limit, over = spread_limits(limit_kw, over_per_kwh, (n, h))
+    export, under = spread_limits(export_kw, under_per_kwh, (n, h))
+    floor = -export
     middle = 0.5 * (buy + sell) if start_per_kwh is None else np.broadcast_to(start_per_kwh, (n, h))
     table = join_rows(stores)
     owner = np.concatenate([np.arange(n)] * len(stores) if home is None else list(home))
@@ -119,9 +135,9 @@ def solve_meter(
         np.full(n, np.inf),
         np.full(n, -np.inf),
         np.empty(n),
-        np.array(np.clip(middle, sell, buy + over)),
+        np.array(np.clip(middle, sell - under, buy + over)),
     )
-    reads = (INDEX, INDEX, COLUMNS, READ1, *(READ2,) * 7, READ1)
+    reads = (INDEX, INDEX, COLUMNS, READ1, *(READ2,) * 9, READ1)
     writes = (_WRITE2, _WRITE1, _WRITE1, _WRITE2)
     settings = (types.int64, types.int64, types.float64, types.float64)
     entry = compile_entry(_plan_homes, types.int64, types.int64, *reads, *settings, *writes)
@@ -139,6 +155,8 @@ def solve_meter(
             sell,
             limit,
             over,
+            floor,
+            under,
             table.end_x,
             table.end_mu,
             table.x0,
@@ -195,19 +213,23 @@ def _add_up(p, load, out):  # type: ignore[no-untyped-def]
 
 
 @njit(**LEAF)
-def _paid_at_meter(net, buy, sell, limit, over, dt, scratch):  # type: ignore[no-untyped-def]
+def _paid_at_meter(net, buy, sell, limit, over, floor, under, dt, scratch):  # type: ignore[no-untyped-def]
     """Cost of net power at the meter [$]."""
     for t in range(net.shape[0]):
         paid = buy[t] * max(net[t], 0.0) - sell[t] * max(-net[t], 0.0)
         if net[t] > limit[t]:
             paid += over[t] * (net[t] - limit[t])
+        elif net[t] < floor[t]:
+            paid += under[t] * (floor[t] - net[t])
         scratch[t] = paid * dt[t]
     return _sum(scratch)
 
 
 @njit(**LEAF)
-def _turn_price(p, m, rho, load, buy, sell, limit, over, inside, mean):  # type: ignore[no-untyped-def]
-    """Move the inside price and the mean power of a store to what the meter likes, by soft thresholds at zero and the limit."""
+def _turn_price(  # type: ignore[no-untyped-def]
+    p, m, rho, load, buy, sell, limit, over, floor, under, inside, mean
+):
+    """Move the inside price and the mean power of a store to what the meter likes, by soft thresholds at zero and the limits."""
     per_price = m / rho
     for t in range(inside.shape[0]):
         own = p[0, t]
@@ -221,10 +243,12 @@ def _turn_price(p, m, rho, load, buy, sell, limit, over, inside, mean):  # type:
             crossing = max(limit[t] - load[t], imports - per_price * over[t])
         elif load[t] + imports > 0.0:
             crossing = imports
+        elif load[t] + exports < floor[t]:
+            crossing = min(floor[t] - load[t], exports + per_price * under[t])
         elif load[t] + exports < 0.0:
             crossing = exports
         price = inside[t] + rho * (relaxed - crossing / m)
-        inside[t] = min(max(price, sell[t]), buy[t] + over[t])
+        inside[t] = min(max(price, sell[t] - under[t]), buy[t] + over[t])
         mean[t] = crossing / m
 
 
@@ -235,11 +259,30 @@ def _aim(f, prox):  # type: ignore[no-untyped-def]
         f[t, PROX], f[t, P_REF], f[t, LOAD] = prox, 0.0, 0.0
         if f.shape[1] > LIMIT:
             f[t, LIMIT], f[t, OVER] = np.inf, 0.0
+        if f.shape[1] > FLOOR:
+            f[t, FLOOR], f[t, UNDER] = -np.inf, 0.0
 
 
 @njit(**JIT)
 def _share(  # type: ignore[no-untyped-def]
-    f, p, rho, dt, load, buy, sell, limit, over, inside, mean, end_x, end_mu, x0, work, path
+    f,
+    p,
+    rho,
+    dt,
+    load,
+    buy,
+    sell,
+    limit,
+    over,
+    floor,
+    under,
+    inside,
+    mean,
+    end_x,
+    end_mu,
+    x0,
+    work,
+    path,
 ):
     """One round of sharing in one home: stores answer the inside price near what the meter wants, then the price moves."""
     m, h = p.shape
@@ -253,11 +296,13 @@ def _share(  # type: ignore[no-untyped-def]
         for t in range(h):
             f[j, t, P_REF] = p[j, t] + toward[t]
         respond_row(f[j], 0, dt, price, price, end_x[j], end_mu[j], x0[j], work, p[j], path)
-    _turn_price(p, m, rho, load, buy, sell, limit, over, inside, mean)
+    _turn_price(p, m, rho, load, buy, sell, limit, over, floor, under, inside, mean)
 
 
 @njit(**JIT)
-def _sweep(f, p, dt, load, buy, sell, limit, over, end_x, end_mu, x0, work, path):  # type: ignore[no-untyped-def]
+def _sweep(  # type: ignore[no-untyped-def]
+    f, p, dt, load, buy, sell, limit, over, floor, under, end_x, end_mu, x0, work, path
+):
     """Let each store in turn answer the meter with the others as its load; p is overwritten. Returns the cost of the home."""
     m, h = p.shape
     net, row, cost = np.empty(h), np.empty(h), 0.0
@@ -269,18 +314,22 @@ def _sweep(f, p, dt, load, buy, sell, limit, over, end_x, end_mu, x0, work, path
             f[j, t, LOAD] = net[t] - p[j, t]
             if f.shape[2] > LIMIT:
                 f[j, t, LIMIT], f[j, t, OVER] = limit[t], over[t]
+            if f.shape[2] > FLOOR:
+                f[j, t, FLOOR], f[j, t, UNDER] = floor[t], under[t]
         found = respond_row(
             f[j], 0, dt, imports, exports, end_x[j], end_mu[j], x0[j], work, p[j], path
         )
         for t in range(h):
             net[t] = f[j, t, LOAD] + p[j, t]
-        cost += found[0] - _paid_at_meter(net, buy, sell, limit, over, dt, row)
+        cost += found[0] - _paid_at_meter(net, buy, sell, limit, over, floor, under, dt, row)
     _add_up(p, load, net)
-    return cost + _paid_at_meter(net, buy, sell, limit, over, dt, row)
+    return cost + _paid_at_meter(net, buy, sell, limit, over, floor, under, dt, row)
 
 
 @njit(**JIT)
-def _prove(f, p, dt, load, buy, limit, inside, end_x, end_mu, x0, work, path):  # type: ignore[no-untyped-def]
+def _prove(  # type: ignore[no-untyped-def]
+    f, p, dt, load, buy, sell, limit, floor, inside, end_x, end_mu, x0, work, path
+):
     """Return a lower bound of the cost of the home, from any inside price (h,); p is scratch."""
     m, h = p.shape
     row, price = inside * load * dt, inside.reshape(1, h)
@@ -289,6 +338,8 @@ def _prove(f, p, dt, load, buy, limit, inside, end_x, end_mu, x0, work, path):  
             inside[t] > buy[t] and limit[t] < np.inf
         ):  # the meter then takes the limit, for less than it is worth
             row[t] -= (inside[t] - buy[t]) * limit[t] * dt[t]
+        elif inside[t] < sell[t] and floor[t] > -np.inf:
+            row[t] += (sell[t] - inside[t]) * floor[t] * dt[t]
     low = _sum(row)
     for j in range(m):
         _aim(f[j], 0.0)
@@ -316,6 +367,18 @@ def _put(p_kw, rows, swept):  # type: ignore[no-untyped-def]
             p_kw[rows[j], t] = swept[j, t]
 
 
+@njit(**LEAF)
+def _count_limits(limit, floor):  # type: ignore[no-untyped-def]
+    """Return how many columns limits take in the table of a row; those of export stand behind those of import."""
+    count = 0
+    for t in range(limit.shape[0]):
+        if floor[t] > -np.inf:
+            return 4
+        if limit[t] < np.inf:
+            count = 2
+    return count
+
+
 @njit(**JIT)
 def _plan_homes(  # type: ignore[no-untyped-def]
     first,
@@ -329,6 +392,8 @@ def _plan_homes(  # type: ignore[no-untyped-def]
     sell_per_kwh,
     limit_kw,
     over_per_kwh,
+    floor_kw,
+    under_per_kwh,
     end_x,
     end_mu,
     x0,
@@ -348,12 +413,16 @@ def _plan_homes(  # type: ignore[no-untyped-def]
         rows, load = member[offset[i] : offset[i + 1]], np.ascontiguousarray(load_kw[i])
         buy, sell = np.ascontiguousarray(buy_per_kwh[i]), np.ascontiguousarray(sell_per_kwh[i])
         limit, over = np.ascontiguousarray(limit_kw[i]), np.ascontiguousarray(over_per_kwh[i])
+        floor, under = np.ascontiguousarray(floor_kw[i]), np.ascontiguousarray(under_per_kwh[i])
         m = len(rows)
         if m == 0:
-            cost[i] = bound[i] = _paid_at_meter(load, buy, sell, limit, over, dt, late)
-            price[i] = np.where(load < 0.0, sell, np.where(load > limit, buy + over, buy))
+            cost[i] = bound[i] = _paid_at_meter(
+                load, buy, sell, limit, over, floor, under, dt, late
+            )
+            exported = np.where(load < floor, sell - under, sell)
+            price[i] = np.where(load < 0.0, exported, np.where(load > limit, buy + over, buy))
             continue
-        width = len(columns) + (2 if np.any(limit < np.inf) else 0)
+        width = len(columns) + _count_limits(limit, floor)
         f, p, swept = np.empty((m, h, width)), np.empty((m, h)), np.empty((m, h))
         for j in range(m):
             copy_row(columns, rows[j], f[j], True)
@@ -374,6 +443,8 @@ def _plan_homes(  # type: ignore[no-untyped-def]
                 sell,
                 limit,
                 over,
+                floor,
+                under,
                 inside,
                 mean,
                 ends,
@@ -387,14 +458,43 @@ def _plan_homes(  # type: ignore[no-untyped-def]
                 continue
             swept[:] = p
             found = _sweep(
-                f, swept, dt, load, buy, sell, limit, over, ends, slopes, begin, work, path
+                f,
+                swept,
+                dt,
+                load,
+                buy,
+                sell,
+                limit,
+                over,
+                floor,
+                under,
+                ends,
+                slopes,
+                begin,
+                work,
+                path,
             )
             if found < cost[i]:
                 cost[i] = found
                 _put(p_kw, rows, swept)
             _mean_rows(past, max(0, turn + 1 - LATE), turn + 1, late)
             for tried in (late, inside):
-                low = _prove(f, swept, dt, load, buy, limit, tried, ends, slopes, begin, work, path)
+                low = _prove(
+                    f,
+                    swept,
+                    dt,
+                    load,
+                    buy,
+                    sell,
+                    limit,
+                    floor,
+                    tried,
+                    ends,
+                    slopes,
+                    begin,
+                    work,
+                    path,
+                )
                 if low > bound[i]:
                     bound[i] = low
                     price[i] = tried

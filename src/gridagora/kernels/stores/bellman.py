@@ -1,8 +1,9 @@
 """Cost of one step of a store as a function of s, the change of state that its power causes (theory 2.2).
 
-gamma(s, x) = G(s) + cross x is the marginal cost per unit of s: a polyline (S, G), both rising, at most four pieces
-(power below and above zero, net load below and above zero and beyond a limit), plus a term in the state x at the start of
-the step where comfort feels the power at once. Where gamma falls at p = 0 (a negative price) the convex hull takes its place.
+gamma(s, x) = G(s) + cross x is the marginal cost per unit of s: a polyline (S, G), both rising, at most five pieces
+(power below and above zero, net load below and above zero and beyond a limit of import or export), plus a term in the state x
+at the start of the step where comfort feels the power at once. Where gamma falls at p = 0 (a negative price) the convex hull
+takes its place.
 """
 
 import numpy as np
@@ -28,14 +29,15 @@ LIMIT, OVER = (
     19,
     20,
 )  # of a meter with a limit alone: net load beyond LIMIT costs OVER more a kWh; no other table has them
+FLOOR, UNDER = 21, 22  # of a meter with a limit of export: net load below FLOOR earns UNDER less
 
 # what a step back notes of its stage, point by point: the stage itself, then the x at which the best s leaves the point, the
 # y where it arrives, and the point of W' that ends the edge there
 S, G, AT, Y, EDGE = range(5)
 
-STAGE = 8  # room for the points of one stage
+STAGE = 10  # room for the points of one stage
 GROWTH = 24  # a step adds fewer points than this
-FOLDS = 9  # where comfort feels the power at once: walks along W' in a step, one down each of four pieces and back
+FOLDS = 11  # where comfort feels the power at once: walks along W' in a step, one down each of five pieces and back
 
 
 @njit(**LEAF)
@@ -71,10 +73,12 @@ def power(s, gain_in, gain_out, dt):  # type: ignore[no-untyped-def]
 
 
 @njit(**INLINE)
-def _bend(part, load, limit):  # type: ignore[no-untyped-def]
-    """Return the power at which a piece ends: zero, no net load and the limit of it, the least first."""
+def _bend(part, load, limit, floor):  # type: ignore[no-untyped-def]
+    """Return the power at which a piece ends: zero, no net load and the two limits of it, the least first."""
+    if part < 0:
+        return min(0.0, floor - load)
     if part == 0:
-        return min(0.0, -load)
+        return max(min(0.0, -load), floor - load)
     if part == 1:
         return max(min(0.0, limit - load), -load)
     return max(0.0, limit - load)
@@ -94,16 +98,20 @@ def marginal_cost(f, t, buy, sell, dt, s, g):  # type: ignore[no-untyped-def]
     felt = f[t, K_C] * f[t, C_P]
     steep, level = prox + felt * f[t, C_P], felt * f[t, C_0] - prox * p_ref
     n, zero, p = 0, -1, lo
-    parts, limit, over = 3, np.inf, 0.0
+    begin, parts, limit, over, floor, under = 0, 3, np.inf, 0.0, -np.inf, 0.0
     if f.shape[1] > LIMIT:
         parts, limit, over = 4, f[t, LIMIT], f[t, OVER]
-    for part in range(parts):
-        end = hi if part == parts - 1 else min(max(_bend(part, load, limit), lo), hi)
+    if f.shape[1] > FLOOR:
+        begin, floor, under = -1, f[t, FLOOR], f[t, UNDER]
+    for part in range(begin, parts):
+        end = hi if part == parts - 1 else min(max(_bend(part, load, limit, floor), lo), hi)
         if end <= p:
             continue
         price = buy if 0.5 * (p + end) + load >= 0.0 else sell
         if 0.5 * (p + end) + load > limit:
             price += over
+        elif 0.5 * (p + end) + load < floor:
+            price -= under
         if p >= 0.0:
             if zero < 0:
                 zero = n
@@ -144,6 +152,8 @@ def step_cost(f, t, x, p, buy, sell, dt):  # type: ignore[no-untyped-def]
     meter = (buy if net >= 0.0 else sell) * net + f[t, WEAR] * abs(p)
     if f.shape[1] > LIMIT and net > f[t, LIMIT]:
         meter += f[t, OVER] * (net - f[t, LIMIT])
+    if f.shape[1] > FLOOR and net < f[t, FLOOR]:
+        meter += f[t, UNDER] * (f[t, FLOOR] - net)
     return dt * (meter + 0.5 * f[t, PROX] * (p - f[t, P_REF]) ** 2 + 0.5 * f[t, K_C] * felt * felt)
 
 
