@@ -138,6 +138,27 @@ def test_a_feeder_that_does_not_converge_is_refused(tmp_path: Path) -> None:
     assert "does not converge" in done.stderr
 
 
+def test_a_feeder_is_converted_once(tmp_path: Path) -> None:
+    file, out = tmp_path / "feeder.dss", tmp_path / "out"
+    file.write_text(DSS.format(bus="tail"))
+    made = call("convert", str(file), str(out))
+    assert made.exit_code == 0, made.stderr
+    assert "read back" in made.stdout and "assumed" not in made.stdout
+    assert "New Load.house" in (out / "opendss" / "Loads.dss").read_text()
+    assert "5.0" in (out / "tables" / "meters.csv").read_text()
+    again = call("convert", str(file), str(out))
+    assert again.exit_code == 2 and "a folder with files in it" in again.stderr
+    assert call("convert", str(file), str(out), "--overwrite", "--json").exit_code == 0
+
+
+def test_a_file_that_is_no_feeder_is_not_converted(tmp_path: Path) -> None:
+    file, out = tmp_path / "feeder.txt", tmp_path / "out"
+    file.write_text("no feeder")
+    told = call("convert", str(file), str(out))
+    assert told.exit_code == 2 and "the ending '.txt'" in told.stderr
+    assert not out.exists()
+
+
 def test_compare_passes_on_what_was_asked(tmp_path: Path, compared: list[Any]) -> None:
     file = tmp_path / "case.toml"
     file.write_text("[homes]\ncount = 3\n[scenario]\ndays = 1\n")

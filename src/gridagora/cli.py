@@ -9,6 +9,7 @@ from gridagora import __version__
 from gridagora.commands.area import run_area
 from gridagora.commands.check import check
 from gridagora.commands.complete import complete_design, complete_design_of_result, complete_designs
+from gridagora.commands.convert import convert
 from gridagora.commands.ensemble import ensemble
 from gridagora.commands.export import export
 from gridagora.commands.flips import WithMap
@@ -96,6 +97,7 @@ def demo(out: Out = None, json_: Json = False) -> None:
 
 app.command()(new)
 app.command()(check)
+app.command()(convert)
 
 
 @app.command()

@@ -40,10 +40,11 @@ def check(
     """Check a scenario or a feeder model. Tells and draws how it was read, or everything that is wrong with it."""
     with report_errors(json_):
         from gridagora.scenario import describe
+        from gridagora.scenario.feeder_file import is_feeder_file
 
         if html is not None:
             _refuse_page(html, file)
-        if file.suffix.lower() != ".dss":
+        if not is_feeder_file(file):
             name_plugins(file, set_ or [])
         with busy(f"reading {file}"):
             found = describe.understand(file, set_ or ())
@@ -63,13 +64,15 @@ def _refuse_page(html: Path, file: Path) -> None:
     InputError
         A folder, a place in a folder that is not there, the checked file itself, or a page of a feeder alone.
     """
+    from gridagora.scenario.feeder_file import is_feeder_file
+
     where = f"--html {html}"
     if html.is_dir() or not html.parent.is_dir():
         got = "a folder" if html.is_dir() else f"no folder {html.parent}"
         raise InputError([Problem(where, got, "the name of a file in a folder that exists")])
     if html.resolve() == file.resolve():
         raise InputError([Problem(where, "the file to check", "the name of another file")])
-    if file.suffix.lower() == ".dss":
+    if is_feeder_file(file):
         hint = "`gridagora new FILE --feeder MODEL.dss` writes a scenario of it."
         raise InputError([Problem(where, "a feeder alone", "a scenario (.toml)", hint)])
 

@@ -19,13 +19,13 @@ from gridagora.scenario import populate as draw
 from gridagora.scenario import validate as sound
 from gridagora.scenario.build import Scene, load
 from gridagora.scenario.dwellings import left_share
+from gridagora.scenario.feeder_file import is_feeder_file, read_feeder_file
 from gridagora.scenario.money import currency_lines, in_currency
 from gridagora.scenario.overload import spell_limit
 from gridagora.scenario.read import literal
 from gridagora.scenario.schema import Design, Scenario
 from gridagora.scenario.shares import spell_shares
 from gridagora.scenario.tariff_files import tariff_lines
-from gridagora.sources import opendss
 
 NAMES = 6  # of loads told before the rest is cut
 
@@ -39,7 +39,7 @@ class Understood(NamedTuple):
 
 
 def check(path: str | Path, overrides: Sequence[str] = ()) -> Mapping[str, str]:
-    """Read a scenario (.toml) or a feeder (.dss) to the point where it could run, and say what was understood.
+    """Read a scenario (.toml) or a feeder (as .dss) to the point where it could run, and say what was understood.
 
     Returns
     -------
@@ -55,17 +55,17 @@ def check(path: str | Path, overrides: Sequence[str] = ()) -> Mapping[str, str]:
 
 
 def understand(path: str | Path, overrides: Sequence[str] = ()) -> Understood:
-    """Read a scenario (.toml) or a feeder (.dss) to the point where it could run.
+    """Read a scenario (.toml) or a feeder (as .dss) to the point where it could run.
 
     Raises
     ------
     InputError
         Every problem found.
     """
-    if not isinstance(path, str | Path) or Path(path).suffix.lower() != ".dss":
+    if not isinstance(path, str | Path) or not is_feeder_file(Path(path)):
         scene = load(path, overrides)
         return Understood(scene_lines(scene), scene.feeder, scene)
-    network = opendss.read(path)
+    network = read_feeder_file(Path(path))
     problems = sound.feeder(network, str(path))
     if problems:
         raise InputError(problems)

@@ -1,0 +1,121 @@
+"""A feeder written as an OpenDSS model: OpenDSS finds the voltages of our own flow on it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gridagora.core.components import Others, block_of, stack_blocks, with_block
+from gridagora.core.errors import InputError
+from gridagora.core.feeder import Feeder
+from gridagora.grid.flow import solve
+from gridagora.report.feeder_tables import feeder_tables
+from gridagora.report.opendss_model import write_opendss
+from gridagora.report.opendss_model.names import make_safe, place_nodes
+from gridagora.sources import opendss, synthetic_feeder
+
+dss = pytest.importorskip("dss")
+
+FEEDERS = {
+    "13": "ieee/13Bus/IEEE13Nodeckt.dss",  # regulators, a bank, a switch
+    "34": "ieee/34Bus/ieee34Mod1.dss",
+    "37": "ieee/37Bus/ieee37.dss",  # open delta, nothing earthed
+    "123": "ieee/123Bus/IEEE123Master.dss",
+    "european": "ieee/LVTestCase/Master.dss",
+    "ckt5": "epri_ckt5/Master_ckt5.dss",  # centre taps
+}
+
+
+def engine_voltages(feeder: Feeder, master: Path) -> np.ndarray:
+    """Return what OpenDSS finds for every node of a feeder, taps held as the feeder has them [pu]."""
+    engine = dss.DSS.NewContext()
+    engine.AllowChangeDir = False
+    engine.Text.Command = f'compile "{master}"'
+    engine.Text.Command = "Set ControlMode=Off"
+    circuit = engine.ActiveCircuit
+    for row, name in enumerate(make_safe(feeder.regulators.name)):
+        if feeder.regulators.transformer[row] >= 0:
+            circuit.RegControls.Name = name
+            circuit.RegControls.TapNumber = int(feeder.regulators.tap_number[row])
+    engine.Text.Command = "Solve"
+    assert circuit.Solution.Converged
+    found = dict(zip(circuit.AllNodeNames, circuit.AllBusVmagPu, strict=True))
+    places = place_nodes(feeder)
+    return np.array([found[places.spell([row])] for row in range(len(feeder.nodes.name))])
+
+
+def own_voltages(feeder: Feeder) -> np.ndarray:
+    meters = len(feeder.meters.name)
+    q_kvar = np.bincount(feeder.loads.meter, feeder.loads.q_kvar, meters)
+    return solve(feeder, feeder.meters.p_kw[None], q_kvar[None]).v_pu[0]
+
+
+@pytest.mark.parametrize("name", FEEDERS)
+def test_voltages_are_those_of_the_feeder(name: str, data_dir: Path, tmp_path: Path) -> None:
+    feeder = opendss.read(data_dir / "feeders" / FEEDERS[name])
+    made = write_opendss(feeder, tmp_path)
+    theirs = engine_voltages(feeder, made.path)
+    assert np.abs(theirs - own_voltages(feeder)).max() < 1e-6
+    assert not made.notes
+    text = (tmp_path / "Transformers.dss").read_text()
+    assert text.count("New Transformer.") == len(feeder.transformers.name)
+    assert "Reactor" not in text
+
+
+def test_a_feeder_made_by_chance_keeps_its_voltages(tmp_path: Path) -> None:
+    feeder = synthetic_feeder.make(2, 12)
+    made = write_opendss(feeder, tmp_path)
+    assert np.abs(engine_voltages(feeder, made.path) - own_voltages(feeder)).max() < 1e-6
+
+
+def test_names_that_opendss_cannot_hold_are_changed_and_told(tmp_path: Path) -> None:
+    feeder = synthetic_feeder.make(2, 4)
+    buses = tuple(f"Bus no. {row}" for row in range(len(feeder.buses.name)))
+    odd = replace(feeder, buses=feeder.buses._replace(name=buses))
+    made = write_opendss(odd, tmp_path)
+    assert ("bus", "Bus no. 0", "bus_no__0") in made.renamed
+    assert np.abs(engine_voltages(odd, made.path) - own_voltages(odd)).max() < 1e-6
+    assert make_safe(["A b", "a.b", "a_b", ""]) == ("a_b", "a_b_2", "a_b_3", "_")
+
+
+def test_what_no_element_is_like_becomes_reactors(tmp_path: Path) -> None:
+    feeder = synthetic_feeder.make(2, 4)
+    lines = feeder.lines
+    _, y = block_of(lines.blocks, 0)
+    longer = y.copy()
+    longer[0, 1] += 0.01
+    longer[1, 0] += 0.01
+    coupled = replace(feeder, lines=lines._replace(blocks=with_block(lines.blocks, 0, longer)))
+    made = write_opendss(coupled, tmp_path / "coupled")
+    assert np.abs(engine_voltages(coupled, made.path) - own_voltages(coupled)).max() < 1e-6
+
+    node = np.flatnonzero(feeder.nodes.bus == feeder.meters.bus[0])[:2]
+    block = (node, np.zeros(2, np.int64), np.array([[0.02 - 0.01j, -0.01j], [-0.01j, 0.03 + 0j]]))
+    beside = replace(feeder, others=Others(("odd",), ("reactor",), stack_blocks([block])))
+    made = write_opendss(beside, tmp_path / "beside")
+    assert np.abs(engine_voltages(beside, made.path) - own_voltages(beside)).max() < 1e-6
+
+
+def test_a_turn_of_phase_that_no_coils_make_is_refused_by_name(tmp_path: Path) -> None:
+    feeder = synthetic_feeder.make(2, 4)
+    units = feeder.transformers
+    _, y = block_of(units.blocks, 0)
+    turned = y.copy()
+    half = len(y) // 2
+    turned[:half, half:] *= np.exp(0.1j)
+    turned[half:, :half] *= np.exp(-0.1j)
+    odd = replace(feeder, transformers=units._replace(blocks=with_block(units.blocks, 0, turned)))
+    with pytest.raises(InputError, match=f"transformer {units.name[0]}: got a turn of phase"):
+        write_opendss(odd, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_tables_hold_the_feeder() -> None:
+    feeder = synthetic_feeder.make(1, 6)
+    tables = feeder_tables(feeder)
+    assert list(tables["lines"]["name"]) == list(feeder.lines.name)
+    assert tables["lines"]["from_bus"][0] == feeder.buses.name[feeder.lines.from_bus[0]]
+    assert tables["loads"]["p_kw"].sum() == pytest.approx(feeder.meters.p_kw.sum())
+    total = tables["primitive_admittance"].groupby("kind")["g_siemens"].sum()
+    assert total["lines"] == pytest.approx(feeder.lines.blocks.y_siemens.real.sum(), abs=1e-9)
