@@ -1,6 +1,6 @@
 """A feeder as plain tables: a file for each kind of component, rows named, its impedances beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ POINTERS = {
     "transformer": "transformers",
     "from_node": "nodes",
     "to_node": "nodes",
+    "remote_node": "nodes",
+    "remote_to_node": "nodes",
     "meter": "meters",
 }
 KINDS = (
@@ -69,22 +71,34 @@ def write_feeder_tables(feeder: Feeder, folder: Path) -> tuple[Path, ...]:
 def _frame(table: Any, names: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:
     """Return the columns of a table that have a value for each of its rows."""
     rows = len(table.transformer) if isinstance(table, Windings) else len(table.name)
-    found: dict[str, Any] = {}
+    return pd.DataFrame(dict(_columns(table, rows, names)))
+
+
+def _columns(
+    table: Any, rows: int, names: Mapping[str, tuple[str, ...]], before: str = ""
+) -> Iterator[tuple[str, Any]]:
+    """Yield columns of plain values; those of a table within one have its name before their own."""
     for key, column in table._asdict().items():
-        if isinstance(column, PrimitiveBlocks) or len(column) != rows:
+        name = f"{before}{key}"
+        if isinstance(column, PrimitiveBlocks):
+            continue
+        if hasattr(column, "_asdict"):
+            yield from _columns(column, rows, names, f"{name}_")
             continue
         values = np.asarray(column)
+        if len(values) != rows:
+            continue
         if key in POINTERS:
             of = np.array([*names[POINTERS[key]], ""], object)
-            found[key] = of[np.where(values == NOTHING, len(of) - 1, values)]
-        elif np.iscomplexobj(values):
-            found[f"{key}_v"] = np.abs(values)
-            found[f"{key}_degree"] = np.degrees(np.angle(values))
-        elif values.ndim == 2:
-            found |= {f"{key}_{at + 1}": values[:, at] for at in range(values.shape[1])}
+            values = of[np.where(values == NOTHING, len(of) - 1, values)]
+        if np.iscomplexobj(values):
+            yield f"{name}_v", np.abs(values)
+            yield f"{name}_degree", np.degrees(np.angle(values))
+        elif values.ndim > 1:
+            flat = values.reshape(rows, int(np.prod(values.shape[1:])))
+            yield from ((f"{name}_{at + 1}", flat[:, at]) for at in range(flat.shape[1]))
         else:
-            found[key] = values
-    return pd.DataFrame(found)
+            yield name, values
 
 
 def _impedances(feeder: Feeder) -> dict[str, list[Any]]:
