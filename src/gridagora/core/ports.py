@@ -21,7 +21,8 @@ from gridagora.core.exchange import Tenders
 from gridagora.core.feeder import Feeder
 from gridagora.core.flow import ControlState, Flow
 from gridagora.core.limits import Limits
-from gridagora.core.network_operator import RowPrices
+from gridagora.core.network_operator import NetworkRules, RowPrices
+from gridagora.core.nodal_prices import NodalPrices, RowDuals, SourcePrices
 from gridagora.core.records import RunColumn
 from gridagora.core.rules import Bidder, Rulebook
 from gridagora.core.session import Baseline, BehindTheMeter, Clearing, Opening, Planning, Session
@@ -163,6 +164,16 @@ class Grid(Protocol):
         Voltages are rows in pu, currents of lines in A, loadings of transformers in kVA. Rows further from their limit than a
         share are left out, unless they are kept by name.
         """
+
+    def prices(self, at: Flow, source: SourcePrices, duals: RowDuals | None = None) -> NodalPrices:
+        """Return the prices of active and reactive power at every meter and node in the t steps of a flow.
+
+        A price is what the cost of a step rises by for a unit more: power at the substation at its price there, and every
+        magnitude that a limit holds times its dual. They are nan in a step that did not converge.
+        """
+
+    def soft_duals(self, at: Flow, rules: NetworkRules) -> RowDuals:
+        """Return the duals of limits in the t steps of a flow: the price beyond where it is beyond them, nil within."""
 
 
 class Source(Protocol):

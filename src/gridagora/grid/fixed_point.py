@@ -7,15 +7,18 @@ from functools import cached_property
 import numpy as np
 
 from gridagora.core.errors import PartError
-from gridagora.core.feeder import Feeder
+from gridagora.core.feeder import Feeder, live_nodes
 from gridagora.core.flow import ControlState, Flow
 from gridagora.core.limits import Limits
-from gridagora.core.network_operator import NO_PRICES, RowPrices
+from gridagora.core.network_operator import NO_PRICES, NetworkRules, RowPrices
+from gridagora.core.nodal_prices import NodalPrices, RowDuals, SourcePrices
 from gridagora.core.tables import Col
+from gridagora.grid.adjoint import transpose
 from gridagora.grid.flow import Factors, factor, solve
 from gridagora.grid.limited import LimitedQuantities, limited_quantities
 from gridagora.grid.limits import RANGE_A_PU
 from gridagora.grid.linear import limit_rows
+from gridagora.grid.nodal_prices import PricedNetwork, nodal_prices, soft_duals
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +101,35 @@ class FixedPoint:
             band_pu=band_pu,
             prices=prices,
         )
+
+    def prices(self, at: Flow, source: SourcePrices, duals: RowDuals | None = None) -> NodalPrices:
+        """Return the nodal prices of a flow, by its adjoint.
+
+        Parameters
+        ----------
+        at
+            Flow of t steps, in the state of its controls.
+        source
+            Prices at the substation.
+        duals
+            Of limits; left out: nothing binds.
+
+        Raises
+        ------
+        PartError
+            Prices or duals of other steps than the flow has, or of what the feeder does not limit.
+        """
+        return nodal_prices(self.priced, at, source, duals)
+
+    def soft_duals(self, at: Flow, rules: NetworkRules) -> RowDuals:
+        """Return the duals of limits in the t steps of a flow: the price beyond where it is beyond them, nil within."""
+        return soft_duals(self.limited, at, rules)
+
+    @cached_property
+    def priced(self) -> PricedNetwork:
+        """What prices need beside the flow, made once."""
+        turned = transpose(self.factors.triangles)
+        return PricedNetwork(self.factors, turned, live_nodes(self.feeder), self.limited)
 
 
 def open_grid(feeder: Feeder, threads: int = 2) -> FixedPoint:
