@@ -1,4 +1,4 @@
-"""Scripts drawn by a seed: voltages are those of OpenDSS at constant power, and what differs from the script is in a note."""
+"""Scripts drawn by a seed: voltages are those of OpenDSS, and what differs from the script is in a note."""
 
 import random
 from pathlib import Path
@@ -14,7 +14,7 @@ from gridagora.scenario import validate as sound
 from gridagora.sources import opendss
 
 FAR_PU = 1e-6
-COLLAPSED_PU = 0.01  # the referee's vminpu: below it a load is no constant power
+COLLAPSED_PU = 0.5  # the default vlowpu: below it a load is an impedance, which holds a phase that nothing else feeds
 WITHOUT_SHARE = 0.15  # most of the scripts that may have no solution
 LEFT_OUT = ("pvsystem", "storage", "generator", "indmach012", "vccs")
 LINECODES = (
@@ -183,7 +183,7 @@ def load(dice: random.Random, at: int, where: tuple[str, str, float], words: lis
     model = dice.choice((1, 1, 1, 2, 3, 4, 5, 6, 7, 8))
     zip_v = " zipv=[.3 .3 .4 .3 .3 .4 .5]" if model == 8 else ""
     if model != 1:
-        words.append("not of constant power")
+        words.append("Loads follow the models of the script")
     kw = round(dice.uniform(0.5, 6), 3) * (-0.2 if dice.random() < 0.1 else 1)
     if kw < 0:
         words.append(f"l{at}")
@@ -237,9 +237,9 @@ def switches(dice: random.Random, words: list[str]) -> str:
 
 
 def referee(path: Path, feeder: Feeder) -> Any:
-    """OpenDSS as the script leaves it, controls stopped, without what injects, loads of constant power at any voltage.
+    """OpenDSS as the script leaves it, controls stopped, without what injects.
 
-    Loads on a dead section or opened are switched off: at no voltage a constant power has no solution. Those that lost a phase
+    Loads on a dead section or opened are switched off: without voltage there is nothing to compare. Those that lost a phase
     are loads of one phase each on what is left.
     """
     from dss import DSS
@@ -280,8 +280,7 @@ def referee(path: Path, feeder: Feeder) -> Any:
             circuit.SetActiveElement(name)
             circuit.ActiveCktElement.Enabled = False
     settings = (
-        "BatchEdit Load..* model=1 vminpu=0.01 vmaxpu=9 vlowpu=.001",
-        "Set Tolerance=1e-11",
+        "Set Tolerance=1e-10",
         "Set MaxIterations=1000",
         "Solve",
     )
@@ -298,12 +297,11 @@ def one_phase(feeder: Feeder, at: int) -> tuple[str, str]:
         if feeder.loads.to_node[at] >= 0
         else "0"
     )
-    v = np.append(feeder.nodes.v_no_load, 0.0)
-    kv = abs(v[feeder.loads.from_node[at]] - v[feeder.loads.to_node[at]]) / 1e3
+    kv = feeder.loads.dependence.base_v[at] / 1e3
     power = f"kw={feeder.loads.p_kw[at]:.12g} kvar={feeder.loads.q_kvar[at]:.12g} status=exempt"
     return (
         f'Edit "Load.{feeder.loads.name[at]}" enabled=no',
-        f"New Load.row{at} bus1={bus}.{start}.{end} phases=1 kv={kv} {power}",
+        f'New Load.row{at} like="{feeder.loads.name[at]}" enabled=yes bus1={bus}.{start}.{end} conn=wye phases=1 kv={kv} {power}',
     )
 
 

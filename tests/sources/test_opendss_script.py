@@ -245,7 +245,8 @@ def test_loads_outside_their_voltage_limits_are_said_with_what_the_engine_draws(
     source_kw = -engine(path).ActiveCircuit.TotalPower[0]
     assert "1 of 1 loads see a voltage outside their vminpu to vmaxpu" in notes
     assert f"its source gives {source_kw:,.0f} kW" in notes
-    assert "here they draw 3,500 kW" in notes
+    assert "their rating is 3,500 kW" in notes
+    assert substation_kw(opendss.read(path)) == pytest.approx(source_kw, rel=TOLERANCE)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from gridagora.core.brief import brief
 from gridagora.core.controls import PHASES, ReverseSettings, no_reverse
 from gridagora.core.errors import PartError
 from gridagora.core.tables import Col, Flag, Index
+from gridagora.core.voltage_dependence import VoltageDependence, no_dependence
 
 Phasors = NDArray[np.complex128]
 
@@ -201,10 +202,11 @@ class Others(NamedTuple):
 
 
 class LoadRows(NamedTuple):
-    """k load rows: a meter on several phases has one for each pair of nodes. The flow takes all as constant power.
+    """k load rows: a meter on several phases has one for each pair of nodes.
 
     What the meter draws is in equal parts on its rows; `p_kw` and `q_kvar` are ratings. `model` is the number of OpenDSS: 1
-    constant power, 2 constant impedance, 5 constant current, 8 ZIP and so on.
+    constant power, 2 constant impedance, 5 constant current, 8 ZIP and so on. The flow follows `dependence`: what a row draws of
+    its rating at a voltage; an empty one is constant power everywhere.
     """
 
     name: tuple[str, ...]  # (k,)
@@ -214,6 +216,7 @@ class LoadRows(NamedTuple):
     p_kw: Col  # (k,)
     q_kvar: Col  # (k,)
     model: Index  # (k,)
+    dependence: VoltageDependence = no_dependence()  # of k rows, or of none
 
     def __repr__(self) -> str:
         """Return the columns in brief."""

@@ -49,8 +49,8 @@ def _no_others() -> Others:
 class Feeder:
     """A three-phase network with m nodes, b buses, j meters and k load rows (a meter on several phases has several rows).
 
-    Every component has its own primitive admittance, `gridagora.grid` sums them to one matrix; loads draw constant power beside
-    it.
+    Every component has its own primitive admittance, `gridagora.grid` sums them to one matrix; loads draw beside it,
+    each by its own `VoltageDependence`.
     """
 
     name: str

@@ -33,8 +33,10 @@ class Flow(NamedTuple):
     rounds: Index  # (t,) 0 where not converged
     mismatch_kva: Col  # (t,) largest |S - V conj(Y V)| of any node
     v: Phasors  # (t, m) [V]
-    p_kw: Col  # (t, j) what meters draw
+    p_kw: Col  # (t, j) what meters draw at these voltages
     q_kvar: Col  # (t, j)
+    rated_p_kw: Col  # (t, j) what they were asked for, which loads of constant power draw
+    rated_q_kvar: Col  # (t, j)
     tap: Index  # (t, k) steps from the middle
     steps_on: Index  # (t, c)
     actions: Index  # (t,) times that controls acted before they came to rest

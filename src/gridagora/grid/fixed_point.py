@@ -1,4 +1,4 @@
-"""The feeder as a `Grid`: the exact flow at constant power, by a fixed point on one factored matrix."""
+"""The feeder as a `Grid`: the exact flow by a fixed point on one factored matrix."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -12,16 +12,17 @@ from gridagora.core.errors import PartError
 from gridagora.core.feeder import Feeder, row_share
 from gridagora.core.flow import ControlState, Flow
 from gridagora.core.tables import Col, Index
+from gridagora.core.voltage_dependence import is_constant
 from gridagora.grid.admittance import Network, assemble
 from gridagora.kernels.flow.fixed_point import (
     BLOCK,
     FlowResult,
-    Loads,
     Rows,
     Still,
     Triangles,
     run_blocks,
 )
+from gridagora.kernels.flow.load_models import MODEL_COLUMNS, Loads, delivered
 
 ROUNDS_MAX = 200
 
@@ -84,9 +85,7 @@ def factor(feeder: Feeder) -> Factors:
     return Factors(
         triangles=triangles,
         rows=rows,
-        loads=Loads(
-            feeder.loads.from_node, feeder.loads.to_node, feeder.loads.meter, row_share(feeder)
-        ),
+        loads=load_rows(feeder),
         still=Still(
             network.v_no_load.real.copy(), network.v_no_load.imag.copy(), feeder.nodes.base_v
         ),
@@ -95,6 +94,24 @@ def factor(feeder: Feeder) -> Factors:
         source_i_at_rest=network.source_i[source] - source_y @ network.v_no_load[source],
         source_y=source_y,
     )
+
+
+def load_rows(feeder: Feeder) -> Loads:
+    """Return the load rows of a feeder as the kernels take them."""
+    of, rows = feeder.loads.dependence, feeder.loads
+    varies, model = np.zeros(len(rows.meter), np.int64), np.zeros((0, MODEL_COLUMNS))
+    if len(of.base_v):
+        varies = (~is_constant(of)).astype(np.int64)
+        powers = zip(
+            (of.p_share, of.q_share),
+            (of.p_exponent, of.q_exponent),
+            (of.p_outside, of.q_outside),
+            strict=True,
+        )
+        columns = [np.column_stack(each) for each in powers]
+        shared = of.v_low_pu, of.v_min_pu, of.v_max_pu, of.v_off_pu, of.base_v
+        model = np.ascontiguousarray(np.column_stack([*columns, *shared]))
+    return Loads(rows.from_node, rows.to_node, rows.meter, row_share(feeder), varies, model)
 
 
 def solve(
@@ -107,14 +124,15 @@ def solve(
     threads: int = 1,
     before: ControlState | None = None,
 ) -> Flow:
-    """Power flow of every time step at constant meter power.
+    """Power flow of every time step.
 
     Parameters
     ----------
     feeder
         m nodes, j meters.
     p_kw, q_kvar
-        Withdrawal of each meter, shape (t, j) [kW], [kvar].
+        Withdrawal of each meter, shape (t, j) [kW], [kvar]; where its loads move with voltage, what it would draw at the voltage
+        they are rated for.
     tolerance
         Largest move of the voltage at any load in the last round [pu].
     factors
@@ -226,17 +244,23 @@ def _flow(kept: Factors, p_kw: Col, q_kvar: Col, settled: FlowResult, held: Cont
     # current at rest and its change apart: the source's own current is a million times that of the feeder
     change = (v[:, at] - kept.network.v_no_load[at]) @ kept.source_y.T
     power_kva = 1e-3 * (v[:, at] * np.conj(kept.source_i_at_rest - change)).sum(axis=1)
+    drawn_kw, drawn_kvar = p_kw, q_kvar
+    if kept.loads.varies.any():
+        drawn_kw, drawn_kvar = p_kw.copy(), q_kvar.copy()
+        delivered(kept.loads, v, p_kw, q_kvar, drawn_kw, drawn_kvar)
     return Flow(
         v_pu=settled.v_pu,
         substation_p_kw=power_kva.real,
         substation_q_kvar=power_kva.imag,
-        losses_kw=power_kva.real - p_kw.sum(axis=1),
+        losses_kw=power_kva.real - drawn_kw.sum(axis=1),
         converged=converged,
         rounds=settled.rounds,
         mismatch_kva=settled.mismatch_kva,
         v=v,
-        p_kw=p_kw,
-        q_kvar=q_kvar,
+        p_kw=drawn_kw,
+        q_kvar=drawn_kvar,
+        rated_p_kw=p_kw,
+        rated_q_kvar=q_kvar,
         tap=np.repeat(held.tap[None], len(v), axis=0),
         steps_on=np.repeat(held.steps_on[None], len(v), axis=0),
         actions=np.zeros(len(v), np.int64),

@@ -5,7 +5,7 @@ not the meters of the feeder.
 
 References
 ----------
-The derivative of the current balance Y v = i(v, s) at constant power, solved exactly; it is the Jacobian of a Newton power flow
+The derivative of the current balance Y v = i(v, s), solved exactly; it is the Jacobian of a Newton power flow
 in rectangular coordinates (current injection method: V. M. da Costa and others, IEEE Trans. Power Systems 14 (1999), 1320).
 """
 
@@ -18,15 +18,16 @@ from scipy.sparse.linalg import splu
 
 from gridagora.core.components import GROUND, Phasors
 from gridagora.core.errors import PartError
-from gridagora.core.feeder import Feeder, row_share
+from gridagora.core.feeder import Feeder
 from gridagora.core.flow import Flow
 from gridagora.core.limits import NOWHERE, Coefficients, LimitKind, Limits, check_limits
 from gridagora.core.network_operator import NO_PRICES, RowPrices
 from gridagora.core.tables import Col, Flag, Index
+from gridagora.grid.flow import load_rows
 from gridagora.grid.limited import LimitedQuantities, gradients, phasors_of
 from gridagora.grid.limits import RANGE_A_PU
+from gridagora.kernels.flow.load_models import load_current_slopes
 
-W_PER_KW = 1e3
 ROWS = 256  # gradients that are solved for at a time
 
 
@@ -97,7 +98,7 @@ def limit_rows(
     rows = _choose(of, value, found.power_kw < 0, (low, high), near_share, kept)
     by_p, by_q = _slopes(feeder, y, of, at, rows)
     exact = value[:, rows.quantity].T
-    fixed = exact - by_p @ at.p_kw.T - by_q @ at.q_kvar.T
+    fixed = exact - by_p @ at.rated_p_kw.T - by_q @ at.rated_q_kvar.T
     other_way = (found.power_kw[:, rows.quantity].T < 0) != rows.back[:, None]
     rated = of.kind[rows.quantity] != LimitKind.VOLTAGE
     shape = fixed.shape
@@ -120,13 +121,14 @@ def limit_rows(
 
 
 def sensitivity(feeder: Feeder, y: csc_matrix, at: Flow) -> Sensitivity:
-    """Return the derivative of all node voltages at the first step of a flow, exact at constant power.
+    """Return the derivative of all node voltages at the first step of a flow, exact for the models that its loads follow.
 
-    A load k draws i = conj(s / u) between its two nodes, u the voltage across. So with A the incidence of loads and nodes,
+    A load k draws i between its two nodes, u the voltage across: di = f du + g conj(du) + what its meter's rating adds. So with A
+    the incidence of loads and nodes,
 
-        Y dv - A diag(conj(s) / conj(u)^2) A' conj(dv) = -A conj(ds) / conj(u)
+        (Y + A diag(f) A') dv + A diag(g) A' conj(dv) = -A di/ds ds
 
-    which is linear in the real and the imaginary part of dv.
+    which is linear in the real and the imaginary part of dv. At constant power f is 0, g is -conj(s / u^2).
     """
     m = len(feeder.nodes.name)
     jacobian, right = _newton_system(feeder, y, at, 0)
@@ -140,22 +142,27 @@ def _newton_system(
 ) -> tuple[csc_matrix, tuple[csr_array, csr_array]]:
     """Return the Jacobian of a step, (2m, 2m), and what a kW and a kvar of every meter ask of it, (2m, j) each."""
     loads, m, j = feeder.loads, len(feeder.nodes.name), len(feeder.meters.name)
-    rows, share = np.arange(len(loads.meter)), row_share(feeder)
+    rows = np.arange(len(loads.meter))
     grounded = loads.to_node == GROUND
     ends = np.concatenate([loads.from_node, loads.to_node[~grounded]])
     sign = np.concatenate([np.ones(len(rows)), -np.ones(int((~grounded).sum()))])
     incidence = csr_array(
         (sign, (ends, np.concatenate([rows, rows[~grounded]]))), shape=(m, len(rows))
     )
-    across = np.conj(incidence.T @ at.v[step])
-    drawn = W_PER_KW * share * (at.p_kw[step] - 1j * at.q_kvar[step])[loads.meter]
-    turned = csc_matrix((incidence * (drawn / across**2)) @ incidence.T)
-    g, b, e, f = y.real, y.imag, turned.real, turned.imag
-    jacobian = csc_matrix(bmat([[g - e, -(b + f)], [b - f, g + e]]))
-    by_meter = csr_array((W_PER_KW * share / across, (rows, loads.meter)), shape=(len(rows), j))
-    of_kw = csr_array(-(incidence @ by_meter))  # that of a kvar is it, turned by -j
-    of_kvar = -1j * of_kw
-    return jacobian, (_stack_parts(of_kw), _stack_parts(of_kvar))
+    one = slice(step, step + 1)
+    slopes = load_current_slopes(
+        load_rows(feeder), at.v[one], at.rated_p_kw[one], at.rated_q_kvar[one]
+    )
+    by_v, by_conj, of_kw, of_kvar = (each[0] for each in slopes)
+    plain, turned = (csc_matrix((incidence * each) @ incidence.T) for each in (by_v, by_conj))
+    whole = y + plain
+    g, b, e, f = whole.real, whole.imag, turned.real, turned.imag
+    jacobian = csc_matrix(bmat([[g + e, f - b], [b + f, g - e]]))
+    by_meter = (
+        csr_array((each, (rows, loads.meter)), shape=(len(rows), j)) for each in (of_kw, of_kvar)
+    )
+    right_kw, right_kvar = (_stack_parts(csr_array(-(incidence @ each))) for each in by_meter)
+    return jacobian, (right_kw, right_kvar)
 
 
 def _stack_parts(matrix: csr_array) -> csr_array:

@@ -75,7 +75,7 @@ def check_network(desk: RunState, askers: Askers, asked: NetworkCheck) -> Networ
     flow, part = _solve(wiring, *drawn)
     rows = wiring.grid.limits(flow, asked.near_share, asked.kept, rules.band_pu, rules.prices)
     a, b = (each.value.reshape(len(rows.name), -1) for each in (rows.a, rows.b))
-    held = rows.c + a @ flow.p_kw.T + b @ flow.q_kvar.T
+    held = rows.c + a @ flow.rated_p_kw.T + b @ flow.rated_q_kvar.T
     by_kw, by_kvar = a[:, wiring.home_meter], b[:, wiring.home_meter]
     if given_kvar is None:
         by_kw = by_kw + TAN_PHI * by_kvar * ~askers.equipped

@@ -333,6 +333,7 @@ def _joined(
         )
     if problems or home_meter is None:
         raise InputError(problems)
+    feeder = dwellings.keep_load_models(feeder, scenario, home_meter)
     homes = draw.devices(drawn, People(homes, weather, case.seed))
     sound.refuse_bare(homes, where)
     _try_devices(homes, start_s, scenario)

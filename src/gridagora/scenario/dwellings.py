@@ -1,12 +1,14 @@
 """Where homes stand on a feeder, and what its other meters draw."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from gridagora.core.feeder import Feeder
 from gridagora.core.rng import stream
 from gridagora.core.tables import Col, Index
+from gridagora.core.voltage_dependence import with_constant
 from gridagora.population.customers import customers_of
 from gridagora.scenario.schema import Scenario
 
@@ -56,6 +58,19 @@ def other_kw(feeder: Feeder, scenario: Scenario, home_meter: Index, hours: int) 
     left_kw = left_share(feeder, home_meter) * feeder.meters.p_kw
     first_h = 24 * (start.timetuple().tm_yday - 1)
     return office + feeding[None, :] + left_kw[None, :] * _home_shape(feeder, first_h, hours)
+
+
+def keep_load_models(feeder: Feeder, scenario: Scenario, home_meter: Index) -> Feeder:
+    """Return the feeder in which meters of homes draw what homes need at any voltage; others as `load_models` says.
+
+    The power of a home comes from its devices, which hold their energy whatever the voltage; so does its bill.
+    `home_meter` is the meter of each home, shape (n,).
+    """
+    loads = feeder.loads
+    of_homes = np.isin(loads.meter, home_meter)
+    rows = of_homes if scenario.feeder.load_models == "source" else np.ones(len(of_homes), np.bool_)
+    kept = with_constant(loads.dependence, rows)
+    return replace(feeder, loads=loads._replace(dependence=kept))
 
 
 def left_share(feeder: Feeder, home_meter: Index) -> Col:

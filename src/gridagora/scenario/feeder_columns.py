@@ -27,6 +27,7 @@ from gridagora.core.controls import CapacitorControls, ReverseSettings
 from gridagora.core.errors import Problem, shown
 from gridagora.core.feeder import Feeder
 from gridagora.core.tables import Col, Index
+from gridagora.core.voltage_dependence import VoltageDependence, check_dependence
 from gridagora.scenario.columns import array
 
 TABLES: dict[str, type[NamedTuple]] = {
@@ -47,6 +48,7 @@ INSIDE: dict[str, type[NamedTuple]] = {
     "full": PrimitiveBlocks,
     "windings": Windings,
     "reverse": ReverseSettings,
+    "dependence": VoltageDependence,
 }
 NAMES = tuple[str, ...]
 MAY_BE_NAN = {
@@ -57,6 +59,7 @@ MAY_BE_NAN = {
     "lines.rating_a",
     "lines.emergency_a",
     "transformers.x_share",
+    "loads.dependence.v_max_pu",  # inf: no upper end
 }
 MAY_BE_EMPTY = {"meters.customers", "meters.stays", "meters.shape"}
 OF_CONDUCTORS = {"sources.current_a"}  # as long as its blocks have conductors
@@ -107,6 +110,8 @@ def feeder(network: Any, where: str, problems: list[Problem]) -> Feeder | None:
     pairs = array(network.leg_pairs, Index, f"{where}.leg_pairs", found)
     if not found:
         found += _lengths(tables, where) or _numbers(tables, where)
+        of = tables["loads"]
+        found += check_dependence(of.dependence, len(of.name), f"{where}.loads.dependence")
     problems += found
     if found:
         return None

@@ -132,6 +132,10 @@ class FeederKeys(Table):
         description="where the network comes from; busbar: none is known, all meters stand on one bus without losses",
     )
     file: str = Field("", description="OpenDSS master file, for source 'opendss'")
+    load_models: Literal["source", "constant_power"] = Field(
+        "source",
+        description="what voltage does to loads that are no homes: as their file says, or nothing",
+    )
     voltage_band: Literal["ansi_a", "en_50160"] = Field(
         "ansi_a",
         description="what voltages of homes are held to: range A of ANSI C84.1, or EN 50160, 230 V ±10 % in 95 % of a week",

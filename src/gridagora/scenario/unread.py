@@ -25,7 +25,7 @@ class Readers(NamedTuple):
 
 
 READERS = (
-    Readers("feeder", ("file", "other_peak_share"), "feeder.source", ("opendss",)),
+    Readers("feeder", ("file", "other_peak_share", "load_models"), "feeder.source", ("opendss",)),
     Readers("feeder", ("seed",), "feeder.source", ("synthetic",)),
     Readers("weather", ("file",), "weather.source", (*OWN_FILES, "table")),
     Readers("weather", ("latitude_deg", "longitude_deg"), "weather.source", ("table",)),

@@ -1,8 +1,8 @@
 """Fixed-point power flow on one factored admittance matrix, many time steps at once (theory 7.1).
 
-Round: every load row draws the current conj(S / (V_from - V_to)) at the last voltages; the change `d` of all node
-voltages against the unloaded network is then Y^-1 times those currents. The triangular factors are walked row by row
-with the time steps of a block innermost, so that one entry of a factor serves a whole block.
+Round: every load row draws the current conj(S / (V_from - V_to)) at the last voltages, S what its model makes of its rating
+there; the change `d` of all node voltages against the unloaded network is then Y^-1 times those currents. The triangular
+factors are walked row by row with the time steps of a block innermost, so that one entry of a factor serves a whole block.
 
 References
 ----------
@@ -19,6 +19,10 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from gridagora.kernels.flow.load_models import Loads, power_at
+
+__all__ = ["BLOCK", "FlowResult", "Loads", "Rows", "Still", "Triangles", "less_row", "run_blocks"]
 
 BLOCK = 16  # time steps that walk through the factors together
 
@@ -55,15 +59,6 @@ class Rows(NamedTuple):
     col: Index  # (z,)
     re: Col  # (z,) [S]
     im: Col  # (z,) [S]
-
-
-class Loads(NamedTuple):
-    """k load rows, (k,) each: the two nodes (to = -1 is earth), the meter and the share of its power."""
-
-    start: Index
-    end: Index
-    meter: Index
-    share: Col
 
 
 class Still(NamedTuple):
@@ -162,6 +157,35 @@ def _substitute(tri: Triangles, x_re: Col, x_im: Col) -> None:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
+def _draw_by_model(
+    tri: Triangles, loads: Loads, still: Still, k: int, p_w: Col, q_var: Col, d_re: Col, d_im: Col,
+    across_re: Col, across_im: Col, i_re: Col, i_im: Col, step_pu: Col,
+) -> None:  # fmt: skip
+    """Draw the current of one row whose power moves with voltage, as `_draw` does for constant power."""
+    f, t, j, share = loads.start[k], loads.end[k], loads.meter[k], 1e3 * loads.share[k]
+    scale = 1.0 / (still.base[f] * still.base[f])
+    at_f, into_f = tri.col_at[f], tri.row_at[f]
+    at_t, into_t = (tri.col_at[t], tri.row_at[t]) if t >= 0 else (-1, -1)
+    for b in range(BLOCK):
+        re, im = still.re[f] + d_re[at_f, b], still.im[f] + d_im[at_f, b]
+        if t >= 0:
+            re -= still.re[t] + d_re[at_t, b]
+            im -= still.im[t] + d_im[at_t, b]
+        move = ((re - across_re[k, b]) ** 2 + (im - across_im[k, b]) ** 2) * scale
+        step_pu[b] = step_pu[b] if move <= step_pu[b] else move
+        across_re[k, b], across_im[k, b] = re, im
+        square = re * re + im * im
+        p, q = power_at(np.sqrt(square), loads.model[k], p_w[j, b], q_var[j, b])
+        admit = -share / square
+        a, c = admit * (p * re + q * im), admit * (p * im - q * re)
+        i_re[into_f, b] += a
+        i_im[into_f, b] += c
+        if t >= 0:
+            i_re[into_t, b] -= a
+            i_im[into_t, b] -= c
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def _draw(
     tri: Triangles, loads: Loads, still: Still, p_w: Col, q_var: Col, d_re: Col, d_im: Col,
     across_re: Col, across_im: Col, i_re: Col, i_im: Col, step_pu: Col,
@@ -175,6 +199,23 @@ def _draw(
     step_pu[:] = 0.0
     for k in range(loads.start.size):
         f, t, j, share = loads.start[k], loads.end[k], loads.meter[k], 1e3 * loads.share[k]
+        if loads.varies[k]:
+            _draw_by_model(
+                tri,
+                loads,
+                still,
+                k,
+                p_w,
+                q_var,
+                d_re,
+                d_im,
+                across_re,
+                across_im,
+                i_re,
+                i_im,
+                step_pu,
+            )
+            continue
         scale = 1.0 / (still.base[f] * still.base[f])
         at_f, into_f = tri.col_at[f], tri.row_at[f]
         at_t, into_t = (tri.col_at[t], tri.row_at[t]) if t >= 0 else (-1, -1)

@@ -1,7 +1,7 @@
 """OpenDSS scripts: the engine reads them, we take the network without loads and the loads as columns.
 
-The script's own solution fixes taps, capacitors and switches; after that they stay. All loads become constant power. What
-injects power beside them is left out by name, since the scenario's homes hold panels and batteries.
+The script's own solution fixes taps, capacitors and switches; after that they stay. Loads keep their model. What injects power
+beside them is left out by name, since the scenario's homes hold panels and batteries.
 """
 
 import re
@@ -19,7 +19,7 @@ from gridagora.core.registry import register
 from gridagora.core.tables import Col, Index
 from gridagora.files.path import require_path
 from gridagora.population.customers import classify_meters
-from gridagora.sources.opendss import bases, elements
+from gridagora.sources.opendss import bases, elements, load_models
 from gridagora.sources.opendss.components import components
 from gridagora.sources.opendss.elements import LoadElement
 from gridagora.sources.opendss.engine import compile_script, fault_type, require_engine, running
@@ -251,7 +251,7 @@ def _columns(
         np.zeros(0, np.int64),
         [np.array([row[k] for row in rows], np.int64) for k in (1, 2)],
     )
-    model = np.array([load.model for load in loads], np.int64)
+    model = np.array([load.model.number for load in loads], np.int64)
     bus = np.array([bus_at[load.bus] for load in loads], np.int64)
     return Feeder(
         name=circuit.Name,
@@ -272,6 +272,7 @@ def _columns(
             (p_kw / count)[meter],
             (q_kvar / count)[meter],
             model[meter],
+            load_models.dependence([loads[i].model for i in meter]),
         ),
         meters=Meters(
             tuple(load.name for load in loads),

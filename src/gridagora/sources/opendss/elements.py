@@ -1,11 +1,13 @@
 """Loads of a circuit as the engine holds them, and what else injects power: left out or kept, and named either way."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gridagora.core.tables import Col
+from gridagora.sources.opendss.load_models import NAMES, Q_WITHOUT_MULTIPLIER, LoadModel
 from gridagora.sources.opendss.state import some
 
 # Elements that inject power or stand in for a converter: none of them is a linear admittance.
@@ -38,12 +40,9 @@ class LoadElement(NamedTuple):
     pairs: tuple[tuple[int, int], ...]
     p_kw: float
     q_kvar: float
-    model: int
+    model: LoadModel
     customers: int
     shape: str
-    kv: float
-    v_min_pu: float
-    v_max_pu: float
 
 
 def loads(circuit: Any) -> tuple[list[LoadElement], list[str]]:
@@ -67,13 +66,15 @@ def loads(circuit: Any) -> tuple[list[LoadElement], list[str]]:
             off.append(element.Name)
         elif len(pairs) < len(whole):
             cut.append(element.Name)
-        part = _multiplier(circuit, int(element.Status)) * len(pairs) / len(whole)
+        closed = len(pairs) / len(whole)
+        part = closed * _multiplier(circuit, int(element.Status))
+        of_q = closed if int(element.Model) in Q_WITHOUT_MULTIPLIER else part
         found.append(
             LoadElement(
                 element.Name, terminal.BusNames[0].split(".")[0].lower(), int(element.Phases), bool(element.IsDelta),
                 pairs or tuple(whole),
-                element.kW * part, element.kvar * part, int(element.Model), max(int(element.NumCust), 0),
-                element.Yearly or element.daily, float(element.kV), float(element.Vminpu), float(element.Vmaxpu),
+                element.kW * part, element.kvar * of_q, _model(circuit, element), max(int(element.NumCust), 0),
+                element.Yearly or element.daily,
             )
         )  # fmt: skip
     notes = [f"Open in the script, so without load: {some(off)}."] if off else []
@@ -85,6 +86,21 @@ def loads(circuit: Any) -> tuple[list[LoadElement], list[str]]:
     if factor != 1:
         notes.append(f"Loads are multiplied by {factor:g}, the script's LoadMult and growth.")
     return found, notes
+
+
+def _model(circuit: Any, element: Any) -> LoadModel:
+    """Return what the engine's active load does with voltage."""
+    single = int(element.Phases) == 1 or bool(element.IsDelta)
+    return LoadModel(
+        number=int(element.Model),
+        base_v=1e3 * float(element.kV) / (1.0 if single else np.sqrt(3.0)),
+        v_min_pu=float(element.Vminpu),
+        v_max_pu=float(element.Vmaxpu),
+        v_low_pu=float(circuit.ActiveDSSElement.Properties("vlowpu").Val),
+        cvr_watts=float(element.CVRwatts),
+        cvr_vars=float(element.CVRvars),
+        zipv=tuple(float(share) for share in np.atleast_1d(element.ZIPV)),
+    )
 
 
 def _multiplier(circuit: Any, status: int) -> float:
@@ -103,7 +119,7 @@ def _pairs(nodes: Iterable[int], phases: int, *, delta: bool) -> list[tuple[int,
 
 
 def describe_solution(circuit: Any, found: list[LoadElement]) -> list[str]:
-    """Say what the engine's own solution draws, where models or voltage limits of loads part it from constant power."""
+    """Say which models loads follow, and what the engine's own solution draws where it is not their rating."""
     v = dict(
         zip(
             (n.lower() for n in circuit.YNodeOrder),
@@ -111,35 +127,33 @@ def describe_solution(circuit: Any, found: list[LoadElement]) -> list[str]:
             strict=True,
         )
     )
-    model = [load.name for load in found if load.model != CONSTANT_POWER]
+    kinds = Counter(load.model.number for load in found)
     outside = [load.name for load in found if not _within(load, v)]
     notes = []
-    if model:
-        notes.append(
-            f"{len(model)} of {len(found)} loads are not of constant power in the script; here all are."
-        )
+    if set(kinds) - {CONSTANT_POWER}:
+        said = ", ".join(f"{kinds[at]} of {NAMES.get(at, f'model {at}')}" for at in sorted(kinds))
+        notes.append(f"Loads follow the models of the script: {said}.")
     if outside:
         notes.append(
             f"{len(outside)} of {len(found)} loads see a voltage outside their vminpu to vmaxpu in the script's own solution, "
-            f"where OpenDSS draws other than rated power: {some(outside)}. Here all are of constant power."
+            f"where they draw other than rated power: {some(outside)}."
         )
     if notes:
         engine_kw, rated_kw = _engine_kw(circuit), sum(load.p_kw for load in found)
         notes.append(
-            f"OpenDSS draws {engine_kw:,.0f} kW at these loads, here they draw {rated_kw:,.0f} kW when they are at their rating; "
-            f"its source gives {-circuit.TotalPower[0]:,.0f} kW."
+            f"OpenDSS draws {engine_kw:,.0f} kW at these loads, their rating is {rated_kw:,.0f} kW; its source gives "
+            f"{-circuit.TotalPower[0]:,.0f} kW. Meters where homes of a scenario stand draw what those need at any voltage."
         )
     return notes
 
 
 def _within(load: LoadElement, v: dict[str, complex]) -> bool:
-    single = load.phases == 1 or load.delta
-    base_v = 1e3 * load.kv / (1.0 if single else np.sqrt(3.0))
     across = [
-        abs(v.get(f"{load.bus}.{a}", 0j) - v.get(f"{load.bus}.{b}", 0j)) / base_v
+        abs(v.get(f"{load.bus}.{a}", 0j) - v.get(f"{load.bus}.{b}", 0j)) / load.model.base_v
         for a, b in load.pairs
     ]
-    return load.v_min_pu - INSIDE <= min(across) and max(across) <= load.v_max_pu + INSIDE
+    low, high = load.model.v_min_pu - INSIDE, load.model.v_max_pu + INSIDE
+    return low <= min(across) and max(across) <= high
 
 
 def _engine_kw(circuit: Any) -> float:

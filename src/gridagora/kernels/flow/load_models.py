@@ -1,0 +1,167 @@
+"""What loads draw at a voltage and how their currents move with it: the rules of `core.voltage_dependence`, compiled."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Col = NDArray[np.float64]
+Index = NDArray[np.int64]
+Phasors = NDArray[np.complex128]
+
+LINE, IMPEDANCE, RATED = 0.0, 1.0, 2.0  # what the part of power does outside of its band
+# columns of `Loads.model`: what P and Q follow, one behind the other, then what both share
+PER_POWER = 5
+LOW, LEAST, MOST, OFF, BASE_V = range(2 * PER_POWER, 2 * PER_POWER + 5)
+MODEL_COLUMNS = 2 * PER_POWER + 5
+STEEP = 500.0  # of the switch of a ZIP load below its cut-off, per pu, as OpenDSS has it
+
+
+class Loads(NamedTuple):
+    """k load rows, (k,) each: the two nodes (to = -1 is earth), the meter, the share of its power, what voltage does to it."""
+
+    start: Index
+    end: Index
+    meter: Index
+    share: Col
+    varies: Index  # 0: constant power
+    model: Col  # (k, MODEL_COLUMNS), or (0, MODEL_COLUMNS) where none varies
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def factor_at(u: float, model: Col, first: int) -> tuple[float, float]:
+    """Return what a row draws of its rating at u pu, and its derivative [1/pu].
+
+    `model`, shape (c,), is a row of `Loads.model`; `first` is 0 for P and PER_POWER for Q.
+    """
+    low, least, most, off = model[LOW], model[LEAST], model[MOST], model[OFF]
+    if u <= low:
+        return u * u, 2.0 * u
+    z, i, c, e, outside = (
+        model[first], model[first + 1], model[first + 2], model[first + 3], model[first + 4],
+    )  # fmt: skip
+    f, d = z * u * u, 2.0 * z * u
+    if u <= least:
+        # currents on a line from that of the impedance at `low` to that of the rating at `least`
+        slope = (1.0 - low) / (least - low)
+        f += i * u * (low + slope * (u - low))
+        d += i * (low + slope * (2.0 * u - low))
+        if outside == LINE:
+            slope = (1.0 / least - low) / (least - low)
+            f += c * u * (low + slope * (u - low))
+            d += c * (low + slope * (2.0 * u - low))
+        else:
+            edge = 1.0 if outside == RATED else least
+            f += c * (u / edge) ** 2
+            d += 2.0 * c * u / (edge * edge)
+    elif u > most:
+        edge = 1.0 if outside == RATED else most
+        f += i * u * u / most + c * (u / edge) ** 2
+        d += 2.0 * i * u / most + 2.0 * c * u / (edge * edge)
+    else:
+        f += i * u
+        d += i
+        if e == 0.0:
+            f += c
+        else:
+            f += c * u**e
+            d += c * e * u ** (e - 1.0)
+    if off > 0.0:
+        turn = np.tanh(STEEP * (u - off))
+        d = 0.5 * (1.0 + turn) * d + 0.5 * STEEP * (1.0 - turn * turn) * f
+        f *= 0.5 * (1.0 + turn)
+    return f, d
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def power_at(size_v: float, model: Col, p_w: float, q_var: float) -> tuple[float, float]:
+    """Return what a row of rating p_w, q_var draws at a voltage across it [V]; `model` has shape (c,)."""
+    u = size_v / model[BASE_V]
+    return p_w * factor_at(u, model, 0)[0], q_var * factor_at(u, model, PER_POWER)[0]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def delivered(loads: Loads, v: Phasors, p_kw: Col, q_kvar: Col, into_p: Col, into_q: Col) -> None:
+    """Write what meters with rows that vary draw at voltages (t, m) [V]; the others keep their column.
+
+    `p_kw`, `q_kvar` (t, j) are ratings, `into_*` (t, j) hold a copy of them [kW], [kvar].
+    """
+    some = np.zeros(p_kw.shape[1], np.bool_)
+    for k in range(loads.start.size):
+        if loads.varies[k]:
+            some[loads.meter[k]] = True
+    for j in np.flatnonzero(some):
+        into_p[:, j] = 0.0
+        into_q[:, j] = 0.0
+    for k in range(loads.start.size):
+        j, share = loads.meter[k], loads.share[k]
+        if not some[j]:
+            continue
+        for step in range(v.shape[0]):
+            p, q = share * p_kw[step, j], share * q_kvar[step, j]
+            if loads.varies[k]:
+                p, q = power_at(abs(_across(loads, v, step, k)), loads.model[k], p, q)
+            into_p[step, j] += p
+            into_q[step, j] += q
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def load_current_slopes(
+    loads: Loads, v: Phasors, p_kw: Col, q_kvar: Col
+) -> tuple[Phasors, Phasors, Phasors, Phasors]:
+    """Return how the current of every load row moves with the voltage across it and with the rating of its meter.
+
+    A row draws i = (P f_p(u) - j Q f_q(u)) / conj(v) with u = |v| / base. It is no analytic function of v, so
+
+        di = by_v dv + by_conj conj(dv) + by_p dP + by_q dQ
+
+    At constant power by_v is zero and by_conj = -conj(S) / conj(v)^2. At a kink of a band it is the slope on the side of the rule
+    that holds there.
+
+    Parameters
+    ----------
+    loads
+        k rows, as `grid.flow.factor` has them.
+    v
+        Voltages of nodes, shape (t, m) [V].
+    p_kw, q_kvar
+        Ratings of meters, what they would draw at constant power, shape (t, j) [kW], [kvar].
+
+    Returns
+    -------
+    by_v, by_conj
+        Shape (t, k) each [S]; currents are withdrawn.
+    by_p, by_q
+        Shape (t, k) each [A/kW], [A/kvar].
+    """
+    t, count = v.shape[0], loads.start.size
+    by_v, by_conj = np.zeros((t, count), np.complex128), np.zeros((t, count), np.complex128)
+    by_p, by_q = np.zeros((t, count), np.complex128), np.zeros((t, count), np.complex128)
+    for step in range(t):
+        for k in range(count):
+            j, share = loads.meter[k], 1e3 * loads.share[k]
+            across = _across(loads, v, step, k)
+            back = 1.0 / np.conj(across)
+            f, g, rise = 1.0, 1.0, 0j
+            p, q = share * p_kw[step, j], share * q_kvar[step, j]
+            if loads.varies[k]:
+                model, size = loads.model[k], abs(across)
+                u = size / model[BASE_V]
+                f, f_rise = factor_at(u, model, 0)
+                g, g_rise = factor_at(u, model, PER_POWER)
+                rise = complex(p * f_rise, -q * g_rise) / (2.0 * model[BASE_V] * size)
+            by_v[step, k] = rise
+            by_conj[step, k] = rise * across * back - complex(p * f, -q * g) * back * back
+            by_p[step, k] = share * f * back
+            by_q[step, k] = -1j * share * g * back
+    return by_v, by_conj, by_p, by_q
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _across(loads: Loads, v: Phasors, step: int, k: int) -> complex:
+    """Return the voltage across a row [V]."""
+    across: complex = v[step, loads.start[k]]
+    if loads.end[k] >= 0:
+        across -= v[step, loads.end[k]]
+    return across
