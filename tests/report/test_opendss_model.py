@@ -63,6 +63,33 @@ def test_voltages_are_those_of_the_feeder(name: str, data_dir: Path, tmp_path: P
     assert "Reactor" not in text
 
 
+CONTROLLED = """Clear
+New Circuit.tiny basekv=12.47 bus1=head
+New Transformer.t phases=1 windings=2 buses=[head.1 mid.1] kvs=[7.2 7.2] kvas=[500 500] xhl=1
+New Line.one bus1=mid.1 bus2=tail.1 phases=1 length=1 units=km
+New Capacitor.bank bus1=tail.1 phases=1 kv=7.2 numsteps=2 kvar=[100 200] states=[0 0]
+New CapControl.of_bank element=Line.one terminal=1 capacitor=bank type=kvar onsetting=900
+~ offsetting=-900 voltoverride=yes vmin=110 vmax=130 ptratio=60 delay=20 deadtime=200
+New RegControl.of_tap transformer=t winding=2 vreg=121 band=3 ptratio=60 ctprim=100 R=2 X=3
+~ reversible=yes revvreg=118 revthreshold=50 vlimit=127 maxtapchange=1 bus=tail.1 remoteptratio=61
+New Load.house bus1=tail.1 phases=1 kV=7.2 kW=100 pf=0.95
+Set voltagebases=[12.47]
+Calcvoltagebases
+Solve
+"""
+
+
+def test_controls_keep_their_settings(tmp_path: Path) -> None:
+    script = tmp_path / "own.dss"
+    script.write_text(CONTROLLED)
+    feeder = opendss.read(script)
+    again = opendss.read(write_opendss(feeder, tmp_path / "out").path)
+    assert again.capacitors.steps_on.tolist() == feeder.capacitors.steps_on.tolist() == [0]
+    for kind in ("regulators", "capacitor_controls", "capacitors"):
+        theirs = feeder_tables(again)[kind]
+        assert feeder_tables(feeder)[kind].equals(theirs), kind
+
+
 def test_a_feeder_made_by_chance_keeps_its_voltages(tmp_path: Path) -> None:
     feeder = synthetic_feeder.make(2, 12)
     made = write_opendss(feeder, tmp_path)

@@ -19,12 +19,17 @@ POINTERS = {
     "transformer": "transformers",
     "from_node": "nodes",
     "to_node": "nodes",
+    "node": "nodes",
+    "current_node": "nodes",
+    "override_node": "nodes",
+    "bank": "capacitors",
     "remote_node": "nodes",
     "remote_to_node": "nodes",
     "meter": "meters",
 }
 KINDS = (
-    "buses", "nodes", "sources", "lines", "transformers", "regulators", "capacitors", "others", "loads", "meters",
+    "buses", "nodes", "sources", "lines", "transformers", "regulators", "capacitors",
+    "capacitor_controls", "others", "loads", "meters",
 )  # fmt: skip
 WITH_BLOCKS = ("sources", "lines", "transformers", "capacitors", "others")
 NOTHING = -1  # a row that points nowhere: an end that is not fed, or earth

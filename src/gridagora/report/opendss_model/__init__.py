@@ -4,17 +4,23 @@ What a component is to the flow is its primitive admittance. Each is written as 
 the same admittance of it; what is left over stands beside it as reactors, so that voltages are those of the feeder.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from gridagora.core.components import PrimitiveBlocks
+from gridagora.core.components import Capacitors
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.feeder import Feeder
+from gridagora.core.tables import Col
 from gridagora.report.opendss_model.capacitors import write_capacitor
-from gridagora.report.opendss_model.controls import write_regulators
+from gridagora.report.opendss_model.controls import (
+    ElementNames,
+    measured,
+    write_capacitor_controls,
+    write_regulators,
+)
 from gridagora.report.opendss_model.lines import write_line
 from gridagora.report.opendss_model.loads import write_loads
 from gridagora.report.opendss_model.names import NodePlaces, make_safe, place_nodes
@@ -45,10 +51,11 @@ class WrittenModel(NamedTuple):
 
 
 class WrittenTable(NamedTuple):
-    """Lines of one kind of component, and the names of those that are reactors alone."""
+    """Lines of one kind of component, the names of its elements by row, and those that are reactors alone."""
 
     lines: tuple[str, ...]
     rest: tuple[str, ...]
+    elements: Mapping[int, str]
     as_reactors: tuple[str, ...]
 
 
@@ -60,6 +67,7 @@ class SafeNames(NamedTuple):
     capacitors: tuple[str, ...]
     others: tuple[str, ...]
     regulators: tuple[str, ...]
+    capacitor_controls: tuple[str, ...]
     loads: tuple[str, ...]
 
 
@@ -97,7 +105,13 @@ def write_opendss(feeder: Feeder, folder: Path) -> WrittenModel:
     sources = write_sources(feeder, places)
     scripts = {name: [*table.lines, *table.rest] for name, table in tables.items()}
     scripts["Sources"] = list(sources.lines)
-    scripts["Regulators"] = [*write_regulators(feeder, names.transformers, names.regulators)]
+    elements = ElementNames(
+        *(tables[name].elements for name in ("Transformers", "Lines", "Capacitors"))
+    )
+    scripts["Controls"] = [
+        *write_regulators(feeder, elements, names.regulators, places),
+        *write_capacitor_controls(feeder, elements, names.capacitor_controls, places),
+    ]
     scripts["Loads"] = [*write_loads(feeder, names.loads, places)]
     scripts["BaseVoltages"] = [*_bases(feeder, places)]
     folder.mkdir(parents=True, exist_ok=True)
@@ -107,8 +121,25 @@ def write_opendss(feeder: Feeder, folder: Path) -> WrittenModel:
     _write(folder / "BusCoords.csv", _coordinates(feeder, places))
     _write(folder / MASTER, _master(feeder, sources.circuit, list(kept)))
     told = [each for table in tables.values() for each in table.as_reactors]
-    said = f"Written as reactors, since no other element of OpenDSS is like them: {_some(told)}."
-    return WrittenModel(folder / MASTER, _renamed(feeder, names, places), (said,) if told else ())
+    notes = []
+    if told:
+        notes.append(f"Written as reactors, since no other element is like them: {_some(told)}.")
+    if lost := [*_uncontrolled(feeder, elements)]:
+        notes.append(
+            f"Controls left out, since what they act on or measure is reactors: {_some(lost)}."
+        )
+    return WrittenModel(folder / MASTER, _renamed(feeder, names, places), tuple(notes))
+
+
+def _uncontrolled(feeder: Feeder, elements: ElementNames) -> Iterator[str]:
+    """Yield the controls that have no element of the model to act on or to measure."""
+    units, banks = feeder.regulators, feeder.capacitor_controls
+    for row, name in enumerate(units.name):
+        if int(units.transformer[row]) not in elements.transformers:
+            yield name
+    for row, name in enumerate(banks.name):
+        if int(banks.bank[row]) not in elements.capacitors or not measured(feeder, elements, row):
+            yield name
 
 
 def _safe(feeder: Feeder) -> SafeNames:
@@ -118,6 +149,7 @@ def _safe(feeder: Feeder) -> SafeNames:
         make_safe(feeder.capacitors.name),
         make_safe(feeder.others.name),
         make_safe(feeder.regulators.name),
+        make_safe(feeder.capacitor_controls.name),
         make_safe(feeder.meters.name),
     )
 
@@ -132,6 +164,7 @@ def _renamed(
         "capacitor": (feeder.capacitors.name, names.capacitors),
         "other": (feeder.others.name, names.others),
         "regulator": (feeder.regulators.name, names.regulators),
+        "capacitor control": (feeder.capacitor_controls.name, names.capacitor_controls),
         "load": (feeder.meters.name, names.loads),
     }
     return tuple(
@@ -152,9 +185,9 @@ def _table(
 ) -> WrittenTable:
     """Return the lines of one table; what OpenDSS has no element for joins the problems."""
     table: Any = getattr(feeder, f"{kind}s")
-    blocks: PrimitiveBlocks = table.blocks
     lines, rest, instead = list[str](), list[str](), list[str]()
-    for row, block in enumerate(each_block(blocks, feeder.nodes.base_v)):
+    elements: dict[int, str] = {}
+    for row, block in enumerate(_blocks(table, feeder.nodes.base_v)):
         if not block.node.size:
             continue
         made = write(table, row, names[row], places, block)
@@ -169,10 +202,24 @@ def _table(
             continue
         if made is not None:
             lines.append(made.line)
+            elements[row] = names[row]
         elif kind != "other":
             instead.append(f"{kind} {table.name[row]}")
         rest += write_rest(f"{kind}_{names[row]}", places, block, left)
-    return WrittenTable(tuple(lines), tuple(rest), tuple(instead))
+    return WrittenTable(tuple(lines), tuple(rest), elements, tuple(instead))
+
+
+def _blocks(table: Any, base_v: Col) -> Iterator[Block]:
+    """Yield the blocks of a table; those of banks over the conductors that they have when they are on."""
+    own = each_block(table.blocks, base_v)
+    if not isinstance(table, Capacitors):
+        yield from own
+        return
+    for block, whole in zip(own, each_block(table.full, base_v), strict=True):
+        if block.node.size:
+            yield block
+        else:
+            yield whole._replace(y_siemens=np.zeros_like(whole.y_siemens))
 
 
 def _as_reactors(*_: Any) -> None:

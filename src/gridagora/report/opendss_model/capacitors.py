@@ -19,7 +19,8 @@ def write_capacitor(
     star = 1.0 if is_delta or phases == 1 else np.sqrt(3.0)
     volts = 1e3 * float(banks.kv[row]) / star
     steps, on = int(banks.steps[row]), int(banks.steps_on[row])
-    siemens = 1e3 * float(banks.kvar[row]) / phases / volts**2 * on / steps
+    share = banks.step_share[row, :steps]
+    siemens = 1e3 * float(banks.kvar[row] * share[:on].sum()) / phases / volts**2
     y: Phasors = np.zeros((count, count), np.complex128)
     for phase in range(phases):
         ends = (phase, (phase + 1) % count) if is_delta and count > 1 else (phase,)
@@ -30,6 +31,7 @@ def write_capacitor(
     line = (
         f"New Capacitor.{name} phases={phases} bus1={places.spell(block.node.tolist())} "
         f"conn={'delta' if is_delta else 'wye'} kv={float(banks.kv[row])!r} "
-        f"kvar={float(banks.kvar[row])!r} numsteps={steps} states=[{states}]"
+        f"numsteps={steps} kvar=[{' '.join(repr(float(x)) for x in banks.kvar[row] * share)}] "
+        f"states=[{states}]"
     )
     return WrittenElement(line, y)
