@@ -94,7 +94,7 @@ def difference(
     move = step_kw * (np.arange(at.p_kw.shape[1]) == meter)
     p, q = move * (of == "p"), move * (of == "q")
     up, down = (
-        np.array(cost(grid, solved(grid, at.p_kw + s * p, at.q_kvar + s * q), duals))
+        np.array(cost(grid, solved(grid, at.rated_p_kw + s * p, at.rated_q_kvar + s * q), duals))
         for s in (1, -1)
     )
     return np.asarray((up - down) / (2 * step_kw))

@@ -50,7 +50,7 @@ def gradients(
         np.zeros((r, m), np.complex128), np.zeros((r, j)), np.zeros((r, j)), np.zeros(r, np.int64)
     )
     right = np.ascontiguousarray(np.where(usable[:, None], right, 0.0), np.complex128)
-    drawn = at.p_kw, at.q_kvar, step
+    drawn = at.rated_p_kw, at.rated_q_kvar, step
     run_adjoints(turned, factors.loads, v, *drawn, right, tolerance, ROUNDS_MAX, found)
     found.rounds[~usable] = 0
     for column in found[:3]:

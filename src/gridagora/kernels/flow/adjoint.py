@@ -21,9 +21,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from gridagora.kernels.flow.fixed_point import BLOCK, Col, Index, Loads, Triangles, less_row
+from gridagora.kernels.flow.load_models import across_at, row_slopes
 
 Phasors = NDArray[np.complex128]
-W_PER_KW = 1e3
 
 
 class LoadSlopes(NamedTuple):
@@ -34,7 +34,7 @@ class LoadSlopes(NamedTuple):
 
     a: Phasors  # (k, w) [S]
     b: Phasors  # (k, w) [S]
-    kw: Phasors  # (k, w) [A/kW]
+    kw: Phasors  # (k, w) of its rating [A/kW]
     kvar: Phasors  # (k, w) [A/kvar]
 
 
@@ -51,23 +51,15 @@ class Gradients(NamedTuple):
 def load_slopes(
     loads: Loads, v: Phasors, p_kw: Col, q_kvar: Col, steps: Index, out: LoadSlopes
 ) -> None:
-    """Set the slopes in BLOCK steps out of those of voltages v (t, m) [V] and powers of meters (t, j) [kW], [kvar].
-
-    Every load draws constant power.
-    """
+    """Set the slopes in BLOCK steps out of those of voltages v (t, m) [V] and ratings of meters (t, j) [kW], [kvar]."""
     for k in range(loads.start.size):
-        f, t, j = loads.start[k], loads.end[k], loads.meter[k]
-        share = W_PER_KW * loads.share[k]
+        j = loads.meter[k]
         for lane in range(BLOCK):
             step = steps[lane]
-            across = v[step, f]
-            if t >= 0:
-                across -= v[step, t]
-            one = share / np.conj(across)
-            out.kw[k, lane] = one
-            out.kvar[k, lane] = -1j * one
-            out.a[k, lane] = 0.0
-            out.b[k, lane] = -one * complex(p_kw[step, j], -q_kvar[step, j]) / np.conj(across)
+            across = across_at(loads, v, step, k)
+            out.a[k, lane], out.b[k, lane], out.kw[k, lane], out.kvar[k, lane] = row_slopes(
+                loads, k, across, p_kw[step, j], q_kvar[step, j]
+            )
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -101,9 +101,31 @@ def delivered(loads: Loads, v: Phasors, p_kw: Col, q_kvar: Col, into_p: Col, int
         for step in range(v.shape[0]):
             p, q = share * p_kw[step, j], share * q_kvar[step, j]
             if loads.varies[k]:
-                p, q = power_at(abs(_across(loads, v, step, k)), loads.model[k], p, q)
+                p, q = power_at(abs(across_at(loads, v, step, k)), loads.model[k], p, q)
             into_p[step, j] += p
             into_q[step, j] += q
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def row_slopes(
+    loads: Loads, k: int, across: complex, p_kw: float, q_kvar: float
+) -> tuple[complex, complex, complex, complex]:
+    """Return how the current of one row moves with the voltage across it [V] and the rating of its meter.
+
+    The four of `load_current_slopes` [S], [S], [A/kW], [A/kvar].
+    """
+    share, back = 1e3 * loads.share[k], 1.0 / np.conj(across)
+    if not loads.varies[k]:
+        by_p = share * back
+        return 0j, -by_p * complex(p_kw, -q_kvar) * back, by_p, -1j * by_p
+    model, size = loads.model[k], abs(across)
+    u = size / model[BASE_V]
+    f, f_rise = factor_at(u, model, 0)
+    g, g_rise = factor_at(u, model, PER_POWER)
+    p, q = share * p_kw, share * q_kvar
+    rise = complex(p * f_rise, -q * g_rise) / (2.0 * model[BASE_V] * size)
+    by_conj = rise * across * back - complex(p * f, -q * g) * back * back
+    return rise, by_conj, share * f * back, -1j * share * g * back
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -140,26 +162,15 @@ def load_current_slopes(
     by_p, by_q = np.zeros((t, count), np.complex128), np.zeros((t, count), np.complex128)
     for step in range(t):
         for k in range(count):
-            j, share = loads.meter[k], 1e3 * loads.share[k]
-            across = _across(loads, v, step, k)
-            back = 1.0 / np.conj(across)
-            f, g, rise = 1.0, 1.0, 0j
-            p, q = share * p_kw[step, j], share * q_kvar[step, j]
-            if loads.varies[k]:
-                model, size = loads.model[k], abs(across)
-                u = size / model[BASE_V]
-                f, f_rise = factor_at(u, model, 0)
-                g, g_rise = factor_at(u, model, PER_POWER)
-                rise = complex(p * f_rise, -q * g_rise) / (2.0 * model[BASE_V] * size)
-            by_v[step, k] = rise
-            by_conj[step, k] = rise * across * back - complex(p * f, -q * g) * back * back
-            by_p[step, k] = share * f * back
-            by_q[step, k] = -1j * share * g * back
+            j, across = loads.meter[k], across_at(loads, v, step, k)
+            by_v[step, k], by_conj[step, k], by_p[step, k], by_q[step, k] = row_slopes(
+                loads, k, across, p_kw[step, j], q_kvar[step, j]
+            )
     return by_v, by_conj, by_p, by_q
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _across(loads: Loads, v: Phasors, step: int, k: int) -> complex:
+def across_at(loads: Loads, v: Phasors, step: int, k: int) -> complex:
     """Return the voltage across a row [V]."""
     across: complex = v[step, loads.start[k]]
     if loads.end[k] >= 0:
