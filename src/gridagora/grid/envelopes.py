@@ -202,6 +202,8 @@ def _replace_failed(flow: Flow) -> Flow:
         v=flow.v[at],
         p_kw=flow.p_kw[at],
         q_kvar=flow.q_kvar[at],
+        rated_p_kw=flow.rated_p_kw[at],
+        rated_q_kvar=flow.rated_q_kvar[at],
         converged=flow.converged[at],
     )
 
