@@ -124,14 +124,18 @@ def test_prices_are_finite_differences_of_the_exact_flow(
 def test_a_meter_on_one_phase_has_the_price_of_its_node(
     grid: FixedPoint, priced: tuple[Flow, RowDuals, NodalPrices]
 ) -> None:
-    loads, (_, _, prices) = grid.feeder.loads, priced
+    loads, (at, _, prices) = grid.feeder.loads, priced
     rows = np.bincount(loads.meter)[loads.meter]
     alone = np.flatnonzero((rows == 1) & (loads.to_node < 0))
     if grid.feeder.name.startswith("ieee13"):
         assert len(alone)
-    for by_meter, by_node in ((prices.p, prices.node_p), (prices.q, prices.node_q)):
-        for one, other in zip(by_meter, by_node, strict=True):
-            got = other[:, loads.from_node[alone]]
+    # of a kW of its rating a load that moves with voltage draws more or less than a kW
+    drawn_share = at.p_kw / at.rated_p_kw, at.q_kvar / at.rated_q_kvar
+    pairs = (prices.p, prices.node_p), (prices.q, prices.node_q)
+    for (by_meter, by_node), share in zip(pairs, drawn_share, strict=True):
+        parts = ((of.energy + of.loss, of.congestion, of.voltage) for of in (by_meter, by_node))
+        for one, other in zip(*parts, strict=True):
+            got = other[:, loads.from_node[alone]] * share[:, loads.meter[alone]]
             np.testing.assert_allclose(one[:, loads.meter[alone]], got, rtol=1e-12)
 
 
