@@ -171,7 +171,7 @@ def load_current_slopes(
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def across_at(loads: Loads, v: Phasors, step: int, k: int) -> complex:
-    """Return the voltage across a row [V]."""
+    """Return the voltage across a row at a step of voltages of all nodes, shape (t, m) [V]."""
     across: complex = v[step, loads.start[k]]
     if loads.end[k] >= 0:
         across -= v[step, loads.end[k]]
