@@ -12,8 +12,11 @@ from gridagora.core.flow import ControlState, Flow
 from gridagora.core.limits import Limits
 from gridagora.core.network_operator import NO_PRICES, NetworkRules, RowPrices
 from gridagora.core.nodal_prices import NodalPrices, RowDuals, SourcePrices
+from gridagora.core.product import HOUR_S
 from gridagora.core.tables import Col
 from gridagora.grid.adjoint import transpose
+from gridagora.grid.controlled_flow import solve_controlled
+from gridagora.grid.controls import ControlledGrid, factor_controls, moves
 from gridagora.grid.flow import Factors, factor, solve
 from gridagora.grid.limited import LimitedQuantities, limited_quantities
 from gridagora.grid.limits import RANGE_A_PU
@@ -23,11 +26,13 @@ from gridagora.grid.nodal_prices import PricedNetwork, nodal_prices, soft_duals
 
 @dataclass(frozen=True, eq=False)
 class FixedPoint:
-    """A feeder with its factors; taps and capacitors stand as its source left them."""
+    """A feeder with its factors, and with its controls where they move; else they stand as its source left them."""
 
     feeder: Feeder
     factors: Factors
     threads: int = 2  # the result does not depend on it
+    controls: ControlledGrid | None = None
+    step_s: float = HOUR_S  # length of a step, what dead times and times of day are counted in
 
     def flow(self, p_kw: Col, q_kvar: Col, before: ControlState | None = None) -> Flow:
         """Return the flow of one interval or a batch.
@@ -37,7 +42,7 @@ class FixedPoint:
         p_kw, q_kvar
             Withdrawal of each of j meters, shape (j,) of one interval or (t, j) of a batch [kW], [kvar].
         before
-            State of the controls at the start; nothing moves them yet.
+            State of the controls at the start; left out, or where they are held: as the source of the feeder leaves them.
 
         Returns
         -------
@@ -55,13 +60,16 @@ class FixedPoint:
             )
         if p_kw.ndim == 1 and q_kvar.ndim == 1:
             p_kw, q_kvar = p_kw[None], q_kvar[None]
+        if self.controls is not None:
+            return solve_controlled(
+                self.feeder, p_kw, q_kvar, self.step_s, before=before, grid=self.controls
+            )
         return solve(
             self.feeder,
             p_kw,
             q_kvar,
             factors=self.factors,
             threads=self.threads if len(p_kw) > 1 else 1,
-            before=before,
         )
 
     @cached_property
@@ -132,12 +140,24 @@ class FixedPoint:
         return PricedNetwork(self.factors, turned, live_nodes(self.feeder), self.limited)
 
 
-def open_grid(feeder: Feeder, threads: int = 2) -> FixedPoint:
+def open_grid(
+    feeder: Feeder, threads: int = 2, *, moves_controls: bool = False, step_s: float = HOUR_S
+) -> FixedPoint:
     """Return the grid of a feeder, its matrix factored once.
+
+    Parameters
+    ----------
+    feeder, threads
+        The network, and how many threads share the blocks of a batch.
+    moves_controls
+        Whether regulators and capacitor banks move; a feeder that has none is solved as one where they are held.
+    step_s
+        Length of a step [s].
 
     Raises
     ------
     PartError
         The matrix is singular: a part of the network has no path to the source or to earth.
     """
-    return FixedPoint(feeder, factor(feeder), threads)
+    controls = factor_controls(feeder) if moves_controls and moves(feeder) else None
+    return FixedPoint(feeder, factor(feeder), threads, controls, step_s)

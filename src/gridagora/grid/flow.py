@@ -122,7 +122,6 @@ def solve(
     *,
     factors: Factors | None = None,
     threads: int = 1,
-    before: ControlState | None = None,
 ) -> Flow:
     """Power flow of every time step.
 
@@ -139,8 +138,6 @@ def solve(
         From `factor`, to save the factorisation on repeated calls.
     threads
         Time blocks are shared among this many threads; the result does not depend on it.
-    before
-        State of the controls, which stay as they are; left out: as the source of the feeder leaves them.
 
     Raises
     ------
@@ -151,7 +148,7 @@ def solve(
     ----------
     See `kernels.flow.fixed_point`.
     """
-    p_kw, q_kvar = _powers(feeder, p_kw, q_kvar)
+    p_kw, q_kvar = check_powers(feeder, p_kw, q_kvar)
     kept = factors if factors is not None else factor(feeder)
     t, m = p_kw.shape[0], len(feeder.nodes.name)
     settled = FlowResult(
@@ -180,13 +177,14 @@ def solve(
         cut = np.linspace(0, blocks, threads + 1).astype(int).tolist()
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(part, cut[:-1], cut[1:]))
-    return _flow(kept, p_kw, q_kvar, settled, before or held_state(feeder))
+    return leave_flow(kept, p_kw, q_kvar, settled, held_state(feeder))
 
 
 def held_state(feeder: Feeder) -> ControlState:
     """Return the state in which the source of a feeder leaves its controls, at midnight."""
     taps, banks = feeder.regulators.tap_number, feeder.capacitors.steps_on
-    return ControlState(taps, banks, np.zeros(len(taps), np.bool_), np.zeros(0))
+    never = np.full(len(feeder.capacitor_controls.name), -np.inf)
+    return ControlState(taps, banks, np.zeros(len(taps), np.bool_), never)
 
 
 def describe(flow: Flow) -> str:
@@ -220,7 +218,14 @@ def _strict(matrix: csr_array, side: int) -> tuple[Index, Index, Col, Col]:
     )
 
 
-def _powers(feeder: Feeder, p_kw: Col, q_kvar: Col) -> tuple[Col, Col]:
+def check_powers(feeder: Feeder, p_kw: Col, q_kvar: Col) -> tuple[Col, Col]:
+    """Return the powers of meters as contiguous arrays of numbers, shape (t, j) each [kW], [kvar].
+
+    Raises
+    ------
+    PartError
+        Shapes that do not match, or a power that is not a number.
+    """
     p_kw, q_kvar = np.ascontiguousarray(p_kw, float), np.ascontiguousarray(q_kvar, float)
     meters = len(feeder.meters.name)
     for name, power in (("p_kw", p_kw), ("q_kvar", q_kvar)):
@@ -236,7 +241,10 @@ def _powers(feeder: Feeder, p_kw: Col, q_kvar: Col) -> tuple[Col, Col]:
     return p_kw, q_kvar
 
 
-def _flow(kept: Factors, p_kw: Col, q_kvar: Col, settled: FlowResult, held: ControlState) -> Flow:
+def leave_flow(
+    kept: Factors, p_kw: Col, q_kvar: Col, settled: FlowResult, held: ControlState
+) -> Flow:
+    """Return the flow that a kernel leaves at powers (t, j) [kW], [kvar], with controls that stood still at `held`."""
     v, converged = settled.v, settled.rounds > 0
     v[~converged] = np.nan
     settled.v_pu[~converged] = np.nan

@@ -1,0 +1,291 @@
+"""Power flow in which regulators move their taps and capacitor banks switch, step after step (theory 7.1).
+
+A block of steps walks through the factors together, all at the state of the controls in the first. From the first on, each whose
+controls are at rest is done; at the first that is not, controls act, the rows of the factors that feel it are factored again, and
+that step and those after it are solved from where they stand.
+
+References
+----------
+EPRI, OpenDSS, control mode STATIC: the actions of the shortest delay are done and the flow is solved again, until none is left.
+S. M. Chan, V. Brandwajn, Partial matrix refactorization, IEEE Trans. Power Systems 1(1), 1986, doi 10.1109/TPWRS.1986.4334869.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from gridagora.kernels.flow.capacitor_switches import (
+    BankQueue,
+    BankSwitches,
+    sample_banks,
+    switch_banks,
+)
+from gridagora.kernels.flow.fixed_point import (
+    BLOCK,
+    Col,
+    FlowResult,
+    Index,
+    Loads,
+    Rows,
+    Still,
+    Triangles,
+    _draw,
+    _substitute,
+    less_row,
+)
+from gridagora.kernels.flow.refactor import Phasors, PrimitiveParts, Sites, set_parts
+from gridagora.kernels.flow.tap_changers import IDLE, TapChangers, TapQueue, move_taps, sample_taps
+
+Flags = NDArray[np.bool_]
+EARLY_PU = 1e-3  # controls are asked once the voltages of a step are known so well
+DOUBT = 5.0  # times the last move of a voltage, how far it may still be from where it ends
+AT_REST, ACTS, IN_DOUBT = 0, 1, -1
+
+
+class ControlRange(NamedTuple):
+    """What stands behind the states of k taps and c banks: turns of the matrix that was factored first, and shares of steps."""
+
+    turns: Col  # (k,) [1]
+    on_share: Col  # (c, s + 1) part of a bank's rating with so many steps on [1]
+
+
+class ControlTrack(NamedTuple):
+    """State of the controls before and after a run, which changes, and at the end of each of t steps."""
+
+    tap: Index  # (k,)
+    on: Index  # (c,)
+    reversed: Flags  # (k,)
+    opened_s: Col  # (b,)
+    taps: Index  # (t, k)
+    ons: Index  # (t, c)
+    actions: Index  # (t,)
+
+
+class _Stand(NamedTuple):
+    """How the matrix stands: its numbers, its factors, and what the change against the first draws at rest."""
+
+    tri: Triangles
+    rows: Rows
+    scale: Col  # (c,) of conductors
+    share: Col  # (g,) of parts
+    shift: Phasors  # (s,) [A]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _stand(tri: Triangles, rows: Rows, parts: PrimitiveParts, sites: Sites) -> _Stand:
+    """Return matrix and factors whose numbers may be changed."""
+    mine = Triangles(
+        tri.l_ptr, tri.l_col, tri.l_re.copy(), tri.l_im.copy(),
+        tri.u_ptr, tri.u_col, tri.u_re.copy(), tri.u_im.copy(),
+        tri.u_inv_re.copy(), tri.u_inv_im.copy(), tri.row_at, tri.col_at,
+    )  # fmt: skip
+    return _Stand(
+        mine,
+        Rows(rows.ptr, rows.col, rows.re.copy(), rows.im.copy()),
+        np.ones(parts.site.size),
+        np.ones(parts.bank.size),
+        np.zeros(sites.place.size, np.complex128),
+    )
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _apply(
+    stand: _Stand, base: Rows, sites: Sites, parts: PrimitiveParts, of: TapChangers, behind: ControlRange, tap: Index, on: Index
+) -> None:  # fmt: skip
+    """Set the matrix to the state of the controls."""
+    moved = np.zeros(parts.bank.size, np.bool_)
+    for g in range(parts.bank.size):
+        if parts.bank[g] >= 0:
+            share = behind.on_share[parts.bank[g], on[parts.bank[g]]]
+            moved[g] = share != stand.share[g]
+            stand.share[g] = share
+        for c in range(parts.start[g], parts.start[g + 1]):
+            r = parts.by[c]
+            if r >= 0:
+                scale = behind.turns[r] / (of.middle[r] + tap[r] * of.rise[r])
+                moved[g] = moved[g] or scale != stand.scale[c]
+                stand.scale[c] = scale
+    set_parts(
+        stand.tri, stand.rows, base, sites, parts, stand.scale, stand.share, moved, stand.shift
+    )
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _ask(
+    stand: _Stand, sites: Sites, parts: PrimitiveParts, of: TapChangers, banks: BankSwitches, d_re: Col, d_im: Col,
+    lane: int, time_s: float, doubt_pu: float, track: ControlTrack, taps: TapQueue, switches: BankQueue,
+) -> int:  # fmt: skip
+    """Ask all controls at the voltages of a step and do what is due first; return AT_REST, ACTS or IN_DOUBT."""
+    v = np.empty(sites.place.size, np.complex128)
+    for a in range(v.size):
+        v[a] = sites.v_no_load[a] + complex(d_re[sites.place[a], lane], d_im[sites.place[a], lane])
+    asked = TapQueue(taps.due_s.copy(), taps.move.copy(), taps.reverse_s.copy())
+    asked_banks = BankQueue(switches.due_s.copy(), switches.action.copy())
+    scale, share = stand.scale, stand.share
+    if sample_taps(of, parts, scale, share, v, track.tap, track.reversed, doubt_pu, asked):
+        return IN_DOUBT
+    if sample_banks(
+        banks, parts, scale, share, v, track.on, track.opened_s, time_s, doubt_pu, asked_banks
+    ):
+        return IN_DOUBT
+    taps.due_s[:], taps.move[:], taps.reverse_s[:] = asked.due_s, asked.move, asked.reverse_s
+    switches.due_s[:], switches.action[:] = asked_banks.due_s, asked_banks.action
+    soonest = IDLE
+    for r in range(taps.due_s.size):
+        soonest = min(soonest, taps.due_s[r], taps.reverse_s[r])
+    for r in range(switches.due_s.size):
+        soonest = min(soonest, switches.due_s[r])
+    if soonest == IDLE:
+        return AT_REST
+    move_taps(of, soonest, track.tap, track.reversed, taps)
+    switch_banks(banks, soonest, time_s, track.on, track.opened_s, switches)
+    return ACTS
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _inject(sites: Sites, shift: Phasors, i_re: Col, i_im: Col) -> None:
+    for a in range(sites.row.size):
+        i_re[sites.row[a]] -= shift[a].real
+        i_im[sites.row[a]] -= shift[a].imag
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def run_controlled(
+    tri: Triangles, base: Rows, loads: Loads, still: Still, sites: Sites, parts: PrimitiveParts, of: TapChangers,
+    banks: BankSwitches, behind: ControlRange, p_kw: Col, q_kvar: Col, tolerance_pu: float, rounds_max: int,
+    hunting: int, first_s: float, step_s: float, track: ControlTrack, out: FlowResult,
+) -> None:  # fmt: skip
+    """Solve steps one after another into `out` and `track`.
+
+    `p_kw`, `q_kvar` (t, j) [kW], [kvar]; the first step is at the time `first_s` since midnight and each takes `step_s` [s].
+    Controls that act more than `hunting` times in a step are left as they stand. A step that does not settle within
+    `rounds_max` keeps rounds 0.
+    """
+    m, k, (t, j) = still.re.size, loads.start.size, p_kw.shape
+    stand = _stand(tri, base, parts, sites)
+    d_re, d_im = np.zeros((m, BLOCK)), np.zeros((m, BLOCK))
+    i_re, i_im = np.empty((m, BLOCK)), np.empty((m, BLOCK))
+    across_re, across_im, step_pu = np.zeros((k, BLOCK)), np.zeros((k, BLOCK)), np.empty(BLOCK)
+    p, q = np.empty((j, BLOCK)), np.empty((j, BLOCK))
+    taps = TapQueue(
+        np.full(track.tap.size, IDLE), np.zeros_like(track.tap), np.full(track.tap.size, IDLE)
+    )
+    switches = BankQueue(np.full(banks.bank.size, IDLE), np.zeros(banks.bank.size, np.int64))
+    settled = np.zeros(BLOCK, np.int64)
+    _apply(stand, base, sites, parts, of, behind, track.tap, track.on)
+    first = 0
+    while first < t:
+        wide = min(BLOCK, t - first)
+        _take(p_kw, q_kvar, first, wide, p, q)
+        settled[:] = 0
+        acts, done = False, 0
+        _draw(stand.tri, loads, still, p, q, d_re, d_im, across_re, across_im, i_re, i_im, step_pu)
+        _inject(sites, stand.shift, i_re, i_im)
+        for turn in range(1, rounds_max + 1):
+            _substitute(stand.tri, i_re, i_im)
+            d_re, d_im, i_re, i_im = i_re, i_im, d_re, d_im
+            _draw(
+                stand.tri, loads, still, p, q, d_re, d_im, across_re, across_im, i_re, i_im, step_pu
+            )
+            _inject(sites, stand.shift, i_re, i_im)
+            moving = _note(step_pu, tolerance_pu, turn, wide, settled)
+            while done < wide and (settled[done] > 0 or step_pu[done] < EARLY_PU):
+                step, told = first + done, AT_REST
+                doubt_pu = 0.0 if settled[done] > 0 else DOUBT * step_pu[done]
+                if track.actions[step] < hunting:
+                    told = _ask(
+                        stand, sites, parts, of, banks, d_re, d_im, done, first_s + step * step_s, doubt_pu,
+                        track, taps, switches,
+                    )  # fmt: skip
+                acts = told == ACTS
+                if acts or settled[done] == 0:
+                    break
+                _finish(track, step, settled[done], taps, switches, out)
+                done += 1
+            if acts or moving == 0:
+                break
+        if not acts and done < wide:  # what has blown up or does not settle stays without an answer
+            _finish(track, first + done, 0, taps, switches, out)
+            done += 1
+        if done > 0:
+            _leave_some(stand, still, d_re, d_im, i_re, i_im, first, done, out)
+        if acts:
+            track.actions[first + done] += 1
+            _apply(stand, base, sites, parts, of, behind, track.tap, track.on)
+        _slide(d_re, d_im, across_re, across_im, done)
+        first += done
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _take(p_kw: Col, q_kvar: Col, first: int, wide: int, p: Col, q: Col) -> None:
+    """Set the powers of a block of steps, the last again where there are fewer."""
+    for b in range(BLOCK):
+        p[:, b] = p_kw[first + min(b, wide - 1)]
+        q[:, b] = q_kvar[first + min(b, wide - 1)]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _note(step_pu: Col, tolerance_pu: float, turn: int, wide: int, settled: Index) -> int:
+    """Note the round in which a step first settles; return how many still move."""
+    moving = 0
+    for b in range(wide):
+        if settled[b] == 0:
+            if step_pu[b] <= tolerance_pu:
+                settled[b] = turn
+            elif np.isfinite(step_pu[b]):
+                moving += 1
+    return moving
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _finish(
+    track: ControlTrack,
+    step: int,
+    rounds: int,
+    taps: TapQueue,
+    switches: BankQueue,
+    out: FlowResult,
+) -> None:
+    """Note how a step ends, and drop what is queued in it."""
+    out.rounds[step] = rounds
+    track.taps[step] = track.tap
+    track.ons[step] = track.on
+    taps.due_s[:], taps.move[:], taps.reverse_s[:] = IDLE, 0, IDLE
+    switches.due_s[:], switches.action[:] = IDLE, 0
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _slide(d_re: Col, d_im: Col, across_re: Col, across_im: Col, done: int) -> None:
+    """Move the steps that are left to the front; those that come begin where the last one stands, and anew where it blew up."""
+    for b in range(BLOCK):
+        at = min(b + done, BLOCK - 1)
+        if b == at and np.isfinite(d_re[:, b].sum()):
+            continue
+        if np.isfinite(d_re[:, at].sum() + d_im[:, at].sum()):
+            d_re[:, b], d_im[:, b] = d_re[:, at], d_im[:, at]
+            across_re[:, b], across_im[:, b] = across_re[:, at], across_im[:, at]
+        else:
+            d_re[:, b], d_im[:, b], across_re[:, b], across_im[:, b] = 0.0, 0.0, 0.0, 0.0
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _leave_some(
+    stand: _Stand, still: Still, d_re: Col, d_im: Col, i_re: Col, i_im: Col, start: int, wide: int, out: FlowResult
+) -> None:  # fmt: skip
+    """Write voltages and the largest mismatch of the steps that are done; overwrites the currents."""
+    tri, rows = stand.tri, stand.rows
+    for i in range(still.re.size):
+        less_row(rows.ptr, rows.col, rows.re, rows.im, i, d_re, d_im, i_re, i_im)
+    for b in range(wide):
+        worst = 0.0
+        for node in range(still.re.size):
+            at, row = tri.col_at[node], tri.row_at[node]
+            re, im = still.re[node] + d_re[at, b], still.im[node] + d_im[at, b]
+            size = re * re + im * im
+            here = (i_re[row, b] ** 2 + i_im[row, b] ** 2) * size
+            worst = worst if here <= worst else here
+            out.v[start + b, node] = complex(re, im)
+            out.v_pu[start + b, node] = np.sqrt(size) / still.base[node]
+        out.mismatch_kva[start + b] = 1e-3 * np.sqrt(worst)
