@@ -28,7 +28,7 @@ New Load.p2 bus1=b.2.3 phases=1 kv=12.47 kw=450 kvar=150
 New Load.p3 bus1=r.3.1 phases=1 kv=12.47 kw=420 kvar=90
 New Load.d bus1=b phases=3 conn=delta kv=12.47 kw=600 kvar=250
 """
-BASES = "Set VoltageBases=[12.47]\nCalcVoltageBases\nSet MaxControlIter=90\nSolve\n"
+BASES = "BatchEdit Load..* vminpu=.1 vmaxpu=9 vlowpu=.01\nSet VoltageBases=[12.47]\nCalcVoltageBases\nSet MaxControlIter=90\nSolve\n"
 WYE = "New Transformer.reg phases=3 xhl=1 kvas=[5000 5000] buses=[a r] kvs=[12.47 12.47] %loadloss=.1\n"
 
 
@@ -61,7 +61,6 @@ def engine_day(script: str, p: Any, q: Any, minutes: int) -> Day:
     circuit = engine.ActiveCircuit
     rated = [(load.Name, load.kW, load.kvar) for load in circuit.Loads]
     for command in (
-        "BatchEdit Load..* model=1 vminpu=.1 vmaxpu=9 vlowpu=.01",
         f"Set mode=daily stepsize={minutes}m number=1 tolerance=1e-11 maxiterations=500",
         "Set controlmode=static hour=0 sec=0",
     ):

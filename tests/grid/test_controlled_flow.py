@@ -162,7 +162,7 @@ def test_a_day_is_its_intervals_one_after_another(ieee13: Feeder) -> None:
     assert np.abs(whole.v - v).max() < 1e-7 * ieee13.nodes.base_v.max()
     assert whole.after.time_s == parts[-1].after.time_s == 40 * 900.0
     assert (whole.losses_kw > 0).all()
-    assert whole.substation_p_kw == pytest.approx(p.sum(axis=1) + whole.losses_kw)
+    assert whole.substation_p_kw == pytest.approx(whole.p_kw.sum(axis=1) + whole.losses_kw)
 
 
 def test_controls_that_are_held_or_absent_change_no_bit(ieee13: Feeder) -> None:
