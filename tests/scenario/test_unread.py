@@ -14,6 +14,7 @@ BEFORE = {  # what the other keys of a scenario must be for the key `by` to have
 }
 WORDS = {
     "feeder.seed": "3",
+    "feeder.strict": "true",
     "feeder.load_models": "constant_power",
     "homes.on": "all",
     "homes.time_names": "end",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def check(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Scenario (.toml) or OpenDSS feeder (.dss).")
+        Path, typer.Argument(metavar="FILE", help="Scenario (.toml) or feeder (.dss, .glm).")
     ],
     html: Annotated[
         Path | None,
@@ -34,6 +34,10 @@ def check(
             help="Write a page of it too: map, loads, prices, weather, homes.",
         ),
     ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Refuse a feeder of which anything is left out or assumed."),
+    ] = False,
     set_: Set = None,
     json_: Json = False,
 ) -> None:
@@ -47,7 +51,7 @@ def check(
         if not is_feeder_file(file):
             name_plugins(file, set_ or [])
         with busy(f"reading {file}"):
-            found = describe.understand(file, set_ or ())
+            found = describe.understand(file, set_ or (), strict=strict)
         written = {} if html is None else {"html": str(_write_page(found, html))}
         if json_:
             show_json({"understood": dict(found.lines), **written})

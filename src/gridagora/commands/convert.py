@@ -48,9 +48,7 @@ def convert(
         refuse_file(out)
         _refuse_filled(out, overwrite=overwrite)
         with busy(f"reading {file}"):
-            feeder = read_feeder_file(file)
-        if strict:
-            _refuse_notes(file, feeder)
+            feeder = read_feeder_file(file, strict=strict)
         with busy("writing"):
             model = write_opendss(feeder, out / MODEL)
             tables = write_feeder_tables(feeder, out / TABLES)
@@ -73,19 +71,6 @@ def _refuse_filled(out: Path, *, overwrite: bool) -> None:
     if not overwrite and out.is_dir() and any(out.iterdir()):
         hint = "--overwrite writes into it; other files in it stay."
         raise InputError([Problem(f"OUT {out}", "a folder with files in it", "a new one", hint)])
-
-
-def _refuse_notes(file: Path, feeder: "Feeder") -> None:
-    """Refuse a feeder whose reader left something out or assumed it.
-
-    Raises
-    ------
-    InputError
-        Every note of its reader.
-    """
-    if feeder.notes:
-        expected = "with --strict, a feeder that is read without assumption"
-        raise InputError([Problem(str(file), note, expected) for note in feeder.notes])
 
 
 def _write_renamed(model: "WrittenModel", out: Path) -> None:

@@ -28,7 +28,10 @@ def new(
         ),
     ] = None,
     feeder: Annotated[
-        Path | None, typer.Option("--feeder", metavar="FILE", help="An OpenDSS model (.dss).")
+        Path | None,
+        typer.Option(
+            "--feeder", metavar="FILE", help="An OpenDSS (.dss) or GridLAB-D (.glm) model."
+        ),
     ] = None,
     homes: Annotated[
         Path | None,
@@ -146,7 +149,7 @@ def _ask_all() -> "tuple[Path, OwnFiles, OwnCase]":
     say("What you do not have is drawn: press Enter.")
     file = _ask("File to write", "scenario.toml", _new_file)
     given = OwnFiles(
-        _ask("Feeder, an OpenDSS model (.dss)", "", _old_file),
+        _ask("Feeder, an OpenDSS (.dss) or GridLAB-D (.glm) model", "", _old_file),
         _ask("Table of homes (.csv, .xlsx, .parquet)", "", _old_file),
         _ask("Metered loads, a table or Green Button files (.xml, or a folder)", "", _old_file),
         _ask("Wholesale prices by time (.csv, .xlsx, .parquet)", "", _old_file),

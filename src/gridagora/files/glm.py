@@ -23,6 +23,7 @@ class GlmObject(NamedTuple):
 
     kind: str
     name: str
+    number: str  # `class:number` where the text has one, so that others may name it so
     file: int
     line: int
     values: Mapping[str, tuple[str, int]]
@@ -187,7 +188,9 @@ class _Parser:
                 around.values[block.reference_of] = name, block.at.number
             elif around is not None and "parent" not in values:
                 values["parent"] = self._own_name(around), around.at.number
-            self.objects.append(GlmObject(kind, name, block.at.file, block.at.number, values))
+            number = f"{kind}:{found[2]}" if found[2] else ""
+            at = block.at
+            self.objects.append(GlmObject(kind, name, number, at.file, at.number, values))
 
     def _own_name(self, block: _Block) -> str:
         """Return the name of an object that is still open; one without gets it now."""

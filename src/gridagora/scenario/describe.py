@@ -19,7 +19,7 @@ from gridagora.scenario import populate as draw
 from gridagora.scenario import validate as sound
 from gridagora.scenario.build import Scene, load
 from gridagora.scenario.dwellings import left_share
-from gridagora.scenario.feeder_file import is_feeder_file, read_feeder_file
+from gridagora.scenario.feeder_file import is_feeder_file, list_classes, read_feeder_file
 from gridagora.scenario.money import currency_lines, in_currency
 from gridagora.scenario.overload import spell_limit
 from gridagora.scenario.read import literal
@@ -54,8 +54,10 @@ def check(path: str | Path, overrides: Sequence[str] = ()) -> Mapping[str, str]:
     return understand(path, overrides).lines
 
 
-def understand(path: str | Path, overrides: Sequence[str] = ()) -> Understood:
-    """Read a scenario (.toml) or a feeder (as .dss) to the point where it could run.
+def understand(
+    path: str | Path, overrides: Sequence[str] = (), *, strict: bool = False
+) -> Understood:
+    """Read a scenario (.toml) or a feeder (as .dss) to the point where it could run; strictly: without any assumption.
 
     Raises
     ------
@@ -65,12 +67,13 @@ def understand(path: str | Path, overrides: Sequence[str] = ()) -> Understood:
     if not isinstance(path, str | Path) or not is_feeder_file(Path(path)):
         scene = load(path, overrides)
         return Understood(scene_lines(scene), scene.feeder, scene)
-    network = read_feeder_file(Path(path))
+    network = read_feeder_file(Path(path), strict=strict)
     problems = sound.feeder(network, str(path))
     if problems:
         raise InputError(problems)
     feeder = apply_pairs(network, "customers")
-    return Understood(feeder_lines(feeder, pairs=len(network.leg_pairs)), feeder, None)
+    lines = feeder_lines(feeder, pairs=len(network.leg_pairs)) | dict(list_classes(Path(path)))
+    return Understood(lines, feeder, None)
 
 
 def feeder_lines(network: Feeder, pairs: int = 0) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from gridagora.files.glm_lines import list_glm_files
 from gridagora.files.hash_file import hash_file
 from gridagora.scenario.paths import locate
 from gridagora.scenario.schema import Scenario, from_outside
@@ -13,6 +14,7 @@ from gridagora.sources.opendss.named_files import list_files
 
 GREEN_BUTTON = ("*.xml",)
 HOMES, WEATHER = ("homes_hourly.parquet",), ("weather.csv.gz", "weather.epw")
+LISTED = {"opendss": list_files, "gridlabd": list_glm_files}  # files that a model leads to
 PRICES = {
     "ercot_hub_average": ("dam_hourly.parquet", "rtm_15min.parquet"),
     "ercot_zone": ("*_hourly.parquet",),
@@ -57,8 +59,8 @@ def _named(scenario: Scenario) -> Iterator[tuple[str, str]]:
 def _files_of(scenario: Scenario, key: str, text: str, folder: Path) -> Iterator[tuple[str, Path]]:
     """Yield the files that a path stands for, each with its path as written."""
     root = locate(text, folder)
-    if key == "feeder.file" and scenario.feeder.source == "opendss":
-        for path in list_files(root):
+    if key == "feeder.file" and scenario.feeder.source in LISTED:
+        for path in LISTED[scenario.feeder.source](root):
             yield _spell(text, root, path, folder), path
     elif root.is_dir():
         for path in _inside(scenario, key, root):

@@ -17,6 +17,7 @@ from gridagora.files.text_table import read_text
 from gridagora.files.time_table import read_time_table
 from gridagora.scenario.all_keys import add_all_keys
 from gridagora.scenario.calendar import midnight_s
+from gridagora.scenario.feeder_file import FORMATS, is_feeder_file
 from gridagora.scenario.metered_loads import read_metered
 from gridagora.sources.members import read_members
 from gridagora.sources.price_table import find_currency
@@ -71,8 +72,8 @@ def write_case(files: OwnFiles, folder: Path, case: OwnCase) -> str:
     for name, path in files._asdict().items():
         if path is not None and not (path.is_file() or (name == "loads" and path.is_dir())):
             problems.append(Problem(f"--{name}", f"'{path}'", "a file that exists"))
-    if files.feeder is not None and files.feeder.suffix.lower() != ".dss":
-        expected = "the master script of an OpenDSS model (.dss)"
+    if files.feeder is not None and not is_feeder_file(files.feeder):
+        expected = " or ".join(f"{each.told} ({end})" for end, each in FORMATS.items())
         problems.append(Problem("--feeder", f"'{files.feeder}'", expected))
     if case.home_count is not None and (files.homes or files.loads):
         got = f"{case.home_count} beside a file that names the homes"
@@ -223,7 +224,7 @@ def _feeder(path: str, *, is_european: bool) -> str:
         return _lines(("[feeder]", ""), ('source = "busbar"', said))
     return _lines(
         ("[feeder]", ""),
-        ('source = "opendss"', ""),
+        (f'source = "{FORMATS[Path(path).suffix.lower()].source}"', ""),
         (f'file = "{path}"', ""),
         *([('voltage_band = "en_50160"', "of a supply of 230 V")] if is_european else []),
         (

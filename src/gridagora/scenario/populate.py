@@ -20,11 +20,12 @@ from gridagora.population.profiles import Profiles
 from gridagora.population.quality import TIERS
 from gridagora.scenario import money, plugin_sources
 from gridagora.scenario.calendar import midnight_s, standard_offset_s, utc_offset_s
+from gridagora.scenario.feeder_file import FILE_SOURCES, read_model
 from gridagora.scenario.schema import ComfortKeys, PreferenceKeys, QualityKeys, Scenario
 from gridagora.scenario.sky import Sky
 from gridagora.scenario.validate import hours
-from gridagora.sources import opendss, synthetic, synthetic_feeder
 from gridagora.sources import prices as ercot
+from gridagora.sources import synthetic, synthetic_feeder
 from gridagora.sources import weather as skies
 from gridagora.sources.busbar import make_busbar
 from gridagora.sources.price_table import TablePrices, read_price_table
@@ -58,8 +59,10 @@ def feeder(scenario: Scenario, start_s: int) -> Feeder:
     """Return the network; a synthetic one and a busbar have a meter for every home."""
     if plugin_sources.names_one(scenario, "feeder"):
         return plugin_sources.feeder(scenario, start_s)
-    if scenario.feeder.source == "opendss":
-        return opendss.read(scenario.feeder.file)
+    if scenario.feeder.source in FILE_SOURCES:
+        return read_model(
+            scenario.feeder.source, Path(scenario.feeder.file), strict=scenario.feeder.strict
+        )
     if scenario.feeder.source == "busbar":
         return make_busbar(scenario.homes.count or DEFAULT_HOMES)
     own = scenario.feeder.seed

@@ -126,12 +126,17 @@ class FeederKeys(Table):
     """`[feeder]`: the network."""
 
     source: Annotated[
-        Literal["synthetic", "opendss", "busbar"], _or_from_outside("feeder.source")
+        Literal["synthetic", "opendss", "gridlabd", "busbar"], _or_from_outside("feeder.source")
     ] = Field(
         "synthetic",
         description="where the network comes from; busbar: none is known, all meters stand on one bus without losses",
     )
-    file: str = Field("", description="OpenDSS master file, for source 'opendss'")
+    file: str = Field(
+        "", description="model of the source 'opendss' (master script) or 'gridlabd' (.glm)"
+    )
+    strict: bool = Field(
+        False, description="whether a model is refused of which anything is left out or assumed"
+    )
     load_models: Literal["source", "constant_power"] = Field(
         "source",
         description="what voltage does to loads that are no homes: as their file says, or nothing",

@@ -11,6 +11,7 @@ from gridagora.scenario.table_model import Table
 
 OWN_FILES = ("epw", "tmy3", "nsrdb")
 PRICE_FILES = ("ercot_files",)
+FEEDER_FILES = ("opendss", "gridlabd")
 WITH_UNITS = ("evipro", "sessions")  # sessions whose unit a key says
 IN_FILES = ("travis", "profiles")  # homes that a file holds
 
@@ -25,7 +26,12 @@ class Readers(NamedTuple):
 
 
 READERS = (
-    Readers("feeder", ("file", "other_peak_share", "load_models"), "feeder.source", ("opendss",)),
+    Readers(
+        "feeder",
+        ("file", "strict", "other_peak_share", "load_models"),
+        "feeder.source",
+        FEEDER_FILES,
+    ),
     Readers("feeder", ("seed",), "feeder.source", ("synthetic",)),
     Readers("weather", ("file",), "weather.source", (*OWN_FILES, "table")),
     Readers("weather", ("latitude_deg", "longitude_deg"), "weather.source", ("table",)),
@@ -58,7 +64,7 @@ READERS = (
         IN_FILES,
     ),
     Readers("homes", ("weather_file",), "homes.weather_source", OWN_FILES),
-    Readers("homes", ("on",), "feeder.source", ("opendss",)),
+    Readers("homes", ("on",), "feeder.source", FEEDER_FILES),
     Readers("homes.columns", tuple(HomeColumns.model_fields), "homes.source", ("profiles",)),
     Readers(
         "homes.units", ("load", "heat", "hot_water", "temperature"), "homes.source", ("profiles",)

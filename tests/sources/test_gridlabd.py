@@ -1,0 +1,413 @@
+"""GridLAB-D models: closed forms of lines, transformers, regulators, capacitors and loads, and every gap by name and line."""
+
+import cmath
+
+import numpy as np
+import pytest
+
+from gridagora.core.components import block_of, series_ohm
+from gridagora.core.errors import InputError
+from gridagora.core.feeder import hold_taps
+from gridagora.grid.flow import solve
+from gridagora.sources.gridlabd import read
+
+MILE_FT = 5280
+HEAD = """
+module powerflow { solver_method NR; line_capacitance %s; };
+object node { name s; phases ABCN; bustype SWING; nominal_voltage 7200; }
+object line_configuration { name lz; z11 1+1j; z12 0.1+0.2j; z13 0.1+0.2j; z21 0.1+0.2j; z22 1+1j;
+  z23 0.1+0.2j; z31 0.1+0.2j; z32 0.1+0.2j; z33 1+1j; c11 10; c22 10; c33 10; }
+"""
+LINE = (
+    "object overhead_line { name l1; phases ABC; from s; to n; length 1 mile; configuration lz; }\n"
+)
+NODE = "object node { name n; phases ABCN; nominal_voltage 7200; }\n"
+LOAD = (
+    "object load { name c; parent n; phases ABCN; constant_power_A 3000; nominal_voltage 7200; }\n"
+)
+SMALL = HEAD % "FALSE" + LINE + NODE
+
+
+@pytest.fixture
+def feeder(tmp_path):
+    def made(text, *, strict=False):
+        path = tmp_path / "m.glm"
+        path.write_text(text, encoding="utf-8")
+        return read(path, strict=strict)
+
+    return made
+
+
+def no_load(feeder, node):
+    return feeder.nodes.v_no_load[feeder.nodes.name.index(node)]
+
+
+def drawn(feeder):
+    """Power of each meter at its nominal voltage [kVA]."""
+    total = np.zeros(len(feeder.meters.name), complex)
+    np.add.at(total, feeder.loads.meter, feeder.loads.p_kw + 1j * feeder.loads.q_kvar)
+    return dict(zip(feeder.meters.name, total, strict=True))
+
+
+def test_a_matrix_is_scaled_by_length_in_any_unit(feeder):
+    expected = np.full((3, 3), 0.1 + 0.2j) + np.eye(3) * (0.9 + 0.8j)
+    for length in ("5280", "5280 ft", "1 mile", "1.609344 km", "1609.344m"):
+        found = feeder(SMALL.replace("1 mile", length) + LOAD)
+        assert np.allclose(series_ohm(found.lines, 0), expected, rtol=1e-9)
+        assert found.lines.length_m[0] == pytest.approx(1609.344)
+    assert not found.notes
+
+
+@pytest.mark.parametrize(("said", "farad"), [("FALSE", 0.0), ("TRUE", 10e-9)])
+def test_capacitance_counts_where_the_model_asks_for_it(feeder, said, farad):
+    found = feeder(HEAD % said + LINE + NODE + LOAD)
+    _, y = block_of(found.lines.blocks, 0)
+    assert (y[:3, :3] + y[:3, 3:])[0, 0] == pytest.approx(1j * 2 * np.pi * 60 * farad / 2)
+
+
+CONDUCTORS = """
+object overhead_line_conductor { name big; geometric_mean_radius 0.0313; diameter 0.927; resistance 0.1859; }
+object overhead_line_conductor { name low; geometric_mean_radius 0.00814; diameter 0.56; resistance 0.592; }
+object underground_line_conductor { name cn; outer_diameter 1.29; conductor_gmr 0.0171; conductor_diameter 0.567;
+  conductor_resistance 0.41; neutral_gmr 0.00208; neutral_resistance 14.8722; neutral_diameter 0.0640837; neutral_strands 13; }
+object line_spacing { name s500; distance_AB 2.5; distance_AC 4.5; distance_BC 7; distance_AN 4.272002;
+  distance_BN 5.656854; distance_CN 5; distance_AE 28; distance_BE 28; distance_CE 28; distance_NE 24; }
+object line_spacing { name s515; distance_AB 6 in; distance_BC 0.5; distance_AC 1; }
+object line_configuration { name c601; conductor_A big; conductor_B big; conductor_C big; conductor_N low; spacing s500; }
+object line_configuration { name c606; conductor_A cn; conductor_B cn; conductor_C cn; spacing s515; }
+"""
+# configurations 601 and 606 of the IEEE 13 node feeder, doi 10.1109/PESW.2001.916993 [ohm/mile]
+IEEE_601 = [
+    [0.3465 + 1.0179j, 0.1560 + 0.5017j, 0.1580 + 0.4236j],
+    [0.1560 + 0.5017j, 0.3375 + 1.0478j, 0.1535 + 0.3849j],
+    [0.1580 + 0.4236j, 0.1535 + 0.3849j, 0.3414 + 1.0348j],
+]
+IEEE_606 = [
+    [0.7982 + 0.4463j, 0.3192 + 0.0328j, 0.2849 - 0.0143j],
+    [0.3192 + 0.0328j, 0.7891 + 0.4041j, 0.3192 + 0.0328j],
+    [0.2849 - 0.0143j, 0.3192 + 0.0328j, 0.7982 + 0.4463j],
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "ohm"),
+    [("overhead_line", "c601", IEEE_601), ("underground_line", "c606", IEEE_606)],
+)
+def test_geometry_gives_the_published_impedance(feeder, kind, name, ohm):
+    line = LINE.replace("overhead_line", kind).replace("lz", name).replace("ABC", "ABCN")
+    found = feeder(HEAD % "TRUE" + CONDUCTORS + line + NODE + LOAD)
+    assert np.abs(series_ohm(found.lines, 0) - ohm).max() < 2e-4
+    if name == "c601":  # published 6.2998 and -1.9958 microsiemens a mile
+        _, y = block_of(found.lines.blocks, 0)
+        shunt = 2e6 * (y[:3, :3] + y[:3, 3:])
+        assert shunt[0, 0] == pytest.approx(6.2998j, abs=1e-3)
+        assert shunt[0, 1] == pytest.approx(-1.9958j, abs=1e-3)
+
+
+TRIPLEX = """
+object triplex_line_conductor { name tc; resistance 0.97; geometric_mean_radius 0.01111; }
+object triplex_line_configuration { name tl; conductor_1 tc; conductor_2 tc; conductor_N tc;
+  insulation_thickness 0.08; diameter 0.368; }
+object triplex_node { name t; phases BS; nominal_voltage 120; }
+object triplex_line { name tx; from t; to h; phases BS; length 100; configuration tl; }
+object triplex_meter { name h; phases BS; nominal_voltage 120; }
+object transformer { name x; phases BS; from n; to t; configuration xc; }
+object transformer_configuration { name xc; connect_type SINGLE_PHASE_CENTER_TAPPED; primary_voltage 7200; secondary_voltage 120;
+  powerB_rating 25; power_rating 25; %s }
+object triplex_node { name d; parent h; phases BS; nominal_voltage 120; %s }
+"""
+ONE, THREE = (
+    "resistance 0.01; reactance 0.02;",
+    "resistance 0.005; reactance 0.016; impedance1 0.01+0.008j;",
+)
+
+
+@pytest.mark.parametrize("written", [ONE, THREE])
+def test_a_centre_tap_splits_one_impedance_and_takes_three_as_they_stand(feeder, written):
+    """A load between the legs sees both legs in series, and the primary turned by 2."""
+    found = feeder(SMALL + TRIPLEX % (written, "power_12 10000"))
+    assert no_load(found, "t.1") == pytest.approx(cmath.rect(120, -2 * np.pi / 3), rel=1e-6)
+    assert no_load(found, "t.2") == pytest.approx(-no_load(found, "t.1"), rel=1e-6)
+    at = found.transformers.name.index("x")
+    _, y = block_of(found.transformers.blocks, at)
+    z = np.linalg.inv(y[1:, 1:])  # primary shorted
+    across = np.array([1, -1])
+    base = 120**2 / 25e3
+    own = (2 * (0.01 + 0.008j) + 4 * (0.005 + 0.016j)) * base
+    assert across @ z @ across == pytest.approx(own, rel=1e-9)
+
+
+def test_triplex_reduces_its_neutral(feeder):
+    found = feeder(SMALL + TRIPLEX % (ONE, "power_12 10000"))
+    ohm = series_ohm(found.lines, found.lines.name.index("tx")) * MILE_FT / 100
+    self_ohm = (
+        0.97
+        + 0.00158836 * 60
+        + 0.00202237j * 60 * (np.log(1 / 0.01111) + 7.6786 + np.log(100 / 60) / 2)
+    )
+    far = 0.00158836 * 60 + 0.00202237j * 60 * (np.log(12 / 0.448) + 7.6786 + np.log(100 / 60) / 2)
+    assert ohm[0, 0] == pytest.approx(self_ohm - far**2 / self_ohm, rel=1e-9)
+    assert ohm[0, 1] == ohm[1, 0]
+
+
+def three_phase(connection, volts, rest=""):
+    return (
+        "object node { name p; phases ABCN; nominal_voltage 277; }\n"
+        "object transformer { name x; phases ABCN; from n; to p; configuration xc; }\n"
+        f"object transformer_configuration {{ name xc; connect_type {connection}; primary_voltage {volts[0]}; "
+        f"secondary_voltage {volts[1]}; power_rating 300; resistance 0.01; reactance 0.05; {rest} }}\n"
+        "object load { name c; parent p; phases ABCN; constant_power_A 10000; constant_power_B 10000; constant_power_C 10000; }\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("connection", "volts", "turn"),
+    [
+        ("WYE_WYE", (12470.77, 480), 0),
+        ("DELTA_GWYE", (12470.77, 480), -30),
+        ("DELTA_GWYE", (480, 12470.77), 30),
+        ("DELTA_DELTA", (12470.77, 480), 0),
+    ],
+)
+def test_three_phases_are_turned_by_their_connection(feeder, connection, volts, turn):
+    found = feeder(SMALL + three_phase(connection, volts))
+    v = no_load(found, "p.1")
+    assert abs(v) == pytest.approx(7200 * volts[1] / volts[0], rel=1e-5)
+    assert np.angle(v, deg=True) == pytest.approx(turn, abs=1e-3)
+    # a balanced load sees its share of the rating behind the line
+    at = found.transformers.name.index("x")
+    assert found.transformers.x_share[at, 0] == pytest.approx(0.05)
+    _, y = block_of(found.transformers.blocks, at)
+    turns = np.exp(-2j * np.pi / 3 * np.arange(3))
+    assert turns.conj() @ y[3:, 3:] @ turns / 3 * volts[1] ** 2 / 300e3 == pytest.approx(
+        1 / (0.01 + 0.05j), rel=1e-4
+    )
+
+
+def test_the_core_draws_what_its_shunt_says(feeder):
+    found = feeder(SMALL + three_phase("WYE_WYE", (12470.77, 480), "shunt_impedance 200+50j;"))
+    none = np.zeros((1, len(found.meters.name)))
+    flow = solve(found, none, none)
+    assert flow.losses_kw[0] == pytest.approx(300 / 200, rel=0.01)
+
+
+REGULATOR = """
+object node { name r; phases ABCN; nominal_voltage 7200; }
+object regulator { name reg; phases ABC; from n; to r; configuration rc; }
+object regulator_configuration { name rc; raise_taps 16; lower_taps 16; regulation 0.10; %s }
+object load { name c; parent r; phases ABCN; constant_power_A 1; constant_power_B 1; constant_power_C 1; }
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "tap", "ratio"),
+    [
+        ("Type A;", 16, 1.1),
+        ("Type A;", -16, 0.9),
+        ("", 16, 1 / 0.9),
+        ("Type B;", -16, 1 / 1.1),
+        ("", 4, 1 / 0.975),
+    ],
+)
+def test_taps_turn_by_the_type_of_the_regulator(feeder, kind, tap, ratio):
+    found = feeder(SMALL + REGULATOR % f"{kind} Control MANUAL; tap_pos_B {tap};")
+    assert abs(no_load(found, "r.2") / no_load(found, "n.2")) == pytest.approx(ratio, rel=1e-9)
+    assert abs(no_load(found, "r.1") / no_load(found, "n.1")) == pytest.approx(1.0, rel=1e-9)
+    held = found.regulators
+    back = hold_taps(found, dict.fromkeys(held.name, 0))
+    assert set(back.transformers.windings.tap) == {1.0}
+    again = hold_taps(back, dict(zip(held.name, held.tap_number.tolist(), strict=True)))
+    assert np.allclose(again.transformers.blocks.y_siemens, found.transformers.blocks.y_siemens)
+    assert not held.at_once.any()
+
+
+def test_settings_of_a_regulator_are_columns(feeder):
+    told = (
+        "Control LINE_DROP_COMP; band_center 122; band_width 2; time_delay 30; power_transducer_ratio 20;"
+        "current_transducer_ratio 700; compensator_r_setting_A 3; compensator_x_setting_A 9;"
+    )
+    held = feeder(SMALL + REGULATOR % told).regulators
+    at = held.name.index("reg.a")
+    figures = [held.set_v, held.band_v, held.voltage_ratio, held.current_a, held.r_v, held.x_v]
+    assert [float(each[at]) for each in figures] == [122, 2, 20, 700, 3, 9]
+    assert held.at_once[at] == 1
+
+
+BANK = """
+object capacitor { name k; parent n; phases ABCN; phases_connected ABC; cap_nominal_voltage 7200;
+  capacitor_A 0.1 MVAr; capacitor_B 100 kVAr; capacitor_C 100000; %s }
+"""
+
+
+def test_capacitors_stand_open_unless_the_model_closes_them(feeder):
+    shut = feeder(
+        SMALL + LOAD + BANK % "control MANUAL; switchA CLOSED; switchB CLOSED; switchC CLOSED;"
+    )
+    bank = shut.capacitors
+    assert (bank.kvar.tolist(), bank.steps_on.tolist()) == ([300.0], [1])
+    _, y = block_of(bank.blocks, 0)
+    assert y.sum() * 7200**2 == pytest.approx(300e3j)
+    opened = feeder(SMALL + LOAD + BANK % "")
+    assert opened.capacitors.steps_on.tolist() == [0]
+    assert not len(opened.capacitors.blocks.y_siemens)
+    assert any("taken as open" in note for note in opened.notes)
+    mixed = feeder(SMALL + LOAD + BANK % "switchA OPEN; switchB CLOSED; switchC OPEN;")
+    assert dict(zip(mixed.capacitors.name, mixed.capacitors.steps_on.tolist(), strict=True)) == {
+        "k.a": 0,
+        "k.b": 1,
+        "k.c": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "kva"),
+    [
+        ("constant_power_B 1000+500j;", 1 + 0.5j),
+        ("constant_current_B -0.5-0.8660254j;", 7.2),
+        ("constant_current_B 1;", 7.2 * cmath.rect(1, -2 * np.pi / 3)),
+        ("constant_impedance_B 7200+0j;", 7.2),
+        ("base_power_B 2000; power_pf_B 0.9; power_fraction_B 1;", 1.8 + 0.8717798j),
+        ("base_power_B 2000; power_pf_B -0.9; power_fraction_B 1;", 1.8 - 0.8717798j),
+        ("base_power_B 2000; power_fraction_B 0.2; impedance_fraction_B 0.3;", 2),
+    ],
+)
+def test_loads_of_three_phases_by_their_conventions(feeder, written, kva):
+    found = feeder(SMALL + f"object load {{ name c; parent n; phases ABCN; {written} }}")
+    assert drawn(found) == {"c": pytest.approx(kva, rel=1e-6)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "written", "kva"),
+    [
+        ("triplex_node", "power_12 5000+1000j;", 5 + 1j),
+        ("triplex_node", "current_12 20;", 4.8 * cmath.rect(1, -2 * np.pi / 3)),
+        ("triplex_load", "constant_power_12 5000+1000j;", 5 + 1j),
+        ("triplex_load", "power_12 5000+1000j;", 5 + 1j),
+        ("triplex_load", "constant_current_12 20;", 4.8),
+        ("triplex_load", "constant_impedance_1 14.4;", 1),
+        ("triplex_load", "base_power_12 2000; power_pf_12 0.9;", 1.8 + 0.8717798j),
+    ],
+)
+def test_loads_of_a_split_phase_by_their_class(feeder, kind, written, kva):
+    text = TRIPLEX.replace("object triplex_node { name d;", f"object {kind} {{ name d;")
+    found = feeder(SMALL + text % (ONE, written))
+    assert drawn(found) == {"d": pytest.approx(kva, rel=1e-6)}
+    assert found.meters.is_home.all() == (kva.real > 0)  # a current against phase A feeds phase B
+
+
+def test_a_load_between_phases_draws_there_and_reactance_is_network(feeder):
+    found = feeder(
+        SMALL
+        + "object load { name c; parent n; phases ABCD; constant_power_C 9000; constant_impedance_A 0-100j; }"
+    )
+    ends = [found.nodes.name[at[0]] for at in (found.loads.from_node, found.loads.to_node)]
+    assert ends == ["n.3", "n.1"]
+    assert found.others.kind == ("reactance",)
+    nodes, y = block_of(found.others.blocks, 0)
+    assert [found.nodes.name[at] for at in nodes] == ["n.1", "n.2"]
+    assert y[0, 0] == pytest.approx(0.01j) and y[0, 1] == pytest.approx(-0.01j)
+
+
+def test_a_load_whose_phases_differ_is_a_meter_for_each(feeder):
+    text = "object load {{ name c; parent n; phases ABCN; constant_power_A 3000; constant_power_B {}; }}"
+    assert feeder(SMALL + text.format(3000)).meters.name == ("c",)
+    assert drawn(feeder(SMALL + text.format(4000))) == {"c.1": 3, "c.2": 4}
+
+
+ALONE = "object node { name q; phases A; nominal_voltage 7200; }\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        (
+            "object overhead_line { name y; phases A; from n; to q; length 1; configuration lz; }",
+            1,
+            "to 'q'",
+        ),
+        (
+            ALONE
+            + "object overhead_line { name y; phases A; from n; to q; length 1; configuration nope; }",
+            2,
+            "configuration 'nope'",
+        ),
+        ("object node { name q; phases A; nominal_voltage 7200; }", 1, "no source that feeds it"),
+        (
+            ALONE + "object load { name w; parent q; phases A; constant_power_A 1; }",
+            2,
+            "a source that feeds none",
+        ),
+        (
+            "object switch { name y; phases ABC; from s; to n; phase_B_state OPEN; }",
+            1,
+            "closed on 2 of 3 phases",
+        ),
+        (
+            "object load { name w; parent n; phases A; constant_power_A many; }",
+            1,
+            "constant_power_a many",
+        ),
+        (
+            "object load { name w; parent n; phases A;\n constant_power_A 5 furlong; }",
+            2,
+            "5 furlong",
+        ),
+        ("object load { name w; parent z; phases A; }", 1, "parent 'z'"),
+        ("object node { name q; parent n; phases A;\n name n; }", 1, "a name that line 7 has"),
+        ("object capacitor { name k; parent n; phases A; }", 1, "no capacitor_A"),
+    ],
+)
+def test_gaps_are_told_by_name_and_line(feeder, text, line, said):
+    first = SMALL.count("\n") + LOAD.count("\n")
+    found = feeder(SMALL + LOAD + text)
+    assert any(said in note and f"line {first + line}" in note for note in found.notes) or (
+        said.startswith("a name") and any(said in note for note in found.notes)
+    ), found.notes
+    with pytest.raises(InputError) as told:
+        feeder(SMALL + LOAD + text, strict=True)
+    assert any(said in problem.got for problem in told.value.problems)
+
+
+def test_a_loop_of_transformers_is_told(feeder):
+    twice = three_phase("WYE_WYE", (12470.77, 480))
+    second = (
+        "object node { name q; phases ABCN; nominal_voltage 277; }\n"
+        "object transformer { name x2; phases ABCN; from n; to q; configuration xc; }\n"
+        "object switch { name tie; phases ABC; from p; to q; }\n"
+    )
+    assert not feeder(SMALL + twice).notes
+    (note,) = feeder(SMALL + twice + second).notes
+    assert "transformer x2" in note and "loop" in note
+
+
+def test_a_base_voltage_comes_from_the_source_where_the_model_states_another(feeder):
+    wrong = three_phase("WYE_WYE", (12470.77, 480)).replace(
+        "nominal_voltage 277", "nominal_voltage 480"
+    )
+    found = feeder(SMALL + wrong)
+    assert found.buses.base_v[found.buses.name.index("p")] == pytest.approx(277.13, rel=1e-4)
+    (note,) = found.notes
+    assert "nominal_voltage 480 V" in note and "277 V is taken" in note
+
+
+def test_a_model_without_source_or_load_is_refused(feeder):
+    for text, got in (
+        (SMALL.replace("SWING", "PQ") + LOAD, "no swing bus"),
+        (SMALL, "no load that is fed"),
+    ):
+        with pytest.raises(InputError) as told:
+            feeder(text)
+        assert [problem.got for problem in told.value.problems] == [got]
+    with pytest.raises(InputError, match="no file"):
+        read("nowhere.glm")
+
+
+def test_a_cut_phase_carries_no_current(feeder):
+    """An open phase of a line behind a switch is left out: the others keep their impedance."""
+    text = SMALL.replace("from s; to n", "from w; to n") + LOAD
+    text += "object node { name w; phases ABCN; nominal_voltage 7200; }\n"
+    text += "object switch { name y; phases ABC; from s; to w; phase_C_state OPEN; }\n"
+    found = feeder(text)
+    at = found.lines.name.index("l1")
+    assert found.lines.phases[at] == 2
+    assert np.allclose(series_ohm(found.lines, at), [[1 + 1j, 0.1 + 0.2j], [0.1 + 0.2j, 1 + 1j]])
