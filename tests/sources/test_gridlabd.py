@@ -295,6 +295,15 @@ def test_loads_of_a_split_phase_by_their_class(feeder, kind, written, kva):
     assert found.meters.is_home.all() == (kva.real > 0)  # a current against phase A feeds phase B
 
 
+def test_parts_of_a_load_depend_on_voltage_by_their_kind(feeder):
+    """Of 1 kW of power, 2 of current and 3 of impedance a voltage of 0.9 leaves 1 + 1.8 + 2.43."""
+    parts = "base_power_A 6000; power_fraction_A 0.1666667; current_fraction_A 0.3333333; impedance_fraction_A 0.5;"
+    text = SMALL.replace("bustype SWING;", "bustype SWING; voltage_A 6480;")
+    found = feeder(text + f"object load {{ name c; parent n; phases ABCN; {parts} }}")
+    flow = solve(found, found.meters.p_kw[None], np.zeros((1, 1)))
+    assert flow.substation_p_kw[0] == pytest.approx(1 + 1.8 + 2.43, rel=1e-3)
+
+
 def test_a_load_between_phases_draws_there_and_reactance_is_network(feeder):
     found = feeder(
         SMALL

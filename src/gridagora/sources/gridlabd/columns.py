@@ -22,6 +22,12 @@ from gridagora.core.components import (
 )
 from gridagora.core.controls import PHASES
 from gridagora.core.tables import Col, Index
+from gridagora.core.voltage_dependence import (
+    ALL_POWER,
+    VoltageDependence,
+    constant_power,
+    no_dependence,
+)
 from gridagora.sources.gridlabd.elements import (
     CapacitorElement,
     LineElement,
@@ -221,7 +227,23 @@ def load_columns(meters: Sequence[MeterPart], rows: RowsByName) -> LoadRows:
         p_kw=rated.real.copy(),
         q_kvar=rated.imag.copy(),
         model=np.array([_model(row) for _, _, row in flat], np.int64),
+        dependence=_dependence([row for _, _, row in flat]),
     )
+
+
+def _dependence(flat: Sequence[RowPart]) -> VoltageDependence:
+    """Return how the rows depend on voltage: at any voltage by their parts, as GridLAB-D draws them."""
+    if all(_model(row) == POWER for row in flat):
+        return no_dependence()
+    parts = np.array([[row.impedance, row.current, row.power] for row in flat], np.complex128)
+    total = parts.sum(axis=1)
+    shares = []
+    for own, whole in ((parts.real, total.real), (parts.imag, total.imag)):
+        sound = whole != 0
+        share = np.where(sound[:, None], own / np.where(sound, whole, 1.0)[:, None], ALL_POWER)
+        shares.append(share)
+    plain = constant_power(np.array([max(row.across_v, 1.0) for row in flat]))
+    return plain._replace(p_share=shares[0], q_share=shares[1])
 
 
 def _end(rows: RowsByName, meter: MeterPart, phase: int) -> int:
