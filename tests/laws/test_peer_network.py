@@ -133,7 +133,10 @@ def test_forward_trades_are_delivered_at_their_price_in_every_interval_of_their_
             {"network": "tax"},
             "market.peer.network: got 'tax', expected one of none, price, envelope",
         ),
-        ({"envelope": "lot"}, "market.peer.envelope: got 'lot', expected one of equal, baseline"),
+        (
+            {"envelope": "lot"},
+            "market.peer.envelope: got 'lot', expected one of equal, baseline, connection",
+        ),
         ({"network_rounds": 0}, "network_rounds: got 0, expected one round or more"),
         ({"reserve_share": 1.0}, "reserve_share: got 1.0, expected a share in"),
         ({"delivery_share": 1.5}, "delivery_share: got 1.5, expected a share from 0 to 1"),

@@ -10,6 +10,8 @@ from gridagora.markets.demand_charge import DemandCharge
 from gridagora.markets.demand_subscription import DemandSubscription
 from gridagora.markets.peer import Peer
 from gridagora.markets.retail_tariff import FiledTariff
+from gridagora.markets.retailer import Retailer
+from gridagora.markets.rtp import RealTimePrice
 from gridagora.scenario.build import Scene
 
 PEAK = tuple(tuple(int(14 <= hour < 20) for hour in range(24)) for _ in range(12))
@@ -51,6 +53,8 @@ VARIANTS: Mapping[str, Market[Any]] = {
     "auction, equal envelopes, learned prices": Auction(
         network="envelope", envelope="equal", delivery_share=0.0, look_ahead_prices="trades"
     ),
+    "rtp, envelopes": RealTimePrice(network="envelope", envelope="connection"),
+    "retailer, envelopes": Retailer(network="envelope", envelope="equal"),
     "auction, learned prices": Auction(delivery_share=0.43, look_ahead_prices="trades"),
 }
 

@@ -62,7 +62,12 @@ RULES = {
 INF = float("inf")
 DEFAULTS = {
     "flat": {"credit_per_kwh": INF, "strategy": "habit"},
-    "flat_optimised": {"credit_per_kwh": INF, "strategy": "price_taker"},
+    "flat_optimised": {
+        "credit_per_kwh": INF,
+        "network": "none",
+        "envelope": "baseline",
+        "strategy": "price_taker",
+    },
     "tou": {
         "peak_ratio": 3.0,
         "peak_start_h": 14.0,
@@ -70,6 +75,8 @@ DEFAULTS = {
         "groups": 1,
         "stagger_hours": 0,
         "credit_per_kwh": INF,
+        "network": "none",
+        "envelope": "baseline",
         "strategy": "price_taker",
     },
     "critical_peak": {
@@ -101,7 +108,12 @@ DEFAULTS = {
         "strategy": "price_taker",
     },
     "retail_tariff": {"file": "", "export": "file", "strategy": "price_taker"},
-    "rtp": {"export": "wholesale", "strategy": "price_taker"},
+    "rtp": {
+        "export": "wholesale",
+        "network": "none",
+        "envelope": "baseline",
+        "strategy": "price_taker",
+    },
     "central": {
         "reserve_share": 0.03,
         "rounds_max": 6,
@@ -168,6 +180,8 @@ DEFAULTS = {
         "reserve_share": 0.03,
         "shifting": True,
         "outside_ratio": 1.0,
+        "network": "none",
+        "envelope": "baseline",
         "strategy": "retail_offer",
     },
 }
@@ -224,7 +238,11 @@ ENDS = [
     ("auction", "shade", (0.0, 0.999), (-1e-9, 1.0), {}),
     ("auction", "trader", ("look_ahead", "zero_intelligence"), ("clairvoyant",), {}),
     ("auction", "network", ("none", "price", "envelope"), ("tax",), {}),
-    ("auction", "envelope", ("equal", "baseline"), ("lot",), {}),
+    ("auction", "envelope", ("equal", "baseline", "connection"), ("lot",), {}),
+    ("rtp", "network", ("none", "envelope"), ("price",), {}),
+    ("tou", "envelope", ("equal", "baseline", "connection"), ("lot",), {}),
+    ("flat_optimised", "network", ("none", "envelope"), ("limits",), {}),
+    ("retailer", "envelope", ("equal", "baseline", "connection"), ("lot",), {}),
     ("auction", "network_rounds", (1,), (0,), {}),
     ("auction", "reserve_share", (0.0, 0.999), (-1e-9, 1.0), {}),
     ("auction", "delivery_share", (0.0, 1.0), (-1e-9, 1.001), {}),

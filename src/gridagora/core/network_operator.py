@@ -28,6 +28,28 @@ class NetworkRules(NamedTuple):
 
     band_pu: tuple[float, float] = (0.95, 1.05)
     prices: RowPrices = NO_PRICES
+    envelopes: str = "substation"  # what envelopes of homes keep: its limit, or the whole feeder
+    connection_kw: float = 24.0  # what an envelope leaves a home at most
+
+
+class EnvelopeRequest(NamedTuple):
+    """Asks what each home of an opening may import and export in its hours, whatever others do within theirs.
+
+    `rule` says how what the network carries is shared: "equal", by the import and export of the "baseline" in the same hours,
+    or by the size of each "connection".
+    """
+
+    product: Product
+    rule: str
+
+
+class EnvelopeState(NamedTuple):
+    """Envelopes of n homes over h hours; those of the feeder are None where the operator limits the substation alone."""
+
+    share: Col  # (n, h) of what the substation carries, sums of one [1]
+    import_kw: Col | None  # (n, h) of the feeder
+    export_kw: Col | None  # (n, h) of the feeder
+    over_per_kwh: float  # price of a kWh beyond an envelope of the feeder
 
 
 class NetworkCheck(NamedTuple):

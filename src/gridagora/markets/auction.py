@@ -61,7 +61,13 @@ from gridagora.mechanisms.network_price import (
     move_supply,
     price_interval,
 )
-from gridagora.mechanisms.operating_envelope import SHARES, post_envelope, share_if_limited
+from gridagora.mechanisms.operating_envelope import (
+    SHARES,
+    HomeEnvelopes,
+    hear_envelopes,
+    post_envelope,
+    share_if_limited,
+)
 from gridagora.mechanisms.peer_deal import add_traffic
 
 SUPPLIER = -1
@@ -149,7 +155,8 @@ class Auction:
     the supplier as in `peer`: in a plan until plans keep the limit less `reserve_share`, in an interval over at most
     `network_rounds` books, each opened at the prices that were posted, of which the one at the least price that holds is traded;
     of what all would add just below it, homes take such a share that the limit is used.
-    With "envelope" each home gets a limit of its import for every hour of the day, as in `peer`, by its `envelope`.
+    With "envelope" each home gets a limit of its import for every hour of the day, and where `[network] envelopes` guards the
+    feeder one of its export, as in `peer`, by its `envelope`.
 
     References
     ----------
@@ -188,7 +195,8 @@ class Auction:
     network: str = "none"
     # rounds of posting in an interval, at most, where the network operator sets prices
     network_rounds: int = 12
-    # how limits of homes are set: the same in all, or by what each imports in the baseline
+    # how limits of homes are set: the same in all, by what each imports in the baseline, or by the
+    # size of its connection
     envelope: str = "baseline"
     # share of the limit that is kept free for on/off units, which cannot follow exactly
     reserve_share: float = 0.03
@@ -249,11 +257,14 @@ class Auction:
         The import price is exact where export and import price are equal, or where neighbours take at it all that homes could
         export. Otherwise homes that export overvalue stored energy.
         """
-        kept, limits = AuctionState() if state is None else state, None
-        if kept.envelope_share is not None:
-            limits = post_envelope(opening, kept.envelope_share, self.reserve_share)
-        if limits is not None and opening.binds:
-            yield Posted(limits)
+        kept, envelopes = AuctionState() if state is None else state, HomeEnvelopes()
+        if self.network == "envelope":
+            share, limits = kept.envelope_share, None
+            if share is not None:
+                limits = post_envelope(opening, share, self.reserve_share)
+            envelopes = yield from hear_envelopes(
+                opening, self.envelope, self.reserve_share, limits
+            )
         if kept.expected is not None:
             known = learn_hour(kept.expected, opening.product, self.learning_share)
             kept = kept._replace(expected=known)
@@ -269,7 +280,7 @@ class Auction:
             kept = kept._replace(network=network)
         buy_per_kwh, sell_per_kwh = self.planning_prices(opening, kept.expected)
         yield Posted(quote(opening.product, opening.party, buy_per_kwh, sell_per_kwh))
-        return HourPlan(buy_per_kwh, kept, sell_per_kwh, limits=limits)
+        return HourPlan(buy_per_kwh, kept, sell_per_kwh, **envelopes._asdict())
 
     def planning_prices(
         self, opening: Opening, expected: ExpectedPrices | None

@@ -23,7 +23,6 @@ from gridagora.core.session import (
     HourPlan,
     Opening,
     Planning,
-    Posted,
     PricePath,
     Session,
     Topology,
@@ -59,7 +58,13 @@ from gridagora.mechanisms.network_price import (
     move_opening,
     price_interval,
 )
-from gridagora.mechanisms.operating_envelope import SHARES, post_envelope, share_if_limited
+from gridagora.mechanisms.operating_envelope import (
+    SHARES,
+    HomeEnvelopes,
+    hear_envelopes,
+    post_envelope,
+    share_if_limited,
+)
 from gridagora.mechanisms.peer_deal import (
     DISCLOSED,
     Deal,
@@ -122,8 +127,9 @@ class Peer:
     not see its limit. With "price" it moves both prices in hours whose load would exceed the limit of the substation less
     `reserve_share`: in a plan by the prices at which plans, told in total, keep it; in an interval by at most `network_rounds`
     rounds of posting; never by more than a kWh beyond costs. What that earns is the operator's, as congestion rent. With
-    "envelope" it gives each home a limit of its import for every hour of the day, its part of that limit, `envelope` "equal" or
-    by its import in the same hours of the "baseline"; beyond it a kWh costs as much more.
+    "envelope" it gives each home a limit of its import for every hour of the day, its part of that limit, `envelope` "equal", by
+    its import in the same hours of the "baseline" or by the size of its "connection"; beyond it a kWh costs as much more. Where
+    `[network] envelopes` guards the feeder, limits of import and export keep its voltages and ratings too.
 
     Sessions end when partners agree within `tolerance_kw` and `tolerance_per_kwh`, or after `rounds_max`: then what both ends
     offered last is traded, the rest stays with the supplier, and the status is ROUNDS_SPENT. The day-ahead negotiation at
@@ -167,7 +173,8 @@ class Peer:
     network: str = "none"
     # rounds of posting in an interval, at most, where the network operator sets prices
     network_rounds: int = 12
-    # how limits of homes are set: the same in all, or by what each imports in the baseline
+    # how limits of homes are set: the same in all, by what each imports in the baseline, or by the
+    # size of its connection
     envelope: str = "baseline"
     # share of the limit that is kept free for on/off units, which cannot follow exactly
     reserve_share: float = 0.03
@@ -240,9 +247,12 @@ class Peer:
         """
         asked = opening
         kept = PeerState() if state is None else state
-        limits = self.post_limits(opening, kept)
-        if limits is not None and opening.binds:
-            yield Posted(limits)
+        envelopes = HomeEnvelopes()
+        if self.network == "envelope":
+            limits = self.post_limits(opening, kept)
+            envelopes = yield from hear_envelopes(
+                opening, self.envelope, self.reserve_share, limits
+            )
         if self.network == "price":
             below: Col | float = 0.0
             if kept.path is not None:
@@ -258,7 +268,8 @@ class Peer:
         binds = self.day_ahead_binds and opening.binds
         if not trades and not binds and self.network != "price":
             yield count_posting(opening)
-            return HourPlan(supply.import_per_kwh, kept, supply.export_per_kwh, limits=limits)
+            price, credit = supply.import_per_kwh, supply.export_per_kwh
+            return HourPlan(price, kept, credit, **envelopes._asdict())
         highest_per_kwh = supply.import_per_kwh + (self.local(site) + green_premium(site))[:, None]
         lowest_per_kwh = np.broadcast_to(supply.export_per_kwh, highest_per_kwh.shape)
         kept = kept._replace(partners=self.partnership(opening, state))
@@ -279,13 +290,13 @@ class Peer:
         if not trades:
             price, credit = supply.import_per_kwh, supply.export_per_kwh
             kept = kept._replace(path=path)
-            return HourPlan(price, kept, credit, p_kw, commitments, limits=limits)
+            return HourPlan(price, kept, credit, p_kw, commitments, **envelopes._asdict())
         return HourPlan(
             lowest_per_kwh + share * (highest_per_kwh - lowest_per_kwh),
             kept._replace(path=path),
             p_kw=p_kw,
             commitments=commitments,
-            limits=limits,
+            **envelopes._asdict(),
         )
 
     def negotiate(

@@ -33,6 +33,7 @@ from gridagora.core.session import (
 from gridagora.core.tables import Col, Flag
 from gridagora.kernels.curves.awards import clear_some
 from gridagora.kernels.curves.curve import Curves
+from gridagora.mechanisms.operating_envelope import check_envelope, hold_envelopes
 from gridagora.mechanisms.retail.clearing import GameParameters
 from gridagora.mechanisms.retail.demand import identify_end_users, make_probes
 from gridagora.mechanisms.retail.game import (
@@ -102,6 +103,9 @@ class Retailer:
     set for the hour; prosumers trade the residual at the internal price, between the wholesale export and import price.
     `reserve_share` of the limit is kept free for on/off units.
 
+    With `network` "envelope" each home gets a limit of its import, and where `[network] envelopes` guards the feeder one of its
+    export, from `mechanisms.operating_envelope`, shared by `envelope`; a kWh beyond costs more, or earns less.
+
     References
     ----------
     Xiao, Wang, Pinson, Wang, IEEE Trans. Smart Grid (2020) for roles and iterations; equations are a reconstruction (theory 10).
@@ -120,6 +124,12 @@ class Retailer:
     reserve_share: float = 0.03
     shifting: bool = True  # whether demand moves between hours, in place of each hour by itself
     outside_ratio: float = 1.0  # outside tariff over the rate that recovers its cost
+    # what the operator of the network does: nothing, or give each home a limit of its import, and
+    # of its export where `[network]` says so
+    network: str = "none"
+    # how limits of homes are set: the same in all, by what each imports in the baseline, or by the
+    # size of its connection
+    envelope: str = "baseline"
     strategy: str = "retail_offer"  # how homes act under it, one of the strategies that fit it
     rules: ClassVar[Rulebook] = Rulebook(
         strategies=("retail_offer",),
@@ -154,6 +164,7 @@ class Retailer:
             for key, good, rule in rules
             if not good
         ]
+        broken += check_envelope("market.retailer", self.network, self.envelope)
         if broken:
             raise InputError(broken)
 
@@ -206,7 +217,8 @@ class Retailer:
             [path.internal_per_kwh - supply.import_per_kwh, quoted.retail_per_kwh, path.steep]
         )
         after = RetailState(state.outside, PricePath(opening.product.start_s, carry))
-        return HourPlan(_spread_prices(leads, quoted), after, p_kw=total_kw / kept)
+        plan = HourPlan(_spread_prices(leads, quoted), after, p_kw=total_kw / kept)
+        return (yield from hold_envelopes(plan, opening, self.network, self.envelope))
 
     def available_limits(self, opening: Opening) -> Limits:
         """Return the limits less the reserve."""

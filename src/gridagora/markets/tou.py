@@ -9,6 +9,7 @@ from gridagora.core.errors import InputError, Problem
 from gridagora.core.registry import register
 from gridagora.core.rules import POSTED_PRICE, Rulebook
 from gridagora.core.session import Baseline, Opening, Planning, Session
+from gridagora.mechanisms.operating_envelope import check_envelope, hold_envelopes
 from gridagora.settlement.tariff import (
     NET_METERING,
     Tariff,
@@ -33,12 +34,15 @@ class TimeOfUse:
     clock: what a window loses at midnight it has in the morning. All groups have the same two prices. So do hours of French
     customers differ by design: eight cheap ones each, set by the grid operator customer by customer.
 
+    With `network` "envelope" each home gets a limit of its import, and where `[network] envelopes` guards the feeder one of its
+    export, from `mechanisms.operating_envelope`, shared by `envelope`; a kWh beyond costs more, or earns less.
+
     References
     ----------
     Enedis, "Enedis met en oeuvre la reforme des heures creuses", press release of 15 October 2025, enedis.fr/presse.
     """
 
-    rules: ClassVar[Rulebook] = POSTED_PRICE._replace(
+    fixed: ClassVar[Rulebook] = POSTED_PRICE._replace(
         is_tariff=True, posts_hours=True, posts_windows=True
     )
 
@@ -50,7 +54,18 @@ class TimeOfUse:
     stagger_hours: int = 0
     # what a kWh earns that homes export; left out: as much as an imported one costs (net metering)
     credit_per_kwh: float = NET_METERING
+    # what the operator of the network does: nothing, or give each home a limit of its import, and
+    # of its export where `[network]` says so
+    network: str = "none"
+    # how limits of homes are set: the same in all, by what each imports in the baseline, or by the
+    # size of its connection
+    envelope: str = "baseline"
     strategy: str = "price_taker"  # how homes act under it, one of the strategies that fit it
+
+    @property
+    def rules(self) -> Rulebook:
+        """A tariff; the limit is seen where the network operator gives envelopes."""
+        return self.fixed._replace(sees_limit=self.network != "none")
 
     def __post_init__(self) -> None:
         """Refuse a window that is no window and a ratio that is no price."""
@@ -71,6 +86,7 @@ class TimeOfUse:
             problems.append(Problem("market.tou.groups", str(self.groups), "1 or more"))
         problems += self._check_stagger()
         problems += check_credit("market.tou", self.credit_per_kwh)
+        problems += check_envelope("market.tou", self.network, self.envelope)
         if problems:
             raise InputError(problems)
 
@@ -98,7 +114,8 @@ class TimeOfUse:
     def plan(self, opening: Opening, state: Tariff) -> Planning[Tariff]:
         """Post the tariff of the window."""
         post_window = plan_on if self.groups == 1 else plan_each
-        return post_window(tariff_quotes(state, opening), state)
+        plan = yield from post_window(tariff_quotes(state, opening), state)
+        return (yield from hold_envelopes(plan, opening, self.network, self.envelope))
 
     def clear(self, opening: Opening, state: Tariff) -> Session:
         """Post the tariff of the interval; nobody answers."""

@@ -144,4 +144,6 @@ def curtail_first(limits: HomeLimits | None, credit_per_kwh: Col) -> HomeLimits 
     """
     if limits is None or limits.under_per_kwh is None:
         return limits
-    return limits._replace(under_per_kwh=np.minimum(limits.under_per_kwh, credit_per_kwh))
+    return limits._replace(
+        under_per_kwh=np.minimum(limits.under_per_kwh, credit_per_kwh.clip(min=0))
+    )

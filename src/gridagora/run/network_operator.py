@@ -12,10 +12,16 @@ import numpy as np
 from gridagora.core.errors import PartError
 from gridagora.core.flow import Flow
 from gridagora.core.limits import Coefficients, beyond_kw
-from gridagora.core.network_operator import NetworkCheck, NetworkState
+from gridagora.core.network_operator import (
+    EnvelopeRequest,
+    EnvelopeState,
+    NetworkCheck,
+    NetworkState,
+)
 from gridagora.core.product import HOUR_S
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.population.fleet import Fleet
+from gridagora.run.envelopes import tell_envelopes
 from gridagora.run.power_flow import TAN_PHI, Wiring, meter_powers
 from gridagora.run.state import RunState, wiring_of
 
@@ -155,6 +161,11 @@ def _make_coefficients(dense: Col) -> Coefficients:
     return Coefficients(n * np.arange(k + 1), np.tile(np.arange(n), k), dense.ravel())
 
 
+def answer_envelopes(desk: RunState, askers: Askers, asked: EnvelopeRequest) -> EnvelopeState:
+    """Return operating envelopes of all homes over the hours of a look-ahead."""
+    return tell_envelopes(desk, asked, askers.own_kw.shape[1])
+
+
 ANSWERS: Mapping[type, Callable[[RunState, Askers, Any], Any]] = MappingProxyType(
-    {NetworkCheck: check_network}
+    {NetworkCheck: check_network, EnvelopeRequest: answer_envelopes}
 )

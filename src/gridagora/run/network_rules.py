@@ -27,4 +27,4 @@ def hold_network(scene: Scene) -> NetworkRules:
     prices = RowPrices(
         KWH_PER_PU_H * over if volts is None else volts, over if rated is None else rated
     )
-    return NetworkRules(band, prices)
+    return NetworkRules(band, prices, keys.envelopes, keys.connection_kw)

@@ -81,7 +81,7 @@ def run_interval(demand: DemandSide, asked: Orders = NO_ORDERS) -> list[Stepped]
     if demand.automated is not None:
         told = release_devices(told, fleet, ~demand.automated)
     orders, outside = command(told, fleet, placed)
-    curtails = not demand.runs[0].rules.is_tariff or inner.export_kw is not None
+    curtails = not demand.runs[0].rules.is_tariff
     got = homes_at.step_groups(
         fleet,
         orders,

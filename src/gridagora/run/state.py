@@ -22,6 +22,7 @@ from gridagora.core.registry import find
 from gridagora.core.rules import Bidder, Disclosure, Pricing, Residual, Rulebook
 from gridagora.core.session import Baseline, MessageCount, Topology
 from gridagora.core.tables import Col, Flag, Homes, Index
+from gridagora.grid.envelopes import Envelopes
 from gridagora.mechanisms.retail.agents import GameCertificate
 from gridagora.population import fleet as homes_at
 from gridagora.population.join_homes import join_homes
@@ -211,6 +212,7 @@ class RunState:
     games: list[GameCertificate] = field(default_factory=list)  # of prosumers who are the retailer
     posted: Quotes | None = None  # of every interval of the present hour, where the rules say so
     opened: HourOpening | None = None  # of the present hour
+    envelopes: tuple[int, Envelopes] | None = None  # of the feeder, from an hour of the run on
     capacity: CapacityTerms | None = None  # what the design charges for power
     billing: RetailTerms | None = None  # of a retail tariff by which homes are billed
 

@@ -1,5 +1,7 @@
 """`[network]`: what the network operator charges where a market asks it."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from gridagora.scenario.table_model import Table
@@ -21,4 +23,17 @@ class NetworkKeys(Table):
         le=100.0,
         description="cost of energy above the rating of a line or transformer; left out: that above the limit of the "
         "substation [$/kVAh]",
+    )
+    envelopes: Literal["substation", "feeder"] = Field(
+        "substation",
+        description='what operating envelopes of homes keep, under designs with `network = "envelope"`: the limit of the '
+        "substation, by limits of import; or the voltages and ratings of the whole feeder as well, by limits of import and "
+        "export that hold in every interval",
+    )
+    connection_kw: float = Field(
+        24.0,
+        gt=0.0,
+        le=1000.0,
+        description="power that an operating envelope of the feeder leaves a home at most, either way; 24 kW are a service "
+        "of 100 A at 240 V, the least of a house by NEC 230.79 [kW]",
     )
