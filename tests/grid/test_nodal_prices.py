@@ -219,6 +219,14 @@ def test_duals_of_linear_rows_give_the_same_prices_and_the_merchandising_surplus
     assert paid == pytest.approx(float(by_row @ room), rel=1e-6, abs=1e-9)
 
 
+def test_a_flow_whose_controls_moved_is_refused(data_dir: Path) -> None:
+    grid = open_grid(opendss.read(data_dir / IEEE13))
+    at = grid.flow(*drawn(grid))
+    moved = at._replace(tap=at.tap + 1)
+    with pytest.raises(PartError, match="moved"):
+        grid.prices(moved, SourcePrices(PER_KWH, PER_KVARH))
+
+
 @pytest.mark.parametrize("x_to_r", [0.5, 2.0])
 def test_at_one_x_over_r_voltage_prices_q_as_p_times_it(tmp_path: Path, x_to_r: float) -> None:
     lines = "\n".join(

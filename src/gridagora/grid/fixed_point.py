@@ -116,7 +116,7 @@ class FixedPoint:
         Parameters
         ----------
         at
-            Flow of t steps, in the state of its controls.
+            Flow of t steps.
         source
             Prices at the substation.
         duals
@@ -125,8 +125,15 @@ class FixedPoint:
         Raises
         ------
         PartError
-            Prices or duals of other steps than the flow has, or of what the feeder does not limit.
+            Prices or duals of other steps than the flow has, or of what the feeder does not limit; a flow whose regulators or
+            capacitor banks do not stand as the source of the feeder left them, for its matrix is another.
         """
+        taps, banks = self.feeder.regulators.tap_number, self.feeder.capacitors.steps_on
+        if (at.tap != taps).any() or (at.steps_on != banks).any():
+            raise PartError(
+                f"prices of a flow of feeder {self.feeder.name}: got regulators or capacitor banks that moved, expected them as "
+                "its source left them; open the grid of a feeder that holds them there"
+            )
         return nodal_prices(self.priced, at, source, duals)
 
     def soft_duals(self, at: Flow, rules: NetworkRules) -> RowDuals:

@@ -13,6 +13,7 @@ from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
 from gridagora.core.records import RunColumn
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.results.loading import BranchLoading
+from gridagora.results.nodal_series import MarginalLosses, NodalSeries
 from gridagora.settlement.ledger import AgreedPositions, Ledger
 from gridagora.settlement.parties import Parties
 from gridagora.settlement.retail_terms import RetailTerms
@@ -35,6 +36,8 @@ class NetworkResult(NamedTuple):
     mismatch_kva: float  # largest |S - V conj(Y V)|
     loading: BranchLoading | None = None  # None where no branch has a rating
     nominal_pu: Col | None = None  # (n,) 230 V at each home, where voltages are held to EN 50160
+    nodal: NodalSeries | None = None  # None where nobody asked for prices
+    marginal_losses: MarginalLosses | None = None  # None where they charge nobody
 
 
 class Compensation(NamedTuple):

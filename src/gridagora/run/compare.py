@@ -39,7 +39,8 @@ from gridagora.run import result as results
 from gridagora.run.comms import CommsFaults
 from gridagora.run.evaluate import evaluate
 from gridagora.run.forecast import WholesaleTerms, draw_errors
-from gridagora.run.network_rules import hold_network
+from gridagora.run.loss_charges import charge_losses
+from gridagora.run.network_rules import hold_network, wanted_prices
 from gridagora.run.origin import describe_origin
 from gridagora.run.outages import Outages, draw_outages
 from gridagora.run.participation import draw_by_hand, draw_participation
@@ -420,14 +421,15 @@ def add_power_flow(
         seen = seen._replace(warnings=(*seen.warnings, WITHIN_HOUR))
     period = settlement_period(seen)
     losses = wire_losses(seen.parties, period, net.losses_kw, seen.wholesale_per_kwh, seen.dt_h)
-    ledger = join([seen.ledger, losses])
+    booked = seen._replace(ledger=join([seen.ledger, losses]))
+    seen = charge_losses(booked, scene.other_kw, scene.scenario.network.losses)
     if not net.failed:
-        return seen._replace(ledger=ledger)
+        return seen
     text = (
         f"the power flow has no solution in {net.failed} of {len(seen.start_s)} intervals: voltages, losses and their cost leave "
         "them out and are not ranked"
     )
-    return seen._replace(ledger=ledger, warnings=(*seen.warnings, text))
+    return seen._replace(warnings=(*seen.warnings, text))
 
 
 def _with_reactive(
@@ -493,6 +495,7 @@ def solve_network(
         scene.other_kw,
         outcome.dt_h,
         given_kvar=None if given is None else given.q_kvar,
+        prices=wanted_prices(scene, outcome.wholesale_per_kwh),
     )
     if scene.scenario.feeder.voltage_band != EN_50160:
         return solved

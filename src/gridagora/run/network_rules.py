@@ -1,8 +1,11 @@
 """What the network operator of a scene holds voltages and ratings to, and what it charges beyond."""
 
 from gridagora.core.network_operator import NetworkRules, RowPrices
+from gridagora.core.tables import Col
 from gridagora.grid.limits import RANGE_A_PU
 from gridagora.grid.nominal import EN_50160, nominal_pu
+from gridagora.run.loss_charges import MARGINAL
+from gridagora.run.nodal_prices import PriceTerms
 from gridagora.scenario.build import Scene
 from gridagora.scenario.overload import price_overload
 
@@ -28,3 +31,13 @@ def hold_network(scene: Scene) -> NetworkRules:
         KWH_PER_PU_H * over if volts is None else volts, over if rated is None else rated
     )
     return NetworkRules(band, prices, keys.envelopes, keys.connection_kw)
+
+
+def wanted_prices(scene: Scene, wholesale_per_kwh: Col) -> PriceTerms | None:
+    """Return what a scene wants of nodal prices, given that of energy at the substation (t,) [$/kWh]; None for nothing."""
+    keys = scene.scenario.network
+    charges_losses = keys.losses == MARGINAL
+    if not (keys.nodal_prices or charges_losses):
+        return None
+    rules = hold_network(scene)
+    return PriceTerms(wholesale_per_kwh, rules, keys.nodal_prices, charges_losses)

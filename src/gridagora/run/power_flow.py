@@ -14,6 +14,7 @@ from gridagora.grid.limits import Extremes, bus_voltages, extremes, wider
 from gridagora.grid.loading import BranchLoads, branch_loading, heavier, loads, ratings
 from gridagora.kernels.flow.fixed_point import BLOCK
 from gridagora.results.outcome import NetworkResult
+from gridagora.run.nodal_prices import PriceFold, PriceTerms
 from gridagora.run.record import open_recorder
 
 POWER_FACTOR = 0.95  # of appliances and motors; PV and batteries run at unity where no market asks them for more
@@ -62,6 +63,7 @@ def solve_run(
     other_kw: Col,
     dt_h: float,
     given_kvar: Col | None = None,
+    prices: PriceTerms | None = None,
 ) -> NetworkResult:
     """Solve the network of a run, some intervals at a time: the voltages of all nodes in all intervals take much room.
 
@@ -74,6 +76,8 @@ def solve_run(
         of an interval [h].
     given_kvar
         Reactive power that inverters of homes are told to draw, below zero to give, shape (n, t) [kvar]; left out: none.
+    prices
+        What is wanted of nodal prices; left out: nothing.
     """
     feeder = grid.feeder
     live = live_nodes(feeder)
@@ -86,12 +90,15 @@ def solve_run(
     n, t = home_kw.shape
     record, found = open_recorder(t, {VOLTAGE: n}), []
     tops: list[Extremes] = []
+    fold = None if prices is None else PriceFold(grid, prices, home_meter, dt_h)
     rated, heaviest = ratings(feeder), list[BranchLoads]()
     for at in interval_blocks((len(feeder.nodes.name), t), BLOCK):
         other = other_kw[np.arange(at.start, at.stop) // round(1 / dt_h)]
         given = None if given_kvar is None else given_kvar[:, at]
         drawn = home_kw[:, at], reactive_kw[:, at]
         flow = grid.flow(*meter_powers(home_meter, *drawn, other, given))
+        if fold is not None:
+            fold.add(at, flow, np.asarray(drawn[0]))
         home_v = np.stack([flow.v_pu[:, group].mean(1) for group in nodes])
         for i in range(home_v.shape[1]):
             record.write(at.start + i, VOLTAGE, home_v[:, i])
@@ -107,4 +114,7 @@ def solve_run(
     seen = losses_kw, p_kw, q_kvar, v_min, v_max, voltages
     failed = int((~converged).sum())
     loading = None if rated is None else branch_loading(rated, heaviest[0])
-    return NetworkResult(*seen, *buses, failed, float(np.nanmax(mismatch)), loading)
+    solved = NetworkResult(*seen, *buses, failed, float(np.nanmax(mismatch)), loading)
+    if fold is None:
+        return solved
+    return solved._replace(nodal=fold.series(), marginal_losses=fold.marginal_losses())

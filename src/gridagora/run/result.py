@@ -33,6 +33,7 @@ from gridagora.run.home_series import series_tables
 from gridagora.run.home_tables import home_tables
 from gridagora.run.loading_table import loading_rows
 from gridagora.run.metric_values import measured_by, metric_values
+from gridagora.run.nodal_table import nodal_tables
 from gridagora.run.settle import CHARGE, MeterPrices, book_charges, settle
 from gridagora.run.state import Setup
 from gridagora.run.topology import by_interval
@@ -131,6 +132,7 @@ def gather(
     own = (home_tables(scene.homes.home_id, made) if bills else {}) | series_tables(
         scene.homes.home_id, made
     )
+    own |= nodal_tables(scene.homes.home_id, made)
     return Comparison(
         summary, frames | {"lines": _lines(scene.feeder)} | _places(study, made) | own, scene.text
     )

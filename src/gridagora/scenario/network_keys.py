@@ -37,3 +37,13 @@ class NetworkKeys(Table):
         description="power that an operating envelope of the feeder leaves a home at most, either way; 24 kW are a service "
         "of 100 A at 240 V, the least of a house by NEC 230.79 [kW]",
     )
+    losses: Literal["none", "averaged", "marginal"] = Field(
+        "none",
+        description="who pays for the energy that the network loses, at the wholesale price: the wires, all customers by what "
+        "they withdraw in the same interval, or each the loss part of its nodal price, with what that leaves over returned by "
+        "what they withdraw",
+    )
+    nodal_prices: bool = Field(
+        False,
+        description="whether a result keeps nodal prices of active and reactive power, their mean at every home in every hour",
+    )
