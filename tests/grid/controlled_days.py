@@ -28,7 +28,12 @@ New Load.p2 bus1=b.2.3 phases=1 kv=12.47 kw=450 kvar=150
 New Load.p3 bus1=r.3.1 phases=1 kv=12.47 kw=420 kvar=90
 New Load.d bus1=b phases=3 conn=delta kv=12.47 kw=600 kvar=250
 """
-BASES = "BatchEdit Load..* vminpu=.1 vmaxpu=9 vlowpu=.01\nSet VoltageBases=[12.47]\nCalcVoltageBases\nSet MaxControlIter=90\nSolve\n"
+BASES = """BatchEdit Load..* vminpu=.1 vmaxpu=9 vlowpu=.01
+Set VoltageBases=[12.47]
+CalcVoltageBases
+Set MaxControlIter=90
+Solve
+"""
 WYE = "New Transformer.reg phases=3 xhl=1 kvas=[5000 5000] buses=[a r] kvs=[12.47 12.47] %loadloss=.1\n"
 
 

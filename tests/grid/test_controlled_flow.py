@@ -6,13 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gridagora.core.components import CONSTANT_POWER
 from gridagora.core.errors import PartError
 from gridagora.core.feeder import Feeder
 from gridagora.core.flow import HUNTING
+from gridagora.core.nodal_prices import SourcePrices, total_price
 from gridagora.grid.controlled_flow import solve_controlled
 from gridagora.grid.controls import factor_controls, moves
 from gridagora.grid.fixed_point import open_grid
 from gridagora.grid.flow import held_state
+from gridagora.grid.loading import branch_loading, loads, ratings
 from gridagora.kernels.flow.refactor import fill_pattern
 from gridagora.sources import opendss, synthetic_feeder
 from tests.grid.controlled_days import (
@@ -230,3 +233,41 @@ def test_the_pattern_of_factors_is_that_of_elimination(ieee13: Feeder) -> None:
     got[np.repeat(np.arange(m), np.diff(l_ptr)), l_col] = True
     got[np.repeat(np.arange(m), np.diff(u_ptr)), u_col] = True
     assert np.array_equal(got, held & ~np.eye(m, dtype=bool))
+
+
+def test_prices_and_rows_are_those_of_the_feeder_as_its_controls_stand(ieee13: Feeder) -> None:
+    p, q = drawn(ieee13, np.array([0.3, 1.1]))
+    grid = open_grid(ieee13, moves_controls=True)
+    at = grid.flow(p, q)
+    assert (at.tap[0] != at.tap[1]).any()
+    source = SourcePrices(np.array([0.1, 0.2]), np.zeros(2))
+    prices, rows = grid.prices(at, source), grid.limits(at)
+    held = grid.stand(at, 1)
+    same = held.flow(p[1], q[1])
+    assert np.abs(same.v - at.v[1]).max() < 1e-6 * ieee13.nodes.base_v.max()
+    alone = held.prices(same, SourcePrices(np.array([0.2]), np.zeros(1)))
+    assert prices.p.loss[1] == pytest.approx(alone.p.loss[0], abs=1e-6)
+    more = p[1].copy()
+    steady = int(ieee13.loads.meter[np.flatnonzero(ieee13.loads.model == CONSTANT_POWER)[0]])
+    more[steady] += 1.0
+    ends = [held.flow(kw, q[1]).substation_p_kw[0] for kw in (more, p[1])]
+    assert total_price(prices.p)[1, steady] == pytest.approx(0.2 * (ends[0] - ends[1]), rel=1e-3)
+    near = held.limits(same)
+    assert rows.name == near.name
+    regulated = {ieee13.transformers.name[row] for row in ieee13.regulators.transformer}
+    assert not any(name.removeprefix("transformer ") in regulated for name in rows.name)
+
+
+def test_a_regulator_is_loaded_as_at_its_tap(ieee13: Feeder) -> None:
+    p, q = drawn(ieee13, np.array([1.1, 0.3]))
+    grid = open_grid(ieee13, moves_controls=True)
+    at = grid.flow(p, q)
+    rated = ratings(ieee13)
+    assert rated is not None
+    found = branch_loading(rated, loads(rated, at))
+    held = grid.stand(at, 0)
+    fixed = ratings(held.feeder)
+    assert fixed is not None
+    want = branch_loading(fixed, loads(fixed, held.flow(p[0], q[0])))
+    assert (at.tap[0] != ieee13.regulators.tap_number).any()
+    assert found.most_share == pytest.approx(want.most_share, rel=1e-4, abs=1e-6)

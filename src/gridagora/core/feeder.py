@@ -136,9 +136,32 @@ def row_share(feeder: Feeder) -> Col:
 
 
 def held_taps(feeder: Feeder) -> tuple[str, ...]:
-    """Return the regulators whose control is not solved, "name tap" each."""
+    """Return the taps at which the source of a feeder leaves its regulators, "name tap" each."""
     pairs = zip(feeder.regulators.name, feeder.regulators.tap_number, strict=True)
     return tuple(f"{name} {int(tap)}" for name, tap in pairs)
+
+
+def still_taps(feeder: Feeder) -> tuple[str, ...]:
+    """Return the regulators that stay at one tap in every flow, "name tap" each."""
+    own = feeder.regulators
+    still = (own.transformer < 0) | (own.at_once == 0)
+    return tuple(name for name, stays in zip(held_taps(feeder), still, strict=True) if stays)
+
+
+def hold_controls(feeder: Feeder) -> Feeder:
+    """Return the feeder whose regulators and capacitor banks stay as its source left them."""
+    none = np.zeros(len(feeder.regulators.name), np.int64)
+    return replace(
+        feeder,
+        regulators=feeder.regulators._replace(at_once=none),
+        capacitor_controls=no_capacitor_controls(),
+    )
+
+
+def moving_units(feeder: Feeder) -> Index:
+    """Return the rows of transformers whose taps a regulator moves."""
+    own = feeder.regulators
+    return np.unique(own.transformer[(own.transformer >= 0) & (own.at_once > 0)])
 
 
 def hold_taps(feeder: Feeder, taps: Mapping[str, int]) -> Feeder:

@@ -11,12 +11,14 @@ from gridagora.core.components import (
     GROUND,
     Phasors,
     PrimitiveBlocks,
+    Windings,
     block_of,
     stack_blocks,
+    tapped,
     terminals_of,
 )
 from gridagora.core.controls import PHASES, Component
-from gridagora.core.feeder import Feeder
+from gridagora.core.feeder import Feeder, hold_controls, moving_units
 from gridagora.core.tables import Col, Index
 from gridagora.grid.flow import Factors, factor
 from gridagora.kernels.flow.capacitor_switches import BankSwitches
@@ -57,9 +59,38 @@ class _Moved(NamedTuple):
 
 def moves(feeder: Feeder) -> bool:
     """Whether a feeder has a regulator or a capacitor bank that the flow moves."""
-    own = feeder.regulators
-    fed = (own.transformer >= 0) & (own.at_once > 0)
-    return bool(fed.any()) or len(feeder.capacitor_controls.name) > 0
+    return len(moving_units(feeder)) > 0 or len(feeder.capacitor_controls.name) > 0
+
+
+def stand(feeder: Feeder, tap: Sequence[int], steps_on: Sequence[int]) -> Feeder:
+    """Return the feeder with its controls in a state: k taps and the steps of c banks; it holds them there."""
+    units, own, banks = feeder.transformers, feeder.regulators, feeder.capacitors
+    windings = _windings(feeder, own.winding)
+    for row in np.flatnonzero(own.transformer >= 0).tolist():
+        more = (int(tap[row]) - int(own.tap_number[row])) * _rise(
+            units.windings, int(windings[row])
+        )
+        unit, winding = int(own.transformer[row]), int(own.winding[row])
+        if more:
+            turns = float(units.windings.tap[windings[row]]) + more
+            units = tapped(units, unit, winding, turns)
+    share = _on_share(feeder)[np.arange(len(banks.name)), list(steps_on)]
+    blocks = _with_banks(feeder, share).capacitors.blocks
+    taps, on = np.array(tap, np.int64), np.array(steps_on, np.int64)
+    return hold_controls(
+        replace(
+            feeder,
+            transformers=units,
+            regulators=own._replace(tap_number=taps),
+            capacitors=banks._replace(blocks=blocks, steps_on=on),
+        )
+    )
+
+
+def _rise(windings: Windings, row: int) -> float:
+    """Return the turns that a step of a tap adds, over rated turns."""
+    span = float(windings.tap_max[row] - windings.tap_min[row])
+    return span / int(windings.tap_steps[row])
 
 
 def factor_controls(feeder: Feeder) -> ControlledGrid:
@@ -71,7 +102,10 @@ def factor_controls(feeder: Feeder) -> ControlledGrid:
         The matrix is singular: a part of the network has no path to the source or to earth.
     """
     parts, at = _parts(feeder)
-    factors = _with_room(factor(_all_on(feeder)), [one for one in parts if one.changes])
+    factors = _with_room(
+        factor(_with_banks(feeder, np.ones(len(feeder.capacitors.name)))),
+        [one for one in parts if one.changes],
+    )
     own, banks = feeder.regulators, feeder.capacitor_controls
     seen = [one.node for one in parts]
     seen += [column.ravel() for column in (own.from_node, own.to_node, own.remote_node)]
@@ -127,14 +161,15 @@ def _blocks(feeder: Feeder, component: int) -> PrimitiveBlocks:
     return tables[component]
 
 
-def _all_on(feeder: Feeder) -> Feeder:
-    """Return the feeder with the controlled banks on, so that the matrix has room for them."""
+def _with_banks(feeder: Feeder, share: Col) -> Feeder:
+    """Return the feeder with so much of its controlled banks on, of shares (c,) of their ratings [1]."""
     banks = feeder.capacitors
     rows = []
     for row in range(len(banks.name)):
-        blocks = banks.full if row in feeder.capacitor_controls.bank else banks.blocks
+        controlled = row in feeder.capacitor_controls.bank
+        blocks, part = (banks.full, share[row]) if controlled else (banks.blocks, 1.0)
         node, y = block_of(blocks, row)
-        rows.append((node, terminals_of(blocks, row), y))
+        rows.append((node, terminals_of(blocks, row), part * y))
     blocks = stack_blocks(rows, banks.blocks.order.tolist())
     return replace(feeder, capacitors=banks._replace(blocks=blocks))
 

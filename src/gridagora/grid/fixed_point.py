@@ -1,8 +1,8 @@
 """The feeder as a `Grid`: the exact flow by a fixed point on one factored matrix."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -16,12 +16,15 @@ from gridagora.core.product import HOUR_S
 from gridagora.core.tables import Col
 from gridagora.grid.adjoint import transpose
 from gridagora.grid.controlled_flow import solve_controlled
-from gridagora.grid.controls import ControlledGrid, factor_controls, moves
+from gridagora.grid.controls import ControlledGrid, factor_controls, moves, stand
 from gridagora.grid.flow import Factors, factor, solve
+from gridagora.grid.flow_steps import group_steps, join_prices, steps_of
 from gridagora.grid.limited import LimitedQuantities, limited_quantities
 from gridagora.grid.limits import RANGE_A_PU
 from gridagora.grid.linear import limit_rows
 from gridagora.grid.nodal_prices import PricedNetwork, nodal_prices, soft_duals
+
+STATES_KEPT = 16  # of controls, whose factors are kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +75,25 @@ class FixedPoint:
             threads=self.threads if len(p_kw) > 1 else 1,
         )
 
+    def stand(self, at: Flow, step: int) -> "FixedPoint":
+        """Return the grid with its controls held as they stand in a step of a flow."""
+        if self.controls is None:
+            return self
+        return self._standing(tuple(at.tap[step].tolist()), tuple(at.steps_on[step].tolist()))
+
+    @cached_property
+    def _standing(self) -> Callable[[tuple[int, ...], tuple[int, ...]], "FixedPoint"]:
+        """The grids of the states that were asked for last."""
+
+        @lru_cache(maxsize=STATES_KEPT)
+        def held(tap: tuple[int, ...], steps_on: tuple[int, ...]) -> FixedPoint:
+            feeder = stand(self.feeder, tap, steps_on)
+            found = FixedPoint(feeder, factor(feeder), self.threads)
+            vars(found)["limited"] = self.limited  # rows are the same in every state
+            return found
+
+        return held
+
     @cached_property
     def limited(self) -> LimitedQuantities:
         """Voltages, currents and loadings that the feeder limits."""
@@ -101,7 +123,7 @@ class FixedPoint:
         """
         return limit_rows(
             self.feeder,
-            self.factors.network.y,
+            lambda step: self.stand(at, step).factors.network.y,
             self.limited,
             at,
             near_share=near_share,
@@ -125,16 +147,28 @@ class FixedPoint:
         Raises
         ------
         PartError
-            Prices or duals of other steps than the flow has, or of what the feeder does not limit; a flow whose regulators or
-            capacitor banks do not stand as the source of the feeder left them, for its matrix is another.
+            Prices or duals of other steps than the flow has, or of what the feeder does not limit; where controls are held, a
+            flow whose regulators or capacitor banks moved.
         """
+        if self.controls is None:
+            self._refuse_moved(at)
+            return nodal_prices(self.priced, at, source, duals)
+        parts = []
+        for step in group_steps(at):
+            own = SourcePrices(*(column[step] for column in source))
+            mine = None if duals is None else duals._replace(per_unit_h=duals.per_unit_h[step])
+            there = self.stand(at, int(step[0])).priced
+            parts.append((step, nodal_prices(there, steps_of(at, step), own, mine)))
+        return join_prices(parts)
+
+    def _refuse_moved(self, at: Flow) -> None:
+        """Refuse a flow whose controls do not stand as this grid holds them: its matrix is another."""
         taps, banks = self.feeder.regulators.tap_number, self.feeder.capacitors.steps_on
         if (at.tap != taps).any() or (at.steps_on != banks).any():
             raise PartError(
                 f"prices of a flow of feeder {self.feeder.name}: got regulators or capacitor banks that moved, expected them as "
-                "its source left them; open the grid of a feeder that holds them there"
+                "its source left them; open its grid with moves_controls"
             )
-        return nodal_prices(self.priced, at, source, duals)
 
     def soft_duals(self, at: Flow, rules: NetworkRules) -> RowDuals:
         """Return the duals of limits in the t steps of a flow: the price beyond where it is beyond them, nil within."""

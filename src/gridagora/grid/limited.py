@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array, diags_array, vstack
 
 from gridagora.core.components import GROUND, Phasors, PrimitiveBlocks, block_of, terminals_of
-from gridagora.core.feeder import Feeder, live_nodes
+from gridagora.core.feeder import Feeder, live_nodes, moving_units
 from gridagora.core.limits import LimitKind
 from gridagora.core.network_operator import RowPrices
 from gridagora.core.tables import Col, Index
@@ -55,7 +55,7 @@ class LimitedPhasors(NamedTuple):
 
 
 def limited_quantities(feeder: Feeder) -> LimitedQuantities:
-    """Return what a feeder limits; what has no rating is not limited."""
+    """Return what a feeder limits; what has no rating is not limited, nor a transformer whose taps move in the flow."""
     m = len(feeder.nodes.name)
     seen = np.unique(np.concatenate([feeder.loads.from_node, feeder.loads.to_node]))
     node = seen[(seen != GROUND) & live_nodes(feeder)[seen]]
@@ -148,6 +148,7 @@ def _conductors(feeder: Feeder) -> _Entries:
 
 def _windings(feeder: Feeder) -> _Entries:
     rated = np.flatnonzero(np.isfinite(feeder.transformers.kva))
+    rated = np.setdiff1d(rated, moving_units(feeder))
     return _collect(feeder.transformers.blocks, rated, is_line=False)
 
 

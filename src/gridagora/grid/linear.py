@@ -9,7 +9,7 @@ The derivative of the current balance Y v = i(v, s), solved exactly; it is the J
 in rectangular coordinates (current injection method: V. M. da Costa and others, IEEE Trans. Power Systems 14 (1999), 1320).
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +31,9 @@ from gridagora.kernels.flow.load_models import load_current_slopes
 ROWS = 256  # gradients that are solved for at a time
 
 
+MatrixAt = Callable[[int], csc_matrix]  # by step of a flow
+
+
 class Sensitivity(NamedTuple):
     """How the voltage of every node moves with what every meter draws, at one point."""
 
@@ -48,7 +51,7 @@ class _Chosen(NamedTuple):
 
 def limit_rows(
     feeder: Feeder,
-    y: csc_matrix,
+    y_at: MatrixAt,
     of: LimitedQuantities,
     at: Flow,
     *,
@@ -68,8 +71,8 @@ def limit_rows(
 
     Parameters
     ----------
-    y
-        Admittance matrix of the feeder, (m, m) [S].
+    y_at
+        Admittance matrix of the feeder as its controls stand in a step of the flow, (m, m) [S].
     of
         What the feeder limits, as `limited_quantities` finds it.
     at
@@ -96,7 +99,7 @@ def limit_rows(
     low, high = of.bounds(band_pu)
     value = np.abs(found.value)
     rows = _choose(of, value, found.power_kw < 0, (low, high), near_share, kept)
-    by_p, by_q = _slopes(feeder, y, of, at, rows)
+    by_p, by_q = _slopes(feeder, y_at, of, at, rows)
     exact = value[:, rows.quantity].T
     fixed = exact - by_p @ at.rated_p_kw.T - by_q @ at.rated_q_kvar.T
     other_way = (found.power_kw[:, rows.quantity].T < 0) != rows.back[:, None]
@@ -203,13 +206,13 @@ def _choose(
 
 
 def _slopes(
-    feeder: Feeder, y: csc_matrix, of: LimitedQuantities, at: Flow, rows: _Chosen
+    feeder: Feeder, y_at: MatrixAt, of: LimitedQuantities, at: Flow, rows: _Chosen
 ) -> tuple[Col, Col]:
     """Return how rows move with a kW and a kvar of every meter, each around its own step, (r, j) each."""
     j = len(feeder.meters.name)
     by_p, by_q = np.zeros((len(rows.step), j)), np.zeros((len(rows.step), j))
     for step in np.unique(rows.step):
-        jacobian, right = _newton_system(feeder, y, at, int(step))
+        jacobian, right = _newton_system(feeder, y_at(int(step)), at, int(step))
         lu, mine = splu(csc_matrix(jacobian.T)), np.flatnonzero(rows.step == step)
         for first in range(0, len(mine), ROWS):
             some = mine[first : first + ROWS]

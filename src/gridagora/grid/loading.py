@@ -12,9 +12,9 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from gridagora.core.components import Phasors, block_of, terminals_of
-from gridagora.core.feeder import LINE, TRANSFORMER, Feeder, transformer_spans
+from gridagora.core.feeder import LINE, TRANSFORMER, Feeder, moving_units, transformer_spans
 from gridagora.core.flow import Flow
-from gridagora.core.tables import Col, Index
+from gridagora.core.tables import Col, Flag, Index
 from gridagora.results.loading import BranchLoading
 
 VA_PER_KVA = 1e3
@@ -31,6 +31,20 @@ class Ratings(NamedTuple):
     name: tuple[str, ...]
     from_bus: Index  # (k,)
     to_bus: Index  # (k,)
+    moving: tuple["MovingUnit", ...] = ()  # of its transformers
+
+
+class MovingUnit(NamedTuple):
+    """A transformer whose taps move, with c conductors: its currents are those of its block at the turns of a step."""
+
+    branch: int
+    node: Index  # (c,)
+    own: Flag  # (c,) conductors of its first winding
+    y_siemens: Phasors  # (c, c) at its turns in the feeder
+    regulator: Index  # (c,) that moves the winding of a conductor, -1: none
+    tap: Index  # (c,) of it in the feeder
+    turns: Col  # (c,) [1]
+    rise: Col  # (c,) turns a tap [1]
 
 
 class BranchLoads(NamedTuple):
@@ -62,6 +76,12 @@ def ratings(feeder: Feeder) -> Ratings | None:
     column = np.concatenate([np.tile(each.reach, len(each.node)) for each in rows])
     entries = np.concatenate([each.y_siemens.ravel() for each in rows])
     shape = int(sizes.sum()), len(feeder.nodes.name)
+    rated = [each.name for each in units]
+    moving = [
+        _moving_unit(feeder, row, len(lines) + rated.index(feeder.transformers.name[row]))
+        for row in moving_units(feeder).tolist()
+        if feeder.transformers.name[row] in rated
+    ]
     return Ratings(
         csr_array((entries, (row, column)), shape=shape),
         np.concatenate([each.node for each in rows]),
@@ -71,6 +91,21 @@ def ratings(feeder: Feeder) -> Ratings | None:
         tuple(each.name for each in rows),
         np.array([each.ends[0] for each in rows], np.int64),
         np.array([each.ends[1] for each in rows], np.int64),
+        tuple(moving),
+    )
+
+
+def _moving_unit(feeder: Feeder, row: int, branch: int) -> MovingUnit:
+    own, windings = feeder.regulators, feeder.transformers.windings
+    node, y = block_of(feeder.transformers.blocks, row)
+    terminal = terminals_of(feeder.transformers.blocks, row)
+    first = int(np.searchsorted(windings.transformer, row))
+    by, at = np.full(len(node), -1), first + terminal
+    for each in np.flatnonzero(own.transformer == row):
+        by[terminal == own.winding[each]] = each
+    rise = (windings.tap_max[at] - windings.tap_min[at]) / windings.tap_steps[at]
+    return MovingUnit(
+        branch, node, terminal == 0, y, by, own.tap_number[by], windings.tap[at], rise
     )
 
 
@@ -113,9 +148,22 @@ def loading_share(of: Ratings, v: Phasors) -> Col:
     return share / of.rating
 
 
+def _moving_share(of: Ratings, unit: MovingUnit, v: Phasors, tap: Index) -> Col:
+    """Return the loading of a transformer at voltages (t, m) [V] and taps (t, k), (t,) [1]."""
+    moves = unit.regulator >= 0
+    steps = np.where(moves, tap[:, unit.regulator] - unit.tap, 0)
+    scale = unit.turns / (unit.turns + steps * unit.rise)
+    current = scale * ((scale * v[:, unit.node]) @ unit.y_siemens.T)
+    power = (v[:, unit.node] * np.conj(current))[:, unit.own].sum(1)
+    return np.asarray(np.abs(power) / VA_PER_KVA / of.rating[unit.branch])
+
+
 def loads(of: Ratings, flow: Flow) -> BranchLoads:
     """Return the loading over the steps of a flow; those that did not converge are left out."""
     share = loading_share(of, flow.v[flow.converged])
+    for unit in of.moving:
+        at = flow.converged
+        share[:, unit.branch] = _moving_share(of, unit, flow.v[at], flow.tap[at])
     if not len(share):
         none = np.full(len(of.rating), np.nan)
         return BranchLoads(none, none, np.zeros(len(of.rating), np.int64), -np.inf)
