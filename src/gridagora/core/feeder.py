@@ -159,7 +159,7 @@ def hold_controls(feeder: Feeder) -> Feeder:
 
 
 def moving_units(feeder: Feeder) -> Index:
-    """Return the rows of transformers whose taps a regulator moves."""
+    """Return the rows of transformers whose taps a regulator moves, (u,)."""
     own = feeder.regulators
     return np.unique(own.transformer[(own.transformer >= 0) & (own.at_once > 0)])
 

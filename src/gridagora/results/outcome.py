@@ -12,6 +12,7 @@ from gridagora.core.limits import Limits, broken_kwh, limit_substation, soft_cos
 from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
 from gridagora.core.records import RunColumn
 from gridagora.core.tables import Col, Flag, Index
+from gridagora.results.control_moves import ControlMoves
 from gridagora.results.loading import BranchLoading
 from gridagora.results.nodal_series import MarginalLosses, NodalSeries
 from gridagora.settlement.ledger import AgreedPositions, Ledger
@@ -35,6 +36,7 @@ class NetworkResult(NamedTuple):
     failed: int  # intervals whose flow did not converge
     mismatch_kva: float  # largest |S - V conj(Y V)|
     loading: BranchLoading | None = None  # None where no branch has a rating
+    controls: ControlMoves | None = None  # None where no regulator and no capacitor bank moves
     nominal_pu: Col | None = None  # (n,) 230 V at each home, where voltages are held to EN 50160
     nodal: NodalSeries | None = None  # None where nobody asked for prices
     marginal_losses: MarginalLosses | None = None  # None where they charge nobody

@@ -19,7 +19,7 @@ from gridagora.core.errors import (
     require_call,
 )
 from gridagora.core.ports import Grid, Market
-from gridagora.core.product import Commodity
+from gridagora.core.product import HOUR_S, Commodity
 from gridagora.core.records import Derived, RunColumn
 from gridagora.core.tables import Col
 from gridagora.files.stop import note_on_stop
@@ -308,7 +308,11 @@ def base_on(scene: Scene, study: Setup, flat: Market[Any], first: Outcome) -> Se
         site=where.site,
         limits=where.limits,
         place_other_kw=where.other_kw,
-        wiring=Wiring(open_grid(scene.feeder), scene.home_meter, scene.other_kw),
+        wiring=Wiring(
+            open_grid(scene.feeder, moves_controls=True, step_s=HOUR_S * study.dt_h),
+            scene.home_meter,
+            scene.other_kw,
+        ),
         network=hold_network(scene),
         links=CommsFaults(
             keys.links.loss_share,
@@ -419,6 +423,10 @@ def add_power_flow(
         seen = seen._replace(warnings=(*seen.warnings, BELOW_ZERO))
     if charges_within_hour(market):
         seen = seen._replace(warnings=(*seen.warnings, WITHIN_HOUR))
+    if net.controls is not None and net.controls.hunting:
+        who = "regulators or capacitor banks act against each other"
+        text = f"controls never came to rest in {net.controls.hunting} intervals: {who}"
+        seen = seen._replace(warnings=(*seen.warnings, text))
     period = settlement_period(seen)
     losses = wire_losses(seen.parties, period, net.losses_kw, seen.wholesale_per_kwh, seen.dt_h)
     booked = seen._replace(ledger=join([seen.ledger, losses]))

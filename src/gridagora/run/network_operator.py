@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gridagora.core.errors import PartError
-from gridagora.core.flow import Flow
+from gridagora.core.flow import ControlState, Flow
 from gridagora.core.limits import Coefficients, beyond_kw
 from gridagora.core.network_operator import (
     EnvelopeRequest,
@@ -78,7 +78,8 @@ def check_network(desk: RunState, askers: Askers, asked: NetworkCheck) -> Networ
     given_kvar = None if asked.q_kvar is None else _by_home(q_kvar, askers.home, homes)
     wiring, rules = wiring_of(desk.study), desk.study.network
     drawn = _draw(desk, wiring, askers, asked, (p_kw, taken_kw, given_kvar))
-    flow, part = _solve(wiring, *drawn)
+    before = None if desk.flow is None else desk.flow.after
+    flow, part = _solve(wiring, *drawn, before)
     rows = wiring.grid.limits(flow, asked.near_share, asked.kept, rules.band_pu, rules.prices)
     a, b = (each.value.reshape(len(rows.name), -1) for each in (rows.a, rows.b))
     held = rows.c + a @ flow.rated_p_kw.T + b @ flow.rated_q_kvar.T
@@ -136,11 +137,11 @@ def _draw(
     return meter_powers(wiring.home_meter, whole_kw, motors_kw, other, given_kvar)
 
 
-def _solve(wiring: Wiring, p_kw: Col, q_kvar: Col) -> tuple[Flow, Col]:
+def _solve(wiring: Wiring, p_kw: Col, q_kvar: Col, before: ControlState | None) -> tuple[Flow, Col]:
     """Return a flow that converged, and the part of the powers (h, j) of each step that it carries, (h,) [1]."""
     part = np.ones(len(p_kw))
     for _ in range(SHRINKS):
-        flow = wiring.grid.flow(p_kw * part[:, None], q_kvar * part[:, None])
+        flow = wiring.grid.flow(p_kw * part[:, None], q_kvar * part[:, None], before)
         if flow.converged.all():
             return flow, part
         part = np.where(flow.converged, part, SHRINK * part)

@@ -5,14 +5,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.core.feeder import live_nodes
-from gridagora.core.flow import Flow
+from gridagora.core.feeder import Feeder, live_nodes
+from gridagora.core.flow import HUNTING, ControlState, Flow
 from gridagora.core.ports import Grid
 from gridagora.core.records import RunColumn, interval_blocks
 from gridagora.core.tables import Col, Index
+from gridagora.grid.controls import moves
+from gridagora.grid.flow import held_state
 from gridagora.grid.limits import Extremes, bus_voltages, extremes, wider
 from gridagora.grid.loading import BranchLoads, branch_loading, heavier, loads, ratings
 from gridagora.kernels.flow.fixed_point import BLOCK
+from gridagora.results.control_moves import CAPACITOR, REGULATOR, ControlMoves, find_moves
 from gridagora.results.outcome import NetworkResult
 from gridagora.run.nodal_prices import PriceFold, PriceTerms
 from gridagora.run.record import open_recorder
@@ -30,12 +33,17 @@ class Wiring(NamedTuple):
     other_kw: Col
 
 
-def flow_of_interval(wiring: Wiring, home_kw: Col, reactive_kw: Col, hour: int) -> Flow:
-    """Return the flow of one interval: net power of every home and the part of it at `POWER_FACTOR`, shape (n,) each [kW]."""
+def flow_of_interval(
+    wiring: Wiring, home_kw: Col, reactive_kw: Col, hour: int, before: ControlState | None = None
+) -> Flow:
+    """Return the flow of one interval: net power of every home and the part of it at `POWER_FACTOR`, shape (n,) each [kW].
+
+    Controls start from their state `before`; left out: as the source of the feeder leaves them.
+    """
     drawn = meter_powers(
         wiring.home_meter, home_kw[:, None], reactive_kw[:, None], wiring.other_kw[hour : hour + 1]
     )
-    return wiring.grid.flow(drawn[0][0], drawn[1][0])
+    return wiring.grid.flow(drawn[0][0], drawn[1][0], before)
 
 
 def meter_powers(
@@ -92,11 +100,15 @@ def solve_run(
     tops: list[Extremes] = []
     fold = None if prices is None else PriceFold(grid, prices, home_meter, dt_h)
     rated, heaviest = ratings(feeder), list[BranchLoads]()
+    before: ControlState | None = None
+    track = list[Index]()
     for at in interval_blocks((len(feeder.nodes.name), t), BLOCK):
         other = other_kw[np.arange(at.start, at.stop) // round(1 / dt_h)]
         given = None if given_kvar is None else given_kvar[:, at]
         drawn = home_kw[:, at], reactive_kw[:, at]
-        flow = grid.flow(*meter_powers(home_meter, *drawn, other, given))
+        flow = grid.flow(*meter_powers(home_meter, *drawn, other, given), before)
+        before = flow.after
+        track.append(np.column_stack([flow.tap, flow.steps_on, flow.actions >= HUNTING]))
         if fold is not None:
             fold.add(at, flow, np.asarray(drawn[0]))
         home_v = np.stack([flow.v_pu[:, group].mean(1) for group in nodes])
@@ -114,7 +126,22 @@ def solve_run(
     seen = losses_kw, p_kw, q_kvar, v_min, v_max, voltages
     failed = int((~converged).sum())
     loading = None if rated is None else branch_loading(rated, heaviest[0])
-    solved = NetworkResult(*seen, *buses, failed, float(np.nanmax(mismatch)), loading)
+    moved = _control_moves(feeder, np.concatenate(track)) if moves(feeder) else None
+    solved = NetworkResult(
+        *seen, *buses, failed, float(np.nanmax(mismatch)), loading, controls=moved
+    )
     if fold is None:
         return solved
     return solved._replace(nodal=fold.series(), marginal_losses=fold.marginal_losses())
+
+
+def _control_moves(feeder: Feeder, track: Index) -> ControlMoves:
+    """Return the movements of the controls of a feeder; in `track` (t, r + 1) their positions, and whether they hunted."""
+    own, banks, start = feeder.regulators, feeder.capacitors, held_state(feeder)
+    controlled = np.isin(np.arange(len(banks.name)), feeder.capacitor_controls.bank)
+    shown = np.concatenate([(own.transformer >= 0) & (own.at_once > 0), controlled])
+    names = np.array([*own.name, *banks.name], object)[shown]
+    kinds = np.array([REGULATOR] * len(own.name) + [CAPACITOR] * len(banks.name), object)[shown]
+    first = np.concatenate([start.tap, start.steps_on])[shown]
+    position, hunting = track[:, :-1][:, shown], int(track[:, -1].sum())
+    return find_moves(tuple(names), tuple(kinds), position, first, hunting)

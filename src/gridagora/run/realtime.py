@@ -192,8 +192,9 @@ def _awards_kw(
 def _flow(desk: RunState, fleet: homes_at.Fleet, kind_kw: Col, metered_kw: Col, hour: int) -> Flow:
     """Return the power flow of an interval that was just delivered."""
     inverters_kw = inverter_kw([group.about for group in fleet.groups], kind_kw, metered_kw.shape)
+    before = None if desk.flow is None else desk.flow.after
     return flow_of_interval(
-        wiring_of(desk.study), metered_kw, (metered_kw - inverters_kw).clip(min=0), hour
+        wiring_of(desk.study), metered_kw, (metered_kw - inverters_kw).clip(min=0), hour, before
     )
 
 

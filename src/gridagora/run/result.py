@@ -15,7 +15,7 @@ import pandas as pd
 
 from gridagora.bound.relaxation import Bound
 from gridagora.core.currency import spell_money
-from gridagora.core.feeder import Feeder, branches, held_taps
+from gridagora.core.feeder import Feeder, branches, still_taps
 from gridagora.core.limits import Limits, bounds_of
 from gridagora.core.place import Level, lift_kw
 from gridagora.core.product import Commodity, Horizon
@@ -28,6 +28,7 @@ from gridagora.results.gain import MUCH_LEFT, balanced_bill_usd, warn_of_stores
 from gridagora.results.home_block import HomeBlock, home_blocks
 from gridagora.results.metric import AUTOMATED, Metric, Reference
 from gridagora.results.outcome import Outcome, costs_usd, welfare_before_losses_usd
+from gridagora.run.controls_table import control_rows
 from gridagora.run.evaluate import settlement
 from gridagora.run.home_series import series_tables
 from gridagora.run.home_tables import home_tables
@@ -226,7 +227,7 @@ def _manifest(scene: Scene, study: Setup, top: Bound, bound_s: float) -> dict[st
         "currency": keys.scenario.currency,
         "homes": len(scene.homes.home_id),
         "feeder": scene.feeder.name,
-        "held_taps": list(held_taps(scene.feeder)),
+        "held_taps": list(still_taps(scene.feeder)),
         "limit_kw": _number(study.wholesale.limit_kw),
         "limit_source": spell_money(
             spell_limit(scene, study.wholesale.limit_kw), keys.scenario.currency
@@ -497,6 +498,7 @@ TABLES = {
     "homes": _homes,
     "buses": _buses,
     "loading": loading_rows,
+    "controls": control_rows,
     "costs": _costs,
     "ledger": _ledger,
 }

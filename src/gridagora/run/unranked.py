@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from gridagora.core.feeder import Feeder, held_taps
+from gridagora.core.feeder import Feeder, still_taps
 from gridagora.core.registry import names
 from gridagora.results.outcome import Outcome
 
@@ -33,7 +33,7 @@ def _with_band(known: tuple[str, ...], outcomes: Mapping[str, Outcome]) -> tuple
 
 def of_taps(feeder: Feeder, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
     """Return the metrics that regulators would have changed, where their taps are held."""
-    held = held_taps(feeder)
+    held = still_taps(feeder)
     if not held:
         return {}
     some = f"{', '.join(held[:SHOWN])}{' and others' if len(held) > SHOWN else ''}"

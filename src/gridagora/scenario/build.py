@@ -11,7 +11,7 @@ import numpy as np
 from gridagora.core.brief import count_of, in_lines, spell_column
 from gridagora.core.device import People
 from gridagora.core.errors import InputError, Problem, attempt, require, require_call, shown
-from gridagora.core.feeder import Feeder
+from gridagora.core.feeder import Feeder, hold_controls
 from gridagora.core.ports import Market
 from gridagora.core.registry import find, find_mismatch
 from gridagora.core.tables import Col, Homes, Index, Prices, Weather
@@ -334,6 +334,7 @@ def _joined(
     if problems or home_meter is None:
         raise InputError(problems)
     feeder = dwellings.keep_load_models(feeder, scenario, home_meter)
+    feeder = hold_controls(feeder) if scenario.feeder.controls == "hold" else feeder
     homes = draw.devices(drawn, People(homes, weather, case.seed))
     sound.refuse_bare(homes, where)
     _try_devices(homes, start_s, scenario)

@@ -145,6 +145,10 @@ class FeederKeys(Table):
         "ansi_a",
         description="what voltages of homes are held to: range A of ANSI C84.1, or EN 50160, 230 V ±10 % in 95 % of a week",
     )
+    controls: Literal["move", "hold"] = Field(
+        "move",
+        description="whether line regulators and capacitor banks move in every interval, or stay as the feeder leaves them",
+    )
     seed: int | None = Field(
         None,
         ge=0,

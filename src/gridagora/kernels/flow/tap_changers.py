@@ -56,7 +56,7 @@ class TapChangers(NamedTuple):
     tap_delay_s: Col  # (k,)
     mode: Index  # (k,) of `ReverseMode`
     to_neutral: Flags  # (k,)
-    reverse_w: Col  # (k,)
+    reverse_w: Col  # (k,) [W]
     reverse_delay_s: Col  # (k,)
 
 
@@ -70,7 +70,7 @@ class TapQueue(NamedTuple):
 
 @njit(cache=True, error_model="numpy")
 def at_site(v: Phasors, site: int) -> complex:
-    """Return the voltage at a site, 0 at earth [V]."""
+    """Return the voltage at one of the sites (s,), 0 at earth [V]."""
     return v[site] if site >= 0 else 0j
 
 
