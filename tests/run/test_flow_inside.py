@@ -39,7 +39,7 @@ def case():
 @pytest.mark.parametrize("sees", [True, False])
 def test_what_a_design_sees_inside_is_the_flow_after_the_run(case, sees, monkeypatch):
     scene, grid, study = case
-    monkeypatch.setattr(Seeing, "rules", RealTimePrice.rules._replace(sees_flow=sees))
+    monkeypatch.setattr(Seeing, "rules", RealTimePrice().rules._replace(sees_flow=sees))
     flows: list = []
     market = Seeing(seen=(flows,))
     ran = simulate(market, study)
@@ -59,7 +59,7 @@ def test_what_a_design_sees_inside_is_the_flow_after_the_run(case, sees, monkeyp
 
 
 def test_a_study_without_a_grid_is_refused(case, monkeypatch):
-    monkeypatch.setattr(Seeing, "rules", RealTimePrice.rules._replace(sees_flow=True))
+    monkeypatch.setattr(Seeing, "rules", RealTimePrice().rules._replace(sees_flow=True))
     with pytest.raises(PartError, match="the study has no grid"):
         simulate(Seeing(seen=([],)), case[2]._replace(wiring=None))
 

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from gridagora.core.controls import HIGHEST_PHASE, LOWEST_PHASE, MEAN_PHASE, SwitchedBy
+from gridagora.kernels.flow.control_codes import HIGHEST_PHASE, LOWEST_PHASE, MEAN_PHASE, SwitchedBy
 from gridagora.kernels.flow.fixed_point import Col, Index
 from gridagora.kernels.flow.refactor import Phasors, PrimitiveParts, current_into, power_into
 from gridagora.kernels.flow.tap_changers import IDLE, at_site

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from gridagora.core.controls import HIGHEST_PHASE, LOWEST_PHASE, ReverseMode
+from gridagora.kernels.flow.control_codes import HIGHEST_PHASE, LOWEST_PHASE, ReverseMode
 from gridagora.kernels.flow.fixed_point import Col, Index
 from gridagora.kernels.flow.refactor import Phasors, PrimitiveParts, current_into, power_into
 
