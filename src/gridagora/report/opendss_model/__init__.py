@@ -14,6 +14,7 @@ from gridagora.core.components import Capacitors
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.feeder import Feeder
 from gridagora.core.tables import Col
+from gridagora.core.voltage_dependence import is_constant
 from gridagora.report.opendss_model.capacitors import write_capacitor
 from gridagora.report.opendss_model.controls import (
     ElementNames,
@@ -127,6 +128,11 @@ def write_opendss(feeder: Feeder, folder: Path) -> WrittenModel:
     if lost := [*_uncontrolled(feeder, elements)]:
         notes.append(
             f"Controls left out, since what they act on or measure is reactors: {_some(lost)}."
+        )
+    if moving := int((~is_constant(feeder.loads.dependence)).sum()):
+        notes.append(
+            f"{moving} rows of loads that move with voltage are written as constant power: "
+            "voltages of the model differ from those of the flow."
         )
     return WrittenModel(folder / MASTER, _renamed(feeder, names, places), tuple(notes))
 
