@@ -81,7 +81,7 @@ def check_network(desk: RunState, askers: Askers, asked: NetworkCheck) -> Networ
     before = None if desk.flow is None else desk.flow.after
     flow, part = _solve(wiring, *drawn, before)
     rows = wiring.grid.limits(flow, asked.near_share, asked.kept, rules.band_pu, rules.prices)
-    a, b = (each.value.reshape(len(rows.name), -1) for each in (rows.a, rows.b))
+    a, b = (each.value.reshape(len(rows.name), flow.p_kw.shape[1]) for each in (rows.a, rows.b))
     held = rows.c + a @ flow.rated_p_kw.T + b @ flow.rated_q_kvar.T
     by_kw, by_kvar = a[:, wiring.home_meter], b[:, wiring.home_meter]
     if given_kvar is None:
