@@ -1,13 +1,8 @@
 """V6c, switchings of capacitor banks (theory 8.3)."""
 
-from gridagora.results.control_moves import CAPACITOR, count_moves
+from gridagora.results.control_moves import CAPACITOR
 from gridagora.results.metric import VOLTAGE, Reference, metric
-from gridagora.results.outcome import Outcome
-
-
-def is_told(outcome: Outcome) -> bool:
-    """Return whether the feeder of a run has controls that move."""
-    return outcome.network is not None and outcome.network.controls is not None
+from gridagora.results.outcome import Outcome, moves_controls, total_moves
 
 
 @metric(
@@ -18,11 +13,8 @@ def is_told(outcome: Outcome) -> bool:
     explanation="Steps of capacitor banks that closed or opened.",
     family=VOLTAGE,
     order=7,
-    applies=is_told,
+    applies=moves_controls,
 )
 def bank_switchings(outcome: Outcome, _: Reference) -> float:
     """Steps of capacitor banks that were switched over the run; nan where controls do not move."""
-    net = outcome.network
-    if net is None or net.controls is None:
-        return float("nan")
-    return float(count_moves(net.controls, CAPACITOR).sum())
+    return total_moves(outcome, CAPACITOR)

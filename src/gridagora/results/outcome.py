@@ -12,7 +12,7 @@ from gridagora.core.limits import Limits, broken_kwh, limit_substation, soft_cos
 from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
 from gridagora.core.records import RunColumn
 from gridagora.core.tables import Col, Flag, Index
-from gridagora.results.control_moves import ControlMoves
+from gridagora.results.control_moves import ControlMoves, count_moves
 from gridagora.results.loading import BranchLoading
 from gridagora.results.nodal_series import MarginalLosses, NodalSeries
 from gridagora.settlement.ledger import AgreedPositions, Ledger
@@ -181,6 +181,19 @@ def has_renewables(outcome: Outcome) -> bool:
 def agrees_power_factor(outcome: Outcome) -> bool:
     """Return whether the scenario of a run agrees a power factor, so that reactive energy is bought."""
     return outcome.reactive is not None
+
+
+def moves_controls(outcome: Outcome) -> bool:
+    """Return whether the feeder of a run has regulators or capacitor banks that move."""
+    return outcome.network is not None and outcome.network.controls is not None
+
+
+def total_moves(outcome: Outcome, kind: str) -> float:
+    """Return the taps or steps that all controls of a kind moved over a run; nan where controls do not move."""
+    net = outcome.network
+    if net is None or net.controls is None:
+        return float("nan")
+    return float(count_moves(net.controls, kind).sum())
 
 
 def given_kvarh(side: Compensation, dt_h: float) -> float:

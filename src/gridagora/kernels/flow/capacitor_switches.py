@@ -12,13 +12,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from gridagora.kernels.flow.control_codes import HIGHEST_PHASE, LOWEST_PHASE, MEAN_PHASE, SwitchedBy
+from gridagora.kernels.flow.control_codes import HIGHEST_PHASE, LOWEST_PHASE, SwitchedBy
 from gridagora.kernels.flow.fixed_point import Col, Index
 from gridagora.kernels.flow.refactor import Phasors, PrimitiveParts, current_into, power_into
 from gridagora.kernels.flow.tap_changers import IDLE, at_site
 
 Flags = NDArray[np.bool_]
-HIGHEST, LOWEST, MEAN = int(HIGHEST_PHASE), int(LOWEST_PHASE), int(MEAN_PHASE)
 CURRENT, VOLTAGE = int(SwitchedBy.CURRENT), int(SwitchedBy.VOLTAGE)
 REACTIVE, TIME = int(SwitchedBy.REACTIVE_POWER), int(SwitchedBy.TIME)
 OPEN, CLOSE = -1, 1
@@ -65,9 +64,9 @@ class BankQueue(NamedTuple):
 
 @njit(cache=True, error_model="numpy")
 def _of_phases(sizes: Col, count: int, chosen: int) -> float:
-    if chosen == HIGHEST:
+    if chosen == HIGHEST_PHASE:
         return float(sizes[:count].max())
-    if chosen == LOWEST:
+    if chosen == LOWEST_PHASE:
         return float(sizes[:count].min())
     return float(sizes[:count].sum() / count)
 

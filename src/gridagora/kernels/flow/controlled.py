@@ -31,9 +31,11 @@ from gridagora.kernels.flow.fixed_point import (
     Rows,
     Still,
     Triangles,
-    _draw,
-    _substitute,
-    less_row,
+    draw_loads,
+    leave_voltages,
+    note_settled,
+    substitute,
+    take_powers,
 )
 from gridagora.kernels.flow.refactor import Phasors, PrimitiveParts, Sites, set_parts
 from gridagora.kernels.flow.tap_changers import IDLE, TapChangers, TapQueue, move_taps, sample_taps
@@ -178,19 +180,21 @@ def run_controlled(
     first = 0
     while first < t:
         wide = min(BLOCK, t - first)
-        _take(p_kw, q_kvar, first, wide, p, q)
+        take_powers(p_kw, q_kvar, first, wide, p, q)
         settled[:] = 0
         acts, done = False, 0
-        _draw(stand.tri, loads, still, p, q, d_re, d_im, across_re, across_im, i_re, i_im, step_pu)
+        draw_loads(
+            stand.tri, loads, still, p, q, d_re, d_im, across_re, across_im, i_re, i_im, step_pu
+        )
         _inject(sites, stand.shift, i_re, i_im)
         for turn in range(1, rounds_max + 1):
-            _substitute(stand.tri, i_re, i_im)
+            substitute(stand.tri, i_re, i_im)
             d_re, d_im, i_re, i_im = i_re, i_im, d_re, d_im
-            _draw(
+            draw_loads(
                 stand.tri, loads, still, p, q, d_re, d_im, across_re, across_im, i_re, i_im, step_pu
             )
             _inject(sites, stand.shift, i_re, i_im)
-            moving = _note(step_pu, tolerance_pu, turn, wide, settled)
+            moving = note_settled(step_pu, tolerance_pu, turn, settled[:wide])
             while done < wide and (settled[done] > 0 or step_pu[done] < EARLY_PU):
                 step, told = first + done, AT_REST
                 doubt_pu = 0.0 if settled[done] > 0 else DOUBT * step_pu[done]
@@ -210,33 +214,12 @@ def run_controlled(
             _finish(track, first + done, 0, taps, switches, out)
             done += 1
         if done > 0:
-            _leave_some(stand, still, d_re, d_im, i_re, i_im, first, done, out)
+            leave_voltages(stand.tri, stand.rows, still, d_re, d_im, i_re, i_im, first, done, out)
         if acts:
             track.actions[first + done] += 1
             _apply(stand, base, sites, parts, of, behind, track.tap, track.on)
         _slide(d_re, d_im, across_re, across_im, done)
         first += done
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _take(p_kw: Col, q_kvar: Col, first: int, wide: int, p: Col, q: Col) -> None:
-    """Set the powers of a block of steps, the last again where there are fewer."""
-    for b in range(BLOCK):
-        p[:, b] = p_kw[first + min(b, wide - 1)]
-        q[:, b] = q_kvar[first + min(b, wide - 1)]
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _note(step_pu: Col, tolerance_pu: float, turn: int, wide: int, settled: Index) -> int:
-    """Note the round in which a step first settles; return how many still move."""
-    moving = 0
-    for b in range(wide):
-        if settled[b] == 0:
-            if step_pu[b] <= tolerance_pu:
-                settled[b] = turn
-            elif np.isfinite(step_pu[b]):
-                moving += 1
-    return moving
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -268,24 +251,3 @@ def _slide(d_re: Col, d_im: Col, across_re: Col, across_im: Col, done: int) -> N
             across_re[:, b], across_im[:, b] = across_re[:, at], across_im[:, at]
         else:
             d_re[:, b], d_im[:, b], across_re[:, b], across_im[:, b] = 0.0, 0.0, 0.0, 0.0
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _leave_some(
-    stand: _Stand, still: Still, d_re: Col, d_im: Col, i_re: Col, i_im: Col, start: int, wide: int, out: FlowResult
-) -> None:  # fmt: skip
-    """Write voltages and the largest mismatch of the steps that are done; overwrites the currents."""
-    tri, rows = stand.tri, stand.rows
-    for i in range(still.re.size):
-        less_row(rows.ptr, rows.col, rows.re, rows.im, i, d_re, d_im, i_re, i_im)
-    for b in range(wide):
-        worst = 0.0
-        for node in range(still.re.size):
-            at, row = tri.col_at[node], tri.row_at[node]
-            re, im = still.re[node] + d_re[at, b], still.im[node] + d_im[at, b]
-            size = re * re + im * im
-            here = (i_re[row, b] ** 2 + i_im[row, b] ** 2) * size
-            worst = worst if here <= worst else here
-            out.v[start + b, node] = complex(re, im)
-            out.v_pu[start + b, node] = np.sqrt(size) / still.base[node]
-        out.mismatch_kva[start + b] = 1e-3 * np.sqrt(worst)

@@ -142,8 +142,8 @@ def less_row(
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _substitute(tri: Triangles, x_re: Col, x_im: Col) -> None:
-    """Solve L U x = x in place for a block of right sides, shape (m, BLOCK)."""
+def substitute(tri: Triangles, x_re: Col, x_im: Col) -> None:
+    """Solve L U x = x in place for a block of right sides, shape (m, w) [A], into voltages [V]; w is `BLOCK`."""
     m = x_re.shape[0]
     for i in range(m):
         less_row(tri.l_ptr, tri.l_col, tri.l_re, tri.l_im, i, x_re, x_im, x_re, x_im)
@@ -161,7 +161,7 @@ def _draw_by_model(
     tri: Triangles, loads: Loads, still: Still, k: int, p_w: Col, q_var: Col, d_re: Col, d_im: Col,
     across_re: Col, across_im: Col, i_re: Col, i_im: Col, step_pu: Col,
 ) -> None:  # fmt: skip
-    """Draw the current of one row whose power moves with voltage, as `_draw` does for constant power."""
+    """Draw the current of one row whose power moves with voltage, as `draw_loads` does for constant power."""
     f, t, j, share = loads.start[k], loads.end[k], loads.meter[k], 1e3 * loads.share[k]
     scale = 1.0 / (still.base[f] * still.base[f])
     at_f, into_f = tri.col_at[f], tri.row_at[f]
@@ -186,13 +186,14 @@ def _draw_by_model(
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _draw(
+def draw_loads(
     tri: Triangles, loads: Loads, still: Still, p_w: Col, q_var: Col, d_re: Col, d_im: Col,
     across_re: Col, across_im: Col, i_re: Col, i_im: Col, step_pu: Col,
 ) -> None:  # fmt: skip
     """Set the currents that the loads inject at the voltages `still + d`, in the order of the permuted right side.
 
-    `across` (k, BLOCK) holds the voltages over the loads [V]; `step_pu` (BLOCK,) tells how far they moved since the last call.
+    With w as `BLOCK`, `p_w`, `q_var` (j, w) are in [kW], [kvar], `d` (m, w) in [V] and `i` (m, w) in [A]. `across` (k, w) holds
+    the voltages over the loads [V]; `step_pu` (w,) tells how far they moved since the last call [pu].
     """
     i_re[:] = 0.0
     i_im[:] = 0.0
@@ -241,8 +242,11 @@ def _draw(
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _note(step_pu: Col, tolerance_pu: float, turn: int, rounds: Index) -> int:
-    """Note the round in which a step first settles; return how many still move (a nan has blown up and is given up)."""
+def note_settled(step_pu: Col, tolerance_pu: float, turn: int, rounds: Index) -> int:
+    """Note in `rounds` (w,) the round in which each of w steps first settles; return how many still move.
+
+    `step_pu` (BLOCK,) tells how far voltages moved [pu]; a nan has blown up and is given up.
+    """
     moving = 0
     for b in range(rounds.size):
         if rounds[b] == 0:
@@ -254,7 +258,7 @@ def _note(step_pu: Col, tolerance_pu: float, turn: int, rounds: Index) -> int:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _leave(
+def leave_voltages(
     tri: Triangles,
     rows: Rows,
     still: Still,
@@ -266,7 +270,10 @@ def _leave(
     wide: int,
     out: FlowResult,
 ) -> None:
-    """Write the voltages of a block and the largest |V conj(I - Y (V - V0))| over its nodes; overwrites the currents."""
+    """Write the voltages of a block and the largest |V conj(I - Y (V - V0))| over its nodes; overwrites the currents.
+
+    Changes of voltage `d` (m, w) [V] and currents `i` (m, w) [A], w is `BLOCK`; the first `wide` lanes are steps from `start` on.
+    """
     for i in range(still.re.size):
         less_row(rows.ptr, rows.col, rows.re, rows.im, i, d_re, d_im, i_re, i_im)
     for b in range(wide):
@@ -280,6 +287,14 @@ def _leave(
             out.v[start + b, node] = complex(re, im)
             out.v_pu[start + b, node] = np.sqrt(size) / still.base[node]
         out.mismatch_kva[start + b] = 1e-3 * np.sqrt(worst)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def take_powers(p_kw: Col, q_kvar: Col, first: int, wide: int, p: Col, q: Col) -> None:
+    """Set the powers (j, w) of a block out of those of all steps (t, j) [kW], [kvar]; fewer end in the last again."""
+    for b in range(BLOCK):
+        p[:, b] = p_kw[first + min(b, wide - 1)]
+        q[:, b] = q_kvar[first + min(b, wide - 1)]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -304,19 +319,19 @@ def run_blocks(
     for block in range(first, last):
         start = block * BLOCK
         wide = min(BLOCK, t - start)
-        for b in range(BLOCK):
-            p[:, b] = p_kw[start + min(b, wide - 1)]
-            q[:, b] = q_kvar[start + min(b, wide - 1)]
+        take_powers(p_kw, q_kvar, start, wide, p, q)
         d_re[:] = 0.0
         d_im[:] = 0.0
         across_re[:] = 0.0
         across_im[:] = 0.0
-        _draw(tri, loads, still, p, q, d_re, d_im, across_re, across_im, i_re, i_im, step_pu)
+        draw_loads(tri, loads, still, p, q, d_re, d_im, across_re, across_im, i_re, i_im, step_pu)
         for turn in range(1, rounds_max + 1):
-            _substitute(tri, i_re, i_im)
+            substitute(tri, i_re, i_im)
             # what were currents now are voltages, and the other way round
             d_re, d_im, i_re, i_im = i_re, i_im, d_re, d_im
-            _draw(tri, loads, still, p, q, d_re, d_im, across_re, across_im, i_re, i_im, step_pu)
-            if _note(step_pu, tolerance_pu, turn, out.rounds[start : start + wide]) == 0:
+            draw_loads(
+                tri, loads, still, p, q, d_re, d_im, across_re, across_im, i_re, i_im, step_pu
+            )
+            if note_settled(step_pu, tolerance_pu, turn, out.rounds[start : start + wide]) == 0:
                 break
-        _leave(tri, rows, still, d_re, d_im, i_re, i_im, start, wide, out)
+        leave_voltages(tri, rows, still, d_re, d_im, i_re, i_im, start, wide, out)

@@ -20,7 +20,6 @@ Flags = NDArray[np.bool_]
 IDLE = np.inf  # when an action is due that is not queued
 WAY = 0.7  # of the way to the set voltage that one action goes
 EARTH = -1
-HIGHEST, LOWEST = int(HIGHEST_PHASE), int(LOWEST_PHASE)
 NEVER, REVERSES = int(ReverseMode.NONE), int(ReverseMode.REVERSE)
 
 
@@ -34,7 +33,7 @@ class TapChangers(NamedTuple):
     highest: Index  # (k,)
     at_once: Index  # (k,)
     phases: Index  # (k,)
-    phase: Index  # (k,) that is measured, or HIGHEST, LOWEST
+    phase: Index  # (k,) that is measured, or HIGHEST_PHASE, LOWEST_PHASE
     start: Index  # (k, 3) sites of the phases of the measured winding
     end: Index  # (k, 3) sites, or EARTH
     conductor: Index  # (k, 3) of its part that has the current of the phase, -1 where none is known
@@ -78,9 +77,9 @@ def at_site(v: Phasors, site: int) -> complex:
 def _sense(of: TapChangers, r: int, v: Phasors) -> tuple[complex, int]:
     """Return the voltage across the winding [V] of the phase that a regulator measures, and which one it is."""
     chosen = of.phase[r]
-    if chosen != HIGHEST and chosen != LOWEST:
+    if chosen != HIGHEST_PHASE and chosen != LOWEST_PHASE:
         return at_site(v, of.start[r, chosen]) - at_site(v, of.end[r, chosen]), chosen
-    best, found, sign = 0j, -1, 1.0 if chosen == HIGHEST else -1.0
+    best, found, sign = 0j, -1, 1.0 if chosen == HIGHEST_PHASE else -1.0
     for p in range(of.phases[r]):
         seen = at_site(v, of.start[r, p]) - at_site(v, of.end[r, p])
         if found < 0 or sign * abs(seen) > sign * abs(best):

@@ -5,7 +5,6 @@ import math
 import re
 from types import MappingProxyType
 
-LENGTH = "ft"
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 REAL = re.compile(rf"({NUMBER})\s*(.*)")
 COMPLEX = re.compile(rf"({NUMBER})\s*(?:({NUMBER})\s*([ijdr])|([dr])\s*({NUMBER})|([ij]))?\s*(.*)")
