@@ -81,8 +81,8 @@ def test_a_credit_above_the_rate_is_refused(design):
 
 
 def test_the_two_flat_designs_differ_in_who_answers_alone():
-    rules = Flat.rules
-    assert Flat.rules == FlatOptimised.rules
+    rules = Flat().rules
+    assert Flat().rules == FlatOptimised().rules
     assert (Flat().strategy, FlatOptimised().strategy) == ("habit", "price_taker")
     assert (rules.bidder, rules.pricing, rules.discloses) == (
         Bidder.NOBODY,
@@ -90,7 +90,7 @@ def test_the_two_flat_designs_differ_in_who_answers_alone():
         Disclosure.NOTHING,
     )
     assert rules.look_ahead is LookAhead.POSTED and rules.is_tariff and not rules.sees_limit
-    assert not RealTimePrice.rules.is_tariff and TimeOfUse.rules.is_tariff
+    assert not RealTimePrice().rules.is_tariff and TimeOfUse().rules.is_tariff
 
 
 # ------------------------------------------------------------------------------- time of use
