@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def check(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Scenario (.toml) or feeder (.dss, .glm).")
+        Path, typer.Argument(metavar="FILE", help="Scenario (.toml) or feeder (.dss, .glm, .json).")
     ],
     html: Annotated[
         Path | None,

@@ -30,7 +30,9 @@ def new(
     feeder: Annotated[
         Path | None,
         typer.Option(
-            "--feeder", metavar="FILE", help="An OpenDSS (.dss) or GridLAB-D (.glm) model."
+            "--feeder",
+            metavar="FILE",
+            help="An OpenDSS (.dss), GridLAB-D (.glm) or pandapower (.json) model.",
         ),
     ] = None,
     homes: Annotated[
@@ -149,7 +151,9 @@ def _ask_all() -> "tuple[Path, OwnFiles, OwnCase]":
     say("What you do not have is drawn: press Enter.")
     file = _ask("File to write", "scenario.toml", _new_file)
     given = OwnFiles(
-        _ask("Feeder, an OpenDSS (.dss) or GridLAB-D (.glm) model", "", _old_file),
+        _ask(
+            "Feeder, an OpenDSS (.dss), GridLAB-D (.glm) or pandapower (.json) model", "", _old_file
+        ),
         _ask("Table of homes (.csv, .xlsx, .parquet)", "", _old_file),
         _ask("Metered loads, a table or Green Button files (.xml, or a folder)", "", _old_file),
         _ask("Wholesale prices by time (.csv, .xlsx, .parquet)", "", _old_file),

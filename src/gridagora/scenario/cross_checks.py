@@ -33,6 +33,7 @@ UPGRADE = ("upgrade_per_kw_year", "upgrade_hours")  # keys of one price
 READ_A_FILE = (
     ("feeder", "opendss", "file"),
     ("feeder", "gridlabd", "file"),
+    ("feeder", "pandapower", "file"),
     ("weather", "epw", "file"),
     ("weather", "tmy3", "file"),
     ("weather", "nsrdb", "file"),

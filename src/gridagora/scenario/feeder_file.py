@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.feeder import Feeder
-from gridagora.sources import gridlabd, opendss
+from gridagora.sources import gridlabd, opendss, pandapower
 
 
 class FeederFormat(NamedTuple):
@@ -25,6 +25,7 @@ FORMATS: Mapping[str, FeederFormat] = MappingProxyType(
         ".glm": FeederFormat(
             "gridlabd", "a GridLAB-D model", gridlabd.read, gridlabd.describe_classes
         ),
+        ".json": FeederFormat("pandapower", "a pandapower network", pandapower.read),
     }
 )
 

@@ -13,7 +13,7 @@ from gridagora.scenario.table_model import Table
 
 HOLDER = "{data}"
 USED = (
-    ("feeder", "file", ("opendss", "gridlabd")),
+    ("feeder", "file", ("opendss", "gridlabd", "pandapower")),
     ("homes", "folder", ("travis", "profiles")),
     ("homes", "file", ("profiles",)),
     ("homes", "weather_file", ("profiles",)),

@@ -126,13 +126,15 @@ class FeederKeys(Table):
     """`[feeder]`: the network."""
 
     source: Annotated[
-        Literal["synthetic", "opendss", "gridlabd", "busbar"], _or_from_outside("feeder.source")
+        Literal["synthetic", "opendss", "gridlabd", "pandapower", "busbar"],
+        _or_from_outside("feeder.source"),
     ] = Field(
         "synthetic",
         description="where the network comes from; busbar: none is known, all meters stand on one bus without losses",
     )
     file: str = Field(
-        "", description="model of the source 'opendss' (master script) or 'gridlabd' (.glm)"
+        "",
+        description="model of the source 'opendss' (master script), 'gridlabd' (.glm) or 'pandapower' (.json)",
     )
     strict: bool = Field(
         False, description="whether a model is refused of which anything is left out or assumed"

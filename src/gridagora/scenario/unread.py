@@ -11,7 +11,7 @@ from gridagora.scenario.table_model import Table
 
 OWN_FILES = ("epw", "tmy3", "nsrdb")
 PRICE_FILES = ("ercot_files",)
-FEEDER_FILES = ("opendss", "gridlabd")
+FEEDER_FILES = ("opendss", "gridlabd", "pandapower")
 WITH_UNITS = ("evipro", "sessions")  # sessions whose unit a key says
 IN_FILES = ("travis", "profiles")  # homes that a file holds
 
