@@ -112,7 +112,7 @@ def find_live(count: int, pairs: list[tuple[Index, Index]], sources: Index) -> F
 
 
 def bus_columns(net: Net, buses: BusRows, kept: Flag) -> Buses:
-    """Return the buses that are fed, those of `kept` (g,), with their place in metres around their middle where it is in degrees."""
+    """Return the buses that are fed, `kept` (g,), with their place in metres around their middle where it is in degrees."""
     x, y = _places(net)
     first = buses.first[kept]
     names = buses.table.names()
