@@ -14,7 +14,7 @@ from gridagora.grid.flow import solve
 from gridagora.report.feeder_tables import feeder_tables
 from gridagora.report.opendss_model import write_opendss
 from gridagora.report.opendss_model.names import make_safe, place_nodes
-from gridagora.sources import opendss, synthetic_feeder
+from gridagora.sources import gridlabd, opendss, synthetic_feeder
 
 dss = pytest.importorskip("dss")
 
@@ -94,6 +94,51 @@ def test_controls_keep_their_settings(tmp_path: Path) -> None:
 
 def test_a_feeder_made_by_chance_keeps_its_voltages(tmp_path: Path) -> None:
     feeder = synthetic_feeder.make(2, 12)
+    made = write_opendss(feeder, tmp_path)
+    assert np.abs(engine_voltages(feeder, made.path) - own_voltages(feeder)).max() < 1e-6
+
+
+SPLIT_PHASE = """
+module powerflow { solver_method NR; };
+object node { name head; phases ABCN; bustype SWING; nominal_voltage 7200;
+  voltage_A 7200; voltage_B -3600-6235.4j; voltage_C -3590+6200j; }
+object node { name out; phases ABCN; nominal_voltage 7200; }
+object regulator { name r; phases ABCN; from head; to out; configuration rc; }
+object regulator_configuration { name rc; connect_type WYE_WYE; Type B; Control MANUAL; regulation 0.1;
+  raise_taps 16; lower_taps 16; tap_pos_A 5; tap_pos_B -3; tap_pos_C 0; }
+object transformer { name pole; phases BS; from out; to legs; configuration core; }
+object transformer_configuration { name core; connect_type SINGLE_PHASE_CENTER_TAPPED;
+  primary_voltage 7200; secondary_voltage 120;
+  powerB_rating 25; power_rating 25; resistance 0.01; reactance 0.02; shunt_impedance 300+200j; }
+object transformer { name three; phases CS; from out; to others; configuration apart; }
+object transformer_configuration { name apart; connect_type SINGLE_PHASE_CENTER_TAPPED;
+  primary_voltage 7200; secondary_voltage 120;
+  powerC_rating 50; power_rating 50; resistance 0.006; reactance 0.0136; impedance1 0.012+0.0102j; impedance2 0.014+0.0102j;
+  shunt_impedance 400+300j; }
+object triplex_node { name legs; phases BS; nominal_voltage 120; power_1 4000+1000j; power_2 2000; power_12 6000+3000j; }
+object triplex_node { name others; phases CS; nominal_voltage 120; power_12 30000+9000j; }
+"""
+
+
+def test_split_phases_regulators_and_an_unequal_source_of_gridlabd(tmp_path: Path) -> None:
+    """The core of a centre tap is at the star of its windings, a regulator is a resistance alone, phases of the source differ."""
+    script = tmp_path / "split.glm"
+    script.write_text(SPLIT_PHASE)
+    feeder = gridlabd.read(script)
+    made = write_opendss(feeder, tmp_path / "out")
+    assert np.abs(engine_voltages(feeder, made.path) - own_voltages(feeder)).max() < 1e-7
+    assert not made.notes
+    assert len(feeder.transformers.name) == 5
+    text = (tmp_path / "out" / "Transformers.dss").read_text()
+    assert text.count("New Transformer.") == 5
+    assert "Isource" not in (tmp_path / "out" / "Sources.dss").read_text()
+
+
+@pytest.mark.parametrize("name", ["tesp/IEEE-123", "gridlabd_autotest/test_R5-12.47-2_NR"])
+def test_voltages_are_those_of_a_feeder_of_gridlabd(
+    name: str, data_dir: Path, tmp_path: Path
+) -> None:
+    feeder = gridlabd.read(data_dir / "feeders" / "taxonomy" / f"{name}.glm")
     made = write_opendss(feeder, tmp_path)
     assert np.abs(engine_voltages(feeder, made.path) - own_voltages(feeder)).max() < 1e-6
 

@@ -36,16 +36,18 @@ class WrittenSources(NamedTuple):
 
 
 def write_sources(feeder: Feeder, places: NodePlaces) -> WrittenSources:
-    """Return the sources of a feeder: the first of three balanced phases is that of the circuit."""
+    """Return the sources of a feeder: the first voltage is that of the circuit, of three balanced phases or of one."""
     circuit, lines = "", list[str]()
     for at, source in enumerate(_joined(feeder)):
-        told = _balanced(source, places)
-        if told and not circuit:
-            circuit = told
-        elif told:
-            lines.append(f"New Vsource.source_{at + 1} {told}")
-        else:
+        balanced = _balanced(source, places)
+        each = [balanced] if balanced else _by_phase(source, places)
+        if not each:
             lines += _norton(f"source_{at + 1}", source, feeder, places)
+        elif not circuit:
+            circuit, *each = each
+        lines += [
+            f"New Vsource.source_{at + 1}_{number} {told}" for number, told in enumerate(each, 1)
+        ]
     return WrittenSources(circuit, tuple(lines))
 
 
@@ -88,6 +90,22 @@ def _balanced(source: NortonSource, places: NodePlaces) -> str:
         f"bus1={places.spell(source.node.tolist())} basekv={float(kv)!r} pu=1.0 "
         f"angle={float(np.degrees(np.angle(positive)))!r} phases=3 {said}"
     )
+
+
+def _by_phase(source: NortonSource, places: NodePlaces) -> list[str]:
+    """Return a source whose phases do not know each other, a voltage for each; nothing for one that is none."""
+    own = np.diag(source.y_siemens)
+    if np.count_nonzero(source.y_siemens) > len(own) or not own.all() or not source.current_a.all():
+        return []
+    told = []
+    for node, siemens, amps in zip(source.node, own, source.current_a, strict=True):
+        ohm, volts = complex(1 / siemens), complex(amps / siemens)
+        z = f"[{ohm.real!r}, {ohm.imag!r}]"
+        told.append(
+            f"bus1={places.spell([int(node)])} basekv={abs(volts) / 1e3!r} pu=1.0 "
+            f"angle={float(np.degrees(np.angle(volts)))!r} phases=1 Z1={z} Z0={z} Z2={z}"
+        )
+    return told
 
 
 def _norton(name: str, source: NortonSource, feeder: Feeder, places: NodePlaces) -> list[str]:

@@ -18,6 +18,7 @@ from gridagora.report.opendss_model.names import NodePlaces
 from gridagora.report.opendss_model.rest import Block, WrittenElement, beyond, crosses
 
 AGAINST_FLOATING = 1e-6  # of its rating, a reactance of each winding to earth that OpenDSS adds
+LEAST_X = 1e-14  # of the rating: OpenDSS puts a default in place of a reactance of 0
 MOST_WINDINGS = 3
 NO_NODE = -1
 
@@ -49,30 +50,78 @@ def write_transformer(
     """Return a transformer whose windings join its ends as the block does; None where none does.
 
     Which end of a coil is at earth, which phase of one side faces which of the other, and which side leads is not in the
-    columns; it is found by trial.
+    columns; it is found by trial. One whose core is not where OpenDSS has it gets the impedances between its coils from its
+    block.
     """
     own = np.flatnonzero(units.windings.transformer == row)
-    phases = int(units.phases[row])
     if not 2 <= len(own) <= MOST_WINDINGS:
         return None
     best: WrittenElement | None = None
     least = np.inf
-    for rated in _ratings(units, row, own):
-        for ends, leads in _connections(units, own, phases, block):
-            for ppm in (AGAINST_FLOATING, 0.0):
-                made = _admittance(rated, ends, len(block.node), ppm)
-                rest = beyond(block, made)
-                if crosses(block, rest):
-                    continue
-                size = float((np.abs(rest) * np.outer(block.volts, block.volts)).max(initial=0.0))
-                if size < least:
-                    told = _told(units, row, own, rated, ends, places, block)
-                    beside = " leadlag=lead" if leads else ""
-                    line = f"New Transformer.{name} {told}{beside} ppm_antifloat={ppm * 1e6:g}"
-                    best, least = WrittenElement(line, made), size
-                if not size:
-                    return best
+    for rated, ends, leads in _candidates(units, row, own, block):
+        for ppm in (AGAINST_FLOATING, 0.0):
+            made = _admittance(rated, ends, len(block.node), ppm)
+            rest = beyond(block, made)
+            if crosses(block, rest):
+                continue
+            size = float((np.abs(rest) * np.outer(block.volts, block.volts)).max(initial=0.0))
+            if size < least:
+                told = _told(units, row, own, rated, ends, places, block)
+                beside = " leadlag=lead" if leads else ""
+                line = f"New Transformer.{name} {told}{beside} ppm_antifloat={ppm * 1e6:g}"
+                best, least = WrittenElement(line, made), size
+            if not size:
+                return best
     return best
+
+
+def _candidates(
+    units: Transformers, row: int, own: Index, block: Block
+) -> Iterator[tuple[UnitRatings, tuple[WindingEnds, ...], bool]]:
+    """Yield what a unit may be: ratings, connections of its windings, and whether the side of high voltage leads."""
+    phases = int(units.phases[row])
+    ratings = [*_ratings(units, row, own)]
+    for rated in ratings:
+        for ends, leads in _connections(units, own, phases, block):
+            yield rated, ends, leads
+    for ends, leads in _connections(units, own, phases, block):
+        fitted = _fitted(ratings[0], ends, block)
+        if fitted is not None:
+            yield fitted, ends, leads
+
+
+def _fitted(rated: UnitRatings, ends: Sequence[WindingEnds], block: Block) -> UnitRatings | None:
+    """Return ratings of the impedances that a block has between the coils of one phase; None where they cannot be told apart.
+
+    A core at the star of three windings is, seen from outside, impedances between the coils and admittances to earth at each of
+    them: star to mesh. The former are of the transformer, the latter are left over.
+    """
+    if rated.phases > 1 or any(NO_NODE not in end.order for end in ends):
+        return None
+    at = [max(end.order) for end in ends]
+    sign = np.array([1.0 if end.pairs[0][0] >= 0 else -1.0 for end in ends])
+    volts = sign * np.array(rated.coil_v) * np.array(rated.tap)
+    between = -block.y_siemens[np.ix_(at, at)] * np.outer(volts, volts)
+    base = 1 / (1e3 * rated.kva)  # ohm on one volt
+    pairs = [(i, j) for i in range(len(ends)) for j in range(i + 1, len(ends))]
+    if len(set(at)) < len(ends) or not all(between[pair] for pair in pairs):
+        return None
+    mesh = {pair: 1 / complex(between[pair]) / base for pair in pairs}
+    if len(ends) < MOST_WINDINGS:
+        star = [mesh[0, 1] / 2] * 2
+    else:
+        around = sum(mesh.values())
+        star = [
+            mesh[0, 1] * mesh[0, 2] / around,
+            mesh[0, 1] * mesh[1, 2] / around,
+            mesh[0, 2] * mesh[1, 2] / around,
+        ]
+    return rated._replace(
+        r_share=tuple(z.real for z in star),
+        x_share=tuple((star[i] + star[j]).imag for i, j in pairs),
+        core_share=0.0,
+        magnetising_share=0.0,
+    )
 
 
 def _ratings(units: Transformers, row: int, own: Index) -> Iterator[UnitRatings]:
@@ -203,10 +252,11 @@ def _told(
     windings = units.windings
     said = [
         f"phases={rated.phases} windings={len(own)}",
-        f"xhl={100 * rated.x_share[0]!r}",
+        *(
+            f"{key}={100 * (share or LEAST_X)!r}"
+            for key, share in zip(("xhl", "xht", "xlt"), rated.x_share, strict=False)
+        ),
     ]
-    if len(own) == MOST_WINDINGS:
-        said.append(f"xht={100 * rated.x_share[1]!r} xlt={100 * rated.x_share[2]!r}")
     said.append(f"%noloadloss={100 * rated.core_share!r} %imag={100 * rated.magnetising_share!r}")
     for number, at in enumerate(own.tolist()):
         nodes = [int(block.node[one]) if one >= 0 else NO_NODE for one in ends[number].order]
