@@ -151,6 +151,35 @@ def test_a_feeder_is_converted_once(tmp_path: Path) -> None:
     assert call("convert", str(file), str(out), "--overwrite", "--json").exit_code == 0
 
 
+def test_a_model_that_is_not_the_feeder_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, out = tmp_path / "feeder.dss", tmp_path / "out"
+    file.write_text(DSS.format(bus="tail"))
+    for found, said in ((2e-4, "voltages that are 2.0e-04 pu off"), (float("nan"), "no solution")):
+        proof = "gridagora.report.opendss_model.proof.compare_read_back"
+        monkeypatch.setattr(proof, lambda *_, off=found: off)
+        told = call("convert", str(file), str(out))
+        assert told.exit_code == 2 and said in told.stderr
+        assert not out.exists()
+
+
+def test_a_strict_conversion_refuses_what_the_model_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, out = tmp_path / "feeder.dss", tmp_path / "out"
+    file.write_text(DSS.format(bus="tail"))
+    assert call("convert", str(file), str(tmp_path / "sound"), "--strict").exit_code == 0
+    held = "gridagora.report.opendss_model.count_held"
+    monkeypatch.setattr(held, lambda _: 3)
+    told = call("convert", str(file), str(out), "--strict")
+    assert told.exit_code == 2 and "3 rows of loads move with voltage" in " ".join(
+        told.stderr.split()
+    )
+    assert not out.exists()
+    assert call("convert", str(file), str(out)).exit_code == 0
+
+
 def test_a_file_that_is_no_feeder_is_not_converted(tmp_path: Path) -> None:
     file, out = tmp_path / "feeder.txt", tmp_path / "out"
     file.write_text("no feeder")

@@ -9,11 +9,12 @@ import pytest
 from gridagora.core.components import Others, block_of, stack_blocks, with_block
 from gridagora.core.errors import InputError
 from gridagora.core.feeder import Feeder
-from gridagora.core.voltage_dependence import no_dependence
+from gridagora.core.voltage_dependence import constant_power
 from gridagora.grid.flow import solve
 from gridagora.report.feeder_tables import feeder_tables
 from gridagora.report.opendss_model import write_opendss
 from gridagora.report.opendss_model.names import make_safe, place_nodes
+from gridagora.report.opendss_model.proof import compare_read_back
 from gridagora.sources import gridlabd, opendss, synthetic_feeder
 
 dss = pytest.importorskip("dss")
@@ -55,7 +56,6 @@ def own_voltages(feeder: Feeder) -> np.ndarray:
 @pytest.mark.parametrize("name", FEEDERS)
 def test_voltages_are_those_of_the_feeder(name: str, data_dir: Path, tmp_path: Path) -> None:
     feeder = opendss.read(data_dir / "feeders" / FEEDERS[name])
-    feeder = replace(feeder, loads=feeder.loads._replace(dependence=no_dependence()))
     made = write_opendss(feeder, tmp_path)
     theirs = engine_voltages(feeder, made.path)
     assert np.abs(theirs - own_voltages(feeder)).max() < 1e-6
@@ -90,6 +90,64 @@ def test_controls_keep_their_settings(tmp_path: Path) -> None:
     for kind in ("regulators", "capacitor_controls", "capacitors"):
         theirs = feeder_tables(again)[kind]
         assert feeder_tables(feeder)[kind].equals(theirs), kind
+
+
+MODELS = (
+    "model=1 vminpu=0.9 vlowpu=0.5 vmaxpu=1.05",
+    "model=2",
+    "model=3 vminpu=0.97",
+    "model=4 cvrwatts=0.8 cvrvars=3",
+    "model=5",
+    "model=6 vminpu=0.98",
+    "model=7 vminpu=0.98",
+    "model=8 zipv=[0.2 0.3 0.5 0.6 0.3 0.1 0.4]",
+)
+ENDS = ("bus1=tail.1 phases=1 kV=7.2", "bus1=tail.1.2 phases=1 kV=12.47", "bus1=tail phases=3 kV=12.47",
+        "bus1=tail phases=3 kV=12.47 conn=delta")  # fmt: skip
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_loads_move_with_voltage_as_in_the_feeder(model: str, tmp_path: Path) -> None:
+    """Each model of OpenDSS at each connection is written so that OpenDSS reads the same columns and finds our voltages."""
+    loads = [
+        f"New Load.l{at} {ends} kW={200 + 90 * at} kvar={60 + 40 * at} {model}"
+        for at, ends in enumerate(ENDS)
+    ]
+    script = tmp_path / "own.dss"
+    script.write_text(
+        "\n".join(
+            [
+                "Clear",
+                "New Circuit.tiny basekv=12.47 bus1=head pu=0.99",
+                "New Line.one bus1=head bus2=tail length=4 units=km r1=0.6 x1=0.7 r0=1 x0=2",
+                *loads,
+                "Set voltagebases=[12.47]",
+                "Calcvoltagebases",
+                "Solve",
+            ]
+        )
+    )
+    feeder = opendss.read(script)
+    made = write_opendss(feeder, tmp_path / "out")
+    again = opendss.read(made.path)
+    for before, after in zip(feeder.loads.dependence, again.loads.dependence, strict=True):
+        assert np.allclose(before, after, rtol=1e-12)
+    assert np.abs(engine_voltages(feeder, made.path) - own_voltages(feeder)).max() < 1e-7
+    assert compare_read_back(feeder, made.path) < 1e-7
+    assert not made.notes
+
+
+def test_a_load_that_opendss_has_not_is_told(tmp_path: Path) -> None:
+    """A share with an exponent beside one of impedance is no model of OpenDSS."""
+    feeder = synthetic_feeder.make(2, 4)
+    rows = constant_power(feeder.nodes.base_v[feeder.loads.from_node])
+    rows.p_share[0] = (0.5, 0.0, 0.5)
+    rows.p_exponent[0] = 0.7
+    odd = replace(feeder, loads=feeder.loads._replace(dependence=rows))
+    made = write_opendss(odd, tmp_path)
+    assert made.notes == (
+        "1 rows of loads move with voltage as no load of OpenDSS does, and are of constant power in the model.",
+    )
 
 
 def test_a_feeder_made_by_chance_keeps_its_voltages(tmp_path: Path) -> None:

@@ -1,6 +1,10 @@
 """`gridagora convert`: a feeder of any format that is read, as tables and as an OpenDSS model."""
 
+from collections.abc import Iterator
+from math import isnan
 from pathlib import Path
+from shutil import copytree
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
 TABLES, MODEL, RENAMED = "tables", "opendss", "renamed.csv"
 SHOWN = 6
+MOST_OFF_PU = 1e-4  # of any voltage in OpenDSS: a model further off is not written
 
 
 def convert(
@@ -31,7 +36,10 @@ def convert(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for what is written.")],
     strict: Annotated[
         bool,
-        typer.Option("--strict", help="Refuse a feeder of which anything is left out or assumed."),
+        typer.Option(
+            "--strict",
+            help="Refuse a feeder of which anything is left out, assumed or written otherwise.",
+        ),
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Write into a folder that holds files already.")
@@ -41,7 +49,6 @@ def convert(
     """Write a feeder as tables (CSV) and as an OpenDSS model, whatever it was read from; tells what was left out."""
     with report_errors(json_):
         from gridagora.report.feeder_tables import write_feeder_tables
-        from gridagora.report.opendss_model import write_opendss
         from gridagora.scenario.describe import feeder_lines
         from gridagora.scenario.feeder_file import read_feeder_file
 
@@ -50,7 +57,7 @@ def convert(
         with busy(f"reading {file}"):
             feeder = read_feeder_file(file, strict=strict)
         with busy("writing"):
-            model = write_opendss(feeder, out / MODEL)
+            model, proof = _write_model(feeder, out / MODEL, strict=strict)
             tables = write_feeder_tables(feeder, out / TABLES)
             _write_renamed(model, out)
         lines = feeder_lines(feeder) | {"written": _written(model, len(tables), out)}
@@ -58,8 +65,7 @@ def convert(
             lines["renamed"] = _renamed(model)
         for number, note in enumerate(model.notes, 1):
             lines[f"in the model {number}"] = note
-        with busy("reading it back"):
-            lines["read back"] = _read_back(feeder, model)
+        lines["read back"] = proof
         if json_:
             show_json({"converted": lines, "folder": str(out)})
             return
@@ -92,13 +98,55 @@ def _renamed(model: "WrittenModel") -> str:
     return f"names that OpenDSS cannot hold: {', '.join(told)}{rest}; all in {RENAMED}"
 
 
-def _read_back(feeder: "Feeder", model: "WrittenModel") -> str:
-    """Return how far voltages are off when OpenDSS reads the model, in words."""
+def _write_model(feeder: "Feeder", folder: Path, *, strict: bool) -> tuple["WrittenModel", str]:
+    """Write the model and return it with the sentence that says how far its voltages are off in OpenDSS.
+
+    It is written beside its place first: a model that differs from the feeder never gets there.
+
+    Raises
+    ------
+    InputError
+        A model whose voltages are off; where it is strict, one that says anything in another way too.
+    """
+    from gridagora.report.opendss_model import write_opendss
     from gridagora.report.opendss_model.proof import compare_read_back
 
-    found = compare_read_back(feeder, model.path)
+    with TemporaryDirectory(prefix="gridagora-") as trial:
+        model = write_opendss(feeder, Path(trial) / MODEL)
+        found = compare_read_back(feeder, model.path)
+        problems = [*_off(feeder, found), *(_strictly(feeder, model, found) if strict else ())]
+        if problems:
+            raise InputError(problems)
+        copytree(model.path.parent, folder, dirs_exist_ok=True)
+    return model._replace(path=folder / model.path.name), _proof(found)
+
+
+def _off(feeder: "Feeder", found: float | None) -> list[Problem]:
+    """Return what is wrong with a model whose voltages differ from those of the feeder by so much [pu]."""
+    if found is None or found <= MOST_OFF_PU:
+        return []
+    if isnan(found):
+        got, expected = "no solution at the rated loads", "loads that its lines can carry"
+        return [Problem(f"feeder {feeder.name}", got, expected)]
+    got = f"voltages that are {found:.1e} pu off when OpenDSS solves the model at the rated loads"
+    hint = "Nothing is written, since the model would not be this feeder."
+    return [Problem(f"feeder {feeder.name}", got, f"{MOST_OFF_PU:g} pu at most", hint)]
+
+
+def _strictly(feeder: "Feeder", model: "WrittenModel", found: float | None) -> Iterator[Problem]:
+    """Yield what a strict conversion refuses of a model: all that it says in another way, and that nobody has solved it."""
+    where, expected = (
+        f"model of feeder {feeder.name}",
+        "written strictly, a model without assumption",
+    )
+    for note in model.notes:
+        yield Problem(where, note, expected)
+    if found is None:
+        hint = "pip install 'gridagora[opendss]'"
+        yield Problem(where, "no OpenDSS to solve it with", expected, hint)
+
+
+def _proof(found: float | None) -> str:
     if found is None:
         return "not compared: OpenDSS is not installed (pip install 'gridagora[opendss]')"
-    return (
-        f"voltages at the rated loads differ by {found:.1e} pu at most when OpenDSS reads the model"
-    )
+    return f"voltages at the rated loads differ by {found:.1e} pu at most when OpenDSS solves the model"

@@ -14,7 +14,6 @@ from gridagora.core.components import Capacitors
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.feeder import Feeder
 from gridagora.core.tables import Col
-from gridagora.core.voltage_dependence import is_constant
 from gridagora.report.opendss_model.capacitors import write_capacitor
 from gridagora.report.opendss_model.controls import (
     ElementNames,
@@ -23,7 +22,7 @@ from gridagora.report.opendss_model.controls import (
     write_regulators,
 )
 from gridagora.report.opendss_model.lines import write_line
-from gridagora.report.opendss_model.loads import write_loads
+from gridagora.report.opendss_model.loads import count_held, write_loads
 from gridagora.report.opendss_model.names import NodePlaces, make_safe, place_nodes
 from gridagora.report.opendss_model.rest import (
     Block,
@@ -129,10 +128,9 @@ def write_opendss(feeder: Feeder, folder: Path) -> WrittenModel:
         notes.append(
             f"Controls left out, since what they act on or measure is reactors: {_some(lost)}."
         )
-    if moving := int((~is_constant(feeder.loads.dependence)).sum()):
+    if held := count_held(feeder):
         notes.append(
-            f"{moving} rows of loads that move with voltage are written as constant power: "
-            "voltages of the model differ from those of the flow."
+            f"{held} rows of loads move with voltage as no load of OpenDSS does, and are of constant power in the model."
         )
     return WrittenModel(folder / MASTER, _renamed(feeder, names, places), tuple(notes))
 
@@ -201,10 +199,7 @@ def _table(
         if made is not None and crosses(block, left):
             made, left = None, beyond(block, np.zeros_like(block.y_siemens))
         if not is_symmetric(left):
-            got = "a turn of phase that no coils make"
-            hint = "Give its transformer a shift of whole steps of 30 degrees."
-            where = f"{kind} {table.name[row]}"
-            problems.append(Problem(where, got, "a component of coils and impedances", hint))
+            problems.append(_one_way(kind, table.name[row]))
             continue
         if made is not None:
             lines.append(made.line)
@@ -213,6 +208,18 @@ def _table(
             instead.append(f"{kind} {table.name[row]}")
         rest += write_rest(f"{kind}_{names[row]}", places, block, left)
     return WrittenTable(tuple(lines), tuple(rest), elements, tuple(instead))
+
+
+def _one_way(kind: str, name: str) -> Problem:
+    """Return the problem of a component whose admittance is not the same both ways."""
+    if kind == "transformer":
+        got, expected = "a turn of phase that no coils make", "a component of coils and impedances"
+        hint = "Give its transformer a shift of whole steps of 30 degrees."
+    else:
+        got = "an impedance between two phases that is not the same both ways"
+        expected = "a symmetric matrix, as of any conductors"
+        hint = "Mend the matrix that it is made of."
+    return Problem(f"{kind} {name}", got, expected, hint)
 
 
 def _blocks(table: Any, base_v: Col) -> Iterator[Block]:

@@ -1,7 +1,8 @@
-"""Whether OpenDSS makes the same network of a written model: it is read back, and the two are solved at the rated loads."""
+"""Whether OpenDSS makes the same network of a written model: it solves the model at the rated loads, beside our own flow."""
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -9,13 +10,13 @@ from gridagora.core.feeder import Feeder
 from gridagora.core.tables import Col
 from gridagora.grid.flow import solve
 from gridagora.report.opendss_model.names import make_safe, place_nodes
-from gridagora.sources import opendss
+from gridagora.sources.opendss.engine import compile_script, fault_type, running
 
 
 def compare_read_back(feeder: Feeder, master: Path) -> float | None:
-    """Return the largest difference of any voltage [pu]; None where OpenDSS is not installed, nan where a flow has no solution.
+    """Return the largest difference of any voltage in OpenDSS [pu]; None without OpenDSS, nan where a flow has no solution.
 
-    Taps and capacitors stand as the feeder has them.
+    Taps and capacitors stand as the feeder has them, loads follow their models in both.
 
     Raises
     ------
@@ -24,26 +25,47 @@ def compare_read_back(feeder: Feeder, master: Path) -> float | None:
     """
     if find_spec("dss") is None:
         return None
-    own = feeder.regulators
-    names = make_safe(own.name)
-    fed = np.flatnonzero(own.transformer >= 0)
-    taps = {names[row]: int(own.tap_number[row]) for row in fed}
-    again = opendss.read(master, taps=taps)
+    with running() as engine:
+        compile_script(engine, master.absolute())
+        theirs = _voltages(engine, feeder)
+    own = _at_rating(feeder)
     places = place_nodes(feeder)
-    at = {name.lower(): row for row, name in enumerate(again.nodes.name)}
     spelled = [places.spell([row]) for row in range(len(feeder.nodes.name))]
-    rows = np.array([at[name] for name in spelled if name in at], np.int64)
-    here = np.array([name in at for name in spelled])
-    before, after = _at_rating(feeder)[here], _at_rating(again)[rows]
-    scale = again.nodes.base_v[rows] / feeder.nodes.base_v[here]
-    return float(np.abs(before - after * scale).max())
+    here = np.array([name in theirs for name in spelled])
+    found = np.array([theirs[name] for name in spelled if name in theirs])
+    return float(np.abs(own[here] - found / feeder.nodes.base_v[here]).max())
+
+
+def _voltages(engine: Any, feeder: Feeder) -> dict[str, float]:
+    """Return what OpenDSS finds with taps and banks held as the feeder has them, by node [V]; nan without a solution."""
+    circuit = engine.ActiveCircuit
+    engine.Text.Command = "Set ControlMode=Off"
+    own, banks = feeder.regulators, feeder.capacitors
+    known = set(circuit.RegControls.AllNames)
+    for row, name in enumerate(make_safe(own.name)):
+        if name in known:
+            circuit.RegControls.Name = name
+            circuit.RegControls.TapNumber = int(own.tap_number[row])
+    known = set(circuit.Capacitors.AllNames)
+    for row, name in enumerate(make_safe(banks.name)):
+        if name in known:
+            circuit.Capacitors.Name = name
+            on = int(banks.steps_on[row])
+            circuit.Capacitors.States = [int(at < on) for at in range(int(banks.steps[row]))]
+    try:
+        circuit.Solution.Solve()
+        converged = bool(circuit.Solution.Converged)
+    except fault_type():
+        converged = False
+    names = [name.lower() for name in circuit.AllNodeNames]
+    volts = circuit.AllBusVmag if converged else np.full(len(names), np.nan)
+    return dict(zip(names, np.asarray(volts, float).tolist(), strict=True))
 
 
 def _at_rating(feeder: Feeder) -> Col:
     """Return the voltages of all nodes at the rated loads, shape (m,) [pu]."""
     meters = len(feeder.meters.name)
     q_kvar = np.bincount(feeder.loads.meter, feeder.loads.q_kvar, meters)
-    found: Col = solve(feeder, feeder.meters.p_kw[None], np.asarray(q_kvar, np.float64)[None]).v_pu[
-        0
-    ]
+    rated = feeder.meters.p_kw[None], np.asarray(q_kvar, np.float64)[None]
+    found: Col = solve(feeder, *rated).v_pu[0]
     return found

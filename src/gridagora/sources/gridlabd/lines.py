@@ -157,6 +157,10 @@ def _matrix(
         expected = f"an impedance of each of the phases {lacks}, and a matrix that can be inverted"
         model.tell(configuration, "a matrix with a phase of 0", expected)
         return None
+    if not (np.allclose(ohm, ohm.T, rtol=1e-9) and np.allclose(nano, nano.T, rtol=1e-9)):
+        expected = "figures between two phases that are the same both ways"
+        done = "It is read as it stands, as in GridLAB-D; no conductors have it."
+        model.tell(configuration, "a matrix that is not symmetric", expected, done)
     return ohm, 1e-9j * RADIANS * nano
 
 
