@@ -11,6 +11,7 @@ from gridagora.core.errors import PartError
 from gridagora.core.exchange import (
     Deliveries,
     ExportLimits,
+    MeterFees,
     MeterLimits,
     Plans,
     Positions,
@@ -37,6 +38,7 @@ KINDS = [
     Quotes,
     MeterLimits,
     ExportLimits,
+    MeterFees,
     Tenders,
     Plans,
     Proposals,

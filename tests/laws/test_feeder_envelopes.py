@@ -78,7 +78,10 @@ def test_envelopes_of_the_substation_alone_are_none_where_it_has_no_limit(street
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ({"network": "price"}, "market.rtp.network: got 'price', expected one of none, envelope"),
+        (
+            {"network": "price"},
+            "market.rtp.network: got 'price', expected one of none, envelope, fee",
+        ),
         ({"envelope": "eqal"}, "got 'eqal', expected one of equal, baseline, connection"),
     ],
 )

@@ -82,6 +82,17 @@ class ExportLimits(NamedTuple):
     over_per_kwh: Col  # (n, h) what a kWh beyond it earns less [$/kWh], zero or more
 
 
+class MeterFees(NamedTuple):
+    """Network operator to party: what a kWh through its meter costs more, and given earns more, than what it is quoted.
+
+    A party that is not listed has no fee.
+    """
+
+    product: Product
+    party: Index  # (n,) each listener is one message
+    fee_per_kwh: Col  # (n, h) below zero where more import helps the network [$/kWh]
+
+
 class Tenders(NamedTuple):
     """Party to market: one curve a row, linear blocks between neighbouring points (a step where the two prices are equal)."""
 
@@ -145,6 +156,7 @@ Table = (
     Quotes
     | MeterLimits
     | ExportLimits
+    | MeterFees
     | Tenders
     | Plans
     | Proposals
@@ -162,6 +174,7 @@ LAYOUT: Mapping[type[NamedTuple], str] = MappingProxyType(
         Quotes: "iwww",
         MeterLimits: "iww",
         ExportLimits: "iww",
+        MeterFees: "iw",
         Tenders: "iww",
         Plans: "iw",
         Proposals: "iwoo",

@@ -30,6 +30,7 @@ class NetworkRules(NamedTuple):
     prices: RowPrices = NO_PRICES
     envelopes: str = "substation"  # what envelopes of homes keep: its limit, or the whole feeder
     connection_kw: float = 24.0  # what an envelope leaves a home at most
+    fees_hold_losses: bool = True  # whether a nodal fee has its loss part
 
 
 class EnvelopeRequest(NamedTuple):
@@ -50,6 +51,24 @@ class EnvelopeState(NamedTuple):
     import_kw: Col | None  # (n, h) of the feeder
     export_kw: Col | None  # (n, h) of the feeder
     over_per_kwh: float  # price of a kWh beyond an envelope of the feeder
+
+
+class FeeRequest(NamedTuple):
+    """Asks what each home of an opening pays the network in its hours, where it would be quoted these prices.
+
+    Prices of import and export are (h,) for all, or (n, h) by home [$/kWh].
+    """
+
+    product: Product
+    buy_per_kwh: Col
+    sell_per_kwh: Col
+
+
+class FeeState(NamedTuple):
+    """Nodal fees of n homes over h hours, (n, h) [$/kWh], and the rounds of plans that homes told the operator for them."""
+
+    fee_per_kwh: Col
+    rounds: int
 
 
 class NetworkCheck(NamedTuple):

@@ -10,6 +10,7 @@ from gridagora.core.brief import brief
 from gridagora.core.errors import PartError
 from gridagora.core.exchange import (
     ExportLimits,
+    MeterFees,
     MeterLimits,
     Plans,
     Proposals,
@@ -33,7 +34,7 @@ from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.curves.curve import Curves
 
 ROUNDS_MAX = 10_000
-TABLES = (Quotes, MeterLimits, ExportLimits, Tenders, Plans, Proposals, Transactions)
+TABLES = (Quotes, MeterLimits, ExportLimits, MeterFees, Tenders, Plans, Proposals, Transactions)
 REACH_KW = 1e9  # what a substation can carry without a limit: more than any area takes
 State = TypeVar("State")
 
@@ -121,7 +122,8 @@ class BehindTheMeter(NamedTuple):
     """Resources behind the meters: one curve for each of r resources, its home, and the remaining load of every home.
 
     What a home imports beyond `limit_kw` costs `over_per_kwh` more than its price, what it exports beyond `export_kw` earns
-    `under_per_kwh` less; both of a direction are None where no home has a limit of it.
+    `under_per_kwh` less; both of a direction are None where no home has a limit of it. `fee_per_kwh` comes on top of both prices
+    of a home; None where none has a fee.
     """
 
     curves: Curves
@@ -131,6 +133,7 @@ class BehindTheMeter(NamedTuple):
     over_per_kwh: Col | None = None  # (n,)
     export_kw: Col | None = None  # (n,)
     under_per_kwh: Col | None = None  # (n,)
+    fee_per_kwh: Col | None = None  # (n,)
 
 
 class GateOpen(NamedTuple):
@@ -140,9 +143,9 @@ class GateOpen(NamedTuple):
 
 
 class Posted(NamedTuple):
-    """Prices, or limits of meters and their price, that need no answer."""
+    """Prices, limits of meters and their price, or fees, that need no answer."""
 
-    quotes: Quotes | MeterLimits | ExportLimits
+    quotes: Quotes | MeterLimits | ExportLimits | MeterFees
 
 
 class Costed(NamedTuple):
@@ -196,7 +199,8 @@ class HourPlan(NamedTuple, Generic[State]):
 
     `credit_per_kwh` is the export price where it differs from `price_per_kwh`; `p_kw` the plans that parties report. Import of
     a home beyond its row of `limits` costs more, export beyond that of `export_limits` earns less: it plans on that, and keeps to
-    the first column in the intervals of the hour, on the mean of them or, with `by_interval`, in each.
+    the first column in the intervals of the hour, on the mean of them or, with `by_interval`, in each. `fees` come on top of both
+    prices, for plans and in the intervals of the hour.
     `gap_share` is the certified gap of the plan over its cost, nan without a certificate. Where plans are combined, a party
     that keeps its own needs only `round_share`.
     """
@@ -211,6 +215,7 @@ class HourPlan(NamedTuple, Generic[State]):
     limits: MeterLimits | None = None  # over the h products; None: no meter has one
     export_limits: ExportLimits | None = None  # likewise
     by_interval: bool = False  # whether limits hold in each interval, not on the mean of the hour
+    fees: MeterFees | None = None  # over the h products; None: no meter has one
 
 
 class Clearing(NamedTuple):
@@ -413,9 +418,9 @@ def _converse(
 
 
 def count_posted(
-    traffic: MessageCount, quotes: Quotes | MeterLimits | ExportLimits
+    traffic: MessageCount, quotes: Quotes | MeterLimits | ExportLimits | MeterFees
 ) -> MessageCount:
-    """Return the count with quotes or limits that were posted: one message to each party, in a round of their own."""
+    """Return the count with quotes, limits or fees that were posted: one message to each party, in a round of their own."""
     return _count_round(_count_table(traffic, quotes))
 
 

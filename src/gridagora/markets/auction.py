@@ -61,6 +61,7 @@ from gridagora.mechanisms.network_price import (
     move_supply,
     price_interval,
 )
+from gridagora.mechanisms.nodal_fee import FEE, hear_fees
 from gridagora.mechanisms.operating_envelope import (
     SHARES,
     HomeEnvelopes,
@@ -156,7 +157,7 @@ class Auction:
     `network_rounds` books, each opened at the prices that were posted, of which the one at the least price that holds is traded;
     of what all would add just below it, homes take such a share that the limit is used.
     With "envelope" each home gets a limit of its import for every hour of the day, and where `[network] envelopes` guards the
-    feeder one of its export, as in `peer`, by its `envelope`.
+    feeder one of its export, as in `peer`, by its `envelope`. With "fee" each pays a nodal fee, as there.
 
     References
     ----------
@@ -190,8 +191,8 @@ class Auction:
     look_ahead_prices: str = "import"
     # weight of the day that has passed in what trades are expected to cost
     learning_share: float = 0.5
-    # what the operator of the network does: nothing, move both prices until the limit is kept, or
-    # give each home a limit
+    # what the operator of the network does: nothing, move both prices until the limit is kept, give
+    # each home a limit, or charge each the nodal fee of its hour
     network: str = "none"
     # rounds of posting in an interval, at most, where the network operator sets prices
     network_rounds: int = 12
@@ -279,6 +280,9 @@ class Auction:
             opening = move_opening(opening, network.value_per_kwh)
             kept = kept._replace(network=network)
         buy_per_kwh, sell_per_kwh = self.planning_prices(opening, kept.expected)
+        if self.network == FEE:
+            fees = yield from hear_fees(opening, buy_per_kwh, sell_per_kwh)
+            envelopes = HomeEnvelopes(fees=fees)
         yield Posted(quote(opening.product, opening.party, buy_per_kwh, sell_per_kwh))
         return HourPlan(buy_per_kwh, kept, sell_per_kwh, **envelopes._asdict())
 

@@ -58,6 +58,7 @@ from gridagora.mechanisms.network_price import (
     move_opening,
     price_interval,
 )
+from gridagora.mechanisms.nodal_fee import FEE, hear_fees
 from gridagora.mechanisms.operating_envelope import (
     SHARES,
     HomeEnvelopes,
@@ -129,7 +130,8 @@ class Peer:
     rounds of posting; never by more than a kWh beyond costs. What that earns is the operator's, as congestion rent. With
     "envelope" it gives each home a limit of its import for every hour of the day, its part of that limit, `envelope` "equal", by
     its import in the same hours of the "baseline" or by the size of its "connection"; beyond it a kWh costs as much more. Where
-    `[network] envelopes` guards the feeder, limits of import and export keep its voltages and ratings too.
+    `[network] envelopes` guards the feeder, limits of import and export keep its voltages and ratings too. With "fee" each
+    home pays what its kWh adds to losses and limits of the network, beside its trades, by `mechanisms.nodal_fee`.
 
     Sessions end when partners agree within `tolerance_kw` and `tolerance_per_kwh`, or after `rounds_max`: then what both ends
     offered last is traded, the rest stays with the supplier, and the status is ROUNDS_SPENT. The day-ahead negotiation at
@@ -168,8 +170,8 @@ class Peer:
     tolerance_per_kwh: float = 1e-5  # price by which they may differ
     rounds_max: int = 300  # rounds of an opening, at most
     penalty: float = 0.03  # step of a price for each kW on which partners differ [$/kWh/kW]
-    # what the operator of the network does: nothing, move both prices until the limit is kept, or
-    # give each home a limit
+    # what the operator of the network does: nothing, move both prices until the limit is kept, give
+    # each home a limit, or charge each the nodal fee of its hour
     network: str = "none"
     # rounds of posting in an interval, at most, where the network operator sets prices
     network_rounds: int = 12
@@ -253,6 +255,9 @@ class Peer:
             envelopes = yield from hear_envelopes(
                 opening, self.envelope, self.reserve_share, limits
             )
+        if self.network == FEE:
+            prices = opening.supply.import_per_kwh, opening.supply.export_per_kwh
+            envelopes = HomeEnvelopes(fees=(yield from hear_fees(opening, *prices)))
         if self.network == "price":
             below: Col | float = 0.0
             if kept.path is not None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from gridagora.core.encoding import message_bytes
 from gridagora.core.errors import InputError, PartError, Problem
-from gridagora.core.exchange import LAYOUT, Plans, Status, Transactions, quote
+from gridagora.core.exchange import LAYOUT, MeterFees, Plans, Status, Transactions, quote
 from gridagora.core.limits import Limits, keep_reserve
 from gridagora.core.registry import register
 from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Residual, Rulebook
@@ -33,6 +33,7 @@ from gridagora.core.session import (
 from gridagora.core.tables import Col, Flag
 from gridagora.kernels.curves.awards import clear_some
 from gridagora.kernels.curves.curve import Curves
+from gridagora.mechanisms.nodal_fee import FEE, hear_fees
 from gridagora.mechanisms.operating_envelope import check_envelope, hold_envelopes
 from gridagora.mechanisms.retail.clearing import GameParameters
 from gridagora.mechanisms.retail.demand import identify_end_users, make_probes
@@ -105,6 +106,7 @@ class Retailer:
 
     With `network` "envelope" each home gets a limit of its import, and where `[network] envelopes` guards the feeder one of its
     export, from `mechanisms.operating_envelope`, shared by `envelope`; a kWh beyond costs more, or earns less.
+    With "fee" each pays what its kWh adds to losses and limits of the network, by `mechanisms.nodal_fee`.
 
     References
     ----------
@@ -124,8 +126,8 @@ class Retailer:
     reserve_share: float = 0.03
     shifting: bool = True  # whether demand moves between hours, in place of each hour by itself
     outside_ratio: float = 1.0  # outside tariff over the rate that recovers its cost
-    # what the operator of the network does: nothing, or give each home a limit of its import, and
-    # of its export where `[network]` says so
+    # what the operator of the network does: nothing, give each home a limit of its import, and of
+    # its export where `[network]` says so, or charge each the nodal fee of its hour
     network: str = "none"
     # how limits of homes are set: the same in all, by what each imports in the baseline, or by the
     # size of its connection
@@ -192,6 +194,9 @@ class Retailer:
                 np.isfinite(path.retail_per_kwh), path.retail_per_kwh, path.internal_per_kwh
             )
         )
+        fees: MeterFees | None = None
+        if self.network == FEE:
+            fees = yield from hear_fees(opening, _spread_prices(leads, path))
         users: Demand | None = None
         if agrees and self.outer == PRICE_SIGNAL:
             path = yield from self.negotiated(opening, outside, leads, path)
@@ -217,7 +222,9 @@ class Retailer:
             [path.internal_per_kwh - supply.import_per_kwh, quoted.retail_per_kwh, path.steep]
         )
         after = RetailState(state.outside, PricePath(opening.product.start_s, carry))
-        plan = HourPlan(_spread_prices(leads, quoted), after, p_kw=total_kw / kept)
+        plan = HourPlan(_spread_prices(leads, quoted), after, p_kw=total_kw / kept, fees=fees)
+        if fees is not None:
+            return plan
         return (yield from hold_envelopes(plan, opening, self.network, self.envelope))
 
     def available_limits(self, opening: Opening) -> Limits:

@@ -24,14 +24,15 @@ class RealTimePrice:
 
     With `network` "envelope" each home gets a limit of its import, and where `[network] envelopes` guards the feeder one of its
     export, from `mechanisms.operating_envelope`, shared by `envelope`; a kWh beyond costs more, or earns less.
+    With "fee" each pays what its kWh adds to losses and limits of the network, by `mechanisms.nodal_fee`.
     """
 
     fixed: ClassVar[Rulebook] = POSTED_PRICE._replace(posts_hours=True)
 
     # what a kWh that leaves a home earns: the wholesale price, or the import price
     export: str = "wholesale"
-    # what the operator of the network does: nothing, or give each home a limit of its import, and
-    # of its export where `[network]` says so
+    # what the operator of the network does: nothing, give each home a limit of its import, and of
+    # its export where `[network]` says so, or charge each the nodal fee of its hour
     network: str = "none"
     # how limits of homes are set: the same in all, by what each imports in the baseline, or by the
     # size of its connection

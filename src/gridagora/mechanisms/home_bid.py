@@ -11,7 +11,8 @@ from gridagora.kernels.curves.groups import allocate_rows, gather, price_at_quan
 def bid_home(opening: Opening, behind: BehindTheMeter) -> Tenders:
     """Return one curve for each home: the exact sum of those of its devices and of its load less PV.
 
-    Beyond a limit of its meter it bids as much less as a kWh there costs more, or asks as much more as it earns less.
+    Beyond a limit of its meter it bids as much less as a kWh there costs more, or asks as much more as it earns less. Its fee
+    lowers all that it bids and asks.
     """
     parties = len(opening.party)
     curves = gather(behind.curves, behind.home, parties, behind.net_kw)
@@ -19,6 +20,10 @@ def bid_home(opening: Opening, behind: BehindTheMeter) -> Tenders:
         curves = soft_limit(curves, -np.inf, behind.limit_kw, behind.over_per_kwh)
     if behind.export_kw is not None and behind.under_per_kwh is not None:
         curves = soft_limit(curves, -behind.export_kw, np.inf, behind.under_per_kwh)
+    if behind.fee_per_kwh is not None:
+        points = np.diff(curves.offset)
+        lower = curves.price_per_kwh - np.repeat(behind.fee_per_kwh, points)
+        curves = curves._replace(price_per_kwh=lower)
     return tender(opening.product, opening.party, curves)
 
 
@@ -27,7 +32,10 @@ def dispatch_home(behind: BehindTheMeter, clearing: Clearing) -> Col | None:
     trades = clearing.transactions
     if trades is None:
         return None
-    return share_inside(behind, trades.p_kw[:, 0], trades.price_per_kwh[:, 0])
+    price = trades.price_per_kwh[:, 0]
+    if behind.fee_per_kwh is not None:
+        price = price + behind.fee_per_kwh
+    return share_inside(behind, trades.p_kw[:, 0], price)
 
 
 def share_inside(behind: BehindTheMeter, p_kw: Col, price_per_kwh: Col) -> Col:

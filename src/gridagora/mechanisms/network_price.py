@@ -38,7 +38,12 @@ from gridagora.mechanisms.peer_messages import MESSAGES, SupplierPrices
 Found = TypeVar("Found")
 
 
-NETWORKS = ("none", "price", "envelope")  # what the operator may do beside trade between homes
+NETWORKS = (
+    "none",
+    "price",
+    "envelope",
+    "fee",
+)  # what the operator may do beside trade between homes
 
 
 class NetworkTerms(NamedTuple):

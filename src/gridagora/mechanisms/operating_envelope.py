@@ -17,26 +17,31 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gridagora.core.errors import PartError, Problem, nearest
-from gridagora.core.exchange import ExportLimits, MeterLimits
+from gridagora.core.exchange import ExportLimits, MeterFees, MeterLimits
 from gridagora.core.network_operator import EnvelopeRequest, EnvelopeState
 from gridagora.core.product import HOUR_S
 from gridagora.core.records import row_blocks
 from gridagora.core.session import Baseline, HourPlan, Opening, Planning, Posted, State
 from gridagora.core.tables import Col
 from gridagora.mechanisms.network_price import substation_of
+from gridagora.mechanisms.nodal_fee import FEE, hear_fees
 
 SHARES = ("equal", "baseline", "connection")
-ENVELOPES = ("none", "envelope")  # what the operator may do beside a design that posts prices
+ENVELOPES = ("none", "envelope", FEE)  # what the operator may do beside a design that posts prices
 DAY_H = 24
 RESERVE_SHARE = 0.03  # of the limit of the substation, for on/off units that cannot follow exactly
 
 
 class HomeEnvelopes(NamedTuple):
-    """Envelopes as a plan holds them: limits of import and export, None where there are none, and whether intervals keep them."""
+    """What the operator posts, as a plan holds it: limits of import and export, and fees, None where there are none.
+
+    `by_interval` says whether limits hold in each interval, not on the mean of the hour.
+    """
 
     limits: MeterLimits | None = None
     export_limits: ExportLimits | None = None
     by_interval: bool = False
+    fees: MeterFees | None = None
 
 
 def share_limit(baseline: Baseline, by: str, sign: float = 1.0) -> Col:
@@ -134,7 +139,10 @@ def hear_envelopes(
 def hold_envelopes(
     plan: HourPlan[State], opening: Opening, network: str, rule: str
 ) -> Planning[State]:
-    """Return a plan with the envelopes of the operator, where a design has `network` "envelope"; else as it is."""
+    """Return a plan with the envelopes of the operator, where a design has `network` "envelope"; with its fees under "fee"."""
+    if network == FEE:
+        fees = yield from hear_fees(opening, plan.price_per_kwh, plan.credit_per_kwh)
+        return plan._replace(fees=fees)
     if network != "envelope":
         return plan
     envelopes = yield from hear_envelopes(opening, rule, RESERVE_SHARE)

@@ -38,6 +38,7 @@ from gridagora.run import reactive
 from gridagora.run import result as results
 from gridagora.run.comms import CommsFaults
 from gridagora.run.evaluate import evaluate
+from gridagora.run.fee_returns import return_fees
 from gridagora.run.forecast import WholesaleTerms, draw_errors
 from gridagora.run.loss_charges import charge_losses
 from gridagora.run.network_rules import hold_network, wanted_prices
@@ -430,7 +431,8 @@ def add_power_flow(
     period = settlement_period(seen)
     losses = wire_losses(seen.parties, period, net.losses_kw, seen.wholesale_per_kwh, seen.dt_h)
     booked = seen._replace(ledger=join([seen.ledger, losses]))
-    seen = charge_losses(booked, scene.other_kw, scene.scenario.network.losses)
+    rule = scene.scenario.network.losses
+    seen = return_fees(charge_losses(booked, scene.other_kw, rule), rule)
     if not net.failed:
         return seen
     text = (

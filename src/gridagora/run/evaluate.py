@@ -23,6 +23,7 @@ from gridagora.run.settle import (
     MeterPrices,
     Settlement,
     book_charges,
+    book_fees,
     book_trades,
     congestion_rent,
     deviation_charge,
@@ -73,6 +74,7 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
             book_trades(s, ran.trades),
             deviation_charge(s, home_kw, award_kw, homes.quality),
             book_charges(s, charged),
+            book_fees(s, ran.fee_usd),
         ]
     )
     if ran.residual is Residual.PROSUMERS:

@@ -1,4 +1,4 @@
-"""Limits of import and export at the meters of homes: those of a window, and what an hour leaves to each of its intervals."""
+"""Limits and fees at the meters of homes: those of a window, and what an hour leaves to each of its intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,17 +34,22 @@ class HourMeters:
     beyond_usd: Col  # (n,) of import and export beyond posted limits, so far
     peak_kw: Col  # (n,) largest hour so far in which demand counts
     cap_kw: Col  # (n,) up to which homes let their import go under a demand charge
+    fee_usd: Col  # (n,) nodal fees so far, import less export
     posted: HomeLimits | None = None  # by the design, from the present hour on
     limits: HomeLimits | None = None  # that homes keep to: posted, or their own
+    fee_per_kwh: Col | None = None  # (n, h) on top of both prices, from the present hour on
 
-    def begin_hour(self, posted: HomeLimits | None) -> None:
-        """Begin an hour with the limits that the design posted."""
+    def begin_hour(self, posted: HomeLimits | None, fee_per_kwh: Col | None = None) -> None:
+        """Begin an hour with the limits that the design posted, and the fees (n, h) [$/kWh] of the network operator."""
         self.posted = self.limits = posted
+        self.fee_per_kwh = fee_per_kwh
         self.used_kwh = np.zeros(len(self.used_kwh))
 
     def count(self, metered_kw: Col, dt_h: float, end_share: float) -> None:
         """Count an interval that ends at a share of the hour, in which homes took `metered_kw` (n,) [kW]."""
         self.used_kwh += metered_kw * dt_h
+        if self.fee_per_kwh is not None:
+            self.fee_usd += self.fee_per_kwh[:, 0] * metered_kw * dt_h
         if self.posted is None:
             return
         if self.posted.by_interval:
@@ -69,8 +74,8 @@ def _charge_beyond(posted: HomeLimits, mean_kw: Col) -> Col:
 
 def open_meters(homes: int) -> HourMeters:
     """Return meters that have counted nothing."""
-    used_kwh, beyond_usd, peak_kw, cap_kw = (np.zeros(homes) for _ in range(4))
-    return HourMeters(used_kwh, beyond_usd, peak_kw, cap_kw)
+    used_kwh, beyond_usd, peak_kw, cap_kw, fee_usd = (np.zeros(homes) for _ in range(5))
+    return HourMeters(used_kwh, beyond_usd, peak_kw, cap_kw, fee_usd)
 
 
 def join_limits(
@@ -93,6 +98,18 @@ def join_limits(
         imports = np.broadcast_to(np.inf, shape), np.broadcast_to(0.0, shape)
     export_kw, under_per_kwh = exports or (None, None)
     return HomeLimits(*imports, export_kw, under_per_kwh, by_interval)
+
+
+def join_fees(plans: Sequence[HourPlan[Any]], sizes: Sequence[int], hours: int) -> Col | None:
+    """Return the fees of the homes of all runs, so many each, (n, hours) [$/kWh]; None where no plan has any."""
+    if all(plan.fees is None for plan in plans):
+        return None
+    fee_per_kwh, first = np.zeros((sum(sizes), hours)), 0
+    for plan, size in zip(plans, sizes, strict=True):
+        if plan.fees is not None:
+            fee_per_kwh[first + plan.fees.party] = plan.fees.fee_per_kwh
+        first += size
+    return fee_per_kwh
 
 
 def _join(

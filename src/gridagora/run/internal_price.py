@@ -177,17 +177,19 @@ def _of_rows(price: Col, chosen: Flag) -> Col:
 def quote_devices(meter: Quotes, inner: BehindTheMeter) -> tuple[Quotes, Index | None]:
     """Return what each device is quoted inside its home, and which way each home trades (n,): 1 imports, -1 exports, 0 neither.
 
-    What devices are quoted at the meter is the same for all of a home. Where it has no kink and no limit, or nothing is planned,
-    they hear it as it is; the second answer is None where export earns what import costs.
+    What devices are quoted at the meter is the same for all of a home; the fee of the home comes on top. Where it has no kink and
+    no limit, or nothing is planned, they hear that; the second answer is None where export earns what import costs.
 
     Raises
     ------
     PartError
         Prices with a kink at some meters and without one at others.
     """
-    curves, home, net_kw, *beyond = inner
+    curves, home, net_kw, *beyond, fee_per_kwh = inner
     if not len(meter.party) or len(curves.offset) == 1:
         return meter, None
+    if fee_per_kwh is not None:
+        meter = _add_fee(meter, fee_per_kwh[home, None])
     kinked = make_kinked(_once(meter.buy_per_kwh), _once(meter.sell_per_kwh))
     limited = any(each is not None for each in beyond)
     if not kinked.any() and not limited:
@@ -207,6 +209,13 @@ def quote_devices(meter: Quotes, inner: BehindTheMeter) -> tuple[Quotes, Index |
         else (found.price_per_kwh >= buy).astype(np.int64) - (found.price_per_kwh <= sell)
     )
     return meter._replace(buy_per_kwh=price, sell_per_kwh=price, share=found.share[home, None]), way
+
+
+def _add_fee(meter: Quotes, fee_per_kwh: Col) -> Quotes:
+    """Return quotes with a fee of every device (r, 1) on top [$/kWh]."""
+    return meter._replace(
+        buy_per_kwh=meter.buy_per_kwh + fee_per_kwh, sell_per_kwh=meter.sell_per_kwh + fee_per_kwh
+    )
 
 
 def _once(quoted_per_kwh: Col) -> Col:

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from gridagora.core.agents import Believed
+from gridagora.core.agents import Believed, proposals
 from gridagora.core.device import GroupBelief, Window
 from gridagora.core.errors import PartError
+from gridagora.core.exchange import Quotes, quote
 from gridagora.core.ports import Agents
 from gridagora.core.product import Commodity
 from gridagora.core.rules import Bidder
-from gridagora.core.session import Commitment, HourPlan, drive_together
+from gridagora.core.session import Commitment, Costed, HourPlan, Opening, drive_together
 from gridagora.core.tables import LEAD_H, Col, Index
 from gridagora.kernels.stores.table import join_rows
 from gridagora.kernels.stores.value import Stores
@@ -24,8 +25,9 @@ from gridagora.run.answers import PartiesInStep
 from gridagora.run.demand_caps import MeterProblem, choose_caps, limit_by_caps
 from gridagora.run.demand_terms import charge_demand
 from gridagora.run.forecast import believed_load_kw, energy_per_kwh
-from gridagora.run.home_limits import curtail_first, join_limits
+from gridagora.run.home_limits import curtail_first, join_fees, join_limits
 from gridagora.run.network_operator import Askers, answer_network, with_inverter
+from gridagora.run.nodal_fees import known_fees
 from gridagora.run.opening import hour_product, open_plan
 from gridagora.run.record import device_rows
 from gridagora.run.settle import Position
@@ -50,7 +52,8 @@ def plan_window(demand: DemandSide, hour: int) -> homes_at.FleetPlan:
     specs, sessions = homes_at.beliefs(demand.fleet, hour, window, value, demand.automated)
     disclosed = DisclosedBeliefs(demand, hour, specs, sessions)
     plans = plan_runs(disclosed, energy)
-    demand.meters.begin_hour(join_limits(plans, np.diff(demand.first_home).tolist(), window))
+    sizes = np.diff(demand.first_home).tolist()
+    demand.meters.begin_hour(join_limits(plans, sizes, window), join_fees(plans, sizes, window))
     return homes_at.plan(demand.fleet, specs, *find_inside(disclosed, plans))
 
 
@@ -95,10 +98,14 @@ def plan_runs(disclosed: DisclosedBeliefs, energy: Sequence[Col]) -> list[HourPl
     )
 
     def ask(asked: Mapping[int, Any]) -> Mapping[int, Any]:
-        found = answer_network(asked, runs, lambda run: askers_of_plan(disclosed, run))
+        found = answer_network(
+            asked, runs, lambda run: askers_of_plan(disclosed, run, openings[run])
+        )
         if found:
             return found
-        answers = parties.answer(asked)
+        answers = parties.answer(
+            {run: _add_fee(runs[run], hour, message) for run, message in asked.items()}
+        )
         for run, answer in answers.items():
             refuse_unsound_answer(runs[run], answer, openings[run])
         return answers
@@ -118,6 +125,18 @@ def plan_runs(disclosed: DisclosedBeliefs, energy: Sequence[Col]) -> list[HourPl
         desk.traffic = found.traffic
         _keep_plan(desk, found.result, parties.agents.get(run))
     return [found.result for found in driven]
+
+
+def _add_fee(desk: RunState, hour: int, message: Any) -> Any:
+    """Return what homes are asked as they hear it: prices with the fees that each pays on top, where the run has any."""
+    if desk.fees is None or not isinstance(message, Quotes | Costed):
+        return message
+    if isinstance(message, Costed):
+        return message._replace(quotes=_add_fee(desk, hour, message.quotes))
+    fee = known_fees(desk, hour, message.buy_per_kwh.shape[1])[message.party]
+    return message._replace(
+        buy_per_kwh=message.buy_per_kwh + fee, sell_per_kwh=message.sell_per_kwh + fee
+    )
 
 
 def _keep_plan(desk: RunState, plan: HourPlan[Any], agents: Agents | None) -> None:
@@ -163,13 +182,17 @@ def believe_homes(disclosed: DisclosedBeliefs, run: int) -> Believed:
     return Believed(net_kw, told, home, desk.is_prosumer, homes_at.THREADS)
 
 
-def askers_of_plan(disclosed: DisclosedBeliefs, run: int) -> Askers:
+def askers_of_plan(disclosed: DisclosedBeliefs, run: int, opening: Opening) -> Askers:
     """Return who tenders in the look-ahead of a run: homes, or the resources whose specifications were heard."""
     desk, fleet = disclosed.demand.runs[run], disclosed.demand.fleet
     believed, own = believe_homes(disclosed, run), disclosed.demand.homes_of_run(run)
     inverters, homes = with_inverter(fleet, own), len(believed.net_kw)
+
+    def plan(price_per_kwh: Col) -> Col:
+        return proposals(quote(opening.product, np.arange(homes), price_per_kwh), believed).p_kw
+
     if desk.bidder is Bidder.HOME:
-        return Askers(np.arange(homes), believed.net_kw, None, inverters)
+        return Askers(np.arange(homes), believed.net_kw, None, inverters, plan)
     about = [group.about for group in fleet.groups]
     motor = [
         np.full(len(home), not kind.has_inverter)
@@ -179,7 +202,7 @@ def askers_of_plan(disclosed: DisclosedBeliefs, run: int) -> Askers:
         np.concatenate([np.zeros(0, dtype), *parts])
         for dtype, parts in ((np.int64, believed.home), (np.bool_, motor))
     )
-    return Askers(home, believed.net_kw, is_motor, inverters)
+    return Askers(home, believed.net_kw, is_motor, inverters, plan)
 
 
 def bind_commitment(desk: RunState, commitment: Commitment) -> None:
@@ -227,7 +250,9 @@ def find_inside(
     PartError
         Runs of which some have such a kink and others do not.
     """
-    demand, hour, paths = disclosed.demand, disclosed.hour, [plan.price_per_kwh for plan in plans]
+    demand, hour = disclosed.demand, disclosed.hour
+    plans = [add_fees(plan) for plan in plans]
+    paths = [plan.price_per_kwh for plan in plans]
     kinked = [
         plan.credit_per_kwh is not None
         and bool(make_kinked(plan.price_per_kwh, plan.credit_per_kwh).any())
@@ -277,6 +302,18 @@ def find_inside(
         share = found.gap_usd[own].sum() / max(found.cost_usd[own].sum(), 1e-9)
         desk.track.worst[1] = np.fmax(desk.track.worst[1], share)
     return found.price_per_kwh, found.p_kw
+
+
+def add_fees(plan: HourPlan[Any]) -> HourPlan[Any]:
+    """Return a plan with fees in the prices that homes plan on, by home; as it is where it has none."""
+    if plan.fees is None:
+        return plan
+    fee = plan.fees.fee_per_kwh
+    credit = plan.credit_per_kwh
+    return plan._replace(
+        price_per_kwh=plan.price_per_kwh + fee,
+        credit_per_kwh=None if credit is None else credit + fee,
+    )
 
 
 def _join_paths(demand: DemandSide, paths: Sequence[Col]) -> Col:

@@ -57,7 +57,7 @@ def charge_losses(outcome: Outcome, other_kw: Col, rule: str) -> Outcome:
         entries = [_lay(outcome, use, CHARGE, cost_usd, lost_kwh)]
     else:
         entries = _charge_marginal(outcome, use, net, cost_usd)
-    return _with_entries(outcome, join([outcome.ledger, *entries]))
+    return with_entries(outcome, join([outcome.ledger, *entries]))
 
 
 def _charge_marginal(
@@ -131,7 +131,8 @@ def _book(
     return join(entries)
 
 
-def _with_entries(outcome: Outcome, ledger: Ledger) -> Outcome:
+def with_entries(outcome: Outcome, ledger: Ledger) -> Outcome:
+    """Return an outcome with another ledger, and the bills and balances of that."""
     parties: Parties = outcome.parties
     paid = paid_uusd(ledger, len(parties.id))
     return outcome._replace(

@@ -15,6 +15,8 @@ from gridagora.core.limits import Coefficients, beyond_kw
 from gridagora.core.network_operator import (
     EnvelopeRequest,
     EnvelopeState,
+    FeeRequest,
+    FeeState,
     NetworkCheck,
     NetworkState,
 )
@@ -22,6 +24,7 @@ from gridagora.core.product import HOUR_S
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.population.fleet import Fleet
 from gridagora.run.envelopes import tell_envelopes
+from gridagora.run.nodal_fees import tell_fees
 from gridagora.run.power_flow import TAN_PHI, Wiring, meter_powers
 from gridagora.run.state import RunState, wiring_of
 
@@ -36,6 +39,9 @@ class Askers(NamedTuple):
     own_kw: Col  # (H, h)
     is_motor: Flag | None  # (n,) parties that draw at the power factor of appliances; None: homes
     equipped: Flag  # (H,) homes with an inverter
+    plan: Callable[[Col], Col] | None = (
+        None  # what homes would take at prices inside them, (H, h) each [$/kWh], [kW]; None in an interval
+    )
 
 
 def with_inverter(fleet: Fleet, rows: slice) -> Flag:
@@ -167,6 +173,31 @@ def answer_envelopes(desk: RunState, askers: Askers, asked: EnvelopeRequest) -> 
     return tell_envelopes(desk, asked, askers.own_kw.shape[1])
 
 
+def answer_fees(desk: RunState, askers: Askers, asked: FeeRequest) -> FeeState:
+    """Return the nodal fees of all homes over the hours of a look-ahead.
+
+    Raises
+    ------
+    PartError
+        An interval, in which nobody plans.
+    """
+    if askers.plan is None:
+        raise PartError(
+            "nodal fees are asked for in an interval, expected in a look-ahead: homes plan there"
+        )
+    wiring, own_kw = wiring_of(desk.study), askers.own_kw
+    first = (asked.product.start_s - desk.study.start_s) // HOUR_S
+    other_kw = wiring.other_kw[first : first + own_kw.shape[1]]
+    before = None if desk.flow is None else desk.flow.after
+
+    def solve(p_kw: Col) -> Flow:
+        motors_kw = np.where(askers.equipped[:, None], own_kw, np.maximum(own_kw, p_kw))
+        drawn = meter_powers(wiring.home_meter, p_kw, motors_kw.clip(min=0), other_kw)
+        return _solve(wiring, *drawn, before)[0]
+
+    return tell_fees(desk, asked, askers.plan, solve, askers.equipped)
+
+
 ANSWERS: Mapping[type, Callable[[RunState, Askers, Any], Any]] = MappingProxyType(
-    {NetworkCheck: check_network, EnvelopeRequest: answer_envelopes}
+    {NetworkCheck: check_network, EnvelopeRequest: answer_envelopes, FeeRequest: answer_fees}
 )

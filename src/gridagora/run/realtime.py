@@ -68,6 +68,7 @@ def run_interval(demand: DemandSide, asked: Orders = NO_ORDERS) -> list[Stepped]
         owner,
         expected_kw,
         *limit_interval(demand.meters.limits, demand.meters.used_kwh, passed_h),
+        None if demand.meters.fee_per_kwh is None else demand.meters.fee_per_kwh[:, 0],
     )
     among = split_devices(inner, demand.first_home)
     closed = clear_runs(demand, i, inner, among)

@@ -19,6 +19,8 @@ from gridagora.settlement.parties import Parties, Role, row_of, rows_of
 CHARGE = "deviation charge"
 RENT = "congestion rent"  # the network operator's part of the price of energy
 DELIVERY = "delivery"  # network charges of energy from the public grid
+LOSSES = "losses"  # what the wires buy
+FEE = "network fee"  # nodal fees of the network operator
 BEYOND = "beyond limit"  # import or export of a home beyond the limit of its meter
 OVERLOAD = "overload"  # energy beyond the limit of the substation, by its price
 
@@ -175,7 +177,7 @@ def wire_losses(
         float(np.nansum(losses_kw) * dt_h),
     )
     return book(
-        row_of(parties, Role.WIRES), row_of(parties, Role.WHOLESALE), "losses", cost, period, lost
+        row_of(parties, Role.WIRES), row_of(parties, Role.WHOLESALE), LOSSES, cost, period, lost
     )
 
 
@@ -292,6 +294,14 @@ def book_charges(s: Settlement, charged_usd: Mapping[str, Col]) -> Ledger:
             for item, usd in charged_usd.items()
         ]
     )
+
+
+def book_fees(s: Settlement, fee_usd: Col | None) -> Ledger:
+    """Book what homes pay the wires by nodal fees, (n,) [$]; it moves no energy, and no entries where nobody pays."""
+    if fee_usd is None or not fee_usd.any():
+        return books.open_ledger()
+    homes, wires = rows_of(s.parties, Role.HOME), row_of(s.parties, Role.WIRES)
+    return book(homes, wires, FEE, fee_usd, s.period, place=s.place)
 
 
 def deviation_charge(

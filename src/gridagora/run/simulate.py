@@ -130,6 +130,7 @@ def finish_run(
         desk.lean.bits,
         desk.capacity,
         demand.meters.beyond_usd[own],
+        fee_usd=demand.meters.fee_usd[own],
         billing=desk.billing,
     )
 

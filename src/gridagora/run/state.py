@@ -134,6 +134,7 @@ class FinishedRun(NamedTuple):
     lean_bits: int = 0  # of all homes about themselves in the leanest form
     capacity: CapacityTerms | None = None  # what the design charges for power
     beyond_usd: Col | None = None  # (n,) what homes pay beyond posted limits
+    fee_usd: Col | None = None  # (n,) what homes pay the network by nodal fees
     end_x: Mapping[str, Col] | None = (
         None  # (r, s) end states by kind, if asked for [unit of the store]
     )
@@ -213,6 +214,7 @@ class RunState:
     posted: Quotes | None = None  # of every interval of the present hour, where the rules say so
     opened: HourOpening | None = None  # of the present hour
     envelopes: tuple[int, Envelopes] | None = None  # of the feeder, from an hour of the run on
+    fees: tuple[int, Col] | None = None  # of homes, (n, h) [$/kWh], from an hour of the run on
     capacity: CapacityTerms | None = None  # what the design charges for power
     billing: RetailTerms | None = None  # of a retail tariff by which homes are billed
 

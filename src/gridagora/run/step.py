@@ -288,6 +288,8 @@ class Run:
             held = position.p_kw[:, hour]
         more_kw = kw.clip(min=0) - held.clip(min=0)
         usd += (price * more_kw + credit * (kw - held - more_kw)) * dt
+        if desk.demand.meters.fee_per_kwh is not None:
+            usd += desk.demand.meters.fee_per_kwh[:, 0] * home_kw * dt
         return usd
 
 

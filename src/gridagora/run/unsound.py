@@ -8,6 +8,7 @@ import numpy as np
 from gridagora.core.errors import PartError
 from gridagora.core.exchange import (
     ExportLimits,
+    MeterFees,
     MeterLimits,
     Plans,
     Proposals,
@@ -17,6 +18,7 @@ from gridagora.core.exchange import (
 )
 from gridagora.core.rules import Bidder, Pricing
 from gridagora.core.session import Clearing, HourPlan, Opening
+from gridagora.core.tables import Index
 from gridagora.kernels.curves.awards import are_within
 from gridagora.kernels.curves.curve import Curves, is_in_order
 from gridagora.run.state import RunState
@@ -246,6 +248,8 @@ def refuse_unsound_plan(desk: RunState, plan: object, opening: Opening) -> None:
     for limits, kind in ((plan.limits, MeterLimits), (plan.export_limits, ExportLimits)):
         if limits is not None:
             _refuse_unsound_limits(who, limits, kind, n, h)
+    if plan.fees is not None:
+        _refuse_unsound_fees(who, plan.fees, n, h)
     for bound in plan.commitments:
         product = bound.product
         if (
@@ -272,14 +276,7 @@ def _refuse_unsound_limits(
         raise PartError(
             f"{who} returned limits of type {type(limits).__name__}, expected {kind.__name__}"
         )
-    rows = np.size(limits.party)
-    refuse_no_numbers(who, "limits of party", limits.party, (rows,))
-    known = (limits.party >= 0) & (limits.party < parties)
-    if not known.all() or np.unique(limits.party).size < rows:
-        expected = f"each at most once, of 0 to {parties - 1}"
-        raise PartError(
-            f"{who} returned limits of parties {limits.party.tolist()}, expected {expected}"
-        )
+    rows = _refuse_strange_parties(who, "limits", limits.party, parties)
     for column in ("limit_kw", "over_per_kwh"):
         values = getattr(limits, column)
         refuse_no_numbers(who, f"limits of {column}", values, (rows, hours))
@@ -287,6 +284,25 @@ def _refuse_unsound_limits(
             at = np.argwhere(values < 0)[0]
             got = f"{column} {values[tuple(at)]} in row {at[0]}"
             raise PartError(f"{who} returned limits of {got}, expected 0 or more")
+
+
+def _refuse_unsound_fees(who: str, fees: object, parties: int, hours: int) -> None:
+    """Refuse fees that are not of parties of the opening, each once, or that are no number."""
+    if not isinstance(fees, MeterFees):
+        raise PartError(f"{who} returned fees of type {type(fees).__name__}, expected MeterFees")
+    rows = _refuse_strange_parties(who, "fees", fees.party, parties)
+    refuse_no_numbers(who, "fees of fee_per_kwh", fees.fee_per_kwh, (rows, hours))
+
+
+def _refuse_strange_parties(who: str, what: str, party: Index, parties: int) -> int:
+    """Return how many parties are listed; refuse those that no opening has, or that are listed twice."""
+    rows = int(np.size(party))
+    refuse_no_numbers(who, f"{what} of party", party, (rows,))
+    known = (party >= 0) & (party < parties)
+    if not known.all() or np.unique(party).size < rows:
+        expected = f"each at most once, of 0 to {parties - 1}"
+        raise PartError(f"{who} returned {what} of parties {party.tolist()}, expected {expected}")
+    return rows
 
 
 def refuse_unsound_tenders(desk: RunState, tenders: Any, parties: int) -> None:

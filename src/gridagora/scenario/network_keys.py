@@ -41,7 +41,7 @@ class NetworkKeys(Table):
         "none",
         description="who pays for the energy that the network loses, at the wholesale price: the wires, all customers by what "
         "they withdraw in the same interval, or each the loss part of its nodal price, with what that leaves over returned by "
-        "what they withdraw",
+        "what they withdraw. Nodal fees hold the loss part too, but for the last case",
     )
     nodal_prices: bool = Field(
         False,
