@@ -11,7 +11,7 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 
 from gridagora.core.encoding import message_bytes
-from gridagora.core.errors import InputError, Problem
+from gridagora.core.errors import InputError, Problem, nearest
 from gridagora.core.exchange import Plans, Proposals, Status, Transactions, quote, tender
 from gridagora.core.limits import Bounds, bounds_of, keep_reserve
 from gridagora.core.place import Places, lift_kw
@@ -43,9 +43,12 @@ from gridagora.core.tables import Col, Index
 from gridagora.kernels.coordination.bundle_master import SupplyCost as Rows
 from gridagora.kernels.coordination.dual import Answer, Coordination, coordinating
 from gridagora.kernels.curves.curve import Curves
+from gridagora.kernels.curves.layers import TreeCleared
+from gridagora.mechanisms.layer_rows import AGREED_KW, NETWORKS, NetworkCleared, clear_network
 from gridagora.mechanisms.layers import clear_space
+from gridagora.mechanisms.row_prices import lay_out
 
-FILLED = int(Status.FILLED)
+FILLED, SPENT = int(Status.FILLED), int(Status.ROUNDS_SPENT)
 REACH_KW = 1e6  # more than any feeder can take: it keeps bounds finite at any price
 REACH_HOME_KW = 100.0  # and so much for each home where they are more
 DAY_H = 24
@@ -76,7 +79,8 @@ class Layered:
     it costs them. `reserve_share` of each limit is kept free for on/off units that cannot follow exactly. With
     `energy_products` homes also hold energy for the run and for each day, which the day-ahead and real-time markets settle on: a
     hedge, which moves bills by what forward prices missed, and no power. `reactive` lets inverters offer reactive power where
-    the scenario agrees a power factor.
+    the scenario agrees a power factor. With `network` "limits" every voltage and rating of the feeder is a row of the layer that
+    holds what it can steer: intervals are cleared again, with a price of each row in its layer, until the exact flow agrees.
 
     References
     ----------
@@ -97,6 +101,8 @@ class Layered:
     # whether homes also hold energy for the run and for each day, as a hedge
     energy_products: bool = False
     reactive: bool = True  # whether inverters offer reactive power where a power factor is agreed
+    # what of the network intervals are cleared with: nothing, or its limits of voltages and ratings
+    network: str = "none"
     strategy: str = "home"  # how homes act under it, one of the strategies that fit it
 
     def __post_init__(self) -> None:
@@ -114,6 +120,9 @@ class Layered:
             for key, good, rule in rules
             if not good
         ]
+        if self.network not in NETWORKS:
+            expected, hint = "one of " + ", ".join(NETWORKS), nearest(self.network, NETWORKS)
+            broken.append(Problem("market.layered.network", repr(self.network), expected, hint))
         if broken:
             raise InputError(broken)
 
@@ -318,22 +327,32 @@ class Layered:
         tenders = (yield GateOpen(opening.product)) or _refuse("tenders")
         over = float(limits.over_per_kwh[0])
         bids = self.plausible(tenders.price_per_kwh, supply, over)
-        found = clear_space(
-            Curves(tenders.offset, tenders.p_kw, bids),
-            site.place,
-            site.tree,
-            bounds_at_places(opening),
-            1 - self.reserve_share,
-            self.blocks,
-            (float(supply.base_kw[0]), *supply_curve(supply, limits)),
-        )
+        curves, bounds = Curves(tenders.offset, tenders.p_kw, bids), bounds_at_places(opening)
+        offered = supply_curve(supply, limits)
+
+        def clear(offers: Curves) -> TreeCleared:
+            kept = 1 - self.reserve_share
+            whole = float(supply.base_kw[0]), *offered
+            return clear_space(offers, site.place, site.tree, bounds, kept, self.blocks, whole)
+
+        found = clear(curves)
         every = np.arange(len(site.tree.parent))
         prices = quote(opening.product, every, found.price_per_kwh[:, None])
         yield LayerMessages(tender(opening.product, every, found.passed), prices)
-        filled = np.full(len(opening.party), FILLED)
-        price = found.price_per_kwh[site.place, None]
+        ended = NetworkCleared(found, np.zeros(len(opening.party)), 0.0)
+        if self.network == "limits":
+            at = lay_out(site.tree, site.place, bounds, 1 - self.reserve_share, offered)
+            ended = yield from clear_network(opening, at, curves, clear, found, self.reserve_share)
+            found = ended.cleared
+        status = FILLED if ended.left_kw <= AGREED_KW else SPENT
+        price = (found.price_per_kwh[site.place] + ended.added_per_kwh)[:, None]
         awards = Transactions(
-            opening.product, opening.party, site.place, found.p_kw[:, None], price, filled
+            opening.product,
+            opening.party,
+            site.place,
+            found.p_kw[:, None],
+            price,
+            np.full(len(opening.party), status),
         )
         return Clearing(awards, place_per_kwh=found.price_per_kwh)
 
