@@ -110,6 +110,8 @@ def mix(
     centre: Col,
     step: float,
     scale: float = 1.0,
+    *,
+    thin: bool = False,
 ) -> Mix:
     """Solve the master problem by a primal-dual interior point.
 
@@ -128,6 +130,9 @@ def mix(
         0 forbids any.
     scale
         Number of homes: the problem is solved for one average home.
+    thin
+        Whether Newton steps are solved in the space of the columns, which takes less where there are fewer of them than steps;
+        `step` is above zero then.
 
     References
     ----------
@@ -152,6 +157,7 @@ def mix(
         step / scale,
         ROUNDS_MAX,
         TOLERANCE,
+        thin=thin,
     )
     weight = np.maximum(point, 0.0)
     weight = weight / np.repeat(np.add.reduceat(weight, start), np.diff(first))

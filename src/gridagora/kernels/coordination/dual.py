@@ -6,9 +6,16 @@ A round publishes a price and hears one summed answer and cost from each group o
     low  = sum_i min { f_i + dt price p_i } + dt price base + sum_t dt min_q { G_t(q) - price q }
 is a bound, and high - low of any feasible schedule is the sum of what the parties and the supply could still gain at that
 price.
+
+Rows of a network may stand beside the net power, each a weighted sum of powers with a soft price beyond its limits:
+
+    y_rt = c_rt + sum_i a_ri p_it,    cost  over_r ((y - high)+ + (low - y)+)
+
+They are further entries of the supply, behind its h steps, and further prices; a party then sees that of the supply and the
+weighted sum of the rows' (`price_parties`).
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +32,7 @@ SERIOUS, GOOD = (
 )  # share of the promised gain at which the centre moves, and at which the step grows
 STEP = 50.0  # kW an average home may at first be out of balance for each $/kWh of distance from the centre
 IDLE_MAX = 6  # rounds a column may stay without weight
+THIN_STEP = 1e-3  # likewise, where rows stand beside the supply and no imbalance should be forgiven
 ROWS = 4096  # resources whose powers are mixed at a time
 
 
@@ -88,15 +96,18 @@ def coordinate(
     step: float = STEP,
     hard: bool = True,
     keep: Keep = kept_whole,
+    by_kw: Col | None = None,
+    seeds: Sequence[Answer] = (),
 ) -> Coordination:
     """Find the price at which answers and supply meet.
 
     Parameters
     ----------
     ask
-        Best response of n resources to a price (h,).
+        Best response of n resources to a price (h,), or (h + k h,) with k rows.
     supply
-        Cost of net power and base load; every field (h,).
+        Cost of net power and base load; every field (h,), or (h + k h,): behind the steps those of each row [any unit], which
+        is free within its limits.
     group
         Group of each resource, shape (n,), any whole numbers; similar resources together need fewer rounds.
     price0_per_kwh
@@ -113,6 +124,11 @@ def coordinate(
         that counts.
     keep
         What is kept of an answer once its sums are filed; powers that are sliced by rows on demand may stand in for the array.
+    by_kw
+        Weights of the powers in k rows, shape (k, n) [unit of the row/kW]; none where it is left out.
+    seeds
+        Answers of an earlier search, whose powers and own costs still hold: they may be mixed as those of this one. They come
+        first among the answers that are returned.
 
     References
     ----------
@@ -129,6 +145,8 @@ def coordinate(
         step=step,
         hard=hard,
         keep=keep,
+        by_kw=by_kw,
+        seeds=seeds,
     )
     price = next(search)
     while True:
@@ -150,6 +168,8 @@ def coordinating(
     step: float = STEP,
     hard: bool = True,
     keep: Keep = kept_whole,
+    by_kw: Col | None = None,
+    seeds: Sequence[Answer] = (),
 ) -> Generator[Col, Answer, Coordination]:
     """Find the price (h,) [$/kWh] at which answers and supply meet: yields each price to try, and is sent the answers to it.
 
@@ -164,11 +184,17 @@ def coordinating(
     group = np.unique(group, return_inverse=True)[1]  # a kind without resources leaves no hole
     order = np.argsort(group, kind="stable")
     first = np.flatnonzero(np.diff(group[order], prepend=-1))
-    table = _Columns([], [], [], len(first))
+    rows = np.zeros((0, len(group))) if by_kw is None else by_kw[:, order]
+    steps = len(price0_per_kwh) // (1 + len(rows))
+    table = _Columns([], [], [], len(first), rows, steps)
     centre, low, high, step = price0_per_kwh, -np.inf, np.inf, step * homes
     answers: list[Answer] = []
+    for seed in seeds:
+        answers.append(keep(seed))
+        _file(table, seed, order, first)
+    sown, last = len(answers), len(answers) + rounds_max
     trace: list[tuple[float, float]] = []
-    price, promise, top, proof = centre, np.inf, centre, 0
+    price, promise, top, proof = centre, np.inf, centre, sown
     best = np.ones((1, len(first)))
     while True:
         answer = yield price
@@ -177,26 +203,27 @@ def coordinating(
         value = dual_value(answer, supply, price)
         del answer
         gain = value - low
-        if gain >= SERIOUS * promise or len(answers) == 1:
-            step *= 0.5 if gain >= GOOD * promise and len(answers) > 1 else 1.0
+        opened = len(answers) == sown + 1
+        if gain >= SERIOUS * promise or opened:
+            step *= 0.5 if gain >= GOOD * promise and not opened else 1.0
             centre = price
         else:
             step *= 1.25
         if value > low:
             low, top, proof = value, price, len(answers) - 1
-        if not hard and len(answers) >= rounds_max:
+        if not hard and len(answers) >= last and (not len(rows) or np.isfinite(high)):
             trace.append((low, high))
             break
         near = high - low <= 100.0 * tolerance * abs(high)
         weight, price, model, value = _master(table, supply, centre, step, homes)
         candidates = [(value, weight)]
-        if near or len(answers) >= rounds_max:
+        if near or len(answers) >= last:
             rigid = _master(table, supply, centre, 0.0, homes)
             candidates.append((rigid[3], rigid[0]))
         high, best = min((high, best), *candidates, key=lambda mixed: mixed[0])
         promise = max(model - low, 1e-12 * abs(model))
         trace.append((low, high))
-        if high - low <= tolerance * abs(high) or len(answers) >= rounds_max:
+        if high - low <= tolerance * abs(high) or len(answers) >= last:
             break
     share = np.pad(best, ((0, len(answers) - len(best)), (0, 0)))
     q = supply.base_kw + np.einsum("kg,kgh->h", share, np.array(table.powers))
@@ -205,7 +232,7 @@ def coordinating(
         low,
         high,
         high - low,
-        len(answers),
+        len(answers) - sown,
         share,
         group,
         tuple(answers),
@@ -215,6 +242,16 @@ def coordinating(
     )
 
 
+def price_parties(price_per_kwh: Col, by_kw: Col) -> Col:
+    """Return what each party pays, shape (n, h) [$/kWh]: the price of the supply, and of k rows times their weights (k, n).
+
+    `price_per_kwh` (h + k h,) [$/kWh], of rows in [$/h] for one unit of each.
+    """
+    k = len(by_kw)
+    table = price_per_kwh.reshape(1 + k, -1)
+    return np.asarray(table[0] + by_kw.T @ table[1:])
+
+
 class _Columns(NamedTuple):
     """Summed answers by round: powers (g, h), own costs (g,) and the number of rounds each stayed without weight."""
 
@@ -222,11 +259,22 @@ class _Columns(NamedTuple):
     costs: list[Col]
     idle: list[Index]
     groups: int
+    by_kw: Col  # (k, n) weights of the resources in rows, in the order of groups
+    steps: int
 
 
 def _file(c: _Columns, answer: Answer, order: Index, first: Index) -> None:
     """File the sums of an answer by group; `order` (n,) sorts the resources by group, `first` (g,) is where each begins."""
-    c.powers.append(np.add.reduceat(answer.p_kw[order], first, axis=0))
+    p_kw = answer.p_kw[order]
+    powers = np.add.reduceat(p_kw, first, axis=0)
+    if len(c.by_kw):
+        ends = np.append(first[1:], len(p_kw))
+        moved = [
+            (c.by_kw[:, i:j] @ p_kw[i:j]).ravel()
+            for i, j in zip(first.tolist(), ends.tolist(), strict=True)
+        ]
+        powers = np.concatenate([powers, np.array(moved)], axis=1)
+    c.powers.append(powers)
     c.costs.append(np.add.reduceat(answer.own_usd[order], first))
     c.idle.append(np.zeros(len(first), np.int64))
 
@@ -239,20 +287,34 @@ def _master(
     g, k = np.nonzero((idle <= IDLE_MAX).T)
     powers, costs = np.array(c.powers)[k, g], np.array(c.costs)[k, g]
     start = np.flatnonzero(np.diff(g, prepend=-1))
-    near = _binding(powers, start, supply)
-    costs_all = costs + powers[:, ~near] @ (supply.dt_h * supply.buy_per_kwh)[~near]
+    near, aside = _binding(powers, start, supply, c.steps)
+    costs_all = costs + powers[:, ~near] @ (supply.dt_h * aside)[~near]
     rest = SupplyCost(*(field[near] for field in supply))
     share, own = _cheapest(costs_all, start), np.zeros(0)
     if near.any():
-        found = mix(powers[:, near], costs_all, start, rest, centre[near], step, float(homes))
+        thin = len(c.by_kw) > 0
+        least = THIN_STEP * homes if thin else 0.0
+        found = mix(
+            powers[:, near],
+            costs_all,
+            start,
+            rest,
+            centre[near],
+            max(step, least),
+            float(homes),
+            thin=thin,
+        )
         share, own = found.weight, found.price_per_kwh
     weight = np.zeros(idle.shape)
     weight[k, g] = share
     if step > 0.0:
         for turn, used in enumerate(weight > 1e-7):
             c.idle[turn] = np.where(used, 0, c.idle[turn] + 1)
-    price = supply.buy_per_kwh.copy()
+    price = aside
     price[near] = own
+    price[c.steps :] = price[c.steps :].clip(
+        -supply.over_per_kwh[c.steps :], supply.over_per_kwh[c.steps :]
+    )
     reduced = np.minimum.reduceat(costs + powers @ (supply.dt_h * price), start)
     model = (
         float(reduced.sum() + (supply.dt_h * price) @ supply.base_kw)
@@ -277,13 +339,22 @@ def _cheapest(cost_usd: Col, start: Index) -> Col:
     return share
 
 
-def _binding(powers_kw: Col, start: Index, supply: SupplyCost) -> NDArray[np.bool_]:
-    """Return the steps (h,) at which some mix of the columns leaves the middle of the supply: its price is known elsewhere."""
+def _binding(
+    powers_kw: Col, start: Index, supply: SupplyCost, steps: int
+) -> tuple[NDArray[np.bool_], Col]:
+    """Return the entries (h + k h,) at which some mix of the columns leaves the block of the supply, and its price elsewhere.
+
+    That block is the middle of the supply in its h steps, and the side of its limits that all mixes leave a row on.
+    """
     low = supply.base_kw + np.minimum.reduceat(powers_kw, start).sum(0)
     high = supply.base_kw + np.maximum.reduceat(powers_kw, start).sum(0)
     bent = ((low < 0.0) & (supply.sell_per_kwh < supply.buy_per_kwh)) | (low < supply.low_kw)
-    outside: NDArray[np.bool_] = bent | (high > supply.high_kw) | (supply.slope_per_kwh_kw > 0.0)
-    return outside
+    outside = bent | (high > supply.high_kw) | (supply.slope_per_kwh_kw > 0.0)
+    above, below = low >= supply.high_kw, high <= supply.low_kw
+    above[:steps], below[:steps] = False, False
+    price = supply.buy_per_kwh + supply.over_per_kwh * (above.astype(float) - below)
+    known: NDArray[np.bool_] = above | below
+    return outside & ~known, price
 
 
 def dual_value(answer: Answer, supply: SupplyCost, price_per_kwh: Col) -> float:

@@ -1,7 +1,8 @@
 """The interior point of the master problem, compiled: all Newton steps of one solution in one call (theory 3.4).
 
 A step eliminates columns, simplexes and supply blocks by hand, so that one dense Cholesky of the size of the horizon is left
-whatever the number of groups.
+whatever the number of groups. Where rows of a network make the supply longer than there are columns, the factor is of the size
+of the columns instead (`thin`): a diagonal and a matrix of low rank are inverted by the identity of Woodbury.
 """
 
 import numpy as np
@@ -159,6 +160,51 @@ def _newton_matrix(apart, diagonal):  # type: ignore[no-untyped-def]
     return matrix
 
 
+@njit(**LEAF)
+def _dot(x, y):  # type: ignore[no-untyped-def]
+    """Return x y, eight sums side by side."""
+    n = x.shape[0]
+    whole = n - n % LANES
+    a = b = c = d = e = f = g = h = 0.0
+    for t in range(0, whole, LANES):
+        a += x[t] * y[t]
+        b += x[t + 1] * y[t + 1]
+        c += x[t + 2] * y[t + 2]
+        d += x[t + 3] * y[t + 3]
+        e += x[t + 4] * y[t + 4]
+        f += x[t + 5] * y[t + 5]
+        g += x[t + 6] * y[t + 6]
+        h += x[t + 7] * y[t + 7]
+    one = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    for t in range(whole, n):
+        one += x[t] * y[t]
+    return one
+
+
+@njit(**JIT)
+def _thin_matrix(apart, diagonal):  # type: ignore[no-untyped-def]
+    """Return the lower half of 1 + apart diagonal^-1 apart', of the size of the columns."""
+    m = apart.shape[0]
+    matrix, even = np.zeros((m, m)), apart / np.sqrt(diagonal)
+    for i in range(m):
+        for j in range(i + 1):
+            matrix[i, j] = _dot(even[i], even[j])
+        matrix[i, i] += 1.0
+    return matrix
+
+
+@njit(**JIT)
+def _solve_newton(factor, apart, diagonal, thin, x):  # type: ignore[no-untyped-def]
+    """Solve (apart' apart + diagonal) x' = x by the factor of either size, in place."""
+    if not thin:
+        _substitute(factor, x)
+        return
+    x /= diagonal
+    y = _times(apart, x)
+    _substitute(factor, y)
+    x -= _sum_rows(y, apart) / diagonal
+
+
 @njit(**JIT)
 def _factor(matrix):  # type: ignore[no-untyped-def]
     """Return the factor of a Newton matrix, and whether there is one; a ridge is added where it is singular."""
@@ -176,7 +222,7 @@ def _factor(matrix):  # type: ignore[no-untyped-def]
 def _direction(p, first, of, dt, slope, point, parts, residuals, aims):  # type: ignore[no-untyped-def]
     """Return the solution of one Newton system for the given residuals and aims; that of v is minus that of u."""
     w, z, u, v, a, b = point
-    factor, dw, total, mean, du, damp = parts
+    factor, dw, total, mean, du, damp, apart, diagonal, thin = parts
     r_w, r_u, r_y, r_l = residuals
     aim_w, aim_u, aim_v = aims
     g_w = r_w + aim_w / w
@@ -185,7 +231,7 @@ def _direction(p, first, of, dt, slope, point, parts, residuals, aims):  # type:
     # weights: d_w = -dw (g_w + p lam + y), y from each simplex
     push = (_by_group(dw * g_w, first) - r_y) / total
     lam = r_l + _sum_rows(-dw * (g_w - push[of]), p) + drawn / damp
-    _substitute(factor, lam)
+    _solve_newton(factor, apart, diagonal, thin, lam)
     y = -(push + _times(mean, lam))
     d_w = -dw * (g_w + _times(p, lam) + y[of])
     both = (du.sum(axis=0) * lam - drawn) / damp
@@ -214,7 +260,7 @@ def _reach(point, moved):  # type: ignore[no-untyped-def]
 
 
 @njit(**JIT)
-def _solve_master(p, f, first, dt, base, q_min, marginal, length, slope, centre, step, rounds, tolerance, w, lam):  # type: ignore[no-untyped-def]  # fmt: skip
+def _solve_master(p, f, first, dt, base, q_min, marginal, length, slope, centre, step, rounds, tolerance, thin, w, lam):  # type: ignore[no-untyped-def]  # fmt: skip
     """Write the weights and dt times the price of the solution; return the mean complementarity that is left."""
     m, h = p.shape
     size = first[1:] - first[:-1]
@@ -244,10 +290,15 @@ def _solve_master(p, f, first, dt, base, q_min, marginal, length, slope, centre,
         total, sum_u = _by_group(dw, first), du.sum(axis=0)
         mean, damp = _mean_column(p, dw, total, first), 1.0 + dt * slope * sum_u
         apart = np.sqrt(dw).reshape(m, 1) * (p - mean[of])
-        factor, whole = _factor(_newton_matrix(apart, step / dt + sum_u / damp))
+        diagonal = step / dt + sum_u / damp
+        matrix = _thin_matrix(apart, diagonal) if thin else _newton_matrix(apart, diagonal)
+        factor, whole = _factor(matrix)
         if not whole:  # nothing is left to move: it stays where it is
             break
-        point, parts = (w, z, u, v, a, b), (factor, dw, total, mean, du, damp)
+        point, parts = (
+            (w, z, u, v, a, b),
+            (factor, dw, total, mean, du, damp, apart, diagonal, thin),
+        )
         residuals, aims = (r_w, r_u, r_y, r_l), (w * z, u * a, v * b)
         moved = _direction(p, first, of, dt, slope, point, parts, residuals, aims)
         far = min(_reach(point, moved), 1.0)
@@ -286,6 +337,8 @@ def solve_master(
     step: float,
     rounds: int,
     tolerance: float,
+    *,
+    thin: bool = False,
 ) -> tuple[Floats, Floats, float]:
     """Return the weight of every column (m,), dt times the price (h,) [$/kW], and the complementarity left [$ a home].
 
@@ -302,6 +355,8 @@ def solve_master(
         Price that the proximal term holds to, shape (h,) [$/kWh], and imbalance that it forgives [kW per $/kWh].
     rounds, tolerance
         Newton steps at most, and the mean complementarity at which they end earlier.
+    thin
+        Whether steps are solved in the space of the columns, which need a `step` above zero then.
 
     References
     ----------
@@ -309,10 +364,10 @@ def solve_master(
     """
     weight, lam = np.empty(len(cost_usd)), np.empty(len(centre))
     reads = (_READ2, _READ1, _INDEX, _READ1, _READ1, _READ1, _READ2, _READ2, _READ1, _READ1)
-    numbers = (types.float64, types.int64, types.float64)
+    numbers = (types.float64, types.int64, types.float64, types.boolean)
     entry = compile_entry(_solve_master, *reads, *numbers, _WRITE, _WRITE)
     columns = [np.ascontiguousarray(each, np.float64) for each in (columns_kw, cost_usd)]
     terms = [np.ascontiguousarray(each, np.float64) for each in (*supply, centre)]
     index = np.ascontiguousarray(first, np.int64)
-    left = entry(*columns, index, *terms, step, rounds, tolerance, weight, lam)
+    left = entry(*columns, index, *terms, step, rounds, tolerance, thin, weight, lam)
     return weight, lam, float(left)

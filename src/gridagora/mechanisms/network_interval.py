@@ -1,0 +1,120 @@
+"""Clearing one interval from curves where rows of a network have a price each, beside that of energy.
+
+    maximise  sum_i U_i(p_i) - G(q) - sum_r over_r (y_r beyond),    q = base + sum p,   y = c + A p
+
+U_i is the area below the curve of a party. Prices of energy and of rows are found as those of a plan are, by a bundle
+(`kernels.coordination.dual`): every party answers on its own curve at its own price, so that what it is worth to all of them
+together is known at every price, and the answers are mixed at the end. The mix is what parties are awarded.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from gridagora.core.tables import Col, Index
+from gridagora.kernels.coordination.bundle_master import SupplyCost
+from gridagora.kernels.coordination.dual import Answer, alike, coordinate, price_parties
+from gridagora.kernels.curves.curve import Curves
+from gridagora.kernels.curves.internal_price import power_at_own
+from gridagora.mechanisms.network_limits import RowTable, add_rows
+
+GROUPS = 8  # of parties that move rows alike, whose answers are mixed apart
+
+
+class IntervalTerms(NamedTuple):
+    """Prices that are tried at most, and the certified share of the value at which the search ends earlier."""
+
+    rounds: int = 40
+    gap_share: float = 1e-7
+
+
+class ClearedRows(NamedTuple):
+    """How an interval clears: awards of n parties, prices of energy and of rows, their certified gap, and the answers."""
+
+    p_kw: Col  # (n,)
+    price_per_kwh: Col  # (1 + k,) of energy, and of rows as they are in the table
+    gap_usd_per_h: float
+    value_usd_per_h: float
+    answers: tuple[Answer, ...]
+
+
+def clear_with_rows(
+    curves: Curves,
+    supply: SupplyCost,
+    rows: RowTable,
+    start_per_kwh: Col,
+    terms: IntervalTerms,
+    seeds: Sequence[Answer] = (),
+) -> ClearedRows:
+    """Clear one interval so that soft rows and supply cost least.
+
+    Parameters
+    ----------
+    curves
+        Demand of n parties.
+    supply
+        Of the interval, every field of shape (1,), without the parties' power.
+    rows
+        k rows over the parties, of one step.
+    start_per_kwh
+        First prices, shape (1 + k,) [$/kWh].
+    terms
+        When the search ends.
+    seeds
+        Answers of an earlier search of the same curves.
+    """
+    n = len(curves.offset) - 1
+
+    def ask(price_per_kwh: Col) -> Answer:
+        own = price_parties(price_per_kwh, rows.by_kw)[:, 0]
+        p_kw = power_at_own(curves, np.ascontiguousarray(own), np.zeros(n))
+        cost = -find_worth(curves, p_kw)
+        return Answer(p_kw[:, None], cost, cost + own * p_kw)
+
+    found = coordinate(
+        ask,
+        add_rows(supply, rows),
+        _group(rows.by_kw),
+        start_per_kwh,
+        homes=max(1, n),
+        rounds_max=terms.rounds,
+        tolerance=terms.gap_share,
+        by_kw=rows.by_kw,
+        seeds=seeds,
+    )
+    share = found.weight[:, found.group]
+    powers = np.array([answer.p_kw[:, 0] for answer in found.answers])
+    used = tuple(
+        answer for answer, weight in zip(found.answers, found.weight, strict=True) if weight.any()
+    )
+    return ClearedRows(
+        (share * powers).sum(0), found.price_per_kwh, found.gap_usd, -found.high_usd, used
+    )
+
+
+def find_worth(curves: Curves, p_kw: Col) -> Col:
+    """Return the area below each curve from its least power to p, shape (n,) [$/h], of powers (n,) [kW] within it."""
+    first, last = curves.offset[:-1], curves.offset[1:]
+    row = np.repeat(np.arange(len(first)), last - first - 1)
+    inner = np.ones(len(curves.p_kw), np.bool_)
+    inner[last - 1] = False
+    at = np.flatnonzero(inner)
+    span = curves.p_kw[at + 1] - curves.p_kw[at]
+    part = (p_kw[row] - curves.p_kw[at]).clip(min=0)
+    part = np.minimum(part, span)
+    slope = np.divide(
+        curves.price_per_kwh[at + 1] - curves.price_per_kwh[at],
+        span,
+        out=np.zeros(len(span)),
+        where=span > 0,
+    )
+    area = part * (curves.price_per_kwh[at] + 0.5 * slope * part)
+    worth: Col = np.bincount(row, area, minlength=len(first)).astype(np.float64)
+    return worth
+
+
+def _group(by_kw: Col) -> Index:
+    """Return the group of each party, (n,): those that move rows (k, n) alike."""
+    n = by_kw.shape[1]
+    return alike(by_kw.T, np.zeros(n, np.int64), min(GROUPS, n))
