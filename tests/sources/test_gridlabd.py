@@ -1,6 +1,7 @@
 """GridLAB-D models: closed forms of lines, transformers, regulators, capacitors and loads, and every gap by name and line."""
 
 import cmath
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from gridagora.core.errors import InputError
 from gridagora.core.feeder import hold_taps
 from gridagora.grid.flow import solve
 from gridagora.sources.gridlabd import read
+from gridagora.sources.gridlabd.model import Model
+from gridagora.sources.gridlabd.properties import NOTHING, READ
 
 MILE_FT = 5280
 HEAD = """
@@ -233,6 +236,19 @@ def test_settings_of_a_regulator_are_columns(feeder):
     assert held.at_once[at] == 1
 
 
+def test_a_regulator_measures_at_the_node_that_it_senses(feeder):
+    told = "Control REMOTE_NODE; band_center 7300; band_width 60; time_delay 30;"
+    far = "object overhead_line { name l2; phases ABC; from r; to far; length 1 mile; configuration lz; }\n"
+    far += "object node { name far; phases ABCN; nominal_voltage 7200; }\n"
+    text = SMALL + REGULATOR % told + far
+    held = feeder(text.replace("from n; to r;", "from n; to r; sense_node far;"))
+    seen = [held.nodes.name[at] for at in held.regulators.remote_node]
+    assert seen == ["far.1", "far.2", "far.3"]
+    lost = feeder(text.replace("from n; to r;", "from n; to r; sense_node fra;"))
+    assert set(lost.regulators.remote_node) == {-1}
+    assert any("sense_node 'fra'" in note and "at its output" in note for note in lost.notes)
+
+
 BANK = """
 object capacitor { name k; parent n; phases ABCN; phases_connected ABC; cap_nominal_voltage 7200;
   capacitor_A 0.1 MVAr; capacitor_B 100 kVAr; capacitor_C 100000; %s }
@@ -364,6 +380,33 @@ ALONE = "object node { name q; phases A; nominal_voltage 7200; }\n"
         ("object load { name w; parent z; phases A; }", 1, "parent 'z'"),
         ("object node { name q; parent n; phases A;\n name n; }", 1, "a name that line 7 has"),
         ("object capacitor { name k; parent n; phases A; }", 1, "no capacitor_A"),
+        (
+            "object load { name w; parent n; phases A;\n constant_powr_A 5; }",
+            2,
+            "constant_powr_a 5",
+        ),
+        (
+            "object load { name w; parent n; phases A;\n phase_loss_protection TRUE; }",
+            2,
+            "phase_loss_protection TRUE",
+        ),
+        (
+            "object line_configuration { name lq; z11 1+1j;\n zz22 1+1j; }",
+            2,
+            "zz22 1+1j",
+        ),
+        (
+            "object line_configuration { name lq; z11 1+1j; z12 0.2; z21 0.1; z22 1+1j; }\n"
+            + ALONE
+            + "object overhead_line { name y; phases AB; from n; to q; length 1; configuration lq; }",
+            1,
+            "a matrix that is not symmetric",
+        ),
+        (
+            (REGULATOR % "Control OUTPUT_VOLTAGE;\n control_level BANK;").strip(),
+            4,
+            "control_level BANK",
+        ),
     ],
 )
 def test_gaps_are_told_by_name_and_line(feeder, text, line, said):
@@ -375,6 +418,52 @@ def test_gaps_are_told_by_name_and_line(feeder, text, line, said):
     with pytest.raises(InputError) as told:
         feeder(SMALL + LOAD + text, strict=True)
     assert any(said in problem.got for problem in told.value.problems)
+
+
+def test_what_means_nothing_to_a_flow_passes_in_silence(feeder):
+    told = "latitude 30; groupid homes; voltage_A 7200; measured_demand_timestep 60; name c;"
+    found = feeder(SMALL + LOAD.replace("name c;", told))
+    assert not found.notes
+    (note,) = feeder(SMALL + LOAD.replace("name c;", "name c; nominal_volatge 7200;")).notes
+    assert "'nominal_volatge' has no effect here. Did you mean nominal_voltage?" in note
+
+
+def test_what_the_reader_asks_for_is_in_the_table_of_properties(feeder, monkeypatch):
+    """No property that is read is told as one that has no effect."""
+    asked = set()
+    plain = Model.text
+
+    def recording(self, each, key, default=""):
+        asked.add((each.kind, key))
+        return plain(self, each, key, default)
+
+    monkeypatch.setattr(Model, "text", recording)
+    split = TRIPLEX % (THREE, "power_12 10000") + CONDUCTORS
+    geometry = LINE.replace("lz", "c601").replace("ABC", "ABCN").replace("l1", "l2")
+    cables = geometry.replace("overhead", "underground").replace("c601", "c606").replace("l2", "l3")
+    feeder(
+        SMALL
+        + LOAD
+        + split
+        + geometry
+        + cables
+        + (BANK % "control VOLT;")
+        + three_phase("DELTA_GWYE", (12470.77, 480))
+    )
+    feeder(
+        SMALL
+        + REGULATOR % "Control REMOTE_NODE;"
+        + "object switch { name y; phases A; from s; to n; }"
+    )
+    feeder(SMALL + LOAD + "object fuse { name y; phases A; from s; to n; }")
+    feeder(
+        SMALL
+        + LOAD
+        + "object triplex_load { name t; phases AS; nominal_voltage 120; base_power_1 5; }"
+    )
+    assert len(asked) > 200
+    lost = [(kind, key) for kind, key in asked if not re.fullmatch(f"{READ[kind]}|{NOTHING}", key)]
+    assert not lost
 
 
 def test_a_loop_of_transformers_is_told(feeder):

@@ -47,6 +47,7 @@ from gridagora.sources.gridlabd.network import (
     find_fed,
     live,
 )
+from gridagora.sources.gridlabd.properties import tell_ignored
 from gridagora.sources.gridlabd.regulators import RegulatorUnit, common_phase, read_regulators
 from gridagora.sources.gridlabd.transformers import read_transformers
 
@@ -104,6 +105,7 @@ def _model(path: str | Path) -> Model:
 
 def _feeder(model: Model, path: Path, *, strict: bool) -> Feeder:
     tell_left_out(model)
+    tell_ignored(model)
     buses = read_buses(model)
     units = list(read_regulators(model, buses.of, buses.nominal_v))
     loads = list(read_loads(model, buses))

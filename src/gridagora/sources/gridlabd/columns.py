@@ -150,7 +150,12 @@ def regulator_columns(
         to_node=ends[:, 1].copy(),
     )
     steps = np.array([0 if control.is_manual else 1 for control in kept], np.int64)
-    return found._replace(at_once=steps, sensed_winding=np.ones(len(kept), np.int64))
+    far = [GROUND if each.sense is None else rows.node.get(each.sense, GROUND) for each in kept]
+    return found._replace(
+        at_once=steps,
+        sensed_winding=np.ones(len(kept), np.int64),
+        remote_node=np.array(far, np.int64),
+    )
 
 
 def capacitor_columns(elements: Sequence[CapacitorElement], rows: RowsByName) -> Capacitors:

@@ -26,6 +26,7 @@ from gridagora.sources.gridlabd.model import Model
 WYE = {"WYE_WYE": True, "1": True, "OPEN_DELTA_ABBC": False, "2": False}
 OPEN_DELTA = {1: ((1, 2), "A"), 3: ((3, 2), "C")}  # the pair of phases of each unit, B in common
 CONTROLS = ("MANUAL", "OUTPUT_VOLTAGE", "REMOTE_NODE", "LINE_DROP_COMP")
+LEVELS = ("INDIVIDUAL", "BANK")
 RATED_KVA = 1e6  # a model states no rating: shares are on this one, and nothing loads it
 
 
@@ -44,6 +45,7 @@ class RegulatorControl(NamedTuple):
     r_v: float
     x_v: float
     delay_s: float
+    sense: Node | None  # where the voltage is measured instead of the output
 
 
 class RegulatorUnit(NamedTuple):
@@ -82,8 +84,30 @@ def read_regulators(
             pairs = {at: (at, 0) for at in phase_numbers(model.phases(each))}
         else:
             pairs = {at: pair for at, (pair, _) in OPEN_DELTA.items()}
+        sense = _sense(model, each, configuration, bus_of)
         for phase, pair in pairs.items():
-            yield _unit(model, each, configuration, (ends, phase, pair), steps, base_v)
+            unit = _unit(model, each, configuration, (ends, phase, pair), steps, base_v)
+            seen = (sense, phase) if sense else None
+            yield unit._replace(control=unit.control._replace(sense=seen))
+
+
+def _sense(
+    model: Model, each: GlmObject, configuration: GlmObject, bus_of: Mapping[str, str]
+) -> str:
+    """Return the bus of a node at which the voltage is measured, '' for the output; units that move together are told."""
+    said = model.word(configuration, "control_level", LEVELS, "INDIVIDUAL")
+    if said == "BANK":
+        done = "Each phase follows its own voltage."
+        got, expected = "control_level BANK", "control_level INDIVIDUAL"
+        model.tell(configuration, got, expected, done, "control_level")
+    if model.text(configuration, "control").upper() != "REMOTE_NODE":
+        return ""
+    name = model.text(each, "sense_node")
+    if name not in bus_of:
+        got = f"sense_node '{name}'" if name else "no sense_node"
+        done = "It measures at its output."
+        model.tell(each, got, "sense_node naming a node of the model", done, "sense_node")
+    return bus_of.get(name, "")
 
 
 def common_phase(model: Model, bus_of: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, str]]]:
@@ -194,4 +218,5 @@ def _control(
         volts["r"] if compensated else 0.0,
         volts["x"] if compensated else 0.0,
         model.real(configuration, "time_delay", "s"),
+        None,
     )
