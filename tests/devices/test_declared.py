@@ -70,7 +70,6 @@ def test_constants_of_theory():
         46.0,
         25.0,
     )
-    assert pv.REACTIVE_SHARE == 0.44
 
 
 @pytest.fixture

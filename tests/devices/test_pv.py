@@ -1,4 +1,4 @@
-"""PV: curtailment at the right price, the curves of IEEE 1547."""
+"""PV: curtailment at the right price."""
 
 import numpy as np
 import pytest
@@ -6,20 +6,6 @@ import pytest
 from gridagora.devices import pv
 from gridagora.kernels.curves.curve import power_at
 from gridagora.kernels.stores.value import best_response
-
-
-def test_volt_var_points_of_category_b():
-    """T25."""
-    share = pv.volt_var_share(np.array([0.90, 0.95, 1.0, 1.05, 1.10]))
-    assert share == pytest.approx([0.44, 0.22, 0.0, -0.22, -0.44], abs=1e-12)
-    assert pv.volt_watt_share(np.array([1.0, 1.06, 1.08, 1.2])) == pytest.approx(
-        [1.0, 1.0, 0.5, 0.0]
-    )
-
-
-def test_reactive_power_gives_way_to_active():
-    limit = pv.reactive_limit_kvar(np.array([5.0, 5.0, 5.0]), np.array([0.0, 4.9, 5.0]))
-    assert limit == pytest.approx([2.2, np.sqrt(25 - 4.9**2), 0.0])
 
 
 def test_an_array_sells_above_zero_and_curtails_below(homes):

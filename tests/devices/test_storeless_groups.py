@@ -8,7 +8,7 @@ import pytest
 from gridagora.core.device import Beside, Blocks, DeviceRecord, Moment, People, Window
 from gridagora.core.errors import InputError
 from gridagora.core.tables import Weather
-from gridagora.devices import generator, load, pv
+from gridagora.devices import generator, load
 from gridagora.devices.battery import BatteryKeys
 from gridagora.devices.generator import GeneratorGroup, GeneratorKeys
 from gridagora.devices.load import LoadGroup, LoadKeys
@@ -129,37 +129,6 @@ def test_a_bound_without_sun_has_no_row_and_orders_are_shares_of_what_each_could
     assert orders.shape == (2, 156)
     assert not orders[:, :144].any()
     assert orders[:, 144:] == pytest.approx(np.tile([[-2.0], [-1.0]], 12))
-
-
-@pytest.mark.parametrize(
-    ("v_pu", "share"),
-    [
-        (0.90, 0.44),
-        (0.92, 0.44),
-        (0.95, 0.22),
-        (0.98, 0),
-        (1.0, 0),
-        (1.02, 0),
-        (1.05, -0.22),
-        (1.08, -0.44),
-        (1.2, -0.44),
-    ],
-)
-def test_the_volt_var_curve_of_category_b(v_pu, share):
-    assert pv.volt_var_share(v_pu) == pytest.approx(share, abs=1e-12)
-
-
-@pytest.mark.parametrize(("v_pu", "share"), [(1.0, 1), (1.06, 1), (1.08, 0.5), (1.10, 0), (1.2, 0)])
-def test_the_volt_watt_curve_of_category_b(v_pu, share):
-    assert pv.volt_watt_share(v_pu) == pytest.approx(share, abs=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("p_kw", "q_kvar"), [(0.0, 2.2), (3.0, 2.2), (-4.8, 1.4), (5.0, 0.0), (6.0, 0.0)]
-)
-def test_reactive_power_is_that_of_the_category_within_what_active_power_leaves(p_kw, q_kvar):
-    """A rating of 5 kVA: .44 of it, and beside 4.8 kW the 1.4 kvar of the triangle."""
-    assert pv.reactive_limit_kvar(np.array([5.0]), np.array([p_kw])) == pytest.approx([q_kvar])
 
 
 # ------------------------------------------------------------------------------- generators

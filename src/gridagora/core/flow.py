@@ -41,3 +41,5 @@ class Flow(NamedTuple):
     steps_on: Index  # (t, c)
     actions: Index  # (t,) times that controls acted before they came to rest
     after: ControlState  # at the end of the last step
+    given_kw: Col  # (t, i) by inverters that follow voltage, which `p_kw` and `rated_p_kw` of their meters are less
+    given_kvar: Col  # (t, i)

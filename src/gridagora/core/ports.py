@@ -20,6 +20,7 @@ from gridagora.core.device import (
 from gridagora.core.exchange import Tenders
 from gridagora.core.feeder import Feeder
 from gridagora.core.flow import ControlState, Flow
+from gridagora.core.inverters import Infeed
 from gridagora.core.limits import Limits
 from gridagora.core.network_operator import NetworkRules, RowPrices
 from gridagora.core.nodal_prices import NodalPrices, RowDuals, SourcePrices
@@ -143,8 +144,16 @@ class Grid(Protocol):
     def feeder(self) -> Feeder:
         """Nodes, meters and what hangs where."""
 
-    def flow(self, p_kw: Col, q_kvar: Col, before: ControlState | None = None) -> Flow:
+    def flow(
+        self,
+        p_kw: Col,
+        q_kvar: Col,
+        before: ControlState | None = None,
+        infeed: Infeed | None = None,
+    ) -> Flow:
         """Return the flow of what every meter draws, shape (j,) of one interval or (t, j) of a batch [kW], [kvar].
+
+        Inverters of `infeed` follow the voltage at their meter and give beside that.
 
         Steps follow each other in time, from the state of the controls `before`; left out: as the source of the feeder leaves
         them. An interval has the same flow alone, after the one before it, and in a batch, within the tolerance of the solver.

@@ -1,4 +1,4 @@
-"""Rooftop photovoltaics: a curtailable row without a store, and the reactive capability of its inverter (theory 1.10)."""
+"""Rooftop photovoltaics: a curtailable row without a store (theory 1.10)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,9 +43,6 @@ from gridagora.kernels.stores.value import Stores
 from gridagora.population import photovoltaic
 from gridagora.population.charging import owners
 
-REACTIVE_SHARE = 0.44  # of rated apparent power, category B
-VOLT_VAR = ((0.92, 0.98, 1.02, 1.08), (0.44, 0.0, 0.0, -0.44))
-VOLT_WATT = ((1.06, 1.10), (1.0, 0.0))
 PRODUCES_PER_KWH = (
     -1e-9
 )  # sun is free: an array gives all it can unless energy is worth less than nothing
@@ -112,38 +109,6 @@ def describe(table: PvArrays, hours: int) -> str:
 def take(table: PvArrays, rows: Index) -> PvArrays:
     """Return the arrays of some rows (k,)."""
     return PvArrays(table.home[rows], table.available_kw[rows])
-
-
-def volt_var_share(v_pu: Col | float) -> Col:
-    """Return reactive power injected, as a share of rated apparent power, at voltages in any shape [pu]: category B's default.
-
-    Positive is injection (it raises the voltage): a load's q_kvar is minus this times the rating.
-
-    References
-    ----------
-    IEEE 1547-2018, clause 5.3.3, table 8, category B.
-    """
-    return np.asarray(np.interp(v_pu, *VOLT_VAR))
-
-
-def volt_watt_share(v_pu: Col | float) -> Col:
-    """Return the greatest active power, as a share of the rated, at voltages in any shape [pu]: category B's default curve.
-
-    References
-    ----------
-    IEEE 1547-2018, clause 5.4.2, table 10.
-    """
-    return np.asarray(np.interp(v_pu, *VOLT_WATT))
-
-
-def reactive_limit_kvar(rated_kva: Col, p_kw: Col) -> Col:
-    """Return the greatest reactive power [kvar] either way beside an active power [kW], any shape that both broadcast to.
-
-    It is the share of category B, within the apparent power left.
-    """
-    left = np.sqrt(np.maximum(np.square(rated_kva) - np.square(p_kw), 0.0))
-    limit: Col = np.minimum(REACTIVE_SHARE * np.asarray(rated_kva), left)
-    return limit
 
 
 def spec(table: PvArrays, hour: int, hours: int = 24, error: ForecastError | None = None) -> Stores:

@@ -5,9 +5,10 @@ import numpy as np
 from gridagora.core.errors import PartError
 from gridagora.core.feeder import Feeder
 from gridagora.core.flow import HUNTING, ControlState, Flow
+from gridagora.core.inverters import Infeed
 from gridagora.core.tables import Col
 from gridagora.grid.controls import ControlledGrid, factor_controls
-from gridagora.grid.flow import ROUNDS_MAX, check_powers, held_state, leave_flow
+from gridagora.grid.flow import check_powers, held_state, inverters_of, leave_flow, rounds_of
 from gridagora.kernels.flow.controlled import ControlTrack, run_controlled
 from gridagora.kernels.flow.fixed_point import FlowResult
 
@@ -21,6 +22,7 @@ def solve_controlled(
     *,
     before: ControlState | None = None,
     grid: ControlledGrid | None = None,
+    infeed: Infeed | None = None,
 ) -> Flow:
     """Power flow of steps that follow each other, controls at rest in each.
 
@@ -38,12 +40,16 @@ def solve_controlled(
         State of the controls at the start; left out: as the source of the feeder leaves them.
     grid
         From `factor_controls`, to save the factorisation on repeated calls.
+    infeed
+        Inverters that follow voltage, beside what meters withdraw; left out: none.
 
     Raises
     ------
     PartError
         Shapes that do not match, a power that is not a number, a state of other controls or beyond their range, or a
         singular feeder.
+    InputError
+        Inverters that cannot be, as of `grid.flow.inverters_of`.
 
     References
     ----------
@@ -67,6 +73,7 @@ def solve_controlled(
         np.zeros(t, np.int64),
     )
     factors = kept.factors
+    inverters = inverters_of(feeder, factors, infeed, t)
     run_controlled(
         factors.triangles,
         factors.rows,
@@ -79,15 +86,16 @@ def solve_controlled(
         kept.behind,
         p_kw,
         q_kvar,
+        inverters,
         tolerance,
-        ROUNDS_MAX,
+        rounds_of(infeed),
         HUNTING,
         float(start.time_s),
         float(step_s),
         track,
         settled,
     )
-    flow = leave_flow(factors, p_kw, q_kvar, settled, start)
+    flow = leave_flow(factors, p_kw, q_kvar, inverters, settled, start)
     after = ControlState(
         track.tap, track.on, track.reversed, track.opened_s, start.time_s + t * step_s
     )

@@ -9,6 +9,7 @@ import numpy as np
 from gridagora.core.errors import PartError
 from gridagora.core.feeder import Feeder, live_nodes
 from gridagora.core.flow import ControlState, Flow
+from gridagora.core.inverters import Infeed
 from gridagora.core.limits import Limits
 from gridagora.core.network_operator import NO_PRICES, NetworkRules, RowPrices
 from gridagora.core.nodal_prices import NodalPrices, RowDuals, SourcePrices
@@ -37,7 +38,13 @@ class FixedPoint:
     controls: ControlledGrid | None = None
     step_s: float = HOUR_S  # length of a step, what dead times and times of day are counted in
 
-    def flow(self, p_kw: Col, q_kvar: Col, before: ControlState | None = None) -> Flow:
+    def flow(
+        self,
+        p_kw: Col,
+        q_kvar: Col,
+        before: ControlState | None = None,
+        infeed: Infeed | None = None,
+    ) -> Flow:
         """Return the flow of one interval or a batch.
 
         Parameters
@@ -46,6 +53,8 @@ class FixedPoint:
             Withdrawal of each of j meters, shape (j,) of one interval or (t, j) of a batch [kW], [kvar].
         before
             State of the controls at the start; left out, or where they are held: as the source of the feeder leaves them.
+        infeed
+            Inverters that follow voltage in these t steps, beside what meters withdraw; left out: none.
 
         Returns
         -------
@@ -56,6 +65,8 @@ class FixedPoint:
         ------
         PartError
             Two shapes, another number of meters than the feeder has, or a power that is no number.
+        InputError
+            Inverters that cannot be, as of `grid.flow.inverters_of`.
         """
         if p_kw.ndim not in {1, 2}:
             raise PartError(
@@ -65,7 +76,13 @@ class FixedPoint:
             p_kw, q_kvar = p_kw[None], q_kvar[None]
         if self.controls is not None:
             return solve_controlled(
-                self.feeder, p_kw, q_kvar, self.step_s, before=before, grid=self.controls
+                self.feeder,
+                p_kw,
+                q_kvar,
+                self.step_s,
+                before=before,
+                grid=self.controls,
+                infeed=infeed,
             )
         return solve(
             self.feeder,
@@ -73,6 +90,7 @@ class FixedPoint:
             q_kvar,
             factors=self.factors,
             threads=self.threads if len(p_kw) > 1 else 1,
+            infeed=infeed,
         )
 
     def stand(self, at: Flow, step: int) -> "FixedPoint":

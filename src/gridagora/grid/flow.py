@@ -11,9 +11,11 @@ from gridagora.core.components import Phasors
 from gridagora.core.errors import PartError
 from gridagora.core.feeder import Feeder, row_share
 from gridagora.core.flow import ControlState, Flow
+from gridagora.core.inverters import Infeed
 from gridagora.core.tables import Col, Index
 from gridagora.core.voltage_dependence import is_constant
 from gridagora.grid.admittance import Network, assemble
+from gridagora.grid.inverters import no_inverters, run_of
 from gridagora.kernels.flow.fixed_point import (
     BLOCK,
     FlowResult,
@@ -22,9 +24,11 @@ from gridagora.kernels.flow.fixed_point import (
     Triangles,
     run_blocks,
 )
+from gridagora.kernels.flow.inverters import InverterRun
 from gridagora.kernels.flow.load_models import MODEL_COLUMNS, Loads, delivered
 
 ROUNDS_MAX = 200
+FOLLOWING = 4  # times as many with inverters that follow voltage
 
 
 class Factors(NamedTuple):
@@ -122,6 +126,7 @@ def solve(
     *,
     factors: Factors | None = None,
     threads: int = 1,
+    infeed: Infeed | None = None,
 ) -> Flow:
     """Power flow of every time step.
 
@@ -138,11 +143,15 @@ def solve(
         From `factor`, to save the factorisation on repeated calls.
     threads
         Time blocks are shared among this many threads; the result does not depend on it.
+    infeed
+        Inverters that follow voltage, beside what meters withdraw; left out: none.
 
     Raises
     ------
     PartError
         Shapes that do not match, a power that is not a number, or a singular feeder.
+    InputError
+        Inverters that cannot be, as of `inverters_of`.
 
     References
     ----------
@@ -154,6 +163,7 @@ def solve(
     settled = FlowResult(
         np.empty((t, m), complex), np.empty((t, m)), np.zeros(t, np.int64), np.zeros(t)
     )
+    inverters = inverters_of(feeder, kept, infeed, t)
 
     def part(first: int, last: int) -> None:
         run_blocks(
@@ -163,8 +173,9 @@ def solve(
             kept.still,
             p_kw,
             q_kvar,
+            inverters,
             tolerance,
-            ROUNDS_MAX,
+            rounds_of(infeed),
             first,
             last,
             settled,
@@ -177,7 +188,25 @@ def solve(
         cut = np.linspace(0, blocks, threads + 1).astype(int).tolist()
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(part, cut[:-1], cut[1:]))
-    return leave_flow(kept, p_kw, q_kvar, settled, held_state(feeder))
+    return leave_flow(kept, p_kw, q_kvar, inverters, settled, held_state(feeder))
+
+
+def rounds_of(infeed: Infeed | None) -> int:
+    """Return the rounds after which a step is given up."""
+    return ROUNDS_MAX if infeed is None else FOLLOWING * ROUNDS_MAX
+
+
+def inverters_of(feeder: Feeder, kept: Factors, infeed: Infeed | None, steps: int) -> InverterRun:
+    """Return the inverters of a flow of so many steps as the kernels take them.
+
+    Raises
+    ------
+    InputError
+        Ratings, curves or powers that cannot be, or a meter without a live phase or whose loads move with voltage: all at once.
+    """
+    if infeed is None:
+        return no_inverters(steps)
+    return run_of(feeder, kept.loads, kept.triangles, kept.still, infeed, steps)
 
 
 def held_state(feeder: Feeder) -> ControlState:
@@ -242,9 +271,24 @@ def check_powers(feeder: Feeder, p_kw: Col, q_kvar: Col) -> tuple[Col, Col]:
 
 
 def leave_flow(
-    kept: Factors, p_kw: Col, q_kvar: Col, settled: FlowResult, held: ControlState
+    kept: Factors,
+    p_kw: Col,
+    q_kvar: Col,
+    inverters: InverterRun,
+    settled: FlowResult,
+    held: ControlState,
 ) -> Flow:
-    """Return the flow that a kernel leaves at powers (t, j) [kW], [kvar], with controls that stood still at `held`."""
+    """Return the flow that a kernel leaves at powers (t, j) [kW], [kvar], with controls that stood still at `held`.
+
+    What inverters give is taken off what their meters withdraw.
+    """
+    given = inverters.p_kw, inverters.q_kvar
+    for column in given:
+        column[settled.rounds == 0] = np.nan
+    if inverters.rows.meter.size:
+        p_kw, q_kvar = p_kw.copy(), q_kvar.copy()
+        for column, more in zip((p_kw, q_kvar), given, strict=True):
+            np.subtract.at(column.T, inverters.rows.meter, np.nan_to_num(more).T)
     v, converged = settled.v, settled.rounds > 0
     v[~converged] = np.nan
     settled.v_pu[~converged] = np.nan
@@ -273,4 +317,6 @@ def leave_flow(
         steps_on=np.repeat(held.steps_on[None], len(v), axis=0),
         actions=np.zeros(len(v), np.int64),
         after=held,
+        given_kw=given[0],
+        given_kvar=given[1],
     )

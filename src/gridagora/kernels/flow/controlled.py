@@ -27,15 +27,24 @@ from gridagora.kernels.flow.fixed_point import (
     Col,
     FlowResult,
     Index,
+    Lanes,
     Loads,
     Rows,
     Still,
     Triangles,
+    draw_block,
     draw_loads,
     leave_voltages,
     note_settled,
+    open_lanes,
     substitute,
-    take_powers,
+    take_steps,
+)
+from gridagora.kernels.flow.inverters import (
+    InverterRun,
+    begin_inverters,
+    begin_step,
+    leave_inverters,
 )
 from gridagora.kernels.flow.refactor import Phasors, PrimitiveParts, Sites, set_parts
 from gridagora.kernels.flow.tap_changers import IDLE, TapChangers, TapQueue, move_taps, sample_taps
@@ -156,12 +165,13 @@ def _inject(sites: Sites, shift: Phasors, i_re: Col, i_im: Col) -> None:
 @njit(nogil=True, cache=True, error_model="numpy")
 def run_controlled(
     tri: Triangles, base: Rows, loads: Loads, still: Still, sites: Sites, parts: PrimitiveParts, of: TapChangers,
-    banks: BankSwitches, behind: ControlRange, p_kw: Col, q_kvar: Col, tolerance_pu: float, rounds_max: int,
-    hunting: int, first_s: float, step_s: float, track: ControlTrack, out: FlowResult,
+    banks: BankSwitches, behind: ControlRange, p_kw: Col, q_kvar: Col, inverters: InverterRun, tolerance_pu: float,
+    rounds_max: int, hunting: int, first_s: float, step_s: float, track: ControlTrack, out: FlowResult,
 ) -> None:  # fmt: skip
-    """Solve steps one after another into `out` and `track`.
+    """Solve steps one after another into `out`, `inverters` and `track`.
 
-    `p_kw`, `q_kvar` (t, j) [kW], [kvar]; the first step is at the time `first_s` since midnight and each takes `step_s` [s].
+    `p_kw`, `q_kvar` (t, j) [kW], [kvar], without inverters, which come to rest before other controls are asked; the first step
+    is at the time `first_s` since midnight and each takes `step_s` [s].
     Controls that act more than `hunting` times in a step are left as they stand. A step that does not settle within
     `rounds_max` keeps rounds 0.
     """
@@ -170,32 +180,35 @@ def run_controlled(
     d_re, d_im = np.zeros((m, BLOCK)), np.zeros((m, BLOCK))
     i_re, i_im = np.empty((m, BLOCK)), np.empty((m, BLOCK))
     across_re, across_im, step_pu = np.zeros((k, BLOCK)), np.zeros((k, BLOCK)), np.empty(BLOCK)
-    p, q = np.empty((j, BLOCK)), np.empty((j, BLOCK))
+    lanes = open_lanes(j, inverters.rows.meter.size)
     taps = TapQueue(
         np.full(track.tap.size, IDLE), np.zeros_like(track.tap), np.full(track.tap.size, IDLE)
     )
     switches = BankQueue(np.full(banks.bank.size, IDLE), np.zeros(banks.bank.size, np.int64))
     settled = np.zeros(BLOCK, np.int64)
+    begin_inverters(inverters, lanes.inverters, 0, min(BLOCK, t))
+    # while inverters move, no voltage is known well enough to ask other controls
+    early_pu = 0.0 if inverters.rows.meter.size > 0 else EARLY_PU
     _apply(stand, base, sites, parts, of, behind, track.tap, track.on)
     first = 0
     while first < t:
         wide = min(BLOCK, t - first)
-        take_powers(p_kw, q_kvar, first, wide, p, q)
+        take_steps(lanes, inverters, p_kw, q_kvar, first, wide)
         settled[:] = 0
         acts, done = False, 0
         draw_loads(
-            stand.tri, loads, still, p, q, d_re, d_im, across_re, across_im, i_re, i_im, step_pu
-        )
+            stand.tri, loads, still, lanes.p, lanes.q, d_re, d_im, across_re, across_im, i_re, i_im, step_pu
+        )  # fmt: skip
         _inject(sites, stand.shift, i_re, i_im)
         for turn in range(1, rounds_max + 1):
             substitute(stand.tri, i_re, i_im)
             d_re, d_im, i_re, i_im = i_re, i_im, d_re, d_im
-            draw_loads(
-                stand.tri, loads, still, p, q, d_re, d_im, across_re, across_im, i_re, i_im, step_pu
-            )
+            draw_block(
+                stand.tri, loads, still, inverters, lanes, d_re, d_im, across_re, across_im, i_re, i_im, step_pu, tolerance_pu
+            )  # fmt: skip
             _inject(sites, stand.shift, i_re, i_im)
             moving = note_settled(step_pu, tolerance_pu, turn, settled[:wide])
-            while done < wide and (settled[done] > 0 or step_pu[done] < EARLY_PU):
+            while done < wide and (settled[done] > 0 or step_pu[done] < early_pu):
                 step, told = first + done, AT_REST
                 doubt_pu = 0.0 if settled[done] > 0 else DOUBT * step_pu[done]
                 if track.actions[step] < hunting:
@@ -215,9 +228,11 @@ def run_controlled(
             done += 1
         if done > 0:
             leave_voltages(stand.tri, stand.rows, still, d_re, d_im, i_re, i_im, first, done, out)
+            leave_inverters(inverters, lanes.inverters, first, done)
         if acts:
             track.actions[first + done] += 1
             _apply(stand, base, sites, parts, of, behind, track.tap, track.on)
+        _slide_inverters(inverters, lanes, d_re, done, first + done)
         _slide(d_re, d_im, across_re, across_im, done)
         first += done
 
@@ -251,3 +266,19 @@ def _slide(d_re: Col, d_im: Col, across_re: Col, across_im: Col, done: int) -> N
             across_re[:, b], across_im[:, b] = across_re[:, at], across_im[:, at]
         else:
             d_re[:, b], d_im[:, b], across_re[:, b], across_im[:, b] = 0.0, 0.0, 0.0, 0.0
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _slide_inverters(
+    inverters: InverterRun, lanes: Lanes, d_re: Col, done: int, first: int
+) -> None:
+    """Move what inverters give with the steps that are left, `first` the next; where voltages blew up they begin anew."""
+    given, last = lanes.inverters.given, len(inverters.available_kw) - 1
+    if not given.size:
+        return
+    for b in range(BLOCK):
+        at = min(b + done, BLOCK - 1)
+        if not np.isfinite(d_re[:, at].sum() + given[:, at].sum()):
+            begin_step(inverters, lanes.inverters, min(first + b, last), b)
+        elif b != at:
+            given[:, b] = given[:, at]

@@ -20,6 +20,16 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from gridagora.kernels.flow.inverters import (
+    InverterRun,
+    InverterState,
+    add_given,
+    begin_inverters,
+    follow_voltages,
+    forget,
+    leave_inverters,
+    open_inverters,
+)
 from gridagora.kernels.flow.load_models import Loads, power_at
 
 __all__ = ["BLOCK", "FlowResult", "Loads", "Rows", "Still", "Triangles", "less_row", "run_blocks"]
@@ -289,23 +299,85 @@ def leave_voltages(
         out.mismatch_kva[start + b] = 1e-3 * np.sqrt(worst)
 
 
+class Lanes(NamedTuple):
+    """What meters draw in the steps of a block, one a lane, and the inverters that follow voltage in them."""
+
+    p: Col  # (j, w) with what inverters give [kW]
+    q: Col  # (j, w) [kvar]
+    own_p: Col  # (j, w) without; the same arrays where there are no inverters [kW]
+    own_q: Col  # (j, w) [kvar]
+    steps: Index  # (w,)
+    inverters: InverterState
+    off: Col  # (w,) how far the worst inverter is from what it wants, of its rating [1]
+
+
 @njit(nogil=True, cache=True, error_model="numpy")
-def take_powers(p_kw: Col, q_kvar: Col, first: int, wide: int, p: Col, q: Col) -> None:
-    """Set the powers (j, w) of a block out of those of all steps (t, j) [kW], [kvar]; fewer end in the last again."""
+def open_lanes(meters: int, inverters: int) -> Lanes:
+    """Return the lanes of a block with so many meters and inverters."""
+    p, q = np.zeros((meters, BLOCK)), np.zeros((meters, BLOCK))
+    own_p, own_q = (p.copy(), q.copy()) if inverters > 0 else (p, q)
+    steps, state = np.zeros(BLOCK, np.int64), open_inverters(inverters, BLOCK)
+    return Lanes(p, q, own_p, own_q, steps, state, np.zeros(BLOCK))
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def take_steps(
+    lanes: Lanes, inverters: InverterRun, p_kw: Col, q_kvar: Col, first: int, wide: int
+) -> None:
+    """Set the lanes to steps from one on, powers of all steps (t, j) [kW], [kvar]; fewer end in the last again."""
     for b in range(BLOCK):
-        p[:, b] = p_kw[first + min(b, wide - 1)]
-        q[:, b] = q_kvar[first + min(b, wide - 1)]
+        lanes.steps[b] = first + min(b, wide - 1)
+        lanes.own_p[:, b] = p_kw[lanes.steps[b]]
+        lanes.own_q[:, b] = q_kvar[lanes.steps[b]]
+    if inverters.rows.meter.size > 0:
+        lanes.p[:], lanes.q[:] = lanes.own_p, lanes.own_q
+        forget(lanes.inverters)
+        add_given(inverters, lanes.inverters, lanes.own_p, lanes.own_q, lanes.p, lanes.q)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def draw_block(
+    tri: Triangles, loads: Loads, still: Still, inverters: InverterRun, lanes: Lanes, d_re: Col, d_im: Col,
+    across_re: Col, across_im: Col, i_re: Col, i_im: Col, step_pu: Col, tolerance: float,
+) -> None:  # fmt: skip
+    """Let inverters follow the voltages of a block, then draw the currents of its meters, as `draw_loads` does.
+
+    `d` (m, w) [V], `across` (k, w) [V], `i` (m, w) [A]; `step_pu` (w,) is how far voltages moved, or inverters are off if that
+    is more [pu].
+    """
+    if inverters.rows.meter.size > 0:
+        follow_voltages(
+            inverters, lanes.inverters, tri.col_at, still.re, still.im, still.base, d_re, d_im, lanes.steps, tolerance, lanes.off
+        )  # fmt: skip
+        add_given(inverters, lanes.inverters, lanes.own_p, lanes.own_q, lanes.p, lanes.q)
+    draw_loads(
+        tri,
+        loads,
+        still,
+        lanes.p,
+        lanes.q,
+        d_re,
+        d_im,
+        across_re,
+        across_im,
+        i_re,
+        i_im,
+        step_pu,
+    )
+    if inverters.rows.meter.size > 0:
+        for b in range(step_pu.size):  # a nan wins
+            step_pu[b] = step_pu[b] if lanes.off[b] <= step_pu[b] else lanes.off[b]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def run_blocks(
-    tri: Triangles, rows: Rows, loads: Loads, still: Still, p_kw: Col, q_kvar: Col,
+    tri: Triangles, rows: Rows, loads: Loads, still: Still, p_kw: Col, q_kvar: Col, inverters: InverterRun,
     tolerance_pu: float, rounds_max: int, first: int, last: int, out: FlowResult,
 ) -> None:  # fmt: skip
-    """Solve the time blocks first..last-1 into `out`.
+    """Solve the time blocks first..last-1 into `out` and `inverters`.
 
-    `p_kw`, `q_kvar` (t, j) [kW], [kvar]. A step settles when no load's voltage moves by more than the tolerance; one that
-    does not within `rounds_max` keeps rounds 0.
+    `p_kw`, `q_kvar` (t, j) [kW], [kvar], without inverters. A step settles when no load's voltage moves by more than the
+    tolerance, and no inverter is further from what it wants, of its rating; one that does not within `rounds_max` keeps rounds 0.
     """
     m, k, (t, j) = still.re.size, loads.start.size, p_kw.shape
     d_re, d_im, i_re, i_im = (
@@ -315,23 +387,27 @@ def run_blocks(
         np.empty((m, BLOCK)),
     )
     across_re, across_im, step_pu = np.empty((k, BLOCK)), np.empty((k, BLOCK)), np.empty(BLOCK)
-    p, q = np.empty((j, BLOCK)), np.empty((j, BLOCK))
+    lanes = open_lanes(j, inverters.rows.meter.size)
     for block in range(first, last):
         start = block * BLOCK
         wide = min(BLOCK, t - start)
-        take_powers(p_kw, q_kvar, start, wide, p, q)
+        begin_inverters(inverters, lanes.inverters, start, wide)
+        take_steps(lanes, inverters, p_kw, q_kvar, start, wide)
         d_re[:] = 0.0
         d_im[:] = 0.0
         across_re[:] = 0.0
         across_im[:] = 0.0
-        draw_loads(tri, loads, still, p, q, d_re, d_im, across_re, across_im, i_re, i_im, step_pu)
+        draw_loads(
+            tri, loads, still, lanes.p, lanes.q, d_re, d_im, across_re, across_im, i_re, i_im, step_pu
+        )  # fmt: skip
         for turn in range(1, rounds_max + 1):
             substitute(tri, i_re, i_im)
             # what were currents now are voltages, and the other way round
             d_re, d_im, i_re, i_im = i_re, i_im, d_re, d_im
-            draw_loads(
-                tri, loads, still, p, q, d_re, d_im, across_re, across_im, i_re, i_im, step_pu
-            )
+            draw_block(
+                tri, loads, still, inverters, lanes, d_re, d_im, across_re, across_im, i_re, i_im, step_pu, tolerance_pu
+            )  # fmt: skip
             if note_settled(step_pu, tolerance_pu, turn, out.rounds[start : start + wide]) == 0:
                 break
         leave_voltages(tri, rows, still, d_re, d_im, i_re, i_im, start, wide, out)
+        leave_inverters(inverters, lanes.inverters, start, wide)

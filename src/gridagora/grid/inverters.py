@@ -1,0 +1,136 @@
+"""Inverters of a feeder as the kernels of the flow take them: where each measures, and how large a step of it is safe."""
+
+import numpy as np
+
+from gridagora.core.errors import InputError, Problem
+from gridagora.core.feeder import Feeder, live_nodes
+from gridagora.core.inverters import Infeed, InverterRule, check_infeed
+from gridagora.core.tables import Col, Index
+from gridagora.kernels.flow.fixed_point import BLOCK, Still, Triangles, draw_loads, substitute
+from gridagora.kernels.flow.inverters import InverterRows, InverterRun
+from gridagora.kernels.flow.load_models import Loads
+
+WHERE = "inverters of a flow"
+ANGLES = 6  # groups of inverters by the angle of their voltage: two right sides each fit a block
+
+
+def no_inverters(steps: int) -> InverterRun:
+    """Return a run without inverters."""
+    index, none, table = np.zeros(0, np.int64), np.zeros(0), np.zeros((steps, 0))
+    rows = InverterRows(
+        index,
+        np.zeros(1, np.int64),
+        index,
+        none,
+        none,
+        none,
+        none,
+        none,
+        none,
+        none,
+        var_first=True,
+    )
+    return InverterRun(rows, table, np.zeros((steps, 0), np.bool_), table.copy(), table.copy())
+
+
+def run_of(
+    feeder: Feeder, loads: Loads, tri: Triangles, still: Still, infeed: Infeed, steps: int
+) -> InverterRun:
+    """Return the inverters of a flow of so many steps.
+
+    Raises
+    ------
+    InputError
+        Ratings, curves or powers that cannot be, or a meter without a live phase or whose loads move with voltage: all at once.
+    """
+    problems = check_infeed(infeed, steps, len(feeder.meters.name), WHERE)
+    if not problems:
+        problems = _check_meters(feeder, loads, infeed.inverters.meter)
+    if problems:
+        raise InputError(problems)
+    own, rule = infeed.inverters, infeed.rule
+    first, node = _nodes(feeder, own.meter)
+    watt = ((), ()) if rule.volt_watt is None else rule.volt_watt
+    rows = InverterRows(
+        np.ascontiguousarray(own.meter, np.int64),
+        first,
+        node,
+        np.ascontiguousarray(own.rated_kva, np.float64),
+        np.ascontiguousarray(own.rated_kw, np.float64),
+        np.ones(len(own.meter)),
+        np.array(rule.volt_var.voltage_pu),
+        np.array(rule.volt_var.share),
+        np.array(watt[0], np.float64),
+        np.array(watt[1], np.float64),
+        rule.var_first,
+    )
+    gain = droop_gain(loads, tri, still, rows, rule, len(feeder.meters.name))
+    i = len(own.meter)
+    return InverterRun(
+        rows._replace(part=1.0 / (1.0 + gain)),
+        np.ascontiguousarray(infeed.available_kw, np.float64),
+        np.ascontiguousarray(infeed.gives_var, np.bool_),
+        np.zeros((steps, i)),
+        np.zeros((steps, i)),
+    )
+
+
+def droop_gain(
+    loads: Loads, tri: Triangles, still: Still, rows: InverterRows, rule: InverterRule, meters: int
+) -> Col:
+    """Return what all inverters at their steepest do to the voltage of each as it moves by a unit, shape (i,) [1].
+
+    Those whose voltages have about one angle move together; what the groups do is added up whatever its sign, for phases act
+    against each other.
+    """
+    m, k, v = still.re.size, loads.start.size, still.re + 1j * still.im
+    angle = np.angle(v[rows.node[rows.first[:-1]]])
+    group = np.round(angle * ANGLES / (2.0 * np.pi)).astype(np.int64) % ANGLES
+    p, q = np.zeros((meters, BLOCK)), np.zeros((meters, BLOCK))
+    watt = 0.0 if rule.volt_watt is None else steepest(*rule.volt_watt)
+    np.subtract.at(p, (rows.meter, group), watt * rows.rated_kw)
+    np.subtract.at(q, (rows.meter, group + ANGLES), steepest(*rule.volt_var) * rows.rated_kva)
+    none = np.zeros((m, BLOCK))
+    re, im, across = np.empty((m, BLOCK)), np.empty((m, BLOCK)), np.zeros((2, k, BLOCK))
+    draw_loads(tri, loads, still, p, q, none, none, *across, re, im, np.empty(BLOCK))
+    substitute(tri, re, im)
+    moved = (re + 1j * im)[tri.col_at]
+    size = np.abs(v)
+    by_node = (
+        np.real(np.conj(v)[:, None] * moved) / np.where(size > 0, size * still.base, 1.0)[:, None]
+    )
+    whole = np.add.reduceat(by_node[rows.node], rows.first[:-1], axis=0)
+    return np.asarray(np.abs(whole).sum(axis=1) / np.diff(rows.first))
+
+
+def steepest(voltage_pu: tuple[float, ...], share: tuple[float, ...]) -> float:
+    """Return the steepest fall of a curve [1/pu]."""
+    return float(np.max(-np.diff(share) / np.diff(voltage_pu), initial=0.0))
+
+
+def _nodes(feeder: Feeder, meter: Index) -> tuple[Index, Index]:
+    """Return the live phases of meters (i,), the nodes of one behind the other, and where each begins, (i + 1,)."""
+    live, found = live_nodes(feeder), dict[int, set[int]]()
+    rows = feeder.loads
+    for end in (rows.from_node, rows.to_node):
+        kept = (end >= 0) & live[np.maximum(end, 0)]
+        for row, node in zip(rows.meter[kept].tolist(), end[kept].tolist(), strict=True):
+            found.setdefault(row, set()).add(node)
+    nodes = [sorted(found.get(row, ())) for row in meter.tolist()]
+    first = np.cumsum([0, *(len(each) for each in nodes)])
+    return first.astype(np.int64), np.array([n for each in nodes for n in each], np.int64)
+
+
+def _check_meters(feeder: Feeder, loads: Loads, meter: Index) -> list[Problem]:
+    """Return the problems of meters (i,) that inverters cannot stand at."""
+    found, (first, _) = list[Problem](), _nodes(feeder, meter)
+    name = feeder.meters.name
+    for row in np.flatnonzero(np.diff(first) == 0):
+        got = f"an inverter at meter {name[meter[row]]}, which has no live phase"
+        found.append(Problem(f"{WHERE}.meter", got, "a meter with a load on a live phase"))
+    moving = np.isin(meter, loads.meter[loads.varies > 0])
+    for row in np.flatnonzero(moving):
+        got = f"an inverter at meter {name[meter[row]]}, whose loads move with voltage"
+        hint = "Give the inverter a meter of its own."
+        found.append(Problem(f"{WHERE}.meter", got, "a meter of constant power", hint))
+    return found
