@@ -39,6 +39,7 @@ from gridagora.report.findings import (
 from gridagora.report.fragments import cards, certificates, faults, metric_table, origin
 from gridagora.report.group_figures import group_table
 from gridagora.report.guides import guide
+from gridagora.report.network_costs import network_costs
 from gridagora.report.number_table import number_table
 from gridagora.report.panel import absent_panel, frame_of, panel
 from gridagora.report.terms import explained
@@ -156,6 +157,8 @@ PANELS = (
 )
 
 
+# what stands before the figures of a section
+LEADS: Mapping[str, Callable[[ComparisonView], str]] = {"network": network_costs}
 # tables that stand folded under their figures
 NUMBERS: Mapping[str, Callable[[ComparisonView], str]] = {"group_change": group_table}
 
@@ -310,9 +313,8 @@ def _section(result: ComparisonView, key: str, heading: str, drawn: Drawn) -> st
             each.name != "places" or "places" in result.tables
         )  # else no design of the run has layers
     )
-    return (
-        f'<section id="{key}"><h2>{escape(heading)}</h2><div class="grid">{panels}</div></section>'
-    )
+    before = LEADS[key](result) if key in LEADS else ""
+    return f'<section id="{key}"><h2>{escape(heading)}</h2>{before}<div class="grid">{panels}</div></section>'
 
 
 def _panel(result: ComparisonView, shown: Panel, drawn: Drawn) -> str:

@@ -28,6 +28,12 @@ from gridagora.scenario.shares import spell_shares
 from gridagora.scenario.tariff_files import tariff_lines
 
 NAMES = 6  # of loads told before the rest is cut
+LOSSES: Mapping[str, str] = {
+    "none": 'nobody is charged for them: the wires buy them, and no bill holds what they cost ([network] losses = "averaged" or '
+    '"marginal" charges it)',
+    "averaged": "charged to all customers by what they withdraw in the same interval",
+    "marginal": "charged by the loss part of nodal prices, the surplus returned by what is withdrawn",
+}
 
 
 class Understood(NamedTuple):
@@ -192,6 +198,7 @@ def scene_lines(scene: Scene) -> dict[str, str]:
     lines["export of homes"] = _export(keys.tariff.credit_per_kwh)
     lines |= tariff_lines(keys)
     lines["substation"] = spell_limit(scene)
+    lines["losses"] = LOSSES[keys.network.losses]
     lines["reactive power"] = _reactive(scene)
     lines["comfort"] = _comfort(scene)
     lines["quality of service"] = _quality(scene)
