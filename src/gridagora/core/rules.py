@@ -36,6 +36,7 @@ class Pricing(Enum):
     POSTED = "posted"  # the quoted import price, and the quoted credit for export
     UNIFORM = "uniform"  # one clearing price for all
     BY_PLACE = "by place"  # the clearing price at the place of the home
+    NODAL = "nodal"  # the clearing price at the meter of the home, whichever of its devices tenders
     BY_PARTY = "by party"  # that of its own transaction
     BILATERAL = "bilateral"  # that of each trade with a partner, the supplier's for the rest
 

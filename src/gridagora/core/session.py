@@ -222,7 +222,8 @@ class Clearing(NamedTuple):
     """Result of an interval: one transaction for each party that tendered, or the price that was posted to all.
 
     `local` are the trades of parties with each other and their network charges; `place_per_kwh` (m,) the price at every
-    place of the site; `network_per_kwh` what the network operator adds to both prices of the supplier [$/kWh], where homes
+    place of the site, `home_per_kwh` (n,) that at the meter of every home, where devices tender and prices are nodal; without
+    it all have one. `network_per_kwh` is what the network operator adds to both prices of the supplier [$/kWh], where homes
     trade with it and each other.
     `state` is what the design remembers from now on, where it learns from what it cleared; None: what it did.
     """
@@ -233,6 +234,7 @@ class Clearing(NamedTuple):
     place_per_kwh: Col | None = None
     state: Any = None
     network_per_kwh: float = 0.0
+    home_per_kwh: Col | None = None
 
 
 class MessageCount(NamedTuple):

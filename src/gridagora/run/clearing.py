@@ -26,6 +26,7 @@ from gridagora.run.comms import draw_heard as hears_award
 from gridagora.run.network_operator import Askers, answer_network, with_inverter
 from gridagora.run.opening import interval_product, open_clear
 from gridagora.run.posted import post_interval
+from gridagora.run.record import Record
 from gridagora.run.settle import record_trades
 from gridagora.run.state import OWN_PRICE, DemandSide, RunState
 from gridagora.run.unsound import (
@@ -194,6 +195,9 @@ def _record_prices(desk: RunState, i: int, supply: SupplyOffer, clearing: Cleari
         track.network_per_kwh[i] = added = clearing.network_per_kwh
         track.price_per_kwh[i] = supply.import_per_kwh[0] + added
         track.credit_per_kwh[i] = supply.export_per_kwh[0] + added
+    elif awards is not None and pricing is Pricing.NODAL:
+        _record_nodal_prices(track, i, awards, clearing.home_per_kwh, supply)
+        return
     elif awards is not None and pricing is Pricing.UNIFORM:
         price = awards.price_per_kwh[:, 0] if len(awards.party) else supply.import_per_kwh
         track.price_per_kwh[i] = track.credit_per_kwh[i] = price[0]
@@ -205,6 +209,18 @@ def _record_prices(desk: RunState, i: int, supply: SupplyOffer, clearing: Cleari
     own = awards.price_per_kwh[:, 0] if awards is not None and pricing in OWN_PRICE else None
     track.import_per_kwh[i] = track.price_per_kwh[i] if own is None else own
     track.export_per_kwh[i] = track.credit_per_kwh[i] if own is None else own
+
+
+def _record_nodal_prices(
+    track: Record, i: int, awards: Transactions, home_per_kwh: Col | None, supply: SupplyOffer
+) -> None:
+    """Write the price at every meter, and the mean of them; one price, that of any award, where no node has its own."""
+    price = home_per_kwh
+    if price is None:
+        one = awards.price_per_kwh[:, 0] if len(awards.party) else supply.import_per_kwh
+        price = one[:1]
+    track.import_per_kwh[i] = track.export_per_kwh[i] = price
+    track.price_per_kwh[i] = track.credit_per_kwh[i] = price.mean()
 
 
 def _mean_per_kwh(result: Transactions) -> float:

@@ -53,7 +53,7 @@ from gridagora.settlement.transformer_life import LoadedTransformer
 DAY_H = 24
 HOUR_S = 3600
 OWN_PRICE = frozenset(
-    {Pricing.BY_PLACE, Pricing.BY_PARTY}
+    {Pricing.BY_PLACE, Pricing.BY_PARTY, Pricing.NODAL}
 )  # every home pays the price of its own transactions
 
 

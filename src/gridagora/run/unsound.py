@@ -213,6 +213,12 @@ def _refuse_trades(desk: RunState, result: Clearing, opening: Opening) -> None:
             refuse_no_numbers(who, f"local {column}", getattr(local, column), (rows, 1))
         for column in ("party", "counterparty"):
             refuse_no_numbers(who, f"local {column}", getattr(local, column), (rows,))
+    if result.home_per_kwh is not None:
+        if desk.rules.pricing is not Pricing.NODAL:
+            expected = f"none, for its rules say {desk.rules.pricing}"
+            raise PartError(f"{who} returned home_per_kwh, expected {expected}")
+        homes = (desk.load_kw.shape[1],)
+        refuse_no_numbers(who, "home_per_kwh", result.home_per_kwh, homes)
     if result.place_per_kwh is not None and opening.site is not None:
         places = (len(opening.site.tree.parent),)
         refuse_no_numbers(who, "place_per_kwh", result.place_per_kwh, places)
