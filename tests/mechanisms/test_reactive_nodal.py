@@ -134,6 +134,29 @@ def test_an_answer_that_gives_up_active_power_is_the_least_of_a_line_search() ->
     )
 
 
+def test_a_row_that_stays_beyond_its_limit_has_its_whole_price() -> None:
+    offers, model, energy, losses = market(1)
+    far = model._replace(high=np.full_like(model.high, 0.9), low=np.full_like(model.low, 0.8))
+    found = clear_nodal(offers, far, energy, losses)
+    drawn = np.zeros((model.b.shape[1], T))
+    np.add.at(drawn, offers.meter, found.q_kvar)
+    assert (far.value + far.b @ drawn > far.high).all()
+    np.testing.assert_allclose(
+        found.dual_usd_per_h, np.broadcast_to(far.over_usd_per_h[:, None], far.value.shape)
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_with_one_limit_are_proven_as_those_with_two(seed: int) -> None:
+    offers, model, energy, losses = market(seed)
+    open_below = model._replace(low=np.full_like(model.low, -np.inf))
+    found = clear_nodal(offers, open_below, energy, losses)
+    assert (found.gap_usd_per_h <= 2e-5 * found.saved_usd_per_h + 1e-7).all()
+    assert (found.dual_usd_per_h >= 0).all()
+    assert (found.dual_usd_per_h <= model.over_usd_per_h[:, None]).all()
+    assert found.dual_usd_per_h.any()
+
+
 def test_priority_of_reactive_power_never_saves_less() -> None:
     firm, ready = (
         clear_nodal(*market(3, gives_way=gives_way)).saved_usd_per_h for gives_way in (False, True)

@@ -184,6 +184,9 @@ class Grid(Protocol):
     def soft_duals(self, at: Flow, rules: NetworkRules) -> RowDuals:
         """Return the duals of limits in the t steps of a flow: the price beyond where it is beyond them, nil within."""
 
+    def loss_factor(self, at: Flow, meter: Index) -> Col:
+        """Return the second order of losses with reactive power of u meters in the first step of a flow, (r, u) [kW^0.5/kvar]."""
+
 
 class Source(Protocol):
     """A function that reads, or draws by seed, one canonical table of `core.tables` or a feeder."""

@@ -14,7 +14,7 @@ from gridagora.core.limits import Limits
 from gridagora.core.network_operator import NO_PRICES, NetworkRules, RowPrices
 from gridagora.core.nodal_prices import NodalPrices, RowDuals, SourcePrices
 from gridagora.core.product import HOUR_S
-from gridagora.core.tables import Col
+from gridagora.core.tables import Col, Index
 from gridagora.grid.adjoint import transpose
 from gridagora.grid.controlled_flow import solve_controlled
 from gridagora.grid.controls import ControlledGrid, factor_controls, moves, stand
@@ -24,6 +24,7 @@ from gridagora.grid.limited import LimitedQuantities, limited_quantities
 from gridagora.grid.limits import RANGE_A_PU
 from gridagora.grid.linear import limit_rows
 from gridagora.grid.nodal_prices import PricedNetwork, nodal_prices, soft_duals
+from gridagora.grid.reactive import loss_factor
 
 STATES_KEPT = 16  # of controls, whose factors are kept
 
@@ -191,6 +192,14 @@ class FixedPoint:
     def soft_duals(self, at: Flow, rules: NetworkRules) -> RowDuals:
         """Return the duals of limits in the t steps of a flow: the price beyond where it is beyond them, nil within."""
         return soft_duals(self.limited, at, rules)
+
+    def loss_factor(self, at: Flow, meter: Index) -> Col:
+        """Return F of the second order of losses |F x|^2 [kW] as u meters draw x [kvar] more than in the first step of a flow.
+
+        Shape (r, u) [kW^0.5/kvar]; see `grid.reactive`.
+        """
+        there = self.stand(at, 0)
+        return loss_factor(there.feeder, there.factors.network, at, meter)
 
     @cached_property
     def priced(self) -> PricedNetwork:

@@ -134,13 +134,13 @@ def sensitivity(feeder: Feeder, y: csc_matrix, at: Flow) -> Sensitivity:
     which is linear in the real and the imaginary part of dv. At constant power f is 0, g is -conj(s / u^2).
     """
     m = len(feeder.nodes.name)
-    jacobian, right = _newton_system(feeder, y, at, 0)
+    jacobian, right = newton_system(feeder, y, at, 0)
     lu = splu(jacobian)
     solved = [lu.solve(one.toarray()) for one in right]
     return Sensitivity(*(one[:m] + 1j * one[m:] for one in solved))
 
 
-def _newton_system(
+def newton_system(
     feeder: Feeder, y: csc_matrix, at: Flow, step: int
 ) -> tuple[csc_matrix, tuple[csr_array, csr_array]]:
     """Return the Jacobian of a step, (2m, 2m), and what a kW and a kvar of every meter ask of it, (2m, j) each."""
@@ -212,7 +212,7 @@ def _slopes(
     j = len(feeder.meters.name)
     by_p, by_q = np.zeros((len(rows.step), j)), np.zeros((len(rows.step), j))
     for step in np.unique(rows.step):
-        jacobian, right = _newton_system(feeder, y_at(int(step)), at, int(step))
+        jacobian, right = newton_system(feeder, y_at(int(step)), at, int(step))
         lu, mine = splu(csc_matrix(jacobian.T)), np.flatnonzero(rows.step == step)
         for first in range(0, len(mine), ROWS):
             some = mine[first : first + ROWS]

@@ -79,8 +79,9 @@ class Layered:
     it costs them. `reserve_share` of each limit is kept free for on/off units that cannot follow exactly. With
     `energy_products` homes also hold energy for the run and for each day, which the day-ahead and real-time markets settle on: a
     hedge, which moves bills by what forward prices missed, and no power. `reactive` lets inverters offer reactive power where
-    the scenario agrees a power factor. With `network` "limits" every voltage and rating of the feeder is a row of the layer that
-    holds what it can steer: intervals are cleared again, with a price of each row in its layer, until the exact flow agrees.
+    the scenario agrees a power factor, or prices it at every meter. With `network` "limits" every voltage and rating of the
+    feeder is a row of the layer that holds what it can steer: intervals are cleared again, with a price of each row in its
+    layer, until the exact flow agrees.
 
     References
     ----------
@@ -100,7 +101,8 @@ class Layered:
     reserve_share: float = 0.03
     # whether homes also hold energy for the run and for each day, as a hedge
     energy_products: bool = False
-    reactive: bool = True  # whether inverters offer reactive power where a power factor is agreed
+    # whether inverters offer reactive power where a power factor is agreed, or it is priced at meters
+    reactive: bool = True
     # what of the network intervals are cleared with: nothing, or its limits of voltages and ratings
     network: str = "none"
     strategy: str = "home"  # how homes act under it, one of the strategies that fit it

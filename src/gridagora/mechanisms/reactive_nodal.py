@@ -37,9 +37,12 @@ from gridagora.mechanisms.reactive_offers import (
 )
 
 GAP_SHARE = 1e-5  # of what the market saves, or at first costs, at which an interval is done
+LEAST_USD_PER_H = 1e-3  # that an interval counts as saving, so that one which saves nothing is done
 ROUNDS_MAX = 1000
 LOOK_EVERY = 20  # rounds between looks at the gap
 OVER_RELAXED = 1.6
+BALANCED = 10.0  # ratio of squared residuals up to which weights stay
+SCALES_UNTIL = 600  # rounds after which weights stay, so that the method settles
 ROW_ROUNDS = 6  # times that rows which the answer breaks are added
 
 
@@ -189,6 +192,13 @@ def _cost(terms: _Terms, q: Col) -> Col:
 
 def _answer(terms: _Terms, factor_price: Col, row_price: Col) -> _Found:
     """Return the answers to prices of the rows of M, their cost, and the bound that the prices prove."""
+    over = terms.over[:, None]
+    # rounding must not price the side of a row that has no limit, for no bound follows from that
+    row_price = np.clip(
+        row_price,
+        np.where(np.isfinite(terms.low), -over, 0.0),
+        np.where(np.isfinite(terms.high), over, 0.0),
+    )
     by_meter = terms.gradient + terms.factor.T @ factor_price + terms.rows.T @ row_price
     price = by_meter[terms.offers.meter]
     q = respond(terms.offers, price, terms.energy)
@@ -234,10 +244,11 @@ def _solve(terms: _Terms, start: Col) -> _Found:
     left = np.flatnonzero(~_is_done(best, start))
     if not left.size:
         return best
-    split, state = _split(terms), _State(*(column[:, left] for column in zero * 2))
+    q, factor, row = (column[:, left] for column in zero)
+    split, state = _split(terms), _State(q, factor, row, q, factor, row, np.ones(len(left)))
     part = _some_steps(terms, left)
     for number in range(1, ROUNDS_MAX + 1):
-        state = _round(part, split, state)
+        last, state = state, _round(part, split, state)
         if number % LOOK_EVERY:
             continue
         _keep_better(best, left, _look(part, split, state))
@@ -247,12 +258,16 @@ def _solve(terms: _Terms, start: Col) -> _Found:
         if not open_still.all():
             left = left[open_still]
             part = _some_steps(terms, left)
-            state = _State(*(column[:, open_still] for column in state))
+            last, state = (
+                _State(*(column[..., open_still] for column in each)) for each in (last, state)
+            )
+        if number <= SCALES_UNTIL:
+            state = _balance(split, last, state)
     return best
 
 
 class _State(NamedTuple):
-    """Copies of the inverters and of the rows of M, and their scaled prices, (., t) each."""
+    """Copies of the inverters and of the rows of M, and their scaled prices, (., t) each; what scales all weights."""
 
     q: Col
     factor: Col
@@ -260,6 +275,29 @@ class _State(NamedTuple):
     q_price: Col
     factor_price: Col
     row_price: Col
+    scale: Col  # (t,)
+
+
+def _balance(split: _Split, last: _State, now: _State) -> _State:
+    """Return the state with heavier weights where copies differ more than they move, and lighter ones where they move more.
+
+    All weights of an interval grow alike, so the matrix that all rounds share stays (section 3.4.1 of Boyd and others).
+    """
+    weights = split.own[:, None], np.full((1, 1), FACTOR_WEIGHT), split.row[:, None]
+    moved, apart = (
+        sum(
+            (weight * np.square(new - old)).sum(0)
+            for weight, new, old in zip(weights, now[first:], last[first:], strict=False)
+        )
+        for first in (0, 3)
+    )
+    grow = np.where(apart > BALANCED * moved, 2.0, np.where(moved > BALANCED * apart, 0.5, 1.0))
+    return now._replace(
+        q_price=now.q_price / grow,
+        factor_price=now.factor_price / grow,
+        row_price=now.row_price / grow,
+        scale=now.scale * grow,
+    )
 
 
 def _round(terms: _Terms, split: _Split, s: _State) -> _State:
@@ -278,12 +316,13 @@ def _round(terms: _Terms, split: _Split, s: _State) -> _State:
             (terms.rows @ x, s.row, s.row_price),
         )
     )
-    weight = own * terms.energy
+    priced = terms.energy * s.scale
+    weight = own * priced
     new_q = lean(terms.offers, terms.gradient[meter] - weight * q, terms.energy, weight)
-    stiff = FACTOR_WEIGHT * terms.energy
+    stiff = FACTOR_WEIGHT * priced
     new_factor = stiff * factor / (stiff + 2 * terms.losses)
-    new_row = _pull_inside(terms, at, terms.over[:, None] / (row * terms.energy))
-    return _State(new_q, new_factor, new_row, q - new_q, factor - new_factor, at - new_row)
+    new_row = _pull_inside(terms, at, terms.over[:, None] / (row * priced))
+    return _State(new_q, new_factor, new_row, q - new_q, factor - new_factor, at - new_row, s.scale)
 
 
 def _pull_inside(terms: _Terms, at: Col, most: Col) -> Col:
@@ -296,18 +335,21 @@ def _pull_inside(terms: _Terms, at: Col, most: Col) -> Col:
 
 
 def _look(terms: _Terms, split: _Split, s: _State) -> _Found:
-    factor_price = FACTOR_WEIGHT * terms.energy * s.factor_price
-    return _answer(terms, factor_price, split.row[:, None] * terms.energy * s.row_price)
+    priced = terms.energy * s.scale
+    factor_price = FACTOR_WEIGHT * priced * s.factor_price
+    return _answer(terms, factor_price, split.row[:, None] * priced * s.row_price)
 
 
 def _keep_better(best: _Found, at: Index, now: _Found) -> None:
-    """Write answers that cost less, with the prices they answer, and the higher bound into `best` at some intervals."""
-    less = now.cost < best.cost[at]
-    for kept, new in zip(best[:4], now[:4], strict=True):
+    """Write prices that prove more of their own answers into `best` at some intervals, with those answers.
+
+    What a price is worth shows in its own bound: at the capability of inverters many prices have one answer.
+    """
+    less = now.cost - now.bound < best.cost[at] - best.bound[at]
+    for kept, new in zip(best, now, strict=True):
         kept[..., at[less]] = new[..., less]
-    best.bound[at] = np.maximum(best.bound[at], now.bound)
 
 
 def _is_done(found: _Found, start: Col) -> Flag:
-    worth = np.maximum(np.abs(start - found.cost), GAP_SHARE)
+    worth = np.maximum(np.abs(start - found.cost), LEAST_USD_PER_H)
     return np.asarray(found.cost - found.bound <= GAP_SHARE * worth)

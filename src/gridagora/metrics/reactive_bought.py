@@ -1,7 +1,7 @@
 """P4h, reactive energy bought from homes (theory 8.2)."""
 
 from gridagora.results.metric import POWER, Reference, metric
-from gridagora.results.outcome import Outcome, agrees_power_factor, given_kvarh
+from gridagora.results.outcome import Outcome, bought_kvarh, buys_reactive
 
 
 @metric(
@@ -9,12 +9,14 @@ from gridagora.results.outcome import Outcome, agrees_power_factor, given_kvarh
     "reactive energy bought from homes",
     "kvarh",
     "-",
-    explanation="Reactive energy that inverters of homes gave for money, to keep the agreed power factor.",
+    explanation=(
+        "Reactive energy that inverters of homes gave for money: to keep the agreed power factor, or at what it is worth at "
+        "every meter."
+    ),
     family=POWER,
     order=4.3,
-    applies=agrees_power_factor,
+    applies=buys_reactive,
 )
 def reactive_bought(outcome: Outcome, _: Reference) -> float:
     """Reactive energy that homes gave for money."""
-    side = outcome.reactive
-    return float("nan") if side is None else given_kvarh(side, outcome.dt_h)
+    return bought_kvarh(outcome)

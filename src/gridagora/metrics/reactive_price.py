@@ -1,7 +1,7 @@
 """P4p, mean price of it (theory 8.2)."""
 
 from gridagora.results.metric import POWER, Reference, metric
-from gridagora.results.outcome import Outcome, agrees_power_factor, given_kvarh
+from gridagora.results.outcome import Outcome, bought_kvarh, buys_reactive, paid_for_reactive_usd
 
 
 @metric(
@@ -12,12 +12,9 @@ from gridagora.results.outcome import Outcome, agrees_power_factor, given_kvarh
     explanation="What homes were paid for reactive energy over what they gave.",
     family=POWER,
     order=4.4,
-    applies=agrees_power_factor,
+    applies=buys_reactive,
 )
 def reactive_price(outcome: Outcome, _: Reference) -> float:
     """What homes were paid over what they gave; nan where they gave nothing."""
-    side = outcome.reactive
-    if side is None or not side.given_kvar.any():
-        return float("nan")
-    paid = -(side.given_kvar @ side.price_per_kvarh).sum() * outcome.dt_h
-    return float(paid / given_kvarh(side, outcome.dt_h))
+    given = bought_kvarh(outcome)
+    return paid_for_reactive_usd(outcome) / given if given > 0 else float("nan")

@@ -15,6 +15,7 @@ from gridagora.core.tables import Col, Flag, Index
 from gridagora.results.control_moves import ControlMoves, count_moves
 from gridagora.results.loading import BranchLoading
 from gridagora.results.nodal_series import MarginalLosses, NodalSeries
+from gridagora.results.reactive_market import ReactiveMarket, traded_kvarh
 from gridagora.settlement.ledger import AgreedPositions, Ledger
 from gridagora.settlement.parties import Parties
 from gridagora.settlement.retail_terms import RetailTerms
@@ -153,6 +154,7 @@ class Outcome(NamedTuple):
         {}
     )  # (n, t) by table and column [unit of its name]
     reactive: Compensation | None = None  # where the scenario agrees a power factor
+    reactive_market: ReactiveMarket | None = None  # where reactive power is priced at every meter
     unconverged_sessions: int = 0  # of real time, that spent their rounds before parties agreed
     leader_gain_usd: float = (
         math.nan
@@ -183,6 +185,29 @@ def agrees_power_factor(outcome: Outcome) -> bool:
     return outcome.reactive is not None
 
 
+def buys_reactive(outcome: Outcome) -> bool:
+    """Return whether a run buys reactive energy from homes, for a power factor or at every meter."""
+    return agrees_power_factor(outcome) or outcome.reactive_market is not None
+
+
+def bought_kvarh(outcome: Outcome) -> float:
+    """Return the reactive energy that homes gave for money, either way [kvarh]; nan where nobody asks for it."""
+    if outcome.reactive_market is not None:
+        return traded_kvarh(outcome.reactive_market, outcome.dt_h)
+    side = outcome.reactive
+    return math.nan if side is None else given_kvarh(side, outcome.dt_h)
+
+
+def paid_for_reactive_usd(outcome: Outcome) -> float:
+    """Return what homes were paid for reactive energy [$]; nan where nobody asks for it."""
+    if outcome.reactive_market is not None:
+        return float(outcome.reactive_market.paid_usd.sum())
+    side = outcome.reactive
+    if side is None:
+        return math.nan
+    return float(-(side.given_kvar @ side.price_per_kvarh).sum() * outcome.dt_h)
+
+
 def moves_controls(outcome: Outcome) -> bool:
     """Return whether the feeder of a run has regulators or capacitor banks that move."""
     return outcome.network is not None and outcome.network.controls is not None
@@ -202,12 +227,11 @@ def given_kvarh(side: Compensation, dt_h: float) -> float:
 
 
 def reactive_cost_usd(outcome: Outcome) -> float:
-    """Resource cost of keeping the power factor [$]: inverter losses and what is bought elsewhere; 0 where none is agreed."""
-    return (
-        0.0
-        if outcome.reactive is None
-        else outcome.reactive.loss_usd + outcome.reactive.elsewhere_usd
-    )
+    """Resource cost of reactive power [$]: inverter losses and what is bought elsewhere; 0 where nobody asks for it."""
+    if outcome.reactive_market is not None:
+        return outcome.reactive_market.loss_usd
+    side = outcome.reactive
+    return 0.0 if side is None else side.loss_usd + side.elsewhere_usd
 
 
 def energy_cost_usd(outcome: Outcome) -> float:

@@ -47,6 +47,8 @@ from gridagora.run.outages import Outages, draw_outages
 from gridagora.run.participation import draw_by_hand, draw_participation
 from gridagora.run.played import play_schedule
 from gridagora.run.power_flow import Wiring, solve_run
+from gridagora.run.reactive_buying import buy_at_meters
+from gridagora.run.reactive_nodal import RunPower
 from gridagora.run.record import power_of
 from gridagora.run.settle import wire_losses
 from gridagora.run.simulate import simulate, simulate_runs
@@ -360,9 +362,9 @@ def without_limit(
                 own = study_of(scene, free, name)
                 ran = simulate(market, own, partial(tell, stage))
                 alone = evaluate(name, ran, own)
-                if (
-                    scene.scenario.reactive.power_factor is not None
-                ):  # part of welfare then, and known from the network alone
+                keys = scene.scenario.reactive
+                if keys.power_factor is not None or keys.market == "nodal":
+                    # part of welfare then, and known from the network alone
                     alone = add_power_flow(scene, grid, market, ran, alone)
             except FAULTS as fault:
                 faults[stage] = describe_error(fault)
@@ -449,6 +451,16 @@ def _with_reactive(
     inverter_kw = inverters(ran, outcome.home_kw.shape)
     alone = solve_network(scene, grid, outcome, inverter_kw)
     keys = scene.scenario.reactive
+    if keys.market == "nodal":
+        return buy_at_meters(
+            scene,
+            market,
+            ran,
+            outcome._replace(network=alone),
+            Wiring(grid, scene.home_meter, scene.other_kw),
+            RunPower(outcome.home_kw, reactive.motor_kw(outcome.home_kw, inverter_kw)),
+            lambda told: solve_network(scene, grid, outcome, inverter_kw, told),
+        )
     if keys.power_factor is None:
         return outcome._replace(network=alone)
     if alone.failed:
@@ -468,7 +480,8 @@ def _with_reactive(
         scene.start_s,
         outcome.dt_h,
     )
-    seen = solve_network(scene, grid, outcome, inverter_kw, given) if clears else alone
+    told = reactive.InverterPower(given.q_kvar, given.loss_kw)
+    seen = solve_network(scene, grid, outcome, inverter_kw, told) if clears else alone
     return reactive.join_reactive(outcome._replace(network=seen), given)
 
 
@@ -489,19 +502,15 @@ def solve_network(
     grid: Grid,
     outcome: Outcome,
     inverter_kw: RunColumn,
-    given: reactive.Provided | None = None,
+    given: reactive.InverterPower | None = None,
 ) -> NetworkResult:
     """Return the exact power flow of a run; inverters (n, t) [kW] draw no reactive power but what they are told to."""
     home_kw = outcome.home_kw
-
-    def rest_kw(rows: slice, times: slice) -> Col:
-        return np.asarray((home_kw[rows, times] - inverter_kw[rows, times]).clip(min=0))
-
     solved = solve_run(
         grid,
         scene.home_meter,
         home_kw if given is None else np.asarray(home_kw) + given.loss_kw,
-        Derived((home_kw.shape[0], home_kw.shape[1]), rest_kw),
+        reactive.motor_kw(home_kw, inverter_kw),
         scene.other_kw,
         outcome.dt_h,
         given_kvar=None if given is None else given.q_kvar,

@@ -21,6 +21,7 @@ from gridagora.core.exchange import (
 )
 from gridagora.core.lean import NUMBER_BITS
 from gridagora.core.product import HOUR_S, Commodity, Horizon, Product
+from gridagora.core.records import Derived, RunColumn
 from gridagora.core.session import MessageCount
 from gridagora.core.tables import Col, Index
 from gridagora.mechanisms import reactive as market
@@ -40,6 +41,13 @@ class InverterFleet(NamedTuple):
 
     rated_kva: Col
     p_kw: Col
+
+
+class InverterPower(NamedTuple):
+    """What inverters of n homes do for reactive power over a run: draw it, and lose active power over it."""
+
+    q_kvar: Col  # (n, t)
+    loss_kw: Col  # (n, t)
 
 
 class PowerFactorTerms(NamedTuple):
@@ -165,6 +173,15 @@ def inverter_kw(
     return np.asarray(sum(own, np.zeros(shape)))
 
 
+def motor_kw(home_kw: RunColumn, inverter_kw: RunColumn) -> RunColumn:
+    """Return the part of the power of homes that draws reactive power as appliances do, beside inverters, (n, t) each [kW]."""
+
+    def rest_kw(rows: slice, times: slice) -> Col:
+        return np.asarray((home_kw[rows, times] - inverter_kw[rows, times]).clip(min=0))
+
+    return Derived((home_kw.shape[0], home_kw.shape[1]), rest_kw)
+
+
 def equip_nobody(count: int, steps: int) -> InverterFleet:
     """Return homes whose inverters nobody asks: a design without the market buys its whole need elsewhere."""
     return InverterFleet(np.zeros((0, count)), np.zeros((0, count, steps)))
@@ -185,34 +202,15 @@ def join_reactive(outcome: Outcome, given: Provided) -> Outcome:
     Homes buy what their inverters lose at the price they saw, and the operator buys that at the same price; the wires sell
     reactive energy from elsewhere. The loss is not part of `load_kw`, as losses of lines are not.
     """
-    n, parties = len(outcome.bill_usd), outcome.parties
-    operator, wholesale, wires = (
-        row_of(parties, role) for role in (Role.OPERATOR, Role.WHOLESALE, Role.WIRES)
-    )
-    active = settlement_period(outcome)
-    reactive = active._replace(commodity=Commodity.Q)
-    homes, losing = rows_of(parties, Role.HOME), np.flatnonzero(given.cost_usd)
+    parties = outcome.parties
+    operator, wires = (row_of(parties, role) for role in (Role.OPERATOR, Role.WIRES))
+    reactive = settlement_period(outcome)._replace(commodity=Commodity.Q)
     bought = book_given(parties, reactive, given, outcome.dt_h)
-    lost_kwh = given.loss_kw.sum(1)[losing] * outcome.dt_h
-    lost = book(homes[losing], operator, LOSS_ITEM, given.cost_usd[losing], active, lost_kwh)
-    passed_on = lost._replace(payer=lost.payee, payee=np.full(len(losing), wholesale))
+    lost = book_losses(outcome, given.cost_usd, given.loss_kw.sum(1) * outcome.dt_h)
     unmet_kvarh = float(np.abs(given.unmet_kvar).sum() * outcome.dt_h)
     elsewhere = book(operator, wires, ELSEWHERE_ITEM, given.elsewhere_usd, reactive, unmet_kvarh)
-    ledger = join([outcome.ledger, bought, lost, passed_on, elsewhere])
-    paid = paid_uusd(ledger, len(parties.id))
-    crossed, more = outcome.exchange, given.traffic
-    return outcome._replace(
-        ledger=ledger,
-        bill_usd=bill_usd(ledger, len(parties.id))[:n],
-        surplus_uusd=int(-paid[operator]),
-        imbalance_uusd=int(paid.sum()),
-        exchange=crossed._replace(
-            messages=crossed.messages + more.messages,
-            bytes=crossed.bytes + more.bytes,
-            rounds=crossed.rounds + more.rounds,
-            disclosed=crossed.disclosed + more.disclosed // n,
-            lean_bits=crossed.lean_bits + NUMBER_BITS * more.disclosed / n,
-        ),
+    ledger = join([outcome.ledger, bought, lost, elsewhere])
+    return with_books(outcome, ledger, given.traffic)._replace(
         reactive=Compensation(
             given.need_kvar,
             given.q_kvar,
@@ -220,6 +218,35 @@ def join_reactive(outcome: Outcome, given: Provided) -> Outcome:
             given.price_per_kvarh,
             float(given.cost_usd.sum()),
             given.elsewhere_usd,
+        ),
+    )
+
+
+def book_losses(outcome: Outcome, cost_usd: Col, lost_kwh: Col) -> Ledger:
+    """Book what homes pay for the energy that inverters lose, and the operator for the same, (n,) each [$], [kWh]."""
+    parties, active = outcome.parties, settlement_period(outcome)
+    operator, wholesale = (row_of(parties, role) for role in (Role.OPERATOR, Role.WHOLESALE))
+    homes, losing = rows_of(parties, Role.HOME), np.flatnonzero(cost_usd)
+    lost = book(homes[losing], operator, LOSS_ITEM, cost_usd[losing], active, lost_kwh[losing])
+    passed_on = lost._replace(payer=lost.payee, payee=np.full(len(losing), wholesale))
+    return join([lost, passed_on])
+
+
+def with_books(outcome: Outcome, ledger: Ledger, more: MessageCount) -> Outcome:
+    """Return the outcome with another ledger, its bills and surplus, and more messages."""
+    crossed, n, parties = outcome.exchange, len(outcome.bill_usd), outcome.parties
+    paid = paid_uusd(ledger, len(parties.id))
+    return outcome._replace(
+        ledger=ledger,
+        bill_usd=bill_usd(ledger, len(parties.id))[:n],
+        surplus_uusd=int(-paid[row_of(parties, Role.OPERATOR)]),
+        imbalance_uusd=int(paid.sum()),
+        exchange=crossed._replace(
+            messages=crossed.messages + more.messages,
+            bytes=crossed.bytes + more.bytes,
+            rounds=crossed.rounds + more.rounds,
+            disclosed=crossed.disclosed + more.disclosed // n,
+            lean_bits=crossed.lean_bits + NUMBER_BITS * more.disclosed / n,
         ),
     )
 

@@ -35,6 +35,7 @@ from gridagora.run.home_tables import home_tables
 from gridagora.run.loading_table import loading_rows
 from gridagora.run.metric_values import measured_by, metric_values
 from gridagora.run.nodal_table import nodal_tables
+from gridagora.run.reactive_table import reactive_columns, reactive_market_tables
 from gridagora.run.settle import CHARGE, MeterPrices, book_charges, settle
 from gridagora.run.state import Setup
 from gridagora.run.topology import by_interval
@@ -133,7 +134,7 @@ def gather(
     own = (home_tables(scene.homes.home_id, made) if bills else {}) | series_tables(
         scene.homes.home_id, made
     )
-    own |= nodal_tables(scene.homes.home_id, made)
+    own |= nodal_tables(scene.homes.home_id, made) | reactive_market_tables(made)
     return Comparison(
         summary, frames | {"lines": _lines(scene.feeder)} | _places(study, made) | own, scene.text
     )
@@ -314,6 +315,8 @@ def _intervals(_: Scene, o: Outcome) -> pd.DataFrame:
             "reactive_unmet_kvar": o.reactive.unmet_kvar,
             "reactive_price_per_kvarh": o.reactive.price_per_kvarh,
         }
+    if o.reactive_market is not None:
+        columns |= reactive_columns(o.reactive_market)
     columns |= {"limit_kw": o.limit_kw if math.isfinite(o.limit_kw) else np.nan}
     columns |= {name: sum_rows(values) / len(values) for name, values in o.series.items()}
     return pd.DataFrame(columns)

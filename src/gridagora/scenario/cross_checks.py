@@ -194,11 +194,16 @@ def _reactive(keys: ReactiveKeys, got: Got) -> list[Problem]:
         "power_factor": reactive.check(agreed, 1.0),
         "cap_per_kvarh": reactive.check(1.0, keys.cap_per_kvarh),
     }
-    return [
+    found = [
         Problem(got.where("reactive", key), each.got, each.expected, each.hint)
-        for key, found in faulty.items()
-        for each in found
+        for key, problems in faulty.items()
+        for each in problems
     ]
+    if keys.market == "nodal" and keys.power_factor is not None:
+        both = f"'nodal' beside power_factor = {keys.power_factor:g}"
+        expected = "one of the two: prices at every meter hold no power factor of the substation"
+        found.append(Problem(got.where("reactive", "market"), both, expected))
+    return found
 
 
 def _sliders(keys: ComfortKeys, got: Got) -> list[Problem]:

@@ -285,9 +285,14 @@ def _export(credit_per_kwh: float | None) -> str:
 
 def _reactive(scene: Scene) -> str:
     keys, homes = scene.scenario.reactive, scene.homes
+    able = int(np.count_nonzero(homes_with_inverter(homes)))
+    if keys.market == "nodal":
+        return (
+            f"inverters of {able} homes offer it at their meters under a design that asks them, and the network operator buys "
+            "what saves more in losses, voltages and ratings than it costs"
+        )
     if keys.power_factor is None:
         return "no power factor is agreed, so nobody asks for it"
-    able = int(np.count_nonzero(homes_with_inverter(homes)))
     return (
         f"power factor {keys.power_factor:g} agreed at the substation; what it lacks costs {keys.cap_per_kvarh:g} $/kvarh "
         f"elsewhere, or less from the inverters of {able} homes under a design that asks them"

@@ -600,7 +600,7 @@ class ForecastKeys(Table):
 
 
 class ReactiveKeys(Table):
-    """`[reactive]`: what is agreed of reactive power at the substation."""
+    """`[reactive]`: what is agreed of reactive power at the substation, and where it is bought."""
 
     power_factor: float | None = Field(
         None,
@@ -613,6 +613,11 @@ class ReactiveKeys(Table):
         0.003,
         json_schema_extra={RANGE: "above 0"},
         description="what reactive energy costs elsewhere, a capacitor bank or a power-factor charge [$/kvarh]",
+    )
+    market: Literal["substation", "nodal"] = Field(
+        "substation",
+        description="where inverters offer reactive power under a design that asks them: for the power factor agreed at the "
+        "substation, at one price; or at every meter, at what a kvarh is worth there in losses, voltages and ratings",
     )
 
 
