@@ -77,7 +77,7 @@ def test_the_range_of_a_table_is_that_of_its_model(table, key, span):
         ("tou", "groups", "1 to 24"),
         ("tou", "peak_end_h", "above 14 to 24"),
         ("auction", "block_kw", "0.001 or more"),
-        ("peer", "network", '`"none"`, `"price"`, `"envelope"`'),
+        ("peer", "network", '`"none"`, `"price"`, `"envelope"`, `"fee"`'),
         ("rtp", "strategy", '`"habit"`, `"price_taker"`'),
         ("layered", "reactive", "true or false"),
     ],

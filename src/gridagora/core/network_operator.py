@@ -31,17 +31,22 @@ class NetworkRules(NamedTuple):
     envelopes: str = "substation"  # what envelopes of homes keep: its limit, or the whole feeder
     connection_kw: float = 24.0  # what an envelope leaves a home at most
     fees_hold_losses: bool = True  # whether a nodal fee has its loss part
+    firm_share: float = 1.0  # of an envelope of the feeder that a home has for nothing
+    tier_per_kwh: float = 0.0  # of the rest, for a kW that it has for an hour
 
 
 class EnvelopeRequest(NamedTuple):
     """Asks what each home of an opening may import and export in its hours, whatever others do within theirs.
 
     `rule` says how what the network carries is shared: "equal", by the import and export of the "baseline" in the same hours,
-    or by the size of each "connection".
+    or by the size of each "connection". The prices that homes expect, (h,) or (n, h) [$/kWh], say what they buy of a second tier;
+    None where nobody knows any: they buy nothing.
     """
 
     product: Product
     rule: str
+    buy_per_kwh: Col | None = None
+    sell_per_kwh: Col | None = None
 
 
 class EnvelopeState(NamedTuple):
@@ -51,6 +56,7 @@ class EnvelopeState(NamedTuple):
     import_kw: Col | None  # (n, h) of the feeder
     export_kw: Col | None  # (n, h) of the feeder
     over_per_kwh: float  # price of a kWh beyond an envelope of the feeder
+    orders: int = 0  # homes that ordered from a second tier for it
 
 
 class FeeRequest(NamedTuple):

@@ -264,7 +264,11 @@ class Auction:
             if share is not None:
                 limits = post_envelope(opening, share, self.reserve_share)
             envelopes = yield from hear_envelopes(
-                opening, self.envelope, self.reserve_share, limits
+                opening,
+                self.envelope,
+                self.reserve_share,
+                limits,
+                (opening.supply.import_per_kwh, opening.supply.export_per_kwh),
             )
         if kept.expected is not None:
             known = learn_hour(kept.expected, opening.product, self.learning_share)

@@ -253,7 +253,11 @@ class Peer:
         if self.network == "envelope":
             limits = self.post_limits(opening, kept)
             envelopes = yield from hear_envelopes(
-                opening, self.envelope, self.reserve_share, limits
+                opening,
+                self.envelope,
+                self.reserve_share,
+                limits,
+                (opening.supply.import_per_kwh, opening.supply.export_per_kwh),
             )
         if self.network == FEE:
             prices = opening.supply.import_per_kwh, opening.supply.export_per_kwh

@@ -16,12 +16,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gridagora.core.encoding import message_bytes
 from gridagora.core.errors import PartError, Problem, nearest
-from gridagora.core.exchange import ExportLimits, MeterFees, MeterLimits
+from gridagora.core.exchange import LAYOUT, ExportLimits, MeterFees, MeterLimits, Plans
+from gridagora.core.lean import NUMBER_BITS
 from gridagora.core.network_operator import EnvelopeRequest, EnvelopeState
 from gridagora.core.product import HOUR_S
 from gridagora.core.records import row_blocks
-from gridagora.core.session import Baseline, HourPlan, Opening, Planning, Posted, State
+from gridagora.core.session import (
+    Baseline,
+    HourPlan,
+    Opening,
+    PeerMessages,
+    Planning,
+    Posted,
+    State,
+)
 from gridagora.core.tables import Col
 from gridagora.mechanisms.network_price import substation_of
 from gridagora.mechanisms.nodal_fee import FEE, hear_fees
@@ -109,7 +119,11 @@ def post_envelope(opening: Opening, share: Col, reserve_share: float) -> MeterLi
 
 
 def hear_envelopes(
-    opening: Opening, rule: str, reserve_share: float, own: MeterLimits | None = None
+    opening: Opening,
+    rule: str,
+    reserve_share: float,
+    own: MeterLimits | None = None,
+    prices_per_kwh: tuple[Col, Col | None] | None = None,
 ) -> Generator[Any, Any, HomeEnvelopes]:
     """Ask the operator for the envelopes of a plan, and post them where the gate of the day ahead closes.
 
@@ -123,10 +137,15 @@ def hear_envelopes(
         Part of the substation's limit that stays free.
     own
         Limits that the design made from the substation's limit itself; None: by the share that the operator tells.
+    prices_per_kwh
+        Of import and export that homes expect, (h,) or (n, h) each [$/kWh], by which they buy of a second tier; None: they
+        buy nothing.
     """
-    told = yield EnvelopeRequest(opening.product, rule)
+    told = yield EnvelopeRequest(opening.product, rule, *(prices_per_kwh or ()))
     found = HomeEnvelopes(own)
     if isinstance(told, EnvelopeState):
+        if told.orders:
+            yield _count_orders(opening, told)
         limits = own or _share_substation(opening, told.share, reserve_share)
         found = _add_feeder(opening, told, limits)
     if opening.binds:
@@ -145,7 +164,8 @@ def hold_envelopes(
         return plan._replace(fees=fees)
     if network != "envelope":
         return plan
-    envelopes = yield from hear_envelopes(opening, rule, RESERVE_SHARE)
+    prices = plan.price_per_kwh, plan.credit_per_kwh
+    envelopes = yield from hear_envelopes(opening, rule, RESERVE_SHARE, prices_per_kwh=prices)
     return plan._replace(**envelopes._asdict())
 
 
@@ -157,6 +177,14 @@ def check_envelope(where: str, network: str, rule: str) -> list[Problem]:
         for key, got, known in words
         if got not in known
     ]
+
+
+def _count_orders(opening: Opening, told: EnvelopeState) -> PeerMessages:
+    """Return the messages by which homes order of a second tier, a limit of either direction for each hour."""
+    steps = told.share.shape[1]
+    size = 2 * message_bytes(LAYOUT[Plans], steps)
+    numbers = 2 * steps * told.orders
+    return PeerMessages(2 * told.orders, told.orders * size, 1, numbers, NUMBER_BITS * numbers)
 
 
 def _share_substation(opening: Opening, share: Col, reserve_share: float) -> MeterLimits | None:

@@ -1,5 +1,7 @@
 """The network operator's answer to a request of operating envelopes: found once a day, shifted from hour to hour."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from gridagora.core.network_operator import EnvelopeRequest, EnvelopeState
@@ -7,6 +9,7 @@ from gridagora.core.product import HOUR_S
 from gridagora.core.session import Baseline
 from gridagora.core.tables import Col
 from gridagora.grid.envelopes import Envelopes, EnvelopeShares, Surroundings, find_envelopes
+from gridagora.mechanisms.envelope_tier import buy_tiers
 from gridagora.mechanisms.operating_envelope import share_limit
 from gridagora.run.power_flow import TAN_PHI
 from gridagora.run.state import RunState, wiring_of
@@ -14,25 +17,48 @@ from gridagora.run.state import RunState, wiring_of
 DAY_H = 24
 
 
-def tell_envelopes(desk: RunState, asked: EnvelopeRequest, hours: int) -> EnvelopeState:
+def tell_envelopes(
+    desk: RunState,
+    asked: EnvelopeRequest,
+    hours: int,
+    plan: Callable[[Col], Col] | None = None,
+) -> EnvelopeState:
     """Return the envelopes of homes over the hours of a look-ahead.
 
     Those of the feeder are found when the gate of the day ahead closes, at local midnight, with the load of others as it will
-    be; hours beyond them are as a day before.
+    be; hours beyond them are as a day before. Homes that `plan`, from prices inside them to power, both (n, h) [$/kWh], [kW],
+    buy of their second tier then, and pay for the hours of a day.
     """
     study = desk.study
     hour = (asked.product.start_s - study.start_s) // HOUR_S
     share = share_room(desk, asked.rule, 1.0, hour, hours)
-    over = study.network.prices.rating_over_per_kvah
+    over, orders = study.network.prices.rating_over_per_kvah, 0
     if study.network.envelopes != "feeder":
         return EnvelopeState(share, None, None, over)
     if desk.envelopes is None or int(study.local_hour[hour]) == 0:
-        desk.envelopes = hour, _find(desk, asked.rule, hour, hours)
+        whole = _find(desk, asked.rule, hour, hours)
+        desk.envelopes = hour, whole if plan is None else _buy_tiers(desk, asked, whole, plan)
+        orders = len(share) if study.network.firm_share < 1 else 0
     first, kept = desk.envelopes
     at = hour - first + np.arange(hours)
     known = kept.import_kw.shape[1]
     at = np.where(at < known, at, at - DAY_H * np.ceil((at - known + 1) / DAY_H).astype(np.int64))
-    return EnvelopeState(share, kept.import_kw[:, at], kept.export_kw[:, at], over)
+    return EnvelopeState(share, kept.import_kw[:, at], kept.export_kw[:, at], over, orders)
+
+
+def _buy_tiers(
+    desk: RunState, asked: EnvelopeRequest, whole: Envelopes, plan: Callable[[Col], Col]
+) -> Envelopes:
+    """Return envelopes with what homes bought of their second tier, which they owe from now on; whole where all is firm."""
+    rules, shape = desk.study.network, whole.import_kw.shape
+    if rules.firm_share == 1.0 or asked.buy_per_kwh is None:
+        return whole
+    sell = asked.buy_per_kwh if asked.sell_per_kwh is None else asked.sell_per_kwh
+    prices = np.broadcast_to(asked.buy_per_kwh, shape), np.broadcast_to(sell, shape)
+    limits = whole.import_kw, whole.export_kw
+    found = buy_tiers(limits, rules.firm_share, prices, rules.tier_per_kwh, plan)
+    desk.tier_kwh = desk.tier_kwh + found.bought_kw[:, :DAY_H].sum(1)
+    return whole._replace(import_kw=found.import_kw, export_kw=found.export_kw)
 
 
 def share_room(desk: RunState, rule: str, sign: float, hour: int, hours: int) -> Col:

@@ -20,6 +20,7 @@ from gridagora.run.home_series import kept_series
 from gridagora.run.record import AWARD, HOME, power_of
 from gridagora.run.settle import (
     BEYOND,
+    TIER,
     MeterPrices,
     Settlement,
     book_charges,
@@ -75,6 +76,7 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
             deviation_charge(s, home_kw, award_kw, homes.quality),
             book_charges(s, charged),
             book_fees(s, ran.fee_usd),
+            book_fees(s, ran.tier_usd, TIER),
         ]
     )
     if ran.residual is Residual.PROSUMERS:

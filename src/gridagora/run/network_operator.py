@@ -170,7 +170,7 @@ def _make_coefficients(dense: Col) -> Coefficients:
 
 def answer_envelopes(desk: RunState, askers: Askers, asked: EnvelopeRequest) -> EnvelopeState:
     """Return operating envelopes of all homes over the hours of a look-ahead."""
-    return tell_envelopes(desk, asked, askers.own_kw.shape[1])
+    return tell_envelopes(desk, asked, askers.own_kw.shape[1], askers.plan)
 
 
 def answer_fees(desk: RunState, askers: Askers, asked: FeeRequest) -> FeeState:

@@ -30,7 +30,15 @@ def hold_network(scene: Scene) -> NetworkRules:
     prices = RowPrices(
         KWH_PER_PU_H * over if volts is None else volts, over if rated is None else rated
     )
-    return NetworkRules(band, prices, keys.envelopes, keys.connection_kw, keys.losses != MARGINAL)
+    return NetworkRules(
+        band,
+        prices,
+        keys.envelopes,
+        keys.connection_kw,
+        keys.losses != MARGINAL,
+        keys.firm_share,
+        keys.tier_per_kwh,
+    )
 
 
 def wanted_prices(scene: Scene, wholesale_per_kwh: Col) -> PriceTerms | None:

@@ -21,6 +21,7 @@ RENT = "congestion rent"  # the network operator's part of the price of energy
 DELIVERY = "delivery"  # network charges of energy from the public grid
 LOSSES = "losses"  # what the wires buy
 FEE = "network fee"  # nodal fees of the network operator
+TIER = "envelope tier"  # what homes bought beside their firm envelopes
 BEYOND = "beyond limit"  # import or export of a home beyond the limit of its meter
 OVERLOAD = "overload"  # energy beyond the limit of the substation, by its price
 
@@ -296,12 +297,12 @@ def book_charges(s: Settlement, charged_usd: Mapping[str, Col]) -> Ledger:
     )
 
 
-def book_fees(s: Settlement, fee_usd: Col | None) -> Ledger:
-    """Book what homes pay the wires by nodal fees, (n,) [$]; it moves no energy, and no entries where nobody pays."""
+def book_fees(s: Settlement, fee_usd: Col | None, item: str = FEE) -> Ledger:
+    """Book what homes pay the wires for an item, (n,) [$]; it moves no energy, and no entries where nobody pays."""
     if fee_usd is None or not fee_usd.any():
         return books.open_ledger()
     homes, wires = rows_of(s.parties, Role.HOME), row_of(s.parties, Role.WIRES)
-    return book(homes, wires, FEE, fee_usd, s.period, place=s.place)
+    return book(homes, wires, item, fee_usd, s.period, place=s.place)
 
 
 def deviation_charge(

@@ -131,6 +131,9 @@ def finish_run(
         desk.capacity,
         demand.meters.beyond_usd[own],
         fee_usd=demand.meters.fee_usd[own],
+        tier_usd=desk.study.network.tier_per_kwh * desk.tier_kwh
+        if isinstance(desk.tier_kwh, np.ndarray)
+        else None,
         billing=desk.billing,
     )
 

@@ -135,6 +135,7 @@ class FinishedRun(NamedTuple):
     capacity: CapacityTerms | None = None  # what the design charges for power
     beyond_usd: Col | None = None  # (n,) what homes pay beyond posted limits
     fee_usd: Col | None = None  # (n,) what homes pay the network by nodal fees
+    tier_usd: Col | None = None  # (n,) and for the second tier of their envelopes
     end_x: Mapping[str, Col] | None = (
         None  # (r, s) end states by kind, if asked for [unit of the store]
     )
@@ -214,6 +215,7 @@ class RunState:
     posted: Quotes | None = None  # of every interval of the present hour, where the rules say so
     opened: HourOpening | None = None  # of the present hour
     envelopes: tuple[int, Envelopes] | None = None  # of the feeder, from an hour of the run on
+    tier_kwh: Col | float = 0.0  # (n,) what homes bought of the second tier of their envelopes
     fees: tuple[int, Col] | None = None  # of homes, (n, h) [$/kWh], from an hour of the run on
     capacity: CapacityTerms | None = None  # what the design charges for power
     billing: RetailTerms | None = None  # of a retail tariff by which homes are billed

@@ -12,6 +12,7 @@ from gridagora.scenario import short_keys, unread
 from gridagora.scenario.calendar import midnight_s, standard_offset_s
 from gridagora.scenario.key_checks import Got
 from gridagora.scenario.money import check_currency
+from gridagora.scenario.network_keys import NetworkKeys
 from gridagora.scenario.price_clock import check_price_clock
 from gridagora.scenario.schema import (
     SLACK,
@@ -62,6 +63,7 @@ def check(
         *_files(tables, got),
         *unread.check(tables, parts, got),
         *_substation(cast(SubstationKeys, tables["substation"]), got),
+        *_network(cast(NetworkKeys, tables["network"]), got),
         *_reactive(cast(ReactiveKeys, tables["reactive"]), got),
         *_members(homes, got),
         *homes.shares.check(got.where("homes", "by_hand_share")),
@@ -154,6 +156,20 @@ def _files(tables: Mapping[str, Table], got: Got) -> list[Problem]:
         for name, source, key in READ_A_FILE
         if vars(tables[name])["source"] == source and not vars(tables[name])[key]
     ]
+
+
+def _network(keys: NetworkKeys, got: Got) -> list[Problem]:
+    """Return what is wrong with the second tier of envelopes: one of the substation alone has none, nor has a whole firm one."""
+    where = got.where("network", "firm_share")
+    if keys.firm_share < 1 and keys.envelopes != "feeder":
+        said = f"{keys.firm_share:g} with envelopes of the substation alone"
+        hint = 'Set envelopes = "feeder", or leave firm_share out.'
+        return [Problem(where, said, "envelopes of the feeder, which have tiers", hint)]
+    if keys.firm_share == 1 and keys.tier_per_kwh > 0:
+        said = f"{keys.tier_per_kwh:g} $/kWh for a second tier of nothing"
+        expected = "a firm_share below 1, which leaves some to buy"
+        return [Problem(got.where("network", "tier_per_kwh"), said, expected)]
+    return []
 
 
 def _substation(keys: SubstationKeys, got: Got) -> list[Problem]:

@@ -37,6 +37,19 @@ class NetworkKeys(Table):
         description="power that an operating envelope of the feeder leaves a home at most, either way; 24 kW are a service "
         "of 100 A at 240 V, the least of a house by NEC 230.79 [kW]",
     )
+    firm_share: float = Field(
+        1.0,
+        ge=0.0,
+        le=1.0,
+        description="part of an operating envelope of the feeder that a home has for nothing; the rest is a second tier, of "
+        "which it buys at midnight what it plans to use in each hour [share]",
+    )
+    tier_per_kwh: float = Field(
+        0.0,
+        ge=0.0,
+        le=100.0,
+        description="what a kW of the second tier costs for an hour, whether it is used or not [$/kWh]",
+    )
     losses: Literal["none", "averaged", "marginal"] = Field(
         "none",
         description="who pays for the energy that the network loses, at the wholesale price: the wires, all customers by what "
