@@ -42,6 +42,7 @@ from gridagora.report.guides import guide
 from gridagora.report.network_costs import network_costs
 from gridagora.report.number_table import number_table
 from gridagora.report.panel import absent_panel, frame_of, panel
+from gridagora.report.reactive_costs import reactive_costs
 from gridagora.report.terms import explained
 
 
@@ -158,7 +159,9 @@ PANELS = (
 
 
 # what stands before the figures of a section
-LEADS: Mapping[str, Callable[[ComparisonView], str]] = {"network": network_costs}
+LEADS: Mapping[str, tuple[Callable[[ComparisonView], str], ...]] = {
+    "network": (network_costs, reactive_costs)
+}
 # tables that stand folded under their figures
 NUMBERS: Mapping[str, Callable[[ComparisonView], str]] = {"group_change": group_table}
 
@@ -313,7 +316,7 @@ def _section(result: ComparisonView, key: str, heading: str, drawn: Drawn) -> st
             each.name != "places" or "places" in result.tables
         )  # else no design of the run has layers
     )
-    before = LEADS[key](result) if key in LEADS else ""
+    before = "".join(lead(result) for lead in LEADS.get(key, ()))
     return f'<section id="{key}"><h2>{escape(heading)}</h2>{before}<div class="grid">{panels}</div></section>'
 
 

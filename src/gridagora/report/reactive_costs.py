@@ -1,0 +1,56 @@
+"""What reactive power bought at meters did to the network: every design without the market and with it, side by side."""
+
+from html import escape
+
+import pandas as pd
+
+from gridagora.report.facts import ComparisonView, designs, frame, of
+from gridagora.report.scroll_table import scroll_table
+from gridagora.report.style import decimals, label, number
+
+HEADING = "Reactive power bought at meters"
+SAID = (
+    "The same active power of homes, without the market of reactive power and with it. The network operator pays every home the "
+    "price of its meter, and buys what saves it more by the exact power flow. What it saves counts voltages and ratings beyond "
+    "their limits at the prices of the scenario, and what inverters lose."
+)
+COLUMNS: tuple[tuple[str, str], ...] = (
+    ("losses_kwh", "Losses [kWh]"),
+    ("v_min_pu", "Lowest voltage [pu]"),
+    ("v_max_pu", "Highest voltage [pu]"),
+    ("outside_pu_h", "Outside the band [pu h of all homes]"),
+    ("taps_moved", "Taps of regulators moved"),
+    ("steps_moved", "Steps of capacitor banks moved"),
+    ("reactive_kvarh", "Bought [kvarh]"),
+    ("paid_usd", "Paid to homes [$]"),
+    ("inverter_loss_kwh", "Lost in inverters [kWh]"),
+    ("saved_usd", "Saved [$]"),
+)
+VOLTAGE_PLACES = 4
+
+
+def reactive_costs(result: ComparisonView) -> str:
+    """Return the table of designs and cases in HTML; '' where no reactive power is bought at meters."""
+    table = frame(result, "reactive_market", "case", *(name for name, _ in COLUMNS[:3]))
+    if table is None:
+        return ""
+    places = {
+        name: VOLTAGE_PLACES if name.startswith("v_") else decimals(table[name].astype(float))
+        for name, _ in COLUMNS
+    }
+    head = '<th scope="col">Design</th><th scope="col">Case</th>' + "".join(
+        f'<th scope="col" class="n">{escape(text)}</th>' for _, text in COLUMNS
+    )
+    rows = [
+        _row(name, row, places) for name in designs(result) for _, row in of(table, name).iterrows()
+    ]
+    shown = scroll_table(HEADING, head, "".join(rows))
+    return f'<h3>{HEADING}</h3><p class="lead">{escape(SAID)}</p>{shown}'
+
+
+def _row(design: str, row: pd.Series, places: dict[str, int]) -> str:
+    cells = "".join(
+        f'<td class="n">{number(float(row[name]), places[name])}</td>' for name, _ in COLUMNS
+    )
+    case = escape(str(row["case"]))
+    return f'<tr><th scope="row">{label(design)}</th><td>{case}</td>{cells}</tr>'
