@@ -9,8 +9,10 @@ import pytest
 from gridagora.core.components import block_of, series_ohm
 from gridagora.core.errors import InputError
 from gridagora.core.feeder import hold_taps
+from gridagora.grid.controlled_flow import solve_controlled
 from gridagora.grid.flow import solve
-from gridagora.sources.gridlabd import read
+from gridagora.report.opendss_model import write_opendss
+from gridagora.sources.gridlabd import describe_classes, read
 from gridagora.sources.gridlabd.model import Model
 from gridagora.sources.gridlabd.properties import NOTHING, READ
 
@@ -255,6 +257,64 @@ object capacitor { name k; parent n; phases ABCN; phases_connected ABC; cap_nomi
 """
 
 
+WATCHED = """control VOLT; voltage_set_low 7150; voltage_set_high 7300; dwell_time 60; time_delay 30;
+  switchA OPEN; switchB OPEN; switchC OPEN; """
+HEAVY = """object load { name c; parent n; phases ABCN; nominal_voltage 7200; constant_power_A 1 MVA;
+  constant_power_B 1 MVA; constant_power_C 1 MVA; }
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "closed"),
+    [
+        ("control_level INDIVIDUAL; pt_phase B;", {"k.b"}),
+        ("control_level INDIVIDUAL; pt_phase ABCN;", {"k.a", "k.b", "k.c"}),
+        ("control_level BANK; pt_phase B;", {"k"}),
+        ("pt_phase C; remote_sense s;", set()),  # 7200 V at the source
+        ("pt_phase C; remote_sense l;", {"k.c"}),
+    ],
+)
+def test_banks_switch_by_the_voltage_that_they_measure(feeder, tmp_path, said, closed):
+    """GridLAB-D 6.0.0 does so with the same model: each phase of pt_phase its own capacitor, or one of them all."""
+    at_load = "object node { name l; parent n; phases ABCN; nominal_voltage 7200; }\n"
+    found = feeder(SMALL + HEAVY + at_load + BANK % (WATCHED + said))
+    assert not found.notes
+    own = found.capacitor_controls
+    assert set(own.delay_s) == set(own.off_delay_s) == {90.0}
+    q_kvar = np.zeros((1, len(found.meters.name)))
+    flow = solve_controlled(found, found.meters.p_kw[None], q_kvar, 900.0)
+    names = np.array(found.capacitors.name)
+    assert set(names[flow.steps_on[-1] > 0]) == closed
+    dss = pytest.importorskip("dss")  # OpenDSS switches those of the written model alike
+    engine = dss.DSS.NewContext()
+    engine.AllowChangeDir = False
+    engine.Text.Command = f'redirect "{write_opendss(found, tmp_path / "out").path}"'
+    on = {bank.Name for bank in engine.ActiveCircuit.Capacitors if any(bank.States)}
+    assert on == {name.replace(".", "_") for name in closed}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("control VAR; pt_phase A;", "control VAR"),
+        ("control VARVOLT; pt_phase A;", "control VARVOLT"),
+        ("control CURRENT; pt_phase A;", "control CURRENT"),
+        (WATCHED, "pt_phase ''"),
+        (WATCHED + "control_level BANK; pt_phase ABC;", "pt_phase 'ABC'"),
+        (WATCHED + "pt_phase A; voltage_set_low 7400;", "voltage_set_low 7400 and"),
+        (WATCHED + "pt_phase A; remote_sense nowhere;", "remote_sense 'nowhere'"),
+        (WATCHED + "pt_phase A; lockout_time 60;", "lockout_time"),
+    ],
+)
+def test_controls_of_banks_that_are_not_taken_are_told_by_name(feeder, said, told):
+    text = SMALL + LOAD + BANK % ("switchA OPEN; switchB OPEN; switchC OPEN;" + said)
+    found = feeder(text)
+    assert any(told in note and "capacitor k" in note for note in found.notes), found.notes
+    assert bool(len(found.capacitor_controls.name)) == ("lockout" in told)
+    with pytest.raises(InputError):
+        feeder(text, strict=True)
+
+
 def test_capacitors_stand_open_unless_the_model_closes_them(feeder):
     shut = feeder(
         SMALL + LOAD + BANK % "control MANUAL; switchA CLOSED; switchB CLOSED; switchC CLOSED;"
@@ -464,6 +524,15 @@ def test_what_the_reader_asks_for_is_in_the_table_of_properties(feeder, monkeypa
     assert len(asked) > 200
     lost = [(kind, key) for kind, key in asked if not re.fullmatch(f"{READ[kind]}|{NOTHING}", key)]
     assert not lost
+
+
+def test_check_says_of_which_transformers_the_core_counts(feeder, tmp_path):
+    plain = three_phase("WYE_WYE", (12470.77, 480))
+    feeder(SMALL + plain.replace("resistance", "shunt_resistance 400; resistance", 1))
+    lines = describe_classes(tmp_path / "m.glm")
+    assert "the core of 1 WYE_WYE counts" in lines["class transformer_configuration"]
+    feeder(SMALL + plain)
+    assert "core" not in describe_classes(tmp_path / "m.glm")["class transformer_configuration"]
 
 
 def test_a_loop_of_transformers_is_told(feeder):

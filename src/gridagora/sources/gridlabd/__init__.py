@@ -18,8 +18,9 @@ from gridagora.files.glm import read_glm
 from gridagora.files.path import require_path
 from gridagora.grid.admittance import injected, sum_blocks, unloaded
 from gridagora.population.customers import classify_meters
+from gridagora.sources.gridlabd.bank_controls import bank_control_columns
 from gridagora.sources.gridlabd.buses import BusTable, read_buses, read_sources
-from gridagora.sources.gridlabd.capacitors import read_capacitors
+from gridagora.sources.gridlabd.capacitors import ControlledBank, read_capacitors
 from gridagora.sources.gridlabd.classes import class_lines, tell_left_out
 from gridagora.sources.gridlabd.columns import (
     MeterPart,
@@ -109,7 +110,8 @@ def _feeder(model: Model, path: Path, *, strict: bool) -> Feeder:
     buses = read_buses(model)
     units = list(read_regulators(model, buses.of, buses.nominal_v))
     loads = list(read_loads(model, buses))
-    elements = _elements(model, buses, units, loads)
+    banks = list(read_capacitors(model, buses))
+    elements = _elements(model, buses, units, loads, banks)
     fed = find_fed(elements, buses.nominal_v)
     row = {node: at for at, node in enumerate(fed.nodes)}
     elements = live(elements, row)
@@ -119,7 +121,7 @@ def _feeder(model: Model, path: Path, *, strict: bool) -> Feeder:
     problems = _fatal(path, elements, meters)
     if problems or (strict and model.gaps):
         raise InputError([*problems, *(gap_problems(model.gaps) if strict else [])])
-    return _columns(path, _Read(elements, fed, base_v, units, meters, gap_notes(model.gaps)))
+    return _columns(path, _Read(elements, fed, base_v, units, banks, meters, gap_notes(model.gaps)))
 
 
 class _Read(NamedTuple):
@@ -129,12 +131,17 @@ class _Read(NamedTuple):
     fed: Fed
     base_v: dict[str, float]
     units: list[RegulatorUnit]
+    banks: list[ControlledBank]
     meters: list[MeterPart]
     notes: list[str]
 
 
 def _elements(
-    model: Model, buses: BusTable, units: list[RegulatorUnit], loads: list[CustomerLoad]
+    model: Model,
+    buses: BusTable,
+    units: list[RegulatorUnit],
+    loads: list[CustomerLoad],
+    banks: list[ControlledBank],
 ) -> Elements:
     through = [
         LineElement(f"{name}.b", ends, (2,), 0.0, np.nan, np.nan, True, switch_y(1, SWITCH_OHM))
@@ -145,7 +152,7 @@ def _elements(
         tuple(read_sources(model, buses)),
         (*read_lines(model, buses.of), *through),
         tuple(transformers),
-        tuple(read_capacitors(model, buses)),
+        tuple(bank.element for bank in banks),
         tuple(shunt for load in loads for shunt in load.shunts),
     )
 
@@ -229,6 +236,7 @@ def _columns(path: Path, read_: _Read) -> Feeder:
         transformers=transformers,
         regulators=regulator_columns(controls, elements.transformers, rows),
         capacitors=capacitors,
+        capacitor_controls=bank_control_columns(read_.banks, elements, rows.node),
         others=others,
         loads=load_columns(read_.meters, rows),
         meters=meter_columns(read_.meters, rows),

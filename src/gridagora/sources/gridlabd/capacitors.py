@@ -1,6 +1,12 @@
-"""Capacitor banks of a GridLAB-D model, with their switches as the model states them: open where it says nothing."""
+"""Capacitor banks of a GridLAB-D model, with their switches as the model states them: open where it says nothing.
+
+A bank under `control VOLT` is closed at `voltage_set_low` and below, opened at `voltage_set_high` and above, by the phases of
+`pt_phase`: each of them its own capacitor where the level is INDIVIDUAL, the first all capacitors where it is BANK. Both delays
+pass before a switch moves.
+"""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,6 +15,7 @@ from gridagora.sources.gridlabd.buses import BusTable
 from gridagora.sources.gridlabd.elements import (
     LETTERS,
     CapacitorElement,
+    Node,
     pair_y,
     phase_numbers,
 )
@@ -17,11 +24,47 @@ from gridagora.sources.gridlabd.model import Model
 STATES = ("OPEN", "CLOSED")
 CONTROLS = ("MANUAL", "VAR", "VOLT", "VARVOLT", "CURRENT")
 OPEN_DEFAULT = "Its switch is taken as open, as in GridLAB-D."
+LEVELS = ("INDIVIDUAL", "BANK")
 HELD = "It stays as the model states it."
 
 
-def read_capacitors(model: Model, buses: BusTable) -> Iterator[CapacitorElement]:
-    """Yield a bank for each capacitor whose phases are alike, else one for each phase."""
+class BankControl(NamedTuple):
+    """What switches a bank by the voltage from one node to neutral."""
+
+    node: Node
+    low_v: float  # it closes here and below
+    high_v: float  # it opens here and above
+    delay_s: float
+
+
+class ControlledBank(NamedTuple):
+    """A bank, and what switches it; None: nothing."""
+
+    element: CapacitorElement
+    control: BankControl | None
+
+
+class VoltageControl(NamedTuple):
+    """The control of a capacitor: the bus and the letters at which it measures, and whether each phase is its own."""
+
+    bus: str
+    letters: str
+    by_phase: bool
+    low_v: float
+    high_v: float
+    delay_s: float
+
+    def of(self, letters: str) -> BankControl | None:
+        """Return what switches the bank of some phases, None for phases that it does not measure."""
+        seen = letters if self.by_phase else self.letters
+        if self.by_phase and letters not in self.letters:
+            return None
+        node = self.bus, LETTERS.index(seen) + 1
+        return BankControl(node, self.low_v, self.high_v, self.delay_s)
+
+
+def read_capacitors(model: Model, buses: BusTable) -> Iterator[ControlledBank]:
+    """Yield a bank for each capacitor whose phases are alike and switch together, else one for each phase."""
     for each in model.of("capacitor"):
         letters = _connected(model, each)
         bus = buses.of[each.name]
@@ -35,13 +78,44 @@ def read_capacitors(model: Model, buses: BusTable) -> Iterator[CapacitorElement]
         if not parts:
             model.tell(each, "no capacitor_A, _B or _C", "VAr of its phases")
             continue
-        if model.word(each, "control", CONTROLS, "MANUAL") != "MANUAL":
-            control = model.text(each, "control").upper()
-            model.tell(each, f"control {control}", "control MANUAL", HELD, "control")
         delta = "D" in model.phases(each)
-        alike = len({part[1:] for part in parts}) == 1
+        control = _control(model, each, buses, delta=delta)
+        apart = control is not None and control.by_phase
+        alike = len({part[1:] for part in parts}) == 1 and not (apart and len(parts) > 1)
         for group in [parts] if alike else [[part] for part in parts]:
-            yield _bank(each, bus, volts, group, delta=delta, whole=alike)
+            bank = _bank(each, bus, volts, group, delta=delta, whole=alike)
+            yield ControlledBank(bank, control.of(group[0][0]) if control else None)
+
+
+def _control(
+    model: Model, each: GlmObject, buses: BusTable, *, delta: bool
+) -> VoltageControl | None:
+    """Return what switches a capacitor; a control that has no likeness here is told, and its switches stay."""
+    control = model.word(each, "control", CONTROLS, "MANUAL")
+    if control == "MANUAL":
+        return None
+    by_phase = model.word(each, "control_level", LEVELS, "INDIVIDUAL") == "INDIVIDUAL"
+    said = model.text(each, "pt_phase").upper()
+    letters = "".join(letter for letter in LETTERS if letter in said)
+    low, high = (model.real(each, f"voltage_set_{end}", "V") for end in ("low", "high"))
+    name = model.text(each, "remote_sense")
+    expected = "at least one phase to measure" if by_phase else "one phase to measure"
+    rules = (
+        ("control", control != "VOLT", control, "MANUAL or VOLT"),
+        ("phases", delta or "D" in said, "of a delta under control", "a control that measures to neutral"),
+        ("pt_phase", not letters or (len(letters) > 1 and not by_phase), f"'{said}'", expected),
+        ("voltage_set_low", not 0 < low < high, f"{low:g} and voltage_set_high {high:g}", "two voltages, the lower one first"),
+        ("remote_sense", name != "" and name not in buses.of, f"'{name}'", "a node of the model"),
+    )  # fmt: skip
+    for key, is_unlike, got, wanted in rules:
+        if is_unlike:
+            model.tell(each, f"{key} {got}", f"{key}: {wanted}", HELD, key)
+            return None
+    if model.real(each, "lockout_time", "s"):
+        done = "It switches again after its delays."
+        model.tell(each, "a lockout_time", "a bank without lockout", done, "lockout_time")
+    delay_s = model.real(each, "dwell_time", "s") + model.real(each, "time_delay", "s")
+    return VoltageControl(buses.of[name or each.name], letters, by_phase, low, high, delay_s)
 
 
 def _connected(model: Model, each: GlmObject) -> str:

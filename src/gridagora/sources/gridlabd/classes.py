@@ -56,6 +56,7 @@ ABSENT = MappingProxyType(
         "vfd": "What is behind it is fed only by other ways.",
     }
 )
+WYE_WYE = ("WYE_WYE", "1")
 UNKNOWN = "It is left out with all that it does."
 
 
@@ -80,7 +81,8 @@ def class_lines(model: Model) -> Mapping[str, str]:
             why = f", {left} left out (see what is assumed)" if left else ""
             lines[f"class {kind}"] = f"{count} read, {count - left} converted{why}"
         elif kind in STATED:
-            lines[f"class {kind}"] = f"{count} read, for those that name them"
+            cores = _cores(model) if kind == "transformer_configuration" else ""
+            lines[f"class {kind}"] = f"{count} read, for those that name them{cores}"
         elif kind in MEASURING:
             lines[f"class {kind}"] = f"{count} read, left out: they only measure"
         else:
@@ -92,3 +94,15 @@ def class_lines(model: Model) -> Mapping[str, str]:
     if others:
         lines["beside objects"] = f"left out: {', '.join(others)}"
     return lines
+
+
+def _cores(model: Model) -> str:
+    """Return what is said of cores that only one of the engine's solvers takes."""
+    count = sum(
+        model.text(each, "connect_type").upper() in WYE_WYE
+        and any(key.startswith("shunt_") for key in each.values)
+        for each in model.of("transformer_configuration")
+    )
+    return (
+        f"; the core of {count} WYE_WYE counts, which its Newton solver leaves out" if count else ""
+    )

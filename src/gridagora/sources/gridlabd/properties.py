@@ -32,7 +32,8 @@ READ = MappingProxyType(
         "triplex_node": f"{NODE}|{CUSTOMER}|constant_{OF_LEGS}|{OF_LEGS}|{ON_LEGS}",
         "triplex_meter": f"{NODE}|{CUSTOMER}|constant_{OF_LEGS}|{OF_LEGS}|{ON_LEGS}",
         "triplex_load": f"{NODE}|{CUSTOMER}|constant_{OF_LEGS}|{OF_LEGS}|{ON_LEGS}",
-        "capacitor": f"{NODE}|phases_connected|cap_nominal_voltage|capacitor_[abc]|switch[abc]|control",
+        "capacitor": f"{NODE}|phases_connected|cap_nominal_voltage|capacitor_[abc]|switch[abc]|control|"
+        "control_level|pt_phase|voltage_set_(?:low|high)|dwell_time|time_delay|lockout_time|remote_sense",
         "overhead_line": LINE,
         "underground_line": LINE,
         "triplex_line": LINE,
@@ -64,18 +65,13 @@ METERED = (
     "voltage_.*|measured_.*|maximum_voltage_error|reference_bus|busflags|topological_parent|customer_.*|pre_load|bill_.*|price.*|"
     "monthly_.*|first_tier_.*|second_tier_.*|third_tier_.*|power_market|hourly_.*|previous_monthly_.*"
 )
-# settings of what switches a bank, which is told as a whole
-OF_CONTROL = (
-    "pt_phase|control_level|dwell_time|time_delay|lockout_time|(?:voltage|var|current)_set_(?:low|high)|"
-    "remote_sense(?:_b)?"
-)
 # of each class, what changes nothing of a flow at one moment
 HARMLESS = MappingProxyType(
     {
         **dict.fromkeys(
             ("node", "meter", "load", "pqload", "triplex_node", "triplex_meter", "triplex_load"), METERED
         ),
-        "capacitor": f"{METERED}|{OF_CONTROL}",
+        "capacitor": f"{METERED}|(?:var|current)_set_(?:low|high)|remote_sense_b",  # of controls that are told as a whole
         "substation": f"{METERED}|base_power|power_convergence_value|distribution_.*",
         "overhead_line": "nominal_voltage",
         "underground_line": "nominal_voltage",
