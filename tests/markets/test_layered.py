@@ -23,19 +23,16 @@ from gridagora.core.session import (
 )
 from gridagora.kernels.curves.curve import curves
 from gridagora.kernels.stores.value import stores
-from gridagora.markets.layered import (
-    RUN_H,
-    Layered,
-    announce_result,
+from gridagora.markets.layered import RUN_H, Layered, announce_result, start_premiums
+from gridagora.mechanisms.layer_bundle import (
     count_parties,
     find_branches,
     find_reach_kw,
     relay_plans,
     spread_rows,
     stack_rows,
-    start_premiums,
-    sum_premiums,
 )
+from gridagora.mechanisms.layer_plan import sum_down
 
 BUY, SELL, OVER = 0.20, 0.10, 5.0
 T1, T2, T3, Z1, Z2, ROOT = range(6)
@@ -227,13 +224,13 @@ def test_a_curve_of_few_blocks_keeps_its_total_and_clears_near_the_exact_one():
 
 def test_premiums_sum_from_the_root_down():
     premium = np.array([[1.0], [2.0], [4.0], [10.0], [20.0], [100.0]])
-    assert sum_premiums(TREE, premium)[:, 0].tolist() == [111.0, 112.0, 124.0, 110.0, 120.0, 100.0]
+    assert sum_down(TREE, premium)[:, 0].tolist() == [111.0, 112.0, 124.0, 110.0, 120.0, 100.0]
 
 
 def test_a_tree_may_begin_with_its_root():
     """Rows of places stand in any order: the root is where no parent is, not at the end."""
     tree = places(["feeder", "z", "t"], [Level.FEEDER, Level.ZONE, Level.TRANSFORMER], [-1, 0, 1])
-    assert sum_premiums(tree, np.array([[1.0], [10.0], [100.0]]))[:, 0].tolist() == [
+    assert sum_down(tree, np.array([[1.0], [10.0], [100.0]]))[:, 0].tolist() == [
         1.0,
         11.0,
         111.0,

@@ -11,7 +11,8 @@ from gridagora.core.place import Level, lift_kw, places
 from gridagora.core.product import Horizon
 from gridagora.core.session import MessageCount, drive
 from gridagora.kernels.stores.value import PENALTY
-from gridagora.markets.layered import Layered, find_branches
+from gridagora.markets.layered import Layered
+from gridagora.mechanisms.layer_bundle import find_branches
 from gridagora.population import fleet as homes_at
 from gridagora.run import lookahead as ahead
 from gridagora.run.compare import prepare

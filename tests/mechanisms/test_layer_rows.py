@@ -90,13 +90,17 @@ def test_coefficients_are_read_wherever_they_stand():
     assert read_coefficients(limits._replace(a=sparse), 4).tolist() == expected
 
 
+def crossing(found):
+    return count_crossing(TREE, found.owner, found.moved)
+
+
 def test_only_places_below_the_one_that_owns_a_row_say_and_hear_of_it():
     """A row of the feeder passes at both transformers and the zone between; rows of a transformer pass nowhere."""
-    own = count_crossing(TREE, face([[-2.0, -1, 0, 0], [0, 0, -1, 0]], low=-np.inf))
+    own = crossing(face([[-2.0, -1, 0, 0], [0, 0, -1, 0]], low=-np.inf))
     assert (own.messages, own.bytes, own.disclosed) == (0, 0, 0)
-    shared = count_crossing(TREE, face([[-1.0, 0, 0, -1]], low=-np.inf))
+    shared = crossing(face([[-1.0, 0, 0, -1]], low=-np.inf))
     assert shared.messages == 2 * 3  # a, c and the zone
     assert shared.bytes == 3 * (message_bytes(UP, 1) + message_bytes(DOWN, 1))
-    zone = count_crossing(TREE, face([[-1.0, 0, -1, 0]] * 2, low=-np.inf))
+    zone = crossing(face([[-1.0, 0, -1, 0]] * 2, low=-np.inf))
     assert zone.messages == 2 * 2
     assert zone.bytes == 2 * (message_bytes(UP, 2) + message_bytes(DOWN, 2))

@@ -3,10 +3,10 @@
 Theory 3.5.
 """
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -14,7 +14,8 @@ from gridagora.core.encoding import message_bytes
 from gridagora.core.errors import InputError, Problem, nearest
 from gridagora.core.exchange import Plans, Proposals, Status, Transactions, quote, tender
 from gridagora.core.limits import Bounds, bounds_of, keep_reserve
-from gridagora.core.place import Places, lift_kw
+from gridagora.core.network_operator import NetworkCheck, NetworkState
+from gridagora.core.place import lift_kw
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.registry import register
 from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Rulebook
@@ -40,19 +41,53 @@ from gridagora.core.session import (
     supply_curve,
 )
 from gridagora.core.tables import Col, Index
-from gridagora.kernels.coordination.bundle_master import SupplyCost as Rows
 from gridagora.kernels.coordination.dual import Answer, Coordination, coordinating
 from gridagora.kernels.curves.curve import Curves
 from gridagora.kernels.curves.layers import TreeCleared
-from gridagora.mechanisms.layer_rows import AGREED_KW, NETWORKS, NetworkCleared, clear_network
+from gridagora.mechanisms.layer_bundle import (
+    count_parties,
+    find_branches,
+    find_reach_kw,
+    relay_plans,
+    spread_rows,
+    stack_rows,
+)
+from gridagora.mechanisms.layer_plan import (
+    NetworkMemory,
+    RowSearch,
+    add_row_prices,
+    learn_row_prices,
+    mark_homes,
+    remember_rows,
+    search_rows,
+    stack_network,
+    sum_down,
+    table_rows,
+)
+from gridagora.mechanisms.layer_rows import (
+    AGREED_KW,
+    NEAR_SHARE,
+    NETWORKS,
+    NetworkCleared,
+    clear_network,
+)
 from gridagora.mechanisms.layers import clear_space
+from gridagora.mechanisms.network_limits import (
+    LimitTerms,
+    NetworkPlan,
+    begin_rows,
+    follow_network,
+    keep_rows_reserve,
+    no_rows,
+    read_rows,
+)
 from gridagora.mechanisms.row_prices import lay_out
 
 FILLED, SPENT = int(Status.FILLED), int(Status.ROUNDS_SPENT)
-REACH_KW = 1e6  # more than any feeder can take: it keeps bounds finite at any price
-REACH_HOME_KW = 100.0  # and so much for each home where they are more
 DAY_H = 24
 RUN_H = 366 * DAY_H  # a long-term product holds to the end of the run
+LayeredState = PricePath | NetworkMemory | None
+Ahead = NetworkPlan[tuple[HourPlan[LayeredState], PricePath, tuple[Answer, ...]]]
 
 
 class RoundShares(NamedTuple):
@@ -151,18 +186,94 @@ class Layered:
         """Return no state: premiums start at zero."""
         del baseline
 
-    def plan(self, opening: Opening, state: PricePath | None) -> Planning[PricePath | None]:
+    def plan(self, opening: Opening, state: LayeredState) -> Planning[LayeredState]:
         """Quote a price path to every home and receive plans; at the day-ahead gate, until the gap is certified."""
-        premium = start_premiums(opening, state)
+        memory = state if isinstance(state, NetworkMemory) else None
+        known = state.premium if isinstance(state, NetworkMemory) else state
+        premium = start_premiums(opening, known)
+        added = add_row_prices(memory, opening.product, len(opening.party), premium.shape[1])
         plan = yield from (
             self.negotiate_day_ahead(opening, premium)
             if opening.binds
-            else self.update_premiums(opening, premium)
+            else self.update_premiums(opening, premium, added)
         )
+        if self.network == "limits":
+            plan = yield from self.follow_limits(opening, plan, memory)
         return plan._replace(commitments=self.commitments(opening, plan, first=state is None))
 
+    def follow_limits(
+        self, opening: Opening, plan: HourPlan[LayeredState], memory: NetworkMemory | None
+    ) -> Planning[LayeredState]:
+        """Plan on with rows of the network: at the day-ahead gate until its exact flow agrees, else their prices move once."""
+        p_kw, premium = plan.p_kw, plan.state
+        if p_kw is None or not isinstance(premium, PricePath):
+            _refuse("plans")
+        before = no_rows(opening.product, p_kw.shape[1]) if memory is None else memory.rows
+        first: Ahead = NetworkPlan(p_kw, before, (plan, premium, ()))
+        terms = LimitTerms(reserve_share=self.reserve_share)
+        if opening.binds:
+
+            def replan(told: NetworkState, last: Ahead) -> Generator[Any, Any, Ahead]:
+                return self.negotiate_rows(opening, told, last)
+
+            fit = yield from follow_network(opening.product, first, replan, terms)
+            return fit.plan.found[0]
+        told = yield NetworkCheck(opening.product, p_kw, None, NEAR_SHARE, before.name)
+        told = keep_rows_reserve(told, self.reserve_share)
+        if not told.limits.name:
+            return plan
+        table = table_rows(told, p_kw)
+        learned = learn_row_prices(table, before, opening.product, p_kw, self.learning_per_kwh)
+        return plan._replace(state=remember_rows(premium, learned, table))
+
+    def negotiate_rows(
+        self, opening: Opening, told: NetworkState, last: Ahead
+    ) -> Generator[Any, Any, Ahead]:
+        """Return a plan with the rows of a network state, by the search of `negotiate_day_ahead` with each of them in it."""
+        site, supply, bounds = site_of(opening), opening.supply, self.available_limits(opening)
+        tree, table = site.tree, table_rows(told, last.p_kw)
+        _, before, seeds = last.found
+        limited = np.flatnonzero((tree.parent >= 0) & np.isfinite(bounds.high_kw).any(1))
+        root = int(np.flatnonzero(tree.parent < 0)[0])
+        start = before.value_per_kwh
+        rows = stack_rows(supply, bounds, root, limited, find_reach_kw(len(opening.party)))
+        begin = begin_rows(last.rows, table, opening.product).ravel()
+        prices = start[root] + supply.import_per_kwh, start[limited].ravel(), begin
+        every = np.arange(len(tree.parent))
+
+        def relay(heard: Proposals, path: Col) -> LayerMessages:
+            q_kw = lift_kw(tree, site.place, heard.p_kw)
+            up = relay_plans(opening, site, q_kw, heard, limited)
+            return LayerMessages(up, quote(opening.product, every, path))
+
+        search = RowSearch(
+            stack_network(rows, table),
+            mark_homes(tree, site.place, limited),
+            table,
+            find_branches(tree)[site.place] if len(limited) else np.zeros_like(site.place),
+            np.concatenate(prices),
+            seeds,
+            lambda price: spread_rows(price, supply, root, limited, start.shape),
+            relay,
+        )
+        got = yield from search_rows(opening, search, self.rounds_day_ahead, self.gap)
+        found = got.found
+        yield announce_result(opening, len(every), found.rounds)
+        group = np.unique(found.group, return_inverse=True)[1]
+        share = found.weight[:, group]
+        p_kw = np.einsum("kn,knh->nh", share, np.array([each.p_kw for each in found.answers]))
+        rows_too = found.price_per_kwh[-(begin.size + start.shape[1]) :]
+        path = read_rows(rows_too, table, opening.product)
+        premium = PricePath(opening.product.start_s, got.premium)
+        kept = remember_rows(premium, path, table)
+        gap = max(0.0, found.gap_usd) / max(1e-9, abs(found.high_usd))
+        ended: HourPlan[LayeredState] = HourPlan(
+            got.path_per_kwh, kept, p_kw=p_kw, gap_share=gap, round_share=share.T
+        )
+        return NetworkPlan(p_kw, path, (ended, premium, found.answers))
+
     def commitments(
-        self, opening: Opening, plan: HourPlan[PricePath | None], *, first: bool
+        self, opening: Opening, plan: HourPlan[LayeredState], *, first: bool
     ) -> tuple[Commitment, ...]:
         """Return the positions that a plan binds: hours at the day-ahead gate; energy of the run and of each day by key.
 
@@ -191,14 +302,17 @@ class Layered:
             bound.append(Commitment(opening.product, DAY_H, plan.p_kw, premium))
         return tuple(bound)
 
-    def update_premiums(self, opening: Opening, premium: Col) -> Planning[PricePath | None]:
-        """Update the premium (m, h) [$/kWh] of each layer after each round, for the next path; nothing binds."""
+    def update_premiums(self, opening: Opening, premium: Col, added: Col) -> Planning[LayeredState]:
+        """Update the premium (m, h) [$/kWh] of each layer after each round, for the next path; nothing binds.
+
+        Homes pay `added` (n, h) [$/kWh] above the price of their place.
+        """
         site, supply, bounds = site_of(opening), opening.supply, self.available_limits(opening)
         homes = count_parties(site, opening.homes)
         kept, total_kw = 0, np.zeros((len(opening.party), premium.shape[1]))
         for turn in range(self.rounds):
-            path = supply.import_per_kwh + sum_premiums(site.tree, premium)
-            quoted = quote(opening.product, opening.party, path[site.place])
+            path = supply.import_per_kwh + sum_down(site.tree, premium)
+            quoted = quote(opening.product, opening.party, path[site.place] + added)
             plans = (yield quoted) or _refuse("plans")
             q_kw = lift_kw(site.tree, site.place, plans.p_kw) + bounds.base_kw
             every = np.arange(len(homes))
@@ -212,7 +326,7 @@ class Layered:
             quoted.buy_per_kwh, PricePath(opening.product.start_s, premium), p_kw=total_kw / kept
         )
 
-    def negotiate_day_ahead(self, opening: Opening, premium: Col) -> Planning[PricePath | None]:
+    def negotiate_day_ahead(self, opening: Opening, premium: Col) -> Planning[LayeredState]:
         """Return the price path with the best bound, and for each home the weighted mean of its plans that keeps every limit.
 
         The search starts from a premium (m, h) [$/kWh].
@@ -250,7 +364,7 @@ class Layered:
         price = next(search)
         while True:
             premium = spread_rows(price, supply, root[0], limited, premium.shape)
-            path = supply.import_per_kwh + sum_premiums(tree, premium)
+            path = supply.import_per_kwh + sum_down(tree, premium)
             proposals = (
                 yield Costed(quote(opening.product, opening.party, path[site.place]))
             ) or _refuse("plans")
@@ -282,7 +396,7 @@ class Layered:
             yield announce_result(opening, len(every), found.rounds)
         p_kw = np.einsum("kn,knh->nh", found.weight[:, home_group], np.array(plans_kw))
         premium = spread_rows(found.price_per_kwh, supply, root[0], limited, premium.shape)
-        path = supply.import_per_kwh + sum_premiums(tree, premium)
+        path = supply.import_per_kwh + sum_down(tree, premium)
         share = max(0.0, found.gap_usd) / max(1e-9, abs(found.high_usd))
         return HourPlan(
             path[site.place],
@@ -321,7 +435,7 @@ class Layered:
         )
         return np.asarray(np.clip(new, wedge - over, over))
 
-    def clear(self, opening: Opening, state: PricePath | None) -> Session:
+    def clear(self, opening: Opening, state: LayeredState) -> Session:
         """Receive one curve of each home, sum layer by layer, clear once at the root, and pass price and power down."""
         del state
         site, supply = site_of(opening), opening.supply
@@ -400,90 +514,7 @@ def start_premiums(opening: Opening, before: PricePath | None) -> Col:
     return np.where(np.isfinite(premium), premium, 0.0)
 
 
-def find_branches(tree: Places) -> Index:
-    """Return the place right below the root that each place hangs from, shape (m,); the root itself for the root."""
-    top = np.arange(len(tree.parent))
-    up = tree.parent[top]
-    while ((up >= 0) & (tree.parent[up] >= 0)).any():
-        top = np.where((up >= 0) & (tree.parent[up] >= 0), up, top)
-        up = tree.parent[top]
-    return top
-
-
-def find_reach_kw(homes: float) -> float:
-    """Return a power that so many homes and their feeders never take [kW]."""
-    return max(REACH_KW, REACH_HOME_KW * homes)
-
-
-def stack_rows(
-    supply: SupplyOffer, bounds: Bounds, root: int, limited: Index, reach_kw: float = REACH_KW
-) -> Rows:
-    """Return the supply cost of the root and of each limited place, one row an hour, the root first; every field ((1 + k) h,).
-
-    A place costs nothing within its limit in either direction and its penalty beyond; base load of other customers counts. No
-    power is beyond `reach_kw` in either direction.
-    """
-    h, k = len(supply.import_per_kwh), len(limited)
-    zero, at = np.zeros(k * h), np.concatenate([[root], limited])
-    return Rows(
-        np.ones((1 + k) * h),
-        np.concatenate([supply.base_kw, bounds.base_kw[limited].ravel()]),
-        np.concatenate([supply.import_per_kwh, zero]),
-        np.concatenate([supply.export_per_kwh, zero]),
-        np.concatenate([bounds.low_kw[root].clip(min=-reach_kw), bounds.low_kw[limited].ravel()]),
-        np.concatenate([bounds.high_kw[root].clip(max=reach_kw), bounds.high_kw[limited].ravel()]),
-        np.repeat(bounds.over_per_kwh[at], h),
-        np.zeros((1 + k) * h),
-        np.full((1 + k) * h, -reach_kw),
-        np.full((1 + k) * h, reach_kw),
-    )
-
-
-def spread_rows(
-    price_per_kwh: Col, supply: SupplyOffer, root: int, limited: Index, shape: tuple[int, int]
-) -> Col:
-    """Return the premiums (m, h) [$/kWh] of the rows of `stack_rows`."""
-    hours = shape[1]
-    premium = np.zeros(shape)
-    premium[root] = price_per_kwh[:hours] - supply.import_per_kwh
-    premium[limited] = price_per_kwh[hours:].reshape(-1, hours)
-    return premium
-
-
-def relay_plans(
-    opening: Opening, site: Topology, q_kw: Col, proposals: Proposals, limited: Index
-) -> Proposals:
-    """Return the plans that places pass up in a round: own sums (m, h) [kW], and those of limited places (k,) at every hop."""
-    own, bound = (
-        lift_kw(site.tree, site.place, column)
-        for column in (proposals.own_usd, proposals.bound_usd)
-    )
-    hop, again = site.tree.parent[limited], []
-    while (hop >= 0).any():
-        limited, hop = limited[hop >= 0], hop[hop >= 0]
-        again.append(limited[site.tree.parent[hop] >= 0])
-        hop = site.tree.parent[hop]
-    rows = np.concatenate([np.arange(len(q_kw)), *again])
-    return Proposals(opening.product, rows, q_kw[rows], own[rows], bound[rows])
-
-
 def announce_result(opening: Opening, places: int, rounds: int) -> PeerMessages:
     """Return the final messages of a search: every place and home receives the final prices and the share of each round."""
     many = places + len(opening.party)
     return PeerMessages(many, many * message_bytes(MESSAGES[RoundShares], rounds), 1, 0)
-
-
-def sum_premiums(tree: Places, premium_per_kwh: Col) -> Col:
-    """Return the premiums (m, h) [$/kWh] summed from the root down to each place, shape (m, h)."""
-    total = premium_per_kwh.copy()
-    above = tree.parent.copy()
-    while (above >= 0).any():
-        total += np.where((above >= 0)[:, None], premium_per_kwh[above], 0.0)
-        above = np.where(above >= 0, tree.parent[above], -1)
-    return total
-
-
-def count_parties(site: Topology, homes: Index | None = None) -> Col:
-    """Return the count of homes below each place, shape (m,): one a party, or `homes` (n,) that each party stands for."""
-    each = np.ones(len(site.place)) if homes is None else homes.astype(np.float64)
-    return lift_kw(site.tree, site.place, each)

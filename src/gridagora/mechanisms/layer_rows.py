@@ -47,7 +47,7 @@ class FacedRows(NamedTuple):
     name: tuple[str, ...]  # (k,)
     side: Index  # (k,) 1 of an upper limit, -1 of a lower one
     owner: Index  # (k,)
-    moved: Col  # (k, m) homes below each place that move it
+    moved: Col  # (k, m) homes below each place that move it [1]
 
 
 class NetworkCleared(NamedTuple):
@@ -69,7 +69,7 @@ def face_rows(
     """
     limits = told.limits
     a = read_coefficients(limits, len(p_kw))
-    a, fixed = _spare_least(a, limits.c[:, 0], p_kw)
+    a, fixed = spare_least(a, limits.c[:, 0], p_kw)
     most, parts = np.abs(a).max(1, initial=0.0), []
     low, high = limits.low[:, 0], limits.high[:, 0]
     banded = np.isfinite(low) & np.isfinite(high)
@@ -93,8 +93,11 @@ def read_coefficients(limits: Limits, parties: int) -> Col:
     return a
 
 
-def _spare_least(a: Col, fixed: Col, p_kw: Col) -> tuple[Col, Col]:
-    """Return coefficients (k, n) without the least of each row, and what stands in a row (k,) that is not tendered."""
+def spare_least(a: Col, fixed: Col, p_kw: Col) -> tuple[Col, Col]:
+    """Return coefficients (k, n) without the least of each row, and what stands in it beside them, (k, ...) [any unit].
+
+    `fixed` (k, ...) [any unit] stood there before, n homes take `p_kw` (n, ...) [kW]: they stay in a row that they leave.
+    """
     size = np.abs(a)
     order = np.argsort(size, axis=1, kind="stable")
     summed = np.cumsum(np.take_along_axis(size, order, 1), axis=1)
@@ -176,7 +179,10 @@ def _clear_rows(
     price: Col,
 ) -> Generator[Any, Any, PricedClearing]:
     """Find prices of rows; every clearing is one round between layers, with all that it passes."""
-    every, crossing = np.arange(len(at.tree.parent)), count_crossing(at.tree, faced)
+    every, crossing = (
+        np.arange(len(at.tree.parent)),
+        count_crossing(at.tree, faced.owner, faced.moved),
+    )
     search = price_rows(curves, at, faced.rows, p_kw, price)
     offered = next(search)
     while True:
@@ -191,13 +197,15 @@ def _clear_rows(
             return priced
 
 
-def count_crossing(tree: Places, faced: FacedRows) -> PeerMessages:
+def count_crossing(
+    tree: Places, owner: Index, moved: Col, layouts: tuple[str, str] = (UP, DOWN), steps: int = 1
+) -> PeerMessages:
     """Return what crosses between layers in a round beside curves and prices: a message each way at places with rows above.
 
-    Up go loads and slopes of the rows that a place moves and a place above owns, down come their prices.
+    Up goes what a place does to rows that a place above owns, down come their prices, in the two `layouts`. Rows have their
+    `owner` (k,) and homes below each place that move them (k, m) [1].
     """
-    above = faced.moved > 0
-    own = faced.owner
+    above, own = moved > 0, owner
     while (
         own >= 0
     ).any():  # a row ends at its owner: it is not above that place, nor above what lies over it
@@ -205,9 +213,9 @@ def count_crossing(tree: Places, faced: FacedRows) -> PeerMessages:
         above[np.flatnonzero(known), own[known]] = False
         own = np.where(known, tree.parent[own], -1)
     count = above.sum(0)
-    count = count[count > 0]
-    up, down = (sum(message_bytes(layout, int(k)) for k in count.tolist()) for layout in (UP, DOWN))
-    return PeerMessages(2 * len(count), up + down, 1, 0)
+    count = count[count > 0] * steps
+    size = sum(message_bytes(layout, int(k)) for k in count.tolist() for layout in layouts)
+    return PeerMessages(2 * len(count), size, 1, 0)
 
 
 def _refuse_no_operator() -> NoReturn:

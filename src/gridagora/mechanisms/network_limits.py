@@ -180,7 +180,7 @@ def make_rows(limits: Limits) -> RowTable:
     unit = np.maximum(np.abs(dense).max(1, initial=0.0), LEAST_KW)
     banded = np.isfinite(limits.low) & np.isfinite(limits.high)
     middle = np.zeros(limits.c.shape)
-    middle[banded] = 0.5 * (limits.low + limits.high)[banded]
+    middle[banded] = 0.5 * (limits.low[banded] + limits.high[banded])
     base, low, high = (
         (each - middle) / unit[:, None] for each in (limits.c, limits.low, limits.high)
     )

@@ -25,7 +25,6 @@ from gridagora.core.session import (
     HourPlan,
     MessageCount,
     Opening,
-    PricePath,
     SupplyOffer,
     Topology,
     drive,
@@ -33,7 +32,7 @@ from gridagora.core.session import (
 )
 from gridagora.core.tables import LEAD_H, Col
 from gridagora.kernels.curves.curve import clear, join_curves
-from gridagora.markets.layered import Layered
+from gridagora.markets.layered import Layered, LayeredState
 from gridagora.mechanisms.layers import descend, lift_space, published
 from gridagora.run.area import AreaCase
 from gridagora.run.area_tree import homes_by_feeder, upper_tree
@@ -74,7 +73,7 @@ class AreaMarket:
         self.wholesale = real_time_per_kwh(
             area.terms.wholesale, DAY_H * (area.terms.days + 1), area.terms.dt_h
         )
-        self.state: PricePath | None = None
+        self.state: LayeredState = None
         self.traffic = MessageCount()
         self.cpu_s = {"plan": 0.0, "tender": 0.0, "clear": 0.0, "deliver": 0.0}
         self.rounds = self.points = 0
