@@ -23,7 +23,6 @@ from gridagora.core.product import HOUR_S, Commodity
 from gridagora.core.records import Derived, RunColumn
 from gridagora.core.tables import Col
 from gridagora.files.stop import note_on_stop
-from gridagora.grid.fixed_point import open_grid
 from gridagora.grid.nominal import EN_50160, nominal_pu
 from gridagora.population import fleet as homes_at
 from gridagora.results.load_shape import peak_kw
@@ -42,6 +41,7 @@ from gridagora.run.fee_returns import return_fees
 from gridagora.run.forecast import WholesaleTerms, draw_errors
 from gridagora.run.loss_charges import charge_losses
 from gridagora.run.network_rules import hold_network, wanted_prices
+from gridagora.run.open_network import open_network
 from gridagora.run.origin import describe_origin
 from gridagora.run.outages import Outages, draw_outages
 from gridagora.run.participation import draw_by_hand, draw_participation
@@ -312,7 +312,7 @@ def base_on(scene: Scene, study: Setup, flat: Market[Any], first: Outcome) -> Se
         limits=where.limits,
         place_other_kw=where.other_kw,
         wiring=Wiring(
-            open_grid(scene.feeder, moves_controls=True, step_s=HOUR_S * study.dt_h),
+            open_network(scene, HOUR_S * study.dt_h),
             scene.home_meter,
             scene.other_kw,
         ),

@@ -17,6 +17,7 @@ from gridagora.scenario.price_clock import check_price_clock
 from gridagora.scenario.schema import (
     SLACK,
     ComfortKeys,
+    FeederKeys,
     HomesKeys,
     LayersKeys,
     PreferenceKeys,
@@ -61,6 +62,7 @@ def check(
         *check_currency(case, cast(PricesKeys, tables["prices"]), got),
         *check_price_clock(case, cast(PricesKeys, tables["prices"]), got),
         *_files(tables, got),
+        *_engine(cast(FeederKeys, tables["feeder"]), got),
         *unread.check(tables, parts, got),
         *_substation(cast(SubstationKeys, tables["substation"]), got),
         *_network(cast(NetworkKeys, tables["network"]), got),
@@ -75,6 +77,15 @@ def check(
         *_preference(cast(PreferenceKeys, tables["preference"]), parts, got),
         *_green(cast(PreferenceKeys, tables["preference"]), homes, devices, got),
     ]
+
+
+def _engine(keys: FeederKeys, got: Got) -> list[Problem]:
+    """Return the problem of a flow by OpenDSS of a feeder that no script describes."""
+    if keys.engine != "opendss" or keys.source == "opendss":
+        return []
+    said, expected = f"opendss beside source '{keys.source}'", "a feeder of the source 'opendss'"
+    hint = "`gridagora convert MODEL FOLDER` writes a script of a model of another kind."
+    return [Problem(got.where("feeder", "engine"), said, expected, hint)]
 
 
 def _members(keys: HomesKeys, got: Got) -> list[Problem]:

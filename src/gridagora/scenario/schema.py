@@ -136,6 +136,10 @@ class FeederKeys(Table):
         "",
         description="model of the source 'opendss' (master script), 'gridlabd' (.glm) or 'pandapower' (.json)",
     )
+    engine: Literal["own", "opendss"] = Field(
+        "own",
+        description="what solves the power flow: this program, or OpenDSS with the script of the source 'opendss'",
+    )
     strict: bool = Field(
         False, description="whether a model is refused of which anything is left out or assumed"
     )
