@@ -14,6 +14,7 @@ import pytest
 from gridagora.core.registry import find
 from gridagora.results.metric import place_in_table
 from gridagora.run.result import describe_metric
+from tests.report import made_grid
 
 KIN = {"I1.bytes": "I1b"}  # a metric of another name, explained as that of the program
 DESIGNS = ("flat", "tou", "rtp", "central", "layered")
@@ -83,10 +84,14 @@ def make_result(homes: int = 60, days: int = 3, seed: int = 7) -> FakeResult:
         "homes": _homes(homes, days, rng),
         "buses": buses,
         "lines": lines,
-        "ledger": _ledger(homes),
+        "ledger": pd.concat(
+            [_ledger(homes), made_grid.loss_entries(DESIGNS, homes)], ignore_index=True
+        ),
         "costs": _costs(days),
         "places": places(),
         "loading": _loading(lines, rng),
+        "nodal_prices": made_grid.nodal_prices(DESIGNS, homes, START_S, 24 * days),
+        "controls": made_grid.control_moves(DESIGNS, START_S),
     }
     return FakeResult(_summary(intervals, homes, days), tables)
 
@@ -245,6 +250,7 @@ def _bus_rows(
             "v_min_pu": v_min,
             "v_max_pu": 1.03 + 0.01 * x / x.max(),
             "v_at_peak_pu": v_min + 0.004,
+            "distance_pu": 1e-4 * np.hypot(x, y),
         }
     )
 

@@ -127,12 +127,19 @@ def test_feeder_map_colours_every_bus_with_its_voltage(result, drawn):
     ]  # drawn first, so beneath
 
 
+MOVED = {"controls", "control_counts"}
+
+
 @pytest.mark.parametrize(
     ("absent", "lost"),
     [
-        (("intervals",), {"load", "average_day", "devices", "temperature"}),
-        (("homes",), {"bills", "bill_change", "group_change", "voltage", "comfort"}),
-        (("buses",), {"feeder"}),
+        (("intervals",), {"load", "average_day", "devices", "temperature", *MOVED, "losses"}),
+        (
+            ("homes",),
+            {"bills", "bill_change", "group_change", "voltage", "comfort", "nodal_prices"},
+        ),
+        (("buses",), {"feeder", "nodal_prices"}),
+        (("controls",), MOVED),
         (("costs",), {"costs"}),
         (("lines", "ledger"), set()),
         (("places",), {"places"}),

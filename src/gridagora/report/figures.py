@@ -5,9 +5,12 @@ from collections.abc import Callable, Mapping
 import plotly.graph_objects as go
 
 from gridagora.core.by_name import ByName
+from gridagora.report.control_figures import control_counts, controls
 from gridagora.report.facts import ComparisonView, require_comparison
 from gridagora.report.group_figures import group_change
 from gridagora.report.home_figures import bill_change, bills, comfort, feeder, voltage
+from gridagora.report.loss_figures import losses
+from gridagora.report.nodal_figures import nodal_prices
 from gridagora.report.place_figures import places
 from gridagora.report.time_figures import average_day, devices, load, temperature
 from gridagora.report.value_figures import captured_value, costs, information
@@ -26,6 +29,10 @@ DRAWINGS: Mapping[str, Callable[[ComparisonView], go.Figure | None]] = {
     "temperature": temperature,
     "voltage": voltage,
     "feeder": feeder,
+    "nodal_prices": nodal_prices,
+    "losses": losses,
+    "controls": controls,
+    "control_counts": control_counts,
     "information": information,
 }
 
@@ -34,7 +41,7 @@ def figures(result: ComparisonView) -> ByName[go.Figure]:
     """Return every figure that the result has numbers for; a figure whose table is absent is left out.
 
     Names: captured_value, costs, load, average_day, devices, places, bills, bill_change, group_change, comfort,
-    temperature, voltage, feeder, information.
+    temperature, voltage, feeder, nodal_prices, losses, controls, control_counts, information.
 
     Raises
     ------

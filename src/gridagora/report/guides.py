@@ -68,6 +68,19 @@ GUIDES = {
         "Choose a design, and whether to see voltages of buses or how much of their ratings lines and transformers carry; above "
         "100 % of a rating is overload. Point at a bus, a line or a square for its numbers; drag to move."
     ),
+    "nodal_prices": (
+        "What a kWh more costs at a home beyond its price at the substation, which the line on top shows: losses on the way, and "
+        "limits that bind. Rows are homes, the nearest to the source on top; beyond 40 rows or 200 columns each shows a mean. "
+        "The distance is the impedance of the way."
+    ),
+    "losses": (
+        "Losses at the wholesale price of their time. Customers pay what [network] losses in the scenario lays on them, "
+        "less what is returned; the wires pay the rest."
+    ),
+    "controls": (
+        "Each step is a movement. A regulator counts taps from its middle, a capacitor bank the steps that are on."
+    ),
+    "control_counts": "Taps and steps moved in all, up and down alike: what wears contacts. Those that never moved are left out.",
     "information": "Counted where rows cross the seam between homes and market, not estimated.",
 }
 

@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 
 from gridagora.core.currency import spell_money
 from gridagora.files.path import require_path
+from gridagora.report.control_figures import control_table
 from gridagora.report.embed import library, packed_library, payload
 from gridagora.report.facts import (
     ComparisonView,
@@ -40,6 +41,7 @@ from gridagora.report.fragments import cards, certificates, faults, metric_table
 from gridagora.report.group_figures import group_table
 from gridagora.report.guides import guide
 from gridagora.report.network_costs import network_costs
+from gridagora.report.nodal_figures import nodal_table
 from gridagora.report.number_table import number_table
 from gridagora.report.panel import absent_panel, frame_of, panel
 from gridagora.report.reactive_costs import reactive_costs
@@ -47,7 +49,10 @@ from gridagora.report.terms import explained
 
 
 class Panel(NamedTuple):
-    """One figure on the page: where it stands, its heading, its width, and what to say when there is nothing to draw."""
+    """One figure on the page: where it stands, its heading, its width, and what to say when there is nothing to draw.
+
+    One that says nothing then is left out.
+    """
 
     section: str
     name: str
@@ -148,6 +153,10 @@ PANELS = (
         True,
         "The buses of this feeder have no coordinates, or no power flow was solved in this run.",
     ),
+    Panel("network", "nodal_prices", "Prices along the feeder", True, ""),
+    Panel("network", "losses", "What losses cost, and who pays", False, ""),
+    Panel("network", "control_counts", "Movements of regulators and capacitor banks", False, ""),
+    Panel("network", "controls", "Positions of regulators and capacitor banks", True, ""),
     Panel(
         "information",
         "information",
@@ -163,7 +172,11 @@ LEADS: Mapping[str, tuple[Callable[[ComparisonView], str], ...]] = {
     "network": (network_costs, reactive_costs)
 }
 # tables that stand folded under their figures
-NUMBERS: Mapping[str, Callable[[ComparisonView], str]] = {"group_change": group_table}
+NUMBERS: Mapping[str, Callable[[ComparisonView], str]] = {
+    "group_change": group_table,
+    "nodal_prices": nodal_table,
+    "controls": control_table,
+}
 
 
 def write(result: ComparisonView, path: str | os.PathLike[str]) -> Path:
@@ -329,6 +342,8 @@ def _panel(result: ComparisonView, shown: Panel, drawn: Drawn) -> str:
             MAP, shown.heading, caption, held.words, MAP_PX, wide=True, numbers=held.tables
         )
     fig = drawn.figures.get(shown.name)
+    if fig is None and not shown.needs:
+        return ""
     if fig is None:
         return absent_panel(shown.heading, shown.needs, wide=wide)
     caption = unbroken(escape(guide(result, shown.name, drawn.held)))

@@ -79,6 +79,9 @@ def alternative(heading: str, fig: go.Figure) -> str:
 
 def axis_of(fig: go.Figure) -> str:
     """Return the words of the axis that values lie on, with their unit; '' where it has none."""
+    shades = [trace for trace in fig.data if trace.type == "heatmap"]
+    if shades:
+        return _plain(shades[0].colorbar.title.text)
     across = any(trace.meta == ACROSS for trace in fig.data)
     return _plain(("" if across else fig.layout.yaxis.title.text) or fig.layout.xaxis.title.text)
 
@@ -120,6 +123,8 @@ def _series(fig: go.Figure, trace: Any) -> Iterator[tuple[str, np.ndarray]]:
 
 def whole(trace: Any) -> Any:
     """Return the values (n,) [unit of the axis] of a trace: those that `meta` holds where the drawing cuts what is too high."""
+    if trace.type == "heatmap":
+        return np.ravel(np.array(trace.z, dtype=float))
     return trace.meta if isinstance(trace.meta, tuple | list) else trace.y
 
 

@@ -23,6 +23,8 @@ from gridagora.core.records import sum_rows
 from gridagora.core.registry import find, names
 from gridagora.core.session import Topology
 from gridagora.core.tables import Col, Homes, Prices, Weather, blocks_of
+from gridagora.grid.distance import bus_distance_pu
+from gridagora.grid.phases import branch_phases
 from gridagora.population.quality import TIERS, deviation_kwh, energy_share, mean_kw, per_home
 from gridagora.results.gain import MUCH_LEFT, balanced_bill_usd, warn_of_stores
 from gridagora.results.home_block import HomeBlock, home_blocks
@@ -397,6 +399,7 @@ def _buses(scene: Scene, o: Outcome) -> pd.DataFrame:
         "bus": list(f.buses.name),
         "x": f.buses.x_m,
         "y": f.buses.y_m,
+        "distance_pu": bus_distance_pu(f),
     }
     values = (
         (np.nan,) * 3 if net is None else (net.bus_v_min_pu, net.bus_v_max_pu, net.bus_v_at_peak_pu)
@@ -415,7 +418,7 @@ def _costs(_: Scene, o: Outcome) -> pd.DataFrame:
 
 def _lines(feeder: Feeder) -> pd.DataFrame:
     joins = branches(feeder)
-    a, b = joins.from_bus, joins.to_bus
+    a, b, phases = joins.from_bus, joins.to_bus, branch_phases(feeder)
     return pd.DataFrame(
         {
             "from_bus": [feeder.buses.name[i] for i in a],
@@ -425,6 +428,7 @@ def _lines(feeder: Feeder) -> pd.DataFrame:
             "x1": feeder.buses.x_m[b],
             "y1": feeder.buses.y_m[b],
             "kind": list(joins.kind),
+            "phases": [phases[pair] for pair in zip(a.tolist(), b.tolist(), strict=True)],
         }
     )
 
