@@ -43,9 +43,11 @@ def tight():
     study = prepare(scene)
     seen = []
     with pytest.MonkeyPatch.context() as patch:
-        prices = Central.prices
+        prices = Central.search_prices
         patch.setattr(
-            Central, "prices", lambda market, *given: seen.append(given) or prices(market, *given)
+            Central,
+            "search_prices",
+            lambda market, *given: seen.append(given) or prices(market, *given),
         )
         midnight(scene.market("central"), study)
     opening, specs, _ = seen[0]
