@@ -49,7 +49,7 @@ from gridagora.run.played import play_schedule
 from gridagora.run.power_flow import Wiring, solve_run
 from gridagora.run.reactive_buying import buy_at_meters
 from gridagora.run.reactive_nodal import RunPower
-from gridagora.run.record import power_of
+from gridagora.run.record import FOLLOWED, power_of
 from gridagora.run.settle import wire_losses
 from gridagora.run.simulate import simulate, simulate_runs
 from gridagora.run.state import FinishedRun, Setup, baseline, wiring_of
@@ -58,6 +58,7 @@ from gridagora.run.topology import place_homes, service_transformers
 from gridagora.scenario import plugins
 from gridagora.scenario.build import Scene
 from gridagora.scenario.holdable import require_holdable
+from gridagora.scenario.inverter_keys import rule_of
 from gridagora.scenario.overload import (
     limit_by_load_cycle,
     limit_by_rating,
@@ -291,6 +292,17 @@ def begin(scene: Scene) -> Setup:
         by_hand=draw_by_hand(keys.scenario.seed, scene.homes.home_id, *keys.homes.shares),
         closes_stores=keys.market.closes_stores,
         first_day=(scene.start_s + scene.utc_offset_s) // DAY_S,
+        wiring=None if rule_of(keys.inverters) is None else _wire(scene, dt_h),
+    )
+
+
+def _wire(scene: Scene, dt_h: float) -> Wiring:
+    """Return the grid behind the meters of a scene whose intervals are so long [h]."""
+    return Wiring(
+        open_network(scene, HOUR_S * dt_h),
+        scene.home_meter,
+        scene.other_kw,
+        rule_of(scene.scenario.inverters),
     )
 
 
@@ -311,11 +323,7 @@ def base_on(scene: Scene, study: Setup, flat: Market[Any], first: Outcome) -> Se
         site=where.site,
         limits=where.limits,
         place_other_kw=where.other_kw,
-        wiring=Wiring(
-            open_network(scene, HOUR_S * study.dt_h),
-            scene.home_meter,
-            scene.other_kw,
-        ),
+        wiring=study.wiring or _wire(scene, study.dt_h),
         network=hold_network(scene),
         links=CommsFaults(
             keys.links.loss_share,
@@ -449,7 +457,8 @@ def _with_reactive(
 ) -> Outcome:
     """Return the outcome with its power flow and the reactive energy that the scenario asks for."""
     inverter_kw = inverters(ran, outcome.home_kw.shape)
-    alone = solve_network(scene, grid, outcome, inverter_kw)
+    drawn = followed_kvar(ran, scene)
+    alone = solve_network(scene, grid, outcome, inverter_kw, drawn_kvar=drawn)
     keys = scene.scenario.reactive
     if keys.market == "nodal":
         return buy_at_meters(
@@ -469,6 +478,11 @@ def _with_reactive(
         )
     n, t = outcome.home_kw.shape
     clears = Commodity.Q in market.rules.commodities
+    if clears and drawn is not None:
+        raise PartError(
+            "reactive power: inverters follow voltage and the design buys it of them, so both would steer them; set "
+            '[inverters] follow = "unity"'
+        )
     given = reactive.provide_reactive(
         reactive.equip_homes(ran.lived, n, ran.track.kind_kw)
         if clears
@@ -483,6 +497,13 @@ def _with_reactive(
     told = reactive.InverterPower(given.q_kvar, given.loss_kw)
     seen = solve_network(scene, grid, outcome, inverter_kw, told) if clears else alone
     return reactive.join_reactive(outcome._replace(network=seen), given)
+
+
+def followed_kvar(ran: FinishedRun, scene: Scene) -> Col | None:
+    """Return what inverters that follow voltage drew, shape (n, t) [kvar]; None where none does."""
+    if rule_of(scene.scenario.inverters) is None:
+        return None
+    return np.asarray(ran.track.recorder.column(FOLLOWED))
 
 
 def inverters(ran: FinishedRun, shape: tuple[int, ...]) -> RunColumn:
@@ -503,8 +524,12 @@ def solve_network(
     outcome: Outcome,
     inverter_kw: RunColumn,
     given: reactive.InverterPower | None = None,
+    drawn_kvar: Col | None = None,
 ) -> NetworkResult:
-    """Return the exact power flow of a run; inverters (n, t) [kW] draw no reactive power but what they are told to."""
+    """Return the exact power flow of a run; inverters (n, t) [kW] draw no reactive power but what they are told to.
+
+    Those that follow voltage drew `drawn_kvar` (n, t) [kvar] in the flow of each interval; left out: nothing.
+    """
     home_kw = outcome.home_kw
     solved = solve_run(
         grid,
@@ -513,7 +538,7 @@ def solve_network(
         reactive.motor_kw(home_kw, inverter_kw),
         scene.other_kw,
         outcome.dt_h,
-        given_kvar=None if given is None else given.q_kvar,
+        given_kvar=drawn_kvar if given is None else given.q_kvar,
         prices=wanted_prices(scene, outcome.wholesale_per_kwh),
     )
     if scene.scenario.feeder.voltage_band != EN_50160:

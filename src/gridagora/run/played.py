@@ -10,7 +10,7 @@ from gridagora.core.registry import find
 from gridagora.population import fleet as homes_at
 from gridagora.results.outcome import Outcome
 from gridagora.run.evaluate import evaluate
-from gridagora.run.realtime import record_interval
+from gridagora.run.realtime import cut_by_voltage, record_interval
 from gridagora.run.simulate import finish_runs
 from gridagora.run.state import DAY_H, Setup, start_run
 
@@ -30,9 +30,8 @@ def play_schedule(study: Setup, schedule: Schedule) -> Outcome:
     ]
     for i in range(t):
         asked = [np.ascontiguousarray(power[:, i : i + 1]).ravel() for power in orders]
-        record_interval(
-            desk.demand,
-            i,
-            homes_at.step_groups(fleet, asked, i // per, 3600.0 * i * dt, desk.load_kw[i // per]),
-        )
+        load_kw = desk.load_kw[i // per]
+        got = homes_at.step_groups(fleet, asked, i // per, 3600.0 * i * dt, load_kw)
+        desk.demand.interval = i
+        record_interval(desk.demand, i, cut_by_voltage(desk.demand, got, load_kw, i // per))
     return evaluate("bound", finish_runs(desk.demand, 0.0)[0], study)

@@ -7,6 +7,7 @@ import numpy as np
 
 from gridagora.core.feeder import Feeder, live_nodes
 from gridagora.core.flow import HUNTING, ControlState, Flow
+from gridagora.core.inverters import FollowedRule, Infeed
 from gridagora.core.ports import Grid
 from gridagora.core.records import RunColumn, interval_blocks
 from gridagora.core.tables import Col, Index
@@ -31,19 +32,29 @@ class Wiring(NamedTuple):
     grid: Grid
     home_meter: Index
     other_kw: Col
+    inverters: FollowedRule | None = None  # of panels; None: unity power factor
 
 
 def flow_of_interval(
-    wiring: Wiring, home_kw: Col, reactive_kw: Col, hour: int, before: ControlState | None = None
+    wiring: Wiring,
+    home_kw: Col,
+    reactive_kw: Col,
+    hour: int,
+    before: ControlState | None = None,
+    *,
+    infeed: Infeed | None = None,
 ) -> Flow:
     """Return the flow of one interval: net power of every home and the part of it at `POWER_FACTOR`, shape (n,) each [kW].
 
-    Controls start from their state `before`; left out: as the source of the feeder leaves them.
+    Controls start from their state `before`; left out: as the source of the feeder leaves them. Inverters of `infeed` follow
+    voltage, and what they give is not part of the net power of homes.
     """
     drawn = meter_powers(
         wiring.home_meter, home_kw[:, None], reactive_kw[:, None], wiring.other_kw[hour : hour + 1]
     )
-    return wiring.grid.flow(drawn[0][0], drawn[1][0], before)
+    if infeed is None:
+        return wiring.grid.flow(drawn[0][0], drawn[1][0], before)
+    return wiring.grid.flow(drawn[0][0], drawn[1][0], before, infeed)
 
 
 def meter_powers(

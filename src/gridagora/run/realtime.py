@@ -18,14 +18,15 @@ from gridagora.run import starts
 from gridagora.run.by_run import DevicesByRun, join_awards, join_quotes, split_devices
 from gridagora.run.clearing import clear_runs
 from gridagora.run.demand_terms import counts_demand
+from gridagora.run.follow_voltage import follow_voltage, rate_panels
 from gridagora.run.home_limits import limit_interval
 from gridagora.run.opening import interval_product
 from gridagora.run.orders import NO_ORDERS, Orders, command, place, replace_curves
 from gridagora.run.outages import hear_quotes, release_devices
 from gridagora.run.power_flow import flow_of_interval
 from gridagora.run.reactive import inverter_kw
-from gridagora.run.record import sum_interval, write_interval
-from gridagora.run.state import DemandSide, RunState, wiring_of
+from gridagora.run.record import FOLLOWED, sum_interval, write_interval
+from gridagora.run.state import DemandSide, RunState, follows_voltage, wiring_of
 
 NO_CURVES = Curves(np.zeros(1, np.int64), np.zeros(0), np.zeros(0))
 
@@ -94,6 +95,7 @@ def run_interval(demand: DemandSide, asked: Orders = NO_ORDERS) -> list[Stepped]
         curtails=curtails,
         export_kw=inner.export_kw,
     )
+    got = cut_by_voltage(demand, got, load_kw, moment.hour)
     demand.metered_kw = homes_at.meter_kw(load_kw, got)
     demand.meters.count(demand.metered_kw, moment.dt_h, moment.end_share)
     if moment.end_share == 1.0:
@@ -101,7 +103,7 @@ def run_interval(demand: DemandSide, asked: Orders = NO_ORDERS) -> list[Stepped]
     award_kw = _awards_kw(demand, power, owner, expected_kw, [award for _, award in closed])
     home_kw = record_interval(demand, i, got, award_kw)
     for run, desk in enumerate(demand.runs):
-        if desk.rules.sees_flow:
+        if desk.rules.sees_flow and not follows_voltage(desk.study):
             own = demand.homes_of_run(run)
             desk.flow = _flow(desk, fleet, got.kind_kw[:, own], demand.metered_kw[own], moment.hour)
     demand.interval += 1
@@ -197,6 +199,39 @@ def _flow(desk: RunState, fleet: homes_at.Fleet, kind_kw: Col, metered_kw: Col, 
     return flow_of_interval(
         wiring_of(desk.study), metered_kw, (metered_kw - inverters_kw).clip(min=0), hour, before
     )
+
+
+def cut_by_voltage(
+    demand: DemandSide, got: homes_at.Delivered, load_kw: Col, hour: int
+) -> homes_at.Delivered:
+    """Return what devices delivered once inverters of panels have followed the voltage at their meter, if any does.
+
+    What is cut is missing at the meter; the reactive power of inverters is written to the record. `load_kw` (n,) is that of homes
+    beside devices [kW].
+    """
+    if not any(follows_voltage(desk.study) for desk in demand.runs):
+        return got
+    kind_kw, drawn_kvar = got.kind_kw.copy(), np.zeros(len(load_kw))
+    for run, desk in enumerate(demand.runs):
+        if not follows_voltage(desk.study):
+            continue
+        own, groups = demand.homes_of_run(run), demand.fleet.groups
+        if desk.panels_kw is None:
+            desk.panels_kw = rate_panels(groups, own)
+        at = follow_voltage(
+            wiring_of(desk.study),
+            groups,
+            desk.panels_kw,
+            got.kind_kw[:, own],
+            load_kw[own],
+            hour,
+            desk.stands,
+        )
+        kind_kw[:, own], drawn_kvar[own], desk.stands = at.kind_kw, at.given_kvar, at.flow.after
+        if desk.rules.sees_flow:
+            desk.flow = at.flow
+    demand.recorder.write(demand.interval, FOLLOWED, drawn_kvar)
+    return got._replace(kind_kw=kind_kw)
 
 
 def record_interval(

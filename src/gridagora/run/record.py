@@ -18,6 +18,7 @@ HOME, AWARD = (
     "home_kw",
     "award_kw",
 )  # names of columns: net power of every home, what it was awarded
+FOLLOWED = "followed_kvar"  # what inverters that follow voltage drew, where any does
 OpenRecorder = Callable[[int, Mapping[str, int]], Recorder]
 
 
@@ -61,11 +62,14 @@ def open_recorder(intervals: int, rows: Mapping[str, int]) -> Recorder:
     return ParquetRecorder(intervals, rows)
 
 
-def columns_of_record(groups: Sequence[DeviceGroup], homes: int) -> dict[str, int]:
+def columns_of_record(
+    groups: Sequence[DeviceGroup], homes: int, *, follow: bool = False
+) -> dict[str, int]:
     """Return the number of rows of every column that the homes and groups of a demand side write, by name."""
     rows = {name: len(group.home) for group in groups for name in group.about.series}
     powers = [power_of(group.about.kind) for group in groups]
-    return rows | dict.fromkeys([*powers, HOME, AWARD], homes)
+    own = [FOLLOWED] if follow else []
+    return rows | dict.fromkeys([*powers, HOME, AWARD, *own], homes)
 
 
 def open_record(
@@ -164,12 +168,17 @@ class RowsRecorder:
 
 
 def record_rows(
-    whole: Recorder, groups: Sequence[DeviceGroup], rows: slice, homes: int
+    whole: Recorder,
+    groups: Sequence[DeviceGroup],
+    rows: slice,
+    homes: int,
+    *,
+    follow: bool = False,
 ) -> Recorder:
     """Return what is recorded of some of so many homes and of their devices; the recorder itself where that is all of them."""
     if rows == slice(0, homes):
         return whole
-    own = dict.fromkeys(columns_of_record(groups, homes), rows)
+    own = dict.fromkeys(columns_of_record(groups, homes, follow=follow), rows)
     for group in groups:
         own |= dict.fromkeys(group.about.series, device_rows(group.home, rows))
     return RowsRecorder(whole, own)

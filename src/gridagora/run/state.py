@@ -10,7 +10,7 @@ from gridagora.core.capacity import CapacityMarket, CapacityTerms
 from gridagora.core.device import REFERENCE_PER_KWH, DeviceKind, DeviceOutcome, Window
 from gridagora.core.errors import PartError
 from gridagora.core.exchange import Quotes
-from gridagora.core.flow import Flow
+from gridagora.core.flow import ControlState, Flow
 from gridagora.core.forecast_error import NO_ERRORS, ForecastErrors, join_errors
 from gridagora.core.lean import LeanCount
 from gridagora.core.limits import Bounds, Limits
@@ -210,6 +210,8 @@ class RunState:
     positions: dict[Horizon, Position] = field(default_factory=dict)
     trades: list[LocalTrades] = field(default_factory=list)  # home to home, one table an interval
     flow: Flow | None = None  # of the interval before, where the design sees it
+    panels_kw: Col | None = None  # (n,) largest output, where their inverters follow voltage
+    stands: ControlState | None = None  # of regulators and banks then, after the interval before
     unconverged: int = 0  # sessions that spent their rounds
     games: list[GameCertificate] = field(default_factory=list)  # of prosumers who are the retailer
     posted: Quotes | None = None  # of every interval of the present hour, where the rules say so
@@ -293,7 +295,8 @@ def start_runs(
     )
     fleet = replace(fleet, ends=_join_ends(studies, hours))
     load_kw = homes.load_kw.T.copy()
-    writes = recorder(t, columns_of_record(fleet.groups, len(homes.home_id)))
+    follow = any(follows_voltage(study) for study in studies)
+    writes = recorder(t, columns_of_record(fleet.groups, len(homes.home_id), follow=follow))
     unvalued_kw = homes_at.unvalued_kw(
         fleet, homes_at.beliefs(fleet, 0, 1, 0.0)[0], Window(0, 1), np.zeros(1)
     )[:, 0]
@@ -324,7 +327,7 @@ def start_runs(
         track = open_record(
             fleet.groups,
             _groups_of(fleet, study.homes, rows, whole=len(studies) == 1),
-            record_rows(writes, fleet.groups, rows, len(homes.home_id)),
+            record_rows(writes, fleet.groups, rows, len(homes.home_id), follow=follow),
             t,
             places=len(study.site.tree.parent) if study.site is not None and by_place else 0,
             meter_prices=n if pricing in OWN_PRICE else 1,
@@ -432,6 +435,11 @@ def _refuse_other_pace(study: Setup, first: Setup) -> None:
         raise PartError(
             "runs in step: draws of hot water are known to some plans, expected to all or none"
         )
+
+
+def follows_voltage(study: Setup) -> bool:
+    """Return whether inverters of a study follow the voltage at their meter."""
+    return study.wiring is not None and study.wiring.inverters is not None
 
 
 def wiring_of(study: Setup) -> Wiring:

@@ -10,6 +10,8 @@ from gridagora.mechanisms import reactive
 from gridagora.scenario import key_checks as faults
 from gridagora.scenario import short_keys, unread
 from gridagora.scenario.calendar import midnight_s, standard_offset_s
+from gridagora.scenario.inverter_checks import check_inverters
+from gridagora.scenario.inverter_keys import InverterKeys
 from gridagora.scenario.key_checks import Got
 from gridagora.scenario.money import check_currency
 from gridagora.scenario.network_keys import NetworkKeys
@@ -67,6 +69,7 @@ def check(
         *_substation(cast(SubstationKeys, tables["substation"]), got),
         *_network(cast(NetworkKeys, tables["network"]), got),
         *_reactive(cast(ReactiveKeys, tables["reactive"]), got),
+        *check_inverters(cast(InverterKeys, tables["inverters"]), tables, parts, got),
         *_members(homes, got),
         *homes.shares.check(got.where("homes", "by_hand_share")),
         *_weather(homes, cast(WeatherKeys, tables["weather"]), got),

@@ -16,6 +16,7 @@ from pydantic import (
 from gridagora.core import registry
 from gridagora.core.currency import USD, Currency
 from gridagora.core.errors import InputError, Problem, shown
+from gridagora.scenario.inverter_keys import InverterKeys
 from gridagora.scenario.key_sentences import IN_CODE, in_code
 from gridagora.scenario.network_keys import NetworkKeys
 from gridagora.scenario.plugins import Plugin
@@ -757,6 +758,7 @@ class Scenario(Table):
     forecast: ForecastKeys = ForecastKeys()
     area: AreaKeys = AreaKeys()
     network: NetworkKeys = NetworkKeys()
+    inverters: InverterKeys = InverterKeys()
     reactive: ReactiveKeys = ReactiveKeys()
     comfort: ComfortKeys = ComfortKeys()
     quality: QualityKeys = QualityKeys()
@@ -846,6 +848,7 @@ TABLES: Mapping[str, type[Table]] = MappingProxyType(
         "forecast": ForecastKeys,
         "area": AreaKeys,
         "network": NetworkKeys,
+        "inverters": InverterKeys,
         "reactive": ReactiveKeys,
         "comfort": ComfortKeys,
         "quality": QualityKeys,

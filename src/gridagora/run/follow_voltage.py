@@ -1,0 +1,100 @@
+"""Inverters of panels that follow voltage in a run: what they give in an interval, found with the exact flow of it.
+
+The flow is solved as soon as devices have stepped and before meters are read, so that the energy that volt-watt cuts is missing
+at the meter, in bills and in what panels are said to have given.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from gridagora.core.device import DeviceKind, total_by_home
+from gridagora.core.flow import ControlState, Flow
+from gridagora.core.inverters import LEAST_SHARE, Infeed, InverterTable
+from gridagora.core.ports import DeviceGroup
+from gridagora.core.tables import Col, Index
+from gridagora.run.power_flow import Wiring, flow_of_interval
+from gridagora.run.reactive import inverter_kw
+
+CUT_KW = 1e-6  # less than that is left to the tolerance of the flow
+
+
+class Followed(NamedTuple):
+    """What inverters did in an interval: the power of every group (g, n) [kW], and what they drew [kvar], (n,)."""
+
+    kind_kw: Col
+    given_kvar: Col
+    flow: Flow
+
+
+def are_panels(about: DeviceKind) -> bool:
+    """Return whether a kind is generation behind an inverter, which may be cut: panels."""
+    return about.has_inverter and about.is_generation
+
+
+def rate_panels(groups: Sequence[DeviceGroup], homes: slice) -> Col:
+    """Return the largest output of the panels of each of some homes, shape (n,) [kW]."""
+    total = np.zeros(homes.stop)
+    for group in groups:
+        if are_panels(group.about):
+            own = group.home < homes.stop
+            total += total_by_home(group.rated_kva()[own], group.home[own], homes.stop)
+    return total[homes]
+
+
+def follow_voltage(
+    wiring: Wiring,
+    groups: Sequence[DeviceGroup],
+    rated_kw: Col,
+    kind_kw: Col,
+    load_kw: Col,
+    hour: int,
+    before: ControlState | None,
+) -> Followed:
+    """Return what inverters do in an interval of n homes.
+
+    Parameters
+    ----------
+    wiring
+        The grid, with what inverters follow.
+    groups, kind_kw, load_kw
+        Of the fleet, what each gave in every home (g, n), and the load of homes beside them (n,) [kW].
+    rated_kw
+        Largest output of the panels of every home, shape (n,) [kW].
+    hour, before
+        Of the run, and the state of the controls at the start of the interval.
+
+    Returns
+    -------
+    Followed
+        What is given; nothing is cut in an interval whose flow has no solution.
+    """
+    panels = np.array([are_panels(group.about) for group in groups], np.bool_)
+    available = -kind_kw[panels].sum(0).clip(max=0.0)
+    home_kw = load_kw + kind_kw.sum(0)
+    beside = home_kw - inverter_kw([group.about for group in groups], kind_kw, home_kw.shape)
+    own = np.flatnonzero(rated_kw > 0)
+    infeed = _infeed(wiring, own, rated_kw[own], available[own])
+    flow = flow_of_interval(
+        wiring, home_kw + available, beside.clip(min=0), hour, before, infeed=infeed
+    )
+    given_kvar, share = np.zeros(len(home_kw)), np.ones(len(home_kw))
+    if flow.converged[0]:
+        given_kvar[own] = -flow.given_kvar[0]
+        cut = available[own] - flow.given_kw[0] > CUT_KW
+        share[own[cut]] = flow.given_kw[0, cut] / available[own[cut]]
+    kept = kind_kw.copy()
+    kept[panels] *= share
+    return Followed(kept, given_kvar, flow)
+
+
+def _infeed(wiring: Wiring, home: Index, rated_kw: Col, available_kw: Col) -> Infeed | None:
+    """Return the inverters of homes (k,) in one interval."""
+    follows = wiring.inverters
+    if follows is None or not len(home):
+        return None
+    rated_kva = follows.rating_ratio * rated_kw
+    table = InverterTable(wiring.home_meter[home], rated_kva, rated_kw)
+    enough = available_kw >= LEAST_SHARE * rated_kw
+    return Infeed(table, follows.rule, available_kw[None], enough[None])

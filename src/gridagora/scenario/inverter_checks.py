@@ -1,0 +1,55 @@
+"""Faults of `[inverters]` that lie in curves, and between it and other tables."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from gridagora.core.errors import Problem
+from gridagora.core.inverters import VoltCurve, check_curve
+from gridagora.scenario.inverter_keys import InverterKeys
+from gridagora.scenario.key_checks import Got
+from gridagora.scenario.schema import AreaKeys, FeederKeys, ReactiveKeys, ScenarioKeys
+from gridagora.scenario.table_model import Table
+
+SELLS_VAR = ("layered",)  # designs with a market of reactive power where a power factor is agreed
+UNITY = 'Set follow = "unity" in [inverters], or leave it out.'
+
+
+def check_inverters(
+    keys: InverterKeys, tables: Mapping[str, Table], parts: Mapping[str, Any], got: Got
+) -> list[Problem]:
+    """Return the problems of what inverters follow, given all tables and the keys of designs by name: all at once."""
+    found = list[Problem]()
+    curves = (
+        ("volt_var", keys.volt_var_pu, keys.volt_var_share, -1.0),
+        ("volt_watt", keys.volt_watt_pu, keys.volt_watt_share, 0.0),
+    )
+    for name, voltage_pu, share, least in curves:
+        if voltage_pu or share:
+            where = got.where("inverters", f"{name}_pu")
+            found += check_curve(VoltCurve(voltage_pu, share), least, 1.0, where)
+    if keys.follow == "unity":
+        return found
+    where = got.where("inverters", "follow")
+    if cast(FeederKeys, tables["feeder"]).source == "busbar":
+        said = f"'{keys.follow}' on a busbar, which has no voltages"
+        found.append(Problem(where, said, "a feeder with voltages", UNITY))
+    if cast(FeederKeys, tables["feeder"]).engine == "opendss":
+        said = (
+            f"'{keys.follow}' under [feeder] engine = \"opendss\", which solves a run without them"
+        )
+        found.append(Problem(where, said, 'engine = "own"', UNITY))
+    if cast(AreaKeys, tables["area"]).homes is not None:
+        said = f"'{keys.follow}' in an area, whose feeders are not solved within a run"
+        found.append(Problem(where, said, "the homes of one feeder", UNITY))
+    bought = cast(ReactiveKeys, tables["reactive"])
+    if bought.market == "nodal":
+        said = f"'{keys.follow}' beside [reactive] market = \"nodal\", which buys reactive power of inverters"
+        found.append(Problem(where, said, "inverters that one of the two steers", UNITY))
+    agreed = bought.power_factor is not None and bought.market != "nodal"
+    named = cast(ScenarioKeys, tables["scenario"]).architectures
+    for name in SELLS_VAR:
+        if agreed and name in named and parts.get(name, {}).get("reactive", True):
+            said = f"'{keys.follow}' beside '{name}', which buys reactive power of inverters"
+            hint = f"{UNITY} Or set reactive = false in [market.{name}]."
+            found.append(Problem(where, said, "inverters that one of the two steers", hint))
+    return found
