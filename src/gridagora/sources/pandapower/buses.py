@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 from gridagora.core.components import NO_BUS, Buses
 from gridagora.core.errors import Problem
 from gridagora.core.tables import Col, Flag, Index
-from gridagora.sources.pandapower.tables import Net, Table
+from gridagora.sources.pandapower.tables import Net, NetTable
 
 METRES_A_DEGREE = 111_195.0  # of a great circle of the mean radius of the Earth, 6 371 km
 SWITCH_RX = 2.0  # resistance over reactance of a switch with impedance, as pandapower takes it
@@ -19,12 +19,12 @@ SWITCH_RX = 2.0  # resistance over reactance of a switch with impedance, as pand
 class BusRows(NamedTuple):
     """Which row each of the n buses of the file is, once joined; NO_BUS of those out of service."""
 
-    table: Table
+    table: NetTable
     row: Index  # (n,) of its group, NO_BUS where it is out of service
     base_v: Col  # (g,) line to neutral [V]
     first: Index  # (g,) row of the first bus of each group
 
-    def of(self, table: Table, key: str) -> Index:
+    def of(self, table: NetTable, key: str) -> Index:
         """Return the group of the bus that a column names, shape (k,); an unknown bus is a problem."""
         named = table.whole(key)
         order = np.argsort(self.table.index)
@@ -59,21 +59,21 @@ def read_buses(net: Net) -> BusRows:
     return BusRows(table, np.where(live, row, NO_BUS), base_v[first], first)
 
 
-def _joined(switches: Table, buses: BusRows) -> tuple[Index, Index]:
+def _joined(switches: NetTable, buses: BusRows) -> tuple[Index, Index]:
     """Return the pairs of buses that closed switches without impedance join, (s,) each."""
     start, end = bus_ends(switches, buses)
     plain = (start != NO_BUS) & (end != NO_BUS) & ~(switches.real("z_ohm", 0.0) > 0)
     return start[plain], end[plain]
 
 
-def bus_ends(switches: Table, buses: BusRows) -> tuple[Index, Index]:
+def bus_ends(switches: NetTable, buses: BusRows) -> tuple[Index, Index]:
     """Return the buses at both ends of closed switches between buses, (n,) each; NO_BUS of all others."""
     closed = switches.flag("closed", default=True)
     between = np.array([kind == "b" for kind in switches.text("et")], np.bool_) & closed
     if not between.any():
         return np.full(len(switches), NO_BUS), np.full(len(switches), NO_BUS)
     start, end = buses.of(switches, "bus"), np.full(len(switches), NO_BUS)
-    own = Table(
+    own = NetTable(
         switches.where,
         switches.name,
         switches.index[between],
@@ -84,7 +84,7 @@ def bus_ends(switches: Table, buses: BusRows) -> tuple[Index, Index]:
     return np.where(between, start, NO_BUS), end
 
 
-def open_ends(net: Net, kind: str, elements: Table, buses: BusRows, key: str) -> Flag:
+def open_ends(net: Net, kind: str, elements: NetTable, buses: BusRows, key: str) -> Flag:
     """Return which elements stand open at the bus of a column, by an open switch or a bus out of service, shape (k,)."""
     switches, bus = net.table("switch"), elements.whole(key)
     is_open = buses.of(elements, key) == NO_BUS
@@ -133,7 +133,7 @@ def _places(net: Net) -> tuple[Col, Col]:
     return wide * (x - middle[0]), METRES_A_DEGREE * (y - middle[1])
 
 
-def _older_places(table: Table, older: Table) -> tuple[Col, Col]:
+def _older_places(table: NetTable, older: NetTable) -> tuple[Col, Col]:
     """Return the place of every bus by the table of files from before version 3, (n,) each [m]."""
     place = np.full((len(table), 2), np.nan)
     row = {int(at): number for number, at in enumerate(table.index)}

@@ -14,7 +14,7 @@ from gridagora.core.tables import Col, Flag, Index
 from gridagora.sources.pandapower.buses import BusRows
 from gridagora.sources.pandapower.parts import nodes_of
 from gridagora.sources.pandapower.sequences import PHASES, phase_blocks
-from gridagora.sources.pandapower.tables import Net, Table
+from gridagora.sources.pandapower.tables import Net, NetTable
 
 SOURCE_OHM_PER_V = 1e-11  # of the positive sequence: its voltage sinks by less than a billionth
 VOLTAGE_FACTOR = 1.1  # c of IEC 60909, which the short-circuit power of an external grid includes
@@ -46,7 +46,7 @@ def read_sources(net: Net, buses: BusRows) -> Feeds:
     return found
 
 
-def _feeds(table: Table, buses: BusRows, holds: Flag) -> Feeds:
+def _feeds(table: NetTable, buses: BusRows, holds: Flag) -> Feeds:
     bus = buses.of(table, "bus")
     rows = np.flatnonzero(table.flag("in_service", default=True) & holds & (bus != NO_BUS))
     names = table.names()
@@ -58,7 +58,7 @@ def _feeds(table: Table, buses: BusRows, holds: Flag) -> Feeds:
     return Feeds(tuple(names[row] for row in rows), bus[rows], pu[rows], degree[rows], y)
 
 
-def _behind(table: Table, line_v: Col, rows: Index, stiff: Phasors) -> tuple[Phasors, Phasors]:
+def _behind(table: NetTable, line_v: Col, rows: Index, stiff: Phasors) -> tuple[Phasors, Phasors]:
     """Return the admittance of the zero and the negative sequence, (s,) each [S]: stiff where nothing is stated."""
     power, rx = (table.real(key, np.nan)[rows] for key in ("s_sc_max_mva", "rx_max"))
     x0x, r0x0 = (table.real(key, np.nan)[rows] for key in ("x0x_max", "r0x0_max"))

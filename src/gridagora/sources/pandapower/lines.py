@@ -6,15 +6,15 @@ from gridagora.core.components import NO_BUS, Lines, Phasors
 from gridagora.core.errors import Problem
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.sources.pandapower.buses import SWITCH_RX, BusRows, bus_ends, open_ends
-from gridagora.sources.pandapower.parts import Branches, stack_branches
+from gridagora.sources.pandapower.parts import JoinedPhases, stack_branches
 from gridagora.sources.pandapower.sequences import open_end, phase_blocks, pi_ends
-from gridagora.sources.pandapower.tables import Net, Table
+from gridagora.sources.pandapower.tables import Net, NetTable
 
 NANO, KILO = 1e-9, 1e3
 ZERO = ("r0_ohm_per_km", "x0_ohm_per_km")
 
 
-def read_lines(net: Net, buses: BusRows) -> Branches:
+def read_lines(net: Net, buses: BusRows) -> JoinedPhases:
     """Return the lines in service; one that stands open at one end keeps its charging, at both ends it is left out."""
     table = net.table("line")
     km = table.real("length_km", least=0.0)
@@ -29,7 +29,7 @@ def read_lines(net: Net, buses: BusRows) -> Branches:
     return join_ends(table, ends, is_open, (zero, positive, positive))
 
 
-def _pi(net: Net, table: Table, km: Col, parallel: Col, kind: str) -> Phasors:
+def _pi(net: Net, table: NetTable, km: Col, parallel: Col, kind: str) -> Phasors:
     """Return the admittance of one sequence over both ends, shape (k, 2, 2) [S]."""
     least = 0.0 if kind else None
     r = table.real(f"r{kind}_ohm_per_km", least)
@@ -42,7 +42,7 @@ def _pi(net: Net, table: Table, km: Col, parallel: Col, kind: str) -> Phasors:
     return pi_ends(series, shunt / 2, shunt / 2)
 
 
-def _zero(net: Net, table: Table, km: Col, parallel: Col, positive: Phasors) -> Phasors:
+def _zero(net: Net, table: NetTable, km: Col, parallel: Col, positive: Phasors) -> Phasors:
     """Return the zero sequence, that of the positive where the file states none."""
     stated = np.ones(len(table), np.bool_)
     for key in ZERO:
@@ -57,7 +57,7 @@ def _zero(net: Net, table: Table, km: Col, parallel: Col, positive: Phasors) -> 
     return np.asarray(np.where(stated[:, None, None], own, positive), np.complex128)
 
 
-def _refuse_shorts(table: Table, positive: Phasors) -> None:
+def _refuse_shorts(table: NetTable, positive: Phasors) -> None:
     used = table.flag("in_service", default=True)
     for row in np.flatnonzero((positive[:, 0, 1] == 0) & used & np.isfinite(positive[:, 0, 1])):
         expected = "r_ohm_per_km or x_ohm_per_km other than 0, and a length_km above 0"
@@ -65,8 +65,8 @@ def _refuse_shorts(table: Table, positive: Phasors) -> None:
 
 
 def join_ends(
-    table: Table, ends: Index, is_open: Flag, sequences: tuple[Phasors, Phasors, Phasors]
-) -> Branches:
+    table: NetTable, ends: Index, is_open: Flag, sequences: tuple[Phasors, Phasors, Phasors]
+) -> JoinedPhases:
     """Return the elements in service with at least one end closed.
 
     Parameters
@@ -86,10 +86,10 @@ def join_ends(
         whole[row] if not is_open[row].any() else part[int(np.argmax(is_open[row]))][row]
         for row in rows
     )
-    return Branches(rows, np.where(is_open, NO_BUS, ends)[rows], blocks)
+    return JoinedPhases(rows, np.where(is_open, NO_BUS, ends)[rows], blocks)
 
 
-def read_switches(net: Net, buses: BusRows) -> Branches:
+def read_switches(net: Net, buses: BusRows) -> JoinedPhases:
     """Return the closed switches between buses that have an impedance."""
     table = net.table("switch")
     start, end = bus_ends(table, buses)
@@ -98,10 +98,10 @@ def read_switches(net: Net, buses: BusRows) -> Branches:
     z = ohm[rows] * (SWITCH_RX + 1j) / np.sqrt(SWITCH_RX**2 + 1)
     none = np.zeros(len(rows), np.complex128)
     y = pi_ends(1 / z, none, none)
-    return Branches(rows, np.stack([start, end], axis=1)[rows], tuple(phase_blocks(y, y, y)))
+    return JoinedPhases(rows, np.stack([start, end], axis=1)[rows], tuple(phase_blocks(y, y, y)))
 
 
-def line_columns(net: Net, lines: Branches, switches: Branches, place: Index) -> Lines:
+def line_columns(net: Net, lines: JoinedPhases, switches: JoinedPhases, place: Index) -> Lines:
     """Return lines and switches as columns; `place` (g,) is the row of each bus among those that are fed."""
     table, contacts = net.table("line"), net.table("switch")
     own = lines.row
@@ -110,7 +110,7 @@ def line_columns(net: Net, lines: Branches, switches: Branches, place: Index) ->
     count = len(switches.row)
     unknown = np.full(count, np.nan)
     names, switch_names = table.names(), contacts.names()
-    both = Branches(
+    both = JoinedPhases(
         np.concatenate([own, switches.row]),
         np.concatenate([lines.ends, switches.ends]),
         (*lines.y, *switches.y),

@@ -10,15 +10,15 @@ from gridagora.core.tables import Col, Flag, Index
 from gridagora.core.voltage_dependence import VoltageDependence, constant_power, no_dependence
 from gridagora.sources.pandapower.buses import BusRows
 from gridagora.sources.pandapower.sequences import PHASES
-from gridagora.sources.pandapower.tables import LEFT, Net, Table
+from gridagora.sources.pandapower.tables import LEFT, Net, NetTable
 
 KILO = 1e3
 ROUNDED = 1e-9
 POWER, IMPEDANCE, CURRENT, ZIP = 1, 2, 5, 8  # of `LoadRows.model`
 
 
-class Loads(NamedTuple):
-    """Loads of r rows, each between two phases of a bus or from one to earth; rows of one load draw alike."""
+class PhaseLoads(NamedTuple):
+    """PhaseLoads of r rows, each between two phases of a bus or from one to earth; rows of one load draw alike."""
 
     name: tuple[str, ...]  # (r,)
     bus: Index  # (r,) group of buses
@@ -31,10 +31,10 @@ class Loads(NamedTuple):
     words: tuple[str, ...]  # (r,) name and type, in lower case
 
 
-def read_loads(net: Net, buses: BusRows) -> Loads:
+def read_loads(net: Net, buses: BusRows) -> PhaseLoads:
     """Return what draws power by the file, in service."""
     parts = [_balanced(net, buses), _by_phase(net, buses), _motors(net, buses)]
-    return Loads(
+    return PhaseLoads(
         name=tuple(name for part in parts for name in part.name),
         bus=np.concatenate([part.bus for part in parts]),
         phase=np.concatenate([part.phase for part in parts]),
@@ -47,7 +47,7 @@ def read_loads(net: Net, buses: BusRows) -> Loads:
     )
 
 
-def _balanced(net: Net, buses: BusRows) -> Loads:
+def _balanced(net: Net, buses: BusRows) -> PhaseLoads:
     table = net.table("load")
     scale = table.real("scaling", 1.0)
     p_kw, q_kvar = KILO * table.real("p_mw") * scale, KILO * table.real("q_mvar", 0.0) * scale
@@ -55,7 +55,7 @@ def _balanced(net: Net, buses: BusRows) -> Loads:
     return _spread(table, buses, p_kw, q_kvar, (p_share, q_share))
 
 
-def _shares(table: Table, letter: str) -> Col:
+def _shares(table: NetTable, letter: str) -> Col:
     """Return the parts of constant impedance, current and power, shape (k, 3); files may give them for P and Q apart."""
     columns = []
     for kind in "zi":
@@ -71,7 +71,7 @@ def _shares(table: Table, letter: str) -> Col:
     return np.stack([*columns, power], axis=1)
 
 
-def _motors(net: Net, buses: BusRows) -> Loads:
+def _motors(net: Net, buses: BusRows) -> PhaseLoads:
     table = net.table("motor")
     loaded = table.real("loading_percent", 100.0) / 100 * table.real("scaling", 1.0)
     efficiency = table.real("efficiency_percent", 100.0, least=1e-9) / 100
@@ -82,13 +82,15 @@ def _motors(net: Net, buses: BusRows) -> Loads:
     return _spread(table, buses, p_kw, q_kvar, (plain, plain))
 
 
-def _spread(table: Table, buses: BusRows, p_kw: Col, q_kvar: Col, shares: tuple[Col, Col]) -> Loads:
+def _spread(
+    table: NetTable, buses: BusRows, p_kw: Col, q_kvar: Col, shares: tuple[Col, Col]
+) -> PhaseLoads:
     """Return loads in equal parts on their three phases, or between them where they are in delta."""
     used = np.flatnonzero(table.flag("in_service", default=True))
     of, phase = np.repeat(used, PHASES), np.tile(range(PHASES), len(used))
     is_delta = np.array([kind == "delta" for kind in table.text("type")], np.bool_)
     names, words = table.names(), _words(table)
-    return Loads(
+    return PhaseLoads(
         tuple(names[row] for row in of),
         buses.of(table, "bus")[of],
         phase,
@@ -101,7 +103,7 @@ def _spread(table: Table, buses: BusRows, p_kw: Col, q_kvar: Col, shares: tuple[
     )
 
 
-def _by_phase(net: Net, buses: BusRows) -> Loads:
+def _by_phase(net: Net, buses: BusRows) -> PhaseLoads:
     """Return loads that state each phase; each phase that draws is a load of its own, and so are phases that draw alike."""
     table = net.table("asymmetric_load")
     scale = table.real("scaling", 1.0)
@@ -119,7 +121,7 @@ def _by_phase(net: Net, buses: BusRows) -> Loads:
     names, words = table.names(), _words(table)
     several = draws.sum(1) > 1
     plain = np.tile([0.0, 0.0, 1.0], (len(of), 1))
-    return Loads(
+    return PhaseLoads(
         tuple(
             names[row] if alike[row] or not several[row] else f"{names[row]}.{'abc'[at]}"
             for row, at in zip(of, phase, strict=True)
@@ -135,18 +137,18 @@ def _by_phase(net: Net, buses: BusRows) -> Loads:
     )
 
 
-def _words(table: Table) -> list[str]:
+def _words(table: NetTable) -> list[str]:
     pairs = zip(table.text("name"), table.text("type"), strict=True)
     return [f"{name} {kind}".lower() for name, kind in pairs]
 
 
-def keep_fed(net: Net, loads: Loads, live: Flag) -> Loads:
+def keep_fed(net: Net, loads: PhaseLoads, live: Flag) -> PhaseLoads:
     """Return the loads on buses that are fed; `live` (g,) is True of those. Others are told."""
     fed = (loads.bus != NO_BUS) & live[loads.bus]
     dead = dict.fromkeys(name for name, lives in zip(loads.name, fed, strict=True) if not lives)
     net.tell([f"load {name}" for name in dead], "no source feeds its bus", LEFT)
     rows = np.flatnonzero(fed)
-    return Loads(
+    return PhaseLoads(
         name=tuple(loads.name[row] for row in rows),
         bus=loads.bus[rows],
         phase=loads.phase[rows],
@@ -168,7 +170,7 @@ class LoadTables(NamedTuple):
     phases: Index  # (j,) rows of each meter
 
 
-def load_columns(loads: Loads, place: Index, base_v: Col) -> LoadTables:
+def load_columns(loads: PhaseLoads, place: Index, base_v: Col) -> LoadTables:
     """Return one meter for each load; `place` (g,) is the row of each bus among those that are fed, `base_v` (b,) [V]."""
     row_of = {name: row for row, name in enumerate(dict.fromkeys(loads.name))}
     meter = np.array([row_of[name] for name in loads.name], np.int64)
@@ -206,7 +208,7 @@ def _models(share: Col) -> Index:
     return np.select(whole, [POWER, IMPEDANCE, CURRENT], ZIP).astype(np.int64)
 
 
-def _dependence(loads: Loads, across_v: Col) -> VoltageDependence:
+def _dependence(loads: PhaseLoads, across_v: Col) -> VoltageDependence:
     if (loads.p_share[:, 2] == 1).all() and (loads.q_share[:, 2] == 1).all():
         return no_dependence()
     return constant_power(across_v)._replace(p_share=loads.p_share, q_share=loads.q_share)

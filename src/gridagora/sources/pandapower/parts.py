@@ -9,7 +9,7 @@ from gridagora.core.tables import Flag, Index
 from gridagora.sources.pandapower.sequences import PHASES
 
 
-class Branches(NamedTuple):
+class JoinedPhases(NamedTuple):
     """k elements with two ends over the three phases of each; an end that stands open is NO_BUS and without admittance."""
 
     row: Index  # (k,) in its table
@@ -17,7 +17,7 @@ class Branches(NamedTuple):
     y: tuple[Phasors, ...]  # (6, 6) of each, or (3, 3) of one whose other end stands open [S]
 
 
-def stack_branches(branches: Branches, place: Index) -> PrimitiveBlocks:
+def stack_branches(branches: JoinedPhases, place: Index) -> PrimitiveBlocks:
     """Return the blocks of branches over the nodes; `place` (g,) is the row of each bus among those that are fed."""
     return stack_blocks(
         [
@@ -37,8 +37,8 @@ def terminals_of(ends: Index) -> Index:
     return np.repeat(np.flatnonzero(ends != NO_BUS), PHASES)
 
 
-def keep_fed_branches(parts: Branches, live: Flag) -> Branches:
+def keep_fed_branches(parts: JoinedPhases, live: Flag) -> JoinedPhases:
     """Return the branches whose ends are fed; `live` (g,) is True of the buses that are."""
     rows = [at for at, ends in enumerate(parts.ends) if live[ends[ends != NO_BUS]].all()]
     at = np.array(rows, np.int64)
-    return Branches(parts.row[at], parts.ends[at], tuple(parts.y[row] for row in rows))
+    return JoinedPhases(parts.row[at], parts.ends[at], tuple(parts.y[row] for row in rows))

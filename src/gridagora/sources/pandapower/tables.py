@@ -26,7 +26,7 @@ SHOWN = 4  # elements that a note names
 
 
 @dataclass(frozen=True)
-class Table:
+class NetTable:
     """One table of n elements; what is wrong in its columns goes to `problems`."""
 
     where: str  # file and table
@@ -99,13 +99,15 @@ class Net:
     path: Path
     name: str
     f_hz: float
-    tables: Mapping[str, Table]
+    tables: Mapping[str, NetTable]
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def table(self, name: str) -> Table:
+    def table(self, name: str) -> NetTable:
         """Return a table, an empty one where the file has none."""
-        empty = Table(f"{self.path.name}, {name}", name, np.zeros(0, np.int64), {}, self.problems)
+        empty = NetTable(
+            f"{self.path.name}, {name}", name, np.zeros(0, np.int64), {}, self.problems
+        )
         return self.tables.get(name, empty)
 
     def tell(self, names: Sequence[str], got: str, consequence: str) -> None:
@@ -148,7 +150,7 @@ def read_net(path: Path) -> Net:
     return Net(path, str(net.get("name") or path.stem), f_hz, tables, problems)
 
 
-def _table(path: Path, name: str, value: Mapping[str, Any], problems: list[Problem]) -> Table:
+def _table(path: Path, name: str, value: Mapping[str, Any], problems: list[Problem]) -> NetTable:
     where = f"{path.name}, {name}"
     try:
         held = value["_object"]
@@ -158,16 +160,16 @@ def _table(path: Path, name: str, value: Mapping[str, Any], problems: list[Probl
     except (KeyError, TypeError, ValueError):
         expected = "the orientation 'split': columns, index and data"
         problems.append(Problem(where, "a table that cannot be read", expected))
-        return Table(where, name, np.zeros(0, np.int64), {}, problems)
+        return NetTable(where, name, np.zeros(0, np.int64), {}, problems)
     if any(len(row) != len(keys) for row in rows) or len(index) != len(rows):
         problems.append(Problem(where, "rows of other lengths", f"{len(keys)} values in each"))
-        return Table(where, name, np.zeros(0, np.int64), {}, problems)
+        return NetTable(where, name, np.zeros(0, np.int64), {}, problems)
     columns = {key: [row[at] for row in rows] for at, key in enumerate(keys)}
     numbered = all(isinstance(at, int) for at in index)
     at = np.array(index if numbered else range(len(rows)), np.int64)
     if len(np.unique(at)) < len(at):
         problems.append(Problem(where, "an index that stands twice", "one index an element"))
-    return Table(where, name, at, columns, problems)
+    return NetTable(where, name, at, columns, problems)
 
 
 def _number(value: Any) -> float:

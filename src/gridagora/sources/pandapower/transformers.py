@@ -16,9 +16,9 @@ from gridagora.core.errors import Problem
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.sources.pandapower.buses import BusRows, open_ends
 from gridagora.sources.pandapower.lines import join_ends
-from gridagora.sources.pandapower.parts import Branches, stack_branches
+from gridagora.sources.pandapower.parts import JoinedPhases, stack_branches
 from gridagora.sources.pandapower.sequences import pi_ends, turn_ratio
-from gridagora.sources.pandapower.tables import Net, Table
+from gridagora.sources.pandapower.tables import Net, NetTable
 
 KILO = 1e3
 NO_FLOAT = 1e-6  # of the rating from the phases of a winding without earth, so that they have a voltage against it
@@ -42,7 +42,7 @@ class Taps(NamedTuple):
     shift_degree: Col  # (k,) [degree]
 
 
-def read_transformers(net: Net, buses: BusRows) -> Branches:
+def read_transformers(net: Net, buses: BusRows) -> JoinedPhases:
     """Return the transformers in service; one that stands open at one side keeps what it draws at the other."""
     table = net.table("trafo")
     taps = read_taps(net, table)
@@ -55,7 +55,7 @@ def read_transformers(net: Net, buses: BusRows) -> Branches:
     return join_ends(table, ends, is_open, (zero, positive, negative))
 
 
-def _refuse_far(table: Table, buses: BusRows, ends: Index) -> None:
+def _refuse_far(table: NetTable, buses: BusRows, ends: Index) -> None:
     """Refuse windings that are rated for another level than that of their bus."""
     used = table.flag("in_service", default=True)
     for end, key in enumerate(("vn_hv_kv", "vn_lv_kv")):
@@ -66,7 +66,7 @@ def _refuse_far(table: Table, buses: BusRows, ends: Index) -> None:
             table.problems.append(Problem(table.label(row), f"{key} {rated[row]:g}", expected))
 
 
-def read_taps(net: Net, table: Table) -> Taps:
+def read_taps(net: Net, table: NetTable) -> Taps:
     """Return the rated voltages of transformers as their tap changers stand."""
     high, low = (KILO * table.real(key, least=1e-9) for key in ("vn_hv_kv", "vn_lv_kv"))
     shift = table.real("shift_degree", 0.0)
@@ -93,7 +93,7 @@ def read_taps(net: Net, table: Table) -> Taps:
     return _by_table(net, table, Taps(high, low, shift), by_table)
 
 
-def _kinds(table: Table, number: str) -> np.ndarray:
+def _kinds(table: NetTable, number: str) -> np.ndarray:
     """Return the type of each tap changer, (k,); files from before version 3 say only whether it shifts the phase."""
     if f"tap{number}_changer_type" in table.columns:
         return np.array(table.text(f"tap{number}_changer_type"))
@@ -101,7 +101,7 @@ def _kinds(table: Table, number: str) -> np.ndarray:
     return np.where(shifts, IDEAL, STEP[0])
 
 
-def _by_table(net: Net, table: Table, taps: Taps, by_table: Flag) -> Taps:
+def _by_table(net: Net, table: NetTable, taps: Taps, by_table: Flag) -> Taps:
     """Return the taps in which those whose ratio stands in a table have it from there."""
     if not by_table.any():
         return taps
@@ -116,7 +116,7 @@ def _by_table(net: Net, table: Table, taps: Taps, by_table: Flag) -> Taps:
     return taps
 
 
-def _table_rows(net: Net, table: Table, by_table: Flag) -> dict[int, int]:
+def _table_rows(net: Net, table: NetTable, by_table: Flag) -> dict[int, int]:
     """Return the row of the characteristic table for each transformer that goes by it; one without is a problem."""
     held = net.table("trafo_characteristic_table")
     pairs = zip(held.whole("id_characteristic"), held.whole("step"), strict=True)
@@ -134,7 +134,7 @@ def _table_rows(net: Net, table: Table, by_table: Flag) -> dict[int, int]:
     return found
 
 
-def _impedances(net: Net, table: Table) -> tuple[Col, Col]:
+def _impedances(net: Net, table: NetTable) -> tuple[Col, Col]:
     """Return vk and vkr as shares, (k,) each, of the present tap where they stand in a table."""
     shares = [table.real(key, least=0.0) / 100 for key in ("vk_percent", "vkr_percent")]
     by_table = table.flag("tap_dependency_table", default=False)
@@ -148,7 +148,7 @@ def _impedances(net: Net, table: Table) -> tuple[Col, Col]:
     return shares[0], shares[1]
 
 
-def _sequences(net: Net, table: Table, taps: Taps) -> tuple[Phasors, Phasors, Phasors]:
+def _sequences(net: Net, table: NetTable, taps: Taps) -> tuple[Phasors, Phasors, Phasors]:
     """Return the positive, negative and zero sequence over both sides, shape (k, 2, 2) each [S]."""
     vk, vkr = _impedances(net, table)
     used = table.flag("in_service", default=True)
@@ -183,7 +183,7 @@ def _star(high: Phasors, low: Phasors, core: Phasors) -> Phasors:
     return found
 
 
-def _zero(net: Net, table: Table, taps: Taps, impedance: tuple[Phasors, Col]) -> Phasors:
+def _zero(net: Net, table: NetTable, taps: Taps, impedance: tuple[Phasors, Col]) -> Phasors:
     """Return the zero sequence over both sides, shape (k, 2, 2) [S]: what the vector group lets through."""
     z, base = impedance
     group = [text.lower().strip("0123456789") for text in table.text("vector_group")]
@@ -232,7 +232,7 @@ def _earthed(star: Phasors, floor: Col, kind: str) -> Phasors:
     return found
 
 
-def _tell_zero(net: Net, table: Table, group: list[str]) -> None:
+def _tell_zero(net: Net, table: NetTable, group: list[str]) -> None:
     used, names = table.flag("in_service", default=True), table.names()
     lacking = [f"transformer {names[row]}" for row in np.flatnonzero(used) if not group[row]]
     net.tell(
@@ -245,7 +245,7 @@ def _tell_zero(net: Net, table: Table, group: list[str]) -> None:
     net.tell(short, "no vk0_percent", f"That of the positive sequence is taken. {BALANCED}")
 
 
-def transformer_columns(net: Net, units: Branches, place: Index) -> Transformers:
+def transformer_columns(net: Net, units: JoinedPhases, place: Index) -> Transformers:
     """Return transformers as columns; `place` (g,) is the row of each bus among those that are fed."""
     table, rows = net.table("trafo"), units.row
     names = table.names()
