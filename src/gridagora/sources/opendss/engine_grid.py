@@ -103,6 +103,10 @@ class EngineGrid:
         """Return the duals of limits in the steps of a flow."""
         return self.own.soft_duals(at, rules)
 
+    def loss_factor(self, at: Flow, meter: Index) -> Col:
+        """Return the second order of losses with reactive power of u meters, shape (r, u) [kW^0.5/kvar]."""
+        return self.own.loss_factor(at, meter)
+
 
 @dataclass
 class _Played:
