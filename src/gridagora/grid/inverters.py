@@ -11,7 +11,7 @@ from gridagora.kernels.flow.inverters import InverterRows, InverterRun
 from gridagora.kernels.flow.load_models import Loads
 
 WHERE = "inverters of a flow"
-ANGLES = 6  # groups of inverters by the angle of their voltage: two right sides each fit a block
+ANGLES = 6  # groups of inverters by the angle of their voltage: a right side each fits a block
 
 
 def no_inverters(steps: int) -> InverterRun:
@@ -83,24 +83,31 @@ def droop_gain(
     Those whose voltages have about one angle move together; what the groups do is added up whatever its sign, for phases act
     against each other.
     """
-    m, k, v = still.re.size, loads.start.size, still.re + 1j * still.im
+    v = still.re + 1j * still.im
     angle = np.angle(v[rows.node[rows.first[:-1]]])
     group = np.round(angle * ANGLES / (2.0 * np.pi)).astype(np.int64) % ANGLES
     p, q = np.zeros((meters, BLOCK)), np.zeros((meters, BLOCK))
     watt = 0.0 if rule.volt_watt is None else steepest(*rule.volt_watt)
     np.subtract.at(p, (rows.meter, group), watt * rows.rated_kw)
-    np.subtract.at(q, (rows.meter, group + ANGLES), steepest(*rule.volt_var) * rows.rated_kva)
+    np.subtract.at(q, (rows.meter, group), steepest(*rule.volt_var) * rows.rated_kva)
+    none, gain = np.zeros((meters, BLOCK)), np.zeros(len(rows.meter))
+    for power in ((p, none), (none, q)):
+        rises = _rises(loads, tri, still, *power)
+        whole = np.add.reduceat(rises[rows.node], rows.first[:-1], axis=0)
+        gain += np.abs(whole).sum(axis=1)
+    return np.asarray(gain / np.diff(rows.first))
+
+
+def _rises(loads: Loads, tri: Triangles, still: Still, p_kw: Col, q_kvar: Col) -> Col:
+    """Return by how much the powers (j, w) of w groups [kW], [kvar] raise the voltage of every node, shape (m, w) [pu]."""
+    m, k, v = still.re.size, loads.start.size, still.re + 1j * still.im
     none = np.zeros((m, BLOCK))
     re, im, across = np.empty((m, BLOCK)), np.empty((m, BLOCK)), np.zeros((2, k, BLOCK))
-    draw_loads(tri, loads, still, p, q, none, none, *across, re, im, np.empty(BLOCK))
+    draw_loads(tri, loads, still, p_kw, q_kvar, none, none, *across, re, im, np.empty(BLOCK))
     substitute(tri, re, im)
-    moved = (re + 1j * im)[tri.col_at]
-    size = np.abs(v)
-    by_node = (
-        np.real(np.conj(v)[:, None] * moved) / np.where(size > 0, size * still.base, 1.0)[:, None]
-    )
-    whole = np.add.reduceat(by_node[rows.node], rows.first[:-1], axis=0)
-    return np.asarray(np.abs(whole).sum(axis=1) / np.diff(rows.first))
+    moved, size = (re + 1j * im)[tri.col_at], np.abs(v)
+    of_base = np.where(size > 0, size * still.base, 1.0)[:, None]
+    return np.asarray(np.real(np.conj(v)[:, None] * moved) / of_base)
 
 
 def steepest(voltage_pu: tuple[float, ...], share: tuple[float, ...]) -> float:

@@ -20,7 +20,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from gridagora.kernels.flow.fixed_point import BLOCK, Col, Index, Loads, Triangles, less_row
+from gridagora.kernels.flow.fixed_point import (
+    BLOCK,
+    Col,
+    Index,
+    Loads,
+    Triangles,
+    less_row,
+    turn_row,
+)
 from gridagora.kernels.flow.load_models import across_at, row_slopes
 
 Phasors = NDArray[np.complex128]
@@ -66,15 +74,14 @@ def load_slopes(
 def _substitute(tri: Triangles, x_re: Col, x_im: Col) -> None:
     """Solve U' L' x = x in place for a block of right sides, shape (m, BLOCK), by the factors of `transposed`."""
     m = x_re.shape[0]
+    l_ptr, l_col, l_re, l_im = tri.l_ptr, tri.l_col, tri.l_re, tri.l_im
+    u_ptr, u_col, u_re, u_im = tri.u_ptr, tri.u_col, tri.u_re, tri.u_im
+    inv_re, inv_im = tri.u_inv_re, tri.u_inv_im
     for i in range(m):
-        less_row(tri.l_ptr, tri.l_col, tri.l_re, tri.l_im, i, x_re, x_im, x_re, x_im)
-        a, c = tri.u_inv_re[i], tri.u_inv_im[i]
-        for b in range(BLOCK):
-            re, im = x_re[i, b], x_im[i, b]
-            x_re[i, b] = a * re - c * im
-            x_im[i, b] = a * im + c * re
+        less_row(l_ptr, l_col, l_re, l_im, i, x_re, x_im, x_re, x_im)
+        turn_row(inv_re[i], inv_im[i], i, x_re, x_im)
     for i in range(m - 1, -1, -1):
-        less_row(tri.u_ptr, tri.u_col, tri.u_re, tri.u_im, i, x_re, x_im, x_re, x_im)
+        less_row(u_ptr, u_col, u_re, u_im, i, x_re, x_im, x_re, x_im)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -98,10 +105,12 @@ def _feed_back(
     """
     moved[:] = 0.0
     size[:] = 0.0
-    for k in range(loads.start.size):
-        f, t = loads.start[k], loads.end[k]
-        at_f, into_f = tri.col_at[f], tri.row_at[f]
-        at_t, into_t = (tri.col_at[t], tri.row_at[t]) if t >= 0 else (-1, -1)
+    starts, ends, col_at, row_at = loads.start, loads.end, tri.col_at, tri.row_at
+    by_v, by_conj = slopes.a, slopes.b
+    for k in range(starts.size):
+        f, t = starts[k], ends[k]
+        at_f, into_f = col_at[f], row_at[f]
+        at_t, into_t = (col_at[t], row_at[t]) if t >= 0 else (-1, -1)
         for b in range(BLOCK):
             re, im = l_re[at_f, b], l_im[at_f, b]
             if t >= 0:
@@ -113,7 +122,7 @@ def _feed_back(
             moved[b] = moved[b] if move <= moved[b] else move
             size[b] = size[b] if here <= size[b] else here
             across_re[k, b], across_im[k, b] = re, im
-            a, c = slopes.a[k, b], slopes.b[k, b]
+            a, c = by_v[k, b], by_conj[k, b]
             x = a.real * re - a.imag * im + c.real * re - c.imag * im
             y = a.real * im + a.imag * re - c.real * im - c.imag * re
             x_re[into_f, b] -= x

@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from gridagora.kernels.flow.borrowed import borrow
 from gridagora.kernels.flow.capacitor_switches import (
     BankQueue,
     BankSwitches,
@@ -175,6 +176,12 @@ def run_controlled(
     Controls that act more than `hunting` times in a step are left as they stand. A step that does not settle within
     `rounds_max` keeps rounds 0.
     """
+    loads, still, base, sites, parts = (
+        borrow(loads), borrow(still), borrow(base), borrow(sites), borrow(parts),
+    )  # fmt: skip
+    of, banks, behind, track, out = (
+        borrow(of), borrow(banks), borrow(behind), borrow(track), borrow(out),
+    )  # fmt: skip
     m, k, (t, j) = still.re.size, loads.start.size, p_kw.shape
     stand = _stand(tri, base, parts, sites)
     d_re, d_im = np.zeros((m, BLOCK)), np.zeros((m, BLOCK))
@@ -257,15 +264,17 @@ def _finish(
 @njit(nogil=True, cache=True, error_model="numpy")
 def _slide(d_re: Col, d_im: Col, across_re: Col, across_im: Col, done: int) -> None:
     """Move the steps that are left to the front; those that come begin where the last one stands, and anew where it blew up."""
-    for b in range(BLOCK):
-        at = min(b + done, BLOCK - 1)
-        if b == at and np.isfinite(d_re[:, b].sum()):
-            continue
-        if np.isfinite(d_re[:, at].sum() + d_im[:, at].sum()):
-            d_re[:, b], d_im[:, b] = d_re[:, at], d_im[:, at]
-            across_re[:, b], across_im[:, b] = across_re[:, at], across_im[:, at]
-        else:
-            d_re[:, b], d_im[:, b], across_re[:, b], across_im[:, b] = 0.0, 0.0, 0.0, 0.0
+    total = np.zeros(BLOCK)
+    for row in range(d_re.shape[0]):
+        for b in range(BLOCK):
+            total[b] += d_re[row, b] + d_im[row, b]
+    for of_re, of_im in ((d_re, d_im), (across_re, across_im)):
+        for row in range(of_re.shape[0]):
+            for b in range(BLOCK):
+                at = min(b + done, BLOCK - 1)
+                is_good = np.isfinite(total[at])
+                of_re[row, b] = of_re[row, at] if is_good else 0.0
+                of_im[row, b] = of_im[row, at] if is_good else 0.0
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -11,13 +11,10 @@ A. Bernstein, C. Wang, E. Dall'Anese, J.-Y. Le Boudec, C. Zhao, Load flow in mul
 Trans. Power Systems 33, 2018, doi 10.1109/TPWRS.2018.2823277 (the map contracts at loads the network can carry).
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
-from numba import njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba import njit
 from numpy.typing import NDArray
 
 from gridagora.kernels.flow.inverters import (
@@ -30,11 +27,21 @@ from gridagora.kernels.flow.inverters import (
     leave_inverters,
     open_inverters,
 )
-from gridagora.kernels.flow.load_models import Loads, power_at
+from gridagora.kernels.flow.lanes import (
+    LANES,
+    add_product,
+    larger,
+    load_lanes,
+    root,
+    spread,
+    store_lanes,
+    take_product,
+)
+from gridagora.kernels.flow.load_models import Loads, powers_at
 
 __all__ = ["BLOCK", "FlowResult", "Loads", "Rows", "Still", "Triangles", "less_row", "run_blocks"]
 
-BLOCK = 16  # time steps that walk through the factors together
+BLOCK = LANES  # time steps that walk through the factors together
 
 Col = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -88,111 +95,51 @@ class FlowResult(NamedTuple):
     mismatch_kva: Col
 
 
-@intrinsic
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def less_row(
-    _typing: Any,
-    ptr: Any,
-    col: Any,
-    re: Any,
-    im: Any,
-    i: Any,
-    x_re: Any,
-    x_im: Any,
-    into_re: Any,
-    into_im: Any,
-) -> tuple[Any, Any]:
-    """Take row i of a matrix times x off row i of `into`, a block of time steps wide.
+    ptr: Index,
+    col: Index,
+    re: Col,
+    im: Col,
+    i: int,
+    x_re: Col,
+    x_im: Col,
+    into_re: Col,
+    into_im: Col,
+) -> None:
+    """Take row i of a matrix of z entries, (z,) each, times x off row i of `into`, both (m, w) and w as `BLOCK` [any unit]."""
+    real, imaginary = load_lanes(into_re, i), load_lanes(into_im, i)
+    for z in range(ptr[i], ptr[i + 1]):
+        a, c = spread(re[z]), spread(im[z])
+        x, y = load_lanes(x_re, col[z]), load_lanes(x_im, col[z])
+        real = add_product(take_product(real, a, x), c, y)
+        imaginary = take_product(take_product(imaginary, a, y), c, x)
+    store_lanes(into_re, i, real)
+    store_lanes(into_im, i, imaginary)
 
-    Written as vector instructions: the plain loop is unrolled but not vectorised, and runs eight times slower.
-    """
 
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kinds, row = signature.args, args[4]
-        start, column, e_re, e_im, x, y, to_x, to_y = (
-            context.make_array(kinds[k])(context, builder, args[k]).data
-            for k in (0, 1, 2, 3, 5, 6, 7, 8)
-        )
-        lanes, word = ir.VectorType(ir.DoubleType(), BLOCK), ir.IntType(64)
-        blank, zeros = (
-            ir.Constant(lanes, ir.Undefined),
-            ir.Constant(ir.VectorType(ir.IntType(32), BLOCK), [0] * BLOCK),
-        )
-
-        def item(base: Any, at: Any) -> Any:
-            return builder.load(builder.gep(base, [at]))
-
-        def block(base: Any, at: Any) -> Any:
-            return builder.bitcast(
-                builder.gep(base, [builder.mul(at, ir.Constant(word, BLOCK))]), lanes.as_pointer()
-            )
-
-        def spread(number: Any) -> Any:
-            one = builder.insert_element(blank, number, ir.Constant(ir.IntType(32), 0))
-            return builder.shuffle_vector(one, blank, zeros)
-
-        sums = [cgutils.alloca_once(builder, lanes) for _ in range(2)]
-        for total, base in zip(sums, (to_x, to_y), strict=True):
-            builder.store(builder.load(block(base, row), align=8), total)
-        first, last = item(start, row), item(start, builder.add(row, ir.Constant(word, 1)))
-        with cgutils.for_range_slice(builder, first, last, ir.Constant(word, 1), intp=word) as (
-            at,
-            _,
-        ):
-            c, a, b = item(column, at), spread(item(e_re, at)), spread(item(e_im, at))
-            u, w = (builder.load(block(base, c), align=8) for base in (x, y))
-            real = builder.fsub(builder.fmul(a, u), builder.fmul(b, w))
-            imaginary = builder.fadd(builder.fmul(a, w), builder.fmul(b, u))
-            for total, part in zip(sums, (real, imaginary), strict=True):
-                builder.store(builder.fsub(builder.load(total), part), total)
-        for total, base in zip(sums, (to_x, to_y), strict=True):
-            builder.store(builder.load(total), block(base, row), align=8)
-        return context.get_dummy_value()
-
-    return types.void(ptr, col, re, im, types.int64, x_re, x_im, into_re, into_im), emit
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def turn_row(by_re: float, by_im: float, i: int, x_re: Col, x_im: Col) -> None:
+    """Multiply row i of x, (m, w) and w as `BLOCK` [any unit], by a complex number."""
+    a, c = spread(by_re), spread(by_im)
+    re, im = load_lanes(x_re, i), load_lanes(x_im, i)
+    store_lanes(x_re, i, take_product(a * re, c, im))
+    store_lanes(x_im, i, add_product(a * im, c, re))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def substitute(tri: Triangles, x_re: Col, x_im: Col) -> None:
     """Solve L U x = x in place for a block of right sides, shape (m, w) [A], into voltages [V]; w is `BLOCK`."""
     m = x_re.shape[0]
+    # taken out of the tables once: every look into a table counts a reference, which costs more than an entry
+    l_ptr, l_col, l_re, l_im = tri.l_ptr, tri.l_col, tri.l_re, tri.l_im
+    u_ptr, u_col, u_re, u_im = tri.u_ptr, tri.u_col, tri.u_re, tri.u_im
+    inv_re, inv_im = tri.u_inv_re, tri.u_inv_im
     for i in range(m):
-        less_row(tri.l_ptr, tri.l_col, tri.l_re, tri.l_im, i, x_re, x_im, x_re, x_im)
+        less_row(l_ptr, l_col, l_re, l_im, i, x_re, x_im, x_re, x_im)
     for i in range(m - 1, -1, -1):
-        less_row(tri.u_ptr, tri.u_col, tri.u_re, tri.u_im, i, x_re, x_im, x_re, x_im)
-        a, c = tri.u_inv_re[i], tri.u_inv_im[i]
-        for b in range(BLOCK):
-            re, im = x_re[i, b], x_im[i, b]
-            x_re[i, b] = a * re - c * im
-            x_im[i, b] = a * im + c * re
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _draw_by_model(
-    tri: Triangles, loads: Loads, still: Still, k: int, p_w: Col, q_var: Col, d_re: Col, d_im: Col,
-    across_re: Col, across_im: Col, i_re: Col, i_im: Col, step_pu: Col,
-) -> None:  # fmt: skip
-    """Draw the current of one row whose power moves with voltage, as `draw_loads` does for constant power."""
-    f, t, j, share = loads.start[k], loads.end[k], loads.meter[k], 1e3 * loads.share[k]
-    scale = 1.0 / (still.base[f] * still.base[f])
-    at_f, into_f = tri.col_at[f], tri.row_at[f]
-    at_t, into_t = (tri.col_at[t], tri.row_at[t]) if t >= 0 else (-1, -1)
-    for b in range(BLOCK):
-        re, im = still.re[f] + d_re[at_f, b], still.im[f] + d_im[at_f, b]
-        if t >= 0:
-            re -= still.re[t] + d_re[at_t, b]
-            im -= still.im[t] + d_im[at_t, b]
-        move = ((re - across_re[k, b]) ** 2 + (im - across_im[k, b]) ** 2) * scale
-        step_pu[b] = step_pu[b] if move <= step_pu[b] else move
-        across_re[k, b], across_im[k, b] = re, im
-        square = re * re + im * im
-        p, q = power_at(np.sqrt(square), loads.model[k], p_w[j, b], q_var[j, b])
-        admit = -share / square
-        a, c = admit * (p * re + q * im), admit * (p * im - q * re)
-        i_re[into_f, b] += a
-        i_im[into_f, b] += c
-        if t >= 0:
-            i_re[into_t, b] -= a
-            i_im[into_t, b] -= c
+        less_row(u_ptr, u_col, u_re, u_im, i, x_re, x_im, x_re, x_im)
+        turn_row(inv_re[i], inv_im[i], i, x_re, x_im)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -207,48 +154,37 @@ def draw_loads(
     """
     i_re[:] = 0.0
     i_im[:] = 0.0
-    step_pu[:] = 0.0
-    for k in range(loads.start.size):
-        f, t, j, share = loads.start[k], loads.end[k], loads.meter[k], 1e3 * loads.share[k]
-        if loads.varies[k]:
-            _draw_by_model(
-                tri,
-                loads,
-                still,
-                k,
-                p_w,
-                q_var,
-                d_re,
-                d_im,
-                across_re,
-                across_im,
-                i_re,
-                i_im,
-                step_pu,
-            )
-            continue
-        scale = 1.0 / (still.base[f] * still.base[f])
-        at_f, into_f = tri.col_at[f], tri.row_at[f]
-        at_t, into_t = (tri.col_at[t], tri.row_at[t]) if t >= 0 else (-1, -1)
-        for b in range(BLOCK):
-            re, im = still.re[f] + d_re[at_f, b], still.im[f] + d_im[at_f, b]
-            if t >= 0:
-                re -= still.re[t] + d_re[at_t, b]
-                im -= still.im[t] + d_im[at_t, b]
-            move = ((re - across_re[k, b]) ** 2 + (im - across_im[k, b]) ** 2) * scale
-            # a nan must win, or a step that blew up would pass for settled
-            step_pu[b] = step_pu[b] if move <= step_pu[b] else move
-            across_re[k, b], across_im[k, b] = re, im
-            admit = -share / (re * re + im * im)
-            a = admit * (p_w[j, b] * re + q_var[j, b] * im)
-            c = admit * (p_w[j, b] * im - q_var[j, b] * re)
-            i_re[into_f, b] += a
-            i_im[into_f, b] += c
-            if t >= 0:
-                i_re[into_t, b] -= a
-                i_im[into_t, b] -= c
-    for b in range(BLOCK):
-        step_pu[b] = np.sqrt(step_pu[b])
+    moved, beyond = spread(0.0), np.empty((3, BLOCK))
+    starts, ends, meter, shares = loads.start, loads.end, loads.meter, loads.share
+    varies, model, col_at, row_at = loads.varies, loads.model, tri.col_at, tri.row_at
+    still_re, still_im, base = still.re, still.im, still.base
+    for k in range(starts.size):
+        f, t, j = starts[k], ends[k], meter[k]
+        at, into = col_at[f], row_at[f]
+        re, im = still_re[f] + load_lanes(d_re, at), still_im[f] + load_lanes(d_im, at)
+        if t >= 0:
+            at = col_at[t]
+            re = re - (still_re[t] + load_lanes(d_re, at))
+            im = im - (still_im[t] + load_lanes(d_im, at))
+        x, y = re - load_lanes(across_re, k), im - load_lanes(across_im, k)
+        # a nan must win, or a step that blew up would pass for settled
+        scale = 1.0 / (base[f] * base[f])
+        moved = larger(moved, scale * add_product(x * x, y, y))
+        store_lanes(across_re, k, re)
+        store_lanes(across_im, k, im)
+        square, p, q = add_product(re * re, im, im), load_lanes(p_w, j), load_lanes(q_var, j)
+        if varies[k]:
+            p, q = powers_at(square, model, k, p, q, beyond)
+        admit = (-1e3 * shares[k]) / square
+        a = admit * add_product(p * re, q, im)
+        c = admit * take_product(p * im, q, re)
+        store_lanes(i_re, into, load_lanes(i_re, into) + a)
+        store_lanes(i_im, into, load_lanes(i_im, into) + c)
+        if t >= 0:
+            into = row_at[t]
+            store_lanes(i_re, into, load_lanes(i_re, into) - a)
+            store_lanes(i_im, into, load_lanes(i_im, into) - c)
+    store_lanes(step_pu, 0, root(moved))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -284,19 +220,35 @@ def leave_voltages(
 
     Changes of voltage `d` (m, w) [V] and currents `i` (m, w) [A], w is `BLOCK`; the first `wide` lanes are steps from `start` on.
     """
-    for i in range(still.re.size):
-        less_row(rows.ptr, rows.col, rows.re, rows.im, i, d_re, d_im, i_re, i_im)
+    ptr, col, y_re, y_im = rows.ptr, rows.col, rows.re, rows.im
+    col_at, row_at, v, v_pu, mismatch_kva = (
+        tri.col_at,
+        tri.row_at,
+        out.v,
+        out.v_pu,
+        out.mismatch_kva,
+    )
+    still_re, still_im, base = still.re, still.im, still.base
+    for i in range(still_re.size):
+        less_row(ptr, col, y_re, y_im, i, d_re, d_im, i_re, i_im)
+    worst = spread(0.0)
+    for node in range(still_re.size):
+        at, row = col_at[node], row_at[node]
+        re, im = still_re[node] + load_lanes(d_re, at), still_im[node] + load_lanes(d_im, at)
+        x, y = load_lanes(i_re, row), load_lanes(i_im, row)
+        size = add_product(re * re, im, im)
+        worst = larger(worst, size * add_product(x * x, y, y))
+        store_lanes(i_re, row, re)
+        store_lanes(i_im, row, im)
+    far = np.empty(BLOCK)
+    store_lanes(far, 0, root(worst))
     for b in range(wide):
-        worst = 0.0
-        for node in range(still.re.size):
-            at, row = tri.col_at[node], tri.row_at[node]
-            re, im = still.re[node] + d_re[at, b], still.im[node] + d_im[at, b]
-            size = re * re + im * im
-            here = (i_re[row, b] ** 2 + i_im[row, b] ** 2) * size
-            worst = worst if here <= worst else here
-            out.v[start + b, node] = complex(re, im)
-            out.v_pu[start + b, node] = np.sqrt(size) / still.base[node]
-        out.mismatch_kva[start + b] = 1e-3 * np.sqrt(worst)
+        step = start + b
+        mismatch_kva[step] = 1e-3 * far[b]
+        for node in range(still_re.size):
+            re, im = i_re[row_at[node], b], i_im[row_at[node], b]
+            v[step, node] = complex(re, im)
+            v_pu[step, node] = np.sqrt(re * re + im * im) / base[node]
 
 
 class Lanes(NamedTuple):

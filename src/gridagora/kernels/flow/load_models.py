@@ -6,16 +6,31 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from gridagora.kernels.flow.lanes import (
+    LANES,
+    LanesType,
+    add_product,
+    is_within,
+    load_lanes,
+    root,
+    spread,
+    store_lanes,
+)
+
 Col = NDArray[np.float64]
 Index = NDArray[np.int64]
 Phasors = NDArray[np.complex128]
 
 LINE, IMPEDANCE, RATED = 0.0, 1.0, 2.0  # what the part of power does outside of its band
 # columns of `Loads.model`: what P and Q follow, one behind the other, then what both share
-PER_POWER = 5
+PER_POWER, EXPONENT = 5, 3
 LOW, LEAST, MOST, OFF, BASE_V = range(2 * PER_POWER, 2 * PER_POWER + 5)
 MODEL_COLUMNS = 2 * PER_POWER + 5
 STEEP = 500.0  # of the switch of a ZIP load below its cut-off, per pu, as OpenDSS has it
+SURE = 25.0  # from where on the hyperbolic tangent of that switch is 1 in floating point
+# where exponents go by series, which then are exact to rounding: range of u, and largest exponent
+SERIES_LOW, SERIES_HIGH, STEEPEST = 0.82, 1.22, 4.0
+LOG_TERMS, EXPONENTIAL_TERMS = 12, 18
 
 
 class Loads(NamedTuple):
@@ -65,8 +80,9 @@ def factor_at(u: float, model: Col, first: int) -> tuple[float, float]:
         if e == 0.0:
             f += c
         else:
-            f += c * u**e
-            d += c * e * u ** (e - 1.0)
+            part = c * u**e
+            f += part
+            d += e * part / u
     if off > 0.0:
         turn = np.tanh(STEEP * (u - off))
         d = 0.5 * (1.0 + turn) * d + 0.5 * STEEP * (1.0 - turn * turn) * f
@@ -82,6 +98,65 @@ def power_at(size_v: float, model: Col, p_w: float, q_var: float) -> tuple[float
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
+def powers_at(
+    square: LanesType, model: Col, k: int, p_w: LanesType, q_var: LanesType, beyond: Col
+) -> tuple[LanesType, LanesType]:
+    """Return what row k of ratings p_w, q_var draws in some steps, at squares of the voltages across it [V2].
+
+    `model` (k, c) is that of all rows; `beyond` (3, w), w as `LANES`, is overwritten [any unit].
+    """
+    base, least, most = model[k, BASE_V], max(model[k, LOW], model[k, LEAST]), model[k, MOST]
+    if model[k, OFF] > 0.0:
+        least = max(least, model[k, OFF] + SURE / STEEP)
+    steepest = max(abs(model[k, EXPONENT]), abs(model[k, PER_POWER + EXPONENT]))
+    if steepest > 0.0:
+        least, most = max(least, SERIES_LOW), min(most, SERIES_HIGH)
+    if steepest <= STEEPEST and is_within(square, (least * base) ** 2, (most * base) ** 2):
+        u2 = square * (1.0 / (base * base))
+        log = _log_of(u2) if steepest > 0.0 else u2
+        return p_w * _inside(u2, log, model, k, 0), q_var * _inside(u2, log, model, k, PER_POWER)
+    store_lanes(beyond, 0, root(square))
+    store_lanes(beyond, 1, p_w)
+    store_lanes(beyond, 2, q_var)
+    for b in range(LANES):
+        beyond[1, b], beyond[2, b] = power_at(beyond[0, b], model[k], beyond[1, b], beyond[2, b])
+    return load_lanes(beyond, 1), load_lanes(beyond, 2)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _inside(u2: LanesType, log: LanesType, model: Col, k: int, first: int) -> LanesType:
+    """Return what row k draws of its rating inside of its band, at squares of u and their logarithms."""
+    f = spread(model[k, first + 2])
+    if model[k, first + EXPONENT] != 0.0:
+        f = model[k, first + 2] * _exponential(0.5 * model[k, first + EXPONENT] * log)
+    if model[k, first + 1] != 0.0:
+        f = f + model[k, first + 1] * root(u2)
+    if model[k, first] != 0.0:
+        f = f + model[k, first] * u2
+    return f
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _log_of(x: LanesType) -> LanesType:
+    """Return the logarithm by the series of atanh((x - 1) / (x + 1)), to rounding for squares of u in its range."""
+    w = (x - 1.0) / (x + 1.0)
+    w2 = w * w
+    total = spread(1.0 / (2 * LOG_TERMS + 1))
+    for n in range(LOG_TERMS - 1, -1, -1):
+        total = add_product(spread(1.0 / (2 * n + 1)), total, w2)
+    return 2.0 * w * total
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _exponential(x: LanesType) -> LanesType:
+    """Return the exponential by its series, to rounding where |x| < 1."""
+    total = spread(1.0)
+    for n in range(EXPONENTIAL_TERMS, 0, -1):
+        total = add_product(spread(1.0), total, x * (1.0 / n))
+    return total
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def delivered(loads: Loads, v: Phasors, p_kw: Col, q_kvar: Col, into_p: Col, into_q: Col) -> None:
     """Write what meters with rows that vary draw at voltages (t, m) [V]; the others keep their column.
 
@@ -94,14 +169,19 @@ def delivered(loads: Loads, v: Phasors, p_kw: Col, q_kvar: Col, into_p: Col, int
     for j in np.flatnonzero(some):
         into_p[:, j] = 0.0
         into_q[:, j] = 0.0
-    for k in range(loads.start.size):
-        j, share = loads.meter[k], loads.share[k]
-        if not some[j]:
-            continue
-        for step in range(v.shape[0]):
-            p, q = share * p_kw[step, j], share * q_kvar[step, j]
-            if loads.varies[k]:
-                p, q = power_at(abs(across_at(loads, v, step, k)), loads.model[k], p, q)
+    start, end, meter, share = loads.start, loads.end, loads.meter, loads.share
+    varies, model = loads.varies, loads.model
+    for step in range(v.shape[0]):
+        for k in range(start.size):
+            j = meter[k]
+            if not some[j]:
+                continue
+            p, q = share[k] * p_kw[step, j], share[k] * q_kvar[step, j]
+            if varies[k]:
+                across = v[step, start[k]]
+                if end[k] >= 0:
+                    across -= v[step, end[k]]
+                p, q = power_at(abs(across), model[k], p, q)
             into_p[step, j] += p
             into_q[step, j] += q
 

@@ -81,34 +81,38 @@ def _longer(column: Index, least: int) -> Index:
 @njit(nogil=True, cache=True, error_model="numpy")
 def factor_again(tri: Triangles, rows: Rows, stale: NDArray[np.bool_]) -> None:
     """Factor the rows again that are stale, (m,), or build on one that is; `tri` changes in place, `stale` grows."""
-    m = tri.u_inv_re.size
+    l_ptr, l_col, l_re, l_im = tri.l_ptr, tri.l_col, tri.l_re, tri.l_im
+    u_ptr, u_col, u_re, u_im = tri.u_ptr, tri.u_col, tri.u_re, tri.u_im
+    inv_re, inv_im = tri.u_inv_re, tri.u_inv_im
+    ptr, col, y_re, y_im = rows.ptr, rows.col, rows.re, rows.im
+    m = inv_re.size
     x_re, x_im = np.zeros(m), np.zeros(m)
     for i in range(m):
         if not stale[i]:
-            for z in range(tri.l_ptr[i], tri.l_ptr[i + 1]):
-                if stale[tri.l_col[z]]:
+            for z in range(l_ptr[i], l_ptr[i + 1]):
+                if stale[l_col[z]]:
                     stale[i] = True
                     break
             if not stale[i]:
                 continue
-        for z in range(rows.ptr[i], rows.ptr[i + 1]):
-            x_re[rows.col[z]], x_im[rows.col[z]] = rows.re[z], rows.im[z]
-        for z in range(tri.l_ptr[i], tri.l_ptr[i + 1]):
-            k = tri.l_col[z]
-            re = x_re[k] * tri.u_inv_re[k] - x_im[k] * tri.u_inv_im[k]
-            im = x_re[k] * tri.u_inv_im[k] + x_im[k] * tri.u_inv_re[k]
-            tri.l_re[z], tri.l_im[z] = re, im
+        for z in range(ptr[i], ptr[i + 1]):
+            x_re[col[z]], x_im[col[z]] = y_re[z], y_im[z]
+        for z in range(l_ptr[i], l_ptr[i + 1]):
+            k = l_col[z]
+            re = x_re[k] * inv_re[k] - x_im[k] * inv_im[k]
+            im = x_re[k] * inv_im[k] + x_im[k] * inv_re[k]
+            l_re[z], l_im[z] = re, im
             x_re[k], x_im[k] = 0.0, 0.0
-            for y in range(tri.u_ptr[k], tri.u_ptr[k + 1]):
-                c = tri.u_col[y]
-                x_re[c] -= re * tri.u_re[y] - im * tri.u_im[y]
-                x_im[c] -= re * tri.u_im[y] + im * tri.u_re[y]
+            for y in range(u_ptr[k], u_ptr[k + 1]):
+                c = u_col[y]
+                x_re[c] -= re * u_re[y] - im * u_im[y]
+                x_im[c] -= re * u_im[y] + im * u_re[y]
         size = x_re[i] * x_re[i] + x_im[i] * x_im[i]
-        tri.u_inv_re[i], tri.u_inv_im[i] = x_re[i] / size, -x_im[i] / size
+        inv_re[i], inv_im[i] = x_re[i] / size, -x_im[i] / size
         x_re[i], x_im[i] = 0.0, 0.0
-        for z in range(tri.u_ptr[i], tri.u_ptr[i + 1]):
-            c = tri.u_col[z]
-            tri.u_re[z], tri.u_im[z] = x_re[c], x_im[c]
+        for z in range(u_ptr[i], u_ptr[i + 1]):
+            c = u_col[z]
+            u_re[z], u_im[z] = x_re[c], x_im[c]
             x_re[c], x_im[c] = 0.0, 0.0
 
 
