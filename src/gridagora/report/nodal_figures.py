@@ -50,8 +50,8 @@ class PriceStrip(NamedTuple):
 
     designs: tuple[str, ...]
     parts: tuple[PricePart, ...]
-    ct: dict[tuple[str, str], np.ndarray]  # (r, h) by design and text of the part
-    energy_ct: np.ndarray  # (h,) at the substation
+    ct: dict[tuple[str, str], np.ndarray]  # (r, h) by design and text of the part [ct/kWh]
+    energy_ct: np.ndarray  # (h,) at the substation [ct/kWh]
     edges: list[str]  # (h + 1,) local times
     rows: list[str]  # (r,) the homes of a row
     distance_pu: np.ndarray  # (r,) from the source

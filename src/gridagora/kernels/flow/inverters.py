@@ -3,7 +3,8 @@
 What inverters give is moved towards what they want at the last voltages. Taken whole, that step goes too far where many of them
 stand on a weak feeder: the droop drives voltages back by more than they were off. So an inverter moves by 1 / (1 + gain), where
 the gain is what all of them at their steepest do to its voltage; that contracts, for a droop falls with voltage. Its slow part is
-taken out by mixing the last steps so that what is left is least (Anderson), step by step of a block on its own.
+taken out by mixing the last steps so that what is left is least (Anderson), step by step of a block on its own. Across the
+corners of the curves mixing may lead nowhere; steps are then taken plainly, and shorter.
 
 References
 ----------
@@ -26,10 +27,11 @@ BACK = 8  # steps that are mixed
 RIDGE = 1e-13  # of the mix, against steps that say the same
 FELL = 0.9  # of the least that was left: less than that is on the way
 WORSE = (
-    3.0  # times the least, at which the steps that are mixed are dropped and those to come halved,
+    3.0  # times the least, at which the steps that are mixed are dropped and those to come halved
 )
 PATIENCE = 12  # as after so many rounds in which it did not fall
-SLOWEST = 1.0 / 64.0  # of a step
+MIXED = 0.25  # of a step: shorter ones are taken plainly, for mixing did not lead on across the corners of the curves
+SLOWEST = 1.0 / 1024.0  # of a step
 FROZEN = 0.1  # of the tolerance, at which an inverter step is left as it is
 
 
@@ -208,14 +210,13 @@ def follow_voltages(
 def _mix(of: InverterRows, state: InverterState, want: Col, worst: float, b: int) -> None:
     """Take a step of one lane, of what is wanted more (r,), mixed with those before it."""
     n, rows = of.meter.size, want.size
-    state.since[b] += 1
-    if worst < FELL * state.least[b]:
-        state.least[b], state.since[b] = worst, 0
-    elif worst > WORSE * state.least[b] or state.since[b] > PATIENCE:
-        state.kept[b], state.turn[b], state.since[b], state.least[b] = 0, 0, 0, worst
-        state.scale[b] = max(0.5 * state.scale[b], SLOWEST)
+    _shorten(state, worst, b)
     for r in range(rows):
         want[r] *= state.scale[b] * (of.part[r - n] if r >= n else of.part[r])
+    if state.scale[b] < MIXED:
+        for r in range(rows):
+            state.given[r, b] += want[r] / MIXED
+        return
     if state.turn[b] > 0:  # `moved` was noted when the last step was taken
         slot = (state.turn[b] - 1) % BACK
         for r in range(rows):
@@ -235,6 +236,17 @@ def _mix(of: InverterRows, state: InverterState, want: Col, worst: float, b: int
         state.moved[slot, r, b] = want[r]
         state.given[r, b] += want[r]
     state.turn[b] += 1
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _shorten(state: InverterState, worst: float, b: int) -> None:
+    """Note what is left of one lane [1]; where steps do not lead on, drop those that are mixed and halve those to come."""
+    state.since[b] += 1
+    if worst < FELL * state.least[b]:
+        state.least[b], state.since[b] = worst, 0
+    elif worst > WORSE * state.least[b] or state.since[b] > PATIENCE:
+        state.kept[b], state.turn[b], state.since[b], state.least[b] = 0, 0, 0, worst
+        state.scale[b] = max(0.5 * state.scale[b], SLOWEST)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
