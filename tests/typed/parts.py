@@ -12,13 +12,13 @@ from gridagora.devices.pv import PvGroup
 from gridagora.devices.water_heater import WaterHeaterGroup
 from gridagora.grid.fixed_point import FixedPoint
 from gridagora.markets.auction import Auction, AuctionState
-from gridagora.markets.central import Central
+from gridagora.markets.central import Central, Remembered
 from gridagora.markets.critical_peak import CriticalPeak
 from gridagora.markets.demand_charge import DemandCharge, DemandTariff
 from gridagora.markets.demand_subscription import DemandSubscription, Subscriptions
 from gridagora.markets.flat import Flat
 from gridagora.markets.flat_optimised import FlatOptimised
-from gridagora.markets.layered import Layered
+from gridagora.markets.layered import Layered, LayeredState
 from gridagora.markets.peer import Peer, PeerState
 from gridagora.markets.retailer import Retailer, RetailState
 from gridagora.markets.rtp import RealTimePrice
@@ -35,7 +35,8 @@ of_power: tuple[Market[Subscriptions], Market[DemandTariff]] = DemandSubscriptio
 charging: list[CapacityMarket] = [DemandSubscription(), DemandCharge()]
 without_memory: list[Market[None]] = [RealTimePrice()]
 in_a_book: Market[AuctionState | None] = Auction()
-on_a_path: list[Market[PricePath | None]] = [Central(), Layered()]
+of_prices: Market[PricePath | Remembered | None] = Central()
+of_premiums: Market[LayeredState] = Layered()
 between_partners: Market[PeerState | None] = Peer()
 retail: Market[RetailState] = Retailer()
 strategies: list[Strategy] = [Thermostat(), PriceTaker(), DeviceBids(), HomeBid(), RetailOffer()]

@@ -120,7 +120,8 @@ def _means(
     added, counted = np.zeros(shape), np.zeros(shape)
     np.add.at(added, into, np.where(known, cells, 0.0))
     np.add.at(counted, into, known)
-    return np.divide(added, counted, out=np.full(shape, np.nan), where=counted > 0)
+    found: np.ndarray = np.divide(added, counted, out=np.full(shape, np.nan), where=counted > 0)
+    return found
 
 
 def _edges(result: ComparisonView, start_s: np.ndarray, column_of: np.ndarray) -> list[str]:
@@ -228,14 +229,9 @@ def _part_button(held: PriceStrip, part: PricePart, tops: list[int]) -> dict[str
         ]
         for name in held.designs
     ]
-    return {
-        "label": part.text,
-        "method": "restyle",
-        "args": [
-            {"z": told, "colorbar.title.text": _scale_words(part), **_range(held, part)},
-            tops,
-        ],
-    }
+    change: dict[str, object] = {"z": told, "colorbar.title.text": _scale_words(part)}
+    change |= _range(held, part)
+    return {"label": part.text, "method": "restyle", "args": [change, tops]}
 
 
 def nodal_table(result: ComparisonView) -> str:

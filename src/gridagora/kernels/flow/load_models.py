@@ -126,7 +126,7 @@ def powers_at(
 @njit(nogil=True, cache=True, error_model="numpy")
 def _inside(u2: LanesType, log: LanesType, model: Col, k: int, first: int) -> LanesType:
     """Return what row k draws of its rating inside of its band, at squares of u and their logarithms."""
-    f = spread(model[k, first + 2])
+    f: LanesType = spread(model[k, first + 2])
     if model[k, first + EXPONENT] != 0.0:
         f = model[k, first + 2] * _exponential(0.5 * model[k, first + EXPONENT] * log)
     if model[k, first + 1] != 0.0:
@@ -144,13 +144,14 @@ def _log_of(x: LanesType) -> LanesType:
     total = spread(1.0 / (2 * LOG_TERMS + 1))
     for n in range(LOG_TERMS - 1, -1, -1):
         total = add_product(spread(1.0 / (2 * n + 1)), total, w2)
-    return 2.0 * w * total
+    found: LanesType = 2.0 * w * total
+    return found
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _exponential(x: LanesType) -> LanesType:
     """Return the exponential by its series, to rounding where |x| < 1."""
-    total = spread(1.0)
+    total: LanesType = spread(1.0)
     for n in range(EXPONENTIAL_TERMS, 0, -1):
         total = add_product(spread(1.0), total, x * (1.0 / n))
     return total
