@@ -119,7 +119,7 @@ CASES: dict[str, tuple[dict[str, str], list[str], str]] = {
         CHECK,
         "at most 1",
     ),
-    "source that is none": (keys('[feeder]\nsource = "pandapower"\n'), CHECK, "opendss"),
+    "source that is none": (keys('[feeder]\nsource = "powerfactory"\n'), CHECK, "opendss"),
     "opendss without a file": (keys('[feeder]\nsource = "opendss"\n'), CHECK, "file"),
     "file beside another source": (keys('[feeder]\nfile = "a.dss"\n'), CHECK, "file"),
     "feeder that is absent": (
