@@ -191,7 +191,7 @@ def test_a_flow_without_solution_is_refused(scene, factors, ran, bare, monkeypat
     broken = runs.solve_network(scene, factors, bare, ran.track.kind_kw[[2, 4]].sum(0).T)._replace(
         failed=3
     )
-    monkeypatch.setattr(runs, "solve_network", lambda *_: broken)
+    monkeypatch.setattr(runs, "solve_network", lambda *_, **__: broken)
     with pytest.raises(PartError, match="no solution in 3 intervals"):
         runs.add_power_flow(with_factor(scene), factors, ASKS, ran, bare)
 
