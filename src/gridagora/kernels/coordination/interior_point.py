@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
-from gridagora.kernels.stores.polyline import JIT, LEAF
+from gridagora.kernels.stores.polyline import INLINE, JIT, LEAF
 from gridagora.kernels.stores.table import compile_entry
 
 Floats = NDArray[np.float64]
@@ -103,27 +103,33 @@ def _mean_column(p, weight, total, first):  # type: ignore[no-untyped-def]
     return mean
 
 
+@njit(**INLINE)
+def _dot(x, y):  # type: ignore[no-untyped-def]
+    """Return x y, eight sums side by side."""
+    n = x.shape[0]
+    whole = n - n % LANES
+    a = b = c = d = e = f = g = h = 0.0
+    for t in range(0, whole, LANES):
+        a += x[t] * y[t]
+        b += x[t + 1] * y[t + 1]
+        c += x[t + 2] * y[t + 2]
+        d += x[t + 3] * y[t + 3]
+        e += x[t + 4] * y[t + 4]
+        f += x[t + 5] * y[t + 5]
+        g += x[t + 6] * y[t + 6]
+        h += x[t + 7] * y[t + 7]
+    one = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    for t in range(whole, n):
+        one += x[t] * y[t]
+    return one
+
+
 @njit(**JIT)
 def _times(p, x):  # type: ignore[no-untyped-def]
     """Return p x, a sum for every row of p. A library's threads would take longer to meet than the sums take."""
-    total, n = np.empty(p.shape[0]), p.shape[1]
-    whole = n - n % LANES
+    total = np.empty(p.shape[0])
     for i in range(p.shape[0]):
-        row = p[i]
-        a = b = c = d = e = f = g = h = 0.0
-        for t in range(0, whole, LANES):
-            a += row[t] * x[t]
-            b += row[t + 1] * x[t + 1]
-            c += row[t + 2] * x[t + 2]
-            d += row[t + 3] * x[t + 3]
-            e += row[t + 4] * x[t + 4]
-            f += row[t + 5] * x[t + 5]
-            g += row[t + 6] * x[t + 6]
-            h += row[t + 7] * x[t + 7]
-        one = ((a + b) + (c + d)) + ((e + f) + (g + h))
-        for t in range(whole, n):
-            one += row[t] * x[t]
-        total[i] = one
+        total[i] = _dot(p[i], x)
     return total
 
 
@@ -158,27 +164,6 @@ def _newton_matrix(apart, diagonal):  # type: ignore[no-untyped-def]
     for j in range(n):
         matrix[j, j] += diagonal[j]
     return matrix
-
-
-@njit(**LEAF)
-def _dot(x, y):  # type: ignore[no-untyped-def]
-    """Return x y, eight sums side by side."""
-    n = x.shape[0]
-    whole = n - n % LANES
-    a = b = c = d = e = f = g = h = 0.0
-    for t in range(0, whole, LANES):
-        a += x[t] * y[t]
-        b += x[t + 1] * y[t + 1]
-        c += x[t + 2] * y[t + 2]
-        d += x[t + 3] * y[t + 3]
-        e += x[t + 4] * y[t + 4]
-        f += x[t + 5] * y[t + 5]
-        g += x[t + 6] * y[t + 6]
-        h += x[t + 7] * y[t + 7]
-    one = ((a + b) + (c + d)) + ((e + f) + (g + h))
-    for t in range(whole, n):
-        one += x[t] * y[t]
-    return one
 
 
 @njit(**JIT)
