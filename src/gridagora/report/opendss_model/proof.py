@@ -11,6 +11,7 @@ from gridagora.core.tables import Col
 from gridagora.grid.flow import solve
 from gridagora.report.opendss_model.names import make_safe, place_nodes
 from gridagora.sources.opendss.engine import compile_script, fault_type, running
+from gridagora.sources.opendss.state import has_converged, set_controls
 
 
 def compare_read_back(feeder: Feeder, master: Path) -> float | None:
@@ -41,20 +42,12 @@ def _voltages(engine: Any, feeder: Feeder) -> dict[str, float]:
     circuit = engine.ActiveCircuit
     engine.Text.Command = "Set ControlMode=Off"
     own, banks = feeder.regulators, feeder.capacitors
-    known = set(circuit.RegControls.AllNames)
-    for row, name in enumerate(make_safe(own.name)):
-        if name in known:
-            circuit.RegControls.Name = name
-            circuit.RegControls.TapNumber = int(own.tap_number[row])
-    known = set(circuit.Capacitors.AllNames)
-    for row, name in enumerate(make_safe(banks.name)):
-        if name in known:
-            circuit.Capacitors.Name = name
-            on = int(banks.steps_on[row])
-            circuit.Capacitors.States = [int(at < on) for at in range(int(banks.steps[row]))]
+    taps = dict(zip(make_safe(own.name), own.tap_number.tolist(), strict=True))
+    steps = zip(banks.steps.tolist(), banks.steps_on.tolist(), strict=True)
+    set_controls(circuit, taps, dict(zip(make_safe(banks.name), steps, strict=True)))
     try:
         circuit.Solution.Solve()
-        converged = bool(circuit.Solution.Converged)
+        converged = has_converged(circuit)
     except fault_type():
         converged = False
     names = [name.lower() for name in circuit.AllNodeNames]

@@ -33,6 +33,7 @@ from gridagora.kernels.flow.load_models import delivered
 from gridagora.sources.opendss import elements
 from gridagora.sources.opendss.engine import compile_script, fault_type, require_engine, running
 from gridagora.sources.opendss.opened import switch_off_open
+from gridagora.sources.opendss.state import has_converged, set_controls
 
 DAY_S, HOUR_S = 86400, 3600
 CONSTANT_POWER = 1
@@ -175,7 +176,14 @@ def _play(engine: Any, grid: EngineGrid, powers: tuple[Col, Col], start: Control
         f"Set StepSize={step_s:.9g}s Hour={hour:.0f} Sec={second:.9g} ControlMode={mode}",
     ):
         engine.Text.Command = command
-    _set_controls(circuit, feeder, start)
+    fed = feeder.regulators.transformer >= 0
+    names = zip(feeder.regulators.name, start.tap.tolist(), fed, strict=True)
+    steps = zip(feeder.capacitors.steps.tolist(), start.steps_on.tolist(), strict=True)
+    set_controls(
+        circuit,
+        {name: tap for name, tap, is_fed in names if is_fed},
+        dict(zip(feeder.capacitors.name, steps, strict=True)),
+    )
     drawn = [_by_element(feeder, circuit, each) for each in powers]
     order = _order(circuit, feeder)
     m = len(feeder.nodes.name)
@@ -207,8 +215,7 @@ def _solve(circuit: Any) -> bool:
         circuit.Solution.Solve()
     except fault_type():
         return False  # controls that hunt, or voltages that are no numbers
-    volts = np.asarray(circuit.AllBusVolts, np.float64)
-    return bool(circuit.Solution.Converged) and bool(np.isfinite(volts).all())
+    return has_converged(circuit)
 
 
 def _order(circuit: Any, feeder: Feeder) -> Index:
@@ -240,17 +247,6 @@ def _by_element(feeder: Feeder, circuit: Any, power: Col) -> dict[str, Col]:
             load.Model, load.Vminpu, load.Vmaxpu = CONSTANT_POWER, 0.0, WIDE_PU
             circuit.ActiveDSSElement.Properties("vlowpu").Val = "0"
     return total
-
-
-def _set_controls(circuit: Any, feeder: Feeder, state: ControlState) -> None:
-    for row, name in enumerate(feeder.regulators.name):
-        if feeder.regulators.transformer[row] >= 0:
-            circuit.RegControls.Name = name
-            circuit.RegControls.TapNumber = int(state.tap[row])
-    for row, name in enumerate(feeder.capacitors.name):
-        circuit.Capacitors.Name = name
-        count, on = int(feeder.capacitors.steps[row]), int(state.steps_on[row])
-        circuit.Capacitors.States = [int(at < on) for at in range(count)]
 
 
 def _controls(circuit: Any, feeder: Feeder) -> tuple[list[int], list[int]]:

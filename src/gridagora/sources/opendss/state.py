@@ -30,7 +30,7 @@ def settle(circuit: Any, taps: Mapping[str, int]) -> HeldState:
     """Stop the controls where the script's own solution left them, and solve it where the script did not or in vain."""
     solution = circuit.Solution
     mode, notes, problems = solution.ControlMode, [], []
-    done = _converged(circuit) and (mode == OFF or bool(solution.ControlActionsDone))
+    done = has_converged(circuit) and (mode == OFF or bool(solution.ControlActionsDone))
     solution.Mode = SNAPSHOT
     solution.ControlMode = mode
     solution.MaxIterations = max(solution.MaxIterations, ITERATIONS)
@@ -40,7 +40,7 @@ def settle(circuit: Any, taps: Mapping[str, int]) -> HeldState:
     solution.ControlMode = OFF
     problems += _set_taps(circuit, taps)
     solution.Solve()
-    if not _converged(circuit):
+    if not has_converged(circuit):
         hint = "Its loads may exceed what its lines can carry; look at it in OpenDSS."
         got = f"a solution that does not converge in {ITERATIONS} iterations"
         problems.append(
@@ -53,7 +53,7 @@ def settle(circuit: Any, taps: Mapping[str, int]) -> HeldState:
     return HeldState(mode == OFF, (*notes, *_capacitors(circuit)), problems)
 
 
-def _converged(circuit: Any) -> bool:
+def has_converged(circuit: Any) -> bool:
     """Whether the last solution converged; OpenDSS says so of voltages that are no numbers, too."""
     return bool(circuit.Solution.Converged) and bool(np.isfinite(circuit.YNodeVarray).all())
 
@@ -99,6 +99,25 @@ def _set_taps(circuit: Any, taps: Mapping[str, int]) -> list[Problem]:
         else:
             circuit.RegControls.TapNumber = tap
     return problems
+
+
+def set_controls(
+    circuit: Any, taps: Mapping[str, int], banks: Mapping[str, tuple[int, int]]
+) -> None:
+    """Put regulators on taps and banks on their first steps, by name; those that the circuit has not are passed over.
+
+    `taps` are steps from the middle, `banks` the steps of a bank and how many of them are on.
+    """
+    known = set(circuit.RegControls.AllNames)
+    for name, tap in taps.items():
+        if name in known:
+            circuit.RegControls.Name = name
+            circuit.RegControls.TapNumber = tap
+    known = set(circuit.Capacitors.AllNames)
+    for name, (steps, on) in banks.items():
+        if name in known:
+            circuit.Capacitors.Name = name
+            circuit.Capacitors.States = [int(at < on) for at in range(steps)]
 
 
 def _capacitors(circuit: Any) -> list[str]:
