@@ -108,11 +108,12 @@ def _by_table(net: Net, table: NetTable, taps: Taps, by_table: Flag) -> Taps:
     rows = _table_rows(net, table, by_table)
     held = net.table("trafo_characteristic_table")
     ratio, angle = held.real("voltage_ratio", 1.0, least=LEAST_RATIO), held.real("angle_deg", 0.0)
+    sides = table.text("tap_side")
     for row, at in rows.items():
-        side = table.text("tap_side")[row]
-        volts = taps.high_v if side == "hv" else taps.low_v
+        is_high = sides[row] == "hv"
+        volts = taps.high_v if is_high else taps.low_v
         volts[row] *= ratio[at]
-        taps.shift_degree[row] += angle[at] if side == "hv" else -angle[at]
+        taps.shift_degree[row] += angle[at] if is_high else -angle[at]
     return taps
 
 
@@ -140,11 +141,12 @@ def _impedances(net: Net, table: NetTable) -> tuple[Col, Col]:
     by_table = table.flag("tap_dependency_table", default=False)
     if by_table.any():
         held = net.table("trafo_characteristic_table")
-        for row, at in _table_rows(net, table, by_table).items():
-            for share, key in zip(shares, ("vk_percent", "vkr_percent"), strict=True):
-                value = held.real(key, np.nan)[at]
-                if np.isfinite(value):
-                    share[row] = value / 100
+        rows = _table_rows(net, table, by_table)
+        for share, key in zip(shares, ("vk_percent", "vkr_percent"), strict=True):
+            stated = held.real(key, np.nan)
+            for row, at in rows.items():
+                if np.isfinite(stated[at]):
+                    share[row] = stated[at] / 100
     return shares[0], shares[1]
 
 
