@@ -38,14 +38,19 @@ def street():
     return scene, prepare(scene)
 
 
-def intervals_beyond(study, outcome):
-    """Return how many intervals have a voltage out of the band or a rating that is exceeded, by the exact flow."""
-    wiring, home_kw = study.wiring, np.asarray(outcome.home_kw)
-    hour = np.arange(home_kw.shape[1]) // round(1 / outcome.dt_h)
+def limited_by_flow(study, home_kw, dt_h):
+    """Return voltages and loadings by the exact flow of what homes take, and their bounds, (t, k) and (k,) each."""
+    wiring = study.wiring
+    hour = np.arange(home_kw.shape[1]) // round(1 / dt_h)
     drawn = meter_powers(wiring.home_meter, home_kw, 0.0 * home_kw, wiring.other_kw[hour])
     of = limited_quantities(wiring.grid.feeder)
     value = np.abs(phasors_of(of, wiring.grid.flow(*drawn).v).value)
-    low, high = of.bounds(study.network.band_pu)
+    return value, *of.bounds(study.network.band_pu)
+
+
+def intervals_beyond(study, outcome):
+    """Return how many intervals have a voltage out of the band or a rating that is exceeded, by the exact flow."""
+    value, low, high = limited_by_flow(study, np.asarray(outcome.home_kw), outcome.dt_h)
     return int(((value > high * 1.0001) | (value < low * 0.9999)).any(1).sum())
 
 

@@ -10,7 +10,6 @@ from gridagora.core.exchange import tender
 from gridagora.core.network_operator import NetworkCheck
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.session import MessageCount, Opening, SupplyOffer, drive
-from gridagora.grid.limited import limited_quantities, phasors_of
 from gridagora.kernels.curves.curve import curves
 from gridagora.markets.layered import Layered
 from gridagora.run.compare import prepare
@@ -18,10 +17,10 @@ from gridagora.run.evaluate import evaluate
 from gridagora.run.lookahead import plan_window
 from gridagora.run.network_operator import Askers, check_network
 from gridagora.run.opening import hour_product
-from gridagora.run.power_flow import meter_powers
 from gridagora.run.simulate import simulate
 from gridagora.run.state import start_run
 from gridagora.scenario import build, read
+from tests.laws.test_feeder_envelopes import limited_by_flow
 
 STREET = """
 [scenario]
@@ -66,12 +65,7 @@ def found(sunny):
 
 def furthest_beyond(study, outcome):
     """Return by how much of it the worst voltage or rating of each interval is beyond, of awards by the exact flow."""
-    wiring, home_kw = study.wiring, np.asarray(outcome.award_kw)
-    hour = np.arange(home_kw.shape[1]) // round(1 / outcome.dt_h)
-    drawn = meter_powers(wiring.home_meter, home_kw, 0.0 * home_kw, wiring.other_kw[hour])
-    of = limited_quantities(wiring.grid.feeder)
-    value = np.abs(phasors_of(of, wiring.grid.flow(*drawn).v).value)
-    low, high = of.bounds(study.network.band_pu)
+    value, low, high = limited_by_flow(study, np.asarray(outcome.award_kw), outcome.dt_h)
     return np.maximum(value / high - 1, np.where(low > 0, 1 - value / low, -1.0)).max(1)
 
 
