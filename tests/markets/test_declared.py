@@ -9,6 +9,7 @@ from gridagora.core.product import Commodity, Horizon
 from gridagora.core.registry import find, names
 from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Residual, Rulebook
 from gridagora.markets import auction, central, layered, peer, retailer
+from gridagora.mechanisms import layer_bundle
 
 POSTED = Rulebook(
     ("habit", "price_taker"), Bidder.NOBODY, Disclosure.NOTHING, LookAhead.POSTED, Pricing.POSTED
@@ -119,6 +120,8 @@ DEFAULTS = {
         "rounds_max": 6,
         "rounds_day_ahead": 20,
         "gap": 1e-4,
+        "network": "none",
+        "network_plans": 4,
         "strategy": "look_ahead",
     },
     "layered": {
@@ -130,6 +133,7 @@ DEFAULTS = {
         "reserve_share": 0.03,
         "energy_products": False,
         "reactive": True,
+        "network": "none",
         "strategy": "home",
     },
     "peer": {
@@ -213,6 +217,9 @@ def test_nothing_changes_a_design_or_a_strategy_once_it_is_made(kind):
 # design, key, values at its ends that are accepted, values beyond them that are refused; other keys that go with them
 ENDS = [
     ("central", "reserve_share", (0.0, 0.999), (-1e-9, 1.0), {}),
+    ("central", "network", ("none", "limits"), ("envelope",), {}),
+    ("central", "network_plans", (1,), (0,), {}),
+    ("layered", "network", ("none", "limits"), ("price",), {}),
     ("layered", "blocks", (0, 1), (-1,), {}),
     ("layered", "rounds", (1,), (0,), {}),
     ("layered", "rounds_day_ahead", (1,), (0,), {}),
@@ -299,7 +306,8 @@ def test_constants_of_designs_that_no_key_reaches():
     assert (retailer.DEVICES, retailer.LEAST_ELASTICITY, retailer.EARLY_ROUNDS) == (4, 0.02, 60)
     assert (retailer.SHARE, retailer.NEAR_PER_KWH) == (1e-5, 1e-6)
     assert (retailer.NEAR, retailer.ROUNDS_MAX, retailer.STEEPEST) == (1e-4, 2000, 1e3)
-    assert (layered.REACH_KW, layered.RUN_H, layered.DAY_H) == (1e6, 366 * 24, 24)
+    assert (layered.RUN_H, layered.DAY_H) == (366 * 24, 24)
+    assert (layer_bundle.REACH_KW, layer_bundle.REACH_HOME_KW) == (1e6, 100.0)
     assert (central.REACH_KW, central.DAY_H, central.OPERATOR) == (1e4, 24, -1)
     assert (peer.RESOLD, peer.DISCLOSED, peer.DAY_H, peer.SUPPLIER) == (2.0, 2, 24, -1)
     assert (auction.TICKS_MAX, auction.SUPPLIER) == (1_000_000, -1)

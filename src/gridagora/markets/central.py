@@ -146,7 +146,7 @@ class Central:
             ("network_plans", self.network_plans >= 1, "one plan or more"),
         )
         broken = [
-            Problem(f"market.central.{key}", str(getattr(self, key)), rule)
+            Problem(f"market.central.{key}", repr(getattr(self, key)), rule)
             for key, good, rule in rules
             if not good
         ]
