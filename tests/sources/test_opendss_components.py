@@ -189,3 +189,22 @@ def test_what_does_not_add_up_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(network, "NO_NETWORK", (*network.NO_NETWORK, "reactor"))
     with pytest.raises(InputError, match="elements that do not add up to OpenDSS' own matrix"):
         opendss.read(path)
+
+
+@pytest.mark.parametrize("connection", ["wye", "delta"])
+@pytest.mark.parametrize("states", ["1 0 0", "0 1 1", "1 1 1"])
+def test_steps_of_a_bank_give_their_rating(tmp_path: Path, connection: str, states: str) -> None:
+    """OpenDSS counts steps of a delta more than once: 200 kvar for 2 of 3 steps of 100 kvar, and it gives 300."""
+    path = tmp_path / "bank.dss"
+    path.write_text(
+        "Clear\nNew Circuit.t basekv=12.47 bus1=s\nNew Load.l bus1=s kv=12.47 kw=10\n"
+        f"New Capacitor.k bus1=s phases=3 kv=12.47 conn={connection} numsteps=3 kvar=[100 150 200] states=[{states}]\n"
+        "Set VoltageBases=[12.47]\nCalcVoltageBases\nSolve\n"
+    )
+    feeder = opendss.read(path)
+    want = states.count("1") * 100
+    v = 12470 / np.sqrt(3) * np.exp(-2j * np.pi / 3 * np.arange(3))
+    for blocks, kvar in ((feeder.capacitors.blocks, want), (feeder.capacitors.full, 300)):
+        y = block_of(blocks, 0)[1][:3, :3]
+        assert (v @ np.conj(y @ v)).imag / 1e3 == pytest.approx(-kvar, rel=1e-9)
+    assert any("delta of 3 steps" in note for note in feeder.notes) == (connection == "delta")

@@ -11,7 +11,7 @@ from gridagora.core.components import (
     Capacitors,
     Lines,
     Others,
-    PrimitiveBlocks,
+    Phasors,
     Regulators,
     Sources,
     Transformers,
@@ -61,15 +61,16 @@ def components(
     circuit = engine.ActiveCircuit
     transformers = _transformers(circuit, _of(net, "transformer"), bus_at)
     controls = capacitor_controls(circuit, net, are_off=are_off)
+    banks = _capacitors(engine, _of(net, "capacitor"), bus_at)
     return Components(
         _sources(circuit, net, bus_at),
         _lines(circuit, _of(net, "line"), bus_at),
         transformers,
         regulators(circuit, transformers, net, are_off=are_off),
-        _capacitors(engine, _of(net, "capacitor"), bus_at),
+        banks,
         controls.table,
         _others(net),
-        controls.notes,
+        (*controls.notes, *_counted_twice(banks)),
     )
 
 
@@ -207,7 +208,7 @@ def _windings(unit: Any, at: int, element: Element, bus_at: Mapping[str, int]) -
 
 def _capacitors(engine: Any, elements: Sequence[Element], bus_at: Mapping[str, int]) -> Capacitors:
     circuit = engine.ActiveCircuit
-    found, on, shares = {}, {}, {}
+    found, states, shares = {}, {}, {}
     for bank in circuit.Capacitors:
         terminal = circuit.ActiveCktElement
         if terminal.Enabled:
@@ -219,15 +220,22 @@ def _capacitors(engine: Any, elements: Sequence[Element], bus_at: Mapping[str, i
                 float(bank.IsDelta),
                 bank.NumSteps,
             ]
-            on[name] = sum(int(step) for step in bank.States)
+            states[name] = np.array([int(step) for step in bank.States], np.int64)
             shares[name] = _step_shares(terminal)
     phases, kv, kvar, delta, steps = _columns(found, elements, 5)
     names = tuple(element.name for element in elements)
     bus: Index = np.array([_bus(element, 0, bus_at) for element in elements], np.int64)
-    closed = np.array([on[name] for name in names], np.int64)
     step_share = np.zeros((len(names), max([1, *(len(shares[name]) for name in names)])))
     for row, name in enumerate(names):
         step_share[row, : len(shares[name])] = shares[name]
+    of_steps = _of_steps(engine, elements)
+    standing = [
+        _standing(element, each, states[element.name], is_delta=bool(is_delta))
+        for element, each, is_delta in zip(elements, of_steps, delta, strict=True)
+    ]
+    full = [
+        one._replace(y=sum(each[1:], each[0])) for one, each in zip(elements, of_steps, strict=True)
+    ]
     return Capacitors(
         names,
         bus,
@@ -236,10 +244,10 @@ def _capacitors(engine: Any, elements: Sequence[Element], bus_at: Mapping[str, i
         kvar,
         delta > 0,
         steps.astype(np.int64),
-        closed,
-        stacked(elements),
+        np.array([states[name].sum() for name in names], np.int64),
+        stacked(standing),
         step_share,
-        _all_on(engine, elements),
+        stacked(full),
     )
 
 
@@ -251,21 +259,56 @@ def _step_shares(terminal: Any) -> Col:
     return np.asarray(each / each.sum())
 
 
-def _all_on(engine: Any, elements: Sequence[Element]) -> PrimitiveBlocks:
-    """Return the blocks of the banks with all their steps on; the engine keeps them on."""
+def _of_steps(engine: Any, elements: Sequence[Element]) -> list[list[Phasors]]:
+    """Return the admittance of each step of each bank alone; the engine keeps all on.
+
+    The engine counts steps of a delta more than once as soon as two are on: all of three steps give twice the rating.
+    """
     circuit = engine.ActiveCircuit
-    for element in elements:
+    counts = [_switch_on(circuit, element.name, 0) for element in elements]
+    found: list[list[Phasors]] = [[] for _ in elements]
+    for step in range(max(counts, default=0)):
+        for element in elements:
+            _switch_on(circuit, element.name, step)
+        engine.YMatrix.BuildYMatrixD(WHOLE_MATRIX, 1)
+        for at, element in enumerate(elements):
+            if step < counts[at]:
+                circuit.SetActiveElement(f"capacitor.{element.name}")
+                y = np.asarray(circuit.ActiveCktElement.Yprim, float).view(complex)
+                found[at].append(y.reshape(element.y.shape))
+    for element, count in zip(elements, counts, strict=True):
         circuit.Capacitors.Name = element.name
-        if not all(circuit.Capacitors.States) or circuit.ActiveCktElement.IsOpen(1, 0):
-            circuit.Capacitors.Close()
-            circuit.Capacitors.States = np.ones(int(circuit.Capacitors.NumSteps), np.int32)
+        circuit.Capacitors.States = np.ones(count, np.int32)
     engine.YMatrix.BuildYMatrixD(WHOLE_MATRIX, 1)
-    full = []
-    for element in elements:
-        circuit.SetActiveElement(f"capacitor.{element.name}")
-        entries = np.asarray(circuit.ActiveCktElement.Yprim, float).view(complex)
-        full.append(element._replace(y=entries.reshape(element.y.shape)))
-    return stacked(full)
+    return found
+
+
+def _switch_on(circuit: Any, name: str, step: int) -> int:
+    """Have one step of a bank on and the others off, and return how many it has."""
+    banks = circuit.Capacitors
+    banks.Name = name
+    if circuit.ActiveCktElement.IsOpen(1, 0):
+        banks.Close()
+    count = int(banks.NumSteps)
+    banks.States = (np.arange(count) == step).astype(np.int32)
+    return count
+
+
+def _standing(bank: Element, steps: Sequence[Phasors], states: Index, *, is_delta: bool) -> Element:
+    """Return a bank as it stands, with the admittance of the steps that are on and no more."""
+    if not is_delta or states.sum() < 2:
+        return bank
+    total: Phasors = np.tensordot(states.astype(float), np.array(steps), 1)
+    return bank._replace(y=total)
+
+
+def _counted_twice(banks: Capacitors) -> list[str]:
+    """Return a note on each bank whose steps differ from those of the engine."""
+    return [
+        f"Capacitor {name} is a delta of {steps} steps: each gives its rating; OpenDSS gives two the power of three."
+        for name, steps, is_delta in zip(banks.name, banks.steps, banks.is_delta, strict=True)
+        if is_delta and steps > 1
+    ]
 
 
 def _others(net: PassiveNetwork) -> Others:

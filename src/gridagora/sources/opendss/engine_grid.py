@@ -40,7 +40,7 @@ CONSTANT_POWER = 1
 WIDE_PU = 9.0  # a band of voltages in which a load of constant power stays one
 SETTINGS = (
     "Set Mode=Daily Number=1 Tolerance=1e-11 MaxIterations=500 LoadMult=1 %Growth=0",
-    f"Set MaxControlIter={HUNTING}",
+    f"Set MaxControlIter={HUNTING + 1}",  # controls do not act in the last of them
 )
 
 
