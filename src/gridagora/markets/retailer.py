@@ -54,7 +54,14 @@ from gridagora.mechanisms.retail.messages import (
     RetailDemand,
     RetailPrices,
 )
-from gridagora.mechanisms.retail.protocol import Broadcast, GameResult, StoppingRule, iterate_rounds
+from gridagora.mechanisms.retail.protocol import (
+    GRID_PER_KWH,
+    Broadcast,
+    GameResult,
+    StoppingRule,
+    iterate_rounds,
+    settle_result,
+)
 from gridagora.mechanisms.retail.protocol import ProsumerOffer as Offered
 from gridagora.settlement.tariff import Tariff, select_products, set_tariff
 
@@ -68,6 +75,7 @@ LEAST_ELASTICITY = 0.02  # of end-users in an hour and in all, where probing fin
 EARLY_ROUNDS = 60  # of all games of a day but the last
 SHARE, NEAR_PER_KWH = 1e-5, 1e-6  # within which the retail game counts as played
 NEAR, ROUNDS_MAX = 1e-4, 2000  # of the rounds of offers
+AT_WHOLESALE_PER_KWH = GRID_PER_KWH  # so near a wholesale price, an internal price is that
 STEEPEST = 1e3  # times the end-users' response, how steeply all together may be taken to answer an internal price
 
 
@@ -313,7 +321,7 @@ class Retailer:
             expected = "end-users whose answer to the price tells one retail price from another"
             raise InputError([Problem("market.retailer", str(error), expected, hint)]) from error
         yield count_messages(played, count, ends)
-        return played
+        return settle_result(terms, played)
 
     def offered(self, users: Demand, path: Path, count: int) -> Generator[Any, Any, Col]:
         """Outer: prosumers find their retail offers at the internal price; return their sum, shape (h,) [kW]."""
@@ -457,11 +465,14 @@ def correct_path(
 ) -> Path:
     """Return the path with the internal price of each hour corrected by the imbalance of net power.
 
-    Between export and import price net power at the substation is zero; at either price any power in its direction is allowed
-    up to the limit. Beyond it the price rises, or falls for export, by at most the penalty. A secant estimates
-    the slope of net power (h,) [kW]; `before` are price and net power of the last round.
+    Between export and import price net power at the substation is zero; at either price, or within `AT_WHOLESALE_PER_KWH` of
+    it, any power in its direction is allowed up to the limit. Beyond it the price rises, or falls for export, by at most the
+    penalty. A secant estimates the slope of net power (h,) [kW]; `before` are price and net power of the last round.
     """
-    price, low, high = path.internal_per_kwh, supply.export_per_kwh, supply.import_per_kwh
+    low, high = supply.export_per_kwh, supply.import_per_kwh
+    price = path.internal_per_kwh
+    for wholesale in (low, high):
+        price = np.where(np.abs(price - wholesale) <= AT_WHOLESALE_PER_KWH, wholesale, price)
     top, least = high + limits.over_per_kwh[0], low - limits.over_per_kwh[0]
     steep = np.where(
         path.steep > 0, path.steep, np.maximum(np.abs(net_kw), 1.0) / np.maximum(high, 1e-3)

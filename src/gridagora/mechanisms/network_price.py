@@ -44,6 +44,7 @@ NETWORKS = (
     "envelope",
     "fee",
 )  # what the operator may do beside trade between homes
+GRID_PER_KWH = 2.0**-20  # of the network price of a plan
 
 
 class NetworkTerms(NamedTuple):
@@ -154,7 +155,8 @@ def price_window(
 ) -> Generator[Any, Any, Col]:
     """Find the network price of every hour of a plan, (h,) [$/kWh]: nil where plans at the supplier's prices keep the limit.
 
-    The operator posts a price of each hour, and hears the plans of all homes and what they cost, each as one sum.
+    It is told in steps of `GRID_PER_KWH`, far below what the search tells apart, and far above what rounding leaves in it. The
+    operator posts a price of each hour, and hears the plans of all homes and what they cost, each as one sum.
 
     Parameters
     ----------
@@ -199,7 +201,8 @@ def price_window(
             break
     above = (path - supply.import_per_kwh).clip(min=0)
     below = (path - supply.export_per_kwh).clip(max=0)
-    return np.asarray(np.clip(above + below, -room.over_per_kwh, room.over_per_kwh))
+    posted = GRID_PER_KWH * np.rint((above + below) / GRID_PER_KWH)
+    return np.asarray(np.clip(posted, -room.over_per_kwh, room.over_per_kwh))
 
 
 def carry_network_price(

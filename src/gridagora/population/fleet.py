@@ -24,6 +24,7 @@ from gridagora.core.ports import DeviceGroup
 from gridagora.core.registry import find, names
 from gridagora.core.tables import Col, Flag, Homes, Index
 from gridagora.kernels.curves.curve import Curves, join_curves, take_rows
+from gridagora.kernels.curves.ticks import state_in_ticks
 from gridagora.kernels.physics.homes import add_group, no_sums
 from gridagora.kernels.stores.bid_curve import bid
 from gridagora.kernels.stores.value import MarginalValue, Stores, join_slopes, marginal_value
@@ -274,7 +275,7 @@ def keep_valued(
 
 
 def tender(fleet: Fleet, found: FleetPlan, hour: int, share: float, now_s: float) -> Curves:
-    """Return the curve of every device for the next interval, which ends at `share` of the hour.
+    """Return the curve of every device for the next interval, which ends at `share` of the hour, prices in ticks.
 
     Raises
     ------
@@ -296,7 +297,7 @@ def tender(fleet: Fleet, found: FleetPlan, hour: int, share: float, now_s: float
             raise PartError(
                 f"device '{kind}' tenders stores, but no plan values it: return curves, or set is_valued in its class"
             )
-    return join_curves(curves)
+    return state_in_ticks(join_curves(curves))
 
 
 def _offered(group: DeviceGroup, now: Moment, rows: Index) -> Stores | Curves:

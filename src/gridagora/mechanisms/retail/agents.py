@@ -30,6 +30,7 @@ from gridagora.mechanisms.retail.protocol import (
     make_community,
     make_idle_state,
     make_offers,
+    settle_state,
 )
 
 AT_TARIFF_PER_KWH = 1e-9
@@ -81,7 +82,7 @@ class GamePlayers:
         """
         if isinstance(message, GameParameters):
             begun, self.community = self.community is not None, seat_players(self, message)
-            self.held = self.held if begun else make_idle_state(self.community)
+            self.held = settle_state(self.held) if begun else make_idle_state(self.community)
             return None
         if self.community is None:
             return None

@@ -33,6 +33,8 @@ from gridagora.mechanisms.retail.game import Demand, taken_kw
 SAME = 1e-12
 LEAST = 1e-9  # a residual below this share says nothing about its pull
 MOST = 1.5  # by which a pull changes in a round
+# where the next game goes on, so that no game hands on what rounding adds to it
+GRID_PER_KWH, GRID_KW = 2.0**-20, 2.0**-10
 
 
 class Community(NamedTuple):
@@ -314,17 +316,16 @@ def publish_terms(c: Community) -> GameParameters:
 
 
 def open_protocol(c: GameParameters, rule: StoppingRule, last: GameResult | None) -> ProtocolState:
-    """Return the board before the first round: at the prices of the last session, or between the wholesale prices inside."""
+    """Return the board before the first round: at the prices of the last session, or between the wholesale prices inside.
+
+    Pulls begin anew in every session: those of the last one are what its rounding made of residuals near nil.
+    """
     zero, mid = np.zeros_like(c.buy_per_kwh), 0.5 * (c.buy_per_kwh + c.sell_per_kwh)
-    first = first_pull_per_kwh_kw(c, rule)
-    pull = np.full(len(mid), first)
+    pull = np.full(len(mid), first_pull_per_kwh_kw(c, rule))
     taken = wholesale = made = zero
     if last is not None:
-        mid, pull = (
-            last.internal_per_kwh,
-            np.minimum(last.pull_per_kwh_kw, rule.most_pull_ratio * first),
-        )
-        taken, wholesale, made = sum_kw(last.offer_kw), last.wholesale_kw, sum_kw(last.made_kw)
+        mid, taken, made = last.internal_per_kwh, sum_kw(last.offer_kw), sum_kw(last.made_kw)
+        wholesale = last.wholesale_kw
     retail = retail_per_kwh(c, mid, c.prosumer_count)
     inside = InnerState(mid, retail, retail - mid, taken, wholesale)
     return ProtocolState(c.end_users, inside, taken, made, made, pull, c.prosumer_count)
@@ -450,6 +451,40 @@ def iterate_rounds(c: GameParameters, rule: StoppingRule, last: GameResult | Non
         board.moved_per_kwh,
         done,
     )
+
+
+def settle_result(c: GameParameters, found: GameResult) -> GameResult:
+    """Return how a session ended to the digits that it was played to, where the next one goes on.
+
+    Rounds follow their residuals, and pulls follow them in turn: what rounding leaves in the last digit grows by some hundred
+    times in a session. Prices stay on a grid of `GRID_PER_KWH`, powers on one of `GRID_KW`; an internal price that near a
+    wholesale price, or a retail price that near the outside tariff, is that.
+    """
+    internal = _on_grid(found.internal_per_kwh, GRID_PER_KWH)
+    for wholesale in (c.sell_per_kwh, c.buy_per_kwh):
+        near = np.abs(found.internal_per_kwh - wholesale) <= GRID_PER_KWH
+        internal = np.where(near, wholesale, internal)
+    retail, tariff = found.retail_per_kwh, c.tariff_per_kwh
+    retail = np.where(
+        retail >= tariff - GRID_PER_KWH, tariff, np.minimum(_on_grid(retail, GRID_PER_KWH), tariff)
+    )
+    return found._replace(
+        internal_per_kwh=internal,
+        retail_per_kwh=retail,
+        offer_kw=_on_grid(found.offer_kw, GRID_KW),
+        made_kw=_on_grid(found.made_kw, GRID_KW),
+        wholesale_kw=_on_grid(found.wholesale_kw, GRID_KW),
+    )
+
+
+def settle_state(held: PrivateState) -> PrivateState:
+    """Return what prosumers hold between two sessions, powers on the grid of `settle_result`."""
+    devices = tuple(_on_grid(p_kw, GRID_KW) for p_kw in held.device_kw)
+    return PrivateState(_on_grid(held.offer_kw, GRID_KW), devices)
+
+
+def _on_grid(column: Col, step: float) -> Col:
+    return np.asarray(step * np.rint(column / step))
 
 
 def drop_silent(heard: ProsumerOffer, silent: Flag) -> ProsumerOffer:
