@@ -21,7 +21,16 @@ from benchmarks.picture import svg
 from benchmarks.row import Row, table, to_json
 from benchmarks.setting import Site
 
-SIDES = ("gridlabd", "opendss", "power_grid_model", "solvers", "clearing", "whole_run", "limits")
+SIDES = (
+    "gridlabd",
+    "opendss",
+    "opendss_controls",
+    "power_grid_model",
+    "solvers",
+    "clearing",
+    "whole_run",
+    "limits",
+)
 ROOT = Path(__file__).parents[1]
 EMPTY, WRONG = 1, 2  # exit codes: no benchmark gave a ratio, or the arguments are wrong
 

@@ -5,6 +5,7 @@ What is not converted is told by name and line, with the consequence, and refuse
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,9 +15,10 @@ from gridagora.core.components import Buses, Nodes, Phasors, PrimitiveBlocks
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.feeder import Feeder
 from gridagora.core.registry import register
-from gridagora.files.glm import read_glm
+from gridagora.files.glm import GlmObject, read_glm
 from gridagora.files.path import require_path
 from gridagora.grid.admittance import injected, sum_blocks, unloaded
+from gridagora.grid.unsteady import find_unsteady
 from gridagora.population.customers import classify_meters
 from gridagora.sources.gridlabd.bank_controls import bank_control_columns
 from gridagora.sources.gridlabd.buses import BusTable, read_buses, read_sources
@@ -119,9 +121,19 @@ def _feeder(model: Model, path: Path, *, strict: bool) -> Feeder:
     base_v = _bases(model, elements, buses)
     _tell_network(model, elements, fed)
     problems = _fatal(path, elements, meters)
-    if problems or (strict and model.gaps):
+    if problems:
         raise InputError([*problems, *(gap_problems(model.gaps) if strict else [])])
-    return _columns(path, _Read(elements, fed, base_v, units, banks, meters, gap_notes(model.gaps)))
+    feeder = _columns(path, _Read(elements, fed, base_v, units, banks, meters))
+    for one in find_unsteady(feeder):
+        model.tell(_object(model, one.name), one.got, one.expected, one.consequence)
+    if strict and model.gaps:
+        raise InputError(gap_problems(model.gaps))
+    return _with_homes(replace(feeder, notes=tuple(gap_notes(model.gaps))), meters)
+
+
+def _object(model: Model, name: str) -> GlmObject:
+    """Return the object of a row of a table, whose name may end in its phase."""
+    return model.by_name.get(name) or model.by_name[name.rpartition(".")[0]]
 
 
 class _Read(NamedTuple):
@@ -133,7 +145,6 @@ class _Read(NamedTuple):
     units: list[RegulatorUnit]
     banks: list[ControlledBank]
     meters: list[MeterPart]
-    notes: list[str]
 
 
 def _elements(
@@ -181,7 +192,7 @@ def _tell_network(model: Model, elements: Elements, fed: Fed) -> None:
         each = model.by_name[name]
         model.tell(each, "no source that feeds it", "a way of lines and transformers to a source")
     for name in close_loops(elements):
-        each = model.by_name.get(name) or model.by_name[name.rpartition(".")[0]]
+        each = _object(model, name)
         got = "a loop that it closes"
         model.tell(each, got, "transformers that no other way is beside", CIRCULATE)
 
@@ -227,7 +238,7 @@ def _columns(path: Path, read_: _Read) -> Feeder:
     unknown = np.full(len(names), np.nan)
     node_names = tuple(f"{bus}.{phase}" for bus, phase in fed.nodes)
     controls = [unit.control for unit in read_.units]
-    feeder = Feeder(
+    return Feeder(
         name=path.stem,
         buses=Buses(names, unknown, unknown.copy(), base_v),
         nodes=Nodes(node_names, of_node, base_v[of_node], v),
@@ -240,9 +251,8 @@ def _columns(path: Path, read_: _Read) -> Feeder:
         others=others,
         loads=load_columns(read_.meters, rows),
         meters=meter_columns(read_.meters, rows),
-        notes=tuple(read_.notes),
+        notes=(),
     )
-    return _with_homes(feeder, read_.meters)
 
 
 def _no_load(path: Path, blocks: list[PrimitiveBlocks], source_i: Phasors) -> Phasors:

@@ -17,7 +17,7 @@ from gridagora.sources.gridlabd.elements import (
 )
 from gridagora.sources.gridlabd.line_geometry import RADIANS
 from gridagora.sources.gridlabd.model import Model
-from gridagora.sources.gridlabd.quantities import read_truth
+from gridagora.sources.gridlabd.quantities import read_phases, read_truth
 
 LINES = ("overhead_line", "underground_line", "triplex_line")
 CONTACTS = ("switch", "fuse", "recloser", "sectionalizer")
@@ -46,6 +46,7 @@ def read_lines(model: Model, bus_of: Mapping[str, str]) -> Iterator[LineElement]
         phases = model.phases(each)
         if ends is None or not phases or not _is_closed(model, each):
             continue
+        _tell_phases(model, each, phases)
         key = (model.text(each, "configuration"), each.kind, phases)
         if key not in known:
             known[key] = _per_mile(model, each, phases, with_shunt=with_shunt)
@@ -82,6 +83,23 @@ def read_ends(model: Model, each: GlmObject, bus_of: Mapping[str, str]) -> tuple
         model.tell(each, f"both ends at {found[0]}", "two nodes that are no child of another")
         return None
     return found[0], found[1]
+
+
+def _tell_phases(model: Model, each: GlmObject, phases: frozenset[str]) -> None:
+    """Tell of phases that one of the ends of a line has not."""
+    for key in ("from", "to"):
+        end = model.by_name[model.text(each, key)]
+        has = read_phases(model.text(end, "phases"))
+        more = phases & set(LETTERS) - has if has else frozenset()
+        if more:
+            got = f"phase {' and '.join(sorted(more))}, which {end.kind} {end.name} has not"
+            model.tell(
+                each,
+                got,
+                "phases that both of its ends have",
+                "It is read with all its phases.",
+                "phases",
+            )
 
 
 def _is_closed(model: Model, each: GlmObject) -> bool:

@@ -18,6 +18,7 @@ from gridagora.core.feeder import Feeder
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Index
 from gridagora.files.path import require_path
+from gridagora.grid.unsteady import say_unsteady
 from gridagora.population.customers import classify_meters
 from gridagora.sources.opendss import bases, elements, load_models
 from gridagora.sources.opendss.components import components
@@ -109,7 +110,7 @@ def _feeder(engine: Any, path: Path, taps: Mapping[str, int], notes: tuple[str, 
     engine.Text.Command = "MakeBusList"  # a script that does not solve has no nodes yet
     loads, told = elements.loads(circuit)
     switch_off_open(circuit)
-    state = settle(circuit, taps)
+    state = settle(engine, taps)
     told += [] if state.problems else elements.describe_solution(circuit, loads)
     told += elements.leave_out(circuit)
     elements.switch_off_loads(circuit)
@@ -134,6 +135,7 @@ def _feeder(engine: Any, path: Path, taps: Mapping[str, int], notes: tuple[str, 
         raise InputError(problems)
     told = [*notes, *state.notes, *told, *_dead(net), *placed.notes, *places.notes]
     feeder = _columns(engine, placed, net, places, tuple(told), are_off=state.are_off)
+    feeder = replace(feeder, notes=(*feeder.notes, *say_unsteady(feeder)))
     return _with_homes(feeder, circuit, placed.loads)
 
 

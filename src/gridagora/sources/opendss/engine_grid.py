@@ -33,7 +33,7 @@ from gridagora.kernels.flow.load_models import delivered
 from gridagora.sources.opendss import elements
 from gridagora.sources.opendss.engine import compile_script, fault_type, require_engine, running
 from gridagora.sources.opendss.opened import switch_off_open
-from gridagora.sources.opendss.state import has_converged, set_controls
+from gridagora.sources.opendss.state import has_converged, hunts, set_controls
 
 DAY_S, HOUR_S = 86400, 3600
 CONSTANT_POWER = 1
@@ -199,7 +199,7 @@ def _play(engine: Any, grid: EngineGrid, powers: tuple[Col, Col], start: Control
             circuit.Loads.Name = name
             circuit.Loads.kW = drawn[0][name][step]
             circuit.Loads.kvar = drawn[1][name][step]
-        solved = _solve(circuit)
+        solved = _solve(engine)
         found.tap[step], found.steps_on[step] = _controls(circuit, feeder)
         if is_moving:
             found.actions[step] = int(circuit.Solution.ControlIterations) - 1
@@ -210,12 +210,13 @@ def _play(engine: Any, grid: EngineGrid, powers: tuple[Col, Col], start: Control
     return found
 
 
-def _solve(circuit: Any) -> bool:
+def _solve(engine: Any) -> bool:
+    """Solve and return whether there is a solution; that of controls which hunt is the one at their last state."""
     try:
-        circuit.Solution.Solve()
+        hunts(engine)
     except fault_type():
-        return False  # controls that hunt, or voltages that are no numbers
-    return has_converged(circuit)
+        return False
+    return has_converged(engine.ActiveCircuit)
 
 
 def _order(circuit: Any, feeder: Feeder) -> Index:

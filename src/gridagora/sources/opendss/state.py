@@ -8,9 +8,11 @@ import numpy as np
 from gridagora.core.errors import Problem, nearest
 from gridagora.sources.opendss.engine import UNSETTLED, fault_type, number
 
+SOLVE = "Solve"
 OFF = -1  # of ControlMode
 SNAPSHOT = 0
 ITERATIONS, CONTROL_ITERATIONS = 1000, 1000
+WATCHED = 20  # actions after which a control that has not moved is none of those that hunt
 OF_INVERTERS = (
     "invcontrol",
     "expcontrol",
@@ -26,8 +28,9 @@ class HeldState(NamedTuple):
     problems: list[Problem]
 
 
-def settle(circuit: Any, taps: Mapping[str, int]) -> HeldState:
+def settle(engine: Any, taps: Mapping[str, int]) -> HeldState:
     """Stop the controls where the script's own solution left them, and solve it where the script did not or in vain."""
+    circuit = engine.ActiveCircuit
     solution = circuit.Solution
     mode, notes, problems = solution.ControlMode, [], []
     done = has_converged(circuit) and (mode == OFF or bool(solution.ControlActionsDone))
@@ -36,10 +39,10 @@ def settle(circuit: Any, taps: Mapping[str, int]) -> HeldState:
     solution.MaxIterations = max(solution.MaxIterations, ITERATIONS)
     solution.MaxControlIterations = max(solution.MaxControlIterations, CONTROL_ITERATIONS)
     if not done:
-        notes += _solve(circuit)
+        notes += _solve(engine)
     solution.ControlMode = OFF
     problems += _set_taps(circuit, taps)
-    solution.Solve()
+    engine.Text.Command = SOLVE
     if not has_converged(circuit):
         hint = "Its loads may exceed what its lines can carry; look at it in OpenDSS."
         got = f"a solution that does not converge in {ITERATIONS} iterations"
@@ -58,22 +61,71 @@ def has_converged(circuit: Any) -> bool:
     return bool(circuit.Solution.Converged) and bool(np.isfinite(circuit.YNodeVarray).all())
 
 
-def _solve(circuit: Any) -> list[str]:
-    """Solve with controls; where they do not settle, again without those of inverters, which are left out anyway."""
+def _solve(engine: Any) -> list[str]:
+    """Solve with controls; where they do not settle, again without those of inverters, which are left out anyway.
+
+    Regulators and banks that do not settle stay as they stand, and are told.
+    """
+    circuit = engine.ActiveCircuit
+    if not hunts(engine):
+        return []
+    steering = tuple(
+        name for name in circuit.AllElementNames if name.split(".")[0].lower() in OF_INVERTERS
+    )
+    for name in steering:
+        circuit.SetActiveElement(name)
+        circuit.ActiveCktElement.Enabled = False
+    left_out = f"{some(steering)} did not settle and are left out of the first solution."
+    notes = [left_out] if steering else []
+    if steering and not hunts(engine):
+        return notes
+    hunting = _find_hunting(engine)
+    if not hunting:
+        return notes
+    return [
+        *notes,
+        f"Controls hunt in the script's own solution, they move without end: {some(hunting)}. They start where they "
+        f"stand after {CONTROL_ITERATIONS:,} actions, and hold where they hunt in an interval of a run.",
+    ]
+
+
+def hunts(engine: Any) -> bool:
+    """Solve, and return whether controls did not come to rest; other faults of the engine are raised.
+
+    By its command, as the engine solves nothing more by its interface once controls did not come to rest.
+    """
     try:
-        circuit.Solution.Solve()
+        engine.Text.Command = SOLVE
     except fault_type() as fault:
-        steering = [
-            name for name in circuit.AllElementNames if name.split(".")[0].lower() in OF_INVERTERS
-        ]
-        if number(fault) != UNSETTLED or not steering:
+        if number(fault) != UNSETTLED:
             raise
-        for name in steering:
-            circuit.SetActiveElement(name)
-            circuit.ActiveCktElement.Enabled = False
-        circuit.Solution.Solve()
-        return [f"{some(steering)} did not settle and are left out of the first solution."]
-    return []
+        return True
+    return False
+
+
+def _find_hunting(engine: Any) -> tuple[str, ...]:
+    """Return the controls that still move, one action after another; none where they come to rest after all."""
+    circuit = engine.ActiveCircuit
+    most = circuit.Solution.MaxControlIterations
+    circuit.Solution.MaxControlIterations = 2
+    found: dict[str, None] = {}
+    before = _positions(circuit)
+    for _ in range(WATCHED):
+        moves_on = hunts(engine)
+        after = _positions(circuit)
+        found |= dict.fromkeys(name for name in after if after[name] != before[name])
+        before = after
+        if not moves_on:
+            found.clear()
+            break
+    circuit.Solution.MaxControlIterations = most
+    return tuple(found)
+
+
+def _positions(circuit: Any) -> dict[str, int]:
+    """Return taps and steps on by the name of what moves them."""
+    taps = {f"RegControl {one.Name}": int(one.TapNumber) for one in circuit.RegControls}
+    return taps | {f"Capacitor {one.Name}": int(sum(one.States)) for one in circuit.Capacitors}
 
 
 def _set_taps(circuit: Any, taps: Mapping[str, int]) -> list[Problem]:
