@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import bmat, csc_matrix, csr_array, vstack
-from scipy.sparse.linalg import splu
+from scipy.sparse.linalg import SuperLU, splu
 
 from gridagora.core.components import GROUND, Phasors
 from gridagora.core.errors import PartError
@@ -28,7 +28,8 @@ from gridagora.grid.limited import LimitedQuantities, gradients, phasors_of
 from gridagora.grid.limits import RANGE_A_PU
 from gridagora.kernels.flow.load_models import load_current_slopes
 
-ROWS = 256  # gradients that are solved for at a time
+# right sides that are solved for at a time: from some 200 on the solver's products run on all cores, which takes it longer
+COLUMNS = 32
 
 
 MatrixAt = Callable[[int], csc_matrix]  # by step of a flow
@@ -136,8 +137,17 @@ def sensitivity(feeder: Feeder, y: csc_matrix, at: Flow) -> Sensitivity:
     m = len(feeder.nodes.name)
     jacobian, right = newton_system(feeder, y, at, 0)
     lu = splu(jacobian)
-    solved = [lu.solve(one.toarray()) for one in right]
+    solved = [solve_columns(lu, one.toarray()) for one in right]
     return Sensitivity(*(one[:m] + 1j * one[m:] for one in solved))
+
+
+def solve_columns(lu: SuperLU, right: Col) -> Col:
+    """Return the solutions of a factored system of m unknowns for r right sides, shape (m, r) both [any unit]."""
+    solved = np.empty(right.shape)
+    for first in range(0, right.shape[1], COLUMNS):
+        some = slice(first, first + COLUMNS)
+        solved[:, some] = lu.solve(np.ascontiguousarray(right[:, some]))
+    return solved
 
 
 def newton_system(
@@ -214,12 +224,9 @@ def _slopes(
     for step in np.unique(rows.step):
         jacobian, right = newton_system(feeder, y_at(int(step)), at, int(step))
         lu, mine = splu(csc_matrix(jacobian.T)), np.flatnonzero(rows.step == step)
-        for first in range(0, len(mine), ROWS):
-            some = mine[first : first + ROWS]
-            slope = gradients(of, at.v[step], rows.quantity[some])
-            both = vstack([slope.real.T, -slope.imag.T]).toarray()
-            adjoint = lu.solve(both)
-            by_p[some], by_q[some] = ((one.T @ adjoint).T for one in right)
+        slope = gradients(of, at.v[step], rows.quantity[mine])
+        adjoint = solve_columns(lu, vstack([slope.real.T, -slope.imag.T]).toarray())
+        by_p[mine], by_q[mine] = ((one.T @ adjoint).T for one in right)
     return by_p, by_q
 
 

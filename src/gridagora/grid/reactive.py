@@ -21,7 +21,7 @@ from gridagora.core.limits import Limits
 from gridagora.core.reactive_model import ReactiveModel
 from gridagora.core.tables import Col, Index
 from gridagora.grid.admittance import Network
-from gridagora.grid.linear import newton_system
+from gridagora.grid.linear import newton_system, solve_columns
 
 VA_PER_KVA = 1e3
 SMALLEST = 1e-9  # of the largest curvature; less is left out
@@ -40,7 +40,7 @@ def loss_factor(feeder: Feeder, network: Network, at: Flow, meter: Index) -> Col
         The u meters.
     """
     jacobian, (_, right) = newton_system(feeder, network.y, at, 0)
-    moved = splu(jacobian).solve(csc_matrix(right)[:, meter].toarray())
+    moved = solve_columns(splu(jacobian), csc_matrix(right)[:, meter].toarray())
     m = len(moved) // 2
     dv: Phasors = moved[:m] + 1j * moved[m:]
     own = network.y - network.source_y

@@ -7,6 +7,7 @@ then has a price of its own. Theory 3.4.
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, NamedTuple, NoReturn
 
 import numpy as np
@@ -48,6 +49,7 @@ from gridagora.mechanisms.network_limits import (
     NetworkFit,
     NetworkPlan,
     RowPath,
+    RowTable,
     add_rows,
     begin_rows,
     follow_network,
@@ -56,6 +58,7 @@ from gridagora.mechanisms.network_limits import (
     price_at_homes,
     read_rows,
 )
+from gridagora.mechanisms.row_choice import plan_with_few
 
 THREADS = 2  # for rows of one kind; results do not depend on it
 FILLED, SPENT = int(Status.FILLED), int(Status.ROUNDS_SPENT)
@@ -217,8 +220,12 @@ class Central:
         def replan(
             state: NetworkState, before: NetworkPlan[Outlook]
         ) -> Generator[Any, Any, NetworkPlan[Outlook]]:
+            return plan_with_few(make_rows(state.limits), before, partial(plan_rows, state))
+
+        def plan_rows(
+            state: NetworkState, rows: RowTable, before: NetworkPlan[Outlook]
+        ) -> Generator[Any, Any, NetworkPlan[Outlook]]:
             yield from ()  # a plan of specifications asks nobody
-            rows = make_rows(state.limits)
 
             def price_homes(price_per_kwh: Col) -> Col:
                 at_rows = read_rows(price_per_kwh, rows, product)
@@ -349,8 +356,12 @@ class Central:
         def replan(
             state: NetworkState, before: NetworkPlan[Outlook]
         ) -> Generator[Any, Any, NetworkPlan[Outlook]]:
+            return plan_with_few(make_rows(state.limits), before, partial(clear_rows, state))
+
+        def clear_rows(
+            state: NetworkState, rows: RowTable, before: NetworkPlan[Outlook]
+        ) -> Generator[Any, Any, NetworkPlan[Outlook]]:
             yield from ()  # curves have been heard
-            rows = make_rows(state.limits)
             start = np.append(before.found.price_per_kwh, begin_rows(before.rows, rows, product))
             found = clear_with_rows(
                 curves, supply, rows, start, IntervalTerms(), before.found.answers

@@ -5,6 +5,7 @@ Theory 3.5.
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
@@ -65,7 +66,6 @@ from gridagora.mechanisms.layer_plan import (
     table_rows,
 )
 from gridagora.mechanisms.layer_rows import (
-    AGREED_KW,
     NEAR_SHARE,
     NETWORKS,
     NetworkCleared,
@@ -75,12 +75,14 @@ from gridagora.mechanisms.layers import clear_space
 from gridagora.mechanisms.network_limits import (
     LimitTerms,
     NetworkPlan,
+    RowTable,
     begin_rows,
     follow_network,
     keep_rows_reserve,
     no_rows,
     read_rows,
 )
+from gridagora.mechanisms.row_choice import plan_with_few
 from gridagora.mechanisms.row_prices import lay_out
 
 FILLED, SPENT = int(Status.FILLED), int(Status.ROUNDS_SPENT)
@@ -214,7 +216,8 @@ class Layered:
         if opening.binds:
 
             def replan(told: NetworkState, last: Ahead) -> Generator[Any, Any, Ahead]:
-                return self.negotiate_rows(opening, told, last)
+                table = table_rows(told, last.p_kw)
+                return plan_with_few(table, last, partial(self.negotiate_rows, opening))
 
             fit = yield from follow_network(opening.product, first, replan, terms)
             return fit.plan.found[0]
@@ -227,11 +230,11 @@ class Layered:
         return plan._replace(state=remember_rows(premium, learned, table))
 
     def negotiate_rows(
-        self, opening: Opening, told: NetworkState, last: Ahead
+        self, opening: Opening, table: RowTable, last: Ahead
     ) -> Generator[Any, Any, Ahead]:
-        """Return a plan with the rows of a network state, by the search of `negotiate_day_ahead` with each of them in it."""
+        """Return a plan with rows of a network state, by the search of `negotiate_day_ahead` with each of them in it."""
         site, supply, bounds = site_of(opening), opening.supply, self.available_limits(opening)
-        tree, table = site.tree, table_rows(told, last.p_kw)
+        tree = site.tree
         _, before, seeds = last.found
         limited = np.flatnonzero((tree.parent >= 0) & np.isfinite(bounds.high_kw).any(1))
         root = int(np.flatnonzero(tree.parent < 0)[0])
@@ -455,12 +458,12 @@ class Layered:
         every = np.arange(len(site.tree.parent))
         prices = quote(opening.product, every, found.price_per_kwh[:, None])
         yield LayerMessages(tender(opening.product, every, found.passed), prices)
-        ended = NetworkCleared(found, np.zeros(len(opening.party)), 0.0)
+        ended = NetworkCleared(found, np.zeros(len(opening.party)), agrees=True)
         if self.network == "limits":
             at = lay_out(site.tree, site.place, bounds, 1 - self.reserve_share, offered)
             ended = yield from clear_network(opening, at, curves, clear, found, self.reserve_share)
             found = ended.cleared
-        status = FILLED if ended.left_kw <= AGREED_KW else SPENT
+        status = FILLED if ended.agrees else SPENT
         price = (found.price_per_kwh[site.place] + ended.added_per_kwh)[:, None]
         awards = Transactions(
             opening.product,

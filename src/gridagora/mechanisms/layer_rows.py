@@ -18,21 +18,26 @@ from gridagora.core.limits import Limits
 from gridagora.core.network_operator import NetworkCheck, NetworkState
 from gridagora.core.place import Places, lift_kw
 from gridagora.core.session import LayerMessages, Opening, PeerMessages
-from gridagora.core.tables import Col, Index
+from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.curves.curve import Curves
 from gridagora.kernels.curves.layers import TreeCleared
+from gridagora.mechanisms.row_choice import FIRST, widen_choice
 from gridagora.mechanisms.row_prices import (
+    NEAR_KW,
     LaidOut,
     PricedClearing,
     PricedRows,
     distance_kw,
+    distances_kw,
     price_rows,
 )
 
 NETWORKS = ("none", "limits")
 NEAR_SHARE = 0.05  # rows further from their limit are asked for once they come near [1]
 SPARED_SHARE = 0.01  # of all that moves a row: the least of it, which no party pays for
-AGREED_KW = 0.02  # a row so near to what its price says, by the exact flow, is there
+# how near a row is to what its price says, by the exact flow: of half its band or limit, and of the home that moves it most
+AGREED_SHARE = 0.005
+AGREED_KW = 0.02
 UP, DOWN = (
     "wt",
     "w",
@@ -48,14 +53,15 @@ class FacedRows(NamedTuple):
     side: Index  # (k,) 1 of an upper limit, -1 of a lower one
     owner: Index  # (k,)
     moved: Col  # (k, m) homes below each place that move it [1]
+    agreed_kw: Col  # (k,) how far from what its price says it may end
 
 
 class NetworkCleared(NamedTuple):
-    """How an interval ended: the last clearing, what a home pays above its place, and how far the exact flow disagrees."""
+    """How an interval ended: the last clearing, what a home pays above its place, and whether the exact flow agrees."""
 
     cleared: TreeCleared
     added_per_kwh: Col  # (n,)
-    left_kw: float
+    agrees: bool
 
 
 def face_rows(
@@ -73,16 +79,20 @@ def face_rows(
     most, parts = np.abs(a).max(1, initial=0.0), []
     low, high = limits.low[:, 0], limits.high[:, 0]
     banded = np.isfinite(low) & np.isfinite(high)
-    kept = reserve_share * np.where(banded, 0.5 * np.where(banded, high - low, 0.0), np.abs(high))
+    span = np.where(banded, 0.5 * np.where(banded, high - low, 0.0), np.abs(high))
+    kept = reserve_share * span
     for sign, bound in ((1, high - kept), (-1, low + kept)):
         at = np.flatnonzero(np.isfinite(bound) & (most > 0) & (limits.over_per_kwh > 0))
         scale = sign * most[at]
         room, over = (bound[at] - fixed[at]) / scale, limits.over_per_kwh[at] * most[at]
-        parts.append((a[at] / scale[:, None], room, over, at, np.full(len(at), sign)))
-    by_kw, room, over, row, side = (np.concatenate(each) for each in zip(*parts, strict=True))
+        near = np.maximum(AGREED_KW, AGREED_SHARE * span[at] / most[at])
+        parts.append((a[at] / scale[:, None], room, over, at, np.full(len(at), sign), near))
+    by_kw, room, over, row, side, near = (np.concatenate(each) for each in zip(*parts, strict=True))
     moved = lift_kw(tree, place, (by_kw != 0).T.astype(np.float64)).T
     names = tuple(limits.name[at] for at in row.tolist())
-    return FacedRows(PricedRows(by_kw, room, over), names, side, find_owners(tree, moved), moved)
+    return FacedRows(
+        PricedRows(by_kw, room, over), names, side, find_owners(tree, moved), moved, near
+    )
 
 
 def read_coefficients(limits: Limits, parties: int) -> Col:
@@ -144,7 +154,7 @@ def clear_network(
         Nobody answers for the network.
     """
     tree, nobody = at.tree, np.zeros(len(at.place))
-    found = NetworkCleared(first, nobody, 0.0)
+    found = NetworkCleared(first, nobody, agrees=False)
     held: dict[tuple[str, int], float] = {}
     for _ in range(REBASES):
         p_kw = found.cleared.p_kw
@@ -156,12 +166,11 @@ def clear_network(
         rows = faced.rows
         keys = list(zip(faced.name, faced.side.tolist(), strict=True))
         price = rows.over_per_kwh * np.array([held.get(key, 0.0) for key in keys])
-        left = distance_kw(rows, price, rows.by_kw @ p_kw - rows.room_kw)
-        found = found._replace(left_kw=left)
-        if left <= AGREED_KW:
-            break
+        away = distances_kw(rows, price, rows.by_kw @ p_kw - rows.room_kw)
+        if (away <= faced.agreed_kw).all():
+            return found._replace(agrees=True)
         priced = yield from _clear_rows(opening, at, curves, clear, faced, p_kw, price)
-        found = NetworkCleared(priced.cleared, priced.added_per_kwh, left)
+        found = NetworkCleared(priced.cleared, priced.added_per_kwh, agrees=False)
         share = (
             priced.price_per_kwh / rows.over_per_kwh
         )  # of the full price: it does not move with the operating point
@@ -170,6 +179,40 @@ def clear_network(
 
 
 def _clear_rows(
+    opening: Opening,
+    at: LaidOut,
+    curves: Curves,
+    clear: Callable[[Curves], TreeCleared],
+    faced: FacedRows,
+    p_kw: Col,
+    price: Col,
+) -> Generator[Any, Any, PricedClearing]:
+    """Find prices of rows, first of the few that are broken or priced, until none is broken that the search does not hold."""
+    rows, held, at_most = faced.rows, price > 0, FIRST
+    held = widen_choice(held, rows.by_kw @ p_kw - rows.room_kw, rows.by_kw, at_most)
+    while True:
+        some = _take_sides(faced, held)
+        priced = yield from _clear_held(opening, at, curves, clear, some, p_kw, price[held])
+        price = np.zeros(len(price))
+        price[held] = priced.price_per_kwh
+        at_most *= 2
+        beyond = rows.by_kw @ priced.cleared.p_kw - rows.room_kw
+        wider = widen_choice(held, beyond - NEAR_KW, rows.by_kw, at_most)
+        if (wider == held).all():
+            left = max(priced.left_kw, distance_kw(rows, price, beyond))
+            return priced._replace(price_per_kwh=price, left_kw=left)
+        held, p_kw = wider, priced.cleared.p_kw
+
+
+def _take_sides(faced: FacedRows, held: Flag) -> FacedRows:
+    name = tuple(name for name, one in zip(faced.name, held.tolist(), strict=True) if one)
+    rows = PricedRows(*(each[held] for each in faced.rows))
+    return FacedRows(
+        rows, name, faced.side[held], faced.owner[held], faced.moved[held], faced.agreed_kw[held]
+    )
+
+
+def _clear_held(
     opening: Opening,
     at: LaidOut,
     curves: Curves,

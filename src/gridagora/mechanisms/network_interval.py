@@ -19,6 +19,7 @@ from gridagora.kernels.curves.curve import Curves
 from gridagora.kernels.curves.internal_price import power_at_own
 from gridagora.mechanisms.network_limits import RowTable, add_rows
 
+SEEDS = 12  # answers that the next search of the same curves begins from, at most
 GROUPS = 8  # of parties that move rows alike, whose answers are mixed apart
 
 
@@ -26,7 +27,7 @@ class IntervalTerms(NamedTuple):
     """Prices that are tried at most, and the certified share of the value at which the search ends earlier."""
 
     rounds: int = 40
-    gap_share: float = 1e-7
+    gap_share: float = 1e-6
 
 
 class ClearedRows(NamedTuple):
@@ -85,9 +86,8 @@ def clear_with_rows(
     )
     share = found.weight[:, found.group]
     powers = np.array([answer.p_kw[:, 0] for answer in found.answers])
-    used = tuple(
-        answer for answer, weight in zip(found.answers, found.weight, strict=True) if weight.any()
-    )
+    heaviest = np.argsort(-found.weight.sum(1), kind="stable")[:SEEDS]
+    used = tuple(found.answers[each] for each in heaviest.tolist() if found.weight[each].any())
     return ClearedRows(
         (share * powers).sum(0), found.price_per_kwh, found.gap_usd, -found.high_usd, used
     )

@@ -141,13 +141,18 @@ def tilt_curves(curves: Curves, added_per_kwh: Col, before_kw: Col) -> Curves:
 
 
 def distance_kw(rows: PricedRows, price_per_kwh: Col, slack_kw: Col) -> float:
-    """Return how far the worst of k rows is from what its price says [kW]: beyond at less than its full price, within at any.
+    """Return the largest of `distances_kw` [kW], of prices (k,) [$/kWh] and of what k rows are beyond their room, (k,) [kW]."""
+    return float(distances_kw(rows, price_per_kwh, slack_kw).max(initial=0.0))
+
+
+def distances_kw(rows: PricedRows, price_per_kwh: Col, slack_kw: Col) -> Col:
+    """Return how far k rows are from what their prices say, (k,) [kW]: beyond at less than the full price, within at any.
 
     Prices are (k,) [$/kWh], and what rows are beyond their room is (k,) [kW].
     """
     beyond = np.where(price_per_kwh < rows.over_per_kwh, slack_kw.clip(min=0), 0.0)
     within = np.where(price_per_kwh > 0, (-slack_kw).clip(min=0), 0.0)
-    return float(np.maximum(beyond, within).max(initial=0.0))
+    return np.maximum(beyond, within)
 
 
 def _find_step(

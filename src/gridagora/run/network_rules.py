@@ -22,16 +22,17 @@ def hold_network(scene: Scene) -> NetworkRules:
     Impedances of distribution transformers: IEEE C57.12.20, 25 kVA and less some 1.5 to 3 %.
     """
     keys, over = scene.scenario.network, price_overload(scene.scenario.substation).value
-    band = RANGE_A_PU
+    (low, high), nominal = RANGE_A_PU, 1.0
     if scene.scenario.feeder.voltage_band == EN_50160 and len(scene.home_meter):
-        nominal = float(nominal_pu(scene.feeder, scene.home_meter)[0])
-        band = (EN_50160_SHARE[0] * nominal, EN_50160_SHARE[1] * nominal)
+        (low, high), nominal = EN_50160_SHARE, float(nominal_pu(scene.feeder, scene.home_meter)[0])
+    low = low if keys.voltage_low_pu is None else keys.voltage_low_pu
+    high = high if keys.voltage_high_pu is None else keys.voltage_high_pu
     volts, rated = keys.voltage_over_per_pu_h, keys.rating_over_per_kvah
     prices = RowPrices(
         KWH_PER_PU_H * over if volts is None else volts, over if rated is None else rated
     )
     return NetworkRules(
-        band,
+        (low * nominal, high * nominal),
         prices,
         keys.envelopes,
         keys.connection_kw,

@@ -10,6 +10,19 @@ from gridagora.scenario.table_model import Table
 class NetworkKeys(Table):
     """`[network]`: soft limits of the network for designs that clear with them, and what is charged beyond."""
 
+    voltage_low_pu: float | None = Field(
+        None,
+        ge=0.5,
+        lt=1.0,
+        description="lowest voltage that the network operator plans for, of nominal voltage; left out: that of "
+        "`[feeder] voltage_band`, to which metrics hold homes in any case [pu]",
+    )
+    voltage_high_pu: float | None = Field(
+        None,
+        gt=1.0,
+        le=1.5,
+        description="highest voltage that it plans for, of nominal voltage; left out: that of `[feeder] voltage_band` [pu]",
+    )
     voltage_over_per_pu_h: float | None = Field(
         None,
         ge=0.0,
