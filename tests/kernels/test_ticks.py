@@ -69,7 +69,17 @@ def test_who_is_indifferent_at_a_price_still_buys_at_it(price):
         assert power_at(told, price, 1.0) == [3.0]
 
 
+def test_a_price_that_is_on_a_tick_to_the_last_digits_is_on_it():
+    for tick in (0.0625, -0.25, 3 * TICK_PER_KWH):
+        near = [np.nextafter(tick, -1.0), tick, np.nextafter(tick, 1.0), tick + 1e-15]
+        for price in near:
+            assert state_in_ticks(row((0.0, price), (1.0, price))).price_per_kwh[0] == tick
+
+
 def test_points_that_rounding_makes_go():
+    twice = row((0.0, 0.2), (1.5, 0.1), (1.5 + 1e-13, 0.1 - 1e-16))
+    assert state_in_ticks(twice).p_kw.tolist() == [0.0, 1.5]
+    assert state_in_ticks(row((1.0, 0.3), (1.0 + 1e-13, 0.3))).p_kw.tolist() == [1.0]
     jump = row((0.0, 0.2), (1.5, 0.1), (1.5 + 1e-13, 0.1 - 1e-16), (1.5 + 2e-13, 0.05), (3.0, 0.0))
     assert len(state_in_ticks(jump).p_kw) == 4
     line = row((0.0, 0.2), (1.0, 0.15 + 1e-14), (2.0, 0.1), (2.0, 0.02))

@@ -244,6 +244,17 @@ def test_the_internal_price_moves_by_what_is_out_of_place(price, net, after):
     assert moved([price], [net]).internal_per_kwh == pytest.approx([after], abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("at", "net", "after"),
+    [(BUY, -0.5, 0.15), (BUY, 12.0, 0.4), (SELL, 0.5, 0.15), (SELL, -12.0, -0.1)],
+)
+@pytest.mark.parametrize("digit", [-1e-9, 0.0, 1e-9])
+def test_which_side_of_a_wholesale_price_the_last_digit_is_on_does_not_matter(
+    at, net, after, digit
+):
+    assert moved([at + digit], [net]).internal_per_kwh == pytest.approx([after], abs=1e-12)
+
+
 def test_a_secant_says_how_steeply_net_power_falls():
     """From .12 to .14 net power fell from 1 to .6: 20 kW per $/kWh, so the rest of .6 asks for .03 more."""
     found = moved([0.14], [0.6], before=(np.array([0.12]), np.array([1.0])))

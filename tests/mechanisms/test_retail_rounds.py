@@ -34,6 +34,8 @@ from gridagora.mechanisms.retail.game import (
     welfare_share,
 )
 from gridagora.mechanisms.retail.protocol import (
+    GRID_KW,
+    GRID_PER_KWH,
     Broadcast,
     PrivateState,
     ProsumerOffer,
@@ -50,6 +52,8 @@ from gridagora.mechanisms.retail.protocol import (
     publish_terms,
     receive_offers,
     run_protocol,
+    settle_result,
+    settle_state,
 )
 
 BUY, SELL = np.array([0.3, 0.2]), np.array([0.1, 0.1])
@@ -362,6 +366,55 @@ def test_two_prosumers_without_devices_end_at_the_closed_form():
     needed = taken_kw(USERS, result.retail_per_kwh) - result.made_kw.sum(0)
     assert result.wholesale_kw == pytest.approx(needed, abs=1e-5)
     assert len(result.silent_party) == 0 and held.offer_kw.shape == (2, 2)
+
+
+def test_what_rounding_left_in_a_session_is_not_handed_on():
+    """Two ends of a session that differ by a thousandth of the grid are one for the next, and pulls begin anew."""
+    c = game(made=((4.003, 0.001), (0.002, 0.0)), tariff_per_kwh=np.array([0.4, 0.29]))
+    terms = publish_terms(c)
+    ended, held = run_protocol(c)
+    # a quarter of the grid beyond its points: a thousandth of it more or less passes no half
+    ended = ended._replace(
+        internal_per_kwh=np.array([100.25, 200_000.25]) * GRID_PER_KWH,
+        retail_per_kwh=np.array([300_000.25, 250_000.25]) * GRID_PER_KWH,
+        offer_kw=(np.rint(ended.offer_kw / GRID_KW) + 0.25) * GRID_KW,
+        made_kw=(np.rint(ended.made_kw / GRID_KW) + 0.25) * GRID_KW,
+    )
+    near = ended._replace(
+        internal_per_kwh=ended.internal_per_kwh + 1e-3 * GRID_PER_KWH,
+        retail_per_kwh=ended.retail_per_kwh - 1e-3 * GRID_PER_KWH,
+        offer_kw=ended.offer_kw - 1e-3 * GRID_KW,
+        made_kw=ended.made_kw + 1e-3 * GRID_KW,
+        wholesale_kw=ended.wholesale_kw * (1.0 + 1e-12),
+        pull_per_kwh_kw=7.0 * ended.pull_per_kwh_kw,
+    )
+    boards = [
+        open_protocol(terms, StoppingRule(), settle_result(terms, each)) for each in (ended, near)
+    ]
+    for one, other in zip(boards[0].inside, boards[1].inside, strict=True):
+        assert np.array_equal(one, other)
+    assert np.array_equal(boards[0].made_kw, boards[1].made_kw)
+    assert np.array_equal(boards[0].pull_per_kwh_kw, boards[1].pull_per_kwh_kw)
+    assert settle_result(terms, ended).made_kw == pytest.approx(ended.made_kw, abs=GRID_KW / 2)
+    drawn = PrivateState(held.offer_kw, (np.array([[0.3, 1.26]]),))
+    assert settle_state(drawn).device_kw[0] == pytest.approx(np.array([[0.3, 1.26]]), abs=GRID_KW)
+
+
+def test_a_price_that_near_a_bound_is_that_bound_and_none_is_above_the_outside_tariff():
+    tariff = np.array([0.4, 0.29])
+    c = game(tariff_per_kwh=tariff)
+    terms, (ended, _) = publish_terms(c), run_protocol(c)
+    digit = 0.4 * GRID_PER_KWH
+    at_bounds = ended._replace(
+        internal_per_kwh=np.array([BUY[0] - digit, SELL[1] + digit]),
+        retail_per_kwh=np.array([tariff[0] - digit, tariff[1]]),
+    )
+    settled = settle_result(terms, at_bounds)
+    assert settled.internal_per_kwh.tolist() == [BUY[0], SELL[1]]
+    assert settled.retail_per_kwh.tolist() == tariff.tolist()
+    free = settle_result(terms, ended)
+    assert (free.retail_per_kwh <= tariff).all()
+    assert free.internal_per_kwh == pytest.approx(ended.internal_per_kwh, abs=GRID_PER_KWH)
 
 
 def test_where_nobody_answers_the_session_ends_without_agreement():
