@@ -40,6 +40,10 @@ SCRIPTS = {
         REGULATOR % "vreg=7200 band=2",
         "Regulator rc: got 432,000 V to hold",
     ),
+    "phase that another bus has not": (
+        REGULATOR % "vreg=122 band=2 bus=c.3 ptphase=3",
+        "Regulator rc: got phase 3 to measure",
+    ),
     "bank by voltage, turned round": (
         BANK % "type=voltage onsetting=125 offsetting=119",
         "control cc: got on at 125",
@@ -55,7 +59,13 @@ SCRIPTS = {
     "groups of another angle": (BESIDE % ("delta", 4.16), "Transformer t1: got"),
     "another ratio": (BESIDE % ("wye", 0.48), "Transformer t2: got"),
 }
+EACH_PHASE = "".join(
+    f"New Transformer.r{at} phases=1 xhl=1 kvas=[500 500] buses=[a.{at} b.{at}] kvs=[7.2 7.2]\n"
+    for at in (1, 2, 3)
+)
+CAPACITIVE = "New Capacitor.k bus1=c phases=3 kv=12.47 kvar=600\n"
 SOUND = (
+    f"{HEAD}{EACH_PHASE}{BEHIND}{CAPACITIVE}{LOAD}",  # 40 % of each unit without load, and no way beside the bank
     REGULATOR % "vreg=122 band=2",
     BANK % "type=kvar onsetting=500 offsetting=-600",
     BESIDE % ("wye", 4.16),

@@ -16,6 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from gridagora.core.components import GROUND, PrimitiveBlocks, block_of, terminals_of
 from gridagora.core.controls import SwitchedBy
 from gridagora.core.feeder import Feeder
+from gridagora.core.tables import Index
 
 FAR_SHARE = 0.25  # of the rated voltage, beyond the range of every usual regulator
 CIRCLING_SHARE = 0.2  # of a rating, above what a core draws
@@ -59,6 +60,10 @@ def _regulators(feeder: Feeder) -> Iterator[Doubt]:
         a_tap_v = span / int(windings.tap_steps[tapped]) * rated_v
         ratio = float(own.voltage_ratio[row])
         if own.remote_node[row] != GROUND:
+            if own.sensed_phase[row] > 0:
+                got = f"phase {own.sensed_phase[row] + 1} to measure at the one node of another bus"
+                told = "It measures that node; OpenDSS reads nothing there and goes to the end of its range."
+                yield Doubt(REGULATOR, own.name[row], got, "phase 1", told)
             ratio, rated_v = float(own.remote_ratio[row]), _remote_v(feeder, row)
         set_v, band_v = ratio * float(own.set_v[row]), ratio * float(own.band_v[row])
         if abs(set_v - rated_v) > FAR_SHARE * rated_v:
@@ -106,29 +111,31 @@ def _circling(feeder: Feeder) -> Iterator[Doubt]:
 
 
 def _is_beside(feeder: Feeder, unit: int) -> bool:
-    """Whether the ends of a transformer are joined without it."""
+    """Whether the ends of a transformer are joined without it and the other units of its bank."""
+    units = feeder.transformers.blocks
+    own = _ends(feeder, units, unit)
+    mates = [row for row in range(len(units.start) - 1) if _ends(feeder, units, row) == own]
+    nodes = set(block_of(units, unit)[0].tolist()) - {GROUND}
+    if any(nodes <= set(block_of(units, row)[0].tolist()) for row in mates if row != unit):
+        return True
     pairs = [np.zeros((0, 2), np.int64)]
-    for blocks, left_out in (
-        (feeder.lines.blocks, -1),
-        (feeder.transformers.blocks, unit),
-        (feeder.others.blocks, -1),
-    ):
-        pairs.append(_joined(blocks, left_out))
+    for blocks in (feeder.lines.blocks, units, feeder.others.blocks):
+        left_out = mates if blocks is units else []
+        rows = [row for row in range(len(blocks.start) - 1) if row not in left_out]
+        pairs += [_joined(_ends(feeder, blocks, row)) for row in rows]
     a, b = np.concatenate(pairs).T
-    m = len(feeder.nodes.name)
-    graph = coo_array((np.ones(len(a)), (a, b)), shape=(m, m))
+    count = len(feeder.buses.name)
+    graph = coo_array((np.ones(len(a)), (a, b)), shape=(count, count))
     _, part = connected_components(graph, directed=False)
-    node, end = block_of(feeder.transformers.blocks, unit)[0], terminals_of(feeder.transformers.blocks, unit)  # fmt: skip
-    live = node != GROUND
-    return bool(set(part[node[live & (end == 0)]]) & set(part[node[live & (end > 0)]]))
+    return len(own) > 1 and part[own[0]] == part[own[1]]
 
 
-def _joined(blocks: PrimitiveBlocks, left_out: int) -> np.ndarray:
-    """Return pairs of nodes that an element joins, (e, 2); one row is left out."""
-    found = [np.zeros((0, 2), np.int64)]
-    for row in range(len(blocks.start) - 1):
-        node = block_of(blocks, row)[0]
-        node = node[node != GROUND]
-        if row != left_out and len(node) > 1:
-            found.append(np.stack([np.full(len(node) - 1, node[0]), node[1:]], axis=1))
-    return np.concatenate(found)
+def _ends(feeder: Feeder, blocks: PrimitiveBlocks, row: int) -> tuple[int, ...]:
+    """Return the buses of an element, in their order."""
+    node = block_of(blocks, row)[0]
+    return tuple(dict.fromkeys(feeder.nodes.bus[node[node != GROUND]].tolist()))
+
+
+def _joined(buses: tuple[int, ...]) -> Index:
+    """Return pairs of buses that an element joins, (e, 2)."""
+    return np.array([(buses[0], other) for other in buses[1:]], np.int64).reshape(-1, 2)
