@@ -1,5 +1,7 @@
 """A results folder that was written once: the same scene gives the same tables, to the last digits that machines share.
 
+What a library or a processor rounds decides nothing (`tests/laws/test_last_digit.py`): integers are the same everywhere.
+
 Renew it where a change of results is meant, and say in the commit why they moved:
 
     python -m gridagora compare tests/golden/scene.toml --out tests/golden/expected
@@ -20,6 +22,13 @@ HERE = Path(__file__).parent
 KEPT = HERE / "expected"
 TABLES = sorted(path.stem for path in (KEPT / "tables").glob("*.parquet"))
 NEAR = 1e-9  # of a figure: compilers and libraries of linear algebra differ in the last digits
+# of what follows from the power flow, which ends where no voltage moves by more than 1e-8 of its nominal: by a last digit
+# it may be a round earlier; quantities of losses and of reactive power in the ledger are sums of it
+FLOW_NEAR = 1e-7
+FLOW = {
+    "intervals": {"losses_kw", "reactive_need_kvar", "reactive_homes_kvar", "reactive_unmet_kvar"},
+    "ledger": {"quantity_kwh"},
+}
 TIMES = {"I3"}  # wall time
 
 
@@ -40,7 +49,8 @@ def test_a_table_is_as_it_was_written(again, name):
     for column in kept.columns:
         old, new = kept[column].to_numpy(), now[column].to_numpy()
         if np.issubdtype(old.dtype, np.floating):
-            np.testing.assert_allclose(new, old, rtol=NEAR, atol=NEAR, err_msg=f"{name}.{column}")
+            near = FLOW_NEAR if column in FLOW.get(name, ()) else NEAR
+            np.testing.assert_allclose(new, old, rtol=near, atol=near, err_msg=f"{name}.{column}")
         else:
             assert (old == new).all(), f"{name}.{column}"
 
