@@ -18,10 +18,12 @@ header, none = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
 if os.geteuid() == 0:  # even who may do everything is held to the rights of a folder
     assert ctypes.CDLL(None).capset(header, none) == 0
 import gridagora
-from gridagora.kernels.stores.polyline import first_after
+from gridagora.kernels.physics.fleet import _shares
 import numpy as np
-assert first_after(np.array([0.0, 1.0, 2.0]), 0, 3, 1.0) == 2
-stats = first_after.stats
+share = np.empty(1)
+_shares(np.zeros(1, np.int64), np.full(1, 900), 0.0, 3600.0, share)
+assert share[0] == 0.25
+stats = _shares.stats
 print(os.environ["NUMBA_CACHE_DIR"], sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 """
 

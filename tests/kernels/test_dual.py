@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridagora.kernels.coordination import interior_point
+from gridagora.kernels.coordination import interior_point, newton_system
 from gridagora.kernels.coordination.bundle_master import (
     SupplyCost,
     blocks,
@@ -287,12 +287,12 @@ def test_master_is_the_quadratic_programme(slope, limit):
 def test_a_newton_matrix_that_is_singular_gets_a_ridge_and_one_without_any_is_left():
     """Two columns move the steps one way only, and no block is free: a matrix of rank one, then one that is no matrix."""
     p = np.array([[0.5, 0.0, -0.5], [-0.5, 0.0, 0.5]])
-    factor, whole = interior_point._factor(p.T @ p)
+    factor, whole = newton_system.factor_newton(p.T @ p)
     assert whole
     x = np.array([1.0, 0.0, -1.0])
-    interior_point._substitute(factor, x)
+    newton_system.substitute(factor, x)
     assert p.T @ p @ x == pytest.approx(np.array([1.0, 0.0, -1.0]), abs=1e-3)
-    _, whole = interior_point._factor(np.full((3, 3), np.nan))
+    _, whole = newton_system.factor_newton(np.full((3, 3), np.nan))
     assert not whole
 
 

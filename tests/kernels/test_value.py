@@ -505,12 +505,12 @@ def test_points_that_a_walk_passes_again_stay_within_their_arrays(room: int) -> 
     """A response worked out in arrays that are too short writes nothing behind them, and is the same."""
     h, points = 3, 300
     row, end_x, end_mu = strongly_felt(h, points)
-    price, dt, work = np.full((1, h), 0.05), np.ones(h), scratch(h, points)
+    price, dt, work = np.full(h, 0.05), np.ones(h), scratch(h, points)
     p_kw, path, guarded = np.empty((2, h)), np.empty(h + 1), np.full((2, room + 2000), 7.25)
-    whole = respond_row(row, 0, dt, price, price, end_x, end_mu, 0.1, work, p_kw[0], path)
+    whole = respond_row(row, dt, price, price, end_x, end_mu, 0.1, work, p_kw[0], path)
     assert np.diff(work[2][:, 1]).min() < -200  # a step adds more points than one walk does
     short = (guarded[0, :room], guarded[1, :room], *work[2:])
-    found = respond_row(row, 0, dt, price, price, end_x, end_mu, 0.1, short, p_kw[1], path)
+    found = respond_row(row, dt, price, price, end_x, end_mu, 0.1, short, p_kw[1], path)
     assert np.all(guarded[:, room:] == 7.25)
     assert found == whole
     assert np.array_equal(*p_kw)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit, types
+from numba.extending import register_jitable
 from numpy.typing import ArrayLike, NDArray
 
 from gridagora.kernels.stores.polyline import INLINE, JIT, LEAF
@@ -53,7 +54,7 @@ class BookTrades(NamedTuple):
     tick: Ints
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def open_book(levels, orders):  # type: ignore[no-untyped-def]
     """Return an empty book with room for `orders` order numbers."""
     return Book(
@@ -70,7 +71,7 @@ def open_book(levels, orders):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _next_bid(b, at):  # type: ignore[no-untyped-def]
     """Return the highest level with orders at or below `at`, else -1."""
     while at >= 0 and b.first[at] < 0:
@@ -80,7 +81,7 @@ def _next_bid(b, at):  # type: ignore[no-untyped-def]
     return at
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _next_ask(b, at):  # type: ignore[no-untyped-def]
     """Return the lowest level with orders at or above `at`, else the number of levels."""
     levels = b.first.shape[0]
@@ -89,7 +90,7 @@ def _next_ask(b, at):  # type: ignore[no-untyped-def]
     return min(at, levels)
 
 
-@njit(**INLINE)
+@register_jitable(**INLINE)
 def _take_out(b, order):  # type: ignore[no-untyped-def]
     """Take an order out of its queue and keep the best prices right."""
     at, older, younger = b.tick[order], b.before[order], b.after[order]
@@ -110,7 +111,7 @@ def _take_out(b, order):  # type: ignore[no-untyped-def]
             b.best[1] = _next_ask(b, at)
 
 
-@njit(**INLINE)
+@register_jitable(**INLINE)
 def _rest(b, order, side, tick, quantity, party):  # type: ignore[no-untyped-def]
     """Put an order at the end of the queue of its level."""
     older = b.last[tick]
@@ -128,14 +129,14 @@ def _rest(b, order, side, tick, quantity, party):  # type: ignore[no-untyped-def
         b.best[1] = min(b.best[1], tick)
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def cancel(b, order):  # type: ignore[no-untyped-def]
     """Take an order back; nothing happens where it no longer rests."""
     if b.left[order] > 0:
         _take_out(b, order)
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def place(b, order, side, tick, quantity, party, trades, n):  # type: ignore[no-untyped-def]
     """Match an order and let the rest of it rest; write buy, sell, quantity, tick from row n on; return the new end."""
     while quantity > 0:

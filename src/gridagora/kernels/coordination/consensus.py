@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, types
+from numba.extending import register_jitable
 from numpy.typing import ArrayLike, NDArray
 
 from gridagora.kernels.curves.curve import Curves, _range
@@ -93,7 +94,7 @@ class FixedTrades(NamedTuple):
     outside_kw: Floats
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _meet(p_kw, price, start, stop, weight, total):  # type: ignore[no-untyped-def]
     """Return the price at which the line weight mu - total meets a falling curve."""
     lo, hi = start, stop  # first point at which the line is at or below the curve
@@ -113,12 +114,12 @@ def _meet(p_kw, price, start, stop, weight, total):  # type: ignore[no-untyped-d
     return price[lo - 1] + (price[lo] - price[lo - 1]) * (above / (above - below))
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _quanta(x):  # type: ignore[no-untyped-def]
     return np.int64(np.rint(x * QUANTA))
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _in_play(takes, gives, pull, start, stop, mu):  # type: ignore[no-untyped-def]
     """Return the line of a party's trades at mu: its slope, and how far it is below nothing at a price of zero [quanta]."""
     weight, total = np.int64(0), np.int64(0)
@@ -130,7 +131,7 @@ def _in_play(takes, gives, pull, start, stop, mu):  # type: ignore[no-untyped-de
     return weight, total
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _inside(takes, gives, start, stop, lo, hi):  # type: ignore[no-untyped-def]
     """Return how many of the prices at which partners come into play lie inside (lo, hi), their least and their largest."""
     count, low, high = 0, np.inf, -np.inf
@@ -141,7 +142,7 @@ def _inside(takes, gives, start, stop, lo, hi):  # type: ignore[no-untyped-def]
     return count, low, high
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _bisect(p_kw, price, a, b, takes, gives, pull, start, stop):  # type: ignore[no-untyped-def]
     """Return the worth of one party by bisection over the prices at which partners come into play."""
     lo, hi = -np.inf, np.inf
@@ -167,7 +168,7 @@ def _bisect(p_kw, price, a, b, takes, gives, pull, start, stop):  # type: ignore
             hi = pivot
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _worth(p_kw, price, a, b, takes, gives, pull, start, stop, dear, cheap, guess):  # type: ignore[no-untyped-def]
     """Return the marginal worth at which a party's trades and its curve meet, never outside what the supplier asks and pays."""
     k, total = _in_play(takes, gives, pull, start, stop, guess)
@@ -180,7 +181,7 @@ def _worth(p_kw, price, a, b, takes, gives, pull, start, stop, dear, cheap, gues
     return min(max(_bisect(p_kw, price, a, b, takes, gives, pull, start, stop), cheap), dear)
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _answer(  # type: ignore[no-untyped-def]
     offset,
     p_kw,
@@ -226,7 +227,7 @@ def _answer(  # type: ignore[no-untyped-def]
             )
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _move(link, peer, twin, own, agreed, paid, pull, relax, tol_kw, tol_price, change):  # type: ignore[no-untyped-def]
     """Move every trade to the middle of its two answers and its price by their sum; return both residuals."""
     primal, dual = 0.0, 0.0
@@ -318,7 +319,7 @@ def _rounds(  # type: ignore[no-untyped-def]
     agreed[:] = own
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _common(mine, other):  # type: ignore[no-untyped-def]
     """Return the part of a trade that both ends offered."""
     if mine > 0.0 and other < 0.0:

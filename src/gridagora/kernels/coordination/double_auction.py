@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit, types
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from gridagora.kernels.coordination.book import BUY, SELL, cancel, open_book, place
@@ -41,12 +42,12 @@ class Dealt(NamedTuple):
     turns: int
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _price(tick, top, low, high):  # type: ignore[no-untyped-def]
     return high if tick == top else low + (high - low) * (tick / top)
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _floor_tick(price, top, low, high):  # type: ignore[no-untyped-def]
     """Return the highest tick whose price is at most `price`, inside the window."""
     if price >= high:
@@ -57,7 +58,7 @@ def _floor_tick(price, top, low, high):  # type: ignore[no-untyped-def]
     return tick
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _ceil_tick(price, top, low, high):  # type: ignore[no-untyped-def]
     """Return the lowest tick whose price is at least `price`, inside the window."""
     if price <= low:
@@ -68,7 +69,7 @@ def _ceil_tick(price, top, low, high):  # type: ignore[no-untyped-def]
     return tick
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _worth(p, c, a, b, at, upper):  # type: ignore[no-untyped-def]
     """Return what the kW just below a power is worth (`upper`), or the kW just above it; without end beyond the curve."""
     i = first_not_before(p, a, b, at) if upper else first_after(p, a, b, at)
@@ -79,14 +80,14 @@ def _worth(p, c, a, b, at, upper):  # type: ignore[no-untyped-def]
     return c[i - 1] + (c[i] - c[i - 1]) * ((at - p[i - 1]) / (p[i] - p[i - 1]))
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _find_volume(p, c, a, b, price):  # type: ignore[no-untyped-def]
     """Return the least and the most power wanted at a price, rounded inwards [microwatts]."""
     low, high = _range(p, c, a, b, price)
     return np.int64(np.ceil(low * MICROWATTS)), np.int64(np.floor(high * MICROWATTS))
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _draw_price(p, c, a, b, at, tick, price, due, most):  # type: ignore[no-untyped-def]
     """Return side and quantity at a price drawn blindly: a bid where more is worth it, an ask where less is, nothing between."""
     least = _find_volume(p, c, a, b, price + due)[0]
@@ -98,7 +99,7 @@ def _draw_price(p, c, a, b, at, tick, price, due, most):  # type: ignore[no-unty
     return BUY, tick, np.int64(0)
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _take_order(p, c, a, b, at, best, top, low, high, due, most):  # type: ignore[no-untyped-def]
     """Return side, tick and quantity of what pays at the best price shown by others; quantity 0 where nothing does."""
     if best[1] < top:
@@ -112,7 +113,7 @@ def _take_order(p, c, a, b, at, best, top, low, high, due, most):  # type: ignor
     return BUY, np.int64(0), np.int64(0)
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _place_order(p, c, a, b, at, top, low, high, due, block, shade):  # type: ignore[no-untyped-def]
     """Return side, tick and quantity to show to others: the side with more to gain, at the worth of the last kW of the block."""
     here = at / MICROWATTS
@@ -138,7 +139,7 @@ def _place_order(p, c, a, b, at, top, low, high, due, block, shade):  # type: ig
     return side, np.int64(0), np.int64(0)
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _sign(trades, n, turn, who, net, log):  # type: ignore[no-untyped-def]
     """Write who bought from whom in the newest rows."""
     for t in range(n[0], n[1]):
@@ -206,7 +207,7 @@ def _deal(offset, p, c, low, high, due, top, order, draw, most, shade):  # type:
     return net, log[:made].copy(), number, turn
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def _rows(party, side, out):  # type: ignore[no-untyped-def]
     """Write the row of the party at one side of every trade."""
     plain = True

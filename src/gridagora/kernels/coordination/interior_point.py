@@ -7,22 +7,27 @@ of the columns instead (`thin`): a diagonal and a matrix of low rank are inverte
 
 import numpy as np
 from numba import njit, types
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
-from gridagora.kernels.stores.polyline import INLINE, JIT, LEAF
+from gridagora.kernels.coordination.newton_system import (
+    factor_newton,
+    newton_matrix,
+    solve_newton,
+    sum_rows,
+    thin_matrix,
+    times,
+)
+from gridagora.kernels.stores.polyline import JIT, LEAF
 from gridagora.kernels.stores.table import compile_entry
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 NEAR = 0.995  # share of the way to the boundary
-RIDGE = 1e-13  # of the largest diagonal entry, where a Newton matrix is singular
-LANES = 8  # sums side by side, in an order that no compiler chooses
-PANEL = 4  # columns of a matrix that are factored before the rest hears of them
-RIDGES = 6  # times that a ridge grows a hundredfold before the point stays where it is
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _longest(x, dx, far):  # type: ignore[no-untyped-def]
     """Return the longest step, at most `far`, that keeps a variable positive."""
     for i in range(x.shape[0]):
@@ -31,58 +36,7 @@ def _longest(x, dx, far):  # type: ignore[no-untyped-def]
     return far
 
 
-@njit(**LEAF)
-def _factor_panel(a, start, end, columns, ridge):  # type: ignore[no-untyped-def]
-    """Factor columns start:end of a matrix, in place, and copy them to the rows of `columns`; return whether it is positive."""
-    n = a.shape[0]
-    for k in range(start, end):
-        if not a[k, k] + ridge > 0.0:
-            return False
-        a[k, k] = np.sqrt(a[k, k] + ridge)
-        for i in range(k + 1, n):
-            a[i, k] /= a[k, k]
-            columns[k - start, i] = a[i, k]
-        for i in range(k + 1, n):
-            for j in range(k + 1, min(i + 1, end)):
-                a[i, j] -= a[i, k] * columns[k - start, j]
-    return True
-
-
-@njit(**JIT)
-def _cholesky(a, ridge):  # type: ignore[no-untyped-def]
-    """Factor a matrix in its lower half, in place, with a ridge on the diagonal; return whether it is positive.
-
-    What a panel of four columns takes off the rest is taken off in one pass over it, term by term in the order of the columns.
-    """
-    n = a.shape[0]
-    columns = np.empty((PANEL, n))
-    for start in range(0, n, PANEL):
-        end = min(n, start + PANEL)
-        if not _factor_panel(a, start, end, columns, ridge):
-            return False
-        for i in range(end, n):
-            row, c = a[i, end : i + 1], columns[:, end : i + 1]
-            l0, l1, l2, l3 = a[i, start], a[i, start + 1], a[i, start + 2], a[i, start + 3]
-            for j in range(row.shape[0]):
-                row[j] = (((row[j] - l0 * c[0, j]) - l1 * c[1, j]) - l2 * c[2, j]) - l3 * c[3, j]
-    return True
-
-
-@njit(**LEAF)
-def _substitute(a, x):  # type: ignore[no-untyped-def]
-    """Solve with the factor, in place."""
-    n = x.shape[0]
-    for i in range(n):
-        for k in range(i):
-            x[i] -= a[i, k] * x[k]
-        x[i] /= a[i, i]
-    for i in range(n - 1, -1, -1):
-        x[i] /= a[i, i]
-        for k in range(i):
-            x[k] -= a[i, k] * x[i]
-
-
-@njit(**JIT)
+@register_jitable(**JIT)
 def _by_group(values, first):  # type: ignore[no-untyped-def]
     """Return the sums of values (m,) over the columns of every group, (g,)."""
     total = np.zeros(first.shape[0] - 1)
@@ -92,218 +46,251 @@ def _by_group(values, first):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def _mean_column(p, weight, total, first):  # type: ignore[no-untyped-def]
     """Return the weighted mean of the columns of every group, (g, h)."""
     mean = np.zeros((total.shape[0], p.shape[1]))
     for g in range(total.shape[0]):
+        own = mean[g]
         for i in range(first[g], first[g + 1]):
-            mean[g] += weight[i] * p[i]
-        mean[g] /= total[g]
+            row, share = p[i], weight[i]
+            for t in range(row.shape[0]):
+                own[t] += share * row[t]
+        for t in range(own.shape[0]):
+            own[t] /= total[g]
     return mean
 
 
-@njit(**INLINE)
-def _dot(x, y):  # type: ignore[no-untyped-def]
-    """Return x y, eight sums side by side."""
-    n = x.shape[0]
-    whole = n - n % LANES
-    a = b = c = d = e = f = g = h = 0.0
-    for t in range(0, whole, LANES):
-        a += x[t] * y[t]
-        b += x[t + 1] * y[t + 1]
-        c += x[t + 2] * y[t + 2]
-        d += x[t + 3] * y[t + 3]
-        e += x[t + 4] * y[t + 4]
-        f += x[t + 5] * y[t + 5]
-        g += x[t + 6] * y[t + 6]
-        h += x[t + 7] * y[t + 7]
-    one = ((a + b) + (c + d)) + ((e + f) + (g + h))
-    for t in range(whole, n):
-        one += x[t] * y[t]
-    return one
-
-
-@njit(**JIT)
-def _times(p, x):  # type: ignore[no-untyped-def]
-    """Return p x, a sum for every row of p. A library's threads would take longer to meet than the sums take."""
-    total = np.empty(p.shape[0])
-    for i in range(p.shape[0]):
-        total[i] = _dot(p[i], x)
+@register_jitable(**LEAF)
+def _products(x, y):  # type: ignore[no-untyped-def]
+    """Return the sum of products, one after another."""
+    total = 0.0
+    for i in range(x.shape[0]):
+        total += x[i] * y[i]
     return total
 
 
-@njit(**JIT)
-def _sum_rows(weight, p):  # type: ignore[no-untyped-def]
-    """Return the weighted sum of the rows of p."""
-    total = np.zeros(p.shape[1])
-    for i in range(p.shape[0]):
-        row, share = p[i], weight[i]
-        for t in range(row.shape[0]):
-            total[t] += share * row[t]
+@register_jitable(**LEAF)
+def _products_ahead(x, dx, far_x, y, dy, far_y):  # type: ignore[no-untyped-def]
+    """Return the sum of products after a step."""
+    total = 0.0
+    for i in range(x.shape[0]):
+        total += (x[i] + far_x * dx[i]) * (y[i] + far_y * dy[i])
     return total
 
 
-@njit(**JIT)
-def _newton_matrix(apart, diagonal):  # type: ignore[no-untyped-def]
-    """Return the lower half of apart' apart and a diagonal; zeros above. Four rows at a time go into every sum."""
-    m, n = apart.shape
-    matrix = np.zeros((n, n))
-    whole = m - m % PANEL
-    for i in range(0, whole, PANEL):
-        for j in range(n):
-            row, c = matrix[j, : j + 1], apart[i : i + PANEL, : j + 1]
-            l0, l1, l2, l3 = apart[i, j], apart[i + 1, j], apart[i + 2, j], apart[i + 3, j]
-            for k in range(j + 1):
-                row[k] += l0 * c[0, k] + l1 * c[1, k] + l2 * c[2, k] + l3 * c[3, k]
-    for i in range(whole, m):
-        for j in range(n):
-            row, c, one = matrix[j, : j + 1], apart[i, : j + 1], apart[i, j]
-            for k in range(j + 1):
-                row[k] += one * c[k]
-    for j in range(n):
-        matrix[j, j] += diagonal[j]
-    return matrix
+@register_jitable(**LEAF)
+def _aim(x, y, dx, dy, sense, sigma, out):  # type: ignore[no-untyped-def]
+    """Write what is too much of every product x y where a step has moved x by dx in its sense, and y by dy."""
+    for i in range(out.shape[0]):
+        out[i] = x[i] * y[i] + sense * dx[i] * dy[i] - sigma
 
 
-@njit(**JIT)
-def _thin_matrix(apart, diagonal):  # type: ignore[no-untyped-def]
-    """Return the lower half of 1 + apart diagonal^-1 apart', of the size of the columns."""
-    m = apart.shape[0]
-    matrix, even = np.zeros((m, m)), apart / np.sqrt(diagonal)
-    for i in range(m):
-        for j in range(i + 1):
-            matrix[i, j] = _dot(even[i], even[j])
-        matrix[i, i] += 1.0
-    return matrix
+@register_jitable(**LEAF)
+def _follow(x, y, dx, sense, aim, out):  # type: ignore[no-untyped-def]
+    """Write how the multiplier y of x moves with it."""
+    for i in range(out.shape[0]):
+        out[i] = -(aim[i] + sense * y[i] * dx[i]) / x[i]
 
 
-@njit(**JIT)
-def _solve_newton(factor, apart, diagonal, thin, x):  # type: ignore[no-untyped-def]
-    """Solve (apart' apart + diagonal) x' = x by the factor of either size, in place."""
-    if not thin:
-        _substitute(factor, x)
-        return
-    x /= diagonal
-    y = _times(apart, x)
-    _substitute(factor, y)
-    x -= _sum_rows(y, apart) / diagonal
+@register_jitable(**LEAF)
+def _move(x, dx, far):  # type: ignore[no-untyped-def]
+    """Take a step."""
+    for i in range(x.shape[0]):
+        x[i] += far * dx[i]
 
 
-@njit(**JIT)
-def _factor(matrix):  # type: ignore[no-untyped-def]
-    """Return the factor of a Newton matrix, and whether there is one; a ridge is added where it is singular."""
-    most = np.max(np.diag(matrix))
-    ridge = 0.0
-    for _ in range(RIDGES):
-        factor = matrix.copy()
-        if _cholesky(factor, ridge):
-            return factor, True
-        ridge = RIDGE * most if ridge == 0.0 else 100.0 * ridge
-    return matrix, False
+@register_jitable(**LEAF)
+def _sum_blocks(x, out):  # type: ignore[no-untyped-def]
+    """Write the sums over the blocks of the supply, (4 h,) to (h,)."""
+    h = out.shape[0]
+    for t in range(h):
+        out[t] = x[t]
+    for start in range(h, x.shape[0], h):
+        for t in range(h):
+            out[t] += x[start + t]
 
 
-@njit(**JIT)
-def _direction(p, first, of, dt, slope, point, parts, residuals, aims):  # type: ignore[no-untyped-def]
-    """Return the solution of one Newton system for the given residuals and aims; that of v is minus that of u."""
+@register_jitable(**JIT)
+def _direct(p, first, of, dt, slope, point, parts, residuals, aims, moved):  # type: ignore[no-untyped-def]
+    """Write the solution of one Newton system for the given residuals and aims; v moves against u."""
     w, z, u, v, a, b = point
-    factor, dw, total, mean, du, damp, apart, diagonal, thin = parts
+    factor, dw, total, mean, du, sum_u, damp, apart, diagonal, thin = parts
     r_w, r_u, r_y, r_l = residuals
     aim_w, aim_u, aim_v = aims
-    g_w = r_w + aim_w / w
-    g_u = r_u + aim_u / u - aim_v / v
-    drawn = (du * g_u).sum(axis=0)
+    d_w, d_z, d_u, d_a, d_b, y, lam = moved
+    m, h = p.shape
+    g_w, g_u, drawn, part = np.empty(m), np.empty(4 * h), np.empty(h), np.empty(m)
+    for i in range(4 * h):
+        g_u[i] = r_u[i] + aim_u[i] / u[i] - aim_v[i] / v[i]
+        d_u[i] = du[i] * g_u[i]
+    _sum_blocks(d_u, drawn)
     # weights: d_w = -dw (g_w + p lam + y), y from each simplex
-    push = (_by_group(dw * g_w, first) - r_y) / total
-    lam = r_l + _sum_rows(-dw * (g_w - push[of]), p) + drawn / damp
-    _solve_newton(factor, apart, diagonal, thin, lam)
-    y = -(push + _times(mean, lam))
-    d_w = -dw * (g_w + _times(p, lam) + y[of])
-    both = (du.sum(axis=0) * lam - drawn) / damp
-    d_u = du * (lam - g_u - dt * slope * both)
-    return (
-        d_w,
-        -(aim_w + z * d_w) / w,
-        d_u,
-        -(aim_u + a * d_u) / u,
-        -(aim_v - b * d_u) / v,
-        y,
-        lam,
-    )
+    for i in range(m):
+        g_w[i] = r_w[i] + aim_w[i] / w[i]
+        part[i] = dw[i] * g_w[i]
+    push = _by_group(part, first)
+    for g in range(push.shape[0]):
+        push[g] = (push[g] - r_y[g]) / total[g]
+    for i in range(m):
+        part[i] = -dw[i] * (g_w[i] - push[of[i]])
+    given = sum_rows(part, p)
+    for t in range(h):
+        lam[t] = r_l[t] + given[t] + drawn[t] / damp[t]
+    solve_newton(factor, apart, diagonal, thin, lam)
+    given, taken = times(mean, lam), times(p, lam)
+    for g in range(push.shape[0]):
+        y[g] = -(push[g] + given[g])
+    for i in range(m):
+        d_w[i] = -dw[i] * (g_w[i] + taken[i] + y[of[i]])
+    for t in range(h):
+        both = (sum_u[t] * lam[t] - drawn[t]) / damp[t]
+        for i in range(t, 4 * h, h):
+            d_u[i] = du[i] * (lam[t] - g_u[i] - dt[t] * slope[t] * both)
+    _follow(w, z, d_w, 1.0, aim_w, d_z)
+    _follow(u, a, d_u, 1.0, aim_u, d_a)
+    _follow(v, b, d_u, -1.0, aim_v, d_b)
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def _reach(point, moved):  # type: ignore[no-untyped-def]
     """Return the longest step that keeps every bounded variable positive."""
     w, z, u, v, a, b = point
     d_w, d_z, d_u, d_a, d_b, _, _ = moved
     far = _longest(z, d_z, _longest(w, d_w, np.inf))
-    for k in range(4):
-        far = _longest(u[k], d_u[k], _longest(v[k], -d_u[k], far))
-        far = _longest(a[k], d_a[k], _longest(b[k], d_b[k], far))
-    return far
+    far = _longest(u, d_u, far)
+    for i in range(v.shape[0]):
+        if d_u[i] > 0.0:
+            far = min(far, v[i] / d_u[i])
+    return _longest(b, d_b, _longest(a, d_a, far))
+
+
+@register_jitable(**JIT)
+def _begin(p, f, first, dt, marginal, length, centre, w, lam):  # type: ignore[no-untyped-def]
+    """Write the first weights and prices; return the group of every column, and the other variables."""
+    m, h = p.shape
+    of, y = np.empty(m, np.int64), np.empty(first.shape[0] - 1)
+    z, u, v, a, b = np.empty(m), np.empty(4 * h), np.empty(4 * h), np.empty(4 * h), np.empty(4 * h)
+    for g in range(y.shape[0]):
+        for i in range(first[g], first[g + 1]):
+            of[i], w[i] = g, 1.0 / (first[g + 1] - first[g])
+    for t in range(h):
+        lam[t] = dt[t] * centre[t]
+        for k in range(4):
+            gain, i = dt[t] * marginal[k, t] - lam[t], k * h + t
+            u[i] = v[i] = 0.5 * length[k, t]
+            a[i] = max(gain, 0.0) + 0.1 * dt[t]
+            b[i] = a[i] - gain
+    reduced, total = times(p, lam), 0.0
+    for g in range(y.shape[0]):
+        least = np.inf
+        for i in range(first[g], first[g + 1]):
+            reduced[i] = f[i] + reduced[i]
+            least = min(least, reduced[i])
+        y[g] = -least
+        for i in range(first[g], first[g + 1]):
+            z[i] = reduced[i] + y[g]
+            total += z[i]
+    rise = max(total / m, 1e-4)
+    for i in range(m):
+        z[i] += rise
+    return of, y, z, u, v, a, b
+
+
+@register_jitable(**JIT)
+def _newton_parts(p, first, of, dt, slope, step, point, sum_u, thin):  # type: ignore[no-untyped-def]
+    """Return what the Newton systems of a point have in common, and whether its matrix could be factored."""
+    w, z, u, v, a, b = point
+    m, h = p.shape
+    dw, du, apart = np.empty(m), np.empty(4 * h), np.empty((m, h))
+    damp, diagonal = np.empty(h), np.empty(h)
+    for i in range(m):
+        dw[i] = w[i] / z[i]
+    for i in range(4 * h):
+        du[i] = 1.0 / (a[i] / u[i] + b[i] / v[i])
+    _sum_blocks(du, sum_u)
+    total = _by_group(dw, first)
+    mean = _mean_column(p, dw, total, first)
+    for t in range(h):
+        damp[t] = 1.0 + dt[t] * slope[t] * sum_u[t]
+        diagonal[t] = step / dt[t] + sum_u[t] / damp[t]
+    for i in range(m):
+        row, off, side, root = p[i], mean[of[i]], apart[i], np.sqrt(dw[i])
+        for t in range(h):
+            side[t] = root * (row[t] - off[t])
+    matrix = thin_matrix(apart, diagonal) if thin else newton_matrix(apart, diagonal)
+    factor, whole = factor_newton(matrix)
+    return (factor, dw, total, mean, du, sum_u, damp, apart, diagonal, thin), whole
+
+
+@register_jitable(**JIT)
+def _residuals(p, f, first, of, dt, supply, centre, step, point, y, lam, sum_u):  # type: ignore[no-untyped-def]
+    """Return what is left of the conditions of first order: of weights, supply, simplexes and balance."""
+    w, z, u, _, a, b = point
+    base, q_min, marginal, slope = supply
+    h = p.shape[1]
+    r_w, r_u, r_y, r_l = times(p, lam), np.empty(4 * h), _by_group(w, first), sum_rows(w, p)
+    for i in range(r_w.shape[0]):
+        r_w[i] = f[i] + r_w[i] - z[i] + y[of[i]]
+    for g in range(r_y.shape[0]):
+        r_y[g] -= 1.0
+    _sum_blocks(u, sum_u)
+    for t in range(h):
+        q = q_min[t] + sum_u[t]
+        r_l[t] = base[t] + r_l[t] - q - step * (lam[t] / dt[t] - centre[t])
+        for k in range(4):
+            i = k * h + t
+            r_u[i] = dt[t] * (marginal[k, t] + slope[t] * q) - lam[t] - a[i] + b[i]
+    return r_w, r_u, r_y, r_l
 
 
 @njit(**JIT)
-def _solve_master(p, f, first, dt, base, q_min, marginal, length, slope, centre, step, rounds, tolerance, thin, w, lam):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Write the weights and dt times the price of the solution; return the mean complementarity that is left."""
+def _solve_master(columns, f, first, dt, base, q_min, marginal, length, slope, centre, step, rounds, tolerance, thin, w, lam):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Write the weights and dt times the price of the solution; return the mean complementarity that is left.
+
+    The four blocks of the supply stand one behind the other in rows of 4 h. Loops over numbers take a small part of the time
+    that expressions over arrays take to compile.
+    """
+    p = columns.copy()
     m, h = p.shape
-    size = first[1:] - first[:-1]
-    of = np.repeat(np.arange(size.shape[0]), size)
-    w[:], lam[:] = (1.0 / size)[of], dt * centre
-    u, v = 0.5 * length, 0.5 * length
-    gain = dt * marginal - lam
-    a = np.maximum(gain, 0.0) + 0.1 * dt
-    b = a - gain
-    reduced = f + _times(p, lam)
-    y = np.empty(size.shape[0])
-    for g in range(size.shape[0]):
-        y[g] = -np.min(reduced[first[g] : first[g + 1]])
-    z = reduced + y[of]
-    z += max(np.mean(z), 1e-4)
+    of, y, z, u, v, a, b = _begin(p, f, first, dt, marginal, length, centre, w, lam)
+    point, supply, sum_u = (w, z, u, v, a, b), (base, q_min, marginal, slope), np.empty(h)
+    d_w, d_z, d_y, d_l = np.empty(m), np.empty(m), np.empty(y.shape[0]), np.empty(h)
+    d_u, d_a, d_b = np.empty(4 * h), np.empty(4 * h), np.empty(4 * h)
+    aims, moved = (
+        (np.empty(m), np.empty(4 * h), np.empty(4 * h)),
+        (d_w, d_z, d_u, d_a, d_b, d_y, d_l),
+    )
     mu = np.inf
     for _ in range(rounds):
-        mu = (np.sum(w * z) + np.sum(u * a) + np.sum(v * b)) / (m + 8 * h)
+        mu = (_products(w, z) + _products(u, a) + _products(v, b)) / (m + 8 * h)
         if mu < tolerance:
             break
-        q = q_min + u.sum(axis=0)
-        r_w = f + _times(p, lam) - z + y[of]
-        r_u = dt * (marginal + slope * q) - lam - a + b
-        r_y = _by_group(w, first) - 1.0
-        r_l = base + _sum_rows(w, p) - q - step * (lam / dt - centre)
-        dw, du = w / z, 1.0 / (a / u + b / v)
-        total, sum_u = _by_group(dw, first), du.sum(axis=0)
-        mean, damp = _mean_column(p, dw, total, first), 1.0 + dt * slope * sum_u
-        apart = np.sqrt(dw).reshape(m, 1) * (p - mean[of])
-        diagonal = step / dt + sum_u / damp
-        matrix = _thin_matrix(apart, diagonal) if thin else _newton_matrix(apart, diagonal)
-        factor, whole = _factor(matrix)
+        residuals = _residuals(p, f, first, of, dt, supply, centre, step, point, y, lam, sum_u)
+        parts, whole = _newton_parts(p, first, of, dt, slope, step, point, sum_u, thin)
         if not whole:  # nothing is left to move: it stays where it is
             break
-        point, parts = (
-            (w, z, u, v, a, b),
-            (factor, dw, total, mean, du, damp, apart, diagonal, thin),
-        )
-        residuals, aims = (r_w, r_u, r_y, r_l), (w * z, u * a, v * b)
-        moved = _direction(p, first, of, dt, slope, point, parts, residuals, aims)
-        far = min(_reach(point, moved), 1.0)
-        d_w, d_z, d_u, d_a, d_b, _, _ = moved
-        ahead = np.sum((w + far * d_w) * (z + far * d_z))
-        ahead += np.sum((u + far * d_u) * (a + far * d_a))
-        ahead += np.sum((v - far * d_u) * (b + far * d_b))
-        sigma = mu * (ahead / (m + 8 * h) / mu) ** 3
-        aims = (w * z + d_w * d_z - sigma, u * a + d_u * d_a - sigma, v * b - d_u * d_b - sigma)
-        moved = _direction(p, first, of, dt, slope, point, parts, residuals, aims)
-        far = min(NEAR * _reach(point, moved), 1.0)
-        d_w, d_z, d_u, d_a, d_b, d_y, d_l = moved
-        w += far * d_w
-        z += far * d_z
-        u += far * d_u
-        v -= far * d_u
-        a += far * d_a
-        b += far * d_b
-        y += far * d_y
-        lam += far * d_l
+        sigma = 0.0
+        d_w[:], d_z[:], d_u[:], d_a[:], d_b[:] = 0.0, 0.0, 0.0, 0.0, 0.0
+        for turn in range(2):  # first all the way, then as far as that showed to be well
+            _aim(w, z, d_w, d_z, 1.0, sigma, aims[0])
+            _aim(u, a, d_u, d_a, 1.0, sigma, aims[1])
+            _aim(v, b, d_u, d_b, -1.0, sigma, aims[2])
+            _direct(p, first, of, dt, slope, point, parts, residuals, aims, moved)
+            far = min((NEAR if turn > 0 else 1.0) * _reach(point, moved), 1.0)
+            if turn == 0:
+                ahead = _products_ahead(w, d_w, far, z, d_z, far)
+                ahead += _products_ahead(u, d_u, far, a, d_a, far)
+                ahead += _products_ahead(v, d_u, -far, b, d_b, far)
+                sigma = mu * (ahead / (m + 8 * h) / mu) ** 3
+        _move(w, d_w, far)
+        _move(z, d_z, far)
+        _move(u, d_u, far)
+        _move(v, d_u, -far)
+        _move(a, d_a, far)
+        _move(b, d_b, far)
+        _move(y, d_y, far)
+        _move(lam, d_l, far)
     return mu
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit, types
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from gridagora.kernels.stores.polyline import JIT
@@ -38,7 +39,7 @@ class SoldPrices(NamedTuple):
     off_kw: float
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def _net_import(short, internal, gain, outside, limit, over, net, still):  # type: ignore[no-untyped-def]
     """Write the net import of each hour, and whether it stands still while the need moves a little."""
     buy, sell, base = outside
@@ -56,7 +57,7 @@ def _net_import(short, internal, gain, outside, limit, over, net, still):  # typ
         still[t] = 1.0 if full or (buying <= 0.0 and selling >= 0.0) else 0.0
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def _try(price, game, sold, here):  # type: ignore[no-untyped-def]
     """Write what follows from a retail price; return the value that is least at the solution."""
     made, internal, gain, outside, limit, over, own, choke, _ = game
@@ -85,7 +86,7 @@ def _try(price, game, sold, here):  # type: ignore[no-untyped-def]
     return cost + 0.5 * np.sum((internal + inside[0]) * rest) - worth
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def _off(slope, price, top):  # type: ignore[no-untyped-def]
     """Return the largest slope in hours whose price may move that way."""
     most = 0.0
@@ -95,7 +96,7 @@ def _off(slope, price, top):  # type: ignore[no-untyped-def]
     return most
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def _move(slope, still, price, game, sold):  # type: ignore[no-untyped-def]
     """Return the Newton step of the prices that are free, nil where all of them stand to the last digits."""
     _, _, gain, _, _, _, own, choke, top = game

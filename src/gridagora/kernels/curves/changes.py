@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit, types
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from gridagora.kernels.stores.polyline import JIT, LEAF
@@ -29,7 +30,7 @@ class CurveChanges(NamedTuple):
     bits: int
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _whole(value, step, top):  # type: ignore[no-untyped-def]
     return np.int32(min(max(np.rint(value / step), -top), top))
 

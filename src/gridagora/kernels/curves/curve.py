@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, types
+from numba.extending import register_jitable
 from numpy.typing import ArrayLike, NDArray
 
 from gridagora.kernels.stores.polyline import JIT, LEAF, append, between
@@ -44,7 +45,7 @@ class Compressed(NamedTuple):
     loss_usd_per_h: float
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _first_at_most(price, lo, hi, level):  # type: ignore[no-untyped-def]
     """Return the first index in [lo, hi) whose falling price is at most `level`, else hi."""
     while lo < hi:
@@ -56,7 +57,7 @@ def _first_at_most(price, lo, hi, level):  # type: ignore[no-untyped-def]
     return lo
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _range(p_kw, price, start, stop, level):  # type: ignore[no-untyped-def]
     """Return the powers of one row just above and just below a price."""
     i = _first_at_most(price, start, stop, level)
@@ -74,7 +75,7 @@ def _range(p_kw, price, start, stop, level):  # type: ignore[no-untyped-def]
     return p_kw[i], p_kw[j]
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _integer(p):  # type: ignore[no-untyped-def]
     return np.int64(np.rint(p * MICROWATTS))
 
@@ -97,7 +98,7 @@ def _at_rows(offset, p_kw, price, level, share, out):  # type: ignore[no-untyped
         out[i] = low + share * (high - low)
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _supply_range(p_kw, price, level):  # type: ignore[no-untyped-def]
     """Return what a rising supply offers just below and just above a price."""
     n = p_kw.shape[0]
@@ -118,7 +119,7 @@ def _supply_range(p_kw, price, level):  # type: ignore[no-untyped-def]
     return p_kw[i], p_kw[j]
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _gather(offset, price, sp, s_price, lo, hi, found):  # type: ignore[no-untyped-def]
     """Collect the distinct-looking breakpoint prices strictly inside (lo, hi)."""
     n = 0
@@ -133,7 +134,7 @@ def _gather(offset, price, sp, s_price, lo, hi, found):  # type: ignore[no-untyp
     return n
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _shrink(found, n, lo, hi):  # type: ignore[no-untyped-def]
     m = 0
     for v in range(n):
@@ -158,7 +159,7 @@ def _in_order(offset, p_kw, price):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def _pivot(found, n):  # type: ignore[no-untyped-def]
     """Return the median of nine entries spread over the list: few rounds without sorting."""
     few = np.empty(9)
@@ -208,7 +209,7 @@ def _clear(offset, p_kw, price, base, sp, s_price):  # type: ignore[no-untyped-d
     return level, 0.0, (low + fixed) / MICROWATTS
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _sum_two(ap, ac, bp, bc, p_kw, cost):  # type: ignore[no-untyped-def]
     """Add two curves given as power over falling price; cost = minus price, rising. Returns the length."""
     na, nb = ap.shape[0], bp.shape[0]
@@ -255,7 +256,7 @@ def _add(offset, p_kw, price):  # type: ignore[no-untyped-def]
     return p[: start[rows]].copy(), -cost[: start[rows]]
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _split(p_kw, price, a, b):  # type: ignore[no-untyped-def]
     """Return the point inside a stretch that leaves the smallest rectangles on both sides."""
     least, found = np.inf, a + 1
@@ -268,7 +269,7 @@ def _split(p_kw, price, a, b):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _stretches(p_kw, price, a, last, blocks, cuts):  # type: ignore[no-untyped-def]
     """Write the ends of at most `blocks` stretches of the points a..last to `cuts`; return how many ends there are."""
     cuts[0], cuts[1], count = a, last, 2

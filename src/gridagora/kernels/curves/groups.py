@@ -46,7 +46,7 @@ def _gather(offset, p_kw, price, group, base, out_offset):  # type: ignore[no-un
     first, who = np.empty(count + 1, np.int64), np.empty(n, np.int64)
     ra, rb, key = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n)
     p, c, one, two = p_kw.copy(), price.copy(), np.empty((2, points)), np.empty((2, points))
-    q, d, end = np.empty(points + count), np.empty(points + count), 0
+    q, d, end = np.empty(points + count), np.empty(points + count), np.int64(0)
     list_members(group, first, who)
     point_rows(offset[:-1], offset[1:], who, 0, n, ra, rb)
     for g in range(count):
@@ -85,12 +85,13 @@ def _inside_groups(offset, p_kw, price, group, q_kw, level, share, out_level, ou
     count, n = q_kw.shape[0], group.shape[0]
     first, who = np.empty(count + 1, np.int64), np.empty(n, np.int64)
     ra, rb, found = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(p_kw.shape[0])
+    p, c = p_kw.copy(), price.copy()  # memory of its own, for which `layers` has all below compiled
     list_members(group, first, who)
     point_rows(offset[:-1], offset[1:], who, 0, n, ra, rb)
     for g in range(count):
         out_level[g], out_share[g] = settle(
-            p_kw,
-            price,
+            p,
+            c,
             ra,
             rb,
             first[g],
@@ -107,16 +108,17 @@ def _each_row(offset, p_kw, price, group, level, share, q_kw, exact, out):  # ty
     count, n = level.shape[0], group.shape[0]
     first, who = np.empty(count + 1, np.int64), np.empty(n, np.int64)
     ra, rb, taken = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
+    p, c = p_kw.copy(), price.copy()
     list_members(group, first, who)
     point_rows(offset[:-1], offset[1:], who, 0, n, ra, rb)
     for i in range(n):
-        low, high = _range(p_kw, price, offset[i], offset[i + 1], level[group[i]])
+        low, high = _range(p, c, offset[i], offset[i + 1], level[group[i]])
         taken[i] = _integer(low + share[group[i]] * (high - low))
     if exact:
         for g in range(count):
             allocate(
-                p_kw,
-                price,
+                p,
+                c,
                 ra,
                 rb,
                 who,

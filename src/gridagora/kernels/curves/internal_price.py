@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit, types
+from numba.extending import register_jitable
 from numpy.typing import ArrayLike, NDArray
 
 from gridagora.kernels.curves.curve import Curves, _range
@@ -29,7 +30,7 @@ class InsidePrice(NamedTuple):
     share: Floats
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _net(offset, p_kw, price, own, rest, level):  # type: ignore[no-untyped-def]
     """Return the net power of a home just above and just below a price."""
     above, below = rest, rest
@@ -40,7 +41,7 @@ def _net(offset, p_kw, price, own, rest, level):  # type: ignore[no-untyped-def]
     return above, below
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _idle(offset, p_kw, price, own, rest, lo, hi, over, under):  # type: ignore[no-untyped-def]
     """Return price and share at which nothing crosses: net power is `over` > 0 just above lo, `under` < 0 just below hi."""
     for i in own:
@@ -64,7 +65,7 @@ def _idle(offset, p_kw, price, own, rest, lo, hi, over, under):  # type: ignore[
     return min(max(level, np.nextafter(lo, hi)), np.nextafter(hi, lo)), 0.0
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _beyond(offset, p_kw, price, own, rest, buy, limit, over):  # type: ignore[no-untyped-def]
     """Return price and share in a home that takes more than its limit at the import price, or may at a tie."""
     above, under = _net(offset, p_kw, price, own, rest, buy)
@@ -77,7 +78,7 @@ def _beyond(offset, p_kw, price, own, rest, buy, limit, over):  # type: ignore[n
     return _idle(offset, p_kw, price, own, rest - limit, buy, top, above - limit, under - limit)
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _below(offset, p_kw, price, own, rest, sell, floor, less, most):  # type: ignore[no-untyped-def]
     """Return price and share in a home that gives more than its limit at the credit, at which it takes `most` < floor."""
     bottom = sell - less

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit, types
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from gridagora.kernels.curves.curve import MICROWATTS, Curves, _blocks, _clear, _integer, _range
@@ -170,7 +171,7 @@ def _down(  # type: ignore[no-untyped-def]
         p_kw[i] = taken[i] / MICROWATTS
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def _publish(begin, end, n, chosen, p, c):  # type: ignore[no-untyped-def]
     """Return the curves that chosen places passed up, one after another."""
     offset = np.zeros(chosen.shape[0] + 1, np.int64)

@@ -5,7 +5,7 @@ of references (ra, rb) to such points. Powers that come down are integer microwa
 """
 
 import numpy as np
-from numba import njit
+from numba.extending import register_jitable
 
 from gridagora.kernels.curves.curve import _integer, _pivot, _range, _shrink
 from gridagora.kernels.stores.polyline import JIT, LEAF
@@ -13,7 +13,7 @@ from gridagora.kernels.stores.polyline import JIT, LEAF
 KEY = 0.6180339887498949
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def append_point(p, c, start, n, p_new, c_new):  # type: ignore[no-untyped-def]
     """Append a point to the curve that begins at `start`; return the new end. Middles of flats and gaps are dropped."""
     if n > start:
@@ -32,7 +32,7 @@ def append_point(p, c, start, n, p_new, c_new):  # type: ignore[no-untyped-def]
     return n + 1
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _rise(p, c, i, end):  # type: ignore[no-untyped-def]
     """Return the power gained for each $/kWh of falling price beyond point i - 1; zero beyond the end and along a block."""
     if i == end or c[i] == c[i - 1]:
@@ -40,7 +40,7 @@ def _rise(p, c, i, end):  # type: ignore[no-untyped-def]
     return (p[i] - p[i - 1]) / (c[i - 1] - c[i])
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def merge(p, c, a, a_end, b, b_end, q, d, n):  # type: ignore[no-untyped-def]
     """Append the sum of the curves [a, a_end) and [b, b_end) of (p, c) to (q, d); return the new end.
 
@@ -74,7 +74,7 @@ def merge(p, c, a, a_end, b, b_end, q, d, n):  # type: ignore[no-untyped-def]
     return n
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _key(p, c, a, b):  # type: ignore[no-untyped-def]
     total = 0.0
     for v in range(a, b):
@@ -82,7 +82,7 @@ def _key(p, c, a, b):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _before(p, c, a, a_end, b, b_end):  # type: ignore[no-untyped-def]
     """Say whether one curve comes before another, point by point: only curves of one content are neither."""
     for v in range(min(a_end - a, b_end - b)):
@@ -93,7 +93,7 @@ def _before(p, c, a, a_end, b, b_end):  # type: ignore[no-untyped-def]
     return a_end - a < b_end - b
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _sort(p, c, ra, rb, key, s, e):  # type: ignore[no-untyped-def]
     """Sort the references s..e-1 by key and content (Shell): where neither is first the curves are one and the same."""
     for r in range(s, e):
@@ -114,10 +114,10 @@ def _sort(p, c, ra, rb, key, s, e):  # type: ignore[no-untyped-def]
         gap //= 3
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _halve(p, c, ra, rb, s, e, q, d):  # type: ignore[no-untyped-def]
     """Add neighbours among the references s..e-1 into (q, d), where the references then point. Returns their new end."""
-    n, last = 0, s
+    n, last = np.int64(0), s
     for r in range(s, e, 2):
         start = n
         if r + 1 < e:
@@ -131,7 +131,7 @@ def _halve(p, c, ra, rb, s, e, q, d):  # type: ignore[no-untyped-def]
     return last
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def sum_up(p, c, ra, rb, key, s, e, base, one, two, q, d, n):  # type: ignore[no-untyped-def]
     """Append the sum of the references s..e-1 plus `base` to (q, d). `one`, `two` (2, room) are scratch; the references die."""
     if s == e:
@@ -147,14 +147,14 @@ def sum_up(p, c, ra, rb, key, s, e, base, one, two, q, d, n):  # type: ignore[no
     return n
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _price_at(p, c, i, at):  # type: ignore[no-untyped-def]
     """Return the price at a power on the edge that ends in point i, its first end not beyond and its second end beyond."""
     level = c[i - 1] + (c[i] - c[i - 1]) * ((at - p[i - 1]) / (p[i] - p[i - 1]))
     return min(max(level, c[i]), c[i - 1])
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _copy(p, c, i, end, most, over, q, d, n):  # type: ignore[no-untyped-def]
     """Append the points from i on whose power is at most `most`, their prices raised; return the next point and the new end."""
     while i < end and p[i] <= most:
@@ -163,7 +163,7 @@ def _copy(p, c, i, end, most, over, q, d, n):  # type: ignore[no-untyped-def]
     return i, n
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def limit_curve(p, c, a, b, low, high, over, q, d, n):  # type: ignore[no-untyped-def]
     """Append the published curve of [a, b) under its limits to (q, d); at most four points more. Returns the new end."""
     i = a
@@ -183,7 +183,7 @@ def limit_curve(p, c, a, b, low, high, over, q, d, n):  # type: ignore[no-untype
     return n
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def sum_sides(p, c, ra, rb, s, e, level):  # type: ignore[no-untyped-def]
     """Return the summed powers of the references just above and just below a price [integer microwatts]."""
     above, below = np.int64(0), np.int64(0)
@@ -194,13 +194,13 @@ def sum_sides(p, c, ra, rb, s, e, level):  # type: ignore[no-untyped-def]
     return above, below
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _part(q, low, high):  # type: ignore[no-untyped-def]
     """Return the tie share at which q is taken."""
     return min(max(float(q - low) / float(high - low), 0.0), 1.0) if high > low else 0.0
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _beyond(c, ra, rb, s, e, lo, hi, found):  # type: ignore[no-untyped-def]
     """Collect the breakpoint prices strictly inside (lo, hi); return how many."""
     n = 0
@@ -212,7 +212,7 @@ def _beyond(c, ra, rb, s, e, lo, hi, found):  # type: ignore[no-untyped-def]
     return n
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def _nearest(p, c, ra, rb, s, e, q, level, low, high, slack, found):  # type: ignore[no-untyped-def]
     """Return the price nearest to `level` at which the rows take q, and the tie share; they take low..high at `level`."""
     up = q < low
@@ -243,7 +243,7 @@ def _nearest(p, c, ra, rb, s, e, q, level, low, high, slack, found):  # type: ig
     return min(max(at, np.nextafter(lo, hi)), np.nextafter(hi, lo)), 0.0
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def settle(p, c, ra, rb, s, e, q, level, share, found):  # type: ignore[no-untyped-def]
     """Return the price and tie share at which the references s..e-1 take q [integer microwatts]; see `tree.inside`."""
     slack = np.int64((e - s) // 2 + 2)
@@ -255,7 +255,7 @@ def settle(p, c, ra, rb, s, e, q, level, share, found):  # type: ignore[no-untyp
     return _nearest(p, c, ra, rb, s, e, q, level, low, high, slack, found)
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def allocate(p, c, ra, rb, who, s, e, level, share, q, out):  # type: ignore[no-untyped-def]
     """Write the power of every reference to out[who] so that they add up to q; the rest goes round in small equal parts."""
     rest, open_rows = q, e - s
@@ -275,7 +275,7 @@ def allocate(p, c, ra, rb, who, s, e, level, share, q, out):  # type: ignore[no-
                 break
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def list_members(group, first, who):  # type: ignore[no-untyped-def]
     """List the rows of every group in row order: who[first[g]:first[g + 1]]."""
     first[:] = 0
@@ -292,7 +292,7 @@ def list_members(group, first, who):  # type: ignore[no-untyped-def]
     first[-1] = group.shape[0]
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def point_rows(begin, end, who, s, e, ra, rb):  # type: ignore[no-untyped-def]
     """Point the references s..e-1 to the curves of the rows `who`, row i being begin[i]..end[i]-1."""
     for r in range(s, e):

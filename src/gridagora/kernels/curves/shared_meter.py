@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit, types
+from numba.extending import register_jitable
 from numpy.typing import ArrayLike, NDArray
 
 from gridagora.kernels.curves.meter_limits import spread_limits
@@ -24,6 +25,7 @@ from gridagora.kernels.stores.bellman import (
     P_REF,
     PROX,
     UNDER,
+    copy_pair,
     copy_row,
 )
 from gridagora.kernels.stores.polyline import JIT, LEAF
@@ -175,7 +177,7 @@ def solve_meter(
     return plan._replace(gap_usd=plan.cost_usd - plan.bound_usd)
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _sum(row):  # type: ignore[no-untyped-def]
     """Sum of a row in eight lanes, as sums of arrays are taken elsewhere."""
     n = row.shape[0]
@@ -202,7 +204,7 @@ def _sum(row):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _add_up(p, load, out):  # type: ignore[no-untyped-def]
     """Write what the meter of a home sees by step: `load` and the power of its stores; `out` may be `load` itself."""
     for t in range(out.shape[0]):
@@ -212,7 +214,7 @@ def _add_up(p, load, out):  # type: ignore[no-untyped-def]
         out[t] = load[t] + total
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _paid_at_meter(net, buy, sell, limit, over, floor, under, dt, scratch):  # type: ignore[no-untyped-def]
     """Cost of net power at the meter [$]."""
     for t in range(net.shape[0]):
@@ -225,7 +227,7 @@ def _paid_at_meter(net, buy, sell, limit, over, floor, under, dt, scratch):  # t
     return _sum(scratch)
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _turn_price(  # type: ignore[no-untyped-def]
     p, m, rho, load, buy, sell, limit, over, floor, under, inside, mean
 ):
@@ -252,7 +254,7 @@ def _turn_price(  # type: ignore[no-untyped-def]
         mean[t] = crossing / m
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _aim(f, prox):  # type: ignore[no-untyped-def]
     """Give a store a proximal term towards no power, and neither a load beside it nor a limit."""
     for t in range(f.shape[0]):
@@ -263,7 +265,7 @@ def _aim(f, prox):  # type: ignore[no-untyped-def]
             f[t, FLOOR], f[t, UNDER] = -np.inf, 0.0
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def _share(  # type: ignore[no-untyped-def]
     f,
     p,
@@ -290,23 +292,21 @@ def _share(  # type: ignore[no-untyped-def]
     _add_up(p, toward, toward)
     for t in range(h):
         toward[t] = mean[t] - toward[t] / m
-    price = inside.reshape(1, h)
     for j in range(m):
         _aim(f[j], rho)
         for t in range(h):
             f[j, t, P_REF] = p[j, t] + toward[t]
-        respond_row(f[j], 0, dt, price, price, end_x[j], end_mu[j], x0[j], work, p[j], path)
+        respond_row(f[j], dt, inside, inside, end_x[j], end_mu[j], x0[j], work, p[j], path)
     _turn_price(p, m, rho, load, buy, sell, limit, over, floor, under, inside, mean)
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def _sweep(  # type: ignore[no-untyped-def]
     f, p, dt, load, buy, sell, limit, over, floor, under, end_x, end_mu, x0, work, path
 ):
     """Let each store in turn answer the meter with the others as its load; p is overwritten. Returns the cost of the home."""
     m, h = p.shape
     net, row, cost = np.empty(h), np.empty(h), 0.0
-    imports, exports = buy.reshape(1, h), sell.reshape(1, h)
     for j in range(m):
         _aim(f[j], 0.0)
         _add_up(p, load, net)
@@ -316,9 +316,7 @@ def _sweep(  # type: ignore[no-untyped-def]
                 f[j, t, LIMIT], f[j, t, OVER] = limit[t], over[t]
             if f.shape[2] > FLOOR:
                 f[j, t, FLOOR], f[j, t, UNDER] = floor[t], under[t]
-        found = respond_row(
-            f[j], 0, dt, imports, exports, end_x[j], end_mu[j], x0[j], work, p[j], path
-        )
+        found = respond_row(f[j], dt, buy, sell, end_x[j], end_mu[j], x0[j], work, p[j], path)
         for t in range(h):
             net[t] = f[j, t, LOAD] + p[j, t]
         cost += found[0] - _paid_at_meter(net, buy, sell, limit, over, floor, under, dt, row)
@@ -326,14 +324,15 @@ def _sweep(  # type: ignore[no-untyped-def]
     return cost + _paid_at_meter(net, buy, sell, limit, over, floor, under, dt, row)
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def _prove(  # type: ignore[no-untyped-def]
     f, p, dt, load, buy, sell, limit, floor, inside, end_x, end_mu, x0, work, path
 ):
     """Return a lower bound of the cost of the home, from any inside price (h,); p is scratch."""
     m, h = p.shape
-    row, price = inside * load * dt, inside.reshape(1, h)
+    row = np.empty(h)
     for t in range(h):
+        row[t] = inside[t] * load[t] * dt[t]
         if (
             inside[t] > buy[t] and limit[t] < np.inf
         ):  # the meter then takes the limit, for less than it is worth
@@ -343,13 +342,12 @@ def _prove(  # type: ignore[no-untyped-def]
     low = _sum(row)
     for j in range(m):
         _aim(f[j], 0.0)
-        low += respond_row(f[j], 0, dt, price, price, end_x[j], end_mu[j], x0[j], work, p[j], path)[
-            1
-        ]
+        found = respond_row(f[j], dt, inside, inside, end_x[j], end_mu[j], x0[j], work, p[j], path)
+        low += found[1]
     return low
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _mean_rows(past, begin, end, out):  # type: ignore[no-untyped-def]
     """Write the mean of rows begin..end."""
     for t in range(out.shape[0]):
@@ -359,7 +357,36 @@ def _mean_rows(past, begin, end, out):  # type: ignore[no-untyped-def]
         out[t] = total / (end - begin)
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
+def _copy(row, out):  # type: ignore[no-untyped-def]
+    """Write a row to another: of arrays as a whole, more would be compiled than of all else here."""
+    for t in range(out.shape[0]):
+        out[t] = row[t]
+
+
+@register_jitable(**LEAF)
+def _open_home(rows, end_x, end_mu, x0, p_kw, ends, slopes, begin, p, mean):  # type: ignore[no-untyped-def]
+    """Write end values, states, powers and the mean power (h,) of the stores of a home."""
+    for j in range(rows.shape[0]):
+        copy_pair(end_x, end_mu, rows[j], ends[j], slopes[j])
+        begin[j] = x0[rows[j]]
+        _copy(p_kw[rows[j]], p[j])
+    _add_up(p, mean, mean)
+    for t in range(mean.shape[0]):
+        mean[t] /= rows.shape[0]
+
+
+@register_jitable(**LEAF)
+def _price_alone(load, buy, sell, limit, over, floor, under, out):  # type: ignore[no-untyped-def]
+    """Write the price inside of a home without stores."""
+    for t in range(out.shape[0]):
+        if load[t] < 0.0:
+            out[t] = sell[t] - under[t] if load[t] < floor[t] else sell[t]
+        else:
+            out[t] = buy[t] + over[t] if load[t] > limit[t] else buy[t]
+
+
+@register_jitable(**LEAF)
 def _put(p_kw, rows, swept):  # type: ignore[no-untyped-def]
     """Write the powers of a home's stores to their rows."""
     for j in range(len(rows)):
@@ -367,7 +394,7 @@ def _put(p_kw, rows, swept):  # type: ignore[no-untyped-def]
             p_kw[rows[j], t] = swept[j, t]
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _count_limits(limit, floor):  # type: ignore[no-untyped-def]
     """Return how many columns limits take in the table of a row; those of export stand behind those of import."""
     count = 0
@@ -407,7 +434,8 @@ def _plan_homes(  # type: ignore[no-untyped-def]
     price,
 ):
     """Plan homes first..last: rounds of sharing, and every `check` of them a sweep for a plan and two prices for a bound."""
-    h, work = dt.shape[0], scratch(dt.shape[0], end_x.shape[1])
+    h, points = dt.shape[0], end_x.shape[1]
+    work = scratch(h, points)
     path, late, past = np.empty(h + 1), np.empty(h), np.empty((rounds + 1, h))
     for i in range(first, last):
         rows, load = member[offset[i] : offset[i + 1]], np.ascontiguousarray(load_kw[i])
@@ -419,19 +447,17 @@ def _plan_homes(  # type: ignore[no-untyped-def]
             cost[i] = bound[i] = _paid_at_meter(
                 load, buy, sell, limit, over, floor, under, dt, late
             )
-            exported = np.where(load < floor, sell - under, sell)
-            price[i] = np.where(load < 0.0, exported, np.where(load > limit, buy + over, buy))
+            _price_alone(load, buy, sell, limit, over, floor, under, price[i])
             continue
         width = len(columns) + _count_limits(limit, floor)
         f, p, swept = np.empty((m, h, width)), np.empty((m, h)), np.empty((m, h))
+        ends, slopes, begin = np.empty((m, points)), np.empty((m, points)), np.empty(m)
+        inside, mean = np.empty(h), np.zeros(h)
         for j in range(m):
             copy_row(columns, rows[j], f[j], True)
-        p[:] = p_kw[rows]
-        ends, slopes, begin = end_x[rows], end_mu[rows], x0[rows]
-        inside, mean = price[i].copy(), np.zeros(h)
-        _add_up(p, mean, mean)
-        mean /= m
-        past[0] = inside
+        _open_home(rows, end_x, end_mu, x0, p_kw, ends, slopes, begin, p, mean)
+        _copy(price[i], inside)
+        _copy(inside, past[0])
         for turn in range(1, rounds + 1):
             _share(
                 f,
@@ -453,10 +479,10 @@ def _plan_homes(  # type: ignore[no-untyped-def]
                 work,
                 path,
             )
-            past[turn] = inside
+            _copy(inside, past[turn])
             if turn % check > 0 and turn != rounds:
                 continue
-            swept[:] = p
+            _copy(p.reshape(m * h), swept.reshape(m * h))
             found = _sweep(
                 f,
                 swept,
@@ -497,6 +523,6 @@ def _plan_homes(  # type: ignore[no-untyped-def]
                 )
                 if low > bound[i]:
                     bound[i] = low
-                    price[i] = tried
+                    _copy(tried, price[i])
             if cost[i] - bound[i] <= tolerance * max(abs(cost[i]), 1.0):
                 break

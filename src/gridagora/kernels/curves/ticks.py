@@ -7,6 +7,7 @@ two others on one line says nothing, and whether it is there at all depends on r
 
 import numpy as np
 from numba import njit, types
+from numba.extending import register_jitable
 
 from gridagora.kernels.curves.curve import Curves
 from gridagora.kernels.stores.polyline import JIT, LEAF
@@ -20,7 +21,7 @@ SAME_KW = 1e-9  # points so near each other have one power
 SAME_PER_KWH = 1e-9  # a point so near the line between its neighbours is on it
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _is_between(p, price, n, p_new, price_new):  # type: ignore[no-untyped-def]
     """Whether the last of n points is on the line, flat or jump from the one before it to a new one."""
     if n < 2:
@@ -33,7 +34,7 @@ def _is_between(p, price, n, p_new, price_new):  # type: ignore[no-untyped-def]
     return abs(price[n - 1] - on_line) <= SAME_PER_KWH
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _thin_row(p_kw, price, new_p, new_price):  # type: ignore[no-untyped-def]
     """Write the points of one row that say something; return how many they are."""
     n = 0

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from gridagora.kernels.flow.fixed_point import (
@@ -30,6 +31,7 @@ from gridagora.kernels.flow.fixed_point import (
     turn_row,
 )
 from gridagora.kernels.flow.load_models import across_at, row_slopes
+from gridagora.kernels.stores.polyline import JIT
 
 Phasors = NDArray[np.complex128]
 
@@ -55,7 +57,7 @@ class Gradients(NamedTuple):
     rounds: Index  # (r,) 0 where not converged
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def load_slopes(
     loads: Loads, v: Phasors, p_kw: Col, q_kvar: Col, steps: Index, out: LoadSlopes
 ) -> None:
@@ -70,7 +72,7 @@ def load_slopes(
             )
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _substitute(tri: Triangles, x_re: Col, x_im: Col) -> None:
     """Solve U' L' x = x in place for a block of right sides, shape (m, BLOCK), by the factors of `transposed`."""
     m = x_re.shape[0]
@@ -84,7 +86,7 @@ def _substitute(tri: Triangles, x_re: Col, x_im: Col) -> None:
         less_row(u_ptr, u_col, u_re, u_im, i, x_re, x_im, x_re, x_im)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _load(tri: Triangles, right: Phasors, start: int, wide: int, g_re: Col, g_im: Col) -> None:
     """Set a block of right sides (r, m) in the order of the permuted matrix."""
     for lane in range(BLOCK):
@@ -94,7 +96,7 @@ def _load(tri: Triangles, right: Phasors, start: int, wide: int, g_re: Col, g_im
             g_im[tri.row_at[node], lane] = right[row, node].imag
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _feed_back(
     tri: Triangles, loads: Loads, slopes: LoadSlopes, l_re: Col, l_im: Col, x_re: Col, x_im: Col,
     across_re: Col, across_im: Col, moved: Col, size: Col,
@@ -132,7 +134,7 @@ def _feed_back(
                 x_im[into_t, b] += y
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _note(moved: Col, size: Col, tolerance: float, turn: int, rounds: Index) -> int:
     """Note the round in which a step first settles; return how many still move (one that blew up is given up)."""
     moving = 0
@@ -145,7 +147,7 @@ def _note(moved: Col, size: Col, tolerance: float, turn: int, rounds: Index) -> 
     return moving
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _leave(
     tri: Triangles, loads: Loads, slopes: LoadSlopes, l_re: Col, l_im: Col, across_re: Col, across_im: Col,
     start: int, wide: int, out: Gradients,
@@ -166,7 +168,7 @@ def _leave(
             out.by_q[start + b, j] -= x * kvar.real - y * kvar.imag
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**JIT)
 def run_adjoints(
     tri: Triangles, loads: Loads, v: Phasors, p_kw: Col, q_kvar: Col, step: Index, right: Phasors,
     tolerance: float, rounds_max: int, out: Gradients,

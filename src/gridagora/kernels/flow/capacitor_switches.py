@@ -9,13 +9,14 @@ W. H. Kersting, Distribution System Modeling and Analysis, 4th ed., CRC Press 20
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from gridagora.kernels.flow.control_codes import HIGHEST_PHASE, LOWEST_PHASE, SwitchedBy
 from gridagora.kernels.flow.fixed_point import Col, Index
 from gridagora.kernels.flow.refactor import Phasors, PrimitiveParts, current_into, power_into
 from gridagora.kernels.flow.tap_changers import IDLE, at_site
+from gridagora.kernels.stores.polyline import JIT
 
 Flags = NDArray[np.bool_]
 CURRENT, VOLTAGE = int(SwitchedBy.CURRENT), int(SwitchedBy.VOLTAGE)
@@ -62,7 +63,7 @@ class BankQueue(NamedTuple):
     action: Index  # (b,)
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _of_phases(sizes: Col, count: int, chosen: int) -> float:
     if chosen == HIGHEST_PHASE:
         return float(sizes[:count].max())
@@ -71,7 +72,7 @@ def _of_phases(sizes: Col, count: int, chosen: int) -> float:
     return float(sizes[:count].sum() / count)
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _voltage(of: BankSwitches, r: int, sites: Index, v: Phasors) -> float:
     chosen = of.voltage_phase[r]
     if chosen >= 0:
@@ -85,7 +86,7 @@ def _voltage(of: BankSwitches, r: int, sites: Index, v: Phasors) -> float:
     return float(_of_phases(sizes, min(3, of.phases[r]), chosen) / of.voltage_ratio[r])
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _current(
     of: BankSwitches, r: int, parts: PrimitiveParts, scale: Col, share: Col, v: Phasors
 ) -> float:
@@ -98,7 +99,7 @@ def _current(
     return float(seen / of.current_ratio[r])
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _hour(time_s: float) -> float:
     """Return the time of the day from above 0 to 24, as the engine has it [h]."""
     hour = np.int64(np.floor(time_s / HOUR_S + 1e-9))
@@ -109,7 +110,7 @@ def _hour(time_s: float) -> float:
     return found - DAY_H if found - DAY_H > 1e-9 else found
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _by_time(of: BankSwitches, r: int, hour: float, on: int) -> int:
     closes, opens = of.on[r], of.off[r]
     inside = closes <= hour < opens if opens > closes else closes <= hour < DAY_H
@@ -121,7 +122,7 @@ def _by_time(of: BankSwitches, r: int, hour: float, on: int) -> int:
     return CLOSE if on < of.steps[r] and inside else 0
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _by_power_factor(of: BankSwitches, r: int, power: complex, on: int) -> int:
     size = abs(power)
     factor = abs(power.real) / size if size > 0 else 1.0
@@ -138,7 +139,7 @@ def _by_power_factor(of: BankSwitches, r: int, power: complex, on: int) -> int:
     return CLOSE if on < of.steps[r] and factor < closes and enough else 0
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _by_band(beyond_on: float, beyond_off: float, on: int, steps: int) -> int:
     """Return what a figure asks for that is so far beyond its settings, above 0, or within them."""
     if on > 0 and beyond_off > 0:
@@ -146,7 +147,7 @@ def _by_band(beyond_on: float, beyond_off: float, on: int, steps: int) -> int:
     return CLOSE if on < steps and beyond_on > 0 else 0
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _override(of: BankSwitches, r: int, v: Phasors, on: int, doubt_pu: float) -> tuple[int, bool]:
     """Return what the voltage asks for that goes before the figure of a control, and whether it is in doubt."""
     seen = _voltage(of, r, of.override_site[r], v)
@@ -158,7 +159,7 @@ def _override(of: BankSwitches, r: int, v: Phasors, on: int, doubt_pu: float) ->
     return (CLOSE if seen < edge else 0), False
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _want(
     of: BankSwitches, r: int, parts: PrimitiveParts, scale: Col, share: Col, v: Phasors, on: int, time_s: float, doubt_pu: float
 ) -> tuple[int, bool]:  # fmt: skip
@@ -187,7 +188,7 @@ def _want(
     return wanted, min(abs(seen - of.on[r]), abs(seen - of.off[r])) < doubt
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def sample_banks(
     of: BankSwitches, parts: PrimitiveParts, scale: Col, share: Col, v: Phasors, on: Index, opened_s: Col, time_s: float,
     doubt_pu: float, queue: BankQueue,
@@ -215,7 +216,7 @@ def sample_banks(
     return False
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def switch_banks(
     of: BankSwitches, now_s: float, time_s: float, on: Index, opened_s: Col, queue: BankQueue
 ) -> None:

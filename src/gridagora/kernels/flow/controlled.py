@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from gridagora.kernels.flow.borrowed import borrow
@@ -49,6 +50,7 @@ from gridagora.kernels.flow.inverters import (
 )
 from gridagora.kernels.flow.refactor import Phasors, PrimitiveParts, Sites, set_parts
 from gridagora.kernels.flow.tap_changers import IDLE, TapChangers, TapQueue, move_taps, sample_taps
+from gridagora.kernels.stores.polyline import JIT
 
 Flags = NDArray[np.bool_]
 EARLY_PU = 1e-3  # controls are asked once the voltages of a step are known so well
@@ -85,7 +87,7 @@ class _Stand(NamedTuple):
     shift: Phasors  # (s,) [A]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _stand(tri: Triangles, rows: Rows, parts: PrimitiveParts, sites: Sites) -> _Stand:
     """Return matrix and factors whose numbers may be changed."""
     mine = Triangles(
@@ -102,7 +104,7 @@ def _stand(tri: Triangles, rows: Rows, parts: PrimitiveParts, sites: Sites) -> _
     )
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _apply(
     stand: _Stand, base: Rows, sites: Sites, parts: PrimitiveParts, of: TapChangers, behind: ControlRange, tap: Index, on: Index
 ) -> None:  # fmt: skip
@@ -124,7 +126,7 @@ def _apply(
     )
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _ask(
     stand: _Stand, sites: Sites, parts: PrimitiveParts, of: TapChangers, banks: BankSwitches, d_re: Col, d_im: Col,
     lane: int, time_s: float, doubt_pu: float, track: ControlTrack, taps: TapQueue, switches: BankQueue,
@@ -156,14 +158,14 @@ def _ask(
     return ACTS
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _inject(sites: Sites, shift: Phasors, i_re: Col, i_im: Col) -> None:
     for a in range(sites.row.size):
         i_re[sites.row[a]] -= shift[a].real
         i_im[sites.row[a]] -= shift[a].imag
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**JIT)
 def run_controlled(
     tri: Triangles, base: Rows, loads: Loads, still: Still, sites: Sites, parts: PrimitiveParts, of: TapChangers,
     banks: BankSwitches, behind: ControlRange, p_kw: Col, q_kvar: Col, inverters: InverterRun, tolerance_pu: float,
@@ -244,7 +246,7 @@ def run_controlled(
         first += done
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _finish(
     track: ControlTrack,
     step: int,
@@ -261,7 +263,7 @@ def _finish(
     switches.due_s[:], switches.action[:] = IDLE, 0
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _slide(d_re: Col, d_im: Col, across_re: Col, across_im: Col, done: int) -> None:
     """Move the steps that are left to the front; those that come begin where the last one stands, and anew where it blew up."""
     total = np.zeros(BLOCK)
@@ -277,7 +279,7 @@ def _slide(d_re: Col, d_im: Col, across_re: Col, across_im: Col, done: int) -> N
                 of_im[row, b] = of_im[row, at] if is_good else 0.0
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _slide_inverters(
     inverters: InverterRun, lanes: Lanes, d_re: Col, done: int, first: int
 ) -> None:

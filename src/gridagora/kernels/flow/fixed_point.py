@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from gridagora.kernels.flow.inverters import (
@@ -38,6 +39,7 @@ from gridagora.kernels.flow.lanes import (
     take_product,
 )
 from gridagora.kernels.flow.load_models import Loads, powers_at
+from gridagora.kernels.stores.polyline import JIT
 
 __all__ = ["BLOCK", "FlowResult", "Loads", "Rows", "Still", "Triangles", "less_row", "run_blocks"]
 
@@ -95,7 +97,7 @@ class FlowResult(NamedTuple):
     mismatch_kva: Col
 
 
-@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+@njit(**JIT, inline="always")
 def less_row(
     ptr: Index,
     col: Index,
@@ -118,7 +120,7 @@ def less_row(
     store_lanes(into_im, i, imaginary)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+@njit(**JIT, inline="always")
 def turn_row(by_re: float, by_im: float, i: int, x_re: Col, x_im: Col) -> None:
     """Multiply row i of x, (m, w) and w as `BLOCK` [any unit], by a complex number."""
     a, c = spread(by_re), spread(by_im)
@@ -127,7 +129,7 @@ def turn_row(by_re: float, by_im: float, i: int, x_re: Col, x_im: Col) -> None:
     store_lanes(x_im, i, add_product(a * im, c, re))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**JIT)
 def substitute(tri: Triangles, x_re: Col, x_im: Col) -> None:
     """Solve L U x = x in place for a block of right sides, shape (m, w) [A], into voltages [V]; w is `BLOCK`."""
     m = x_re.shape[0]
@@ -142,7 +144,7 @@ def substitute(tri: Triangles, x_re: Col, x_im: Col) -> None:
         turn_row(inv_re[i], inv_im[i], i, x_re, x_im)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**JIT)
 def draw_loads(
     tri: Triangles, loads: Loads, still: Still, p_w: Col, q_var: Col, d_re: Col, d_im: Col,
     across_re: Col, across_im: Col, i_re: Col, i_im: Col, step_pu: Col,
@@ -187,7 +189,7 @@ def draw_loads(
     store_lanes(step_pu, 0, root(moved))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def note_settled(step_pu: Col, tolerance_pu: float, turn: int, rounds: Index) -> int:
     """Note in `rounds` (w,) the round in which each of w steps first settles; return how many still move.
 
@@ -203,7 +205,7 @@ def note_settled(step_pu: Col, tolerance_pu: float, turn: int, rounds: Index) ->
     return moving
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def leave_voltages(
     tri: Triangles,
     rows: Rows,
@@ -263,7 +265,7 @@ class Lanes(NamedTuple):
     off: Col  # (w,) how far the worst inverter is from what it wants, of its rating [1]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def open_lanes(meters: int, inverters: int) -> Lanes:
     """Return the lanes of a block with so many meters and inverters."""
     p, q = np.zeros((meters, BLOCK)), np.zeros((meters, BLOCK))
@@ -272,7 +274,7 @@ def open_lanes(meters: int, inverters: int) -> Lanes:
     return Lanes(p, q, own_p, own_q, steps, state, np.zeros(BLOCK))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def take_steps(
     lanes: Lanes, inverters: InverterRun, p_kw: Col, q_kvar: Col, first: int, wide: int
 ) -> None:
@@ -287,7 +289,7 @@ def take_steps(
         add_given(inverters, lanes.inverters, lanes.own_p, lanes.own_q, lanes.p, lanes.q)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def draw_block(
     tri: Triangles, loads: Loads, still: Still, inverters: InverterRun, lanes: Lanes, d_re: Col, d_im: Col,
     across_re: Col, across_im: Col, i_re: Col, i_im: Col, step_pu: Col, tolerance: float,
@@ -321,7 +323,7 @@ def draw_block(
             step_pu[b] = step_pu[b] if lanes.off[b] <= step_pu[b] else lanes.off[b]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**JIT)
 def run_blocks(
     tri: Triangles, rows: Rows, loads: Loads, still: Still, p_kw: Col, q_kvar: Col, inverters: InverterRun,
     tolerance_pu: float, rounds_max: int, first: int, last: int, out: FlowResult,

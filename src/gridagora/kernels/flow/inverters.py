@@ -16,8 +16,10 @@ networks, IEEE Trans. Automatic Control 66, 2021, doi 10.1109/TAC.2020.2994184 (
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+from numba.extending import register_jitable
 from numpy.typing import NDArray
+
+from gridagora.kernels.stores.polyline import JIT
 
 Col = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -75,7 +77,7 @@ class InverterState(NamedTuple):
     scale: Col  # (w,) of the steps: halved where they do not lead on [1]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def open_inverters(count: int, wide: int) -> InverterState:
     """Return the state of so many inverters in a block of so many steps that give nothing."""
     rows = 2 * count
@@ -92,7 +94,7 @@ def open_inverters(count: int, wide: int) -> InverterState:
     )
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def share_at(u: float, x_pu: Col, share: Col) -> float:
     """Return the share of a curve, points (c,) each [pu], [1], at a voltage [pu]."""
     last = x_pu.size - 1
@@ -105,7 +107,7 @@ def share_at(u: float, x_pu: Col, share: Col) -> float:
     return float(share[last])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def wanted(
     of: InverterRows, i: int, u: float, available_kw: float, gives_var: np.bool_
 ) -> tuple[float, float]:
@@ -123,14 +125,14 @@ def wanted(
     return p, min(max(q, -left), left)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def begin_inverters(run: InverterRun, state: InverterState, first: int, wide: int) -> None:
     """Let all lanes, steps from one on, begin with what inverters give at 1 pu; fewer end in the last again."""
     for b in range(state.given.shape[1]):
         begin_step(run, state, first + min(b, wide - 1), b)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def begin_step(run: InverterRun, state: InverterState, step: int, b: int) -> None:
     """Let one lane begin with what inverters give at 1 pu in a step."""
     n = run.rows.meter.size
@@ -139,7 +141,7 @@ def begin_step(run: InverterRun, state: InverterState, step: int, b: int) -> Non
         state.given[i, b], state.given[n + i, b] = p, q
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def leave_inverters(run: InverterRun, state: InverterState, start: int, wide: int) -> None:
     """Write what inverters give in the first lanes, which are steps from `start` on."""
     n = run.rows.meter.size
@@ -149,7 +151,7 @@ def leave_inverters(run: InverterRun, state: InverterState, start: int, wide: in
             run.q_kvar[start + b, i] = state.given[n + i, b]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def forget(state: InverterState) -> None:
     """Drop the steps that are mixed, of all lanes."""
     state.kept[:] = 0
@@ -159,7 +161,7 @@ def forget(state: InverterState) -> None:
     state.scale[:] = 1.0
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def add_given(
     run: InverterRun, state: InverterState, own_p: Col, own_q: Col, p: Col, q: Col
 ) -> None:
@@ -174,7 +176,7 @@ def add_given(
             q[of.meter[i], b] -= state.given[n + i, b]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def follow_voltages(
     run: InverterRun, state: InverterState, col_at: Index, still_re: Col, still_im: Col, base: Col, d_re: Col, d_im: Col,
     steps: Index, tolerance: float, off: Col,
@@ -206,7 +208,7 @@ def follow_voltages(
             _mix(of, state, want, worst, b)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _mix(of: InverterRows, state: InverterState, want: Col, worst: float, b: int) -> None:
     """Take a step of one lane, of what is wanted more (r,), mixed with those before it."""
     n, rows = of.meter.size, want.size
@@ -238,7 +240,7 @@ def _mix(of: InverterRows, state: InverterState, want: Col, worst: float, b: int
     state.turn[b] += 1
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _shorten(state: InverterState, worst: float, b: int) -> None:
     """Note what is left of one lane [1]; where steps do not lead on, drop those that are mixed and halve those to come."""
     state.since[b] += 1
@@ -249,7 +251,7 @@ def _shorten(state: InverterState, worst: float, b: int) -> None:
         state.scale[b] = max(0.5 * state.scale[b], SLOWEST)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _least_squares(state: InverterState, left: Col, k: int, b: int) -> Col:
     """Return the weights (k,) of the last changes that leave least of what is left (r,), by its scaled normal equations."""
     matrix, right, scale = np.zeros((k, k)), np.zeros(k), np.zeros(k)
@@ -266,7 +268,7 @@ def _least_squares(state: InverterState, left: Col, k: int, b: int) -> Col:
     return right / scale
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _solve_above_zero(matrix: Col, right: Col) -> None:
     """Solve a symmetric matrix (k, k) that is above zero for a right side (k,), in place; it needs no pivots."""
     k = right.size

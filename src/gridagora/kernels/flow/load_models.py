@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from gridagora.kernels.flow.lanes import (
@@ -16,6 +17,7 @@ from gridagora.kernels.flow.lanes import (
     spread,
     store_lanes,
 )
+from gridagora.kernels.stores.polyline import JIT
 
 Col = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -44,7 +46,7 @@ class Loads(NamedTuple):
     model: Col  # (k, MODEL_COLUMNS), or (0, MODEL_COLUMNS) where none varies
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def factor_at(u: float, model: Col, first: int) -> tuple[float, float]:
     """Return what a row draws of its rating at u pu, and its derivative [1/pu].
 
@@ -90,14 +92,14 @@ def factor_at(u: float, model: Col, first: int) -> tuple[float, float]:
     return f, d
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**JIT)
 def power_at(size_v: float, model: Col, p_w: float, q_var: float) -> tuple[float, float]:
     """Return what a row of rating p_w, q_var draws at a voltage across it [V]; `model` has shape (c,)."""
     u = size_v / model[BASE_V]
     return p_w * factor_at(u, model, 0)[0], q_var * factor_at(u, model, PER_POWER)[0]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def powers_at(
     square: LanesType, model: Col, k: int, p_w: LanesType, q_var: LanesType, beyond: Col
 ) -> tuple[LanesType, LanesType]:
@@ -123,7 +125,7 @@ def powers_at(
     return load_lanes(beyond, 1), load_lanes(beyond, 2)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _inside(u2: LanesType, log: LanesType, model: Col, k: int, first: int) -> LanesType:
     """Return what row k draws of its rating inside of its band, at squares of u and their logarithms."""
     f: LanesType = spread(model[k, first + 2])
@@ -136,7 +138,7 @@ def _inside(u2: LanesType, log: LanesType, model: Col, k: int, first: int) -> La
     return f
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _log_of(x: LanesType) -> LanesType:
     """Return the logarithm by the series of atanh((x - 1) / (x + 1)), to rounding for squares of u in its range."""
     w = (x - 1.0) / (x + 1.0)
@@ -148,7 +150,7 @@ def _log_of(x: LanesType) -> LanesType:
     return found
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _exponential(x: LanesType) -> LanesType:
     """Return the exponential by its series, to rounding where |x| < 1."""
     total: LanesType = spread(1.0)
@@ -157,7 +159,7 @@ def _exponential(x: LanesType) -> LanesType:
     return total
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**JIT)
 def delivered(loads: Loads, v: Phasors, p_kw: Col, q_kvar: Col, into_p: Col, into_q: Col) -> None:
     """Write what meters with rows that vary draw at voltages (t, m) [V]; the others keep their column.
 
@@ -187,7 +189,7 @@ def delivered(loads: Loads, v: Phasors, p_kw: Col, q_kvar: Col, into_p: Col, int
             into_q[step, j] += q
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def row_slopes(
     loads: Loads, k: int, across: complex, p_kw: float, q_kvar: float
 ) -> tuple[complex, complex, complex, complex]:
@@ -209,7 +211,7 @@ def row_slopes(
     return rise, by_conj, share * f * back, -1j * share * g * back
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**JIT)
 def load_current_slopes(
     loads: Loads, v: Phasors, p_kw: Col, q_kvar: Col
 ) -> tuple[Phasors, Phasors, Phasors, Phasors]:
@@ -250,7 +252,7 @@ def load_current_slopes(
     return by_v, by_conj, by_p, by_q
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def across_at(loads: Loads, v: Phasors, step: int, k: int) -> complex:
     """Return the voltage across a row at a step of voltages of all nodes, shape (t, m) [V]."""
     across: complex = v[step, loads.start[k]]

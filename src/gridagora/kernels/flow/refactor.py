@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from gridagora.kernels.flow.fixed_point import Col, Index, Rows, Triangles
+from gridagora.kernels.stores.polyline import JIT
 
 Phasors = NDArray[np.complex128]
 
@@ -38,7 +40,7 @@ class PrimitiveParts(NamedTuple):
     row: Index  # (z,) of the matrix that holds it
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**JIT)
 def fill_pattern(ptr: Index, col: Index) -> tuple[Index, Index, Index, Index]:
     """Return first entries and columns of L and U of a matrix, without their diagonals, for pivots on the diagonal.
 
@@ -71,14 +73,14 @@ def fill_pattern(ptr: Index, col: Index) -> tuple[Index, Index, Index, Index]:
     return l_ptr, l_col[: l_ptr[m]].copy(), u_ptr, u_col[: u_ptr[m]].copy()
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _longer(column: Index, least: int) -> Index:
     longer = np.empty(2 * column.size + least, np.int64)
     longer[: column.size] = column
     return longer
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**JIT)
 def factor_again(tri: Triangles, rows: Rows, stale: NDArray[np.bool_]) -> None:
     """Factor the rows again that are stale, (m,), or build on one that is; `tri` changes in place, `stale` grows."""
     l_ptr, l_col, l_re, l_im = tri.l_ptr, tri.l_col, tri.l_re, tri.l_im
@@ -116,7 +118,7 @@ def factor_again(tri: Triangles, rows: Rows, stale: NDArray[np.bool_]) -> None:
             x_re[c], x_im[c] = 0.0, 0.0
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def set_parts(
     tri: Triangles, rows: Rows, base: Rows, sites: Sites, parts: PrimitiveParts, scale: Col, share: Col,
     moved: NDArray[np.bool_], shift: Phasors,
@@ -149,7 +151,7 @@ def set_parts(
     factor_again(tri, rows, stale)
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def current_into(
     parts: PrimitiveParts, scale: Col, share: Col, g: int, a: int, v: Phasors
 ) -> complex:
@@ -162,7 +164,7 @@ def current_into(
     return complex(total * scale[first + a] * share[g])
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def power_into(
     parts: PrimitiveParts, scale: Col, share: Col, g: int, ends: tuple[int, int], v: Phasors
 ) -> complex:

@@ -9,12 +9,13 @@ W. H. Kersting, Distribution System Modeling and Analysis, 4th ed., CRC Press 20
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from gridagora.kernels.flow.control_codes import HIGHEST_PHASE, LOWEST_PHASE, ReverseMode
 from gridagora.kernels.flow.fixed_point import Col, Index
 from gridagora.kernels.flow.refactor import Phasors, PrimitiveParts, current_into, power_into
+from gridagora.kernels.stores.polyline import JIT
 
 Flags = NDArray[np.bool_]
 IDLE = np.inf  # when an action is due that is not queued
@@ -67,13 +68,13 @@ class TapQueue(NamedTuple):
     reverse_s: Col  # (k,)
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def at_site(v: Phasors, site: int) -> complex:
     """Return the voltage at one of the sites (s,), 0 at earth [V]."""
     return v[site] if site >= 0 else 0j
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _sense(of: TapChangers, r: int, v: Phasors) -> tuple[complex, int]:
     """Return the voltage across the winding [V] of the phase that a regulator measures, and which one it is."""
     chosen = of.phase[r]
@@ -87,7 +88,7 @@ def _sense(of: TapChangers, r: int, v: Phasors) -> tuple[complex, int]:
     return best, found
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _turn_round(
     of: TapChangers, r: int, power_w: float, doubt_w: float, reversed_: Flags, queue: TapQueue
 ) -> bool:
@@ -103,7 +104,7 @@ def _turn_round(
     return False
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _go_to_neutral(of: TapChangers, r: int, tap: Index, queue: TapQueue) -> None:
     if queue.due_s[r] < IDLE:
         return
@@ -115,7 +116,7 @@ def _go_to_neutral(of: TapChangers, r: int, tap: Index, queue: TapQueue) -> None
         queue.due_s[r] = of.tap_delay_s[r]
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _read(
     of: TapChangers, parts: PrimitiveParts, scale: Col, share: Col, r: int, v: Phasors, away: int, doubt_pu: float
 ) -> tuple[float, float, float]:  # fmt: skip
@@ -139,7 +140,7 @@ def _read(
     return abs(abs(seen) - drop_v), here_v, doubt_v + doubt_pu * drop_v
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def _want(
     of: TapChangers, parts: PrimitiveParts, scale: Col, share: Col, r: int, v: Phasors, tap: Index, reversed_: Flags,
     doubt_pu: float, queue: TapQueue,
@@ -171,7 +172,7 @@ def _want(
     return False
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def sample_taps(
     of: TapChangers, parts: PrimitiveParts, scale: Col, share: Col, v: Phasors, tap: Index, reversed_: Flags,
     doubt_pu: float, queue: TapQueue,
@@ -196,7 +197,7 @@ def sample_taps(
     return False
 
 
-@njit(cache=True, error_model="numpy")
+@register_jitable(**JIT)
 def move_taps(of: TapChangers, now_s: float, tap: Index, reversed_: Flags, queue: TapQueue) -> None:
     """Do what is due; `tap` (k,) and `reversed_` (k,) change."""
     for r in range(tap.size):

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from gridagora.kernels.physics.riccati import (
@@ -207,7 +208,7 @@ def _steer(  # type: ignore[no-untyped-def]
             p_kw[i, t] = duty / sub * power[i, t]
 
 
-@njit(**FAST)
+@register_jitable(**FAST)
 def _weigh(x, low, high, g, into, out, e):  # type: ignore[no-untyped-def]
     """Write 1/x, 1/(1 - x) and the barrier's diagonal e; return the mean complementarity and the largest residual."""
     mu, rest = 0.0, 0.0
@@ -221,7 +222,7 @@ def _weigh(x, low, high, g, into, out, e):  # type: ignore[no-untyped-def]
     return mu / (2 * x.shape[0]), rest
 
 
-@njit(**FAST)
+@register_jitable(**FAST)
 def _predict(x, low, high, d, into, out, dl, dh):  # type: ignore[no-untyped-def]
     """Write the multipliers' step for duty step d that aims at no barrier; return the complementarity at the boundary."""
     most, ahead = 1.0, 0.0
@@ -236,7 +237,7 @@ def _predict(x, low, high, d, into, out, dl, dh):  # type: ignore[no-untyped-def
     return ahead / (2 * x.shape[0])
 
 
-@njit(**FAST)
+@register_jitable(**FAST)
 def _correct(d, g, aim, into, out, dl, dh, r):  # type: ignore[no-untyped-def]
     """Write the right-hand side r that aims at a complementarity, and what the step so far leaves of it in dl, dh."""
     for t in range(d.shape[0]):
@@ -244,7 +245,7 @@ def _correct(d, g, aim, into, out, dl, dh, r):  # type: ignore[no-untyped-def]
         r[t] = g[t] - dl[t] + dh[t]
 
 
-@njit(**FAST)
+@register_jitable(**FAST)
 def _advance(x, low, high, d, into, out, dl, dh, g, r, e):  # type: ignore[no-untyped-def]
     """Go along the step as far as all stays positive; the gradient g moves by what the Newton matrix says of d."""
     most = NEAR
@@ -261,7 +262,7 @@ def _advance(x, low, high, d, into, out, dl, dh, g, r, e):  # type: ignore[no-un
         high[t] += far * dh[t]
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def _interior(a, b, v, c, weight, start, end, sub, s, z, g, gains):  # type: ignore[no-untyped-def]
     """Leave the best duty in s[0]; returns the Newton steps taken. s[1], s[2]: multipliers of s >= 0 and s <= 1."""
     n = g.shape[0]

@@ -10,18 +10,19 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from gridagora.kernels.physics.tcl import (
     ACCOUNT,
     CONTINUOUS,
-    JIT,
     PRIORITY,
     THERMOSTAT,
     step_hours,
     step_independent,
     step_priority,
 )
+from gridagora.kernels.stores.polyline import JIT
 
 __all__ = [
     "ACCOUNT",
@@ -254,7 +255,7 @@ def tank_step_space(n: int) -> TankStep:
     return TankStep(np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n))
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def tank_once(t, cap, ua, p, draw, room, h):  # type: ignore[no-untyped-def]
     """Exact step of one tank, cap T' = p - draw - ua (T - room), over h hours; returns the end and the mean of T."""
     z = ua * h / cap
@@ -401,7 +402,8 @@ def _shares(arrive_s, depart_s, begin_s, step_s, share):  # type: ignore[no-unty
 def share_of_step(arrive_s: Index, depart_s: Index, begin_s: float, step_s: float) -> Col:
     """Return the share of a step that m cars are plugged in, (m,) [1], by arrival and departure (m,) [s]."""
     share = np.empty(len(arrive_s))
-    _shares(arrive_s, depart_s, float(begin_s), float(step_s), share)
+    both = np.ascontiguousarray(arrive_s), np.ascontiguousarray(depart_s)
+    _shares(*both, float(begin_s), float(step_s), share)
     return share
 
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from gridagora.kernels.stores.polyline import LEAF
@@ -12,7 +13,7 @@ Col = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _add_by_home(home, values, total):  # type: ignore[no-untyped-def]
     for i in range(total.shape[0]):
         total[i] = 0.0
@@ -71,7 +72,7 @@ def add_group(
         What each stored before and after, and what must have been added by its account, shape (r,) each [kWh]; nan stays.
     """
     _add_group(
-        home,
+        np.ascontiguousarray(home),
         p_kw,
         p_kw if asked_kw is None else asked_kw,
         asked_kw is not None,

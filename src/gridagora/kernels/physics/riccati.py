@@ -4,12 +4,12 @@ Theory 5.3. Matrices of a step: a (2, 3) the state's part in air, mass and the m
 and of sources in every block; h blocks of `sub` steps each.
 """
 
-from numba import njit
+from numba.extending import register_jitable
 
 from gridagora.kernels.stores.polyline import JIT
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def roll_states(a, b, v, weight, start, end, sub, s, z):  # type: ignore[no-untyped-def]
     """States z (steps + 1, 3) under duty s; returns comfort and end cost."""
     x, y, cost = start[0], start[1], 0.0
@@ -26,7 +26,7 @@ def roll_states(a, b, v, weight, start, end, sub, s, z):  # type: ignore[no-unty
     return cost + end[0] * x + end[1] * y
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def duty_gradient(a, b, c, weight, end, sub, z, g):  # type: ignore[no-untyped-def]
     """Gradient of the whole cost in every duty, by one sweep back."""
     x, y = end[0], end[1]
@@ -40,7 +40,7 @@ def duty_gradient(a, b, c, weight, end, sub, z, g):  # type: ignore[no-untyped-d
             x, y = e00 * x + e10 * y + r0, e01 * x + e11 * y + r1
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def factor_newton(a, b, weight, sub, d, gains, r, f_r):  # type: ignore[no-untyped-def]
     """Riccati recursion of the Newton matrix, and its sweep back over a right-hand side r.
 
@@ -76,7 +76,7 @@ def factor_newton(a, b, weight, sub, d, gains, r, f_r):  # type: ignore[no-untyp
             )
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def sweep_back(a, b, sub, gains, r, f_r):  # type: ignore[no-untyped-def]
     """Write the feedforward f_r of a right-hand side r with the factor at hand."""
     e00, e01, e10, e11, e20, e21 = a[0, 0], a[0, 1], a[1, 0], a[1, 1], a[0, 2], a[1, 2]
@@ -93,7 +93,7 @@ def sweep_back(a, b, sub, gains, r, f_r):  # type: ignore[no-untyped-def]
             )
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def roll_out(a, b, sub, gains, f_r, d):  # type: ignore[no-untyped-def]
     """Write the Newton step d of a feedforward."""
     e00, e01, e10, e11, e20, e21 = a[0, 0], a[0, 1], a[1, 0], a[1, 1], a[0, 2], a[1, 2]

@@ -3,12 +3,12 @@
 Called by `kernels.physics.fleet`. Theory 1.9.
 """
 
-from types import MappingProxyType
-
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 
-JIT = MappingProxyType({"nogil": True, "cache": True, "error_model": "numpy"})
+from gridagora.kernels.stores.polyline import JIT
+
 THERMOSTAT, ACCOUNT, CONTINUOUS, PRIORITY = 0, 1, 2, 3
 ACCOUNT_MINUTES = (
     6.0  # the energy account holds at most this many minutes of rated power, either way
@@ -21,7 +21,7 @@ SHORT_MINUTES = 4.0  # and a group short of its target by the unit's whole power
 PAY_BACK_PER_H = 6.0  # what a group owes is paid back within ten minutes
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def _is_due(rule, warm_k, on, owed_min, half_band_k, slack_min, guard_k):  # type: ignore[no-untyped-def]
     """Whether a unit wants to run; warm_k is how far the air is on the side the unit works against."""
     if rule == THERMOSTAT:
@@ -31,7 +31,7 @@ def _is_due(rule, warm_k, on, owed_min, half_band_k, slack_min, guard_k):  # typ
     return owed_min > (-slack_min if on else slack_min)
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def _minutes(  # type: ignore[no-untyped-def]
     ta, tm, on, since, owed, minutes, c, qa, qm, unit, rated, set_c, p, rule, half, hold, slack, guard
 ):  # fmt: skip
@@ -94,7 +94,7 @@ def step_independent(  # type: ignore[no-untyped-def]
         mean[i] = warmth / max(minutes, 1)
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def _choose(rows, ta, on, since, owed, unit, rated, set_c, p, hold, guard, priority, starts):  # type: ignore[no-untyped-def]
     """Switch the units of a group for one minute, by priority.
 

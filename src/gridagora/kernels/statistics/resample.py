@@ -5,12 +5,11 @@ same rows, so that what was paired stays paired. B. Efron, Bootstrap methods: an
 7, 1979, doi 10.1214/aos/1176344552.
 """
 
-from typing import Any
-
 import numpy as np
 from numba import njit
 
-JIT: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
+from gridagora.kernels.stores.polyline import JIT
+
 ROUNDING = 1e-9  # of a row: a level times a count is a whole number but for rounding
 
 

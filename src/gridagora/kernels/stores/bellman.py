@@ -7,7 +7,7 @@ takes its place.
 """
 
 import numpy as np
-from numba import njit
+from numba.extending import register_jitable
 
 from gridagora.kernels.stores.hull import hull
 from gridagora.kernels.stores.polyline import (
@@ -40,7 +40,7 @@ GROWTH = 24  # a step adds fewer points than this
 FOLDS = 11  # where comfort feels the power at once: walks along W' in a step, one down each of five pieces and back
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def copy_row(columns, i, f, anew):  # type: ignore[no-untyped-def]
     """Copy row i of all columns (n, h) to the table f (h, 19): one array is cheap to hand on, nineteen are not.
 
@@ -54,25 +54,32 @@ def copy_row(columns, i, f, anew):  # type: ignore[no-untyped-def]
             f[t, c] = column[i, t]
 
 
-@njit(**INLINE)
+@register_jitable(**LEAF)
+def copy_pair(one, two, i, to_one, to_two):  # type: ignore[no-untyped-def]
+    """Copy row i of two tables to rows whose memory is theirs: kernels are compiled once for those, and read them faster."""
+    for t in range(to_one.shape[0]):
+        to_one[t], to_two[t] = one[i, t], two[i, t]
+
+
+@register_jitable(**INLINE)
 def room_after(f, t, k):  # type: ignore[no-untyped-def]
     """Return the room that step t takes at most, given k points of W': a walk that turns back carries points again."""
     return k + GROWTH if f[t, K_C] == 0.0 else FOLDS * (k + GROWTH)
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def shift(p, gain_in, gain_out, dt):  # type: ignore[no-untyped-def]
     """Return the change of state s that power p causes."""
     return p * gain_in * dt if p >= 0.0 else p * dt / gain_out
 
 
-@njit(**INLINE)
+@register_jitable(**INLINE)
 def power(s, gain_in, gain_out, dt):  # type: ignore[no-untyped-def]
     """Return the power behind a change of state s."""
     return s / (gain_in * dt) if s >= 0.0 else s * gain_out / dt
 
 
-@njit(**INLINE)
+@register_jitable(**INLINE)
 def _bend(part, load, limit, floor):  # type: ignore[no-untyped-def]
     """Return the power at which a piece ends: zero, no net load and the two limits of it, the least first."""
     if part < 0:
@@ -84,7 +91,7 @@ def _bend(part, load, limit, floor):  # type: ignore[no-untyped-def]
     return max(0.0, limit - load)
 
 
-@njit(**INLINE)
+@register_jitable(**INLINE)
 def marginal_cost(f, t, buy, sell, dt, s, g):  # type: ignore[no-untyped-def]
     """Write the marginal cost (s, g) of step t; return its length and the index of the first point with p >= 0."""
     lo, hi, load = f[t, P_MIN], f[t, P_MAX], f[t, LOAD]
@@ -126,7 +133,7 @@ def marginal_cost(f, t, buy, sell, dt, s, g):  # type: ignore[no-untyped-def]
     return n, zero
 
 
-@njit(**INLINE)
+@register_jitable(**INLINE)
 def cross_terms(f, t, dt):  # type: ignore[no-untyped-def]
     """Return (cross, own, level): comfort adds cross x to gamma and own x + cross s + level to the slope in x."""
     if f[t, K_C] == 0.0:
@@ -135,7 +142,7 @@ def cross_terms(f, t, dt):  # type: ignore[no-untyped-def]
     return kc * f[t, C_P] / (f[t, GAIN_IN] * dt), kc * f[t, C_X], kc * f[t, C_0]
 
 
-@njit(**INLINE)
+@register_jitable(**INLINE)
 def convex_pieces(f, t, buy, sell, dt, s, g):  # type: ignore[no-untyped-def]
     """Write the marginal cost, hulled where needed; return its length and whether it was hulled."""
     n, zero = marginal_cost(f, t, buy, sell, dt, s, g)
@@ -144,7 +151,7 @@ def convex_pieces(f, t, buy, sell, dt, s, g):  # type: ignore[no-untyped-def]
     return n, False
 
 
-@njit(**INLINE)
+@register_jitable(**INLINE)
 def step_cost(f, t, x, p, buy, sell, dt):  # type: ignore[no-untyped-def]
     """Return the cost of power p in state x: meter, wear, proximal term and comfort felt at once."""
     net = f[t, LOAD] + p
@@ -157,7 +164,7 @@ def step_cost(f, t, x, p, buy, sell, dt):  # type: ignore[no-untyped-def]
     return dt * (meter + 0.5 * f[t, PROX] * (p - f[t, P_REF]) ** 2 + 0.5 * f[t, K_C] * felt * felt)
 
 
-@njit(**INLINE)
+@register_jitable(**INLINE)
 def _passed(x, mu, first, end, q, i, bend):  # type: ignore[no-untyped-def]
     """Return the end of the points that have W'(x) - q x >= bend; i is a first guess."""
     lo, count = first, 0
@@ -177,7 +184,7 @@ def _passed(x, mu, first, end, q, i, bend):  # type: ignore[no-untyped-def]
     return lo
 
 
-@njit(**INLINE)
+@register_jitable(**INLINE)
 def _met(x, mu, first, end, q, i, bend):  # type: ignore[no-untyped-def]
     """Return the y with W'(y) - q y = bend on the edge that ends in point i, constant W' beyond both ends."""
     if i <= first or i >= end:
@@ -186,7 +193,7 @@ def _met(x, mu, first, end, q, i, bend):  # type: ignore[no-untyped-def]
     return x[i] - (x[i] - x[i - 1]) * ((bend - low) / (high - low)) if high > low else x[i]
 
 
-@njit(**INLINE)
+@register_jitable(**INLINE)
 def _carry(x, mu, a, b, to, away, inv, leak, level):  # type: ignore[no-untyped-def]
     """Write points a..b, which one power in full moves, to place `to`: no comfort within the step."""
     if b - a < 8:  # too few to be worth the checks before a vector loop
@@ -199,7 +206,7 @@ def _carry(x, mu, a, b, to, away, inv, leak, level):  # type: ignore[no-untyped-
         to_mu[v] = leak * part_mu[v] - level
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _slide(x, mu, a, b, to, way, base, ratio, bend, q, inflow, inv, leak, own, cross, level):  # type: ignore[no-untyped-def]
     """Write points a..b, met along one piece of the stage, to place `to`; the last first where way < 0."""
     part_x, part_mu, to_x, to_mu = x[a:b], mu[a:b], x[to : to + b - a], mu[to : to + b - a]
@@ -211,7 +218,7 @@ def _slide(x, mu, a, b, to, way, base, ratio, bend, q, inflow, inv, leak, own, c
         to_mu[v] = leak * part_mu[u] - own * to_x[v] - cross * s - level
 
 
-@njit(**INLINE)
+@register_jitable(**INLINE)
 def bellman_step(x, mu, o, k, f, t, dt, note, n, lo, hi, w):  # type: ignore[no-untyped-def]
     """Write V' = d/dx max_s {W(leak x + inflow + s) - C(s, x)} on [lo, hi]; return its place behind w, and its length.
 
@@ -231,7 +238,7 @@ def bellman_step(x, mu, o, k, f, t, dt, note, n, lo, hi, w):  # type: ignore[no-
     return first, length
 
 
-@njit(**INLINE)
+@register_jitable(**INLINE)
 def _step_back(x, mu, o, k, leak, inflow, cross, own, level, note, t, n, lo, hi, w):  # type: ignore[no-untyped-def]
     """Take the step of `step_back` in the sense of the step: leak above zero, cross terms given."""
     inv, end = 1.0 / leak, o + k
@@ -300,7 +307,7 @@ def _step_back(x, mu, o, k, leak, inflow, cross, own, level, note, t, n, lo, hi,
     return _trim(x, mu, w + 2, c, lo, hi, low, high, own)
 
 
-@njit(**INLINE)
+@register_jitable(**INLINE)
 def _trim(x, mu, first, c, lo, hi, first_value, last_value, own):  # type: ignore[no-untyped-def]
     """Cut points first:c to [lo, hi] in place, W' constant beyond both ends; return the new first place and the length."""
     a = first_after(x, first, c, lo)
@@ -319,7 +326,7 @@ def _trim(x, mu, first, c, lo, hi, first_value, last_value, own):  # type: ignor
     return a - 1, b - a + 2
 
 
-@njit(**INLINE)
+@register_jitable(**INLINE)
 def follow(x, mu, state, z, note, t, n, extra):  # type: ignore[no-untyped-def]
     """Return the s that maximises W(z + s) - C(s) by what `step_back` has noted; gamma is g + extra.
 
@@ -338,7 +345,7 @@ def follow(x, mu, state, z, note, t, n, extra):  # type: ignore[no-untyped-def]
     return _root(x, mu, min(a, b), max(a, b), z, s0, s1, g0 + extra, g1 + extra)
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def best(x, mu, k, z, s, g, n, extra):  # type: ignore[no-untyped-def]
     """Return the s that maximises W(z + s) - C(s); gamma is g + extra."""
     if n == 1 or right_value(x, mu, k, z + s[0]) <= g[0] + extra:
@@ -367,7 +374,7 @@ def best(x, mu, k, z, s, g, n, extra):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _root(x, mu, first, last, z, s0, s1, g0, g1):  # type: ignore[no-untyped-def]
     """Return the s inside one sloped or flat piece where W'(z + s) meets its marginal cost, on an edge first..last."""
     k, rise = x.shape[0], (g1 - g0) / (s1 - s0)
@@ -395,7 +402,7 @@ def _root(x, mu, first, last, z, s0, s1, g0, g1):  # type: ignore[no-untyped-def
     return min(max(y - z, s0), s1)
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def exclusive(x, mu, k, z, s, g, n, zero, state, f, t, buy, sell, dt, extra):  # type: ignore[no-untyped-def]
     """Return the better of the best discharge and the best charge where the stage is not convex at zero."""
     gain_in, gain_out = f[t, GAIN_IN], f[t, GAIN_OUT]

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numba import njit, types
+from numba.extending import register_jitable
 
 from gridagora.kernels.curves.curve import Curves
 from gridagora.kernels.stores.bellman import (
@@ -49,7 +50,7 @@ from gridagora.kernels.stores.table import (
 )
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _mix(ax, am, bx, bm, share, lo, hi, x, mu):  # type: ignore[no-untyped-def]
     """Write (1-share) A + share B on [lo, hi], exact on the points of both; return its length."""
     na, nb = ax.shape[0], bx.shape[0]
@@ -89,7 +90,7 @@ def _blend_rows(offset, x, mu, keep, t0, t1, share, lo, hi, out_offset, out_x, o
     return n
 
 
-@njit(**INLINE)
+@register_jitable(**INLINE)
 def _side(f, lo_p, hi_p, per_kw, wear, z, state, dt, ax, am, bx, bm, share, x, mu, p_kw, cost, c):  # type: ignore[no-untyped-def]
     """Append the points of one sign of power, lo_p < hi_p; cost = minus price, rising. Returns the new length."""
     lo, hi = f[0, X_MIN], f[0, X_MAX]
@@ -162,7 +163,8 @@ def _bid_rows(  # type: ignore[no-untyped-def]
         bx, bm = x[offset[b] : offset[b + 1]], mu[offset[b] : offset[b + 1]]
         z = f[0, LEAK] * x0[i] + f[0, INFLOW]
         lo, hi, wear = f[0, P_MIN], f[0, P_MAX], f[0, WEAR]
-        c, zero = 0, -1
+        zero = -1
+        c = np.int64(0)  # type: ignore[assignment]  # of a literal, all that takes it is compiled twice
         if lo < min(hi, 0.0):
             per_kw = dt / f[0, GAIN_OUT]
             c = _side(

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit, types
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from gridagora.kernels.stores.polyline import JIT, LEAF
@@ -20,7 +21,7 @@ class Envelope(NamedTuple):
     cost_usd: Floats
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _leader(slope, intercept, at):  # type: ignore[no-untyped-def]
     """Return the highest cut just right of `at`: of equal ones the steepest."""
     best = 0
@@ -31,7 +32,7 @@ def _leader(slope, intercept, at):  # type: ignore[no-untyped-def]
     return best
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _next(slope, intercept, now, hi):  # type: ignore[no-untyped-def]
     """Return where a steeper cut overtakes, at most hi, and which; the cut itself where none does."""
     x, found = hi, now

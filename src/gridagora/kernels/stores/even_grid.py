@@ -5,7 +5,7 @@ over one row of numbers: the mean after the draws is a sum of shifted rows, powe
 greatest charge, and between the two the slope is the price of charging.
 """
 
-from numba import njit
+from numba.extending import register_jitable
 
 from gridagora.kernels.stores.bellman import (
     DEAD,
@@ -24,7 +24,7 @@ from gridagora.kernels.stores.grid_mean import REACH, mean_on_grid, spread_draws
 from gridagora.kernels.stores.polyline import LEAF, PENALTY, read_even
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _write_taste(k, x_set, dead, lo, step, felt):  # type: ignore[no-untyped-def]
     """Write the comfort slope at points -REACH, ... of the grid."""
     begin = lo - step * REACH - x_set
@@ -33,7 +33,7 @@ def _write_taste(k, x_set, dead, lo, step, felt):  # type: ignore[no-untyped-def
         felt[v] = -k * (away - min(max(away, -dead), dead))
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _move(mu, leak, away, out):  # type: ignore[no-untyped-def]
     """Write the slope at places leak v + away between the even points, the penalty below the first and above the last."""
     points, v = mu.shape[0], 0
@@ -57,7 +57,7 @@ def _move(mu, leak, away, out):  # type: ignore[no-untyped-def]
         v += n
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def step_on_grid(mu, f, t, price, dt, lo, step, least, most, out):  # type: ignore[no-untyped-def]
     """Write V' at even points, given W': what power in full and none leave, and the price of charging between them."""
     leak, gain = f[t, LEAK], f[t, GAIN_IN]
@@ -70,7 +70,7 @@ def step_on_grid(mu, f, t, price, dt, lo, step, least, most, out):  # type: igno
         out[v] = leak * max(min(least[v], gamma), most[v])
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def walk_grid(f, dt, price, r, end_x, end_mu, draws, keep, work, out):  # type: ignore[no-untyped-def]
     """Write V' at the start of step keep + 1 at even points; whether a row that fits has draws that do, else nothing is."""
     lo = f[0, X_MIN]

@@ -1,7 +1,7 @@
 """Expected slope of value before draws, on even points of the range of a store: a sum of shifted rows (theory 2.6)."""
 
 import numpy as np
-from numba import njit
+from numba.extending import register_jitable
 
 from gridagora.kernels.stores.polyline import LEAF
 
@@ -9,7 +9,7 @@ POINTS = 41  # of the range of the state
 REACH = 512  # points by which a draw may move a store
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def spread_draws(draws, step, weight, first, taps):  # type: ignore[no-untyped-def]
     """Write the share of the draws (S, h) that move a store by first, first + 1, ... points; whether none goes too far.
 
@@ -34,7 +34,7 @@ def spread_draws(draws, step, weight, first, taps):  # type: ignore[no-untyped-d
     return True
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _add_moved(wide, weight, tap, b, points, out):  # type: ignore[no-untyped-def]
     """Add rows tap[b] to tap[b + 3] of a wide row by their weights; a place that is named twice counts once."""
     i, j, k, m = tap[b], tap[b + 1], tap[b + 2], tap[b + 3]
@@ -50,7 +50,7 @@ def _add_moved(wide, weight, tap, b, points, out):  # type: ignore[no-untyped-de
         out[v] += (wi * p[v] + wj * q[v]) + (wk * r[v] + wm * s[v])
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def mean_on_grid(mu, work, t, out):  # type: ignore[no-untyped-def]
     """Write the expected slope before the draws of step t, comfort counted after them.
 

@@ -1,11 +1,11 @@
 """The convex hull of the cost of a step, where its marginal cost falls at zero power (theory 2.2)."""
 
-from numba import njit
+from numba.extending import register_jitable
 
 from gridagora.kernels.stores.polyline import LEAF
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def hull(s, g, n, zero):  # type: ignore[no-untyped-def]
     """Replace a marginal cost that falls at point `zero` by that of the convex hull; return the length.
 

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit, types
 
 from gridagora.kernels.curves.merge import list_members
-from gridagora.kernels.stores.bellman import copy_row
+from gridagora.kernels.stores.bellman import copy_pair, copy_row
 from gridagora.kernels.stores.polyline import JIT
 from gridagora.kernels.stores.table import (
     COLUMNS,
@@ -55,6 +55,7 @@ def _respond(  # type: ignore[no-untyped-def]
     """Answer every store; add to the sums of its group, and share times its plan to its home where there are shares."""
     h, patterns = dt.shape[0], end_x.shape[0]
     f, work = np.empty((h, len(columns))), scratch(h, end_x.shape[1])
+    own_x, own_mu, own_price = np.empty(end_x.shape[1]), np.empty(end_x.shape[1]), np.empty(h)
     p, path = np.empty(h), np.empty(h + 1)
     whole, own, bound, fresh = np.empty(h, np.int64), np.int64(0), np.int64(0), True
     for j in range(first.shape[0] - 1):
@@ -63,20 +64,22 @@ def _respond(  # type: ignore[no-untyped-def]
         i, r = j % patterns, j // patterns
         copy_row(columns, i, f, fresh)
         fresh = False
+        copy_pair(price, price, r, own_price, own_price)
+        copy_pair(end_x, end_mu, i, own_x, own_mu)
         work, hulled, _, _ = walk_back(
-            f, r, dt, price, price, end_x[i], end_mu[i], x0[first[j]], work
+            f, dt, own_price, own_price, own_x, own_mu, x0[first[j]], work
         )
         before = np.nan
         for u in range(first[j], first[j + 1]):
             if x0[u] != before:
                 before = x0[u]
                 cost, least, _ = roll_out(
-                    f, r, dt, price, price, end_x[i], end_mu[i], before, work, hulled, p, path
+                    f, dt, own_price, own_price, own_x, own_mu, before, work, hulled, p, path
                 )
                 paid = 0.0
                 for t in range(h):
                     whole[t] = np.int64(np.rint(p[t] * UW))
-                    paid += p[t] * price[r, t]
+                    paid += p[t] * own_price[t]
                 own, bound = (
                     np.int64(np.rint((cost - paid) * UUSD)),
                     np.int64(np.rint(least * UUSD)),

@@ -7,8 +7,14 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 
-JIT: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
+JIT: dict[str, Any] = {
+    "nogil": True,
+    "cache": True,
+    "error_model": "numpy",
+    "no_cfunc_wrapper": True,
+}  # no language but Python calls them
 LEAF = JIT | {
     "_nrt": False
 }  # functions that allocate nothing need not count references: that took 40 % of the time
@@ -18,7 +24,7 @@ INLINE = LEAF | {
 PENALTY = 1e3  # money per unit of x for state that no schedule can deliver, or must shed; far above any price
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def append(x, mu, n, x_new, mu_new):  # type: ignore[no-untyped-def]
     """Append a point and return the new length; the middle of three points on one flat or one jump is dropped."""
     if n > 0:
@@ -38,7 +44,7 @@ def append(x, mu, n, x_new, mu_new):  # type: ignore[no-untyped-def]
     return n + 1
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def first_after(x, lo, n, at):  # type: ignore[no-untyped-def]
     """Return the first index in [lo, n) whose x exceeds `at`, else n."""
     count = n - lo
@@ -50,7 +56,7 @@ def first_after(x, lo, n, at):  # type: ignore[no-untyped-def]
     return lo
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def first_not_before(x, lo, n, at):  # type: ignore[no-untyped-def]
     """Return the first index in [lo, n) whose x is at least `at`, else n."""
     count = n - lo
@@ -62,7 +68,7 @@ def first_not_before(x, lo, n, at):  # type: ignore[no-untyped-def]
     return lo
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def between(x, mu, n, i, at):  # type: ignore[no-untyped-def]
     """Return mu at `at` on the edge that ends in point i; constant beyond both ends."""
     if i == 0:
@@ -78,13 +84,13 @@ def right_value(x, mu, n, at):  # type: ignore[no-untyped-def]
     return between(x, mu, n, first_after(x, 0, n, at), at)
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def left_value(x, mu, n, at):  # type: ignore[no-untyped-def]
     """Return the value just left of `at`."""
     return between(x, mu, n, first_not_before(x, 0, n, at), at)
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def area(x, mu, n, start, end):  # type: ignore[no-untyped-def]
     """Return the integral from `start` to `end`, start <= end."""
     total, px, pm = 0.0, start, right_value(x, mu, n, start)
@@ -107,7 +113,7 @@ def comfort_slope(x, k, x_set, dead):  # type: ignore[no-untyped-def]
     return 0.0
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def cut(zx, zm, c, lo, hi, x, mu):  # type: ignore[no-untyped-def]
     """Copy the polyline (zx, zm) on [lo, hi] to (x, mu), constant where it does not reach; return its length."""
     i = first_after(zx, 0, c, lo)
@@ -122,7 +128,7 @@ def cut(zx, zm, c, lo, hi, x, mu):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _insert(x, mu, first, n, at):  # type: ignore[no-untyped-def]
     """Add a point on the edge around `at`, if there is one; return the new length."""
     i = first_after(x, first, first + n, at)
@@ -135,7 +141,7 @@ def _insert(x, mu, first, n, at):  # type: ignore[no-untyped-def]
     return n + 1
 
 
-@njit(**INLINE)
+@register_jitable(**INLINE)
 def add_comfort(x, mu, first, n, k, x_set, dead):  # type: ignore[no-untyped-def]
     """Add the comfort slope and vertical ends at the penalty to points first:first+n; return the new first and length.
 
@@ -155,7 +161,7 @@ def add_comfort(x, mu, first, n, k, x_set, dead):  # type: ignore[no-untyped-def
     return first - 1, n + 2
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def mirror(x, mu, first, n):  # type: ignore[no-untyped-def]
     """Count points first:first+n in the other sense of the state: mu(x) becomes -mu(-x), which falls as well."""
     a, b = first, first + n - 1
@@ -165,7 +171,7 @@ def mirror(x, mu, first, n):  # type: ignore[no-untyped-def]
         a, b = a + 1, b - 1
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def terminal(x, mu, at):  # type: ignore[no-untyped-def]
     """Return the integral of an end polyline from its first point to `at`, constant slope beyond both ends."""
     n = x.shape[0]
@@ -219,7 +225,7 @@ def mean_after_draws(zx, zm, c, lo, hi, k, x_set, dead, draws, points, x, mu):  
     return n
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def read_even(x, mu, n, lo, step, out):  # type: ignore[no-untyped-def]
     """Write a polyline of n points at even points from lo on, constant beyond its ends."""
     i = 0
@@ -230,7 +236,7 @@ def read_even(x, mu, n, lo, step, out):  # type: ignore[no-untyped-def]
         out[v] = between(x, mu, n, i, at)
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def write_even(mu, lo, hi, x, to_mu):  # type: ignore[no-untyped-def]
     """Write even points of [lo, hi] as a polyline, the middle ones of a flat left out; return its length."""
     last, n = mu.shape[0] - 1, 0
@@ -240,11 +246,12 @@ def write_even(mu, lo, hi, x, to_mu):  # type: ignore[no-untyped-def]
     return append(x, to_mu, n, hi, mu[last])
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def enlarge(x, mu, need):  # type: ignore[no-untyped-def]
     """Return the pair of arrays with room for `need` entries, their content kept."""
     if need <= x.shape[0]:
         return x, mu
     new_x, new_mu = np.empty(2 * need), np.empty(2 * need)
-    new_x[: x.shape[0]], new_mu[: x.shape[0]] = x, mu
+    for v in range(x.shape[0]):
+        new_x[v], new_mu[v] = x[v], mu[v]
     return new_x, new_mu

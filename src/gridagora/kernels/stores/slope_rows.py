@@ -2,6 +2,7 @@
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 
 from gridagora.kernels.stores.bellman import (
     DEAD,
@@ -19,6 +20,7 @@ from gridagora.kernels.stores.bellman import (
     S,
     bellman_step,
     convex_pieces,
+    copy_pair,
     copy_row,
     room_after,
 )
@@ -36,7 +38,7 @@ from gridagora.kernels.stores.polyline import (
 )
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def _grid_scratch(h):  # type: ignore[no-untyped-def]
     """Return what a row of h steps is worked out in.
 
@@ -54,7 +56,7 @@ def _grid_scratch(h):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _fits_grid(f, dt):  # type: ignore[no-untyped-def]
     """Whether a row (h, 19) only charges, at one price a step, within one range and to one taste."""
     for t in range(f.shape[0]):
@@ -68,7 +70,7 @@ def _fits_grid(f, dt):  # type: ignore[no-untyped-def]
     return f[0, X_MAX] > f[0, X_MIN]
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _after_chance(x, mu, at, k, f, t, taste_k, draws, to):  # type: ignore[no-untyped-def]
     """Write the slope before the draws (S,) of step t to place `to`; return its length."""
     lo, hi = f[t, X_MIN], f[t, X_MAX]
@@ -79,7 +81,7 @@ def _after_chance(x, mu, at, k, f, t, taste_k, draws, to):  # type: ignore[no-un
     )
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _after_even_chance(x, mu, at, k, f, t, work, to):  # type: ignore[no-untyped-def]
     """Write the same of a row that `walk_grid` has begun."""
     lo, hi = f[0, X_MIN], f[0, X_MAX]
@@ -90,7 +92,7 @@ def _after_even_chance(x, mu, at, k, f, t, work, to):  # type: ignore[no-untyped
     return write_even(mean, lo, hi, x[to:], mu[to:])
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _step_slopes(x, mu, at, k, f, t, price, dt, note, lane, draws, grid, is_even):  # type: ignore[no-untyped-def]
     """Write V_t', given V_{t + 1}' at `at`, in the other of two lanes; return its place and length."""
     free = 0 if at >= lane else lane
@@ -108,13 +110,15 @@ def _step_slopes(x, mu, at, k, f, t, price, dt, note, lane, draws, grid, is_even
     return bellman_step(x, mu, at, k, f, t, dt, note, n, f[before, X_MIN], f[before, X_MAX], free)
 
 
-@njit(**JIT)
+@register_jitable(**JIT)
 def _widen(x, mu, at, k, kx, km, need):  # type: ignore[no-untyped-def]
     """Return both lanes and the rows kept with room for `need` points each, and where the k points at `at` now stand."""
     wide_x, wide_mu = np.empty(4 * need), np.empty(4 * need)
-    wide_x[1 : k + 1], wide_mu[1 : k + 1] = x[at : at + k], mu[at : at + k]
+    for v in range(k):
+        wide_x[1 + v], wide_mu[1 + v] = x[at + v], mu[at + v]
     all_x, all_mu = np.empty((len(kx), 2 * need)), np.empty((len(km), 2 * need))
-    all_x[:, : kx.shape[1]], all_mu[:, : km.shape[1]] = kx, km
+    for t in range(len(kx)):
+        copy_pair(kx, km, t, all_x[t, : kx.shape[1]], all_mu[t, : km.shape[1]])
     return wide_x, wide_mu, 1, all_x, all_mu
 
 
@@ -125,6 +129,7 @@ def slope_rows(start, stop, columns, dt, price, row, end_x, end_mu, draws, keep,
     lane = 4 * (GROWTH * (h + 2) + end_x.shape[1] + POINTS)
     x, mu, f = np.empty(2 * lane), np.empty(2 * lane), np.empty((h, len(columns)))
     note, even = np.empty((h, 5, STAGE)), np.empty(POINTS)
+    own_x, own_mu = np.empty(end_x.shape[1]), np.empty(end_x.shape[1])
     grid = _grid_scratch(h if draws.shape[1] > 0 else 0)
     kept, kx, km = (
         np.empty(keep + 1, np.int64),
@@ -138,17 +143,20 @@ def slope_rows(start, stop, columns, dt, price, row, end_x, end_mu, draws, keep,
     )
     for i in range(start, stop):
         copy_row(columns, i, f, i == start)
-        at, last, own = 1, h, draws[i]
+        copy_pair(end_x, end_mu, i, own_x, own_mu)
+        at, last, own = (
+            np.int64(1),
+            h,
+            draws[i],
+        )  # of a literal, all that takes it is compiled twice
         is_even = own.shape[0] > 0 and keep + 1 < h and _fits_grid(f, dt)
-        is_even = is_even and walk_grid(
-            f, dt, price, row[i], end_x[i], end_mu[i], own, keep, grid, even
-        )
+        is_even = is_even and walk_grid(f, dt, price, row[i], own_x, own_mu, own, keep, grid, even)
         lo, hi = f[h - 1, X_MIN], f[h - 1, X_MAX]
         if is_even:
             last = keep + 1
             k = write_even(even, lo, hi, x[1:], mu[1:])
         else:
-            k = cut(end_x[i], end_mu[i], end_x.shape[1], lo, hi, x[1:], mu[1:])
+            k = cut(own_x, own_mu, own_x.shape[0], lo, hi, x[1:], mu[1:])
         for t in range(last, -1, -1):
             if t < last:
                 if room_after(f, t, k) > lane:
@@ -158,13 +166,13 @@ def slope_rows(start, stop, columns, dt, price, row, end_x, end_mu, draws, keep,
                     x, mu, at, k, f, t, price[row[i], t], dt[t], note, lane, own, grid, is_even
                 )
             if t <= keep:
-                kept[t], kx[t, :k], km[t, :k] = k, x[at : at + k], mu[at : at + k]
+                kept[t] = k
+                for v in range(k):
+                    kx[t, v], km[t, v] = x[at + v], mu[at + v]
         for t in range(keep + 1):
             out_x, out_mu = enlarge(out_x, out_mu, total + kept[t])
-            out_x[total : total + kept[t]], out_mu[total : total + kept[t]] = (
-                kx[t, : kept[t]],
-                km[t, : kept[t]],
-            )
+            for v in range(kept[t]):
+                out_x[total + v], out_mu[total + v] = kx[t, v], km[t, v]
             total += kept[t]
             offset[i * (keep + 1) + t + 1] = total
     return out_x[:total], out_mu[:total]

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 
 from gridagora.kernels.stores.bellman import (
     C_P,
@@ -24,18 +25,18 @@ from gridagora.kernels.stores.polyline import JIT, LEAF
 GAIN_ROUND_TRIP = 1 + 1e-12  # rounding of gain_in times gain_out
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _rows(column):  # type: ignore[no-untyped-def]
     """Return how many rows of a column differ: one where all share their numbers."""
     return min(1, column.shape[0]) if column.strides[0] == 0 else column.shape[0]
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _steps(column):  # type: ignore[no-untyped-def]
     return min(1, column.shape[1]) if column.strides[1] == 0 else column.shape[1]
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _is_finite(column):  # type: ignore[no-untyped-def]
     for i in range(_rows(column)):
         for t in range(_steps(column)):
@@ -44,7 +45,7 @@ def _is_finite(column):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _is_at_least_zero(column):  # type: ignore[no-untyped-def]
     for i in range(_rows(column)):
         for t in range(_steps(column)):
@@ -53,7 +54,7 @@ def _is_at_least_zero(column):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _has_zero(column):  # type: ignore[no-untyped-def]
     for i in range(_rows(column)):
         for t in range(_steps(column)):
@@ -62,7 +63,7 @@ def _has_zero(column):  # type: ignore[no-untyped-def]
     return False
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _is_at_most(low, high):  # type: ignore[no-untyped-def]
     for i in range(max(_rows(low), _rows(high))):
         for t in range(max(_steps(low), _steps(high))):
@@ -71,7 +72,7 @@ def _is_at_most(low, high):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _can_gain(least, most, gain_in, gain_out):  # type: ignore[no-untyped-def]
     """Whether a round trip of a row whose power has both signs gives more than it took."""
     rows = max(_rows(least), _rows(most), _rows(gain_in), _rows(gain_out))
@@ -84,7 +85,7 @@ def _can_gain(least, most, gain_in, gain_out):  # type: ignore[no-untyped-def]
     return False
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _feels(leak, least, k, of_state, of_power):  # type: ignore[no-untyped-def]
     """Whether comfort, where it counts, feels state and power in the sense that the recursion takes it to."""
     rows = max(_rows(leak), _rows(least), _rows(k), _rows(of_state), _rows(of_power))
@@ -98,7 +99,7 @@ def _feels(leak, least, k, of_state, of_power):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _is_monotone(ends, sign):  # type: ignore[no-untyped-def]
     for i in range(_rows(ends)):
         for j in range(1, ends.shape[1]):
@@ -107,7 +108,7 @@ def _is_monotone(ends, sign):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _is_each_sound(columns):  # type: ignore[no-untyped-def]
     for column in columns:
         if not _is_finite(column):
@@ -119,7 +120,7 @@ def _is_each_sound(columns):  # type: ignore[no-untyped-def]
     return not (has_zero or _has_zero(columns[LEAK]))
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _are_sound_together(columns):  # type: ignore[no-untyped-def]
     least, most = columns[P_MIN], columns[P_MAX]
     gain_in, gain_out = columns[GAIN_IN], columns[GAIN_OUT]

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numba import njit, types
+from numba.extending import register_jitable
 from numpy.typing import ArrayLike, NDArray
 
 from gridagora.kernels.stores.bellman import (
@@ -34,6 +35,7 @@ from gridagora.kernels.stores.bellman import (
     S,
     bellman_step,
     convex_pieces,
+    copy_pair,
     copy_row,
     cross_terms,
     exclusive,
@@ -86,8 +88,8 @@ __all__ = [
 ]
 
 
-@njit(**LEAF)
-def _backward(f, r, dt, buy, sell, end_x, end_mu, x0, x, mu, lane, span, note):  # type: ignore[no-untyped-def]
+@register_jitable(**LEAF)
+def _backward(f, dt, buy, sell, end_x, end_mu, x0, x, mu, lane, span, note):  # type: ignore[no-untyped-def]
     """Walk from the last step to the first; leave in `note` what the roll-out follows.
 
     span[t] = first point and length of W_t', length of the stage, and whether it was hulled. With lane = 0 all W_t' are
@@ -99,7 +101,7 @@ def _backward(f, r, dt, buy, sell, end_x, end_mu, x0, x, mu, lane, span, note): 
     at = 1
     for t in range(last, -1, -1):
         at, k = add_comfort(x, mu, at, k, dt[t] * f[t, K_X], f[t, X_SET], f[t, DEAD])
-        n, bent = convex_pieces(f, t, buy[r, t], sell[r, t], dt[t], note[t, S], note[t, G])
+        n, bent = convex_pieces(f, t, buy[t], sell[t], dt[t], note[t, S], note[t, G])
         span[t, 0], span[t, 1], span[t, 2], span[t, 3] = at, k, n, bent
         hulled += bent
         if t > 0:
@@ -115,7 +117,7 @@ def _backward(f, r, dt, buy, sell, end_x, end_mu, x0, x, mu, lane, span, note): 
     return at, k, hulled
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _hull_cost(f, t, x, s_best, buy, sell, dt, s, g, n, extra):  # type: ignore[no-untyped-def]
     """Return the hulled cost of s: the cost at the left end plus the integral of gamma."""
     total = step_cost(f, t, x, power(s[0], f[t, GAIN_IN], f[t, GAIN_OUT], dt), buy, sell, dt)
@@ -127,13 +129,13 @@ def _hull_cost(f, t, x, s_best, buy, sell, dt, s, g, n, extra):  # type: ignore[
     return total
 
 
-@njit(**LEAF)
-def _forward(f, r, dt, buy, sell, x, mu, span, note, spare, state, p_kw, path, relaxed):  # type: ignore[no-untyped-def]
+@register_jitable(**LEAF)
+def _forward(f, dt, buy, sell, x, mu, span, note, spare, state, p_kw, path, relaxed):  # type: ignore[no-untyped-def]
     """Roll out from `state`; relaxed follows the hull to a lower bound. Returns cost before the end, slack and last state."""
     cost, missing = 0.0, 0.0
     for t in range(dt.shape[0]):
         at, k, n, bent = span[t, 0], span[t, 1], span[t, 2], span[t, 3] > 0
-        b, c, h = buy[r, t], sell[r, t], dt[t]
+        b, c, h = buy[t], sell[t], dt[t]
         z = f[t, LEAK] * state + f[t, INFLOW]
         extra = cross_terms(f, t, h)[0] * state
         if bent and not relaxed:
@@ -174,7 +176,7 @@ def _forward(f, r, dt, buy, sell, x, mu, span, note, spare, state, p_kw, path, r
     return cost, missing, state
 
 
-@njit(**LEAF)
+@register_jitable(**LEAF)
 def _sloped(f):  # type: ignore[no-untyped-def]
     """Whether some step's marginal cost rises with power, so that a roll-out must look into W'."""
     most = 0.0
@@ -196,14 +198,18 @@ def scratch(h, points):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(**JIT)
-def walk_back(f, r, dt, buy, sell, end_x, end_mu, x0, work):  # type: ignore[no-untyped-def]
-    """Note what roll-outs of the store f (h, 19) follow; return the scratch, enlarged where needed, hulled steps and V_0'."""
+@register_jitable(**JIT)
+def walk_back(f, dt, buy, sell, end_x, end_mu, x0, work):  # type: ignore[no-untyped-def]
+    """Note what roll-outs of the store f (h, 19) follow; return the scratch, enlarged where needed, hulled steps and V_0'.
+
+    Prices are those of the steps (h,), and the end value is a polyline (J,); all are rows of their own memory, so that every
+    caller shares one compiled form.
+    """
     x, mu, span, note, spare = work
     room = x.shape[0] // 2
     at, k, hulled, lane = 0, 0, 0, 0 if _sloped(f) else room
     while k == 0:
-        at, k, hulled = _backward(f, r, dt, buy, sell, end_x, end_mu, x0, x, mu, lane, span, note)
+        at, k, hulled = _backward(f, dt, buy, sell, end_x, end_mu, x0, x, mu, lane, span, note)
         if k == 0:
             x, mu = np.empty(2 * x.shape[0]), np.empty(2 * x.shape[0])
             lane = x.shape[0] // 2 if lane > 0 else 0
@@ -212,45 +218,47 @@ def walk_back(f, r, dt, buy, sell, end_x, end_mu, x0, work):  # type: ignore[no-
     return (x, mu, span, note, spare), hulled, at, k
 
 
-@njit(**JIT)
-def roll_out(f, r, dt, buy, sell, end_x, end_mu, x0, work, hulled, p_kw, path):  # type: ignore[no-untyped-def]
+@register_jitable(**JIT)
+def roll_out(f, dt, buy, sell, end_x, end_mu, x0, work, hulled, p_kw, path):  # type: ignore[no-untyped-def]
     """Write the best schedule from x0 by what `walk_back` noted; return cost, bound and missing."""
     x, mu, span, note, spare = work
     path[0] = x0
-    cost, missing, end = _forward(
-        f, r, dt, buy, sell, x, mu, span, note, spare, x0, p_kw, path, False
-    )
-    cost -= terminal(end_x, end_mu, end)
-    bound = cost
-    if hulled > 0:
-        bound, _, end = _forward(
-            f, r, dt, buy, sell, x, mu, span, note, spare, x0, p_kw, path, True
+    cost, bound, missing = 0.0, 0.0, 0.0
+    for turn in range(2 if hulled > 0 else 1):  # one call in the text is compiled once
+        relaxed = turn > 0
+        bound, slack, end = _forward(
+            f, dt, buy, sell, x, mu, span, note, spare, x0, p_kw, path, relaxed
         )
         bound -= terminal(end_x, end_mu, end)
+        if not relaxed:
+            cost, missing = bound, slack
     return cost, bound, missing
 
 
 @njit(**JIT)
-def respond_row(f, r, dt, buy, sell, end_x, end_mu, x0, work, p_kw, path):  # type: ignore[no-untyped-def]
+def respond_row(f, dt, buy, sell, end_x, end_mu, x0, work, p_kw, path):  # type: ignore[no-untyped-def]
     """Write the best schedule of the store f (h, 19) from x0; return cost, bound, slope, missing and hulled steps."""
-    work, hulled, at, k = walk_back(f, r, dt, buy, sell, end_x, end_mu, x0, work)
+    work, hulled, at, k = walk_back(f, dt, buy, sell, end_x, end_mu, x0, work)
     vx, vm = work[0][at : at + k], work[1][at : at + k]
     # a full store is worth what its last unit is, an empty one its next
     slope = left_value(vx, vm, k, x0) if x0 >= f[0, X_MAX] else right_value(vx, vm, k, x0)
-    cost, bound, missing = roll_out(
-        f, r, dt, buy, sell, end_x, end_mu, x0, work, hulled, p_kw, path
-    )
+    cost, bound, missing = roll_out(f, dt, buy, sell, end_x, end_mu, x0, work, hulled, p_kw, path)
     return cost, bound, slope, missing, hulled
 
 
 @njit(**JIT)
 def _respond_rows(start, stop, columns, dt, buy, sell, row, end_x, end_mu, x0, p_kw, path, out):  # type: ignore[no-untyped-def]
     """Answer rows start..stop; out columns: cost, bound, slope, missing, hulled."""
-    f, work = np.empty((dt.shape[0], len(columns))), scratch(dt.shape[0], end_x.shape[1])
+    h, points = dt.shape[0], end_x.shape[1]
+    f, work = np.empty((h, len(columns))), scratch(h, points)
+    own_buy, own_sell, own_x, own_mu = np.empty(h), np.empty(h), np.empty(points), np.empty(points)
     for i in range(start, stop):
         copy_row(columns, i, f, i == start)
+        if i == start or row[i] != row[i - 1]:
+            copy_pair(buy, sell, row[i], own_buy, own_sell)
+        copy_pair(end_x, end_mu, i, own_x, own_mu)
         out[i, 0], out[i, 1], out[i, 2], out[i, 3], out[i, 4] = respond_row(
-            f, row[i], dt, buy, sell, end_x[i], end_mu[i], x0[i], work, p_kw[i], path[i]
+            f, dt, own_buy, own_sell, own_x, own_mu, x0[i], work, p_kw[i], path[i]
         )
 
 
