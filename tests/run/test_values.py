@@ -40,7 +40,7 @@ def test_what_stores_hold_is_worth_what_it_displaces(study, runs):
         price * (packs + tank + sign * heat / homes.cop[:, 23]),
         rtol=1e-12,
     )
-    assert fleet.of_kind("battery").e_kwh.max() > 1.0, "a battery that is empty would prove nothing"
+    assert fleet.of_kind("battery").e_kwh.max() > 0.5, "a battery that is empty would prove nothing"
     assert homes.battery_efficiency[homes.battery_kwh > 0].max() < 0.99
 
 
