@@ -37,7 +37,7 @@ def test_where_nobody_can_move_a_pull_ends_at_its_bound_and_comes_back_when_some
     assert (moving.pull_per_kwh_kw < board.pull_per_kwh_kw).all()
 
 
-def test_a_session_that_goes_on_does_not_begin_beyond_the_bound() -> None:
+def test_a_session_that_goes_on_begins_its_pulls_anew() -> None:
     c, rule = (
         GameParameters(
             aggregate_followers(np.full((2, T), 0.5), np.full((2, T), 0.1)), BUY, 0.5 * BUY, N, N
@@ -46,7 +46,6 @@ def test_a_session_that_goes_on_does_not_begin_beyond_the_bound() -> None:
     )
     first = first_pull_per_kwh_kw(c, rule)
     assert first == pytest.approx(0.3 * N * 0.05)
-    tight = rule._replace(most_pull_ratio=0.5)
     none, hours = np.zeros((N, T)), np.zeros(T)
     last = GameResult(
         BUY,
@@ -54,7 +53,7 @@ def test_a_session_that_goes_on_does_not_begin_beyond_the_bound() -> None:
         none,
         none,
         hours,
-        np.full(T, first),
+        np.full(T, 9 * first),
         1,
         1,
         np.zeros(0, np.int64),
@@ -62,4 +61,4 @@ def test_a_session_that_goes_on_does_not_begin_beyond_the_bound() -> None:
         0.0,
         converged=True,
     )
-    np.testing.assert_allclose(open_protocol(c, tight, last).pull_per_kwh_kw, 0.5 * first)
+    np.testing.assert_allclose(open_protocol(c, rule, last).pull_per_kwh_kw, first)

@@ -39,13 +39,13 @@ from gridagora.core.registry import register
 from gridagora.core.tables import Col, Homes, Index
 from gridagora.kernels.coordination.dual import Answer
 from gridagora.kernels.curves.curve import Curves
+from gridagora.kernels.curves.ticks import TICK_PER_KWH
 from gridagora.kernels.stores.value import Stores
 from gridagora.population import photovoltaic
 from gridagora.population.charging import owners
 
-PRODUCES_PER_KWH = (
-    -1e-9
-)  # sun is free: an array gives all it can unless energy is worth less than nothing
+# sun is free: an array gives all it can unless energy is worth less than nothing, and at nil it gives
+PRODUCES_PER_KWH = -TICK_PER_KWH
 WHOLE_KW = 1e-6  # panels within this of all or nothing are not curtailed in part: awards come in whole microwatts
 
 
