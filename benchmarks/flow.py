@@ -35,14 +35,7 @@ def engine_with_shapes(path: Path, feeder: Feeder, share: np.ndarray, tolerance:
     solution.Mode, solution.ControlMode = 0, 0
     solution.Solve()
     solution.ControlMode = -1
-    for j, name in enumerate(feeder.meters.name):
-        values = " ".join(f"{value:.17g}" for value in share[:, j])
-        engine.Text.Command = (
-            f"New Loadshape.bench_{j} npts={len(share)} minterval=5 useactual=no mult=[{values}]"
-        )
-        engine.Text.Command = (
-            f"Edit Load.{name} daily=bench_{j} model=1 vminpu=0.1 vmaxpu=3 status=variable"
-        )
+    give_shapes(engine, feeder, share, "model=1 vminpu=0.1 vmaxpu=3 ")
     for command in (
         "Disable EnergyMeter.*",
         f"Set Tolerance={tolerance}",
@@ -51,6 +44,16 @@ def engine_with_shapes(path: Path, feeder: Feeder, share: np.ndarray, tolerance:
     ):
         engine.Text.Command = command
     return engine
+
+
+def give_shapes(engine: Any, feeder: Feeder, share: np.ndarray, model: str = "") -> None:
+    """Have each load follow its own shape, shares of its rating (t, j) in steps of 5 minutes; `model` is what else is edited."""
+    for j, name in enumerate(feeder.meters.name):
+        values = " ".join(f"{value:.17g}" for value in share[:, j])
+        engine.Text.Command = (
+            f"New Loadshape.bench_{j} npts={len(share)} minterval=5 useactual=no mult=[{values}]"
+        )
+        engine.Text.Command = f"Edit Load.{name} daily=bench_{j} {model}status=variable"
 
 
 def their_seconds(engine: Any) -> float:

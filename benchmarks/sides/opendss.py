@@ -1,5 +1,6 @@
 """Power flow against OpenDSS, which runs in its own time loop on the same feeders and loads."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,24 @@ CONDITIONS = (
 
 def run(site: Site) -> list[Row]:
     """Return a row for each feeder."""
+    return race_each(site, NAME, bench.FEEDERS, bench.STEPS, race)
+
+
+def race_each(
+    site: Site,
+    name: str,
+    feeders: Mapping[str, str],
+    steps: int,
+    race_one: Callable[[Site, str, Path], Row],
+) -> list[Row]:
+    """Return a row for each feeder, by name and path in the data folder; one that could not be timed says why."""
     rows = []
-    for name, path in bench.FEEDERS.items():
-        case = f"{name}, {bench.STEPS} steps"
+    for feeder, path in feeders.items():
+        case = f"{feeder}, {steps} steps"
         try:
-            rows.append(race(site, case, data_file(site.data, path)))
+            rows.append(race_one(site, case, data_file(site.data, path)))
         except PeerError as fault:
-            rows.append(absent(NAME, case, "OpenDSS", UNIT, fault))
+            rows.append(absent(name, case, "OpenDSS", UNIT, fault))
     return rows
 
 

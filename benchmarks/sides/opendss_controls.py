@@ -7,10 +7,10 @@ from typing import Any
 import dss
 import numpy as np
 
-from benchmarks.peer import PeerError
+from benchmarks.flow import give_shapes
 from benchmarks.row import Row, alternate
-from benchmarks.setting import Site, absent, data_file
-from benchmarks.sides.opendss import voltages
+from benchmarks.setting import Site
+from benchmarks.sides.opendss import race_each, voltages
 from gridagora.core.feeder import Feeder
 from gridagora.core.flow import HUNTING, ControlState, Flow
 from gridagora.grid.controlled_flow import solve_controlled
@@ -35,14 +35,7 @@ CONDITIONS = (
 
 def run(site: Site) -> list[Row]:
     """Return a row for each feeder."""
-    rows = []
-    for name, path in FEEDERS.items():
-        case = f"{name}, {STEPS} steps"
-        try:
-            rows.append(race(site, case, data_file(site.data, path)))
-        except PeerError as fault:
-            rows.append(absent(NAME, case, "OpenDSS", UNIT, fault))
-    return rows
+    return race_each(site, NAME, FEEDERS, STEPS, race)
 
 
 def race(site: Site, case: str, path: Path) -> Row:
@@ -90,12 +83,7 @@ def engine_of(path: Path, feeder: Feeder, share: np.ndarray) -> Any:
     engine = dss.DSS.NewContext()
     engine.AllowForms = engine.AllowChangeDir = False
     engine.Text.Command = f'Compile "{path}"'
-    for at, name in enumerate(feeder.meters.name):
-        values = " ".join(f"{value:.17g}" for value in share[:, at])
-        engine.Text.Command = (
-            f"New Loadshape.bench_{at} npts={STEPS} minterval=5 useactual=no mult=[{values}]"
-        )
-        engine.Text.Command = f"Edit Load.{name} daily=bench_{at} status=variable"
+    give_shapes(engine, feeder, share)
     for command in (
         "Disable EnergyMeter.*",
         f"Set Tolerance={TOLERANCE} MaxIterations=500 MaxControlIter={HUNTING + 1}",

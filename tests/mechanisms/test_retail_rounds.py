@@ -5,6 +5,7 @@ import pytest
 
 from gridagora.core.errors import PartError
 from gridagora.kernels.stores.value import stores
+from gridagora.mechanisms.price_grid import GRID_PER_KWH
 from gridagora.mechanisms.retail import clearing
 from gridagora.mechanisms.retail.certificate import _below_tariff_usd
 from gridagora.mechanisms.retail.clearing import (
@@ -35,7 +36,6 @@ from gridagora.mechanisms.retail.game import (
 )
 from gridagora.mechanisms.retail.protocol import (
     GRID_KW,
-    GRID_PER_KWH,
     Broadcast,
     PrivateState,
     ProsumerOffer,

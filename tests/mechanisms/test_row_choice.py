@@ -36,7 +36,7 @@ def clear_few(n, k, over, seed=1):
     """Return the last clearing, the rows of every search, and the table of all of them."""
     curves = draw_curves(n, seed=seed)
     by_kw, fixed, low = feeder(curves, k, 0.6, seed)
-    rows, searches, last = rows_of(by_kw, fixed, low, over), [], []
+    rows, searches = rows_of(by_kw, fixed, low, over), []
 
     def plan_rows(some, before):
         yield from ()
@@ -45,7 +45,6 @@ def clear_few(n, k, over, seed=1):
         found = clear_with_rows(
             curves, supply(n), some, start, IntervalTerms(), before.found.answers
         )
-        last.append(found)
         path = read_rows(found.price_per_kwh, some, PRODUCT)
         return NetworkPlan(found.p_kw[:, None], path, found)
 

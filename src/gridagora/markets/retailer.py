@@ -35,6 +35,7 @@ from gridagora.kernels.curves.awards import clear_some
 from gridagora.kernels.curves.curve import Curves
 from gridagora.mechanisms.nodal_fee import FEE, hear_fees
 from gridagora.mechanisms.operating_envelope import check_envelope, hold_envelopes
+from gridagora.mechanisms.price_grid import GRID_PER_KWH
 from gridagora.mechanisms.retail.clearing import GameParameters
 from gridagora.mechanisms.retail.demand import identify_end_users, make_probes
 from gridagora.mechanisms.retail.game import (
@@ -55,7 +56,6 @@ from gridagora.mechanisms.retail.messages import (
     RetailPrices,
 )
 from gridagora.mechanisms.retail.protocol import (
-    GRID_PER_KWH,
     Broadcast,
     GameResult,
     StoppingRule,

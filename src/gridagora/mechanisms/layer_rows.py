@@ -7,6 +7,7 @@ The network operator answers each time with the exact flow of what was cleared a
 """
 
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -27,7 +28,6 @@ from gridagora.mechanisms.row_prices import (
     LaidOut,
     PricedClearing,
     PricedRows,
-    distance_kw,
     distances_kw,
     price_rows,
 )
@@ -54,6 +54,9 @@ class FacedRows(NamedTuple):
     owner: Index  # (k,)
     moved: Col  # (k, m) homes below each place that move it [1]
     agreed_kw: Col  # (k,) how far from what its price says it may end
+
+
+ClearHeld = Callable[[FacedRows, Col, Col], Generator[Any, Any, PricedClearing]]
 
 
 class NetworkCleared(NamedTuple):
@@ -154,6 +157,7 @@ def clear_network(
         Nobody answers for the network.
     """
     tree, nobody = at.tree, np.zeros(len(at.place))
+    clear_held = partial(_clear_held, opening, at, curves, clear)
     found = NetworkCleared(first, nobody, agrees=False)
     held: dict[tuple[str, int], float] = {}
     for _ in range(REBASES):
@@ -169,7 +173,7 @@ def clear_network(
         away = distances_kw(rows, price, rows.by_kw @ p_kw - rows.room_kw)
         if (away <= faced.agreed_kw).all():
             return found._replace(agrees=True)
-        priced = yield from _clear_rows(opening, at, curves, clear, faced, p_kw, price)
+        priced = yield from _clear_rows(faced, p_kw, price, clear_held)
         found = NetworkCleared(priced.cleared, priced.added_per_kwh, agrees=False)
         share = (
             priced.price_per_kwh / rows.over_per_kwh
@@ -179,28 +183,21 @@ def clear_network(
 
 
 def _clear_rows(
-    opening: Opening,
-    at: LaidOut,
-    curves: Curves,
-    clear: Callable[[Curves], TreeCleared],
-    faced: FacedRows,
-    p_kw: Col,
-    price: Col,
+    faced: FacedRows, p_kw: Col, price: Col, clear_held: ClearHeld
 ) -> Generator[Any, Any, PricedClearing]:
     """Find prices of rows, first of the few that are broken or priced, until none is broken that the search does not hold."""
     rows, held, at_most = faced.rows, price > 0, FIRST
     held = widen_choice(held, rows.by_kw @ p_kw - rows.room_kw, rows.by_kw, at_most)
     while True:
         some = _take_sides(faced, held)
-        priced = yield from _clear_held(opening, at, curves, clear, some, p_kw, price[held])
+        priced = yield from clear_held(some, p_kw, price[held])
         price = np.zeros(len(price))
         price[held] = priced.price_per_kwh
         at_most *= 2
         beyond = rows.by_kw @ priced.cleared.p_kw - rows.room_kw
         wider = widen_choice(held, beyond - NEAR_KW, rows.by_kw, at_most)
         if (wider == held).all():
-            left = max(priced.left_kw, distance_kw(rows, price, beyond))
-            return priced._replace(price_per_kwh=price, left_kw=left)
+            return priced._replace(price_per_kwh=price)
         held, p_kw = wider, priced.cleared.p_kw
 
 

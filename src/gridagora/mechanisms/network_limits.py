@@ -132,7 +132,7 @@ def follow_network(
 def keep_rows_reserve(state: NetworkState, share: float) -> NetworkState:
     """Return a state whose rows are nearer to the middle of their band, or to nil, by a share."""
     limits = state.limits
-    spare = share * np.where(np.isfinite(span := _spans(limits)), span, 0.0)
+    spare = share * np.where(np.isfinite(span := find_spans(limits.low, limits.high)), span, 0.0)
     low, high = limits.low + spare, limits.high - spare
     beyond = np.maximum(state.load - high, low - state.load).clip(min=0)
     return state._replace(limits=limits._replace(low=low, high=high), beyond=beyond)
@@ -158,14 +158,13 @@ def find_misfit(before: NetworkState, after: NetworkState, plan: NetworkPlan[Any
     missed = np.where(matters, np.abs(after.load - expected), 0.0)
     # two plans beyond a limit have one price: what they miss there changes none
     both = (after.beyond > 0) & ((expected > limits.high) | (expected < limits.low))
-    return float(np.where(both, 0.0, missed / _spans(limits)).max(initial=0.0))
+    return float(np.where(both, 0.0, missed / find_spans(limits.low, limits.high)).max(initial=0.0))
 
 
-def _spans(limits: Limits) -> Col:
-    """Return half the band of every row, or its rating, (k, h) [unit of the row]."""
-    banded = np.isfinite(limits.low)
-    low = np.where(banded, limits.low, 0.0)
-    span = np.where(banded, 0.5 * (limits.high - low), limits.high)
+def find_spans(low: Col, high: Col) -> Col:
+    """Return half the band of every row, or its rating, (k, h), of bounds (k, h) [unit of the row]; inf of a row without."""
+    banded = np.isfinite(low)
+    span = np.where(banded, 0.5 * (high - np.where(banded, low, 0.0)), high)
     return np.asarray(np.where(np.isfinite(span) & (span > 0), span, np.inf))
 
 

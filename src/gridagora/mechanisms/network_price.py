@@ -34,6 +34,7 @@ from gridagora.core.tables import Col
 from gridagora.kernels.coordination.bundle_master import SupplyCost
 from gridagora.kernels.coordination.dual import Answer, coordinating
 from gridagora.mechanisms.peer_messages import MESSAGES, SupplierPrices
+from gridagora.mechanisms.price_grid import GRID_PER_KWH, put_on_grid
 
 Found = TypeVar("Found")
 
@@ -44,7 +45,6 @@ NETWORKS = (
     "envelope",
     "fee",
 )  # what the operator may do beside trade between homes
-GRID_PER_KWH = 2.0**-20  # of the network price of a plan
 
 
 class NetworkTerms(NamedTuple):
@@ -201,7 +201,7 @@ def price_window(
             break
     above = (path - supply.import_per_kwh).clip(min=0)
     below = (path - supply.export_per_kwh).clip(max=0)
-    posted = GRID_PER_KWH * np.rint((above + below) / GRID_PER_KWH)
+    posted = put_on_grid(above + below, GRID_PER_KWH)
     return np.asarray(np.clip(posted, -room.over_per_kwh, room.over_per_kwh))
 
 

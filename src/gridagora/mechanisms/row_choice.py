@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gridagora.core.tables import Col, Flag
-from gridagora.mechanisms.network_limits import NetworkPlan, RowTable, priced_rows
+from gridagora.mechanisms.network_limits import NetworkPlan, RowTable, find_spans, priced_rows
 
 Found = TypeVar("Found")
 
@@ -81,11 +81,8 @@ def find_kept_kw(rows: RowTable) -> Col:
     """Return how far beyond its limits each of k rows still counts as kept in h steps, (k, h) [kW]."""
     if rows.base_kw.shape[1] == 1:
         return np.full(rows.base_kw.shape, KEPT_KW)
-    banded = np.isfinite(rows.low_kw) & np.isfinite(rows.high_kw)
-    span = np.where(banded, rows.high_kw, 0.0) - np.where(banded, rows.low_kw, 0.0)
-    end = np.where(np.isfinite(rows.high_kw), rows.high_kw, rows.low_kw)
-    limit = np.where(np.isfinite(end), np.abs(end), 0.0)
-    return np.asarray(KEPT_SHARE * np.where(banded, 0.5 * span, limit) + KEPT_KW)
+    span = find_spans(rows.low_kw, rows.high_kw)
+    return np.asarray(KEPT_SHARE * np.where(np.isfinite(span), span, 0.0) + KEPT_KW)
 
 
 def find_beyond_kw(rows: RowTable, p_kw: Col) -> Col:

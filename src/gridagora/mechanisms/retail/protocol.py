@@ -22,6 +22,7 @@ from gridagora.core.exchange import sum_kw
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.stores.table import join_rows
 from gridagora.kernels.stores.value import Stores, best_response
+from gridagora.mechanisms.price_grid import GRID_PER_KWH, put_on_grid
 from gridagora.mechanisms.retail.clearing import (
     GameParameters,
     InnerState,
@@ -33,8 +34,7 @@ from gridagora.mechanisms.retail.game import Demand, taken_kw
 SAME = 1e-12
 LEAST = 1e-9  # a residual below this share says nothing about its pull
 MOST = 1.5  # by which a pull changes in a round
-# where the next game goes on, so that no game hands on what rounding adds to it
-GRID_PER_KWH, GRID_KW = 2.0**-20, 2.0**-10
+GRID_KW = 2.0**-10  # where the next game goes on, so that no game hands on what rounding adds to it
 
 
 class Community(NamedTuple):
@@ -460,31 +460,29 @@ def settle_result(c: GameParameters, found: GameResult) -> GameResult:
     times in a session. Prices stay on a grid of `GRID_PER_KWH`, powers on one of `GRID_KW`; an internal price that near a
     wholesale price, or a retail price that near the outside tariff, is that.
     """
-    internal = _on_grid(found.internal_per_kwh, GRID_PER_KWH)
+    internal = put_on_grid(found.internal_per_kwh, GRID_PER_KWH)
     for wholesale in (c.sell_per_kwh, c.buy_per_kwh):
         near = np.abs(found.internal_per_kwh - wholesale) <= GRID_PER_KWH
         internal = np.where(near, wholesale, internal)
     retail, tariff = found.retail_per_kwh, c.tariff_per_kwh
     retail = np.where(
-        retail >= tariff - GRID_PER_KWH, tariff, np.minimum(_on_grid(retail, GRID_PER_KWH), tariff)
+        retail >= tariff - GRID_PER_KWH,
+        tariff,
+        np.minimum(put_on_grid(retail, GRID_PER_KWH), tariff),
     )
     return found._replace(
         internal_per_kwh=internal,
         retail_per_kwh=retail,
-        offer_kw=_on_grid(found.offer_kw, GRID_KW),
-        made_kw=_on_grid(found.made_kw, GRID_KW),
-        wholesale_kw=_on_grid(found.wholesale_kw, GRID_KW),
+        offer_kw=put_on_grid(found.offer_kw, GRID_KW),
+        made_kw=put_on_grid(found.made_kw, GRID_KW),
+        wholesale_kw=put_on_grid(found.wholesale_kw, GRID_KW),
     )
 
 
 def settle_state(held: PrivateState) -> PrivateState:
     """Return what prosumers hold between two sessions, powers on the grid of `settle_result`."""
-    devices = tuple(_on_grid(p_kw, GRID_KW) for p_kw in held.device_kw)
-    return PrivateState(_on_grid(held.offer_kw, GRID_KW), devices)
-
-
-def _on_grid(column: Col, step: float) -> Col:
-    return np.asarray(step * np.rint(column / step))
+    devices = tuple(put_on_grid(p_kw, GRID_KW) for p_kw in held.device_kw)
+    return PrivateState(put_on_grid(held.offer_kw, GRID_KW), devices)
 
 
 def drop_silent(heard: ProsumerOffer, silent: Flag) -> ProsumerOffer:

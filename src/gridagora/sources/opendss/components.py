@@ -276,10 +276,11 @@ def _of_steps(engine: Any, elements: Sequence[Element]) -> list[list[Phasors]]:
                 circuit.SetActiveElement(f"capacitor.{element.name}")
                 y = np.asarray(circuit.ActiveCktElement.Yprim, float).view(complex)
                 found[at].append(y.reshape(element.y.shape))
-    for element, count in zip(elements, counts, strict=True):
-        circuit.Capacitors.Name = element.name
-        circuit.Capacitors.States = np.ones(count, np.int32)
-    engine.YMatrix.BuildYMatrixD(WHOLE_MATRIX, 1)
+    if max(counts, default=0) > 1:  # else the one step of every bank is on already
+        for element, count in zip(elements, counts, strict=True):
+            circuit.Capacitors.Name = element.name
+            circuit.Capacitors.States = np.ones(count, np.int32)
+        engine.YMatrix.BuildYMatrixD(WHOLE_MATRIX, 1)
     return found
 
 
