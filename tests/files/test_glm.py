@@ -2,8 +2,7 @@
 
 import pytest
 
-from gridagora.files.glm import read_glm
-from gridagora.files.glm_lines import list_glm_files
+from gridagora.files.glm import list_glm_files, read_glm
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ class Glm(NamedTuple):
     files: tuple[Path, ...]
     objects: tuple[GlmObject, ...]
     modules: Mapping[str, Mapping[str, tuple[str, int]]]
+    clock: Mapping[str, tuple[str, int]]  # its properties, as those of an object
     left_out: Mapping[str, int]  # statements beside objects and modules, by their first word
     globals: Mapping[str, str]
     faults: tuple[GlmFault, ...]
@@ -70,10 +71,35 @@ def read_glm(path: Path) -> Glm:
         text.files,
         tuple(parser.objects),
         parser.modules,
+        parser.clock,
         dict(parser.left_out),
         text.globals,
         tuple(parser.faults),
     )
+
+
+def list_glm_files(path: Path) -> tuple[Path, ...]:
+    """Return a model, every file that it includes and those of its players, by absolute path, each once.
+
+    Raises
+    ------
+    InputError
+        A file that cannot be read as text.
+    """
+    glm = read_glm(path)
+    played = (
+        find_beside(glm, each, each.values.get("file", ("", 0))[0])
+        for each in glm.objects
+        if each.kind == "player"
+    )
+    found = (*glm.files, *(each for each in played if each is not None))
+    return tuple(dict.fromkeys(each.resolve() for each in found))
+
+
+def find_beside(glm: Glm, each: GlmObject, name: str) -> Path | None:
+    """Return the file that an object names, beside the text in which it stands or beside the model; None: there is none."""
+    beside = (glm.files[each.file].parent / name, glm.files[0].parent / name)
+    return next((path for path in beside if name and path.is_file()), None)
 
 
 class _Parser:
@@ -82,6 +108,7 @@ class _Parser:
     def __init__(self, faults: list[GlmFault]) -> None:
         self.objects: list[GlmObject] = []
         self.modules: dict[str, dict[str, tuple[str, int]]] = {}
+        self.clock: dict[str, tuple[str, int]] = {}
         self.left_out: Counter[str] = Counter()
         self.faults = faults
         self.blocks: list[_Block] = []
@@ -171,6 +198,8 @@ class _Parser:
         elif word == "module":
             self.modules.setdefault(rest.strip(), {}).update(block.values)
         elif not self.blocks:
+            if word == "clock":
+                self.clock.update(block.values)
             self.left_out[word or "{"] += 1
 
     def _object(self, block: _Block) -> None:

@@ -190,17 +190,6 @@ COMPARISONS: dict[str, Callable[..., bool]] = {
 }
 
 
-def list_glm_files(path: Path) -> tuple[Path, ...]:
-    """Return a model and every file that it includes, by absolute path, each once.
-
-    Raises
-    ------
-    InputError
-        A file that cannot be read as text.
-    """
-    return tuple(each.resolve() for each in read_glm_lines(path).files)
-
-
 def joined(lines: tuple[GlmLine, ...]) -> Iterator[tuple[GlmLine, str]]:
     """Yield pieces of the lines: quoted text, marks of statements, and what stands between them."""
     for line in lines:

@@ -47,17 +47,18 @@ def own_meters(places: Index, home_id: Sequence[str], feeder: Feeder) -> Index:
 def other_kw(feeder: Feeder, scenario: Scenario, home_meter: Index, hours: int) -> Col:
     """Return the load of everybody who is no simulated home, shape (hours, j) [kW].
 
-    Homes short of meters leave their meters at their own load; loads below zero feed in all the time; the rest follow office
-    hours at `other_peak_share` of their rating.
+    Homes short of meters leave their meters at their own load; loads that are no homes follow their own shape where they have
+    one; of the rest those below zero feed in all the time, others follow office hours at `other_peak_share` of their rating.
     """
     start = scenario.scenario.start
     homes = customers_of(feeder) > 0
-    drawing = np.where(homes, 0.0, feeder.meters.p_kw.clip(min=0))
+    shaped = ~homes & (feeder.meters.shape >= 0) if feeder.meters.shape.size else homes & False
+    drawing = np.where(homes | shaped, 0.0, feeder.meters.p_kw.clip(min=0))
     office = other_load_kw(scenario.feeder.other_peak_share * drawing, hours, start.weekday())
-    feeding = np.where(homes, 0.0, feeder.meters.p_kw.clip(max=0))
-    left_kw = left_share(feeder, home_meter) * feeder.meters.p_kw
+    feeding = np.where(homes | shaped, 0.0, feeder.meters.p_kw.clip(max=0))
+    own_kw = np.where(shaped, 1.0, left_share(feeder, home_meter)) * feeder.meters.p_kw
     first_h = 24 * (start.timetuple().tm_yday - 1)
-    return office + feeding[None, :] + left_kw[None, :] * _home_shape(feeder, first_h, hours)
+    return office + feeding[None, :] + own_kw[None, :] * _home_shape(feeder, first_h, hours)
 
 
 def keep_load_models(feeder: Feeder, scenario: Scenario, home_meter: Index) -> Feeder:

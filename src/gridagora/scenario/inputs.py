@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gridagora.files.glm_lines import list_glm_files
+from gridagora.files.glm import list_glm_files
 from gridagora.files.hash_file import hash_file
 from gridagora.scenario.paths import locate
 from gridagora.scenario.schema import Scenario, from_outside

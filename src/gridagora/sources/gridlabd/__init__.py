@@ -50,6 +50,7 @@ from gridagora.sources.gridlabd.network import (
     find_fed,
     live,
 )
+from gridagora.sources.gridlabd.players import play
 from gridagora.sources.gridlabd.properties import tell_ignored
 from gridagora.sources.gridlabd.regulators import RegulatorUnit, common_phase, read_regulators
 from gridagora.sources.gridlabd.transformers import read_transformers
@@ -109,9 +110,10 @@ def _model(path: str | Path) -> Model:
 def _feeder(model: Model, path: Path, *, strict: bool) -> Feeder:
     tell_left_out(model)
     tell_ignored(model)
+    model, played = play(model)
     buses = read_buses(model)
     units = list(read_regulators(model, buses.of, buses.nominal_v))
-    loads = list(read_loads(model, buses))
+    loads = list(read_loads(model, buses, played.row))
     banks = list(read_capacitors(model, buses))
     elements = _elements(model, buses, units, loads, banks)
     fed = find_fed(elements, buses.nominal_v)
@@ -128,7 +130,8 @@ def _feeder(model: Model, path: Path, *, strict: bool) -> Feeder:
         model.tell(_object(model, one.name), one.got, one.expected, one.consequence)
     if strict and model.gaps:
         raise InputError(gap_problems(model.gaps))
-    return _with_homes(replace(feeder, notes=tuple(gap_notes(model.gaps))), meters)
+    notes = tuple(gap_notes(model.gaps))
+    return _with_homes(replace(feeder, notes=notes, shape_share=played.share), meters)
 
 
 def _object(model: Model, name: str) -> GlmObject:

@@ -8,7 +8,7 @@ from gridagora.sources.gridlabd.buses import NODES
 from gridagora.sources.gridlabd.lines import CONTACTS, LINES
 from gridagora.sources.gridlabd.model import LEFT, Model
 
-CONVERTED = frozenset({*NODES, *LINES, *CONTACTS, "transformer", "regulator"})
+CONVERTED = frozenset({*NODES, *LINES, *CONTACTS, "transformer", "regulator", "player"})
 STATED = frozenset(
     {
         "line_configuration", "triplex_line_configuration", "line_spacing",
@@ -40,7 +40,6 @@ ABSENT = MappingProxyType(
         "inverter": "Inverters come from the scenario.",
         "inverter_dyn": "Inverters come from the scenario.",
         "battery": "Batteries come from the scenario.",
-        "player": "What it plays to keeps the value of the model.",
         "shaper": "What it shapes keeps the value of the model.",
         "climate": "Weather comes from the scenario.",
         "csv_reader": "Weather comes from the scenario.",

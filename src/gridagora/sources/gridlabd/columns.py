@@ -213,7 +213,7 @@ def split_loads(loads: Iterable[CustomerLoad]) -> list[MeterPart]:
 def _is_alike(row: RowPart, other: RowPart) -> bool:
     near = ALIKE * max(abs(other.rated()), 1.0)
     pairs = zip(row[1:4], other[1:4], strict=True)
-    return all(abs(own - of) <= near for own, of in pairs)
+    return row.shape == other.shape and all(abs(own - of) <= near for own, of in pairs)
 
 
 def load_columns(meters: Sequence[MeterPart], rows: RowsByName) -> LoadRows:
@@ -273,5 +273,5 @@ def meter_columns(meters: Sequence[MeterPart], rows: RowsByName) -> Meters:
         is_home=np.ones(len(meters), np.bool_),
         customers=none,
         stays=(),
-        shape=none,
+        shape=np.array([each.rows[0].shape for each in meters], np.int64),
     )

@@ -22,6 +22,7 @@ PAIRS: Mapping[str, tuple[int, int]] = {
     "AB": (1, 2), "BC": (2, 3), "CA": (3, 1), "AN": (1, 0), "BN": (2, 0), "CN": (3, 0),
 }  # fmt: skip
 CUSTOMERS = {"R": "residential", "C": "commercial", "I": "industrial", "A": "agricultural"}
+NO_SHAPE = -1
 FILLED = "The part of constant power is filled up to 1, as in GridLAB-D."
 
 
@@ -33,6 +34,7 @@ class RowPart(NamedTuple):
     current: complex
     impedance: complex
     across_v: float
+    shape: int = NO_SHAPE  # row of the shape that it follows over the hours
 
     def rated(self) -> complex:
         """Return all of it [VA]."""
@@ -64,8 +66,13 @@ class PhaseTurn(NamedTuple):
         return self.nominal_v * (ends[0] - ends[1])
 
 
-def read_loads(model: Model, buses: BusTable) -> Iterator[CustomerLoad]:
-    """Yield the loads that draw something; those that GridLAB-D would not read are told."""
+def read_loads(
+    model: Model, buses: BusTable, shapes: Mapping[tuple[str, str], int]
+) -> Iterator[CustomerLoad]:
+    """Yield the loads that draw something; those that GridLAB-D would not read are told.
+
+    `shapes` are the rows of shapes that powers follow, by name of the load and property.
+    """
     for each in model.of(*LOADS):
         pairs = _pairs(model, each)
         if not any(key.startswith(STATED) for key in each.values):
@@ -78,7 +85,7 @@ def read_loads(model: Model, buses: BusTable) -> Iterator[CustomerLoad]:
         rows = [
             row
             for key, pair in pairs.items()
-            if (row := _row(model, each, key, pair, turn)) is not None
+            if (row := _row(model, each, key, pair, turn, shapes)) is not None
         ]
         if not rows:
             continue
@@ -99,6 +106,7 @@ def read_loads(model: Model, buses: BusTable) -> Iterator[CustomerLoad]:
         )
 
 
+POWERS = ("constant_power", "power", "base_power")
 STATED = ("constant_", "power_", "current_", "impedance_", "shunt_", "base_power")
 
 
@@ -112,7 +120,12 @@ def _pairs(model: Model, each: GlmObject) -> dict[str, tuple[int, int]]:
 
 
 def _row(
-    model: Model, each: GlmObject, ending: str, pair: tuple[int, int], turn: PhaseTurn
+    model: Model,
+    each: GlmObject,
+    ending: str,
+    pair: tuple[int, int],
+    turn: PhaseTurn,
+    shapes: Mapping[tuple[str, str], int],
 ) -> RowPart | None:
     """Return what is drawn between one pair of nodes, None where the model states nothing."""
     across = turn.across(pair)
@@ -134,7 +147,9 @@ def _row(
         of_base = _of_base(model, each, ending, base)
         parts = [part + own for part, own in zip(parts, of_base, strict=True)]
     whole = [complex(part) for part in parts]
-    return RowPart(pair, whole[0], whole[1], whole[2], size)
+    powers = (f"{kind}_{ending}".lower() for kind in POWERS)
+    shape = next((shapes[each.name, key] for key in powers if (each.name, key) in shapes), NO_SHAPE)
+    return RowPart(pair, whole[0], whole[1], whole[2], size, shape)
 
 
 def _stated(model: Model, each: GlmObject, kind: str, ending: str, unit: str) -> complex:

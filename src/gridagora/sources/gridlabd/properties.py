@@ -34,6 +34,7 @@ READ = MappingProxyType(
         "triplex_load": f"{NODE}|{CUSTOMER}|constant_{OF_LEGS}|{OF_LEGS}|{ON_LEGS}",
         "capacitor": f"{NODE}|phases_connected|cap_nominal_voltage|capacitor_[abc]|switch[abc]|control|"
         "control_level|pt_phase|voltage_set_(?:low|high)|dwell_time|time_delay|lockout_time|remote_sense",
+        "player": "parent|property|file|loop",
         "overhead_line": LINE,
         "underground_line": LINE,
         "triplex_line": LINE,
