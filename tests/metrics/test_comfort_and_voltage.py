@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gridagora.results.outcome import Exchange
+from gridagora.results.supply_quality import VoltageUnbalance
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,15 @@ def test_the_extremes_are_of_all_intervals_that_have_a_flow(make, make_flow, met
     low[5], high[2] = 0.97, 1.03
     found = make(network=make_flow(v_min_pu=low, v_max_pu=high))
     assert (metric_value("V1", found), metric_value("V1h", found)) == (0.97, 1.03)
+
+
+def test_unbalance_is_that_of_the_worst_bus_of_three_phases(make, make_flow, metric_value):
+    buses = np.array([0, 1, 4])
+    for kept, told in (([0.01, 0.018, 0.004], 0.018), ([math.nan] * 3, math.nan)):
+        found = VoltageUnbalance(buses, np.array(kept), np.full(3, 0.2))
+        got = metric_value("V7", make(network=make_flow(unbalance=found)))
+        assert got == told or (math.isnan(got) and math.isnan(told))
+    assert math.isnan(metric_value("V7", make()))
 
 
 def test_comfort_is_a_mean_over_homes_and_a_missing_charge_a_sum(make, metric_value):

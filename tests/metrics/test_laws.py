@@ -10,12 +10,13 @@ from gridagora.core.registry import find, names
 from gridagora.results.control_moves import CAPACITOR, REGULATOR, ControlMoves
 from gridagora.results.metric import FAMILIES, Reference, place_in_table
 from gridagora.results.outcome import Outcome, welfare_before_losses_usd
+from gridagora.results.supply_quality import VoltageUnbalance
 from gridagora.settlement.transformer_life import LoadedTransformer
 
 PARTS = {name: find("metric", name) for name in names("metric")}
 EVERY = pytest.mark.parametrize("metric_id", sorted(PARTS))
 DELIVERY = {"D1", "D1i", "D1s", "D1si", "D1t", "D1ti"}
-FLOW = {"P3", "P3s", "P4", "P4f", "P4w", "V1", "V1h", "V4", "V5", "V6", "V6c"}
+FLOW = {"P3", "P3s", "P4", "P4f", "P4w", "V1", "V1h", "V4", "V5", "V6", "V6c", "V7"}
 REACTIVE = {"P4h", "P4p", "P4x"}
 AGAINST = {"E1m", "E1o", "E1s", "E1y", "E2", "E2u", "P1r"}
 TOTALS = {"E1", "E3", "E4", "E6m", "E7", "E8", "C2e", "I1", "I1b"}  # they grow with the feeder
@@ -39,7 +40,10 @@ def whole(make, make_reactive):
         ("reg", "bank"), (REGULATOR, CAPACITOR), np.array([0, 1, 0]), np.array([1, 2, 5]),
         np.array([2, 1, 4]), np.array([4, 0, 3]), 0,
     )  # fmt: skip
-    net = outcome.network._replace(nominal_pu=np.full(3, 230 / 240), controls=moves)
+    balance = VoltageUnbalance(np.array([1]), np.array([0.012]), np.array([0.03]))
+    net = outcome.network._replace(
+        nominal_pu=np.full(3, 230 / 240), controls=moves, unbalance=balance
+    )
     outcome = outcome._replace(
         network=net, transformer=LoadedTransformer(10.0, np.linspace(20.0, 34.0, 8))
     )
@@ -299,7 +303,12 @@ def test_without_anything_to_compare_with_only_comparisons_are_not_said(whole):
 
 def test_only_metrics_of_the_reactive_market_may_say_nothing_in_a_whole_comparison(whole, make):
     silent = {name for name in PARTS if not PARTS[name].applies(make())}
-    assert silent == REACTIVE | {"V5", "V6", "V6c"}  # of another band, of controls
+    assert silent == REACTIVE | {
+        "V5",
+        "V6",
+        "V6c",
+        "V7",
+    }  # of another band, of controls, of three phases
     assert [name for name in PARTS if not PARTS[name].applies(whole.outcome)] == ["V4"]
 
 
@@ -345,7 +354,7 @@ E6 $/home -, E6m $ -, E7 kWh -, E8 $ down, E10 $/kWh down,
 P1 kW down, P1e kW down, P1r share up, P2 share up, P2r kW/h down, P3 kWh down, P3s share down,
 P4 kvarh down, P4f share up, P4w share up, P4h kvarh -, P4p $/kvarh -, P4x kvarh down,
 P5 kWh down, P5a h/h down, P6 share up, P7 kWh down,
-V1 pu up, V1h pu down, V4 h down, V5 homes down, V6 taps down, V6c steps down,
+V1 pu up, V1h pu down, V4 h down, V5 homes down, V6 taps down, V6c steps down, V7 share down,
 C1 K_h/home down, C1v $/home down, C2 K_h/home down, C2e kWh down, C3 1/day down,
 D1 kW down, D1i kW down, D1s share down, D1si share down, D1t share down, D1ti share down,
 D1u $/home down,
@@ -369,6 +378,7 @@ def test_the_terminal_leaves_out_what_another_figure_says_already():
         "P3s",
         "P4f",
         "P5a",
+        "V7",
     }
 
 

@@ -7,10 +7,10 @@ from gridagora.results.home_block import HomeBlock
 from gridagora.results.metric import VOLTAGE, Reference, home_metric
 from gridagora.results.outcome import Outcome
 from gridagora.results.solved_flow import solved_intervals
+from gridagora.results.supply_quality import periods_of
 
 MOST, LEAST, LEAST_EVER = 1.10, 0.90, 0.85  # of the nominal voltage, EN 50160:2010, 4.2.2
 KEPT_SHARE = 0.95  # of the means of a week that lie from LEAST to MOST
-MEAN_H, WEEK_H = 1 / 6, 168
 
 
 def is_told(outcome: Outcome) -> bool:
@@ -37,8 +37,7 @@ class OutsideEn50160:
     """
 
     def __init__(self, outcome: Outcome, _: Reference) -> None:
-        self._per = max(1, round(MEAN_H / outcome.dt_h))
-        self._week = round(WEEK_H / outcome.dt_h) // self._per
+        self._per, self._week = periods_of(outcome.dt_h)
         net = outcome.network
         self._nominal_pu = None if net is None else net.nominal_pu
         self._has_flow = solved_intervals(outcome) is not None

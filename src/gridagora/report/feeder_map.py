@@ -28,22 +28,52 @@ PU_PLACES = 4
 MAP, MAP_PX = "feeder", 560  # its name among the figures, and its height
 
 
+class MeasureKind(NamedTuple):
+    """What measures have in common: where they are, in which unit, how they are written, and what the key says beside colours."""
+
+    table: str  # buses or loading
+    unit: str
+    factor: float
+    places: int  # of a value
+    key_places: int  # of the ends of the scale
+    most: float  # end of a scale from 0 [unit]; nan: one around 1 that holds all values
+    note: str
+
+
 class Measure(NamedTuple):
     """What the map can show: of buses or of branches, from a column of a table."""
 
     column: str
-    table: str  # buses or loading
     text: str
-    unit: str
-    factor: float
+    kind: MeasureKind
 
 
+VOLTAGE = MeasureKind("buses", "pu", 1.0, PU_PLACES, 2, np.nan, "large dots: buses with homes")
+LOADING = MeasureKind(
+    "loading",
+    "%",
+    100.0,
+    1,
+    0,
+    200.0,
+    "squares: transformers; grey: no rating known; 100\u00a0%: the rating",
+)
+UNBALANCE = MeasureKind(
+    "buses",
+    "%",
+    100.0,
+    2,
+    0,
+    4.0,
+    "large dots: buses with homes; grey: not three phases; 2\u00a0%: what EN 50160 allows",
+)
 MEASURES = (
-    Measure("v_min_pu", "buses", "Voltage, lowest of the run", "pu", 1.0),
-    Measure("v_at_peak_pu", "buses", "Voltage at the highest load", "pu", 1.0),
-    Measure("v_max_pu", "buses", "Voltage, highest of the run", "pu", 1.0),
-    Measure("loading_max_share", "loading", "Loading, highest of the run", "%", 100.0),
-    Measure("loading_at_peak_share", "loading", "Loading at the highest load", "%", 100.0),
+    Measure("v_min_pu", "Voltage, lowest of the run", VOLTAGE),
+    Measure("v_at_peak_pu", "Voltage at the highest load", VOLTAGE),
+    Measure("v_max_pu", "Voltage, highest of the run", VOLTAGE),
+    Measure("unbalance_share", "Voltage unbalance", UNBALANCE),
+    Measure("loading_max_share", "Loading, highest of the run", LOADING),
+    Measure("loading_at_peak_share", "Loading at the highest load", LOADING),
 )
 
 
@@ -75,7 +105,7 @@ def map_data(result: ComparisonView) -> MapData | None:
     known = tuple(
         each
         for each in MEASURES
-        if (table := tables[each.table]) is not None
+        if (table := tables[each.kind.table]) is not None
         and each.column in table
         and bool(table[each.column].notna().any())
     )
@@ -141,21 +171,25 @@ def _ends(table: pd.DataFrame, row: Mapping[str, int]) -> list[list[int]]:
 
 
 def _values(held: MapData, each: Measure) -> dict[str, Any]:
-    table = held.buses if each.table == "buses" else held.loading
+    kind = each.kind
+    table = held.buses if kind.table == "buses" else held.loading
     assert table is not None
-    rows = [of(table, name)[each.column].to_numpy(float) * each.factor for name in held.names]
+    rows = [of(table, name)[each.column].to_numpy(float) * kind.factor for name in held.names]
     known = np.concatenate(rows)
     known = known[np.isfinite(known)]
-    if each.table == "buses":
+    if np.isnan(kind.most):
         reach = max(0.05, float(np.abs(known - 1.0).max()))
-        scale, stops, places = [1 - reach, 1 + reach], LOW_TO_HIGH, PU_PLACES
+        scale, stops = [1 - reach, 1 + reach], LOW_TO_HIGH
     else:
-        scale, stops, places = [0.0, 200.0], EMPTY_TO_FULL, 1
-    told = [[None if np.isnan(v) else round(float(v), places) for v in row] for row in rows]
+        scale, stops = [0.0, kind.most], EMPTY_TO_FULL
+    told = [[None if np.isnan(v) else round(float(v), kind.places) for v in row] for row in rows]
     return {
         "text": each.text,
-        "unit": each.unit,
-        "of": each.table,
+        "unit": kind.unit,
+        "of": kind.table,
+        "places": kind.places,
+        "key_places": kind.key_places,
+        "note": kind.note,
         "scale": scale,
         "stops": stops,
         "values": told,
@@ -165,26 +199,30 @@ def _values(held: MapData, each: Measure) -> dict[str, Any]:
 def _alternative(held: MapData) -> str:
     told = []
     for each in held.measures:
-        table = held.buses if each.table == "buses" else held.loading
+        kind = each.kind
+        table = held.buses if kind.table == "buses" else held.loading
         assert table is not None
         spans = []
         for name in held.names:
-            values = each.factor * of(table, name)[each.column].dropna().to_numpy(float)
+            values = kind.factor * of(table, name)[each.column].dropna().to_numpy(float)
             if values.size:
-                spans.append(f"{unescape(label(name))} {_span(values, each.unit)}")
+                spans.append(f"{unescape(label(name))} {_span(values, kind)}")
         told.append(f"{each.text}: {'; '.join(spans)}")
     return f"The feeder. {'. '.join(told)}."
 
 
-def _span(values: np.ndarray, unit: str) -> str:
-    places = 3 if unit == "pu" else 0
-    return f"{number(float(values.min()), places)} to {number(float(values.max()), places)} {unit}"
+def _span(values: np.ndarray, kind: MeasureKind) -> str:
+    low, high = (number(float(each), kind.places - 1) for each in (values.min(), values.max()))
+    return f"{low} to {high} {kind.unit}"
 
 
 def _tables(held: MapData) -> str:
-    parts = [
-        _table(held.buses, "bus", held.names, "v_min_pu", "Lowest voltage [pu]", 1.0, least=True)
-    ]
+    told = "v_min_pu", "Lowest voltage [pu]", 1.0
+    parts = [_table(held.buses, "bus", held.names, *told, least=True, places=PU_PLACES)]
+    if any(each.kind is UNBALANCE for each in held.measures):
+        caption = "Voltage unbalance [%]"
+        told = "unbalance_share", caption, 100.0
+        parts.append(_table(held.buses, "bus", held.names, *told, least=False, places=2))
     if held.loading is not None:
         parts.append(
             _table(
@@ -195,6 +233,7 @@ def _tables(held: MapData) -> str:
                 "Highest loading [% of the rating]",
                 100.0,
                 least=False,
+                places=0,
             )
         )
     return "".join(parts)
@@ -209,14 +248,14 @@ def _table(
     factor: float,
     *,
     least: bool,
+    places: int,
 ) -> str:
     """Return the rows of one key that matter most under any design, a column each."""
     rows = table.pivot_table(index=key, columns="architecture", values=column, sort=False)
     rows = factor * rows.reindex(columns=list(names))
     worst = rows.min(axis=1) if least else -rows.max(axis=1)
-    rows = rows.loc[worst.sort_values(kind="stable").index[:LISTED]]
-    places = PU_PLACES if least else 0
-    head = f'<th scope="col">{"Bus" if least else "Line or transformer"}</th>' + "".join(
+    rows = rows.loc[worst.dropna().sort_values(kind="stable").index[:LISTED]]
+    head = f'<th scope="col">{"Bus" if key == "bus" else "Line or transformer"}</th>' + "".join(
         f'<th scope="col" class="n">{label(name)}</th>' for name in names
     )
     body = "".join(

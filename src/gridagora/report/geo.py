@@ -12,7 +12,7 @@ from gridagora.core.errors import InputError, Problem
 from gridagora.files.json_text import json_text
 from gridagora.report.facts import ComparisonView, currency, designs, require_comparison, title
 
-OF_BUS = ("v_min_pu", "v_max_pu", "v_at_peak_pu")
+OF_BUS = ("v_min_pu", "v_max_pu", "v_at_peak_pu", "unbalance_share")
 OF_JOIN = ("loading_max_share", "loading_at_peak_share", "over_rating_h")
 OF_HOME = ("bill_usd", "balanced_bill_usd", "energy_kwh", "export_kwh", "v_min_pu", "v_max_pu")
 NO_SYSTEM = "as the feeder has them; its file names no system, so they are no longitude and latitude for RFC 7946"

@@ -65,8 +65,8 @@ GUIDES = {
     "temperature": "How far indoor air departs from what households would choose at the reference price, mean over homes.",
     "voltage": "Left half: the lowest voltage each home saw; right half: the highest.",
     "feeder": (
-        "Choose a design, and whether to see voltages of buses or how much of their ratings lines and transformers carry; above "
-        "100 % of a rating is overload. Point at a bus, a line or a square for its numbers; drag to move."
+        "Choose a design, and whether to see voltages of buses, how unbalanced they are, or how much of their ratings lines and "
+        "transformers carry; above 100 % of a rating is overload. Point at a bus, a line or a square for numbers; drag to move."
     ),
     "nodal_prices": (
         "What a kWh more costs at a home beyond its price at the substation, which the line on top shows: losses on the way, and "

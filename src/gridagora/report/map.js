@@ -27,7 +27,7 @@
     }).join("");
   }
   function told(measure, value) {
-    return value === null || value === undefined ? "not known" : value.toFixed(measure.unit === "%" ? 0 : 4) + "\u00a0" + measure.unit;
+    return value === null || value === undefined ? "not known" : value.toFixed(measure.places) + "\u00a0" + measure.unit;
   }
 
   window.drawMap = function (node, spec) {
@@ -101,7 +101,7 @@
     }
     // for a slide: the same view, its scale of colours below
     node.mapOf = function (x, y, wide, high) {
-      var shown = spec.measures[measure], svg = picture(place(wide, high - 60), high), stops = "", at = 0, places = shown.unit === "%" ? 0 : 2;
+      var shown = spec.measures[measure], svg = picture(place(wide, high - 60), high), stops = "", at = 0, places = shown.key_places;
       svg.setAttribute("x", x);
       svg.setAttribute("y", y);
       svg.setAttribute("width", wide);
@@ -128,7 +128,7 @@
       });
     }
     function legend(shown) {
-      var ends = shown.scale, places = shown.unit === "%" ? 0 : 2, bar = document.createElement("i"), parts = [ends[0], (ends[0] + ends[1]) / 2, ends[1]];
+      var ends = shown.scale, places = shown.key_places, bar = document.createElement("i"), parts = [ends[0], (ends[0] + ends[1]) / 2, ends[1]];
       bar.style.background = "linear-gradient(90deg," + shown.stops.map(function (stop) { return stop[1] + " " + 100 * stop[0] + "%"; }).join(",") + ")";
       var words = document.createElement("span");
       words.append.apply(words, parts.map(function (value) {
@@ -139,7 +139,7 @@
       var scale = document.createElement("div");
       scale.append(words, bar);
       key.replaceChildren(scale);
-      key.append(shown.of === "buses" ? "large dots: buses with homes" : "squares: transformers; grey: no rating known; 100\u00a0%: the rating");
+      key.append(shown.note);
     }
     draw();
     if (window.ResizeObserver) {

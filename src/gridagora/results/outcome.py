@@ -16,6 +16,7 @@ from gridagora.results.control_moves import ControlMoves, count_moves
 from gridagora.results.loading import BranchLoading
 from gridagora.results.nodal_series import MarginalLosses, NodalSeries
 from gridagora.results.reactive_market import ReactiveMarket, traded_kvarh
+from gridagora.results.supply_quality import VoltageUnbalance
 from gridagora.settlement.ledger import AgreedPositions, Ledger
 from gridagora.settlement.parties import Parties
 from gridagora.settlement.retail_terms import RetailTerms
@@ -41,6 +42,7 @@ class NetworkResult(NamedTuple):
     nominal_pu: Col | None = None  # (n,) 230 V at each home, where voltages are held to EN 50160
     nodal: NodalSeries | None = None  # None where nobody asked for prices
     marginal_losses: MarginalLosses | None = None  # None where they charge nobody
+    unbalance: VoltageUnbalance | None = None  # None where no bus has three phases
 
 
 class Compensation(NamedTuple):
@@ -211,6 +213,11 @@ def paid_for_reactive_usd(outcome: Outcome) -> float:
 def moves_controls(outcome: Outcome) -> bool:
     """Return whether the feeder of a run has regulators or capacitor banks that move."""
     return outcome.network is not None and outcome.network.controls is not None
+
+
+def has_phase_balance(outcome: Outcome) -> bool:
+    """Return whether the feeder of a run has a bus of three phases, so that their voltages may be unbalanced."""
+    return outcome.network is not None and outcome.network.unbalance is not None
 
 
 def total_moves(outcome: Outcome, kind: str) -> float:

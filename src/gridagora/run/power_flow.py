@@ -15,9 +15,11 @@ from gridagora.grid.controls import moves
 from gridagora.grid.flow import held_state
 from gridagora.grid.limits import Extremes, bus_voltages, extremes, wider
 from gridagora.grid.loading import BranchLoads, branch_loading, heavier, loads, ratings
+from gridagora.grid.unbalance import UnbalanceFold, phase_triples
 from gridagora.kernels.flow.fixed_point import BLOCK
 from gridagora.results.control_moves import CAPACITOR, REGULATOR, ControlMoves, find_moves
 from gridagora.results.outcome import NetworkResult
+from gridagora.results.supply_quality import periods_of
 from gridagora.run.nodal_prices import PriceFold, PriceTerms
 from gridagora.run.record import open_recorder
 
@@ -111,6 +113,8 @@ def solve_run(
     tops: list[Extremes] = []
     fold = None if prices is None else PriceFold(grid, prices, home_meter, dt_h)
     rated, heaviest = ratings(feeder), list[BranchLoads]()
+    triples = phase_triples(feeder)
+    balance = UnbalanceFold(triples, periods_of(dt_h)) if len(triples.bus) else None
     before: ControlState | None = None
     track = list[Index]()
     for at in interval_blocks((len(feeder.nodes.name), t), BLOCK):
@@ -126,6 +130,8 @@ def solve_run(
         for i in range(home_v.shape[1]):
             record.write(at.start + i, VOLTAGE, home_v[:, i])
         tops = [reduce(wider, [*tops, extremes(flow)])]
+        if balance is not None:
+            balance.add(flow)
         if rated is not None:
             heaviest = [reduce(heavier, [*heaviest, loads(rated, flow)])]
         power = flow.losses_kw, flow.substation_p_kw, flow.substation_q_kvar
@@ -139,7 +145,13 @@ def solve_run(
     loading = None if rated is None else branch_loading(rated, heaviest[0])
     moved = _control_moves(feeder, np.concatenate(track)) if moves(feeder) else None
     solved = NetworkResult(
-        *seen, *buses, failed, float(np.nanmax(mismatch)), loading, controls=moved
+        *seen,
+        *buses,
+        failed,
+        float(np.nanmax(mismatch)),
+        loading,
+        controls=moved,
+        unbalance=None if balance is None else balance.found(),
     )
     if fold is None:
         return solved

@@ -394,19 +394,29 @@ def _quality(h: Homes, o: Outcome) -> dict[str, Any]:
 
 def _buses(scene: Scene, o: Outcome) -> pd.DataFrame:
     f, net = scene.feeder, o.network
-    columns = {
-        "architecture": o.name,
-        "bus": list(f.buses.name),
-        "x": f.buses.x_m,
-        "y": f.buses.y_m,
-        "distance_pu": bus_distance_pu(f),
-    }
     values = (
         (np.nan,) * 3 if net is None else (net.bus_v_min_pu, net.bus_v_max_pu, net.bus_v_at_peak_pu)
     )
     return pd.DataFrame(
-        columns | dict(zip(("v_min_pu", "v_max_pu", "v_at_peak_pu"), values, strict=True))
+        {
+            "architecture": o.name,
+            "bus": list(f.buses.name),
+            "x": f.buses.x_m,
+            "y": f.buses.y_m,
+            "distance_pu": bus_distance_pu(f),
+        }
+        | dict(zip(("v_min_pu", "v_max_pu", "v_at_peak_pu"), values, strict=True))
+        | {"unbalance_share": _unbalance(scene, o)}
     )
+
+
+def _unbalance(scene: Scene, o: Outcome) -> Col:
+    """Return the unbalance of voltage at every bus (b,) [1]; nan where a bus has not three phases."""
+    share = np.full(len(scene.feeder.buses.name), np.nan)
+    found = None if o.network is None else o.network.unbalance
+    if found is not None:
+        share[found.bus] = found.kept_share
+    return share
 
 
 def _costs(_: Scene, o: Outcome) -> pd.DataFrame:

@@ -20,15 +20,18 @@ OF_FLOW = (
     "V1",
     "V1h",
     "V4",
+    "V7",
 )  # what the power flow of every interval goes into
-OF_TAPS = ("V1", "V1h", "V4", "P3", "P3s")  # voltages and losses, which taps move
+OF_TAPS = ("V1", "V1h", "V4", "V7", "P3", "P3s")  # voltages and losses, which taps move
 
 
-def _with_band(known: tuple[str, ...], outcomes: Mapping[str, Outcome]) -> tuple[str, ...]:
-    """Return metrics, with that of EN 50160 where voltages are held to it."""
-    nets = (each.network for each in outcomes.values())
-    told = any(net is not None and net.nominal_pu is not None for net in nets)
-    return tuple("V5" if name == "V4" and told else name for name in known)
+def _that_apply(known: tuple[str, ...], outcomes: Mapping[str, Outcome]) -> tuple[str, ...]:
+    """Return metrics that apply: that of EN 50160 where voltages are held to it, that of three phases where a bus has such."""
+    nets = [each.network for each in outcomes.values() if each.network is not None]
+    told = any(net.nominal_pu is not None for net in nets)
+    balanced = any(net.unbalance is not None for net in nets)
+    kept = (name for name in known if name != "V7" or balanced)
+    return tuple("V5" if name == "V4" and told else name for name in kept)
 
 
 def of_taps(feeder: Feeder, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
@@ -43,7 +46,7 @@ def of_taps(feeder: Feeder, outcomes: Mapping[str, Outcome]) -> Mapping[str, str
         else f"the {len(held)} line regulators of this feeder are"
     )
     reason = f"{who} held at one tap through the run ({some}), so voltages and losses are not those of a feeder that regulates"
-    return dict.fromkeys(_with_band(OF_TAPS, outcomes), reason)
+    return dict.fromkeys(_that_apply(OF_TAPS, outcomes), reason)
 
 
 def of_failed(_: Feeder, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
@@ -57,7 +60,7 @@ def of_failed(_: Feeder, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
         return {}
     told = ", ".join(f"{name} {count}" for name, count in failed.items())
     return dict.fromkeys(
-        _with_band(OF_FLOW, outcomes),
+        _that_apply(OF_FLOW, outcomes),
         f"intervals without a power flow are left out ({told}), so designs are compared on unlike hours",
     )
 
