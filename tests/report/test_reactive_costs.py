@@ -30,9 +30,9 @@ def test_every_case_is_a_row_with_its_figures(result):
     rows = [re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", row) for row in told.split("<tr>")[2:]]
     assert [row[1] for row in rows] == ["no market", "nodal market"]
     assert [row[2] for row in rows] == ["20.83", "20.77"]
-    assert [row[3] for row in rows] == ["1.0095", "1.0110"]
-    assert [row[6] for row in rows] == ["–", "–"]
-    assert [row[8] for row in rows] == ["0.00", "27.80"]
+    assert [row[4] for row in rows] == ["1.0095", "1.0110"]
+    assert [row[8] for row in rows] == ["–", "–"]
+    assert [row[10] for row in rows] == ["0.00", "27.80"]
     assert f"<h3>{HEADING}</h3>" in page.html(with_market(result))
 
 

@@ -1,4 +1,4 @@
-"""What reactive power bought at meters did to the network: every design without the market and with it, side by side."""
+"""What reactive power bought at meters did to the network: every design without the market, by volt-var and with it."""
 
 from html import escape
 
@@ -10,20 +10,24 @@ from gridagora.report.style import decimals, label, number
 
 HEADING = "Reactive power bought at meters"
 SAID = (
-    "The same active power of homes, without the market of reactive power and with it. The network operator pays every home the "
-    "price of its meter, and buys what saves it more by the exact power flow. What it saves counts voltages and ratings beyond "
-    "their limits at the prices of the scenario, and what inverters lose."
+    "The same active power of homes, without the market of reactive power and with it; and by volt-var without a market, where "
+    "the scenario asks for that. The network operator pays every home the price of its meter, and buys what saves it more by the "
+    "exact power flow. What is saved counts voltages and ratings beyond their limits at the prices of the scenario, what "
+    "inverters lose and active power that volt-var takes the room of."
 )
 COLUMNS: tuple[tuple[str, str], ...] = (
     ("losses_kwh", "Losses [kWh]"),
+    ("losses_usd", "Losses [$]"),
     ("v_min_pu", "Lowest voltage [pu]"),
     ("v_max_pu", "Highest voltage [pu]"),
+    ("outside_h", "Outside the band [h of all homes]"),
     ("outside_pu_h", "Outside the band [pu h of all homes]"),
     ("taps_moved", "Taps of regulators moved"),
     ("steps_moved", "Steps of capacitor banks moved"),
-    ("reactive_kvarh", "Bought [kvarh]"),
+    ("reactive_kvarh", "Reactive energy [kvarh]"),
     ("paid_usd", "Paid to homes [$]"),
     ("inverter_loss_kwh", "Lost in inverters [kWh]"),
+    ("curtailed_kwh", "Given up by panels [kWh]"),
     ("saved_usd", "Saved [$]"),
 )
 VOLTAGE_PLACES = 4
@@ -31,7 +35,7 @@ VOLTAGE_PLACES = 4
 
 def reactive_costs(result: ComparisonView) -> str:
     """Return the table of designs and cases in HTML; '' where no reactive power is bought at meters."""
-    table = frame(result, "reactive_market", "case", *(name for name, _ in COLUMNS[:3]))
+    table = frame(result, "reactive_market", "case", "losses_usd", "outside_h", "curtailed_kwh")
     if table is None:
         return ""
     places = {

@@ -6,7 +6,19 @@ import numpy as np
 
 from gridagora.core.tables import Col
 
-WITHOUT, WITH = "no market", "nodal market"  # names of cases
+WITHOUT, VOLT_VAR, WITH = "no market", "volt-var", "nodal market"  # names of cases
+
+
+class InverterUse(NamedTuple):
+    """What inverters of homes do for reactive power over a run in one case, and what it is worth."""
+
+    reactive_kvarh: float = 0.0  # either way
+    paid_usd: float = 0.0  # to homes
+    inverter_loss_kwh: float = 0.0
+    inverter_loss_usd: float = 0.0  # at the price homes saw
+    curtailed_kwh: float = 0.0  # active power of panels that gives way
+    curtailed_usd: float = 0.0  # at the same price
+    saved_usd: float = 0.0  # against no market, by the operator's measure, priced limits included, less what inverters lose
 
 
 class NetworkCase(NamedTuple):
@@ -14,11 +26,14 @@ class NetworkCase(NamedTuple):
 
     name: str
     losses_kwh: float
+    losses_usd: float  # at the wholesale price
     v_min_pu: float  # of any home in any interval
     v_max_pu: float
+    outside_h: float  # time that homes are outside their band, over homes
     outside_pu_h: float  # what voltages of homes are outside their band, over homes and intervals
     taps_moved: float  # of regulators, up and down; nan where no controls move
     steps_moved: float  # of capacitor banks, on and off
+    use: InverterUse = InverterUse()
 
 
 class ReactiveMarket(NamedTuple):
@@ -39,9 +54,20 @@ class ReactiveMarket(NamedTuple):
     declined: (
         int  # intervals in which the exact flow costs less without the market: it buys nothing
     )
-    cases: tuple[NetworkCase, ...]  # without the market first
+    cases: tuple[NetworkCase, ...]  # without the market first, with it last
 
 
 def traded_kvarh(side: ReactiveMarket, dt_h: float) -> float:
     """Return the reactive energy that homes gave for money, either way [kvarh]."""
     return float(np.abs(side.given_kvar).sum() * dt_h)
+
+
+def use_of(side: ReactiveMarket, dt_h: float) -> InverterUse:
+    """Return what inverters did for a market, in intervals of so many hours."""
+    return InverterUse(
+        traded_kvarh(side, dt_h),
+        float(side.paid_usd.sum()),
+        side.loss_kwh,
+        side.loss_usd,
+        saved_usd=side.saved_usd,
+    )

@@ -484,7 +484,7 @@ def _with_reactive(
             '[inverters] follow = "unity"'
         )
     given = reactive.provide_reactive(
-        reactive.equip_homes(ran.lived, n, ran.track.kind_kw)
+        reactive.equip_homes(ran.lived, n, ran.track.kind_kw, scene.scenario.inverters.rating_ratio)
         if clears
         else reactive.equip_nobody(n, t),
         alone.source_kw,

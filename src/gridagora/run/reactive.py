@@ -148,7 +148,9 @@ def provide_reactive(
     )
 
 
-def equip_homes(lived: Sequence[Lived], homes: int, kind_kw: Col) -> InverterFleet:
+def equip_homes(
+    lived: Sequence[Lived], homes: int, kind_kw: Col, panel_ratio: float = 1.0
+) -> InverterFleet:
     """Return the inverters of homes, each rated for what it must carry.
 
     Parameters
@@ -159,9 +161,15 @@ def equip_homes(lived: Sequence[Lived], homes: int, kind_kw: Col) -> InverterFle
         How many there are.
     kind_kw
         Power of every group in every home over the run, shape (g, t, n) [kW].
+    panel_ratio
+        Rating of an inverter of panels over their largest output [1].
     """
     own = [row for row, group in enumerate(lived) if group.about.has_inverter][::-1]
-    rated = [total_by_home(lived[row].rated_kva, lived[row].home, homes) for row in own]
+    rated = [
+        (panel_ratio if lived[row].about.is_generation else 1.0)
+        * total_by_home(lived[row].rated_kva, lived[row].home, homes)
+        for row in own
+    ]
     return InverterFleet(np.array(rated).reshape(len(own), homes), kind_kw[own].transpose(0, 2, 1))
 
 

@@ -5,14 +5,19 @@ from typing import Any
 
 import numpy as np
 
+from gridagora.core.inverters import InverterRule
 from gridagora.core.ports import Market
 from gridagora.core.product import Commodity
-from gridagora.core.records import by_rows
-from gridagora.core.tables import Col
 from gridagora.mechanisms.reactive import Inverters
-from gridagora.results.control_moves import CAPACITOR, REGULATOR, count_moves
 from gridagora.results.outcome import NetworkResult, Outcome, settlement_period
-from gridagora.results.reactive_market import WITH, WITHOUT, NetworkCase, ReactiveMarket
+from gridagora.results.reactive_market import (
+    WITH,
+    WITHOUT,
+    InverterUse,
+    NetworkCase,
+    ReactiveMarket,
+    use_of,
+)
 from gridagora.run.network_rules import hold_network
 from gridagora.run.power_flow import Wiring
 from gridagora.run.reactive import (
@@ -24,9 +29,12 @@ from gridagora.run.reactive import (
     make_inverters,
     with_books,
 )
+from gridagora.run.reactive_against import Panels, find_panels, show_volt_var
+from gridagora.run.reactive_case import describe_case
 from gridagora.run.reactive_nodal import NodalRun, NodalTerms, RunPower, by_home, clear_run
 from gridagora.run.state import FinishedRun
 from gridagora.scenario.build import Scene
+from gridagora.scenario.inverter_keys import volt_var_of
 from gridagora.settlement.ledger import book, join
 from gridagora.settlement.parties import Role, row_of, rows_of
 
@@ -51,27 +59,48 @@ def buy_at_meters(
     solve
         Solves the power flow of what inverters are told.
     """
-    (n, t), alone = outcome.home_kw.shape, outcome.network
-    asks, rules = Commodity.Q in market.rules.commodities, hold_network(scene)
-    fitted = equip_homes(ran.lived, n, ran.track.kind_kw) if asks else equip_nobody(n, t)
+    (n, t), keys = outcome.home_kw.shape, scene.scenario
+    asks, ratio = Commodity.Q in market.rules.commodities, keys.inverters.rating_ratio
+    kind_kw = ran.track.kind_kw
+    fitted = equip_homes(ran.lived, n, kind_kw, ratio) if asks else equip_nobody(n, t)
     table, p_kw = make_inverters(fitted)
-
-    def describe(name: str, net: NetworkResult | None) -> tuple[NetworkCase, ...]:
-        return () if net is None else (describe_case(name, net, rules.band_pu, outcome.dt_h),)
-
-    if not len(table.home):
-        return buy_nothing(outcome, describe(WITHOUT, alone))
-    energy_per_kwh = outcome.price_per_kwh
-    found = clear_run(
-        wiring,
-        drawn,
-        table,
-        p_kw,
-        NodalTerms(rules, outcome.wholesale_per_kwh, energy_per_kwh, scene.start_s, outcome.dt_h),
+    terms = NodalTerms(
+        hold_network(scene),
+        outcome.wholesale_per_kwh,
+        outcome.price_per_kwh,
+        scene.start_s,
+        outcome.dt_h,
     )
+    panels = find_panels(ran.lived, n, kind_kw, ratio)
+    against = keys.reactive.against == "volt_var" and len(panels.home) > 0
+    rule = volt_var_of(keys.inverters).rule if against else None
+    outcome, cases = _show_without(outcome, wiring, drawn, panels, rule, terms, solve)
+    if not len(table.home):
+        return buy_nothing(outcome, cases)
+    found = clear_run(wiring, drawn, table, p_kw, terms)
     seen = solve(power_given(table, found, n))
-    cases = (*describe(WITHOUT, alone), *describe(WITH, seen))
-    return join_nodal(outcome._replace(network=seen), table, found, energy_per_kwh, cases)
+    return join_nodal(outcome._replace(network=seen), table, found, terms, cases)
+
+
+def _show_without(
+    outcome: Outcome,
+    wiring: Wiring,
+    drawn: RunPower,
+    panels: Panels,
+    rule: InverterRule | None,
+    terms: NodalTerms,
+    solve: Callable[[InverterPower], NetworkResult],
+) -> tuple[Outcome, tuple[NetworkCase, ...]]:
+    """Return the outcome, warned where a case is missing, and the network without the market, also by a rule if given."""
+    if outcome.network is None:
+        return outcome, ()
+    alone = describe_case(WITHOUT, outcome.network, outcome, terms.rules.band_pu, InverterUse())
+    if rule is None:
+        return outcome, (alone,)
+    shown = show_volt_var(outcome, wiring, drawn, panels, rule, terms, solve)
+    if isinstance(shown, str):
+        return outcome._replace(warnings=(*outcome.warnings, shown)), (alone,)
+    return outcome, (alone, shown)
 
 
 def power_given(table: Inverters, found: NodalRun, homes: int) -> InverterPower:
@@ -85,7 +114,7 @@ def join_nodal(
     outcome: Outcome,
     table: Inverters,
     found: NodalRun,
-    energy_per_kwh: Col,
+    terms: NodalTerms,
     cases: tuple[NetworkCase, ...],
 ) -> Outcome:
     """Return the outcome with its nodal market of reactive power booked, in kvarh: the wires pay homes.
@@ -98,15 +127,15 @@ def join_nodal(
         The r inverters.
     found
         What they were asked for.
-    energy_per_kwh
-        Price at which homes buy what inverters lose, shape (t,) [$/kWh].
+    terms
+        Prices and limits: homes buy what inverters lose at that of energy.
     cases
-        The network without the market, and with it.
+        The network without the market.
     """
     n, dt_h, parties = len(outcome.bill_usd), outcome.dt_h, outcome.parties
     given = power_given(table, found, n)
     paid = by_home(table.home, -found.q_kvar * found.price_per_kvarh, n).sum(1) * dt_h
-    lost_usd = given.loss_kw @ np.maximum(energy_per_kwh, 0.0) * dt_h
+    lost_usd = given.loss_kw @ np.maximum(terms.energy_per_kwh, 0.0) * dt_h
     owner = np.unique(table.home)
     price = np.zeros_like(given.q_kvar)
     price[table.home] = found.price_per_kvarh
@@ -116,20 +145,22 @@ def join_nodal(
     bought = book(wires, homes[owner], ITEM, paid[owner], product, kvarh)
     lost = book_losses(outcome, lost_usd, given.loss_kw.sum(1) * dt_h)
     booked = with_books(outcome, join([outcome.ledger, bought, lost]), found.traffic)
-    return booked._replace(
-        warnings=(*booked.warnings, *_warn(found)),
-        reactive_market=ReactiveMarket(
-            given.q_kvar,
-            price,
-            paid,
-            float(lost_usd.sum()),
-            float(given.loss_kw.sum() * dt_h),
-            float(found.saved_usd_per_h.sum() * dt_h),
-            found.unsettled,
-            found.declined,
-            cases,
-        ),
+    market = ReactiveMarket(
+        given.q_kvar,
+        price,
+        paid,
+        float(lost_usd.sum()),
+        float(given.loss_kw.sum() * dt_h),
+        float(found.saved_usd_per_h.sum() * dt_h),
+        found.unsettled,
+        found.declined,
+        cases,
     )
+    if outcome.network is not None:
+        band_pu = terms.rules.band_pu
+        last = describe_case(WITH, outcome.network, outcome, band_pu, use_of(market, dt_h))
+        market = market._replace(cases=(*cases, last))
+    return booked._replace(warnings=(*booked.warnings, *_warn(found)), reactive_market=market)
 
 
 def buy_nothing(outcome: Outcome, cases: tuple[NetworkCase, ...]) -> Outcome:
@@ -147,29 +178,4 @@ def _warn(found: NodalRun) -> tuple[str, ...]:
     return (
         f"in {found.unsettled} of {found.q_kvar.shape[1]} intervals the prices of reactive power and the exact flow did not come "
         "to agree: what was bought there saves, but may not be what saves most",
-    )
-
-
-def describe_case(
-    name: str, net: NetworkResult, band_pu: tuple[float, float], dt_h: float
-) -> NetworkCase:
-    """Return a network in the figures of a case; voltages of homes are held to a band [pu]."""
-    low, high = band_pu
-
-    def outside(rows: slice) -> Col:
-        v = np.asarray(net.home_v_pu[rows])
-        return np.asarray(np.nansum(np.maximum(v - high, low - v).clip(min=0), axis=1))
-
-    moves = [
-        float("nan") if net.controls is None else float(count_moves(net.controls, kind).sum())
-        for kind in (REGULATOR, CAPACITOR)
-    ]
-    return NetworkCase(
-        name,
-        float(np.nansum(net.losses_kw) * dt_h),
-        float(np.nanmin(net.v_min_pu)),
-        float(np.nanmax(net.v_max_pu)),
-        float(by_rows(outside, net.home_v_pu.shape).sum() * dt_h),
-        moves[0],
-        moves[1],
     )

@@ -100,14 +100,12 @@ def clear_run(
     t = p_kw.shape[1]
     for first in range(0, t, BLOCK):
         at = slice(first, min(first + BLOCK, t))
-        flows = _BlockFlow(wiring, drawn, table, at, terms.dt_h, before)
+        flows = BlockFlow(wiring, drawn, table, at, terms.dt_h, before)
         if site is None:
             nothing = np.zeros((len(table.home), at.stop - at.start))
             site = Site(meter, wiring.grid.loss_factor(flows.solve(nothing, nothing), meter))
         parts.append(
-            clear_block(
-                wiring.grid, flows.solve, _offers_of(offers, at), site, _terms_of(terms, at)
-            )
+            clear_block(wiring.grid, flows.solve, _offers_of(offers, at), site, terms_of(terms, at))
         )
         before = parts[-1].flow.after
     q, price = (
@@ -125,7 +123,7 @@ def clear_run(
     )
 
 
-class _BlockFlow(NamedTuple):
+class BlockFlow(NamedTuple):
     """Some intervals of a run as the flow sees them."""
 
     wiring: Wiring
@@ -169,7 +167,8 @@ def _offers_of(offers: ReactiveOffers, at: slice) -> ReactiveOffers:
     return offers._replace(free_kvar=offers.free_kvar[:, at], most_kvar=offers.most_kvar[:, at])
 
 
-def _terms_of(terms: NodalTerms, at: slice) -> BlockTerms:
+def terms_of(terms: NodalTerms, at: slice) -> BlockTerms:
+    """Return what some intervals are cleared by: energy is worth a little at least."""
     return BlockTerms(
         terms.rules,
         np.maximum(terms.wholesale_per_kwh[at], LEAST_PER_KWH),

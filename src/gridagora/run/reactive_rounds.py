@@ -111,13 +111,35 @@ def _look(
     flow = flow_of(drawn_kvar, lost)
     rules = terms.rules
     rows = grid.limits(flow, NEAR_SHARE, kept, rules.band_pu, rules.prices)
+    return _Seen(flow, rows, _cost_usd_per_h(flow, rows, lost, terms))
+
+
+def cost_usd_per_h(grid: Grid, flow: Flow, lost_kw: Col, terms: BlockTerms) -> Col:
+    """Return what a flow costs by the measure of the market, shape (t,) [$/h]: of use as a difference of two flows.
+
+    Parameters
+    ----------
+    grid, flow
+        The network and its flow in t intervals.
+    lost_kw
+        What inverters lose in it over reactive power, part of what homes draw, shape (r, t) [kW].
+    terms
+        Prices and limits.
+    """
+    rules = terms.rules
+    rows = grid.limits(flow, 0.0, (), rules.band_pu, rules.prices)
+    return _cost_usd_per_h(flow, rows, lost_kw, terms)
+
+
+def _cost_usd_per_h(flow: Flow, rows: Limits, lost_kw: Col, terms: BlockTerms) -> Col:
+    """Return what a flow costs; of its limits, rows hold those that are beyond (at least)."""
     k, j = len(rows.name), flow.p_kw.shape[1]
     a, b = (each.value.reshape(k, j) for each in (rows.a, rows.b))
     beyond = beyond_kw(rows, rows.c + a @ flow.rated_p_kw.T + b @ flow.rated_q_kvar.T)
-    network_kw = flow.substation_p_kw - lost.sum(0)
-    own = terms.energy_per_kwh * lost.sum(0)
-    cost = terms.losses_per_kwh * network_kw + rows.over_per_kwh @ beyond + own
-    return _Seen(flow, rows, np.asarray(cost))
+    lost = lost_kw.sum(0)
+    network_kw = flow.substation_p_kw - lost
+    own = terms.energy_per_kwh * lost
+    return np.asarray(terms.losses_per_kwh * network_kw + rows.over_per_kwh @ beyond + own)
 
 
 def _model(

@@ -1,4 +1,4 @@
-"""The table of the nodal market of reactive power: the network of every design without it and with it, and what it costs."""
+"""The table of the nodal market of reactive power: the network of every design without it, by volt-var, and with it."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import pandas as pd
 
 from gridagora.core.tables import Col
 from gridagora.results.outcome import Outcome
-from gridagora.results.reactive_market import WITH, ReactiveMarket, traded_kvarh
+from gridagora.results.reactive_market import WITH, NetworkCase, ReactiveMarket
 
 TABLE = "reactive_market"
 
@@ -24,23 +24,15 @@ def reactive_market_tables(outcomes: Sequence[Outcome]) -> dict[str, pd.DataFram
 
 
 def _rows(o: Outcome, side: ReactiveMarket) -> list[dict[str, object]]:
-    """Return the cases of a design: what the network was, and in the case of the market what was traded."""
-    traded = {
-        "reactive_kvarh": traded_kvarh(side, o.dt_h),
-        "paid_usd": float(side.paid_usd.sum()),
-        "inverter_loss_kwh": side.loss_kwh,
-        "inverter_loss_usd": side.loss_usd,
-        "saved_usd": side.saved_usd,
-        "unsettled_intervals": side.unsettled,
-        "declined_intervals": side.declined,
-    }
-    none: dict[str, float] = dict.fromkeys(traded, 0.0)
+    """Return the cases of a design: what the network was, and what inverters did for it."""
+    rounds = {"unsettled_intervals": side.unsettled, "declined_intervals": side.declined}
     return [
         {
             "architecture": o.name,
             "case": each.name,
-            **{name: getattr(each, name) for name in each._fields[1:]},
-            **(traded if each.name == WITH else none),
+            **{name: getattr(each, name) for name in NetworkCase._fields[1:-1]},
+            **each.use._asdict(),
+            **(rounds if each.name == WITH else dict.fromkeys(rounds, 0)),
         }
         for each in side.cases
     ]

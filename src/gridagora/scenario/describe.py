@@ -287,9 +287,10 @@ def _reactive(scene: Scene) -> str:
     keys, homes = scene.scenario.reactive, scene.homes
     able = int(np.count_nonzero(homes_with_inverter(homes)))
     if keys.market == "nodal":
+        beside = ", shown against volt-var" if keys.against == "volt_var" else ""
         return (
             f"inverters of {able} homes offer it at their meters under a design that asks them, and the network operator buys "
-            "what saves more in losses, voltages and ratings than it costs"
+            f"what saves more in losses, voltages and ratings than it costs{beside}"
         )
     if keys.power_factor is None:
         return "no power factor is agreed, so nobody asks for it"

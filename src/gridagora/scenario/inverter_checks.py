@@ -12,6 +12,7 @@ from gridagora.scenario.table_model import Table
 
 SELLS_VAR = ("layered",)  # designs with a market of reactive power where a power factor is agreed
 UNITY = 'Set follow = "unity" in [inverters], or leave it out.'
+AGAINST_UNITY = 'Set against = "unity" in [reactive], or leave it out.'
 
 
 def check_inverters(
@@ -27,24 +28,17 @@ def check_inverters(
         if voltage_pu or share:
             where = got.where("inverters", f"{name}_pu")
             found += check_curve(VoltCurve(voltage_pu, share), least, 1.0, where)
+    bought = cast(ReactiveKeys, tables["reactive"])
+    if bought.against == "volt_var":
+        found += _check_flow("volt_var", got.where("reactive", "against"), tables, AGAINST_UNITY)
     if keys.follow == "unity":
         return found
     where = got.where("inverters", "follow")
-    if cast(FeederKeys, tables["feeder"]).source == "busbar":
-        said = f"'{keys.follow}' on a busbar, which has no voltages"
-        found.append(Problem(where, said, "a feeder with voltages", UNITY))
-    if cast(FeederKeys, tables["feeder"]).engine == "opendss":
-        said = (
-            f"'{keys.follow}' under [feeder] engine = \"opendss\", which solves a run without them"
-        )
-        found.append(Problem(where, said, 'engine = "own"', UNITY))
-    if cast(AreaKeys, tables["area"]).homes is not None:
-        said = f"'{keys.follow}' in an area, whose feeders are not solved within a run"
-        found.append(Problem(where, said, "the homes of one feeder", UNITY))
-    bought = cast(ReactiveKeys, tables["reactive"])
+    found += _check_flow(keys.follow, where, tables, UNITY)
     if bought.market == "nodal":
         said = f"'{keys.follow}' beside [reactive] market = \"nodal\", which buys reactive power of inverters"
-        found.append(Problem(where, said, "inverters that one of the two steers", UNITY))
+        hint = f'{UNITY} [reactive] against = "volt_var" shows the market beside volt-var.'
+        found.append(Problem(where, said, "inverters that one of the two steers", hint))
     agreed = bought.power_factor is not None and bought.market != "nodal"
     named = cast(ScenarioKeys, tables["scenario"]).architectures
     for name in SELLS_VAR:
@@ -52,4 +46,19 @@ def check_inverters(
             said = f"'{keys.follow}' beside '{name}', which buys reactive power of inverters"
             hint = f"{UNITY} Or set reactive = false in [market.{name}]."
             found.append(Problem(where, said, "inverters that one of the two steers", hint))
+    return found
+
+
+def _check_flow(word: str, where: str, tables: Mapping[str, Table], hint: str) -> list[Problem]:
+    """Return the problems of a flow in which inverters follow voltage as a word says: all at once."""
+    found = list[Problem]()
+    feeder, expected = cast(FeederKeys, tables["feeder"]), "a feeder with voltages"
+    if feeder.source == "busbar":
+        found.append(Problem(where, f"'{word}' on a busbar, which has no voltages", expected, hint))
+    if feeder.engine == "opendss":
+        said = f"'{word}' under [feeder] engine = \"opendss\", which solves a run without them"
+        found.append(Problem(where, said, 'engine = "own"', hint))
+    if cast(AreaKeys, tables["area"]).homes is not None:
+        said = f"'{word}' in an area, whose feeders are not solved within a run"
+        found.append(Problem(where, said, "the homes of one feeder", hint))
     return found

@@ -55,12 +55,20 @@ def rule_of(keys: InverterKeys) -> FollowedRule | None:
     """Return what inverters follow; None at unity power factor."""
     if keys.follow == "unity":
         return None
+    return _rule(keys, cuts=keys.follow == "volt_var_watt")
+
+
+def volt_var_of(keys: InverterKeys) -> FollowedRule:
+    """Return the volt-var that inverters would follow, whatever they do follow."""
+    return _rule(keys, cuts=False)
+
+
+def _rule(keys: InverterKeys, *, cuts: bool) -> FollowedRule:
     var, watt = STANDARDS[keys.standard][:2]
     if keys.volt_var_pu or keys.volt_var_share:
         var = VoltCurve(keys.volt_var_pu, keys.volt_var_share)
     if keys.volt_watt_pu or keys.volt_watt_share:
         watt = VoltCurve(keys.volt_watt_pu, keys.volt_watt_share)
-    cuts = keys.follow == "volt_var_watt"
     return FollowedRule(
         InverterRule(var, watt if cuts else None, keys.priority == "var"), keys.rating_ratio
     )

@@ -624,6 +624,11 @@ class ReactiveKeys(Table):
         description="where inverters offer reactive power under a design that asks them: for the power factor agreed at the "
         "substation, at one price; or at every meter, at what a kvarh is worth there in losses, voltages and ratings",
     )
+    against: Literal["unity", "volt_var"] = Field(
+        "unity",
+        description="what the market at every meter is shown against: inverters at unity power factor alone, or also panels that "
+        "follow volt-var by the curve of `[inverters]`, on the same active power",
+    )
 
 
 class ComfortKeys(Table):

@@ -163,6 +163,12 @@ def _without_a_use(
             "no power_factor agreed",
             "a price only where power_factor is agreed",
         ),
+        (
+            ("reactive", "against"),
+            vars(tables["reactive"])["market"] != "nodal",
+            "no market at every meter",
+            "a word only beside market = 'nodal' in [reactive]",
+        ),
         *(
             (
                 ("forecast", f"{what}_common_share"),
