@@ -158,6 +158,7 @@ def _intervals(name: str, homes: int, days: int, rng: np.random.Generator) -> pd
             "losses_kw": losses,
             "v_min_pu": 0.985 - 0.012 * load / homes,
             "v_max_pu": 1.025 + 0.002 * pv / homes,
+            "v_median_pu": 1.004 - 0.006 * load / homes,
             "limit_kw": 2.72 * homes,
             "comfort_dev_k": 0.35 + 0.9 * move * dip * 0.6 + 0.03 * rng.random(hour.size),
         }

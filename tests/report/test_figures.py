@@ -133,12 +133,23 @@ MOVED = {"controls", "control_counts"}
 @pytest.mark.parametrize(
     ("absent", "lost"),
     [
-        (("intervals",), {"load", "average_day", "devices", "temperature", *MOVED, "losses"}),
+        (
+            ("intervals",),
+            {
+                "load",
+                "average_day",
+                "devices",
+                "temperature",
+                "voltage_over_time",
+                *MOVED,
+                "losses",
+            },
+        ),
         (
             ("homes",),
             {"bills", "bill_change", "group_change", "voltage", "comfort", "nodal_prices"},
         ),
-        (("buses",), {"feeder", "nodal_prices"}),
+        (("buses",), {"feeder", "nodal_prices", "voltage_over_distance"}),
         (("controls",), MOVED),
         (("costs",), {"costs"}),
         (("lines", "ledger"), set()),

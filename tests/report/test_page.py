@@ -187,6 +187,8 @@ def test_page_of_summary_alone_says_what_is_absent(result):
         "places",  # no table of places: no design of the run has layers
         "nodal_prices",  # and these where a run has no prices of nodes, or no controls that move
         "losses",
+        "voltage_over_time",
+        "voltage_over_distance",
         "control_counts",
         "controls",
     }

@@ -8,6 +8,7 @@ from gridagora.report.facts import ComparisonView, frame, of, present
 from gridagora.report.style import label, number
 
 SHARE, LIMIT = "unbalance_share", 0.02  # of negative over positive sequence, EN 50160:2010, 4.2.4
+NARROW = "\u00a0%"  # stays with its number at the end of a line
 NONE = "No bus of this feeder has three phases, so there is no unbalance of voltage to tell."
 
 
@@ -29,7 +30,7 @@ def phase_balance(result: ComparisonView) -> str:
         f"Voltage unbalance, negative over positive sequence, at the worst bus of three phases: {', '.join(parts)}. 95 % of the "
         f"ten-minute means of a week do not exceed this; EN 50160 allows 2 %: {kept}."
     )
-    return f'<p class="lead">{escape(said)}</p>'
+    return f'<p class="lead">{escape(said).replace(" %", NARROW)}</p>'
 
 
 def _worst(rows: pd.DataFrame) -> tuple[str, float] | None:

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from gridagora.core.by_name import ByName
 from gridagora.report.control_figures import control_counts, controls
+from gridagora.report.envelope_figures import voltage_over_distance, voltage_over_time
 from gridagora.report.facts import ComparisonView, require_comparison
 from gridagora.report.group_figures import group_change
 from gridagora.report.home_figures import bill_change, bills, comfort, feeder, voltage
@@ -28,6 +29,8 @@ DRAWINGS: Mapping[str, Callable[[ComparisonView], go.Figure | None]] = {
     "comfort": comfort,
     "temperature": temperature,
     "voltage": voltage,
+    "voltage_over_time": voltage_over_time,
+    "voltage_over_distance": voltage_over_distance,
     "feeder": feeder,
     "nodal_prices": nodal_prices,
     "losses": losses,
@@ -40,8 +43,8 @@ DRAWINGS: Mapping[str, Callable[[ComparisonView], go.Figure | None]] = {
 def figures(result: ComparisonView) -> ByName[go.Figure]:
     """Return every figure that the result has numbers for; a figure whose table is absent is left out.
 
-    Names: captured_value, costs, load, average_day, devices, places, bills, bill_change, group_change, comfort,
-    temperature, voltage, feeder, nodal_prices, losses, controls, control_counts, information.
+    Names: captured_value, costs, load, average_day, devices, places, bills, bill_change, group_change, comfort, temperature,
+    voltage, voltage_over_time, voltage_over_distance, feeder, nodal_prices, losses, controls, control_counts, information.
 
     Raises
     ------

@@ -64,6 +64,14 @@ GUIDES = {
     "comfort": "Degrees beyond the comfort band times hours, home by home; the same wish for every design.",
     "temperature": "How far indoor air departs from what households would choose at the reference price, mean over homes.",
     "voltage": "Left half: the lowest voltage each home saw; right half: the highest.",
+    "voltage_over_time": (
+        "The shade goes from the lowest home to the highest, the line is the median of homes; dotted are the extremes under the "
+        "reference. Long runs show the extremes of several intervals."
+    ),
+    "voltage_over_distance": (
+        "Every bus with the lowest and the highest voltage that it saw, by the impedance of the way from the source; of a long "
+        "feeder the extreme buses of each stretch. Limits are those of homes."
+    ),
     "feeder": (
         "Choose a design, and whether to see voltages of buses, how unbalanced they are, or how much of their ratings lines and "
         "transformers carry; above 100 % of a rating is overload. Point at a bus, a line or a square for numbers; drag to move."

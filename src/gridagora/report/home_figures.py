@@ -152,13 +152,14 @@ def voltage(result: ComparisonView) -> go.Figure | None:
             )
     low = min(np.nanmin(volts(table, "v_min_pu")), band.seen_v[0]) - 1.0
     high = max(np.nanmax(volts(table, "v_max_pu")), band.seen_v[1]) + 1.0
-    _bands(fig, band, low, high)
+    draw_band(fig, band, low, high)
     axis = {"type": "category", "range": [-0.55, len(names) - 0.45]}
     fig.update_layout(xaxis=axis, yaxis={"title": band.axis, "range": [low, high]})
     return calm(fig)
 
 
-def _bands(fig: go.Figure, band: VoltageBand, low: float, high: float) -> None:
+def draw_band(fig: go.Figure, band: VoltageBand, low: float, high: float) -> None:
+    """Draw the limits of voltage beneath a figure whose axis goes from low to high [V]."""
     wash: dict[str, Any] = {
         "type": "rect",
         "xref": "paper",

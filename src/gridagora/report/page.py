@@ -17,6 +17,7 @@ from gridagora.files.path import require_path
 from gridagora.report.balance_words import phase_balance
 from gridagora.report.control_figures import control_table
 from gridagora.report.embed import library, packed_library, payload
+from gridagora.report.envelope_figures import distance_table, time_table
 from gridagora.report.facts import (
     ComparisonView,
     baseline,
@@ -147,6 +148,8 @@ PANELS = (
         True,
         "No power flow was solved in this run, so there is no voltage to show.",
     ),
+    Panel("network", "voltage_over_time", "Voltage over time", True, ""),
+    Panel("network", "voltage_over_distance", "Voltage over distance", True, ""),
     Panel(
         "network",
         "feeder",
@@ -175,6 +178,8 @@ LEADS: Mapping[str, tuple[Callable[[ComparisonView], str], ...]] = {
 # tables that stand folded under their figures
 NUMBERS: Mapping[str, Callable[[ComparisonView], str]] = {
     "group_change": group_table,
+    "voltage_over_time": time_table,
+    "voltage_over_distance": distance_table,
     "nodal_prices": nodal_table,
     "controls": control_table,
 }

@@ -72,7 +72,7 @@ def load(result: ComparisonView) -> go.Figure | None:
             "anchor": "y2",
             "domain": [0, 1],
             "hoverformat": "%a %d %b, %H:%M",
-            "tickformatstops": _TICKS,
+            "tickformatstops": TICKS,
         },
         yaxis={"title": "Load at the substation [kW]", "domain": [0.36, 1.0]},
         yaxis2={"title": "Price [$/kWh]", "domain": [0.0, 0.29], "range": price_range(table)},
@@ -206,7 +206,7 @@ def devices(result: ComparisonView) -> go.Figure | None:
         for place, name in enumerate(names)
     ]
     fig.update_layout(
-        xaxis={"type": "date", "tickformatstops": _TICKS, "hoverformat": "%a %d %b, %H:%M"},
+        xaxis={"type": "date", "tickformatstops": TICKS, "hoverformat": "%a %d %b, %H:%M"},
         yaxis={"title": "Power [kW]"},
         updatemenus=[menu("Design", buttons, active=start, pad={"b": 8})],
         margin={"t": 46},
@@ -215,7 +215,7 @@ def devices(result: ComparisonView) -> go.Figure | None:
     return calm(fig)
 
 
-_TICKS = [
+TICKS = [
     {"dtickrange": [None, 43_200_000], "value": "%H:%M\n%a %d"},
     {"dtickrange": [43_200_000, None], "value": "%a %d\n%b"},
 ]

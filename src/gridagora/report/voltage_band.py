@@ -2,11 +2,13 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from gridagora.core.tables import Col
 
 NOMINAL = "v_nominal_pu"  # column of homes that are held to EN 50160
+SAME = 1e-6  # of two bases
 
 
 class VoltageBand(NamedTuple):
@@ -52,6 +54,15 @@ EN_50160 = VoltageBand(
 def band_of(homes: pd.DataFrame | None) -> VoltageBand:
     """Return the limits that the homes of a table are held to; those of ANSI where nothing is said."""
     return EN_50160 if homes is not None and NOMINAL in homes else ANSI
+
+
+def base_of(homes: pd.DataFrame | None) -> float:
+    """Return the volts of a unit of the model on the base of the limits [V]; nan where homes have several."""
+    base_v = band_of(homes).base_v
+    if homes is None or NOMINAL not in homes:
+        return base_v
+    nominal = homes[NOMINAL].to_numpy(float)
+    return base_v / float(nominal[0]) if np.allclose(nominal, nominal[0], rtol=SAME) else np.nan
 
 
 def volts(homes: pd.DataFrame, column: str) -> Col:

@@ -43,6 +43,7 @@ class NetworkResult(NamedTuple):
     nodal: NodalSeries | None = None  # None where nobody asked for prices
     marginal_losses: MarginalLosses | None = None  # None where they charge nobody
     unbalance: VoltageUnbalance | None = None  # None where no bus has three phases
+    v_median_pu: Col | None = None  # (t,) median of homes; None in a result without it
 
 
 class Compensation(NamedTuple):

@@ -135,8 +135,9 @@ def solve_run(
         if rated is not None:
             heaviest = [reduce(heavier, [*heaviest, loads(rated, flow)])]
         power = flow.losses_kw, flow.substation_p_kw, flow.substation_q_kvar
-        found.append((*power, home_v.min(0), home_v.max(0), flow.converged, flow.mismatch_kva))
-    losses_kw, p_kw, q_kvar, v_min, v_max, converged, mismatch = (
+        edges = home_v.min(0), home_v.max(0), np.median(home_v, axis=0)
+        found.append((*power, *edges, flow.converged, flow.mismatch_kva))
+    losses_kw, p_kw, q_kvar, v_min, v_max, v_median, converged, mismatch = (
         np.concatenate(column) for column in zip(*found, strict=True)
     )
     voltages, buses = record.column(VOLTAGE), bus_voltages(feeder, tops[0])
@@ -152,6 +153,7 @@ def solve_run(
         loading,
         controls=moved,
         unbalance=None if balance is None else balance.found(),
+        v_median_pu=v_median,
     )
     if fold is None:
         return solved

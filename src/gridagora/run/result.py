@@ -309,6 +309,7 @@ def _intervals(_: Scene, o: Outcome) -> pd.DataFrame:
         "losses_kw": nan if net is None else net.losses_kw,
         "v_min_pu": nan if net is None else net.v_min_pu,
         "v_max_pu": nan if net is None else net.v_max_pu,
+        "v_median_pu": nan if net is None or net.v_median_pu is None else net.v_median_pu,
     }
     if o.reactive is not None:
         columns |= {
