@@ -55,8 +55,8 @@ def test_directions_are_degrees_or_words(tmp_path):
 
 def test_floor_areas_are_square_metres(tmp_path):
     found = members(tmp_path, "home,Floor area (sqft)\na,1000\nb,\n")
-    assert found.floor_m2[0] == pytest.approx(92.90304)
-    assert math.isnan(found.floor_m2[1])
+    assert found.house["floor_m2"][0] == pytest.approx(92.90304)
+    assert math.isnan(found.house["floor_m2"][1])
 
 
 def test_what_was_read_and_left_out_is_said(tmp_path):

@@ -23,8 +23,9 @@ from gridagora.terminal import (
 if TYPE_CHECKING:
     from gridagora.core.feeder import Feeder
     from gridagora.report.opendss_model import WrittenModel
+    from gridagora.sources.gridlabd.houses import GlmHome
 
-TABLES, MODEL, RENAMED = "tables", "opendss", "renamed.csv"
+TABLES, MODEL, RENAMED, HOMES = "tables", "opendss", "renamed.csv", "homes.csv"
 SHOWN = 6
 MOST_OFF_PU = 1e-4  # of any voltage in OpenDSS: a model further off is not written
 
@@ -46,21 +47,27 @@ def convert(
     ] = False,
     json_: Json = False,
 ) -> None:
-    """Write a feeder as tables (CSV) and as an OpenDSS model, whatever it was read from; tells what was left out."""
+    """Write a feeder as tables (CSV) and as an OpenDSS model, its houses as a table of homes; tells what was left out."""
     with report_errors(json_):
         from gridagora.report.feeder_tables import write_feeder_tables
         from gridagora.scenario.describe import feeder_lines
-        from gridagora.scenario.feeder_file import read_feeder_file
+        from gridagora.scenario.feeder_file import list_homes, read_feeder_file
 
         refuse_file(out)
         _refuse_filled(out, overwrite=overwrite)
         with busy(f"reading {file}"):
             feeder = read_feeder_file(file, strict=strict)
+            homes = list_homes(file, feeder)
         with busy("writing"):
             model, proof = _write_model(feeder, out / MODEL, strict=strict)
             tables = write_feeder_tables(feeder, out / TABLES)
             _write_renamed(model, out)
+            _write_homes(homes, out)
         lines = feeder_lines(feeder) | {"written": _written(model, len(tables), out)}
+        if homes:
+            lines["homes"] = (
+                f'{len(homes)} houses in {HOMES}, which [homes] table = "{HOMES}" reads'
+            )
         if model.renamed:
             lines["renamed"] = _renamed(model)
         for number, note in enumerate(model.notes, 1):
@@ -85,6 +92,13 @@ def _write_renamed(model: "WrittenModel", out: Path) -> None:
     if model.renamed:
         table = pd.DataFrame(model.renamed, columns=["kind", "name", "name_in_opendss"])
         table.to_csv(out / RENAMED, index=False)
+
+
+def _write_homes(homes: "tuple[GlmHome, ...]", out: Path) -> None:
+    import pandas as pd
+
+    if homes:
+        pd.DataFrame(homes).to_csv(out / HOMES, index=False, float_format="%.9g")
 
 
 def _written(model: "WrittenModel", tables: int, out: Path) -> str:

@@ -63,7 +63,7 @@ def describe(table: HeatPumps, hours: int) -> str:
     return f"houses fitted to their hourly series, median energy error {np.median(error):.1%} on days held out"
 
 
-def cooling_cop(t_out_degc: Col, rated: float = COOL_RATED) -> Col:
+def cooling_cop(t_out_degc: Col, rated: float | Col = COOL_RATED) -> Col:
     """Return heat removed per kWh of electricity [kWh/kWh] at temperatures in any shape [degC]; held below 40 F.
 
     References
@@ -74,7 +74,7 @@ def cooling_cop(t_out_degc: Col, rated: float = COOL_RATED) -> Col:
     return rated / (-0.01363961 + 0.01066989 * fahrenheit)
 
 
-def heating_cop(t_out_degc: Col, rated: float = HEAT_RATED) -> Col:
+def heating_cop(t_out_degc: Col, rated: float | Col = HEAT_RATED) -> Col:
     """Return heat delivered per kWh of electricity [kWh/kWh] at temperatures in any shape [degC]; held above 80 F.
 
     References

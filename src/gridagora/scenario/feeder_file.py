@@ -8,22 +8,28 @@ from typing import NamedTuple
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.feeder import Feeder
 from gridagora.sources import gridlabd, opendss, pandapower
+from gridagora.sources.gridlabd.houses import GlmHome
 
 
 class FeederFormat(NamedTuple):
-    """One kind of file: the source of `[feeder]` that reads it, what people call it, its reader, and what it holds by class."""
+    """One kind of file: the source of `[feeder]` that reads it, its name among people, its reader, its classes and its houses."""
 
     source: str
     told: str
     read: Callable[[Path], Feeder]
     classes: Callable[[Path], Mapping[str, str]] | None = None
+    homes: Callable[[Path], tuple[GlmHome, ...]] | None = None
 
 
 FORMATS: Mapping[str, FeederFormat] = MappingProxyType(
     {
         ".dss": FeederFormat("opendss", "an OpenDSS model", opendss.read),
         ".glm": FeederFormat(
-            "gridlabd", "a GridLAB-D model", gridlabd.read, gridlabd.describe_classes
+            "gridlabd",
+            "a GridLAB-D model",
+            gridlabd.read,
+            gridlabd.describe_classes,
+            gridlabd.read_homes,
         ),
         ".json": FeederFormat("pandapower", "a pandapower network", pandapower.read),
     }
@@ -74,3 +80,10 @@ def list_classes(path: Path) -> Mapping[str, str]:
     """Return what a file holds by class of object, in words; nothing where its kind has no classes."""
     found = FORMATS.get(path.suffix.lower())
     return {} if found is None or found.classes is None else found.classes(path)
+
+
+def list_homes(path: Path, feeder: Feeder) -> tuple[GlmHome, ...]:
+    """Return the houses of a file that stand on meters of the feeder read from it; none where its kind has no houses."""
+    found = FORMATS.get(path.suffix.lower())
+    homes = () if found is None or found.homes is None else found.homes(path)
+    return tuple(each for each in homes if each.meter in set(feeder.meters.name))

@@ -179,9 +179,9 @@ def _houses(
     if plugin_sources.names_one(scenario, "homes"):
         return plugin_sources.homes(scenario, start_s, count, sky), ()
     if lived is None:
-        floor_m2 = None if members is None else members.floor_m2
+        house = {} if members is None else members.house
         drawn = synthetic.homes(
-            case.seed, sky, case.days, count, home_id=named.home_id, floor_m2=floor_m2
+            case.seed, sky, case.days, count, home_id=named.home_id, house=house
         )
         if named.loads is None:
             return drawn, ()

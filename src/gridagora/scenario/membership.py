@@ -136,10 +136,11 @@ def profiles_of(members: Members, profiles: Profiles, scenario: Scenario) -> Pro
         Members without a profile of their name, sizes of houses that the file already has.
     """
     problems = []
-    if np.isfinite(members.floor_m2).any():
+    said = [name for name, column in members.house.items() if np.isfinite(column).any()]
+    if said:
         hint = "Leave the column out, or take homes of source 'synthetic'."
-        expected = "none: houses of a file have their size"
-        problems.append(Problem(str(members.path), "floor areas", expected, hint))
+        got, expected = f"{', '.join(said)} of houses", "none: houses of a file are as they are"
+        problems.append(Problem(str(members.path), got, expected, hint))
     named = scenario.homes.source == "profiles"
     rows, unknown = find_rows(members, profiles.home_id, "the file of homes") if named else ([], [])
     problems += unknown

@@ -86,14 +86,34 @@ COLUMNS: Mapping[str, MemberColumn] = MappingProxyType(
         "floor_m2": MemberColumn(
             ("floor_m2", "floor_area", "floor", "area", "house_size"), "m2", 10.0, 2000.0
         ),
+        "ua_kw_k": MemberColumn(("ua_kw_k",), "kw_k", 0.001, 10.0),
+        "hm_kw_k": MemberColumn(("hm_kw_k",), "kw_k", 0.01, 100.0),
+        "air_kwh_k": MemberColumn(("air_kwh_k",), "kwh_k", 0.01, 100.0),
+        "mass_kwh_k": MemberColumn(("mass_kwh_k",), "kwh_k", 0.01, 1000.0),
+        "aperture_m2": MemberColumn(("aperture_m2",), "m2", 0.0, 500.0),
+        "cool_kw": MemberColumn(("cool_kw",), "kw", 0.0, 1000.0),
+        "heat_kw": MemberColumn(("heat_kw",), "kw", 0.0, 1000.0),
+        "cool_cop": MemberColumn(("cool_cop",), "1", 0.5, 20.0),
+        "heat_cop": MemberColumn(("heat_cop",), "1", 0.5, 20.0),
+        "cool_set_degc": MemberColumn(("cool_set_degc",), "degc", 10.0, 45.0),
+        "heat_set_degc": MemberColumn(("heat_set_degc",), "degc", 0.0, 40.0),
     }
 )
+# What of a synthetic house a table may say; the rest is drawn.
+HOUSE = (
+    "floor_m2", "ua_kw_k", "hm_kw_k", "air_kwh_k", "mass_kwh_k", "aperture_m2", "cool_kw", "heat_kw", "cool_cop", "heat_cop",
+    "cool_set_degc", "heat_set_degc",
+)  # fmt: skip
 # Factor to the unit of the column, by what may stand in a heading or behind a number.
 UNITS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
         "kw": {"": 1, "kw": 1, "kwp": 1, "kva": 1, "w": 1e-3, "wp": 1e-3, "kw_dc": 1, "kwdc": 1},
         "kwh": {"": 1, "kwh": 1, "wh": 1e-3},
         "deg": {"": 1, "deg": 1, "degrees": 1, "°": 1},
+        "kw_k": {"": 1},
+        "kwh_k": {"": 1},
+        "degc": {"": 1, "degc": 1, "°c": 1},
+        "1": {"": 1},
         "l": {"": 1, "l": 1, "litre": 1, "litres": 1, "liter": 1, "liters": 1, "gal": 3.785412},
         "m2": {"": 1, "m2": 1, "m²": 1, "sqm": 1}
         | dict.fromkeys(("sqft", "ft2", "ft²", "sq ft", "sf"), M2_PER_SQFT),
@@ -135,7 +155,9 @@ class Members(NamedTuple):
     home_id: tuple[str, ...]
     meter: tuple[str, ...]  # '' where the table names none
     home_class: tuple[str, ...]  # '' where it has none
-    floor_m2: Col  # nan where it has none
+    house: Mapping[
+        str, Col
+    ]  # what it says of houses by column, (n,) in the unit of its name, nan where it says nothing
     owned: Mapping[str, tuple[Mapping[str, float] | None, ...]]
     row: tuple[int, ...]  # of the file
     notes: tuple[str, ...]
@@ -148,8 +170,9 @@ def read_members(path: Path) -> Members:
     ----------
     path
         CSV, workbook or Parquet, one row a home. Needed is a column `home`; known besides are meter, class, pv_kw, tilt_deg,
-        azimuth_deg, battery_kwh, battery_kw, ev, ev_kw, water_heater, tank_l, tank_kw, floor_m2 and names that people give
-        them, with units in the heading, such as "PV (kWp)". An empty cell is no such device.
+        azimuth_deg, battery_kwh, battery_kw, ev, ev_kw, water_heater, tank_l, tank_kw, floor_m2 and others of a house
+        (`HOUSE`), and names that people give them, with units in the heading, such as "PV (kWp)". An empty cell is no such
+        device.
 
     Raises
     ------
@@ -187,7 +210,7 @@ def read_members(path: Path) -> Members:
         home_id,
         sheet.cells[roles["meter"]] if "meter" in roles else none,
         sheet.cells[roles["class"]] if "class" in roles else none,
-        numbers.get("floor_m2", np.full(len(home_id), np.nan)),
+        MappingProxyType({name: numbers[name] for name in HOUSE if name in numbers}),
         MappingProxyType(owned),
         sheet.row,
         (*sheet.notes, *_say_columns(sheet, roles)),

@@ -1,6 +1,7 @@
 """A seeded Texas without files: weather, ERCOT-like prices and a population of homes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -194,6 +195,7 @@ TAPS = np.array(
         0.8,
     ]
 )
+NOTHING: Mapping[str, Col] = MappingProxyType({})  # known of houses
 DRAWN_AT_ONCE = 256  # homes whose hot water is drawn at a time
 COLD_DAY_DEGC = 17.0  # below this mean of a day a home heats
 
@@ -390,7 +392,7 @@ def homes(
     count: int,
     *,
     home_id: Sequence[str] | None = None,
-    floor_m2: Col | None = None,
+    house: Mapping[str, Col] = NOTHING,
 ) -> Homes:
     """Draw homes under a given weather: house levels of GridLAB-D, appliances, hot water and set points.
 
@@ -404,8 +406,8 @@ def homes(
         Length of the run and number of homes.
     home_id
         Their names, (count,), which key their streams; left out: home-0001 and so on.
-    floor_m2
-        Their floor area, shape (count,) [m2]; one that is nan is drawn.
+    house
+        What is known of their houses, by `sources.members.HOUSE`, shape (count,) each, in the unit of its name; nan is drawn.
 
     References
     ----------
@@ -414,7 +416,7 @@ def homes(
     hours = len(sky.t_out_degc)
     home_id = tuple(home_id or (f"home-{row + 1:04d}" for row in range(count)))
     draws = np.stack([stream(seed, "house", home).random(12) for home in home_id])
-    house = _houses(draws, floor_m2)
+    built = _houses(draws, house)
     of_day = (
         np.arange(hours) % DAY_H
     )  # people live by the clock, and the run opens at their midnight
@@ -423,29 +425,27 @@ def homes(
         seed, home_id, draws, np.concatenate([np.tile(np.arange(DAY_H), PAST_DAYS), of_day])
     )
     past = PAST_DAYS * DAY_H
-    heating, t_set = _set_points(draws, sky, of_day)
+    heating, t_set = _set_points(draws, sky, of_day, house)
     angles = sun.Sun(sky.zenith_deg, sky.azimuth_deg)
     walls = sun.on_walls(angles, sky.ghi_w_m2, sky.dni_w_m2, sky.dhi_w_m2) / 1000.0
     gain = (
-        house.aperture_m2[:, None] * walls
+        built.aperture_m2[:, None] * walls
         + 0.9 * load
         + (0.07 * (1.0 + 3.0 * draws[:, 9]))[:, None]
     )
-    cop = np.where(
-        heating, heat_pump.heating_cop(sky.t_out_degc), heat_pump.cooling_cop(sky.t_out_degc)
-    )
+    cop = np.where(heating, _heating_cop(house, sky), _cooling_cop(house, sky))
     units = heat_pump.HeatPumps(
         home=np.arange(count),
         t_set_degc=t_set,
         heating=heating,
-        ua_kw_k=house.ua_kw_k,
-        hm_kw_k=house.hm_kw_k,
-        ca_kwh_k=house.ca_kwh_k,
-        cm_kwh_k=house.cm_kwh_k,
-        q_air_kw=house.ua_kw_k[:, None] * sky.t_out_degc + 0.5 * gain,
+        ua_kw_k=built.ua_kw_k,
+        hm_kw_k=built.hm_kw_k,
+        ca_kwh_k=built.ca_kwh_k,
+        cm_kwh_k=built.cm_kwh_k,
+        q_air_kw=built.ua_kw_k[:, None] * sky.t_out_degc + 0.5 * gain,
         q_mass_kw=0.5 * gain,
-        cool_kw=house.cool_kw,
-        heat_kw=house.heat_kw,
+        cool_kw=built.cool_kw,
+        heat_kw=built.heat_kw,
         cop=cop,
         fit_error=np.full(count, np.nan),
     )
@@ -453,15 +453,37 @@ def homes(
     return Homes(home_id, load, owned={"hvac": units, "water_heater": heaters})
 
 
-def _houses(draws: Col, floor_m2: Col | None = None) -> _Houses:
-    """Floor area, integrity level and the formulas of house_e, in SI."""
+def _known(house: Mapping[str, Col], name: str, drawn: Col) -> Col:
+    """Return a column where it is known, else as it is drawn, (n,)."""
+    return np.where(np.isfinite(house[name]), house[name], drawn) if name in house else drawn
+
+
+def _cooling_cop(house: Mapping[str, Col], sky: Weather) -> Col:
+    """Return the performance of cooling by hour, (n, H) or (H,) [1]."""
+    if "cool_cop" not in house:
+        return heat_pump.cooling_cop(sky.t_out_degc)
+    rated = _known(house, "cool_cop", np.full(1, heat_pump.COOL_RATED))
+    return heat_pump.cooling_cop(sky.t_out_degc, rated[:, None])
+
+
+def _heating_cop(house: Mapping[str, Col], sky: Weather) -> Col:
+    """Return the performance of heating by hour, (n, H) or (H,) [1]; one of 1 is that of resistances in any weather."""
+    if "heat_cop" not in house:
+        return heat_pump.heating_cop(sky.t_out_degc)
+    rated = _known(house, "heat_cop", np.full(1, heat_pump.HEAT_RATED))[:, None]
+    moved = heat_pump.heating_cop(sky.t_out_degc, rated)
+    return np.where(rated == 1.0, 1.0, moved)
+
+
+def _houses(draws: Col, known: Mapping[str, Col] = NOTHING) -> _Houses:
+    """Floor area, integrity level and the formulas of house_e, in SI, where nothing else is known."""
     level = LEVELS[
         np.minimum(np.searchsorted(np.cumsum(LEVELS[:, 6]), draws[:, 0]), len(LEVELS) - 1)
     ]
     roof, wall, floor, door, window, changes = level[:, :6].T
     area = 1200.0 + 1800.0 * draws[:, 1]  # sf, one storey
-    if floor_m2 is not None:
-        area = np.where(np.isfinite(floor_m2), floor_m2 / M2_PER_SQFT, area)
+    if "floor_m2" in known:
+        area = _known({"floor_m2": known["floor_m2"] / M2_PER_SQFT}, "floor_m2", area)
     side = np.sqrt(area / 1.5)
     walls = 2.0 * 2.5 * side * 8.0
     doors = 4.0 * 19.5
@@ -480,16 +502,17 @@ def _houses(draws: Col, floor_m2: Col | None = None) -> _Houses:
     ca = 3.0 * 0.2402 * air_lb
     cm = 2.0 * area - 2.0 * 0.2402 * air_lb
     aperture = glass * 0.0929 * 0.67 * (0.4 + 0.3 * draws[:, 2])
-    ua_kw_k = ua * UA_UNIT
+    ua_kw_k = _known(known, "ua_kw_k", ua * UA_UNIT)
+    aperture = _known(known, "aperture_m2", aperture)
     cool = (1.1 + 0.4 * draws[:, 3]) * 1.3 * (ua_kw_k * 14.0 + 0.6 * aperture + 0.9)
     return _Houses(
         ua_kw_k,
-        hm * UA_UNIT,
-        ca * UA_UNIT,
-        cm * UA_UNIT,
+        _known(known, "hm_kw_k", hm * UA_UNIT),
+        _known(known, "air_kwh_k", ca * UA_UNIT),
+        _known(known, "mass_kwh_k", cm * UA_UNIT),
         aperture,
-        cool,
-        (1.1 + 0.3 * draws[:, 3]) * ua_kw_k * 24.0,
+        _known(known, "cool_kw", cool),
+        _known(known, "heat_kw", (1.1 + 0.3 * draws[:, 3]) * ua_kw_k * 24.0),
     )
 
 
@@ -520,14 +543,20 @@ def _hot_water(seed: int, home_id: tuple[str, ...], draws: Col, of_day: Index) -
     return taps
 
 
-def _set_points(draws: Col, sky: Weather, of_day: Index) -> tuple[Flag, Col]:
-    """Heating days, and set points with a night setting in four homes of ten."""
+def _set_points(
+    draws: Col, sky: Weather, of_day: Index, house: Mapping[str, Col]
+) -> tuple[Flag, Col]:
+    """Heating days, and set points with a night setting in four homes of ten; one that is known holds day and night."""
     day = np.minimum(np.arange(len(of_day)), len(of_day) - TAIL_H) // DAY_H
     mean = np.bincount(day, sky.t_out_degc) / np.bincount(day)
     cold = (mean < COLD_DAY_DEGC)[day]
     level = np.where(cold, 20.0, 23.3) + (2.2 * (draws[:, 7] - 0.5))[:, None]
     night = np.where((of_day >= 22) | (of_day < 6), np.where(cold, -1.5, 1.0), 0.0)
     t_set = level + np.where(draws[:, 8] < 0.4, 1.0, 0.0)[:, None] * night
+    for name, mode in (("cool_set_degc", ~cold), ("heat_set_degc", cold)):
+        if name in house:
+            said = np.isfinite(house[name])[:, None] & mode
+            t_set = np.where(said, house[name][:, None], t_set)
     return np.broadcast_to(cold, t_set.shape).copy(), t_set
 
 

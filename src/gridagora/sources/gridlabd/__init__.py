@@ -39,6 +39,7 @@ from gridagora.sources.gridlabd.columns import (
 )
 from gridagora.sources.gridlabd.elements import SWITCH_OHM, LineElement, switch_y
 from gridagora.sources.gridlabd.gaps import gap_notes, gap_problems
+from gridagora.sources.gridlabd.houses import GlmHome, place_loads, read_houses
 from gridagora.sources.gridlabd.lines import read_lines
 from gridagora.sources.gridlabd.loads import CustomerLoad, read_loads
 from gridagora.sources.gridlabd.model import Model, index
@@ -99,6 +100,18 @@ def describe_classes(path: str | Path) -> Mapping[str, str]:
     return class_lines(model)
 
 
+def read_homes(path: str | Path) -> tuple[GlmHome, ...]:
+    """Return the houses of a model as rows of a table of homes.
+
+    Raises
+    ------
+    InputError
+        A missing file.
+    """
+    model, _ = play(_model(path))
+    return tuple(each.home for each in read_houses(model, read_buses(model)))
+
+
 def _model(path: str | Path) -> Model:
     expected = "the path of a GridLAB-D model (.glm)"
     require_path(path, "read_gridlabd", expected)
@@ -113,7 +126,8 @@ def _feeder(model: Model, path: Path, *, strict: bool) -> Feeder:
     model, played = play(model)
     buses = read_buses(model)
     units = list(read_regulators(model, buses.of, buses.nominal_v))
-    loads = list(read_loads(model, buses, played.row))
+    houses = read_houses(model, buses)
+    loads = [*read_loads(model, buses, played.row), *place_loads(houses)]
     banks = list(read_capacitors(model, buses))
     elements = _elements(model, buses, units, loads, banks)
     fed = find_fed(elements, buses.nominal_v)

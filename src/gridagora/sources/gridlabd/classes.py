@@ -8,7 +8,9 @@ from gridagora.sources.gridlabd.buses import NODES
 from gridagora.sources.gridlabd.lines import CONTACTS, LINES
 from gridagora.sources.gridlabd.model import LEFT, Model
 
-CONVERTED = frozenset({*NODES, *LINES, *CONTACTS, "transformer", "regulator", "player"})
+CONVERTED = frozenset(
+    {*NODES, *LINES, *CONTACTS, "transformer", "regulator", "player", "house", "waterheater"}
+)
 STATED = frozenset(
     {
         "line_configuration", "triplex_line_configuration", "line_spacing",
@@ -27,9 +29,7 @@ MEASURING = frozenset(
 )  # fmt: skip
 ABSENT = MappingProxyType(
     {
-        "house": "Homes come from the scenario.",
-        "ZIPload": "Homes come from the scenario.",
-        "waterheater": "Homes come from the scenario.",
+        "ZIPload": "What homes use besides comes from the scenario.",
         "evcharger": "Homes come from the scenario.",
         "evcharger_det": "Homes come from the scenario.",
         "lights": "Homes come from the scenario.",

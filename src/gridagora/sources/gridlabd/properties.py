@@ -35,6 +35,12 @@ READ = MappingProxyType(
         "capacitor": f"{NODE}|phases_connected|cap_nominal_voltage|capacitor_[abc]|switch[abc]|control|"
         "control_level|pt_phase|voltage_set_(?:low|high)|dwell_time|time_delay|lockout_time|remote_sense",
         "player": "parent|property|file|loop",
+        "house": "parent|floor_area|number_of_stories|aspect_ratio|ceiling_height|window_wall_ratio|number_of_doors|"
+        "interior_exterior_wall_ratio|exterior_(?:wall|ceiling|floor)_fraction|total_thermal_mass_per_floor_area|"
+        "interior_surface_heat_transfer_coeff|thermal_integrity_level|r(?:roof|wall|floor|doors|windows)|airchange_per_hour|"
+        "envelope_ua|ua|window_exterior_transmission_coefficient|(?:cooling|heating)_(?:cop|system_type|setpoint|design_temperature)|"
+        "auxiliary_system_type|design_(?:cooling|heating)_(?:setpoint|capacity)|over_sizing_factor|latent_load_fraction|design_internal_gains",
+        "waterheater": "parent|tank_volume|heating_element_capacity|heat_mode",
         "overhead_line": LINE,
         "underground_line": LINE,
         "triplex_line": LINE,
@@ -74,6 +80,8 @@ HARMLESS = MappingProxyType(
         ),
         "capacitor": f"{METERED}|(?:var|current)_set_(?:low|high)|remote_sense_b",  # of controls that are told as a whole
         "substation": f"{METERED}|base_power|power_convergence_value|distribution_.*",
+        "house": "air_temperature|mass_temperature|system_mode",  # as the run begins
+        "waterheater": "temperature",
         "overhead_line": "nominal_voltage",
         "underground_line": "nominal_voltage",
         "triplex_line": "nominal_voltage",

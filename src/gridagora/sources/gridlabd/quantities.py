@@ -34,7 +34,12 @@ UNITS = MappingProxyType(
         "sf": {"sf": 1.0, "ft^2": 1.0, "m^2": 10.7639104167},
         "degF": {"degF": 1.0},
         "gal": {"gal": 1.0, "l": 1 / 3.785411784, "L": 1 / 3.785411784},
-        "degF.sf.h/Btu": {"degF.sf.h/Btu": 1.0},
+        "degF.sf.h/Btu": {"degF.sf.h/Btu": 1.0, "degF*sf*h/Btu": 1.0},
+        "Btu/degF.h": {"Btu/degF.h": 1.0, "Btu/degF*h": 1.0, "Btu/h.degF": 1.0},
+        "Btu/degF.sf": {"Btu/degF.sf": 1.0, "Btu/degF*sf": 1.0},
+        "Btu/h.degF.sf": {"Btu/h.degF.sf": 1.0, "Btu/h*degF*sf": 1.0},
+        "Btu/h": {"Btu/h": 1.0, "kBtu/h": 1e3, "kW": 3412.141633, "W": 3.412141633},
+        "kW": {"kW": 1.0, "W": 1e-3},
         "1/h": {"1/h": 1.0},
     }
 )  # fmt: skip
