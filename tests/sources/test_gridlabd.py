@@ -293,14 +293,118 @@ def test_banks_switch_by_the_voltage_that_they_measure(feeder, tmp_path, said, c
     assert on == {name.replace(".", "_") for name in closed}
 
 
+BY_FLOW = "time_delay 90; remote_sense l1; pt_phase %s; control_level %s; control %s; "
+VAR, AMPERE = (
+    "VAR; VAr_set_low 200 kVAr; VAr_set_high 600000",
+    "CURRENT; current_set_low 100; current_set_high 150",
+)
+OPEN, SHUT = (f"switchA {said}; switchB {said}; switchC {said};" for said in ("OPEN", "CLOSED"))
+BIG = "".join(f"capacitor_{letter} 300000; " for letter in "ABC")
+KVAR_AT = {"h": 800, "m": 400, "l": 100}  # at the load, of a bank that stands open
+AMP_AT = {"h": 2000, "m": 900, "l": 500}  # in kW
+
+
+@pytest.mark.parametrize(
+    ("control", "level", "phases", "drawn", "before", "closed"),
+    [
+        (VAR, "INDIVIDUAL", "ABC", "hlm", OPEN, {"k.a"}),
+        (VAR, "INDIVIDUAL", "ABC", "hlm", SHUT, {"k.a", "k.c"}),
+        (VAR, "INDIVIDUAL", "B", "hhh", OPEN, {"k.b"}),
+        (VAR, "BANK", "B", "hmm", OPEN, set()),
+        (VAR, "BANK", "B", "mhm", OPEN, {"k"}),
+        (VAR, "BANK", "B", "hlh", SHUT, set()),
+        (AMPERE, "INDIVIDUAL", "ABC", "hlm", OPEN, {"k.a"}),
+        (AMPERE, "INDIVIDUAL", "ABC", "hlm", SHUT, {"k.a", "k.c"}),
+        (AMPERE, "BANK", "ABC", "lhl", OPEN, {"k"}),
+        (AMPERE, "BANK", "ABC", "mmm", OPEN, set()),
+        (AMPERE, "BANK", "ABC", "llm", SHUT, {"k"}),
+        (AMPERE, "BANK", "ABC", "lll", SHUT, set()),
+    ],
+)
+def test_banks_switch_by_what_flows_into_a_line(
+    feeder, control, level, phases, drawn, before, closed
+):
+    """GridLAB-D 6.0.0 ends with the same switches: each phase its own, or all once one asks to close or all ask to open."""
+    shut_kvar = 300 if before == SHUT else 0
+    powers = [
+        f"{AMP_AT[at]}e3" if "CURRENT" in control else f"1e6+{KVAR_AT[at] + shut_kvar}e3j"
+        for at in drawn
+    ]
+    load = "".join(f"constant_power_{p} {power}; " for p, power in zip("ABC", powers, strict=True))
+    heavy = f"object load {{ name c; parent n; phases ABCN; nominal_voltage 7200; {load} }}\n"
+    said = BIG * ("VAR" in control) + BY_FLOW % (phases, level, control) + before
+    found = feeder(SMALL + heavy + BANK.replace("100 kVAr", "100000") % said)
+    assert not found.notes
+    assert set(found.capacitor_controls.delay_s) == {90.0}
+    total = drawn_kvar(found)
+    flow = solve_controlled(found, found.meters.p_kw[None], total, 900.0)
+    names = np.array(found.capacitors.name)
+    assert set(names[flow.steps_on[-1] > 0]) == closed
+
+
+def drawn_kvar(feeder):
+    q_kvar = np.zeros((1, len(feeder.meters.name)))
+    np.add.at(q_kvar[0], feeder.loads.meter, feeder.loads.q_kvar)
+    return q_kvar
+
+
+def test_what_flows_is_measured_where_it_enters_the_line(feeder):
+    """590 kvar at the load are 617 at the source: GridLAB-D 6.0.0 closes at 600. Turned round the line carries less than nil."""
+    load = "".join(f"constant_power_{letter} 1e6+590e3j; " for letter in "ABC")
+    heavy = f"object load {{ name c; parent n; phases ABCN; nominal_voltage 7200; {load} }}\n"
+    said = BIG + BY_FLOW % ("ABC", "INDIVIDUAL", VAR) + OPEN
+    for turned, on in ((False, 3), (True, 0)):
+        text = SMALL + heavy + BANK % said
+        text = text.replace("from s; to n;", "from n; to s;") if turned else text
+        found = feeder(text)
+        flow = solve_controlled(found, found.meters.p_kw[None], drawn_kvar(found), 900.0)
+        assert flow.steps_on[-1].sum() == on
+
+
+def test_a_bank_by_voltage_closes_at_its_lowest_phase_and_opens_at_its_lowest(feeder):
+    """GridLAB-D 6.0.0: one phase at the low setting closes all, all phases at the high one open them."""
+    watched = "control VOLT; voltage_set_low 7000; voltage_set_high 7150; control_level BANK; pt_phase ABC; "
+    for kw, before, on in (
+        ((3000, 0, 0), OPEN, 1),
+        ((1000, 1000, 1000), OPEN, 0),
+        ((1000, 0, 0), SHUT, 1),
+        ((0, 0, 0), SHUT, 0),
+    ):
+        load = "".join(
+            f"constant_power_{p} {1e3 * size + 1}; " for p, size in zip("ABC", kw, strict=True)
+        )
+        heavy = f"object load {{ name c; parent n; phases ABCN; nominal_voltage 7200; {load} }}\n"
+        small = (
+            BANK.replace("0.1 MVAr", "1 kVAr")
+            .replace("100 kVAr", "1 kVAr")
+            .replace("100000", "1000")
+        )
+        found = feeder(SMALL + heavy + small % (watched + before))
+        flow = solve_controlled(found, found.meters.p_kw[None], drawn_kvar(found), 900.0)
+        assert flow.steps_on[-1].tolist() == [on], kw
+
+
+def test_a_model_for_opendss_says_which_control_it_cannot_hold(feeder, tmp_path):
+    text = SMALL + HEAVY + BANK % (BIG + BY_FLOW % ("A", "BANK", VAR) + OPEN)
+    assert "power of one phase: k" in " ".join(write_opendss(feeder(text), tmp_path / "out").notes)
+    text = text.replace(VAR, AMPERE)
+    assert not write_opendss(feeder(text), tmp_path / "next").notes
+
+
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ("control VAR; pt_phase A;", "control VAR"),
         ("control VARVOLT; pt_phase A;", "control VARVOLT"),
-        ("control CURRENT; pt_phase A;", "control CURRENT"),
+        ("control VAR; VAr_set_low 1; VAr_set_high 2; pt_phase A;", "remote_sense ''"),
+        (
+            "control CURRENT; current_set_low 1; current_set_high 2; pt_phase A; remote_sense n;",
+            "remote_sense 'n'",
+        ),
+        ("control VAR; VAr_set_low 3; VAr_set_high 2; pt_phase A; remote_sense l1;", "var_set_low"),
+        ("control CURRENT; pt_phase A; remote_sense l1;", "current_set_low"),
+        (BY_FLOW % ("ABC", "BANK", VAR), "pt_phase 'ABC'"),
         (WATCHED, "pt_phase ''"),
-        (WATCHED + "control_level BANK; pt_phase ABC;", "pt_phase 'ABC'"),
+        (WATCHED + "control_level BANK; pt_phase AB;", "pt_phase 'AB' of several"),
         (WATCHED + "pt_phase A; voltage_set_low 7400;", "voltage_set_low 7400 and"),
         (WATCHED + "pt_phase A; remote_sense nowhere;", "remote_sense 'nowhere'"),
         (WATCHED + "pt_phase A; lockout_time 60;", "lockout_time"),

@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 from gridagora.cli import app
 from gridagora.core.errors import InputError
 from gridagora.kernels.physics.etp import KWH_PER_BTU
-from gridagora.population.house_shell import KW_K
 from gridagora.scenario import build
 from gridagora.sources.gridlabd import read, read_homes
+from gridagora.sources.gridlabd.house_shell import KW_K
 from gridagora.sources.gridlabd.houses import M2_PER_FT2
 
 HEAD = """module residential { implicit_enduses NONE; };

@@ -25,6 +25,7 @@ from gridagora.kernels.flow.control_codes import (
 __all__ = ["HIGHEST_PHASE", "LOWEST_PHASE", "MEAN_PHASE", "ReverseMode", "SwitchedBy"]
 
 PHASES = 3  # that a control can measure
+ALL_PHASES = -1  # of power: their sum
 
 
 class Component(IntEnum):
@@ -86,6 +87,7 @@ class CapacitorControls(NamedTuple):
     high_v: Col  # (b,)
     override_node: Index  # (b, 3) phases where that voltage is measured
     least_share: Col  # (b,) of the rating of the bank that must flow before power factor closes it
+    power_phase: Index  # (b,) phase of that end, from 0, whose power is measured, or ALL_PHASES
 
     def __repr__(self) -> str:
         """Return the columns in brief."""
@@ -114,5 +116,5 @@ def no_capacitor_controls() -> CapacitorControls:
     truth = np.zeros(0, np.bool_)
     return CapacitorControls(
         (), none, none, none, none, none, three, none, three, none, none, none,
-        empty, empty, empty, empty, empty, empty, empty, truth, empty, empty, three, empty,
+        empty, empty, empty, empty, empty, empty, empty, truth, empty, empty, three, empty, none,
     )  # fmt: skip

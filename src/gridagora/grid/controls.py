@@ -17,7 +17,7 @@ from gridagora.core.components import (
     tapped,
     terminals_of,
 )
-from gridagora.core.controls import PHASES, Component
+from gridagora.core.controls import ALL_PHASES, PHASES, Component
 from gridagora.core.feeder import Feeder, hold_controls, moving_units
 from gridagora.core.tables import Col, Index
 from gridagora.grid.flow import Factors, factor
@@ -312,7 +312,8 @@ def _switches(
 ) -> BankSwitches:
     own, banks = feeder.capacitor_controls, feeder.capacitors
     place = [at[key] for key in zip(own.component.tolist(), own.row.tolist(), strict=True)]
-    ends = [_range(parts[p], int(end)) for p, end in zip(place, own.terminal, strict=True)]
+    seen = zip(place, own.terminal.tolist(), own.power_phase.tolist(), strict=True)
+    ends = [_range(parts[p], end, phase) for p, end, phase in seen]
     drawn = [
         _conductors(parts[p], int(end), nodes)
         for p, end, nodes in zip(place, own.current_terminal, own.current_node, strict=True)
@@ -346,9 +347,10 @@ def _switches(
     )
 
 
-def _range(part: _Moved, terminal: int) -> tuple[int, int]:
-    """Return the first conductor of an end of a part and the one after its last."""
+def _range(part: _Moved, terminal: int, phase: int = ALL_PHASES) -> tuple[int, int]:
+    """Return the first conductor of an end of a part and the one after its last, or those of one phase of it."""
     found = np.flatnonzero(part.terminal == terminal)
+    found = found if phase == ALL_PHASES else found[phase : phase + 1]
     return (int(found[0]), int(found[-1]) + 1) if found.size else (0, 0)
 
 

@@ -126,7 +126,7 @@ def write_opendss(feeder: Feeder, folder: Path) -> WrittenModel:
         notes.append(f"Written as reactors, since no other element is like them: {_some(told)}.")
     if lost := [*_uncontrolled(feeder, elements)]:
         notes.append(
-            f"Controls left out, since what they act on or measure is reactors: {_some(lost)}."
+            f"Controls left out, since what they act on or measure is reactors or the power of one phase: {_some(lost)}."
         )
     if held := count_held(feeder):
         notes.append(

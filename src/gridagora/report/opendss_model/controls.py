@@ -7,6 +7,7 @@ import numpy as np
 
 from gridagora.core.components import GROUND
 from gridagora.core.controls import (
+    ALL_PHASES,
     HIGHEST_PHASE,
     LOWEST_PHASE,
     MEAN_PHASE,
@@ -116,8 +117,14 @@ def write_capacitor_controls(
 
 
 def measured(feeder: Feeder, elements: ElementNames, row: int) -> str | None:
-    """Return what a control of a bank measures, as OpenDSS names it; None where it is no element of its own."""
+    """Return what a control of a bank measures, as OpenDSS names it; None where it is no element of its own.
+
+    OpenDSS knows the reactive power of all phases of an end alone.
+    """
     own = feeder.capacitor_controls
+    one_of_several = int(own.power_phase[row]) != ALL_PHASES and int(own.phases[row]) > 1
+    if one_of_several and int(own.kind[row]) == SwitchedBy.REACTIVE_POWER:
+        return None
     at = int(own.row[row])
     match Component(int(own.component[row])):
         case Component.LINES:

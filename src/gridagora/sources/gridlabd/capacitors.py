@@ -1,8 +1,9 @@
 """Capacitor banks of a GridLAB-D model, with their switches as the model states them: open where it says nothing.
 
-A bank under `control VOLT` is closed at `voltage_set_low` and below, opened at `voltage_set_high` and above, by the phases of
-`pt_phase`: each of them its own capacitor where the level is INDIVIDUAL, the first all capacitors where it is BANK. Both delays
-pass before a switch moves.
+A bank under `control VOLT` closes at `voltage_set_low` and below and opens at `voltage_set_high` and above, by the voltage of
+its node or of that of `remote_sense`. Under `VAR` and `CURRENT` it closes at the high and opens at the low setting, by what flows
+into the `from` end of the line of `remote_sense`. Each phase of `pt_phase` is its own capacitor where the level is INDIVIDUAL;
+where it is BANK all close once one phase asks for it and open once all do. Both delays pass before a switch moves.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gridagora.core.controls import SwitchedBy
 from gridagora.files.glm import GlmObject
 from gridagora.sources.gridlabd.buses import BusTable
 from gridagora.sources.gridlabd.elements import (
@@ -25,15 +27,26 @@ STATES = ("OPEN", "CLOSED")
 CONTROLS = ("MANUAL", "VAR", "VOLT", "VARVOLT", "CURRENT")
 OPEN_DEFAULT = "Its switch is taken as open, as in GridLAB-D."
 LEVELS = ("INDIVIDUAL", "BANK")
+LINKS = (
+    "overhead_line",
+    "underground_line",
+    "switch",
+    "fuse",
+    "recloser",
+    "sectionalizer",
+    "transformer",
+)
 HELD = "It stays as the model states it."
 
 
 class BankControl(NamedTuple):
-    """What switches a bank by the voltage from one node to neutral."""
+    """What switches a bank: a figure of some phases of a bus, or of the first end of a line."""
 
-    node: Node
-    low_v: float  # it closes here and below
-    high_v: float  # it opens here and above
+    kind: SwitchedBy
+    link: str  # "" for a voltage
+    nodes: tuple[Node, ...]  # several: the one that asks most for closing counts
+    on: float  # [V], [A] or [kvar]
+    off: float  # likewise [V], [A] or [kvar]
     delay_s: float
 
 
@@ -44,23 +57,38 @@ class ControlledBank(NamedTuple):
     control: BankControl | None
 
 
-class VoltageControl(NamedTuple):
+class _Control(NamedTuple):
     """The control of a capacitor: the bus and the letters at which it measures, and whether each phase is its own."""
 
     bus: str
     letters: str
     by_phase: bool
-    low_v: float
-    high_v: float
-    delay_s: float
+    whole: BankControl
 
     def of(self, letters: str) -> BankControl | None:
         """Return what switches the bank of some phases, None for phases that it does not measure."""
         seen = letters if self.by_phase else self.letters
         if self.by_phase and letters not in self.letters:
             return None
-        node = self.bus, LETTERS.index(seen) + 1
-        return BankControl(node, self.low_v, self.high_v, self.delay_s)
+        nodes = tuple((self.bus, LETTERS.index(letter) + 1) for letter in seen)
+        return self.whole._replace(nodes=nodes)
+
+
+class _Rule(NamedTuple):
+    """How a kind of control is written: its settings, their unit, that of its figure over theirs, and what closes."""
+
+    kind: SwitchedBy
+    settings: str
+    unit: str
+    scale: float
+    closes_low: bool
+
+
+RULES = {
+    "VOLT": _Rule(SwitchedBy.VOLTAGE, "voltage_set", "V", 1.0, True),
+    "VAR": _Rule(SwitchedBy.REACTIVE_POWER, "var_set", "VA", 1e-3, False),
+    "CURRENT": _Rule(SwitchedBy.CURRENT, "current_set", "A", 1.0, False),
+}
 
 
 def read_capacitors(model: Model, buses: BusTable) -> Iterator[ControlledBank]:
@@ -87,9 +115,7 @@ def read_capacitors(model: Model, buses: BusTable) -> Iterator[ControlledBank]:
             yield ControlledBank(bank, control.of(group[0][0]) if control else None)
 
 
-def _control(
-    model: Model, each: GlmObject, buses: BusTable, *, delta: bool
-) -> VoltageControl | None:
+def _control(model: Model, each: GlmObject, buses: BusTable, *, delta: bool) -> _Control | None:
     """Return what switches a capacitor; a control that has no likeness here is told, and its switches stay."""
     control = model.word(each, "control", CONTROLS, "MANUAL")
     if control == "MANUAL":
@@ -97,15 +123,25 @@ def _control(
     by_phase = model.word(each, "control_level", LEVELS, "INDIVIDUAL") == "INDIVIDUAL"
     said = model.text(each, "pt_phase").upper()
     letters = "".join(letter for letter in LETTERS if letter in said)
-    low, high = (model.real(each, f"voltage_set_{end}", "V") for end in ("low", "high"))
-    name = model.text(each, "remote_sense")
-    expected = "at least one phase to measure" if by_phase else "one phase to measure"
+    of = RULES.get(control, RULES["VOLT"])
+    low, high = (
+        of.scale * model.real(each, f"{of.settings}_{end}", of.unit) for end in ("low", "high")
+    )
+    bus, phases, link = _measured(model, each, buses, of)
+    part = not by_phase and 1 < len(letters) < len(phases)
+    var_of_several = control == "VAR" and not by_phase and len(letters) > 1
+    here = model.text(each, "remote_sense")
+    place = "a node of the model" if of.closes_low else "a line, switch or transformer of the model"
+    settings = f"{low:g} and {of.settings}_high {high:g}"
     rules = (
-        ("control", control != "VOLT", control, "MANUAL or VOLT"),
+        ("control", control not in RULES, control, f"MANUAL, {', '.join(RULES)}"),
         ("phases", delta or "D" in said, "of a delta under control", "a control that measures to neutral"),
-        ("pt_phase", not letters or (len(letters) > 1 and not by_phase), f"'{said}'", expected),
-        ("voltage_set_low", not 0 < low < high, f"{low:g} and voltage_set_high {high:g}", "two voltages, the lower one first"),
-        ("remote_sense", name != "" and name not in buses.of, f"'{name}'", "a node of the model"),
+        ("pt_phase", not letters, f"'{said}'", "at least one phase to measure"),
+        ("pt_phase", part, f"'{said}' of several", "one phase or all of them to measure"),
+        ("pt_phase", var_of_several, f"'{said}'", "one phase of a bank under VAR to measure"),
+        (f"{of.settings}_low", not low < high or (of.closes_low and low <= 0), settings, "two figures, the lower one first"),
+        ("remote_sense", not bus, f"'{here}'", place),
+        ("pt_phase", bool(bus) and not set(letters) <= set(phases), f"'{said}'", f"phases that it measures, {phases}"),
     )  # fmt: skip
     for key, is_unlike, got, wanted in rules:
         if is_unlike:
@@ -115,7 +151,23 @@ def _control(
         done = "It switches again after its delays."
         model.tell(each, "a lockout_time", "a bank without lockout", done, "lockout_time")
     delay_s = model.real(each, "dwell_time", "s") + model.real(each, "time_delay", "s")
-    return VoltageControl(buses.of[name or each.name], letters, by_phase, low, high, delay_s)
+    on, off = (low, high) if of.closes_low else (high, low)
+    return _Control(bus, letters, by_phase, BankControl(of.kind, link, (), on, off, delay_s))
+
+
+def _measured(model: Model, each: GlmObject, buses: BusTable, of: _Rule) -> tuple[str, str, str]:
+    """Return the bus at which a control measures, the letters of its phases and the link; "" where there is none."""
+    name = model.text(each, "remote_sense")
+    if of.closes_low:
+        bus, link = buses.of.get(name or each.name, ""), ""
+        phases = buses.phases[bus] if bus else frozenset()
+    else:
+        found = model.by_name.get(name)
+        if found is None or found.kind not in LINKS:
+            return "", "", ""
+        bus, link = buses.of.get(model.text(found, "from"), ""), found.name
+        phases = model.phases(found)
+    return bus, "".join(letter for letter in LETTERS if letter in phases), link
 
 
 def _connected(model: Model, each: GlmObject) -> str:

@@ -9,8 +9,15 @@ from typing import NamedTuple
 
 from gridagora.files.glm import GlmObject
 from gridagora.kernels.physics.etp import KWH_PER_BTU, LEVELS, Shell
-from gridagora.population.house_shell import KW_K, Built, Design, Form, build_house, size_units
 from gridagora.sources.gridlabd.buses import BusTable
+from gridagora.sources.gridlabd.house_shell import (
+    KW_K,
+    Built,
+    Form,
+    UnitDesign,
+    build_house,
+    size_units,
+)
 from gridagora.sources.gridlabd.loads import CustomerLoad, RowPart
 from gridagora.sources.gridlabd.model import DEFAULT, LEFT, Model
 from gridagora.sources.gridlabd.quantities import read_real
@@ -197,8 +204,8 @@ def _units(
     model: Model, each: GlmObject, built: Built, form: Form, aperture_ft2: float
 ) -> tuple[float, float, float]:
     """Return the thermal capacity of cooling and of electric heating [kW], and the performance of the latter."""
-    plain = Design()
-    design = Design(
+    plain = UnitDesign()
+    design = UnitDesign(
         model.real(each, "cooling_design_temperature", "degF", plain.cool_outdoor_degf),
         model.real(each, "heating_design_temperature", "degF", plain.heat_outdoor_degf),
         model.real(each, "design_cooling_setpoint", "degF", plain.cool_degf),

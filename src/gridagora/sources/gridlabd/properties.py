@@ -33,7 +33,7 @@ READ = MappingProxyType(
         "triplex_meter": f"{NODE}|{CUSTOMER}|constant_{OF_LEGS}|{OF_LEGS}|{ON_LEGS}",
         "triplex_load": f"{NODE}|{CUSTOMER}|constant_{OF_LEGS}|{OF_LEGS}|{ON_LEGS}",
         "capacitor": f"{NODE}|phases_connected|cap_nominal_voltage|capacitor_[abc]|switch[abc]|control|"
-        "control_level|pt_phase|voltage_set_(?:low|high)|dwell_time|time_delay|lockout_time|remote_sense",
+        "control_level|pt_phase|(?:voltage|var|current)_set_(?:low|high)|dwell_time|time_delay|lockout_time|remote_sense",
         "player": "parent|property|file|loop",
         "house": "parent|floor_area|number_of_stories|aspect_ratio|ceiling_height|window_wall_ratio|number_of_doors|"
         "interior_exterior_wall_ratio|exterior_(?:wall|ceiling|floor)_fraction|total_thermal_mass_per_floor_area|"
@@ -78,7 +78,7 @@ HARMLESS = MappingProxyType(
         **dict.fromkeys(
             ("node", "meter", "load", "pqload", "triplex_node", "triplex_meter", "triplex_load"), METERED
         ),
-        "capacitor": f"{METERED}|(?:var|current)_set_(?:low|high)|remote_sense_b",  # of controls that are told as a whole
+        "capacitor": f"{METERED}|remote_sense_b",  # of VARVOLT, which is told as a whole
         "substation": f"{METERED}|base_power|power_convergence_value|distribution_.*",
         "house": "air_temperature|mass_temperature|system_mode",  # as the run begins
         "waterheater": "temperature",

@@ -7,6 +7,7 @@ import numpy as np
 
 from gridagora.core.components import GROUND, Regulators, Transformers
 from gridagora.core.controls import (
+    ALL_PHASES,
     HIGHEST_PHASE,
     LOWEST_PHASE,
     MEAN_PHASE,
@@ -207,6 +208,7 @@ def _table_of_banks(rows: list[_Bank]) -> CapacitorControls:
         high_v=high,
         override_node=nodes[:, 2].copy(),
         least_share=0.01 * least,
+        power_phase=np.full(len(rows), ALL_PHASES),
     )
 
 

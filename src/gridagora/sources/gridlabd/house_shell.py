@@ -85,7 +85,7 @@ def build_house(shell: Shell, form: Form) -> Built:
     return Built(house, envelope * KW_K, window)
 
 
-class Design(NamedTuple):
+class UnitDesign(NamedTuple):
     """What units are designed for: temperatures [degF], what they have to spare and carry besides."""
 
     cool_outdoor_degf: float = 95.0
@@ -104,7 +104,9 @@ class Capacity(NamedTuple):
     heat_kw: float  # of a furnace or of resistances; a heat pump heats with what it cools with
 
 
-def size_units(ua_kw_k: float, floor_ft2: float, aperture_ft2: float, design: Design) -> Capacity:
+def size_units(
+    ua_kw_k: float, floor_ft2: float, aperture_ft2: float, design: UnitDesign
+) -> Capacity:
     """Return the units that GridLAB-D puts into a house of so many losses [kW/K], sun coming in through `aperture_ft2`.
 
     References
