@@ -682,3 +682,55 @@ def test_a_cut_phase_carries_no_current(feeder):
     at = found.lines.name.index("l1")
     assert found.lines.phases[at] == 2
     assert np.allclose(series_ohm(found.lines, at), [[1 + 1j, 0.1 + 0.2j], [0.1 + 0.2j, 1 + 1j]])
+
+
+PLAIN = "object {} {{ name c; parent n; phases {}; nominal_voltage 7200; {} }}\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "phases", "said", "rows"),
+    [
+        ("node", "ABCN", "power_A 3000+600j; power_B 3000+600j;", {"c": 6 + 1.2j}),
+        ("meter", "ABCN", "power_AB 3000;", {"c": 3}),
+        ("node", "ABCD", "power_A 3000;", {"c": 3}),
+        ("node", "ABCN", "current_A 10;", {"c": 72}),
+        ("node", "ABCN", "current_B 10;", {"c": 72 * cmath.rect(1, -2 * np.pi / 3)}),
+        ("node", "ABCN", "shunt_A 1e-3;", {"c": 51.84}),
+        ("load", "ABCN", "constant_power_A 3000; power_A 2000;", {"c": 5}),
+        ("load", "ABCN", "base_power_A 3000; power_fraction_A 1; power_A 2000;", {"c": 5}),
+        ("load", "ABCN", "constant_current_A 10; current_A 20;", {"c": 216}),
+    ],
+)
+def test_powers_and_currents_of_any_node_are_drawn(feeder, kind, phases, said, rows):
+    """GridLAB-D 6.0.0 under NR measures these at the source of the same model."""
+    found = feeder(SMALL + PLAIN.format(kind, phases, said), strict=True)
+    assert drawn(found) == pytest.approx(rows)
+
+
+@pytest.mark.parametrize(
+    ("said", "kva"), [("current_12 10", -1.2 - 2.0785j), ("constant_current_12 10", 2.4)]
+)
+def test_a_current_of_a_split_phase_is_against_phase_a_unless_it_is_constant(feeder, said, kva):
+    """On phase B, GridLAB-D 6.0.0 measures 2400 VA at -120 degrees of the first and 2400 W of the second."""
+    text = TRIPLEX.replace("triplex_node { name d", "triplex_load { name d") % (ONE, said)
+    assert drawn(feeder(SMALL + text))["d"] == pytest.approx(kva, rel=1e-3)
+
+
+def test_base_power_stands_in_place_of_constant_parts(feeder):
+    """GridLAB-D 6.0.0: of 3 kW of base power and 2 kW of constant power the base power is drawn."""
+    said = "base_power_A 3000; power_fraction_A 1; constant_power_A 2000; constant_impedance_A 100;"
+    found = feeder(SMALL + PLAIN.format("load", "ABCN", said))
+    assert drawn(found)["c"] == pytest.approx(3)
+    assert "constant parts of A beside base_power_A" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("said", "half"),
+    [
+        ("constant_power_A 72000; constant_current_A -10; constant_power_B 1;", "active"),
+        ("constant_power_A 72000+72000j; constant_current_A 0+10j;", "reactive"),
+    ],
+)
+def test_parts_that_cancel_at_nominal_voltage_are_told(feeder, said, half):
+    found = feeder(SMALL + PLAIN.format("load", "ABCN", said) + LOAD.replace("name c", "name d"))
+    assert any(f"parts of A whose {half} power is 0" in note for note in found.notes), found.notes

@@ -1,7 +1,8 @@
 """Loads of a GridLAB-D model by class: constant power, current and impedance between pairs of nodes, as its engine takes them.
 
-Currents are written in two ways: those of `load` and `triplex_node` are phasors against phase A of the feeder, those of
-`triplex_load` against their own phase. `base_power` of both is apparent power, its parts are filled up to one.
+Currents are written in two ways: those of every `current_A` and of `load` are phasors against phase A of the feeder, those of
+`constant_current_12` of `triplex_load` against their own phase. `power_A` and `current_A` of any node add to what a load states
+as constant. `base_power` is apparent power; its parts are filled up to one and stand in place of what is stated as constant.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,8 @@ from gridagora.sources.gridlabd.buses import TURN, BusTable
 from gridagora.sources.gridlabd.elements import LETTERS, OtherElement, pair_y
 from gridagora.sources.gridlabd.model import Model
 
-LOADS = ("load", "triplex_load", "triplex_node", "triplex_meter", "pqload")
+LOADS = ("load", "triplex_load", "triplex_node", "triplex_meter", "pqload", "node", "meter")
+WITH_CONSTANT = ("load", "triplex_load", "pqload")
 LEGS: Mapping[str, tuple[int, int]] = {"1": (1, 0), "2": (2, 0), "12": (1, 2)}
 WYE: Mapping[str, tuple[int, int]] = {"A": (1, 0), "B": (2, 0), "C": (3, 0)}
 DELTA: Mapping[str, tuple[int, int]] = {"A": (1, 2), "B": (2, 3), "C": (3, 1)}
@@ -23,6 +25,11 @@ PAIRS: Mapping[str, tuple[int, int]] = {
 }  # fmt: skip
 CUSTOMERS = {"R": "residential", "C": "commercial", "I": "industrial", "A": "agricultural"}
 NO_SHAPE = -1
+PLAIN = frozenset(
+    {"A", "B", "C", "AB", "BC", "CA", *LEGS}
+)  # of which any node may state a power or a current
+REPLACED = "base_power stands in its place, as in GridLAB-D."
+AT_NOMINAL = "What they draw at other voltages is left out."
 FILLED = "The part of constant power is filled up to 1, as in GridLAB-D."
 
 
@@ -130,44 +137,69 @@ def _row(
     """Return what is drawn between one pair of nodes, None where the model states nothing."""
     across = turn.across(pair)
     size = abs(across)
-    power = _stated(model, each, "power", ending, "VA")
-    current = _stated(model, each, "current", ending, "A")
-    ohm = _stated(model, each, "impedance", ending, "Ohm")
+    power, current, ohm = (
+        _stated(model, each, kind, ending, unit)
+        for kind, unit in (("power", "VA"), ("current", "A"), ("impedance", "Ohm"))
+    )
     base = model.real(each, f"base_power_{ending}".lower(), "VA")
     shunt = model.number(each, f"shunt_{ending}".lower(), "S")
-    if not (power or current or ohm or base or shunt):
+    if not any((*power, *current, *ohm, base, shunt)):
         return None
-    turned = abs(across) + 0j if each.kind == "triplex_load" else across
-    parts = [
-        power,
-        turned * np.conj(current),
-        (size**2 / np.conj(ohm) if ohm else 0j) + size**2 * np.conj(shunt),
-    ]
+    turned = size + 0j if each.kind == "triplex_load" else across
+    constant = [power[0], turned * np.conj(current[0]), _of_ohm(size, ohm[0])]
     if base:
-        of_base = _of_base(model, each, ending, base)
-        parts = [part + own for part, own in zip(parts, of_base, strict=True)]
+        if any(constant):
+            got = f"constant parts of {ending} beside base_power_{ending}"
+            model.tell(each, got, "one of the two", REPLACED)
+        constant = list(_of_base(model, each, ending, base))
+    plain = [
+        power[1],
+        across * np.conj(current[1]),
+        _of_ohm(size, ohm[1]) + size**2 * np.conj(shunt),
+    ]
+    parts = [own + other for own, other in zip(constant, plain, strict=True)]
     whole = [complex(part) for part in parts]
+    _tell_cancelled(model, each, ending, whole)
     powers = (f"{kind}_{ending}".lower() for kind in POWERS)
     shape = next((shapes[each.name, key] for key in powers if (each.name, key) in shapes), NO_SHAPE)
     return RowPart(pair, whole[0], whole[1], whole[2], size, shape)
 
 
-def _stated(model: Model, each: GlmObject, kind: str, ending: str, unit: str) -> complex:
-    """Return a part of a load under the names that its class has for it; both halves may stand apart."""
-    names = [f"constant_{kind}_{ending}".lower()]
-    if each.kind in {"triplex_node", "triplex_meter"}:
-        if names[0] in each.values:
-            model.tell(each, names[0], f"{kind}_{ending} in this class", key=names[0])
-        names = [f"{kind}_{ending}".lower()]
-    elif each.kind == "triplex_load":
-        names.append(f"{kind}_{ending}".lower())
-    for name in names:
-        whole = model.number(each, name, unit)
-        real = model.real(each, f"{name}_real", unit, whole.real)
-        found = complex(real, model.real(each, f"{name}_reac", unit, whole.imag))
-        if found:
-            return found
-    return 0j
+def _of_ohm(size: float, ohm: complex) -> complex:
+    return size**2 / np.conj(ohm) if ohm else 0j
+
+
+def _tell_cancelled(model: Model, each: GlmObject, ending: str, parts: list[complex]) -> None:
+    """Tell of parts that are nothing together at nominal voltage alone: a row is what it is over what it draws there."""
+    for half, values in (
+        ("active", [part.real for part in parts]),
+        ("reactive", [part.imag for part in parts[:2]] + [parts[2].imag if parts[2].real else 0.0]),
+    ):
+        if any(values) and sum(values) == 0:
+            got = f"parts of {ending} whose {half} power is 0 at nominal voltage"
+            model.tell(each, got, "parts that do not cancel there", AT_NOMINAL)
+
+
+def _stated(
+    model: Model, each: GlmObject, kind: str, ending: str, unit: str
+) -> tuple[complex, complex]:
+    """Return a part of a load as it is stated constant, and as any node may state it; both halves may stand apart."""
+    constant, plain = (f"{prefix}{kind}_{ending}".lower() for prefix in ("constant_", ""))
+    has_plain = ending in PLAIN or each.kind not in {*WITH_CONSTANT, "node", "meter"}
+    if kind == "impedance" and each.kind not in {"triplex_node", "triplex_meter"}:
+        has_plain = False
+    of_node = _number(model, each, plain, unit) if has_plain else 0j
+    if each.kind in WITH_CONSTANT:
+        return _number(model, each, constant, unit), of_node
+    if constant in each.values:
+        model.tell(each, constant, f"{kind}_{ending} in this class", key=constant)
+    return 0j, of_node
+
+
+def _number(model: Model, each: GlmObject, name: str, unit: str) -> complex:
+    whole = model.number(each, name, unit)
+    real = model.real(each, f"{name}_real", unit, whole.real)
+    return complex(real, model.real(each, f"{name}_reac", unit, whole.imag))
 
 
 def _of_base(

@@ -14,6 +14,7 @@ LINK = "from|to|phases|status"
 NODE = "phases|nominal_voltage|bustype|parent|voltage_[abc]|positive_sequence_voltage"
 DRAWN = r"(?:base_power|shunt|(?:power|current|impedance)_(?:fraction|pf))"
 OF_LOAD = r"constant_(?:power|current|impedance)_(?:[abc]|ab|bc|ca|[abc]n)(?:_real|_reac)?"
+OF_NODE = r"(?:power|current)_(?:[abc]|ab|bc|ca)(?:_real|_reac)?|shunt_[abc]"
 OF_LEGS = r"(?:power|current|impedance)_(?:1|2|12)(?:_real|_reac)?"
 ON_PHASES, ON_LEGS = rf"{DRAWN}_(?:[abc]|ab|bc|ca|[abc]n)", rf"{DRAWN}_(?:1|2|12)"
 RATING = r"rating\.(?:summer|winter)\.(?:continuous|emergency)"
@@ -24,11 +25,11 @@ CUSTOMER = "load_class|groupid"
 # of each class, what the reader asks for
 READ = MappingProxyType(
     {
-        "node": NODE,
-        "meter": NODE,
+        "node": f"{NODE}|{CUSTOMER}|{OF_NODE}",
+        "meter": f"{NODE}|{CUSTOMER}|{OF_NODE}",
         "substation": NODE,
-        "load": f"{NODE}|{CUSTOMER}|{OF_LOAD}|{ON_PHASES}",
-        "pqload": f"{NODE}|{CUSTOMER}|{OF_LOAD}|{ON_PHASES}",
+        "load": f"{NODE}|{CUSTOMER}|{OF_LOAD}|{OF_NODE}|{ON_PHASES}",
+        "pqload": f"{NODE}|{CUSTOMER}|{OF_LOAD}|{OF_NODE}|{ON_PHASES}",
         "triplex_node": f"{NODE}|{CUSTOMER}|constant_{OF_LEGS}|{OF_LEGS}|{ON_LEGS}",
         "triplex_meter": f"{NODE}|{CUSTOMER}|constant_{OF_LEGS}|{OF_LEGS}|{ON_LEGS}",
         "triplex_load": f"{NODE}|{CUSTOMER}|constant_{OF_LEGS}|{OF_LEGS}|{ON_LEGS}",
