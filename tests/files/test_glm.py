@@ -43,6 +43,29 @@ def test_blocks_may_end_in_many_ways(read, text):
     assert (load.name, values(load)["phases"]) == ("l", "A")
 
 
+def test_ranges_of_one_class_follow_one_another(read):
+    model = read("object load:..2 { phases A; }\nobject load:..2 { phases B; }\nobject load { }")
+    assert [each.name for each in model.objects] == [f"load:{at}" for at in (1, 2, 3, 4, 5)]
+
+
+@pytest.mark.parametrize("named", ["", "name k; "])
+def test_each_object_of_a_range_has_those_inside_it(read, named):
+    """GridLAB-D 6.0.0 makes three houses with a tank each of such a text."""
+    inside = "object waterheater { object meter { phases A; }; }; object lamp { name x; };"
+    model = read(f"object house:..3 {{ {named}parent t; {inside} }}\nobject node {{ }}")
+    kinds = [each.kind for each in model.objects]
+    assert kinds == ["meter", "waterheater", "lamp", "house"] * 3 + ["node"]
+    names = {each.name: each.kind for each in model.objects}
+    assert len(names) == 13
+    for each in model.objects[:-1]:
+        if each.kind != "house":
+            wanted = "waterheater" if each.kind == "meter" else "house"
+            assert names[each.values["parent"][0]] == wanted
+    assert {each.values["parent"][0] for each in model.objects if each.kind == "house"} == {"t"}
+    parents = [each.values["parent"][0] for each in model.objects if each.kind == "waterheater"]
+    assert parents == [each.name for each in model.objects if each.kind == "house"]
+
+
 def test_ranges_make_objects_and_those_without_name_are_numbered(read):
     model = read("object load:..3 { phases A; }\nobject load:10..12 { }\nobject node { }")
     names = [each.name for each in model.objects]

@@ -16,6 +16,7 @@ HEAD = re.compile(r"object\s+([\w.]+)\s*(?::\s*(\S*))?$")
 RANGE = re.compile(r"(\d*)\.\.(\d+)$")
 STATEMENT = re.compile(r"([\w.]+)\s*(.*)", re.DOTALL)
 MANY = 10_000  # objects that one range makes
+MOST = 1_000_000  # with those inside them
 
 
 class GlmObject(NamedTuple):
@@ -48,6 +49,7 @@ class _Block(NamedTuple):
     at: GlmLine
     values: dict[str, tuple[str, int]]
     reference_of: str  # the property of the block around it whose value is this object, "" where there is none
+    first: int  # row of the first object inside it
 
 
 def read_glm(path: Path) -> Glm:
@@ -183,9 +185,9 @@ class _Parser:
         self.statement, self.at = [], None
         name, _, inner = said.partition(" object ")
         if inner and self.blocks and " " not in name:
-            self.blocks.append(_Block(f"object {inner}", at, {}, name.lower()))
+            self.blocks.append(_Block(f"object {inner}", at, {}, name.lower(), len(self.objects)))
         else:
-            self.blocks.append(_Block(said, at, {}, ""))
+            self.blocks.append(_Block(said, at, {}, "", len(self.objects)))
 
     def _close(self, line: GlmLine) -> None:
         if not self.blocks:
@@ -211,7 +213,10 @@ class _Parser:
             return
         kind = found[1].rpartition(".")[2]
         around = next((each for each in reversed(self.blocks) if each.head[:7] == "object "), None)
-        for name in self._names(kind, found[2] or "", block):
+        names = self._names(kind, found[2] or "", block)
+        inside = self._inside(block, len(names)) if RANGE.match(found[2] or "") else []
+        for number_of, name in enumerate(names):
+            self._copy(inside, number_of, self._own_name(block) if inside else "", name)
             values = block.values
             if block.reference_of and around is not None:
                 around.values[block.reference_of] = name, block.at.number
@@ -221,8 +226,35 @@ class _Parser:
             at = block.at
             self.objects.append(GlmObject(kind, name, number, at.file, at.number, values))
 
+    def _inside(self, block: _Block, count: int) -> list[GlmObject]:
+        """Take away the objects inside a range, of which each object of the range gets its own."""
+        inside = self.objects[block.first :]
+        del self.objects[block.first :]
+        if len(inside) * count > MOST:
+            got, expected = f"{len(inside)} objects in each of {count}", f"{MOST} in all"
+            self._tell(block.at, got, expected, "They are left out.")
+            return []
+        return inside
+
+    def _copy(self, inside: list[GlmObject], at: int, around: str, name: str) -> None:
+        """Book the objects inside one of a range, whose name `around` was while it was open; the first keep their names."""
+        renamed = {around: name}
+        for each in inside:
+            renamed[each.name] = f"{each.name}.{at + 1}" if at else each.name
+        for each in inside:
+            parent, line = each.values.get("parent", ("", 0))
+            own = (
+                {**each.values, "parent": (renamed.get(parent, parent), line)}
+                if parent
+                else each.values
+            )
+            self.objects.append(each._replace(name=renamed[each.name], values=own))
+
     def _own_name(self, block: _Block) -> str:
-        """Return the name of an object that is still open; one without gets it now."""
+        """Return the name of an object that is still open; one without gets it now, and one of a range while it is open."""
+        found = RANGE.search(block.head)
+        if found is not None:
+            return block.values.get("name", (block.head, 0))[0]
         if "name" not in block.values:
             found = HEAD.fullmatch(block.head)
             kind = found[1].rpartition(".")[2] if found else "object"
@@ -246,4 +278,6 @@ class _Parser:
             got, expected = f"'{block.head}'", f"a range of 1 to {MANY} objects"
             self._tell(block.at, got, expected, "It is left out.")
             return []
+        if not given and not found[1]:
+            return [self._numbered(kind, "") for _ in range(last)]  # beside those of other ranges
         return [f"{given or kind}:{at}" for at in range(first, last + 1)]

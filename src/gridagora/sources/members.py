@@ -155,9 +155,7 @@ class Members(NamedTuple):
     home_id: tuple[str, ...]
     meter: tuple[str, ...]  # '' where the table names none
     home_class: tuple[str, ...]  # '' where it has none
-    house: Mapping[
-        str, Col
-    ]  # what it says of houses by column, (n,) in the unit of its name, nan where it says nothing
+    house: Mapping[str, Col]  # (n,) each [unit of its name], nan where the table says nothing
     owned: Mapping[str, tuple[Mapping[str, float] | None, ...]]
     row: tuple[int, ...]  # of the file
     notes: tuple[str, ...]

@@ -29,7 +29,7 @@ class _End(NamedTuple):
     nodes: tuple[Node, ...]
 
 
-class _Seen(NamedTuple):
+class _Watched(NamedTuple):
     """The control of a bank and the end at which it measures."""
 
     bank: int
@@ -63,12 +63,12 @@ def bank_control_columns(
             continue
         found = links.get(control.link) if control.link else first.get(control.nodes)
         if found is not None and set(control.nodes) <= set(found.nodes) & set(row):
-            own.append(_Seen(place[bank.element.name], control, found))
+            own.append(_Watched(place[bank.element.name], control, found))
     return _columns(own, elements, row)
 
 
 def _columns(
-    own: Sequence[_Seen], elements: Elements, row: Mapping[Node, int]
+    own: Sequence[_Watched], elements: Elements, row: Mapping[Node, int]
 ) -> CapacitorControls:
     count = len(own)
     nodes = np.full((count, PHASES), GROUND)
