@@ -36,6 +36,20 @@ def test_every_case_is_a_row_with_its_figures(result):
     assert f"<h3>{HEADING}</h3>" in page.html(with_market(result))
 
 
+def test_what_was_agreed_a_day_ahead_is_told_where_something_was(result):
+    asked = with_market(result)
+    table = asked.tables["reactive_market"].assign(
+        day_ahead_kvarh=[0.0, 7.25],
+        day_ahead_usd=0.0,
+        deviation_kvarh=[0.0, 3.5],
+        deviation_usd=0.0,
+    )
+    told = reactive_costs(replace(asked, tables={**asked.tables, "reactive_market": table}))
+    assert "Agreed a day ahead" in told
+    assert ">7.250</td>" in told
+    assert "day ahead" not in reactive_costs(asked)
+
+
 def test_without_a_market_nothing_is_said(result):
     assert reactive_costs(result) == ""
     assert HEADING not in page.html(result)

@@ -30,6 +30,12 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("curtailed_kwh", "Given up by panels [kWh]"),
     ("saved_usd", "Saved [$]"),
 )
+AHEAD: tuple[tuple[str, str], ...] = (
+    ("day_ahead_kvarh", "Agreed a day ahead [kvarh]"),
+    ("day_ahead_usd", "Paid for that [$]"),
+    ("deviation_kvarh", "Given beside it [kvarh]"),
+    ("deviation_usd", "Paid for that [$]"),
+)
 VOLTAGE_PLACES = 4
 
 
@@ -38,12 +44,13 @@ def reactive_costs(result: ComparisonView) -> str:
     table = frame(result, "reactive_market", "case", "losses_usd", "outside_h", "curtailed_kwh")
     if table is None:
         return ""
+    columns = (*COLUMNS, *(AHEAD if has_ahead(table) else ()))
     places = {
         name: VOLTAGE_PLACES if name.startswith("v_") else decimals(table[name].astype(float))
-        for name, _ in COLUMNS
+        for name, _ in columns
     }
     head = '<th scope="col">Design</th><th scope="col">Case</th>' + "".join(
-        f'<th scope="col" class="n">{escape(text)}</th>' for _, text in COLUMNS
+        f'<th scope="col" class="n">{escape(text)}</th>' for _, text in columns
     )
     rows = [
         _row(name, row, places) for name in designs(result) for _, row in of(table, name).iterrows()
@@ -52,9 +59,14 @@ def reactive_costs(result: ComparisonView) -> str:
     return f'<h3>{HEADING}</h3><p class="lead">{escape(SAID)}</p>{shown}'
 
 
+def has_ahead(table: pd.DataFrame) -> bool:
+    """Return whether a table tells what was agreed a day ahead."""
+    return "day_ahead_kvarh" in table and bool(table["day_ahead_kvarh"].any())
+
+
 def _row(design: str, row: pd.Series, places: dict[str, int]) -> str:
     cells = "".join(
-        f'<td class="n">{number(float(row[name]), places[name])}</td>' for name, _ in COLUMNS
+        f'<td class="n">{number(float(row[name]), places[name])}</td>' for name in places
     )
     case = escape(str(row["case"]))
     return f'<tr><th scope="row">{label(design)}</th><td>{case}</td>{cells}</tr>'

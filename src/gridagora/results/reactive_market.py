@@ -7,6 +7,7 @@ import numpy as np
 from gridagora.core.tables import Col
 
 WITHOUT, VOLT_VAR, WITH = "no market", "volt-var", "nodal market"  # names of cases
+NOTHING: Col = np.zeros(0)
 
 
 class InverterUse(NamedTuple):
@@ -36,6 +37,16 @@ class NetworkCase(NamedTuple):
     use: InverterUse = InverterUse()
 
 
+class AgreedAhead(NamedTuple):
+    """Reactive power that n homes agreed a day ahead for every hour of a run, nil where nothing is; withdrawal positive."""
+
+    q_kvar: Col  # (n, h)
+    price_per_kvarh: Col  # (n, h)
+    paid_usd: Col = NOTHING  # (n,) for what was agreed
+    deviation_usd: Col = NOTHING  # (n,) for what real time gave beside it
+    deviation_kvarh: float = 0.0  # of that, either way
+
+
 class ReactiveMarket(NamedTuple):
     """Reactive power cleared at every meter, n homes and t intervals; withdrawal positive.
 
@@ -55,6 +66,7 @@ class ReactiveMarket(NamedTuple):
         int  # intervals in which the exact flow costs less without the market: it buys nothing
     )
     cases: tuple[NetworkCase, ...]  # without the market first, with it last
+    ahead: AgreedAhead | None = None  # where it clears at midnight as well
 
 
 def traded_kvarh(side: ReactiveMarket, dt_h: float) -> float:

@@ -325,6 +325,7 @@ def base_on(scene: Scene, study: Setup, flat: Market[Any], first: Outcome) -> Se
         place_other_kw=where.other_kw,
         wiring=study.wiring or _wire(scene, study.dt_h),
         network=hold_network(scene),
+        keeps_forecasts=keys.reactive.day_ahead,
         links=CommsFaults(
             keys.links.loss_share,
             keys.links.duplicate_share,

@@ -12,7 +12,7 @@ from gridagora.core.device import GroupBelief, Window
 from gridagora.core.errors import PartError
 from gridagora.core.exchange import Quotes, quote
 from gridagora.core.ports import Agents
-from gridagora.core.product import Commodity
+from gridagora.core.product import Commodity, Horizon
 from gridagora.core.rules import Bidder
 from gridagora.core.session import Commitment, Costed, HourPlan, Opening, drive_together
 from gridagora.core.tables import LEAD_H, Col, Index
@@ -22,6 +22,7 @@ from gridagora.kernels.stores.value import rows as some_rows
 from gridagora.population import fleet as homes_at
 from gridagora.run import internal_price as behind
 from gridagora.run.answers import PartiesInStep
+from gridagora.run.day_forecast import DayForecast, plan_by_home
 from gridagora.run.demand_caps import MeterProblem, choose_caps, limit_by_caps
 from gridagora.run.demand_terms import charge_demand
 from gridagora.run.forecast import believed_load_kw, energy_per_kwh
@@ -54,7 +55,9 @@ def plan_window(demand: DemandSide, hour: int) -> homes_at.FleetPlan:
     plans = plan_runs(disclosed, energy)
     sizes = np.diff(demand.first_home).tolist()
     demand.meters.begin_hour(join_limits(plans, sizes, window), join_fees(plans, sizes, window))
-    return homes_at.plan(demand.fleet, specs, *find_inside(disclosed, plans))
+    path, inside_kw = find_inside(disclosed, plans)
+    keep_forecasts(disclosed, path, inside_kw)
+    return homes_at.plan(demand.fleet, specs, path, inside_kw)
 
 
 def by_home(demand: DemandSide, values: Col) -> Col:
@@ -203,6 +206,51 @@ def askers_of_plan(disclosed: DisclosedBeliefs, run: int, opening: Opening) -> A
         for dtype, parts in ((np.int64, believed.home), (np.bool_, motor))
     )
     return Askers(home, believed.net_kw, is_motor, inverters, plan)
+
+
+def keep_forecasts(
+    disclosed: DisclosedBeliefs, path_per_kwh: Col, inside_kw: Sequence[Col]
+) -> None:
+    """Write what a midnight knows of the day to come, for runs whose study keeps it.
+
+    Arguments are those that `find_inside` returns, (h,) or (n, h) [$/kWh] and (k, h) by group [kW].
+    Power of homes is what they agreed for the day ahead or, where a design binds nothing, their load and their plan. Homes that
+    take no part are in it as loads.
+    """
+    demand, hour = disclosed.demand, disclosed.hour
+    keeping = [
+        run
+        for run, desk in enumerate(demand.runs)
+        if desk.study.keeps_forecasts and int(desk.study.local_hour[hour]) == 0
+    ]
+    if not keeping:
+        return
+    about = [group.about for group in demand.fleet.groups]
+    planned = plan_by_home(
+        about, disclosed.told, disclosed.home, path_per_kwh, inside_kw, demand.fleet.homes
+    )
+    for run in keeping:
+        desk, own = demand.runs[run], demand.homes_of_run(run)
+        hours = min(DAY_H, planned.shape[-1], DAY_H * desk.study.days - hour)
+        kind_kw = planned[desk.track.group, own, :hours]
+        bound = desk.positions.get(Horizon.DAY_AHEAD)
+        home_kw = (
+            believe_homes(disclosed, run).net_kw[:, :hours] + kind_kw.sum(0)
+            if bound is None
+            else bound.p_kw[:, hour : hour + hours].copy()
+        )
+        path = path_per_kwh if path_per_kwh.ndim == 1 else path_per_kwh[own].mean(0)
+        desk.forecasts.append(
+            DayForecast(
+                hour,
+                home_kw,
+                kind_kw.transpose(0, 2, 1),
+                path[:hours],
+                np.ones(len(home_kw), np.bool_)
+                if demand.automated is None
+                else demand.automated[own],
+            )
+        )
 
 
 def bind_commitment(desk: RunState, commitment: Commitment) -> None:

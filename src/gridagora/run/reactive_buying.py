@@ -8,6 +8,7 @@ import numpy as np
 from gridagora.core.inverters import InverterRule
 from gridagora.core.ports import Market
 from gridagora.core.product import Commodity
+from gridagora.core.session import MessageCount
 from gridagora.mechanisms.reactive import Inverters
 from gridagora.results.outcome import NetworkResult, Outcome, settlement_period
 from gridagora.results.reactive_market import (
@@ -30,6 +31,12 @@ from gridagora.run.reactive import (
     with_books,
 )
 from gridagora.run.reactive_against import Panels, find_panels, show_volt_var
+from gridagora.run.reactive_ahead import (
+    ClearedAhead,
+    clear_ahead,
+    join_forecasts,
+    settle_ahead,
+)
 from gridagora.run.reactive_case import describe_case
 from gridagora.run.reactive_nodal import NodalRun, NodalTerms, RunPower, by_home, clear_run
 from gridagora.run.state import FinishedRun
@@ -37,6 +44,12 @@ from gridagora.scenario.build import Scene
 from gridagora.scenario.inverter_keys import volt_var_of
 from gridagora.settlement.ledger import book, join
 from gridagora.settlement.parties import Role, row_of, rows_of
+
+PLANS_NOTHING = "homes plan nothing under this design: reactive power is not agreed a day ahead, and real time pays for all of it"
+NOT_SETTLED = (
+    "in {} of {} hours the day-ahead prices of reactive power and the flow of the forecast did not come to agree: what was "
+    "agreed there saves by the forecast, but may not be what saves most"
+)
 
 
 def buy_at_meters(
@@ -78,8 +91,17 @@ def buy_at_meters(
     if not len(table.home):
         return buy_nothing(outcome, cases)
     found = clear_run(wiring, drawn, table, p_kw, terms)
-    seen = solve(power_given(table, found, n))
-    return join_nodal(outcome._replace(network=seen), table, found, terms, cases)
+    seen = outcome._replace(network=solve(power_given(table, found, n)))
+    if not keys.reactive.day_ahead:
+        return join_nodal(seen, table, found, terms, cases)
+    if not ran.forecasts:
+        return join_nodal(_warned(seen, PLANS_NOTHING), table, found, terms, cases)
+    known, prices = join_forecasts(ran.forecasts), scene.prices.day_ahead_per_kwh
+    period = settlement_period(outcome)
+    ahead = clear_ahead(wiring, known, ran.lived, ratio, terms.rules, prices, period)
+    if ahead.unsettled:
+        seen = _warned(seen, NOT_SETTLED.format(ahead.unsettled, len(known.hour)))
+    return join_nodal(seen, table, found, terms, cases, ahead)
 
 
 def _show_without(
@@ -99,8 +121,17 @@ def _show_without(
         return outcome, (alone,)
     shown = show_volt_var(outcome, wiring, drawn, panels, rule, terms, solve)
     if isinstance(shown, str):
-        return outcome._replace(warnings=(*outcome.warnings, shown)), (alone,)
+        return _warned(outcome, shown), (alone,)
     return outcome, (alone, shown)
+
+
+def add_traffic(first: MessageCount, second: MessageCount) -> MessageCount:
+    """Return the messages of two markets together."""
+    return MessageCount(*(a + b for a, b in zip(first, second, strict=True)))
+
+
+def _warned(outcome: Outcome, said: str) -> Outcome:
+    return outcome._replace(warnings=(*outcome.warnings, said))
 
 
 def power_given(table: Inverters, found: NodalRun, homes: int) -> InverterPower:
@@ -116,6 +147,7 @@ def join_nodal(
     found: NodalRun,
     terms: NodalTerms,
     cases: tuple[NetworkCase, ...],
+    ahead: ClearedAhead | None = None,
 ) -> Outcome:
     """Return the outcome with its nodal market of reactive power booked, in kvarh: the wires pay homes.
 
@@ -131,6 +163,8 @@ def join_nodal(
         Prices and limits: homes buy what inverters lose at that of energy.
     cases
         The network without the market.
+    ahead
+        What was agreed at midnight; left out: nothing, and real time pays for all.
     """
     n, dt_h, parties = len(outcome.bill_usd), outcome.dt_h, outcome.parties
     given = power_given(table, found, n)
@@ -142,9 +176,14 @@ def join_nodal(
     product = settlement_period(outcome)._replace(commodity=Commodity.Q)
     kvarh = np.abs(given.q_kvar[owner]).sum(1) * dt_h
     homes, wires = rows_of(parties, Role.HOME), row_of(parties, Role.WIRES)
-    bought = book(wires, homes[owner], ITEM, paid[owner], product, kvarh)
+    traffic, agreed = found.traffic, None
+    if ahead is None:
+        bought = book(wires, homes[owner], ITEM, paid[owner], product, kvarh)
+    else:
+        bought, agreed = settle_ahead(parties, ahead.agreed, given.q_kvar, price, product, dt_h)
+        paid, traffic = agreed.paid_usd + agreed.deviation_usd, add_traffic(traffic, ahead.traffic)
     lost = book_losses(outcome, lost_usd, given.loss_kw.sum(1) * dt_h)
-    booked = with_books(outcome, join([outcome.ledger, bought, lost]), found.traffic)
+    booked = with_books(outcome, join([outcome.ledger, bought, lost]), traffic)
     market = ReactiveMarket(
         given.q_kvar,
         price,
@@ -155,6 +194,7 @@ def join_nodal(
         found.unsettled,
         found.declined,
         cases,
+        agreed,
     )
     if outcome.network is not None:
         band_pu = terms.rules.band_pu

@@ -55,6 +55,7 @@ class NodalTerms(NamedTuple):
     energy_per_kwh: Col  # (t,) that homes saw
     start_s: int
     dt_h: float
+    horizon: Horizon = Horizon.REAL_TIME
 
 
 class NodalRun(NamedTuple):
@@ -185,7 +186,7 @@ def nodal_tables(
     """
     duration_s = round(HOUR_S * terms.dt_h)
     start_s = terms.start_s + step * duration_s
-    product = Product(Commodity.Q, start_s, duration_s, Horizon.REAL_TIME, 0)
+    product = Product(Commodity.Q, start_s, duration_s, terms.horizon, 0)
     price = float(max(terms.energy_per_kwh[step], LEAST_PER_KWH))
     up = tender(product, table.home, offers_at.make_offers(table, q_max_kvar[:, step], price))
     return up, quote(product, table.home, price_per_kvarh[:, step : step + 1])

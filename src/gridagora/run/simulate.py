@@ -135,6 +135,7 @@ def finish_run(
         if isinstance(desk.tier_kwh, np.ndarray)
         else None,
         billing=desk.billing,
+        forecasts=tuple(desk.forecasts),
     )
 
 

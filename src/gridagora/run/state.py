@@ -30,6 +30,7 @@ from gridagora.population.store_ends import SPREAD_H, StoreEnds, draw_hours
 from gridagora.results.outcome import LocalTrades
 from gridagora.run import starts
 from gridagora.run.comms import PERFECT, BidCache, CommsFaults
+from gridagora.run.day_forecast import DayForecast
 from gridagora.run.dear_windows import find_windows, join_windows
 from gridagora.run.forecast import WholesaleTerms, real_time_per_kwh
 from gridagora.run.home_limits import HourMeters, open_meters
@@ -104,6 +105,7 @@ class Setup(NamedTuple):
     end_x: Mapping[str, Col] | None = None  # (r, s) that state by kind [unit of the store]
     first_day: int | None = None  # first local day, in days since 1970
     network: NetworkRules = NetworkRules()  # what meters and ratings are held to
+    keeps_forecasts: bool = False  # whether runs keep what each midnight knows of the day to come
 
 
 class Lived(NamedTuple):
@@ -140,6 +142,7 @@ class FinishedRun(NamedTuple):
         None  # (r, s) end states by kind, if asked for [unit of the store]
     )
     billing: RetailTerms | None = None  # of a retail tariff by which homes are billed
+    forecasts: tuple[DayForecast, ...] = ()  # of every midnight, where the study keeps them
 
 
 @dataclass
@@ -221,6 +224,7 @@ class RunState:
     fees: tuple[int, Col] | None = None  # of homes, (n, h) [$/kWh], from an hour of the run on
     capacity: CapacityTerms | None = None  # what the design charges for power
     billing: RetailTerms | None = None  # of a retail tariff by which homes are billed
+    forecasts: list[DayForecast] = field(default_factory=list)  # of every midnight so far
 
     @property
     def bidder(self) -> Bidder:

@@ -169,6 +169,12 @@ def _without_a_use(
             "no market at every meter",
             "a word only beside market = 'nodal' in [reactive]",
         ),
+        (
+            ("reactive", "day_ahead"),
+            vars(tables["reactive"])["market"] != "nodal",
+            "no market at every meter",
+            "true only beside market = 'nodal' in [reactive]",
+        ),
         *(
             (
                 ("forecast", f"{what}_common_share"),
