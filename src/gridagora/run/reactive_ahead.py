@@ -5,6 +5,7 @@ what their inverters plan, day-ahead prices. What is agreed binds money, not pow
 beside it the price of real time (theory 9.2).
 
 Left out: hours beyond the horizon of plans, and homes that take no part in them; all that they give is settled in real time.
+Regulators and capacitor banks of the forecast begin as the source of the feeder leaves them, and move once an hour.
 """
 
 from collections.abc import Sequence
