@@ -1,6 +1,7 @@
 """Loadings against a circuit solved by hand, against rows of limits, and their laws over the steps of a run."""
 
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,7 +9,16 @@ import pytest
 from gridagora.core.feeder import LINE
 from gridagora.grid import flow
 from gridagora.grid.fixed_point import open_grid
-from gridagora.grid.loading import branch_loading, heavier, loading_share, loads, ratings
+from gridagora.grid.loading import (
+    SLOTS,
+    TOP,
+    LoadingFold,
+    branch_loading,
+    heavier,
+    loading_share,
+    loads,
+    ratings,
+)
 from gridagora.sources import synthetic_feeder
 
 
@@ -87,3 +97,48 @@ def test_a_feeder_without_ratings_has_no_loadings(grid):
         transformers=units._replace(kva=np.full(len(units.name), np.nan)),
     )
     assert ratings(bare) is None
+
+
+def parts_of(solved, cuts):
+    return [type(solved)(*(column[a:b] for column in solved)) for a, b in pairwise(cuts)]
+
+
+def test_the_fullest_branches_keep_their_loading_over_time_however_the_run_is_cut(grid, solved):
+    of = ratings(grid.feeder)
+    share = loading_share(of, solved.v)
+    found = []
+    for cuts in ([0, 6], [0, 1, 4, 6]):
+        fold = LoadingFold(of, 6)
+        for part in parts_of(solved, cuts):
+            fold.add(part)
+        found.append(fold.found())
+    series = found[0].series
+    np.testing.assert_array_equal(series.branch, np.argsort(-share.max(0), kind="stable")[:TOP])
+    np.testing.assert_allclose(series.share, share[:, series.branch].T, rtol=1e-6)
+    np.testing.assert_array_equal(series.share, found[1].series.share)
+    np.testing.assert_array_equal(found[0].most_share, share.max(0))
+    np.testing.assert_array_equal(found[0].over_steps, found[1].over_steps)
+
+
+def test_a_long_run_is_kept_in_slots_by_the_largest_of_each(grid, solved):
+    of, steps = ratings(grid.feeder), 6 * 200
+    fold = LoadingFold(of, steps)
+    for _ in range(200):
+        fold.add(solved)
+    series = fold.found().series
+    per = 3  # 1,200 steps in 400 slots
+    assert series.share.shape == (TOP, SLOTS)
+    np.testing.assert_array_equal(series.first_steps, per * np.arange(SLOTS))
+    share = loading_share(of, solved.v)[:, series.branch]
+    np.testing.assert_allclose(series.share[:, 0], share[:3].max(0), rtol=1e-6)
+    np.testing.assert_allclose(series.share[:, 1], share[3:].max(0), rtol=1e-6)
+
+
+def test_a_slot_without_a_flow_is_not_known(grid, solved):
+    fold = LoadingFold(ratings(grid.feeder), 6)
+    good = np.array([True, True, False, True, False, True])
+    fold.add(solved._replace(converged=good))
+    np.testing.assert_array_equal(np.isfinite(fold.found().series.share[0]), good)
+    none = LoadingFold(ratings(grid.feeder), 6)
+    none.add(solved._replace(converged=np.zeros(6, np.bool_)))
+    assert none.found().series.share.size == 0

@@ -160,5 +160,5 @@ def test_the_first_link_skips_to_the_results_and_every_link_has_its_place(spoken
 def test_menus_of_figures_have_names_for_the_select_beside_them(result):
     menus = {name: fig.layout.updatemenus for name, fig in figures(result).items()}
     named = [[menu.name for menu in held] for held in menus.values()]
-    assert sum(map(len, named)) == 11
+    assert sum(map(len, named)) == 12
     assert all(all(held) and len(held) == len(set(held)) for held in named)

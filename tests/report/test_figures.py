@@ -151,6 +151,7 @@ MOVED = {"controls", "control_counts"}
         ),
         (("buses",), {"feeder", "nodal_prices", "voltage_over_distance"}),
         (("controls",), MOVED),
+        (("loading",), {"loading_over_time"}),
         (("costs",), {"costs"}),
         (("lines", "ledger"), set()),
         (("places",), {"places"}),

@@ -189,6 +189,7 @@ def test_page_of_summary_alone_says_what_is_absent(result):
         "losses",
         "voltage_over_time",
         "voltage_over_distance",
+        "loading_over_time",
         "control_counts",
         "controls",
     }

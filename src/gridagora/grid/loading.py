@@ -15,9 +15,10 @@ from gridagora.core.components import Phasors, block_of, terminals_of
 from gridagora.core.feeder import LINE, TRANSFORMER, Feeder, moving_units, transformer_spans
 from gridagora.core.flow import Flow
 from gridagora.core.tables import Col, Flag, Index
-from gridagora.results.loading import BranchLoading
+from gridagora.results.loading import BranchLoading, LoadingSeries
 
 VA_PER_KVA = 1e3
+TOP, SLOTS = 10, 400  # branches whose loading is kept over time, and the most slots it is kept in
 
 
 class Ratings(NamedTuple):
@@ -160,10 +161,19 @@ def _moving_share(of: Ratings, unit: MovingUnit, v: Phasors, tap: Index) -> Col:
 
 def loads(of: Ratings, flow: Flow) -> BranchLoads:
     """Return the loading over the steps of a flow; those that did not converge are left out."""
-    share = loading_share(of, flow.v[flow.converged])
+    return _loads(of, flow, _converged_share(of, flow))
+
+
+def _converged_share(of: Ratings, flow: Flow) -> Col:
+    """Return the loading of every branch in the c steps that converged, with taps as they were, shape (c, k) [1]."""
+    at = flow.converged
+    share = loading_share(of, flow.v[at])
     for unit in of.moving:
-        at = flow.converged
         share[:, unit.branch] = _moving_share(of, unit, flow.v[at], flow.tap[at])
+    return share
+
+
+def _loads(of: Ratings, flow: Flow, share: Col) -> BranchLoads:
     if not len(share):
         none = np.full(len(of.rating), np.nan)
         return BranchLoads(none, none, np.zeros(len(of.rating), np.int64), -np.inf)
@@ -178,6 +188,47 @@ def heavier(before: BranchLoads, after: BranchLoads) -> BranchLoads:
     top = after if after.peak_kw > before.peak_kw else before
     steps = before.over_steps + after.over_steps
     return BranchLoads(np.fmax(before.most, after.most), top.at_peak, steps, top.peak_kw)
+
+
+class LoadingFold:
+    """The loading of a run of t steps while it is solved; steps come in their order, some at a time.
+
+    Of all branches it holds the largest loading of each of some hundred slots, so that the most loaded have a series at the end.
+
+    Parameters
+    ----------
+    of
+        Branches with a rating.
+    steps
+        Of the run.
+    """
+
+    def __init__(self, of: Ratings, steps: int) -> None:
+        self._of, self._per = of, max(1, -(-steps // SLOTS))
+        count = -(-steps // self._per)
+        self._share = np.full((count, len(of.rating)), np.nan, np.float32)
+        self._seen = 0
+        self._found: BranchLoads | None = None
+
+    def add(self, flow: Flow) -> None:
+        """Add the flow of some steps."""
+        share = _converged_share(self._of, flow)
+        found = _loads(self._of, flow, share)
+        self._found = found if self._found is None else heavier(self._found, found)
+        slot = (self._seen + np.flatnonzero(flow.converged)) // self._per
+        np.fmax.at(self._share, slot, share.astype(np.float32))
+        self._seen += len(flow.converged)
+
+    def found(self) -> BranchLoading | None:
+        """Return the loading of every branch by name, with the series of the most loaded; None before any step."""
+        if self._found is None:
+            return None
+        most = self._found.most
+        order = np.argsort(-most, kind="stable")  # nan last
+        branch = order[: min(TOP, int(np.isfinite(most).sum()))].astype(np.int64)
+        first = np.arange(len(self._share)) * self._per
+        series = LoadingSeries(branch, first, self._share[:, branch].T.astype(np.float64))
+        return branch_loading(self._of, self._found)._replace(series=series)
 
 
 def branch_loading(of: Ratings, found: BranchLoads) -> BranchLoading:

@@ -10,6 +10,7 @@ from gridagora.report.envelope_figures import voltage_over_distance, voltage_ove
 from gridagora.report.facts import ComparisonView, require_comparison
 from gridagora.report.group_figures import group_change
 from gridagora.report.home_figures import bill_change, bills, comfort, feeder, voltage
+from gridagora.report.loading_figures import loading_over_time
 from gridagora.report.loss_figures import losses
 from gridagora.report.nodal_figures import nodal_prices
 from gridagora.report.place_figures import places
@@ -32,6 +33,7 @@ DRAWINGS: Mapping[str, Callable[[ComparisonView], go.Figure | None]] = {
     "voltage_over_time": voltage_over_time,
     "voltage_over_distance": voltage_over_distance,
     "feeder": feeder,
+    "loading_over_time": loading_over_time,
     "nodal_prices": nodal_prices,
     "losses": losses,
     "controls": controls,
@@ -44,7 +46,8 @@ def figures(result: ComparisonView) -> ByName[go.Figure]:
     """Return every figure that the result has numbers for; a figure whose table is absent is left out.
 
     Names: captured_value, costs, load, average_day, devices, places, bills, bill_change, group_change, comfort, temperature,
-    voltage, voltage_over_time, voltage_over_distance, feeder, nodal_prices, losses, controls, control_counts, information.
+    voltage, voltage_over_time, voltage_over_distance, feeder, loading_over_time, nodal_prices, losses, controls,
+    control_counts, information.
 
     Raises
     ------

@@ -7,6 +7,7 @@ from gridagora.report import dear_hours
 from gridagora.report.facts import ComparisonView, baseline, bound_usd, frame, of
 from gridagora.report.findings import Digest, digests, join, leader, plain
 from gridagora.report.gains import usd
+from gridagora.report.loading_figures import unrated_words
 from gridagora.report.place_figures import LISTED, spoken, with_own_price
 from gridagora.report.rows import rows_of
 from gridagora.report.style import cost_label, number
@@ -75,6 +76,10 @@ GUIDES = {
     "feeder": (
         "Choose a design, and whether to see voltages of buses, how unbalanced they are, or how much of their ratings lines and "
         "transformers carry; above 100 % of a rating is overload. Point at a bus, a line or a square for numbers; drag to move."
+    ),
+    "loading_over_time": (
+        "The ten lines and transformers of each design that came nearest to their rating, or above it, the fullest on top; each "
+        "with its rating. Crosses mark times above it. Long runs show the largest loading of several intervals."
     ),
     "nodal_prices": (
         "What a kWh more costs at a home beyond its price at the substation, which the line on top shows: losses on the way, and "
@@ -204,6 +209,7 @@ def _extra_margins(result: ComparisonView, held: dict[str, Digest]) -> str:
 
 
 _EXTRA = {
+    "loading_over_time": lambda result, _: unrated_words(result),
     "bills": _extra_margins,
     "places": _extra_places,
     "load": _extra_load,

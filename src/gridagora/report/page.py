@@ -42,6 +42,7 @@ from gridagora.report.findings import (
 from gridagora.report.fragments import cards, certificates, faults, metric_table, origin
 from gridagora.report.group_figures import group_table
 from gridagora.report.guides import guide
+from gridagora.report.loading_figures import loading_table
 from gridagora.report.network_costs import network_costs
 from gridagora.report.nodal_figures import nodal_table
 from gridagora.report.number_table import number_table
@@ -157,6 +158,7 @@ PANELS = (
         True,
         "The buses of this feeder have no coordinates, or no power flow was solved in this run.",
     ),
+    Panel("network", "loading_over_time", "Loading over time", True, ""),
     Panel("network", "nodal_prices", "Prices along the feeder", True, ""),
     Panel("network", "losses", "What losses cost, and who pays", False, ""),
     Panel("network", "control_counts", "Movements of regulators and capacitor banks", False, ""),
@@ -180,6 +182,7 @@ NUMBERS: Mapping[str, Callable[[ComparisonView], str]] = {
     "group_change": group_table,
     "voltage_over_time": time_table,
     "voltage_over_distance": distance_table,
+    "loading_over_time": loading_table,
     "nodal_prices": nodal_table,
     "controls": control_table,
 }

@@ -5,6 +5,14 @@ from typing import NamedTuple
 from gridagora.core.tables import Col, Index
 
 
+class LoadingSeries(NamedTuple):
+    """Loading of the r branches that came nearest to their rating at any time, fullest first, in s slots of some intervals."""
+
+    branch: Index  # (r,) row of the branch
+    first_steps: Index  # (s,) first interval of each slot
+    share: Col  # (r, s) largest of the slot, of the rating [1]; nan where no power flow converged
+
+
 class BranchLoading(NamedTuple):
     """Loading of k lines and transformers with a known rating; nan where no power flow converged."""
 
@@ -16,3 +24,4 @@ class BranchLoading(NamedTuple):
     most_share: Col  # (k,) largest of any interval, of the rating [1]
     at_peak_share: Col  # (k,) in the interval of the largest power at the source [1]
     over_steps: Index  # (k,) intervals above the rating
+    series: LoadingSeries | None = None  # None where it was not kept

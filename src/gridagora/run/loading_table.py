@@ -21,6 +21,8 @@ COLUMNS = (
     "over_rating_h",
 )
 
+SERIES_COLUMNS = ("architecture", "name", "kind", "start_s", "loading_share")
+
 
 def loading_rows(scene: Scene, o: Outcome) -> pd.DataFrame:
     """Return loading by line and transformer; no row where no power flow was solved, or nothing has a rating.
@@ -47,6 +49,28 @@ def loading_rows(scene: Scene, o: Outcome) -> pd.DataFrame:
             "over_rating_h": found.over_steps * o.dt_h,
         },
         columns=list(COLUMNS),
+    )
+
+
+def loading_series_rows(_: Scene, o: Outcome) -> pd.DataFrame:
+    """Return loading over time of the most loaded lines and transformers, a row a branch and slot of some intervals.
+
+    `loading_share` is the largest of the slot, of the rating [1]; nan where no power flow of it converged.
+    """
+    found = None if o.network is None or o.network.loading is None else o.network.loading
+    if found is None or found.series is None:
+        return pd.DataFrame({name: [] for name in SERIES_COLUMNS})
+    series = found.series
+    slots = len(series.first_steps)
+    return pd.DataFrame(
+        {
+            "architecture": o.name,
+            "name": np.repeat([found.name[row] for row in series.branch], slots),
+            "kind": np.repeat([found.kind[row] for row in series.branch], slots),
+            "start_s": np.tile(o.start_s[series.first_steps], len(series.branch)),
+            "loading_share": series.share.ravel(),
+        },
+        columns=list(SERIES_COLUMNS),
     )
 
 

@@ -14,7 +14,7 @@ from gridagora.core.tables import Col, Index
 from gridagora.grid.controls import moves
 from gridagora.grid.flow import held_state
 from gridagora.grid.limits import Extremes, bus_voltages, extremes, wider
-from gridagora.grid.loading import BranchLoads, branch_loading, heavier, loads, ratings
+from gridagora.grid.loading import LoadingFold, ratings
 from gridagora.grid.unbalance import UnbalanceFold, phase_triples
 from gridagora.kernels.flow.fixed_point import BLOCK
 from gridagora.results.control_moves import CAPACITOR, REGULATOR, ControlMoves, find_moves
@@ -112,7 +112,8 @@ def solve_run(
     record, found = open_recorder(t, {VOLTAGE: n}), []
     tops: list[Extremes] = []
     fold = None if prices is None else PriceFold(grid, prices, home_meter, dt_h)
-    rated, heaviest = ratings(feeder), list[BranchLoads]()
+    rated = ratings(feeder)
+    carried = None if rated is None else LoadingFold(rated, t)
     triples = phase_triples(feeder)
     balance = UnbalanceFold(triples, periods_of(dt_h)) if len(triples.bus) else None
     before: ControlState | None = None
@@ -132,8 +133,8 @@ def solve_run(
         tops = [reduce(wider, [*tops, extremes(flow)])]
         if balance is not None:
             balance.add(flow)
-        if rated is not None:
-            heaviest = [reduce(heavier, [*heaviest, loads(rated, flow)])]
+        if carried is not None:
+            carried.add(flow)
         power = flow.losses_kw, flow.substation_p_kw, flow.substation_q_kvar
         edges = home_v.min(0), home_v.max(0), np.median(home_v, axis=0)
         found.append((*power, *edges, flow.converged, flow.mismatch_kva))
@@ -143,14 +144,13 @@ def solve_run(
     voltages, buses = record.column(VOLTAGE), bus_voltages(feeder, tops[0])
     seen = losses_kw, p_kw, q_kvar, v_min, v_max, voltages
     failed = int((~converged).sum())
-    loading = None if rated is None else branch_loading(rated, heaviest[0])
     moved = _control_moves(feeder, np.concatenate(track)) if moves(feeder) else None
     solved = NetworkResult(
         *seen,
         *buses,
         failed,
         float(np.nanmax(mismatch)),
-        loading,
+        None if carried is None else carried.found(),
         controls=moved,
         unbalance=None if balance is None else balance.found(),
         v_median_pu=v_median,

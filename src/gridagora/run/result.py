@@ -34,7 +34,7 @@ from gridagora.run.controls_table import control_rows
 from gridagora.run.evaluate import settlement
 from gridagora.run.home_series import series_tables
 from gridagora.run.home_tables import home_tables
-from gridagora.run.loading_table import loading_rows
+from gridagora.run.loading_table import loading_rows, loading_series_rows
 from gridagora.run.metric_values import measured_by, metric_values
 from gridagora.run.nodal_table import nodal_tables
 from gridagora.run.reactive_table import reactive_columns, reactive_market_tables
@@ -516,6 +516,7 @@ TABLES = {
     "homes": _homes,
     "buses": _buses,
     "loading": loading_rows,
+    "loading_series": loading_series_rows,
     "controls": control_rows,
     "costs": _costs,
     "ledger": _ledger,
