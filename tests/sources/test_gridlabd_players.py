@@ -98,6 +98,33 @@ def test_half_of_a_number_is_played(feeder):
 
 
 @pytest.mark.parametrize(
+    ("said", "watts"),
+    [
+        ("base_power_A p.value*2; power_fraction_A 1; power_pf_A 0.9;", [0, 1800, 3600]),
+        ("constant_power_A p.value*2+500;", [500, 2500, 4500]),
+        ("constant_power_A p.value - 500;", [-500, 500, 1500]),
+    ],
+)
+def test_a_load_follows_a_player_that_its_property_names(feeder, said, watts):
+    """Of a player without parent; before its first line it plays nought."""
+    after = "class player { double value; }\nobject player { name p; file p.player; }\n"
+    found = feeder(said, "2001-01-01 01:00:00,1000\n2001-01-01 02:00:00,2000\n", after=after)
+    assert np.allclose(by_hour(found)[:3], 1e-3 * np.array(watts))
+    (note,) = found.notes
+    assert "from 2001-01-01 01:00:00" in note
+
+
+def test_halves_that_name_a_player_stand_as_at_the_start(feeder):
+    said = "constant_power_A_real p.value*2; constant_power_A_reac p.value*1;"
+    found = feeder(
+        said, "2001-01-01 00:00:00,1000\n", after="object player { name p; file p.player; }\n"
+    )
+    assert found.meters.p_kw[0] == 2.0
+    assert found.loads.q_kvar[0] == 1.0
+    assert any("as at the start of the run" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
     ("inside", "key", "lines", "drawn"),
     [
         ("constant_current_A 1;", "constant_power_A", "2001-01-01 00:00:00,2800\n+1h,9\n", 10.0),

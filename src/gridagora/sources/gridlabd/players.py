@@ -20,11 +20,12 @@ from gridagora.files.glm_player import EPOCH, PlayerSteps, read_player
 from gridagora.sources.gridlabd.classes import CONVERTED, STATED
 from gridagora.sources.gridlabd.loads import LOADS
 from gridagora.sources.gridlabd.model import LEFT, Model
-from gridagora.sources.gridlabd.quantities import read_complex
+from gridagora.sources.gridlabd.quantities import NUMBER, read_complex
 
 POWER = re.compile(r"(?:constant_power|power|base_power)_(a|b|c|ab|bc|ca|an|bn|cn|1|2|12)")
 AMOUNT = r"(?:constant_)?(?:power|current|impedance)_{0}(?:_real|_reac)?|(?:base_power|shunt)_{0}"
 NOT_NOUGHT = re.compile("[1-9]")
+FORMULA = re.compile(rf"([\w:]+)\.(\w+)\s*(?:\*\s*({NUMBER}))?\s*(?:([+-])\s*({NUMBER}))?")
 HALF = re.compile(r"(.+)\.(real|imag)")
 ZONE = re.compile(r"([A-Z]+)[+-]?\d*(?::\d\d)?([A-Z]*)")
 STARTS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
@@ -45,15 +46,33 @@ class Played(NamedTuple):
     share: tuple[Col, ...]  # (8760,) each by hour from 1 January, of the largest active power
 
 
-class _Play(NamedTuple):
-    """One player: what it plays to, and what it says."""
+class _Target(NamedTuple):
+    """What a player plays to."""
 
-    player: GlmObject
     target: GlmObject
     key: str
     half: str  # "real" or "imag" where it plays half of a number
     item: str  # the property as it is written, and of what
+    scale: float  # of what it plays
+    offset: float
+
+
+class _Play(NamedTuple):
+    """One player, one property, and what is said of it."""
+
+    player: GlmObject
+    to: _Target
     steps: PlayerSteps
+
+    @property
+    def is_formula(self) -> bool:
+        return "property" not in self.player.values or "parent" not in self.player.values
+
+    def before(self) -> complex:
+        """Return the number before the first line: that of the model, of a formula what it is of nought."""
+        if self.is_formula:
+            return complex(self.to.offset)
+        return _number(self.to.target.values.get(self.to.key, ("", 0))[0])
 
 
 def play(model: Model) -> tuple[Model, Played]:
@@ -66,18 +85,19 @@ def play(model: Model) -> tuple[Model, Played]:
     shapes: dict[bytes, int] = {}
     share: list[Col] = []
     for one in _plays(model):
-        own = values.setdefault(one.target.name, dict(one.target.values))
-        line = one.player.values["property"][1]
+        target, key = one.to.target, one.to.key
+        own = values.setdefault(target.name, dict(target.values))
+        line = target.values[key][1] if one.is_formula else one.player.values["property"][1]
         found = _shape(model, one)
         if found is None:
-            own[one.key] = _at_start(model, one), line
+            own[key] = _at_start(model, one), line
             continue
         rating, of_rating = found
         number = shapes.setdefault(of_rating.tobytes(), len(share))
         if number == len(share):
             share.append(of_rating)
-        row[one.target.name, one.key] = number
-        own[one.key] = f"{rating.real!r}{rating.imag:+.17g}j", line
+        row[target.name, key] = number
+        own[key] = f"{rating.real!r}{rating.imag:+.17g}j", line
     return _replaced(model, values), Played(row, tuple(share))
 
 
@@ -93,40 +113,70 @@ def _replaced(model: Model, values: Mapping[str, Mapping[str, tuple[str, int]]])
 
 
 def _plays(model: Model) -> Iterator[_Play]:
-    """Yield the players that play something; others are told."""
+    """Yield what is played; players that play nothing are told."""
+    named = _named(model)
     done: set[tuple[str, str]] = set()
     for player in model.of("player"):
-        name, said = model.text(player, "parent"), model.text(player, "property").lower()
-        found = HALF.fullmatch(said)
-        key, half = found.groups() if found else (said, "")
-        item = f"{model.text(player, 'property')} of {name}"
-        target = model.by_name.get(name)
-        path = find_beside(model.glm, player, model.text(player, "file"))
-        if target is None or not key:
-            got = (
-                "no property" if target is not None else f"parent '{name}'" if name else "no parent"
-            )
-            model.tell(player, got, "an object of the model as its parent, and a property of it")
-        elif target.kind not in CONVERTED | STATED:
-            expected = "a class that is converted"
-            model.tell(player, f"a {target.kind} that it plays to", expected, LEFT)
-        elif path is None:
-            got = f"file '{model.text(player, 'file')}'"
-            model.tell(player, got, "a file beside the model", KEPT, "file")
-        elif (target.name, key) in done:
-            model.tell(
-                player, f"{item}, which another one plays", "one player for a property", LEFT
-            )
-        else:
-            passes = 1 + max(0, int(model.real(player, "loop", "1")))
-            try:
-                steps = read_player(path, passes, _end_s(model), _zones(model))
-            except InputError as fault:
-                for each in fault.problems:
-                    model.tell(player, f"{each.got} in {each.where}", each.expected, KEPT, "file")
-                continue
-            done.add((target.name, key))
-            yield _Play(player, target, key, half, item, steps)
+        targets = named.get(player.name) or _own_target(model, player)
+        kept = []
+        for one in targets:
+            if one.target.kind not in CONVERTED | STATED:
+                got, expected = f"a {one.target.kind} that it plays to", "a class that is converted"
+                model.tell(player, got, expected, LEFT)
+            elif (one.target.name, one.key) in done:
+                got = f"{one.item}, which another one plays"
+                model.tell(player, got, "one player for a property", LEFT)
+            else:
+                done.add((one.target.name, one.key))
+                kept.append(one)
+        steps = _steps(model, player) if kept else None
+        if steps is not None:
+            yield from (_Play(player, one, steps) for one in kept)
+
+
+def _named(model: Model) -> dict[str, list[_Target]]:
+    """Return the properties that are `PLAYER.value*2+1` of a player, by its name."""
+    players = {each.name for each in model.of("player")}
+    found: dict[str, list[_Target]] = {}
+    for each in model.of(*(CONVERTED | STATED) - {"player"}) if players else ():
+        for key, (value, _) in each.values.items():
+            said = FORMULA.fullmatch(value)
+            if said is not None and said[1] in players:
+                scale = float(said[3] or 1.0)
+                offset = float(f"{said[4] or '+'}{said[5] or 0}")
+                item = f"{key} {value} of {each.name}"
+                one = _Target(each, key, "", item, scale, offset)
+                found.setdefault(said[1], []).append(one)
+    return found
+
+
+def _own_target(model: Model, player: GlmObject) -> list[_Target]:
+    """Return the property of its parent that a player plays to; none is told."""
+    name, said = model.text(player, "parent"), model.text(player, "property").lower()
+    found = HALF.fullmatch(said)
+    key, half = found.groups() if found else (said, "")
+    target = model.by_name.get(name)
+    if target is None or not key:
+        got = "no property" if target is not None else f"parent '{name}'" if name else "no parent"
+        model.tell(player, got, "an object of the model as its parent, and a property of it")
+        return []
+    return [_Target(target, key, half, f"{model.text(player, 'property')} of {name}", 1.0, 0.0)]
+
+
+def _steps(model: Model, player: GlmObject) -> PlayerSteps | None:
+    """Return what a player says; what cannot be read is told."""
+    path = find_beside(model.glm, player, model.text(player, "file"))
+    if path is None:
+        got = f"file '{model.text(player, 'file')}'"
+        model.tell(player, got, "a file beside the model", KEPT, "file")
+        return None
+    passes = 1 + max(0, int(model.real(player, "loop", "1")))
+    try:
+        return read_player(path, passes, _end_s(model), _zones(model))
+    except InputError as fault:
+        for each in fault.problems:
+            model.tell(player, f"{each.got} in {each.where}", each.expected, KEPT, "file")
+        return None
 
 
 def _zones(model: Model) -> frozenset[str]:
@@ -160,14 +210,20 @@ def _at_start(model: Model, one: _Play) -> str:
     at = 0
     if start_s is not None:
         at = int(np.searchsorted(one.steps.second, start_s, side="right")) - 1
-    own = model.text(one.target, one.key)
-    said = one.steps.text[at] if at >= 0 else own
-    if one.half and at >= 0:
-        said = _whole(said, one.half, _number(own))
+    said = one.steps.text[at] if at >= 0 else model.text(one.to.target, one.to.key)
+    if one.is_formula:
+        of = one.to.scale * _number(one.steps.text[at]) if at >= 0 else 0j
+        said = _spell(of + one.to.offset)
+    elif one.to.half and at >= 0:
+        said = _whole(said, one.to.half, one.before())
     what = f"{said} as at the start of the run" if said else "no value"
     expected = "power of a load that no other part of it stands beside, as numbers without unit"
-    model.tell(one.player, one.item, expected, f"It has {what}.", "property")  # fmt: skip
+    model.tell(one.player, one.to.item, expected, f"It has {what}.", "property")
     return said
+
+
+def _spell(number: complex) -> str:
+    return f"{number.real!r}{number.imag:+.17g}j" if number.imag else f"{number.real!r}"
 
 
 def _whole(said: str, half: str, own: complex) -> str:
@@ -186,7 +242,7 @@ def _shape(model: Model, one: _Play) -> tuple[complex, Col] | None:
     numbers = _numbers(one)
     if numbers is None:
         return None
-    power: NDArray[np.complex128] = np.append(_number(model.text(one.target, one.key)), numbers)
+    power: NDArray[np.complex128] = np.append(one.before(), numbers)
     start_s = _start_s(model)
     first_s = one.steps.second[0] if start_s is None else start_s
     edges = _hours(int(np.datetime64(int(first_s), "s").astype("datetime64[Y]").astype(int)))
@@ -202,21 +258,22 @@ def _shape(model: Model, one: _Play) -> tuple[complex, Col] | None:
 
 def _numbers(one: _Play) -> NDArray[np.complex128] | None:
     """Return what a player says as powers; None where it plays no power, or one that another part stands beside."""
-    found = POWER.fullmatch(one.key)
-    if found is None or one.target.kind not in LOADS:
+    to = one.to
+    found = POWER.fullmatch(to.key)
+    if found is None or to.target.kind not in LOADS:
         return None
     part = re.compile(AMOUNT.format(found[1]))
-    others = (key for key in one.target.values if key != one.key and part.fullmatch(key))
-    if any(NOT_NOUGHT.search(one.target.values[key][0]) for key in others):
+    others = (key for key in to.target.values if key != to.key and part.fullmatch(key))
+    if any(NOT_NOUGHT.search(to.target.values[key][0]) for key in others):
         return None
     read = {text: read_complex(text, "1") for text in dict.fromkeys(one.steps.text)}
     if None in read.values():
         return None
-    value = np.array([read[text] for text in one.steps.text], np.complex128)
-    own = _number(one.target.values.get(one.key, ("", 0))[0])
-    if one.half == "real":
+    value = to.scale * np.array([read[text] for text in one.steps.text], np.complex128) + to.offset
+    own = one.before()
+    if to.half == "real":
         return np.asarray(value.real + 1j * own.imag, np.complex128)
-    return np.asarray(own.real + 1j * value.real, np.complex128) if one.half else value
+    return np.asarray(own.real + 1j * value.real, np.complex128) if to.half else value
 
 
 def _hours(year: int) -> Col:
@@ -243,7 +300,7 @@ def _mean(second: Col, value: Col, edges: Col) -> Col:
 
 def _tell_shape(model: Model, one: _Play, power: NDArray[np.complex128], edges: Col) -> None:
     """Tell what a shape of hours does not hold of a player."""
-    second, item = one.steps.second, one.item
+    second, item = one.steps.second, one.to.item
     ends = [str(np.datetime64(int(at), "s")).replace("T", " ") for at in second[[0, -1]]]
     if second[0] > edges[0, 0] or second[-1] < edges[-1, -1] - DAY_S:
         got = f"{item} from {ends[0]} to {ends[1]}"
