@@ -138,7 +138,7 @@ def test_a_run_by_steps_pays_the_same(street, under_fees):
     usd = 0.0
     while not run.is_over:
         usd = usd + run.step().cost_usd
-    whole = booked(street, under_fees, "rtp", "none")
+    whole = booked(street, under_fees, "rtp", scene.scenario.network.losses)
     np.testing.assert_allclose(usd, whole.bill_usd, atol=1e-6)
 
 

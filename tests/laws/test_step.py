@@ -1,5 +1,7 @@
 """A run taken step by step: the same to the last bit as one that is simulated, under every registered design."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from home_columns import columns_of
@@ -7,7 +9,10 @@ from home_columns import columns_of
 from gridagora.core.records import Derived
 from gridagora.core.registry import names
 from gridagora.results.outcome import Outcome
+from gridagora.run.loss_charges import CHARGE
 from gridagora.run.step import Run
+from gridagora.scenario.network_keys import NetworkKeys
+from gridagora.settlement.ledger import only
 
 APART = {
     "wall_s",
@@ -31,9 +36,16 @@ def same(a, b) -> bool:
     return bool(a == b) or (isinstance(a, float) and np.isnan(a) and np.isnan(b))
 
 
+@pytest.fixture
+def unpaid(scene):
+    """Return the scene with nobody charged for losses, which are known at the end alone."""
+    keys = scene.scenario.model_copy(update={"network": NetworkKeys(losses="none")})
+    return replace(scene, scenario=keys)
+
+
 @pytest.mark.parametrize("name", names("market"))
-def test_steps_without_orders_are_the_run(name, scene, study, outcomes):
-    run, steps = Run(scene, name, study), []
+def test_steps_without_orders_are_the_run(name, unpaid, study, outcomes):
+    run, steps = Run(unpaid, name, study), []
     while not run.is_over:
         if run.desk.interval % 7 == 0:
             run.observe(run.desk.interval % len(run.home_id))  # to look changes nothing
@@ -59,6 +71,18 @@ def _costs_sum(steps, outcome):
     at_the_end = outcome.name == "retailer" or outcome.paid.capacity is not None
     if not at_the_end:  # a margin that is shared out, charges for power
         assert (np.abs(last) <= usual + 1e-5).all()
+
+
+def test_losses_are_paid_in_the_last_step(scene, unpaid, study):
+    paid, free = (Run(each, "flat", study) for each in (scene, unpaid))
+    while not paid.is_over:
+        charged = paid.step().cost_usd - free.step().cost_usd
+        if not paid.is_over:
+            assert not charged.any()
+    outcome = paid.finish()
+    lost_usd = only(outcome.ledger, CHARGE).amount_uusd[: len(charged)] / 1e6
+    np.testing.assert_allclose(charged, lost_usd, rtol=0, atol=1e-9)
+    assert (charged > 0).all()
 
 
 @pytest.mark.parametrize("name", names("market"))

@@ -31,13 +31,28 @@ def bills_usd(tables, name, home_ids):
     """Return each home's bill: supplier and positions, trades, and what only the ledger knows."""
     of = {
         key: tables[key][tables[key].architecture == name]
-        for key in ("meters", "positions", "trades", "ledger")
+        for key in ("meters", "positions", "trades", "ledger", "intervals")
     }
     meters, positions = of["meters"].set_index("home_id"), of["positions"]
+    per_kw = _loss_usd_per_kw(of["meters"], of["intervals"])
     return {
         home: _bill(home, meters.loc[home], positions, of["trades"], of["ledger"])
+        + _loss_usd(meters.loc[home], per_kw)
         for home in home_ids
     }
+
+
+def _loss_usd_per_kw(meters, intervals):
+    """Return what a kW withdrawn owes for losses, by interval: their cost on what homes and others withdraw in it."""
+    flow = intervals.set_index("start_s")
+    dt_h = (flow.index[1] - flow.index[0]) / 3600
+    taken = meters.net_kw.clip(lower=0).groupby(meters.start_s).sum() + flow.other_kw
+    return flow.losses_kw * flow.wholesale_per_kwh * dt_h / taken
+
+
+def _loss_usd(meter, per_kw):
+    taken = meter.set_index("start_s").net_kw.clip(lower=0)
+    return (taken * per_kw).sum()
 
 
 def _bill(home, meter, positions, trades, ledger):

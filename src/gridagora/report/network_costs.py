@@ -89,7 +89,7 @@ def uncharged_losses(result: ComparisonView) -> str:
     if not any(value > LEAST_KWH for value in lost):
         return ""
     keys = scenario(result).get("network", {})
-    if isinstance(keys, Mapping) and keys.get("losses", NOTHING) != NOTHING:
+    if not isinstance(keys, Mapping) or keys.get("losses") != NOTHING:
         return ""
     most = max(value for value in lost if np.isfinite(value))
     return (

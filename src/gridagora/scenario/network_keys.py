@@ -64,7 +64,7 @@ class NetworkKeys(Table):
         description="what a kW of the second tier costs for an hour, whether it is used or not [$/kWh]",
     )
     losses: Literal["none", "averaged", "marginal"] = Field(
-        "none",
+        "averaged",
         description="who pays for the energy that the network loses, at the wholesale price: the wires, all customers by what "
         "they withdraw in the same interval, or each the loss part of its nodal price, with what that leaves over returned by "
         "what they withdraw. Nodal fees hold the loss part too, but for the last case",
