@@ -11,7 +11,7 @@ from gridagora.cli import app
 from gridagora.core.errors import InputError
 from gridagora.kernels.physics.etp import KWH_PER_BTU
 from gridagora.scenario import build
-from gridagora.sources.gridlabd import read, read_homes
+from gridagora.sources.gridlabd import describe_classes, read, read_homes
 from gridagora.sources.gridlabd.house_shell import KW_K
 from gridagora.sources.gridlabd.houses import M2_PER_FT2
 
@@ -205,3 +205,108 @@ def test_a_conversion_writes_a_table_that_a_scenario_reads(written, tmp_path):
     other = 1 - at
     heats = units.heating[other]
     assert heats.any() and np.allclose(units.cop[other][heats], 1.0)
+
+
+BEHIND = "object triplex_meter {{ name u; parent t; phases AS; object inverter {{ {} object {} {{ {} }}; }}; }}\n"
+
+
+@pytest.mark.parametrize(
+    ("inverter", "kind", "said", "own"),
+    [
+        ("", "solar", "rated_power 7500;", {"pv_kw": 7.5}),
+        ("", "solar", "area 300 sf; efficiency 0.2; rated_power 4000;", {"pv_kw": 5.57412}),
+        ("", "solar", "area 100; panel_type MULTI_CRYSTAL_SILICON;", {"pv_kw": 1.39353}),
+        (
+            "",
+            "solar",
+            "rated_power 4 kW; orientation FIXED_AXIS; tilt_angle 30; orientation_azimuth 200;",
+            {"pv_kw": 4, "tilt_deg": 30, "azimuth_deg": 200},
+        ),
+        (
+            "max_discharge_rate 3000;",
+            "battery",
+            "battery_capacity 13.5 kWh;",
+            {"battery_kwh": 13.5, "battery_kw": 3},
+        ),
+        (
+            "rated_power 5000;",
+            "battery",
+            "battery_capacity 9000;",
+            {"battery_kwh": 9, "battery_kw": 5},
+        ),
+    ],
+)
+def test_a_house_has_the_panels_and_the_battery_at_its_bus(written, inverter, kind, said, own):
+    """Ratings are those that GridLAB-D 6.0.0 shows: 92.902 W a square foot times efficiency before what is stated."""
+    path = written(HOUSE % "" + BEHIND.format(inverter, kind, said))
+    (home,) = read_homes(path)
+    names = ("pv_kw", "tilt_deg", "azimuth_deg", "battery_kwh", "battery_kw")
+    found = {name: getattr(home, name) for name in names if getattr(home, name) is not None}
+    assert found == pytest.approx(own)
+    assert describe_classes(path)[f"class {kind}"] == "1 read, in houses"
+    notes = " ".join(read(path).notes)
+    assert "Its rating and its control are those of the scenario" in notes
+    assert "come from the scenario" not in notes
+
+
+@pytest.mark.parametrize(
+    ("house", "kind", "said", "told"),
+    [
+        ("", "solar", "rated_power 7500;", "Panels come from the scenario"),
+        (
+            HOUSE % "" + HOUSE.replace("name h", "name g") % "",
+            "solar",
+            "rated_power 1;",
+            "Panels come",
+        ),
+        (HOUSE % "", "solar", "efficiency 0.2;", "neither an area with its efficiency"),
+        (
+            HOUSE % "",
+            "solar",
+            "area 100; panel_type AMORPHOUS_SILICON;",
+            "neither an area with its",
+        ),
+        (HOUSE % "", "battery", "state_of_charge 0.5;", "no battery_capacity"),
+    ],
+)
+def test_generators_of_no_one_house_are_told(written, house, kind, said, told):
+    load = "object triplex_node { parent t; phases AS; power_12 1; }\n"
+    feeder = read(written(house + BEHIND.format("rated_power 5000;", kind, said) + load))
+    assert told in " ".join(feeder.notes)
+    assert "come from the scenario" in " ".join(feeder.notes)
+
+
+def test_panels_of_a_table_are_those_of_a_scenario(written, tmp_path):
+    """A house with panels and one without; no battery in the model leaves those to the scenario."""
+    other = "object triplex_meter { name v; phases AS; nominal_voltage 120; }\n"
+    other += (
+        "object triplex_line { name w; phases AS; from t; to v; length 10; configuration z; }\n"
+    )
+    other += "object triplex_line_configuration { name z; z11 1+1j; z12 0.5+0.5j; z21 0.5+0.5j; z22 1+1j; }\n"
+    text = HOUSE % "" + other + HOUSE.replace("name h; parent t", "name g; parent v") % ""
+    path = written(text + BEHIND.format("", "solar", "rated_power 7500;"))
+    told = CliRunner().invoke(app, ["convert", str(path), str(tmp_path / "out")])
+    assert told.exit_code == 0, told.output
+    scenario = tmp_path / "out" / "s.toml"
+    scenario.write_text(
+        "[scenario]\nstart = 2024-06-10\ndays = 1\n[feeder]\nsource = 'gridlabd'\nfile = '../m.glm'\n"
+        "[homes]\ntable = 'homes.csv'\nbattery_share = 1\n"
+    )
+    owned = build.load(scenario).homes.owned
+    assert len(owned["pv"].home) == 1
+    assert len(owned["battery"].home) == 2
+
+
+def test_thirty_public_houses_with_panels_are_homes(data_dir):
+    """The feeder of the transactive energy challenge of NIST as TESP has it: each house with gas heating and 7.5 kW of panels."""
+    path = data_dir / "published" / "tesp_te30" / "TE_Challenge.glm"
+    homes, feeder = read_homes(path), read(path)
+    assert len(homes) == 30
+    assert {home.meter for home in homes} == set(
+        np.array(feeder.meters.name)[feeder.meters.is_home]
+    )
+    assert {(home.pv_kw, home.heat_kw, home.water_heater) for home in homes} == {(7.5, 0.0, "no")}
+    first = homes[0]
+    assert first.home == "F1_house_B0"
+    assert first.floor_m2 == pytest.approx(637.886 * M2_PER_FT2)
+    assert first.cool_cop == 2.502

@@ -23,7 +23,7 @@ from gridagora.terminal import (
 if TYPE_CHECKING:
     from gridagora.core.feeder import Feeder
     from gridagora.report.opendss_model import WrittenModel
-    from gridagora.sources.gridlabd.houses import GlmHome
+    from gridagora.sources.gridlabd.home_rows import GlmHome
 
 TABLES, MODEL, RENAMED, HOMES = "tables", "opendss", "renamed.csv", "homes.csv"
 SHOWN = 6
@@ -98,7 +98,8 @@ def _write_homes(homes: "tuple[GlmHome, ...]", out: Path) -> None:
     import pandas as pd
 
     if homes:
-        pd.DataFrame(homes).to_csv(out / HOMES, index=False, float_format="%.9g")
+        table = pd.DataFrame(homes).dropna(axis=1, how="all")  # what no house says is drawn
+        table.to_csv(out / HOMES, index=False, float_format="%.9g")
 
 
 def _written(model: "WrittenModel", tables: int, out: Path) -> str:

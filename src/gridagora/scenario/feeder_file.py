@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.feeder import Feeder
 from gridagora.sources import gridlabd, opendss, pandapower
-from gridagora.sources.gridlabd.houses import GlmHome
+from gridagora.sources.gridlabd.home_rows import GlmHome
 
 
 class FeederFormat(NamedTuple):

@@ -39,7 +39,8 @@ from gridagora.sources.gridlabd.columns import (
 )
 from gridagora.sources.gridlabd.elements import SWITCH_OHM, LineElement, switch_y
 from gridagora.sources.gridlabd.gaps import gap_notes, gap_problems
-from gridagora.sources.gridlabd.houses import GlmHome, place_loads, read_houses
+from gridagora.sources.gridlabd.home_rows import GlmHome
+from gridagora.sources.gridlabd.houses import place_loads, read_houses
 from gridagora.sources.gridlabd.lines import read_lines
 from gridagora.sources.gridlabd.loads import CustomerLoad, read_loads
 from gridagora.sources.gridlabd.model import Model, index
@@ -109,7 +110,8 @@ def read_homes(path: str | Path) -> tuple[GlmHome, ...]:
         A missing file.
     """
     model, _ = play(_model(path))
-    return tuple(each.home for each in read_houses(model, read_buses(model)))
+    houses, _ = read_houses(model, read_buses(model))
+    return tuple(each.home for each in houses)
 
 
 def _model(path: str | Path) -> Model:
@@ -121,12 +123,12 @@ def _model(path: str | Path) -> Model:
 
 
 def _feeder(model: Model, path: Path, *, strict: bool) -> Feeder:
-    tell_left_out(model)
     tell_ignored(model)
     model, played = play(model)
     buses = read_buses(model)
     units = list(read_regulators(model, buses.of, buses.nominal_v))
-    houses = read_houses(model, buses)
+    houses, carried = read_houses(model, buses)
+    tell_left_out(model, carried)
     loads = [*read_loads(model, buses, played.row), *place_loads(houses)]
     banks = list(read_capacitors(model, buses))
     elements = _elements(model, buses, units, loads, banks)

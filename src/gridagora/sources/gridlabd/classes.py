@@ -59,10 +59,10 @@ WYE_WYE = ("WYE_WYE", "1")
 UNKNOWN = "It is left out with all that it does."
 
 
-def tell_left_out(model: Model) -> None:
-    """Tell of the objects that are left out, by class; those that only measure are not missed."""
+def tell_left_out(model: Model, carried: frozenset[str]) -> None:
+    """Tell of the objects that are left out, by class; those that only measure are not missed, nor what houses have."""
     for each in model.glm.objects:
-        if each.kind in CONVERTED | STATED | MEASURING:
+        if each.kind in CONVERTED | STATED | MEASURING or each.name in carried:
             continue
         got = f"an object of class {each.kind}"
         model.tell(each, got, "a class that is converted", ABSENT.get(each.kind, UNKNOWN))
@@ -86,8 +86,13 @@ def class_lines(model: Model) -> Mapping[str, str]:
             lines[f"class {kind}"] = f"{count} read, left out: they only measure"
         else:
             why = ABSENT.get(kind, UNKNOWN)
+            told = {gap.item for gap in model.gaps if gap.consequence == why}
+            left = sum(item.partition(" ")[0] == kind for item in told)
+            some = f"{count - left} in houses, {left} left out" if left < count else "left out"
             lines[f"class {kind}"] = (
-                f"{count} read, left out: {why[0].lower()}{why[1:].rstrip('.')}"
+                f"{count} read, {some}: {why[0].lower()}{why[1:].rstrip('.')}"
+                if left
+                else f"{count} read, in houses"
             )
     others = [f"{count} {word}" for word, count in model.glm.left_out.items()]
     if others:

@@ -5,11 +5,12 @@ A house is a place for a home, rated at what its units draw; the table of a conv
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
 
 from gridagora.files.glm import GlmObject
 from gridagora.kernels.physics.etp import KWH_PER_BTU, LEVELS, Shell
 from gridagora.sources.gridlabd.buses import BusTable
+from gridagora.sources.gridlabd.generators import give_generators
+from gridagora.sources.gridlabd.home_rows import GlmHome, PlacedHome
 from gridagora.sources.gridlabd.house_shell import (
     KW_K,
     Built,
@@ -51,37 +52,8 @@ PLACE = "It is a place for a home; `gridagora convert` writes what it is to home
 IMPLICIT = "WATERHEATER"
 
 
-class GlmHome(NamedTuple):
-    """A house as a row of a table of homes; None where the model does not say."""
-
-    home: str
-    meter: str
-    floor_m2: float
-    ua_kw_k: float
-    hm_kw_k: float
-    air_kwh_k: float
-    mass_kwh_k: float
-    aperture_m2: float
-    cool_kw: float
-    heat_kw: float
-    cool_cop: float
-    heat_cop: float
-    cool_set_degc: float | None
-    heat_set_degc: float | None
-    water_heater: str
-    tank_l: float | None
-    tank_kw: float | None
-
-
-class PlacedHome(NamedTuple):
-    """A house and the bus at which it stands."""
-
-    home: GlmHome
-    bus: str
-
-
-def read_houses(model: Model, buses: BusTable) -> list[PlacedHome]:
-    """Return the houses that stand at a split phase; others are told and left out."""
+def read_houses(model: Model, buses: BusTable) -> tuple[list[PlacedHome], frozenset[str]]:
+    """Return the houses that stand at a split phase, and the names of the generators that they have; others are told."""
     tanks: dict[str, list[GlmObject]] = {}
     for each in model.of("waterheater"):
         name = model.text(each, "parent")
@@ -101,7 +73,7 @@ def read_houses(model: Model, buses: BusTable) -> list[PlacedHome]:
             continue
         found.append(PlacedHome(_home(model, each, tanks.get(each.name, [])), bus))
         model.tell(each, "a house", "homes of a table", PLACE)
-    return found
+    return give_generators(model, buses, found)
 
 
 def place_loads(homes: Sequence[PlacedHome]) -> Iterator[CustomerLoad]:
@@ -140,6 +112,11 @@ def _home(model: Model, each: GlmObject, tanks: Sequence[GlmObject]) -> GlmHome:
         water_heater="yes" if has_tank else "no",
         tank_l=tank_l,
         tank_kw=tank_kw,
+        pv_kw=None,
+        tilt_deg=None,
+        azimuth_deg=None,
+        battery_kwh=None,
+        battery_kw=None,
     )
 
 

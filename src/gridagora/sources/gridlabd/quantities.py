@@ -40,6 +40,8 @@ UNITS = MappingProxyType(
         "Btu/h.degF.sf": {"Btu/h.degF.sf": 1.0, "Btu/h*degF*sf": 1.0},
         "Btu/h": {"Btu/h": 1.0, "kBtu/h": 1e3, "kW": 3412.141633, "W": 3.412141633},
         "kW": {"kW": 1.0, "W": 1e-3},
+        "Wh": {"Wh": 1.0, "kWh": 1e3, "MWh": 1e6},
+        "deg": {"deg": 1.0},
         "1/h": {"1/h": 1.0},
     }
 )  # fmt: skip
