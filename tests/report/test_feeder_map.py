@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from gridagora.report.feeder_map import LISTED, feeder_map
+from gridagora.report.phase_map import STROKES, UNKNOWN
+from gridagora.report.tree_layout import lay_out_tree
 
 
 def spec_of(held):
@@ -62,5 +64,86 @@ def test_without_loadings_voltages_are_left(result):
     held = feeder_map(bare)
     assert [each["of"] for each in spec_of(held)["measures"]] == ["buses"] * 3
     assert "Loading" not in held.words
-    nowhere = result.tables["buses"].assign(x=np.nan)
-    assert feeder_map(replace(result, tables=result.tables | {"buses": nowhere})) is None
+    nothing = {k: v for k, v in result.tables.items() if k != "lines"}
+    nothing["buses"] = result.tables["buses"].assign(x=np.nan)
+    assert feeder_map(replace(result, tables=nothing)) is None
+
+
+def with_phases(result):
+    """The first main line has three phases, a pole two, and the last line says nothing."""
+    lines = result.tables["lines"].copy()
+    phases = [("A", "B", "C")[row % 3] for row in range(len(lines))]
+    phases[0], phases[1], phases[-1] = "ABC", "BC", ""
+    return replace(result, tables=result.tables | {"lines": lines.assign(phases=phases)})
+
+
+def test_lines_have_the_stroke_of_their_phases(result):
+    held = feeder_map(with_phases(result))
+    spec = spec_of(held)
+    shown = spec["measures"][-1]
+    assert shown["of"] == "phases"
+    named = with_phases(result).tables["lines"]["phases"].tolist()
+    told = [shown["strokes"][at][0] for at in shown["at"]]
+    assert told == [name or "not known" for name in named]
+    assert len(shown["at"]) == len(spec["lines"])
+
+
+def test_phases_are_told_apart_without_colour():
+    looks = [(each.width, each.dash) for each in [*STROKES.values(), UNKNOWN]]
+    assert len(set(looks)) == len(looks)
+    widths = {name: each.width for name, each in STROKES.items()}
+    assert widths["ABC"] > widths["AB"] == widths["AC"] > widths["A"] == widths["C"]
+
+
+def test_strokes_are_seen_on_light_and_dark_pages():
+    """WCAG 2.2, 1.4.11: three to one against what is beside them."""
+
+    def light(colour):
+        parts = np.array([int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)])
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    for name, each in STROKES.items():
+        for card in ("#ffffff", "#1c2027"):
+            pair = sorted((light(each.colour), light(card)))
+            assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 3.0, (name, card)
+
+
+def test_words_and_a_table_count_phases_by_kind(result):
+    told = with_phases(result)
+    lines = told.tables["lines"]
+    of_a = lines[lines["phases"] == "A"]
+    count = (of_a["kind"] == "line").sum(), (of_a["kind"] == "transformer").sum()
+    held = feeder_map(told)
+    assert f"A {count[0]} and {count[1]}" in held.words
+    row = f'<th scope="row">A</th><td class="n">{count[0]}</td><td class="n">{count[1]}</td>'
+    assert row in held.tables
+    assert '<th scope="row">not known</th><td class="n">1</td><td class="n">0</td>' in held.tables
+
+
+def test_a_feeder_without_phases_or_of_before_offers_none(result):
+    assert "phases" not in {each["of"] for each in spec_of(feeder_map(result))["measures"]}
+    empty = result.tables["lines"].assign(phases="")
+    held = feeder_map(replace(result, tables=result.tables | {"lines": empty}))
+    assert "Phases" not in held.tables
+
+
+def test_a_feeder_without_coordinates_is_a_tree_from_its_source(result):
+    buses = result.tables["buses"].assign(x=np.nan, y=np.nan)
+    spec = spec_of(feeder_map(replace(result, tables=result.tables | {"buses": buses})))
+    assert "no coordinates" in spec["about"]
+    x = dict(zip(spec["buses"]["name"], spec["buses"]["x"], strict=True))
+    assert x["substation"] == 0.0
+    names = spec["buses"]["name"]
+    steps = [x[names[b]] - x[names[a]] for a, b in spec["lines"]]
+    assert np.allclose(steps, x["main_1"], rtol=1e-2) and x["main_1"] > 0
+    assert spec["view"][0] < min(spec["buses"]["x"]) < max(spec["buses"]["x"]) < spec["view"][1]
+    places = set(zip(spec["buses"]["x"], spec["buses"]["y"], strict=True))
+    assert len(places) == len(names)
+    assert spec_of(feeder_map(result))["about"] == ""
+
+
+def test_a_bus_that_no_way_leads_to_stands_apart():
+    x, y = lay_out_tree(4, np.array([0, 1]), np.array([1, 2]), 0)
+    assert x.tolist() == [0, 1, 2, 0]
+    assert y[3] not in y[:3]

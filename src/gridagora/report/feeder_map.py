@@ -12,8 +12,10 @@ from gridagora.core.feeder import TRANSFORMER
 from gridagora.report.embed import COMPACT, element
 from gridagora.report.facts import ComparisonView, frame, of, present
 from gridagora.report.home_figures import LOW_TO_HIGH, homes_at, view_of
+from gridagora.report.phase_map import has_phases, phase_measure, phase_table, phase_words
 from gridagora.report.scroll_table import scroll_table
 from gridagora.report.style import label, number
+from gridagora.report.tree_layout import lay_out_tree
 
 # from nothing over the rating, at the middle, to twice the rating
 EMPTY_TO_FULL = [
@@ -26,6 +28,8 @@ EMPTY_TO_FULL = [
 LISTED = 12  # rows of a table: those that matter most
 PU_PLACES = 4
 MAP, MAP_PX = "feeder", 560  # its name among the figures, and its height
+TREE_SHAPE = 1.7  # width over height of a tree
+NO_PLACES = "the model has no coordinates: a tree, each step to the right one line or transformer farther from the source"
 
 
 class MeasureKind(NamedTuple):
@@ -90,16 +94,26 @@ class MapData(NamedTuple):
 
     buses: pd.DataFrame
     loading: pd.DataFrame | None
+    lines: pd.DataFrame | None  # between buses that have places
     names: tuple[str, ...]
     measures: tuple[Measure, ...]
+    is_map: bool  # whether places are those of the model; else the feeder is drawn as a tree
 
 
 def map_data(result: ComparisonView) -> MapData | None:
-    """Return what the map draws, None where buses have no place or no voltage."""
+    """Return what the map draws, None where buses have no voltage, or neither a place nor lines between them."""
     buses = frame(result, "buses", "bus", "x", "y", "v_min_pu")
+    is_map = buses is not None
+    if buses is None:
+        buses = _as_tree(result)
     if buses is None:
         return None
     buses = buses[np.isfinite(buses["x"]) & np.isfinite(buses["y"])]
+    lines = frame(result, "lines", "from_bus", "to_bus")
+    if lines is not None:
+        placed = set(of(buses, present(result, buses)[0])["bus"].astype(str))
+        ends = lines[["from_bus", "to_bus"]].astype(str)
+        lines = lines[ends.isin(placed).all(axis=1)]
     loading = frame(result, "loading", "name", "loading_max_share")
     tables = {"buses": buses, "loading": loading}
     known = tuple(
@@ -109,11 +123,31 @@ def map_data(result: ComparisonView) -> MapData | None:
         and each.column in table
         and bool(table[each.column].notna().any())
     )
-    return MapData(buses, loading, present(result, buses), known)
+    return MapData(buses, loading, lines, present(result, buses), known, is_map)
+
+
+def _as_tree(result: ComparisonView) -> pd.DataFrame | None:
+    """Return the buses of a feeder without coordinates in the places of a tree; None where no lines or no voltages are known."""
+    buses = frame(result, "buses", "bus", "v_min_pu")
+    lines = frame(result, "lines", "from_bus", "to_bus")
+    if buses is None or lines is None:
+        return None
+    first = of(buses, present(result, buses)[0])
+    row = {str(bus): at for at, bus in enumerate(first["bus"])}
+    ends = [pair for pair in _ends(lines, row) if min(pair) >= 0]
+    if not ends:
+        return None
+    far = first["distance_pu"].to_numpy(float) if "distance_pu" in first else np.zeros(1)
+    root = int(np.nanargmin(far)) if np.isfinite(far).any() else 0
+    pairs = np.array(ends, np.int64)
+    x, y = lay_out_tree(len(row), pairs[:, 0], pairs[:, 1], root)
+    wide = TREE_SHAPE * max(float(y.max()), 1.0) / max(float(x.max()), 1.0)
+    at = buses["bus"].astype(str).map(row).to_numpy()
+    return buses.assign(x=(wide * x)[at], y=-y[at])
 
 
 def feeder_map(result: ComparisonView) -> FeederMap | None:
-    """Return the map of a result; None where buses have no place or no voltage."""
+    """Return the map of a result, a tree where buses have no places; None where no voltages are known."""
     held = map_data(result)
     if held is None:
         return None
@@ -124,8 +158,11 @@ def feeder_map(result: ComparisonView) -> FeederMap | None:
 def _spec(result: ComparisonView, held: MapData) -> dict[str, Any]:
     count = homes_at(result)
     first = of(held.buses, held.names[0])
-    x, y, _ = view_of(first, count)
+    x, y, _ = view_of(first, count if held.is_map else count[:0])  # a tree is seen whole
     row = {str(bus): at for at, bus in enumerate(first["bus"])}
+    measures = [_values(held, each) for each in held.measures]
+    if held.lines is not None and has_phases(held.lines):
+        measures.append(phase_measure(held.lines))
     digits = max(0, 3 - int(np.floor(np.log10(max(x[1] - x[0], 1e-9)))))
     return {
         "view": [*x, *y],
@@ -138,8 +175,9 @@ def _spec(result: ComparisonView, held: MapData) -> dict[str, Any]:
             "homes": first["bus"].map(count).fillna(0).astype(int).tolist(),
         },
         "branches": _branches(held, row),
-        "lines": _plain_lines(result, row),
-        "measures": [_values(held, each) for each in held.measures],
+        "lines": [] if held.lines is None else _ends(held.lines, row),
+        "measures": measures,
+        "about": "" if held.is_map else NO_PLACES,
     }
 
 
@@ -157,11 +195,6 @@ def _branches(held: MapData, row: Mapping[str, int]) -> dict[str, Any]:
         "ends": _ends(rows, row),
         "rating": rated,
     }
-
-
-def _plain_lines(result: ComparisonView, row: Mapping[str, int]) -> list[list[int]]:
-    lines = frame(result, "lines", "from_bus", "to_bus")
-    return [] if lines is None else [ends for ends in _ends(lines, row) if min(ends) >= 0]
 
 
 def _ends(table: pd.DataFrame, row: Mapping[str, int]) -> list[list[int]]:
@@ -208,6 +241,8 @@ def _alternative(held: MapData) -> str:
             if values.size:
                 spans.append(f"{unescape(label(name))} {_span(values, kind)}")
         told.append(f"{each.text}: {'; '.join(spans)}")
+    if held.lines is not None and has_phases(held.lines):
+        told.append(phase_words(held.lines))
     return f"The feeder. {'. '.join(told)}."
 
 
@@ -236,6 +271,8 @@ def _tables(held: MapData) -> str:
                 places=0,
             )
         )
+    if held.lines is not None and has_phases(held.lines):
+        parts.append(phase_table(held.lines))
     return "".join(parts)
 
 

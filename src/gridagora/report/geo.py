@@ -108,6 +108,8 @@ def _joins(result: ComparisonView, places: dict[str, tuple[float, float]]) -> It
         ends = str(row.from_bus), str(row.to_bus)
         if all(end in places for end in ends):
             told = {"kind": str(row.kind), "from_bus": ends[0], "to_bus": ends[1]}
+            if hasattr(row, "phases"):
+                told["phases"] = str(row.phases)
             more = held.get("|".join(sorted(ends)), {})
             yield _feature("LineString", [list(places[end]) for end in ends], told | more)
 

@@ -74,8 +74,9 @@ GUIDES = {
         "feeder the extreme buses of each stretch. Limits are those of homes."
     ),
     "feeder": (
-        "Choose a design, and whether to see voltages of buses, how unbalanced they are, or how much of their ratings lines and "
-        "transformers carry; above 100 % of a rating is overload. Point at a bus, a line or a square for numbers; drag to move."
+        "Choose a design, and whether to see voltages of buses, how unbalanced they are, how much of their ratings lines and "
+        "transformers carry (above 100 % is overload), or the phases of lines. Point at a bus, a line or a square for numbers; "
+        "drag to move."
     ),
     "loading_over_time": (
         "The ten lines and transformers of each design that came nearest to their rating, or above it, the fullest on top; each "

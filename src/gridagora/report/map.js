@@ -78,16 +78,17 @@
       return function (bus) { return [(wide / 2 + scale * (spec.buses.x[bus] - x)).toFixed(1), (high / 2 - scale * (spec.buses.y[bus] - y)).toFixed(1)]; };
     }
     function picture(at, high) {
-      var shown = spec.measures[measure], values = shown.values[design], ofBuses = shown.of === "buses";
+      var shown = spec.measures[measure], ofBuses = shown.of === "buses", values = shown.values ? shown.values[design] : null;
       var svg = make("svg", { width: "100%", height: high, "aria-hidden": "true", "class": "map" });
-      spec.lines.forEach(function (ends) {
+      spec.lines.forEach(function (ends, line) {
         var a = at(ends[0]), b = at(ends[1]);
+        if (shown.strokes) { phase(svg, a, b, shown.strokes[shown.at[line]], spec.buses.name[ends[0]] + " to " + spec.buses.name[ends[1]]); return; }
         make("line", { x1: a[0], y1: a[1], x2: b[0], y2: b[1], stroke: GREY, "stroke-width": 1.2 }, svg);
       });
-      if (!ofBuses) { branches(svg, at, shown, values); }
+      if (shown.of === "loading") { branches(svg, at, shown, values); }
       spec.buses.name.forEach(function (name, bus) {
         var homes = spec.buses.homes[bus], p = at(bus);
-        if (!ofBuses) { if (homes) { make("circle", { cx: p[0], cy: p[1], r: 2, fill: GREY }, svg); } return; }
+        if (!ofBuses) { if (homes) { make("circle", { cx: p[0], cy: p[1], r: shown.strokes ? 4 : 2, fill: shown.strokes ? "#767d8a" : GREY }, svg); } return; }
         make("circle", {
           cx: p[0], cy: p[1], r: homes ? 4.5 : 2.5, fill: shade(shown, values[bus]), stroke: "rgba(60,66,78,0.6)", "stroke-width": 0.6,
           "data-tip": name + (homes ? ", homes: " + homes : "") + ". " + shown.text + ": " + told(shown, values[bus])
@@ -101,19 +102,34 @@
     }
     // for a slide: the same view, its scale of colours below
     node.mapOf = function (x, y, wide, high) {
-      var shown = spec.measures[measure], svg = picture(place(wide, high - 60), high), stops = "", at = 0, places = shown.key_places;
+      var shown = spec.measures[measure], svg = picture(place(wide, high - 60), high), stops = "", at = 0, places = shown.key_places, bar = "";
       svg.setAttribute("x", x);
       svg.setAttribute("y", y);
       svg.setAttribute("width", wide);
       Array.prototype.forEach.call(svg.querySelectorAll("[data-tip]"), function (each) { each.removeAttribute("data-tip"); });
+      if (shown.strokes) {
+        shown.strokes.forEach(function (each, row) {
+          var left = 170 * row;
+          bar += '<path d="M' + left + ' ' + (high - 20) + 'h70" stroke="' + each[1] + '" stroke-width="' + each[2] + '" stroke-dasharray="' + each[3] + '"/>';
+          bar += '<text x="' + (left + 80) + '" y="' + (high - 14) + '" font-size="16" fill="#23272f">' + each[0] + "</text>";
+        });
+        return new XMLSerializer().serializeToString(svg).replace(/<\/svg>$/, bar + "</svg>");
+      }
       shown.stops.forEach(function (stop) { stops += '<stop offset="' + stop[0] + '" stop-color="' + stop[1] + '"/>'; });
-      var bar = '<defs><linearGradient id="scale">' + stops + '</linearGradient></defs><rect x="0" y="' + (high - 44) + '" width="420" height="14" fill="url(#scale)"/>';
+      bar = '<defs><linearGradient id="scale">' + stops + '</linearGradient></defs><rect x="0" y="' + (high - 44) + '" width="420" height="14" fill="url(#scale)"/>';
       [shown.scale[0], (shown.scale[0] + shown.scale[1]) / 2, shown.scale[1]].forEach(function (value) {
         bar += '<text x="' + 210 * at + '" y="' + (high - 10) + '" font-size="16" fill="#23272f" text-anchor="' + ["start", "middle", "end"][at] + '">' + value.toFixed(places) + " " + shown.unit + "</text>";
         at += 1;
       });
       return new XMLSerializer().serializeToString(svg).replace(/<\/svg>$/, bar + "</svg>");
     };
+    // letters where there is room for them; dashes and widths tell phases without colour
+    function phase(svg, a, b, stroke, name) {
+      var dx = b[0] - a[0], dy = b[1] - a[1];
+      make("line", { x1: a[0], y1: a[1], x2: b[0], y2: b[1], stroke: stroke[1], "stroke-width": stroke[2], "stroke-dasharray": stroke[3], "data-tip": name + ": " + stroke[0] }, svg);
+      if (Math.sqrt(dx * dx + dy * dy) < 46) { return; }
+      make("text", { x: (+a[0] + +b[0]) / 2, y: (+a[1] + +b[1]) / 2 - 6, "text-anchor": "middle", "font-size": 11, fill: "#23272f", "class": "letters" }, svg).textContent = stroke[0];
+    }
     function branches(svg, at, shown, values) {
       spec.branches.name.forEach(function (name, branch) {
         var ends = spec.branches.ends[branch], unit = spec.branches.unit[branch], value = values[branch];
@@ -127,7 +143,19 @@
         }
       });
     }
+    function samples(shown) {
+      key.replaceChildren();
+      shown.strokes.forEach(function (each) {
+        var box = document.createElement("div"), svg = make("svg", { width: 46, height: 10, "aria-hidden": "true" }, box);
+        box.className = "sample";
+        make("line", { x1: 0, y1: 5, x2: 46, y2: 5, stroke: each[1], "stroke-width": each[2], "stroke-dasharray": each[3] }, svg);
+        box.append(each[0]);
+        key.append(box);
+      });
+      key.append([shown.note, spec.about].filter(Boolean).join("; "));
+    }
     function legend(shown) {
+      if (shown.strokes) { samples(shown); return; }
       var ends = shown.scale, places = shown.key_places, bar = document.createElement("i"), parts = [ends[0], (ends[0] + ends[1]) / 2, ends[1]];
       bar.style.background = "linear-gradient(90deg," + shown.stops.map(function (stop) { return stop[1] + " " + 100 * stop[0] + "%"; }).join(",") + ")";
       var words = document.createElement("span");
@@ -139,7 +167,7 @@
       var scale = document.createElement("div");
       scale.append(words, bar);
       key.replaceChildren(scale);
-      key.append(shown.note);
+      key.append([shown.note, spec.about].filter(Boolean).join("; "));
     }
     draw();
     if (window.ResizeObserver) {

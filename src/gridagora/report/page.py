@@ -156,7 +156,7 @@ PANELS = (
         "feeder",
         "The feeder",
         True,
-        "The buses of this feeder have no coordinates, or no power flow was solved in this run.",
+        "No power flow was solved in this run, or nothing is known of how buses are joined.",
     ),
     Panel("network", "loading_over_time", "Loading over time", True, ""),
     Panel("network", "nodal_prices", "Prices along the feeder", True, ""),

@@ -11,6 +11,7 @@ from gridagora.core.feeder import Feeder, branches, source_bus
 from gridagora.core.registry import find
 from gridagora.core.tables import LEAD_H, Col, Flag, Index
 from gridagora.population.charging import ChargingSessions
+from gridagora.report.tree_layout import lay_out_tree
 from gridagora.scenario.build import Scene
 
 HOUR_S, DAY_H = 3600, 24
@@ -85,40 +86,9 @@ def map_of(feeder: Feeder) -> MapOfFeeder:
     known = np.isfinite(x) & np.isfinite(y)
     is_map = bool(known.all()) and np.unique(np.stack([x, y]), axis=1).shape[1] > 1
     if not is_map:
-        x, y = _tree(feeder, joins.from_bus, joins.to_bus)
+        root = source_bus(feeder)
+        x, y = lay_out_tree(len(x), joins.from_bus, joins.to_bus, root)
     return MapOfFeeder(x, y, joins.from_bus, joins.to_bus, is_transformer, is_map)
-
-
-def _tree(feeder: Feeder, from_bus: Index, to_bus: Index) -> tuple[Col, Col]:
-    """Return depth below the source and row of each bus, shape (b,) each: leaves stand one below another."""
-    count = len(feeder.buses.name)
-    near: list[list[int]] = [[] for _ in range(count)]
-    for a, b in zip(from_bus.tolist(), to_bus.tolist(), strict=True):
-        near[a].append(b)
-        near[b].append(a)
-    depth, up, order = np.full(count, -1), np.full(count, -1), []
-    for root in (source_bus(feeder), *range(count)):
-        if depth[root] >= 0:
-            continue
-        depth[root], stack = 0, [root]
-        while stack:
-            bus = stack.pop()
-            order.append(bus)
-            for other in near[bus]:
-                if depth[other] < 0:
-                    depth[other], up[other] = depth[bus] + 1, bus
-                    stack.append(other)
-    row, below = np.zeros(count), np.zeros(count, np.int64)
-    leaves = 0
-    for bus in reversed(order):
-        if below[bus]:
-            row[bus] /= below[bus]
-        else:
-            row[bus], leaves = leaves, leaves + 1
-        if up[bus] >= 0:
-            row[up[bus]] += row[bus]
-            below[up[bus]] += 1
-    return depth.astype(np.float64), row
 
 
 def kind_of_homes(scene: Scene) -> tuple[str, ...]:
