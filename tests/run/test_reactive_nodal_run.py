@@ -94,10 +94,10 @@ def exact_flow(case, q_kvar, lost_kw, shift_kvar=None):
     return flow.solve(wiring.grid.feeder, p, q, 1e-13, factors=wiring.grid.factors)
 
 
-def network_cost(case, at, band):
+def network_cost(case, at, band, volt=100.0):
     """Return losses and priced limits of a flow, written out once more, (t,) [$/h]."""
     of = case[0].grid.limited
-    rules = terms(band).rules
+    rules = terms(band, volt).rules
     low, high = of.bounds(rules.band_pu)
     current = at.v @ of.current.toarray().T
     into = at.v[:, of.unit_node] * np.conj(at.v @ of.into.toarray().T)

@@ -82,6 +82,7 @@ def test_each_unread_key_is_told_once_and_all_together() -> None:
         ("reactive.cap_per_kvarh", "0.01", "no power_factor agreed"),
         ("reactive.against", "volt_var", "no market at every meter"),
         ("reactive.day_ahead", "true", "no market at every meter"),
+        ("reactive.priority", "reactive", "no market at every meter"),
         ("substation.also_without_limit", "true", "no limit"),
     ],
 )
@@ -95,6 +96,7 @@ def test_a_key_that_another_must_give_a_use_is_refused_without_it(
         "reactive.cap_per_kvarh": "reactive.power_factor=0.95",
         "reactive.against": "reactive.market=nodal",
         "reactive.day_ahead": "reactive.market=nodal",
+        "reactive.priority": "reactive.market=nodal",
         "substation.also_without_limit": "substation.limit_kw=10",
     }
     assert word not in told(f"{key}={value}", uses[key])

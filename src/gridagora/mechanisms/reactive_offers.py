@@ -143,6 +143,12 @@ def lost_kw(offers: ReactiveOffers, q_kvar: Col) -> Col:
     return np.asarray(lost + np.where(beyond, np.maximum(free - room, 0.0), 0.0))
 
 
+def given_up_kw(offers: ReactiveOffers, q_kvar: Col) -> Col:
+    """Return the part of `lost_kw` that is active power given up for q (n, t) [kvar], shape (n, t) [kW]."""
+    converting = offers.loss_share[:, None] / offers.rating_kva[:, None] * np.square(q_kvar)
+    return np.asarray(np.maximum(lost_kw(offers, q_kvar) - converting, 0.0))
+
+
 def check_priority(priority: str) -> None:
     """Refuse a priority that is none.
 

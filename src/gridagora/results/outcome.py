@@ -235,9 +235,9 @@ def given_kvarh(side: Compensation, dt_h: float) -> float:
 
 
 def reactive_cost_usd(outcome: Outcome) -> float:
-    """Resource cost of reactive power [$]: inverter losses and what is bought elsewhere; 0 where nobody asks for it."""
+    """Resource cost of reactive power [$]: of inverters, lost or given up, and bought elsewhere; 0 where nobody asks for it."""
     if outcome.reactive_market is not None:
-        return outcome.reactive_market.loss_usd
+        return outcome.reactive_market.loss_usd + outcome.reactive_market.given_up_usd
     side = outcome.reactive
     return 0.0 if side is None else side.loss_usd + side.elsewhere_usd
 

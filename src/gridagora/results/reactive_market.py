@@ -67,6 +67,8 @@ class ReactiveMarket(NamedTuple):
     )
     cases: tuple[NetworkCase, ...]  # without the market first, with it last
     ahead: AgreedAhead | None = None  # where it clears at midnight as well
+    given_up_kwh: float = 0.0  # active power of panels that gives way
+    given_up_usd: float = 0.0  # at the price homes saw
 
 
 def traded_kvarh(side: ReactiveMarket, dt_h: float) -> float:
@@ -81,5 +83,7 @@ def use_of(side: ReactiveMarket, dt_h: float) -> InverterUse:
         float(side.paid_usd.sum()),
         side.loss_kwh,
         side.loss_usd,
+        side.given_up_kwh,
+        side.given_up_usd,
         saved_usd=side.saved_usd,
     )

@@ -33,6 +33,7 @@ from gridagora.settlement.parties import Parties, Role, row_of, rows_of
 
 ITEM = "reactive energy"
 LOSS_ITEM = "inverter loss"
+GIVEN_UP_ITEM = "energy given up for reactive power"
 ELSEWHERE_ITEM = "reactive energy from elsewhere"
 
 
@@ -230,12 +231,12 @@ def join_reactive(outcome: Outcome, given: Provided) -> Outcome:
     )
 
 
-def book_losses(outcome: Outcome, cost_usd: Col, lost_kwh: Col) -> Ledger:
+def book_losses(outcome: Outcome, cost_usd: Col, lost_kwh: Col, item: str = LOSS_ITEM) -> Ledger:
     """Book what homes pay for the energy that inverters lose, and the operator for the same, (n,) each [$], [kWh]."""
     parties, active = outcome.parties, settlement_period(outcome)
     operator, wholesale = (row_of(parties, role) for role in (Role.OPERATOR, Role.WHOLESALE))
     homes, losing = rows_of(parties, Role.HOME), np.flatnonzero(cost_usd)
-    lost = book(homes[losing], operator, LOSS_ITEM, cost_usd[losing], active, lost_kwh[losing])
+    lost = book(homes[losing], operator, item, cost_usd[losing], active, lost_kwh[losing])
     passed_on = lost._replace(payer=lost.payee, payee=np.full(len(losing), wholesale))
     return join([lost, passed_on])
 
@@ -276,6 +277,15 @@ def make_inverters(
         )
     kind, home = np.nonzero((rated != 0) | (p_kw != 0).any(axis=2))
     return market.join_inverters(home, rated[kind, home], loss_share), p_kw[kind, home]
+
+
+def rows_of_panels(fitted: InverterFleet, lived: Sequence[Lived]) -> Index:
+    """Return the rows (k,) of `make_inverters` that are of panels, given the groups that `equip_homes` was."""
+    of_panels = np.array(
+        [group.about.is_generation for group in lived if group.about.has_inverter][::-1], np.bool_
+    )
+    kind, _ = np.nonzero((fitted.rated_kva != 0) | (fitted.p_kw != 0).any(axis=2))
+    return np.flatnonzero(of_panels[kind])
 
 
 def reactive_tables(

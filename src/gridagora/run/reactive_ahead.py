@@ -22,7 +22,7 @@ from gridagora.mechanisms.reactive import Inverters
 from gridagora.results.reactive_market import AgreedAhead
 from gridagora.run.day_forecast import DayForecast
 from gridagora.run.power_flow import Wiring
-from gridagora.run.reactive import equip_homes, make_inverters
+from gridagora.run.reactive import equip_homes, make_inverters, rows_of_panels
 from gridagora.run.reactive_nodal import NodalTerms, RunPower, by_home, clear_run
 from gridagora.run.state import Lived
 from gridagora.settlement.ledger import Ledger, book, join
@@ -68,6 +68,8 @@ def clear_ahead(
     rules: NetworkRules,
     day_ahead_per_kwh: Col,
     run: Product,
+    *,
+    gives_way: bool = False,
 ) -> ClearedAhead:
     """Clear reactive power of the hours that midnights know, and return it over all hours of the run: nil in others.
 
@@ -85,6 +87,8 @@ def clear_ahead(
         Wholesale prices from `LEAD_H` hours before the run on, shape (h,) [$/kWh].
     run
         The settlement period, which is the whole run.
+    gives_way
+        Whether active power of panels gives way to reactive power.
 
     Raises
     ------
@@ -96,6 +100,7 @@ def clear_ahead(
     fleet = equip_homes(lived, n, known.kind_kw, panel_ratio)
     table, p_kw = make_inverters(fleet)
     heard = known.is_heard[table.home]
+    panels = np.isin(np.arange(len(table.home)), rows_of_panels(fleet, lived))[heard]
     table = Inverters(table.home[heard], table.rating_kva[heard], table.loss_share[heard])
     if not len(table.home):
         return ClearedAhead(AgreedAhead(nothing, nothing), 0, MessageCount())
@@ -113,7 +118,10 @@ def clear_ahead(
     )
     there = wiring._replace(other_kw=wiring.other_kw[known.hour])
     try:
-        found = clear_run(there, RunPower(known.home_kw, beside.clip(min=0)), table, p_kw, terms)
+        drawn = RunPower(known.home_kw, beside.clip(min=0))
+        found = clear_run(
+            there, drawn, table, p_kw, terms, np.flatnonzero(panels) if gives_way else None
+        )
     except PartError as fault:
         raise PartError(f"the forecast of a midnight, hour by hour: {fault}") from fault
     q_kvar, price = nothing.copy(), nothing.copy()

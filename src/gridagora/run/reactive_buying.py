@@ -22,12 +22,14 @@ from gridagora.results.reactive_market import (
 from gridagora.run.network_rules import hold_network
 from gridagora.run.power_flow import Wiring
 from gridagora.run.reactive import (
+    GIVEN_UP_ITEM,
     ITEM,
     InverterPower,
     book_losses,
     equip_homes,
     equip_nobody,
     make_inverters,
+    rows_of_panels,
     with_books,
 )
 from gridagora.run.reactive_against import Panels, find_panels, show_volt_var
@@ -90,7 +92,9 @@ def buy_at_meters(
     outcome, cases = _show_without(outcome, wiring, drawn, panels, rule, terms, solve)
     if not len(table.home):
         return buy_nothing(outcome, cases)
-    found = clear_run(wiring, drawn, table, p_kw, terms)
+    gives_way = keys.reactive.priority == "reactive"
+    rows = rows_of_panels(fitted, ran.lived) if gives_way else None
+    found = clear_run(wiring, drawn, table, p_kw, terms, rows)
     seen = outcome._replace(network=solve(power_given(table, found, n)))
     if not keys.reactive.day_ahead:
         return join_nodal(seen, table, found, terms, cases)
@@ -98,7 +102,9 @@ def buy_at_meters(
         return join_nodal(_warned(seen, PLANS_NOTHING), table, found, terms, cases)
     known, prices = join_forecasts(ran.forecasts), scene.prices.day_ahead_per_kwh
     period = settlement_period(outcome)
-    ahead = clear_ahead(wiring, known, ran.lived, ratio, terms.rules, prices, period)
+    ahead = clear_ahead(
+        wiring, known, ran.lived, ratio, terms.rules, prices, period, gives_way=gives_way
+    )
     if ahead.unsettled:
         seen = _warned(seen, NOT_SETTLED.format(ahead.unsettled, len(known.hour)))
     return join_nodal(seen, table, found, terms, cases, ahead)
@@ -169,7 +175,9 @@ def join_nodal(
     n, dt_h, parties = len(outcome.bill_usd), outcome.dt_h, outcome.parties
     given = power_given(table, found, n)
     paid = by_home(table.home, -found.q_kvar * found.price_per_kvarh, n).sum(1) * dt_h
-    lost_usd = given.loss_kw @ np.maximum(terms.energy_per_kwh, 0.0) * dt_h
+    up_kw = by_home(table.home, found.given_up_kw, n)
+    own_kw, energy = given.loss_kw - up_kw, np.maximum(terms.energy_per_kwh, 0.0) * dt_h
+    lost_usd, up_usd = own_kw @ energy, up_kw @ energy
     owner = np.unique(table.home)
     price = np.zeros_like(given.q_kvar)
     price[table.home] = found.price_per_kvarh
@@ -182,19 +190,22 @@ def join_nodal(
     else:
         bought, agreed = settle_ahead(parties, ahead.agreed, given.q_kvar, price, product, dt_h)
         paid, traffic = agreed.paid_usd + agreed.deviation_usd, add_traffic(traffic, ahead.traffic)
-    lost = book_losses(outcome, lost_usd, given.loss_kw.sum(1) * dt_h)
-    booked = with_books(outcome, join([outcome.ledger, bought, lost]), traffic)
+    lost = book_losses(outcome, lost_usd, own_kw.sum(1) * dt_h)
+    given_up = book_losses(outcome, up_usd, up_kw.sum(1) * dt_h, GIVEN_UP_ITEM)
+    booked = with_books(outcome, join([outcome.ledger, bought, lost, given_up]), traffic)
     market = ReactiveMarket(
         given.q_kvar,
         price,
         paid,
         float(lost_usd.sum()),
-        float(given.loss_kw.sum() * dt_h),
+        float(own_kw.sum() * dt_h),
         float(found.saved_usd_per_h.sum() * dt_h),
         found.unsettled,
         found.declined,
         cases,
         agreed,
+        float(up_kw.sum() * dt_h),
+        float(up_usd.sum()),
     )
     if outcome.network is not None:
         band_pu = terms.rules.band_pu

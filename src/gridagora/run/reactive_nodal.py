@@ -1,8 +1,9 @@
 """The nodal market of reactive power in a run: cleared interval by interval after active power, around the exact flow.
 
-Active power is known, and has priority: an inverter offers what its rating leaves. The network operator, the party `wires`,
-buys at every meter what saves it more than it costs, in losses and in what is beyond voltage limits and ratings, and pays the
-price of that meter. Homes buy what their inverters lose at the price they saw, through the operator.
+Active power is known, and has priority unless panels give way: an inverter offers what its rating leaves. The network operator,
+the party `wires`, buys at every meter what saves it more than it costs, in losses and in what is beyond voltage limits and
+ratings, and pays the price of that meter. Homes buy what their inverters lose or give up at the price they saw, through the
+operator.
 
 Left out: one energy price, that of the substation, values the loss of every inverter, wherever it stands. The sum of small
 losses is not part of any tender of active power.
@@ -33,6 +34,7 @@ from gridagora.mechanisms.reactive import Inverters
 from gridagora.mechanisms.reactive_offers import (
     LEAST_PER_KWH,
     ReactiveOffers,
+    given_up_kw,
     lost_kw,
     make_reactive_offers,
 )
@@ -63,7 +65,8 @@ class NodalRun(NamedTuple):
 
     q_kvar: Col  # (r, t)
     price_per_kvarh: Col  # (r, t)
-    lost_kw: Col  # (r, t)
+    lost_kw: Col  # (r, t) what they give up included
+    given_up_kw: Col  # (r, t) active power that gives way
     saved_usd_per_h: Col  # (t,)
     unsettled: int
     declined: int
@@ -71,7 +74,12 @@ class NodalRun(NamedTuple):
 
 
 def clear_run(
-    wiring: Wiring, drawn: RunPower, table: Inverters, p_kw: Col, terms: NodalTerms
+    wiring: Wiring,
+    drawn: RunPower,
+    table: Inverters,
+    p_kw: Col,
+    terms: NodalTerms,
+    gives_way: Index | None = None,
 ) -> NodalRun:
     """Clear reactive power of a whole run, some intervals at a time; controls of the feeder go on from one to the next.
 
@@ -87,6 +95,8 @@ def clear_run(
         Their active power, shape (r, t) [kW].
     terms
         Prices and limits.
+    gives_way
+        Rows whose active power gives way to reactive power; left out: none.
 
     Raises
     ------
@@ -94,7 +104,7 @@ def clear_run(
         An interval without a power flow, or an active power beyond the rating of its inverter.
     """
     meter, at_meter = np.unique(wiring.home_meter[table.home], return_inverse=True)
-    offers = make_reactive_offers(table, at_meter, p_kw)
+    offers = make_reactive_offers(table, at_meter, p_kw, gives_way)
     parts = list[ClearedBlock]()
     before: ControlState | None = None
     site: Site | None = None
@@ -117,6 +127,7 @@ def clear_run(
         q,
         price,
         lost_kw(offers, q),
+        given_up_kw(offers, q),
         np.concatenate([part.saved_usd_per_h for part in parts]),
         sum(int((~part.is_settled).sum()) for part in parts),
         sum(int(part.is_declined.sum()) for part in parts),

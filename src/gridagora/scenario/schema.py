@@ -629,6 +629,11 @@ class ReactiveKeys(Table):
         description="what the market at every meter is shown against: inverters at unity power factor alone, or also panels that "
         "follow volt-var by the curve of `[inverters]`, on the same active power",
     )
+    priority: Literal["active", "reactive"] = Field(
+        "active",
+        description="what panels offer at their meters: what their active power leaves of the rating, or all of their "
+        "capability, at the price of the energy that they give up for it",
+    )
     day_ahead: bool = Field(
         False,
         description="whether the market at every meter also clears at midnight, hour by hour, on what is forecast then; what is "

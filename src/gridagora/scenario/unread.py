@@ -170,6 +170,12 @@ def _without_a_use(
             "a word only beside market = 'nodal' in [reactive]",
         ),
         (
+            ("reactive", "priority"),
+            vars(tables["reactive"])["market"] != "nodal",
+            "no market at every meter",
+            "a word only beside market = 'nodal' in [reactive]",
+        ),
+        (
             ("reactive", "day_ahead"),
             vars(tables["reactive"])["market"] != "nodal",
             "no market at every meter",
