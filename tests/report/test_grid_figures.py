@@ -1,13 +1,15 @@
 """The figures of the grid show the numbers of the tables, and are absent where a run has none."""
 
+import html
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gridagora.report import page
 from gridagora.report.control_figures import control_counts, control_table, controls
-from gridagora.report.loss_figures import losses
+from gridagora.report.loss_figures import losses, uncharged_losses
 from gridagora.report.nodal_figures import CENTS, ROWS, nodal_prices, nodal_table, price_strip
 from gridagora.report.panel import alternative
 from gridagora.report.style import label
@@ -116,6 +118,39 @@ def test_losses_are_paid_by_those_who_are_charged_and_the_wires_pay_the_rest(sma
         assert sum(each[label(name)] for each in paid.values()) == pytest.approx(cost)
         assert paid["Homes"][label(name)] == pytest.approx(0.0 if name == "flat" else 12 * 0.03)
         assert paid["Other customers"][label(name)] == pytest.approx(0.1 * (name != "flat"))
+
+
+def with_ledger(result, rows):
+    ledger = pd.DataFrame(rows, columns=["architecture", "payer", "payee", "item", "amount_uusd"])
+    return replace(result, tables=result.tables | {"ledger": ledger})
+
+
+def test_what_fees_leave_with_the_wires_pays_losses(small):
+    """A home pays 3 ct and gets 1 ct back; another is paid 1 ct: 1 ct is left."""
+    fees = with_ledger(
+        small,
+        [
+            ("rtp", "home_0000", "wires", "network fee", 30_000),
+            ("rtp", "wires", "home_0001", "network fee", 10_000),
+            ("rtp", "wires", "home_0000", "network fee return", 10_000),
+            ("rtp", "home_0000", "retailer", "energy", 99_000_000),
+        ],
+    )
+    paid = {trace.name: dict(zip(trace.x, trace.y, strict=True)) for trace in losses(fees).data}
+    assert paid["Homes"][label("rtp")] == pytest.approx(0.01)
+    assert paid["Homes"][label("tou")] == 0.0
+
+
+def test_a_report_says_under_which_designs_nobody_is_charged(small):
+    assert uncharged_losses(small).startswith(
+        "Nobody is charged for what the network loses under Flat rate, up to 850 kWh"
+    )
+    assert uncharged_losses(small) in html.unescape(page.html(small)).replace("\u00a0", " ")
+    nobody = uncharged_losses(with_ledger(small, [("rtp", "a", "b", "energy", 1)]))
+    assert "Nobody is charged for what the network loses, up to 1,014 kWh in a design" in nobody
+    charged = [(name, "home_0000", "wires", "loss charge", 40_000) for name in DESIGNS]
+    assert uncharged_losses(with_ledger(small, charged)) == ""
+    assert uncharged_losses(without(small, "ledger")) == ""
 
 
 def test_a_run_without_such_numbers_has_no_place_for_them(small):

@@ -8,12 +8,7 @@ import pandas as pd
 import pytest
 
 from gridagora.report import page
-from gridagora.report.network_costs import (
-    HEADING,
-    network_costs,
-    network_variants,
-    uncharged_losses,
-)
+from gridagora.report.network_costs import HEADING, network_costs, network_variants
 
 SCENARIO = """
 [market.layered]
@@ -80,8 +75,14 @@ def test_without_variants_there_is_no_table(result):
     assert HEADING not in network_costs(result)
 
 
-def test_a_report_says_that_nobody_is_charged_for_losses_unless_somebody_is(variants):
-    assert not uncharged_losses(variants)
-    free = SCENARIO + '[network]\nlosses = "none"\n'
-    told = uncharged_losses(replace(variants, scenario_text=free))
-    assert "Nobody is charged for what the network loses, up to 41 kWh" in told
+def test_the_scenario_as_it_ran_goes_before_its_text(variants):
+    """A key that was set on the command line, or in code, need not stand in the text."""
+    entries = {
+        name: entry | {"network": "envelope" if name == "rtp with limits" else "none"}
+        for name, entry in variants.summary["architectures"].items()
+    }
+    ran = replace(
+        variants, summary={**variants.summary, "architectures": entries}, scenario_text=""
+    )
+    held = {each.design: each.network for each in network_variants(ran)}
+    assert held == {"rtp": "none", "rtp with fees": "none", "rtp with limits": "envelope"}

@@ -8,6 +8,7 @@ from gridagora.report.facts import ComparisonView, baseline, bound_usd, frame, o
 from gridagora.report.findings import Digest, digests, join, leader, plain
 from gridagora.report.gains import usd
 from gridagora.report.loading_figures import unrated_words
+from gridagora.report.loss_figures import uncharged_losses
 from gridagora.report.place_figures import LISTED, spoken, with_own_price
 from gridagora.report.rows import rows_of
 from gridagora.report.style import cost_label, number
@@ -88,8 +89,8 @@ GUIDES = {
         "The distance is the impedance of the way."
     ),
     "losses": (
-        "Losses at the wholesale price of their time. Customers pay what [network] losses in the scenario lays on them, "
-        "less what is returned; the wires pay the rest."
+        "Losses at the wholesale price of their time. Customers pay what [network] losses in the scenario lays on them, and what "
+        "network fees leave with the wires, less what is returned; the wires pay the rest."
     ),
     "controls": (
         "Each step is a movement. A regulator counts taps from its middle, a capacitor bank the steps that are on."
@@ -211,6 +212,7 @@ def _extra_margins(result: ComparisonView, held: dict[str, Digest]) -> str:
 
 _EXTRA = {
     "loading_over_time": lambda result, _: unrated_words(result),
+    "losses": lambda result, _: uncharged_losses(result),
     "bills": _extra_margins,
     "places": _extra_places,
     "load": _extra_load,

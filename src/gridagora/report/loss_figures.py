@@ -1,12 +1,20 @@
 """What the losses of the network cost under each design, and who pays for them."""
 
+from html import unescape
+
 import numpy as np
 import plotly.graph_objects as go
 
-from gridagora.report.facts import ComparisonView, frame, of, present, step_s
-from gridagora.report.style import calm, figure, label
+from gridagora.report.facts import ComparisonView, designs, frame, metric_value, of, present, step_s
+from gridagora.report.style import calm, figure, label, number
 
-CHARGES = ("loss charge", "loss surplus")
+CHARGES = (
+    "loss charge",
+    "loss surplus",
+    "network fee",
+    "network fee return",
+)  # what is left of fees pays losses
+LEAST_KWH = 0.5  # losses of less are nobody's concern
 WIRES, OTHERS = "wires", "other customers"
 UUSD_PER_USD = 1e6
 HOUR_S = 3600.0
@@ -49,6 +57,25 @@ def losses(result: ComparisonView) -> go.Figure | None:
         return None
     fig.update_layout(xaxis={"type": "category"}, yaxis={"title": "Cost of losses [$]"})
     return calm(fig)
+
+
+def uncharged_losses(result: ComparisonView) -> str:
+    """Return under which designs nobody is charged for losses, in a sentence; '' where all charge them, or none are known."""
+    if frame(result, "ledger", "item") is None:
+        return ""
+    lost = {name: metric_value(result, name, "P3") for name in designs(result)}
+    lost = {name: kwh for name, kwh in lost.items() if kwh > LEAST_KWH}
+    free = [name for name in lost if np.abs(_paid_usd(result, name)).max() < SEEN_USD]
+    if not free:
+        return ""
+    told = f"up to {number(max(lost[name] for name in free), 0)} kWh"
+    if len(free) < len(lost):
+        names = ", ".join(unescape(label(name)) for name in free)
+        return f"Nobody is charged for what the network loses under {names}, {told}: no bill holds it, welfare does."
+    return (
+        f"Nobody is charged for what the network loses, {told} in a design: no bill holds it, welfare does. "
+        'Set losses = "averaged" or "marginal" under [network] to charge it.'
+    )
 
 
 def _paid_usd(result: ComparisonView, name: str) -> tuple[float, float]:

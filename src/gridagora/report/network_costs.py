@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from gridagora.report.facts import ComparisonView, designs, frame, metric_value, of, scenario
 from gridagora.report.scroll_table import scroll_table
 from gridagora.report.style import decimals, label, number
@@ -19,7 +17,6 @@ WORDS: Mapping[str, str] = {
     "fee": "nodal fees",
     "limits": "limits in the clearing",
 }
-LEAST_KWH = 0.5  # losses of less are nobody's concern
 
 
 class NetworkVariant(NamedTuple):
@@ -64,12 +61,10 @@ def network_variants(result: ComparisonView) -> list[NetworkVariant]:
 
 
 def network_costs(result: ComparisonView) -> str:
-    """Return the table of variants in HTML, and who pays for losses where nobody does; '' where there is neither."""
-    told = uncharged_losses(result)
-    lead = f'<p class="lead">{escape(told)}</p>' if told else ""
+    """Return the table of variants in HTML; '' where no market is run with several."""
     rows = network_variants(result)
     if not rows:
-        return lead
+        return ""
     places = {key: decimals([getattr(row, key) for row in rows]) for key, _ in COLUMNS}
     head = '<th scope="col">Design</th><th scope="col">Kept by</th>' + "".join(
         f'<th scope="col" class="n">{escape(text)}</th>' for _, text in COLUMNS
@@ -80,22 +75,7 @@ def network_costs(result: ComparisonView) -> str:
         "others do; fees and prices move what homes do, and keep what homes answer."
     )
     table = scroll_table(HEADING, head, body)
-    return f'{lead}<h3>{HEADING}</h3><p class="lead">{escape(said)}</p>{table}'
-
-
-def uncharged_losses(result: ComparisonView) -> str:
-    """Return that nobody is charged for losses, in a sentence; '' where somebody is, or none are known."""
-    lost = [metric_value(result, name, "P3") for name in designs(result)]
-    if not any(value > LEAST_KWH for value in lost):
-        return ""
-    keys = scenario(result).get("network", {})
-    if not isinstance(keys, Mapping) or keys.get("losses") != NOTHING:
-        return ""
-    most = max(value for value in lost if np.isfinite(value))
-    return (
-        f"Nobody is charged for what the network loses, up to {number(most, 0)} kWh in a design: no bill holds it, welfare does. "
-        'Set losses = "averaged" or "marginal" under [network] to charge it.'
-    )
+    return f'<h3>{HEADING}</h3><p class="lead">{escape(said)}</p>{table}'
 
 
 def _market(result: ComparisonView, design: str) -> str:
@@ -103,7 +83,10 @@ def _market(result: ComparisonView, design: str) -> str:
 
 
 def _network(result: ComparisonView, design: str, market: str) -> str:
-    """Return the word of the key `network` of a design: its own, that of its market, or none."""
+    """Return the word of the key `network` of a design as it ran; of a result that does not say so, as its scenario has it."""
+    entry = result.summary.get("architectures", {}).get(design, {})
+    if "network" in entry:
+        return str(entry["network"])
     keys = scenario(result)
     own = [each for each in _tables(keys.get("design")) if each.get("name") == design]
     shared = keys.get("market", {})

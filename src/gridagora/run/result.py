@@ -108,7 +108,10 @@ def gather(
         for name, outcome in outcomes.items()
     }
     architectures = {
-        name: {"market": scene.scenario.market_of(name)}
+        name: {
+            "market": scene.scenario.market_of(name),
+            "network": str(getattr(scene.market(name), "network", "none")),
+        }
         | _entry(
             outcome, flat, values[name], top, study, is_tariff=scene.market(name).rules.is_tariff
         )
