@@ -150,6 +150,15 @@ def test_a_report_says_under_which_designs_nobody_is_charged(small):
     assert "Nobody is charged for what the network loses, up to 1,014 kWh in a design" in nobody
     charged = [(name, "home_0000", "wires", "loss charge", 40_000) for name in DESIGNS]
     assert uncharged_losses(with_ledger(small, charged)) == ""
+
+
+def test_who_pays_is_named_where_it_is_one_party_alone(small):
+    nobody = losses(with_ledger(small, [("rtp", "a", "b", "energy", 1)]))
+    assert [trace.name for trace in nobody.data] == ["The wires themselves"]
+    assert nobody.layout.showlegend
+
+
+def test_losses_of_a_result_without_a_ledger_say_nothing_of_charges(small):
     assert uncharged_losses(without(small, "ledger")) == ""
 
 

@@ -55,7 +55,10 @@ def losses(result: ComparisonView) -> go.Figure | None:
         )
     if not fig.data:
         return None
-    fig.update_layout(xaxis={"type": "category"}, yaxis={"title": "Cost of losses [$]"})
+    # one payer alone is named, too: a figure of one series has no legend by itself
+    fig.update_layout(
+        xaxis={"type": "category"}, yaxis={"title": "Cost of losses [$]"}, showlegend=True
+    )
     return calm(fig)
 
 
