@@ -73,8 +73,8 @@ def find_fed(elements: Elements, buses: Iterable[str]) -> Fed:
     _, part = connected_components(graph, directed=False)
     live = {part[row[node]] for each in elements.sources for node in nodes_of(each)}
     nodes = tuple(node for node, of in zip(order, part, strict=True) if of in live)
-    known = {bus for bus, _ in nodes}
-    cut = tuple(node for node in order if node[0] in known and node not in set(nodes))
+    known, kept = {bus for bus, _ in nodes}, set(nodes)
+    cut = tuple(node for node in order if node[0] in known and node not in kept)
     return Fed(nodes, tuple(bus for bus in dict.fromkeys(buses) if bus not in known), cut)
 
 
