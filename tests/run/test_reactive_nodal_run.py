@@ -23,6 +23,7 @@ from gridagora.run.reactive import InverterFleet, equip_homes, make_inverters
 from gridagora.run.reactive_nodal import NodalTerms, RunPower, clear_run
 from gridagora.run.simulate import simulate
 from gridagora.scenario import describe, read
+from gridagora.scenario.network_keys import NetworkKeys
 from gridagora.scenario.schema import ReactiveKeys
 from gridagora.settlement import ledger as books
 from gridagora.settlement.parties import Role, row_of
@@ -35,8 +36,13 @@ ASKS, SILENT = Layered(), Layered(reactive=False)
 
 
 def with_nodal(scene):
-    keys = ReactiveKeys(market="nodal")
-    return replace(scene, scenario=scene.scenario.model_copy(update={"reactive": keys}))
+    return with_wires(scene, reactive=ReactiveKeys(market="nodal"))
+
+
+def with_wires(scene, **keys):
+    """Return a scene whose wires bear what the network loses, with other tables of its scenario."""
+    more = {"network": NetworkKeys(losses="none"), **keys}
+    return replace(scene, scenario=scene.scenario.model_copy(update=more))
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +62,7 @@ def grid(scene):
 
 @pytest.fixture(scope="module")
 def plain(scene, grid, ran, bare):
-    return runs.add_power_flow(scene, grid, ASKS, ran, bare)
+    return runs.add_power_flow(with_wires(scene), grid, ASKS, ran, bare)
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from gridagora.run import compare as runs
 from gridagora.run.evaluate import evaluate
 from gridagora.run.simulate import simulate
 from gridagora.scenario import build, describe, read
+from gridagora.scenario.network_keys import NetworkKeys
 from gridagora.scenario.schema import ReactiveKeys
 from gridagora.settlement import ledger as books
 
@@ -31,7 +32,13 @@ ROWS = {"P4h", "P4p", "P4x"}
 
 def with_factor(scene, power_factor=AGREED, cap_per_kvarh=CAP):
     keys = ReactiveKeys(power_factor=power_factor, cap_per_kvarh=cap_per_kvarh)
-    return replace(scene, scenario=scene.scenario.model_copy(update={"reactive": keys}))
+    return with_wires(scene, reactive=keys)
+
+
+def with_wires(scene, **keys):
+    """Return a scene whose wires bear what the network loses, with other tables of its scenario."""
+    more = {"network": NetworkKeys(losses="none"), **keys}
+    return replace(scene, scenario=scene.scenario.model_copy(update=more))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +68,8 @@ def silent(scene, factors, ran, bare):
 
 def test_nothing_changes_where_no_power_factor_is_agreed(scene, factors, ran, bare):
     plain, able = (
-        runs.add_power_flow(scene, factors, market, ran, bare) for market in (SILENT, ASKS)
+        runs.add_power_flow(with_wires(scene), factors, market, ran, bare)
+        for market in (SILENT, ASKS)
     )
     assert plain.reactive is able.reactive is None
     for outcome in (plain, able):
