@@ -29,7 +29,7 @@ def test_summary_has_the_promised_shape(found):
     summary = found[0].summary
     assert list(summary["architectures"]) == ["flat", "rtp"]
     for entry in summary["architectures"].values():
-        assert set(entry) == {"market", "metrics", "certificates", "warnings", "wall_s"}
+        assert set(entry) == {"market", "network", "metrics", "certificates", "warnings", "wall_s"}
         assert all(
             {"value", "unit", "direction"} <= set(metric) for metric in entry["metrics"].values()
         )
