@@ -121,7 +121,7 @@ DEFAULTS = {
         "rounds_day_ahead": 20,
         "gap": 1e-4,
         "network": "none",
-        "network_plans": 4,
+        "network_plans": 8,
         "strategy": "look_ahead",
     },
     "layered": {

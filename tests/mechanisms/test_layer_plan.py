@@ -3,25 +3,18 @@
 import numpy as np
 import pytest
 
-from gridagora.core.place import Level, places
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.session import PricePath
 from gridagora.kernels.coordination.bundle_master import SupplyCost
 from gridagora.mechanisms.layer_plan import (
     add_row_prices,
+    keep_cleared,
     learn_row_prices,
-    mark_homes,
     remember_rows,
-    stack_network,
-    sum_down,
 )
+from gridagora.mechanisms.layer_search import stack_network
 from gridagora.mechanisms.network_limits import RowPath, RowTable
 
-TREE = places(
-    ["a", "b", "zone", "feeder"],
-    [Level.TRANSFORMER] * 2 + [Level.ZONE, Level.FEEDER],
-    [2, 3, 3, -1],
-)
 HOUR = 3600
 STEP = 0.005
 
@@ -36,20 +29,6 @@ def table(by_kw, high=10.0, low=-10.0, over=0.5, unit=2.0, hours=2):
     names = tuple(f"row {at}" for at in range(k))
     fixed = np.zeros((k, hours))
     return RowTable(names, np.array(by_kw), fixed, *ends, np.full(k, over), np.full(k, unit))
-
-
-def test_homes_below_chosen_places_are_marked():
-    found = mark_homes(TREE, np.array([0, 0, 1]), np.array([0, 2, 3]))
-    assert found.tolist() == [[1, 1, 0], [1, 1, 0], [1, 1, 1]]
-
-
-def test_premiums_are_summed_down_to_each_place():
-    assert sum_down(TREE, np.array([[1.0], [2], [10], [100]]))[:, 0].tolist() == [
-        111,
-        102,
-        110,
-        100,
-    ]
 
 
 def test_a_price_rises_by_what_an_average_home_is_too_much_and_falls_back_to_nil():
@@ -93,6 +72,16 @@ def test_homes_pay_their_part_of_prices_that_are_remembered_for_the_hour():
     assert not add_row_prices(None, product(), 2, 2).any()
     strange = memory._replace(name=("another",))
     assert not add_row_prices(strange, product(), 2, 2).any()
+
+
+def test_what_an_interval_cleared_is_kept_beside_what_a_plan_taught():
+    cleared = RowPath(0, HOUR, ("row 0",), np.ones((1, 1)))
+    premium = PricePath(0, np.zeros((4, 2)))
+    fresh = keep_cleared(premium, cleared, 2)
+    assert fresh.cleared is cleared and not add_row_prices(fresh, product(), 2, 2).any()
+    known = remember_rows(premium, cleared, table([[1.0, -0.5]]))
+    assert keep_cleared(known, cleared, 2) == known._replace(cleared=cleared)
+    assert keep_cleared(None, cleared, 2) is None
 
 
 def test_rows_stand_behind_a_supply_of_any_length():

@@ -6,13 +6,14 @@ import pytest
 from gridagora.core.encoding import message_bytes
 from gridagora.core.limits import NOWHERE, Coefficients, LimitKind, Limits
 from gridagora.core.network_operator import NetworkState
-from gridagora.core.place import Level, places
+from gridagora.core.place import Level, lift_kw, places
+from gridagora.mechanisms.layer_plan import table_rows
 from gridagora.mechanisms.layer_rows import (
-    DOWN,
+    LOADS,
+    PRICES,
     SPARED_SHARE,
-    UP,
     count_crossing,
-    face_rows,
+    find_owners,
     read_coefficients,
 )
 
@@ -43,44 +44,36 @@ def told(dense, low=0.95, high=1.05, over=200.0, fixed=1.0):
     return NetworkState(limits, nothing, nothing, np.zeros(1), None, np.arange(n), np.array(dense))
 
 
-def face(dense, p_kw=(0.0, 0.0, 0.0, 0.0), reserve=0.0, **more):
-    return face_rows(told(np.array(dense, float), **more), TREE, PLACE, np.array(p_kw), reserve)
+def read(dense, p_kw=(0.0, 0.0, 0.0, 0.0), **more):
+    return table_rows(told(np.array(dense, float), **more), np.array(p_kw)[:, None])
+
+
+def owners(found):
+    moved = lift_kw(TREE, PLACE, (found.by_kw != 0).T.astype(np.float64)).T
+    return find_owners(TREE, moved), moved
 
 
 def test_a_row_belongs_to_the_lowest_place_that_holds_what_it_can_steer():
-    rows = [[-2.0, -1, 0, 0], [0, 0, -1, 0], [-1, 0, -1, 0], [0, -1, 0, -1]]
-    found = face(rows, low=-np.inf)
-    assert found.owner.tolist() == [A, B, ZONE, ROOT]
-    assert found.moved[2].tolist() == [1, 1, 0, 2, 2]
+    owner, moved = owners(read([[-2.0, -1, 0, 0], [0, 0, -1, 0], [-1, 0, -1, 0], [0, -1, 0, -1]]))
+    assert owner.tolist() == [A, B, ZONE, ROOT]
+    assert moved[2].tolist() == [1, 1, 0, 2, 2]
 
 
 def test_a_row_counts_in_kw_of_the_home_that_moves_it_most_and_costs_so_much():
-    found = face([[-0.002, -0.001, 0, 0]], fixed=1.04)
-    assert found.side.tolist() == [1, -1]
-    np.testing.assert_allclose(found.rows.by_kw, [[-1, -0.5, 0, 0], [1, 0.5, 0, 0]])
-    np.testing.assert_allclose(found.rows.room_kw, [5.0, 45.0])
-    np.testing.assert_allclose(found.rows.over_per_kwh, 0.4)
-
-
-def test_a_reserve_moves_both_ends_of_a_band_to_its_middle_and_a_rating_to_nothing():
-    band = face([[-0.002, 0, 0, 0]], reserve=0.1, fixed=1.0)
-    np.testing.assert_allclose(band.rows.room_kw, [22.5, 22.5])
-    rating = face([[1.0, 0, 0, 0]], reserve=0.1, low=-np.inf, high=25.0, fixed=0.0)
-    np.testing.assert_allclose(rating.rows.room_kw, [22.5])
+    found = read([[-0.002, -0.001, 0, 0]], fixed=1.04)
+    np.testing.assert_allclose(found.by_kw, [[-1, -0.5, 0, 0]])
+    np.testing.assert_allclose(found.high_kw - found.base_kw, 5.0)
+    np.testing.assert_allclose(found.low_kw - found.base_kw, -45.0)
+    np.testing.assert_allclose(found.over_per_kwh, 0.4)
 
 
 def test_who_moves_a_row_least_is_left_out_and_stands_in_it_as_it_is():
     small = 0.9 * SPARED_SHARE
-    found = face([[1.0, small, 0, 0]], p_kw=(3.0, 2.0, 0, 0), low=-np.inf, high=10.0, fixed=0.0)
-    assert found.rows.by_kw.tolist() == [[1.0, 0, 0, 0]]
-    assert found.rows.room_kw == pytest.approx([10.0 - 2.0 * small])
-    crowd = face([[1.0, 0.4, 0.4, 0.4]], low=-np.inf)
-    assert (crowd.rows.by_kw != 0).all()
-
-
-def test_a_row_that_nobody_moves_or_pays_for_is_no_row():
-    assert not len(face([[0.0, 0, 0, 0]]).owner)
-    assert not len(face([[1.0, 0, 0, 0]], over=0.0).owner)
+    found = read([[1.0, small, 0, 0]], p_kw=(3.0, 2.0, 0, 0), low=-np.inf, high=10.0, fixed=0.0)
+    assert found.by_kw.tolist() == [[1.0, 0, 0, 0]]
+    assert found.base_kw == pytest.approx(2.0 * small)
+    crowd = read([[1.0, 0.4, 0.4, 0.4]], low=-np.inf)
+    assert (crowd.by_kw != 0).all()
 
 
 def test_coefficients_are_read_wherever_they_stand():
@@ -90,17 +83,18 @@ def test_coefficients_are_read_wherever_they_stand():
     assert read_coefficients(limits._replace(a=sparse), 4).tolist() == expected
 
 
-def crossing(found):
-    return count_crossing(TREE, found.owner, found.moved)
+def crossing(dense, steps=1):
+    owner, moved = owners(read(dense, low=-np.inf))
+    return count_crossing(TREE, owner, moved, steps)
 
 
 def test_only_places_below_the_one_that_owns_a_row_say_and_hear_of_it():
     """A row of the feeder passes at both transformers and the zone between; rows of a transformer pass nowhere."""
-    own = crossing(face([[-2.0, -1, 0, 0], [0, 0, -1, 0]], low=-np.inf))
+    own = crossing([[-2.0, -1, 0, 0], [0, 0, -1, 0]])
     assert (own.messages, own.bytes, own.disclosed) == (0, 0, 0)
-    shared = crossing(face([[-1.0, 0, 0, -1]], low=-np.inf))
+    shared = crossing([[-1.0, 0, 0, -1]])
     assert shared.messages == 2 * 3  # a, c and the zone
-    assert shared.bytes == 3 * (message_bytes(UP, 1) + message_bytes(DOWN, 1))
-    zone = crossing(face([[-1.0, 0, -1, 0]] * 2, low=-np.inf))
+    assert shared.bytes == 3 * (message_bytes(LOADS, 1) + message_bytes(PRICES, 1))
+    zone = crossing([[-1.0, 0, -1, 0]] * 2, steps=24)
     assert zone.messages == 2 * 2
-    assert zone.bytes == 2 * (message_bytes(UP, 2) + message_bytes(DOWN, 2))
+    assert zone.bytes == 2 * (message_bytes(LOADS, 48) + message_bytes(PRICES, 48))

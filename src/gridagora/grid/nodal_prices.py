@@ -12,7 +12,6 @@ import numpy as np
 from gridagora.core.components import Phasors
 from gridagora.core.errors import PartError
 from gridagora.core.flow import Flow
-from gridagora.core.limits import LimitKind
 from gridagora.core.network_operator import NetworkRules
 from gridagora.core.nodal_prices import NodalPrices, PriceParts, RowDuals, SourcePrices
 from gridagora.core.tables import Col, Flag, Index
@@ -52,11 +51,8 @@ def nodal_prices(
     if duals is None:
         congestion = voltage = _nothing(both, at)
     else:
-        limited = network.limited
-        dual = _place_duals(limited, duals)
-        is_voltage = limited.kind == LimitKind.VOLTAGE
-        congestion = _solve(network, at, limited_right(limited, v, np.where(is_voltage, 0.0, dual)))
-        voltage = _solve(network, at, limited_right(limited, v, np.where(is_voltage, dual, 0.0)))
+        rights = limited_rights(network.limited, v, _place_duals(network.limited, duals))
+        congestion, voltage = (_solve(network, at, right) for right in rights)
 
     def parts(side: int, energy: Col) -> PriceParts:
         whole = both.by[side]
@@ -79,25 +75,29 @@ def soft_duals(limited: LimitedQuantities, at: Flow, rules: NetworkRules) -> Row
     return RowDuals(tuple(limited.name[row] for row in some), dual[:, some])
 
 
-def limited_right(limited: LimitedQuantities, v: Phasors, dual: Col) -> Phasors:
-    """Return how duals (t, k) [$/h] of a unit times magnitudes move with node voltages (t, m) [V], shape (t, m) [$/h/V].
+def limited_rights(limited: LimitedQuantities, v: Phasors, dual: Col) -> tuple[Phasors, Phasors]:
+    """Return how duals (t, k) [$/h] of a unit times magnitudes move with node voltages (t, m) [V], shape (t, m) [$/h/V] each.
 
-    A magnitude that is zero has a kink there and is taken as not moving.
+    First those of currents and loadings, then those of voltages. A magnitude that is zero has a kink and is taken as not moving.
     """
-    right, a, c = np.zeros_like(v), len(limited.node), len(limited.line_node)
+    of_flow, of_voltage = np.zeros_like(v), np.zeros_like(v)
+    a, c = len(limited.node), len(limited.line_node)
     if not dual.any():
-        return right
+        return of_flow, of_voltage
     value = phasors_of(limited, v).value
     size = np.abs(value)
     turn = dual * np.divide(np.conj(value), size, out=np.zeros_like(value), where=size > 0)
-    right[:, limited.node] = turn[:, :a] / limited.base_v
-    right += np.asarray(limited.current.T @ turn[:, a : a + c].T, np.complex128).T
+    of_voltage[:, limited.node] = turn[:, :a] / limited.base_v
+    if not turn[:, a:].any():
+        return of_flow, of_voltage
+    of_flow += np.asarray(limited.current.T @ turn[:, a : a + c].T, np.complex128).T
     # |S| moves by Re(conj(S) / |S| dS), and S = sum of v conj(i) by both of its factors
     own: Phasors = np.asarray(limited.unit.T @ turn[:, a + c :].T, np.complex128).T / VA_PER_KVA
     into: Phasors = np.asarray(limited.into @ v.T).T
-    right += np.asarray(limited.into.T @ np.conj(own * v[:, limited.unit_node]).T, np.complex128).T
-    np.add.at(right.T, limited.unit_node, (own * np.conj(into)).T)
-    return right
+    moved = np.conj(own * v[:, limited.unit_node]).T
+    of_flow += np.asarray(limited.into.T @ moved, np.complex128).T
+    np.add.at(of_flow.T, limited.unit_node, (own * np.conj(into)).T)
+    return of_flow, of_voltage
 
 
 def _place_duals(limited: LimitedQuantities, duals: RowDuals) -> Col:

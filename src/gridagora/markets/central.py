@@ -42,7 +42,7 @@ from gridagora.kernels.coordination.bundle_master import SupplyCost
 from gridagora.kernels.coordination.dual import Answer, Coordination, coordinate, recover
 from gridagora.kernels.curves.curve import Curves, clear, power_at
 from gridagora.kernels.stores.value import best_response
-from gridagora.mechanisms.network_interval import IntervalTerms, clear_with_rows
+from gridagora.mechanisms.network_interval import AGREED_SHARE, IntervalTerms, clear_with_rows
 from gridagora.mechanisms.network_limits import (
     NETWORKS,
     LimitTerms,
@@ -129,7 +129,7 @@ class Central:
     # "none" or "limits"
     network: str = "none"
     network_plans: int = (
-        4  # plans around an exact flow of the feeder, at most, for an hour or interval
+        8  # plans around an exact flow of the feeder, at most, for an hour or interval
     )
 
     @property
@@ -335,7 +335,7 @@ class Central:
                 power, at_home = fit.plan.p_kw, fit.plan.found.home_per_kwh
             if at_home is not None and fit.state is not None:
                 price = at_home[fit.state.home]
-                spent = fit.gap_share > self.limit_terms().agreed_share
+                spent = fit.gap_share > AGREED_SHARE
                 status = np.full(n, SPENT if spent else FILLED)
             if isinstance(state, Remembered):
                 state = state._replace(cleared=fit.plan.rows)
@@ -371,7 +371,8 @@ class Central:
             outlook = Outlook(found.price_per_kwh[:1], at_home, found.answers, 0.0)
             return NetworkPlan(found.p_kw[:, None], at_rows, outlook)
 
-        return (yield from follow_network(product, first, replan, self.limit_terms()))
+        terms = self.limit_terms()._replace(agreed_share=AGREED_SHARE)
+        return (yield from follow_network(product, first, replan, terms))
 
     def limit_terms(self) -> LimitTerms:
         """Return how the operator follows the network."""

@@ -13,7 +13,15 @@ import numpy as np
 
 from gridagora.core.encoding import message_bytes
 from gridagora.core.errors import InputError, Problem, nearest
-from gridagora.core.exchange import Plans, Proposals, Status, Transactions, quote, tender
+from gridagora.core.exchange import (
+    Plans,
+    Proposals,
+    Quotes,
+    Status,
+    Transactions,
+    quote,
+    tender,
+)
 from gridagora.core.limits import Bounds, bounds_of, keep_reserve
 from gridagora.core.network_operator import NetworkCheck, NetworkState
 from gridagora.core.place import lift_kw
@@ -55,41 +63,62 @@ from gridagora.mechanisms.layer_bundle import (
 )
 from gridagora.mechanisms.layer_plan import (
     NetworkMemory,
-    RowSearch,
     add_row_prices,
+    keep_cleared,
     learn_row_prices,
-    mark_homes,
     remember_rows,
-    search_rows,
-    stack_network,
-    sum_down,
     table_rows,
 )
-from gridagora.mechanisms.layer_rows import (
-    NEAR_SHARE,
-    NETWORKS,
-    NetworkCleared,
-    clear_network,
+from gridagora.mechanisms.layer_rows import NEAR_SHARE, NETWORKS
+from gridagora.mechanisms.layer_search import (
+    Ask,
+    RowSearch,
+    group_branches,
+    search_rows,
+    sum_down,
+    take_premiums,
 )
 from gridagora.mechanisms.layers import clear_space
+from gridagora.mechanisms.network_interval import (
+    AGREED_SHARE,
+    answer_on_curves,
+    find_worth,
+    keep_heaviest,
+)
 from gridagora.mechanisms.network_limits import (
     LimitTerms,
+    NetworkFit,
     NetworkPlan,
     RowTable,
     begin_rows,
     follow_network,
     keep_rows_reserve,
     no_rows,
-    read_rows,
 )
 from gridagora.mechanisms.row_choice import plan_with_few
-from gridagora.mechanisms.row_prices import lay_out
 
 FILLED, SPENT = int(Status.FILLED), int(Status.ROUNDS_SPENT)
 DAY_H = 24
 RUN_H = 366 * DAY_H  # a long-term product holds to the end of the run
 LayeredState = PricePath | NetworkMemory | None
 Ahead = NetworkPlan[tuple[HourPlan[LayeredState], PricePath, tuple[Answer, ...]]]
+REBASES = 8  # exact flows of an interval, at most
+ROUNDS = 40  # prices that are tried around one of them, at most
+GAP_SHARE = (
+    1e-5  # distance of awards to the best at which they end earlier, of what these are worth
+)
+
+
+class Cleared(NamedTuple):
+    """Prices of an interval at m places and n homes, and the answers from which the next search begins."""
+
+    premium_per_kwh: Col  # (m, 1)
+    answers: tuple[Answer, ...]
+    place_per_kwh: Col  # (m,)
+    home_per_kwh: Col  # (n, 1)
+
+
+Awarded = NetworkPlan[Cleared]
 
 
 class RoundShares(NamedTuple):
@@ -210,70 +239,61 @@ class Layered:
         p_kw, premium = plan.p_kw, plan.state
         if p_kw is None or not isinstance(premium, PricePath):
             _refuse("plans")
-        before = no_rows(opening.product, p_kw.shape[1]) if memory is None else memory.rows
-        first: Ahead = NetworkPlan(p_kw, before, (plan, premium, ()))
-        terms = LimitTerms(reserve_share=self.reserve_share)
+        nothing = no_rows(opening.product, p_kw.shape[1])
+        before, cleared = (nothing, None) if memory is None else (memory.rows, memory.cleared)
         if opening.binds:
+            first: Ahead = NetworkPlan(p_kw, before, (plan, premium, ()))
+            terms = LimitTerms(reserve_share=self.reserve_share)
 
             def replan(told: NetworkState, last: Ahead) -> Generator[Any, Any, Ahead]:
                 table = table_rows(told, last.p_kw)
                 return plan_with_few(table, last, partial(self.negotiate_rows, opening))
 
             fit = yield from follow_network(opening.product, first, replan, terms)
-            return fit.plan.found[0]
+            plan = fit.plan.found[0]
+            if not isinstance(plan.state, NetworkMemory):
+                return plan
+            return plan._replace(state=plan.state._replace(cleared=cleared))
         told = yield NetworkCheck(opening.product, p_kw, None, NEAR_SHARE, before.name)
         told = keep_rows_reserve(told, self.reserve_share)
         if not told.limits.name:
             return plan
         table = table_rows(told, p_kw)
         learned = learn_row_prices(table, before, opening.product, p_kw, self.learning_per_kwh)
-        return plan._replace(state=remember_rows(premium, learned, table))
+        return plan._replace(state=remember_rows(premium, learned, table, cleared))
 
     def negotiate_rows(
         self, opening: Opening, table: RowTable, last: Ahead
     ) -> Generator[Any, Any, Ahead]:
         """Return a plan with rows of a network state, by the search of `negotiate_day_ahead` with each of them in it."""
-        site, supply, bounds = site_of(opening), opening.supply, self.available_limits(opening)
-        tree = site.tree
+        site, bounds = site_of(opening), self.available_limits(opening)
         _, before, seeds = last.found
-        limited = np.flatnonzero((tree.parent >= 0) & np.isfinite(bounds.high_kw).any(1))
-        root = int(np.flatnonzero(tree.parent < 0)[0])
-        start = before.value_per_kwh
-        rows = stack_rows(supply, bounds, root, limited, find_reach_kw(len(opening.party)))
-        begin = begin_rows(last.rows, table, opening.product).ravel()
-        prices = start[root] + supply.import_per_kwh, start[limited].ravel(), begin
-        every = np.arange(len(tree.parent))
-
-        def relay(heard: Proposals, path: Col) -> LayerMessages:
-            q_kw = lift_kw(tree, site.place, heard.p_kw)
-            up = relay_plans(opening, site, q_kw, heard, limited)
-            return LayerMessages(up, quote(opening.product, every, path))
-
-        search = RowSearch(
-            stack_network(rows, table),
-            mark_homes(tree, site.place, limited),
-            table,
-            find_branches(tree)[site.place] if len(limited) else np.zeros_like(site.place),
-            np.concatenate(prices),
-            seeds,
-            lambda price: spread_rows(price, supply, root, limited, start.shape),
-            relay,
+        limited = (site.tree.parent >= 0) & np.isfinite(bounds.high_kw).any(1)
+        branch = find_branches(site.tree)[site.place]
+        got = yield from search_rows(
+            opening,
+            RowSearch(
+                bounds,
+                table,
+                branch if limited.any() else np.zeros_like(site.place),
+                before.value_per_kwh,
+                begin_rows(last.rows, table, opening.product),
+                seeds,
+                ask_plans,
+            ),
+            self.rounds_day_ahead,
+            self.gap,
         )
-        got = yield from search_rows(opening, search, self.rounds_day_ahead, self.gap)
         found = got.found
-        yield announce_result(opening, len(every), found.rounds)
-        group = np.unique(found.group, return_inverse=True)[1]
-        share = found.weight[:, group]
-        p_kw = np.einsum("kn,knh->nh", share, np.array([each.p_kw for each in found.answers]))
-        rows_too = found.price_per_kwh[-(begin.size + start.shape[1]) :]
-        path = read_rows(rows_too, table, opening.product)
-        premium = PricePath(opening.product.start_s, got.premium)
-        kept = remember_rows(premium, path, table)
+        yield announce_result(opening, len(site.tree.parent), found.rounds)
+        premium = PricePath(opening.product.start_s, got.premium_per_kwh)
+        kept = remember_rows(premium, got.rows, table)
         gap = max(0.0, found.gap_usd) / max(1e-9, abs(found.high_usd))
+        share = found.weight[:, found.group].T
         ended: HourPlan[LayeredState] = HourPlan(
-            got.path_per_kwh, kept, p_kw=p_kw, gap_share=gap, round_share=share.T
+            got.home_per_kwh, kept, p_kw=got.p_kw, gap_share=gap, round_share=share
         )
-        return NetworkPlan(p_kw, path, (ended, premium, found.answers))
+        return NetworkPlan(got.p_kw, got.rows, (ended, premium, found.answers))
 
     def commitments(
         self, opening: Opening, plan: HourPlan[LayeredState], *, first: bool
@@ -440,7 +460,6 @@ class Layered:
 
     def clear(self, opening: Opening, state: LayeredState) -> Session:
         """Receive one curve of each home, sum layer by layer, clear once at the root, and pass price and power down."""
-        del state
         site, supply = site_of(opening), opening.supply
         limits = keep_reserve(limits_of(opening), self.reserve_share)
         tenders = (yield GateOpen(opening.product)) or _refuse("tenders")
@@ -458,22 +477,64 @@ class Layered:
         every = np.arange(len(site.tree.parent))
         prices = quote(opening.product, every, found.price_per_kwh[:, None])
         yield LayerMessages(tender(opening.product, every, found.passed), prices)
-        ended = NetworkCleared(found, np.zeros(len(opening.party)), agrees=True)
+        power, by_place = found.p_kw[:, None], found.price_per_kwh
+        price, status = by_place[site.place][:, None], FILLED
         if self.network == "limits":
-            at = lay_out(site.tree, site.place, bounds, 1 - self.reserve_share, offered)
-            ended = yield from clear_network(opening, at, curves, clear, found, self.reserve_share)
-            found = ended.cleared
-        status = FILLED if ended.agrees else SPENT
-        price = (found.price_per_kwh[site.place] + ended.added_per_kwh)[:, None]
+            rows = no_rows(opening.product, 1)
+            if isinstance(state, NetworkMemory) and state.cleared is not None:
+                rows = state.cleared._replace(start_s=opening.product.start_s)
+            premium = take_premiums(site.tree, by_place, float(supply.import_per_kwh[0]))
+            first = NetworkPlan(power, rows, Cleared(premium[:, None], (), by_place, price))
+            fit = yield from self.clear_network(opening, curves, first)
+            power, (_, _, by_place, price) = fit.plan.p_kw, fit.plan.found
+            status = SPENT if fit.gap_share > AGREED_SHARE else FILLED
+            state = keep_cleared(state, fit.plan.rows, len(opening.party))
+        n = len(opening.party)
         awards = Transactions(
-            opening.product,
-            opening.party,
-            site.place,
-            found.p_kw[:, None],
-            price,
-            np.full(len(opening.party), status),
+            opening.product, opening.party, site.place, power, price, np.full(n, status)
         )
-        return Clearing(awards, place_per_kwh=found.price_per_kwh)
+        learned = state if self.network == "limits" else None
+        return Clearing(awards, place_per_kwh=by_place, state=learned)
+
+    def clear_network(
+        self, opening: Opening, curves: Curves, first: Awarded
+    ) -> Generator[Any, Any, NetworkFit[Cleared]]:
+        """Follow the exact flow of the network with awards on the same curves, which answer prices of rows layer by layer."""
+        ask = partial(ask_curves, curves, find_worth(curves, first.p_kw[:, 0]))
+
+        def replan(told: NetworkState, last: Awarded) -> Generator[Any, Any, Awarded]:
+            table = table_rows(told, last.p_kw)
+            return plan_with_few(table, last, partial(self.clear_rows, opening, ask))
+
+        return (yield from follow_network(opening.product, first, replan, self.interval_terms()))
+
+    def clear_rows(
+        self, opening: Opening, ask: Ask, table: RowTable, last: Awarded
+    ) -> Generator[Any, Any, Awarded]:
+        """Return awards with rows of a network state. The layer above a home knows its curve and answers for it."""
+        site = site_of(opening)
+        got = yield from search_rows(
+            opening,
+            RowSearch(
+                self.available_limits(opening),
+                table,
+                group_branches(site.tree, site.place, table),
+                last.found.premium_per_kwh,
+                begin_rows(last.rows, table, opening.product),
+                last.found.answers,
+                ask,
+            ),
+            ROUNDS,
+            GAP_SHARE,
+        )
+        cleared = Cleared(
+            got.premium_per_kwh, keep_heaviest(got.found), got.place_per_kwh[:, 0], got.home_per_kwh
+        )
+        return NetworkPlan(got.p_kw, got.rows, cleared)
+
+    def interval_terms(self) -> LimitTerms:
+        """Return how layers follow the network in an interval."""
+        return LimitTerms(REBASES, AGREED_SHARE, NEAR_SHARE, self.reserve_share)
 
     def plausible(self, price_per_kwh: Col, supply: SupplyOffer, over_per_kwh: float) -> Col:
         """Return prices (points,) [$/kWh] limited to the range of possible clearing prices where curves are shortened."""
@@ -506,6 +567,26 @@ def _refuse(what: str) -> NoReturn:
 
 def _sum_groups(group: Index, column: Col, count: int) -> Col:
     return np.bincount(group, column, count).astype(np.float64)
+
+
+def ask_plans(quoted: Quotes) -> Generator[Any, Any, Proposals]:
+    """Return the plans of homes at a quote, with what they cost."""
+    heard = yield Costed(quoted)
+    if not isinstance(heard, Proposals):
+        _refuse("costs of plans")
+    return heard
+
+
+def ask_curves(curves: Curves, first_usd: Col, quoted: Quotes) -> Generator[Any, Any, Proposals]:
+    """Return what n homes take at a quote by the curves that they tendered, and what it costs them; nobody is asked again.
+
+    Costs count from what homes took at first, worth (n,) [$/h] to them: all of a curve may be worth a thousand times what is
+    traded, where a car must leave full, and a share of that would prove nothing.
+    """
+    yield from ()
+    found = answer_on_curves(curves, quoted.buy_per_kwh[:, 0])
+    costs = found.own_usd + first_usd, found.bound_usd + first_usd
+    return Proposals(quoted.product, quoted.party, found.p_kw, *costs)
 
 
 def start_premiums(opening: Opening, before: PricePath | None) -> Col:

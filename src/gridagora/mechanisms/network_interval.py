@@ -14,12 +14,19 @@ import numpy as np
 
 from gridagora.core.tables import Col, Index
 from gridagora.kernels.coordination.bundle_master import SupplyCost
-from gridagora.kernels.coordination.dual import Answer, alike, coordinate, price_parties
+from gridagora.kernels.coordination.dual import (
+    Answer,
+    Coordination,
+    alike,
+    coordinate,
+    price_parties,
+)
 from gridagora.kernels.curves.curve import Curves
 from gridagora.kernels.curves.internal_price import power_at_own
 from gridagora.mechanisms.network_limits import RowTable, add_rows
 
 SEEDS = 12  # answers that the next search of the same curves begins from, at most
+AGREED_SHARE = 0.01  # how well rows and exact flow agree in an interval, as in `LimitTerms`
 GROUPS = 8  # of parties that move rows alike, whose answers are mixed apart
 
 
@@ -65,20 +72,12 @@ def clear_with_rows(
     seeds
         Answers of an earlier search of the same curves.
     """
-    n = len(curves.offset) - 1
-
-    def ask(price_per_kwh: Col) -> Answer:
-        own = price_parties(price_per_kwh, rows.by_kw)[:, 0]
-        p_kw = power_at_own(curves, np.ascontiguousarray(own), np.zeros(n))
-        cost = -find_worth(curves, p_kw)
-        return Answer(p_kw[:, None], cost, cost + own * p_kw)
-
     found = coordinate(
-        ask,
+        lambda price: answer_on_curves(curves, price_parties(price, rows.by_kw)[:, 0]),
         add_rows(supply, rows),
-        _group(rows.by_kw),
+        group_alike(rows.by_kw.T),
         start_per_kwh,
-        homes=max(1, n),
+        homes=max(1, len(curves.offset) - 1),
         rounds_max=terms.rounds,
         tolerance=terms.gap_share,
         by_kw=rows.by_kw,
@@ -86,11 +85,24 @@ def clear_with_rows(
     )
     share = found.weight[:, found.group]
     powers = np.array([answer.p_kw[:, 0] for answer in found.answers])
-    heaviest = np.argsort(-found.weight.sum(1), kind="stable")[:SEEDS]
-    used = tuple(found.answers[each] for each in heaviest.tolist() if found.weight[each].any())
+    mixed_kw = (share * powers).sum(0)
     return ClearedRows(
-        (share * powers).sum(0), found.price_per_kwh, found.gap_usd, -found.high_usd, used
+        mixed_kw, found.price_per_kwh, found.gap_usd, -found.high_usd, keep_heaviest(found)
     )
+
+
+def answer_on_curves(curves: Curves, own_per_kwh: Col) -> Answer:
+    """Return what each of n curves takes at its own price, (n,) [$/kWh], and what that costs its party, for one hour."""
+    own = np.ascontiguousarray(own_per_kwh)
+    p_kw = power_at_own(curves, own, np.zeros(len(own)))
+    cost_usd = -find_worth(curves, p_kw)
+    return Answer(p_kw[:, None], cost_usd, cost_usd + own * p_kw)
+
+
+def keep_heaviest(found: Coordination) -> tuple[Answer, ...]:
+    """Return the answers that weigh most in a result, from which the next search of the same curves begins."""
+    heaviest = np.argsort(-found.weight.sum(1), kind="stable")[:SEEDS]
+    return tuple(found.answers[each] for each in heaviest.tolist() if found.weight[each].any())
 
 
 def find_worth(curves: Curves, p_kw: Col) -> Col:
@@ -114,7 +126,7 @@ def find_worth(curves: Curves, p_kw: Col) -> Col:
     return worth
 
 
-def _group(by_kw: Col) -> Index:
-    """Return the group of each party, (n,): those that move rows (k, n) alike."""
-    n = by_kw.shape[1]
-    return alike(by_kw.T, np.zeros(n, np.int64), min(GROUPS, n))
+def group_alike(moves: Col) -> Index:
+    """Return the group of each of n parties, (n,): those that move k rows alike, (n, k) [1]."""
+    n = len(moves)
+    return alike(moves, np.zeros(n, np.int64), min(GROUPS, n))

@@ -18,6 +18,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from gridagora.core.errors import InputError, Problem
 from gridagora.core.limits import Limits
 from gridagora.core.network_operator import NetworkCheck, NetworkState
 from gridagora.core.product import Product
@@ -109,9 +110,17 @@ def follow_network(
         Makes a plan with the rows of a state, given the plan that the state is of.
     terms
         How often, and how well.
+
+    Raises
+    ------
+    InputError
+        Nobody answers for the network.
     """
     plan, plans, gap = first, 0, 0.0
     state = yield NetworkCheck(product, first.p_kw, near_share=terms.near_share)
+    if not isinstance(state, NetworkState):
+        expected = "a run that knows its feeder"
+        raise InputError([Problem("network 'limits'", "no network operator", expected)])
     state = keep_rows_reserve(state, terms.reserve_share)
     if not state.beyond.any():
         return NetworkFit(first, None, 0.0, 0)
