@@ -9,8 +9,10 @@ from gridagora.core.rules import Pricing
 from gridagora.markets.central import Central
 from gridagora.run.compare import add_power_flow
 from gridagora.run.evaluate import evaluate
+from gridagora.run.loss_charges import CHARGE
 from gridagora.run.simulate import simulate
 from gridagora.run.state import wiring_of
+from gridagora.settlement.ledger import only, paid_uusd
 
 WIDE, BAND = (0.5, 1.5), (1.0204, 1.05)
 PRICES = RowPrices(500.0, 0.5)
@@ -60,7 +62,10 @@ def test_homes_pay_the_price_at_their_meter_and_the_books_close(held):
     hours = np.repeat(np.arange(24), price.shape[0] // 24)
     agreed = (position.p_kw * position.price_per_kwh).sum(1)
     beside = ((outcome.home_kw[:] - position.p_kw[:, hours]) * price.T).sum(1) * outcome.dt_h
-    assert outcome.bill_usd == pytest.approx(agreed + beside, abs=0.01)
+    losses = paid_uusd(only(outcome.ledger, CHARGE), len(outcome.parties.id)) / 1e6
+    lost = losses[: len(agreed)]
+    assert (lost > 0).all()
+    assert outcome.bill_usd == pytest.approx(agreed + beside + lost, abs=0.01)
 
 
 def test_the_rule_says_how_prices_form():

@@ -13,10 +13,11 @@ from gridagora.core.place import Level, Places, lift_kw, places
 from gridagora.core.product import Commodity, Horizon, Product
 from gridagora.core.session import LayerMessages, Opening, PeerMessages, SupplyOffer, Topology
 from gridagora.kernels.curves.curve import Curves, curves
-from gridagora.markets.layered import GAP_SHARE, ROUNDS, ask_curves
+from gridagora.markets.layered import GAP_SHARE, ROUNDS
 from gridagora.mechanisms.layer_search import (
     RowSearch,
     RowsFound,
+    ask_curves,
     group_branches,
     mark_homes,
     search_rows,

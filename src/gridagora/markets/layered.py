@@ -16,7 +16,6 @@ from gridagora.core.errors import InputError, Problem, nearest
 from gridagora.core.exchange import (
     Plans,
     Proposals,
-    Quotes,
     Status,
     Transactions,
     quote,
@@ -73,6 +72,8 @@ from gridagora.mechanisms.layer_rows import NEAR_SHARE, NETWORKS
 from gridagora.mechanisms.layer_search import (
     Ask,
     RowSearch,
+    ask_curves,
+    ask_plans,
     group_branches,
     search_rows,
     sum_down,
@@ -81,7 +82,6 @@ from gridagora.mechanisms.layer_search import (
 from gridagora.mechanisms.layers import clear_space
 from gridagora.mechanisms.network_interval import (
     AGREED_SHARE,
-    answer_on_curves,
     find_worth,
     keep_heaviest,
 )
@@ -109,7 +109,7 @@ GAP_SHARE = (
 )
 
 
-class Cleared(NamedTuple):
+class IntervalPrices(NamedTuple):
     """Prices of an interval at m places and n homes, and the answers from which the next search begins."""
 
     premium_per_kwh: Col  # (m, 1)
@@ -118,7 +118,7 @@ class Cleared(NamedTuple):
     home_per_kwh: Col  # (n, 1)
 
 
-Awarded = NetworkPlan[Cleared]
+Awarded = NetworkPlan[IntervalPrices]
 
 
 class RoundShares(NamedTuple):
@@ -484,7 +484,7 @@ class Layered:
             if isinstance(state, NetworkMemory) and state.cleared is not None:
                 rows = state.cleared._replace(start_s=opening.product.start_s)
             premium = take_premiums(site.tree, by_place, float(supply.import_per_kwh[0]))
-            first = NetworkPlan(power, rows, Cleared(premium[:, None], (), by_place, price))
+            first = NetworkPlan(power, rows, IntervalPrices(premium[:, None], (), by_place, price))
             fit = yield from self.clear_network(opening, curves, first)
             power, (_, _, by_place, price) = fit.plan.p_kw, fit.plan.found
             status = SPENT if fit.gap_share > AGREED_SHARE else FILLED
@@ -498,7 +498,7 @@ class Layered:
 
     def clear_network(
         self, opening: Opening, curves: Curves, first: Awarded
-    ) -> Generator[Any, Any, NetworkFit[Cleared]]:
+    ) -> Generator[Any, Any, NetworkFit[IntervalPrices]]:
         """Follow the exact flow of the network with awards on the same curves, which answer prices of rows layer by layer."""
         ask = partial(ask_curves, curves, find_worth(curves, first.p_kw[:, 0]))
 
@@ -527,7 +527,7 @@ class Layered:
             ROUNDS,
             GAP_SHARE,
         )
-        cleared = Cleared(
+        cleared = IntervalPrices(
             got.premium_per_kwh, keep_heaviest(got.found), got.place_per_kwh[:, 0], got.home_per_kwh
         )
         return NetworkPlan(got.p_kw, got.rows, cleared)
@@ -567,26 +567,6 @@ def _refuse(what: str) -> NoReturn:
 
 def _sum_groups(group: Index, column: Col, count: int) -> Col:
     return np.bincount(group, column, count).astype(np.float64)
-
-
-def ask_plans(quoted: Quotes) -> Generator[Any, Any, Proposals]:
-    """Return the plans of homes at a quote, with what they cost."""
-    heard = yield Costed(quoted)
-    if not isinstance(heard, Proposals):
-        _refuse("costs of plans")
-    return heard
-
-
-def ask_curves(curves: Curves, first_usd: Col, quoted: Quotes) -> Generator[Any, Any, Proposals]:
-    """Return what n homes take at a quote by the curves that they tendered, and what it costs them; nobody is asked again.
-
-    Costs count from what homes took at first, worth (n,) [$/h] to them: all of a curve may be worth a thousand times what is
-    traded, where a car must leave full, and a share of that would prove nothing.
-    """
-    yield from ()
-    found = answer_on_curves(curves, quoted.buy_per_kwh[:, 0])
-    costs = found.own_usd + first_usd, found.bound_usd + first_usd
-    return Proposals(quoted.product, quoted.party, found.p_kw, *costs)
 
 
 def start_premiums(opening: Opening, before: PricePath | None) -> Col:

@@ -9,13 +9,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gridagora.core.errors import InputError, Problem
 from gridagora.core.exchange import Proposals, Quotes, quote
 from gridagora.core.limits import Bounds
 from gridagora.core.place import Places, lift_kw
-from gridagora.core.session import LayerMessages, Opening, PeerMessages, Topology, site_of
+from gridagora.core.session import (
+    Costed,
+    LayerMessages,
+    Opening,
+    PeerMessages,
+    Topology,
+    site_of,
+)
 from gridagora.core.tables import Col, Index
 from gridagora.kernels.coordination.bundle_master import SupplyCost
 from gridagora.kernels.coordination.dual import Answer, Coordination, coordinating
+from gridagora.kernels.curves.curve import Curves
 from gridagora.mechanisms.layer_bundle import (
     find_branches,
     find_reach_kw,
@@ -24,7 +33,7 @@ from gridagora.mechanisms.layer_bundle import (
     stack_rows,
 )
 from gridagora.mechanisms.layer_rows import count_crossing, find_owners
-from gridagora.mechanisms.network_interval import group_alike
+from gridagora.mechanisms.network_interval import answer_on_curves, group_alike
 from gridagora.mechanisms.network_limits import RowPath, RowTable, add_rows
 
 Ask = Callable[[Quotes], Generator[Any, Any, Proposals]]
@@ -111,6 +120,33 @@ def search_rows(
     product = opening.product
     rows = RowPath(product.start_s, product.duration_s, table.name, of_rows)
     return RowsFound(found, mixed_kw, *price_all(found.price_per_kwh), rows)
+
+
+def ask_plans(quoted: Quotes) -> Generator[Any, Any, Proposals]:
+    """Return the plans of homes at a quote, with what they cost.
+
+    Raises
+    ------
+    InputError
+        A strategy whose plans do not say what they cost.
+    """
+    heard = yield Costed(quoted)
+    if not isinstance(heard, Proposals):
+        expected = "a strategy that looks ahead and tenders, such as 'home'"
+        raise InputError([Problem("market.layered", "no costs of plans", expected)])
+    return heard
+
+
+def ask_curves(curves: Curves, first_usd: Col, quoted: Quotes) -> Generator[Any, Any, Proposals]:
+    """Return what n homes take at a quote by the curves that they tendered, and what it costs them; nobody is asked again.
+
+    Costs count from what homes took at first, worth (n,) [$/h] to them: all of a curve may be worth a thousand times what is
+    traded, where a car must leave full, and a share of that would prove nothing.
+    """
+    yield from ()
+    found = answer_on_curves(curves, quoted.buy_per_kwh[:, 0])
+    costs = found.own_usd + first_usd, found.bound_usd + first_usd
+    return Proposals(quoted.product, quoted.party, found.p_kw, *costs)
 
 
 def group_branches(tree: Places, place: Index, table: RowTable) -> Index:
