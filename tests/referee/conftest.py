@@ -97,8 +97,8 @@ class Probe:
         return got
 
 
-def given(study: Setup) -> Given:
-    """Return the inputs of the referee."""
+def given(study: Setup, other_kw: np.ndarray) -> Given:
+    """Return the inputs of the referee, with the load of other customers by hour and meter (h, j) [kW]."""
     w = study.wholesale
     terms = (w.delivery_per_kwh, w.export_credit_per_kwh, w.limit_kw, w.over_per_kwh)
     return Given(
@@ -106,7 +106,7 @@ def given(study: Setup) -> Given:
         w.prices,
         study.days,
         study.dt_h,
-        study.other_kw,
+        other_kw,
         *terms,
         study.comfort_per_k2_h,
         study.reference_per_kwh,
@@ -209,7 +209,7 @@ def refereed():
         done[text, others_kw, name] = (
             outcome,
             ran,
-            given(study),
+            given(study, scene.other_kw),
             recorded(study, probe.kept, ran, outcome.network.losses_kw),
         )
         return done[text, others_kw, name]

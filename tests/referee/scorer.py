@@ -28,7 +28,7 @@ class Given(NamedTuple):
     prices: Any
     days: int
     dt_h: float
-    other_kw: np.ndarray  # (H,)
+    other_kw: np.ndarray  # (H, j) of other customers by meter
     delivery_per_kwh: float
     export_credit_per_kwh: float
     limit_kw: float
@@ -161,7 +161,7 @@ def score(g: Given, r: Recorded) -> Scored:
         + at_home(r.car_kw, h.ev_home)
         - r.pv_kw
     )
-    other = g.other_kw[fine]
+    other = g.other_kw.sum(1)[fine]
     load = home.sum(1) + other
 
     tier = np.broadcast_to(h.quality.tier_ratio, n)
@@ -282,7 +282,10 @@ def settle(
         "export credit",
         np.maximum(-load, 0).sum() * g.export_credit_per_kwh * dt,
     )
-    book.add(n + WIRES, wholesale, "losses", (r.losses_kw * energy_price).sum() * dt)
+    lost_usd = r.losses_kw * energy_price * dt
+    book.add(n + WIRES, wholesale, "losses", lost_usd.sum())
+    others = np.repeat(g.other_kw, per, axis=0)[: len(home)]
+    charge_losses(book, lost_usd, home, others)
     quality = g.homes.quality
     window = max(1, round(quality.window_h / dt))
     missed = (
@@ -300,6 +303,17 @@ def settle(
     for row in np.flatnonzero(r.sellers):
         book.add(operator, int(row), "retail margin", left)
     return book.owed
+
+
+def charge_losses(book: Book, lost_usd: np.ndarray, home: np.ndarray, others: np.ndarray) -> None:
+    """Charge losses (t,) [$] by what each meter draws, (t, n) and (t, j) [kW], or where none draws by what it gives."""
+    n, net = home.shape[1], np.column_stack([home, others])
+    drawn, given = net.clip(min=0), (-net).clip(min=0)
+    use = np.where(drawn.sum(1, keepdims=True) > 0, drawn, given)
+    owed = lost_usd @ (use / use.sum(1, keepdims=True))
+    for party, usd in zip([*range(n), n + OTHERS], [*owed[:n], owed[n:].sum()], strict=True):
+        if usd:
+            book.add(party, n + WIRES, "loss charge", usd)
 
 
 def charges_for_power(power: tuple, hourly: np.ndarray) -> dict[str, list[float]]:
