@@ -32,7 +32,7 @@ from gridagora.mechanisms.layer_bundle import (
     spread_rows,
     stack_rows,
 )
-from gridagora.mechanisms.layer_plan import sum_down
+from gridagora.mechanisms.layer_search import sum_down
 
 BUY, SELL, OVER = 0.20, 0.10, 5.0
 T1, T2, T3, Z1, Z2, ROOT = range(6)
