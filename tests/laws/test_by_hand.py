@@ -1,7 +1,5 @@
 """Homes that act by hand on dear windows, and do everywhere else what they do under the flat design."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -17,9 +15,9 @@ from gridagora.run.participation import draw_by_hand, draw_participation
 from gridagora.run.simulate import simulate
 from gridagora.scenario import build, read
 from gridagora.scenario.describe import scene_lines
-from gridagora.scenario.network_keys import NetworkKeys
 from gridagora.settlement.tariff import Tariff
 from gridagora.studies.step_worlds import PreparedScene, _run_design
+from tests.laws.uncharged import charge_nobody
 
 SCENE = """
 [scenario]
@@ -239,14 +237,8 @@ def test_check_says_who_acts_by_hand_and_where_nothing_asks_for_it(mixed):
     assert "no design that they live under posts dear windows" in scene_lines(alone)["equipment"]
 
 
-def unpaid(scene):
-    """Return a scene in which nobody is charged for losses, which follow from the flow."""
-    keys = scene.scenario.model_copy(update={"network": NetworkKeys(losses="none")})
-    return replace(scene, scenario=keys)
-
-
 def test_worlds_in_step_do_as_each_alone(mixed, idle):
-    pairs = [PreparedScene(unpaid(scene), study) for scene, study in (mixed, idle)]
+    pairs = [PreparedScene(charge_nobody(scene), study) for scene, study in (mixed, idle)]
     for name in ("tou", "staggered"):
         alone = [play(pair, name) for pair in (mixed, idle)]
         for own, among in zip(alone, _run_design(name, pairs), strict=True):

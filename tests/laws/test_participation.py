@@ -15,6 +15,7 @@ from gridagora.run.simulate import simulate
 from gridagora.scenario import build, read
 from gridagora.scenario.describe import scene_lines
 from gridagora.studies.step_worlds import PreparedScene, _run_design
+from tests.laws.uncharged import charge_nobody
 
 FEW = """
 [scenario]
@@ -128,8 +129,7 @@ def test_check_says_who_takes_part(half):
 
 def test_a_world_in_step_is_scored_with_the_share_of_its_design():
     own = '[[design]]\nname = "half sell"\nmarket = "retailer"\nparticipation_share = 0.5\n'
-    free = '[network]\nlosses = "none"\n'
-    scene = build.build(read.parse(FEW.format(1.0) + own + free, "few.toml"))
+    scene = charge_nobody(build.build(read.parse(FEW.format(1.0) + own, "few.toml")))
     study = study_of(scene, prepare(scene), "half sell")
     alone = evaluate("half sell", simulate(scene.market("half sell"), study), study)
     (among,) = _run_design("half sell", [PreparedScene(scene, prepare(scene))])

@@ -1,7 +1,5 @@
 """A run taken step by step: the same to the last bit as one that is simulated, under every registered design."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from home_columns import columns_of
@@ -11,8 +9,8 @@ from gridagora.core.registry import names
 from gridagora.results.outcome import Outcome
 from gridagora.run.loss_charges import CHARGE
 from gridagora.run.step import Run
-from gridagora.scenario.network_keys import NetworkKeys
 from gridagora.settlement.ledger import only
+from tests.laws.uncharged import charge_nobody
 
 APART = {
     "wall_s",
@@ -39,8 +37,7 @@ def same(a, b) -> bool:
 @pytest.fixture
 def unpaid(scene):
     """Return the scene with nobody charged for losses, which are known at the end alone."""
-    keys = scene.scenario.model_copy(update={"network": NetworkKeys(losses="none")})
-    return replace(scene, scenario=keys)
+    return charge_nobody(scene)
 
 
 @pytest.mark.parametrize("name", names("market"))

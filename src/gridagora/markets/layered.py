@@ -15,7 +15,6 @@ from gridagora.core.encoding import message_bytes
 from gridagora.core.errors import InputError, Problem, nearest
 from gridagora.core.exchange import (
     Plans,
-    Proposals,
     Status,
     Transactions,
     quote,
@@ -31,7 +30,6 @@ from gridagora.core.session import (
     Baseline,
     Clearing,
     Commitment,
-    Costed,
     GateOpen,
     HourPlan,
     LayerMessages,
@@ -104,9 +102,8 @@ LayeredState = PricePath | NetworkMemory | None
 Ahead = NetworkPlan[tuple[HourPlan[LayeredState], PricePath, tuple[Answer, ...]]]
 REBASES = 8  # exact flows of an interval, at most
 ROUNDS = 40  # prices that are tried around one of them, at most
-GAP_SHARE = (
-    1e-5  # distance of awards to the best at which they end earlier, of what these are worth
-)
+# distance of awards to the best at which they end earlier, of what they cost beside what was first cleared
+GAP_SHARE = 1e-5
 
 
 class IntervalPrices(NamedTuple):
@@ -388,11 +385,9 @@ class Layered:
         while True:
             premium = spread_rows(price, supply, root[0], limited, premium.shape)
             path = supply.import_per_kwh + sum_down(tree, premium)
-            proposals = (
-                yield Costed(quote(opening.product, opening.party, path[site.place]))
-            ) or _refuse("plans")
-            if not isinstance(proposals, Proposals):
-                _refuse("costs of plans")
+            proposals = yield from ask_plans(
+                quote(opening.product, opening.party, path[site.place])
+            )
             plans_kw.append(proposals.p_kw)
             q_kw = lift_kw(tree, site.place, proposals.p_kw)
             own, bound = (

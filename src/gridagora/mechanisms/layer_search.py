@@ -128,12 +128,13 @@ def ask_plans(quoted: Quotes) -> Generator[Any, Any, Proposals]:
     Raises
     ------
     InputError
-        A strategy whose plans do not say what they cost.
+        No plans, or plans that do not say what they cost.
     """
     heard = yield Costed(quoted)
     if not isinstance(heard, Proposals):
+        got = "no costs of plans" if heard else "no plans"
         expected = "a strategy that looks ahead and tenders, such as 'home'"
-        raise InputError([Problem("market.layered", "no costs of plans", expected)])
+        raise InputError([Problem("market.layered", got, expected)])
     return heard
 
 

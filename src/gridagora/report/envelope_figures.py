@@ -15,7 +15,9 @@ from gridagora.report.style import (
     below,
     calm,
     colours,
+    design_buttons,
     figure,
+    first_shown,
     label,
     menu,
     number,
@@ -57,7 +59,7 @@ def voltage_over_time(result: ComparisonView) -> go.Figure | None:
     if table is None:
         return None
     names, scale, reference = present(result, table), scale_of(result), baseline(result)
-    tones, start = colours(names), _first(names)
+    tones, start = colours(names), first_shown(names)
     fig, owner = figure(440, hovermode="x unified"), list[int]()
     values = list[np.ndarray]()
     for place, name in enumerate(names):
@@ -89,7 +91,7 @@ def voltage_over_time(result: ComparisonView) -> go.Figure | None:
     _finish(fig, scale, np.concatenate(values))
     fig.update_layout(
         xaxis={"type": "date", "tickformatstops": TICKS, "hoverformat": "%a %d %b, %H:%M"},
-        updatemenus=[menu("Design", _buttons(names, owner), active=start, pad={"b": 8})],
+        updatemenus=[menu("Design", design_buttons(names, owner), active=start, pad={"b": 8})],
         legend={"traceorder": "normal", **below()},
         margin={"t": 46},
     )
@@ -130,7 +132,7 @@ def voltage_over_distance(result: ComparisonView) -> go.Figure | None:
     if table is None:
         return None
     names, scale = present(result, table), scale_of(result)
-    tones, start = colours(names), _first(names)
+    tones, start = colours(names), first_shown(names)
     fig, owner = figure(440), list[int]()
     values = list[np.ndarray]()
     for place, name in enumerate(names):
@@ -163,7 +165,7 @@ def voltage_over_distance(result: ComparisonView) -> go.Figure | None:
             "title": "Distance from the source [pu on 1 MVA]",
             "range": [-RIM * far, far + RIM * far],
         },
-        updatemenus=[menu("Design", _buttons(names, owner), active=start, pad={"b": 8})],
+        updatemenus=[menu("Design", design_buttons(names, owner), active=start, pad={"b": 8})],
         legend={"traceorder": "normal", **below()},
         margin={"t": 46},
     )
@@ -185,23 +187,8 @@ def _of_stretches(rows: pd.DataFrame, each: str, *, least: bool) -> pd.DataFrame
     return rows.loc[groups.idxmin() if least else groups.idxmax()]
 
 
-def _first(names: tuple[str, ...]) -> int:
-    return names.index("central") if "central" in names else 0
-
-
 def _places(scale: VoltageScale) -> int:
     return PLACES if scale.unit == "V" else 4
-
-
-def _buttons(names: tuple[str, ...], owner: list[int]) -> list[dict[str, object]]:
-    return [
-        {
-            "label": label(name),
-            "method": "restyle",
-            "args": [{"visible": [at == place for at in owner]}, list(range(len(owner)))],
-        }
-        for place, name in enumerate(names)
-    ]
 
 
 def _finish(fig: go.Figure, scale: VoltageScale, values: np.ndarray) -> None:

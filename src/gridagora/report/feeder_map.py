@@ -14,7 +14,7 @@ from gridagora.report.facts import ComparisonView, frame, of, present
 from gridagora.report.home_figures import LOW_TO_HIGH, homes_at, view_of
 from gridagora.report.phase_map import has_phases, phase_measure, phase_table, phase_words
 from gridagora.report.scroll_table import scroll_table
-from gridagora.report.style import label, number
+from gridagora.report.style import first_shown, label, number
 from gridagora.report.tree_layout import lay_out_tree
 
 # from nothing over the rating, at the middle, to twice the rating
@@ -167,7 +167,7 @@ def _spec(result: ComparisonView, held: MapData) -> dict[str, Any]:
     return {
         "view": [*x, *y],
         "designs": [unescape(label(name)) for name in held.names],
-        "first": held.names.index("central") if "central" in held.names else 0,
+        "first": first_shown(held.names),
         "buses": {
             "name": first["bus"].astype(str).tolist(),
             "x": first["x"].round(digits).tolist(),

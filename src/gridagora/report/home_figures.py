@@ -10,7 +10,17 @@ import plotly.graph_objects as go
 from gridagora.report.facts import ComparisonView, baseline, frame, of, present
 from gridagora.report.first_seen import first_seen, show_first
 from gridagora.report.panel import ACROSS
-from gridagora.report.style import FIRM, calm, colours, figure, label, menu, translucent
+from gridagora.report.style import (
+    FIRM,
+    calm,
+    colours,
+    design_buttons,
+    figure,
+    first_shown,
+    label,
+    menu,
+    translucent,
+)
 from gridagora.report.voltage_band import VoltageBand, band_of, volts
 
 LOW_TO_HIGH = [
@@ -211,19 +221,12 @@ def feeder(result: ComparisonView) -> go.Figure | None:
         height, showlegend=False, margin={"l": 8, "r": 8, "t": 52, "b": 8}, hovermode="closest"
     )
     _draw_lines(fig, result)
-    under, start = len(fig.data), names.index("central") if "central" in names else 0
+    under, start = len(fig.data), first_shown(names)
     spread = max(0.05, float(np.nanmax(np.abs(table[list(measures)].to_numpy(float) - 1.0))))
     for place, name in enumerate(names):
         _draw_buses(fig, name, of(table, name), measures, held, spread, visible=place == start)
     tops = list(range(under, len(fig.data)))
-    by_design = [
-        {
-            "label": label(name),
-            "method": "restyle",
-            "args": [{"visible": [at == place for at in range(len(names))]}, tops],
-        }
-        for place, name in enumerate(names)
-    ]
+    by_design = design_buttons(names, range(len(names)), under)
     by_measure = [
         {
             "label": text,

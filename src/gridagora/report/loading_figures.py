@@ -11,7 +11,7 @@ from gridagora.core.feeder import TRANSFORMER
 from gridagora.report.facts import ComparisonView, frame, local_time, of, present, step_s, zone
 from gridagora.report.feeder_map import EMPTY_TO_FULL
 from gridagora.report.scroll_table import scroll_table
-from gridagora.report.style import below, calm, figure, label, menu, number
+from gridagora.report.style import below, calm, figure, first_shown, label, menu, number
 from gridagora.report.time_figures import TICKS
 
 PERCENT = 100.0
@@ -67,7 +67,7 @@ def loading_over_time(result: ComparisonView) -> go.Figure | None:
     if not strips:
         return None
     names = tuple(strips)
-    start = names.index("central") if "central" in names else 0
+    start = first_shown(names)
     rows = max(len(strip.names) for strip in strips.values())
     fig, owner = figure(REST_PX + ROW_PX * rows, hovermode="closest"), list[int]()
     for place, (name, strip) in enumerate(strips.items()):

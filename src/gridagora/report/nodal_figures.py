@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from gridagora.report.facts import ComparisonView, frame, local_time, of, present, zone
 from gridagora.report.scroll_table import scroll_table
-from gridagora.report.style import calm, decimals, figure, label, menu, number
+from gridagora.report.style import calm, decimals, figure, first_shown, label, menu, number
 
 ROWS, COLUMNS = 40, 200  # that an eye parts; more homes or hours are shown as means of some
 CENTS = 100.0
@@ -141,7 +141,7 @@ def nodal_prices(result: ComparisonView) -> go.Figure | None:
     if held is None:
         return None
     fig = figure(560, showlegend=False, hovermode="closest")
-    start = held.designs.index("central") if "central" in held.designs else 0
+    start = first_shown(held.designs)
     first = held.parts[0]
     hover = [[name] * (len(held.edges) - 1) for name in held.rows]
     for place, name in enumerate(held.designs):

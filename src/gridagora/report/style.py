@@ -206,6 +206,26 @@ def calm(fig: go.Figure) -> go.Figure:
     return fig
 
 
+def first_shown(names: Sequence[str]) -> int:
+    """Return the row of the design that a figure of one design at a time begins with: `central`, else the first."""
+    return names.index("central") if "central" in names else 0
+
+
+def design_buttons(
+    names: Sequence[str], owner: Sequence[int], first_trace: int = 0
+) -> list[dict[str, Any]]:
+    """Return a button for each design, which shows its traces: `owner` is the design of each, from the first trace on."""
+    traces = list(range(first_trace, first_trace + len(owner)))
+    return [
+        {
+            "label": label(name),
+            "method": "restyle",
+            "args": [{"visible": [at == place for at in owner]}, traces],
+        }
+        for place, name in enumerate(names)
+    ]
+
+
 def menu(name: str, buttons: Sequence[Mapping[str, Any]], **place: Any) -> dict[str, Any]:
     """Return a drop-down of Plotly buttons in the house style, at the upper right unless placed elsewhere.
 

@@ -25,8 +25,10 @@ from gridagora.report.style import (
     below,
     calm,
     colours,
+    design_buttons,
     device_columns,
     figure,
+    first_shown,
     label,
     menu,
     translucent,
@@ -162,7 +164,7 @@ def devices(result: ComparisonView) -> go.Figure | None:
     if table is None or not kinds:
         return None
     names = present(result, table)
-    start = names.index("central") if "central" in names else 0
+    start = first_shown(names)
     fig, owner = figure(500, hovermode="x unified"), []
     for place, name in enumerate(names):
         rows = in_slots(of(table, name))
@@ -197,18 +199,10 @@ def devices(result: ComparisonView) -> go.Figure | None:
             **time,
         )
         owner.append(place)
-    buttons = [
-        {
-            "label": label(name),
-            "method": "restyle",
-            "args": [{"visible": [at == place for at in owner]}, list(range(len(owner)))],
-        }
-        for place, name in enumerate(names)
-    ]
     fig.update_layout(
         xaxis={"type": "date", "tickformatstops": TICKS, "hoverformat": "%a %d %b, %H:%M"},
         yaxis={"title": "Power [kW]"},
-        updatemenus=[menu("Design", buttons, active=start, pad={"b": 8})],
+        updatemenus=[menu("Design", design_buttons(names, owner), active=start, pad={"b": 8})],
         margin={"t": 46},
         legend=below(),
     )
