@@ -8,6 +8,7 @@ import pytest
 import gridagora
 from gridagora.core.errors import InputError
 from gridagora.core.inverters import STANDARDS, Infeed, InverterTable, VoltCurve, given_kw_kvar
+from gridagora.core.nodal_prices import SourcePrices
 from gridagora.results.outcome import Outcome
 from gridagora.run.compare import prepare
 from gridagora.run.follow_voltage import rate_panels
@@ -46,7 +47,8 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[gridagora
     """The flat design under each of the words of `follow`."""
     found = {}
     for name, keys in KEYS.items():
-        run = gridagora.Run(read(tmp_path_factory.mktemp(name), keys), "flat")
+        more = "[network]\nnodal_prices = true\n" if keys == CUTS else ""
+        run = gridagora.Run(read(tmp_path_factory.mktemp(name), keys, more), "flat")
         found[name] = run, run.finish()
     return found
 
@@ -121,6 +123,14 @@ def test_the_run_is_the_batch_of_its_intervals(lived: dict) -> None:
     got = wiring.grid.flow(p, q, infeed=infeed)
     assert np.abs(got.given_kw - made).max() < 1e-5
     assert np.abs(got.losses_kw - outcome.network.losses_kw).max() < 1e-5
+    # and its nodal prices hold the curves: so do those that the run kept
+    source = SourcePrices(outcome.wholesale_per_kwh, np.zeros(len(sun)))
+    prices = wiring.grid.prices(got, source, wiring.grid.soft_duals(got, run.study.network))
+    nodal = outcome.network.nodal
+    for name in ("loss", "voltage"):
+        hourly = getattr(prices.p, name)[:, meter].reshape(24, 4, 12).mean(1)
+        np.testing.assert_allclose(getattr(nodal, f"{name}_per_kwh"), hourly.T, atol=1e-6)
+    assert np.asarray(nodal.voltage_per_kwh).min() < -0.002
 
 
 def test_unity_is_as_without_the_table(tmp_path: Path) -> None:

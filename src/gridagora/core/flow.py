@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from gridagora.core.components import Phasors
+from gridagora.core.inverters import Infeed
 from gridagora.core.tables import Col, Flag, Index
 
 HUNTING = 100  # actions of one step after which controls hunt, and are left as they stand
@@ -43,3 +44,6 @@ class Flow(NamedTuple):
     after: ControlState  # at the end of the last step
     given_kw: Col  # (t, i) by inverters that follow voltage, which `p_kw` and `rated_p_kw` of their meters are less
     given_kvar: Col  # (t, i)
+    infeed: Infeed | None = (
+        None  # these inverters and what they could give; prices and limits around the flow hold their curves
+    )

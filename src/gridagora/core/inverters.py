@@ -108,6 +108,45 @@ def given_kw_kvar(
     return p_kw, np.clip(q_kvar, -left, left)
 
 
+def given_slopes(
+    inverters: InverterTable, rule: InverterRule, v_pu: Col, available_kw: Col, gives_var: Flag
+) -> tuple[Col, Col]:
+    """Return how what inverters give moves with voltage, active and reactive, shape (t, i) each [kW/pu], [kvar/pu].
+
+    At a corner of a curve it is the slope on the side of lower voltages. Where two limits of active power meet, that holds which
+    does not move; a rating that reactive power fills to its end leaves active power where it is.
+
+    Parameters
+    ----------
+    v_pu
+        Voltage at each, shape (t, i) [pu].
+    available_kw, gives_var
+        As in `Infeed`, shape (t, i) [kW].
+    """
+    rated, p_kw = inverters.rated_kva, np.asarray(available_kw, np.float64)
+    q_kvar = np.where(gives_var, rated * np.interp(v_pu, *rule.volt_var), 0.0)
+    by_q, by_p = np.where(gives_var, rated * _slope_at(v_pu, rule.volt_var), 0.0), 0.0 * p_kw
+    if rule.volt_watt is not None:
+        most = inverters.rated_kw * np.interp(v_pu, *rule.volt_watt)
+        by_p = np.where(most < p_kw, inverters.rated_kw * _slope_at(v_pu, rule.volt_watt), 0.0)
+        p_kw = np.minimum(p_kw, most)
+    if rule.var_first:
+        left = np.sqrt((np.square(rated) - np.square(q_kvar)).clip(min=0.0))
+        way = np.divide(-q_kvar * by_q, left, out=np.zeros_like(left), where=left > 0)
+        return np.where(left < p_kw, way, by_p), by_q
+    by_p, p_kw = np.where(p_kw > rated, 0.0, by_p), np.minimum(p_kw, rated)
+    left = np.sqrt(np.square(rated) - np.square(p_kw))
+    way = np.divide(-p_kw * by_p, left, out=np.zeros_like(left), where=left > 0)
+    return by_p, np.where(np.abs(q_kvar) > left, np.sign(q_kvar) * way, by_q)
+
+
+def _slope_at(v_pu: Col, curve: VoltCurve) -> Col:
+    """Return the slopes of a curve at voltages (t, i) [pu], shape (t, i) [1/pu]; at a corner that of its left."""
+    x, share = np.array(curve.voltage_pu), np.array(curve.share)
+    each = np.concatenate([[0.0], np.diff(share) / np.diff(x), [0.0]])
+    return np.asarray(each[np.searchsorted(x, v_pu, side="left")])
+
+
 def check_curve(curve: VoltCurve, least: float, most: float, where: str) -> list[Problem]:
     """Return the problems of a curve whose shares are to be within bounds [1]: all at once."""
     v, share, found = curve.voltage_pu, curve.share, list[Problem]()

@@ -5,7 +5,8 @@ The price of power at a meter is what the cost of a step rises by when it draws 
     energy       what that unit costs at the substation
     loss         what it adds to losses, at the price of the substation
     congestion   what it adds to currents and loadings, times the duals of their ratings
-    voltage      what it moves voltages by, times the duals of their limits
+    voltage      what it moves voltages by, times the duals of their limits, and what inverters that follow voltage then give
+                 less, at the price of the substation
 
 References
 ----------

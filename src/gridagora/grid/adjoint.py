@@ -6,8 +6,9 @@ from scipy.sparse import csr_array
 from gridagora.core.components import Phasors
 from gridagora.core.flow import Flow
 from gridagora.core.tables import Col, Index
-from gridagora.grid.flow import ROUNDS_MAX, Factors
+from gridagora.grid.flow import Factors, rounds_of
 from gridagora.kernels.flow.adjoint import Gradients, run_adjoints
+from gridagora.kernels.flow.droop import Droop
 from gridagora.kernels.flow.fixed_point import Triangles
 
 KILO = 1e3
@@ -19,6 +20,7 @@ TOLERANCE = (
 def gradients(
     factors: Factors,
     turned: Triangles,
+    droop: Droop,
     at: Flow,
     step: Index,
     right: Phasors,
@@ -30,6 +32,8 @@ def gradients(
     ----------
     turned
         The factors of the transposed matrix, of `transpose`.
+    droop
+        How its inverters move with voltage, of `grid.inverters.droop_of`.
     at
         Flow of t steps.
     step, right
@@ -51,7 +55,8 @@ def gradients(
     )
     right = np.ascontiguousarray(np.where(usable[:, None], right, 0.0), np.complex128)
     drawn = at.rated_p_kw, at.rated_q_kvar, step
-    run_adjoints(turned, factors.loads, v, *drawn, right, tolerance, ROUNDS_MAX, found)
+    most = rounds_of(at.infeed)
+    run_adjoints(turned, factors.loads, droop, v, *drawn, right, tolerance, most, found)
     found.rounds[~usable] = 0
     for column in found[:3]:
         column[found.rounds == 0] = np.nan

@@ -99,7 +99,9 @@ def solve_controlled(
     after = ControlState(
         track.tap, track.on, track.reversed, track.opened_s, start.time_s + t * step_s
     )
-    return flow._replace(tap=track.taps, steps_on=track.ons, actions=track.actions, after=after)
+    return flow._replace(
+        tap=track.taps, steps_on=track.ons, actions=track.actions, after=after, infeed=infeed
+    )
 
 
 def _require_state(feeder: Feeder, grid: ControlledGrid, state: ControlState) -> None:

@@ -188,7 +188,8 @@ def solve(
         cut = np.linspace(0, blocks, threads + 1).astype(int).tolist()
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(part, cut[:-1], cut[1:]))
-    return leave_flow(kept, p_kw, q_kvar, inverters, settled, held_state(feeder))
+    flow = leave_flow(kept, p_kw, q_kvar, inverters, settled, held_state(feeder))
+    return flow._replace(infeed=infeed)
 
 
 def rounds_of(infeed: Infeed | None) -> int:

@@ -20,7 +20,11 @@ def group_steps(at: Flow) -> list[Index]:
 def steps_of(at: Flow, step: Index) -> Flow:
     """Return some steps (s,) of a flow as one of its own."""
     columns: list[Any] = [each[step] if isinstance(each, np.ndarray) else each for each in at]
-    return Flow(*columns)
+    part, infeed = Flow(*columns), at.infeed
+    if infeed is None:
+        return part
+    sun = infeed.available_kw[step], infeed.gives_var[step]
+    return part._replace(infeed=infeed._replace(available_kw=sun[0], gives_var=sun[1]))
 
 
 def join_prices(parts: Sequence[tuple[Index, NodalPrices]]) -> NodalPrices:

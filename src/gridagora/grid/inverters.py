@@ -4,8 +4,10 @@ import numpy as np
 
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.feeder import Feeder, live_nodes
-from gridagora.core.inverters import Infeed, InverterRule, check_infeed
-from gridagora.core.tables import Col, Index
+from gridagora.core.flow import Flow
+from gridagora.core.inverters import Infeed, InverterRule, check_infeed, given_slopes
+from gridagora.core.tables import Col, Flag, Index
+from gridagora.kernels.flow.droop import Droop
 from gridagora.kernels.flow.fixed_point import BLOCK, Still, Triangles, draw_loads, substitute
 from gridagora.kernels.flow.inverters import InverterRows, InverterRun
 from gridagora.kernels.flow.load_models import Loads
@@ -49,9 +51,24 @@ def run_of(
     if problems:
         raise InputError(problems)
     own, rule = infeed.inverters, infeed.rule
-    first, node = _nodes(feeder, own.meter)
+    first, node = meter_nodes(loads, live_nodes(feeder), own.meter)
+    rows = _rows_of(infeed, first, node)
+    gain = droop_gain(loads, tri, still, rows, rule, len(feeder.meters.name))
+    i = len(own.meter)
+    return InverterRun(
+        rows._replace(part=1.0 / (1.0 + gain)),
+        np.ascontiguousarray(infeed.available_kw, np.float64),
+        np.ascontiguousarray(infeed.gives_var, np.bool_),
+        np.zeros((steps, i)),
+        np.zeros((steps, i)),
+    )
+
+
+def _rows_of(infeed: Infeed, first: Index, node: Index) -> InverterRows:
+    """Return inverters that take whole steps; `first` (i + 1,) and `node` (z,) are of `meter_nodes`."""
+    own, rule = infeed.inverters, infeed.rule
     watt = ((), ()) if rule.volt_watt is None else rule.volt_watt
-    rows = InverterRows(
+    return InverterRows(
         np.ascontiguousarray(own.meter, np.int64),
         first,
         node,
@@ -63,15 +80,6 @@ def run_of(
         np.array(watt[0], np.float64),
         np.array(watt[1], np.float64),
         rule.var_first,
-    )
-    gain = droop_gain(loads, tri, still, rows, rule, len(feeder.meters.name))
-    i = len(own.meter)
-    return InverterRun(
-        rows._replace(part=1.0 / (1.0 + gain)),
-        np.ascontiguousarray(infeed.available_kw, np.float64),
-        np.ascontiguousarray(infeed.gives_var, np.bool_),
-        np.zeros((steps, i)),
-        np.zeros((steps, i)),
     )
 
 
@@ -115,22 +123,52 @@ def steepest(voltage_pu: tuple[float, ...], share: tuple[float, ...]) -> float:
     return float(np.max(-np.diff(share) / np.diff(voltage_pu), initial=0.0))
 
 
-def _nodes(feeder: Feeder, meter: Index) -> tuple[Index, Index]:
+def meter_nodes(loads: Loads, is_live: Flag, meter: Index) -> tuple[Index, Index]:
     """Return the live phases of meters (i,), the nodes of one behind the other, and where each begins, (i + 1,)."""
-    live, found = live_nodes(feeder), dict[int, set[int]]()
-    rows = feeder.loads
-    for end in (rows.from_node, rows.to_node):
-        kept = (end >= 0) & live[np.maximum(end, 0)]
-        for row, node in zip(rows.meter[kept].tolist(), end[kept].tolist(), strict=True):
-            found.setdefault(row, set()).add(node)
-    nodes = [sorted(found.get(row, ())) for row in meter.tolist()]
-    first = np.cumsum([0, *(len(each) for each in nodes)])
-    return first.astype(np.int64), np.array([n for each in nodes for n in each], np.int64)
+    m = len(is_live)
+    node, owner = np.concatenate([loads.start, loads.end]), np.tile(loads.meter, 2)
+    kept = (node >= 0) & is_live[np.maximum(node, 0)]
+    pair = np.unique(owner[kept] * m + node[kept])
+    begin = np.searchsorted(pair, meter * m)
+    count = np.searchsorted(pair, (meter + 1) * m) - begin
+    first = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+    inside = np.arange(first[-1]) - np.repeat(first[:-1], count)
+    return first, np.asarray(pair[np.repeat(begin, count) + inside] % m, np.int64)
+
+
+def droop_of(loads: Loads, tri: Triangles, still: Still, is_live: Flag, at: Flow) -> Droop:
+    """Return how the inverters of a flow move with voltage, as its adjoint takes them; `is_live` (m,) are nodes with a phase."""
+    j = at.p_kw.shape[1]
+    if at.infeed is None:
+        index, none = np.zeros(0, np.int64), np.zeros(0)
+        table = np.zeros((len(at.p_kw), 0))
+        return Droop(index, index, np.zeros(1, np.int64), index, none, none, table, table)
+    own = at.infeed.inverters
+    meter = np.ascontiguousarray(own.meter, np.int64)
+    first, node = meter_nodes(loads, is_live, meter)
+    kw, kvar = slopes_at(at.infeed, first, node, at.v_pu)
+    rows = _rows_of(at.infeed, first, node)
+    part = 1.0 / (1.0 + droop_gain(loads, tri, still, rows, at.infeed.rule, j))
+    has_one = np.zeros(j, np.bool_)
+    has_one[meter] = True
+    count = np.repeat(np.diff(first), np.diff(first))
+    row = np.flatnonzero(has_one[loads.meter]).astype(np.int64)
+    return Droop(meter, row, first, node, still.base[node] * count, part, kw, kvar)
+
+
+def slopes_at(infeed: Infeed, first: Index, node: Index, v_pu: Col) -> tuple[Col, Col]:
+    """Return how what inverters give moves with their voltage at those of all nodes (t, m) [pu], (t, i) each [kW/pu], [kvar/pu].
+
+    `first` (i + 1,) and `node` (z,) are of `meter_nodes`.
+    """
+    sums = np.add.reduceat(v_pu[:, node], first[:-1], axis=1) if len(node) else v_pu[:, :0]
+    mean = sums / np.diff(first)
+    return given_slopes(infeed.inverters, infeed.rule, mean, infeed.available_kw, infeed.gives_var)
 
 
 def _check_meters(feeder: Feeder, loads: Loads, meter: Index) -> list[Problem]:
     """Return the problems of meters (i,) that inverters cannot stand at."""
-    found, (first, _) = list[Problem](), _nodes(feeder, meter)
+    found, (first, _) = list[Problem](), meter_nodes(loads, live_nodes(feeder), meter)
     name = feeder.meters.name
     for row in np.flatnonzero(np.diff(first) == 0):
         got = f"an inverter at meter {name[meter[row]]}, which has no live phase"

@@ -18,12 +18,14 @@ from scipy.sparse.linalg import SuperLU, splu
 
 from gridagora.core.components import GROUND, Phasors
 from gridagora.core.errors import PartError
-from gridagora.core.feeder import Feeder
+from gridagora.core.feeder import Feeder, live_nodes
 from gridagora.core.flow import Flow
 from gridagora.core.limits import NOWHERE, Coefficients, LimitKind, Limits, check_limits
 from gridagora.core.network_operator import NO_PRICES, RowPrices
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.grid.flow import load_rows
+from gridagora.grid.flow_steps import steps_of
+from gridagora.grid.inverters import meter_nodes, slopes_at
 from gridagora.grid.limited import LimitedQuantities, gradients, phasors_of
 from gridagora.grid.limits import RANGE_A_PU
 from gridagora.kernels.flow.load_models import load_current_slopes
@@ -132,7 +134,8 @@ def sensitivity(feeder: Feeder, y: csc_matrix, at: Flow) -> Sensitivity:
 
         (Y + A diag(f) A') dv + A diag(g) A' conj(dv) = -A di/ds ds
 
-    which is linear in the real and the imaginary part of dv. At constant power f is 0, g is -conj(s / u^2).
+    which is linear in the real and the imaginary part of dv. At constant power f is 0, g is -conj(s / u^2). An inverter that
+    follows voltage adds what its meter draws less as the mean voltage of its phases rises.
     """
     m = len(feeder.nodes.name)
     jacobian, right = newton_system(feeder, y, at, 0)
@@ -175,7 +178,37 @@ def newton_system(
         csr_array((each, (rows, loads.meter)), shape=(len(rows), j)) for each in (of_kw, of_kvar)
     )
     right_kw, right_kvar = (_stack_parts(csr_array(-(incidence @ each))) for each in by_meter)
+    if at.infeed is not None:
+        by_kw, by_kvar = follow_slopes(feeder, at, step)
+        jacobian = csc_matrix(jacobian + right_kw @ by_kw + right_kvar @ by_kvar)
     return jacobian, (right_kw, right_kvar)
+
+
+def follow_slopes(feeder: Feeder, at: Flow, step: int) -> tuple[csr_array, csr_array]:
+    """Return how what inverters give at every meter moves with node voltages in a step of a flow, (j, 2m) each [kW/V], [kvar/V].
+
+    Columns are the real parts of all node voltages, then the imaginary ones.
+    """
+    one = steps_of(at, np.array([step]))
+    infeed, v, j = one.infeed, one.v[0], at.p_kw.shape[1]
+    if infeed is None:
+        return csr_array((j, 2 * len(v))), csr_array((j, 2 * len(v)))
+    meter = infeed.inverters.meter
+    first, node = meter_nodes(load_rows(feeder), live_nodes(feeder), meter)
+    slopes = slopes_at(infeed, first, node, one.v_pu)
+    count = np.diff(first)
+    toward = np.conj(v[node]) / (np.abs(v[node]) * feeder.nodes.base_v[node])
+    toward /= np.repeat(count, count)
+    owner, column = np.repeat(meter, count), np.concatenate([node, node + len(v)])
+    both = np.concatenate([toward.real, -toward.imag])
+    shape = j, 2 * len(v)
+    by_kw, by_kvar = (
+        csr_array(
+            (both * np.tile(np.repeat(each[0], count), 2), (np.tile(owner, 2), column)), shape=shape
+        )
+        for each in slopes
+    )
+    return by_kw, by_kvar
 
 
 def _stack_parts(matrix: csr_array) -> csr_array:

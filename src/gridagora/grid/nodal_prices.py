@@ -17,7 +17,9 @@ from gridagora.core.nodal_prices import NodalPrices, PriceParts, RowDuals, Sourc
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.grid.adjoint import by_node, gradients, source_right
 from gridagora.grid.flow import Factors
+from gridagora.grid.inverters import droop_of
 from gridagora.grid.limited import VA_PER_KVA, LimitedQuantities, phasors_of
+from gridagora.kernels.flow.droop import Droop
 from gridagora.kernels.flow.fixed_point import Triangles
 
 REVERSE = ", reverse"  # what the name of a row ends in that stands for power towards the source
@@ -42,17 +44,24 @@ class _Part(NamedTuple):
 def nodal_prices(
     network: PricedNetwork, at: Flow, source: SourcePrices, duals: RowDuals | None = None
 ) -> NodalPrices:
-    """Return the prices of the steps of a flow; arguments and errors as of `Grid.prices`."""
+    """Return the prices of the steps of a flow; arguments and errors as of `Grid.prices`.
+
+    What inverters that follow voltage give more or less of, at the price of the source, is part of the voltage; the loss part is
+    that of losses alone.
+    """
     _refuse_shapes(network, at, source, duals)
-    v = np.where(at.converged[:, None], at.v, network.factors.network.v_no_load)
-    p_right, q_right = source_right(network.factors, v)
+    kept = network.factors
+    v = np.where(at.converged[:, None], at.v, kept.network.v_no_load)
+    droop = droop_of(kept.loads, kept.triangles, kept.still, network.is_live, at)
+    p_right, q_right = source_right(kept, v)
     per_kwh, per_kvarh = source.per_kwh[:, None], source.per_kvarh[:, None]
-    both = _solve(network, at, per_kwh * p_right + per_kvarh * q_right)
-    if duals is None:
-        congestion = voltage = _nothing(both, at)
-    else:
-        rights = limited_rights(network.limited, v, _place_duals(network.limited, duals))
-        congestion, voltage = (_solve(network, at, right) for right in rights)
+    given = given_right(droop, v, source)
+    of_flow, of_voltage = np.zeros_like(v), np.zeros_like(v)
+    if duals is not None:
+        dual = _place_duals(network.limited, duals)
+        of_flow, of_voltage = limited_rights(network.limited, v, dual)
+    rights = per_kwh * p_right + per_kvarh * q_right + given, of_flow, of_voltage - given
+    both, congestion, voltage = (_solve(network, droop, at, right) for right in rights)
 
     def parts(side: int, energy: Col) -> PriceParts:
         whole = both.by[side]
@@ -63,6 +72,16 @@ def nodal_prices(
     return NodalPrices(
         parts(0, per_kwh), parts(1, per_kvarh), parts(2, per_kwh), parts(3, per_kvarh), rounds
     )
+
+
+def given_right(droop: Droop, v: Phasors, source: SourcePrices) -> Phasors:
+    """Return how the worth at the source of what inverters give moves with node voltages (t, m) [V], shape (t, m) [$/h/V]."""
+    right = np.zeros_like(v)
+    by = source.per_kwh[:, None] * droop.kw + source.per_kvarh[:, None] * droop.kvar
+    each = np.repeat(by, np.diff(droop.first), axis=1)
+    at = v[:, droop.node]
+    np.add.at(right.T, droop.node, (each * np.conj(at) / (np.abs(at) * droop.span_v)).T)
+    return right
 
 
 def soft_duals(limited: LimitedQuantities, at: Flow, rules: NetworkRules) -> RowDuals:
@@ -109,10 +128,10 @@ def _place_duals(limited: LimitedQuantities, duals: RowDuals) -> Col:
     return dual.T
 
 
-def _solve(network: PricedNetwork, at: Flow, right: Phasors) -> _Part:
+def _solve(network: PricedNetwork, droop: Droop, at: Flow, right: Phasors) -> _Part:
     """Return what a number with derivative (t, m) in each step moves by; steps where it is nil cost nothing."""
     step = np.flatnonzero(right.any(axis=1) & at.converged)
-    found = gradients(network.factors, network.turned, at, step, right[step])
+    found = gradients(network.factors, network.turned, droop, at, step, right[step])
     solved = found.by_p, found.by_q, *by_node(found.adjoint, at.v[step])
     part, rounds = list[Col](), np.zeros(len(right), np.int64)
     rounds[step] = found.rounds
@@ -124,12 +143,6 @@ def _solve(network: PricedNetwork, at: Flow, right: Phasors) -> _Part:
     for column in part[2:]:
         column[:, ~network.is_live] = np.nan
     return _Part(part, rounds)
-
-
-def _nothing(like: _Part, at: Flow) -> _Part:
-    """Return a part that is nil in every step with a flow."""
-    part = [np.where(np.isnan(column), np.nan, 0.0) for column in like.by]
-    return _Part(part, np.zeros(len(at.converged), np.int64))
 
 
 def _refuse_shapes(

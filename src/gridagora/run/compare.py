@@ -38,7 +38,9 @@ from gridagora.run import result as results
 from gridagora.run.comms import CommsFaults
 from gridagora.run.evaluate import evaluate
 from gridagora.run.fee_returns import return_fees
+from gridagora.run.follow_voltage import followed_in
 from gridagora.run.forecast import WholesaleTerms, draw_errors
+from gridagora.run.infeed import FollowedRun
 from gridagora.run.loss_charges import charge_losses
 from gridagora.run.network_rules import hold_network, wanted_prices
 from gridagora.run.open_network import open_network
@@ -49,7 +51,7 @@ from gridagora.run.played import play_schedule
 from gridagora.run.power_flow import Wiring, solve_run
 from gridagora.run.reactive_buying import buy_at_meters
 from gridagora.run.reactive_nodal import RunPower
-from gridagora.run.record import FOLLOWED, power_of
+from gridagora.run.record import power_of
 from gridagora.run.settle import wire_losses
 from gridagora.run.simulate import simulate, simulate_runs
 from gridagora.run.state import FinishedRun, Setup, baseline, wiring_of
@@ -458,8 +460,8 @@ def _with_reactive(
 ) -> Outcome:
     """Return the outcome with its power flow and the reactive energy that the scenario asks for."""
     inverter_kw = inverters(ran, outcome.home_kw.shape)
-    drawn = followed_kvar(ran, scene)
-    alone = solve_network(scene, grid, outcome, inverter_kw, drawn_kvar=drawn)
+    followed = followed_in(ran, rule_of(scene.scenario.inverters), len(scene.home_meter))
+    alone = solve_network(scene, grid, outcome, inverter_kw, followed=followed)
     keys = scene.scenario.reactive
     if keys.market == "nodal":
         return buy_at_meters(
@@ -479,7 +481,7 @@ def _with_reactive(
         )
     n, t = outcome.home_kw.shape
     clears = Commodity.Q in market.rules.commodities
-    if clears and drawn is not None:
+    if clears and followed is not None:
         raise PartError(
             "reactive power: inverters follow voltage and the design buys it of them, so both would steer them; set "
             '[inverters] follow = "unity"'
@@ -500,13 +502,6 @@ def _with_reactive(
     return reactive.join_reactive(outcome._replace(network=seen), given)
 
 
-def followed_kvar(ran: FinishedRun, scene: Scene) -> Col | None:
-    """Return what inverters that follow voltage drew, shape (n, t) [kvar]; None where none does."""
-    if rule_of(scene.scenario.inverters) is None:
-        return None
-    return np.asarray(ran.track.recorder.column(FOLLOWED))
-
-
 def inverters(ran: FinishedRun, shape: tuple[int, ...]) -> RunColumn:
     """Return the power of all inverters of every home over a run, shape (n, t) [kW], added up when it is read."""
     power = [ran.track.recorder.column(power_of(kind)) for kind in ran.track.kinds]
@@ -525,13 +520,14 @@ def solve_network(
     outcome: Outcome,
     inverter_kw: RunColumn,
     given: reactive.InverterPower | None = None,
-    drawn_kvar: Col | None = None,
+    followed: FollowedRun | None = None,
 ) -> NetworkResult:
     """Return the exact power flow of a run; inverters (n, t) [kW] draw no reactive power but what they are told to.
 
-    Those that follow voltage drew `drawn_kvar` (n, t) [kvar] in the flow of each interval; left out: nothing.
+    Those that `followed` voltage drew what they did in the flow of each interval; left out: none did.
     """
     home_kw = outcome.home_kw
+    drawn_kvar = None if followed is None else followed.drawn_kvar
     solved = solve_run(
         grid,
         scene.home_meter,
@@ -541,6 +537,7 @@ def solve_network(
         outcome.dt_h,
         given_kvar=drawn_kvar if given is None else given.q_kvar,
         prices=wanted_prices(scene, outcome.wholesale_per_kwh),
+        followed=followed,
     )
     if scene.scenario.feeder.voltage_band != EN_50160:
         return solved

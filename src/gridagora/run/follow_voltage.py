@@ -11,11 +11,14 @@ import numpy as np
 
 from gridagora.core.device import DeviceKind, total_by_home
 from gridagora.core.flow import ControlState, Flow
-from gridagora.core.inverters import LEAST_SHARE, Infeed, InverterTable
+from gridagora.core.inverters import FollowedRule
 from gridagora.core.ports import DeviceGroup
-from gridagora.core.tables import Col, Index
+from gridagora.core.tables import Col
+from gridagora.run.infeed import FollowedRun, make_infeed
 from gridagora.run.power_flow import Wiring, flow_of_interval
 from gridagora.run.reactive import inverter_kw
+from gridagora.run.record import FOLLOWED, OFFERED
+from gridagora.run.state import FinishedRun
 
 CUT_KW = 1e-6  # less than that is left to the tolerance of the flow
 
@@ -25,6 +28,7 @@ class Followed(NamedTuple):
 
     kind_kw: Col
     given_kvar: Col
+    available_kw: Col  # (n,) that they could give
     flow: Flow
 
 
@@ -75,7 +79,10 @@ def follow_voltage(
     home_kw = load_kw + kind_kw.sum(0)
     beside = home_kw - inverter_kw([group.about for group in groups], kind_kw, home_kw.shape)
     own = np.flatnonzero(rated_kw > 0)
-    infeed = _infeed(wiring, own, rated_kw[own], available[own])
+    follows = wiring.inverters
+    infeed = None
+    if follows is not None:
+        infeed = make_infeed(follows, wiring.home_meter, rated_kw, available[:, None])
     flow = flow_of_interval(
         wiring, home_kw + available, beside.clip(min=0), hour, before, infeed=infeed
     )
@@ -86,15 +93,17 @@ def follow_voltage(
         share[own[cut]] = flow.given_kw[0, cut] / available[own[cut]]
     kept = kind_kw.copy()
     kept[panels] *= share
-    return Followed(kept, given_kvar, flow)
+    return Followed(kept, given_kvar, available, flow)
 
 
-def _infeed(wiring: Wiring, home: Index, rated_kw: Col, available_kw: Col) -> Infeed | None:
-    """Return the inverters of homes (k,) in one interval."""
-    follows = wiring.inverters
-    if follows is None or not len(home):
+def followed_in(ran: FinishedRun, follows: FollowedRule | None, homes: int) -> FollowedRun | None:
+    """Return what inverters of so many homes did in a run that followed voltage; None where none does."""
+    if follows is None:
         return None
-    rated_kva = follows.rating_ratio * rated_kw
-    table = InverterTable(wiring.home_meter[home], rated_kva, rated_kw)
-    enough = available_kw >= LEAST_SHARE * rated_kw
-    return Infeed(table, follows.rule, available_kw[None], enough[None])
+    rated = np.zeros(homes)
+    for group in ran.lived:
+        if are_panels(group.about):
+            rated += total_by_home(group.rated_kva, group.home, homes)
+    recorder = ran.track.recorder
+    drawn = np.asarray(recorder.column(FOLLOWED))
+    return FollowedRun(follows, rated, recorder.column(OFFERED), drawn)

@@ -20,6 +20,7 @@ from gridagora.kernels.flow.fixed_point import BLOCK
 from gridagora.results.control_moves import CAPACITOR, REGULATOR, ControlMoves, find_moves
 from gridagora.results.outcome import NetworkResult
 from gridagora.results.supply_quality import periods_of
+from gridagora.run.infeed import FollowedRun, make_infeed
 from gridagora.run.nodal_prices import PriceFold, PriceTerms
 from gridagora.run.record import open_recorder
 
@@ -85,6 +86,7 @@ def solve_run(
     dt_h: float,
     given_kvar: Col | None = None,
     prices: PriceTerms | None = None,
+    followed: FollowedRun | None = None,
 ) -> NetworkResult:
     """Solve the network of a run, some intervals at a time: the voltages of all nodes in all intervals take much room.
 
@@ -99,6 +101,8 @@ def solve_run(
         Reactive power that inverters of homes are told to draw, below zero to give, shape (n, t) [kvar]; left out: none.
     prices
         What is wanted of nodal prices; left out: nothing.
+    followed
+        Inverters that followed voltage and so drew `given_kvar`, whose curves prices hold; left out: none did.
     """
     feeder = grid.feeder
     live = live_nodes(feeder)
@@ -126,7 +130,12 @@ def solve_run(
         before = flow.after
         track.append(np.column_stack([flow.tap, flow.steps_on, flow.actions >= HUNTING]))
         if fold is not None:
-            fold.add(at, flow, np.asarray(drawn[0]))
+            priced = flow
+            if followed is not None:
+                sun = np.asarray(followed.offered_kw[:, at])
+                infeed = make_infeed(followed.follows, home_meter, followed.rated_kw, sun)
+                priced = flow._replace(infeed=infeed)
+            fold.add(at, priced, np.asarray(drawn[0]))
         home_v = np.stack([flow.v_pu[:, group].mean(1) for group in nodes])
         for i in range(home_v.shape[1]):
             record.write(at.start + i, VOLTAGE, home_v[:, i])

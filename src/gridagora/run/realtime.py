@@ -25,7 +25,7 @@ from gridagora.run.orders import NO_ORDERS, Orders, command, place, replace_curv
 from gridagora.run.outages import hear_quotes, release_devices
 from gridagora.run.power_flow import flow_of_interval
 from gridagora.run.reactive import inverter_kw
-from gridagora.run.record import FOLLOWED, sum_interval, write_interval
+from gridagora.run.record import FOLLOWED, OFFERED, sum_interval, write_interval
 from gridagora.run.state import DemandSide, RunState, follows_voltage, wiring_of
 
 NO_CURVES = Curves(np.zeros(1, np.int64), np.zeros(0), np.zeros(0))
@@ -206,12 +206,13 @@ def cut_by_voltage(
 ) -> homes_at.Delivered:
     """Return what devices delivered once inverters of panels have followed the voltage at their meter, if any does.
 
-    What is cut is missing at the meter; the reactive power of inverters is written to the record. `load_kw` (n,) is that of homes
-    beside devices [kW].
+    What is cut is missing at the meter; the reactive power of inverters and what they could give are written to the record.
+    `load_kw` (n,) is that of homes beside devices [kW].
     """
     if not any(follows_voltage(desk.study) for desk in demand.runs):
         return got
     kind_kw, drawn_kvar = got.kind_kw.copy(), np.zeros(len(load_kw))
+    offered_kw = drawn_kvar.copy()
     for run, desk in enumerate(demand.runs):
         if not follows_voltage(desk.study):
             continue
@@ -228,9 +229,11 @@ def cut_by_voltage(
             desk.stands,
         )
         kind_kw[:, own], drawn_kvar[own], desk.stands = at.kind_kw, at.given_kvar, at.flow.after
+        offered_kw[own] = at.available_kw
         if desk.rules.sees_flow:
             desk.flow = at.flow
     demand.recorder.write(demand.interval, FOLLOWED, drawn_kvar)
+    demand.recorder.write(demand.interval, OFFERED, offered_kw)
     return got._replace(kind_kw=kind_kw)
 
 

@@ -19,6 +19,7 @@ HOME, AWARD = (
     "award_kw",
 )  # names of columns: net power of every home, what it was awarded
 FOLLOWED = "followed_kvar"  # what inverters that follow voltage drew, where any does
+OFFERED = "followed_sun_kw"  # what these could have given
 OpenRecorder = Callable[[int, Mapping[str, int]], Recorder]
 
 
@@ -68,7 +69,7 @@ def columns_of_record(
     """Return the number of rows of every column that the homes and groups of a demand side write, by name."""
     rows = {name: len(group.home) for group in groups for name in group.about.series}
     powers = [power_of(group.about.kind) for group in groups]
-    own = [FOLLOWED] if follow else []
+    own = [FOLLOWED, OFFERED] if follow else []
     return rows | dict.fromkeys([*powers, HOME, AWARD, *own], homes)
 
 

@@ -6,7 +6,8 @@ moves by a du + b conj(du), a number that moves by Re(g' dv) moves by Re(l' r) w
     Y' l = g - A a A' l - conj(A b A' l),
 
 whose matrix is that of the flow, transposed: the factors L U of the flow serve again, and the rounds contract as its own do. All
-right sides of a step share one walk over its loads' slopes.
+right sides of a step share one walk over its loads' slopes. Inverters that follow voltage add a term of their own
+(`kernels.flow.droop`).
 
 References
 ----------
@@ -21,6 +22,7 @@ from numba import njit
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
+from gridagora.kernels.flow.droop import Droop, DroopWork, answer_droop
 from gridagora.kernels.flow.fixed_point import (
     BLOCK,
     Col,
@@ -30,6 +32,7 @@ from gridagora.kernels.flow.fixed_point import (
     less_row,
     turn_row,
 )
+from gridagora.kernels.flow.inverters import forget, open_state
 from gridagora.kernels.flow.load_models import across_at, row_slopes
 from gridagora.kernels.stores.polyline import JIT
 
@@ -135,12 +138,15 @@ def _feed_back(
 
 
 @register_jitable(**JIT)
-def _note(moved: Col, size: Col, tolerance: float, turn: int, rounds: Index) -> int:
-    """Note the round in which a step first settles; return how many still move (one that blew up is given up)."""
+def _note(moved: Col, size: Col, off: Col, tolerance: float, turn: int, rounds: Index) -> int:
+    """Note the round in which a step first settles; return how many still move (one that blew up is given up).
+
+    `off` (w,) is nil where inverters have settled.
+    """
     moving = 0
     for b in range(rounds.size):
         if rounds[b] == 0:
-            if moved[b] <= tolerance * tolerance * size[b]:
+            if moved[b] <= tolerance * tolerance * size[b] and off[b] == 0.0:
                 rounds[b] = turn
             elif np.isfinite(moved[b]):
                 moving += 1
@@ -170,7 +176,7 @@ def _leave(
 
 @njit(**JIT)
 def run_adjoints(
-    tri: Triangles, loads: Loads, v: Phasors, p_kw: Col, q_kvar: Col, step: Index, right: Phasors,
+    tri: Triangles, loads: Loads, droop: Droop, v: Phasors, p_kw: Col, q_kvar: Col, step: Index, right: Phasors,
     tolerance: float, rounds_max: int, out: Gradients,
 ) -> None:  # fmt: skip
     """Solve the adjoints of r numbers into `out`, BLOCK of them at a time, each in its own step.
@@ -190,6 +196,13 @@ def run_adjoints(
     )
     across_re, across_im = np.empty((k, BLOCK)), np.empty((k, BLOCK))
     moved, size, steps = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK, np.int64)
+    inverters, meters = droop.meter.size, out.by_p.shape[1]
+    work = DroopWork(
+        open_state(inverters, BLOCK),
+        np.zeros((meters, BLOCK)),
+        np.zeros((meters, BLOCK)),
+        np.zeros(BLOCK),
+    )
     slopes = LoadSlopes(
         np.empty((k, BLOCK), np.complex128),
         np.empty((k, BLOCK), np.complex128),
@@ -204,6 +217,8 @@ def run_adjoints(
         _load(tri, right, start, wide, g_re, g_im)
         across_re[:] = 0.0
         across_im[:] = 0.0
+        forget(work.state)
+        work.state.given[:] = 0.0
         x_re[:] = g_re
         x_im[:] = g_im
         for turn in range(1, rounds_max + 1):
@@ -215,6 +230,11 @@ def run_adjoints(
             _feed_back(
                 tri, loads, slopes, l_re, l_im, x_re, x_im, across_re, across_im, moved, size
             )
-            if _note(moved, size, tolerance, turn, out.rounds[start : start + wide]) == 0:
+            if inverters:
+                answer_droop(
+                    droop, work, tri, loads, v, steps, slopes.kw, slopes.kvar,
+                    across_re, across_im, tolerance, x_re, x_im,
+                )  # fmt: skip
+            if _note(moved, size, work.off, tolerance, turn, out.rounds[start : start + wide]) == 0:
                 break
         _leave(tri, loads, slopes, l_re, l_im, across_re, across_im, start, wide, out)

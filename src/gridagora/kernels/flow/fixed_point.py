@@ -26,7 +26,7 @@ from gridagora.kernels.flow.inverters import (
     follow_voltages,
     forget,
     leave_inverters,
-    open_inverters,
+    open_state,
 )
 from gridagora.kernels.flow.lanes import (
     LANES,
@@ -270,7 +270,7 @@ def open_lanes(meters: int, inverters: int) -> Lanes:
     """Return the lanes of a block with so many meters and inverters."""
     p, q = np.zeros((meters, BLOCK)), np.zeros((meters, BLOCK))
     own_p, own_q = (p.copy(), q.copy()) if inverters > 0 else (p, q)
-    steps, state = np.zeros(BLOCK, np.int64), open_inverters(inverters, BLOCK)
+    steps, state = np.zeros(BLOCK, np.int64), open_state(2 * inverters, BLOCK)
     return Lanes(p, q, own_p, own_q, steps, state, np.zeros(BLOCK))
 
 

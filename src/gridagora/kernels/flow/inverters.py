@@ -78,9 +78,8 @@ class InverterState(NamedTuple):
 
 
 @register_jitable(**JIT)
-def open_inverters(count: int, wide: int) -> InverterState:
-    """Return the state of so many inverters in a block of so many steps that give nothing."""
-    rows = 2 * count
+def open_state(rows: int, wide: int) -> InverterState:
+    """Return the state of so many rows, two an inverter, in a block of so many steps that give nothing."""
     return InverterState(
         np.zeros((rows, wide)),
         np.zeros((rows, wide)),
@@ -205,16 +204,19 @@ def follow_voltages(
             worst = worst if here <= worst else here
         off[b] = worst
         if worst > FROZEN * tolerance and np.isfinite(worst):
-            _mix(of, state, want, worst, b)
+            mix_step(of.part, state, want, worst, b)
 
 
 @register_jitable(**JIT)
-def _mix(of: InverterRows, state: InverterState, want: Col, worst: float, b: int) -> None:
-    """Take a step of one lane, of what is wanted more (r,), mixed with those before it."""
-    n, rows = of.meter.size, want.size
+def mix_step(part: Col, state: InverterState, want: Col, worst: float, b: int) -> None:
+    """Take a step of one lane, of what is wanted more (r,), mixed with those before it.
+
+    `part` (i,) of a step [1] goes to row i of every i rows; `want` [any unit] is overwritten, `worst` its largest.
+    """
+    n, rows = part.size, want.size
     _shorten(state, worst, b)
     for r in range(rows):
-        want[r] *= state.scale[b] * (of.part[r - n] if r >= n else of.part[r])
+        want[r] *= state.scale[b] * part[r % n]
     if state.scale[b] < MIXED:
         for r in range(rows):
             state.given[r, b] += want[r] / MIXED
