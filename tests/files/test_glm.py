@@ -106,7 +106,7 @@ def test_what_stands_beside_objects_is_counted(read):
         "schedule heat { summer { * 1-5 * * * 70; } winter { * * * * * 65; } }\nclass a { double b; }\n"
         "script on_exit x;\n"
     )
-    assert model.left_out == {"clock": 1, "schedule": 1, "class": 1, "script": 1}
+    assert model.left_out == {"schedule": 1, "class": 1, "script": 1}
     assert model.modules["powerflow"]["line_capacitance"] == ("TRUE", 3)
     assert "tape" in model.modules and not model.objects
 

@@ -98,4 +98,4 @@ def test_a_check_tells_what_became_of_each_class(settled):
     assert lines["class triplex_load"].endswith("converted")
     assert lines["class recorder"].endswith("left out: they only measure")
     assert lines["class line_spacing"].endswith("for those that name them")
-    assert lines["beside objects"] == "left out: 1 clock"
+    assert "beside objects" not in lines

@@ -202,3 +202,13 @@ def test_a_load_that_is_no_home_follows_its_player_in_a_run(tmp_path):
     assert not scene.feeder.meters.is_home[at]
     assert np.allclose(scene.other_kw[:24, at], 200.0)
     assert (tmp_path / "p.player").resolve() in list_glm_files(tmp_path / "m.glm")
+
+
+def test_a_line_that_goes_back_in_time_is_told(feeder):
+    lines = "2001-01-02 12:00:00,20000\n2001-01-01 06:00:00,30000\n"
+    (note,) = (
+        one
+        for one in feeder(PLAYER.format("constant_power_A", ""), lines).notes
+        if "before that" in one
+    )
+    assert "line 2, expected lines in the order of time" in note

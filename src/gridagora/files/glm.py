@@ -14,6 +14,7 @@ from gridagora.files.glm_lines import GlmFault, GlmLine, joined, read_glm_lines
 
 HEAD = re.compile(r"object\s+([\w.]+)\s*(?::\s*(\S*))?$")
 RANGE = re.compile(r"(\d*)\.\.(\d+)$")
+SCHEDULE = "schedule "  # a block of its own grammar
 STATEMENT = re.compile(r"([\w.]+)\s*(.*)", re.DOTALL)
 MANY = 10_000  # objects that one range makes
 MOST = 1_000_000  # with those inside them
@@ -167,6 +168,8 @@ class _Parser:
         self.statement, self.at = [], None
         if not said:
             return
+        if any(block.head.startswith(SCHEDULE) for block in self.blocks):
+            return
         if self.blocks:
             found = STATEMENT.fullmatch(said)
             if found is None:
@@ -202,7 +205,8 @@ class _Parser:
         elif not self.blocks:
             if word == "clock":
                 self.clock.update(block.values)
-            self.left_out[word or "{"] += 1
+            else:
+                self.left_out[word or "{"] += 1
 
     def _object(self, block: _Block) -> None:
         """Book an object, or as many as its range says; one inside another has that as its parent."""

@@ -26,6 +26,7 @@ class PlayerSteps(NamedTuple):
 
     second: Col  # (n,) from the start of 1970 by the clock of the model [s]
     text: tuple[str, ...]  # (n,) as it is written
+    back: tuple[int, ...]  # lines whose time is before that of the line before
 
 
 class _Row(NamedTuple):
@@ -34,6 +35,7 @@ class _Row(NamedTuple):
     second: float
     step_s: float
     text: str
+    line: int
 
 
 def read_player(path: Path, passes: int, until_s: float, zones: frozenset[str]) -> PlayerSteps:
@@ -70,7 +72,7 @@ def read_player(path: Path, passes: int, until_s: float, zones: frozenset[str]) 
         said = line.partition("#")[0].strip().strip(",").strip()
         if not said:
             continue
-        row = _row(said, zones, is_first=not rows)
+        row = _row(said, zones, number, is_first=not rows)
         if isinstance(row, _Row):
             rows.append(row)
         else:
@@ -82,7 +84,7 @@ def read_player(path: Path, passes: int, until_s: float, zones: frozenset[str]) 
     return _play(rows, passes, until_s)
 
 
-def _row(said: str, zones: frozenset[str], *, is_first: bool) -> _Row | tuple[str, str]:
+def _row(said: str, zones: frozenset[str], line: int, *, is_first: bool) -> _Row | tuple[str, str]:
     """Return a line, or what it is and what is expected of it."""
     stamp, _, text = said.partition(",")
     stamp, text = stamp.strip().strip("\"'"), text.strip().strip("\"'")
@@ -92,7 +94,7 @@ def _row(said: str, zones: frozenset[str], *, is_first: bool) -> _Row | tuple[st
     if step is not None:
         if is_first:
             return f"'{stamp}' in the first line", "a time as 2000-01-31 13:00:00"
-        return _Row(np.nan, float(step[1]) * STEP_S[step[2]], text)
+        return _Row(np.nan, float(step[1]) * STEP_S[step[2]], text, line)
     found = STAMP.fullmatch(stamp)
     if found is None:
         return f"'{stamp}'", STAMPS
@@ -103,20 +105,23 @@ def _row(said: str, zones: frozenset[str], *, is_first: bool) -> _Row | tuple[st
     except ValueError:
         return f"'{stamp}'", STAMPS
     second = (day - EPOCH + timedelta(seconds=float(found[6] or 0.0))).total_seconds()
-    return _Row(second, np.nan, text)
+    return _Row(second, np.nan, text, line)
 
 
 def _play(rows: list[_Row], passes: int, until_s: float) -> PlayerSteps:
     """Return the values with their times; a time before that of the line before is passed at once, as in GridLAB-D."""
     seconds: list[float] = []
     texts: list[str] = []
+    back: list[int] = []
     now_s = -np.inf
     moving = [row for row in rows if np.isfinite(row.step_s)]
     for number in range(passes):
         if number and (not moving or now_s >= until_s or len(seconds) > MANY):
             break
         for row in moving if number else rows:
+            if row.second < now_s:
+                back.append(row.line)
             now_s = now_s + row.step_s if np.isfinite(row.step_s) else max(now_s, row.second)
             seconds.append(now_s)
             texts.append(row.text)
-    return PlayerSteps(np.array(seconds), tuple(texts))
+    return PlayerSteps(np.array(seconds), tuple(texts), tuple(back))

@@ -18,7 +18,7 @@ from gridagora.core.registry import register
 from gridagora.files.glm import GlmObject, read_glm
 from gridagora.files.path import require_path
 from gridagora.grid.admittance import injected, sum_blocks, unloaded
-from gridagora.grid.unsteady import find_unsteady
+from gridagora.grid.unsteady import TRANSFORMER, find_unsteady
 from gridagora.population.customers import classify_meters
 from gridagora.sources.gridlabd.bank_controls import bank_control_columns
 from gridagora.sources.gridlabd.buses import BusTable, read_buses, read_sources
@@ -38,12 +38,12 @@ from gridagora.sources.gridlabd.columns import (
     transformer_columns,
 )
 from gridagora.sources.gridlabd.elements import SWITCH_OHM, LineElement, switch_y
-from gridagora.sources.gridlabd.gaps import gap_notes, gap_problems
+from gridagora.sources.gridlabd.gaps import gap_causes, gap_notes, gap_problems
 from gridagora.sources.gridlabd.home_rows import GlmHome
 from gridagora.sources.gridlabd.houses import place_loads, read_houses
 from gridagora.sources.gridlabd.lines import read_lines
 from gridagora.sources.gridlabd.loads import CustomerLoad, read_loads
-from gridagora.sources.gridlabd.model import Model, index
+from gridagora.sources.gridlabd.model import LEFT, Model, index
 from gridagora.sources.gridlabd.network import (
     Elements,
     Fed,
@@ -55,6 +55,7 @@ from gridagora.sources.gridlabd.network import (
 from gridagora.sources.gridlabd.players import play
 from gridagora.sources.gridlabd.properties import tell_ignored
 from gridagora.sources.gridlabd.regulators import RegulatorUnit, common_phase, read_regulators
+from gridagora.sources.gridlabd.sound_figures import tell_beyond
 from gridagora.sources.gridlabd.transformers import read_transformers
 
 COMMERCIAL, RESIDENTIAL = (
@@ -62,6 +63,7 @@ COMMERCIAL, RESIDENTIAL = (
     re.compile("residential"),
 )
 CIRCULATE = "It is read as it is, and currents may circulate."
+UNFED_PART = "What it draws on the others is left out."
 
 
 @register("source", "feeder.source=gridlabd")
@@ -124,6 +126,7 @@ def _model(path: str | Path) -> Model:
 
 def _feeder(model: Model, path: Path, *, strict: bool) -> Feeder:
     tell_ignored(model)
+    tell_beyond(model)
     model, played = play(model)
     buses = read_buses(model)
     units = list(read_regulators(model, buses.of, buses.nominal_v))
@@ -135,15 +138,15 @@ def _feeder(model: Model, path: Path, *, strict: bool) -> Feeder:
     fed = find_fed(elements, buses.nominal_v)
     row = {node: at for at, node in enumerate(fed.nodes)}
     elements = live(elements, row)
-    meters = _placed(model, loads, row)
+    causes = tuple(model.gaps)  # before what follows from them: what nothing feeds
+    meters = _placed(model, loads, row, fed)
     base_v = _bases(model, elements, buses)
-    _tell_network(model, elements, fed)
+    _tell_dead(model, fed)
     problems = _fatal(path, elements, meters)
     if problems:
-        raise InputError([*problems, *(gap_problems(model.gaps) if strict else [])])
+        raise InputError([*problems, *(gap_problems(model.gaps) if strict else gap_causes(causes))])
     feeder = _columns(path, _Read(elements, fed, base_v, units, banks, meters))
-    for one in find_unsteady(feeder):
-        model.tell(_object(model, one.name), one.got, one.expected, one.consequence)
+    _tell_unsteady(model, elements, feeder)
     if strict and model.gaps:
         raise InputError(gap_problems(model.gaps))
     notes = tuple(gap_notes(model.gaps))
@@ -188,32 +191,43 @@ def _elements(
 
 
 def _placed(
-    model: Model, loads: list[CustomerLoad], row: dict[tuple[str, int], int]
+    model: Model, loads: list[CustomerLoad], row: dict[tuple[str, int], int], fed_by: Fed
 ) -> list[MeterPart]:
-    """Return the meters whose nodes are fed; rows of loads that are not are told and left out."""
+    """Return the meters whose nodes are fed; rows of loads that are not are told and left out, but for buses that are told."""
+    dead = set(fed_by.dead)
     kept = []
     for load in loads:
         fed = tuple(
             each for each in load.rows if all((load.bus, at) in row for at in each.pair if at)
         )
-        if len(fed) < len(load.rows):
-            what = "any" if not fed else f"{len(fed)} of {len(load.rows)}"
-            got = f"a source that feeds {what if fed else 'none'} of its pairs of phases"
-            model.tell(model.by_name[load.name], got, "a load whose phases are all fed")
+        if len(fed) < len(load.rows) and load.name not in dead:
+            what = f"{len(fed)} of {len(load.rows)}" if fed else "none"
+            got = f"a source that feeds {what} of its pairs of phases"
+            done = UNFED_PART if fed else LEFT
+            model.tell(model.by_name[load.name], got, "a load whose phases are all fed", done)
         if fed:
             kept.append(load._replace(rows=fed))
     return split_loads(kept)
 
 
-def _tell_network(model: Model, elements: Elements, fed: Fed) -> None:
-    """Tell of buses that nothing feeds, and of transformers that close a loop."""
+def _tell_dead(model: Model, fed: Fed) -> None:
+    """Tell of buses that nothing feeds."""
     for name in fed.dead:
         each = model.by_name[name]
         model.tell(each, "no source that feeds it", "a way of lines and transformers to a source")
+
+
+def _tell_unsteady(model: Model, elements: Elements, feeder: Feeder) -> None:
+    """Tell of what cannot rest, and of transformers that close a loop in which nothing circles without load."""
+    doubts = find_unsteady(feeder)
+    for one in doubts:
+        model.tell(_object(model, one.name), one.got, one.expected, one.consequence)
+    told = {_object(model, one.name).name for one in doubts if one.kind == TRANSFORMER}
     for name in close_loops(elements):
         each = _object(model, name)
-        got = "a loop that it closes"
-        model.tell(each, got, "transformers that no other way is beside", CIRCULATE)
+        if each.name not in told:
+            got = "a loop that it closes"
+            model.tell(each, got, "transformers that no other way is beside", CIRCULATE)
 
 
 def _fatal(path: Path, elements: Elements, meters: list[MeterPart]) -> list[Problem]:

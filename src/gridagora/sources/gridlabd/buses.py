@@ -9,11 +9,13 @@ from gridagora.core.components import Phasors
 from gridagora.files.glm import GlmObject
 from gridagora.sources.gridlabd.elements import SourceElement, phase_numbers
 from gridagora.sources.gridlabd.model import Model
+from gridagora.sources.gridlabd.network import FAR
 
 THREE_PHASE = ("node", "meter", "load", "capacitor", "substation", "pqload")
 SPLIT_PHASE = ("triplex_node", "triplex_meter", "triplex_load")
 NODES = (*THREE_PHASE, *SPLIT_PHASE)
-SWING = {"SWING", "SWING_PQ"}
+SWING = ("SWING", "SWING_PQ")
+KINDS = ("PQ", *SWING)
 TURN: Phasors = np.exp(-2j * np.pi / 3 * np.arange(3))
 ALONE = "It is a bus of its own."
 
@@ -69,7 +71,8 @@ def read_sources(model: Model, buses: BusTable) -> list[SourceElement]:
     """Return the swing buses at the voltages that they state, else at their nominal voltage."""
     found: dict[str, SourceElement] = {}
     for each in model.of(*NODES):
-        is_swing = model.text(each, "bustype").upper() in SWING or each.kind == "substation"
+        kind = model.word(each, "bustype", KINDS, "PQ")
+        is_swing = kind in SWING or each.kind == "substation"
         bus = buses.of[each.name]
         if not is_swing or bus in found:
             continue
@@ -84,6 +87,10 @@ def read_sources(model: Model, buses: BusTable) -> list[SourceElement]:
             continue
         numbers = phase_numbers(buses.phases[bus])
         v = np.array([_voltage(model, each, at, base_v) for at in numbers])
+        if not all(1 / FAR < abs(one) / base_v < FAR for one in v):
+            got = f"{', '.join(f'{abs(one):g} V' for one in v)} to hold"
+            expected = f"voltages near its nominal_voltage of {base_v:g} V"
+            model.tell(each, got, expected, "It feeds these voltages.")
         found[bus] = SourceElement(each.name, bus, numbers, v, base_v)
     return list(found.values())
 

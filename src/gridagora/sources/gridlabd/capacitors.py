@@ -150,7 +150,7 @@ def _control(model: Model, each: GlmObject, buses: BusTable, *, delta: bool) -> 
     if model.real(each, "lockout_time", "s"):
         done = "It switches again after its delays."
         model.tell(each, "a lockout_time", "a bank without lockout", done, "lockout_time")
-    delay_s = model.real(each, "dwell_time", "s") + model.real(each, "time_delay", "s")
+    delay_s = sum(max(model.real(each, key, "s"), 0.0) for key in ("dwell_time", "time_delay"))
     on, off = (low, high) if of.closes_low else (high, low)
     return _Control(bus, letters, by_phase, BankControl(of.kind, link, (), on, off, delay_s))
 

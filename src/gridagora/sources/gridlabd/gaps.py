@@ -20,15 +20,22 @@ class Gap(NamedTuple):
 
 def gap_notes(gaps: Sequence[Gap]) -> list[str]:
     """Return one sentence for gaps alike, with the first of them by name and line."""
+    return [_sentence(each) for each in _alike(gaps)]
+
+
+def _alike(gaps: Sequence[Gap]) -> list[list[Gap]]:
+    """Return gaps by class, by what is expected and by the consequence."""
     alike: dict[tuple[str, str, str], list[Gap]] = {}
     for gap in dict.fromkeys(gaps):
-        alike.setdefault((gap.item.partition(" ")[0], gap.expected, gap.consequence), []).append(
-            gap
-        )
-    return [_sentence(kind, each) for (kind, _, _), each in alike.items()]
+        alike.setdefault((_kind(gap), gap.expected, gap.consequence), []).append(gap)
+    return list(alike.values())
 
 
-def _sentence(kind: str, gaps: Sequence[Gap]) -> str:
+def _kind(gap: Gap) -> str:
+    return gap.item.partition(" ")[0]
+
+
+def _sentence(gaps: Sequence[Gap]) -> str:
     first = gaps[0]
     if len(gaps) == 1:
         what = f"{first.where}, {first.item}" if first.item else first.where
@@ -38,7 +45,7 @@ def _sentence(kind: str, gaps: Sequence[Gap]) -> str:
     ]
     rest = len(named) - SHOWN
     tail = f" and {rest} more" if rest > 0 else ""
-    what = f"{len(gaps)} {kind}".strip()
+    what = f"{len(gaps)} {_kind(first) or 'statements'}"
     return (
         f"{what}: expected {first.expected}, got otherwise in {', '.join(named[:SHOWN])}{tail}. "
         f"{first.consequence}"
@@ -47,6 +54,17 @@ def _sentence(kind: str, gaps: Sequence[Gap]) -> str:
 
 def _line(gap: Gap) -> str:
     return gap.where.rpartition(" ")[2]
+
+
+def gap_causes(gaps: Sequence[Gap]) -> list[Problem]:
+    """Return the first of gaps alike as a problem with how many follow, for a model of which nothing is left."""
+    found = []
+    for each in _alike(gaps):
+        rest = len(each) - 1
+        (first,) = gap_problems(each[:1])
+        got = f"{first.got} (and {rest} more such)" if rest else first.got
+        found.append(Problem(first.where, got, first.expected, each[0].consequence))
+    return found
 
 
 def gap_problems(gaps: Sequence[Gap]) -> list[Problem]:

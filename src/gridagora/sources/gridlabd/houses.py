@@ -20,7 +20,7 @@ from gridagora.sources.gridlabd.house_shell import (
     size_units,
 )
 from gridagora.sources.gridlabd.loads import CustomerLoad, RowPart
-from gridagora.sources.gridlabd.model import DEFAULT, LEFT, Model
+from gridagora.sources.gridlabd.model import LEFT, Model, spell_taken
 from gridagora.sources.gridlabd.quantities import read_real
 
 SAID: Mapping[str, str] = MappingProxyType(
@@ -125,7 +125,9 @@ def _above(model: Model, each: GlmObject, key: str, unit: str, default: float) -
     found = model.real(each, key, unit, default)
     if found > 0:
         return found
-    model.tell(each, f"{key} {model.text(each, key)}", f"{key} above 0", DEFAULT, key)
+    model.tell(
+        each, f"{key} {model.text(each, key)}", f"{key} above 0", spell_taken(default, unit), key
+    )
     return default
 
 
@@ -157,7 +159,8 @@ def _built(model: Model, each: GlmObject, form: Form) -> Built:
     level = model.text(each, "thermal_integrity_level", "UNKNOWN").upper()
     if level not in SAID:
         expected = f"one of {', '.join(name.upper() for name in LEVELS)}"
-        model.tell(each, f"thermal_integrity_level {level}", expected, DEFAULT, "thermal_integrity_level")  # fmt: skip
+        got, done = f"thermal_integrity_level {level}", "It is taken as GOOD."
+        model.tell(each, got, expected, done, "thermal_integrity_level")
     of = LEVELS[SAID.get(level, "good")]
     plain = {
         "rroof": of.r_roof,

@@ -16,8 +16,8 @@ from gridagora.sources.gridlabd.elements import (
     switch_y,
 )
 from gridagora.sources.gridlabd.line_geometry import RADIANS
-from gridagora.sources.gridlabd.model import Model
-from gridagora.sources.gridlabd.quantities import read_phases, read_truth
+from gridagora.sources.gridlabd.model import LEFT, Model
+from gridagora.sources.gridlabd.quantities import read_phases, read_real, read_truth
 
 LINES = ("overhead_line", "underground_line", "triplex_line")
 CONTACTS = ("switch", "fuse", "recloser", "sectionalizer")
@@ -52,7 +52,8 @@ def read_lines(model: Model, bus_of: Mapping[str, str]) -> Iterator[LineElement]
             known[key] = _per_mile(model, each, phases, with_shunt=with_shunt)
         per_mile = known[key]
         if per_mile is None:
-            if key[0] in model.by_name:
+            found = model.by_name.get(key[0])
+            if found is not None and found.kind.endswith("line_configuration"):
                 model.tell(each, f"configuration '{key[0]}'", "one with conductors or a matrix")
             continue
         if (line := _line(model, each, ends, per_mile)) is not None:
@@ -112,10 +113,14 @@ def _is_closed(model: Model, each: GlmObject) -> bool:
 def _line(
     model: Model, each: GlmObject, ends: tuple[str, str], per_mile: PerMile
 ) -> LineElement | None:
-    length_ft = model.real(each, "length", "ft")
-    if length_ft <= 0:
+    said = model.text(each, "length", "0")
+    length_ft = read_real(said, "ft")
+    if length_ft is None or length_ft < 0:
+        model.tell(each, f"length {said}", "a length above 0 [ft]", LEFT, "length")
+        return None
+    if length_ft == 0:
         done = "It is taken as a closed switch."
-        model.tell(each, f"length {length_ft:g} ft", "a length above 0", done, "length")
+        model.tell(each, "length 0 ft", "a length above 0", done, "length")
         y = switch_y(len(per_mile.phases), SWITCH_OHM)
     else:
         miles = length_ft / MILE_FT
@@ -142,6 +147,8 @@ def _per_mile(
         ohm, shunt = matrix
         shunt = shunt if with_shunt else np.zeros_like(shunt)
         rated = [configuration]
+    elif _has_matrix(configuration):
+        return None
     elif triplex:
         found = read_triplex(model, configuration)
         if found is None:
@@ -160,8 +167,8 @@ def _per_mile(
 def _matrix(
     model: Model, configuration: GlmObject, numbers: tuple[int, ...]
 ) -> tuple[Phasors, Phasors] | None:
-    """Return impedance [ohm/mile] and capacitance [S/mile] as the configuration writes them, (p, p) each; None without."""
-    if not any(f"z{at}{at}" in configuration.values for at in (1, 2, 3)):
+    """Return impedance [ohm/mile] and capacitance [S/mile] of a configuration, (p, p) each; None without or with a fault."""
+    if not _has_matrix(configuration):
         return None
     pairs = [[f"{a}{b}" for b in numbers] for a in numbers]
     ohm = np.array(
@@ -180,6 +187,10 @@ def _matrix(
         done = "It is read as it stands, as in GridLAB-D; no conductors have it."
         model.tell(configuration, "a matrix that is not symmetric", expected, done)
     return ohm, 1e-9j * RADIANS * nano
+
+
+def _has_matrix(configuration: GlmObject) -> bool:
+    return any(f"z{at}{at}" in configuration.values for at in (1, 2, 3))
 
 
 def _ratings(model: Model, rated: list[GlmObject]) -> tuple[float, float]:

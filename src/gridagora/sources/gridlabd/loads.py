@@ -219,8 +219,9 @@ def _of_base(
     made = []
     for kind, part in share.items():
         factor = model.real(each, f"{kind}_pf_{ending}".lower(), "pu", 1.0)
+        factor = min(max(factor, -1.0), 1.0)
         p_va = base * part * abs(factor)
-        q_va = base * part * np.sqrt(max(1 - factor**2, 0.0))
+        q_va = base * part * np.sqrt(1 - factor**2)
         made.append(complex(p_va, -q_va) if factor < 0 else complex(p_va, q_va))
     return made[0], made[1], made[2]
 

@@ -1,5 +1,6 @@
 """A GridLAB-D model while it is converted: its objects by name, and what is told of them."""
 
+import cmath
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -9,7 +10,7 @@ from gridagora.sources.gridlabd.gaps import Gap
 from gridagora.sources.gridlabd.quantities import NEVER, read_complex, read_phases, read_real
 
 LEFT = "It is left out."
-DEFAULT = "The default is taken."
+NONE = "It counts as none."
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Model:
             whole = read_complex(said, unit)
             if whole is not None and whole.imag == 0:
                 return whole.real
-            self._no_number(each, key, said, unit)
+            self._no_number(each, key, unit, default)
             return default
         return found
 
@@ -72,13 +73,14 @@ class Model:
             return default
         found = read_complex(said, unit)
         if found is None:
-            self._no_number(each, key, said, unit)
+            self._no_number(each, key, unit, default)
             return default
         return found
 
-    def _no_number(self, each: GlmObject, key: str, said: str, unit: str) -> None:
+    def _no_number(self, each: GlmObject, key: str, unit: str, default: complex) -> None:
         expected = f"{key} as a number" + ("" if unit == "1" else f" [{unit}]")
-        self.tell(each, f"{key} {said}", expected, DEFAULT, key)
+        done = spell_taken(default, unit)
+        self.tell(each, f"{key} {self.text(each, key)}", expected, done, key)
 
     def phases(self, each: GlmObject) -> frozenset[str]:
         """Return the phases of an object, A, B, C, N, D and S; unknown letters are told."""
@@ -98,10 +100,20 @@ class Model:
         got = f"{key} '{said}'" if said else f"no {key}"
         if found is not None:
             got = f"{got}, which is a {found.kind}"
-        elif said and (hint := nearest(said, [o.name for o in self.of(*kinds)])):
+        elif said:
+            names = [one.name for one in self.of(*kinds)]
+            hint = nearest(said, names) if names else "The model has none"
             got = f"{got} ({hint.strip().rstrip('.')})"
         self.tell(each, got, expected, LEFT, key)
         return None
+
+
+def spell_taken(default: complex, unit: str) -> str:
+    """Return what is taken in place of a figure, in its unit; nan is none."""
+    if cmath.isnan(default):
+        return NONE
+    figure = f"{default.real:g}" if default.imag == 0 else f"{default:g}"
+    return f"It is taken as {figure}{'' if unit == '1' else f' {unit}'}."
 
 
 def _either(kinds: Iterable[str]) -> str:

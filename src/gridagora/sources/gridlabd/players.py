@@ -32,6 +32,7 @@ STARTS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 HOUR_S, DAY_S, YEAR_D, LEAP_DAY = 3600.0, 86400.0, 365, 59
 ALIKE = 1e-9
 KEPT = "What it plays to keeps the value of the model."
+BACK = "Its value counts at once in place of that one, as in GridLAB-D."
 HELD = "Before and after them the first and the last value hold, as in GridLAB-D."
 MEANS = "The mean of each hour is taken."
 FACTOR = "The power factor of the largest power holds all the time."
@@ -172,11 +173,16 @@ def _steps(model: Model, player: GlmObject) -> PlayerSteps | None:
         return None
     passes = 1 + max(0, int(model.real(player, "loop", "1")))
     try:
-        return read_player(path, passes, _end_s(model), _zones(model))
+        steps = read_player(path, passes, _end_s(model), _zones(model))
     except InputError as fault:
         for each in fault.problems:
             model.tell(player, f"{each.got} in {each.where}", each.expected, KEPT, "file")
         return None
+    if steps.back:
+        rest = f" and in {len(steps.back) - 1} more" if len(steps.back) > 1 else ""
+        got = f"a time before that of the line before in {path.name} line {steps.back[0]}{rest}"
+        model.tell(player, got, "lines in the order of time", BACK, "file")
+    return steps
 
 
 def _zones(model: Model) -> frozenset[str]:

@@ -14,7 +14,7 @@ TRUE, FALSE = {"true", "yes", "1"}, {"false", "no", "0"}
 # factor to the first unit of each row; a value without a unit is in that unit
 UNITS = MappingProxyType(
     {
-        "ft": {"ft": 1.0, "mile": 5280.0, "miles": 5280.0, "mi": 5280.0, "yd": 3.0, "in": 1 / 12,
+        "ft": {"ft": 1.0, "kft": 1e3, "mile": 5280.0, "miles": 5280.0, "mi": 5280.0, "yd": 3.0, "in": 1 / 12,
                "m": 1 / 0.3048, "km": 1000 / 0.3048, "cm": 0.01 / 0.3048, "mm": 0.001 / 0.3048},
         "in": {"in": 1.0, "ft": 12.0, "cm": 1 / 2.54, "mm": 1 / 25.4, "m": 1 / 0.0254},
         "Ohm/mile": {"Ohm/mile": 1.0, "Ohm/km": 1.609344, "Ohm/m": 1609.344, "Ohm/ft": 5280.0,

@@ -181,7 +181,7 @@ def _tap(model: Model, each: GlmObject, configuration: GlmObject, letter: str, s
     key = f"tap_pos_{letter}"
     alone = f"tap_{letter}"
     holder, at = (each, alone) if alone in each.values else (configuration, key)
-    tap = round(model.real(holder, at, "1"))
+    tap = int(model.real(holder, at, "1"))
     least, most = -steps.down, steps.up
     if not least <= tap <= most:
         done = "It is cut to its range."
@@ -212,11 +212,11 @@ def _control(
         tap,
         control == "MANUAL",
         model.real(configuration, "band_center", "V"),
-        model.real(configuration, "band_width", "V"),
+        max(model.real(configuration, "band_width", "V"), 0.0),
         seen,
         model.real(configuration, "current_transducer_ratio", "pu") if compensated else 0.0,
         volts["r"] if compensated else 0.0,
         volts["x"] if compensated else 0.0,
-        model.real(configuration, "time_delay", "s"),
+        max(model.real(configuration, "time_delay", "s"), 0.0),
         None,
     )

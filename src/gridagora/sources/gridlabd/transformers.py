@@ -84,7 +84,7 @@ def read_rating(model: Model, each: GlmObject) -> Rating | None:
         return None
     connection = CONNECTIONS[said]
     volts = [model.real(each, f"{end}_voltage", "V") for end in ("primary", "secondary")]
-    own = [model.real(each, f"power{letter}_rating".lower(), "kVA") for letter in LETTERS]
+    own = [max(model.real(each, f"power{at}_rating".lower(), "kVA"), 0.0) for at in LETTERS]
     kva = model.real(each, "power_rating", "kVA") or sum(own)
     own = own if any(own) else [kva / 3] * 3
     z = _impedance(model, each, "")

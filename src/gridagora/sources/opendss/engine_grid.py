@@ -33,7 +33,7 @@ from gridagora.kernels.flow.load_models import delivered
 from gridagora.sources.opendss import elements
 from gridagora.sources.opendss.engine import compile_script, fault_type, require_engine, running
 from gridagora.sources.opendss.opened import switch_off_open
-from gridagora.sources.opendss.state import has_converged, hunts, set_controls
+from gridagora.sources.opendss.state import has_converged, set_controls, solve_to_rest
 
 DAY_S, HOUR_S = 86400, 3600
 CONSTANT_POWER = 1
@@ -213,7 +213,7 @@ def _play(engine: Any, grid: EngineGrid, powers: tuple[Col, Col], start: Control
 def _solve(engine: Any) -> bool:
     """Solve and return whether there is a solution; that of controls which hunt is the one at their last state."""
     try:
-        hunts(engine)
+        solve_to_rest(engine)
     except fault_type():
         return False
     return has_converged(engine.ActiveCircuit)

@@ -67,7 +67,7 @@ def _solve(engine: Any) -> list[str]:
     Regulators and banks that do not settle stay as they stand, and are told.
     """
     circuit = engine.ActiveCircuit
-    if not hunts(engine):
+    if solve_to_rest(engine):
         return []
     steering = tuple(
         name for name in circuit.AllElementNames if name.split(".")[0].lower() in OF_INVERTERS
@@ -77,7 +77,7 @@ def _solve(engine: Any) -> list[str]:
         circuit.ActiveCktElement.Enabled = False
     left_out = f"{some(steering)} did not settle and are left out of the first solution."
     notes = [left_out] if steering else []
-    if steering and not hunts(engine):
+    if steering and solve_to_rest(engine):
         return notes
     hunting = _find_hunting(engine)
     if not hunting:
@@ -89,8 +89,8 @@ def _solve(engine: Any) -> list[str]:
     ]
 
 
-def hunts(engine: Any) -> bool:
-    """Solve, and return whether controls did not come to rest; other faults of the engine are raised.
+def solve_to_rest(engine: Any) -> bool:
+    """Solve with the controls, and return whether they came to rest; other faults of the engine are raised.
 
     By its command, as the engine solves nothing more by its interface once controls did not come to rest.
     """
@@ -99,8 +99,8 @@ def hunts(engine: Any) -> bool:
     except fault_type() as fault:
         if number(fault) != UNSETTLED:
             raise
-        return True
-    return False
+        return False
+    return True
 
 
 def _find_hunting(engine: Any) -> tuple[str, ...]:
@@ -111,11 +111,11 @@ def _find_hunting(engine: Any) -> tuple[str, ...]:
     found: dict[str, None] = {}
     before = _positions(circuit)
     for _ in range(WATCHED):
-        moves_on = hunts(engine)
+        rests = solve_to_rest(engine)
         after = _positions(circuit)
         found |= dict.fromkeys(name for name in after if after[name] != before[name])
         before = after
-        if not moves_on:
+        if rests:
             found.clear()
             break
     circuit.Solution.MaxControlIterations = most
