@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from gridagora.core.ports import Grid
+from gridagora.grid import power_grid_model
 from gridagora.grid.fixed_point import open_grid
 from gridagora.scenario.build import Scene
 from gridagora.sources.opendss.engine_grid import open_engine_grid
@@ -14,10 +15,13 @@ def open_network(scene: Scene, step_s: float) -> Grid:
     Raises
     ------
     InputError
-        An engine that is not installed, or whose script is another than the feeder was read from.
+        An engine that is not installed, that has no type for a part of the feeder, or whose script is another than that of
+        the feeder.
     """
     own = open_grid(scene.feeder, moves_controls=True, step_s=step_s)
     keys = scene.scenario.feeder
     if keys.engine == "own":
         return own
+    if keys.engine == "power_grid_model":
+        return power_grid_model.open_engine_grid(own)
     return open_engine_grid(own, Path(keys.file))

@@ -335,6 +335,7 @@ def _joined(
         raise InputError(problems)
     feeder = dwellings.keep_load_models(feeder, scenario, home_meter)
     feeder = hold_controls(feeder) if scenario.feeder.controls == "hold" else feeder
+    sound.refuse_engine(scenario.feeder.engine, feeder, where)
     homes = draw.devices(drawn, People(homes, weather, case.seed))
     sound.refuse_bare(homes, where)
     _try_devices(homes, start_s, scenario)

@@ -83,7 +83,11 @@ def check(
 
 
 def _engine(keys: FeederKeys, got: Got) -> list[Problem]:
-    """Return the problem of a flow by OpenDSS of a feeder that no script describes."""
+    """Return the problem of a flow by OpenDSS of a feeder that no script describes, or by any other engine of none at all."""
+    if keys.engine == "power_grid_model" and keys.source == "busbar":
+        said = "power_grid_model beside source 'busbar'"
+        expected, hint = "a feeder with voltages", "Leave engine out: a busbar has no flow."
+        return [Problem(got.where("feeder", "engine"), said, expected, hint)]
     if keys.engine != "opendss" or keys.source == "opendss":
         return []
     said, expected = f"opendss beside source '{keys.source}'", "a feeder of the source 'opendss'"

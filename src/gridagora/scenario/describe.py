@@ -11,6 +11,7 @@ from gridagora.core.errors import InputError
 from gridagora.core.feeder import LINE, TRANSFORMER, Feeder, branches
 from gridagora.core.registry import find
 from gridagora.core.tables import LEAD_H, Col, Prices
+from gridagora.grid import power_grid_model
 from gridagora.population.charging import ChargingSessions
 from gridagora.population.customers import apply_pairs, customers_of
 from gridagora.population.quality import TIERS, per_home
@@ -28,6 +29,10 @@ from gridagora.scenario.shares import spell_shares
 from gridagora.scenario.tariff_files import tariff_lines
 
 NAMES = 6  # of loads told before the rest is cut
+ENGINES = {
+    "opendss": "OpenDSS, from the same script",
+    "power_grid_model": "power-grid-model, which can represent this feeder",
+}
 LOSSES: Mapping[str, str] = {
     "none": 'nobody is charged for them: the wires buy them, and no bill holds what they cost ([network] losses = "averaged" or '
     '"marginal" charges it)',
@@ -79,6 +84,7 @@ def understand(
         raise InputError(problems)
     feeder = apply_pairs(network, "customers")
     lines = feeder_lines(feeder, pairs=len(network.leg_pairs)) | dict(list_classes(Path(path)))
+    lines["power-grid-model"] = spell_engine(feeder)
     return Understood(lines, feeder, None)
 
 
@@ -103,6 +109,14 @@ def feeder_lines(network: Feeder, pairs: int = 0) -> dict[str, str]:
         "power flow": f"converges at the rated loads; highest voltage without load {live.max():.3f} pu",
     }
     return lines | {f"assumed {number}": note for number, note in enumerate(network.notes, 1)}
+
+
+def spell_engine(network: Feeder) -> str:
+    """Return whether power-grid-model can represent a feeder, or what of it has no type there."""
+    refused = power_grid_model.refusals(network, "")
+    if not refused:
+        return 'can represent it: [feeder] engine = "power_grid_model" solves its flow'
+    return f"cannot represent it: {'; '.join(each.got for each in refused)}"
 
 
 def loads_lines(network: Feeder, pairs: int = 0) -> dict[str, str]:
@@ -176,6 +190,8 @@ def scene_lines(scene: Scene) -> dict[str, str]:
     lines["designs"] = _designs(keys)
     lines |= {f"plugin {number}": text for number, text in enumerate(_plugins(scene), 1)}
     lines |= feeder_lines(scene.feeder, sum("+" in name for name in scene.feeder.meters.name))
+    if keys.feeder.engine != "own":
+        lines["flow solved by"] = ENGINES[keys.feeder.engine]
     lines["homes"] = _homes(scene)
     lines |= {"loads without a home": left} if (left := _left(scene)) else {}
     lines |= {f"homes read {number}": note for number, note in enumerate(scene.notes, 1)}

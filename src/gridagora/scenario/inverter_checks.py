@@ -55,8 +55,10 @@ def _check_flow(word: str, where: str, tables: Mapping[str, Table], hint: str) -
     feeder, expected = cast(FeederKeys, tables["feeder"]), "a feeder with voltages"
     if feeder.source == "busbar":
         found.append(Problem(where, f"'{word}' on a busbar, which has no voltages", expected, hint))
-    if feeder.engine == "opendss":
-        said = f"'{word}' under [feeder] engine = \"opendss\", which solves a run without them"
+    if feeder.engine != "own":
+        said = (
+            f"'{word}' under [feeder] engine = \"{feeder.engine}\", which solves a run without them"
+        )
         found.append(Problem(where, said, 'engine = "own"', hint))
     if cast(AreaKeys, tables["area"]).homes is not None:
         said = f"'{word}' in an area, whose feeders are not solved within a run"

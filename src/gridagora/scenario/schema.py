@@ -137,9 +137,10 @@ class FeederKeys(Table):
         "",
         description="model of the source 'opendss' (master script), 'gridlabd' (.glm) or 'pandapower' (.json)",
     )
-    engine: Literal["own", "opendss"] = Field(
+    engine: Literal["own", "opendss", "power_grid_model"] = Field(
         "own",
-        description="what solves the power flow: this program, or OpenDSS with the script of the source 'opendss'",
+        description="what solves the power flow: this program; OpenDSS with the script of the source 'opendss'; or "
+        "power-grid-model where it can represent the feeder",
     )
     strict: bool = Field(
         False, description="whether a model is refused of which anything is left out or assumed"

@@ -11,6 +11,7 @@ from gridagora.core.errors import InputError, PartError, Problem
 from gridagora.core.feeder import Feeder
 from gridagora.core.registry import find
 from gridagora.core.tables import LEAD_H, TAIL_H, Col, Homes, Index, Prices, Weather
+from gridagora.grid import power_grid_model
 from gridagora.grid.flow import solve
 from gridagora.population.customers import customers_of
 from gridagora.population.quality import TIERS
@@ -267,6 +268,21 @@ def feeder(network: Feeder, where: str) -> list[Problem]:
             )
         )
     return found or _flow(network, where)
+
+
+def refuse_engine(engine: str, network: Feeder, where: str) -> None:
+    """Refuse a feeder that the engine of its flow cannot represent.
+
+    Raises
+    ------
+    InputError
+        What it has no type for, by kind and name.
+    """
+    if engine != "power_grid_model":
+        return
+    problems = power_grid_model.refusals(network, f"{where}: [feeder] engine")
+    if problems:
+        raise InputError(problems)
 
 
 def _flow(network: Feeder, where: str) -> list[Problem]:
