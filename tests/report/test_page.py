@@ -344,3 +344,14 @@ def test_a_page_in_euros_names_no_dollar_but_in_what_the_user_wrote(result, unpa
     dollars = {each for each in pieces if "$" in each}
     assert dollars == {"A meter costs 5 $.", escape(text.strip())}
     assert "€" not in page.html(result)
+
+
+def test_how_the_feeder_was_read_is_told_in_sentences_and_not_among_the_keys(result):
+    said = "m.glm line 3, capacitor <k>: got no state, expected switchA. It is taken as open."
+    manifest = result.summary.get("manifest", {}) | {"feeder_notes": [said]}
+    got = page.html(replace(result, tables={}, summary=result.summary | {"manifest": manifest}))
+    told = "<h3>How the feeder was read</h3><ul><li>m.glm line 3, capacitor &lt;k&gt;: got no state"
+    assert told in got
+    assert "Feeder notes" not in got
+    none = page.html(replace(result, tables={}))
+    assert "How the feeder was read" not in none

@@ -211,3 +211,18 @@ def test_a_number_too_small_for_its_row_is_about_nothing():
     assert in_row(0.0, 3) == "0"
     assert in_row(-0.0005, 3) == number(-0.0005, 3)
     assert in_row(float("nan"), 2) == "–"
+
+
+@pytest.mark.parametrize(
+    ("notes", "told"),
+    [(["one"], "Feeder m: 1 note says"), (["one", "two"], "2 notes say"), ([], "")],
+)
+def test_the_terminal_says_that_something_was_assumed_of_the_feeder(result, notes, told):
+    manifest = result.summary.get("manifest", {}) | {"feeder": "m", "feeder_notes": notes}
+    out = io.StringIO()
+    render(
+        replace(result, summary=result.summary | {"manifest": manifest}),
+        Console(file=out, width=200),
+    )
+    assert ("Feeder m" in out.getvalue()) == bool(notes)
+    assert told in out.getvalue()

@@ -152,3 +152,11 @@ def test_units_and_defaults_are_those_of_a_file():
         '`["a"]`',
         '`"a"`',
     ]
+
+
+def test_a_list_of_numbers_takes_what_one_of_them_takes():
+    """A curve of inverters is a list, of which no number alone is tried as the list."""
+    spans = {line.key: (line.kind, line.span) for line in table_keys("inverters")}
+    assert spans["volt_var_pu"] == ("list of numbers", "above 0 to 2")
+    lists = [line for name in TABLES for line in table_keys(name) if line.kind.startswith("list")]
+    assert not [line.key for line in lists if line.span.startswith("only")]

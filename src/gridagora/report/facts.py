@@ -31,6 +31,7 @@ ORDER = (
 )  # as a reader meets them
 ZONE_KEYS = ("time_zone", "timezone", "tz")
 NOTE_KEYS = ("note", "notes", "description", "provenance", "about", "caveat", "caveats")
+FEEDER_NOTES = "feeder_notes"
 TITLE_KEYS = ("title", "name")
 
 
@@ -241,6 +242,11 @@ def notes(result: ComparisonView) -> tuple[str, ...]:
         *_strings(result.summary.get("manifest", {}), NOTE_KEYS),
     ]
     return tuple(dict.fromkeys(text.strip() for text in found if text.strip()))
+
+
+def feeder_notes(result: ComparisonView) -> tuple[str, ...]:
+    """Return what was assumed, converted or left out where the feeder was read, a sentence each."""
+    return tuple(map(str, result.summary.get("manifest", {}).get(FEEDER_NOTES, ())))
 
 
 def zone(result: ComparisonView) -> tuple[tzinfo, str]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from gridagora.core.currency import spell_money
 from gridagora.report.facts import (
+    FEEDER_NOTES,
     ComparisonView,
     MetricRow,
     as_number,
@@ -17,6 +18,7 @@ from gridagora.report.facts import (
     currency,
     designs,
     failed,
+    feeder_notes,
     metric_text,
     not_ranked,
     unranked,
@@ -335,7 +337,7 @@ def faults(result: ComparisonView) -> str:
 
 
 def origin(result: ComparisonView, remarks: tuple[str, ...]) -> str:
-    """Return remarks on the data, the manifest, and the scenario as it was written."""
+    """Return remarks on the data, how the feeder was read, the manifest, and the scenario as it was written."""
     told = "".join(f"<p>{escape(text)}</p>" for text in remarks)
     code = currency(result)
     pairs = "".join(
@@ -343,6 +345,8 @@ def origin(result: ComparisonView, remarks: tuple[str, ...]) -> str:
         for key, value in flat(_told(result.summary.get("manifest", {})))
         if value != ""
     )
+    read_as = "".join(f"<li>{escape(text)}</li>" for text in feeder_notes(result))
+    feeder = f"<h3>How the feeder was read</h3><ul>{read_as}</ul>" if read_as else ""
     manifest = (
         f'<dl class="kv">{pairs}</dl>'
         if pairs
@@ -354,13 +358,14 @@ def origin(result: ComparisonView, remarks: tuple[str, ...]) -> str:
         if text
         else ""
     )
-    return (f'<div class="notes">{told}</div>' if told else "") + manifest + scenario
+    return (f'<div class="notes">{told}</div>' if told else "") + feeder + manifest + scenario
 
 
 def _told(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a manifest with its inputs in words, a line each key."""
-    inputs = manifest.get("inputs")
-    return manifest if inputs is None else {**manifest, "inputs": spell_inputs(inputs)}
+    """Return a manifest with its inputs in words, a line each key, without what is told apart."""
+    kept = {key: value for key, value in manifest.items() if key != FEEDER_NOTES}
+    inputs = kept.get("inputs")
+    return kept if inputs is None else {**kept, "inputs": spell_inputs(inputs)}
 
 
 def _plain(value: object) -> str:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridagora.report.facts import BASELINE, ComparisonView, designs, metric_value
+from gridagora.report.facts import BASELINE, ComparisonView, designs, feeder_notes, metric_value
 from gridagora.report.style import decimals, number
 
 
@@ -99,6 +99,19 @@ def shares_words(result: ComparisonView) -> str:
     """Return which homes take part and which act by hand, as one sentence; '' where all take part or nothing is known."""
     told = str(result.summary.get("manifest", {}).get("participation", ""))
     return f"Homes: {told}." if told else ""
+
+
+def feeder_words(result: ComparisonView) -> str:
+    """Return how much was assumed or left out where the feeder was read, and what names it; '' where nothing was."""
+    count = len(feeder_notes(result))
+    if not count:
+        return ""
+    notes = "1 note says" if count == 1 else f"{count} notes say"
+    name = result.summary["manifest"].get("feeder", "")
+    return (
+        f"Feeder {name}: {notes} what of its model is assumed, converted or left out; gridagora check SCENARIO and the report "
+        "list them."
+    )
 
 
 def limit_words(result: ComparisonView) -> str:

@@ -24,7 +24,7 @@ from gridagora.report.facts import (
     unranked,
     warned,
 )
-from gridagora.report.gains import limit_words, one_draw, overload_words, shares_words
+from gridagora.report.gains import feeder_words, limit_words, one_draw, overload_words, shares_words
 from gridagora.report.rows import rows_of
 from gridagora.report.style import DESIGN_LABELS, decimals, in_row
 
@@ -85,7 +85,8 @@ def render(result: ComparisonView, console: Console) -> None:
     room = max(2, (console.width - LABEL_COLUMNS) // max(DESIGN_COLUMNS, 2 + max(map(len, names))))
     code = currency(result)
     console.print(Text(one_draw(result), style="bold"))
-    for told in filter(None, (limit_words(result), shares_words(result))):
+    told_first = limit_words(result), shares_words(result), feeder_words(result)
+    for told in filter(None, told_first):
         console.print(Text(spell_money(told, code)))
     for first in range(0, len(names), room):
         chosen = range(first, min(first + room, len(names)))

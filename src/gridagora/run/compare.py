@@ -24,6 +24,7 @@ from gridagora.core.records import Derived, RunColumn
 from gridagora.core.tables import Col
 from gridagora.files.stop import note_on_stop
 from gridagora.grid.nominal import EN_50160, nominal_pu
+from gridagora.mechanisms.network_limits import NETWORKS
 from gridagora.population import fleet as homes_at
 from gridagora.results.load_shape import peak_kw
 from gridagora.results.outcome import (
@@ -41,6 +42,7 @@ from gridagora.run.fee_returns import return_fees
 from gridagora.run.follow_voltage import followed_in
 from gridagora.run.forecast import WholesaleTerms, draw_errors
 from gridagora.run.infeed import FollowedRun
+from gridagora.run.kept_band import warn_of_band
 from gridagora.run.loss_charges import charge_losses
 from gridagora.run.network_rules import hold_network, wanted_prices
 from gridagora.run.open_network import open_network
@@ -437,6 +439,9 @@ def add_power_flow(
         seen = seen._replace(warnings=(*seen.warnings, BELOW_ZERO))
     if charges_within_hour(market):
         seen = seen._replace(warnings=(*seen.warnings, WITHIN_HOUR))
+    if getattr(market, "network", NETWORKS[0]) == NETWORKS[1]:
+        told = warn_of_band(net, hold_network(scene).band_pu)
+        seen = seen._replace(warnings=(*seen.warnings, *told))
     if net.controls is not None and net.controls.hunting:
         who = "regulators or capacitor banks act against each other"
         text = f"controls never came to rest in {net.controls.hunting} intervals: {who}"

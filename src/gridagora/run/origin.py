@@ -17,7 +17,7 @@ GIT_S = 10.0  # after which git is not waited for
 
 
 def describe_origin(scene: Scene, designs: Sequence[str]) -> dict[str, Any]:
-    """Return what a manifest says of the origin of a result, before the run: designs, time, program, folders and files read."""
+    """Return what a manifest says of the origin of a result, before the run: designs, time, program, files read and how."""
     return {
         "designs": list(designs),
         "started_utc": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -25,6 +25,7 @@ def describe_origin(scene: Scene, designs: Sequence[str]) -> dict[str, Any]:
         "scenario_folder": scene.scenario.folder,
         "data_folder": str(data_folder()),
         "is_assembled": scene.is_assembled,
+        "feeder_notes": list(scene.feeder.notes),
         "inputs": [each._asdict() for each in hash_inputs(scene.scenario)],
     }
 

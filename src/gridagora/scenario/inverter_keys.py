@@ -1,11 +1,13 @@
 """`[inverters]`: what the inverters of solar panels do with the voltage at their meter."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from gridagora.core.inverters import STANDARDS, FollowedRule, InverterRule, VoltCurve
 from gridagora.scenario.table_model import Table
+
+Voltage = Annotated[float, Field(gt=0.0, le=2.0)]  # of a curve [pu]
 
 
 class InverterKeys(Table):
@@ -19,25 +21,25 @@ class InverterKeys(Table):
         "ieee1547_b",
         description="whose curves they follow: IEEE 1547-2018 category B, or California Rule 21",
     )
-    volt_var_pu: tuple[float, ...] = Field(
+    volt_var_pu: tuple[Voltage, ...] = Field(
         (),
         strict=False,
         description="voltages of a volt-var curve of one's own, rising; left out: the curve of the standard [pu]",
     )
-    volt_var_share: tuple[float, ...] = Field(
+    volt_var_share: tuple[Annotated[float, Field(ge=-1.0, le=1.0)], ...] = Field(
         (),
         strict=False,
-        description="reactive power given at these voltages, of the rated apparent power, not rising [-1..1]",
+        description="reactive power given at these voltages, of the rated apparent power, not rising [share]",
     )
-    volt_watt_pu: tuple[float, ...] = Field(
+    volt_watt_pu: tuple[Voltage, ...] = Field(
         (),
         strict=False,
         description="voltages of a volt-watt curve of one's own, rising; left out: the curve of the standard [pu]",
     )
-    volt_watt_share: tuple[float, ...] = Field(
+    volt_watt_share: tuple[Annotated[float, Field(ge=0.0, le=1.0)], ...] = Field(
         (),
         strict=False,
-        description="most active power at these voltages, of the rated, not rising [0..1]",
+        description="most active power at these voltages, of the rated, not rising [share]",
     )
     priority: Literal["var", "watt"] = Field(
         "var",

@@ -251,7 +251,8 @@ def _line(key: str, annotation: Any, trial: KeyTrial, unit: str, meaning: str) -
     if words is not None:
         span = _listed(words)
     elif inner in {int, float}:
-        span = spell_range(trial, is_whole=inner is int)
+        each = _of_one(trial) if is_list else trial
+        span = spell_range(each, is_whole=inner is int)
     elif inner is str and not is_list:
         span = _words_of(trial)
     else:
@@ -262,6 +263,11 @@ def _line(key: str, annotation: Any, trial: KeyTrial, unit: str, meaning: str) -
     return KeyLine(
         key, f"list of {kind}s" if is_list else kind, stated, spell(trial.default), span, meaning
     )
+
+
+def _of_one(trial: KeyTrial) -> KeyTrial:
+    """Return the trial of a number that stands alone in a list."""
+    return KeyTrial(lambda value: trial.takes((value,)), None)
 
 
 def _inner(annotation: Any) -> tuple[Any, bool]:
