@@ -11,7 +11,7 @@ import numpy as np
 
 from gridagora.core.errors import PartError
 from gridagora.core.flow import ControlState, Flow
-from gridagora.core.limits import Coefficients, beyond_kw
+from gridagora.core.limits import Coefficients, Limits, beyond_kw
 from gridagora.core.network_operator import (
     EnvelopeRequest,
     EnvelopeState,
@@ -88,6 +88,8 @@ def check_network(desk: RunState, askers: Askers, asked: NetworkCheck) -> Networ
     flow, part = _solve(wiring, *drawn, before)
     rows = wiring.grid.limits(flow, asked.near_share, asked.kept, rules.band_pu, rules.prices)
     a, b = (each.value.reshape(len(rows.name), flow.p_kw.shape[1]) for each in (rows.a, rows.b))
+    costly = rows.over_per_kwh > 0  # what costs nothing to break is no limit
+    a, b, rows = a[costly], b[costly], _take(rows, costly)
     held = rows.c + a @ flow.rated_p_kw.T + b @ flow.rated_q_kvar.T
     by_kw, by_kvar = a[:, wiring.home_meter], b[:, wiring.home_meter]
     if given_kvar is None:
@@ -161,6 +163,19 @@ def _by_home(values: Col, home: Index, count: int) -> Col:
     total = np.zeros((count, values.shape[1]))
     np.add.at(total, home, values)
     return total
+
+
+def _take(rows: Limits, kept: Flag) -> Limits:
+    """Return some of k rows, (k,), with the coefficients of all."""
+    return rows._replace(
+        c=rows.c[kept],
+        low=rows.low[kept],
+        high=rows.high[kept],
+        over_per_kwh=rows.over_per_kwh[kept],
+        name=tuple(rows.name[at] for at in np.flatnonzero(kept)),
+        kind=rows.kind[kept],
+        place=rows.place[kept],
+    )
 
 
 def _make_coefficients(dense: Col) -> Coefficients:
