@@ -26,7 +26,13 @@ NEAR = 1e-9  # of a figure: compilers and libraries of linear algebra differ in 
 # it may be a round earlier; quantities of losses and of reactive power in the ledger are sums of it
 FLOW_NEAR = 1e-7
 FLOW = {
-    "intervals": {"losses_kw", "reactive_need_kvar", "reactive_homes_kvar", "reactive_unmet_kvar"},
+    "intervals": {
+        "losses_kw",
+        "current_unbalance_share",
+        "reactive_need_kvar",
+        "reactive_homes_kvar",
+        "reactive_unmet_kvar",
+    },
     "ledger": {"quantity_kwh"},
 }
 TIMES = {"I3"}  # wall time

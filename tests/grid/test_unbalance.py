@@ -15,8 +15,8 @@ import pytest
 from gridagora.grid import flow
 from gridagora.grid.fixed_point import open_grid
 from gridagora.grid.flow import held_state
-from gridagora.grid.unbalance import UnbalanceFold, exceeded_by_few, phase_triples, sequences
-from gridagora.results.supply_quality import Periods, periods_of
+from gridagora.grid.unbalance import UnbalanceFold, phase_triples, sequences
+from gridagora.results.supply_quality import Periods, exceeded_by_few, periods_of
 from gridagora.sources import opendss, synthetic_feeder
 
 A = np.exp(2j * np.pi / 3)

@@ -16,7 +16,7 @@ from gridagora.settlement.transformer_life import LoadedTransformer
 PARTS = {name: find("metric", name) for name in names("metric")}
 EVERY = pytest.mark.parametrize("metric_id", sorted(PARTS))
 DELIVERY = {"D1", "D1i", "D1s", "D1si", "D1t", "D1ti"}
-FLOW = {"P3", "P3s", "P4", "P4f", "P4w", "V1", "V1h", "V4", "V5", "V6", "V6c", "V7"}
+FLOW = {"P3", "P3s", "P4", "P4f", "P4w", "V1", "V1h", "V4", "V5", "V6", "V6c", "V7", "P8", "P8h"}
 REACTIVE = {"P4h", "P4p", "P4x"}
 AGAINST = {"E1m", "E1o", "E1s", "E1y", "E2", "E2u", "P1r"}
 TOTALS = {"E1", "E3", "E4", "E6m", "E7", "E8", "C2e", "I1", "I1b"}  # they grow with the feeder
@@ -42,7 +42,10 @@ def whole(make, make_reactive):
     )  # fmt: skip
     balance = VoltageUnbalance(np.array([1]), np.array([0.012]), np.array([0.03]))
     net = outcome.network._replace(
-        nominal_pu=np.full(3, 230 / 240), controls=moves, unbalance=balance
+        nominal_pu=np.full(3, 230 / 240),
+        controls=moves,
+        unbalance=balance,
+        head_a=np.linspace(20, 41, 24).reshape(8, 3),
     )
     outcome = outcome._replace(
         network=net, transformer=LoadedTransformer(10.0, np.linspace(20.0, 34.0, 8))
@@ -304,6 +307,8 @@ def test_without_anything_to_compare_with_only_comparisons_are_not_said(whole):
 def test_only_metrics_of_the_reactive_market_may_say_nothing_in_a_whole_comparison(whole, make):
     silent = {name for name in PARTS if not PARTS[name].applies(make())}
     assert silent == REACTIVE | {
+        "P8",
+        "P8h",
         "V5",
         "V6",
         "V6c",
@@ -353,7 +358,7 @@ E1 $ up, E2 share up, E2u share up, E3 $ down, E4 MWh -, E5 $/home -, E5b $/home
 E6 $/home -, E6m $ -, E7 kWh -, E8 $ down, E10 $/kWh down,
 P1 kW down, P1e kW down, P1r share up, P2 share up, P2r kW/h down, P3 kWh down, P3s share down,
 P4 kvarh down, P4f share up, P4w share up, P4h kvarh -, P4p $/kvarh -, P4x kvarh down,
-P5 kWh down, P5a h/h down, P6 share up, P7 kWh down,
+P5 kWh down, P5a h/h down, P6 share up, P7 kWh down, P8 share down, P8h share down,
 V1 pu up, V1h pu down, V4 h down, V5 homes down, V6 taps down, V6c steps down, V7 share down,
 C1 K_h/home down, C1v $/home down, C2 K_h/home down, C2e kWh down, C3 1/day down,
 D1 kW down, D1i kW down, D1s share down, D1si share down, D1t share down, D1ti share down,
@@ -378,6 +383,8 @@ def test_the_terminal_leaves_out_what_another_figure_says_already():
         "P3s",
         "P4f",
         "P5a",
+        "P8",
+        "P8h",
         "V7",
     }
 

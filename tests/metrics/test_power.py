@@ -242,3 +242,27 @@ def test_panels_that_made_more_than_the_sun_gave_are_seen(make, metric_value):
     """It cannot be; the figure does not hide it behind a zero."""
     sun = np.full(8, 3.0)
     assert metric_value("P7", pv(make, np.ones((3, 8)), sun, sun + 0.5)) == pytest.approx(-1.0)
+
+
+def test_unbalance_of_currents_is_departure_over_mean(make, make_flow, metric_value):
+    """Means 20, 10 and 0.1 A, departures 10, 20 and 0 A: 30 of 30.1; of the loaded intervals 95 % do not exceed 2."""
+    head_a = np.full((8, 3), math.nan)
+    head_a[0], head_a[1], head_a[4] = (10, 20, 30), (0, 0, 30), (0.1, 0.1, 0.1)
+    found = make(network=make_flow(head_a=head_a))
+    assert metric_value("P8", found) == pytest.approx(30 / 30.1)
+    assert metric_value("P8h", found) == pytest.approx(2.0)
+    idle = make(network=make_flow(head_a=np.zeros((8, 3))))
+    assert math.isnan(metric_value("P8", idle))
+    assert math.isnan(metric_value("P8h", idle))
+    assert math.isnan(metric_value("P8", make()))
+    assert math.isnan(
+        metric_value("P8h", make(network=make_flow(head_a=np.full((8, 3), math.nan))))
+    )
+
+
+def test_what_5_percent_of_the_intervals_exceed_counts_loaded_ones_alone(
+    make, make_flow, metric_value
+):
+    head_a = np.tile([90.0, 100.0, 110.0], (8, 1))
+    head_a[3] = 0.0, 0.0, 2.0
+    assert metric_value("P8h", make(network=make_flow(head_a=head_a))) == pytest.approx(0.1)

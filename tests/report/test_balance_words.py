@@ -1,10 +1,11 @@
 """What the page says of unbalance: the worst bus of every design, the limit, and that a feeder has no three phases."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
 
-from gridagora.report.balance_words import NONE, phase_balance
+from gridagora.report.balance_words import NONE, ONE_PHASE, current_balance, phase_balance
 from gridagora.report.page import html
 
 
@@ -40,3 +41,26 @@ def test_it_stands_on_the_page_and_on_the_map(result):
     told = html(with_shares(result, {"flat": (2, 0.0134)}))
     assert "1.34 % at bus" in told.replace("\u00a0", " ")
     assert "Voltage unbalance [%], the 12 highest" in told
+
+
+def with_currents(result, share, by_design):
+    """The result whose intervals have a share, and whose designs have a mean and a high one."""
+    table = result.tables["intervals"].assign(current_unbalance_share=share)
+    summary = deepcopy(result.summary)
+    for name, figures in by_design.items():
+        told = summary["architectures"][name]["metrics"]
+        told |= {key: {"value": value} for key, value in zip(("P8", "P8h"), figures, strict=True)}
+    return replace(result, summary=summary, tables=result.tables | {"intervals": table})
+
+
+def test_currents_at_the_substation_are_told_by_design(result):
+    told = current_balance(with_currents(result, 0.2, {"flat": (0.123, 0.3), "rtp": (0.2, 0.456)}))
+    told = told.replace("\u00a0", " ")
+    assert "12.3 %, in 5 % of the time more than 30.0 % (Flat rate); 20.0 %" in told
+    assert told.count("(") == 2
+
+
+def test_a_source_of_one_phase_is_said_and_a_result_of_before_says_nothing(result):
+    assert ONE_PHASE in current_balance(with_currents(result, np.nan, {}))
+    before = result.tables["intervals"].drop(columns="current_unbalance_share", errors="ignore")
+    assert current_balance(replace(result, tables=result.tables | {"intervals": before})) == ""

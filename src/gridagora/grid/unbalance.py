@@ -15,14 +15,12 @@ from gridagora.core.feeder import LIVE_PU, Feeder
 from gridagora.core.flow import Flow
 from gridagora.core.tables import Col, Index
 from gridagora.grid.phases import LETTERS, OF_NAME
-from gridagora.results.supply_quality import Periods, VoltageUnbalance
+from gridagora.results.supply_quality import Periods, VoltageUnbalance, exceeded_by_few
 
 TURN = np.exp(2j * np.pi / 3)
-KEPT_SHARE = 0.95  # of the means of a week that stay below what is told (EN 50160:2010, 4.2.4)
 THREE_PHASE = (
     0.25  # without load: a bus whose sequences are nearer has lost a phase, or never had three
 )
-ROUNDING = 1e-9  # of a count of means
 
 
 class PhaseTriples(NamedTuple):
@@ -58,13 +56,6 @@ def sequences(v: Phasors) -> tuple[Col, Col]:
     positive = np.abs(a + TURN * b + TURN.conjugate() * c) / 3
     negative = np.abs(a + TURN.conjugate() * b + TURN * c) / 3
     return positive, negative
-
-
-def exceeded_by_few(means: Col, share: float = KEPT_SHARE) -> Col:
-    """Return the smallest value that this share of the means (w, k) [1] does not exceed, shape (k,) [1]; w is at least one."""
-    rank = int(np.ceil(share * len(means) - ROUNDING))
-    found: Col = np.partition(means, rank - 1, axis=0)[rank - 1]
-    return found
 
 
 class UnbalanceFold:

@@ -44,6 +44,9 @@ class NetworkResult(NamedTuple):
     marginal_losses: MarginalLosses | None = None  # None where they charge nobody
     unbalance: VoltageUnbalance | None = None  # None where no bus has three phases
     v_median_pu: Col | None = None  # (t,) median of homes; None in a result without it
+    head_a: Col | None = (
+        None  # (t, 3) into the phases at the source [A]; None where it has not three
+    )
 
 
 class Compensation(NamedTuple):
@@ -219,6 +222,11 @@ def moves_controls(outcome: Outcome) -> bool:
 def has_phase_balance(outcome: Outcome) -> bool:
     """Return whether the feeder of a run has a bus of three phases, so that their voltages may be unbalanced."""
     return outcome.network is not None and outcome.network.unbalance is not None
+
+
+def has_three_phase_head(outcome: Outcome) -> bool:
+    """Return whether the source of a run feeds three phases, so that their currents may be unbalanced."""
+    return outcome.network is not None and outcome.network.head_a is not None
 
 
 def total_moves(outcome: Outcome, kind: str) -> float:

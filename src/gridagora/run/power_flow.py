@@ -13,6 +13,7 @@ from gridagora.core.records import RunColumn, interval_blocks
 from gridagora.core.tables import Col, Index
 from gridagora.grid.controls import moves
 from gridagora.grid.flow import held_state
+from gridagora.grid.head_currents import feeder_head, head_currents
 from gridagora.grid.limits import Extremes, bus_voltages, extremes, wider
 from gridagora.grid.loading import LoadingFold, ratings
 from gridagora.grid.unbalance import UnbalanceFold, phase_triples
@@ -113,13 +114,14 @@ def solve_run(
     nodes = [sorted({int(k) for k in ends[first[int(m)]].flat if k >= 0}) for m in home_meter]
     nodes = [[k for k in group if live[k]] for group in nodes]
     n, t = home_kw.shape
-    record, found = open_recorder(t, {VOLTAGE: n}), []
+    record, found, entering = open_recorder(t, {VOLTAGE: n}), [], list[Col]()
     tops: list[Extremes] = []
     fold = None if prices is None else PriceFold(grid, prices, home_meter, dt_h)
     rated = ratings(feeder)
     carried = None if rated is None else LoadingFold(rated, t)
     triples = phase_triples(feeder)
     balance = UnbalanceFold(triples, periods_of(dt_h)) if len(triples.bus) else None
+    head = feeder_head(feeder)
     before: ControlState | None = None
     track = list[Index]()
     for at in interval_blocks((len(feeder.nodes.name), t), BLOCK):
@@ -144,6 +146,8 @@ def solve_run(
             balance.add(flow)
         if carried is not None:
             carried.add(flow)
+        if head is not None:
+            entering.append(head_currents(head, flow.v))
         power = flow.losses_kw, flow.substation_p_kw, flow.substation_q_kvar
         edges = home_v.min(0), home_v.max(0), np.median(home_v, axis=0)
         found.append((*power, *edges, flow.converged, flow.mismatch_kva))
@@ -163,6 +167,7 @@ def solve_run(
         controls=moved,
         unbalance=None if balance is None else balance.found(),
         v_median_pu=v_median,
+        head_a=None if head is None else np.concatenate(entering),
     )
     if fold is None:
         return solved

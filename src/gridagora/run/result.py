@@ -30,6 +30,7 @@ from gridagora.results.gain import MUCH_LEFT, balanced_bill_usd, warn_of_stores
 from gridagora.results.home_block import HomeBlock, home_blocks
 from gridagora.results.metric import AUTOMATED, Metric, Reference
 from gridagora.results.outcome import Outcome, costs_usd, welfare_before_losses_usd
+from gridagora.results.solved_flow import flow_columns
 from gridagora.run.controls_table import control_rows
 from gridagora.run.evaluate import settlement
 from gridagora.run.home_series import series_tables
@@ -290,8 +291,6 @@ def _hash(table: Homes | Prices | Weather) -> str:
 
 
 def _intervals(_: Scene, o: Outcome) -> pd.DataFrame:
-    nan = np.full(len(o.start_s), np.nan)
-    net = o.network
     columns: dict[str, object] = {"architecture": o.name, "start_s": o.start_s}
     columns |= {
         name: getattr(o, name)
@@ -308,12 +307,7 @@ def _intervals(_: Scene, o: Outcome) -> pd.DataFrame:
     columns |= {
         f"{kind}_kw": 0.0 - kw if is_generation(kind) else kw for kind, kw in o.device_kw.items()
     }
-    columns |= {
-        "losses_kw": nan if net is None else net.losses_kw,
-        "v_min_pu": nan if net is None else net.v_min_pu,
-        "v_max_pu": nan if net is None else net.v_max_pu,
-        "v_median_pu": nan if net is None or net.v_median_pu is None else net.v_median_pu,
-    }
+    columns |= flow_columns(o)
     if o.reactive is not None:
         columns |= {
             "reactive_need_kvar": o.reactive.need_kvar,

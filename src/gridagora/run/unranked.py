@@ -17,6 +17,8 @@ OF_FLOW = (
     "P4",
     "P4f",
     "P4w",
+    "P8",
+    "P8h",
     "V1",
     "V1h",
     "V4",
@@ -26,11 +28,12 @@ OF_TAPS = ("V1", "V1h", "V4", "V7", "P3", "P3s")  # voltages and losses, which t
 
 
 def _that_apply(known: tuple[str, ...], outcomes: Mapping[str, Outcome]) -> tuple[str, ...]:
-    """Return metrics that apply: that of EN 50160 where voltages are held to it, that of three phases where a bus has such."""
+    """Return metrics that apply: that of EN 50160 where voltages are held to it, those of three phases where a bus has such."""
     nets = [each.network for each in outcomes.values() if each.network is not None]
     told = any(net.nominal_pu is not None for net in nets)
-    balanced = any(net.unbalance is not None for net in nets)
-    kept = (name for name in known if name != "V7" or balanced)
+    lacking = {"V7"} if all(net.unbalance is None for net in nets) else set[str]()
+    lacking |= {"P8", "P8h"} if all(net.head_a is None for net in nets) else set[str]()
+    kept = (name for name in known if name not in lacking)
     return tuple("V5" if name == "V4" and told else name for name in kept)
 
 
