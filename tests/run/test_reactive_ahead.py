@@ -140,6 +140,30 @@ def test_forecasts_change_nothing_of_the_run(ran, scene, study):
     assert plain.traffic == ran.traffic
 
 
+def test_the_whole_day_is_agreed_however_far_plans_reach(scene, study, bare):
+    """Beyond the horizon a midnight forecasts by a plan of the day that nobody acts on; sun and load are then what they were."""
+    short = study._replace(window_h=6)
+    plain, kept = (
+        simulate(scene.market("layered"), short._replace(keeps_forecasts=keeps))
+        for keeps in (False, True)
+    )
+    power = [np.asarray(each.track.recorder.column("home_kw")) for each in (plain, kept)]
+    np.testing.assert_array_equal(*power)
+    (day,) = kept.forecasts
+    (bound,) = (each for each in kept.positions if each.product.horizon is Horizon.DAY_AHEAD)
+    np.testing.assert_array_equal(day.home_kw[:, :6], bound.p_kw[:, :6])
+    sun = np.asarray(bare.available_kw["pv"]).reshape(10, 24, -1).mean(2)
+    np.testing.assert_allclose(-day.kind_kw[kept.track.kinds.index("pv")].T, sun, atol=1e-9)
+    beside = day.home_kw - day.kind_kw.sum(0).T
+    np.testing.assert_allclose(beside[:, 6:], scene.homes.load_kw[:, 6:24], atol=1e-9)
+    outcome = evaluate("layered", kept, short)
+    grid = wiring_of(study).grid
+    ahead = runs.add_power_flow(asking(scene, day_ahead=True), grid, Layered(), kept, outcome)
+    agreed = ahead.reactive_market.ahead
+    assert (np.abs(agreed.q_kvar[:, 6:]).sum(0) > 0).mean() > 0.8
+    assert ahead.imbalance_uusd == 0
+
+
 def known_of(ran, hours):
     """Return what a midnight that knows the run would know of some hours."""
     kind = ran.track.kind_kw

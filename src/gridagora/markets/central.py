@@ -16,7 +16,7 @@ from gridagora.core.errors import InputError, Problem
 from gridagora.core.exchange import Status, Transactions, quote
 from gridagora.core.limits import Limits, keep_reserve
 from gridagora.core.network_operator import NetworkState
-from gridagora.core.product import Horizon
+from gridagora.core.product import Commodity, Horizon
 from gridagora.core.registry import register
 from gridagora.core.rules import Bidder, Disclosure, LookAhead, Pricing, Rulebook
 from gridagora.core.session import (
@@ -105,7 +105,8 @@ class Central:
     reserve_share keeps that share of the limit free for on/off units that cannot follow exactly (theory 3.4); rounds_max
     bounds the prices the operator tries each hour, rounds_day_ahead those of midnight, on which positions settle; gap is the
     certified relative gap at which it stops earlier. With network "limits" voltages and ratings are kept too, by at most
-    network_plans plans after the first, and a home pays the price at its meter.
+    network_plans plans after the first, and a home pays the price at its meter. With reactive, inverters offer reactive power
+    once active power is cleared.
     """
 
     fixed: ClassVar[Rulebook] = Rulebook(
@@ -131,12 +132,15 @@ class Central:
     network_plans: int = (
         8  # plans around an exact flow of the feeder, at most, for an hour or interval
     )
+    # whether inverters offer reactive power where a power factor is agreed, or it is priced at meters
+    reactive: bool = False
 
     @property
     def rules(self) -> Rulebook:
-        """One price for all, or one at every meter where voltages and ratings are kept."""
+        """One price for all, or one at every meter where voltages and ratings are kept; reactive power where the key says so."""
         pricing = Pricing.NODAL if self.network == LIMITS else Pricing.UNIFORM
-        return self.fixed._replace(pricing=pricing)
+        also = (Commodity.Q,) if self.reactive else ()
+        return self.fixed._replace(pricing=pricing, commodities=(Commodity.P, *also))
 
     def __post_init__(self) -> None:
         """Refuse parameters outside their range."""

@@ -215,7 +215,8 @@ def keep_forecasts(
 
     Arguments are those that `find_inside` returns, (h,) or (n, h) [$/kWh] and (k, h) by group [kW].
     Power of homes is what they agreed for the day ahead or, where a design binds nothing, their load and their plan. Homes that
-    take no part are in it as loads.
+    take no part are in it as loads. Hours of the day that plans do not reach are those of a plan of the whole day, made for this
+    alone: it binds no power, and no hour plans by it.
     """
     demand, hour = disclosed.demand, disclosed.hour
     keeping = [
@@ -229,16 +230,21 @@ def keep_forecasts(
     planned = plan_by_home(
         about, disclosed.told, disclosed.home, path_per_kwh, inside_kw, demand.fleet.homes
     )
+    reach = planned.shape[-1]
+    if reach < DAY_H:
+        path_per_kwh, later_kw = _plan_whole_day(disclosed, path_per_kwh)
+        planned = np.concatenate([planned, later_kw[:, :, reach:]], axis=-1)
     for run in keeping:
         desk, own = demand.runs[run], demand.homes_of_run(run)
-        hours = min(DAY_H, planned.shape[-1], DAY_H * desk.study.days - hour)
+        hours = min(DAY_H, DAY_H * desk.study.days - hour)
         kind_kw = planned[desk.track.group, own, :hours]
         bound = desk.positions.get(Horizon.DAY_AHEAD)
-        home_kw = (
-            believe_homes(disclosed, run).net_kw[:, :hours] + kind_kw.sum(0)
-            if bound is None
-            else bound.p_kw[:, hour : hour + hours].copy()
-        )
+        error = desk.study.errors.load
+        load_kw = believed_load_kw(desk.expected_kw, error, hour, hour, hours).T
+        home_kw = load_kw + kind_kw.sum(0)
+        if bound is not None:
+            known = min(hours, reach)
+            home_kw[:, :known] = bound.p_kw[:, hour : hour + known]
         path = path_per_kwh if path_per_kwh.ndim == 1 else path_per_kwh[own].mean(0)
         desk.forecasts.append(
             DayForecast(
@@ -251,6 +257,28 @@ def keep_forecasts(
                 else demand.automated[own],
             )
         )
+
+
+def _plan_whole_day(disclosed: DisclosedBeliefs, path_per_kwh: Col) -> tuple[Col, Col]:
+    """Return the price of the day that begins with an hour, and what devices of every group plan at it, (g, n, h) [kW].
+
+    The price is that homes plan on, (h,) or (n, h) [$/kWh], and beyond it that of energy as it is expected, and delivery.
+    """
+    demand, hour, known = disclosed.demand, disclosed.hour, path_per_kwh.shape[-1]
+    later = [
+        (energy_per_kwh(desk.study.wholesale, hour, DAY_H) + desk.study.wholesale.delivery_per_kwh)[
+            known:
+        ]
+        for desk in demand.runs
+    ]
+    tail = later[0] if path_per_kwh.ndim == 1 else by_home(demand, np.array(later))
+    path = np.concatenate([path_per_kwh, tail], axis=-1)
+    mean = path.mean(-1)
+    value = float(mean) if path.ndim == 1 else mean
+    specs, sessions = homes_at.beliefs(demand.fleet, hour, DAY_H, value, demand.automated)
+    told, home = homes_at.disclosed_specs(specs), homes_at.homes_of(demand.fleet, sessions)
+    about = [group.about for group in demand.fleet.groups]
+    return path, plan_by_home(about, told, home, path, (), demand.fleet.homes)
 
 
 def bind_commitment(desk: RunState, commitment: Commitment) -> None:

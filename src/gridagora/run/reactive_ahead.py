@@ -4,7 +4,8 @@ Every hour of a day is cleared as an interval of real time is, on a forecast flo
 what their inverters plan, day-ahead prices. What is agreed binds money, not power: it is paid its price, and what real time gives
 beside it the price of real time (theory 9.2).
 
-Left out: hours beyond the horizon of plans, and homes that take no part in them; all that they give is settled in real time.
+All hours of the day are cleared, however far plans reach. Left out: homes that take no part; all that they give is settled in
+real time.
 Regulators and capacitor banks of the forecast begin as the source of the feeder leaves them, and move once an hour.
 """
 

@@ -10,7 +10,8 @@ from gridagora.scenario.key_checks import Got
 from gridagora.scenario.schema import AreaKeys, FeederKeys, ReactiveKeys, ScenarioKeys
 from gridagora.scenario.table_model import Table
 
-SELLS_VAR = ("layered",)  # designs with a market of reactive power where a power factor is agreed
+# designs with a market of reactive power where a power factor is agreed, and whether they have it by default
+SELLS_VAR = (("layered", True), ("central", False))
 UNITY = 'Set follow = "unity" in [inverters], or leave it out.'
 AGAINST_UNITY = 'Set against = "unity" in [reactive], or leave it out.'
 
@@ -41,8 +42,8 @@ def check_inverters(
         found.append(Problem(where, said, "inverters that one of the two steers", hint))
     agreed = bought.power_factor is not None and bought.market != "nodal"
     named = cast(ScenarioKeys, tables["scenario"]).architectures
-    for name in SELLS_VAR:
-        if agreed and name in named and parts.get(name, {}).get("reactive", True):
+    for name, sells in SELLS_VAR:
+        if agreed and name in named and parts.get(name, {}).get("reactive", sells):
             said = f"'{keys.follow}' beside '{name}', which buys reactive power of inverters"
             hint = f"{UNITY} Or set reactive = false in [market.{name}]."
             found.append(Problem(where, said, "inverters that one of the two steers", hint))
