@@ -122,6 +122,7 @@ DEFAULTS = {
         "gap": 1e-4,
         "network": "none",
         "network_plans": 8,
+        "reactive": False,
         "strategy": "look_ahead",
     },
     "layered": {
