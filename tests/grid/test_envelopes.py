@@ -6,7 +6,7 @@ import pytest
 from gridagora.grid.envelopes import Envelopes, EnvelopeShares, Surroundings, find_envelopes
 from gridagora.grid.fixed_point import FixedPoint, open_grid
 from gridagora.grid.limited import limited_quantities, phasors_of
-from gridagora.sources import synthetic_feeder
+from gridagora.sources import gridlabd, synthetic_feeder
 
 N, H, TAN = 24, 3, 0.33
 BAND = (0.95, 1.035)  # the source stands at 1.03: export raises voltages out of it
@@ -90,3 +90,38 @@ def test_a_bound_that_others_break_alone_is_not_broken_further(grid):
     tight = found(grid, beside)
     assert tight.import_kw[:, -1].min() < 0.1
     assert tight.export_kw.min() > 1
+
+
+STREET = """object node { name s; phases ABCN; bustype SWING; nominal_voltage 7200; }
+object line_configuration { name lc; z11 1+1j; z22 1+1j; z33 1+1j;
+  z12 .1+.4j; z21 .1+.4j; z13 .1+.4j; z31 .1+.4j; z23 .1+.4j; z32 .1+.4j; }
+object overhead_line { phases ABC; from s; to n; length 2 mile; configuration lc; }
+object node { name n; phases ABCN; nominal_voltage 7200; }
+object triplex_line_configuration { name tl; z11 3+1j; z22 3+1j; z12 1+.6j; z21 1+.6j; }
+object transformer_configuration { name tc; connect_type SINGLE_PHASE_CENTER_TAPPED; power_rating 50; powerA_rating 50;
+  powerB_rating 50; powerC_rating 50; primary_voltage 7200; secondary_voltage 120; resistance .011; reactance .018; }
+"""
+SERVICE = """object transformer {{ name x{0}; phases {1}S; from n; to t{0}; configuration tc; }}
+object triplex_node {{ name t{0}; phases {1}S; nominal_voltage 120; }}
+object triplex_line {{ phases {1}S; from t{0}; to h{0}; length {2}; configuration tl; }}
+object triplex_node {{ name h{0}; phases {1}S; nominal_voltage 120; power_12 2000; }}
+"""
+
+
+def test_a_long_service_limits_the_home_behind_it_and_no_other(tmp_path):
+    """Three homes of nine are behind 250 feet, a transformer each: what they take and give fills their own voltages alone."""
+    services = (SERVICE.format(at, "ABC"[at % 3], 250 if at < 3 else 20) for at in range(9))
+    (tmp_path / "street.glm").write_text(STREET + "".join(services))
+    street = open_grid(gridlabd.read(tmp_path / "street.glm"))
+    even, nothing = np.ones((9, 1)), np.zeros((1, 9))
+    beside = Surroundings(np.arange(9), nothing, nothing, TAN, (0.95, 1.05))
+    e = find_envelopes(street, beside, EnvelopeShares(even, even, np.full(9, 24.0)))
+    for limit_kw, least in ((e.import_kw, 10.0), (e.export_kw, 12.0)):
+        np.testing.assert_array_equal(limit_kw[3:], 24.0)
+        assert (limit_kw[:3] > least).all() and (limit_kw[:3] < 20.0).all()
+    for corner in (1.2 * e.import_kw, -1.2 * e.export_kw):
+        assert worst(street, beside, corner[:, 0], 0) > 1e-4
+    rng = np.random.default_rng(2)
+    for _ in range(30):
+        mixed = np.where(rng.random(9) < 0.5, e.import_kw[:, 0], -e.export_kw[:, 0])
+        assert worst(street, beside, mixed, 0) <= 1e-6

@@ -23,7 +23,7 @@ from gridagora.core.tables import Col, Index
 from gridagora.grid.limited import LimitedQuantities, limited_quantities, phasors_of
 from gridagora.mechanisms.network_envelope import SharedRows, share_rows
 
-ROUNDS = 2  # of rows around corners
+ROUNDS = 3  # of rows around corners
 HALVINGS = 12  # of a level that all homes reach together
 SCALINGS = 6  # halvings of the scale of a step that is beyond a row
 NEAR_SHARE = 0.3  # rows further from their limit at a corner are left out
@@ -155,7 +155,10 @@ def _grow_together(operator: _Operator, weight: Col, most_kw: Col, sign: float) 
 
 
 def _sides(operator: _Operator, corner_kw: Col) -> _Sides:
-    """Return the sides of rows around a corner (n, h) [kW], import positive, without what homes do."""
+    """Return the sides of rows around a corner (n, h) [kW], import positive, without what homes do.
+
+    A side that is far from its limit at the corner has all room there: the line around one corner says nothing of the other.
+    """
     around, h = operator.around, corner_kw.shape[1]
     flow = _solve(operator, corner_kw, np.arange(h))
     carried = flow.converged
@@ -166,10 +169,12 @@ def _sides(operator: _Operator, corner_kw: Col) -> _Sides:
     own = a[:, around.home_meter]
     with_q = own + around.kvar_per_kw * b[:, around.home_meter]
     low, high = _bounds_of_rows(operator, rows)
-    upper = np.where(np.isfinite(high), high - base, np.inf)
-    lower = np.where(np.isfinite(low), base - low, np.inf)
-    room = np.where(carried, np.concatenate([upper, lower]), 0.0)
     unit = _unit(operator)[_quantity(operator, rows)]
+    value = base + with_q @ corner_kw.clip(min=0) + own @ corner_kw.clip(max=0)
+    near = NEAR_SHARE * unit[:, None]
+    upper = np.where(high - value <= near, high - base, np.inf)
+    lower = np.where(value - low <= near, base - low, np.inf)
+    room = np.where(carried, np.concatenate([upper, lower]), 0.0)
     return _Sides(
         np.concatenate([with_q, -with_q]).clip(min=0),
         np.concatenate([-own, own]).clip(min=0),
