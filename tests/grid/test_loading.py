@@ -39,7 +39,7 @@ def solved(grid):
 def test_shares_are_the_rows_of_limits_over_their_ratings(grid, solved):
     of = ratings(grid.feeder)
     for step in range(2):
-        at = type(solved)(*(column[step : step + 1] for column in solved))
+        (at,) = parts_of(solved, [step, step + 1])
         rows = grid.limits(at)
         held = rows.a.value.reshape(len(rows.name), -1) @ at.p_kw[0]
         held += rows.b.value.reshape(len(rows.name), -1) @ at.q_kvar[0]
@@ -64,7 +64,7 @@ def test_a_transformer_carries_what_hangs_below_it(grid, solved):
 
 def test_two_halves_of_a_run_are_the_run(grid, solved):
     of = ratings(grid.feeder)
-    parts = [type(solved)(*(column[some] for column in solved)) for some in (slice(2), slice(2, 6))]
+    parts = parts_of(solved, [0, 2, 6])
     whole, joined = loads(of, solved), heavier(*(loads(of, part) for part in parts))
     for one, other in zip(whole, joined, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -100,7 +100,12 @@ def test_a_feeder_without_ratings_has_no_loadings(grid):
 
 
 def parts_of(solved, cuts):
-    return [type(solved)(*(column[a:b] for column in solved)) for a, b in pairwise(cuts)]
+    """Steps of a flow that no inverter follows, cut."""
+    assert solved.infeed is None
+    held = {"after": solved.after, "infeed": None}
+    columns = {name: column for name, column in solved._asdict().items() if name not in held}
+    cut = [{name: column[a:b] for name, column in columns.items()} for a, b in pairwise(cuts)]
+    return [type(solved)(**each, **held) for each in cut]
 
 
 def test_the_fullest_branches_keep_their_loading_over_time_however_the_run_is_cut(grid, solved):

@@ -210,14 +210,15 @@ class LoadingFold:
         self._seen = 0
         self._found: BranchLoads | None = None
 
-    def add(self, flow: Flow) -> None:
-        """Add the flow of some steps."""
+    def add(self, flow: Flow) -> Col:
+        """Add the flow of some steps; return the loading of every branch in the c that converged, (c, k) [1]."""
         share = _converged_share(self._of, flow)
         found = _loads(self._of, flow, share)
         self._found = found if self._found is None else heavier(self._found, found)
         slot = (self._seen + np.flatnonzero(flow.converged)) // self._per
         np.fmax.at(self._share, slot, share.astype(np.float32))
         self._seen += len(flow.converged)
+        return share
 
     def found(self) -> BranchLoading | None:
         """Return the loading of every branch by name, with the series of the most loaded; None before any step."""

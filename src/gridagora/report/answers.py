@@ -20,7 +20,7 @@ OUT_OF_ASSUMPTIONS = frozenset({"tables_sha256", "files_sha256", "inputs_sha256"
 
 
 def make_answers(result: ComparisonView) -> dict[str, pd.DataFrame]:
-    """Return the tables by name: summary, bills, bills by group, statements, voltages, loading, hours and assumptions.
+    """Return the tables by name: summary, bills, bills by group, statements, voltages, loading, transformers, hours, assumptions.
 
     Money is in the currency of the scenario, energy in kWh; headings say it. What a result does not hold is left out.
 
@@ -38,6 +38,8 @@ def make_answers(result: ComparisonView) -> dict[str, pd.DataFrame]:
         found["voltages"] = _pivot(homes, ["v_min_pu", "v_max_pu"], names)
     if (loading := tables.get("loading")) is not None and len(loading):
         found["loading"] = loading.rename(columns={"architecture": "design"})
+    if (units := tables.get("transformers")) is not None and len(units):
+        found["transformers"] = units.rename(columns={"architecture": "design"})
     if (ledger := tables.get("ledger")) is not None and len(ledger):
         found["statements"] = _statements(ledger)
     if (intervals := tables.get("intervals")) is not None and len(intervals):

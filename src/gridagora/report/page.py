@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 
 from gridagora.core.currency import spell_money
 from gridagora.files.path import require_path
+from gridagora.report.ageing_words import transformer_ageing
 from gridagora.report.balance_words import current_balance, phase_balance
 from gridagora.report.control_figures import control_table
 from gridagora.report.embed import library, packed_library, payload
@@ -175,7 +176,7 @@ PANELS = (
 
 # what stands before the figures of a section
 LEADS: Mapping[str, tuple[Callable[[ComparisonView], str], ...]] = {
-    "network": (network_costs, reactive_costs, phase_balance, current_balance)
+    "network": (network_costs, reactive_costs, phase_balance, current_balance, transformer_ageing)
 }
 # tables that stand folded under their figures
 NUMBERS: Mapping[str, Callable[[ComparisonView], str]] = {

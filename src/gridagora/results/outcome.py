@@ -17,6 +17,7 @@ from gridagora.results.loading import BranchLoading
 from gridagora.results.nodal_series import MarginalLosses, NodalSeries
 from gridagora.results.reactive_market import ReactiveMarket, traded_kvarh
 from gridagora.results.supply_quality import VoltageUnbalance
+from gridagora.results.transformer_ageing import TransformerAgeing
 from gridagora.settlement.ledger import AgreedPositions, Ledger
 from gridagora.settlement.parties import Parties
 from gridagora.settlement.retail_terms import RetailTerms
@@ -44,9 +45,8 @@ class NetworkResult(NamedTuple):
     marginal_losses: MarginalLosses | None = None  # None where they charge nobody
     unbalance: VoltageUnbalance | None = None  # None where no bus has three phases
     v_median_pu: Col | None = None  # (t,) median of homes; None in a result without it
-    head_a: Col | None = (
-        None  # (t, 3) into the phases at the source [A]; None where it has not three
-    )
+    head_a: Col | None = None  # (t, 3) into phases at the source [A]; None: it has not three
+    ageing: TransformerAgeing | None = None  # None where no transformer has a rating
 
 
 class Compensation(NamedTuple):

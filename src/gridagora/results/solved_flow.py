@@ -50,7 +50,7 @@ def spread_of(phase_a: Col) -> PhaseSpread:
 
 
 def flow_columns(outcome: Outcome) -> dict[str, Col]:
-    """Return what a table of t intervals tells of the power flow, shape (t,) each; nan where there is none, or no such figure."""
+    """Return what a table of t intervals tells of the power flow, shape (t,) each [any unit]; nan where there is none."""
     net, none = outcome.network, np.full(len(outcome.start_s), np.nan)
     if net is None:
         names = ("losses_kw", "v_min_pu", "v_max_pu", "v_median_pu", "current_unbalance_share")

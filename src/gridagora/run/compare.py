@@ -543,6 +543,7 @@ def solve_network(
         given_kvar=drawn_kvar if given is None else given.q_kvar,
         prices=wanted_prices(scene, outcome.wholesale_per_kwh),
         followed=followed,
+        outdoor_c=outdoor_c(scene, len(outcome.start_s)),
     )
     if scene.scenario.feeder.voltage_band != EN_50160:
         return solved

@@ -13,14 +13,11 @@ from gridagora.core.records import RunColumn, interval_blocks
 from gridagora.core.tables import Col, Index
 from gridagora.grid.controls import moves
 from gridagora.grid.flow import held_state
-from gridagora.grid.head_currents import feeder_head, head_currents
 from gridagora.grid.limits import Extremes, bus_voltages, extremes, wider
-from gridagora.grid.loading import LoadingFold, ratings
-from gridagora.grid.unbalance import UnbalanceFold, phase_triples
 from gridagora.kernels.flow.fixed_point import BLOCK
 from gridagora.results.control_moves import CAPACITOR, REGULATOR, ControlMoves, find_moves
 from gridagora.results.outcome import NetworkResult
-from gridagora.results.supply_quality import periods_of
+from gridagora.run.flow_folds import FlowFolds
 from gridagora.run.infeed import FollowedRun, make_infeed
 from gridagora.run.nodal_prices import PriceFold, PriceTerms
 from gridagora.run.record import open_recorder
@@ -88,6 +85,7 @@ def solve_run(
     given_kvar: Col | None = None,
     prices: PriceTerms | None = None,
     followed: FollowedRun | None = None,
+    outdoor_c: Col | None = None,
 ) -> NetworkResult:
     """Solve the network of a run, some intervals at a time: the voltages of all nodes in all intervals take much room.
 
@@ -104,6 +102,8 @@ def solve_run(
         What is wanted of nodal prices; left out: nothing.
     followed
         Inverters that followed voltage and so drew `given_kvar`, whose curves prices hold; left out: none did.
+    outdoor_c
+        Of the air, shape (t,) [degC], in which transformers age; left out: nothing is said of that.
     """
     feeder = grid.feeder
     live = live_nodes(feeder)
@@ -114,14 +114,10 @@ def solve_run(
     nodes = [sorted({int(k) for k in ends[first[int(m)]].flat if k >= 0}) for m in home_meter]
     nodes = [[k for k in group if live[k]] for group in nodes]
     n, t = home_kw.shape
-    record, found, entering = open_recorder(t, {VOLTAGE: n}), [], list[Col]()
+    record, found = open_recorder(t, {VOLTAGE: n}), []
     tops: list[Extremes] = []
     fold = None if prices is None else PriceFold(grid, prices, home_meter, dt_h)
-    rated = ratings(feeder)
-    carried = None if rated is None else LoadingFold(rated, t)
-    triples = phase_triples(feeder)
-    balance = UnbalanceFold(triples, periods_of(dt_h)) if len(triples.bus) else None
-    head = feeder_head(feeder)
+    figures = FlowFolds(feeder, t, dt_h, outdoor_c)
     before: ControlState | None = None
     track = list[Index]()
     for at in interval_blocks((len(feeder.nodes.name), t), BLOCK):
@@ -142,12 +138,7 @@ def solve_run(
         for i in range(home_v.shape[1]):
             record.write(at.start + i, VOLTAGE, home_v[:, i])
         tops = [reduce(wider, [*tops, extremes(flow)])]
-        if balance is not None:
-            balance.add(flow)
-        if carried is not None:
-            carried.add(flow)
-        if head is not None:
-            entering.append(head_currents(head, flow.v))
+        figures.add(flow)
         power = flow.losses_kw, flow.substation_p_kw, flow.substation_q_kvar
         edges = home_v.min(0), home_v.max(0), np.median(home_v, axis=0)
         found.append((*power, *edges, flow.converged, flow.mismatch_kva))
@@ -163,12 +154,9 @@ def solve_run(
         *buses,
         failed,
         float(np.nanmax(mismatch)),
-        None if carried is None else carried.found(),
         controls=moved,
-        unbalance=None if balance is None else balance.found(),
         v_median_pu=v_median,
-        head_a=None if head is None else np.concatenate(entering),
-    )
+    )._replace(**figures.found()._asdict())
     if fold is None:
         return solved
     return solved._replace(nodal=fold.series(), marginal_losses=fold.marginal_losses())

@@ -42,6 +42,7 @@ from gridagora.run.reactive_table import reactive_columns, reactive_market_table
 from gridagora.run.settle import CHARGE, MeterPrices, book_charges, settle
 from gridagora.run.state import Setup
 from gridagora.run.topology import by_interval
+from gridagora.run.transformer_table import transformer_rows
 from gridagora.run.unranked import unranked
 from gridagora.scenario import plugins
 from gridagora.scenario.build import Scene
@@ -514,6 +515,7 @@ TABLES = {
     "buses": _buses,
     "loading": loading_rows,
     "loading_series": loading_series_rows,
+    "transformers": transformer_rows,
     "controls": control_rows,
     "costs": _costs,
     "ledger": _ledger,

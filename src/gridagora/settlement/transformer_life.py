@@ -22,6 +22,7 @@ ACTIVATION_K = 15_000.0  # of the ageing of paper, IEEE C57.91-2011, equation (2
 SPOT_MAX_C, OIL_MAX_C = 120.0, 105.0  # IEEE C57.91-1995, table 6, loading of normal life
 LOAD_MAX_PU = 2.0  # the same table: no more for that loading
 BISECTIONS = 40
+LIFE_H = 180_000.0  # of insulation at ageing 1, IEEE C57.91-1995, table 2, by life tests of distribution transformers
 NODES = 16  # of an interval, at which its ageing is taken: 1e-12 of a quarter of an hour, 1e-4 of an hour
 
 
@@ -50,6 +51,21 @@ class TransformerHeat(NamedTuple):
     top_oil_c: Col  # (t,) [degC]
     hot_spot_c: Col  # (t,) [degC]
     ageing_pu: Col  # (t,) hours of life that an hour takes in the mean of the interval [pu]
+
+
+class Rises(NamedTuple):
+    """Rises of u transformers at one time, shape (u,) each [K]."""
+
+    oil_k: Col  # of the top oil over the air
+    spot_k: Col  # of the hottest spot over the top oil
+
+
+class HeatOfMany(NamedTuple):
+    """What some intervals did to u transformers."""
+
+    ageing_h: Col  # (u,) hours of life that they took
+    hot_spot_c: Col  # (u,) highest at the end of an interval [degC]
+    after: Rises
 
 
 class LoadedTransformer(NamedTuple):
@@ -109,6 +125,52 @@ def trace_heat(
         ageing += weight * _ageing_rates(ambient_c + oil.after_k(since_h) + spot.after_k(since_h))
     top_c = ambient_c + oil.after_k(dt_h)
     return TransformerHeat(top_c, top_c + spot.after_k(dt_h), ageing)
+
+
+def mean_rises(load_pu: Col, design: ThermalDesign = TYPICAL) -> Rises:
+    """Return the rises that the mean of some intervals would hold, by loads over the ratings (t, u) [1], either way."""
+    size = np.abs(load_pu)
+    return Rises(_oil_rise_k(size, design).mean(0), _spot_rise_k(size, design).mean(0))
+
+
+def heat_many(
+    load_pu: Col, ambient_c: Col, dt_h: float, before: Rises, design: ThermalDesign = TYPICAL
+) -> HeatOfMany:
+    """Return what loads constant in every interval do to u transformers that stand in the same air; each as `trace_heat` has it.
+
+    Parameters
+    ----------
+    load_pu
+        Over the ratings, shape (t, u) [1], of either sign.
+    ambient_c
+        Of the air, shape (t,) [degC].
+    dt_h
+        Length of an interval [h].
+    before
+        Rises at the start of the first interval.
+    """
+    size, now = np.abs(load_pu), before
+    ageing_h, highest_c = np.zeros(size.shape[1]), np.full(size.shape[1], -np.inf)
+    goals = _oil_rise_k(size, design), _spot_rise_k(size, design)
+    times_h = design.oil_time_h, design.spot_time_h
+    nodes = [*zip(*_quadrature(), strict=True)]
+    for goal_oil_k, goal_spot_k, air_c in zip(*goals, ambient_c, strict=True):
+        aims = Rises(goal_oil_k, goal_spot_k)
+        for place, weight in nodes:
+            oil_k, spot_k = _risen(now, aims, dt_h * place, times_h)
+            ageing_h += dt_h * weight * _ageing_rates(air_c + oil_k + spot_k)
+        now = _risen(now, aims, dt_h, times_h)
+        highest_c = np.maximum(highest_c, air_c + now.oil_k + now.spot_k)
+    return HeatOfMany(ageing_h, highest_c, now)
+
+
+def _risen(now: Rises, aims: Rises, since_h: float, times_h: tuple[float, float]) -> Rises:
+    """Return rises so long after `now` on their way to what they would settle at."""
+    oil_k, spot_k = (
+        aim + (start - aim) * math.exp(-since_h / time_h)
+        for start, aim, time_h in zip(now, aims, times_h, strict=True)
+    )
+    return Rises(oil_k, spot_k)
 
 
 def rate_load_cycle(
