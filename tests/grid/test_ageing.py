@@ -76,6 +76,11 @@ def test_steps_without_a_flow_are_left_out_with_their_air(of):
     found = aged(of, share, air_c, [0, 30, 60], converged)
     alone = aged(of, share[converged], air_c[converged], [0, 57])
     assert found.ageing_ratio == pytest.approx(alone.ageing_ratio, rel=1e-9)
+    converged[50:56] = False  # a whole part of the run
+    cut = aged(of, share, air_c, [0, 50, 56, 60], converged)
+    alone = aged(of, share[converged], air_c[converged], [0, converged.sum()])
+    assert cut.ageing_ratio == pytest.approx(alone.ageing_ratio, rel=1e-9)
+    assert cut.hot_spot_c == pytest.approx(alone.hot_spot_c)
     none = aged(of, share, air_c, [0, 60], np.zeros(60, bool))
     assert np.isnan(none.ageing_ratio).all()
     assert np.isnan(none.hot_spot_c).all()

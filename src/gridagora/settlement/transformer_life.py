@@ -149,28 +149,19 @@ def heat_many(
     before
         Rises at the start of the first interval.
     """
-    size, now = np.abs(load_pu), before
-    ageing_h, highest_c = np.zeros(size.shape[1]), np.full(size.shape[1], -np.inf)
-    goals = _oil_rise_k(size, design), _spot_rise_k(size, design)
-    times_h = design.oil_time_h, design.spot_time_h
-    nodes = [*zip(*_quadrature(), strict=True)]
-    for goal_oil_k, goal_spot_k, air_c in zip(*goals, ambient_c, strict=True):
-        aims = Rises(goal_oil_k, goal_spot_k)
-        for place, weight in nodes:
-            oil_k, spot_k = _risen(now, aims, dt_h * place, times_h)
-            ageing_h += dt_h * weight * _ageing_rates(air_c + oil_k + spot_k)
-        now = _risen(now, aims, dt_h, times_h)
-        highest_c = np.maximum(highest_c, air_c + now.oil_k + now.spot_k)
-    return HeatOfMany(ageing_h, highest_c, now)
-
-
-def _risen(now: Rises, aims: Rises, since_h: float, times_h: tuple[float, float]) -> Rises:
-    """Return rises so long after `now` on their way to what they would settle at."""
-    oil_k, spot_k = (
-        aim + (start - aim) * math.exp(-since_h / time_h)
-        for start, aim, time_h in zip(now, aims, times_h, strict=True)
-    )
-    return Rises(oil_k, spot_k)
+    size = np.abs(load_pu)
+    oil = _follow_many(_oil_rise_k(size, design), before.oil_k, dt_h, design.oil_time_h)
+    spot = _follow_many(_spot_rise_k(size, design), before.spot_k, dt_h, design.spot_time_h)
+    ageing_h, air_c = np.zeros(size.shape[1]), ambient_c[:, None]
+    for place, weight in zip(*_quadrature(), strict=True):
+        since_h = dt_h * place
+        rates = _ageing_rates(air_c + oil.after_k(since_h) + spot.after_k(since_h))
+        ageing_h += dt_h * weight * rates.sum(0)
+    oil_k, spot_k = oil.after_k(dt_h), spot.after_k(dt_h)
+    highest_c = (air_c + oil_k + spot_k).max(0, initial=-np.inf)
+    if not len(size):
+        return HeatOfMany(ageing_h, highest_c, before)
+    return HeatOfMany(ageing_h, highest_c, Rises(oil_k[-1], spot_k[-1]))
 
 
 def rate_load_cycle(
@@ -241,7 +232,7 @@ def _spot_rise_k(load_pu: float | Col, design: ThermalDesign) -> Col:
 
 
 class _Rise(NamedTuple):
-    """A rise that moves from its start to its goal in every interval, shape (t,) each [K]."""
+    """A rise that moves from its start to its goal in every interval, shape (t,) each, or (t, u) of many [K]."""
 
     start_k: Col
     goal_k: Col
@@ -250,6 +241,16 @@ class _Rise(NamedTuple):
     def after_k(self, since_h: float) -> Col:
         """Return the rise so long after the start of every interval [K]."""
         return self.goal_k + (self.start_k - self.goal_k) * math.exp(-since_h / self.time_h)
+
+
+def _follow_many(goal_k: Col, start_k: Col, dt_h: float, time_h: float) -> _Rise:
+    """Return rises (t, u) [K] that follow their goals from `start_k` (u,) [K] on."""
+    keep, now = math.exp(-dt_h / time_h), start_k
+    risen = np.empty_like(goal_k)
+    for row, aim in enumerate(goal_k):
+        risen[row] = now
+        now = aim + (now - aim) * keep
+    return _Rise(risen, goal_k, time_h)
 
 
 def _follow(goal_k: Col, dt_h: float, time_h: float) -> _Rise:
