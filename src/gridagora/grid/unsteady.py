@@ -39,14 +39,6 @@ def find_unsteady(feeder: Feeder) -> list[Doubt]:
     return [*_regulators(feeder), *_banks(feeder), *_circling(feeder)]
 
 
-def say_unsteady(feeder: Feeder) -> list[str]:
-    """Return `find_unsteady` as sentences."""
-    return [
-        f"{one.kind.capitalize()} {one.name}: got {one.got}, expected {one.expected}. {one.consequence}"
-        for one in find_unsteady(feeder)
-    ]
-
-
 def _regulators(feeder: Feeder) -> Iterator[Doubt]:
     own, units = feeder.regulators, feeder.transformers
     windings = units.windings

@@ -18,7 +18,8 @@ from gridagora.core.registry import register
 from gridagora.files.glm import GlmObject, read_glm
 from gridagora.files.path import require_path
 from gridagora.grid.admittance import injected, sum_blocks, unloaded
-from gridagora.grid.unsteady import TRANSFORMER, find_unsteady
+from gridagora.grid.impossible import find_doubts
+from gridagora.grid.unsteady import TRANSFORMER
 from gridagora.population.customers import classify_meters
 from gridagora.sources.gridlabd.bank_controls import bank_control_columns
 from gridagora.sources.gridlabd.buses import BusTable, read_buses, read_sources
@@ -218,8 +219,8 @@ def _tell_dead(model: Model, fed: Fed) -> None:
 
 
 def _tell_unsteady(model: Model, elements: Elements, feeder: Feeder) -> None:
-    """Tell of what cannot rest, and of transformers that close a loop in which nothing circles without load."""
-    doubts = find_unsteady(feeder)
+    """Tell of what cannot rest or cannot be, and of transformers that close a loop in which nothing circles without load."""
+    doubts = find_doubts(feeder)
     for one in doubts:
         model.tell(_object(model, one.name), one.got, one.expected, one.consequence)
     told = {_object(model, one.name).name for one in doubts if one.kind == TRANSFORMER}

@@ -18,7 +18,7 @@ from gridagora.core.feeder import Feeder
 from gridagora.core.registry import register
 from gridagora.core.tables import Col, Index
 from gridagora.files.path import require_path
-from gridagora.grid.unsteady import say_unsteady
+from gridagora.grid.impossible import say_doubts
 from gridagora.population.customers import classify_meters
 from gridagora.sources.opendss import bases, elements, load_models
 from gridagora.sources.opendss.components import components
@@ -135,7 +135,7 @@ def _feeder(engine: Any, path: Path, taps: Mapping[str, int], notes: tuple[str, 
         raise InputError(problems)
     told = [*notes, *state.notes, *told, *_dead(net), *placed.notes, *places.notes]
     feeder = _columns(engine, placed, net, places, tuple(told), are_off=state.are_off)
-    feeder = replace(feeder, notes=(*feeder.notes, *say_unsteady(feeder)))
+    feeder = replace(feeder, notes=(*feeder.notes, *say_doubts(feeder)))
     return _with_homes(feeder, circuit, placed.loads)
 
 
@@ -197,7 +197,7 @@ def _placed(
             f"LoadRows of which a phase has no voltage keep the other phases: {some(cut)}."
         )
     if given := [load.name for load in kept if load.p_kw < 0]:
-        notes.append(f"LoadRows below zero feed power in, all the time: {some(given)}.")
+        notes.append(f"Loads below zero feed power in, all the time: {some(given)}.")
     return PlacedLoads(kept, ends, notes, problems)
 
 
