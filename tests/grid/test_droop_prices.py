@@ -53,7 +53,10 @@ def infeed(rule: str) -> Infeed:
     meter = np.array([0, 1, 3, 4, 6, 7, 9, 10, 10])
     available = sun[:, None] * rated * np.linspace(1.3, 0.8, len(rated))
     enough = available > 0.05 * rated
-    return Infeed(InverterTable(meter, 1.05 * rated, rated), RULES[rule], available, enough)
+    keeps = np.arange(len(rated)) == 7  # a battery, drawn from at first and then charged in full
+    available[:, keeps] = np.linspace(1.049, -1.0499, STEPS)[:, None] * rated[keeps]
+    enough[:, keeps] = True
+    return Infeed(InverterTable(meter, 1.05 * rated, rated, keeps), RULES[rule], available, enough)
 
 
 def solved(grid: FixedPoint, p_kw: Col, q_kvar: Col, own: Infeed) -> Flow:
@@ -146,7 +149,7 @@ def test_every_regime_is_met(grid: FixedPoint) -> None:
         rule: regimes(grid, solved(grid, *drawn(), infeed(rule)), infeed(rule)) for rule in RULES
     }
     for rule, counts in (
-        ("standard", (2, 1, 1)),
+        ("standard", (2, 1, 2)),
         ("var first", (2, 1, 2)),
         ("watt first", (2, 2, 2)),
     ):
@@ -215,8 +218,8 @@ def test_a_kwh_is_worth_less_where_panels_are_cut_for_voltage(grid: FixedPoint) 
     cut = (own.available_kw - at.given_kw).sum(1)
     noon, night = int(cut.argmax()), 0
     assert cut[noon] > 10.0
-    assert (prices.p.voltage[noon] < 0).all()
-    assert prices.p.voltage[noon].min() < -0.3 * PER_KWH[noon]
+    assert (prices.p.voltage[noon] < 0).mean() > 0.8
+    assert prices.p.voltage[noon].min() < -0.2 * PER_KWH[noon]
     assert not prices.p.voltage[night].any()
 
 

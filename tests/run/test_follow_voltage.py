@@ -11,7 +11,8 @@ from gridagora.core.inverters import STANDARDS, Infeed, InverterTable, VoltCurve
 from gridagora.core.nodal_prices import SourcePrices
 from gridagora.results.outcome import Outcome
 from gridagora.run.compare import prepare
-from gridagora.run.follow_voltage import rate_panels
+from gridagora.run.follow_voltage import rate_homes
+from gridagora.run.infeed import make_infeed
 from gridagora.run.power_flow import TAN_PHI
 from gridagora.run.state import wiring_of
 from gridagora.scenario.inverter_keys import InverterKeys, rule_of
@@ -90,7 +91,7 @@ def test_voltages_are_lower_the_more_is_followed(lived: dict) -> None:
 @pytest.mark.parametrize("name", ["volt_var", "volt_var_watt"])
 def test_homes_give_what_the_curves_say_at_the_voltages_of_the_run(lived: dict, name: str) -> None:
     run, outcome = lived[name]
-    rated = rate_panels(run.desk.fleet.groups, slice(0, 12))
+    rated = rate_homes(run.desk.fleet.groups, slice(0, 12), None).panels_kw
     sun = np.asarray(outcome.available_kw["pv"])
     v = np.asarray(outcome.network.home_v_pu)
     table = InverterTable(np.arange(12), rated, rated)
@@ -106,7 +107,10 @@ def test_homes_give_what_the_curves_say_at_the_voltages_of_the_run(lived: dict, 
 def test_the_run_is_the_batch_of_its_intervals(lived: dict) -> None:
     """All intervals at once, of what panels could give, end where the run did one by one."""
     run, outcome = lived["volt_var_watt"]
-    wiring, rated = wiring_of(run.study), rate_panels(run.desk.fleet.groups, slice(0, 12))
+    wiring, rated = (
+        wiring_of(run.study),
+        rate_homes(run.desk.fleet.groups, slice(0, 12), None).panels_kw,
+    )
     sun = np.asarray(outcome.available_kw["pv"]).T
     made = -np.asarray(run.desk.track.recorder.column("pv_kw")).T
     beside = np.asarray(outcome.home_kw).T + made
@@ -131,6 +135,39 @@ def test_the_run_is_the_batch_of_its_intervals(lived: dict) -> None:
         hourly = getattr(prices.p, name)[:, meter].reshape(24, 4, 12).mean(1)
         np.testing.assert_allclose(getattr(nodal, f"{name}_per_kwh"), hourly.T, atol=1e-6)
     assert np.asarray(nodal.voltage_per_kwh).min() < -0.002
+
+
+def test_batteries_keep_their_power_and_give_what_it_leaves(tmp_path: Path) -> None:
+    """Of the exact flow of the run as it was: Q on the curve at the voltages found, within the rating; books and energy close."""
+    text = CASE.replace("battery_share = 0.0", "battery_share = 0.5").replace(
+        "pv_kw = 20.0", "pv_kw = 8.0"
+    )
+    path, found = tmp_path / "case.toml", []
+    for storage in ("false", "true"):
+        path.write_text(f'{text}\n[inverters]\nfollow = "volt_var"\nstorage = {storage}\n')
+        run = gridagora.Run(gridagora.load(path), "flat")
+        found.append((run, run.finish()))
+    (_, plain), (run, outcome) = found
+    storing = np.asarray(run.desk.track.recorder.column("battery_kw"))
+    np.testing.assert_array_equal(np.asarray(plain.home_kw), np.asarray(outcome.home_kw))
+    drawn = [np.asarray(each.desk.track.recorder.column("followed_kvar")) for each, _ in found]
+    wiring = wiring_of(run.study)
+    rated = rate_homes(run.desk.fleet.groups, slice(0, 12), wiring.inverters)
+    owns = rated.storage_kva > 0
+    assert owns.any() and not owns.all()
+    sun, v = np.asarray(outcome.available_kw["pv"]), np.asarray(outcome.network.home_v_pu)
+    infeed = make_infeed(wiring.inverters, np.arange(12), rated, sun, storing)
+    at = infeed.inverters.meter
+    want = given_kw_kvar(
+        infeed.inverters, infeed.rule, v[at].T, infeed.available_kw, infeed.gives_var
+    )
+    np.testing.assert_array_equal(want[0][:, 12:], -storing[owns].T)
+    total = np.zeros((12, len(want[1])))
+    np.subtract.at(total, at, want[1].T)
+    assert np.abs(drawn[1] - total).max() < 1e-4
+    assert np.abs(drawn[1] - drawn[0])[owns].max() > 0.3
+    net = outcome.network
+    assert np.abs(net.source_kw - net.losses_kw - outcome.load_kw).max() < 1e-9
 
 
 def test_unity_is_as_without_the_table(tmp_path: Path) -> None:
@@ -165,6 +202,7 @@ def test_keys_become_a_rule() -> None:
         ('follow = "volt_var"', '[feeder]\nsource = "busbar"', "a busbar, which has no voltages"),
         ('follow = "volt_var"', '[reactive]\nmarket = "nodal"', "one of the two steers"),
         ("rating_ratio = 0.5", "", "rating_ratio"),
+        ("storage = true", "", "true where nothing follows voltage"),
     ],
 )
 def test_what_cannot_be_followed_is_refused(

@@ -20,6 +20,7 @@ from gridagora.core.brief import brief
 from gridagora.core.errors import Problem
 from gridagora.core.tables import Col, Flag, Index
 
+ROUNDING = 1e-6  # of a rating that a power may be beyond it
 LEAST_SHARE = 0.05  # of the rated active power: below it an inverter gives no reactive power
 
 
@@ -39,10 +40,14 @@ class InverterRule(NamedTuple):
 
 
 class FollowedRule(NamedTuple):
-    """What the inverters of panels follow, and their rating over the largest output of their panels."""
+    """What the inverters of panels follow, and their rating over the largest output of their panels.
+
+    Batteries may follow volt-var as well, within what their active power leaves.
+    """
 
     rule: InverterRule
     rating_ratio: float
+    has_storage: bool = False
 
 
 VOLT_WATT = VoltCurve((1.06, 1.10), (1.0, 0.0))
@@ -64,6 +69,9 @@ class InverterTable(NamedTuple):
     meter: Index  # (i,) row of the meter
     rated_kva: Col  # (i,)
     rated_kw: Col  # (i,) active power that volt-watt takes a share of
+    keeps_kw: Flag | None = (
+        None  # (i,) that give what they could, or draw it, whatever the voltage, as batteries do; None: none
+    )
 
     def __repr__(self) -> str:
         """Return the columns in brief."""
@@ -75,7 +83,7 @@ class Infeed(NamedTuple):
 
     inverters: InverterTable
     rule: InverterRule
-    available_kw: Col  # (t, i)
+    available_kw: Col  # (t, i), below zero what one that keeps it draws
     gives_var: Flag  # (t, i) whether there is sun enough for reactive power
 
     def __repr__(self) -> str:
@@ -97,15 +105,32 @@ def given_kw_kvar(
     """
     rated = inverters.rated_kva
     q_kvar = np.where(gives_var, rated * np.interp(v_pu, *rule.volt_var), 0.0)
-    p_kw = np.asarray(available_kw, np.float64)
+    could_kw = np.asarray(available_kw, np.float64)
+    p_kw, keeps = could_kw, keeps_of(inverters)
     if rule.volt_watt is not None:
         p_kw = np.minimum(p_kw, inverters.rated_kw * np.interp(v_pu, *rule.volt_watt))
-    if rule.var_first:
-        q_kvar = np.clip(q_kvar, -rated, rated)
-        return np.minimum(p_kw, np.sqrt(np.square(rated) - np.square(q_kvar))), q_kvar
-    p_kw = np.minimum(p_kw, rated)
-    left = np.sqrt(np.square(rated) - np.square(p_kw))
-    return p_kw, np.clip(q_kvar, -left, left)
+    p_kw = np.where(keeps, could_kw, p_kw)
+    room = _room(rated, p_kw)
+    first_kvar = np.clip(q_kvar, -rated, rated)
+    first_kw = np.minimum(p_kw, np.sqrt(np.square(rated) - np.square(first_kvar)))
+    var_first = rule.var_first & ~keeps
+    last_kw = np.where(keeps, p_kw, np.minimum(p_kw, rated))
+    return (
+        np.where(var_first, first_kw, last_kw),
+        np.where(var_first, first_kvar, np.clip(q_kvar, -room, room)),
+    )
+
+
+def keeps_of(inverters: InverterTable) -> Flag:
+    """Return which inverters give what they could whatever the voltage, (i,)."""
+    if inverters.keeps_kw is None:
+        return np.zeros(len(inverters.meter), np.bool_)
+    return inverters.keeps_kw
+
+
+def _room(rated_kva: Col, p_kw: Col) -> Col:
+    """Return what active power (t, i) [kW] leaves of ratings (i,) [kVA] to reactive power, (t, i) [kvar]."""
+    return np.asarray(np.sqrt((np.square(rated_kva) - np.square(p_kw)).clip(min=0.0)))
 
 
 def given_slopes(
@@ -123,21 +148,28 @@ def given_slopes(
     available_kw, gives_var
         As in `Infeed`, shape (t, i) [kW].
     """
-    rated, p_kw = inverters.rated_kva, np.asarray(available_kw, np.float64)
+    rated, p_kw, keeps = (
+        inverters.rated_kva,
+        np.asarray(available_kw, np.float64),
+        keeps_of(inverters),
+    )
     q_kvar = np.where(gives_var, rated * np.interp(v_pu, *rule.volt_var), 0.0)
     by_q, by_p = np.where(gives_var, rated * _slope_at(v_pu, rule.volt_var), 0.0), 0.0 * p_kw
     if rule.volt_watt is not None:
         most = inverters.rated_kw * np.interp(v_pu, *rule.volt_watt)
-        by_p = np.where(most < p_kw, inverters.rated_kw * _slope_at(v_pu, rule.volt_watt), 0.0)
-        p_kw = np.minimum(p_kw, most)
-    if rule.var_first:
-        left = np.sqrt((np.square(rated) - np.square(q_kvar)).clip(min=0.0))
-        way = np.divide(-q_kvar * by_q, left, out=np.zeros_like(left), where=left > 0)
-        return np.where(left < p_kw, way, by_p), by_q
-    by_p, p_kw = np.where(p_kw > rated, 0.0, by_p), np.minimum(p_kw, rated)
-    left = np.sqrt(np.square(rated) - np.square(p_kw))
+        cut = (most < p_kw) & ~keeps
+        by_p = np.where(cut, inverters.rated_kw * _slope_at(v_pu, rule.volt_watt), 0.0)
+        p_kw = np.where(cut, most, p_kw)
+    left = _room(rated, q_kvar)
+    way = np.divide(-q_kvar * by_q, left, out=np.zeros_like(left), where=left > 0)
+    first = np.where(left < p_kw, way, by_p), by_q
+    by_p, p_kw = np.where(p_kw > rated, 0.0, by_p), np.where(keeps, p_kw, np.minimum(p_kw, rated))
+    left = _room(rated, p_kw)
     way = np.divide(-p_kw * by_p, left, out=np.zeros_like(left), where=left > 0)
-    return by_p, np.where(np.abs(q_kvar) > left, np.sign(q_kvar) * way, by_q)
+    last = by_p, np.where(np.abs(q_kvar) > left, np.sign(q_kvar) * way, by_q)
+    var_first = rule.var_first & ~keeps
+    by_p, by_q = (np.where(var_first, one, other) for one, other in zip(first, last, strict=True))
+    return by_p, by_q
 
 
 def _slope_at(v_pu: Col, curve: VoltCurve) -> Col:
@@ -183,6 +215,7 @@ def check_infeed(infeed: Infeed, steps: int, meters: int, where: str) -> list[Pr
     for name, shape in (
         ("rated_kva", own.rated_kva.shape),
         ("rated_kw", own.rated_kw.shape),
+        ("keeps_kw", keeps_of(own).shape),
     ):
         if shape != (count,):
             found.append(Problem(f"{where}.{name}", f"shape {shape}", f"({count},), one each"))
@@ -206,9 +239,16 @@ def check_infeed(infeed: Infeed, steps: int, meters: int, where: str) -> list[Pr
             row = int(np.argmax(bad))
             got = f"{getattr(own, name)[row]:g} in row {row}"
             found.append(Problem(f"{where}.{name}", got, expected))
-    strange = ~(infeed.available_kw >= 0) | np.isinf(infeed.available_kw)
+    keeps = keeps_of(own)
+    strange = ~((infeed.available_kw >= 0) | keeps) | ~np.isfinite(infeed.available_kw)
     if strange.any():
         step, row = np.argwhere(strange)[0]
         got = f"{infeed.available_kw[step, row]:g} in step {step}, row {row}"
         found.append(Problem(f"{where}.available_kw", got, "a power of 0 or more"))
+    beyond = keeps & (np.abs(infeed.available_kw) > own.rated_kva * (1 + ROUNDING))
+    if beyond.any():
+        step, row = np.argwhere(beyond)[0]
+        got = f"{infeed.available_kw[step, row]:g} in step {step}, row {row}"
+        expected = f"{own.rated_kva[row]:g} either way at most, for it keeps its power"
+        found.append(Problem(f"{where}.available_kw", got, expected))
     return found

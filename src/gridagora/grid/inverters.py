@@ -5,7 +5,7 @@ import numpy as np
 from gridagora.core.errors import InputError, Problem
 from gridagora.core.feeder import Feeder, live_nodes
 from gridagora.core.flow import Flow
-from gridagora.core.inverters import Infeed, InverterRule, check_infeed, given_slopes
+from gridagora.core.inverters import Infeed, InverterRule, check_infeed, given_slopes, keeps_of
 from gridagora.core.tables import Col, Flag, Index
 from gridagora.kernels.flow.droop import Droop
 from gridagora.kernels.flow.fixed_point import BLOCK, Still, Triangles, draw_loads, substitute
@@ -25,6 +25,7 @@ def no_inverters(steps: int) -> InverterRun:
         index,
         none,
         none,
+        np.zeros(0, np.bool_),
         none,
         none,
         none,
@@ -74,6 +75,7 @@ def _rows_of(infeed: Infeed, first: Index, node: Index) -> InverterRows:
         node,
         np.ascontiguousarray(own.rated_kva, np.float64),
         np.ascontiguousarray(own.rated_kw, np.float64),
+        np.ascontiguousarray(keeps_of(own), np.bool_),
         np.ones(len(own.meter)),
         np.array(rule.volt_var.voltage_pu),
         np.array(rule.volt_var.share),
@@ -96,7 +98,7 @@ def droop_gain(
     group = np.round(angle * ANGLES / (2.0 * np.pi)).astype(np.int64) % ANGLES
     p, q = np.zeros((meters, BLOCK)), np.zeros((meters, BLOCK))
     watt = 0.0 if rule.volt_watt is None else steepest(*rule.volt_watt)
-    np.subtract.at(p, (rows.meter, group), watt * rows.rated_kw)
+    np.subtract.at(p, (rows.meter, group), watt * rows.rated_kw * ~rows.keeps_kw)
     np.subtract.at(q, (rows.meter, group), steepest(*rule.volt_var) * rows.rated_kva)
     none, gain = np.zeros((meters, BLOCK)), np.zeros(len(rows.meter))
     for power in ((p, none), (none, q)):

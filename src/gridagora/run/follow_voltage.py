@@ -1,4 +1,4 @@
-"""Inverters of panels that follow voltage in a run: what they give in an interval, found with the exact flow of it.
+"""Inverters of panels and batteries that follow voltage in a run: what they give in an interval, found with its exact flow.
 
 The flow is solved as soon as devices have stepped and before meters are read, so that the energy that volt-watt cuts is missing
 at the meter, in bills and in what panels are said to have given.
@@ -13,11 +13,12 @@ from gridagora.core.device import DeviceKind, total_by_home
 from gridagora.core.flow import ControlState, Flow
 from gridagora.core.inverters import FollowedRule
 from gridagora.core.ports import DeviceGroup
+from gridagora.core.records import RunColumn
 from gridagora.core.tables import Col
-from gridagora.run.infeed import FollowedRun, make_infeed
+from gridagora.run.infeed import FollowedRun, RatedHomes, home_rows, make_infeed
 from gridagora.run.power_flow import Wiring, flow_of_interval
 from gridagora.run.reactive import inverter_kw
-from gridagora.run.record import FOLLOWED, OFFERED
+from gridagora.run.record import FOLLOWED, OFFERED, power_of
 from gridagora.run.state import FinishedRun
 
 CUT_KW = 1e-6  # less than that is left to the tolerance of the flow
@@ -37,20 +38,29 @@ def are_panels(about: DeviceKind) -> bool:
     return about.has_inverter and about.is_generation
 
 
-def rate_panels(groups: Sequence[DeviceGroup], homes: slice) -> Col:
-    """Return the largest output of the panels of each of some homes, shape (n,) [kW]."""
-    total = np.zeros(homes.stop)
+def are_storage(about: DeviceKind) -> bool:
+    """Return whether a kind is behind an inverter and no generation: batteries."""
+    return about.has_inverter and not about.is_generation
+
+
+def rate_homes(
+    groups: Sequence[DeviceGroup], homes: slice, follows: FollowedRule | None
+) -> RatedHomes:
+    """Return what inverters of each of some homes are rated at that follow voltage as said; all of panels where nothing is."""
+    panels, stores = np.zeros(homes.stop), np.zeros(homes.stop)
     for group in groups:
+        own = group.home < homes.stop
         if are_panels(group.about):
-            own = group.home < homes.stop
-            total += total_by_home(group.rated_kva()[own], group.home[own], homes.stop)
-    return total[homes]
+            panels += total_by_home(group.rated_kva()[own], group.home[own], homes.stop)
+        elif are_storage(group.about) and follows is not None and follows.has_storage:
+            stores += total_by_home(group.rated_kva()[own], group.home[own], homes.stop)
+    return RatedHomes(panels[homes], stores[homes])
 
 
 def follow_voltage(
     wiring: Wiring,
     groups: Sequence[DeviceGroup],
-    rated_kw: Col,
+    rated: RatedHomes,
     kind_kw: Col,
     load_kw: Col,
     hour: int,
@@ -64,8 +74,8 @@ def follow_voltage(
         The grid, with what inverters follow.
     groups, kind_kw, load_kw
         Of the fleet, what each gave in every home (g, n), and the load of homes beside them (n,) [kW].
-    rated_kw
-        Largest output of the panels of every home, shape (n,) [kW].
+    rated
+        Ratings of all homes.
     hour, before
         Of the run, and the state of the controls at the start of the interval.
 
@@ -78,19 +88,21 @@ def follow_voltage(
     available = -kind_kw[panels].sum(0).clip(max=0.0)
     home_kw = load_kw + kind_kw.sum(0)
     beside = home_kw - inverter_kw([group.about for group in groups], kind_kw, home_kw.shape)
-    own = np.flatnonzero(rated_kw > 0)
+    stored = kind_kw[[are_storage(group.about) for group in groups]].sum(0)
+    own, storing = home_rows(rated)
     follows = wiring.inverters
     infeed = None
     if follows is not None:
-        infeed = make_infeed(follows, wiring.home_meter, rated_kw, available[:, None])
-    flow = flow_of_interval(
-        wiring, home_kw + available, beside.clip(min=0), hour, before, infeed=infeed
-    )
+        infeed = make_infeed(follows, wiring.home_meter, rated, available[:, None], stored[:, None])
+    told_kw = home_kw + available
+    told_kw[storing] -= stored[storing]
+    flow = flow_of_interval(wiring, told_kw, beside.clip(min=0), hour, before, infeed=infeed)
     given_kvar, share = np.zeros(len(home_kw)), np.ones(len(home_kw))
     if flow.converged[0]:
-        given_kvar[own] = -flow.given_kvar[0]
-        cut = available[own] - flow.given_kw[0] > CUT_KW
-        share[own[cut]] = flow.given_kw[0, cut] / available[own[cut]]
+        np.subtract.at(given_kvar, np.concatenate([own, storing]), flow.given_kvar[0])
+        given_kw = flow.given_kw[0, : len(own)]
+        cut = available[own] - given_kw > CUT_KW
+        share[own[cut]] = given_kw[cut] / available[own[cut]]
     kept = kind_kw.copy()
     kept[panels] *= share
     return Followed(kept, given_kvar, available, flow)
@@ -100,10 +112,18 @@ def followed_in(ran: FinishedRun, follows: FollowedRule | None, homes: int) -> F
     """Return what inverters of so many homes did in a run that followed voltage; None where none does."""
     if follows is None:
         return None
-    rated = np.zeros(homes)
+    panels, stores = np.zeros(homes), np.zeros(homes)
+    recorder, stored = ran.track.recorder, list[RunColumn]()
     for group in ran.lived:
         if are_panels(group.about):
-            rated += total_by_home(group.rated_kva, group.home, homes)
-    recorder = ran.track.recorder
-    drawn = np.asarray(recorder.column(FOLLOWED))
-    return FollowedRun(follows, rated, recorder.column(OFFERED), drawn)
+            panels += total_by_home(group.rated_kva, group.home, homes)
+        elif are_storage(group.about) and follows.has_storage:
+            stores += total_by_home(group.rated_kva, group.home, homes)
+            stored.append(recorder.column(power_of(group.about.kind)))
+    return FollowedRun(
+        follows,
+        RatedHomes(panels, stores),
+        recorder.column(OFFERED),
+        tuple(stored),
+        np.asarray(recorder.column(FOLLOWED)),
+    )

@@ -18,7 +18,7 @@ from gridagora.kernels.flow.fixed_point import BLOCK
 from gridagora.results.control_moves import CAPACITOR, REGULATOR, ControlMoves, find_moves
 from gridagora.results.outcome import NetworkResult
 from gridagora.run.flow_folds import FlowFolds
-from gridagora.run.infeed import FollowedRun, make_infeed
+from gridagora.run.infeed import FollowedRun, infeed_of_run
 from gridagora.run.nodal_prices import PriceFold, PriceTerms
 from gridagora.run.record import open_recorder
 
@@ -130,9 +130,7 @@ def solve_run(
         if fold is not None:
             priced = flow
             if followed is not None:
-                sun = np.asarray(followed.offered_kw[:, at])
-                infeed = make_infeed(followed.follows, home_meter, followed.rated_kw, sun)
-                priced = flow._replace(infeed=infeed)
+                priced = flow._replace(infeed=infeed_of_run(followed, home_meter, at))
             fold.add(at, priced, np.asarray(drawn[0]))
         home_v = np.stack([flow.v_pu[:, group].mean(1) for group in nodes])
         for i in range(home_v.shape[1]):

@@ -18,7 +18,7 @@ from gridagora.run import starts
 from gridagora.run.by_run import DevicesByRun, join_awards, join_quotes, split_devices
 from gridagora.run.clearing import clear_runs
 from gridagora.run.demand_terms import counts_demand
-from gridagora.run.follow_voltage import follow_voltage, rate_panels
+from gridagora.run.follow_voltage import follow_voltage, rate_homes
 from gridagora.run.home_limits import limit_interval
 from gridagora.run.opening import interval_product
 from gridagora.run.orders import NO_ORDERS, Orders, command, place, replace_curves
@@ -217,12 +217,12 @@ def cut_by_voltage(
         if not follows_voltage(desk.study):
             continue
         own, groups = demand.homes_of_run(run), demand.fleet.groups
-        if desk.panels_kw is None:
-            desk.panels_kw = rate_panels(groups, own)
+        if desk.rated is None:
+            desk.rated = rate_homes(groups, own, wiring_of(desk.study).inverters)
         at = follow_voltage(
             wiring_of(desk.study),
             groups,
-            desk.panels_kw,
+            desk.rated,
             got.kind_kw[:, own],
             load_kw[own],
             hour,

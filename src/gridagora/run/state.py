@@ -34,6 +34,7 @@ from gridagora.run.day_forecast import DayForecast
 from gridagora.run.dear_windows import find_windows, join_windows
 from gridagora.run.forecast import WholesaleTerms, real_time_per_kwh
 from gridagora.run.home_limits import HourMeters, open_meters
+from gridagora.run.infeed import RatedHomes
 from gridagora.run.outages import HeardPrices
 from gridagora.run.participation import expect_load_kw
 from gridagora.run.power_flow import Wiring
@@ -213,7 +214,7 @@ class RunState:
     positions: dict[Horizon, Position] = field(default_factory=dict)
     trades: list[LocalTrades] = field(default_factory=list)  # home to home, one table an interval
     flow: Flow | None = None  # of the interval before, where the design sees it
-    panels_kw: Col | None = None  # (n,) largest output, where their inverters follow voltage
+    rated: RatedHomes | None = None  # inverters of homes, where they follow voltage
     stands: ControlState | None = None  # of regulators and banks then, after the interval before
     unconverged: int = 0  # sessions that spent their rounds
     games: list[GameCertificate] = field(default_factory=list)  # of prosumers who are the retailer

@@ -32,6 +32,11 @@ def check_inverters(
     bought = cast(ReactiveKeys, tables["reactive"])
     if bought.against == "volt_var":
         found += _check_flow("volt_var", got.where("reactive", "against"), tables, AGAINST_UNITY)
+    if keys.storage and keys.follow == "unity":
+        where = got.where("inverters", "storage")
+        said = "true where nothing follows voltage"
+        hint = 'Set follow = "volt_var" in [inverters], or leave storage out.'
+        found.append(Problem(where, said, "true only beside follow = 'volt_var' or more", hint))
     if keys.follow == "unity":
         return found
     where = got.where("inverters", "follow")

@@ -1,4 +1,4 @@
-"""`[inverters]`: what the inverters of solar panels do with the voltage at their meter."""
+"""`[inverters]`: what the inverters of solar panels and batteries do with the voltage at their meter."""
 
 from typing import Annotated, Literal
 
@@ -51,6 +51,11 @@ class InverterKeys(Table):
         le=2.0,
         description="rated apparent power of an inverter over the largest output of its panels",
     )
+    storage: bool = Field(
+        False,
+        description="whether inverters of batteries follow volt-var too, within what their active power leaves of the rating; "
+        "volt-watt is for panels alone",
+    )
 
 
 def rule_of(keys: InverterKeys) -> FollowedRule | None:
@@ -72,5 +77,7 @@ def _rule(keys: InverterKeys, *, cuts: bool) -> FollowedRule:
     if keys.volt_watt_pu or keys.volt_watt_share:
         watt = VoltCurve(keys.volt_watt_pu, keys.volt_watt_share)
     return FollowedRule(
-        InverterRule(var, watt if cuts else None, keys.priority == "var"), keys.rating_ratio
+        InverterRule(var, watt if cuts else None, keys.priority == "var"),
+        keys.rating_ratio,
+        keys.storage,
     )

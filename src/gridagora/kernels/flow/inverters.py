@@ -45,6 +45,7 @@ class InverterRows(NamedTuple):
     node: Index  # (z,)
     rated_kva: Col  # (i,)
     rated_kw: Col  # (i,)
+    keeps_kw: Flags  # (i,) that give what they could, below zero what they draw
     part: Col  # (i,) of a step [1]
     var_pu: Col  # (c,)
     var_share: Col  # (c,)
@@ -114,6 +115,9 @@ def wanted(
     rated, q, p = of.rated_kva[i], 0.0, available_kw
     if gives_var:
         q = rated * share_at(u, of.var_pu, of.var_share)
+    if of.keeps_kw[i]:
+        left = np.sqrt(max(rated * rated - p * p, 0.0))
+        return p, min(max(q, -left), left)
     if of.watt_pu.size > 0:
         p = min(p, of.rated_kw[i] * share_at(u, of.watt_pu, of.watt_share))
     if of.var_first:
