@@ -55,6 +55,14 @@ def test_meets_the_closed_form(p_kw: float, q_kvar: float) -> None:
     assert got.v_pu[0, 1] * SOURCE_V == pytest.approx(closed_form_v(p_kw, q_kvar), rel=1e-11)
 
 
+@pytest.mark.parametrize("tolerance", [1e-4, 1e-6, 1e-8])
+def test_the_tolerance_is_about_how_far_a_voltage_is_off(tolerance: float) -> None:
+    p_kw = np.linspace(-30.0, 40.0, 29)[:, None]
+    got = flow.solve(two_nodes(), p_kw, 0.2 * p_kw, tolerance)
+    want = [closed_form_v(p, 0.2 * p) for p in p_kw[:, 0]]
+    assert np.abs(got.v_pu[:, 1] - np.array(want) / SOURCE_V).max() < 1.5 * tolerance
+
+
 def test_losses_are_those_of_the_line_alone() -> None:
     got = flow.solve(two_nodes(), np.array([[12.0]]), np.array([[3.0]]), 1e-12)
     current = abs(12.0 + 3.0j) * 1e3 / closed_form_v(12.0, 3.0)

@@ -15,6 +15,8 @@ RULES = {
     "ZIP with a cut-off": (0.2, 0.3, 0.5, 0, 1, 0.4, 0.4, 0.2, 0, 1, 0.1, 0.2, 1.5, 0.7),
     "CVR": (0, 0, 1, 0.8, 0, 0, 0, 1, 2.6, 0, 0.5, 0.9, 1.1, 0),
     "CVR in a wide band": (0, 0, 1, -1.5, 0, 0, 0, 1, 4.0, 0, 0.1, 0.3, 2.0, 0),
+    "CVR of whole exponents": (0, 0, 1, 1.0, 1, 0, 0, 1, 2.0, 2, 0.5, 0.9, 1.1, 0),
+    "currents on a line below a band": (0.2, 0.3, 0.5, 0, 0, 0, 1, 0, 0, 0, 0.5, 0.9, 1.1, 0),
     "steeper than the series": (0, 0, 1, 7.0, 2, 0, 0, 1, 0.5, 2, 0.5, 0.9, 1.1, 0),
 }
 
@@ -31,14 +33,7 @@ def drawn(u, model, kw, kvar):
     for row in range(u.shape[0]):
         square[0] = (u[row] * BASE_V) ** 2
         p[0], q[0] = kw, kvar
-        a, b = powers_at(
-            load_lanes(square, 0),
-            model,
-            0,
-            load_lanes(p, 0),
-            load_lanes(q, 0),
-            np.empty((3, LANES)),
-        )
+        a, b = powers_at(load_lanes(square, 0), model, 0, load_lanes(p, 0), load_lanes(q, 0))
         store_lanes(p, 0, a)
         store_lanes(q, 0, b)
         found[0, row], found[1, row] = p[0], q[0]

@@ -8,7 +8,14 @@ from gridagora.core.flow import HUNTING, ControlState, Flow
 from gridagora.core.inverters import Infeed
 from gridagora.core.tables import Col
 from gridagora.grid.controls import ControlledGrid, factor_controls
-from gridagora.grid.flow import check_powers, held_state, inverters_of, leave_flow, rounds_of
+from gridagora.grid.flow import (
+    TOLERANCE_PU,
+    check_powers,
+    held_state,
+    inverters_of,
+    leave_flow,
+    rounds_of,
+)
 from gridagora.kernels.flow.controlled import ControlTrack, run_controlled
 from gridagora.kernels.flow.fixed_point import FlowResult
 
@@ -18,7 +25,7 @@ def solve_controlled(
     p_kw: Col,
     q_kvar: Col,
     step_s: float,
-    tolerance: float = 1e-8,
+    tolerance: float = TOLERANCE_PU,
     *,
     before: ControlState | None = None,
     grid: ControlledGrid | None = None,
@@ -35,7 +42,7 @@ def solve_controlled(
     step_s
         Length of a step [s]: what dead times and times of day are counted in.
     tolerance
-        Largest move of the voltage at any load in the last round [pu].
+        Largest move of the voltage at any load that one more round would make [pu]: about how far it is off.
     before
         State of the controls at the start; left out: as the source of the feeder leaves them.
     grid

@@ -28,6 +28,7 @@ from gridagora.kernels.flow.inverters import InverterRun
 from gridagora.kernels.flow.load_models import MODEL_COLUMNS, Loads, delivered
 
 ROUNDS_MAX = 200
+TOLERANCE_PU = 1e-9  # losses are a small difference of large powers
 FOLLOWING = 4  # times as many with inverters that follow voltage
 
 
@@ -122,7 +123,7 @@ def solve(
     feeder: Feeder,
     p_kw: Col,
     q_kvar: Col,
-    tolerance: float = 1e-8,
+    tolerance: float = TOLERANCE_PU,
     *,
     factors: Factors | None = None,
     threads: int = 1,
@@ -138,7 +139,7 @@ def solve(
         Withdrawal of each meter, shape (t, j) [kW], [kvar]; where its loads move with voltage, what it would draw at the voltage
         they are rated for.
     tolerance
-        Largest move of the voltage at any load in the last round [pu].
+        Largest move of the voltage at any load that one more round would make [pu]: about how far it is off.
     factors
         From `factor`, to save the factorisation on repeated calls.
     threads

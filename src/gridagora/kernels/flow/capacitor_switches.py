@@ -12,11 +12,17 @@ import numpy as np
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
-from gridagora.kernels.flow.control_codes import HIGHEST_PHASE, LOWEST_PHASE, SwitchedBy
+from gridagora.kernels.flow.control_codes import HIGHEST_PHASE, LOWEST_PHASE, MEAN_PHASE, SwitchedBy
 from gridagora.kernels.flow.fixed_point import Col, Index
-from gridagora.kernels.flow.refactor import Phasors, PrimitiveParts, current_into, power_into
+from gridagora.kernels.flow.refactor import (
+    Phasors,
+    PrimitiveParts,
+    current_into,
+    power_into,
+    size_of,
+)
 from gridagora.kernels.flow.tap_changers import IDLE, at_site
-from gridagora.kernels.stores.polyline import JIT
+from gridagora.kernels.stores.polyline import INLINE
 
 Flags = NDArray[np.bool_]
 CURRENT, VOLTAGE = int(SwitchedBy.CURRENT), int(SwitchedBy.VOLTAGE)
@@ -63,43 +69,61 @@ class BankQueue(NamedTuple):
     action: Index  # (b,)
 
 
-@register_jitable(**JIT)
-def _of_phases(sizes: Col, count: int, chosen: int) -> float:
+@register_jitable(**INLINE)
+def _with_phase(found: float, size: float, p: int, chosen: int) -> float:
+    """Return the highest, the lowest or the sum of phases up to p, `found` that of those before."""
+    if p == 0:
+        return size
     if chosen == HIGHEST_PHASE:
-        return float(sizes[:count].max())
+        return max(found, size)
     if chosen == LOWEST_PHASE:
-        return float(sizes[:count].min())
-    return float(sizes[:count].sum() / count)
+        return min(found, size)
+    return found + size
 
 
-@register_jitable(**JIT)
+@register_jitable(**INLINE)
+def _of_phases(found: float, count: int, chosen: int) -> float:
+    """Return the figure of all phases, the mean where none is chosen."""
+    return found / count if chosen == MEAN_PHASE else found
+
+
+@register_jitable(**INLINE)
 def _voltage(of: BankSwitches, r: int, sites: Index, v: Phasors) -> float:
     chosen = of.voltage_phase[r]
     if chosen >= 0:
         seen = at_site(v, sites[chosen])
         if of.is_delta[r]:
             seen -= at_site(v, sites[(chosen + 1) % of.bank_phases[r]])
-        return float(abs(seen) / of.voltage_ratio[r])
-    sizes = np.zeros(3)
-    for p in range(3):
-        sizes[p] = abs(at_site(v, sites[p]))
-    return float(_of_phases(sizes, min(3, of.phases[r]), chosen) / of.voltage_ratio[r])
+        return float(size_of(seen) / of.voltage_ratio[r])
+    found, count = 0.0, min(3, of.phases[r])
+    for p in range(count):
+        found = _with_phase(found, size_of(at_site(v, sites[p])), p, chosen)
+    return float(_of_phases(found, count, chosen) / of.voltage_ratio[r])
 
 
-@register_jitable(**JIT)
+@register_jitable(**INLINE)
 def _current(
     of: BankSwitches, r: int, parts: PrimitiveParts, scale: Col, share: Col, v: Phasors
 ) -> float:
-    sizes = np.zeros(3)
-    for p in range(3):
-        if of.conductor[r, p] >= 0:
-            sizes[p] = abs(current_into(parts, scale, share, of.part[r], of.conductor[r, p], v))
-    chosen = of.current_phase[r]
-    seen = sizes[chosen] if chosen >= 0 else _of_phases(sizes, min(3, of.bank_phases[r]), chosen)
-    return float(seen / of.current_ratio[r])
+    chosen, found, count = of.current_phase[r], 0.0, min(3, of.bank_phases[r])
+    if chosen >= 0:
+        return float(_phase_current(of, r, parts, scale, share, v, chosen) / of.current_ratio[r])
+    for p in range(count):
+        size = _phase_current(of, r, parts, scale, share, v, p)
+        found = _with_phase(found, size, p, chosen)
+    return float(_of_phases(found, count, chosen) / of.current_ratio[r])
 
 
-@register_jitable(**JIT)
+@register_jitable(**INLINE)
+def _phase_current(
+    of: BankSwitches, r: int, parts: PrimitiveParts, scale: Col, share: Col, v: Phasors, p: int
+) -> float:
+    if of.conductor[r, p] < 0:
+        return 0.0
+    return float(size_of(current_into(parts, scale, share, of.part[r], of.conductor[r, p], v)))
+
+
+@register_jitable(**INLINE)
 def _hour(time_s: float) -> float:
     """Return the time of the day from above 0 to 24, as the engine has it [h]."""
     hour = np.int64(np.floor(time_s / HOUR_S + 1e-9))
@@ -110,7 +134,7 @@ def _hour(time_s: float) -> float:
     return found - DAY_H if found - DAY_H > 1e-9 else found
 
 
-@register_jitable(**JIT)
+@register_jitable(**INLINE)
 def _by_time(of: BankSwitches, r: int, hour: float, on: int) -> int:
     closes, opens = of.on[r], of.off[r]
     inside = closes <= hour < opens if opens > closes else closes <= hour < DAY_H
@@ -122,9 +146,9 @@ def _by_time(of: BankSwitches, r: int, hour: float, on: int) -> int:
     return CLOSE if on < of.steps[r] and inside else 0
 
 
-@register_jitable(**JIT)
+@register_jitable(**INLINE)
 def _by_power_factor(of: BankSwitches, r: int, power: complex, on: int) -> int:
-    size = abs(power)
+    size = size_of(power)
     factor = abs(power.real) / size if size > 0 else 1.0
     if power.imag < 0:
         factor = 2.0 - factor
@@ -139,7 +163,7 @@ def _by_power_factor(of: BankSwitches, r: int, power: complex, on: int) -> int:
     return CLOSE if on < of.steps[r] and factor < closes and enough else 0
 
 
-@register_jitable(**JIT)
+@register_jitable(**INLINE)
 def _by_band(beyond_on: float, beyond_off: float, on: int, steps: int) -> int:
     """Return what a figure asks for that is so far beyond its settings, above 0, or within them."""
     if on > 0 and beyond_off > 0:
@@ -147,7 +171,7 @@ def _by_band(beyond_on: float, beyond_off: float, on: int, steps: int) -> int:
     return CLOSE if on < steps and beyond_on > 0 else 0
 
 
-@register_jitable(**JIT)
+@register_jitable(**INLINE)
 def _override(of: BankSwitches, r: int, v: Phasors, on: int, doubt_pu: float) -> tuple[int, bool]:
     """Return what the voltage asks for that goes before the figure of a control, and whether it is in doubt."""
     seen = _voltage(of, r, of.override_site[r], v)
@@ -159,7 +183,7 @@ def _override(of: BankSwitches, r: int, v: Phasors, on: int, doubt_pu: float) ->
     return (CLOSE if seen < edge else 0), False
 
 
-@register_jitable(**JIT)
+@register_jitable(**INLINE)
 def _want(
     of: BankSwitches, r: int, parts: PrimitiveParts, scale: Col, share: Col, v: Phasors, on: int, time_s: float, doubt_pu: float
 ) -> tuple[int, bool]:  # fmt: skip
@@ -183,12 +207,12 @@ def _want(
         if kind != REACTIVE:
             return _by_power_factor(of, r, power, on), doubt_pu > 0
         seen, sign = 1e-3 * power.imag, 1.0
-        doubt = 2e-3 * doubt_pu * abs(power)
+        doubt = 2e-3 * doubt_pu * size_of(power)
     wanted = _by_band(sign * (seen - of.on[r]), sign * (of.off[r] - seen), on, of.steps[r])
     return wanted, min(abs(seen - of.on[r]), abs(seen - of.off[r])) < doubt
 
 
-@register_jitable(**JIT)
+@register_jitable(**INLINE)
 def sample_banks(
     of: BankSwitches, parts: PrimitiveParts, scale: Col, share: Col, v: Phasors, on: Index, opened_s: Col, time_s: float,
     doubt_pu: float, queue: BankQueue,
@@ -216,7 +240,7 @@ def sample_banks(
     return False
 
 
-@register_jitable(**JIT)
+@register_jitable(**INLINE)
 def switch_banks(
     of: BankSwitches, now_s: float, time_s: float, on: Index, opened_s: Col, queue: BankQueue
 ) -> None:

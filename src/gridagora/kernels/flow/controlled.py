@@ -39,6 +39,7 @@ from gridagora.kernels.flow.fixed_point import (
     leave_voltages,
     note_settled,
     open_lanes,
+    shrinks_least,
     substitute,
     take_steps,
 )
@@ -48,9 +49,10 @@ from gridagora.kernels.flow.inverters import (
     begin_step,
     leave_inverters,
 )
+from gridagora.kernels.flow.lanes import lane_of, load_lanes, spread, store_lanes
 from gridagora.kernels.flow.refactor import Phasors, PrimitiveParts, Sites, set_parts
 from gridagora.kernels.flow.tap_changers import IDLE, TapChangers, TapQueue, move_taps, sample_taps
-from gridagora.kernels.stores.polyline import JIT
+from gridagora.kernels.stores.polyline import INLINE, JIT, LEAF
 
 Flags = NDArray[np.bool_]
 EARLY_PU = 1e-3  # controls are asked once the voltages of a step are known so well
@@ -126,26 +128,54 @@ def _apply(
     )
 
 
+class _Asked(NamedTuple):
+    """What controls say to a step: kept apart until none of them is in doubt."""
+
+    v: Phasors  # (s,) [V]
+    taps: TapQueue
+    switches: BankQueue
+
+
 @register_jitable(**JIT)
+def _open_queues(sites: Sites, of: TapChangers, banks: BankSwitches) -> _Asked:
+    """Return queues in which nothing waits."""
+    k, b = of.part.size, banks.bank.size
+    taps = TapQueue(np.full(k, IDLE), np.zeros(k, np.int64), np.full(k, IDLE))
+    switches = BankQueue(np.full(b, IDLE), np.zeros(b, np.int64))
+    return _Asked(np.empty(sites.place.size, np.complex128), taps, switches)
+
+
+@register_jitable(**LEAF)
+def _copy_queues(of: _Asked, into: _Asked) -> None:
+    for r in range(of.taps.due_s.size):
+        into.taps.due_s[r], into.taps.move[r] = of.taps.due_s[r], of.taps.move[r]
+        into.taps.reverse_s[r] = of.taps.reverse_s[r]
+    for r in range(of.switches.due_s.size):
+        into.switches.due_s[r], into.switches.action[r] = (
+            of.switches.due_s[r],
+            of.switches.action[r],
+        )
+
+
+@register_jitable(**INLINE)
 def _ask(
     stand: _Stand, sites: Sites, parts: PrimitiveParts, of: TapChangers, banks: BankSwitches, d_re: Col, d_im: Col,
-    lane: int, time_s: float, doubt_pu: float, track: ControlTrack, taps: TapQueue, switches: BankQueue,
+    lane: int, time_s: float, doubt_pu: float, track: ControlTrack, queued: _Asked, asked: _Asked,
 ) -> int:  # fmt: skip
     """Ask all controls at the voltages of a step and do what is due first; return AT_REST, ACTS or IN_DOUBT."""
-    v = np.empty(sites.place.size, np.complex128)
+    v, place = asked.v, sites.place
     for a in range(v.size):
-        v[a] = sites.v_no_load[a] + complex(d_re[sites.place[a], lane], d_im[sites.place[a], lane])
-    asked = TapQueue(taps.due_s.copy(), taps.move.copy(), taps.reverse_s.copy())
-    asked_banks = BankQueue(switches.due_s.copy(), switches.action.copy())
+        v[a] = sites.v_no_load[a] + complex(d_re[place[a], lane], d_im[place[a], lane])
+    _copy_queues(queued, asked)
     scale, share = stand.scale, stand.share
-    if sample_taps(of, parts, scale, share, v, track.tap, track.reversed, doubt_pu, asked):
+    if sample_taps(of, parts, scale, share, v, track.tap, track.reversed, doubt_pu, asked.taps):
         return IN_DOUBT
     if sample_banks(
-        banks, parts, scale, share, v, track.on, track.opened_s, time_s, doubt_pu, asked_banks
+        banks, parts, scale, share, v, track.on, track.opened_s, time_s, doubt_pu, asked.switches
     ):
         return IN_DOUBT
-    taps.due_s[:], taps.move[:], taps.reverse_s[:] = asked.due_s, asked.move, asked.reverse_s
-    switches.due_s[:], switches.action[:] = asked_banks.due_s, asked_banks.action
+    _copy_queues(asked, queued)
+    taps, switches = queued.taps, queued.switches
     soonest = IDLE
     for r in range(taps.due_s.size):
         soonest = min(soonest, taps.due_s[r], taps.reverse_s[r])
@@ -158,11 +188,12 @@ def _ask(
     return ACTS
 
 
-@register_jitable(**JIT)
+@register_jitable(**LEAF)
 def _inject(sites: Sites, shift: Phasors, i_re: Col, i_im: Col) -> None:
     for a in range(sites.row.size):
-        i_re[sites.row[a]] -= shift[a].real
-        i_im[sites.row[a]] -= shift[a].imag
+        row = sites.row[a]
+        store_lanes(i_re, row, load_lanes(i_re, row) - shift[a].real)
+        store_lanes(i_im, row, load_lanes(i_im, row) - shift[a].imag)
 
 
 @njit(**JIT)
@@ -189,11 +220,9 @@ def run_controlled(
     d_re, d_im = np.zeros((m, BLOCK)), np.zeros((m, BLOCK))
     i_re, i_im = np.empty((m, BLOCK)), np.empty((m, BLOCK))
     across_re, across_im, step_pu = np.zeros((k, BLOCK)), np.zeros((k, BLOCK)), np.empty(BLOCK)
+    before_pu, least = np.empty(BLOCK), shrinks_least(inverters)
     lanes = open_lanes(j, inverters.rows.meter.size)
-    taps = TapQueue(
-        np.full(track.tap.size, IDLE), np.zeros_like(track.tap), np.full(track.tap.size, IDLE)
-    )
-    switches = BankQueue(np.full(banks.bank.size, IDLE), np.zeros(banks.bank.size, np.int64))
+    queued, asked = _open_queues(sites, of, banks), _open_queues(sites, of, banks)
     settled = np.zeros(BLOCK, np.int64)
     begin_inverters(inverters, lanes.inverters, 0, min(BLOCK, t))
     # while inverters move, no voltage is known well enough to ask other controls
@@ -203,7 +232,7 @@ def run_controlled(
     while first < t:
         wide = min(BLOCK, t - first)
         take_steps(lanes, inverters, p_kw, q_kvar, first, wide)
-        settled[:] = 0
+        settled[:], before_pu[:] = 0, np.inf
         acts, done = False, 0
         draw_loads(
             stand.tri, loads, still, lanes.p, lanes.q, d_re, d_im, across_re, across_im, i_re, i_im, step_pu
@@ -216,24 +245,24 @@ def run_controlled(
                 stand.tri, loads, still, inverters, lanes, d_re, d_im, across_re, across_im, i_re, i_im, step_pu, tolerance_pu
             )  # fmt: skip
             _inject(sites, stand.shift, i_re, i_im)
-            moving = note_settled(step_pu, tolerance_pu, turn, settled[:wide])
+            moving = note_settled(step_pu, before_pu, least, tolerance_pu, turn, settled[:wide])
             while done < wide and (settled[done] > 0 or step_pu[done] < early_pu):
                 step, told = first + done, AT_REST
                 doubt_pu = 0.0 if settled[done] > 0 else DOUBT * step_pu[done]
                 if track.actions[step] < hunting:
                     told = _ask(
                         stand, sites, parts, of, banks, d_re, d_im, done, first_s + step * step_s, doubt_pu,
-                        track, taps, switches,
+                        track, queued, asked,
                     )  # fmt: skip
                 acts = told == ACTS
                 if acts or settled[done] == 0:
                     break
-                _finish(track, step, settled[done], taps, switches, out)
+                _finish(track, step, settled[done], queued, out)
                 done += 1
             if acts or moving == 0:
                 break
         if not acts and done < wide:  # what has blown up or does not settle stays without an answer
-            _finish(track, first + done, 0, taps, switches, out)
+            _finish(track, first + done, 0, queued, out)
             done += 1
         if done > 0:
             leave_voltages(stand.tri, stand.rows, still, d_re, d_im, i_re, i_im, first, done, out)
@@ -246,37 +275,32 @@ def run_controlled(
         first += done
 
 
-@register_jitable(**JIT)
-def _finish(
-    track: ControlTrack,
-    step: int,
-    rounds: int,
-    taps: TapQueue,
-    switches: BankQueue,
-    out: FlowResult,
-) -> None:
+@register_jitable(**LEAF)
+def _finish(track: ControlTrack, step: int, rounds: int, queued: _Asked, out: FlowResult) -> None:
     """Note how a step ends, and drop what is queued in it."""
     out.rounds[step] = rounds
-    track.taps[step] = track.tap
-    track.ons[step] = track.on
-    taps.due_s[:], taps.move[:], taps.reverse_s[:] = IDLE, 0, IDLE
-    switches.due_s[:], switches.action[:] = IDLE, 0
+    taps, switches = queued.taps, queued.switches
+    for r in range(track.tap.size):
+        track.taps[step, r] = track.tap[r]
+        taps.due_s[r], taps.move[r], taps.reverse_s[r] = IDLE, 0, IDLE
+    for c in range(track.on.size):
+        track.ons[step, c] = track.on[c]
+    for r in range(switches.due_s.size):
+        switches.due_s[r], switches.action[r] = IDLE, 0
 
 
 @register_jitable(**JIT)
 def _slide(d_re: Col, d_im: Col, across_re: Col, across_im: Col, done: int) -> None:
     """Move the steps that are left to the front; those that come begin where the last one stands, and anew where it blew up."""
-    total = np.zeros(BLOCK)
-    for row in range(d_re.shape[0]):
-        for b in range(BLOCK):
-            total[b] += d_re[row, b] + d_im[row, b]
-    for of_re, of_im in ((d_re, d_im), (across_re, across_im)):
-        for row in range(of_re.shape[0]):
-            for b in range(BLOCK):
-                at = min(b + done, BLOCK - 1)
-                is_good = np.isfinite(total[at])
-                of_re[row, b] = of_re[row, at] if is_good else 0.0
-                of_im[row, b] = of_im[row, at] if is_good else 0.0
+    total = spread(0.0)
+    for row in range(across_re.shape[0]):  # what no load sees cannot blow up alone
+        total = total + load_lanes(across_re, row) + load_lanes(across_im, row)
+    for b in range(BLOCK):
+        at = min(b + done, BLOCK - 1)
+        is_good = np.isfinite(lane_of(total, at))
+        for table in (d_re, d_im, across_re, across_im):
+            for row in range(table.shape[0]):
+                table[row, b] = table[row, at] if is_good else 0.0
 
 
 @register_jitable(**JIT)

@@ -31,6 +31,7 @@ from gridagora.kernels.flow.inverters import (
 from gridagora.kernels.flow.lanes import (
     LANES,
     add_product,
+    lane_of,
     larger,
     load_lanes,
     root,
@@ -39,10 +40,11 @@ from gridagora.kernels.flow.lanes import (
     take_product,
 )
 from gridagora.kernels.flow.load_models import Loads, powers_at
-from gridagora.kernels.stores.polyline import JIT
+from gridagora.kernels.stores.polyline import JIT, LEAF
 
 __all__ = ["BLOCK", "FlowResult", "Loads", "Rows", "Still", "Triangles", "less_row", "run_blocks"]
 
+SHRINKS = 0.1  # of a move is the next at least taken for, however fast moves shrank
 BLOCK = LANES  # time steps that walk through the factors together
 
 Col = NDArray[np.float64]
@@ -129,7 +131,7 @@ def turn_row(by_re: float, by_im: float, i: int, x_re: Col, x_im: Col) -> None:
     store_lanes(x_im, i, add_product(a * im, c, re))
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def substitute(tri: Triangles, x_re: Col, x_im: Col) -> None:
     """Solve L U x = x in place for a block of right sides, shape (m, w) [A], into voltages [V]; w is `BLOCK`."""
     m = x_re.shape[0]
@@ -144,7 +146,7 @@ def substitute(tri: Triangles, x_re: Col, x_im: Col) -> None:
         turn_row(inv_re[i], inv_im[i], i, x_re, x_im)
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def draw_loads(
     tri: Triangles, loads: Loads, still: Still, p_w: Col, q_var: Col, d_re: Col, d_im: Col,
     across_re: Col, across_im: Col, i_re: Col, i_im: Col, step_pu: Col,
@@ -154,9 +156,10 @@ def draw_loads(
     With w as `BLOCK`, `p_w`, `q_var` (j, w) are in [kW], [kvar], `d` (m, w) in [V] and `i` (m, w) in [A]. `across` (k, w) holds
     the voltages over the loads [V]; `step_pu` (w,) tells how far they moved since the last call [pu].
     """
-    i_re[:] = 0.0
-    i_im[:] = 0.0
-    moved, beyond = spread(0.0), np.empty((3, BLOCK))
+    moved = spread(0.0)
+    for row in range(i_re.shape[0]):
+        store_lanes(i_re, row, spread(0.0))
+        store_lanes(i_im, row, spread(0.0))
     starts, ends, meter, shares = loads.start, loads.end, loads.meter, loads.share
     varies, model, col_at, row_at = loads.varies, loads.model, tri.col_at, tri.row_at
     still_re, still_im, base = still.re, still.im, still.base
@@ -176,7 +179,7 @@ def draw_loads(
         store_lanes(across_im, k, im)
         square, p, q = add_product(re * re, im, im), load_lanes(p_w, j), load_lanes(q_var, j)
         if varies[k]:
-            p, q = powers_at(square, model, k, p, q, beyond)
+            p, q = powers_at(square, model, k, p, q)
         admit = (-1e3 * shares[k]) / square
         a = admit * add_product(p * re, q, im)
         c = admit * take_product(p * im, q, re)
@@ -190,18 +193,28 @@ def draw_loads(
 
 
 @register_jitable(**JIT)
-def note_settled(step_pu: Col, tolerance_pu: float, turn: int, rounds: Index) -> int:
+def shrinks_least(inverters: InverterRun) -> float:
+    """Return how much smaller the next move of voltages may be taken for; with inverters moves do not shrink evenly."""
+    return 1.0 if inverters.rows.meter.size > 0 else SHRINKS
+
+
+@register_jitable(**LEAF)
+def note_settled(
+    step_pu: Col, before_pu: Col, least: float, tolerance_pu: float, turn: int, rounds: Index
+) -> int:
     """Note in `rounds` (w,) the round in which each of w steps first settles; return how many still move.
 
-    `step_pu` (BLOCK,) tells how far voltages moved [pu]; a nan has blown up and is given up.
+    `step_pu` (w,) tells how far voltages moved [pu] and `before_pu` (w,) how far the round before, which it becomes; the next
+    move is as much smaller, or `least` of this one if that is more. A nan has blown up and is given up.
     """
     moving = 0
-    for b in range(rounds.size):
-        if rounds[b] == 0:
-            if step_pu[b] <= tolerance_pu:
+    for b in range(step_pu.size):
+        if b < rounds.size and rounds[b] == 0:
+            if step_pu[b] * min(1.0, max(least, step_pu[b] / before_pu[b])) <= tolerance_pu:
                 rounds[b] = turn
             elif np.isfinite(step_pu[b]):
                 moving += 1
+        before_pu[b] = step_pu[b]
     return moving
 
 
@@ -233,7 +246,7 @@ def leave_voltages(
     still_re, still_im, base = still.re, still.im, still.base
     for i in range(still_re.size):
         less_row(ptr, col, y_re, y_im, i, d_re, d_im, i_re, i_im)
-    worst = spread(0.0)
+    worst, size_pu = spread(0.0), np.empty((still_re.size, BLOCK))
     for node in range(still_re.size):
         at, row = col_at[node], row_at[node]
         re, im = still_re[node] + load_lanes(d_re, at), still_im[node] + load_lanes(d_im, at)
@@ -242,15 +255,15 @@ def leave_voltages(
         worst = larger(worst, size * add_product(x * x, y, y))
         store_lanes(i_re, row, re)
         store_lanes(i_im, row, im)
-    far = np.empty(BLOCK)
-    store_lanes(far, 0, root(worst))
+        store_lanes(size_pu, node, root(size) / base[node])
+    worst = root(worst)
     for b in range(wide):
         step = start + b
-        mismatch_kva[step] = 1e-3 * far[b]
+        mismatch_kva[step] = 1e-3 * lane_of(worst, b)
         for node in range(still_re.size):
-            re, im = i_re[row_at[node], b], i_im[row_at[node], b]
-            v[step, node] = complex(re, im)
-            v_pu[step, node] = np.sqrt(re * re + im * im) / base[node]
+            row = row_at[node]
+            v[step, node] = complex(i_re[row, b], i_im[row, b])
+            v_pu[step, node] = size_pu[node, b]
 
 
 class Lanes(NamedTuple):
@@ -289,7 +302,7 @@ def take_steps(
         add_given(inverters, lanes.inverters, lanes.own_p, lanes.own_q, lanes.p, lanes.q)
 
 
-@register_jitable(**JIT)
+@register_jitable(**JIT, forceinline=True)
 def draw_block(
     tri: Triangles, loads: Loads, still: Still, inverters: InverterRun, lanes: Lanes, d_re: Col, d_im: Col,
     across_re: Col, across_im: Col, i_re: Col, i_im: Col, step_pu: Col, tolerance: float,
@@ -330,8 +343,9 @@ def run_blocks(
 ) -> None:  # fmt: skip
     """Solve the time blocks first..last-1 into `out` and `inverters`.
 
-    `p_kw`, `q_kvar` (t, j) [kW], [kvar], without inverters. A step settles when no load's voltage moves by more than the
-    tolerance, and no inverter is further from what it wants, of its rating; one that does not within `rounds_max` keeps rounds 0.
+    `p_kw`, `q_kvar` (t, j) [kW], [kvar], without inverters. A step settles when one more
+    round would move no load's voltage by more than the tolerance, and no inverter is further from what it wants, of its rating;
+    one that does not within `rounds_max` keeps rounds 0.
     """
     m, k, (t, j) = still.re.size, loads.start.size, p_kw.shape
     d_re, d_im, i_re, i_im = (
@@ -341,6 +355,7 @@ def run_blocks(
         np.empty((m, BLOCK)),
     )
     across_re, across_im, step_pu = np.empty((k, BLOCK)), np.empty((k, BLOCK)), np.empty(BLOCK)
+    before_pu, least = np.empty(BLOCK), shrinks_least(inverters)
     lanes = open_lanes(j, inverters.rows.meter.size)
     for block in range(first, last):
         start = block * BLOCK
@@ -351,6 +366,7 @@ def run_blocks(
         d_im[:] = 0.0
         across_re[:] = 0.0
         across_im[:] = 0.0
+        before_pu[:] = np.inf
         draw_loads(
             tri, loads, still, lanes.p, lanes.q, d_re, d_im, across_re, across_im, i_re, i_im, step_pu
         )  # fmt: skip
@@ -361,7 +377,8 @@ def run_blocks(
             draw_block(
                 tri, loads, still, inverters, lanes, d_re, d_im, across_re, across_im, i_re, i_im, step_pu, tolerance_pu
             )  # fmt: skip
-            if note_settled(step_pu, tolerance_pu, turn, out.rounds[start : start + wide]) == 0:
+            settled = out.rounds[start : start + wide]
+            if note_settled(step_pu, before_pu, least, tolerance_pu, turn, settled) == 0:
                 break
         leave_voltages(tri, rows, still, d_re, d_im, i_re, i_im, start, wide, out)
         leave_inverters(inverters, lanes.inverters, start, wide)

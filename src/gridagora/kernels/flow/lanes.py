@@ -127,6 +127,26 @@ def root(_typing: Any, x: Any) -> tuple[Any, Any]:
 
 
 @intrinsic
+def lane_of(_typing: Any, x: Any, b: Any) -> tuple[Any, Any]:
+    """Return the number of one step."""
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.extract_element(*values)
+
+    return types.float64(_LANES, types.int64), emit
+
+
+@intrinsic
+def with_lane(_typing: Any, x: Any, b: Any, value: Any) -> tuple[Any, Any]:
+    """Return x with another number in one step."""
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.insert_element(values[0], values[2], values[1])
+
+    return _LANES(_LANES, types.int64, types.float64), emit
+
+
+@intrinsic
 def is_within(_typing: Any, x: Any, low: Any, high: Any) -> tuple[Any, Any]:
     """Whether every step is above `low` and at most `high`; a nan is not."""
 

@@ -12,12 +12,14 @@ from gridagora.kernels.flow.lanes import (
     LanesType,
     add_product,
     is_within,
+    lane_of,
     load_lanes,
     root,
     spread,
     store_lanes,
+    with_lane,
 )
-from gridagora.kernels.stores.polyline import JIT
+from gridagora.kernels.stores.polyline import INLINE, JIT, LEAF
 
 Col = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -46,7 +48,7 @@ class Loads(NamedTuple):
     model: Col  # (k, MODEL_COLUMNS), or (0, MODEL_COLUMNS) where none varies
 
 
-@register_jitable(**JIT)
+@register_jitable(**LEAF)
 def factor_at(u: float, model: Col, first: int) -> tuple[float, float]:
     """Return what a row draws of its rating at u pu, and its derivative [1/pu].
 
@@ -92,53 +94,103 @@ def factor_at(u: float, model: Col, first: int) -> tuple[float, float]:
     return f, d
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def power_at(size_v: float, model: Col, p_w: float, q_var: float) -> tuple[float, float]:
     """Return what a row of rating p_w, q_var draws at a voltage across it [V]; `model` has shape (c,)."""
     u = size_v / model[BASE_V]
     return p_w * factor_at(u, model, 0)[0], q_var * factor_at(u, model, PER_POWER)[0]
 
 
-@register_jitable(**JIT)
+@register_jitable(**INLINE)
 def powers_at(
-    square: LanesType, model: Col, k: int, p_w: LanesType, q_var: LanesType, beyond: Col
+    square: LanesType, model: Col, k: int, p_w: LanesType, q_var: LanesType
 ) -> tuple[LanesType, LanesType]:
     """Return what row k of ratings p_w, q_var draws in some steps, at squares of the voltages across it [V2].
 
-    `model` (k, c) is that of all rows; `beyond` (3, w), w as `LANES`, is overwritten [any unit].
+    `model` (k, c) is that of all rows.
     """
-    base, least, most = model[k, BASE_V], max(model[k, LOW], model[k, LEAST]), model[k, MOST]
+    base, low, least, most = model[k, BASE_V], model[k, LOW], model[k, LEAST], model[k, MOST]
+    inner, outer = max(low, least), most
     if model[k, OFF] > 0.0:
-        least = max(least, model[k, OFF] + SURE / STEEP)
-    steepest = max(abs(model[k, EXPONENT]), abs(model[k, PER_POWER + EXPONENT]))
+        inner = max(inner, model[k, OFF] + SURE / STEEP)
+    steepest = max(_steepness(model[k, EXPONENT]), _steepness(model[k, PER_POWER + EXPONENT]))
     if steepest > 0.0:
-        least, most = max(least, SERIES_LOW), min(most, SERIES_HIGH)
-    if steepest <= STEEPEST and is_within(square, (least * base) ** 2, (most * base) ** 2):
-        u2 = square * (1.0 / (base * base))
+        inner, outer = max(inner, SERIES_LOW), min(outer, SERIES_HIGH)
+    u2 = square * (1.0 / (base * base))
+    if steepest <= STEEPEST and is_within(u2, inner * inner, outer * outer):
+        u = root(u2)
         log = _log_of(u2) if steepest > 0.0 else u2
-        return p_w * _inside(u2, log, model, k, 0), q_var * _inside(u2, log, model, k, PER_POWER)
-    store_lanes(beyond, 0, root(square))
-    store_lanes(beyond, 1, p_w)
-    store_lanes(beyond, 2, q_var)
+        return (
+            p_w * _inside(u, u2, log, model, k, 0),
+            q_var * _inside(u, u2, log, model, k, PER_POWER),
+        )
+    if model[k, OFF] <= 0.0 and low < least and is_within(u2, low * low, least * least):
+        u = root(u2)
+        return p_w * _below(u, u2, model, k, 0), q_var * _below(u, u2, model, k, PER_POWER)
+    drawn: tuple[LanesType, LanesType] = _each_lane(root(square), model, k, p_w, q_var)
+    return drawn
+
+
+@register_jitable(**LEAF)
+def _each_lane(
+    size_v: LanesType, model: Col, k: int, p_w: LanesType, q_var: LanesType
+) -> tuple[LanesType, LanesType]:
+    """Return what row k draws where steps differ in what their voltages do to it."""
     for b in range(LANES):
-        beyond[1, b], beyond[2, b] = power_at(beyond[0, b], model[k], beyond[1, b], beyond[2, b])
-    return load_lanes(beyond, 1), load_lanes(beyond, 2)
+        p, q = power_at(lane_of(size_v, b), model[k], lane_of(p_w, b), lane_of(q_var, b))
+        p_w, q_var = with_lane(p_w, b, p), with_lane(q_var, b, q)
+    return p_w, q_var
 
 
-@register_jitable(**JIT)
-def _inside(u2: LanesType, log: LanesType, model: Col, k: int, first: int) -> LanesType:
-    """Return what row k draws of its rating inside of its band, at squares of u and their logarithms."""
+@register_jitable(**INLINE)
+def _steepness(exponent: float) -> float:
+    """Return how steep an exponent is that takes a series; 1 and 2 take none."""
+    return 0.0 if exponent == 1.0 or exponent == 2.0 else abs(exponent)
+
+
+@register_jitable(**INLINE)
+def _inside(
+    u: LanesType, u2: LanesType, log: LanesType, model: Col, k: int, first: int
+) -> LanesType:
+    """Return what row k draws of its rating inside of its band, at u, its squares and their logarithms."""
     f: LanesType = spread(model[k, first + 2])
-    if model[k, first + EXPONENT] != 0.0:
-        f = model[k, first + 2] * _exponential(0.5 * model[k, first + EXPONENT] * log)
+    exponent = model[k, first + EXPONENT]
+    if exponent == 1.0:
+        f = model[k, first + 2] * u
+    elif exponent == 2.0:
+        f = model[k, first + 2] * u2
+    elif exponent != 0.0:
+        f = model[k, first + 2] * _exponential(0.5 * exponent * log)
     if model[k, first + 1] != 0.0:
-        f = f + model[k, first + 1] * root(u2)
+        f = f + model[k, first + 1] * u
     if model[k, first] != 0.0:
         f = f + model[k, first] * u2
     return f
 
 
-@register_jitable(**JIT)
+@register_jitable(**INLINE)
+def _below(u: LanesType, u2: LanesType, model: Col, k: int, first: int) -> LanesType:
+    """Return what row k draws of its rating between the two lower edges of its band, as `factor_at`."""
+    low, least = model[k, LOW], model[k, LEAST]
+    z, i, c, outside = (
+        model[k, first],
+        model[k, first + 1],
+        model[k, first + 2],
+        model[k, first + 4],
+    )
+    slope = (1.0 - low) / (least - low)
+    by_u, by_u2 = i * low * (1.0 - slope), z + i * slope
+    if outside == LINE:
+        slope = (1.0 / least - low) / (least - low)
+        by_u, by_u2 = by_u + c * low * (1.0 - slope), by_u2 + c * slope
+    else:
+        edge = 1.0 if outside == RATED else least
+        by_u2 += c / (edge * edge)
+    f: LanesType = by_u * u + by_u2 * u2
+    return f
+
+
+@register_jitable(**INLINE)
 def _log_of(x: LanesType) -> LanesType:
     """Return the logarithm by the series of atanh((x - 1) / (x + 1)), to rounding for squares of u in its range."""
     w = (x - 1.0) / (x + 1.0)
@@ -150,7 +202,7 @@ def _log_of(x: LanesType) -> LanesType:
     return found
 
 
-@register_jitable(**JIT)
+@register_jitable(**INLINE)
 def _exponential(x: LanesType) -> LanesType:
     """Return the exponential by its series, to rounding where |x| < 1."""
     total: LanesType = spread(1.0)
@@ -169,24 +221,42 @@ def delivered(loads: Loads, v: Phasors, p_kw: Col, q_kvar: Col, into_p: Col, int
     for k in range(loads.start.size):
         if loads.varies[k]:
             some[loads.meter[k]] = True
-    for j in np.flatnonzero(some):
-        into_p[:, j] = 0.0
-        into_q[:, j] = 0.0
-    start, end, meter, share = loads.start, loads.end, loads.meter, loads.share
-    varies, model = loads.varies, loads.model
-    for step in range(v.shape[0]):
-        for k in range(start.size):
-            j = meter[k]
-            if not some[j]:
-                continue
-            p, q = share[k] * p_kw[step, j], share[k] * q_kvar[step, j]
-            if varies[k]:
-                across = v[step, start[k]]
-                if end[k] >= 0:
-                    across -= v[step, end[k]]
-                p, q = power_at(abs(across), model[k], p, q)
-            into_p[step, j] += p
-            into_q[step, j] += q
+    meters, steps = np.flatnonzero(some), v.shape[0]
+    drawn_p, drawn_q, held = (
+        np.zeros((some.size, LANES)),
+        np.zeros((some.size, LANES)),
+        np.empty((3, LANES)),
+    )
+    for first in range(0, steps, LANES):
+        wide = min(LANES, steps - first)
+        for j in meters:
+            drawn_p[j], drawn_q[j] = 0.0, 0.0
+        for k in range(loads.start.size):
+            j, share = loads.meter[k], loads.share[k]
+            if some[j]:
+                p, q = _drawn_by(loads, k, v, p_kw, q_kvar, first, wide, held)
+                store_lanes(drawn_p, j, load_lanes(drawn_p, j) + share * p)
+                store_lanes(drawn_q, j, load_lanes(drawn_q, j) + share * q)
+        for j in meters:
+            for b in range(wide):
+                into_p[first + b, j], into_q[first + b, j] = drawn_p[j, b], drawn_q[j, b]
+
+
+@register_jitable(**LEAF)
+def _drawn_by(
+    loads: Loads, k: int, v: Phasors, p_kw: Col, q_kvar: Col, first: int, wide: int, held: Col
+) -> tuple[LanesType, LanesType]:
+    """Return what row k would draw of the ratings of its meter alone, in steps from `first` on; `held` (3, w) is overwritten."""
+    j = loads.meter[k]
+    for b in range(LANES):
+        step = first + min(b, wide - 1)
+        across = across_at(loads, v, step, k)
+        held[0, b] = across.real * across.real + across.imag * across.imag
+        held[1, b], held[2, b] = p_kw[step, j], q_kvar[step, j]
+    p, q = load_lanes(held, 1), load_lanes(held, 2)
+    if loads.varies[k]:
+        p, q = powers_at(load_lanes(held, 0), loads.model, k, p, q)
+    return p, q
 
 
 @register_jitable(**JIT)
@@ -252,7 +322,7 @@ def load_current_slopes(
     return by_v, by_conj, by_p, by_q
 
 
-@register_jitable(**JIT)
+@register_jitable(**LEAF)
 def across_at(loads: Loads, v: Phasors, step: int, k: int) -> complex:
     """Return the voltage across a row at a step of voltages of all nodes, shape (t, m) [V]."""
     across: complex = v[step, loads.start[k]]

@@ -14,8 +14,14 @@ from numpy.typing import NDArray
 
 from gridagora.kernels.flow.control_codes import HIGHEST_PHASE, LOWEST_PHASE, ReverseMode
 from gridagora.kernels.flow.fixed_point import Col, Index
-from gridagora.kernels.flow.refactor import Phasors, PrimitiveParts, current_into, power_into
-from gridagora.kernels.stores.polyline import JIT
+from gridagora.kernels.flow.refactor import (
+    Phasors,
+    PrimitiveParts,
+    current_into,
+    power_into,
+    size_of,
+)
+from gridagora.kernels.stores.polyline import INLINE
 
 Flags = NDArray[np.bool_]
 IDLE = np.inf  # when an action is due that is not queued
@@ -68,13 +74,13 @@ class TapQueue(NamedTuple):
     reverse_s: Col  # (k,)
 
 
-@register_jitable(**JIT)
+@register_jitable(**INLINE)
 def at_site(v: Phasors, site: int) -> complex:
     """Return the voltage at one of the sites (s,), 0 at earth [V]."""
     return v[site] if site >= 0 else 0j
 
 
-@register_jitable(**JIT)
+@register_jitable(**INLINE)
 def _sense(of: TapChangers, r: int, v: Phasors) -> tuple[complex, int]:
     """Return the voltage across the winding [V] of the phase that a regulator measures, and which one it is."""
     chosen = of.phase[r]
@@ -83,12 +89,12 @@ def _sense(of: TapChangers, r: int, v: Phasors) -> tuple[complex, int]:
     best, found, sign = 0j, -1, 1.0 if chosen == HIGHEST_PHASE else -1.0
     for p in range(of.phases[r]):
         seen = at_site(v, of.start[r, p]) - at_site(v, of.end[r, p])
-        if found < 0 or sign * abs(seen) > sign * abs(best):
+        if found < 0 or sign * size_of(seen) > sign * size_of(best):
             best, found = seen, p
     return best, found
 
 
-@register_jitable(**JIT)
+@register_jitable(**INLINE)
 def _turn_round(
     of: TapChangers, r: int, power_w: float, doubt_w: float, reversed_: Flags, queue: TapQueue
 ) -> bool:
@@ -104,7 +110,7 @@ def _turn_round(
     return False
 
 
-@register_jitable(**JIT)
+@register_jitable(**INLINE)
 def _go_to_neutral(of: TapChangers, r: int, tap: Index, queue: TapQueue) -> None:
     if queue.due_s[r] < IDLE:
         return
@@ -116,7 +122,7 @@ def _go_to_neutral(of: TapChangers, r: int, tap: Index, queue: TapQueue) -> None
         queue.due_s[r] = of.tap_delay_s[r]
 
 
-@register_jitable(**JIT)
+@register_jitable(**INLINE)
 def _read(
     of: TapChangers, parts: PrimitiveParts, scale: Col, share: Col, r: int, v: Phasors, away: int, doubt_pu: float
 ) -> tuple[float, float, float]:  # fmt: skip
@@ -124,23 +130,23 @@ def _read(
     across, phase = _sense(of, r, v)
     doubt_v = doubt_pu * of.base_v[r] / of.ratio[r]
     if of.remote[r, 0] >= 0:
-        here_v = abs(at_site(v, of.start[r, 0]) - at_site(v, of.end[r, 0])) / of.ratio[r]
+        here_v = size_of(at_site(v, of.start[r, 0]) - at_site(v, of.end[r, 0])) / of.ratio[r]
         far = at_site(v, of.remote[r, 0]) - at_site(v, of.remote[r, 1])
-        return abs(far) / of.remote_ratio[r], here_v, doubt_v
-    seen, here_v = across / of.ratio[r], abs(across) / of.ratio[r]
+        return size_of(far) / of.remote_ratio[r], here_v, doubt_v
+    here_v = size_of(across) / of.ratio[r]
     if not of.has_drop[r] or of.conductor[r, phase] < 0:
-        return abs(seen), here_v, doubt_v
-    drawn = (
-        current_into(parts, scale, share, of.part[r], of.conductor[r, phase], v) / of.current_a[r]
-    )
+        return here_v, here_v, doubt_v
+    current = current_into(parts, scale, share, of.part[r], of.conductor[r, phase], v)
+    drawn = complex(current.real / of.current_a[r], current.imag / of.current_a[r])
     if of.z_v[r, 0] == 0.0:
         drop = of.drop_v[r, away] * drawn
-        return abs(seen + drop), here_v, doubt_v + doubt_pu * abs(drop)
-    drop_v = abs(drawn) * of.z_v[r, away]
-    return abs(abs(seen) - drop_v), here_v, doubt_v + doubt_pu * drop_v
+        seen = complex(across.real / of.ratio[r], across.imag / of.ratio[r])
+        return size_of(seen + drop), here_v, doubt_v + doubt_pu * size_of(drop)
+    drop_v = size_of(drawn) * of.z_v[r, away]
+    return abs(here_v - drop_v), here_v, doubt_v + doubt_pu * drop_v
 
 
-@register_jitable(**JIT)
+@register_jitable(**INLINE)
 def _want(
     of: TapChangers, parts: PrimitiveParts, scale: Col, share: Col, r: int, v: Phasors, tap: Index, reversed_: Flags,
     doubt_pu: float, queue: TapQueue,
@@ -172,7 +178,7 @@ def _want(
     return False
 
 
-@register_jitable(**JIT)
+@register_jitable(**INLINE)
 def sample_taps(
     of: TapChangers, parts: PrimitiveParts, scale: Col, share: Col, v: Phasors, tap: Index, reversed_: Flags,
     doubt_pu: float, queue: TapQueue,
@@ -187,7 +193,7 @@ def sample_taps(
         if of.mode[r] != NEVER and of.remote[r, 0] < 0:
             ends = (of.conductors[r, 0], of.conductors[r, 1])
             power = -power_into(parts, scale, share, of.part[r], ends, v)
-            if _turn_round(of, r, power.real, 2 * doubt_pu * abs(power), reversed_, queue):
+            if _turn_round(of, r, power.real, 2 * doubt_pu * size_of(power), reversed_, queue):
                 return True
             if reversed_[r] and of.to_neutral[r]:
                 _go_to_neutral(of, r, tap, queue)
@@ -197,7 +203,7 @@ def sample_taps(
     return False
 
 
-@register_jitable(**JIT)
+@register_jitable(**INLINE)
 def move_taps(of: TapChangers, now_s: float, tap: Index, reversed_: Flags, queue: TapQueue) -> None:
     """Do what is due; `tap` (k,) and `reversed_` (k,) change."""
     for r in range(tap.size):
