@@ -310,3 +310,51 @@ def test_thirty_public_houses_with_panels_are_homes(data_dir):
     assert first.home == "F1_house_B0"
     assert first.floor_m2 == pytest.approx(637.886 * M2_PER_FT2)
     assert first.cool_cop == 2.502
+
+
+BARE = HOUSE % "heating_system_type NONE; auxiliary_system_type NONE; cooling_system_type NONE; %s"
+ZIP = "object ZIPload { base_power 2; %s };"
+REACTIVE = 2 * np.tan(np.arccos(0.9))
+
+
+@pytest.mark.parametrize(
+    ("said", "kva", "shares"),
+    [
+        ("", 2, None),
+        ("power_pf 0.9;", 2 + 1j * REACTIVE, None),
+        ("power_pf -0.9;", 2 - 1j * REACTIVE, None),
+        ("power_fraction 0.5; current_fraction 0.3;", 1.6, (0, 0.375, 0.625)),
+        ("power_fraction 0; current_fraction 0.5; impedance_fraction 0.5; current_pf 0.9;", 2 + 0.5j * REACTIVE, (0.5, 0.5, 0)),
+    ],
+)  # fmt: skip
+def test_a_load_of_a_house_counts_in_its_rating_part_by_part(written, said, kva, shares):
+    """GridLAB-D 6.0.0 measures 2000 W and 968.644 var of 2 kW at 0.9, -968.644 at -0.9, and 1.6 kW of parts that make 0.8."""
+    feeder = read(written(BARE % (ZIP % said)))
+    (p_kw,), (q_kvar,) = feeder.loads.p_kw, feeder.loads.q_kvar
+    assert p_kw + 1j * q_kvar == pytest.approx(kva)
+    if shares is not None:
+        assert feeder.loads.dependence.p_share[0] == pytest.approx(shares)
+    assert any("counts in the rating of its house" in note for note in feeder.notes)
+
+
+@pytest.mark.parametrize(
+    "said", ["base_power lights*2", "duty_cycle 0.5", "power_fraction pool.value", "power_pf 9"]
+)
+def test_a_load_of_a_house_that_moves_is_left_out_and_told(written, tmp_path, said):
+    feeder = read(written(BARE % (ZIP.replace("%s", said + ";"))))
+    assert feeder.loads.p_kw.tolist() == [1.0]  # a house without units
+    assert any("an object of class ZIPload" in note for note in feeder.notes)
+    assert (
+        "1 left out" in describe_classes(tmp_path / "m.glm")["class ZIPload"]
+        or "left out" in (describe_classes(tmp_path / "m.glm")["class ZIPload"])
+    )
+
+
+def test_two_loads_of_a_house_and_its_units_add_up(written):
+    found = read(written(HOUSE % ("heating_system_type GAS;" + ZIP % "" + ZIP % "power_pf 1;")))
+    assert found.meters.p_kw[0] == pytest.approx(48000 * KWH_PER_BTU / 3.5 + 4.0)
+
+
+def test_the_loads_of_houses_are_counted_as_theirs(written, tmp_path):
+    read(written(BARE % (ZIP % "")))
+    assert describe_classes(tmp_path / "m.glm")["class ZIPload"] == "1 read, in houses"

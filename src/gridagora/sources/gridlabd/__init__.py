@@ -58,6 +58,7 @@ from gridagora.sources.gridlabd.properties import tell_ignored
 from gridagora.sources.gridlabd.regulators import RegulatorUnit, common_phase, read_regulators
 from gridagora.sources.gridlabd.sound_figures import tell_beyond
 from gridagora.sources.gridlabd.transformers import read_transformers
+from gridagora.sources.gridlabd.zip_loads import read_zip_loads
 
 COMMERCIAL, RESIDENTIAL = (
     re.compile("commercial|industrial|agricultural"),
@@ -132,8 +133,9 @@ def _feeder(model: Model, path: Path, *, strict: bool) -> Feeder:
     buses = read_buses(model)
     units = list(read_regulators(model, buses.of, buses.nominal_v))
     houses, carried = read_houses(model, buses)
-    tell_left_out(model, carried)
-    loads = [*read_loads(model, buses, played.row), *place_loads(houses)]
+    appliances, rated = read_zip_loads(model)
+    tell_left_out(model, carried | rated)
+    loads = [*read_loads(model, buses, played.row), *place_loads(houses, appliances)]
     banks = list(read_capacitors(model, buses))
     elements = _elements(model, buses, units, loads, banks)
     fed = find_fed(elements, buses.nominal_v)

@@ -1,6 +1,6 @@
 """Houses of a GridLAB-D model as homes: each at its meter, with its walls, units, set points and tank.
 
-A house is a place for a home, rated at what its units draw; the table of a conversion says what it is.
+A house is a place for a home, rated at what its units and its loads draw; the table of a conversion says what it is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +22,7 @@ from gridagora.sources.gridlabd.house_shell import (
 from gridagora.sources.gridlabd.loads import CustomerLoad, RowPart
 from gridagora.sources.gridlabd.model import LEFT, Model, spell_taken
 from gridagora.sources.gridlabd.quantities import read_real
+from gridagora.sources.gridlabd.zip_loads import NO_PARTS, Parts
 
 SAID: Mapping[str, str] = MappingProxyType(
     {
@@ -76,12 +77,20 @@ def read_houses(model: Model, buses: BusTable) -> tuple[list[PlacedHome], frozen
     return give_generators(model, buses, found)
 
 
-def place_loads(homes: Sequence[PlacedHome]) -> Iterator[CustomerLoad]:
-    """Yield the loads whose places the homes take, between both legs, rated at what their units draw together."""
+def place_loads(
+    homes: Sequence[PlacedHome], appliances: Mapping[str, Parts]
+) -> Iterator[CustomerLoad]:
+    """Yield the loads whose places the homes take, between both legs, rated at what units and appliances draw together.
+
+    `appliances` are those in a house by its name: parts of constant power, current and impedance [VA].
+    """
     for home, bus in homes:
+        power, current, impedance = appliances.get(home.home, NO_PARTS)
         units_kw = max(home.cool_kw / home.cool_cop, home.heat_kw / home.heat_cop)
-        rated_va = 1e3 * ((units_kw + (home.tank_kw or 0.0)) or LEAST_KW)
-        row = RowPart((1, 2), complex(rated_va), 0j, 0j, 2 * LEG_V)
+        power += 1e3 * (units_kw + (home.tank_kw or 0.0))
+        if not (power + current + impedance).real > 0:
+            power, current, impedance = complex(1e3 * LEAST_KW), 0j, 0j
+        row = RowPart((1, 2), power, current, impedance, 2 * LEG_V)
         yield CustomerLoad(home.home, bus, True, "residential", (row,), ())
 
 
