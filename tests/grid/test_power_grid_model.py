@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gridagora.core.components import block_of, with_block
-from gridagora.core.errors import InputError
+from gridagora.core.errors import InputError, PartError
 from gridagora.core.voltage_dependence import (
     CURRENT,
     IMPEDANCE,
@@ -269,3 +269,15 @@ def test_an_engine_that_is_not_installed_is_named_with_its_command(tmp_path, mon
     monkeypatch.setattr("gridagora.grid.power_grid_model.engine.find_spec", lambda _: None)
     with pytest.raises(InputError, match=r"no power-grid-model installed.*pip install"):
         open_engine_grid(open_grid(read(tmp_path)))
+
+
+def test_inverters_that_follow_voltage_are_refused(tmp_path):
+    grid = open_engine_grid(open_grid(read(tmp_path)))
+    p_kw, q_kvar = steps_of(grid.feeder)
+    with pytest.raises(PartError, match="power-grid-model as engine: got inverters"):
+        grid.flow(p_kw, q_kvar, infeed=object())
+    scenario = tmp_path / "s.toml"
+    follow = '[inverters]\nfollow = "volt_var"\n'
+    scenario.write_text(SCENARIO.format("power_grid_model") + follow)
+    with pytest.raises(InputError, match='engine = "power_grid_model", which solves a run without'):
+        build.load(scenario)
