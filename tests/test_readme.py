@@ -81,7 +81,7 @@ def test_the_part_of_the_how_to_page_is_found() -> None:
     proof = """
 from gridagora.core.registry import find
 assert find("market", "wholesale_plus")().margin_per_kwh == 0.01
-assert find("metric", "P8").unit == "kWh"
+assert find("metric", "P9").unit == "kWh"
 """
     done = subprocess.run(
         [sys.executable, "-c", body + proof], capture_output=True, text=True, check=False
