@@ -28,6 +28,7 @@ from gridagora.scenario.schema import Design, Scenario
 from gridagora.scenario.shares import spell_shares
 from gridagora.scenario.tariff_files import tariff_lines
 
+UNRATED_KVA = 1e6  # of a transformer whose source states no rating: nothing loads it
 NAMES = 6  # of loads told before the rest is cut
 ENGINES = {
     "opendss": "OpenDSS, from the same script",
@@ -103,6 +104,7 @@ def feeder_lines(network: Feeder, pairs: int = 0) -> dict[str, str]:
         "voltage levels": ", ".join(f"{volts:,} V" for volts in levels) + " line to neutral",
         "loads": f"{len(network.meters.name)} meters, rated {network.meters.p_kw.sum():,.0f} kW in all",
         **loads_lines(network, pairs),
+        "ratings": _ratings(network),
         "map": "coordinates on every bus"
         if np.isfinite(network.buses.x_m).all()
         else f"{np.isfinite(network.buses.x_m).sum()} buses have coordinates",
@@ -117,6 +119,26 @@ def spell_engine(network: Feeder) -> str:
     if not refused:
         return 'can represent it: [feeder] engine = "power_grid_model" solves its flow'
     return f"cannot represent it: {'; '.join(each.got for each in refused)}"
+
+
+def _ratings(network: Feeder) -> str:
+    """Return how many lines and transformers have a rating that limits and envelopes can keep."""
+    lines, units = network.lines, network.transformers
+    counts = [
+        (
+            np.count_nonzero(lines.rating_a[~lines.is_switch] > 0),
+            np.count_nonzero(~lines.is_switch),
+            "lines",
+        ),
+        (
+            np.count_nonzero((units.kva > 0) & (units.kva < UNRATED_KVA)),
+            len(units.name),
+            "transformers and regulators",
+        ),
+    ]
+    said = [f"{some:,} of {every:,} {what}" for some, every, what in counts if every]
+    rest = sum(every - some for some, every, _ in counts)
+    return " and ".join(said) + (" have one; nothing limits the others" if rest else " have one")
 
 
 def loads_lines(network: Feeder, pairs: int = 0) -> dict[str, str]:
