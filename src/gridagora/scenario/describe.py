@@ -124,21 +124,14 @@ def spell_engine(network: Feeder) -> str:
 def _ratings(network: Feeder) -> str:
     """Return how many lines and transformers have a rating that limits and envelopes can keep."""
     lines, units = network.lines, network.transformers
-    counts = [
-        (
-            np.count_nonzero(lines.rating_a[~lines.is_switch] > 0),
-            np.count_nonzero(~lines.is_switch),
-            "lines",
-        ),
-        (
-            np.count_nonzero((units.kva > 0) & (units.kva < UNRATED_KVA)),
-            len(units.name),
-            "transformers and regulators",
-        ),
-    ]
-    said = [f"{some:,} of {every:,} {what}" for some, every, what in counts if every]
-    rest = sum(every - some for some, every, _ in counts)
-    return " and ".join(said) + (" have one; nothing limits the others" if rest else " have one")
+    is_line = ~lines.is_switch
+    rated = {
+        "lines": (lines.rating_a > 0)[is_line],
+        "transformers and regulators": (units.kva > 0) & (units.kva < UNRATED_KVA),
+    }
+    said = [f"{int(each.sum()):,} of {len(each):,} {what}" for what, each in rated.items()]
+    whole = all(each.all() for each in rated.values())
+    return " and ".join(said) + (" have one" if whole else " have one; nothing limits the others")
 
 
 def loads_lines(network: Feeder, pairs: int = 0) -> dict[str, str]:
