@@ -228,9 +228,13 @@ def _choose(
     low, high = bounds
     span = np.where(np.isfinite(low), 0.5 * (high - low), high)
     stress = np.maximum(value - high, low - value) / span  # -inf of no bound below
-    names = {each.removesuffix(", reverse") for each in kept}
-    stays = np.array([each in names for each in of.name], np.bool_)
-    rated, parts = of.kind != LimitKind.VOLTAGE, []
+    stays = np.zeros(len(of.name), np.bool_)
+    if kept:
+        names = {each.removesuffix(", reverse") for each in kept}
+        stays[:] = [each in names for each in of.name]
+    some = np.flatnonzero((stress.max(0) >= -near_share) | stays)
+    stress, back, stays = stress[:, some], back[:, some], stays[some]
+    rated, parts = of.kind[some] != LimitKind.VOLTAGE, []
     for way in (False, True):
         here = np.where(rated & (back != way), -np.inf, stress)
         step = here.argmax(0)
@@ -238,7 +242,7 @@ def _choose(
         wanted = (worst >= -near_share) | stays
         wanted &= np.isfinite(worst) & (rated | (not way))
         at = np.flatnonzero(wanted)
-        parts.append(_Chosen(at, np.full(len(at), way), step[at]))
+        parts.append(_Chosen(some[at], np.full(len(at), way), step[at]))
     quantity, step = (
         np.concatenate(list(pair))
         for pair in ((each.quantity for each in parts), (each.step for each in parts))
