@@ -5,7 +5,13 @@ import pytest
 from numba import njit
 
 from gridagora.kernels.flow.lanes import LANES, load_lanes, store_lanes
-from gridagora.kernels.flow.load_models import MODEL_COLUMNS, power_at, powers_at
+from gridagora.kernels.flow.load_models import (
+    MODEL_COLUMNS,
+    Loads,
+    bands_of,
+    power_at,
+    powers_at,
+)
 
 BASE_V = 240.0
 # impedance, current, power, exponent and what it is outside for P, then for Q; vlow, vmin, vmax, cut-off
@@ -22,7 +28,7 @@ RULES = {
 
 
 @njit
-def drawn(u, model, kw, kvar):
+def drawn(u, loads, kw, kvar):
     """Return what a row draws at voltages (n, LANES) [pu], P and Q one behind the other."""
     square, p, q, found = (
         np.empty((1, LANES)),
@@ -33,7 +39,7 @@ def drawn(u, model, kw, kvar):
     for row in range(u.shape[0]):
         square[0] = (u[row] * BASE_V) ** 2
         p[0], q[0] = kw, kvar
-        a, b = powers_at(load_lanes(square, 0), model, 0, load_lanes(p, 0), load_lanes(q, 0))
+        a, b = powers_at(loads, 0, load_lanes(square, 0), load_lanes(p, 0), load_lanes(q, 0))
         store_lanes(p, 0, a)
         store_lanes(q, 0, b)
         found[0, row], found[1, row] = p[0], q[0]
@@ -47,5 +53,8 @@ def test_powers_of_several_steps_are_those_of_each(name: str) -> None:
     inside = np.random.default_rng(3).uniform(0.96, 1.04, (40, LANES))
     u = np.concatenate([inside, np.linspace(0.313, 1.417, 40 * LANES).reshape(-1, LANES)])
     want = np.array([power_at(one * BASE_V, model, 3.0, -1.7) for one in u.ravel()])
-    got = drawn(u, model[None], 3.0, -1.7)
+    one = np.zeros(1, np.int64)
+    varies, band_v2 = bands_of(model[None])
+    loads = Loads(one, one, one, np.ones(1), varies, model[None], band_v2)
+    got = drawn(u, loads, 3.0, -1.7)
     assert np.abs(got.reshape(2, -1).T - want).max() < 3e-14

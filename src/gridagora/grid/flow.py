@@ -25,7 +25,7 @@ from gridagora.kernels.flow.fixed_point import (
     run_blocks,
 )
 from gridagora.kernels.flow.inverters import InverterRun
-from gridagora.kernels.flow.load_models import MODEL_COLUMNS, Loads, delivered
+from gridagora.kernels.flow.load_models import CONSTANT, MODEL_COLUMNS, Loads, bands_of, delivered
 
 ROUNDS_MAX = 200
 TOLERANCE_PU = 1e-9  # losses are a small difference of large powers
@@ -104,9 +104,12 @@ def factor(feeder: Feeder) -> Factors:
 def load_rows(feeder: Feeder) -> Loads:
     """Return the load rows of a feeder as the kernels take them."""
     of, rows = feeder.loads.dependence, feeder.loads
-    varies, model = np.zeros(len(rows.meter), np.int64), np.zeros((0, MODEL_COLUMNS))
+    varies, model, band_v2 = (
+        np.full(len(rows.meter), CONSTANT),
+        np.zeros((0, MODEL_COLUMNS)),
+        np.zeros((0, 2)),
+    )
     if len(of.base_v):
-        varies = (~is_constant(of)).astype(np.int64)
         powers = zip(
             (of.p_share, of.q_share),
             (of.p_exponent, of.q_exponent),
@@ -116,7 +119,11 @@ def load_rows(feeder: Feeder) -> Loads:
         columns = [np.column_stack(each) for each in powers]
         shared = of.v_low_pu, of.v_min_pu, of.v_max_pu, of.v_off_pu, of.base_v
         model = np.ascontiguousarray(np.column_stack([*columns, *shared]))
-    return Loads(rows.from_node, rows.to_node, rows.meter, row_share(feeder), varies, model)
+        varies, band_v2 = bands_of(model)
+        varies[is_constant(of)] = CONSTANT
+    return Loads(
+        rows.from_node, rows.to_node, rows.meter, row_share(feeder), varies, model, band_v2
+    )
 
 
 def solve(

@@ -161,7 +161,7 @@ def draw_loads(
         store_lanes(i_re, row, spread(0.0))
         store_lanes(i_im, row, spread(0.0))
     starts, ends, meter, shares = loads.start, loads.end, loads.meter, loads.share
-    varies, model, col_at, row_at = loads.varies, loads.model, tri.col_at, tri.row_at
+    col_at, row_at = tri.col_at, tri.row_at
     still_re, still_im, base = still.re, still.im, still.base
     for k in range(starts.size):
         f, t, j = starts[k], ends[k], meter[k]
@@ -177,9 +177,8 @@ def draw_loads(
         moved = larger(moved, scale * add_product(x * x, y, y))
         store_lanes(across_re, k, re)
         store_lanes(across_im, k, im)
-        square, p, q = add_product(re * re, im, im), load_lanes(p_w, j), load_lanes(q_var, j)
-        if varies[k]:
-            p, q = powers_at(square, model, k, p, q)
+        square = add_product(re * re, im, im)
+        p, q = powers_at(loads, k, square, load_lanes(p_w, j), load_lanes(q_var, j))
         admit = (-1e3 * shares[k]) / square
         a = admit * add_product(p * re, q, im)
         c = admit * take_product(p * im, q, re)

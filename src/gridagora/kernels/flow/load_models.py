@@ -25,6 +25,7 @@ Col = NDArray[np.float64]
 Index = NDArray[np.int64]
 Phasors = NDArray[np.complex128]
 
+CONSTANT, CONSTANT_IN_BAND, BY_MODEL = 0, 1, 2  # power of a row
 LINE, IMPEDANCE, RATED = 0.0, 1.0, 2.0  # what the part of power does outside of its band
 # columns of `Loads.model`: what P and Q follow, one behind the other, then what both share
 PER_POWER, EXPONENT = 5, 3
@@ -44,8 +45,9 @@ class Loads(NamedTuple):
     end: Index
     meter: Index
     share: Col
-    varies: Index  # 0: constant power
+    varies: Index  # CONSTANT, CONSTANT_IN_BAND or BY_MODEL
     model: Col  # (k, MODEL_COLUMNS), or (0, MODEL_COLUMNS) where none varies
+    band_v2: Col  # (k, 2), or (0, 2), squares of voltages between which all of `model` but its band and its cut-off holds [V2]
 
 
 @register_jitable(**LEAF)
@@ -101,32 +103,51 @@ def power_at(size_v: float, model: Col, p_w: float, q_var: float) -> tuple[float
     return p_w * factor_at(u, model, 0)[0], q_var * factor_at(u, model, PER_POWER)[0]
 
 
+def bands_of(model: Col) -> tuple[Index, Col]:
+    """Return `varies` and `band_v2` of rows that follow their `model` (k, c), to [V2]."""
+    p, q = model[:, :PER_POWER], model[:, PER_POWER : 2 * PER_POWER]
+    low, least, off = model[:, LOW], model[:, LEAST], model[:, OFF]
+    inner = np.maximum(np.maximum(low, least), np.where(off > 0.0, off + SURE / STEEP, 0.0))
+    exponents = np.column_stack([p[:, EXPONENT], q[:, EXPONENT]])
+    series = np.where((exponents == 1.0) | (exponents == 2.0), 0.0, np.abs(exponents)).max(axis=1)
+    inner = np.where(series > 0.0, np.maximum(inner, SERIES_LOW), inner)
+    outer = np.where(series > 0.0, np.minimum(model[:, MOST], SERIES_HIGH), model[:, MOST])
+    outer = np.where(series > STEEPEST, inner, outer)
+    plain = (0.0, 0.0, 1.0, 0.0)
+    is_power = (p[:, :4] == plain).all(axis=1) & (q[:, :4] == plain).all(axis=1)
+    band_v2 = (np.column_stack([inner, outer]) * model[:, BASE_V, None]) ** 2
+    return np.where(is_power, CONSTANT_IN_BAND, BY_MODEL), np.ascontiguousarray(band_v2)
+
+
 @register_jitable(**INLINE)
 def powers_at(
-    square: LanesType, model: Col, k: int, p_w: LanesType, q_var: LanesType
+    loads: Loads, k: int, square: LanesType, p_w: LanesType, q_var: LanesType
 ) -> tuple[LanesType, LanesType]:
-    """Return what row k of ratings p_w, q_var draws in some steps, at squares of the voltages across it [V2].
+    """Return what row k of ratings p_w, q_var draws in some steps, at squares of the voltages across it [V2]."""
+    varies, model = loads.varies[k], loads.model
+    if varies == CONSTANT:
+        return p_w, q_var
+    if is_within(square, loads.band_v2[k, 0], loads.band_v2[k, 1]):
+        if varies == CONSTANT_IN_BAND:
+            return p_w, q_var
+        u2 = square * (1.0 / (model[k, BASE_V] * model[k, BASE_V]))
+        return p_w * _inside(u2, model, k, 0), q_var * _inside(u2, model, k, PER_POWER)
+    drawn: tuple[LanesType, LanesType] = _outside(loads, k, square, p_w, q_var)
+    return drawn
 
-    `model` (k, c) is that of all rows.
-    """
-    base, low, least, most = model[k, BASE_V], model[k, LOW], model[k, LEAST], model[k, MOST]
-    inner, outer = max(low, least), most
-    if model[k, OFF] > 0.0:
-        inner = max(inner, model[k, OFF] + SURE / STEEP)
-    steepest = max(_steepness(model[k, EXPONENT]), _steepness(model[k, PER_POWER + EXPONENT]))
-    if steepest > 0.0:
-        inner, outer = max(inner, SERIES_LOW), min(outer, SERIES_HIGH)
-    u2 = square * (1.0 / (base * base))
-    if steepest <= STEEPEST and is_within(u2, inner * inner, outer * outer):
-        u = root(u2)
-        log = _log_of(u2) if steepest > 0.0 else u2
-        return (
-            p_w * _inside(u, u2, log, model, k, 0),
-            q_var * _inside(u, u2, log, model, k, PER_POWER),
-        )
-    if model[k, OFF] <= 0.0 and low < least and is_within(u2, low * low, least * least):
-        u = root(u2)
-        return p_w * _below(u, u2, model, k, 0), q_var * _below(u, u2, model, k, PER_POWER)
+
+@register_jitable(**LEAF)
+def _outside(
+    loads: Loads, k: int, square: LanesType, p_w: LanesType, q_var: LanesType
+) -> tuple[LanesType, LanesType]:
+    """Return what row k draws where some step is outside of its band."""
+    model = loads.model
+    base, low, least = model[k, BASE_V], model[k, LOW], model[k, LEAST]
+    if model[k, OFF] <= 0.0 and low < least:
+        u2 = square * (1.0 / (base * base))
+        if is_within(u2, low * low, least * least):
+            u = root(u2)
+            return p_w * _below(u, u2, model, k, 0), q_var * _below(u, u2, model, k, PER_POWER)
     drawn: tuple[LanesType, LanesType] = _each_lane(root(square), model, k, p_w, q_var)
     return drawn
 
@@ -143,28 +164,27 @@ def _each_lane(
 
 
 @register_jitable(**INLINE)
-def _steepness(exponent: float) -> float:
-    """Return how steep an exponent is that takes a series; 1 and 2 take none."""
-    return 0.0 if exponent == 1.0 or exponent == 2.0 else abs(exponent)
-
-
-@register_jitable(**INLINE)
-def _inside(
-    u: LanesType, u2: LanesType, log: LanesType, model: Col, k: int, first: int
-) -> LanesType:
-    """Return what row k draws of its rating inside of its band, at u, its squares and their logarithms."""
-    f: LanesType = spread(model[k, first + 2])
-    exponent = model[k, first + EXPONENT]
-    if exponent == 1.0:
-        f = model[k, first + 2] * u
-    elif exponent == 2.0:
-        f = model[k, first + 2] * u2
-    elif exponent != 0.0:
-        f = model[k, first + 2] * _exponential(0.5 * exponent * log)
-    if model[k, first + 1] != 0.0:
-        f = f + model[k, first + 1] * u
-    if model[k, first] != 0.0:
-        f = f + model[k, first] * u2
+def _inside(u2: LanesType, model: Col, k: int, first: int) -> LanesType:
+    """Return what row k draws of its rating inside of its band, at squares of u."""
+    z, i, c, e = (
+        model[k, first],
+        model[k, first + 1],
+        model[k, first + 2],
+        model[k, first + EXPONENT],
+    )
+    f: LanesType = spread(c)
+    if e == 1.0:
+        i += c
+        f = spread(0.0)
+    elif e == 2.0:
+        z += c
+        f = spread(0.0)
+    elif e != 0.0:
+        f = c * _exponential(0.5 * e * _log_of(u2))
+    if i != 0.0:
+        f = f + i * root(u2)
+    if z != 0.0:
+        f = f + z * u2
     return f
 
 
@@ -253,10 +273,10 @@ def _drawn_by(
         across = across_at(loads, v, step, k)
         held[0, b] = across.real * across.real + across.imag * across.imag
         held[1, b], held[2, b] = p_kw[step, j], q_kvar[step, j]
-    p, q = load_lanes(held, 1), load_lanes(held, 2)
-    if loads.varies[k]:
-        p, q = powers_at(load_lanes(held, 0), loads.model, k, p, q)
-    return p, q
+    drawn: tuple[LanesType, LanesType] = powers_at(
+        loads, k, load_lanes(held, 0), load_lanes(held, 1), load_lanes(held, 2)
+    )
+    return drawn
 
 
 @register_jitable(**JIT)
