@@ -43,6 +43,7 @@ from gridagora.report.findings import (
 from gridagora.report.fragments import cards, certificates, faults, metric_table, origin
 from gridagora.report.group_figures import group_table
 from gridagora.report.guides import guide
+from gridagora.report.limit_words import home_limits
 from gridagora.report.loading_figures import loading_table
 from gridagora.report.network_costs import network_costs
 from gridagora.report.nodal_figures import nodal_table
@@ -176,7 +177,14 @@ PANELS = (
 
 # what stands before the figures of a section
 LEADS: Mapping[str, tuple[Callable[[ComparisonView], str], ...]] = {
-    "network": (network_costs, reactive_costs, phase_balance, current_balance, transformer_ageing)
+    "network": (
+        network_costs,
+        reactive_costs,
+        phase_balance,
+        current_balance,
+        transformer_ageing,
+        home_limits,
+    )
 }
 # tables that stand folded under their figures
 NUMBERS: Mapping[str, Callable[[ComparisonView], str]] = {

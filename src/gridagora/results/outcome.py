@@ -15,6 +15,7 @@ from gridagora.core.tables import Col, Flag, Index
 from gridagora.results.control_moves import ControlMoves, count_moves
 from gridagora.results.loading import BranchLoading
 from gridagora.results.nodal_series import MarginalLosses, NodalSeries
+from gridagora.results.posted_limits import PostedLimits
 from gridagora.results.reactive_market import ReactiveMarket, traded_kvarh
 from gridagora.results.supply_quality import VoltageUnbalance
 from gridagora.results.transformer_ageing import TransformerAgeing
@@ -173,6 +174,7 @@ class Outcome(NamedTuple):
     warnings: tuple[str, ...] = ()  # conditions that do not hold, in words
     paid: Paid | None = None  # what bills are made of
     transformer: LoadedTransformer | None = None  # that the limit stands for; None without a limit
+    posted: PostedLimits | None = None  # limits of homes; None where the design posted none
 
 
 def settlement_period(outcome: Outcome) -> Product:

@@ -17,6 +17,7 @@ from gridagora.mechanisms.retail.agents import list_warnings, summarise_certific
 from gridagora.population.fleet import prosumers_among
 from gridagora.results.outcome import Exchange, Outcome, Paid
 from gridagora.run.home_series import kept_series
+from gridagora.run.limit_tally import warn_of_closed
 from gridagora.run.record import AWARD, HOME, power_of
 from gridagora.run.settle import (
     BEYOND,
@@ -137,6 +138,7 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
         wall_s=ran.wall_s,
         unconverged_sessions=ran.unconverged,
         transformer=study.transformer,
+        posted=ran.posted,
         paid=Paid(
             *prices,
             tuple(AgreedPositions(p.product, p.p_kw, p.price_per_kwh) for p in ran.positions),
@@ -144,12 +146,17 @@ def evaluate(name: str, ran: FinishedRun, study: Setup) -> Outcome:
             ran.capacity,
             ran.billing,
         ),
-        warnings=(
-            *list_warnings(ran.games),
-            *(find_simultaneous_starts(about, powers, dt) if not track.has_award.any() else ()),
-        ),
+        warnings=_warn(ran, about, powers, dt),
         **summarise_certificates(ran.games),
     )
+
+
+def _warn(
+    ran: FinishedRun, about: Sequence[DeviceKind], powers: Sequence[RunColumn], dt_h: float
+) -> tuple[str, ...]:
+    """Return conditions of a run that do not hold, in words; power (n, t) of each kind of device [kW]."""
+    starts = () if ran.track.has_award.any() else find_simultaneous_starts(about, powers, dt_h)
+    return (*list_warnings(ran.games), *warn_of_closed(ran.posted), *starts)
 
 
 def power_usd(

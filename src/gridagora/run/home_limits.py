@@ -11,6 +11,7 @@ from gridagora.core.exchange import ExportLimits, MeterLimits
 from gridagora.core.session import HourPlan
 from gridagora.core.tables import Col, Flag
 from gridagora.kernels.curves.meter_limits import spread_limits
+from gridagora.run.limit_tally import EXPORT, IMPORT, LimitTally, open_tally
 
 
 class HomeLimits(NamedTuple):
@@ -35,6 +36,7 @@ class HourMeters:
     peak_kw: Col  # (n,) largest hour so far in which demand counts
     cap_kw: Col  # (n,) up to which homes let their import go under a demand charge
     fee_usd: Col  # (n,) nodal fees so far, import less export
+    tally: LimitTally  # of posted limits so far
     posted: HomeLimits | None = None  # by the design, from the present hour on
     limits: HomeLimits | None = None  # that homes keep to: posted, or their own
     fee_per_kwh: Col | None = None  # (n, h) on top of both prices, from the present hour on
@@ -44,6 +46,10 @@ class HourMeters:
         self.posted = self.limits = posted
         self.fee_per_kwh = fee_per_kwh
         self.used_kwh = np.zeros(len(self.used_kwh))
+        if posted is not None:
+            self.tally.add_hour(IMPORT, posted.limit_kw[:, 0])
+            if posted.export_kw is not None:
+                self.tally.add_hour(EXPORT, posted.export_kw[:, 0])
 
     def count(self, metered_kw: Col, dt_h: float, end_share: float) -> None:
         """Count an interval that ends at a share of the hour, in which homes took `metered_kw` (n,) [kW]."""
@@ -53,9 +59,20 @@ class HourMeters:
         if self.posted is None:
             return
         if self.posted.by_interval:
-            self.beyond_usd += dt_h * _charge_beyond(self.posted, metered_kw)
+            self._charge(self.posted, metered_kw, dt_h)
         elif end_share == 1.0:
-            self.beyond_usd += _charge_beyond(self.posted, self.used_kwh)
+            self._charge(self.posted, self.used_kwh, 1.0)
+
+    def _charge(self, posted: HomeLimits, mean_kw: Col, hours: float) -> None:
+        """Charge so many hours at a mean power (n,) [kW] beyond the limits of the present hour."""
+        over_kw = (mean_kw - posted.limit_kw[:, 0]).clip(min=0)
+        owed_per_h, beyond_kw = posted.over_per_kwh[:, 0] * over_kw, over_kw
+        if posted.export_kw is not None and posted.under_per_kwh is not None:
+            under_kw = (-mean_kw - posted.export_kw[:, 0]).clip(min=0)
+            owed_per_h = owed_per_h + posted.under_per_kwh[:, 0] * under_kw
+            beyond_kw = over_kw + under_kw
+        self.beyond_usd += hours * owed_per_h
+        self.tally.beyond_kwh += hours * beyond_kw
 
     def count_demand(self, counts: Flag) -> None:
         """Take the hour that ended for the largest so far where it is, in homes for which it counts (n,)."""
@@ -63,19 +80,10 @@ class HourMeters:
         self.peak_kw = np.where(counts, largest, self.peak_kw)
 
 
-def _charge_beyond(posted: HomeLimits, mean_kw: Col) -> Col:
-    """Return what homes owe for an hour at a mean power (n,) [kW] beyond the limits of the present hour, (n,) [$]."""
-    owed = posted.over_per_kwh[:, 0] * (mean_kw - posted.limit_kw[:, 0]).clip(min=0)
-    if posted.export_kw is None or posted.under_per_kwh is None:
-        return np.asarray(owed)
-    less = posted.under_per_kwh[:, 0] * (-mean_kw - posted.export_kw[:, 0]).clip(min=0)
-    return np.asarray(owed + less)
-
-
 def open_meters(homes: int) -> HourMeters:
     """Return meters that have counted nothing."""
     used_kwh, beyond_usd, peak_kw, cap_kw, fee_usd = (np.zeros(homes) for _ in range(5))
-    return HourMeters(used_kwh, beyond_usd, peak_kw, cap_kw, fee_usd)
+    return HourMeters(used_kwh, beyond_usd, peak_kw, cap_kw, fee_usd, open_tally(homes))
 
 
 def join_limits(

@@ -35,6 +35,7 @@ from gridagora.run.controls_table import control_rows
 from gridagora.run.evaluate import settlement
 from gridagora.run.home_series import series_tables
 from gridagora.run.home_tables import home_tables
+from gridagora.run.limit_table import limit_rows
 from gridagora.run.loading_table import loading_rows, loading_series_rows
 from gridagora.run.metric_values import measured_by, metric_values
 from gridagora.run.nodal_table import nodal_tables
@@ -516,6 +517,7 @@ TABLES = {
     "loading": loading_rows,
     "loading_series": loading_series_rows,
     "transformers": transformer_rows,
+    "home_limits": limit_rows,
     "controls": control_rows,
     "costs": _costs,
     "ledger": _ledger,

@@ -130,6 +130,7 @@ def finish_run(
         desk.lean.bits,
         desk.capacity,
         demand.meters.beyond_usd[own],
+        posted=demand.meters.tally.found(own),
         fee_usd=demand.meters.fee_usd[own],
         tier_usd=desk.study.network.tier_per_kwh * desk.tier_kwh
         if isinstance(desk.tier_kwh, np.ndarray)

@@ -28,6 +28,7 @@ from gridagora.population import fleet as homes_at
 from gridagora.population.join_homes import join_homes
 from gridagora.population.store_ends import SPREAD_H, StoreEnds, draw_hours
 from gridagora.results.outcome import LocalTrades
+from gridagora.results.posted_limits import PostedLimits
 from gridagora.run import starts
 from gridagora.run.comms import PERFECT, BidCache, CommsFaults
 from gridagora.run.day_forecast import DayForecast
@@ -137,6 +138,7 @@ class FinishedRun(NamedTuple):
     lean_bits: int = 0  # of all homes about themselves in the leanest form
     capacity: CapacityTerms | None = None  # what the design charges for power
     beyond_usd: Col | None = None  # (n,) what homes pay beyond posted limits
+    posted: PostedLimits | None = None  # None where the design posted none
     fee_usd: Col | None = None  # (n,) what homes pay the network by nodal fees
     tier_usd: Col | None = None  # (n,) and for the second tier of their envelopes
     end_x: Mapping[str, Col] | None = (

@@ -68,8 +68,13 @@ def gap_causes(gaps: Sequence[Gap]) -> list[Problem]:
 
 
 def gap_problems(gaps: Sequence[Gap]) -> list[Problem]:
-    """Return each gap as a problem, for a reading that is to refuse them."""
+    """Return each gap as a problem with the consequence of leaving it, for a reading that is to refuse them."""
     return [
-        Problem(f"{gap.where}, {gap.item}" if gap.item else gap.where, gap.got, gap.expected)
+        Problem(
+            f"{gap.where}, {gap.item}" if gap.item else gap.where,
+            gap.got,
+            gap.expected,
+            f"Not read strictly: {gap.consequence}",
+        )
         for gap in dict.fromkeys(gaps)
     ]
