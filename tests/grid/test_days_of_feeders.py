@@ -18,7 +18,12 @@ from gridagora.report.opendss_model import write_opendss
 from gridagora.sources import gridlabd, opendss
 from tests.grid.controlled_days import Day
 
-SMALL = ("13Bus/IEEE13Nodeckt.dss", "34Bus/ieee34Mod1.dss", "123Bus/IEEE123Master.dss")
+SMALL = (
+    "13Bus/IEEE13Nodeckt.dss",
+    "34Bus/ieee34Mod1.dss",
+    "37Bus/ieee37.dss",  # without earth behind its regulators: what stands against floating sets its neutral
+    "123Bus/IEEE123Master.dss",
+)
 LARGE = ("ieee/8500-Node/Master.dss",)
 TAXONOMY = "feeders/taxonomy/tesp/R5-12.47-1.glm"
 TOLERANCE_PU = 1e-6

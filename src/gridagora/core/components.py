@@ -404,10 +404,24 @@ def tap_of(windings: Windings, row: int, number: int) -> float:
     return (low + high) / 2 + number * (high - low) / int(windings.tap_steps[row])
 
 
-def tapped(transformers: Transformers, row: int, winding: int, tap: float) -> Transformers:
-    """Return the transformers in which one winding has other turns; the block scales with them.
+FLOATING_SHARE = 1e-4  # of its own admittance, more than which a conductor has to earth by more than a part against floating
 
-    OpenDSS adds a millionth of the rating against floating and leaves it as it is; so voltages may be 1e-8 pu off its own.
+
+def floating_part(y_siemens: Phasors, terminal: Index) -> Phasors:
+    """Return what each of c conductors of a transformer has to earth against floating, shape (c,) [S].
+
+    A coil draws nothing where all conductors of its winding stand at one voltage, so what they draw then is that part. A winding
+    with a conductor at earth draws by its coils, and has none that counts.
+    """
+    within = terminal[:, None] == terminal
+    drawn = np.where(within, y_siemens, 0.0).sum(1)
+    is_small = np.abs(drawn) < FLOATING_SHARE * np.abs(np.diag(y_siemens))
+    floats = np.array([is_small[terminal == end].all() for end in terminal], np.bool_)
+    return np.asarray(np.where(floats, drawn, 0.0), np.complex128)
+
+
+def tapped(transformers: Transformers, row: int, winding: int, tap: float) -> Transformers:
+    """Return the transformers in which one winding has other turns; all but what stands against floating scales with them.
 
     Parameters
     ----------
@@ -434,7 +448,8 @@ def tapped(transformers: Transformers, row: int, winding: int, tap: float) -> Tr
     ratio = np.where(terminal == winding, turns[at] / tap, 1.0)
     turns[at] = tap
     _, y = block_of(blocks, row)
+    held = np.diag(floating_part(y, terminal))
     return transformers._replace(
         windings=transformers.windings._replace(tap=turns),
-        blocks=with_block(blocks, row, ratio[:, None] * y * ratio),
+        blocks=with_block(blocks, row, ratio[:, None] * (y - held) * ratio + held),
     )

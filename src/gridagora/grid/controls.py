@@ -13,6 +13,7 @@ from gridagora.core.components import (
     PrimitiveBlocks,
     Windings,
     block_of,
+    floating_part,
     stack_blocks,
     tapped,
     terminals_of,
@@ -48,6 +49,7 @@ class _Moved(NamedTuple):
 
     node: Index  # (c,)
     terminal: Index  # (c,)
+    held: Phasors  # (c,) against floating
     y: Phasors  # (c, c)
     by: Index  # (c,) regulator
     bank: int
@@ -147,7 +149,9 @@ def _part(feeder: Feeder, component: int, row: int) -> _Moved:
     if component == Component.TRANSFORMERS:
         for regulator in np.flatnonzero(own.transformer == row):
             by[terminal == own.winding[regulator]] = regulator
-    return _Moved(node, terminal, y, by, row if controlled else NOWHERE)
+    is_unit = component == Component.TRANSFORMERS
+    held = floating_part(y, terminal) if is_unit else np.zeros(len(node), np.complex128)
+    return _Moved(node, terminal, held, y, by, row if controlled else NOWHERE)
 
 
 def _blocks(feeder: Feeder, component: int) -> PrimitiveBlocks:
@@ -219,6 +223,7 @@ def _table(parts: Sequence[_Moved], site: Index, factors: Factors) -> PrimitiveP
         by=np.concatenate([np.zeros(0, np.int64), *(part.by for part in parts)]),
         bank=np.array([part.bank for part in parts], np.int64),
         y_start=np.concatenate([[0], np.cumsum(sizes**2)]).astype(np.int64),
+        held=np.concatenate([np.zeros(0, np.complex128), *(part.held for part in parts)]),
         y=np.concatenate([np.zeros(0, np.complex128), *(part.y.ravel() for part in parts)]),
         entry=np.concatenate(entries),
         row=np.concatenate(places),

@@ -35,6 +35,7 @@ class PrimitiveParts(NamedTuple):
     by: Index  # (c,) regulator that moves the tap of its winding, -1: none
     bank: Index  # (g,) row of the capacitor bank, -1: none
     y_start: Index  # (g + 1,) first entry of each
+    held: Phasors  # (c,) part of the admittance of each to earth that no tap scales [S]
     y: Phasors  # (z,) primitive admittance, as in the matrix that was factored first [S]
     entry: Index  # (z,) where the matrix holds it, -1 where nothing changes it
     row: Index  # (z,) of the matrix that holds it
@@ -142,7 +143,8 @@ def set_parts(
                 at = parts.entry[z]
                 if at < 0:
                     continue
-                change = (scale[first + a] * scale[first + b] * share[g] - 1.0) * parts.y[z]
+                scaled = scale[first + a] * scale[first + b] * share[g] - 1.0
+                change = scaled * (parts.y[z] - parts.held[first + a] if a == b else parts.y[z])
                 rows.re[at] += change.real
                 rows.im[at] += change.imag
                 shift[parts.site[first + a]] += change * sites.v_no_load[parts.site[first + b]]
