@@ -23,6 +23,7 @@ GROUND = -1  # the node of a conductor at earth, and the `to_node` of a load fro
 NO_BUS = -1  # the bus of an end that is not fed
 CONSTANT_POWER = 1  # of `LoadRows.model`
 TAPS_AT_ONCE = 16  # one half of the range of most regulators
+FLOATING_SHARE = 1e-4  # of its own admittance, from which a conductor is at earth by its coil, not against floating alone
 
 
 class PrimitiveBlocks(NamedTuple):
@@ -402,9 +403,6 @@ def tap_of(windings: Windings, row: int, number: int) -> float:
     """Return the turns over rated turns of a winding at a tap number, counted in steps from the middle of its range."""
     low, high = float(windings.tap_min[row]), float(windings.tap_max[row])
     return (low + high) / 2 + number * (high - low) / int(windings.tap_steps[row])
-
-
-FLOATING_SHARE = 1e-4  # of its own admittance, more than which a conductor has to earth by more than a part against floating
 
 
 def floating_part(y_siemens: Phasors, terminal: Index) -> Phasors:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from gridagora.mechanisms.network_interval import AGREED_SHARE
 from gridagora.results.outcome import NetworkResult
 
 OFTEN_SHARE = 0.1  # of intervals: fewer are what homes and forecasts do between two clearings
-AGREED_SHARE = 0.01  # of half the band, within which rows and exact flow agree
 
 
 def warn_of_band(net: NetworkResult, band_pu: tuple[float, float]) -> tuple[str, ...]:

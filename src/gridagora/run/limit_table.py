@@ -5,17 +5,9 @@ import pandas as pd
 from gridagora.results.outcome import Outcome
 from gridagora.scenario.build import Scene
 
-SIDES = ("import", "export")
-COLUMNS = (
-    "architecture",
-    "home_id",
-    *(
-        f"{side}_{name}"
-        for side in SIDES
-        for name in ("limited_h", "limit_mean_kw", "limit_min_kw", "closed_h")
-    ),
-    "beyond_kwh",
-)
+NAMES = ("limited_h", "limit_mean_kw", "limit_min_kw", "closed_h")  # as `PostedSide` has them
+SIDES = tuple(f"{side}_{name}" for side in ("import", "export") for name in NAMES)
+COLUMNS = ("architecture", "home_id", *SIDES, "beyond_kwh")
 
 
 def limit_rows(scene: Scene, o: Outcome) -> pd.DataFrame:
@@ -26,14 +18,6 @@ def limit_rows(scene: Scene, o: Outcome) -> pd.DataFrame:
     """
     if o.posted is None:
         return pd.DataFrame({name: [] for name in COLUMNS})
-    columns = {
-        f"{side}_{name}": values
-        for side, of in zip(SIDES, (o.posted.imports, o.posted.exports), strict=True)
-        for name, values in zip(
-            ("limited_h", "limit_mean_kw", "limit_min_kw", "closed_h"), of, strict=True
-        )
-    }
-    told = {"architecture": o.name, "home_id": list(scene.homes.home_id)}
-    return pd.DataFrame(
-        {**told, **columns, "beyond_kwh": o.posted.beyond_kwh}, columns=list(COLUMNS)
-    )
+    sides = dict(zip(SIDES, (*o.posted.imports, *o.posted.exports), strict=True))
+    homes = {"architecture": o.name, "home_id": list(scene.homes.home_id)}
+    return pd.DataFrame(homes | sides | {"beyond_kwh": o.posted.beyond_kwh}, columns=list(COLUMNS))
